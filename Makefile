@@ -1,0 +1,109 @@
+# setpay: every task by name. `make` alone lists them.
+#
+# One file, no recursion, explicit lists. Objects and programs go to build/ (programs:
+# build/bin/); nothing is written elsewhere in the tree.
+#
+# Variables:  CC=clang   V=1 (show commands)   SAN=address,undefined   PREFIX=/usr/local  DESTDIR=
+#             BUILD=dir (default build)        WERROR= (warnings are not errors)
+
+CC      ?= cc
+BUILD   ?= build
+PREFIX  ?= /usr/local
+OPT     ?= -O2 -g
+WERROR  ?= -Werror
+SAN     ?=
+V       ?= 0
+
+VERSION := 0.1.0
+
+PACKAGES_PC := libcrypto libssl libevent_core libevent_extra libevent_openssl libevent_pthreads \
+               libprotobuf-c sqlite3 jansson inih
+
+WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
+            -Wpointer-arith -Wcast-qual -Wwrite-strings -Wundef -Wformat=2 -Wvla
+HARDEN   := -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE -fno-common
+PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES_PC) 2>/dev/null)
+PKG_LIBS   := $(shell pkg-config --libs $(PACKAGES_PC) 2>/dev/null)
+
+ALL_CPPFLAGS := -I. -I$(BUILD)/gen -D_GNU_SOURCE -DSETPAY_VERSION='"$(VERSION)"' $(CPPFLAGS)
+ALL_CFLAGS   := -std=c11 $(OPT) $(WARNINGS) $(WERROR) $(HARDEN) -pthread $(PKG_CFLAGS) $(CFLAGS)
+ALL_LDFLAGS  := -pie -Wl,-z,relro,-z,now -pthread $(LDFLAGS)
+ifneq ($(SAN),)
+ALL_CPPFLAGS += -DSETPAY_SANITIZED=1
+ALL_CFLAGS  := $(filter-out -D_FORTIFY_SOURCE=2,$(ALL_CFLAGS)) -fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=undefined
+ALL_LDFLAGS += -fsanitize=$(SAN)
+endif
+ifeq ($(V),0)
+Q := @
+say = @printf '  %-7s %s\n'
+else
+Q :=
+say = @:
+endif
+
+.DEFAULT_GOAL := help
+
+# ------------------------------------------------------------------ the wire (generated)
+PROTO :=
+
+# ------------------------------------------------------------------ common, layer by layer
+COMMON_BASE :=
+
+COMMON_CRYPTO :=
+
+COMMON_PKI :=
+
+COMMON_WIRE :=
+
+COMMON_STORE :=
+
+COMMON_NET :=
+
+COMMON := $(COMMON_BASE) $(COMMON_CRYPTO) $(COMMON_PKI) $(COMMON_WIRE) $(COMMON_STORE) $(COMMON_NET)
+
+# ------------------------------------------------------------------ ca
+CA_CLI :=
+
+# ------------------------------------------------------------------ gateway
+GATEWAY_NETWORK :=
+
+GATEWAY_PAYMENT :=
+
+GATEWAYD :=
+
+GATEWAY_CLI :=
+
+ISSUERSIM :=
+
+# ------------------------------------------------------------------ merchant
+MERCHANT_PAYMENT :=
+
+MERCHANT_STORE :=
+
+MERCHANTD :=
+
+MERCHANT_CLI :=
+
+# ------------------------------------------------------------------ cardholder
+WALLET :=
+
+WALLETD :=
+
+WALLET_CLI :=
+
+# ------------------------------------------------------------------ programs: name, and its sources
+PROGRAMS :=
+
+# Programs that are scripts: copied to build/bin
+SCRIPTS :=
+
+# ------------------------------------------------------------------ tests
+# Each unit test is one program made of tests/unit/NAME.c, tests/support and all libraries.
+UNIT_TESTS :=
+
+TEST_SUPPORT :=
+
+# Each integration test is a script or program that prints TAP.
+INTEGRATION_TESTS :=
+
+include tests/rules.mk

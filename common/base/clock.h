@@ -1,0 +1,30 @@
+/*
+ * Time: int64 milliseconds since the Unix epoch, UTC. Protocol code takes the time as a parameter;
+ * only the shells around it read this clock. A daemon under test (testing = yes) may move it.
+ */
+#ifndef SETPAY_BASE_CLOCK_H
+#define SETPAY_BASE_CLOCK_H
+
+#include <stdint.h>
+
+typedef int64_t setpay_time_ms;
+
+#define SETPAY_SECOND_MS INT64_C(1000)
+#define SETPAY_MINUTE_MS (60 * SETPAY_SECOND_MS)
+#define SETPAY_HOUR_MS (60 * SETPAY_MINUTE_MS)
+#define SETPAY_DAY_MS (24 * SETPAY_HOUR_MS)
+
+/* The wall clock plus the offset of a test. Any thread. */
+setpay_time_ms setpay_clock_now_ms(void);
+/* Never goes back and ignores the offset: for time-outs and measurements. */
+int64_t setpay_clock_monotonic_ms(void);
+int64_t setpay_clock_monotonic_us(void);
+/* Moves setpay_clock_now_ms by offset_ms from the true time. Only the testing hook calls it. */
+void setpay_clock_set_offset_ms(int64_t offset_ms);
+int64_t setpay_clock_offset_ms(void);
+
+/* "2026-11-23T18:41:11.042Z" into out; returns out. */
+#define SETPAY_TIME_TEXT_SIZE 32
+const char *setpay_time_format(setpay_time_ms time_ms, char *out);
+
+#endif

@@ -1,0 +1,75 @@
+/*
+ * Configuration: one table per program says every key: section, name, type, default, limits,
+ * reloadable or not, help. The file reader, the command-line flags (--SECTION.NAME VALUE, or --NAME
+ * for section ""), --check-config, --help and the reference page all come from that table.
+ *
+ * A file is `key = value` lines under [section] headers (inih). A section whose name in the table
+ * ends in " *" may stand several times, each with a name of its own: [brand visa], [brand maestro].
+ */
+#ifndef SETPAY_BASE_CONFIG_H
+#define SETPAY_BASE_CONFIG_H
+
+#include "common/base/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum setpay_option_type {
+    SETPAY_OPTION_TEXT,
+    SETPAY_OPTION_PATH,     /* made absolute, relative to the file's folder */
+    SETPAY_OPTION_INT,      /* minimum .. maximum */
+    SETPAY_OPTION_BOOL,     /* yes or no */
+    SETPAY_OPTION_DURATION, /* 250ms, 5s, 10m, 24h, 7d; held in ms; minimum .. maximum in ms */
+    SETPAY_OPTION_ADDRESS,  /* HOST:PORT, [v6]:PORT */
+    SETPAY_OPTION_CHOICE,   /* one of choices, separated by '|' */
+};
+
+struct setpay_option {
+    const char *section; /* "" for the top of the file, "brand *" for a repeated one */
+    const char *name;
+    enum setpay_option_type type;
+    const char *fallback; /* default; NULL: none */
+    int64_t minimum;
+    int64_t maximum;
+    bool required;
+    bool reloadable; /* taken over by SIGHUP */
+    const char *choices;
+    const char *help; /* one line */
+};
+
+struct setpay_config;
+
+/*
+ * Reads path (may be NULL: defaults and flags only) and then the flags of the command line, which
+ * win. options ends with a row whose name is NULL. Flags that the table does not know are left to
+ * the program: they stay, in order, in argv[1 ..], and *argc is their new count plus one.
+ * SETPAY_E_CONFIG with file, line, key, what was found and what is expected in problem: unknown
+ * keys and sections (with the nearest known name), keys given twice, values outside their limits,
+ * required keys that are missing.
+ */
+enum setpay_error setpay_config_load(const struct setpay_option *options, const char *path,
+                                     int *argc, char **argv, struct setpay_config **config,
+                                     struct setpay_problem *problem) SETPAY_MUST_CHECK;
+void setpay_config_free(struct setpay_config *config);
+
+/* Values. section is "" or the section's name; for a repeated one its full name ("brand visa").
+ * Asking for a key or type that is not in the table is a bug and aborts. */
+const char *setpay_config_text(const struct setpay_config *config, const char *section,
+                               const char *name); /* NULL where unset; also PATH, ADDRESS, CHOICE */
+int64_t setpay_config_int(const struct setpay_config *config, const char *section,
+                          const char *name); /* also DURATION (ms) */
+bool setpay_config_bool(const struct setpay_config *config, const char *section, const char *name);
+bool setpay_config_is_set(const struct setpay_config *config, const char *section,
+                          const char *name);
+/* The instances of a repeated section, in file order: the names behind the blank ("visa"). */
+size_t setpay_config_instance_count(const struct setpay_config *config, const char *section);
+const char *setpay_config_instance(const struct setpay_config *config, const char *section,
+                                   size_t index);
+
+/* The table as flags for --help, and as a Markdown table for docs/reference. */
+void setpay_config_print_help(const struct setpay_option *options, FILE *out);
+void setpay_config_print_reference(const struct setpay_option *options, FILE *out);
+
+#endif

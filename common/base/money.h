@@ -1,0 +1,51 @@
+/*
+ * Money: a whole number of minor units and an ISO 4217 currency. Never a float. Every operation
+ * fails rather than overflow, go below zero or mix currencies; outputs are complete or untouched.
+ */
+#ifndef SETPAY_BASE_MONEY_H
+#define SETPAY_BASE_MONEY_H
+
+#include "common/base/error.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* The largest amount of one payment (rule G8): ISO 8583 field 4 has twelve digits. */
+#define SETPAY_MONEY_MAX_MINOR INT64_C(999999999999)
+
+struct setpay_money {
+    int64_t minor;
+    char currency[4]; /* "EUR" and a NUL */
+};
+
+/* A currency of ISO 4217 that setpay knows. */
+struct setpay_currency {
+    char code[4];     /* alphabetic */
+    uint16_t numeric; /* ISO 8583 field 49 */
+    uint8_t exponent; /* digits behind the point: 0 (JPY), 2 (EUR), 3 (KWD) */
+};
+
+/* NULL where the currency is unknown. */
+const struct setpay_currency *setpay_currency_by_code(const char *code);
+const struct setpay_currency *setpay_currency_by_numeric(unsigned numeric);
+
+/* Checks the currency and 0 <= minor <= SETPAY_MONEY_MAX_MINOR. SETPAY_E_MONEY_*. */
+enum setpay_error setpay_money_make(int64_t minor, const char *currency,
+                                    struct setpay_money *money) SETPAY_MUST_CHECK;
+enum setpay_error setpay_money_add(const struct setpay_money *a, const struct setpay_money *b,
+                                   struct setpay_money *sum) SETPAY_MUST_CHECK;
+enum setpay_error setpay_money_subtract(const struct setpay_money *a, const struct setpay_money *b,
+                                        struct setpay_money *difference) SETPAY_MUST_CHECK;
+enum setpay_error setpay_money_multiply(const struct setpay_money *unit, uint32_t count,
+                                        struct setpay_money *product) SETPAY_MUST_CHECK;
+bool setpay_money_equal(const struct setpay_money *a, const struct setpay_money *b);
+bool setpay_money_same_currency(const struct setpay_money *a, const struct setpay_money *b);
+
+/* "12.50 EUR", "1250 JPY", "1.250 KWD" into out; returns out. */
+#define SETPAY_MONEY_TEXT_SIZE 32
+const char *setpay_money_format(const struct setpay_money *money, char *out);
+/* Reads the same form; "12.5 EUR" and "12 EUR" are taken too, "12.505 EUR" is not. A sign, spaces
+ * elsewhere, or an unknown currency: SETPAY_E_INVALID or SETPAY_E_MONEY_*. */
+enum setpay_error setpay_money_parse(const char *text, struct setpay_money *money) SETPAY_MUST_CHECK;
+
+#endif

@@ -1,0 +1,33 @@
+#!/bin/sh
+# run.sh TEST...: runs each test (a program or script that prints TAP), shows what failed, and ends
+# with "N passed, N failed". A test that dies, prints no plan or runs out of time is a failure.
+# BUILD: the build folder.  TIMEOUT: seconds for one test (default 300).
+set -u
+: "${BUILD:=build}" "${TIMEOUT:=300}"
+export BUILD CMOCKA_MESSAGE_OUTPUT=TAP
+logs=$BUILD/test-logs
+mkdir -p "$logs"
+passed=0 failed=0
+for test in "$@"; do
+    name=$(basename "$test")
+    log=$logs/$name.log
+    started=$(date +%s)
+    timeout "$TIMEOUT" "$test" >"$log" 2>&1 </dev/null
+    status=$?
+    ok=$(grep -c '^ok ' "$log")
+    bad=$(grep -c '^not ok ' "$log")
+    planned=$(sed -n 's/^1\.\.\([0-9]*\).*/\1/p' "$log" | awk '{ n += $1 } END { print n + 0 }')
+    if [ "$bad" -eq 0 ] && { [ "$status" -ne 0 ] || [ "$planned" -eq 0 ] || [ "$ok" -ne "$planned" ]; }; then
+        bad=1
+    fi
+    passed=$((passed + ok))
+    failed=$((failed + bad))
+    printf '%-44s %4d ok %3d failed  %3ds\n' "$name" "$ok" "$bad" "$(($(date +%s) - started))"
+    if [ "$bad" -ne 0 ]; then
+        printf -- '--- %s (exit status %d), the end of %s:\n' "$name" "$status" "$log"
+        grep -n '^not ok ' "$log" | head -n 20
+        tail -n 40 "$log" | sed 's/^/    /'
+    fi
+done
+printf '%d passed, %d failed\n' "$passed" "$failed"
+[ "$failed" -eq 0 ]

@@ -44,7 +44,9 @@ endif
 .DEFAULT_GOAL := help
 
 # ------------------------------------------------------------------ the wire (generated)
-PROTO :=
+PROTO := \
+	proto/setpay/v1/message.proto \
+	proto/setpay/v1/payment.proto
 
 # ------------------------------------------------------------------ common, layer by layer
 COMMON_BASE :=

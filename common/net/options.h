@@ -1,0 +1,36 @@
+/*
+ * The configuration keys that every daemon has, as rows for its option table (common/base/config.h).
+ */
+#ifndef SETPAY_NET_OPTIONS_H
+#define SETPAY_NET_OPTIONS_H
+
+#include "common/base/config.h"
+#include "common/base/limits.h"
+
+/* clang-format off */
+#define SETPAY_DAEMON_OPTIONS                                                                      \
+    {"", "testing", SETPAY_OPTION_BOOL, "no", 0, 0, false, false, NULL,                            \
+     "let the administration socket move the clock and arm crash points; loopback listeners only"},\
+    {"", "workers", SETPAY_OPTION_INT, "0", 0, SETPAY_LIMIT_WORKERS, false, false, NULL,           \
+     "event loops; 0: one for each core"},                                                         \
+    {"", "database", SETPAY_OPTION_TEXT, NULL, 0, 0, true, false, NULL,                            \
+     "sqlite:PATH"},                                                                               \
+    {"", "log", SETPAY_OPTION_PATH, NULL, 0, 0, false, false, NULL,                                \
+     "log file; standard error where unset; opened again on SIGHUP"},                              \
+    {"", "log_level", SETPAY_OPTION_CHOICE, "info", 0, 0, false, true,                             \
+     "debug|info|warn|error", "the least level that is logged"},                                   \
+    {"", "log_format", SETPAY_OPTION_CHOICE, "logfmt", 0, 0, false, false,                         \
+     "logfmt|json", "the form of a log line"},                                                     \
+    {"", "admin_socket", SETPAY_OPTION_PATH, NULL, 0, 0, true, false, NULL,                        \
+     "UNIX socket for the operator's commands"},                                                   \
+    {"", "admin_address", SETPAY_OPTION_ADDRESS, NULL, 0, 0, false, false, NULL,                   \
+     "HTTP address of /healthz, /readyz and /metrics"},                                            \
+    {"", "root", SETPAY_OPTION_PATH, NULL, 0, 0, true, true, NULL,                                 \
+     "the root certificate, PEM"},                                                                 \
+    {"", "crls", SETPAY_OPTION_PATH, NULL, 0, 0, false, true, NULL,                                \
+     "folder of revocation lists (*.crl); read again every minute and on SIGHUP"},                 \
+    {"", "drain_timeout", SETPAY_OPTION_DURATION, "30s", 0, 600000, false, false, NULL,            \
+     "how long SIGTERM waits for what is under way"}
+/* clang-format on */
+
+#endif

@@ -1,0 +1,217 @@
+/*
+ * The certification authority of setpay: a root, brands, and three issuing CAs for each brand
+ * (CCA cardholders, MCA merchants, PCA payment gateways). The operator's program (main.c) and the
+ * enrolment daemon call the same functions; none of them prints, reads a clock or asks a person.
+ *
+ * The folder of a CA:
+ *
+ *     root.pem                       the root's certificate: what every party is configured with
+ *     ca.db                          certificates, keys seen, revocations, the signed log
+ *     ca.lock                        held by the one process that may change anything
+ *     keys/AUTHORITY.key             PKCS#8 under the passphrase (scrypt), mode 0600
+ *     certificates/AUTHORITY.pem     an authority's chain, itself first, up to but not the root
+ *     crl/AUTHORITY.crl              the newest CRL of each authority (PEM)
+ *     crl/BRAND.crls.pem             all CRLs of a brand's chains in one file, the root's included
+ *
+ * AUTHORITY is "root", or "BRAND.brand", "BRAND.cca", "BRAND.mca", "BRAND.pca".
+ *
+ * What always holds: a certificate, revocation or CRL leaves these functions only after the entry
+ * of the log that tells of it is committed (rule C3); a function that fails has changed nothing.
+ */
+#ifndef SETPAY_CA_CA_H
+#define SETPAY_CA_CA_H
+
+#include "common/base/bytes.h"
+#include "common/base/clock.h"
+#include "common/base/error.h"
+#include "common/base/ids.h"
+#include "common/base/secret.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct setpay_ca;
+
+#define SETPAY_CA_AUTHORITY_SIZE 48 /* "BRAND.brand" and a NUL */
+#define SETPAY_CA_SERIAL_SIZE 41    /* 20 bytes as hex and a NUL */
+#define SETPAY_CA_BRAND_MAX 32
+#define SETPAY_CA_ID_MAX 32
+#define SETPAY_CA_DNS_NAMES 8
+#define SETPAY_CA_PEM_MAX (64 * 1024)
+#define SETPAY_CA_PASSPHRASE_MIN 8
+
+enum setpay_ca_mode {
+    SETPAY_CA_READ,  /* look; several at once */
+    SETPAY_CA_WRITE, /* takes the lock: SETPAY_E_RUNNING when another process has it */
+};
+
+/* ---- a CA's folder ---- */
+
+/* Makes the folder (it must not exist or be empty) with the root's key and certificate.
+ * name: printable, at most 64 bytes. SETPAY_E_EXISTS, SETPAY_E_INVALID, SETPAY_E_IO. */
+enum setpay_error setpay_ca_init(const char *folder, const char *name,
+                                 const struct setpay_secret *passphrase, setpay_time_ms now,
+                                 struct setpay_problem *problem) SETPAY_MUST_CHECK;
+/* SETPAY_E_NOT_FOUND where folder holds no CA. */
+enum setpay_error setpay_ca_open(const char *folder, enum setpay_ca_mode mode,
+                                 struct setpay_ca **ca,
+                                 struct setpay_problem *problem) SETPAY_MUST_CHECK;
+void setpay_ca_close(struct setpay_ca *ca);
+/* Tries the passphrase on the root's key and keeps a copy, for keys that are needed later.
+ * SETPAY_E_PASSPHRASE. Everything that signs needs it first. */
+enum setpay_error setpay_ca_unlock(struct setpay_ca *ca, const struct setpay_secret *passphrase,
+                                   struct setpay_problem *problem) SETPAY_MUST_CHECK;
+
+/* ---- authorities ---- */
+
+/* A brand CA and its three issuing CAs, with a first CRL of each. loopback: the MCA's names may be
+ * loopback addresses and localhost, and nothing else. */
+enum setpay_error setpay_ca_brand_add(struct setpay_ca *ca, const char *brand, bool loopback,
+                                      setpay_time_ms now,
+                                      struct setpay_problem *problem) SETPAY_MUST_CHECK;
+
+/* ---- certificates ---- */
+
+struct setpay_ca_request {
+    const char *profile;    /* "merchant-sign", …; "cardholder" is "cardholder-sign" */
+    struct setpay_view csr; /* PKCS#10, PEM or DER */
+    const char *brand;
+    const char *id; /* merchant or gateway id; NULL for a cardholder */
+    const char *dns[SETPAY_CA_DNS_NAMES];
+    size_t dns_count;
+    int days; /* 0: as long as the profile permits */
+};
+
+/* What was issued. Initialise to zero, clear after. */
+struct setpay_ca_issued {
+    char serial[SETPAY_CA_SERIAL_SIZE];
+    char authority[SETPAY_CA_AUTHORITY_SIZE];
+    struct setpay_digest thumbprint;
+    setpay_time_ms not_before;
+    setpay_time_ms not_after;
+    char subject[192];
+    struct setpay_buffer chain; /* PEM, leaf first, up to but not including the root */
+};
+void setpay_ca_issued_init(struct setpay_ca_issued *issued);
+void setpay_ca_issued_clear(struct setpay_ca_issued *issued);
+
+/*
+ * Issues after a request (rules C1, C2, C3). For a cardholder the request's PAN, expiry and
+ * PANSecret become the blinded account id and are cleansed; nothing of them is kept.
+ * SETPAY_E_CSR (malformed, bad signature, another curve), SETPAY_E_KEY_CERTIFIED,
+ * SETPAY_E_NOT_FOUND (brand, profile), SETPAY_E_INVALID (id, names, days), SETPAY_E_EXPIRED (card).
+ */
+enum setpay_error setpay_ca_issue(struct setpay_ca *ca, const struct setpay_ca_request *request,
+                                  setpay_time_ms now, struct setpay_ca_issued *issued,
+                                  struct setpay_problem *problem) SETPAY_MUST_CHECK;
+/* Issues to the holder of old (PEM or DER; must be of this CA, valid and not revoked) for the new
+ * request's key: same subject, names and profile. A cardholder's ends when the old one would. */
+enum setpay_error setpay_ca_renew(struct setpay_ca *ca, struct setpay_view old,
+                                  struct setpay_view csr, int days, setpay_time_ms now,
+                                  struct setpay_ca_issued *issued,
+                                  struct setpay_problem *problem) SETPAY_MUST_CHECK;
+
+/* Writes NAME.key and NAME.pem for every certificate of a merchant ("merchant") or a gateway
+ * ("gateway") into out (made where absent; no file of it may exist), and chain.pem, root.pem.
+ * Keys are made here, mode 0600, encrypted where key_passphrase is not NULL. */
+enum setpay_error setpay_ca_bundle(struct setpay_ca *ca, const char *party,
+                                   const struct setpay_ca_request *names, const char *out,
+                                   const struct setpay_secret *key_passphrase, setpay_time_ms now,
+                                   struct setpay_problem *problem) SETPAY_MUST_CHECK;
+
+/* One certificate as the CA keeps it. Texts are valid during the callback only. */
+struct setpay_ca_record {
+    const char *serial;
+    const char *authority; /* who issued it */
+    const char *profile;   /* "root", "brand", "cca", "mca", "pca" or a leaf's profile */
+    const char *subject;
+    setpay_time_ms not_before;
+    setpay_time_ms not_after;
+    setpay_time_ms revoked; /* 0: is not */
+    const char *reason;     /* "" where not revoked */
+    struct setpay_view der;
+};
+typedef void setpay_ca_record_cb(void *arg, const struct setpay_ca_record *record);
+
+/* All, oldest first; brand NULL: every brand. */
+enum setpay_error setpay_ca_list(struct setpay_ca *ca, const char *brand, setpay_ca_record_cb *each,
+                                 void *arg) SETPAY_MUST_CHECK;
+/* SETPAY_E_INVALID where serial is not one, SETPAY_E_NOT_FOUND. */
+enum setpay_error setpay_ca_show(struct setpay_ca *ca, const char *serial,
+                                 setpay_ca_record_cb *each, void *arg,
+                                 struct setpay_problem *problem) SETPAY_MUST_CHECK;
+/* The serial of a certificate (PEM or DER) that this CA issued. SETPAY_E_NOT_FOUND. */
+enum setpay_error setpay_ca_serial_of(struct setpay_ca *ca, struct setpay_view certificate,
+                                      char serial[SETPAY_CA_SERIAL_SIZE],
+                                      struct setpay_problem *problem) SETPAY_MUST_CHECK;
+/* Appends the PEM chain of a serial, itself first, up to but not including the root. */
+enum setpay_error setpay_ca_chain(struct setpay_ca *ca, const char *serial,
+                                  struct setpay_buffer *pem,
+                                  struct setpay_problem *problem) SETPAY_MUST_CHECK;
+
+/* ---- revocation ---- */
+
+/* reason: a name of RFC 5280 section 5.3.1 ("keyCompromise", …; see setpay_ca_reasons). Makes the
+ * new CRL of the issuer at once. SETPAY_E_EXISTS where it is revoked, SETPAY_E_INVALID for a
+ * reason that is none, SETPAY_E_STATE for the root, which only its removal everywhere revokes. */
+enum setpay_error setpay_ca_revoke(struct setpay_ca *ca, const char *serial, const char *reason,
+                                   setpay_time_ms now,
+                                   struct setpay_problem *problem) SETPAY_MUST_CHECK;
+const char *setpay_ca_reasons(void); /* the names, separated by blanks */
+
+/* New CRLs of every authority (brand NULL), or of a brand's and the root. Numbers increase. */
+enum setpay_error setpay_ca_make_crls(struct setpay_ca *ca, const char *brand, setpay_time_ms now,
+                                      struct setpay_problem *problem) SETPAY_MUST_CHECK;
+/* The newest CRL of each authority (brand as above), in DER. */
+typedef void setpay_ca_crl_cb(void *arg, const char *authority, uint64_t number,
+                              setpay_time_ms this_update, setpay_time_ms next_update,
+                              struct setpay_view der);
+enum setpay_error setpay_ca_list_crls(struct setpay_ca *ca, const char *brand,
+                                      setpay_ca_crl_cb *each, void *arg) SETPAY_MUST_CHECK;
+
+/* ---- the log (rule C3) ---- */
+
+/* An entry; texts are valid during the callback only. */
+struct setpay_ca_log_entry {
+    uint64_t number; /* from 1 without gaps */
+    setpay_time_ms time;
+    const char *action;    /* "init", "brand", "authority", "issue", "renew", "revoke", "crl" */
+    const char *authority; /* who acted, and signed */
+    const char *serial;    /* of the certificate, or the CRL's number in decimal */
+    const char *subject;   /* the certificate's; a revocation's reason follows after "; reason=" */
+    struct setpay_digest object;   /* SHA-256 of the certificate's or CRL's DER */
+    struct setpay_digest previous; /* hash of the entry before; zeroes for the first */
+    struct setpay_digest hash;     /* of all the above */
+};
+typedef void setpay_ca_log_cb(void *arg, const struct setpay_ca_log_entry *entry);
+enum setpay_error setpay_ca_log_each(struct setpay_ca *ca, setpay_ca_log_cb *each,
+                                     void *arg) SETPAY_MUST_CHECK;
+
+/* How many entries there are, and the hash of the last. */
+struct setpay_ca_log_head {
+    uint64_t count;
+    struct setpay_digest hash;
+};
+/*
+ * Walks the log: every entry's number, hash, link and signature, the signed head, and that
+ * certificates, revocations and CRLs in the database are those that the log tells of.
+ * SETPAY_E_CA_LOG with the first fault in problem. witness (may be NULL): a head written down
+ * elsewhere at an earlier time; the log must hold it. Without one, a log set back together with
+ * its head, both as they were at an earlier time, can't be told from a restored backup.
+ */
+enum setpay_error setpay_ca_log_verify(struct setpay_ca *ca,
+                                       const struct setpay_ca_log_head *witness,
+                                       struct setpay_ca_log_head *head,
+                                       struct setpay_problem *problem) SETPAY_MUST_CHECK;
+
+/* ---- doctor ---- */
+
+/* One thing looked at: good, or what is wrong and what to do. */
+typedef void setpay_ca_finding_cb(void *arg, bool good, const char *what, const char *text);
+/* Looks at folder, modes, log, ends of certificates and CRLs; keys too where unlocked. Returns OK
+ * when it could look, whatever it found. */
+enum setpay_error setpay_ca_doctor(struct setpay_ca *ca, setpay_time_ms now,
+                                   setpay_ca_finding_cb *each, void *arg) SETPAY_MUST_CHECK;
+
+#endif

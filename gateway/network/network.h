@@ -1,0 +1,190 @@
+/*
+ * The gateway's side of the card network: one thread owns the lines to the issuers, their sign-on,
+ * the trace numbers under way and the reversals that are still to be acknowledged. Workers hand in
+ * requests from any thread and get each answer as one job on an executor of theirs.
+ *
+ * What always holds: a callback comes exactly once for each request that was taken. An answer is
+ * matched by trace number, transmission date and time, retrieval reference, amount and currency;
+ * what matches nothing (late, duplicate) is logged and dropped. The network keeps nothing on disk:
+ * who asks stores the trace before the call, and hands open reversals in again after a restart.
+ */
+#ifndef SETPAY_GATEWAY_NETWORK_NETWORK_H
+#define SETPAY_GATEWAY_NETWORK_NETWORK_H
+
+#include "common/base/clock.h"
+#include "common/base/error.h"
+#include "common/base/executor.h"
+#include "common/base/ids.h"
+#include "common/base/money.h"
+#include "common/base/secret.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct event_base;
+struct ssl_ctx_st;
+struct setpay_network;
+
+#define SETPAY_NETWORK_ROUTES_MAX 32
+#define SETPAY_NETWORK_REQUESTS_MAX 4096    /* authorisations under way on all lines */
+#define SETPAY_NETWORK_REVERSALS_MAX 65536  /* reversals that are not acknowledged yet */
+#define SETPAY_NETWORK_REVERSALS_AT_ONCE 64 /* of these, sent and not answered, on one line */
+
+/* One issuer, or network of issuers. */
+struct setpay_network_route {
+    const char *name; /* for logs and figures */
+    const char
+        *prefixes;       /* PAN prefixes separated by commas, "*" for any; the longest match wins */
+    const char *address; /* HOST:PORT with a numeric host; without TLS loopback only */
+    struct ssl_ctx_st *tls; /* NULL: plain; borrowed */
+    const char *tls_name;   /* the name that the issuer's certificate must bear */
+};
+
+struct setpay_network_config {
+    const struct setpay_network_route *routes; /* copied */
+    size_t route_count;
+    const char *acquirer_id; /* field 32, 1 to 11 digits, one gateway's own */
+    const char *terminal_id; /* field 41, 1 to 8 characters */
+    uint32_t stan_first;     /* 0: random */
+    int64_t answer_timeout_ms;
+    int64_t echo_interval_ms; /* of idleness */
+    int64_t reconnect_min_ms; /* doubles up to max after each failure */
+    int64_t reconnect_max_ms;
+    int64_t repeat_min_ms; /* first repeat of a reversal; doubles up to max */
+    int64_t repeat_max_ms;
+};
+/* Sensible values for all but routes and acquirer_id. */
+void setpay_network_config_defaults(struct setpay_network_config *config);
+
+/* base is the loop that runs the network, and own the executor that posts to that loop's thread;
+ * both borrowed. Call before the loop runs or on its thread. SETPAY_E_CONFIG with words. */
+enum setpay_error setpay_network_new(const struct setpay_network_config *config,
+                                     struct event_base *base, const struct setpay_executor *own,
+                                     struct setpay_network **network,
+                                     struct setpay_problem *problem) SETPAY_MUST_CHECK;
+/* On the loop's thread, or after the loop has ended. Requests under way are answered as UNKNOWN,
+ * reversals as stopped. */
+void setpay_network_free(struct setpay_network *network);
+
+/* True while every line is signed on. Any thread. */
+bool setpay_network_is_up(const struct setpay_network *network);
+
+/* Figures since the start; any thread. */
+struct setpay_network_figures {
+    uint64_t lines, lines_up;
+    uint64_t authorisations_sent, authorisations_answered, authorisations_timed_out;
+    uint64_t authorisations_not_sent, authorisations_lost;
+    uint64_t answers_unmatched;
+    uint64_t reversals_open, reversals_sent, reversals_repeated, reversals_acknowledged;
+    uint64_t sign_ons, sign_ons_refused, echoes, connections_lost, malformed;
+};
+void setpay_network_figures(const struct setpay_network *network,
+                            struct setpay_network_figures *figures);
+
+/*
+ * What names one authorisation at the issuer: allocated first, stored by the caller with its intent
+ * (rule G7), then used. Number and second together are used once by one gateway. The pair is all
+ * that must be stored.
+ */
+struct setpay_network_trace {
+    uint32_t stan;       /* 1 .. 999999: field 11 */
+    setpay_time_ms time; /* whole seconds: fields 7, 12, 13, and the RRN of field 37 */
+};
+/* Any thread. */
+void setpay_network_trace_allocate(struct setpay_network *network,
+                                   struct setpay_network_trace *trace);
+/* Field 37: last digit of the year, day of the year, hour, trace number. */
+#define SETPAY_NETWORK_RRN_SIZE 13
+void setpay_network_trace_rrn(const struct setpay_network_trace *trace,
+                              char rrn[SETPAY_NETWORK_RRN_SIZE]);
+
+/* The merchant as the issuer sees it. */
+struct setpay_network_acceptor {
+    char id[16];       /* field 42: 1 to 15 printable characters */
+    char name[41];     /* field 43: name, town, country; at most 40 printable ASCII characters */
+    uint16_t category; /* field 18, four digits */
+};
+
+enum setpay_network_outcome {
+    SETPAY_NETWORK_ANSWERED,
+    SETPAY_NETWORK_NOT_SENT, /* nothing left this machine: no route or line down; no reversal */
+    SETPAY_NETWORK_UNKNOWN,  /* no answer in time, or the line was lost: a reversal must follow */
+};
+
+struct setpay_network_answer {
+    enum setpay_network_outcome outcome;
+    enum setpay_error reason; /* NOT_SENT, UNKNOWN: why; TIMEOUT, CLOSED, UNREACHABLE, … */
+    struct setpay_network_trace trace;
+    char response_code[3];      /* field 39; "" unless ANSWERED; "00" approved, "10" in part */
+    char approval_code[7];      /* field 38; "" where declined */
+    struct setpay_money amount; /* approved: the one asked, or less with "10"; zero if declined */
+    char avs_result;            /* field 44: Y A Z N, U not checked; 0 where there is none */
+    char cvv_result;            /* field 44: M N, U not checked; 0 where there is none */
+};
+typedef void setpay_network_answer_cb(void *arg, const struct setpay_network_answer *answer);
+
+/* Secrets are moved in when the call succeeds; the rest is copied. */
+struct setpay_network_authorisation {
+    struct setpay_network_trace trace;
+    struct setpay_secret pan;
+    struct setpay_secret expiry;        /* YYMM */
+    struct setpay_secret security_code; /* empty: none */
+    struct setpay_secret postcode;      /* empty: none */
+    struct setpay_secret house_digits;  /* empty: none */
+    struct setpay_money amount;
+    char ecommerce_indicator[3]; /* two digits, or "" */
+    struct setpay_network_acceptor acceptor;
+    struct setpay_id xid;
+    struct setpay_digest pomd;
+};
+/* Cleanses what an authorisation still holds. Safe on zeroed memory. */
+void setpay_network_authorisation_clear(struct setpay_network_authorisation *request);
+
+/* Any thread. After SETPAY_OK the callback comes once, on reply (borrowed until then). Errors take
+ * nothing and send nothing: SETPAY_E_FIELD (a value that the message can't carry), SETPAY_E_BUSY,
+ * SETPAY_E_DRAINING, SETPAY_E_NOMEM. */
+enum setpay_error setpay_network_authorise(struct setpay_network *network,
+                                           struct setpay_network_authorisation *request,
+                                           const struct setpay_executor *reply,
+                                           setpay_network_answer_cb *done,
+                                           void *arg) SETPAY_MUST_CHECK;
+
+struct setpay_network_reversal {
+    struct setpay_network_trace original; /* of the authorisation */
+    struct setpay_secret pan;
+    struct setpay_secret expiry;
+    struct setpay_money amount; /* as it was asked for */
+    bool partial;               /* false: the whole */
+    int64_t remaining_minor;    /* what stays authorised, where partial */
+    char approval_code[7];      /* "" where it never came */
+    struct setpay_network_acceptor acceptor;
+    struct setpay_id xid;
+    struct setpay_digest pomd;
+    bool repeated; /* may have been sent in an earlier life: starts as 0401 */
+};
+void setpay_network_reversal_clear(struct setpay_network_reversal *reversal);
+
+struct setpay_network_acknowledgement {
+    bool acknowledged;     /* false: stopped, by request or because the network is going */
+    char response_code[3]; /* of the 0410 */
+    uint32_t sent_count;
+    uint64_t handle;
+};
+typedef void setpay_network_acknowledged_cb(void *arg,
+                                            const struct setpay_network_acknowledgement *ack);
+
+/* Any thread. Sends 0400, and 0401 again and again, over line losses too, until a 0410 takes it
+ * (39 = 00, 21 or 25; any other answer counts as none). Secrets are moved in when the call
+ * succeeds. Same errors as setpay_network_authorise; SETPAY_E_NOT_FOUND where no route takes the
+ * PAN. handle (may be NULL) is for setpay_network_reverse_stop. */
+enum setpay_error setpay_network_reverse(struct setpay_network *network,
+                                         struct setpay_network_reversal *reversal,
+                                         const struct setpay_executor *reply,
+                                         setpay_network_acknowledged_cb *done, void *arg,
+                                         uint64_t *handle) SETPAY_MUST_CHECK;
+/* Any thread; nothing where it is already acknowledged. */
+enum setpay_error setpay_network_reverse_stop(struct setpay_network *network,
+                                              uint64_t handle) SETPAY_MUST_CHECK;
+
+#endif

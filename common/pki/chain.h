@@ -23,7 +23,7 @@
 #include "common/pki/certificate.h"
 #include "common/pki/role.h"
 
-#include <openssl/types.h>
+#include <openssl/x509.h>
 #include <stddef.h>
 #include <stdint.h>
 

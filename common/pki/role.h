@@ -16,7 +16,7 @@
 
 #include "common/base/error.h"
 
-#include <openssl/types.h>
+#include <openssl/x509.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -110,8 +110,9 @@ enum setpay_profile setpay_profile_by_name(const char *name);
 enum setpay_ca_kind setpay_ca_kind_by_name(const char *name);
 
 #define SETPAY_BRAND_MAX 32
-#define SETPAY_PARTY_ID_MAX 64 /* 32 for merchants, gateways and CAs, 64 for a blinded account id  \
-                                */
+#define SETPAY_PARTY_ID_MAX                                                                        \
+    64 /* 32 for merchants, gateways and CAs, 64 for a blinded account id                          \
+        */
 
 /* [a-z0-9-]{1,32} */
 bool setpay_brand_is_valid(const char *brand);

@@ -34,6 +34,11 @@
 #define SETPAY_LIMIT_MAILBOX_JOBS 65536
 #define SETPAY_LIMIT_STORE_QUEUE 4096               /* operations waiting for the committer */
 #define SETPAY_LIMIT_STORE_GROUP 64                 /* operations in one commit */
+#define SETPAY_LIMIT_STORE_NOTES 16                 /* of one operation to the watchers */
+#define SETPAY_LIMIT_STORE_WATCH_NOTES 4096         /* waiting for one watcher; beyond: reread */
+#define SETPAY_LIMIT_STORE_STATEMENTS 256           /* prepared and kept, per connection */
+#define SETPAY_LIMIT_STORE_PARAMETERS 48            /* of one statement */
+#define SETPAY_LIMIT_STORE_ERASE_MS 4000            /* rule M7 grants 5 s from outcome to erasure */
 #define SETPAY_LIMIT_DECIDE_AGAIN 8                 /* times that a changed version is decided anew */
 #define SETPAY_LIMIT_CHAIN_CACHE 4096               /* verified chains kept */
 #define SETPAY_LIMIT_HTTP_HEADER_BYTES (16 * 1024)

@@ -1,0 +1,166 @@
+/*
+ * One database: one writing connection on a thread of its own (the committer), and a reading
+ * connection for each thread that reads.
+ *
+ * What always holds: done is called with SETPAY_OK only after a durable commit that holds the
+ * operation's writes; with any other error the operation wrote nothing (for SETPAY_E_IO out of a
+ * failed COMMIT see setpay_store_health.broken). Operations run one after another, in the order in
+ * which they were submitted, so that an operation which checks keys and versions and then writes
+ * races with nobody.
+ */
+#ifndef SETPAY_STORE_STORE_H
+#define SETPAY_STORE_STORE_H
+
+#include "common/base/clock.h"
+#include "common/base/error.h"
+#include "common/base/executor.h"
+#include "common/base/ids.h"
+#include "common/base/limits.h"
+#include "common/store/db.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct setpay_store;
+struct setpay_reader;
+struct setpay_watcher;
+
+/* ------------------------------------------------------------------ schema */
+
+/* One step of a schema. A step that was released is never changed: add another one. */
+struct setpay_store_migration {
+    unsigned number; /* 1, 2, 3, … without a gap */
+    const char *sql; /* any number of statements; no BEGIN or COMMIT */
+};
+
+struct setpay_store_schema {
+    const char *name;                           /* "gateway": whose database this is */
+    const struct setpay_store_migration *steps; /* ends with number 0 */
+};
+
+/* ------------------------------------------------------------------ open and close */
+
+struct setpay_store_options {
+    const char *url; /* "sqlite:/path/file.db"; the file is created, mode 0600 */
+    const struct setpay_store_schema *schema;
+    /* For tests; 0 takes the limits of limits.h. */
+    size_t queue_max;
+    size_t group_max;
+};
+
+/*
+ * Takes the lock beside the database (PATH.lock), opens it, applies the steps it lacks (each in a
+ * transaction of its own) and starts the committer. Errors, with words in problem:
+ * SETPAY_E_CONFIG   the URL; a database of another program or newer than this one; a changed step;
+ * SETPAY_E_RUNNING  another process (or another open in this one) holds the lock;
+ * SETPAY_E_IO, SETPAY_E_PERMISSION, SETPAY_E_STORE, SETPAY_E_STORE_FULL, SETPAY_E_NOMEM.
+ */
+enum setpay_error setpay_store_open(const struct setpay_store_options *options,
+                                    struct setpay_store **store,
+                                    struct setpay_problem *problem) SETPAY_MUST_CHECK;
+
+/* Stops taking (SETPAY_E_DRAINING), finishes what is queued (every done is posted), empties the
+ * write-ahead log (rule M7) and returns when that is over. Repeating it does nothing. Readers go on
+ * reading; one that stays inside a read for long leaves the log for the next open to empty. */
+void setpay_store_drain(struct setpay_store *store);
+/* Drains, ends the committer, closes the database and gives the lock back. All readers must have
+ * been freed. NULL is allowed. */
+void setpay_store_close(struct setpay_store *store);
+
+/* ------------------------------------------------------------------ writing */
+
+/* Runs on the committer's thread inside a transaction with others, behind a savepoint of its own:
+ * anything but SETPAY_OK undoes its writes and nobody else's. No cryptography, no waiting. */
+typedef enum setpay_error setpay_store_operation_fn(struct setpay_db *db, void *arg);
+typedef void setpay_store_done_fn(void *arg, enum setpay_error error);
+
+/*
+ * Queues an operation; done(arg, error) runs on executor after the commit, exactly once. arg must
+ * stay until then. done NULL (executor may then be NULL): nobody is told.
+ * SETPAY_E_BUSY: the queue or the executor's mailbox is full; SETPAY_E_DRAINING; SETPAY_E_NOMEM;
+ * SETPAY_E_IO: the store is broken. After an error neither function is called. Any thread.
+ */
+enum setpay_error setpay_store_submit(struct setpay_store *store,
+                                      setpay_store_operation_fn *operation,
+                                      setpay_store_done_fn *done, void *arg,
+                                      struct setpay_executor *executor) SETPAY_MUST_CHECK;
+/* Queues an operation and waits for its commit: for command-line programs, start-up and tests,
+ * never on an event loop nor inside an operation. Errors of both. */
+enum setpay_error setpay_store_submit_wait(struct setpay_store *store,
+                                           setpay_store_operation_fn *operation,
+                                           void *arg) SETPAY_MUST_CHECK;
+
+/*
+ * Rule M7: what operations that were submitted before have deleted is gone from the files when done
+ * hears SETPAY_OK (nothing of it is left in the write-ahead log, deleted cells are overwritten).
+ * This holds for rows of a table of its own with an INTEGER PRIMARY KEY that are DELETEd; an UPDATE
+ * to NULL leaves copies behind. Waits while readers hold the old state; SETPAY_E_TIMEOUT after
+ * SETPAY_LIMIT_STORE_ERASE_MS: submit it again. Requests that wait at once share one checkpoint.
+ */
+enum setpay_error
+setpay_store_checkpoint_truncate(struct setpay_store *store, setpay_store_done_fn *done, void *arg,
+                                 struct setpay_executor *executor) SETPAY_MUST_CHECK;
+enum setpay_error
+setpay_store_checkpoint_truncate_wait(struct setpay_store *store) SETPAY_MUST_CHECK;
+
+/* ------------------------------------------------------------------ reading */
+
+/* A connection that can't write, for one thread. */
+enum setpay_error setpay_reader_new(struct setpay_store *store,
+                                    struct setpay_reader **reader) SETPAY_MUST_CHECK;
+void setpay_reader_free(struct setpay_reader *reader);
+
+typedef enum setpay_error setpay_store_read_fn(struct setpay_db *db, void *arg);
+/* Runs read inside one read transaction (a snapshot: it sees every operation whose done was called
+ * before) and gives its error. Keep it short. */
+enum setpay_error setpay_store_read(struct setpay_reader *reader, setpay_store_read_fn *read,
+                                    void *arg) SETPAY_MUST_CHECK;
+
+/* ------------------------------------------------------------------ watching */
+
+struct setpay_store_note {
+    struct setpay_id id;
+    int64_t version;
+};
+
+/* Runs on the watcher's executor. reread: notes were lost because the watcher was too slow; read
+ * again whatever you wait for. notes is borrowed for the call. */
+typedef void setpay_store_watch_cb(void *arg, const struct setpay_store_note *notes, size_t count,
+                                   bool reread);
+
+/* Calls back after each commit with the notes that its operations left (setpay_db_notify). executor
+ * and arg must stay until setpay_store_unwatch, which is called on the executor's own thread; no
+ * call comes after it. Unwatch before the store is closed. */
+enum setpay_error setpay_store_watch(struct setpay_store *store, struct setpay_executor *executor,
+                                     setpay_store_watch_cb *callback, void *arg,
+                                     struct setpay_watcher **watcher) SETPAY_MUST_CHECK;
+void setpay_store_unwatch(struct setpay_watcher *watcher);
+
+/* ------------------------------------------------------------------ health */
+
+struct setpay_store_health {
+    bool stuck;  /* an operation has waited longer than stuck_after_ms */
+    bool broken; /* a COMMIT failed on I/O: whether it holds is known only after a new start; all
+                    further operations are refused with SETPAY_E_IO */
+    bool draining;
+    size_t queue_depth;
+    int64_t oldest_wait_ms;        /* of an operation that waits or runs; 0: none */
+    setpay_time_ms last_commit_ms; /* 0: none yet */
+    /* Since open */
+    uint64_t operations;        /* committed */
+    uint64_t operations_failed; /* refused or failed */
+    uint64_t operations_busy;   /* not taken: queue full */
+    uint64_t commits;
+    uint64_t groups_lost; /* transactions that failed as a whole */
+    uint64_t checkpoints;
+    uint64_t notes_lost;     /* each was told by reread */
+    int64_t commit_us_total; /* time inside COMMIT */
+    int64_t commit_us_max;
+};
+
+/* Any thread. */
+void setpay_store_health(struct setpay_store *store, int64_t stuck_after_ms,
+                         struct setpay_store_health *health);
+
+#endif

@@ -49,7 +49,13 @@ PROTO := \
 	proto/setpay/v1/payment.proto
 
 # ------------------------------------------------------------------ common, layer by layer
-COMMON_BASE :=
+COMMON_BASE := \
+	common/base/bytes.c \
+	common/base/clock.c \
+	common/base/error.c \
+	common/base/ids.c \
+	common/base/money.c \
+	common/base/secret.c
 
 COMMON_CRYPTO :=
 

@@ -54,6 +54,7 @@ COMMON_BASE := \
 	common/base/clock.c \
 	common/base/error.c \
 	common/base/ids.c \
+	common/base/log.c \
 	common/base/money.c \
 	common/base/secret.c
 

@@ -76,7 +76,8 @@ CA_CLI :=
 # ------------------------------------------------------------------ gateway
 GATEWAY_NETWORK :=
 
-GATEWAY_PAYMENT :=
+GATEWAY_PAYMENT := \
+	gateway/payment/payment_state.c
 
 GATEWAYD :=
 
@@ -85,7 +86,8 @@ GATEWAY_CLI :=
 ISSUERSIM :=
 
 # ------------------------------------------------------------------ merchant
-MERCHANT_PAYMENT :=
+MERCHANT_PAYMENT := \
+	merchant/payment/purchase_state.c
 
 MERCHANT_STORE :=
 
@@ -94,7 +96,8 @@ MERCHANTD :=
 MERCHANT_CLI :=
 
 # ------------------------------------------------------------------ cardholder
-WALLET :=
+WALLET := \
+	cardholder/purchase_state.c
 
 WALLETD :=
 
@@ -104,7 +107,7 @@ WALLET_CLI :=
 PROGRAMS :=
 
 # Programs that are scripts: copied to build/bin
-SCRIPTS :=
+SCRIPTS := tests/sandbox/setpay-sandbox tests/sandbox/setpay-sandbox-demo
 
 # ------------------------------------------------------------------ tests
 # Each unit test is one program made of tests/unit/NAME.c, tests/support and all libraries.

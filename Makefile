@@ -58,7 +58,14 @@ COMMON_BASE := \
 	common/base/money.c \
 	common/base/secret.c
 
-COMMON_CRYPTO :=
+COMMON_CRYPTO := \
+	common/crypto/dual.c \
+	common/crypto/envelope.c \
+	common/crypto/file.c \
+	common/crypto/hash.c \
+	common/crypto/keyfile.c \
+	common/crypto/seal.c \
+	common/crypto/sign.c
 
 COMMON_PKI :=
 
@@ -76,8 +83,7 @@ CA_CLI :=
 # ------------------------------------------------------------------ gateway
 GATEWAY_NETWORK :=
 
-GATEWAY_PAYMENT := \
-	gateway/payment/payment_state.c
+GATEWAY_PAYMENT :=
 
 GATEWAYD :=
 
@@ -86,8 +92,7 @@ GATEWAY_CLI :=
 ISSUERSIM :=
 
 # ------------------------------------------------------------------ merchant
-MERCHANT_PAYMENT := \
-	merchant/payment/purchase_state.c
+MERCHANT_PAYMENT :=
 
 MERCHANT_STORE :=
 
@@ -96,8 +101,7 @@ MERCHANTD :=
 MERCHANT_CLI :=
 
 # ------------------------------------------------------------------ cardholder
-WALLET := \
-	cardholder/purchase_state.c
+WALLET :=
 
 WALLETD :=
 
@@ -107,11 +111,13 @@ WALLET_CLI :=
 PROGRAMS :=
 
 # Programs that are scripts: copied to build/bin
-SCRIPTS := tests/sandbox/setpay-sandbox tests/sandbox/setpay-sandbox-demo
+SCRIPTS :=
 
 # ------------------------------------------------------------------ tests
 # Each unit test is one program made of tests/unit/NAME.c, tests/support and all libraries.
-UNIT_TESTS :=
+UNIT_TESTS := \
+	test_hash \
+	test_sign
 
 TEST_SUPPORT :=
 

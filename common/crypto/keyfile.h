@@ -13,6 +13,7 @@
 #include "common/base/error.h"
 #include "common/base/ids.h"
 #include "common/base/secret.h"
+#include "common/crypto/file.h"
 
 #include <openssl/types.h>
 #include <stdbool.h>
@@ -43,19 +44,6 @@ enum setpay_error setpay_key_save(const char *path, EVP_PKEY *key,
                                   struct setpay_problem *problem) SETPAY_MUST_CHECK;
 enum setpay_error setpay_key_load(const char *path, const struct setpay_secret *passphrase,
                                   EVP_PKEY **key, struct setpay_problem *problem) SETPAY_MUST_CHECK;
-
-/* Writes a whole file with that mode, safely: temporary file in the same folder, fsync, rename,
- * fsync of the folder. SETPAY_E_EXISTS (without replace), SETPAY_E_IO. */
-enum setpay_error setpay_file_write(const char *path, struct setpay_view content, unsigned mode,
-                                    bool replace, struct setpay_problem *problem) SETPAY_MUST_CHECK;
-/* Reads a whole private file (conditions as for keys) into a secret; at most 64 KiB. For
- * passphrases: a single line end at the end is cut off. Empty files: SETPAY_E_INVALID. */
-enum setpay_error setpay_file_read_secret(const char *path, struct setpay_secret *content,
-                                          struct setpay_problem *problem) SETPAY_MUST_CHECK;
-/* Reads a public file (certificates) of at most the buffer's max. SETPAY_E_NOT_FOUND, SETPAY_E_IO,
- * SETPAY_E_TOO_BIG. Replaces what content holds. */
-enum setpay_error setpay_file_read(const char *path, struct setpay_buffer *content,
-                                   struct setpay_problem *problem) SETPAY_MUST_CHECK;
 
 /* A 32-byte key from a passphrase by scrypt (RFC 7914), with parameters that are stored beside what
  * it protects. */

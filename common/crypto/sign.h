@@ -22,7 +22,8 @@
 struct setpay_signing_key;
 struct setpay_public_key;
 
-/* What a signing key can do. sign: ECDSA with SHA-256 over message, DER, appended to signature. */
+/* What a signing key can do. sign: ECDSA with SHA-256 over message, DER, in place of what
+ * signature holds. */
 struct setpay_signing_key_methods {
     enum setpay_error (*sign)(void *self, struct setpay_view message,
                               struct setpay_buffer *signature);

@@ -52,6 +52,10 @@ PROTO := \
 COMMON_BASE := \
 	common/base/bytes.c \
 	common/base/clock.c \
+	common/base/config.c \
+	common/base/config_file.c \
+	common/base/config_help.c \
+	common/base/config_value.c \
 	common/base/error.c \
 	common/base/ids.c \
 	common/base/log.c \
@@ -116,6 +120,7 @@ SCRIPTS :=
 # ------------------------------------------------------------------ tests
 # Each unit test is one program made of tests/unit/NAME.c, tests/support and all libraries.
 UNIT_TESTS := \
+	test_config \
 	test_hash \
 	test_sign
 

@@ -59,11 +59,13 @@ void setpay_config_free(struct setpay_config *config);
 const char *setpay_config_text(const struct setpay_config *config, const char *section,
                                const char *name); /* NULL where unset; also PATH, ADDRESS, CHOICE */
 int64_t setpay_config_int(const struct setpay_config *config, const char *section,
-                          const char *name); /* also DURATION (ms) */
+                          const char *name); /* also DURATION (ms); 0 where unset */
 bool setpay_config_bool(const struct setpay_config *config, const char *section, const char *name);
+/* True where the default, the file or a flag gave a value. */
 bool setpay_config_is_set(const struct setpay_config *config, const char *section,
                           const char *name);
-/* The instances of a repeated section, in file order: the names behind the blank ("visa"). */
+/* The instances of a repeated section ("brand"), in file order: the names behind the blank
+ * ("visa"). A flag can make one too: --brand.visa.KEY. */
 size_t setpay_config_instance_count(const struct setpay_config *config, const char *section);
 const char *setpay_config_instance(const struct setpay_config *config, const char *section,
                                    size_t index);

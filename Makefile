@@ -60,7 +60,8 @@ COMMON_BASE := \
 	common/base/ids.c \
 	common/base/log.c \
 	common/base/money.c \
-	common/base/secret.c
+	common/base/secret.c \
+	common/base/testing.c
 
 COMMON_CRYPTO := \
 	common/crypto/dual.c \
@@ -75,7 +76,13 @@ COMMON_PKI :=
 
 COMMON_WIRE :=
 
-COMMON_STORE :=
+COMMON_STORE := \
+	common/store/committer.c \
+	common/store/db.c \
+	common/store/migrate.c \
+	common/store/sqlite.c \
+	common/store/store.c \
+	common/store/watch.c
 
 COMMON_NET :=
 
@@ -122,9 +129,12 @@ SCRIPTS :=
 UNIT_TESTS := \
 	test_config \
 	test_hash \
-	test_sign
+	test_sign \
+	test_store_db
 
-TEST_SUPPORT :=
+TEST_SUPPORT := \
+	tests/support/test_executor.c \
+	tests/support/test_store.c
 
 # Each integration test is a script or program that prints TAP.
 INTEGRATION_TESTS :=

@@ -103,9 +103,8 @@ enum setpay_error setpay_db_select_values(struct setpay_db *db, struct setpay_db
                                           const char *sql,
                                           const struct setpay_db_value *values) SETPAY_MUST_CHECK;
 
-/* The same for a query that gives one row at most: the row is already there (no setpay_db_next).
- * SETPAY_E_NOT_FOUND where there is none, SETPAY_E_INTERNAL where there are more: nothing to end.
- */
+/* The same for a query by a unique key: its first row is already there (no setpay_db_next), further
+ * ones are not looked at. SETPAY_E_NOT_FOUND where there is none; after an error nothing to end. */
 #define setpay_db_one(db, rows, sql, ...)                                                          \
     setpay_db_one_values((db), (rows), (sql),                                                      \
                          (const struct setpay_db_value[]){setpay_db_value_null(),                  \

@@ -1,0 +1,85 @@
+/*
+ * Crash points.
+ *
+ * What always holds: a program that never called setpay_testing_enable can't be armed, whatever its
+ * environment says; and the process dies by SIGKILL, which no handler sees and which flushes no
+ * buffer, so that what is found afterwards is what a power cut of the process would leave.
+ *
+ * armed is the only thing that the fast path reads. The name and the count stand behind a mutex: a
+ * point that is passed while one is armed takes it, which is slow, and only in tests.
+ */
+#include "common/base/testing.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define POINT_SIZE 64
+
+static atomic_bool enabled;
+static atomic_bool armed;
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static char armed_point[POINT_SIZE];
+static uint64_t armed_count;
+
+void setpay_testing_enable(void)
+{
+    atomic_store(&enabled, true);
+}
+
+bool setpay_testing_is_enabled(void)
+{
+    return atomic_load(&enabled);
+}
+
+enum setpay_error setpay_testing_arm(const char *point, uint64_t count)
+{
+    if (!setpay_testing_is_enabled())
+        return SETPAY_E_PERMISSION;
+    size_t size = strnlen(point, POINT_SIZE);
+    if (size == 0 || size >= POINT_SIZE)
+        return SETPAY_E_INVALID;
+    pthread_mutex_lock(&mutex);
+    memcpy(armed_point, point, size + 1);
+    armed_count = count;
+    atomic_store(&armed, count > 0);
+    pthread_mutex_unlock(&mutex);
+    return SETPAY_OK;
+}
+
+enum setpay_error setpay_testing_arm_from_environment(void)
+{
+    const char *text = getenv("SETPAY_CRASH");
+    if (text == NULL)
+        return SETPAY_OK;
+    const char *colon = strrchr(text, ':');
+    if (colon == NULL || colon == text || colon - text >= POINT_SIZE)
+        return SETPAY_E_INVALID;
+    uint64_t count = 0;
+    const char *digit = colon + 1;
+    do {
+        if (*digit < '0' || *digit > '9' || count > UINT32_MAX)
+            return SETPAY_E_INVALID;
+        count = count * 10 + (uint64_t)(*digit - '0');
+    } while (*++digit != '\0');
+    char point[POINT_SIZE] = {0};
+    memcpy(point, text, (size_t)(colon - text));
+    return setpay_testing_arm(point, count);
+}
+
+void setpay_testing_point(const char *name)
+{
+    if (!atomic_load_explicit(&armed, memory_order_relaxed))
+        return;
+    pthread_mutex_lock(&mutex);
+    if (armed_count > 0 && strcmp(name, armed_point) == 0 && --armed_count == 0) {
+        kill(getpid(), SIGKILL);
+        /* The signal is under way: this thread must not get past the point. */
+        for (;;)
+            pause();
+    }
+    pthread_mutex_unlock(&mutex);
+}

@@ -1,0 +1,394 @@
+/*
+ * SQLite behind the store.
+ *
+ * What always holds: the write-ahead log is used, and a commit is on the disk before it returns
+ * (synchronous = FULL); deleted cells are overwritten (secure_delete = ON); a reading connection
+ * can't write; files are open to their owner only. Checkpoints are made only when the committer
+ * asks, never inside a commit.
+ *
+ * The lock file stands beside the database under its resolved name, so that a link to it finds the
+ * same lock. It is not the database itself: closing any descriptor of that file would drop the
+ * locks that SQLite holds on it.
+ */
+#include "common/store/backend.h"
+
+#include "common/base/limits.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define BUSY_WAIT_MS 5000 /* for somebody's sqlite3 shell; our own processes are kept out */
+
+struct connection {
+    sqlite3 *handle;
+    bool writer;
+    int log_pages;
+};
+
+static enum setpay_error error_of(int code)
+{
+    switch (code) {
+    case SQLITE_OK:
+    case SQLITE_ROW:
+    case SQLITE_DONE:
+        return SETPAY_OK;
+    case SQLITE_CONSTRAINT_UNIQUE:
+    case SQLITE_CONSTRAINT_PRIMARYKEY:
+    case SQLITE_CONSTRAINT_ROWID:
+        return SETPAY_E_DUPLICATE;
+    case SQLITE_IOERR_NOMEM:
+        return SETPAY_E_NOMEM;
+    default:
+        break;
+    }
+    switch (code & 0xff) {
+    case SQLITE_FULL:
+        return SETPAY_E_STORE_FULL;
+    case SQLITE_IOERR:
+    case SQLITE_CANTOPEN:
+        return SETPAY_E_IO;
+    case SQLITE_NOMEM:
+        return SETPAY_E_NOMEM;
+    case SQLITE_PERM:
+    case SQLITE_AUTH:
+        return SETPAY_E_PERMISSION;
+    case SQLITE_ERROR:
+    case SQLITE_CONSTRAINT:
+    case SQLITE_MISUSE:
+    case SQLITE_RANGE:
+    case SQLITE_MISMATCH:
+    case SQLITE_TOOBIG:
+    case SQLITE_READONLY:
+        return SETPAY_E_INTERNAL;
+    default: /* BUSY, LOCKED, CORRUPT, NOTADB, INTERRUPT, … */
+        return SETPAY_E_STORE;
+    }
+}
+
+/* ------------------------------------------------------------------ open and close */
+
+static enum setpay_error sqlite_create(const char *place, char **lock_path,
+                                       struct setpay_problem *problem)
+{
+    if (place[0] == '\0' || place[0] == ':' || strchr(place, '?') != NULL)
+        return setpay_problem_set(problem, SETPAY_E_CONFIG,
+                                  "database: found \"sqlite:%s\", expected sqlite:PATH", place);
+    /* Never opened where it exists: see above. */
+    int fd = open(place, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+    if (fd >= 0)
+        close(fd);
+    else if (errno != EEXIST)
+        return setpay_problem_set(problem, errno == EACCES ? SETPAY_E_PERMISSION : SETPAY_E_IO,
+                                  "database %s: %s", place, strerror(errno));
+    char *resolved = realpath(place, NULL);
+    if (resolved == NULL)
+        return setpay_problem_set(problem, SETPAY_E_IO, "database %s: %s", place, strerror(errno));
+    size_t size = strlen(resolved) + sizeof ".lock";
+    char *path = malloc(size);
+    if (path != NULL)
+        snprintf(path, size, "%s.lock", resolved);
+    free(resolved);
+    *lock_path = path;
+    return path == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
+}
+
+static int count_log_pages(void *arg, sqlite3 *handle, const char *name, int pages)
+{
+    struct connection *connection = arg;
+    (void)handle;
+    (void)name;
+    connection->log_pages = pages;
+    return SQLITE_OK;
+}
+
+static int set_up(struct connection *connection)
+{
+    static const char *const writer_pragmas =
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON;"
+        "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA wal_autocheckpoint = 0;"
+        "PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000;";
+    static const char *const reader_pragmas =
+        "PRAGMA query_only = ON; PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY;"
+        "PRAGMA cache_size = -4000; SELECT count(*) FROM sqlite_master;";
+    sqlite3_extended_result_codes(connection->handle, 1);
+    sqlite3_busy_timeout(connection->handle, BUSY_WAIT_MS);
+    sqlite3_db_config(connection->handle, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, NULL);
+    /* Double-quoted text is a misspelt column, not a string. */
+    sqlite3_db_config(connection->handle, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
+    sqlite3_db_config(connection->handle, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
+    int code = sqlite3_exec(connection->handle,
+                            connection->writer ? writer_pragmas : reader_pragmas, NULL, NULL, NULL);
+    /* Replaces SQLite's own automatic checkpoints. */
+    if (code == SQLITE_OK && connection->writer)
+        sqlite3_wal_hook(connection->handle, count_log_pages, connection);
+    return code;
+}
+
+static enum setpay_error sqlite_open(const char *place, bool writer, void **out,
+                                     struct setpay_problem *problem)
+{
+    struct connection *connection = calloc(1, sizeof *connection);
+    if (connection == NULL)
+        return SETPAY_E_NOMEM;
+    connection->writer = writer;
+    int flags = (writer ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) | SQLITE_OPEN_NOMUTEX |
+                SQLITE_OPEN_PRIVATECACHE;
+    int code = sqlite3_open_v2(place, &connection->handle, flags, NULL);
+    if (code == SQLITE_OK)
+        code = set_up(connection);
+    if (code == SQLITE_OK) {
+        *out = connection;
+        return SETPAY_OK;
+    }
+    enum setpay_error error = error_of(code);
+    if (problem != NULL)
+        setpay_problem_set(problem, error, "database %s: %s", place,
+                           connection->handle != NULL ? sqlite3_errmsg(connection->handle)
+                                                      : sqlite3_errstr(code));
+    sqlite3_close(connection->handle);
+    free(connection);
+    return error;
+}
+
+static void sqlite_close(void *self, bool abandon)
+{
+    struct connection *connection = self;
+    if (abandon)
+        sqlite3_db_config(connection->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    sqlite3_close(connection->handle);
+    free(connection);
+}
+
+/* ------------------------------------------------------------------ transactions */
+
+static enum setpay_error sqlite_script(void *self, const char *sql)
+{
+    struct connection *connection = self;
+    return error_of(sqlite3_exec(connection->handle, sql, NULL, NULL, NULL));
+}
+
+static enum setpay_error sqlite_begin(void *self, bool write)
+{
+    return sqlite_script(self, write ? "BEGIN IMMEDIATE" : "BEGIN");
+}
+
+static enum setpay_error sqlite_commit(void *self)
+{
+    return sqlite_script(self, "COMMIT");
+}
+
+static bool sqlite_in_transaction(void *self)
+{
+    struct connection *connection = self;
+    return sqlite3_get_autocommit(connection->handle) == 0;
+}
+
+static void sqlite_rollback(void *self)
+{
+    struct connection *connection = self;
+    if (sqlite_in_transaction(self))
+        sqlite3_exec(connection->handle, "ROLLBACK", NULL, NULL, NULL);
+}
+
+static enum setpay_error sqlite_savepoint(void *self)
+{
+    return sqlite_script(self, "SAVEPOINT operation");
+}
+
+static enum setpay_error sqlite_release(void *self)
+{
+    return sqlite_script(self, "RELEASE operation");
+}
+
+static enum setpay_error sqlite_rollback_to(void *self)
+{
+    return sqlite_script(self, "ROLLBACK TO operation; RELEASE operation");
+}
+
+/* ------------------------------------------------------------------ statements */
+
+/* Placeholders must be $1 to $n, in order of first use: then number and index are the same, here
+ * and in PostgreSQL. */
+static bool placeholders_in_order(sqlite3_stmt *statement, int count)
+{
+    for (int index = 1; index <= count; index++) {
+        char expected[16];
+        snprintf(expected, sizeof expected, "$%d", index);
+        const char *found = sqlite3_bind_parameter_name(statement, index);
+        if (found == NULL || strcmp(found, expected) != 0)
+            return false;
+    }
+    return true;
+}
+
+static enum setpay_error sqlite_prepare(void *self, const char *sql, void **out,
+                                        unsigned *parameters)
+{
+    struct connection *connection = self;
+    sqlite3_stmt *statement = NULL;
+    const char *rest = NULL;
+    int code = sqlite3_prepare_v3(connection->handle, sql, -1, SQLITE_PREPARE_PERSISTENT,
+                                  &statement, &rest);
+    if (code != SQLITE_OK)
+        return error_of(code);
+    int count = sqlite3_bind_parameter_count(statement);
+    if (statement == NULL || rest[strspn(rest, "; \n\t")] != '\0' ||
+        !placeholders_in_order(statement, count)) {
+        sqlite3_finalize(statement);
+        return SETPAY_E_INTERNAL;
+    }
+    *out = statement;
+    *parameters = (unsigned)count;
+    return SETPAY_OK;
+}
+
+static enum setpay_error sqlite_bind(void *self, void *statement, unsigned number,
+                                     const struct setpay_db_value *value)
+{
+    int index = (int)number;
+    const void *data = value->bytes.data != NULL ? (const void *)value->bytes.data : "";
+    (void)self;
+    switch (value->type) {
+    case SETPAY_DB_TYPE_NULL:
+        return error_of(sqlite3_bind_null(statement, index));
+    case SETPAY_DB_TYPE_INT:
+        return error_of(sqlite3_bind_int64(statement, index, value->integer));
+    case SETPAY_DB_TYPE_TEXT:
+        return error_of(sqlite3_bind_text64(statement, index, data, value->bytes.size,
+                                            SQLITE_STATIC, SQLITE_UTF8));
+    case SETPAY_DB_TYPE_BLOB:
+        return error_of(
+            sqlite3_bind_blob64(statement, index, data, value->bytes.size, SQLITE_STATIC));
+    case SETPAY_DB_TYPE_END:
+        break;
+    }
+    return SETPAY_E_INTERNAL;
+}
+
+static enum setpay_error sqlite_step(void *self, void *statement, bool *row)
+{
+    (void)self;
+    int code = sqlite3_step(statement);
+    *row = code == SQLITE_ROW;
+    return error_of(code);
+}
+
+static enum setpay_error sqlite_column(void *statement, int column, struct setpay_db_value *value)
+{
+    *value = (struct setpay_db_value){.type = SETPAY_DB_TYPE_NULL};
+    if (column < 0 || column >= sqlite3_data_count(statement))
+        return SETPAY_E_INTERNAL;
+    switch (sqlite3_column_type(statement, column)) {
+    case SQLITE_NULL:
+        return SETPAY_OK;
+    case SQLITE_INTEGER:
+        value->type = SETPAY_DB_TYPE_INT;
+        value->integer = sqlite3_column_int64(statement, column);
+        return SETPAY_OK;
+    case SQLITE_TEXT:
+        value->type = SETPAY_DB_TYPE_TEXT;
+        value->bytes.data = sqlite3_column_text(statement, column);
+        break;
+    case SQLITE_BLOB:
+        value->type = SETPAY_DB_TYPE_BLOB;
+        value->bytes.data = sqlite3_column_blob(statement, column);
+        break;
+    default: /* a float: never money, never anything of ours */
+        return SETPAY_E_STORE;
+    }
+    value->bytes.size = (size_t)sqlite3_column_bytes(statement, column);
+    if (value->bytes.data == NULL && value->bytes.size > 0)
+        return SETPAY_E_NOMEM;
+    return SETPAY_OK;
+}
+
+static void sqlite_reset(void *statement)
+{
+    sqlite3_reset(statement); /* repeats the error that step gave */
+    sqlite3_clear_bindings(statement);
+}
+
+static void sqlite_finalise(void *statement)
+{
+    sqlite3_finalize(statement);
+}
+
+static int64_t sqlite_changes(void *self)
+{
+    struct connection *connection = self;
+    return sqlite3_changes64(connection->handle);
+}
+
+static const char *sqlite_message(void *self)
+{
+    struct connection *connection = self;
+    return sqlite3_errmsg(connection->handle);
+}
+
+/* ------------------------------------------------------------------ log */
+
+static enum setpay_error sqlite_checkpoint(void *self, bool truncate, int wait_ms, bool *complete)
+{
+    struct connection *connection = self;
+    int in_log = 0;
+    int moved = 0;
+    *complete = false;
+    sqlite3_busy_timeout(connection->handle, wait_ms);
+    int code = sqlite3_wal_checkpoint_v2(
+        connection->handle, "main",
+        truncate ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE, &in_log, &moved);
+    sqlite3_busy_timeout(connection->handle, BUSY_WAIT_MS);
+    if ((code & 0xff) == SQLITE_BUSY || (code & 0xff) == SQLITE_LOCKED)
+        return SETPAY_OK;
+    if (code == SQLITE_OK) {
+        *complete = in_log == moved;
+        if (truncate || in_log == moved)
+            connection->log_pages = 0;
+    }
+    return error_of(code);
+}
+
+static size_t sqlite_log_pages(const void *self)
+{
+    const struct connection *connection = self;
+    return (size_t)connection->log_pages;
+}
+
+static void sqlite_forget(void *self)
+{
+    struct connection *connection = self;
+    sqlite3_db_release_memory(connection->handle);
+}
+
+const struct setpay_store_backend setpay_store_sqlite = {
+    .scheme = "sqlite:",
+    .create = sqlite_create,
+    .open = sqlite_open,
+    .close = sqlite_close,
+    .begin = sqlite_begin,
+    .commit = sqlite_commit,
+    .rollback = sqlite_rollback,
+    .savepoint = sqlite_savepoint,
+    .release = sqlite_release,
+    .rollback_to = sqlite_rollback_to,
+    .in_transaction = sqlite_in_transaction,
+    .script = sqlite_script,
+    .prepare = sqlite_prepare,
+    .bind = sqlite_bind,
+    .step = sqlite_step,
+    .column = sqlite_column,
+    .reset = sqlite_reset,
+    .finalise = sqlite_finalise,
+    .changes = sqlite_changes,
+    .message = sqlite_message,
+    .checkpoint = sqlite_checkpoint,
+    .log_pages = sqlite_log_pages,
+    .forget = sqlite_forget,
+};

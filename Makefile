@@ -94,7 +94,8 @@ CA_CLI :=
 # ------------------------------------------------------------------ gateway
 GATEWAY_NETWORK :=
 
-GATEWAY_PAYMENT :=
+GATEWAY_PAYMENT := \
+	gateway/payment/payment_state.c
 
 GATEWAYD :=
 
@@ -103,7 +104,8 @@ GATEWAY_CLI :=
 ISSUERSIM :=
 
 # ------------------------------------------------------------------ merchant
-MERCHANT_PAYMENT :=
+MERCHANT_PAYMENT := \
+	merchant/payment/purchase_state.c
 
 MERCHANT_STORE :=
 
@@ -112,7 +114,8 @@ MERCHANTD :=
 MERCHANT_CLI :=
 
 # ------------------------------------------------------------------ cardholder
-WALLET :=
+WALLET := \
+	cardholder/purchase_state.c
 
 WALLETD :=
 
@@ -122,7 +125,7 @@ WALLET_CLI :=
 PROGRAMS :=
 
 # Programs that are scripts: copied to build/bin
-SCRIPTS :=
+SCRIPTS := tests/sandbox/setpay-sandbox tests/sandbox/setpay-sandbox-demo
 
 # ------------------------------------------------------------------ tests
 # Each unit test is one program made of tests/unit/NAME.c, tests/support and all libraries.

@@ -84,7 +84,15 @@ COMMON_STORE := \
 	common/store/store.c \
 	common/store/watch.c
 
-COMMON_NET :=
+COMMON_NET := \
+	common/net/daemon.c \
+	common/net/frame.c \
+	common/net/frame_client.c \
+	common/net/frame_server.c \
+	common/net/listen.c \
+	common/net/loop.c \
+	common/net/stream.c \
+	common/net/tls.c
 
 COMMON := $(COMMON_BASE) $(COMMON_CRYPTO) $(COMMON_PKI) $(COMMON_WIRE) $(COMMON_STORE) $(COMMON_NET)
 
@@ -132,6 +140,7 @@ SCRIPTS := tests/sandbox/setpay-sandbox tests/sandbox/setpay-sandbox-demo
 UNIT_TESTS := \
 	test_config \
 	test_hash \
+	test_loop \
 	test_sign \
 	test_store_db
 

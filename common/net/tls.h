@@ -76,7 +76,7 @@ struct setpay_tls_expect {
     const char *sni;   /* sent: a brand id, or a host name */
     const char *brand; /* O of the certificate */
     const char *id;    /* CN */
-    const char *host;  /* a dNSName, or for a numeric address an iPAddress, of the certificate */
+    const char *host;  /* a dNSName of the certificate */
 };
 
 /* New SSL objects, owned by the caller until given to a bufferevent; free with setpay_tls_close or
@@ -88,7 +88,7 @@ enum setpay_error setpay_tls_session_client(struct setpay_tls *tls,
 
 /* After the handshake, full or resumed, and whenever the connection is to be judged again: rule A3,
  * the profile and the expectation. *peer is untouched on error. SETPAY_E_CERT_*, SETPAY_E_CRL_*,
- * SETPAY_E_CERT_MISSING, SETPAY_E_HOST. */
+ * SETPAY_E_CERT_MISSING, SETPAY_E_BRANDS_MIXED, SETPAY_E_HOST. */
 enum setpay_error setpay_tls_check_peer(SSL *ssl, struct setpay_peer *peer) SETPAY_MUST_CHECK;
 /* Why a handshake failed: the error of the peer's certificate where that was it, else
  * SETPAY_E_TLS. */
@@ -96,6 +96,9 @@ enum setpay_error setpay_tls_handshake_error(SSL *ssl);
 /* True on a client once the server has sent a session ticket: with TLS 1.3 that is the first sign
  * that it has accepted our certificate. */
 bool setpay_tls_is_accepted(const SSL *ssl);
+/* Client: has on_accepted_cb called from within the SSL_read that meets the first ticket (which
+ * gives no data). It must only make a note; NULL forgets it. */
+void setpay_tls_watch_accepted(SSL *ssl, void (*on_accepted_cb)(void *arg), void *arg);
 /* Client: the newest session that may be resumed, owned (SSL_SESSION_free), or NULL. */
 SSL_SESSION *setpay_tls_take_session(SSL *ssl);
 

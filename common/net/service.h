@@ -1,0 +1,92 @@
+/*
+ * What all daemons do alike, from main() to exit: the command line (--config, --check-config, --help,
+ * --version), the database, the trust in the root with its revocation lists, the control socket, the
+ * administration address, readiness, reload and drain. A daemon gives its options, its schema and a
+ * few callbacks, and is otherwise only its own work.
+ *
+ * Order: configuration, listeners, store, trust, on_start_cb, workers, on_ready_cb, control socket
+ * and administration address, READY. It ends the other way round.
+ */
+#ifndef SETPAY_NET_SERVICE_H
+#define SETPAY_NET_SERVICE_H
+
+#include "common/base/config.h"
+#include "common/base/error.h"
+#include "common/net/admin_http.h"
+#include "common/net/control_server.h"
+#include "common/net/daemon.h"
+#include "common/pki/chain.h"
+#include "common/store/store.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#define SETPAY_SERVICE_LISTENERS_MAX 4
+#define SETPAY_SERVICE_CHECKS_MAX 8
+
+/* A listening address that the configuration names. */
+struct setpay_service_listener {
+    const char *name; /* for setpay_worker_take_listener */
+    const char *key;  /* of the configuration's top; unset: no such listener */
+};
+
+struct setpay_service;
+
+struct setpay_service_spec {
+    const char *name;                           /* "setpay-gatewayd" */
+    const char *summary;                        /* one line for --help */
+    const struct setpay_option *options;        /* with SETPAY_DAEMON_OPTIONS */
+    const struct setpay_store_schema *schema;   /* of its database */
+    const struct setpay_control_command *commands; /* of its administration socket */
+    struct setpay_service_listener listeners[SETPAY_SERVICE_LISTENERS_MAX]; /* one per worker */
+    bool needs_trust; /* has the keys root and crls */
+    /* Its own; each may be NULL. On the main thread. arg is what on_start_cb has set. */
+    enum setpay_error (*on_start_cb)(struct setpay_service *service, struct setpay_problem *problem);
+    enum setpay_error (*on_ready_cb)(struct setpay_service *service, struct setpay_problem *problem);
+    enum setpay_error (*on_reload_cb)(struct setpay_service *service,
+                                      struct setpay_problem *problem);
+    void (*on_drain_cb)(struct setpay_service *service);
+    void (*on_stop_cb)(struct setpay_service *service);
+    void (*status_cb)(struct setpay_service *service, json_t *status);
+    /* On the workers' threads, as in daemon.h; the context is the service. */
+    enum setpay_error (*worker_init_cb)(void *service, struct setpay_worker *worker,
+                                        struct setpay_problem *problem);
+    void (*worker_drain_cb)(void *service, struct setpay_worker *worker);
+    void (*worker_free_cb)(void *service, struct setpay_worker *worker);
+};
+
+struct setpay_service {
+    const struct setpay_service_spec *spec;
+    struct setpay_config *config;
+    struct setpay_daemon *daemon; /* from on_start_cb on */
+    struct setpay_store *store;   /* from before on_start_cb until after on_stop_cb */
+    struct setpay_trust *trust;   /* likewise; NULL unless needs_trust */
+    bool testing;
+    void *user; /* the daemon's own */
+
+    /* The service's own. */
+    struct setpay_control_server *control;
+    struct setpay_admin_http *admin;
+    struct setpay_timer *crl_timer;
+    struct setpay_ready_check checks[SETPAY_SERVICE_CHECKS_MAX];
+    size_t check_count;
+    bool draining;
+};
+
+/* The whole of main(): returns the exit status. */
+int setpay_service_main(const struct setpay_service_spec *spec, int argc, char **argv);
+
+/* One more condition of /readyz besides the store's and the revocation lists'; in on_start_cb. */
+void setpay_service_add_check(struct setpay_service *service,
+                              const struct setpay_ready_check *check);
+
+/* For an operator's program that works on a stopped daemon's database: reads the daemon's
+ * configuration and opens its store (and so takes its lock). Free with setpay_service_close. */
+enum setpay_error setpay_service_open_stopped(const struct setpay_service_spec *spec,
+                                              const char *config_path,
+                                              struct setpay_service *service,
+                                              struct setpay_problem *problem) SETPAY_MUST_CHECK;
+void setpay_service_close(struct setpay_service *service);
+
+#endif

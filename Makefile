@@ -138,9 +138,16 @@ SCRIPTS := tests/sandbox/setpay-sandbox tests/sandbox/setpay-sandbox-demo
 # ------------------------------------------------------------------ tests
 # Each unit test is one program made of tests/unit/NAME.c, tests/support and all libraries.
 UNIT_TESTS := \
+	test_bytes \
+	test_clock \
 	test_config \
+	test_error \
 	test_hash \
+	test_ids \
+	test_log \
 	test_loop \
+	test_money \
+	test_secret \
 	test_sign \
 	test_store_db
 

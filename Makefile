@@ -149,6 +149,7 @@ UNIT_TESTS := \
 	test_money \
 	test_secret \
 	test_sign \
+	test_store \
 	test_store_db
 
 TEST_SUPPORT := \

@@ -7,6 +7,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/error.h"
+#include "common/base/secret.h"
 #include "common/crypto/sign.h"
 #include "common/net/tls.h"
 #include "common/pki/certificate.h"
@@ -38,7 +39,8 @@ enum setpay_error setpay_identity_load(struct setpay_trust *trust, const char *k
                                        setpay_time_ms now_ms, struct setpay_identity *identity,
                                        struct setpay_problem *problem) SETPAY_MUST_CHECK;
 
-/* As a TLS context wants it; borrows. brand: shown to clients whose SNI is this; NULL: to others. */
+/* As a TLS context wants it; borrows. brand: shown to clients whose SNI is this; NULL: to others.
+ */
 struct setpay_tls_identity setpay_identity_tls(const struct setpay_identity *identity,
                                                const char *brand);
 

@@ -1,8 +1,9 @@
 /*
- * What all daemons do alike, from main() to exit: the command line (--config, --check-config, --help,
- * --version), the database, the trust in the root with its revocation lists, the control socket, the
- * administration address, readiness, reload and drain. A daemon gives its options, its schema and a
- * few callbacks, and is otherwise only its own work.
+ * What all daemons do alike, from main() to exit: the command line (--config, --check-config,
+ * --help,
+ * --version), the database, the trust in the root with its revocation lists, the control socket,
+ * the administration address, readiness, reload and drain. A daemon gives its options, its schema
+ * and a few callbacks, and is otherwise only its own work.
  *
  * Order: configuration, listeners, store, trust, on_start_cb, workers, on_ready_cb, control socket
  * and administration address, READY. It ends the other way round.
@@ -34,16 +35,18 @@ struct setpay_service_listener {
 struct setpay_service;
 
 struct setpay_service_spec {
-    const char *name;                           /* "setpay-gatewayd" */
-    const char *summary;                        /* one line for --help */
-    const struct setpay_option *options;        /* with SETPAY_DAEMON_OPTIONS */
-    const struct setpay_store_schema *schema;   /* of its database */
+    const char *name;                              /* "setpay-gatewayd" */
+    const char *summary;                           /* one line for --help */
+    const struct setpay_option *options;           /* with SETPAY_DAEMON_OPTIONS */
+    const struct setpay_store_schema *schema;      /* of its database */
     const struct setpay_control_command *commands; /* of its administration socket */
     struct setpay_service_listener listeners[SETPAY_SERVICE_LISTENERS_MAX]; /* one per worker */
     bool needs_trust; /* has the keys root and crls */
     /* Its own; each may be NULL. On the main thread. arg is what on_start_cb has set. */
-    enum setpay_error (*on_start_cb)(struct setpay_service *service, struct setpay_problem *problem);
-    enum setpay_error (*on_ready_cb)(struct setpay_service *service, struct setpay_problem *problem);
+    enum setpay_error (*on_start_cb)(struct setpay_service *service,
+                                     struct setpay_problem *problem);
+    enum setpay_error (*on_ready_cb)(struct setpay_service *service,
+                                     struct setpay_problem *problem);
     enum setpay_error (*on_reload_cb)(struct setpay_service *service,
                                       struct setpay_problem *problem);
     void (*on_drain_cb)(struct setpay_service *service);

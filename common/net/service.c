@@ -1,0 +1,369 @@
+/*
+ * The common part of all daemons; see service.h for the order of things.
+ *
+ * Revocation lists are read from their folder at the start, on SIGHUP, and again and again (every
+ * minute; every second under test), so that whoever writes a newer list there needs tell nobody.
+ */
+#include "common/net/service.h"
+
+#include "common/base/clock.h"
+#include "common/base/limits.h"
+#include "common/base/log.h"
+#include "common/base/testing.h"
+#include "common/net/identity.h"
+#include "common/net/loop.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CRL_PERIOD_MS 60000
+#define CRL_PERIOD_TESTING_MS 1000
+#define STUCK_AFTER_MS 5000
+#define CRLS_MAX 64
+
+/* ------------------------------------------------------------------ readiness */
+
+static enum setpay_error check_store(void *arg, struct setpay_problem *why)
+{
+    struct setpay_service *service = arg;
+    struct setpay_store_health health;
+    setpay_store_health(service->store, STUCK_AFTER_MS, &health);
+    if (health.broken)
+        return setpay_problem_set(why, SETPAY_E_IO, "a commit failed; restart the daemon");
+    if (health.stuck)
+        return setpay_problem_set(why, SETPAY_E_TIMEOUT,
+                                  "the committer is stuck: an operation has waited %lld ms",
+                                  (long long)health.oldest_wait_ms);
+    return SETPAY_OK;
+}
+
+static enum setpay_error check_crls(void *arg, struct setpay_problem *why)
+{
+    struct setpay_service *service = arg;
+    struct setpay_crl_info infos[CRLS_MAX];
+    size_t count = setpay_trust_crls(service->trust, infos, CRLS_MAX);
+    setpay_time_ms now_ms = setpay_clock_now_ms();
+    for (size_t i = 0; i < count && i < CRLS_MAX; i++) {
+        if (infos[i].next_update_ms < now_ms) {
+            char text[SETPAY_TIME_TEXT_SIZE];
+            return setpay_problem_set(why, SETPAY_E_CRL_STALE,
+                                      "the revocation list of %s%s%s was due at %s", infos[i].brand,
+                                      infos[i].brand[0] != '\0' ? "." : "",
+                                      setpay_ca_info(infos[i].ca_kind)->name,
+                                      setpay_time_format(infos[i].next_update_ms, text));
+        }
+    }
+    return SETPAY_OK;
+}
+
+void setpay_service_add_check(struct setpay_service *service,
+                              const struct setpay_ready_check *check)
+{
+    if (service->check_count < SETPAY_SERVICE_CHECKS_MAX)
+        service->checks[service->check_count++] = *check;
+}
+
+/* ------------------------------------------------------------------ trust */
+
+static void load_crls(struct setpay_service *service)
+{
+    const char *folder = setpay_config_text(service->config, "", "crls");
+    if (folder == NULL)
+        return;
+    struct setpay_crl_load load;
+    enum setpay_error error =
+        setpay_trust_load_folder(service->trust, folder, setpay_clock_now_ms(), &load);
+    if (error != SETPAY_OK)
+        setpay_log_error(error, "trust.folder", setpay_field_text("path", folder));
+}
+
+static void on_crl_time(void *arg)
+{
+    load_crls(arg);
+}
+
+/* ------------------------------------------------------------------ the daemon's callbacks */
+
+static enum setpay_error open_store(struct setpay_service *service, struct setpay_problem *problem)
+{
+    const struct setpay_store_options options = {
+        .url = setpay_config_text(service->config, "", "database"),
+        .schema = service->spec->schema,
+    };
+    return setpay_store_open(&options, &service->store, problem);
+}
+
+static enum setpay_error on_start(void *context, struct setpay_daemon *daemon,
+                                  struct setpay_problem *problem)
+{
+    struct setpay_service *service = context;
+    service->daemon = daemon;
+    if (service->testing) {
+        setpay_testing_enable();
+        enum setpay_error armed = setpay_testing_arm_from_environment();
+        if (armed != SETPAY_OK)
+            return setpay_problem_set(problem, armed, "SETPAY_CRASH: expected POINT:COUNT");
+    }
+    SETPAY_TRY(open_store(service, problem));
+    setpay_service_add_check(service, &(struct setpay_ready_check){"store", check_store, service});
+    if (service->spec->needs_trust) {
+        SETPAY_TRY(setpay_trust_load(setpay_config_text(service->config, "", "root"),
+                                     &service->trust, problem));
+        load_crls(service);
+        setpay_service_add_check(service,
+                                 &(struct setpay_ready_check){"crls", check_crls, service});
+    }
+    return service->spec->on_start_cb != NULL ? service->spec->on_start_cb(service, problem)
+                                              : SETPAY_OK;
+}
+
+static void on_status(void *arg, json_t *status)
+{
+    struct setpay_service *service = arg;
+    if (service->spec->status_cb != NULL)
+        service->spec->status_cb(service, status);
+}
+
+static enum setpay_error on_ready(void *context, struct setpay_daemon *daemon,
+                                  struct setpay_problem *problem)
+{
+    struct setpay_service *service = context;
+    struct setpay_loop *loop = setpay_daemon_loop(daemon);
+    if (service->spec->on_ready_cb != NULL)
+        SETPAY_TRY(service->spec->on_ready_cb(service, problem));
+    if (service->spec->needs_trust) {
+        SETPAY_TRY(setpay_timer_new(loop, on_crl_time, service, &service->crl_timer));
+        setpay_timer_start_periodic(service->crl_timer,
+                                    service->testing ? CRL_PERIOD_TESTING_MS : CRL_PERIOD_MS);
+    }
+    const struct setpay_control_options control = {
+        .loop = loop,
+        .path = setpay_config_text(service->config, "", "admin_socket"),
+        .daemon = service->spec->name,
+        .commands = service->spec->commands,
+        .arg = service,
+        .lock_held = true, /* the store's */
+        .testing = service->testing,
+        .status_cb = on_status,
+    };
+    SETPAY_TRY(setpay_control_server_new(&control, &service->control, problem));
+    int fd = setpay_daemon_take_listener(daemon, "admin");
+    if (fd >= 0)
+        SETPAY_TRY(setpay_admin_http_new(loop, fd, service->checks, service->check_count,
+                                         &service->admin));
+    return SETPAY_OK;
+}
+
+static enum setpay_error on_reload(void *context, struct setpay_daemon *daemon,
+                                   struct setpay_problem *problem)
+{
+    (void)daemon;
+    struct setpay_service *service = context;
+    if (service->trust != NULL)
+        load_crls(service);
+    return service->spec->on_reload_cb != NULL ? service->spec->on_reload_cb(service, problem)
+                                               : SETPAY_OK;
+}
+
+static void on_drain(void *context, struct setpay_daemon *daemon)
+{
+    (void)daemon;
+    struct setpay_service *service = context;
+    service->draining = true;
+    if (service->admin != NULL)
+        setpay_admin_http_set_draining(service->admin);
+    if (service->spec->on_drain_cb != NULL)
+        service->spec->on_drain_cb(service);
+}
+
+static void on_stop(void *context, struct setpay_daemon *daemon)
+{
+    (void)daemon;
+    struct setpay_service *service = context;
+    setpay_control_server_free(service->control);
+    setpay_admin_http_free(service->admin);
+    setpay_timer_free(service->crl_timer);
+    if (service->store != NULL)
+        setpay_store_drain(service->store);
+    if (service->spec->on_stop_cb != NULL)
+        service->spec->on_stop_cb(service);
+    setpay_store_close(service->store);
+    setpay_trust_free(service->trust);
+    service->control = NULL;
+    service->admin = NULL;
+    service->crl_timer = NULL;
+    service->store = NULL;
+    service->trust = NULL;
+}
+
+/* ------------------------------------------------------------------ main */
+
+static enum setpay_log_level level_of(const char *name)
+{
+    static const char *const names[] = {"debug", "info", "warn", "error"};
+    for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(name, names[i]) == 0)
+            return (enum setpay_log_level)i;
+    }
+    return SETPAY_LOG_INFO;
+}
+
+static void print_help(const struct setpay_service_spec *spec)
+{
+    printf("usage: %s --config FILE [--check-config] [--KEY VALUE ...]\n\n%s\n\n", spec->name,
+           spec->summary);
+    printf("  --config FILE     the configuration\n"
+           "  --check-config    say what is wrong with it, and where; start nothing\n"
+           "  --help, --version\n\n"
+           "Every key of the configuration is a flag too, and wins over the file:\n");
+    setpay_config_print_help(spec->options, stdout);
+}
+
+/* What the command line asks for besides the keys of the table. */
+struct arguments {
+    const char *config_path;
+    bool check_only;
+    bool help;
+    bool version;
+    bool reference;
+};
+
+/* Takes our own words out of argv, before the table's flags are read. */
+static enum setpay_error read_arguments(int *argc, char **argv, struct arguments *arguments,
+                                        struct setpay_problem *problem)
+{
+    int kept = 1;
+    for (int i = 1; i < *argc; i++) {
+        if (strcmp(argv[i], "--config") == 0) {
+            if (i + 1 == *argc)
+                return setpay_problem_set(problem, SETPAY_E_USAGE, "--config needs a file");
+            arguments->config_path = argv[++i];
+        } else if (strncmp(argv[i], "--config=", 9) == 0) {
+            arguments->config_path = argv[i] + 9;
+        } else if (strcmp(argv[i], "--check-config") == 0) {
+            arguments->check_only = true;
+        } else if (strcmp(argv[i], "--help") == 0) {
+            arguments->help = true;
+        } else if (strcmp(argv[i], "--version") == 0) {
+            arguments->version = true;
+        } else if (strcmp(argv[i], "--print-reference") == 0) {
+            arguments->reference = true;
+        } else {
+            argv[kept++] = argv[i];
+        }
+    }
+    argv[kept] = NULL;
+    *argc = kept;
+    return SETPAY_OK;
+}
+
+static enum setpay_error run(struct setpay_service *service, struct setpay_problem *problem)
+{
+    const struct setpay_service_spec *spec = service->spec;
+    const struct setpay_config *config = service->config;
+    struct setpay_daemon_listener listeners[SETPAY_SERVICE_LISTENERS_MAX + 1];
+    size_t count = 0;
+    for (size_t i = 0; i < SETPAY_SERVICE_LISTENERS_MAX && spec->listeners[i].name != NULL; i++) {
+        const char *address = setpay_config_text(config, "", spec->listeners[i].key);
+        if (address != NULL)
+            listeners[count++] = (struct setpay_daemon_listener){.name = spec->listeners[i].name,
+                                                                 .address = address};
+    }
+    const char *admin = setpay_config_text(config, "", "admin_address");
+    if (admin != NULL)
+        listeners[count++] =
+            (struct setpay_daemon_listener){.name = "admin", .address = admin, .main_only = true};
+    const struct setpay_daemon_spec daemon = {
+        .name = spec->name,
+        .workers = (unsigned)setpay_config_int(config, "", "workers"),
+        .testing = service->testing,
+        .log_path = setpay_config_text(config, "", "log"),
+        .log_level = level_of(setpay_config_text(config, "", "log_level")),
+        .log_format = strcmp(setpay_config_text(config, "", "log_format"), "json") == 0
+                          ? SETPAY_LOG_JSON
+                          : SETPAY_LOG_LOGFMT,
+        .listeners = listeners,
+        .listener_count = count,
+        .drain_timeout_ms = setpay_config_int(config, "", "drain_timeout"),
+        .context = service,
+        .on_start_cb = on_start,
+        .on_ready_cb = on_ready,
+        .on_reload_cb = on_reload,
+        .on_drain_cb = on_drain,
+        .on_stop_cb = on_stop,
+        .worker_init_cb = spec->worker_init_cb,
+        .worker_drain_cb = spec->worker_drain_cb,
+        .worker_free_cb = spec->worker_free_cb,
+    };
+    return setpay_daemon_run(&daemon, problem);
+}
+
+int setpay_service_main(const struct setpay_service_spec *spec, int argc, char **argv)
+{
+    struct setpay_service service = {.spec = spec};
+    struct arguments arguments = {0};
+    struct setpay_problem problem = {{0}};
+    enum setpay_error error = read_arguments(&argc, argv, &arguments, &problem);
+    if (error == SETPAY_OK && arguments.help) {
+        print_help(spec);
+        return EXIT_SUCCESS;
+    }
+    if (error == SETPAY_OK && arguments.version) {
+        printf("%s %s\n", spec->name, SETPAY_VERSION);
+        return EXIT_SUCCESS;
+    }
+    if (error == SETPAY_OK && arguments.reference) {
+        setpay_config_print_reference(spec->options, stdout);
+        return EXIT_SUCCESS;
+    }
+    if (error == SETPAY_OK && arguments.config_path == NULL)
+        error = setpay_problem_set(&problem, SETPAY_E_USAGE,
+                                   "--config FILE is missing (see %s --help)", spec->name);
+    if (error == SETPAY_OK)
+        error = setpay_config_load(spec->options, arguments.config_path, &argc, argv,
+                                   &service.config, &problem);
+    if (error == SETPAY_OK && argc > 1)
+        error = setpay_problem_set(&problem, SETPAY_E_USAGE, "unknown argument %s (see %s --help)",
+                                   argv[1], spec->name);
+    if (error == SETPAY_OK && arguments.check_only) {
+        printf("%s: the configuration is well-formed\n", arguments.config_path);
+    } else if (error == SETPAY_OK) {
+        service.testing = setpay_config_bool(service.config, "", "testing");
+        error = run(&service, &problem);
+    }
+    if (error != SETPAY_OK)
+        fprintf(stderr, "%s: %s\n", spec->name,
+                problem.text[0] != '\0' ? problem.text : setpay_error_text(error));
+    setpay_config_free(service.config);
+    return setpay_error_exit_status(error);
+}
+
+/* ------------------------------------------------------------------ without the daemon */
+
+enum setpay_error setpay_service_open_stopped(const struct setpay_service_spec *spec,
+                                              const char *config_path,
+                                              struct setpay_service *service,
+                                              struct setpay_problem *problem)
+{
+    char program[] = "setpay";
+    char *argv[] = {program, NULL};
+    int argc = 1;
+    struct setpay_service opened = {.spec = spec};
+    SETPAY_TRY(
+        setpay_config_load(spec->options, config_path, &argc, argv, &opened.config, problem));
+    enum setpay_error error = open_store(&opened, problem);
+    if (error != SETPAY_OK) {
+        setpay_config_free(opened.config);
+        return error;
+    }
+    *service = opened;
+    return SETPAY_OK;
+}
+
+void setpay_service_close(struct setpay_service *service)
+{
+    setpay_store_close(service->store);
+    setpay_config_free(service->config);
+    memset(service, 0, sizeof *service);
+}

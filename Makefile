@@ -89,8 +89,10 @@ COMMON_NET := \
 	common/net/frame.c \
 	common/net/frame_client.c \
 	common/net/frame_server.c \
+	common/net/identity.c \
 	common/net/listen.c \
 	common/net/loop.c \
+	common/net/service.c \
 	common/net/stream.c \
 	common/net/tls.c
 

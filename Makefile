@@ -161,4 +161,8 @@ TEST_SUPPORT := \
 # Each integration test is a script or program that prints TAP.
 INTEGRATION_TESTS :=
 
+# And those that are C programs, made as unit tests are: tests/integration/NAME.c.
+INTEGRATION_PROGRAMS := \
+	store_floor
+
 include tests/rules.mk

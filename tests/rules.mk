@@ -13,6 +13,7 @@ PARTS_LIB := $(BUILD)/lib/libsetpay-parts.a
 PROGRAM_BINS := $(PROGRAMS:%=$(BUILD)/bin/%)
 SCRIPT_BINS  := $(foreach s,$(SCRIPTS),$(BUILD)/bin/$(notdir $(s)))
 UNIT_BINS    := $(UNIT_TESTS:%=$(BUILD)/tests/%)
+INTEGRATION_BINS := $(INTEGRATION_PROGRAMS:%=$(BUILD)/tests/integration/%)
 
 .PHONY: help build clean check test lint format asan demo install deps gen
 .SECONDARY:
@@ -85,8 +86,14 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(call obj,$(TEST_SUPPORT)) $(PART
 	$(say) LD $@
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter-out %.a,$^) -Wl,--start-group $(PARTS_LIB) $(COMMON_LIB) -Wl,--end-group $(PKG_LIBS) -lcmocka
 
-check: build $(UNIT_BINS)
-	$(Q)BUILD=$(BUILD) tests/run.sh $(UNIT_BINS) $(INTEGRATION_TESTS)
+# Integration tests that are programs: tests/integration/NAME.c, made in the same way.
+$(BUILD)/tests/integration/%: $(BUILD)/obj/tests/integration/%.o $(call obj,$(TEST_SUPPORT)) $(PARTS_LIB) $(COMMON_LIB)
+	@mkdir -p $(dir $@)
+	$(say) LD $@
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter-out %.a,$^) -Wl,--start-group $(PARTS_LIB) $(COMMON_LIB) -Wl,--end-group $(PKG_LIBS) -lcmocka
+
+check: build $(UNIT_BINS) $(INTEGRATION_BINS)
+	$(Q)BUILD=$(BUILD) tests/run.sh $(UNIT_BINS) $(INTEGRATION_BINS) $(INTEGRATION_TESTS)
 
 # One test alone: make check-NAME
 check-%: $(BUILD)/tests/% build

@@ -27,9 +27,10 @@ struct ssl_ctx_st;
 struct setpay_network;
 
 #define SETPAY_NETWORK_ROUTES_MAX 32
-#define SETPAY_NETWORK_REQUESTS_MAX 4096    /* authorisations under way on all lines */
-#define SETPAY_NETWORK_REVERSALS_MAX 65536  /* reversals that are not acknowledged yet */
-#define SETPAY_NETWORK_REVERSALS_AT_ONCE 64 /* of these, sent and not answered, on one line */
+#define SETPAY_NETWORK_REQUESTS_MAX 4096       /* authorisations under way on all lines */
+#define SETPAY_NETWORK_REVERSALS_MAX 65536     /* reversals that are not acknowledged yet */
+#define SETPAY_NETWORK_REVERSALS_AT_ONCE 64    /* of these, sent and not answered, on one line */
+#define SETPAY_NETWORK_OUTPUT_MAX (256 * 1024) /* bytes that wait to be sent on one line */
 
 /* One issuer, or network of issuers. */
 struct setpay_network_route {
@@ -57,14 +58,18 @@ struct setpay_network_config {
 /* Sensible values for all but routes and acquirer_id. */
 void setpay_network_config_defaults(struct setpay_network_config *config);
 
-/* base is the loop that runs the network, and own the executor that posts to that loop's thread;
- * both borrowed. Call before the loop runs or on its thread. SETPAY_E_CONFIG with words. */
+/* base is the loop that runs the network, and own (copied) the executor that posts to that loop's
+ * thread; both outlive it. Call before the loop runs or on its thread. SETPAY_E_CONFIG with words.
+ */
 enum setpay_error setpay_network_new(const struct setpay_network_config *config,
                                      struct event_base *base, const struct setpay_executor *own,
                                      struct setpay_network **network,
                                      struct setpay_problem *problem) SETPAY_MUST_CHECK;
-/* On the loop's thread, or after the loop has ended. Requests under way are answered as UNKNOWN,
- * reversals as stopped. */
+/* Any thread: takes no new requests (SETPAY_E_DRAINING) and stops all reversals, whose callbacks
+ * come now; authorisations under way still end as they would. */
+void setpay_network_drain(struct setpay_network *network);
+/* NULL-safe. On the loop's thread once it is drained, or after the loop has ended. Requests under
+ * way are answered as UNKNOWN, reversals as stopped. */
 void setpay_network_free(struct setpay_network *network);
 
 /* True while every line is signed on. Any thread. */
@@ -105,6 +110,12 @@ struct setpay_network_acceptor {
     char name[41];     /* field 43: name, town, country; at most 40 printable ASCII characters */
     uint16_t category; /* field 18, four digits */
 };
+
+/* Fills it: the name is cut at 40 and its characters outside printable ASCII become '?'.
+ * SETPAY_E_FIELD for an id that field 42 can't carry or a category above 9999. */
+enum setpay_error setpay_network_acceptor_set(struct setpay_network_acceptor *acceptor,
+                                              const char *id, const char *name,
+                                              unsigned category) SETPAY_MUST_CHECK;
 
 enum setpay_network_outcome {
     SETPAY_NETWORK_ANSWERED,

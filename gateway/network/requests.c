@@ -1,0 +1,311 @@
+/*
+ * Builds 0100, 0400 and 0800, and reads 0110. Nothing here has state or does I/O.
+ *
+ * What always holds: every value is checked by the codec's table before it goes into a message;
+ * card data is copied only from secret to secret. Local time (fields 12, 13) is UTC as field 7 is,
+ * so that one number and one second name a request.
+ */
+#include "gateway/network/requests.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static void trace_time(const struct setpay_network_trace *trace, struct tm *utc)
+{
+    time_t seconds = (time_t)(trace->time / SETPAY_SECOND_MS);
+    memset(utc, 0, sizeof(*utc));
+    gmtime_r(&seconds, utc);
+}
+
+/* Fields 7, 12 and 13 as text. */
+struct trace_text {
+    char transmission[16];
+    char time[8];
+    char date[8];
+};
+
+static void trace_format(const struct setpay_network_trace *trace, struct trace_text *text)
+{
+    struct tm utc;
+    trace_time(trace, &utc);
+    strftime(text->transmission, sizeof(text->transmission), "%m%d%H%M%S", &utc);
+    strftime(text->time, sizeof(text->time), "%H%M%S", &utc);
+    strftime(text->date, sizeof(text->date), "%m%d", &utc);
+}
+
+void setpay_network_trace_rrn(const struct setpay_network_trace *trace,
+                              char rrn[SETPAY_NETWORK_RRN_SIZE])
+{
+    struct tm utc;
+    char digits[64];
+    trace_time(trace, &utc);
+    snprintf(digits, sizeof(digits), "%d%03d%02d%06" PRIu32, utc.tm_year % 10, utc.tm_yday + 1,
+             utc.tm_hour, trace->stan % 1000000);
+    memcpy(rrn, digits, SETPAY_NETWORK_RRN_SIZE - 1);
+    rrn[SETPAY_NETWORK_RRN_SIZE - 1] = '\0';
+}
+
+static enum setpay_error set_trace(struct setpay_iso_message *message,
+                                   const struct setpay_network_trace *trace)
+{
+    struct trace_text text;
+    trace_format(trace, &text);
+    SETPAY_TRY(setpay_iso_set_text(message, SETPAY_ISO_TRANSMISSION_TIME, text.transmission));
+    SETPAY_TRY(setpay_iso_set_number(message, SETPAY_ISO_STAN, trace->stan));
+    SETPAY_TRY(setpay_iso_set_text(message, SETPAY_ISO_LOCAL_TIME, text.time));
+    return setpay_iso_set_text(message, SETPAY_ISO_LOCAL_DATE, text.date);
+}
+
+static enum setpay_error set_money(struct setpay_iso_message *message,
+                                   const struct setpay_money *amount)
+{
+    const struct setpay_currency *currency = setpay_currency_by_code(amount->currency);
+    if (currency == NULL || amount->minor <= 0 || amount->minor > SETPAY_MONEY_MAX_MINOR)
+        return SETPAY_E_FIELD;
+    SETPAY_TRY(setpay_iso_set_number(message, SETPAY_ISO_AMOUNT, (uint64_t)amount->minor));
+    return setpay_iso_set_number(message, SETPAY_ISO_CURRENCY, currency->numeric);
+}
+
+static enum setpay_error set_parties(struct setpay_iso_message *message,
+                                     const struct setpay_request_sender *sender,
+                                     const struct setpay_network_acceptor *acceptor)
+{
+    SETPAY_TRY(setpay_iso_set_number(message, SETPAY_ISO_CATEGORY, acceptor->category));
+    SETPAY_TRY(setpay_iso_set_text(message, SETPAY_ISO_ACQUIRER, sender->acquirer_id));
+    SETPAY_TRY(setpay_iso_set_padded(message, SETPAY_ISO_TERMINAL, sender->terminal_id));
+    SETPAY_TRY(setpay_iso_set_padded(message, SETPAY_ISO_ACCEPTOR, acceptor->id));
+    return setpay_iso_set_padded(message, SETPAY_ISO_ACCEPTOR_NAME, acceptor->name);
+}
+
+/* The issuer's own evidence of what the cardholder signed. */
+static enum setpay_error set_evidence(struct setpay_iso_message *message,
+                                      const struct setpay_id *xid, const struct setpay_digest *pomd)
+{
+    char text[SETPAY_DIGEST_TEXT_SIZE];
+    SETPAY_TRY(setpay_iso_set_text(message, SETPAY_ISO_XID, setpay_id_format(xid, text)));
+    return setpay_iso_set_text(message, SETPAY_ISO_POMD, setpay_digest_format(pomd, text));
+}
+
+static size_t element_append(uint8_t *at, unsigned tag, struct setpay_view data)
+{
+    if (data.size == 0)
+        return 0;
+    at[0] = (uint8_t)('0' + tag / 10);
+    at[1] = (uint8_t)('0' + tag % 10);
+    at[2] = (uint8_t)('0' + data.size / 10);
+    at[3] = (uint8_t)('0' + data.size % 10);
+    memcpy(at + 4, data.data, data.size);
+    return data.size + 4;
+}
+
+/* Field 48; left out where it would be empty. */
+static enum setpay_error set_additional(struct setpay_iso_message *message,
+                                        const struct setpay_network_authorisation *request)
+{
+    const struct {
+        unsigned tag;
+        struct setpay_view data;
+    } elements[] = {
+        {SETPAY_ISO_ELEMENT_POSTCODE, setpay_secret_view(&request->postcode)},
+        {SETPAY_ISO_ELEMENT_HOUSE, setpay_secret_view(&request->house_digits)},
+        {SETPAY_ISO_ELEMENT_ECOMMERCE, setpay_view_string(request->ecommerce_indicator)},
+        {SETPAY_ISO_ELEMENT_SECURITY_CODE, setpay_secret_view(&request->security_code)},
+    };
+    const size_t count = sizeof(elements) / sizeof(elements[0]);
+    struct setpay_secret field = {0};
+    size_t size = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (elements[i].data.size > 99)
+            return SETPAY_E_FIELD;
+        size += elements[i].data.size == 0 ? 0 : elements[i].data.size + 4;
+    }
+    if (size == 0)
+        return SETPAY_OK;
+    enum setpay_error error = setpay_secret_alloc(&field, size);
+    if (error != SETPAY_OK)
+        return error;
+    size = 0;
+    for (size_t i = 0; i < count; i++)
+        size += element_append(field.data + size, elements[i].tag, elements[i].data);
+    error = setpay_iso_set(message, SETPAY_ISO_ADDITIONAL, setpay_secret_view(&field));
+    setpay_secret_clear(&field);
+    return error;
+}
+
+static enum setpay_error fill_authorisation(struct setpay_iso_message *message,
+                                            const struct setpay_request_sender *sender,
+                                            const struct setpay_network_authorisation *request)
+{
+    char rrn[SETPAY_NETWORK_RRN_SIZE];
+    SETPAY_TRY(setpay_iso_set_mti(message, "0100"));
+    SETPAY_TRY(setpay_iso_set(message, SETPAY_ISO_PAN, setpay_secret_view(&request->pan)));
+    SETPAY_TRY(setpay_iso_set_text(message, SETPAY_ISO_PROCESSING_CODE, "000000"));
+    SETPAY_TRY(set_money(message, &request->amount));
+    SETPAY_TRY(set_trace(message, &request->trace));
+    SETPAY_TRY(setpay_iso_set(message, SETPAY_ISO_EXPIRY, setpay_secret_view(&request->expiry)));
+    SETPAY_TRY(set_parties(message, sender, &request->acceptor));
+    SETPAY_TRY(setpay_iso_set_text(message, SETPAY_ISO_ENTRY_MODE, "010"));
+    SETPAY_TRY(setpay_iso_set_text(message, SETPAY_ISO_CONDITION, "59"));
+    setpay_network_trace_rrn(&request->trace, rrn);
+    SETPAY_TRY(setpay_iso_set_text(message, SETPAY_ISO_RRN, rrn));
+    SETPAY_TRY(set_additional(message, request));
+    return set_evidence(message, &request->xid, &request->pomd);
+}
+
+static enum setpay_error fill_reversal(struct setpay_iso_message *message,
+                                       const struct setpay_request_sender *sender,
+                                       const struct setpay_network_trace *trace,
+                                       const struct setpay_network_reversal *reversal)
+{
+    char text[64];
+    struct trace_text original;
+    SETPAY_TRY(setpay_iso_set_mti(message, "0400"));
+    SETPAY_TRY(setpay_iso_set(message, SETPAY_ISO_PAN, setpay_secret_view(&reversal->pan)));
+    SETPAY_TRY(setpay_iso_set_text(message, SETPAY_ISO_PROCESSING_CODE, "000000"));
+    SETPAY_TRY(set_money(message, &reversal->amount));
+    SETPAY_TRY(set_trace(message, trace));
+    SETPAY_TRY(setpay_iso_set(message, SETPAY_ISO_EXPIRY, setpay_secret_view(&reversal->expiry)));
+    SETPAY_TRY(set_parties(message, sender, &reversal->acceptor));
+    SETPAY_TRY(setpay_iso_set_text(message, SETPAY_ISO_ENTRY_MODE, "010"));
+    SETPAY_TRY(setpay_iso_set_text(message, SETPAY_ISO_CONDITION, "59"));
+    setpay_network_trace_rrn(&reversal->original, text);
+    SETPAY_TRY(setpay_iso_set_text(message, SETPAY_ISO_RRN, text));
+    if (reversal->approval_code[0] != '\0')
+        SETPAY_TRY(setpay_iso_set_text(message, SETPAY_ISO_APPROVAL_CODE, reversal->approval_code));
+    trace_format(&reversal->original, &original);
+    snprintf(text, sizeof(text), "0100%06" PRIu32 "%s%011" PRIu64 "%011d",
+             reversal->original.stan % 1000000, original.transmission,
+             (uint64_t)strtoull(sender->acquirer_id, NULL, 10), 0);
+    SETPAY_TRY(setpay_iso_set_text(message, SETPAY_ISO_ORIGINAL, text));
+    if (reversal->partial) {
+        if (reversal->remaining_minor <= 0 || reversal->remaining_minor >= reversal->amount.minor)
+            return SETPAY_E_FIELD;
+        snprintf(text, sizeof(text), "%012" PRId64 "%012d%018d", reversal->remaining_minor, 0, 0);
+        SETPAY_TRY(setpay_iso_set_text(message, SETPAY_ISO_REPLACEMENT, text));
+    }
+    return set_evidence(message, &reversal->xid, &reversal->pomd);
+}
+
+/* Builds the frame unless filling has failed, and empties the message. */
+static enum setpay_error finish(enum setpay_error error, struct setpay_iso_message *message,
+                                struct setpay_secret *frame)
+{
+    if (error == SETPAY_OK)
+        error = setpay_iso_build(message, frame);
+    setpay_iso_clear(message);
+    return error;
+}
+
+enum setpay_error
+setpay_request_build_authorisation(const struct setpay_request_sender *sender,
+                                   const struct setpay_network_authorisation *request,
+                                   struct setpay_secret *frame)
+{
+    struct setpay_iso_message message = {0};
+    return finish(fill_authorisation(&message, sender, request), &message, frame);
+}
+
+enum setpay_error setpay_request_build_reversal(const struct setpay_request_sender *sender,
+                                                const struct setpay_network_trace *trace,
+                                                const struct setpay_network_reversal *reversal,
+                                                struct setpay_secret *frame)
+{
+    struct setpay_iso_message message = {0};
+    return finish(fill_reversal(&message, sender, trace, reversal), &message, frame);
+}
+
+void setpay_request_mark_repeat(struct setpay_secret *frame)
+{
+    frame->data[SETPAY_ISO_HEADER_SIZE + 3] = '1';
+}
+
+static enum setpay_error fill_management(struct setpay_iso_message *message,
+                                         const struct setpay_network_trace *trace, unsigned code)
+{
+    SETPAY_TRY(setpay_iso_set_mti(message, "0800"));
+    SETPAY_TRY(set_trace(message, trace));
+    return setpay_iso_set_number(message, SETPAY_ISO_MANAGEMENT_CODE, code);
+}
+
+enum setpay_error setpay_request_build_management(const struct setpay_network_trace *trace,
+                                                  unsigned code, struct setpay_secret *frame)
+{
+    struct setpay_iso_message message = {0};
+    return finish(fill_management(&message, trace, code), &message, frame);
+}
+
+static bool field_is(const struct setpay_iso_message *message, unsigned field, const char *text)
+{
+    return setpay_view_equal(setpay_iso_view(message, field), setpay_view_string(text));
+}
+
+bool setpay_answer_matches(const struct setpay_iso_message *answer,
+                           const struct setpay_network_trace *trace)
+{
+    struct trace_text text;
+    uint64_t stan;
+    trace_format(trace, &text);
+    return setpay_iso_get_number(answer, SETPAY_ISO_STAN, &stan) == SETPAY_OK &&
+           stan == trace->stan &&
+           field_is(answer, SETPAY_ISO_TRANSMISSION_TIME, text.transmission) &&
+           field_is(answer, SETPAY_ISO_LOCAL_TIME, text.time) &&
+           field_is(answer, SETPAY_ISO_LOCAL_DATE, text.date);
+}
+
+/* The approved amount by response code, and nothing else, decides what was approved. */
+static enum setpay_error read_approval(const struct setpay_iso_message *answer,
+                                       const struct setpay_money *asked,
+                                       struct setpay_network_answer *read)
+{
+    uint64_t minor;
+    bool whole = strcmp(read->response_code, "00") == 0;
+    bool in_part = strcmp(read->response_code, "10") == 0;
+    read->amount = *asked;
+    read->amount.minor = 0;
+    if (!whole && !in_part)
+        return SETPAY_OK;
+    SETPAY_TRY(setpay_iso_get_number(answer, SETPAY_ISO_AMOUNT, &minor));
+    if (whole ? minor != (uint64_t)asked->minor : minor == 0 || minor >= (uint64_t)asked->minor)
+        return SETPAY_E_FIELD;
+    SETPAY_TRY(setpay_iso_get_text(answer, SETPAY_ISO_APPROVAL_CODE, read->approval_code,
+                                   sizeof(read->approval_code)));
+    if (strlen(read->approval_code) != 6)
+        return SETPAY_E_FIELD;
+    read->amount.minor = (int64_t)minor;
+    return SETPAY_OK;
+}
+
+static char result_at(const struct setpay_view results, size_t at)
+{
+    char c = results.size > at ? (char)results.data[at] : ' ';
+    return c == ' ' ? '\0' : c;
+}
+
+enum setpay_error setpay_answer_read_authorisation(const struct setpay_iso_message *answer,
+                                                   const struct setpay_network_trace *trace,
+                                                   const struct setpay_money *asked,
+                                                   struct setpay_network_answer *read)
+{
+    char rrn[SETPAY_NETWORK_RRN_SIZE];
+    const struct setpay_currency *currency = setpay_currency_by_code(asked->currency);
+    uint64_t numeric;
+    struct setpay_network_answer got = {.outcome = SETPAY_NETWORK_ANSWERED, .trace = *trace};
+    setpay_network_trace_rrn(trace, rrn);
+    if (!field_is(answer, SETPAY_ISO_RRN, rrn))
+        return SETPAY_E_FIELD;
+    SETPAY_TRY(setpay_iso_get_number(answer, SETPAY_ISO_CURRENCY, &numeric));
+    if (currency == NULL || numeric != currency->numeric)
+        return SETPAY_E_FIELD;
+    SETPAY_TRY(setpay_iso_get_text(answer, SETPAY_ISO_RESPONSE_CODE, got.response_code,
+                                   sizeof(got.response_code)));
+    if (strlen(got.response_code) != 2)
+        return SETPAY_E_FIELD;
+    SETPAY_TRY(read_approval(answer, asked, &got));
+    got.avs_result = result_at(setpay_iso_view(answer, SETPAY_ISO_RESULTS), 0);
+    got.cvv_result = result_at(setpay_iso_view(answer, SETPAY_ISO_RESULTS), 1);
+    *read = got;
+    return SETPAY_OK;
+}

@@ -12,6 +12,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/base/testing.h"
 #include "gateway/network/requests.h"
 
 #include <event2/buffer.h>
@@ -89,6 +90,7 @@ enum setpay_error setpay_line_send(struct setpay_line *line, struct setpay_secre
 {
     if (line->state != UP || line->closing)
         return SETPAY_E_UNREACHABLE;
+    setpay_testing_point("line.send");
     return frame_send(line, frame);
 }
 
@@ -141,6 +143,7 @@ static void on_frame(struct setpay_line *line, struct setpay_view bytes)
 {
     struct setpay_iso_message message = {0};
     struct setpay_problem problem = {{0}};
+    setpay_testing_point("line.receive");
     enum setpay_error error = setpay_iso_parse(bytes, &message, &problem);
     if (error != SETPAY_OK) {
         setpay_log_error(error, "line.malformed", setpay_field_text("line", line->config.name),

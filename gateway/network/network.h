@@ -67,7 +67,7 @@ enum setpay_error setpay_network_new(const struct setpay_network_config *config,
                                      struct setpay_problem *problem) SETPAY_MUST_CHECK;
 /* Any thread: takes no new requests (SETPAY_E_DRAINING) and stops all reversals, whose callbacks
  * come now; authorisations under way still end as they would. */
-void setpay_network_drain(struct setpay_network *network);
+enum setpay_error setpay_network_drain(struct setpay_network *network) SETPAY_MUST_CHECK;
 /* NULL-safe. On the loop's thread once it is drained, or after the loop has ended. Requests under
  * way are answered as UNKNOWN, reversals as stopped. */
 void setpay_network_free(struct setpay_network *network);

@@ -48,6 +48,41 @@ void setpay_network_trace_rrn(const struct setpay_network_trace *trace,
     rrn[SETPAY_NETWORK_RRN_SIZE - 1] = '\0';
 }
 
+enum setpay_error setpay_network_acceptor_set(struct setpay_network_acceptor *acceptor,
+                                              const char *id, const char *name, unsigned category)
+{
+    size_t id_size = strlen(id);
+    size_t at = 0;
+    if (id_size == 0 || id_size >= sizeof(acceptor->id) || category > 9999)
+        return SETPAY_E_FIELD;
+    for (size_t i = 0; i < id_size; i++)
+        if (id[i] < 0x21 || id[i] > 0x7e)
+            return SETPAY_E_FIELD;
+    memcpy(acceptor->id, id, id_size + 1);
+    for (; name[at] != '\0' && at < sizeof(acceptor->name) - 1; at++)
+        acceptor->name[at] = name[at] >= 0x20 && name[at] <= 0x7e ? name[at] : '?';
+    if (at == 0)
+        acceptor->name[at++] = '?';
+    acceptor->name[at] = '\0';
+    acceptor->category = (uint16_t)category;
+    return SETPAY_OK;
+}
+
+void setpay_network_authorisation_clear(struct setpay_network_authorisation *request)
+{
+    setpay_secret_clear(&request->pan);
+    setpay_secret_clear(&request->expiry);
+    setpay_secret_clear(&request->security_code);
+    setpay_secret_clear(&request->postcode);
+    setpay_secret_clear(&request->house_digits);
+}
+
+void setpay_network_reversal_clear(struct setpay_network_reversal *reversal)
+{
+    setpay_secret_clear(&reversal->pan);
+    setpay_secret_clear(&reversal->expiry);
+}
+
 static enum setpay_error set_trace(struct setpay_iso_message *message,
                                    const struct setpay_network_trace *trace)
 {

@@ -1,0 +1,56 @@
+/*
+ * Prefix lists are short and read once; matching looks at each. Nothing about the PAN leaves but
+ * the length of what matched.
+ */
+#include "gateway/network/prefixes.h"
+
+#include <string.h>
+
+static enum setpay_error prefix_add(struct setpay_prefixes *prefixes, const char *start,
+                                    size_t size, struct setpay_problem *problem)
+{
+    if (prefixes->count == SETPAY_PREFIXES_MAX)
+        return setpay_problem_set(problem, SETPAY_E_CONFIG, "more than %d card number prefixes",
+                                  SETPAY_PREFIXES_MAX);
+    if (size == 1 && start[0] == '*')
+        size = 0;
+    else if (size == 0 || size > SETPAY_PREFIX_DIGITS_MAX || strspn(start, "0123456789") < size)
+        return setpay_problem_set(problem, SETPAY_E_CONFIG,
+                                  "card number prefix \"%.*s\": expected 1 to %d digits, or *",
+                                  (int)(size > 40 ? 40 : size), start, SETPAY_PREFIX_DIGITS_MAX);
+    char *to = prefixes->texts[prefixes->count++];
+    memcpy(to, start, size);
+    to[size] = '\0';
+    return SETPAY_OK;
+}
+
+enum setpay_error setpay_prefixes_parse(const char *text, struct setpay_prefixes *prefixes,
+                                        struct setpay_problem *problem)
+{
+    struct setpay_prefixes read = {.count = 0};
+    for (const char *at = text;; at++) {
+        at += strspn(at, " \t");
+        size_t size = strcspn(at, ", \t");
+        SETPAY_TRY(prefix_add(&read, at, size, problem));
+        at += size;
+        at += strspn(at, " \t");
+        if (*at == '\0')
+            break;
+        if (*at != ',')
+            return setpay_problem_set(problem, SETPAY_E_CONFIG,
+                                      "card number prefixes are separated by commas");
+    }
+    *prefixes = read;
+    return SETPAY_OK;
+}
+
+int setpay_prefixes_match(const struct setpay_prefixes *prefixes, struct setpay_view pan)
+{
+    int best = -1;
+    for (size_t i = 0; i < prefixes->count; i++) {
+        size_t size = strlen(prefixes->texts[i]);
+        if (size <= pan.size && memcmp(prefixes->texts[i], pan.data, size) == 0 && (int)size > best)
+            best = (int)size;
+    }
+    return best;
+}

@@ -36,8 +36,8 @@ struct setpay_network;
 struct setpay_network_route {
     const char *name; /* for logs and figures */
     const char
-        *prefixes;       /* PAN prefixes separated by commas, "*" for any; the longest match wins */
-    const char *address; /* HOST:PORT with a numeric host; without TLS loopback only */
+        *prefixes; /* PAN prefixes and ranges: "4,51-55", "*" for any; the longest match wins */
+    const char *address;    /* HOST:PORT with a numeric host; without TLS loopback only */
     struct ssl_ctx_st *tls; /* NULL: plain; borrowed */
     const char *tls_name;   /* the name that the issuer's certificate must bear */
 };

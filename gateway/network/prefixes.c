@@ -6,21 +6,41 @@
 
 #include <string.h>
 
+static enum setpay_error prefix_refuse(const char *start, size_t size,
+                                       struct setpay_problem *problem)
+{
+    return setpay_problem_set(
+        problem, SETPAY_E_CONFIG,
+        "card number prefix \"%.*s\": expected 1 to %d digits, a range of two "
+        "that are equally long, or *",
+        (int)(size > 40 ? 40 : size), start, SETPAY_PREFIX_DIGITS_MAX);
+}
+
 static enum setpay_error prefix_add(struct setpay_prefixes *prefixes, const char *start,
                                     size_t size, struct setpay_problem *problem)
 {
     if (prefixes->count == SETPAY_PREFIXES_MAX)
         return setpay_problem_set(problem, SETPAY_E_CONFIG, "more than %d card number prefixes",
                                   SETPAY_PREFIXES_MAX);
-    if (size == 1 && start[0] == '*')
-        size = 0;
-    else if (size == 0 || size > SETPAY_PREFIX_DIGITS_MAX || strspn(start, "0123456789") < size)
-        return setpay_problem_set(problem, SETPAY_E_CONFIG,
-                                  "card number prefix \"%.*s\": expected 1 to %d digits, or *",
-                                  (int)(size > 40 ? 40 : size), start, SETPAY_PREFIX_DIGITS_MAX);
-    char *to = prefixes->texts[prefixes->count++];
-    memcpy(to, start, size);
-    to[size] = '\0';
+    struct setpay_prefix *range = &prefixes->ranges[prefixes->count];
+    size_t digits = strspn(start, "0123456789");
+    if (size == 1 && start[0] == '*') {
+        prefixes->count++;
+        return SETPAY_OK;
+    }
+    if (digits == 0 || digits > SETPAY_PREFIX_DIGITS_MAX || digits > size)
+        return prefix_refuse(start, size, problem);
+    memcpy(range->low, start, digits);
+    memcpy(range->high, start, digits);
+    if (size != digits) {
+        if (start[digits] != '-' || size != 2 * digits + 1 ||
+            strspn(start + digits + 1, "0123456789") < digits)
+            return prefix_refuse(start, size, problem);
+        memcpy(range->high, start + digits + 1, digits);
+        if (strcmp(range->low, range->high) > 0)
+            return prefix_refuse(start, size, problem);
+    }
+    prefixes->count++;
     return SETPAY_OK;
 }
 
@@ -48,8 +68,10 @@ int setpay_prefixes_match(const struct setpay_prefixes *prefixes, struct setpay_
 {
     int best = -1;
     for (size_t i = 0; i < prefixes->count; i++) {
-        size_t size = strlen(prefixes->texts[i]);
-        if (size <= pan.size && memcmp(prefixes->texts[i], pan.data, size) == 0 && (int)size > best)
+        const struct setpay_prefix *range = &prefixes->ranges[i];
+        size_t size = strlen(range->low);
+        if (size <= pan.size && memcmp(range->low, pan.data, size) <= 0 &&
+            memcmp(range->high, pan.data, size) >= 0 && (int)size > best)
             best = (int)size;
     }
     return best;

@@ -1,0 +1,75 @@
+/*
+ * The issuer's books: accounts, authorisations with their holds, reversals. Operations for the
+ * store (common/store), to be run inside one of its transactions.
+ *
+ * What always holds: an authorisation is booked once for its (acquirer, trace number, transmission
+ * time); a repeat gets the same answer. A reversal can come any number of times, in any order, also
+ * before what it reverses: the hold is never above what the smallest reversal has left.
+ */
+#ifndef SETPAY_GATEWAY_ISSUER_ACCOUNTS_H
+#define SETPAY_GATEWAY_ISSUER_ACCOUNTS_H
+
+#include "common/base/clock.h"
+#include "common/base/error.h"
+#include "common/base/money.h"
+#include "common/store/store.h"
+#include "gateway/issuer/cards.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+extern const struct setpay_store_schema setpay_account_schema;
+
+/* Names one authorisation, in its own message and in field 90 of its reversals. */
+struct setpay_account_key {
+    char acquirer[12]; /* without leading zeros */
+    uint32_t stan;
+    char sent[11]; /* field 7 */
+};
+
+/* What was asked, as far as the books care. No card data: the card stands for it. */
+struct setpay_account_ask {
+    struct setpay_account_key key;
+    const struct setpay_card *card; /* NULL: declined with 14 */
+    struct setpay_money amount;
+    const char *forced_code; /* decided before the books are opened ("54"), or NULL */
+    char avs_result;
+    char cvv_result;
+    char rrn[13];
+    char acceptor[16];
+    char xid[33];
+    char pomd[65];
+    setpay_time_ms now;
+};
+
+struct setpay_account_answer {
+    char response_code[3];
+    char approval_code[7]; /* "" unless something is approved */
+    int64_t approved_minor;
+    char avs_result;
+    char cvv_result;
+    bool repeated; /* booked before */
+};
+
+/* Makes the accounts of cards that have none yet. */
+enum setpay_error setpay_account_seed(struct setpay_db *db, void *unused) SETPAY_MUST_CHECK;
+enum setpay_error setpay_account_authorise(struct setpay_db *db,
+                                           const struct setpay_account_ask *ask,
+                                           struct setpay_account_answer *answer) SETPAY_MUST_CHECK;
+/* remaining_minor: what stays authorised; 0 reverses the whole. *known says whether the original
+ * had been booked. */
+enum setpay_error setpay_account_reverse(struct setpay_db *db, const struct setpay_account_key *key,
+                                         int64_t remaining_minor, setpay_time_ms now,
+                                         bool *known) SETPAY_MUST_CHECK;
+
+/* Lists for the operator: *list is an array, owned by the caller. last4 "" gives all. */
+enum setpay_error setpay_account_list(struct setpay_db *db, const char *last4,
+                                      json_t **list) SETPAY_MUST_CHECK;
+enum setpay_error setpay_account_list_authorisations(struct setpay_db *db, const char *last4,
+                                                     bool held_only,
+                                                     json_t **list) SETPAY_MUST_CHECK;
+enum setpay_error setpay_account_list_reversals(struct setpay_db *db,
+                                                json_t **list) SETPAY_MUST_CHECK;
+
+#endif

@@ -1,0 +1,246 @@
+/*
+ * setpay-issuersim: a simulated card network and issuer that speaks ISO 8583:1987, for sandboxes
+ * and tests. One daemon, and its own client for looking into its books and scripting its faults.
+ *
+ * It simulates a party outside this system, knows only published test cards and listens on loopback
+ * alone: ISO 8583 without TLS goes no further.
+ */
+#include "common/base/config.h"
+#include "common/base/log.h"
+#include "common/base/secret.h"
+#include "common/net/admin_http.h"
+#include "common/net/control_server.h"
+#include "common/net/daemon.h"
+#include "gateway/issuer/accounts.h"
+#include "gateway/issuer/cards.h"
+#include "gateway/issuer/commands.h"
+#include "gateway/issuer/server.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* clang-format off */
+static const struct setpay_option options[] = {
+    {"", "listen", SETPAY_OPTION_ADDRESS, "127.0.0.1:8583", 0, 0, false, false, NULL,
+     "where ISO 8583 is spoken; loopback only"},
+    {"", "database", SETPAY_OPTION_TEXT, NULL, 0, 0, true, false, NULL, "sqlite:PATH"},
+    {"", "log", SETPAY_OPTION_PATH, NULL, 0, 0, false, false, NULL,
+     "log file; standard error where unset; opened again on SIGHUP"},
+    {"", "log_level", SETPAY_OPTION_CHOICE, "info", 0, 0, false, true, "debug|info|warn|error",
+     "the least level that is logged"},
+    {"", "log_format", SETPAY_OPTION_CHOICE, "logfmt", 0, 0, false, false, "logfmt|json",
+     "the form of a log line"},
+    {"", "admin_socket", SETPAY_OPTION_PATH, NULL, 0, 0, true, false, NULL,
+     "UNIX socket for commands"},
+    {"", "admin_address", SETPAY_OPTION_ADDRESS, NULL, 0, 0, false, false, NULL,
+     "HTTP address of /healthz, /readyz and /metrics"},
+    {"", "late", SETPAY_OPTION_DURATION, "8s", 1, 600000, false, false, NULL,
+     "how late a late answer comes"},
+    {"", "testing", SETPAY_OPTION_BOOL, "no", 0, 0, false, false, NULL,
+     "let the control socket move the clock and arm crash points"},
+    {NULL, NULL, SETPAY_OPTION_TEXT, NULL, 0, 0, false, false, NULL, NULL},
+};
+/* clang-format on */
+
+struct program {
+    const struct setpay_config *config;
+    struct setpay_store *store;
+    struct setpay_issuer_commands commands;
+    struct setpay_control_server *control;
+    struct setpay_admin_http *admin;
+};
+
+static enum setpay_error check_store(void *arg, struct setpay_problem *why)
+{
+    struct program *program = arg;
+    struct setpay_store_health health;
+    setpay_store_health(program->store, 5000, &health);
+    if (health.stuck || health.broken)
+        return setpay_problem_set(why, SETPAY_E_STORE, "the committer is stuck");
+    return SETPAY_OK;
+}
+
+static enum setpay_error on_start(void *context, struct setpay_daemon *daemon,
+                                  struct setpay_problem *problem)
+{
+    struct program *program = context;
+    const struct setpay_address *address = setpay_daemon_address(daemon, "iso");
+    const struct setpay_store_options store = {
+        .url = setpay_config_text(program->config, "", "database"),
+        .schema = &setpay_account_schema,
+    };
+    if (!setpay_address_is_loopback(address))
+        return setpay_problem_set(problem, SETPAY_E_CONFIG,
+                                  "listen: the simulator is for loopback only");
+    SETPAY_TRY(setpay_store_open(&store, &program->store, problem));
+    SETPAY_TRY(setpay_store_submit_wait(program->store, setpay_account_seed, NULL));
+    return setpay_reader_new(program->store, &program->commands.reader);
+}
+
+static enum setpay_error on_ready(void *context, struct setpay_daemon *daemon,
+                                  struct setpay_problem *problem)
+{
+    struct program *program = context;
+    struct setpay_loop *loop = setpay_daemon_loop(daemon);
+    const struct setpay_ready_check check = {"store", check_store, program};
+    SETPAY_TRY(setpay_issuer_server_new(
+        loop, program->store, setpay_daemon_take_listener(daemon, "iso"),
+        setpay_config_int(program->config, "", "late"), &program->commands.server));
+    const struct setpay_control_options control = {
+        .loop = loop,
+        .path = setpay_config_text(program->config, "", "admin_socket"),
+        .daemon = "setpay-issuersim",
+        .commands = setpay_issuer_command_table,
+        .arg = &program->commands,
+        .lock_held = true,
+        .testing = setpay_config_bool(program->config, "", "testing"),
+        .status_cb = setpay_issuer_status,
+    };
+    SETPAY_TRY(setpay_control_server_new(&control, &program->control, problem));
+    if (setpay_config_is_set(program->config, "", "admin_address"))
+        SETPAY_TRY(setpay_admin_http_new(loop, setpay_daemon_take_listener(daemon, "admin"), &check,
+                                         1, &program->admin));
+    char text[SETPAY_ADDRESS_TEXT_SIZE];
+    setpay_log(SETPAY_LOG_INFO, "issuer.listening",
+               setpay_field_text(
+                   "address", setpay_address_format(setpay_daemon_address(daemon, "iso"), text)));
+    return SETPAY_OK;
+}
+
+static void on_drain(void *context, struct setpay_daemon *daemon)
+{
+    struct program *program = context;
+    (void)daemon;
+    if (program->commands.server != NULL)
+        setpay_issuer_server_stop(program->commands.server);
+    if (program->admin != NULL)
+        setpay_admin_http_set_draining(program->admin);
+}
+
+static void on_stop(void *context, struct setpay_daemon *daemon)
+{
+    struct program *program = context;
+    (void)daemon;
+    setpay_control_server_free(program->control);
+    setpay_admin_http_free(program->admin);
+    setpay_reader_free(program->commands.reader);
+    setpay_store_close(program->store);
+    setpay_issuer_server_free(program->commands.server);
+}
+
+static int fail(enum setpay_error error, const struct setpay_problem *problem)
+{
+    fprintf(stderr, "setpay-issuersim: %s\n",
+            problem->text[0] != '\0' ? problem->text : setpay_error_text(error));
+    return setpay_error_exit_status(error);
+}
+
+static int run_daemon(const struct setpay_config *config)
+{
+    struct program program = {.config = config};
+    struct setpay_problem problem = {{0}};
+    static const char *const levels[] = {"debug", "info", "warn", "error"};
+    struct setpay_daemon_listener listeners[2] = {
+        {"iso", setpay_config_text(config, "", "listen"), true},
+        {"admin", setpay_config_text(config, "", "admin_address"), true},
+    };
+    struct setpay_daemon_spec spec = {
+        .name = "setpay-issuersim",
+        .workers = 1,
+        .testing = setpay_config_bool(config, "", "testing"),
+        .log_path = setpay_config_text(config, "", "log"),
+        .log_level = SETPAY_LOG_INFO,
+        .log_format = strcmp(setpay_config_text(config, "", "log_format"), "json") == 0
+                          ? SETPAY_LOG_JSON
+                          : SETPAY_LOG_LOGFMT,
+        .listeners = listeners,
+        .listener_count = setpay_config_is_set(config, "", "admin_address") ? 2 : 1,
+        .context = &program,
+        .on_start_cb = on_start,
+        .on_ready_cb = on_ready,
+        .on_drain_cb = on_drain,
+        .on_stop_cb = on_stop,
+    };
+    for (int i = 0; i < 4; i++)
+        if (strcmp(setpay_config_text(config, "", "log_level"), levels[i]) == 0)
+            spec.log_level = (enum setpay_log_level)i;
+    enum setpay_error error = setpay_daemon_run(&spec, &problem);
+    return error == SETPAY_OK ? 0 : fail(error, &problem);
+}
+
+static int print_help(void)
+{
+    puts("setpay-issuersim: a simulated card network and issuer (ISO 8583:1987)\n\n"
+         "  setpay-issuersim --config FILE            runs the daemon\n"
+         "  setpay-issuersim cards [--json]           the published test cards\n"
+         "  setpay-issuersim --config FILE [--json] COMMAND\n"
+         "      talks to the running daemon:");
+    for (const struct setpay_control_command *c = setpay_issuer_command_table; c->name != NULL; c++)
+        printf("      %-16s %s\n", c->name, c->help);
+    puts("      status           figures\n\n"
+         "  --check-config   reads the configuration and says what is wrong\n"
+         "  --version\n\nConfiguration, as keys in FILE or as flags:");
+    setpay_config_print_help(options, stdout);
+    return 0;
+}
+
+/* Takes a flag, and its value where value is not NULL, out of the arguments. */
+static bool take_flag(int *argc, char **argv, const char *name, const char **value)
+{
+    for (int i = 1; i < *argc; i++) {
+        if (strcmp(argv[i], name) != 0 || (value != NULL && i + 1 >= *argc))
+            continue;
+        int width = value == NULL ? 1 : 2;
+        if (value != NULL)
+            *value = argv[i + 1];
+        for (int k = i; k + width <= *argc; k++)
+            argv[k] = argv[k + width];
+        *argc -= width;
+        return true;
+    }
+    return false;
+}
+
+int main(int argc, char **argv)
+{
+    struct setpay_config *config = NULL;
+    struct setpay_problem problem = {{0}};
+    const char *path = NULL;
+    int status = 0;
+    if (take_flag(&argc, argv, "--help", NULL))
+        return print_help();
+    if (take_flag(&argc, argv, "--version", NULL)) {
+        puts("setpay-issuersim " SETPAY_VERSION);
+        return 0;
+    }
+    bool as_json = take_flag(&argc, argv, "--json", NULL);
+    bool check = take_flag(&argc, argv, "--check-config", NULL);
+    take_flag(&argc, argv, "--config", &path);
+    enum setpay_error error = SETPAY_OK;
+    if (argc == 2 && strcmp(argv[1], "cards") == 0) {
+        error = setpay_card_print(as_json);
+        return error == SETPAY_OK ? 0 : fail(error, &problem);
+    }
+    if (path == NULL) {
+        setpay_problem_set(&problem, SETPAY_E_USAGE, "--config FILE is missing; see --help");
+        return fail(SETPAY_E_USAGE, &problem);
+    }
+    error = setpay_config_load(options, path, &argc, argv, &config, &problem);
+    if (error != SETPAY_OK)
+        status = fail(error, &problem);
+    else if (argc > 1 && argv[1][0] == '-')
+        status = fail(
+            setpay_problem_set(&problem, SETPAY_E_USAGE, "unknown flag %s; see --help", argv[1]),
+            &problem);
+    else if (check)
+        puts("the configuration is in order");
+    else if (argc == 1)
+        status = run_daemon(config);
+    else if ((error = setpay_issuer_call(setpay_config_text(config, "", "admin_socket"), argc - 1,
+                                         argv + 1, as_json, &problem)) != SETPAY_OK)
+        status = fail(error, &problem);
+    setpay_config_free(config);
+    return status;
+}

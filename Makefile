@@ -102,7 +102,12 @@ COMMON := $(COMMON_BASE) $(COMMON_CRYPTO) $(COMMON_PKI) $(COMMON_WIRE) $(COMMON_
 CA_CLI :=
 
 # ------------------------------------------------------------------ gateway
-GATEWAY_NETWORK :=
+GATEWAY_NETWORK := \
+	gateway/network/iso8583.c \
+	gateway/network/line.c \
+	gateway/network/network.c \
+	gateway/network/prefixes.c \
+	gateway/network/requests.c
 
 GATEWAY_PAYMENT := \
 	gateway/payment/payment_state.c
@@ -111,7 +116,12 @@ GATEWAYD :=
 
 GATEWAY_CLI :=
 
-ISSUERSIM :=
+ISSUERSIM := \
+	gateway/issuer/accounts.c \
+	gateway/issuer/cards.c \
+	gateway/issuer/messages.c \
+	gateway/issuer/script.c \
+	gateway/issuer/server.c
 
 # ------------------------------------------------------------------ merchant
 MERCHANT_PAYMENT := \
@@ -146,6 +156,7 @@ UNIT_TESTS := \
 	test_error \
 	test_hash \
 	test_ids \
+	test_iso8583 \
 	test_log \
 	test_loop \
 	test_money \

@@ -1,0 +1,63 @@
+#!/bin/bash
+# deps.sh build|test|lint...: installs what is missing on Debian to build, test or lint setpay.
+#
+# Asks the package manager only when something is missing, so that a machine that has everything
+# needs neither a network nor root. On other systems it says what is needed and lets the build go on.
+set -euo pipefail
+
+build=(gcc libc6-dev pkg-config protobuf-c-compiler libprotobuf-c-dev libssl-dev libevent-dev
+    libsqlite3-dev libjansson-dev libinih-dev jq curl openssl sqlite3 procps util-linux
+    ca-certificates)
+test=(libcmocka-dev clang)
+lint=(clang clang-tidy clang-format cppcheck)
+
+usage() {
+    echo "usage: deps.sh build|test|lint..." >&2
+    exit 2
+}
+
+[ $# -gt 0 ] || usage
+wanted=()
+for set in "$@"; do
+    case $set in
+    build) wanted+=("${build[@]}") ;;
+    test) wanted+=("${test[@]}") ;;
+    lint) wanted+=("${lint[@]}") ;;
+    *) usage ;;
+    esac
+done
+
+if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+    echo "deps.sh: this is not Debian; what its packages hold is needed: ${wanted[*]}" >&2
+    exit 0
+fi
+
+installed() {
+    [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+missing=()
+for package in "${wanted[@]}"; do
+    installed "$package" || missing+=("$package")
+done
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+if [ "$(id -u)" -eq 0 ]; then
+    as_root=(env)
+elif command -v sudo >/dev/null; then
+    as_root=(sudo env)
+else
+    {
+        echo "deps.sh: missing: ${missing[*]}"
+        echo "deps.sh: you are not root and there is no sudo; have root run:"
+        echo "    apt-get update && apt-get install --no-install-recommends ${missing[*]}"
+    } >&2
+    exit 1
+fi
+
+echo "installing ${missing[*]}"
+apt=("${as_root[@]}" DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300)
+if ! "${apt[@]}" update || ! "${apt[@]}" install -y --no-install-recommends "${missing[@]}" </dev/null; then
+    echo "deps.sh: apt-get failed (above); needed and missing: ${missing[*]}" >&2
+    exit 1
+fi

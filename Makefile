@@ -74,9 +74,21 @@ COMMON_CRYPTO := \
 
 COMMON_PKI :=
 
-COMMON_WIRE :=
+COMMON_WIRE := \
+	common/wire/arena.c \
+	common/wire/checks.c \
+	common/wire/gateway_messages.c \
+	common/wire/layout.c \
+	common/wire/parts.c \
+	common/wire/purchase.c \
+	common/wire/purchase_messages.c \
+	common/wire/receipt.c \
+	common/wire/scan.c \
+	common/wire/signed.c \
+	common/wire/thumbs.c
 
 COMMON_STORE := \
+	common/store/answers.c \
 	common/store/committer.c \
 	common/store/db.c \
 	common/store/migrate.c \

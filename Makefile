@@ -111,7 +111,18 @@ COMMON_NET := \
 COMMON := $(COMMON_BASE) $(COMMON_CRYPTO) $(COMMON_PKI) $(COMMON_WIRE) $(COMMON_STORE) $(COMMON_NET)
 
 # ------------------------------------------------------------------ ca
-CA_CLI :=
+CA_CLI := \
+	ca/authority.c \
+	ca/bundle.c \
+	ca/certificate.c \
+	ca/commands.c \
+	ca/crl.c \
+	ca/doctor.c \
+	ca/issue.c \
+	ca/log.c \
+	ca/passphrase.c \
+	ca/records.c \
+	ca/registry.c
 
 # ------------------------------------------------------------------ gateway
 GATEWAY_NETWORK := \

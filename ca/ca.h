@@ -7,7 +7,7 @@
  *
  *     root.pem                       the root's certificate: what every party is configured with
  *     ca.db                          certificates, keys seen, revocations, the signed log
- *     ca.lock                        held by the one process that may change anything
+ *     ca.db.lock                     held by the one process that has the CA open
  *     keys/AUTHORITY.key             PKCS#8 under the passphrase (scrypt), mode 0600
  *     certificates/AUTHORITY.pem     an authority's chain, itself first, up to but not the root
  *     crl/AUTHORITY.crl              the newest CRL of each authority (PEM)
@@ -26,6 +26,7 @@
 #include "common/base/error.h"
 #include "common/base/ids.h"
 #include "common/base/secret.h"
+#include "common/pki/role.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -35,16 +36,9 @@ struct setpay_ca;
 
 #define SETPAY_CA_AUTHORITY_SIZE 48 /* "BRAND.brand" and a NUL */
 #define SETPAY_CA_SERIAL_SIZE 41    /* 20 bytes as hex and a NUL */
-#define SETPAY_CA_BRAND_MAX 32
-#define SETPAY_CA_ID_MAX 32
 #define SETPAY_CA_DNS_NAMES 8
 #define SETPAY_CA_PEM_MAX (64 * 1024)
 #define SETPAY_CA_PASSPHRASE_MIN 8
-
-enum setpay_ca_mode {
-    SETPAY_CA_READ,  /* look; several at once */
-    SETPAY_CA_WRITE, /* takes the lock: SETPAY_E_RUNNING when another process has it */
-};
 
 /* ---- a CA's folder ---- */
 
@@ -53,9 +47,9 @@ enum setpay_ca_mode {
 enum setpay_error setpay_ca_init(const char *folder, const char *name,
                                  const struct setpay_secret *passphrase, setpay_time_ms now,
                                  struct setpay_problem *problem) SETPAY_MUST_CHECK;
-/* SETPAY_E_NOT_FOUND where folder holds no CA. */
-enum setpay_error setpay_ca_open(const char *folder, enum setpay_ca_mode mode,
-                                 struct setpay_ca **ca,
+/* SETPAY_E_NOT_FOUND where folder holds no CA, SETPAY_E_RUNNING where another process has it
+ * open. */
+enum setpay_error setpay_ca_open(const char *folder, struct setpay_ca **ca,
                                  struct setpay_problem *problem) SETPAY_MUST_CHECK;
 void setpay_ca_close(struct setpay_ca *ca);
 /* Tries the passphrase on the root's key and keeps a copy, for keys that are needed later.
@@ -65,8 +59,8 @@ enum setpay_error setpay_ca_unlock(struct setpay_ca *ca, const struct setpay_sec
 
 /* ---- authorities ---- */
 
-/* A brand CA and its three issuing CAs, with a first CRL of each. loopback: the MCA's names may be
- * loopback addresses and localhost, and nothing else. */
+/* A brand CA and its three issuing CAs, with a first CRL of each. loopback, for sandboxes: the
+ * name constraints of its MCA permit loopback addresses instead of excluding every address. */
 enum setpay_error setpay_ca_brand_add(struct setpay_ca *ca, const char *brand, bool loopback,
                                       setpay_time_ms now,
                                       struct setpay_problem *problem) SETPAY_MUST_CHECK;

@@ -1,0 +1,386 @@
+/*
+ * Revocation, and the lists that tell of it.
+ *
+ * What always holds: numbers of an authority's CRLs only grow; a CRL's life is at most what its
+ * kind permits (24 hours for an issuing CA, rule A3), counted from a thisUpdate that lies a few
+ * minutes back; a revocation and the CRL that lists it are committed together (rule C3). A revoked
+ * certificate stays listed for LISTED_AFTER_END_MS after its end, since a purchase may be asked
+ * after when its certificate has ended, though not when it was revoked (rule M8).
+ */
+#include "ca/state.h"
+
+#include "common/crypto/keyfile.h"
+
+#include <openssl/asn1.h>
+#include <openssl/bn.h>
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+#include <stdio.h>
+#include <string.h>
+
+#define LISTED_AFTER_END_MS (180 * SETPAY_DAY_MS)
+
+/* RFC 5280 section 5.3.1, but for those that undo or defer (certificateHold, removeFromCRL). */
+static const struct {
+    const char *name;
+    int code;
+} reasons[] = {
+    {"unspecified", CRL_REASON_UNSPECIFIED},
+    {"keyCompromise", CRL_REASON_KEY_COMPROMISE},
+    {"cACompromise", CRL_REASON_CA_COMPROMISE},
+    {"affiliationChanged", CRL_REASON_AFFILIATION_CHANGED},
+    {"superseded", CRL_REASON_SUPERSEDED},
+    {"cessationOfOperation", CRL_REASON_CESSATION_OF_OPERATION},
+    {"privilegeWithdrawn", CRL_REASON_PRIVILEGE_WITHDRAWN},
+    {"aACompromise", CRL_REASON_AA_COMPROMISE},
+};
+
+const char *setpay_ca_reasons(void)
+{
+    return "unspecified keyCompromise cACompromise affiliationChanged superseded "
+           "cessationOfOperation privilegeWithdrawn aACompromise";
+}
+
+/* -1 where it is none. */
+static int reason_code(const char *name)
+{
+    for (size_t at = 0; at < sizeof reasons / sizeof *reasons; at++)
+        if (strcmp(reasons[at].name, name) == 0)
+            return reasons[at].code;
+    return -1;
+}
+
+/* ---- building a CRL ---- */
+
+struct listing {
+    X509_CRL *crl;
+    setpay_time_ms now;
+    enum setpay_error error;
+};
+
+static enum setpay_error add_revoked(X509_CRL *crl, const char *serial, setpay_time_ms time,
+                                     const char *reason)
+{
+    int code = reason_code(reason);
+    X509_REVOKED *revoked = X509_REVOKED_new();
+    ASN1_TIME *at = ASN1_TIME_set(NULL, (time_t)(time / SETPAY_SECOND_MS));
+    ASN1_ENUMERATED *why = ASN1_ENUMERATED_new();
+    BIGNUM *number = NULL;
+    ASN1_INTEGER *integer = NULL;
+    enum setpay_error error = SETPAY_E_CRYPTO;
+
+    if (BN_hex2bn(&number, serial) > 0)
+        integer = BN_to_ASN1_INTEGER(number, NULL);
+    if (revoked != NULL && at != NULL && why != NULL && integer != NULL &&
+        X509_REVOKED_set_serialNumber(revoked, integer) == 1 &&
+        X509_REVOKED_set_revocationDate(revoked, at) == 1 &&
+        /* RFC 5280 5.3.1: "unspecified" is left out */
+        (code <= 0 || (ASN1_ENUMERATED_set(why, code) == 1 &&
+                       X509_REVOKED_add1_ext_i2d(revoked, NID_crl_reason, why, 0, 0) == 1)) &&
+        X509_CRL_add0_revoked(crl, revoked) == 1) {
+        revoked = NULL;
+        error = SETPAY_OK;
+    }
+    X509_REVOKED_free(revoked);
+    ASN1_TIME_free(at);
+    ASN1_ENUMERATED_free(why);
+    ASN1_INTEGER_free(integer);
+    BN_free(number);
+    return error;
+}
+
+static void list_record(void *arg, const struct setpay_ca_record *record)
+{
+    struct listing *listing = arg;
+
+    if (listing->error == SETPAY_OK && record->not_after + LISTED_AFTER_END_MS > listing->now)
+        listing->error = add_revoked(listing->crl, record->serial, record->revoked, record->reason);
+}
+
+static enum setpay_error set_crl_fields(X509_CRL *crl, X509 *issuer, uint64_t number,
+                                        setpay_time_ms this_update, setpay_time_ms next_update)
+{
+    ASN1_TIME *from = ASN1_TIME_set(NULL, (time_t)(this_update / SETPAY_SECOND_MS));
+    ASN1_TIME *until = ASN1_TIME_set(NULL, (time_t)(next_update / SETPAY_SECOND_MS));
+    ASN1_INTEGER *count = ASN1_INTEGER_new();
+    X509_EXTENSION *key_id = NULL;
+    X509V3_CTX context;
+    enum setpay_error error = SETPAY_E_CRYPTO;
+
+    X509V3_set_ctx(&context, issuer, NULL, NULL, crl, 0);
+    key_id = X509V3_EXT_conf_nid(NULL, &context, NID_authority_key_identifier, "keyid:always");
+    if (from != NULL && until != NULL && count != NULL && key_id != NULL &&
+        X509_CRL_set_version(crl, X509_CRL_VERSION_2) == 1 &&
+        X509_CRL_set_issuer_name(crl, X509_get_subject_name(issuer)) == 1 &&
+        X509_CRL_set1_lastUpdate(crl, from) == 1 && X509_CRL_set1_nextUpdate(crl, until) == 1 &&
+        ASN1_INTEGER_set_uint64(count, number) == 1 &&
+        X509_CRL_add1_ext_i2d(crl, NID_crl_number, count, 0, 0) == 1 &&
+        X509_CRL_add_ext(crl, key_id, -1) == 1)
+        error = SETPAY_OK;
+    ASN1_TIME_free(from);
+    ASN1_TIME_free(until);
+    ASN1_INTEGER_free(count);
+    X509_EXTENSION_free(key_id);
+    return error;
+}
+
+static enum setpay_error crl_der(X509_CRL *crl, struct setpay_buffer *der)
+{
+    int size = i2d_X509_CRL(crl, NULL);
+    uint8_t *room;
+
+    if (size <= 0)
+        return SETPAY_E_CRYPTO;
+    SETPAY_TRY(setpay_buffer_extend(der, (size_t)size, &room));
+    return i2d_X509_CRL(crl, &room) == size ? SETPAY_OK : SETPAY_E_CRYPTO;
+}
+
+static enum setpay_error make_crl(struct setpay_ca *ca, const struct setpay_ca_authority *authority,
+                                  const struct setpay_ca_revocation *also, uint64_t number,
+                                  setpay_time_ms this_update, setpay_time_ms next_update,
+                                  struct setpay_buffer *der)
+{
+    struct listing listing = {.crl = X509_CRL_new(), .now = this_update};
+
+    if (listing.crl == NULL)
+        return SETPAY_E_NOMEM;
+    listing.error =
+        set_crl_fields(listing.crl, authority->certificate, number, this_update, next_update);
+    if (listing.error == SETPAY_OK) {
+        enum setpay_error error =
+            setpay_ca_registry_revoked(ca->registry, authority->row.name, list_record, &listing);
+        if (error != SETPAY_OK)
+            listing.error = error;
+    }
+    if (listing.error == SETPAY_OK && also != NULL)
+        listing.error = add_revoked(listing.crl, also->serial, also->time, also->reason);
+    if (listing.error == SETPAY_OK &&
+        (X509_CRL_sort(listing.crl) != 1 ||
+         X509_CRL_sign(listing.crl, authority->key, EVP_sha256()) <= 0))
+        listing.error = SETPAY_E_CRYPTO;
+    if (listing.error == SETPAY_OK)
+        listing.error = crl_der(listing.crl, der);
+    X509_CRL_free(listing.crl);
+    return listing.error;
+}
+
+enum setpay_error setpay_ca_crl_decide(struct setpay_ca *ca, struct setpay_ca_change *change,
+                                       const struct setpay_ca_authority *authority,
+                                       const struct setpay_ca_revocation *also, setpay_time_ms now)
+{
+    const struct setpay_ca_info *info = setpay_ca_info(setpay_ca_kind_by_name(authority->row.kind));
+    uint64_t number = authority->row.crl_number + 1;
+    setpay_time_ms this_update = now - SETPAY_CA_BACKDATE_MS;
+    setpay_time_ms next_update = this_update + info->max_crl_ms; /* rule A3 */
+    char text[SETPAY_CA_SERIAL_SIZE];
+    struct setpay_buffer der = {0};
+    enum setpay_error error;
+
+    setpay_buffer_init(&der, SETPAY_LIMIT_CRL_BYTES);
+    (void)snprintf(text, sizeof text, "%llu", (unsigned long long)number);
+    error = make_crl(ca, authority, also, number, this_update, next_update, &der);
+    if (error == SETPAY_OK)
+        error = setpay_ca_log_append(change, authority, "crl", text, authority->row.name,
+                                     setpay_buffer_view(&der), now);
+    if (error == SETPAY_OK)
+        error = setpay_ca_change_set_crl(change, authority->row.name, number, this_update,
+                                         next_update, setpay_buffer_view(&der));
+    setpay_buffer_clear(&der);
+    return error;
+}
+
+/* ---- new CRLs of all ---- */
+
+struct renewal {
+    struct setpay_ca *ca;
+    struct setpay_ca_change *change;
+    struct setpay_ca_authority signer; /* of the head: the last that acted */
+    setpay_time_ms now;
+    struct setpay_problem *problem;
+};
+
+static enum setpay_error renew_crl(void *arg, const struct setpay_ca_authority_row *row)
+{
+    struct renewal *renewal = arg;
+
+    setpay_ca_authority_clear(&renewal->signer);
+    SETPAY_TRY(
+        setpay_ca_authority_load(renewal->ca, row->name, true, &renewal->signer, renewal->problem));
+    return setpay_ca_crl_decide(renewal->ca, renewal->change, &renewal->signer, NULL, renewal->now);
+}
+
+enum setpay_error setpay_ca_make_crls(struct setpay_ca *ca, const char *brand, setpay_time_ms now,
+                                      struct setpay_problem *problem)
+{
+    struct setpay_ca_change change = {0};
+    struct setpay_ca_authority known = {0};
+    struct renewal renewal = {.ca = ca, .change = &change, .now = now, .problem = problem};
+    enum setpay_error error;
+
+    if (brand != NULL) {
+        SETPAY_TRY(setpay_ca_authority_of(ca, brand, "brand", false, &known, problem));
+        setpay_ca_authority_clear(&known);
+    }
+    error = setpay_ca_change_begin(ca->registry, &change);
+    if (error == SETPAY_OK)
+        error = setpay_ca_registry_authorities(ca->registry, brand, renew_crl, &renewal);
+    if (error == SETPAY_OK)
+        error = setpay_ca_log_commit(ca, &change, &renewal.signer);
+    if (error == SETPAY_OK)
+        error = setpay_ca_crl_publish(ca, problem);
+    setpay_ca_authority_clear(&renewal.signer);
+    setpay_ca_change_clear(&change);
+    return error;
+}
+
+enum setpay_error setpay_ca_list_crls(struct setpay_ca *ca, const char *brand,
+                                      setpay_ca_crl_cb *each, void *arg)
+{
+    return setpay_ca_registry_crls(ca->registry, brand, each, arg);
+}
+
+/* ---- files ---- */
+
+/* CRLs as PEM, gathered into one buffer. */
+struct gathering {
+    struct setpay_ca *ca;
+    struct setpay_buffer pem;
+    bool single; /* written one by one into crl/AUTHORITY.crl as well */
+    enum setpay_error error;
+    struct setpay_problem *problem;
+};
+
+static void gather(void *arg, const char *authority, uint64_t number, setpay_time_ms this_update,
+                   setpay_time_ms next_update, struct setpay_view der)
+{
+    struct gathering *gathering = arg;
+    char path[SETPAY_CA_PATH_MAX];
+
+    (void)number;
+    (void)this_update;
+    (void)next_update;
+    if (gathering->error != SETPAY_OK)
+        return;
+    if (gathering->single)
+        setpay_buffer_reset(&gathering->pem);
+    gathering->error = setpay_ca_append_pem(&gathering->pem, "X509 CRL", der);
+    if (gathering->error == SETPAY_OK && gathering->single) {
+        gathering->error = setpay_ca_path(gathering->ca, "crl", authority, ".crl", path);
+        if (gathering->error == SETPAY_OK)
+            gathering->error = setpay_file_write(path, setpay_buffer_view(&gathering->pem), 0644,
+                                                 true, gathering->problem);
+    }
+}
+
+static enum setpay_error publish_brand(void *arg, const struct setpay_ca_authority_row *row)
+{
+    struct gathering *gathering = arg;
+    char path[SETPAY_CA_PATH_MAX];
+
+    if (strcmp(row->kind, "brand") != 0)
+        return SETPAY_OK;
+    setpay_buffer_reset(&gathering->pem);
+    SETPAY_TRY(setpay_ca_registry_crls(gathering->ca->registry, row->brand, gather, gathering));
+    SETPAY_TRY(gathering->error);
+    SETPAY_TRY(setpay_ca_path(gathering->ca, "crl", row->brand, ".crls.pem", path));
+    return setpay_file_write(path, setpay_buffer_view(&gathering->pem), 0644, true,
+                             gathering->problem);
+}
+
+enum setpay_error setpay_ca_crl_publish(struct setpay_ca *ca, struct setpay_problem *problem)
+{
+    struct gathering gathering = {.ca = ca, .single = true, .problem = problem};
+    enum setpay_error error;
+
+    setpay_buffer_init(&gathering.pem, 8 * SETPAY_LIMIT_CRL_BYTES);
+    error = setpay_ca_registry_crls(ca->registry, NULL, gather, &gathering);
+    if (error == SETPAY_OK)
+        error = gathering.error;
+    gathering.single = false;
+    if (error == SETPAY_OK)
+        error = setpay_ca_registry_authorities(ca->registry, NULL, publish_brand, &gathering);
+    setpay_buffer_clear(&gathering.pem);
+    return error;
+}
+
+/* ---- revocation ---- */
+
+/* What is revoked: copied, since a record lives only during its callback. */
+struct target {
+    char serial[SETPAY_CA_SERIAL_SIZE];
+    char authority[SETPAY_CA_AUTHORITY_SIZE];
+    char profile[32];
+    char subject[192];
+    setpay_time_ms revoked;
+    struct setpay_buffer der;
+    enum setpay_error error;
+};
+
+static void take_target(void *arg, const struct setpay_ca_record *record)
+{
+    struct target *target = arg;
+
+    (void)snprintf(target->serial, sizeof target->serial, "%s", record->serial);
+    (void)snprintf(target->authority, sizeof target->authority, "%s", record->authority);
+    (void)snprintf(target->profile, sizeof target->profile, "%s", record->profile);
+    (void)snprintf(target->subject, sizeof target->subject, "%s", record->subject);
+    target->revoked = record->revoked;
+    target->error = setpay_buffer_set(&target->der, record->der);
+}
+
+static enum setpay_error find_target(struct setpay_ca *ca, const char *serial,
+                                     struct target *target, struct setpay_problem *problem)
+{
+    SETPAY_TRY(setpay_ca_show(ca, serial, take_target, target, problem));
+    SETPAY_TRY(target->error);
+    if (target->revoked != 0)
+        return setpay_problem_set(problem, SETPAY_E_EXISTS, "%s is revoked already",
+                                  target->serial);
+    if (strcmp(target->profile, "root") == 0)
+        return setpay_problem_set(problem, SETPAY_E_STATE,
+                                  "the root can't revoke itself: take root.pem out of every "
+                                  "party's configuration instead");
+    return SETPAY_OK;
+}
+
+enum setpay_error setpay_ca_revoke(struct setpay_ca *ca, const char *serial, const char *reason,
+                                   setpay_time_ms now, struct setpay_problem *problem)
+{
+    struct target target = {.revoked = 0};
+    struct setpay_ca_revocation also = {.time = now, .reason = reason};
+    struct setpay_ca_authority issuer = {0};
+    struct setpay_ca_change change = {0};
+    char subject[256];
+    enum setpay_error error;
+
+    if (reason == NULL || reason_code(reason) < 0)
+        return setpay_problem_set(problem, SETPAY_E_INVALID, "the reason must be one of: %s",
+                                  setpay_ca_reasons());
+    setpay_buffer_init(&target.der, SETPAY_LIMIT_CERTIFICATE_BYTES);
+    error = find_target(ca, serial, &target, problem);
+    if (error == SETPAY_OK)
+        error = setpay_ca_authority_load(ca, target.authority, true, &issuer, problem);
+    if (error == SETPAY_OK)
+        error = setpay_ca_change_begin(ca->registry, &change);
+    memcpy(also.serial, target.serial, sizeof also.serial);
+    (void)snprintf(subject, sizeof subject, "%s; reason=%s", target.subject, reason);
+    if (error == SETPAY_OK) /* rule C3 */
+        error = setpay_ca_log_append(&change, &issuer, "revoke", target.serial, subject,
+                                     setpay_buffer_view(&target.der), now);
+    if (error == SETPAY_OK)
+        error = setpay_ca_change_add_revocation(&change, target.serial, now, reason);
+    if (error == SETPAY_OK)
+        error = setpay_ca_crl_decide(ca, &change, &issuer, &also, now);
+    if (error == SETPAY_E_TOO_BIG)
+        error = setpay_problem_set(problem, error, "the CRL of %s would grow above %d bytes",
+                                   issuer.row.name, SETPAY_LIMIT_CRL_BYTES);
+    if (error == SETPAY_OK)
+        error = setpay_ca_log_commit(ca, &change, &issuer);
+    if (error == SETPAY_OK)
+        error = setpay_ca_crl_publish(ca, problem);
+    setpay_ca_change_clear(&change);
+    setpay_ca_authority_clear(&issuer);
+    setpay_buffer_clear(&target.der);
+    return error;
+}

@@ -1,0 +1,410 @@
+/*
+ * The log of a CA: append-only, hash-linked, signed (rule C3).
+ *
+ * An entry's hash is H("ca-log", number, time, action, authority, serial, subject, object,
+ * previous) and the acting authority signs that hash. The head is H("ca-head", count, hash of the
+ * last entry), signed by the authority that appended it, and changes in the same transaction as the
+ * entry. A changed entry fails its hash or signature; a removed or moved one breaks numbers and
+ * links; a cut end disagrees with the head, which nobody without a CA's key can sign anew.
+ *
+ * What no log can show by itself: that it and its head were both set back to an earlier pair of
+ * the same two, or both deleted with everything else. That is what a witness is for: a head that
+ * was written down elsewhere.
+ */
+#include "ca/state.h"
+
+#include "common/crypto/hash.h"
+#include "common/crypto/sign.h"
+
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static enum setpay_error hash_entry(const struct setpay_ca_log_entry *entry,
+                                    struct setpay_digest *digest)
+{
+    struct setpay_hash hash;
+
+    setpay_hash_init(&hash, "ca-log");
+    setpay_hash_add_u64(&hash, entry->number);
+    setpay_hash_add_u64(&hash, (uint64_t)entry->time);
+    setpay_hash_add(&hash, setpay_view_string(entry->action));
+    setpay_hash_add(&hash, setpay_view_string(entry->authority));
+    setpay_hash_add(&hash, setpay_view_string(entry->serial));
+    setpay_hash_add(&hash, setpay_view_string(entry->subject));
+    setpay_hash_add(&hash, setpay_digest_view(&entry->object));
+    setpay_hash_add(&hash, setpay_digest_view(&entry->previous));
+    return setpay_hash_final(&hash, digest);
+}
+
+static enum setpay_error hash_head(const struct setpay_ca_log_head *head,
+                                   struct setpay_digest *digest)
+{
+    struct setpay_hash hash;
+
+    setpay_hash_init(&hash, "ca-head");
+    setpay_hash_add_u64(&hash, head->count);
+    setpay_hash_add(&hash, setpay_digest_view(&head->hash));
+    return setpay_hash_final(&hash, digest);
+}
+
+static enum setpay_error sign_digest(const struct setpay_ca_authority *authority,
+                                     const struct setpay_digest *digest,
+                                     struct setpay_buffer *signature)
+{
+    struct setpay_signing_key *key = NULL;
+    enum setpay_error error = setpay_signing_key_from_pkey(authority->key, &key);
+
+    if (error == SETPAY_OK)
+        error = setpay_sign_bytes(key, setpay_digest_view(digest), signature);
+    setpay_signing_key_free(key);
+    return error;
+}
+
+enum setpay_error setpay_ca_log_append(struct setpay_ca_change *change,
+                                       const struct setpay_ca_authority *authority,
+                                       const char *action, const char *serial, const char *subject,
+                                       struct setpay_view object, setpay_time_ms now)
+{
+    struct setpay_ca_log_entry entry = {.number = change->head.count + 1,
+                                        .time = now,
+                                        .action = action,
+                                        .authority = authority->row.name,
+                                        .serial = serial,
+                                        .subject = subject,
+                                        .previous = change->head.hash};
+    struct setpay_buffer signature = {0};
+    enum setpay_error error;
+
+    setpay_buffer_init(&signature, SETPAY_SIGNATURE_MAX);
+    if ((error = setpay_sha256(object, &entry.object)) == SETPAY_OK &&
+        (error = hash_entry(&entry, &entry.hash)) == SETPAY_OK &&
+        (error = sign_digest(authority, &entry.hash, &signature)) == SETPAY_OK)
+        error = setpay_ca_change_add_entry(change, &entry, setpay_buffer_view(&signature));
+    setpay_buffer_clear(&signature);
+    return error;
+}
+
+enum setpay_error setpay_ca_log_commit(struct setpay_ca *ca, struct setpay_ca_change *change,
+                                       const struct setpay_ca_authority *authority)
+{
+    struct setpay_ca_head_row row = {.head = change->head};
+    struct setpay_buffer signature = {0};
+    struct setpay_digest digest;
+    enum setpay_error error;
+
+    memcpy(row.signer, authority->row.name, sizeof row.signer);
+    setpay_buffer_init(&signature, SETPAY_SIGNATURE_MAX);
+    if ((error = hash_head(&row.head, &digest)) == SETPAY_OK &&
+        (error = sign_digest(authority, &digest, &signature)) == SETPAY_OK) {
+        memcpy(row.signature, signature.data, signature.size);
+        row.signature_size = signature.size;
+        error = setpay_ca_change_set_head(change, &row);
+    }
+    if (error == SETPAY_OK)
+        error = setpay_ca_change_apply(ca->registry, change);
+    setpay_buffer_clear(&signature);
+    return error;
+}
+
+/* ---- reading ---- */
+
+struct each {
+    setpay_ca_log_cb *callback;
+    void *arg;
+};
+
+static enum setpay_error give_entry(void *arg, const struct setpay_ca_log_entry *entry,
+                                    struct setpay_view signature)
+{
+    const struct each *each = arg;
+
+    (void)signature;
+    each->callback(each->arg, entry);
+    return SETPAY_OK;
+}
+
+enum setpay_error setpay_ca_log_each(struct setpay_ca *ca, setpay_ca_log_cb *each, void *arg)
+{
+    struct each given = {.callback = each, .arg = arg};
+
+    return setpay_ca_registry_entries(ca->registry, give_entry, &given);
+}
+
+/* ---- verifying ---- */
+
+/* The last thing that the log says about a serial of an authority: looked up when the registry's
+ * tables are compared with it. */
+struct claim {
+    const char *kind; /* "certificate", "revocation", "crl" */
+    char authority[SETPAY_CA_AUTHORITY_SIZE];
+    char serial[SETPAY_CA_SERIAL_SIZE];
+    struct setpay_digest object;
+    setpay_time_ms time;
+    uint64_t number;
+    bool met; /* the table has it too */
+};
+
+/* An authority's public key, by which its entries are verified. */
+struct verifier {
+    char name[SETPAY_CA_AUTHORITY_SIZE];
+    struct setpay_public_key *key;
+};
+
+struct walk {
+    struct setpay_ca *ca;
+    const struct setpay_ca_log_head *witness;
+    bool witnessed;
+    struct setpay_ca_log_head last;
+    struct verifier verifiers[SETPAY_CA_AUTHORITIES_MAX];
+    size_t verifier_count;
+    struct claim *claims;
+    size_t claim_count;
+    size_t claim_room;
+    size_t cursor;
+    enum setpay_error error; /* of a callback that can't return one */
+    struct setpay_problem *problem;
+};
+
+static const struct setpay_public_key *find_key(const struct walk *walk, const char *authority)
+{
+    for (size_t at = 0; at < walk->verifier_count; at++)
+        if (strcmp(walk->verifiers[at].name, authority) == 0)
+            return walk->verifiers[at].key;
+    return NULL;
+}
+
+/* An authority is believed because the one above it signed its certificate. The root is itself what
+ * parties are configured with: root.pem is compared by them. */
+static enum setpay_error add_verifier(void *arg, const struct setpay_ca_authority_row *row)
+{
+    struct walk *walk = arg;
+    struct verifier *verifier = &walk->verifiers[walk->verifier_count];
+    struct setpay_ca_authority authority = {0};
+    const struct setpay_public_key *issuer = find_key(walk, row->issuer);
+    enum setpay_error error;
+
+    if (walk->verifier_count == SETPAY_CA_AUTHORITIES_MAX)
+        return SETPAY_E_TOO_BIG;
+    error = setpay_ca_authority_load(walk->ca, row->name, false, &authority, walk->problem);
+    if (error == SETPAY_OK)
+        error =
+            setpay_public_key_from_pkey(X509_get0_pubkey(authority.certificate), &verifier->key);
+    if (error == SETPAY_OK) {
+        memcpy(verifier->name, row->name, sizeof verifier->name);
+        walk->verifier_count++;
+        if (issuer == NULL && strcmp(row->name, row->issuer) == 0)
+            issuer = verifier->key;
+        if (issuer == NULL ||
+            X509_verify(authority.certificate, setpay_public_key_pkey(issuer)) != 1)
+            error = setpay_problem_set(walk->problem, SETPAY_E_CA_LOG,
+                                       "the certificate of %s is not signed by %s", row->name,
+                                       row->issuer);
+    }
+    setpay_ca_authority_clear(&authority);
+    return error;
+}
+
+static bool verifies(const struct walk *walk, const char *authority,
+                     const struct setpay_digest *digest, struct setpay_view signature)
+{
+    const struct setpay_public_key *key = find_key(walk, authority);
+
+    return key != NULL &&
+           setpay_verify_bytes(key, setpay_digest_view(digest), signature) == SETPAY_OK;
+}
+
+static const char *kind_of(const char *action)
+{
+    if (strcmp(action, "revoke") == 0)
+        return "revocation";
+    return strcmp(action, "crl") == 0 ? "crl" : "certificate";
+}
+
+static enum setpay_error add_claim(struct walk *walk, const struct setpay_ca_log_entry *entry)
+{
+    const char *kind = kind_of(entry->action);
+    struct claim *claim = NULL;
+
+    if (strcmp(kind, "crl") == 0) /* only the newest is kept */
+        for (size_t at = 0; at < walk->claim_count && claim == NULL; at++)
+            if (strcmp(walk->claims[at].kind, kind) == 0 &&
+                strcmp(walk->claims[at].authority, entry->authority) == 0)
+                claim = &walk->claims[at];
+    if (claim == NULL) {
+        if (walk->claim_count == walk->claim_room) {
+            size_t room = walk->claim_room == 0 ? 64 : 2 * walk->claim_room;
+            struct claim *grown = realloc(walk->claims, room * sizeof *grown);
+
+            if (grown == NULL)
+                return SETPAY_E_NOMEM;
+            walk->claims = grown;
+            walk->claim_room = room;
+        }
+        claim = &walk->claims[walk->claim_count++];
+    }
+    memset(claim, 0, sizeof *claim);
+    claim->kind = kind;
+    memcpy(claim->authority, entry->authority, strnlen(entry->authority, 47));
+    memcpy(claim->serial, entry->serial, strnlen(entry->serial, SETPAY_CA_SERIAL_SIZE - 1));
+    claim->object = entry->object;
+    claim->time = entry->time;
+    claim->number = entry->number;
+    return SETPAY_OK;
+}
+
+static enum setpay_error walk_entry(void *arg, const struct setpay_ca_log_entry *entry,
+                                    struct setpay_view signature)
+{
+    struct walk *walk = arg;
+    struct setpay_digest digest;
+
+    if (entry->number != walk->last.count + 1)
+        return setpay_problem_set(
+            walk->problem, SETPAY_E_CA_LOG, "the log: entry %llu is missing, %llu follows %llu",
+            (unsigned long long)walk->last.count + 1, (unsigned long long)entry->number,
+            (unsigned long long)walk->last.count);
+    SETPAY_TRY(hash_entry(entry, &digest));
+    if (!setpay_digest_equal(&entry->previous, &walk->last.hash))
+        return setpay_problem_set(walk->problem, SETPAY_E_CA_LOG,
+                                  "the log: entry %llu does not follow the one before it",
+                                  (unsigned long long)entry->number);
+    if (!setpay_digest_equal(&entry->hash, &digest))
+        return setpay_problem_set(walk->problem, SETPAY_E_CA_LOG,
+                                  "the log: entry %llu was changed (its hash differs)",
+                                  (unsigned long long)entry->number);
+    if (!verifies(walk, entry->authority, &digest, signature))
+        return setpay_problem_set(walk->problem, SETPAY_E_CA_LOG,
+                                  "the log: entry %llu is not signed by %s",
+                                  (unsigned long long)entry->number, entry->authority);
+    walk->last.count = entry->number;
+    walk->last.hash = entry->hash;
+    if (walk->witness != NULL && walk->witness->count == entry->number)
+        walk->witnessed = setpay_digest_equal(&walk->witness->hash, &entry->hash);
+    return add_claim(walk, entry);
+}
+
+static enum setpay_error check_head(struct walk *walk)
+{
+    struct setpay_ca_head_row row;
+    struct setpay_digest digest;
+    enum setpay_error error = setpay_ca_registry_head(walk->ca->registry, &row);
+
+    if (error == SETPAY_E_NOT_FOUND)
+        return setpay_problem_set(walk->problem, SETPAY_E_CA_LOG, "the log: its head is gone");
+    SETPAY_TRY(error);
+    SETPAY_TRY(hash_head(&row.head, &digest));
+    if (!verifies(walk, row.signer, &digest, setpay_view_of(row.signature, row.signature_size)))
+        return setpay_problem_set(walk->problem, SETPAY_E_CA_LOG,
+                                  "the log: its head was changed (the signature fails)");
+    if (row.head.count != walk->last.count ||
+        !setpay_digest_equal(&row.head.hash, &walk->last.hash))
+        return setpay_problem_set(walk->problem, SETPAY_E_CA_LOG,
+                                  "the log: its signed head counts %llu entries, %llu are there",
+                                  (unsigned long long)row.head.count,
+                                  (unsigned long long)walk->last.count);
+    if (walk->witness != NULL && !walk->witnessed)
+        return setpay_problem_set(walk->problem, SETPAY_E_CA_LOG,
+                                  "the log does not hold the witnessed head %llu: it was set back "
+                                  "or rewritten since then",
+                                  (unsigned long long)walk->witness->count);
+    return SETPAY_OK;
+}
+
+/* Finds the log's word on one row of a table and marks it as met. */
+static void meet(struct walk *walk, const char *kind, const char *authority, const char *serial,
+                 struct setpay_view der, setpay_time_ms time)
+{
+    struct setpay_digest digest;
+
+    if (walk->error != SETPAY_OK)
+        return;
+    walk->error = setpay_sha256(der, &digest);
+    if (walk->error != SETPAY_OK)
+        return;
+    for (size_t step = 0; step < walk->claim_count; step++) {
+        size_t at = (walk->cursor + step) % walk->claim_count;
+        struct claim *claim = &walk->claims[at];
+
+        if (strcmp(claim->kind, kind) == 0 && strcmp(claim->serial, serial) == 0 &&
+            strcmp(claim->authority, authority) == 0 &&
+            setpay_digest_equal(&claim->object, &digest) && (time == 0 || claim->time == time)) {
+            claim->met = true;
+            walk->cursor = at; /* tables and log are in the same order, nearly */
+            return;
+        }
+    }
+    walk->error = setpay_problem_set(walk->problem, SETPAY_E_CA_LOG,
+                                     "the log tells of no %s %s by %s as the database holds it",
+                                     kind, serial, authority);
+}
+
+static void meet_certificate(void *arg, const struct setpay_ca_record *record)
+{
+    meet(arg, "certificate", record->authority, record->serial, record->der, 0);
+    if (record->revoked != 0)
+        meet(arg, "revocation", record->authority, record->serial, record->der, record->revoked);
+}
+
+static void meet_crl(void *arg, const char *authority, uint64_t number, setpay_time_ms this_update,
+                     setpay_time_ms next_update, struct setpay_view der)
+{
+    char serial[SETPAY_CA_SERIAL_SIZE];
+
+    (void)this_update;
+    (void)next_update;
+    (void)snprintf(serial, sizeof serial, "%llu", (unsigned long long)number);
+    meet(arg, "crl", authority, serial, der, 0);
+}
+
+/* The tables hold nothing that the log does not tell of, and all that it does. */
+static enum setpay_error compare_tables(struct walk *walk)
+{
+    SETPAY_TRY(setpay_ca_registry_certificates(walk->ca->registry, NULL, meet_certificate, walk));
+    SETPAY_TRY(walk->error);
+    SETPAY_TRY(setpay_ca_registry_crls(walk->ca->registry, NULL, meet_crl, walk));
+    SETPAY_TRY(walk->error);
+    for (size_t at = 0; at < walk->claim_count; at++)
+        if (!walk->claims[at].met)
+            return setpay_problem_set(walk->problem, SETPAY_E_CA_LOG,
+                                      "entry %llu of the log tells of a %s %s that the database "
+                                      "does not hold",
+                                      (unsigned long long)walk->claims[at].number,
+                                      walk->claims[at].kind, walk->claims[at].serial);
+    return SETPAY_OK;
+}
+
+enum setpay_error setpay_ca_log_verify(struct setpay_ca *ca,
+                                       const struct setpay_ca_log_head *witness,
+                                       struct setpay_ca_log_head *head,
+                                       struct setpay_problem *problem)
+{
+    struct walk *walk = calloc(1, sizeof *walk);
+    enum setpay_error error;
+
+    if (walk == NULL)
+        return SETPAY_E_NOMEM;
+    walk->ca = ca;
+    walk->witness = witness;
+    walk->problem = problem;
+    error = setpay_ca_registry_authorities(ca->registry, NULL, add_verifier, walk);
+    if (error == SETPAY_OK)
+        error = setpay_ca_registry_entries(ca->registry, walk_entry, walk);
+    if (error == SETPAY_OK)
+        error = check_head(walk);
+    if (error == SETPAY_OK)
+        error = compare_tables(walk);
+    if (error == SETPAY_OK)
+        *head = walk->last;
+    if (error == SETPAY_E_STORE) /* a column that no longer fits: changed by hand */
+        error = setpay_problem_set(problem, SETPAY_E_CA_LOG,
+                                   "the log: what follows entry %llu can't be read",
+                                   (unsigned long long)walk->last.count);
+    for (size_t at = 0; at < walk->verifier_count; at++)
+        setpay_public_key_free(walk->verifiers[at].key);
+    free(walk->claims);
+    free(walk);
+    return error;
+}

@@ -1,0 +1,300 @@
+/*
+ * setpay-ca: the operator's program of the certification authority.
+ *
+ * One table says every command, its help and what it needs (an open CA, the passphrase); one table
+ * says the options. With --json exactly one JSON object goes to standard output; words about an
+ * error go to standard error, and the exit status says its kind.
+ */
+#include "ca/cli.h"
+
+#include "common/base/log.h"
+
+#include <getopt.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+struct command_row {
+    const char *words; /* one or two, separated by a blank */
+    setpay_ca_command_fn *run;
+    bool opens;
+    bool unlocks;
+    size_t arguments; /* at most */
+    const char *usage;
+    const char *help;
+};
+
+static const struct command_row commands[] = {
+    {"init", setpay_ca_command_init, false, false, 0, "--name NAME",
+     "make a root in the folder, which must be empty or absent"},
+    {"brand add", setpay_ca_command_brand_add, true, true, 1, "ID [--loopback]",
+     "make a brand CA and its CCA, MCA and PCA; --loopback: for sandboxes"},
+    {"issue", setpay_ca_command_issue, true, true, 1,
+     "PROFILE --csr FILE [--brand B] [--id ID] [--dns NAME]... [--days N] -o OUT.pem",
+     "issue a certificate after a PKCS#10 request"},
+    {"renew", setpay_ca_command_renew, true, true, 0,
+     "--certificate OLD --csr FILE [--days N] -o OUT.pem",
+     "issue to the holder of a certificate for a new key"},
+    {"revoke", setpay_ca_command_revoke, true, true, 1,
+     "SERIAL | --certificate FILE --reason REASON", "revoke, and make the issuer's new CRL"},
+    {"crl", setpay_ca_command_crl, true, true, 0, "[--brand B] [-o DIR]",
+     "make new CRLs of all CAs, and copy them into DIR"},
+    {"bundle", setpay_ca_command_bundle, true, true, 1,
+     "merchant|gateway [--brand B] --id ID [--dns NAME]... --out DIR",
+     "make all keys and certificates of a party"},
+    {"list", setpay_ca_command_list, true, false, 0, "[--brand B]", "list the certificates"},
+    {"show", setpay_ca_command_show, true, false, 1, "SERIAL | --certificate FILE",
+     "show a certificate's record"},
+    {"chain", setpay_ca_command_chain, true, false, 1, "SERIAL | --certificate FILE [-o OUT.pem]",
+     "write a certificate's chain, up to but without the root"},
+    {"log show", setpay_ca_command_log_show, true, false, 0, "", "show the log"},
+    {"log verify", setpay_ca_command_log_verify, true, false, 0, "[--witness COUNT:HASH]",
+     "verify the log, its head, and the database by it"},
+    {"doctor", setpay_ca_command_doctor, true, false, 0, "",
+     "look for what needs attention; keys too with --passphrase-file"},
+};
+#define COMMAND_COUNT (sizeof commands / sizeof *commands)
+
+enum option_code {
+    OPTION_HELP = 256,
+    OPTION_VERSION,
+    OPTION_DIR,
+    OPTION_JSON,
+    OPTION_PASSPHRASE_FILE,
+    OPTION_KEY_PASSPHRASE_FILE,
+    OPTION_NAME,
+    OPTION_LOOPBACK,
+    OPTION_CSR,
+    OPTION_BRAND,
+    OPTION_ID,
+    OPTION_DNS,
+    OPTION_DAYS,
+    OPTION_CERTIFICATE,
+    OPTION_REASON,
+    OPTION_WITNESS,
+};
+
+static const struct option long_options[] = {
+    {"help", no_argument, NULL, OPTION_HELP},
+    {"version", no_argument, NULL, OPTION_VERSION},
+    {"dir", required_argument, NULL, OPTION_DIR},
+    {"json", no_argument, NULL, OPTION_JSON},
+    {"passphrase-file", required_argument, NULL, OPTION_PASSPHRASE_FILE},
+    {"key-passphrase-file", required_argument, NULL, OPTION_KEY_PASSPHRASE_FILE},
+    {"name", required_argument, NULL, OPTION_NAME},
+    {"loopback", no_argument, NULL, OPTION_LOOPBACK},
+    {"csr", required_argument, NULL, OPTION_CSR},
+    {"brand", required_argument, NULL, OPTION_BRAND},
+    {"id", required_argument, NULL, OPTION_ID},
+    {"dns", required_argument, NULL, OPTION_DNS},
+    {"days", required_argument, NULL, OPTION_DAYS},
+    {"certificate", required_argument, NULL, OPTION_CERTIFICATE},
+    {"reason", required_argument, NULL, OPTION_REASON},
+    {"witness", required_argument, NULL, OPTION_WITNESS},
+    {"out", required_argument, NULL, 'o'},
+    {NULL, 0, NULL, 0},
+};
+
+static void print_help(const struct command_row *only)
+{
+    if (only != NULL) {
+        printf("usage: setpay-ca [--dir D] [--json] [--passphrase-file F] %s %s\n\n%s\n",
+               only->words, only->usage, only->help);
+        return;
+    }
+    printf("setpay-ca " SETPAY_VERSION ": the certification authority of setpay\n\n"
+           "usage: setpay-ca [--dir D] [--json] [--passphrase-file F] COMMAND ...\n\n");
+    for (size_t at = 0; at < COMMAND_COUNT; at++)
+        printf("  %s %s\n      %s\n", commands[at].words, commands[at].usage, commands[at].help);
+    printf("\n"
+           "  --dir D               the CA's folder (default: the current one)\n"
+           "  --passphrase-file F   a file of mode 0600 instead of the terminal\n"
+           "  --key-passphrase-file F  bundle: encrypt the party's keys\n"
+           "  --json                one JSON object instead of words\n"
+           "  --help, --version\n\n"
+           "Reasons: %s\n",
+           setpay_ca_reasons());
+}
+
+static enum setpay_error parse_days(const char *text, int *days, struct setpay_problem *problem)
+{
+    char *end = NULL;
+    long value = strtol(text, &end, 10);
+
+    if (*text == '\0' || *end != '\0' || value < 1 || value > 10000)
+        return setpay_problem_set(problem, SETPAY_E_USAGE,
+                                  "--days must be a whole number from 1, not '%.32s'", text);
+    *days = (int)value;
+    return SETPAY_OK;
+}
+
+/* Takes one option with a value. */
+static enum setpay_error take_value(struct setpay_ca_options *options, int code, const char *value,
+                                    struct setpay_problem *problem)
+{
+    const char **const places[] = {
+        [OPTION_DIR - OPTION_HELP] = &options->folder,
+        [OPTION_PASSPHRASE_FILE - OPTION_HELP] = &options->passphrase_file,
+        [OPTION_KEY_PASSPHRASE_FILE - OPTION_HELP] = &options->key_passphrase_file,
+        [OPTION_NAME - OPTION_HELP] = &options->name,
+        [OPTION_CSR - OPTION_HELP] = &options->csr,
+        [OPTION_BRAND - OPTION_HELP] = &options->brand,
+        [OPTION_ID - OPTION_HELP] = &options->id,
+        [OPTION_CERTIFICATE - OPTION_HELP] = &options->certificate,
+        [OPTION_REASON - OPTION_HELP] = &options->reason,
+        [OPTION_WITNESS - OPTION_HELP] = &options->witness,
+    };
+
+    if (code == 'o') {
+        options->output = value;
+    } else if (code == OPTION_DAYS) {
+        return parse_days(value, &options->days, problem);
+    } else if (code == OPTION_DNS) {
+        if (options->dns_count == SETPAY_CA_DNS_NAMES)
+            return setpay_problem_set(problem, SETPAY_E_USAGE, "at most %d --dns are taken",
+                                      SETPAY_CA_DNS_NAMES);
+        options->dns[options->dns_count++] = value;
+    } else {
+        *places[code - OPTION_HELP] = value;
+    }
+    return SETPAY_OK;
+}
+
+/* The command that the words name, and how many words that are; NULL where none does. */
+static const struct command_row *find_command(char **words, int count, int *used)
+{
+    for (size_t at = 0; at < COMMAND_COUNT; at++) {
+        const char *blank = strchr(commands[at].words, ' ');
+        size_t first =
+            blank == NULL ? strlen(commands[at].words) : (size_t)(blank - commands[at].words);
+
+        if (count < 1 || strlen(words[0]) != first ||
+            strncmp(words[0], commands[at].words, first) != 0)
+            continue;
+        if (blank != NULL && (count < 2 || strcmp(words[1], blank + 1) != 0))
+            continue;
+        *used = blank == NULL ? 1 : 2;
+        return &commands[at];
+    }
+    return NULL;
+}
+
+static enum setpay_error parse_command_line(int argc, char **argv,
+                                            struct setpay_ca_options *options, bool *help,
+                                            const struct command_row **command,
+                                            struct setpay_problem *problem)
+{
+    int code;
+    int used = 0;
+
+    options->folder = ".";
+    opterr = 0;
+    while ((code = getopt_long(argc, argv, ":ho:", long_options, NULL)) != -1) {
+        if (code == '?' || code == ':')
+            return setpay_problem_set(problem, SETPAY_E_USAGE,
+                                      code == '?' ? "unknown option %s; --help lists them"
+                                                  : "the option %s needs a value",
+                                      argv[optind - 1]);
+        if (code == OPTION_HELP || code == 'h')
+            *help = true;
+        else if (code == OPTION_VERSION) {
+            printf("setpay-ca " SETPAY_VERSION "\n");
+            exit(0);
+        } else if (code == OPTION_JSON)
+            options->json = true;
+        else if (code == OPTION_LOOPBACK)
+            options->loopback = true;
+        else
+            SETPAY_TRY(take_value(options, code, optarg, problem));
+    }
+    *command = find_command(argv + optind, argc - optind, &used);
+    if (*help)
+        return SETPAY_OK;
+    if (*command == NULL)
+        return setpay_problem_set(problem, SETPAY_E_USAGE,
+                                  optind < argc ? "unknown command '%.40s'; --help lists them"
+                                                : "a command is needed%s; --help lists them",
+                                  optind < argc ? argv[optind] : "");
+    for (int at = optind + used; at < argc; at++) {
+        if (options->argument_count == (*command)->arguments)
+            return setpay_problem_set(problem, SETPAY_E_USAGE, "'%.40s' is one word too many",
+                                      argv[at]);
+        options->arguments[options->argument_count++] = argv[at];
+    }
+    return SETPAY_OK;
+}
+
+static enum setpay_error run(const struct command_row *row, struct setpay_ca_command *command)
+{
+    struct setpay_secret passphrase = {0};
+    enum setpay_error error = SETPAY_OK;
+
+    if (row->opens)
+        error = setpay_ca_open(command->options->folder, &command->ca, command->problem);
+    if (error == SETPAY_OK && row->unlocks) {
+        error = setpay_ca_passphrase_read(command->options->passphrase_file, false, &passphrase,
+                                          command->problem);
+        if (error == SETPAY_OK)
+            error = setpay_ca_unlock(command->ca, &passphrase, command->problem);
+        setpay_secret_clear(&passphrase);
+    }
+    if (error == SETPAY_OK)
+        error = row->run(command);
+    setpay_ca_close(command->ca);
+    command->ca = NULL;
+    return error;
+}
+
+static void say_error(enum setpay_error error, const struct setpay_problem *problem,
+                      const struct setpay_ca_options *options, json_t *result)
+{
+    const char *text = problem->text[0] != '\0' ? problem->text : setpay_error_text(error);
+    const char *rule = setpay_error_rule(error);
+
+    fprintf(stderr, "setpay-ca: %s%s%s%s\n", text, rule[0] == '\0' ? "" : " (rule ", rule,
+            rule[0] == '\0' ? "" : ")");
+    if (options->json)
+        (void)json_object_set_new(result, "error",
+                                  json_pack("{s:s, s:s, s:s}", "name", setpay_error_name(error),
+                                            "rule", rule, "text", text));
+}
+
+int main(int argc, char **argv)
+{
+    struct setpay_ca_options options = {0};
+    struct setpay_problem problem = {""};
+    const struct command_row *row = NULL;
+    struct setpay_ca_command command = {.options = &options, .problem = &problem};
+    bool help = false;
+    enum setpay_error error;
+
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)umask(022);
+    error = setpay_secret_system_init();
+    if (error == SETPAY_OK)
+        error = parse_command_line(argc, argv, &options, &help, &row, &problem);
+    if (error == SETPAY_OK && help) {
+        print_help(row);
+        return 0;
+    }
+    setpay_log_set_level(SETPAY_LOG_ERROR);
+    command.now = setpay_clock_now_ms();
+    command.result = json_object();
+    if (error == SETPAY_OK && command.result == NULL)
+        error = SETPAY_E_NOMEM;
+    if (error == SETPAY_OK)
+        error = run(row, &command);
+    if (error != SETPAY_OK)
+        say_error(error, &problem, &options, command.result);
+    if (options.json) {
+        (void)json_dumpf(command.result, stdout, JSON_COMPACT);
+        (void)fputc('\n', stdout);
+    }
+    json_decref(command.result);
+    if (fflush(stdout) != 0 && error == SETPAY_OK)
+        error = SETPAY_E_IO;
+    return setpay_error_exit_status(error);
+}

@@ -10,7 +10,8 @@ unset MAKEFLAGS MFLAGS MAKELEVEL
 echo 1..1
 clang=clang
 [ -z "${CCACHE:-}" ] || clang="$CCACHE clang"
-if make -k -j"$(nproc)" CC="$clang" BUILD="$BUILD/clang" build tests; then
+# Casts inside OpenSSL's macros: gcc does not count them as ours, clang does. gcc checks for them.
+if make -k -j"$(nproc)" CC="$clang" CFLAGS="${CFLAGS:-} -Wno-cast-qual" BUILD="$BUILD/clang" build tests; then
     echo 'ok 1 - everything builds with clang'
 else
     echo 'not ok 1 - everything builds with clang'

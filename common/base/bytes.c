@@ -66,7 +66,7 @@ static enum setpay_error reserve(struct setpay_buffer *buffer, size_t size)
     if (size > buffer->max || buffer->size > buffer->max - size)
         return SETPAY_E_TOO_BIG;
     needed = buffer->size + size;
-    if (needed <= buffer->capacity)
+    if (needed == 0 || (buffer->data != NULL && needed <= buffer->capacity))
         return SETPAY_OK;
     capacity = buffer->capacity <= buffer->max / 2 ? buffer->capacity * 2 : buffer->max;
     if (capacity < FIRST_CAPACITY)
@@ -226,7 +226,8 @@ enum setpay_error setpay_hex_decode(const char *text, uint8_t *out, size_t size)
             return SETPAY_E_INVALID;
     }
     for (size_t i = 0; i < size; i++)
-        out[i] = (uint8_t)(hex_value(text[2 * i]) << 4 | hex_value(text[2 * i + 1]));
+        out[i] =
+            (uint8_t)((unsigned)hex_value(text[2 * i]) << 4 | (unsigned)hex_value(text[2 * i + 1]));
     return SETPAY_OK;
 }
 

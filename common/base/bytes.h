@@ -53,8 +53,8 @@ enum setpay_error setpay_buffer_append_u32be(struct setpay_buffer *buffer,
 enum setpay_error setpay_buffer_append_u64be(struct setpay_buffer *buffer,
                                              uint64_t value) SETPAY_MUST_CHECK;
 /* Appends formatted text without its NUL. */
-enum setpay_error setpay_buffer_append_format(struct setpay_buffer *buffer, const char *format,
-                                              ...) SETPAY_PRINTF(2, 3) SETPAY_MUST_CHECK;
+enum setpay_error setpay_buffer_append_format(struct setpay_buffer *buffer, const char *format, ...)
+    SETPAY_PRINTF(2, 3) SETPAY_MUST_CHECK;
 /* Replaces the content. */
 enum setpay_error setpay_buffer_set(struct setpay_buffer *buffer,
                                     struct setpay_view bytes) SETPAY_MUST_CHECK;

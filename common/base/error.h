@@ -41,22 +41,22 @@ enum setpay_error {
 /* The codes of an Error message on the wire (proto/setpay/v1/error.proto has the same numbers). */
 enum setpay_wire_code {
     SETPAY_WIRE_UNSPECIFIED = 1,
-    SETPAY_WIRE_NOT_SUPPORTED = 2,     /* version, suite or message type unknown here */
-    SETPAY_WIRE_DECODING = 3,          /* not a message in its one permitted form */
+    SETPAY_WIRE_NOT_SUPPORTED = 2, /* version, suite or message type unknown here */
+    SETPAY_WIRE_DECODING = 3,      /* not a message in its one permitted form */
     SETPAY_WIRE_TOO_BIG = 4,
-    SETPAY_WIRE_CERTIFICATE = 5,       /* chain, role, validity */
+    SETPAY_WIRE_CERTIFICATE = 5, /* chain, role, validity */
     SETPAY_WIRE_CERTIFICATE_MISSING = 6,
     SETPAY_WIRE_REVOKED = 7,
-    SETPAY_WIRE_CRYPTOGRAPHIC = 8,     /* signature, dual signature, envelope, account: all alike */
-    SETPAY_WIRE_MISMATCH = 9,          /* ids, amounts or parties disagree */
-    SETPAY_WIRE_DATE = 10,             /* A5: final for this rrpid */
-    SETPAY_WIRE_EXPIRED = 11,          /* offer or instruction */
-    SETPAY_WIRE_RRPID_REUSED = 12,     /* A6 */
+    SETPAY_WIRE_CRYPTOGRAPHIC = 8, /* signature, dual signature, envelope, account: all alike */
+    SETPAY_WIRE_MISMATCH = 9,      /* ids, amounts or parties disagree */
+    SETPAY_WIRE_DATE = 10,         /* A5: final for this rrpid */
+    SETPAY_WIRE_EXPIRED = 11,      /* offer or instruction */
+    SETPAY_WIRE_RRPID_REUSED = 12, /* A6 */
     SETPAY_WIRE_UNKNOWN_TRANSACTION = 13,
-    SETPAY_WIRE_ALREADY_USED = 14,     /* M4, G6 */
-    SETPAY_WIRE_NOT_PERMITTED = 15,    /* disabled merchant, wrong owner, state does not allow it */
-    SETPAY_WIRE_AMOUNT = 16,           /* G8 */
-    SETPAY_WIRE_BUSY = 17,             /* repeat the same request later */
+    SETPAY_WIRE_ALREADY_USED = 14,  /* M4, G6 */
+    SETPAY_WIRE_NOT_PERMITTED = 15, /* disabled merchant, wrong owner, state does not allow it */
+    SETPAY_WIRE_AMOUNT = 16,        /* G8 */
+    SETPAY_WIRE_BUSY = 17,          /* repeat the same request later */
 };
 
 /* One row of the table. Strings are static. */
@@ -81,15 +81,17 @@ const char *setpay_error_rule(enum setpay_error error);
 /* Exit status of a command that ends with this error (docs/reference: 0 to 6). */
 int setpay_error_exit_status(enum setpay_error error);
 
-/* The error that a received wire code stands for on our side: a kind, never more than the peer said. */
+/* The error that a received wire code stands for on our side: a kind, never more than the peer
+ * said. */
 enum setpay_error setpay_error_from_wire(uint32_t wire_code);
 
 /* All rows, for tests and for the reference page. */
 const struct setpay_error_info *setpay_error_table(unsigned *count);
 
 /*
- * Words for a person about one failure: which file, line, field or argument, what was found, what is
- * expected. Filled beside an error by functions that read what people write. Never holds a secret.
+ * Words for a person about one failure: which file, line, field or argument, what was found, what
+ * is expected. Filled beside an error by functions that read what people write. Never holds a
+ * secret.
  */
 struct setpay_problem {
     char text[512];

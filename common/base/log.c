@@ -220,8 +220,10 @@ void setpay_log_mask(char *text)
     starred = strdup(text);
     if (starred == NULL) {
         /* Without memory to tell them apart, no digit is shown. */
-        for (size_t i = 0; i < length; i++)
-            text[i] = is_digit(text[i]) ? '*' : text[i];
+        for (size_t i = 0; i < length; i++) {
+            if (is_digit(text[i]))
+                text[i] = '*';
+        }
         return;
     }
     for (size_t i = 0; i < length; i++) {
@@ -244,8 +246,10 @@ static void copy_masked(const char *text, char out[TEXT_BYTES])
     memcpy(out, text, kept);
     out[kept] = '\0';
     if (length == TEXT_BYTES) {
-        for (size_t i = kept; i > 0 && (is_digit(out[i - 1]) || is_gap(out[i - 1])); i--)
-            out[i - 1] = is_digit(out[i - 1]) ? '*' : out[i - 1];
+        for (size_t i = kept; i > 0 && (is_digit(out[i - 1]) || is_gap(out[i - 1])); i--) {
+            if (is_digit(out[i - 1]))
+                out[i - 1] = '*';
+        }
     }
     setpay_log_mask(out);
 }
@@ -360,7 +364,7 @@ static void put_pair(struct line *line, const char *name, const char *value)
 
 static void put_field(struct line *line, const struct setpay_field *field)
 {
-    char text[TEXT_BYTES];
+    char text[TEXT_BYTES] = {0};
 
     switch (field->type) {
     case SETPAY_FIELD_END:

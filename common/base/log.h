@@ -49,7 +49,8 @@ struct setpay_field {
     } value;
 };
 
-struct setpay_field setpay_field_text(const char *name, const char *text); /* borrows for the call */
+struct setpay_field setpay_field_text(const char *name,
+                                      const char *text); /* borrows for the call */
 struct setpay_field setpay_field_int(const char *name, int64_t value);
 struct setpay_field setpay_field_id(const char *name, const struct setpay_id *id);
 struct setpay_field setpay_field_digest(const char *name, const struct setpay_digest *digest);
@@ -73,8 +74,8 @@ void setpay_log_write(enum setpay_log_level level, const char *event,
 /* The log line of an error at the level that the table gives it. */
 #define setpay_log_error(error, event, ...)                                                        \
     setpay_log_write((enum setpay_log_level)setpay_error_info(error)->level, (event),              \
-                     (const struct setpay_field[]){setpay_field_error(error), __VA_ARGS__,         \
-                                                   {.type = SETPAY_FIELD_END}})
+                     (const struct setpay_field[]){                                                \
+                         setpay_field_error(error), __VA_ARGS__, {.type = SETPAY_FIELD_END}})
 
 /* Masks card-number-like digit runs in place; what the text fields use. */
 void setpay_log_mask(char *text);

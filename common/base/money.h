@@ -46,6 +46,7 @@ bool setpay_money_same_currency(const struct setpay_money *a, const struct setpa
 const char *setpay_money_format(const struct setpay_money *money, char *out);
 /* Reads the same form; "12.5 EUR" and "12 EUR" are taken too, "12.505 EUR" is not. A sign, spaces
  * elsewhere, or an unknown currency: SETPAY_E_INVALID or SETPAY_E_MONEY_*. */
-enum setpay_error setpay_money_parse(const char *text, struct setpay_money *money) SETPAY_MUST_CHECK;
+enum setpay_error setpay_money_parse(const char *text,
+                                     struct setpay_money *money) SETPAY_MUST_CHECK;
 
 #endif

@@ -72,7 +72,14 @@ COMMON_CRYPTO := \
 	common/crypto/seal.c \
 	common/crypto/sign.c
 
-COMMON_PKI :=
+COMMON_PKI := \
+	common/pki/cache.c \
+	common/pki/certificate.c \
+	common/pki/chain.c \
+	common/pki/crl.c \
+	common/pki/csr.c \
+	common/pki/peer.c \
+	common/pki/role.c
 
 COMMON_WIRE := \
 	common/wire/arena.c \
@@ -174,6 +181,7 @@ SCRIPTS := tests/sandbox/setpay-sandbox tests/sandbox/setpay-sandbox-demo
 # Each unit test is one program made of tests/unit/NAME.c, tests/support and all libraries.
 UNIT_TESTS := \
 	test_bytes \
+	test_chain \
 	test_clock \
 	test_config \
 	test_error \
@@ -190,6 +198,7 @@ UNIT_TESTS := \
 
 TEST_SUPPORT := \
 	tests/support/test_executor.c \
+	tests/support/test_pki.c \
 	tests/support/test_store.c
 
 # Each integration test is a script or program that prints TAP.

@@ -1,0 +1,433 @@
+/*
+ * Rule A3: every profile's good chain is believed, and every defect is refused by its own error.
+ * One table says which; the rest is the cache, what peers leave out, TLS peers, and OpenSSL's own
+ * opinion.
+ */
+#include "common/base/limits.h"
+#include "common/crypto/hash.h"
+#include "common/pki/chain.h"
+#include "tests/support/test_pki.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static const char *const brands[] = {"visa", "maestro", NULL};
+
+struct world {
+    struct test_pki *pki;
+    struct setpay_trust *trust;
+};
+
+static int set_up(void **state)
+{
+    struct world *world = calloc(1, sizeof(*world));
+    world->pki = test_pki_new(TEST_PKI_NOW_MS, brands);
+    world->trust = test_pki_trust(world->pki);
+    *state = world;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct world *world = *state;
+    setpay_trust_free(world->trust);
+    test_pki_free(world->pki);
+    free(world);
+    return 0;
+}
+
+static enum setpay_error verify(struct setpay_trust *trust, const struct test_party *party,
+                                enum setpay_profile profile, const char *brand, int64_t now_ms)
+{
+    struct setpay_certificate *certificate = NULL;
+    enum setpay_error error =
+        setpay_trust_verify(trust, setpay_buffer_view(&party->der), party->chain, SETPAY_CHAIN_CAS,
+                            profile, brand, now_ms, &certificate);
+    assert_true((error == SETPAY_OK) == (certificate != NULL));
+    setpay_certificate_unref(certificate);
+    return error;
+}
+
+static void expect(enum setpay_error found, enum setpay_error expected, const char *what)
+{
+    if (found != expected)
+        fail_msg("%s: %s, expected %s", what, setpay_error_name(found),
+                 setpay_error_name(expected));
+}
+
+static const char *id_of(enum setpay_profile profile)
+{
+    return profile == SETPAY_PROFILE_CARDHOLDER_SIGN ? NULL : "party-1";
+}
+
+static void every_profile_is_believed_as_itself_alone(void **state)
+{
+    struct world *world = *state;
+    for (int p = SETPAY_PROFILE_NONE + 1; p < SETPAY_PROFILES; p++) {
+        enum setpay_profile profile = (enum setpay_profile)p;
+        struct test_party *party =
+            test_party_new(world->pki, "visa", profile, id_of(profile), NULL);
+        for (int q = SETPAY_PROFILE_NONE; q <= SETPAY_PROFILES; q++) {
+            enum setpay_profile asked = (enum setpay_profile)q;
+            const struct setpay_profile_info *info = setpay_profile_info(asked);
+            enum setpay_error expected =
+                q == p ? SETPAY_OK
+                : info != NULL && info->type == setpay_profile_info(profile)->type
+                    ? SETPAY_E_CERT_USAGE
+                    : SETPAY_E_CERT_ROLE;
+            expect(verify(world->trust, party, asked, "visa", TEST_PKI_NOW_MS), expected,
+                   setpay_profile_info(profile)->name);
+        }
+        expect(verify(world->trust, party, profile, "maestro", TEST_PKI_NOW_MS),
+               SETPAY_E_BRANDS_MIXED, "another brand");
+        expect(verify(world->trust, party, profile, NULL, TEST_PKI_NOW_MS), SETPAY_OK, "any brand");
+        test_party_free(party);
+    }
+}
+
+/* rule A3, one row a defect */
+static void every_defect_of_a_leaf_has_its_error(void **state)
+{
+    struct world *world = *state;
+    static const struct {
+        enum test_pki_defect defect;
+        enum setpay_error error;
+        const char *name;
+    } rows[] = {
+        {TEST_PKI_EXPIRED, SETPAY_E_CERT_TIME, "expired"},
+        {TEST_PKI_NOT_YET_VALID, SETPAY_E_CERT_TIME, "not yet valid"},
+        {TEST_PKI_TOO_LONG_LIFE, SETPAY_E_CERT_TIME, "too long a life"},
+        {TEST_PKI_NO_TYPE, SETPAY_E_CERT_ROLE, "no type"},
+        {TEST_PKI_OTHER_TYPE, SETPAY_E_CERT_ROLE, "other type"},
+        {TEST_PKI_TWO_TYPES, SETPAY_E_CERT_ROLE, "two types"},
+        {TEST_PKI_NO_KEY_USAGE, SETPAY_E_CERT_USAGE, "no key usage"},
+        {TEST_PKI_OTHER_KEY_USAGE, SETPAY_E_CERT_USAGE, "other key usage"},
+        {TEST_PKI_NO_EKU, SETPAY_E_CERT_USAGE, "no eku"},
+        {TEST_PKI_OTHER_EKU, SETPAY_E_CERT_USAGE, "other eku"},
+        {TEST_PKI_EXTRA_EKU, SETPAY_E_CERT_USAGE, "extra eku"},
+        {TEST_PKI_LEAF_IS_CA, SETPAY_E_CERT_USAGE, "leaf is a CA"},
+        {TEST_PKI_OTHER_BRAND, SETPAY_E_CERT_NAME, "other brand"},
+        {TEST_PKI_DOT_IN_CN, SETPAY_E_CERT_NAME, "dot in CN"},
+        {TEST_PKI_BAD_ID, SETPAY_E_CERT_NAME, "bad id"},
+        {TEST_PKI_EXTRA_RDN, SETPAY_E_CERT_NAME, "extra RDN"},
+        {TEST_PKI_IP_NAME, SETPAY_E_CERT_NAME, "IP name"},
+        {TEST_PKI_WILDCARD, SETPAY_E_CERT_NAME, "wildcard"},
+        {TEST_PKI_OTHER_CURVE, SETPAY_E_CERT_MALFORMED, "P-384"},
+        {TEST_PKI_RSA, SETPAY_E_CERT_MALFORMED, "RSA"},
+        {TEST_PKI_FORGED, SETPAY_E_CERT_CHAIN, "forged"},
+        {TEST_PKI_UNKNOWN_CRITICAL, SETPAY_E_CERT_USAGE, "unknown critical extension"},
+        {TEST_PKI_WRONG_ISSUER, SETPAY_E_CERT_CHAIN, "issued by the brand CA"},
+    };
+    for (int p = SETPAY_PROFILE_NONE + 1; p < SETPAY_PROFILES; p++) {
+        enum setpay_profile profile = (enum setpay_profile)p;
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+            struct test_party *party = test_party_new_defective(world->pki, "visa", profile,
+                                                                id_of(profile), rows[i].defect);
+            expect(verify(world->trust, party, profile, NULL, TEST_PKI_NOW_MS), rows[i].error,
+                   rows[i].name);
+            test_party_free(party);
+        }
+        struct test_party *party = test_party_new_defective(world->pki, "visa", profile,
+                                                            id_of(profile), TEST_PKI_DNS_NAME);
+        expect(verify(world->trust, party, profile, NULL, TEST_PKI_NOW_MS),
+               profile == SETPAY_PROFILE_MERCHANT_TLS_SERVER ? SETPAY_OK : SETPAY_E_CERT_NAME,
+               "a DNS name");
+        test_party_free(party);
+    }
+}
+
+static void every_defect_of_a_ca_has_its_error(void **state)
+{
+    (void)state;
+    static const struct {
+        enum test_pki_defect defect;
+        enum setpay_error error;
+        const char *name;
+    } rows[] = {
+        {TEST_PKI_EXPIRED, SETPAY_E_CERT_TIME, "expired"},
+        {TEST_PKI_NOT_YET_VALID, SETPAY_E_CERT_TIME, "not yet valid"},
+        {TEST_PKI_NO_TYPE, SETPAY_E_CERT_ROLE, "no type"},
+        {TEST_PKI_OTHER_TYPE, SETPAY_E_CERT_ROLE, "other type"},
+        {TEST_PKI_OTHER_KEY_USAGE, SETPAY_E_CERT_USAGE, "other key usage"},
+        {TEST_PKI_NO_BASIC_CONSTRAINTS, SETPAY_E_CERT_USAGE, "no basic constraints"},
+        {TEST_PKI_OTHER_CURVE, SETPAY_E_CERT_MALFORMED, "P-384"},
+        {TEST_PKI_FORGED, SETPAY_E_CERT_CHAIN, "forged"},
+        {TEST_PKI_UNKNOWN_CRITICAL, SETPAY_E_CERT_USAGE, "unknown critical extension"},
+        {TEST_PKI_BAD_ID, SETPAY_E_CERT_NAME, "bad id"},
+    };
+    static const char *const none[] = {NULL};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        for (int k = SETPAY_CA_BRAND; k <= SETPAY_CA_MERCHANT; k += 2) {
+            struct test_pki *pki = test_pki_new(TEST_PKI_NOW_MS, none);
+            struct setpay_trust *trust = NULL;
+            test_pki_add_brand(pki, "visa", (enum setpay_ca_kind)k, rows[i].defect);
+            assert_int_equal(setpay_trust_new(setpay_buffer_view(&pki->root.der), &trust),
+                             SETPAY_OK);
+            struct test_party *party =
+                test_party_new(pki, "visa", SETPAY_PROFILE_MERCHANT_SIGN, "shop", NULL);
+            /* CRLs for what is taken, so that only the defect is left */
+            (void)setpay_trust_learn(trust, party->chain, SETPAY_CHAIN_CAS, NULL, 0,
+                                     TEST_PKI_NOW_MS);
+            struct setpay_buffer crl;
+            setpay_buffer_init(&crl, SETPAY_LIMIT_CRL_BYTES);
+            for (int c = SETPAY_CA_ROOT; c < SETPAY_CA_KINDS; c++) {
+                enum setpay_error ignored;
+                test_pki_crl(pki, "visa", (enum setpay_ca_kind)c, TEST_PKI_NOW_MS, TEST_CRL_GOOD,
+                             &crl);
+                ignored = setpay_trust_add_crl(trust, setpay_buffer_view(&crl), TEST_PKI_NOW_MS);
+                (void)ignored;
+            }
+            setpay_buffer_clear(&crl);
+            expect(verify(trust, party, SETPAY_PROFILE_MERCHANT_SIGN, NULL, TEST_PKI_NOW_MS),
+                   rows[i].error, rows[i].name);
+            test_party_free(party);
+            setpay_trust_free(trust);
+            test_pki_free(pki);
+        }
+    }
+}
+
+static void a_ca_of_one_brand_does_not_issue_for_another(void **state)
+{
+    struct world *world = *state;
+    /* maestro's MCA signs a leaf of "otherbrand": the constraint of its brand forbids it */
+    struct test_party *party = test_party_new_defective(
+        world->pki, "maestro", SETPAY_PROFILE_MERCHANT_SIGN, "shop", TEST_PKI_OTHER_BRAND);
+    expect(verify(world->trust, party, SETPAY_PROFILE_MERCHANT_SIGN, "otherbrand", TEST_PKI_NOW_MS),
+           SETPAY_E_CERT_NAME, "name constraints");
+    test_party_free(party);
+}
+
+static void another_root_is_not_believed(void **state)
+{
+    struct world *world = *state;
+    struct test_pki *stranger = test_pki_new(TEST_PKI_NOW_MS, brands);
+    struct test_party *party =
+        test_party_new(stranger, "visa", SETPAY_PROFILE_MERCHANT_SIGN, "shop", NULL);
+    expect(verify(world->trust, party, SETPAY_PROFILE_MERCHANT_SIGN, NULL, TEST_PKI_NOW_MS),
+           SETPAY_E_CERT_CHAIN, "a stranger with the same names");
+    assert_int_equal(setpay_trust_add_ca(world->trust, setpay_buffer_view(&stranger->root.der)),
+                     SETPAY_E_CERT_CHAIN);
+    test_party_free(party);
+    test_pki_free(stranger);
+}
+
+static void missing_issuers_are_named_so_and_learned_when_offered(void **state)
+{
+    struct world *world = *state;
+    struct setpay_trust *trust = NULL;
+    struct setpay_certificate *certificate = NULL;
+    struct test_party *party =
+        test_party_new(world->pki, "visa", SETPAY_PROFILE_GATEWAY_SIGN, "gw", NULL);
+    assert_int_equal(setpay_trust_new(setpay_buffer_view(&world->pki->root.der), &trust),
+                     SETPAY_OK);
+    for (size_t offered = 0; offered < SETPAY_CHAIN_CAS; offered++)
+        assert_int_equal(setpay_trust_verify(trust, setpay_buffer_view(&party->der), party->chain,
+                                             offered, SETPAY_PROFILE_GATEWAY_SIGN, NULL,
+                                             TEST_PKI_NOW_MS, &certificate),
+                         SETPAY_E_CERT_MISSING);
+    expect(verify(trust, party, SETPAY_PROFILE_GATEWAY_SIGN, NULL, TEST_PKI_NOW_MS),
+           SETPAY_E_CRL_MISSING, "no CRLs");
+    struct setpay_digest thumbs[8];
+    assert_int_equal(setpay_trust_thumbs(trust, true, thumbs, 8), 3);
+    setpay_trust_free(trust);
+    test_party_free(party);
+}
+
+static void known_leaves_need_only_their_thumbprint(void **state)
+{
+    struct world *world = *state;
+    struct setpay_certificate *certificate = NULL;
+    struct setpay_trust_figures figures;
+    struct test_party *party =
+        test_party_new(world->pki, "visa", SETPAY_PROFILE_GATEWAY_ENCRYPT, "gw", NULL);
+    assert_int_equal(setpay_trust_verify_known(world->trust, &party->thumbprint,
+                                               SETPAY_PROFILE_GATEWAY_ENCRYPT, "visa",
+                                               TEST_PKI_NOW_MS, &certificate),
+                     SETPAY_E_CERT_MISSING);
+    expect(verify(world->trust, party, SETPAY_PROFILE_GATEWAY_ENCRYPT, NULL, TEST_PKI_NOW_MS),
+           SETPAY_OK, "first");
+    setpay_trust_read_figures(world->trust, &figures);
+    uint64_t before = figures.verifications;
+    assert_int_equal(setpay_trust_verify_known(world->trust, &party->thumbprint,
+                                               SETPAY_PROFILE_GATEWAY_ENCRYPT, "visa",
+                                               TEST_PKI_NOW_MS, &certificate),
+                     SETPAY_OK);
+    setpay_certificate_unref(certificate);
+    setpay_trust_read_figures(world->trust, &figures);
+    assert_int_equal(figures.verifications, before);
+    assert_true(figures.cache_hits > 0);
+    certificate = NULL;
+    /* A kept verdict ends with the certificate, and is no verdict for another purpose. */
+    expect(verify(world->trust, party, SETPAY_PROFILE_GATEWAY_SIGN, NULL, TEST_PKI_NOW_MS),
+           SETPAY_E_CERT_USAGE, "another purpose");
+    assert_int_equal(
+        verify(world->trust, party, SETPAY_PROFILE_GATEWAY_ENCRYPT, "maestro", TEST_PKI_NOW_MS),
+        SETPAY_E_BRANDS_MIXED);
+    test_party_free(party);
+}
+
+static void the_chain_to_send_is_issuing_ca_then_brand(void **state)
+{
+    struct world *world = *state;
+    struct setpay_certificate *cas[SETPAY_CHAIN_CAS];
+    size_t count = 0;
+    struct test_party *party =
+        test_party_new(world->pki, "visa", SETPAY_PROFILE_MERCHANT_SIGN, "shop", NULL);
+    assert_int_equal(setpay_trust_chain(world->trust, party->certificate, cas, &count), SETPAY_OK);
+    assert_int_equal(count, 2);
+    for (size_t i = 0; i < count; i++) {
+        assert_true(setpay_view_equal(setpay_certificate_der(cas[i]), party->chain[i]));
+        setpay_certificate_unref(cas[i]);
+    }
+    test_party_free(party);
+}
+
+static void tls_peers_go_the_same_way(void **state)
+{
+    struct world *world = *state;
+    struct setpay_certificate *certificate = NULL;
+    struct test_party *party = test_party_new(
+        world->pki, "visa", SETPAY_PROFILE_MERCHANT_TLS_SERVER, "shop", "shop.example.org");
+    STACK_OF(X509) *chain = sk_X509_new_null();
+    sk_X509_push(chain, party->x509);
+    sk_X509_push(chain, test_pki_ca(world->pki, "visa", SETPAY_CA_MERCHANT)->x509);
+    sk_X509_push(chain, test_pki_ca(world->pki, "visa", SETPAY_CA_BRAND)->x509);
+    assert_int_equal(setpay_trust_verify_peer(world->trust, party->x509, chain,
+                                              SETPAY_PROFILE_MERCHANT_TLS_SERVER, NULL,
+                                              TEST_PKI_NOW_MS, &certificate),
+                     SETPAY_OK);
+    /* rule W1 */
+    assert_true(setpay_certificate_names_host(certificate, "SHOP.example.org"));
+    assert_false(setpay_certificate_names_host(certificate, "shop"));
+    assert_false(setpay_certificate_names_host(certificate, "example.org"));
+    setpay_certificate_unref(certificate);
+    certificate = NULL;
+    /* a resumed session has no chain any more */
+    assert_int_equal(setpay_trust_verify_peer(world->trust, party->x509, NULL,
+                                              SETPAY_PROFILE_MERCHANT_TLS_SERVER, NULL,
+                                              TEST_PKI_NOW_MS, &certificate),
+                     SETPAY_OK);
+    setpay_certificate_unref(certificate);
+    certificate = NULL;
+    assert_int_equal(setpay_trust_verify_peer(world->trust, party->x509, chain,
+                                              SETPAY_PROFILE_GATEWAY_TLS_SERVER, NULL,
+                                              TEST_PKI_NOW_MS, &certificate),
+                     SETPAY_E_CERT_ROLE);
+    assert_int_equal(setpay_trust_verify_peer(world->trust, NULL, NULL,
+                                              SETPAY_PROFILE_GATEWAY_TLS_SERVER, NULL,
+                                              TEST_PKI_NOW_MS, &certificate),
+                     SETPAY_E_CERT_MISSING);
+    sk_X509_free(chain);
+    test_party_free(party);
+}
+
+static void same_party_is_brand_role_and_id(void **state)
+{
+    struct world *world = *state;
+    struct test_party *parties[] = {
+        test_party_new(world->pki, "visa", SETPAY_PROFILE_MERCHANT_SIGN, "shop", NULL),
+        test_party_new(world->pki, "visa", SETPAY_PROFILE_MERCHANT_TLS_CLIENT, "shop", NULL),
+        test_party_new(world->pki, "maestro", SETPAY_PROFILE_MERCHANT_SIGN, "shop", NULL),
+        test_party_new(world->pki, "visa", SETPAY_PROFILE_MERCHANT_SIGN, "shop2", NULL),
+        test_party_new(world->pki, "visa", SETPAY_PROFILE_GATEWAY_SIGN, "shop", NULL),
+    };
+    for (size_t i = 1; i < 5; i++)
+        assert_true(setpay_certificate_same_party(parties[0]->certificate,
+                                                  parties[i]->certificate) == (i == 1));
+    for (size_t i = 0; i < 5; i++)
+        test_party_free(parties[i]);
+}
+
+struct job {
+    struct world *world;
+    struct test_party *party;
+};
+
+static void *verify_often(void *arg)
+{
+    struct job *job = arg;
+    intptr_t failures = 0;
+    for (int i = 0; i < 300; i++) {
+        if (verify(job->world->trust, job->party, SETPAY_PROFILE_CARDHOLDER_SIGN, NULL,
+                   TEST_PKI_NOW_MS) != SETPAY_OK)
+            failures++;
+    }
+    return (void *)failures;
+}
+
+static void threads_verify_while_crls_arrive(void **state)
+{
+    struct job job = {*state, NULL};
+    pthread_t threads[4];
+    job.party = test_party_new(job.world->pki, "visa", SETPAY_PROFILE_CARDHOLDER_SIGN, NULL, NULL);
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, verify_often, &job), 0);
+    for (int i = 0; i < 10; i++)
+        test_pki_refresh_crls(job.world->pki, job.world->trust, TEST_PKI_NOW_MS);
+    for (size_t i = 0; i < 4; i++) {
+        void *failures = NULL;
+        assert_int_equal(pthread_join(threads[i], &failures), 0);
+        assert_null(failures);
+    }
+    test_party_free(job.party);
+}
+
+/* Independent tools must be able to check a chain, with no extra flags. */
+static void openssl_verify_accepts_every_profile(void **state)
+{
+    struct world *world = *state;
+    char dir[] = "/tmp/test_chain.XXXXXX", command[512], path[128];
+    assert_non_null(mkdtemp(dir));
+    struct test_pki *pki = test_pki_new(setpay_clock_now_ms(), brands);
+    (void)world;
+    test_pki_write(pki, dir);
+    for (int p = SETPAY_PROFILE_NONE + 1; p < SETPAY_PROFILES; p++) {
+        enum setpay_profile profile = (enum setpay_profile)p;
+        struct test_party *party = test_party_new(pki, "visa", profile, id_of(profile), NULL);
+        (void)snprintf(path, sizeof(path), "%s/leaf", dir);
+        test_party_write(party, path);
+        (void)snprintf(command, sizeof(command),
+                       "openssl verify -CAfile %s/root.pem -untrusted %s/leaf.pem %s/leaf.pem "
+                       ">/dev/null",
+                       dir, dir, dir);
+        assert_int_equal(system(command), 0);
+        (void)snprintf(command, sizeof(command),
+                       "openssl verify -x509_strict -crl_check_all -CRLfile %s/crls.pem "
+                       "-CAfile %s/root.pem -untrusted %s/leaf.pem %s/leaf.pem >/dev/null",
+                       dir, dir, dir, dir);
+        assert_int_equal(system(command), 0);
+        test_party_free(party);
+    }
+    test_pki_free(pki);
+    (void)snprintf(command, sizeof(command), "rm -r %s", dir);
+    assert_int_equal(system(command), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_profile_is_believed_as_itself_alone),
+        cmocka_unit_test(every_defect_of_a_leaf_has_its_error),
+        cmocka_unit_test(every_defect_of_a_ca_has_its_error),
+        cmocka_unit_test(a_ca_of_one_brand_does_not_issue_for_another),
+        cmocka_unit_test(another_root_is_not_believed),
+        cmocka_unit_test(missing_issuers_are_named_so_and_learned_when_offered),
+        cmocka_unit_test(known_leaves_need_only_their_thumbprint),
+        cmocka_unit_test(the_chain_to_send_is_issuing_ca_then_brand),
+        cmocka_unit_test(tls_peers_go_the_same_way),
+        cmocka_unit_test(same_party_is_brand_role_and_id),
+        cmocka_unit_test(threads_verify_while_crls_arrive),
+        cmocka_unit_test(openssl_verify_accepts_every_profile),
+    };
+    if (setpay_secret_system_init() != SETPAY_OK)
+        return 1;
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}

@@ -104,13 +104,23 @@ COMMON_STORE := \
 	common/store/watch.c
 
 COMMON_NET := \
+	common/net/admin_http.c \
+	common/net/control_builtin.c \
+	common/net/control_client.c \
+	common/net/control_json.c \
+	common/net/control_server.c \
 	common/net/daemon.c \
 	common/net/frame.c \
 	common/net/frame_client.c \
 	common/net/frame_server.c \
+	common/net/http_answer.c \
+	common/net/http_client.c \
+	common/net/http_request.c \
+	common/net/http_server.c \
 	common/net/identity.c \
 	common/net/listen.c \
 	common/net/loop.c \
+	common/net/metrics.c \
 	common/net/service.c \
 	common/net/stream.c \
 	common/net/tls.c
@@ -184,12 +194,15 @@ UNIT_TESTS := \
 	test_chain \
 	test_clock \
 	test_config \
+	test_control \
 	test_error \
 	test_hash \
+	test_http \
 	test_ids \
 	test_iso8583 \
 	test_log \
 	test_loop \
+	test_metrics \
 	test_money \
 	test_secret \
 	test_sign \

@@ -62,7 +62,7 @@ enum setpay_error setpay_control_server_new(const struct setpay_control_options 
                                             struct setpay_control_server **server,
                                             struct setpay_problem *problem) SETPAY_MUST_CHECK;
 /* Takes no further connections and requests (SETPAY_E_DRAINING); drained_cb is called once, when
- * nothing is under way: maybe before this returns. */
+ * nothing is under way, never before this returns. */
 void setpay_control_server_drain(struct setpay_control_server *server,
                                  void (*drained_cb)(void *arg), void *arg);
 /* NULL-safe. Removes the socket's file where it is still ours. Calls under way stay valid and must

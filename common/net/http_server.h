@@ -69,7 +69,7 @@ enum setpay_error setpay_http_server_new(const struct setpay_http_server_options
 enum setpay_error setpay_http_server_listen(struct setpay_http_server *server,
                                             int listener_fd) SETPAY_MUST_CHECK;
 /* Accepts nothing more, closes idle connections, answers what is under way with Connection: close.
- * drained_cb is called once, when the last connection has gone: maybe before this returns. */
+ * drained_cb is called once, when the last connection has gone, never before this returns. */
 void setpay_http_server_drain(struct setpay_http_server *server, void (*drained_cb)(void *arg),
                               void *arg);
 size_t setpay_http_server_connection_count(const struct setpay_http_server *server);

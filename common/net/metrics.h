@@ -72,7 +72,7 @@ void setpay_metric_observe(struct setpay_metric *metric, size_t i, size_t j, int
 int64_t setpay_metric_value(struct setpay_metric *metric, size_t i, size_t j);
 
 /* Appends all registered metrics, sorted by name, in Prometheus's text format 0.0.4, and the
- * process's own (start time, resident memory, CPU seconds, open descriptors). */
+ * process's own (CPU seconds, resident memory, open descriptors). */
 enum setpay_error setpay_metrics_write(struct setpay_buffer *out) SETPAY_MUST_CHECK;
 #define SETPAY_METRICS_CONTENT_TYPE "text/plain; version=0.0.4; charset=utf-8"
 #define SETPAY_METRICS_BYTES_MAX (4 * 1024 * 1024)

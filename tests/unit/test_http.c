@@ -1,0 +1,730 @@
+/*
+ * HTTP server and client over real sockets: the server's loop runs on a thread of its own, the test
+ * speaks to it by hand, so that what no good client sends can be sent.
+ */
+#include "common/base/clock.h"
+#include "common/net/admin_http.h"
+#include "common/net/http_answer.h"
+#include "common/net/http_client.h"
+#include "common/net/http_server.h"
+#include "common/net/listen.h"
+
+#include <arpa/inet.h>
+#include <poll.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define WAIT_MS 10000
+
+struct fixture {
+    struct setpay_loop *loop;
+    struct setpay_http_server *server;
+    uint16_t port;
+    pthread_t thread;
+    struct setpay_http_request *held; /* of GET /held */
+    _Atomic int held_count;
+    _Atomic int answered_gone;
+    _Atomic int drained;
+};
+
+static void on_echo(struct setpay_http_request *request, void *arg)
+{
+    (void)arg;
+    setpay_http_reply(request, 200, "application/x-protobuf", NULL,
+                      setpay_http_request_body(request));
+}
+
+static void on_item(struct setpay_http_request *request, void *arg)
+{
+    const char *query = setpay_http_request_query(request, "q");
+    char text[256];
+
+    (void)arg;
+    snprintf(text, sizeof(text), "%s %s [%s]", setpay_http_request_method(request),
+             setpay_http_request_param(request, "id"), query == NULL ? "-" : query);
+    setpay_http_reply(request, 200, "text/plain", NULL, setpay_view_string(text));
+}
+
+static void on_held(struct setpay_http_request *request, void *arg)
+{
+    struct fixture *f = arg;
+
+    f->held = request;
+    atomic_fetch_add(&f->held_count, 1);
+}
+
+static const struct setpay_http_route routes[] = {
+    {SETPAY_HTTP_POST, "/echo", on_echo},
+    {SETPAY_HTTP_GET, "/items/{id}", on_item},
+    {SETPAY_HTTP_PATCH, "/items/{id}", on_item},
+    {SETPAY_HTTP_DELETE, "/items/{id}", on_item},
+    {SETPAY_HTTP_GET, "/files/{id...}", on_item},
+    {SETPAY_HTTP_GET, "/held", on_held},
+    {0, NULL, NULL},
+};
+
+static int listen_on_loopback(uint16_t *port)
+{
+    struct setpay_address address;
+    struct setpay_listeners listeners;
+
+    assert_int_equal(setpay_address_parse("127.0.0.1:0", &address, NULL), SETPAY_OK);
+    assert_int_equal(setpay_listeners_open(&address, 1, &listeners, NULL), SETPAY_OK);
+    *port = setpay_address_port(&listeners.address);
+    return setpay_listeners_take(&listeners, 0);
+}
+
+static void *run_loop(void *arg)
+{
+    return setpay_loop_run(arg) == SETPAY_OK ? NULL : arg;
+}
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+
+    assert_non_null(f);
+    assert_int_equal(setpay_loop_new(0, &f->loop), SETPAY_OK);
+    assert_int_equal(
+        setpay_http_server_new(&(struct setpay_http_server_options){.name = "other",
+                                                                    .loop = f->loop,
+                                                                    .routes = routes,
+                                                                    .arg = f,
+                                                                    .max_connections = 4,
+                                                                    .max_header_bytes = 2048,
+                                                                    .max_body_bytes = 4096,
+                                                                    .request_deadline_ms = 300,
+                                                                    .idle_timeout_ms = 1000,
+                                                                    .send_deadline_ms = 1000},
+                               &f->server),
+        SETPAY_OK);
+    assert_int_equal(setpay_http_server_listen(f->server, listen_on_loopback(&f->port)), SETPAY_OK);
+    assert_int_equal(pthread_create(&f->thread, NULL, run_loop, f->loop), 0);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+    void *result;
+
+    setpay_loop_stop(f->loop);
+    pthread_join(f->thread, &result);
+    assert_null(result);
+    setpay_http_server_free(f->server);
+    if (f->held != NULL) { /* its server has gone */
+        assert_true(setpay_http_request_is_gone(f->held));
+        setpay_http_reply(f->held, 200, NULL, NULL, SETPAY_VIEW_EMPTY);
+    }
+    setpay_loop_free(f->loop);
+    free(f);
+    return 0;
+}
+
+static int dial(uint16_t port)
+{
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    assert_true(fd >= 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    return fd;
+}
+
+static void say(int fd, const char *text, size_t size)
+{
+    assert_int_equal(send(fd, text, size, MSG_NOSIGNAL), (ssize_t)size);
+}
+
+#define SAY(fd, text) say((fd), (text), strlen(text))
+
+/* Reads until the other end closes, or enough is there; the text is NUL-terminated. */
+static size_t hear(int fd, char *out, size_t size, const char *until)
+{
+    size_t used = 0;
+
+    while (used + 1 < size) {
+        struct pollfd ready = {.fd = fd, .events = POLLIN};
+        ssize_t got;
+
+        assert_int_equal(poll(&ready, 1, WAIT_MS), 1);
+        got = recv(fd, out + used, size - 1 - used, 0);
+        if (got <= 0)
+            break;
+        used += (size_t)got;
+        out[used] = '\0';
+        if (until != NULL && strstr(out, until) != NULL)
+            break;
+    }
+    out[used] = '\0';
+    return used;
+}
+
+/* One request on a connection of its own that asks to be closed. */
+static const char *ask(struct fixture *f, const char *text)
+{
+    static char answer[16384];
+    int fd = dial(f->port);
+
+    SAY(fd, text);
+    hear(fd, answer, sizeof(answer), NULL);
+    close(fd);
+    return answer;
+}
+
+static void assert_has(const char *text, const char *part)
+{
+    if (strstr(text, part) == NULL)
+        fail_msg("no \"%s\" in: %s", part, text);
+}
+
+static void assert_problem(const char *answer, const char *status)
+{
+    char line[64];
+
+    snprintf(line, sizeof(line), "HTTP/1.1 %s", status);
+    assert_int_equal(strncmp(answer, line, strlen(line)), 0);
+    assert_has(answer, "Content-Type: application/problem+json");
+    assert_has(answer, "\"type\":\"about:blank\"");
+    assert_null(strstr(answer, "HTML"));
+}
+
+static void wait_for(const _Atomic int *value, int wanted)
+{
+    for (int i = 0; atomic_load(value) != wanted && i < WAIT_MS; i++)
+        poll(NULL, 0, 1);
+    assert_int_equal(atomic_load(value), wanted);
+}
+
+static void post(struct fixture *f, setpay_job_fn *job)
+{
+    assert_int_equal(setpay_loop_post(f->loop, job, f), SETPAY_OK);
+}
+
+/* A body of all byte values, NUL among them, comes back unchanged. */
+static void bodies_are_binary_clean(void **state)
+{
+    struct fixture *f = *state;
+    char request[512], answer[1024];
+    size_t used = (size_t)snprintf(request, sizeof(request),
+                                   "POST /echo HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+                                   "Content-Type: application/x-protobuf\r\n"
+                                   "Content-Length: 256\r\n\r\n");
+    int fd = dial(f->port);
+    size_t size;
+
+    for (int i = 0; i < 256; i++)
+        request[used + (size_t)i] = (char)i;
+    say(fd, request, used + 256);
+    size = hear(fd, answer, sizeof(answer), NULL);
+    assert_has(answer, "HTTP/1.1 200 OK\r\n");
+    assert_has(answer, "Content-Type: application/x-protobuf\r\n");
+    assert_memory_equal(answer + size - 256, request + used, 256);
+    close(fd);
+}
+
+static void routes_take_methods_params_and_queries(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_has(ask(f, "PATCH /items/7%2F8 HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n"
+                      "Connection: close\r\n\r\n{}"),
+               "\r\n\r\nPATCH 7/8 [-]");
+    assert_has(ask(f, "DELETE /items/%C3%A4 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"),
+               "\r\n\r\nDELETE \xc3\xa4 [-]");
+    assert_has(ask(f, "GET /items/a?q=1+2%263 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"),
+               "\r\n\r\nGET a [1 2&3]");
+    assert_has(ask(f, "GET /files/a/b/c HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"),
+               "\r\n\r\nGET a/b/c [-]");
+}
+
+static void head_has_a_length_and_no_body(void **state)
+{
+    const char *answer =
+        ask(*state, "HEAD /items/a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+
+    assert_has(answer, "HTTP/1.1 200 OK\r\n");
+    assert_has(answer, "Content-Length: 10\r\n"); /* "HEAD a [-]" */
+    assert_string_equal(answer + strlen(answer) - 4, "\r\n\r\n");
+}
+
+static void unknown_paths_and_methods_are_refused(void **state)
+{
+    struct fixture *f = *state;
+    const char *answer;
+
+    assert_problem(ask(f, "GET /none HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"), "404");
+    assert_problem(ask(f, "GET /items/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"), "404");
+    answer = ask(f, "PUT /items/1 HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n"
+                    "Connection: close\r\n\r\n");
+    assert_problem(answer, "405");
+    assert_has(answer, "Allow: GET, HEAD, PATCH, DELETE, OPTIONS\r\n");
+    answer = ask(f, "OPTIONS /echo HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    assert_has(answer, "HTTP/1.1 204 No Content\r\n");
+    assert_has(answer, "Allow: POST, OPTIONS\r\n");
+}
+
+static void ambiguous_requests_are_refused(void **state)
+{
+    static const char *const requests[] = {
+        "GET /items/a?q=1&q=2 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+        "GET /items/a?q=%zz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+        "GET /items/a?q=%ff HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+        "GET /items/%00 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+        "GET /items/a HTTP/1.1\r\nConnection: close\r\n\r\n",
+        "GET /items/a HTTP/1.1\r\nHost: x\r\nHost: y\r\nConnection: close\r\n\r\n",
+        "GET /items/a HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx",
+        "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxy",
+        ("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n"
+         "Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n"),
+    };
+
+    for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++)
+        assert_problem(ask(*state, requests[i]), "400");
+}
+
+/* What evhttp refuses by itself is a problem document too. */
+static void garbage_gets_a_problem_document(void **state)
+{
+    struct fixture *f = *state;
+    char big[4096];
+
+    assert_problem(ask(f, "complete nonsense\r\n\r\n"), "400");
+    assert_problem(ask(f, "BREW /pot HTTP/1.1\r\nHost: x\r\n\r\n"), "501");
+    memset(big, 'a', sizeof(big));
+    memcpy(big, "GET / HTTP/1.1\r\nHost: x\r\nX: ", 28);
+    memcpy(big + sizeof(big) - 5, "\r\n\r\n", 5);
+    assert_problem(ask(f, big), "4");
+}
+
+static void bodies_above_the_limit_are_refused(void **state)
+{
+    struct fixture *f = *state;
+    static char request[8192];
+    size_t used = (size_t)snprintf(
+        request, sizeof(request), "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n\r\n");
+
+    memset(request + used, 'b', 5000);
+    request[used + 5000] = '\0';
+    assert_problem(ask(f, request), "413");
+    used = (size_t)snprintf(
+        request, sizeof(request),
+        "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1388\r\n");
+    memset(request + used, 'b', 5000);
+    request[used + 5000] = '\0';
+    assert_problem(ask(f, request), "413");
+}
+
+/* Time from now until the server closes, while one byte is sent every 50 ms. */
+static int64_t trickle(struct fixture *f, const char *start)
+{
+    int fd = dial(f->port);
+    int64_t began = setpay_clock_monotonic_ms();
+    char byte;
+
+    SAY(fd, start);
+    for (;;) {
+        struct pollfd ready = {.fd = fd, .events = POLLIN};
+
+        assert_true(setpay_clock_monotonic_ms() - began < WAIT_MS);
+        if (poll(&ready, 1, 50) == 1 && recv(fd, &byte, 1, 0) <= 0)
+            break;
+        if (send(fd, "x", 1, MSG_NOSIGNAL) < 0)
+            break;
+    }
+    close(fd);
+    return setpay_clock_monotonic_ms() - began;
+}
+
+/* Each byte comes well within a per-read time-out, the request never: 300 ms in all. */
+static void slow_requests_are_cut_at_the_deadline(void **state)
+{
+    struct fixture *f = *state;
+
+    assert_true(trickle(f, "GET /items/") >= 250);
+    assert_true(trickle(f, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n") >=
+                250);
+}
+
+static void pipelined_requests_are_answered_in_order(void **state)
+{
+    struct fixture *f = *state;
+    const char *answer = ask(f, "GET /items/1 HTTP/1.1\r\nHost: x\r\n\r\n"
+                                "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\ntwo"
+                                "GET /items/3 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    const char *one = strstr(answer, "GET 1 [-]");
+    const char *two = strstr(answer, "two");
+    const char *three = strstr(answer, "GET 3 [-]");
+
+    assert_non_null(one);
+    assert_non_null(two);
+    assert_non_null(three);
+    assert_true(one < two && two < three);
+}
+
+/* More connections than the maximum of 4 wait, and get their turn. */
+static void connections_beyond_the_maximum_wait(void **state)
+{
+    struct fixture *f = *state;
+    int fds[6];
+    char answer[1024];
+
+    for (int i = 0; i < 6; i++)
+        fds[i] = dial(f->port);
+    for (int i = 0; i < 6; i++) {
+        SAY(fds[i], "GET /items/1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        hear(fds[i], answer, sizeof(answer), NULL);
+        assert_has(answer, "GET 1 [-]");
+        close(fds[i]);
+    }
+}
+
+static void reply_held(void *arg)
+{
+    struct fixture *f = arg;
+    struct setpay_http_request *request = f->held;
+
+    f->held = NULL;
+    assert_string_equal(setpay_http_request_header(request, "x-mark"), "kept");
+    setpay_http_reply(request, 200, "text/plain", NULL, setpay_view_string("late"));
+    atomic_fetch_add(&f->answered_gone, 1);
+}
+
+static void the_client_may_leave_before_the_answer(void **state)
+{
+    struct fixture *f = *state;
+    struct linger reset = {1, 0};
+    int fd = dial(f->port);
+
+    SAY(fd, "GET /held HTTP/1.1\r\nHost: x\r\nX-Mark: kept\r\n\r\n");
+    wait_for(&f->held_count, 1);
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+    close(fd);
+    post(f, reply_held);
+    wait_for(&f->answered_gone, 1);
+    assert_has(ask(f, "GET /items/1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"), "GET 1");
+}
+
+static void on_drained(void *arg)
+{
+    atomic_fetch_add(&((struct fixture *)arg)->drained, 1);
+}
+
+static void drain(void *arg)
+{
+    struct fixture *f = arg;
+
+    setpay_http_server_drain(f->server, on_drained, f);
+}
+
+static void draining_finishes_what_is_under_way(void **state)
+{
+    struct fixture *f = *state;
+    char answer[1024];
+    int idle = dial(f->port), busy = dial(f->port);
+
+    SAY(idle, "GET /items/1 HTTP/1.1\r\nHost: x\r\n\r\n");
+    hear(idle, answer, sizeof(answer), "GET 1 [-]");
+    SAY(busy, "GET /held HTTP/1.1\r\nHost: x\r\nX-Mark: kept\r\n\r\n");
+    wait_for(&f->held_count, 1);
+    post(f, drain);
+    assert_int_equal(hear(idle, answer, sizeof(answer), NULL), 0); /* closed at once */
+    assert_int_equal(atomic_load(&f->drained), 0);
+    post(f, reply_held);
+    hear(busy, answer, sizeof(answer), NULL);
+    assert_has(answer, "Connection: close\r\n");
+    assert_has(answer, "\r\n\r\nlate");
+    wait_for(&f->drained, 1);
+    close(idle);
+    close(busy);
+}
+
+/* teardown answers the held request after its server has gone. */
+static void requests_outlive_their_server(void **state)
+{
+    struct fixture *f = *state;
+    int fd = dial(f->port);
+
+    SAY(fd, "GET /held HTTP/1.1\r\nHost: x\r\nX-Mark: kept\r\n\r\n");
+    wait_for(&f->held_count, 1);
+    close(fd);
+}
+
+/* ------------------------------------------------------------------ administration */
+
+static enum setpay_error check_good(void *arg, struct setpay_problem *why)
+{
+    (void)arg;
+    (void)why;
+    return SETPAY_OK;
+}
+
+static enum setpay_error check_line(void *arg, struct setpay_problem *why)
+{
+    return *(int *)arg != 0 ? SETPAY_OK
+                            : setpay_problem_set(why, SETPAY_E_UNREACHABLE, "down for 3 s");
+}
+
+static void readiness_names_each_failing_check(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+    struct setpay_admin_http *admin = NULL;
+    int line_up = 0;
+    const struct setpay_ready_check checks[] = {{"store", check_good, NULL},
+                                                {"issuer_line", check_line, &line_up}};
+    const char *answer;
+    uint16_t port;
+    int fd = listen_on_loopback(&port);
+
+    (void)state;
+    f->port = port;
+    assert_int_equal(setpay_loop_new(0, &f->loop), SETPAY_OK);
+    assert_int_equal(setpay_admin_http_new(f->loop, fd, checks, 2, &admin), SETPAY_OK);
+    assert_int_equal(pthread_create(&f->thread, NULL, run_loop, f->loop), 0);
+    answer = ask(f, "GET /readyz HTTP/1.0\r\n\r\n");
+    assert_has(answer, "503 Service Unavailable");
+    assert_has(answer, "{\"status\":\"failing\",\"checks\":[{\"name\":\"store\",\"ok\":true},"
+                       "{\"name\":\"issuer_line\",\"ok\":false,\"error\":\"UNREACHABLE\","
+                       "\"why\":\"down for 3 s\"}]}");
+    assert_has(ask(f, "GET /healthz HTTP/1.0\r\n\r\n"), "200 OK");
+    line_up = 1;
+    assert_has(ask(f, "GET /readyz HTTP/1.0\r\n\r\n"), "200 OK");
+    answer = ask(f, "GET /metrics HTTP/1.0\r\n\r\n");
+    assert_has(answer, "Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n");
+    assert_has(answer, "setpay_http_requests_total{server=\"admin\",status=\"5xx\"} 1\n");
+    setpay_loop_stop(f->loop);
+    pthread_join(f->thread, NULL);
+    setpay_admin_http_free(admin);
+    setpay_loop_free(f->loop);
+    free(f);
+}
+
+/* ------------------------------------------------------------------ the client */
+
+struct outcome {
+    struct setpay_loop *loop;
+    struct setpay_http_client *client;
+    struct setpay_http_answer answer;
+    char type[64];
+    char body[5000];
+    int count, wanted;
+    uint16_t port;
+};
+
+static void on_answer(void *arg, const struct setpay_http_answer *answer)
+{
+    struct outcome *o = arg;
+
+    o->answer = *answer;
+    snprintf(o->type, sizeof(o->type), "%s", answer->content_type);
+    if (answer->body.size > 0)
+        memcpy(o->body, answer->body.data, answer->body.size);
+    o->body[answer->body.size] = '\0';
+    if (++o->count == o->wanted)
+        setpay_loop_stop(o->loop);
+}
+
+/* Posts once to path of port, and runs the client's loop until the answer. */
+static void post_once(struct outcome *o, uint16_t port, const char *path, struct setpay_view body)
+{
+    *o = (struct outcome){.wanted = 1};
+    assert_int_equal(setpay_loop_new(0, &o->loop), SETPAY_OK);
+    assert_int_equal(
+        setpay_http_client_new(&(struct setpay_http_client_options){.loop = o->loop,
+                                                                    .connect_timeout_ms = 1000,
+                                                                    .deadline_ms = 400,
+                                                                    .max_answer_bytes = 4096},
+                               &o->client),
+        SETPAY_OK);
+    assert_int_equal(setpay_http_client_post(o->client, "localhost", port, path,
+                                             "application/x-protobuf", body, on_answer, o, NULL),
+                     SETPAY_OK);
+    assert_int_equal(setpay_loop_run(o->loop), SETPAY_OK);
+    assert_int_equal(o->count, 1);
+    setpay_http_client_free(o->client);
+    setpay_loop_free(o->loop);
+}
+
+static void the_client_posts_and_gets_the_answer(void **state)
+{
+    struct fixture *f = *state;
+    struct outcome o;
+
+    post_once(&o, f->port, "/echo", setpay_view_string("hello"));
+    assert_int_equal(o.answer.error, SETPAY_OK);
+    assert_int_equal(o.answer.status, 200);
+    assert_string_equal(o.type, "application/x-protobuf");
+    assert_string_equal(o.body, "hello");
+    post_once(&o, f->port, "/none", SETPAY_VIEW_EMPTY);
+    assert_int_equal(o.answer.error, SETPAY_OK);
+    assert_int_equal(o.answer.status, 404);
+    assert_string_equal(o.type, "application/problem+json");
+}
+
+static void the_client_says_what_failed(void **state)
+{
+    struct fixture *f = *state;
+    struct outcome o;
+    uint16_t port;
+    int fd = listen_on_loopback(&port);
+
+    post_once(&o, port, "/echo", SETPAY_VIEW_EMPTY); /* nobody accepts */
+    assert_int_equal(o.answer.error, SETPAY_E_TIMEOUT);
+    close(fd);
+    post_once(&o, port, "/echo", SETPAY_VIEW_EMPTY); /* nobody listens */
+    assert_int_equal(o.answer.error, SETPAY_E_UNREACHABLE);
+    (void)f;
+}
+
+static void repeat_post(void *arg, const struct setpay_http_answer *answer)
+{
+    struct outcome *o = arg;
+
+    assert_int_equal(answer->error, SETPAY_OK);
+    if (++o->count == o->wanted)
+        setpay_loop_stop(o->loop);
+    else
+        assert_int_equal(setpay_http_client_post(o->client, "127.0.0.1", o->port, "/echo", "a/b",
+                                                 setpay_view_string("x"), repeat_post, o, NULL),
+                         SETPAY_OK);
+}
+
+/* The server keeps the connection for 1 s only: one that it closed meanwhile is no error. */
+static void kept_connections_are_used_again(void **state)
+{
+    struct fixture *f = *state;
+    struct outcome o = {.wanted = 20, .port = f->port};
+
+    assert_int_equal(setpay_loop_new(0, &o.loop), SETPAY_OK);
+    assert_int_equal(
+        setpay_http_client_new(&(struct setpay_http_client_options){.loop = o.loop}, &o.client),
+        SETPAY_OK);
+    assert_int_equal(setpay_http_client_post(o.client, "127.0.0.1", o.port, "/echo", "a/b",
+                                             setpay_view_string("x"), repeat_post, &o, NULL),
+                     SETPAY_OK);
+    assert_int_equal(setpay_loop_run(o.loop), SETPAY_OK);
+    assert_int_equal(o.count, 20);
+    setpay_http_client_free(o.client);
+    setpay_loop_free(o.loop);
+}
+
+static void requests_that_would_split_are_refused(void **state)
+{
+    struct setpay_http_client *client;
+    struct setpay_loop *loop;
+
+    (void)state;
+    assert_int_equal(setpay_loop_new(0, &loop), SETPAY_OK);
+    assert_int_equal(
+        setpay_http_client_new(&(struct setpay_http_client_options){.loop = loop}, &client),
+        SETPAY_OK);
+    assert_int_equal(setpay_http_client_post(client, "a\r\nb", 1, "/", "a/b", SETPAY_VIEW_EMPTY,
+                                             on_answer, NULL, NULL),
+                     SETPAY_E_INVALID);
+    assert_int_equal(setpay_http_client_post(client, "a", 1, "/ b", "a/b", SETPAY_VIEW_EMPTY,
+                                             on_answer, NULL, NULL),
+                     SETPAY_E_INVALID);
+    assert_int_equal(setpay_http_client_post(client, "a", 1, "/", "a\nb", SETPAY_VIEW_EMPTY,
+                                             on_answer, NULL, NULL),
+                     SETPAY_E_INVALID);
+    setpay_http_client_free(client);
+    setpay_loop_free(loop);
+}
+
+/* ------------------------------------------------------------------ answers, as bytes */
+
+static enum setpay_error parse(const char *text, bool *complete, struct setpay_http_message *m)
+{
+    return setpay_http_answer_parse(setpay_view_string(text), 64, complete, m);
+}
+
+static void answers_are_parsed_only_when_whole(void **state)
+{
+    static const char whole[] = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n"
+                                "Transfer-Encoding: chunked\r\nContent-Type: a/b\r\n\r\n"
+                                "3;x=y\r\nabc\r\n2\r\nde\r\n0\r\nT: 1\r\n\r\n";
+    struct setpay_http_message m;
+    bool complete;
+
+    (void)state;
+    for (size_t size = 0; size < sizeof(whole) - 1; size++) {
+        assert_int_equal(setpay_http_answer_parse(setpay_view_of(whole, size), 64, &complete, &m),
+                         SETPAY_OK);
+        assert_false(complete);
+    }
+    assert_int_equal(parse(whole, &complete, &m), SETPAY_OK);
+    assert_true(complete);
+    assert_int_equal(m.status, 200);
+    assert_true(m.keep_alive);
+    assert_string_equal(m.content_type, "a/b");
+    assert_int_equal(m.body.size, 5);
+    assert_memory_equal(m.body.data, "abcde", 5);
+    setpay_buffer_clear(&m.body);
+}
+
+static void bad_answers_are_refused(void **state)
+{
+    static const struct {
+        const char *text;
+        enum setpay_error error;
+    } cases[] = {
+        {"SSH-2.0-x\r\n", SETPAY_E_MALFORMED},
+        {"HTTP/2.0 200 OK\r\n", SETPAY_E_MALFORMED},
+        {"HTTP/1.1 2x0 OK\r\n", SETPAY_E_MALFORMED},
+        {"HTTP/1.1 200 OK\r\n\r\n", SETPAY_E_MALFORMED}, /* ends with the connection */
+        {"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nx", SETPAY_E_MALFORMED},
+        {"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", SETPAY_E_MALFORMED},
+        {"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+         SETPAY_E_MALFORMED},
+        {"HTTP/1.1 200 OK\r\nX: 1\r\n folded\r\n\r\n", SETPAY_E_MALFORMED},
+        {"HTTP/1.1 200 OK\r\nContent-Length: 65\r\n\r\n", SETPAY_E_TOO_BIG},
+        {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n41\r\n", SETPAY_E_TOO_BIG},
+        {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nxy\r\n", SETPAY_E_MALFORMED},
+    };
+    struct setpay_http_message m;
+    bool complete;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+        assert_int_equal(parse(cases[i].text, &complete, &m), cases[i].error);
+}
+
+int main(void)
+{
+#define ON_SERVER(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        ON_SERVER(bodies_are_binary_clean),
+        ON_SERVER(routes_take_methods_params_and_queries),
+        ON_SERVER(head_has_a_length_and_no_body),
+        ON_SERVER(unknown_paths_and_methods_are_refused),
+        ON_SERVER(ambiguous_requests_are_refused),
+        ON_SERVER(garbage_gets_a_problem_document),
+        ON_SERVER(bodies_above_the_limit_are_refused),
+        ON_SERVER(slow_requests_are_cut_at_the_deadline),
+        ON_SERVER(pipelined_requests_are_answered_in_order),
+        ON_SERVER(connections_beyond_the_maximum_wait),
+        ON_SERVER(the_client_may_leave_before_the_answer),
+        ON_SERVER(draining_finishes_what_is_under_way),
+        ON_SERVER(requests_outlive_their_server),
+        cmocka_unit_test(readiness_names_each_failing_check),
+        ON_SERVER(the_client_posts_and_gets_the_answer),
+        ON_SERVER(the_client_says_what_failed),
+        ON_SERVER(kept_connections_are_used_again),
+        cmocka_unit_test(requests_that_would_split_are_refused),
+        cmocka_unit_test(answers_are_parsed_only_when_whole),
+        cmocka_unit_test(bad_answers_are_refused),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

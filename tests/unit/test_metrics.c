@@ -1,0 +1,188 @@
+/*
+ * Metrics: what is counted, what is refused, and the exposition format line by line.
+ */
+#include "common/net/metrics.h"
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static const char *const outcomes[] = {"approved", "declined", NULL};
+static const char *const odd[] = {"a\"b\\c\nd", NULL};
+static const int64_t bounds[] = {1000, 250000, 2000000, 0};
+
+static struct setpay_metric counter = {.name = "test_payments_total",
+                                       .help = "Payments; back\\slash\nand line.",
+                                       .type = SETPAY_METRIC_COUNTER,
+                                       .labels = {{"outcome", outcomes}, {"odd", odd}}};
+static struct setpay_metric gauge = {
+    .name = "test_queue", .help = "Waiting.", .type = SETPAY_METRIC_GAUGE};
+static struct setpay_metric histogram = {.name = "test_seconds",
+                                         .help = "Times.",
+                                         .type = SETPAY_METRIC_HISTOGRAM,
+                                         .bounds = bounds,
+                                         .labels = {{"outcome", outcomes}}};
+
+static int64_t read_seven(void *arg)
+{
+    return *(const int *)arg;
+}
+
+static int seven = 7;
+static struct setpay_metric asked = {.name = "test_asked",
+                                     .help = "Asked for.",
+                                     .type = SETPAY_METRIC_GAUGE,
+                                     .read_cb = read_seven,
+                                     .read_arg = &seven};
+
+static char *exposition(void)
+{
+    struct setpay_buffer out;
+    char *text;
+
+    setpay_buffer_init(&out, SETPAY_METRICS_BYTES_MAX);
+    assert_int_equal(setpay_metrics_write(&out), SETPAY_OK);
+    text = strndup((const char *)out.data, out.size);
+    assert_non_null(text);
+    setpay_buffer_clear(&out);
+    return text;
+}
+
+static void assert_has(const char *text, const char *part)
+{
+    if (strstr(text, part) == NULL)
+        fail_msg("no \"%s\" in: %s", part, text);
+}
+
+static void values_are_counted(void **state)
+{
+    (void)state;
+    setpay_metric_add(&counter, 0, 0, 2);
+    setpay_metric_add(&counter, 1, 0, 1);
+    setpay_metric_add(&counter, 0, 0, -5); /* counters only grow */
+    setpay_metric_add(&counter, 2, 0, 1);  /* outside the table */
+    setpay_metric_add(&counter, 0, 1, 1);
+    assert_int_equal(setpay_metric_value(&counter, 0, 0), 2);
+    assert_int_equal(setpay_metric_value(&counter, 1, 0), 1);
+    setpay_metric_set(&gauge, 0, 0, 9);
+    setpay_metric_add(&gauge, 0, 0, -4);
+    assert_int_equal(setpay_metric_value(&gauge, 0, 0), 5);
+    setpay_metric_observe(&histogram, 0, 0, 1000); /* a bound belongs to its bucket */
+    setpay_metric_observe(&histogram, 0, 0, 1001);
+    setpay_metric_observe(&histogram, 0, 0, 3000000);
+    setpay_metric_observe(&histogram, 0, 0, -1);
+    assert_int_equal(setpay_metric_value(&histogram, 0, 0), 4);
+}
+
+static void the_format_is_prometheus_text(void **state)
+{
+    char *text;
+
+    (void)state;
+    assert_int_equal(setpay_metric_register(&asked), SETPAY_OK);
+    text = exposition();
+    assert_has(text, "# HELP test_asked Asked for.\n# TYPE test_asked gauge\ntest_asked 7\n");
+    assert_has(text, "# HELP test_payments_total Payments; back\\\\slash\\nand line.\n"
+                     "# TYPE test_payments_total counter\n"
+                     "test_payments_total{outcome=\"approved\",odd=\"a\\\"b\\\\c\\nd\"} 2\n"
+                     "test_payments_total{outcome=\"declined\",odd=\"a\\\"b\\\\c\\nd\"} 1\n");
+    assert_has(text, "# HELP test_queue Waiting.\n# TYPE test_queue gauge\ntest_queue 5\n");
+    assert_has(text, "# HELP test_seconds Times.\n# TYPE test_seconds histogram\n"
+                     "test_seconds_bucket{outcome=\"approved\",le=\"0.001\"} 2\n"
+                     "test_seconds_bucket{outcome=\"approved\",le=\"0.25\"} 3\n"
+                     "test_seconds_bucket{outcome=\"approved\",le=\"2\"} 3\n"
+                     "test_seconds_bucket{outcome=\"approved\",le=\"+Inf\"} 4\n"
+                     "test_seconds_sum{outcome=\"approved\"} 3.002001\n"
+                     "test_seconds_count{outcome=\"approved\"} 4\n"
+                     "test_seconds_bucket{outcome=\"declined\",le=\"0.001\"} 0\n");
+    free(text);
+}
+
+/* Every line is a comment of one of the two kinds, or NAME[{…}] VALUE with a number. */
+static void every_line_is_well_formed(void **state)
+{
+    char *text = exposition(), *rest = text, *line;
+
+    (void)state;
+    assert_true(text[strlen(text) - 1] == '\n');
+    while ((line = strsep(&rest, "\n")) != NULL && (rest != NULL || *line != '\0')) {
+        char *value = strrchr(line, ' ');
+        char *end;
+
+        assert_non_null(value);
+        if (strncmp(line, "# HELP ", 7) == 0 || strncmp(line, "# TYPE ", 7) == 0)
+            continue;
+        assert_true(line[0] != '#');
+        (void)strtod(value + 1, &end);
+        assert_true(end != value + 1 && *end == '\0');
+        *value = '\0';
+        end = line + strspn(line, "abcdefghijklmnopqrstuvwxyz_");
+        assert_true(end > line);
+        assert_true(*end == '\0' || (*end == '{' && value[-1] == '}'));
+    }
+    free(text);
+}
+
+static void what_is_not_permitted_is_refused(void **state)
+{
+    static const char *const none[] = {NULL};
+    static const int64_t falling[] = {2, 1, 0};
+    static struct setpay_metric bad[] = {
+        {.name = "has-dash", .help = "x", .type = SETPAY_METRIC_COUNTER},
+        {.name = "1digit", .help = "x", .type = SETPAY_METRIC_COUNTER},
+        {.name = "", .help = "x", .type = SETPAY_METRIC_COUNTER},
+        {.name = "test_no_help", .type = SETPAY_METRIC_COUNTER},
+        {.name = "test_empty", .help = "x", .labels = {{"l", none}}},
+        {.name = "test_le", .help = "x", .labels = {{"le", outcomes}}},
+        {.name = "test_falling", .help = "x", .type = SETPAY_METRIC_HISTOGRAM, .bounds = falling},
+        {.name = "test_queue", .help = "taken", .type = SETPAY_METRIC_GAUGE},
+    };
+
+    (void)state;
+    assert_int_equal(setpay_metric_register(&gauge), SETPAY_OK);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        assert_int_equal(setpay_metric_register(&bad[i]), SETPAY_E_INVALID);
+        setpay_metric_add(&bad[i], 0, 0, 1); /* counts for nothing */
+    }
+}
+
+static struct setpay_metric shared = {
+    .name = "test_shared_total", .help = "By all threads.", .type = SETPAY_METRIC_COUNTER};
+
+static void *count_up(void *arg)
+{
+    for (int i = 0; i < 10000; i++)
+        setpay_metric_add(&shared, 0, 0, 1);
+    return arg;
+}
+
+static void threads_lose_no_count(void **state)
+{
+    pthread_t threads[4];
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, count_up, NULL), 0);
+    for (size_t i = 0; i < 4; i++)
+        pthread_join(threads[i], NULL);
+    assert_int_equal(setpay_metric_value(&shared, 0, 0), 40000);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(values_are_counted),
+        cmocka_unit_test(the_format_is_prometheus_text),
+        cmocka_unit_test(every_line_is_well_formed),
+        cmocka_unit_test(what_is_not_permitted_is_refused),
+        cmocka_unit_test(threads_lose_no_count),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -207,7 +207,9 @@ UNIT_TESTS := \
 	test_secret \
 	test_sign \
 	test_store \
-	test_store_db
+	test_store_crash \
+	test_store_db \
+	test_store_erase
 
 TEST_SUPPORT := \
 	tests/support/test_executor.c \

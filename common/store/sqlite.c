@@ -2,9 +2,9 @@
  * SQLite behind the store.
  *
  * What always holds: the write-ahead log is used, and a commit is on the disk before it returns
- * (synchronous = FULL); deleted cells are overwritten (secure_delete = ON); a reading connection
- * can't write; files are open to their owner only. Checkpoints are made only when the committer
- * asks, never inside a commit.
+ * (synchronous = FULL); deleted cells are overwritten (secure_delete = ON) and memory that SQLite
+ * gives back is cleansed; a reading connection can't write; files are open to their owner only.
+ * Checkpoints are made only when the committer asks, never inside a commit.
  *
  * The lock file stands beside the database under its resolved name, so that a link to it finds the
  * same lock. It is not the database itself: closing any descriptor of that file would drop the
@@ -13,10 +13,13 @@
 #include "common/store/backend.h"
 
 #include "common/base/limits.h"
+#include "common/base/log.h"
+#include "common/base/secret.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,6 +73,47 @@ static enum setpay_error error_of(int code)
     default: /* BUSY, LOCKED, CORRUPT, NOTADB, INTERRUPT, … */
         return SETPAY_E_STORE;
     }
+}
+
+/* ------------------------------------------------------------------ memory */
+
+/*
+ * SQLite's memory is cleansed when it is given back, so that rows which an erasure has taken out of
+ * the files don't live on in what its page cache and statements once used (rule M7).
+ */
+static sqlite3_mem_methods plain_memory;
+
+static void cleansing_free(void *memory)
+{
+    if (memory != NULL)
+        setpay_cleanse(memory, (size_t)plain_memory.xSize(memory));
+    plain_memory.xFree(memory);
+}
+
+static void *cleansing_realloc(void *memory, int size)
+{
+    int old_size = plain_memory.xSize(memory);
+    if (size <= old_size && size > old_size / 2)
+        return memory;
+    void *moved = plain_memory.xMalloc(size);
+    if (moved == NULL)
+        return NULL;
+    memcpy(moved, memory, (size_t)(size < old_size ? size : old_size));
+    cleansing_free(memory);
+    return moved;
+}
+
+static void use_cleansing_memory(void)
+{
+    int code = sqlite3_config(SQLITE_CONFIG_GETMALLOC, &plain_memory);
+    if (code == SQLITE_OK) {
+        sqlite3_mem_methods cleansing = plain_memory;
+        cleansing.xFree = cleansing_free;
+        cleansing.xRealloc = cleansing_realloc;
+        code = sqlite3_config(SQLITE_CONFIG_MALLOC, &cleansing);
+    }
+    if (code != SQLITE_OK) /* somebody used SQLite before the first store was opened */
+        setpay_log(SETPAY_LOG_WARN, "store.memory_not_cleansed", setpay_field_int("code", code));
 }
 
 /* ------------------------------------------------------------------ open and close */
@@ -134,6 +178,8 @@ static int set_up(struct connection *connection)
 static enum setpay_error sqlite_open(const char *place, bool writer, void **out,
                                      struct setpay_problem *problem)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, use_cleansing_memory);
     struct connection *connection = calloc(1, sizeof *connection);
     if (connection == NULL)
         return SETPAY_E_NOMEM;
@@ -334,6 +380,23 @@ static const char *sqlite_message(void *self)
 
 /* ------------------------------------------------------------------ log */
 
+/*
+ * A connection puts the cell of its latest INSERT together in a buffer of a page's size that it
+ * keeps until it is closed. A row of zeros as big as a cell can be (4096-byte pages: a payload of
+ * 4061 bytes) takes its place there; being rolled back, it touches no file.
+ */
+static void overwrite_cell_buffer(sqlite3 *handle)
+{
+    int code = sqlite3_exec(handle,
+                            "BEGIN IMMEDIATE; INSERT INTO schema_version (number, schema, hash,"
+                            " applied_ms) VALUES (-1, '', zeroblob(4055), 0)",
+                            NULL, NULL, NULL);
+    if (sqlite3_get_autocommit(handle) == 0)
+        sqlite3_exec(handle, "ROLLBACK", NULL, NULL, NULL);
+    if (code != SQLITE_OK)
+        setpay_log(SETPAY_LOG_WARN, "store.memory_not_cleansed", setpay_field_int("code", code));
+}
+
 static enum setpay_error sqlite_checkpoint(void *self, bool truncate, int wait_ms, bool *complete)
 {
     struct connection *connection = self;
@@ -349,6 +412,8 @@ static enum setpay_error sqlite_checkpoint(void *self, bool truncate, int wait_m
         return SETPAY_OK;
     if (code == SQLITE_OK) {
         *complete = in_log == moved;
+        if (truncate && *complete)
+            overwrite_cell_buffer(connection->handle);
         if (truncate || in_log == moved)
             connection->log_pages = 0;
     }

@@ -33,10 +33,13 @@ echo 'cppcheck'
 # unusedFunction can't be judged per file, and knownConditionTrueFalse misreads checks that guard
 # against a table's future rows.
 # Jansson's loops are told to it as what they expand to.
+cat >"$BUILD/cppcheck.h" <<'EOF'
+#define json_array_foreach(a, i, v) for (i = 0; i < json_array_size(a) && (v = json_array_get(a, i)); i++)
+#define json_object_foreach(o, k, v) for (k = 0; (v = json_object_get(o, k));)
+EOF
 cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr \
     --error-exitcode=1 --suppress=missingIncludeSystem --suppress=missingInclude \
-    -D'json_array_foreach(a,i,v)=for(i=0;i<json_array_size(a)&&(v=json_array_get(a,i));i++)' \
-    -D'json_object_foreach(o,k,v)=for(k=0;(v=json_object_get(o,k));k++)' \
+    --include="$BUILD/cppcheck.h" \
     -D_GNU_SOURCE -I. -j "$JOBS" "${units[@]}" || status=1
 
 echo 'layers'

@@ -182,7 +182,11 @@ WALLETD :=
 WALLET_CLI :=
 
 # ------------------------------------------------------------------ programs: name, and its sources
-PROGRAMS :=
+PROGRAMS := \
+	setpay-ca
+
+setpay-ca_MAIN := ca/main.c
+setpay-ca_PARTS := $(CA_CLI)
 
 # Programs that are scripts: copied to build/bin
 SCRIPTS := tests/sandbox/setpay-sandbox tests/sandbox/setpay-sandbox-demo
@@ -191,6 +195,7 @@ SCRIPTS := tests/sandbox/setpay-sandbox tests/sandbox/setpay-sandbox-demo
 # Each unit test is one program made of tests/unit/NAME.c, tests/support and all libraries.
 UNIT_TESTS := \
 	test_bytes \
+	test_ca \
 	test_chain \
 	test_clock \
 	test_config \
@@ -217,7 +222,8 @@ TEST_SUPPORT := \
 	tests/support/test_store.c
 
 # Each integration test is a script or program that prints TAP.
-INTEGRATION_TESTS :=
+INTEGRATION_TESTS := \
+	tests/integration/ca.sh
 
 # And those that are C programs, made as unit tests are: tests/integration/NAME.c.
 INTEGRATION_PROGRAMS := \

@@ -8,6 +8,8 @@
 #include "common/net/http_client.h"
 #include "common/net/http_server.h"
 #include "common/net/listen.h"
+#include "common/net/tls.h"
+#include "tests/support/test_pki.h"
 
 #include <arpa/inet.h>
 #include <poll.h>
@@ -642,6 +644,169 @@ static void requests_that_would_split_are_refused(void **state)
     setpay_loop_free(loop);
 }
 
+/* ------------------------------------------------------------------ TLS */
+
+/* A server over TLS whose certificate names a host, and a client that trusts a PKI. */
+struct tls_fixture {
+    struct fixture http;
+    struct test_pki *pki;
+    struct test_party *party;
+    struct setpay_trust *trust;
+    struct setpay_tls *tls;
+};
+
+static STACK_OF(X509) * chain_of(struct test_pki *pki)
+{
+    STACK_OF(X509) *chain = sk_X509_new_null();
+
+    assert_non_null(chain);
+    sk_X509_push(chain, test_pki_ca(pki, "visa", SETPAY_CA_MERCHANT)->x509);
+    sk_X509_push(chain, test_pki_ca(pki, "visa", SETPAY_CA_BRAND)->x509);
+    return chain;
+}
+
+static void tls_start(struct tls_fixture *t, const char *host)
+{
+    static const char *const brands[] = {"visa", NULL};
+    struct setpay_tls_identity identity = {0};
+    struct setpay_tls_config config = {.identities = &identity, .identity_count = 1};
+    STACK_OF(X509) * chain;
+
+    *t = (struct tls_fixture){0};
+    t->pki = test_pki_new(setpay_clock_now_ms(), brands);
+    t->party = test_party_new(t->pki, "visa", SETPAY_PROFILE_MERCHANT_TLS_SERVER, "shop", host);
+    t->trust = test_pki_trust(t->pki);
+    chain = chain_of(t->pki);
+    identity = (struct setpay_tls_identity){
+        .certificate = t->party->x509, .key = t->party->key, .chain = chain};
+    config.trust = t->trust;
+    assert_int_equal(setpay_tls_new_server(&config, &t->tls, NULL), SETPAY_OK);
+    sk_X509_free(chain);
+    assert_int_equal(setpay_loop_new(0, &t->http.loop), SETPAY_OK);
+    assert_int_equal(
+        setpay_http_server_new(&(struct setpay_http_server_options){.name = "protocol",
+                                                                    .loop = t->http.loop,
+                                                                    .routes = routes,
+                                                                    .arg = &t->http,
+                                                                    .tls = t->tls,
+                                                                    .request_deadline_ms = 2000},
+                               &t->http.server),
+        SETPAY_OK);
+    assert_int_equal(setpay_http_server_listen(t->http.server, listen_on_loopback(&t->http.port)),
+                     SETPAY_OK);
+    assert_int_equal(pthread_create(&t->http.thread, NULL, run_loop, t->http.loop), 0);
+}
+
+static void tls_stop(struct tls_fixture *t)
+{
+    setpay_loop_stop(t->http.loop);
+    pthread_join(t->http.thread, NULL);
+    setpay_http_server_free(t->http.server);
+    setpay_loop_free(t->http.loop);
+    setpay_tls_free(t->tls);
+    setpay_trust_free(t->trust);
+    test_party_free(t->party);
+    test_pki_free(t->pki);
+}
+
+static void post_again(void *arg, const struct setpay_http_answer *answer)
+{
+    struct outcome *o = arg;
+
+    on_answer(arg, answer);
+    if (o->count < o->wanted)
+        assert_int_equal(setpay_http_client_post(o->client, "localhost", o->port, "/echo", "a/b",
+                                                 setpay_view_string("again"), post_again, o, NULL),
+                         SETPAY_OK);
+}
+
+/* Posts count times to the server, one after the other, believing trust. */
+static void tls_post(struct tls_fixture *t, struct setpay_trust *trust, struct outcome *o,
+                     int count)
+{
+    struct setpay_tls_config config = {
+        .trust = trust, .peer_profiles = SETPAY_TLS_PROFILE(SETPAY_PROFILE_MERCHANT_TLS_SERVER)};
+    struct setpay_tls *tls = NULL;
+
+    *o = (struct outcome){.wanted = count, .port = t->http.port};
+    assert_int_equal(setpay_tls_new_client(&config, &tls, NULL), SETPAY_OK);
+    assert_int_equal(setpay_loop_new(0, &o->loop), SETPAY_OK);
+    assert_int_equal(
+        setpay_http_client_new(&(struct setpay_http_client_options){.loop = o->loop, .tls = tls},
+                               &o->client),
+        SETPAY_OK);
+    assert_int_equal(setpay_http_client_post(o->client, "localhost", o->port, "/echo", "a/b",
+                                             setpay_view_string("hello"), post_again, o, NULL),
+                     SETPAY_OK);
+    assert_int_equal(setpay_loop_run(o->loop), SETPAY_OK);
+    setpay_http_client_free(o->client);
+    setpay_loop_free(o->loop);
+    setpay_tls_free(tls);
+}
+
+static void tls_carries_requests_and_keeps_the_connection(void **state)
+{
+    struct tls_fixture t;
+    struct outcome o;
+
+    (void)state;
+    tls_start(&t, "localhost");
+    tls_post(&t, t.trust, &o, 10);
+    assert_int_equal(o.answer.error, SETPAY_OK);
+    assert_int_equal(o.count, 10);
+    assert_string_equal(o.body, "again");
+    tls_stop(&t);
+}
+
+static void another_root_is_not_believed(void **state) /* rule A3 */
+{
+    static const char *const brands[] = {"visa", NULL};
+    struct test_pki *other = test_pki_new(setpay_clock_now_ms(), brands);
+    struct setpay_trust *trust = test_pki_trust(other);
+    struct tls_fixture t;
+    struct outcome o;
+
+    (void)state;
+    tls_start(&t, "localhost");
+    tls_post(&t, trust, &o, 1);
+    assert_int_equal(o.answer.error, SETPAY_E_TLS);
+    assert_int_equal(setpay_error_info(o.answer.detail)->kind, SETPAY_KIND_SECURITY);
+    assert_string_equal(setpay_error_rule(o.answer.detail), "A3");
+    tls_stop(&t);
+    setpay_trust_free(trust);
+    test_pki_free(other);
+}
+
+static void another_host_is_not_believed(void **state) /* rule W1 */
+{
+    struct tls_fixture t;
+    struct outcome o;
+
+    (void)state;
+    tls_start(&t, "shop.example");
+    tls_post(&t, t.trust, &o, 1);
+    assert_int_equal(o.answer.error, SETPAY_E_TLS);
+    assert_int_equal(o.answer.detail, SETPAY_E_HOST);
+    tls_stop(&t);
+}
+
+/* Plain HTTP on the TLS port gets no HTTP answer. */
+static void plain_text_is_not_taken_for_tls(void **state)
+{
+    struct tls_fixture t;
+    char answer[512];
+    int fd;
+
+    (void)state;
+    tls_start(&t, "localhost");
+    fd = dial(t.http.port);
+    SAY(fd, "GET /items/1 HTTP/1.1\r\nHost: x\r\n\r\n");
+    hear(fd, answer, sizeof(answer), NULL);
+    assert_null(strstr(answer, "HTTP/"));
+    close(fd);
+    tls_stop(&t);
+}
+
 /* ------------------------------------------------------------------ answers, as bytes */
 
 static enum setpay_error parse(const char *text, bool *complete, struct setpay_http_message *m)
@@ -722,9 +887,15 @@ int main(void)
         ON_SERVER(the_client_says_what_failed),
         ON_SERVER(kept_connections_are_used_again),
         cmocka_unit_test(requests_that_would_split_are_refused),
+        cmocka_unit_test(tls_carries_requests_and_keeps_the_connection),
+        cmocka_unit_test(another_root_is_not_believed),
+        cmocka_unit_test(another_host_is_not_believed),
+        cmocka_unit_test(plain_text_is_not_taken_for_tls),
         cmocka_unit_test(answers_are_parsed_only_when_whole),
         cmocka_unit_test(bad_answers_are_refused),
     };
 
+    if (setpay_secret_system_init() != SETPAY_OK)
+        return 1;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

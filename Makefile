@@ -198,6 +198,7 @@ UNIT_TESTS := \
 	test_ca \
 	test_chain \
 	test_clock \
+	test_codec \
 	test_config \
 	test_control \
 	test_error \
@@ -218,6 +219,7 @@ UNIT_TESTS := \
 
 TEST_SUPPORT := \
 	tests/support/test_executor.c \
+	tests/support/test_messages.c \
 	tests/support/test_pki.c \
 	tests/support/test_store.c
 

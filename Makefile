@@ -202,6 +202,7 @@ UNIT_TESTS := \
 	test_config \
 	test_control \
 	test_error \
+	test_frame \
 	test_hash \
 	test_http \
 	test_ids \
@@ -215,7 +216,8 @@ UNIT_TESTS := \
 	test_store \
 	test_store_crash \
 	test_store_db \
-	test_store_erase
+	test_store_erase \
+	test_tls
 
 TEST_SUPPORT := \
 	tests/support/test_executor.c \
@@ -229,6 +231,7 @@ INTEGRATION_TESTS := \
 
 # And those that are C programs, made as unit tests are: tests/integration/NAME.c.
 INTEGRATION_PROGRAMS := \
+	net_floor \
 	store_floor
 
 include tests/rules.mk

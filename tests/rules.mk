@@ -99,12 +99,12 @@ $(BUILD)/tests/integration/%: $(BUILD)/obj/tests/integration/%.o $(call obj,$(TE
 	$(say) LD $@
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter-out %.a,$^) -Wl,--start-group $(PARTS_LIB) $(COMMON_LIB) -Wl,--end-group $(PKG_LIBS) -lcmocka
 
-# Unit tests, built and not run.
-tests: $(UNIT_BINS)
+# Unit tests and integration programs, built and not run.
+tests: $(UNIT_BINS) $(INTEGRATION_BINS)
 
 # RULE_TESTS: checks of the tree itself, which only `make test` adds.
 check: build tests
-	$(Q)BUILD=$(BUILD) tests/run.sh $(RULE_TESTS) $(UNIT_BINS) $(INTEGRATION_TESTS)
+	$(Q)BUILD=$(BUILD) tests/run.sh $(RULE_TESTS) $(UNIT_BINS) $(INTEGRATION_BINS) $(INTEGRATION_TESTS)
 
 # What these two need may only just have been installed, while pkg-config was asked when this make
 # read its files: so a second make does the work. clang's build is long on a slow machine.

@@ -48,6 +48,7 @@ struct session {
     char brand[NAME_MAX_BYTES + 1]; /* expected; "" for any */
     char id[NAME_MAX_BYTES + 1];
     char host[NAME_MAX_BYTES + 1];
+    char sni[NAME_MAX_BYTES + 1];
     enum setpay_error error; /* why the peer was refused */
     bool is_accepted;
     void (*on_accepted_cb)(void *arg);
@@ -349,6 +350,8 @@ out:
 /* What holds for servers and clients alike. */
 static bool set_common(SSL_CTX *ctx)
 {
+    /* OpenSSL's macros take them without const. */
+    static char groups[] = "X25519:P-256", signatures[] = "ECDSA+SHA256";
     SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                               SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
@@ -358,8 +361,8 @@ static bool set_common(SSL_CTX *ctx)
            SSL_CTX_set_max_proto_version(ctx, TLS1_3_VERSION) == 1 &&
            SSL_CTX_set_ciphersuites(ctx, "TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256:"
                                          "TLS_CHACHA20_POLY1305_SHA256") == 1 &&
-           SSL_CTX_set1_groups_list(ctx, "X25519:P-256") == 1 &&
-           SSL_CTX_set1_sigalgs_list(ctx, "ECDSA+SHA256") == 1 &&
+           SSL_CTX_set1_groups_list(ctx, groups) == 1 &&
+           SSL_CTX_set1_sigalgs_list(ctx, signatures) == 1 &&
            SSL_CTX_set_max_early_data(ctx, 0) == 1 && SSL_CTX_set_recv_max_early_data(ctx, 0) == 1;
 }
 
@@ -502,9 +505,9 @@ enum setpay_error setpay_tls_session_client(struct setpay_tls *tls,
     SSL *made = NULL;
     SETPAY_TRY(session_new(tls, &made));
     struct session *session = session_of(made);
-    if (!copy_name(expect->brand, session->brand) || !copy_name(expect->id, session->id) ||
-        !copy_name(expect->host, session->host) ||
-        (expect->sni != NULL && SSL_set_tlsext_host_name(made, expect->sni) != 1)) {
+    if (!copy_name(expect->sni, session->sni) || !copy_name(expect->brand, session->brand) ||
+        !copy_name(expect->id, session->id) || !copy_name(expect->host, session->host) ||
+        (expect->sni != NULL && SSL_set_tlsext_host_name(made, session->sni) != 1)) {
         SSL_free(made);
         ERR_clear_error();
         return SETPAY_E_INVALID;

@@ -14,6 +14,7 @@
 #include "common/base/bytes.h"
 #include "common/base/error.h"
 #include "common/base/ids.h"
+#include "common/pki/role.h"
 
 #include <openssl/ssl.h>
 #include <stdbool.h>
@@ -25,9 +26,9 @@ struct setpay_trust;
 /* Who is at the other end, from its certificate. */
 struct setpay_peer {
     bool is_certified; /* false: no certificate was shown (only where none is required) */
-    int profile;       /* enum setpay_profile (common/pki) */
-    char brand[64];    /* O */
-    char id[128];      /* CN: merchant id, gateway id */
+    enum setpay_profile profile;
+    char brand[64]; /* O */
+    char id[128];   /* CN: merchant id, gateway id */
     struct setpay_digest thumbprint;
 };
 

@@ -143,11 +143,14 @@ CA_CLI := \
 
 # ------------------------------------------------------------------ gateway
 GATEWAY_NETWORK := \
+	gateway/network/authorise.c \
 	gateway/network/iso8583.c \
 	gateway/network/line.c \
 	gateway/network/network.c \
+	gateway/network/pending.c \
 	gateway/network/prefixes.c \
-	gateway/network/requests.c
+	gateway/network/requests.c \
+	gateway/network/reverse.c
 
 GATEWAY_PAYMENT := \
 	gateway/payment/payment_state.c
@@ -159,6 +162,7 @@ GATEWAY_CLI :=
 ISSUERSIM := \
 	gateway/issuer/accounts.c \
 	gateway/issuer/cards.c \
+	gateway/issuer/commands.c \
 	gateway/issuer/messages.c \
 	gateway/issuer/script.c \
 	gateway/issuer/server.c
@@ -183,10 +187,13 @@ WALLET_CLI :=
 
 # ------------------------------------------------------------------ programs: name, and its sources
 PROGRAMS := \
-	setpay-ca
+	setpay-ca \
+	setpay-issuersim
 
 setpay-ca_MAIN := ca/main.c
 setpay-ca_PARTS := $(CA_CLI)
+setpay-issuersim_MAIN := gateway/issuer/main.c
+setpay-issuersim_PARTS := $(ISSUERSIM) gateway/network/iso8583.c
 
 # Programs that are scripts: copied to build/bin
 SCRIPTS := tests/sandbox/setpay-sandbox tests/sandbox/setpay-sandbox-demo
@@ -207,6 +214,7 @@ UNIT_TESTS := \
 	test_http \
 	test_ids \
 	test_iso8583 \
+	test_line \
 	test_log \
 	test_loop \
 	test_metrics \

@@ -1,0 +1,130 @@
+/*
+ * What the files of the network share: a request under way, the route that it takes, the network.
+ * Private to gateway/network; everything runs on the network's loop unless it says otherwise.
+ */
+#ifndef SETPAY_GATEWAY_NETWORK_PENDING_H
+#define SETPAY_GATEWAY_NETWORK_PENDING_H
+
+#include "gateway/network/line.h"
+#include "gateway/network/network.h"
+#include "gateway/network/prefixes.h"
+#include "gateway/network/requests.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+struct event;
+
+#define SETPAY_NETWORK_BUCKETS 1024 /* a power of two */
+
+/* What both kinds of request have in common: a place in the table and who is to be told. */
+struct setpay_pending {
+    LIST_ENTRY(setpay_pending) in_bucket;
+    struct setpay_network *network;
+    struct setpay_route *route;
+    struct setpay_network_trace trace; /* of this message */
+    struct setpay_secret frame;
+    struct event *timer;
+    struct setpay_executor reply;
+    void *arg;
+    bool is_reversal;
+    bool is_listed;
+    /* authorisation */
+    struct setpay_money asked;
+    setpay_network_answer_cb *answered_cb;
+    struct setpay_network_answer answer;
+    /* reversal */
+    TAILQ_ENTRY(setpay_pending) in_due;
+    LIST_ENTRY(setpay_pending) in_reversals;
+    uint64_t handle;
+    bool is_in_flight;
+    int64_t repeat_ms;
+    uint32_t sent_count;
+    bool repeated; /* the frame says 0401 */
+    setpay_network_acknowledged_cb *acknowledged_cb;
+    struct setpay_network_acknowledgement ack;
+};
+
+struct setpay_route {
+    char name[64];
+    char tls_name[256];
+    struct setpay_prefixes prefixes;
+    struct setpay_network *network;
+    struct setpay_line *line;
+    TAILQ_HEAD(setpay_due_list, setpay_pending) due;
+    unsigned in_flight_count; /* reversals */
+};
+
+struct setpay_figures {
+    atomic_uint_fast64_t lines_up, authorisations_sent, authorisations_answered,
+        authorisations_timed_out, authorisations_not_sent, authorisations_lost, answers_unmatched,
+        reversals_open, reversals_sent, reversals_repeated, reversals_acknowledged, sign_ons,
+        sign_ons_refused, echoes, connections_lost, malformed;
+};
+
+LIST_HEAD(setpay_pending_list, setpay_pending);
+
+struct setpay_network {
+    struct setpay_network_config config; /* its pointers are not used any more */
+    struct setpay_request_sender sender;
+    struct event_base *base;
+    struct setpay_executor own;
+    struct setpay_route *routes;
+    size_t route_count;
+    struct setpay_pending_list table[SETPAY_NETWORK_BUCKETS];
+    struct setpay_pending_list reversals;
+    atomic_uint authorisation_count; /* taken, not ended */
+    atomic_uint reversal_count;
+    atomic_uint_fast64_t next_handle;
+    atomic_bool draining;
+    pthread_mutex_t stan_lock;
+    uint32_t stan_next;
+    struct setpay_figures figures;
+};
+
+#define SETPAY_NETWORK_COUNT(network, figure) atomic_fetch_add(&(network)->figures.figure, 1)
+
+/* ------------------------------------------------------------------ pending.c */
+
+/* Puts it into the table under its trace. */
+void setpay_pending_list(struct setpay_pending *request);
+/* The number alone never matches: date and time of the answer must be this request's. */
+struct setpay_pending *setpay_pending_find(struct setpay_network *network,
+                                           const struct setpay_iso_message *answer,
+                                           bool is_reversal);
+/* Any thread, for one that was not handed over. NULL-safe. */
+void setpay_pending_free(struct setpay_pending *request);
+void setpay_pending_start_timer(struct setpay_pending *request, int64_t delay_ms);
+/* The timer's event callback: arg is the request. */
+void setpay_pending_on_timer(int fd, short events, void *arg);
+/* Ends a request: out of the table, its secrets gone, the callback on its way. */
+void setpay_pending_end(struct setpay_pending *request);
+/* Any thread: the route with the longest prefix of this PAN, or NULL. */
+struct setpay_route *setpay_pending_find_route(struct setpay_network *network,
+                                               struct setpay_view pan);
+/* Any thread: reserves the answer's place and posts start to the network's loop. On error the
+ * request is freed and nothing taken. */
+enum setpay_error setpay_pending_hand_over(struct setpay_pending *request, atomic_uint *count,
+                                           unsigned max, setpay_job_fn *start) SETPAY_MUST_CHECK;
+
+/* ------------------------------------------------------------------ authorise.c */
+
+void setpay_authorise_on_answer(struct setpay_route *route,
+                                const struct setpay_iso_message *message);
+void setpay_authorise_end(struct setpay_pending *request, enum setpay_network_outcome outcome,
+                          enum setpay_error reason);
+
+/* ------------------------------------------------------------------ reverse.c */
+
+void setpay_reverse_on_answer(struct setpay_route *route, const struct setpay_iso_message *message);
+/* Back into the queue of those to be sent. */
+void setpay_reverse_make_due(struct setpay_pending *request);
+/* Sends what is due, as far as line and limit permit. */
+void setpay_reverse_pump(struct setpay_route *route);
+/* handle 0: all. */
+void setpay_reverse_stop_all(struct setpay_network *network, uint64_t handle);
+
+#endif

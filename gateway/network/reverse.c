@@ -1,0 +1,221 @@
+/*
+ * Reversals: sent as 0400, and again as 0401, until an 0410 takes them or they are stopped.
+ *
+ * What always holds: a reversal is due (in its route's queue), in flight (sent, its timer runs) or
+ * gone; at most SETPAY_NETWORK_REVERSALS_AT_ONCE of a route are in flight. When a line is lost, all
+ * of them are due again, and go out as soon as it is back.
+ */
+#include "gateway/network/pending.h"
+
+#include "common/base/log.h"
+
+#include <event2/event.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void reversal_leave(struct setpay_pending *request)
+{
+    if (request->is_in_flight)
+        request->route->in_flight_count--;
+    else
+        TAILQ_REMOVE(&request->route->due, request, in_due);
+    request->is_in_flight = false;
+}
+
+void setpay_reverse_make_due(struct setpay_pending *request)
+{
+    evtimer_del(request->timer);
+    if (request->is_in_flight) {
+        request->is_in_flight = false;
+        request->route->in_flight_count--;
+        TAILQ_INSERT_TAIL(&request->route->due, request, in_due);
+    }
+}
+
+static void reversal_end(struct setpay_pending *request, const char *response_code)
+{
+    reversal_leave(request);
+    LIST_REMOVE(request, in_reversals);
+    request->ack.handle = request->handle;
+    request->ack.sent_count = request->sent_count;
+    request->ack.acknowledged = response_code != NULL;
+    if (response_code != NULL)
+        memcpy(request->ack.response_code, response_code, sizeof(request->ack.response_code));
+    atomic_fetch_sub(&request->network->figures.reversals_open, 1);
+    setpay_pending_end(request);
+}
+
+/* Sends one that is due. The frame stays for the next repeat. */
+static enum setpay_error reversal_send(struct setpay_pending *request)
+{
+    struct setpay_network *network = request->network;
+    struct setpay_secret copy = {0};
+    enum setpay_error error = setpay_secret_copy(&copy, setpay_secret_view(&request->frame));
+    if (error == SETPAY_OK)
+        error = setpay_line_send(request->route->line, &copy);
+    setpay_secret_clear(&copy);
+    if (error != SETPAY_OK)
+        return error;
+    SETPAY_NETWORK_COUNT(network, reversals_sent);
+    if (request->repeated)
+        SETPAY_NETWORK_COUNT(network, reversals_repeated);
+    setpay_request_mark_repeat(&request->frame);
+    request->repeated = true;
+    request->sent_count++;
+    TAILQ_REMOVE(&request->route->due, request, in_due);
+    request->is_in_flight = true;
+    request->route->in_flight_count++;
+    setpay_pending_start_timer(request, request->repeat_ms);
+    request->repeat_ms *= 2;
+    if (request->repeat_ms > network->config.repeat_max_ms)
+        request->repeat_ms = network->config.repeat_max_ms;
+    return SETPAY_OK;
+}
+
+void setpay_reverse_pump(struct setpay_route *route)
+{
+    struct setpay_pending *request;
+    while (setpay_line_is_up(route->line) &&
+           route->in_flight_count < SETPAY_NETWORK_REVERSALS_AT_ONCE &&
+           (request = TAILQ_FIRST(&route->due)) != NULL) {
+        if (reversal_send(request) != SETPAY_OK) {
+            /* The line takes no more now: this one's timer starts the pump again. */
+            setpay_pending_start_timer(request, route->network->config.repeat_min_ms);
+            return;
+        }
+    }
+}
+
+static void reversal_start(void *arg)
+{
+    struct setpay_pending *request = arg;
+    struct setpay_network *network = request->network;
+    request->timer = evtimer_new(network->base, setpay_pending_on_timer, request);
+    LIST_INSERT_HEAD(&network->reversals, request, in_reversals);
+    TAILQ_INSERT_TAIL(&request->route->due, request, in_due);
+    atomic_fetch_add(&network->figures.reversals_open, 1);
+    if (request->timer == NULL || atomic_load(&network->draining)) {
+        reversal_end(request, NULL);
+        return;
+    }
+    setpay_pending_list(request);
+    setpay_reverse_pump(request->route);
+}
+
+/* 00: reversed. 21, 25: the issuer has nothing of the kind. All else is no acknowledgement. */
+static bool acknowledges(const char *response_code)
+{
+    return strcmp(response_code, "00") == 0 || strcmp(response_code, "21") == 0 ||
+           strcmp(response_code, "25") == 0;
+}
+
+void setpay_reverse_on_answer(struct setpay_route *route, const struct setpay_iso_message *message)
+{
+    struct setpay_network *network = route->network;
+    struct setpay_pending *request = setpay_pending_find(network, message, true);
+    char code[3] = "";
+    if (request == NULL || request->route != route) {
+        SETPAY_NETWORK_COUNT(network, answers_unmatched);
+        setpay_log(SETPAY_LOG_INFO, "network.unmatched", setpay_field_text("line", route->name),
+                   setpay_field_text("mti", message->mti));
+        return;
+    }
+    if (setpay_iso_get_text(message, SETPAY_ISO_RESPONSE_CODE, code, sizeof(code)) != SETPAY_OK ||
+        !acknowledges(code)) {
+        setpay_log(SETPAY_LOG_WARN, "network.reversal_refused",
+                   setpay_field_text("line", route->name),
+                   setpay_field_int("stan", request->trace.stan),
+                   setpay_field_text("response_code", code));
+        return;
+    }
+    SETPAY_NETWORK_COUNT(network, reversals_acknowledged);
+    reversal_end(request, code);
+    setpay_reverse_pump(route);
+}
+
+enum setpay_error setpay_network_reverse(struct setpay_network *network,
+                                         struct setpay_network_reversal *reversal,
+                                         const struct setpay_executor *reply,
+                                         setpay_network_acknowledged_cb *done, void *arg,
+                                         uint64_t *handle)
+{
+    struct setpay_route *route =
+        setpay_pending_find_route(network, setpay_secret_view(&reversal->pan));
+    if (route == NULL)
+        return SETPAY_E_NOT_FOUND;
+    struct setpay_pending *made = calloc(1, sizeof(*made));
+    if (made == NULL)
+        return SETPAY_E_NOMEM;
+    made->network = network;
+    made->route = route;
+    made->is_reversal = true;
+    made->reply = *reply;
+    made->acknowledged_cb = done;
+    made->arg = arg;
+    made->repeat_ms = network->config.repeat_min_ms;
+    made->repeated = reversal->repeated;
+    uint64_t number = atomic_fetch_add(&network->next_handle, 1);
+    made->handle = number;
+    setpay_network_trace_allocate(network, &made->trace);
+    enum setpay_error error =
+        setpay_request_build_reversal(&network->sender, &made->trace, reversal, &made->frame);
+    if (error != SETPAY_OK) {
+        setpay_pending_free(made);
+        return error;
+    }
+    if (reversal->repeated)
+        setpay_request_mark_repeat(&made->frame);
+    error = setpay_pending_hand_over(made, &network->reversal_count, SETPAY_NETWORK_REVERSALS_MAX,
+                                     reversal_start);
+    if (error != SETPAY_OK)
+        return error;
+    setpay_network_reversal_clear(reversal);
+    if (handle != NULL)
+        *handle = number;
+    return SETPAY_OK;
+}
+
+struct stop_job {
+    struct setpay_network *network;
+    uint64_t handle; /* 0: all */
+};
+
+void setpay_reverse_stop_all(struct setpay_network *network, uint64_t handle)
+{
+    struct setpay_pending *next;
+    for (struct setpay_pending *r = LIST_FIRST(&network->reversals); r != NULL; r = next) {
+        next = LIST_NEXT(r, in_reversals);
+        if (handle == 0 || r->handle == handle)
+            reversal_end(r, NULL);
+    }
+}
+
+static void on_stop(void *arg)
+{
+    struct stop_job *job = arg;
+    setpay_reverse_stop_all(job->network, job->handle);
+    free(job);
+}
+
+enum setpay_error setpay_network_reverse_stop(struct setpay_network *network, uint64_t handle)
+{
+    struct stop_job *job = calloc(1, sizeof(*job));
+    if (job == NULL)
+        return SETPAY_E_NOMEM;
+    *job = (struct stop_job){.network = network, .handle = handle};
+    enum setpay_error error = network->own.post(network->own.self, on_stop, job);
+    if (error != SETPAY_OK)
+        free(job);
+    return error;
+}
+
+static void on_drain(void *arg)
+{
+    setpay_reverse_stop_all(arg, 0);
+}
+
+enum setpay_error setpay_network_drain(struct setpay_network *network)
+{
+    atomic_store(&network->draining, true);
+    return network->own.post(network->own.self, on_drain, network);
+}

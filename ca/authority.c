@@ -375,7 +375,7 @@ static enum setpay_error publish_authority(void *arg, const struct setpay_ca_aut
     return error;
 }
 
-static enum setpay_error publish(struct setpay_ca *ca, struct setpay_problem *problem)
+enum setpay_error setpay_ca_publish(struct setpay_ca *ca, struct setpay_problem *problem)
 {
     enum setpay_error error =
         setpay_ca_registry_authorities(ca->registry, NULL, publish_authority, ca);
@@ -499,7 +499,7 @@ enum setpay_error setpay_ca_init(const char *folder, const char *name,
     if (error == SETPAY_OK)
         error = init_root(ca, name, now, problem);
     if (error == SETPAY_OK)
-        error = publish(ca, problem);
+        error = setpay_ca_publish(ca, problem);
     setpay_ca_close(ca);
     if (error == SETPAY_OK && rename(fresh, folder) != 0)
         error = setpay_problem_set(problem, SETPAY_E_IO, "%s can't be made: %s", folder,
@@ -555,7 +555,7 @@ enum setpay_error setpay_ca_brand_add(struct setpay_ca *ca, const char *brand, b
     if (error == SETPAY_OK)
         error = setpay_ca_log_commit(ca, &change, &root);
     if (error == SETPAY_OK)
-        error = publish(ca, problem);
+        error = setpay_ca_publish(ca, problem);
     for (size_t n = 0; n < sizeof made / sizeof *made; n++)
         setpay_ca_authority_clear(&made[n]);
     setpay_ca_change_clear(&change);

@@ -228,7 +228,7 @@ enum setpay_error setpay_ca_make_crls(struct setpay_ca *ca, const char *brand, s
     if (error == SETPAY_OK)
         error = setpay_ca_log_commit(ca, &change, &renewal.signer);
     if (error == SETPAY_OK)
-        error = setpay_ca_crl_publish(ca, problem);
+        error = setpay_ca_publish(ca, problem);
     setpay_ca_authority_clear(&renewal.signer);
     setpay_ca_change_clear(&change);
     return error;

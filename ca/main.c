@@ -286,7 +286,7 @@ int main(int argc, char **argv)
     if (error == SETPAY_OK && command.result == NULL)
         error = SETPAY_E_NOMEM;
     if (error == SETPAY_OK)
-        error = run(row, &command);
+        error = row == NULL ? SETPAY_E_USAGE : run(row, &command);
     if (error != SETPAY_OK)
         say_error(error, &problem, &options, command.result);
     if (options.json) {

@@ -156,6 +156,11 @@ enum setpay_error setpay_ca_crl_decide(struct setpay_ca *ca, struct setpay_ca_ch
 enum setpay_error setpay_ca_crl_publish(struct setpay_ca *ca,
                                         struct setpay_problem *problem) SETPAY_MUST_CHECK;
 
+/* Writes every copy that the folder holds of what the registry knows: certificates, root.pem, CRLs.
+ * What a crash after a commit left out is there after the next one. */
+enum setpay_error setpay_ca_publish(struct setpay_ca *ca,
+                                    struct setpay_problem *problem) SETPAY_MUST_CHECK;
+
 /* How far certificates and CRLs are dated back, for parties whose clocks are behind ours. */
 #define SETPAY_CA_BACKDATE_MS SETPAY_LIMIT_DATE_TOLERANCE_MS
 

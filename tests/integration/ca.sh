@@ -78,6 +78,7 @@ ok "a bundle does not overwrite keys" refused 1 exists ca bundle gateway --brand
 request good
 request other
 request p384 secp384r1
+request late
 ok "issue" ca issue merchant-sign --brand visa --id acme --csr good.csr -o acme.pem
 ok "its chain" crls_hold acme.pem visa
 ok "rule C2: a key certified before" refused 3 "certified before" ca issue merchant-sign --brand visa --id acme --csr good.csr -o x.pem
@@ -105,6 +106,10 @@ ok "an unknown reason" refused 2 "reason" ca revoke --certificate acme.pem --rea
 ok "a serial that is none" refused 2 "not a serial" ca revoke 12 --reason superseded
 ok "an unknown serial" refused 1 "issued no certificate" ca revoke "$(printf '4%.0s' {1..40})" --reason superseded
 ok "an unknown command" refused 2 "unknown command" ca frobnicate
+ok "a folder for the output that is not there: issued, and the message says how to get it" bash -c "
+    '$bin/setpay-ca' --dir ca --passphrase-file pass issue merchant-sign --brand visa --id late --csr late.csr -o none/x.pem 2>late.err
+    [ \$? -eq 1 ] && serial=\$(sed -n 's/.*chain \([0-9a-f]*\) writes.*/\1/p' late.err) && '$bin/setpay-ca' --dir ca chain \$serial -o late.pem"
+ok "and it holds" crls_hold late.pem visa
 ok "nothing was written" bash -c '[ ! -e x.pem ]'
 
 # Renewal
@@ -124,7 +129,9 @@ request third
 ok "a revoked one is not renewed" refused 5 "revoked" ca renew --certificate acme.pem --csr third.csr -o x.pem
 number() { openssl crl -in "$1" -noout -crlnumber | sed 's/.*0x//'; }
 ok "rule A3: CRL numbers grow" test $((16#$(number ca/crl/visa.mca.crl))) -gt $((16#$(number before.crl)))
+rm ca/certificates/visa.brand.pem # as a crash between commit and copy would leave it
 ok "new CRLs of all" ca crl -o crls
+ok "missing copies are written again" chain_holds ca/certificates/visa.brand.pem
 ok "one file each" bash -c '[ "$(ls crls | wc -l)" -eq 9 ]'
 ok "rule A3: an issuing CA's CRL lives at most 24 hours" bash -c '
     last=$(date -d "$(openssl crl -in crls/visa.cca.crl -noout -lastupdate | cut -d= -f2)" +%s)

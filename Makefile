@@ -208,6 +208,7 @@ UNIT_TESTS := \
 	test_codec \
 	test_config \
 	test_control \
+	test_daemon \
 	test_error \
 	test_frame \
 	test_hash \

@@ -84,9 +84,6 @@ ok "its chain" crls_hold acme.pem visa
 ok "rule C2: a key certified before" refused 3 "certified before" ca issue merchant-sign --brand visa --id acme --csr good.csr -o x.pem
 openssl req -new -key good.key -subj /CN=else -out again.csr
 ok "rule C2: also in another request and brand" refused 3 "certified before" ca issue gateway-sign --brand maestro --id acme --csr again.csr -o x.pem
-openssl ec -in good.key -conv_form compressed -out good-c.key 2>/dev/null
-openssl req -new -key good-c.key -subj /CN=else -out compressed.csr
-ok "rule C2: also with its point compressed" bash -c "! '$bin/setpay-ca' --dir ca --passphrase-file pass issue merchant-sign --brand visa --id acme --csr compressed.csr -o x.pem"
 openssl req -in other.csr -outform DER -out other.der
 size=$(stat -c %s other.der)
 printf '\x00\x00' | dd of=other.der bs=1 seek=$((size - 2)) conv=notrunc 2>/dev/null

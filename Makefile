@@ -208,18 +208,24 @@ UNIT_TESTS := \
 	test_codec \
 	test_config \
 	test_control \
+	test_crl \
+	test_csr \
 	test_daemon \
+	test_dual \
+	test_envelope \
 	test_error \
 	test_frame \
 	test_hash \
 	test_http \
 	test_ids \
 	test_iso8583 \
+	test_keyfile \
 	test_line \
 	test_log \
 	test_loop \
 	test_metrics \
 	test_money \
+	test_role \
 	test_secret \
 	test_sign \
 	test_store \

@@ -219,6 +219,7 @@ UNIT_TESTS := \
 	test_http \
 	test_ids \
 	test_iso8583 \
+	test_issuer \
 	test_keyfile \
 	test_line \
 	test_log \

@@ -84,6 +84,7 @@ struct setpay_frame_client {
     struct request_list queue;
     struct request *table[TABLE_SIZE];
     uint64_t next_id;
+    bool is_closing;
     struct setpay_timer *recheck;
     enum setpay_error last_error;
     struct setpay_frame_client_counts counts;
@@ -129,6 +130,16 @@ static void end_request(struct request *request, enum setpay_error error, struct
     unlink_request(request);
     request_free(request);
     on_answer_cb(arg, error, answer);
+}
+
+/* Ends a list's requests; what their callbacks send goes elsewhere. */
+static void end_requests(struct request_list *list, enum setpay_error error)
+{
+    struct request *request;
+    while ((request = TAILQ_FIRST(list)) != NULL) {
+        /* end_request has taken the last one out of the list, which the analyser can't follow. */
+        end_request(request, error, SETPAY_VIEW_EMPTY); /* NOLINT(clang-analyzer-unix.Malloc) */
+    }
 }
 
 static void drop_connection(struct connection *connection, enum setpay_error error);
@@ -271,10 +282,7 @@ static void drop_connection(struct connection *connection, enum setpay_error err
     connection->is_proved = connection->is_waited_for = false;
     connection->failures++;
     wait_to_connect(connection);
-
-    struct request *request;
-    while ((request = TAILQ_FIRST(&connection->under_way)) != NULL)
-        end_request(request, SETPAY_E_CLOSED, SETPAY_VIEW_EMPTY);
+    end_requests(&connection->under_way, SETPAY_E_CLOSED);
 }
 
 static void check_proved(struct connection *connection, bool has_answered)
@@ -502,20 +510,19 @@ void setpay_frame_client_free(struct setpay_frame_client *client)
 {
     if (client == NULL)
         return;
+    client->is_closing = true;
     setpay_timer_free(client->recheck);
     for (size_t i = 0; client->connections != NULL && i < client->options.connections; i++) {
         struct connection *connection = &client->connections[i];
         setpay_timer_free(connection->timer);
         setpay_stream_free(connection->stream);
+        connection->stream = NULL;
+        connection->is_proved = false;
         connection->state = WAITING;
-        struct request *request;
-        while (connection->client != NULL &&
-               (request = TAILQ_FIRST(&connection->under_way)) != NULL)
-            end_request(request, SETPAY_E_CLOSED, SETPAY_VIEW_EMPTY);
+        if (connection->client != NULL)
+            end_requests(&connection->under_way, SETPAY_E_CLOSED);
     }
-    struct request *request;
-    while ((request = TAILQ_FIRST(&client->queue)) != NULL)
-        end_request(request, SETPAY_E_UNREACHABLE, SETPAY_VIEW_EMPTY);
+    end_requests(&client->queue, SETPAY_E_UNREACHABLE);
     SSL_SESSION_free(client->session);
     free(client->connections);
     free(client);
@@ -549,6 +556,8 @@ enum setpay_error setpay_frame_client_send(struct setpay_frame_client *client,
 {
     if (payload.size == 0 || payload.size > client->options.payload_max)
         return SETPAY_E_TOO_BIG;
+    if (client->is_closing)
+        return SETPAY_E_DRAINING; /* or a callback that repeats would never let free end */
     if (client->counts.queued >= client->options.queue_max)
         return SETPAY_E_BUSY;
     struct request *request = NULL;

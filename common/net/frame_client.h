@@ -59,8 +59,9 @@ enum setpay_error setpay_frame_client_new(struct setpay_loop *loop, struct setpa
 void setpay_frame_client_free(struct setpay_frame_client *client);
 
 /* Sends, or queues until a connection is there. payload is copied. The callback is never called
- * from within this call. SETPAY_E_BUSY when the queue is full, SETPAY_E_TOO_BIG, SETPAY_E_NOMEM:
- * not taken, no callback. ticket (may be NULL) names the request for cancel. */
+ * from within this call. Not taken, and no callback: SETPAY_E_BUSY when the queue is full,
+ * SETPAY_E_DRAINING in callbacks that setpay_frame_client_free causes, SETPAY_E_TOO_BIG,
+ * SETPAY_E_NOMEM. ticket (may be NULL) names the request for cancel. */
 enum setpay_error setpay_frame_client_send(struct setpay_frame_client *client,
                                            struct setpay_view payload, int64_t timeout_ms,
                                            setpay_frame_answer_cb *on_answer_cb, void *arg,

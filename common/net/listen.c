@@ -51,7 +51,7 @@ static bool split(const char *text, char *host, const char **port)
     host[size] = '\0';
     *port = colon + 1;
     size_t digits = strspn(*port, "0123456789");
-    return digits > 0 && digits <= 5 && (*port)[digits] == '\0' && atoi(*port) <= 65535;
+    return digits > 0 && digits <= 5 && (*port)[digits] == '\0' && strtol(*port, NULL, 10) <= 65535;
 }
 
 enum setpay_error setpay_address_parse(const char *text, struct setpay_address *address,

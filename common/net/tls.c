@@ -290,9 +290,9 @@ static enum setpay_error say(struct setpay_problem *problem, enum setpay_error e
                              const char *text)
 {
     ERR_clear_error();
-    if (problem == NULL)
-        return error;
-    return setpay_problem_set(problem, error, "%s", text);
+    if (problem != NULL)
+        (void)setpay_problem_set(problem, error, "%s", text);
+    return error;
 }
 
 static enum setpay_error identity_copy(const struct setpay_tls_identity *from, struct identity *to,

@@ -36,6 +36,7 @@ struct world {
     size_t request_count;
     bool answers_at_once;
     bool is_drained;
+    bool is_closing; /* the client is being freed: callbacks try to send again */
     /* By the byte that the request carried. */
     enum setpay_error ends[256];
     int end_counts[256];
@@ -71,6 +72,10 @@ static void on_answer(void *arg, enum setpay_error error, struct setpay_view ans
         assert_int_equal(answer.data[0], ask->number); /* its own answer, nobody else's */
     world->ends[ask->number] = error;
     world->answer_sizes[ask->number] = answer.size;
+    if (world->is_closing)
+        assert_int_equal(setpay_frame_client_send(world->client, setpay_view_of("x", 1), 1000,
+                                                  on_answer, arg, NULL),
+                         SETPAY_E_DRAINING);
     world->end_counts[ask->number]++;
     assert_true(world->end_count < REQUESTS);
     world->order[world->end_count++] = ask->number;
@@ -483,6 +488,7 @@ static void requests_end_once(void **state)
     setpay_frame_server_free(world->server);
     world->server = NULL;
     assert_int_equal(ask(world, 7, 10, 10000, NULL), SETPAY_OK);
+    world->is_closing = true;
     setpay_frame_client_free(world->client);
     world->client = NULL;
     assert_int_equal(world->end_counts[7], 1);

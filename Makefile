@@ -79,7 +79,8 @@ COMMON_PKI := \
 	common/pki/crl.c \
 	common/pki/csr.c \
 	common/pki/peer.c \
-	common/pki/role.c
+	common/pki/role.c \
+	common/pki/trust.c
 
 COMMON_WIRE := \
 	common/wire/arena.c \

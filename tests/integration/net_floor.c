@@ -118,8 +118,10 @@ static void on_request(void *arg, const struct setpay_frame_request *request)
     if (!peer->is_certified || peer->profile != SETPAY_PROFILE_MERCHANT_TLS_CLIENT ||
         strcmp(peer->brand, "visa") != 0 || strcmp(peer->id, "shop-1") != 0)
         abort();
-    char kind = request->payload.size < 9 ? '?' : (char)request->payload.data[0];
-    int64_t key = kind == '?' ? 0 : (int64_t)setpay_read_u64be(request->payload.data + 1);
+    if (request->payload.size < 9)
+        abort();
+    uint8_t kind = request->payload.data[0];
+    int64_t key = (int64_t)setpay_read_u64be(request->payload.data + 1);
     if (kind == 'H') {
         desk->held = request->connection;
         desk->held_id = request->request_id;

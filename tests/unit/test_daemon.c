@@ -150,7 +150,9 @@ static pid_t start(struct scene *scene)
 static char hear(const struct scene *scene)
 {
     char event = 0;
-    return read(scene->events[0], &event, 1) == 1 ? event : '.';
+    if (read(scene->events[0], &event, 1) != 1)
+        event = '.';
+    return event;
 }
 
 static void expect(const struct scene *scene, const char *events)
@@ -205,7 +207,7 @@ static void life_is_in_order(void **state)
     assert_non_null(file);
     assert_non_null(fgets(text, sizeof text, file));
     fclose(file);
-    assert_int_equal(atol(text), pid);
+    assert_int_equal(strtol(text, NULL, 10), pid);
     kill(pid, SIGPIPE); /* ignored */
     kill(pid, SIGHUP);
     expect(&scene, "h");

@@ -255,7 +255,7 @@ static void listeners_share_one_port(void **state)
     assert_int_equal(listeners.count, 4);
     assert_int_not_equal(setpay_address_port(&listeners.address), 0);
     for (size_t i = 0; i < 4; i++) {
-        struct sockaddr_in bound;
+        struct sockaddr_in bound = {.sin_port = 0};
         socklen_t size = sizeof bound;
         assert_int_equal(getsockname(listeners.fds[i], (struct sockaddr *)&bound, &size), 0);
         assert_int_equal(ntohs(bound.sin_port), setpay_address_port(&listeners.address));

@@ -202,6 +202,7 @@ SCRIPTS := tests/sandbox/setpay-sandbox tests/sandbox/setpay-sandbox-demo
 # ------------------------------------------------------------------ tests
 # Each unit test is one program made of tests/unit/NAME.c, tests/support and all libraries.
 UNIT_TESTS := \
+	test_answers \
 	test_bytes \
 	test_ca \
 	test_chain \
@@ -227,9 +228,11 @@ UNIT_TESTS := \
 	test_loop \
 	test_metrics \
 	test_money \
+	test_receipt \
 	test_role \
 	test_secret \
 	test_sign \
+	test_signed \
 	test_store \
 	test_store_crash \
 	test_store_db \

@@ -43,6 +43,7 @@ static void authorisation_start(void *arg)
         return;
     }
     SETPAY_NETWORK_COUNT(network, authorisations_sent);
+    request->sent_us = setpay_clock_monotonic_us();
     setpay_pending_list(request);
     setpay_pending_start_timer(request, network->config.answer_timeout_ms);
 }
@@ -71,6 +72,7 @@ void setpay_authorise_on_answer(struct setpay_route *route,
         return;
     }
     SETPAY_NETWORK_COUNT(network, authorisations_answered);
+    setpay_network_observe_answer(setpay_clock_monotonic_us() - request->sent_us);
     setpay_authorise_end(request, SETPAY_NETWORK_ANSWERED, SETPAY_OK);
 }
 

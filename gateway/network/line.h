@@ -29,7 +29,7 @@ struct setpay_line_config {
     struct sockaddr_storage address;
     socklen_t address_size;
     struct ssl_ctx_st *tls; /* NULL: plain */
-    char *tls_name; /* borrowed; not changed */
+    char *tls_name;         /* borrowed; not changed */
     int64_t answer_timeout_ms;
     int64_t echo_interval_ms;
     int64_t reconnect_min_ms;

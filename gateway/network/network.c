@@ -9,6 +9,7 @@
 
 #include "common/base/log.h"
 #include "common/net/listen.h"
+#include "common/net/metrics.h"
 #include "gateway/network/pending.h"
 
 #include <stdio.h>
@@ -16,6 +17,67 @@
 #include <string.h>
 
 #define STAN_MAX 999999
+
+/* ------------------------------------------------------------------ figures */
+
+static const char *const event_names[] = {
+#define SETPAY_NETWORK_ROW(name) #name,
+    SETPAY_NETWORK_EVENTS(SETPAY_NETWORK_ROW)
+#undef SETPAY_NETWORK_ROW
+        NULL};
+static struct setpay_metric events_metric = {
+    .name = "setpay_network_events_total",
+    .help = "What happened on the lines to the issuers.",
+    .type = SETPAY_METRIC_COUNTER,
+    .labels = {{"event", event_names}},
+};
+static struct setpay_metric lines_metric = {
+    .name = "setpay_network_lines_up",
+    .help = "Lines to issuers that are signed on.",
+    .type = SETPAY_METRIC_GAUGE,
+};
+static struct setpay_metric reversals_metric = {
+    .name = "setpay_network_reversals_open",
+    .help = "Reversals that no issuer has acknowledged yet.",
+    .type = SETPAY_METRIC_GAUGE,
+};
+static struct setpay_metric answer_metric = {
+    .name = "setpay_network_answer_seconds",
+    .help = "From sending an authorisation to the issuer's answer.",
+    .type = SETPAY_METRIC_HISTOGRAM,
+};
+
+void setpay_network_count(struct setpay_network *network, enum setpay_network_event event)
+{
+    atomic_fetch_add(&network->events[event], 1);
+    setpay_metric_add(&events_metric, (size_t)event, 0, 1);
+}
+
+void setpay_network_count_line_up(struct setpay_network *network, int change)
+{
+    atomic_fetch_add(&network->lines_up, (uint_fast64_t)(int64_t)change);
+    setpay_metric_add(&lines_metric, 0, 0, change);
+}
+
+void setpay_network_count_reversal_open(struct setpay_network *network, int change)
+{
+    atomic_fetch_add(&network->reversals_open, (uint_fast64_t)(int64_t)change);
+    setpay_metric_add(&reversals_metric, 0, 0, change);
+}
+
+void setpay_network_observe_answer(int64_t microseconds)
+{
+    setpay_metric_observe(&answer_metric, 0, 0, microseconds);
+}
+
+/* So that all show as 0 from the start. */
+static enum setpay_error metrics_register(void)
+{
+    SETPAY_TRY(setpay_metric_register(&events_metric));
+    SETPAY_TRY(setpay_metric_register(&lines_metric));
+    SETPAY_TRY(setpay_metric_register(&reversals_metric));
+    return setpay_metric_register(&answer_metric);
+}
 
 /* ------------------------------------------------------------------ trace numbers */
 
@@ -61,7 +123,7 @@ static void on_line_event(void *arg, enum setpay_line_event event)
     switch (event) {
     case SETPAY_LINE_SIGNED_ON:
         SETPAY_NETWORK_COUNT(network, sign_ons);
-        SETPAY_NETWORK_COUNT(network, lines_up);
+        setpay_network_count_line_up(network, 1);
         setpay_reverse_pump(route);
         break;
     case SETPAY_LINE_SIGN_ON_REFUSED:
@@ -72,7 +134,7 @@ static void on_line_event(void *arg, enum setpay_line_event event)
         break;
     case SETPAY_LINE_LOST:
         SETPAY_NETWORK_COUNT(network, connections_lost);
-        atomic_fetch_sub(&network->figures.lines_up, 1);
+        setpay_network_count_line_up(network, -1);
         route_lost(route);
         break;
     case SETPAY_LINE_MALFORMED:
@@ -101,32 +163,20 @@ static void on_line_trace(void *arg, struct setpay_network_trace *trace)
 
 bool setpay_network_is_up(const struct setpay_network *network)
 {
-    return atomic_load(&network->figures.lines_up) == network->route_count;
+    return atomic_load(&network->lines_up) == network->route_count;
 }
 
 void setpay_network_figures(const struct setpay_network *network,
                             struct setpay_network_figures *figures)
 {
-    const struct setpay_figures *f = &network->figures;
-    *figures = (struct setpay_network_figures){
-        .lines = network->route_count,
-        .lines_up = atomic_load(&f->lines_up),
-        .authorisations_sent = atomic_load(&f->authorisations_sent),
-        .authorisations_answered = atomic_load(&f->authorisations_answered),
-        .authorisations_timed_out = atomic_load(&f->authorisations_timed_out),
-        .authorisations_not_sent = atomic_load(&f->authorisations_not_sent),
-        .authorisations_lost = atomic_load(&f->authorisations_lost),
-        .answers_unmatched = atomic_load(&f->answers_unmatched),
-        .reversals_open = atomic_load(&f->reversals_open),
-        .reversals_sent = atomic_load(&f->reversals_sent),
-        .reversals_repeated = atomic_load(&f->reversals_repeated),
-        .reversals_acknowledged = atomic_load(&f->reversals_acknowledged),
-        .sign_ons = atomic_load(&f->sign_ons),
-        .sign_ons_refused = atomic_load(&f->sign_ons_refused),
-        .echoes = atomic_load(&f->echoes),
-        .connections_lost = atomic_load(&f->connections_lost),
-        .malformed = atomic_load(&f->malformed),
-    };
+    memset(figures, 0, sizeof(*figures));
+    figures->lines = network->route_count;
+    figures->lines_up = atomic_load(&network->lines_up);
+    figures->reversals_open = atomic_load(&network->reversals_open);
+#define SETPAY_NETWORK_ROW(name)                                                                   \
+    figures->name = atomic_load(&network->events[SETPAY_NETWORK_EVENT_##name]);
+    SETPAY_NETWORK_EVENTS(SETPAY_NETWORK_ROW)
+#undef SETPAY_NETWORK_ROW
 }
 
 /* ------------------------------------------------------------------ making and ending */
@@ -228,6 +278,7 @@ enum setpay_error setpay_network_new(const struct setpay_network_config *config,
     uint32_t stan;
     SETPAY_TRY(config_check(config, problem));
     SETPAY_TRY(stan_start(config->stan_first, &stan));
+    SETPAY_TRY(metrics_register());
     struct setpay_network *made = calloc(1, sizeof(*made));
     if (made == NULL)
         return SETPAY_E_NOMEM;
@@ -264,6 +315,8 @@ void setpay_network_free(struct setpay_network *network)
     setpay_reverse_stop_all(network, 0);
     for (size_t i = 0; i < network->route_count; i++) {
         route_lost(&network->routes[i]);
+        if (network->routes[i].line != NULL && setpay_line_is_up(network->routes[i].line))
+            setpay_network_count_line_up(network, -1);
         setpay_line_free(network->routes[i].line);
     }
     free(network->routes);

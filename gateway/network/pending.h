@@ -34,6 +34,7 @@ struct setpay_pending {
     bool is_listed;
     /* authorisation */
     struct setpay_money asked;
+    int64_t sent_us; /* monotonic */
     setpay_network_answer_cb *answered_cb;
     struct setpay_network_answer answer;
     /* reversal */
@@ -58,11 +59,28 @@ struct setpay_route {
     unsigned in_flight_count; /* reversals */
 };
 
-struct setpay_figures {
-    atomic_uint_fast64_t lines_up, authorisations_sent, authorisations_answered,
-        authorisations_timed_out, authorisations_not_sent, authorisations_lost, answers_unmatched,
-        reversals_open, reversals_sent, reversals_repeated, reversals_acknowledged, sign_ons,
-        sign_ons_refused, echoes, connections_lost, malformed;
+/* What is counted: in the network's figures, and for all networks in /metrics. */
+#define SETPAY_NETWORK_EVENTS(ROW)                                                                 \
+    ROW(authorisations_sent)                                                                       \
+    ROW(authorisations_answered)                                                                   \
+    ROW(authorisations_timed_out)                                                                  \
+    ROW(authorisations_not_sent)                                                                   \
+    ROW(authorisations_lost)                                                                       \
+    ROW(answers_unmatched)                                                                         \
+    ROW(reversals_sent)                                                                            \
+    ROW(reversals_repeated)                                                                        \
+    ROW(reversals_acknowledged)                                                                    \
+    ROW(sign_ons)                                                                                  \
+    ROW(sign_ons_refused)                                                                          \
+    ROW(echoes)                                                                                    \
+    ROW(connections_lost)                                                                          \
+    ROW(malformed)
+
+enum setpay_network_event {
+#define SETPAY_NETWORK_ROW(name) SETPAY_NETWORK_EVENT_##name,
+    SETPAY_NETWORK_EVENTS(SETPAY_NETWORK_ROW)
+#undef SETPAY_NETWORK_ROW
+        SETPAY_NETWORK_EVENT_COUNT
 };
 
 LIST_HEAD(setpay_pending_list, setpay_pending);
@@ -82,10 +100,23 @@ struct setpay_network {
     atomic_bool draining;
     pthread_mutex_t stan_lock;
     uint32_t stan_next;
-    struct setpay_figures figures;
+    atomic_uint_fast64_t events[SETPAY_NETWORK_EVENT_COUNT];
+    atomic_uint_fast64_t lines_up;
+    atomic_uint_fast64_t reversals_open;
 };
 
-#define SETPAY_NETWORK_COUNT(network, figure) atomic_fetch_add(&(network)->figures.figure, 1)
+#define SETPAY_NETWORK_COUNT(network, event)                                                       \
+    setpay_network_count((network), SETPAY_NETWORK_EVENT_##event)
+
+/* ------------------------------------------------------------------ network.c */
+
+/* Any thread. */
+void setpay_network_count(struct setpay_network *network, enum setpay_network_event event);
+/* One more (1) or less (-1). */
+void setpay_network_count_line_up(struct setpay_network *network, int change);
+void setpay_network_count_reversal_open(struct setpay_network *network, int change);
+/* From sending to the answer. */
+void setpay_network_observe_answer(int64_t microseconds);
 
 /* ------------------------------------------------------------------ pending.c */
 

@@ -41,7 +41,7 @@ static void reversal_end(struct setpay_pending *request, const char *response_co
     request->ack.acknowledged = response_code != NULL;
     if (response_code != NULL)
         memcpy(request->ack.response_code, response_code, sizeof(request->ack.response_code));
-    atomic_fetch_sub(&request->network->figures.reversals_open, 1);
+    setpay_network_count_reversal_open(request->network, -1);
     setpay_pending_end(request);
 }
 
@@ -93,7 +93,7 @@ static void reversal_start(void *arg)
     request->timer = evtimer_new(network->base, setpay_pending_on_timer, request);
     LIST_INSERT_HEAD(&network->reversals, request, in_reversals);
     TAILQ_INSERT_TAIL(&request->route->due, request, in_due);
-    atomic_fetch_add(&network->figures.reversals_open, 1);
+    setpay_network_count_reversal_open(network, 1);
     if (request->timer == NULL || atomic_load(&network->draining)) {
         reversal_end(request, NULL);
         return;

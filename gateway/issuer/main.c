@@ -3,7 +3,7 @@
  * and tests. One daemon, and its own client for looking into its books and scripting its faults.
  *
  * It simulates a party outside this system, knows only published test cards and listens on loopback
- * alone: ISO 8583 without TLS goes no further.
+ * alone.
  */
 #include "common/base/config.h"
 #include "common/base/log.h"
@@ -16,6 +16,7 @@
 #include "gateway/issuer/commands.h"
 #include "gateway/issuer/server.h"
 
+#include <openssl/ssl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,9 @@
 static const struct setpay_option options[] = {
     {"", "listen", SETPAY_OPTION_ADDRESS, "127.0.0.1:8583", 0, 0, false, false, NULL,
      "where ISO 8583 is spoken; loopback only"},
+    {"", "tls_cert", SETPAY_OPTION_PATH, NULL, 0, 0, false, false, NULL,
+     "certificate chain, PEM: TLS 1.3 instead of plain TCP"},
+    {"", "tls_key", SETPAY_OPTION_PATH, NULL, 0, 0, false, false, NULL, "its key, PEM"},
     {"", "database", SETPAY_OPTION_TEXT, NULL, 0, 0, true, false, NULL, "sqlite:PATH"},
     {"", "log", SETPAY_OPTION_PATH, NULL, 0, 0, false, false, NULL,
      "log file; standard error where unset; opened again on SIGHUP"},
@@ -47,6 +51,7 @@ static const struct setpay_option options[] = {
 struct program {
     const struct setpay_config *config;
     struct setpay_store *store;
+    SSL_CTX *tls; /* NULL: plain */
     struct setpay_issuer_commands commands;
     struct setpay_control_server *control;
     struct setpay_admin_http *admin;
@@ -62,6 +67,27 @@ static enum setpay_error check_store(void *arg, struct setpay_problem *why)
     return SETPAY_OK;
 }
 
+static enum setpay_error load_tls(struct program *program, struct setpay_problem *problem)
+{
+    const char *cert = setpay_config_text(program->config, "", "tls_cert");
+    const char *key = setpay_config_text(program->config, "", "tls_key");
+    if (cert == NULL && key == NULL)
+        return SETPAY_OK;
+    if (cert == NULL || key == NULL)
+        return setpay_problem_set(problem, SETPAY_E_CONFIG,
+                                  "tls_cert and tls_key: both are needed, or neither");
+    program->tls = SSL_CTX_new(TLS_server_method());
+    if (program->tls == NULL)
+        return SETPAY_E_NOMEM;
+    if (SSL_CTX_use_certificate_chain_file(program->tls, cert) != 1)
+        return setpay_problem_set(problem, SETPAY_E_CONFIG,
+                                  "tls_cert: %s has no certificate in PEM", cert);
+    if (SSL_CTX_use_PrivateKey_file(program->tls, key, SSL_FILETYPE_PEM) != 1)
+        return setpay_problem_set(problem, SETPAY_E_CONFIG,
+                                  "tls_key: %s has not the key of the certificate", key);
+    return SETPAY_OK;
+}
+
 static enum setpay_error on_start(void *context, struct setpay_daemon *daemon,
                                   struct setpay_problem *problem)
 {
@@ -74,6 +100,7 @@ static enum setpay_error on_start(void *context, struct setpay_daemon *daemon,
     if (!setpay_address_is_loopback(address))
         return setpay_problem_set(problem, SETPAY_E_CONFIG,
                                   "listen: the simulator is for loopback only");
+    SETPAY_TRY(load_tls(program, problem));
     SETPAY_TRY(setpay_store_open(&store, &program->store, problem));
     SETPAY_TRY(setpay_store_submit_wait(program->store, setpay_account_seed, NULL));
     return setpay_reader_new(program->store, &program->commands.reader);
@@ -86,7 +113,7 @@ static enum setpay_error on_ready(void *context, struct setpay_daemon *daemon,
     struct setpay_loop *loop = setpay_daemon_loop(daemon);
     const struct setpay_ready_check check = {"store", check_store, program};
     SETPAY_TRY(setpay_issuer_server_new(
-        loop, program->store, setpay_daemon_take_listener(daemon, "iso"),
+        loop, program->store, program->tls, setpay_daemon_take_listener(daemon, "iso"),
         setpay_config_int(program->config, "", "late"), &program->commands.server));
     const struct setpay_control_options control = {
         .loop = loop,
@@ -128,6 +155,7 @@ static void on_stop(void *context, struct setpay_daemon *daemon)
     setpay_reader_free(program->commands.reader);
     setpay_store_close(program->store);
     setpay_issuer_server_free(program->commands.server);
+    SSL_CTX_free(program->tls);
 }
 
 static int fail(enum setpay_error error, const struct setpay_problem *problem)

@@ -14,10 +14,12 @@
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
+#include <event2/bufferevent_ssl.h>
 #include <event2/event.h>
 #include <event2/listener.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/ssl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -51,6 +53,7 @@ struct exchange {
 struct setpay_issuer_server {
     struct setpay_loop *loop;
     struct setpay_store *store;
+    struct ssl_ctx_st *tls;
     struct setpay_executor executor;
     struct evconnlistener *listener;
     struct setpay_script script;
@@ -429,6 +432,20 @@ static void on_stream_event(struct bufferevent *stream, short events, void *arg)
         connection_free(arg);
 }
 
+static struct bufferevent *stream_new(struct setpay_issuer_server *server, evutil_socket_t fd)
+{
+    struct event_base *base = setpay_loop_base(server->loop);
+    if (server->tls == NULL)
+        return bufferevent_socket_new(base, fd, BEV_OPT_CLOSE_ON_FREE);
+    SSL *ssl = SSL_new(server->tls);
+    if (ssl == NULL || SSL_set_min_proto_version(ssl, TLS1_3_VERSION) != 1) {
+        SSL_free(ssl);
+        return NULL;
+    }
+    return bufferevent_openssl_socket_new(base, fd, ssl, BUFFEREVENT_SSL_ACCEPTING,
+                                          BEV_OPT_CLOSE_ON_FREE);
+}
+
 static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address,
                       int size, void *arg)
 {
@@ -440,8 +457,7 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
     struct connection *connection = calloc(1, sizeof(*connection));
     if (connection == NULL || server->connection_count == SETPAY_ISSUER_CONNECTIONS_MAX)
         goto refused;
-    connection->stream =
-        bufferevent_socket_new(setpay_loop_base(server->loop), fd, BEV_OPT_CLOSE_ON_FREE);
+    connection->stream = stream_new(server, fd);
     if (connection->stream == NULL)
         goto refused;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
@@ -462,7 +478,7 @@ refused:
 /* ------------------------------------------------------------------ the server */
 
 enum setpay_error setpay_issuer_server_new(struct setpay_loop *loop, struct setpay_store *store,
-                                           int listener_fd, int64_t late_ms,
+                                           struct ssl_ctx_st *tls, int listener_fd, int64_t late_ms,
                                            struct setpay_issuer_server **server)
 {
     struct setpay_issuer_server *made = calloc(1, sizeof(*made));
@@ -472,6 +488,7 @@ enum setpay_error setpay_issuer_server_new(struct setpay_loop *loop, struct setp
     }
     made->loop = loop;
     made->store = store;
+    made->tls = tls;
     made->executor = setpay_loop_executor(loop);
     made->script.late_ms = late_ms;
     made->listener =

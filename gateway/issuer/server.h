@@ -16,15 +16,17 @@
 #define SETPAY_ISSUER_EXCHANGES_MAX 8192
 #define SETPAY_ISSUER_OUTPUT_MAX (1024 * 1024)
 
+struct ssl_ctx_st;
 struct setpay_issuer_server;
 
 struct setpay_issuer_figures {
     uint64_t connections, sign_ons, echoes, authorisations, reversals, repeats, malformed;
 };
 
-/* Takes the listener's descriptor, also on error. loop and store outlive the server. */
+/* Takes the listener's descriptor, also on error. loop, store and tls (NULL: plain) outlive the
+ * server. */
 enum setpay_error setpay_issuer_server_new(struct setpay_loop *loop, struct setpay_store *store,
-                                           int listener_fd, int64_t late_ms,
+                                           struct ssl_ctx_st *tls, int listener_fd, int64_t late_ms,
                                            struct setpay_issuer_server **server) SETPAY_MUST_CHECK;
 /* Closes the listener and all connections. What the store still works on ends unanswered. */
 void setpay_issuer_server_stop(struct setpay_issuer_server *server);

@@ -212,8 +212,7 @@ static void line_close(struct setpay_line *line, enum setpay_error why)
     line->pause_ms *= 2;
     if (line->pause_ms > line->config.reconnect_max_ms)
         line->pause_ms = line->config.reconnect_max_ms;
-    if (was_up)
-        line->config.event_cb(line->config.arg, SETPAY_LINE_LOST);
+    line->config.event_cb(line->config.arg, was_up ? SETPAY_LINE_LOST : SETPAY_LINE_FAILED);
 }
 
 static void on_stream_event(struct bufferevent *stream, short events, void *arg)
@@ -229,7 +228,9 @@ static void on_stream_event(struct bufferevent *stream, short events, void *arg)
         return;
     }
     if (events & (BEV_EVENT_EOF | BEV_EVENT_ERROR | BEV_EVENT_TIMEOUT))
-        line_close(line, line->state == CONNECTING ? SETPAY_E_UNREACHABLE : SETPAY_E_CLOSED);
+        line_close(line, line->state != CONNECTING                    ? SETPAY_E_CLOSED
+                         : bufferevent_get_openssl_error(stream) != 0 ? SETPAY_E_TLS
+                                                                      : SETPAY_E_UNREACHABLE);
 }
 
 static struct bufferevent *stream_new(struct setpay_line *line)

@@ -21,6 +21,7 @@ enum setpay_line_event {
     SETPAY_LINE_SIGN_ON_REFUSED,
     SETPAY_LINE_ECHOED,
     SETPAY_LINE_LOST,      /* was signed on: what was sent and not answered may never be */
+    SETPAY_LINE_FAILED,    /* could not be connected, or was lost before it was signed on */
     SETPAY_LINE_MALFORMED, /* the issuer sent what is no message; the connection is closed */
 };
 

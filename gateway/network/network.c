@@ -137,6 +137,9 @@ static void on_line_event(void *arg, enum setpay_line_event event)
         setpay_network_count_line_up(network, -1);
         route_lost(route);
         break;
+    case SETPAY_LINE_FAILED:
+        SETPAY_NETWORK_COUNT(network, connections_failed);
+        break;
     case SETPAY_LINE_MALFORMED:
         SETPAY_NETWORK_COUNT(network, malformed);
         break;

@@ -82,7 +82,7 @@ struct setpay_network_figures {
     uint64_t authorisations_not_sent, authorisations_lost;
     uint64_t answers_unmatched;
     uint64_t reversals_open, reversals_sent, reversals_repeated, reversals_acknowledged;
-    uint64_t sign_ons, sign_ons_refused, echoes, connections_lost, malformed;
+    uint64_t sign_ons, sign_ons_refused, echoes, connections_lost, connections_failed, malformed;
 };
 void setpay_network_figures(const struct setpay_network *network,
                             struct setpay_network_figures *figures);

@@ -74,6 +74,7 @@ struct setpay_route {
     ROW(sign_ons_refused)                                                                          \
     ROW(echoes)                                                                                    \
     ROW(connections_lost)                                                                          \
+    ROW(connections_failed)                                                                        \
     ROW(malformed)
 
 enum setpay_network_event {

@@ -18,6 +18,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <jansson.h>
+#include <openssl/ssl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -101,10 +102,13 @@ static void open_all(struct fixture *f)
     f->executor = setpay_loop_executor(f->loop);
 }
 
-static void open_network(struct fixture *f)
+static void open_network_over(struct fixture *f, SSL_CTX *tls, const char *tls_name)
 {
-    struct setpay_network_route route = {
-        .name = "sim", .prefixes = "*", .address = f->address_text};
+    struct setpay_network_route route = {.name = "sim",
+                                         .prefixes = "*",
+                                         .address = f->address_text,
+                                         .tls = tls,
+                                         .tls_name = tls_name};
     struct setpay_network_config config;
     struct setpay_problem problem = {{0}};
     setpay_network_config_defaults(&config);
@@ -119,6 +123,11 @@ static void open_network(struct fixture *f)
     assert_int_equal(
         setpay_network_new(&config, setpay_loop_base(f->loop), &f->executor, &f->network, &problem),
         SETPAY_OK);
+}
+
+static void open_network(struct fixture *f)
+{
+    open_network_over(f, NULL, NULL);
 }
 
 static void close_all(struct fixture *f)
@@ -511,6 +520,80 @@ static void approval_codes_differ(void **state)
     close_all(&f);
 }
 
+/* A certificate for "issuer.example", made by itself, and its key; the daemon is told of both. */
+static void make_tls(struct fixture *f)
+{
+    char command[1024];
+    snprintf(command, sizeof(command),
+             "cd '%s' && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes"
+             " -keyout key.pem -out cert.pem -days 30 -subj /CN=issuer"
+             " -addext subjectAltName=DNS:issuer.example 2>openssl.log"
+             " && printf 'tls_cert = cert.pem\\ntls_key = key.pem\\n' >>issuer.conf",
+             f->folder);
+    assert_int_equal(system(command), 0);
+}
+
+static SSL_CTX *trusting(struct fixture *f, bool trust)
+{
+    char path[96];
+    SSL_CTX *tls = SSL_CTX_new(TLS_client_method());
+    assert_non_null(tls);
+    snprintf(path, sizeof(path), "%s/cert.pem", f->folder);
+    if (trust)
+        assert_int_equal(SSL_CTX_load_verify_locations(tls, path, NULL), 1);
+    return tls;
+}
+
+/* Over TLS 1.3 the line comes up with the issuer whose certificate is trusted and bears the
+ * expected name, and with no other; nothing is sent to another. */
+static void speaks_tls(void **state)
+{
+    static const struct {
+        bool trust;
+        const char *name;
+        int version;
+        bool up;
+    } cases[] = {
+        {true, "issuer.example", TLS1_3_VERSION, true},
+        {false, "issuer.example", TLS1_3_VERSION, false},
+        {true, "other.example", TLS1_3_VERSION, false},
+        {true, "issuer.example", TLS1_2_VERSION, false},
+    };
+    struct fixture f;
+    (void)state;
+    open_all(&f);
+    make_tls(&f);
+    start(&f, NULL);
+    close(dial(&f)); /* it listens */
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        SSL_CTX *tls = trusting(&f, cases[i].trust);
+        assert_int_equal(SSL_CTX_set_max_proto_version(tls, cases[i].version), 1);
+        int before = f.answered_count;
+        open_network_over(&f, tls, cases[i].name);
+        if (cases[i].up) {
+            RUN_UNTIL(&f, setpay_network_is_up(f.network));
+            ask_and_wait(&f);
+            assert_int_equal(f.answer.outcome, SETPAY_NETWORK_ANSWERED);
+            assert_string_equal(f.answer.response_code, "00");
+        } else {
+            struct setpay_network_figures figures = {.connections_failed = 0};
+            while (figures.connections_failed < 2) {
+                event_base_loop(setpay_loop_base(f.loop), EVLOOP_ONCE);
+                setpay_network_figures(f.network, &figures);
+            }
+            assert_int_equal(figures.sign_ons, 0);
+            ask_and_wait(&f);
+            assert_int_equal(f.answer.outcome, SETPAY_NETWORK_NOT_SENT);
+        }
+        assert_int_equal(f.answered_count, before + 1);
+        setpay_network_free(f.network);
+        f.network = NULL;
+        SSL_CTX_free(tls);
+    }
+    assert_int_equal(count_in(&f, "authorisations"), 1);
+    close_all(&f);
+}
+
 /* The list of cards needs no daemon, and has what enrolling one takes. */
 static void lists_cards(void **state)
 {
@@ -552,6 +635,7 @@ int main(void)
         cmocka_unit_test(answers_what_it_does_not_serve),
         cmocka_unit_test(books_once),
         cmocka_unit_test(approval_codes_differ),
+        cmocka_unit_test(speaks_tls),
         cmocka_unit_test(lists_cards),
     };
     const char *build = getenv("BUILD");

@@ -65,7 +65,7 @@ static void open_issuer(struct fixture *f)
     assert_int_equal(setpay_address_parse("127.0.0.1:0", &address, NULL), SETPAY_OK);
     assert_int_equal(setpay_listeners_open(&address, 1, &listeners, NULL), SETPAY_OK);
     setpay_address_format(&listeners.address, f->address);
-    assert_int_equal(setpay_issuer_server_new(f->loop, f->store,
+    assert_int_equal(setpay_issuer_server_new(f->loop, f->store, NULL,
                                               setpay_listeners_take(&listeners, 0), LONG_MS,
                                               &f->server),
                      SETPAY_OK);

@@ -256,18 +256,17 @@ int main(int argc, char **argv)
         return fail(SETPAY_E_USAGE, &problem);
     }
     error = setpay_config_load(options, path, &argc, argv, &config, &problem);
-    if (error != SETPAY_OK)
-        status = fail(error, &problem);
-    else if (argc > 1 && argv[1][0] == '-')
-        status = fail(
-            setpay_problem_set(&problem, SETPAY_E_USAGE, "unknown flag %s; see --help", argv[1]),
-            &problem);
-    else if (check)
+    if (error == SETPAY_OK && argc > 1 && argv[1][0] == '-')
+        error =
+            setpay_problem_set(&problem, SETPAY_E_USAGE, "unknown flag %s; see --help", argv[1]);
+    if (error == SETPAY_OK && check)
         puts("the configuration is in order");
-    else if (argc == 1)
+    else if (error == SETPAY_OK && argc == 1)
         status = run_daemon(config);
-    else if ((error = setpay_issuer_call(setpay_config_text(config, "", "admin_socket"), argc - 1,
-                                         argv + 1, as_json, &problem)) != SETPAY_OK)
+    else if (error == SETPAY_OK)
+        error = setpay_issuer_call(setpay_config_text(config, "", "admin_socket"), argc - 1,
+                                   argv + 1, as_json, &problem);
+    if (error != SETPAY_OK)
         status = fail(error, &problem);
     setpay_config_free(config);
     return status;

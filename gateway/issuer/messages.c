@@ -36,7 +36,11 @@ static char judge_address(const struct setpay_card *card, struct setpay_view pos
     bool house_fits = setpay_view_equal_secret(house, setpay_view_string(card->house_digits));
     if (postcode_fits && house_fits)
         return 'Y';
-    return postcode_fits ? 'Z' : house_fits ? 'A' : 'N';
+    if (postcode_fits)
+        return 'Z';
+    if (house_fits)
+        return 'A';
+    return 'N';
 }
 
 static char judge_code(const struct setpay_card *card, struct setpay_view code)
@@ -45,7 +49,9 @@ static char judge_code(const struct setpay_card *card, struct setpay_view code)
         return 'N';
     if (code.size == 0)
         return 'U';
-    return setpay_view_equal_secret(code, setpay_view_string(card->security_code)) ? 'M' : 'N';
+    if (!setpay_view_equal_secret(code, setpay_view_string(card->security_code)))
+        return 'N';
+    return 'M';
 }
 
 /* Judges what only the message shows, in the order in which an issuer would refuse. */

@@ -505,8 +505,11 @@ enum setpay_error setpay_issuer_server_new(struct setpay_loop *loop, struct setp
 
 void setpay_issuer_server_disconnect(struct setpay_issuer_server *server)
 {
-    while (!LIST_EMPTY(&server->connections))
-        connection_free(LIST_FIRST(&server->connections));
+    struct connection *next;
+    for (struct connection *c = LIST_FIRST(&server->connections); c != NULL; c = next) {
+        next = LIST_NEXT(c, in_list);
+        connection_free(c);
+    }
 }
 
 void setpay_issuer_server_stop(struct setpay_issuer_server *server)
@@ -522,8 +525,11 @@ void setpay_issuer_server_free(struct setpay_issuer_server *server)
     if (server == NULL)
         return;
     setpay_issuer_server_stop(server);
-    while (!LIST_EMPTY(&server->exchanges))
-        exchange_free(LIST_FIRST(&server->exchanges));
+    struct exchange *next;
+    for (struct exchange *e = LIST_FIRST(&server->exchanges); e != NULL; e = next) {
+        next = LIST_NEXT(e, in_list);
+        exchange_free(e);
+    }
     free(server);
 }
 

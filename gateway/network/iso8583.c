@@ -219,9 +219,11 @@ enum setpay_error setpay_iso_get_text(const struct setpay_iso_message *message, 
                                       char *out, size_t capacity)
 {
     struct setpay_view value = setpay_iso_view(message, field);
+    if (value.data == NULL)
+        return SETPAY_E_FIELD;
     while (value.size > 0 && value.data[value.size - 1] == ' ')
         value.size--;
-    if (!message->present[field] || value.size >= capacity)
+    if (value.size >= capacity)
         return SETPAY_E_FIELD;
     memcpy(out, value.data, value.size);
     out[value.size] = '\0';
@@ -309,7 +311,8 @@ enum setpay_error setpay_iso_build(const struct setpay_iso_message *message,
         for (size_t digit = prefix_size(info->length); digit-- > 0; rest /= 10)
             at[digit] = (uint8_t)('0' + rest % 10);
         at += prefix_size(info->length);
-        memcpy(at, bytes.data, bytes.size);
+        if (bytes.data != NULL)
+            memcpy(at, bytes.data, bytes.size);
         at += bytes.size;
         bitmap_mark(bitmap, info->number);
     }

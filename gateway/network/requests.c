@@ -59,8 +59,12 @@ enum setpay_error setpay_network_acceptor_set(struct setpay_network_acceptor *ac
         if (id[i] < 0x21 || id[i] > 0x7e)
             return SETPAY_E_FIELD;
     memcpy(acceptor->id, id, id_size + 1);
-    for (; name[at] != '\0' && at < sizeof(acceptor->name) - 1; at++)
-        acceptor->name[at] = name[at] >= 0x20 && name[at] <= 0x7e ? name[at] : '?';
+    for (; at < sizeof(acceptor->name) - 1 && name[at] != '\0'; at++) {
+        bool printable = name[at] >= 0x20 && name[at] <= 0x7e;
+        acceptor->name[at] = name[at];
+        if (!printable)
+            acceptor->name[at] = '?';
+    }
     if (at == 0)
         acceptor->name[at++] = '?';
     acceptor->name[at] = '\0';
@@ -315,8 +319,9 @@ static enum setpay_error read_approval(const struct setpay_iso_message *answer,
 
 static char result_at(const struct setpay_view results, size_t at)
 {
-    char c = results.size > at ? (char)results.data[at] : ' ';
-    return c == ' ' ? '\0' : c;
+    if (results.size <= at || results.data[at] == ' ')
+        return '\0';
+    return (char)results.data[at];
 }
 
 enum setpay_error setpay_answer_read_authorisation(const struct setpay_iso_message *answer,

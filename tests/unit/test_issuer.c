@@ -357,7 +357,7 @@ static void receive_message(int fd, const char *mti, const char *code,
                             struct setpay_iso_message *message)
 {
     uint8_t bytes[SETPAY_ISO_MESSAGE_MAX];
-    size_t size;
+    size_t size = 0;
     char text[3];
     setpay_iso_clear(message);
     assert_true(receive(fd, bytes, &size));
@@ -461,8 +461,8 @@ static void books_once(void **state)
     struct setpay_iso_message answer = {0};
     uint8_t first[SETPAY_ISO_MESSAGE_MAX];
     uint8_t second[SETPAY_ISO_MESSAGE_MAX];
-    size_t first_size;
-    size_t second_size;
+    size_t first_size = 0;
+    size_t second_size = 0;
     char text[64];
     struct fixture f;
     (void)state;
@@ -549,15 +549,15 @@ static SSL_CTX *trusting(struct fixture *f, bool trust)
 static void speaks_tls(void **state)
 {
     static const struct {
-        bool trust;
         const char *name;
         int version;
+        bool trust;
         bool up;
     } cases[] = {
-        {true, "issuer.example", TLS1_3_VERSION, true},
-        {false, "issuer.example", TLS1_3_VERSION, false},
-        {true, "other.example", TLS1_3_VERSION, false},
-        {true, "issuer.example", TLS1_2_VERSION, false},
+        {"issuer.example", TLS1_3_VERSION, true, true},
+        {"issuer.example", TLS1_3_VERSION, false, false},
+        {"other.example", TLS1_3_VERSION, true, false},
+        {"issuer.example", TLS1_2_VERSION, true, false},
     };
     struct fixture f;
     (void)state;

@@ -1,0 +1,158 @@
+/*
+ * A payment as the gateway keeps it: one row for one payment instruction (rule G6), and what
+ * hangs on it: receipts, reversals that the network still owes an answer, and the card under the
+ * vault's key.
+ *
+ * All functions with a db run inside a store operation or a read.
+ */
+#ifndef SETPAY_GATEWAY_PAYMENT_PAYMENT_H
+#define SETPAY_GATEWAY_PAYMENT_PAYMENT_H
+
+#include "common/base/clock.h"
+#include "common/base/error.h"
+#include "common/base/ids.h"
+#include "common/base/money.h"
+#include "common/store/db.h"
+#include "common/store/store.h"
+#include "common/wire/messages.h"
+#include "gateway/payment/payment_state.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+extern const struct setpay_store_schema setpay_gateway_schema;
+
+/* A merchant is the pair (brand, merchant id). */
+struct setpay_gateway_merchant {
+    char brand[SETPAY_WIRE_BRAND_MAX + 1];
+    char id[SETPAY_WIRE_PARTY_MAX + 1];
+    char name[41]; /* as the issuer prints it: ISO 8583 field 43 */
+    uint16_t category;
+    bool enabled;
+    setpay_time_ms created_ms;
+};
+
+/* SETPAY_E_NOT_FOUND. */
+enum setpay_error
+setpay_gateway_merchant_find(struct setpay_db *db, const char *brand, const char *id,
+                             struct setpay_gateway_merchant *merchant) SETPAY_MUST_CHECK;
+/* SETPAY_E_DUPLICATE. */
+enum setpay_error
+setpay_gateway_merchant_insert(struct setpay_db *db,
+                               const struct setpay_gateway_merchant *merchant) SETPAY_MUST_CHECK;
+/* SETPAY_E_NOT_FOUND. */
+enum setpay_error setpay_gateway_merchant_enable(struct setpay_db *db, const char *brand,
+                                                 const char *id, bool enabled) SETPAY_MUST_CHECK;
+
+struct setpay_payment {
+    int64_t id; /* 0: not stored yet */
+    int64_t version;
+    enum setpay_payment_state state;
+    char brand[SETPAY_WIRE_BRAND_MAX + 1];
+    char merchant_id[SETPAY_WIRE_PARTY_MAX + 1];
+    struct setpay_id xid;
+    struct setpay_digest pimd;
+    struct setpay_digest pomd;
+    struct setpay_digest cardholder; /* thumbprints, as the cardholder signed them */
+    struct setpay_digest merchant;
+    struct setpay_digest gateway_sign;
+    struct setpay_digest gateway_encrypt;
+    struct setpay_money amount; /* asked */
+    int64_t approved_minor;
+    int64_t reversed_minor;
+    bool partial_allowed;
+    struct setpay_terms terms;
+    setpay_time_ms expiry_ms;
+    char action_code[3];
+    char approval_code[7];
+    char avs_result[2];
+    char security_code_result[2];
+    setpay_time_ms hold_expiry_ms; /* 0: no hold */
+    bool has_cap_token;
+    struct setpay_id cap_token;
+    struct setpay_digest last_receipt; /* hash of the newest receipt; zeros: none */
+    /* The request that made it, so that it can be answered after a restart too (rule A6). */
+    struct setpay_id rrpid;
+    struct setpay_digest request_hash;
+    uint32_t stan; /* at the issuer; 0: never asked */
+    setpay_time_ms trace_ms;
+    struct setpay_digest pan_digest; /* keyed (rule G10) */
+    setpay_time_ms created_ms;
+    setpay_time_ms updated_ms;
+};
+
+/* Both SETPAY_E_NOT_FOUND. */
+enum setpay_error setpay_payment_find(struct setpay_db *db, const char *brand,
+                                      const char *merchant_id, const struct setpay_id *xid,
+                                      struct setpay_payment *payment) SETPAY_MUST_CHECK;
+enum setpay_error setpay_payment_find_pimd(struct setpay_db *db, const struct setpay_digest *pimd,
+                                           struct setpay_payment *payment) SETPAY_MUST_CHECK;
+/* By the row's id. */
+enum setpay_error setpay_payment_load(struct setpay_db *db, int64_t id,
+                                      struct setpay_payment *payment) SETPAY_MUST_CHECK;
+/* Rule G6: SETPAY_E_PI_USED where (brand, merchant, xid) or PIMD has a row. Sets id and version. */
+enum setpay_error setpay_payment_insert(struct setpay_db *db,
+                                        struct setpay_payment *payment) SETPAY_MUST_CHECK;
+/* Writes what may change. SETPAY_E_CONFLICT where the row's version is no longer the payment's;
+ * otherwise the version is one higher, and watchers of xid hear of it. */
+enum setpay_error setpay_payment_update(struct setpay_db *db,
+                                        struct setpay_payment *payment) SETPAY_MUST_CHECK;
+
+/* Calls each with every payment in this state, oldest first; an error of it ends the walk. */
+typedef enum setpay_error setpay_payment_each_fn(void *arg, const struct setpay_payment *payment);
+enum setpay_error setpay_payment_each_in_state(struct setpay_db *db,
+                                               enum setpay_payment_state state,
+                                               setpay_payment_each_fn *each,
+                                               void *arg) SETPAY_MUST_CHECK;
+
+/* A receipt that was given: its signed bytes, and sealed as the merchant carries it. */
+enum setpay_error setpay_payment_add_receipt(struct setpay_db *db, int64_t payment_id,
+                                             const struct setpay_sealed_receipt *sealed,
+                                             struct setpay_view signed_bytes,
+                                             setpay_time_ms now_ms) SETPAY_MUST_CHECK;
+
+/* A reversal that the network has to acknowledge (rule G7). */
+struct setpay_gateway_reversal {
+    int64_t id;
+    int64_t payment_id;
+    bool partial;
+    int64_t amount_minor;    /* what this gives up */
+    int64_t remaining_minor; /* what stays, where partial */
+    bool acknowledged;
+    char response_code[3];
+    int64_t sent_count;
+    setpay_time_ms created_ms;
+};
+/* Sets id. */
+enum setpay_error
+setpay_gateway_reversal_insert(struct setpay_db *db,
+                               struct setpay_gateway_reversal *reversal) SETPAY_MUST_CHECK;
+enum setpay_error setpay_gateway_reversal_acknowledge(struct setpay_db *db, int64_t id,
+                                                      const char *response_code, int64_t sent_count,
+                                                      setpay_time_ms now_ms) SETPAY_MUST_CHECK;
+typedef enum setpay_error
+setpay_gateway_reversal_each_fn(void *arg, const struct setpay_gateway_reversal *reversal);
+enum setpay_error setpay_gateway_reversal_each_open(struct setpay_db *db, int64_t after_id,
+                                                    setpay_gateway_reversal_each_fn *each,
+                                                    void *arg) SETPAY_MUST_CHECK;
+
+/* What is kept of the card, each in a box of the vault (rule G10). Zeroed memory is empty once the
+ * buffers have their max: setpay_kept_card_init. */
+struct setpay_kept_card {
+    struct setpay_buffer pan;
+    struct setpay_buffer expiry;
+    struct setpay_buffer back_key;
+    setpay_time_ms until_ms; /* deleted then */
+};
+void setpay_kept_card_init(struct setpay_kept_card *card);
+void setpay_kept_card_clear(struct setpay_kept_card *card);
+enum setpay_error setpay_kept_card_insert(struct setpay_db *db, int64_t payment_id,
+                                          const struct setpay_kept_card *card) SETPAY_MUST_CHECK;
+/* SETPAY_E_NOT_FOUND once its time was over. */
+enum setpay_error setpay_kept_card_find(struct setpay_db *db, int64_t payment_id,
+                                        struct setpay_kept_card *card) SETPAY_MUST_CHECK;
+/* Deletes those whose time is over; a card that an open reversal needs stays. */
+enum setpay_error setpay_kept_card_purge(struct setpay_db *db, setpay_time_ms now_ms,
+                                         int64_t *deleted) SETPAY_MUST_CHECK;
+
+#endif

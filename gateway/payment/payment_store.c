@@ -1,0 +1,413 @@
+/*
+ * The gateway's tables, and the rows of payments in them.
+ *
+ * Two unique indices are what rule G6 stands on: one instruction (PIMD), and one (brand, merchant,
+ * xid), has one row for ever. An update names the version on which it was decided; a row that has
+ * moved on is not touched. The card's boxes are in a table of their own, so that deleting them
+ * leaves nothing behind.
+ */
+#include "common/store/answers.h"
+#include "gateway/payment/payment.h"
+
+#include <string.h>
+
+#define BOX_MAX 128
+
+static const struct setpay_store_migration steps[] = {
+    {1, SETPAY_ANSWERS_SCHEMA
+     "CREATE TABLE merchant ("
+     " brand TEXT NOT NULL, id TEXT NOT NULL, name TEXT NOT NULL, category INTEGER NOT NULL,"
+     " enabled INTEGER NOT NULL, created_ms INTEGER NOT NULL, PRIMARY KEY (brand, id));"
+     "CREATE TABLE payment ("
+     " id INTEGER PRIMARY KEY, version INTEGER NOT NULL, state INTEGER NOT NULL,"
+     " brand TEXT NOT NULL, merchant_id TEXT NOT NULL, xid BLOB NOT NULL, pimd BLOB NOT NULL,"
+     " pomd BLOB NOT NULL, cardholder BLOB NOT NULL, merchant BLOB NOT NULL,"
+     " gateway_sign BLOB NOT NULL, gateway_encrypt BLOB NOT NULL, amount_minor INTEGER NOT NULL,"
+     " currency TEXT NOT NULL, approved_minor INTEGER NOT NULL, reversed_minor INTEGER NOT NULL,"
+     " partial_allowed INTEGER NOT NULL, terms_kind INTEGER NOT NULL, terms_count INTEGER NOT NULL,"
+     " terms_interval_days INTEGER NOT NULL, terms_each_minor INTEGER NOT NULL,"
+     " terms_end_ms INTEGER NOT NULL, expiry_ms INTEGER NOT NULL, action_code TEXT NOT NULL,"
+     " approval_code TEXT NOT NULL, avs_result TEXT NOT NULL, security_code_result TEXT NOT NULL,"
+     " hold_expiry_ms INTEGER NOT NULL, cap_token BLOB, last_receipt BLOB NOT NULL,"
+     " rrpid BLOB NOT NULL, request_hash BLOB NOT NULL, stan INTEGER NOT NULL,"
+     " trace_ms INTEGER NOT NULL, pan_digest BLOB NOT NULL, created_ms INTEGER NOT NULL,"
+     " updated_ms INTEGER NOT NULL);"
+     "CREATE UNIQUE INDEX payment_xid ON payment (brand, merchant_id, xid);"
+     "CREATE UNIQUE INDEX payment_pimd ON payment (pimd);"
+     "CREATE UNIQUE INDEX payment_cap_token ON payment (cap_token);"
+     "CREATE INDEX payment_state ON payment (state, id);"
+     "CREATE INDEX payment_pan ON payment (pan_digest);"
+     "CREATE TABLE receipt ("
+     " payment_id INTEGER NOT NULL, number INTEGER NOT NULL, kind INTEGER NOT NULL,"
+     " sealed BLOB NOT NULL, signed BLOB NOT NULL, created_ms INTEGER NOT NULL,"
+     " PRIMARY KEY (payment_id, number));"
+     "CREATE TABLE reversal ("
+     " id INTEGER PRIMARY KEY, payment_id INTEGER NOT NULL, partial INTEGER NOT NULL,"
+     " amount_minor INTEGER NOT NULL, remaining_minor INTEGER NOT NULL,"
+     " acknowledged INTEGER NOT NULL, response_code TEXT NOT NULL, sent_count INTEGER NOT NULL,"
+     " created_ms INTEGER NOT NULL, acknowledged_ms INTEGER NOT NULL);"
+     "CREATE INDEX reversal_open ON reversal (acknowledged, id);"
+     "CREATE TABLE kept_card ("
+     " payment_id INTEGER PRIMARY KEY, pan BLOB NOT NULL, expiry BLOB NOT NULL,"
+     " back_key BLOB NOT NULL, until_ms INTEGER NOT NULL);"
+     "CREATE INDEX kept_card_until ON kept_card (until_ms);"},
+    {0, NULL},
+};
+
+const struct setpay_store_schema setpay_gateway_schema = {"gateway", steps};
+
+/* ------------------------------------------------------------------ merchants */
+
+enum setpay_error setpay_gateway_merchant_find(struct setpay_db *db, const char *brand,
+                                               const char *id,
+                                               struct setpay_gateway_merchant *merchant)
+{
+    struct setpay_db_rows *rows;
+    struct setpay_gateway_merchant found = {0};
+    SETPAY_TRY(setpay_db_one(db, &rows,
+                             "SELECT brand, id, name, category, enabled, created_ms FROM merchant"
+                             " WHERE brand = $1 AND id = $2",
+                             SETPAY_DB_TEXT(brand), SETPAY_DB_TEXT(id)));
+    setpay_db_get_text(rows, 0, found.brand, sizeof found.brand);
+    setpay_db_get_text(rows, 1, found.id, sizeof found.id);
+    setpay_db_get_text(rows, 2, found.name, sizeof found.name);
+    found.category = (uint16_t)setpay_db_get_int(rows, 3);
+    found.enabled = setpay_db_get_bool(rows, 4);
+    found.created_ms = setpay_db_get_int(rows, 5);
+    SETPAY_TRY(setpay_db_end(rows));
+    *merchant = found;
+    return SETPAY_OK;
+}
+
+enum setpay_error setpay_gateway_merchant_insert(struct setpay_db *db,
+                                                 const struct setpay_gateway_merchant *merchant)
+{
+    return setpay_db_run(db,
+                         "INSERT INTO merchant (brand, id, name, category, enabled, created_ms)"
+                         " VALUES ($1, $2, $3, $4, $5, $6)",
+                         SETPAY_DB_TEXT(merchant->brand), SETPAY_DB_TEXT(merchant->id),
+                         SETPAY_DB_TEXT(merchant->name), SETPAY_DB_INT(merchant->category),
+                         SETPAY_DB_BOOL(merchant->enabled), SETPAY_DB_INT(merchant->created_ms));
+}
+
+enum setpay_error setpay_gateway_merchant_enable(struct setpay_db *db, const char *brand,
+                                                 const char *id, bool enabled)
+{
+    SETPAY_TRY(setpay_db_run(db, "UPDATE merchant SET enabled = $1 WHERE brand = $2 AND id = $3",
+                             SETPAY_DB_BOOL(enabled), SETPAY_DB_TEXT(brand), SETPAY_DB_TEXT(id)));
+    return setpay_db_changes(db) == 1 ? SETPAY_OK : SETPAY_E_NOT_FOUND;
+}
+
+/* ------------------------------------------------------------------ payments */
+
+#define PAYMENT_COLUMNS                                                                            \
+    "id, version, state, brand, merchant_id, xid, pimd, pomd, cardholder, merchant, gateway_sign," \
+    " gateway_encrypt, amount_minor, currency, approved_minor, reversed_minor, partial_allowed,"   \
+    " terms_kind, terms_count, terms_interval_days, terms_each_minor, terms_end_ms, expiry_ms,"    \
+    " action_code, approval_code, avs_result, security_code_result, hold_expiry_ms, cap_token,"    \
+    " last_receipt, rrpid, request_hash, stan, trace_ms, pan_digest, created_ms, updated_ms"
+
+static void read_payment(struct setpay_db_rows *rows, struct setpay_payment *payment)
+{
+    struct setpay_payment p = {0};
+    int c = 0;
+    p.id = setpay_db_get_int(rows, c++);
+    p.version = setpay_db_get_int(rows, c++);
+    p.state = (enum setpay_payment_state)setpay_db_get_int(rows, c++);
+    setpay_db_get_text(rows, c++, p.brand, sizeof p.brand);
+    setpay_db_get_text(rows, c++, p.merchant_id, sizeof p.merchant_id);
+    setpay_db_get_id(rows, c++, &p.xid);
+    setpay_db_get_digest(rows, c++, &p.pimd);
+    setpay_db_get_digest(rows, c++, &p.pomd);
+    setpay_db_get_digest(rows, c++, &p.cardholder);
+    setpay_db_get_digest(rows, c++, &p.merchant);
+    setpay_db_get_digest(rows, c++, &p.gateway_sign);
+    setpay_db_get_digest(rows, c++, &p.gateway_encrypt);
+    p.amount.minor = setpay_db_get_int(rows, c++);
+    setpay_db_get_text(rows, c++, p.amount.currency, sizeof p.amount.currency);
+    p.approved_minor = setpay_db_get_int(rows, c++);
+    p.reversed_minor = setpay_db_get_int(rows, c++);
+    p.partial_allowed = setpay_db_get_bool(rows, c++);
+    p.terms.kind = (enum setpay_terms_kind)setpay_db_get_int(rows, c++);
+    p.terms.count = (uint32_t)setpay_db_get_int(rows, c++);
+    p.terms.interval_days = (uint32_t)setpay_db_get_int(rows, c++);
+    p.terms.each_minor = setpay_db_get_int(rows, c++);
+    p.terms.end_ms = setpay_db_get_int(rows, c++);
+    p.expiry_ms = setpay_db_get_int(rows, c++);
+    setpay_db_get_text(rows, c++, p.action_code, sizeof p.action_code);
+    setpay_db_get_text(rows, c++, p.approval_code, sizeof p.approval_code);
+    setpay_db_get_text(rows, c++, p.avs_result, sizeof p.avs_result);
+    setpay_db_get_text(rows, c++, p.security_code_result, sizeof p.security_code_result);
+    p.hold_expiry_ms = setpay_db_get_int(rows, c++);
+    p.has_cap_token = !setpay_db_is_null(rows, c);
+    if (p.has_cap_token)
+        setpay_db_get_id(rows, c, &p.cap_token);
+    c++;
+    setpay_db_get_digest(rows, c++, &p.last_receipt);
+    setpay_db_get_id(rows, c++, &p.rrpid);
+    setpay_db_get_digest(rows, c++, &p.request_hash);
+    p.stan = (uint32_t)setpay_db_get_int(rows, c++);
+    p.trace_ms = setpay_db_get_int(rows, c++);
+    setpay_db_get_digest(rows, c++, &p.pan_digest);
+    p.created_ms = setpay_db_get_int(rows, c++);
+    p.updated_ms = setpay_db_get_int(rows, c++);
+    *payment = p;
+}
+
+static enum setpay_error end_payment(struct setpay_db_rows *rows, struct setpay_payment *payment)
+{
+    struct setpay_payment found;
+    read_payment(rows, &found);
+    SETPAY_TRY(setpay_db_end(rows));
+    *payment = found;
+    return SETPAY_OK;
+}
+
+enum setpay_error setpay_payment_find(struct setpay_db *db, const char *brand,
+                                      const char *merchant_id, const struct setpay_id *xid,
+                                      struct setpay_payment *payment)
+{
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(setpay_db_one(db, &rows,
+                             "SELECT " PAYMENT_COLUMNS " FROM payment"
+                             " WHERE brand = $1 AND merchant_id = $2 AND xid = $3",
+                             SETPAY_DB_TEXT(brand), SETPAY_DB_TEXT(merchant_id),
+                             SETPAY_DB_ID(xid)));
+    return end_payment(rows, payment);
+}
+
+enum setpay_error setpay_payment_find_pimd(struct setpay_db *db, const struct setpay_digest *pimd,
+                                           struct setpay_payment *payment)
+{
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(setpay_db_one(db, &rows, "SELECT " PAYMENT_COLUMNS " FROM payment WHERE pimd = $1",
+                             SETPAY_DB_DIGEST(pimd)));
+    return end_payment(rows, payment);
+}
+
+enum setpay_error setpay_payment_load(struct setpay_db *db, int64_t id,
+                                      struct setpay_payment *payment)
+{
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(setpay_db_one(db, &rows, "SELECT " PAYMENT_COLUMNS " FROM payment WHERE id = $1",
+                             SETPAY_DB_INT(id)));
+    return end_payment(rows, payment);
+}
+
+enum setpay_error setpay_payment_insert(struct setpay_db *db, struct setpay_payment *payment)
+{
+    const struct setpay_payment *p = payment;
+    struct setpay_db_rows *rows;
+    enum setpay_error error = setpay_db_run(
+        db,
+        "INSERT INTO payment (version, state, brand, merchant_id, xid, pimd, pomd, cardholder,"
+        " merchant, gateway_sign, gateway_encrypt, amount_minor, currency, approved_minor,"
+        " reversed_minor, partial_allowed, terms_kind, terms_count, terms_interval_days,"
+        " terms_each_minor, terms_end_ms, expiry_ms, action_code, approval_code, avs_result,"
+        " security_code_result, hold_expiry_ms, cap_token, last_receipt, rrpid, request_hash,"
+        " stan, trace_ms, pan_digest, created_ms, updated_ms)"
+        " VALUES (1, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,"
+        " $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34,"
+        " $35)",
+        SETPAY_DB_INT(p->state), SETPAY_DB_TEXT(p->brand), SETPAY_DB_TEXT(p->merchant_id),
+        SETPAY_DB_ID(&p->xid), SETPAY_DB_DIGEST(&p->pimd), SETPAY_DB_DIGEST(&p->pomd),
+        SETPAY_DB_DIGEST(&p->cardholder), SETPAY_DB_DIGEST(&p->merchant),
+        SETPAY_DB_DIGEST(&p->gateway_sign), SETPAY_DB_DIGEST(&p->gateway_encrypt),
+        SETPAY_DB_INT(p->amount.minor), SETPAY_DB_TEXT(p->amount.currency),
+        SETPAY_DB_INT(p->approved_minor), SETPAY_DB_INT(p->reversed_minor),
+        SETPAY_DB_BOOL(p->partial_allowed), SETPAY_DB_INT(p->terms.kind),
+        SETPAY_DB_INT(p->terms.count), SETPAY_DB_INT(p->terms.interval_days),
+        SETPAY_DB_INT(p->terms.each_minor), SETPAY_DB_INT(p->terms.end_ms),
+        SETPAY_DB_INT(p->expiry_ms), SETPAY_DB_TEXT(p->action_code),
+        SETPAY_DB_TEXT(p->approval_code), SETPAY_DB_TEXT(p->avs_result),
+        SETPAY_DB_TEXT(p->security_code_result), SETPAY_DB_INT(p->hold_expiry_ms),
+        SETPAY_DB_ID(p->has_cap_token ? &p->cap_token : NULL), SETPAY_DB_DIGEST(&p->last_receipt),
+        SETPAY_DB_ID(&p->rrpid), SETPAY_DB_DIGEST(&p->request_hash), SETPAY_DB_INT(p->stan),
+        SETPAY_DB_INT(p->trace_ms), SETPAY_DB_DIGEST(&p->pan_digest), SETPAY_DB_INT(p->created_ms),
+        SETPAY_DB_INT(p->updated_ms));
+    if (error == SETPAY_E_DUPLICATE)
+        return SETPAY_E_PI_USED; /* rule G6 */
+    SETPAY_TRY(error);
+    SETPAY_TRY(setpay_db_one(db, &rows, "SELECT id FROM payment WHERE pimd = $1",
+                             SETPAY_DB_DIGEST(&p->pimd)));
+    int64_t id = setpay_db_get_int(rows, 0);
+    SETPAY_TRY(setpay_db_end(rows));
+    payment->id = id;
+    payment->version = 1;
+    return setpay_db_notify(db, &payment->xid, payment->version);
+}
+
+enum setpay_error setpay_payment_update(struct setpay_db *db, struct setpay_payment *payment)
+{
+    const struct setpay_payment *p = payment;
+    SETPAY_TRY(setpay_db_run(
+        db,
+        "UPDATE payment SET version = version + 1, state = $1, approved_minor = $2,"
+        " reversed_minor = $3, action_code = $4, approval_code = $5, avs_result = $6,"
+        " security_code_result = $7, hold_expiry_ms = $8, cap_token = $9, last_receipt = $10,"
+        " updated_ms = $11 WHERE id = $12 AND version = $13",
+        SETPAY_DB_INT(p->state), SETPAY_DB_INT(p->approved_minor), SETPAY_DB_INT(p->reversed_minor),
+        SETPAY_DB_TEXT(p->action_code), SETPAY_DB_TEXT(p->approval_code),
+        SETPAY_DB_TEXT(p->avs_result), SETPAY_DB_TEXT(p->security_code_result),
+        SETPAY_DB_INT(p->hold_expiry_ms), SETPAY_DB_ID(p->has_cap_token ? &p->cap_token : NULL),
+        SETPAY_DB_DIGEST(&p->last_receipt), SETPAY_DB_INT(p->updated_ms), SETPAY_DB_INT(p->id),
+        SETPAY_DB_INT(p->version)));
+    if (setpay_db_changes(db) != 1)
+        return SETPAY_E_CONFLICT;
+    payment->version++;
+    return setpay_db_notify(db, &payment->xid, payment->version);
+}
+
+enum setpay_error setpay_payment_each_in_state(struct setpay_db *db,
+                                               enum setpay_payment_state state,
+                                               setpay_payment_each_fn *each, void *arg)
+{
+    struct setpay_db_rows *rows;
+    enum setpay_error error = SETPAY_OK;
+    SETPAY_TRY(setpay_db_select(
+        db, &rows, "SELECT " PAYMENT_COLUMNS " FROM payment WHERE state = $1 ORDER BY id",
+        SETPAY_DB_INT(state)));
+    while (error == SETPAY_OK && setpay_db_next(rows)) {
+        struct setpay_payment payment;
+        read_payment(rows, &payment);
+        error = each(arg, &payment);
+    }
+    enum setpay_error end = setpay_db_end(rows);
+    return error != SETPAY_OK ? error : end;
+}
+
+enum setpay_error setpay_payment_add_receipt(struct setpay_db *db, int64_t payment_id,
+                                             const struct setpay_sealed_receipt *sealed,
+                                             struct setpay_view signed_bytes, setpay_time_ms now_ms)
+{
+    struct setpay_buffer bytes;
+    setpay_buffer_init(&bytes, SETPAY_WIRE_RECEIPT_MAX + 64);
+    enum setpay_error error = setpay_sealed_receipt_build(sealed, &bytes);
+    if (error == SETPAY_OK)
+        error = setpay_db_run(
+            db,
+            "INSERT INTO receipt (payment_id, number, kind, sealed, signed, created_ms)"
+            " SELECT $1, COALESCE(MAX(number), 0) + 1, $2, $3, $4, $5 FROM receipt"
+            " WHERE payment_id = $6",
+            SETPAY_DB_INT(payment_id), SETPAY_DB_INT(sealed->kind),
+            SETPAY_DB_VIEW(setpay_buffer_view(&bytes)), SETPAY_DB_VIEW(signed_bytes),
+            SETPAY_DB_INT(now_ms), SETPAY_DB_INT(payment_id));
+    setpay_buffer_clear(&bytes);
+    return error;
+}
+
+/* ------------------------------------------------------------------ reversals */
+
+enum setpay_error setpay_gateway_reversal_insert(struct setpay_db *db,
+                                                 struct setpay_gateway_reversal *reversal)
+{
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(setpay_db_run(
+        db,
+        "INSERT INTO reversal (payment_id, partial, amount_minor, remaining_minor, acknowledged,"
+        " response_code, sent_count, created_ms, acknowledged_ms)"
+        " VALUES ($1, $2, $3, $4, 0, '', 0, $5, 0)",
+        SETPAY_DB_INT(reversal->payment_id), SETPAY_DB_BOOL(reversal->partial),
+        SETPAY_DB_INT(reversal->amount_minor), SETPAY_DB_INT(reversal->remaining_minor),
+        SETPAY_DB_INT(reversal->created_ms)));
+    SETPAY_TRY(setpay_db_one(db, &rows, "SELECT MAX(id) FROM reversal WHERE payment_id = $1",
+                             SETPAY_DB_INT(reversal->payment_id)));
+    int64_t id = setpay_db_get_int(rows, 0);
+    SETPAY_TRY(setpay_db_end(rows));
+    reversal->id = id;
+    return SETPAY_OK;
+}
+
+enum setpay_error setpay_gateway_reversal_acknowledge(struct setpay_db *db, int64_t id,
+                                                      const char *response_code, int64_t sent_count,
+                                                      setpay_time_ms now_ms)
+{
+    return setpay_db_run(db,
+                         "UPDATE reversal SET acknowledged = 1, response_code = $1,"
+                         " sent_count = sent_count + $2, acknowledged_ms = $3"
+                         " WHERE id = $4 AND acknowledged = 0",
+                         SETPAY_DB_TEXT(response_code), SETPAY_DB_INT(sent_count),
+                         SETPAY_DB_INT(now_ms), SETPAY_DB_INT(id));
+}
+
+enum setpay_error setpay_gateway_reversal_each_open(struct setpay_db *db, int64_t after_id,
+                                                    setpay_gateway_reversal_each_fn *each,
+                                                    void *arg)
+{
+    struct setpay_db_rows *rows;
+    enum setpay_error error = SETPAY_OK;
+    SETPAY_TRY(setpay_db_select(
+        db, &rows,
+        "SELECT id, payment_id, partial, amount_minor, remaining_minor, sent_count, created_ms"
+        " FROM reversal WHERE acknowledged = 0 AND id > $1 ORDER BY id",
+        SETPAY_DB_INT(after_id)));
+    while (error == SETPAY_OK && setpay_db_next(rows)) {
+        struct setpay_gateway_reversal reversal = {
+            .id = setpay_db_get_int(rows, 0),
+            .payment_id = setpay_db_get_int(rows, 1),
+            .partial = setpay_db_get_bool(rows, 2),
+            .amount_minor = setpay_db_get_int(rows, 3),
+            .remaining_minor = setpay_db_get_int(rows, 4),
+            .sent_count = setpay_db_get_int(rows, 5),
+            .created_ms = setpay_db_get_int(rows, 6),
+        };
+        error = each(arg, &reversal);
+    }
+    enum setpay_error end = setpay_db_end(rows);
+    return error != SETPAY_OK ? error : end;
+}
+
+/* ------------------------------------------------------------------ kept cards (rule G10) */
+
+void setpay_kept_card_init(struct setpay_kept_card *card)
+{
+    setpay_buffer_init(&card->pan, BOX_MAX);
+    setpay_buffer_init(&card->expiry, BOX_MAX);
+    setpay_buffer_init(&card->back_key, BOX_MAX);
+    card->until_ms = 0;
+}
+
+void setpay_kept_card_clear(struct setpay_kept_card *card)
+{
+    setpay_buffer_clear(&card->pan);
+    setpay_buffer_clear(&card->expiry);
+    setpay_buffer_clear(&card->back_key);
+}
+
+enum setpay_error setpay_kept_card_insert(struct setpay_db *db, int64_t payment_id,
+                                          const struct setpay_kept_card *card)
+{
+    return setpay_db_run(db,
+                         "INSERT INTO kept_card (payment_id, pan, expiry, back_key, until_ms)"
+                         " VALUES ($1, $2, $3, $4, $5)",
+                         SETPAY_DB_INT(payment_id), SETPAY_DB_VIEW(setpay_buffer_view(&card->pan)),
+                         SETPAY_DB_VIEW(setpay_buffer_view(&card->expiry)),
+                         SETPAY_DB_VIEW(setpay_buffer_view(&card->back_key)),
+                         SETPAY_DB_INT(card->until_ms));
+}
+
+enum setpay_error setpay_kept_card_find(struct setpay_db *db, int64_t payment_id,
+                                        struct setpay_kept_card *card)
+{
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(setpay_db_one(
+        db, &rows, "SELECT pan, expiry, back_key, until_ms FROM kept_card WHERE payment_id = $1",
+        SETPAY_DB_INT(payment_id)));
+    setpay_db_get_buffer(rows, 0, &card->pan);
+    setpay_db_get_buffer(rows, 1, &card->expiry);
+    setpay_db_get_buffer(rows, 2, &card->back_key);
+    card->until_ms = setpay_db_get_int(rows, 3);
+    return setpay_db_end(rows);
+}
+
+enum setpay_error setpay_kept_card_purge(struct setpay_db *db, setpay_time_ms now_ms,
+                                         int64_t *deleted)
+{
+    SETPAY_TRY(setpay_db_run(db,
+                             "DELETE FROM kept_card WHERE until_ms <= $1 AND NOT EXISTS"
+                             " (SELECT 1 FROM reversal WHERE reversal.payment_id ="
+                             " kept_card.payment_id AND acknowledged = 0)",
+                             SETPAY_DB_INT(now_ms)));
+    *deleted = setpay_db_changes(db);
+    return SETPAY_OK;
+}

@@ -1,0 +1,401 @@
+/*
+ * AuthReq from the frame to the answer: the thin shell around auth.c.
+ *
+ *     read content -> admit (A2, G1, A6) -> snapshot -> date (A5) -> cardholder (A3)
+ *       -> open (G2) -> check (G3, G4, G5, G8)
+ *       void:       book, receipt, answer: one operation -> reply
+ *       authorise:  book: one operation (G6, G7) -> network -> decide, receipt, answer:
+ *                   one operation -> reply
+ *
+ * A crash before the first commit leaves nothing. Between the two commits the row says "asking";
+ * the next start declines and reverses it. After the second the answer is kept.
+ */
+#include "common/base/log.h"
+#include "common/base/testing.h"
+#include "common/net/metrics.h"
+#include "common/store/answers.h"
+#include "common/wire/checks.h"
+#include "gateway/payment/dispatch.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define RETRY_MS 100
+
+static const char *const outcomes[] = {"approved", "declined", "voided", "unanswered", NULL};
+static struct setpay_metric authorisations_total = {
+    .name = "setpay_gateway_authorisations_total",
+    .help = "Payment instructions decided, by outcome.",
+    .type = SETPAY_METRIC_COUNTER,
+    .labels = {{"outcome", outcomes}},
+};
+
+static void look_and_decide(struct setpay_gateway_work *work);
+static void keep_outcome(struct setpay_gateway_work *work);
+
+/* ------------------------------------------------------------------ the snapshot */
+
+struct snapshot {
+    struct setpay_gateway_work *work;
+    enum setpay_error found; /* a row of this xid or this instruction */
+    struct setpay_payment payment;
+};
+
+static enum setpay_error read_snapshot(struct setpay_db *db, void *arg)
+{
+    struct snapshot *s = arg;
+    const struct setpay_auth_req *request = &s->work->auth;
+    s->found =
+        setpay_payment_find(db, request->brand, request->merchant_id, &request->xid, &s->payment);
+    if (s->found == SETPAY_E_NOT_FOUND)
+        s->found = setpay_payment_find_pimd(db, &request->pimd, &s->payment);
+    return SETPAY_OK;
+}
+
+static bool is_own_request(const struct setpay_payment *payment,
+                           const struct setpay_gateway_work *work)
+{
+    return setpay_id_equal(&payment->rrpid, &work->rrpid) &&
+           setpay_digest_equal(&payment->request_hash, &work->request_hash) &&
+           setpay_digest_equal(&payment->merchant, &work->message.signer);
+}
+
+/* ------------------------------------------------------------------ the outcome */
+
+static enum setpay_error keep_card(struct setpay_gateway_work *work)
+{
+    const struct setpay_gateway *gateway = work->worker->gateway;
+    const struct setpay_pi *pi = &work->instruction.pi;
+    const struct setpay_id *xid = &work->auth.xid;
+    SETPAY_TRY(setpay_vault_pan_digest(gateway->vault, &pi->pan, &work->payment.pan_digest));
+    SETPAY_TRY(setpay_vault_seal(gateway->vault, SETPAY_VAULT_PAN, xid, &pi->pan, &work->card.pan));
+    SETPAY_TRY(setpay_vault_seal(gateway->vault, SETPAY_VAULT_EXPIRY, xid, &pi->expiry,
+                                 &work->card.expiry));
+    SETPAY_TRY(setpay_vault_seal(gateway->vault, SETPAY_VAULT_BACK_KEY, xid, &pi->back_key,
+                                 &work->card.back_key));
+    work->card.until_ms = work->now_ms + gateway->keep_card_ms;
+    return SETPAY_OK;
+}
+
+static enum setpay_receipt_kind kind_of(const struct setpay_payment *payment)
+{
+    switch (payment->state) {
+    case SETPAY_PAYMENT_APPROVED:
+        return SETPAY_RECEIPT_AUTHORISATION;
+    case SETPAY_PAYMENT_VOIDED:
+        return SETPAY_RECEIPT_VOID;
+    default:
+        return SETPAY_RECEIPT_DECLINE;
+    }
+}
+
+/* Receipt and AuthRes for what work->payment now says. */
+static enum setpay_error make_answer(struct setpay_gateway_work *work)
+{
+    struct setpay_payment *payment = &work->payment;
+    int64_t amount =
+        payment->state == SETPAY_PAYMENT_APPROVED ? payment->approved_minor : payment->amount.minor;
+    SETPAY_TRY(setpay_payment_make_receipt(work->brand, payment, kind_of(payment), amount,
+                                           &work->instruction.pi.back_key, payment->updated_ms,
+                                           &work->receipt));
+    return setpay_auth_answer(work->worker->gateway, work->brand, payment, &work->auth.thumbs,
+                              &work->receipt.sealed, payment->updated_ms, &work->answer);
+}
+
+static enum setpay_error write_answer(struct setpay_db *db, struct setpay_gateway_work *work)
+{
+    const struct setpay_payment *payment = &work->payment;
+    SETPAY_TRY(setpay_payment_add_receipt(db, payment->id, &work->receipt.sealed,
+                                          setpay_buffer_view(&work->receipt.signed_bytes),
+                                          payment->updated_ms));
+    return setpay_answers_keep(db, &payment->merchant, &payment->rrpid, &payment->request_hash,
+                               setpay_buffer_view(&work->answer), payment->updated_ms);
+}
+
+static void log_outcome(const struct setpay_gateway_work *work)
+{
+    const struct setpay_payment *payment = &work->payment;
+    setpay_log(SETPAY_LOG_INFO, "auth.decided",
+               setpay_field_text("state", setpay_payment_state_name(payment->state)),
+               setpay_field_text("action", payment->action_code),
+               setpay_field_id("xid", &payment->xid), setpay_field_id("rrpid", &payment->rrpid),
+               setpay_field_money("amount", &payment->amount),
+               setpay_field_text("brand", payment->brand),
+               setpay_field_text("merchant", payment->merchant_id));
+    size_t outcome = payment->state == SETPAY_PAYMENT_APPROVED ? 0
+                     : payment->state == SETPAY_PAYMENT_VOIDED ? 2
+                     : work->has_reversal                      ? 3
+                                                               : 1;
+    setpay_metric_add(&authorisations_total, outcome, 0, 1);
+}
+
+static void on_outcome_kept(void *arg, enum setpay_error error)
+{
+    struct setpay_gateway_work *work = arg;
+    if (error != SETPAY_OK) {
+        /* The row still says "asking": the next start will decline and reverse it. */
+        setpay_gateway_refuse(work, error);
+        return;
+    }
+    log_outcome(work);
+    if (work->has_reversal)
+        setpay_gateway_reversals_wake(work->worker->reversals);
+    setpay_gateway_reply(work, setpay_buffer_view(&work->answer));
+}
+
+static enum setpay_error write_outcome(struct setpay_db *db, void *arg)
+{
+    struct setpay_gateway_work *work = arg;
+    struct setpay_payment payment = work->payment;
+    SETPAY_TRY(setpay_payment_update(db, &payment));
+    if (work->has_reversal) {
+        struct setpay_gateway_reversal reversal = work->reversal;
+        SETPAY_TRY(setpay_gateway_reversal_insert(db, &reversal));
+    }
+    return write_answer(db, work);
+}
+
+/* The outcome must not be lost for a queue that is full: it is offered again until it is taken. */
+static void keep_outcome(struct setpay_gateway_work *work)
+{
+    enum setpay_error error = setpay_store_submit(work->worker->gateway->store, write_outcome,
+                                                  on_outcome_kept, work, &work->worker->executor);
+    if (error == SETPAY_E_BUSY)
+        setpay_gateway_later(work, RETRY_MS, keep_outcome);
+    else if (error != SETPAY_OK)
+        setpay_gateway_refuse(work, error);
+}
+
+static void take_network_answer(struct setpay_gateway_work *work,
+                                const struct setpay_network_answer *answer)
+{
+    struct setpay_auth_decision decision;
+    struct setpay_id cap_token;
+    setpay_time_ms now_ms = setpay_clock_now_ms();
+    setpay_auth_decide(&work->payment, answer, &decision);
+    enum setpay_error error = setpay_id_random(&cap_token);
+    if (error == SETPAY_OK)
+        error = setpay_auth_apply(&work->payment, &decision, work->worker->gateway->hold_ms,
+                                  &cap_token, now_ms);
+    work->has_reversal = decision.event == SETPAY_PAYMENT_FAIL; /* rule G7 */
+    work->reversal = (struct setpay_gateway_reversal){
+        .payment_id = work->payment.id,
+        .amount_minor = work->payment.amount.minor,
+        .created_ms = now_ms,
+    };
+    if (error == SETPAY_OK)
+        error = make_answer(work);
+    if (error != SETPAY_OK) {
+        setpay_gateway_refuse(work, error);
+        return;
+    }
+    keep_outcome(work);
+}
+
+static void on_network_answer(void *arg, const struct setpay_network_answer *answer)
+{
+    take_network_answer(arg, answer);
+}
+
+/* ------------------------------------------------------------------ asking */
+
+static void fill_acceptor(const struct setpay_payment *payment,
+                          const struct setpay_gateway_merchant *merchant,
+                          struct setpay_network_acceptor *acceptor)
+{
+    /* Field 42 has 15 places; a longer id is cut, the full one is the gateway's own matter. */
+    snprintf(acceptor->id, sizeof acceptor->id, "%.15s", payment->merchant_id);
+    snprintf(acceptor->name, sizeof acceptor->name, "%s", merchant->name);
+    acceptor->category = merchant->category;
+}
+
+struct merchant_read {
+    const struct setpay_payment *payment;
+    struct setpay_gateway_merchant merchant;
+};
+
+static enum setpay_error read_merchant(struct setpay_db *db, void *arg)
+{
+    struct merchant_read *read = arg;
+    return setpay_gateway_merchant_find(db, read->payment->brand, read->payment->merchant_id,
+                                        &read->merchant);
+}
+
+/* Moves the card's secrets into the network's request: this is the last place that has them. */
+static enum setpay_error ask_network(struct setpay_gateway_work *work)
+{
+    struct setpay_pi *pi = &work->instruction.pi;
+    struct merchant_read read = {.payment = &work->payment};
+    struct setpay_network_authorisation request = {
+        .trace = {.stan = work->payment.stan, .time = work->payment.trace_ms},
+        .amount = work->payment.amount,
+        .ecommerce_indicator = "05", /* the cardholder was authenticated */
+        .xid = work->payment.xid,
+        .pomd = work->payment.pomd,
+    };
+    SETPAY_TRY(setpay_store_read(work->worker->reader, read_merchant, &read));
+    fill_acceptor(&work->payment, &read.merchant, &request.acceptor);
+    enum setpay_error error = SETPAY_OK;
+    setpay_secret_move(&request.pan, &pi->pan);
+    setpay_secret_move(&request.expiry, &pi->expiry);
+    setpay_secret_move(&request.security_code, &pi->security_code);
+    if (pi->postcode[0] != '\0')
+        error = setpay_secret_copy(&request.postcode, setpay_view_string(pi->postcode));
+    if (error == SETPAY_OK && pi->house_digits[0] != '\0')
+        error = setpay_secret_copy(&request.house_digits, setpay_view_string(pi->house_digits));
+    if (error == SETPAY_OK)
+        error = setpay_network_authorise(work->worker->gateway->network, &request,
+                                         &work->worker->executor, on_network_answer, work);
+    setpay_network_authorisation_clear(&request);
+    return error;
+}
+
+static void on_booked(void *arg, enum setpay_error error)
+{
+    struct setpay_gateway_work *work = arg;
+    if (error == SETPAY_E_PI_USED && work->again++ < SETPAY_LIMIT_DECIDE_AGAIN) {
+        look_and_decide(work); /* somebody was faster: perhaps the same request */
+        return;
+    }
+    if (error != SETPAY_OK) {
+        setpay_gateway_refuse(work, error);
+        return;
+    }
+    setpay_testing_point("auth.booked");
+    error = ask_network(work);
+    if (error != SETPAY_OK) {
+        const struct setpay_network_answer nothing = {.outcome = SETPAY_NETWORK_NOT_SENT,
+                                                      .reason = error};
+        take_network_answer(work, &nothing);
+    }
+}
+
+/* Rules G6, G7: the row stands before anybody is asked. */
+static enum setpay_error write_booking(struct setpay_db *db, void *arg)
+{
+    struct setpay_gateway_work *work = arg;
+    SETPAY_TRY(setpay_payment_insert(db, &work->payment));
+    return setpay_kept_card_insert(db, work->payment.id, &work->card);
+}
+
+static enum setpay_error book(struct setpay_gateway_work *work)
+{
+    struct setpay_gateway *gateway = work->worker->gateway;
+    struct setpay_network_trace trace;
+    if (!setpay_network_is_up(gateway->network))
+        return SETPAY_E_BUSY; /* nothing is kept, so the same request may come again */
+    setpay_network_trace_allocate(gateway->network, &trace);
+    work->payment.stan = trace.stan;
+    work->payment.trace_ms = trace.time;
+    SETPAY_TRY(keep_card(work));
+    return setpay_store_submit(gateway->store, write_booking, on_booked, work,
+                               &work->worker->executor);
+}
+
+/* ------------------------------------------------------------------ void */
+
+static enum setpay_error write_void(struct setpay_db *db, void *arg)
+{
+    struct setpay_gateway_work *work = arg;
+    SETPAY_TRY(setpay_payment_insert(db, &work->payment));
+    return write_answer(db, work);
+}
+
+static void on_void_kept(void *arg, enum setpay_error error)
+{
+    struct setpay_gateway_work *work = arg;
+    if (error == SETPAY_E_PI_USED && work->again++ < SETPAY_LIMIT_DECIDE_AGAIN)
+        look_and_decide(work);
+    else if (error != SETPAY_OK)
+        setpay_gateway_refuse(work, error);
+    else
+        on_outcome_kept(work, SETPAY_OK);
+}
+
+static enum setpay_error book_void(struct setpay_gateway_work *work)
+{
+    SETPAY_TRY(setpay_vault_pan_digest(work->worker->gateway->vault, &work->instruction.pi.pan,
+                                       &work->payment.pan_digest));
+    SETPAY_TRY(make_answer(work));
+    return setpay_store_submit(work->worker->gateway->store, write_void, on_void_kept, work,
+                               &work->worker->executor);
+}
+
+/* ------------------------------------------------------------------ deciding */
+
+/* Opens and checks the instruction, and submits the booking; the work goes on in its callback. */
+static enum setpay_error decide(struct setpay_gateway_work *work)
+{
+    struct setpay_gateway *gateway = work->worker->gateway;
+    const struct setpay_auth_req *request = &work->auth;
+    enum setpay_payment_state next;
+    struct setpay_digest pomd;
+
+    enum setpay_payment_event event;
+    switch (request->intent) {
+    case SETPAY_INTENT_AUTHORISE:
+        event = SETPAY_PAYMENT_AUTHORISE;
+        break;
+    case SETPAY_INTENT_VOID:
+        event = SETPAY_PAYMENT_VOID;
+        break;
+    default:
+        return SETPAY_E_MESSAGE_TYPE; /* a sale needs capture, which this gateway does not do */
+    }
+    if (request->has_auth_token)
+        return SETPAY_E_TOKEN; /* rule G9: this gateway has given none */
+    SETPAY_TRY(setpay_payment_state_next(SETPAY_PAYMENT_NONE, event, &next));
+    SETPAY_TRY(setpay_date_check(request->header.date_ms, work->now_ms)); /* rule A5 */
+    setpay_certificate_unref(work->cardholder);
+    work->cardholder = NULL;
+    SETPAY_TRY(setpay_message_find(&work->message, gateway->trust, &request->cardholder,
+                                   SETPAY_PROFILE_CARDHOLDER_SIGN, work->brand->name, work->now_ms,
+                                   &work->cardholder));
+    setpay_instruction_clear(&work->instruction);
+    SETPAY_TRY(setpay_instruction_open(work->brand->envelope_key, work->message.envelope,
+                                       &request->envelope, &work->instruction)); /* rule G2 */
+    SETPAY_TRY(setpay_auth_check(request, &work->instruction, work->merchant, work->cardholder,
+                                 work->brand, work->now_ms, &pomd));
+    work->payment = setpay_auth_book(request, &work->message.signer,
+                                     setpay_certificate_thumbprint(work->brand->sign.certificate),
+                                     &work->request_hash, &pomd, next, work->now_ms);
+    return next == SETPAY_PAYMENT_VOIDED ? book_void(work) : book(work);
+}
+
+static void look_and_decide(struct setpay_gateway_work *work)
+{
+    struct snapshot snapshot = {.work = work};
+    bool done = false;
+    enum setpay_error error = setpay_gateway_admit(work, &work->auth.header, work->auth.brand,
+                                                   work->auth.merchant_id, NULL, &done);
+    if (error == SETPAY_OK && done)
+        return;
+    if (error == SETPAY_OK)
+        error = setpay_store_read(work->worker->reader, read_snapshot, &snapshot);
+    if (error == SETPAY_OK && snapshot.found == SETPAY_OK) {
+        if (is_own_request(&snapshot.payment, work)) {
+            setpay_gateway_wait(work, look_and_decide); /* rule A6: it is being worked on */
+            return;
+        }
+        error = SETPAY_E_PI_USED; /* rule G6 */
+    } else if (error == SETPAY_OK && snapshot.found != SETPAY_E_NOT_FOUND) {
+        error = snapshot.found;
+    }
+    if (error == SETPAY_OK)
+        error = decide(work);
+    if (error != SETPAY_OK)
+        setpay_gateway_refuse(work, error);
+}
+
+void setpay_gateway_on_auth_req(struct setpay_gateway_work *work)
+{
+    enum setpay_error error = setpay_auth_req_parse(work->message.content, &work->auth);
+    if (error == SETPAY_OK)
+        error = setpay_metric_register(&authorisations_total);
+    if (error != SETPAY_OK) {
+        setpay_gateway_refuse(work, error);
+        return;
+    }
+    work->xid = work->auth.xid;
+    look_and_decide(work);
+}

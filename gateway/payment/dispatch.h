@@ -1,0 +1,109 @@
+/*
+ * One worker of the gateway: frames in, messages to their handlers, answers out.
+ *
+ * A struct setpay_gateway_work is one request under way. Handlers own it from their call on, and
+ * end it with exactly one of setpay_gateway_reply, setpay_gateway_refuse or setpay_gateway_wait
+ * (which calls the handler's resume function later). Everything here runs on the worker's thread,
+ * except what a store operation does.
+ */
+#ifndef SETPAY_GATEWAY_PAYMENT_DISPATCH_H
+#define SETPAY_GATEWAY_PAYMENT_DISPATCH_H
+
+#include "common/base/executor.h"
+#include "common/net/daemon.h"
+#include "common/net/frame_server.h"
+#include "common/net/loop.h"
+#include "common/wire/signed.h"
+#include "gateway/payment/auth.h"
+#include "gateway/payment/gateway.h"
+#include "gateway/payment/payment.h"
+
+struct setpay_gateway_reversals;
+struct setpay_gateway_work;
+
+struct setpay_gateway_worker {
+    struct setpay_gateway *gateway;
+    struct setpay_gateway_reversals *reversals;
+    struct setpay_loop *loop;
+    struct setpay_executor executor;
+    struct setpay_reader *reader;
+    struct setpay_frame_server *server;
+    struct setpay_watcher *watcher;
+    struct setpay_gateway_work *waiting; /* repeats of requests that are under way */
+};
+
+typedef void setpay_gateway_resume_fn(struct setpay_gateway_work *work);
+
+struct setpay_gateway_work {
+    struct setpay_gateway_worker *worker;
+    struct setpay_frame_handle connection;
+    uint64_t request_id;
+    struct setpay_peer peer;
+    setpay_time_ms now_ms; /* the one reading of the clock for this request */
+
+    struct setpay_message message;
+    struct setpay_digest request_hash;
+    const struct setpay_gateway_brand *brand;
+    struct setpay_certificate *merchant; /* the signer, verified */
+    bool has_ids;                        /* rrpid and xid below are known, for the log */
+    struct setpay_id rrpid;
+    struct setpay_id xid;
+
+    /* Of the message in hand; which ones are used depends on its type. */
+    struct setpay_auth_req auth;
+    struct setpay_auth_rev_req reverse;
+    struct setpay_certificate *cardholder;
+    struct setpay_instruction instruction;
+    struct setpay_payment payment;
+    struct setpay_kept_card card;
+    struct setpay_made_receipt receipt;
+    struct setpay_gateway_reversal reversal;
+    bool has_reversal;
+    struct setpay_buffer answer;
+    unsigned again; /* times that it was decided anew */
+
+    /* Waiting and retrying. */
+    struct setpay_gateway_work *next;
+    struct setpay_timer *timer;
+    setpay_gateway_resume_fn *resume;
+};
+
+/* Makes the worker's server on its listener "frames". */
+enum setpay_error
+setpay_gateway_worker_new(struct setpay_gateway *gateway,
+                          struct setpay_gateway_reversals *reversals,
+                          struct setpay_worker *daemon_worker, struct setpay_tls *tls,
+                          struct setpay_gateway_worker **worker) SETPAY_MUST_CHECK;
+/* Lets what is under way finish; then setpay_worker_drained. */
+void setpay_gateway_worker_drain(struct setpay_gateway_worker *worker,
+                                 struct setpay_worker *daemon_worker);
+void setpay_gateway_worker_free(struct setpay_gateway_worker *worker);
+
+/* The answer's bytes (kept already), and the work's end. */
+void setpay_gateway_reply(struct setpay_gateway_work *work, struct setpay_view bytes);
+/* An Error message, a log line with the rule, and the work's end. Nothing is kept. */
+void setpay_gateway_refuse(struct setpay_gateway_work *work, enum setpay_error error);
+/* The same request is under way elsewhere: resume is called when its payment changes, and the work
+ * is refused as UNDER_WAY when that takes too long. */
+void setpay_gateway_wait(struct setpay_gateway_work *work, setpay_gateway_resume_fn *resume);
+/* Calls resume after delay_ms (the store's queue was full). */
+void setpay_gateway_later(struct setpay_gateway_work *work, int64_t delay_ms,
+                          setpay_gateway_resume_fn *resume);
+
+/* Rules A2, A3, A6: the signer is a merchant of the connection's brand; an answer that was kept is
+ * sent again. Handlers call it after they have read their content: header is the content's.
+ * SETPAY_OK: go on. SETPAY_E_NOT_FOUND does not come. When *done, the work has ended. */
+enum setpay_error setpay_gateway_admit(struct setpay_gateway_work *work,
+                                       const struct setpay_request_header *header,
+                                       const char *brand, const char *merchant_id,
+                                       const char *receiver_name, bool *done) SETPAY_MUST_CHECK;
+
+/* The handlers; each owns work. */
+void setpay_gateway_on_auth_req(struct setpay_gateway_work *work);
+void setpay_gateway_on_auth_rev_req(struct setpay_gateway_work *work);
+void setpay_gateway_on_pcert_req(struct setpay_gateway_work *work);
+
+/* reversal.c: reversals that are to be acknowledged, on the network's thread. Any thread. */
+void setpay_gateway_reversals_wake(struct setpay_gateway_reversals *reversals);
+
+#endif

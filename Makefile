@@ -154,9 +154,21 @@ GATEWAY_NETWORK := \
 	gateway/network/reverse.c
 
 GATEWAY_PAYMENT := \
-	gateway/payment/payment_state.c
+	gateway/payment/auth.c \
+	gateway/payment/auth_flow.c \
+	gateway/payment/auth_rev.c \
+	gateway/payment/dispatch.c \
+	gateway/payment/pan.c \
+	gateway/payment/payment_state.c \
+	gateway/payment/payment_store.c \
+	gateway/payment/pcert.c \
+	gateway/payment/recover.c \
+	gateway/payment/reversal.c \
+	gateway/payment/vault.c
 
-GATEWAYD :=
+GATEWAYD := \
+	gateway/options.c \
+	gateway/setup.c
 
 GATEWAY_CLI :=
 

@@ -45,7 +45,7 @@ static enum setpay_error check_account(const struct setpay_pi *pi,
     SETPAY_TRY(setpay_account_id(&pi->pan_secret, &pi->pan, &pi->expiry, &computed));
     if (!setpay_view_equal_secret(setpay_digest_view(&named), setpay_digest_view(&computed)))
         return SETPAY_E_ACCOUNT; /* rule G5 */
-    return setpay_pan_check(&pi->pan, brand->ranges, brand->range_count);
+    return setpay_pan_check(&pi->pan, &brand->prefixes);
 }
 
 enum setpay_error setpay_auth_check(const struct setpay_auth_req *request,

@@ -16,8 +16,8 @@
 #include "common/store/answers.h"
 #include "common/wire/checks.h"
 #include "gateway/payment/dispatch.h"
+#include "gateway/payment/reversal.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #define RETRY_MS 100
@@ -199,16 +199,6 @@ static void on_network_answer(void *arg, const struct setpay_network_answer *ans
 
 /* ------------------------------------------------------------------ asking */
 
-static void fill_acceptor(const struct setpay_payment *payment,
-                          const struct setpay_gateway_merchant *merchant,
-                          struct setpay_network_acceptor *acceptor)
-{
-    /* Field 42 has 15 places; a longer id is cut, the full one is the gateway's own matter. */
-    snprintf(acceptor->id, sizeof acceptor->id, "%.15s", payment->merchant_id);
-    snprintf(acceptor->name, sizeof acceptor->name, "%s", merchant->name);
-    acceptor->category = merchant->category;
-}
-
 struct merchant_read {
     const struct setpay_payment *payment;
     struct setpay_gateway_merchant merchant;
@@ -234,7 +224,7 @@ static enum setpay_error ask_network(struct setpay_gateway_work *work)
         .pomd = work->payment.pomd,
     };
     SETPAY_TRY(setpay_store_read(work->worker->reader, read_merchant, &read));
-    fill_acceptor(&work->payment, &read.merchant, &request.acceptor);
+    setpay_acceptor_fill(&read.merchant, &request.acceptor);
     enum setpay_error error = SETPAY_OK;
     setpay_secret_move(&request.pan, &pi->pan);
     setpay_secret_move(&request.expiry, &pi->expiry);

@@ -17,8 +17,8 @@
 #include "gateway/payment/auth.h"
 #include "gateway/payment/gateway.h"
 #include "gateway/payment/payment.h"
+#include "gateway/payment/reversal.h"
 
-struct setpay_gateway_reversals;
 struct setpay_gateway_work;
 
 struct setpay_gateway_worker {
@@ -102,8 +102,5 @@ enum setpay_error setpay_gateway_admit(struct setpay_gateway_work *work,
 void setpay_gateway_on_auth_req(struct setpay_gateway_work *work);
 void setpay_gateway_on_auth_rev_req(struct setpay_gateway_work *work);
 void setpay_gateway_on_pcert_req(struct setpay_gateway_work *work);
-
-/* reversal.c: reversals that are to be acknowledged, on the network's thread. Any thread. */
-void setpay_gateway_reversals_wake(struct setpay_gateway_reversals *reversals);
 
 #endif

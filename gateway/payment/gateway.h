@@ -12,19 +12,12 @@
 #include "common/store/store.h"
 #include "common/wire/messages.h"
 #include "gateway/network/network.h"
+#include "gateway/network/prefixes.h"
 #include "gateway/payment/vault.h"
 
 #include <stddef.h>
 
 #define SETPAY_GATEWAY_BRANDS_MAX 16
-#define SETPAY_GATEWAY_PREFIXES_MAX 32
-
-/* PANs that begin with a number from first to last, both of that many digits. */
-struct setpay_pan_range {
-    uint32_t first;
-    uint32_t last;
-    unsigned digits; /* 1 .. 8 */
-};
 
 struct setpay_gateway_brand {
     char name[SETPAY_WIRE_BRAND_MAX + 1];
@@ -32,8 +25,7 @@ struct setpay_gateway_brand {
     struct setpay_identity encrypt;
     struct setpay_identity tls;
     struct setpay_envelope_key *envelope_key;
-    struct setpay_pan_range ranges[SETPAY_GATEWAY_PREFIXES_MAX];
-    size_t range_count;
+    struct setpay_prefixes prefixes; /* of its PANs */
 };
 
 struct setpay_gateway {
@@ -53,13 +45,8 @@ struct setpay_gateway {
 const struct setpay_gateway_brand *setpay_gateway_find_brand(const struct setpay_gateway *gateway,
                                                              const char *name);
 
-/* "4" or "51-55,2221-2720" into ranges. SETPAY_E_CONFIG with words. */
-enum setpay_error setpay_pan_ranges_parse(const char *text, struct setpay_pan_range *ranges,
-                                          size_t room, size_t *count,
-                                          struct setpay_problem *problem) SETPAY_MUST_CHECK;
-/* Rule G5: 12 to 19 digits, Luhn, and inside one of the ranges. SETPAY_E_ACCOUNT. */
+/* Rule G5: 12 to 19 digits, Luhn, and one of the brand's. SETPAY_E_ACCOUNT. */
 enum setpay_error setpay_pan_check(const struct setpay_secret *pan,
-                                   const struct setpay_pan_range *ranges,
-                                   size_t count) SETPAY_MUST_CHECK;
+                                   const struct setpay_prefixes *prefixes) SETPAY_MUST_CHECK;
 
 #endif

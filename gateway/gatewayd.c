@@ -1,0 +1,165 @@
+/*
+ * setpay-gatewayd: the payment gateway. This file only says which part is called when; the work is
+ * in gateway/payment (the protocol) and gateway/network (the issuers).
+ */
+#include "gateway/gatewayd.h"
+
+#include "common/base/log.h"
+#include "common/net/metrics.h"
+#include "common/store/answers.h"
+#include "gateway/commands.h"
+#include "gateway/payment/dispatch.h"
+#include "gateway/setup.h"
+
+#include <stdlib.h>
+
+#define PURGE_PERIOD_MS 60000
+#define PURGE_BATCH 1000
+
+/* What the main thread does again and again. */
+struct housekeeping {
+    struct setpay_gatewayd daemon; /* first: service->user is seen as either */
+    struct setpay_timer *timer;
+    struct setpay_executor executor;
+    struct setpay_store *store;
+};
+
+static struct setpay_gatewayd *daemon_of(struct setpay_service *service)
+{
+    return &((struct housekeeping *)service->user)->daemon;
+}
+
+/* ------------------------------------------------------------------ readiness */
+
+static enum setpay_error check_line(void *arg, struct setpay_problem *why)
+{
+    const struct setpay_gatewayd *daemon = arg;
+    if (daemon->gateway.network == NULL || !setpay_network_is_up(daemon->gateway.network))
+        return setpay_problem_set(why, SETPAY_E_UNREACHABLE,
+                                  "a line to an issuer is not signed on");
+    return SETPAY_OK;
+}
+
+static int64_t open_reversals(void *arg)
+{
+    const struct setpay_gatewayd *daemon = arg;
+    struct setpay_network_figures figures;
+    if (daemon->gateway.network == NULL)
+        return 0;
+    setpay_network_figures(daemon->gateway.network, &figures);
+    return (int64_t)figures.reversals_open;
+}
+
+static struct setpay_metric reversals_open = {
+    .name = "setpay_gateway_reversals_open",
+    .help = "Reversals that the issuers have not acknowledged yet.",
+    .type = SETPAY_METRIC_GAUGE,
+    .read_cb = open_reversals,
+};
+
+/* ------------------------------------------------------------------ housekeeping */
+
+static enum setpay_error purge(struct setpay_db *db, void *arg)
+{
+    int64_t deleted = 0;
+    setpay_time_ms now_ms = setpay_clock_now_ms();
+    (void)arg;
+    SETPAY_TRY(setpay_answers_purge(db, now_ms, PURGE_BATCH, &deleted));
+    return setpay_kept_card_purge(db, now_ms, &deleted); /* rule G10: for a stated time */
+}
+
+static void on_purged(void *arg, enum setpay_error error)
+{
+    (void)arg;
+    if (error != SETPAY_OK)
+        setpay_log_error(error, "purge.failed", setpay_field_text("area", "store"));
+}
+
+static void on_purge_time(void *arg)
+{
+    struct housekeeping *keeping = arg;
+    enum setpay_error error =
+        setpay_store_submit(keeping->store, purge, on_purged, keeping, &keeping->executor);
+    if (error != SETPAY_OK)
+        on_purged(keeping, error);
+}
+
+/* ------------------------------------------------------------------ start and stop */
+
+static enum setpay_error on_start(struct setpay_service *service, struct setpay_problem *problem)
+{
+    struct housekeeping *keeping = calloc(1, sizeof *keeping);
+    if (keeping == NULL)
+        return SETPAY_E_NOMEM;
+    service->user = keeping;
+    keeping->store = service->store;
+    reversals_open.read_arg = &keeping->daemon;
+    SETPAY_TRY(setpay_gatewayd_load(service, &keeping->daemon, problem));
+    SETPAY_TRY(setpay_gatewayd_start_network(service, &keeping->daemon, problem));
+    setpay_service_add_check(
+        service, &(struct setpay_ready_check){"issuer_line", check_line, &keeping->daemon});
+    return setpay_metric_register(&reversals_open);
+}
+
+static enum setpay_error on_ready(struct setpay_service *service, struct setpay_problem *problem)
+{
+    struct housekeeping *keeping = service->user;
+    struct setpay_loop *loop = setpay_daemon_loop(service->daemon);
+    (void)problem;
+    keeping->executor = setpay_loop_executor(loop);
+    SETPAY_TRY(setpay_timer_new(loop, on_purge_time, keeping, &keeping->timer));
+    setpay_timer_start_periodic(keeping->timer, PURGE_PERIOD_MS);
+    return SETPAY_OK;
+}
+
+static void on_stop(struct setpay_service *service)
+{
+    struct housekeeping *keeping = service->user;
+    if (keeping == NULL)
+        return;
+    setpay_timer_free(keeping->timer);
+    setpay_gatewayd_stop_network(&keeping->daemon);
+    setpay_gatewayd_clear(&keeping->daemon);
+    free(keeping);
+    service->user = NULL;
+}
+
+static enum setpay_error worker_init(void *context, struct setpay_worker *worker,
+                                     struct setpay_problem *problem)
+{
+    struct setpay_gatewayd *daemon = daemon_of(context);
+    struct setpay_gateway_worker *made = NULL;
+    (void)problem;
+    SETPAY_TRY(
+        setpay_gateway_worker_new(&daemon->gateway, daemon->reversals, worker, daemon->tls, &made));
+    worker->user = made;
+    return SETPAY_OK;
+}
+
+static void worker_drain(void *context, struct setpay_worker *worker)
+{
+    (void)context;
+    setpay_gateway_worker_drain(worker->user, worker);
+}
+
+static void worker_free(void *context, struct setpay_worker *worker)
+{
+    (void)context;
+    setpay_gateway_worker_free(worker->user);
+}
+
+const struct setpay_service_spec setpay_gatewayd_spec = {
+    .name = "setpay-gatewayd",
+    .summary = "The payment gateway of setpay: authorises what cardholders have signed.",
+    .options = setpay_gateway_options,
+    .schema = &setpay_gateway_schema,
+    .commands = setpay_gateway_commands,
+    .listeners = {{"frames", "listen"}},
+    .needs_trust = true,
+    .on_start_cb = on_start,
+    .on_ready_cb = on_ready,
+    .on_stop_cb = on_stop,
+    .worker_init_cb = worker_init,
+    .worker_drain_cb = worker_drain,
+    .worker_free_cb = worker_free,
+};

@@ -1,0 +1,198 @@
+/*
+ * AuthRevReq and AuthRevRes: a merchant gives up an authorisation, wholly or in part, before it was
+ * captured.
+ *
+ *     read content -> admit (A2, G1, A6) -> snapshot -> date (A5) -> check (G8, G9, the table)
+ *       -> receipt, answer, row of the reversal: one operation -> reply
+ *
+ * The merchant is answered once that is kept; the issuer is told by store and forward.
+ */
+#include "common/base/log.h"
+#include "common/store/answers.h"
+#include "common/wire/checks.h"
+#include "common/wire/thumbs.h"
+#include "gateway/payment/dispatch.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void look_and_decide(struct setpay_gateway_work *work);
+
+struct snapshot {
+    struct setpay_gateway_work *work;
+    enum setpay_error found;
+};
+
+static enum setpay_error read_snapshot(struct setpay_db *db, void *arg)
+{
+    struct snapshot *s = arg;
+    const struct setpay_auth_rev_req *request = &s->work->reverse;
+    s->found = setpay_payment_find(db, request->brand, request->merchant_id, &request->xid,
+                                   &s->work->payment);
+    if (s->found == SETPAY_OK)
+        s->found = setpay_kept_card_find(db, s->work->payment.id, &s->work->card);
+    return SETPAY_OK;
+}
+
+/* Pure: rules G8 and G9, and what follows by the table. */
+static enum setpay_error check(const struct setpay_auth_rev_req *request,
+                               const struct setpay_payment *payment,
+                               enum setpay_payment_state *next)
+{
+    if (!payment->has_cap_token || !setpay_view_equal_secret(setpay_id_view(&payment->cap_token),
+                                                             setpay_id_view(&request->cap_token)))
+        return SETPAY_E_TOKEN; /* rule G9 */
+    int64_t left = payment->approved_minor - payment->reversed_minor;
+    if (payment->state == SETPAY_PAYMENT_APPROVED) {
+        if (!setpay_money_same_currency(&request->amount, &payment->amount))
+            return SETPAY_E_MONEY_CURRENCY; /* rule G8 */
+        if (request->amount.minor <= 0 || request->amount.minor > left)
+            return SETPAY_E_AMOUNT_LIMIT; /* rule G8 */
+    }
+    return setpay_payment_state_next(payment->state,
+                                     request->amount.minor < left ? SETPAY_PAYMENT_REVERSE_PART
+                                                                  : SETPAY_PAYMENT_REVERSE_WHOLE,
+                                     next);
+}
+
+static enum setpay_error make_answer(struct setpay_gateway_work *work)
+{
+    const struct setpay_payment *payment = &work->payment;
+    const struct setpay_identity *sign = &work->brand->sign;
+    struct setpay_auth_rev_res answer = {
+        .header =
+            {
+                .rrpid = work->rrpid,
+                .request_hash = work->request_hash,
+                .date_ms = work->now_ms,
+                .sender = *setpay_certificate_thumbprint(sign->certificate),
+                .has_receiver = true,
+                .receiver = work->message.signer,
+            },
+        .xid = payment->xid,
+        .amount = work->reverse.amount,
+        .remaining = payment->amount,
+        .cardholder = payment->cardholder,
+        .pomd = payment->pomd,
+        .action_code = "00",
+        .receipt = work->receipt.sealed,
+    };
+    struct setpay_buffer content;
+    struct setpay_beside beside;
+    answer.remaining.minor = payment->approved_minor - payment->reversed_minor;
+    memcpy(answer.brand, payment->brand, sizeof answer.brand);
+    memcpy(answer.merchant_id, payment->merchant_id, sizeof answer.merchant_id);
+    setpay_buffer_init(&content, SETPAY_LIMIT_CONTENT_BYTES);
+    setpay_beside_init(&beside);
+    enum setpay_error error = setpay_auth_rev_res_build(&answer, &content);
+    if (error == SETPAY_OK)
+        error =
+            setpay_beside_add_chain(&beside, NULL, work->worker->gateway->trust, sign->certificate);
+    if (error == SETPAY_OK) {
+        const struct setpay_message_parts parts = {
+            .type = SETPAY_MESSAGE_AUTH_REV_RES,
+            .content = setpay_buffer_view(&content),
+            .key = sign->key,
+            .signer = setpay_certificate_thumbprint(sign->certificate),
+            .certificates = beside.certificates,
+            .certificate_count = beside.certificate_count,
+        };
+        error = setpay_message_build(&parts, &work->answer);
+    }
+    setpay_beside_clear(&beside);
+    setpay_buffer_clear(&content);
+    return error;
+}
+
+static enum setpay_error write_reversal(struct setpay_db *db, void *arg)
+{
+    struct setpay_gateway_work *work = arg;
+    struct setpay_payment payment = work->payment;
+    struct setpay_gateway_reversal reversal = work->reversal;
+    SETPAY_TRY(setpay_payment_update(db, &payment));
+    SETPAY_TRY(setpay_gateway_reversal_insert(db, &reversal));
+    SETPAY_TRY(setpay_payment_add_receipt(db, payment.id, &work->receipt.sealed,
+                                          setpay_buffer_view(&work->receipt.signed_bytes),
+                                          work->now_ms));
+    return setpay_answers_keep(db, &work->message.signer, &work->rrpid, &work->request_hash,
+                               setpay_buffer_view(&work->answer), work->now_ms);
+}
+
+static void on_kept(void *arg, enum setpay_error error)
+{
+    struct setpay_gateway_work *work = arg;
+    if (error == SETPAY_E_CONFLICT && work->again++ < SETPAY_LIMIT_DECIDE_AGAIN) {
+        look_and_decide(work);
+        return;
+    }
+    if (error != SETPAY_OK) {
+        setpay_gateway_refuse(work, error);
+        return;
+    }
+    setpay_log(SETPAY_LOG_INFO, "auth.reversed",
+               setpay_field_text("state", setpay_payment_state_name(work->payment.state)),
+               setpay_field_id("xid", &work->xid), setpay_field_id("rrpid", &work->rrpid),
+               setpay_field_money("amount", &work->reverse.amount));
+    setpay_gateway_reversals_wake(work->worker->reversals);
+    setpay_gateway_reply(work, setpay_buffer_view(&work->answer));
+}
+
+static enum setpay_error decide(struct setpay_gateway_work *work)
+{
+    struct setpay_gateway *gateway = work->worker->gateway;
+    struct setpay_payment *payment = &work->payment;
+    const struct setpay_auth_rev_req *request = &work->reverse;
+    struct setpay_secret back_key = {0};
+    enum setpay_payment_state next;
+    SETPAY_TRY(setpay_date_check(request->header.date_ms, work->now_ms)); /* rule A5 */
+    SETPAY_TRY(check(request, payment, &next));
+    payment->state = next;
+    payment->reversed_minor += request->amount.minor;
+    payment->updated_ms = work->now_ms;
+    work->reversal = (struct setpay_gateway_reversal){
+        .payment_id = payment->id,
+        .partial = next == SETPAY_PAYMENT_APPROVED,
+        .amount_minor = request->amount.minor,
+        .remaining_minor = payment->approved_minor - payment->reversed_minor,
+        .created_ms = work->now_ms,
+    };
+    SETPAY_TRY(setpay_vault_open_box(gateway->vault, SETPAY_VAULT_BACK_KEY, &payment->xid,
+                                     setpay_buffer_view(&work->card.back_key), &back_key));
+    enum setpay_error error =
+        setpay_payment_make_receipt(work->brand, payment, SETPAY_RECEIPT_REVERSAL,
+                                    request->amount.minor, &back_key, work->now_ms, &work->receipt);
+    setpay_secret_clear(&back_key);
+    SETPAY_TRY(error);
+    SETPAY_TRY(make_answer(work));
+    return setpay_store_submit(gateway->store, write_reversal, on_kept, work,
+                               &work->worker->executor);
+}
+
+static void look_and_decide(struct setpay_gateway_work *work)
+{
+    struct snapshot snapshot = {.work = work};
+    bool done = false;
+    enum setpay_error error = setpay_gateway_admit(work, &work->reverse.header, work->reverse.brand,
+                                                   work->reverse.merchant_id, NULL, &done);
+    if (error == SETPAY_OK && done)
+        return;
+    if (error == SETPAY_OK)
+        error = setpay_store_read(work->worker->reader, read_snapshot, &snapshot);
+    if (error == SETPAY_OK && snapshot.found != SETPAY_OK)
+        error = snapshot.found == SETPAY_E_NOT_FOUND ? SETPAY_E_TOKEN : snapshot.found;
+    if (error == SETPAY_OK)
+        error = decide(work);
+    if (error != SETPAY_OK)
+        setpay_gateway_refuse(work, error);
+}
+
+void setpay_gateway_on_auth_rev_req(struct setpay_gateway_work *work)
+{
+    enum setpay_error error = setpay_auth_rev_req_parse(work->message.content, &work->reverse);
+    if (error != SETPAY_OK) {
+        setpay_gateway_refuse(work, error);
+        return;
+    }
+    work->xid = work->reverse.xid;
+    look_and_decide(work);
+}

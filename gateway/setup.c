@@ -1,0 +1,236 @@
+/*
+ * From the configuration to a gateway that can work. Nothing here is on the path of a payment.
+ */
+#include "gateway/setup.h"
+
+#include "common/base/log.h"
+#include "common/crypto/keyfile.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ------------------------------------------------------------------ keys */
+
+struct loader {
+    struct setpay_service *service;
+    const struct setpay_secret *passphrase; /* NULL: keys are not encrypted */
+    const char *section;
+    const char *brand;
+    struct setpay_problem *problem;
+};
+
+static enum setpay_error load_identity(const struct loader *loader, const char *key_name,
+                                       const char *certificate_name, enum setpay_profile profile,
+                                       struct setpay_identity *identity)
+{
+    const struct setpay_config *config = loader->service->config;
+    return setpay_identity_load(
+        loader->service->trust, setpay_config_text(config, loader->section, key_name),
+        setpay_config_text(config, loader->section, certificate_name), loader->passphrase, profile,
+        loader->brand, setpay_clock_now_ms(), identity, loader->problem);
+}
+
+static enum setpay_error load_brand(const struct loader *loader, const char *id,
+                                    struct setpay_gateway_brand *brand)
+{
+    snprintf(brand->name, sizeof brand->name, "%s", loader->brand);
+    SETPAY_TRY(
+        load_identity(loader, "sign_key", "sign_cert", SETPAY_PROFILE_GATEWAY_SIGN, &brand->sign));
+    SETPAY_TRY(load_identity(loader, "encrypt_key", "encrypt_cert", SETPAY_PROFILE_GATEWAY_ENCRYPT,
+                             &brand->encrypt));
+    SETPAY_TRY(load_identity(loader, "tls_key", "tls_cert", SETPAY_PROFILE_GATEWAY_TLS_SERVER,
+                             &brand->tls));
+    if (strcmp(setpay_certificate_id(brand->sign.certificate), id) != 0 ||
+        !setpay_certificate_same_party(brand->sign.certificate, brand->encrypt.certificate) ||
+        !setpay_certificate_same_party(brand->sign.certificate, brand->tls.certificate))
+        return setpay_problem_set(loader->problem, SETPAY_E_CONFIG,
+                                  "[%s]: the three certificates must all name the gateway %s",
+                                  loader->section, id);
+    SETPAY_TRY(setpay_envelope_key_new(brand->encrypt.pkey,
+                                       setpay_certificate_x509(brand->encrypt.certificate),
+                                       &brand->envelope_key));
+    return setpay_prefixes_parse(
+        setpay_config_text(loader->service->config, loader->section, "pan_prefixes"),
+        &brand->prefixes, loader->problem);
+}
+
+static enum setpay_error load_brands(struct loader *loader, struct setpay_gateway *gateway)
+{
+    const struct setpay_config *config = loader->service->config;
+    size_t count = setpay_config_instance_count(config, "brand *");
+    if (count == 0 || count > SETPAY_GATEWAY_BRANDS_MAX)
+        return setpay_problem_set(loader->problem, SETPAY_E_CONFIG,
+                                  "found %zu [brand NAME] sections, expected 1 to %d", count,
+                                  SETPAY_GATEWAY_BRANDS_MAX);
+    for (size_t i = 0; i < count; i++) {
+        char section[64];
+        loader->brand = setpay_config_instance(config, "brand *", i);
+        if (snprintf(section, sizeof section, "brand %s", loader->brand) >= (int)sizeof section ||
+            strlen(loader->brand) > SETPAY_WIRE_BRAND_MAX)
+            return setpay_problem_set(loader->problem, SETPAY_E_CONFIG,
+                                      "[brand %s]: the name has more than %d characters",
+                                      loader->brand, SETPAY_WIRE_BRAND_MAX);
+        loader->section = section;
+        gateway->brand_count = i + 1; /* so that a half-loaded one is cleared too */
+        SETPAY_TRY(load_brand(loader, gateway->id, &gateway->brands[i]));
+    }
+    return SETPAY_OK;
+}
+
+static enum setpay_error make_tls(struct setpay_service *service, struct setpay_gatewayd *daemon,
+                                  struct setpay_problem *problem)
+{
+    struct setpay_tls_identity identities[SETPAY_GATEWAY_BRANDS_MAX];
+    const struct setpay_gateway *gateway = &daemon->gateway;
+    for (size_t i = 0; i < gateway->brand_count; i++)
+        identities[i] = setpay_identity_tls(&gateway->brands[i].tls, gateway->brands[i].name);
+    const struct setpay_tls_config config = {
+        .identities = identities,
+        .identity_count = gateway->brand_count,
+        .trust = service->trust,
+        .peer_profiles = SETPAY_TLS_PROFILE(SETPAY_PROFILE_MERCHANT_TLS_CLIENT),
+    };
+    return setpay_tls_new_server(&config, &daemon->tls, problem);
+}
+
+enum setpay_error setpay_gatewayd_load(struct setpay_service *service,
+                                       struct setpay_gatewayd *daemon,
+                                       struct setpay_problem *problem)
+{
+    const struct setpay_config *config = service->config;
+    struct setpay_gateway *gateway = &daemon->gateway;
+    struct setpay_secret passphrase = {0};
+    struct loader loader = {.service = service, .problem = problem};
+    const char *id = setpay_config_text(config, "", "id");
+    const char *passphrase_path = setpay_config_text(config, "", "key_passphrase_file");
+    gateway->trust = service->trust;
+    gateway->store = service->store;
+    gateway->hold_ms = setpay_config_int(config, "", "hold_days") * SETPAY_DAY_MS;
+    gateway->keep_card_ms = setpay_config_int(config, "", "keep_card_days") * SETPAY_DAY_MS;
+    gateway->answer_wait_ms = setpay_config_int(config, "", "auth_timeout") + SETPAY_SECOND_MS;
+    if (strlen(id) > SETPAY_WIRE_PARTY_MAX)
+        return setpay_problem_set(problem, SETPAY_E_CONFIG, "id: '%s' has more than %d characters",
+                                  id, SETPAY_WIRE_PARTY_MAX);
+    snprintf(gateway->id, sizeof gateway->id, "%s", id);
+    enum setpay_error error = SETPAY_OK;
+    if (passphrase_path != NULL) {
+        error = setpay_file_read_secret(passphrase_path, &passphrase, problem);
+        loader.passphrase = &passphrase;
+    }
+    if (error == SETPAY_OK)
+        error = load_brands(&loader, gateway);
+    setpay_secret_clear(&passphrase);
+    if (error == SETPAY_OK)
+        error = setpay_vault_open(setpay_config_text(config, "", "vault_key"), &gateway->vault,
+                                  problem);
+    return error == SETPAY_OK ? make_tls(service, daemon, problem) : error;
+}
+
+/* ------------------------------------------------------------------ the network's thread */
+
+static enum setpay_error make_network(struct setpay_service *service,
+                                      struct setpay_gatewayd *daemon,
+                                      struct setpay_problem *problem)
+{
+    const struct setpay_config *config = service->config;
+    struct setpay_network_route routes[SETPAY_NETWORK_ROUTES_MAX];
+    struct setpay_network_config network;
+    size_t count = setpay_config_instance_count(config, "issuer *");
+    if (count == 0 || count > SETPAY_NETWORK_ROUTES_MAX)
+        return setpay_problem_set(problem, SETPAY_E_CONFIG,
+                                  "found %zu [issuer NAME] sections, expected 1 to %d", count,
+                                  SETPAY_NETWORK_ROUTES_MAX);
+    for (size_t i = 0; i < count; i++) {
+        char section[64];
+        const char *name = setpay_config_instance(config, "issuer *", i);
+        if (snprintf(section, sizeof section, "issuer %s", name) >= (int)sizeof section)
+            return setpay_problem_set(problem, SETPAY_E_CONFIG, "[issuer %s]: the name is too long",
+                                      name);
+        routes[i] = (struct setpay_network_route){
+            .name = name,
+            .prefixes = setpay_config_text(config, section, "pan_prefixes"),
+            .address = setpay_config_text(config, section, "address"),
+        };
+    }
+    setpay_network_config_defaults(&network);
+    network.routes = routes;
+    network.route_count = count;
+    network.acquirer_id = setpay_config_text(config, "", "acquirer_id");
+    network.terminal_id = setpay_config_text(config, "", "terminal_id");
+    network.answer_timeout_ms = setpay_config_int(config, "", "auth_timeout");
+    network.echo_interval_ms = setpay_config_int(config, "", "echo_interval");
+    network.reconnect_min_ms = setpay_config_int(config, "", "reconnect_min");
+    network.reconnect_max_ms = setpay_config_int(config, "", "reconnect_max");
+    network.repeat_min_ms = setpay_config_int(config, "", "repeat_min");
+    network.repeat_max_ms = setpay_config_int(config, "", "repeat_max");
+    return setpay_network_new(&network, setpay_loop_base(daemon->network_loop),
+                              &daemon->network_executor, &daemon->gateway.network, problem);
+}
+
+static void *run_network(void *arg)
+{
+    struct setpay_gatewayd *daemon = arg;
+    enum setpay_error error = setpay_loop_run(daemon->network_loop);
+    if (error != SETPAY_OK)
+        setpay_log_error(error, "network.loop", setpay_field_text("area", "network"));
+    return NULL;
+}
+
+enum setpay_error setpay_gatewayd_start_network(struct setpay_service *service,
+                                                struct setpay_gatewayd *daemon,
+                                                struct setpay_problem *problem)
+{
+    size_t recovered = 0;
+    SETPAY_TRY(setpay_gateway_recover(&daemon->gateway, &recovered));
+    SETPAY_TRY(setpay_loop_new(0, &daemon->network_loop));
+    daemon->network_executor = setpay_loop_executor(daemon->network_loop);
+    SETPAY_TRY(make_network(service, daemon, problem));
+    SETPAY_TRY(
+        setpay_gateway_reversals_new(&daemon->gateway, daemon->network_loop, &daemon->reversals));
+    if (pthread_create(&daemon->network_thread, NULL, run_network, daemon) != 0)
+        return SETPAY_E_NOMEM;
+    daemon->network_runs = true;
+    return SETPAY_OK;
+}
+
+/* Runs on the network's thread: its requests end here, while the loop still takes what they post.
+ */
+static void end_network(void *arg)
+{
+    struct setpay_gatewayd *daemon = arg;
+    setpay_network_free(daemon->gateway.network);
+    daemon->gateway.network = NULL;
+    setpay_gateway_reversals_free(daemon->reversals);
+    daemon->reversals = NULL;
+    setpay_loop_stop(daemon->network_loop);
+}
+
+void setpay_gatewayd_stop_network(struct setpay_gatewayd *daemon)
+{
+    if (daemon->network_runs) {
+        if (setpay_loop_post(daemon->network_loop, end_network, daemon) != SETPAY_OK)
+            setpay_loop_stop(daemon->network_loop);
+        pthread_join(daemon->network_thread, NULL);
+        daemon->network_runs = false;
+    }
+    setpay_network_free(daemon->gateway.network);
+    setpay_gateway_reversals_free(daemon->reversals);
+    setpay_loop_free(daemon->network_loop);
+    daemon->gateway.network = NULL;
+    daemon->reversals = NULL;
+    daemon->network_loop = NULL;
+}
+
+void setpay_gatewayd_clear(struct setpay_gatewayd *daemon)
+{
+    struct setpay_gateway *gateway = &daemon->gateway;
+    setpay_tls_free(daemon->tls);
+    for (size_t i = 0; i < gateway->brand_count; i++) {
+        setpay_envelope_key_free(gateway->brands[i].envelope_key);
+        setpay_identity_clear(&gateway->brands[i].sign);
+        setpay_identity_clear(&gateway->brands[i].encrypt);
+        setpay_identity_clear(&gateway->brands[i].tls);
+    }
+    setpay_vault_free(gateway->vault);
+    memset(daemon, 0, sizeof *daemon);
+}

@@ -1,0 +1,42 @@
+/*
+ * The gateway from its configuration: options, keys, vault, the thread of the issuer network.
+ */
+#ifndef SETPAY_GATEWAY_SETUP_H
+#define SETPAY_GATEWAY_SETUP_H
+
+#include "common/base/config.h"
+#include "common/net/loop.h"
+#include "common/net/service.h"
+#include "common/net/tls.h"
+#include "gateway/payment/gateway.h"
+#include "gateway/payment/reversal.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+
+extern const struct setpay_option setpay_gateway_options[];
+
+/* All that the daemon has besides its service; service->user. */
+struct setpay_gatewayd {
+    struct setpay_gateway gateway;
+    struct setpay_tls *tls;
+    /* The thread that owns the lines to the issuers. */
+    struct setpay_loop *network_loop;
+    struct setpay_executor network_executor;
+    struct setpay_gateway_reversals *reversals;
+    pthread_t network_thread;
+    bool network_runs;
+};
+
+/* Loads keys and certificates of every [brand], opens the vault, makes the TLS context. */
+enum setpay_error setpay_gatewayd_load(struct setpay_service *service,
+                                       struct setpay_gatewayd *daemon,
+                                       struct setpay_problem *problem) SETPAY_MUST_CHECK;
+/* Recovers what a crash left, then starts the network's thread with all [issuer] lines. */
+enum setpay_error setpay_gatewayd_start_network(struct setpay_service *service,
+                                                struct setpay_gatewayd *daemon,
+                                                struct setpay_problem *problem) SETPAY_MUST_CHECK;
+void setpay_gatewayd_stop_network(struct setpay_gatewayd *daemon);
+void setpay_gatewayd_clear(struct setpay_gatewayd *daemon);
+
+#endif

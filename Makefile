@@ -249,7 +249,8 @@ UNIT_TESTS := \
 	test_store_crash \
 	test_store_db \
 	test_store_erase \
-	test_tls
+	test_tls \
+	test_vectors
 
 TEST_SUPPORT := \
 	tests/support/test_executor.c \

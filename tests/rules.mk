@@ -99,6 +99,16 @@ $(BUILD)/tests/integration/%: $(BUILD)/obj/tests/integration/%.o $(call obj,$(TE
 	$(say) LD $@
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter-out %.a,$^) -Wl,--start-group $(PARTS_LIB) $(COMMON_LIB) -Wl,--end-group $(PKG_LIBS) -lcmocka
 
+# The test vectors, made anew: only when the protocol changes (docs/vectors.md).
+VECTORS_BIN := $(BUILD)/tests/generate_vectors
+$(VECTORS_BIN): $(call obj,tests/vectors/generate.c tests/vectors/envelopes.c $(TEST_SUPPORT)) $(PARTS_LIB) $(COMMON_LIB)
+	@mkdir -p $(dir $@)
+	$(say) LD $@
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter-out %.a,$^) -Wl,--start-group $(PARTS_LIB) $(COMMON_LIB) -Wl,--end-group $(PKG_LIBS) -lcmocka
+.PHONY: vectors
+vectors: $(VECTORS_BIN)
+	$(Q)$(VECTORS_BIN) tests/vectors
+
 # Unit tests and integration programs, built and not run.
 tests: $(UNIT_BINS) $(INTEGRATION_BINS)
 

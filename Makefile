@@ -184,7 +184,9 @@ ISSUERSIM := \
 MERCHANT_PAYMENT := \
 	merchant/payment/purchase_state.c
 
-MERCHANT_STORE :=
+MERCHANT_STORE := \
+	merchant/store/order.c \
+	merchant/store/order_status.c
 
 MERCHANTD :=
 

@@ -1,0 +1,301 @@
+/*
+ * Orders in the database.
+ *
+ * What always holds: an order's items add up to its amount; its amount, items and times never
+ * change after the insert; xid is set exactly while one purchase that is not finally refused has
+ * the order (rule M4). Every change of the row counts its version up.
+ */
+#include "merchant/store/order.h"
+
+#include "common/base/bytes.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define COLUMNS                                                                                    \
+    "seq, order_id, token, description, amount_minor, currency, capture, metadata, ended, xid,"    \
+    " created_ms, expires_ms, version"
+
+/* ------------------------------------------------------------------ names and words */
+
+enum setpay_error setpay_order_name(struct setpay_order *order)
+{
+    static const char digits[] = "0123456789abcdefghjkmnpqrstvwxyz";
+    struct setpay_id random;
+    SETPAY_TRY(setpay_id_random(&random));
+    memcpy(order->order_id, "ord_", 4);
+    /* 20 times 5 bits out of 128. */
+    unsigned held = 0;
+    unsigned bits = 0;
+    size_t at = 0;
+    for (size_t i = 4; i < SETPAY_ORDER_ID_SIZE - 1; i++) {
+        if (held < 5) {
+            bits = (bits << 8 | random.bytes[at++]) & 0xffff;
+            held += 8;
+        }
+        held -= 5;
+        order->order_id[i] = digits[bits >> held & 31];
+    }
+    order->order_id[SETPAY_ORDER_ID_SIZE - 1] = '\0';
+    SETPAY_TRY(setpay_id_random(&random));
+    setpay_base64url_encode(setpay_id_view(&random), order->token);
+    return SETPAY_OK;
+}
+
+static const char *const capture_names[] = {
+    [SETPAY_CAPTURE_ON_SHIPMENT] = "on_shipment",
+    [SETPAY_CAPTURE_IMMEDIATE] = "immediate",
+    [SETPAY_CAPTURE_MANUAL] = "manual",
+};
+#define CAPTURES (sizeof capture_names / sizeof *capture_names)
+
+const char *setpay_order_capture_name(enum setpay_order_capture capture)
+{
+    return (unsigned)capture < CAPTURES ? capture_names[capture] : NULL;
+}
+
+enum setpay_error setpay_order_capture_parse(const char *name, enum setpay_order_capture *capture)
+{
+    for (size_t i = 0; i < CAPTURES; i++) {
+        if (capture_names[i] != NULL && strcmp(name, capture_names[i]) == 0) {
+            *capture = (enum setpay_order_capture)i;
+            return SETPAY_OK;
+        }
+    }
+    return SETPAY_E_INVALID;
+}
+
+/* The code point that starts at *at of well-formed UTF-8; moves *at behind it. */
+static uint32_t next_code_point(struct setpay_view text, size_t *at)
+{
+    uint32_t first = text.data[(*at)++];
+    unsigned more = first >= 0xf0 ? 3 : first >= 0xe0 ? 2 : first >= 0xc0 ? 1 : 0;
+    uint32_t point = more == 0 ? first : first & (0x3fu >> more);
+    while (more-- > 0)
+        point = point << 6 | (text.data[(*at)++] & 0x3fu);
+    return point;
+}
+
+bool setpay_order_text_is_plain(struct setpay_view text)
+{
+    if (!setpay_text_is_utf8(text))
+        return false;
+    for (size_t at = 0; at < text.size;) {
+        uint32_t point = next_code_point(text, &at);
+        bool control = point < 0x20 || (point >= 0x7f && point < 0xa0);
+        bool line = point == 0x2028 || point == 0x2029;
+        bool turns = (point >= 0x202a && point <= 0x202e) || (point >= 0x2066 && point <= 0x2069);
+        if (control || line || turns)
+            return false;
+    }
+    return true;
+}
+
+void setpay_order_clear(struct setpay_order *order)
+{
+    free(order->items);
+    free(order->metadata);
+    memset(order, 0, sizeof *order);
+}
+
+/* ------------------------------------------------------------------ insert */
+
+/* What insert relies on. */
+static enum setpay_error check_order(const struct setpay_order *order)
+{
+    struct setpay_money sum = {.minor = 0};
+    if (order->item_count < 1 || order->item_count > SETPAY_LIMIT_OFFER_ITEMS ||
+        order->metadata == NULL || order->amount.minor < 1 || order->end != SETPAY_ORDER_GOES_ON ||
+        order->taken || setpay_order_capture_name(order->capture) == NULL ||
+        order->expires_ms <= order->created_ms ||
+        setpay_money_make(0, order->amount.currency, &sum) != SETPAY_OK)
+        return SETPAY_E_INVALID;
+    for (size_t i = 0; i < order->item_count; i++) {
+        const struct setpay_item *item = &order->items[i];
+        struct setpay_money unit;
+        struct setpay_money total;
+        if (item->quantity < 1 || item->quantity > SETPAY_ORDER_QUANTITY_MAX ||
+            setpay_money_make(item->unit_minor, sum.currency, &unit) != SETPAY_OK ||
+            setpay_money_multiply(&unit, item->quantity, &total) != SETPAY_OK ||
+            total.minor != item->total_minor || setpay_money_add(&sum, &total, &sum) != SETPAY_OK)
+            return SETPAY_E_INVALID;
+    }
+    return setpay_money_equal(&sum, &order->amount) ? SETPAY_OK : SETPAY_E_INVALID;
+}
+
+enum setpay_error setpay_order_insert(struct setpay_db *db, const struct setpay_order *order)
+{
+    SETPAY_TRY(check_order(order));
+    SETPAY_TRY(setpay_db_run(
+        db,
+        "INSERT INTO orders (order_id, token, description, amount_minor, currency, capture,"
+        " metadata, ended, xid, created_ms, expires_ms, version)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, 0, NULL, $8, $9, 1)",
+        SETPAY_DB_TEXT(order->order_id), SETPAY_DB_TEXT(order->token),
+        SETPAY_DB_TEXT(order->description), SETPAY_DB_INT(order->amount.minor),
+        SETPAY_DB_TEXT(order->amount.currency), SETPAY_DB_INT(order->capture),
+        SETPAY_DB_TEXT(order->metadata), SETPAY_DB_INT(order->created_ms),
+        SETPAY_DB_INT(order->expires_ms)));
+    for (size_t i = 0; i < order->item_count; i++) {
+        const struct setpay_item *item = &order->items[i];
+        SETPAY_TRY(setpay_db_run(db,
+                                 "INSERT INTO order_item (order_id, position, name, quantity,"
+                                 " unit_minor, total_minor, sku)"
+                                 " VALUES ($1, $2, $3, $4, $5, $6, $7)",
+                                 SETPAY_DB_TEXT(order->order_id), SETPAY_DB_INT((int64_t)i),
+                                 SETPAY_DB_TEXT(item->name), SETPAY_DB_INT(item->quantity),
+                                 SETPAY_DB_INT(item->unit_minor), SETPAY_DB_INT(item->total_minor),
+                                 SETPAY_DB_TEXT(item->sku)));
+    }
+    return SETPAY_OK;
+}
+
+/* ------------------------------------------------------------------ find */
+
+static enum setpay_error read_row(struct setpay_db_rows *rows, struct setpay_order *order)
+{
+    struct setpay_view metadata = setpay_db_get_view(rows, 7);
+    order->metadata = strndup(metadata.size > 0 ? (const char *)metadata.data : "", metadata.size);
+    order->seq = setpay_db_get_int(rows, 0);
+    setpay_db_get_text(rows, 1, order->order_id, sizeof order->order_id);
+    setpay_db_get_text(rows, 2, order->token, sizeof order->token);
+    setpay_db_get_text(rows, 3, order->description, sizeof order->description);
+    order->amount.minor = setpay_db_get_int(rows, 4);
+    setpay_db_get_text(rows, 5, order->amount.currency, sizeof order->amount.currency);
+    order->capture = (enum setpay_order_capture)setpay_db_get_int(rows, 6);
+    order->end = (enum setpay_order_end)setpay_db_get_int(rows, 8);
+    order->taken = !setpay_db_is_null(rows, 9);
+    if (order->taken)
+        setpay_db_get_id(rows, 9, &order->xid);
+    order->created_ms = setpay_db_get_int(rows, 10);
+    order->expires_ms = setpay_db_get_int(rows, 11);
+    order->version = setpay_db_get_int(rows, 12);
+    return order->metadata == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
+}
+
+static enum setpay_error read_items(struct setpay_db *db, struct setpay_order *order)
+{
+    struct setpay_db_rows *rows;
+    order->items = calloc(SETPAY_LIMIT_OFFER_ITEMS, sizeof *order->items);
+    if (order->items == NULL)
+        return SETPAY_E_NOMEM;
+    SETPAY_TRY(setpay_db_select(db, &rows,
+                                "SELECT name, quantity, unit_minor, total_minor, sku"
+                                " FROM order_item WHERE order_id = $1 ORDER BY position",
+                                SETPAY_DB_TEXT(order->order_id)));
+    while (order->item_count < SETPAY_LIMIT_OFFER_ITEMS && setpay_db_next(rows)) {
+        struct setpay_item *item = &order->items[order->item_count++];
+        setpay_db_get_text(rows, 0, item->name, sizeof item->name);
+        item->quantity = (uint32_t)setpay_db_get_int(rows, 1);
+        item->unit_minor = setpay_db_get_int(rows, 2);
+        item->total_minor = setpay_db_get_int(rows, 3);
+        setpay_db_get_text(rows, 4, item->sku, sizeof item->sku);
+    }
+    return setpay_db_end(rows);
+}
+
+/* Reads the row that rows stands on, ends the query, and reads the items. */
+static enum setpay_error read_order(struct setpay_db *db, struct setpay_db_rows *rows,
+                                    struct setpay_order *order)
+{
+    enum setpay_error error = read_row(rows, order);
+    enum setpay_error ended = setpay_db_end(rows);
+    if (error == SETPAY_OK)
+        error = ended;
+    if (error == SETPAY_OK)
+        error = read_items(db, order);
+    if (error != SETPAY_OK)
+        setpay_order_clear(order);
+    return error;
+}
+
+enum setpay_error setpay_order_find(struct setpay_db *db, const char *order_id,
+                                    struct setpay_order *order)
+{
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(setpay_db_one(db, &rows, "SELECT " COLUMNS " FROM orders WHERE order_id = $1",
+                             SETPAY_DB_TEXT(order_id)));
+    return read_order(db, rows, order);
+}
+
+enum setpay_error setpay_order_find_by_token(struct setpay_db *db, const char *token,
+                                             struct setpay_order *order)
+{
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(setpay_db_one(db, &rows, "SELECT " COLUMNS " FROM orders WHERE token = $1",
+                             SETPAY_DB_TEXT(token)));
+    return read_order(db, rows, order);
+}
+
+enum setpay_error setpay_order_find_before(struct setpay_db *db, int64_t before_seq,
+                                           struct setpay_order *order)
+{
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(setpay_db_one(
+        db, &rows, "SELECT " COLUMNS " FROM orders WHERE seq < $1 ORDER BY seq DESC LIMIT 1",
+        SETPAY_DB_INT(before_seq)));
+    return read_order(db, rows, order);
+}
+
+/* ------------------------------------------------------------------ take, release, end */
+
+/* What decides whether an order may be paid. */
+static enum setpay_error check_payable(bool taken, enum setpay_order_end end,
+                                       setpay_time_ms expires_ms, setpay_time_ms now_ms)
+{
+    if (taken)
+        return SETPAY_E_ORDER_TAKEN; /* rule M4 */
+    if (end != SETPAY_ORDER_GOES_ON)
+        return SETPAY_E_STATE;
+    return now_ms < expires_ms ? SETPAY_OK : SETPAY_E_EXPIRED;
+}
+
+enum setpay_error setpay_order_check_payable(const struct setpay_order *order,
+                                             setpay_time_ms now_ms)
+{
+    return check_payable(order->taken, order->end, order->expires_ms, now_ms);
+}
+
+enum setpay_error setpay_order_take(struct setpay_db *db, const char *order_id,
+                                    const struct setpay_id *xid, setpay_time_ms now_ms)
+{
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(setpay_db_one(db, &rows,
+                             "SELECT xid, ended, expires_ms FROM orders WHERE order_id = $1",
+                             SETPAY_DB_TEXT(order_id)));
+    bool taken = !setpay_db_is_null(rows, 0);
+    enum setpay_order_end end = (enum setpay_order_end)setpay_db_get_int(rows, 1);
+    setpay_time_ms expires_ms = setpay_db_get_int(rows, 2);
+    SETPAY_TRY(setpay_db_end(rows));
+    SETPAY_TRY(check_payable(taken, end, expires_ms, now_ms)); /* rule M4 */
+    SETPAY_TRY(setpay_db_run(db,
+                             "UPDATE orders SET xid = $1, version = version + 1"
+                             " WHERE order_id = $2 AND xid IS NULL",
+                             SETPAY_DB_ID(xid), SETPAY_DB_TEXT(order_id)));
+    return setpay_db_changes(db) == 1 ? SETPAY_OK : SETPAY_E_ORDER_TAKEN;
+}
+
+enum setpay_error setpay_order_release(struct setpay_db *db, const char *order_id,
+                                       const struct setpay_id *xid)
+{
+    SETPAY_TRY(setpay_db_run(db,
+                             "UPDATE orders SET xid = NULL, version = version + 1"
+                             " WHERE order_id = $1 AND xid = $2",
+                             SETPAY_DB_TEXT(order_id), SETPAY_DB_ID(xid)));
+    return setpay_db_changes(db) == 1 ? SETPAY_OK : SETPAY_E_NOT_FOUND;
+}
+
+enum setpay_error setpay_order_end(struct setpay_db *db, const char *order_id,
+                                   enum setpay_order_end end)
+{
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(setpay_db_one(db, &rows, "SELECT ended FROM orders WHERE order_id = $1",
+                             SETPAY_DB_TEXT(order_id)));
+    enum setpay_order_end now = (enum setpay_order_end)setpay_db_get_int(rows, 0);
+    SETPAY_TRY(setpay_db_end(rows));
+    if (now != SETPAY_ORDER_GOES_ON)
+        return now == end ? SETPAY_OK : SETPAY_E_STATE;
+    return setpay_db_run(db,
+                         "UPDATE orders SET ended = $1, version = version + 1 WHERE order_id = $2",
+                         SETPAY_DB_INT(end), SETPAY_DB_TEXT(order_id));
+}

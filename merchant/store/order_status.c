@@ -1,0 +1,93 @@
+/*
+ * The status of an order. At most one purchase stands against it (rule M4): that one decides.
+ * Without one, the store's wish counts, then the time, then the last attempt.
+ */
+#include "merchant/store/order_status.h"
+
+#include <string.h>
+
+/* The status while a purchase stands. */
+static enum setpay_order_status status_under(enum setpay_purchase_state state,
+                                             enum setpay_order_end end)
+{
+    switch (state) {
+    case SETPAY_PURCHASE_AUTHORISED:
+        return SETPAY_ORDER_STATUS_AUTHORISED;
+    case SETPAY_PURCHASE_REVERSING:
+        /* The store voids what it had, or (rules M6, M9) gives back what it never took. */
+        return end == SETPAY_ORDER_VOIDED ? SETPAY_ORDER_STATUS_AUTHORISED
+                                          : SETPAY_ORDER_STATUS_PAYING;
+    default:
+        return SETPAY_ORDER_STATUS_PAYING;
+    }
+}
+
+enum setpay_order_status setpay_order_status_of(enum setpay_order_end end,
+                                                setpay_time_ms expires_ms,
+                                                const enum setpay_purchase_state *states,
+                                                size_t count, setpay_time_ms now_ms)
+{
+    for (size_t i = count; i-- > 0;) {
+        if (states[i] != SETPAY_PURCHASE_NONE && !setpay_purchase_state_is_refused(states[i]))
+            return status_under(states[i], end);
+    }
+    if (end == SETPAY_ORDER_CANCELLED)
+        return SETPAY_ORDER_STATUS_CANCELLED;
+    if (end == SETPAY_ORDER_VOIDED)
+        return SETPAY_ORDER_STATUS_VOIDED;
+    if (now_ms >= expires_ms)
+        return SETPAY_ORDER_STATUS_EXPIRED;
+    return count > 0 && states[count - 1] == SETPAY_PURCHASE_DECLINED ? SETPAY_ORDER_STATUS_DECLINED
+                                                                      : SETPAY_ORDER_STATUS_OPEN;
+}
+
+static const char *const names[SETPAY_ORDER_STATUSES] = {
+    [SETPAY_ORDER_STATUS_OPEN] = "open",
+    [SETPAY_ORDER_STATUS_PAYING] = "paying",
+    [SETPAY_ORDER_STATUS_AUTHORISED] = "authorised",
+    [SETPAY_ORDER_STATUS_PARTIALLY_CAPTURED] = "partially_captured",
+    [SETPAY_ORDER_STATUS_CAPTURED] = "captured",
+    [SETPAY_ORDER_STATUS_PARTIALLY_REFUNDED] = "partially_refunded",
+    [SETPAY_ORDER_STATUS_REFUNDED] = "refunded",
+    [SETPAY_ORDER_STATUS_DECLINED] = "declined",
+    [SETPAY_ORDER_STATUS_VOIDED] = "voided",
+    [SETPAY_ORDER_STATUS_CANCELLED] = "cancelled",
+    [SETPAY_ORDER_STATUS_EXPIRED] = "expired",
+};
+
+const char *setpay_order_status_name(enum setpay_order_status status)
+{
+    return (unsigned)status < SETPAY_ORDER_STATUSES ? names[status] : NULL;
+}
+
+enum setpay_error setpay_order_status_parse(const char *name, enum setpay_order_status *status)
+{
+    for (unsigned i = 0; i < SETPAY_ORDER_STATUSES; i++) {
+        if (strcmp(name, names[i]) == 0) {
+            *status = (enum setpay_order_status)i;
+            return SETPAY_OK;
+        }
+    }
+    return SETPAY_E_INVALID;
+}
+
+enum setpay_error setpay_order_check_void(enum setpay_order_status status)
+{
+    return status == SETPAY_ORDER_STATUS_AUTHORISED || status == SETPAY_ORDER_STATUS_VOIDED
+               ? SETPAY_OK
+               : SETPAY_E_STATE;
+}
+
+enum setpay_error setpay_order_check_cancel(enum setpay_order_status status)
+{
+    switch (status) {
+    case SETPAY_ORDER_STATUS_OPEN:
+    case SETPAY_ORDER_STATUS_PAYING:
+    case SETPAY_ORDER_STATUS_DECLINED:
+    case SETPAY_ORDER_STATUS_EXPIRED:
+    case SETPAY_ORDER_STATUS_CANCELLED:
+        return SETPAY_OK;
+    default:
+        return SETPAY_E_STATE;
+    }
+}

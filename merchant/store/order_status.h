@@ -1,0 +1,46 @@
+/*
+ * An order's status in the words of the store's interface: a function of the order, its purchases
+ * and the time, and of nothing else.
+ */
+#ifndef SETPAY_MERCHANT_STORE_ORDER_STATUS_H
+#define SETPAY_MERCHANT_STORE_ORDER_STATUS_H
+
+#include "common/base/clock.h"
+#include "common/base/error.h"
+#include "merchant/payment/purchase_state.h"
+#include "merchant/store/order.h"
+
+#include <stddef.h>
+
+enum setpay_order_status {
+    SETPAY_ORDER_STATUS_OPEN,       /* may be paid */
+    SETPAY_ORDER_STATUS_PAYING,     /* a PReq is stored; nothing is decided, or a hold is being
+                                       given back that nobody asked for */
+    SETPAY_ORDER_STATUS_AUTHORISED, /* a hold stands (also while the store's reversal runs) */
+    SETPAY_ORDER_STATUS_PARTIALLY_CAPTURED,
+    SETPAY_ORDER_STATUS_CAPTURED,
+    SETPAY_ORDER_STATUS_PARTIALLY_REFUNDED,
+    SETPAY_ORDER_STATUS_REFUNDED,
+    SETPAY_ORDER_STATUS_DECLINED,  /* by the issuer; may be paid again until it expires */
+    SETPAY_ORDER_STATUS_VOIDED,    /* the hold was given back by the store */
+    SETPAY_ORDER_STATUS_CANCELLED, /* ended by the store without money */
+    SETPAY_ORDER_STATUS_EXPIRED,
+    SETPAY_ORDER_STATUSES
+};
+
+/* states: of all its purchases, in the order of their making. */
+enum setpay_order_status setpay_order_status_of(enum setpay_order_end end,
+                                                setpay_time_ms expires_ms,
+                                                const enum setpay_purchase_state *states,
+                                                size_t count, setpay_time_ms now_ms);
+/* "open"; NULL for a number that is none. */
+const char *setpay_order_status_name(enum setpay_order_status status);
+/* SETPAY_E_INVALID for another word. */
+enum setpay_error setpay_order_status_parse(const char *name,
+                                            enum setpay_order_status *status) SETPAY_MUST_CHECK;
+
+/* What the store may do to an order in this status: SETPAY_OK or SETPAY_E_STATE. */
+enum setpay_error setpay_order_check_void(enum setpay_order_status status) SETPAY_MUST_CHECK;
+enum setpay_error setpay_order_check_cancel(enum setpay_order_status status) SETPAY_MUST_CHECK;
+
+#endif

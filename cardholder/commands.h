@@ -1,0 +1,108 @@
+/*
+ * The commands of the wallet's socket (configuration key `socket`, see control_server.h for the
+ * lines). setpay-wallet speaks nothing else; any other local program of the same user may too.
+ *
+ * Errors are those of error_table.h by name, with words for the person. Every command refuses
+ * arguments that it does not know (USAGE). Commands that need the keys fail with LOCKED while the
+ * wallet is locked, and all but wallet.status, wallet.init and doctor with NOT_FOUND before
+ * wallet.init. Amounts are {"amount": minor units, "currency": "EUR", "amount_text": "12.50 EUR"}.
+ * Times are texts in UTC ("2026-11-23T18:41:11.042Z"). Digests and ids are lower-case hex.
+ *
+ * CARD      {"id","label","brand","last4","expires","default","status"}
+ *           status: "pending" (asked for, no certificate yet), "active", "expired" (certificate);
+ *           expires: "2029-12-31", the certificate's end; null while pending.
+ *
+ * OFFER     {"xid","uri","host","merchant","merchant_id","brand","order_id","items":[{"name",
+ *           "quantity","unit_amount","unit_amount_text","amount","amount_text","sku"?}],"amount",
+ *           "currency","amount_text","terms":"single"|"split","expires","gateway","card": CARD}
+ *           merchant: the name for people; host: what the certificate names.
+ *
+ * PURCHASE  {"xid","status","state","amount","currency","amount_text","merchant","merchant_id",
+ *           "host","uri","order_id","brand","card","approval_code","action_code",
+ *           "authorised_amount","authorised_amount_text","reversed_amount","partial","receipt",
+ *           "receipts","pomd","created","updated","expires","merchant_said","disagreement",
+ *           "breach","items"}
+ *           status: "authorised", "declined", "pending", "failed"; state: the words of
+ *           purchase_state.h; card: "•••• 4242", null while locked; receipt: true where the
+ *           gateway's receipt proves the status; receipts: their number; merchant_said: the
+ *           merchant's last signed word ("authorised", "refused", …) or null; disagreement: a
+ *           sentence where merchant and gateway's receipt disagree, or the merchant's answer failed
+ *           a check, else null; breach: true where the merchant's signed word has turned out
+ *           false; partial: less than the amount was authorised. approval_code, action_code: null
+ *           where there is none; all that is about the authorisation comes from the receipt alone.
+ *
+ * wallet.status {}
+ *     {"initialised","locked","cards": number of active ones,"open_purchases": number}
+ * wallet.init {"passphrase"}
+ *     {"initialised":true,"locked":false}. INVALID (shorter than 8 bytes), EXISTS.
+ * wallet.unlock {"passphrase"}
+ *     {"locked":false,"open_purchases"}; also where it is unlocked already, if the passphrase is
+ *     right. Starts to inquire after open purchases. PASSPHRASE, told after a delay that grows
+ *     from try to try; BUSY while another try is under way.
+ * wallet.lock {}
+ *     {"locked":true}
+ *
+ * card.request {"brand","label","pan","expiry","postcode"?,"house_digits"?}
+ *     {"card_id","csr": PEM}. Makes a key and a pending card. pan: digits, spaces and hyphens are
+ *     dropped; expiry: YYMM. The request holds the card's data for the CA: write it 0600, and
+ *     delete it afterwards. INVALID (Luhn, form, card over), EXISTS (label taken), LOCKED.
+ * card.import {"certificates": PEM, leaf first or in any order}
+ *     CARD. CERT_* and CRL_* (exit 5), NOT_FOUND (no pending card has this key), ACCOUNT (the
+ *     certificate is not of this card's number), BRANDS_MIXED, EXISTS (imported before), LOCKED.
+ *     The first active card becomes the default.
+ * card.list {}
+ *     {"cards":[CARD]}
+ * card.remove {"id"}
+ *     {"removed": id}. STATE where an open purchase was signed with it; NOT_FOUND.
+ * card.default {"id"}
+ *     CARD. NOT_FOUND; STATE where it is pending.
+ * An id of a card is its id, its label, or its last four digits where they are unique; so is the
+ * argument card below. Left out: the default card (NOT_FOUND where there is none).
+ *
+ * offer.show {"uri","card"?}
+ *     OFFER; nothing is signed or stored. INVALID (uri), and all errors of the offer's checks:
+ *     HOST, OFFER_SUM, EXPIRED, GATEWAY_CERTS, ANSWER_*, CERT_*, CRL_*, SIGNATURE, … (exit 5);
+ *     UNREACHABLE, TIMEOUT, CLOSED, PEER_BUSY (exit 4); PEER_REFUSED (exit 1: no such order, it is
+ *     paid, the brand is not taken); INVALID for terms that this wallet does not agree to.
+ * pay.prepare {"uri","card"?}
+ *     {"offer": OFFER} as offer.show, kept in memory until it expires; or, where this wallet has
+ *     paid or is paying this very link, {"purchase": PURCHASE,"already": true} (authorised: nothing
+ *     is to be done) or {"purchase": PURCHASE,"resumes": true} (not final: call pay.resume, nothing
+ *     new may be signed). LOCKED. Progress: {"stage":"asking"}.
+ * pay.confirm {"xid","amount","currency","merchant_id","security_code"?}
+ *     What the person has agreed to, of an offer that pay.prepare gave: signs, stores and sends it.
+ *     Progress: {"stage":"signing"}, {"stage":"stored","xid"}, {"stage":"sent","xid"},
+ *     {"stage":"waiting","xid"} (no answer yet; inquiring), {"stage":"answered","xid"}.
+ *     PURCHASE; its status is "pending" where there is no gateway receipt in time (the wallet goes
+ *     on inquiring by itself). NOT_FOUND (no such offer is prepared), OFFER_CHANGED (not what was
+ *     agreed to), EXPIRED, PAYMENT_OPEN, LOCKED; the errors of a failed security check of the
+ *     answer (exit 5): the purchase then stays pending, and its xid is in the words.
+ * pay.resume {"xid"}
+ *     The same waiting for a purchase that was signed before. PURCHASE. Progress as above.
+ *
+ * purchase.list {}
+ *     {"purchases":[PURCHASE]}, newest first, at most 1,000.
+ * purchase.show {"xid","refresh"?}
+ *     PURCHASE with "items". Asks the merchant first (waits a few seconds at most) unless refresh
+ *     is false or the wallet is locked; "refreshed": whether it answered, "refresh_error": else why
+ *     not (words), or null.
+ * purchase.receipt {"xid"}
+ *     PURCHASE and "receipts":[{"kind","amount","currency","amount_text","brand","merchant_id",
+ *     "merchant","cardholder","gateway_sign","xid","pomd","date","previous","hash","action_code",
+ *     "approval_code","signed": base64 of the very bytes}], "gateway_certificate": base64 of DER,
+ *     "offer": base64 of the merchant's signed PInitRes message, "preq": base64 of what was signed.
+ *     NOT_FOUND also where there is no receipt yet.
+ *
+ * doctor {}
+ *     {"ok": all of them,"checks":[{"name","ok","words","what_to_do"}]} with the names database,
+ *     permissions, disk, clock, root, crls, locked, cards, purchases. what_to_do is "" where ok.
+ */
+#ifndef SETPAY_CARDHOLDER_COMMANDS_H
+#define SETPAY_CARDHOLDER_COMMANDS_H
+
+#include "common/net/control_server.h"
+
+/* arg of the handlers is a struct setpay_wallet. */
+extern const struct setpay_control_command setpay_wallet_commands[];
+
+#endif

@@ -156,7 +156,7 @@ static void put_short_tag(const struct element *content, size_t tag, struct setp
     const uint8_t integer[] = {0x02, 0x01, (uint8_t)tag};
     struct setpay_view with[] = {parameters[0].whole, SETPAY_VIEW_ARRAY(integer)};
     struct setpay_buffer new_parameters, new_algorithm;
-    put(&new_parameters, 0x30, with, tag == 12 ? 1 : 2); /* 12 is the default: left out in DER */
+    put(&new_parameters, 0x30, with, 2);
     const struct setpay_view named[] = {algorithm[0].whole, setpay_buffer_view(&new_parameters)};
     put(&new_algorithm, 0x30, named, 2);
     const struct setpay_view all[] = {fields[0].whole, setpay_buffer_view(&new_algorithm),

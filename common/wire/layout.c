@@ -483,7 +483,7 @@ static enum setpay_error write_list(const struct setpay_wire_field *field, size_
                                     const uint8_t *items, struct setpay_arena *arena,
                                     ProtobufCMessage ***made)
 {
-    ProtobufCMessage **list = setpay_arena_take(arena, count * sizeof(*list));
+    ProtobufCMessage **list = setpay_arena_take(arena, count * sizeof(ProtobufCMessage *));
     if (list == NULL)
         return SETPAY_E_NOMEM;
     for (size_t i = 0; i < count; i++)

@@ -36,8 +36,8 @@ static void expected_of(const struct setpay_receipt *receipt, const struct setpa
     memset(expected, 0, sizeof(*expected));
     expected->xid = receipt->xid;
     expected->pomd = receipt->pomd;
-    strcpy(expected->brand, receipt->brand);
-    strcpy(expected->merchant_id, receipt->merchant_id);
+    memcpy(expected->brand, receipt->brand, sizeof(expected->brand));
+    memcpy(expected->merchant_id, receipt->merchant_id, sizeof(expected->merchant_id));
     expected->merchant = receipt->merchant;
     expected->cardholder = receipt->cardholder;
     expected->gateway_sign = receipt->gateway_sign;

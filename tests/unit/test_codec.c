@@ -225,12 +225,14 @@ static void try_form(struct node *parent, size_t index)
             expect("wrong wire type", node, SETPAY_E_MALFORMED);
     }
     node->wire = wire;
-    if (index > 0 && parent->children[index - 1]->number != node->number) {
-        parent->children[index] = parent->children[index - 1];
-        parent->children[index - 1] = node;
+    struct node **place = &parent->children[index];
+    struct node **before = &parent->children[index > 0 ? index - 1 : 0];
+    if (before != place && (*before)->number != node->number) {
+        *place = *before;
+        *before = node;
         expect("out of order", node, SETPAY_E_NOT_CANONICAL);
-        parent->children[index - 1] = parent->children[index];
-        parent->children[index] = node;
+        *before = *place;
+        *place = node;
     }
     if (node->is_message) {
         node->unknown_inside = true;
@@ -257,7 +259,8 @@ static void try_bytes(struct node *node)
 {
     static uint8_t changed[sizeof(node->bytes)];
     const struct setpay_wire_field *row = node->row;
-    size_t least = node->size, most = node->size;
+    size_t least = node->size;
+    size_t most = least;
     switch (row->kind) {
     case SETPAY_WIRE_ID:
     case SETPAY_WIRE_DIGEST:

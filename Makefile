@@ -182,6 +182,8 @@ ISSUERSIM := \
 
 # ------------------------------------------------------------------ merchant
 MERCHANT_PAYMENT := \
+	merchant/payment/merchant.c \
+	merchant/payment/payment_store.c \
 	merchant/payment/purchase_state.c
 
 MERCHANT_STORE := \

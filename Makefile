@@ -48,6 +48,9 @@ PROTO := \
 	proto/setpay/v1/message.proto \
 	proto/setpay/v1/payment.proto
 
+# Files whose bytes a program holds: FILE becomes FILE.inc, a list of numbers
+EMBEDDED := merchant/store/api/openapi.json
+
 # ------------------------------------------------------------------ common, layer by layer
 COMMON_BASE := \
 	common/base/bytes.c \
@@ -187,8 +190,17 @@ MERCHANT_PAYMENT := \
 	merchant/payment/purchase_state.c
 
 MERCHANT_STORE := \
+	merchant/store/api/api.c \
+	merchant/store/api/idempotency.c \
+	merchant/store/api/openapi.c \
+	merchant/store/api/orders.c \
+	merchant/store/api/problem.c \
 	merchant/store/order.c \
-	merchant/store/order_status.c
+	merchant/store/order_action.c \
+	merchant/store/order_json.c \
+	merchant/store/order_request.c \
+	merchant/store/order_status.c \
+	merchant/store/token.c
 
 MERCHANTD :=
 

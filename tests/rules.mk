@@ -1,6 +1,7 @@
 # How the lists of the Makefile become objects, programs and tests. Included by the Makefile only.
 
 GEN_C := $(PROTO:%.proto=$(BUILD)/gen/%.pb-c.c)
+GEN_INC := $(EMBEDDED:%=$(BUILD)/gen/%.inc)
 GEN_O := $(GEN_C:$(BUILD)/gen/%.c=$(BUILD)/obj/gen/%.o)
 obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
@@ -40,7 +41,7 @@ help:
 deps:
 	$(Q)tests/deps.sh build
 
-gen: $(GEN_C)
+gen: $(GEN_C) $(GEN_INC)
 build: $(PROGRAM_BINS) $(SCRIPT_BINS)
 
 clean:
@@ -57,7 +58,12 @@ $(BUILD)/obj/gen/%.o: $(BUILD)/gen/%.c
 	$(say) CC $<
 	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -w -MMD -MP -c -o $@ $<
 
-$(BUILD)/obj/%.o: %.c | $(GEN_C)
+$(BUILD)/gen/%.inc: %
+	@mkdir -p $(dir $@)
+	$(say) EMBED $<
+	$(Q)od -An -v -tx1 $< | sed 's/ \([0-9a-f][0-9a-f]\)/0x\1,/g' >$@.new && mv $@.new $@
+
+$(BUILD)/obj/%.o: %.c | $(GEN_C) $(GEN_INC)
 	@mkdir -p $(dir $@)
 	$(say) CC $<
 	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<

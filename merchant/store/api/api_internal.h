@@ -1,0 +1,94 @@
+/*
+ * Inside of the merchant API, shared by api.c and orders.c; nobody else includes it.
+ */
+#ifndef SETPAY_MERCHANT_API_INTERNAL_H
+#define SETPAY_MERCHANT_API_INTERNAL_H
+
+#include "merchant/store/api/api.h"
+#include "merchant/store/api/idempotency.h"
+#include "merchant/store/api/problem.h"
+#include "merchant/store/order.h"
+#include "merchant/store/order_action.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#define SETPAY_API_PREFIX "/api/v1"
+
+struct setpay_api_call;
+
+struct setpay_api {
+    struct setpay_api_options options;
+    struct setpay_executor executor;
+    struct setpay_reader *reader;
+    struct setpay_http_server *server;
+    struct setpay_watcher *watcher;
+    struct setpay_id owner;        /* of this run, for marks */
+    struct setpay_api_call *calls; /* list: every POST under way */
+    bool draining;
+    bool server_drained;
+    void (*drained_cb)(void *arg);
+    void *drained_arg;
+};
+
+/* One POST, from its body to its reply. */
+struct setpay_api_call {
+    struct setpay_api *api;
+    struct setpay_api_call *previous, *next;
+    struct setpay_http_request *request;
+    struct setpay_idempotency idempotency;
+    setpay_time_ms now_ms;
+    struct setpay_api_answer answer;
+    bool replayed;
+    bool running; /* an operation is queued */
+
+    /* Makes the effect and the answer, once the key was found to be new. */
+    enum setpay_error (*effect)(struct setpay_db *db, struct setpay_api_call *call);
+    struct setpay_order order; /* POST /orders */
+    enum setpay_order_action action;
+    char order_id[SETPAY_ORDER_ID_SIZE];
+
+    /* Where the answer waits for the gateway. */
+    bool waiting;
+    bool again;  /* something was told while the operation ran */
+    bool forced; /* the wait is over */
+    unsigned failures;
+    struct setpay_id xid;
+    struct setpay_timer *timer;
+};
+
+/* ---- api.c */
+
+/* The token that the request shows. Otherwise the request has been answered: SETPAY_E_PERMISSION.
+ */
+enum setpay_error setpay_api_authorise(struct setpay_api *api, struct setpay_http_request *request,
+                                       struct setpay_digest *token) SETPAY_MUST_CHECK;
+/* Ends the request with the answer, which is cleared. */
+void setpay_api_reply(struct setpay_http_request *request, struct setpay_api_answer *answer,
+                      bool replayed);
+void setpay_api_reply_problem(struct setpay_http_request *request, enum setpay_api_problem problem,
+                              const char *field, const char *detail);
+/* For an error of store or memory. */
+void setpay_api_reply_error(struct setpay_http_request *request, enum setpay_error error);
+/* Authorises, checks the key, reads the body (empty where empty_allowed counts as {}): owned *body
+ * and a call, which the caller fills and submits. Otherwise the request has been answered: NULL. */
+struct setpay_api_call *setpay_api_call_new(struct setpay_api *api,
+                                            struct setpay_http_request *request, bool empty_allowed,
+                                            json_t **body);
+/* Runs the effect behind the key's look-up, and replies. */
+void setpay_api_call_submit(struct setpay_api_call *call);
+void setpay_api_call_free(struct setpay_api_call *call);
+
+/* ---- orders.c */
+
+setpay_http_handler_fn setpay_api_on_order_create;
+setpay_http_handler_fn setpay_api_on_order_list;
+setpay_http_handler_fn setpay_api_on_order_show;
+setpay_http_handler_fn setpay_api_on_order_void;
+setpay_http_handler_fn setpay_api_on_order_cancel;
+/* Inside an operation, for a call that waits: makes and keeps the answer once there is one, clears
+ * call->waiting then. */
+enum setpay_error setpay_api_order_finish(struct setpay_db *db,
+                                          struct setpay_api_call *call) SETPAY_MUST_CHECK;
+
+#endif

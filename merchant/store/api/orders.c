@@ -1,0 +1,358 @@
+/*
+ * The requests about orders: make, list, show, void, cancel.
+ *
+ * Refusals that depend on the state (no such order, a status that forbids it) are decided inside
+ * the operation and kept like any other answer. Refusals of the form of a request are not: they
+ * come out the same each time, and a corrected request may use the same key.
+ */
+#include "merchant/store/api/api_internal.h"
+
+#include "common/base/log.h"
+#include "merchant/store/order_json.h"
+#include "merchant/store/order_request.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LIST_LIMIT_DEFAULT 20
+#define LIST_LIMIT_MAX 100
+/* Orders that one request looks at, where a status is asked for: then it gives a cursor. */
+#define LIST_SCAN_MAX 1000
+#define CURSOR_SIZE SETPAY_BASE64URL_SIZE(8)
+
+/* The answer from an order; takes nothing. */
+static enum setpay_error answer_order(struct setpay_api_answer *answer, int status,
+                                      const struct setpay_order_view *view, const char *public_host)
+{
+    json_t *json = setpay_order_view_json(view, public_host, true);
+    char *text = json == NULL ? NULL : json_dumps(json, JSON_COMPACT);
+    enum setpay_error error =
+        text == NULL ? SETPAY_E_NOMEM : setpay_buffer_set(&answer->body, setpay_view_string(text));
+    if (error == SETPAY_OK)
+        answer->status = status;
+    free(text);
+    json_decref(json);
+    return error;
+}
+
+/* ------------------------------------------------------------------ POST /orders */
+
+static enum setpay_error create(struct setpay_db *db, struct setpay_api_call *call)
+{
+    const struct setpay_order_view view = {.order = call->order,
+                                           .status = SETPAY_ORDER_STATUS_OPEN};
+    SETPAY_TRY(setpay_order_insert(db, &call->order));
+    (void)snprintf(call->answer.location, sizeof call->answer.location,
+                   SETPAY_API_PREFIX "/orders/%s", call->order.order_id);
+    return answer_order(&call->answer, 201, &view, call->api->options.public_host);
+}
+
+void setpay_api_on_order_create(struct setpay_http_request *request, void *arg)
+{
+    json_t *body = NULL;
+    struct setpay_api_call *call = setpay_api_call_new(arg, request, false, &body);
+    if (call == NULL)
+        return;
+    struct setpay_json_fault fault = {.field = ""};
+    char words[sizeof fault.field + sizeof fault.words + 2];
+    call->effect = create;
+    enum setpay_error error = setpay_order_request_parse(body, call->now_ms, &call->order, &fault);
+    json_decref(body);
+    if (error == SETPAY_OK)
+        error = setpay_order_name(&call->order);
+    if (error == SETPAY_OK) {
+        setpay_api_call_submit(call);
+        return;
+    }
+    if (error == SETPAY_E_INVALID || error == SETPAY_E_NOT_FOUND) {
+        (void)snprintf(words, sizeof words, "%s: %s", fault.field, fault.words);
+        setpay_api_reply_problem(
+            request, error == SETPAY_E_INVALID ? SETPAY_API_INVALID_FIELD : SETPAY_API_UNKNOWN_SKU,
+            fault.field, words);
+    } else {
+        setpay_api_reply_error(request, error);
+    }
+    setpay_api_call_free(call);
+}
+
+/* ------------------------------------------------------------------ POST …/void and …/cancel */
+
+static enum setpay_error act(struct setpay_db *db, struct setpay_api_call *call)
+{
+    struct setpay_order_result result = {.under_way = false};
+    const struct setpay_api_options *options = &call->api->options;
+    char words[256];
+    enum setpay_error error = setpay_order_act(db, options->port, call->action, call->order_id,
+                                               true, call->now_ms, &result);
+    if (error == SETPAY_E_NOT_FOUND) {
+        (void)snprintf(words, sizeof words, "there is no order %s", call->order_id);
+        error = setpay_api_answer_problem(&call->answer, SETPAY_API_NO_ORDER, NULL, words);
+    } else if (error == SETPAY_E_STATE) {
+        setpay_order_act_explain(call->action, &result.view, words, sizeof words);
+        error = setpay_api_answer_problem(&call->answer, SETPAY_API_ORDER_STATE, NULL, words);
+    } else if (error == SETPAY_OK && result.under_way && call->action == SETPAY_ORDER_VOID) {
+        call->waiting = true;
+        call->xid = result.view.order.xid;
+    } else if (error == SETPAY_OK) {
+        error = answer_order(&call->answer, result.under_way ? 202 : 200, &result.view,
+                             options->public_host);
+    }
+    setpay_order_view_clear(&result.view);
+    return error;
+}
+
+enum setpay_error setpay_api_order_finish(struct setpay_db *db, struct setpay_api_call *call)
+{
+    struct setpay_order_view view = {.payments = NULL};
+    const struct setpay_api_options *options = &call->api->options;
+    SETPAY_TRY(
+        setpay_order_view_find(db, options->port, call->order_id, setpay_clock_now_ms(), &view));
+    bool standing = view.order.taken && setpay_id_equal(&view.order.xid, &call->xid);
+    enum setpay_error error = SETPAY_OK;
+    if (!standing || call->forced) {
+        error = answer_order(&call->answer, standing ? 202 : 200, &view, options->public_host);
+        if (error == SETPAY_OK)
+            error = setpay_idempotency_keep(db, &call->idempotency, &call->api->owner,
+                                            setpay_clock_now_ms(), &call->answer);
+        call->waiting = false;
+    }
+    setpay_order_view_clear(&view);
+    return error;
+}
+
+/* True for what could be an order's name; others are not asked for. */
+static bool is_order_id(const char *text)
+{
+    return strlen(text) < SETPAY_ORDER_ID_SIZE;
+}
+
+static void on_action(struct setpay_http_request *request, struct setpay_api *api,
+                      enum setpay_order_action action)
+{
+    static const char *const none[] = {NULL};
+    struct setpay_json_fault fault = {.field = ""};
+    char words[sizeof fault.field + sizeof fault.words + 2];
+    json_t *body = NULL;
+    struct setpay_api_call *call = setpay_api_call_new(api, request, true, &body);
+    if (call == NULL)
+        return;
+    const char *order_id = setpay_http_request_param(request, "id");
+    enum setpay_error error = setpay_json_members_check(body, none, "", &fault);
+    json_decref(body);
+    if (error != SETPAY_OK) {
+        (void)snprintf(words, sizeof words, "%s: %s", fault.field, fault.words);
+        setpay_api_reply_problem(request, SETPAY_API_INVALID_FIELD, fault.field, words);
+        setpay_api_call_free(call);
+    } else if (!is_order_id(order_id)) {
+        setpay_api_reply_problem(request, SETPAY_API_NO_ORDER, NULL, "there is no such order");
+        setpay_api_call_free(call);
+    } else {
+        call->effect = act;
+        call->action = action;
+        memcpy(call->order_id, order_id, strlen(order_id) + 1);
+        setpay_api_call_submit(call);
+    }
+}
+
+void setpay_api_on_order_void(struct setpay_http_request *request, void *arg)
+{
+    on_action(request, arg, SETPAY_ORDER_VOID);
+}
+
+void setpay_api_on_order_cancel(struct setpay_http_request *request, void *arg)
+{
+    on_action(request, arg, SETPAY_ORDER_CANCEL);
+}
+
+/* ------------------------------------------------------------------ GET /orders/{id} */
+
+struct show {
+    const struct setpay_api *api;
+    const char *order_id;
+    struct setpay_order_view view;
+};
+
+static enum setpay_error read_show(struct setpay_db *db, void *arg)
+{
+    struct show *show = arg;
+    return setpay_order_view_find(db, show->api->options.port, show->order_id,
+                                  setpay_clock_now_ms(), &show->view);
+}
+
+void setpay_api_on_order_show(struct setpay_http_request *request, void *arg)
+{
+    struct setpay_api *api = arg;
+    struct setpay_digest token;
+    struct setpay_api_answer answer;
+    if (setpay_api_authorise(api, request, &token) != SETPAY_OK)
+        return;
+    struct show show = {.api = api, .order_id = setpay_http_request_param(request, "id")};
+    enum setpay_error error = is_order_id(show.order_id)
+                                  ? setpay_store_read(api->reader, read_show, &show)
+                                  : SETPAY_E_NOT_FOUND;
+    setpay_api_answer_init(&answer);
+    if (error == SETPAY_OK)
+        error = answer_order(&answer, 200, &show.view, api->options.public_host);
+    if (error == SETPAY_OK)
+        setpay_api_reply(request, &answer, false);
+    else if (error == SETPAY_E_NOT_FOUND)
+        setpay_api_reply_problem(request, SETPAY_API_NO_ORDER, NULL, "there is no such order");
+    else
+        setpay_api_reply_error(request, error);
+    setpay_api_answer_clear(&answer);
+    setpay_order_view_clear(&show.view);
+}
+
+/* ------------------------------------------------------------------ GET /orders */
+
+/* Opaque outside: the seq of the last order that was looked at. */
+static void cursor_format(int64_t seq, char *cursor)
+{
+    uint8_t bytes[8];
+    setpay_write_u64be(bytes, (uint64_t)seq);
+    setpay_base64url_encode(SETPAY_VIEW_ARRAY(bytes), cursor);
+}
+
+static bool cursor_parse(const char *cursor, int64_t *seq)
+{
+    uint8_t bytes[8];
+    if (setpay_base64url_decode(cursor, bytes, sizeof bytes) != SETPAY_OK)
+        return false;
+    uint64_t value = setpay_read_u64be(bytes);
+    *seq = (int64_t)value;
+    return value >= 1 && value <= INT64_MAX;
+}
+
+struct list {
+    const struct setpay_api *api;
+    int64_t before_seq;
+    size_t limit;
+    bool has_status;
+    enum setpay_order_status status;
+    /* What came */
+    json_t *orders;
+    bool more;
+};
+
+/* One order further; SETPAY_E_NOT_FOUND behind the last. */
+static enum setpay_error list_one(struct setpay_db *db, struct list *list)
+{
+    struct setpay_order_view view = {.payments = NULL};
+    SETPAY_TRY(setpay_order_find_before(db, list->before_seq, &view.order));
+    enum setpay_error error =
+        setpay_order_view_complete(db, list->api->options.port, setpay_clock_now_ms(), &view);
+    list->before_seq = view.order.seq;
+    if (error == SETPAY_OK && (!list->has_status || view.status == list->status)) {
+        json_t *json = setpay_order_view_json(&view, list->api->options.public_host, false);
+        if (json == NULL || json_array_append_new(list->orders, json) != 0)
+            error = SETPAY_E_NOMEM;
+    }
+    setpay_order_view_clear(&view);
+    return error;
+}
+
+static enum setpay_error read_list(struct setpay_db *db, void *arg)
+{
+    struct list *list = arg;
+    for (size_t i = 0; i < LIST_SCAN_MAX && json_array_size(list->orders) < list->limit; i++) {
+        enum setpay_error error = list_one(db, list);
+        if (error == SETPAY_E_NOT_FOUND)
+            return SETPAY_OK;
+        SETPAY_TRY(error);
+    }
+    struct setpay_order next = {.seq = 0};
+    enum setpay_error error = setpay_order_find_before(db, list->before_seq, &next);
+    setpay_order_clear(&next);
+    list->more = error == SETPAY_OK;
+    return error == SETPAY_E_NOT_FOUND ? SETPAY_OK : error;
+}
+
+/* What the query says; otherwise false, with words. */
+static bool read_query(struct setpay_http_request *request, struct list *list, const char **field,
+                       char *words, size_t size)
+{
+    for (size_t i = 0; i < setpay_http_request_query_count(request); i++) {
+        const char *name = setpay_http_request_query_name(request, i);
+        const char *value = setpay_http_request_query(request, name);
+        *field = name;
+        if (strcmp(name, "limit") == 0) {
+            char *end = NULL;
+            long limit = strtol(value, &end, 10);
+            if (value[0] < '0' || value[0] > '9' || *end != '\0' || limit < 1 ||
+                limit > LIST_LIMIT_MAX) {
+                (void)snprintf(words, size,
+                               "limit: found %.24s; expected a whole number from 1 to %d", value,
+                               LIST_LIMIT_MAX);
+                return false;
+            }
+            list->limit = (size_t)limit;
+        } else if (strcmp(name, "cursor") == 0) {
+            if (!cursor_parse(value, &list->before_seq)) {
+                (void)snprintf(words, size,
+                               "cursor: expected the next_cursor of an answer, unchanged");
+                return false;
+            }
+        } else if (strcmp(name, "status") == 0) {
+            list->has_status = true;
+            if (setpay_order_status_parse(value, &list->status) != SETPAY_OK) {
+                (void)snprintf(words, size,
+                               "status: found %.24s; expected open, paying, authorised,"
+                               " partially_captured, captured, partially_refunded, refunded,"
+                               " declined, voided, cancelled or expired",
+                               value);
+                return false;
+            }
+        } else {
+            (void)snprintf(words, size,
+                           "%.32s: unknown parameter; expected only limit, cursor, status", name);
+            return false;
+        }
+    }
+    return true;
+}
+
+static enum setpay_error answer_list(const struct list *list, struct setpay_api_answer *answer)
+{
+    char cursor[CURSOR_SIZE];
+    cursor_format(list->before_seq, cursor);
+    json_t *json = json_pack("{s:O, s:b, s:o}", "orders", list->orders, "has_more", list->more,
+                             "next_cursor", list->more ? json_string(cursor) : json_null());
+    char *text = json == NULL ? NULL : json_dumps(json, JSON_COMPACT);
+    setpay_buffer_clear(&answer->body);
+    setpay_buffer_init(&answer->body, 64 * 1024 * 1024); /* 100 orders of 200 items */
+    enum setpay_error error =
+        text == NULL ? SETPAY_E_NOMEM : setpay_buffer_set(&answer->body, setpay_view_string(text));
+    answer->status = 200;
+    free(text);
+    json_decref(json);
+    return error;
+}
+
+void setpay_api_on_order_list(struct setpay_http_request *request, void *arg)
+{
+    struct setpay_api *api = arg;
+    struct setpay_digest token;
+    struct setpay_api_answer answer;
+    const char *field = NULL;
+    char words[256];
+    struct list list = {.api = api, .before_seq = INT64_MAX, .limit = LIST_LIMIT_DEFAULT};
+    if (setpay_api_authorise(api, request, &token) != SETPAY_OK)
+        return;
+    if (!read_query(request, &list, &field, words, sizeof words)) {
+        setpay_api_reply_problem(request, SETPAY_API_INVALID_QUERY, field, words);
+        return;
+    }
+    setpay_api_answer_init(&answer);
+    list.orders = json_array();
+    enum setpay_error error =
+        list.orders == NULL ? SETPAY_E_NOMEM : setpay_store_read(api->reader, read_list, &list);
+    if (error == SETPAY_OK)
+        error = answer_list(&list, &answer);
+    if (error == SETPAY_OK)
+        setpay_api_reply(request, &answer, false);
+    else
+        setpay_api_reply_error(request, error);
+    json_decref(list.orders);
+    setpay_api_answer_clear(&answer);
+}

@@ -1,0 +1,61 @@
+/*
+ * Void and cancel.
+ *
+ * Void gives back a hold that stands: the order's wish and the purchase's reversal are stored
+ * together. Cancel ends an order that has no hold: at once where no purchase stands; otherwise the
+ * purchase is given up (rule M9), and the wish becomes the status when the gateway has answered.
+ * Repeating either changes nothing more.
+ */
+#include "merchant/store/order_action.h"
+
+#include <stdio.h>
+
+const char *setpay_order_action_name(enum setpay_order_action action)
+{
+    return action == SETPAY_ORDER_VOID ? "void" : "cancel";
+}
+
+static enum setpay_error act_on(struct setpay_db *db, const struct setpay_payment_port *port,
+                                enum setpay_order_action action, setpay_time_ms now_ms,
+                                const struct setpay_order *order)
+{
+    SETPAY_TRY(setpay_order_end(db, order->order_id,
+                                action == SETPAY_ORDER_VOID ? SETPAY_ORDER_VOIDED
+                                                            : SETPAY_ORDER_CANCELLED));
+    if (!order->taken)
+        return SETPAY_OK;
+    return action == SETPAY_ORDER_VOID ? port->reverse(db, &order->xid, now_ms)
+                                       : port->give_up(db, &order->xid, now_ms); /* rule M9 */
+}
+
+enum setpay_error setpay_order_act(struct setpay_db *db, const struct setpay_payment_port *port,
+                                   enum setpay_order_action action, const char *order_id,
+                                   bool gateway_allowed, setpay_time_ms now_ms,
+                                   struct setpay_order_result *result)
+{
+    struct setpay_order_view *view = &result->view;
+    SETPAY_TRY(setpay_order_view_find(db, port, order_id, now_ms, view));
+    SETPAY_TRY(action == SETPAY_ORDER_VOID ? setpay_order_check_void(view->status)
+                                           : setpay_order_check_cancel(view->status));
+    if (view->order.taken && !gateway_allowed)
+        return SETPAY_E_DRAINING;
+    enum setpay_error error = act_on(db, port, action, now_ms, &view->order);
+    if (error == SETPAY_E_STATE || error == SETPAY_E_NOT_FOUND)
+        return SETPAY_E_INTERNAL; /* order and purchase disagree: what was written must go */
+    SETPAY_TRY(error);
+    setpay_order_view_clear(view);
+    SETPAY_TRY(setpay_order_view_find(db, port, order_id, now_ms, view));
+    result->under_way = view->order.taken;
+    return SETPAY_OK;
+}
+
+void setpay_order_act_explain(enum setpay_order_action action, const struct setpay_order_view *view,
+                              char *words, size_t size)
+{
+    (void)snprintf(
+        words, size, "the order %s is %s; expected %s", view->order.order_id,
+        setpay_order_status_name(view->status),
+        action == SETPAY_ORDER_VOID
+            ? "authorised: only a hold that stands can be voided"
+            : "open, paying, declined or expired: an authorised order is voided instead");
+}

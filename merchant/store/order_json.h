@@ -1,0 +1,50 @@
+/*
+ * An order with its payments, as it stands in the database, and as JSON.
+ */
+#ifndef SETPAY_MERCHANT_STORE_ORDER_JSON_H
+#define SETPAY_MERCHANT_STORE_ORDER_JSON_H
+
+#include "common/base/clock.h"
+#include "common/base/error.h"
+#include "common/store/db.h"
+#include "merchant/store/order.h"
+#include "merchant/store/order_status.h"
+#include "merchant/store/payment_port.h"
+
+#include <jansson.h>
+#include <stddef.h>
+
+/* More purchases than this, all refused but the last, and the oldest are left out of sight. */
+#define SETPAY_ORDER_PAYMENTS_MAX 256
+
+/* An order at one moment. Zeroed memory is an empty one. */
+struct setpay_order_view {
+    struct setpay_order order;
+    struct setpay_payment_view *payments; /* owned */
+    size_t payment_count;
+    enum setpay_order_status status;
+};
+
+/* Inside an operation or a read: the purchases of view->order, which the caller has found, and its
+ * status. SETPAY_E_NOMEM and errors of the database; clear the view in any case. */
+enum setpay_error setpay_order_view_complete(struct setpay_db *db,
+                                             const struct setpay_payment_port *port,
+                                             setpay_time_ms now_ms,
+                                             struct setpay_order_view *view) SETPAY_MUST_CHECK;
+/* Find and complete. *view must be empty. SETPAY_E_NOT_FOUND. */
+enum setpay_error setpay_order_view_find(struct setpay_db *db,
+                                         const struct setpay_payment_port *port,
+                                         const char *order_id, setpay_time_ms now_ms,
+                                         struct setpay_order_view *view) SETPAY_MUST_CHECK;
+void setpay_order_view_clear(struct setpay_order_view *view);
+
+/* The order as the store sees it. public_host: HOST[:PORT] of its pay link. full: with payments,
+ * captures, refunds and shipments. Owned; NULL where memory is out. */
+json_t *setpay_order_view_json(const struct setpay_order_view *view, const char *public_host,
+                               bool full);
+
+/* The state of a payment in the store's words: "paying", "authorised", "declined", "voided",
+ * "reversed". */
+const char *setpay_payment_status_name(enum setpay_purchase_state state);
+
+#endif

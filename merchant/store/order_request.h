@@ -1,0 +1,39 @@
+/*
+ * A new order out of the JSON that a store (or its operator) sends. Pure.
+ */
+#ifndef SETPAY_MERCHANT_STORE_ORDER_REQUEST_H
+#define SETPAY_MERCHANT_STORE_ORDER_REQUEST_H
+
+#include "common/base/clock.h"
+#include "common/base/error.h"
+#include "merchant/store/order.h"
+
+#include <jansson.h>
+
+/* What is wrong with one member of a JSON object. */
+struct setpay_json_fault {
+    char field[96];  /* "items[2].quantity"; "" for the object itself */
+    char words[384]; /* what was found and what is expected */
+};
+
+/* Writes the fault and returns SETPAY_E_INVALID. */
+enum setpay_error setpay_json_fault_set(struct setpay_json_fault *fault, const char *field,
+                                        const char *format, ...) SETPAY_PRINTF(3, 4);
+/* SETPAY_E_INVALID for a value that is no object, or the first member that is not in names (ended
+ * by NULL). prefix stands before its name in the fault ("items[2]."), where may be "". */
+enum setpay_error setpay_json_members_check(const json_t *object, const char *const *names,
+                                            const char *prefix,
+                                            struct setpay_json_fault *fault) SETPAY_MUST_CHECK;
+
+/*
+ * Reads {"description","amount","currency"} or {"items":[{"name","quantity","unit_amount","sku"?}],
+ * "currency"}, each with optional "capture", "metadata" and "expires_in" (seconds), into *order
+ * (empty before; clear it after SETPAY_OK; unchanged otherwise): everything but its name.
+ * SETPAY_E_INVALID, or SETPAY_E_NOT_FOUND for an item that only a catalogue could price, with the
+ * fault; SETPAY_E_NOMEM.
+ */
+enum setpay_error setpay_order_request_parse(const json_t *body, setpay_time_ms now_ms,
+                                             struct setpay_order *order,
+                                             struct setpay_json_fault *fault) SETPAY_MUST_CHECK;
+
+#endif

@@ -1,0 +1,119 @@
+#!/usr/bin/env bash
+# The sandbox as promised: up, status, down, up again with everything there; two side by side; and
+# after SIGKILL of every daemon in the middle of purchases, up brings each to its one outcome.
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/../support/tap.bash"
+. "$here/../support/sandbox.bash"
+other=$tmp/other
+cleanup() {
+    local folder
+    for folder in "$sandbox" "$other"; do
+        [ ! -f "$folder/ports" ] || "$bin/setpay-sandbox" down --dir "$folder" >/dev/null 2>&1
+    done
+}
+
+# ------------------------------------------------------------------ words for wrong input
+refuses() { # STATUS WORDS ARGUMENTS...
+    local status=$1 words=$2
+    shift 2
+    "$bin/setpay-sandbox" "$@" >"$tmp/refused" 2>&1
+    [ $? -eq "$status" ] && grep -q -- "$words" "$tmp/refused" || { cat "$tmp/refused"; return 1; }
+}
+ok "an unknown command is named" refuses 2 "unknown command 'upp'" upp
+ok "an unknown option is named" refuses 2 "unknown option --dirr" up --dirr x
+ok "a value that is missing is named" refuses 2 "--dir needs a value" up --dir
+ok "a store that is not there is named" refuses 2 "embedded store only" up --store postgres
+ok "a port base that is no number" refuses 2 "not a number" up --port-base x
+ok "status of nothing" refuses 1 "no sandbox in" status --dir "$tmp/nothing"
+mkdir "$tmp/full" && echo mine >"$tmp/full/file"
+ok "a folder that holds something else is left alone" refuses 1 "is not empty" up --dir "$tmp/full"
+is "and untouched" "$(ls -A "$tmp/full" | grep -v '^.lock$')" file
+
+# ------------------------------------------------------------------ up
+mkdir "$sandbox"
+ok "up, in an empty folder" up
+ok "status says that all are ready" "$bin/setpay-sandbox" status --dir "$sandbox"
+is "status as JSON" "$("$bin/setpay-sandbox" status --dir "$sandbox" --json | jq -r '[.daemons[].status] | unique | join(" ")')" ready
+is "sandbox.json has what was promised" "$(jq -r '. as $o | ["merchant_api_url", "merchant_api_token", "merchant_url", "gateway_address",
+    "ca_file", "issuer_address", "wallet_socket", "metrics", "configs", "databases", "logs", "pids"] | all(. as $k | $o | has($k))' "$state")" true
+is "the passphrase is private" "$(stat -c %a "$sandbox/wallet.passphrase")" 600
+ok "one enrolled card for each test card" test "$(wallet --json card list | jq '.cards | length')" = \
+    "$("$bin/setpay-issuersim" cards --json | jq '.cards | length')"
+
+# ------------------------------------------------------------------ two side by side
+ok "a second sandbox beside it" "$bin/setpay-sandbox" up --dir "$other"
+new_order 500 EUR
+ok "the first one sells" wallet --json pay "$uri" --yes
+first_xid=$(wallet --json list | jq -r '.purchases[0].xid')
+state=$other/sandbox.json
+is "the second one knows nothing of it" "$(wallet --json list | jq '.purchases | length')" 0
+new_order 600 EUR
+ok "and sells too" wallet --json pay "$uri" --yes
+state=$sandbox/sandbox.json
+ok "the second one goes down" "$bin/setpay-sandbox" down --dir "$other"
+ok "the first one stays" "$bin/setpay-sandbox" status --dir "$sandbox"
+
+# ------------------------------------------------------------------ down, and up again
+ports=$(cat "$sandbox/ports")
+before=$(wallet --json list)
+ok "down" down
+stopped() { ! "$bin/setpay-sandbox" status --dir "$sandbox" >/dev/null; }
+ok "nothing runs" stopped
+ok "up again" up
+is "on the same ports" "$(cat "$sandbox/ports")" "$ports"
+is "with everything still there" "$(wallet --json list)" "$before"
+is "also at the gateway" "$(gateway --json payment show "$first_xid" | jq -r .status)" approved
+is "and unlocked" "$(wallet --json status | jq -r .locked)" false
+
+# ------------------------------------------------------------------ one daemon dead
+pid=$(pid_of merchant)
+wallet_pid=$(pid_of wallet)
+kill -KILL "$pid"
+tail --pid="$pid" -f /dev/null
+ok "up starts the one that is dead" up
+is "and no other" "$(pid_of wallet)" "$wallet_pid"
+ok "it sells again" new_order 800 EUR
+ok "and is paid" wallet --json pay "$uri" --yes
+
+# ------------------------------------------------------------------ all killed, in the middle
+# Each round starts a few purchases and kills everything a little later each time; what is looked
+# for is the same whatever had been reached.
+for round in 1 2 3 4 5 6; do
+    orders=() payers=()
+    for i in 1 2 3; do
+        new_order $((1000 + round * 10 + i)) EUR
+        orders+=("$order_id")
+        "$bin/setpay-wallet" --socket "$(get .wallet_socket)" --json pay "$uri" --yes >"$tmp/kill.$round.$i" 2>&1 &
+        payers+=($!)
+    done
+    sent=$(wc -l <"$sandbox/log/merchant.log")
+    moved() { [ $(($(wc -l <"$sandbox/log/merchant.log") - sent)) -ge $((round * 2 - 2)) ]; }
+    wait_for 5 moved >/dev/null
+    pids=$(jq -r '.pids[]' "$state")
+    # shellcheck disable=SC2086
+    kill -KILL $pids
+    for pid in $pids; do tail --pid="$pid" -f /dev/null; done
+    wait "${payers[@]}"
+    ok "round $round: up after SIGKILL of all daemons" up
+    ok "round $round: no purchase stays pending" wait_for 10 nothing_pending
+    for id in "${orders[@]}"; do
+        settled() { case $(order_status "$id") in paying) false ;; *) true ;; esac; }
+        ok "round $round: order $id has one outcome" wait_for 10 settled
+        authorised=$(api GET "/orders/$id" | jq '[.payments[] | select(.status == "authorised")] | length')
+        ok "round $round: it was authorised at most once" test "$authorised" -le 1
+    done
+done
+agree() {
+    local at_gateway at_issuer at_wallet
+    at_gateway=$(authorisations)
+    at_issuer=$(open_holds)
+    at_wallet=$(wallet --json list | jq '[.purchases[] | select(.status == "authorised")] | length')
+    echo "gateway $at_gateway, issuer $at_issuer, wallet $at_wallet"
+    [ "$at_gateway" = "$at_issuer" ] && [ "$at_gateway" = "$at_wallet" ]
+}
+ok "wallet, gateway and issuer agree on what was authorised" wait_for 15 agree
+agree | sed 's/^/# /'
+ok "down at the end" down
+
+done_testing

@@ -1,0 +1,53 @@
+# TAP for integration tests in bash. Sourced: sets $bin (programs) and $tmp (removed at the end).
+#
+#   ok NAME COMMAND...     passes when the command succeeds; its output shows when it does not
+#   is NAME GOT EXPECTED   compares two texts
+#   wait_for SECONDS COMMAND...  until it succeeds
+#   done_testing           the plan; exit status 1 when something failed
+# shellcheck shell=bash
+build=${BUILD:-build}
+bin=$(cd "$build/bin" && pwd) || exit 1
+tmp=$(mktemp -d "${TMPDIR:-/tmp}/setpay-test.XXXXXX") || exit 1
+n=0 failures=0
+cleanup() { :; }
+trap 'cleanup; rm -rf "$tmp"' EXIT
+
+ok() {
+    local name=$1
+    shift
+    n=$((n + 1))
+    if "$@" >"$tmp/out" 2>&1; then
+        echo "ok $n - $name"
+    else
+        local status=$?
+        echo "not ok $n - $name"
+        echo "# exit status $status of: $*"
+        sed 's/^/# /' "$tmp/out"
+        failures=$((failures + 1))
+    fi
+}
+
+is() {
+    n=$((n + 1))
+    if [ "$2" = "$3" ]; then
+        echo "ok $n - $1"
+    else
+        printf 'not ok %d - %s\n# got:      %s\n# expected: %s\n' "$n" "$1" "$2" "$3"
+        failures=$((failures + 1))
+    fi
+}
+
+wait_for() {
+    local deadline=$(($(date +%s%N) + $1 * 1000000000))
+    shift
+    until "$@" >/dev/null 2>&1; do
+        [ "$(date +%s%N)" -lt "$deadline" ] || { echo "still not after the limit: $*"; return 1; }
+        sleep 0.02
+    done
+}
+
+done_testing() {
+    echo "1..$n"
+    [ "$failures" -eq 0 ]
+    exit
+}

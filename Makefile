@@ -170,6 +170,8 @@ GATEWAY_PAYMENT := \
 	gateway/payment/vault.c
 
 GATEWAYD := \
+	gateway/commands.c \
+	gateway/gatewayd.c \
 	gateway/options.c \
 	gateway/setup.c
 
@@ -217,10 +219,16 @@ WALLET_CLI :=
 # ------------------------------------------------------------------ programs: name, and its sources
 PROGRAMS := \
 	setpay-ca \
+	setpay-gateway \
+	setpay-gatewayd \
 	setpay-issuersim
 
 setpay-ca_MAIN := ca/main.c
 setpay-ca_PARTS := $(CA_CLI)
+setpay-gateway_MAIN := gateway/gateway_cli.c
+setpay-gateway_PARTS := $(GATEWAYD) $(GATEWAY_PAYMENT) $(GATEWAY_NETWORK)
+setpay-gatewayd_MAIN := gateway/gatewayd_main.c
+setpay-gatewayd_PARTS := $(GATEWAYD) $(GATEWAY_PAYMENT) $(GATEWAY_NETWORK)
 setpay-issuersim_MAIN := gateway/issuer/main.c
 setpay-issuersim_PARTS := $(ISSUERSIM) gateway/network/iso8583.c
 

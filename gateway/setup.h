@@ -26,6 +26,7 @@ struct setpay_gatewayd {
     struct setpay_gateway_reversals *reversals;
     pthread_t network_thread;
     bool network_runs;
+    struct setpay_executor command_executor; /* the main loop's, for commands.c */
 };
 
 /* Loads keys and certificates of every [brand], opens the vault, makes the TLS context. */

@@ -258,15 +258,9 @@ enum setpay_error setpay_payment_update(struct setpay_db *db, struct setpay_paym
     return setpay_db_notify(db, &payment->xid, payment->version);
 }
 
-enum setpay_error setpay_payment_each_in_state(struct setpay_db *db,
-                                               enum setpay_payment_state state,
-                                               setpay_payment_each_fn *each, void *arg)
+static enum setpay_error walk(struct setpay_db_rows *rows, setpay_payment_each_fn *each, void *arg)
 {
-    struct setpay_db_rows *rows;
     enum setpay_error error = SETPAY_OK;
-    SETPAY_TRY(setpay_db_select(
-        db, &rows, "SELECT " PAYMENT_COLUMNS " FROM payment WHERE state = $1 ORDER BY id",
-        SETPAY_DB_INT(state)));
     while (error == SETPAY_OK && setpay_db_next(rows)) {
         struct setpay_payment payment;
         read_payment(rows, &payment);
@@ -274,6 +268,28 @@ enum setpay_error setpay_payment_each_in_state(struct setpay_db *db,
     }
     enum setpay_error end = setpay_db_end(rows);
     return error != SETPAY_OK ? error : end;
+}
+
+enum setpay_error setpay_payment_each_in_state(struct setpay_db *db,
+                                               enum setpay_payment_state state,
+                                               setpay_payment_each_fn *each, void *arg)
+{
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(setpay_db_select(
+        db, &rows, "SELECT " PAYMENT_COLUMNS " FROM payment WHERE state = $1 ORDER BY id",
+        SETPAY_DB_INT(state)));
+    return walk(rows, each, arg);
+}
+
+enum setpay_error setpay_payment_each_newest(struct setpay_db *db, int state, int64_t limit,
+                                             setpay_payment_each_fn *each, void *arg)
+{
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(setpay_db_select(db, &rows,
+                                "SELECT " PAYMENT_COLUMNS " FROM payment"
+                                " WHERE state = $1 OR $2 < 0 ORDER BY id DESC LIMIT $3",
+                                SETPAY_DB_INT(state), SETPAY_DB_INT(state), SETPAY_DB_INT(limit)));
+    return walk(rows, each, arg);
 }
 
 enum setpay_error setpay_payment_add_receipt(struct setpay_db *db, int64_t payment_id,

@@ -1,0 +1,457 @@
+/*
+ * The operator's commands. Each is a function from a database and JSON arguments to a JSON result;
+ * who calls it (the socket's handler below, or the program on a stopped daemon's database) brings
+ * the transaction. A command that writes runs as a store operation and is answered after its
+ * commit.
+ */
+#include "gateway/commands.h"
+
+#include "common/base/log.h"
+#include "common/net/control_json.h"
+#include "common/net/service.h"
+#include "common/pki/role.h"
+#include "gateway/payment/payment.h"
+#include "gateway/setup.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LIST_DEFAULT 100
+#define LIST_MAX 1000
+#define CATEGORY_DEFAULT 5999 /* miscellaneous and speciality shops */
+
+/* ------------------------------------------------------------------ merchants */
+
+static bool is_name_printable(const char *name)
+{
+    size_t size = strlen(name);
+    for (size_t i = 0; i < size; i++) {
+        if (!isprint((unsigned char)name[i]))
+            return false;
+    }
+    return size >= 1 && size <= 40;
+}
+
+static enum setpay_error merchant_arguments(const json_t *args, const char **brand, const char **id,
+                                            struct setpay_problem *problem)
+{
+    SETPAY_TRY(setpay_json_arg_text(args, "brand", true, brand, problem));
+    SETPAY_TRY(setpay_json_arg_text(args, "id", true, id, problem));
+    if (strlen(*brand) > SETPAY_WIRE_BRAND_MAX || strlen(*id) > SETPAY_WIRE_PARTY_MAX ||
+        (*brand)[0] == '\0' || (*id)[0] == '\0' ||
+        strspn(*brand, "abcdefghijklmnopqrstuvwxyz0123456789-") != strlen(*brand))
+        return setpay_problem_set(problem, SETPAY_E_INVALID,
+                                  "brand '%.40s', id '%.40s': expected 1 to 32 characters each, "
+                                  "the brand in a-z, 0-9 and -",
+                                  *brand, *id);
+    for (const char *at = *id; *at != '\0'; at++) {
+        if (!isalnum((unsigned char)*at) && *at != '_' && *at != '-')
+            return setpay_problem_set(problem, SETPAY_E_INVALID,
+                                      "id '%s': expected letters, digits, _ and -", *id);
+    }
+    return SETPAY_OK;
+}
+
+static json_t *merchant_json(const struct setpay_gateway_merchant *merchant)
+{
+    char created[SETPAY_TIME_TEXT_SIZE];
+    return json_pack("{s:s, s:s, s:s, s:i, s:b, s:s}", "brand", merchant->brand, "id", merchant->id,
+                     "name", merchant->name, "category", (int)merchant->category, "enabled",
+                     merchant->enabled ? 1 : 0, "created",
+                     setpay_time_format(merchant->created_ms, created));
+}
+
+static enum setpay_error merchant_add(struct setpay_db *db, const json_t *args,
+                                      const struct setpay_vault *vault, json_t **result,
+                                      struct setpay_problem *problem)
+{
+    static const char *const names[] = {"brand", "id", "name", "category", "if_absent", NULL};
+    struct setpay_gateway_merchant merchant = {.enabled = true};
+    const char *brand = NULL;
+    const char *id = NULL;
+    const char *name = NULL;
+    int64_t category = CATEGORY_DEFAULT;
+    bool if_absent = false;
+    (void)vault;
+    SETPAY_TRY(setpay_json_args_check(args, names, problem));
+    SETPAY_TRY(merchant_arguments(args, &brand, &id, problem));
+    SETPAY_TRY(setpay_json_arg_text(args, "name", true, &name, problem));
+    SETPAY_TRY(setpay_json_arg_int(args, "category", false, 1, 9999, &category, problem));
+    SETPAY_TRY(setpay_json_arg_bool(args, "if_absent", false, &if_absent, problem));
+    if (!is_name_printable(name))
+        return setpay_problem_set(problem, SETPAY_E_INVALID,
+                                  "name: expected 1 to 40 printable ASCII characters, as the "
+                                  "issuer prints them on a statement");
+    snprintf(merchant.brand, sizeof merchant.brand, "%s", brand);
+    snprintf(merchant.id, sizeof merchant.id, "%s", id);
+    snprintf(merchant.name, sizeof merchant.name, "%s", name);
+    merchant.category = (uint16_t)category;
+    merchant.created_ms = setpay_clock_now_ms();
+    enum setpay_error error = setpay_gateway_merchant_insert(db, &merchant);
+    if (error == SETPAY_E_DUPLICATE && if_absent)
+        error = setpay_gateway_merchant_find(db, brand, id, &merchant);
+    else if (error == SETPAY_E_DUPLICATE)
+        error = setpay_problem_set(problem, SETPAY_E_EXISTS,
+                                   "the merchant %s of the brand %s is there already", id, brand);
+    SETPAY_TRY(error);
+    *result = merchant_json(&merchant);
+    return *result != NULL ? SETPAY_OK : SETPAY_E_NOMEM;
+}
+
+static enum setpay_error merchant_list(struct setpay_db *db, const json_t *args,
+                                       const struct setpay_vault *vault, json_t **result,
+                                       struct setpay_problem *problem)
+{
+    static const char *const names[] = {NULL};
+    struct setpay_db_rows *rows;
+    (void)vault;
+    SETPAY_TRY(setpay_json_args_check(args, names, problem));
+    SETPAY_TRY(setpay_db_select(db, &rows,
+                                "SELECT brand, id, name, category, enabled, created_ms"
+                                " FROM merchant ORDER BY brand, id"));
+    json_t *list = json_array();
+    while (setpay_db_next(rows)) {
+        struct setpay_gateway_merchant merchant = {0};
+        setpay_db_get_text(rows, 0, merchant.brand, sizeof merchant.brand);
+        setpay_db_get_text(rows, 1, merchant.id, sizeof merchant.id);
+        setpay_db_get_text(rows, 2, merchant.name, sizeof merchant.name);
+        merchant.category = (uint16_t)setpay_db_get_int(rows, 3);
+        merchant.enabled = setpay_db_get_bool(rows, 4);
+        merchant.created_ms = setpay_db_get_int(rows, 5);
+        json_array_append_new(list, merchant_json(&merchant));
+    }
+    *result = json_pack("{s:o}", "merchants", list);
+    enum setpay_error error = setpay_db_end(rows);
+    return error != SETPAY_OK || *result != NULL ? error : SETPAY_E_NOMEM;
+}
+
+static enum setpay_error set_enabled(struct setpay_db *db, const json_t *args, bool enabled,
+                                     json_t **result, struct setpay_problem *problem)
+{
+    static const char *const names[] = {"brand", "id", NULL};
+    struct setpay_gateway_merchant merchant;
+    const char *brand = NULL;
+    const char *id = NULL;
+    SETPAY_TRY(setpay_json_args_check(args, names, problem));
+    SETPAY_TRY(merchant_arguments(args, &brand, &id, problem));
+    enum setpay_error error = setpay_gateway_merchant_enable(db, brand, id, enabled);
+    if (error == SETPAY_E_NOT_FOUND)
+        return setpay_problem_set(problem, error,
+                                  "there is no merchant %s of the brand %s: see merchant list", id,
+                                  brand);
+    SETPAY_TRY(error);
+    SETPAY_TRY(setpay_gateway_merchant_find(db, brand, id, &merchant));
+    *result = merchant_json(&merchant);
+    return *result != NULL ? SETPAY_OK : SETPAY_E_NOMEM;
+}
+
+static enum setpay_error merchant_enable(struct setpay_db *db, const json_t *args,
+                                         const struct setpay_vault *vault, json_t **result,
+                                         struct setpay_problem *problem)
+{
+    (void)vault;
+    return set_enabled(db, args, true, result, problem);
+}
+
+static enum setpay_error merchant_disable(struct setpay_db *db, const json_t *args,
+                                          const struct setpay_vault *vault, json_t **result,
+                                          struct setpay_problem *problem)
+{
+    (void)vault;
+    return set_enabled(db, args, false, result, problem);
+}
+
+/* ------------------------------------------------------------------ payments */
+
+static void set_time(json_t *object, const char *name, setpay_time_ms time_ms)
+{
+    char text[SETPAY_TIME_TEXT_SIZE];
+    json_object_set_new(
+        object, name, time_ms != 0 ? json_string(setpay_time_format(time_ms, text)) : json_null());
+}
+
+static json_t *payment_json(const struct setpay_payment *payment)
+{
+    char xid[SETPAY_ID_TEXT_SIZE];
+    char amount[SETPAY_MONEY_TEXT_SIZE];
+    json_t *object = json_pack(
+        "{s:s, s:s, s:I, s:s, s:s, s:I, s:I, s:s, s:s, s:s, s:s}", "xid",
+        setpay_id_format(&payment->xid, xid), "status", setpay_payment_state_name(payment->state),
+        "amount", (json_int_t)payment->amount.minor, "currency", payment->amount.currency,
+        "amount_text", setpay_money_format(&payment->amount, amount), "approved",
+        (json_int_t)payment->approved_minor, "reversed", (json_int_t)payment->reversed_minor,
+        "brand", payment->brand, "merchant_id", payment->merchant_id, "action_code",
+        payment->action_code, "approval_code", payment->approval_code);
+    if (object != NULL)
+        set_time(object, "created", payment->created_ms);
+    return object;
+}
+
+struct listing {
+    json_t *list;
+};
+
+static enum setpay_error add_payment(void *arg, const struct setpay_payment *payment)
+{
+    struct listing *listing = arg;
+    return json_array_append_new(listing->list, payment_json(payment)) == 0 ? SETPAY_OK
+                                                                            : SETPAY_E_NOMEM;
+}
+
+static enum setpay_error payment_list(struct setpay_db *db, const json_t *args,
+                                      const struct setpay_vault *vault, json_t **result,
+                                      struct setpay_problem *problem)
+{
+    static const char *const names[] = {"state", "limit", NULL};
+    const char *state_name = NULL;
+    int64_t limit = LIST_DEFAULT;
+    int state = -1;
+    (void)vault;
+    SETPAY_TRY(setpay_json_args_check(args, names, problem));
+    SETPAY_TRY(setpay_json_arg_text(args, "state", false, &state_name, problem));
+    SETPAY_TRY(setpay_json_arg_int(args, "limit", false, 1, LIST_MAX, &limit, problem));
+    for (int i = 1; state_name != NULL && i < SETPAY_PAYMENT_STATES; i++) {
+        if (strcmp(state_name, setpay_payment_state_name((enum setpay_payment_state)i)) == 0)
+            state = i;
+    }
+    if (state_name != NULL && state < 0)
+        return setpay_problem_set(problem, SETPAY_E_INVALID,
+                                  "state '%.40s': expected asking, approved, declined, voided or "
+                                  "reversed",
+                                  state_name);
+    struct listing listing = {.list = json_array()};
+    enum setpay_error error = setpay_payment_each_newest(db, state, limit, add_payment, &listing);
+    if (error != SETPAY_OK) {
+        json_decref(listing.list);
+        return error;
+    }
+    *result = json_pack("{s:o}", "payments", listing.list);
+    return *result != NULL ? SETPAY_OK : SETPAY_E_NOMEM;
+}
+
+/* "•••• 4242" from the vault's box; "sealed" without the key, "deleted" after its time. */
+static void set_card(struct setpay_db *db, const struct setpay_payment *payment,
+                     const struct setpay_vault *vault, json_t *object)
+{
+    struct setpay_kept_card card;
+    struct setpay_secret pan = {0};
+    char text[32] = "sealed";
+    setpay_kept_card_init(&card);
+    if (setpay_kept_card_find(db, payment->id, &card) != SETPAY_OK)
+        snprintf(text, sizeof text, "deleted");
+    else if (vault != NULL &&
+             setpay_vault_open_box(vault, SETPAY_VAULT_PAN, &payment->xid,
+                                   setpay_buffer_view(&card.pan), &pan) == SETPAY_OK &&
+             pan.size >= 4)
+        snprintf(text, sizeof text, "•••• %.4s", (const char *)pan.data + pan.size - 4);
+    setpay_secret_clear(&pan);
+    setpay_kept_card_clear(&card);
+    json_object_set_new(object, "card", json_string(text));
+}
+
+static enum setpay_error set_receipts(struct setpay_db *db, int64_t payment_id, json_t *object)
+{
+    struct setpay_db_rows *rows;
+    json_t *list = json_array();
+    json_object_set_new(object, "receipts", list);
+    SETPAY_TRY(setpay_db_select(db, &rows,
+                                "SELECT number, kind, created_ms FROM receipt"
+                                " WHERE payment_id = $1 ORDER BY number",
+                                SETPAY_DB_INT(payment_id)));
+    while (setpay_db_next(rows)) {
+        const char *kind =
+            setpay_receipt_kind_name((enum setpay_receipt_kind)setpay_db_get_int(rows, 1));
+        json_t *entry = json_pack("{s:I, s:s?}", "number", (json_int_t)setpay_db_get_int(rows, 0),
+                                  "kind", kind);
+        set_time(entry, "date", setpay_db_get_int(rows, 2));
+        json_array_append_new(list, entry);
+    }
+    return setpay_db_end(rows);
+}
+
+static enum setpay_error set_reversals(struct setpay_db *db, int64_t payment_id, json_t *object)
+{
+    struct setpay_db_rows *rows;
+    json_t *list = json_array();
+    json_object_set_new(object, "reversals", list);
+    SETPAY_TRY(setpay_db_select(db, &rows,
+                                "SELECT amount_minor, partial, acknowledged, sent_count,"
+                                " response_code FROM reversal WHERE payment_id = $1 ORDER BY id",
+                                SETPAY_DB_INT(payment_id)));
+    while (setpay_db_next(rows)) {
+        char code[3];
+        setpay_db_get_text(rows, 4, code, sizeof code);
+        json_array_append_new(list, json_pack("{s:I, s:b, s:b, s:I, s:s}", "amount",
+                                              (json_int_t)setpay_db_get_int(rows, 0), "partial",
+                                              (int)setpay_db_get_int(rows, 1), "acknowledged",
+                                              (int)setpay_db_get_int(rows, 2), "sent",
+                                              (json_int_t)setpay_db_get_int(rows, 3),
+                                              "response_code", code));
+    }
+    return setpay_db_end(rows);
+}
+
+static enum setpay_error find_by_xid(struct setpay_db *db, const struct setpay_id *xid,
+                                     struct setpay_payment *payment)
+{
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(setpay_db_select(db, &rows, "SELECT id FROM payment WHERE xid = $1 LIMIT 1",
+                                SETPAY_DB_ID(xid)));
+    int64_t id = setpay_db_next(rows) ? setpay_db_get_int(rows, 0) : 0;
+    SETPAY_TRY(setpay_db_end(rows));
+    return id != 0 ? setpay_payment_load(db, id, payment) : SETPAY_E_NOT_FOUND;
+}
+
+static enum setpay_error payment_show(struct setpay_db *db, const json_t *args,
+                                      const struct setpay_vault *vault, json_t **result,
+                                      struct setpay_problem *problem)
+{
+    static const char *const names[] = {"xid", NULL};
+    struct setpay_payment payment;
+    struct setpay_id xid;
+    char digest[SETPAY_DIGEST_TEXT_SIZE];
+    const char *text = NULL;
+    SETPAY_TRY(setpay_json_args_check(args, names, problem));
+    SETPAY_TRY(setpay_json_arg_text(args, "xid", true, &text, problem));
+    if (setpay_id_parse(text, &xid) != SETPAY_OK)
+        return setpay_problem_set(problem, SETPAY_E_INVALID, "xid '%.60s': expected 32 hex digits",
+                                  text);
+    enum setpay_error error = find_by_xid(db, &xid, &payment);
+    if (error == SETPAY_E_NOT_FOUND)
+        return setpay_problem_set(problem, error, "there is no payment %s: see payment list", text);
+    SETPAY_TRY(error);
+    json_t *object = payment_json(&payment);
+    if (object == NULL)
+        return SETPAY_E_NOMEM;
+    json_object_set_new(object, "pomd", json_string(setpay_digest_format(&payment.pomd, digest)));
+    json_object_set_new(object, "pimd", json_string(setpay_digest_format(&payment.pimd, digest)));
+    json_object_set_new(object, "avs_result", json_string(payment.avs_result));
+    json_object_set_new(object, "security_code_result", json_string(payment.security_code_result));
+    set_time(object, "hold_expiry", payment.hold_expiry_ms);
+    set_time(object, "updated", payment.updated_ms);
+    set_card(db, &payment, vault, object);
+    error = set_receipts(db, payment.id, object);
+    if (error == SETPAY_OK)
+        error = set_reversals(db, payment.id, object);
+    if (error != SETPAY_OK) {
+        json_decref(object);
+        return error;
+    }
+    *result = object;
+    return SETPAY_OK;
+}
+
+static const struct setpay_gateway_command table[] = {
+    {"merchant.add", merchant_add, true},
+    {"merchant.list", merchant_list, false},
+    {"merchant.enable", merchant_enable, true},
+    {"merchant.disable", merchant_disable, true},
+    {"payment.list", payment_list, false},
+    {"payment.show", payment_show, false},
+    {NULL, NULL, false},
+};
+
+const struct setpay_gateway_command *setpay_gateway_command_find(const char *name)
+{
+    for (const struct setpay_gateway_command *command = table; command->name != NULL; command++) {
+        if (strcmp(command->name, name) == 0)
+            return command;
+    }
+    return NULL;
+}
+
+/* ------------------------------------------------------------------ the administration socket */
+
+/* A call under way. Its JSON is this call's alone, so that the committer's thread may use it. */
+struct call {
+    struct setpay_control_call *control;
+    const struct setpay_gateway_command *command;
+    const struct setpay_vault *vault;
+    json_t *args;
+    json_t *result;
+    struct setpay_problem problem;
+    enum setpay_error error;
+};
+
+static enum setpay_error run(struct setpay_db *db, void *arg)
+{
+    struct call *call = arg;
+    json_decref(call->result); /* of an attempt whose group was lost */
+    call->result = NULL;
+    call->problem.text[0] = '\0';
+    call->error = call->command->run(db, call->args, call->vault, &call->result, &call->problem);
+    return call->error;
+}
+
+static void on_done(void *arg, enum setpay_error error)
+{
+    struct call *call = arg;
+    if (error == SETPAY_OK) {
+        setpay_control_reply(call->control, call->result);
+    } else {
+        json_decref(call->result);
+        setpay_control_fail(call->control, error,
+                            call->problem.text[0] != '\0' ? call->problem.text : NULL);
+    }
+    json_decref(call->args);
+    free(call);
+}
+
+static enum setpay_error run_read(struct setpay_service *service, struct call *call)
+{
+    struct setpay_reader *reader = NULL;
+    SETPAY_TRY(setpay_reader_new(service->store, &reader));
+    enum setpay_error error = setpay_store_read(reader, run, call);
+    setpay_reader_free(reader);
+    return error;
+}
+
+static void serve(struct setpay_control_call *control, const json_t *args, void *arg,
+                  const char *name)
+{
+    struct setpay_service *service = arg;
+    struct setpay_gatewayd *daemon = service->user;
+    struct call *call = calloc(1, sizeof *call);
+    if (call == NULL) {
+        setpay_control_fail(control, SETPAY_E_NOMEM, NULL);
+        return;
+    }
+    call->control = control;
+    call->command = setpay_gateway_command_find(name);
+    call->vault = daemon->gateway.vault;
+    call->args = json_deep_copy(args);
+    if (!call->command->writes) {
+        on_done(call, run_read(service, call));
+        return;
+    }
+    struct setpay_executor executor = setpay_loop_executor(setpay_daemon_loop(service->daemon));
+    daemon->command_executor = executor;
+    enum setpay_error error =
+        setpay_store_submit(service->store, run, on_done, call, &daemon->command_executor);
+    if (error != SETPAY_OK)
+        on_done(call, error);
+}
+
+#define HANDLER(function, name)                                                                    \
+    static void function(struct setpay_control_call *call, const json_t *args, void *arg)          \
+    {                                                                                              \
+        serve(call, args, arg, name);                                                              \
+    }
+HANDLER(on_merchant_add, "merchant.add")
+HANDLER(on_merchant_list, "merchant.list")
+HANDLER(on_merchant_enable, "merchant.enable")
+HANDLER(on_merchant_disable, "merchant.disable")
+HANDLER(on_payment_list, "payment.list")
+HANDLER(on_payment_show, "payment.show")
+
+const struct setpay_control_command setpay_gateway_commands[] = {
+    {"merchant.add", on_merchant_add, "make a merchant known: brand, id, name, category"},
+    {"merchant.list", on_merchant_list, "all merchants"},
+    {"merchant.enable", on_merchant_enable, "brand, id"},
+    {"merchant.disable", on_merchant_disable, "brand, id"},
+    {"payment.list", on_payment_list, "the newest payments: state, limit"},
+    {"payment.show", on_payment_show, "one payment: xid"},
+    {NULL, NULL, NULL},
+};

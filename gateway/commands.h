@@ -1,0 +1,33 @@
+/*
+ * What the gateway's operator can ask for: functions on the database, which serve the
+ * administration socket of the running daemon, and the operator's program itself when the daemon is
+ * stopped.
+ */
+#ifndef SETPAY_GATEWAY_COMMANDS_H
+#define SETPAY_GATEWAY_COMMANDS_H
+
+#include "common/net/control_server.h"
+#include "common/store/store.h"
+#include "gateway/payment/vault.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+
+/* One command. *result is a new object for the caller. vault may be NULL: card data stays sealed.
+ * SETPAY_E_USAGE, SETPAY_E_INVALID, SETPAY_E_NOT_FOUND, SETPAY_E_EXISTS with words in problem. */
+typedef enum setpay_error setpay_gateway_command_fn(struct setpay_db *db, const json_t *args,
+                                                    const struct setpay_vault *vault,
+                                                    json_t **result,
+                                                    struct setpay_problem *problem);
+
+struct setpay_gateway_command {
+    const char *name; /* "merchant.add"; NULL ends the table */
+    setpay_gateway_command_fn *run;
+    bool writes;
+};
+const struct setpay_gateway_command *setpay_gateway_command_find(const char *name);
+
+/* The same table for the administration socket. */
+extern const struct setpay_control_command setpay_gateway_commands[];
+
+#endif

@@ -214,14 +214,27 @@ WALLET := \
 
 WALLETD :=
 
-WALLET_CLI :=
+# Without main.c: the unit test links these too.
+WALLET_CLI := \
+	cardholder/cli/call.c \
+	cardholder/cli/card_commands.c \
+	cardholder/cli/card_input.c \
+	cardholder/cli/options.c \
+	cardholder/cli/pay_commands.c \
+	cardholder/cli/purchase_commands.c \
+	cardholder/cli/terminal.c \
+	cardholder/cli/text.c \
+	cardholder/cli/view.c \
+	cardholder/cli/wallet_commands.c \
+	cardholder/cli/words.c
 
 # ------------------------------------------------------------------ programs: name, and its sources
 PROGRAMS := \
 	setpay-ca \
 	setpay-gateway \
 	setpay-gatewayd \
-	setpay-issuersim
+	setpay-issuersim \
+	setpay-wallet
 
 setpay-ca_MAIN := ca/main.c
 setpay-ca_PARTS := $(CA_CLI)
@@ -231,6 +244,8 @@ setpay-gatewayd_MAIN := gateway/gatewayd_main.c
 setpay-gatewayd_PARTS := $(GATEWAYD) $(GATEWAY_PAYMENT) $(GATEWAY_NETWORK)
 setpay-issuersim_MAIN := gateway/issuer/main.c
 setpay-issuersim_PARTS := $(ISSUERSIM) gateway/network/iso8583.c
+setpay-wallet_MAIN := cardholder/cli/main.c
+setpay-wallet_PARTS := $(WALLET_CLI)
 
 # Programs that are scripts: copied to build/bin
 SCRIPTS := tests/sandbox/setpay-sandbox tests/sandbox/setpay-sandbox-demo

@@ -1,0 +1,266 @@
+/*
+ * show and pay.
+ *
+ * What always holds (rule W4): walletd signs only after pay.confirm, and this program sends that
+ * only after --max allowed the total and the person said yes, or said --yes on the command line.
+ * pay.confirm names amount, currency and merchant as they were shown, so that the wallet can see
+ * that it is these that were agreed to.
+ */
+#include "cardholder/cli/card_input.h"
+#include "cardholder/cli/cli.h"
+#include "cardholder/cli/terminal.h"
+#include "cardholder/cli/text.h"
+#include "cardholder/cli/words.h"
+#include "common/base/ids.h"
+#include "common/base/money.h"
+#include "common/crypto/file.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SECURITY_CODE_MAX 16
+
+/* How far a payment is. */
+struct course {
+    bool quiet;
+    char stored[SETPAY_ID_TEXT_SIZE]; /* the XID once it is signed and stored; "" before */
+};
+
+static void on_progress(void *arg, const json_t *progress)
+{
+    static const struct {
+        const char *stage;
+        const char *words;
+    } table[] = {
+        {"asking", "Asking the merchant for its signed offer ..."},
+        {"signing", "Signing ..."},
+        {"stored", "Sending ..."},
+        {"sent", "Waiting for the issuer's answer ..."},
+        {"waiting", "No answer yet; asking the merchant how it stands ..."},
+        {"answered", "Checking the answer ..."},
+    };
+    struct course *course = arg;
+    const char *stage = setpay_cli_text_of(progress, "stage");
+    const char *xid = setpay_cli_text_of(progress, "xid");
+
+    if (xid != NULL && strlen(xid) < sizeof course->stored)
+        memcpy(course->stored, xid, strlen(xid) + 1);
+    for (size_t at = 0; stage != NULL && at < sizeof table / sizeof *table; at++) {
+        if (strcmp(table[at].stage, stage) == 0 && !course->quiet)
+            setpay_cli_progress(table[at].words);
+    }
+}
+
+static enum setpay_error call_with_progress(struct setpay_cli *cli, const char *command,
+                                            json_t *args, struct course *course, json_t **result)
+{
+    enum setpay_error error;
+
+    course->quiet = cli->options->json;
+    error = setpay_cli_call(cli, command, args, SETPAY_CLI_PAY_MS, on_progress, course, result);
+    if (!course->quiet)
+        setpay_cli_progress(NULL);
+    return error;
+}
+
+/* Once signed, whatever went wrong, the purchase is open until a receipt says otherwise (W7). */
+static enum setpay_error explain_open(struct setpay_cli *cli, enum setpay_error error,
+                                      const struct course *course)
+{
+    struct setpay_problem said = cli->problem;
+
+    if (course->stored[0] == '\0' || error == SETPAY_OK)
+        return error;
+    json_decref(cli->result);
+    cli->result = json_pack("{s:s, s:s}", "xid", course->stored, "status", "pending");
+    return setpay_problem_set(
+        &cli->problem, error, "%.380s; how it stands: setpay-wallet status %s",
+        said.text[0] == '\0' ? setpay_error_text(error) : said.text, course->stored);
+}
+
+/* Takes the purchase. */
+static enum setpay_error finish(struct setpay_cli *cli, json_t *purchase)
+{
+    json_decref(cli->result);
+    cli->result = purchase;
+    cli->exit_status = setpay_cli_purchase_exit(setpay_cli_text_of(purchase, "status"));
+    if (!cli->options->json) {
+        const char *xid = setpay_cli_text_of(purchase, "xid");
+
+        setpay_cli_view_outcome(stdout, purchase, cli->colour);
+        (void)printf("  Purchase %s\n", xid == NULL ? "-" : xid);
+    }
+    return SETPAY_OK;
+}
+
+/* A purchase of this very link: shown, or waited for; never signed anew (rule W5). */
+static enum setpay_error go_on(struct setpay_cli *cli, const json_t *prepared)
+{
+    json_t *purchase = json_object_get(prepared, "purchase");
+    struct course course = {0};
+    json_t *result = NULL;
+    enum setpay_error error;
+
+    if (!json_is_true(json_object_get(prepared, "resumes"))) {
+        if (!cli->options->json)
+            (void)printf("This link is paid already; nothing was sent.\n");
+        return finish(cli, json_incref(purchase));
+    }
+    if (!cli->options->json)
+        (void)printf("This link is being paid already; asking how it stands.\n");
+    error = call_with_progress(cli, "pay.resume",
+                               setpay_cli_args("xid", setpay_cli_text_of(purchase, "xid"), NULL),
+                               &course, &result);
+    if (error != SETPAY_OK)
+        return explain_open(cli, error, &course);
+    return finish(cli, result);
+}
+
+/* Where the security code will come from, before anything is asked of anybody. */
+static enum setpay_error check_security_code(struct setpay_cli *cli, struct setpay_secret *code)
+{
+    const struct setpay_cli_options *options = cli->options;
+
+    if (options->security_code && options->security_code_file != NULL)
+        return setpay_problem_set(&cli->problem, SETPAY_E_USAGE,
+                                  "give --security-code or --security-code-file, not both");
+    if (options->security_code && !setpay_cli_terminal_there())
+        return setpay_problem_set(&cli->problem, SETPAY_E_USAGE,
+                                  "--security-code asks on the terminal, and there is none: give "
+                                  "--security-code-file F");
+    if (options->security_code_file == NULL)
+        return SETPAY_OK;
+    SETPAY_TRY(setpay_file_read_secret(options->security_code_file, code, &cli->problem));
+    return setpay_cli_card_security_code(code, &cli->problem);
+}
+
+static enum setpay_error check_pay(struct setpay_cli *cli, struct setpay_secret *code)
+{
+    SETPAY_TRY(setpay_cli_check_link(cli->options->argument, &cli->problem));
+    if (cli->options->max != NULL)
+        SETPAY_TRY(setpay_cli_limit_check(cli->options->max, &cli->problem));
+    if (!cli->options->yes && !setpay_cli_terminal_there())
+        return setpay_problem_set(&cli->problem, SETPAY_E_USAGE,
+                                  "a payment needs your agreement, and there is no terminal to ask "
+                                  "on: give --yes (and --max AMOUNT to limit it)");
+    return check_security_code(cli, code);
+}
+
+/* Shows the offer to whoever has to agree to it, and asks. */
+static enum setpay_error ask_person(struct setpay_cli *cli, const json_t *offer)
+{
+    const char *merchant = setpay_cli_text_of(offer, "merchant");
+    const char *amount = setpay_cli_text_of(offer, "amount_text");
+    char *clean = setpay_cli_text_clean(merchant, 60);
+    char question[400];
+    FILE *terminal;
+    enum setpay_error error;
+
+    if (cli->options->yes) {
+        free(clean);
+        if (!cli->options->json) {
+            setpay_cli_view_offer(stdout, offer, cli->colour);
+            (void)fputc('\n', stdout);
+            (void)fflush(stdout);
+        }
+        return SETPAY_OK;
+    }
+    terminal = setpay_cli_terminal_open();
+    if (terminal == NULL || clean == NULL) {
+        error = setpay_problem_set(&cli->problem, SETPAY_E_IO, "the terminal can't be opened");
+    } else {
+        setpay_cli_view_offer(terminal, offer, setpay_cli_wants_colour(terminal));
+        (void)fflush(terminal);
+        (void)snprintf(question, sizeof question, "\nPay %.40s to %s? [y/N] ",
+                       amount == NULL ? "?" : amount, clean);
+        error = setpay_cli_ask_yes(question, &cli->problem);
+    }
+    if (terminal != NULL)
+        (void)fclose(terminal);
+    free(clean);
+    return error;
+}
+
+/* Limit, agreement, security code: all that stands before the signature. */
+static enum setpay_error agree(struct setpay_cli *cli, const json_t *offer,
+                               struct setpay_secret *code)
+{
+    const char *currency = setpay_cli_text_of(offer, "currency");
+    struct setpay_money total;
+
+    if (currency == NULL || setpay_money_make(json_integer_value(json_object_get(offer, "amount")),
+                                              currency, &total) != SETPAY_OK)
+        return setpay_problem_set(&cli->problem, SETPAY_E_MALFORMED,
+                                  "the offer that setpay-walletd gave has no amount");
+    if (cli->options->max != NULL)
+        SETPAY_TRY(setpay_cli_limit_allows(cli->options->max, &total, &cli->problem));
+    SETPAY_TRY(ask_person(cli, offer));
+    if (!cli->options->security_code)
+        return SETPAY_OK;
+    SETPAY_TRY(setpay_cli_ask_secret("Security code: ", SECURITY_CODE_MAX, code, &cli->problem));
+    return setpay_cli_card_security_code(code, &cli->problem);
+}
+
+static enum setpay_error confirm(struct setpay_cli *cli, const json_t *offer,
+                                 const struct setpay_secret *code)
+{
+    struct course course = {0};
+    json_t *result = NULL;
+    enum setpay_error error = SETPAY_OK;
+    json_t *args = setpay_cli_args("xid", setpay_cli_text_of(offer, "xid"), "currency",
+                                   setpay_cli_text_of(offer, "currency"), "merchant_id",
+                                   setpay_cli_text_of(offer, "merchant_id"), NULL);
+
+    if (args == NULL || json_object_set(args, "amount", json_object_get(offer, "amount")) != 0)
+        error = SETPAY_E_NOMEM;
+    if (error == SETPAY_OK && code->size > 0)
+        error = setpay_cli_args_secret(cli, args, "security_code", code);
+    if (error != SETPAY_OK) {
+        json_decref(args);
+        return error;
+    }
+    error = call_with_progress(cli, "pay.confirm", args, &course, &result);
+    if (error != SETPAY_OK)
+        return explain_open(cli, error, &course);
+    return finish(cli, result);
+}
+
+enum setpay_error setpay_cli_run_pay(struct setpay_cli *cli)
+{
+    struct setpay_secret code = {0};
+    struct course course = {0};
+    json_t *prepared = NULL;
+    enum setpay_error error = check_pay(cli, &code);
+
+    if (error == SETPAY_OK)
+        error = call_with_progress(
+            cli, "pay.prepare",
+            setpay_cli_args("uri", cli->options->argument, "card", cli->options->card, NULL),
+            &course, &prepared);
+    if (error == SETPAY_OK && json_object_get(prepared, "purchase") != NULL) {
+        error = go_on(cli, prepared);
+    } else if (error == SETPAY_OK) {
+        const json_t *offer = json_object_get(prepared, "offer");
+
+        error = agree(cli, offer, &code);
+        if (error == SETPAY_OK)
+            error = confirm(cli, offer, &code);
+    }
+    setpay_secret_clear(&code);
+    json_decref(prepared);
+    return error;
+}
+
+enum setpay_error setpay_cli_run_show(struct setpay_cli *cli)
+{
+    SETPAY_TRY(setpay_cli_check_link(cli->options->argument, &cli->problem));
+    SETPAY_TRY(setpay_cli_call_result(
+        cli, "offer.show",
+        setpay_cli_args("uri", cli->options->argument, "card", cli->options->card, NULL)));
+    if (!cli->options->json) {
+        setpay_cli_view_offer(stdout, cli->result, cli->colour);
+        (void)printf("\nThe offer is signed by the merchant, and was checked. Nothing is signed "
+                     "by you.\n");
+    }
+    return SETPAY_OK;
+}

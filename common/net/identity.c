@@ -219,6 +219,7 @@ struct folder_file {
     struct setpay_trust *trust;
     setpay_time_ms now_ms;
     bool certificates; /* this turn takes CAs, the other one lists */
+    bool quiet;        /* what is refused now may be taken in the next turn */
     size_t taken;
     enum setpay_error worst;
 };
@@ -272,7 +273,7 @@ static void load_one(const char *folder, const char *name, struct folder_file *f
     setpay_buffer_clear(&content);
     load->files++;
     load->taken += file->taken;
-    if (error != SETPAY_OK) {
+    if (error != SETPAY_OK && !file->quiet) {
         load->refused++;
         setpay_log_error(error, "trust.file_refused", setpay_field_text("path", path));
     }
@@ -288,7 +289,8 @@ enum setpay_error setpay_trust_load_folder(struct setpay_trust *trust, const cha
         DIR *entries = opendir(folder);
         if (entries == NULL)
             return SETPAY_E_IO;
-        struct folder_file file = {.trust = trust, .now_ms = now_ms, .certificates = turn < 2};
+        struct folder_file file = {
+            .trust = trust, .now_ms = now_ms, .certificates = turn < 2, .quiet = turn == 0};
         struct setpay_crl_load round = {0};
         const struct dirent *entry;
         while ((entry = readdir(entries)) != NULL) {

@@ -28,12 +28,13 @@ again = +$(Q)$(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j
 
 help:
 	@printf 'setpay %s\n\n' '$(VERSION)'
-	@printf '  make %-9s %s\n' demo 'start everything in a temporary folder, make one purchase, show who saw what' \
+	@printf '  make %-10s %s\n' demo 'start everything in a temporary folder, make one purchase, show who saw what' \
 	  test 'every test but the long ones; ends with "N passed, N failed"' \
 	  check 'unit and integration tests only' \
 	  build 'programs into $(BUILD)/bin' \
 	  lint 'clang-tidy, cppcheck, formatting, layers' \
 	  format 'clang-format in place' \
+	  reference 'docs/reference and docs/conformance.md, made from the code' \
 	  asan 'the suite under AddressSanitizer and UBSan' \
 	  install 'into PREFIX (DESTDIR honoured)' \
 	  clean 'remove $(BUILD)'
@@ -115,8 +116,18 @@ $(VECTORS_BIN): $(call obj,tests/vectors/generate.c tests/vectors/envelopes.c $(
 vectors: $(VECTORS_BIN)
 	$(Q)$(VECTORS_BIN) tests/vectors
 
+# The pages of docs/ that are made from the code (tests/docs/make.sh); tests/docs/pages.sh compares.
+REFERENCE_BIN := $(BUILD)/tests/reference
+$(REFERENCE_BIN): $(call obj,tests/docs/reference.c) $(PARTS_LIB) $(COMMON_LIB)
+	@mkdir -p $(dir $@)
+	$(say) LD $@
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter-out %.a,$^) -Wl,--start-group $(PARTS_LIB) $(COMMON_LIB) -Wl,--end-group $(PKG_LIBS)
+.PHONY: reference
+reference: build $(REFERENCE_BIN)
+	$(Q)BUILD=$(BUILD) CC='$(CC)' tests/docs/make.sh docs
+
 # Unit tests and integration programs, built and not run.
-tests: $(UNIT_BINS) $(INTEGRATION_BINS)
+tests: $(UNIT_BINS) $(INTEGRATION_BINS) $(REFERENCE_BIN)
 
 # RULE_TESTS: checks of the tree itself, which only `make test` adds.
 check: build tests

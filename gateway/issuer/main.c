@@ -243,6 +243,10 @@ int main(int argc, char **argv)
         puts("setpay-issuersim " SETPAY_VERSION);
         return 0;
     }
+    if (take_flag(&argc, argv, "--print-reference", NULL)) {
+        setpay_config_print_reference(options, stdout);
+        return 0;
+    }
     bool as_json = take_flag(&argc, argv, "--json", NULL);
     bool check = take_flag(&argc, argv, "--check-config", NULL);
     take_flag(&argc, argv, "--config", &path);

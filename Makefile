@@ -192,6 +192,7 @@ MERCHANT_PAYMENT := \
 	merchant/payment/purchase_state.c
 
 MERCHANT_STORE := \
+	merchant/commands.c \
 	merchant/store/api/api.c \
 	merchant/store/api/idempotency.c \
 	merchant/store/api/openapi.c \
@@ -200,6 +201,7 @@ MERCHANT_STORE := \
 	merchant/store/order.c \
 	merchant/store/order_action.c \
 	merchant/store/order_json.c \
+	merchant/store/order_list.c \
 	merchant/store/order_request.c \
 	merchant/store/order_status.c \
 	merchant/store/token.c

@@ -7,19 +7,15 @@
  */
 #include "merchant/store/api/api_internal.h"
 
-#include "common/base/log.h"
 #include "merchant/store/order_json.h"
+#include "merchant/store/order_list.h"
 #include "merchant/store/order_request.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define LIST_LIMIT_DEFAULT 20
-#define LIST_LIMIT_MAX 100
-/* Orders that one request looks at, where a status is asked for: then it gives a cursor. */
-#define LIST_SCAN_MAX 1000
-#define CURSOR_SIZE SETPAY_BASE64URL_SIZE(8)
+#define LIST_BODY_MAX (64 * 1024 * 1024) /* 100 orders of 200 items */
 
 /* The answer from an order; takes nothing. */
 static enum setpay_error answer_order(struct setpay_api_answer *answer, int status,
@@ -206,71 +202,20 @@ void setpay_api_on_order_show(struct setpay_http_request *request, void *arg)
 
 /* ------------------------------------------------------------------ GET /orders */
 
-/* Opaque outside: the seq of the last order that was looked at. */
-static void cursor_format(int64_t seq, char *cursor)
-{
-    uint8_t bytes[8];
-    setpay_write_u64be(bytes, (uint64_t)seq);
-    setpay_base64url_encode(SETPAY_VIEW_ARRAY(bytes), cursor);
-}
-
-static bool cursor_parse(const char *cursor, int64_t *seq)
-{
-    uint8_t bytes[8];
-    if (setpay_base64url_decode(cursor, bytes, sizeof bytes) != SETPAY_OK)
-        return false;
-    uint64_t value = setpay_read_u64be(bytes);
-    *seq = (int64_t)value;
-    return value >= 1 && value <= INT64_MAX;
-}
-
 struct list {
-    const struct setpay_api *api;
-    int64_t before_seq;
-    size_t limit;
-    bool has_status;
-    enum setpay_order_status status;
-    /* What came */
-    json_t *orders;
-    bool more;
+    struct setpay_order_list wanted;
+    json_t *page;
 };
-
-/* One order further; SETPAY_E_NOT_FOUND behind the last. */
-static enum setpay_error list_one(struct setpay_db *db, struct list *list)
-{
-    struct setpay_order_view view = {.payments = NULL};
-    SETPAY_TRY(setpay_order_find_before(db, list->before_seq, &view.order));
-    enum setpay_error error =
-        setpay_order_view_complete(db, list->api->options.port, setpay_clock_now_ms(), &view);
-    list->before_seq = view.order.seq;
-    if (error == SETPAY_OK && (!list->has_status || view.status == list->status)) {
-        json_t *json = setpay_order_view_json(&view, list->api->options.public_host, false);
-        if (json == NULL || json_array_append_new(list->orders, json) != 0)
-            error = SETPAY_E_NOMEM;
-    }
-    setpay_order_view_clear(&view);
-    return error;
-}
 
 static enum setpay_error read_list(struct setpay_db *db, void *arg)
 {
     struct list *list = arg;
-    for (size_t i = 0; i < LIST_SCAN_MAX && json_array_size(list->orders) < list->limit; i++) {
-        enum setpay_error error = list_one(db, list);
-        if (error == SETPAY_E_NOT_FOUND)
-            return SETPAY_OK;
-        SETPAY_TRY(error);
-    }
-    struct setpay_order next = {.seq = 0};
-    enum setpay_error error = setpay_order_find_before(db, list->before_seq, &next);
-    setpay_order_clear(&next);
-    list->more = error == SETPAY_OK;
-    return error == SETPAY_E_NOT_FOUND ? SETPAY_OK : error;
+    return setpay_order_list_read(db, &list->wanted, &list->page);
 }
 
 /* What the query says; otherwise false, with words. */
-static bool read_query(struct setpay_http_request *request, struct list *list, const char **field,
-                       char *words, size_t size)
+static bool read_query(struct setpay_http_request *request, struct setpay_order_list *list,
+                       const char **field, char *words, size_t size)
 {
     for (size_t i = 0; i < setpay_http_request_query_count(request); i++) {
         const char *name = setpay_http_request_query_name(request, i);
@@ -280,15 +225,15 @@ static bool read_query(struct setpay_http_request *request, struct list *list, c
             char *end = NULL;
             long limit = strtol(value, &end, 10);
             if (value[0] < '0' || value[0] > '9' || *end != '\0' || limit < 1 ||
-                limit > LIST_LIMIT_MAX) {
+                limit > SETPAY_ORDER_LIST_MAX) {
                 (void)snprintf(words, size,
                                "limit: found %.24s; expected a whole number from 1 to %d", value,
-                               LIST_LIMIT_MAX);
+                               SETPAY_ORDER_LIST_MAX);
                 return false;
             }
             list->limit = (size_t)limit;
         } else if (strcmp(name, "cursor") == 0) {
-            if (!cursor_parse(value, &list->before_seq)) {
+            if (setpay_order_cursor_parse(value, &list->before_seq) != SETPAY_OK) {
                 (void)snprintf(words, size,
                                "cursor: expected the next_cursor of an answer, unchanged");
                 return false;
@@ -312,20 +257,14 @@ static bool read_query(struct setpay_http_request *request, struct list *list, c
     return true;
 }
 
-static enum setpay_error answer_list(const struct list *list, struct setpay_api_answer *answer)
+static enum setpay_error answer_list(const json_t *page, struct setpay_api_answer *answer)
 {
-    char cursor[CURSOR_SIZE];
-    cursor_format(list->before_seq, cursor);
-    json_t *json = json_pack("{s:O, s:b, s:o}", "orders", list->orders, "has_more", list->more,
-                             "next_cursor", list->more ? json_string(cursor) : json_null());
-    char *text = json == NULL ? NULL : json_dumps(json, JSON_COMPACT);
-    setpay_buffer_clear(&answer->body);
-    setpay_buffer_init(&answer->body, 64 * 1024 * 1024); /* 100 orders of 200 items */
+    char *text = json_dumps(page, JSON_COMPACT);
+    setpay_buffer_init(&answer->body, LIST_BODY_MAX);
     enum setpay_error error =
         text == NULL ? SETPAY_E_NOMEM : setpay_buffer_set(&answer->body, setpay_view_string(text));
     answer->status = 200;
     free(text);
-    json_decref(json);
     return error;
 }
 
@@ -336,23 +275,25 @@ void setpay_api_on_order_list(struct setpay_http_request *request, void *arg)
     struct setpay_api_answer answer;
     const char *field = NULL;
     char words[256];
-    struct list list = {.api = api, .before_seq = INT64_MAX, .limit = LIST_LIMIT_DEFAULT};
+    struct list list = {.wanted = {.port = api->options.port,
+                                   .public_host = api->options.public_host,
+                                   .now_ms = setpay_clock_now_ms(),
+                                   .before_seq = INT64_MAX,
+                                   .limit = SETPAY_ORDER_LIST_DEFAULT}};
     if (setpay_api_authorise(api, request, &token) != SETPAY_OK)
         return;
-    if (!read_query(request, &list, &field, words, sizeof words)) {
+    if (!read_query(request, &list.wanted, &field, words, sizeof words)) {
         setpay_api_reply_problem(request, SETPAY_API_INVALID_QUERY, field, words);
         return;
     }
     setpay_api_answer_init(&answer);
-    list.orders = json_array();
-    enum setpay_error error =
-        list.orders == NULL ? SETPAY_E_NOMEM : setpay_store_read(api->reader, read_list, &list);
+    enum setpay_error error = setpay_store_read(api->reader, read_list, &list);
     if (error == SETPAY_OK)
-        error = answer_list(&list, &answer);
+        error = answer_list(list.page, &answer);
     if (error == SETPAY_OK)
         setpay_api_reply(request, &answer, false);
     else
         setpay_api_reply_error(request, error);
-    json_decref(list.orders);
+    json_decref(list.page);
     setpay_api_answer_clear(&answer);
 }

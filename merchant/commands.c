@@ -1,0 +1,427 @@
+/*
+ * The operator's commands. Each is a function of database, context and arguments; the rest of this
+ * file carries it to the store and its result back to the socket.
+ */
+#include "merchant/commands.h"
+
+#include "common/base/secret.h"
+#include "common/net/control_json.h"
+#include "common/net/daemon.h"
+#include "merchant/payment/payment_store.h"
+#include "merchant/store/order_action.h"
+#include "merchant/store/order_list.h"
+#include "merchant/store/order_request.h"
+#include "merchant/store/token.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ------------------------------------------------------------------ orders */
+
+static enum setpay_error order_json(const struct setpay_order_view *view,
+                                    const struct setpay_merchant_context *context, json_t **result)
+{
+    *result = setpay_order_view_json(view, context->public_host, true);
+    return *result == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
+}
+
+static enum setpay_error order_create(struct setpay_db *db,
+                                      const struct setpay_merchant_context *context,
+                                      const json_t *args, json_t **result,
+                                      struct setpay_problem *problem)
+{
+    struct setpay_order_view view = {.status = SETPAY_ORDER_STATUS_OPEN};
+    struct setpay_json_fault fault = {.field = ""};
+    enum setpay_error error =
+        setpay_order_request_parse(args, context->now_ms, &view.order, &fault);
+    if (error == SETPAY_E_INVALID || error == SETPAY_E_NOT_FOUND)
+        return setpay_problem_set(problem, SETPAY_E_USAGE, "%s: %s", fault.field, fault.words);
+    if (error == SETPAY_OK)
+        error = setpay_order_name(&view.order);
+    if (error == SETPAY_OK)
+        error = setpay_order_insert(db, &view.order);
+    if (error == SETPAY_OK)
+        error = order_json(&view, context, result);
+    setpay_order_view_clear(&view);
+    return error;
+}
+
+static enum setpay_error order_list(struct setpay_db *db,
+                                    const struct setpay_merchant_context *context,
+                                    const json_t *args, json_t **result,
+                                    struct setpay_problem *problem)
+{
+    static const char *const names[] = {"limit", "cursor", "status", NULL};
+    struct setpay_order_list wanted = {.port = context->port,
+                                       .public_host = context->public_host,
+                                       .now_ms = context->now_ms,
+                                       .before_seq = INT64_MAX};
+    const char *cursor = NULL;
+    const char *status = NULL;
+    int64_t limit = SETPAY_ORDER_LIST_DEFAULT;
+    SETPAY_TRY(setpay_json_args_check(args, names, problem));
+    SETPAY_TRY(
+        setpay_json_arg_int(args, "limit", false, 1, SETPAY_ORDER_LIST_MAX, &limit, problem));
+    SETPAY_TRY(setpay_json_arg_text(args, "cursor", false, &cursor, problem));
+    SETPAY_TRY(setpay_json_arg_text(args, "status", false, &status, problem));
+    wanted.limit = (size_t)limit;
+    if (cursor != NULL && setpay_order_cursor_parse(cursor, &wanted.before_seq) != SETPAY_OK)
+        return setpay_problem_set(problem, SETPAY_E_USAGE,
+                                  "cursor: expected the next_cursor of a list, unchanged");
+    wanted.has_status = status != NULL;
+    if (status != NULL && setpay_order_status_parse(status, &wanted.status) != SETPAY_OK)
+        return setpay_problem_set(problem, SETPAY_E_USAGE,
+                                  "status: found '%.32s'; expected open, paying, authorised,"
+                                  " declined, voided, cancelled or expired",
+                                  status);
+    return setpay_order_list_read(db, &wanted, result);
+}
+
+/* The one argument of a command that is about one thing. */
+static enum setpay_error only_text(const json_t *args, const char *name, const char **value,
+                                   struct setpay_problem *problem)
+{
+    const char *const names[] = {name, NULL};
+    SETPAY_TRY(setpay_json_args_check(args, names, problem));
+    return setpay_json_arg_text(args, name, true, value, problem);
+}
+
+static enum setpay_error no_order(const char *order_id, struct setpay_problem *problem)
+{
+    return setpay_problem_set(problem, SETPAY_E_NOT_FOUND,
+                              "there is no order '%.40s' (see `setpay-merchant order list`)",
+                              order_id);
+}
+
+static enum setpay_error order_show(struct setpay_db *db,
+                                    const struct setpay_merchant_context *context,
+                                    const json_t *args, json_t **result,
+                                    struct setpay_problem *problem)
+{
+    struct setpay_order_view view = {.payments = NULL};
+    const char *order_id = NULL;
+    SETPAY_TRY(only_text(args, "order_id", &order_id, problem));
+    enum setpay_error error =
+        setpay_order_view_find(db, context->port, order_id, context->now_ms, &view);
+    if (error == SETPAY_E_NOT_FOUND)
+        return no_order(order_id, problem);
+    if (error == SETPAY_OK)
+        error = order_json(&view, context, result);
+    setpay_order_view_clear(&view);
+    return error;
+}
+
+/* {"order":{…},"under_way":bool} */
+static enum setpay_error order_act(struct setpay_db *db,
+                                   const struct setpay_merchant_context *context,
+                                   enum setpay_order_action action, const json_t *args,
+                                   json_t **result, struct setpay_problem *problem)
+{
+    struct setpay_order_result done = {.under_way = false};
+    const char *order_id = NULL;
+    json_t *order = NULL;
+    char words[256];
+    SETPAY_TRY(only_text(args, "order_id", &order_id, problem));
+    enum setpay_error error = setpay_order_act(db, context->port, action, order_id,
+                                               context->daemon_runs, context->now_ms, &done);
+    if (error == SETPAY_E_NOT_FOUND) {
+        error = no_order(order_id, problem);
+    } else if (error == SETPAY_E_STATE) {
+        setpay_order_act_explain(action, &done.view, words, sizeof words);
+        error = setpay_problem_set(problem, error, "%s", words);
+    } else if (error == SETPAY_E_DRAINING) {
+        error = setpay_problem_set(problem, SETPAY_E_UNREACHABLE,
+                                   "the gateway has to be asked, and setpay-merchantd is stopped;"
+                                   " nothing was changed: start it and repeat");
+    }
+    if (error == SETPAY_OK)
+        error = order_json(&done.view, context, &order);
+    if (error == SETPAY_OK) {
+        *result = json_pack("{s:o, s:b}", "order", order, "under_way", done.under_way);
+        error = *result == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
+    }
+    setpay_order_view_clear(&done.view);
+    return error;
+}
+
+static enum setpay_error order_void(struct setpay_db *db,
+                                    const struct setpay_merchant_context *context,
+                                    const json_t *args, json_t **result,
+                                    struct setpay_problem *problem)
+{
+    return order_act(db, context, SETPAY_ORDER_VOID, args, result, problem);
+}
+
+static enum setpay_error order_cancel(struct setpay_db *db,
+                                      const struct setpay_merchant_context *context,
+                                      const json_t *args, json_t **result,
+                                      struct setpay_problem *problem)
+{
+    return order_act(db, context, SETPAY_ORDER_CANCEL, args, result, problem);
+}
+
+/* ------------------------------------------------------------------ tokens */
+
+static enum setpay_error token_add(struct setpay_db *db,
+                                   const struct setpay_merchant_context *context,
+                                   const json_t *args, json_t **result,
+                                   struct setpay_problem *problem)
+{
+    char text[SETPAY_TOKEN_SIZE];
+    struct setpay_digest hash;
+    const char *name = NULL;
+    SETPAY_TRY(only_text(args, "name", &name, problem));
+    enum setpay_error error = setpay_token_make(text, &hash);
+    if (error == SETPAY_OK)
+        error = setpay_token_add(db, name, &hash, context->now_ms);
+    if (error == SETPAY_E_INVALID)
+        error = setpay_problem_set(problem, SETPAY_E_USAGE,
+                                   "name: found '%.70s'; expected 1 to %d of letters, digits, '.',"
+                                   " '_' and '-'",
+                                   name, SETPAY_TOKEN_NAME_BYTES);
+    else if (error == SETPAY_E_EXISTS)
+        error = setpay_problem_set(problem, error,
+                                   "there is a token named '%s'; take another name, or remove that"
+                                   " one first",
+                                   name);
+    else if (error == SETPAY_E_TOO_BIG)
+        error = setpay_problem_set(problem, SETPAY_E_USAGE,
+                                   "there are %d tokens, as many as are kept; remove one first",
+                                   SETPAY_TOKENS_MAX);
+    if (error == SETPAY_OK) {
+        *result = json_pack("{s:s, s:s}", "name", name, "token", text);
+        error = *result == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
+    }
+    setpay_cleanse(text, sizeof text);
+    return error;
+}
+
+static enum setpay_error token_list(struct setpay_db *db,
+                                    const struct setpay_merchant_context *context,
+                                    const json_t *args, json_t **result,
+                                    struct setpay_problem *problem)
+{
+    static const char *const none[] = {NULL};
+    json_t *list = NULL;
+    (void)context;
+    SETPAY_TRY(setpay_json_args_check(args, none, problem));
+    SETPAY_TRY(setpay_token_list(db, &list));
+    *result = json_pack("{s:o}", "tokens", list);
+    return *result == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
+}
+
+static enum setpay_error token_remove(struct setpay_db *db,
+                                      const struct setpay_merchant_context *context,
+                                      const json_t *args, json_t **result,
+                                      struct setpay_problem *problem)
+{
+    const char *name = NULL;
+    (void)context;
+    SETPAY_TRY(only_text(args, "name", &name, problem));
+    enum setpay_error error = setpay_token_remove(db, name);
+    if (error == SETPAY_E_NOT_FOUND)
+        return setpay_problem_set(problem, error,
+                                  "there is no token named '%.70s' (see `setpay-merchant token"
+                                  " list`)",
+                                  name);
+    SETPAY_TRY(error);
+    *result = json_pack("{s:s, s:b}", "name", name, "removed", 1);
+    return *result == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
+}
+
+/* ------------------------------------------------------------------ purchases */
+
+#define PURCHASES_DEFAULT 20
+#define PURCHASES_MAX 100
+
+static json_t *purchase_json(const struct setpay_merchant_purchase *purchase,
+                             const char *merchant_id)
+{
+    char xid[SETPAY_ID_TEXT_SIZE];
+    char pomd[SETPAY_DIGEST_TEXT_SIZE];
+    char oimd[SETPAY_DIGEST_TEXT_SIZE];
+    char text[SETPAY_MONEY_TEXT_SIZE];
+    char created[SETPAY_TIME_TEXT_SIZE];
+    char decided[SETPAY_TIME_TEXT_SIZE];
+    char hold[SETPAY_TIME_TEXT_SIZE];
+    bool is_decided = purchase->decided_ms != 0;
+    bool has_hold = purchase->hold_expiry_ms != 0;
+    return json_pack(
+        "{s:s, s:s, s:I, s:s, s:s, s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s?, s:s?}", "xid",
+        setpay_id_format(&purchase->xid, xid), "status",
+        setpay_purchase_state_name(purchase->state), "amount", (json_int_t)purchase->amount.minor,
+        "currency", purchase->amount.currency, "amount_text",
+        setpay_money_format(&purchase->amount, text), "approved_amount",
+        (json_int_t)purchase->approved_minor, "order_id", purchase->order_id, "brand",
+        purchase->brand, "merchant_id", merchant_id, "approval_code", purchase->approval_code,
+        "action_code", purchase->action_code, "pomd", setpay_digest_format(&purchase->pomd, pomd),
+        "oimd", setpay_digest_format(&purchase->oimd, oimd), "created",
+        setpay_time_format(purchase->created_ms, created), "decided",
+        is_decided ? setpay_time_format(purchase->decided_ms, decided) : NULL, "hold_expires",
+        has_hold ? setpay_time_format(purchase->hold_expiry_ms, hold) : NULL);
+}
+
+struct purchase_page {
+    const char *merchant_id;
+    json_t *list;
+    int64_t last_id;
+};
+
+static enum setpay_error add_purchase(void *arg, const struct setpay_merchant_purchase *purchase)
+{
+    struct purchase_page *page = arg;
+    page->last_id = purchase->id;
+    return json_array_append_new(page->list, purchase_json(purchase, page->merchant_id)) == 0
+               ? SETPAY_OK
+               : SETPAY_E_NOMEM;
+}
+
+/* {"purchases":[…],"next_cursor"}: the cursor is null where a page was not full. */
+static enum setpay_error purchase_list(struct setpay_db *db,
+                                       const struct setpay_merchant_context *context,
+                                       const json_t *args, json_t **result,
+                                       struct setpay_problem *problem)
+{
+    static const char *const names[] = {"limit", "cursor", NULL};
+    int64_t limit = PURCHASES_DEFAULT;
+    int64_t before = INT64_MAX;
+    SETPAY_TRY(setpay_json_args_check(args, names, problem));
+    SETPAY_TRY(setpay_json_arg_int(args, "limit", false, 1, PURCHASES_MAX, &limit, problem));
+    SETPAY_TRY(setpay_json_arg_int(args, "cursor", false, 1, INT64_MAX, &before, problem));
+    struct purchase_page page = {.merchant_id = context->merchant_id, .list = json_array()};
+    enum setpay_error error =
+        page.list == NULL
+            ? SETPAY_E_NOMEM
+            : setpay_merchant_purchase_each_before(db, before, limit, add_purchase, &page);
+    if (error == SETPAY_OK) {
+        bool full = json_array_size(page.list) == (size_t)limit;
+        *result = json_pack("{s:O, s:o}", "purchases", page.list, "next_cursor",
+                            full ? json_integer(page.last_id) : json_null());
+        error = *result == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
+    }
+    json_decref(page.list);
+    return error;
+}
+
+static enum setpay_error purchase_show(struct setpay_db *db,
+                                       const struct setpay_merchant_context *context,
+                                       const json_t *args, json_t **result,
+                                       struct setpay_problem *problem)
+{
+    struct setpay_merchant_purchase purchase;
+    struct setpay_id xid;
+    const char *text = NULL;
+    SETPAY_TRY(only_text(args, "xid", &text, problem));
+    if (setpay_id_parse(text, &xid) != SETPAY_OK)
+        return setpay_problem_set(problem, SETPAY_E_USAGE,
+                                  "xid: found '%.40s'; expected 32 hexadecimal digits", text);
+    enum setpay_error error = setpay_merchant_purchase_find(db, &xid, &purchase);
+    if (error == SETPAY_E_NOT_FOUND)
+        return setpay_problem_set(
+            problem, error, "there is no purchase %s (see `setpay-merchant purchase list`)", text);
+    SETPAY_TRY(error);
+    *result = purchase_json(&purchase, context->merchant_id);
+    return *result == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
+}
+
+/* ------------------------------------------------------------------ from and to the socket */
+
+static const struct setpay_merchant_command commands[] = {
+    {"order.create", true, order_create},    {"order.list", false, order_list},
+    {"order.show", false, order_show},       {"order.void", true, order_void},
+    {"order.cancel", true, order_cancel},    {"token.add", true, token_add},
+    {"token.list", false, token_list},       {"token.remove", true, token_remove},
+    {"purchase.list", false, purchase_list}, {"purchase.show", false, purchase_show},
+};
+
+const struct setpay_merchant_command *setpay_merchant_command_find(const char *name)
+{
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    }
+    return NULL;
+}
+
+struct setpay_merchant_context setpay_merchant_context_of(const struct setpay_service *service,
+                                                          bool daemon_runs)
+{
+    return (struct setpay_merchant_context){
+        .port = &setpay_merchant_payment_port,
+        .public_host = setpay_config_text(service->config, "", "public_host"),
+        .merchant_id = setpay_config_text(service->config, "", "id"),
+        .daemon_runs = daemon_runs,
+        .now_ms = setpay_clock_now_ms(),
+    };
+}
+
+/* One command on its way through the store. Reads go that way too: the main thread has no reader of
+ * its own, and operators ask seldom. */
+struct running {
+    struct setpay_control_call *call;
+    const struct setpay_merchant_command *command;
+    struct setpay_merchant_context context;
+    struct setpay_executor executor;
+    json_t *args;
+    json_t *result;
+    struct setpay_problem problem;
+};
+
+static enum setpay_error run_command(struct setpay_db *db, void *arg)
+{
+    struct running *running = arg;
+    return running->command->run(db, &running->context, running->args, &running->result,
+                                 &running->problem);
+}
+
+static void on_command_done(void *arg, enum setpay_error error)
+{
+    struct running *running = arg;
+    if (error == SETPAY_OK) {
+        setpay_control_reply(running->call, running->result);
+    } else {
+        json_decref(running->result);
+        setpay_control_fail(running->call, error,
+                            running->problem.text[0] != '\0' ? running->problem.text : NULL);
+    }
+    json_decref(running->args);
+    free(running);
+}
+
+static void start_command(struct setpay_control_call *call, const json_t *args,
+                          struct setpay_service *service, const char *name)
+{
+    struct running *running = calloc(1, sizeof *running);
+    if (running == NULL) {
+        setpay_control_fail(call, SETPAY_E_NOMEM, NULL);
+        return;
+    }
+    running->call = call;
+    running->command = setpay_merchant_command_find(name);
+    running->context = setpay_merchant_context_of(service, true);
+    running->executor = setpay_loop_executor(setpay_daemon_loop(service->daemon));
+    running->args = json_deep_copy(args); /* the committer's thread counts its own references */
+    enum setpay_error error =
+        running->args == NULL ? SETPAY_E_NOMEM
+                              : setpay_store_submit(service->store, run_command, on_command_done,
+                                                    running, &running->executor);
+    if (error != SETPAY_OK)
+        on_command_done(running, error);
+}
+
+#define HANDLER(function, name)                                                                    \
+    void function(struct setpay_control_call *call, const json_t *args, void *arg)                 \
+    {                                                                                              \
+        start_command(call, args, arg, name);                                                      \
+    }
+
+HANDLER(setpay_merchant_on_order_create, "order.create")
+HANDLER(setpay_merchant_on_order_list, "order.list")
+HANDLER(setpay_merchant_on_order_show, "order.show")
+HANDLER(setpay_merchant_on_order_void, "order.void")
+HANDLER(setpay_merchant_on_order_cancel, "order.cancel")
+HANDLER(setpay_merchant_on_token_add, "token.add")
+HANDLER(setpay_merchant_on_token_list, "token.list")
+HANDLER(setpay_merchant_on_token_remove, "token.remove")
+HANDLER(setpay_merchant_on_purchase_list, "purchase.list")
+HANDLER(setpay_merchant_on_purchase_show, "purchase.show")

@@ -1,0 +1,73 @@
+/*
+ * The operator's commands: one implementation, called by the daemon for its administration socket,
+ * and by setpay-merchant on the opened store when the daemon is stopped.
+ */
+#ifndef SETPAY_MERCHANT_COMMANDS_H
+#define SETPAY_MERCHANT_COMMANDS_H
+
+#include "common/base/clock.h"
+#include "common/base/error.h"
+#include "common/net/control_server.h"
+#include "common/net/service.h"
+#include "common/store/db.h"
+#include "merchant/store/payment_port.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+
+/* What a command works with besides the database. */
+struct setpay_merchant_context {
+    const struct setpay_payment_port *port;
+    const char *public_host;
+    const char *merchant_id;
+    bool daemon_runs; /* the gateway can be asked */
+    setpay_time_ms now_ms;
+};
+
+/* Inside an operation where the command writes, otherwise inside a read. args is an object. *result
+ * is owned by the caller after SETPAY_OK; otherwise problem says what is wrong. */
+typedef enum setpay_error setpay_merchant_command_fn(struct setpay_db *db,
+                                                     const struct setpay_merchant_context *context,
+                                                     const json_t *args, json_t **result,
+                                                     struct setpay_problem *problem);
+
+struct setpay_merchant_command {
+    const char *name; /* "order.create" */
+    bool writes;
+    setpay_merchant_command_fn *run;
+};
+
+/* NULL where there is none by that name. */
+const struct setpay_merchant_command *setpay_merchant_command_find(const char *name);
+/* The context of a service (its configuration has public_host and id). */
+struct setpay_merchant_context setpay_merchant_context_of(const struct setpay_service *service,
+                                                          bool daemon_runs);
+
+/* Handlers for the daemon's table of commands; their arg is the service. */
+setpay_control_handler_fn setpay_merchant_on_order_create;
+setpay_control_handler_fn setpay_merchant_on_order_list;
+setpay_control_handler_fn setpay_merchant_on_order_show;
+setpay_control_handler_fn setpay_merchant_on_order_void;
+setpay_control_handler_fn setpay_merchant_on_order_cancel;
+setpay_control_handler_fn setpay_merchant_on_token_add;
+setpay_control_handler_fn setpay_merchant_on_token_list;
+setpay_control_handler_fn setpay_merchant_on_token_remove;
+setpay_control_handler_fn setpay_merchant_on_purchase_list;
+setpay_control_handler_fn setpay_merchant_on_purchase_show;
+
+/* Their rows. */
+/* clang-format off */
+#define SETPAY_MERCHANT_CONTROL_COMMANDS                                                           \
+    {"order.create", setpay_merchant_on_order_create, "make an order (members as POST /orders)"},  \
+    {"order.list", setpay_merchant_on_order_list, "orders: limit, cursor, status"},                \
+    {"order.show", setpay_merchant_on_order_show, "an order with its payments: order_id"},         \
+    {"order.void", setpay_merchant_on_order_void, "give the hold of an order back: order_id"},     \
+    {"order.cancel", setpay_merchant_on_order_cancel, "end an order without a hold: order_id"},    \
+    {"token.add", setpay_merchant_on_token_add, "a new token of the API: name"},                   \
+    {"token.list", setpay_merchant_on_token_list, "the names of the API's tokens"},                \
+    {"token.remove", setpay_merchant_on_token_remove, "take a token of the API away: name"},       \
+    {"purchase.list", setpay_merchant_on_purchase_list, "purchases: limit, cursor"},               \
+    {"purchase.show", setpay_merchant_on_purchase_show, "a purchase: xid"}
+/* clang-format on */
+
+#endif

@@ -160,6 +160,8 @@ format:
 install: build
 	install -d '$(DESTDIR)$(PREFIX)/bin'
 	install -m 755 $(PROGRAM_BINS) $(SCRIPT_BINS) '$(DESTDIR)$(PREFIX)/bin'
+	install -D -m 644 cardholder/cli/setpay-wallet.desktop \
+	  '$(DESTDIR)$(PREFIX)/share/applications/setpay-wallet.desktop'
 	$(if $(MAN_PAGES),set -e; for page in $(MAN_PAGES); do \
 	  install -D -m 644 "$$page" '$(DESTDIR)$(PREFIX)/share/man/man'"$${page##*.}/$${page##*/}"; done)
 

@@ -4,7 +4,6 @@
  */
 #include "cardholder/cli/cli.h"
 
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,22 +46,17 @@ enum setpay_error setpay_cli_call_result(struct setpay_cli *cli, const char *com
     return SETPAY_OK;
 }
 
-json_t *setpay_cli_args(const char *name, ...)
+json_t *setpay_cli_args(const char *const *pairs, size_t count)
 {
     json_t *args = json_object();
-    va_list list;
 
-    va_start(list, name);
-    while (name != NULL) {
-        const char *text = va_arg(list, const char *);
-
-        if (text != NULL && json_object_set_new(args, name, json_string(text)) != 0) {
+    for (size_t at = 0; at + 1 < count; at += 2) {
+        if (pairs[at + 1] != NULL &&
+            json_object_set_new(args, pairs[at], json_string(pairs[at + 1])) != 0) {
             json_decref(args);
-            args = NULL;
+            return NULL;
         }
-        name = va_arg(list, const char *);
     }
-    va_end(list);
     return args;
 }
 

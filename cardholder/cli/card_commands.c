@@ -86,7 +86,7 @@ static enum setpay_error keep_request(struct setpay_cli *cli, const json_t *answ
         cli->result = json_pack("{s:s, s:s}", "card_id", id, "file", cli->options->output);
         return cli->result == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
     }
-    if (setpay_control_client_call(cli->client, "card.remove", setpay_cli_args("id", id, NULL),
+    if (setpay_control_client_call(cli->client, "card.remove", SETPAY_CLI_ARGS("id", id),
                                    SETPAY_CLI_CALL_MS, NULL, NULL, &removed, &removal) == SETPAY_OK)
         json_decref(removed);
     return error;
@@ -104,9 +104,8 @@ enum setpay_error setpay_cli_run_card_request(struct setpay_cli *cli)
         return setpay_problem_set(&cli->problem, SETPAY_E_EXISTS,
                                   "%s: exists already; move it away, or choose another name",
                                   cli->options->output);
-    args = setpay_cli_args("brand", cli->options->brand, "label",
-                           cli->options->label == NULL ? cli->options->brand : cli->options->label,
-                           NULL);
+    args = SETPAY_CLI_ARGS("brand", cli->options->brand, "label",
+                           cli->options->label == NULL ? cli->options->brand : cli->options->label);
     error = get_card(cli, &card);
     if (error == SETPAY_OK)
         error = add_card(cli, args, &card);
@@ -180,8 +179,8 @@ enum setpay_error setpay_cli_run_card_remove(struct setpay_cli *cli)
                        cli->options->argument);
         SETPAY_TRY(setpay_cli_ask_yes(question, &cli->problem));
     }
-    SETPAY_TRY(setpay_cli_call_result(cli, "card.remove",
-                                      setpay_cli_args("id", cli->options->argument, NULL)));
+    SETPAY_TRY(
+        setpay_cli_call_result(cli, "card.remove", SETPAY_CLI_ARGS("id", cli->options->argument)));
     if (!cli->options->json)
         (void)printf("The card is removed, and its key destroyed.\n");
     return SETPAY_OK;
@@ -189,8 +188,8 @@ enum setpay_error setpay_cli_run_card_remove(struct setpay_cli *cli)
 
 enum setpay_error setpay_cli_run_card_default(struct setpay_cli *cli)
 {
-    SETPAY_TRY(setpay_cli_call_result(cli, "card.default",
-                                      setpay_cli_args("id", cli->options->argument, NULL)));
+    SETPAY_TRY(
+        setpay_cli_call_result(cli, "card.default", SETPAY_CLI_ARGS("id", cli->options->argument)));
     if (!cli->options->json) {
         char *label = setpay_cli_text_clean(setpay_cli_text_of(cli->result, "label"), 0);
 

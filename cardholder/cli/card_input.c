@@ -52,21 +52,19 @@ enum setpay_error setpay_cli_card_number(struct setpay_secret *line, struct setp
     enum setpay_error error;
     uint8_t digits[PAN_MAX];
     size_t count = 0;
-    bool other = false;
+    bool fits = true;
 
     for (size_t at = 0; at < line->size; at++) {
         uint8_t byte = line->data[at];
 
         if (byte == ' ' || byte == '-')
             continue;
-        if (!is_digit(byte))
-            other = true;
-        else if (count < PAN_MAX)
+        if (is_digit(byte) && count < PAN_MAX)
             digits[count++] = byte;
         else
-            other = true;
+            fits = false;
     }
-    if (other || count < PAN_MIN)
+    if (!fits || count < PAN_MIN)
         error = setpay_problem_set(problem, SETPAY_E_USAGE,
                                    "card number: expected %d to %d digits, with or without blanks "
                                    "between them",

@@ -15,6 +15,7 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -41,8 +42,12 @@ enum setpay_error setpay_cli_call(struct setpay_cli *cli, const char *command, j
 /* The same without progress; the answer becomes the result. */
 enum setpay_error setpay_cli_call_result(struct setpay_cli *cli, const char *command,
                                          json_t *args) SETPAY_MUST_CHECK;
-/* An object with the members that are not NULL: name, text, ..., ended by NULL. */
-json_t *setpay_cli_args(const char *name, ...) __attribute__((sentinel));
+/* An object of texts: name, text, name, text, ...; a NULL text leaves its name out. NULL where
+ * memory is short. */
+json_t *setpay_cli_args(const char *const *pairs, size_t count);
+#define SETPAY_CLI_ARGS(...)                                                                       \
+    setpay_cli_args((const char *const[]){__VA_ARGS__},                                            \
+                    sizeof((const char *const[]){__VA_ARGS__}) / sizeof(const char *))
 /* Adds a secret as a text; its JSON memory is cleansed when freed. SETPAY_E_USAGE where it is not
  * UTF-8. */
 enum setpay_error setpay_cli_args_secret(struct setpay_cli *cli, json_t *args, const char *name,

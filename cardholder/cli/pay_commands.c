@@ -109,8 +109,8 @@ static enum setpay_error go_on(struct setpay_cli *cli, const json_t *prepared)
     if (!cli->options->json)
         (void)printf("This link is being paid already; asking how it stands.\n");
     error = call_with_progress(cli, "pay.resume",
-                               setpay_cli_args("xid", setpay_cli_text_of(purchase, "xid"), NULL),
-                               &course, &result);
+                               SETPAY_CLI_ARGS("xid", setpay_cli_text_of(purchase, "xid")), &course,
+                               &result);
     if (error != SETPAY_OK)
         return explain_open(cli, error, &course);
     return finish(cli, result);
@@ -207,9 +207,9 @@ static enum setpay_error confirm(struct setpay_cli *cli, const json_t *offer,
     struct course course = {0};
     json_t *result = NULL;
     enum setpay_error error = SETPAY_OK;
-    json_t *args = setpay_cli_args("xid", setpay_cli_text_of(offer, "xid"), "currency",
+    json_t *args = SETPAY_CLI_ARGS("xid", setpay_cli_text_of(offer, "xid"), "currency",
                                    setpay_cli_text_of(offer, "currency"), "merchant_id",
-                                   setpay_cli_text_of(offer, "merchant_id"), NULL);
+                                   setpay_cli_text_of(offer, "merchant_id"));
 
     if (args == NULL || json_object_set(args, "amount", json_object_get(offer, "amount")) != 0)
         error = SETPAY_E_NOMEM;
@@ -235,8 +235,8 @@ enum setpay_error setpay_cli_run_pay(struct setpay_cli *cli)
     if (error == SETPAY_OK)
         error = call_with_progress(
             cli, "pay.prepare",
-            setpay_cli_args("uri", cli->options->argument, "card", cli->options->card, NULL),
-            &course, &prepared);
+            SETPAY_CLI_ARGS("uri", cli->options->argument, "card", cli->options->card), &course,
+            &prepared);
     if (error == SETPAY_OK && json_object_get(prepared, "purchase") != NULL) {
         error = go_on(cli, prepared);
     } else if (error == SETPAY_OK) {
@@ -256,7 +256,7 @@ enum setpay_error setpay_cli_run_show(struct setpay_cli *cli)
     SETPAY_TRY(setpay_cli_check_link(cli->options->argument, &cli->problem));
     SETPAY_TRY(setpay_cli_call_result(
         cli, "offer.show",
-        setpay_cli_args("uri", cli->options->argument, "card", cli->options->card, NULL)));
+        SETPAY_CLI_ARGS("uri", cli->options->argument, "card", cli->options->card)));
     if (!cli->options->json) {
         setpay_cli_view_offer(stdout, cli->result, cli->colour);
         (void)printf("\nThe offer is signed by the merchant, and was checked. Nothing is signed "

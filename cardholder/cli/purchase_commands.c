@@ -53,7 +53,7 @@ enum setpay_error setpay_cli_run_receipt(struct setpay_cli *cli)
     char xid[SETPAY_ID_TEXT_SIZE];
 
     SETPAY_TRY(setpay_cli_check_xid(cli, xid));
-    SETPAY_TRY(setpay_cli_call_result(cli, "purchase.receipt", setpay_cli_args("xid", xid, NULL)));
+    SETPAY_TRY(setpay_cli_call_result(cli, "purchase.receipt", SETPAY_CLI_ARGS("xid", xid)));
     if (cli->options->export != NULL)
         return export_receipt(cli, xid);
     if (!cli->options->json) {

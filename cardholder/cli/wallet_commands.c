@@ -150,7 +150,7 @@ enum setpay_error setpay_cli_run_status(struct setpay_cli *cli)
     if (cli->options->argument == NULL)
         return wallet_status(cli);
     SETPAY_TRY(setpay_cli_check_xid(cli, xid));
-    SETPAY_TRY(setpay_cli_call_result(cli, "purchase.show", setpay_cli_args("xid", xid, NULL)));
+    SETPAY_TRY(setpay_cli_call_result(cli, "purchase.show", SETPAY_CLI_ARGS("xid", xid)));
     if (!cli->options->json)
         setpay_cli_view_purchase(stdout, cli->result, cli->colour);
     return SETPAY_OK;

@@ -5,18 +5,26 @@
 #include "cardholder/cli/card_input.h"
 #include "cardholder/cli/cli.h"
 #include "cardholder/cli/options.h"
+#include "cardholder/cli/terminal.h"
 #include "cardholder/cli/text.h"
 #include "cardholder/cli/words.h"
 #include "common/base/secret.h"
 
+#include <poll.h>
+#include <pty.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <termios.h>
 #include <time.h>
+#include <unistd.h>
+#include <utmp.h>
 
 #include <cmocka.h>
 
@@ -248,8 +256,6 @@ static void test_clean(void **state)
          "b\xef\xbf\xbd\xef\xbf\xbd"
          "c\xef\xbf\xbd"},
         {"\xc2\x9b", 0, "\xef\xbf\xbd"},                             /* CSI in one character */
-        {"\xe2\x80\xae", 0, "\xef\xbf\xbd"},                         /* right-to-left override */
-        {"\xe2\x81\xa6", 0, "\xef\xbf\xbd"},                         /* isolate */
         {"\xe2\x80\x8b", 0, "\xef\xbf\xbd"},                         /* zero width */
         {"a\xff\xc3", 0, "a\xef\xbf\xbd\xef\xbf\xbd"},               /* no UTF-8 */
         {"\xc0\xaf", 0, "\xef\xbf\xbd\xef\xbf\xbd"},                 /* overlong */
@@ -269,6 +275,31 @@ static void test_clean(void **state)
         free(clean);
     }
     assert_null(setpay_cli_text_clean(NULL, 0));
+}
+
+/* Marks, overrides and isolates that turn the direction of what follows. */
+static void test_clean_direction(void **state)
+{
+    static const struct {
+        unsigned char first;
+        unsigned char last;
+    } ranges[] = {{0x8e, 0x8f}, {0xaa, 0xae}}; /* U+200E, U+200F, U+202A to U+202E */
+
+    (void)state;
+    for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++) {
+        for (unsigned last = ranges[i].first; last <= ranges[i].last; last++) {
+            const char text[] = {(char)0xe2, (char)0x80, (char)last, 0};
+            char *clean = setpay_cli_text_clean(text, 0);
+            assert_string_equal(clean, "\xef\xbf\xbd");
+            free(clean);
+        }
+    }
+    for (unsigned last = 0xa6; last <= 0xa9; last++) { /* U+2066 to U+2069 */
+        const char text[] = {(char)0xe2, (char)0x81, (char)last, 0};
+        char *clean = setpay_cli_text_clean(text, 0);
+        assert_string_equal(clean, "\xef\xbf\xbd");
+        free(clean);
+    }
 }
 
 /* Columns line up by display width, amounts to the right, no blanks at the end of a line. */
@@ -536,16 +567,116 @@ static void test_outcomes(void **state)
     }
 }
 
+/* What the program at the other end of the terminal does; its exit status. */
+static int at_terminal(const char *expected)
+{
+    struct setpay_problem problem = {""};
+    struct setpay_secret line = {0};
+
+    if (expected == NULL)
+        return setpay_cli_ask_yes("Well? ", &problem) == SETPAY_OK ? 0 : 1;
+    if (setpay_cli_ask_secret("Well? ", 16, &line, &problem) != SETPAY_OK)
+        return 1;
+    return setpay_view_equal(setpay_secret_view(&line), setpay_view_string(expected)) ? 0 : 2;
+}
+
+/* Reads what is shown until the words were, at most 10 s for each piece. */
+static void wait_for_words(int terminal, const char *words, char *seen, size_t size)
+{
+    struct pollfd ready = {.fd = terminal, .events = POLLIN};
+
+    while (strstr(seen, words) == NULL) {
+        size_t used = strlen(seen);
+        ssize_t got;
+
+        assert_true(used + 1 < size);
+        assert_int_equal(poll(&ready, 1, 10000), 1);
+        got = read(terminal, seen + used, size - used - 1);
+        assert_true(got > 0);
+        seen[used + (size_t)got] = '\0';
+    }
+}
+
+static bool echoes(int terminal)
+{
+    struct termios settings;
+
+    assert_int_equal(tcgetattr(terminal, &settings), 0);
+    return (settings.c_lflag & ECHO) != 0;
+}
+
+/* Types into a question on a new terminal; the waited-for status of the program. The test holds the
+ * terminal's other end open, to see how it was left. */
+static int type(const char *expected, const char *typed, bool secret)
+{
+    char seen[512] = "";
+    int terminal = -1;
+    int held = -1;
+    int status = 0;
+    char name[64];
+    struct termios settings;
+    pid_t child;
+
+    assert_int_equal(openpty(&terminal, &held, name, NULL, NULL), 0);
+    assert_int_equal(tcgetattr(terminal, &settings), 0);
+    child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        (void)close(terminal);
+        _exit(login_tty(held) == 0 ? at_terminal(expected) : 3);
+    }
+    wait_for_words(terminal, "Well? ", seen, sizeof seen);
+    assert_int_equal(echoes(terminal), !secret);
+    assert_int_equal(write(terminal, typed, strlen(typed)), (ssize_t)strlen(typed));
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(echoes(terminal));
+    (void)close(held);
+    (void)close(terminal);
+    return status;
+}
+
+/* Secrets are typed unseen, and the terminal is as before whatever ends the question. */
+static void test_terminal(void **state)
+{
+    int status;
+
+    (void)state;
+    assert_int_equal(type("hunter2", "hunter2\n", true), 0);
+    assert_int_equal(type("", "\n", true), 0);
+    assert_int_equal(WEXITSTATUS(type("hunter2", "hunter3\n", true)), 2);
+    assert_int_equal(WEXITSTATUS(type("", "more than sixteen bytes\n", true)), 1);
+    assert_int_equal(WEXITSTATUS(type("", "\004", true)), 1); /* end of input */
+    status = type("", "hun\003", true);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGINT);
+    status = type("", "\034", true);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGQUIT);
+}
+
+/* Rule W4: only yes is yes. */
+static void test_ask_yes(void **state)
+{
+    static const char *const no[] = {"n\n", "\n", "yep\n", "y y\n", "yyyyyyyyyyyyyyyyyyyy\n",
+                                     "\004"};
+
+    (void)state;
+    assert_int_equal(type(NULL, "y\n", false), 0);
+    assert_int_equal(type(NULL, "YES\n", false), 0);
+    for (size_t i = 0; i < sizeof no / sizeof *no; i++)
+        assert_int_equal(WEXITSTATUS(type(NULL, no[i], false)), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_parse),      cmocka_unit_test(test_parse_refuses),
-        cmocka_unit_test(test_help),       cmocka_unit_test(test_socket_path),
-        cmocka_unit_test(test_links),      cmocka_unit_test(test_width),
-        cmocka_unit_test(test_clean),      cmocka_unit_test(test_table),
-        cmocka_unit_test(test_reasons),    cmocka_unit_test(test_exit_statuses),
-        cmocka_unit_test(test_limit),      cmocka_unit_test(test_local_time),
-        cmocka_unit_test(test_card_input), cmocka_unit_test(test_outcomes),
+        cmocka_unit_test(test_parse),         cmocka_unit_test(test_parse_refuses),
+        cmocka_unit_test(test_help),          cmocka_unit_test(test_socket_path),
+        cmocka_unit_test(test_links),         cmocka_unit_test(test_width),
+        cmocka_unit_test(test_clean),         cmocka_unit_test(test_clean_direction),
+        cmocka_unit_test(test_table),         cmocka_unit_test(test_reasons),
+        cmocka_unit_test(test_exit_statuses), cmocka_unit_test(test_limit),
+        cmocka_unit_test(test_local_time),    cmocka_unit_test(test_card_input),
+        cmocka_unit_test(test_outcomes),      cmocka_unit_test(test_terminal),
+        cmocka_unit_test(test_ask_yes),
     };
 
     if (setpay_secret_system_init() != SETPAY_OK)

@@ -108,6 +108,11 @@ enum setpay_error setpay_gatewayd_load(struct setpay_service *service,
     gateway->hold_ms = setpay_config_int(config, "", "hold_days") * SETPAY_DAY_MS;
     gateway->keep_card_ms = setpay_config_int(config, "", "keep_card_days") * SETPAY_DAY_MS;
     gateway->answer_wait_ms = setpay_config_int(config, "", "auth_timeout") + SETPAY_SECOND_MS;
+    if (gateway->keep_card_ms < gateway->hold_ms)
+        return setpay_problem_set(
+            problem, SETPAY_E_CONFIG,
+            "keep_card_days is below hold_days: an authorisation could not be "
+            "reversed to its end");
     if (strlen(id) > SETPAY_WIRE_PARTY_MAX)
         return setpay_problem_set(problem, SETPAY_E_CONFIG, "id: '%s' has more than %d characters",
                                   id, SETPAY_WIRE_PARTY_MAX);
@@ -200,15 +205,23 @@ static void end_network(void *arg)
     struct setpay_gatewayd *daemon = arg;
     setpay_network_free(daemon->gateway.network);
     daemon->gateway.network = NULL;
-    setpay_gateway_reversals_free(daemon->reversals);
-    daemon->reversals = NULL;
     setpay_loop_stop(daemon->network_loop);
+}
+
+/* Before it, on the same thread: what was handed in just now stands in the mailbox before
+ * end_network, and nothing comes behind. */
+static void stop_reversals(void *arg)
+{
+    struct setpay_gatewayd *daemon = arg;
+    setpay_gateway_reversals_stop(daemon->reversals);
+    if (setpay_loop_post(daemon->network_loop, end_network, daemon) != SETPAY_OK)
+        setpay_loop_stop(daemon->network_loop);
 }
 
 void setpay_gatewayd_stop_network(struct setpay_gatewayd *daemon)
 {
     if (daemon->network_runs) {
-        if (setpay_loop_post(daemon->network_loop, end_network, daemon) != SETPAY_OK)
+        if (setpay_loop_post(daemon->network_loop, stop_reversals, daemon) != SETPAY_OK)
             setpay_loop_stop(daemon->network_loop);
         pthread_join(daemon->network_thread, NULL);
         daemon->network_runs = false;

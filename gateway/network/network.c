@@ -124,6 +124,7 @@ static void on_line_event(void *arg, enum setpay_line_event event)
     case SETPAY_LINE_SIGNED_ON:
         SETPAY_NETWORK_COUNT(network, sign_ons);
         setpay_network_count_line_up(network, 1);
+        atomic_store(&route->is_up, true);
         setpay_reverse_pump(route);
         break;
     case SETPAY_LINE_SIGN_ON_REFUSED:
@@ -134,6 +135,7 @@ static void on_line_event(void *arg, enum setpay_line_event event)
         break;
     case SETPAY_LINE_LOST:
         SETPAY_NETWORK_COUNT(network, connections_lost);
+        atomic_store(&route->is_up, false);
         setpay_network_count_line_up(network, -1);
         route_lost(route);
         break;
@@ -167,6 +169,12 @@ static void on_line_trace(void *arg, struct setpay_network_trace *trace)
 bool setpay_network_is_up(const struct setpay_network *network)
 {
     return atomic_load(&network->lines_up) == network->route_count;
+}
+
+bool setpay_network_may_reach(struct setpay_network *network, const struct setpay_secret *pan)
+{
+    struct setpay_route *route = setpay_pending_find_route(network, setpay_secret_view(pan));
+    return route == NULL || atomic_load(&route->is_up);
 }
 
 void setpay_network_figures(const struct setpay_network *network,

@@ -74,6 +74,9 @@ void setpay_network_free(struct setpay_network *network);
 
 /* True while every line is signed on. Any thread. */
 bool setpay_network_is_up(const struct setpay_network *network);
+/* False while the line that this card number goes to is not signed on: ask later. True also where
+ * no line takes the number, since waiting would not help. Any thread. */
+bool setpay_network_may_reach(struct setpay_network *network, const struct setpay_secret *pan);
 
 /* Figures since the start; any thread. */
 struct setpay_network_figures {

@@ -57,6 +57,7 @@ struct setpay_route {
     struct setpay_line *line;
     TAILQ_HEAD(setpay_due_list, setpay_pending) due;
     unsigned in_flight_count; /* reversals */
+    atomic_bool is_up;        /* the line is signed on; for other threads */
 };
 
 /* What is counted: in the network's figures, and for all networks in /metrics. */

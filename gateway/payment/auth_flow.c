@@ -20,7 +20,8 @@
 
 #include <string.h>
 
-#define RETRY_MS 100
+#define RETRY_MS 100         /* the store's queue is full */
+#define RETRY_FAILED_MS 1000 /* disk or memory is full: somebody must make room */
 
 static const char *const outcomes[] = {"approved", "declined", "voided", "unanswered", NULL};
 static struct setpay_metric authorisations_total = {
@@ -39,7 +40,17 @@ struct snapshot {
     struct setpay_gateway_work *work;
     enum setpay_error found; /* a row of this xid or this instruction */
     struct setpay_payment payment;
+    bool is_own;            /* the row is of this very request ... */
+    enum setpay_error kept; /* ... whose answer is then in work->answer, if it is kept */
 };
+
+static bool is_own_request(const struct setpay_payment *payment,
+                           const struct setpay_gateway_work *work)
+{
+    return setpay_id_equal(&payment->rrpid, &work->rrpid) &&
+           setpay_digest_equal(&payment->request_hash, &work->request_hash) &&
+           setpay_digest_equal(&payment->merchant, &work->message.signer);
+}
 
 static enum setpay_error read_snapshot(struct setpay_db *db, void *arg)
 {
@@ -49,15 +60,11 @@ static enum setpay_error read_snapshot(struct setpay_db *db, void *arg)
         setpay_payment_find(db, request->brand, request->merchant_id, &request->xid, &s->payment);
     if (s->found == SETPAY_E_NOT_FOUND)
         s->found = setpay_payment_find_pimd(db, &request->pimd, &s->payment);
+    s->is_own = s->found == SETPAY_OK && is_own_request(&s->payment, s->work);
+    if (s->is_own)
+        s->kept = setpay_answers_find(db, &s->payment.merchant, &s->payment.rrpid,
+                                      &s->payment.request_hash, &s->work->answer);
     return SETPAY_OK;
-}
-
-static bool is_own_request(const struct setpay_payment *payment,
-                           const struct setpay_gateway_work *work)
-{
-    return setpay_id_equal(&payment->rrpid, &work->rrpid) &&
-           setpay_digest_equal(&payment->request_hash, &work->request_hash) &&
-           setpay_digest_equal(&payment->merchant, &work->message.signer);
 }
 
 /* ------------------------------------------------------------------ the outcome */
@@ -89,17 +96,23 @@ static enum setpay_receipt_kind kind_of(const struct setpay_payment *payment)
     }
 }
 
-/* Receipt and AuthRes for what work->payment now says. */
+/* Receipt and AuthRes for what work->payment now says. On error the payment is as before, so that
+ * it can be tried again. */
 static enum setpay_error make_answer(struct setpay_gateway_work *work)
 {
     struct setpay_payment *payment = &work->payment;
+    const struct setpay_digest previous = payment->last_receipt;
     int64_t amount =
         payment->state == SETPAY_PAYMENT_APPROVED ? payment->approved_minor : payment->amount.minor;
     SETPAY_TRY(setpay_payment_make_receipt(work->brand, payment, kind_of(payment), amount,
                                            &work->instruction.pi.back_key, payment->updated_ms,
                                            &work->receipt));
-    return setpay_auth_answer(work->worker->gateway, work->brand, payment, &work->auth.thumbs,
-                              &work->receipt.sealed, payment->updated_ms, &work->answer);
+    enum setpay_error error =
+        setpay_auth_answer(work->worker->gateway, work->brand, payment, &work->auth.thumbs,
+                           &work->receipt.sealed, payment->updated_ms, &work->answer);
+    if (error != SETPAY_OK)
+        payment->last_receipt = previous;
+    return error;
 }
 
 static enum setpay_error write_answer(struct setpay_db *db, struct setpay_gateway_work *work)
@@ -129,18 +142,36 @@ static void log_outcome(const struct setpay_gateway_work *work)
     setpay_metric_add(&authorisations_total, outcome, 0, 1);
 }
 
-static void on_outcome_kept(void *arg, enum setpay_error error)
+/* What the issuer has done must not be lost: it is kept once there is room again. Where the store
+ * is broken for good the row still says "asking", and the next start declines and reverses it. */
+static void keep_again(struct setpay_gateway_work *work, enum setpay_error error)
 {
-    struct setpay_gateway_work *work = arg;
-    if (error != SETPAY_OK) {
-        /* The row still says "asking": the next start will decline and reverse it. */
+    bool may_pass = error == SETPAY_E_BUSY || error == SETPAY_E_NOMEM || error == SETPAY_E_STORE ||
+                    error == SETPAY_E_STORE_FULL;
+    if (!may_pass) {
         setpay_gateway_refuse(work, error);
         return;
     }
+    if (error != SETPAY_E_BUSY)
+        setpay_log_error(error, "auth.outcome_not_kept", setpay_field_id("xid", &work->xid),
+                         setpay_field_int("again_in_ms", RETRY_FAILED_MS));
+    setpay_gateway_later(work, error == SETPAY_E_BUSY ? RETRY_MS : RETRY_FAILED_MS, keep_outcome);
+}
+
+static void end_decided(struct setpay_gateway_work *work)
+{
     log_outcome(work);
     if (work->has_reversal)
         setpay_gateway_reversals_wake(work->worker->reversals);
     setpay_gateway_reply(work, setpay_buffer_view(&work->answer));
+}
+
+static void on_outcome_kept(void *arg, enum setpay_error error)
+{
+    if (error == SETPAY_OK)
+        end_decided(arg);
+    else
+        keep_again(arg, error);
 }
 
 static enum setpay_error write_outcome(struct setpay_db *db, void *arg)
@@ -155,15 +186,16 @@ static enum setpay_error write_outcome(struct setpay_db *db, void *arg)
     return write_answer(db, work);
 }
 
-/* The outcome must not be lost for a queue that is full: it is offered again until it is taken. */
 static void keep_outcome(struct setpay_gateway_work *work)
 {
-    enum setpay_error error = setpay_store_submit(work->worker->gateway->store, write_outcome,
-                                                  on_outcome_kept, work, &work->worker->executor);
-    if (error == SETPAY_E_BUSY)
-        setpay_gateway_later(work, RETRY_MS, keep_outcome);
-    else if (error != SETPAY_OK)
-        setpay_gateway_refuse(work, error);
+    enum setpay_error error = SETPAY_OK;
+    if (work->answer.size == 0)
+        error = make_answer(work);
+    if (error == SETPAY_OK)
+        error = setpay_store_submit(work->worker->gateway->store, write_outcome, on_outcome_kept,
+                                    work, &work->worker->executor);
+    if (error != SETPAY_OK)
+        keep_again(work, error);
 }
 
 static void take_network_answer(struct setpay_gateway_work *work,
@@ -183,12 +215,11 @@ static void take_network_answer(struct setpay_gateway_work *work,
         .amount_minor = work->payment.amount.minor,
         .created_ms = now_ms,
     };
-    if (error == SETPAY_OK)
-        error = make_answer(work);
     if (error != SETPAY_OK) {
         setpay_gateway_refuse(work, error);
         return;
     }
+    setpay_buffer_reset(&work->answer);
     keep_outcome(work);
 }
 
@@ -224,7 +255,7 @@ static enum setpay_error ask_network(struct setpay_gateway_work *work)
         .pomd = work->payment.pomd,
     };
     SETPAY_TRY(setpay_store_read(work->worker->reader, read_merchant, &read));
-    setpay_acceptor_fill(&read.merchant, &request.acceptor);
+    SETPAY_TRY(setpay_acceptor_fill(&read.merchant, &request.acceptor));
     enum setpay_error error = SETPAY_OK;
     setpay_secret_move(&request.pan, &pi->pan);
     setpay_secret_move(&request.expiry, &pi->expiry);
@@ -260,10 +291,25 @@ static void on_booked(void *arg, enum setpay_error error)
     }
 }
 
+/* Rule A6: the request's identifier is still free, or the outcome could not be kept under it. */
+static enum setpay_error check_unanswered(struct setpay_db *db,
+                                          const struct setpay_gateway_work *work)
+{
+    struct setpay_buffer answer;
+    setpay_buffer_init(&answer, SETPAY_LIMIT_MESSAGE_BYTES);
+    enum setpay_error error =
+        setpay_answers_find(db, &work->message.signer, &work->rrpid, &work->request_hash, &answer);
+    setpay_buffer_clear(&answer);
+    if (error == SETPAY_E_NOT_FOUND)
+        return SETPAY_OK;
+    return error == SETPAY_OK ? SETPAY_E_PI_USED : error; /* its own: look again, and send it */
+}
+
 /* Rules G6, G7: the row stands before anybody is asked. */
 static enum setpay_error write_booking(struct setpay_db *db, void *arg)
 {
     struct setpay_gateway_work *work = arg;
+    SETPAY_TRY(check_unanswered(db, work));
     SETPAY_TRY(setpay_payment_insert(db, &work->payment));
     return setpay_kept_card_insert(db, work->payment.id, &work->card);
 }
@@ -272,7 +318,7 @@ static enum setpay_error book(struct setpay_gateway_work *work)
 {
     struct setpay_gateway *gateway = work->worker->gateway;
     struct setpay_network_trace trace;
-    if (!setpay_network_is_up(gateway->network))
+    if (!setpay_network_may_reach(gateway->network, &work->instruction.pi.pan))
         return SETPAY_E_BUSY; /* nothing is kept, so the same request may come again */
     setpay_network_trace_allocate(gateway->network, &trace);
     work->payment.stan = trace.stan;
@@ -299,7 +345,7 @@ static void on_void_kept(void *arg, enum setpay_error error)
     else if (error != SETPAY_OK)
         setpay_gateway_refuse(work, error);
     else
-        on_outcome_kept(work, SETPAY_OK);
+        end_decided(work);
 }
 
 static enum setpay_error book_void(struct setpay_gateway_work *work)
@@ -363,11 +409,17 @@ static void look_and_decide(struct setpay_gateway_work *work)
     if (error == SETPAY_OK)
         error = setpay_store_read(work->worker->reader, read_snapshot, &snapshot);
     if (error == SETPAY_OK && snapshot.found == SETPAY_OK) {
-        if (is_own_request(&snapshot.payment, work)) {
+        if (snapshot.is_own && snapshot.kept == SETPAY_OK) {
+            /* decided since it was admitted */
+            setpay_gateway_reply(work, setpay_buffer_view(&work->answer));
+            return;
+        }
+        if (snapshot.is_own && snapshot.payment.state == SETPAY_PAYMENT_ASKING) {
             setpay_gateway_wait(work, look_and_decide); /* rule A6: it is being worked on */
             return;
         }
-        error = SETPAY_E_PI_USED; /* rule G6 */
+        /* Its own answer is kept for as long as rule A6 asks; after that it is just too old. */
+        error = snapshot.is_own ? SETPAY_E_DATE : SETPAY_E_PI_USED; /* rules A5, G6 */
     } else if (error == SETPAY_OK && snapshot.found != SETPAY_E_NOT_FOUND) {
         error = snapshot.found;
     }

@@ -109,6 +109,8 @@ static enum setpay_error write_reversal(struct setpay_db *db, void *arg)
     struct setpay_gateway_work *work = arg;
     struct setpay_payment payment = work->payment;
     struct setpay_gateway_reversal reversal = work->reversal;
+    SETPAY_TRY(setpay_payment_check_rrpid(db, &work->message.signer, &work->rrpid,
+                                          &work->request_hash)); /* rule A6 */
     SETPAY_TRY(setpay_payment_update(db, &payment));
     SETPAY_TRY(setpay_gateway_reversal_insert(db, &reversal));
     SETPAY_TRY(setpay_payment_add_receipt(db, payment.id, &work->receipt.sealed,

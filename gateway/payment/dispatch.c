@@ -35,9 +35,17 @@ static void leave_waiting(struct setpay_gateway_work *work)
     work->next = NULL;
 }
 
+static void check_drained(struct setpay_gateway_worker *worker)
+{
+    if (worker->connections_drained && LIST_EMPTY(&worker->works))
+        setpay_worker_drained(worker->draining);
+}
+
 static void end(struct setpay_gateway_work *work)
 {
+    struct setpay_gateway_worker *worker = work->worker;
     leave_waiting(work);
+    LIST_REMOVE(work, in_worker);
     setpay_timer_free(work->timer);
     setpay_message_clear(&work->message);
     setpay_certificate_unref(work->merchant);
@@ -47,6 +55,7 @@ static void end(struct setpay_gateway_work *work)
     setpay_made_receipt_clear(&work->receipt);
     setpay_buffer_clear(&work->answer);
     free(work);
+    check_drained(worker);
 }
 
 static void send_bytes(struct setpay_gateway_work *work, struct setpay_view bytes)
@@ -181,6 +190,12 @@ static enum setpay_error read_admission(struct setpay_db *db, void *arg)
     struct admission *a = arg;
     a->found = setpay_answers_find(db, &a->work->message.signer, &a->header->rrpid,
                                    &a->work->request_hash, &a->work->answer);
+    if (a->found == SETPAY_E_NOT_FOUND) {
+        enum setpay_error taken = setpay_payment_check_rrpid(
+            db, &a->work->message.signer, &a->header->rrpid, &a->work->request_hash);
+        if (taken != SETPAY_OK)
+            a->found = taken;
+    }
     a->merchant_found = setpay_gateway_merchant_find(db, a->brand, a->merchant_id, &a->merchant);
     return SETPAY_OK;
 }
@@ -236,6 +251,7 @@ static void on_request(void *arg, const struct setpay_frame_request *request)
         return;
     }
     work->worker = worker;
+    LIST_INSERT_HEAD(&worker->works, work, in_worker);
     work->connection = request->connection;
     work->request_id = request->request_id;
     work->peer = *request->peer;
@@ -280,6 +296,7 @@ enum setpay_error setpay_gateway_worker_new(struct setpay_gateway *gateway,
     struct setpay_gateway_worker *made = calloc(1, sizeof *made);
     if (made == NULL)
         return SETPAY_E_NOMEM;
+    LIST_INIT(&made->works);
     made->gateway = gateway;
     made->reversals = reversals;
     made->loop = daemon_worker->loop;
@@ -302,23 +319,27 @@ enum setpay_error setpay_gateway_worker_new(struct setpay_gateway *gateway,
     return SETPAY_OK;
 }
 
-static void on_drained(void *arg)
+static void on_connections_drained(void *arg)
 {
-    setpay_worker_drained(arg);
+    struct setpay_gateway_worker *worker = arg;
+    worker->connections_drained = true;
+    check_drained(worker);
 }
 
 void setpay_gateway_worker_drain(struct setpay_gateway_worker *worker,
                                  struct setpay_worker *daemon_worker)
 {
-    setpay_frame_server_drain(worker->server, on_drained, daemon_worker);
+    worker->draining = daemon_worker;
+    setpay_frame_server_drain(worker->server, on_connections_drained, worker);
 }
 
 void setpay_gateway_worker_free(struct setpay_gateway_worker *worker)
 {
     if (worker == NULL)
         return;
-    while (worker->waiting != NULL)
-        end(worker->waiting);
+    worker->connections_drained = false; /* nobody is to be told any more */
+    while (!LIST_EMPTY(&worker->works))
+        end(LIST_FIRST(&worker->works));
     setpay_frame_server_free(worker->server);
     if (worker->watcher != NULL)
         setpay_store_unwatch(worker->watcher);

@@ -19,6 +19,8 @@
 #include "gateway/payment/payment.h"
 #include "gateway/payment/reversal.h"
 
+#include <sys/queue.h>
+
 struct setpay_gateway_work;
 
 struct setpay_gateway_worker {
@@ -29,13 +31,18 @@ struct setpay_gateway_worker {
     struct setpay_reader *reader;
     struct setpay_frame_server *server;
     struct setpay_watcher *watcher;
-    struct setpay_gateway_work *waiting; /* repeats of requests that are under way */
+    struct setpay_gateway_work *waiting;    /* repeats of requests that are under way */
+    LIST_HEAD(, setpay_gateway_work) works; /* all, those among them that wait too */
+    /* Set by the drain: told once no connection is left and no work under way. */
+    struct setpay_worker *draining;
+    bool connections_drained;
 };
 
 typedef void setpay_gateway_resume_fn(struct setpay_gateway_work *work);
 
 struct setpay_gateway_work {
     struct setpay_gateway_worker *worker;
+    LIST_ENTRY(setpay_gateway_work) in_worker;
     struct setpay_frame_handle connection;
     uint64_t request_id;
     struct setpay_peer peer;
@@ -74,7 +81,8 @@ setpay_gateway_worker_new(struct setpay_gateway *gateway,
                           struct setpay_gateway_reversals *reversals,
                           struct setpay_worker *daemon_worker, struct setpay_tls *tls,
                           struct setpay_gateway_worker **worker) SETPAY_MUST_CHECK;
-/* Lets what is under way finish; then setpay_worker_drained. */
+/* Lets what is under way finish, also where the connection that asked has gone: an issuer's answer
+ * that comes now is still booked. Then setpay_worker_drained. */
 void setpay_gateway_worker_drain(struct setpay_gateway_worker *worker,
                                  struct setpay_worker *daemon_worker);
 void setpay_gateway_worker_free(struct setpay_gateway_worker *worker);

@@ -90,7 +90,14 @@ enum setpay_error setpay_payment_find_pimd(struct setpay_db *db, const struct se
 /* By the row's id. */
 enum setpay_error setpay_payment_load(struct setpay_db *db, int64_t id,
                                       struct setpay_payment *payment) SETPAY_MUST_CHECK;
-/* Rule G6: SETPAY_E_PI_USED where (brand, merchant, xid) or PIMD has a row. Sets id and version. */
+/* Rule A6: SETPAY_E_RRPID_REUSED where a payment was booked by another request of this sender with
+ * this identifier. Whoever keeps an answer asks first. */
+enum setpay_error
+setpay_payment_check_rrpid(struct setpay_db *db, const struct setpay_digest *sender,
+                           const struct setpay_id *rrpid,
+                           const struct setpay_digest *request_hash) SETPAY_MUST_CHECK;
+/* Rule G6: SETPAY_E_PI_USED where (brand, merchant, xid) or PIMD has a row, and where the request's
+ * identifier has one (rule A6: look again to know which). Sets id and version. */
 enum setpay_error setpay_payment_insert(struct setpay_db *db,
                                         struct setpay_payment *payment) SETPAY_MUST_CHECK;
 /* Writes what may change. SETPAY_E_CONFLICT where the row's version is no longer the payment's;
@@ -156,7 +163,7 @@ enum setpay_error setpay_kept_card_insert(struct setpay_db *db, int64_t payment_
 /* SETPAY_E_NOT_FOUND once its time was over. */
 enum setpay_error setpay_kept_card_find(struct setpay_db *db, int64_t payment_id,
                                         struct setpay_kept_card *card) SETPAY_MUST_CHECK;
-/* Deletes those whose time is over; a card that an open reversal needs stays. */
+/* Deletes those whose time is over; a card that a reversal needs, or may come to need, stays. */
 enum setpay_error setpay_kept_card_purge(struct setpay_db *db, setpay_time_ms now_ms,
                                          int64_t *deleted) SETPAY_MUST_CHECK;
 

@@ -2,7 +2,9 @@
  * The gateway's tables, and the rows of payments in them.
  *
  * Two unique indices are what rule G6 stands on: one instruction (PIMD), and one (brand, merchant,
- * xid), has one row for ever. An update names the version on which it was decided; a row that has
+ * xid), has one row for ever. A third holds a request's identifier from the booking on, since its
+ * answer is kept only later: were another request to take the identifier in between, the outcome
+ * could never be written. An update names the version on which it was decided; a row that has
  * moved on is not touched. The card's boxes are in a table of their own, so that deleting them
  * leaves nothing behind.
  */
@@ -51,6 +53,7 @@ static const struct setpay_store_migration steps[] = {
      " payment_id INTEGER PRIMARY KEY, pan BLOB NOT NULL, expiry BLOB NOT NULL,"
      " back_key BLOB NOT NULL, until_ms INTEGER NOT NULL);"
      "CREATE INDEX kept_card_until ON kept_card (until_ms);"},
+    {2, "CREATE UNIQUE INDEX payment_rrpid ON payment (merchant, rrpid);"},
     {0, NULL},
 };
 
@@ -192,6 +195,25 @@ enum setpay_error setpay_payment_load(struct setpay_db *db, int64_t id,
     SETPAY_TRY(setpay_db_one(db, &rows, "SELECT " PAYMENT_COLUMNS " FROM payment WHERE id = $1",
                              SETPAY_DB_INT(id)));
     return end_payment(rows, payment);
+}
+
+enum setpay_error setpay_payment_check_rrpid(struct setpay_db *db,
+                                             const struct setpay_digest *sender,
+                                             const struct setpay_id *rrpid,
+                                             const struct setpay_digest *request_hash)
+{
+    struct setpay_db_rows *rows;
+    struct setpay_digest hash = {{0}};
+    enum setpay_error error = setpay_db_one(
+        db, &rows, "SELECT request_hash FROM payment WHERE merchant = $1 AND rrpid = $2",
+        SETPAY_DB_DIGEST(sender), SETPAY_DB_ID(rrpid));
+    if (error == SETPAY_E_NOT_FOUND)
+        return SETPAY_OK;
+    SETPAY_TRY(error);
+    setpay_db_get_digest(rows, 0, &hash);
+    SETPAY_TRY(setpay_db_end(rows));
+    return setpay_digest_equal(&hash, request_hash) ? SETPAY_OK
+                                                    : SETPAY_E_RRPID_REUSED; /* rule A6 */
 }
 
 enum setpay_error setpay_payment_insert(struct setpay_db *db, struct setpay_payment *payment)
@@ -422,8 +444,10 @@ enum setpay_error setpay_kept_card_purge(struct setpay_db *db, setpay_time_ms no
     SETPAY_TRY(setpay_db_run(db,
                              "DELETE FROM kept_card WHERE until_ms <= $1 AND NOT EXISTS"
                              " (SELECT 1 FROM reversal WHERE reversal.payment_id ="
-                             " kept_card.payment_id AND acknowledged = 0)",
-                             SETPAY_DB_INT(now_ms)));
+                             " kept_card.payment_id AND acknowledged = 0) AND NOT EXISTS"
+                             " (SELECT 1 FROM payment WHERE payment.id = kept_card.payment_id"
+                             " AND payment.state = $2)",
+                             SETPAY_DB_INT(now_ms), SETPAY_DB_INT(SETPAY_PAYMENT_ASKING)));
     *deleted = setpay_db_changes(db);
     return SETPAY_OK;
 }

@@ -16,6 +16,8 @@
 static enum setpay_error keep(struct setpay_db *db, void *arg)
 {
     struct setpay_gateway_work *work = arg;
+    SETPAY_TRY(setpay_payment_check_rrpid(db, &work->message.signer, &work->rrpid,
+                                          &work->request_hash)); /* rule A6 */
     return setpay_answers_keep(db, &work->message.signer, &work->rrpid, &work->request_hash,
                                setpay_buffer_view(&work->answer), work->now_ms);
 }

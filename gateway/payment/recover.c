@@ -32,7 +32,9 @@ static enum setpay_error read_first(struct setpay_db *db, void *arg)
     SETPAY_TRY(setpay_payment_each_in_state(db, SETPAY_PAYMENT_ASKING, take_first, recovery));
     if (recovery->payment.id == 0)
         return SETPAY_E_NOT_FOUND;
-    return setpay_kept_card_find(db, recovery->payment.id, &recovery->card);
+    enum setpay_error error = setpay_kept_card_find(db, recovery->payment.id, &recovery->card);
+    /* Not to be taken for "none left": the rows behind it would be passed over. */
+    return error == SETPAY_E_NOT_FOUND ? SETPAY_E_STORE : error;
 }
 
 static enum setpay_error write_recovery(struct setpay_db *db, void *arg)

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #define RETRY_MS 250
+#define LOOK_AGAIN_MS 5000 /* for rows of which a full mailbox kept us from hearing */
 #define BATCH 256
 
 struct setpay_gateway_reversals {
@@ -24,9 +25,10 @@ struct setpay_gateway_reversals {
     struct setpay_loop *loop;
     struct setpay_executor executor;
     struct setpay_reader *reader;
-    struct setpay_timer *timer; /* tries again what could not be handed in */
+    struct setpay_timer *timer; /* to the next look */
     int64_t handed_in;          /* rows up to this id are with the network */
     bool first;                 /* what is read now may have been sent in an earlier life */
+    bool stopped;
 };
 
 /* One reversal that the network has. */
@@ -39,12 +41,12 @@ struct under_way {
     struct setpay_timer *timer;
 };
 
-void setpay_acceptor_fill(const struct setpay_gateway_merchant *merchant,
-                          struct setpay_network_acceptor *acceptor)
+enum setpay_error setpay_acceptor_fill(const struct setpay_gateway_merchant *merchant,
+                                       struct setpay_network_acceptor *acceptor)
 {
-    snprintf(acceptor->id, sizeof acceptor->id, "%.15s", merchant->id);
-    snprintf(acceptor->name, sizeof acceptor->name, "%s", merchant->name);
-    acceptor->category = merchant->category;
+    char id[sizeof acceptor->id];
+    snprintf(id, sizeof id, "%.*s", (int)sizeof id - 1, merchant->id);
+    return setpay_network_acceptor_set(acceptor, id, merchant->name, merchant->category);
 }
 
 /* ------------------------------------------------------------------ acknowledged */
@@ -119,15 +121,15 @@ struct open_rows {
 static enum setpay_error collect(void *arg, const struct setpay_gateway_reversal *reversal)
 {
     struct open_rows *open = arg;
-    if (open->count < BATCH)
-        open->rows[open->count++] = *reversal;
-    return SETPAY_OK;
+    open->rows[open->count++] = *reversal;
+    return open->count < BATCH ? SETPAY_OK : SETPAY_E_TOO_BIG; /* ends the walk */
 }
 
 static enum setpay_error read_open(struct setpay_db *db, void *arg)
 {
     struct open_rows *open = arg;
-    return setpay_gateway_reversal_each_open(db, open->after, collect, open);
+    enum setpay_error error = setpay_gateway_reversal_each_open(db, open->after, collect, open);
+    return error == SETPAY_E_TOO_BIG ? SETPAY_OK : error;
 }
 
 struct one_row {
@@ -163,7 +165,7 @@ static enum setpay_error fill(const struct setpay_gateway_reversals *reversals,
     request->xid = payment->xid;
     request->pomd = payment->pomd;
     request->repeated = reversals->first;
-    setpay_acceptor_fill(&row->merchant, &request->acceptor);
+    SETPAY_TRY(setpay_acceptor_fill(&row->merchant, &request->acceptor));
     SETPAY_TRY(setpay_vault_open_box(vault, SETPAY_VAULT_PAN, &payment->xid,
                                      setpay_buffer_view(&row->card.pan), &request->pan));
     return setpay_vault_open_box(vault, SETPAY_VAULT_EXPIRY, &payment->xid,
@@ -176,9 +178,9 @@ static enum setpay_error hand_in(struct setpay_gateway_reversals *reversals,
     struct one_row row = {.reversal = reversal};
     struct setpay_network_reversal request = {0};
     struct under_way *state = calloc(1, sizeof *state);
-    setpay_kept_card_init(&row.card);
     if (state == NULL)
         return SETPAY_E_NOMEM;
+    setpay_kept_card_init(&row.card);
     state->owner = reversals;
     state->id = reversal->id;
     enum setpay_error error = setpay_store_read(reversals->reader, read_one, &row);
@@ -199,14 +201,29 @@ static enum setpay_error hand_in(struct setpay_gateway_reversals *reversals,
     return error;
 }
 
-static void look(void *arg)
+/* Whether handing in may go well another time. What never will (no such card any more, no line for
+ * it) must not stand in the way of the rows behind it. */
+static bool may_pass(enum setpay_error error)
 {
-    struct setpay_gateway_reversals *reversals = arg;
-    struct open_rows *open = calloc(1, sizeof *open);
-    if (open == NULL) {
-        setpay_timer_start(reversals->timer, RETRY_MS);
-        return;
+    switch (error) {
+    case SETPAY_E_BUSY:
+    case SETPAY_E_NOMEM:
+    case SETPAY_E_IO:
+    case SETPAY_E_STORE:
+    case SETPAY_E_STORE_FULL:
+    case SETPAY_E_DRAINING:
+        return true;
+    default:
+        return false;
     }
+}
+
+/* Hands in the next rows; *more where there may be others behind them. */
+static enum setpay_error hand_in_batch(struct setpay_gateway_reversals *reversals, bool *more)
+{
+    struct open_rows *open = calloc(1, sizeof *open);
+    if (open == NULL)
+        return SETPAY_E_NOMEM;
     open->after = reversals->handed_in;
     enum setpay_error error = setpay_store_read(reversals->reader, read_open, open);
     for (size_t i = 0; error == SETPAY_OK && i < open->count; i++) {
@@ -214,26 +231,31 @@ static void look(void *arg)
         if (error != SETPAY_OK)
             setpay_log_error(error, "reversal.not_handed_in",
                              setpay_field_int("reversal", open->rows[i].id));
-        if (error != SETPAY_E_BUSY && error != SETPAY_E_NOMEM && error != SETPAY_E_DRAINING) {
-            /* Handed in, or never will be (no such card any more): on to the next one. */
+        if (!may_pass(error)) {
             reversals->handed_in = open->rows[i].id;
             error = SETPAY_OK;
         }
     }
-    bool more = open->count == BATCH;
+    *more = open->count == BATCH;
     free(open);
-    if (error != SETPAY_OK && error != SETPAY_E_DRAINING)
-        setpay_timer_start(reversals->timer, RETRY_MS);
-    else if (more)
-        setpay_timer_start(reversals->timer, 0);
-    else
+    return error;
+}
+
+static void look(void *arg)
+{
+    struct setpay_gateway_reversals *reversals = arg;
+    bool more = false;
+    if (reversals->stopped)
+        return;
+    enum setpay_error error = hand_in_batch(reversals, &more);
+    if (error == SETPAY_OK && !more)
         reversals->first = false;
+    setpay_timer_start(reversals->timer, error != SETPAY_OK ? RETRY_MS : more ? 0 : LOOK_AGAIN_MS);
 }
 
 void setpay_gateway_reversals_wake(struct setpay_gateway_reversals *reversals)
 {
-    /* Where the mailbox is full the row is found by the next look that is posted, or at the start.
-     */
+    /* Where the mailbox is full the timer's next look finds the row. */
     enum setpay_error error = setpay_loop_post(reversals->loop, look, reversals);
     if (error != SETPAY_OK)
         setpay_log_error(error, "reversal.not_woken", setpay_field_text("area", "reversal"));
@@ -260,6 +282,12 @@ enum setpay_error setpay_gateway_reversals_new(struct setpay_gateway *gateway,
     setpay_timer_start(made->timer, 0);
     *reversals = made;
     return SETPAY_OK;
+}
+
+void setpay_gateway_reversals_stop(struct setpay_gateway_reversals *reversals)
+{
+    reversals->stopped = true;
+    setpay_timer_stop(reversals->timer);
 }
 
 void setpay_gateway_reversals_free(struct setpay_gateway_reversals *reversals)

@@ -16,6 +16,8 @@ struct setpay_gateway_reversals;
 enum setpay_error
 setpay_gateway_reversals_new(struct setpay_gateway *gateway, struct setpay_loop *loop,
                              struct setpay_gateway_reversals **reversals) SETPAY_MUST_CHECK;
+/* On that thread: hands nothing in any more; what is with the network ends as it would. */
+void setpay_gateway_reversals_stop(struct setpay_gateway_reversals *reversals);
 /* On that thread or after its end, and after the network has been freed. NULL-safe. */
 void setpay_gateway_reversals_free(struct setpay_gateway_reversals *reversals);
 /* Any thread: there may be new rows. */
@@ -26,7 +28,7 @@ enum setpay_error setpay_gateway_recover(struct setpay_gateway *gateway,
                                          size_t *recovered) SETPAY_MUST_CHECK;
 
 /* Field 42 has 15 places: a longer id is cut; the full one is the gateway's own matter. */
-void setpay_acceptor_fill(const struct setpay_gateway_merchant *merchant,
-                          struct setpay_network_acceptor *acceptor);
+enum setpay_error setpay_acceptor_fill(const struct setpay_gateway_merchant *merchant,
+                                       struct setpay_network_acceptor *acceptor) SETPAY_MUST_CHECK;
 
 #endif

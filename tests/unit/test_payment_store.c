@@ -1,0 +1,189 @@
+/*
+ * Payments as the gateway keeps them: what one row claims for itself (rules A6, G6), and which
+ * cards a purge must leave (rules G7, G10).
+ */
+#include "common/store/answers.h"
+#include "gateway/payment/payment.h"
+#include "tests/support/test_store.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#define NOW_MS 1700000000000
+
+struct fixture {
+    struct test_folder folder;
+    struct setpay_store *store;
+};
+
+static int set_up(void **state)
+{
+    static struct fixture fixture;
+    struct setpay_problem problem;
+    test_folder_make(&fixture.folder);
+    const struct setpay_store_options options = {.url = fixture.folder.url,
+                                                 .schema = &setpay_gateway_schema};
+    assert_int_equal(setpay_store_open(&options, &fixture.store, &problem), SETPAY_OK);
+    *state = &fixture;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *fixture = *state;
+    setpay_store_close(fixture->store);
+    test_folder_remove(&fixture->folder);
+    return 0;
+}
+
+/* A payment that is being asked for; all that tells one from another is made of the three numbers.
+ */
+static struct setpay_payment payment_of(uint8_t instruction, uint8_t rrpid, uint8_t content)
+{
+    struct setpay_payment payment = {
+        .state = SETPAY_PAYMENT_ASKING,
+        .amount = {1250, "EUR"},
+        .expiry_ms = NOW_MS,
+        .stan = 1,
+        .trace_ms = NOW_MS,
+        .created_ms = NOW_MS,
+        .updated_ms = NOW_MS,
+    };
+    snprintf(payment.brand, sizeof payment.brand, "visa");
+    snprintf(payment.merchant_id, sizeof payment.merchant_id, "shop");
+    memset(payment.merchant.bytes, 0xaa, sizeof payment.merchant.bytes);
+    memset(payment.xid.bytes, instruction, sizeof payment.xid.bytes);
+    memset(payment.pimd.bytes, instruction, sizeof payment.pimd.bytes);
+    memset(payment.rrpid.bytes, rrpid, sizeof payment.rrpid.bytes);
+    memset(payment.request_hash.bytes, content, sizeof payment.request_hash.bytes);
+    return payment;
+}
+
+static enum setpay_error insert(struct setpay_db *db, void *arg)
+{
+    return setpay_payment_insert(db, arg);
+}
+
+static enum setpay_error check_rrpid(struct setpay_db *db, void *arg)
+{
+    const struct setpay_payment *payment = arg;
+    return setpay_payment_check_rrpid(db, &payment->merchant, &payment->rrpid,
+                                      &payment->request_hash);
+}
+
+/* rule G6 */
+static void test_an_instruction_and_an_xid_have_one_row(void **state)
+{
+    struct fixture *fixture = *state;
+    struct setpay_payment first = payment_of(1, 1, 1);
+    struct setpay_payment same_xid = payment_of(1, 2, 2);
+    struct setpay_payment same_pimd = payment_of(1, 3, 3);
+    memset(same_xid.pimd.bytes, 9, sizeof same_xid.pimd.bytes);
+    memset(same_pimd.xid.bytes, 9, sizeof same_pimd.xid.bytes);
+    assert_int_equal(setpay_store_submit_wait(fixture->store, insert, &first), SETPAY_OK);
+    assert_int_equal(setpay_store_submit_wait(fixture->store, insert, &same_xid), SETPAY_E_PI_USED);
+    assert_int_equal(setpay_store_submit_wait(fixture->store, insert, &same_pimd),
+                     SETPAY_E_PI_USED);
+}
+
+/* rule A6: a request under way has no kept answer yet; its identifier is taken all the same, or its
+ * outcome could never be kept */
+static void test_a_request_under_way_holds_its_identifier(void **state)
+{
+    struct fixture *fixture = *state;
+    struct setpay_payment first = payment_of(1, 7, 1);
+    struct setpay_payment other = payment_of(2, 7, 2);
+    struct setpay_payment stranger = payment_of(3, 7, 3);
+    memset(stranger.merchant.bytes, 0xbb, sizeof stranger.merchant.bytes);
+    assert_int_equal(setpay_store_submit_wait(fixture->store, check_rrpid, &first), SETPAY_OK);
+    assert_int_equal(setpay_store_submit_wait(fixture->store, insert, &first), SETPAY_OK);
+    assert_int_equal(setpay_store_submit_wait(fixture->store, check_rrpid, &first), SETPAY_OK);
+    assert_int_equal(setpay_store_submit_wait(fixture->store, check_rrpid, &other),
+                     SETPAY_E_RRPID_REUSED);
+    assert_int_equal(setpay_store_submit_wait(fixture->store, insert, &other), SETPAY_E_PI_USED);
+    /* another sender's identifiers are its own */
+    assert_int_equal(setpay_store_submit_wait(fixture->store, insert, &stranger), SETPAY_OK);
+}
+
+/* ------------------------------------------------------------------ cards */
+
+struct purge {
+    struct setpay_payment payment;
+    struct setpay_gateway_reversal reversal;
+    int64_t deleted;
+};
+
+static enum setpay_error insert_card(struct setpay_db *db, void *arg)
+{
+    struct purge *purge = arg;
+    struct setpay_kept_card card;
+    setpay_kept_card_init(&card);
+    enum setpay_error error = setpay_payment_insert(db, &purge->payment);
+    if (error == SETPAY_OK)
+        error = setpay_buffer_set(&card.pan, setpay_view_string("box"));
+    if (error == SETPAY_OK)
+        error = setpay_buffer_set(&card.expiry, setpay_view_string("box"));
+    if (error == SETPAY_OK)
+        error = setpay_buffer_set(&card.back_key, setpay_view_string("box"));
+    card.until_ms = NOW_MS;
+    if (error == SETPAY_OK)
+        error = setpay_kept_card_insert(db, purge->payment.id, &card);
+    setpay_kept_card_clear(&card);
+    return error;
+}
+
+static enum setpay_error run_purge(struct setpay_db *db, void *arg)
+{
+    struct purge *purge = arg;
+    return setpay_kept_card_purge(db, NOW_MS + 1, &purge->deleted);
+}
+
+static enum setpay_error decline_with_reversal(struct setpay_db *db, void *arg)
+{
+    struct purge *purge = arg;
+    purge->payment.state = SETPAY_PAYMENT_DECLINED;
+    purge->reversal.payment_id = purge->payment.id;
+    purge->reversal.amount_minor = purge->payment.amount.minor;
+    SETPAY_TRY(setpay_payment_update(db, &purge->payment));
+    return setpay_gateway_reversal_insert(db, &purge->reversal);
+}
+
+static enum setpay_error acknowledge(struct setpay_db *db, void *arg)
+{
+    const struct purge *purge = arg;
+    return setpay_gateway_reversal_acknowledge(db, purge->reversal.id, "00", 1, NOW_MS);
+}
+
+/* rules G7, G10: without the card nobody could reverse, after a crash, what is being asked for */
+static void test_a_purge_leaves_cards_that_a_reversal_needs(void **state)
+{
+    struct fixture *fixture = *state;
+    struct setpay_store *store = fixture->store;
+    struct purge purge = {.payment = payment_of(1, 1, 1)};
+    assert_int_equal(setpay_store_submit_wait(store, insert_card, &purge), SETPAY_OK);
+    assert_int_equal(setpay_store_submit_wait(store, run_purge, &purge), SETPAY_OK);
+    assert_int_equal(purge.deleted, 0); /* it is being asked for */
+    assert_int_equal(setpay_store_submit_wait(store, decline_with_reversal, &purge), SETPAY_OK);
+    assert_int_equal(setpay_store_submit_wait(store, run_purge, &purge), SETPAY_OK);
+    assert_int_equal(purge.deleted, 0); /* its reversal is open */
+    assert_int_equal(setpay_store_submit_wait(store, acknowledge, &purge), SETPAY_OK);
+    assert_int_equal(setpay_store_submit_wait(store, run_purge, &purge), SETPAY_OK);
+    assert_int_equal(purge.deleted, 1);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(test_an_instruction_and_an_xid_have_one_row),
+        TEST(test_a_request_under_way_holds_its_identifier),
+        TEST(test_a_purge_leaves_cards_that_a_reversal_needs),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -281,6 +281,7 @@ UNIT_TESTS := \
 	test_loop \
 	test_metrics \
 	test_money \
+	test_order \
 	test_payment_store \
 	test_receipt \
 	test_role \

@@ -81,9 +81,13 @@ enum setpay_error setpay_json_members_check(const json_t *object, const char *co
     char words[FOUND_SIZE];
     const char *key;
     json_t *value;
-    if (!json_is_object(object))
-        return setpay_json_fault_set(fault, prefix, "found %s; expected an object",
+    if (!json_is_object(object)) {
+        char whole[sizeof fault->field];
+        size_t size = strlen(prefix);
+        (void)snprintf(whole, sizeof whole, "%.*s", (int)(size > 0 ? size - 1 : 0), prefix);
+        return setpay_json_fault_set(fault, whole, "found %s; expected an object",
                                      found(object, words));
+    }
     json_object_foreach((json_t *)(uintptr_t)object, key, value)
     {
         size_t i = 0;

@@ -40,8 +40,10 @@ static enum setpay_error export_receipt(struct setpay_cli *cli, const char *xid)
     cli->result =
         json_pack("{s:s, s:s, s:I}", "xid", xid, "file", file, "receipts", (json_int_t)receipts);
     if (!cli->options->json)
-        (void)printf("%zu %s and all that proves them are in %s.\n", receipts,
-                     receipts == 1 ? "receipt" : "receipts", file);
+        (void)printf("%zu %s in %s.\n", receipts,
+                     receipts == 1 ? "receipt and what proves it are"
+                                   : "receipts and what proves them are",
+                     file);
 out:
     free(text);
     json_decref(evidence);

@@ -51,14 +51,16 @@ static void add_pair(struct setpay_cli_table *table, const char *name, const cha
         (void)!setpay_cli_table_add(table, value);
 }
 
-/* "The Sandbox Shop (sandbox-shop) at localhost:4711" into a table. */
+/* The name that the merchant gives itself, and on a line of its own, where no name can imitate it,
+ * what its certificate says. */
 static void add_merchant(struct setpay_cli_table *table, const json_t *object)
 {
-    char words[600];
+    char words[400];
 
-    (void)snprintf(words, sizeof words, "%s (%s) at %s", text(object, "merchant"),
-                   text(object, "merchant_id"), text(object, "host"));
-    add_pair(table, "Merchant", words);
+    (void)snprintf(words, sizeof words, "%s at %s", text(object, "merchant_id"),
+                   text(object, "host"));
+    add_pair(table, "Merchant", text(object, "merchant"));
+    add_pair(table, "Certified as", words);
 }
 
 static const struct setpay_cli_column pair_columns[] = {{NULL, false, 0}, {NULL, false, 0}};
@@ -86,7 +88,6 @@ static void view_items(FILE *out, const json_t *items, bool bold)
     if (json_array_size(items) > 0) {
         (void)fputc('\n', out);
         setpay_cli_table_print(&table, out, 2, bold);
-        (void)fputc('\n', out);
     }
     setpay_cli_table_clear(&table);
 }
@@ -103,6 +104,7 @@ void setpay_cli_view_offer(FILE *out, const json_t *offer, bool colour)
     setpay_cli_table_print(&table, out, 0, false);
     setpay_cli_table_clear(&table);
     view_items(out, json_object_get(offer, "items"), colour);
+    (void)fputc('\n', out);
     add_pair(&table, "Total", text(offer, "amount_text"));
     if (strcmp(text(offer, "terms"), "split") == 0)
         add_pair(&table, "Terms", "may be taken in several parts, never more than the total");

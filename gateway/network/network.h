@@ -27,8 +27,10 @@ struct ssl_ctx_st;
 struct setpay_network;
 
 #define SETPAY_NETWORK_ROUTES_MAX 32
-#define SETPAY_NETWORK_REQUESTS_MAX 4096       /* authorisations under way on all lines */
-#define SETPAY_NETWORK_REVERSALS_MAX 65536     /* reversals that are not acknowledged yet */
+#define SETPAY_NETWORK_REQUESTS_MAX 4096 /* authorisations under way on all lines */
+/* Reversals that are not acknowledged yet. Their frames lie in secret memory, of which there is
+ * little, and which all keys and instructions need too; the others wait in the database. */
+#define SETPAY_NETWORK_REVERSALS_MAX 2048
 #define SETPAY_NETWORK_REVERSALS_AT_ONCE 64    /* of these, sent and not answered, on one line */
 #define SETPAY_NETWORK_OUTPUT_MAX (256 * 1024) /* bytes that wait to be sent on one line */
 

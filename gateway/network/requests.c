@@ -317,9 +317,15 @@ static enum setpay_error read_approval(const struct setpay_iso_message *answer,
     return SETPAY_OK;
 }
 
+static bool is_alphanumeric(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
+
+/* A sign that means nothing here is no result: AuthRes has no room for it. */
 static char result_at(const struct setpay_view results, size_t at)
 {
-    if (results.size <= at || results.data[at] == ' ')
+    if (results.size <= at || !is_alphanumeric((char)results.data[at]))
         return '\0';
     return (char)results.data[at];
 }
@@ -341,7 +347,7 @@ enum setpay_error setpay_answer_read_authorisation(const struct setpay_iso_messa
         return SETPAY_E_FIELD;
     SETPAY_TRY(setpay_iso_get_text(answer, SETPAY_ISO_RESPONSE_CODE, got.response_code,
                                    sizeof(got.response_code)));
-    if (strlen(got.response_code) != 2)
+    if (!is_alphanumeric(got.response_code[0]) || !is_alphanumeric(got.response_code[1]))
         return SETPAY_E_FIELD;
     SETPAY_TRY(read_approval(answer, asked, &got));
     got.avs_result = result_at(setpay_iso_view(answer, SETPAY_ISO_RESULTS), 0);

@@ -242,7 +242,8 @@ static enum setpay_error read_merchant(struct setpay_db *db, void *arg)
                                         &read->merchant);
 }
 
-/* Moves the card's secrets into the network's request: this is the last place that has them. */
+/* Moves the card's secrets into the network's request: this is the last place that has them. Of the
+ * instruction the back key alone stays, for the receipt (rule G10). */
 static enum setpay_error ask_network(struct setpay_gateway_work *work)
 {
     struct setpay_pi *pi = &work->instruction.pi;
@@ -268,6 +269,10 @@ static enum setpay_error ask_network(struct setpay_gateway_work *work)
         error = setpay_network_authorise(work->worker->gateway->network, &request,
                                          &work->worker->executor, on_network_answer, work);
     setpay_network_authorisation_clear(&request);
+    setpay_secret_clear(&work->instruction.bytes);
+    setpay_secret_clear(&pi->pan_secret);
+    setpay_cleanse(pi->postcode, sizeof pi->postcode);
+    setpay_cleanse(pi->house_digits, sizeof pi->house_digits);
     return error;
 }
 

@@ -92,6 +92,24 @@ static void open_network(struct fixture *f, int64_t answer_timeout_ms, int64_t e
         SETPAY_OK);
 }
 
+/* A second line to where nobody listens, for cards that begin with 5. */
+static void open_network_with_a_dead_line(struct fixture *f)
+{
+    const struct setpay_network_route routes[] = {
+        {.name = "sim", .prefixes = "4", .address = f->address},
+        {.name = "dead", .prefixes = "5", .address = "127.0.0.1:1"},
+    };
+    struct setpay_network_config config;
+    struct setpay_problem problem = {{0}};
+    setpay_network_config_defaults(&config);
+    config.routes = routes;
+    config.route_count = 2;
+    config.acquirer_id = "123456";
+    assert_int_equal(
+        setpay_network_new(&config, setpay_loop_base(f->loop), &f->executor, &f->network, &problem),
+        SETPAY_OK);
+}
+
 static void turn(struct fixture *f)
 {
     assert_int_not_equal(event_base_loop(setpay_loop_base(f->loop), EVLOOP_ONCE), -1);
@@ -611,6 +629,30 @@ static void tells_everything_at_its_end(void **state)
     close_all(&f);
 }
 
+/* A line that is down keeps the cards waiting that go over it, and no others. */
+static void a_dead_line_is_not_everybodys(void **state)
+{
+    struct setpay_secret mine = {0}, dead = {0}, nobodys = {0};
+    struct fixture f;
+    (void)state;
+    memset(&f, 0, sizeof(f));
+    open_issuer(&f);
+    open_network_with_a_dead_line(&f);
+    secret_set(&mine, "4242424242424242");
+    secret_set(&dead, "5555555555554444");
+    secret_set(&nobodys, "378282246310005");
+    assert_false(setpay_network_may_reach(f.network, &mine));
+    RUN_UNTIL(&f, figures(&f).lines_up == 1);
+    assert_false(setpay_network_is_up(f.network));
+    assert_true(setpay_network_may_reach(f.network, &mine));
+    assert_false(setpay_network_may_reach(f.network, &dead));
+    assert_true(setpay_network_may_reach(f.network, &nobodys)); /* waiting would not help */
+    setpay_secret_clear(&mine);
+    setpay_secret_clear(&dead);
+    setpay_secret_clear(&nobodys);
+    close_all(&f);
+}
+
 /* ------------------------------------------------------------------ without sockets */
 
 static void make_answer(struct setpay_iso_message *answer, const char *stan, const char *code,
@@ -652,6 +694,7 @@ static void judges_answers(void **state)
         {"00", 1000, "123456", 978, SETPAY_E_FIELD}, {"10", 1250, "123456", 978, SETPAY_E_FIELD},
         {"10", 1300, "123456", 978, SETPAY_E_FIELD}, {"10", 0, "123456", 978, SETPAY_E_FIELD},
         {"00", 1250, "", 978, SETPAY_E_FIELD},       {"00", 1250, "123456", 840, SETPAY_E_FIELD},
+        {" A", 1250, "", 978, SETPAY_E_FIELD},
     };
     (void)state;
     assert_int_equal(setpay_money_make(1250, "EUR", &asked), SETPAY_OK);
@@ -665,6 +708,12 @@ static void judges_answers(void **state)
         assert_int_equal(read.outcome, cases[i].error == SETPAY_OK ? SETPAY_NETWORK_ANSWERED
                                                                    : SETPAY_NETWORK_NOT_SENT);
     }
+    /* Results of checks are letters or digits, or there are none: AuthRes must be able to tell. */
+    make_answer(&answer, "000042", "05", 1250, "", 978);
+    assert_int_equal(setpay_iso_set_text(&answer, 44, "*M"), SETPAY_OK);
+    assert_int_equal(setpay_answer_read_authorisation(&answer, &trace, &asked, &read), SETPAY_OK);
+    assert_int_equal(read.avs_result, 0);
+    assert_int_equal(read.cvv_result, 'M');
     later.time += 1000;
     assert_false(setpay_answer_matches(&answer, &later));
     later = trace;
@@ -773,6 +822,7 @@ int main(void)
         cmocka_unit_test(judges_answers),
         cmocka_unit_test(names_the_original),
         cmocka_unit_test(refuses_configurations),
+        cmocka_unit_test(a_dead_line_is_not_everybodys),
     };
     alarm(120);
     if (setpay_secret_system_init() != SETPAY_OK)

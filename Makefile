@@ -212,9 +212,20 @@ MERCHANT_CLI :=
 
 # ------------------------------------------------------------------ cardholder
 WALLET := \
-	cardholder/purchase_state.c
+	cardholder/answer.c \
+	cardholder/card.c \
+	cardholder/offer.c \
+	cardholder/purchase_state.c \
+	cardholder/vault.c \
+	cardholder/wallet_store.c
 
-WALLETD :=
+WALLETD := \
+	cardholder/commands.c \
+	cardholder/doctor.c \
+	cardholder/inquiry.c \
+	cardholder/pay.c \
+	cardholder/render.c \
+	cardholder/saved_trust.c
 
 # Without main.c: the unit test links these too.
 WALLET_CLI := \
@@ -236,7 +247,8 @@ PROGRAMS := \
 	setpay-gateway \
 	setpay-gatewayd \
 	setpay-issuersim \
-	setpay-wallet
+	setpay-wallet \
+	setpay-walletd
 
 setpay-ca_MAIN := ca/main.c
 setpay-ca_PARTS := $(CA_CLI)
@@ -248,6 +260,8 @@ setpay-issuersim_MAIN := gateway/issuer/main.c
 setpay-issuersim_PARTS := $(ISSUERSIM) gateway/network/iso8583.c
 setpay-wallet_MAIN := cardholder/cli/main.c
 setpay-wallet_PARTS := $(WALLET_CLI)
+setpay-walletd_MAIN := cardholder/walletd.c
+setpay-walletd_PARTS := $(WALLET) $(WALLETD)
 
 # Programs that are scripts: copied to build/bin
 SCRIPTS := tests/sandbox/setpay-sandbox tests/sandbox/setpay-sandbox-demo

@@ -50,6 +50,7 @@ SETPAY_ERROR_ROW(GATEWAY_CERTS,    SECURITY, 0x1301, SETPAY_WIRE_CERTIFICATE,   
 SETPAY_ERROR_ROW(NOT_AGREED,       DECLINED, 0x1401, SETPAY_WIRE_NOT_PERMITTED,       SETPAY_LOG_INFO,  "W4", "the person did not agree")
 SETPAY_ERROR_ROW(PAYMENT_OPEN,     DECLINED, 0x1501, SETPAY_WIRE_ALREADY_USED,        SETPAY_LOG_INFO,  "W5", "a purchase of this link is not final yet")
 SETPAY_ERROR_ROW(RECEIPT,          SECURITY, 0x1601, SETPAY_WIRE_MISMATCH,            SETPAY_LOG_ERROR, "W6", "the gateway's receipt is not for this purchase, or not the gateway's")
+SETPAY_ERROR_ROW(PURCHASE,         SECURITY, 0x1602, SETPAY_WIRE_MISMATCH,            SETPAY_LOG_ERROR, "W6", "the answer is not about the purchase that was signed")
 SETPAY_ERROR_ROW(NOT_FINAL,        AGAIN,    0x1701, SETPAY_WIRE_UNSPECIFIED,         SETPAY_LOG_INFO,  "W7", "the merchant's word alone does not end a purchase")
 /* Merchant (rules M1 to M9) */
 SETPAY_ERROR_ROW(OFFER_UNKNOWN,    PROTOCOL, 0x2101, SETPAY_WIRE_UNKNOWN_TRANSACTION, SETPAY_LOG_WARN,  "M1", "there is no such open offer")

@@ -42,6 +42,7 @@ struct connection {
     uint16_t port;
     bool is_up;
     bool is_reused;
+    struct setpay_peer peer; /* as last judged */
 };
 
 struct setpay_http_exchange {
@@ -151,6 +152,8 @@ static void read_answer(struct connection *connection)
     size_t size = evbuffer_get_length(input);
     struct setpay_http_message message;
     struct setpay_http_answer answer;
+    /* The connection may be gone when the answer is handed on. */
+    struct setpay_peer peer = connection->peer;
     enum setpay_error error;
     bool complete;
 
@@ -177,7 +180,8 @@ static void read_answer(struct connection *connection)
     answer = (struct setpay_http_answer){.error = SETPAY_OK,
                                          .status = message.status,
                                          .content_type = message.content_type,
-                                         .body = setpay_buffer_view(&message.body)};
+                                         .body = setpay_buffer_view(&message.body),
+                                         .peer = peer.is_certified ? &peer : NULL};
     finish(exchange, &answer);
     setpay_buffer_clear(&message.body);
 }
@@ -228,7 +232,6 @@ static void on_attempt_failed(struct connection *connection, short what)
 static void on_up(struct connection *connection)
 {
     struct setpay_http_exchange *exchange = connection->exchange;
-    struct setpay_peer peer;
     int on = 1;
 
     connection->is_up = true;
@@ -237,7 +240,7 @@ static void on_up(struct connection *connection)
     if (connection->client->options.tls != NULL) {
         /* rules A3, W1: before a byte of the request leaves */
         enum setpay_error error =
-            setpay_tls_check_peer(bufferevent_openssl_get_ssl(connection->bev), &peer);
+            setpay_tls_check_peer(bufferevent_openssl_get_ssl(connection->bev), &connection->peer);
 
         if (error != SETPAY_OK) {
             fail(exchange, SETPAY_E_TLS, error);
@@ -474,7 +477,6 @@ static struct connection *find_idle(struct setpay_http_client *client, const cha
                                     uint16_t port)
 {
     struct connection *connection, *next;
-    struct setpay_peer peer;
 
     for (connection = client->connections; connection != NULL; connection = next) {
         next = connection->next;
@@ -483,7 +485,8 @@ static struct connection *find_idle(struct setpay_http_client *client, const cha
             continue;
         /* rule A3, again: a revocation list may have come since */
         if (client->options.tls == NULL ||
-            setpay_tls_check_peer(bufferevent_openssl_get_ssl(connection->bev), &peer) == SETPAY_OK)
+            setpay_tls_check_peer(bufferevent_openssl_get_ssl(connection->bev),
+                                  &connection->peer) == SETPAY_OK)
             return connection;
         connection_close(connection);
     }

@@ -11,11 +11,11 @@
 #include "common/base/bytes.h"
 #include "common/base/error.h"
 #include "common/net/loop.h"
+#include "common/net/tls.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
-struct setpay_tls;
 struct setpay_http_client;
 struct setpay_http_exchange;
 
@@ -47,6 +47,9 @@ struct setpay_http_answer {
     int status;
     const char *content_type; /* "" where the answer has none */
     struct setpay_view body;
+    /* Who answered, as the connection's certificate says; with SETPAY_OK over TLS only, else NULL.
+     */
+    const struct setpay_peer *peer;
 };
 typedef void setpay_http_answer_cb(void *arg, const struct setpay_http_answer *answer);
 

@@ -1,0 +1,618 @@
+/*
+ * Cards: asked for (a fresh key and PANSecret, kept sealed), then certified (rule G5's computation
+ * proves that the certificate is of this very card). All secrets rest in boxes of the vault.
+ */
+#include "cardholder/wallet.h"
+
+#include "common/crypto/hash.h"
+#include "common/net/identity.h"
+#include "common/pki/csr.h"
+
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define PAN_MIN 12
+#define PAN_MAX 19
+#define PAN_SECRET_SIZE 32
+#define IMPORT_CERTIFICATES_MAX 8
+#define EXPIRES_TEXT_SIZE 11
+
+static const char *const box_names[SETPAY_WALLET_BOXES] = {
+    [SETPAY_WALLET_BOX_KEY] = "card key",
+    [SETPAY_WALLET_BOX_PAN_SECRET] = "card pan secret",
+    [SETPAY_WALLET_BOX_PAN] = "card pan",
+    [SETPAY_WALLET_BOX_EXPIRY] = "card expiry",
+    [SETPAY_WALLET_BOX_POSTCODE] = "card postcode",
+    [SETPAY_WALLET_BOX_HOUSE] = "card house digits",
+};
+
+/* ------------------------------------------------------------------ memory */
+
+void setpay_wallet_card_clear(struct setpay_wallet_card *card)
+{
+    setpay_buffer_clear(&card->certificate);
+    for (size_t i = 0; i < SETPAY_WALLET_BOXES; i++)
+        setpay_buffer_clear(&card->boxes[i]);
+    memset(card, 0, sizeof *card);
+}
+
+void setpay_wallet_card_secrets_clear(struct setpay_wallet_card_secrets *secrets)
+{
+    setpay_signing_key_free(secrets->key);
+    setpay_secret_clear(&secrets->pan_secret);
+    setpay_secret_clear(&secrets->pan);
+    setpay_secret_clear(&secrets->expiry);
+    setpay_cleanse(secrets, sizeof *secrets);
+}
+
+/* ------------------------------------------------------------------ opening */
+
+static enum setpay_error open_text(const struct setpay_secret *master,
+                                   const struct setpay_wallet_card *card,
+                                   enum setpay_wallet_box which, char *out, size_t size)
+{
+    struct setpay_secret plain = {0};
+    if (card->boxes[which].size == 0)
+        return SETPAY_OK; /* absent */
+    enum setpay_error error = setpay_wallet_box_open(
+        master, box_names[which], &card->id, setpay_buffer_view(&card->boxes[which]), &plain);
+    if (error == SETPAY_OK && plain.size >= size)
+        error = SETPAY_E_STORE;
+    if (error == SETPAY_OK) {
+        memcpy(out, plain.data, plain.size);
+        out[plain.size] = '\0';
+    }
+    setpay_secret_clear(&plain);
+    return error;
+}
+
+static enum setpay_error open_box(const struct setpay_secret *master,
+                                  const struct setpay_wallet_card *card,
+                                  enum setpay_wallet_box which, struct setpay_secret *plain)
+{
+    return setpay_wallet_box_open(master, box_names[which], &card->id,
+                                  setpay_buffer_view(&card->boxes[which]), plain);
+}
+
+static enum setpay_error open_key(const struct setpay_secret *master,
+                                  const struct setpay_wallet_card *card,
+                                  struct setpay_signing_key **key)
+{
+    struct setpay_secret pem = {0};
+    EVP_PKEY *pkey = NULL;
+    enum setpay_error error = open_box(master, card, SETPAY_WALLET_BOX_KEY, &pem);
+    if (error == SETPAY_OK)
+        error = setpay_key_parse_pem(setpay_secret_view(&pem), NULL, &pkey);
+    if (error == SETPAY_OK)
+        error = setpay_signing_key_from_pkey(pkey, key);
+    EVP_PKEY_free(pkey);
+    setpay_secret_clear(&pem);
+    return error;
+}
+
+enum setpay_error setpay_wallet_card_open(const struct setpay_secret *master,
+                                          const struct setpay_wallet_card *card,
+                                          struct setpay_wallet_card_secrets *secrets)
+{
+    struct setpay_wallet_card_secrets opened = {0};
+    enum setpay_error error = open_key(master, card, &opened.key);
+    if (error == SETPAY_OK)
+        error = open_box(master, card, SETPAY_WALLET_BOX_PAN_SECRET, &opened.pan_secret);
+    if (error == SETPAY_OK)
+        error = open_box(master, card, SETPAY_WALLET_BOX_PAN, &opened.pan);
+    if (error == SETPAY_OK)
+        error = open_box(master, card, SETPAY_WALLET_BOX_EXPIRY, &opened.expiry);
+    if (error == SETPAY_OK)
+        error = open_text(master, card, SETPAY_WALLET_BOX_POSTCODE, opened.postcode,
+                          sizeof opened.postcode);
+    if (error == SETPAY_OK)
+        error = open_text(master, card, SETPAY_WALLET_BOX_HOUSE, opened.house_digits,
+                          sizeof opened.house_digits);
+    if (error != SETPAY_OK) {
+        setpay_wallet_card_secrets_clear(&opened);
+        return error;
+    }
+    *secrets = opened;
+    setpay_cleanse(&opened, sizeof opened);
+    return SETPAY_OK;
+}
+
+/* ------------------------------------------------------------------ a new card */
+
+bool setpay_wallet_pan_is_valid(struct setpay_view digits)
+{
+    unsigned sum = 0;
+    if (digits.size < PAN_MIN || digits.size > PAN_MAX)
+        return false;
+    for (size_t i = 0; i < digits.size; i++) {
+        unsigned digit = (unsigned)(digits.data[digits.size - 1 - i] - '0');
+        if (digit > 9)
+            return false;
+        if (i % 2 == 1)
+            digit = digit * 2 > 9 ? digit * 2 - 9 : digit * 2;
+        sum += digit;
+    }
+    return sum % 10 == 0;
+}
+
+/* The digits of a card number as people write it. */
+static enum setpay_error read_pan(const struct setpay_secret *given, struct setpay_secret *pan,
+                                  struct setpay_problem *problem)
+{
+    uint8_t digits[PAN_MAX];
+    size_t count = 0;
+    bool valid = true;
+    for (size_t i = 0; i < given->size && valid; i++) {
+        uint8_t c = given->data[i];
+        if (c == ' ' || c == '-')
+            continue;
+        valid = c >= '0' && c <= '9' && count < PAN_MAX;
+        if (valid)
+            digits[count++] = c;
+    }
+    valid = valid && setpay_wallet_pan_is_valid(setpay_view_of(digits, count));
+    enum setpay_error error =
+        valid ? setpay_secret_copy(pan, setpay_view_of(digits, count))
+              : setpay_problem_set(problem, SETPAY_E_INVALID,
+                                   "the card number is not one: expected 12 to 19 digits whose "
+                                   "check digit is right; type it again");
+    setpay_cleanse(digits, sizeof digits);
+    return error;
+}
+
+/* YYMM, and the month is not over. */
+static enum setpay_error check_expiry(const struct setpay_secret *expiry, setpay_time_ms now_ms,
+                                      struct setpay_problem *problem)
+{
+    int value[4] = {0};
+    bool valid = expiry->size == 4;
+    for (size_t i = 0; i < 4 && valid; i++) {
+        value[i] = expiry->data[i] - '0';
+        valid = value[i] >= 0 && value[i] <= 9;
+    }
+    int year = value[0] * 10 + value[1], month = value[2] * 10 + value[3];
+    setpay_cleanse(value, sizeof value);
+    if (!valid || month < 1 || month > 12)
+        return setpay_problem_set(problem, SETPAY_E_INVALID,
+                                  "the card's expiry is not of the form YYMM (year, then month)");
+    time_t seconds = (time_t)(now_ms / 1000);
+    struct tm now;
+    gmtime_r(&seconds, &now);
+    if ((2000 + year) * 12 + month < (now.tm_year + 1900) * 12 + now.tm_mon + 1)
+        return setpay_problem_set(problem, SETPAY_E_INVALID, "the card has expired");
+    return SETPAY_OK;
+}
+
+static bool is_optional_text(const struct setpay_secret *text, size_t max, bool digits)
+{
+    if (text->size > max)
+        return false;
+    for (size_t i = 0; i < text->size; i++) {
+        if (text->data[i] < 0x20 || text->data[i] > 0x7e ||
+            (digits && (text->data[i] < '0' || text->data[i] > '9')))
+            return false;
+    }
+    return true;
+}
+
+static enum setpay_error check_wish(const struct setpay_wallet_card_wish *wish,
+                                    setpay_time_ms now_ms, struct setpay_problem *problem)
+{
+    size_t label = strlen(wish->label);
+    if (!setpay_brand_is_valid(wish->brand))
+        return setpay_problem_set(problem, SETPAY_E_INVALID,
+                                  "brand: expected 1 to 32 of a-z, 0-9 and -");
+    if (label == 0 || label > SETPAY_WALLET_LABEL_MAX ||
+        !setpay_text_is_utf8(setpay_view_string(wish->label)))
+        return setpay_problem_set(problem, SETPAY_E_INVALID, "label: expected 1 to %d bytes",
+                                  SETPAY_WALLET_LABEL_MAX);
+    for (size_t i = 0; i < label; i++) {
+        if ((unsigned char)wish->label[i] < 0x20 || wish->label[i] == 0x7f)
+            return setpay_problem_set(problem, SETPAY_E_INVALID,
+                                      "label: control characters are not taken");
+    }
+    SETPAY_TRY(check_expiry(wish->expiry, now_ms, problem));
+    if (!is_optional_text(wish->postcode, SETPAY_WIRE_POSTCODE_MAX, false))
+        return setpay_problem_set(problem, SETPAY_E_INVALID,
+                                  "postcode: expected up to %d plain characters",
+                                  SETPAY_WIRE_POSTCODE_MAX);
+    if (!is_optional_text(wish->house_digits, SETPAY_WIRE_HOUSE_MAX, true))
+        return setpay_problem_set(problem, SETPAY_E_INVALID,
+                                  "house_digits: expected up to %d digits", SETPAY_WIRE_HOUSE_MAX);
+    return SETPAY_OK;
+}
+
+static enum setpay_error seal_one(const struct setpay_secret *master,
+                                  struct setpay_wallet_card *card, enum setpay_wallet_box which,
+                                  const struct setpay_secret *plain)
+{
+    if (plain->size == 0)
+        return SETPAY_OK; /* absent */
+    setpay_buffer_init(&card->boxes[which], SETPAY_WALLET_BOX_MAX);
+    return setpay_wallet_box_seal(master, box_names[which], &card->id, setpay_secret_view(plain),
+                                  &card->boxes[which]);
+}
+
+static enum setpay_error seal_card(const struct setpay_secret *master,
+                                   const struct setpay_wallet_card_wish *wish,
+                                   const struct setpay_secret *pem, const struct setpay_secret *pan,
+                                   const struct setpay_secret *pan_secret,
+                                   struct setpay_wallet_card *card)
+{
+    SETPAY_TRY(seal_one(master, card, SETPAY_WALLET_BOX_KEY, pem));
+    SETPAY_TRY(seal_one(master, card, SETPAY_WALLET_BOX_PAN_SECRET, pan_secret));
+    SETPAY_TRY(seal_one(master, card, SETPAY_WALLET_BOX_PAN, pan));
+    SETPAY_TRY(seal_one(master, card, SETPAY_WALLET_BOX_EXPIRY, wish->expiry));
+    SETPAY_TRY(seal_one(master, card, SETPAY_WALLET_BOX_POSTCODE, wish->postcode));
+    return seal_one(master, card, SETPAY_WALLET_BOX_HOUSE, wish->house_digits);
+}
+
+enum setpay_error setpay_wallet_card_make(const struct setpay_secret *master,
+                                          const struct setpay_wallet_card_wish *wish,
+                                          setpay_time_ms now_ms, struct setpay_wallet_card *card,
+                                          struct setpay_secret *csr, struct setpay_problem *problem)
+{
+    struct setpay_wallet_card made = {.status = SETPAY_WALLET_CARD_PENDING, .created_ms = now_ms};
+    struct setpay_secret pan = {0}, pan_secret = {0}, pem = {0};
+    EVP_PKEY *key = NULL;
+    enum setpay_error error = master->size == 0 ? SETPAY_E_LOCKED : SETPAY_OK;
+    if (error == SETPAY_OK)
+        error = check_wish(wish, now_ms, problem);
+    if (error == SETPAY_OK)
+        error = read_pan(wish->pan, &pan, problem);
+    if (error != SETPAY_OK)
+        goto out;
+    snprintf(made.brand, sizeof made.brand, "%s", wish->brand);
+    snprintf(made.label, sizeof made.label, "%s", wish->label);
+    memcpy(made.last4, pan.data + pan.size - 4, 4);
+    error = setpay_id_random(&made.id);
+    if (error == SETPAY_OK)
+        error = setpay_key_generate(&key);
+    if (error == SETPAY_OK)
+        error = setpay_key_digest(key, &made.key_digest);
+    if (error == SETPAY_OK)
+        error = setpay_key_build_pem(key, NULL, &pem);
+    if (error == SETPAY_OK)
+        error = setpay_secret_random(&pan_secret, PAN_SECRET_SIZE);
+    if (error == SETPAY_OK)
+        error = seal_card(master, wish, &pem, &pan, &pan_secret, &made);
+    if (error == SETPAY_OK) {
+        const struct setpay_csr_wish request = {.brand = wish->brand,
+                                                .role = "cardholder",
+                                                .pan = &pan,
+                                                .expiry = wish->expiry,
+                                                .pan_secret = &pan_secret};
+        error = setpay_csr_build(key, &request, csr);
+    }
+    if (error == SETPAY_OK) {
+        *card = made;
+        memset(&made, 0, sizeof made);
+    }
+out:
+    EVP_PKEY_free(key);
+    setpay_secret_clear(&pan);
+    setpay_secret_clear(&pan_secret);
+    setpay_secret_clear(&pem);
+    setpay_wallet_card_clear(&made);
+    return error;
+}
+
+/* ------------------------------------------------------------------ its certificate */
+
+enum setpay_error setpay_wallet_card_check(const struct setpay_secret *master,
+                                           const struct setpay_wallet_card *card,
+                                           const struct setpay_certificate *certificate)
+{
+    struct setpay_wallet_card_secrets secrets = {0};
+    struct setpay_digest digest, named, computed;
+    SETPAY_TRY(
+        setpay_key_digest(setpay_public_key_pkey(setpay_certificate_key(certificate)), &digest));
+    if (!setpay_digest_equal(&digest, &card->key_digest))
+        return SETPAY_E_NOT_FOUND;
+    if (strcmp(setpay_certificate_brand(certificate), card->brand) != 0)
+        return SETPAY_E_BRANDS_MIXED;
+    SETPAY_TRY(setpay_certificate_account(certificate, &named));
+    enum setpay_error error = setpay_wallet_card_open(master, card, &secrets);
+    /* rule G5: what the gateway will compute */
+    if (error == SETPAY_OK)
+        error = setpay_account_id(&secrets.pan_secret, &secrets.pan, &secrets.expiry, &computed);
+    if (error == SETPAY_OK &&
+        !setpay_view_equal_secret(setpay_digest_view(&named), setpay_digest_view(&computed)))
+        error = SETPAY_E_ACCOUNT;
+    setpay_wallet_card_secrets_clear(&secrets);
+    return error;
+}
+
+json_t *setpay_wallet_card_json(const struct setpay_wallet_card *card, setpay_time_ms now_ms)
+{
+    char id[SETPAY_ID_TEXT_SIZE], expires[SETPAY_TIME_TEXT_SIZE] = "";
+    const char *status = "pending";
+    if (card->status == SETPAY_WALLET_CARD_ACTIVE) {
+        status = now_ms > card->expires_ms ? "expired" : "active";
+        setpay_time_format(card->expires_ms, expires);
+        expires[EXPIRES_TEXT_SIZE - 1] = '\0'; /* the date alone */
+    }
+    return json_pack("{s:s, s:s, s:s, s:s, s:s?, s:b, s:s}", "id", setpay_id_format(&card->id, id),
+                     "label", card->label, "brand", card->brand, "last4", card->last4, "expires",
+                     expires[0] != '\0' ? expires : NULL, "default", card->is_default, "status",
+                     status);
+}
+
+/* ------------------------------------------------------------------ card.request */
+
+struct request {
+    struct setpay_wallet *wallet;
+    struct setpay_control_call *call;
+    struct setpay_wallet_card card;
+    struct setpay_secret csr;
+};
+
+static void request_free(struct request *request)
+{
+    setpay_wallet_card_clear(&request->card);
+    setpay_secret_clear(&request->csr);
+    free(request);
+}
+
+static enum setpay_error store_request(struct setpay_db *db, void *arg)
+{
+    struct request *request = arg;
+    return setpay_wallet_store_add_card(db, &request->card);
+}
+
+/* {"card_id","csr"}; the text holds the card's data, and JSON's memory is cleansed. */
+static json_t *request_json(const struct request *request)
+{
+    char id[SETPAY_ID_TEXT_SIZE];
+    unsigned char *text = malloc(EVP_ENCODE_LENGTH(request->csr.size));
+    size_t size = EVP_ENCODE_LENGTH(request->csr.size) + 128;
+    char *pem = malloc(size);
+    json_t *json = NULL;
+    EVP_ENCODE_CTX *encode = EVP_ENCODE_CTX_new();
+    int part = 0, rest = 0;
+    if (text != NULL && pem != NULL && encode != NULL) {
+        EVP_EncodeInit(encode);
+        if (EVP_EncodeUpdate(encode, text, &part, request->csr.data, (int)request->csr.size) == 1) {
+            EVP_EncodeFinal(encode, text + part, &rest);
+            snprintf(pem, size,
+                     "-----BEGIN CERTIFICATE REQUEST-----\n%.*s"
+                     "-----END CERTIFICATE REQUEST-----\n",
+                     part + rest, (const char *)text);
+            json = json_pack("{s:s, s:s}", "card_id", setpay_id_format(&request->card.id, id),
+                             "csr", pem);
+        }
+    }
+    EVP_ENCODE_CTX_free(encode);
+    if (text != NULL)
+        setpay_cleanse(text, EVP_ENCODE_LENGTH(request->csr.size));
+    if (pem != NULL)
+        setpay_cleanse(pem, size);
+    free(text);
+    free(pem);
+    return json;
+}
+
+static void on_request_stored(void *arg, enum setpay_error error)
+{
+    struct request *request = arg;
+    json_t *json = error == SETPAY_OK ? request_json(request) : NULL;
+    if (error == SETPAY_E_EXISTS)
+        setpay_control_fail(request->call, error,
+                            "there is a card with this label; choose another one");
+    else if (json == NULL)
+        setpay_control_fail(request->call, error == SETPAY_OK ? SETPAY_E_NOMEM : error, NULL);
+    else
+        setpay_control_reply(request->call, json);
+    if (error == SETPAY_OK)
+        setpay_log(SETPAY_LOG_INFO, "card.requested", setpay_field_id("card", &request->card.id),
+                   setpay_field_text("brand", request->card.brand));
+    request_free(request);
+}
+
+static enum setpay_error read_wish(const json_t *args, struct setpay_wallet_card_wish *wish,
+                                   struct setpay_secret secrets[4], struct setpay_problem *problem)
+{
+    static const char *const names[] = {"brand",    "label",        "pan", "expiry",
+                                        "postcode", "house_digits", NULL};
+    SETPAY_TRY(setpay_json_args_check(args, names, problem));
+    SETPAY_TRY(setpay_json_arg_text(args, "brand", true, &wish->brand, problem));
+    SETPAY_TRY(setpay_json_arg_text(args, "label", true, &wish->label, problem));
+    SETPAY_TRY(setpay_json_arg_secret(args, "pan", true, &secrets[0], problem));
+    SETPAY_TRY(setpay_json_arg_secret(args, "expiry", true, &secrets[1], problem));
+    SETPAY_TRY(setpay_json_arg_secret(args, "postcode", false, &secrets[2], problem));
+    SETPAY_TRY(setpay_json_arg_secret(args, "house_digits", false, &secrets[3], problem));
+    wish->pan = &secrets[0];
+    wish->expiry = &secrets[1];
+    wish->postcode = &secrets[2];
+    wish->house_digits = &secrets[3];
+    return SETPAY_OK;
+}
+
+void setpay_wallet_on_card_request(struct setpay_control_call *call, const json_t *args, void *arg)
+{
+    struct setpay_wallet *wallet = arg;
+    struct setpay_wallet_card_wish wish = {0};
+    struct setpay_secret secrets[4] = {{0}};
+    struct setpay_problem problem = {{0}};
+    struct request *request = calloc(1, sizeof *request);
+    enum setpay_error error = request == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
+    if (error == SETPAY_OK)
+        error = read_wish(args, &wish, secrets, &problem);
+    if (error == SETPAY_OK) {
+        request->wallet = wallet;
+        request->call = call;
+        error = setpay_wallet_card_make(&wallet->master, &wish, setpay_clock_now_ms(),
+                                        &request->card, &request->csr, &problem);
+    }
+    if (error == SETPAY_OK)
+        error = setpay_store_submit(wallet->store, store_request, on_request_stored, request,
+                                    &wallet->executor);
+    for (size_t i = 0; i < 4; i++)
+        setpay_secret_clear(&secrets[i]);
+    if (error == SETPAY_OK)
+        return;
+    setpay_wallet_fail(call, error, &problem);
+    if (request != NULL)
+        request_free(request);
+}
+
+/* ------------------------------------------------------------------ card.import */
+
+struct import {
+    struct setpay_wallet *wallet;
+    struct setpay_control_call *call;
+    struct setpay_id id;
+    struct setpay_buffer certificate;
+    setpay_time_ms expires_ms;
+    struct setpay_wallet_card card; /* as it became */
+};
+
+static void import_free(struct import *import)
+{
+    setpay_buffer_clear(&import->certificate);
+    setpay_wallet_card_clear(&import->card);
+    free(import);
+}
+
+static enum setpay_error store_import(struct setpay_db *db, void *arg)
+{
+    struct import *import = arg;
+    SETPAY_TRY(setpay_wallet_store_activate_card(
+        db, &import->id, setpay_buffer_view(&import->certificate), import->expires_ms));
+    return setpay_wallet_store_read_card(db, &import->id, &import->card);
+}
+
+static void on_imported(void *arg, enum setpay_error error)
+{
+    struct import *import = arg;
+    if (error == SETPAY_OK) {
+        setpay_log(SETPAY_LOG_INFO, "card.imported", setpay_field_id("card", &import->id));
+        setpay_wallet_save_trust(import->wallet);
+        setpay_control_reply(import->call,
+                             setpay_wallet_card_json(&import->card, setpay_clock_now_ms()));
+    } else {
+        setpay_control_fail(import->call, error,
+                            error == SETPAY_E_EXISTS ? "this card has its certificate already"
+                                                     : NULL);
+    }
+    import_free(import);
+}
+
+/* The one cardholder's certificate among those of the PEM text, verified (rule A3). */
+static enum setpay_error verify_pem(struct setpay_wallet *wallet, const char *pem,
+                                    struct setpay_certificate **certificate,
+                                    struct setpay_problem *problem)
+{
+    struct setpay_buffer ders[IMPORT_CERTIFICATES_MAX] = {{0}};
+    struct setpay_view views[IMPORT_CERTIFICATES_MAX];
+    struct setpay_view leaf = SETPAY_VIEW_EMPTY;
+    size_t count = 0;
+    enum setpay_error error =
+        setpay_pem_certificates(setpay_view_string(pem), ders, IMPORT_CERTIFICATES_MAX, &count);
+    if (error != SETPAY_OK)
+        return setpay_problem_set(problem, error,
+                                  "expected the certificates that the CA issued, in PEM");
+    for (size_t i = 0; i < count; i++) {
+        struct setpay_certificate *parsed = NULL;
+        views[i] = setpay_buffer_view(&ders[i]);
+        if (setpay_certificate_parse(views[i], &parsed) == SETPAY_OK &&
+            setpay_certificate_ca_kind(parsed) == SETPAY_CA_NONE)
+            leaf = views[i];
+        setpay_certificate_unref(parsed);
+    }
+    if (leaf.size == 0)
+        leaf = views[0]; /* what is wrong with it, verification says */
+    error = setpay_trust_verify(wallet->trust, leaf, views, count, SETPAY_PROFILE_CARDHOLDER_SIGN,
+                                NULL, setpay_clock_now_ms(), certificate);
+    for (size_t i = 0; i < count; i++)
+        setpay_buffer_clear(&ders[i]);
+    return error;
+}
+
+struct find_key {
+    struct setpay_wallet *wallet;
+    const struct setpay_certificate *certificate;
+    struct setpay_id id;
+};
+
+/* Which card's key it is; then all of rule G5. */
+static enum setpay_error find_by_key(struct setpay_db *db, void *arg)
+{
+    struct find_key *find = arg;
+    struct setpay_wallet_card *cards = calloc(SETPAY_WALLET_CARDS_MAX, sizeof *cards);
+    struct setpay_digest digest;
+    size_t count = 0;
+    if (cards == NULL)
+        return SETPAY_E_NOMEM;
+    enum setpay_error error = setpay_key_digest(
+        setpay_public_key_pkey(setpay_certificate_key(find->certificate)), &digest);
+    if (error == SETPAY_OK)
+        error = setpay_wallet_store_list_cards(db, cards, SETPAY_WALLET_CARDS_MAX, &count);
+    enum setpay_error found = SETPAY_E_NOT_FOUND;
+    for (size_t i = 0; i < count; i++) {
+        if (error == SETPAY_OK && setpay_digest_equal(&digest, &cards[i].key_digest)) {
+            struct setpay_wallet_card card = {0};
+            find->id = cards[i].id;
+            found = cards[i].status == SETPAY_WALLET_CARD_PENDING ? SETPAY_OK : SETPAY_E_EXISTS;
+            if (found == SETPAY_OK)
+                found = setpay_wallet_store_read_card(db, &find->id, &card);
+            if (found == SETPAY_OK)
+                found = setpay_wallet_card_check(&find->wallet->master, &card, find->certificate);
+            setpay_wallet_card_clear(&card);
+        }
+        setpay_wallet_card_clear(&cards[i]);
+    }
+    free(cards);
+    return error == SETPAY_OK ? found : error;
+}
+
+void setpay_wallet_on_card_import(struct setpay_control_call *call, const json_t *args, void *arg)
+{
+    static const char *const names[] = {"certificates", NULL};
+    struct setpay_wallet *wallet = arg;
+    struct setpay_problem problem = {{0}};
+    const char *pem = NULL;
+    struct setpay_certificate *certificate = NULL;
+    struct find_key find = {.wallet = wallet};
+    struct import *import = calloc(1, sizeof *import);
+    enum setpay_error error = import == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
+    if (error == SETPAY_OK)
+        error = setpay_json_args_check(args, names, &problem);
+    if (error == SETPAY_OK)
+        error = setpay_json_arg_text(args, "certificates", true, &pem, &problem);
+    if (error == SETPAY_OK && setpay_wallet_is_locked(wallet))
+        error = SETPAY_E_LOCKED;
+    if (error == SETPAY_OK)
+        error = verify_pem(wallet, pem, &certificate, &problem);
+    if (error == SETPAY_OK) {
+        find.certificate = certificate;
+        error = setpay_store_read(wallet->reader, find_by_key, &find);
+        if (error == SETPAY_E_NOT_FOUND)
+            setpay_problem_set(&problem, error,
+                               "no card that was asked for has this key; "
+                               "make a request with: setpay-wallet card request");
+        if (error == SETPAY_E_EXISTS)
+            setpay_problem_set(&problem, error, "this card has its certificate already");
+    }
+    if (error == SETPAY_OK) {
+        import->wallet = wallet;
+        import->call = call;
+        import->id = find.id;
+        import->expires_ms = setpay_certificate_not_after_ms(certificate);
+        setpay_buffer_init(&import->certificate, SETPAY_LIMIT_CERTIFICATE_BYTES);
+        error = setpay_buffer_set(&import->certificate, setpay_certificate_der(certificate));
+    }
+    if (error == SETPAY_OK)
+        error = setpay_store_submit(wallet->store, store_import, on_imported, import,
+                                    &wallet->executor);
+    setpay_certificate_unref(certificate);
+    if (error == SETPAY_OK)
+        return;
+    setpay_wallet_fail(call, error, &problem);
+    if (import != NULL)
+        import_free(import);
+}

@@ -1,0 +1,716 @@
+/*
+ * Seeing a stored purchase through: PReq is sent once, and whatever is missing then is asked for by
+ * InqReq, with growing pauses, until the purchase is settled (rules W5, W7). After a restart and an
+ * unlock every open purchase is taken up again.
+ *
+ * An inquiry comes first. Only where the merchant says that it knows no such purchase, the very
+ * bytes of PReq that rest in the store are sent again while they are good: the same rrpid and
+ * content, which can't make a second payment (rule A6). Nothing here signs a purchase.
+ *
+ * Vocabulary: a pursuit is one purchase being seen through; a waiter is a call that hears of it.
+ * A pursuit is busy while an exchange or an operation is under way, and is freed only when not.
+ */
+#include "cardholder/wallet.h"
+
+#include "common/wire/thumbs.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define REFRESH_WAIT_MS 5000
+#define PREFIX_WORDS 160
+#define REFUSALS_TOLD 2 /* Errors in a row, after which a waiting person is told */
+
+struct waiter {
+    struct waiter *next;
+    struct setpay_wallet_pursuit *pursuit;
+    struct setpay_control_call *call;
+    struct setpay_timer *timer;
+    bool refresh;
+};
+
+struct setpay_wallet_pursuit {
+    struct setpay_wallet_pursuit *next;
+    struct setpay_wallet *wallet;
+    struct setpay_id xid;
+    struct setpay_timer *timer;
+    struct setpay_http_exchange *exchange;
+    struct waiter *waiters;
+    unsigned attempts;
+    unsigned refusals; /* Errors in a row */
+    bool send_preq;    /* the next message is PReq, not InqReq */
+    bool storing;
+    bool ended; /* to be freed once nothing is being stored */
+    /* What is under way. */
+    bool sent_preq;
+    struct setpay_asked asked;
+    struct setpay_digest challenge;
+    struct setpay_digest raw;
+    struct setpay_wallet_purchase purchase; /* as read for this step */
+    struct setpay_wallet_decision decision;
+    struct setpay_buffer words;
+    setpay_time_ms now_ms;
+};
+
+static void step(struct setpay_wallet_pursuit *pursuit);
+
+/* ------------------------------------------------------------------ waiters */
+
+static void waiter_free(struct waiter *waiter)
+{
+    struct waiter **at = &waiter->pursuit->waiters;
+    while (*at != NULL && *at != waiter)
+        at = &(*at)->next;
+    if (*at != NULL)
+        *at = waiter->next;
+    setpay_timer_free(waiter->timer);
+    free(waiter);
+}
+
+/* PURCHASE as it is now; error is why the merchant was not heard, for a refresh. */
+static void reply(struct setpay_wallet *wallet, const struct setpay_id *xid,
+                  struct setpay_control_call *call, bool refresh, enum setpay_error error)
+{
+    json_t *json = NULL;
+    enum setpay_error read = setpay_wallet_purchase_json(wallet, xid, refresh, &json);
+    if (read != SETPAY_OK) {
+        setpay_wallet_fail(call, read, NULL);
+        return;
+    }
+    if (refresh) {
+        json_object_set_new(json, "refreshed", json_boolean(error == SETPAY_OK));
+        json_object_set_new(json, "refresh_error",
+                            error == SETPAY_OK ? json_null()
+                                               : json_string(setpay_error_text(error)));
+    }
+    setpay_control_reply(call, json);
+}
+
+static void waiter_reply(struct waiter *waiter, enum setpay_error error)
+{
+    reply(waiter->pursuit->wallet, &waiter->pursuit->xid, waiter->call, waiter->refresh, error);
+    waiter_free(waiter);
+}
+
+/* A check failed: the person hears which, and that the purchase stays as it is. */
+static void waiter_fail(struct waiter *waiter, enum setpay_error error)
+{
+    char xid[SETPAY_ID_TEXT_SIZE];
+    struct setpay_problem problem;
+    setpay_problem_set(&problem, error,
+                       "%.*s; purchase %s stays pending, and the wallet goes on "
+                       "inquiring",
+                       PREFIX_WORDS, setpay_error_text(error),
+                       setpay_id_format(&waiter->pursuit->xid, xid));
+    setpay_wallet_fail(waiter->call, error, &problem);
+    waiter_free(waiter);
+}
+
+/* refreshes: those that want one answer; others: those that want the outcome. */
+static void reply_all(struct setpay_wallet_pursuit *pursuit, bool refreshes, bool others,
+                      enum setpay_error error)
+{
+    struct waiter *next;
+    for (struct waiter *waiter = pursuit->waiters; waiter != NULL; waiter = next) {
+        next = waiter->next;
+        if (waiter->refresh ? refreshes : others)
+            waiter_reply(waiter, error);
+    }
+}
+
+static void fail_all(struct setpay_wallet_pursuit *pursuit, enum setpay_error error)
+{
+    struct waiter *next;
+    for (struct waiter *waiter = pursuit->waiters; waiter != NULL; waiter = next) {
+        next = waiter->next;
+        if (!waiter->refresh)
+            waiter_fail(waiter, error);
+    }
+}
+
+static void progress(const struct setpay_wallet_pursuit *pursuit, const char *stage)
+{
+    char xid[SETPAY_ID_TEXT_SIZE];
+    for (struct waiter *waiter = pursuit->waiters; waiter != NULL; waiter = waiter->next) {
+        if (!waiter->refresh)
+            setpay_control_progress(waiter->call, json_pack("{s:s, s:s}", "stage", stage, "xid",
+                                                            setpay_id_format(&pursuit->xid, xid)));
+    }
+}
+
+static void on_wait_over(void *arg)
+{
+    waiter_reply(arg, SETPAY_E_TIMEOUT);
+}
+
+/* Takes the call. */
+static void add_waiter(struct setpay_wallet_pursuit *pursuit, struct setpay_control_call *call,
+                       bool refresh, int64_t wait_ms)
+{
+    struct waiter *waiter = calloc(1, sizeof *waiter);
+    if (waiter == NULL || setpay_timer_new(pursuit->wallet->loop, on_wait_over, waiter,
+                                           &waiter->timer) != SETPAY_OK) {
+        free(waiter);
+        setpay_control_fail(call, SETPAY_E_NOMEM, NULL);
+        return;
+    }
+    waiter->pursuit = pursuit;
+    waiter->call = call;
+    waiter->refresh = refresh;
+    waiter->next = pursuit->waiters;
+    pursuit->waiters = waiter;
+    setpay_timer_start(waiter->timer, wait_ms);
+}
+
+/* ------------------------------------------------------------------ pursuits */
+
+static void on_pursuit_timer(void *arg)
+{
+    step(arg);
+}
+
+static struct setpay_wallet_pursuit *find(const struct setpay_wallet *wallet,
+                                          const struct setpay_id *xid)
+{
+    struct setpay_wallet_pursuit *pursuit = wallet->pursuits;
+    while (pursuit != NULL && (pursuit->ended || !setpay_id_equal(&pursuit->xid, xid)))
+        pursuit = pursuit->next;
+    return pursuit;
+}
+
+static struct setpay_wallet_pursuit *pursuit_new(struct setpay_wallet *wallet,
+                                                 const struct setpay_id *xid)
+{
+    struct setpay_wallet_pursuit *made = calloc(1, sizeof *made);
+    if (made == NULL)
+        return NULL;
+    if (setpay_timer_new(wallet->loop, on_pursuit_timer, made, &made->timer) != SETPAY_OK) {
+        free(made);
+        return NULL;
+    }
+    made->wallet = wallet;
+    made->xid = *xid;
+    setpay_wallet_purchase_init(&made->purchase);
+    setpay_buffer_init(&made->words, SETPAY_LIMIT_MESSAGE_BYTES);
+    made->next = wallet->pursuits;
+    wallet->pursuits = made;
+    return made;
+}
+
+/* Nobody may wait for it any more. */
+static void pursuit_free(struct setpay_wallet_pursuit *pursuit)
+{
+    struct setpay_wallet_pursuit **at = &pursuit->wallet->pursuits;
+    pursuit->ended = true;
+    setpay_timer_stop(pursuit->timer);
+    if (pursuit->exchange != NULL)
+        setpay_http_client_cancel(pursuit->exchange);
+    pursuit->exchange = NULL;
+    if (pursuit->storing)
+        return; /* on_applied comes */
+    while (*at != NULL && *at != pursuit)
+        at = &(*at)->next;
+    if (*at != NULL)
+        *at = pursuit->next;
+    setpay_timer_free(pursuit->timer);
+    setpay_wallet_purchase_clear(&pursuit->purchase);
+    setpay_wallet_decision_clear(&pursuit->decision);
+    setpay_buffer_clear(&pursuit->words);
+    free(pursuit);
+}
+
+static void end(struct setpay_wallet_pursuit *pursuit, enum setpay_error error)
+{
+    if (error == SETPAY_OK || error == SETPAY_E_DRAINING)
+        reply_all(pursuit, true, true, error);
+    reply_all(pursuit, true, false, error);
+    fail_all(pursuit, error);
+    pursuit_free(pursuit);
+}
+
+/* The next message after a pause that doubles each time. */
+static void schedule(struct setpay_wallet_pursuit *pursuit)
+{
+    const struct setpay_wallet *wallet = pursuit->wallet;
+    int64_t delay_ms = wallet->inquiry_min_ms;
+    for (unsigned i = 0; i < pursuit->attempts && delay_ms < wallet->inquiry_max_ms; i++)
+        delay_ms *= 2;
+    pursuit->attempts++;
+    setpay_timer_start(pursuit->timer,
+                       delay_ms < wallet->inquiry_max_ms ? delay_ms : wallet->inquiry_max_ms);
+}
+
+/* ------------------------------------------------------------------ what came is stored */
+
+static enum setpay_error store_decision(struct setpay_db *db, void *arg)
+{
+    struct setpay_wallet_pursuit *pursuit = arg;
+    return setpay_wallet_store_apply(db, &pursuit->purchase, &pursuit->decision,
+                                     setpay_buffer_view(&pursuit->words), pursuit->now_ms);
+}
+
+static void log_outcome(const struct setpay_wallet_pursuit *pursuit)
+{
+    const struct setpay_wallet_decision *decision = &pursuit->decision;
+    const char *said = setpay_wallet_said_name(decision->said);
+    setpay_log(decision->disagreement[0] != '\0' ? SETPAY_LOG_WARN : SETPAY_LOG_INFO,
+               "purchase.answered", setpay_field_id("xid", &pursuit->xid),
+               setpay_field_text("from", setpay_wallet_state_name(pursuit->purchase.state)),
+               setpay_field_text("to", setpay_wallet_state_name(decision->state)),
+               setpay_field_text("merchant_said", said != NULL ? said : ""),
+               setpay_field_text("disagreement", decision->disagreement));
+}
+
+static void on_failed(struct setpay_wallet_pursuit *pursuit, enum setpay_error error);
+
+static void on_applied(void *arg, enum setpay_error error)
+{
+    struct setpay_wallet_pursuit *pursuit = arg;
+    enum setpay_wallet_state state = pursuit->decision.state;
+    enum setpay_error receipt_error = pursuit->decision.receipt_error;
+    pursuit->storing = false;
+    if (error == SETPAY_OK)
+        log_outcome(pursuit);
+    setpay_wallet_decision_clear(&pursuit->decision);
+    if (pursuit->ended) {
+        pursuit_free(pursuit);
+        return;
+    }
+    if (error != SETPAY_OK) {
+        on_failed(pursuit, error);
+        return;
+    }
+    pursuit->refusals = 0;
+    progress(pursuit, "answered");
+    reply_all(pursuit, true, state != SETPAY_WALLET_PENDING, SETPAY_OK);
+    if (receipt_error != SETPAY_OK)
+        fail_all(pursuit, receipt_error); /* rule W6 */
+    if (setpay_wallet_state_is_settled(state))
+        end(pursuit, SETPAY_OK);
+    else
+        schedule(pursuit);
+}
+
+/* Whether an answer says anything that is not in the record yet. */
+static bool is_news(const struct setpay_wallet_purchase *purchase,
+                    const struct setpay_wallet_decision *decision)
+{
+    return decision->state != purchase->state || decision->receipt_count > 0 ||
+           decision->said != purchase->said ||
+           (decision->disagreement[0] != '\0' &&
+            strcmp(decision->disagreement, purchase->disagreement) != 0);
+}
+
+static void apply(struct setpay_wallet_pursuit *pursuit)
+{
+    if (!is_news(&pursuit->purchase, &pursuit->decision)) {
+        pursuit->decision.keep_words = false;
+        pursuit->decision.disagreement[0] = '\0';
+        on_applied(pursuit, SETPAY_OK);
+        return;
+    }
+    pursuit->storing = true;
+    enum setpay_error error = setpay_store_submit(pursuit->wallet->store, store_decision,
+                                                  on_applied, pursuit, &pursuit->wallet->executor);
+    if (error != SETPAY_OK)
+        on_applied(pursuit, error);
+}
+
+/* ------------------------------------------------------------------ no answer that counts */
+
+/* Rule W7: the merchant's signed word was given before, and the instruction's time is over. */
+static bool try_lapse(struct setpay_wallet_pursuit *pursuit)
+{
+    const struct setpay_wallet_purchase *purchase = &pursuit->purchase;
+    enum setpay_wallet_state state;
+    bool breach;
+    if (!setpay_wallet_time_is_over(purchase, setpay_clock_now_ms()) ||
+        setpay_wallet_state_next(purchase->state, SETPAY_WALLET_TIME_OVER, &state, &breach) !=
+            SETPAY_OK ||
+        state == purchase->state)
+        return false;
+    setpay_wallet_decision_clear(&pursuit->decision);
+    pursuit->decision = (struct setpay_wallet_decision){
+        .state = state,
+        .last_hash = purchase->last_hash,
+        .last_kind = purchase->last_kind,
+        .authorised_minor = purchase->authorised_minor,
+        .reversed_minor = purchase->reversed_minor,
+        .said = purchase->said,
+    };
+    pursuit->now_ms = setpay_clock_now_ms();
+    apply(pursuit);
+    return true;
+}
+
+/* Rule W7: nothing of this ends a purchase. */
+static void on_failed(struct setpay_wallet_pursuit *pursuit, enum setpay_error error)
+{
+    enum setpay_error_kind kind = setpay_error_kind(error);
+    setpay_log_error(error, "purchase.unanswered", setpay_field_id("xid", &pursuit->xid),
+                     setpay_field_text("asked", pursuit->sent_preq ? "PReq" : "InqReq"));
+    reply_all(pursuit, true, false, error);
+    pursuit->refusals = error == SETPAY_E_PEER_REFUSED ? pursuit->refusals + 1 : 0;
+    if (kind == SETPAY_KIND_SECURITY ||
+        (kind == SETPAY_KIND_PROTOCOL && error != SETPAY_E_PEER_REFUSED &&
+         error != SETPAY_E_PEER_DATE))
+        fail_all(pursuit, error);
+    else if (pursuit->refusals >= REFUSALS_TOLD)
+        reply_all(pursuit, false, true, error);
+    if (setpay_wallet_state_is_settled(pursuit->purchase.state)) {
+        reply_all(pursuit, false, true, error);
+        end(pursuit, error);
+        return;
+    }
+    if (try_lapse(pursuit))
+        return;
+    progress(pursuit, "waiting");
+    schedule(pursuit);
+}
+
+/* ------------------------------------------------------------------ the answer comes */
+
+/* An Error in its place: anybody's word where unsigned, and never the end (rule W7). */
+static enum setpay_error take_error(struct setpay_wallet_pursuit *pursuit,
+                                    const struct setpay_message *message)
+{
+    struct setpay_error_report report;
+    struct setpay_certificate *signer = NULL;
+    if (message->is_signed) {
+        SETPAY_TRY(setpay_message_authenticate(message, pursuit->wallet->trust,
+                                               SETPAY_PROFILE_MERCHANT_SIGN,
+                                               pursuit->purchase.brand, pursuit->now_ms, &signer));
+        setpay_certificate_unref(signer);
+    }
+    SETPAY_TRY(setpay_error_report_parse(message->content, &report));
+    enum setpay_error error =
+        setpay_error_report_meaning(message, &report, &pursuit->asked, &pursuit->raw);
+    /* It has no PReq: it can have the same one, which is the same request (rules W5, A6). */
+    if (setpay_error_kind(error) != SETPAY_KIND_SECURITY && !pursuit->sent_preq &&
+        report.code == SETPAY_WIRE_UNKNOWN_TRANSACTION && pursuit->purchase.receipt_count == 0)
+        pursuit->send_preq = true;
+    return error;
+}
+
+static enum setpay_error decide(struct setpay_wallet_pursuit *pursuit,
+                                const struct setpay_pres *pres)
+{
+    struct setpay_wallet_purchase *purchase = &pursuit->purchase;
+    struct setpay_certificate *gateway = NULL;
+    struct setpay_secret back_key = {0};
+    enum setpay_error error =
+        setpay_wallet_box_open(&pursuit->wallet->master, "back key", &purchase->xid,
+                               setpay_buffer_view(&purchase->back_key_box), &back_key);
+    /* Verified by rule A3 when it was signed for; it was in PI. */
+    if (error == SETPAY_OK)
+        error = setpay_wallet_parse_certificate(&purchase->gateway_certificate, &gateway);
+    if (error == SETPAY_OK)
+        error = setpay_wallet_answer_decide(purchase, pres, &back_key, gateway, pursuit->now_ms,
+                                            &pursuit->decision);
+    setpay_secret_clear(&back_key);
+    setpay_certificate_unref(gateway);
+    return error;
+}
+
+/* Rules A2, A3, A4, W6. */
+static enum setpay_error take_pres(struct setpay_wallet_pursuit *pursuit,
+                                   const struct setpay_message *message)
+{
+    struct setpay_certificate *merchant = NULL;
+    struct setpay_pres pres;
+    SETPAY_TRY(setpay_message_authenticate(message, pursuit->wallet->trust,
+                                           SETPAY_PROFILE_MERCHANT_SIGN, pursuit->purchase.brand,
+                                           pursuit->now_ms, &merchant));
+    setpay_certificate_unref(merchant);
+    SETPAY_TRY(setpay_pres_parse(message->content, &pres));
+    enum setpay_error error = setpay_wallet_answer_check(&pursuit->purchase, &pursuit->asked,
+                                                         &pursuit->challenge, message, &pres);
+    if (error == SETPAY_OK)
+        error = decide(pursuit, &pres);
+    setpay_pres_clear(&pres);
+    return error;
+}
+
+static enum setpay_error take_answer(struct setpay_wallet_pursuit *pursuit,
+                                     const struct setpay_http_answer *answer)
+{
+    struct setpay_message message;
+    enum setpay_message_type wanted =
+        pursuit->sent_preq ? SETPAY_MESSAGE_P_RES : SETPAY_MESSAGE_INQ_RES;
+    SETPAY_TRY(setpay_wallet_receive(answer, &message));
+    pursuit->now_ms = setpay_clock_now_ms();
+    enum setpay_error error = SETPAY_E_MESSAGE_TYPE;
+    if (message.type == SETPAY_MESSAGE_ERROR)
+        error = take_error(pursuit, &message);
+    else if (message.type == wanted)
+        error = take_pres(pursuit, &message);
+    setpay_message_clear(&message);
+    if (error == SETPAY_OK)
+        error = setpay_buffer_set(&pursuit->words, answer->body);
+    return error;
+}
+
+static void on_answer(void *arg, const struct setpay_http_answer *answer)
+{
+    struct setpay_wallet_pursuit *pursuit = arg;
+    pursuit->exchange = NULL;
+    enum setpay_error error = take_answer(pursuit, answer);
+    setpay_wallet_save_trust(pursuit->wallet);
+    if (error == SETPAY_OK)
+        apply(pursuit);
+    else
+        on_failed(pursuit, error);
+}
+
+/* ------------------------------------------------------------------ the question goes */
+
+struct reading {
+    const struct setpay_id *id;
+    struct setpay_wallet_purchase *purchase;
+    struct setpay_wallet_card *card;
+};
+
+static enum setpay_error read_purchase(struct setpay_db *db, void *arg)
+{
+    struct reading *reading = arg;
+    return setpay_wallet_store_read_purchase(db, reading->id, reading->purchase);
+}
+
+static enum setpay_error read_card(struct setpay_db *db, void *arg)
+{
+    struct reading *reading = arg;
+    return setpay_wallet_store_read_card(db, reading->id, reading->card);
+}
+
+/* The card that signed the purchase. */
+static enum setpay_error load_card(struct setpay_wallet_pursuit *pursuit,
+                                   struct setpay_wallet_card *card)
+{
+    const struct setpay_wallet_purchase *purchase = &pursuit->purchase;
+    struct setpay_secret reference = {0};
+    struct setpay_id id;
+    enum setpay_error error =
+        setpay_wallet_box_open(&pursuit->wallet->master, "purchase card", &purchase->xid,
+                               setpay_buffer_view(&purchase->card_box), &reference);
+    if (error == SETPAY_OK && reference.size < sizeof id.bytes)
+        error = SETPAY_E_STORE;
+    if (error == SETPAY_OK) {
+        memcpy(id.bytes, reference.data, sizeof id.bytes);
+        error = setpay_store_read(pursuit->wallet->reader, read_card,
+                                  &(struct reading){.id = &id, .card = card});
+    }
+    setpay_secret_clear(&reference);
+    return error;
+}
+
+static enum setpay_error sign_inquiry(struct setpay_wallet_pursuit *pursuit,
+                                      struct setpay_view content,
+                                      const struct setpay_wallet_card *card,
+                                      struct setpay_buffer *bytes)
+{
+    struct setpay_wallet *wallet = pursuit->wallet;
+    struct setpay_wallet_card_secrets secrets = {0};
+    struct setpay_certificate *cardholder = NULL;
+    struct setpay_beside beside;
+    setpay_beside_init(&beside);
+    enum setpay_error error = setpay_wallet_card_open(&wallet->master, card, &secrets);
+    if (error == SETPAY_OK)
+        error = setpay_wallet_parse_certificate(&card->certificate, &cardholder);
+    if (error == SETPAY_OK)
+        error = setpay_beside_add_chain(&beside, NULL, wallet->trust, cardholder);
+    if (error == SETPAY_OK) {
+        const struct setpay_message_parts parts = {
+            .type = SETPAY_MESSAGE_INQ_REQ,
+            .content = content,
+            .key = secrets.key,
+            .signer = setpay_certificate_thumbprint(cardholder),
+            .certificates = beside.certificates,
+            .certificate_count = beside.certificate_count,
+        };
+        error = setpay_message_build(&parts, bytes);
+    }
+    setpay_beside_clear(&beside);
+    setpay_certificate_unref(cardholder);
+    setpay_wallet_card_secrets_clear(&secrets);
+    return error;
+}
+
+static enum setpay_error build_inquiry(struct setpay_wallet_pursuit *pursuit,
+                                       struct setpay_buffer *bytes)
+{
+    const struct setpay_wallet_purchase *purchase = &pursuit->purchase;
+    struct setpay_wallet_card card = {0};
+    struct setpay_buffer content = {0};
+    struct setpay_inq_req request = {
+        .header = {.date_ms = setpay_clock_now_ms(),
+                   .has_sender = true,
+                   .sender = purchase->cardholder,
+                   .has_receiver = true,
+                   .receiver = purchase->merchant},
+        .xid = purchase->xid,
+        .lid_c = purchase->lid_c,
+    };
+    setpay_buffer_init(&content, SETPAY_LIMIT_CONTENT_BYTES);
+    enum setpay_error error = setpay_id_random(&request.header.rrpid);
+    if (error == SETPAY_OK)
+        error = setpay_digest_random(&request.challenge);
+    if (error == SETPAY_OK)
+        error = setpay_inq_req_build(&request, &content);
+    if (error == SETPAY_OK)
+        error = load_card(pursuit, &card);
+    if (error == SETPAY_OK)
+        error = sign_inquiry(pursuit, setpay_buffer_view(&content), &card, bytes);
+    if (error == SETPAY_OK)
+        error = setpay_request_hash(SETPAY_MESSAGE_INQ_REQ, &purchase->cardholder,
+                                    setpay_buffer_view(&content), &pursuit->asked.request_hash);
+    pursuit->asked.rrpid = request.header.rrpid;
+    pursuit->challenge = request.challenge;
+    setpay_wallet_card_clear(&card);
+    setpay_buffer_clear(&content);
+    return error;
+}
+
+static enum setpay_error ask(struct setpay_wallet_pursuit *pursuit)
+{
+    const struct setpay_wallet_purchase *purchase = &pursuit->purchase;
+    struct setpay_buffer bytes = {0};
+    enum setpay_error error = SETPAY_OK;
+    setpay_buffer_init(&bytes, SETPAY_LIMIT_MESSAGE_BYTES);
+    pursuit->sent_preq =
+        pursuit->send_preq &&
+        setpay_expiry_check(purchase->expiry_ms, setpay_clock_now_ms()) == SETPAY_OK; /* rule A5 */
+    pursuit->send_preq = false;
+    pursuit->asked.has_answerer = pursuit->asked.has_asker = true;
+    pursuit->asked.answerer = purchase->merchant;
+    pursuit->asked.asker = purchase->cardholder;
+    if (pursuit->sent_preq) {
+        pursuit->asked.rrpid = purchase->rrpid;
+        pursuit->asked.request_hash = purchase->request_hash;
+        pursuit->challenge = purchase->chall_c;
+        error = setpay_buffer_set(&bytes, setpay_buffer_view(&purchase->preq));
+    } else {
+        error = build_inquiry(pursuit, &bytes);
+    }
+    if (error == SETPAY_OK)
+        error = setpay_raw_hash(setpay_buffer_view(&bytes), &pursuit->raw);
+    if (error == SETPAY_OK)
+        error = setpay_wallet_post(pursuit->wallet, &purchase->link, setpay_buffer_view(&bytes),
+                                   on_answer, pursuit, &pursuit->exchange);
+    setpay_buffer_clear(&bytes);
+    return error;
+}
+
+static bool has_refresh(const struct setpay_wallet_pursuit *pursuit)
+{
+    const struct waiter *waiter = pursuit->waiters;
+    while (waiter != NULL && !waiter->refresh)
+        waiter = waiter->next;
+    return waiter != NULL;
+}
+
+/* The next message, if one is needed. */
+static void step(struct setpay_wallet_pursuit *pursuit)
+{
+    struct setpay_wallet *wallet = pursuit->wallet;
+    if (pursuit->exchange != NULL || pursuit->storing || pursuit->ended)
+        return;
+    if (setpay_wallet_is_locked(wallet)) {
+        end(pursuit, SETPAY_E_LOCKED);
+        return;
+    }
+    enum setpay_error error =
+        setpay_store_read(wallet->reader, read_purchase,
+                          &(struct reading){.id = &pursuit->xid, .purchase = &pursuit->purchase});
+    if (error != SETPAY_OK) {
+        end(pursuit, error);
+        return;
+    }
+    if (setpay_wallet_state_is_settled(pursuit->purchase.state) && !has_refresh(pursuit)) {
+        end(pursuit, SETPAY_OK);
+        return;
+    }
+    error = ask(pursuit);
+    if (error != SETPAY_OK)
+        on_failed(pursuit, error);
+    else if (pursuit->sent_preq)
+        progress(pursuit, "sent");
+}
+
+/* ------------------------------------------------------------------ for others */
+
+void setpay_wallet_pursue(struct setpay_wallet *wallet, const struct setpay_id *xid, bool send_preq)
+{
+    if (wallet->draining || find(wallet, xid) != NULL)
+        return;
+    struct setpay_wallet_pursuit *pursuit = pursuit_new(wallet, xid);
+    if (pursuit == NULL)
+        return; /* it stands in the store, for the next unlock */
+    pursuit->send_preq = send_preq;
+    setpay_timer_start(pursuit->timer, 0);
+}
+
+void setpay_wallet_pursue_wait(struct setpay_wallet *wallet, const struct setpay_id *xid,
+                               struct setpay_control_call *call, int64_t wait_ms)
+{
+    setpay_wallet_pursue(wallet, xid, false);
+    struct setpay_wallet_pursuit *pursuit = find(wallet, xid);
+    if (pursuit == NULL)
+        reply(wallet, xid, call, false, SETPAY_OK);
+    else
+        add_waiter(pursuit, call, false, wait_ms);
+}
+
+void setpay_wallet_refresh(struct setpay_wallet *wallet, const struct setpay_id *xid,
+                           struct setpay_control_call *call)
+{
+    setpay_wallet_pursue(wallet, xid, false);
+    struct setpay_wallet_pursuit *pursuit = find(wallet, xid);
+    if (pursuit == NULL) {
+        reply(wallet, xid, call, true, SETPAY_E_DRAINING);
+        return;
+    }
+    add_waiter(pursuit, call, true, REFRESH_WAIT_MS);
+    if (pursuit->exchange == NULL && !pursuit->storing)
+        setpay_timer_start(pursuit->timer, 0); /* not after the pause */
+}
+
+struct listing {
+    struct setpay_id xids[SETPAY_WALLET_OPEN_MAX];
+    size_t count;
+};
+
+static enum setpay_error list_open(struct setpay_db *db, void *arg)
+{
+    struct listing *listing = arg;
+    return setpay_wallet_store_list_purchases(db, true, listing->xids, SETPAY_WALLET_OPEN_MAX,
+                                              &listing->count);
+}
+
+void setpay_wallet_pursue_open(struct setpay_wallet *wallet)
+{
+    struct listing listing = {.count = 0};
+    enum setpay_error error = setpay_store_read(wallet->reader, list_open, &listing);
+    if (error != SETPAY_OK)
+        setpay_log_error(error, "purchase.list", setpay_field_int("open", 0));
+    for (size_t i = 0; i < listing.count; i++)
+        setpay_wallet_pursue(wallet, &listing.xids[i], false);
+}
+
+void setpay_wallet_pursue_drain(struct setpay_wallet *wallet)
+{
+    struct setpay_wallet_pursuit *next;
+    for (struct setpay_wallet_pursuit *pursuit = wallet->pursuits; pursuit != NULL;
+         pursuit = next) {
+        next = pursuit->next;
+        if (!pursuit->ended)
+            end(pursuit, SETPAY_E_DRAINING);
+    }
+}
+
+void setpay_wallet_pursue_clear(struct setpay_wallet *wallet)
+{
+    while (wallet->pursuits != NULL) {
+        wallet->pursuits->storing = false;
+        pursuit_free(wallet->pursuits);
+    }
+}

@@ -1,0 +1,741 @@
+/*
+ * Asking a merchant for an offer, showing it, and signing it once the person has agreed.
+ *
+ * Order of a payment: link -> PInitReq -> PInitRes, checked (offer.c) -> prepared, in memory ->
+ * pay.confirm: compared with what the person agreed to (rules W2, W4) -> built, signed and stored
+ * with its back key (rule W5) -> handed to inquiry.c, which sends it and sees it to its end.
+ *
+ * Vocabulary: an ask is a PInitReq under way; a prepared offer waits for the person's word.
+ */
+#include "cardholder/wallet.h"
+
+#include "common/base/testing.h"
+#include "common/crypto/seal.h"
+#include "common/wire/purchase.h"
+#include "common/wire/thumbs.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define MESSAGE_PATH "/setpay/v1/message"
+#define MESSAGE_TYPE "application/x-protobuf"
+#define BACK_KEY_SIZE 32
+
+/* An offer that was checked, with the certificates that it was checked with. */
+struct setpay_wallet_prepared {
+    struct setpay_wallet_prepared *next;
+    struct setpay_wallet_question question;
+    struct setpay_id card;
+    struct setpay_buffer bytes;  /* the PInitRes message */
+    struct setpay_digest digest; /* of its content */
+    struct setpay_pinit_res content;
+    struct setpay_certificate *merchant, *gateway_sign, *gateway_encrypt;
+};
+
+struct setpay_wallet_ask {
+    struct setpay_wallet_ask *next;
+    struct setpay_wallet *wallet;
+    struct setpay_control_call *call;
+    struct setpay_http_exchange *exchange;
+    bool prepare;             /* false: only show */
+    struct setpay_digest raw; /* H("raw", what was sent) */
+    struct setpay_wallet_card card;
+    struct setpay_wallet_prepared *offer; /* being filled */
+};
+
+/* ------------------------------------------------------------------ lists */
+
+static void prepared_free(struct setpay_wallet_prepared *prepared)
+{
+    if (prepared == NULL)
+        return;
+    setpay_buffer_clear(&prepared->bytes);
+    setpay_pinit_res_clear(&prepared->content);
+    setpay_certificate_unref(prepared->merchant);
+    setpay_certificate_unref(prepared->gateway_sign);
+    setpay_certificate_unref(prepared->gateway_encrypt);
+    free(prepared);
+}
+
+/* Drops what has expired, and the oldest above the limit. */
+static void prepared_trim(struct setpay_wallet *wallet, setpay_time_ms now_ms)
+{
+    size_t count = 0;
+    struct setpay_wallet_prepared **at = &wallet->prepared;
+    while (*at != NULL) {
+        struct setpay_wallet_prepared *prepared = *at;
+        if (prepared->content.expiry_ms < now_ms || ++count > SETPAY_WALLET_PREPARED_MAX) {
+            *at = prepared->next;
+            prepared_free(prepared);
+        } else {
+            at = &prepared->next;
+        }
+    }
+}
+
+static struct setpay_wallet_prepared *prepared_find(struct setpay_wallet *wallet,
+                                                    const struct setpay_id *xid)
+{
+    struct setpay_wallet_prepared *prepared = wallet->prepared;
+    while (prepared != NULL && !setpay_id_equal(&prepared->content.xid, xid))
+        prepared = prepared->next;
+    return prepared;
+}
+
+static void prepared_drop(struct setpay_wallet *wallet, struct setpay_wallet_prepared *prepared)
+{
+    struct setpay_wallet_prepared **at = &wallet->prepared;
+    while (*at != NULL && *at != prepared)
+        at = &(*at)->next;
+    if (*at != NULL)
+        *at = prepared->next;
+    prepared_free(prepared);
+}
+
+static void ask_free(struct setpay_wallet_ask *ask)
+{
+    struct setpay_wallet_ask **at = &ask->wallet->asks;
+    while (*at != NULL && *at != ask)
+        at = &(*at)->next;
+    if (*at != NULL)
+        *at = ask->next;
+    setpay_wallet_card_clear(&ask->card);
+    prepared_free(ask->offer);
+    free(ask);
+}
+
+static void ask_fail(struct setpay_wallet_ask *ask, enum setpay_error error,
+                     const struct setpay_problem *problem)
+{
+    setpay_log_error(error, "offer.refused",
+                     setpay_field_text("host", ask->offer->question.link.host));
+    setpay_wallet_fail(ask->call, error, problem);
+    ask_free(ask);
+}
+
+void setpay_wallet_pay_drain(struct setpay_wallet *wallet)
+{
+    while (wallet->asks != NULL) {
+        if (wallet->asks->exchange != NULL)
+            setpay_http_client_cancel(wallet->asks->exchange);
+        ask_fail(wallet->asks, SETPAY_E_DRAINING, NULL);
+    }
+}
+
+void setpay_wallet_pay_clear(struct setpay_wallet *wallet)
+{
+    while (wallet->prepared != NULL)
+        prepared_drop(wallet, wallet->prepared);
+}
+
+/* ------------------------------------------------------------------ HTTP */
+
+enum setpay_error setpay_wallet_post(struct setpay_wallet *wallet,
+                                     const struct setpay_wallet_link *link, struct setpay_view body,
+                                     setpay_http_answer_cb *answer_cb, void *arg,
+                                     struct setpay_http_exchange **exchange)
+{
+    return setpay_http_client_post(wallet->http, link->host, link->port, MESSAGE_PATH, MESSAGE_TYPE,
+                                   body, answer_cb, arg, exchange);
+}
+
+enum setpay_error setpay_wallet_receive(const struct setpay_http_answer *answer,
+                                        struct setpay_message *message)
+{
+    if (answer->error == SETPAY_E_TLS && answer->detail != SETPAY_OK)
+        return answer->detail; /* rules A3, W1: which check the connection failed */
+    if (answer->error != SETPAY_OK)
+        return answer->error;
+    if (answer->status != 200 || strcmp(answer->content_type, MESSAGE_TYPE) != 0)
+        return answer->status >= 500 ? SETPAY_E_PEER_BUSY : SETPAY_E_PEER_REFUSED;
+    return setpay_message_parse(answer->body, message);
+}
+
+/* ------------------------------------------------------------------ the offer comes */
+
+/* A merchant's Error in place of an offer, in words. Nothing was signed, so nothing depends on it.
+ */
+static enum setpay_error refusal_words(const struct setpay_wallet_ask *ask,
+                                       const struct setpay_message *message,
+                                       struct setpay_problem *problem)
+{
+    struct setpay_error_report report;
+    SETPAY_TRY(setpay_error_report_parse(message->content, &report));
+    enum setpay_error error =
+        setpay_error_report_meaning(message, &report, &ask->offer->question.asked, &ask->raw);
+    if (setpay_error_kind(error) == SETPAY_KIND_SECURITY)
+        return error;
+    switch ((enum setpay_wire_code)report.code) {
+    case SETPAY_WIRE_UNKNOWN_TRANSACTION:
+        return setpay_problem_set(problem, SETPAY_E_NOT_FOUND,
+                                  "the merchant has no open order under this link");
+    case SETPAY_WIRE_ALREADY_USED:
+        return setpay_problem_set(problem, SETPAY_E_EXISTS,
+                                  "the merchant says that this order is being paid, or has been");
+    case SETPAY_WIRE_EXPIRED:
+        return setpay_problem_set(problem, SETPAY_E_NOT_FOUND,
+                                  "the merchant says that this order has expired");
+    case SETPAY_WIRE_NOT_PERMITTED:
+        return setpay_problem_set(problem, SETPAY_E_PERMISSION,
+                                  "the merchant does not take %s for this order; choose another "
+                                  "card",
+                                  ask->card.brand);
+    default:
+        return error;
+    }
+}
+
+/* Rules A2, A3 for all four certificates; fills the offer being made. */
+static enum setpay_error verify_offer(struct setpay_wallet_ask *ask,
+                                      const struct setpay_message *message,
+                                      const struct setpay_peer *peer, setpay_time_ms now_ms,
+                                      struct setpay_problem *problem)
+{
+    struct setpay_wallet_prepared *offer = ask->offer;
+    struct setpay_trust *trust = ask->wallet->trust;
+    struct setpay_certificate *channel = NULL;
+    const char *brand = offer->question.brand;
+    SETPAY_TRY(setpay_message_authenticate(message, trust, SETPAY_PROFILE_MERCHANT_SIGN, brand,
+                                           now_ms, &offer->merchant));
+    SETPAY_TRY(setpay_pinit_res_parse(message->content, &offer->content));
+    SETPAY_TRY(setpay_message_find(message, trust, &offer->content.gateway_sign,
+                                   SETPAY_PROFILE_GATEWAY_SIGN, brand, now_ms,
+                                   &offer->gateway_sign));
+    SETPAY_TRY(setpay_message_find(message, trust, &offer->content.gateway_encrypt,
+                                   SETPAY_PROFILE_GATEWAY_ENCRYPT, brand, now_ms,
+                                   &offer->gateway_encrypt));
+    SETPAY_TRY(setpay_offer_digest(message->content, &offer->digest));
+    if (peer == NULL)
+        return SETPAY_E_HOST; /* rule W1 */
+    SETPAY_TRY(setpay_trust_verify_known(
+        trust, &peer->thumbprint, SETPAY_PROFILE_MERCHANT_TLS_SERVER, NULL, now_ms, &channel));
+    const struct setpay_wallet_offer checked = {
+        .message = message,
+        .content = &offer->content,
+        .channel = channel,
+        .merchant = offer->merchant,
+        .gateway_sign = offer->gateway_sign,
+        .gateway_encrypt = offer->gateway_encrypt,
+    };
+    enum setpay_error error = setpay_wallet_offer_check(&offer->question, &checked, now_ms);
+    setpay_certificate_unref(channel);
+    if (error == SETPAY_E_INVALID) /* rule W4 */
+        setpay_problem_set(problem, error,
+                           "the offer is for repeated or instalment payments, to which this wallet "
+                           "does not agree");
+    return error;
+}
+
+static enum setpay_error take_offer(struct setpay_wallet_ask *ask,
+                                    const struct setpay_http_answer *answer,
+                                    struct setpay_problem *problem)
+{
+    struct setpay_message message;
+    SETPAY_TRY(setpay_wallet_receive(answer, &message));
+    enum setpay_error error = SETPAY_E_MESSAGE_TYPE;
+    if (message.type == SETPAY_MESSAGE_ERROR)
+        error = refusal_words(ask, &message, problem);
+    else if (message.type == SETPAY_MESSAGE_PINIT_RES)
+        error = verify_offer(ask, &message, answer->peer, setpay_clock_now_ms(), problem);
+    if (error == SETPAY_OK)
+        error = setpay_buffer_set(&ask->offer->bytes, answer->body);
+    setpay_message_clear(&message);
+    return error;
+}
+
+static void on_offer(void *arg, const struct setpay_http_answer *answer)
+{
+    struct setpay_wallet_ask *ask = arg;
+    struct setpay_wallet *wallet = ask->wallet;
+    struct setpay_wallet_prepared *offer = ask->offer;
+    struct setpay_problem problem = {{0}};
+    ask->exchange = NULL;
+    enum setpay_error error = take_offer(ask, answer, &problem);
+    setpay_wallet_save_trust(wallet);
+    if (error == SETPAY_OK && wallet->draining)
+        error = SETPAY_E_DRAINING;
+    if (error != SETPAY_OK) {
+        ask_fail(ask, error, &problem);
+        return;
+    }
+    json_t *json = setpay_wallet_offer_json(&offer->question.link, &offer->content,
+                                            setpay_certificate_id(offer->gateway_sign), &ask->card);
+    setpay_log(SETPAY_LOG_INFO, "offer.checked", setpay_field_id("xid", &offer->content.xid),
+               setpay_field_text("merchant", offer->content.merchant_id),
+               setpay_field_money("amount", &offer->content.amount));
+    if (ask->prepare) {
+        offer->next = wallet->prepared;
+        wallet->prepared = offer;
+        ask->offer = NULL;
+        prepared_trim(wallet, setpay_clock_now_ms());
+        json = json_pack("{s:o}", "offer", json);
+    }
+    setpay_control_reply(ask->call, json);
+    ask_free(ask);
+}
+
+/* ------------------------------------------------------------------ asking */
+
+static enum setpay_error build_question(struct setpay_wallet_ask *ask, struct setpay_buffer *bytes)
+{
+    struct setpay_wallet_question *question = &ask->offer->question;
+    struct setpay_pinit_req *request = calloc(1, sizeof *request);
+    struct setpay_buffer content = {0};
+    setpay_buffer_init(&content, SETPAY_LIMIT_CONTENT_BYTES);
+    enum setpay_error error = request == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
+    if (error == SETPAY_OK)
+        error = setpay_id_random(&question->asked.rrpid);
+    if (error == SETPAY_OK)
+        error = setpay_id_random(&question->lid_c);
+    if (error == SETPAY_OK)
+        error = setpay_digest_random(&question->chall_c);
+    if (error != SETPAY_OK)
+        goto out;
+    request->header.rrpid = question->asked.rrpid;
+    request->header.date_ms = setpay_clock_now_ms();
+    memcpy(request->header.receiver_name, question->link.host, sizeof question->link.host);
+    memcpy(request->order_token, question->link.token, sizeof question->link.token);
+    memcpy(request->brand, question->brand, sizeof question->brand);
+    request->chall_c = question->chall_c;
+    request->lid_c = question->lid_c;
+    setpay_thumbs_add_trust(&request->thumbs, ask->wallet->trust, false);
+    error = setpay_pinit_req_build(request, &content);
+    if (error == SETPAY_OK)
+        error = setpay_request_hash(SETPAY_MESSAGE_PINIT_REQ, NULL, setpay_buffer_view(&content),
+                                    &question->asked.request_hash);
+    if (error == SETPAY_OK) {
+        const struct setpay_message_parts parts = {.type = SETPAY_MESSAGE_PINIT_REQ,
+                                                   .content = setpay_buffer_view(&content)};
+        error = setpay_message_build(&parts, bytes);
+    }
+    if (error == SETPAY_OK)
+        error = setpay_raw_hash(setpay_buffer_view(bytes), &ask->raw);
+out:
+    setpay_buffer_clear(&content);
+    free(request);
+    return error;
+}
+
+struct find_card {
+    const char *words;
+    struct setpay_wallet_card *card;
+};
+
+static enum setpay_error find_card(struct setpay_db *db, void *arg)
+{
+    struct find_card *find = arg;
+    return setpay_wallet_store_find_card(db, find->words, find->card);
+}
+
+static enum setpay_error choose_card(struct setpay_wallet *wallet, const char *words,
+                                     struct setpay_wallet_card *card,
+                                     struct setpay_problem *problem)
+{
+    struct find_card find = {.words = words, .card = card};
+    enum setpay_error error = setpay_store_read(wallet->reader, find_card, &find);
+    if (error == SETPAY_E_NOT_FOUND)
+        return setpay_problem_set(problem, error,
+                                  words == NULL ? "there is no default card; see: setpay-wallet "
+                                                  "card list, and card default"
+                                                : "there is no such card; see: setpay-wallet card "
+                                                  "list");
+    if (error != SETPAY_OK)
+        return error;
+    if (card->status != SETPAY_WALLET_CARD_ACTIVE)
+        return setpay_problem_set(
+            problem, SETPAY_E_NOT_FOUND,
+            "the card has no certificate yet; see: setpay-wallet card import");
+    return SETPAY_OK;
+}
+
+/* Sends a PInitReq; the call is answered when the offer has come. */
+static enum setpay_error ask(struct setpay_wallet *wallet, struct setpay_control_call *call,
+                             const struct setpay_wallet_link *link, const char *card_words,
+                             bool prepare, struct setpay_problem *problem)
+{
+    struct setpay_buffer bytes = {0};
+    struct setpay_wallet_ask *made = calloc(1, sizeof *made);
+    if (made == NULL)
+        return SETPAY_E_NOMEM;
+    made->wallet = wallet;
+    made->call = call;
+    made->prepare = prepare;
+    made->offer = calloc(1, sizeof *made->offer);
+    setpay_buffer_init(&bytes, SETPAY_LIMIT_MESSAGE_BYTES);
+    enum setpay_error error = made->offer == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
+    if (error == SETPAY_OK)
+        error = choose_card(wallet, card_words, &made->card, problem);
+    if (error == SETPAY_OK) {
+        setpay_buffer_init(&made->offer->bytes, SETPAY_LIMIT_MESSAGE_BYTES);
+        made->offer->question.link = *link;
+        made->offer->card = made->card.id;
+        memcpy(made->offer->question.brand, made->card.brand, sizeof made->card.brand);
+        error = build_question(made, &bytes);
+    }
+    if (error == SETPAY_OK)
+        error = setpay_wallet_post(wallet, link, setpay_buffer_view(&bytes), on_offer, made,
+                                   &made->exchange);
+    setpay_buffer_clear(&bytes);
+    if (error != SETPAY_OK) {
+        ask_free(made);
+        return error;
+    }
+    made->next = wallet->asks;
+    wallet->asks = made;
+    setpay_control_progress(call, json_pack("{s:s}", "stage", "asking"));
+    return SETPAY_OK;
+}
+
+static enum setpay_error read_uri(const json_t *args, struct setpay_wallet_link *link,
+                                  const char **card, struct setpay_problem *problem)
+{
+    static const char *const names[] = {"uri", "card", NULL};
+    const char *uri = NULL;
+    SETPAY_TRY(setpay_json_args_check(args, names, problem));
+    SETPAY_TRY(setpay_json_arg_text(args, "uri", true, &uri, problem));
+    SETPAY_TRY(setpay_json_arg_text(args, "card", false, card, problem));
+    return setpay_wallet_link_parse(uri, link, problem);
+}
+
+void setpay_wallet_on_offer_show(struct setpay_control_call *call, const json_t *args, void *arg)
+{
+    struct setpay_problem problem = {{0}};
+    struct setpay_wallet_link link;
+    const char *card = NULL;
+    enum setpay_error error = read_uri(args, &link, &card, &problem);
+    if (error == SETPAY_OK)
+        error = ask(arg, call, &link, card, false, &problem);
+    if (error != SETPAY_OK)
+        setpay_wallet_fail(call, error, &problem);
+}
+
+struct find_link {
+    const struct setpay_wallet_link *link;
+    struct setpay_id xid;
+    enum setpay_wallet_state state;
+};
+
+static enum setpay_error find_link(struct setpay_db *db, void *arg)
+{
+    struct find_link *find = arg;
+    return setpay_wallet_store_find_link(db, find->link, &find->xid, &find->state);
+}
+
+/* Rule W5: the purchase that the link has already, if it stands in the way. */
+static enum setpay_error reply_existing(struct setpay_wallet *wallet,
+                                        struct setpay_control_call *call,
+                                        const struct setpay_wallet_link *link, bool *replied)
+{
+    struct find_link find = {.link = link};
+    json_t *json = NULL;
+    *replied = false;
+    enum setpay_error error = setpay_store_read(wallet->reader, find_link, &find);
+    if (error == SETPAY_E_NOT_FOUND ||
+        (error == SETPAY_OK && setpay_wallet_state_may_sign_again(find.state)))
+        return SETPAY_OK;
+    if (error == SETPAY_OK)
+        error = setpay_wallet_purchase_json(wallet, &find.xid, true, &json);
+    if (error != SETPAY_OK)
+        return error;
+    setpay_control_reply(
+        call, json_pack("{s:o, s:b}", "purchase", json,
+                        setpay_wallet_state_is_settled(find.state) ? "already" : "resumes", 1));
+    *replied = true;
+    return SETPAY_OK;
+}
+
+void setpay_wallet_on_pay_prepare(struct setpay_control_call *call, const json_t *args, void *arg)
+{
+    struct setpay_wallet *wallet = arg;
+    struct setpay_problem problem = {{0}};
+    struct setpay_wallet_link link;
+    const char *card = NULL;
+    bool replied = false;
+    enum setpay_error error = read_uri(args, &link, &card, &problem);
+    if (error == SETPAY_OK)
+        error = reply_existing(wallet, call, &link, &replied);
+    if (error == SETPAY_OK && !replied && setpay_wallet_is_locked(wallet))
+        error = SETPAY_E_LOCKED;
+    if (error == SETPAY_OK && !replied)
+        error = ask(wallet, call, &link, card, true, &problem);
+    if (error != SETPAY_OK)
+        setpay_wallet_fail(call, error, &problem);
+}
+
+/* ------------------------------------------------------------------ signing */
+
+/* A purchase between being signed and being stored. */
+struct signing {
+    struct setpay_wallet *wallet;
+    struct setpay_control_call *call;
+    struct setpay_wallet_purchase purchase;
+};
+
+static void signing_free(struct signing *signing)
+{
+    if (signing == NULL)
+        return;
+    setpay_wallet_purchase_clear(&signing->purchase);
+    free(signing);
+}
+
+/* The two halves, from the offer and the card. PI's secrets are copies, for the caller to clear. */
+static enum setpay_error fill_halves(const struct setpay_wallet_prepared *offer,
+                                     const struct setpay_wallet_card_secrets *secrets,
+                                     const struct setpay_secret *security_code,
+                                     const struct setpay_digest *cardholder, setpay_time_ms now_ms,
+                                     struct setpay_oi *oi, struct setpay_pi *pi)
+{
+    const struct setpay_pinit_res *content = &offer->content;
+    setpay_time_ms latest = now_ms + SETPAY_LIMIT_INSTRUCTION_LIFE_MS;
+    oi->xid = pi->xid = content->xid;
+    SETPAY_TRY(setpay_id_random(&oi->rrpid));
+    oi->date_ms = now_ms;
+    oi->lid_c = content->lid_c;
+    memcpy(oi->lid_m, content->lid_m, sizeof oi->lid_m);
+    oi->chall_c = content->chall_c;
+    oi->chall_m = content->chall_m;
+    memcpy(oi->brand, content->brand, sizeof oi->brand);
+    memcpy(pi->brand, content->brand, sizeof pi->brand);
+    memcpy(pi->merchant_id, content->merchant_id, sizeof pi->merchant_id);
+    oi->amount = pi->amount = content->amount;
+    oi->offer = offer->digest;
+    oi->merchant = pi->merchant = *setpay_certificate_thumbprint(offer->merchant);
+    oi->gateway_sign = pi->gateway_sign = content->gateway_sign;
+    oi->gateway_encrypt = pi->gateway_encrypt = content->gateway_encrypt;
+    oi->cardholder = pi->cardholder = *cardholder;
+    oi->expiry_ms = pi->expiry_ms = content->expiry_ms < latest ? content->expiry_ms : latest;
+    oi->terms = pi->terms = content->terms;
+    SETPAY_TRY(setpay_secret_random(&pi->back_key, BACK_KEY_SIZE));
+    SETPAY_TRY(setpay_secret_copy(&pi->pan, setpay_secret_view(&secrets->pan)));
+    SETPAY_TRY(setpay_secret_copy(&pi->expiry, setpay_secret_view(&secrets->expiry)));
+    SETPAY_TRY(setpay_secret_copy(&pi->pan_secret, setpay_secret_view(&secrets->pan_secret)));
+    if (security_code->size > 0)
+        SETPAY_TRY(setpay_secret_copy(&pi->security_code, setpay_secret_view(security_code)));
+    memcpy(pi->postcode, secrets->postcode, sizeof pi->postcode);
+    memcpy(pi->house_digits, secrets->house_digits, sizeof pi->house_digits);
+    return SETPAY_OK;
+}
+
+/* The PReq message: no signature but DS inside; the cardholder's chain beside it. */
+static enum setpay_error pack_preq(struct setpay_wallet *wallet,
+                                   struct setpay_certificate *cardholder,
+                                   const struct setpay_purchase *signed_purchase,
+                                   struct setpay_buffer *bytes)
+{
+    struct setpay_beside beside;
+    setpay_beside_init(&beside);
+    enum setpay_error error = setpay_beside_add_chain(&beside, NULL, wallet->trust, cardholder);
+    if (error == SETPAY_OK) {
+        const struct setpay_message_parts parts = {
+            .type = SETPAY_MESSAGE_P_REQ,
+            .content = setpay_buffer_view(&signed_purchase->content),
+            .certificates = beside.certificates,
+            .certificate_count = beside.certificate_count,
+            .envelope = setpay_buffer_view(&signed_purchase->envelope),
+        };
+        error = setpay_message_build(&parts, bytes);
+    }
+    setpay_beside_clear(&beside);
+    return error;
+}
+
+/* Everything about the purchase that is known before it is signed. */
+static enum setpay_error fill_record(const struct setpay_wallet *wallet,
+                                     const struct setpay_wallet_prepared *offer,
+                                     const struct setpay_wallet_card *card,
+                                     const struct setpay_oi *oi, const struct setpay_pi *pi,
+                                     struct setpay_wallet_purchase *purchase)
+{
+    const struct setpay_pinit_res *content = &offer->content;
+    uint8_t reference[sizeof card->id.bytes + 4];
+    bool breach;
+    purchase->xid = content->xid;
+    SETPAY_TRY(setpay_wallet_state_next(SETPAY_WALLET_NONE, SETPAY_WALLET_SIGN, &purchase->state,
+                                        &breach));
+    purchase->link = offer->question.link;
+    purchase->created_ms = purchase->updated_ms = purchase->signed_ms = oi->date_ms;
+    memcpy(purchase->brand, content->brand, sizeof purchase->brand);
+    memcpy(purchase->merchant_id, content->merchant_id, sizeof purchase->merchant_id);
+    memcpy(purchase->merchant_name, content->merchant_name, sizeof purchase->merchant_name);
+    purchase->lid_c = content->lid_c;
+    memcpy(purchase->lid_m, content->lid_m, sizeof purchase->lid_m);
+    purchase->chall_c = content->chall_c;
+    purchase->amount = content->amount;
+    purchase->terms = content->terms.kind;
+    purchase->rrpid = oi->rrpid;
+    purchase->merchant = oi->merchant;
+    purchase->gateway_sign = oi->gateway_sign;
+    purchase->gateway_encrypt = oi->gateway_encrypt;
+    purchase->cardholder = oi->cardholder;
+    purchase->expiry_ms = oi->expiry_ms;
+    SETPAY_TRY(setpay_buffer_set(&purchase->gateway_certificate,
+                                 setpay_certificate_der(offer->gateway_sign)));
+    SETPAY_TRY(setpay_buffer_set(&purchase->offer, setpay_buffer_view(&offer->bytes)));
+    memcpy(reference, card->id.bytes, sizeof card->id.bytes);
+    memcpy(reference + sizeof card->id.bytes, card->last4, 4);
+    SETPAY_TRY(setpay_wallet_box_seal(&wallet->master, "purchase card", &purchase->xid,
+                                      SETPAY_VIEW_ARRAY(reference), &purchase->card_box));
+    return setpay_wallet_box_seal(&wallet->master, "back key", &purchase->xid,
+                                  setpay_secret_view(&pi->back_key), &purchase->back_key_box);
+}
+
+static enum setpay_error
+sign_purchase(struct setpay_wallet *wallet, const struct setpay_wallet_prepared *offer,
+              const struct setpay_wallet_card *card, const struct setpay_secret *security_code,
+              setpay_time_ms now_ms, struct setpay_wallet_purchase *purchase)
+{
+    struct setpay_wallet_card_secrets secrets = {0};
+    struct setpay_certificate *cardholder = NULL;
+    struct setpay_oi oi = {0};
+    struct setpay_pi pi = {0};
+    struct setpay_digest oi_salt, pi_salt;
+    struct setpay_purchase made = {0};
+    enum setpay_error error = setpay_wallet_card_open(&wallet->master, card, &secrets);
+    if (error == SETPAY_OK)
+        error = setpay_wallet_parse_certificate(&card->certificate, &cardholder);
+    if (error == SETPAY_OK && now_ms > setpay_certificate_not_after_ms(cardholder))
+        error = SETPAY_E_CERT_TIME;
+    if (error == SETPAY_OK)
+        error = fill_halves(offer, &secrets, security_code,
+                            setpay_certificate_thumbprint(cardholder), now_ms, &oi, &pi);
+    if (error == SETPAY_OK)
+        error = setpay_digest_random(&oi_salt);
+    if (error == SETPAY_OK)
+        error = setpay_digest_random(&pi_salt);
+    if (error == SETPAY_OK)
+        error = setpay_purchase_build(&oi, &pi, &oi_salt, &pi_salt, secrets.key,
+                                      offer->gateway_encrypt, &made);
+    if (error == SETPAY_OK)
+        error = fill_record(wallet, offer, card, &oi, &pi, purchase);
+    if (error == SETPAY_OK)
+        error = pack_preq(wallet, cardholder, &made, &purchase->preq);
+    if (error == SETPAY_OK)
+        error = setpay_request_hash(SETPAY_MESSAGE_P_REQ, NULL, setpay_buffer_view(&made.content),
+                                    &purchase->request_hash);
+    if (error == SETPAY_OK) {
+        purchase->oimd = made.oimd;
+        purchase->pomd = made.pomd;
+    }
+    setpay_purchase_clear(&made);
+    setpay_pi_clear(&pi);
+    setpay_wallet_card_secrets_clear(&secrets);
+    setpay_certificate_unref(cardholder);
+    return error;
+}
+
+/* ------------------------------------------------------------------ pay.confirm */
+
+static enum setpay_error store_purchase(struct setpay_db *db, void *arg)
+{
+    struct signing *signing = arg;
+    return setpay_wallet_store_add_purchase(db, &signing->purchase);
+}
+
+/* Rule W5: only now may it leave. */
+static void on_stored(void *arg, enum setpay_error error)
+{
+    struct signing *signing = arg;
+    struct setpay_wallet *wallet = signing->wallet;
+    struct setpay_id xid = signing->purchase.xid;
+    if (error != SETPAY_OK) {
+        setpay_wallet_fail(signing->call, error, NULL);
+        signing_free(signing);
+        return;
+    }
+    char text[SETPAY_ID_TEXT_SIZE];
+    setpay_log(SETPAY_LOG_INFO, "purchase.stored", setpay_field_id("xid", &xid),
+               setpay_field_text("merchant", signing->purchase.merchant_id),
+               setpay_field_money("amount", &signing->purchase.amount));
+    setpay_testing_point("wallet.stored");
+    setpay_control_progress(signing->call, json_pack("{s:s, s:s}", "stage", "stored", "xid",
+                                                     setpay_id_format(&xid, text)));
+    setpay_wallet_pursue(wallet, &xid, true);
+    setpay_wallet_pursue_wait(wallet, &xid, signing->call, wallet->answer_wait_ms);
+    signing_free(signing);
+}
+
+struct agreed {
+    struct setpay_id xid;
+    struct setpay_money amount;
+    const char *merchant_id;
+    struct setpay_secret security_code;
+};
+
+static enum setpay_error read_agreed(const json_t *args, struct agreed *agreed,
+                                     struct setpay_problem *problem)
+{
+    static const char *const names[] = {"xid",         "amount",        "currency",
+                                        "merchant_id", "security_code", NULL};
+    const char *xid = NULL, *currency = NULL;
+    int64_t minor = 0;
+    SETPAY_TRY(setpay_json_args_check(args, names, problem));
+    SETPAY_TRY(setpay_json_arg_text(args, "xid", true, &xid, problem));
+    SETPAY_TRY(
+        setpay_json_arg_int(args, "amount", true, 1, SETPAY_MONEY_MAX_MINOR, &minor, problem));
+    SETPAY_TRY(setpay_json_arg_text(args, "currency", true, &currency, problem));
+    SETPAY_TRY(setpay_json_arg_text(args, "merchant_id", true, &agreed->merchant_id, problem));
+    SETPAY_TRY(
+        setpay_json_arg_secret(args, "security_code", false, &agreed->security_code, problem));
+    SETPAY_TRY(setpay_money_make(minor, currency, &agreed->amount));
+    if (setpay_id_parse(xid, &agreed->xid) != SETPAY_OK)
+        return setpay_problem_set(problem, SETPAY_E_INVALID, "xid: expected 32 hex digits");
+    bool digits = agreed->security_code.size == 0 || agreed->security_code.size == 3 ||
+                  agreed->security_code.size == 4;
+    for (size_t i = 0; i < agreed->security_code.size && digits; i++)
+        digits = agreed->security_code.data[i] >= '0' && agreed->security_code.data[i] <= '9';
+    return digits ? SETPAY_OK
+                  : setpay_problem_set(problem, SETPAY_E_INVALID,
+                                       "security_code: expected 3 or 4 digits");
+}
+
+static enum setpay_error confirm(struct setpay_wallet *wallet, struct setpay_control_call *call,
+                                 const struct agreed *agreed, struct setpay_problem *problem)
+{
+    struct setpay_wallet_card card = {0};
+    char card_id[SETPAY_ID_TEXT_SIZE];
+    setpay_time_ms now_ms = setpay_clock_now_ms();
+    struct setpay_wallet_prepared *offer = prepared_find(wallet, &agreed->xid);
+    if (offer == NULL)
+        return setpay_problem_set(problem, SETPAY_E_NOT_FOUND,
+                                  "no such offer is prepared (any more); look at the link again");
+    if (setpay_wallet_is_locked(wallet))
+        return SETPAY_E_LOCKED;
+    /* rules W2, W4 */
+    SETPAY_TRY(setpay_wallet_offer_check_agreed(&offer->content, &agreed->amount,
+                                                agreed->merchant_id, now_ms));
+    struct signing *signing = calloc(1, sizeof *signing);
+    if (signing == NULL)
+        return SETPAY_E_NOMEM;
+    signing->wallet = wallet;
+    signing->call = call;
+    setpay_wallet_purchase_init(&signing->purchase);
+    setpay_control_progress(call, json_pack("{s:s}", "stage", "signing"));
+    enum setpay_error error =
+        choose_card(wallet, setpay_id_format(&offer->card, card_id), &card, problem);
+    if (error == SETPAY_OK)
+        error =
+            sign_purchase(wallet, offer, &card, &agreed->security_code, now_ms, &signing->purchase);
+    setpay_wallet_card_clear(&card);
+    if (error == SETPAY_OK)
+        error = setpay_store_submit(wallet->store, store_purchase, on_stored, signing,
+                                    &wallet->executor);
+    if (error != SETPAY_OK) {
+        signing_free(signing);
+        return error;
+    }
+    prepared_drop(wallet, offer); /* once */
+    return SETPAY_OK;
+}
+
+void setpay_wallet_on_pay_confirm(struct setpay_control_call *call, const json_t *args, void *arg)
+{
+    struct setpay_problem problem = {{0}};
+    struct agreed agreed = {0};
+    enum setpay_error error = read_agreed(args, &agreed, &problem);
+    if (error == SETPAY_OK)
+        error = confirm(arg, call, &agreed, &problem);
+    setpay_secret_clear(&agreed.security_code);
+    if (error != SETPAY_OK)
+        setpay_wallet_fail(call, error, &problem);
+}

@@ -1,0 +1,477 @@
+/*
+ * The wallet: what its files share. Cards and purchases as they are stored, the daemon's state, and
+ * the functions of each file. Rules W1 to W7 are in offer.c and answer.c, which do no input or
+ * output; pay.c and inquiry.c ask merchants and store what came of it.
+ *
+ * All of struct setpay_wallet belongs to one loop (the first worker's).
+ */
+#ifndef SETPAY_CARDHOLDER_WALLET_H
+#define SETPAY_CARDHOLDER_WALLET_H
+
+#include "cardholder/purchase_state.h"
+#include "common/base/bytes.h"
+#include "common/base/clock.h"
+#include "common/base/error.h"
+#include "common/base/ids.h"
+#include "common/base/limits.h"
+#include "common/base/money.h"
+#include "common/base/secret.h"
+#include "common/crypto/keyfile.h"
+#include "common/crypto/sign.h"
+#include "common/net/control_server.h"
+#include "common/net/http_client.h"
+#include "common/net/loop.h"
+#include "common/net/service.h"
+#include "common/net/tls.h"
+#include "common/pki/certificate.h"
+#include "common/pki/chain.h"
+#include "common/store/store.h"
+#include "common/wire/checks.h"
+#include "common/wire/messages.h"
+#include "common/wire/receipt.h"
+#include "common/wire/signed.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SETPAY_WALLET_LABEL_MAX 64
+#define SETPAY_WALLET_CARDS_MAX 256
+#define SETPAY_WALLET_PREPARED_MAX 16    /* offers that wait for the person's word */
+#define SETPAY_WALLET_PURCHASES_MAX 1000 /* in one list */
+#define SETPAY_WALLET_OPEN_MAX 256       /* purchases that are inquired after at once */
+#define SETPAY_WALLET_WORDS_MAX 200
+
+/* ------------------------------------------------------------------ vault.c */
+
+#define SETPAY_WALLET_BOX_MAX 4096
+#define SETPAY_WALLET_PASSPHRASE_MIN 8
+
+/* The master key under a passphrase, as it rests in the database. */
+struct setpay_wallet_lock {
+    struct setpay_scrypt scrypt;
+    uint8_t box[32 + 28];
+};
+/* A fresh master key (32 bytes, *master must be empty) and its box. About 0.1 s of scrypt. */
+enum setpay_error setpay_wallet_lock_make(const struct setpay_secret *passphrase,
+                                          struct setpay_wallet_lock *lock,
+                                          struct setpay_secret *master) SETPAY_MUST_CHECK;
+/* SETPAY_E_PASSPHRASE; *master then stays empty. About 0.1 s of scrypt. */
+enum setpay_error setpay_wallet_lock_open(const struct setpay_wallet_lock *lock,
+                                          const struct setpay_secret *passphrase,
+                                          struct setpay_secret *master) SETPAY_MUST_CHECK;
+/* How long the answer to the failures-th wrong passphrase in a row waits. */
+int64_t setpay_wallet_lock_delay_ms(unsigned failures);
+
+/* Boxes under the master key; what ("card key", "back key", …) and whose stand in what is
+ * authenticated, so that no box can take another's place. Replaces what box holds. */
+enum setpay_error setpay_wallet_box_seal(const struct setpay_secret *master, const char *what,
+                                         const struct setpay_id *whose, struct setpay_view plain,
+                                         struct setpay_buffer *box) SETPAY_MUST_CHECK;
+/* SETPAY_E_LOCKED where master is empty; SETPAY_E_CRYPTO. plain must be empty. */
+enum setpay_error setpay_wallet_box_open(const struct setpay_secret *master, const char *what,
+                                         const struct setpay_id *whose, struct setpay_view box,
+                                         struct setpay_secret *plain) SETPAY_MUST_CHECK;
+
+/* scrypt on a thread of its own: makes a lock (lock NULL) or opens one; done runs on the loop.
+ * Takes the passphrase. One at a time: SETPAY_E_BUSY. */
+struct setpay_wallet;
+struct setpay_wallet_unlocking;
+typedef void setpay_wallet_unlocked_fn(struct setpay_wallet *wallet, void *arg,
+                                       enum setpay_error error,
+                                       const struct setpay_wallet_lock *lock,
+                                       struct setpay_secret *master);
+enum setpay_error setpay_wallet_unlock_start(struct setpay_wallet *wallet,
+                                             const struct setpay_wallet_lock *lock,
+                                             struct setpay_secret *passphrase,
+                                             setpay_wallet_unlocked_fn *done,
+                                             void *arg) SETPAY_MUST_CHECK;
+/* Answers that still wait for their delay leave at once. */
+void setpay_wallet_unlock_hurry(struct setpay_wallet *wallet);
+
+/* ------------------------------------------------------------------ cards */
+
+enum setpay_wallet_card_status {
+    SETPAY_WALLET_CARD_PENDING = 1, /* a key, no certificate yet */
+    SETPAY_WALLET_CARD_ACTIVE = 2,
+};
+
+enum setpay_wallet_box {
+    SETPAY_WALLET_BOX_KEY, /* PKCS#8, PEM */
+    SETPAY_WALLET_BOX_PAN_SECRET,
+    SETPAY_WALLET_BOX_PAN,
+    SETPAY_WALLET_BOX_EXPIRY,
+    SETPAY_WALLET_BOX_POSTCODE, /* may be absent, as the next */
+    SETPAY_WALLET_BOX_HOUSE,
+    SETPAY_WALLET_BOXES
+};
+
+/* As stored. Zeroed memory is empty. */
+struct setpay_wallet_card {
+    struct setpay_id id;
+    char brand[SETPAY_WIRE_BRAND_MAX + 1];
+    char label[SETPAY_WALLET_LABEL_MAX + 1];
+    char last4[5];
+    enum setpay_wallet_card_status status;
+    bool is_default;
+    struct setpay_digest key_digest;
+    setpay_time_ms created_ms;
+    setpay_time_ms expires_ms; /* the certificate's; 0 while pending */
+    struct setpay_buffer certificate;
+    struct setpay_buffer boxes[SETPAY_WALLET_BOXES];
+};
+void setpay_wallet_card_clear(struct setpay_wallet_card *card);
+
+/* The opened secrets of a card. Zeroed memory is empty. */
+struct setpay_wallet_card_secrets {
+    struct setpay_signing_key *key;
+    struct setpay_secret pan_secret;
+    struct setpay_secret pan;
+    struct setpay_secret expiry;
+    char postcode[SETPAY_WIRE_POSTCODE_MAX + 1];
+    char house_digits[SETPAY_WIRE_HOUSE_MAX + 1];
+};
+void setpay_wallet_card_secrets_clear(struct setpay_wallet_card_secrets *secrets);
+/* SETPAY_E_LOCKED, SETPAY_E_CRYPTO. secrets must be empty, and stays so on error. */
+enum setpay_error
+setpay_wallet_card_open(const struct setpay_secret *master, const struct setpay_wallet_card *card,
+                        struct setpay_wallet_card_secrets *secrets) SETPAY_MUST_CHECK;
+
+/* What the person gives for a new card. */
+struct setpay_wallet_card_wish {
+    const char *brand;
+    const char *label;
+    const struct setpay_secret *pan;      /* digits, blanks, hyphens */
+    const struct setpay_secret *expiry;   /* YYMM */
+    const struct setpay_secret *postcode; /* may be empty, as the next */
+    const struct setpay_secret *house_digits;
+};
+/* Makes a pending card and its certificate request (DER; *csr must be empty). SETPAY_E_INVALID with
+ * words that hold nothing of the card; SETPAY_E_LOCKED. */
+enum setpay_error setpay_wallet_card_make(const struct setpay_secret *master,
+                                          const struct setpay_wallet_card_wish *wish,
+                                          setpay_time_ms now_ms, struct setpay_wallet_card *card,
+                                          struct setpay_secret *csr,
+                                          struct setpay_problem *problem) SETPAY_MUST_CHECK;
+/* Whether a verified cardholder's certificate is this pending card's: same key, brand and blinded
+ * account id. SETPAY_E_NOT_FOUND (another key), SETPAY_E_BRANDS_MIXED, SETPAY_E_ACCOUNT,
+ * SETPAY_E_LOCKED. */
+enum setpay_error
+setpay_wallet_card_check(const struct setpay_secret *master, const struct setpay_wallet_card *card,
+                         const struct setpay_certificate *certificate) SETPAY_MUST_CHECK;
+/* Luhn's check digit, of 12 to 19 digits. */
+bool setpay_wallet_pan_is_valid(struct setpay_view digits);
+json_t *setpay_wallet_card_json(const struct setpay_wallet_card *card, setpay_time_ms now_ms);
+/* Handlers' halves: card.request and card.import, from their arguments to the reply. */
+void setpay_wallet_on_card_request(struct setpay_control_call *call, const json_t *args, void *arg);
+void setpay_wallet_on_card_import(struct setpay_control_call *call, const json_t *args, void *arg);
+
+/* ------------------------------------------------------------------ purchases, as stored */
+
+struct setpay_wallet_link {
+    char host[SETPAY_WIRE_HOST_MAX + 1]; /* lower case */
+    uint16_t port;
+    char token[SETPAY_LIMIT_TOKEN_BYTES + 1];
+};
+
+/* Zeroed memory is empty. */
+struct setpay_wallet_purchase {
+    struct setpay_id xid;
+    int64_t version;
+    enum setpay_wallet_state state;
+    struct setpay_wallet_link link;
+    setpay_time_ms created_ms, updated_ms;
+    char brand[SETPAY_WIRE_BRAND_MAX + 1];
+    char merchant_id[SETPAY_WIRE_PARTY_MAX + 1];
+    char merchant_name[SETPAY_LIMIT_NAME_BYTES + 1];
+    struct setpay_id lid_c;
+    char lid_m[SETPAY_WIRE_LID_M_MAX + 1];
+    struct setpay_digest chall_c;
+    struct setpay_money amount;
+    enum setpay_terms_kind terms;
+    struct setpay_id rrpid; /* of PReq */
+    struct setpay_digest request_hash;
+    struct setpay_digest merchant, gateway_sign, gateway_encrypt, cardholder;
+    struct setpay_digest oimd, pomd;
+    setpay_time_ms signed_ms, expiry_ms;
+    struct setpay_buffer gateway_certificate; /* DER: what receipts are verified under */
+    struct setpay_buffer card_box;            /* card's id and last four digits */
+    struct setpay_buffer back_key_box;
+    struct setpay_buffer offer; /* the PInitRes message: the merchant's signed word */
+    struct setpay_buffer preq;  /* the PReq message: the very bytes that were sent (rule W5) */
+    /* What the gateway's receipts say. */
+    size_t receipt_count;
+    struct setpay_digest last_hash; /* zeros: none */
+    enum setpay_receipt_kind last_kind;
+    int64_t authorised_minor, reversed_minor;
+    char action_code[3], approval_code[7];
+    /* What the merchant says. */
+    int said; /* enum setpay_purchase_status; 0: nothing yet */
+    char disagreement[SETPAY_WALLET_WORDS_MAX];
+    bool breach;
+};
+void setpay_wallet_purchase_init(struct setpay_wallet_purchase *purchase);
+void setpay_wallet_purchase_clear(struct setpay_wallet_purchase *purchase);
+
+/* ------------------------------------------------------------------ offer.c: pure */
+
+/* setpay://HOST[:PORT]/pay/TOKEN and nothing else. SETPAY_E_INVALID, with words in problem. */
+enum setpay_error setpay_wallet_link_parse(const char *uri, struct setpay_wallet_link *link,
+                                           struct setpay_problem *problem) SETPAY_MUST_CHECK;
+bool setpay_wallet_link_equal(const struct setpay_wallet_link *a,
+                              const struct setpay_wallet_link *b);
+/* The link as text; returns out. */
+#define SETPAY_WALLET_LINK_TEXT_SIZE 384
+const char *setpay_wallet_link_format(const struct setpay_wallet_link *link, char *out);
+
+/* What was asked by a PInitReq. */
+struct setpay_wallet_question {
+    struct setpay_wallet_link link;
+    char brand[SETPAY_WIRE_BRAND_MAX + 1];
+    struct setpay_digest chall_c;
+    struct setpay_id lid_c;
+    struct setpay_asked asked;
+};
+
+/* An offer as it came. The certificates were verified by rule A3, each for its profile. */
+struct setpay_wallet_offer {
+    const struct setpay_message *message;
+    const struct setpay_pinit_res *content;
+    const struct setpay_certificate *channel;         /* merchant-tls-server, of the connection */
+    const struct setpay_certificate *merchant;        /* merchant-sign, the signer */
+    const struct setpay_certificate *gateway_sign;    /* gateway-sign */
+    const struct setpay_certificate *gateway_encrypt; /* gateway-encrypt */
+};
+
+/* Rules A4, W1, W2, W3, and W4 for terms. SETPAY_E_ANSWER_*, SETPAY_E_BRANDS_MIXED, SETPAY_E_HOST,
+ * SETPAY_E_OFFER_SUM, SETPAY_E_EXPIRED, SETPAY_E_GATEWAY_CERTS, SETPAY_E_INVALID (terms that this
+ * wallet does not agree to). */
+enum setpay_error setpay_wallet_offer_check(const struct setpay_wallet_question *question,
+                                            const struct setpay_wallet_offer *offer,
+                                            setpay_time_ms now_ms) SETPAY_MUST_CHECK;
+/* Rule W2 alone. SETPAY_E_OFFER_SUM. */
+enum setpay_error
+setpay_wallet_offer_check_sum(const struct setpay_pinit_res *content) SETPAY_MUST_CHECK;
+/* Rules W2, W4: what the person has agreed to is this offer, and it has not expired.
+ * SETPAY_E_OFFER_CHANGED, SETPAY_E_EXPIRED. */
+enum setpay_error setpay_wallet_offer_check_agreed(const struct setpay_pinit_res *content,
+                                                   const struct setpay_money *amount,
+                                                   const char *merchant_id,
+                                                   setpay_time_ms now_ms) SETPAY_MUST_CHECK;
+
+/* ------------------------------------------------------------------ answer.c: pure */
+
+/* Rules A4, W6: a PRes or InqRes is the answer to what was asked, and of this purchase.
+ * SETPAY_E_ANSWER_*, SETPAY_E_PURCHASE. */
+enum setpay_error setpay_wallet_answer_check(const struct setpay_wallet_purchase *purchase,
+                                             const struct setpay_asked *asked,
+                                             const struct setpay_digest *challenge,
+                                             const struct setpay_message *message,
+                                             const struct setpay_pres *pres) SETPAY_MUST_CHECK;
+
+struct setpay_wallet_kept_receipt {
+    struct setpay_receipt receipt;
+    struct setpay_buffer signed_bytes;
+};
+
+/* What an answer changes. Zeroed memory is empty. */
+struct setpay_wallet_decision {
+    enum setpay_wallet_state state;
+    struct setpay_wallet_kept_receipt *receipts; /* new ones, owned */
+    size_t receipt_count;
+    struct setpay_digest last_hash;
+    enum setpay_receipt_kind last_kind;
+    int64_t authorised_minor, reversed_minor;
+    char action_code[3], approval_code[7];
+    int said;
+    bool breach;                                /* by this answer */
+    char disagreement[SETPAY_WALLET_WORDS_MAX]; /* "": none */
+    bool keep_words;                            /* the message is evidence */
+    /* SETPAY_E_RECEIPT: a receipt did not hold (rule W6); those before it count. */
+    enum setpay_error receipt_error;
+};
+void setpay_wallet_decision_clear(struct setpay_wallet_decision *decision);
+
+/* Rules W6, W7: opens the receipts that are new, checks each against the wallet's own record, and
+ * walks the table. gateway is the certificate that PI names, pres was checked. decision must be
+ * empty. SETPAY_E_NOMEM, SETPAY_E_CRYPTO. */
+enum setpay_error
+setpay_wallet_answer_decide(const struct setpay_wallet_purchase *purchase,
+                            const struct setpay_pres *pres, const struct setpay_secret *back_key,
+                            const struct setpay_certificate *gateway, setpay_time_ms now_ms,
+                            struct setpay_wallet_decision *decision) SETPAY_MUST_CHECK;
+/* Rule W7: nothing of this purchase can be authorised any more by an honest gateway. */
+bool setpay_wallet_time_is_over(const struct setpay_wallet_purchase *purchase,
+                                setpay_time_ms now_ms);
+/* "authorised", "refused", …; NULL for 0. */
+const char *setpay_wallet_said_name(int said);
+
+/* ------------------------------------------------------------------ wallet_store.c */
+
+extern const struct setpay_store_schema setpay_wallet_schema;
+
+/* Reads: inside setpay_store_read. Writes: inside an operation. */
+enum setpay_error setpay_wallet_store_read_lock(struct setpay_db *db,
+                                                struct setpay_wallet_lock *lock) SETPAY_MUST_CHECK;
+/* SETPAY_E_EXISTS. */
+enum setpay_error setpay_wallet_store_add_lock(struct setpay_db *db,
+                                               const struct setpay_wallet_lock *lock,
+                                               setpay_time_ms now_ms) SETPAY_MUST_CHECK;
+enum setpay_error
+setpay_wallet_store_add_card(struct setpay_db *db,
+                             const struct setpay_wallet_card *card) SETPAY_MUST_CHECK;
+/* Up to room cards, oldest first, without their boxes. */
+enum setpay_error setpay_wallet_store_list_cards(struct setpay_db *db,
+                                                 struct setpay_wallet_card *cards, size_t room,
+                                                 size_t *count) SETPAY_MUST_CHECK;
+enum setpay_error setpay_wallet_store_read_card(struct setpay_db *db, const struct setpay_id *id,
+                                                struct setpay_wallet_card *card) SETPAY_MUST_CHECK;
+/* By id, label, or last four digits where they are unique; NULL: the default card.
+ * SETPAY_E_NOT_FOUND. */
+enum setpay_error setpay_wallet_store_find_card(struct setpay_db *db, const char *words,
+                                                struct setpay_wallet_card *card) SETPAY_MUST_CHECK;
+enum setpay_error setpay_wallet_store_activate_card(struct setpay_db *db,
+                                                    const struct setpay_id *id,
+                                                    struct setpay_view certificate,
+                                                    setpay_time_ms expires_ms) SETPAY_MUST_CHECK;
+enum setpay_error setpay_wallet_store_set_default(struct setpay_db *db,
+                                                  const struct setpay_id *id) SETPAY_MUST_CHECK;
+/* SETPAY_E_STATE where an open purchase was signed with it. */
+enum setpay_error setpay_wallet_store_remove_card(struct setpay_db *db,
+                                                  const struct setpay_id *id) SETPAY_MUST_CHECK;
+/* Rule W5: SETPAY_E_PAYMENT_OPEN where another purchase of the link may not be followed by one. */
+enum setpay_error
+setpay_wallet_store_add_purchase(struct setpay_db *db,
+                                 const struct setpay_wallet_purchase *purchase) SETPAY_MUST_CHECK;
+/* purchase is initialised. SETPAY_E_NOT_FOUND. */
+enum setpay_error
+setpay_wallet_store_read_purchase(struct setpay_db *db, const struct setpay_id *xid,
+                                  struct setpay_wallet_purchase *purchase) SETPAY_MUST_CHECK;
+/* The newest purchase of a link. SETPAY_E_NOT_FOUND. */
+enum setpay_error setpay_wallet_store_find_link(struct setpay_db *db,
+                                                const struct setpay_wallet_link *link,
+                                                struct setpay_id *xid,
+                                                enum setpay_wallet_state *state) SETPAY_MUST_CHECK;
+/* Up to room xids, newest first; open: only those that are not settled. */
+enum setpay_error setpay_wallet_store_list_purchases(struct setpay_db *db, bool open,
+                                                     struct setpay_id *xids, size_t room,
+                                                     size_t *count) SETPAY_MUST_CHECK;
+/* Writes a decision made on purchase (its version); words: the message, kept where the decision
+ * says so. SETPAY_E_CONFLICT. */
+enum setpay_error setpay_wallet_store_apply(struct setpay_db *db,
+                                            const struct setpay_wallet_purchase *purchase,
+                                            const struct setpay_wallet_decision *decision,
+                                            struct setpay_view words,
+                                            setpay_time_ms now_ms) SETPAY_MUST_CHECK;
+/* A message that failed a check: kept, with the words that the person reads. */
+enum setpay_error setpay_wallet_store_add_evidence(struct setpay_db *db,
+                                                   const struct setpay_id *xid, const char *what,
+                                                   struct setpay_view bytes,
+                                                   setpay_time_ms now_ms) SETPAY_MUST_CHECK;
+typedef enum setpay_error setpay_wallet_receipt_fn(void *arg, struct setpay_view signed_bytes);
+enum setpay_error setpay_wallet_store_each_receipt(struct setpay_db *db,
+                                                   const struct setpay_id *xid,
+                                                   setpay_wallet_receipt_fn *each,
+                                                   void *arg) SETPAY_MUST_CHECK;
+/* CA certificates and revocation lists that came in-band, so that they survive a restart. */
+enum setpay_error setpay_wallet_store_clear_trust(struct setpay_db *db) SETPAY_MUST_CHECK;
+enum setpay_error setpay_wallet_store_add_trust(struct setpay_db *db, bool is_crl,
+                                                struct setpay_view der) SETPAY_MUST_CHECK;
+enum setpay_error setpay_wallet_store_load_trust(struct setpay_db *db, struct setpay_trust *trust,
+                                                 setpay_time_ms now_ms) SETPAY_MUST_CHECK;
+
+/* ------------------------------------------------------------------ the daemon */
+
+struct setpay_wallet_prepared; /* pay.c */
+struct setpay_wallet_ask;      /* pay.c */
+struct setpay_wallet_pursuit;  /* inquiry.c */
+
+struct setpay_wallet {
+    struct setpay_service *service;
+    struct setpay_worker *worker;
+    struct setpay_loop *loop;
+    struct setpay_executor executor;
+    struct setpay_store *store;
+    struct setpay_reader *reader;
+    struct setpay_trust *trust;
+    struct setpay_tls *tls;
+    struct setpay_http_client *http;
+    struct setpay_control_server *control;
+    int64_t inquiry_min_ms, inquiry_max_ms, answer_wait_ms;
+    struct setpay_secret master; /* empty: locked */
+    struct setpay_wallet_unlocking *unlocking;
+    unsigned wrong_passphrases;
+    struct setpay_wallet_prepared *prepared;
+    struct setpay_wallet_ask *asks;
+    struct setpay_wallet_pursuit *pursuits;
+    struct setpay_digest saved_trust; /* of what was stored last */
+    bool draining;
+};
+
+bool setpay_wallet_is_locked(const struct setpay_wallet *wallet);
+/* saved_trust.c: stores CAs and revocation lists that are new since the last time. */
+void setpay_wallet_save_trust(struct setpay_wallet *wallet);
+/* A leaf of one's own from its stored DER. */
+enum setpay_error
+setpay_wallet_parse_certificate(const struct setpay_buffer *der,
+                                struct setpay_certificate **certificate) SETPAY_MUST_CHECK;
+/* Ends a call with an error and, where problem has words, those. */
+void setpay_wallet_fail(struct setpay_control_call *call, enum setpay_error error,
+                        const struct setpay_problem *problem);
+
+/* ------------------------------------------------------------------ render.c */
+
+/* PURCHASE of commands.h, read fresh. items: with the offer's. */
+enum setpay_error setpay_wallet_purchase_json(struct setpay_wallet *wallet,
+                                              const struct setpay_id *xid, bool items,
+                                              json_t **json) SETPAY_MUST_CHECK;
+enum setpay_error setpay_wallet_receipt_json(struct setpay_wallet *wallet,
+                                             const struct setpay_id *xid,
+                                             json_t **json) SETPAY_MUST_CHECK;
+json_t *setpay_wallet_offer_json(const struct setpay_wallet_link *link,
+                                 const struct setpay_pinit_res *content, const char *gateway,
+                                 const struct setpay_wallet_card *card);
+
+/* ------------------------------------------------------------------ pay.c */
+
+void setpay_wallet_on_offer_show(struct setpay_control_call *call, const json_t *args, void *arg);
+void setpay_wallet_on_pay_prepare(struct setpay_control_call *call, const json_t *args, void *arg);
+void setpay_wallet_on_pay_confirm(struct setpay_control_call *call, const json_t *args, void *arg);
+/* Ends what is under way; what was signed stays pending. */
+void setpay_wallet_pay_drain(struct setpay_wallet *wallet);
+void setpay_wallet_pay_clear(struct setpay_wallet *wallet);
+/* Where PInitReq, PReq and InqReq go. */
+enum setpay_error setpay_wallet_post(struct setpay_wallet *wallet,
+                                     const struct setpay_wallet_link *link, struct setpay_view body,
+                                     setpay_http_answer_cb *answer_cb, void *arg,
+                                     struct setpay_http_exchange **exchange) SETPAY_MUST_CHECK;
+/* The HTTP part of an answer: a Message, or why not. SETPAY_E_PEER_REFUSED for another status or
+ * content type; TLS errors by their cause. */
+enum setpay_error setpay_wallet_receive(const struct setpay_http_answer *answer,
+                                        struct setpay_message *message) SETPAY_MUST_CHECK;
+
+/* ------------------------------------------------------------------ inquiry.c */
+
+/* Sees a stored purchase through to its end: sends its PReq (send_preq), then inquires. Does
+ * nothing where that is under way. */
+void setpay_wallet_pursue(struct setpay_wallet *wallet, const struct setpay_id *xid,
+                          bool send_preq);
+/* Takes the call: replies with PURCHASE once the purchase is no longer pending, or wait_ms have
+ * passed. */
+void setpay_wallet_pursue_wait(struct setpay_wallet *wallet, const struct setpay_id *xid,
+                               struct setpay_control_call *call, int64_t wait_ms);
+/* Takes the call: asks once, also after a settled purchase; replies with PURCHASE, items,
+ * "refreshed" and "refresh_error". */
+void setpay_wallet_refresh(struct setpay_wallet *wallet, const struct setpay_id *xid,
+                           struct setpay_control_call *call);
+/* All that are not settled, after an unlock. */
+void setpay_wallet_pursue_open(struct setpay_wallet *wallet);
+void setpay_wallet_pursue_drain(struct setpay_wallet *wallet);
+void setpay_wallet_pursue_clear(struct setpay_wallet *wallet);
+
+/* ------------------------------------------------------------------ doctor.c */
+
+json_t *setpay_wallet_doctor(struct setpay_wallet *wallet);
+
+#endif

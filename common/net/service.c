@@ -20,7 +20,6 @@
 #define CRL_PERIOD_MS 60000
 #define CRL_PERIOD_TESTING_MS 1000
 #define STUCK_AFTER_MS 5000
-#define CRLS_MAX 64
 
 /* ------------------------------------------------------------------ readiness */
 
@@ -38,14 +37,26 @@ static enum setpay_error check_store(void *arg, struct setpay_problem *why)
     return SETPAY_OK;
 }
 
+/* Lists of brands that this daemon does not serve come beside messages, from anybody: that nobody
+ * renews them here must not take the daemon out of service. */
+static bool is_served(const struct setpay_config *config, const char *brand)
+{
+    size_t count = setpay_config_instance_count(config, "brand *");
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(setpay_config_instance(config, "brand *", i), brand) == 0)
+            return true;
+    }
+    return count == 0 || brand[0] == '\0'; /* "": the root's */
+}
+
 static enum setpay_error check_crls(void *arg, struct setpay_problem *why)
 {
     struct setpay_service *service = arg;
-    struct setpay_crl_info infos[CRLS_MAX];
-    size_t count = setpay_trust_crls(service->trust, infos, CRLS_MAX);
+    struct setpay_crl_info infos[SETPAY_LIMIT_TRUST_CAS];
+    size_t count = setpay_trust_crls(service->trust, infos, SETPAY_LIMIT_TRUST_CAS);
     setpay_time_ms now_ms = setpay_clock_now_ms();
-    for (size_t i = 0; i < count && i < CRLS_MAX; i++) {
-        if (infos[i].next_update_ms < now_ms) {
+    for (size_t i = 0; i < count && i < SETPAY_LIMIT_TRUST_CAS; i++) {
+        if (infos[i].next_update_ms < now_ms && is_served(service->config, infos[i].brand)) {
             char text[SETPAY_TIME_TEXT_SIZE];
             return setpay_problem_set(why, SETPAY_E_CRL_STALE,
                                       "the revocation list of %s%s%s was due at %s", infos[i].brand,

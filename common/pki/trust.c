@@ -207,6 +207,19 @@ static enum setpay_error check_ca(const struct setpay_snapshot *snapshot,
     return SETPAY_OK;
 }
 
+/* The same certificate, whatever its bytes: an ECDSA signature (r, s) has a twin (r, -s), so that
+ * anybody can give a certificate a second thumbprint. A twin would be a CA without a CRL. */
+static bool is_twin(const struct setpay_snapshot *snapshot, const struct setpay_certificate *ca)
+{
+    X509 *x509 = setpay_certificate_x509(ca);
+    for (size_t i = 0; i < snapshot->count; i++) {
+        if (X509_issuer_and_serial_cmp(setpay_certificate_x509(snapshot->cas[i].certificate),
+                                       x509) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* With the lock on changes held. Sets *added where it was not known before. */
 static enum setpay_error add_ca(struct setpay_trust *trust, struct setpay_view der, bool *added)
 {
@@ -220,7 +233,7 @@ static enum setpay_error add_ca(struct setpay_trust *trust, struct setpay_view d
     if (error != SETPAY_OK)
         goto out;
     error = check_ca(trust->current, ca);
-    if (error != SETPAY_OK)
+    if (error != SETPAY_OK || is_twin(trust->current, ca))
         goto out;
     error = SETPAY_E_TOO_BIG;
     if (trust->current->count == SETPAY_LIMIT_TRUST_CAS)

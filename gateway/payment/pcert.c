@@ -11,8 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define CRLS_MAX 64
-
 static enum setpay_error keep(struct setpay_db *db, void *arg)
 {
     struct setpay_gateway_work *work = arg;
@@ -35,9 +33,9 @@ static void on_kept(void *arg, enum setpay_error error)
 
 static void list_crls(const struct setpay_gateway_work *work, struct setpay_thumbs *thumbs)
 {
-    struct setpay_crl_info infos[CRLS_MAX];
-    size_t count = setpay_trust_crls(work->worker->gateway->trust, infos, CRLS_MAX);
-    for (size_t i = 0; i < count && i < CRLS_MAX; i++) {
+    struct setpay_crl_info infos[SETPAY_LIMIT_TRUST_CAS];
+    size_t count = setpay_trust_crls(work->worker->gateway->trust, infos, SETPAY_LIMIT_TRUST_CAS);
+    for (size_t i = 0; i < count && i < SETPAY_LIMIT_TRUST_CAS; i++) {
         if (infos[i].brand[0] == '\0' || setpay_view_equal(setpay_view_string(infos[i].brand),
                                                            setpay_view_string(work->brand->name)))
             (void)setpay_thumbs_add(thumbs, &infos[i].thumbprint);

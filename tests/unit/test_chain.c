@@ -13,6 +13,8 @@
 #include <stddef.h>
 
 #include <cmocka.h>
+#include <openssl/ec.h>
+#include <openssl/ecdsa.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -219,6 +221,51 @@ static void another_root_is_not_believed(void **state)
     test_pki_free(stranger);
 }
 
+/* The certificate with the other signature that verifies as well: (r, n - s) instead of (r, s). */
+static void make_twin(X509 *x509, struct setpay_buffer *der)
+{
+    X509 *twin = X509_dup(x509);
+    const ASN1_BIT_STRING *signature = NULL;
+    X509_get0_signature(&signature, NULL, twin);
+    const unsigned char *at = ASN1_STRING_get0_data(signature);
+    ECDSA_SIG *pair = d2i_ECDSA_SIG(NULL, &at, ASN1_STRING_length(signature));
+    EC_GROUP *group = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
+    BIGNUM *r = BN_dup(ECDSA_SIG_get0_r(pair)), *s = BN_new();
+    assert_int_equal(BN_sub(s, EC_GROUP_get0_order(group), ECDSA_SIG_get0_s(pair)), 1);
+    assert_int_equal(ECDSA_SIG_set0(pair, r, s), 1);
+    unsigned char *bytes = NULL;
+    int size = i2d_ECDSA_SIG(pair, &bytes);
+    assert_int_equal(ASN1_STRING_set((ASN1_STRING *)(uintptr_t)signature, bytes, size), 1);
+    OPENSSL_free(bytes);
+    bytes = NULL;
+    size = i2d_X509(twin, &bytes);
+    assert_int_equal(setpay_buffer_set(der, setpay_view_of(bytes, (size_t)size)), SETPAY_OK);
+    OPENSSL_free(bytes);
+    EC_GROUP_free(group);
+    ECDSA_SIG_free(pair);
+    X509_free(twin);
+}
+
+/* Anybody can make it, and nobody gives it a CRL: it must not stand beside the CA's own. */
+static void a_twin_of_a_ca_is_not_another_ca(void **state)
+{
+    struct world *world = *state;
+    const struct test_pki_ca *ca = test_pki_ca(world->pki, "visa", SETPAY_CA_MERCHANT);
+    struct setpay_digest thumbs[SETPAY_LIMIT_THUMBS];
+    struct setpay_digest thumbprint;
+    struct setpay_certificate *found = NULL;
+    struct setpay_buffer twin;
+    setpay_buffer_init(&twin, SETPAY_LIMIT_CERTIFICATE_BYTES);
+    make_twin(ca->x509, &twin);
+    assert_false(setpay_view_equal(setpay_buffer_view(&twin), setpay_buffer_view(&ca->der)));
+    assert_int_equal(setpay_sha256(setpay_buffer_view(&twin), &thumbprint), SETPAY_OK);
+    size_t before = setpay_trust_thumbs(world->trust, false, thumbs, SETPAY_LIMIT_THUMBS);
+    assert_int_equal(setpay_trust_add_ca(world->trust, setpay_buffer_view(&twin)), SETPAY_OK);
+    assert_int_equal(setpay_trust_thumbs(world->trust, false, thumbs, SETPAY_LIMIT_THUMBS), before);
+    assert_int_equal(setpay_trust_find_ca(world->trust, &thumbprint, &found), SETPAY_E_NOT_FOUND);
+    setpay_buffer_clear(&twin);
+}
+
 static void missing_issuers_are_named_so_and_learned_when_offered(void **state)
 {
     struct world *world = *state;
@@ -419,6 +466,7 @@ int main(void)
         cmocka_unit_test(every_defect_of_a_ca_has_its_error),
         cmocka_unit_test(a_ca_of_one_brand_does_not_issue_for_another),
         cmocka_unit_test(another_root_is_not_believed),
+        cmocka_unit_test(a_twin_of_a_ca_is_not_another_ca),
         cmocka_unit_test(missing_issuers_are_named_so_and_learned_when_offered),
         cmocka_unit_test(known_leaves_need_only_their_thumbprint),
         cmocka_unit_test(the_chain_to_send_is_issuing_ca_then_brand),

@@ -293,6 +293,7 @@ UNIT_TESTS := \
 	test_line \
 	test_log \
 	test_loop \
+	test_merchant_api \
 	test_metrics \
 	test_money \
 	test_order \
@@ -313,7 +314,8 @@ TEST_SUPPORT := \
 	tests/support/test_executor.c \
 	tests/support/test_messages.c \
 	tests/support/test_pki.c \
-	tests/support/test_store.c
+	tests/support/test_store.c \
+	tests/support/test_store_api.c
 
 # Each integration test is a script or program that prints TAP.
 INTEGRATION_TESTS := \

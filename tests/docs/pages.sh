@@ -58,6 +58,15 @@ for document in "${documents[@]}"; do
     done
 done | result "every link between pages leads somewhere (${#documents[@]} pages)"
 
+# Files that prose names in backticks; "*" and "NAME" stand for many.
+for document in "${documents[@]}"; do
+    awk '/^```/ { code = !code } !code' "$document" |
+        grep -oE '`(common|ca|cardholder|merchant|gateway|proto|tests|docs)/[A-Za-z0-9_./*-]+`' | tr -d '`' | sort -u |
+        while read -r path; do
+            compgen -G "$path" >/dev/null || echo "$document: there is no $path"
+        done
+done | result 'every file that a page names is there'
+
 # Tables and code keep their own width.
 for document in "${documents[@]}"; do
     awk '/^```/ { code = !code } !code && !/^\|/ { print FNR ": " $0 }' "$document" |

@@ -12,6 +12,7 @@ mkdir -p "$out/reference"
 daemons="
 setpay-gatewayd gateway The payment gateway
 setpay-issuersim issuer The issuer simulator
+setpay-walletd wallet The wallet
 "
 
 configuration() { # PROGRAM TITLE

@@ -528,6 +528,12 @@ static enum setpay_error verify_pem(struct setpay_wallet *wallet, const char *pe
         leaf = views[0]; /* what is wrong with it, verification says */
     error = setpay_trust_verify(wallet->trust, leaf, views, count, SETPAY_PROFILE_CARDHOLDER_SIGN,
                                 NULL, setpay_clock_now_ms(), certificate);
+    if (error == SETPAY_E_CRL_MISSING) { /* of a CA that is known since a moment ago */
+        setpay_wallet_load_crls(wallet);
+        error =
+            setpay_trust_verify(wallet->trust, leaf, views, count, SETPAY_PROFILE_CARDHOLDER_SIGN,
+                                NULL, setpay_clock_now_ms(), certificate);
+    }
     for (size_t i = 0; i < count; i++)
         setpay_buffer_clear(&ders[i]);
     return error;

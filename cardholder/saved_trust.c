@@ -5,6 +5,7 @@
 #include "cardholder/wallet.h"
 
 #include "common/base/log.h"
+#include "common/net/identity.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -97,4 +98,16 @@ void setpay_wallet_save_trust(struct setpay_wallet *wallet)
         setpay_log_error(error, "trust.store", setpay_field_text("of", "wallet"));
         trust_copy_free(copy);
     }
+}
+
+void setpay_wallet_load_crls(struct setpay_wallet *wallet)
+{
+    const char *folder = setpay_config_text(wallet->service->config, "", "crls");
+    struct setpay_crl_load load;
+    if (folder == NULL)
+        return;
+    enum setpay_error error =
+        setpay_trust_load_folder(wallet->trust, folder, setpay_clock_now_ms(), &load);
+    if (error != SETPAY_OK)
+        setpay_log_error(error, "trust.folder", setpay_field_text("path", folder));
 }

@@ -412,6 +412,8 @@ struct setpay_wallet {
 bool setpay_wallet_is_locked(const struct setpay_wallet *wallet);
 /* saved_trust.c: stores CAs and revocation lists that are new since the last time. */
 void setpay_wallet_save_trust(struct setpay_wallet *wallet);
+/* Reads the folder of revocation lists now: a list is taken only once its CA is known. */
+void setpay_wallet_load_crls(struct setpay_wallet *wallet);
 /* A leaf of one's own from its stored DER. */
 enum setpay_error
 setpay_wallet_parse_certificate(const struct setpay_buffer *der,

@@ -61,6 +61,7 @@ static enum setpay_error open_wallet(struct setpay_wallet *wallet, struct setpay
     wallet->answer_wait_ms = setpay_config_int(config, "", "answer_wait");
     SETPAY_TRY(setpay_reader_new(wallet->store, &wallet->reader));
     SETPAY_TRY(setpay_store_read(wallet->reader, load_trust, wallet->trust));
+    setpay_wallet_load_crls(wallet); /* also those of CAs that were known only now */
     const struct setpay_tls_config tls = {
         .trust = wallet->trust,
         .peer_profiles = SETPAY_TLS_PROFILE(SETPAY_PROFILE_MERCHANT_TLS_SERVER),

@@ -31,6 +31,7 @@
 #define SETPAY_LIMIT_WORKERS 64
 #define SETPAY_LIMIT_CONNECTIONS_PER_WORKER 4096
 #define SETPAY_LIMIT_REQUESTS_PER_CONNECTION 256 /* under way at once on one framed connection */
+#define SETPAY_LIMIT_REQUESTS_PER_WORKER 4096    /* under way at once on all of them */
 #define SETPAY_LIMIT_MAILBOX_JOBS 65536
 #define SETPAY_LIMIT_STORE_QUEUE 4096       /* operations waiting for the committer */
 #define SETPAY_LIMIT_STORE_GROUP 64         /* operations in one commit */

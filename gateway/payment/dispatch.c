@@ -46,6 +46,7 @@ static void end(struct setpay_gateway_work *work)
     struct setpay_gateway_worker *worker = work->worker;
     leave_waiting(work);
     LIST_REMOVE(work, in_worker);
+    worker->work_count--;
     setpay_timer_free(work->timer);
     setpay_message_clear(&work->message);
     setpay_certificate_unref(work->merchant);
@@ -252,6 +253,7 @@ static void on_request(void *arg, const struct setpay_frame_request *request)
     }
     work->worker = worker;
     LIST_INSERT_HEAD(&worker->works, work, in_worker);
+    worker->work_count++;
     work->connection = request->connection;
     work->request_id = request->request_id;
     work->peer = *request->peer;
@@ -265,7 +267,10 @@ static void on_request(void *arg, const struct setpay_frame_request *request)
         refuse(work, error, request->payload);
         return;
     }
-    error = authenticate(work);
+    /* A merchant with many connections, or one request repeated without end, takes memory only so
+     * far. */
+    error =
+        worker->work_count > SETPAY_LIMIT_REQUESTS_PER_WORKER ? SETPAY_E_BUSY : authenticate(work);
     if (error != SETPAY_OK) {
         setpay_gateway_refuse(work, error);
         return;

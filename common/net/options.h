@@ -28,7 +28,8 @@
     {"", "root", SETPAY_OPTION_PATH, NULL, 0, 0, true, true, NULL,                                 \
      "the root certificate, PEM"},                                                                 \
     {"", "crls", SETPAY_OPTION_PATH, NULL, 0, 0, false, true, NULL,                                \
-     "folder of revocation lists (*.crl); read again every minute and on SIGHUP"},                 \
+     "folder of revocation lists (*.crl) and of the CAs that signed them (*.pem); read again every "\
+     "minute and on SIGHUP"},                                                                      \
     {"", "drain_timeout", SETPAY_OPTION_DURATION, "30s", 0, 600000, false, false, NULL,            \
      "how long SIGTERM waits for what is under way"}
 /* clang-format on */

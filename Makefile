@@ -208,7 +208,8 @@ MERCHANT_STORE := \
 
 MERCHANTD :=
 
-MERCHANT_CLI :=
+MERCHANT_CLI := \
+	merchant/merchant_words.c
 
 # ------------------------------------------------------------------ cardholder
 WALLET := \
@@ -262,6 +263,8 @@ setpay-wallet_MAIN := cardholder/cli/main.c
 setpay-wallet_PARTS := $(WALLET_CLI)
 setpay-walletd_MAIN := cardholder/walletd.c
 setpay-walletd_PARTS := $(WALLET) $(WALLETD)
+setpay-merchant_MAIN := merchant/merchant_cli.c
+setpay-merchant_PARTS := $(MERCHANT_CLI) $(MERCHANTD) $(MERCHANT_PAYMENT) $(MERCHANT_STORE)
 
 # Programs that are scripts: copied to build/bin
 SCRIPTS := tests/sandbox/setpay-sandbox tests/sandbox/setpay-sandbox-demo
@@ -294,6 +297,7 @@ UNIT_TESTS := \
 	test_log \
 	test_loop \
 	test_merchant_api \
+	test_merchant_commands \
 	test_metrics \
 	test_money \
 	test_order \

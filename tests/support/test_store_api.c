@@ -101,7 +101,7 @@ static enum setpay_error fake_reverse(struct setpay_db *db, const struct setpay_
     return error != SETPAY_OK ? error : fake_event(db, xid, SETPAY_PURCHASE_REVERSE);
 }
 
-static const struct setpay_payment_port port = {
+const struct setpay_payment_port test_api_port = {
     .list = fake_list, .give_up = fake_give_up, .reverse = fake_reverse};
 
 /* ------------------------------------------------------------------ operations of a test */
@@ -209,7 +209,7 @@ void test_api_start(struct test_api *test)
     assert_int_equal(setpay_loop_new(0, &test->loop), SETPAY_OK);
     const struct setpay_api_options api = {.loop = test->loop,
                                            .store = test->store,
-                                           .port = &port,
+                                           .port = &test_api_port,
                                            .public_host = "localhost:7443",
                                            .wait_ms = test->wait_ms};
     assert_int_equal(setpay_api_new(&api, &test->api), SETPAY_OK);

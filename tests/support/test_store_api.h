@@ -7,6 +7,7 @@
 
 #include "common/store/store.h"
 #include "merchant/payment/purchase_state.h"
+#include "merchant/store/payment_port.h"
 #include "tests/support/test_store.h"
 
 #include <jansson.h>
@@ -29,6 +30,8 @@ struct test_api {
     json_t *answer; /* of the last request; owned by this */
 };
 
+/* The payment side. */
+extern const struct setpay_payment_port test_api_port;
 /* The next reverse of the payment side fails so; SETPAY_OK: none does. */
 extern _Atomic enum setpay_error test_api_reverse_error;
 

@@ -287,6 +287,7 @@ UNIT_TESTS := \
 	test_envelope \
 	test_error \
 	test_frame \
+	test_gateway_auth \
 	test_hash \
 	test_http \
 	test_ids \
@@ -316,8 +317,10 @@ UNIT_TESTS := \
 
 TEST_SUPPORT := \
 	tests/support/test_executor.c \
+	tests/support/test_gateway.c \
 	tests/support/test_messages.c \
 	tests/support/test_pki.c \
+	tests/support/test_purchase.c \
 	tests/support/test_store.c \
 	tests/support/test_store_api.c
 

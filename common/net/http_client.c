@@ -13,6 +13,7 @@
 #include "common/base/limits.h"
 #include "common/base/testing.h"
 #include "common/net/http_answer.h"
+#include "common/net/listen.h"
 #include "common/net/tls.h"
 
 #include <arpa/inet.h>
@@ -208,7 +209,10 @@ static void on_attempt_failed(struct connection *connection, short what)
                    : bufferevent_openssl_get_ssl(connection->bev);
     enum setpay_error detail = SETPAY_OK;
     unsigned long reason = 0;
-    bool is_tls = ssl != NULL && SSL_get_state(ssl) != TLS_ST_BEFORE;
+    struct setpay_address peer;
+    /* libevent starts the handshake before it knows that TCP was refused. */
+    bool is_tls = ssl != NULL &&
+                  setpay_address_of_peer(bufferevent_getfd(connection->bev), &peer) == SETPAY_OK;
 
     if (is_tls) {
         unsigned long next;
@@ -220,7 +224,8 @@ static void on_attempt_failed(struct connection *connection, short what)
     connection_close(connection);
     if (!is_tls) {
         try_address(exchange);
-    } else if ((reason == 0 || ERR_GET_REASON(reason) == SSL_R_UNEXPECTED_EOF_WHILE_READING) &&
+    } else if ((reason == 0 || ERR_SYSTEM_ERROR(reason) ||
+                ERR_GET_REASON(reason) == SSL_R_UNEXPECTED_EOF_WHILE_READING) &&
                detail == SETPAY_E_TLS) {
         (void)what;
         fail(exchange, SETPAY_E_CLOSED, SETPAY_OK);

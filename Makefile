@@ -327,7 +327,8 @@ TEST_SUPPORT := \
 # Each integration test is a script or program that prints TAP.
 INTEGRATION_TESTS := \
 	tests/docs/pages.sh \
-	tests/integration/ca.sh
+	tests/integration/ca.sh \
+	tests/integration/wallet_cli.sh
 
 # And those that are C programs, made as unit tests are: tests/integration/NAME.c.
 INTEGRATION_PROGRAMS := \

@@ -187,9 +187,19 @@ ISSUERSIM := \
 
 # ------------------------------------------------------------------ merchant
 MERCHANT_PAYMENT := \
+	merchant/payment/answer.c \
+	merchant/payment/ask.c \
+	merchant/payment/authorise.c \
+	merchant/payment/dispatch.c \
+	merchant/payment/inquiry.c \
 	merchant/payment/merchant.c \
+	merchant/payment/outcome.c \
 	merchant/payment/payment_store.c \
-	merchant/payment/purchase_state.c
+	merchant/payment/pcert.c \
+	merchant/payment/pinit.c \
+	merchant/payment/preq.c \
+	merchant/payment/purchase_state.c \
+	merchant/payment/rules.c
 
 MERCHANT_STORE := \
 	merchant/commands.c \

@@ -53,6 +53,7 @@ SETPAY_ERROR_ROW(RECEIPT,          SECURITY, 0x1601, SETPAY_WIRE_MISMATCH,      
 SETPAY_ERROR_ROW(PURCHASE,         SECURITY, 0x1602, SETPAY_WIRE_MISMATCH,            SETPAY_LOG_ERROR, "W6", "the answer is not about the purchase that was signed")
 SETPAY_ERROR_ROW(NOT_FINAL,        AGAIN,    0x1701, SETPAY_WIRE_UNSPECIFIED,         SETPAY_LOG_INFO,  "W7", "the merchant's word alone does not end a purchase")
 /* Merchant (rules M1 to M9) */
+SETPAY_ERROR_ROW(BRAND_UNKNOWN,    DECLINED, 0x2001, SETPAY_WIRE_NOT_PERMITTED,       SETPAY_LOG_WARN,  "",   "the merchant does not take this brand")
 SETPAY_ERROR_ROW(OFFER_UNKNOWN,    PROTOCOL, 0x2101, SETPAY_WIRE_UNKNOWN_TRANSACTION, SETPAY_LOG_WARN,  "M1", "there is no such open offer")
 SETPAY_ERROR_ROW(OFFER_MISMATCH,   SECURITY, 0x2102, SETPAY_WIRE_MISMATCH,            SETPAY_LOG_WARN,  "M1", "challenge or offer digest are not those of the offer")
 SETPAY_ERROR_ROW(DS_ORDER,         SECURITY, 0x2201, SETPAY_WIRE_CRYPTOGRAPHIC,       SETPAY_LOG_WARN,  "M2", "the dual signature does not cover this order")

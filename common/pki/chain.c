@@ -114,10 +114,10 @@ static enum setpay_error check_places(const struct setpay_snapshot *snapshot,
     return SETPAY_OK;
 }
 
-/* The whole verification of a parsed leaf. */
+/* The whole verification of a parsed leaf. lapsed: whatever the time says. */
 static enum setpay_error verify_whole(const struct setpay_snapshot *snapshot,
                                       const struct setpay_certificate *leaf, setpay_time_ms now_ms,
-                                      struct setpay_verdict *verdict)
+                                      bool lapsed, struct setpay_verdict *verdict)
 {
     enum setpay_error error = SETPAY_E_NOMEM;
     X509_STORE_CTX *context = X509_STORE_CTX_new();
@@ -127,9 +127,11 @@ static enum setpay_error verify_whole(const struct setpay_snapshot *snapshot,
         goto out;
     X509_VERIFY_PARAM *parameters = X509_STORE_CTX_get0_param(context);
     if (X509_VERIFY_PARAM_set_flags(parameters, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL |
-                                                    X509_V_FLAG_X509_STRICT) != 1)
+                                                    X509_V_FLAG_X509_STRICT) != 1 ||
+        (lapsed && X509_VERIFY_PARAM_set_flags(parameters, X509_V_FLAG_NO_CHECK_TIME) != 1))
         goto out;
-    X509_VERIFY_PARAM_set_time(parameters, (time_t)(now_ms / 1000));
+    if (!lapsed) /* a time that is set wins over the flag */
+        X509_VERIFY_PARAM_set_time(parameters, (time_t)(now_ms / 1000));
     X509_VERIFY_PARAM_set_depth(parameters, CHAIN_LENGTH - 2);
     X509_VERIFY_PARAM_set_auth_level(parameters, 2);
     if (X509_verify_cert(context) != 1) {
@@ -216,7 +218,7 @@ static enum setpay_error verify_leaf(struct setpay_trust *trust, struct setpay_c
         (void)setpay_trust_learn(trust, offered, offered_count, NULL, 0, now_ms);
     atomic_fetch_add_explicit(&trust->verifications, 1, memory_order_relaxed);
     struct setpay_snapshot *snapshot = setpay_snapshot_take(trust);
-    error = verify_whole(snapshot, leaf, now_ms, &verdict);
+    error = verify_whole(snapshot, leaf, now_ms, false, &verdict);
     setpay_snapshot_unref(snapshot);
     if (error == SETPAY_E_CERT_MISSING)
         error = explain_missing(trust, setpay_certificate_x509(leaf), offered, offered_count);
@@ -280,4 +282,45 @@ enum setpay_error setpay_trust_verify(struct setpay_trust *trust, struct setpay_
         return error;
     SETPAY_TRY(setpay_certificate_parse(leaf_der, &leaf));
     return verify_leaf(trust, leaf, offered, offered_count, profile, brand, now_ms, certificate);
+}
+
+/* Rule A3 without the times of certificates: the lists of the chain must still be fresh. */
+static enum setpay_error check_lists(const struct setpay_snapshot *snapshot,
+                                     const struct setpay_certificate *leaf, setpay_time_ms now_ms)
+{
+    X509 *below = setpay_certificate_x509(leaf);
+    for (int i = 1; i < CHAIN_LENGTH; i++) {
+        const struct setpay_known_ca *issuer = NULL;
+        SETPAY_TRY(setpay_snapshot_issuer(snapshot, below, &issuer));
+        if (issuer->crl == NULL)
+            return SETPAY_E_CRL_MISSING;
+        if (issuer->crl->info.next_update_ms < now_ms)
+            return SETPAY_E_CRL_STALE;
+        below = setpay_certificate_x509(issuer->certificate);
+    }
+    return SETPAY_OK;
+}
+
+enum setpay_error setpay_trust_verify_lapsed(struct setpay_trust *trust,
+                                             struct setpay_view leaf_der,
+                                             enum setpay_profile profile, const char *brand,
+                                             setpay_time_ms now_ms,
+                                             struct setpay_certificate **certificate)
+{
+    struct setpay_certificate *leaf = NULL;
+    struct setpay_verdict verdict = {0}; /* not kept: it says nothing about time */
+    SETPAY_TRY(setpay_certificate_parse(leaf_der, &leaf));
+    struct setpay_snapshot *snapshot = setpay_snapshot_take(trust);
+    enum setpay_error error = check_wish(leaf, profile, brand);
+    if (error == SETPAY_OK)
+        error = verify_whole(snapshot, leaf, now_ms, true, &verdict);
+    if (error == SETPAY_OK)
+        error = check_lists(snapshot, leaf, now_ms);
+    setpay_snapshot_unref(snapshot);
+    if (error == SETPAY_OK) {
+        *certificate = leaf;
+        leaf = NULL;
+    }
+    setpay_certificate_unref(leaf);
+    return error;
 }

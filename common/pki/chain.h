@@ -84,6 +84,12 @@ enum setpay_error
 setpay_trust_verify_known(struct setpay_trust *trust, const struct setpay_digest *thumbprint,
                           enum setpay_profile profile, const char *brand, setpay_time_ms now_ms,
                           struct setpay_certificate **certificate) SETPAY_MUST_CHECK;
+/* Rule M8: the same for a leaf that was verified once and may have expired since: its own time and
+ * that of its CAs are passed over, revocation is not. */
+enum setpay_error
+setpay_trust_verify_lapsed(struct setpay_trust *trust, struct setpay_view leaf_der,
+                           enum setpay_profile profile, const char *brand, setpay_time_ms now_ms,
+                           struct setpay_certificate **certificate) SETPAY_MUST_CHECK;
 /* The same for the certificates of a TLS peer: leaf and chain as SSL_get0_peer_certificate and
  * SSL_get_peer_cert_chain give them (chain may be NULL, and is, on a resumed session: call it
  * there too). SETPAY_E_CERT_MISSING for a NULL leaf. */

@@ -242,13 +242,14 @@ enum setpay_error setpay_message_build(const struct setpay_message_parts *parts,
     Setpay__V1__Message pb = SETPAY__V1__MESSAGE__INIT;
     uint8_t *room = NULL;
     size_t size = 0;
-    bool signs = parts->key != NULL && parts->signer != NULL;
+    bool has_signature = parts->key != NULL || parts->signature != NULL;
+    bool signs = has_signature && parts->signer != NULL;
     setpay_buffer_init(&signature, SETPAY_SIGNATURE_MAX);
     struct form form = {
         .suite = SETPAY_SUITE,
         .type = parts->type,
         .content_size = parts->content.size,
-        .has_signature = parts->key != NULL,
+        .has_signature = has_signature,
         .has_signer = parts->signer != NULL,
         .signature_size = SETPAY_SIGNATURE_MAX,
         .signer_size = sizeof(struct setpay_digest),
@@ -263,7 +264,9 @@ enum setpay_error setpay_message_build(const struct setpay_message_parts *parts,
     if (error == SETPAY_OK)
         error = give_beside(parts->crls, parts->crl_count, SETPAY_LIMIT_CRLS,
                             SETPAY_LIMIT_CRL_BYTES, crls);
-    if (error == SETPAY_OK && signs)
+    if (error == SETPAY_OK && signs && parts->signature != NULL)
+        error = setpay_buffer_set(&signature, setpay_signature_view(parts->signature));
+    else if (error == SETPAY_OK && signs)
         error = setpay_sign(parts->key, setpay_message_type_name(parts->type), SETPAY_SUITE,
                             parts->signer, parts->content, &signature);
     if (error != SETPAY_OK)

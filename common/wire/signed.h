@@ -75,7 +75,11 @@ struct setpay_message_parts {
     enum setpay_message_type type;
     struct setpay_view content;
     const struct setpay_signing_key *key; /* NULL: unsigned */
-    const struct setpay_digest *signer;   /* the key's certificate's thumbprint; with key only */
+    /* In place of key: a signature over content that was made before, so that a repeat is the same
+     * to the last byte. Not verified here. */
+    const struct setpay_signature *signature;
+    const struct setpay_digest
+        *signer; /* thumbprint of the certificate; with one of the two only */
     const struct setpay_view *certificates;
     size_t certificate_count;
     const struct setpay_view *crls;

@@ -1,0 +1,82 @@
+/*
+ * PRes and InqRes.
+ */
+#include "merchant/payment/answer.h"
+
+#include "common/wire/thumbs.h"
+#include "merchant/payment/rules.h"
+
+#include <stdlib.h>
+
+/* The gateway's signing certificate, so that the wallet can read the receipts; it has it from the
+ * offer, so that it does no harm where we have it no longer. */
+static enum setpay_error add_gateway(struct setpay_merchant *merchant,
+                                     const struct setpay_merchant_brand *brand,
+                                     const struct setpay_merchant_purchase *purchase,
+                                     setpay_time_ms now_ms, struct setpay_beside *beside)
+{
+    struct setpay_certificate *gateway = NULL;
+    enum setpay_error error =
+        setpay_trust_verify_known(merchant->trust, &purchase->gateway_sign,
+                                  SETPAY_PROFILE_GATEWAY_SIGN, brand->name, now_ms, &gateway);
+    if (error != SETPAY_OK)
+        return SETPAY_OK;
+    error = setpay_beside_add_chain(beside, NULL, merchant->trust, gateway);
+    setpay_certificate_unref(gateway);
+    return error;
+}
+
+static enum setpay_error build_content(const struct setpay_merchant *merchant,
+                                       const struct setpay_merchant_purchase *purchase,
+                                       const struct setpay_merchant_told *told,
+                                       setpay_time_ms now_ms, struct setpay_buffer *content)
+{
+    struct setpay_pres message;
+    setpay_merchant_pres_fill(purchase, merchant->id, told->rrpid, told->request_hash,
+                              told->challenge, now_ms, &message);
+    if (setpay_merchant_shows_receipts(purchase) && told->receipt_count > 0) {
+        message.receipts = calloc(told->receipt_count, sizeof *message.receipts);
+        if (message.receipts == NULL)
+            return SETPAY_E_NOMEM;
+        message.receipt_count = told->receipt_count;
+        for (size_t i = 0; i < told->receipt_count; i++)
+            message.receipts[i] = told->receipts[i];
+    }
+    enum setpay_error error = setpay_pres_build(&message, content);
+    setpay_pres_clear(&message);
+    return error;
+}
+
+enum setpay_error setpay_merchant_answer_build(struct setpay_merchant *merchant,
+                                               const struct setpay_merchant_brand *brand,
+                                               const struct setpay_merchant_purchase *purchase,
+                                               const struct setpay_merchant_told *told,
+                                               setpay_time_ms now_ms, struct setpay_buffer *bytes)
+{
+    struct setpay_buffer content;
+    struct setpay_beside beside;
+    if (!setpay_digest_equal(&purchase->merchant,
+                             setpay_certificate_thumbprint(brand->sign.certificate)))
+        return SETPAY_E_SENDER; /* the wallet asked another certificate of ours */
+    setpay_beside_init(&beside);
+    setpay_buffer_init(&content, SETPAY_LIMIT_CONTENT_BYTES);
+    enum setpay_error error = build_content(merchant, purchase, told, now_ms, &content);
+    if (error == SETPAY_OK)
+        error = setpay_beside_add_chain(&beside, NULL, merchant->trust, brand->sign.certificate);
+    if (error == SETPAY_OK)
+        error = add_gateway(merchant, brand, purchase, now_ms, &beside);
+    if (error == SETPAY_OK) {
+        const struct setpay_message_parts parts = {
+            .type = told->type,
+            .content = setpay_buffer_view(&content),
+            .key = brand->sign.key,
+            .signer = &purchase->merchant,
+            .certificates = beside.certificates,
+            .certificate_count = beside.certificate_count,
+        };
+        error = setpay_message_build(&parts, bytes);
+    }
+    setpay_beside_clear(&beside);
+    setpay_buffer_clear(&content);
+    return error;
+}

@@ -1,0 +1,144 @@
+/*
+ * Requests to the gateway. What is signed stays the same from the first try to the last; what
+ * travels beside it is found anew for each try, and is always complete: the merchant's and the
+ * cardholder's chains, so that a gateway that has just started lacks nothing.
+ */
+#include "merchant/payment/ask.h"
+
+#include "common/base/limits.h"
+#include "common/crypto/hash.h"
+#include "common/crypto/sign.h"
+#include "common/wire/signed.h"
+#include "common/wire/thumbs.h"
+#include "merchant/payment/rules.h"
+
+#include <stdlib.h>
+
+static enum setpay_message_type type_of(enum setpay_ask_kind kind)
+{
+    return kind == SETPAY_ASK_REVERSE ? SETPAY_MESSAGE_AUTH_REV_REQ : SETPAY_MESSAGE_AUTH_REQ;
+}
+
+static enum setpay_error build_auth_req(struct setpay_merchant *merchant,
+                                        const struct setpay_merchant_purchase *purchase,
+                                        enum setpay_auth_intent intent, setpay_time_ms now_ms,
+                                        struct setpay_merchant_ask *ask)
+{
+    struct setpay_auth_req *request = calloc(1, sizeof *request);
+    if (request == NULL)
+        return SETPAY_E_NOMEM;
+    setpay_merchant_auth_req_fill(purchase, merchant->id, intent, &ask->rrpid, now_ms, request);
+    setpay_thumbs_add_trust(&request->thumbs, merchant->trust, true);
+    enum setpay_error error = setpay_auth_req_build(request, &ask->content);
+    free(request);
+    return error;
+}
+
+static enum setpay_error build_auth_rev_req(struct setpay_merchant *merchant,
+                                            const struct setpay_merchant_purchase *purchase,
+                                            setpay_time_ms now_ms, struct setpay_merchant_ask *ask)
+{
+    struct setpay_auth_rev_req request;
+    setpay_merchant_auth_rev_req_fill(purchase, merchant->id, &ask->rrpid, now_ms, &request);
+    return setpay_auth_rev_req_build(&request, &ask->content);
+}
+
+static enum setpay_error sign_ask(const struct setpay_merchant_brand *brand,
+                                  struct setpay_merchant_ask *ask)
+{
+    struct setpay_buffer signature;
+    setpay_buffer_init(&signature, SETPAY_SIGNATURE_MAX);
+    enum setpay_error error =
+        setpay_sign(brand->sign.key, setpay_message_type_name(type_of(ask->kind)), SETPAY_SUITE,
+                    setpay_certificate_thumbprint(brand->sign.certificate),
+                    setpay_buffer_view(&ask->content), &signature);
+    if (error == SETPAY_OK)
+        error = setpay_signature_from_view(setpay_buffer_view(&signature), &ask->signature);
+    setpay_buffer_clear(&signature);
+    return error;
+}
+
+enum setpay_error setpay_merchant_ask_make(struct setpay_merchant *merchant,
+                                           const struct setpay_merchant_brand *brand,
+                                           const struct setpay_merchant_purchase *purchase,
+                                           enum setpay_ask_kind kind, setpay_time_ms now_ms,
+                                           struct setpay_merchant_ask *ask)
+{
+    if (!setpay_digest_equal(&purchase->merchant,
+                             setpay_certificate_thumbprint(brand->sign.certificate)))
+        return SETPAY_E_SENDER;
+    ask->id = 0;
+    ask->kind = kind;
+    ask->created_ms = now_ms;
+    SETPAY_TRY(setpay_id_random(&ask->rrpid));
+    switch (kind) {
+    case SETPAY_ASK_AUTHORISE:
+        SETPAY_TRY(build_auth_req(merchant, purchase, SETPAY_INTENT_AUTHORISE, now_ms, ask));
+        break;
+    case SETPAY_ASK_VOID:
+        SETPAY_TRY(build_auth_req(merchant, purchase, SETPAY_INTENT_VOID, now_ms, ask));
+        break;
+    case SETPAY_ASK_REVERSE:
+        SETPAY_TRY(build_auth_rev_req(merchant, purchase, now_ms, ask));
+        break;
+    default:
+        return SETPAY_E_INTERNAL;
+    }
+    return sign_ask(brand, ask);
+}
+
+/* The cardholder's chain as far as it is known (after a restart perhaps the leaf alone): the
+ * gateway judges it. */
+static enum setpay_error add_cardholder(struct setpay_merchant *merchant, struct setpay_view der,
+                                        struct setpay_beside *beside)
+{
+    struct setpay_certificate *cardholder = NULL;
+    SETPAY_TRY(setpay_certificate_parse(der, &cardholder));
+    enum setpay_error error = setpay_beside_add_chain(beside, NULL, merchant->trust, cardholder);
+    if (error == SETPAY_E_CERT_MISSING)
+        error = setpay_beside_add(beside, NULL, cardholder);
+    setpay_certificate_unref(cardholder);
+    return error;
+}
+
+enum setpay_error setpay_merchant_ask_pack(
+    struct setpay_merchant *merchant, const struct setpay_merchant_brand *brand,
+    const struct setpay_merchant_purchase *purchase, const struct setpay_merchant_ask *ask,
+    struct setpay_view envelope, struct setpay_view certificate, struct setpay_buffer *bytes)
+{
+    struct setpay_beside beside;
+    setpay_beside_init(&beside);
+    enum setpay_error error =
+        setpay_beside_add_chain(&beside, NULL, merchant->trust, brand->sign.certificate);
+    if (error == SETPAY_OK && certificate.size > 0)
+        error = add_cardholder(merchant, certificate, &beside);
+    if (error == SETPAY_OK) {
+        const struct setpay_message_parts parts = {
+            .type = type_of(ask->kind),
+            .content = setpay_buffer_view(&ask->content),
+            .signature = &ask->signature,
+            .signer = &purchase->merchant,
+            .certificates = beside.certificates,
+            .certificate_count = beside.certificate_count,
+            .envelope = envelope,
+        };
+        error = setpay_message_build(&parts, bytes);
+    }
+    setpay_beside_clear(&beside);
+    return error;
+}
+
+enum setpay_error setpay_merchant_ask_expect(const struct setpay_merchant_purchase *purchase,
+                                             const struct setpay_merchant_ask *ask,
+                                             struct setpay_asked *asked)
+{
+    *asked = (struct setpay_asked){
+        .rrpid = ask->rrpid,
+        .has_answerer = true,
+        .answerer = purchase->gateway_sign, /* rule M6: the gateway of the offer */
+        .has_asker = true,
+        .asker = purchase->merchant,
+    };
+    return setpay_request_hash(type_of(ask->kind), &purchase->merchant,
+                               setpay_buffer_view(&ask->content), &asked->request_hash);
+}

@@ -1,0 +1,347 @@
+/*
+ * From an HTTP request to its handler and back.
+ *
+ * What always holds: each request ends in one reply or one Error; an Error tells the wallet a wire
+ * code and nothing more, while the log line holds rule and reason; nothing is kept for a refusal,
+ * since nothing was done.
+ */
+#include "merchant/payment/dispatch.h"
+
+#include "common/base/log.h"
+#include "common/net/metrics.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define MEDIA_TYPE "application/x-protobuf"
+/* A stop does not wait for a gateway that may be gone: the wallet will inquire. */
+#define DRAIN_WAIT_MS 2000
+
+static const char *const types[] = {"PInitReq", "PReq", "InqReq", "other", NULL};
+static const char *const results[] = {"answered", "refused", NULL};
+static struct setpay_metric requests_total = {
+    .name = "setpay_merchant_requests_total",
+    .help = "Messages of wallets, by type and by how they ended.",
+    .type = SETPAY_METRIC_COUNTER,
+    .labels = {{"type", types}, {"result", results}},
+};
+static struct setpay_metric request_seconds = {
+    .name = "setpay_merchant_request_seconds",
+    .help = "Time from a wallet's message to its answer.",
+    .type = SETPAY_METRIC_HISTOGRAM,
+    .labels = {{"type", types}},
+};
+
+/* ------------------------------------------------------------------ a request's life */
+
+static size_t type_index(const struct setpay_merchant_work *work)
+{
+    switch (work->message.type) {
+    case SETPAY_MESSAGE_PINIT_REQ:
+        return 0;
+    case SETPAY_MESSAGE_P_REQ:
+        return 1;
+    case SETPAY_MESSAGE_INQ_REQ:
+        return 2;
+    default:
+        return 3;
+    }
+}
+
+static void leave_waiting(struct setpay_merchant_work *work)
+{
+    struct setpay_merchant_work **at = &work->worker->waiting;
+    while (*at != NULL && *at != work)
+        at = &(*at)->next;
+    if (*at != NULL)
+        *at = work->next;
+    work->next = NULL;
+}
+
+static void end(struct setpay_merchant_work *work)
+{
+    leave_waiting(work);
+    setpay_timer_free(work->timer);
+    setpay_message_clear(&work->message);
+    setpay_preq_clear(&work->preq);
+    setpay_merchant_offer_clear(&work->offer);
+    setpay_merchant_ask_clear(&work->ask);
+    setpay_certificate_unref(work->cardholder);
+    setpay_buffer_clear(&work->answer);
+    free(work);
+}
+
+static void send_bytes(struct setpay_merchant_work *work, struct setpay_view bytes)
+{
+    setpay_metric_observe(&request_seconds, type_index(work), 0,
+                          setpay_clock_monotonic_us() - work->started_us);
+    setpay_http_reply(work->request, 200, MEDIA_TYPE, NULL, bytes);
+    work->request = NULL;
+}
+
+void setpay_merchant_reply(struct setpay_merchant_work *work, struct setpay_view bytes)
+{
+    setpay_metric_add(&requests_total, type_index(work), 0, 1);
+    send_bytes(work, bytes);
+    end(work);
+}
+
+/* raw: what was received, where it could not be read as a message. */
+static void refuse(struct setpay_merchant_work *work, enum setpay_error error,
+                   struct setpay_view raw)
+{
+    struct setpay_buffer bytes;
+    setpay_buffer_init(&bytes, SETPAY_LIMIT_MESSAGE_BYTES);
+    const struct setpay_refusal refusal = {
+        .error = error,
+        .message = raw.size == 0 ? &work->message : NULL,
+        .raw = raw,
+        .rrpid = work->has_ids ? &work->rrpid : NULL,
+        .key = work->brand != NULL ? work->brand->sign.key : NULL,
+        .signer = work->brand != NULL ? setpay_certificate_thumbprint(work->brand->sign.certificate)
+                                      : NULL,
+    };
+    const char *type = raw.size == 0 ? setpay_message_type_name(work->message.type) : NULL;
+    setpay_log_error(error, "request.refused",
+                     setpay_field_text("type", type != NULL ? type : "unreadable"),
+                     setpay_field_id("rrpid", &work->rrpid), setpay_field_id("xid", &work->xid),
+                     setpay_field_text("remote", setpay_http_request_remote(work->request)));
+    setpay_metric_add(&requests_total, type_index(work), 1, 1);
+    if (setpay_refusal_build(&refusal, work->now_ms, &bytes) == SETPAY_OK)
+        send_bytes(work, setpay_buffer_view(&bytes));
+    else
+        setpay_http_reply_problem(work->request, 500, NULL, NULL, NULL);
+    setpay_buffer_clear(&bytes);
+    end(work);
+}
+
+void setpay_merchant_refuse(struct setpay_merchant_work *work, enum setpay_error error)
+{
+    refuse(work, error, SETPAY_VIEW_EMPTY);
+}
+
+/* ------------------------------------------------------------------ waiting */
+
+static void on_wait_over(void *arg)
+{
+    setpay_merchant_refuse(arg, SETPAY_E_UNDER_WAY); /* repeat, or inquire; the work goes on */
+}
+
+void setpay_merchant_wait(struct setpay_merchant_work *work, setpay_merchant_resume_fn *resume)
+{
+    struct setpay_merchant_worker *worker = work->worker;
+    work->resume = resume;
+    if (work->timer == NULL) {
+        if (setpay_timer_new(worker->loop, on_wait_over, work, &work->timer) != SETPAY_OK) {
+            setpay_merchant_refuse(work, SETPAY_E_NOMEM);
+            return;
+        }
+        setpay_timer_start(work->timer,
+                           worker->draining ? DRAIN_WAIT_MS : worker->merchant->answer_wait_ms);
+    }
+    work->next = worker->waiting;
+    worker->waiting = work;
+}
+
+/* Resuming may end a work or put it back: the list is taken apart first. */
+static void wake(struct setpay_merchant_worker *worker, const struct setpay_store_note *notes,
+                 size_t count, bool reread)
+{
+    struct setpay_merchant_work *all = worker->waiting;
+    worker->waiting = NULL;
+    while (all != NULL) {
+        struct setpay_merchant_work *work = all;
+        all = work->next;
+        bool touched = reread;
+        for (size_t i = 0; i < count && !touched; i++)
+            touched = setpay_id_equal(&notes[i].id, &work->xid);
+        if (touched) {
+            work->next = NULL;
+            work->resume(work);
+        } else {
+            work->next = worker->waiting;
+            worker->waiting = work;
+        }
+    }
+}
+
+static void on_notes(void *arg, const struct setpay_store_note *notes, size_t count, bool reread)
+{
+    struct setpay_merchant_worker *worker = arg;
+    wake(worker, notes, count, reread);
+    for (size_t i = 0; i < count; i++) {
+        if (setpay_merchant_drives(worker, &notes[i].id))
+            setpay_merchant_drive(worker, &notes[i].id);
+    }
+    if (reread)
+        setpay_merchant_drive_all(worker);
+}
+
+/* ------------------------------------------------------------------ a message */
+
+static void take_message(struct setpay_merchant_work *work)
+{
+    struct setpay_view body = setpay_http_request_body(work->request);
+    enum setpay_error error = setpay_message_parse(body, &work->message);
+    if (error != SETPAY_OK) {
+        refuse(work, error, body);
+        return;
+    }
+    error = setpay_message_request_hash(&work->message, &work->request_hash);
+    if (error != SETPAY_OK) {
+        setpay_merchant_refuse(work, error);
+        return;
+    }
+    switch (work->message.type) {
+    case SETPAY_MESSAGE_PINIT_REQ:
+        setpay_merchant_on_pinit_req(work);
+        return;
+    case SETPAY_MESSAGE_P_REQ:
+        setpay_merchant_on_preq(work);
+        return;
+    case SETPAY_MESSAGE_INQ_REQ:
+        setpay_merchant_on_inq_req(work);
+        return;
+    default:
+        setpay_merchant_refuse(work, SETPAY_E_MESSAGE_TYPE); /* rule A1 */
+    }
+}
+
+static void on_message(struct setpay_http_request *request, void *arg)
+{
+    if (!setpay_http_request_has_type(request, MEDIA_TYPE)) {
+        setpay_http_reply_problem(request, 415, NULL, NULL, "expected " MEDIA_TYPE);
+        return;
+    }
+    if (setpay_http_request_body(request).size == 0) {
+        setpay_http_reply_problem(request, 400, NULL, NULL, "expected one message, found nothing");
+        return;
+    }
+    struct setpay_merchant_work *work = calloc(1, sizeof *work);
+    if (work == NULL) {
+        setpay_http_reply_problem(request, 503, NULL, NULL, NULL);
+        return;
+    }
+    work->worker = arg;
+    work->request = request;
+    work->now_ms = setpay_clock_now_ms();
+    work->started_us = setpay_clock_monotonic_us();
+    setpay_merchant_offer_init(&work->offer);
+    setpay_merchant_ask_init(&work->ask);
+    setpay_buffer_init(&work->answer, SETPAY_LIMIT_MESSAGE_BYTES);
+    take_message(work);
+}
+
+static const struct setpay_http_route routes[] = {
+    {SETPAY_HTTP_POST, "/setpay/v1/message", on_message},
+    {SETPAY_HTTP_GET, NULL, NULL},
+};
+
+/* ------------------------------------------------------------------ the worker */
+
+struct setpay_frame_client *setpay_merchant_client(struct setpay_merchant_worker *worker,
+                                                   const struct setpay_merchant_brand *brand)
+{
+    return worker->clients[brand - worker->merchant->brands];
+}
+
+static enum setpay_error make_clients(struct setpay_merchant_worker *worker)
+{
+    struct setpay_merchant *merchant = worker->merchant;
+    for (size_t i = 0; i < merchant->brand_count; i++) {
+        const struct setpay_merchant_brand *brand = &merchant->brands[i];
+        const struct setpay_frame_client_options options = {
+            .address = merchant->gateway,
+            .expect = {.sni = brand->name, .brand = brand->name, .id = merchant->gateway_id},
+            .backoff_min_ms = merchant->repeat_min_ms,
+            .backoff_max_ms = merchant->repeat_max_ms,
+        };
+        SETPAY_TRY(setpay_frame_client_new(worker->loop, brand->client_tls, &options,
+                                           &worker->clients[i]));
+    }
+    return SETPAY_OK;
+}
+
+static enum setpay_error make_server(struct setpay_merchant_worker *worker,
+                                     struct setpay_worker *daemon_worker)
+{
+    const struct setpay_http_server_options options = {
+        .name = "wallets",
+        .loop = worker->loop,
+        .routes = routes,
+        .arg = worker,
+        .tls = worker->merchant->server_tls,
+        .max_body_bytes = SETPAY_LIMIT_MESSAGE_BYTES,
+    };
+    SETPAY_TRY(setpay_http_server_new(&options, &worker->server));
+    return setpay_http_server_listen(worker->server,
+                                     setpay_worker_take_listener(daemon_worker, "wallets"));
+}
+
+static void on_start_time(void *arg)
+{
+    setpay_merchant_drive_all(arg);
+}
+
+enum setpay_error setpay_merchant_worker_new(struct setpay_merchant *merchant,
+                                             struct setpay_worker *daemon_worker,
+                                             struct setpay_merchant_worker **worker)
+{
+    struct setpay_merchant_worker *made = calloc(1, sizeof *made);
+    if (made == NULL)
+        return SETPAY_E_NOMEM;
+    made->merchant = merchant;
+    made->index = daemon_worker->index;
+    made->loop = daemon_worker->loop;
+    made->executor = setpay_loop_executor(made->loop);
+    enum setpay_error error = setpay_metric_register(&requests_total);
+    if (error == SETPAY_OK)
+        error = setpay_metric_register(&request_seconds);
+    if (error == SETPAY_OK)
+        error = setpay_reader_new(merchant->store, &made->reader);
+    if (error == SETPAY_OK)
+        error =
+            setpay_store_watch(merchant->store, &made->executor, on_notes, made, &made->watcher);
+    if (error == SETPAY_OK)
+        error = make_clients(made);
+    if (error == SETPAY_OK && made->index == 0)
+        error = setpay_merchant_pcert_new(made, &made->pcert);
+    if (error == SETPAY_OK)
+        error = setpay_timer_new(made->loop, on_start_time, made, &made->start_timer);
+    if (error == SETPAY_OK)
+        error = make_server(made, daemon_worker);
+    if (error != SETPAY_OK) {
+        setpay_merchant_worker_free(made);
+        return error;
+    }
+    setpay_timer_start(made->start_timer, 0);
+    *worker = made;
+    return SETPAY_OK;
+}
+
+void setpay_merchant_worker_drain(struct setpay_merchant_worker *worker,
+                                  void (*drained_cb)(void *arg), void *arg)
+{
+    worker->draining = true;
+    for (struct setpay_merchant_work *work = worker->waiting; work != NULL; work = work->next)
+        setpay_timer_start(work->timer, DRAIN_WAIT_MS);
+    setpay_http_server_drain(worker->server, drained_cb, arg);
+}
+
+void setpay_merchant_worker_free(struct setpay_merchant_worker *worker)
+{
+    if (worker == NULL)
+        return;
+    while (worker->waiting != NULL)
+        setpay_merchant_refuse(worker->waiting, SETPAY_E_DRAINING);
+    setpay_timer_free(worker->start_timer);
+    setpay_merchant_drives_free(worker);
+    for (size_t i = 0; i < SETPAY_MERCHANT_BRANDS_MAX; i++)
+        setpay_frame_client_free(worker->clients[i]);
+    setpay_merchant_pcert_free(worker->pcert); /* hears of the end of its questions */
+    setpay_http_server_free(worker->server);
+    if (worker->watcher != NULL)
+        setpay_store_unwatch(worker->watcher);
+    setpay_reader_free(worker->reader);
+    free(worker);
+}

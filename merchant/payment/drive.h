@@ -1,0 +1,54 @@
+/*
+ * A purchase that waits for the gateway, in the hands of the one worker that drives it. Inside
+ * merchant/payment only: authorise.c asks, outcome.c books what was answered.
+ */
+#ifndef SETPAY_MERCHANT_PAYMENT_DRIVE_H
+#define SETPAY_MERCHANT_PAYMENT_DRIVE_H
+
+#include "common/wire/checks.h"
+#include "common/wire/signed.h"
+#include "merchant/payment/dispatch.h"
+
+/* At any time exactly one thing is under way: a try at the gateway, an operation of the store, or
+ * the wait before the next try. */
+struct setpay_merchant_drive {
+    struct setpay_merchant_worker *worker;
+    struct setpay_merchant_drive *next;
+    struct setpay_id xid;
+    struct setpay_merchant_brand *brand;
+    struct setpay_timer *timer; /* the wait */
+    bool asks;                  /* a try is under way */
+    bool stores;                /* an operation is under way */
+    uint64_t ticket;            /* of the try */
+    int64_t asked_us;           /* when it began */
+    unsigned tries;             /* without an answer, since the last progress */
+    bool renew;                 /* the newest request is void for its date */
+    uint64_t learn_index;       /* which request is repeated in order to learn */
+    unsigned again;             /* times that an answer was decided anew */
+
+    /* As read for the present step. */
+    struct setpay_merchant_purchase purchase;
+    struct setpay_merchant_ask ask;
+    struct setpay_buffer envelope;
+    struct setpay_buffer certificate;
+    struct setpay_digest raw; /* H("raw", …) of what was sent */
+
+    /* An answer that is being booked. */
+    struct setpay_auth_res auth_res;
+    struct setpay_auth_rev_res auth_rev_res;
+    struct setpay_merchant_purchase booked; /* the purchase after it */
+    struct setpay_buffer pres;              /* empty: none to be kept */
+};
+
+/* Books the answer in auth_res or auth_rev_res, which was checked. The drive goes on by itself. */
+void setpay_merchant_book(struct setpay_merchant_drive *drive);
+/* Applies an event that needs nothing else. */
+void setpay_merchant_book_event(struct setpay_merchant_drive *drive,
+                                enum setpay_purchase_event event);
+
+/* Reads the purchase and does what is next; may end the drive. */
+void setpay_merchant_drive_step(struct setpay_merchant_drive *drive);
+/* The same after a while. */
+void setpay_merchant_drive_later(struct setpay_merchant_drive *drive);
+
+#endif

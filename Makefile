@@ -216,7 +216,10 @@ MERCHANT_STORE := \
 	merchant/store/order_status.c \
 	merchant/store/token.c
 
-MERCHANTD :=
+MERCHANTD := \
+	merchant/merchantd.c \
+	merchant/options.c \
+	merchant/setup.c
 
 MERCHANT_CLI := \
 	merchant/merchant_words.c
@@ -258,6 +261,7 @@ PROGRAMS := \
 	setpay-gateway \
 	setpay-gatewayd \
 	setpay-issuersim \
+	setpay-merchantd \
 	setpay-wallet \
 	setpay-walletd
 
@@ -269,6 +273,8 @@ setpay-gatewayd_MAIN := gateway/gatewayd_main.c
 setpay-gatewayd_PARTS := $(GATEWAYD) $(GATEWAY_PAYMENT) $(GATEWAY_NETWORK)
 setpay-issuersim_MAIN := gateway/issuer/main.c
 setpay-issuersim_PARTS := $(ISSUERSIM) gateway/network/iso8583.c
+setpay-merchantd_MAIN := merchant/merchantd_main.c
+setpay-merchantd_PARTS := $(MERCHANTD) $(MERCHANT_PAYMENT) $(MERCHANT_STORE)
 setpay-wallet_MAIN := cardholder/cli/main.c
 setpay-wallet_PARTS := $(WALLET_CLI)
 setpay-walletd_MAIN := cardholder/walletd.c

@@ -1,0 +1,299 @@
+/*
+ * setpay-merchantd: the merchant. This file only says which part is called when; the work is in
+ * merchant/payment (the protocol) and merchant/store (orders and their API).
+ */
+#include "merchant/merchantd.h"
+
+#include "common/base/log.h"
+#include "common/net/metrics.h"
+#include "common/store/answers.h"
+#include "merchant/commands.h"
+#include "merchant/options.h"
+#include "merchant/payment/dispatch.h"
+#include "merchant/setup.h"
+#include "merchant/store/api/api.h"
+#include "merchant/store/api/idempotency.h"
+#include "merchant/store/order.h"
+#include "merchant/store/token.h"
+
+#include <stdlib.h>
+
+#define PURGE_PERIOD_MS 60000
+#define PURGE_BATCH 1000
+#define OFFER_KEPT_MS SETPAY_DAY_MS /* after its expiry, to be able to say so */
+#define ERASE_PERIOD_MS 500         /* rule M7 grants five seconds */
+
+static const struct setpay_store_migration steps[] = {
+    {1, SETPAY_ANSWERS_SCHEMA SETPAY_ORDER_SCHEMA SETPAY_TOKEN_SCHEMA SETPAY_IDEMPOTENCY_SCHEMA
+            SETPAY_PURCHASE_SCHEMA},
+    {0, NULL},
+};
+static const struct setpay_store_schema schema = {"merchant", steps};
+
+/* The main thread's. */
+struct merchantd {
+    struct setpay_merchant merchant;
+    struct setpay_timer *purge_timer;
+    struct setpay_timer *erase_timer;
+    struct setpay_executor executor;
+    bool erases; /* a checkpoint is under way */
+};
+
+/* A worker's. */
+struct worker {
+    struct setpay_merchant_worker *payment;
+    struct setpay_api *api; /* NULL where the API has no address */
+    struct setpay_worker *daemon_worker;
+    unsigned undrained;
+};
+
+/* ------------------------------------------------------------------ readiness */
+
+static enum setpay_error check_gateway(void *arg, struct setpay_problem *why)
+{
+    struct merchantd *daemon = arg;
+    struct setpay_merchant *merchant = &daemon->merchant;
+    for (size_t i = 0; i < merchant->brand_count; i++) {
+        struct setpay_merchant_brand *brand = &merchant->brands[i];
+        if (!atomic_load(&brand->gateway_up))
+            return setpay_problem_set(why, SETPAY_E_UNREACHABLE,
+                                      "no line to the gateway stands for %s", brand->name);
+        if (!setpay_merchant_gateway_is_known(merchant, brand, setpay_clock_now_ms()))
+            return setpay_problem_set(why, SETPAY_E_CERT_MISSING,
+                                      "the gateway's certificates for %s are not known yet",
+                                      brand->name);
+    }
+    return SETPAY_OK;
+}
+
+/* ------------------------------------------------------------------ operator's commands */
+
+static json_t *thumbprint_json(const struct setpay_certificate *certificate)
+{
+    char text[SETPAY_DIGEST_TEXT_SIZE];
+    return certificate == NULL ? json_null()
+                               : json_string(setpay_digest_format(
+                                     setpay_certificate_thumbprint(certificate), text));
+}
+
+static json_t *brand_json(struct setpay_merchant *merchant, struct setpay_merchant_brand *brand)
+{
+    char text[SETPAY_TIME_TEXT_SIZE] = "";
+    (void)pthread_mutex_lock(&merchant->lock);
+    if (brand->gateway_encrypt != NULL)
+        setpay_time_format(setpay_certificate_not_after_ms(brand->gateway_encrypt), text);
+    json_t *json = json_pack("{s:s, s:b, s:o, s:o, s:s}", "brand", brand->name, "up",
+                             (int)atomic_load(&brand->gateway_up), "sign_certificate",
+                             thumbprint_json(brand->gateway_sign), "encrypt_certificate",
+                             thumbprint_json(brand->gateway_encrypt), "encrypt_until", text);
+    (void)pthread_mutex_unlock(&merchant->lock);
+    return json;
+}
+
+static json_t *gateway_json(struct merchantd *daemon)
+{
+    struct setpay_merchant *merchant = &daemon->merchant;
+    char address[SETPAY_ADDRESS_TEXT_SIZE];
+    json_t *brands = json_array();
+    for (size_t i = 0; i < merchant->brand_count; i++) {
+        if (json_array_append_new(brands, brand_json(merchant, &merchant->brands[i])) != 0)
+            break;
+    }
+    return json_pack("{s:s, s:s, s:o}", "gateway_id", merchant->gateway_id, "address",
+                     setpay_address_format(&merchant->gateway, address), "brands", brands);
+}
+
+static void on_gateway_status(struct setpay_control_call *call, const json_t *args, void *arg)
+{
+    struct setpay_service *service = arg;
+    struct setpay_problem problem = {{0}};
+    enum setpay_error error = setpay_json_args_check(args, (const char *const[]){NULL}, &problem);
+    if (error != SETPAY_OK)
+        setpay_control_fail(call, error, problem.text);
+    else
+        setpay_control_reply(call, gateway_json(service->user));
+}
+
+static void on_status(struct setpay_service *service, json_t *status)
+{
+    const struct merchantd *daemon = service->user;
+    if (daemon == NULL)
+        return;
+    (void)json_object_set_new(status, "merchant_id", json_string(daemon->merchant.id));
+    (void)json_object_set_new(status, "public_host", json_string(daemon->merchant.public_host));
+    (void)json_object_set_new(status, "gateway", gateway_json(service->user));
+}
+
+static const struct setpay_control_command commands[] = {
+    SETPAY_MERCHANT_CONTROL_COMMANDS,
+    {"gateway.status", on_gateway_status, "the lines to the gateway, and its certificates"},
+    {NULL, NULL, NULL},
+};
+
+/* ------------------------------------------------------------------ housekeeping */
+
+static enum setpay_error purge(struct setpay_db *db, void *arg)
+{
+    int64_t deleted = 0;
+    setpay_time_ms now_ms = setpay_clock_now_ms();
+    (void)arg;
+    SETPAY_TRY(setpay_answers_purge(db, now_ms, PURGE_BATCH, &deleted));
+    return setpay_merchant_offer_purge(db, now_ms - OFFER_KEPT_MS, PURGE_BATCH, &deleted);
+}
+
+static void on_purged(void *arg, enum setpay_error error)
+{
+    (void)arg;
+    if (error != SETPAY_OK)
+        setpay_log_error(error, "purge.failed", setpay_field_text("area", "store"));
+}
+
+static void on_purge_time(void *arg)
+{
+    struct merchantd *daemon = arg;
+    enum setpay_error error =
+        setpay_store_submit(daemon->merchant.store, purge, on_purged, daemon, &daemon->executor);
+    if (error != SETPAY_OK)
+        on_purged(daemon, error);
+}
+
+static void on_erased(void *arg, enum setpay_error error)
+{
+    struct merchantd *daemon = arg;
+    daemon->erases = false;
+    if (error == SETPAY_OK)
+        return;
+    setpay_log_error(error, "instruction.erase", setpay_field_text("area", "store"));
+    atomic_store(&daemon->merchant.erase_due, true); /* again at the next tick */
+}
+
+/* Rule M7: one checkpoint for all instructions that were deleted since the last one. */
+static void on_erase_time(void *arg)
+{
+    struct merchantd *daemon = arg;
+    if (daemon->erases || !atomic_exchange(&daemon->merchant.erase_due, false))
+        return;
+    enum setpay_error error = setpay_store_checkpoint_truncate(daemon->merchant.store, on_erased,
+                                                               daemon, &daemon->executor);
+    daemon->erases = error == SETPAY_OK;
+    if (error != SETPAY_OK)
+        on_erased(daemon, error);
+}
+
+/* ------------------------------------------------------------------ start and stop */
+
+static enum setpay_error on_start(struct setpay_service *service, struct setpay_problem *problem)
+{
+    struct merchantd *daemon = calloc(1, sizeof *daemon);
+    if (daemon == NULL)
+        return SETPAY_E_NOMEM;
+    service->user = daemon;
+    SETPAY_TRY(setpay_merchant_load(service, &daemon->merchant, problem));
+    /* Rule M7: a crash may have come between an outcome and its checkpoint. */
+    SETPAY_TRY(setpay_store_checkpoint_truncate_wait(service->store));
+    setpay_service_add_check(service,
+                             &(struct setpay_ready_check){"gateway", check_gateway, daemon});
+    return SETPAY_OK;
+}
+
+static enum setpay_error on_ready(struct setpay_service *service, struct setpay_problem *problem)
+{
+    struct merchantd *daemon = service->user;
+    struct setpay_loop *loop = setpay_daemon_loop(service->daemon);
+    (void)problem;
+    daemon->executor = setpay_loop_executor(loop);
+    SETPAY_TRY(setpay_timer_new(loop, on_purge_time, daemon, &daemon->purge_timer));
+    SETPAY_TRY(setpay_timer_new(loop, on_erase_time, daemon, &daemon->erase_timer));
+    setpay_timer_start_periodic(daemon->purge_timer, PURGE_PERIOD_MS);
+    setpay_timer_start_periodic(daemon->erase_timer, ERASE_PERIOD_MS);
+    return SETPAY_OK;
+}
+
+static void on_stop(struct setpay_service *service)
+{
+    struct merchantd *daemon = service->user;
+    if (daemon == NULL)
+        return;
+    setpay_timer_free(daemon->purge_timer);
+    setpay_timer_free(daemon->erase_timer);
+    setpay_merchant_clear(&daemon->merchant);
+    free(daemon);
+    service->user = NULL;
+}
+
+/* ------------------------------------------------------------------ workers */
+
+static enum setpay_error start_api(struct worker *worker, struct merchantd *daemon)
+{
+    const struct setpay_api_options options = {
+        .loop = worker->daemon_worker->loop,
+        .store = daemon->merchant.store,
+        .port = &setpay_merchant_payment_port,
+        .public_host = daemon->merchant.public_host,
+    };
+    int fd = setpay_worker_take_listener(worker->daemon_worker, "api");
+    if (fd < 0)
+        return SETPAY_OK; /* no api_listen */
+    SETPAY_TRY(setpay_api_new(&options, &worker->api));
+    return setpay_api_listen(worker->api, fd);
+}
+
+static enum setpay_error worker_init(void *context, struct setpay_worker *daemon_worker,
+                                     struct setpay_problem *problem)
+{
+    struct setpay_service *service = context;
+    struct merchantd *daemon = service->user;
+    struct worker *worker = calloc(1, sizeof *worker);
+    (void)problem;
+    if (worker == NULL)
+        return SETPAY_E_NOMEM;
+    daemon_worker->user = worker;
+    worker->daemon_worker = daemon_worker;
+    SETPAY_TRY(setpay_merchant_worker_new(&daemon->merchant, daemon_worker, &worker->payment));
+    return start_api(worker, daemon);
+}
+
+static void on_drained(void *arg)
+{
+    struct worker *worker = arg;
+    if (--worker->undrained == 0)
+        setpay_worker_drained(worker->daemon_worker);
+}
+
+static void worker_drain(void *context, struct setpay_worker *daemon_worker)
+{
+    struct worker *worker = daemon_worker->user;
+    (void)context;
+    worker->undrained = worker->api != NULL ? 2 : 1;
+    setpay_merchant_worker_drain(worker->payment, on_drained, worker);
+    if (worker->api != NULL)
+        setpay_api_drain(worker->api, on_drained, worker);
+}
+
+static void worker_free(void *context, struct setpay_worker *daemon_worker)
+{
+    struct worker *worker = daemon_worker->user;
+    (void)context;
+    if (worker == NULL)
+        return;
+    setpay_api_free(worker->api);
+    setpay_merchant_worker_free(worker->payment);
+    free(worker);
+}
+
+const struct setpay_service_spec setpay_merchantd_spec = {
+    .name = "setpay-merchantd",
+    .summary = "The merchant of setpay: offers, purchases, orders.",
+    .options = setpay_merchant_options,
+    .schema = &schema,
+    .commands = commands,
+    .listeners = {{"wallets", "listen"}, {"api", "api_listen"}},
+    .needs_trust = true,
+    .on_start_cb = on_start,
+    .on_ready_cb = on_ready,
+    .on_stop_cb = on_stop,
+    .status_cb = on_status,
+    .worker_init_cb = worker_init,
+    .worker_drain_cb = worker_drain,
+    .worker_free_cb = worker_free,
+};

@@ -1,0 +1,192 @@
+/*
+ * From the configuration to a merchant that can work. Nothing here is on the path of a payment.
+ */
+#include "merchant/setup.h"
+
+#include "common/crypto/keyfile.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct loader {
+    struct setpay_service *service;
+    const struct setpay_secret *passphrase; /* NULL: keys are not encrypted */
+    const char *section;                    /* "" or "brand NAME" */
+    const char *brand;                      /* NULL: any */
+    struct setpay_problem *problem;
+};
+
+static enum setpay_error load_identity(const struct loader *loader, const char *key_name,
+                                       const char *certificate_name, enum setpay_profile profile,
+                                       struct setpay_identity *identity)
+{
+    const struct setpay_config *config = loader->service->config;
+    return setpay_identity_load(
+        loader->service->trust, setpay_config_text(config, loader->section, key_name),
+        setpay_config_text(config, loader->section, certificate_name), loader->passphrase, profile,
+        loader->brand, setpay_clock_now_ms(), identity, loader->problem);
+}
+
+/* ------------------------------------------------------------------ brands */
+
+static enum setpay_error make_client_tls(const struct loader *loader,
+                                         struct setpay_merchant_brand *brand)
+{
+    const struct setpay_tls_identity identity = setpay_identity_tls(&brand->tls, NULL);
+    const struct setpay_tls_config config = {
+        .identities = &identity,
+        .identity_count = 1,
+        .trust = loader->service->trust,
+        .peer_profiles = SETPAY_TLS_PROFILE(SETPAY_PROFILE_GATEWAY_TLS_SERVER),
+    };
+    return setpay_tls_new_client(&config, &brand->client_tls, loader->problem);
+}
+
+static enum setpay_error load_brand(const struct loader *loader, const char *id,
+                                    struct setpay_merchant_brand *brand)
+{
+    snprintf(brand->name, sizeof brand->name, "%s", loader->brand);
+    SETPAY_TRY(
+        load_identity(loader, "sign_key", "sign_cert", SETPAY_PROFILE_MERCHANT_SIGN, &brand->sign));
+    SETPAY_TRY(load_identity(loader, "tls_key", "tls_cert", SETPAY_PROFILE_MERCHANT_TLS_CLIENT,
+                             &brand->tls));
+    if (strcmp(setpay_certificate_id(brand->sign.certificate), id) != 0 ||
+        !setpay_certificate_same_party(brand->sign.certificate, brand->tls.certificate))
+        return setpay_problem_set(loader->problem, SETPAY_E_CONFIG,
+                                  "[%s]: both certificates must name the merchant %s",
+                                  loader->section, id);
+    return make_client_tls(loader, brand);
+}
+
+static enum setpay_error load_brands(struct loader *loader, struct setpay_merchant *merchant)
+{
+    const struct setpay_config *config = loader->service->config;
+    size_t count = setpay_config_instance_count(config, "brand *");
+    if (count == 0 || count > SETPAY_MERCHANT_BRANDS_MAX)
+        return setpay_problem_set(loader->problem, SETPAY_E_CONFIG,
+                                  "found %zu [brand NAME] sections, expected 1 to %d", count,
+                                  SETPAY_MERCHANT_BRANDS_MAX);
+    for (size_t i = 0; i < count; i++) {
+        char section[64];
+        loader->brand = setpay_config_instance(config, "brand *", i);
+        if (snprintf(section, sizeof section, "brand %s", loader->brand) >= (int)sizeof section ||
+            strlen(loader->brand) > SETPAY_WIRE_BRAND_MAX)
+            return setpay_problem_set(loader->problem, SETPAY_E_CONFIG,
+                                      "[brand %s]: the name has more than %d characters",
+                                      loader->brand, SETPAY_WIRE_BRAND_MAX);
+        loader->section = section;
+        merchant->brand_count = i + 1; /* so that a half-loaded one is cleared too */
+        SETPAY_TRY(load_brand(loader, merchant->id, &merchant->brands[i]));
+    }
+    return SETPAY_OK;
+}
+
+/* ------------------------------------------------------------------ the server */
+
+static enum setpay_error load_server(struct loader *loader, struct setpay_merchant *merchant)
+{
+    loader->section = "";
+    loader->brand = NULL; /* one certificate for all brands: it only stands for the host */
+    SETPAY_TRY(load_identity(loader, "tls_key", "tls_cert", SETPAY_PROFILE_MERCHANT_TLS_SERVER,
+                             &merchant->server));
+    if (!setpay_certificate_names_host(merchant->server.certificate, merchant->host))
+        return setpay_problem_set(loader->problem, SETPAY_E_CONFIG,
+                                  "tls_cert: the certificate does not name the host %s of"
+                                  " public_host",
+                                  merchant->host);
+    const struct setpay_tls_identity identity = setpay_identity_tls(&merchant->server, NULL);
+    const struct setpay_tls_config config = {
+        .identities = &identity,
+        .identity_count = 1,
+        .trust = loader->service->trust,
+    };
+    return setpay_tls_new_server(&config, &merchant->server_tls, loader->problem);
+}
+
+/* ------------------------------------------------------------------ texts and times */
+
+static enum setpay_error copy_text(const struct setpay_config *config, const char *key, char *out,
+                                   size_t size, struct setpay_problem *problem)
+{
+    const char *text = setpay_config_text(config, "", key);
+    size_t length = strlen(text);
+    if (length == 0 || length >= size)
+        return setpay_problem_set(problem, SETPAY_E_CONFIG,
+                                  "%s: found %zu characters, expected 1 to %zu", key, length,
+                                  size - 1);
+    memcpy(out, text, length + 1);
+    return SETPAY_OK;
+}
+
+static enum setpay_error load_texts(const struct setpay_config *config,
+                                    struct setpay_merchant *merchant,
+                                    struct setpay_problem *problem)
+{
+    SETPAY_TRY(copy_text(config, "id", merchant->id, sizeof merchant->id, problem));
+    SETPAY_TRY(copy_text(config, "name", merchant->name, sizeof merchant->name, problem));
+    SETPAY_TRY(copy_text(config, "gateway_id", merchant->gateway_id, sizeof merchant->gateway_id,
+                         problem));
+    SETPAY_TRY(copy_text(config, "public_host", merchant->public_host, sizeof merchant->public_host,
+                         problem));
+    size_t host = strcspn(merchant->public_host, ":");
+    if (host == 0 || host >= sizeof merchant->host)
+        return setpay_problem_set(problem, SETPAY_E_CONFIG,
+                                  "public_host: found '%s', expected HOST or HOST:PORT",
+                                  merchant->public_host);
+    memcpy(merchant->host, merchant->public_host, host);
+    merchant->host[host] = '\0';
+    return setpay_address_parse(setpay_config_text(config, "", "gateway"), &merchant->gateway,
+                                problem);
+}
+
+static void load_times(const struct setpay_config *config, struct setpay_merchant *merchant)
+{
+    merchant->offer_life_ms = setpay_config_int(config, "", "offer_life");
+    merchant->answer_wait_ms = setpay_config_int(config, "", "answer_wait");
+    merchant->gateway_wait_ms = setpay_config_int(config, "", "gateway_timeout");
+    merchant->repeat_min_ms = setpay_config_int(config, "", "repeat_min");
+    merchant->repeat_max_ms = setpay_config_int(config, "", "repeat_max");
+    if (merchant->repeat_max_ms < merchant->repeat_min_ms)
+        merchant->repeat_max_ms = merchant->repeat_min_ms;
+    merchant->refresh_ms = setpay_config_int(config, "", "refresh_interval");
+}
+
+enum setpay_error setpay_merchant_load(struct setpay_service *service,
+                                       struct setpay_merchant *merchant,
+                                       struct setpay_problem *problem)
+{
+    const char *passphrase_path = setpay_config_text(service->config, "", "key_passphrase_file");
+    struct setpay_secret passphrase = {0};
+    struct loader loader = {.service = service, .problem = problem};
+    if (pthread_mutex_init(&merchant->lock, NULL) != 0)
+        return SETPAY_E_NOMEM;
+    merchant->trust = service->trust;
+    merchant->store = service->store;
+    merchant->worker_count = setpay_daemon_worker_count(service->daemon);
+    load_times(service->config, merchant);
+    enum setpay_error error = load_texts(service->config, merchant, problem);
+    if (error == SETPAY_OK && passphrase_path != NULL) {
+        error = setpay_file_read_secret(passphrase_path, &passphrase, problem);
+        loader.passphrase = &passphrase;
+    }
+    if (error == SETPAY_OK)
+        error = load_brands(&loader, merchant);
+    if (error == SETPAY_OK)
+        error = load_server(&loader, merchant);
+    setpay_secret_clear(&passphrase);
+    return error;
+}
+
+void setpay_merchant_clear(struct setpay_merchant *merchant)
+{
+    for (size_t i = 0; i < merchant->brand_count; i++) {
+        struct setpay_merchant_brand *brand = &merchant->brands[i];
+        setpay_merchant_gateway_set(merchant, brand, NULL, NULL);
+        setpay_tls_free(brand->client_tls);
+        setpay_identity_clear(&brand->sign);
+        setpay_identity_clear(&brand->tls);
+    }
+    setpay_tls_free(merchant->server_tls);
+    setpay_identity_clear(&merchant->server);
+    (void)pthread_mutex_destroy(&merchant->lock);
+}

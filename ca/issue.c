@@ -14,7 +14,6 @@
 #include "common/pki/certificate.h"
 #include "common/pki/csr.h"
 
-#include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -77,13 +76,6 @@ static enum setpay_error parse_request(struct setpay_view request, struct setpay
         return setpay_problem_set(problem, error,
                                   "the request is not a PKCS#10 request for a P-256 key, signed by "
                                   "that key, with the permitted attributes only");
-    /* One encoding of a point, so that a key can't pass for another one (rule C2). */
-    if (error == SETPAY_OK &&
-        EVP_PKEY_set_utf8_string_param(csr->key, OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT,
-                                       "uncompressed") != 1) {
-        setpay_csr_clear(csr);
-        error = SETPAY_E_CRYPTO;
-    }
     return error;
 }
 

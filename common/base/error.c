@@ -9,6 +9,7 @@
 
 #include "common/base/log.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -129,16 +130,16 @@ const struct setpay_error_info *setpay_error_table(unsigned *count)
     return table;
 }
 
-enum setpay_error setpay_problem_set(struct setpay_problem *problem, enum setpay_error error,
-                                     const char *format, ...)
+void setpay_problem_write(struct setpay_problem *problem, const char *format, ...)
 {
+    int errno_before = errno;
     va_list args;
 
     if (problem == NULL)
-        return error;
+        return;
     va_start(args, format);
     if (vsnprintf(problem->text, sizeof(problem->text), format, args) < 0)
         problem->text[0] = '\0';
     va_end(args);
-    return error;
+    errno = errno_before;
 }

@@ -97,9 +97,17 @@ struct setpay_problem {
     char text[512];
 };
 
-/* Writes the words (cut at the size) and returns error, so that a caller can return the call. */
-enum setpay_error setpay_problem_set(struct setpay_problem *problem, enum setpay_error error,
-                                     const char *format, ...) SETPAY_PRINTF(3, 4);
+/* Writes the words, cut at the size. errno stays as it was. problem may be NULL. */
+void setpay_problem_write(struct setpay_problem *problem, const char *format, ...)
+    SETPAY_PRINTF(2, 3);
+/* The same, and gives back error, so that a caller can return the call. In the caller's sight, so
+ * that an analyser knows too what comes back. */
+#define setpay_problem_set(problem, error, ...)                                                    \
+    (setpay_problem_write(problem, __VA_ARGS__), setpay_problem_error(error))
+static inline enum setpay_error setpay_problem_error(enum setpay_error error)
+{
+    return error;
+}
 
 /* For functions that own nothing: hand an error up. Never in a function with an out: label. */
 #define SETPAY_TRY(expression)                                                                     \

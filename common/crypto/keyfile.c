@@ -63,14 +63,21 @@ bool setpay_key_is_p256(const EVP_PKEY *key)
 
 enum setpay_error setpay_key_digest(EVP_PKEY *key, struct setpay_digest *digest)
 {
+    enum setpay_error error = SETPAY_E_CRYPTO;
     unsigned char *der = NULL;
-    int size = i2d_PUBKEY(key, &der);
-    if (size <= 0) {
-        ERR_clear_error();
-        return SETPAY_E_CRYPTO;
-    }
-    enum setpay_error error = setpay_sha256(setpay_view_of(der, (size_t)size), digest);
+    int size = 0;
+    /* A copy, since others may be using the key at this moment. */
+    EVP_PKEY *copy = EVP_PKEY_dup(key);
+    if (copy == NULL || EVP_PKEY_set_utf8_string_param(
+                            copy, OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT, "uncompressed") != 1)
+        goto out;
+    size = i2d_PUBKEY(copy, &der);
+    if (size > 0)
+        error = setpay_sha256(setpay_view_of(der, (size_t)size), digest);
+out:
     OPENSSL_free(der);
+    EVP_PKEY_free(copy);
+    ERR_clear_error();
     return error;
 }
 

@@ -22,7 +22,8 @@
 /* A fresh P-256 key; free with EVP_PKEY_free. SETPAY_E_CRYPTO. */
 enum setpay_error setpay_key_generate(EVP_PKEY **key) SETPAY_MUST_CHECK;
 bool setpay_key_is_p256(const EVP_PKEY *key);
-/* SHA-256 over the SubjectPublicKeyInfo: by this a CA knows a key again (rule C2). */
+/* SHA-256 over the SubjectPublicKeyInfo with its point uncompressed, whichever way the key itself
+ * was written: by this a CA knows a key again (rule C2). */
 enum setpay_error setpay_key_digest(EVP_PKEY *key, struct setpay_digest *digest) SETPAY_MUST_CHECK;
 
 /* Key to PEM and back, in memory. passphrase NULL: in the clear. PEM in the clear is a secret, so

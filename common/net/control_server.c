@@ -568,7 +568,7 @@ enum setpay_error setpay_control_server_new(const struct setpay_control_options 
                                             struct setpay_problem *problem)
 {
     struct setpay_control_server *made = calloc(1, sizeof(*made));
-    enum setpay_error error = SETPAY_E_NOMEM;
+    enum setpay_error error;
 
     if (made == NULL)
         return SETPAY_E_NOMEM;
@@ -576,10 +576,12 @@ enum setpay_error setpay_control_server_new(const struct setpay_control_options 
     made->fd = -1;
     made->started_ms = setpay_clock_monotonic_ms();
     made->path = strdup(options->path);
-    if (made->path != NULL) {
-        made->options.path = made->path;
-        error = start(made, problem);
+    if (made->path == NULL) {
+        free(made);
+        return SETPAY_E_NOMEM;
     }
+    made->options.path = made->path;
+    error = start(made, problem);
     if (error != SETPAY_OK) {
         setpay_control_server_free(made);
         return error;
@@ -603,11 +605,16 @@ void setpay_control_server_drain(struct setpay_control_server *server,
 
 void setpay_control_server_free(struct setpay_control_server *server)
 {
+    struct connection *next;
+
     if (server == NULL)
         return;
     close_socket(server);
-    while (server->connections != NULL)
-        connection_close(server->connections);
+    for (struct connection *connection = server->connections; connection != NULL;
+         connection = next) {
+        next = connection->next;
+        connection_close(connection);
+    }
     for (struct setpay_control_call *call = server->calls; call != NULL; call = call->server_next)
         call->server = NULL;
     setpay_timer_free(server->drained_timer);

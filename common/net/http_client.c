@@ -386,16 +386,16 @@ static void try_address(struct setpay_http_exchange *exchange)
 
 /* ------------------------------------------------------------------ names */
 
-static void add_address(struct setpay_http_exchange *exchange, const struct sockaddr *address)
+static void add_address(struct setpay_http_exchange *exchange, int family, const void *address)
 {
     struct sockaddr_storage *at = &exchange->addresses[exchange->address_count];
 
     if (exchange->address_count == ADDRESSES_MAX)
         return;
-    if (address->sa_family == AF_INET) {
+    if (family == AF_INET) {
         memcpy(at, address, sizeof(struct sockaddr_in));
         exchange->address_count++;
-    } else if (address->sa_family == AF_INET6) {
+    } else if (family == AF_INET6) {
         memcpy(at, address, sizeof(struct sockaddr_in6));
         exchange->address_count++;
     }
@@ -407,9 +407,9 @@ static void add_numeric(struct setpay_http_exchange *exchange, const char *text)
     struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(exchange->port)};
 
     if (inet_pton(AF_INET, text, &v4.sin_addr) == 1)
-        add_address(exchange, (const struct sockaddr *)&v4);
+        add_address(exchange, AF_INET, &v4);
     else if (inet_pton(AF_INET6, text, &v6.sin6_addr) == 1)
-        add_address(exchange, (const struct sockaddr *)&v6);
+        add_address(exchange, AF_INET6, &v6);
 }
 
 static void on_lookup(int result, struct evutil_addrinfo *found, void *arg)
@@ -420,7 +420,7 @@ static void on_lookup(int result, struct evutil_addrinfo *found, void *arg)
         return; /* the exchange has gone */
     exchange->lookup = NULL;
     for (struct evutil_addrinfo *at = found; at != NULL; at = at->ai_next)
-        add_address(exchange, at->ai_addr);
+        add_address(exchange, at->ai_addr->sa_family, at->ai_addr);
     if (found != NULL)
         evutil_freeaddrinfo(found);
     try_address(exchange);
@@ -527,7 +527,7 @@ static void on_exchange_timer(void *arg)
 
         if (getpeername(bufferevent_getfd(connection->bev), (struct sockaddr *)&address, &size) ==
             0)
-            add_address(exchange, (const struct sockaddr *)&address);
+            add_address(exchange, address.ss_family, &address);
     }
     write_request(exchange);
 }
@@ -632,12 +632,19 @@ enum setpay_error setpay_http_client_new(const struct setpay_http_client_options
 
 void setpay_http_client_free(struct setpay_http_client *client)
 {
+    struct setpay_http_exchange *next_exchange;
+    struct connection *next_connection;
+
     if (client == NULL)
         return;
-    while (client->exchanges != NULL)
-        exchange_free(client->exchanges);
-    while (client->connections != NULL)
-        connection_close(client->connections);
+    for (struct setpay_http_exchange *e = client->exchanges; e != NULL; e = next_exchange) {
+        next_exchange = e->next;
+        exchange_free(e);
+    }
+    for (struct connection *c = client->connections; c != NULL; c = next_connection) {
+        next_connection = c->next;
+        connection_close(c);
+    }
     if (client->dns != NULL)
         evdns_base_free(client->dns, 0);
     free(client);

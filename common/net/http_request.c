@@ -348,10 +348,11 @@ static void route(struct setpay_http_request *request)
     const struct setpay_http_route *row = options->routes;
     char allow[80];
     const struct setpay_http_header headers[] = {{"Allow", allow}, {NULL, NULL}};
-    int method = route_method(request->type);
+    const int method = route_method(request->type);
 
     for (; row->handler_cb != NULL; row++) {
-        if ((int)row->method == method && match_path(request, row->pattern, false) == MATCH_YES) {
+        if (method >= 0 && (int)row->method == method &&
+            match_path(request, row->pattern, false) == MATCH_YES) {
             if (match_path(request, row->pattern, true) != MATCH_YES) {
                 setpay_http_reply_problem(request, 400, NULL, NULL,
                                           "the path is not percent-encoded UTF-8");

@@ -283,7 +283,7 @@ static void on_output(struct evbuffer *output, const struct evbuffer_cb_info *in
     page[size] = '\0';
     if (strcmp(page + size - (sizeof(page_end) - 1), page_end) != 0)
         return;
-    status = strncmp(page, "HTTP/1.", 7) == 0 && size > 9 ? atoi(page + 9) : 0;
+    status = strncmp(page, "HTTP/1.", 7) == 0 && size > 9 ? (int)strtol(page + 9, NULL, 10) : 0;
     if (status < 400 || status > 599)
         status = 501; /* evhttp has no number for a method that it does not know */
     setpay_metric_add(&metric_requests, connection->server->metric_label,

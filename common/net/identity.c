@@ -144,7 +144,7 @@ enum setpay_error setpay_identity_load(struct setpay_trust *trust, const char *k
         goto out;
     error = setpay_pem_certificates(setpay_buffer_view(&pem), ders, CHAIN_MAX, &count);
     if (error == SETPAY_OK)
-        error = stack_chain(ders, count, &loaded.chain);
+        error = count == 0 ? SETPAY_E_CERT_MALFORMED : stack_chain(ders, count, &loaded.chain);
     if (error != SETPAY_OK) {
         (void)setpay_problem_set(problem, error,
                                  "%s: expected a certificate and the CAs above it, in PEM, the "

@@ -321,14 +321,14 @@ static enum setpay_error write_process_value(struct setpay_buffer *out, const ch
 static int64_t resident_bytes(void)
 {
     FILE *file = fopen("/proc/self/statm", "re");
-    long long all = 0, resident = 0;
+    char line[128] = "";
+    const char *second;
 
     if (file == NULL)
         return 0;
-    if (fscanf(file, "%lld %lld", &all, &resident) != 2)
-        resident = 0;
+    second = fgets(line, sizeof(line), file) == NULL ? NULL : strchr(line, ' ');
     fclose(file);
-    return resident * (int64_t)sysconf(_SC_PAGESIZE);
+    return second == NULL ? 0 : strtoll(second, NULL, 10) * (int64_t)sysconf(_SC_PAGESIZE);
 }
 
 static int64_t open_descriptors(void)

@@ -1,5 +1,6 @@
 /*
- * The configuration keys that every daemon has, as rows for its option table (common/base/config.h).
+ * The configuration keys that every daemon has, as rows for its option table
+ * (common/base/config.h).
  */
 #ifndef SETPAY_NET_OPTIONS_H
 #define SETPAY_NET_OPTIONS_H

@@ -193,7 +193,7 @@ static enum setpay_error find_statement(struct setpay_db *db, const char *sql,
 static enum setpay_error bind_all(struct setpay_db_rows *rows, const struct setpay_db_value *values)
 {
     unsigned count = 0;
-    while (values[count].type != SETPAY_DB_TYPE_END && count < SETPAY_LIMIT_STORE_PARAMETERS)
+    while (count < SETPAY_LIMIT_STORE_PARAMETERS && values[count].type != SETPAY_DB_TYPE_END)
         count++;
     if (count != rows->parameters || values[count].type != SETPAY_DB_TYPE_END)
         return SETPAY_E_INTERNAL;

@@ -198,7 +198,8 @@ static void raw(struct fixture *f, const char *text, size_t size, int count, cha
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     size_t used = 0;
 
-    strcpy(address.sun_path, f->path);
+    assert_true(strlen(f->path) < sizeof(address.sun_path));
+    memcpy(address.sun_path, f->path, strlen(f->path) + 1);
     assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
     while (size > 0) {
         ssize_t sent = send(fd, text, size, MSG_NOSIGNAL);
@@ -496,7 +497,8 @@ static void make_stale(struct fixture *f)
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-    strcpy(address.sun_path, f->path);
+    assert_true(strlen(f->path) < sizeof(address.sun_path));
+    memcpy(address.sun_path, f->path, strlen(f->path) + 1);
     assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
     close(fd);
 }

@@ -10,8 +10,10 @@
 
 #include <cmocka.h>
 #include <dirent.h>
+#include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <openssl/evp.h>
+#include <openssl/x509.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -232,6 +234,20 @@ static void scrypt_is_bound_to_passphrase_and_parameters(void **state)
     setpay_secret_clear(&key);
 }
 
+/* rule C2: a key is the same key however its point is written, and asking changes nothing of it. */
+static void a_compressed_point_is_no_other_key(void **state)
+{
+    struct folder *folder = *state;
+    EVP_PKEY *compressed = EVP_PKEY_dup(folder->key);
+    assert_int_equal(EVP_PKEY_set_utf8_string_param(
+                         compressed, OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT, "compressed"),
+                     1);
+    assert_int_equal(i2d_PUBKEY(compressed, NULL), 59); /* uncompressed it has 91 bytes */
+    check_same(folder->key, compressed);
+    assert_int_equal(i2d_PUBKEY(compressed, NULL), 59);
+    EVP_PKEY_free(compressed);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -242,6 +258,7 @@ int main(void)
         TEST(files_of_others_are_refused),
         TEST(nothing_is_replaced_unasked),
         TEST(other_content_is_refused),
+        TEST(a_compressed_point_is_no_other_key),
         TEST(passphrases_lose_one_line_end),
         TEST(public_files_have_a_limit),
         TEST(scrypt_is_bound_to_passphrase_and_parameters),

@@ -197,11 +197,11 @@ static bool memory_holds(const char *text, size_t size)
     FILE *maps = fopen("/proc/self/maps", "r");
     assert_non_null(maps);
     while (fgets(line, sizeof line, maps) != NULL && !found) {
-        unsigned long from = 0;
-        unsigned long to = 0;
-        char rights[8];
-        if (sscanf(line, "%lx-%lx %7s", &from, &to, rights) != 3 || strncmp(rights, "rw", 2) != 0 ||
-            strstr(line, "[stack]") != NULL || strchr(line, '/') != NULL)
+        char *rest = line;
+        unsigned long from = strtoul(rest, &rest, 16);
+        unsigned long to = *rest == '-' ? strtoul(rest + 1, &rest, 16) : 0;
+        if (to <= from || strncmp(rest, " rw", 3) != 0 || strstr(line, "[stack]") != NULL ||
+            strchr(line, '/') != NULL)
             continue;
         /* Through a file, so that a region that can't be read is no crash. */
         FILE *memory = fopen("/proc/self/mem", "rb");

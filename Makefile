@@ -261,6 +261,7 @@ PROGRAMS := \
 	setpay-gateway \
 	setpay-gatewayd \
 	setpay-issuersim \
+	setpay-merchant \
 	setpay-merchantd \
 	setpay-wallet \
 	setpay-walletd

@@ -1,4 +1,5 @@
 #!/bin/bash
+# shellcheck disable=SC2154
 # docs.sh: the tutorial and the how-to pages as a reader would do them: every fenced sh block that
 # is not marked "not run by the test", in order, in one shell. A page's programs are those of $BUILD.
 set -uo pipefail

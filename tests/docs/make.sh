@@ -11,6 +11,7 @@ mkdir -p "$out/reference"
 # Program and page of each configuration.
 daemons="
 setpay-gatewayd gateway The payment gateway
+setpay-merchantd merchant The merchant
 setpay-issuersim issuer The issuer simulator
 setpay-walletd wallet The wallet
 "

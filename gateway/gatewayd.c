@@ -22,6 +22,7 @@ struct housekeeping {
     struct setpay_timer *timer;
     struct setpay_executor executor;
     struct setpay_store *store;
+    int64_t answers_deleted; /* by the newest purge */
 };
 
 static struct setpay_gatewayd *daemon_of(struct setpay_service *service)
@@ -61,18 +62,23 @@ static struct setpay_metric reversals_open = {
 
 static enum setpay_error purge(struct setpay_db *db, void *arg)
 {
+    struct housekeeping *keeping = arg;
     int64_t deleted = 0;
     setpay_time_ms now_ms = setpay_clock_now_ms();
-    (void)arg;
-    SETPAY_TRY(setpay_answers_purge(db, now_ms, PURGE_BATCH, &deleted));
+    SETPAY_TRY(setpay_answers_purge(db, now_ms, PURGE_BATCH, &keeping->answers_deleted));
     return setpay_kept_card_purge(db, now_ms, &deleted); /* rule G10: for a stated time */
 }
 
+static void on_purge_time(void *arg);
+
+/* A full batch: there is more, and a busy gateway gives answers faster than one batch a minute. */
 static void on_purged(void *arg, enum setpay_error error)
 {
-    (void)arg;
+    struct housekeeping *keeping = arg;
     if (error != SETPAY_OK)
         setpay_log_error(error, "purge.failed", setpay_field_text("area", "store"));
+    else if (keeping->answers_deleted == PURGE_BATCH)
+        on_purge_time(keeping);
 }
 
 static void on_purge_time(void *arg)

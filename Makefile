@@ -330,6 +330,7 @@ UNIT_TESTS := \
 	test_store_db \
 	test_store_erase \
 	test_tls \
+	test_under_way \
 	test_vectors
 
 TEST_SUPPORT := \

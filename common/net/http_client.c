@@ -200,6 +200,14 @@ static void on_read(struct bufferevent *bev, void *arg)
         read_answer(connection);
 }
 
+static bool is_connected(const struct connection *connection)
+{
+    struct sockaddr_storage address;
+    socklen_t size = sizeof(address);
+
+    return getpeername(bufferevent_getfd(connection->bev), (struct sockaddr *)&address, &size) == 0;
+}
+
 /* A connection attempt that failed: why, and whether another address may do better. */
 static void on_attempt_failed(struct connection *connection, short what)
 {
@@ -220,6 +228,9 @@ static void on_attempt_failed(struct connection *connection, short what)
         while ((next = bufferevent_get_openssl_error(connection->bev)) != 0)
             reason = reason == 0 ? next : reason;
         detail = setpay_tls_handshake_error(ssl);
+        /* A refused connect reaches OpenSSL as a failed first write. */
+        if (detail == SETPAY_E_TLS && (ERR_SYSTEM_ERROR(reason) || !is_connected(connection)))
+            is_tls = false;
     }
     connection_close(connection);
     if (!is_tls) {

@@ -331,7 +331,10 @@ UNIT_TESTS := \
 	test_store_erase \
 	test_tls \
 	test_under_way \
-	test_vectors
+	test_vectors \
+	test_wallet_offer \
+	test_wallet_receipt \
+	test_wallet_vault
 
 TEST_SUPPORT := \
 	tests/support/test_executor.c \

@@ -305,6 +305,7 @@ UNIT_TESTS := \
 	test_error \
 	test_frame \
 	test_gateway_auth \
+	test_gateway_flow \
 	test_hash \
 	test_http \
 	test_ids \

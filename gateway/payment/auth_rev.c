@@ -44,10 +44,10 @@ static enum setpay_error check(const struct setpay_auth_rev_req *request,
         return SETPAY_E_TOKEN; /* rule G9 */
     int64_t left = payment->approved_minor - payment->reversed_minor;
     if (payment->state == SETPAY_PAYMENT_APPROVED) {
-        if (!setpay_money_same_currency(&request->amount, &payment->amount))
-            return SETPAY_E_MONEY_CURRENCY; /* rule G8 */
-        if (request->amount.minor <= 0 || request->amount.minor > left)
-            return SETPAY_E_AMOUNT_LIMIT; /* rule G8 */
+        /* rule G8 */
+        if (!setpay_money_same_currency(&request->amount, &payment->amount) ||
+            request->amount.minor <= 0 || request->amount.minor > left)
+            return SETPAY_E_AMOUNT_LIMIT;
     }
     return setpay_payment_state_next(payment->state,
                                      request->amount.minor < left ? SETPAY_PAYMENT_REVERSE_PART

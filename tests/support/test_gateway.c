@@ -504,18 +504,24 @@ static char *read_whole(const struct test_gateway *g, const char *name, size_t *
     return bytes;
 }
 
+static bool holds(struct test_gateway *g, const char *name, struct setpay_view bytes)
+{
+    size_t size = 0;
+    char *content = read_whole(g, name, &size);
+    bool found = content != NULL && memmem(content, size, bytes.data, bytes.size) != NULL;
+    free(content);
+    return found;
+}
+
+bool test_gateway_database_holds(struct test_gateway *g, struct setpay_view bytes)
+{
+    return holds(g, "gateway.db", bytes) || holds(g, "gateway.db-wal", bytes) ||
+           holds(g, "gateway.db-shm", bytes);
+}
+
 bool test_gateway_files_hold(struct test_gateway *g, struct setpay_view bytes)
 {
-    static const char *const names[] = {"gateway.db", "gateway.db-wal", "gateway.db-shm",
-                                        "gateway.log"};
-    bool found = false;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        size_t size = 0;
-        char *content = read_whole(g, names[i], &size);
-        found = found || (content != NULL && memmem(content, size, bytes.data, bytes.size) != NULL);
-        free(content);
-    }
-    return found;
+    return test_gateway_database_holds(g, bytes) || holds(g, "gateway.log", bytes);
 }
 
 size_t test_gateway_log_count(struct test_gateway *g, const char *words)

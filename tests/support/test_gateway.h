@@ -76,7 +76,8 @@ size_t test_gateway_issuer_count(struct test_gateway *gateway, const char *what)
 char *test_gateway_dump(struct test_gateway *gateway);
 /* A number out of the database: one row, one column. */
 int64_t test_gateway_number(struct test_gateway *gateway, const char *sql);
-/* True where database, journal, shared memory or log hold these bytes. */
+/* True where database, journal or shared memory hold these bytes; or the log too. */
+bool test_gateway_database_holds(struct test_gateway *gateway, struct setpay_view bytes);
 bool test_gateway_files_hold(struct test_gateway *gateway, struct setpay_view bytes);
 /* "PI_MISMATCH G4": error and rule of the newest refusal of rrpid in the log; "" where there is
  * none. NULL: of any request. Valid until the next call. */

@@ -75,6 +75,7 @@ run_page() {
 run_page tutorial.md
 cp "$tmp/output" "$tmp/tutorial"
 says() { grep -qF "$1" "$tmp/tutorial"; }
+ok 'the wallet stores what was bought' says 'wallet    stores "The Book of Tea": yes'
 ok 'the shop stores what was sold' says 'merchant  stores "The Book of Tea": yes'
 ok 'the shop does not store the card' says 'merchant  stores "4242424242424242": no'
 ok 'the gateway does not store what was sold' says 'gateway   stores "The Book of Tea": no'

@@ -350,6 +350,7 @@ TEST_SUPPORT := \
 INTEGRATION_TESTS := \
 	tests/docs/pages.sh \
 	tests/integration/ca.sh \
+	tests/integration/docs.sh \
 	tests/integration/wallet_cli.sh
 
 # And those that are C programs, made as unit tests are: tests/integration/NAME.c.

@@ -116,7 +116,7 @@ ok "and can't be paid" test $? -ne 0
 # ------------------------------------------------------------------ evidence for openssl
 pid=$(pid_of gateway)
 kill -KILL "$pid"
-tail --pid="$pid" -f /dev/null
+wait_gone "$pid"
 new_order 450 EUR
 timeout 60 "$bin/setpay-wallet" --socket "$(get .wallet_socket)" --json pay "$uri" --yes >"$tmp/pending"
 is "with the gateway down the payment is pending, exit status" $? 4
@@ -162,7 +162,7 @@ hold_there() { [ "$(open_holds)" = "$1" ]; }
 ok "the issuer holds the amount and says nothing" wait_for 10 hold_there $((before + 1))
 pid=$(pid_of gateway)
 kill -KILL "$pid"
-tail --pid="$pid" -f /dev/null
+wait_gone "$pid"
 ok "the gateway is killed while it waits, and comes back" up
 wait "$payer"
 ok "the hold is reversed by the gateway's next life" wait_for 15 hold_there "$before"

@@ -70,7 +70,7 @@ is "and unlocked" "$(wallet --json status | jq -r .locked)" false
 pid=$(pid_of merchant)
 wallet_pid=$(pid_of wallet)
 kill -KILL "$pid"
-tail --pid="$pid" -f /dev/null
+wait_gone "$pid"
 ok "up starts the one that is dead" up
 is "and no other" "$(pid_of wallet)" "$wallet_pid"
 ok "it sells again" new_order 800 EUR
@@ -93,7 +93,7 @@ for round in 1 2 3 4 5 6; do
     pids=$(jq -r '.pids[]' "$state")
     # shellcheck disable=SC2086
     kill -KILL $pids
-    for pid in $pids; do tail --pid="$pid" -f /dev/null; done
+    for pid in $pids; do wait_gone "$pid"; done
     wait "${payers[@]}"
     ok "round $round: up after SIGKILL of all daemons" up
     ok "round $round: no purchase stays pending" wait_for 10 nothing_pending

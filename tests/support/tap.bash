@@ -3,6 +3,7 @@
 #   ok NAME COMMAND...     passes when the command succeeds; its output shows when it does not
 #   is NAME GOT EXPECTED   compares two texts
 #   wait_for SECONDS COMMAND...  until it succeeds
+#   wait_gone PID          until that process has ended
 #   done_testing           the plan; exit status 1 when something failed
 # shellcheck shell=bash
 build=${BUILD:-build}
@@ -45,6 +46,10 @@ wait_for() {
         sleep 0.02
     done
 }
+
+# wait_gone PID: until the process has ended; a zombie that init has not waited for yet has.
+is_gone() { ! readlink "/proc/$1/exe" >/dev/null 2>&1; }
+wait_gone() { wait_for 30 is_gone "$1"; }
 
 done_testing() {
     echo "1..$n"

@@ -305,7 +305,9 @@ UNIT_TESTS := \
 	test_error \
 	test_frame \
 	test_gateway_auth \
+	test_gateway_crash \
 	test_gateway_flow \
+	test_gateway_state \
 	test_hash \
 	test_http \
 	test_ids \
@@ -340,6 +342,7 @@ UNIT_TESTS := \
 TEST_SUPPORT := \
 	tests/support/test_executor.c \
 	tests/support/test_gateway.c \
+	tests/support/test_gateway_line.c \
 	tests/support/test_messages.c \
 	tests/support/test_pki.c \
 	tests/support/test_purchase.c \

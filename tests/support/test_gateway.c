@@ -11,7 +11,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
-#include <openssl/ssl.h>
 #include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -419,6 +418,35 @@ size_t test_gateway_issuer_count(struct test_gateway *g, const char *what)
     return count;
 }
 
+size_t test_gateway_books(struct test_gateway *g, const struct setpay_id *xid, int64_t *held)
+{
+    char text[SETPAY_ID_TEXT_SIZE];
+    size_t index, count = 0;
+    const json_t *row;
+    json_t *result = test_gateway_issuer(g, "authorisations", NULL);
+    setpay_id_format(xid, text);
+    *held = 0;
+    json_array_foreach(json_object_get(result, "authorisations"), index, row)
+    {
+        const char *of = json_string_value(json_object_get(row, "xid"));
+        if (of == NULL || strcasecmp(of, text) != 0)
+            continue;
+        count++;
+        *held += json_integer_value(json_object_get(row, "held"));
+    }
+    json_decref(result);
+    return count;
+}
+
+void test_gateway_wait_acknowledged(struct test_gateway *g)
+{
+    int64_t until = setpay_clock_monotonic_ms() + WAIT_MS;
+    while (test_gateway_number(g, "SELECT count(*) FROM reversal WHERE acknowledged = 0") != 0) {
+        NEED(setpay_clock_monotonic_ms() < until);
+        (void)usleep(POLL_US);
+    }
+}
+
 /* ------------------------------------------------------------------ what is kept */
 
 static sqlite3 *open_database(struct test_gateway *g)
@@ -583,107 +611,4 @@ const char *test_gateway_refusal(struct test_gateway *g, const struct setpay_id 
     }
     free(log);
     return words;
-}
-
-/* ------------------------------------------------------------------ a merchant's connection */
-
-static int connect_to(const char *address)
-{
-    struct sockaddr_in to = {.sin_family = AF_INET};
-    const char *colon = strchr(address, ':');
-    const struct timeval limit = {.tv_sec = WAIT_MS / 1000};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    NEED(fd >= 0 && colon != NULL);
-    to.sin_port = htons((uint16_t)atoi(colon + 1));
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    NEED(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) == 0);
-    NEED(connect(fd, (struct sockaddr *)&to, sizeof to) == 0);
-    return fd;
-}
-
-static void use_party(SSL_CTX *context, const struct test_party *party)
-{
-    NEED(SSL_CTX_use_certificate(context, party->x509) == 1);
-    NEED(SSL_CTX_use_PrivateKey(context, party->key) == 1);
-    for (size_t i = 0; i < SETPAY_CHAIN_CAS; i++) {
-        const unsigned char *at = party->chain[i].data;
-        X509 *ca = d2i_X509(NULL, &at, (long)party->chain[i].size);
-        NEED(ca != NULL && SSL_CTX_add0_chain_cert(context, ca) == 1);
-    }
-}
-
-struct test_line *test_line_new(struct test_gateway *g, const struct test_party *tls,
-                                const char *brand)
-{
-    struct test_line *line = calloc(1, sizeof *line);
-    NEED(line != NULL);
-    line->context = SSL_CTX_new(TLS_client_method());
-    NEED(line->context != NULL);
-    NEED(SSL_CTX_set_min_proto_version(line->context, TLS1_3_VERSION) == 1);
-    if (tls != NULL)
-        use_party(line->context, tls);
-    line->ssl = SSL_new(line->context);
-    NEED(line->ssl != NULL && SSL_set_tlsext_host_name(line->ssl, brand) == 1);
-    line->fd = connect_to(g->frames);
-    NEED(SSL_set_fd(line->ssl, line->fd) == 1);
-    if (SSL_connect(line->ssl) != 1) {
-        test_line_free(line);
-        return NULL;
-    }
-    return line;
-}
-
-void test_line_free(struct test_line *line)
-{
-    if (line == NULL)
-        return;
-    SSL_free(line->ssl);
-    SSL_CTX_free(line->context);
-    (void)close(line->fd);
-    free(line);
-}
-
-void test_line_send(struct test_line *line, uint64_t id, struct setpay_view message)
-{
-    uint8_t *frame = malloc(12 + message.size);
-    NEED(frame != NULL);
-    setpay_write_u32be(frame, (uint32_t)(8 + message.size));
-    setpay_write_u64be(frame + 4, id);
-    memcpy(frame + 12, message.data, message.size);
-    NEED(SSL_write(line->ssl, frame, (int)(12 + message.size)) == (int)(12 + message.size));
-    free(frame);
-}
-
-static bool read_exactly(struct test_line *line, uint8_t *bytes, size_t size)
-{
-    size_t got = 0;
-    while (got < size) {
-        int n = SSL_read(line->ssl, bytes + got, (int)(size - got));
-        if (n <= 0)
-            return false;
-        got += (size_t)n;
-    }
-    return true;
-}
-
-bool test_line_receive(struct test_line *line, uint64_t *id, struct setpay_buffer *answer)
-{
-    uint8_t head[12];
-    uint8_t *room = NULL;
-    setpay_buffer_init(answer, SETPAY_LIMIT_MESSAGE_BYTES);
-    if (!read_exactly(line, head, sizeof head))
-        return false;
-    size_t size = setpay_read_u32be(head) - 8;
-    *id = setpay_read_u64be(head + 4);
-    NEED(setpay_buffer_extend(answer, size, &room) == SETPAY_OK);
-    return read_exactly(line, room, size);
-}
-
-void test_line_ask(struct test_line *line, struct setpay_view message, struct setpay_buffer *answer)
-{
-    static uint64_t last_id;
-    uint64_t id = 0;
-    test_line_send(line, ++last_id, message);
-    NEED(test_line_receive(line, &id, answer));
-    NEED(id == last_id);
 }

@@ -72,6 +72,11 @@ json_t *test_gateway_issuer(struct test_gateway *gateway, const char *command, j
 /* How many authorisations the issuer has been asked for (each counts once), and its reversals. */
 size_t test_gateway_issuer_count(struct test_gateway *gateway, const char *what);
 
+/* How often the issuer was asked for this xid, and what it holds for it now. */
+size_t test_gateway_books(struct test_gateway *gateway, const struct setpay_id *xid, int64_t *held);
+/* The issuer hears of a reversal behind the merchant's answer: waits until none is open. */
+void test_gateway_wait_acknowledged(struct test_gateway *gateway);
+
 /* All rows of all tables as text, in the order of their keys (owned; free). */
 char *test_gateway_dump(struct test_gateway *gateway);
 /* A number out of the database: one row, one column. */

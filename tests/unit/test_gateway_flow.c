@@ -119,43 +119,11 @@ static void expect_refused(const struct test_purchase *p, const char *expected)
 
 /* ------------------------------------------------------------------ what the issuer has */
 
-/* How often the issuer was asked for this xid, and what it holds for it. */
-static size_t issuer_books(const struct setpay_id *xid, int64_t *held)
-{
-    char text[SETPAY_ID_TEXT_SIZE];
-    size_t index, count = 0;
-    const json_t *row;
-    json_t *result = test_gateway_issuer(gateway, "authorisations", NULL);
-    setpay_id_format(xid, text);
-    *held = 0;
-    json_array_foreach(json_object_get(result, "authorisations"), index, row)
-    {
-        const char *of = json_string_value(json_object_get(row, "xid"));
-        if (of == NULL || strcasecmp(of, text) != 0)
-            continue;
-        count++;
-        *held += json_integer_value(json_object_get(row, "held"));
-    }
-    json_decref(result);
-    return count;
-}
-
 static void expect_held(const struct test_purchase *p, size_t asked, int64_t expected)
 {
     int64_t held = 0;
-    assert_int_equal(issuer_books(&p->auth.xid, &held), asked);
+    assert_int_equal(test_gateway_books(gateway, &p->auth.xid, &held), asked);
     assert_int_equal(held, expected);
-}
-
-/* A reversal is told to the issuer behind the answer: waits until none is open. */
-static void wait_acknowledged(void)
-{
-    int64_t until = setpay_clock_monotonic_ms() + 30000;
-    while (test_gateway_number(gateway, "SELECT count(*) FROM reversal WHERE acknowledged = 0") !=
-           0) {
-        assert_true(setpay_clock_monotonic_ms() < until);
-        (void)usleep(5000);
-    }
 }
 
 static void script(const char *key, int value)
@@ -239,7 +207,7 @@ static void reverses_without_answer(void **state)
     assert_int_equal(res.outcome, SETPAY_AUTH_DECLINED);
     assert_string_equal(res.action_code, "91");
     assert_int_equal(receipt.kind, SETPAY_RECEIPT_DECLINE);
-    wait_acknowledged();
+    test_gateway_wait_acknowledged(gateway);
     expect_held(p, 1, 0);
     expect_status(p, "declined");
     test_purchase_free(p);
@@ -256,7 +224,7 @@ static void reverses_after_lost_line(void **state)
     script("silent_reversals", 1);
     struct setpay_auth_res res = authorise(p, &receipt);
     assert_int_equal(res.outcome, SETPAY_AUTH_DECLINED);
-    wait_acknowledged();
+    test_gateway_wait_acknowledged(gateway);
     expect_held(p, 1, 0);
     test_purchase_free(p);
     test_gateway_wait_ready(gateway);
@@ -275,7 +243,7 @@ static void takes_parts_only_where_allowed(void **state)
     assert_int_equal(res.amount.minor, 0);
     assert_string_equal(res.action_code, "13");
     assert_int_equal(receipt.kind, SETPAY_RECEIPT_DECLINE);
-    wait_acknowledged();
+    test_gateway_wait_acknowledged(gateway);
     expect_held(p, 1, 0);
     test_purchase_free(p);
 
@@ -623,7 +591,7 @@ static void reverses_part_and_rest(void **state)
     setpay_buffer_clear(&first);
     setpay_buffer_clear(&second);
     expect_status(p, "approved");
-    wait_acknowledged();
+    test_gateway_wait_acknowledged(gateway);
     expect_held(p, 1, 1000);
     expect_reversal_refused(more, shop, gateway->shop[0].sign, "AMOUNT_LIMIT G8");
 
@@ -631,7 +599,7 @@ static void reverses_part_and_rest(void **state)
     assert_int_equal(remaining_in(p, setpay_buffer_view(&first), &receipt), 0);
     setpay_buffer_clear(&first);
     expect_status(p, "reversed");
-    wait_acknowledged();
+    test_gateway_wait_acknowledged(gateway);
     expect_held(p, 1, 0);
     expect_reversal_refused(rest, shop, gateway->shop[0].sign, "STATE");
     test_purchase_renew(p, setpay_clock_now_ms());
@@ -656,7 +624,7 @@ static void reverses_what_was_approved_in_part(void **state)
     ask_reversal(&half, &answer);
     assert_int_equal(remaining_in(p, setpay_buffer_view(&answer), &receipt), 0);
     setpay_buffer_clear(&answer);
-    wait_acknowledged();
+    test_gateway_wait_acknowledged(gateway);
     expect_held(p, 1, 0);
     test_purchase_free(p);
     test_cardholder_free(other);
@@ -690,7 +658,7 @@ static void reverses_once_of_two(void **state)
             setpay_buffer_clear(&answers[i]);
         }
         assert_int_equal(done, 1);
-        wait_acknowledged();
+        test_gateway_wait_acknowledged(gateway);
         expect_held(p, 1, 0);
         test_purchase_free(p);
     }

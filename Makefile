@@ -319,6 +319,7 @@ UNIT_TESTS := \
 	test_loop \
 	test_merchant_api \
 	test_merchant_commands \
+	test_merchant_payment \
 	test_metrics \
 	test_money \
 	test_order \

@@ -27,8 +27,9 @@ static enum setpay_error build_auth_req(struct setpay_merchant *merchant,
     struct setpay_auth_req *request = calloc(1, sizeof *request);
     if (request == NULL)
         return SETPAY_E_NOMEM;
+    /* No thumbs: the answer is kept as it is made, and must be whole for a merchant that has lost
+     * what it knew, too. */
     setpay_merchant_auth_req_fill(purchase, merchant->id, intent, &ask->rrpid, now_ms, request);
-    setpay_thumbs_add_trust(&request->thumbs, merchant->trust, true);
     enum setpay_error error = setpay_auth_req_build(request, &ask->content);
     free(request);
     return error;

@@ -362,7 +362,7 @@ void setpay_merchant_drive_step(struct setpay_merchant_drive *drive)
     if (drive->purchase.state != before) {
         drive->renew = false;
         drive->tries = 0;
-        drive->learn_index = 0;
+        drive->learn_index = 1; /* the newest was just refused as used */
     }
     if (error == SETPAY_OK)
         error = ask(drive);

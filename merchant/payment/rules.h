@@ -64,7 +64,7 @@ enum setpay_error setpay_merchant_ask_kind(enum setpay_purchase_state state,
 bool setpay_merchant_is_over(const struct setpay_merchant_purchase *purchase,
                              setpay_time_ms now_ms);
 
-/* Contents. merchant_id: ours; thumbs may be NULL. */
+/* Contents. merchant_id: ours. Their thumbs stay empty. */
 void setpay_merchant_auth_req_fill(const struct setpay_merchant_purchase *purchase,
                                    const char *merchant_id, enum setpay_auth_intent intent,
                                    const struct setpay_id *rrpid, setpay_time_ms now_ms,

@@ -239,7 +239,8 @@ WALLETD := \
 	cardholder/inquiry.c \
 	cardholder/pay.c \
 	cardholder/render.c \
-	cardholder/saved_trust.c
+	cardholder/saved_trust.c \
+	cardholder/sign.c
 
 # Without main.c: the unit test links these too.
 WALLET_CLI := \

@@ -12,8 +12,6 @@
  */
 #include "cardholder/wallet.h"
 
-#include "common/wire/thumbs.h"
-
 #include <stdlib.h>
 #include <string.h>
 
@@ -467,107 +465,12 @@ static void on_answer(void *arg, const struct setpay_http_answer *answer)
 struct reading {
     const struct setpay_id *id;
     struct setpay_wallet_purchase *purchase;
-    struct setpay_wallet_card *card;
 };
 
 static enum setpay_error read_purchase(struct setpay_db *db, void *arg)
 {
     struct reading *reading = arg;
     return setpay_wallet_store_read_purchase(db, reading->id, reading->purchase);
-}
-
-static enum setpay_error read_card(struct setpay_db *db, void *arg)
-{
-    struct reading *reading = arg;
-    return setpay_wallet_store_read_card(db, reading->id, reading->card);
-}
-
-/* The card that signed the purchase. */
-static enum setpay_error load_card(struct setpay_wallet_pursuit *pursuit,
-                                   struct setpay_wallet_card *card)
-{
-    const struct setpay_wallet_purchase *purchase = &pursuit->purchase;
-    struct setpay_secret reference = {0};
-    struct setpay_id id;
-    enum setpay_error error =
-        setpay_wallet_box_open(&pursuit->wallet->master, "purchase card", &purchase->xid,
-                               setpay_buffer_view(&purchase->card_box), &reference);
-    if (error == SETPAY_OK && reference.size < sizeof id.bytes)
-        error = SETPAY_E_STORE;
-    if (error == SETPAY_OK) {
-        memcpy(id.bytes, reference.data, sizeof id.bytes);
-        error = setpay_store_read(pursuit->wallet->reader, read_card,
-                                  &(struct reading){.id = &id, .card = card});
-    }
-    setpay_secret_clear(&reference);
-    return error;
-}
-
-static enum setpay_error sign_inquiry(struct setpay_wallet_pursuit *pursuit,
-                                      struct setpay_view content,
-                                      const struct setpay_wallet_card *card,
-                                      struct setpay_buffer *bytes)
-{
-    struct setpay_wallet *wallet = pursuit->wallet;
-    struct setpay_wallet_card_secrets secrets = {0};
-    struct setpay_certificate *cardholder = NULL;
-    struct setpay_beside beside;
-    setpay_beside_init(&beside);
-    enum setpay_error error = setpay_wallet_card_open(&wallet->master, card, &secrets);
-    if (error == SETPAY_OK)
-        error = setpay_wallet_parse_certificate(&card->certificate, &cardholder);
-    if (error == SETPAY_OK)
-        error = setpay_beside_add_chain(&beside, NULL, wallet->trust, cardholder);
-    if (error == SETPAY_OK) {
-        const struct setpay_message_parts parts = {
-            .type = SETPAY_MESSAGE_INQ_REQ,
-            .content = content,
-            .key = secrets.key,
-            .signer = setpay_certificate_thumbprint(cardholder),
-            .certificates = beside.certificates,
-            .certificate_count = beside.certificate_count,
-        };
-        error = setpay_message_build(&parts, bytes);
-    }
-    setpay_beside_clear(&beside);
-    setpay_certificate_unref(cardholder);
-    setpay_wallet_card_secrets_clear(&secrets);
-    return error;
-}
-
-static enum setpay_error build_inquiry(struct setpay_wallet_pursuit *pursuit,
-                                       struct setpay_buffer *bytes)
-{
-    const struct setpay_wallet_purchase *purchase = &pursuit->purchase;
-    struct setpay_wallet_card card = {0};
-    struct setpay_buffer content = {0};
-    struct setpay_inq_req request = {
-        .header = {.date_ms = setpay_clock_now_ms(),
-                   .has_sender = true,
-                   .sender = purchase->cardholder,
-                   .has_receiver = true,
-                   .receiver = purchase->merchant},
-        .xid = purchase->xid,
-        .lid_c = purchase->lid_c,
-    };
-    setpay_buffer_init(&content, SETPAY_LIMIT_CONTENT_BYTES);
-    enum setpay_error error = setpay_id_random(&request.header.rrpid);
-    if (error == SETPAY_OK)
-        error = setpay_digest_random(&request.challenge);
-    if (error == SETPAY_OK)
-        error = setpay_inq_req_build(&request, &content);
-    if (error == SETPAY_OK)
-        error = load_card(pursuit, &card);
-    if (error == SETPAY_OK)
-        error = sign_inquiry(pursuit, setpay_buffer_view(&content), &card, bytes);
-    if (error == SETPAY_OK)
-        error = setpay_request_hash(SETPAY_MESSAGE_INQ_REQ, &purchase->cardholder,
-                                    setpay_buffer_view(&content), &pursuit->asked.request_hash);
-    pursuit->asked.rrpid = request.header.rrpid;
-    pursuit->challenge = request.challenge;
-    setpay_wallet_card_clear(&card);
-    setpay_buffer_clear(&content);
-    return error;
 }
 
 static enum setpay_error ask(struct setpay_wallet_pursuit *pursuit)
@@ -589,7 +492,8 @@ static enum setpay_error ask(struct setpay_wallet_pursuit *pursuit)
         pursuit->challenge = purchase->chall_c;
         error = setpay_buffer_set(&bytes, setpay_buffer_view(&purchase->preq));
     } else {
-        error = build_inquiry(pursuit, &bytes);
+        error = setpay_wallet_sign_inquiry(pursuit->wallet, purchase, &pursuit->asked,
+                                           &pursuit->challenge, &bytes);
     }
     if (error == SETPAY_OK)
         error = setpay_raw_hash(setpay_buffer_view(&bytes), &pursuit->raw);

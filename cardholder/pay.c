@@ -10,8 +10,6 @@
 #include "cardholder/wallet.h"
 
 #include "common/base/testing.h"
-#include "common/crypto/seal.h"
-#include "common/wire/purchase.h"
 #include "common/wire/thumbs.h"
 
 #include <stdlib.h>
@@ -19,18 +17,6 @@
 
 #define MESSAGE_PATH "/setpay/v1/message"
 #define MESSAGE_TYPE "application/x-protobuf"
-#define BACK_KEY_SIZE 32
-
-/* An offer that was checked, with the certificates that it was checked with. */
-struct setpay_wallet_prepared {
-    struct setpay_wallet_prepared *next;
-    struct setpay_wallet_question question;
-    struct setpay_id card;
-    struct setpay_buffer bytes;  /* the PInitRes message */
-    struct setpay_digest digest; /* of its content */
-    struct setpay_pinit_res content;
-    struct setpay_certificate *merchant, *gateway_sign, *gateway_encrypt;
-};
 
 struct setpay_wallet_ask {
     struct setpay_wallet_ask *next;
@@ -462,7 +448,7 @@ void setpay_wallet_on_pay_prepare(struct setpay_control_call *call, const json_t
         setpay_wallet_fail(call, error, &problem);
 }
 
-/* ------------------------------------------------------------------ signing */
+/* ------------------------------------------------------------------ pay.confirm */
 
 /* A purchase between being signed and being stored. */
 struct signing {
@@ -478,153 +464,6 @@ static void signing_free(struct signing *signing)
     setpay_wallet_purchase_clear(&signing->purchase);
     free(signing);
 }
-
-/* The two halves, from the offer and the card. PI's secrets are copies, for the caller to clear. */
-static enum setpay_error fill_halves(const struct setpay_wallet_prepared *offer,
-                                     const struct setpay_wallet_card_secrets *secrets,
-                                     const struct setpay_secret *security_code,
-                                     const struct setpay_digest *cardholder, setpay_time_ms now_ms,
-                                     struct setpay_oi *oi, struct setpay_pi *pi)
-{
-    const struct setpay_pinit_res *content = &offer->content;
-    setpay_time_ms latest = now_ms + SETPAY_LIMIT_INSTRUCTION_LIFE_MS;
-    oi->xid = pi->xid = content->xid;
-    SETPAY_TRY(setpay_id_random(&oi->rrpid));
-    oi->date_ms = now_ms;
-    oi->lid_c = content->lid_c;
-    memcpy(oi->lid_m, content->lid_m, sizeof oi->lid_m);
-    oi->chall_c = content->chall_c;
-    oi->chall_m = content->chall_m;
-    memcpy(oi->brand, content->brand, sizeof oi->brand);
-    memcpy(pi->brand, content->brand, sizeof pi->brand);
-    memcpy(pi->merchant_id, content->merchant_id, sizeof pi->merchant_id);
-    oi->amount = pi->amount = content->amount;
-    oi->offer = offer->digest;
-    oi->merchant = pi->merchant = *setpay_certificate_thumbprint(offer->merchant);
-    oi->gateway_sign = pi->gateway_sign = content->gateway_sign;
-    oi->gateway_encrypt = pi->gateway_encrypt = content->gateway_encrypt;
-    oi->cardholder = pi->cardholder = *cardholder;
-    oi->expiry_ms = pi->expiry_ms = content->expiry_ms < latest ? content->expiry_ms : latest;
-    oi->terms = pi->terms = content->terms;
-    SETPAY_TRY(setpay_secret_random(&pi->back_key, BACK_KEY_SIZE));
-    SETPAY_TRY(setpay_secret_copy(&pi->pan, setpay_secret_view(&secrets->pan)));
-    SETPAY_TRY(setpay_secret_copy(&pi->expiry, setpay_secret_view(&secrets->expiry)));
-    SETPAY_TRY(setpay_secret_copy(&pi->pan_secret, setpay_secret_view(&secrets->pan_secret)));
-    if (security_code->size > 0)
-        SETPAY_TRY(setpay_secret_copy(&pi->security_code, setpay_secret_view(security_code)));
-    memcpy(pi->postcode, secrets->postcode, sizeof pi->postcode);
-    memcpy(pi->house_digits, secrets->house_digits, sizeof pi->house_digits);
-    return SETPAY_OK;
-}
-
-/* The PReq message: no signature but DS inside; the cardholder's chain beside it. */
-static enum setpay_error pack_preq(struct setpay_wallet *wallet,
-                                   struct setpay_certificate *cardholder,
-                                   const struct setpay_purchase *signed_purchase,
-                                   struct setpay_buffer *bytes)
-{
-    struct setpay_beside beside;
-    setpay_beside_init(&beside);
-    enum setpay_error error = setpay_beside_add_chain(&beside, NULL, wallet->trust, cardholder);
-    if (error == SETPAY_OK) {
-        const struct setpay_message_parts parts = {
-            .type = SETPAY_MESSAGE_P_REQ,
-            .content = setpay_buffer_view(&signed_purchase->content),
-            .certificates = beside.certificates,
-            .certificate_count = beside.certificate_count,
-            .envelope = setpay_buffer_view(&signed_purchase->envelope),
-        };
-        error = setpay_message_build(&parts, bytes);
-    }
-    setpay_beside_clear(&beside);
-    return error;
-}
-
-/* Everything about the purchase that is known before it is signed. */
-static enum setpay_error fill_record(const struct setpay_wallet *wallet,
-                                     const struct setpay_wallet_prepared *offer,
-                                     const struct setpay_wallet_card *card,
-                                     const struct setpay_oi *oi, const struct setpay_pi *pi,
-                                     struct setpay_wallet_purchase *purchase)
-{
-    const struct setpay_pinit_res *content = &offer->content;
-    uint8_t reference[sizeof card->id.bytes + 4];
-    bool breach;
-    purchase->xid = content->xid;
-    SETPAY_TRY(setpay_wallet_state_next(SETPAY_WALLET_NONE, SETPAY_WALLET_SIGN, &purchase->state,
-                                        &breach));
-    purchase->link = offer->question.link;
-    purchase->created_ms = purchase->updated_ms = purchase->signed_ms = oi->date_ms;
-    memcpy(purchase->brand, content->brand, sizeof purchase->brand);
-    memcpy(purchase->merchant_id, content->merchant_id, sizeof purchase->merchant_id);
-    memcpy(purchase->merchant_name, content->merchant_name, sizeof purchase->merchant_name);
-    purchase->lid_c = content->lid_c;
-    memcpy(purchase->lid_m, content->lid_m, sizeof purchase->lid_m);
-    purchase->chall_c = content->chall_c;
-    purchase->amount = content->amount;
-    purchase->terms = content->terms.kind;
-    purchase->rrpid = oi->rrpid;
-    purchase->merchant = oi->merchant;
-    purchase->gateway_sign = oi->gateway_sign;
-    purchase->gateway_encrypt = oi->gateway_encrypt;
-    purchase->cardholder = oi->cardholder;
-    purchase->expiry_ms = oi->expiry_ms;
-    SETPAY_TRY(setpay_buffer_set(&purchase->gateway_certificate,
-                                 setpay_certificate_der(offer->gateway_sign)));
-    SETPAY_TRY(setpay_buffer_set(&purchase->offer, setpay_buffer_view(&offer->bytes)));
-    memcpy(reference, card->id.bytes, sizeof card->id.bytes);
-    memcpy(reference + sizeof card->id.bytes, card->last4, 4);
-    SETPAY_TRY(setpay_wallet_box_seal(&wallet->master, "purchase card", &purchase->xid,
-                                      SETPAY_VIEW_ARRAY(reference), &purchase->card_box));
-    return setpay_wallet_box_seal(&wallet->master, "back key", &purchase->xid,
-                                  setpay_secret_view(&pi->back_key), &purchase->back_key_box);
-}
-
-static enum setpay_error
-sign_purchase(struct setpay_wallet *wallet, const struct setpay_wallet_prepared *offer,
-              const struct setpay_wallet_card *card, const struct setpay_secret *security_code,
-              setpay_time_ms now_ms, struct setpay_wallet_purchase *purchase)
-{
-    struct setpay_wallet_card_secrets secrets = {0};
-    struct setpay_certificate *cardholder = NULL;
-    struct setpay_oi oi = {0};
-    struct setpay_pi pi = {0};
-    struct setpay_digest oi_salt, pi_salt;
-    struct setpay_purchase made = {0};
-    enum setpay_error error = setpay_wallet_card_open(&wallet->master, card, &secrets);
-    if (error == SETPAY_OK)
-        error = setpay_wallet_parse_certificate(&card->certificate, &cardholder);
-    if (error == SETPAY_OK && now_ms > setpay_certificate_not_after_ms(cardholder))
-        error = SETPAY_E_CERT_TIME;
-    if (error == SETPAY_OK)
-        error = fill_halves(offer, &secrets, security_code,
-                            setpay_certificate_thumbprint(cardholder), now_ms, &oi, &pi);
-    if (error == SETPAY_OK)
-        error = setpay_digest_random(&oi_salt);
-    if (error == SETPAY_OK)
-        error = setpay_digest_random(&pi_salt);
-    if (error == SETPAY_OK)
-        error = setpay_purchase_build(&oi, &pi, &oi_salt, &pi_salt, secrets.key,
-                                      offer->gateway_encrypt, &made);
-    if (error == SETPAY_OK)
-        error = fill_record(wallet, offer, card, &oi, &pi, purchase);
-    if (error == SETPAY_OK)
-        error = pack_preq(wallet, cardholder, &made, &purchase->preq);
-    if (error == SETPAY_OK)
-        error = setpay_request_hash(SETPAY_MESSAGE_P_REQ, NULL, setpay_buffer_view(&made.content),
-                                    &purchase->request_hash);
-    if (error == SETPAY_OK) {
-        purchase->oimd = made.oimd;
-        purchase->pomd = made.pomd;
-    }
-    setpay_purchase_clear(&made);
-    setpay_pi_clear(&pi);
-    setpay_wallet_card_secrets_clear(&secrets);
-    setpay_certificate_unref(cardholder);
-    return error;
-}
-
-/* ------------------------------------------------------------------ pay.confirm */
 
 static enum setpay_error store_purchase(struct setpay_db *db, void *arg)
 {
@@ -714,8 +553,8 @@ static enum setpay_error confirm(struct setpay_wallet *wallet, struct setpay_con
     enum setpay_error error =
         choose_card(wallet, setpay_id_format(&offer->card, card_id), &card, problem);
     if (error == SETPAY_OK)
-        error =
-            sign_purchase(wallet, offer, &card, &agreed->security_code, now_ms, &signing->purchase);
+        error = setpay_wallet_sign(wallet, offer, &card, &agreed->security_code, now_ms,
+                                   &signing->purchase);
     setpay_wallet_card_clear(&card);
     if (error == SETPAY_OK)
         error = setpay_store_submit(wallet->store, store_purchase, on_stored, signing,

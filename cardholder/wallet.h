@@ -383,7 +383,7 @@ enum setpay_error setpay_wallet_store_load_trust(struct setpay_db *db, struct se
 
 /* ------------------------------------------------------------------ the daemon */
 
-struct setpay_wallet_prepared; /* pay.c */
+struct setpay_wallet_prepared; /* below */
 struct setpay_wallet_ask;      /* pay.c */
 struct setpay_wallet_pursuit;  /* inquiry.c */
 
@@ -434,6 +434,36 @@ enum setpay_error setpay_wallet_receipt_json(struct setpay_wallet *wallet,
 json_t *setpay_wallet_offer_json(const struct setpay_wallet_link *link,
                                  const struct setpay_pinit_res *content, const char *gateway,
                                  const struct setpay_wallet_card *card);
+
+/* ------------------------------------------------------------------ sign.c */
+
+/* An offer that was checked, with the certificates that it was checked with. */
+struct setpay_wallet_prepared {
+    struct setpay_wallet_prepared *next;
+    struct setpay_wallet_question question;
+    struct setpay_id card;
+    struct setpay_buffer bytes;  /* the PInitRes message */
+    struct setpay_digest digest; /* of its content */
+    struct setpay_pinit_res content;
+    struct setpay_certificate *merchant, *gateway_sign, *gateway_encrypt;
+};
+
+/* Makes, signs and packs the purchase; its back key and card reference go into boxes. purchase is
+ * initialised and complete after SETPAY_OK. SETPAY_E_LOCKED, SETPAY_E_CERT_TIME (the card's
+ * certificate is over), errors of setpay_purchase_build. */
+enum setpay_error setpay_wallet_sign(struct setpay_wallet *wallet,
+                                     const struct setpay_wallet_prepared *offer,
+                                     const struct setpay_wallet_card *card,
+                                     const struct setpay_secret *security_code,
+                                     setpay_time_ms now_ms,
+                                     struct setpay_wallet_purchase *purchase) SETPAY_MUST_CHECK;
+/* An InqReq after a stored purchase, signed by its card. What was asked goes into asked and
+ * challenge; bytes is replaced. SETPAY_E_LOCKED, SETPAY_E_NOT_FOUND (the card was removed). */
+enum setpay_error setpay_wallet_sign_inquiry(struct setpay_wallet *wallet,
+                                             const struct setpay_wallet_purchase *purchase,
+                                             struct setpay_asked *asked,
+                                             struct setpay_digest *challenge,
+                                             struct setpay_buffer *bytes) SETPAY_MUST_CHECK;
 
 /* ------------------------------------------------------------------ pay.c */
 

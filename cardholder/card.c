@@ -508,7 +508,7 @@ static enum setpay_error verify_pem(struct setpay_wallet *wallet, const char *pe
                                     struct setpay_problem *problem)
 {
     struct setpay_buffer ders[IMPORT_CERTIFICATES_MAX] = {{0}};
-    struct setpay_view views[IMPORT_CERTIFICATES_MAX];
+    struct setpay_view views[IMPORT_CERTIFICATES_MAX] = {{0}};
     struct setpay_view leaf = SETPAY_VIEW_EMPTY;
     size_t count = 0;
     enum setpay_error error =

@@ -54,13 +54,17 @@ static void step(struct setpay_wallet_pursuit *pursuit);
 
 /* ------------------------------------------------------------------ waiters */
 
-static void waiter_free(struct waiter *waiter)
+/* Takes it off its pursuit's list. */
+static void waiter_unlink(struct waiter *waiter)
 {
     struct waiter **at = &waiter->pursuit->waiters;
-    while (*at != NULL && *at != waiter)
+    while (*at != waiter)
         at = &(*at)->next;
-    if (*at != NULL)
-        *at = waiter->next;
+    *at = waiter->next;
+}
+
+static void waiter_free(struct waiter *waiter)
+{
     setpay_timer_free(waiter->timer);
     free(waiter);
 }
@@ -84,6 +88,7 @@ static void reply(struct setpay_wallet *wallet, const struct setpay_id *xid,
     setpay_control_reply(call, json);
 }
 
+/* It is off the list, here and in the next one. */
 static void waiter_reply(struct waiter *waiter, enum setpay_error error)
 {
     reply(waiter->pursuit->wallet, &waiter->pursuit->xid, waiter->call, waiter->refresh, error);
@@ -108,21 +113,29 @@ static void waiter_fail(struct waiter *waiter, enum setpay_error error)
 static void reply_all(struct setpay_wallet_pursuit *pursuit, bool refreshes, bool others,
                       enum setpay_error error)
 {
-    struct waiter *next;
-    for (struct waiter *waiter = pursuit->waiters; waiter != NULL; waiter = next) {
-        next = waiter->next;
-        if (waiter->refresh ? refreshes : others)
+    struct waiter **at = &pursuit->waiters;
+    while (*at != NULL) {
+        struct waiter *waiter = *at;
+        if (waiter->refresh ? refreshes : others) {
+            *at = waiter->next;
             waiter_reply(waiter, error);
+        } else {
+            at = &waiter->next;
+        }
     }
 }
 
 static void fail_all(struct setpay_wallet_pursuit *pursuit, enum setpay_error error)
 {
-    struct waiter *next;
-    for (struct waiter *waiter = pursuit->waiters; waiter != NULL; waiter = next) {
-        next = waiter->next;
-        if (!waiter->refresh)
+    struct waiter **at = &pursuit->waiters;
+    while (*at != NULL) {
+        struct waiter *waiter = *at;
+        if (!waiter->refresh) {
+            *at = waiter->next;
             waiter_fail(waiter, error);
+        } else {
+            at = &waiter->next;
+        }
     }
 }
 
@@ -138,6 +151,7 @@ static void progress(const struct setpay_wallet_pursuit *pursuit, const char *st
 
 static void on_wait_over(void *arg)
 {
+    waiter_unlink(arg);
     waiter_reply(arg, SETPAY_E_TIMEOUT);
 }
 
@@ -205,11 +219,10 @@ static void pursuit_free(struct setpay_wallet_pursuit *pursuit)
         setpay_http_client_cancel(pursuit->exchange);
     pursuit->exchange = NULL;
     if (pursuit->storing)
-        return; /* on_applied comes */
-    while (*at != NULL && *at != pursuit)
+        return;            /* on_applied comes */
+    while (*at != pursuit) /* it is there */
         at = &(*at)->next;
-    if (*at != NULL)
-        *at = pursuit->next;
+    *at = pursuit->next;
     setpay_timer_free(pursuit->timer);
     setpay_wallet_purchase_clear(&pursuit->purchase);
     setpay_wallet_decision_clear(&pursuit->decision);
@@ -613,8 +626,11 @@ void setpay_wallet_pursue_drain(struct setpay_wallet *wallet)
 
 void setpay_wallet_pursue_clear(struct setpay_wallet *wallet)
 {
-    while (wallet->pursuits != NULL) {
-        wallet->pursuits->storing = false;
-        pursuit_free(wallet->pursuits);
+    struct setpay_wallet_pursuit *next;
+    for (struct setpay_wallet_pursuit *pursuit = wallet->pursuits; pursuit != NULL;
+         pursuit = next) {
+        next = pursuit->next;
+        pursuit->storing = false; /* the loop has ended: nothing more comes */
+        pursuit_free(pursuit);
     }
 }

@@ -533,7 +533,7 @@ static void on_exchange_timer(void *arg)
         add_numeric(exchange, "127.0.0.1");
         add_numeric(exchange, "::1");
     } else {
-        struct sockaddr_storage address;
+        struct sockaddr_storage address = {0};
         socklen_t size = sizeof(address);
 
         if (getpeername(bufferevent_getfd(connection->bev), (struct sockaddr *)&address, &size) ==

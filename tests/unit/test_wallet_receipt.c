@@ -18,6 +18,7 @@
 #include <cmocka.h>
 
 #define BRAND "example-card"
+#define RECEIPTS 8 /* of one purchase here */
 
 static struct test_pki *pki;
 static struct test_party *merchant, *gateway, *stranger;
@@ -81,13 +82,13 @@ static void make(struct world *world)
                                                    .receiver = p->cardholder};
     pres->xid = p->xid;
     pres->lid_c = p->lid_c;
-    strcpy(pres->lid_m, p->lid_m);
+    memcpy(pres->lid_m, p->lid_m, sizeof pres->lid_m);
     pres->challenge = world->challenge;
     pres->status = SETPAY_STATUS_AUTHORISED;
     pres->amount = p->amount;
     pres->oimd = p->oimd;
     pres->gateway_sign = p->gateway_sign;
-    strcpy(pres->merchant_id, p->merchant_id);
+    memcpy(pres->merchant_id, p->merchant_id, sizeof pres->merchant_id);
 }
 
 static void unmake(struct world *world)
@@ -108,8 +109,10 @@ static void add(struct world *world)
                      SETPAY_OK);
     assert_int_equal(setpay_id_random(&id), SETPAY_OK);
     struct setpay_pres *pres = &world->pres;
-    pres->receipts = realloc(pres->receipts, (pres->receipt_count + 1) * sizeof *pres->receipts);
+    if (pres->receipts == NULL)
+        pres->receipts = calloc(RECEIPTS, sizeof *pres->receipts);
     assert_non_null(pres->receipts);
+    assert_true(pres->receipt_count < RECEIPTS);
     assert_int_equal(setpay_sealed_receipt_make(world->key, &id, &world->purchase.xid,
                                                 world->receipt.kind, setpay_buffer_view(&bytes),
                                                 &pres->receipts[pres->receipt_count]),

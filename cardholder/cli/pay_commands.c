@@ -225,18 +225,38 @@ static enum setpay_error confirm(struct setpay_cli *cli, const json_t *offer,
     return finish(cli, result);
 }
 
+static enum setpay_error prepare(struct setpay_cli *cli, json_t **prepared)
+{
+    struct course course = {0};
+
+    return call_with_progress(
+        cli, "pay.prepare",
+        SETPAY_CLI_ARGS("uri", cli->options->argument, "card", cli->options->card), &course,
+        prepared);
+}
+
+/* Another command signed for the same link while this one was agreeing: its purchase is the one to
+ * follow (rule W5). */
+static enum setpay_error join(struct setpay_cli *cli)
+{
+    json_t *prepared = NULL;
+    enum setpay_error error = prepare(cli, &prepared);
+
+    if (error == SETPAY_OK)
+        error = json_object_get(prepared, "purchase") != NULL ? go_on(cli, prepared)
+                                                              : SETPAY_E_PAYMENT_OPEN;
+    json_decref(prepared);
+    return error;
+}
+
 enum setpay_error setpay_cli_run_pay(struct setpay_cli *cli)
 {
     struct setpay_secret code = {0};
-    struct course course = {0};
     json_t *prepared = NULL;
     enum setpay_error error = check_pay(cli, &code);
 
     if (error == SETPAY_OK)
-        error = call_with_progress(
-            cli, "pay.prepare",
-            SETPAY_CLI_ARGS("uri", cli->options->argument, "card", cli->options->card), &course,
-            &prepared);
+        error = prepare(cli, &prepared);
     if (error == SETPAY_OK && json_object_get(prepared, "purchase") != NULL) {
         error = go_on(cli, prepared);
     } else if (error == SETPAY_OK) {
@@ -245,6 +265,8 @@ enum setpay_error setpay_cli_run_pay(struct setpay_cli *cli)
         error = agree(cli, offer, &code);
         if (error == SETPAY_OK)
             error = confirm(cli, offer, &code);
+        if (error == SETPAY_E_PAYMENT_OPEN)
+            error = join(cli);
     }
     setpay_secret_clear(&code);
     json_decref(prepared);

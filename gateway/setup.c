@@ -186,7 +186,7 @@ enum setpay_error setpay_gatewayd_start_network(struct setpay_service *service,
                                                 struct setpay_problem *problem)
 {
     size_t recovered = 0;
-    SETPAY_TRY(setpay_gateway_recover(&daemon->gateway, &recovered));
+    SETPAY_TRY(setpay_gateway_recover(&daemon->gateway, &recovered, problem));
     SETPAY_TRY(setpay_loop_new(0, &daemon->network_loop));
     daemon->network_executor = setpay_loop_executor(daemon->network_loop);
     SETPAY_TRY(make_network(service, daemon, problem));

@@ -148,6 +148,11 @@ enum setpay_error setpay_gateway_reversal_each_open(struct setpay_db *db, int64_
                                                     setpay_gateway_reversal_each_fn *each,
                                                     void *arg) SETPAY_MUST_CHECK;
 
+/* The oldest of one payment's that is open. SETPAY_E_NOT_FOUND. */
+enum setpay_error
+setpay_gateway_reversal_first_open(struct setpay_db *db, int64_t payment_id,
+                                   struct setpay_gateway_reversal *reversal) SETPAY_MUST_CHECK;
+
 /* What is kept of the card, each in a box of the vault (rule G10). Zeroed memory is empty once the
  * buffers have their max: setpay_kept_card_init. */
 struct setpay_kept_card {

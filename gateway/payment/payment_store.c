@@ -49,6 +49,7 @@ static const struct setpay_store_migration steps[] = {
      " acknowledged INTEGER NOT NULL, response_code TEXT NOT NULL, sent_count INTEGER NOT NULL,"
      " created_ms INTEGER NOT NULL, acknowledged_ms INTEGER NOT NULL);"
      "CREATE INDEX reversal_open ON reversal (acknowledged, id);"
+     "CREATE INDEX reversal_payment ON reversal (payment_id, id);"
      "CREATE TABLE kept_card ("
      " payment_id INTEGER PRIMARY KEY, pan BLOB NOT NULL, expiry BLOB NOT NULL,"
      " back_key BLOB NOT NULL, until_ms INTEGER NOT NULL);"
@@ -368,27 +369,50 @@ enum setpay_error setpay_gateway_reversal_acknowledge(struct setpay_db *db, int6
                          SETPAY_DB_INT(now_ms), SETPAY_DB_INT(id));
 }
 
+#define REVERSAL_COLUMNS                                                                           \
+    "id, payment_id, partial, amount_minor, remaining_minor, sent_count, created_ms"
+
+static void read_reversal(struct setpay_db_rows *rows, struct setpay_gateway_reversal *reversal)
+{
+    *reversal = (struct setpay_gateway_reversal){
+        .id = setpay_db_get_int(rows, 0),
+        .payment_id = setpay_db_get_int(rows, 1),
+        .partial = setpay_db_get_bool(rows, 2),
+        .amount_minor = setpay_db_get_int(rows, 3),
+        .remaining_minor = setpay_db_get_int(rows, 4),
+        .sent_count = setpay_db_get_int(rows, 5),
+        .created_ms = setpay_db_get_int(rows, 6),
+    };
+}
+
+enum setpay_error setpay_gateway_reversal_first_open(struct setpay_db *db, int64_t payment_id,
+                                                     struct setpay_gateway_reversal *reversal)
+{
+    struct setpay_db_rows *rows;
+    struct setpay_gateway_reversal found;
+    SETPAY_TRY(setpay_db_one(db, &rows,
+                             "SELECT " REVERSAL_COLUMNS " FROM reversal"
+                             " WHERE payment_id = $1 AND acknowledged = 0 ORDER BY id LIMIT 1",
+                             SETPAY_DB_INT(payment_id)));
+    read_reversal(rows, &found);
+    SETPAY_TRY(setpay_db_end(rows));
+    *reversal = found;
+    return SETPAY_OK;
+}
+
 enum setpay_error setpay_gateway_reversal_each_open(struct setpay_db *db, int64_t after_id,
                                                     setpay_gateway_reversal_each_fn *each,
                                                     void *arg)
 {
     struct setpay_db_rows *rows;
     enum setpay_error error = SETPAY_OK;
-    SETPAY_TRY(setpay_db_select(
-        db, &rows,
-        "SELECT id, payment_id, partial, amount_minor, remaining_minor, sent_count, created_ms"
-        " FROM reversal WHERE acknowledged = 0 AND id > $1 ORDER BY id",
-        SETPAY_DB_INT(after_id)));
+    SETPAY_TRY(setpay_db_select(db, &rows,
+                                "SELECT " REVERSAL_COLUMNS
+                                " FROM reversal WHERE acknowledged = 0 AND id > $1 ORDER BY id",
+                                SETPAY_DB_INT(after_id)));
     while (error == SETPAY_OK && setpay_db_next(rows)) {
-        struct setpay_gateway_reversal reversal = {
-            .id = setpay_db_get_int(rows, 0),
-            .payment_id = setpay_db_get_int(rows, 1),
-            .partial = setpay_db_get_bool(rows, 2),
-            .amount_minor = setpay_db_get_int(rows, 3),
-            .remaining_minor = setpay_db_get_int(rows, 4),
-            .sent_count = setpay_db_get_int(rows, 5),
-            .created_ms = setpay_db_get_int(rows, 6),
-        };
+        struct setpay_gateway_reversal reversal;
+        read_reversal(rows, &reversal);
         error = each(arg, &reversal);
     }
     enum setpay_error end = setpay_db_end(rows);

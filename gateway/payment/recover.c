@@ -12,6 +12,7 @@
 
 struct recovery {
     struct setpay_gateway *gateway;
+    struct setpay_problem *problem;
     struct setpay_payment payment;
     struct setpay_kept_card card;
     struct setpay_made_receipt receipt;
@@ -67,7 +68,10 @@ static enum setpay_error recover_one(struct recovery *recovery)
     setpay_time_ms now_ms = setpay_clock_now_ms();
     const struct setpay_gateway_brand *brand = setpay_gateway_find_brand(gateway, payment->brand);
     if (brand == NULL)
-        return SETPAY_E_CONFIG; /* the brand was taken out of the configuration */
+        return setpay_problem_set(recovery->problem, SETPAY_E_CONFIG,
+                                  "a payment of the brand %s was under way when the gateway ended: "
+                                  "it needs [brand %s] to answer for it",
+                                  payment->brand, payment->brand);
     setpay_auth_decide(payment, &lost, &decision);
     SETPAY_TRY(setpay_auth_apply(payment, &decision, 0, &unused, now_ms));
     SETPAY_TRY(setpay_vault_open_box(gateway->vault, SETPAY_VAULT_BACK_KEY, &payment->xid,
@@ -86,14 +90,15 @@ static enum setpay_error recover_one(struct recovery *recovery)
     return SETPAY_OK;
 }
 
-enum setpay_error setpay_gateway_recover(struct setpay_gateway *gateway, size_t *recovered)
+enum setpay_error setpay_gateway_recover(struct setpay_gateway *gateway, size_t *recovered,
+                                         struct setpay_problem *problem)
 {
     struct setpay_reader *reader = NULL;
     SETPAY_TRY(setpay_reader_new(gateway->store, &reader));
     enum setpay_error error = SETPAY_OK;
     *recovered = 0;
     while (error == SETPAY_OK) {
-        struct recovery recovery = {.gateway = gateway};
+        struct recovery recovery = {.gateway = gateway, .problem = problem};
         setpay_kept_card_init(&recovery.card);
         setpay_made_receipt_init(&recovery.receipt);
         setpay_buffer_init(&recovery.answer, SETPAY_LIMIT_MESSAGE_BYTES);

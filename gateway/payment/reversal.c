@@ -5,6 +5,9 @@
  * marked in an operation of its own when the network has acknowledged. In between the network
  * repeats it by itself; after a restart all open rows are handed in again, marked as repeats, which
  * the issuer takes for the same reversal.
+ *
+ * Of one payment only the oldest open reversal is with the network: each says what stays
+ * authorised, so that one which is repeated must not overtake a later one.
  */
 #include "gateway/payment/reversal.h"
 
@@ -19,6 +22,9 @@
 #define RETRY_MS 250
 #define LOOK_AGAIN_MS 5000 /* for rows of which a full mailbox kept us from hearing */
 #define BATCH 256
+#define BUCKETS 1024
+
+struct under_way;
 
 struct setpay_gateway_reversals {
     struct setpay_gateway *gateway;
@@ -26,18 +32,20 @@ struct setpay_gateway_reversals {
     struct setpay_executor executor;
     struct setpay_reader *reader;
     struct setpay_timer *timer; /* to the next look */
-    int64_t handed_in;          /* rows up to this id are with the network */
+    int64_t handed_in;          /* rows up to this id are with the network, or behind one that is */
     bool first;                 /* what is read now may have been sent in an earlier life */
     bool stopped;
+    struct under_way *buckets[BUCKETS]; /* what the network has, by payment */
 };
 
 /* One reversal that the network has. */
 struct under_way {
     struct setpay_gateway_reversals *owner;
     int64_t id;
+    int64_t payment_id;
     char response_code[3];
     int64_t sent_count;
-    struct under_way *next;
+    struct under_way *next; /* in its bucket */
     struct setpay_timer *timer;
 };
 
@@ -52,9 +60,28 @@ enum setpay_error setpay_acceptor_fill(const struct setpay_gateway_merchant *mer
 /* ------------------------------------------------------------------ acknowledged */
 
 static void submit_acknowledgement(void *arg);
+static void hand_in_next(struct setpay_gateway_reversals *reversals, int64_t payment_id);
+
+static struct under_way **bucket_of(struct setpay_gateway_reversals *reversals, int64_t payment_id)
+{
+    return &reversals->buckets[(uint64_t)payment_id % BUCKETS];
+}
+
+static bool is_under_way(struct setpay_gateway_reversals *reversals, int64_t payment_id)
+{
+    const struct under_way *at = *bucket_of(reversals, payment_id);
+    while (at != NULL && at->payment_id != payment_id)
+        at = at->next;
+    return at != NULL;
+}
 
 static void end(struct under_way *reversal)
 {
+    struct under_way **at = bucket_of(reversal->owner, reversal->payment_id);
+    while (*at != NULL && *at != reversal)
+        at = &(*at)->next;
+    if (*at != NULL)
+        *at = reversal->next;
     setpay_timer_free(reversal->timer);
     free(reversal);
 }
@@ -69,14 +96,20 @@ static enum setpay_error write_acknowledgement(struct setpay_db *db, void *arg)
 static void on_acknowledgement_kept(void *arg, enum setpay_error error)
 {
     struct under_way *reversal = arg;
-    if (error == SETPAY_OK)
-        setpay_log(SETPAY_LOG_INFO, "reversal.acknowledged",
-                   setpay_field_int("reversal", reversal->id),
-                   setpay_field_text("response", reversal->response_code),
-                   setpay_field_int("sent", reversal->sent_count));
-    else
+    struct setpay_gateway_reversals *owner = reversal->owner;
+    int64_t payment_id = reversal->payment_id;
+    if (error != SETPAY_OK) {
+        /* The row stays open, and is handed in again at the next start. */
         setpay_log_error(error, "reversal.not_marked", setpay_field_int("reversal", reversal->id));
+        end(reversal);
+        return;
+    }
+    setpay_log(SETPAY_LOG_INFO, "reversal.acknowledged", setpay_field_int("reversal", reversal->id),
+               setpay_field_text("response", reversal->response_code),
+               setpay_field_int("sent", reversal->sent_count));
     end(reversal);
+    if (!owner->stopped)
+        hand_in_next(owner, payment_id);
 }
 
 static void submit_acknowledgement(void *arg)
@@ -183,6 +216,7 @@ static enum setpay_error hand_in(struct setpay_gateway_reversals *reversals,
     setpay_kept_card_init(&row.card);
     state->owner = reversals;
     state->id = reversal->id;
+    state->payment_id = reversal->payment_id;
     enum setpay_error error = setpay_store_read(reversals->reader, read_one, &row);
     if (error == SETPAY_OK)
         error = fill(reversals, &row, &request);
@@ -190,6 +224,9 @@ static enum setpay_error hand_in(struct setpay_gateway_reversals *reversals,
         error = setpay_network_reverse(reversals->gateway->network, &request, &reversals->executor,
                                        on_acknowledged, state, NULL);
     if (error == SETPAY_OK) {
+        struct under_way **bucket = bucket_of(reversals, state->payment_id);
+        state->next = *bucket;
+        *bucket = state;
         setpay_log(SETPAY_LOG_INFO, "reversal.handed_in",
                    setpay_field_int("reversal", reversal->id),
                    setpay_field_id("xid", &row.payment.xid));
@@ -227,7 +264,8 @@ static enum setpay_error hand_in_batch(struct setpay_gateway_reversals *reversal
     open->after = reversals->handed_in;
     enum setpay_error error = setpay_store_read(reversals->reader, read_open, open);
     for (size_t i = 0; error == SETPAY_OK && i < open->count; i++) {
-        error = hand_in(reversals, &open->rows[i]);
+        if (!is_under_way(reversals, open->rows[i].payment_id))
+            error = hand_in(reversals, &open->rows[i]);
         if (error != SETPAY_OK)
             setpay_log_error(error, "reversal.not_handed_in",
                              setpay_field_int("reversal", open->rows[i].id));
@@ -239,6 +277,35 @@ static enum setpay_error hand_in_batch(struct setpay_gateway_reversals *reversal
     *more = open->count == BATCH;
     free(open);
     return error;
+}
+
+struct next_open {
+    int64_t payment_id;
+    struct setpay_gateway_reversal reversal;
+};
+
+static enum setpay_error read_next(struct setpay_db *db, void *arg)
+{
+    struct next_open *next = arg;
+    return setpay_gateway_reversal_first_open(db, next->payment_id, &next->reversal);
+}
+
+/* One of its reversals is acknowledged: the one that waited behind it, if any. */
+static void hand_in_next(struct setpay_gateway_reversals *reversals, int64_t payment_id)
+{
+    struct next_open next = {.payment_id = payment_id};
+    enum setpay_error error = setpay_store_read(reversals->reader, read_next, &next);
+    if (error == SETPAY_E_NOT_FOUND)
+        return;
+    if (error == SETPAY_OK)
+        error = hand_in(reversals, &next.reversal);
+    if (error == SETPAY_OK)
+        return;
+    setpay_log_error(error, "reversal.not_handed_in",
+                     setpay_field_int("reversal", next.reversal.id));
+    /* The next look begins there again; what is under way is not handed in twice. */
+    if (may_pass(error) && next.reversal.id != 0 && next.reversal.id <= reversals->handed_in)
+        reversals->handed_in = next.reversal.id - 1;
 }
 
 static void look(void *arg)

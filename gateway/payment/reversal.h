@@ -24,8 +24,8 @@ void setpay_gateway_reversals_free(struct setpay_gateway_reversals *reversals);
 void setpay_gateway_reversals_wake(struct setpay_gateway_reversals *reversals);
 /* Before the network and workers start: declines every payment that a crash left asking, books its
  * reversal, and keeps the AuthRes that its merchant will ask for again. */
-enum setpay_error setpay_gateway_recover(struct setpay_gateway *gateway,
-                                         size_t *recovered) SETPAY_MUST_CHECK;
+enum setpay_error setpay_gateway_recover(struct setpay_gateway *gateway, size_t *recovered,
+                                         struct setpay_problem *problem) SETPAY_MUST_CHECK;
 
 /* Field 42 has 15 places: a longer id is cut; the full one is the gateway's own matter. */
 enum setpay_error setpay_acceptor_fill(const struct setpay_gateway_merchant *merchant,

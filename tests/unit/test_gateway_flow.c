@@ -607,6 +607,40 @@ static void reverses_part_and_rest(void **state)
     test_purchase_free(p);
 }
 
+static void reverses_in_order(void **state)
+{
+    /* The first answers of the issuer are lost, so that the first reversal is repeated while the
+     * others wait: none may overtake it. */
+    static const int64_t parts[] = {100, 200, 300, 850};
+    struct test_purchase *p = purchase_by(holder, 1450);
+    struct setpay_receipt receipt;
+    struct setpay_buffer answer;
+    int64_t left = 1450;
+    (void)state;
+    struct setpay_auth_res res = authorise(p, &receipt);
+    script("silent_reversals", 2);
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        struct setpay_auth_rev_req part = reversal_of(p, &res, parts[i]);
+        left -= parts[i];
+        ask_reversal(&part, &answer);
+        assert_int_equal(remaining_in(p, setpay_buffer_view(&answer), &receipt), left);
+        setpay_buffer_clear(&answer);
+    }
+    test_gateway_wait_acknowledged(gateway);
+    expect_held(p, 1, 0);
+    expect_status(p, "reversed");
+    /* acknowledged in the order of their ids */
+    assert_int_equal(test_gateway_number(gateway, "SELECT count(*) FROM reversal a JOIN reversal b"
+                                                  " ON a.payment_id = b.payment_id AND a.id < b.id"
+                                                  " WHERE a.acknowledged_ms > b.acknowledged_ms"),
+                     0);
+    assert_int_equal(test_gateway_number(gateway, "SELECT sent_count FROM reversal WHERE payment_id"
+                                                  " = (SELECT MAX(payment_id) FROM reversal)"
+                                                  " ORDER BY id LIMIT 1"),
+                     3);
+    test_purchase_free(p);
+}
+
 static void reverses_what_was_approved_in_part(void **state)
 {
     struct test_cardholder *other =
@@ -771,6 +805,7 @@ int main(void)
         cmocka_unit_test(does_not_void_an_authorisation),
         cmocka_unit_test(voids_or_authorises),
         cmocka_unit_test(reverses_part_and_rest),
+        cmocka_unit_test(reverses_in_order),
         cmocka_unit_test(reverses_what_was_approved_in_part),
         cmocka_unit_test(reverses_once_of_two),
         cmocka_unit_test(takes_tokens_only_from_their_merchant),

@@ -191,11 +191,19 @@ static json_t *payment_json(const struct setpay_payment *payment)
 
 struct listing {
     json_t *list;
+    int64_t room;
+    int64_t last_id;
+    bool more;
 };
 
 static enum setpay_error add_payment(void *arg, const struct setpay_payment *payment)
 {
     struct listing *listing = arg;
+    if (listing->room-- == 0) { /* one more than was asked for: there is another page */
+        listing->more = true;
+        return SETPAY_OK;
+    }
+    listing->last_id = payment->id;
     return json_array_append_new(listing->list, payment_json(payment)) == 0 ? SETPAY_OK
                                                                             : SETPAY_E_NOMEM;
 }
@@ -204,14 +212,16 @@ static enum setpay_error payment_list(struct setpay_db *db, const json_t *args,
                                       const struct setpay_vault *vault, json_t **result,
                                       struct setpay_problem *problem)
 {
-    static const char *const names[] = {"state", "limit", NULL};
+    static const char *const names[] = {"state", "limit", "before", NULL};
     const char *state_name = NULL;
     int64_t limit = LIST_DEFAULT;
+    int64_t before = INT64_MAX;
     int state = -1;
     (void)vault;
     SETPAY_TRY(setpay_json_args_check(args, names, problem));
     SETPAY_TRY(setpay_json_arg_text(args, "state", false, &state_name, problem));
     SETPAY_TRY(setpay_json_arg_int(args, "limit", false, 1, LIST_MAX, &limit, problem));
+    SETPAY_TRY(setpay_json_arg_int(args, "before", false, 1, INT64_MAX, &before, problem));
     for (int i = 1; state_name != NULL && i < SETPAY_PAYMENT_STATES; i++) {
         if (strcmp(state_name, setpay_payment_state_name((enum setpay_payment_state)i)) == 0)
             state = i;
@@ -221,13 +231,15 @@ static enum setpay_error payment_list(struct setpay_db *db, const json_t *args,
                                   "state '%.40s': expected asking, approved, declined, voided or "
                                   "reversed",
                                   state_name);
-    struct listing listing = {.list = json_array()};
-    enum setpay_error error = setpay_payment_each_newest(db, state, limit, add_payment, &listing);
+    struct listing listing = {.list = json_array(), .room = limit};
+    enum setpay_error error =
+        setpay_payment_each_newest(db, state, before, limit + 1, add_payment, &listing);
     if (error != SETPAY_OK) {
         json_decref(listing.list);
         return error;
     }
-    *result = json_pack("{s:o}", "payments", listing.list);
+    *result = json_pack("{s:o, s:o}", "payments", listing.list, "next_before",
+                        listing.more ? json_integer(listing.last_id) : json_null());
     return *result != NULL ? SETPAY_OK : SETPAY_E_NOMEM;
 }
 
@@ -293,32 +305,52 @@ static enum setpay_error set_reversals(struct setpay_db *db, int64_t payment_id,
     return setpay_db_end(rows);
 }
 
+/* An xid is its merchant's choice: two merchants may have used one. brand, merchant_id: NULL for
+ * any. SETPAY_E_NOT_FOUND; SETPAY_E_INVALID where several fit. */
 static enum setpay_error find_by_xid(struct setpay_db *db, const struct setpay_id *xid,
+                                     const char *brand, const char *merchant_id,
                                      struct setpay_payment *payment)
 {
     struct setpay_db_rows *rows;
-    SETPAY_TRY(setpay_db_select(db, &rows, "SELECT id FROM payment WHERE xid = $1 LIMIT 1",
-                                SETPAY_DB_ID(xid)));
-    int64_t id = setpay_db_next(rows) ? setpay_db_get_int(rows, 0) : 0;
+    int64_t id = 0;
+    size_t count = 0;
+    SETPAY_TRY(setpay_db_select(db, &rows,
+                                "SELECT id FROM payment WHERE xid = $1"
+                                " AND ($2 IS NULL OR brand = $3)"
+                                " AND ($4 IS NULL OR merchant_id = $5) ORDER BY id LIMIT 2",
+                                SETPAY_DB_ID(xid), SETPAY_DB_TEXT(brand), SETPAY_DB_TEXT(brand),
+                                SETPAY_DB_TEXT(merchant_id), SETPAY_DB_TEXT(merchant_id)));
+    for (; setpay_db_next(rows); count++)
+        id = setpay_db_get_int(rows, 0);
     SETPAY_TRY(setpay_db_end(rows));
-    return id != 0 ? setpay_payment_load(db, id, payment) : SETPAY_E_NOT_FOUND;
+    if (count > 1)
+        return SETPAY_E_INVALID;
+    return count == 1 ? setpay_payment_load(db, id, payment) : SETPAY_E_NOT_FOUND;
 }
 
 static enum setpay_error payment_show(struct setpay_db *db, const json_t *args,
                                       const struct setpay_vault *vault, json_t **result,
                                       struct setpay_problem *problem)
 {
-    static const char *const names[] = {"xid", NULL};
+    static const char *const names[] = {"xid", "brand", "merchant_id", NULL};
     struct setpay_payment payment;
     struct setpay_id xid;
     char digest[SETPAY_DIGEST_TEXT_SIZE];
     const char *text = NULL;
+    const char *brand = NULL;
+    const char *merchant_id = NULL;
     SETPAY_TRY(setpay_json_args_check(args, names, problem));
     SETPAY_TRY(setpay_json_arg_text(args, "xid", true, &text, problem));
+    SETPAY_TRY(setpay_json_arg_text(args, "brand", false, &brand, problem));
+    SETPAY_TRY(setpay_json_arg_text(args, "merchant_id", false, &merchant_id, problem));
     if (setpay_id_parse(text, &xid) != SETPAY_OK)
         return setpay_problem_set(problem, SETPAY_E_INVALID, "xid '%.60s': expected 32 hex digits",
                                   text);
-    enum setpay_error error = find_by_xid(db, &xid, &payment);
+    enum setpay_error error = find_by_xid(db, &xid, brand, merchant_id, &payment);
+    if (error == SETPAY_E_INVALID)
+        return setpay_problem_set(problem, error,
+                                  "several merchants have used the xid %s: name brand and merchant",
+                                  text);
     if (error == SETPAY_E_NOT_FOUND)
         return setpay_problem_set(problem, error, "there is no payment %s: see payment list", text);
     SETPAY_TRY(error);
@@ -451,7 +483,8 @@ const struct setpay_control_command setpay_gateway_commands[] = {
     {"merchant.list", on_merchant_list, "all merchants"},
     {"merchant.enable", on_merchant_enable, "brand, id"},
     {"merchant.disable", on_merchant_disable, "brand, id"},
-    {"payment.list", on_payment_list, "the newest payments: state, limit"},
-    {"payment.show", on_payment_show, "one payment: xid"},
+    {"payment.list", on_payment_list, "payments, newest first: state, limit, before"},
+    {"payment.show", on_payment_show,
+     "one payment: xid, and brand and merchant_id where several used it"},
     {NULL, NULL, NULL},
 };

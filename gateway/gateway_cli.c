@@ -22,6 +22,8 @@
 struct options {
     const char *config_path;
     bool json;
+    bool help;
+    bool version;
 };
 
 typedef void print_fn(const json_t *result);
@@ -89,6 +91,9 @@ static void print_payments(const json_t *result)
                text_of(payment, "action_code"), text_of(payment, "brand"),
                text_of(payment, "merchant_id"));
     }
+    json_int_t next = json_integer_value(json_object_get(result, "next_before"));
+    if (next != 0)
+        printf("There are older ones: --before %lld\n", (long long)next);
 }
 
 static void print_payment(const json_t *payment)
@@ -153,7 +158,8 @@ static const char *const add_texts[] = {"brand", "id", "name", NULL};
 static const char *const add_numbers[] = {"category", NULL};
 static const char *const add_switches[] = {"if-absent", NULL};
 static const char *const list_texts[] = {"state", NULL};
-static const char *const list_numbers[] = {"limit", NULL};
+static const char *const list_numbers[] = {"limit", "before", NULL};
+static const char *const show_texts[] = {"brand", "merchant-id", NULL};
 
 static const struct command commands[] = {
     {{"merchant", "add"},
@@ -196,15 +202,17 @@ static const struct command commands[] = {
      list_numbers,
      no_flags,
      print_payments,
-     "[--state S] [--limit N]    the newest first"},
+     "[--state S] [--limit N] [--before N]\n"
+     "                    the newest first; --before: the next page"},
     {{"payment", "show"},
      "payment.show",
      "xid",
-     no_flags,
+     show_texts,
      no_flags,
      no_flags,
      print_payment,
-     "XID    one payment with its receipts and reversals"},
+     "XID [--brand B] [--merchant-id ID]\n"
+     "                    one payment with its receipts and reversals"},
     {{"status", NULL},
      "status",
      NULL,
@@ -216,15 +224,25 @@ static const struct command commands[] = {
 };
 #define COMMAND_COUNT (sizeof commands / sizeof commands[0])
 
-static void print_help(void)
+static void print_command(const struct command *command)
 {
-    puts("usage: setpay-gateway --config FILE [--json] COMMAND\n\n"
-         "The operator's program of the payment gateway. FILE is the daemon's own configuration.\n"
+    printf("  %s%s%s %s\n", command->words[0], command->words[1] != NULL ? " " : "",
+           command->words[1] != NULL ? command->words[1] : "", command->help);
+}
+
+/* only: NULL for all. */
+static void print_help(const struct command *only)
+{
+    puts("usage: setpay-gateway --config FILE [--json] COMMAND\n");
+    if (only != NULL) {
+        print_command(only);
+        return;
+    }
+    puts("The operator's program of the payment gateway. FILE is the daemon's own configuration.\n"
          "While the daemon runs it is asked; while it is stopped its database is opened.\n");
     for (size_t i = 0; i < COMMAND_COUNT; i++)
-        printf("  %s%s%s %s\n", commands[i].words[0], commands[i].words[1] != NULL ? " " : "",
-               commands[i].words[1] != NULL ? commands[i].words[1] : "", commands[i].help);
-    puts("\n  --json       one JSON object on standard output, and nothing else\n"
+        print_command(&commands[i]);
+    puts("\n  --json       one JSON object on standard output, and nothing else there\n"
          "  --help, --version");
 }
 
@@ -267,6 +285,11 @@ static enum setpay_error read_number(const char *flag, const char *text, json_t 
     return SETPAY_OK;
 }
 
+static const char *member_of(const char *flag)
+{
+    return strcmp(flag, "merchant-id") == 0 ? "merchant_id" : flag;
+}
+
 /* The words behind the command as the daemon's arguments. */
 static enum setpay_error read_flags(const struct command *command, char **words, int count,
                                     json_t *args, struct setpay_problem *problem)
@@ -285,7 +308,7 @@ static enum setpay_error read_flags(const struct command *command, char **words,
             i++;
             if (is_listed(command->numbers, flag))
                 SETPAY_TRY(read_number(flag, words[i], args, problem));
-            else if (json_object_set_new(args, flag, json_string(words[i])) != 0)
+            else if (json_object_set_new(args, member_of(flag), json_string(words[i])) != 0)
                 return setpay_problem_set(problem, SETPAY_E_USAGE, "--%s: not UTF-8", flag);
         } else {
             return setpay_problem_set(problem, SETPAY_E_USAGE,
@@ -298,7 +321,7 @@ static enum setpay_error read_flags(const struct command *command, char **words,
 
 /* Takes the program's own options out of argv; what stays are the command's words. */
 static enum setpay_error read_options(int *argc, char **argv, struct options *options,
-                                      bool *is_over, struct setpay_problem *problem)
+                                      struct setpay_problem *problem)
 {
     int kept = 0;
     for (int i = 1; i < *argc; i++) {
@@ -309,11 +332,9 @@ static enum setpay_error read_options(int *argc, char **argv, struct options *op
                 return setpay_problem_set(problem, SETPAY_E_USAGE, "--config needs a file");
             options->config_path = argv[++i];
         } else if (strcmp(argv[i], "--help") == 0) {
-            print_help();
-            *is_over = true;
+            options->help = true;
         } else if (strcmp(argv[i], "--version") == 0) {
-            printf("setpay-gateway %s\n", SETPAY_VERSION);
-            *is_over = true;
+            options->version = true;
         } else {
             argv[kept++] = argv[i];
         }
@@ -395,12 +416,14 @@ static void print_error(const struct options *options, enum setpay_error error,
                         const struct setpay_problem *problem)
 {
     const char *words = problem->text[0] != '\0' ? problem->text : setpay_error_text(error);
-    if (!options->json) {
-        fprintf(stderr, "setpay-gateway: %s\n", words);
+    const char *rule = setpay_error_rule(error);
+    fprintf(stderr, "setpay-gateway: %s%s%s%s\n", words, rule[0] != '\0' ? " (rule " : "", rule,
+            rule[0] != '\0' ? ")" : "");
+    if (!options->json)
         return;
-    }
-    json_t *object = json_pack("{s:{s:s, s:s, s:s}}", "error", "name", setpay_error_name(error),
-                               "rule", setpay_error_rule(error), "text", words);
+    json_t *object =
+        json_pack("{s:{s:s, s:s, s:s, s:i}}", "error", "name", setpay_error_name(error), "rule",
+                  rule, "text", words, "exit", setpay_error_exit_status(error));
     json_dumpf(object, stdout, JSON_INDENT(2));
     putchar('\n');
     json_decref(object);
@@ -413,17 +436,22 @@ int main(int argc, char **argv)
     json_t *args = json_object();
     json_t *result = NULL;
     const struct command *command = NULL;
-    bool is_over = false;
     int used = 0;
     enum setpay_error error = setpay_secret_system_init();
     if (error == SETPAY_OK)
         error = setpay_log_open(NULL, SETPAY_LOG_ERROR, SETPAY_LOG_LOGFMT);
     if (error == SETPAY_OK)
-        error = read_options(&argc, argv, &options, &is_over, &problem);
-    if (error == SETPAY_OK && is_over)
+        error = read_options(&argc, argv, &options, &problem);
+    if (error == SETPAY_OK && options.version) {
+        printf("setpay-gateway %s\n", SETPAY_VERSION);
         goto out;
+    }
     if (error == SETPAY_OK) {
         command = find_command(argv, argc, &used);
+        if (options.help) {
+            print_help(command);
+            goto out;
+        }
         if (command == NULL)
             error = setpay_problem_set(
                 &problem, SETPAY_E_USAGE, "%s%s: expected a command (see setpay-gateway --help)",
@@ -443,6 +471,8 @@ int main(int argc, char **argv)
     } else {
         command->print(result);
     }
+    if (fflush(stdout) != 0 && error == SETPAY_OK)
+        error = SETPAY_E_IO;
 out:
     json_decref(args);
     json_decref(result);

@@ -112,9 +112,9 @@ enum setpay_error setpay_payment_each_in_state(struct setpay_db *db,
                                                setpay_payment_each_fn *each,
                                                void *arg) SETPAY_MUST_CHECK;
 
-/* The newest payments, at most limit of them; state -1: in any state. */
-enum setpay_error setpay_payment_each_newest(struct setpay_db *db, int state, int64_t limit,
-                                             setpay_payment_each_fn *each,
+/* The newest payments with an id below before, at most limit of them; state -1: in any state. */
+enum setpay_error setpay_payment_each_newest(struct setpay_db *db, int state, int64_t before,
+                                             int64_t limit, setpay_payment_each_fn *each,
                                              void *arg) SETPAY_MUST_CHECK;
 
 /* A receipt that was given: its signed bytes, and sealed as the merchant carries it. */

@@ -304,14 +304,21 @@ enum setpay_error setpay_payment_each_in_state(struct setpay_db *db,
     return walk(rows, each, arg);
 }
 
-enum setpay_error setpay_payment_each_newest(struct setpay_db *db, int state, int64_t limit,
-                                             setpay_payment_each_fn *each, void *arg)
+enum setpay_error setpay_payment_each_newest(struct setpay_db *db, int state, int64_t before,
+                                             int64_t limit, setpay_payment_each_fn *each, void *arg)
 {
     struct setpay_db_rows *rows;
-    SETPAY_TRY(setpay_db_select(db, &rows,
-                                "SELECT " PAYMENT_COLUMNS " FROM payment"
-                                " WHERE state = $1 OR $2 < 0 ORDER BY id DESC LIMIT $3",
-                                SETPAY_DB_INT(state), SETPAY_DB_INT(state), SETPAY_DB_INT(limit)));
+    if (state < 0)
+        SETPAY_TRY(setpay_db_select(db, &rows,
+                                    "SELECT " PAYMENT_COLUMNS " FROM payment WHERE id < $1"
+                                    " ORDER BY id DESC LIMIT $2",
+                                    SETPAY_DB_INT(before), SETPAY_DB_INT(limit)));
+    else
+        SETPAY_TRY(setpay_db_select(db, &rows,
+                                    "SELECT " PAYMENT_COLUMNS " FROM payment WHERE state = $1"
+                                    " AND id < $2 ORDER BY id DESC LIMIT $3",
+                                    SETPAY_DB_INT(state), SETPAY_DB_INT(before),
+                                    SETPAY_DB_INT(limit)));
     return walk(rows, each, arg);
 }
 

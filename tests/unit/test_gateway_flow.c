@@ -767,6 +767,34 @@ static void keeps_no_secret(void **state)
     test_cardholder_free(other);
 }
 
+/* ------------------------------------------------------------------ what the operator sees */
+
+static void lists_payments_in_pages(void **state)
+{
+    int64_t all = test_gateway_number(gateway, "SELECT count(*) FROM payment");
+    int64_t seen = 0;
+    json_t *before = json_null();
+    (void)state;
+    do {
+        json_t *args = json_pack("{s:i, s:O}", "limit", 7, "before", before);
+        json_t *page = test_gateway_control(gateway, "payment.list", args);
+        size_t count = json_array_size(json_object_get(page, "payments"));
+        json_decref(before);
+        before = json_incref(json_object_get(page, "next_before"));
+        assert_true(count == 7 || json_is_null(before));
+        seen += (int64_t)count;
+        json_decref(page);
+    } while (!json_is_null(before));
+    json_decref(before);
+    assert_int_equal(seen, all);
+
+    json_t *page = test_gateway_control(gateway, "payment.list",
+                                        json_pack("{s:s, s:i}", "state", "voided", "limit", 1000));
+    assert_int_equal(json_array_size(json_object_get(page, "payments")),
+                     test_gateway_number(gateway, "SELECT count(*) FROM payment WHERE state = 4"));
+    json_decref(page);
+}
+
 static int open_all(void **state)
 {
     (void)state;
@@ -810,6 +838,7 @@ int main(void)
         cmocka_unit_test(reverses_once_of_two),
         cmocka_unit_test(takes_tokens_only_from_their_merchant),
         cmocka_unit_test(keeps_no_secret),
+        cmocka_unit_test(lists_payments_in_pages),
     };
     alarm(240);
     if (setpay_secret_system_init() != SETPAY_OK)

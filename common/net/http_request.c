@@ -154,7 +154,10 @@ static const char *keep_decoded(struct setpay_http_request *request, const char 
             at[used++] = (char)(hex_digit(text[i + 1]) * 16 + hex_digit(text[i + 2]));
             i += 2;
         } else {
-            at[used++] = is_query && text[i] == '+' ? ' ' : text[i];
+            at[used] = text[i];
+            if (is_query && text[i] == '+')
+                at[used] = ' ';
+            used++;
         }
     }
     at[used] = '\0';

@@ -5,6 +5,12 @@
  * constraints, CRLs of every CA in it), strictly; then this file checks what OpenSSL can't know:
  * that the chain is leaf, issuing CA of the leaf's kind, brand CA, our root, and all of one brand.
  * A kept verdict stands only while every part of that still does.
+ *
+ * A whole verification has seven signatures, of which six are not the leaf's. So what it shows of
+ * the chain above a leaf is kept with the snapshot (the kept part), and for the next leaf of the
+ * same issuing CA only what is the leaf's own is checked (the short way). The short way can only
+ * believe: whatever it does not believe, for whatever reason, is verified whole, and refused by
+ * that.
  */
 #include "common/pki/trust.h"
 
@@ -68,10 +74,21 @@ static void narrow(struct setpay_verdict *verdict, setpay_time_ms from_ms, setpa
         verdict->until_ms = until_ms;
 }
 
-/* rule A3: root, brand, the right issuing CA, one brand; and until when all of it holds. */
-static enum setpay_error check_places(const struct setpay_snapshot *snapshot,
+static struct setpay_known_ca *find_known(struct setpay_snapshot *snapshot, const X509 *x509)
+{
+    for (size_t k = 0; k < snapshot->count; k++) {
+        if (setpay_certificate_x509(snapshot->cas[k].certificate) == x509)
+            return &snapshot->cas[k];
+    }
+    return NULL;
+}
+
+/* rule A3: root, brand, the right issuing CA, one brand; and until when all above the leaf holds.
+ * found: the CAs, issuing CA first. */
+static enum setpay_error check_places(struct setpay_snapshot *snapshot,
                                       const STACK_OF(X509) * chain,
                                       const struct setpay_certificate *leaf,
+                                      struct setpay_known_ca *found[CHAIN_LENGTH - 1],
                                       struct setpay_verdict *verdict)
 {
     const struct setpay_profile_info *profile =
@@ -87,14 +104,10 @@ static enum setpay_error check_places(const struct setpay_snapshot *snapshot,
     if (sk_X509_num(chain) != CHAIN_LENGTH)
         return SETPAY_E_CERT_CHAIN;
     verdict->generation = snapshot->generation;
-    verdict->from_ms = setpay_certificate_not_before_ms(leaf);
-    verdict->until_ms = setpay_certificate_not_after_ms(leaf);
+    verdict->from_ms = INT64_MIN;
+    verdict->until_ms = INT64_MAX;
     for (int i = 1; i < CHAIN_LENGTH; i++) {
-        const struct setpay_known_ca *known = NULL;
-        for (size_t k = 0; k < snapshot->count && known == NULL; k++) {
-            if (setpay_certificate_x509(snapshot->cas[k].certificate) == sk_X509_value(chain, i))
-                known = &snapshot->cas[k];
-        }
+        struct setpay_known_ca *known = find_known(snapshot, sk_X509_value(chain, i));
         if (known == NULL)
             return SETPAY_E_CERT_CHAIN;
         if (known->crl == NULL)
@@ -110,37 +123,154 @@ static enum setpay_error check_places(const struct setpay_snapshot *snapshot,
         narrow(verdict, setpay_certificate_not_before_ms(known->certificate),
                setpay_certificate_not_after_ms(known->certificate));
         narrow(verdict, known->crl->info.this_update_ms, known->crl->info.next_update_ms);
+        found[i - 1] = known;
     }
     return SETPAY_OK;
 }
 
-/* The whole verification of a parsed leaf. lapsed: whatever the time says. */
-static enum setpay_error verify_whole(const struct setpay_snapshot *snapshot,
-                                      const struct setpay_certificate *leaf, setpay_time_ms now_ms,
-                                      bool lapsed, struct setpay_verdict *verdict)
+/* What OpenSSL is to check with; false where it has no memory. */
+static bool set_parameters(X509_STORE_CTX *context, unsigned long flags, setpay_time_ms now_ms)
 {
-    enum setpay_error error = SETPAY_E_NOMEM;
-    X509_STORE_CTX *context = X509_STORE_CTX_new();
-    if (context == NULL ||
-        X509_STORE_CTX_init(context, snapshot->store, setpay_certificate_x509(leaf),
-                            snapshot->intermediates) != 1)
-        goto out;
     X509_VERIFY_PARAM *parameters = X509_STORE_CTX_get0_param(context);
-    if (X509_VERIFY_PARAM_set_flags(parameters, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL |
-                                                    X509_V_FLAG_X509_STRICT) != 1 ||
-        (lapsed && X509_VERIFY_PARAM_set_flags(parameters, X509_V_FLAG_NO_CHECK_TIME) != 1))
-        goto out;
-    if (!lapsed) /* a time that is set wins over the flag */
+    if (X509_VERIFY_PARAM_set_flags(parameters, flags | X509_V_FLAG_X509_STRICT) != 1)
+        return false;
+    if ((flags & X509_V_FLAG_NO_CHECK_TIME) == 0) /* a time that is set wins over the flag */
         X509_VERIFY_PARAM_set_time(parameters, (time_t)(now_ms / 1000));
     X509_VERIFY_PARAM_set_depth(parameters, CHAIN_LENGTH - 2);
     X509_VERIFY_PARAM_set_auth_level(parameters, 2);
+    return true;
+}
+
+/* ------------------------------------------------------------------ the short way */
+
+/* Keeps what was shown of the chain above a leaf. The first one to come writes; whoever comes would
+ * write the same. */
+static void keep_part(struct setpay_known_ca *const cas[CHAIN_LENGTH - 1],
+                      const struct setpay_verdict *verdict)
+{
+    struct setpay_kept_part *part = &cas[0]->part;
+    int none = SETPAY_KEPT_NONE;
+    if (!atomic_compare_exchange_strong(&part->state, &none, SETPAY_KEPT_BEING_WRITTEN))
+        return;
+    part->from_ms = verdict->from_ms;
+    part->until_ms = verdict->until_ms;
+    part->above[0] = cas[1];
+    part->above[1] = cas[2];
+    atomic_store_explicit(&part->state, SETPAY_KEPT, memory_order_release);
+}
+
+/* The one CA that can have issued the leaf, where its part is kept and holds now; or NULL. */
+static const struct setpay_known_ca *find_kept(const struct setpay_snapshot *snapshot,
+                                               const struct setpay_certificate *leaf,
+                                               setpay_time_ms now_ms)
+{
+    X509 *x509 = setpay_certificate_x509(leaf);
+    const struct setpay_known_ca *issuer = NULL;
+    for (size_t i = 0; i < snapshot->count; i++) {
+        X509 *candidate = setpay_certificate_x509(snapshot->cas[i].certificate);
+        if (X509_NAME_cmp(X509_get_subject_name(candidate), X509_get_issuer_name(x509)) != 0)
+            continue;
+        if (issuer != NULL) /* which of them is OpenSSL's to choose */
+            return NULL;
+        issuer = &snapshot->cas[i];
+    }
+    if (issuer == NULL ||
+        atomic_load_explicit(&issuer->part.state, memory_order_acquire) != SETPAY_KEPT ||
+        now_ms < issuer->part.from_ms || now_ms >= issuer->part.until_ms)
+        return NULL;
+    return issuer;
+}
+
+static bool is_inside_constraints(const struct setpay_certificate *leaf,
+                                  const struct setpay_known_ca *ca)
+{
+    X509 *x509 = setpay_certificate_x509(leaf);
+    int critical = -1;
+    NAME_CONSTRAINTS *constraints = X509_get_ext_d2i(setpay_certificate_x509(ca->certificate),
+                                                     NID_name_constraints, &critical, NULL);
+    if (constraints == NULL)
+        return critical == -1; /* there are none, and not: one that can't be read, or two */
+    bool inside = NAME_CONSTRAINTS_check(x509, constraints) == X509_V_OK &&
+                  NAME_CONSTRAINTS_check_CN(x509, constraints) == X509_V_OK;
+    NAME_CONSTRAINTS_free(constraints);
+    return inside;
+}
+
+/* The leaf's signature by that CA, its time, its form: the CA is where OpenSSL's chain ends. */
+static bool is_issued_by(const struct setpay_certificate *leaf, const struct setpay_known_ca *ca,
+                         setpay_time_ms now_ms)
+{
+    bool issued = false;
+    X509_STORE_CTX *context = X509_STORE_CTX_new();
+    STACK_OF(X509) *anchor = sk_X509_new_null();
+    if (context == NULL || anchor == NULL ||
+        sk_X509_push(anchor, setpay_certificate_x509(ca->certificate)) <= 0 ||
+        X509_STORE_CTX_init(context, NULL, setpay_certificate_x509(leaf), NULL) != 1)
+        goto out;
+    X509_STORE_CTX_set0_trusted_stack(context, anchor);
+    issued = set_parameters(context, X509_V_FLAG_PARTIAL_CHAIN, now_ms) &&
+             X509_verify_cert(context) == 1 && sk_X509_num(X509_STORE_CTX_get0_chain(context)) == 2;
+out:
+    X509_STORE_CTX_free(context);
+    sk_X509_free(anchor);
+    ERR_clear_error();
+    return issued;
+}
+
+/* rule A3, for a leaf whose issuing CA is proven: true where it is believed. */
+static bool verify_short(const struct setpay_snapshot *snapshot,
+                         const struct setpay_certificate *leaf, setpay_time_ms now_ms,
+                         struct setpay_verdict *verdict)
+{
+    const struct setpay_known_ca *issuer = find_kept(snapshot, leaf, now_ms);
+    const struct setpay_profile_info *profile =
+        setpay_profile_info(setpay_certificate_profile(leaf));
+    X509 *x509 = setpay_certificate_x509(leaf);
+    X509_REVOKED *revoked = NULL;
+    if (issuer == NULL || profile == NULL ||
+        setpay_certificate_ca_kind(issuer->certificate) != profile->issuer ||
+        strcmp(setpay_certificate_brand(issuer->certificate), setpay_certificate_brand(leaf)) != 0)
+        return false;
+    /* Distribution points could ask for a list of other reasons. */
+    if (X509_get_ext_by_NID(x509, NID_crl_distribution_points, -1) >= 0 ||
+        X509_CRL_get0_by_serial(issuer->crl->list, &revoked, X509_get0_serialNumber(x509)) != 0)
+        return false;
+    if (!is_inside_constraints(leaf, issuer) ||
+        !is_inside_constraints(leaf, issuer->part.above[0]) ||
+        !is_inside_constraints(leaf, issuer->part.above[1]) || !is_issued_by(leaf, issuer, now_ms))
+        return false;
+    verdict->generation = snapshot->generation;
+    verdict->from_ms = issuer->part.from_ms;
+    verdict->until_ms = issuer->part.until_ms;
+    return true;
+}
+
+/* ------------------------------------------------------------------ the whole of it */
+
+/* The whole verification of a parsed leaf. lapsed: whatever the time says. */
+static enum setpay_error verify_whole(struct setpay_snapshot *snapshot,
+                                      const struct setpay_certificate *leaf, setpay_time_ms now_ms,
+                                      bool lapsed, struct setpay_verdict *verdict)
+{
+    const unsigned long flags = X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL |
+                                (lapsed ? X509_V_FLAG_NO_CHECK_TIME : 0);
+    enum setpay_error error = SETPAY_E_NOMEM;
+    struct setpay_known_ca *cas[CHAIN_LENGTH - 1] = {NULL};
+    X509_STORE_CTX *context = X509_STORE_CTX_new();
+    if (context == NULL ||
+        X509_STORE_CTX_init(context, snapshot->store, setpay_certificate_x509(leaf),
+                            snapshot->intermediates) != 1 ||
+        !set_parameters(context, flags, now_ms))
+        goto out;
     if (X509_verify_cert(context) != 1) {
         error = error_from_openssl(X509_STORE_CTX_get_error(context));
         if (error == SETPAY_OK)
             error = SETPAY_E_CERT_CHAIN;
         goto out;
     }
-    error = check_places(snapshot, X509_STORE_CTX_get0_chain(context), leaf, verdict);
+    error = check_places(snapshot, X509_STORE_CTX_get0_chain(context), leaf, cas, verdict);
+    if (error == SETPAY_OK && !lapsed)
+        keep_part(cas, verdict);
 out:
     X509_STORE_CTX_free(context);
     ERR_clear_error();
@@ -216,9 +346,16 @@ static enum setpay_error verify_leaf(struct setpay_trust *trust, struct setpay_c
         offered_count = SETPAY_LIMIT_CERTIFICATES;
     if (offered_count > 0)
         (void)setpay_trust_learn(trust, offered, offered_count, NULL, 0, now_ms);
-    atomic_fetch_add_explicit(&trust->verifications, 1, memory_order_relaxed);
     struct setpay_snapshot *snapshot = setpay_snapshot_take(trust);
-    error = verify_whole(snapshot, leaf, now_ms, false, &verdict);
+    if (verify_short(snapshot, leaf, now_ms, &verdict)) {
+        atomic_fetch_add_explicit(&trust->leaf_verifications, 1, memory_order_relaxed);
+    } else {
+        atomic_fetch_add_explicit(&trust->verifications, 1, memory_order_relaxed);
+        error = verify_whole(snapshot, leaf, now_ms, false, &verdict);
+    }
+    if (error == SETPAY_OK)
+        narrow(&verdict, setpay_certificate_not_before_ms(leaf),
+               setpay_certificate_not_after_ms(leaf));
     setpay_snapshot_unref(snapshot);
     if (error == SETPAY_E_CERT_MISSING)
         error = explain_missing(trust, setpay_certificate_x509(leaf), offered, offered_count);
@@ -294,7 +431,7 @@ static enum setpay_error check_lists(const struct setpay_snapshot *snapshot,
         SETPAY_TRY(setpay_snapshot_issuer(snapshot, below, &issuer));
         if (issuer->crl == NULL)
             return SETPAY_E_CRL_MISSING;
-        if (issuer->crl->info.next_update_ms < now_ms)
+        if (issuer->crl->info.next_update_ms <= now_ms)
             return SETPAY_E_CRL_STALE;
         below = setpay_certificate_x509(issuer->certificate);
     }

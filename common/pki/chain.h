@@ -10,8 +10,9 @@
  *
  * Verified leaves are kept (SETPAY_LIMIT_CHAIN_CACHE) by thumbprint, and are believed again without
  * new signature checks while all of that still holds; every arriving CRL makes them be verified
- * anew. CA certificates are kept from when they are first seen under the root, so that peers who
- * know that (thumbs) may leave them out.
+ * anew. What is above a leaf is proven once for all leaves of its issuing CA, until a CRL or CA
+ * comes or one of them ends. CA certificates are kept from when they are first seen under the root,
+ * so that peers who know that (thumbs) may leave them out.
  */
 #ifndef SETPAY_PKI_CHAIN_H
 #define SETPAY_PKI_CHAIN_H
@@ -150,7 +151,8 @@ const struct setpay_certificate *setpay_trust_root(const struct setpay_trust *tr
 /* Figures for metrics; each only grows. */
 struct setpay_trust_figures {
     uint64_t cache_hits;
-    uint64_t verifications; /* whole ones */
+    uint64_t verifications;      /* whole ones */
+    uint64_t leaf_verifications; /* of a leaf alone, the chain above it being proven already */
     uint64_t refusals;
 };
 void setpay_trust_read_figures(struct setpay_trust *trust, struct setpay_trust_figures *figures);

@@ -433,5 +433,6 @@ void setpay_trust_read_figures(struct setpay_trust *trust, struct setpay_trust_f
 {
     figures->cache_hits = atomic_load(&trust->cache_hits);
     figures->verifications = atomic_load(&trust->verifications);
+    figures->leaf_verifications = atomic_load(&trust->leaf_verifications);
     figures->refusals = atomic_load(&trust->refusals);
 }

@@ -21,9 +21,25 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/*
+ * What a whole verification of a leaf has shown of everything above that leaf: the chain from its
+ * issuing CA to the root, and the CRLs of these three, hold from from_ms until before until_ms. It
+ * belongs to the snapshot, whose CAs and CRLs never change, and ends with it.
+ */
+struct setpay_kept_part {
+    atomic_int state; /* enum setpay_kept_state */
+    setpay_time_ms from_ms;
+    setpay_time_ms until_ms;
+    const struct setpay_known_ca *above[2]; /* brand CA, root */
+};
+
+enum setpay_kept_state { SETPAY_KEPT_NONE, SETPAY_KEPT_BEING_WRITTEN, SETPAY_KEPT };
+
 struct setpay_known_ca {
     struct setpay_certificate *certificate;
     struct setpay_crl *crl; /* NULL until one came */
+    struct setpay_kept_part
+        part; /* of an issuing CA; the one thing in a snapshot that is set late */
 };
 
 struct setpay_snapshot {
@@ -41,7 +57,7 @@ struct setpay_trust {
     pthread_rwlock_t lock;  /* over the pointer to the current snapshot */
     pthread_mutex_t change; /* one change at a time */
     struct setpay_snapshot *current;
-    _Atomic uint64_t cache_hits, verifications, refusals;
+    _Atomic uint64_t cache_hits, verifications, leaf_verifications, refusals;
 };
 
 /* The current snapshot; give it back with unref. */

@@ -95,54 +95,108 @@ static void every_profile_is_believed_as_itself_alone(void **state)
 }
 
 /* rule A3, one row a defect */
-static void every_defect_of_a_leaf_has_its_error(void **state)
+static const struct {
+    enum test_pki_defect defect;
+    enum setpay_error error;
+    const char *name;
+} leaf_rows[] = {
+    {TEST_PKI_EXPIRED, SETPAY_E_CERT_TIME, "expired"},
+    {TEST_PKI_NOT_YET_VALID, SETPAY_E_CERT_TIME, "not yet valid"},
+    {TEST_PKI_TOO_LONG_LIFE, SETPAY_E_CERT_TIME, "too long a life"},
+    {TEST_PKI_NO_TYPE, SETPAY_E_CERT_ROLE, "no type"},
+    {TEST_PKI_OTHER_TYPE, SETPAY_E_CERT_ROLE, "other type"},
+    {TEST_PKI_TWO_TYPES, SETPAY_E_CERT_ROLE, "two types"},
+    {TEST_PKI_NO_KEY_USAGE, SETPAY_E_CERT_USAGE, "no key usage"},
+    {TEST_PKI_OTHER_KEY_USAGE, SETPAY_E_CERT_USAGE, "other key usage"},
+    {TEST_PKI_NO_EKU, SETPAY_E_CERT_USAGE, "no eku"},
+    {TEST_PKI_OTHER_EKU, SETPAY_E_CERT_USAGE, "other eku"},
+    {TEST_PKI_EXTRA_EKU, SETPAY_E_CERT_USAGE, "extra eku"},
+    {TEST_PKI_LEAF_IS_CA, SETPAY_E_CERT_USAGE, "leaf is a CA"},
+    {TEST_PKI_OTHER_BRAND, SETPAY_E_CERT_NAME, "other brand"},
+    {TEST_PKI_DOT_IN_CN, SETPAY_E_CERT_NAME, "dot in CN"},
+    {TEST_PKI_BAD_ID, SETPAY_E_CERT_NAME, "bad id"},
+    {TEST_PKI_EXTRA_RDN, SETPAY_E_CERT_NAME, "extra RDN"},
+    {TEST_PKI_IP_NAME, SETPAY_E_CERT_NAME, "IP name"},
+    {TEST_PKI_WILDCARD, SETPAY_E_CERT_NAME, "wildcard"},
+    {TEST_PKI_OTHER_CURVE, SETPAY_E_CERT_MALFORMED, "P-384"},
+    {TEST_PKI_RSA, SETPAY_E_CERT_MALFORMED, "RSA"},
+    {TEST_PKI_FORGED, SETPAY_E_CERT_CHAIN, "forged"},
+    {TEST_PKI_UNKNOWN_CRITICAL, SETPAY_E_CERT_USAGE, "unknown critical extension"},
+    {TEST_PKI_WRONG_ISSUER, SETPAY_E_CERT_CHAIN, "issued by the brand CA"},
+};
+
+static void check_leaf_defects(struct world *world, enum setpay_profile profile)
 {
-    struct world *world = *state;
-    static const struct {
-        enum test_pki_defect defect;
-        enum setpay_error error;
-        const char *name;
-    } rows[] = {
-        {TEST_PKI_EXPIRED, SETPAY_E_CERT_TIME, "expired"},
-        {TEST_PKI_NOT_YET_VALID, SETPAY_E_CERT_TIME, "not yet valid"},
-        {TEST_PKI_TOO_LONG_LIFE, SETPAY_E_CERT_TIME, "too long a life"},
-        {TEST_PKI_NO_TYPE, SETPAY_E_CERT_ROLE, "no type"},
-        {TEST_PKI_OTHER_TYPE, SETPAY_E_CERT_ROLE, "other type"},
-        {TEST_PKI_TWO_TYPES, SETPAY_E_CERT_ROLE, "two types"},
-        {TEST_PKI_NO_KEY_USAGE, SETPAY_E_CERT_USAGE, "no key usage"},
-        {TEST_PKI_OTHER_KEY_USAGE, SETPAY_E_CERT_USAGE, "other key usage"},
-        {TEST_PKI_NO_EKU, SETPAY_E_CERT_USAGE, "no eku"},
-        {TEST_PKI_OTHER_EKU, SETPAY_E_CERT_USAGE, "other eku"},
-        {TEST_PKI_EXTRA_EKU, SETPAY_E_CERT_USAGE, "extra eku"},
-        {TEST_PKI_LEAF_IS_CA, SETPAY_E_CERT_USAGE, "leaf is a CA"},
-        {TEST_PKI_OTHER_BRAND, SETPAY_E_CERT_NAME, "other brand"},
-        {TEST_PKI_DOT_IN_CN, SETPAY_E_CERT_NAME, "dot in CN"},
-        {TEST_PKI_BAD_ID, SETPAY_E_CERT_NAME, "bad id"},
-        {TEST_PKI_EXTRA_RDN, SETPAY_E_CERT_NAME, "extra RDN"},
-        {TEST_PKI_IP_NAME, SETPAY_E_CERT_NAME, "IP name"},
-        {TEST_PKI_WILDCARD, SETPAY_E_CERT_NAME, "wildcard"},
-        {TEST_PKI_OTHER_CURVE, SETPAY_E_CERT_MALFORMED, "P-384"},
-        {TEST_PKI_RSA, SETPAY_E_CERT_MALFORMED, "RSA"},
-        {TEST_PKI_FORGED, SETPAY_E_CERT_CHAIN, "forged"},
-        {TEST_PKI_UNKNOWN_CRITICAL, SETPAY_E_CERT_USAGE, "unknown critical extension"},
-        {TEST_PKI_WRONG_ISSUER, SETPAY_E_CERT_CHAIN, "issued by the brand CA"},
-    };
-    for (int p = SETPAY_PROFILE_NONE + 1; p < SETPAY_PROFILES; p++) {
-        enum setpay_profile profile = (enum setpay_profile)p;
-        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-            struct test_party *party = test_party_new_defective(world->pki, "visa", profile,
-                                                                id_of(profile), rows[i].defect);
-            expect(verify(world->trust, party, profile, NULL, TEST_PKI_NOW_MS), rows[i].error,
-                   rows[i].name);
-            test_party_free(party);
-        }
+    for (size_t i = 0; i < sizeof(leaf_rows) / sizeof(leaf_rows[0]); i++) {
         struct test_party *party = test_party_new_defective(world->pki, "visa", profile,
-                                                            id_of(profile), TEST_PKI_DNS_NAME);
-        expect(verify(world->trust, party, profile, NULL, TEST_PKI_NOW_MS),
-               profile == SETPAY_PROFILE_MERCHANT_TLS_SERVER ? SETPAY_OK : SETPAY_E_CERT_NAME,
-               "a DNS name");
+                                                            id_of(profile), leaf_rows[i].defect);
+        expect(verify(world->trust, party, profile, NULL, TEST_PKI_NOW_MS), leaf_rows[i].error,
+               leaf_rows[i].name);
         test_party_free(party);
     }
+    struct test_party *party =
+        test_party_new_defective(world->pki, "visa", profile, id_of(profile), TEST_PKI_DNS_NAME);
+    expect(verify(world->trust, party, profile, NULL, TEST_PKI_NOW_MS),
+           profile == SETPAY_PROFILE_MERCHANT_TLS_SERVER ? SETPAY_OK : SETPAY_E_CERT_NAME,
+           "a DNS name");
+    test_party_free(party);
+}
+
+static void every_defect_of_a_leaf_has_its_error(void **state)
+{
+    for (int p = SETPAY_PROFILE_NONE + 1; p < SETPAY_PROFILES; p++)
+        check_leaf_defects(*state, (enum setpay_profile)p);
+}
+
+static void verify_good(struct world *world, enum setpay_profile profile)
+{
+    struct test_party *party = test_party_new(world->pki, "visa", profile, id_of(profile), NULL);
+    expect(verify(world->trust, party, profile, NULL, TEST_PKI_NOW_MS), SETPAY_OK, "good");
+    test_party_free(party);
+}
+
+/* rule A3: the chain above is proven once, and then every leaf is held to the same as before. */
+static void a_proven_ca_excuses_no_leaf(void **state)
+{
+    struct world *world = *state;
+    for (int p = SETPAY_PROFILE_NONE + 1; p < SETPAY_PROFILES; p++) {
+        enum setpay_profile profile = (enum setpay_profile)p;
+        struct setpay_trust_figures before, after;
+        verify_good(world, profile);
+        setpay_trust_read_figures(world->trust, &before);
+        for (int i = 0; i < 3; i++)
+            verify_good(world, profile);
+        setpay_trust_read_figures(world->trust, &after);
+        assert_int_equal(after.verifications, before.verifications);
+        assert_int_equal(after.leaf_verifications, before.leaf_verifications + 3);
+        check_leaf_defects(world, profile);
+        setpay_trust_read_figures(world->trust, &after);
+        assert_int_equal(after.leaf_verifications,
+                         before.leaf_verifications + 3 +
+                             (profile == SETPAY_PROFILE_MERCHANT_TLS_SERVER ? 1 : 0));
+    }
+}
+
+/* What was proven of visa says nothing of maestro, nor of a stranger under the same names. */
+static void a_proven_ca_speaks_for_itself_alone(void **state)
+{
+    struct world *world = *state;
+    struct setpay_trust_figures before, after;
+    verify_good(world, SETPAY_PROFILE_MERCHANT_SIGN);
+    setpay_trust_read_figures(world->trust, &before);
+    struct test_party *other =
+        test_party_new(world->pki, "maestro", SETPAY_PROFILE_MERCHANT_SIGN, "shop", NULL);
+    expect(verify(world->trust, other, SETPAY_PROFILE_MERCHANT_SIGN, NULL, TEST_PKI_NOW_MS),
+           SETPAY_OK, "maestro");
+    test_party_free(other);
+    struct test_pki *stranger = test_pki_new(TEST_PKI_NOW_MS, brands);
+    other = test_party_new(stranger, "visa", SETPAY_PROFILE_MERCHANT_SIGN, "shop", NULL);
+    expect(verify(world->trust, other, SETPAY_PROFILE_MERCHANT_SIGN, NULL, TEST_PKI_NOW_MS),
+           SETPAY_E_CERT_CHAIN, "a stranger with the same names");
+    test_party_free(other);
+    test_pki_free(stranger);
+    setpay_trust_read_figures(world->trust, &after);
+    assert_int_equal(after.leaf_verifications, before.leaf_verifications);
 }
 
 static void every_defect_of_a_ca_has_its_error(void **state)
@@ -463,6 +517,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_profile_is_believed_as_itself_alone),
         cmocka_unit_test(every_defect_of_a_leaf_has_its_error),
+        cmocka_unit_test(a_proven_ca_excuses_no_leaf),
+        cmocka_unit_test(a_proven_ca_speaks_for_itself_alone),
         cmocka_unit_test(every_defect_of_a_ca_has_its_error),
         cmocka_unit_test(a_ca_of_one_brand_does_not_issue_for_another),
         cmocka_unit_test(another_root_is_not_believed),

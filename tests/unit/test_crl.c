@@ -132,6 +132,82 @@ static void a_revoked_brand_ends_the_brand(void **state)
     assert_int_equal(verify(world, NOW), SETPAY_E_CERT_REVOKED);
 }
 
+/* A leaf that was never seen before, and how many of them went the whole way. */
+static enum setpay_error verify_new(struct world *world, int64_t now_ms, uint64_t *whole)
+{
+    struct setpay_trust_figures before, after;
+    struct test_party *known = world->party;
+    world->party = test_party_new(world->pki, "visa", SETPAY_PROFILE_CARDHOLDER_SIGN, NULL, NULL);
+    setpay_trust_read_figures(world->trust, &before);
+    enum setpay_error error = verify(world, now_ms);
+    setpay_trust_read_figures(world->trust, &after);
+    *whole = after.verifications - before.verifications;
+    test_party_free(world->party);
+    world->party = known;
+    return error;
+}
+
+/* rule A3: what is proven of the CAs ends with any list that comes, whatever it says. */
+static void a_list_ends_what_is_proven_of_its_ca(void **state)
+{
+    struct world *world = *state;
+    uint64_t whole = 0;
+    static const enum setpay_ca_kind lists[] = {SETPAY_CA_CARDHOLDER, SETPAY_CA_BRAND,
+                                                SETPAY_CA_ROOT};
+    assert_int_equal(verify(world, NOW), SETPAY_OK);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(verify_new(world, NOW, &whole), SETPAY_OK);
+        assert_int_equal(whole, 0);
+        assert_int_equal(add(world, lists[i], NOW, TEST_CRL_GOOD), SETPAY_OK);
+        assert_int_equal(verify_new(world, NOW, &whole), SETPAY_OK);
+        assert_int_equal(whole, 1);
+    }
+    /* a leaf that is new here but revoked already */
+    test_pki_revoke(world->pki, world->party);
+    assert_int_equal(add(world, SETPAY_CA_CARDHOLDER, NOW, TEST_CRL_GOOD), SETPAY_OK);
+    assert_int_equal(verify_new(world, NOW, &whole), SETPAY_OK);
+    assert_int_equal(verify(world, NOW), SETPAY_E_CERT_REVOKED);
+}
+
+static void a_revoked_ca_is_proven_no_more(void **state)
+{
+    struct world *world = *state;
+    uint64_t whole = 0;
+    assert_int_equal(verify(world, NOW), SETPAY_OK);
+    assert_int_equal(verify_new(world, NOW, &whole), SETPAY_OK);
+    assert_int_equal(whole, 0);
+    test_pki_revoke_ca(world->pki, "visa", SETPAY_CA_CARDHOLDER);
+    assert_int_equal(add(world, SETPAY_CA_BRAND, NOW, TEST_CRL_GOOD), SETPAY_OK);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(verify_new(world, NOW, &whole), SETPAY_E_CERT_REVOKED);
+}
+
+static void a_revoked_brand_is_proven_no_more(void **state)
+{
+    struct world *world = *state;
+    uint64_t whole = 0;
+    assert_int_equal(verify(world, NOW), SETPAY_OK);
+    test_pki_revoke_ca(world->pki, "visa", SETPAY_CA_BRAND);
+    assert_int_equal(add(world, SETPAY_CA_ROOT, NOW, TEST_CRL_GOOD), SETPAY_OK);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(verify_new(world, NOW, &whole), SETPAY_E_CERT_REVOKED);
+}
+
+/* rule A3: stale for leaves that come now, too, and for a clock that goes back */
+static void a_stale_list_ends_what_is_proven(void **state)
+{
+    struct world *world = *state;
+    int64_t end = NOW + 22 * SETPAY_HOUR_MS;
+    uint64_t whole = 0;
+    assert_int_equal(verify(world, NOW), SETPAY_OK);
+    assert_int_equal(verify_new(world, end - 1000, &whole), SETPAY_OK);
+    assert_int_equal(whole, 0);
+    assert_int_equal(verify_new(world, end, &whole), SETPAY_E_CRL_STALE);
+    assert_int_equal(verify_new(world, NOW - 2 * SETPAY_HOUR_MS, &whole), SETPAY_E_CRL_STALE);
+    assert_int_equal(verify_new(world, NOW, &whole), SETPAY_OK);
+    assert_int_equal(whole, 0);
+}
+
 static void a_stale_list_fails_closed_for_kept_chains_too(void **state)
 {
     struct world *world = *state;
@@ -208,6 +284,10 @@ int main(void)
         TEST(a_revoked_leaf_is_refused_at_once),
         TEST(a_revoked_ca_takes_its_leaves_with_it),
         TEST(a_revoked_brand_ends_the_brand),
+        TEST(a_list_ends_what_is_proven_of_its_ca),
+        TEST(a_revoked_ca_is_proven_no_more),
+        TEST(a_revoked_brand_is_proven_no_more),
+        TEST(a_stale_list_ends_what_is_proven),
         TEST(a_stale_list_fails_closed_for_kept_chains_too),
         TEST(a_kept_chain_ends_with_its_certificate),
         TEST(every_ca_of_the_chain_needs_a_list),

@@ -357,6 +357,10 @@ INTEGRATION_TESTS := \
 	tests/docs/pages.sh \
 	tests/integration/ca.sh \
 	tests/integration/docs.sh \
+	tests/integration/privacy.sh \
+	tests/integration/purchase.sh \
+	tests/integration/readiness.sh \
+	tests/integration/sandbox.sh \
 	tests/integration/wallet_cli.sh
 
 # And those that are C programs, made as unit tests are: tests/integration/NAME.c.

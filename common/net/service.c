@@ -19,7 +19,7 @@
 
 #define CRL_PERIOD_MS 60000
 #define CRL_PERIOD_TESTING_MS 1000
-#define STUCK_AFTER_MS 5000
+#define STUCK_AFTER_MS 2000
 
 /* ------------------------------------------------------------------ readiness */
 

@@ -236,7 +236,7 @@ static int http_status(const char *address, const char *path)
     const char *colon = strchr(address, ':');
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     NEED(fd >= 0 && colon != NULL);
-    to.sin_port = htons((uint16_t)atoi(colon + 1));
+    to.sin_port = htons((uint16_t)strtoul(colon + 1, NULL, 10));
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     if (connect(fd, (struct sockaddr *)&to, sizeof to) == 0) {
         int size =
@@ -246,7 +246,7 @@ static int http_status(const char *address, const char *path)
             ssize_t got = recv(fd, text, sizeof text - 1, 0);
             if (got > 12) {
                 text[got] = '\0';
-                status = atoi(text + 9);
+                status = (int)strtol(text + 9, NULL, 10);
             }
         }
     }

@@ -29,7 +29,7 @@ static int connect_to(const char *address)
     const struct timeval limit = {.tv_sec = WAIT_S};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     NEED(fd >= 0 && colon != NULL);
-    to.sin_port = htons((uint16_t)atoi(colon + 1));
+    to.sin_port = htons((uint16_t)strtoul(colon + 1, NULL, 10));
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     NEED(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) == 0);
     NEED(connect(fd, (struct sockaddr *)&to, sizeof to) == 0);

@@ -43,20 +43,20 @@ static void check_error_message(struct setpay_view answer, const char *expected)
     struct setpay_message message;
     struct setpay_error_report report;
     char name[48];
-    const struct setpay_error_info *info = NULL;
+    uint32_t wire = 0;
     unsigned count = 0;
     const struct setpay_error_info *table = setpay_error_table(&count);
     (void)snprintf(name, sizeof name, "%.*s", (int)strcspn(expected, " "), expected);
     for (unsigned i = 0; i < count; i++) {
         if (strcmp(table[i].name, name) == 0)
-            info = &table[i];
+            wire = table[i].wire;
     }
-    assert_non_null(info);
+    assert_int_not_equal(wire, 0);
     assert_int_equal(setpay_message_parse(answer, &message), SETPAY_OK);
     assert_int_equal(message.type, SETPAY_MESSAGE_ERROR);
     assert_int_equal(setpay_message_verify(&message, gateway->sign[0]->certificate), SETPAY_OK);
     assert_int_equal(setpay_error_report_parse(message.content, &report), SETPAY_OK);
-    assert_int_equal(report.code, info->wire);
+    assert_int_equal(report.code, wire);
     setpay_message_clear(&message);
 }
 

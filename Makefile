@@ -308,6 +308,7 @@ UNIT_TESTS := \
 	test_gateway_auth \
 	test_gateway_crash \
 	test_gateway_flow \
+	test_gateway_pipeline \
 	test_gateway_state \
 	test_hash \
 	test_http \

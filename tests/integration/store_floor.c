@@ -292,7 +292,7 @@ static void two_processes(const struct test_folder *folder)
 
 int main(void)
 {
-    struct test_folder folder;
+    struct test_folder folder = {0};
     int64_t first = 8; /* a multiple of 8: see write_both */
     const char *seed = getenv("SEED");
     unsigned number = seed != NULL ? (unsigned)strtoul(seed, NULL, 10) : (unsigned)getpid();

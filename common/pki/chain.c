@@ -24,6 +24,13 @@
 
 #define CHAIN_LENGTH 4 /* leaf, issuing CA, brand CA, root */
 
+/* What is held against a leaf. */
+enum strictness {
+    STRICT,
+    LAPSED, /* not its time, nor its CAs' */
+    ISSUED, /* nor its revocation: only that it was issued so, once */
+};
+
 /* What an OpenSSL verdict is called here. */
 static enum setpay_error error_from_openssl(int verdict)
 {
@@ -85,11 +92,10 @@ static struct setpay_known_ca *find_known(struct setpay_snapshot *snapshot, cons
 
 /* rule A3: root, brand, the right issuing CA, one brand; and until when all above the leaf holds.
  * found: the CAs, issuing CA first. */
-static enum setpay_error check_places(struct setpay_snapshot *snapshot,
-                                      const STACK_OF(X509) * chain,
-                                      const struct setpay_certificate *leaf,
-                                      struct setpay_known_ca *found[CHAIN_LENGTH - 1],
-                                      struct setpay_verdict *verdict)
+static enum setpay_error
+check_places(struct setpay_snapshot *snapshot, const STACK_OF(X509) * chain,
+             const struct setpay_certificate *leaf, enum strictness strictness,
+             struct setpay_known_ca *found[CHAIN_LENGTH - 1], struct setpay_verdict *verdict)
 {
     const struct setpay_profile_info *profile =
         setpay_profile_info(setpay_certificate_profile(leaf));
@@ -110,7 +116,7 @@ static enum setpay_error check_places(struct setpay_snapshot *snapshot,
         struct setpay_known_ca *known = find_known(snapshot, sk_X509_value(chain, i));
         if (known == NULL)
             return SETPAY_E_CERT_CHAIN;
-        if (known->crl == NULL)
+        if (known->crl == NULL && strictness != ISSUED)
             return SETPAY_E_CRL_MISSING;
         enum setpay_ca_kind kind = setpay_certificate_ca_kind(known->certificate);
         if (kind != places[i])
@@ -122,7 +128,8 @@ static enum setpay_error check_places(struct setpay_snapshot *snapshot,
             return SETPAY_E_CERT_NAME;
         narrow(verdict, setpay_certificate_not_before_ms(known->certificate),
                setpay_certificate_not_after_ms(known->certificate));
-        narrow(verdict, known->crl->info.this_update_ms, known->crl->info.next_update_ms);
+        if (known->crl != NULL)
+            narrow(verdict, known->crl->info.this_update_ms, known->crl->info.next_update_ms);
         found[i - 1] = known;
     }
     return SETPAY_OK;
@@ -247,20 +254,23 @@ static bool verify_short(const struct setpay_snapshot *snapshot,
 
 /* ------------------------------------------------------------------ the whole of it */
 
-/* The whole verification of a parsed leaf. lapsed: whatever the time says. */
+/* The whole verification of a parsed leaf. */
 static enum setpay_error verify_whole(struct setpay_snapshot *snapshot,
                                       const struct setpay_certificate *leaf, setpay_time_ms now_ms,
-                                      bool lapsed, struct setpay_verdict *verdict)
+                                      enum strictness strictness, struct setpay_verdict *verdict)
 {
-    const unsigned long flags = X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL |
-                                (lapsed ? X509_V_FLAG_NO_CHECK_TIME : 0);
+    static const unsigned long flags[] = {
+        [STRICT] = X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL,
+        [LAPSED] = X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL | X509_V_FLAG_NO_CHECK_TIME,
+        [ISSUED] = X509_V_FLAG_NO_CHECK_TIME,
+    };
     enum setpay_error error = SETPAY_E_NOMEM;
     struct setpay_known_ca *cas[CHAIN_LENGTH - 1] = {NULL};
     X509_STORE_CTX *context = X509_STORE_CTX_new();
     if (context == NULL ||
         X509_STORE_CTX_init(context, snapshot->store, setpay_certificate_x509(leaf),
                             snapshot->intermediates) != 1 ||
-        !set_parameters(context, flags, now_ms))
+        !set_parameters(context, flags[strictness], now_ms))
         goto out;
     if (X509_verify_cert(context) != 1) {
         error = error_from_openssl(X509_STORE_CTX_get_error(context));
@@ -268,8 +278,9 @@ static enum setpay_error verify_whole(struct setpay_snapshot *snapshot,
             error = SETPAY_E_CERT_CHAIN;
         goto out;
     }
-    error = check_places(snapshot, X509_STORE_CTX_get0_chain(context), leaf, cas, verdict);
-    if (error == SETPAY_OK && !lapsed)
+    error =
+        check_places(snapshot, X509_STORE_CTX_get0_chain(context), leaf, strictness, cas, verdict);
+    if (error == SETPAY_OK && strictness == STRICT)
         keep_part(cas, verdict);
 out:
     X509_STORE_CTX_free(context);
@@ -351,7 +362,7 @@ static enum setpay_error verify_leaf(struct setpay_trust *trust, struct setpay_c
         atomic_fetch_add_explicit(&trust->leaf_verifications, 1, memory_order_relaxed);
     } else {
         atomic_fetch_add_explicit(&trust->verifications, 1, memory_order_relaxed);
-        error = verify_whole(snapshot, leaf, now_ms, false, &verdict);
+        error = verify_whole(snapshot, leaf, now_ms, STRICT, &verdict);
     }
     if (error == SETPAY_OK)
         narrow(&verdict, setpay_certificate_not_before_ms(leaf),
@@ -450,9 +461,33 @@ enum setpay_error setpay_trust_verify_lapsed(struct setpay_trust *trust,
     struct setpay_snapshot *snapshot = setpay_snapshot_take(trust);
     enum setpay_error error = check_wish(leaf, profile, brand);
     if (error == SETPAY_OK)
-        error = verify_whole(snapshot, leaf, now_ms, true, &verdict);
+        error = verify_whole(snapshot, leaf, now_ms, LAPSED, &verdict);
     if (error == SETPAY_OK)
         error = check_lists(snapshot, leaf, now_ms);
+    setpay_snapshot_unref(snapshot);
+    if (error == SETPAY_OK) {
+        *certificate = leaf;
+        leaf = NULL;
+    }
+    setpay_certificate_unref(leaf);
+    return error;
+}
+
+enum setpay_error setpay_trust_verify_issued(struct setpay_trust *trust,
+                                             struct setpay_view leaf_der,
+                                             const struct setpay_view *offered,
+                                             size_t offered_count, enum setpay_profile profile,
+                                             const char *brand, setpay_time_ms now_ms,
+                                             struct setpay_certificate **certificate)
+{
+    struct setpay_certificate *leaf = NULL;
+    struct setpay_verdict verdict = {0}; /* not kept: it says nothing about time or revocation */
+    SETPAY_TRY(setpay_certificate_parse(leaf_der, &leaf));
+    (void)setpay_trust_learn(trust, offered, offered_count, NULL, 0, now_ms);
+    struct setpay_snapshot *snapshot = setpay_snapshot_take(trust);
+    enum setpay_error error = check_wish(leaf, profile, brand);
+    if (error == SETPAY_OK)
+        error = verify_whole(snapshot, leaf, now_ms, ISSUED, &verdict);
     setpay_snapshot_unref(snapshot);
     if (error == SETPAY_OK) {
         *certificate = leaf;

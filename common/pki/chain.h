@@ -91,9 +91,17 @@ enum setpay_error
 setpay_trust_verify_lapsed(struct setpay_trust *trust, struct setpay_view leaf_der,
                            enum setpay_profile profile, const char *brand, setpay_time_ms now_ms,
                            struct setpay_certificate **certificate) SETPAY_MUST_CHECK;
-/* The same for the certificates of a TLS peer: leaf and chain as SSL_get0_peer_certificate and
- * SSL_get_peer_cert_chain give them (chain may be NULL, and is, on a resumed session: call it
- * there too). SETPAY_E_CERT_MISSING for a NULL leaf. */
+/* For a void, which can only prevent a payment: that the leaf was issued by the right CA for that
+ * profile and brand, whatever its time, and whether or not it was revoked since or a revocation
+ * list is missing. offered as in setpay_trust_verify. Never for anything that lets money move. */
+enum setpay_error
+setpay_trust_verify_issued(struct setpay_trust *trust, struct setpay_view leaf_der,
+                           const struct setpay_view *offered, size_t offered_count,
+                           enum setpay_profile profile, const char *brand, setpay_time_ms now_ms,
+                           struct setpay_certificate **certificate) SETPAY_MUST_CHECK;
+/* setpay_trust_verify for the certificates of a TLS peer: leaf and chain as
+ * SSL_get0_peer_certificate and SSL_get_peer_cert_chain give them (chain may be NULL, and is, on a
+ * resumed session: call it there too). SETPAY_E_CERT_MISSING for a NULL leaf. */
 enum setpay_error
 setpay_trust_verify_peer(struct setpay_trust *trust, X509 *leaf, const STACK_OF(X509) * chain,
                          enum setpay_profile profile, const char *brand, setpay_time_ms now_ms,

@@ -364,10 +364,33 @@ static enum setpay_error book_void(struct setpay_gateway_work *work)
 
 /* ------------------------------------------------------------------ deciding */
 
+/* Rule A3. A void can only prevent a payment, and is how a merchant lets go of one: neither the
+ * revocation of the cardholder's certificate, nor its end, nor a list that fails to come is held
+ * against it. Who signed, and what, is proven all the same (rules G3, G5). */
+static enum setpay_error find_cardholder(struct setpay_gateway_work *work)
+{
+    const struct setpay_message *message = &work->message;
+    struct setpay_trust *trust = work->worker->gateway->trust;
+    setpay_certificate_unref(work->cardholder);
+    work->cardholder = NULL;
+    enum setpay_error error =
+        setpay_message_find(message, trust, &work->auth.cardholder, SETPAY_PROFILE_CARDHOLDER_SIGN,
+                            work->brand->name, work->now_ms, &work->cardholder);
+    bool lapsed = error == SETPAY_E_CERT_REVOKED || error == SETPAY_E_CERT_TIME ||
+                  error == SETPAY_E_CRL_MISSING || error == SETPAY_E_CRL_STALE;
+    if (!lapsed || work->auth.intent != SETPAY_INTENT_VOID)
+        return error;
+    struct setpay_view der = setpay_message_certificate(message, &work->auth.cardholder);
+    if (der.size == 0)
+        return SETPAY_E_CERT_MISSING; /* what is no longer good is not kept here: send it along */
+    return setpay_trust_verify_issued(trust, der, message->certificates, message->certificate_count,
+                                      SETPAY_PROFILE_CARDHOLDER_SIGN, work->brand->name,
+                                      work->now_ms, &work->cardholder);
+}
+
 /* Opens and checks the instruction, and submits the booking; the work goes on in its callback. */
 static enum setpay_error decide(struct setpay_gateway_work *work)
 {
-    struct setpay_gateway *gateway = work->worker->gateway;
     const struct setpay_auth_req *request = &work->auth;
     enum setpay_payment_state next;
     struct setpay_digest pomd;
@@ -387,11 +410,7 @@ static enum setpay_error decide(struct setpay_gateway_work *work)
         return SETPAY_E_TOKEN; /* rule G9: this gateway has given none */
     SETPAY_TRY(setpay_payment_state_next(SETPAY_PAYMENT_NONE, event, &next));
     SETPAY_TRY(setpay_date_check(request->header.date_ms, work->now_ms)); /* rule A5 */
-    setpay_certificate_unref(work->cardholder);
-    work->cardholder = NULL;
-    SETPAY_TRY(setpay_message_find(&work->message, gateway->trust, &request->cardholder,
-                                   SETPAY_PROFILE_CARDHOLDER_SIGN, work->brand->name, work->now_ms,
-                                   &work->cardholder));
+    SETPAY_TRY(find_cardholder(work));
     setpay_instruction_clear(&work->instruction);
     SETPAY_TRY(setpay_instruction_open(work->brand->envelope_key, work->message.envelope,
                                        &request->envelope, &work->instruction)); /* rule G2 */
@@ -407,8 +426,10 @@ static void look_and_decide(struct setpay_gateway_work *work)
 {
     struct snapshot snapshot = {.work = work};
     bool done = false;
-    enum setpay_error error = setpay_gateway_admit(work, &work->auth.header, work->auth.brand,
-                                                   work->auth.merchant_id, NULL, &done);
+    bool only_undoes = work->auth.intent == SETPAY_INTENT_VOID;
+    enum setpay_error error =
+        setpay_gateway_admit(work, &work->auth.header, work->auth.brand, work->auth.merchant_id,
+                             NULL, only_undoes, &done);
     if (error == SETPAY_OK && done)
         return;
     if (error == SETPAY_OK)

@@ -175,7 +175,7 @@ static void look_and_decide(struct setpay_gateway_work *work)
     struct snapshot snapshot = {.work = work};
     bool done = false;
     enum setpay_error error = setpay_gateway_admit(work, &work->reverse.header, work->reverse.brand,
-                                                   work->reverse.merchant_id, NULL, &done);
+                                                   work->reverse.merchant_id, NULL, true, &done);
     if (error == SETPAY_OK && done)
         return;
     if (error == SETPAY_OK)

@@ -204,7 +204,7 @@ static enum setpay_error read_admission(struct setpay_db *db, void *arg)
 enum setpay_error setpay_gateway_admit(struct setpay_gateway_work *work,
                                        const struct setpay_request_header *header,
                                        const char *brand, const char *merchant_id,
-                                       const char *receiver_name, bool *done)
+                                       const char *receiver_name, bool only_undoes, bool *done)
 {
     struct admission admission = {
         .work = work, .header = header, .brand = brand, .merchant_id = merchant_id};
@@ -227,7 +227,7 @@ enum setpay_error setpay_gateway_admit(struct setpay_gateway_work *work,
     if (admission.found != SETPAY_E_NOT_FOUND)
         return admission.found;
     if (admission.merchant_found == SETPAY_E_NOT_FOUND ||
-        (admission.merchant_found == SETPAY_OK && !admission.merchant.enabled))
+        (admission.merchant_found == SETPAY_OK && !admission.merchant.enabled && !only_undoes))
         return SETPAY_E_MERCHANT_UNKNOWN; /* rule G1 */
     return admission.merchant_found;
 }

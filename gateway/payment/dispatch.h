@@ -99,13 +99,15 @@ void setpay_gateway_wait(struct setpay_gateway_work *work, setpay_gateway_resume
 void setpay_gateway_later(struct setpay_gateway_work *work, int64_t delay_ms,
                           setpay_gateway_resume_fn *resume);
 
-/* Rules A2, A3, A6: the signer is a merchant of the connection's brand; an answer that was kept is
- * sent again. Handlers call it after they have read their content: header is the content's.
+/* Rules A2, A3, A6, G1: the signer is a merchant of the connection's brand; an answer that was kept
+ * is sent again. Handlers call it after they have read their content: header is the content's.
+ * only_undoes: the request can only take back, and so is not refused to a disabled merchant.
  * SETPAY_OK: go on. SETPAY_E_NOT_FOUND does not come. When *done, the work has ended. */
 enum setpay_error setpay_gateway_admit(struct setpay_gateway_work *work,
                                        const struct setpay_request_header *header,
                                        const char *brand, const char *merchant_id,
-                                       const char *receiver_name, bool *done) SETPAY_MUST_CHECK;
+                                       const char *receiver_name, bool only_undoes,
+                                       bool *done) SETPAY_MUST_CHECK;
 
 /* The handlers; each owns work. */
 void setpay_gateway_on_auth_req(struct setpay_gateway_work *work);

@@ -98,7 +98,7 @@ void setpay_gateway_on_pcert_req(struct setpay_gateway_work *work)
         error = setpay_pcert_req_parse(work->message.content, request);
     if (error == SETPAY_OK)
         error = setpay_gateway_admit(work, &request->header, request->brand, request->merchant_id,
-                                     work->worker->gateway->id, &done);
+                                     work->worker->gateway->id, false, &done);
     if (error == SETPAY_OK && !done)
         error = setpay_date_check(request->header.date_ms, work->now_ms); /* rule A5 */
     if (error == SETPAY_OK && !done)

@@ -181,12 +181,13 @@ enum setpay_gateway_word setpay_merchant_word(enum setpay_purchase_state state, 
         return SETPAY_WORD_CERTIFICATES;
     case SETPAY_WIRE_UNSPECIFIED:
     case SETPAY_WIRE_BUSY:
-    case SETPAY_WIRE_CERTIFICATE: /* these two are mended by newer lists, and by people */
-    case SETPAY_WIRE_REVOKED:
+    case SETPAY_WIRE_CERTIFICATE: /* mended by newer lists; if not, the order's end gives up */
         return SETPAY_WORD_LATER;
     default:
         break;
     }
+    if (wire_code == SETPAY_WIRE_REVOKED && state != SETPAY_PURCHASE_ASKING)
+        return SETPAY_WORD_LATER; /* not the cardholder's, which a void may be: people mend it */
     if (state == SETPAY_PURCHASE_LEARNING)
         return SETPAY_WORD_NEXT;
     if (wire_code == SETPAY_WIRE_DATE)

@@ -459,6 +459,45 @@ static void voids_what_has_expired(void **state)
     test_purchase_free(p);
 }
 
+static void voids_for_a_lapsed_cardholder(void **state)
+{
+    struct test_cardholder *revoked =
+        test_cardholder_new(gateway->pki, "visa", APPROVES, EXPIRY, "");
+    struct test_cardholder *expired =
+        test_cardholder_new_defective(gateway->pki, "visa", APPROVES, EXPIRY, TEST_PKI_EXPIRED);
+    const struct {
+        const struct test_cardholder *cardholder;
+        const char *refusal;
+    } rows[] = {{revoked, "CERT_REVOKED A3"}, {expired, "CERT_TIME A3"}};
+    (void)state;
+    test_pki_revoke(gateway->pki, revoked->party);
+    test_gateway_publish_crl(gateway, "visa", SETPAY_CA_CARDHOLDER);
+    test_gateway_reload(gateway);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct test_purchase *p = purchase_by(rows[i].cardholder, 1330);
+        struct setpay_receipt receipt;
+        expect_refused(p, rows[i].refusal); /* rule A3 */
+        p->auth.intent = SETPAY_INTENT_VOID;
+        p->without_cardholder = true;
+        test_purchase_renew(p, setpay_clock_now_ms());
+        expect_refused(p, "CERT_MISSING A3"); /* nothing of it was kept */
+        p->without_cardholder = false;
+        p->ds_signer = holder->party; /* rule G3: the signature is checked all the same */
+        test_purchase_sign(p);
+        p->auth.intent = SETPAY_INTENT_VOID;
+        expect_refused(p, "DS_PAYMENT G3");
+        p->ds_signer = rows[i].cardholder->party;
+        test_purchase_sign(p);
+        p->auth.intent = SETPAY_INTENT_VOID;
+        assert_int_equal(authorise(p, &receipt).outcome, SETPAY_AUTH_VOIDED);
+        assert_int_equal(receipt.kind, SETPAY_RECEIPT_VOID);
+        expect_held(p, 0, 0);
+        test_purchase_free(p);
+    }
+    test_cardholder_free(revoked);
+    test_cardholder_free(expired);
+}
+
 static void does_not_void_an_authorisation(void **state)
 {
     struct test_purchase *p = purchase_by(holder, 1320);
@@ -605,6 +644,33 @@ static void reverses_part_and_rest(void **state)
     test_purchase_renew(p, setpay_clock_now_ms());
     expect_refused(p, "PI_USED G6"); /* rule G6: a reversal is final */
     test_purchase_free(p);
+}
+
+/* rule G1: what a disabled merchant holds can still be let go of, and nothing new be had. */
+static void a_disabled_merchant_undoes(void **state)
+{
+    struct test_purchase *held = purchase_by(holder, 1410);
+    struct test_purchase *wish = purchase_by(holder, 1420);
+    struct setpay_receipt receipt;
+    struct setpay_buffer answer;
+    (void)state;
+    struct setpay_auth_res res = authorise(held, &receipt);
+    struct setpay_auth_rev_req all = reversal_of(held, &res, 1410);
+    json_decref(test_gateway_control(gateway, "merchant.disable",
+                                     json_pack("{s:s, s:s}", "brand", "visa", "id", "shop")));
+    expect_refused(wish, "MERCHANT_UNKNOWN G1");
+    wish->auth.intent = SETPAY_INTENT_VOID;
+    assert_int_equal(authorise(wish, &receipt).outcome, SETPAY_AUTH_VOIDED);
+    ask_reversal(&all, &answer);
+    assert_int_equal(remaining_in(held, setpay_buffer_view(&answer), &receipt), 0);
+    setpay_buffer_clear(&answer);
+    json_decref(test_gateway_control(gateway, "merchant.enable",
+                                     json_pack("{s:s, s:s}", "brand", "visa", "id", "shop")));
+    test_gateway_wait_acknowledged(gateway);
+    expect_held(held, 1, 0);
+    expect_held(wish, 0, 0);
+    test_purchase_free(held);
+    test_purchase_free(wish);
 }
 
 static void reverses_in_order(void **state)
@@ -830,9 +896,11 @@ int main(void)
         cmocka_unit_test(authorises_once_of_two),
         cmocka_unit_test(voids),
         cmocka_unit_test(voids_what_has_expired),
+        cmocka_unit_test(voids_for_a_lapsed_cardholder),
         cmocka_unit_test(does_not_void_an_authorisation),
         cmocka_unit_test(voids_or_authorises),
         cmocka_unit_test(reverses_part_and_rest),
+        cmocka_unit_test(a_disabled_merchant_undoes),
         cmocka_unit_test(reverses_in_order),
         cmocka_unit_test(reverses_what_was_approved_in_part),
         cmocka_unit_test(reverses_once_of_two),

@@ -384,7 +384,9 @@ static void an_error_never_ends_a_purchase(void **state)
     } rows[] = {
         {SETPAY_PURCHASE_ASKING, SETPAY_WIRE_BUSY, SETPAY_WORD_LATER},
         {SETPAY_PURCHASE_ASKING, SETPAY_WIRE_CERTIFICATE, SETPAY_WORD_LATER},
-        {SETPAY_PURCHASE_ASKING, SETPAY_WIRE_REVOKED, SETPAY_WORD_LATER},
+        {SETPAY_PURCHASE_ASKING, SETPAY_WIRE_REVOKED, SETPAY_WORD_GIVE_UP}, /* for good */
+        {SETPAY_PURCHASE_VOIDING, SETPAY_WIRE_REVOKED, SETPAY_WORD_LATER},
+        {SETPAY_PURCHASE_LEARNING, SETPAY_WIRE_REVOKED, SETPAY_WORD_LATER},
         {SETPAY_PURCHASE_ASKING, SETPAY_WIRE_UNSPECIFIED, SETPAY_WORD_LATER},
         {SETPAY_PURCHASE_ASKING, SETPAY_WIRE_CERTIFICATE_MISSING, SETPAY_WORD_CERTIFICATES},
         {SETPAY_PURCHASE_ASKING, SETPAY_WIRE_DATE, SETPAY_WORD_RENEW}, /* rule A5 */
@@ -545,6 +547,29 @@ static void an_expired_certificate_may_inquire(void **state)
     assert_int_equal(setpay_trust_verify_lapsed(trust, der, SETPAY_PROFILE_CARDHOLDER_SIGN,
                                                 "example-card", later + 40 * SETPAY_DAY_MS, &found),
                      SETPAY_E_CRL_STALE);
+    /* A void asks only whether it was issued so: not even a list is needed. */
+    const struct test_party *issued[] = {holder, revoked};
+    for (size_t i = 0; i < COUNT(issued); i++) {
+        struct setpay_trust *without_lists = NULL;
+        assert_int_equal(setpay_trust_new(setpay_buffer_view(&pki->root.der), &without_lists),
+                         SETPAY_OK);
+        assert_int_equal(setpay_trust_verify(without_lists, setpay_buffer_view(&issued[i]->der),
+                                             issued[i]->chain, SETPAY_CHAIN_CAS,
+                                             SETPAY_PROFILE_CARDHOLDER_SIGN, "example-card",
+                                             TEST_PKI_NOW_MS, &found),
+                         SETPAY_E_CRL_MISSING);
+        assert_int_equal(setpay_trust_verify_issued(
+                             without_lists, setpay_buffer_view(&issued[i]->der), issued[i]->chain,
+                             SETPAY_CHAIN_CAS, SETPAY_PROFILE_CARDHOLDER_SIGN, "example-card",
+                             later + 40 * SETPAY_DAY_MS, &found),
+                         SETPAY_OK);
+        setpay_certificate_unref(found);
+        setpay_trust_free(without_lists);
+    }
+    assert_int_equal(setpay_trust_verify_issued(trust, setpay_buffer_view(&shop->der), NULL, 0,
+                                                SETPAY_PROFILE_CARDHOLDER_SIGN, "example-card",
+                                                later, &found),
+                     SETPAY_E_CERT_ROLE);
     setpay_trust_free(trust);
     test_party_free(holder);
     test_party_free(revoked);

@@ -140,7 +140,7 @@ static void view_declined(FILE *out, const json_t *purchase, bool colour)
 static void view_failed(FILE *out, const json_t *purchase, bool colour)
 {
     headline(out, BOLD RED, colour, "Not paid");
-    (void)fputs(": the purchase is ", out);
+    (void)fputs(": the purchase was ", out);
     put(out, text(purchase, "state"));
     (void)fputs(".\n", out);
     if (strcmp(text(purchase, "state"), "reversed") == 0)

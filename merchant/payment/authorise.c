@@ -161,7 +161,25 @@ static void report_nothing(struct setpay_merchant_drive *drive, enum setpay_erro
                      setpay_field_int("tries", drive->tries + 1));
 }
 
-static void take_word(struct setpay_merchant_drive *drive, uint32_t wire_code)
+/* Whether an Error that names a certificate can only mean the cardholder's. */
+static bool cardholder_ended(const struct setpay_merchant_drive *drive, setpay_time_ms now_ms)
+{
+    struct setpay_trust *trust = drive->worker->merchant->trust;
+    struct setpay_certificate *certificate = NULL;
+    enum setpay_error ours =
+        setpay_trust_verify_known(trust, &drive->purchase.merchant, SETPAY_PROFILE_MERCHANT_SIGN,
+                                  drive->brand->name, now_ms, &certificate);
+    setpay_certificate_unref(certificate);
+    certificate = NULL;
+    enum setpay_error theirs = setpay_trust_verify(trust, setpay_buffer_view(&drive->certificate),
+                                                   NULL, 0, SETPAY_PROFILE_CARDHOLDER_SIGN,
+                                                   drive->brand->name, now_ms, &certificate);
+    setpay_certificate_unref(certificate);
+    return ours == SETPAY_OK && (theirs == SETPAY_E_CERT_REVOKED || theirs == SETPAY_E_CERT_TIME);
+}
+
+static void take_word(struct setpay_merchant_drive *drive, const struct setpay_message *message,
+                      uint32_t wire_code, setpay_time_ms now_ms)
 {
     enum setpay_purchase_state state = drive->purchase.state;
     setpay_log(SETPAY_LOG_WARN, "gateway.error", setpay_field_id("xid", &drive->xid),
@@ -171,6 +189,13 @@ static void take_word(struct setpay_merchant_drive *drive, uint32_t wire_code)
                setpay_field_int("code", wire_code));
     if (wire_code == SETPAY_WIRE_CERTIFICATE || wire_code == SETPAY_WIRE_MISMATCH)
         atomic_store(&drive->brand->gateway_wanted, true); /* perhaps it has new ones */
+    bool by_gateway =
+        message->is_signed && setpay_digest_equal(&message->signer, &drive->purchase.gateway_sign);
+    if (setpay_merchant_is_lapsed(&drive->purchase, wire_code, by_gateway,
+                                  cardholder_ended(drive, now_ms), now_ms)) {
+        setpay_merchant_book_event(drive, SETPAY_PURCHASE_LAPSE); /* rule M9 */
+        return;
+    }
     switch (setpay_merchant_word(state, wire_code)) {
     case SETPAY_WORD_RENEW:
         drive->renew = true;
@@ -252,7 +277,7 @@ static enum setpay_error take_answer(struct setpay_merchant_drive *drive,
     if (message->type == SETPAY_MESSAGE_ERROR) {
         uint32_t wire_code = 0;
         SETPAY_TRY(read_error(drive, message, &asked, now_ms, &wire_code));
-        take_word(drive, wire_code);
+        take_word(drive, message, wire_code, now_ms);
         return SETPAY_OK;
     }
     SETPAY_TRY(read_answer(drive, message, &asked, now_ms));

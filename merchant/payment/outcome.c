@@ -5,6 +5,8 @@
  *     read purchase and receipts -> apply the answer (table) -> PRes, where this is the outcome
  *       -> one operation -> notes wake who waits -> next step
  *
+ * A purchase that lapses ends in the same way, without a receipt.
+ *
  * An answer that meets a purchase which has changed in between (the store gave it up just now) is
  * decided anew on the new state.
  */
@@ -17,7 +19,8 @@
 #include "merchant/payment/rules.h"
 #include "merchant/store/order.h"
 
-static const char *const outcomes[] = {"authorised", "declined", "voided", "reversed", NULL};
+static const char *const outcomes[] = {"authorised", "declined", "voided",
+                                       "reversed",   "lapsed",   NULL};
 static struct setpay_metric purchases_total = {
     .name = "setpay_merchant_purchases_total",
     .help = "Purchases by outcome; one that is reversed counts for both.",
@@ -40,19 +43,28 @@ static enum setpay_error keep_answer(struct setpay_db *db,
     return error == SETPAY_E_RRPID_REUSED ? SETPAY_OK : error;
 }
 
-static enum setpay_error write_outcome(struct setpay_db *db, void *arg)
+/* The purchase's new state, and what ends with it if that is the end of the purchase. */
+static enum setpay_error write_state(struct setpay_db *db,
+                                     const struct setpay_merchant_drive *drive)
 {
-    struct setpay_merchant_drive *drive = arg;
     struct setpay_merchant_purchase purchase = drive->booked;
-    const struct setpay_sealed_receipt *receipt = drive->ask.kind == SETPAY_ASK_REVERSE
-                                                      ? &drive->auth_rev_res.receipt
-                                                      : &drive->auth_res.receipt;
     SETPAY_TRY(setpay_merchant_purchase_update(db, &purchase));
-    SETPAY_TRY(setpay_merchant_receipt_add(db, purchase.id, receipt, purchase.updated_ms));
     SETPAY_TRY(keep_answer(db, drive));
     if (setpay_purchase_state_is_refused(purchase.state))
         SETPAY_TRY(setpay_order_release(db, purchase.order_id, &purchase.xid)); /* rule M4 */
-    return setpay_merchant_instruction_delete(db, purchase.id);                 /* rule M7 */
+    return SETPAY_OK;
+}
+
+static enum setpay_error write_outcome(struct setpay_db *db, void *arg)
+{
+    struct setpay_merchant_drive *drive = arg;
+    const struct setpay_merchant_purchase *purchase = &drive->booked;
+    const struct setpay_sealed_receipt *receipt = drive->ask.kind == SETPAY_ASK_REVERSE
+                                                      ? &drive->auth_rev_res.receipt
+                                                      : &drive->auth_res.receipt;
+    SETPAY_TRY(write_state(db, drive));
+    SETPAY_TRY(setpay_merchant_receipt_add(db, purchase->id, receipt, purchase->updated_ms));
+    return setpay_merchant_instruction_delete(db, purchase->id); /* rule M7 */
 }
 
 static void count_outcome(const struct setpay_merchant_purchase *purchase)
@@ -69,6 +81,9 @@ static void count_outcome(const struct setpay_merchant_purchase *purchase)
         break;
     case SETPAY_PURCHASE_REVERSED:
         setpay_metric_add(&purchases_total, 3, 0, 1);
+        break;
+    case SETPAY_PURCHASE_LAPSED:
+        setpay_metric_add(&purchases_total, 4, 0, 1);
         break;
     default:
         break;
@@ -188,20 +203,27 @@ void setpay_merchant_book(struct setpay_merchant_drive *drive)
 
 static enum setpay_error write_event(struct setpay_db *db, void *arg)
 {
-    struct setpay_merchant_drive *drive = arg;
-    struct setpay_merchant_purchase purchase = drive->booked;
-    return setpay_merchant_purchase_update(db, &purchase);
+    const struct setpay_merchant_drive *drive = arg;
+    SETPAY_TRY(write_state(db, drive));
+    return setpay_purchase_state_is_waiting(drive->booked.state)
+               ? SETPAY_OK
+               : setpay_merchant_instruction_delete(db, drive->booked.id); /* rule M7 */
 }
 
 static void on_event_kept(void *arg, enum setpay_error error)
 {
     struct setpay_merchant_drive *drive = arg;
     drive->stores = false;
-    if (error == SETPAY_OK)
+    if (error == SETPAY_OK) {
         setpay_log(SETPAY_LOG_WARN, "purchase.given_up", setpay_field_id("xid", &drive->xid),
                    setpay_field_text("state", setpay_purchase_state_name(drive->booked.state)));
-    else if (error != SETPAY_E_CONFLICT)
+        if (!setpay_purchase_state_is_waiting(drive->booked.state)) {
+            atomic_store(&drive->worker->merchant->erase_due, true); /* rule M7 */
+            count_outcome(&drive->booked);
+        }
+    } else if (error != SETPAY_E_CONFLICT) {
         setpay_log_error(error, "purchase.book", setpay_field_id("xid", &drive->xid));
+    }
     if (error == SETPAY_OK || error == SETPAY_E_CONFLICT)
         setpay_merchant_drive_step(drive);
     else
@@ -213,9 +235,17 @@ void setpay_merchant_book_event(struct setpay_merchant_drive *drive,
 {
     enum setpay_purchase_state next = drive->purchase.state;
     enum setpay_error error = setpay_purchase_state_next(drive->purchase.state, event, &next);
+    const struct setpay_pres no_receipts = {.receipt_count = 0};
+    setpay_time_ms now_ms = setpay_clock_now_ms();
     drive->booked = drive->purchase;
     drive->booked.state = next;
-    drive->booked.updated_ms = setpay_clock_now_ms();
+    drive->booked.updated_ms = now_ms;
+    if (!setpay_purchase_state_is_waiting(next))
+        drive->booked.decided_ms = now_ms;
+    if (error == SETPAY_OK)
+        error = setpay_metric_register(&purchases_total);
+    if (error == SETPAY_OK)
+        error = make_pres(drive, &no_receipts, now_ms);
     if (error == SETPAY_OK)
         error = setpay_store_submit(drive->worker->merchant->store, write_event, on_event_kept,
                                     drive, &drive->worker->executor);

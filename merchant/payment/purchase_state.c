@@ -6,6 +6,10 @@
  * the AuthReq, the void is refused as used, and the merchant repeats the AuthReq, whose answer is
  * kept, in order to learn the outcome; an approval learned so is reversed.
  *
+ * An instruction that the gateway can't open or believe can't be voided either. It has no row at
+ * the gateway, and once its time is over it can never get one: then, and only then, the purchase
+ * has lapsed, without a receipt.
+ *
  * Cells that are not written out refuse: an answer with SETPAY_E_AUTH_MISMATCH, a wish with
  * SETPAY_E_STATE, another PReq with SETPAY_E_ORDER_TAKEN.
  */
@@ -30,6 +34,7 @@ static const enum setpay_purchase_state table[SETPAY_PURCHASE_STATES][SETPAY_PUR
             [SETPAY_PURCHASE_VOID_DONE] = SETPAY_PURCHASE_VOIDED,
             [SETPAY_PURCHASE_USED] = SETPAY_PURCHASE_LEARNING,
             [SETPAY_PURCHASE_GIVE_UP] = SETPAY_PURCHASE_VOIDING,
+            [SETPAY_PURCHASE_LAPSE] = SETPAY_PURCHASE_LAPSED,
         },
     [SETPAY_PURCHASE_LEARNING] =
         {
@@ -63,6 +68,7 @@ enum setpay_error setpay_purchase_state_next(enum setpay_purchase_state state,
     case SETPAY_PURCHASE_PREQ:
         return SETPAY_E_ORDER_TAKEN; /* rule M4 */
     case SETPAY_PURCHASE_GIVE_UP:
+    case SETPAY_PURCHASE_LAPSE:
     case SETPAY_PURCHASE_REVERSE:
         return SETPAY_E_STATE;
     default:
@@ -73,7 +79,7 @@ enum setpay_error setpay_purchase_state_next(enum setpay_purchase_state state,
 bool setpay_purchase_state_is_refused(enum setpay_purchase_state state)
 {
     return state == SETPAY_PURCHASE_DECLINED || state == SETPAY_PURCHASE_VOIDED ||
-           state == SETPAY_PURCHASE_REVERSED;
+           state == SETPAY_PURCHASE_REVERSED || state == SETPAY_PURCHASE_LAPSED;
 }
 
 bool setpay_purchase_state_is_waiting(enum setpay_purchase_state state)
@@ -94,6 +100,7 @@ const char *setpay_purchase_state_name(enum setpay_purchase_state state)
         [SETPAY_PURCHASE_REVERSED] = "reversed",
         [SETPAY_PURCHASE_DECLINED] = "declined",
         [SETPAY_PURCHASE_VOIDED] = "voided",
+        [SETPAY_PURCHASE_LAPSED] = "lapsed",
     };
     return (unsigned)state < SETPAY_PURCHASE_STATES ? names[state] : "unknown";
 }

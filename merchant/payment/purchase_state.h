@@ -20,6 +20,8 @@ enum setpay_purchase_state {
     SETPAY_PURCHASE_REVERSED = 6,   /* final */
     SETPAY_PURCHASE_DECLINED = 7,   /* final */
     SETPAY_PURCHASE_VOIDED = 8,     /* final */
+    SETPAY_PURCHASE_LAPSED = 9,     /* final: the gateway can book neither the instruction nor its
+                                       void, and the instruction's time is over */
     SETPAY_PURCHASE_STATES
 };
 
@@ -31,6 +33,7 @@ enum setpay_purchase_event {
     SETPAY_PURCHASE_VOID_DONE,    /* AuthRes: voided */
     SETPAY_PURCHASE_USED,         /* Error: the gateway had decided on this instruction before */
     SETPAY_PURCHASE_GIVE_UP,      /* the order was cancelled, has expired, or can't be authorised */
+    SETPAY_PURCHASE_LAPSE,        /* Error: not even a void is booked, after the time of both */
     SETPAY_PURCHASE_REVERSE,      /* the store gives the whole authorisation up */
     SETPAY_PURCHASE_REVERSE_DONE, /* AuthRevRes: nothing is left */
     SETPAY_PURCHASE_EVENTS

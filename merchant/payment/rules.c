@@ -124,6 +124,17 @@ bool setpay_merchant_is_over(const struct setpay_merchant_purchase *purchase, se
     return purchase->state == SETPAY_PURCHASE_ASKING && now_ms > purchase->until_ms; /* rule M9 */
 }
 
+bool setpay_merchant_is_lapsed(const struct setpay_merchant_purchase *purchase, uint32_t wire_code,
+                               bool signed_by_gateway, bool cardholder_ended, setpay_time_ms now_ms)
+{
+    bool of_certificate = wire_code == SETPAY_WIRE_CERTIFICATE || wire_code == SETPAY_WIRE_REVOKED;
+    bool of_instruction = wire_code == SETPAY_WIRE_CRYPTOGRAPHIC ||
+                          wire_code == SETPAY_WIRE_MISMATCH || wire_code == SETPAY_WIRE_AMOUNT ||
+                          wire_code == SETPAY_WIRE_EXPIRED || (of_certificate && cardholder_ended);
+    return purchase->state == SETPAY_PURCHASE_VOIDING && of_instruction && signed_by_gateway &&
+           now_ms > purchase->expiry_ms + SETPAY_LIMIT_DATE_TOLERANCE_MS; /* rule M9 */
+}
+
 void setpay_merchant_auth_req_fill(const struct setpay_merchant_purchase *purchase,
                                    const char *merchant_id, enum setpay_auth_intent intent,
                                    const struct setpay_id *rrpid, setpay_time_ms now_ms,
@@ -323,6 +334,8 @@ enum setpay_purchase_status setpay_merchant_status(const struct setpay_merchant_
         return purchase->answered ? SETPAY_STATUS_AUTHORISED : SETPAY_STATUS_PENDING;
     case SETPAY_PURCHASE_VOIDING:
         return SETPAY_STATUS_REFUSED; /* an approval that is learned of yet is reversed */
+    case SETPAY_PURCHASE_LAPSED:
+        return SETPAY_STATUS_UNAUTHORISED;
     default:
         return SETPAY_STATUS_PENDING;
     }

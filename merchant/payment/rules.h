@@ -64,6 +64,15 @@ enum setpay_error setpay_merchant_ask_kind(enum setpay_purchase_state state,
 bool setpay_merchant_is_over(const struct setpay_merchant_purchase *purchase,
                              setpay_time_ms now_ms);
 
+/* Rule M9: true where an Error to the void of a purchase shows that the gateway has not booked its
+ * instruction, and the time in which it could is over. The gateway looks for a booking first, so
+ * that only its refusal of the instruction itself counts: signed_by_gateway says that the very
+ * certificate signed it that the request named, so that it is not the request that was refused;
+ * cardholder_ended, that the cardholder's certificate is revoked or expired and ours is not. */
+bool setpay_merchant_is_lapsed(const struct setpay_merchant_purchase *purchase, uint32_t wire_code,
+                               bool signed_by_gateway, bool cardholder_ended,
+                               setpay_time_ms now_ms);
+
 /* Contents. merchant_id: ours. Their thumbs stay empty. */
 void setpay_merchant_auth_req_fill(const struct setpay_merchant_purchase *purchase,
                                    const char *merchant_id, enum setpay_auth_intent intent,

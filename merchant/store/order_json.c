@@ -71,6 +71,8 @@ const char *setpay_payment_status_name(enum setpay_purchase_state state)
         return "voided";
     case SETPAY_PURCHASE_REVERSED:
         return "reversed";
+    case SETPAY_PURCHASE_LAPSED:
+        return "lapsed";
     case SETPAY_PURCHASE_REVERSING:
         return "reversing";
     default:

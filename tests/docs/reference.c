@@ -214,6 +214,7 @@ static const char *merchant_event(int event)
         [SETPAY_PURCHASE_VOID_DONE] = "AuthRes: voided",
         [SETPAY_PURCHASE_USED] = "Error: already used",
         [SETPAY_PURCHASE_GIVE_UP] = "the order is given up",
+        [SETPAY_PURCHASE_LAPSE] = "Error: the void can't be booked, after the time",
         [SETPAY_PURCHASE_REVERSE] = "the store reverses",
         [SETPAY_PURCHASE_REVERSE_DONE] = "AuthRevRes: nothing left",
     };
@@ -279,7 +280,9 @@ static const struct party parties[] = {
         "merchant/payment/purchase_state.c",
         "A purchase begins with a PReq that passed M1 to M3. A merchant that gives up does not "
         "know whether its AuthReq arrived; it sends a void, and where the gateway had decided "
-        "before, it repeats the AuthReq to learn what (`learning`).",
+        "before, it repeats the AuthReq to learn what (`learning`). What the gateway can neither "
+        "authorise nor void, since it can't be opened or believed, lapses once its time is over "
+        "(rule M9).",
         SETPAY_PURCHASE_STATES,
         SETPAY_PURCHASE_EVENTS,
         merchant_state,

@@ -430,6 +430,52 @@ static void what_is_over_is_voided(void **state)
     teardown(&f);
 }
 
+/* rule M9: what can't even be voided has lapsed when its time is over, and not before. */
+static void what_can_not_be_voided_lapses(void **state)
+{
+    static const struct {
+        uint32_t code;
+        bool lapses;
+        bool lapses_without_cardholder; /* whose certificate has ended */
+    } rows[] = {
+        {SETPAY_WIRE_CRYPTOGRAPHIC, true, true},
+        {SETPAY_WIRE_MISMATCH, true, true},
+        {SETPAY_WIRE_AMOUNT, true, true},
+        {SETPAY_WIRE_EXPIRED, true, true},
+        {SETPAY_WIRE_REVOKED, false, true},
+        {SETPAY_WIRE_CERTIFICATE, false, true},
+        {SETPAY_WIRE_ALREADY_USED, false, false},
+        {SETPAY_WIRE_DATE, false, false},
+        {SETPAY_WIRE_BUSY, false, false},
+        {SETPAY_WIRE_NOT_PERMITTED, false, false},
+        {SETPAY_WIRE_RRPID_REUSED, false, false},
+        {SETPAY_WIRE_UNSPECIFIED, false, false},
+        {SETPAY_WIRE_CERTIFICATE_MISSING, false, false},
+        {999, false, false},
+    };
+    (void)state;
+    struct purchase_fixture f;
+    setup(&f);
+    struct setpay_merchant_purchase *p = &f.purchase;
+    setpay_time_ms over_ms = p->expiry_ms + SETPAY_LIMIT_DATE_TOLERANCE_MS + 1;
+    p->state = SETPAY_PURCHASE_VOIDING;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        uint32_t code = rows[i].code;
+        assert_int_equal(setpay_merchant_is_lapsed(p, code, true, false, over_ms), rows[i].lapses);
+        assert_int_equal(setpay_merchant_is_lapsed(p, code, true, true, over_ms),
+                         rows[i].lapses_without_cardholder);
+        assert_false(setpay_merchant_is_lapsed(p, code, true, true, over_ms - 1));
+        assert_false(setpay_merchant_is_lapsed(p, code, false, true, over_ms));
+    }
+    for (int other = 0; other < SETPAY_PURCHASE_STATES; other++) {
+        p->state = (enum setpay_purchase_state)other;
+        if (p->state != SETPAY_PURCHASE_VOIDING)
+            assert_false(
+                setpay_merchant_is_lapsed(p, SETPAY_WIRE_CRYPTOGRAPHIC, true, true, over_ms));
+    }
+    teardown(&f);
+}
+
 /* rule M9: an approval that comes after all is reversed, and the wallet hears no "authorised". */
 static void an_approval_after_giving_up_is_reversed(void **state)
 {
@@ -469,6 +515,7 @@ static void the_wallet_is_told_what_is(void **state)
         {SETPAY_PURCHASE_REVERSED, false, SETPAY_STATUS_REVERSED, true},
         {SETPAY_PURCHASE_DECLINED, false, SETPAY_STATUS_DECLINED, true},
         {SETPAY_PURCHASE_VOIDED, false, SETPAY_STATUS_VOIDED, true},
+        {SETPAY_PURCHASE_LAPSED, false, SETPAY_STATUS_UNAUTHORISED, true},
     };
     (void)state;
     struct purchase_fixture f;
@@ -625,6 +672,7 @@ int main(void)
         cmocka_unit_test(a_reversal_leaves_nothing),
         cmocka_unit_test(an_error_never_ends_a_purchase),
         cmocka_unit_test(what_is_over_is_voided),
+        cmocka_unit_test(what_can_not_be_voided_lapses),
         cmocka_unit_test(an_approval_after_giving_up_is_reversed),
         cmocka_unit_test(the_wallet_is_told_what_is),
         cmocka_unit_test(only_the_cardholder_may_inquire),

@@ -327,11 +327,12 @@ static void test_the_status_of_every_combination(void **state)
 {
     (void)state;
     static const enum setpay_purchase_state refused[] = {
-        SETPAY_PURCHASE_DECLINED, SETPAY_PURCHASE_VOIDED, SETPAY_PURCHASE_REVERSED};
+        SETPAY_PURCHASE_DECLINED, SETPAY_PURCHASE_VOIDED, SETPAY_PURCHASE_REVERSED,
+        SETPAY_PURCHASE_LAPSED};
     for (int end = 0; end <= SETPAY_ORDER_VOIDED; end++) {
         for (int expired = 0; expired < 2; expired++) {
             for (int last = 0; last < SETPAY_PURCHASE_STATES; last++) {
-                for (size_t before = 0; before < 4; before++) {
+                for (size_t before = 0; before <= sizeof refused / sizeof *refused; before++) {
                     enum setpay_purchase_state states[2];
                     size_t count = 0;
                     if (before > 0)

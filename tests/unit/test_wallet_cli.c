@@ -550,7 +550,7 @@ static void test_outcomes(void **state)
          "confirmed\"}",
          {"Not known yet", "not confirmed", "status 00ff"}},
         {"{\"status\":\"failed\",\"state\":\"voided\",\"disagreement\":\"other amount\"}",
-         {"Not paid: the purchase is voided", "Disagreement: other amount", NULL}},
+         {"Not paid: the purchase was voided", "Disagreement: other amount", NULL}},
         {"{}", {"Not paid", NULL, NULL}},
     };
 

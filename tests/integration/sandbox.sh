@@ -11,6 +11,7 @@ cleanup() {
     for folder in "$sandbox" "$other"; do
         [ ! -f "$folder/ports" ] || "$bin/setpay-sandbox" down --dir "$folder" >/dev/null 2>&1
     done
+    [ ! -f "$tmp/user/sandbox/ports" ] || users down >/dev/null 2>&1
 }
 
 # ------------------------------------------------------------------ words for wrong input
@@ -40,6 +41,24 @@ is "sandbox.json has what was promised" "$(jq -r '. as $o | ["merchant_api_url",
 is "the passphrase is private" "$(stat -c %a "$sandbox/wallet.passphrase")" 600
 ok "one enrolled card for each test card" test "$(wallet --json card list | jq '.cards | length')" = \
     "$("$bin/setpay-issuersim" cards --json | jq '.cards | length')"
+
+# ------------------------------------------------------------------ an ordinary user's
+# root may look into every process; other users may not look even into their own daemons.
+if [ "$(id -u)" -eq 0 ]; then
+    chmod go+x "$tmp"
+    mkdir "$tmp/user"
+    cp -r "$bin" "$tmp/user/bin"
+    chown -R 65534:65534 "$tmp/user"
+    users() {
+        setpriv --reuid=65534 --regid=65534 --clear-groups env "HOME=$tmp/user" "TMPDIR=$tmp/user" \
+            "$tmp/user/bin/setpay-sandbox" "$1" --dir "$tmp/user/sandbox"
+    }
+    ok "a sandbox of a user who is not root" users up
+    ok "is ready" users status
+    pids=$(jq -r '.pids[]' "$tmp/user/sandbox/sandbox.json")
+    ok "goes down" users down
+    for pid in $pids; do ok "with process $pid" is_gone "$pid"; done
+fi
 
 # ------------------------------------------------------------------ two side by side
 ok "a second sandbox beside it" "$bin/setpay-sandbox" up --dir "$other"

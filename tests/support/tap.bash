@@ -48,7 +48,7 @@ wait_for() {
 }
 
 # wait_gone PID: until the process has ended; a zombie that init has not waited for yet has.
-is_gone() { ! readlink "/proc/$1/exe" >/dev/null 2>&1; }
+is_gone() { [ -z "$(tr -d '\0' 2>/dev/null <"/proc/$1/cmdline")" ]; } 2>/dev/null
 wait_gone() { wait_for 30 is_gone "$1"; }
 
 done_testing() {

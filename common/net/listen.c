@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #define BACKLOG 1024
@@ -64,7 +65,9 @@ enum setpay_error setpay_address_parse(const char *text, struct setpay_address *
                       "expected HOST:PORT or [IPV6]:PORT with a port from 0 to 65535");
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICSERV};
     struct addrinfo *found = NULL;
-    int result = getaddrinfo(host, port, &hints, &found);
+    /* RFC 6761 section 6.3: localhost is loopback, and no name server is asked for it. */
+    const char *name = strcasecmp(host, "localhost") == 0 ? "127.0.0.1" : host;
+    int result = getaddrinfo(name, port, &hints, &found);
     if (result != 0)
         return refuse(problem, SETPAY_E_CONFIG, "address", text, gai_strerror(result));
     memset(address, 0, sizeof *address);

@@ -57,7 +57,12 @@ fi
 
 echo "installing ${missing[*]}"
 apt=("${as_root[@]}" DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300)
-if ! "${apt[@]}" update || ! "${apt[@]}" install -y --no-install-recommends "${missing[@]}" </dev/null; then
+# What it says at length is of interest only when it fails.
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+if ! "${apt[@]}" update >"$log" 2>&1 ||
+    ! "${apt[@]}" install -y --no-install-recommends "${missing[@]}" </dev/null >>"$log" 2>&1; then
+    cat "$log" >&2
     echo "deps.sh: apt-get failed (above); needed and missing: ${missing[*]}" >&2
     exit 1
 fi

@@ -35,12 +35,22 @@ enum setpay_error setpay_answers_keep(struct setpay_db *db, const struct setpay_
                                       const struct setpay_digest *request_hash,
                                       struct setpay_view response, setpay_time_ms now_ms)
 {
-    enum setpay_error error = setpay_db_run(
-        db,
-        "INSERT INTO answer (sender, rrpid, request_hash, response, kept_until)"
-        " VALUES ($1, $2, $3, $4, $5)",
-        SETPAY_DB_DIGEST(sender), SETPAY_DB_ID(rrpid), SETPAY_DB_DIGEST(request_hash),
-        SETPAY_DB_VIEW(response), SETPAY_DB_INT(now_ms + SETPAY_LIMIT_ANSWER_KEPT_MS));
+    return setpay_answers_keep_until(db, sender, rrpid, request_hash, response,
+                                     now_ms + SETPAY_LIMIT_ANSWER_KEPT_MS);
+}
+
+enum setpay_error setpay_answers_keep_until(struct setpay_db *db,
+                                            const struct setpay_digest *sender,
+                                            const struct setpay_id *rrpid,
+                                            const struct setpay_digest *request_hash,
+                                            struct setpay_view response, setpay_time_ms until_ms)
+{
+    enum setpay_error error =
+        setpay_db_run(db,
+                      "INSERT INTO answer (sender, rrpid, request_hash, response, kept_until)"
+                      " VALUES ($1, $2, $3, $4, $5)",
+                      SETPAY_DB_DIGEST(sender), SETPAY_DB_ID(rrpid), SETPAY_DB_DIGEST(request_hash),
+                      SETPAY_DB_VIEW(response), SETPAY_DB_INT(until_ms));
     if (error != SETPAY_E_DUPLICATE)
         return error;
     struct setpay_db_rows *rows;

@@ -42,6 +42,12 @@ enum setpay_error setpay_answers_keep(struct setpay_db *db, const struct setpay_
                                       const struct setpay_digest *request_hash,
                                       struct setpay_view response,
                                       setpay_time_ms now_ms) SETPAY_MUST_CHECK;
+/* The same until until_ms: for requests that anybody can make without end. At least as long as rule
+ * A5 could take the request for new: twice SETPAY_LIMIT_DATE_TOLERANCE_MS from now. */
+enum setpay_error
+setpay_answers_keep_until(struct setpay_db *db, const struct setpay_digest *sender,
+                          const struct setpay_id *rrpid, const struct setpay_digest *request_hash,
+                          struct setpay_view response, setpay_time_ms until_ms) SETPAY_MUST_CHECK;
 /* Deletes up to room answers whose time is over; *deleted says how many. */
 enum setpay_error setpay_answers_purge(struct setpay_db *db, setpay_time_ms now_ms, int64_t room,
                                        int64_t *deleted) SETPAY_MUST_CHECK;

@@ -29,6 +29,10 @@ void setpay_merchant_offer_clear(struct setpay_merchant_offer *offer)
 enum setpay_error setpay_merchant_offer_insert(struct setpay_db *db,
                                                const struct setpay_merchant_offer *offer)
 {
+    int64_t open = 0;
+    SETPAY_TRY(setpay_merchant_offer_count(db, offer->order_id, offer->created_ms, &open));
+    if (open >= SETPAY_MERCHANT_ORDER_OFFERS)
+        return SETPAY_E_BUSY;
     return setpay_db_run(db,
                          "INSERT INTO offer (xid, order_id, brand, content, expiry_ms, created_ms)"
                          " VALUES ($1, $2, $3, $4, $5, $6)",

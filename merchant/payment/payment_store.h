@@ -68,6 +68,9 @@ struct setpay_merchant_offer {
 };
 void setpay_merchant_offer_init(struct setpay_merchant_offer *offer);
 void setpay_merchant_offer_clear(struct setpay_merchant_offer *offer);
+/* Who holds a link can't fill the database: an order has at most so many unexpired offers. */
+#define SETPAY_MERCHANT_ORDER_OFFERS 32
+/* SETPAY_E_BUSY, and nothing inserted, where the order has all that it may. */
 enum setpay_error
 setpay_merchant_offer_insert(struct setpay_db *db,
                              const struct setpay_merchant_offer *offer) SETPAY_MUST_CHECK;

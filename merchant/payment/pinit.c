@@ -12,14 +12,12 @@
 #include "common/wire/checks.h"
 #include "common/wire/thumbs.h"
 #include "merchant/payment/dispatch.h"
+#include "merchant/payment/rules.h"
 #include "merchant/store/order.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Who holds a link can't fill the database with offers. */
-#define OFFERS_OF_ORDER_MAX 100
 
 static void look_and_offer(struct setpay_merchant_work *work);
 
@@ -54,8 +52,9 @@ static enum setpay_error write_offer(struct setpay_db *db, void *arg)
 {
     struct setpay_merchant_work *work = arg;
     SETPAY_TRY(setpay_merchant_offer_insert(db, &work->offer));
-    return setpay_answers_keep(db, &work->token_sender, &work->rrpid, &work->request_hash,
-                               setpay_buffer_view(&work->answer), work->now_ms);
+    return setpay_answers_keep_until(db, &work->token_sender, &work->rrpid, &work->request_hash,
+                                     setpay_buffer_view(&work->answer),
+                                     setpay_merchant_offer_answer_until(&work->offer));
 }
 
 static void on_kept(void *arg, enum setpay_error error)
@@ -188,8 +187,8 @@ static enum setpay_error decide(struct setpay_merchant_work *work,
     if (work->brand == NULL)
         return SETPAY_E_BRAND_UNKNOWN;
     SETPAY_TRY(setpay_order_check_payable(&snapshot->order, work->now_ms)); /* rules M4, A5 */
-    if (snapshot->offers >= OFFERS_OF_ORDER_MAX)
-        return SETPAY_E_BUSY;
+    if (snapshot->offers >= SETPAY_MERCHANT_ORDER_OFFERS)
+        return SETPAY_E_BUSY; /* found out before a signature is made; the insert decides */
     return offer_order(work, request, &snapshot->order);
 }
 

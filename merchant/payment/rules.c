@@ -208,6 +208,13 @@ enum setpay_gateway_word setpay_merchant_word(enum setpay_purchase_state state, 
     return state == SETPAY_PURCHASE_ASKING ? SETPAY_WORD_GIVE_UP : SETPAY_WORD_LATER;
 }
 
+setpay_time_ms setpay_merchant_offer_answer_until(const struct setpay_merchant_offer *offer)
+{
+    /* A request dated as far ahead as is accepted stays acceptable for twice the tolerance. */
+    setpay_time_ms new_until = offer->created_ms + 2 * SETPAY_LIMIT_DATE_TOLERANCE_MS;
+    return new_until + (offer->expiry_ms - offer->created_ms);
+}
+
 /* ------------------------------------------------------------------ the gateway's answers */
 
 static bool is_approval(enum setpay_auth_outcome outcome)

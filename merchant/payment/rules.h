@@ -129,6 +129,11 @@ enum setpay_error
 setpay_merchant_gateway_check(const char *gateway_id, const struct setpay_certificate *sign,
                               const struct setpay_certificate *encrypt) SETPAY_MUST_CHECK;
 
+/* Rule A6: until when the answer to a PInitReq is kept. Anybody who holds a link can ask for any
+ * number of them, so not longer than rule A5 could take the request for new, and the offer lives.
+ */
+setpay_time_ms setpay_merchant_offer_answer_until(const struct setpay_merchant_offer *offer);
+
 /* ------------------------------------------------------------------ what the wallet is told */
 
 /* The merchant's word on a purchase in this state. */

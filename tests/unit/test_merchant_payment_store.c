@@ -6,6 +6,7 @@
 #include "common/wire/signed.h"
 #include "merchant/payment/ask.h"
 #include "merchant/payment/payment_store.h"
+#include "merchant/payment/rules.h"
 #include "merchant/store/order.h"
 #include "tests/support/test_messages.h"
 #include "tests/support/test_pki.h"
@@ -331,6 +332,56 @@ static void offers_go_when_their_time_is_over(void **state)
     assert_int_equal(t.found, SETPAY_E_NOT_FOUND);
 }
 
+struct crowd {
+    struct fixture *f;
+    unsigned first, count;
+    setpay_time_ms created_ms;
+    int64_t in_table;
+};
+
+static enum setpay_error keep_crowd(struct setpay_db *db, void *arg)
+{
+    struct crowd *c = arg;
+    struct setpay_merchant_offer offer;
+    setpay_merchant_offer_init(&offer);
+    SETPAY_TRY(setpay_buffer_set(&offer.content, setpay_view_string("content")));
+    memcpy(offer.order_id, c->f->order.order_id, sizeof offer.order_id);
+    offer.created_ms = c->created_ms;
+    offer.expiry_ms = c->created_ms + SETPAY_MINUTE_MS;
+    enum setpay_error error = SETPAY_OK;
+    for (unsigned i = c->first; i < c->first + c->count && error == SETPAY_OK; i++) {
+        offer.xid = test_id((uint8_t)i);
+        error = setpay_merchant_offer_insert(db, &offer);
+    }
+    setpay_merchant_offer_clear(&offer);
+    return error;
+}
+
+static enum setpay_error count_all(struct setpay_db *db, void *arg)
+{
+    struct crowd *c = arg;
+    return setpay_merchant_offer_count(db, c->f->order.order_id, 0, &c->in_table);
+}
+
+/* PInitReq is not signed: whoever has a link can ask for offers without end. */
+static void an_order_has_so_many_offers(void **state)
+{
+    struct fixture *f = *state;
+    struct crowd c = {.f = f, .count = SETPAY_MERCHANT_ORDER_OFFERS, .created_ms = NOW_MS};
+    assert_int_equal(setpay_store_submit_wait(f->store, keep_crowd, &c), SETPAY_OK);
+    c.first = c.count;
+    c.count = 1;
+    c.created_ms = NOW_MS + SETPAY_MINUTE_MS; /* they have not expired yet */
+    assert_int_equal(setpay_store_submit_wait(f->store, keep_crowd, &c), SETPAY_E_BUSY);
+    assert_int_equal(setpay_store_submit_wait(f->store, count_all, &c), SETPAY_OK);
+    assert_int_equal(c.in_table, SETPAY_MERCHANT_ORDER_OFFERS);
+    c.created_ms++;
+    assert_int_equal(setpay_store_submit_wait(f->store, keep_crowd, &c), SETPAY_OK);
+    const struct setpay_merchant_offer offer = {.created_ms = NOW_MS,
+                                                .expiry_ms = NOW_MS + SETPAY_MINUTE_MS};
+    assert_int_equal(setpay_merchant_offer_answer_until(&offer), NOW_MS + 11 * SETPAY_MINUTE_MS);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -339,6 +390,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_store_gives_up, setup, teardown),
         cmocka_unit_test_setup_teardown(no_instruction_is_left, setup, teardown),
         cmocka_unit_test_setup_teardown(a_repeat_is_the_same_to_the_last_byte, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_order_has_so_many_offers, setup, teardown),
         cmocka_unit_test_setup_teardown(offers_go_when_their_time_is_over, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -183,7 +183,7 @@ static void print_help(const struct command *only)
         print_usage(&commands[i]);
     puts("\n  --json             one JSON object on standard output, and nothing else\n"
          "  --help, --version  of the program, or of a command\n\n"
-         "Exit status: 0 done, 1 failed, 2 usage, 3 refused, 4 no answer yet, 5 a check failed");
+         "Exit status: 0 done, 1 failed, 2 usage, 4 no answer yet, 5 a check failed");
 }
 
 static const struct command *find_command(char **words, int count, int *used)

@@ -113,7 +113,7 @@ int main(int argc, char **argv)
     if (error == SETPAY_OK)
         error = options.help || options.version ? say_help(&cli) : commands[options.command](&cli);
     if (error != SETPAY_OK) {
-        cli.exit_status = setpay_cli_error_exit(error);
+        cli.exit_status = setpay_error_exit_status(error);
         (void)fflush(stdout);
         say_error(&cli, error);
     }

@@ -76,18 +76,6 @@ int setpay_cli_purchase_exit(const char *status)
     return 1;
 }
 
-int setpay_cli_error_exit(enum setpay_error error)
-{
-    if (error == SETPAY_E_PAYMENT_OPEN)
-        return 4;
-    /* The other side's word about an order, not a check of ours that failed. */
-    if (error == SETPAY_E_PEER_REFUSED)
-        return 1;
-    if (setpay_error_kind(error) == SETPAY_KIND_DECLINED && error != SETPAY_E_NOT_AGREED)
-        return 1;
-    return setpay_error_exit_status(error);
-}
-
 /* The limit as money; text without a currency is of the one given. */
 static enum setpay_error parse_limit(const char *text, const char *currency,
                                      struct setpay_money *limit)

@@ -22,9 +22,6 @@ const struct setpay_cli_reason *setpay_cli_reason(const char *action_code);
 
 /* 0 authorised or captured, 3 declined, 4 pending, 1 anything else. */
 int setpay_cli_purchase_exit(const char *status);
-/* As setpay_error_exit_status, but that 3 is kept for the issuer's word: what the merchant or this
- * wallet refuses is 1, and a purchase that is still open is 4. */
-int setpay_cli_error_exit(enum setpay_error error);
 
 /* The form of --max before anything is asked: "20.00" or "20.00 EUR". SETPAY_E_USAGE. */
 enum setpay_error setpay_cli_limit_check(const char *text,

@@ -17,7 +17,7 @@ enum {
     EXIT_DONE = 0,
     EXIT_FAILED = 1,
     EXIT_USAGE = 2,
-    EXIT_DECLINED = 3,
+    /* 3 is the issuer's decline, proved by a receipt: a purchase's status, never an error. */
     EXIT_AGAIN = 4,
     EXIT_SECURITY = 5,
     EXIT_NOT_AGREED = 6,
@@ -96,9 +96,12 @@ int setpay_error_exit_status(enum setpay_error error)
         return EXIT_AGAIN;
     case SETPAY_KIND_PROTOCOL:
     case SETPAY_KIND_SECURITY:
-        return EXIT_SECURITY;
+        /* The other side's word is no check of ours that failed. */
+        return error == SETPAY_E_PEER_REFUSED ? EXIT_FAILED : EXIT_SECURITY;
     case SETPAY_KIND_DECLINED:
-        return error == SETPAY_E_NOT_AGREED ? EXIT_NOT_AGREED : EXIT_DECLINED;
+        return error == SETPAY_E_NOT_AGREED     ? EXIT_NOT_AGREED
+               : error == SETPAY_E_PAYMENT_OPEN ? EXIT_AGAIN
+                                                : EXIT_FAILED;
     case SETPAY_KIND_USAGE:
         /* The caller's fault either way, but only these are about how the command was written. */
         if (error == SETPAY_E_USAGE || error == SETPAY_E_CONFIG || error == SETPAY_E_INVALID)

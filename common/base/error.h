@@ -78,7 +78,7 @@ const char *setpay_error_name(enum setpay_error error);
 const char *setpay_error_text(enum setpay_error error);
 const char *setpay_error_rule(enum setpay_error error);
 
-/* Exit status of a command that ends with this error (docs/reference: 0 to 6). */
+/* Exit status of a command that ends with this error (docs/reference: 0 to 6, but never 3). */
 int setpay_error_exit_status(enum setpay_error error);
 
 /* The error that a received wire code stands for on our side: a kind, never more than the peer

@@ -126,7 +126,7 @@ static void print_exit_statuses(void)
         "done",
         "failed",
         "the command line, the configuration or a value is wrong",
-        "refused: by the issuer, by the state of a payment, or by policy",
+        "the issuer declined, proved by the gateway's receipt: `setpay-wallet pay` alone",
         "the other side can't be reached, or no answer yet; safe to repeat",
         "a security check failed; the rule's number is printed",
         "the person said no",

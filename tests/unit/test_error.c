@@ -123,8 +123,11 @@ static void test_exit_status(void **state)
         {SETPAY_E_USAGE, 2},
         {SETPAY_E_CONFIG, 2},
         {SETPAY_E_INVALID, 2},
-        {SETPAY_E_ORDER_TAKEN, 3},
-        {SETPAY_E_AMOUNT_LIMIT, 3},
+        {SETPAY_E_ORDER_TAKEN, 1}, /* 3 is kept for the issuer's word */
+        {SETPAY_E_AMOUNT_LIMIT, 1},
+        {SETPAY_E_STATE, 1},
+        {SETPAY_E_PEER_REFUSED, 1},
+        {SETPAY_E_PAYMENT_OPEN, 4},
         {SETPAY_E_UNREACHABLE, 4},
         {SETPAY_E_TIMEOUT, 4},
         {SETPAY_E_BUSY, 4},

@@ -378,7 +378,7 @@ static void test_exit_statuses(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        assert_int_equal(setpay_cli_error_exit(rows[i].error), rows[i].exit);
+        assert_int_equal(setpay_error_exit_status(rows[i].error), rows[i].exit);
     assert_int_equal(setpay_cli_purchase_exit("authorised"), 0);
     assert_int_equal(setpay_cli_purchase_exit("captured"), 0);
     assert_int_equal(setpay_cli_purchase_exit("declined"), 3);

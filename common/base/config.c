@@ -178,15 +178,16 @@ enum setpay_error setpay_config_add_section(struct setpay_config *config, const 
 
 /* ------------------------------------------------------------------ flags */
 
-/* The value that the flag "net.workers" or "brand.visa.bin" names; *found stays NULL where the
- * table has none. Makes the instance when it is new. */
-static enum setpay_error find_flag(struct setpay_config *config, const char *flag,
-                                   struct setpay_config_value **found)
+#define FLAG_SECTION_BYTES ((size_t)160)
+
+/* The row that the flag "net.workers" or "brand.visa.bin" names, and the section's full name; NULL
+ * where the table has none. */
+static const struct setpay_option *match_flag(const struct setpay_option *options, const char *flag,
+                                              char section[FLAG_SECTION_BYTES])
 {
-    char section[160];
     size_t flag_size = strlen(flag);
 
-    for (const struct setpay_option *row = config->options; row->name != NULL; row++) {
+    for (const struct setpay_option *row = options; row->name != NULL; row++) {
         size_t name_size = strlen(row->name);
         size_t repeated = repeated_size(row->section);
         size_t rest = flag_size - name_size;
@@ -195,19 +196,90 @@ static enum setpay_error find_flag(struct setpay_config *config, const char *fla
             continue;
         if (row->section[0] == '\0' ? rest != 0 : rest < 2 || flag[rest - 1] != '.')
             continue;
-        if (rest >= sizeof(section))
+        if (rest >= FLAG_SECTION_BYTES)
             continue;
-        (void)snprintf(section, sizeof(section), "%.*s", rest > 0 ? (int)rest - 1 : 0, flag);
+        (void)snprintf(section, FLAG_SECTION_BYTES, "%.*s", rest > 0 ? (int)rest - 1 : 0, flag);
         if (repeated > 0 && strlen(section) > repeated && section[repeated] == '.')
             section[repeated] = ' ';
-        if (!belongs(row, section))
-            continue;
-        if (!setpay_config_has_section(config, section))
-            SETPAY_TRY(setpay_config_add_section(config, section, 0));
-        *found = setpay_config_find(config, section, row->name);
-        return SETPAY_OK;
+        if (belongs(row, section))
+            return row;
     }
+    return NULL;
+}
+
+/* The value that a flag names; *found stays NULL where the table has none. Makes the instance when
+ * it is new. */
+static enum setpay_error find_flag(struct setpay_config *config, const char *flag,
+                                   struct setpay_config_value **found)
+{
+    char section[FLAG_SECTION_BYTES];
+    const struct setpay_option *row = match_flag(config->options, flag, section);
+
+    if (row == NULL)
+        return SETPAY_OK;
+    if (!setpay_config_has_section(config, section))
+        SETPAY_TRY(setpay_config_add_section(config, section, 0));
+    *found = setpay_config_find(config, section, row->name);
     return SETPAY_OK;
+}
+
+/* "--brand.visa.bin" or "--brand.visa.bin=x" without the hyphens and the value; false where the
+ * word has not the form of a flag. */
+static bool flag_of(const char *word, char flag[256])
+{
+    size_t size = strcspn(word, "=");
+
+    if (strncmp(word, "--", 2) != 0 || size - 2 >= 256)
+        return false;
+    (void)snprintf(flag, 256, "%.*s", (int)size - 2, word + 2);
+    return true;
+}
+
+int setpay_config_first_unknown(const struct setpay_option *options, int argc, char **argv,
+                                int from)
+{
+    char flag[256];
+    char section[FLAG_SECTION_BYTES];
+
+    for (int at = from; at < argc; at++) {
+        if (!flag_of(argv[at], flag) || match_flag(options, flag, section) == NULL)
+            return at;
+        if (strchr(argv[at], '=') == NULL)
+            at++;
+    }
+    return argc;
+}
+
+enum setpay_error setpay_config_refuse_word(const struct setpay_option *options, const char *word,
+                                            const char *program, struct setpay_problem *problem)
+{
+    char flag[256];
+    const char *key;
+    const char *nearest = NULL;
+    unsigned least;
+
+    if (word[0] != '-')
+        return setpay_problem_set(problem, SETPAY_E_USAGE,
+                                  "unknown argument '%.*s' (see %s --help)", SHOWN, word, program);
+    if (!flag_of(word, flag))
+        (void)snprintf(flag, sizeof(flag), "%s", word);
+    /* Of a section's key, only the key can be compared: instances have any name. */
+    key = strrchr(flag, '.') != NULL ? strrchr(flag, '.') + 1 : flag;
+    least = setpay_config_slip(key) + 1;
+    for (const struct setpay_option *row = options; row->name != NULL; row++) {
+        unsigned distance = setpay_config_distance(key, row->name);
+        if ((row->section[0] == '\0') == (key == flag) && distance < least) {
+            least = distance;
+            nearest = row->name;
+        }
+    }
+    if (nearest == NULL)
+        return setpay_problem_set(problem, SETPAY_E_USAGE, "unknown option '%.*s' (see %s --help)",
+                                  SHOWN, word, program);
+    return setpay_problem_set(
+        problem, SETPAY_E_USAGE,
+        "unknown option '%.*s'; the nearest known is --%.*s%s (see %s --help)", SHOWN, word,
+        (int)(key - flag), flag, nearest, program);
 }
 
 /* argv[*at] if it is one of ours, with its value; *taken says whether it was. */

@@ -52,6 +52,17 @@ struct setpay_config;
 enum setpay_error setpay_config_load(const struct setpay_option *options, const char *path,
                                      int *argc, char **argv, struct setpay_config **config,
                                      struct setpay_problem *problem) SETPAY_MUST_CHECK;
+/*
+ * The command line before it is loaded, so that a slip there is told first. The index of the first
+ * word at or behind from that is neither a flag of the table nor a flag's value; argc where there
+ * is none.
+ */
+int setpay_config_first_unknown(const struct setpay_option *options, int argc, char **argv,
+                                int from);
+/* SETPAY_E_USAGE for such a word; the problem names it, and the nearest flag that there is. */
+enum setpay_error setpay_config_refuse_word(const struct setpay_option *options, const char *word,
+                                            const char *program,
+                                            struct setpay_problem *problem) SETPAY_MUST_CHECK;
 void setpay_config_free(struct setpay_config *config);
 
 /* Values. section is "" or the section's name; for a repeated one its full name ("brand visa").

@@ -105,6 +105,31 @@ static enum setpay_error open_store(struct setpay_service *service, struct setpa
     return setpay_store_open(&options, &service->store, problem);
 }
 
+static enum setpay_log_level level_of(const char *name)
+{
+    static const char *const names[] = {"debug", "info", "warn", "error"};
+    for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(name, names[i]) == 0)
+            return (enum setpay_log_level)i;
+    }
+    return SETPAY_LOG_INFO;
+}
+
+/* The file and the flags, whose words stay as they are for the next time. */
+static enum setpay_error load_config(const struct setpay_service *service,
+                                     struct setpay_config **config, struct setpay_problem *problem)
+{
+    int argc = service->argc;
+    char **argv = calloc((size_t)argc + 1, sizeof *argv);
+    if (argv == NULL)
+        return SETPAY_E_NOMEM;
+    memcpy(argv, service->argv, (size_t)argc * sizeof *argv);
+    enum setpay_error error = setpay_config_load(service->spec->options, service->config_path,
+                                                 &argc, argv, config, problem);
+    free(argv);
+    return error;
+}
+
 static enum setpay_error on_start(void *context, struct setpay_daemon *daemon,
                                   struct setpay_problem *problem)
 {
@@ -166,6 +191,19 @@ static enum setpay_error on_ready(void *context, struct setpay_daemon *daemon,
     return SETPAY_OK;
 }
 
+/* Takes the reloadable keys over, of which there is one. A file that is wrong now changes nothing.
+ */
+static enum setpay_error reload_config(struct setpay_service *service,
+                                       struct setpay_problem *problem)
+{
+    struct setpay_config *fresh = NULL;
+    enum setpay_error error = load_config(service, &fresh, problem);
+    if (error == SETPAY_OK)
+        setpay_log_set_level(level_of(setpay_config_text(fresh, "", "log_level")));
+    setpay_config_free(fresh);
+    return error;
+}
+
 static enum setpay_error on_reload(void *context, struct setpay_daemon *daemon,
                                    struct setpay_problem *problem)
 {
@@ -173,6 +211,7 @@ static enum setpay_error on_reload(void *context, struct setpay_daemon *daemon,
     struct setpay_service *service = context;
     if (service->trust != NULL)
         load_crls(service);
+    SETPAY_TRY(reload_config(service, problem));
     return service->spec->on_reload_cb != NULL ? service->spec->on_reload_cb(service, problem)
                                                : SETPAY_OK;
 }
@@ -210,23 +249,14 @@ static void on_stop(void *context, struct setpay_daemon *daemon)
 
 /* ------------------------------------------------------------------ main */
 
-static enum setpay_log_level level_of(const char *name)
-{
-    static const char *const names[] = {"debug", "info", "warn", "error"};
-    for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
-        if (strcmp(name, names[i]) == 0)
-            return (enum setpay_log_level)i;
-    }
-    return SETPAY_LOG_INFO;
-}
-
 static void print_help(const struct setpay_service_spec *spec)
 {
     printf("usage: %s --config FILE [--check-config] [--KEY VALUE ...]\n\n%s\n\n", spec->name,
            spec->summary);
     printf("  --config FILE     the configuration\n"
            "  --check-config    say what is wrong with it, and where; start nothing\n"
-           "  --help, --version\n\n"
+           "  --help            this text\n"
+           "  --version         the version\n\n"
            "Every key of the configuration is a flag too, and wins over the file:\n");
     setpay_config_print_help(spec->options, stdout);
 }
@@ -328,15 +358,17 @@ int setpay_service_main(const struct setpay_service_spec *spec, int argc, char *
         setpay_config_print_reference(spec->options, stdout);
         return EXIT_SUCCESS;
     }
+    service.config_path = arguments.config_path;
+    service.argc = argc;
+    service.argv = argv;
+    int unknown = setpay_config_first_unknown(spec->options, argc, argv, 1);
+    if (error == SETPAY_OK && unknown < argc)
+        error = setpay_config_refuse_word(spec->options, argv[unknown], spec->name, &problem);
     if (error == SETPAY_OK && arguments.config_path == NULL)
         error = setpay_problem_set(&problem, SETPAY_E_USAGE,
                                    "--config FILE is missing (see %s --help)", spec->name);
     if (error == SETPAY_OK)
-        error = setpay_config_load(spec->options, arguments.config_path, &argc, argv,
-                                   &service.config, &problem);
-    if (error == SETPAY_OK && argc > 1)
-        error = setpay_problem_set(&problem, SETPAY_E_USAGE, "unknown argument %s (see %s --help)",
-                                   argv[1], spec->name);
+        error = load_config(&service, &service.config, &problem);
     if (error == SETPAY_OK && arguments.check_only) {
         printf("%s: the configuration is well-formed\n", arguments.config_path);
     } else if (error == SETPAY_OK) {

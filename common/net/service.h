@@ -69,6 +69,9 @@ struct setpay_service {
     void *user; /* the daemon's own */
 
     /* The service's own. */
+    const char *config_path; /* borrowed, with the flags, for reading them again */
+    int argc;
+    char **argv;
     struct setpay_control_server *control;
     struct setpay_admin_http *admin;
     struct setpay_timer *crl_timer;

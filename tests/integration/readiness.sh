@@ -63,6 +63,18 @@ ok "the merchant is not ready without its gateway" wait_for 10 ready_is merchant
 ok "the gateway comes back" up
 ok "and the merchant is ready" wait_for 10 ready_is merchant 200
 
+# ------------------------------------------------------------------ SIGHUP
+conf=$(get .configs.merchant) log=$(get .logs.merchant)
+logged() { grep -qF -- "$1" "$log"; }
+sed -i 's/^log_level = info/log_level = imfo/' "$conf"
+kill -HUP "$(pid_of merchant)"
+ok "SIGHUP with a file that is wrong now: file, line and key are logged" \
+    wait_for 10 logged "$conf:$(sed -n '/^log_level/=' "$conf"): key"
+sed -i 's/^log_level = imfo/log_level = info/' "$conf"
+control "$sandbox/run/merchant.sock" '{"id":1,"command":"log.level","args":{"level":"error"}}' >/dev/null
+kill -HUP "$(pid_of merchant)"
+ok "with one that is right its log_level is taken over" wait_for 10 logged event=daemon.reloaded
+
 # ------------------------------------------------------------------ not under test
 sed 's/^testing = yes/testing = no/' "$sandbox/wallet.conf" >"$tmp/wallet.conf"
 down >/dev/null

@@ -358,6 +358,7 @@ INTEGRATION_TESTS := \
 	tests/docs/pages.sh \
 	tests/integration/ca.sh \
 	tests/integration/docs.sh \
+	tests/integration/help.sh \
 	tests/integration/privacy.sh \
 	tests/integration/purchase.sh \
 	tests/integration/readiness.sh \

@@ -39,12 +39,14 @@ static const struct command_row commands[] = {
      "--certificate OLD --csr FILE [--days N] -o OUT.pem",
      "issue to the holder of a certificate for a new key"},
     {"revoke", setpay_ca_command_revoke, true, true, 1,
-     "SERIAL | --certificate FILE --reason REASON", "revoke, and make the issuer's new CRL"},
+     "SERIAL | --certificate FILE --reason REASON",
+     "revoke, and make the new revocation list of the certificate's issuer"},
     {"crl", setpay_ca_command_crl, true, true, 0, "[--brand B] [-o DIR]",
-     "make new CRLs of all CAs, and copy them into DIR"},
+     "make new revocation lists (CRLs) of all CAs, and copy them into DIR"},
     {"bundle", setpay_ca_command_bundle, true, true, 1,
-     "merchant|gateway [--brand B] --id ID [--dns NAME]... --out DIR",
-     "make all keys and certificates of a party"},
+     "merchant|gateway [--brand B] --id ID [--dns NAME]..."
+     " [--key-passphrase-file F] -o DIR",
+     "make all keys and certificates of a party; with the option its keys are encrypted"},
     {"list", setpay_ca_command_list, true, false, 0, "[--brand B]", "list the certificates"},
     {"show", setpay_ca_command_show, true, false, 1, "SERIAL | --certificate FILE",
      "show a certificate's record"},
@@ -108,15 +110,21 @@ static void print_help(const struct command_row *only)
     printf("setpay-ca " SETPAY_VERSION ": the certification authority of setpay\n\n"
            "usage: setpay-ca [--dir D] [--json] [--passphrase-file F] COMMAND ...\n\n");
     for (size_t at = 0; at < COMMAND_COUNT; at++)
-        printf("  %s %s\n      %s\n", commands[at].words, commands[at].usage, commands[at].help);
-    printf("\n"
-           "  --dir D               the CA's folder (default: the current one)\n"
-           "  --passphrase-file F   a file of mode 0600 instead of the terminal\n"
-           "  --key-passphrase-file F  bundle: encrypt the party's keys\n"
-           "  --json                one JSON object instead of words\n"
-           "  --help, --version\n\n"
-           "Reasons: %s\n",
-           setpay_ca_reasons());
+        printf("  %s%s%s\n      %s\n", commands[at].words, *commands[at].usage != '\0' ? " " : "",
+               commands[at].usage, commands[at].help);
+    printf(
+        "\n"
+        "  --dir D              the CA's folder (default: the current one)\n"
+        "  --passphrase-file F  the CA's passphrase: a file of mode 0600 instead of the terminal\n"
+        "  --json               one JSON object instead of words\n"
+        "  -h, --help           this text, or the help of the command named\n"
+        "  --version            the version\n\n"
+        "PROFILE: cardholder-sign (or cardholder), merchant-sign, merchant-tls-client,\n"
+        "  merchant-tls-server, gateway-sign, gateway-encrypt, gateway-tls-server\n"
+        "REASON: %s\n"
+        "A brand CA has three CAs below it: the CCA for cardholders, the MCA for merchants, the\n"
+        "PCA for payment gateways. Details: setpay-ca(1)\n",
+        setpay_ca_reasons());
 }
 
 static enum setpay_error parse_days(const char *text, int *days, struct setpay_problem *problem)
@@ -195,8 +203,9 @@ static enum setpay_error parse_command_line(int argc, char **argv,
     while ((code = getopt_long(argc, argv, ":ho:", long_options, NULL)) != -1) {
         if (code == '?' || code == ':')
             return setpay_problem_set(problem, SETPAY_E_USAGE,
-                                      code == '?' ? "unknown option %s; --help lists them"
-                                                  : "the option %s needs a value",
+                                      code == '?'
+                                          ? "unknown option '%s'; setpay-ca --help lists them"
+                                          : "the option %s needs a value",
                                       argv[optind - 1]);
         if (code == OPTION_HELP || code == 'h')
             *help = true;
@@ -214,10 +223,13 @@ static enum setpay_error parse_command_line(int argc, char **argv,
     if (*help)
         return SETPAY_OK;
     if (*command == NULL)
-        return setpay_problem_set(problem, SETPAY_E_USAGE,
-                                  optind < argc ? "unknown command '%.40s'; --help lists them"
-                                                : "a command is needed%s; --help lists them",
-                                  optind < argc ? argv[optind] : "");
+        return setpay_problem_set(
+            problem, SETPAY_E_USAGE,
+            optind < argc ? "unknown command '%.40s%s%.40s'; setpay-ca --help lists them"
+                          : "a command is needed%s%s%s; setpay-ca --help "
+                            "lists them",
+            optind < argc ? argv[optind] : "", optind + 1 < argc ? " " : "",
+            optind + 1 < argc ? argv[optind + 1] : "");
     for (int at = optind + used; at < argc; at++) {
         if (options->argument_count == (*command)->arguments)
             return setpay_problem_set(problem, SETPAY_E_USAGE, "'%.40s' is one word too many",

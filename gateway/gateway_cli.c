@@ -37,6 +37,7 @@ struct command {
     const char *const *numbers;
     const char *const *switches;
     print_fn *print;
+    const char *usage;
     const char *help;
 };
 
@@ -169,8 +170,8 @@ static const struct command commands[] = {
      add_numbers,
      add_switches,
      print_merchant_line,
-     "--brand B --id ID --name NAME [--category NNNN] [--if-absent]\n"
-     "                    make a merchant known, enabled"},
+     "--brand B --id ID --name NAME [--category NNNN] [--if-absent]",
+     "make a merchant known, enabled; --if-absent: leave one that is there as it is"},
     {{"merchant", "list"},
      "merchant.list",
      NULL,
@@ -178,6 +179,7 @@ static const struct command commands[] = {
      no_flags,
      no_flags,
      print_merchants,
+     "",
      "all merchants"},
     {{"merchant", "enable"},
      "merchant.enable",
@@ -186,7 +188,8 @@ static const struct command commands[] = {
      no_flags,
      no_flags,
      print_merchant_line,
-     "--brand B --id ID"},
+     "--brand B --id ID",
+     "its requests are taken again"},
     {{"merchant", "disable"},
      "merchant.disable",
      NULL,
@@ -194,7 +197,8 @@ static const struct command commands[] = {
      no_flags,
      no_flags,
      print_merchant_line,
-     "--brand B --id ID    its requests are refused from now on"},
+     "--brand B --id ID",
+     "its requests are refused from now on"},
     {{"payment", "list"},
      "payment.list",
      NULL,
@@ -202,8 +206,8 @@ static const struct command commands[] = {
      list_numbers,
      no_flags,
      print_payments,
-     "[--state S] [--limit N] [--before N]\n"
-     "                    the newest first; --before: the next page"},
+     "[--state asking|approved|declined|voided|reversed] [--limit N] [--before N]",
+     "payments, the newest first; --before: the next page"},
     {{"payment", "show"},
      "payment.show",
      "xid",
@@ -211,8 +215,8 @@ static const struct command commands[] = {
      no_flags,
      no_flags,
      print_payment,
-     "XID [--brand B] [--merchant-id ID]\n"
-     "                    one payment with its receipts and reversals"},
+     "XID [--brand B] [--merchant-id ID]",
+     "one payment with its receipts and reversals"},
     {{"status", NULL},
      "status",
      NULL,
@@ -220,14 +224,16 @@ static const struct command commands[] = {
      no_flags,
      no_flags,
      print_status,
+     "",
      "how the running daemon is"},
 };
 #define COMMAND_COUNT (sizeof commands / sizeof commands[0])
 
 static void print_command(const struct command *command)
 {
-    printf("  %s%s%s %s\n", command->words[0], command->words[1] != NULL ? " " : "",
-           command->words[1] != NULL ? command->words[1] : "", command->help);
+    printf("  %s%s%s%s%s\n      %s\n", command->words[0], command->words[1] != NULL ? " " : "",
+           command->words[1] != NULL ? command->words[1] : "", *command->usage != '\0' ? " " : "",
+           command->usage, command->help);
 }
 
 /* only: NULL for all. */
@@ -242,8 +248,11 @@ static void print_help(const struct command *only)
          "While the daemon runs it is asked; while it is stopped its database is opened.\n");
     for (size_t i = 0; i < COMMAND_COUNT; i++)
         print_command(&commands[i]);
-    puts("\n  --json       one JSON object on standard output, and nothing else there\n"
-         "  --help, --version");
+    puts("\n  --config FILE  the configuration of setpay-gatewayd\n"
+         "  --json         one JSON object on standard output, and nothing else there\n"
+         "  --help         this text, or the help of the command named\n"
+         "  --version      the version\n\n"
+         "Exit status: 0 done, 1 failed, 2 usage, 4 the daemon does not run or answer");
 }
 
 static bool is_listed(const char *const *names, const char *flag)
@@ -331,6 +340,8 @@ static enum setpay_error read_options(int *argc, char **argv, struct options *op
             if (i + 1 == *argc)
                 return setpay_problem_set(problem, SETPAY_E_USAGE, "--config needs a file");
             options->config_path = argv[++i];
+        } else if (strncmp(argv[i], "--config=", 9) == 0) {
+            options->config_path = argv[i] + 9;
         } else if (strcmp(argv[i], "--help") == 0) {
             options->help = true;
         } else if (strcmp(argv[i], "--version") == 0) {
@@ -429,6 +440,18 @@ static void print_error(const struct options *options, enum setpay_error error,
     json_decref(object);
 }
 
+/* Words that begin with no command. */
+static enum setpay_error refuse_command(int argc, char **argv, struct setpay_problem *problem)
+{
+    bool two = argc > 1 && argv[0][0] != '-' && argv[1][0] != '-';
+    if (argc == 0)
+        return setpay_problem_set(problem, SETPAY_E_USAGE,
+                                  "a command is needed (see setpay-gateway --help)");
+    return setpay_problem_set(
+        problem, SETPAY_E_USAGE, "unknown %s '%.40s%s%.40s' (see setpay-gateway --help)",
+        argv[0][0] == '-' ? "option" : "command", argv[0], two ? " " : "", two ? argv[1] : "");
+}
+
 int main(int argc, char **argv)
 {
     struct options options = {0};
@@ -453,11 +476,10 @@ int main(int argc, char **argv)
             goto out;
         }
         if (command == NULL)
-            error = setpay_problem_set(
-                &problem, SETPAY_E_USAGE, "%s%s: expected a command (see setpay-gateway --help)",
-                argc > 0 ? "unknown command " : "no command", argc > 0 ? argv[0] : "");
+            error = refuse_command(argc, argv, &problem);
         else if (options.config_path == NULL)
-            error = setpay_problem_set(&problem, SETPAY_E_USAGE, "--config FILE is missing");
+            error = setpay_problem_set(&problem, SETPAY_E_USAGE,
+                                       "--config FILE is missing: expected setpay-gatewayd's own");
     }
     if (error == SETPAY_OK)
         error = read_flags(command, argv + used, argc - used, args, &problem);

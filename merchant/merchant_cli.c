@@ -160,14 +160,15 @@ static const struct command commands[] = {
      no_flags,
      setpay_merchant_words_status,
      "",
-     "how the daemon is"},
+     "how the running daemon is"},
 };
 #define COMMAND_COUNT (sizeof commands / sizeof *commands)
 
 static void print_usage(const struct command *command)
 {
-    printf("  %s%s%s %s\n      %s\n", command->words[0], command->words[1] != NULL ? " " : "",
-           command->words[1] != NULL ? command->words[1] : "", command->usage, command->help);
+    printf("  %s%s%s%s%s\n      %s\n", command->words[0], command->words[1] != NULL ? " " : "",
+           command->words[1] != NULL ? command->words[1] : "", *command->usage != '\0' ? " " : "",
+           command->usage, command->help);
 }
 
 static void print_help(const struct command *only)
@@ -181,9 +182,12 @@ static void print_help(const struct command *only)
          "While the daemon runs it is asked; while it is stopped its database is opened.\n");
     for (size_t i = 0; i < COMMAND_COUNT; i++)
         print_usage(&commands[i]);
-    puts("\n  --json             one JSON object on standard output, and nothing else\n"
-         "  --help, --version  of the program, or of a command\n\n"
-         "Exit status: 0 done, 1 failed, 2 usage, 4 no answer yet, 5 a check failed");
+    puts("\n  --config FILE  the configuration of setpay-merchantd\n"
+         "  --json         one JSON object on standard output, and nothing else there\n"
+         "  --help         this text, or the help of the command named\n"
+         "  --version      the version\n\n"
+         "Exit status: 0 done, 1 failed, 2 usage, 4 no answer yet (safe to repeat),\n"
+         "  5 a security check failed");
 }
 
 static const struct command *find_command(char **words, int count, int *used)
@@ -480,8 +484,9 @@ static void print_error(const struct options *options, enum setpay_error error,
     fprintf(stderr, "setpay-merchant: %s\n", words);
     if (!options->json)
         return;
-    json_t *object = json_pack("{s:{s:s, s:s, s:s}}", "error", "name", setpay_error_name(error),
-                               "rule", setpay_error_rule(error), "text", words);
+    json_t *object =
+        json_pack("{s:{s:s, s:s, s:s, s:i}}", "error", "name", setpay_error_name(error), "rule",
+                  setpay_error_rule(error), "text", words, "exit", setpay_error_exit_status(error));
     print_json(object);
     json_decref(object);
 }
@@ -495,6 +500,9 @@ static enum setpay_error read_command_line(int argc, char **argv, struct options
     *command = find_command(argv, argc, &used);
     if (options->help)
         return SETPAY_OK;
+    if (argc > 0 && argv[0][0] == '-')
+        return setpay_problem_set(problem, SETPAY_E_USAGE,
+                                  "unknown option '%.40s' (see setpay-merchant --help)", argv[0]);
     if (*command == NULL)
         return setpay_problem_set(problem, SETPAY_E_USAGE,
                                   argc > 0 ? "unknown command '%.40s%s%.40s' (see setpay-merchant"

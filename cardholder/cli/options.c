@@ -68,7 +68,9 @@ static const struct command_row commands[SETPAY_CLI_COMMANDS] = {
     [SETPAY_CLI_PAY] = {"pay", NULL, "PAY_URI", true,
                         BIT(OPTION_CARD) | BIT(OPTION_YES) | BIT(OPTION_MAX) |
                             BIT(OPTION_SECURITY_CODE) | BIT(OPTION_SECURITY_CODE_FILE),
-                        0, "PAY_URI [--card C] [--yes] [--max AMOUNT] [--security-code]",
+                        0,
+                        "PAY_URI [--card C] [--yes] [--max AMOUNT]"
+                        " [--security-code | --security-code-file F]",
                         "pay what a link asks for"},
     [SETPAY_CLI_LIST] = {"list", NULL, NULL, false, 0, 0, "", "list the purchases, newest first"},
     [SETPAY_CLI_RECEIPT] = {"receipt", NULL, "XID", true, BIT(OPTION_EXPORT), 0,
@@ -90,7 +92,7 @@ struct option_row {
 
 static const struct option_row rows[OPTION_COUNT] = {
     [OPTION_SOCKET] = {"socket", 0, "S", PLACE(socket),
-                       "walletd's socket (default: $SETPAY_WALLET_SOCKET, else\n"
+                       "setpay-walletd's socket (default: $SETPAY_WALLET_SOCKET, else\n"
                        "                            $XDG_RUNTIME_DIR/setpay-wallet.sock)"},
     [OPTION_JSON] = {"json", 0, NULL, PLACE(json), "one JSON object instead of words"},
     [OPTION_HELP] = {"help", 'h', NULL, PLACE(help), "this, or the help of the command named"},
@@ -373,7 +375,7 @@ enum setpay_error setpay_cli_socket_path(const char *option, const char *environ
                            : snprintf(path, size, "%s/setpay-wallet.sock", runtime_dir);
     if (length < 0 || (size_t)length >= size)
         return setpay_problem_set(problem, SETPAY_E_USAGE,
-                                  "the path of walletd's socket is too long: %.120s...",
+                                  "the path of setpay-walletd's socket is too long: %.120s...",
                                   given != NULL ? given : runtime_dir);
     return SETPAY_OK;
 }

@@ -124,11 +124,12 @@ static void on_disconnect(struct setpay_control_call *call, const json_t *args, 
 
 const struct setpay_control_command setpay_issuer_command_table[] = {
     {"accounts", on_accounts, "all accounts with what is available and held"},
-    {"holds", on_holds, "authorisations that hold an amount"},
+    {"holds", on_holds, "the authorisations that hold an amount"},
     {"authorisations", on_authorisations, "every authorisation that was asked for"},
-    {"reversals", on_reversals, "every reversal, also of unknown originals"},
-    {"show", on_show, "accounts and authorisations of the card with these last four digits"},
-    {"script", on_script, "what goes wrong next: KEY=NUMBER …, or reset; alone: shows it"},
+    {"reversals", on_reversals, "every reversal, also of authorisations that are not known"},
+    {"show", on_show, "LAST4: the accounts and authorisations of cards with these last digits"},
+    {"script", on_script,
+     "KEY=NUMBER ... what goes wrong next; reset: nothing; alone: what is set"},
     {"disconnect", on_disconnect, "closes every connection to this issuer once"},
     {NULL, NULL, NULL},
 };

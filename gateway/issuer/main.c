@@ -14,6 +14,7 @@
 #include "gateway/issuer/accounts.h"
 #include "gateway/issuer/cards.h"
 #include "gateway/issuer/commands.h"
+#include "gateway/issuer/script.h"
 #include "gateway/issuer/server.h"
 
 #include <openssl/ssl.h>
@@ -32,7 +33,7 @@ static const struct setpay_option options[] = {
     {"", "database", SETPAY_OPTION_TEXT, NULL, 0, 0, true, false, NULL, "sqlite:PATH"},
     {"", "log", SETPAY_OPTION_PATH, NULL, 0, 0, false, false, NULL,
      "log file; standard error where unset; opened again on SIGHUP"},
-    {"", "log_level", SETPAY_OPTION_CHOICE, "info", 0, 0, false, true, "debug|info|warn|error",
+    {"", "log_level", SETPAY_OPTION_CHOICE, "info", 0, 0, false, false, "debug|info|warn|error",
      "the least level that is logged"},
     {"", "log_format", SETPAY_OPTION_CHOICE, "logfmt", 0, 0, false, false, "logfmt|json",
      "the form of a log line"},
@@ -92,7 +93,7 @@ static enum setpay_error on_start(void *context, struct setpay_daemon *daemon,
                                   struct setpay_problem *problem)
 {
     struct program *program = context;
-    const struct setpay_address *address = setpay_daemon_address(daemon, "iso");
+    const struct setpay_address *address = setpay_daemon_address(daemon, "network");
     const struct setpay_store_options store = {
         .url = setpay_config_text(program->config, "", "database"),
         .schema = &setpay_account_schema,
@@ -113,7 +114,7 @@ static enum setpay_error on_ready(void *context, struct setpay_daemon *daemon,
     struct setpay_loop *loop = setpay_daemon_loop(daemon);
     const struct setpay_ready_check check = {"store", check_store, program};
     SETPAY_TRY(setpay_issuer_server_new(
-        loop, program->store, program->tls, setpay_daemon_take_listener(daemon, "iso"),
+        loop, program->store, program->tls, setpay_daemon_take_listener(daemon, "network"),
         setpay_config_int(program->config, "", "late"), &program->commands.server));
     const struct setpay_control_options control = {
         .loop = loop,
@@ -131,8 +132,8 @@ static enum setpay_error on_ready(void *context, struct setpay_daemon *daemon,
                                          1, &program->admin));
     char text[SETPAY_ADDRESS_TEXT_SIZE];
     setpay_log(SETPAY_LOG_INFO, "issuer.listening",
-               setpay_field_text(
-                   "address", setpay_address_format(setpay_daemon_address(daemon, "iso"), text)));
+               setpay_field_text("address", setpay_address_format(
+                                                setpay_daemon_address(daemon, "network"), text)));
     return SETPAY_OK;
 }
 
@@ -171,7 +172,7 @@ static int run_daemon(const struct setpay_config *config)
     struct setpay_problem problem = {{0}};
     static const char *const levels[] = {"debug", "info", "warn", "error"};
     struct setpay_daemon_listener listeners[2] = {
-        {"iso", setpay_config_text(config, "", "listen"), true},
+        {"network", setpay_config_text(config, "", "listen"), true},
         {"admin", setpay_config_text(config, "", "admin_address"), true},
     };
     struct setpay_daemon_spec spec = {
@@ -200,18 +201,53 @@ static int run_daemon(const struct setpay_config *config)
 
 static int print_help(void)
 {
-    puts("setpay-issuersim: a simulated card network and issuer (ISO 8583:1987)\n\n"
-         "  setpay-issuersim --config FILE            runs the daemon\n"
-         "  setpay-issuersim cards [--json]           the published test cards\n"
-         "  setpay-issuersim --config FILE [--json] COMMAND\n"
-         "      talks to the running daemon:");
+    puts("usage: setpay-issuersim --config FILE [--check-config] [--KEY VALUE ...]\n"
+         "       setpay-issuersim --config FILE [--json] COMMAND\n"
+         "       setpay-issuersim cards [--json]\n\n"
+         "A simulated card network and issuer that speaks ISO 8583:1987, for sandboxes and tests:\n"
+         "the daemon, and with a COMMAND a look into the running one.\n\n"
+         "  cards            the published test cards; needs no daemon");
     for (const struct setpay_control_command *c = setpay_issuer_command_table; c->name != NULL; c++)
-        printf("      %-16s %s\n", c->name, c->help);
-    puts("      status           figures\n\n"
-         "  --check-config   reads the configuration and says what is wrong\n"
-         "  --version\n\nConfiguration, as keys in FILE or as flags:");
+        printf("  %-16s %s\n", c->name, c->help);
+    fputs("  status           connections, messages and repeats so far\n\n"
+          "KEYs of script:",
+          stdout);
+    setpay_script_print_names(stdout);
+    puts("  --config FILE    the configuration\n"
+         "  --check-config   say what is wrong with it, and where; start nothing\n"
+         "  --json           one JSON object instead of words\n"
+         "  --help           this text\n"
+         "  --version        the version\n\n"
+         "Every key of the configuration is a flag too, and wins over the file:");
     setpay_config_print_help(options, stdout);
     return 0;
+}
+
+static bool is_command(const char *word)
+{
+    if (strcmp(word, "cards") == 0 || strcmp(word, "status") == 0)
+        return true;
+    for (const struct setpay_control_command *c = setpay_issuer_command_table; c->name != NULL; c++)
+        if (strcmp(word, c->name) == 0)
+            return true;
+    return false;
+}
+
+/* Refuses flags that are not known, and a first word that is no command; what stands behind a
+ * command is for the command to judge. */
+static enum setpay_error check_words(int argc, char **argv, struct setpay_problem *problem)
+{
+    bool has_command = false;
+    for (int i = 1; (i = setpay_config_first_unknown(options, argc, argv, i)) < argc; i++) {
+        if (argv[i][0] == '-')
+            return setpay_config_refuse_word(options, argv[i], "setpay-issuersim", problem);
+        if (!has_command && !is_command(argv[i]))
+            return setpay_problem_set(problem, SETPAY_E_USAGE,
+                                      "unknown command '%.40s' (see setpay-issuersim --help)",
+                                      argv[i]);
+        has_command = true;
+    }
+    return SETPAY_OK;
 }
 
 /* Takes a flag, and its value where value is not NULL, out of the arguments. */
@@ -250,21 +286,21 @@ int main(int argc, char **argv)
     bool as_json = take_flag(&argc, argv, "--json", NULL);
     bool check = take_flag(&argc, argv, "--check-config", NULL);
     take_flag(&argc, argv, "--config", &path);
-    enum setpay_error error = SETPAY_OK;
+    enum setpay_error error = check_words(argc, argv, &problem);
+    if (error != SETPAY_OK)
+        return fail(error, &problem);
     if (argc == 2 && strcmp(argv[1], "cards") == 0) {
         error = setpay_card_print(as_json);
         return error == SETPAY_OK ? 0 : fail(error, &problem);
     }
     if (path == NULL) {
-        setpay_problem_set(&problem, SETPAY_E_USAGE, "--config FILE is missing; see --help");
+        setpay_problem_set(&problem, SETPAY_E_USAGE,
+                           "--config FILE is missing (see setpay-issuersim --help)");
         return fail(SETPAY_E_USAGE, &problem);
     }
     error = setpay_config_load(options, path, &argc, argv, &config, &problem);
-    if (error == SETPAY_OK && argc > 1 && argv[1][0] == '-')
-        error =
-            setpay_problem_set(&problem, SETPAY_E_USAGE, "unknown flag %s; see --help", argv[1]);
     if (error == SETPAY_OK && check)
-        puts("the configuration is in order");
+        printf("%s: the configuration is well-formed\n", path);
     else if (error == SETPAY_OK && argc == 1)
         status = run_daemon(config);
     else if (error == SETPAY_OK)

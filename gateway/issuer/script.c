@@ -63,6 +63,17 @@ enum setpay_error setpay_script_apply(struct setpay_script *script, const json_t
     return SETPAY_OK;
 }
 
+void setpay_script_print_names(FILE *out)
+{
+    size_t column = 0;
+    for (size_t i = 0; i < MEMBER_COUNT; i++) {
+        if (column == 0 || column + strlen(members[i].name) > 74)
+            column = (size_t)fprintf(out, "\n  ") - 1;
+        column += (size_t)fprintf(out, "%s%s", column > 2 ? " " : "", members[i].name);
+    }
+    fprintf(out, "\n\n");
+}
+
 bool setpay_script_take(int64_t *count)
 {
     if (*count <= 0)

@@ -11,6 +11,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 struct setpay_script {
     int64_t latency_ms; /* before each answer to an 0100 */
@@ -31,6 +32,8 @@ struct setpay_script {
 
 /* Every member by its name above. */
 json_t *setpay_script_describe(const struct setpay_script *script);
+/* The names, in lines for people. */
+void setpay_script_print_names(FILE *out);
 /* Sets the members that args names; {"reset":true} clears all but late_ms first. Nothing is changed
  * on error: SETPAY_E_USAGE with words. */
 enum setpay_error setpay_script_apply(struct setpay_script *script, const json_t *args,

@@ -314,8 +314,8 @@ enum setpay_error setpay_gateway_worker_new(struct setpay_gateway *gateway,
         error = setpay_store_watch(gateway->store, &made->executor, on_notes, made, &made->watcher);
     if (error == SETPAY_OK)
         error = setpay_frame_server_new(made->loop,
-                                        setpay_worker_take_listener(daemon_worker, "frames"), tls,
-                                        &options, &made->server);
+                                        setpay_worker_take_listener(daemon_worker, "merchants"),
+                                        tls, &options, &made->server);
     if (error != SETPAY_OK) {
         setpay_gateway_worker_free(made);
         return error;

@@ -1,0 +1,146 @@
+#!/bin/bash
+# shellcheck disable=SC2016,SC2317 # what "holds" gets is evaluated there
+# help.sh: what every program owes to somebody who does not know it: --help and --version on standard
+# output, and for a slip the word that is wrong and what to do, on standard error, with exit status 2.
+# For the daemons also what --check-config says of a good file and of bad ones.
+set -uo pipefail
+cd "$(dirname "$0")/../.." || exit 1
+# shellcheck source=tests/support/tap.bash
+. tests/support/tap.bash
+
+# run ARGUMENT...: sets $status, $out and $err. Nothing is typed, and no wallet is found by chance.
+run() {
+    env -u SETPAY_WALLET_SOCKET -u XDG_RUNTIME_DIR timeout 20 "$@" </dev/null >"$tmp/stdout" 2>"$tmp/stderr"
+    status=$?
+    out=$(<"$tmp/stdout") err=$(<"$tmp/stderr")
+}
+
+# holds TEST...: is each of the tests true? Says which is not.
+holds() {
+    local check
+    for check in "$@"; do
+        eval "$check" && continue
+        printf 'not so: %s\nexit status %s\nstandard output: %s\nstandard error: %s\n' \
+            "$check" "$status" "$out" "$err"
+        return 1
+    done
+}
+
+# refused PROGRAM WORD ARGUMENT...: a slip, told on standard error by a line that holds WORD, and
+# that says what is expected or where help is.
+refused() {
+    local program=$1 word=$2
+    shift 2
+    run "$bin/$program" "$@"
+    ok "$program $*: exit status 2, and says what is wrong" holds '[ "$status" -eq 2 ]' '[ -z "$out" ]' \
+        "[[ \$err == '$program: '*$(printf %q "$word")* ]]" '[[ $err == *--help* || $err == *expected* ]]' '[ "$(wc -l <<<"$err")" -eq 1 ]'
+}
+
+version=$(make -s --no-print-directory help | awk 'NR == 1 { print $2 }')
+daemons='setpay-gatewayd setpay-issuersim setpay-merchantd setpay-walletd'
+programs=$(cd "$bin" && for file in setpay-*; do [ "${file%-demo}" = "$file" ] && echo "$file"; done)
+for program in $programs; do
+    run "$bin/$program" --help
+    ok "$program --help: on standard output, says how it is used" holds '[ "$status" -eq 0 ]' '[ -z "$err" ]' \
+        "[[ \$out == *'usage: $program '* ]]" '[[ $out == *--help*--version* ]]'
+    run "$bin/$program" --version
+    ok "$program --version" holds '[ "$status" -eq 0 ]' '[ -z "$err" ]' "[ \"\$out\" = '$program $version' ]"
+    refused "$program" "'--frobnicate'" --frobnicate
+    refused "$program" "'frobnicate'" frobnicate
+    case " $daemons " in
+    *" $program "*) refused "$program" '--config FILE is missing' ;;
+    *) refused "$program" 'a command is needed' ;;
+    esac
+done
+
+# Half a command, options of other commands, options without what they need.
+refused setpay-ca "'brand frobnicate'" brand frobnicate
+refused setpay-gateway "'merchant frobnicate'" merchant frobnicate
+refused setpay-merchant "'order frobnicate'" order frobnicate
+refused setpay-wallet "frobnicate" card frobnicate
+refused setpay-sandbox --dir up --dir
+refused setpay-gatewayd '--workers' --worker 2
+refused setpay-merchantd '--brand.visa.sign_key' --brand.visa.sign_kee=x
+refused setpay-issuersim 'the nearest known is --late' --lat 5s
+
+# ------------------------------------------------------------------ configurations
+# A file that is as it should be, for each daemon. No file that it names has to be there.
+common='root = root.pem
+database = sqlite:a.db
+admin_socket = a.sock'
+brand='
+[brand visa]
+sign_key = a
+sign_cert = a
+tls_key = a
+tls_cert = a'
+good() {
+    case $1 in
+    setpay-gatewayd)
+        echo "$common
+id = gw
+listen = 127.0.0.1:0
+vault_key = v$brand
+encrypt_key = a
+encrypt_cert = a
+pan_prefixes = 4" ;;
+    setpay-issuersim)
+        sed 1d <<<"$common" ;;
+    setpay-merchantd)
+        echo "$common
+id = shop
+name = A shop
+listen = 127.0.0.1:0
+public_host = localhost
+tls_key = a
+tls_cert = a
+gateway = 127.0.0.1:1
+gateway_id = gw$brand" ;;
+    setpay-walletd)
+        echo "$common
+socket = w.sock" ;;
+    esac
+}
+
+# bad PROGRAM NAME LINE WORD...: the file $tmp/bad is refused, by line (0: without one) and words.
+bad() {
+    local program=$1 name=$2 where=$tmp/bad: word checks
+    [ "$3" -eq 0 ] || where=$tmp/bad:$3:
+    checks=('[ "$status" -eq 2 ]' '[ -z "$out" ]' "[[ \$err == '$program: $where '* ]]")
+    shift 3
+    for word in "$@"; do checks+=("[[ \$err == *$(printf %q "$word")* ]]"); done
+    run "$bin/$program" --config "$tmp/bad" --check-config
+    ok "$program --check-config: $name" holds "${checks[@]}"
+}
+
+for program in $daemons; do
+    good "$program" >"$tmp/good"
+    run "$bin/$program" --config "$tmp/good" --check-config
+    ok "$program --check-config: nothing is wrong, nothing is started" holds '[ "$status" -eq 0 ]' \
+        '[ -z "$err" ]' "[[ \$out == '$tmp/good: '* ]]" '[ ! -e "$tmp/a.db" ]' '[ ! -e "$tmp/a.sock" ]'
+
+    { echo 'log_levle = info'; cat "$tmp/good"; } >"$tmp/bad"
+    bad "$program" 'a key that is not known' 1 '"log_levle"' 'nearest known key is "log_level"'
+    { echo '# a comment'; echo 'log_level = loud'; cat "$tmp/good"; } >"$tmp/bad"
+    bad "$program" 'a value that is none of the choices' 2 '"log_level"' '"loud"' 'debug|info|warn|error'
+    if [ "$program" = setpay-issuersim ]; then
+        { echo 'late = 11m'; cat "$tmp/good"; } >"$tmp/bad"
+        bad "$program" 'a value above its limit' 1 '"late"' '"11m"' 'from 1ms to 10m'
+    else
+        { echo 'workers = 65'; cat "$tmp/good"; } >"$tmp/bad"
+        bad "$program" 'a value above its limit' 1 '"workers"' '"65"' 'from 0 to 64'
+    fi
+    { cat "$tmp/good"; echo '[bramd visa]'; } >"$tmp/bad"
+    case $program in
+    setpay-gatewayd | setpay-merchantd) words=('[bramd visa]' '[brand NAME]') ;;
+    *) words=('[bramd visa]' 'not known') ;;
+    esac
+    bad "$program" 'a section that is not known' "$(wc -l <"$tmp/bad")" "${words[@]}"
+    grep -v '^admin_socket' "$tmp/good" >"$tmp/bad"
+    bad "$program" 'a key that is needed and missing' 0 '"admin_socket"' 'expected a path'
+    { echo 'admin_socket = b.sock'; cat "$tmp/good"; } >"$tmp/bad"
+    bad "$program" 'a key given twice' "$(sed -n '/^admin_socket = a/=' "$tmp/bad")" '"admin_socket"' 'line 1 too'
+    rm "$tmp/bad"
+    bad "$program" 'no such file' 0 'No such file'
+done
+done_testing

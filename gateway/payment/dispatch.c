@@ -343,8 +343,12 @@ void setpay_gateway_worker_free(struct setpay_gateway_worker *worker)
     if (worker == NULL)
         return;
     worker->connections_drained = false; /* nobody is to be told any more */
-    while (!LIST_EMPTY(&worker->works))
-        end(LIST_FIRST(&worker->works));
+    struct setpay_gateway_work *work = LIST_FIRST(&worker->works);
+    while (work != NULL) {
+        struct setpay_gateway_work *next = LIST_NEXT(work, in_worker);
+        end(work);
+        work = next;
+    }
     setpay_frame_server_free(worker->server);
     if (worker->watcher != NULL)
         setpay_store_unwatch(worker->watcher);

@@ -31,8 +31,8 @@ struct setpay_gateway_worker {
     struct setpay_reader *reader;
     struct setpay_frame_server *server;
     struct setpay_watcher *watcher;
-    struct setpay_gateway_work *waiting;    /* repeats of requests that are under way */
-    LIST_HEAD(, setpay_gateway_work) works; /* all, those among them that wait too */
+    struct setpay_gateway_work *waiting; /* repeats of requests that are under way */
+    LIST_HEAD(setpay_gateway_works, setpay_gateway_work) works; /* all, also those that wait */
     size_t work_count;
     /* Set by the drain: told once no connection is left and no work under way. */
     struct setpay_worker *draining;

@@ -88,7 +88,7 @@ static void test_a_token_is_shown_once_and_opens_the_api(void **state)
     assert_int_equal(run("token.add", false, "{\"name\":\"shop-1\"}"), SETPAY_OK);
     assert_int_equal(strncmp(text(running.result, "token"), "spm_", 4), 0);
     assert_int_equal(strlen(text(running.result, "token")), 47);
-    strcpy(test.token, text(running.result, "token"));
+    (void)snprintf(test.token, sizeof test.token, "%s", text(running.result, "token"));
     assert_int_equal(test_api_get(&test, "/orders", &reply), 200);
     /* The database holds no token, not even a part of one. */
     assert_false(test_folder_holds(&test.folder, test.token, 16));

@@ -522,8 +522,10 @@ void setpay_api_free(struct setpay_api *api)
     if (api == NULL)
         return;
     api->drained_cb = NULL;
-    while (api->calls != NULL)
-        end_with_error(api->calls, SETPAY_E_DRAINING);
+    for (struct setpay_api_call *call = api->calls, *next; call != NULL; call = next) {
+        next = call->next;
+        end_with_error(call, SETPAY_E_DRAINING);
+    }
     if (api->watcher != NULL)
         setpay_store_unwatch(api->watcher);
     setpay_http_server_free(api->server);

@@ -154,7 +154,8 @@ GATEWAY_NETWORK := \
 	gateway/network/pending.c \
 	gateway/network/prefixes.c \
 	gateway/network/requests.c \
-	gateway/network/reverse.c
+	gateway/network/reverse.c \
+	gateway/network/tls.c
 
 GATEWAY_PAYMENT := \
 	gateway/payment/auth.c \
@@ -359,6 +360,7 @@ INTEGRATION_TESTS := \
 	tests/integration/ca.sh \
 	tests/integration/docs.sh \
 	tests/integration/help.sh \
+	tests/integration/issuer_tls.sh \
 	tests/integration/privacy.sh \
 	tests/integration/purchase.sh \
 	tests/integration/readiness.sh \

@@ -54,6 +54,16 @@ const struct setpay_option setpay_gateway_options[] = {
      "HOST:PORT of an issuer, or of a network of issuers (loopback only without TLS)"},
     {"issuer *", "pan_prefixes", SETPAY_OPTION_TEXT, "*", 0, 0, false, false, NULL,
      "leading digits of the card numbers that go there; the longest match wins"},
+    {"issuer *", "tls", SETPAY_OPTION_BOOL, "no", 0, 0, false, false, NULL,
+     "TLS 1.3 on the line; needed where address is not on loopback"},
+    {"issuer *", "tls_ca", SETPAY_OPTION_PATH, NULL, 0, 0, false, false, NULL,
+     "the CAs that may have issued the issuer's certificate (PEM); needed with tls"},
+    {"issuer *", "tls_name", SETPAY_OPTION_TEXT, NULL, 0, 0, false, false, NULL,
+     "the host name that the issuer's certificate bears; needed with tls"},
+    {"issuer *", "tls_cert", SETPAY_OPTION_PATH, NULL, 0, 0, false, false, NULL,
+     "the gateway's own certificate for the line, with its chain (PEM), where the issuer wants one"},
+    {"issuer *", "tls_key", SETPAY_OPTION_PATH, NULL, 0, 0, false, false, NULL,
+     "its key"},
     {NULL, NULL, SETPAY_OPTION_TEXT, NULL, 0, 0, false, false, NULL, NULL},
 };
 /* clang-format on */

@@ -5,7 +5,9 @@
 
 #include "common/base/log.h"
 #include "common/crypto/keyfile.h"
+#include "gateway/network/tls.h"
 
+#include <openssl/ssl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -100,6 +102,64 @@ static enum setpay_error make_tls(struct setpay_service *service, struct setpay_
     return setpay_tls_new_server(&config, &daemon->tls, problem);
 }
 
+/* ------------------------------------------------------------------ issuers */
+
+#define SECTION_SIZE 80
+
+static enum setpay_error issuer_section(const struct setpay_config *config, size_t index,
+                                        char section[SECTION_SIZE], struct setpay_problem *problem)
+{
+    const char *name = setpay_config_instance(config, "issuer *", index);
+    if (snprintf(section, SECTION_SIZE, "issuer %s", name) < SECTION_SIZE)
+        return SETPAY_OK;
+    return setpay_problem_set(problem, SETPAY_E_CONFIG, "[issuer %s]: the name is too long", name);
+}
+
+static enum setpay_error load_issuer(const struct setpay_config *config, const char *section,
+                                     const struct setpay_secret *passphrase, SSL_CTX **tls,
+                                     struct setpay_problem *problem)
+{
+    static const char *const keys[] = {"tls_ca", "tls_name", "tls_cert", "tls_key"};
+    if (!setpay_config_bool(config, section, "tls")) {
+        for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+            if (setpay_config_is_set(config, section, keys[i]))
+                return setpay_problem_set(problem, SETPAY_E_CONFIG,
+                                          "[%s] %s is given, but tls is not yes", section, keys[i]);
+        }
+        return SETPAY_OK;
+    }
+    if (!setpay_config_is_set(config, section, "tls_name"))
+        return setpay_problem_set(problem, SETPAY_E_CONFIG,
+                                  "[%s] tls_name is missing: with tls = yes the name that the "
+                                  "issuer's certificate bears must be given",
+                                  section);
+    const struct setpay_network_tls options = {
+        .name = section + strlen("issuer "),
+        .ca = setpay_config_text(config, section, "tls_ca"),
+        .cert = setpay_config_text(config, section, "tls_cert"),
+        .key = setpay_config_text(config, section, "tls_key"),
+        .passphrase = passphrase,
+    };
+    return setpay_network_tls_new(&options, tls, problem);
+}
+
+static enum setpay_error load_issuers(const struct loader *loader, struct setpay_gatewayd *daemon)
+{
+    const struct setpay_config *config = loader->service->config;
+    size_t count = setpay_config_instance_count(config, "issuer *");
+    if (count == 0 || count > SETPAY_NETWORK_ROUTES_MAX)
+        return setpay_problem_set(loader->problem, SETPAY_E_CONFIG,
+                                  "found %zu [issuer NAME] sections, expected 1 to %d", count,
+                                  SETPAY_NETWORK_ROUTES_MAX);
+    for (size_t i = 0; i < count; i++) {
+        char section[SECTION_SIZE];
+        SETPAY_TRY(issuer_section(config, i, section, loader->problem));
+        SETPAY_TRY(load_issuer(config, section, loader->passphrase, &daemon->issuer_tls[i],
+                               loader->problem));
+    }
+    return SETPAY_OK;
+}
+
 enum setpay_error setpay_gatewayd_load(struct setpay_service *service,
                                        struct setpay_gatewayd *daemon,
                                        struct setpay_problem *problem)
@@ -131,6 +191,8 @@ enum setpay_error setpay_gatewayd_load(struct setpay_service *service,
     }
     if (error == SETPAY_OK)
         error = load_brands(&loader, gateway);
+    if (error == SETPAY_OK)
+        error = load_issuers(&loader, daemon);
     setpay_secret_clear(&passphrase);
     if (error == SETPAY_OK)
         error = setpay_vault_open(setpay_config_text(config, "", "vault_key"), &gateway->vault,
@@ -147,19 +209,14 @@ static enum setpay_error make_network(struct setpay_service *service,
     const struct setpay_config *config = service->config;
     struct setpay_network_route routes[SETPAY_NETWORK_ROUTES_MAX];
     struct setpay_network_config network;
-    size_t count = setpay_config_instance_count(config, "issuer *");
-    if (count == 0 || count > SETPAY_NETWORK_ROUTES_MAX)
-        return setpay_problem_set(problem, SETPAY_E_CONFIG,
-                                  "found %zu [issuer NAME] sections, expected 1 to %d", count,
-                                  SETPAY_NETWORK_ROUTES_MAX);
+    size_t count = setpay_config_instance_count(config, "issuer *"); /* as load_issuers found it */
     for (size_t i = 0; i < count; i++) {
-        char section[64];
-        const char *name = setpay_config_instance(config, "issuer *", i);
-        if (snprintf(section, sizeof section, "issuer %s", name) >= (int)sizeof section)
-            return setpay_problem_set(problem, SETPAY_E_CONFIG, "[issuer %s]: the name is too long",
-                                      name);
+        char section[SECTION_SIZE];
+        SETPAY_TRY(issuer_section(config, i, section, problem));
         routes[i] = (struct setpay_network_route){
-            .name = name,
+            .name = setpay_config_instance(config, "issuer *", i),
+            .tls = daemon->issuer_tls[i],
+            .tls_name = setpay_config_text(config, section, "tls_name"),
             .prefixes = setpay_config_text(config, section, "pan_prefixes"),
             .address = setpay_config_text(config, section, "address"),
         };
@@ -251,6 +308,8 @@ void setpay_gatewayd_clear(struct setpay_gatewayd *daemon)
         setpay_identity_clear(&gateway->brands[i].encrypt);
         setpay_identity_clear(&gateway->brands[i].tls);
     }
+    for (size_t i = 0; i < SETPAY_NETWORK_ROUTES_MAX; i++)
+        SSL_CTX_free(daemon->issuer_tls[i]);
     setpay_vault_free(gateway->vault);
     memset(daemon, 0, sizeof *daemon);
 }

@@ -8,9 +8,11 @@
 #include "common/net/loop.h"
 #include "common/net/service.h"
 #include "common/net/tls.h"
+#include "gateway/network/network.h"
 #include "gateway/payment/gateway.h"
 #include "gateway/payment/reversal.h"
 
+#include <openssl/types.h>
 #include <pthread.h>
 #include <stdbool.h>
 
@@ -20,6 +22,7 @@ extern const struct setpay_option setpay_gateway_options[];
 struct setpay_gatewayd {
     struct setpay_gateway gateway;
     struct setpay_tls *tls;
+    SSL_CTX *issuer_tls[SETPAY_NETWORK_ROUTES_MAX]; /* by [issuer] section; NULL: plain */
     /* The thread that owns the lines to the issuers. */
     struct setpay_loop *network_loop;
     struct setpay_executor network_executor;
@@ -29,7 +32,7 @@ struct setpay_gatewayd {
     struct setpay_executor command_executor; /* the main loop's, for commands.c */
 };
 
-/* Loads keys and certificates of every [brand], opens the vault, makes the TLS context. */
+/* Loads keys and certificates of every [brand], opens the vault, makes the TLS contexts. */
 enum setpay_error setpay_gatewayd_load(struct setpay_service *service,
                                        struct setpay_gatewayd *daemon,
                                        struct setpay_problem *problem) SETPAY_MUST_CHECK;

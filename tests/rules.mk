@@ -157,9 +157,14 @@ lint:
 format:
 	$(Q)clang-format -i $(FORMATTED)
 
+# The sandbox and its issuer simulator are installed too: who writes a store against setpay needs
+# something to try it on, and neither is a danger on a machine that takes real payments: the
+# simulator knows published test cards alone and listens on loopback alone. What the sandbox sources
+# for its demo is no program, and goes where nobody runs it.
 install: build
 	install -d '$(DESTDIR)$(PREFIX)/bin'
-	install -m 755 $(PROGRAM_BINS) $(SCRIPT_BINS) '$(DESTDIR)$(PREFIX)/bin'
+	install -m 755 $(PROGRAM_BINS) $(filter-out %-demo,$(SCRIPT_BINS)) '$(DESTDIR)$(PREFIX)/bin'
+	install -D -m 644 tests/sandbox/setpay-sandbox-demo '$(DESTDIR)$(PREFIX)/share/setpay/setpay-sandbox-demo'
 	install -D -m 644 cardholder/cli/setpay-wallet.desktop \
 	  '$(DESTDIR)$(PREFIX)/share/applications/setpay-wallet.desktop'
 	$(if $(MAN_PAGES),set -e; for page in $(MAN_PAGES); do \

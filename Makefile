@@ -356,6 +356,7 @@ TEST_SUPPORT := \
 
 # Each integration test is a script or program that prints TAP.
 INTEGRATION_TESTS := \
+	tests/docs/man.sh \
 	tests/docs/pages.sh \
 	tests/integration/ca.sh \
 	tests/integration/docs.sh \

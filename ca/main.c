@@ -45,7 +45,7 @@ static const struct command_row commands[] = {
      "make new revocation lists (CRLs) of all CAs, and copy them into DIR"},
     {"bundle", setpay_ca_command_bundle, true, true, 1,
      "merchant|gateway [--brand B] --id ID [--dns NAME]..."
-     " [--key-passphrase-file F] -o DIR",
+     " [--key-passphrase-file F] --out DIR",
      "make all keys and certificates of a party; with the option its keys are encrypted"},
     {"list", setpay_ca_command_list, true, false, 0, "[--brand B]", "list the certificates"},
     {"show", setpay_ca_command_show, true, false, 1, "SERIAL | --certificate FILE",

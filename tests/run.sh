@@ -1,19 +1,32 @@
 #!/bin/sh
 # run.sh TEST...: runs each test (a program or script that prints TAP), shows what failed, and ends
-# with "N passed, N failed". A test that dies, prints no plan or runs out of time is a failure.
+# with "N passed, N failed". A test that dies, prints no plan or runs out of time is a failure; so is
+# one in which a sanitiser found something in any program that it started.
 # BUILD: the build folder.  TIMEOUT: seconds for one test (default 300).
 set -u
 : "${BUILD:=build}" "${TIMEOUT:=300}"
 export BUILD CMOCKA_MESSAGE_OUTPUT=TAP
 logs=$BUILD/test-logs
 mkdir -p "$logs"
+reports=$(cd "$logs" && pwd)
+# Leaks are searched for by looking into the process, which setpay's programs allow root alone:
+# whoever has CAP_SYS_PTRACE.
+leaks=$((0x$(sed -n 's/^CapEff:[[:space:]]*//p' /proc/self/status) >> 19 & 1))
 passed=0 failed=0
 for test in "$@"; do
     name=$(basename "$test")
     log=$logs/$name.log
     started=$(date +%s)
-    timeout "$TIMEOUT" "$test" >"$log" 2>&1 </dev/null
+    rm -f "$reports/$name.sanitizer".*
+    options=detect_leaks=$leaks:print_stacktrace=1:log_path=$reports/$name.sanitizer
+    ASAN_OPTIONS=$options${ASAN_OPTIONS:+:$ASAN_OPTIONS} UBSAN_OPTIONS=$options \
+        timeout "$TIMEOUT" "$test" >"$log" 2>&1 </dev/null
     status=$?
+    for report in "$reports/$name.sanitizer".*; do
+        [ -f "$report" ] || continue
+        echo "not ok - a sanitiser has nothing to say: $report" >>"$log"
+        head -n 30 "$report" | sed 's/^/# /' >>"$log"
+    done
     ok=$(grep -c '^ok ' "$log")
     bad=$(grep -c '^not ok ' "$log")
     planned=$(sed -n 's/^1\.\.\([0-9]*\).*/\1/p' "$log" | awk '{ n += $1 } END { print n + 0 }')

@@ -33,6 +33,7 @@ struct fixture {
     struct test_folder folder;
     struct setpay_store *store;
     struct setpay_item item;
+    char metadata[sizeof "{}"];
     struct setpay_order order;
 };
 
@@ -43,6 +44,7 @@ static int setup(void **state)
     test_folder_make(&f->folder);
     const struct setpay_store_options options = {.url = f->folder.url, .schema = &schema};
     assert_int_equal(setpay_store_open(&options, &f->store, &problem), SETPAY_OK);
+    memcpy(f->metadata, "{}", sizeof f->metadata);
     f->item = (struct setpay_item){"One book", 1, 1250, 1250, ""};
     f->order = (struct setpay_order){
         .description = "One book",
@@ -50,7 +52,7 @@ static int setup(void **state)
         .items = &f->item,
         .item_count = 1,
         .capture = SETPAY_CAPTURE_ON_SHIPMENT,
-        .metadata = (char[]){"{}"},
+        .metadata = f->metadata,
         .created_ms = NOW_MS,
         .expires_ms = NOW_MS + SETPAY_DAY_MS,
     };

@@ -51,6 +51,8 @@ clean:
 $(BUILD)/gen/%.pb-c.c $(BUILD)/gen/%.pb-c.h: %.proto
 	@mkdir -p $(dir $@)
 	$(say) PROTOC $<
+	@command -v protoc-c >/dev/null && pkg-config --exists $(PACKAGES_PC) || \
+	  { echo 'packages are missing: "make deps" installs what the build needs' >&2; exit 1; }
 	$(Q)protoc-c --c_out=$(BUILD)/gen -I. $<
 
 # Generated code is not ours to warn about.

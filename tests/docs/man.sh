@@ -82,14 +82,15 @@ done | result 'every command of --help is in the page'
 
 for program in $programs; do
     page=$(page_of "$program")
+    help=$("$bin/$program" --help)
     sed -n '/^\.Ss Keys/,/^\.S[sh] /p' "$page" | grep -E '^\.(It )?Cm ' | sed -E 's/^\.It //; s/\bCm\b//g' |
         tr -c 'a-z_\n' ' ' | tr -s ' ' '\n' | grep . | while read -r key; do
-        "$bin/$program" --help | grep -qE "^  --([a-z]+\.NAME\.)?$key " || echo "$page: $program has no key $key"
+        grep -qE "^  --([a-z]+\.NAME\.)?$key " <<<"$help" || echo "$page: $program has no key $key"
     done
 done | result "every key of a page is one of its program's"
 
 env -u MAKEFLAGS -u MAKELEVEL make -s --no-print-directory install BUILD="$BUILD" DESTDIR="$tmp" PREFIX=/usr >"$tmp/log" 2>&1 ||
-    cat "$tmp/log" | result 'make install ends well'
+    result 'make install ends well' <"$tmp/log"
 {
     for page in $pages; do
         cmp "$page" "$tmp/usr/share/man/man${page##*.}/${page##*/}" 2>&1

@@ -22,7 +22,7 @@ refuses() { # STATUS WORDS ARGUMENTS...
     [ $? -eq "$status" ] && grep -q -- "$words" "$tmp/refused" || { cat "$tmp/refused"; return 1; }
 }
 ok "an unknown command is named" refuses 2 "unknown command 'upp'" upp
-ok "an unknown option is named" refuses 2 "unknown option --dirr" up --dirr x
+ok "an unknown option is named" refuses 2 "unknown option '--dirr'" up --dirr x
 ok "a value that is missing is named" refuses 2 "--dir needs a value" up --dir
 ok "a store that is not there is named" refuses 2 "embedded store only" up --store postgres
 ok "a port base that is no number" refuses 2 "not a number" up --port-base x

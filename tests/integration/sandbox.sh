@@ -27,6 +27,7 @@ ok "a value that is missing is named" refuses 2 "--dir needs a value" up --dir
 ok "a store that is not there is named" refuses 2 "embedded store only" up --store postgres
 ok "a port base that is no number" refuses 2 "not a number" up --port-base x
 ok "status of nothing" refuses 1 "no sandbox in" status --dir "$tmp/nothing"
+ok "which makes nothing" test ! -e "$tmp/nothing"
 mkdir "$tmp/full" && echo mine >"$tmp/full/file"
 ok "a folder that holds something else is left alone" refuses 1 "is not empty" up --dir "$tmp/full"
 is "and untouched" "$(ls -A "$tmp/full" | grep -v '^.lock$')" file
@@ -91,8 +92,14 @@ pid=$(pid_of merchant)
 wallet_pid=$(pid_of wallet)
 kill -KILL "$pid"
 wait_gone "$pid"
+# As if an earlier up had been cut off while it enrolled, and a program had been built since.
+wallet card remove "$(card_id no-funds)" --yes >/dev/null
+printf '%s\n' 4000000000009995 3012 | wallet card request --brand visa --label no-funds -o "$tmp/csr" >/dev/null
+cp -p "$bin/setpay-walletd" "$bin/.setpay-walletd.new" && mv "$bin/.setpay-walletd.new" "$bin/setpay-walletd"
 ok "up starts the one that is dead" up
 is "and no other" "$(pid_of wallet)" "$wallet_pid"
+is "and ends the enrolment that was cut off" \
+    "$(wallet --json card list | jq -r '[.cards[] | select(.label == "no-funds").status] | join(" ")')" active
 ok "it sells again" new_order 800 EUR
 ok "and is paid" wallet --json pay "$uri" --yes
 

@@ -39,6 +39,16 @@ enum setpay_error setpay_wallet_answer_check(const struct setpay_wallet_purchase
     return SETPAY_OK;
 }
 
+void setpay_wallet_expect_signer(const struct setpay_wallet_purchase *purchase, bool is_inquiry,
+                                 const struct setpay_certificate *signer,
+                                 struct setpay_asked *asked)
+{
+    bool same_merchant = strcmp(setpay_certificate_brand(signer), purchase->brand) == 0 &&
+                         strcmp(setpay_certificate_id(signer), purchase->merchant_id) == 0;
+    asked->answerer = is_inquiry && same_merchant ? *setpay_certificate_thumbprint(signer)
+                                                  : purchase->merchant; /* rule A4 */
+}
+
 bool setpay_wallet_time_is_over(const struct setpay_wallet_purchase *purchase,
                                 setpay_time_ms now_ms)
 {

@@ -12,6 +12,7 @@
  */
 #include "cardholder/wallet.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,6 +48,7 @@ struct setpay_wallet_pursuit {
     struct setpay_wallet_purchase purchase; /* as read for this step */
     struct setpay_wallet_decision decision;
     struct setpay_buffer words;
+    enum setpay_error failure; /* of the check whose message is being kept, or was last */
     setpay_time_ms now_ms;
 };
 
@@ -391,6 +393,8 @@ static enum setpay_error take_error(struct setpay_wallet_pursuit *pursuit,
         SETPAY_TRY(setpay_message_authenticate(message, pursuit->wallet->trust,
                                                SETPAY_PROFILE_MERCHANT_SIGN,
                                                pursuit->purchase.brand, pursuit->now_ms, &signer));
+        setpay_wallet_expect_signer(&pursuit->purchase, !pursuit->sent_preq, signer,
+                                    &pursuit->asked);
         setpay_certificate_unref(signer);
     }
     SETPAY_TRY(setpay_error_report_parse(message->content, &report));
@@ -432,6 +436,7 @@ static enum setpay_error take_pres(struct setpay_wallet_pursuit *pursuit,
     SETPAY_TRY(setpay_message_authenticate(message, pursuit->wallet->trust,
                                            SETPAY_PROFILE_MERCHANT_SIGN, pursuit->purchase.brand,
                                            pursuit->now_ms, &merchant));
+    setpay_wallet_expect_signer(&pursuit->purchase, !pursuit->sent_preq, merchant, &pursuit->asked);
     setpay_certificate_unref(merchant);
     SETPAY_TRY(setpay_pres_parse(message->content, &pres));
     enum setpay_error error = setpay_wallet_answer_check(&pursuit->purchase, &pursuit->asked,
@@ -461,6 +466,42 @@ static enum setpay_error take_answer(struct setpay_wallet_pursuit *pursuit,
     return error;
 }
 
+static enum setpay_error store_evidence(struct setpay_db *db, void *arg)
+{
+    struct setpay_wallet_pursuit *pursuit = arg;
+    char what[SETPAY_WALLET_WORDS_MAX];
+    snprintf(what, sizeof what, "failed %s: %s", setpay_error_rule(pursuit->failure),
+             setpay_error_text(pursuit->failure));
+    return setpay_wallet_store_add_evidence(db, &pursuit->xid, what,
+                                            setpay_buffer_view(&pursuit->words), pursuit->now_ms);
+}
+
+static void on_evidence_kept(void *arg, enum setpay_error error)
+{
+    struct setpay_wallet_pursuit *pursuit = arg;
+    pursuit->storing = false;
+    if (error != SETPAY_OK)
+        setpay_log_error(error, "purchase.evidence", setpay_field_id("xid", &pursuit->xid));
+    if (pursuit->ended)
+        pursuit_free(pursuit);
+    else
+        on_failed(pursuit, pursuit->failure);
+}
+
+/* A message that fails a check is evidence against whoever sent it: its bytes are kept, the first
+ * of each failure. False where there is nothing new to keep. */
+static bool keep_evidence(struct setpay_wallet_pursuit *pursuit, enum setpay_error error,
+                          struct setpay_view body)
+{
+    if (setpay_error_kind(error) != SETPAY_KIND_SECURITY || body.size == 0 ||
+        error == pursuit->failure || setpay_buffer_set(&pursuit->words, body) != SETPAY_OK)
+        return false;
+    pursuit->failure = error;
+    pursuit->storing = setpay_store_submit(pursuit->wallet->store, store_evidence, on_evidence_kept,
+                                           pursuit, &pursuit->wallet->executor) == SETPAY_OK;
+    return pursuit->storing;
+}
+
 static void on_answer(void *arg, const struct setpay_http_answer *answer)
 {
     struct setpay_wallet_pursuit *pursuit = arg;
@@ -469,7 +510,7 @@ static void on_answer(void *arg, const struct setpay_http_answer *answer)
     setpay_wallet_save_trust(pursuit->wallet);
     if (error == SETPAY_OK)
         apply(pursuit);
-    else
+    else if (!keep_evidence(pursuit, error, answer->body))
         on_failed(pursuit, error);
 }
 

@@ -270,6 +270,14 @@ enum setpay_error setpay_wallet_answer_check(const struct setpay_wallet_purchase
                                              const struct setpay_message *message,
                                              const struct setpay_pres *pres) SETPAY_MUST_CHECK;
 
+/* Rule A4: whom an answer must be signed by, for one that signer (verified by rule A3, of the
+ * brand) has signed. PRes is the word of the certificate that OI names. An inquiry may come years
+ * later: it may be answered by any signing certificate of the same merchant, since an end rests on
+ * the gateway's receipt alone (rule W6). */
+void setpay_wallet_expect_signer(const struct setpay_wallet_purchase *purchase, bool is_inquiry,
+                                 const struct setpay_certificate *signer,
+                                 struct setpay_asked *asked);
+
 struct setpay_wallet_kept_receipt {
     struct setpay_receipt receipt;
     struct setpay_buffer signed_bytes;

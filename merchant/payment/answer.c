@@ -29,11 +29,13 @@ static enum setpay_error add_gateway(struct setpay_merchant *merchant,
 static enum setpay_error build_content(const struct setpay_merchant *merchant,
                                        const struct setpay_merchant_purchase *purchase,
                                        const struct setpay_merchant_told *told,
-                                       setpay_time_ms now_ms, struct setpay_buffer *content)
+                                       const struct setpay_digest *signer, setpay_time_ms now_ms,
+                                       struct setpay_buffer *content)
 {
     struct setpay_pres message;
     setpay_merchant_pres_fill(purchase, merchant->id, told->rrpid, told->request_hash,
                               told->challenge, now_ms, &message);
+    message.header.sender = *signer;
     if (setpay_merchant_shows_receipts(purchase) && told->receipt_count > 0) {
         message.receipts = calloc(told->receipt_count, sizeof *message.receipts);
         if (message.receipts == NULL)
@@ -55,12 +57,14 @@ enum setpay_error setpay_merchant_answer_build(struct setpay_merchant *merchant,
 {
     struct setpay_buffer content;
     struct setpay_beside beside;
-    if (!setpay_digest_equal(&purchase->merchant,
-                             setpay_certificate_thumbprint(brand->sign.certificate)))
-        return SETPAY_E_SENDER; /* the wallet asked another certificate of ours */
+    const struct setpay_digest *signer = setpay_certificate_thumbprint(brand->sign.certificate);
+    /* A purchase lives longer than a certificate: an inquiry is answered under a renewed one too.
+     * PReq was for the one that OI names, which also signed AuthReq. */
+    if (told->type != SETPAY_MESSAGE_INQ_RES && !setpay_digest_equal(&purchase->merchant, signer))
+        return SETPAY_E_SENDER;
     setpay_beside_init(&beside);
     setpay_buffer_init(&content, SETPAY_LIMIT_CONTENT_BYTES);
-    enum setpay_error error = build_content(merchant, purchase, told, now_ms, &content);
+    enum setpay_error error = build_content(merchant, purchase, told, signer, now_ms, &content);
     if (error == SETPAY_OK)
         error = setpay_beside_add_chain(&beside, NULL, merchant->trust, brand->sign.certificate);
     if (error == SETPAY_OK)
@@ -70,7 +74,7 @@ enum setpay_error setpay_merchant_answer_build(struct setpay_merchant *merchant,
             .type = told->type,
             .content = setpay_buffer_view(&content),
             .key = brand->sign.key,
-            .signer = &purchase->merchant,
+            .signer = signer,
             .certificates = beside.certificates,
             .certificate_count = beside.certificate_count,
         };

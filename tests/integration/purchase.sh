@@ -133,6 +133,18 @@ for pem in "$sandbox"/gateway/*/*.pem "$sandbox"/merchant/*/*.pem; do
     case $pem in */chain.pem | */root.pem) continue ;; esac
     ok "openssl verifies ${pem#"$sandbox"/}" openssl verify -CAfile "$sandbox/ca/root.pem" -untrusted "$pem" "$pem"
 done
+# A merchant that answers for another order is not believed, and its bytes are kept (rule W6).
+merchant_sql() { sqlite3 -cmd '.timeout 5000' "$(get .databases.merchant)" "$1"; }
+oimd=$(merchant_sql "SELECT hex(oimd) FROM purchase WHERE xid = x'$xid'")
+merchant_sql "UPDATE purchase SET oimd = zeroblob(32) WHERE xid = x'$xid'"
+evidence() { sqlite3 -readonly "$(get .databases.wallet)" "SELECT $1 FROM evidence WHERE xid = x'$xid'"; }
+evidence_kept() { purchase_status "$xid" >/dev/null; [ "$(evidence 'count(*)')" = 1 ]; }
+ok "an answer that fails a check is kept as evidence" wait_for 10 evidence_kept
+is "with the check that it failed" "$(evidence what)" "failed W6: the answer is not about the purchase that was signed"
+ok "and with its bytes" test "$(evidence 'length(bytes)')" -gt 100
+is "and changes nothing" "$(purchase_status "$xid")" pending
+is "once" "$(evidence 'count(*)')" 1
+merchant_sql "UPDATE purchase SET oimd = x'$oimd' WHERE xid = x'$xid'"
 ok "the gateway comes back" up
 authorised_at_last() { [ "$(purchase_status "$xid")" = authorised ]; }
 ok "and the pending purchase ends by itself" wait_for 10 authorised_at_last

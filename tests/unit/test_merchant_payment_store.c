@@ -4,6 +4,7 @@
  */
 #include "common/store/answers.h"
 #include "common/wire/signed.h"
+#include "merchant/payment/answer.h"
 #include "merchant/payment/ask.h"
 #include "merchant/payment/payment_store.h"
 #include "merchant/payment/rules.h"
@@ -293,6 +294,53 @@ static void a_repeat_is_the_same_to_the_last_byte(void **state)
     test_pki_free(pki);
 }
 
+/* A purchase lives longer than a certificate: an inquiry is answered under the renewed one. */
+static void an_inquiry_is_answered_under_a_renewed_certificate(void **state)
+{
+    static const char *const brands[] = {"visa", NULL};
+    struct fixture *f = *state;
+    struct test_pki *pki = test_pki_new(NOW_MS, brands);
+    struct test_party *renewed =
+        test_party_new(pki, "visa", SETPAY_PROFILE_MERCHANT_SIGN, "shop-1", NULL);
+    struct setpay_merchant *merchant = calloc(1, sizeof *merchant);
+    struct setpay_merchant_brand *brand = &merchant->brands[0];
+    struct setpay_merchant_purchase p = purchase_of(f, 0x10); /* names another certificate */
+    const struct setpay_id rrpid = test_id(0x77);
+    const struct setpay_digest hash = test_digest(0x78);
+    struct setpay_merchant_told told = {
+        .rrpid = &rrpid, .request_hash = &hash, .challenge = &hash, .type = SETPAY_MESSAGE_P_RES};
+    struct setpay_buffer bytes;
+    struct setpay_message message;
+    struct setpay_pres pres;
+    struct setpay_certificate *signer = NULL;
+    setpay_buffer_init(&bytes, SETPAY_LIMIT_MESSAGE_BYTES);
+    merchant->trust = test_pki_trust(pki);
+    memcpy(merchant->id, "shop-1", 7);
+    memcpy(brand->name, "visa", 5);
+    brand->sign.key = renewed->signing_key;
+    brand->sign.certificate = renewed->certificate;
+    assert_int_equal(setpay_merchant_answer_build(merchant, brand, &p, &told, NOW_MS, &bytes),
+                     SETPAY_E_SENDER); /* PRes: the one that OI names */
+    told.type = SETPAY_MESSAGE_INQ_RES;
+    assert_int_equal(setpay_merchant_answer_build(merchant, brand, &p, &told, NOW_MS, &bytes),
+                     SETPAY_OK);
+    assert_int_equal(setpay_message_parse(setpay_buffer_view(&bytes), &message), SETPAY_OK);
+    assert_int_equal(setpay_message_authenticate(&message, merchant->trust,
+                                                 SETPAY_PROFILE_MERCHANT_SIGN, "visa", NOW_MS,
+                                                 &signer),
+                     SETPAY_OK);
+    assert_int_equal(setpay_pres_parse(message.content, &pres), SETPAY_OK);
+    assert_true(setpay_digest_equal(&pres.header.sender, &renewed->thumbprint));
+    setpay_pres_clear(&pres);
+    setpay_certificate_unref(signer);
+    setpay_message_clear(&message);
+    setpay_buffer_clear(&bytes);
+    setpay_trust_free(merchant->trust);
+    free(merchant);
+    test_party_free(renewed);
+    test_pki_free(pki);
+}
+
 /* ------------------------------------------------------------------ offers */
 
 struct offer_test {
@@ -392,6 +440,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_store_gives_up, setup, teardown),
         cmocka_unit_test_setup_teardown(no_instruction_is_left, setup, teardown),
         cmocka_unit_test_setup_teardown(a_repeat_is_the_same_to_the_last_byte, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_inquiry_is_answered_under_a_renewed_certificate, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(an_order_has_so_many_offers, setup, teardown),
         cmocka_unit_test_setup_teardown(offers_go_when_their_time_is_over, setup, teardown),
     };

@@ -211,6 +211,37 @@ static void an_answer_is_held_against_the_record(void **state)
     expect(&world, SETPAY_E_PURCHASE);
 }
 
+/* rule A4: whose word is the answer. A merchant renews its certificate; who it is stays. */
+static void a_renewed_certificate_may_answer_an_inquiry(void **state)
+{
+    struct test_party *renewed =
+        test_party_new(pki, BRAND, SETPAY_PROFILE_MERCHANT_SIGN, "shop-1", NULL);
+    struct test_party *other =
+        test_party_new(pki, BRAND, SETPAY_PROFILE_MERCHANT_SIGN, "shop-2", NULL);
+    const struct {
+        const struct test_party *signer;
+        bool is_inquiry;
+        enum setpay_error expected;
+    } rows[] = {
+        {renewed, true, SETPAY_OK},
+        {renewed, false, SETPAY_E_ANSWER_SIGNER}, /* PRes: the one that OI names */
+        {other, true, SETPAY_E_ANSWER_SIGNER},
+        {merchant, true, SETPAY_OK},
+        {merchant, false, SETPAY_OK},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct world world;
+        make(&world);
+        world.pres.header.sender = world.message.signer = rows[i].signer->thumbprint;
+        setpay_wallet_expect_signer(&world.purchase, rows[i].is_inquiry,
+                                    rows[i].signer->certificate, &world.asked);
+        expect(&world, rows[i].expected);
+    }
+    test_party_free(renewed);
+    test_party_free(other);
+}
+
 /* ------------------------------------------------------------------ receipts */
 
 static void a_receipt_ends_it(void **state)
@@ -638,6 +669,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_answer_is_held_against_the_record),
+        cmocka_unit_test(a_renewed_certificate_may_answer_an_inquiry),
         cmocka_unit_test(a_receipt_ends_it),
         cmocka_unit_test(a_receipt_that_is_not_of_this_purchase_counts_for_nothing),
         cmocka_unit_test(good_receipts_before_a_bad_one_count),

@@ -240,6 +240,12 @@ static void on_offer(void *arg, const struct setpay_http_answer *answer)
     setpay_wallet_save_trust(wallet);
     if (error == SETPAY_OK && wallet->draining)
         error = SETPAY_E_DRAINING;
+    if (error == SETPAY_E_UNREACHABLE || error == SETPAY_E_TIMEOUT)
+        setpay_problem_set(&problem, error,
+                           error == SETPAY_E_TIMEOUT
+                               ? "%s, port %u, has not answered in time; nothing was signed"
+                               : "%s, port %u, can't be reached; nothing was signed",
+                           offer->question.link.host, (unsigned)offer->question.link.port);
     if (error != SETPAY_OK) {
         ask_fail(ask, error, &problem);
         return;

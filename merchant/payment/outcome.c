@@ -50,9 +50,10 @@ static enum setpay_error write_state(struct setpay_db *db,
     struct setpay_merchant_purchase purchase = drive->booked;
     SETPAY_TRY(setpay_merchant_purchase_update(db, &purchase));
     SETPAY_TRY(keep_answer(db, drive));
-    if (setpay_purchase_state_is_refused(purchase.state))
-        SETPAY_TRY(setpay_order_release(db, purchase.order_id, &purchase.xid)); /* rule M4 */
-    return SETPAY_OK;
+    if (!setpay_purchase_state_is_refused(purchase.state))
+        return SETPAY_OK;
+    enum setpay_error error = setpay_order_release(db, purchase.order_id, &purchase.xid);
+    return error == SETPAY_E_NOT_FOUND ? SETPAY_OK : error; /* rule M4: a late one held no order */
 }
 
 static enum setpay_error write_outcome(struct setpay_db *db, void *arg)

@@ -3,7 +3,7 @@
  *
  *     read content and OI (A1, envelope's digest and form) -> snapshot: kept answer (A6), purchase,
  *       offer -> date (A5) -> offer (M1) -> cardholder (A3) -> dual signature (M2) -> order (M3)
- *       -> AuthReq is made and signed
+ *       -> AuthReq is made and signed; a void where the order is not to be had any more (M9)
  *       -> one operation: order taken (M4), purchase, envelope, AuthReq (M5)
  *       -> wait until the answer is kept (authorise.c keeps it) -> reply
  *
@@ -67,8 +67,9 @@ static enum setpay_error write_purchase(struct setpay_db *db, void *arg)
 {
     struct setpay_merchant_work *work = arg;
     struct setpay_merchant_purchase *purchase = &work->purchase;
-    SETPAY_TRY(setpay_order_take(db, purchase->order_id, &purchase->xid,
-                                 purchase->created_ms)); /* rule M4 */
+    if (purchase->state == SETPAY_PURCHASE_ASKING)
+        SETPAY_TRY(setpay_order_take(db, purchase->order_id, &purchase->xid,
+                                     purchase->created_ms)); /* rule M4 */
     SETPAY_TRY(
         setpay_merchant_purchase_insert(db, setpay_certificate_der(work->cardholder), purchase));
     SETPAY_TRY(setpay_merchant_instruction_keep(db, purchase->id, work->message.envelope));
@@ -123,6 +124,18 @@ static enum setpay_error check(struct setpay_merchant_work *work,
     return setpay_merchant_order_check(offered, &work->oi, work->now_ms); /* rule M3 */
 }
 
+/* A good PReq that comes too late: the order is taken (looked at again in the operation), has ended
+ * or has expired. The shopper has signed, and only the gateway's word frees them: the instruction
+ * is voided, and never was anything else asked for with it. */
+static enum setpay_error give_up(struct setpay_merchant_work *work, enum setpay_error why)
+{
+    struct setpay_merchant_purchase *purchase = &work->purchase;
+    setpay_log_error(why, "purchase.refused", setpay_field_id("xid", &work->xid),
+                     setpay_field_id("rrpid", &work->rrpid),
+                     setpay_field_text("order", purchase->order_id));
+    return setpay_purchase_state_next(purchase->state, SETPAY_PURCHASE_GIVE_UP, &purchase->state);
+}
+
 /* Checks a PReq that was not seen before and submits its storing. */
 static enum setpay_error decide(struct setpay_merchant_work *work, const struct snapshot *snapshot)
 {
@@ -145,12 +158,15 @@ static enum setpay_error decide(struct setpay_merchant_work *work, const struct 
     };
     enum setpay_error error = check(work, &offered, &oimd, &pomd);
     if (error == SETPAY_OK)
-        error = snapshot->payable; /* rule M4; looked at again in the operation */
-    if (error == SETPAY_OK)
         error = setpay_merchant_purchase_make(&from, work->now_ms, &work->purchase);
+    if (error == SETPAY_OK && snapshot->payable != SETPAY_OK)
+        error = give_up(work, snapshot->payable); /* rules M4, M9 */
+    enum setpay_ask_kind kind = SETPAY_ASK_AUTHORISE;
     if (error == SETPAY_OK)
-        error = setpay_merchant_ask_make(merchant, work->brand, &work->purchase,
-                                         SETPAY_ASK_AUTHORISE, work->now_ms, &work->ask);
+        error = setpay_merchant_ask_kind(work->purchase.state, &kind);
+    if (error == SETPAY_OK)
+        error = setpay_merchant_ask_make(merchant, work->brand, &work->purchase, kind, work->now_ms,
+                                         &work->ask);
     if (error == SETPAY_OK)
         error = setpay_store_submit(merchant->store, write_purchase, on_stored, work,
                                     &work->worker->executor);

@@ -1,5 +1,6 @@
 /*
- * The status of an order. At most one purchase stands against it (rule M4): that one decides.
+ * The status of an order. At most one purchase stands against it (rule M4): that one decides. One
+ * that came too late and is being voided does not stand, and counts only where no other does.
  * Without one, the store's wish counts, then the time, then the last attempt.
  */
 #include "merchant/store/order_status.h"
@@ -27,10 +28,14 @@ enum setpay_order_status setpay_order_status_of(enum setpay_order_end end,
                                                 const enum setpay_purchase_state *states,
                                                 size_t count, setpay_time_ms now_ms)
 {
+    enum setpay_purchase_state stands = SETPAY_PURCHASE_NONE;
     for (size_t i = count; i-- > 0;) {
-        if (states[i] != SETPAY_PURCHASE_NONE && !setpay_purchase_state_is_refused(states[i]))
-            return status_under(states[i], end);
+        if (states[i] != SETPAY_PURCHASE_NONE && !setpay_purchase_state_is_refused(states[i]) &&
+            (stands == SETPAY_PURCHASE_NONE || stands == SETPAY_PURCHASE_VOIDING))
+            stands = states[i];
     }
+    if (stands != SETPAY_PURCHASE_NONE)
+        return status_under(stands, end);
     if (end == SETPAY_ORDER_CANCELLED)
         return SETPAY_ORDER_STATUS_CANCELLED;
     if (end == SETPAY_ORDER_VOIDED)

@@ -354,6 +354,18 @@ static void test_the_status_of_every_combination(void **state)
     }
 }
 
+/* A purchase that came too late is voided while another one stands: that one decides (rule M4). */
+static void test_a_late_purchase_does_not_stand(void **state)
+{
+    (void)state;
+    const enum setpay_purchase_state states[] = {SETPAY_PURCHASE_AUTHORISED,
+                                                 SETPAY_PURCHASE_VOIDING};
+    assert_int_equal(setpay_order_status_of(SETPAY_ORDER_GOES_ON, 1000, states, 2, 999),
+                     SETPAY_ORDER_STATUS_AUTHORISED);
+    assert_int_equal(setpay_order_status_of(SETPAY_ORDER_GOES_ON, 1000, states + 1, 1, 999),
+                     SETPAY_ORDER_STATUS_PAYING);
+}
+
 static void test_what_may_be_voided_and_cancelled(void **state)
 {
     (void)state;
@@ -383,6 +395,7 @@ int main(void)
         cmocka_unit_test(test_of_many_purchases_at_once_one_takes_the_order),
         cmocka_unit_test(test_an_ended_or_expired_order_is_not_taken),
         cmocka_unit_test(test_the_status_of_every_combination),
+        cmocka_unit_test(test_a_late_purchase_does_not_stand),
         cmocka_unit_test(test_what_may_be_voided_and_cancelled),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -365,6 +365,7 @@ INTEGRATION_TESTS := \
 	tests/integration/privacy.sh \
 	tests/integration/purchase.sh \
 	tests/integration/readiness.sh \
+	tests/integration/recovery.sh \
 	tests/integration/sandbox.sh \
 	tests/integration/wallet_cli.sh
 

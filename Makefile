@@ -57,6 +57,7 @@ COMMON_BASE := \
 	common/base/clock.c \
 	common/base/config.c \
 	common/base/config_file.c \
+	common/base/config_files.c \
 	common/base/config_help.c \
 	common/base/config_value.c \
 	common/base/error.c \

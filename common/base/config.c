@@ -107,7 +107,7 @@ enum setpay_error setpay_config_assign(struct setpay_config_value *value, const 
             value->section, value->section[0] != '\0' ? "]" : "", SHOWN, text, expected);
     }
     if (setpay_config_has_text(option->type)) {
-        copy = option->type == SETPAY_OPTION_PATH ? join_path(folder, text) : strdup(text);
+        copy = setpay_config_is_path(option->type) ? join_path(folder, text) : strdup(text);
         if (copy == NULL)
             return SETPAY_E_NOMEM;
     }

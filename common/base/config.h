@@ -18,12 +18,15 @@
 
 enum setpay_option_type {
     SETPAY_OPTION_TEXT,
-    SETPAY_OPTION_PATH,     /* made absolute, relative to the file's folder */
-    SETPAY_OPTION_INT,      /* minimum .. maximum */
-    SETPAY_OPTION_BOOL,     /* yes or no */
-    SETPAY_OPTION_DURATION, /* 250ms, 5s, 10m, 24h, 7d; held in ms; minimum .. maximum in ms */
-    SETPAY_OPTION_ADDRESS,  /* HOST:PORT, [v6]:PORT */
-    SETPAY_OPTION_CHOICE,   /* one of choices, separated by '|' */
+    SETPAY_OPTION_PATH,        /* made absolute, relative to the file's folder */
+    SETPAY_OPTION_FILE,        /* as PATH: a file that is read */
+    SETPAY_OPTION_SECRET_FILE, /* as FILE: readable by its owner alone */
+    SETPAY_OPTION_FOLDER,      /* as PATH: a folder that is read */
+    SETPAY_OPTION_INT,         /* minimum .. maximum */
+    SETPAY_OPTION_BOOL,        /* yes or no */
+    SETPAY_OPTION_DURATION,    /* 250ms, 5s, 10m, 24h, 7d; held in ms; minimum .. maximum in ms */
+    SETPAY_OPTION_ADDRESS,     /* HOST:PORT, [v6]:PORT */
+    SETPAY_OPTION_CHOICE,      /* one of choices, separated by '|' */
 };
 
 struct setpay_option {
@@ -62,6 +65,10 @@ int setpay_config_first_unknown(const struct setpay_option *options, int argc, c
 /* SETPAY_E_USAGE for such a word; the problem names it, and the nearest flag that there is. */
 enum setpay_error setpay_config_refuse_word(const struct setpay_option *options, const char *word,
                                             const char *program,
+                                            struct setpay_problem *problem) SETPAY_MUST_CHECK;
+/* Whether what the FILE, SECRET_FILE and FOLDER keys name is there, readable, and of the right kind
+ * and mode. SETPAY_E_CONFIG, with key, section and path in problem. */
+enum setpay_error setpay_config_check_files(const struct setpay_config *config,
                                             struct setpay_problem *problem) SETPAY_MUST_CHECK;
 void setpay_config_free(struct setpay_config *config);
 

@@ -76,6 +76,8 @@ enum setpay_error setpay_config_read_file(struct setpay_config *config,
  * then untouched. */
 enum setpay_error setpay_config_value_parse(const struct setpay_option *option, const char *text,
                                             int64_t *number) SETPAY_MUST_CHECK;
+/* PATH and the types that are one. */
+bool setpay_config_is_path(enum setpay_option_type type);
 bool setpay_config_has_text(enum setpay_option_type type);
 /* "a whole number from 1 to 64"; returns out. */
 #define SETPAY_CONFIG_EXPECTED_SIZE 256

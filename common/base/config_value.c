@@ -160,6 +160,9 @@ enum setpay_error setpay_config_value_parse(const struct setpay_option *option, 
     case SETPAY_OPTION_TEXT:
         return SETPAY_OK;
     case SETPAY_OPTION_PATH:
+    case SETPAY_OPTION_FILE:
+    case SETPAY_OPTION_SECRET_FILE:
+    case SETPAY_OPTION_FOLDER:
         return *text != '\0' ? SETPAY_OK : SETPAY_E_CONFIG;
     case SETPAY_OPTION_INT:
         return parse_int(option, text, number);
@@ -175,9 +178,15 @@ enum setpay_error setpay_config_value_parse(const struct setpay_option *option, 
     return SETPAY_E_CONFIG;
 }
 
+bool setpay_config_is_path(enum setpay_option_type type)
+{
+    return type == SETPAY_OPTION_PATH || type == SETPAY_OPTION_FILE ||
+           type == SETPAY_OPTION_SECRET_FILE || type == SETPAY_OPTION_FOLDER;
+}
+
 bool setpay_config_has_text(enum setpay_option_type type)
 {
-    return type == SETPAY_OPTION_TEXT || type == SETPAY_OPTION_PATH ||
+    return type == SETPAY_OPTION_TEXT || setpay_config_is_path(type) ||
            type == SETPAY_OPTION_ADDRESS || type == SETPAY_OPTION_CHOICE;
 }
 
@@ -203,6 +212,9 @@ const char *setpay_config_expected(const struct setpay_option *option, char *out
         (void)snprintf(out, size, "a text");
         break;
     case SETPAY_OPTION_PATH:
+    case SETPAY_OPTION_FILE:
+    case SETPAY_OPTION_SECRET_FILE:
+    case SETPAY_OPTION_FOLDER:
         (void)snprintf(out, size, "a path");
         break;
     case SETPAY_OPTION_INT:

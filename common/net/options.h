@@ -26,9 +26,9 @@
      "UNIX socket for the operator's commands"},                                                   \
     {"", "admin_address", SETPAY_OPTION_ADDRESS, NULL, 0, 0, false, false, NULL,                   \
      "HTTP address of /healthz, /readyz and /metrics"},                                            \
-    {"", "root", SETPAY_OPTION_PATH, NULL, 0, 0, true, false, NULL,                                \
+    {"", "root", SETPAY_OPTION_FILE, NULL, 0, 0, true, false, NULL,                                \
      "the root certificate, PEM"},                                                                 \
-    {"", "crls", SETPAY_OPTION_PATH, NULL, 0, 0, false, false, NULL,                               \
+    {"", "crls", SETPAY_OPTION_FOLDER, NULL, 0, 0, false, false, NULL,                               \
      "folder of revocation lists (*.crl) and of the CAs that signed them (*.pem); read again every "\
      "minute and on SIGHUP"},                                                                      \
     {"", "drain_timeout", SETPAY_OPTION_DURATION, "30s", 0, 600000, false, false, NULL,            \

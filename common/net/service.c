@@ -369,6 +369,8 @@ int setpay_service_main(const struct setpay_service_spec *spec, int argc, char *
                                    "--config FILE is missing (see %s --help)", spec->name);
     if (error == SETPAY_OK)
         error = load_config(&service, &service.config, &problem);
+    if (error == SETPAY_OK && arguments.check_only)
+        error = setpay_config_check_files(service.config, &problem);
     if (error == SETPAY_OK && arguments.check_only) {
         printf("%s: the configuration is well-formed\n", arguments.config_path);
     } else if (error == SETPAY_OK) {

@@ -27,9 +27,9 @@
 static const struct setpay_option options[] = {
     {"", "listen", SETPAY_OPTION_ADDRESS, "127.0.0.1:8583", 0, 0, false, false, NULL,
      "where ISO 8583 is spoken; loopback only"},
-    {"", "tls_cert", SETPAY_OPTION_PATH, NULL, 0, 0, false, false, NULL,
+    {"", "tls_cert", SETPAY_OPTION_FILE, NULL, 0, 0, false, false, NULL,
      "certificate chain, PEM: TLS 1.3 instead of plain TCP"},
-    {"", "tls_key", SETPAY_OPTION_PATH, NULL, 0, 0, false, false, NULL, "its key, PEM"},
+    {"", "tls_key", SETPAY_OPTION_FILE, NULL, 0, 0, false, false, NULL, "its key, PEM"},
     {"", "database", SETPAY_OPTION_TEXT, NULL, 0, 0, true, false, NULL, "sqlite:PATH"},
     {"", "log", SETPAY_OPTION_PATH, NULL, 0, 0, false, false, NULL,
      "log file; standard error where unset; opened again on SIGHUP"},
@@ -299,6 +299,8 @@ int main(int argc, char **argv)
         return fail(SETPAY_E_USAGE, &problem);
     }
     error = setpay_config_load(options, path, &argc, argv, &config, &problem);
+    if (error == SETPAY_OK && check)
+        error = setpay_config_check_files(config, &problem);
     if (error == SETPAY_OK && check)
         printf("%s: the configuration is well-formed\n", path);
     else if (error == SETPAY_OK && argc == 1)

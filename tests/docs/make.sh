@@ -25,7 +25,8 @@ configuration() { # PROGRAM TITLE
 Made by \`$1 --print-reference\`.
 
 \`$1 --config FILE\` reads \`key = value\` lines; with \`--check-config\` it only
-says what is wrong in them, and where. Every key is a flag too, \`--KEY VALUE\`, which wins over the file; a key of a
+says what is wrong in them, and where, and which files that they name are missing or open to others.
+Every key is a flag too, \`--KEY VALUE\`, which wins over the file; a key of a
 section is \`--SECTION.KEY\`, one of a section that may stand several times \`--SECTION.NAME.KEY\`. Paths are relative
 to the file's folder. Some keys are taken over on SIGHUP, without a restart.
 

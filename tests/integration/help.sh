@@ -64,7 +64,9 @@ refused setpay-merchantd '--brand.visa.sign_key' --brand.visa.sign_kee=x
 refused setpay-issuersim 'the nearest known is --late' --lat 5s
 
 # ------------------------------------------------------------------ configurations
-# A file that is as it should be, for each daemon. No file that it names has to be there.
+# A file that is as it should be, for each daemon, and the files that it names.
+touch "$tmp/root.pem" "$tmp/a" "$tmp/v"
+chmod 600 "$tmp/a" "$tmp/v"
 common='root = root.pem
 database = sqlite:a.db
 admin_socket = a.sock'
@@ -113,6 +115,17 @@ bad() {
     ok "$program --check-config: $name" holds "${checks[@]}"
 }
 
+# names PROGRAM NAME KEY FILE WORD: with FILE as the value of KEY, all three are told.
+touch "$tmp/open" && chmod 644 "$tmp/open" && ln -s a "$tmp/link"
+names() {
+    local key=${3//\"/}
+    { sed "s,^$key = .*,$key = $4," "$tmp/good"; grep -q "^$key = " "$tmp/good" || echo "$key = $4"; } >"$tmp/bad"
+    [ "$key" != crls ] || { echo "crls = $4"; cat "$tmp/good"; } >"$tmp/bad"
+    run "$bin/$1" --config "$tmp/bad" --check-config
+    ok "$1 --check-config: $2" holds '[ "$status" -eq 2 ]' '[ -z "$out" ]' \
+        "[[ \$err == *$(printf %q "$3")* ]]" "[[ \$err == *$(printf %q "$4")* ]]" "[[ \$err == *$(printf %q "$5")* ]]"
+}
+
 for program in $daemons; do
     good "$program" >"$tmp/good"
     run "$bin/$program" --config "$tmp/good" --check-config
@@ -140,6 +153,14 @@ for program in $daemons; do
     bad "$program" 'a key that is needed and missing' 0 '"admin_socket"' 'expected a path'
     { echo 'admin_socket = b.sock'; cat "$tmp/good"; } >"$tmp/bad"
     bad "$program" 'a key given twice' "$(sed -n '/^admin_socket = a/=' "$tmp/bad")" '"admin_socket"' 'line 1 too'
+    case $program in setpay-gatewayd | setpay-merchantd)
+        names "$program" 'a key that others may read' '"tls_key"' "$tmp/open" 'expected 0600'
+        names "$program" 'a key that is a link' '"tls_key"' "$tmp/link" 'symbolic link'
+        names "$program" 'a certificate that is not there' '"tls_cert"' "$tmp/none" 'No such file'
+        ;;
+    esac
+    [ "$program" = setpay-issuersim ] || names "$program" 'a root that is not there' '"root"' "$tmp/none" 'No such file'
+    [ "$program" = setpay-issuersim ] || names "$program" 'a file instead of a folder' '"crls"' "$tmp/a" 'Not a directory'
     rm "$tmp/bad"
     bad "$program" 'no such file' 0 'No such file'
 done

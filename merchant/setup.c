@@ -58,25 +58,32 @@ static enum setpay_error load_brand(const struct loader *loader, const char *id,
     return make_client_tls(loader, brand);
 }
 
-static enum setpay_error load_brands(struct loader *loader, struct setpay_merchant *merchant)
+/* The index-th [brand NAME] section. */
+static enum setpay_error load_section(const struct loader *all, struct setpay_merchant *merchant,
+                                      size_t index)
 {
-    const struct setpay_config *config = loader->service->config;
-    size_t count = setpay_config_instance_count(config, "brand *");
+    char section[64];
+    struct loader loader = *all;
+    loader.section = section;
+    loader.brand = setpay_config_instance(all->service->config, "brand *", index);
+    if (snprintf(section, sizeof section, "brand %s", loader.brand) >= (int)sizeof section ||
+        strlen(loader.brand) > SETPAY_WIRE_BRAND_MAX)
+        return setpay_problem_set(all->problem, SETPAY_E_CONFIG,
+                                  "[brand %s]: the name has more than %d characters", loader.brand,
+                                  SETPAY_WIRE_BRAND_MAX);
+    return load_brand(&loader, merchant->id, &merchant->brands[index]);
+}
+
+static enum setpay_error load_brands(const struct loader *loader, struct setpay_merchant *merchant)
+{
+    size_t count = setpay_config_instance_count(loader->service->config, "brand *");
     if (count == 0 || count > SETPAY_MERCHANT_BRANDS_MAX)
         return setpay_problem_set(loader->problem, SETPAY_E_CONFIG,
                                   "found %zu [brand NAME] sections, expected 1 to %d", count,
                                   SETPAY_MERCHANT_BRANDS_MAX);
     for (size_t i = 0; i < count; i++) {
-        char section[64];
-        loader->brand = setpay_config_instance(config, "brand *", i);
-        if (snprintf(section, sizeof section, "brand %s", loader->brand) >= (int)sizeof section ||
-            strlen(loader->brand) > SETPAY_WIRE_BRAND_MAX)
-            return setpay_problem_set(loader->problem, SETPAY_E_CONFIG,
-                                      "[brand %s]: the name has more than %d characters",
-                                      loader->brand, SETPAY_WIRE_BRAND_MAX);
-        loader->section = section;
         merchant->brand_count = i + 1; /* so that a half-loaded one is cleared too */
-        SETPAY_TRY(load_brand(loader, merchant->id, &merchant->brands[i]));
+        SETPAY_TRY(load_section(loader, merchant, i));
     }
     return SETPAY_OK;
 }

@@ -332,8 +332,10 @@ void setpay_merchant_worker_free(struct setpay_merchant_worker *worker)
 {
     if (worker == NULL)
         return;
-    while (worker->waiting != NULL)
-        setpay_merchant_refuse(worker->waiting, SETPAY_E_DRAINING);
+    for (struct setpay_merchant_work *work = worker->waiting, *next; work != NULL; work = next) {
+        next = work->next;
+        setpay_merchant_refuse(work, SETPAY_E_DRAINING);
+    }
     setpay_timer_free(worker->start_timer);
     setpay_merchant_drives_free(worker);
     for (size_t i = 0; i < SETPAY_MERCHANT_BRANDS_MAX; i++)

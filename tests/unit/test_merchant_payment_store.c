@@ -21,6 +21,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <stdio.h>
 
 #define NOW_MS TEST_PKI_NOW_MS
 
@@ -395,7 +396,7 @@ static enum setpay_error keep_crowd(struct setpay_db *db, void *arg)
     struct setpay_merchant_offer offer;
     setpay_merchant_offer_init(&offer);
     SETPAY_TRY(setpay_buffer_set(&offer.content, setpay_view_string("content")));
-    memcpy(offer.order_id, c->f->order.order_id, sizeof offer.order_id);
+    (void)snprintf(offer.order_id, sizeof offer.order_id, "%s", c->f->order.order_id);
     offer.created_ms = c->created_ms;
     offer.expiry_ms = c->created_ms + SETPAY_MINUTE_MS;
     enum setpay_error error = SETPAY_OK;

@@ -91,7 +91,8 @@
  *     "merchant","cardholder","gateway_sign","xid","pomd","date","previous","hash","action_code",
  *     "approval_code","signed": base64 of the very bytes}], "gateway_certificate": base64 of DER,
  *     "offer": base64 of the merchant's signed PInitRes message, "preq": base64 of what was signed.
- *     NOT_FOUND also where there is no receipt yet.
+ *     "evidence":[{"what","received","message": base64}]: messages of the merchant that failed a
+ *     check or disagree, with the words for it. NOT_FOUND also where there is neither yet.
  *
  * doctor {}
  *     {"ok": all of them,"checks":[{"name","ok","words","what_to_do"}]} with the names database,

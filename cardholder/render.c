@@ -97,6 +97,7 @@ struct loaded {
     const struct setpay_id *xid;
     struct setpay_wallet_purchase purchase;
     json_t *receipts;
+    json_t *evidence;
 };
 
 static enum setpay_error read_purchase(struct setpay_db *db, void *arg)
@@ -234,6 +235,15 @@ static enum setpay_error add_receipt(void *arg, struct setpay_view bytes)
                                                                             : SETPAY_E_NOMEM;
 }
 
+/* What the merchant sent and what spoke against it, to be shown to others. */
+static enum setpay_error add_evidence(void *arg, const char *what, setpay_time_ms received_ms,
+                                      struct setpay_view bytes)
+{
+    json_t *json = json_pack("{s:s, s:o, s:o}", "what", what, "received", time_json(received_ms),
+                             "message", base64_json(bytes));
+    return json != NULL && json_array_append_new(arg, json) == 0 ? SETPAY_OK : SETPAY_E_NOMEM;
+}
+
 static enum setpay_error read_receipts(struct setpay_db *db, void *arg)
 {
     struct loaded *loaded = arg;
@@ -244,18 +254,21 @@ static enum setpay_error read_receipts(struct setpay_db *db, void *arg)
     enum setpay_error error =
         setpay_wallet_store_each_receipt(db, loaded->xid, add_receipt, &receipts);
     setpay_certificate_unref(gateway);
+    if (error == SETPAY_OK)
+        error = setpay_wallet_store_each_evidence(db, loaded->xid, add_evidence, loaded->evidence);
     return error;
 }
 
 enum setpay_error setpay_wallet_receipt_json(struct setpay_wallet *wallet,
                                              const struct setpay_id *xid, json_t **json)
 {
-    struct loaded loaded = {.xid = xid, .receipts = json_array()};
+    struct loaded loaded = {.xid = xid, .receipts = json_array(), .evidence = json_array()};
     const struct setpay_wallet_purchase *p = &loaded.purchase;
     json_t *made = NULL;
     setpay_wallet_purchase_init(&loaded.purchase);
     enum setpay_error error = setpay_store_read(wallet->reader, read_receipts, &loaded);
-    if (error == SETPAY_OK && json_array_size(loaded.receipts) == 0)
+    if (error == SETPAY_OK && json_array_size(loaded.receipts) == 0 &&
+        json_array_size(loaded.evidence) == 0)
         error = SETPAY_E_NOT_FOUND;
     if (error == SETPAY_OK) {
         made = purchase_json(wallet, p, true);
@@ -263,6 +276,7 @@ enum setpay_error setpay_wallet_receipt_json(struct setpay_wallet *wallet,
     }
     if (error == SETPAY_OK) {
         json_object_set(made, "receipts", loaded.receipts);
+        json_object_set(made, "evidence", loaded.evidence);
         json_object_set_new(made, "gateway_certificate",
                             base64_json(setpay_buffer_view(&p->gateway_certificate)));
         json_object_set_new(made, "offer", base64_json(setpay_buffer_view(&p->offer)));
@@ -270,6 +284,7 @@ enum setpay_error setpay_wallet_receipt_json(struct setpay_wallet *wallet,
         *json = made;
     }
     json_decref(loaded.receipts);
+    json_decref(loaded.evidence);
     setpay_wallet_purchase_clear(&loaded.purchase);
     return error;
 }

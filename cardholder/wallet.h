@@ -377,6 +377,14 @@ enum setpay_error setpay_wallet_store_add_evidence(struct setpay_db *db,
                                                    const struct setpay_id *xid, const char *what,
                                                    struct setpay_view bytes,
                                                    setpay_time_ms now_ms) SETPAY_MUST_CHECK;
+typedef enum setpay_error setpay_wallet_evidence_fn(void *arg, const char *what,
+                                                    setpay_time_ms received_ms,
+                                                    struct setpay_view bytes);
+/* Oldest first. */
+enum setpay_error setpay_wallet_store_each_evidence(struct setpay_db *db,
+                                                    const struct setpay_id *xid,
+                                                    setpay_wallet_evidence_fn *each,
+                                                    void *arg) SETPAY_MUST_CHECK;
 typedef enum setpay_error setpay_wallet_receipt_fn(void *arg, struct setpay_view signed_bytes);
 enum setpay_error setpay_wallet_store_each_receipt(struct setpay_db *db,
                                                    const struct setpay_id *xid,

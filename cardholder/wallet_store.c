@@ -455,6 +455,25 @@ enum setpay_error setpay_wallet_store_add_evidence(struct setpay_db *db,
                          SETPAY_DB_VIEW(bytes));
 }
 
+enum setpay_error setpay_wallet_store_each_evidence(struct setpay_db *db,
+                                                    const struct setpay_id *xid,
+                                                    setpay_wallet_evidence_fn *each, void *arg)
+{
+    struct setpay_db_rows *rows;
+    enum setpay_error error = SETPAY_OK;
+    SETPAY_TRY(setpay_db_select(
+        db, &rows, "SELECT what, received, bytes FROM evidence WHERE xid = $1 ORDER BY received",
+        SETPAY_DB_ID(xid)));
+    while (error == SETPAY_OK && setpay_db_next(rows)) {
+        char what[256];
+        setpay_db_get_text(rows, 0, what, sizeof what);
+        int64_t received_ms = setpay_db_get_int(rows, 1);
+        error = each(arg, what, received_ms, setpay_db_get_view(rows, 2));
+    }
+    enum setpay_error ended = setpay_db_end(rows);
+    return error != SETPAY_OK ? error : ended;
+}
+
 enum setpay_error setpay_wallet_store_apply(struct setpay_db *db,
                                             const struct setpay_wallet_purchase *purchase,
                                             const struct setpay_wallet_decision *decision,

@@ -141,6 +141,7 @@ evidence() { sqlite3 -readonly "$(get .databases.wallet)" "SELECT $1 FROM eviden
 evidence_kept() { purchase_status "$xid" >/dev/null; [ "$(evidence 'count(*)')" = 1 ]; }
 ok "an answer that fails a check is kept as evidence" wait_for 10 evidence_kept
 is "with the check that it failed" "$(evidence what)" "failed W6: the answer is not about the purchase that was signed"
+is "which can be shown" "$(wallet --json receipt "$xid" | jq -r '.evidence[0].what')" "failed W6: the answer is not about the purchase that was signed"
 ok "and with its bytes" test "$(evidence 'length(bytes)')" -gt 100
 is "and changes nothing" "$(purchase_status "$xid")" pending
 is "once" "$(evidence 'count(*)')" 1

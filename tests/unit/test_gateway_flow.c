@@ -632,6 +632,7 @@ static void reverses_part_and_rest(void **state)
     expect_status(p, "approved");
     test_gateway_wait_acknowledged(gateway);
     expect_held(p, 1, 1000);
+    /* rule G8 */
     expect_reversal_refused(more, shop, gateway->shop[0].sign, "AMOUNT_LIMIT G8");
 
     ask_reversal(&rest, &first);

@@ -2,6 +2,8 @@
 # run.sh TEST...: runs each test (a program or script that prints TAP), shows what failed, and ends
 # with "N passed, N failed". A test that dies, prints no plan or runs out of time is a failure; so is
 # one in which a sanitiser found something in any program that it started.
+# A line "# tally: WHAT = N" says how much of something a test has gone through; the sums of all
+# tests are printed as a table before the end.
 # BUILD: the build folder.  TIMEOUT: seconds for one test (default 300).
 set -u
 : "${BUILD:=build}" "${TIMEOUT:=300}"
@@ -13,6 +15,7 @@ reports=$(cd "$logs" && pwd)
 # whoever has CAP_SYS_PTRACE.
 leaks=$((0x$(sed -n 's/^CapEff:[[:space:]]*//p' /proc/self/status) >> 19 & 1))
 passed=0 failed=0
+: >"$logs/tally"
 for test in "$@"; do
     name=$(basename "$test")
     log=$logs/$name.log
@@ -34,6 +37,7 @@ for test in "$@"; do
         bad=1
     fi
     passed=$((passed + ok))
+    grep '^# tally: ' "$log" >>"$logs/tally"
     failed=$((failed + bad))
     printf '%-44s %4d ok %3d failed  %3ds\n' "$name" "$ok" "$bad" "$(($(date +%s) - started))"
     if [ "$bad" -ne 0 ]; then
@@ -42,5 +46,13 @@ for test in "$@"; do
         tail -n 40 "$log" | sed 's/^/    /'
     fi
 done
+# What was gone through, in the order in which it first came up.
+awk -F ' = ' '
+    sub(/^# tally: /, "") {
+        if (!($1 in sum)) { names[++count] = $1; if (length($1) > width) width = length($1) }
+        sum[$1] += $2
+    }
+    END { for (i = 1; i <= count; i++) printf "%-*s %9d\n", width, names[i], sum[names[i]] }' \
+    "$logs/tally"
 printf '%d passed, %d failed\n' "$passed" "$failed"
 [ "$failed" -eq 0 ]

@@ -346,6 +346,7 @@ UNIT_TESTS := \
 	test_wallet_vault
 
 TEST_SUPPORT := \
+	tests/support/test_daemon.c \
 	tests/support/test_executor.c \
 	tests/support/test_gateway.c \
 	tests/support/test_gateway_line.c \

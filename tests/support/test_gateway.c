@@ -1,25 +1,15 @@
 /*
- * Processes, files and sockets around a gateway under test. Waiting is bounded by WAIT_MS, which is
- * never reached unless something is broken.
+ * What stands around a gateway under test: keys, certificates, lists, configuration, an issuer.
  */
 #include "tests/support/test_gateway.h"
 
 #include "common/base/clock.h"
-#include "common/net/control_client.h"
-#include "common/net/listen.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
-#include <netinet/in.h>
 #include <signal.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define NEED(condition)                                                                            \
@@ -30,31 +20,9 @@
         }                                                                                          \
     } while (0)
 
-#define WAIT_MS 60000
-#define POLL_US 5000
-#define PATH_SIZE 192
-
 static const char *const brand_names[] = {"visa", "mastercard", NULL};
 
-static const char *path_in(const struct test_gateway *g, const char *name, char path[PATH_SIZE])
-{
-    (void)snprintf(path, PATH_SIZE, "%s/%s", g->folder, name);
-    return path;
-}
-
 /* ------------------------------------------------------------------ files */
-
-static void write_file(const struct test_gateway *g, const char *name, struct setpay_view bytes)
-{
-    char path[PATH_SIZE];
-    char fresh[PATH_SIZE];
-    FILE *file = fopen(path_in(g, "fresh", fresh), "w");
-    NEED(file != NULL);
-    NEED(fwrite(bytes.data, 1, bytes.size, file) == bytes.size);
-    NEED(fclose(file) == 0);
-    NEED(chmod(fresh, 0600) == 0);
-    NEED(rename(fresh, path_in(g, name, path)) == 0); /* a daemon may be reading it */
-}
 
 static void write_crl(struct test_gateway *g, const char *brand, enum setpay_ca_kind kind)
 {
@@ -63,7 +31,7 @@ static void write_crl(struct test_gateway *g, const char *brand, enum setpay_ca_
     setpay_buffer_init(&der, SETPAY_LIMIT_CRL_BYTES);
     test_pki_crl(g->pki, brand, kind, g->pki->now_ms, TEST_CRL_GOOD, &der);
     (void)snprintf(name, sizeof name, "crls/%s-%d.crl", brand == NULL ? "root" : brand, (int)kind);
-    write_file(g, name, setpay_buffer_view(&der));
+    test_write_file(g->folder, name, setpay_buffer_view(&der));
     setpay_buffer_clear(&der);
 }
 
@@ -74,8 +42,8 @@ void test_gateway_publish_crl(struct test_gateway *g, const char *brand, enum se
 
 static void write_trust(struct test_gateway *g)
 {
-    char path[PATH_SIZE];
-    NEED(mkdir(path_in(g, "crls", path), 0700) == 0);
+    char path[TEST_PATH_SIZE];
+    NEED(mkdir(test_path(g->folder, "crls", path), 0700) == 0);
     test_pki_write(g->pki, path);
     write_crl(g, NULL, SETPAY_CA_ROOT);
     for (size_t i = 0; brand_names[i] != NULL; i++)
@@ -86,10 +54,10 @@ static void write_trust(struct test_gateway *g)
 static void write_party(const struct test_gateway *g, const struct test_party *party,
                         const char *brand, const char *name)
 {
-    char path[PATH_SIZE];
+    char path[TEST_PATH_SIZE];
     char file[64];
     (void)snprintf(file, sizeof file, "%s-%s", brand, name);
-    test_party_write(party, path_in(g, file, path));
+    test_party_write(party, test_path(g->folder, file, path));
 }
 
 static void make_parties(struct test_gateway *g)
@@ -117,15 +85,15 @@ static void make_parties(struct test_gateway *g)
 
 static void write_configuration(struct test_gateway *g)
 {
-    char path[PATH_SIZE];
-    FILE *file = fopen(path_in(g, "issuer.conf", path), "w");
+    char path[TEST_PATH_SIZE];
+    FILE *file = fopen(test_path(g->folder, "issuer.conf", path), "w");
     NEED(file != NULL);
     (void)fprintf(file,
                   "testing = yes\nlisten = %s\ndatabase = sqlite:%s/issuer.db\n"
                   "admin_socket = %s/issuer.sock\nlog = %s/issuer.log\n",
                   g->issuer_address, g->folder, g->folder, g->folder);
     NEED(fclose(file) == 0);
-    file = fopen(path_in(g, "gateway.conf", path), "w");
+    file = fopen(test_path(g->folder, "gateway.conf", path), "w");
     NEED(file != NULL);
     (void)fprintf(file,
                   "testing = yes\nworkers = 2\nid = %s\nlisten = %s\nadmin_address = %s\n"
@@ -134,8 +102,8 @@ static void write_configuration(struct test_gateway *g)
                   "vault_key = %s/vault.key\nauth_timeout = 1s\nreconnect_min = 10ms\n"
                   "reconnect_max = 50ms\nrepeat_min = 50ms\nrepeat_max = 100ms\n"
                   "[issuer sim]\naddress = %s\n",
-                  TEST_GATEWAY_ID, g->frames, g->admin, g->folder, g->folder, g->folder, g->folder,
-                  g->folder, g->folder, g->issuer_address);
+                  TEST_GATEWAY_ID, g->frames, g->daemon.admin, g->folder, g->folder, g->folder,
+                  g->folder, g->folder, g->folder, g->issuer_address);
     for (int i = 0; brand_names[i] != NULL; i++) {
         (void)fprintf(file, "[brand %s]\npan_prefixes = %s\n", brand_names[i],
                       i == 0 ? "4" : "51-55,2221-2720");
@@ -146,165 +114,61 @@ static void write_configuration(struct test_gateway *g)
                           names[k]);
     }
     NEED(fclose(file) == 0);
-    write_file(g, "vault.key",
-               setpay_view_string("00112233445566778899aabbccddeeff"
-                                  "0123456789abcdef0123456789abcdef"));
-}
-
-/* The kernel's choice of a port, given back for a daemon to take again and again. */
-static void choose_address(char *text, size_t size)
-{
-    struct setpay_address address;
-    struct setpay_listeners listeners;
-    char formatted[SETPAY_ADDRESS_TEXT_SIZE];
-    NEED(setpay_address_parse("127.0.0.1:0", &address, NULL) == SETPAY_OK);
-    NEED(setpay_listeners_open(&address, 1, &listeners, NULL) == SETPAY_OK);
-    (void)snprintf(text, size, "%s", setpay_address_format(&listeners.address, formatted));
-    setpay_listeners_close(&listeners);
-}
-
-/* ------------------------------------------------------------------ processes */
-
-static pid_t launch(const struct test_gateway *g, const char *program, const char *config,
-                    const char *crash)
-{
-    char path[512];
-    char config_path[PATH_SIZE];
-    const char *build = getenv("BUILD");
-    (void)snprintf(path, sizeof path, "%s/bin/%s", build == NULL ? "build" : build, program);
-    (void)path_in(g, config, config_path);
-    pid_t pid = fork();
-    NEED(pid >= 0);
-    if (pid == 0) {
-        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-        if (crash != NULL)
-            (void)setenv("SETPAY_CRASH", crash, 1);
-        execl(path, path, "--config", config_path, (char *)NULL);
-        _exit(127);
-    }
-    return pid;
-}
-
-static int reap(pid_t *pid)
-{
-    int status = 0;
-    while (waitpid(*pid, &status, 0) < 0)
-        NEED(errno == EINTR);
-    *pid = 0;
-    return status;
-}
-
-/* A program that does its work and ends. */
-static void run_to_end(const struct test_gateway *g, const char *const *words)
-{
-    char path[512];
-    const char *argv[16] = {path};
-    size_t count = 1;
-    const char *build = getenv("BUILD");
-    (void)snprintf(path, sizeof path, "%s/bin/setpay-gateway", build == NULL ? "build" : build);
-    for (; *words != NULL; words++)
-        argv[count++] = *words;
-    (void)g;
-    pid_t pid = fork();
-    NEED(pid >= 0);
-    if (pid == 0) {
-        NEED(freopen("/dev/null", "w", stdout) != NULL);
-        execv(path, (char *const *)(uintptr_t)argv);
-        _exit(127);
-    }
-    int status = reap(&pid);
-    NEED(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    test_write_file(g->folder, "vault.key",
+                    setpay_view_string("00112233445566778899aabbccddeeff"
+                                       "0123456789abcdef0123456789abcdef"));
 }
 
 static void add_merchant(const struct test_gateway *g, const char *brand, const char *id)
 {
-    char path[PATH_SIZE];
-    const char *words[] = {"--config", path_in(g, "gateway.conf", path),
+    char path[TEST_PATH_SIZE];
+    const char *words[] = {"--config", test_path(g->folder, "gateway.conf", path),
                            "merchant", "add",
                            "--brand",  brand,
                            "--id",     id,
                            "--name",   "A Test Shop",
                            NULL};
-    run_to_end(g, words);
-}
-
-static int http_status(const char *address, const char *path)
-{
-    struct sockaddr_in to = {.sin_family = AF_INET};
-    char text[256];
-    int status = 0;
-    const char *colon = strchr(address, ':');
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    NEED(fd >= 0 && colon != NULL);
-    to.sin_port = htons((uint16_t)strtoul(colon + 1, NULL, 10));
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (connect(fd, (struct sockaddr *)&to, sizeof to) == 0) {
-        int size =
-            snprintf(text, sizeof text,
-                     "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", path);
-        if (send(fd, text, (size_t)size, MSG_NOSIGNAL) == size) {
-            ssize_t got = recv(fd, text, sizeof text - 1, 0);
-            if (got > 12) {
-                text[got] = '\0';
-                status = (int)strtol(text + 9, NULL, 10);
-            }
-        }
-    }
-    (void)close(fd);
-    return status;
+    test_run_program("setpay-gateway", words, NULL);
 }
 
 int test_gateway_readiness(struct test_gateway *g)
 {
-    return http_status(g->admin, "/readyz");
+    return test_daemon_readiness(&g->daemon);
 }
 
 void test_gateway_wait_ready(struct test_gateway *g)
 {
-    int64_t until = setpay_clock_monotonic_ms() + WAIT_MS;
-    while (test_gateway_readiness(g) != 200) {
-        NEED(setpay_clock_monotonic_ms() < until);
-        NEED(waitpid(g->gateway_pid, NULL, WNOHANG) == 0); /* it died: see its log */
-        (void)usleep(POLL_US);
-    }
+    test_daemon_wait_ready(&g->daemon);
 }
 
 void test_gateway_launch(struct test_gateway *g, const char *crash)
 {
-    NEED(g->gateway_pid == 0);
-    g->gateway_pid = launch(g, "setpay-gatewayd", "gateway.conf", crash);
+    test_daemon_launch(&g->daemon, crash);
 }
 
 void test_gateway_start(struct test_gateway *g, const char *crash)
 {
-    test_gateway_launch(g, crash);
-    test_gateway_wait_ready(g);
+    test_daemon_start(&g->daemon, crash);
 }
 
 void test_gateway_stop(struct test_gateway *g)
 {
-    NEED(kill(g->gateway_pid, SIGTERM) == 0);
-    int status = reap(&g->gateway_pid);
-    NEED(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    test_daemon_stop(&g->daemon);
 }
 
 void test_gateway_wait_killed(struct test_gateway *g)
 {
-    int status = reap(&g->gateway_pid);
-    NEED(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    test_daemon_wait_killed(&g->daemon);
 }
 
 void test_gateway_start_issuer(struct test_gateway *g)
 {
-    NEED(g->issuer_pid == 0);
-    g->issuer_pid = launch(g, "setpay-issuersim", "issuer.conf", NULL);
+    test_daemon_start(&g->issuer, NULL);
 }
 
 void test_gateway_stop_issuer(struct test_gateway *g)
 {
-    NEED(kill(g->issuer_pid, SIGTERM) == 0);
-    int status = reap(&g->issuer_pid);
-    NEED(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    test_daemon_stop(&g->issuer);
 }
 
 /* ------------------------------------------------------------------ the whole */
@@ -317,9 +181,13 @@ struct test_gateway *test_gateway_new(void)
     (void)snprintf(g->folder, sizeof g->folder, "/tmp/setpay-gateway-XXXXXX");
     NEED(mkdtemp(g->folder) != NULL);
     g->pki = test_pki_new(setpay_clock_now_ms(), brand_names);
-    choose_address(g->frames, sizeof g->frames);
-    choose_address(g->admin, sizeof g->admin);
-    choose_address(g->issuer_address, sizeof g->issuer_address);
+    g->daemon =
+        (struct test_daemon){.folder = g->folder, .program = "setpay-gatewayd", .name = "gateway"};
+    g->issuer =
+        (struct test_daemon){.folder = g->folder, .program = "setpay-issuersim", .name = "issuer"};
+    test_choose_address(g->frames);
+    test_choose_address(g->daemon.admin);
+    test_choose_address(g->issuer_address);
     write_trust(g);
     make_parties(g);
     write_configuration(g);
@@ -331,21 +199,12 @@ struct test_gateway *test_gateway_new(void)
     return g;
 }
 
-static void end_process(pid_t *pid)
-{
-    if (*pid == 0)
-        return;
-    (void)kill(*pid, SIGKILL);
-    (void)reap(pid);
-}
-
 void test_gateway_free(struct test_gateway *g)
 {
-    char command[128];
     if (g == NULL)
         return;
-    end_process(&g->gateway_pid);
-    end_process(&g->issuer_pid);
+    test_daemon_kill(&g->daemon);
+    test_daemon_kill(&g->issuer);
     for (int i = 0; brand_names[i] != NULL; i++) {
         test_party_free(g->sign[i]);
         test_party_free(g->encrypt[i]);
@@ -356,10 +215,7 @@ void test_gateway_free(struct test_gateway *g)
     test_party_free(g->other.sign);
     test_party_free(g->other.tls);
     test_pki_free(g->pki);
-    if (getenv("SETPAY_KEEP_FOLDER") == NULL) {
-        (void)snprintf(command, sizeof command, "rm -rf '%s'", g->folder);
-        NEED(system(command) == 0);
-    }
+    test_remove_folder(g->folder);
     free(g);
 }
 
@@ -376,38 +232,14 @@ struct test_purchase_parties test_gateway_parties(struct test_gateway *g, int br
 
 /* ------------------------------------------------------------------ administration */
 
-static json_t *control(struct test_gateway *g, const char *socket_name, const char *command,
-                       json_t *args)
-{
-    struct setpay_control_client *client = NULL;
-    struct setpay_problem problem = {{0}};
-    char path[PATH_SIZE];
-    json_t *result = NULL;
-    int64_t until = setpay_clock_monotonic_ms() + WAIT_MS;
-    enum setpay_error error;
-    while ((error = setpay_control_client_open(path_in(g, socket_name, path), socket_name, NULL,
-                                               &client, &problem)) == SETPAY_E_UNREACHABLE) {
-        NEED(setpay_clock_monotonic_ms() < until); /* it is starting */
-        (void)usleep(POLL_US);
-    }
-    if (error == SETPAY_OK)
-        error = setpay_control_client_call(client, command, args, WAIT_MS, NULL, NULL, &result,
-                                           &problem);
-    if (error != SETPAY_OK)
-        (void)fprintf(stderr, "%s: %s: %s\n", command, setpay_error_name(error), problem.text);
-    NEED(error == SETPAY_OK);
-    setpay_control_client_close(client);
-    return result;
-}
-
 json_t *test_gateway_control(struct test_gateway *g, const char *command, json_t *args)
 {
-    return control(g, "gateway.sock", command, args);
+    return test_daemon_control(&g->daemon, command, args);
 }
 
 json_t *test_gateway_issuer(struct test_gateway *g, const char *command, json_t *args)
 {
-    return control(g, "issuer.sock", command, args);
+    return test_daemon_control(&g->issuer, command, args);
 }
 
 size_t test_gateway_issuer_count(struct test_gateway *g, const char *what)
@@ -440,175 +272,42 @@ size_t test_gateway_books(struct test_gateway *g, const struct setpay_id *xid, i
 
 void test_gateway_wait_acknowledged(struct test_gateway *g)
 {
-    int64_t until = setpay_clock_monotonic_ms() + WAIT_MS;
-    while (test_gateway_number(g, "SELECT count(*) FROM reversal WHERE acknowledged = 0") != 0) {
-        NEED(setpay_clock_monotonic_ms() < until);
-        (void)usleep(POLL_US);
-    }
+    test_daemon_wait_number(&g->daemon, "SELECT count(*) FROM reversal WHERE acknowledged = 0", 0);
 }
 
 /* ------------------------------------------------------------------ what is kept */
 
-static sqlite3 *open_database(struct test_gateway *g)
-{
-    sqlite3 *db = NULL;
-    char path[PATH_SIZE];
-    NEED(sqlite3_open_v2(path_in(g, "gateway.db", path), &db, SQLITE_OPEN_READWRITE, NULL) ==
-         SQLITE_OK);
-    NEED(sqlite3_busy_timeout(db, WAIT_MS) == SQLITE_OK);
-    NEED(sqlite3_exec(db, "PRAGMA query_only = ON", NULL, NULL, NULL) == SQLITE_OK);
-    return db;
-}
-
-static void dump_table(sqlite3 *db, const char *table, FILE *out)
-{
-    sqlite3_stmt *rows = NULL;
-    char sql[256];
-    (void)snprintf(sql, sizeof sql, "SELECT * FROM \"%s\" ORDER BY 1, 2", table);
-    NEED(sqlite3_prepare_v2(db, sql, -1, &rows, NULL) == SQLITE_OK);
-    (void)fprintf(out, "== %s\n", table);
-    while (sqlite3_step(rows) == SQLITE_ROW) {
-        for (int c = 0; c < sqlite3_column_count(rows); c++) {
-            if (sqlite3_column_type(rows, c) == SQLITE_BLOB) {
-                const unsigned char *bytes = sqlite3_column_blob(rows, c);
-                (void)fputc('x', out);
-                for (int i = 0; i < sqlite3_column_bytes(rows, c); i++)
-                    (void)fprintf(out, "%02x", bytes[i]);
-            } else {
-                const unsigned char *text = sqlite3_column_text(rows, c);
-                (void)fputs(text == NULL ? "NULL" : (const char *)text, out);
-            }
-            (void)fputc('|', out);
-        }
-        (void)fputc('\n', out);
-    }
-    NEED(sqlite3_finalize(rows) == SQLITE_OK);
-}
-
 char *test_gateway_dump(struct test_gateway *g)
 {
-    sqlite3 *db = open_database(g);
-    sqlite3_stmt *tables = NULL;
-    char *text = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&text, &size);
-    NEED(out != NULL);
-    NEED(sqlite3_prepare_v2(db, "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name",
-                            -1, &tables, NULL) == SQLITE_OK);
-    while (sqlite3_step(tables) == SQLITE_ROW)
-        dump_table(db, (const char *)sqlite3_column_text(tables, 0), out);
-    NEED(sqlite3_finalize(tables) == SQLITE_OK);
-    NEED(fclose(out) == 0);
-    NEED(sqlite3_close(db) == SQLITE_OK);
-    return text;
+    return test_daemon_dump(&g->daemon);
 }
 
 int64_t test_gateway_number(struct test_gateway *g, const char *sql)
 {
-    sqlite3 *db = open_database(g);
-    sqlite3_stmt *rows = NULL;
-    NEED(sqlite3_prepare_v2(db, sql, -1, &rows, NULL) == SQLITE_OK);
-    NEED(sqlite3_step(rows) == SQLITE_ROW);
-    int64_t number = sqlite3_column_int64(rows, 0);
-    NEED(sqlite3_finalize(rows) == SQLITE_OK);
-    NEED(sqlite3_close(db) == SQLITE_OK);
-    return number;
-}
-
-/* The whole file, NUL behind it (owned); NULL where there is none. */
-static char *read_whole(const struct test_gateway *g, const char *name, size_t *size)
-{
-    char path[PATH_SIZE];
-    struct stat info;
-    FILE *file = fopen(path_in(g, name, path), "r");
-    if (file == NULL)
-        return NULL;
-    NEED(fstat(fileno(file), &info) == 0);
-    char *bytes = malloc((size_t)info.st_size + 1);
-    NEED(bytes != NULL);
-    *size = fread(bytes, 1, (size_t)info.st_size, file);
-    bytes[*size] = '\0';
-    NEED(fclose(file) == 0);
-    return bytes;
-}
-
-static bool holds(struct test_gateway *g, const char *name, struct setpay_view bytes)
-{
-    size_t size = 0;
-    char *content = read_whole(g, name, &size);
-    bool found = content != NULL && memmem(content, size, bytes.data, bytes.size) != NULL;
-    free(content);
-    return found;
+    return test_daemon_number(&g->daemon, sql);
 }
 
 bool test_gateway_database_holds(struct test_gateway *g, struct setpay_view bytes)
 {
-    return holds(g, "gateway.db", bytes) || holds(g, "gateway.db-wal", bytes) ||
-           holds(g, "gateway.db-shm", bytes);
+    return test_daemon_database_holds(&g->daemon, bytes);
 }
 
 bool test_gateway_files_hold(struct test_gateway *g, struct setpay_view bytes)
 {
-    return test_gateway_database_holds(g, bytes) || holds(g, "gateway.log", bytes);
+    return test_gateway_database_holds(g, bytes) || test_daemon_log_holds(&g->daemon, bytes);
 }
 
 size_t test_gateway_log_count(struct test_gateway *g, const char *words)
 {
-    size_t size = 0;
-    size_t count = 0;
-    char *log = read_whole(g, "gateway.log", &size);
-    for (const char *at = log; at != NULL && (at = strstr(at, words)) != NULL; at++)
-        count++;
-    free(log);
-    return count;
+    return test_daemon_log_count(&g->daemon, words);
 }
 
 void test_gateway_reload(struct test_gateway *g)
 {
-    int64_t until = setpay_clock_monotonic_ms() + WAIT_MS;
-    size_t before = test_gateway_log_count(g, "event=daemon.reloaded");
-    NEED(kill(g->gateway_pid, SIGHUP) == 0);
-    while (test_gateway_log_count(g, "event=daemon.reloaded") == before) {
-        NEED(setpay_clock_monotonic_ms() < until);
-        (void)usleep(POLL_US);
-    }
-}
-
-static void copy_value(const char *line, const char *name, char *out, size_t room)
-{
-    const char *at = strstr(line, name);
-    size_t size = 0;
-    if (at != NULL) {
-        at += strlen(name);
-        size = strcspn(at, " \n");
-    }
-    NEED(size < room);
-    memcpy(out, at == NULL ? "" : at, size);
-    out[size] = '\0';
+    test_daemon_reload(&g->daemon);
 }
 
 const char *test_gateway_refusal(struct test_gateway *g, const struct setpay_id *rrpid)
 {
-    static char words[96];
-    char error[48] = "", rule[16] = "", wanted[64] = "";
-    char hex[SETPAY_ID_TEXT_SIZE];
-    size_t size = 0;
-    char *log = read_whole(g, "gateway.log", &size);
-    if (rrpid != NULL)
-        (void)snprintf(wanted, sizeof wanted, "rrpid=%s", setpay_id_format(rrpid, hex));
-    words[0] = '\0';
-    for (char *line = log; line != NULL && *line != '\0';) {
-        char *end = strchr(line, '\n');
-        if (end == NULL)
-            break;
-        *end = '\0';
-        if (strstr(line, "event=request.refused") != NULL && strstr(line, wanted) != NULL) {
-            copy_value(line, " error=", error, sizeof error);
-            copy_value(line, " rule=", rule, sizeof rule);
-            (void)snprintf(words, sizeof words, "%s%s%s", error, rule[0] == '\0' ? "" : " ", rule);
-        }
-        line = end + 1;
-    }
-    free(log);
-    return words;
+    return test_daemon_refusal(&g->daemon, "request.refused", rrpid);
 }

@@ -8,6 +8,7 @@
 
 #include "common/base/bytes.h"
 #include "common/base/ids.h"
+#include "tests/support/test_daemon.h"
 #include "tests/support/test_pki.h"
 #include "tests/support/test_purchase.h"
 
@@ -15,7 +16,6 @@
 #include <openssl/types.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 #define TEST_GATEWAY_ID "gateway-1"
 #define TEST_GATEWAY_MERCHANT "shop"
@@ -28,11 +28,10 @@ struct test_merchant {
 
 struct test_gateway {
     char folder[64];
-    char frames[32]; /* addresses, HOST:PORT */
-    char admin[32];
-    char issuer_address[32];
-    pid_t gateway_pid; /* 0: not running */
-    pid_t issuer_pid;
+    char frames[TEST_ADDRESS_SIZE];
+    char issuer_address[TEST_ADDRESS_SIZE];
+    struct test_daemon daemon;
+    struct test_daemon issuer;
     struct test_pki *pki;       /* brands visa and mastercard, dated around the true clock */
     struct test_party *sign[2]; /* by brand, visa first */
     struct test_party *encrypt[2];

@@ -126,6 +126,8 @@ COMMON_NET := \
 	common/net/listen.c \
 	common/net/loop.c \
 	common/net/metrics.c \
+	common/net/operator.c \
+	common/net/operator_words.c \
 	common/net/service.c \
 	common/net/stream.c \
 	common/net/tls.c

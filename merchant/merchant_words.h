@@ -15,6 +15,5 @@ setpay_merchant_words_fn setpay_merchant_words_tokens;
 setpay_merchant_words_fn setpay_merchant_words_token_removed;
 setpay_merchant_words_fn setpay_merchant_words_purchase;
 setpay_merchant_words_fn setpay_merchant_words_purchases;
-setpay_merchant_words_fn setpay_merchant_words_status;
 
 #endif

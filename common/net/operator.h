@@ -1,0 +1,82 @@
+/*
+ * What the operators' programs do alike, from main() to exit: the words of the command line become
+ * a command and its arguments; the running daemon is asked through its administration socket; where
+ * no daemon runs, its lock is taken and the same work is done on the database itself, so that there
+ * are never two writers. With --json one JSON object goes to standard output and nothing else, also
+ * for an error. A program gives its table of commands, and what prints their results for people.
+ */
+#ifndef SETPAY_NET_OPERATOR_H
+#define SETPAY_NET_OPERATOR_H
+
+#include "common/base/error.h"
+#include "common/net/control_client.h"
+#include "common/net/service.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+/* How a flag's value becomes a member of the arguments. */
+enum setpay_flag_kind {
+    SETPAY_FLAG_END,
+    SETPAY_FLAG_TEXT,
+    SETPAY_FLAG_NUMBER,
+    SETPAY_FLAG_SWITCH,   /* no value: true */
+    SETPAY_FLAG_MONEY,    /* "12.50 EUR": amount and currency; member is ignored */
+    SETPAY_FLAG_METADATA, /* KEY=VALUE, any number of them; member is ignored */
+    SETPAY_FLAG_FILE,     /* a JSON object, all of its members; "-": standard input */
+};
+
+struct setpay_flag {
+    const char *name; /* without the dashes */
+    enum setpay_flag_kind kind;
+    const char *member;
+};
+
+struct setpay_operator_command {
+    const char *words[2];                /* the second may be NULL */
+    const char *name;                    /* the daemon's command */
+    const char *operand;                 /* the member that a bare word becomes; NULL: takes none */
+    const struct setpay_flag *flags;     /* ends with SETPAY_FLAG_END; NULL: none */
+    void (*print)(const json_t *result); /* for people; no control character reaches the terminal */
+    const char *usage;                   /* what stands behind the words; "" for nothing */
+    const char *help;
+};
+
+struct setpay_operator {
+    const char *program; /* "setpay-gateway" */
+    const char *party;   /* "the payment gateway" */
+    const char *exits;   /* the line about exit statuses in --help */
+    const struct setpay_service_spec *daemon;
+    const struct setpay_operator_command *commands;
+    size_t command_count;
+    /* Whether the command can be done on a stopped daemon's database at all. */
+    bool (*can_direct_cb)(const char *name);
+    /* Does it on the opened service; *result is a new object. */
+    enum setpay_error (*direct_cb)(struct setpay_service *service, const char *name,
+                                   const json_t *args, json_t **result,
+                                   struct setpay_problem *problem);
+    /* After a result: what has to be waited for. May be NULL. client is NULL where no daemon runs.
+     */
+    enum setpay_error (*after_cb)(struct setpay_control_client *client, json_t **result,
+                                  struct setpay_problem *problem);
+};
+
+#define SETPAY_OPERATOR_TIMEOUT_MS 30000
+
+/* The whole of main(): returns the exit status. */
+int setpay_operator_main(const struct setpay_operator *op, int argc, char **argv);
+
+/* The words behind a command as the daemon's arguments (in operator_words.c). Refusals name
+ * program, flag and what is expected. */
+enum setpay_error setpay_operator_read_words(const char *program,
+                                             const struct setpay_operator_command *command,
+                                             char **words, int count, json_t *args,
+                                             struct setpay_problem *problem) SETPAY_MUST_CHECK;
+
+/* A member as text, "-" where there is none. Borrowed. */
+const char *setpay_operator_text(const json_t *object, const char *name);
+/* Each member of an object on a line. */
+void setpay_operator_print_members(const json_t *object);
+
+#endif

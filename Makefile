@@ -106,6 +106,7 @@ COMMON_STORE := \
 	common/store/migrate.c \
 	common/store/sqlite.c \
 	common/store/store.c \
+	common/store/wait.c \
 	common/store/watch.c
 
 COMMON_NET := \
@@ -343,6 +344,7 @@ UNIT_TESTS := \
 	test_tls \
 	test_under_way \
 	test_vectors \
+	test_wait \
 	test_wallet_offer \
 	test_wallet_receipt \
 	test_wallet_vault

@@ -25,16 +25,6 @@ static struct setpay_metric requests_total = {
 
 /* ------------------------------------------------------------------ a request's life */
 
-static void leave_waiting(struct setpay_gateway_work *work)
-{
-    struct setpay_gateway_work **at = &work->worker->waiting;
-    while (*at != NULL && *at != work)
-        at = &(*at)->next;
-    if (*at != NULL)
-        *at = work->next;
-    work->next = NULL;
-}
-
 static void check_drained(struct setpay_gateway_worker *worker)
 {
     if (worker->connections_drained && LIST_EMPTY(&worker->works))
@@ -44,7 +34,7 @@ static void check_drained(struct setpay_gateway_worker *worker)
 static void end(struct setpay_gateway_work *work)
 {
     struct setpay_gateway_worker *worker = work->worker;
-    leave_waiting(work);
+    setpay_waiter_leave(&work->waiter);
     LIST_REMOVE(work, in_worker);
     worker->work_count--;
     setpay_timer_free(work->timer);
@@ -111,6 +101,12 @@ void setpay_gateway_refuse(struct setpay_gateway_work *work, enum setpay_error e
 
 /* ------------------------------------------------------------------ waiting */
 
+static void on_resume(void *arg)
+{
+    struct setpay_gateway_work *work = arg;
+    work->resume(work);
+}
+
 static void on_wait_over(void *arg)
 {
     setpay_gateway_refuse(arg, SETPAY_E_UNDER_WAY); /* rule A6: busy, repeat later */
@@ -127,30 +123,13 @@ void setpay_gateway_wait(struct setpay_gateway_work *work, setpay_gateway_resume
         }
         setpay_timer_start(work->timer, worker->gateway->answer_wait_ms);
     }
-    work->next = worker->waiting;
-    worker->waiting = work;
+    setpay_waiter_wait(&worker->waiters, &work->waiter, &work->xid, on_resume, work);
 }
 
 static void on_notes(void *arg, const struct setpay_store_note *notes, size_t count, bool reread)
 {
     struct setpay_gateway_worker *worker = arg;
-    /* Resuming may end a work or put it back: take the list apart first. */
-    struct setpay_gateway_work *all = worker->waiting;
-    worker->waiting = NULL;
-    while (all != NULL) {
-        struct setpay_gateway_work *work = all;
-        all = work->next;
-        bool touched = reread;
-        for (size_t i = 0; i < count && !touched; i++)
-            touched = setpay_id_equal(&notes[i].id, &work->xid);
-        if (touched) {
-            work->next = NULL;
-            work->resume(work);
-        } else {
-            work->next = worker->waiting;
-            worker->waiting = work;
-        }
-    }
+    setpay_waiters_wake(&worker->waiters, notes, count, reread);
 }
 
 static void on_later(void *arg)
@@ -158,7 +137,7 @@ static void on_later(void *arg)
     struct setpay_gateway_work *work = arg;
     setpay_timer_free(work->timer);
     work->timer = NULL;
-    work->resume(work);
+    on_resume(work);
 }
 
 void setpay_gateway_later(struct setpay_gateway_work *work, int64_t delay_ms,

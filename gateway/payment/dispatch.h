@@ -13,6 +13,7 @@
 #include "common/net/daemon.h"
 #include "common/net/frame_server.h"
 #include "common/net/loop.h"
+#include "common/store/wait.h"
 #include "common/wire/signed.h"
 #include "gateway/payment/auth.h"
 #include "gateway/payment/gateway.h"
@@ -31,7 +32,7 @@ struct setpay_gateway_worker {
     struct setpay_reader *reader;
     struct setpay_frame_server *server;
     struct setpay_watcher *watcher;
-    struct setpay_gateway_work *waiting; /* repeats of requests that are under way */
+    struct setpay_waiters waiters; /* repeats of requests that are under way */
     LIST_HEAD(setpay_gateway_works, setpay_gateway_work) works; /* all, also those that wait */
     size_t work_count;
     /* Set by the drain: told once no connection is left and no work under way. */
@@ -71,7 +72,7 @@ struct setpay_gateway_work {
     unsigned again; /* times that it was decided anew */
 
     /* Waiting and retrying. */
-    struct setpay_gateway_work *next;
+    struct setpay_waiter waiter;
     struct setpay_timer *timer;
     setpay_gateway_resume_fn *resume;
 };

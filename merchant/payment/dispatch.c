@@ -48,19 +48,9 @@ static size_t type_index(const struct setpay_merchant_work *work)
     }
 }
 
-static void leave_waiting(struct setpay_merchant_work *work)
-{
-    struct setpay_merchant_work **at = &work->worker->waiting;
-    while (*at != NULL && *at != work)
-        at = &(*at)->next;
-    if (*at != NULL)
-        *at = work->next;
-    work->next = NULL;
-}
-
 static void end(struct setpay_merchant_work *work)
 {
-    leave_waiting(work);
+    setpay_waiter_leave(&work->waiter);
     setpay_timer_free(work->timer);
     setpay_message_clear(&work->message);
     setpay_preq_clear(&work->preq);
@@ -122,6 +112,12 @@ void setpay_merchant_refuse(struct setpay_merchant_work *work, enum setpay_error
 
 /* ------------------------------------------------------------------ waiting */
 
+static void on_resume(void *arg)
+{
+    struct setpay_merchant_work *work = arg;
+    work->resume(work);
+}
+
 static void on_wait_over(void *arg)
 {
     setpay_merchant_refuse(arg, SETPAY_E_UNDER_WAY); /* repeat, or inquire; the work goes on */
@@ -139,36 +135,13 @@ void setpay_merchant_wait(struct setpay_merchant_work *work, setpay_merchant_res
         setpay_timer_start(work->timer,
                            worker->draining ? DRAIN_WAIT_MS : worker->merchant->answer_wait_ms);
     }
-    work->next = worker->waiting;
-    worker->waiting = work;
-}
-
-/* Resuming may end a work or put it back: the list is taken apart first. */
-static void wake(struct setpay_merchant_worker *worker, const struct setpay_store_note *notes,
-                 size_t count, bool reread)
-{
-    struct setpay_merchant_work *all = worker->waiting;
-    worker->waiting = NULL;
-    while (all != NULL) {
-        struct setpay_merchant_work *work = all;
-        all = work->next;
-        bool touched = reread;
-        for (size_t i = 0; i < count && !touched; i++)
-            touched = setpay_id_equal(&notes[i].id, &work->xid);
-        if (touched) {
-            work->next = NULL;
-            work->resume(work);
-        } else {
-            work->next = worker->waiting;
-            worker->waiting = work;
-        }
-    }
+    setpay_waiter_wait(&worker->waiters, &work->waiter, &work->xid, on_resume, work);
 }
 
 static void on_notes(void *arg, const struct setpay_store_note *notes, size_t count, bool reread)
 {
     struct setpay_merchant_worker *worker = arg;
-    wake(worker, notes, count, reread);
+    setpay_waiters_wake(&worker->waiters, notes, count, reread);
     for (size_t i = 0; i < count; i++) {
         if (setpay_merchant_drives(worker, &notes[i].id))
             setpay_merchant_drive(worker, &notes[i].id);
@@ -319,23 +292,30 @@ enum setpay_error setpay_merchant_worker_new(struct setpay_merchant *merchant,
     return SETPAY_OK;
 }
 
+static void wait_shortly(void *arg)
+{
+    struct setpay_merchant_work *work = arg;
+    setpay_timer_start(work->timer, DRAIN_WAIT_MS);
+}
+
 void setpay_merchant_worker_drain(struct setpay_merchant_worker *worker,
                                   void (*drained_cb)(void *arg), void *arg)
 {
     worker->draining = true;
-    for (struct setpay_merchant_work *work = worker->waiting; work != NULL; work = work->next)
-        setpay_timer_start(work->timer, DRAIN_WAIT_MS);
+    setpay_waiters_each(&worker->waiters, wait_shortly);
     setpay_http_server_drain(worker->server, drained_cb, arg);
+}
+
+static void refuse_to_drain(void *arg)
+{
+    setpay_merchant_refuse(arg, SETPAY_E_DRAINING);
 }
 
 void setpay_merchant_worker_free(struct setpay_merchant_worker *worker)
 {
     if (worker == NULL)
         return;
-    for (struct setpay_merchant_work *work = worker->waiting, *next; work != NULL; work = next) {
-        next = work->next;
-        setpay_merchant_refuse(work, SETPAY_E_DRAINING);
-    }
+    setpay_waiters_each(&worker->waiters, refuse_to_drain);
     setpay_timer_free(worker->start_timer);
     setpay_merchant_drives_free(worker);
     for (size_t i = 0; i < SETPAY_MERCHANT_BRANDS_MAX; i++)

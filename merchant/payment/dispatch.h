@@ -16,6 +16,7 @@
 #include "common/net/http_server.h"
 #include "common/net/loop.h"
 #include "common/store/store.h"
+#include "common/store/wait.h"
 #include "common/wire/signed.h"
 #include "merchant/payment/merchant.h"
 #include "merchant/payment/payment_store.h"
@@ -33,7 +34,7 @@ struct setpay_merchant_worker {
     struct setpay_watcher *watcher;
     struct setpay_http_server *server;
     struct setpay_frame_client *clients[SETPAY_MERCHANT_BRANDS_MAX]; /* one per brand */
-    struct setpay_merchant_work *waiting; /* PReqs whose outcome is not known yet */
+    struct setpay_waiters waiters;        /* PReqs whose outcome is not known yet */
     struct setpay_merchant_drive *drives; /* purchases of this worker that wait for the gateway */
     struct setpay_merchant_pcert *pcert;  /* worker 0 only: asks for certificates */
     struct setpay_timer *start_timer;
@@ -67,7 +68,7 @@ struct setpay_merchant_work {
     unsigned again; /* times that it was decided anew */
 
     /* Waiting. */
-    struct setpay_merchant_work *next;
+    struct setpay_waiter waiter;
     struct setpay_timer *timer;
     setpay_merchant_resume_fn *resume;
 };

@@ -125,6 +125,7 @@ COMMON_NET := \
 	common/net/http_server.c \
 	common/net/identity.c \
 	common/net/listen.c \
+	common/net/loader.c \
 	common/net/loop.c \
 	common/net/metrics.c \
 	common/net/operator.c \

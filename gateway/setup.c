@@ -4,7 +4,7 @@
 #include "gateway/setup.h"
 
 #include "common/base/log.h"
-#include "common/crypto/keyfile.h"
+#include "common/net/loader.h"
 #include "gateway/network/tls.h"
 
 #include <openssl/ssl.h>
@@ -13,77 +13,29 @@
 
 /* ------------------------------------------------------------------ keys */
 
-struct loader {
-    struct setpay_service *service;
-    const struct setpay_secret *passphrase; /* NULL: keys are not encrypted */
-    const char *section;
-    const char *brand;
-    struct setpay_problem *problem;
-};
-
-static enum setpay_error load_identity(const struct loader *loader, const char *key_name,
-                                       const char *certificate_name, enum setpay_profile profile,
-                                       struct setpay_identity *identity)
+static enum setpay_error load_brand(const struct setpay_loader *loader, size_t index, void *arg)
 {
-    const struct setpay_config *config = loader->service->config;
-    return setpay_identity_load(
-        loader->service->trust, setpay_config_text(config, loader->section, key_name),
-        setpay_config_text(config, loader->section, certificate_name), loader->passphrase, profile,
-        loader->brand, setpay_clock_now_ms(), identity, loader->problem);
-}
-
-static enum setpay_error load_brand(const struct loader *loader, const char *id,
-                                    struct setpay_gateway_brand *brand)
-{
+    struct setpay_gateway *gateway = arg;
+    struct setpay_gateway_brand *brand = &gateway->brands[index];
     snprintf(brand->name, sizeof brand->name, "%s", loader->brand);
-    SETPAY_TRY(
-        load_identity(loader, "sign_key", "sign_cert", SETPAY_PROFILE_GATEWAY_SIGN, &brand->sign));
-    SETPAY_TRY(load_identity(loader, "encrypt_key", "encrypt_cert", SETPAY_PROFILE_GATEWAY_ENCRYPT,
-                             &brand->encrypt));
-    SETPAY_TRY(load_identity(loader, "tls_key", "tls_cert", SETPAY_PROFILE_GATEWAY_TLS_SERVER,
-                             &brand->tls));
-    if (strcmp(setpay_certificate_id(brand->sign.certificate), id) != 0 ||
+    SETPAY_TRY(setpay_loader_identity(loader, "sign_key", "sign_cert", SETPAY_PROFILE_GATEWAY_SIGN,
+                                      &brand->sign));
+    SETPAY_TRY(setpay_loader_identity(loader, "encrypt_key", "encrypt_cert",
+                                      SETPAY_PROFILE_GATEWAY_ENCRYPT, &brand->encrypt));
+    SETPAY_TRY(setpay_loader_identity(loader, "tls_key", "tls_cert",
+                                      SETPAY_PROFILE_GATEWAY_TLS_SERVER, &brand->tls));
+    if (strcmp(setpay_certificate_id(brand->sign.certificate), gateway->id) != 0 ||
         !setpay_certificate_same_party(brand->sign.certificate, brand->encrypt.certificate) ||
         !setpay_certificate_same_party(brand->sign.certificate, brand->tls.certificate))
         return setpay_problem_set(loader->problem, SETPAY_E_CONFIG,
                                   "[%s]: the three certificates must all name the gateway %s",
-                                  loader->section, id);
+                                  loader->section, gateway->id);
     SETPAY_TRY(setpay_envelope_key_new(brand->encrypt.pkey,
                                        setpay_certificate_x509(brand->encrypt.certificate),
                                        &brand->envelope_key));
     return setpay_prefixes_parse(
-        setpay_config_text(loader->service->config, loader->section, "pan_prefixes"),
-        &brand->prefixes, loader->problem);
-}
-
-/* The index-th [brand NAME] section. */
-static enum setpay_error load_section(const struct loader *all, struct setpay_gateway *gateway,
-                                      size_t index)
-{
-    char section[64];
-    struct loader loader = *all;
-    loader.section = section;
-    loader.brand = setpay_config_instance(all->service->config, "brand *", index);
-    if (snprintf(section, sizeof section, "brand %s", loader.brand) >= (int)sizeof section ||
-        strlen(loader.brand) > SETPAY_WIRE_BRAND_MAX)
-        return setpay_problem_set(all->problem, SETPAY_E_CONFIG,
-                                  "[brand %s]: the name has more than %d characters", loader.brand,
-                                  SETPAY_WIRE_BRAND_MAX);
-    return load_brand(&loader, gateway->id, &gateway->brands[index]);
-}
-
-static enum setpay_error load_brands(const struct loader *loader, struct setpay_gateway *gateway)
-{
-    size_t count = setpay_config_instance_count(loader->service->config, "brand *");
-    if (count == 0 || count > SETPAY_GATEWAY_BRANDS_MAX)
-        return setpay_problem_set(loader->problem, SETPAY_E_CONFIG,
-                                  "found %zu [brand NAME] sections, expected 1 to %d", count,
-                                  SETPAY_GATEWAY_BRANDS_MAX);
-    for (size_t i = 0; i < count; i++) {
-        gateway->brand_count = i + 1; /* so that a half-loaded one is cleared too */
-        SETPAY_TRY(load_section(loader, gateway, i));
-    }
-    return SETPAY_OK;
+        setpay_config_text(loader->config, loader->section, "pan_prefixes"), &brand->prefixes,
+        loader->problem);
 }
 
 static enum setpay_error make_tls(struct setpay_service *service, struct setpay_gatewayd *daemon,
@@ -143,9 +95,10 @@ static enum setpay_error load_issuer(const struct setpay_config *config, const c
     return setpay_network_tls_new(&options, tls, problem);
 }
 
-static enum setpay_error load_issuers(const struct loader *loader, struct setpay_gatewayd *daemon)
+static enum setpay_error load_issuers(const struct setpay_loader *loader,
+                                      struct setpay_gatewayd *daemon)
 {
-    const struct setpay_config *config = loader->service->config;
+    const struct setpay_config *config = loader->config;
     size_t count = setpay_config_instance_count(config, "issuer *");
     if (count == 0 || count > SETPAY_NETWORK_ROUTES_MAX)
         return setpay_problem_set(loader->problem, SETPAY_E_CONFIG,
@@ -166,10 +119,8 @@ enum setpay_error setpay_gatewayd_load(struct setpay_service *service,
 {
     const struct setpay_config *config = service->config;
     struct setpay_gateway *gateway = &daemon->gateway;
-    struct setpay_secret passphrase = {0};
-    struct loader loader = {.service = service, .problem = problem};
+    struct setpay_loader loader;
     const char *id = setpay_config_text(config, "", "id");
-    const char *passphrase_path = setpay_config_text(config, "", "key_passphrase_file");
     gateway->trust = service->trust;
     gateway->store = service->store;
     gateway->hold_ms = setpay_config_int(config, "", "hold_days") * SETPAY_DAY_MS;
@@ -184,16 +135,13 @@ enum setpay_error setpay_gatewayd_load(struct setpay_service *service,
         return setpay_problem_set(problem, SETPAY_E_CONFIG, "id: '%s' has more than %d characters",
                                   id, SETPAY_WIRE_PARTY_MAX);
     snprintf(gateway->id, sizeof gateway->id, "%s", id);
-    enum setpay_error error = SETPAY_OK;
-    if (passphrase_path != NULL) {
-        error = setpay_file_read_secret(passphrase_path, &passphrase, problem);
-        loader.passphrase = &passphrase;
-    }
+    enum setpay_error error = setpay_loader_init(&loader, service, problem);
     if (error == SETPAY_OK)
-        error = load_brands(&loader, gateway);
+        error = setpay_loader_brands(&loader, SETPAY_GATEWAY_BRANDS_MAX, &gateway->brand_count,
+                                     load_brand, gateway);
     if (error == SETPAY_OK)
         error = load_issuers(&loader, daemon);
-    setpay_secret_clear(&passphrase);
+    setpay_loader_clear(&loader);
     if (error == SETPAY_OK)
         error = setpay_vault_open(setpay_config_text(config, "", "vault_key"), &gateway->vault,
                                   problem);

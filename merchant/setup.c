@@ -3,99 +3,51 @@
  */
 #include "merchant/setup.h"
 
-#include "common/crypto/keyfile.h"
+#include "common/net/loader.h"
 
 #include <stdio.h>
 #include <string.h>
 
-struct loader {
-    struct setpay_service *service;
-    const struct setpay_secret *passphrase; /* NULL: keys are not encrypted */
-    const char *section;                    /* "" or "brand NAME" */
-    const char *brand;                      /* NULL: any */
-    struct setpay_problem *problem;
-};
-
-static enum setpay_error load_identity(const struct loader *loader, const char *key_name,
-                                       const char *certificate_name, enum setpay_profile profile,
-                                       struct setpay_identity *identity)
-{
-    const struct setpay_config *config = loader->service->config;
-    return setpay_identity_load(
-        loader->service->trust, setpay_config_text(config, loader->section, key_name),
-        setpay_config_text(config, loader->section, certificate_name), loader->passphrase, profile,
-        loader->brand, setpay_clock_now_ms(), identity, loader->problem);
-}
-
 /* ------------------------------------------------------------------ brands */
 
-static enum setpay_error make_client_tls(const struct loader *loader,
+static enum setpay_error make_client_tls(const struct setpay_loader *loader,
                                          struct setpay_merchant_brand *brand)
 {
     const struct setpay_tls_identity identity = setpay_identity_tls(&brand->tls, NULL);
     const struct setpay_tls_config config = {
         .identities = &identity,
         .identity_count = 1,
-        .trust = loader->service->trust,
+        .trust = loader->trust,
         .peer_profiles = SETPAY_TLS_PROFILE(SETPAY_PROFILE_GATEWAY_TLS_SERVER),
     };
     return setpay_tls_new_client(&config, &brand->client_tls, loader->problem);
 }
 
-static enum setpay_error load_brand(const struct loader *loader, const char *id,
-                                    struct setpay_merchant_brand *brand)
+static enum setpay_error load_brand(const struct setpay_loader *loader, size_t index, void *arg)
 {
+    struct setpay_merchant *merchant = arg;
+    struct setpay_merchant_brand *brand = &merchant->brands[index];
     snprintf(brand->name, sizeof brand->name, "%s", loader->brand);
-    SETPAY_TRY(
-        load_identity(loader, "sign_key", "sign_cert", SETPAY_PROFILE_MERCHANT_SIGN, &brand->sign));
-    SETPAY_TRY(load_identity(loader, "tls_key", "tls_cert", SETPAY_PROFILE_MERCHANT_TLS_CLIENT,
-                             &brand->tls));
-    if (strcmp(setpay_certificate_id(brand->sign.certificate), id) != 0 ||
+    SETPAY_TRY(setpay_loader_identity(loader, "sign_key", "sign_cert", SETPAY_PROFILE_MERCHANT_SIGN,
+                                      &brand->sign));
+    SETPAY_TRY(setpay_loader_identity(loader, "tls_key", "tls_cert",
+                                      SETPAY_PROFILE_MERCHANT_TLS_CLIENT, &brand->tls));
+    if (strcmp(setpay_certificate_id(brand->sign.certificate), merchant->id) != 0 ||
         !setpay_certificate_same_party(brand->sign.certificate, brand->tls.certificate))
         return setpay_problem_set(loader->problem, SETPAY_E_CONFIG,
                                   "[%s]: both certificates must name the merchant %s",
-                                  loader->section, id);
+                                  loader->section, merchant->id);
     return make_client_tls(loader, brand);
-}
-
-/* The index-th [brand NAME] section. */
-static enum setpay_error load_section(const struct loader *all, struct setpay_merchant *merchant,
-                                      size_t index)
-{
-    char section[64];
-    struct loader loader = *all;
-    loader.section = section;
-    loader.brand = setpay_config_instance(all->service->config, "brand *", index);
-    if (snprintf(section, sizeof section, "brand %s", loader.brand) >= (int)sizeof section ||
-        strlen(loader.brand) > SETPAY_WIRE_BRAND_MAX)
-        return setpay_problem_set(all->problem, SETPAY_E_CONFIG,
-                                  "[brand %s]: the name has more than %d characters", loader.brand,
-                                  SETPAY_WIRE_BRAND_MAX);
-    return load_brand(&loader, merchant->id, &merchant->brands[index]);
-}
-
-static enum setpay_error load_brands(const struct loader *loader, struct setpay_merchant *merchant)
-{
-    size_t count = setpay_config_instance_count(loader->service->config, "brand *");
-    if (count == 0 || count > SETPAY_MERCHANT_BRANDS_MAX)
-        return setpay_problem_set(loader->problem, SETPAY_E_CONFIG,
-                                  "found %zu [brand NAME] sections, expected 1 to %d", count,
-                                  SETPAY_MERCHANT_BRANDS_MAX);
-    for (size_t i = 0; i < count; i++) {
-        merchant->brand_count = i + 1; /* so that a half-loaded one is cleared too */
-        SETPAY_TRY(load_section(loader, merchant, i));
-    }
-    return SETPAY_OK;
 }
 
 /* ------------------------------------------------------------------ the server */
 
-static enum setpay_error load_server(struct loader *loader, struct setpay_merchant *merchant)
+/* One certificate for all brands: it only stands for the host. */
+static enum setpay_error load_server(const struct setpay_loader *loader,
+                                     struct setpay_merchant *merchant)
 {
-    loader->section = "";
-    loader->brand = NULL; /* one certificate for all brands: it only stands for the host */
-    SETPAY_TRY(load_identity(loader, "tls_key", "tls_cert", SETPAY_PROFILE_MERCHANT_TLS_SERVER,
-                             &merchant->server));
+    SETPAY_TRY(setpay_loader_identity(loader, "tls_key", "tls_cert",
+                                      SETPAY_PROFILE_MERCHANT_TLS_SERVER, &merchant->server));
     if (!setpay_certificate_names_host(merchant->server.certificate, merchant->host))
         return setpay_problem_set(loader->problem, SETPAY_E_CONFIG,
                                   "tls_cert: the certificate does not name the host %s of"
@@ -105,7 +57,7 @@ static enum setpay_error load_server(struct loader *loader, struct setpay_mercha
     const struct setpay_tls_config config = {
         .identities = &identity,
         .identity_count = 1,
-        .trust = loader->service->trust,
+        .trust = loader->trust,
     };
     return setpay_tls_new_server(&config, &merchant->server_tls, loader->problem);
 }
@@ -162,9 +114,7 @@ enum setpay_error setpay_merchant_load(struct setpay_service *service,
                                        struct setpay_merchant *merchant,
                                        struct setpay_problem *problem)
 {
-    const char *passphrase_path = setpay_config_text(service->config, "", "key_passphrase_file");
-    struct setpay_secret passphrase = {0};
-    struct loader loader = {.service = service, .problem = problem};
+    struct setpay_loader loader;
     if (pthread_mutex_init(&merchant->lock, NULL) != 0)
         return SETPAY_E_NOMEM;
     merchant->trust = service->trust;
@@ -172,15 +122,15 @@ enum setpay_error setpay_merchant_load(struct setpay_service *service,
     merchant->worker_count = setpay_daemon_worker_count(service->daemon);
     load_times(service->config, merchant);
     enum setpay_error error = load_texts(service->config, merchant, problem);
-    if (error == SETPAY_OK && passphrase_path != NULL) {
-        error = setpay_file_read_secret(passphrase_path, &passphrase, problem);
-        loader.passphrase = &passphrase;
-    }
+    if (error != SETPAY_OK)
+        return error;
+    error = setpay_loader_init(&loader, service, problem);
     if (error == SETPAY_OK)
-        error = load_brands(&loader, merchant);
+        error = setpay_loader_brands(&loader, SETPAY_MERCHANT_BRANDS_MAX, &merchant->brand_count,
+                                     load_brand, merchant);
     if (error == SETPAY_OK)
         error = load_server(&loader, merchant);
-    setpay_secret_clear(&passphrase);
+    setpay_loader_clear(&loader);
     return error;
 }
 

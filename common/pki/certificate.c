@@ -259,8 +259,11 @@ static enum setpay_error parse(struct setpay_certificate *made, struct setpay_vi
     SETPAY_TRY(parse_x509(made, der));
     SETPAY_TRY(setpay_type_extension_read(made->x509, &type));
     SETPAY_TRY(parse_subject(made, type == SETPAY_TYPE_RCA));
-    bool leaf =
-        type == SETPAY_TYPE_CARD || type == SETPAY_TYPE_MERCHANT || type == SETPAY_TYPE_GATEWAY;
+    /* A leaf with a CA's type is told from the CA by its role. */
+    const struct setpay_profile_info *server = setpay_profile_info(SETPAY_PROFILE_CA_TLS_SERVER);
+    bool leaf = type == SETPAY_TYPE_CARD || type == SETPAY_TYPE_MERCHANT ||
+                type == SETPAY_TYPE_GATEWAY ||
+                (type == server->type && strcmp(made->role, server->role) == 0);
     if (leaf)
         SETPAY_TRY(find_profile(made, type));
     else

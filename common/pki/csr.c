@@ -53,9 +53,11 @@ static void free_request(X509_REQ *request)
         X509_ATTRIBUTE *attribute = X509_REQ_get_attr(request, i);
         for (int k = 0; k < X509_ATTRIBUTE_count(attribute); k++) {
             ASN1_TYPE *value = X509_ATTRIBUTE_get0_type(attribute, k);
-            if (value != NULL && value->type == V_ASN1_OCTET_STRING)
-                setpay_cleanse(value->value.octet_string->data,
-                               (size_t)value->value.octet_string->length);
+            if (value != NULL &&
+                (value->type == V_ASN1_OCTET_STRING || value->type == V_ASN1_UTF8STRING ||
+                 value->type == V_ASN1_PRINTABLESTRING))
+                setpay_cleanse(value->value.asn1_string->data,
+                               (size_t)value->value.asn1_string->length);
         }
     }
     X509_REQ_free(request);
@@ -90,12 +92,11 @@ static bool add_rdn(X509_NAME *name, int nid, const char *text)
                                                       (const unsigned char *)text, -1, -1, 0) == 1;
 }
 
-static bool add_hosts(X509_REQ *request, const struct setpay_csr_wish *wish)
+static bool add_hosts(X509_EXTENSIONS **extensions, const struct setpay_csr_wish *wish)
 {
     if (wish->host_count == 0)
         return true;
     bool done = false;
-    X509_EXTENSIONS *extensions = NULL;
     GENERAL_NAMES *names = GENERAL_NAMES_new();
     if (names == NULL)
         return false;
@@ -110,12 +111,32 @@ static bool add_hosts(X509_REQ *request, const struct setpay_csr_wish *wish)
         }
         GENERAL_NAME_set0_value(name, GEN_DNS, text);
     }
-    if (X509V3_add1_i2d(&extensions, NID_subject_alt_name, names, 0, 0) != 1 ||
-        X509_REQ_add_extensions(request, extensions) != 1)
-        goto out;
-    done = true;
+    done = X509V3_add1_i2d(extensions, NID_subject_alt_name, names, 0, 0) == 1;
 out:
     GENERAL_NAMES_free(names);
+    return done;
+}
+
+static bool add_usage(X509_EXTENSIONS **extensions, const struct setpay_csr_wish *wish)
+{
+    if (wish->eku == NULL)
+        return true;
+    EXTENDED_KEY_USAGE *usages = EXTENDED_KEY_USAGE_new();
+    ASN1_OBJECT *usage = OBJ_txt2obj(wish->eku, 1);
+    bool pushed = usages != NULL && usage != NULL && sk_ASN1_OBJECT_push(usages, usage) > 0;
+    bool done = pushed && X509V3_add1_i2d(extensions, NID_ext_key_usage, usages, 0, 0) == 1;
+    if (!pushed)
+        ASN1_OBJECT_free(usage);
+    EXTENDED_KEY_USAGE_free(usages);
+    return done;
+}
+
+/* The extension request: only where something is wished for. */
+static bool add_extensions(X509_REQ *request, const struct setpay_csr_wish *wish)
+{
+    X509_EXTENSIONS *extensions = NULL;
+    bool done = add_hosts(&extensions, wish) && add_usage(&extensions, wish) &&
+                (extensions == NULL || X509_REQ_add_extensions(request, extensions) == 1);
     sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
     return done;
 }
@@ -147,7 +168,7 @@ enum setpay_error setpay_csr_build(EVP_PKEY *key, const struct setpay_csr_wish *
     subject = X509_REQ_get_subject_name(request);
     if (!add_rdn(subject, NID_organizationName, wish->brand) ||
         !add_rdn(subject, NID_organizationalUnitName, wish->role) ||
-        !add_rdn(subject, NID_commonName, wish->id) || !add_hosts(request, wish))
+        !add_rdn(subject, NID_commonName, wish->id) || !add_extensions(request, wish))
         goto out;
     if (wish->challenge != NULL &&
         X509_REQ_add1_attr_by_NID(request, NID_pkcs9_challengePassword, MBSTRING_UTF8,
@@ -217,17 +238,13 @@ static bool parse_subject(const X509_REQ *request, struct setpay_csr *csr)
     return true;
 }
 
-/* The extension request: a subjectAltName with dNSNames and nothing else. */
-static bool parse_hosts(X509_REQ *request, struct setpay_csr *csr)
+/* A subjectAltName with dNSNames and nothing else. */
+static bool parse_hosts(X509_EXTENSION *extension, struct setpay_csr *csr)
 {
     bool done = false;
-    GENERAL_NAMES *names = NULL;
-    STACK_OF(X509_EXTENSION) *extensions = X509_REQ_get_extensions(request);
-    if (csr->host_count != 0 || sk_X509_EXTENSION_num(extensions) != 1)
-        goto out;
-    names = X509V3_get_d2i(extensions, NID_subject_alt_name, NULL, NULL);
+    GENERAL_NAMES *names = X509V3_EXT_d2i(extension);
     int count = names == NULL ? 0 : sk_GENERAL_NAME_num(names);
-    if (count < 1 || count > SETPAY_LIMIT_CSR_HOSTS)
+    if (csr->host_count != 0 || count < 1 || count > SETPAY_LIMIT_CSR_HOSTS)
         goto out;
     for (int i = 0; i < count; i++) {
         const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
@@ -245,20 +262,77 @@ static bool parse_hosts(X509_REQ *request, struct setpay_csr *csr)
     done = true;
 out:
     GENERAL_NAMES_free(names);
+    return done;
+}
+
+/* Exactly one usage. */
+static bool parse_usage(X509_EXTENSION *extension, struct setpay_csr *csr)
+{
+    EXTENDED_KEY_USAGE *usages = X509V3_EXT_d2i(extension);
+    bool done = false;
+    if (csr->eku[0] == '\0' && usages != NULL && sk_ASN1_OBJECT_num(usages) == 1) {
+        int length = OBJ_obj2txt(csr->eku, sizeof csr->eku, sk_ASN1_OBJECT_value(usages, 0), 1);
+        done = length > 0 && (size_t)length < sizeof csr->eku;
+    }
+    EXTENDED_KEY_USAGE_free(usages);
+    return done;
+}
+
+/* The extension request: what is wished for, each at most once, and nothing else. */
+static bool parse_extensions(X509_REQ *request, struct setpay_csr *csr)
+{
+    STACK_OF(X509_EXTENSION) *extensions = X509_REQ_get_extensions(request);
+    int count = sk_X509_EXTENSION_num(extensions);
+    bool done = count > 0;
+    for (int i = 0; done && i < count; i++) {
+        X509_EXTENSION *extension = sk_X509_EXTENSION_value(extensions, i);
+        switch (OBJ_obj2nid(X509_EXTENSION_get_object(extension))) {
+        case NID_subject_alt_name:
+            done = parse_hosts(extension, csr);
+            break;
+        case NID_ext_key_usage:
+            done = parse_usage(extension, csr);
+            break;
+        default:
+            done = false;
+        }
+    }
     sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
     return done;
 }
 
+static bool is_text(const ASN1_TYPE *value)
+{
+    return value->type == V_ASN1_UTF8STRING || value->type == V_ASN1_PRINTABLESTRING;
+}
+
+/* The bytes of a card's attribute: an OCTET STRING, or the text of a tool that knows no other. */
 static enum setpay_error take_secret(const ASN1_TYPE *value, struct setpay_secret *secret,
                                      size_t max)
 {
-    if (value->type != V_ASN1_OCTET_STRING || secret->size != 0)
+    if ((value->type != V_ASN1_OCTET_STRING && !is_text(value)) || secret->size != 0)
         return SETPAY_E_CSR;
-    const ASN1_OCTET_STRING *bytes = value->value.octet_string;
+    const ASN1_STRING *bytes = value->value.asn1_string;
     size_t size = (size_t)ASN1_STRING_length(bytes);
     if (size == 0 || size > max)
         return SETPAY_E_CSR;
     return setpay_secret_copy(secret, setpay_view_of(ASN1_STRING_get0_data(bytes), size));
+}
+
+static enum setpay_error take_pan_secret(const ASN1_TYPE *value, struct setpay_secret *secret)
+{
+    struct setpay_digest bytes;
+    char text[SETPAY_DIGEST_TEXT_SIZE] = "";
+    if (!is_text(value))
+        return take_secret(value, secret, PAN_SECRET_SIZE);
+    if (secret->size != 0 || !take_text(value->value.asn1_string, text, sizeof text))
+        return SETPAY_E_CSR;
+    enum setpay_error error = setpay_digest_parse(text, &bytes);
+    if (error == SETPAY_OK)
+        error = setpay_secret_copy(secret, setpay_digest_view(&bytes));
+    setpay_cleanse(text, sizeof text);
+    setpay_cleanse(&bytes, sizeof bytes);
+    return error == SETPAY_OK || error == SETPAY_E_NOMEM ? error : SETPAY_E_CSR;
 }
 
 static enum setpay_error parse_attribute(X509_REQ *request, X509_ATTRIBUTE *attribute,
@@ -276,11 +350,10 @@ static enum setpay_error parse_attribute(X509_REQ *request, X509_ATTRIBUTE *attr
     if (strcmp(oid, SETPAY_OID_ATTRIBUTE_EXPIRY) == 0)
         return take_secret(value, &csr->expiry, EXPIRY_DIGITS);
     if (strcmp(oid, SETPAY_OID_ATTRIBUTE_PAN_SECRET) == 0)
-        return take_secret(value, &csr->pan_secret, PAN_SECRET_SIZE);
+        return take_pan_secret(value, &csr->pan_secret);
     if (OBJ_obj2nid(object) == NID_ext_req)
-        return parse_hosts(request, csr) ? SETPAY_OK : SETPAY_E_CSR;
-    if (OBJ_obj2nid(object) != NID_pkcs9_challengePassword ||
-        (value->type != V_ASN1_UTF8STRING && value->type != V_ASN1_PRINTABLESTRING) ||
+        return parse_extensions(request, csr) ? SETPAY_OK : SETPAY_E_CSR;
+    if (OBJ_obj2nid(object) != NID_pkcs9_challengePassword || !is_text(value) ||
         !take_text(value->value.asn1_string, csr->challenge, sizeof(csr->challenge)) ||
         !challenge_is_valid(setpay_view_string(csr->challenge)))
         return SETPAY_E_CSR;

@@ -3,8 +3,10 @@
  * (rules C1, C2).
  *
  * The request's attributes: challengePassword (the one-use nonce that /csrattrs gave); the
- * extension request with dNSNames for a merchant's TLS server; and for a cardholder PAN, card
- * expiry and PANSecret, each one OCTET STRING under our own arc (role.h). Because of those the
+ * extension request with dNSNames for a TLS server, and with one extended key usage, which says
+ * which of a party's certificates is wished for; and for a cardholder PAN, card expiry and
+ * PANSecret, each one OCTET STRING under our own arc (role.h). Tools that can only write texts
+ * there may give digits as text, and PANSecret as 64 hexadecimal digits. Because of those three the
  * whole request is a secret. Its subject only asks: the role is the profile's, the rest is checked
  * by the CA.
  */
@@ -23,6 +25,7 @@
 #define SETPAY_LIMIT_CSR_BYTES (8 * 1024)
 #define SETPAY_LIMIT_CSR_HOSTS 8
 #define SETPAY_CSR_CHALLENGE_MAX 128
+#define SETPAY_CSR_OID_SIZE 96
 
 /* What a request asks for. All borrowed. */
 struct setpay_csr_wish {
@@ -32,6 +35,7 @@ struct setpay_csr_wish {
     const char *challenge;    /* challengePassword; NULL leaves it out */
     const char *const *hosts; /* dNSNames */
     size_t host_count;
+    const char *eku; /* OID of one extended key usage; NULL leaves it out */
     /* All three or none (NULL). */
     const struct setpay_secret *pan;
     const struct setpay_secret *expiry;
@@ -53,7 +57,8 @@ struct setpay_csr {
     char challenge[SETPAY_CSR_CHALLENGE_MAX + 1];
     char hosts[SETPAY_LIMIT_CSR_HOSTS][254];
     size_t host_count;
-    struct setpay_secret pan; /* digits; empty (size 0) where absent, like the next two */
+    char eku[SETPAY_CSR_OID_SIZE]; /* "" where absent */
+    struct setpay_secret pan;      /* digits; empty (size 0) where absent, like the next two */
     struct setpay_secret expiry;
     struct setpay_secret pan_secret; /* 32 bytes */
 };

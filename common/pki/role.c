@@ -92,6 +92,19 @@ static const struct setpay_profile_info profiles[] = {
         .issuer = SETPAY_CA_GATEWAY,
         .max_days = 398,
     },
+    {
+        /* The authority itself, where it is called: by the one CA that may name hosts, and marked
+         * as that CA's own, so that no merchant's certificate can stand for it. */
+        .profile = SETPAY_PROFILE_CA_TLS_SERVER,
+        .name = "ca-tls-server",
+        .role = "ca",
+        .type = SETPAY_TYPE_MCA,
+        .key_usage = KU_DIGITAL_SIGNATURE,
+        .ekus = {SETPAY_OID_EKU_SERVER_AUTH},
+        .issuer = SETPAY_CA_MERCHANT,
+        .max_days = 398,
+        .dns_names = true,
+    },
 };
 
 static const struct setpay_ca_info kinds[] = {

@@ -66,10 +66,11 @@ enum setpay_profile {
     SETPAY_PROFILE_CARDHOLDER_SIGN,
     SETPAY_PROFILE_MERCHANT_SIGN,
     SETPAY_PROFILE_MERCHANT_TLS_CLIENT, /* to the gateway */
-    SETPAY_PROFILE_MERCHANT_TLS_SERVER, /* to wallets; the only one with dNSNames */
+    SETPAY_PROFILE_MERCHANT_TLS_SERVER, /* to wallets; with dNSNames */
     SETPAY_PROFILE_GATEWAY_SIGN,
     SETPAY_PROFILE_GATEWAY_ENCRYPT,
     SETPAY_PROFILE_GATEWAY_TLS_SERVER, /* to merchants, who know it by its subject */
+    SETPAY_PROFILE_CA_TLS_SERVER,      /* to everybody who enrols; with dNSNames */
     SETPAY_PROFILES
 };
 

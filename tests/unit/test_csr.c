@@ -38,7 +38,8 @@ static void a_merchants_request_says_what_was_wished(void **state)
                                          .id = "shop",
                                          .challenge = "nonce-1",
                                          .hosts = hosts,
-                                         .host_count = 2};
+                                         .host_count = 2,
+                                         .eku = SETPAY_OID_EKU_SERVER_AUTH};
     struct setpay_secret der = {0};
     struct setpay_csr csr = {0};
     struct setpay_digest digest;
@@ -50,6 +51,7 @@ static void a_merchants_request_says_what_was_wished(void **state)
     assert_string_equal(csr.challenge, "nonce-1");
     assert_int_equal(csr.host_count, 2);
     assert_string_equal(csr.hosts[1], "shop.example.org");
+    assert_string_equal(csr.eku, SETPAY_OID_EKU_SERVER_AUTH);
     assert_int_equal(csr.pan.size, 0);
     assert_int_equal(setpay_key_digest(key, &digest), SETPAY_OK);
     assert_true(setpay_digest_equal(&digest, &csr.key_digest));

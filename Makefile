@@ -141,14 +141,25 @@ CA_CLI := \
 	ca/authority.c \
 	ca/bundle.c \
 	ca/certificate.c \
+	ca/command_table.c \
 	ca/commands.c \
 	ca/crl.c \
 	ca/doctor.c \
+	ca/enrol.c \
+	ca/enrolment.c \
+	ca/enrolment_commands.c \
+	ca/forward.c \
 	ca/issue.c \
 	ca/log.c \
 	ca/passphrase.c \
 	ca/records.c \
 	ca/registry.c
+
+CAD := \
+	ca/cad.c \
+	ca/est.c \
+	ca/est_server.c \
+	ca/registrar.c
 
 # ------------------------------------------------------------------ gateway
 GATEWAY_NETWORK := \
@@ -265,6 +276,7 @@ WALLET_CLI := \
 # ------------------------------------------------------------------ programs: name, and its sources
 PROGRAMS := \
 	setpay-ca \
+	setpay-cad \
 	setpay-gateway \
 	setpay-gatewayd \
 	setpay-issuersim \
@@ -275,6 +287,8 @@ PROGRAMS := \
 
 setpay-ca_MAIN := ca/main.c
 setpay-ca_PARTS := $(CA_CLI)
+setpay-cad_MAIN := ca/cad_main.c
+setpay-cad_PARTS := $(CAD) $(CA_CLI)
 setpay-gateway_MAIN := gateway/gateway_cli.c
 setpay-gateway_PARTS := $(GATEWAYD) $(GATEWAY_PAYMENT) $(GATEWAY_NETWORK)
 setpay-gatewayd_MAIN := gateway/gatewayd_main.c

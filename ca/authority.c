@@ -47,6 +47,23 @@ void setpay_ca_close(struct setpay_ca *ca)
     free(ca);
 }
 
+enum setpay_error setpay_ca_share(struct setpay_ca *ca, struct setpay_ca **shared)
+{
+    struct setpay_ca *made = calloc(1, sizeof *made);
+    enum setpay_error error = SETPAY_E_NOMEM;
+
+    if (made != NULL)
+        made->folder = strdup(ca->folder);
+    if (made != NULL && made->folder != NULL)
+        error = setpay_ca_registry_share(ca->registry, &made->registry);
+    if (error != SETPAY_OK) {
+        setpay_ca_close(made);
+        return error;
+    }
+    *shared = made;
+    return SETPAY_OK;
+}
+
 static enum setpay_error open_folder(const char *folder, struct setpay_ca **ca,
                                      struct setpay_problem *problem)
 {
@@ -561,4 +578,35 @@ enum setpay_error setpay_ca_brand_add(struct setpay_ca *ca, const char *brand, b
     setpay_ca_change_clear(&change);
     setpay_ca_authority_clear(&root);
     return error;
+}
+
+/* ---- all of them ---- */
+
+struct appending {
+    struct setpay_ca *ca;
+    struct setpay_buffer *pem;
+    enum setpay_error error;
+};
+
+static void append_record(void *arg, const struct setpay_ca_record *record)
+{
+    struct appending *appending = arg;
+
+    appending->error = setpay_ca_append_pem(appending->pem, "CERTIFICATE", record->der);
+}
+
+static enum setpay_error append_authority(void *arg, const struct setpay_ca_authority_row *row)
+{
+    struct appending *appending = arg;
+
+    SETPAY_TRY(setpay_ca_registry_by_serial(appending->ca->registry, row->serial, append_record,
+                                            appending));
+    return appending->error;
+}
+
+enum setpay_error setpay_ca_append_authorities(struct setpay_ca *ca, struct setpay_buffer *pem)
+{
+    struct appending appending = {.ca = ca, .pem = pem, .error = SETPAY_E_NOT_FOUND};
+
+    return setpay_ca_registry_authorities(ca->registry, NULL, append_authority, &appending);
 }

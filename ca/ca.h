@@ -33,6 +33,7 @@
 #include <stdint.h>
 
 struct setpay_ca;
+struct setpay_store;
 
 #define SETPAY_CA_AUTHORITY_SIZE 48 /* "BRAND.brand" and a NUL */
 #define SETPAY_CA_SERIAL_SIZE 41    /* 20 bytes as hex and a NUL */
@@ -51,11 +52,20 @@ enum setpay_error setpay_ca_init(const char *folder, const char *name,
  * open. */
 enum setpay_error setpay_ca_open(const char *folder, struct setpay_ca **ca,
                                  struct setpay_problem *problem) SETPAY_MUST_CHECK;
+/* The same CA for another thread: for reading only, locked. Must be closed before ca is. */
+enum setpay_error setpay_ca_share(struct setpay_ca *ca,
+                                  struct setpay_ca **shared) SETPAY_MUST_CHECK;
 void setpay_ca_close(struct setpay_ca *ca);
 /* Tries the passphrase on the root's key and keeps a copy, for keys that are needed later.
  * SETPAY_E_PASSPHRASE. Everything that signs needs it first. */
 enum setpay_error setpay_ca_unlock(struct setpay_ca *ca, const struct setpay_secret *passphrase,
                                    struct setpay_problem *problem) SETPAY_MUST_CHECK;
+
+/* Its store, for who asks whether that works. Borrowed. */
+struct setpay_store *setpay_ca_store(struct setpay_ca *ca);
+/* label: "CERTIFICATE", "X509 CRL". */
+enum setpay_error setpay_ca_append_pem(struct setpay_buffer *pem, const char *label,
+                                       struct setpay_view der) SETPAY_MUST_CHECK;
 
 /* ---- authorities ---- */
 
@@ -64,6 +74,10 @@ enum setpay_error setpay_ca_unlock(struct setpay_ca *ca, const struct setpay_sec
 enum setpay_error setpay_ca_brand_add(struct setpay_ca *ca, const char *brand, bool loopback,
                                       setpay_time_ms now,
                                       struct setpay_problem *problem) SETPAY_MUST_CHECK;
+
+/* Appends the certificates of the root and of all authorities (PEM), the root first. */
+enum setpay_error setpay_ca_append_authorities(struct setpay_ca *ca,
+                                               struct setpay_buffer *pem) SETPAY_MUST_CHECK;
 
 /* ---- certificates ---- */
 
@@ -139,6 +153,10 @@ enum setpay_error setpay_ca_show(struct setpay_ca *ca, const char *serial,
 enum setpay_error setpay_ca_serial_of(struct setpay_ca *ca, struct setpay_view certificate,
                                       char serial[SETPAY_CA_SERIAL_SIZE],
                                       struct setpay_problem *problem) SETPAY_MUST_CHECK;
+/* The record of a certificate by its thumbprint. SETPAY_E_NOT_FOUND. */
+enum setpay_error setpay_ca_by_thumbprint(struct setpay_ca *ca,
+                                          const struct setpay_digest *thumbprint,
+                                          setpay_ca_record_cb *each, void *arg) SETPAY_MUST_CHECK;
 /* Appends the PEM chain of a serial, itself first, up to but not including the root. */
 enum setpay_error setpay_ca_chain(struct setpay_ca *ca, const char *serial,
                                   struct setpay_buffer *pem,

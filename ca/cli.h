@@ -8,6 +8,7 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stdio.h>
 
 #define SETPAY_CA_ARGUMENTS_MAX 4
 
@@ -25,6 +26,7 @@ struct setpay_ca_options {
     const char *certificate;
     const char *reason;
     const char *witness;
+    const char *card_key;
     const char *output;
     const char *dns[SETPAY_CA_DNS_NAMES];
     size_t dns_count;
@@ -39,6 +41,7 @@ struct setpay_ca_command {
     struct setpay_ca *ca; /* open, and unlocked where the table asks for it */
     setpay_time_ms now;
     json_t *result;
+    FILE *out; /* for the words */
     struct setpay_problem *problem;
 };
 typedef enum setpay_error setpay_ca_command_fn(struct setpay_ca_command *command);
@@ -56,6 +59,40 @@ setpay_ca_command_fn setpay_ca_command_chain;
 setpay_ca_command_fn setpay_ca_command_log_show;
 setpay_ca_command_fn setpay_ca_command_log_verify;
 setpay_ca_command_fn setpay_ca_command_doctor;
+/* enrolment_commands.c */
+setpay_ca_command_fn setpay_ca_command_enrolment_make;
+setpay_ca_command_fn setpay_ca_command_enrolment_import;
+setpay_ca_command_fn setpay_ca_command_enrolment_list;
+setpay_ca_command_fn setpay_ca_command_enrolment_remove;
+setpay_ca_command_fn setpay_ca_command_token_add;
+
+/* --brand, or the CA's brand where it has exactly one. */
+struct setpay_ca_only_brand {
+    char brand[SETPAY_BRAND_MAX + 1];
+    size_t count;
+};
+enum setpay_error setpay_ca_command_brand(struct setpay_ca_command *command,
+                                          struct setpay_ca_only_brand *only,
+                                          const char **brand) SETPAY_MUST_CHECK;
+/* SETPAY_E_USAGE where value is NULL. */
+enum setpay_error setpay_ca_command_need(struct setpay_ca_command *command, const char *value,
+                                         const char *option) SETPAY_MUST_CHECK;
+
+/* ---- the table ---- */
+
+struct setpay_ca_command_row {
+    const char *words; /* one or two, separated by a blank */
+    setpay_ca_command_fn *run;
+    bool opens;
+    bool unlocks;
+    size_t arguments; /* at most */
+    const char *usage;
+    const char *help;
+};
+extern const struct setpay_ca_command_row setpay_ca_commands[];
+extern const size_t setpay_ca_command_count;
+/* The command that the words name, and how many words that are; NULL where none does. */
+const struct setpay_ca_command_row *setpay_ca_command_find(char **words, int count, int *used);
 
 /* The passphrase from a file (0600), or from the terminal without echo; twice: asked again, and
  * compared. SETPAY_E_PASSPHRASE where there is neither. */

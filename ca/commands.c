@@ -16,8 +16,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static enum setpay_error need(struct setpay_ca_command *command, const char *value,
-                              const char *option)
+enum setpay_error setpay_ca_command_need(struct setpay_ca_command *command, const char *value,
+                                         const char *option)
 {
     if (value != NULL)
         return SETPAY_OK;
@@ -45,16 +45,11 @@ static json_t *json_digest(const struct setpay_digest *digest)
 
 /* ---- brands ---- */
 
-struct only_brand {
-    char brand[SETPAY_BRAND_MAX + 1];
-    size_t count;
-};
-
 static void count_brand(void *arg, const char *authority, uint64_t number,
                         setpay_time_ms this_update, setpay_time_ms next_update,
                         struct setpay_view der)
 {
-    struct only_brand *only = arg;
+    struct setpay_ca_only_brand *only = arg;
     size_t length = strcspn(authority, ".");
 
     (void)number;
@@ -68,9 +63,8 @@ static void count_brand(void *arg, const char *authority, uint64_t number,
     }
 }
 
-/* --brand, or the CA's brand where it has exactly one. */
-static enum setpay_error choose_brand(struct setpay_ca_command *command, struct only_brand *only,
-                                      const char **brand)
+enum setpay_error setpay_ca_command_brand(struct setpay_ca_command *command,
+                                          struct setpay_ca_only_brand *only, const char **brand)
 {
     *brand = command->options->brand;
     if (*brand != NULL)
@@ -87,7 +81,7 @@ enum setpay_error setpay_ca_command_init(struct setpay_ca_command *command)
 {
     const struct setpay_ca_options *options = command->options;
     struct setpay_secret passphrase = {0};
-    enum setpay_error error = need(command, options->name, "--name");
+    enum setpay_error error = setpay_ca_command_need(command, options->name, "--name");
 
     if (error == SETPAY_OK)
         error = setpay_ca_passphrase_read(options->passphrase_file, true, &passphrase,
@@ -101,8 +95,8 @@ enum setpay_error setpay_ca_command_init(struct setpay_ca_command *command)
     put(command, "folder", json_string(options->folder));
     put(command, "root", json_sprintf("%s/root.pem", options->folder));
     if (!options->json)
-        printf("A root is made in %s; every party is configured with %s/root.pem.\n",
-               options->folder, options->folder);
+        fprintf(command->out, "A root is made in %s; every party is configured with %s/root.pem.\n",
+                options->folder, options->folder);
     return SETPAY_OK;
 }
 
@@ -111,13 +105,14 @@ enum setpay_error setpay_ca_command_brand_add(struct setpay_ca_command *command)
     const struct setpay_ca_options *options = command->options;
     const char *brand = options->arguments[0];
 
-    SETPAY_TRY(need(command, brand, "the brand's id"));
+    SETPAY_TRY(setpay_ca_command_need(command, brand, "the brand's id"));
     SETPAY_TRY(
         setpay_ca_brand_add(command->ca, brand, options->loopback, command->now, command->problem));
     put(command, "brand", json_string(brand));
     put(command, "loopback", json_boolean(options->loopback));
     if (!options->json)
-        printf("Brand %s: brand CA, CCA, MCA and PCA are made, each with a first CRL.\n", brand);
+        fprintf(command->out,
+                "Brand %s: brand CA, CCA, MCA and PCA are made, each with a first CRL.\n", brand);
     return SETPAY_OK;
 }
 
@@ -147,8 +142,9 @@ static enum setpay_error say_issued(struct setpay_ca_command *command,
     put(command, "not_after", json_time(issued->not_after));
     put(command, "file", json_string(options->output));
     if (!options->json)
-        printf("%s\n  %s, by %s, until %s\n  written to %s\n", issued->serial, issued->subject,
-               issued->authority, setpay_time_format(issued->not_after, until), options->output);
+        fprintf(command->out, "%s\n  %s, by %s, until %s\n  written to %s\n", issued->serial,
+                issued->subject, issued->authority, setpay_time_format(issued->not_after, until),
+                options->output);
     return SETPAY_OK;
 }
 
@@ -180,15 +176,15 @@ enum setpay_error setpay_ca_command_issue(struct setpay_ca_command *command)
                                         .id = options->id,
                                         .dns_count = options->dns_count,
                                         .days = options->days};
-    struct only_brand only = {.count = 0};
+    struct setpay_ca_only_brand only = {.count = 0};
     struct setpay_ca_issued issued;
     struct setpay_secret csr = {0};
     enum setpay_error error;
 
-    SETPAY_TRY(need(command, request.profile, "the certificate profile"));
-    SETPAY_TRY(need(command, options->csr, "--csr"));
-    SETPAY_TRY(need(command, options->output, "-o"));
-    SETPAY_TRY(choose_brand(command, &only, &request.brand));
+    SETPAY_TRY(setpay_ca_command_need(command, request.profile, "the certificate profile"));
+    SETPAY_TRY(setpay_ca_command_need(command, options->csr, "--csr"));
+    SETPAY_TRY(setpay_ca_command_need(command, options->output, "-o"));
+    SETPAY_TRY(setpay_ca_command_brand(command, &only, &request.brand));
     memcpy(request.dns, options->dns, sizeof request.dns);
     setpay_ca_issued_init(&issued);
     error = read_request(command, strncmp(request.profile, "cardholder", 10) == 0, &csr);
@@ -210,9 +206,9 @@ enum setpay_error setpay_ca_command_renew(struct setpay_ca_command *command)
     struct setpay_secret csr = {0};
     enum setpay_error error;
 
-    SETPAY_TRY(need(command, options->certificate, "--certificate"));
-    SETPAY_TRY(need(command, options->csr, "--csr"));
-    SETPAY_TRY(need(command, options->output, "-o"));
+    SETPAY_TRY(setpay_ca_command_need(command, options->certificate, "--certificate"));
+    SETPAY_TRY(setpay_ca_command_need(command, options->csr, "--csr"));
+    SETPAY_TRY(setpay_ca_command_need(command, options->output, "-o"));
     setpay_ca_issued_init(&issued);
     setpay_buffer_init(&old, SETPAY_CA_PEM_MAX);
     error = setpay_file_read(options->certificate, &old, command->problem);
@@ -234,14 +230,14 @@ enum setpay_error setpay_ca_command_bundle(struct setpay_ca_command *command)
     const struct setpay_ca_options *options = command->options;
     struct setpay_ca_request names = {
         .id = options->id, .dns_count = options->dns_count, .days = options->days};
-    struct only_brand only = {.count = 0};
+    struct setpay_ca_only_brand only = {.count = 0};
     struct setpay_secret passphrase = {0};
     enum setpay_error error = SETPAY_OK;
 
-    SETPAY_TRY(need(command, options->arguments[0], "merchant or gateway"));
-    SETPAY_TRY(need(command, options->id, "--id"));
-    SETPAY_TRY(need(command, options->output, "--out"));
-    SETPAY_TRY(choose_brand(command, &only, &names.brand));
+    SETPAY_TRY(setpay_ca_command_need(command, options->arguments[0], "merchant or gateway"));
+    SETPAY_TRY(setpay_ca_command_need(command, options->id, "--id"));
+    SETPAY_TRY(setpay_ca_command_need(command, options->output, "--out"));
+    SETPAY_TRY(setpay_ca_command_brand(command, &only, &names.brand));
     memcpy(names.dns, options->dns, sizeof names.dns);
     if (options->key_passphrase_file != NULL)
         error =
@@ -257,8 +253,8 @@ enum setpay_error setpay_ca_command_bundle(struct setpay_ca_command *command)
     put(command, "brand", json_string(names.brand));
     put(command, "id", json_string(options->id));
     if (!options->json)
-        printf("Keys and certificates of %s %s (%s) are in %s.\n", options->arguments[0],
-               options->id, names.brand, options->output);
+        fprintf(command->out, "Keys and certificates of %s %s (%s) are in %s.\n",
+                options->arguments[0], options->id, names.brand, options->output);
     return SETPAY_OK;
 }
 
@@ -294,15 +290,15 @@ enum setpay_error setpay_ca_command_revoke(struct setpay_ca_command *command)
     char buffer[SETPAY_CA_SERIAL_SIZE];
     const char *serial;
 
-    SETPAY_TRY(need(command, options->reason, "--reason"));
+    SETPAY_TRY(setpay_ca_command_need(command, options->reason, "--reason"));
     SETPAY_TRY(choose_serial(command, buffer, &serial));
     SETPAY_TRY(
         setpay_ca_revoke(command->ca, serial, options->reason, command->now, command->problem));
     put(command, "serial", json_string(serial));
     put(command, "reason", json_string(options->reason));
     if (!options->json)
-        printf("%s is revoked; the new CRL is in %s/crl. Hand it to the parties.\n", serial,
-               options->folder);
+        fprintf(command->out, "%s is revoked; the new CRL is in %s/crl. Hand it to the parties.\n",
+                serial, options->folder);
     return SETPAY_OK;
 }
 
@@ -347,8 +343,8 @@ static void say_crl(void *arg, const char *authority, uint64_t number, setpay_ti
                                           (json_int_t)number, "this_update", json_time(this_update),
                                           "next_update", json_time(next_update)));
     if (!options->json)
-        printf("%-20s number %-6" PRIu64 " until %s\n", authority, number,
-               setpay_time_format(next_update, until));
+        fprintf(output->command->out, "%-20s number %-6" PRIu64 " until %s\n", authority, number,
+                setpay_time_format(next_update, until));
 }
 
 enum setpay_error setpay_ca_command_crl(struct setpay_ca_command *command)
@@ -390,9 +386,9 @@ static void list_record(void *arg, const struct setpay_ca_record *record)
     (void)json_array_append_new(json_object_get(command->result, "certificates"),
                                 json_record(record));
     if (!command->options->json)
-        printf("%s  %-20s  %.10s  %-8s %s\n", record->serial, record->profile,
-               setpay_time_format(record->not_after, until), record->revoked != 0 ? "revoked" : "",
-               record->subject);
+        fprintf(command->out, "%s  %-20s  %.10s  %-8s %s\n", record->serial, record->profile,
+                setpay_time_format(record->not_after, until), record->revoked != 0 ? "revoked" : "",
+                record->subject);
 }
 
 enum setpay_error setpay_ca_command_list(struct setpay_ca_command *command)
@@ -411,12 +407,14 @@ static void show_record(void *arg, const struct setpay_ca_record *record)
     command->result = json_record(record);
     if (command->options->json)
         return;
-    printf("serial     %s\nprofile    %s\nsubject    %s\nissued by  %s\nvalid      %s to %s\n",
-           record->serial, record->profile, record->subject, record->authority,
-           setpay_time_format(record->not_before, from),
-           setpay_time_format(record->not_after, until));
+    fprintf(command->out,
+            "serial     %s\nprofile    %s\nsubject    %s\nissued by  %s\nvalid      %s to %s\n",
+            record->serial, record->profile, record->subject, record->authority,
+            setpay_time_format(record->not_before, from),
+            setpay_time_format(record->not_after, until));
     if (record->revoked != 0)
-        printf("revoked    %s, %s\n", setpay_time_format(record->revoked, from), record->reason);
+        fprintf(command->out, "revoked    %s, %s\n", setpay_time_format(record->revoked, from),
+                record->reason);
 }
 
 enum setpay_error setpay_ca_command_show(struct setpay_ca_command *command)
@@ -445,7 +443,7 @@ enum setpay_error setpay_ca_command_chain(struct setpay_ca_command *command)
     if (error == SETPAY_OK) {
         put(command, "chain", json_stringn((const char *)pem.data, pem.size));
         if (options->output == NULL && !options->json)
-            (void)fwrite(pem.data, 1, pem.size, stdout);
+            (void)fwrite(pem.data, 1, pem.size, command->out);
     }
     setpay_buffer_clear(&pem);
     return error;
@@ -466,9 +464,9 @@ static void show_entry(void *arg, const struct setpay_ca_log_entry *entry)
                   entry->subject, "object", json_digest(&entry->object), "previous",
                   json_digest(&entry->previous), "hash", json_digest(&entry->hash)));
     if (!command->options->json)
-        printf("%6" PRIu64 "  %s  %-9s  %-16s  %s  %s\n", entry->number,
-               setpay_time_format(entry->time, at), entry->action, entry->authority, entry->serial,
-               entry->subject);
+        fprintf(command->out, "%6" PRIu64 "  %s  %-9s  %-16s  %s  %s\n", entry->number,
+                setpay_time_format(entry->time, at), entry->action, entry->authority, entry->serial,
+                entry->subject);
 }
 
 enum setpay_error setpay_ca_command_log_show(struct setpay_ca_command *command)
@@ -508,9 +506,10 @@ enum setpay_error setpay_ca_command_log_verify(struct setpay_ca_command *command
     put(command, "entries", json_integer((json_int_t)head.count));
     put(command, "head", json_sprintf("%" PRIu64 ":%s", head.count, hash));
     if (!command->options->json)
-        printf("The log holds: %" PRIu64 " entries. Its head, to be kept elsewhere:\n%" PRIu64
-               ":%s\n",
-               head.count, head.count, hash);
+        fprintf(command->out,
+                "The log holds: %" PRIu64 " entries. Its head, to be kept elsewhere:\n%" PRIu64
+                ":%s\n",
+                head.count, head.count, hash);
     return SETPAY_OK;
 }
 
@@ -530,7 +529,7 @@ static void say_finding(void *arg, bool good, const char *what, const char *text
     (void)json_array_append_new(
         output->list, json_pack("{s:b, s:s, s:s}", "good", good, "what", what, "text", text));
     if (!output->command->options->json)
-        printf("%-4s %s: %s\n", good ? "ok" : "BAD", what, text);
+        fprintf(output->command->out, "%-4s %s: %s\n", good ? "ok" : "BAD", what, text);
 }
 
 enum setpay_error setpay_ca_command_doctor(struct setpay_ca_command *command)

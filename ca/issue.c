@@ -394,9 +394,11 @@ enum setpay_error setpay_ca_issue_decide(struct setpay_ca *ca, struct setpay_ca_
     return error;
 }
 
-enum setpay_error setpay_ca_issue(struct setpay_ca *ca, const struct setpay_ca_request *request,
-                                  setpay_time_ms now, struct setpay_ca_issued *issued,
-                                  struct setpay_problem *problem)
+enum setpay_error setpay_ca_issue_noting(struct setpay_ca *ca,
+                                         const struct setpay_ca_request *request,
+                                         setpay_time_ms now, setpay_ca_note_fn *note, void *arg,
+                                         struct setpay_ca_issued *issued,
+                                         struct setpay_problem *problem)
 {
     struct setpay_ca_change change = {0};
     struct setpay_ca_authority issuer = {0};
@@ -404,6 +406,8 @@ enum setpay_error setpay_ca_issue(struct setpay_ca *ca, const struct setpay_ca_r
 
     if (error == SETPAY_OK)
         error = setpay_ca_issue_decide(ca, &change, request, now, &issuer, issued, problem);
+    if (error == SETPAY_OK && note != NULL)
+        error = note(&change, issued, arg);
     if (error == SETPAY_OK)
         error = setpay_ca_log_commit(ca, &change, &issuer);
     if (error != SETPAY_OK) /* nothing that is not in the log leaves (rule C3) */
@@ -411,6 +415,13 @@ enum setpay_error setpay_ca_issue(struct setpay_ca *ca, const struct setpay_ca_r
     setpay_ca_change_clear(&change);
     setpay_ca_authority_clear(&issuer);
     return error;
+}
+
+enum setpay_error setpay_ca_issue(struct setpay_ca *ca, const struct setpay_ca_request *request,
+                                  setpay_time_ms now, struct setpay_ca_issued *issued,
+                                  struct setpay_problem *problem)
+{
+    return setpay_ca_issue_noting(ca, request, now, NULL, NULL, issued, problem);
 }
 
 /* ---- renewing ---- */
@@ -507,9 +518,11 @@ static enum setpay_error decide_renewal(struct setpay_ca *ca, struct setpay_ca_c
     return error;
 }
 
-enum setpay_error setpay_ca_renew(struct setpay_ca *ca, struct setpay_view old_bytes,
-                                  struct setpay_view request, int days, setpay_time_ms now,
-                                  struct setpay_ca_issued *issued, struct setpay_problem *problem)
+enum setpay_error setpay_ca_renew_noting(struct setpay_ca *ca, struct setpay_view old_bytes,
+                                         struct setpay_view request, int days, setpay_time_ms now,
+                                         setpay_ca_note_fn *note, void *arg,
+                                         struct setpay_ca_issued *issued,
+                                         struct setpay_problem *problem)
 {
     struct setpay_ca_change change = {0};
     struct setpay_ca_authority issuer = {0};
@@ -523,6 +536,8 @@ enum setpay_error setpay_ca_renew(struct setpay_ca *ca, struct setpay_view old_b
         error = setpay_ca_change_begin(ca->registry, &change);
     if (error == SETPAY_OK)
         error = decide_renewal(ca, &change, &old, &csr, days, now, &issuer, issued, problem);
+    if (error == SETPAY_OK && note != NULL)
+        error = note(&change, issued, arg);
     if (error == SETPAY_OK)
         error = setpay_ca_log_commit(ca, &change, &issuer);
     if (error != SETPAY_OK)
@@ -532,4 +547,11 @@ enum setpay_error setpay_ca_renew(struct setpay_ca *ca, struct setpay_view old_b
     setpay_certificate_unref(old.certificate);
     setpay_ca_authority_clear(&issuer);
     return error;
+}
+
+enum setpay_error setpay_ca_renew(struct setpay_ca *ca, struct setpay_view old,
+                                  struct setpay_view request, int days, setpay_time_ms now,
+                                  struct setpay_ca_issued *issued, struct setpay_problem *problem)
+{
+    return setpay_ca_renew_noting(ca, old, request, days, now, NULL, NULL, issued, problem);
 }

@@ -6,6 +6,7 @@
  * error go to standard error, and the exit status says its kind.
  */
 #include "ca/cli.h"
+#include "ca/forward.h"
 
 #include "common/base/log.h"
 
@@ -16,49 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-
-struct command_row {
-    const char *words; /* one or two, separated by a blank */
-    setpay_ca_command_fn *run;
-    bool opens;
-    bool unlocks;
-    size_t arguments; /* at most */
-    const char *usage;
-    const char *help;
-};
-
-static const struct command_row commands[] = {
-    {"init", setpay_ca_command_init, false, false, 0, "--name NAME",
-     "make a root in the folder, which must be empty or absent"},
-    {"brand add", setpay_ca_command_brand_add, true, true, 1, "ID [--loopback]",
-     "make a brand CA and its CCA, MCA and PCA; --loopback: for sandboxes"},
-    {"issue", setpay_ca_command_issue, true, true, 1,
-     "PROFILE --csr FILE [--brand B] [--id ID] [--dns NAME]... [--days N] -o OUT.pem",
-     "issue a certificate after a PKCS#10 request"},
-    {"renew", setpay_ca_command_renew, true, true, 0,
-     "--certificate OLD --csr FILE [--days N] -o OUT.pem",
-     "issue to the holder of a certificate for a new key"},
-    {"revoke", setpay_ca_command_revoke, true, true, 1,
-     "SERIAL | --certificate FILE --reason REASON",
-     "revoke, and make the new revocation list of the certificate's issuer"},
-    {"crl", setpay_ca_command_crl, true, true, 0, "[--brand B] [-o DIR]",
-     "make new revocation lists (CRLs) of all CAs, and copy them into DIR"},
-    {"bundle", setpay_ca_command_bundle, true, true, 1,
-     "merchant|gateway [--brand B] --id ID [--dns NAME]..."
-     " [--key-passphrase-file F] --out DIR",
-     "make all keys and certificates of a party; with the option its keys are encrypted"},
-    {"list", setpay_ca_command_list, true, false, 0, "[--brand B]", "list the certificates"},
-    {"show", setpay_ca_command_show, true, false, 1, "SERIAL | --certificate FILE",
-     "show a certificate's record"},
-    {"chain", setpay_ca_command_chain, true, false, 1, "SERIAL | --certificate FILE [-o OUT.pem]",
-     "write a certificate's chain, up to but without the root"},
-    {"log show", setpay_ca_command_log_show, true, false, 0, "", "show the log"},
-    {"log verify", setpay_ca_command_log_verify, true, false, 0, "[--witness COUNT:HASH]",
-     "verify the log, its head, and the database by it"},
-    {"doctor", setpay_ca_command_doctor, true, false, 0, "",
-     "look for what needs attention; keys too with --passphrase-file"},
-};
-#define COMMAND_COUNT (sizeof commands / sizeof *commands)
 
 enum option_code {
     OPTION_HELP = 256,
@@ -77,6 +35,7 @@ enum option_code {
     OPTION_CERTIFICATE,
     OPTION_REASON,
     OPTION_WITNESS,
+    OPTION_CARD_KEY,
 };
 
 static const struct option long_options[] = {
@@ -96,11 +55,12 @@ static const struct option long_options[] = {
     {"certificate", required_argument, NULL, OPTION_CERTIFICATE},
     {"reason", required_argument, NULL, OPTION_REASON},
     {"witness", required_argument, NULL, OPTION_WITNESS},
+    {"card-key", required_argument, NULL, OPTION_CARD_KEY},
     {"out", required_argument, NULL, 'o'},
     {NULL, 0, NULL, 0},
 };
 
-static void print_help(const struct command_row *only)
+static void print_help(const struct setpay_ca_command_row *only)
 {
     if (only != NULL) {
         printf("usage: setpay-ca [--dir D] [--json] [--passphrase-file F] %s %s\n\n%s\n",
@@ -109,18 +69,21 @@ static void print_help(const struct command_row *only)
     }
     printf("setpay-ca " SETPAY_VERSION ": the certification authority of setpay\n\n"
            "usage: setpay-ca [--dir D] [--json] [--passphrase-file F] COMMAND ...\n\n");
-    for (size_t at = 0; at < COMMAND_COUNT; at++)
-        printf("  %s%s%s\n      %s\n", commands[at].words, *commands[at].usage != '\0' ? " " : "",
-               commands[at].usage, commands[at].help);
+    for (size_t at = 0; at < setpay_ca_command_count; at++)
+        printf("  %s%s%s\n      %s\n", setpay_ca_commands[at].words,
+               *setpay_ca_commands[at].usage != '\0' ? " " : "", setpay_ca_commands[at].usage,
+               setpay_ca_commands[at].help);
     printf(
         "\n"
         "  --dir D              the CA's folder (default: the current one)\n"
         "  --passphrase-file F  the CA's passphrase: a file of mode 0600 instead of the terminal\n"
+        "  --card-key F         the key under which issuers' files name cards; made where absent\n"
+        "                       (default: cards.key in the CA's folder)\n"
         "  --json               one JSON object instead of words\n"
         "  -h, --help           this text, or the help of the command named\n"
         "  --version            the version\n\n"
         "PROFILE: cardholder-sign (or cardholder), merchant-sign, merchant-tls-client,\n"
-        "  merchant-tls-server, gateway-sign, gateway-encrypt, gateway-tls-server\n"
+        "  merchant-tls-server, gateway-sign, gateway-encrypt, gateway-tls-server, ca-tls-server\n"
         "REASON: %s\n"
         "A brand CA has three CAs below it: the CCA for cardholders, the MCA for merchants, the\n"
         "PCA for payment gateways. Details: setpay-ca(1)\n",
@@ -154,6 +117,7 @@ static enum setpay_error take_value(struct setpay_ca_options *options, int code,
         [OPTION_CERTIFICATE - OPTION_HELP] = &options->certificate,
         [OPTION_REASON - OPTION_HELP] = &options->reason,
         [OPTION_WITNESS - OPTION_HELP] = &options->witness,
+        [OPTION_CARD_KEY - OPTION_HELP] = &options->card_key,
     };
 
     if (code == 'o') {
@@ -171,28 +135,9 @@ static enum setpay_error take_value(struct setpay_ca_options *options, int code,
     return SETPAY_OK;
 }
 
-/* The command that the words name, and how many words that are; NULL where none does. */
-static const struct command_row *find_command(char **words, int count, int *used)
-{
-    for (size_t at = 0; at < COMMAND_COUNT; at++) {
-        const char *blank = strchr(commands[at].words, ' ');
-        size_t first =
-            blank == NULL ? strlen(commands[at].words) : (size_t)(blank - commands[at].words);
-
-        if (count < 1 || strlen(words[0]) != first ||
-            strncmp(words[0], commands[at].words, first) != 0)
-            continue;
-        if (blank != NULL && (count < 2 || strcmp(words[1], blank + 1) != 0))
-            continue;
-        *used = blank == NULL ? 1 : 2;
-        return &commands[at];
-    }
-    return NULL;
-}
-
 static enum setpay_error parse_command_line(int argc, char **argv,
                                             struct setpay_ca_options *options, bool *help,
-                                            const struct command_row **command,
+                                            const struct setpay_ca_command_row **command,
                                             struct setpay_problem *problem)
 {
     int code;
@@ -219,7 +164,7 @@ static enum setpay_error parse_command_line(int argc, char **argv,
         else
             SETPAY_TRY(take_value(options, code, optarg, problem));
     }
-    *command = find_command(argv + optind, argc - optind, &used);
+    *command = setpay_ca_command_find(argv + optind, argc - optind, &used);
     if (*help)
         return SETPAY_OK;
     if (*command == NULL)
@@ -239,13 +184,16 @@ static enum setpay_error parse_command_line(int argc, char **argv,
     return SETPAY_OK;
 }
 
-static enum setpay_error run(const struct command_row *row, struct setpay_ca_command *command)
+static enum setpay_error run(const struct setpay_ca_command_row *row,
+                             struct setpay_ca_command *command)
 {
     struct setpay_secret passphrase = {0};
     enum setpay_error error = SETPAY_OK;
 
     if (row->opens)
         error = setpay_ca_open(command->options->folder, &command->ca, command->problem);
+    if (error == SETPAY_E_RUNNING) /* setpay-cad has it open */
+        return setpay_ca_forward(row, command);
     if (error == SETPAY_OK && row->unlocks) {
         error = setpay_ca_passphrase_read(command->options->passphrase_file, false, &passphrase,
                                           command->problem);
@@ -278,8 +226,8 @@ int main(int argc, char **argv)
 {
     struct setpay_ca_options options = {0};
     struct setpay_problem problem = {""};
-    const struct command_row *row = NULL;
-    struct setpay_ca_command command = {.options = &options, .problem = &problem};
+    const struct setpay_ca_command_row *row = NULL;
+    struct setpay_ca_command command = {.options = &options, .problem = &problem, .out = stdout};
     bool help = false;
     enum setpay_error error;
 

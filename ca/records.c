@@ -107,3 +107,15 @@ enum setpay_error setpay_ca_chain(struct setpay_ca *ca, const char *serial,
     setpay_buffer_clear(&found.der);
     return error;
 }
+
+enum setpay_error setpay_ca_by_thumbprint(struct setpay_ca *ca,
+                                          const struct setpay_digest *thumbprint,
+                                          setpay_ca_record_cb *each, void *arg)
+{
+    return setpay_ca_registry_by_thumbprint(ca->registry, thumbprint, each, arg);
+}
+
+struct setpay_store *setpay_ca_store(struct setpay_ca *ca)
+{
+    return setpay_ca_registry_store(ca->registry);
+}

@@ -22,6 +22,7 @@
 
 struct setpay_ca_registry {
     struct setpay_store *store;
+    bool shares; /* the store is another registry's */
     struct setpay_reader *reader;
 };
 
@@ -44,6 +45,15 @@ static const struct setpay_store_migration migrations[] = {
      " previous BLOB NOT NULL, hash BLOB NOT NULL, signature BLOB NOT NULL);"
      "CREATE TABLE head(id BIGINT PRIMARY KEY, entries BIGINT NOT NULL, hash BLOB NOT NULL,"
      " signer TEXT NOT NULL, signature BLOB NOT NULL);"},
+    {2,
+     "CREATE TABLE enrolments(id TEXT PRIMARY KEY, label TEXT NOT NULL, brand TEXT NOT NULL,"
+     " party TEXT NOT NULL, hosts TEXT NOT NULL, card BLOB NOT NULL, salt BLOB NOT NULL,"
+     " n BIGINT NOT NULL, r BIGINT NOT NULL, p BIGINT NOT NULL, verifier BLOB NOT NULL,"
+     " expires BIGINT NOT NULL, tries BIGINT NOT NULL);"
+     "CREATE UNIQUE INDEX enrolment_of_card ON enrolments(brand, card) WHERE label = 'cardholder';"
+     "CREATE TABLE enrolment_uses(id TEXT NOT NULL, profile TEXT NOT NULL, serial TEXT NOT NULL,"
+     " spki BLOB NOT NULL, PRIMARY KEY(id, profile));"
+     "CREATE TABLE nonces(nonce BLOB PRIMARY KEY, spki BLOB NOT NULL, expires BIGINT NOT NULL);"},
     {0, NULL},
 };
 static const struct setpay_store_schema schema = {.name = "ca", .steps = migrations};
@@ -72,14 +82,42 @@ enum setpay_error setpay_ca_registry_open(const char *path, struct setpay_ca_reg
     return SETPAY_OK;
 }
 
+enum setpay_error setpay_ca_registry_share(struct setpay_ca_registry *registry,
+                                           struct setpay_ca_registry **shared)
+{
+    struct setpay_ca_registry *made = calloc(1, sizeof *made);
+
+    if (made == NULL)
+        return SETPAY_E_NOMEM;
+    made->store = registry->store;
+    made->shares = true;
+    enum setpay_error error = setpay_reader_new(made->store, &made->reader);
+    if (error != SETPAY_OK) {
+        setpay_ca_registry_close(made);
+        return error;
+    }
+    *shared = made;
+    return SETPAY_OK;
+}
+
 void setpay_ca_registry_close(struct setpay_ca_registry *registry)
 {
     if (registry == NULL)
         return;
     setpay_reader_free(registry->reader);
-    if (registry->store != NULL)
+    if (registry->store != NULL && !registry->shares)
         setpay_store_close(registry->store);
     free(registry);
+}
+
+struct setpay_store *setpay_ca_registry_store(struct setpay_ca_registry *registry)
+{
+    return registry->store;
+}
+
+struct setpay_reader *setpay_ca_registry_reader(struct setpay_ca_registry *registry)
+{
+    return registry->reader;
 }
 
 /* ---- authorities ---- */
@@ -452,9 +490,9 @@ void setpay_ca_change_clear(struct setpay_ca_change *change)
     change->last = NULL;
 }
 
-static enum setpay_error add(struct setpay_ca_change *change, const char *sql,
-                             enum setpay_error duplicate, enum setpay_error unchanged,
-                             const struct setpay_db_value *values)
+enum setpay_error setpay_ca_change_add(struct setpay_ca_change *change, const char *sql,
+                                       enum setpay_error duplicate, enum setpay_error unchanged,
+                                       const struct setpay_db_value *values)
 {
     struct setpay_ca_statement *statement;
     size_t count = 0;
@@ -487,19 +525,19 @@ static enum setpay_error add(struct setpay_ca_change *change, const char *sql,
     return SETPAY_OK;
 }
 
-#define VALUES(...) ((const struct setpay_db_value[]){__VA_ARGS__, {.type = SETPAY_DB_TYPE_END}})
+#define VALUES SETPAY_CA_VALUES
 
 enum setpay_error setpay_ca_change_add_authority(struct setpay_ca_change *change,
                                                  const struct setpay_ca_authority_row *row)
 {
-    return add(change,
-               "INSERT INTO authorities(place, name, issuer, kind, brand, serial, loopback)"
-               " VALUES($1, $2, $3, $4, $5, $6, $7)",
-               SETPAY_E_EXISTS, SETPAY_E_STORE,
-               VALUES(SETPAY_DB_INT((int64_t)change->head.count), SETPAY_DB_TEXT(row->name),
-                      SETPAY_DB_TEXT(row->issuer), SETPAY_DB_TEXT(row->kind),
-                      SETPAY_DB_TEXT(row->brand), SETPAY_DB_TEXT(row->serial),
-                      SETPAY_DB_BOOL(row->loopback)));
+    return setpay_ca_change_add(
+        change,
+        "INSERT INTO authorities(place, name, issuer, kind, brand, serial, loopback)"
+        " VALUES($1, $2, $3, $4, $5, $6, $7)",
+        SETPAY_E_EXISTS, SETPAY_E_STORE,
+        VALUES(SETPAY_DB_INT((int64_t)change->head.count), SETPAY_DB_TEXT(row->name),
+               SETPAY_DB_TEXT(row->issuer), SETPAY_DB_TEXT(row->kind), SETPAY_DB_TEXT(row->brand),
+               SETPAY_DB_TEXT(row->serial), SETPAY_DB_BOOL(row->loopback)));
 }
 
 enum setpay_error setpay_ca_change_add_certificate(struct setpay_ca_change *change,
@@ -510,31 +548,33 @@ enum setpay_error setpay_ca_change_add_certificate(struct setpay_ca_change *chan
                                                    struct setpay_view request)
 {
     /* rule C2: the primary key refuses a key that was certified before */
-    SETPAY_TRY(add(change, "INSERT INTO certified_keys(spki) VALUES($1)", SETPAY_E_KEY_CERTIFIED,
-                   SETPAY_E_STORE, VALUES(SETPAY_DB_DIGEST(spki))));
-    return add(change,
-               "INSERT INTO certificates(place, serial, authority, brand, profile, subject,"
-               " not_before, not_after, der, thumbprint, request)"
-               " VALUES($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-               SETPAY_E_EXISTS, SETPAY_E_STORE,
-               VALUES(SETPAY_DB_INT((int64_t)change->head.count), SETPAY_DB_TEXT(record->serial),
-                      SETPAY_DB_TEXT(record->authority), SETPAY_DB_TEXT(brand),
-                      SETPAY_DB_TEXT(record->profile), SETPAY_DB_TEXT(record->subject),
-                      SETPAY_DB_INT(record->not_before), SETPAY_DB_INT(record->not_after),
-                      SETPAY_DB_VIEW(record->der), SETPAY_DB_DIGEST(thumbprint),
-                      SETPAY_DB_VIEW(request)));
+    SETPAY_TRY(setpay_ca_change_add(change, "INSERT INTO certified_keys(spki) VALUES($1)",
+                                    SETPAY_E_KEY_CERTIFIED, SETPAY_E_STORE,
+                                    VALUES(SETPAY_DB_DIGEST(spki))));
+    return setpay_ca_change_add(
+        change,
+        "INSERT INTO certificates(place, serial, authority, brand, profile, subject,"
+        " not_before, not_after, der, thumbprint, request)"
+        " VALUES($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+        SETPAY_E_EXISTS, SETPAY_E_STORE,
+        VALUES(SETPAY_DB_INT((int64_t)change->head.count), SETPAY_DB_TEXT(record->serial),
+               SETPAY_DB_TEXT(record->authority), SETPAY_DB_TEXT(brand),
+               SETPAY_DB_TEXT(record->profile), SETPAY_DB_TEXT(record->subject),
+               SETPAY_DB_INT(record->not_before), SETPAY_DB_INT(record->not_after),
+               SETPAY_DB_VIEW(record->der), SETPAY_DB_DIGEST(thumbprint), SETPAY_DB_VIEW(request)));
 }
 
 enum setpay_error setpay_ca_change_add_revocation(struct setpay_ca_change *change,
                                                   const char *serial, setpay_time_ms time,
                                                   const char *reason)
 {
-    return add(change,
-               "INSERT INTO revocations(place, serial, revoked_at, reason)"
-               " VALUES($1, $2, $3, $4)",
-               SETPAY_E_EXISTS, SETPAY_E_STORE,
-               VALUES(SETPAY_DB_INT((int64_t)change->head.count), SETPAY_DB_TEXT(serial),
-                      SETPAY_DB_INT(time), SETPAY_DB_TEXT(reason)));
+    return setpay_ca_change_add(change,
+                                "INSERT INTO revocations(place, serial, revoked_at, reason)"
+                                " VALUES($1, $2, $3, $4)",
+                                SETPAY_E_EXISTS, SETPAY_E_STORE,
+                                VALUES(SETPAY_DB_INT((int64_t)change->head.count),
+                                       SETPAY_DB_TEXT(serial), SETPAY_DB_INT(time),
+                                       SETPAY_DB_TEXT(reason)));
 }
 
 enum setpay_error setpay_ca_change_set_crl(struct setpay_ca_change *change, const char *authority,
@@ -542,15 +582,16 @@ enum setpay_error setpay_ca_change_set_crl(struct setpay_ca_change *change, cons
                                            setpay_time_ms next_update, struct setpay_view der)
 {
     /* rule A3: a number that went back would be refused by everyone who saw the one before */
-    return add(change,
-               "INSERT INTO crls(authority, crl_number, this_update, next_update, der)"
-               " VALUES($1, $2, $3, $4, $5) ON CONFLICT(authority) DO UPDATE SET crl_number ="
-               " excluded.crl_number, this_update = excluded.this_update, next_update ="
-               " excluded.next_update, der = excluded.der"
-               " WHERE crls.crl_number < excluded.crl_number",
-               SETPAY_E_CONFLICT, SETPAY_E_CONFLICT,
-               VALUES(SETPAY_DB_TEXT(authority), SETPAY_DB_INT((int64_t)number),
-                      SETPAY_DB_INT(this_update), SETPAY_DB_INT(next_update), SETPAY_DB_VIEW(der)));
+    return setpay_ca_change_add(
+        change,
+        "INSERT INTO crls(authority, crl_number, this_update, next_update, der)"
+        " VALUES($1, $2, $3, $4, $5) ON CONFLICT(authority) DO UPDATE SET crl_number ="
+        " excluded.crl_number, this_update = excluded.this_update, next_update ="
+        " excluded.next_update, der = excluded.der"
+        " WHERE crls.crl_number < excluded.crl_number",
+        SETPAY_E_CONFLICT, SETPAY_E_CONFLICT,
+        VALUES(SETPAY_DB_TEXT(authority), SETPAY_DB_INT((int64_t)number),
+               SETPAY_DB_INT(this_update), SETPAY_DB_INT(next_update), SETPAY_DB_VIEW(der)));
 }
 
 enum setpay_error setpay_ca_change_add_entry(struct setpay_ca_change *change,
@@ -559,15 +600,16 @@ enum setpay_error setpay_ca_change_add_entry(struct setpay_ca_change *change,
 {
     if (entry->number != change->head.count + 1)
         return SETPAY_E_INTERNAL;
-    SETPAY_TRY(add(change,
-                   "INSERT INTO log(place, at, action, authority, serial, subject, object,"
-                   " previous, hash, signature) VALUES($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-                   SETPAY_E_CONFLICT, SETPAY_E_STORE,
-                   VALUES(SETPAY_DB_INT((int64_t)entry->number), SETPAY_DB_INT(entry->time),
-                          SETPAY_DB_TEXT(entry->action), SETPAY_DB_TEXT(entry->authority),
-                          SETPAY_DB_TEXT(entry->serial), SETPAY_DB_TEXT(entry->subject),
-                          SETPAY_DB_DIGEST(&entry->object), SETPAY_DB_DIGEST(&entry->previous),
-                          SETPAY_DB_DIGEST(&entry->hash), SETPAY_DB_VIEW(signature))));
+    SETPAY_TRY(setpay_ca_change_add(
+        change,
+        "INSERT INTO log(place, at, action, authority, serial, subject, object,"
+        " previous, hash, signature) VALUES($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        SETPAY_E_CONFLICT, SETPAY_E_STORE,
+        VALUES(SETPAY_DB_INT((int64_t)entry->number), SETPAY_DB_INT(entry->time),
+               SETPAY_DB_TEXT(entry->action), SETPAY_DB_TEXT(entry->authority),
+               SETPAY_DB_TEXT(entry->serial), SETPAY_DB_TEXT(entry->subject),
+               SETPAY_DB_DIGEST(&entry->object), SETPAY_DB_DIGEST(&entry->previous),
+               SETPAY_DB_DIGEST(&entry->hash), SETPAY_DB_VIEW(signature))));
     change->head.count = entry->number;
     change->head.hash = entry->hash;
     return SETPAY_OK;
@@ -576,14 +618,15 @@ enum setpay_error setpay_ca_change_add_entry(struct setpay_ca_change *change,
 enum setpay_error setpay_ca_change_set_head(struct setpay_ca_change *change,
                                             const struct setpay_ca_head_row *row)
 {
-    return add(change,
-               "INSERT INTO head(id, entries, hash, signer, signature) VALUES(1, $1, $2, $3, $4)"
-               " ON CONFLICT(id) DO UPDATE SET entries = excluded.entries, hash = excluded.hash,"
-               " signer = excluded.signer, signature = excluded.signature",
-               SETPAY_E_CONFLICT, SETPAY_E_STORE,
-               VALUES(SETPAY_DB_INT((int64_t)row->head.count), SETPAY_DB_DIGEST(&row->head.hash),
-                      SETPAY_DB_TEXT(row->signer),
-                      SETPAY_DB_VIEW(setpay_view_of(row->signature, row->signature_size))));
+    return setpay_ca_change_add(
+        change,
+        "INSERT INTO head(id, entries, hash, signer, signature) VALUES(1, $1, $2, $3, $4)"
+        " ON CONFLICT(id) DO UPDATE SET entries = excluded.entries, hash = excluded.hash,"
+        " signer = excluded.signer, signature = excluded.signature",
+        SETPAY_E_CONFLICT, SETPAY_E_STORE,
+        VALUES(SETPAY_DB_INT((int64_t)row->head.count), SETPAY_DB_DIGEST(&row->head.hash),
+               SETPAY_DB_TEXT(row->signer),
+               SETPAY_DB_VIEW(setpay_view_of(row->signature, row->signature_size))));
 }
 
 static enum setpay_error apply(struct setpay_db *db, void *arg)

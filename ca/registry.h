@@ -11,13 +11,21 @@
 
 #include "ca/ca.h"
 #include "common/crypto/sign.h"
+#include "common/store/store.h"
 
 struct setpay_ca_registry;
 
 /* Opens or creates the database, and takes its lock. Errors of setpay_store_open. */
 enum setpay_error setpay_ca_registry_open(const char *path, struct setpay_ca_registry **registry,
                                           struct setpay_problem *problem) SETPAY_MUST_CHECK;
+/* The same database for another thread, with a reading connection of its own; for reading only.
+ * Must be closed before the first one. */
+enum setpay_error setpay_ca_registry_share(struct setpay_ca_registry *registry,
+                                           struct setpay_ca_registry **shared) SETPAY_MUST_CHECK;
 void setpay_ca_registry_close(struct setpay_ca_registry *registry);
+/* For those who keep tables of their own in it (enrolment.c). Borrowed. */
+struct setpay_store *setpay_ca_registry_store(struct setpay_ca_registry *registry);
+struct setpay_reader *setpay_ca_registry_reader(struct setpay_ca_registry *registry);
 
 /* ---- reading ---- */
 
@@ -105,6 +113,15 @@ void setpay_ca_change_clear(struct setpay_ca_change *change);
  * SETPAY_E_KEY_CERTIFIED, SETPAY_E_EXISTS (authority, revocation); errors of the store. */
 enum setpay_error setpay_ca_change_apply(struct setpay_ca_registry *registry,
                                          struct setpay_ca_change *change) SETPAY_MUST_CHECK;
+
+/* One more statement of the change; sql is not copied. duplicate: what a taken key means;
+ * unchanged: what it means that it wrote no row, or more than one. values ends with
+ * SETPAY_DB_TYPE_END. */
+enum setpay_error setpay_ca_change_add(struct setpay_ca_change *change, const char *sql,
+                                       enum setpay_error duplicate, enum setpay_error unchanged,
+                                       const struct setpay_db_value *values) SETPAY_MUST_CHECK;
+#define SETPAY_CA_VALUES(...)                                                                      \
+    ((const struct setpay_db_value[]){__VA_ARGS__, {.type = SETPAY_DB_TYPE_END}})
 
 /* What a change is made of; all bytes are copied. Rows that tell of an entry of the log take its
  * number: change->head.count after it was added. */

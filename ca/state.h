@@ -74,9 +74,6 @@ enum setpay_error setpay_ca_certificate_parse(struct setpay_view pem_or_der, X50
 /* der must be initialised. */
 enum setpay_error setpay_ca_certificate_der(X509 *certificate,
                                             struct setpay_buffer *der) SETPAY_MUST_CHECK;
-/* label: "CERTIFICATE", "X509 CRL". */
-enum setpay_error setpay_ca_append_pem(struct setpay_buffer *pem, const char *label,
-                                       struct setpay_view der) SETPAY_MUST_CHECK;
 /* The PEM chain of a certificate that authority issued: itself, the authority and so on, up to but
  * not including the root. */
 enum setpay_error setpay_ca_append_chain(struct setpay_ca *ca, struct setpay_view der,
@@ -138,6 +135,21 @@ enum setpay_error setpay_ca_issue_decide(struct setpay_ca *ca, struct setpay_ca_
                                          struct setpay_ca_issued *issued,
                                          struct setpay_problem *problem) SETPAY_MUST_CHECK;
 
+/* Adds to the change of an issue or renewal what is to be kept together with it. */
+typedef enum setpay_error setpay_ca_note_fn(struct setpay_ca_change *change,
+                                            const struct setpay_ca_issued *issued, void *arg);
+/* setpay_ca_issue and setpay_ca_renew, with a note (may be NULL). */
+enum setpay_error setpay_ca_issue_noting(struct setpay_ca *ca,
+                                         const struct setpay_ca_request *request,
+                                         setpay_time_ms now, setpay_ca_note_fn *note, void *arg,
+                                         struct setpay_ca_issued *issued,
+                                         struct setpay_problem *problem) SETPAY_MUST_CHECK;
+enum setpay_error setpay_ca_renew_noting(struct setpay_ca *ca, struct setpay_view old,
+                                         struct setpay_view request, int days, setpay_time_ms now,
+                                         setpay_ca_note_fn *note, void *arg,
+                                         struct setpay_ca_issued *issued,
+                                         struct setpay_problem *problem) SETPAY_MUST_CHECK;
+
 /* ---- CRLs (crl.c) ---- */
 
 /* A revocation that is being decided, for the CRL that will tell of it. */
@@ -160,6 +172,16 @@ enum setpay_error setpay_ca_crl_publish(struct setpay_ca *ca,
  * What a crash after a commit left out is there after the next one. */
 enum setpay_error setpay_ca_publish(struct setpay_ca *ca,
                                     struct setpay_problem *problem) SETPAY_MUST_CHECK;
+
+/* ---- enrolments (enrolment.c) ---- */
+
+struct setpay_ca_enrolment;
+struct setpay_db_rows;
+/* "SELECT" of all that setpay_ca_enrolment_read takes, from enrolments e. */
+#define SETPAY_CA_ENROLMENT_COLUMNS                                                                \
+    "SELECT e.id, e.label, e.brand, e.party, e.hosts, e.card, e.salt, e.n, e.r, e.p, e.verifier,"  \
+    " e.expires, e.tries"
+void setpay_ca_enrolment_read(struct setpay_db_rows *rows, struct setpay_ca_enrolment *enrolment);
 
 /* How far certificates and CRLs are dated back, for parties whose clocks are behind ours. */
 #define SETPAY_CA_BACKDATE_MS SETPAY_LIMIT_DATE_TOLERANCE_MS

@@ -74,8 +74,10 @@ SETPAY_ERROR_ROW(AMOUNT_LIMIT,     DECLINED, 0x3801, SETPAY_WIRE_AMOUNT,        
 SETPAY_ERROR_ROW(TOKEN,            SECURITY, 0x3901, SETPAY_WIRE_UNKNOWN_TRANSACTION, SETPAY_LOG_WARN,  "G9", "the token is not one that this merchant was given")
 SETPAY_ERROR_ROW(STATE,            DECLINED, 0x3a01, SETPAY_WIRE_NOT_PERMITTED,       SETPAY_LOG_WARN,  "",   "the state of the payment does not allow it")
 /* Certification authority (rules C1 to C3) */
+SETPAY_ERROR_ROW(ENROLMENT,        SECURITY, 0x4101, SETPAY_WIRE_NOT_PERMITTED,       SETPAY_LOG_WARN,  "C1", "the enrolment was refused")
 SETPAY_ERROR_ROW(CSR,              PROTOCOL, 0x4201, SETPAY_WIRE_DECODING,            SETPAY_LOG_WARN,  "C2", "the certificate request is malformed or not signed by its key")
 SETPAY_ERROR_ROW(KEY_CERTIFIED,    DECLINED, 0x4202, SETPAY_WIRE_NOT_PERMITTED,       SETPAY_LOG_WARN,  "C2", "the key was certified before")
+SETPAY_ERROR_ROW(NONCE,            PROTOCOL, 0x4203, SETPAY_WIRE_NOT_PERMITTED,       SETPAY_LOG_WARN,  "C2", "the nonce was not given out here, is over, or was used for another key")
 SETPAY_ERROR_ROW(CA_LOG,           SECURITY, 0x4301, SETPAY_WIRE_UNSPECIFIED,         SETPAY_LOG_ERROR, "C3", "the CA's log was changed, cut or reordered")
 /* What an Error of the peer becomes here: its word, nothing more */
 SETPAY_ERROR_ROW(PEER_REFUSED,     PROTOCOL, 0x0701, SETPAY_WIRE_UNSPECIFIED,         SETPAY_LOG_WARN,  "",   "the other side answered with an error")

@@ -6,6 +6,7 @@
 #define SETPAY_NET_HTTP_INTERNAL_H
 
 #include "common/net/http_server.h"
+#include "common/net/tls.h"
 
 #include <event2/http.h>
 #include <event2/util.h>
@@ -18,6 +19,9 @@ void setpay_http_on_request(struct evhttp_request *ev, void *arg);
 /* What a request needs of its connection and server. connection may be NULL (it has gone). */
 struct setpay_http_connection *setpay_http_connection_of(struct setpay_http_server *server,
                                                          struct evhttp_request *ev);
+/* setpay_tls_check_peer; SETPAY_E_TLS where the connection is plain. */
+enum setpay_error setpay_http_connection_peer(struct setpay_http_connection *connection,
+                                              struct setpay_peer *peer) SETPAY_MUST_CHECK;
 const struct setpay_http_server_options *
 setpay_http_server_options(const struct setpay_http_server *server);
 bool setpay_http_server_is_draining(const struct setpay_http_server *server);

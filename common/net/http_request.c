@@ -544,6 +544,14 @@ const char *setpay_http_request_remote(const struct setpay_http_request *request
     return request->remote;
 }
 
+enum setpay_error setpay_http_request_peer(const struct setpay_http_request *request,
+                                           struct setpay_peer *peer)
+{
+    if (request->connection == NULL)
+        return SETPAY_E_CLOSED;
+    return setpay_http_connection_peer(request->connection, peer);
+}
+
 bool setpay_http_request_is_gone(const struct setpay_http_request *request)
 {
     return request->ev == NULL;

@@ -386,6 +386,14 @@ struct setpay_http_connection *setpay_http_connection_of(struct setpay_http_serv
     return connection != NULL && connection->evcon == evcon ? connection : NULL;
 }
 
+enum setpay_error setpay_http_connection_peer(struct setpay_http_connection *connection,
+                                              struct setpay_peer *peer)
+{
+    if (connection->server->options.tls == NULL)
+        return SETPAY_E_TLS;
+    return setpay_tls_check_peer(bufferevent_openssl_get_ssl(connection->bev), peer);
+}
+
 const struct setpay_http_server_options *
 setpay_http_server_options(const struct setpay_http_server *server)
 {

@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct setpay_peer;
 struct setpay_tls;
 struct setpay_http_server;
 struct setpay_http_request;
@@ -97,6 +98,11 @@ bool setpay_http_request_has_type(const struct setpay_http_request *request, con
 struct setpay_view setpay_http_request_body(const struct setpay_http_request *request);
 /* The client's numeric address. */
 const char *setpay_http_request_remote(const struct setpay_http_request *request);
+/* Who the client is by its TLS certificate, judged now by rule A3 (setpay_tls_check_peer); not
+ * is_certified where it showed none. Only for a server with TLS; SETPAY_E_CLOSED where the client
+ * has gone. */
+enum setpay_error setpay_http_request_peer(const struct setpay_http_request *request,
+                                           struct setpay_peer *peer) SETPAY_MUST_CHECK;
 /* True once the client has been seen to be gone; the reply is then freed unsent. */
 bool setpay_http_request_is_gone(const struct setpay_http_request *request);
 

@@ -1,6 +1,6 @@
 /*
  * The configuration keys that every daemon has, as rows for its option table
- * (common/base/config.h).
+ * (common/base/config.h): of a process; of one with a database; of one that trusts a root.
  */
 #ifndef SETPAY_NET_OPTIONS_H
 #define SETPAY_NET_OPTIONS_H
@@ -9,13 +9,11 @@
 #include "common/base/limits.h"
 
 /* clang-format off */
-#define SETPAY_DAEMON_OPTIONS                                                                      \
+#define SETPAY_PROCESS_OPTIONS                                                                     \
     {"", "testing", SETPAY_OPTION_BOOL, "no", 0, 0, false, false, NULL,                            \
      "let the administration socket move the clock and arm crash points; loopback listeners only"},\
     {"", "workers", SETPAY_OPTION_INT, "0", 0, SETPAY_LIMIT_WORKERS, false, false, NULL,           \
      "event loops; 0: one for each core"},                                                         \
-    {"", "database", SETPAY_OPTION_TEXT, NULL, 0, 0, true, false, NULL,                            \
-     "sqlite:PATH"},                                                                               \
     {"", "log", SETPAY_OPTION_PATH, NULL, 0, 0, false, false, NULL,                                \
      "log file; standard error where unset; opened again on SIGHUP"},                              \
     {"", "log_level", SETPAY_OPTION_CHOICE, "info", 0, 0, false, true,                             \
@@ -26,13 +24,17 @@
      "UNIX socket for the operator's commands"},                                                   \
     {"", "admin_address", SETPAY_OPTION_ADDRESS, NULL, 0, 0, false, false, NULL,                   \
      "HTTP address of /healthz, /readyz and /metrics"},                                            \
+    {"", "drain_timeout", SETPAY_OPTION_DURATION, "30s", 0, 600000, false, false, NULL,            \
+     "how long SIGTERM waits for what is under way"}
+#define SETPAY_DAEMON_OPTIONS                                                                      \
+    SETPAY_PROCESS_OPTIONS,                                                                        \
+    {"", "database", SETPAY_OPTION_TEXT, NULL, 0, 0, true, false, NULL,                            \
+     "sqlite:PATH"},                                                                               \
     {"", "root", SETPAY_OPTION_FILE, NULL, 0, 0, true, false, NULL,                                \
      "the root certificate, PEM"},                                                                 \
     {"", "crls", SETPAY_OPTION_FOLDER, NULL, 0, 0, false, false, NULL,                               \
      "folder of revocation lists (*.crl) and of the CAs that signed them (*.pem); read again every "\
-     "minute and on SIGHUP"},                                                                      \
-    {"", "drain_timeout", SETPAY_OPTION_DURATION, "30s", 0, 600000, false, false, NULL,            \
-     "how long SIGTERM waits for what is under way"}
+     "minute and on SIGHUP"}
 /* clang-format on */
 
 #endif

@@ -23,11 +23,10 @@
 
 /* ------------------------------------------------------------------ readiness */
 
-static enum setpay_error check_store(void *arg, struct setpay_problem *why)
+enum setpay_error setpay_service_check_store(void *store, struct setpay_problem *why)
 {
-    struct setpay_service *service = arg;
     struct setpay_store_health health;
-    setpay_store_health(service->store, STUCK_AFTER_MS, &health);
+    setpay_store_health(store, STUCK_AFTER_MS, &health);
     if (health.broken)
         return setpay_problem_set(why, SETPAY_E_IO, "a commit failed; restart the daemon");
     if (health.stuck)
@@ -141,8 +140,11 @@ static enum setpay_error on_start(void *context, struct setpay_daemon *daemon,
         if (armed != SETPAY_OK)
             return setpay_problem_set(problem, armed, "SETPAY_CRASH: expected POINT:COUNT");
     }
-    SETPAY_TRY(open_store(service, problem));
-    setpay_service_add_check(service, &(struct setpay_ready_check){"store", check_store, service});
+    if (service->spec->schema != NULL) {
+        SETPAY_TRY(open_store(service, problem));
+        setpay_service_add_check(service, &(struct setpay_ready_check){
+                                              "store", setpay_service_check_store, service->store});
+    }
     if (service->spec->needs_trust) {
         SETPAY_TRY(setpay_trust_load(setpay_config_text(service->config, "", "root"),
                                      &service->trust, problem));

@@ -38,7 +38,7 @@ struct setpay_service_spec {
     const char *name;                              /* "setpay-gatewayd" */
     const char *summary;                           /* one line for --help */
     const struct setpay_option *options;           /* with SETPAY_DAEMON_OPTIONS */
-    const struct setpay_store_schema *schema;      /* of its database */
+    const struct setpay_store_schema *schema;      /* of its database; NULL: none of the service's */
     const struct setpay_control_command *commands; /* of its administration socket */
     struct setpay_service_listener listeners[SETPAY_SERVICE_LISTENERS_MAX]; /* one per worker */
     bool needs_trust; /* has the keys root and crls */
@@ -83,6 +83,8 @@ struct setpay_service {
 /* The whole of main(): returns the exit status. */
 int setpay_service_main(const struct setpay_service_spec *spec, int argc, char **argv);
 
+/* A condition of /readyz: the committer of a store works. arg is the store. */
+enum setpay_error setpay_service_check_store(void *store, struct setpay_problem *why);
 /* One more condition of /readyz besides the store's and the revocation lists'; in on_start_cb. */
 void setpay_service_add_check(struct setpay_service *service,
                               const struct setpay_ready_check *check);

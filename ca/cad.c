@@ -1,0 +1,296 @@
+/*
+ * setpay-cad: the authority as a daemon. It opens the CA's folder, and so keeps its operator's
+ * program from writing to it at the same time.
+ */
+#include "ca/cad.h"
+
+#include "ca/enrolment.h"
+#include "ca/forward.h"
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/crypto/file.h"
+#include "common/net/options.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define LOOK_MS 30000
+#define LOOK_TESTING_MS 500
+
+/* clang-format off */
+static const struct setpay_option options[] = {
+    SETPAY_PROCESS_OPTIONS,
+    {"", "folder", SETPAY_OPTION_FOLDER, NULL, 0, 0, true, false, NULL,
+     "the CA's folder, as setpay-ca --dir"},
+    {"", "passphrase_file", SETPAY_OPTION_SECRET_FILE, NULL, 0, 0, true, false, NULL,
+     "the passphrase of the CA's keys"},
+    {"", "listen", SETPAY_OPTION_ADDRESS, NULL, 0, 0, true, false, NULL,
+     "where EST and revocation lists are served (HTTPS, TLS 1.3)"},
+    {"", "tls_key", SETPAY_OPTION_SECRET_FILE, NULL, 0, 0, true, false, NULL,
+     "TLS server key"},
+    {"", "tls_cert", SETPAY_OPTION_FILE, NULL, 0, 0, true, false, NULL,
+     "its certificate (profile ca-tls-server) with the CAs above it (PEM)"},
+    {"", "key_passphrase_file", SETPAY_OPTION_SECRET_FILE, NULL, 0, 0, false, false, NULL,
+     "passphrase of tls_key; unset: it is not encrypted"},
+    {"", "card_key", SETPAY_OPTION_SECRET_FILE, NULL, 0, 0, false, false, NULL,
+     "key shared with the issuers, under which their files name cards; unset: no cardholder can enrol"},
+    {NULL, NULL, SETPAY_OPTION_TEXT, NULL, 0, 0, false, false, NULL, NULL},
+};
+/* clang-format on */
+
+/* ---- trust in what it has issued itself ---- */
+
+static void learn_list(void *arg, const char *authority, uint64_t number,
+                       setpay_time_ms this_update, setpay_time_ms next_update,
+                       struct setpay_view der)
+{
+    struct setpay_cad *cad = arg;
+    enum setpay_error error = setpay_trust_add_crl(cad->trust, der, setpay_clock_now_ms());
+
+    (void)number;
+    (void)this_update;
+    (void)next_update;
+    if (error != SETPAY_OK)
+        setpay_log_error(error, "trust.crl", setpay_field_text("authority", authority));
+}
+
+/* On the registrar's thread, or before it runs. */
+static void learn_lists(void *arg)
+{
+    struct setpay_cad *cad = arg;
+    enum setpay_error error = setpay_ca_list_crls(cad->ca, NULL, learn_list, cad);
+
+    if (error != SETPAY_OK)
+        setpay_log_error(error, "trust.crl", setpay_field_text("authority", "all"));
+}
+
+static enum setpay_error make_trust(struct setpay_cad *cad, struct setpay_problem *problem)
+{
+    struct setpay_buffer pem;
+    struct setpay_buffer certificates[SETPAY_LIMIT_TRUST_CAS];
+    size_t count = 0;
+
+    setpay_buffer_init(&pem, SETPAY_CA_PEM_MAX * 8);
+    enum setpay_error error = setpay_ca_append_authorities(cad->ca, &pem);
+    if (error == SETPAY_OK)
+        error = setpay_pem_certificates(setpay_buffer_view(&pem), certificates,
+                                        SETPAY_LIMIT_TRUST_CAS, &count);
+    if (error == SETPAY_OK) /* the root is the first */
+        error = setpay_trust_new(setpay_buffer_view(&certificates[0]), &cad->trust);
+    for (size_t at = 1; at < count && error == SETPAY_OK; at++)
+        error = setpay_trust_add_ca(cad->trust, setpay_buffer_view(&certificates[at]));
+    for (size_t at = 0; at < count; at++)
+        setpay_buffer_clear(&certificates[at]);
+    setpay_buffer_clear(&pem);
+    if (error != SETPAY_OK)
+        return setpay_problem_set(problem, error, "the CA's own certificates: %s",
+                                  setpay_error_text(error));
+    learn_lists(cad);
+    return SETPAY_OK;
+}
+
+/* Any party may renew, by whichever of its certificates can sign. */
+static enum setpay_error make_tls(struct setpay_cad *cad, struct setpay_problem *problem)
+{
+    const struct setpay_tls_identity identity = setpay_identity_tls(&cad->server, NULL);
+    const struct setpay_tls_config config = {
+        .identities = &identity,
+        .identity_count = 1,
+        .trust = cad->trust,
+        .peer_profiles = SETPAY_TLS_PROFILE(SETPAY_PROFILE_CARDHOLDER_SIGN) |
+                         SETPAY_TLS_PROFILE(SETPAY_PROFILE_MERCHANT_SIGN) |
+                         SETPAY_TLS_PROFILE(SETPAY_PROFILE_MERCHANT_TLS_CLIENT) |
+                         SETPAY_TLS_PROFILE(SETPAY_PROFILE_MERCHANT_TLS_SERVER) |
+                         SETPAY_TLS_PROFILE(SETPAY_PROFILE_GATEWAY_SIGN) |
+                         SETPAY_TLS_PROFILE(SETPAY_PROFILE_GATEWAY_TLS_SERVER),
+        .peer_optional = true,
+    };
+
+    return setpay_tls_new_server(&config, &cad->tls, problem);
+}
+
+/* ---- start and stop ---- */
+
+static enum setpay_error load_secrets(struct setpay_service *service, struct setpay_cad *cad,
+                                      struct setpay_problem *problem)
+{
+    const struct setpay_config *config = service->config;
+    const char *path = setpay_config_text(config, "", "key_passphrase_file");
+    const char *card_key = setpay_config_text(config, "", "card_key");
+    struct setpay_secret passphrase = {0};
+    enum setpay_error error = SETPAY_OK;
+
+    if (path != NULL)
+        error = setpay_file_read_secret(path, &passphrase, problem);
+    if (error == SETPAY_OK)
+        error = setpay_identity_load(
+            cad->trust, setpay_config_text(config, "", "tls_key"),
+            setpay_config_text(config, "", "tls_cert"), path == NULL ? NULL : &passphrase,
+            SETPAY_PROFILE_CA_TLS_SERVER, NULL, setpay_clock_now_ms(), &cad->server, problem);
+    setpay_secret_clear(&passphrase);
+    if (error == SETPAY_OK)
+        error = setpay_secret_random(&cad->nonce_key, 32);
+    if (error == SETPAY_OK && card_key != NULL)
+        error = setpay_ca_card_key(card_key, false, &cad->card_key, problem);
+    return error;
+}
+
+static enum setpay_error open_ca(struct setpay_service *service, struct setpay_cad *cad,
+                                 struct setpay_problem *problem)
+{
+    struct setpay_secret passphrase = {0};
+
+    SETPAY_TRY(
+        setpay_ca_open(setpay_config_text(service->config, "", "folder"), &cad->ca, problem));
+    enum setpay_error error = setpay_file_read_secret(
+        setpay_config_text(service->config, "", "passphrase_file"), &passphrase, problem);
+    if (error == SETPAY_OK)
+        error = setpay_ca_unlock(cad->ca, &passphrase, problem);
+    setpay_secret_clear(&passphrase);
+    return error;
+}
+
+static enum setpay_error on_start(struct setpay_service *service, struct setpay_problem *problem)
+{
+    struct setpay_cad *cad = calloc(1, sizeof *cad);
+
+    if (cad == NULL)
+        return SETPAY_E_NOMEM;
+    service->user = cad;
+    SETPAY_TRY(open_ca(service, cad, problem));
+    /* A CA that was off for long has lists that are over; nobody could be judged by them. */
+    SETPAY_TRY(setpay_ca_make_crls(cad->ca, NULL, setpay_clock_now_ms(), problem));
+    SETPAY_TRY(make_trust(cad, problem));
+    SETPAY_TRY(load_secrets(service, cad, problem));
+    SETPAY_TRY(make_tls(cad, problem));
+    setpay_service_add_check(service,
+                             &(struct setpay_ready_check){"store", setpay_service_check_store,
+                                                          setpay_ca_store(cad->ca)});
+    const struct setpay_registrar_options registrar = {
+        .ca = cad->ca,
+        .look_ms = service->testing ? LOOK_TESTING_MS : LOOK_MS,
+        .lists_cb = learn_lists,
+        .arg = cad,
+    };
+    return setpay_registrar_new(&registrar, &cad->registrar);
+}
+
+static void on_stop(struct setpay_service *service)
+{
+    struct setpay_cad *cad = service->user;
+
+    if (cad == NULL)
+        return;
+    setpay_registrar_free(cad->registrar);
+    setpay_tls_free(cad->tls);
+    setpay_identity_clear(&cad->server);
+    setpay_trust_free(cad->trust);
+    setpay_secret_clear(&cad->nonce_key);
+    setpay_secret_clear(&cad->card_key);
+    setpay_ca_close(cad->ca);
+    free(cad);
+    service->user = NULL;
+}
+
+/* ---- the operator's commands ---- */
+
+struct operation {
+    struct setpay_registrar_job job;
+    struct setpay_control_call *call;
+    struct setpay_cad *cad;
+    json_t *args;
+    json_t *reply;
+    struct setpay_problem problem;
+    enum setpay_error error;
+};
+
+static void on_operation(struct setpay_ca *ca, void *arg)
+{
+    struct operation *operation = arg;
+
+    operation->error =
+        setpay_ca_forwarded(ca, operation->args, &operation->reply, &operation->problem);
+    learn_lists(operation->cad); /* it may have revoked */
+}
+
+static void on_operation_done(void *arg)
+{
+    struct operation *operation = arg;
+
+    if (operation->error == SETPAY_OK)
+        setpay_control_reply(operation->call, operation->reply);
+    else
+        setpay_control_fail(operation->call, operation->error,
+                            operation->problem.text[0] != '\0' ? operation->problem.text : NULL);
+    json_decref(operation->args);
+    free(operation);
+}
+
+static void on_run(struct setpay_control_call *call, const json_t *args, void *arg)
+{
+    struct setpay_service *service = arg;
+    struct setpay_cad *cad = service->user;
+    struct operation *operation = calloc(1, sizeof *operation);
+
+    if (operation == NULL) {
+        setpay_control_fail(call, SETPAY_E_NOMEM, NULL);
+        return;
+    }
+    operation->call = call;
+    operation->cad = cad;
+    operation->args = json_deep_copy(args); /* the registrar's thread has its own */
+    operation->job = (struct setpay_registrar_job){
+        .work_cb = on_operation,
+        .done_cb = on_operation_done,
+        .arg = operation,
+        .executor = setpay_loop_executor(setpay_daemon_loop(service->daemon)),
+    };
+    operation->error = setpay_registrar_post(cad->registrar, &operation->job);
+    if (operation->error != SETPAY_OK)
+        on_operation_done(operation);
+}
+
+static const struct setpay_control_command commands[] = {
+    {"ca.run", on_run, "a command of setpay-ca, which calls this while the daemon runs"},
+    {NULL, NULL, NULL},
+};
+
+/* ---- workers ---- */
+
+static enum setpay_error worker_init(void *context, struct setpay_worker *daemon_worker,
+                                     struct setpay_problem *problem)
+{
+    struct setpay_service *service = context;
+    struct setpay_est_worker *worker = NULL;
+
+    (void)problem;
+    SETPAY_TRY(setpay_est_worker_new(service->user, daemon_worker, &worker));
+    daemon_worker->user = worker;
+    return SETPAY_OK;
+}
+
+static void worker_drain(void *context, struct setpay_worker *daemon_worker)
+{
+    (void)context;
+    setpay_est_worker_drain(daemon_worker->user);
+}
+
+static void worker_free(void *context, struct setpay_worker *daemon_worker)
+{
+    (void)context;
+    setpay_est_worker_free(daemon_worker->user);
+}
+
+const struct setpay_service_spec setpay_cad_spec = {
+    .name = "setpay-cad",
+    .summary = "The certification authority of setpay over the network: enrolment (EST) and "
+               "revocation lists.",
+    .options = options,
+    .commands = commands,
+    .listeners = {{"est", "listen"}},
+    .on_start_cb = on_start,
+    .on_stop_cb = on_stop,
+    .worker_init_cb = worker_init,
+    .worker_drain_cb = worker_drain,
+    .worker_free_cb = worker_free,
+};

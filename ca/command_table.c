@@ -1,0 +1,70 @@
+/*
+ * Every command of the operator's program: its words, what it needs, its help.
+ */
+#include "ca/cli.h"
+
+#include <string.h>
+
+const struct setpay_ca_command_row setpay_ca_commands[] = {
+    {"init", setpay_ca_command_init, false, false, 0, "--name NAME",
+     "make a root in the folder, which must be empty or absent"},
+    {"brand add", setpay_ca_command_brand_add, true, true, 1, "ID [--loopback]",
+     "make a brand CA and its CCA, MCA and PCA; --loopback: for sandboxes"},
+    {"issue", setpay_ca_command_issue, true, true, 1,
+     "PROFILE --csr FILE [--brand B] [--id ID] [--dns NAME]... [--days N] -o OUT.pem",
+     "issue a certificate after a PKCS#10 request"},
+    {"renew", setpay_ca_command_renew, true, true, 0,
+     "--certificate OLD --csr FILE [--days N] -o OUT.pem",
+     "issue to the holder of a certificate for a new key"},
+    {"revoke", setpay_ca_command_revoke, true, true, 1,
+     "SERIAL | --certificate FILE --reason REASON",
+     "revoke, and make the new revocation list of the certificate's issuer"},
+    {"crl", setpay_ca_command_crl, true, true, 0, "[--brand B] [-o DIR]",
+     "make new revocation lists (CRLs) of all CAs, and copy them into DIR"},
+    {"bundle", setpay_ca_command_bundle, true, true, 1,
+     "merchant|gateway [--brand B] --id ID [--dns NAME]..."
+     " [--key-passphrase-file F] --out DIR",
+     "make all keys and certificates of a party; with the option its keys are encrypted"},
+    {"list", setpay_ca_command_list, true, false, 0, "[--brand B]", "list the certificates"},
+    {"show", setpay_ca_command_show, true, false, 1, "SERIAL | --certificate FILE",
+     "show a certificate's record"},
+    {"chain", setpay_ca_command_chain, true, false, 1, "SERIAL | --certificate FILE [-o OUT.pem]",
+     "write a certificate's chain, up to but without the root"},
+    {"log show", setpay_ca_command_log_show, true, false, 0, "", "show the log"},
+    {"log verify", setpay_ca_command_log_verify, true, false, 0, "[--witness COUNT:HASH]",
+     "verify the log, its head, and the database by it"},
+    {"doctor", setpay_ca_command_doctor, true, false, 0, "",
+     "look for what needs attention; keys too with --passphrase-file"},
+    {"enrolment make", setpay_ca_command_enrolment_make, false, false, 0,
+     "--brand B [--card-key F] [--days N] -o FILE",
+     "for an issuer: a name and a secret for a card (number and expiry, YYMM, on standard input)"},
+    {"enrolment import", setpay_ca_command_enrolment_import, true, false, 1, "FILE",
+     "take what an issuer has made: these cards may enrol"},
+    {"enrolment list", setpay_ca_command_enrolment_list, true, false, 0, "",
+     "who may enrol, cards and parties, with wrong tries and uses"},
+    {"enrolment remove", setpay_ca_command_enrolment_remove, true, false, 1, "ID",
+     "its secret is good no more; what was issued stays"},
+    {"token add", setpay_ca_command_token_add, true, false, 1,
+     "merchant|gateway [--brand B] --id ID [--dns NAME]... [--days N]",
+     "a name and a secret by which a party enrols once for each of its certificates"},
+};
+const size_t setpay_ca_command_count = sizeof setpay_ca_commands / sizeof *setpay_ca_commands;
+
+/* The command that the words name, and how many words that are; NULL where none does. */
+const struct setpay_ca_command_row *setpay_ca_command_find(char **words, int count, int *used)
+{
+    for (size_t at = 0; at < setpay_ca_command_count; at++) {
+        const char *blank = strchr(setpay_ca_commands[at].words, ' ');
+        size_t first = blank == NULL ? strlen(setpay_ca_commands[at].words)
+                                     : (size_t)(blank - setpay_ca_commands[at].words);
+
+        if (count < 1 || strlen(words[0]) != first ||
+            strncmp(words[0], setpay_ca_commands[at].words, first) != 0)
+            continue;
+        if (blank != NULL && (count < 2 || strcmp(words[1], blank + 1) != 0))
+            continue;
+        *used = blank == NULL ? 1 : 2;
+        return &setpay_ca_commands[at];
+    }
+    return NULL;
+}

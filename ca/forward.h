@@ -1,0 +1,22 @@
+/*
+ * A command of the operator's program, carried out by the daemon that has the CA open.
+ */
+#ifndef SETPAY_CA_FORWARD_H
+#define SETPAY_CA_FORWARD_H
+
+#include "ca/cli.h"
+#include "common/net/control_server.h"
+
+/* The daemon's administration socket, in the CA's folder. */
+#define SETPAY_CA_SOCKET "cad.sock"
+
+/* Asks the daemon; its words go to command->out, its result becomes command->result. Files that the
+ * options name are read and written by the daemon, as the same user. */
+enum setpay_error setpay_ca_forward(const struct setpay_ca_command_row *row,
+                                    struct setpay_ca_command *command) SETPAY_MUST_CHECK;
+
+/* In the daemon, on the registrar's thread: does what forward has asked. *reply is a new object. */
+enum setpay_error setpay_ca_forwarded(struct setpay_ca *ca, const json_t *args, json_t **reply,
+                                      struct setpay_problem *problem) SETPAY_MUST_CHECK;
+
+#endif

@@ -1,0 +1,133 @@
+/*
+ * The registrar's thread, its queue, and its clock for revocation lists.
+ */
+#include "ca/registrar.h"
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/net/loop.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+/* An enrolment takes some 0.2 s: who would wait longer than half a minute is told to come again. */
+#define JOBS_MAX 128
+
+struct setpay_registrar {
+    struct setpay_registrar_options options;
+    struct setpay_loop *loop;
+    struct setpay_timer *timer;
+    pthread_t thread;
+    bool runs;
+};
+
+static void *run(void *arg)
+{
+    struct setpay_registrar *registrar = arg;
+    enum setpay_error error = setpay_loop_run(registrar->loop);
+
+    if (error != SETPAY_OK)
+        setpay_log_error(error, "registrar.failed", setpay_field_text("area", "loop"));
+    return NULL;
+}
+
+/* ---- jobs ---- */
+
+static void on_job(void *arg)
+{
+    struct setpay_registrar_job *job = arg;
+    struct setpay_registrar *registrar = job->registrar;
+
+    job->work_cb(registrar->options.ca, job->arg);
+    job->executor.post_reserved(job->executor.self, job->done_cb, job->arg);
+}
+
+enum setpay_error setpay_registrar_post(struct setpay_registrar *registrar,
+                                        struct setpay_registrar_job *job)
+{
+    job->registrar = registrar;
+    SETPAY_TRY(job->executor.reserve(job->executor.self));
+    enum setpay_error error = setpay_loop_post(registrar->loop, on_job, job);
+    if (error != SETPAY_OK)
+        job->executor.release(job->executor.self);
+    return error;
+}
+
+/* ---- revocation lists ---- */
+
+struct due {
+    setpay_time_ms now;
+    size_t count;
+};
+
+static void look(void *arg, const char *authority, uint64_t number, setpay_time_ms this_update,
+                 setpay_time_ms next_update, struct setpay_view der)
+{
+    struct due *due = arg;
+
+    (void)authority;
+    (void)number;
+    (void)der;
+    if (due->now >= this_update + (next_update - this_update) / 2)
+        due->count++;
+}
+
+/* rule C3: a list is out within its time, and long before the one before it ends */
+static void on_look(void *arg)
+{
+    struct setpay_registrar *registrar = arg;
+    struct due due = {.now = setpay_clock_now_ms()};
+    struct setpay_problem problem = {{0}};
+    enum setpay_error error = setpay_ca_list_crls(registrar->options.ca, NULL, look, &due);
+
+    if (error == SETPAY_OK && due.count == 0)
+        return;
+    if (error == SETPAY_OK)
+        error = setpay_ca_make_crls(registrar->options.ca, NULL, due.now, &problem);
+    if (error != SETPAY_OK) {
+        setpay_log_error(error, "crl.failed", setpay_field_text("reason", problem.text));
+        return;
+    }
+    setpay_log(SETPAY_LOG_INFO, "crl.renewed", setpay_field_int("due", (int64_t)due.count));
+    if (registrar->options.lists_cb != NULL)
+        registrar->options.lists_cb(registrar->options.arg);
+}
+
+/* ---- begin and end ---- */
+
+enum setpay_error setpay_registrar_new(const struct setpay_registrar_options *options,
+                                       struct setpay_registrar **registrar)
+{
+    struct setpay_registrar *made = calloc(1, sizeof *made);
+
+    if (made == NULL)
+        return SETPAY_E_NOMEM;
+    made->options = *options;
+    enum setpay_error error = setpay_loop_new(JOBS_MAX, &made->loop);
+    if (error == SETPAY_OK)
+        error = setpay_timer_new(made->loop, on_look, made, &made->timer);
+    if (error == SETPAY_OK) {
+        setpay_timer_start_periodic(made->timer, options->look_ms);
+        made->runs = pthread_create(&made->thread, NULL, run, made) == 0;
+        error = made->runs ? SETPAY_OK : SETPAY_E_NOMEM;
+    }
+    if (error != SETPAY_OK) {
+        setpay_registrar_free(made);
+        return error;
+    }
+    *registrar = made;
+    return SETPAY_OK;
+}
+
+void setpay_registrar_free(struct setpay_registrar *registrar)
+{
+    if (registrar == NULL)
+        return;
+    if (registrar->runs) {
+        setpay_loop_stop(registrar->loop);
+        (void)pthread_join(registrar->thread, NULL);
+    }
+    setpay_timer_free(registrar->timer);
+    setpay_loop_free(registrar->loop);
+    free(registrar);
+}

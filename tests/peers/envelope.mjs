@@ -21,7 +21,8 @@ const der = (element) => Buffer.from(element.valueBeforeDecodeView);
 function inside(element, wanted, count, tagClass = UNIVERSAL) {
   const { tagNumber, tagClass: found, isConstructed } = element?.idBlock ?? {};
   if (found !== tagClass || tagNumber !== wanted || !isConstructed) refuse('another structure');
-  if (element.valueBlock.value.length !== count) refuse(`${element.valueBlock.value.length} elements, not ${count}`);
+  if (element.valueBlock.value.length !== count)
+    refuse(`${element.valueBlock.value.length} elements, not ${count}`);
   return element.valueBlock.value;
 }
 function primitive(element, wanted, tagClass = UNIVERSAL) {
@@ -29,8 +30,10 @@ function primitive(element, wanted, tagClass = UNIVERSAL) {
   if (found !== tagClass || tagNumber !== wanted || isConstructed) refuse('another structure');
   return element;
 }
-const number = (element, value) => bytes(primitive(element, tag.integer)).equals(Buffer.from([value])) || refuse(`not ${value}`);
-const oid = (element, value) => primitive(element, tag.oid).valueBlock.toString() === value || refuse(`not ${value}`);
+const number = (element, value) =>
+  bytes(primitive(element, tag.integer)).equals(Buffer.from([value])) || refuse(`not ${value}`);
+const oid = (element, value) =>
+  primitive(element, tag.oid).valueBlock.toString() === value || refuse(`not ${value}`);
 
 // plaintext, from DER; certificate: the recipient's, which the envelope must name.
 export function openEnvelope(envelope, privateKey, certificate) {
@@ -60,7 +63,8 @@ export function openEnvelope(envelope, privateKey, certificate) {
   const [nonce, tagLength] = inside(parameters, tag.sequence, 2);
   const icv = bytes(primitive(mac, tag.octets));
   number(tagLength, 16);
-  if (bytes(primitive(nonce, tag.octets)).length !== 12 || icv.length !== 16) refuse('nonce or tag of another length');
+  if (bytes(primitive(nonce, tag.octets)).length !== 12 || icv.length !== 16)
+    refuse('nonce or tag of another length');
 
   const kek = deriveKek(agree(privateKey, bytes(primitive(point, tag.bits))), der(wrap));
   const unwrap = createDecipheriv('id-aes256-wrap', kek, Buffer.alloc(8, 0xa6));
@@ -79,15 +83,26 @@ function isFor(recipient, certificate) {
 function agree(privateKey, point) {
   if (point.length !== 65 || point[0] !== 4) refuse('the ephemeral key is no point of P-256');
   const [x, y] = [point.subarray(1, 33), point.subarray(33)].map((c) => c.toString('base64url'));
-  return diffieHellman({ privateKey, publicKey: createPublicKey({ format: 'jwk', key: { kty: 'EC', crv: 'P-256', x, y } }) });
+  return diffieHellman({
+    privateKey,
+    publicKey: createPublicKey({ format: 'jwk', key: { kty: 'EC', crv: 'P-256', x, y } }),
+  });
 }
 
 // ANSI X9.63, with ECC-CMS-SharedInfo (RFC 5753, 7.2): which cipher the key is for, and its length in bits.
 function deriveKek(shared, wrap) {
-  const info = new asn1js.Sequence({ value: [
-    asn1js.fromBER(wrap).result,
-    new asn1js.Constructed({ idBlock: { tagClass: CONTEXT, tagNumber: 2 },
-      value: [new asn1js.OctetString({ valueHex: Buffer.from([0, 0, 1, 0]) })] }),
-  ] });
-  return createHash('sha256').update(shared).update(Buffer.from([0, 0, 0, 1])).update(Buffer.from(info.toBER())).digest();
+  const info = new asn1js.Sequence({
+    value: [
+      asn1js.fromBER(wrap).result,
+      new asn1js.Constructed({
+        idBlock: { tagClass: CONTEXT, tagNumber: 2 },
+        value: [new asn1js.OctetString({ valueHex: Buffer.from([0, 0, 1, 0]) })],
+      }),
+    ],
+  });
+  return createHash('sha256')
+    .update(shared)
+    .update(Buffer.from([0, 0, 0, 1]))
+    .update(Buffer.from(info.toBER()))
+    .digest();
 }

@@ -1,7 +1,8 @@
 // TAP for the scripts here, as tests/support/tap.bash does it for those in bash.
 import { isDeepStrictEqual } from 'node:util';
 
-let count = 0, failures = 0;
+let count = 0,
+  failures = 0;
 
 // ok(NAME, FUNCTION): passes unless it throws; what it throws is shown.
 export async function ok(name, run) {
@@ -12,7 +13,10 @@ export async function ok(name, run) {
   } catch (error) {
     failures++;
     console.log(`not ok ${count} - ${name}`);
-    for (const line of String(error?.stack ?? error).split('\n').slice(0, 12)) console.log(`#   ${line}`);
+    for (const line of String(error?.stack ?? error)
+      .split('\n')
+      .slice(0, 12))
+      console.log(`#   ${line}`);
   }
 }
 
@@ -23,7 +27,9 @@ const show = (value) => (Buffer.isBuffer(value) ? value.toString('hex') : JSON.s
 
 // A mistake in the script itself is no refusal; what a library throws has a code, what we throw is an Error.
 export function refused(run, what = 'it') {
-  try { run(); } catch (error) {
+  try {
+    run();
+  } catch (error) {
     if ((error instanceof TypeError || error instanceof ReferenceError) && !error.code) throw error;
     return;
   }

@@ -45,7 +45,7 @@ const judge = {
     const { suite, type, content, signature, signer } = message.signed;
     is(setpay.TYPES[type], x.type, 'type');
     is(content, x.content, 'content');
-    setpay.unpack(x.type, hex(content));
+    setpay.unpack(setpay.contentOf(x.type), hex(content));
     is(setpay.requestHash(x.type, suite, hex(signer ?? ''), hex(content)), hex(x.request_hash), 'request hash');
     is(signature !== undefined, x.signed, 'signed');
     if (!x.signed) return;
@@ -68,8 +68,13 @@ const judge = {
   },
 };
 
-const files = readdirSync(folder).filter((name) => name.endsWith('.json')).map((name) => name.slice(0, -5)).sort();
-const vectors = Object.fromEntries(files.map((name) => [name, JSON.parse(readFileSync(`${folder}/${name}.json`)).vectors]));
+const files = readdirSync(folder)
+  .filter((name) => name.endsWith('.json'))
+  .map((name) => name.slice(0, -5))
+  .sort();
+const vectors = Object.fromEntries(
+  files.map((name) => [name, JSON.parse(readFileSync(`${folder}/${name}.json`)).vectors]),
+);
 let [accepted, refusals] = [0, 0];
 
 for (const file of files) {
@@ -81,7 +86,11 @@ for (const file of files) {
         refusals++;
         continue;
       }
-      try { judge[file](vector); } catch (cause) { throw new Error(`${name}: ${cause.message}`); }
+      try {
+        judge[file](vector);
+      } catch (cause) {
+        throw new Error(`${name}: ${cause.message}`);
+      }
       accepted++;
     }
   });
@@ -103,14 +112,15 @@ for (const [file, members] of Object.entries(changeable)) {
   const good = vectors[file].filter((vector) => (vector.error ?? 'OK') === 'OK').slice(0, 3);
   await ok(`${file}.json: any changed byte is refused`, () => {
     if (good.length === 0) throw new Error('there is no good vector');
-    for (const vector of good) for (const member of members) {
-      const bytes = hex(vector[member]);
-      for (let at = 0; at < bytes.length; at++) {
-        bytes[at] ^= 1;
-        refused(() => judge[file]({ ...vector, [member]: bytes.toString('hex') }), `byte ${at} of ${member}`);
-        bytes[at] ^= 1;
+    for (const vector of good)
+      for (const member of members) {
+        const bytes = hex(vector[member]);
+        for (let at = 0; at < bytes.length; at++) {
+          bytes[at] ^= 1;
+          refused(() => judge[file]({ ...vector, [member]: bytes.toString('hex') }), `byte ${at} of ${member}`);
+          bytes[at] ^= 1;
+        }
       }
-    }
   });
 }
 await ok('dual.json: halves of two purchases do not fit together', () => {

@@ -8,9 +8,11 @@ const same = (a, b, what) => Buffer.compare(a, b) === 0 || refuse(`${what} diffe
 
 // ---- hashes, signatures, receipts
 const len64 = (n) => { const b = Buffer.alloc(8); b.writeBigUInt64BE(BigInt(n)); return b; };
-const framed = (part) => { const b = typeof part === 'number' ? len64(part) : Buffer.from(part); return [len64(b.length), b]; };
+const bytesOf = (part) => (typeof part === 'number' ? len64(part) : Buffer.from(part));
+const framed = (part) => [len64(bytesOf(part).length), bytesOf(part)];
 export const thumbprint = (der) => createHash('sha256').update(der).digest();
-export const H = (tag, ...parts) => thumbprint(Buffer.concat([Buffer.from(`setpay/1 ${tag}\0`), ...parts.flatMap(framed)]));
+export const H = (tag, ...parts) =>
+  thumbprint(Buffer.concat([Buffer.from(`setpay/1 ${tag}\0`), ...parts.flatMap(framed)]));
 export const requestHash = (type, suite, signer, content) => H('req', type, suite, signer, content);
 export const account = (pan, expiry, secret) =>
   createHmac('sha256', secret).update(Buffer.concat([pan, expiry].flatMap(framed))).digest();
@@ -53,8 +55,9 @@ for (const file of ['message', 'payment']) {
       open.push({ rule: m[1], type: m[2], name: m[3], number: Number(m[4]), length: Number(m[5]) });
   }
 }
+export const contentOf = (type) => (type === 'InqRes' ? 'PRes' : type);
 export const TYPES = Object.fromEntries(Object.keys(enums.MessageType).map((name) => // P_REQ: PReq
-  [name, Object.keys(messages).find((m) => m.toUpperCase() === name.replaceAll('_', ''))]));
+  [name, ['InqRes', ...Object.keys(messages)].find((m) => m.toUpperCase() === name.replaceAll('_', ''))]));
 
 const party = /^[\w-]{1,32}$/, code = /^[A-Za-z0-9]$/, currencies = Intl.supportedValuesOf('currency');
 const TEXTS = {
@@ -64,6 +67,7 @@ const TEXTS = {
   currency: { test: (text) => currencies.includes(text) }, pan: /^\d{12,19}$/, expiry: /^\d\d(0[1-9]|1[0-2])$/,
   security_code: /^\d{3,4}$/,
 };
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const isFramed = (type) => type in messages || type === 'bytes' || type === 'string';
 
 export function unpack(name, bytes) {
@@ -100,16 +104,18 @@ function parse(name, bytes) {
 }
 function checked({ type, name, length }, value) {
   if (type in messages) return parse(type, value);
-  if (type in enums) return Object.keys(enums[type]).find((k) => enums[type][k] === value) ?? refuse(`${name} is unknown`);
+  const named = (of) => Object.keys(of).find((k) => of[k] === value);
+  if (type in enums) return named(enums[type]) ?? refuse(`${name} is unknown`);
   if (type === 'bool') return value === 1;
   if (!isFramed(type)) return value;
   if (type === 'bytes' && length && value.length !== length) refuse(`${name} has another length`);
-  const text = type === 'bytes' ? value.toString('latin1') : new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(value);
-  if (name in TEXTS ? !TEXTS[name].test(text) : type === 'string' && /\p{Cc}|^$/u.test(text)) refuse(`${name} has another form`);
+  const text = type === 'bytes' ? value.toString('latin1') : utf8.decode(value);
+  const wrong = name in TEXTS ? !TEXTS[name].test(text) : type === 'string' && /\p{Cc}|^$/u.test(text);
+  if (wrong) refuse(`${name} has another form`);
   return type === 'bytes' ? value.toString('hex') : text;
 }
 
-const number = (n) => (BigInt(n) < 0x80n ? [Number(n)] : [Number(BigInt(n) & 0x7fn) | 0x80, ...number(BigInt(n) >> 7n)]);
+const number = (n) => (n < 128 ? [Number(n)] : [Number(BigInt(n) & 127n) | 128, ...number(BigInt(n) >> 7n)]);
 export function pack(name, fields) {
   const one = ({ type, number: at }, value) => {
     if (!isFramed(type)) return [...number(at * 8), ...number(type in enums ? enums[type][value] : value)];

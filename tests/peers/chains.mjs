@@ -1,7 +1,7 @@
-// Every certificate and revocation list of a sandbox, by @peculiar/x509: the chain of each leaf up to the root, and what
-// docs/protocol.md ("Certificates") says of its profile.
+// Every certificate and revocation list of a sandbox, by @peculiar/x509: the chain of each leaf up to the root, what
+// docs/protocol.md ("Certificates") says of its profile, and what travelled of them beside messages.
 //
-//   node chains.mjs SANDBOX CERTIFICATES    a line of CERTIFICATES: {profile, brand, der (hex)}
+//   node chains.mjs SANDBOX CERTIFICATES CAPTURE    a line of CERTIFICATES: {profile, brand, der (hex)}
 //
 // REVOKED: the serial number of a card of visa's that was revoked; no other may be.
 import 'reflect-metadata';
@@ -12,9 +12,10 @@ import * as asn1js from 'asn1js';
 import { webcrypto } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { done, is, ok } from './tap.mjs';
+import { unpack } from './verify.mjs';
 
 x509.cryptoProvider.set(webcrypto);
-const [sandbox, certificatesFile] = process.argv.slice(2);
+const [sandbox, certificatesFile, capture] = process.argv.slice(2);
 const now = new Date();
 const DAY = 86400000;
 const { digitalSignature, nonRepudiation, keyAgreement, keyCertSign, cRLSign } = x509.KeyUsageFlags;
@@ -180,5 +181,28 @@ for (const name of names) {
     );
   });
 }
+await ok('what travelled beside messages is of these authorities, and never the root', async () => {
+  const known = new Set(leaves.map(({ der }) => der));
+  for (const [name, { rawData }] of Object.entries(authorities))
+    if (name !== 'root') known.add(Buffer.from(rawData).toString('hex'));
+  const bySubject = new Map(Object.values(authorities).map((one) => [one.subject, one]));
+  const seen = { certificates: new Set(), crls: new Set() };
+  for (const line of readFileSync(capture, 'utf8').trim().split('\n')) {
+    const { bytes, link } = JSON.parse(line);
+    if (!bytes || link === 'gateway-issuer') continue;
+    const message = unpack('Message', Buffer.from(bytes, 'hex'));
+    for (const member of ['certificates', 'crls']) for (const der of message[member] ?? []) seen[member].add(der);
+  }
+  is(seen.certificates.size > 4, true, 'some have travelled');
+  for (const der of seen.certificates) is(known.has(der), true, `certificate ${der.slice(0, 80)}`);
+  for (const der of seen.crls) {
+    const list = new x509.X509Crl(Buffer.from(der, 'hex'));
+    is(
+      await list.verify({ publicKey: bySubject.get(list.issuer).publicKey }),
+      true,
+      `revocation list of ${list.issuer}`,
+    );
+  }
+});
 console.log(`# ${leaves.length} leaves, ${names.length} authorities and revocation lists`);
 done();

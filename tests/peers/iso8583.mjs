@@ -103,11 +103,15 @@ await ok('no field stands where the page has none', () => {
     for (const field of Object.keys(message).filter((one) => one !== '0'))
       is(where[field].includes(letter[message[0]]), true, `field ${field} in ${message[0]} (${way})`);
 });
-await ok('an answer bears fields 7, 11, 12, 13 of its request', () => {
+await ok('an answer bears the fields of its request that the page gives to both', () => {
   const key = (message) => [7, 11, 12, 13].map((field) => message[field]).join();
-  const asked = new Set(messages.filter(({ way }) => way === 'request').map(key));
-  for (const message of messages.filter(({ way }) => way === 'answer'))
-    is(asked.has(key(message)), true, message[0]);
+  const asked = new Map(messages.filter(({ way }) => way === 'request').map((message) => [key(message), message]));
+  for (const message of messages.filter(({ way }) => way === 'answer')) {
+    const request = asked.get(key(message));
+    for (const field of [3, 32, 37, 41, 42, 49, 70, 90])
+      is(message[field], request[field], `field ${field} of ${message[0]}`);
+    if (message[39] !== '10') is(message[4], request[4], `field 4 of ${message[0]}`);
+  }
 });
 await ok('a reversal names its original in field 90', () => {
   for (const reversal of of('0400', '0401')) {

@@ -117,7 +117,7 @@ revoke() { ca revoke "$REVOKED" --reason keyCompromise && ca crl -o "$sandbox/cr
 ok "a card is revoked" revoke
 from_ca "SELECT json_object('profile', profile, 'brand', brand, 'der', lower(hex(der))) FROM certificates" >"$tmp/certificates"
 script captured "$sandbox" "$capture"
-script chains "$sandbox" "$tmp/certificates"
+script chains "$sandbox" "$tmp/certificates" "$capture"
 script iso8583 "$capture" "$(get .issuer_address)"
 ok "what the library held at the issuer, it gave back" nothing_left_over
 done_testing

@@ -65,12 +65,12 @@ is_now() { [ "$(states)" = "$1" ]; }
 pays() {
     new_order "$3" "$4"
     wallet --json pay "$uri" --yes --card "$(card_id "$2")" >"$tmp/paid" 2>&1
-    is "$2, $3 $4" "$(states)" "$1"
+    ok "$2, $3 $4: $1" wait_for 20 is_now "$1"
 }
 new_order 1250 EUR "Two candles"
 ok "an offer is shown" wallet show "$uri"
 wallet --json pay "$uri" --yes >"$tmp/paid" 2>&1
-is "and paid" "$(states)" authorised
+ok "and paid" wait_for 20 is_now authorised
 pays authorised approve-mastercard 5000 JPY
 pays authorised avs-mismatch 1000 KWD
 pays declined do-not-honour 700 EUR
@@ -79,7 +79,7 @@ pays declined partial 1000 USD
 new_order 900 EUR
 printf 123 >"$tmp/code" && chmod 600 "$tmp/code"
 wallet --json pay "$uri" --yes --security-code-file "$tmp/code" >"$tmp/paid" 2>&1
-is "a purchase with a security code" "$(states)" authorised
+ok "a purchase with a security code" wait_for 20 is_now authorised
 api POST "/orders/$order_id/void" '{}' >/dev/null
 ok "is voided: reversed whole" wait_for 20 is_now reversed
 ok "the wallet inquires" wallet status "$(jq -r .xid "$tmp/paid")"

@@ -388,7 +388,8 @@ INTEGRATION_TESTS := \
 	tests/integration/readiness.sh \
 	tests/integration/recovery.sh \
 	tests/integration/sandbox.sh \
-	tests/integration/wallet_cli.sh
+	tests/integration/wallet_cli.sh \
+	tests/peers/peers.sh
 
 # And those that are C programs, made as unit tests are: tests/integration/NAME.c.
 INTEGRATION_PROGRAMS := \

@@ -21,7 +21,12 @@ wanted=()
 for set in "$@"; do
     case $set in
     build) wanted+=("${build[@]}") ;;
-    test) wanted+=("${test[@]}") ;;
+    test)
+        wanted+=("${test[@]}")
+        # A machine may have a node of its own, from elsewhere and newer than Debian's, which brings npm.
+        command -v node >/dev/null || wanted+=(nodejs)
+        command -v npm >/dev/null || wanted+=(npm)
+        ;;
     lint) wanted+=("${lint[@]}") ;;
     *) usage ;;
     esac

@@ -135,6 +135,17 @@ static void on_section(struct reading *reading, const char *at)
                SETPAY_LIMIT_CONFIG_SECTIONS);
 }
 
+/* A control character but a tab, also one of two bytes (U+0080 to U+009F): nobody sees it in a
+ * file, and a value that goes out in a message would be refused there. */
+static bool holds_control(const char *text)
+{
+    for (const unsigned char *at = (const unsigned char *)text; *at != '\0'; at++)
+        if ((*at < 0x20 && *at != '\t') || *at == 0x7f ||
+            (at[0] == 0xc2 && at[1] >= 0x80 && at[1] <= 0x9f))
+            return true;
+    return false;
+}
+
 /* The next line without leading blanks, in inih's memory of room bytes; NULL at the end. */
 static char *read_line(char *out, int room, void *user)
 {
@@ -164,6 +175,10 @@ static char *read_line(char *out, int room, void *user)
         at += sizeof(mark) - 1;
     at += strspn(at, BLANKS);
     at[strcspn(at, "\r\n")] = '\0';
+    if (holds_control(at)) {
+        REFUSE(reading, "found a control character%s", ", expected text");
+        return NULL;
+    }
     if (strlen(at) + 3 > (size_t)room) {
         REFUSE(reading, "found a line of %zu bytes, expected at most %d", strlen(at), room - 3);
         return NULL;

@@ -69,6 +69,13 @@ static bool in_syntax(unsigned char c, enum setpay_wire_syntax syntax)
     return false;
 }
 
+/* U+0080 to U+009F are control characters too, of two bytes in UTF-8. */
+static bool is_c1(const char *at)
+{
+    return (unsigned char)at[0] == 0xc2 && (unsigned char)at[1] >= 0x80 &&
+           (unsigned char)at[1] <= 0x9f;
+}
+
 static enum setpay_error check_text(const struct setpay_wire_field *field, const char *text)
 {
     size_t size = strnlen(text, (size_t)field->maximum + 1);
@@ -79,7 +86,7 @@ static enum setpay_error check_text(const struct setpay_wire_field *field, const
     if (!setpay_text_is_utf8(setpay_view_of(text, size)))
         return SETPAY_E_TEXT; /* rule A1 */
     for (size_t i = 0; i < size; i++)
-        if (!in_syntax((unsigned char)text[i], field->syntax))
+        if (!in_syntax((unsigned char)text[i], field->syntax) || is_c1(text + i))
             return SETPAY_E_FIELD;
     return SETPAY_OK;
 }

@@ -305,6 +305,15 @@ static void try_text(struct node *node)
     with_bytes(node, "no UTF-8", changed, node->size, SETPAY_E_TEXT);
     changed[node->size - 1] = '\n';
     with_bytes(node, "control character", changed, node->size, SETPAY_E_FIELD);
+    if (node->size >= 2) {
+        changed[node->size - 2] = (char)0xc2;
+        changed[node->size - 1] = (char)0x9b;
+        with_bytes(node, "control character of two bytes", changed, node->size, SETPAY_E_FIELD);
+        /* U+00A9 is none: refused by the narrow syntaxes alone */
+        changed[node->size - 1] = (char)0xa9;
+        with_bytes(node, "a sign of two bytes", changed, node->size,
+                   node->row->syntax == SETPAY_WIRE_ANY ? SETPAY_OK : SETPAY_E_FIELD);
+    }
 }
 
 static void with_value(struct node *node, const char *what, uint64_t value,

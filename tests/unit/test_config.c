@@ -250,6 +250,9 @@ static void test_form(void **state)
     refuse("title ; = x\n", "@:1: found no value, expected key = value or [section]");
     refuse_bytes("title = a\0b\n", 12, "@:1: found bytes that are not UTF-8 text, expected text");
     refuse("title = \xff\n", "@:1: found bytes that are not UTF-8 text, expected text");
+    refuse("title = a\x1b[2J\n", "@:1: found a control character, expected text");
+    refuse("title = a\x7f\n", "@:1: found a control character, expected text");
+    refuse("title = a\xc2\x9b\n", "@:1: found a control character, expected text");
     memset(text, 'a', sizeof(text));
     memcpy(text, "title = ", 8);
     refuse_bytes(text, sizeof(text), "@:1: found a line of 5000 bytes, expected at most 4093");

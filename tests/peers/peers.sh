@@ -1,0 +1,123 @@
+#!/usr/bin/env bash
+# Outside eyes: other people's libraries, in JavaScript, look at what setpay makes. A verifier written from
+# docs/protocol.md is held to the vectors; the bytes of real purchases are recorded on all three links of a sandbox, and
+# then read by protobufjs, asn1js, @peculiar/x509 and iso_8583. Needs node (18 or later), npm and, the first time, its
+# registry. Everything that npm brings goes to $BUILD/peers.
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/../support/tap.bash"
+. "$here/../support/sandbox.bash"
+peers=$build/peers
+SETPAY_TREE=$(cd "$here/../.." && pwd)
+export SETPAY_TREE
+
+cleanup() {
+    [ -z "${recorder:-}" ] || kill -TERM "$recorder" 2>/dev/null
+    [ ! -f "$sandbox/ports" ] || down >/dev/null 2>&1
+}
+
+# ------------------------------------------------------------------ the libraries, as package-lock.json names them
+install_libraries() {
+    mkdir -p "$peers" && cp "$here"/*.mjs "$peers"/ || return 1
+    cmp -s "$here/package-lock.json" "$peers/installed.json" && return
+    rm -f "$peers/installed.json"
+    cp "$here/package.json" "$here/package-lock.json" "$peers"/ &&
+        (cd "$peers" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error) &&
+        cp "$here/package-lock.json" "$peers/installed.json"
+}
+ok "node is there" node --version
+ok "npm brings the libraries" install_libraries
+[ -f "$peers/installed.json" ] || done_testing
+
+# script NAME ARGUMENT...: its TAP is ours.
+script() {
+    local name=$1 status
+    shift
+    (cd "$peers" && node "$name.mjs" "$@") >"$tmp/$name.tap"
+    status=$?
+    sed -e "s/^\(not \)\{0,1\}ok [0-9]* -/\1ok - $name:/" "$tmp/$name.tap" | grep -v '^1\.\.'
+    ran=$(grep -c '^\(not \)\{0,1\}ok ' "$tmp/$name.tap")
+    n=$((n + ran))
+    failures=$((failures + $(grep -c '^not ok ' "$tmp/$name.tap")))
+    is "$name.mjs ran to its end" "$status $(sed -n 's/^1\.\.//p' "$tmp/$name.tap")" "0 $ran"
+}
+
+script vectors
+
+# ------------------------------------------------------------------ purchases, recorded
+capture=$tmp/capture
+ok "the sandbox comes up" up
+[ -f "$state" ] || { tail -n 30 "$sandbox"/log/*; done_testing; }
+(cd "$peers" && exec node record.mjs "$sandbox" "$capture" "$tmp/record.ports") >"$tmp/record.log" 2>&1 &
+recorder=$!
+ok "the recorder listens" wait_for 20 test -f "$tmp/record.ports"
+port() { jq -er ".$1" "$tmp/record.ports"; }
+sed -i "s/^address = .*/address = 127.0.0.1:$(port issuer)/" "$sandbox/gateway.conf"
+ok "the gateway reaches the issuer through it" restart_with gateway "echo_interval = 500ms"
+ok "the merchant is reached, and reaches the gateway, through it" \
+    restart_with merchant "gateway = 127.0.0.1:$(port gateway)" "public_host = localhost:$(port merchant)"
+
+# seen LINK JQ: a line of that link has been recorded for which the filter holds.
+seen() { jq -e -s "any(.[]; .link == \"$1\" and ($2))" "$capture" >/dev/null; }
+states() { api GET "/orders/$order_id" | jq -r '[.payments[].status] | join(" ")'; }
+is_now() { [ "$(states)" = "$1" ]; }
+# pays WORD CARD AMOUNT CURRENCY: one purchase and its outcome.
+pays() {
+    new_order "$3" "$4"
+    wallet --json pay "$uri" --yes --card "$(card_id "$2")" >"$tmp/paid" 2>&1
+    ok "$2, $3 $4: $1" wait_for 20 is_now "$1"
+}
+new_order 1250 EUR "Two candles"
+ok "an offer is shown" wallet show "$uri"
+wallet --json pay "$uri" --yes >"$tmp/paid" 2>&1
+ok "and paid" wait_for 20 is_now authorised
+pays authorised approve-mastercard 5000 JPY
+pays authorised avs-mismatch 1000 KWD
+pays declined do-not-honour 700 EUR
+pays declined partial 1000 USD
+
+new_order 900 EUR
+printf 123 >"$tmp/code" && chmod 600 "$tmp/code"
+wallet --json pay "$uri" --yes --security-code-file "$tmp/code" >"$tmp/paid" 2>&1
+ok "a purchase with a security code" wait_for 20 is_now authorised
+api POST "/orders/$order_id/void" '{}' >/dev/null
+ok "is voided: reversed whole" wait_for 20 is_now reversed
+ok "the wallet inquires" wallet status "$(jq -r .xid "$tmp/paid")"
+
+# A merchant that can't reach the gateway gives the order up: a void under the merchant's signature.
+kill -USR1 "$recorder"
+new_order 1600 EUR
+timeout 60 "$bin/setpay-wallet" --socket "$(get .wallet_socket)" --json pay "$uri" --yes >"$tmp/paid" 2>&1 &
+payer=$!
+stored() { [ -n "$(states)" ]; }
+ok "the merchant has a purchase, and no way to the gateway" wait_for 20 stored
+api POST "/orders/$order_id/cancel" '{}' >/dev/null
+kill -USR2 "$recorder"
+ok "a cancelled order's purchase is voided" wait_for 30 is_now voided
+wait "$payer"
+
+# An issuer that does not answer, and not to the first reversal either: 0400, then 0401.
+issuer script silent=1 silent_reversals=1 >/dev/null
+pays declined approve 800 EUR
+repeated() { seen gateway-issuer '.mti == "0401"' && nothing_left_over; }
+ok "an authorisation without an answer is reversed, twice" wait_for 30 repeated
+
+# A link that names no order.
+ok "a link to nothing is refused" bash -c "! '$bin/setpay-wallet' --socket '$(get .wallet_socket)' show \
+    'setpay://localhost:$(port merchant)/pay/AAAAAAAAAAAAAAAAAAAAAA'"
+echoes() { [ "$(jq -r 'select(.mti == "0810") | .bytes' "$capture" | wc -l)" -ge 3 ]; }
+ok "the line is tried by echoes" wait_for 30 echoes
+
+# ------------------------------------------------------------------ what others make of it
+ca() { "$bin/setpay-ca" --dir "$sandbox/ca" --passphrase-file "$sandbox/ca.passphrase" "$@"; }
+from_ca() { sqlite3 -readonly -cmd '.timeout 5000' "$sandbox/ca/ca.db" "$1"; }
+REVOKED=$(from_ca "SELECT serial FROM certificates WHERE profile = 'cardholder-sign' AND brand = 'visa' LIMIT 1")
+export REVOKED
+revoke() { ca revoke "$REVOKED" --reason keyCompromise && ca crl -o "$sandbox/crls"; }
+ok "a card is revoked" revoke
+from_ca "SELECT json_object('profile', profile, 'brand', brand, 'der', lower(hex(der))) FROM certificates" >"$tmp/certificates"
+script captured "$sandbox" "$capture"
+script chains "$sandbox" "$tmp/certificates" "$capture"
+script iso8583 "$capture" "$(get .issuer_address)"
+ok "what the library held at the issuer, it gave back" nothing_left_over
+done_testing

@@ -381,6 +381,7 @@ INTEGRATION_TESTS := \
 	tests/docs/pages.sh \
 	tests/integration/ca.sh \
 	tests/integration/docs.sh \
+	tests/integration/enrolment.sh \
 	tests/integration/help.sh \
 	tests/integration/issuer_tls.sh \
 	tests/integration/privacy.sh \

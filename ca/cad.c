@@ -245,9 +245,11 @@ static void on_run(struct setpay_control_call *call, const json_t *args, void *a
         .arg = operation,
         .executor = setpay_loop_executor(setpay_daemon_loop(service->daemon)),
     };
-    operation->error = setpay_registrar_post(cad->registrar, &operation->job);
-    if (operation->error != SETPAY_OK)
+    enum setpay_error error = setpay_registrar_post(cad->registrar, &operation->job);
+    if (error != SETPAY_OK) { /* otherwise operation is the registrar's now */
+        operation->error = error;
         on_operation_done(operation);
+    }
 }
 
 static const struct setpay_control_command commands[] = {

@@ -376,11 +376,13 @@ static void begin(struct setpay_http_request *request, struct setpay_est_worker 
     work->again = again;
     work->job = (struct setpay_registrar_job){
         .work_cb = on_work, .done_cb = on_done, .arg = work, .executor = worker->executor};
-    work->error = read_work(work);
-    if (work->error == SETPAY_OK)
-        work->error = setpay_registrar_post(worker->cad->registrar, &work->job);
-    if (work->error != SETPAY_OK)
+    enum setpay_error error = read_work(work);
+    if (error == SETPAY_OK) /* once it is taken, work is the registrar's */
+        error = setpay_registrar_post(worker->cad->registrar, &work->job);
+    if (error != SETPAY_OK) {
+        work->error = error;
         on_done(work);
+    }
 }
 
 static void on_simpleenroll(struct setpay_http_request *request, void *arg)

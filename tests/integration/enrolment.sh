@@ -1,0 +1,401 @@
+#!/usr/bin/env bash
+# Enrolment over the network with nothing but curl and openssl: rules C1, C2 and C3 at a running
+# setpay-cad. A certificate is had, renewed, and refused for each reason; what a refusal says, what
+# it costs in tries, and what is kept of a card are looked at.
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/../support/tap.bash"
+
+# ------------------------------------------------------------------ an authority
+folder=$tmp/ca
+umask 077
+printf 'a long passphrase' >"$tmp/passphrase"
+ca() { "$bin/setpay-ca" --dir "$folder" --passphrase-file "$tmp/passphrase" "$@"; }
+cleanup() { [ -z "${cad:-}" ] || kill -KILL "$cad" 2>/dev/null; }
+
+free_port() { # one that nobody listens on now
+    local port
+    while :; do
+        port=$((20000 + RANDOM))
+        (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo "$port"; return; }
+    done
+}
+port=$(free_port)
+admin=$(free_port)
+est=https://localhost:$port/.well-known/est
+
+new_key() { openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$tmp/$1.key" 2>/dev/null; }
+# request NAME SUBJECT EXTENSION [ATTRIBUTE...]: $tmp/NAME.csr (DER), by $tmp/NAME.key. Subject and
+# extension are lines of openssl's configuration; "" for none.
+request() {
+    local name=$1 subject=$2 extension=$3
+    shift 3
+    {
+        printf '[req]\nprompt = no\nstring_mask = utf8only\ndistinguished_name = subject\nattributes = attributes\n'
+        [ -z "$extension" ] || echo 'req_extensions = extensions'
+        printf '[subject]\n%s\n[attributes]\n' "$subject"
+        [ $# -eq 0 ] || printf '%s\n' "$@"
+        printf '[extensions]\n%s\n' "$extension"
+    } >"$tmp/$name.cnf"
+    openssl req -new -key "$tmp/$name.key" -config "$tmp/$name.cnf" -outform DER -out "$tmp/$name.csr"
+}
+pan_oid=2.25.292021134882307325024840491501456023928.2
+expiry_oid=2.25.292021134882307325024840491501456023928.3
+secret_oid=2.25.292021134882307325024840491501456023928.4
+
+nonce() {
+    curl -sS --cacert "$folder/root.pem" "$est/$1/csrattrs" | openssl base64 -d |
+        openssl asn1parse -inform DER | sed -n 's/.*UTF8STRING *:\(.*\)$/\1/p'
+}
+# ask WHAT LABEL NAME [CURL OPTION...]: sends $tmp/NAME.csr; the status goes to standard output, the
+# body to $tmp/answer, the headers to $tmp/headers, certificates to $tmp/NAME.pem.
+ask() {
+    local what=$1 label=$2 name=$3
+    shift 3
+    openssl base64 -in "$tmp/$name.csr" |
+        curl -sS --cacert "$folder/root.pem" -o "$tmp/answer" -D "$tmp/headers" -w '%{http_code}' \
+            -H 'Content-Type: application/pkcs10' --data-binary @- "$@" "$est/$label/$what" 2>"$tmp/curl"
+    [ "$(head -n 1 "$tmp/headers" | tr -d '\r')" != 'HTTP/1.1 200 OK' ] ||
+        openssl base64 -d -in "$tmp/answer" | openssl pkcs7 -inform DER -print_certs -out "$tmp/$name.pem"
+}
+enrol() { ask simpleenroll "$@"; }
+renew() { ask simplereenroll "$@"; }
+leaf() { openssl x509 -in "$tmp/$1.pem" -noout "${@:2}"; }
+refused() { grep "event=est.refused" "$tmp/log" | tail -n 1 | sed 's/.* error=\([A-Z_]*\) rule=\([A-Z0-9]*\).*/\1 \2/'; }
+count() { sqlite3 -readonly "$folder/ca.db" "SELECT count(*) FROM $1"; }
+
+control() { printf '%s\n' "$1" | timeout 10 socat -t 5 - "UNIX-CONNECT:$folder/cad.sock" | head -n 1; }
+move_clock() { control "{\"id\":1,\"command\":\"testing.clock\",\"args\":{\"offset_ms\":$1}}" | jq -e .ok >/dev/null; }
+ready() { [ "$(curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:$admin/readyz")" = 200 ]; }
+start() { # [CRASH]
+    env ${1:+"SETPAY_CRASH=$1"} "$bin/setpay-cad" --config "$tmp/cad.conf" >>"$tmp/cad.out" 2>&1 &
+    cad=$!
+    wait_for 20 ready
+}
+
+ca init --name 'Test root' >"$tmp/init" && ca brand add visa --loopback >>"$tmp/init" &&
+    ca brand add mastercard --loopback >>"$tmp/init"
+new_key tls
+request tls 'O = visa' ''
+ok "the authority's own server gets its certificate" \
+    ca issue ca-tls-server --csr "$tmp/tls.csr" --brand visa --id authority --dns localhost -o "$tmp/tls.pem"
+
+# enrolment BRAND PAN EXPIRY: sets id and secret; the issuer's line is appended to $tmp/issuer
+enrolment() {
+    local made
+    made=$(printf '%s\n%s\n' "$2" "$3" | ca --json enrolment make --brand "$1" -o "$tmp/issuer")
+    id=$(jq -r .id <<<"$made")
+    secret=$(jq -r .secret <<<"$made")
+}
+token() {
+    local made
+    made=$(ca --json token add "$@")
+    id=$(jq -r .id <<<"$made")
+    secret=$(jq -r .secret <<<"$made")
+}
+
+enrolment visa 4242424242424242 3012
+ok "an issuer's file is taken" ca enrolment import "$tmp/issuer"
+printf 'FBJM2E7ST76QB visa 00 32768:8:1 00 00 1798285028\n' >"$tmp/broken"
+ok "a file that is wrong names file, line and field" \
+    sh -c "! '$bin/setpay-ca' --dir '$folder' enrolment import '$tmp/broken' 2>&1 | tee '$tmp/words' |
+        grep -q nothing; grep -q 'broken, line 1: the field CARD' '$tmp/words'"
+is "and nothing of it is taken" "$(ca --json enrolment list | jq '.enrolments | length')" 1
+
+cat >"$tmp/cad.conf" <<CONF
+testing = yes
+workers = 2
+folder = $folder
+passphrase_file = $tmp/passphrase
+listen = 127.0.0.1:$port
+tls_key = $tmp/tls.key
+tls_cert = $tmp/tls.pem
+admin_socket = $folder/cad.sock
+admin_address = 127.0.0.1:$admin
+log = $tmp/log
+card_key = $folder/cards.key
+CONF
+ok "the configuration is well-formed" "$bin/setpay-cad" --config "$tmp/cad.conf" --check-config
+ok "the daemon comes up" start
+[ -S "$folder/cad.sock" ] || { cat "$tmp/cad.out"; done_testing; }
+
+# ------------------------------------------------------------------ what everybody may have
+curl -sS --cacert "$folder/root.pem" "$est/merchant/cacerts" | openssl base64 -d |
+    openssl pkcs7 -inform DER -print_certs -noout >"$tmp/cacerts"
+is "cacerts: the root and every authority" "$(grep -c '^subject' "$tmp/cacerts")" 9
+is "the root comes first" "$(head -n 1 "$tmp/cacerts")" 'subject=O = Test root, OU = root-ca, CN = root-1'
+is "another label is none" "$(curl -s -o "$tmp/answer" -w '%{http_code}' --cacert "$folder/root.pem" "$est/issuer/cacerts")" 404
+curl -sS --cacert "$folder/root.pem" "https://localhost:$port/crls/visa.mca.crl" -o "$tmp/mca.crl"
+number=$(openssl crl -inform DER -in "$tmp/mca.crl" -noout -crlnumber)
+curl -sS --cacert "$folder/root.pem" "https://localhost:$port/crls" -o "$tmp/crls.pem"
+is "all revocation lists in one" "$(grep -c BEGIN "$tmp/crls.pem")" 9
+is "a list of nobody" "$(curl -s -o "$tmp/answer" -w '%{http_code}' --cacert "$folder/root.pem" "https://localhost:$port/crls/nobody.crl")" 404
+ok "TLS 1.2 is refused" sh -c "! curl -s --tls-max 1.2 --cacert '$folder/root.pem' '$est/merchant/cacerts' -o /dev/null"
+is "two nonces differ" "$([ "$(nonce merchant)" != "$(nonce merchant)" ] && echo yes)" yes
+verify() { # NAME [OPTION...]: by openssl alone, with all revocation lists
+    curl -sS --cacert "$folder/root.pem" "https://localhost:$port/crls" -o "$tmp/crls.pem"
+    openssl verify -x509_strict -crl_check_all -CAfile "$folder/root.pem" -CRLfile "$tmp/crls.pem" \
+        -untrusted "$tmp/$1.pem" "${@:2}" "$tmp/$1.pem"
+}
+
+# ------------------------------------------------------------------ a cardholder (rule C1)
+pan=4242424242424242
+pan_secret=$(openssl rand -hex 32)
+card_request() { # NAME [PAN [EXPIRY [NONCE]]]
+    request "$1" 'O = visa' '' "challengePassword = ${4:-$(nonce cardholder)}" \
+        "$pan_oid = ${2:-$pan}" "$expiry_oid = ${3:-3012}" "$secret_oid = $pan_secret"
+}
+new_key card
+card_request card
+is "a card is enrolled" "$(enrol cardholder card -u "$id:$secret")" 200
+ok "openssl verifies its chain" verify card
+is "it names nobody: brand, role and the blinded account" "$(leaf card -subject | sed 's/CN = [0-9a-f]\{64\}$/CN = HMAC/')" \
+    'subject=O = visa, OU = cardholder, CN = HMAC'
+expected=$(printf '\0\0\0\0\0\0\0\020%s\0\0\0\0\0\0\0\0043012' "$pan" |
+    openssl dgst -sha256 -mac HMAC -macopt "hexkey:$pan_secret" -r | cut -d' ' -f1)
+is "which is HMAC(PANSecret, number and expiry)" "$(leaf card -subject | sed 's/.*CN = //')" "$expected"
+is "it ends with the card" "$(leaf card -enddate)" 'notAfter=Dec 31 23:59:59 2030 GMT'
+cp "$tmp/answer" "$tmp/first"
+is "the same request again, as after a lost answer" "$(enrol cardholder card -u "$id:$secret")" 200
+ok "gets the same certificate" cmp "$tmp/first" "$tmp/answer"
+new_key thief
+card_request thief
+is "the secret is good once: not for another key" "$(enrol cardholder thief -u "$id:$secret") $(refused)" '401 ENROLMENT C1'
+cp "$tmp/answer" "$tmp/refusal"
+sed '/^Date:/d' "$tmp/headers" >"$tmp/refusal.headers"
+
+# ------------------------------------------------------------------ refusals that look alike
+enrolment visa 4000000000000002 3012
+printf '%s\n' "$(tail -n 1 "$tmp/issuer")" >"$tmp/next"
+ok "the operator's program speaks to the running daemon" ca enrolment import "$tmp/next"
+new_key other
+before=$(count certificates)
+alike() { # WHAT CURL-OPTION...: $tmp/other.csr is refused like every other
+    local what=$1
+    shift
+    is "$what" "$(enrol cardholder other "$@") $(refused)" '401 ENROLMENT C1'
+    ok "$what: in the same words" cmp "$tmp/refusal" "$tmp/answer"
+    ok "$what: under the same headers" sh -c "sed '/^Date:/d' '$tmp/headers' | cmp - '$tmp/refusal.headers'"
+    attacked=$((${attacked:-0} + 1))
+}
+wrong=AAAA-BBBB-CCCC-DDDD
+pan=4000000000000002
+card_request other
+alike "no name and no secret"
+alike "a name that nobody has" -u "NOBODYNOBODYN:$wrong"
+alike "a wrong secret" -u "$id:$wrong"
+alike "a secret of other characters" -u "$id:ÄÖÜ"
+card_request other 4242424242424242
+alike "another card's number" -u "$id:$secret"
+card_request other 4000000000000002 3011
+alike "another expiry" -u "$id:$secret"
+is "the tries are counted" "$(ca --json enrolment list | jq -r --arg id "$id" '.enrolments[] | select(.id == $id).wrong_tries')" 4
+alike "the fifth wrong one" -u "$id:$wrong"
+kill -KILL "$cad"; wait "$cad" 2>/dev/null
+ok "the daemon is killed and started again" start
+card_request other
+alike "after five wrong tries, before a restart or after: the right secret" -u "$id:$secret"
+is "it is spent" "$(ca --json enrolment list | jq -r --arg id "$id" '.enrolments[] | select(.id == $id).wrong_tries')" 5
+enrolment visa 4000000000000002 3012
+tail -n 1 "$tmp/issuer" >"$tmp/next"
+ca enrolment import "$tmp/next" >/dev/null
+request other 'O = mastercard' '' "challengePassword = $(nonce cardholder)" "$pan_oid = $pan" "$expiry_oid = 3012" \
+    "$secret_oid = $pan_secret"
+alike "another brand's name in the request" -u "$id:$secret"
+card_request other
+is "a cardholder's secret under the merchants' label" "$(enrol merchant other -u "$id:$secret") $(refused)" '400 CSR C2'
+is "nothing was issued" "$(count certificates)" "$before"
+is "the issuer's new secret for that card is good" "$(enrol cardholder other -u "$id:$secret")" 200
+enrolment visa 4000000000009995 2601
+tail -n 1 "$tmp/issuer" >"$tmp/next"
+ca enrolment import "$tmp/next" >/dev/null
+new_key old
+card_request old 4000000000009995 2601
+is "a card that has expired" "$(enrol cardholder old -u "$id:$secret") $(refused)" '400 EXPIRED A5'
+
+# ------------------------------------------------------------------ parties, by one token each
+token merchant --brand visa --id shop --dns localhost
+shop_id=$id shop_secret=$secret
+for kind in sign:documentSigning tls-client:clientAuth tls-server:serverAuth; do
+    name=shop-${kind%%:*} usage=${kind#*:}
+    [ "$usage" != documentSigning ] || usage=1.3.6.1.5.5.7.3.36
+    new_key "$name"
+    request "$name" $'O = visa\nCN = shop' "extendedKeyUsage = $usage" "challengePassword = $(nonce merchant)"
+    is "$name is enrolled by the token" "$(enrol merchant "$name" -u "$shop_id:$shop_secret")" 200
+    ok "$name: openssl verifies its chain" verify "$name"
+done
+is "the server's certificate names the token's host, though the request did not" \
+    "$(leaf shop-tls-server -ext subjectAltName | tail -n 1 | tr -d ' ')" 'DNS:localhost'
+token gateway --brand visa --id gate
+new_key gate-sign
+request gate-sign 'O = visa' 'extendedKeyUsage = 1.3.6.1.5.5.7.3.36' "challengePassword = $(nonce gateway)"
+is "a gateway's signing certificate" "$(enrol gateway gate-sign -u "$id:$secret")" 200
+
+# ------------------------------------------------------------------ rule C2: requests
+bad() { # WHAT STATUS ERROR LABEL NAME [CURL-OPTION...]
+    local what=$1 status=$2 error=$3 label=$4 name=$5
+    shift 5
+    is "$what" "$(enrol "$label" "$name" "$@") $(refused)" "$status $error C2"
+    attacked=$((attacked + 1))
+}
+before=$(count certificates)
+token merchant --brand visa --id shop --dns shop.example
+new_key bad
+usage='extendedKeyUsage = clientAuth'
+request bad 'O = visa' "$usage" "challengePassword = $(nonce merchant)"
+cp "$tmp/bad.csr" "$tmp/good.csr"
+printf 'no request' >"$tmp/bad.csr"
+bad "no request at all" 400 CSR merchant bad -u "$id:$secret"
+head -c 100 "$tmp/good.csr" >"$tmp/bad.csr"
+bad "a cut request" 400 CSR merchant bad -u "$id:$secret"
+{ head -c -4 "$tmp/good.csr"; printf 'abcd'; } >"$tmp/bad.csr"
+bad "a request whose signature is wrong" 400 CSR merchant bad -u "$id:$secret"
+openssl genrsa -out "$tmp/bad.key" 2048 2>/dev/null
+request bad 'O = visa' "$usage" "challengePassword = $(nonce merchant)"
+bad "a key of another kind" 400 CSR merchant bad -u "$id:$secret"
+openssl ecparam -name secp384r1 -genkey -noout -out "$tmp/bad.key"
+request bad 'O = visa' "$usage" "challengePassword = $(nonce merchant)"
+bad "a key on another curve" 400 CSR merchant bad -u "$id:$secret"
+new_key bad
+request bad 'O = visa' "$usage" "challengePassword = $(nonce merchant)" 'unstructuredName = more'
+bad "an attribute that is not permitted" 400 CSR merchant bad -u "$id:$secret"
+request bad 'O = visa' $'extendedKeyUsage = clientAuth\nbasicConstraints = CA:TRUE' "challengePassword = $(nonce merchant)"
+bad "a wish to be a CA" 400 CSR merchant bad -u "$id:$secret"
+request bad 'O = visa' 'extendedKeyUsage = clientAuth, serverAuth' "challengePassword = $(nonce merchant)"
+bad "two usages in one" 400 CSR merchant bad -u "$id:$secret"
+request bad 'O = visa' '' "challengePassword = $(nonce merchant)"
+bad "no usage: which of the merchant's certificates?" 400 CSR merchant bad -u "$id:$secret"
+request bad 'O = visa' 'extendedKeyUsage = 2.25.292021134882307325024840491501456023928.1' "challengePassword = $(nonce merchant)"
+bad "a gateway's usage under the merchants' label" 400 CSR merchant bad -u "$id:$secret"
+request bad 'O = visa' "$usage"
+bad "no nonce" 400 NONCE merchant bad -u "$id:$secret"
+request bad 'O = visa' "$usage" 'challengePassword = AAABoheulytFyUwmkvJDT'
+bad "a nonce that was not given out" 400 NONCE merchant bad -u "$id:$secret"
+used=$(nonce merchant)
+request bad 'O = visa' "$usage" "challengePassword = $used"
+is "a wrong secret" "$(enrol merchant bad -u "$id:$wrong")" 401
+new_key bad
+request bad 'O = visa' "$usage" "challengePassword = $used"
+bad "a nonce that another key has used" 400 NONCE merchant bad -u "$id:$secret"
+request bad 'O = visa' "$usage" "challengePassword = $(nonce merchant)"
+move_clock 660000
+bad "a nonce that is over" 400 NONCE merchant bad -u "$id:$secret"
+move_clock 0
+cp "$tmp/shop-sign.key" "$tmp/bad.key"
+request bad 'O = visa' "$usage" "challengePassword = $(nonce merchant)"
+bad "a key that was certified before" 400 KEY_CERTIFIED merchant bad -u "$id:$secret"
+new_key other
+for what in 'CN = another' 'OU = gateway
+O = mastercard'; do
+    request other "$what" "$usage" "challengePassword = $(nonce merchant)"
+    is "another party than the token's: $what" "$(enrol merchant other -u "$id:$secret") $(refused)" '401 ENROLMENT C1'
+done
+request other 'O = visa' $'extendedKeyUsage = serverAuth\nsubjectAltName = DNS:bank.example' "challengePassword = $(nonce merchant)"
+is "a host that is not the token's" "$(enrol merchant other -u "$id:$secret") $(refused)" '401 ENROLMENT C1'
+is "and the token of another party" "$(enrol merchant other -u "$shop_id:$shop_secret") $(refused)" '401 ENROLMENT C1'
+is "nothing was issued for any of them" "$(count certificates)" "$before"
+status() { curl -s -o "$tmp/answer" -w '%{http_code}' --cacert "$folder/root.pem" "$@"; }
+is "another content type" "$(status -H 'Content-Type: text/plain' -d x "$est/merchant/simpleenroll")" 415
+is "another method" "$(status "$est/merchant/simpleenroll")" 405
+head -c 100000 /dev/zero | base64 -w0 >"$tmp/huge"
+is "a body that is too long" "$(status -H 'Content-Type: application/pkcs10' --data-binary "@$tmp/huge" "$est/merchant/simpleenroll")" 413
+
+# ------------------------------------------------------------------ renewal
+by() { echo --cert "$tmp/$1.pem" --key "$tmp/$1.key"; }
+# renewal LABEL OLD NEW EXTENSION SUBJECT: NEW's key, under OLD's certificate
+renewal() {
+    new_key "$3"
+    request "$3" "${5:-O = visa}" "$4" "challengePassword = $(nonce "$1")"
+    # shellcheck disable=SC2046
+    renew "$1" "$3" $(by "$2")
+}
+is "a cardholder renews" "$(renewal cardholder card card2 '')" 200
+ok "its chain is good" verify card2
+is "the blinded account stays" "$(leaf card2 -subject)" "$(leaf card -subject)"
+is "and so does its end" "$(leaf card2 -enddate)" "$(leaf card -enddate)"
+cp "$tmp/answer" "$tmp/first"
+# shellcheck disable=SC2046
+is "the same renewal again" "$(renew cardholder card2 $(by card))" 200
+ok "gets the same certificate" cmp "$tmp/first" "$tmp/answer"
+is "a merchant's signing certificate renews itself" "$(renewal merchant shop-sign shop-sign2 '')" 200
+is "a TLS certificate renews itself" "$(renewal merchant shop-tls-server shop-tls-server2 '')" 200
+is "with its host" "$(leaf shop-tls-server2 -ext subjectAltName | tail -n 1 | tr -d ' ')" 'DNS:localhost'
+is "an envelope key, under its owner's signing certificate" \
+    "$(renewal gateway gate-sign gate-encrypt 'extendedKeyUsage = 2.25.292021134882307325024840491501456023928.1')" 200
+is "is for key agreement" "$(leaf gate-encrypt -ext keyUsage | tail -n 1 | tr -d ' ')" KeyAgreement
+not_renewed() { # WHAT STATUS ERROR
+    is "$1" "$4 $(refused)" "$2 $3"
+    attacked=$((attacked + 1))
+}
+before=$(count certificates)
+not_renewed "a TLS key renews TLS certificates only" 403 'CERT_ROLE A3' \
+    "$(renewal merchant shop-tls-client x 'extendedKeyUsage = 1.3.6.1.5.5.7.3.36')"
+not_renewed "a merchant's certificate under the gateways' label" 403 'CERT_ROLE A3' "$(renewal gateway shop-sign x '')"
+not_renewed "another name than the certificate's" 400 'CSR C2' "$(renewal merchant shop-sign x '' 'CN = another')"
+new_key x
+request x 'O = visa' '' "challengePassword = $(nonce merchant)"
+not_renewed "no certificate" 403 'CERT_MISSING A3' "$(renew merchant x)"
+openssl req -x509 -new -key "$tmp/shop-sign.key" -subj '/O=visa/OU=merchant/CN=shop' -days 9 -out "$tmp/forged.pem" 2>/dev/null
+cp "$tmp/shop-sign.key" "$tmp/forged.key"
+is "a certificate that the key has made itself: no connection" "$(renewal merchant forged x '')" 000
+is "nothing was issued" "$(count certificates)" "$before"
+
+# ------------------------------------------------------------------ the operator, and rule C3
+ok "a revocation through the running daemon" ca revoke --certificate "$tmp/shop-sign2.pem" --reason keyCompromise
+ok "is on the list that is served at once" sh -c "curl -sS --cacert '$folder/root.pem' \
+    'https://localhost:$port/crls/visa.mca.crl' | openssl crl -inform DER -noout -text |
+    grep -qi '$(leaf shop-sign2 -serial | cut -d= -f2)'"
+is "and its holder renews no more" "$(renewal merchant shop-sign2 x '')" 000
+ok "the log holds, certificates that were enrolled included" ca log verify
+is "each is in the log" "$(ca --json log show | jq '[.entries[] | select(.action == "issue" or .action == "renew")] | length')" \
+    "$(sqlite3 -readonly "$folder/ca.db" "SELECT count(*) FROM certificates WHERE profile IN ('cardholder-sign','merchant-sign','merchant-tls-client','merchant-tls-server','gateway-sign','gateway-encrypt','gateway-tls-server','ca-tls-server')")"
+later() { [ "$(curl -sS --cacert "$folder/root.pem" "https://localhost:$port/crls/visa.mca.crl" | openssl crl -inform DER -noout -crlnumber)" != "$number" ]; }
+number=$(curl -sS --cacert "$folder/root.pem" "https://localhost:$port/crls/visa.mca.crl" | openssl crl -inform DER -noout -crlnumber)
+move_clock 46800000
+ok "half a day on, the lists are made anew by themselves" wait_for 20 later
+move_clock 0
+
+# ------------------------------------------------------------------ what is kept of a card (rule C1)
+for kept in "$folder/ca.db" "$folder/ca.db-wal" "$tmp/log" "$tmp/issuer"; do
+    [ -f "$kept" ] || continue
+    ok "no card number, no PANSecret in ${kept##*/}" sh -c "! LC_ALL=C grep -aq -e 4242424242424242 -e 4000000000000002 \
+        -e $pan_secret -e \"\$(printf $pan_secret | xxd -r -p | base64 -w0 | head -c 40)\" '$kept'"
+done
+ok "no secret either" sh -c "! LC_ALL=C grep -aq -e '$secret' -e '$(tr -d - <<<"$secret")' '$folder/ca.db' '$tmp/log'"
+is "secrets and cards rest as digests" "$(sqlite3 -readonly "$folder/ca.db" "SELECT min(length(card)), min(length(verifier)) FROM enrolments")" '32|32'
+
+# ------------------------------------------------------------------ dead in the middle
+enrolment visa 4000000000000069 3012
+tail -n 1 "$tmp/issuer" >"$tmp/next"
+ca enrolment import "$tmp/next" >/dev/null
+kill -TERM "$cad"
+wait "$cad"
+is "SIGTERM: an orderly end" "$?" 0
+for point in store.write store.commit store.committed; do
+    for nth in 2 3; do # the try, the certificate; the first is the start's own, new lists
+        start "$point:$nth"
+        new_key crash
+        card_request crash 4000000000000069
+        enrol cardholder crash -u "$id:$secret" >/dev/null
+        died() { ! kill -0 "$cad" 2>/dev/null; }
+        ok "dies at $point ($nth)" wait_for 20 died
+        wait "$cad" 2>/dev/null
+        start
+        card_request crash 4000000000000069 # by the same key, with a nonce of this start
+        is "$point ($nth): the request gets its certificate" "$(enrol cardholder crash -u "$id:$secret")" 200
+        is "$point ($nth): the key is certified once" "$(sqlite3 -readonly "$folder/ca.db" \
+            "SELECT count(*) FROM enrolment_uses WHERE id = '$id'")" 1
+        ok "$point ($nth): the log holds" ca log verify
+        kill -TERM "$cad"
+        wait "$cad"
+        start
+        enrolment visa 4000000000000069 3012 # a new secret for the next round
+        tail -n 1 "$tmp/issuer" >"$tmp/next"
+        ca enrolment import "$tmp/next" >/dev/null
+        kill -TERM "$cad"
+        wait "$cad"
+    done
+done
+ok "the operator's program works on the stopped daemon's folder" ca enrolment list
+echo "# tally: rules attacked = $attacked"
+done_testing

@@ -14,6 +14,7 @@ setpay-gatewayd gateway The payment gateway
 setpay-merchantd merchant The merchant
 setpay-issuersim issuer The issuer simulator
 setpay-walletd wallet The wallet
+setpay-cad ca The certification authority
 "
 
 configuration() { # PROGRAM TITLE
@@ -74,6 +75,7 @@ Wallet cardholder
 Merchant merchant
 Gateway gateway/payment gateway/network gateway/gatewayd.c
 Issuer_simulator gateway/issuer
+Certification_authority ca
 TABLE
 }
 

@@ -37,7 +37,7 @@ refused() {
 }
 
 version=$(make -s --no-print-directory help | awk 'NR == 1 { print $2 }')
-daemons='setpay-gatewayd setpay-issuersim setpay-merchantd setpay-walletd'
+daemons='setpay-cad setpay-gatewayd setpay-issuersim setpay-merchantd setpay-walletd'
 programs=$(cd "$bin" && for file in setpay-*; do [ "${file%-demo}" = "$file" ] && echo "$file"; done)
 for program in $programs; do
     run "$bin/$program" --help
@@ -88,6 +88,13 @@ encrypt_cert = a
 pan_prefixes = 4" ;;
     setpay-issuersim)
         sed 1d <<<"$common" ;;
+    setpay-cad)
+        echo "admin_socket = a.sock
+folder = .
+passphrase_file = a
+listen = 127.0.0.1:0
+tls_key = a
+tls_cert = a" ;;
     setpay-merchantd)
         echo "$common
 id = shop
@@ -153,14 +160,20 @@ for program in $daemons; do
     bad "$program" 'a key that is needed and missing' 0 '"admin_socket"' 'expected a path'
     { echo 'admin_socket = b.sock'; cat "$tmp/good"; } >"$tmp/bad"
     bad "$program" 'a key given twice' "$(sed -n '/^admin_socket = a/=' "$tmp/bad")" '"admin_socket"' 'line 1 too'
-    case $program in setpay-gatewayd | setpay-merchantd)
+    case $program in setpay-gatewayd | setpay-merchantd | setpay-cad)
         names "$program" 'a key that others may read' '"tls_key"' "$tmp/open" 'expected 0600'
         names "$program" 'a key that is a link' '"tls_key"' "$tmp/link" 'symbolic link'
         names "$program" 'a certificate that is not there' '"tls_cert"' "$tmp/none" 'No such file'
         ;;
     esac
-    [ "$program" = setpay-issuersim ] || names "$program" 'a root that is not there' '"root"' "$tmp/none" 'No such file'
-    [ "$program" = setpay-issuersim ] || names "$program" 'a file instead of a folder' '"crls"' "$tmp/a" 'Not a directory'
+    case $program in
+    setpay-issuersim) ;;
+    setpay-cad) names "$program" 'a file instead of a folder' '"folder"' "$tmp/a" 'Not a directory' ;;
+    *)
+        names "$program" 'a root that is not there' '"root"' "$tmp/none" 'No such file'
+        names "$program" 'a file instead of a folder' '"crls"' "$tmp/a" 'Not a directory'
+        ;;
+    esac
     rm "$tmp/bad"
     bad "$program" 'no such file' 0 'No such file'
 done

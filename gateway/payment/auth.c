@@ -73,7 +73,9 @@ enum setpay_error setpay_auth_check(const struct setpay_auth_req *request,
     if (request->expiry_ms - now_ms >
         SETPAY_LIMIT_INSTRUCTION_LIFE_MS + SETPAY_LIMIT_DATE_TOLERANCE_MS)
         return SETPAY_E_EXPIRED;
-    return SETPAY_OK;
+    /* rule A5: what may come again has an end of its own, for its first time too */
+    return request->terms.end_ms == 0 ? SETPAY_OK
+                                      : setpay_expiry_check(request->terms.end_ms, now_ms);
 }
 
 struct setpay_payment setpay_auth_book(const struct setpay_auth_req *request,

@@ -130,6 +130,15 @@ DEFECT(auth_token, p->auth.has_auth_token = true; p->auth.auth_token.bytes[0] = 
 DEFECT(date_early, p->auth.header.date_ms -= 6 * SETPAY_MINUTE_MS)
 DEFECT(date_late, p->auth.header.date_ms += 6 * SETPAY_MINUTE_MS)
 DEFECT(expired, p->oi.expiry_ms = p->pi.expiry_ms = p->now_ms - SETPAY_SECOND_MS)
+static void recurred(struct test_purchase *p)
+{
+    p->pi.terms = (struct setpay_terms){.kind = SETPAY_TERMS_RECURRING,
+                                        .count = 12,
+                                        .interval_days = 30,
+                                        .each_minor = p->pi.amount.minor,
+                                        .end_ms = p->now_ms - SETPAY_SECOND_MS};
+    p->oi.terms = p->pi.terms;
+}
 DEFECT(lives_long, p->oi.expiry_ms = p->pi.expiry_ms = p->now_ms + SETPAY_DAY_MS)
 
 static void refuses_message(void **state)
@@ -145,6 +154,7 @@ static void refuses_message(void **state)
         {"date too late", NULL, date_late, "DATE A5"},
         {"expired instruction", expired, NULL, "EXPIRED A5"},
         {"instruction good for a day", lives_long, NULL, "EXPIRED A5"},
+        {"recurrence whose end is over", recurred, NULL, "EXPIRED A5"},
     };
     (void)state;
     TRY_ALL(defects);

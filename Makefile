@@ -346,14 +346,20 @@ UNIT_TESTS := \
 	test_wallet_vault
 
 TEST_SUPPORT := \
+	tests/support/test_asking.c \
 	tests/support/test_executor.c \
 	tests/support/test_gateway.c \
 	tests/support/test_gateway_line.c \
+	tests/support/test_issuer.c \
+	tests/support/test_lies.c \
 	tests/support/test_messages.c \
 	tests/support/test_pki.c \
+	tests/support/test_proto.c \
 	tests/support/test_purchase.c \
+	tests/support/test_refusal.c \
 	tests/support/test_store.c \
-	tests/support/test_store_api.c
+	tests/support/test_store_api.c \
+	tests/vectors/envelopes.c
 
 # Each integration test is a script or program that prints TAP.
 INTEGRATION_TESTS := \

@@ -56,20 +56,40 @@ static void write_file(const struct test_gateway *g, const char *name, struct se
     NEED(rename(fresh, path_in(g, name, path)) == 0); /* a daemon may be reading it */
 }
 
-static void write_crl(struct test_gateway *g, const char *brand, enum setpay_ca_kind kind)
+static const char *crl_name(const char *brand, enum setpay_ca_kind kind, char name[64])
+{
+    (void)snprintf(name, 64, "crls/%s-%d.crl", brand == NULL ? "root" : brand, (int)kind);
+    return name;
+}
+
+static void write_crl(struct test_gateway *g, const char *brand, enum setpay_ca_kind kind,
+                      enum test_crl_defect defect)
 {
     struct setpay_buffer der;
     char name[64];
     setpay_buffer_init(&der, SETPAY_LIMIT_CRL_BYTES);
-    test_pki_crl(g->pki, brand, kind, g->pki->now_ms, TEST_CRL_GOOD, &der);
-    (void)snprintf(name, sizeof name, "crls/%s-%d.crl", brand == NULL ? "root" : brand, (int)kind);
-    write_file(g, name, setpay_buffer_view(&der));
+    test_pki_crl(g->pki, brand, kind, g->pki->now_ms, defect, &der);
+    write_file(g, crl_name(brand, kind, name), setpay_buffer_view(&der));
     setpay_buffer_clear(&der);
 }
 
 void test_gateway_publish_crl(struct test_gateway *g, const char *brand, enum setpay_ca_kind kind)
 {
-    write_crl(g, brand, kind);
+    write_crl(g, brand, kind, TEST_CRL_GOOD);
+}
+
+void test_gateway_publish_defective_crl(struct test_gateway *g, const char *brand,
+                                        enum setpay_ca_kind kind, enum test_crl_defect defect)
+{
+    write_crl(g, brand, kind, defect);
+}
+
+void test_gateway_withdraw_crl(struct test_gateway *g, const char *brand, enum setpay_ca_kind kind)
+{
+    char name[64];
+    char path[PATH_SIZE];
+    NEED(unlink(path_in(g, crl_name(brand, kind, name), path)) == 0);
+    (void)unlink(path_in(g, "crls/crls.pem", path)); /* the first lists of all CAs */
 }
 
 static void write_trust(struct test_gateway *g)
@@ -77,10 +97,10 @@ static void write_trust(struct test_gateway *g)
     char path[PATH_SIZE];
     NEED(mkdir(path_in(g, "crls", path), 0700) == 0);
     test_pki_write(g->pki, path);
-    write_crl(g, NULL, SETPAY_CA_ROOT);
+    write_crl(g, NULL, SETPAY_CA_ROOT, TEST_CRL_GOOD);
     for (size_t i = 0; brand_names[i] != NULL; i++)
         for (int kind = SETPAY_CA_BRAND; kind < SETPAY_CA_KINDS; kind++)
-            write_crl(g, brand_names[i], (enum setpay_ca_kind)kind);
+            write_crl(g, brand_names[i], (enum setpay_ca_kind)kind, TEST_CRL_GOOD);
 }
 
 static void write_party(const struct test_gateway *g, const struct test_party *party,
@@ -131,11 +151,11 @@ static void write_configuration(struct test_gateway *g)
                   "testing = yes\nworkers = 2\nid = %s\nlisten = %s\nadmin_address = %s\n"
                   "database = sqlite:%s/gateway.db\nadmin_socket = %s/gateway.sock\n"
                   "log = %s/gateway.log\nroot = %s/crls/root.pem\ncrls = %s/crls\n"
-                  "vault_key = %s/vault.key\nauth_timeout = 1s\nreconnect_min = 10ms\n"
+                  "vault_key = %s/vault.key\nauth_timeout = %dms\nreconnect_min = 10ms\n"
                   "reconnect_max = 50ms\nrepeat_min = 50ms\nrepeat_max = 100ms\n"
                   "[issuer sim]\naddress = %s\n",
                   TEST_GATEWAY_ID, g->frames, g->admin, g->folder, g->folder, g->folder, g->folder,
-                  g->folder, g->folder, g->issuer_address);
+                  g->folder, g->folder, g->auth_timeout_ms, g->issuer_address);
     for (int i = 0; brand_names[i] != NULL; i++) {
         (void)fprintf(file, "[brand %s]\npan_prefixes = %s\n", brand_names[i],
                       i == 0 ? "4" : "51-55,2221-2720");
@@ -311,8 +331,14 @@ void test_gateway_stop_issuer(struct test_gateway *g)
 
 struct test_gateway *test_gateway_new(void)
 {
+    return test_gateway_new_patient(1000);
+}
+
+struct test_gateway *test_gateway_new_patient(int auth_timeout_ms)
+{
     struct test_gateway *g = calloc(1, sizeof *g);
     NEED(g != NULL);
+    g->auth_timeout_ms = auth_timeout_ms;
     (void)signal(SIGPIPE, SIG_IGN);
     (void)snprintf(g->folder, sizeof g->folder, "/tmp/setpay-gateway-XXXXXX");
     NEED(mkdtemp(g->folder) != NULL);
@@ -449,12 +475,11 @@ void test_gateway_wait_acknowledged(struct test_gateway *g)
 
 /* ------------------------------------------------------------------ what is kept */
 
-static sqlite3 *open_database(struct test_gateway *g)
+static sqlite3 *open_database(const struct test_gateway *g, const char *name)
 {
     sqlite3 *db = NULL;
     char path[PATH_SIZE];
-    NEED(sqlite3_open_v2(path_in(g, "gateway.db", path), &db, SQLITE_OPEN_READWRITE, NULL) ==
-         SQLITE_OK);
+    NEED(sqlite3_open_v2(path_in(g, name, path), &db, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK);
     NEED(sqlite3_busy_timeout(db, WAIT_MS) == SQLITE_OK);
     NEED(sqlite3_exec(db, "PRAGMA query_only = ON", NULL, NULL, NULL) == SQLITE_OK);
     return db;
@@ -485,9 +510,9 @@ static void dump_table(sqlite3 *db, const char *table, FILE *out)
     NEED(sqlite3_finalize(rows) == SQLITE_OK);
 }
 
-char *test_gateway_dump(struct test_gateway *g)
+static char *dump(const struct test_gateway *g, const char *name)
 {
-    sqlite3 *db = open_database(g);
+    sqlite3 *db = open_database(g, name);
     sqlite3_stmt *tables = NULL;
     char *text = NULL;
     size_t size = 0;
@@ -503,9 +528,19 @@ char *test_gateway_dump(struct test_gateway *g)
     return text;
 }
 
+char *test_gateway_dump(struct test_gateway *g)
+{
+    return dump(g, "gateway.db");
+}
+
+char *test_gateway_dump_issuer(struct test_gateway *g)
+{
+    return dump(g, "issuer.db");
+}
+
 int64_t test_gateway_number(struct test_gateway *g, const char *sql)
 {
-    sqlite3 *db = open_database(g);
+    sqlite3 *db = open_database(g, "gateway.db");
     sqlite3_stmt *rows = NULL;
     NEED(sqlite3_prepare_v2(db, sql, -1, &rows, NULL) == SQLITE_OK);
     NEED(sqlite3_step(rows) == SQLITE_ROW);

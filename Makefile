@@ -378,6 +378,11 @@ INTEGRATION_TESTS := \
 
 # And those that are C programs, made as unit tests are: tests/integration/NAME.c.
 INTEGRATION_PROGRAMS := \
+	hostile/gatewayd_crl \
+	hostile/gatewayd_form \
+	hostile/gatewayd_merchant \
+	hostile/gatewayd_message \
+	hostile/gatewayd_replay \
 	net_floor \
 	store_floor
 

@@ -380,6 +380,8 @@ INTEGRATION_TESTS := \
 INTEGRATION_PROGRAMS := \
 	hostile/gatewayd_crl \
 	hostile/gatewayd_form \
+	hostile/gatewayd_issuer \
+	hostile/gatewayd_line \
 	hostile/gatewayd_merchant \
 	hostile/gatewayd_message \
 	hostile/gatewayd_replay \

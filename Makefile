@@ -385,6 +385,7 @@ INTEGRATION_PROGRAMS := \
 	hostile/gatewayd_merchant \
 	hostile/gatewayd_message \
 	hostile/gatewayd_replay \
+	hostile/gatewayd_twins \
 	net_floor \
 	store_floor
 

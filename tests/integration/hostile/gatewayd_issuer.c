@@ -211,6 +211,21 @@ static void rev_original_trace(struct seen *of, const struct setpay_iso_message 
         takes(of, m);
 }
 
+/* The trace number of another reversal that is under way; all of one second share their times, so
+ * that by its trace it is that one's answer. */
+static void rev_anothers_trace(struct seen *of, const struct setpay_iso_message *m)
+{
+    char text[8];
+    for (size_t i = 0; i < CASES_MAX && of->reversed + of->repeated <= 3; i++) {
+        if (&seen[i] == of || seen[i].reversed == 0 || seen[i].taken > 0)
+            continue;
+        (void)snprintf(text, sizeof text, "%06u", (unsigned)seen[i].reversal_stan);
+        send_changed(m, "0410", "00", SETPAY_ISO_STAN, text);
+    }
+    if (of->reversed + of->repeated > 3)
+        takes(of, m);
+}
+
 /* ------------------------------------------------------------------ the issuer */
 
 static struct seen *case_of(const struct setpay_iso_message *message, const struct lie **lie)
@@ -354,6 +369,8 @@ static const struct lie answers[] = {
     {"a reversal of another time", NULL, rev_other_time, NO_ANSWER, NULL, SETPAY_AUTH_DECLINED,
      false},
     {"a reversal of the original's trace", NULL, rev_original_trace, NO_ANSWER, NULL,
+     SETPAY_AUTH_DECLINED, false},
+    {"reversals of others that are under way", NULL, rev_anothers_trace, NO_ANSWER, NULL,
      SETPAY_AUTH_DECLINED, false},
     {"an approval to the reversal", NULL, rev_as_approval, NO_ANSWER, NULL, SETPAY_AUTH_DECLINED,
      false},

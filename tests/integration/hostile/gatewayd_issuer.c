@@ -24,6 +24,7 @@
 #include <stddef.h>
 
 #include <cmocka.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -118,7 +119,8 @@ static void send_amount(const struct setpay_iso_message *request, const char *co
 {
     char text[24];
     uint64_t minor = number_in(request, SETPAY_ISO_AMOUNT);
-    (void)snprintf(text, sizeof text, "%012lld", (long long)((int64_t)minor * by + add));
+    int64_t said = (int64_t)minor * by + add;
+    (void)snprintf(text, sizeof text, "%012" PRId64, said);
     send_changed(request, "0110", code, SETPAY_ISO_AMOUNT, text);
 }
 
@@ -180,10 +182,12 @@ SAY(has_nothing, send_changed(m, "0410", "21", 0, NULL); of->taken++)
 #define LIES_FIRST(name, statement)                                                                \
     static void name(struct seen *of, const struct setpay_iso_message *m)                          \
     {                                                                                              \
-        if (of->reversed + of->repeated <= 3)                                                      \
-            statement;                                                                             \
-        else                                                                                       \
+        if (of->reversed + of->repeated > 3) {                                                     \
             takes(of, m);                                                                          \
+            return;                                                                                \
+        }                                                                                          \
+        (void)m;                                                                                   \
+        statement;                                                                                 \
     }
 #define REFUSES_BUT(name, code, field, value)                                                      \
     LIES_FIRST(name, send_changed(m, "0410", code, field, value))

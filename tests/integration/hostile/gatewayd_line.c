@@ -113,7 +113,7 @@ static void send_flipped(const struct setpay_iso_message *request, size_t place,
 
 /* The same frame with so many bytes more or less than the message has; the header says so too
  * where it is to be believed. */
-static void send_resized(const struct setpay_iso_message *request, int by, bool announced)
+static void send_resized(const struct setpay_iso_message *request, ptrdiff_t by, bool announced)
 {
     struct setpay_iso_message answer = {0};
     struct setpay_secret frame = {0};
@@ -122,7 +122,7 @@ static void send_resized(const struct setpay_iso_message *request, int by, bool 
     if (setpay_iso_build(&answer, &frame) != SETPAY_OK)
         abort();
     setpay_iso_clear(&answer);
-    size_t size = (size_t)((int)frame.size + by);
+    size_t size = (size_t)((ptrdiff_t)frame.size + by);
     memset(bytes, '0', sizeof bytes);
     memcpy(bytes, frame.data, size < frame.size ? size : frame.size);
     if (announced) {

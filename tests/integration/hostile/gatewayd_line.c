@@ -26,7 +26,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define ANSWER_LIMIT_MS 6000
+#define ANSWER_LIMIT_MS 10000
 #define FLOOD 4000
 
 static struct test_gateway *gateway;

@@ -366,14 +366,20 @@ UNIT_TESTS := \
 
 TEST_SUPPORT := \
 	tests/support/test_daemon.c \
+	tests/support/test_asking.c \
 	tests/support/test_executor.c \
 	tests/support/test_gateway.c \
 	tests/support/test_gateway_line.c \
+	tests/support/test_issuer.c \
+	tests/support/test_lies.c \
 	tests/support/test_messages.c \
 	tests/support/test_pki.c \
+	tests/support/test_proto.c \
 	tests/support/test_purchase.c \
+	tests/support/test_refusal.c \
 	tests/support/test_store.c \
-	tests/support/test_store_api.c
+	tests/support/test_store_api.c \
+	tests/vectors/envelopes.c
 
 # Each integration test is a script or program that prints TAP.
 INTEGRATION_TESTS := \
@@ -394,6 +400,14 @@ INTEGRATION_TESTS := \
 
 # And those that are C programs, made as unit tests are: tests/integration/NAME.c.
 INTEGRATION_PROGRAMS := \
+	hostile/gatewayd_crl \
+	hostile/gatewayd_form \
+	hostile/gatewayd_issuer \
+	hostile/gatewayd_line \
+	hostile/gatewayd_merchant \
+	hostile/gatewayd_message \
+	hostile/gatewayd_replay \
+	hostile/gatewayd_twins \
 	net_floor \
 	store_floor
 

@@ -110,7 +110,7 @@ $(BUILD)/tests/integration/%: $(BUILD)/obj/tests/integration/%.o $(call obj,$(TE
 
 # The test vectors, made anew: only when the protocol changes (docs/vectors.md).
 VECTORS_BIN := $(BUILD)/tests/generate_vectors
-$(VECTORS_BIN): $(call obj,tests/vectors/generate.c tests/vectors/envelopes.c $(TEST_SUPPORT)) $(PARTS_LIB) $(COMMON_LIB)
+$(VECTORS_BIN): $(call obj,tests/vectors/generate.c $(TEST_SUPPORT)) $(PARTS_LIB) $(COMMON_LIB)
 	@mkdir -p $(dir $@)
 	$(say) LD $@
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter-out %.a,$^) -Wl,--start-group $(PARTS_LIB) $(COMMON_LIB) -Wl,--end-group $(PKG_LIBS) -lcmocka

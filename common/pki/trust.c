@@ -9,6 +9,7 @@
 #include "common/pki/trust.h"
 
 #include "common/base/limits.h"
+#include "common/base/log.h"
 #include "common/crypto/hash.h"
 
 #include <openssl/err.h>
@@ -337,12 +338,21 @@ size_t setpay_trust_learn(struct setpay_trust *trust, const struct setpay_view *
                 news++;
         }
     }
+    enum setpay_error worst = SETPAY_OK;
+    size_t refused = 0;
     for (size_t i = 0; i < crl_count && i < SETPAY_LIMIT_CRLS; i++) {
         bool added = false;
-        if (add_crl(trust, crls[i], now_ms, &added) == SETPAY_OK && added)
-            news++;
+        enum setpay_error error = add_crl(trust, crls[i], now_ms, &added);
+        if (error != SETPAY_OK) {
+            worst = error;
+            refused++;
+        }
+        news += added ? 1 : 0;
     }
     (void)pthread_mutex_unlock(&trust->change);
+    /* rule A3: passed over, but not in silence; one line, however many came */
+    if (refused > 0)
+        setpay_log_error(worst, "trust.list_refused", setpay_field_int("lists", (int64_t)refused));
     return news;
 }
 

@@ -210,6 +210,11 @@ static void take_network_answer(struct setpay_gateway_work *work,
         error = setpay_auth_apply(&work->payment, &decision, work->worker->gateway->hold_ms,
                                   &cap_token, now_ms);
     work->has_reversal = decision.event == SETPAY_PAYMENT_FAIL; /* rule G7 */
+    if (work->has_reversal)
+        setpay_log(SETPAY_LOG_WARN, "auth.not_taken", setpay_field_text("rule", decision.rule),
+                   setpay_field_text("action", decision.action_code),
+                   setpay_field_id("xid", &work->xid), setpay_field_id("rrpid", &work->rrpid),
+                   setpay_field_int("stan", work->payment.stan));
     work->reversal = (struct setpay_gateway_reversal){
         .payment_id = work->payment.id,
         .amount_minor = work->payment.amount.minor,

@@ -54,7 +54,8 @@ struct test_purchase {
     struct setpay_digest pi_salt;
     const struct test_party *ds_signer;    /* whose key makes DS; the cardholder */
     const struct test_party *sealed_to;    /* the gateway's encryption certificate */
-    struct setpay_buffer pi_instead;       /* not empty: sealed in place of PI's bytes */
+    struct setpay_buffer pi_signed;        /* not empty: signed and sealed in place of PI's bytes */
+    struct setpay_buffer pi_instead;       /* not empty: sealed in place of them, not signed */
     struct setpay_digest salt_in_envelope; /* pi_salt, unless changed after signing */
 
     /* Made by test_purchase_sign. */
@@ -72,6 +73,8 @@ struct test_purchase {
     const struct test_party *auth_signer; /* whom it names, and whose certificate is beside */
     const struct test_party *auth_key;    /* whose key signs it; the same */
     bool without_cardholder;              /* its certificate is not beside */
+    struct setpay_buffer content_instead; /* not empty: signed in place of AuthReq's content */
+    const struct setpay_buffer *crl;      /* beside; NULL for none */
 };
 
 /* Valid values throughout, fresh random ids; not signed yet. */
@@ -84,6 +87,10 @@ void test_purchase_free(struct test_purchase *purchase);
 void test_purchase_sign(struct test_purchase *purchase);
 /* Seals anew what is to be in the envelope, and names its digest in auth and preq. */
 void test_purchase_seal(struct test_purchase *purchase);
+/* What goes into the envelope, to be sealed in some other way (plaintext must be empty). */
+void test_purchase_plaintext(const struct test_purchase *purchase, struct setpay_secret *plaintext);
+/* Names the digest of whatever is in envelope now. */
+void test_purchase_name_envelope(struct test_purchase *purchase);
 /* The whole AuthReq as it travels, with the certificates of merchant and cardholder beside. */
 void test_purchase_auth_req(const struct test_purchase *purchase, struct setpay_buffer *message);
 /* The whole PReq, with the cardholder's certificate beside. */

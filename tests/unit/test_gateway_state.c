@@ -152,6 +152,9 @@ static void judges_answers(void **state)
         setpay_auth_decide(&payment, &answer, &decision);
         assert_int_equal(decision.event, c->event);
         assert_string_equal(decision.action_code, c->action);
+        assert_string_equal(decision.rule, c->event != SETPAY_PAYMENT_FAIL ? ""
+                                           : strcmp(c->action, "13") == 0  ? "G11"
+                                                                           : "G7");
         assert_int_equal(decision.approved_minor, c->approved);
     }
 }

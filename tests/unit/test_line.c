@@ -678,6 +678,7 @@ static void judges_answers(void **state)
 {
     /* 2026-11-23T18:41:11Z */
     const struct setpay_network_trace trace = {.stan = 42, .time = INT64_C(1795459271000)};
+    const struct setpay_request_sender sender = {"123456", "TERM"};
     struct setpay_network_trace later = trace;
     struct setpay_network_answer read = {.outcome = SETPAY_NETWORK_NOT_SENT};
     struct setpay_iso_message answer = {0};
@@ -703,11 +704,27 @@ static void judges_answers(void **state)
                     cases[i].currency);
         assert_true(setpay_answer_matches(&answer, &trace));
         read.outcome = SETPAY_NETWORK_NOT_SENT;
-        assert_int_equal(setpay_answer_read_authorisation(&answer, &trace, &asked, &read),
-                         cases[i].error);
+        enum setpay_error error =
+            setpay_answer_check_subject(&answer, &sender, "632718000042", &asked);
+        if (error == SETPAY_OK)
+            error = setpay_answer_read_authorisation(&answer, &trace, &asked, &read);
+        assert_int_equal(error, cases[i].error);
         assert_int_equal(read.outcome, cases[i].error == SETPAY_OK ? SETPAY_NETWORK_ANSWERED
                                                                    : SETPAY_NETWORK_NOT_SENT);
     }
+    /* And is about the same thing, for the one who asked. */
+    make_answer(&answer, "000042", "00", 1250, "123456", 978);
+    assert_int_equal(setpay_answer_check_subject(&answer, &sender, "632718000043", &asked),
+                     SETPAY_E_FIELD);
+    assert_int_equal(setpay_iso_set_text(&answer, 32, "123456"), SETPAY_OK);
+    assert_int_equal(setpay_iso_set_text(&answer, 41, "TERM    "), SETPAY_OK);
+    assert_int_equal(setpay_answer_check_subject(&answer, &sender, "632718000042", &asked),
+                     SETPAY_OK);
+    const struct setpay_request_sender other = {"123456", "TERM2"}, another = {"12345", "TERM"};
+    assert_int_equal(setpay_answer_check_subject(&answer, &other, "632718000042", &asked),
+                     SETPAY_E_FIELD);
+    assert_int_equal(setpay_answer_check_subject(&answer, &another, "632718000042", &asked),
+                     SETPAY_E_FIELD);
     /* Results of checks are letters or digits, or there are none: AuthRes must be able to tell. */
     make_answer(&answer, "000042", "05", 1250, "", 978);
     assert_int_equal(setpay_iso_set_text(&answer, 44, "*M"), SETPAY_OK);

@@ -350,9 +350,12 @@ TEST_SUPPORT := \
 	tests/support/test_executor.c \
 	tests/support/test_gateway.c \
 	tests/support/test_gateway_line.c \
+	tests/support/test_merchant.c \
 	tests/support/test_messages.c \
 	tests/support/test_pki.c \
+	tests/support/test_proto.c \
 	tests/support/test_purchase.c \
+	tests/support/test_shopper.c \
 	tests/support/test_store.c \
 	tests/support/test_store_api.c
 

@@ -350,6 +350,7 @@ TEST_SUPPORT := \
 	tests/support/test_executor.c \
 	tests/support/test_gateway.c \
 	tests/support/test_gateway_line.c \
+	tests/support/test_market.c \
 	tests/support/test_merchant.c \
 	tests/support/test_messages.c \
 	tests/support/test_pki.c \
@@ -376,6 +377,7 @@ INTEGRATION_TESTS := \
 
 # And those that are C programs, made as unit tests are: tests/integration/NAME.c.
 INTEGRATION_PROGRAMS := \
+	hostile/merchantd_wallet \
 	net_floor \
 	store_floor
 

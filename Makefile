@@ -378,6 +378,7 @@ INTEGRATION_TESTS := \
 # And those that are C programs, made as unit tests are: tests/integration/NAME.c.
 INTEGRATION_PROGRAMS := \
 	hostile/merchantd_certificates \
+	hostile/merchantd_form \
 	hostile/merchantd_repeat \
 	hostile/merchantd_wallet \
 	net_floor \

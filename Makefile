@@ -379,6 +379,7 @@ INTEGRATION_TESTS := \
 INTEGRATION_PROGRAMS := \
 	hostile/merchantd_certificates \
 	hostile/merchantd_form \
+	hostile/merchantd_http \
 	hostile/merchantd_repeat \
 	hostile/merchantd_wallet \
 	net_floor \

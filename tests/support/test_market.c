@@ -13,6 +13,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* The merchant cuts who says nothing for ten seconds. */
+#define IDLE_MS 3000
+
 const struct test_end test_end_authorised = {SETPAY_MESSAGE_P_RES, SETPAY_STATUS_AUTHORISED,
                                              SETPAY_RECEIPT_AUTHORISATION, 1, TEST_PRICE};
 const struct test_end test_end_voided = {SETPAY_MESSAGE_P_RES, SETPAY_STATUS_VOIDED,
@@ -29,7 +32,7 @@ void test_market_open_with(struct test_market *market, struct test_gateway *gate
     *market = (struct test_market){.gateway = gateway};
     market->merchant =
         test_merchantd_new(gateway, frames == NULL ? gateway->frames : frames, refresh);
-    market->channel = test_channel_new(market->merchant);
+    test_market_reconnect(market);
     market->holder = test_cardholder_new(pki, "visa", TEST_APPROVES, TEST_CARD_EXPIRY, "");
     market->neighbour = test_cardholder_new(pki, "visa", TEST_APPROVES, TEST_CARD_EXPIRY, "");
     market->mastercard =
@@ -52,11 +55,27 @@ void test_market_close(struct test_market *market)
     printf("# tally: rules attacked = %zu\n", market->lies);
 }
 
+void test_market_reconnect(struct test_market *market)
+{
+    test_channel_free(market->channel);
+    market->channel = test_channel_new(market->merchant);
+    market->used_ms = setpay_clock_monotonic_ms();
+}
+
+struct test_channel *test_market_channel(struct test_market *market)
+{
+    int64_t now_ms = setpay_clock_monotonic_ms();
+    if (now_ms - market->used_ms > IDLE_MS)
+        test_market_reconnect(market);
+    market->used_ms = now_ms;
+    return market->channel;
+}
+
 /* ------------------------------------------------------------------ lies */
 
 void test_market_attack(struct test_market *market, const struct test_attack *attack)
 {
-    const char *fault = test_attack_fault(market->merchant, market->channel, attack);
+    const char *fault = test_attack_fault(market->merchant, test_market_channel(market), attack);
     market->lies++;
     if (fault != NULL)
         fail_msg("%s", fault);
@@ -128,7 +147,7 @@ void test_sale_pay(struct test_market *market, struct test_sale *sale)
     if (sale->purchase->envelope.size == 0)
         test_purchase_sign(sale->purchase);
     test_purchase_preq(sale->purchase, &message);
-    test_channel_ask(market->channel, setpay_buffer_view(&message), &answer);
+    test_channel_ask(test_market_channel(market), setpay_buffer_view(&message), &answer);
     test_sale_expect(market, sale, setpay_buffer_view(&answer), &test_end_authorised);
     setpay_buffer_clear(&message);
     setpay_buffer_clear(&answer);
@@ -143,7 +162,7 @@ void test_sale_inquire(struct test_market *market, const struct test_sale *sale,
     expected.type = SETPAY_MESSAGE_INQ_RES;
     test_inquiry_fill(sale->purchase, now_ms, &inquiry);
     test_inquiry_message(&inquiry, &message);
-    test_channel_ask(market->channel, setpay_buffer_view(&message), &answer);
+    test_channel_ask(test_market_channel(market), setpay_buffer_view(&message), &answer);
     test_sale_expect(market, sale, setpay_buffer_view(&answer), &expected);
     setpay_buffer_clear(&message);
     setpay_buffer_clear(&answer);

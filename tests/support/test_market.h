@@ -15,7 +15,8 @@
 struct test_market {
     struct test_gateway *gateway;
     struct test_merchantd *merchant;
-    struct test_channel *channel;      /* a wallet's, to the merchant */
+    struct test_channel *channel;      /* a wallet's, to the merchant: test_market_channel */
+    int64_t used_ms;                   /* when it was last */
     struct test_cardholder *holder;    /* visa; the card approves */
     struct test_cardholder *neighbour; /* the same card, another certificate */
     struct test_cardholder *mastercard;
@@ -29,6 +30,10 @@ void test_market_open_with(struct test_market *market, struct test_gateway *gate
                            const char *frames, const char *refresh);
 /* Ends all, and prints the tally. */
 void test_market_close(struct test_market *market);
+
+/* The wallet's connection, opened anew where the merchant may have tired of it or was restarted. */
+struct test_channel *test_market_channel(struct test_market *market);
+void test_market_reconnect(struct test_market *market);
 
 /* Tells a lie: test_attack_fault has nothing to say. */
 void test_market_attack(struct test_market *market, const struct test_attack *attack);

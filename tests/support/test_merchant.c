@@ -86,7 +86,7 @@ static void write_configuration(struct test_merchantd *m, const char *frames, co
         "admin_address = %s\ndatabase = sqlite:%s/merchant.db\nadmin_socket = %s/merchant.sock\n"
         "log = %s/merchant.log\nroot = %s/" CRLS "/root.pem\ncrls = %s/" CRLS "\n"
         "tls_key = %s/shop-all-server.key\ntls_cert = %s/shop-all-server.pem\n"
-        "gateway_timeout = 20s\nrepeat_min = 20ms\nrepeat_max = 100ms\nrefresh_interval = %s\n",
+        "gateway_timeout = 2s\nrepeat_min = 20ms\nrepeat_max = 100ms\nrefresh_interval = %s\n",
         TEST_GATEWAY_MERCHANT, m->wallets, strchr(m->wallets, ':'), m->api, frames, TEST_GATEWAY_ID,
         m->daemon.admin, folder, folder, folder, folder, folder, folder, folder, refresh);
     for (size_t i = 0; brand_names[i] != NULL; i++)
@@ -156,27 +156,13 @@ void test_merchantd_free(struct test_merchantd *m)
 
 /* ------------------------------------------------------------------ the store */
 
-static int connect_to(const char *address)
-{
-    struct sockaddr_in to = {.sin_family = AF_INET};
-    const char *colon = strchr(address, ':');
-    const struct timeval limit = {.tv_sec = TEST_WAIT_MS / 1000};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    NEED(fd >= 0 && colon != NULL);
-    to.sin_port = htons((uint16_t)strtoul(colon + 1, NULL, 10));
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    NEED(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) == 0);
-    NEED(connect(fd, (struct sockaddr *)&to, sizeof to) == 0);
-    return fd;
-}
-
 /* One request; the JSON of the answer is the caller's. body NULL: GET. */
 static int call_api(struct test_merchantd *m, const char *path, const char *body, json_t **answer)
 {
     char request[2048], reply[65536];
     size_t size = 0;
     ssize_t got = 0;
-    int fd = connect_to(m->api);
+    int fd = test_connect(m->api);
     int length = snprintf(request, sizeof request,
                           "%s /api/v1%s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
                           "Authorization: Bearer %s\r\nIdempotency-Key: test-%u\r\n%s"

@@ -31,20 +31,6 @@
 
 /* ------------------------------------------------------------------ the channel */
 
-static int connect_to(const char *address)
-{
-    struct sockaddr_in to = {.sin_family = AF_INET};
-    const char *colon = strchr(address, ':');
-    const struct timeval limit = {.tv_sec = TEST_WAIT_MS / 1000};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    NEED(fd >= 0 && colon != NULL);
-    to.sin_port = htons((uint16_t)strtoul(colon + 1, NULL, 10));
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    NEED(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) == 0);
-    NEED(connect(fd, (struct sockaddr *)&to, sizeof to) == 0);
-    return fd;
-}
-
 struct test_channel *test_channel_new_version(const struct test_merchantd *merchant, int version)
 {
     struct test_channel *channel = calloc(1, sizeof *channel);
@@ -54,7 +40,7 @@ struct test_channel *test_channel_new_version(const struct test_merchantd *merch
     NEED(SSL_CTX_set_max_proto_version(channel->context, version) == 1);
     channel->ssl = SSL_new(channel->context);
     NEED(channel->ssl != NULL);
-    channel->fd = connect_to(merchant->wallets);
+    channel->fd = test_connect(merchant->wallets);
     NEED(SSL_set_fd(channel->ssl, channel->fd) == 1);
     if (SSL_connect(channel->ssl) != 1) {
         ERR_clear_error();

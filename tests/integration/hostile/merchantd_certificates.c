@@ -184,8 +184,7 @@ static void test_newer_list_from_a_wallet(void **state)
     publish_cardholder_list(TEST_CRL_GOOD);
     test_daemon_stop(&market.merchant->daemon);
     test_daemon_start(&market.merchant->daemon, NULL);
-    test_channel_free(market.channel);
-    market.channel = test_channel_new(market.merchant);
+    test_market_reconnect(&market);
     tell_as(liar, "CERT_REVOKED A3");
     setpay_buffer_clear(&crl);
     test_cardholder_free(liar);
@@ -209,8 +208,7 @@ static void test_missing_list(void **state)
         assert_true(setpay_clock_monotonic_ms() < until);
         (void)usleep(TEST_POLL_US);
     }
-    test_channel_free(market.channel);
-    market.channel = test_channel_new(market.merchant);
+    test_market_reconnect(&market);
     tell_as(market.holder, "CRL_MISSING A3");
     publish_cardholder_list(TEST_CRL_GOOD);
     test_gateway_start(market.gateway, NULL);

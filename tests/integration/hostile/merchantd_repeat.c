@@ -42,8 +42,7 @@ static void restart(void)
 {
     test_daemon_stop(&market.merchant->daemon);
     test_daemon_start(&market.merchant->daemon, NULL);
-    test_channel_free(market.channel);
-    market.channel = test_channel_new(market.merchant);
+    test_market_reconnect(&market);
     merchant_offset_ms = 0;
 }
 
@@ -56,7 +55,7 @@ static void expect_same(const struct test_sale *sale, struct setpay_view first)
     struct test_standing before;
     test_purchase_preq(sale->purchase, &message);
     test_standing_take(market.merchant, &before);
-    test_channel_ask(market.channel, setpay_buffer_view(&message), &answer);
+    test_channel_ask(test_market_channel(&market), setpay_buffer_view(&message), &answer);
     assert_null(test_standing_moved(market.merchant, &before));
     assert_true(setpay_view_equal(setpay_buffer_view(&answer), first));
     setpay_buffer_clear(&message);
@@ -68,7 +67,7 @@ static void pay(const struct test_sale *sale, struct setpay_buffer *answer)
 {
     struct setpay_buffer message;
     test_purchase_preq(sale->purchase, &message);
-    test_channel_ask(market.channel, setpay_buffer_view(&message), answer);
+    test_channel_ask(test_market_channel(&market), setpay_buffer_view(&message), answer);
     test_sale_expect(&market, sale, setpay_buffer_view(answer), &test_end_authorised);
     setpay_buffer_clear(&message);
 }
@@ -226,7 +225,7 @@ static void expect_voided(struct test_sale *sale, const char *why)
     struct setpay_buffer message, answer;
     test_purchase_sign(sale->purchase);
     test_purchase_preq(sale->purchase, &message);
-    test_channel_ask(market.channel, setpay_buffer_view(&message), &answer);
+    test_channel_ask(test_market_channel(&market), setpay_buffer_view(&message), &answer);
     assert_string_equal(test_daemon_refusal(&market.merchant->daemon, "purchase.refused",
                                             &sale->purchase->oi.rrpid),
                         why);
@@ -365,13 +364,13 @@ static void test_pinit(void **state)
     tell_pinit(&other, "DATE A5");
 
     test_pinit_message(&request, &message);
-    test_channel_ask(market.channel, setpay_buffer_view(&message), &answer);
+    test_channel_ask(test_market_channel(&market), setpay_buffer_view(&message), &answer);
     other = request; /* the same name, other content */
     other.chall_c.bytes[0] ^= 1;
     tell_pinit(&other, "RRPID_REUSED A6");
     restart();
     tell_pinit(&other, "RRPID_REUSED A6");
-    test_channel_ask(market.channel, setpay_buffer_view(&message), &again);
+    test_channel_ask(test_market_channel(&market), setpay_buffer_view(&message), &again);
     assert_true(setpay_view_equal(setpay_buffer_view(&answer), setpay_buffer_view(&again)));
     setpay_buffer_clear(&message);
     setpay_buffer_clear(&answer);

@@ -348,8 +348,10 @@ UNIT_TESTS := \
 TEST_SUPPORT := \
 	tests/support/test_daemon.c \
 	tests/support/test_executor.c \
+	tests/support/test_false_gateway.c \
 	tests/support/test_gateway.c \
 	tests/support/test_gateway_line.c \
+	tests/support/test_lied_sale.c \
 	tests/support/test_market.c \
 	tests/support/test_merchant.c \
 	tests/support/test_messages.c \
@@ -379,6 +381,7 @@ INTEGRATION_TESTS := \
 INTEGRATION_PROGRAMS := \
 	hostile/merchantd_certificates \
 	hostile/merchantd_form \
+	hostile/merchantd_gateway \
 	hostile/merchantd_http \
 	hostile/merchantd_repeat \
 	hostile/merchantd_wallet \

@@ -348,6 +348,7 @@ UNIT_TESTS := \
 TEST_SUPPORT := \
 	tests/support/test_daemon.c \
 	tests/support/test_executor.c \
+	tests/support/test_false_answer.c \
 	tests/support/test_false_gateway.c \
 	tests/support/test_gateway.c \
 	tests/support/test_gateway_line.c \
@@ -384,6 +385,7 @@ INTEGRATION_PROGRAMS := \
 	hostile/merchantd_gateway \
 	hostile/merchantd_http \
 	hostile/merchantd_repeat \
+	hostile/merchantd_truth \
 	hostile/merchantd_wallet \
 	net_floor \
 	store_floor

@@ -182,12 +182,19 @@ static struct setpay_id rrpid_of(struct setpay_view content)
     return rrpid;
 }
 
+static bool concerns(const struct test_lie *lie, enum setpay_message_type type)
+{
+    if ((unsigned)lie->to == 0)
+        return type == SETPAY_MESSAGE_AUTH_REQ || type == SETPAY_MESSAGE_AUTH_REV_REQ;
+    return lie->to == type;
+}
+
 /* Whether this question gets a lie, and which; waits with it where it is held. */
 static bool choose_lie(struct test_false_gateway *server, const struct test_question *question,
                        struct test_lie *lie)
 {
     (void)pthread_mutex_lock(&server->lock);
-    bool lies = server->lies && server->lie.to == question->message.type;
+    bool lies = server->lies && concerns(&server->lie, question->message.type);
     *lie = server->lie;
     if (lies && server->holds && !server->is_held) {
         server->is_held = true;
@@ -205,7 +212,7 @@ static bool goes_alone(struct test_false_gateway *server, enum setpay_message_ty
 {
     (void)pthread_mutex_lock(&server->lock);
     server->questions++;
-    bool alone = server->lies && server->lie.to == type && server->lie.alone;
+    bool alone = server->lies && concerns(&server->lie, type) && server->lie.alone;
     (void)pthread_mutex_unlock(&server->lock);
     return alone;
 }

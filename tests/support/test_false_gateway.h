@@ -47,7 +47,7 @@ enum test_lie_how {
 };
 
 struct test_lie {
-    enum setpay_message_type to; /* the type of question that gets it */
+    enum setpay_message_type to; /* the type of question that gets it; 0: AuthReq and AuthRevReq */
     test_lie_fn *tell;           /* NULL: the truth, in that manner */
     const void *arg;
     enum test_lie_how how;

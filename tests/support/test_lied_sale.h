@@ -34,4 +34,28 @@ void test_lied_sale_end(struct test_market *market, struct test_false_gateway *l
 void test_lied_sale(struct test_market *market, struct test_false_gateway *liar,
                     const struct test_lie *lie, const char *expected, const char *or_expected);
 
+/* ------------------------------------------------------------------ scenes */
+
+/* A sale whose instruction lives for a minute only, so that a clock two minutes ahead makes the
+ * merchant give it up (rule M9), while the gateway still takes the date of what it sends. The lie
+ * is told from the first question on. */
+struct test_scene {
+    struct test_market *market;
+    struct test_false_gateway *liar;
+    struct test_sale sale;
+    struct test_channel *channel; /* on which the shopper waits for PRes */
+};
+void test_scene_start(struct test_market *market, struct test_false_gateway *liar,
+                      const struct test_lie *lie, struct test_scene *scene);
+/* Sets the merchant's clock ahead; with SETPAY_MINUTE_MS * 2 it gives the purchase up. */
+void test_scene_set_clock(struct test_scene *scene, int64_t ahead_ms);
+/* The lie goes on and on, and nothing moves: the purchase stays in that state, and of the newest
+ * request of that kind (enum setpay_ask_kind) the log says so (NULL: whatever). */
+void test_scene_expect_open(struct test_scene *scene, const char *state, int kind,
+                            const char *expected);
+/* The shopper gets that end (or or_end, unless NULL), and the sealed instruction is gone (rule M7).
+ * The merchant's clock is right again. */
+void test_scene_end(struct test_scene *scene, const struct test_end *end,
+                    const struct test_end *or_end);
+
 #endif

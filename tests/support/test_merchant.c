@@ -249,6 +249,23 @@ void test_standing_take(struct test_merchantd *m, struct test_standing *standing
     };
 }
 
+/* Takes the rows of one table out of a dump. */
+static void forget_table(char *rows, const char *title)
+{
+    char *from = strstr(rows, title);
+    NEED(from != NULL);
+    const char *to = strstr(from + 1, "\n== ");
+    to = to == NULL ? from + strlen(from) : to + 1;
+    memmove(from, to, strlen(to) + 1);
+}
+
+void test_standing_take_but_answers(struct test_merchantd *m, struct test_standing *standing)
+{
+    test_standing_take(m, standing);
+    forget_table(standing->gateway_rows, "== answer\n");
+    standing->but_answers = true;
+}
+
 /* The first line in which two dumps differ, after. */
 static void show_difference(const char *before, const char *after)
 {
@@ -264,7 +281,10 @@ const char *test_standing_moved(struct test_merchantd *m, struct test_standing *
 {
     struct test_standing now;
     const char *moved = NULL;
-    test_standing_take(m, &now);
+    if (before->but_answers)
+        test_standing_take_but_answers(m, &now);
+    else
+        test_standing_take(m, &now);
     if (strcmp(before->merchant_rows, now.merchant_rows) != 0) {
         show_difference(before->merchant_rows, now.merchant_rows);
         moved = "the merchant's rows";

@@ -69,8 +69,13 @@ struct test_standing {
     char *merchant_rows;
     char *gateway_rows;
     size_t issuer_asked; /* authorisations and reversals */
+    bool but_answers;    /* what the gateway has answered may grow */
 };
 void test_standing_take(struct test_merchantd *merchant, struct test_standing *standing);
+/* The same where the merchant may ask for the gateway's certificates meanwhile, whose answers the
+ * gateway keeps. */
+void test_standing_take_but_answers(struct test_merchantd *merchant,
+                                    struct test_standing *standing);
 /* NULL where nothing has moved since; otherwise what has. Clears it. */
 const char *test_standing_moved(struct test_merchantd *merchant, struct test_standing *standing);
 

@@ -385,6 +385,7 @@ INTEGRATION_PROGRAMS := \
 	hostile/merchantd_gateway \
 	hostile/merchantd_http \
 	hostile/merchantd_repeat \
+	hostile/merchantd_reverse \
 	hostile/merchantd_truth \
 	hostile/merchantd_wallet \
 	net_floor \

@@ -47,7 +47,7 @@ struct test_false_gateway {
     struct test_lie lie;
     bool lies, holds, is_held;
     struct setpay_id held;
-    unsigned told, questions;
+    unsigned told, questions, resumed;
 };
 
 struct connection {
@@ -83,6 +83,8 @@ static SSL_CTX *make_context(const struct test_party *tls)
         NEED(ca != NULL && SSL_CTX_add0_chain_cert(context, ca) == 1);
     }
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, accept_any);
+    /* cut_all ends its reading: it then says goodbye in an orderly way, as after a peer's end */
+    (void)SSL_CTX_set_options(context, SSL_OP_IGNORE_UNEXPECTED_EOF);
     return context;
 }
 
@@ -262,8 +264,12 @@ static void *serve(void *arg)
     uint8_t head[FRAME_HEAD];
     NEED(payload != NULL);
     c->ssl = take_client(server, c->fd);
-    if (c->ssl != NULL)
+    if (c->ssl != NULL) {
         c->brand = brand_of(SSL_get_servername(c->ssl, TLSEXT_NAMETYPE_host_name));
+        (void)pthread_mutex_lock(&server->lock);
+        server->resumed += SSL_session_reused(c->ssl) == 1;
+        (void)pthread_mutex_unlock(&server->lock);
+    }
     while (c->ssl != NULL && read_all(c->ssl, head, sizeof head)) {
         size_t size = setpay_read_u32be(head) - 8;
         NEED(size <= SETPAY_LIMIT_MESSAGE_BYTES);
@@ -445,6 +451,11 @@ static unsigned read_count(struct test_false_gateway *server, const unsigned *co
 unsigned test_false_gateway_told(struct test_false_gateway *server)
 {
     return read_count(server, &server->told);
+}
+
+unsigned test_false_gateway_resumed(struct test_false_gateway *server)
+{
+    return read_count(server, &server->resumed);
 }
 
 unsigned test_false_gateway_questions(struct test_false_gateway *server)

@@ -75,6 +75,8 @@ void test_false_gateway_present(struct test_false_gateway *gateway, int brand,
                                 const struct test_party *tls);
 /* Ends all connections; a client may resume its session. */
 void test_false_gateway_hang_up(struct test_false_gateway *gateway);
+/* How many connections have resumed a session. */
+unsigned test_false_gateway_resumed(struct test_false_gateway *gateway);
 /* How many questions have come at all. */
 unsigned test_false_gateway_questions(struct test_false_gateway *gateway);
 

@@ -384,6 +384,7 @@ INTEGRATION_PROGRAMS := \
 	hostile/merchantd_form \
 	hostile/merchantd_gateway \
 	hostile/merchantd_http \
+	hostile/merchantd_instruction \
 	hostile/merchantd_pcert \
 	hostile/merchantd_repeat \
 	hostile/merchantd_reverse \

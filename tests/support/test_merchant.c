@@ -266,6 +266,13 @@ void test_standing_take_but_answers(struct test_merchantd *m, struct test_standi
     standing->but_answers = true;
 }
 
+void test_standing_clear(struct test_standing *standing)
+{
+    free(standing->merchant_rows);
+    free(standing->gateway_rows);
+    memset(standing, 0, sizeof *standing);
+}
+
 /* The first line in which two dumps differ, after. */
 static void show_difference(const char *before, const char *after)
 {
@@ -294,11 +301,8 @@ const char *test_standing_moved(struct test_merchantd *m, struct test_standing *
     } else if (before->issuer_asked != now.issuer_asked) {
         moved = "the issuer's books";
     }
-    free(now.merchant_rows);
-    free(now.gateway_rows);
-    free(before->merchant_rows);
-    free(before->gateway_rows);
-    memset(before, 0, sizeof *before);
+    test_standing_clear(&now);
+    test_standing_clear(before);
     return moved;
 }
 

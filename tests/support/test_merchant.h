@@ -78,6 +78,7 @@ void test_standing_take_but_answers(struct test_merchantd *merchant,
                                     struct test_standing *standing);
 /* NULL where nothing has moved since; otherwise what has. Clears it. */
 const char *test_standing_moved(struct test_merchantd *merchant, struct test_standing *standing);
+void test_standing_clear(struct test_standing *standing);
 
 /* The state of a purchase in its database ("authorised"), "none" where there is none. */
 const char *test_merchantd_state(struct test_merchantd *merchant, const struct setpay_id *xid);

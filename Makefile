@@ -368,15 +368,21 @@ TEST_SUPPORT := \
 	tests/support/test_daemon.c \
 	tests/support/test_asking.c \
 	tests/support/test_executor.c \
+	tests/support/test_false_answer.c \
+	tests/support/test_false_gateway.c \
 	tests/support/test_gateway.c \
 	tests/support/test_gateway_line.c \
 	tests/support/test_issuer.c \
 	tests/support/test_lies.c \
+	tests/support/test_lied_sale.c \
+	tests/support/test_market.c \
+	tests/support/test_merchant.c \
 	tests/support/test_messages.c \
 	tests/support/test_pki.c \
 	tests/support/test_proto.c \
 	tests/support/test_purchase.c \
 	tests/support/test_refusal.c \
+	tests/support/test_shopper.c \
 	tests/support/test_store.c \
 	tests/support/test_store_api.c \
 	tests/vectors/envelopes.c
@@ -408,6 +414,16 @@ INTEGRATION_PROGRAMS := \
 	hostile/gatewayd_message \
 	hostile/gatewayd_replay \
 	hostile/gatewayd_twins \
+	hostile/merchantd_certificates \
+	hostile/merchantd_form \
+	hostile/merchantd_gateway \
+	hostile/merchantd_http \
+	hostile/merchantd_instruction \
+	hostile/merchantd_pcert \
+	hostile/merchantd_repeat \
+	hostile/merchantd_reverse \
+	hostile/merchantd_truth \
+	hostile/merchantd_wallet \
 	net_floor \
 	store_floor
 

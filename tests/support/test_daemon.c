@@ -92,6 +92,20 @@ void test_choose_address(char text[TEST_ADDRESS_SIZE])
     setpay_listeners_close(&listeners);
 }
 
+int test_connect(const char *address)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET};
+    const char *colon = strchr(address, ':');
+    const struct timeval limit = {.tv_sec = TEST_WAIT_MS / 1000};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    NEED(fd >= 0 && colon != NULL);
+    to.sin_port = htons((uint16_t)strtoul(colon + 1, NULL, 10));
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    NEED(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) == 0);
+    NEED(connect(fd, (struct sockaddr *)&to, sizeof to) == 0);
+    return fd;
+}
+
 /* ------------------------------------------------------------------ processes */
 
 static const char *program_path(const char *program, char path[512])

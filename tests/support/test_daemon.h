@@ -38,6 +38,8 @@ char *test_read_file(const char *folder, const char *name, size_t *size);
 void test_remove_folder(const char *folder);
 /* The kernel's choice of a port on 127.0.0.1, given back for a daemon to take again and again. */
 void test_choose_address(char text[TEST_ADDRESS_SIZE]);
+/* A TCP connection to HOST:PORT on loopback, whose reads have that limit. */
+int test_connect(const char *address);
 /* A program of the build that does its work and ends with exit status 0; words ends with NULL. What
  * it prints is the caller's to free where output is not NULL. */
 void test_run_program(const char *program, const char *const *words, char **output);

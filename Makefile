@@ -352,9 +352,14 @@ TEST_SUPPORT := \
 	tests/support/test_gateway_line.c \
 	tests/support/test_messages.c \
 	tests/support/test_pki.c \
+	tests/support/test_proto.c \
 	tests/support/test_purchase.c \
+	tests/support/test_sale.c \
+	tests/support/test_shop.c \
 	tests/support/test_store.c \
-	tests/support/test_store_api.c
+	tests/support/test_store_api.c \
+	tests/support/test_wallet.c \
+	tests/support/test_world.c
 
 # Each integration test is a script or program that prints TAP.
 INTEGRATION_TESTS := \

@@ -1,0 +1,184 @@
+/*
+ * The world of a wallet and the liars around it.
+ */
+#include "tests/support/test_world.h"
+
+#include "common/base/clock.h"
+#include "common/base/secret.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+struct test_world *test_the_world;
+size_t test_world_attacks;
+
+#define PARTY(brand, profile, id, host)                                                            \
+    test_party_new(pki, brand, SETPAY_PROFILE_##profile, id, host)
+
+/* ------------------------------------------------------------------ who there is */
+
+static void make_others(struct test_pki *pki, struct test_others *o)
+{
+    static const char *const brands[] = {"visa", "mastercard", NULL};
+    const char *shop = TEST_SHOP_ID, *gateway = TEST_SHOP_GATEWAY;
+    o->host_tls = PARTY("visa", MERCHANT_TLS_SERVER, shop, "other.example");
+    o->merchant_tls = PARTY("visa", MERCHANT_TLS_SERVER, "other", NULL);
+    o->client_tls = PARTY("visa", MERCHANT_TLS_CLIENT, shop, NULL);
+    o->gateway_tls = PARTY("visa", GATEWAY_TLS_SERVER, gateway, NULL);
+    o->revoked_tls = PARTY("visa", MERCHANT_TLS_SERVER, shop, NULL);
+    o->brand_tls = PARTY("mastercard", MERCHANT_TLS_SERVER, shop, NULL);
+    o->merchant_sign = PARTY("visa", MERCHANT_SIGN, "other", NULL);
+    o->revoked_sign = PARTY("visa", MERCHANT_SIGN, shop, NULL);
+    o->renewed_sign = PARTY("visa", MERCHANT_SIGN, shop, NULL);
+    o->brand_sign = PARTY("mastercard", MERCHANT_SIGN, shop, NULL);
+    o->cardholder = PARTY("visa", CARDHOLDER_SIGN, NULL, NULL);
+    o->gateway_sign = PARTY("visa", GATEWAY_SIGN, "gateway-2", NULL);
+    o->gateway_encrypt = PARTY("visa", GATEWAY_ENCRYPT, "gateway-2", NULL);
+    o->sign_revoked = PARTY("visa", GATEWAY_SIGN, gateway, NULL);
+    o->encrypt_revoked = PARTY("visa", GATEWAY_ENCRYPT, gateway, NULL);
+    o->encrypt_expired = test_party_new_defective(pki, "visa", SETPAY_PROFILE_GATEWAY_ENCRYPT,
+                                                  gateway, TEST_PKI_EXPIRED);
+    o->sign_misissued = test_party_new_defective(pki, "visa", SETPAY_PROFILE_GATEWAY_SIGN, gateway,
+                                                 TEST_PKI_WRONG_ISSUER);
+    o->brand_gateway_sign = PARTY("mastercard", GATEWAY_SIGN, gateway, NULL);
+    o->brand_gateway_encrypt = PARTY("mastercard", GATEWAY_ENCRYPT, gateway, NULL);
+    test_pki_revoke(pki, o->revoked_tls);
+    test_pki_revoke(pki, o->revoked_sign);
+    test_pki_revoke(pki, o->sign_revoked);
+    test_pki_revoke(pki, o->encrypt_revoked);
+    o->stranger_pki = test_pki_new(pki->now_ms, brands);
+    pki = o->stranger_pki;
+    o->stranger_tls = PARTY("visa", MERCHANT_TLS_SERVER, shop, NULL);
+    o->stranger_sign = PARTY("visa", MERCHANT_SIGN, shop, NULL);
+    o->stranger_gateway_sign = PARTY("visa", GATEWAY_SIGN, gateway, NULL);
+}
+
+static void free_others(struct test_others *o)
+{
+    struct test_party *const all[] = {
+        o->host_tls,        o->merchant_tls,
+        o->client_tls,      o->gateway_tls,
+        o->revoked_tls,     o->brand_tls,
+        o->merchant_sign,   o->revoked_sign,
+        o->renewed_sign,    o->brand_sign,
+        o->cardholder,      o->gateway_sign,
+        o->gateway_encrypt, o->sign_revoked,
+        o->encrypt_revoked, o->encrypt_expired,
+        o->sign_misissued,  o->brand_gateway_sign,
+        o->stranger_tls,    o->brand_gateway_encrypt,
+        o->stranger_sign,   o->stranger_gateway_sign,
+    };
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+        test_party_free(all[i]);
+    test_pki_free(o->stranger_pki);
+}
+
+/* An honest purchase; then the wallet starts anew, so that all that it learnt is stored. */
+static void pay_once(struct test_world *world)
+{
+    json_t *prepared = NULL;
+    assert_int_equal(test_world_prepare(NULL, &prepared), SETPAY_OK);
+    json_t *paid = test_wallet_do(world->wallet, "pay.confirm", test_world_agree(prepared));
+    assert_string_equal(json_string_value(json_object_get(paid, "status")), "authorised");
+    json_decref(paid);
+    json_decref(prepared);
+    test_daemon_stop(&world->wallet->daemon);
+    test_wallet_start(world->wallet, TEST_WALLET_ANSWER_MS);
+}
+
+struct test_world *test_world_new(void)
+{
+    static const char *const brands[] = {"visa", "mastercard", NULL};
+    struct test_world *world = calloc(1, sizeof *world);
+    assert_non_null(world);
+    assert_int_equal(setpay_secret_system_init(), SETPAY_OK);
+    world->pki = test_pki_new(setpay_clock_now_ms(), brands);
+    make_others(world->pki, &world->others);
+    world->shop = test_shop_new(world->pki);
+    world->wallet = test_wallet_new(world->pki, "mastercard");
+    test_wallet_add_card(world->wallet, "visa", "4242424242424242", "2912", "daily");
+    test_wallet_add_card(world->wallet, "mastercard", "5555555555554444", "2912", "other");
+    test_the_world = world;
+    pay_once(world);
+    return world;
+}
+
+void test_world_free(struct test_world *world)
+{
+    test_wallet_free(world->wallet);
+    test_shop_free(world->shop);
+    free_others(&world->others);
+    test_pki_free(world->pki);
+    free(world);
+    test_the_world = NULL;
+}
+
+/* ------------------------------------------------------------------ paying */
+
+enum setpay_error test_world_prepare(const char *card, json_t **offer)
+{
+    json_t *args = json_pack("{s:s}", "uri", test_shop_link(test_the_world->shop));
+    if (card != NULL)
+        json_object_set_new(args, "card", json_string(card));
+    return test_wallet_call(test_the_world->wallet, "pay.prepare", args, offer);
+}
+
+json_t *test_world_agree(const json_t *prepared)
+{
+    const json_t *offer = json_object_get(prepared, "offer");
+    assert_non_null(offer);
+    return json_pack("{s:O, s:O, s:O, s:O}", "xid", json_object_get(offer, "xid"), "amount",
+                     json_object_get(offer, "amount"), "currency",
+                     json_object_get(offer, "currency"), "merchant_id",
+                     json_object_get(offer, "merchant_id"));
+}
+
+/* ------------------------------------------------------------------ what must hold */
+
+static bool expects(const struct test_lie *lie, const char *words)
+{
+    return lie != NULL && strcmp(lie->expected, words) == 0;
+}
+
+void test_world_refuses_offer(const struct test_lie *first, const struct test_lie *second)
+{
+    struct test_shop *shop = test_the_world->shop;
+    const struct test_daemon *daemon = &test_the_world->wallet->daemon;
+    json_t *offer = NULL;
+    char *before = test_daemon_dump(daemon);
+    size_t lines = test_daemon_log_count(daemon, "event=offer.refused ");
+    test_shop_lie(shop, first, second, true, false, false);
+    const char *words = test_error_words(test_world_prepare(NULL, &offer));
+    if (!expects(first, words) && !expects(second, words)) {
+        print_error("%s%s%s: %s\n", first->what, second == NULL ? "" : " + ",
+                    second == NULL ? "" : second->what, words);
+        assert_string_equal(words, first->expected);
+    }
+    assert_null(offer);
+    assert_int_equal(test_daemon_log_count(daemon, "event=offer.refused "), lines + 1);
+    assert_string_equal(test_daemon_refusal(daemon, "offer.refused", NULL), words);
+    test_shop_lock(shop);
+    size_t connections = shop->connections, handshakes = shop->handshakes;
+    test_shop_unlock(shop);
+    assert_in_range(connections, 1, 2); /* localhost may be two addresses */
+    assert_in_range(handshakes, 0, 1);
+    assert_int_equal(test_shop_count(shop, TEST_ASK_OFFER), handshakes);
+    assert_int_equal(test_shop_count(shop, TEST_ASK_PAY), 0);
+    assert_int_equal(test_shop_count(shop, TEST_ASK_INQUIRE), 0);
+    char *after = test_daemon_dump(daemon);
+    assert_string_equal(after, before);
+    free(before);
+    free(after);
+    test_shop_honest(shop);
+    test_world_attacks++;
+}
+
+void test_world_tally(void)
+{
+    print_message("# tally: rules attacked = %zu\n", test_world_attacks);
+}

@@ -63,7 +63,7 @@
  *     OFFER; nothing is signed or stored. INVALID (uri), and all errors of the offer's checks:
  *     HOST, OFFER_SUM, EXPIRED, GATEWAY_CERTS, ANSWER_*, CERT_*, CRL_*, SIGNATURE, … (exit 5);
  *     UNREACHABLE, TIMEOUT, CLOSED, PEER_BUSY (exit 4); PEER_REFUSED (exit 1: no such order, it is
- *     paid, the brand is not taken); INVALID for terms that this wallet does not agree to.
+ *     paid, the brand is not taken); NOT_AGREED for terms that this wallet does not agree to.
  * pay.prepare {"uri","card"?}
  *     {"offer": OFFER} as offer.show, kept in memory until it expires; or, where this wallet has
  *     paid or is paying this very link, {"purchase": PURCHASE,"already": true} (authorised: nothing

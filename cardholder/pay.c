@@ -205,11 +205,37 @@ static enum setpay_error verify_offer(struct setpay_wallet_ask *ask,
     };
     enum setpay_error error = setpay_wallet_offer_check(&offer->question, &checked, now_ms);
     setpay_certificate_unref(channel);
-    if (error == SETPAY_E_INVALID) /* rule W4 */
+    if (error == SETPAY_E_NOT_AGREED) /* rule W4 */
         setpay_problem_set(problem, error,
                            "the offer is for repeated or instalment payments, to which this wallet "
                            "does not agree");
     return error;
+}
+
+struct find_xid {
+    const struct setpay_id *xid;
+    struct setpay_wallet_purchase purchase;
+};
+
+static enum setpay_error find_xid(struct setpay_db *db, void *arg)
+{
+    struct find_xid *find = arg;
+    return setpay_wallet_store_read_purchase(db, find->xid, &find->purchase);
+}
+
+/* Rules A4, W2: an offer has an xid of its own. Under the xid of one that waits for the person's
+ * word, agreeing to what that one shows would sign this one. */
+static enum setpay_error check_xid(struct setpay_wallet *wallet, const struct setpay_id *xid)
+{
+    struct find_xid find = {.xid = xid};
+    if (prepared_find(wallet, xid) != NULL)
+        return SETPAY_E_ANSWER_IDS;
+    setpay_wallet_purchase_init(&find.purchase);
+    enum setpay_error error = setpay_store_read(wallet->reader, find_xid, &find);
+    setpay_wallet_purchase_clear(&find.purchase);
+    if (error == SETPAY_E_NOT_FOUND)
+        return SETPAY_OK;
+    return error == SETPAY_OK ? SETPAY_E_ANSWER_IDS : error;
 }
 
 static enum setpay_error take_offer(struct setpay_wallet_ask *ask,
@@ -223,6 +249,8 @@ static enum setpay_error take_offer(struct setpay_wallet_ask *ask,
         error = refusal_words(ask, &message, problem);
     else if (message.type == SETPAY_MESSAGE_PINIT_RES)
         error = verify_offer(ask, &message, answer->peer, setpay_clock_now_ms(), problem);
+    if (error == SETPAY_OK)
+        error = check_xid(ask->wallet, &ask->offer->content.xid);
     if (error == SETPAY_OK)
         error = setpay_buffer_set(&ask->offer->bytes, answer->body);
     setpay_message_clear(&message);

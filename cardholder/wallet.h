@@ -245,8 +245,8 @@ struct setpay_wallet_offer {
 };
 
 /* Rules A4, W1, W2, W3, and W4 for terms. SETPAY_E_ANSWER_*, SETPAY_E_BRANDS_MIXED, SETPAY_E_HOST,
- * SETPAY_E_OFFER_SUM, SETPAY_E_EXPIRED, SETPAY_E_GATEWAY_CERTS, SETPAY_E_INVALID (terms that this
- * wallet does not agree to). */
+ * SETPAY_E_OFFER_SUM, SETPAY_E_EXPIRED, SETPAY_E_GATEWAY_CERTS, SETPAY_E_NOT_AGREED (terms that
+ * this wallet does not agree to). */
 enum setpay_error setpay_wallet_offer_check(const struct setpay_wallet_question *question,
                                             const struct setpay_wallet_offer *offer,
                                             setpay_time_ms now_ms) SETPAY_MUST_CHECK;

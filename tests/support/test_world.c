@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 struct test_world *test_the_world;
+const char *test_world_card;
 size_t test_world_attacks;
 
 #define PARTY(brand, profile, id, host)                                                            \
@@ -140,20 +141,43 @@ json_t *test_world_agree(const json_t *prepared)
 
 /* ------------------------------------------------------------------ what must hold */
 
+char *test_world_dump(void)
+{
+    return test_daemon_dump(&test_the_world->wallet->daemon);
+}
+
+void test_world_unchanged(char *before)
+{
+    char *after = test_world_dump();
+    size_t at = 0;
+    while (before[at] == after[at] && before[at] != '\0')
+        at++;
+    if (before[at] != after[at]) {
+        while (at > 0 && before[at - 1] != '\n')
+            at--;
+        print_error("changed: %.120s...\n     to: %.120s...\n", before + at, after + at);
+        free(before);
+        free(after);
+        fail_msg("the wallet's database has changed");
+    }
+    free(before);
+    free(after);
+}
+
 static bool expects(const struct test_lie *lie, const char *words)
 {
     return lie != NULL && strcmp(lie->expected, words) == 0;
 }
 
-void test_world_refuses_offer(const struct test_lie *first, const struct test_lie *second)
+size_t test_world_refuses_offer(const struct test_lie *first, const struct test_lie *second)
 {
     struct test_shop *shop = test_the_world->shop;
     const struct test_daemon *daemon = &test_the_world->wallet->daemon;
     json_t *offer = NULL;
-    char *before = test_daemon_dump(daemon);
+    char *before = test_world_dump();
     size_t lines = test_daemon_log_count(daemon, "event=offer.refused ");
     test_shop_lie(shop, first, second, true, false, false);
-    const char *words = test_error_words(test_world_prepare(NULL, &offer));
+    const char *words = test_error_words(test_world_prepare(test_world_card, &offer));
     if (!expects(first, words) && !expects(second, words)) {
         print_error("%s%s%s: %s\n", first->what, second == NULL ? "" : " + ",
                     second == NULL ? "" : second->what, words);
@@ -170,15 +194,13 @@ void test_world_refuses_offer(const struct test_lie *first, const struct test_li
     assert_int_equal(test_shop_count(shop, TEST_ASK_OFFER), handshakes);
     assert_int_equal(test_shop_count(shop, TEST_ASK_PAY), 0);
     assert_int_equal(test_shop_count(shop, TEST_ASK_INQUIRE), 0);
-    char *after = test_daemon_dump(daemon);
-    assert_string_equal(after, before);
-    free(before);
-    free(after);
+    test_world_unchanged(before);
     test_shop_honest(shop);
     test_world_attacks++;
+    return handshakes;
 }
 
 void test_world_tally(void)
 {
-    print_message("# tally: rules attacked = %zu\n", test_world_attacks);
+    printf("# tally: rules attacked = %zu\n", test_world_attacks);
 }

@@ -51,10 +51,17 @@ enum setpay_error test_world_prepare(const char *card, json_t **offer);
 /* The arguments of pay.confirm: agrees to what was shown. */
 json_t *test_world_agree(const json_t *prepared);
 
+/* All that the wallet's database holds; and that it still holds just that (frees before). */
+char *test_world_dump(void);
+void test_world_unchanged(char *before);
+
 /* An offer with these lies (second may be NULL) gets one of the two errors that they expect: in the
  * reply, in the log with its rule, and nothing else: no row has changed, and nothing was sent but
- * the PInitReq; not even that to a wrong certificate. Counts them as tried. */
-void test_world_refuses_offer(const struct test_lie *first, const struct test_lie *second);
+ * the PInitReq; returns whether that was. Counts them as tried. */
+size_t test_world_refuses_offer(const struct test_lie *first, const struct test_lie *second);
+
+/* The card that is to pay; NULL: the default. */
+extern const char *test_world_card;
 
 /* How many lies were told, for "# tally: rules attacked". */
 extern size_t test_world_attacks;

@@ -285,6 +285,7 @@ static sqlite3 *open_database(const struct test_daemon *d)
 
 static void dump_table(sqlite3 *db, const char *table, FILE *out)
 {
+    static const char digits[] = "0123456789abcdef";
     sqlite3_stmt *rows = NULL;
     char sql[256];
     (void)snprintf(sql, sizeof sql, "SELECT * FROM \"%s\" ORDER BY 1, 2", table);
@@ -295,8 +296,10 @@ static void dump_table(sqlite3 *db, const char *table, FILE *out)
             if (sqlite3_column_type(rows, c) == SQLITE_BLOB) {
                 const unsigned char *bytes = sqlite3_column_blob(rows, c);
                 (void)fputc('x', out);
-                for (int i = 0; i < sqlite3_column_bytes(rows, c); i++)
-                    (void)fprintf(out, "%02x", bytes[i]);
+                for (int i = 0; i < sqlite3_column_bytes(rows, c); i++) {
+                    (void)putc_unlocked(digits[bytes[i] >> 4], out);
+                    (void)putc_unlocked(digits[bytes[i] & 15], out);
+                }
             } else {
                 const unsigned char *text = sqlite3_column_text(rows, c);
                 (void)fputs(text == NULL ? "NULL" : (const char *)text, out);

@@ -378,6 +378,7 @@ INTEGRATION_TESTS := \
 
 # And those that are C programs, made as unit tests are: tests/integration/NAME.c.
 INTEGRATION_PROGRAMS := \
+	hostile/walletd_answer \
 	hostile/walletd_channel \
 	hostile/walletd_form \
 	hostile/walletd_offer \

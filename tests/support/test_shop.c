@@ -178,6 +178,13 @@ static void make_answer(struct test_shop *shop, struct setpay_view raw,
     struct test_cast cast = cast_for(shop, lies);
     setpay_buffer_init(&content, 4 * SETPAY_LIMIT_MESSAGE_BYTES);
     struct test_sale *sale = make_content(shop, request, &cast, lies, &content);
+    if (request->type == SETPAY_MESSAGE_INQ_REQ && sale->preqs == 0) {
+        /* An inquiry after a PReq that never came: there is no such purchase. */
+        const struct setpay_refusal none = {.error = SETPAY_E_OFFER_UNKNOWN, .message = request};
+        OK(setpay_refusal_build(&none, setpay_clock_now_ms(), message));
+        setpay_buffer_clear(&content);
+        return;
+    }
     test_sale_message(
         &cast, (enum setpay_message_type)(request->type + 1), /* each pair is two numbers */
         setpay_buffer_view(&content), request->type == SETPAY_MESSAGE_PINIT_REQ, message);
@@ -394,6 +401,19 @@ void test_shop_wait(struct test_shop *shop, enum test_ask kind, size_t count)
     while (test_shop_count(shop, kind) < count) {
         NEED(setpay_clock_monotonic_ms() < until);
         (void)usleep(TEST_POLL_US);
+    }
+}
+
+void test_shop_wait_connections(struct test_shop *shop, size_t count)
+{
+    int64_t until = setpay_clock_monotonic_ms() + TEST_WAIT_MS;
+    size_t begun = 0;
+    while (begun < count) {
+        NEED(setpay_clock_monotonic_ms() < until);
+        (void)usleep(TEST_POLL_US);
+        test_shop_lock(shop);
+        begun = shop->connections;
+        test_shop_unlock(shop);
     }
 }
 

@@ -127,6 +127,8 @@ void test_shop_lie(struct test_shop *shop, const struct test_lie *first,
 void test_shop_honest(struct test_shop *shop);
 /* Waits until so many requests of a kind have come since the counters started. */
 void test_shop_wait(struct test_shop *shop, enum test_ask kind, size_t count);
+/* The same of connections begun, whatever became of them. */
+void test_shop_wait_connections(struct test_shop *shop, size_t count);
 size_t test_shop_count(struct test_shop *shop, enum test_ask kind);
 /* "setpay://localhost:PORT/pay/TOKEN", another token each time; valid until the next call. */
 const char *test_shop_link(struct test_shop *shop);

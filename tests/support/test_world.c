@@ -200,6 +200,159 @@ size_t test_world_refuses_offer(const struct test_lie *first, const struct test_
     return handshakes;
 }
 
+/* ------------------------------------------------------------------ after the signature */
+
+struct setpay_id test_world_pay(const struct test_lie *first, const struct test_lie *second)
+{
+    struct test_shop *shop = test_the_world->shop;
+    json_t *prepared = NULL;
+    assert_int_equal(test_world_prepare(test_world_card, &prepared), SETPAY_OK);
+    struct setpay_id xid = test_shop_last(shop)->xid;
+    test_shop_lie(shop, first, second, false, true, true);
+    test_wallet_send(test_the_world->wallet, "pay.confirm", test_world_agree(prepared));
+    json_decref(prepared);
+    return xid;
+}
+
+/* Both are in the order of tables and keys. */
+void test_world_only_added(char *before)
+{
+    char *after = test_world_dump();
+    const char *old = before, *now = after;
+    while (*old != '\0' && *now != '\0') {
+        size_t size = strcspn(old, "\n") + 1, other = strcspn(now, "\n") + 1;
+        if (size == other && memcmp(old, now, size) == 0)
+            old += size;
+        now += other;
+    }
+    if (*old != '\0') {
+        print_error("gone or changed: %.160s\n", old);
+        fail_msg("another row has changed");
+    }
+    free(before);
+    free(after);
+}
+
+void test_world_shows(const struct setpay_id *xid, json_t *expected)
+{
+    json_t *shown = test_wallet_purchase(test_the_world->wallet, xid), *value;
+    const char *name;
+    assert_non_null(expected);
+    json_object_foreach(expected, name, value)
+    {
+        const json_t *found = json_object_get(shown, name);
+        if (!json_equal(found, value)) {
+            char *text = json_dumps(found, JSON_ENCODE_ANY);
+            char *wanted = json_dumps(value, JSON_ENCODE_ANY);
+            print_error("%s is %s instead of %s\n", name, text, wanted);
+            free(text);
+            free(wanted);
+            fail_msg("the purchase is not shown as it stands");
+        }
+    }
+    json_decref(shown);
+    json_decref(expected);
+}
+
+static int64_t ask_about(const struct setpay_id *xid, const char *start, const char *value,
+                         const char *end)
+{
+    char hex[SETPAY_ID_TEXT_SIZE], sql[512];
+    assert_true(snprintf(sql, sizeof sql, "%s%s%s xid = x'%s'", start, value, end,
+                         setpay_id_format(xid, hex)) < (int)sizeof sql);
+    return test_daemon_number(&test_the_world->wallet->daemon, sql);
+}
+
+int64_t test_world_column(const struct setpay_id *xid, const char *column)
+{
+    return ask_about(xid, "SELECT ", column, " FROM purchase WHERE");
+}
+
+int64_t test_world_evidence(const struct setpay_id *xid, const char *words)
+{
+    return ask_about(xid, "SELECT count(*) FROM evidence WHERE what LIKE '", words, "%' AND");
+}
+
+void test_world_ends(const struct setpay_id *xid, const char *status)
+{
+    struct test_shop *shop = test_the_world->shop;
+    char text[SETPAY_ID_TEXT_SIZE];
+    test_shop_lie(shop, NULL, NULL, false, false, false);
+    json_t *purchase = NULL;
+    /* A last lie may be on its way still. */
+    for (int tries = 0; purchase == NULL && tries < 3; tries++) {
+        json_t *args = json_pack("{s:s}", "xid", setpay_id_format(xid, text));
+        (void)!test_wallet_call(test_the_world->wallet, "pay.resume", args, &purchase);
+    }
+    assert_non_null(purchase);
+    assert_string_equal(json_string_value(json_object_get(purchase, "status")), status);
+    assert_true(json_is_true(json_object_get(purchase, "receipt")));
+    json_decref(purchase);
+    assert_int_equal(shop->second_preqs, 0); /* rule W5 */
+}
+
+/* The row as it was when it was signed. */
+static void expect_untouched(const struct setpay_id *xid)
+{
+    assert_int_equal(test_world_column(xid, "version"), 1);
+    assert_int_equal(test_world_column(xid, "state"), 1);
+    assert_int_equal(test_world_column(xid, "receipts + said + authorised + breach"), 0);
+    assert_int_equal(test_world_column(xid, "length(disagreement)"), 0);
+    test_world_shows(xid, json_pack("{s:s, s:s, s:b, s:n, s:n, s:b, s:n, s:n}", "status", "pending",
+                                    "state", "pending", "receipt", 0, "merchant_said",
+                                    "disagreement", "breach", 0, "approval_code", "action_code"));
+}
+
+static void expect_one_of(const struct test_lie *first, const struct test_lie *second,
+                          const char *words)
+{
+    if (expects(first, words) || expects(second, words))
+        return;
+    print_error("%s%s%s: %s\n", first->what, second == NULL ? "" : " + ",
+                second == NULL ? "" : second->what, words);
+    assert_string_equal(words, first->expected);
+}
+
+static bool is_evidence(const char *words)
+{
+    /* Failed checks of security; what is no message at all proves nothing. */
+    return strstr(words, " A1") == NULL && strncmp(words, "PEER_", 5) != 0;
+}
+
+void test_world_refuses_word(const struct test_lie *first, const struct test_lie *second,
+                             const char *inquired)
+{
+    struct test_world *world = test_the_world;
+    const struct test_lie at_inquiry = {.what = first->what, .expected = inquired};
+    char *before = test_world_dump();
+    json_t *prepared = NULL, *paid = NULL;
+    test_shop_honest(world->shop);
+    assert_int_equal(test_world_prepare(NULL, &prepared), SETPAY_OK);
+    struct setpay_id xid = test_shop_last(world->shop)->xid;
+    test_shop_lie(world->shop, first, second, false, true, true);
+    enum setpay_error error =
+        test_wallet_call(world->wallet, "pay.confirm", test_world_agree(prepared), &paid);
+    expect_one_of(first, second, test_error_words(error));
+    assert_null(paid);
+    json_decref(prepared);
+    expect_untouched(&xid);
+    /* After PReq a second inquiry is on its way: so the first has been answered, and judged. */
+    test_shop_wait_connections(world->shop, 3);
+    const char *words = test_daemon_refusal(&world->wallet->daemon, "purchase.unanswered", NULL);
+    if (inquired != NULL)
+        expect_one_of(&at_inquiry, NULL, words);
+    else
+        expect_one_of(first, second, words);
+    expect_untouched(&xid);
+    bool reached = test_shop_count(world->shop, TEST_ASK_PAY) > 0; /* else nothing came back */
+    int64_t kept = test_world_evidence(&xid, "failed ");
+    assert_in_range(kept, is_evidence(first->expected) && second == NULL && reached ? 1 : 0, 2);
+    assert_int_equal(kept, test_world_evidence(&xid, ""));
+    test_world_only_added(before);
+    test_world_ends(&xid, "authorised");
+    test_world_attacks++;
+}
+
 void test_world_tally(void)
 {
     printf("# tally: rules attacked = %zu\n", test_world_attacks);

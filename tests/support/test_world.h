@@ -63,6 +63,30 @@ size_t test_world_refuses_offer(const struct test_lie *first, const struct test_
 /* The card that is to pay; NULL: the default. */
 extern const char *test_world_card;
 
+/* ---- after the signature ---- */
+
+/* Prepares an honest offer, tells the lies from then on to PReq and InqReq, and signs without
+ * waiting for an outcome. */
+struct setpay_id test_world_pay(const struct test_lie *first, const struct test_lie *second);
+/* Every row but the wallet's new ones stands as it did (frees before). */
+void test_world_only_added(char *before);
+/* The purchase as it stands has these members: {"status": "pending", ...}; takes expected. */
+void test_world_shows(const struct setpay_id *xid, json_t *expected);
+/* A number out of its row: "version", "state", "receipts", ... */
+int64_t test_world_column(const struct setpay_id *xid, const char *column);
+/* How many messages of it were kept whose words begin so. */
+int64_t test_world_evidence(const struct setpay_id *xid, const char *words);
+/* Everybody is honest again: the wallet comes to the right end, and never signed a second PReq. */
+void test_world_ends(const struct setpay_id *xid, const char *status);
+
+/* What these lies are told in place of a PRes, and then of each InqRes, counts for nothing: the
+ * person hears one of the errors expected, it is in the log with its rule, the first such message
+ * is kept as evidence where a check failed, the purchase's row is as it was when it was signed, and
+ * an honest answer then leads to the right end. inquired: what is expected of InqRes, where that
+ * differs (NULL: the same). */
+void test_world_refuses_word(const struct test_lie *first, const struct test_lie *second,
+                             const char *inquired);
+
 /* How many lies were told, for "# tally: rules attacked". */
 extern size_t test_world_attacks;
 /* Prints it. */

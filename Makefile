@@ -382,6 +382,7 @@ INTEGRATION_PROGRAMS := \
 	hostile/walletd_channel \
 	hostile/walletd_form \
 	hostile/walletd_offer \
+	hostile/walletd_receipt \
 	net_floor \
 	store_floor
 

@@ -15,7 +15,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define NEED(condition)                                                                            \
@@ -97,8 +99,8 @@ static void write_configuration(struct test_wallet *w, int64_t answer_timeout_ms
 
 /* ------------------------------------------------------------------ calls */
 
-static enum setpay_error call(struct test_wallet *w, const char *command, json_t *args,
-                              int64_t wait_ms, json_t **result)
+enum setpay_error test_wallet_call(struct test_wallet *w, const char *command, json_t *args,
+                                   json_t **result)
 {
     struct setpay_control_client *client = NULL;
     struct setpay_problem problem = {{0}};
@@ -106,18 +108,12 @@ static enum setpay_error call(struct test_wallet *w, const char *command, json_t
     enum setpay_error error =
         setpay_control_client_open(w->socket, "setpay-walletd", NULL, &client, &problem);
     if (error == SETPAY_OK)
-        error = setpay_control_client_call(client, command, args, wait_ms, NULL, NULL, result,
-                                           &problem);
+        error = setpay_control_client_call(client, command, args, 2 * TEST_WAIT_MS, NULL, NULL,
+                                           result, &problem);
     else
         json_decref(args);
     setpay_control_client_close(client);
     return error;
-}
-
-enum setpay_error test_wallet_call(struct test_wallet *w, const char *command, json_t *args,
-                                   json_t **result)
-{
-    return call(w, command, args, 2 * TEST_WAIT_MS, result);
 }
 
 json_t *test_wallet_do(struct test_wallet *w, const char *command, json_t *args)
@@ -132,10 +128,17 @@ json_t *test_wallet_do(struct test_wallet *w, const char *command, json_t *args)
 
 void test_wallet_send(struct test_wallet *w, const char *command, json_t *args)
 {
-    json_t *result = NULL;
-    enum setpay_error error = call(w, command, args, 1, &result);
-    NEED(error == SETPAY_E_TIMEOUT || error == SETPAY_OK);
-    json_decref(result);
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    json_t *line = json_pack("{s:i, s:s, s:o}", "id", 1, "command", command, "args", args);
+    char *text = json_dumps(line, JSON_COMPACT);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    NEED(text != NULL && fd >= 0);
+    memcpy(address.sun_path, w->socket, strlen(w->socket) + 1);
+    NEED(connect(fd, (const struct sockaddr *)&address, sizeof address) == 0);
+    NEED(dprintf(fd, "%s\n", text) == (int)strlen(text) + 1);
+    NEED(close(fd) == 0);
+    free(text);
+    json_decref(line);
 }
 
 json_t *test_wallet_purchase(struct test_wallet *w, const struct setpay_id *xid)
@@ -206,7 +209,7 @@ struct test_wallet *test_wallet_new(struct test_pki *pki, const char *leave_out)
     w->pki = pki;
     w->daemon =
         (struct test_daemon){.folder = w->folder, .program = "setpay-walletd", .name = "wallet"};
-    (void)test_path(w->folder, "user.sock", w->socket);
+    (void)snprintf(w->socket, sizeof w->socket, "%s/user.sock", w->folder);
     test_choose_address(w->daemon.admin);
     write_trust(w, leave_out);
     write_configuration(w, TEST_WALLET_ANSWER_MS);

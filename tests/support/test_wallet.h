@@ -19,9 +19,9 @@
 
 struct test_wallet {
     char folder[64];
-    char socket[TEST_PATH_SIZE]; /* setpay-wallet's */
-    struct test_daemon daemon;   /* "wallet" */
-    struct test_pki *pki;        /* borrowed */
+    char socket[100];          /* setpay-wallet's */
+    struct test_daemon daemon; /* "wallet" */
+    struct test_pki *pki;      /* borrowed */
 };
 
 /* Writes root, CAs and a fresh list of every CA of the PKI but leave_out's (a brand whose PCA list

@@ -211,6 +211,10 @@ struct setpay_id test_world_pay(const struct test_lie *first, const struct test_
     test_shop_lie(shop, first, second, false, true, true);
     test_wallet_send(test_the_world->wallet, "pay.confirm", test_world_agree(prepared));
     json_decref(prepared);
+    char hex[SETPAY_ID_TEXT_SIZE], sql[128];
+    (void)snprintf(sql, sizeof sql, "SELECT count(*) FROM purchase WHERE xid = x'%s'",
+                   setpay_id_format(&xid, hex));
+    test_daemon_wait_number(&test_the_world->wallet->daemon, sql, 1);
     return xid;
 }
 

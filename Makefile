@@ -383,6 +383,7 @@ INTEGRATION_PROGRAMS := \
 	hostile/walletd_form \
 	hostile/walletd_offer \
 	hostile/walletd_receipt \
+	hostile/walletd_refusal \
 	net_floor \
 	store_floor
 

@@ -19,7 +19,7 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define TYPE "application/x-protobuf"
-#define SHORT_ANSWER_MS 300 /* where no answer is to come at all */
+#define SHORT_ANSWER_MS 1000 /* where no answer is to come at all */
 
 /* ------------------------------------------------------------------ TLS */
 

@@ -237,6 +237,7 @@ WALLET := \
 
 WALLETD := \
 	cardholder/commands.c \
+	cardholder/confirm.c \
 	cardholder/doctor.c \
 	cardholder/inquiry.c \
 	cardholder/pay.c \
@@ -381,6 +382,7 @@ INTEGRATION_PROGRAMS := \
 	hostile/walletd_answer \
 	hostile/walletd_channel \
 	hostile/walletd_form \
+	hostile/walletd_insist \
 	hostile/walletd_offer \
 	hostile/walletd_receipt \
 	hostile/walletd_refusal \

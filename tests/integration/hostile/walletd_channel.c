@@ -113,6 +113,16 @@ static void a_server_of_another_brand_is_a_channel_and_no_more(void **state)
     json_decref(prepared);
 }
 
+/* Rule A3: with an authority everything falls that it has issued. Last: it stays so. */
+static void a_revoked_authority_takes_all_with_it(void **state)
+{
+    const struct test_others *others = &test_the_world->others;
+    (void)state;
+    test_pki_revoke_ca(test_the_world->pki, "mastercard", SETPAY_CA_MERCHANT);
+    test_wallet_publish_crl(test_the_world->wallet, "mastercard", SETPAY_CA_BRAND);
+    refuse_server(others->brand_tls, "rule A3: of a revoked authority", "CERT_REVOKED A3");
+}
+
 /* ------------------------------------------------------------------ HTTP */
 
 #define HTTP(name, ...)                                                                            \
@@ -392,6 +402,7 @@ int main(void)
         cmocka_unit_test(a_server_of_another_brand_is_a_channel_and_no_more),
         cmocka_unit_test(slow_servers_are_not_waited_for),
         cmocka_unit_test(errors_are_answers_too),
+        cmocka_unit_test(a_revoked_authority_takes_all_with_it),
     };
     struct CMUnitTest tests[COUNT(https) + COUNT(others)];
     for (size_t i = 0; i < COUNT(https); i++)

@@ -380,7 +380,7 @@ static void what_was_not_agreed_to_is_not_signed(void **state)
     json_decref(prepared);
 }
 
-/* Rule W2: an offer that has expired while the person was thinking is not signed. */
+/* Rules W2, A5: an offer that has expired while the person was thinking is not signed. */
 static void an_offer_that_expired_meanwhile_is_not_signed(void **state)
 {
     json_t *prepared = NULL, *paid = NULL;

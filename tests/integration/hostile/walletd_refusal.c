@@ -387,8 +387,9 @@ static void the_same_link_signs_nothing_new(void **state)
     test_world_attacks++;
 }
 
-/* Dead between the commit and the first byte: it inquires, hears that there is no such purchase,
- * and sends the very PReq that it stored. A liar who says so again and again gets nothing else. */
+/* Rules W5, A6: dead between the commit and the first byte: it inquires, hears that there is no
+ * such purchase, and sends the very PReq that it stored. A liar who says so again and again gets
+ * nothing else. */
 static void a_wallet_that_died_sends_the_same(void **state)
 {
     (void)state;

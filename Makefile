@@ -252,6 +252,7 @@ WALLET := \
 
 WALLETD := \
 	cardholder/commands.c \
+	cardholder/confirm.c \
 	cardholder/doctor.c \
 	cardholder/inquiry.c \
 	cardholder/pay.c \
@@ -382,9 +383,13 @@ TEST_SUPPORT := \
 	tests/support/test_proto.c \
 	tests/support/test_purchase.c \
 	tests/support/test_refusal.c \
+	tests/support/test_sale.c \
+	tests/support/test_shop.c \
 	tests/support/test_shopper.c \
 	tests/support/test_store.c \
 	tests/support/test_store_api.c \
+	tests/support/test_wallet.c \
+	tests/support/test_world.c \
 	tests/vectors/envelopes.c
 
 # Each integration test is a script or program that prints TAP.
@@ -424,6 +429,13 @@ INTEGRATION_PROGRAMS := \
 	hostile/merchantd_reverse \
 	hostile/merchantd_truth \
 	hostile/merchantd_wallet \
+	hostile/walletd_answer \
+	hostile/walletd_channel \
+	hostile/walletd_form \
+	hostile/walletd_insist \
+	hostile/walletd_offer \
+	hostile/walletd_receipt \
+	hostile/walletd_refusal \
 	net_floor \
 	store_floor
 

@@ -266,12 +266,18 @@ static void log_outcome(const struct setpay_wallet_pursuit *pursuit)
 {
     const struct setpay_wallet_decision *decision = &pursuit->decision;
     const char *said = setpay_wallet_said_name(decision->said);
-    setpay_log(decision->disagreement[0] != '\0' ? SETPAY_LOG_WARN : SETPAY_LOG_INFO,
-               "purchase.answered", setpay_field_id("xid", &pursuit->xid),
+    bool disagrees = decision->disagreement[0] != '\0';
+    if (decision->receipt_error != SETPAY_OK) /* rule W6 */
+        setpay_log_error(decision->receipt_error, "receipt.refused",
+                         setpay_field_id("xid", &pursuit->xid));
+    setpay_log(disagrees ? SETPAY_LOG_WARN : SETPAY_LOG_INFO, "purchase.answered",
+               setpay_field_id("xid", &pursuit->xid),
                setpay_field_text("from", setpay_wallet_state_name(pursuit->purchase.state)),
                setpay_field_text("to", setpay_wallet_state_name(decision->state)),
                setpay_field_text("merchant_said", said != NULL ? said : ""),
-               setpay_field_text("disagreement", decision->disagreement));
+               setpay_field_text("disagreement", decision->disagreement),
+               disagrees ? setpay_field_text("rule", decision->breach ? "W7" : "W6")
+                         : (struct setpay_field){.type = SETPAY_FIELD_END});
 }
 
 static void on_failed(struct setpay_wallet_pursuit *pursuit, enum setpay_error error);

@@ -323,6 +323,14 @@ enum setpay_error setpay_trust_add_crl(struct setpay_trust *trust, struct setpay
     return error;
 }
 
+static void log_refused(struct setpay_view der, enum setpay_error error)
+{
+    struct setpay_digest thumbprint = {{0}};
+    if (setpay_sha256(der, &thumbprint) == SETPAY_OK)
+        setpay_log(SETPAY_LOG_WARN, "crl.refused", setpay_field_error(error),
+                   setpay_field_digest("crl", &thumbprint));
+}
+
 size_t setpay_trust_learn(struct setpay_trust *trust, const struct setpay_view *certificates,
                           size_t certificate_count, const struct setpay_view *crls,
                           size_t crl_count, setpay_time_ms now_ms)
@@ -338,21 +346,15 @@ size_t setpay_trust_learn(struct setpay_trust *trust, const struct setpay_view *
                 news++;
         }
     }
-    enum setpay_error worst = SETPAY_OK;
-    size_t refused = 0;
     for (size_t i = 0; i < crl_count && i < SETPAY_LIMIT_CRLS; i++) {
         bool added = false;
         enum setpay_error error = add_crl(trust, crls[i], now_ms, &added);
-        if (error != SETPAY_OK) {
-            worst = error;
-            refused++;
-        }
-        news += added ? 1 : 0;
+        if (error != SETPAY_OK) /* rule A3: passed over, whoever offers it; what is held stays */
+            log_refused(crls[i], error);
+        else if (added)
+            news++;
     }
     (void)pthread_mutex_unlock(&trust->change);
-    /* rule A3: passed over, but not in silence; one line, however many came */
-    if (refused > 0)
-        setpay_log_error(worst, "trust.list_refused", setpay_field_int("lists", (int64_t)refused));
     return news;
 }
 

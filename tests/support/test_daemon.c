@@ -124,7 +124,7 @@ static int reap(pid_t *pid)
     return status;
 }
 
-void test_run_program(const char *program, const char *const *words, char **output)
+int test_run_to_end(const char *program, const char *const *words, char **output)
 {
     char path[512];
     const char *argv[24] = {program_path(program, path)};
@@ -155,11 +155,17 @@ void test_run_program(const char *program, const char *const *words, char **outp
     (void)close(ends[0]);
     NEED(fclose(out) == 0);
     int status = reap(&pid);
-    NEED(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    NEED(WIFEXITED(status));
     if (output != NULL)
         *output = text;
     else
         free(text);
+    return WEXITSTATUS(status);
+}
+
+void test_run_program(const char *program, const char *const *words, char **output)
+{
+    NEED(test_run_to_end(program, words, output) == 0);
 }
 
 void test_daemon_launch(struct test_daemon *d, const char *crash)
@@ -293,6 +299,7 @@ static sqlite3 *open_database(const struct test_daemon *d)
 
 static void dump_table(sqlite3 *db, const char *table, FILE *out)
 {
+    static const char digits[] = "0123456789abcdef";
     sqlite3_stmt *rows = NULL;
     char sql[256];
     (void)snprintf(sql, sizeof sql, "SELECT * FROM \"%s\" ORDER BY 1, 2", table);
@@ -303,8 +310,10 @@ static void dump_table(sqlite3 *db, const char *table, FILE *out)
             if (sqlite3_column_type(rows, c) == SQLITE_BLOB) {
                 const unsigned char *bytes = sqlite3_column_blob(rows, c);
                 (void)fputc('x', out);
-                for (int i = 0; i < sqlite3_column_bytes(rows, c); i++)
-                    (void)fprintf(out, "%02x", bytes[i]);
+                for (int i = 0; i < sqlite3_column_bytes(rows, c); i++) {
+                    (void)putc_unlocked(digits[bytes[i] >> 4], out);
+                    (void)putc_unlocked(digits[bytes[i] & 15], out);
+                }
             } else {
                 const unsigned char *text = sqlite3_column_text(rows, c);
                 (void)fputs(text == NULL ? "NULL" : (const char *)text, out);

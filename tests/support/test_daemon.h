@@ -43,6 +43,8 @@ int test_connect(const char *address);
 /* A program of the build that does its work and ends with exit status 0; words ends with NULL. What
  * it prints is the caller's to free where output is not NULL. */
 void test_run_program(const char *program, const char *const *words, char **output);
+/* The same with whatever exit status, which it returns. */
+int test_run_to_end(const char *program, const char *const *words, char **output);
 
 /* Starts without waiting (crash: SETPAY_CRASH, or NULL): it may die before it is ready. */
 void test_daemon_launch(struct test_daemon *daemon, const char *crash);

@@ -82,7 +82,7 @@ static void refused_with(struct test_cardholder *holder, const struct setpay_buf
 {
     char words[96];
     struct test_purchase *p = purchase(holder, crl);
-    (void)snprintf(words, sizeof words, "event=trust.list_refused error=%s rule=A3",
+    (void)snprintf(words, sizeof words, "event=crl.refused error=%s rule=A3",
                    logged == NULL ? "" : logged);
     size_t before = test_gateway_log_count(gateway, words);
     test_refusal_of_purchase(gateway, liar->line, p, expected);
@@ -154,10 +154,10 @@ static void an_older_list_unsays_nothing(void **state)
     refused_with(revoked, NULL, NULL, "CERT_REVOKED A3");
     refused_with(revoked, &older, "CRL_OLDER", "CERT_REVOKED A3");
     /* beside a request that is right otherwise it is passed over, and told */
-    size_t before = test_gateway_log_count(gateway, "event=trust.list_refused error=CRL_OLDER");
+    size_t before = test_gateway_log_count(gateway, "event=crl.refused error=CRL_OLDER");
     expect_approved(liar->holder, &older);
     assert_int_equal(
-        test_gateway_log_count(gateway, "event=trust.list_refused error=CRL_OLDER rule=A3"),
+        test_gateway_log_count(gateway, "event=crl.refused error=CRL_OLDER rule=A3"),
         before + 1);
     refused_with(revoked, NULL, NULL, "CERT_REVOKED A3");
     setpay_buffer_clear(&older);

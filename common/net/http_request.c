@@ -258,8 +258,8 @@ static const char *framing_problem(const struct setpay_http_request *request)
     const char *length = setpay_http_request_header(request, "Content-Length");
     const char *coding = setpay_http_request_header(request, "Transfer-Encoding");
 
-    if (request->ev->major != 1) {
-        request->ev->major = 1; /* of the answer: evhttp takes the request's */
+    if (request->ev->major != 1 || request->ev->minor > 1) {
+        request->ev->major = request->ev->minor = 1; /* of the answer: evhttp takes the request's */
         return "the version is not HTTP/1.0 or HTTP/1.1";
     }
     if (header_count_of(request, "Content-Length") > 1 ||

@@ -35,6 +35,7 @@ help:
 	  lint 'clang-tidy, cppcheck, formatting, layers' \
 	  format 'clang-format in place' \
 	  fuzz 'fuzzing without an end; TARGET=name, SECONDS=n' \
+	  mutants 'single edits to the code, and which test notices each; ONLY=name' \
 	  reference 'docs/reference and docs/conformance.md, made from the code' \
 	  asan 'the suite under AddressSanitizer and UBSan' \
 	  install 'into PREFIX (DESTDIR honoured)' \
@@ -120,7 +121,7 @@ vectors: $(VECTORS_BIN)
 	$(Q)$(VECTORS_BIN) tests/vectors
 
 # Fuzz targets. Made in a build folder of their own, by clang (FUZZ_MAKE): every object is
-# instrumented. tests/fuzz/run.sh makes and runs them.
+# instrumented. tests/fuzz/fuzz.sh makes and runs them.
 FUZZ_BINS := $(FUZZ_TARGETS:%=$(BUILD)/targets/%)
 FUZZ_LIB := $(BUILD)/lib/libsetpay-fuzz.a
 FUZZ_COMMON := $(call obj,tests/fuzz/fuzz.c tests/fuzz/talk.c)
@@ -139,9 +140,15 @@ fuzz-targets: $(FUZZ_BINS)
 # Without an end: make fuzz [TARGET=name] [SECONDS=n]
 fuzz:
 	$(Q)tests/deps.sh build test
-	$(Q)BUILD=$(BUILD) FUZZ_SECONDS=$(SECONDS) tests/fuzz/run.sh --open $(TARGET)
+	$(Q)BUILD=$(BUILD) FUZZ_SECONDS=$(SECONDS) tests/fuzz/fuzz.sh --open $(TARGET)
 
-# What they start from, made anew: only when a target or the protocol changes.
+# Single edits to the code, each of which a test must notice: make mutants [ONLY=name]. Long.
+.PHONY: mutants
+mutants:
+	$(Q)tests/deps.sh build test
+	$(Q)BUILD=$(BUILD) CC='$(CC)' tests/mutants/run.sh $(ONLY)
+
+# What fuzzing starts from, made anew: only when a target or the protocol changes.
 SEEDS_BIN := $(BUILD)/tests/fuzz_seeds
 $(SEEDS_BIN): $(call obj,tests/fuzz/seeds.c tests/vectors/envelopes.c $(TEST_SUPPORT)) $(PARTS_LIB) $(COMMON_LIB)
 	@mkdir -p $(dir $@)
@@ -173,7 +180,7 @@ check: build tests
 test:
 	$(Q)tests/deps.sh build test
 	$(again) build tests
-	$(Q)TIMEOUT=$${TIMEOUT:-1200} $(MAKE) --no-print-directory check RULE_TESTS='tests/layers.sh tests/clang.sh'
+	$(Q)TIMEOUT=$${TIMEOUT:-1200} $(MAKE) --no-print-directory check RULE_TESTS='tests/layers.sh tests/clang.sh tests/fuzz/fuzz.sh tests/mutants/apply.sh'
 
 demo:
 	$(Q)tests/deps.sh build

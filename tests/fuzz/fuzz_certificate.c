@@ -2,8 +2,8 @@
  * One certificate, and PEM texts of several: what parses is of exactly one profile or CA kind, with
  * names of the form that every reader relies on. Input: 0 and DER, or 1 and PEM.
  */
-#include "common/net/identity.h"
 #include "common/base/limits.h"
+#include "common/net/identity.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <stdlib.h>

@@ -18,8 +18,8 @@ static struct setpay_view root;
 
 /* Everyone with a certificate: its files are NAME.der. */
 static const char *const names[] = {
-    "cardholder", "merchant-sign", "merchant-tls-server", "merchant-revoked", "gateway-sign",
-    "gateway-encrypt",
+    "cardholder",       "merchant-sign", "merchant-tls-server",
+    "merchant-revoked", "gateway-sign",  "gateway-encrypt",
 };
 #define NAME_COUNT (sizeof(names) / sizeof(names[0]))
 static struct setpay_certificate *issued[NAME_COUNT];
@@ -87,8 +87,8 @@ static void verify(struct setpay_trust *trust, unsigned way, enum setpay_profile
         error = setpay_trust_verify_known(trust, &thumbprint, profile, "another-brand", FUZZ_NOW_MS,
                                           &certificate);
         FUZZ_CHECK(error != SETPAY_OK); /* of that brand there is nobody */
-        error = setpay_trust_verify_known(trust, &thumbprint, profile, NULL, FUZZ_NOW_MS,
-                                          &certificate);
+        error =
+            setpay_trust_verify_known(trust, &thumbprint, profile, NULL, FUZZ_NOW_MS, &certificate);
     }
     FUZZ_CHECK((error == SETPAY_OK) == (certificate != NULL));
     if (certificate != NULL)
@@ -113,8 +113,7 @@ static void step(struct setpay_trust *trust, uint8_t what, struct setpay_view pa
         break;
     default:
         verify(trust, what >> 2 & 3,
-               (enum setpay_profile)(SETPAY_PROFILE_NONE + 1 +
-                                     (what >> 4) % (SETPAY_PROFILES - 1)),
+               (enum setpay_profile)(SETPAY_PROFILE_NONE + 1 + (what >> 4) % (SETPAY_PROFILES - 1)),
                part);
         error = SETPAY_OK;
     }

@@ -2,8 +2,8 @@
  * One revocation list, by itself and against the CA of the fixtures: what parses has a number, and
  * dates in their order; what is proven is one that this CA has signed.
  */
-#include "common/pki/crl.h"
 #include "common/base/limits.h"
+#include "common/pki/crl.h"
 #include "tests/fuzz/fuzz.h"
 
 static struct setpay_certificate *ca, *other;

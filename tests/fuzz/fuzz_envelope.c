@@ -2,8 +2,8 @@
  * Envelopes (rule G2): whatever comes is refused in one way, unless it is one that was sealed to
  * this key and nobody has touched. Input: how to take it, then its bytes.
  */
-#include "common/crypto/envelope.h"
 #include "common/base/limits.h"
+#include "common/crypto/envelope.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <string.h>

@@ -24,8 +24,8 @@ static void check_header(const uint8_t in[SETPAY_FRAME_HEADER_BYTES], size_t max
     enum setpay_error error = setpay_frame_header_parse(in, max, &header);
     if (error != SETPAY_OK) {
         FUZZ_CHECK(fuzz_is_stained(&header, sizeof(header)));
-        FUZZ_CHECK(error == (length <= SETPAY_FRAME_ID_BYTES ? SETPAY_E_MALFORMED
-                                                             : SETPAY_E_TOO_BIG));
+        FUZZ_CHECK(error ==
+                   (length <= SETPAY_FRAME_ID_BYTES ? SETPAY_E_MALFORMED : SETPAY_E_TOO_BIG));
         return;
     }
     FUZZ_CHECK(header.payload_size >= 1 && header.payload_size <= max);

@@ -42,9 +42,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (then != SETPAY_OK || !earlier)
             continue;
         FUZZ_CHECK(error == SETPAY_OK && complete);
-        FUZZ_CHECK(part.status == whole.status &&
-                   setpay_view_equal(setpay_buffer_view(&part.body),
-                                     setpay_buffer_view(&whole.body)));
+        FUZZ_CHECK(
+            part.status == whole.status &&
+            setpay_view_equal(setpay_buffer_view(&part.body), setpay_buffer_view(&whole.body)));
         setpay_buffer_clear(&part.body);
     }
     if (error != SETPAY_OK || !complete)

@@ -54,8 +54,12 @@ static void check_elements(const struct setpay_iso_message *message)
 {
     struct setpay_view data;
     static const unsigned tags[] = {
-        SETPAY_ISO_ELEMENT_POSTCODE, SETPAY_ISO_ELEMENT_HOUSE, SETPAY_ISO_ELEMENT_ECOMMERCE,
-        SETPAY_ISO_ELEMENT_SECURITY_CODE, 0, 99,
+        SETPAY_ISO_ELEMENT_POSTCODE,
+        SETPAY_ISO_ELEMENT_HOUSE,
+        SETPAY_ISO_ELEMENT_ECOMMERCE,
+        SETPAY_ISO_ELEMENT_SECURITY_CODE,
+        0,
+        99,
     };
     enum setpay_error first = setpay_iso_element(message, tags[0], &data);
     for (size_t i = 0; i < sizeof(tags) / sizeof(tags[0]); i++) {

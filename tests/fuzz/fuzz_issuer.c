@@ -20,11 +20,13 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     return 0;
 }
 
-static void check_answer(const struct setpay_iso_message *request, const struct setpay_secret *frame)
+static void check_answer(const struct setpay_iso_message *request,
+                         const struct setpay_secret *frame)
 {
-    static const unsigned echoed[] = {SETPAY_ISO_STAN, SETPAY_ISO_TRANSMISSION_TIME, SETPAY_ISO_RRN,
-                                      SETPAY_ISO_LOCAL_TIME, SETPAY_ISO_LOCAL_DATE,
-                                      SETPAY_ISO_CURRENCY, SETPAY_ISO_ORIGINAL};
+    static const unsigned echoed[] = {SETPAY_ISO_STAN,       SETPAY_ISO_TRANSMISSION_TIME,
+                                      SETPAY_ISO_RRN,        SETPAY_ISO_LOCAL_TIME,
+                                      SETPAY_ISO_LOCAL_DATE, SETPAY_ISO_CURRENCY,
+                                      SETPAY_ISO_ORIGINAL};
     static struct setpay_iso_message answer;
     FUZZ_CHECK(setpay_iso_parse(setpay_view_of(frame->data + SETPAY_ISO_HEADER_SIZE,
                                                frame->size - SETPAY_ISO_HEADER_SIZE),
@@ -82,8 +84,8 @@ static void check_approval(const struct setpay_iso_message *message)
     FUZZ_CHECK(strcmp(read.amount.currency, asked.currency) == 0);
     FUZZ_CHECK(read.amount.minor >= 0 && read.amount.minor <= asked.minor);
     bool approved = read.amount.minor > 0;
-    FUZZ_CHECK(approved == (strcmp(read.response_code, "00") == 0 ||
-                            strcmp(read.response_code, "10") == 0));
+    FUZZ_CHECK(approved ==
+               (strcmp(read.response_code, "00") == 0 || strcmp(read.response_code, "10") == 0));
     FUZZ_CHECK((strlen(read.approval_code) == 6) == approved);
     FUZZ_CHECK(!approved || (read.amount.minor == asked.minor) == (read.response_code[0] == '0'));
 }

@@ -6,16 +6,16 @@
 #include "common/crypto/seal.h"
 #include "gateway/payment/vault.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/talk.h"
 
+#include <fcntl.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 static struct setpay_secret box_key;
-static char path[64];
+static char path[160];
 static int file = -1;
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
@@ -25,17 +25,10 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     (void)argv;
     fuzz_start();
     FUZZ_CHECK(setpay_secret_copy(&box_key, setpay_digest_view(&key)) == SETPAY_OK);
-    (void)snprintf(path, sizeof(path), "/tmp/setpay-fuzz-key.%d.XXXXXX", (int)getpid());
-    file = mkstemp(path);
+    (void)snprintf(path, sizeof(path), "%s/vault.key", fuzz_folder());
+    file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     FUZZ_CHECK(file >= 0);
     return 0;
-}
-
-/* The name goes at the end; the file is written anew for each input. */
-__attribute__((destructor)) static void remove_file(void)
-{
-    if (file >= 0)
-        (void)unlink(path);
 }
 
 static void check_pem(struct setpay_view pem)

@@ -63,8 +63,8 @@ static void make_config(void)
     (void)snprintf(url, sizeof(url), "sqlite:%s/wallet.db", fuzz_folder());
     (void)snprintf(socket_path, sizeof(socket_path), "%s/rpc", fuzz_folder());
     (void)snprintf(admin, sizeof(admin), "%s/admin", fuzz_folder());
-    char *argv[] = {name, database,     url,   path, socket_path, root, certificate,
-                    admin_socket, admin, NULL};
+    char *argv[] = {name, database,    url,          path,  socket_path,
+                    root, certificate, admin_socket, admin, NULL};
     int argc = 9;
     FUZZ_CHECK(setpay_config_load(options, NULL, &argc, argv, &service.config, &problem) ==
                SETPAY_OK);
@@ -86,7 +86,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     (void)argv;
     fuzz_start();
     make_config();
-    for (const struct setpay_control_command *row = setpay_wallet_commands; row->name != NULL; row++)
+    for (const struct setpay_control_command *row = setpay_wallet_commands; row->name != NULL;
+         row++)
         if (strcmp(row->name, "wallet.init") != 0 && strcmp(row->name, "wallet.unlock") != 0) {
             FUZZ_CHECK(count < COMMANDS_MAX - 1);
             commands[count++] = *row;

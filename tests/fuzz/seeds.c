@@ -209,16 +209,18 @@ static void seed_message(const char *name, enum setpay_message_type type,
     bool open = type == SETPAY_MESSAGE_PINIT_REQ || type == SETPAY_MESSAGE_P_REQ;
     bool sealed = type == SETPAY_MESSAGE_P_REQ || type == SETPAY_MESSAGE_AUTH_REQ;
     bool many = type == SETPAY_MESSAGE_PINIT_RES;
-    const struct setpay_message_parts parts = {
-        .type = type,
-        .content = content,
-        .key = open ? NULL : merchant->signing_key,
-        .signer = open ? NULL : &merchant->thumbprint,
-        .certificates = certificates,
-        .certificate_count = open ? 0 : many ? 3 : 1,
-        .crls = lists,
-        .crl_count = many ? 2 : 0,
-        .envelope = sealed ? setpay_buffer_view(&envelope) : SETPAY_VIEW_EMPTY};
+    const struct setpay_message_parts parts = {.type = type,
+                                               .content = content,
+                                               .key = open ? NULL : merchant->signing_key,
+                                               .signer = open ? NULL : &merchant->thumbprint,
+                                               .certificates = certificates,
+                                               .certificate_count = open   ? 0
+                                                                    : many ? 3
+                                                                           : 1,
+                                               .crls = lists,
+                                               .crl_count = many ? 2 : 0,
+                                               .envelope = sealed ? setpay_buffer_view(&envelope)
+                                                                  : SETPAY_VIEW_EMPTY};
     setpay_buffer_init(&bytes, SETPAY_LIMIT_MESSAGE_BYTES);
     MUST(setpay_message_build(&parts, &bytes));
     seed("message", name, -1, setpay_buffer_view(&bytes));
@@ -309,7 +311,7 @@ static void append_pem(struct setpay_buffer *out, X509 *certificate)
 static void seed_certificate(void)
 {
     static const enum test_pki_defect defects[] = {
-        TEST_PKI_TWO_TYPES, TEST_PKI_EXTRA_EKU, TEST_PKI_LEAF_IS_CA, TEST_PKI_EXTRA_RDN,
+        TEST_PKI_TWO_TYPES, TEST_PKI_EXTRA_EKU, TEST_PKI_LEAF_IS_CA,  TEST_PKI_EXTRA_RDN,
         TEST_PKI_IP_NAME,   TEST_PKI_WILDCARD,  TEST_PKI_OTHER_CURVE, TEST_PKI_UNKNOWN_CRITICAL,
     };
     const struct {
@@ -382,7 +384,8 @@ static void seed_chain(void)
         add_step(&steps, 2, gateway->chain[1 - i]);
     for (size_t i = 0; i < 4; i++)
         add_step(&steps, 2, setpay_buffer_view(&crls[i]));
-    add_step(&steps, verify_step(0, SETPAY_PROFILE_GATEWAY_SIGN), setpay_buffer_view(&gateway->der));
+    add_step(&steps, verify_step(0, SETPAY_PROFILE_GATEWAY_SIGN),
+             setpay_buffer_view(&gateway->der));
     add_step(&steps, verify_step(2, SETPAY_PROFILE_GATEWAY_ENCRYPT),
              setpay_buffer_view(&encrypt->der));
     add_step(&steps, verify_step(0, SETPAY_PROFILE_CARDHOLDER_SIGN),
@@ -507,9 +510,9 @@ static void seed_iso(void)
     MUST(setpay_secret_copy(&reversal.pan, setpay_view_string(card->pan)));
     MUST(setpay_secret_copy(&reversal.expiry, setpay_view_string(card->expiry)));
     MUST(setpay_request_build_authorisation(&sender, &ask, &frame));
-    MUST(setpay_iso_parse(setpay_view_of(frame.data + SETPAY_ISO_HEADER_SIZE,
-                                         frame.size - SETPAY_ISO_HEADER_SIZE),
-                          &request, NULL));
+    MUST(setpay_iso_parse(
+        setpay_view_of(frame.data + SETPAY_ISO_HEADER_SIZE, frame.size - SETPAY_ISO_HEADER_SIZE),
+        &request, NULL));
     iso_seed("0100", 0, &frame);
     iso_answer("0110-approved", &request, "00", 12500);
     iso_answer("0110-partial", &request, "10", 6250);

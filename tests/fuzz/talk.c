@@ -131,10 +131,9 @@ const char *fuzz_folder(void)
     const char *temporary = getenv("TMPDIR");
     if (folder[0] != '\0')
         return folder;
-    if (access("/dev/shm", W_OK) == 0)
-        temporary = "/dev/shm";
-    (void)snprintf(folder, sizeof(folder), "%s/setpay-fuzz.XXXXXX",
-                   temporary == NULL ? "/tmp" : temporary);
+    if (temporary == NULL)
+        temporary = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+    (void)snprintf(folder, sizeof(folder), "%s/setpay-fuzz.XXXXXX", temporary);
     FUZZ_CHECK(mkdtemp(folder) != NULL);
     FUZZ_CHECK(atexit(remove_folder) == 0);
     return folder;

@@ -20,8 +20,8 @@ int fuzz_listen(const char *path);
  */
 struct setpay_view fuzz_talk(struct event_base *base, const char *path, struct setpay_view bytes);
 
-/* A folder of one's own in memory (/dev/shm, else TMPDIR or /tmp); removed with what is in it when
- * the program ends. */
+/* A folder of one's own in TMPDIR (else /dev/shm, else /tmp); removed with what is in it when the
+ * program ends by itself. */
 const char *fuzz_folder(void);
 
 #endif

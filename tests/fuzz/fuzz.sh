@@ -1,10 +1,10 @@
 #!/bin/bash
-# run.sh: makes the fuzz targets with clang and gives each a fixed number of inputs, derived from its
+# fuzz.sh: makes the fuzz targets with clang and gives each a fixed number of inputs, derived from its
 # corpus with a fixed seed. Prints TAP; an input that breaks something is kept in
 # BUILD/fuzz/found/TARGET.
 #
-#   run.sh                       all targets, as make test does
-#   run.sh --open [TARGET]...    without an end (make fuzz): TARGET, else all of them in turn for
+#   fuzz.sh                      all targets, as make test does
+#   fuzz.sh --open [TARGET]...   without an end (make fuzz): TARGET, else all of them in turn for
 #                                FUZZ_SECONDS each (default 60), until something is found or ^C;
 #                                what is new in an input goes to BUILD/fuzz/corpus/TARGET
 # FUZZ_SCALE: multiplies the numbers of runs.
@@ -40,6 +40,11 @@ rpc 6000 rpc
 text 150000 text
 TABLE
 }
+
+# What targets write goes to memory, and is gone also where one crashes.
+TMPDIR=$(mktemp -d "$([ -w /dev/shm ] && echo /dev/shm || echo "${TMPDIR:-/tmp}")/setpay-fuzz.XXXXXX") || exit 1
+export TMPDIR
+trap 'rm -rf "$TMPDIR"' EXIT
 
 # Leaks are searched for by looking into the process, as in tests/run.sh.
 : "${ASAN_OPTIONS:=detect_leaks=$((0x$(sed -n 's/^CapEff:[[:space:]]*//p' /proc/self/status) >> 19 & 1))}"

@@ -343,6 +343,7 @@ UNIT_TESTS := \
 	test_vectors \
 	test_wallet_offer \
 	test_wallet_receipt \
+	test_wallet_sign \
 	test_wallet_vault
 
 TEST_SUPPORT := \

@@ -158,7 +158,14 @@ passes() {
 build_for() { # TEST...
     local test targets=()
     for test in "$@"; do
-        case $test in */*) targets+=(build) ;; *) targets+=("build/tests/$test") ;; esac
+        case $test in
+        */*) targets+=(build) ;;
+        *)
+            targets+=("build/tests/$test")
+            # Some start the programs themselves.
+            ! grep -qE 'test_gateway\.h|/bin/' "tests/unit/$test.c" || targets+=(build)
+            ;;
+        esac
     done
     make_in_tree "${targets[@]}"
 }

@@ -124,7 +124,7 @@ vectors: $(VECTORS_BIN)
 # instrumented. tests/fuzz/fuzz.sh makes and runs them.
 FUZZ_BINS := $(FUZZ_TARGETS:%=$(BUILD)/targets/%)
 FUZZ_LIB := $(BUILD)/lib/libsetpay-fuzz.a
-FUZZ_COMMON := $(call obj,tests/fuzz/fuzz.c tests/fuzz/talk.c)
+FUZZ_COMMON := $(call obj,tests/fuzz/fuzz.c tests/fuzz/mutate.c tests/fuzz/talk.c)
 $(FUZZ_LIB): $(call obj,$(FUZZ_PARTS))
 	@mkdir -p $(dir $@)
 	$(say) AR $@

@@ -23,7 +23,7 @@ targets() {
 certificate 15000 der
 chain 4000 der
 config 30000 config
-contents 200000 -
+contents 120000 -
 crl 40000 der
 csr 15000 der
 envelope 6000 der
@@ -33,9 +33,9 @@ http_answer 100000 http_answer
 iso8583 200000 iso8583
 issuer 100000 iso8583
 keyfile 4000 pem
-message 150000 -
+message 100000 -
 order 60000 order
-receipt 60000 -
+receipt 12000 -
 rpc 6000 rpc
 text 150000 text
 TABLE

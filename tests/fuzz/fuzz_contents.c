@@ -6,6 +6,7 @@
 #include "common/base/limits.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/layouts.h"
+#include "tests/fuzz/mutate.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +34,11 @@ static void check_packing(const struct setpay_wire_layout *layout, const void *m
     FUZZ_CHECK(setpay_wire_build(layout, message, &again) == SETPAY_OK);
     FUZZ_CHECK(setpay_view_equal(setpay_buffer_view(&again), bytes));
     setpay_buffer_clear(&again);
+}
+
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed)
+{
+    return fuzz_mutate_message(data, size, max_size, seed, 1);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

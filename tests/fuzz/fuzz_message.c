@@ -3,6 +3,7 @@
  */
 #include "common/wire/signed.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/mutate.h"
 
 #include <string.h>
 
@@ -54,6 +55,11 @@ static void check_packing(const struct setpay_message *message, struct setpay_vi
     FUZZ_CHECK(setpay_message_build(&parts, &again) == SETPAY_OK);
     FUZZ_CHECK(setpay_view_equal(setpay_buffer_view(&again), bytes));
     setpay_buffer_clear(&again);
+}
+
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed)
+{
+    return fuzz_mutate_message(data, size, max_size, seed, 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -8,6 +8,7 @@
 #include "common/crypto/keyfile.h"
 #include "common/wire/receipt.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/mutate.h"
 
 #include <string.h>
 
@@ -125,6 +126,11 @@ static void check_sealed(struct setpay_view packed)
     FUZZ_CHECK(fuzz_is_stained(&receipt, sizeof(receipt)) && evidence.size == 0);
     setpay_buffer_clear(&evidence);
     setpay_buffer_clear(&again);
+}
+
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed)
+{
+    return fuzz_mutate_message(data, size, max_size, seed, 1);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

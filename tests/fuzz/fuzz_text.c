@@ -35,6 +35,7 @@ static void check_link(const char *text)
         return;
     }
     FUZZ_CHECK(setpay_host_is_valid(link.host) && link.port != 0);
+    FUZZ_CHECK(strlen(link.token) >= 16 && strpbrk(link.token, "?&#=%/;: ") == NULL);
     FUZZ_CHECK(strlen(setpay_wallet_link_format(&link, out)) < sizeof(out));
     FUZZ_CHECK(setpay_wallet_link_parse(out, &again, &problem) == SETPAY_OK);
     FUZZ_CHECK(setpay_wallet_link_equal(&link, &again));

@@ -274,6 +274,25 @@ static void seed_receipt(void)
     setpay_secret_clear(&back_key);
 }
 
+/* The genuine one with 4 bytes of its tag, while its parameters go on saying that there are 16. */
+static void seed_cut_tag(void)
+{
+    static const size_t lengths_at[] = {2, 19, 23}; /* of the three elements around all others */
+    const size_t cut = 12;
+    struct setpay_buffer made;
+    setpay_buffer_init(&made, SETPAY_LIMIT_ENVELOPE_BYTES);
+    MUST(setpay_buffer_set(&made, setpay_buffer_view(&envelope)));
+    made.data[made.size - 17] = (uint8_t)(16 - cut);
+    for (size_t i = 0; i < sizeof(lengths_at) / sizeof(lengths_at[0]); i++) {
+        uint8_t *length = made.data + lengths_at[i];
+        size_t size = ((size_t)length[0] << 8 | length[1]) - cut;
+        length[0] = (uint8_t)(size >> 8);
+        length[1] = (uint8_t)size;
+    }
+    seed("envelope", "cut-tag", 0, setpay_view_of(made.data, made.size - cut));
+    setpay_buffer_clear(&made);
+}
+
 static void seed_envelope(void)
 {
     struct test_party *other =
@@ -291,6 +310,7 @@ static void seed_envelope(void)
         seed("envelope", name, 0, setpay_buffer_view(&made));
     }
     seed("envelope", "plaintext", 1, setpay_view_of("\x00\x10\x01" TEST_ENVELOPE_TEXT, 20));
+    seed_cut_tag();
     setpay_buffer_clear(&made);
     test_party_free(other);
 }

@@ -363,6 +363,7 @@ UNIT_TESTS := \
 	test_wait \
 	test_wallet_offer \
 	test_wallet_receipt \
+	test_wallet_sign \
 	test_wallet_vault
 
 TEST_SUPPORT := \
@@ -438,5 +439,41 @@ INTEGRATION_PROGRAMS := \
 	hostile/walletd_refusal \
 	net_floor \
 	store_floor
+
+# Fuzz targets: tests/fuzz/fuzz_NAME.c, one per parser of bytes that others send, and what of the
+# parties they are made of.
+FUZZ_TARGETS := \
+	certificate \
+	chain \
+	config \
+	contents \
+	crl \
+	csr \
+	envelope \
+	frame \
+	http \
+	http_answer \
+	iso8583 \
+	issuer \
+	keyfile \
+	message \
+	order \
+	receipt \
+	rpc \
+	text
+
+FUZZ_PARTS := \
+	$(MERCHANT_STORE) \
+	$(WALLET) \
+	$(WALLETD) \
+	gateway/issuer/cards.c \
+	gateway/issuer/messages.c \
+	gateway/network/iso8583.c \
+	gateway/network/prefixes.c \
+	gateway/network/requests.c \
+	gateway/options.c \
+	gateway/payment/vault.c \
+	merchant/options.c \
+	merchant/payment/purchase_state.c
 
 include tests/rules.mk

@@ -34,6 +34,8 @@ help:
 	  build 'programs into $(BUILD)/bin' \
 	  lint 'clang-tidy, cppcheck, formatting, layers' \
 	  format 'clang-format in place' \
+	  fuzz 'fuzzing without an end; TARGET=name, SECONDS=n' \
+	  mutants 'single edits to the code, and which test notices each; ONLY=name' \
 	  reference 'docs/reference and docs/conformance.md, made from the code' \
 	  asan 'the suite under AddressSanitizer and UBSan' \
 	  install 'into PREFIX (DESTDIR honoured)' \
@@ -118,6 +120,44 @@ $(VECTORS_BIN): $(call obj,tests/vectors/generate.c $(TEST_SUPPORT)) $(PARTS_LIB
 vectors: $(VECTORS_BIN)
 	$(Q)$(VECTORS_BIN) tests/vectors
 
+# Fuzz targets. Made in a build folder of their own, by clang (FUZZ_MAKE): every object is
+# instrumented. tests/fuzz/fuzz.sh makes and runs them.
+FUZZ_BINS := $(FUZZ_TARGETS:%=$(BUILD)/targets/%)
+FUZZ_LIB := $(BUILD)/lib/libsetpay-fuzz.a
+FUZZ_COMMON := $(call obj,tests/fuzz/fuzz.c tests/fuzz/mutate.c tests/fuzz/talk.c)
+$(FUZZ_LIB): $(call obj,$(FUZZ_PARTS))
+	@mkdir -p $(dir $@)
+	$(say) AR $@
+	$(Q)rm -f $@ && ar rcs $@ $^
+$(BUILD)/targets/rpc: ALL_LDFLAGS += -Wl,--wrap=setpay_http_client_post
+$(BUILD)/targets/%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(FUZZ_COMMON) $(FUZZ_LIB) $(COMMON_LIB)
+	@mkdir -p $(dir $@)
+	$(say) LD $@
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $(filter-out %.a,$^) -Wl,--start-group $(FUZZ_LIB) $(COMMON_LIB) -Wl,--end-group $(PKG_LIBS)
+.PHONY: fuzz-targets fuzz
+fuzz-targets: $(FUZZ_BINS)
+
+# Without an end: make fuzz [TARGET=name] [SECONDS=n]
+fuzz:
+	$(Q)tests/deps.sh build test
+	$(Q)BUILD=$(BUILD) FUZZ_SECONDS=$(SECONDS) tests/fuzz/fuzz.sh --open $(TARGET)
+
+# Single edits to the code, each of which a test must notice: make mutants [ONLY=name]. Long.
+.PHONY: mutants
+mutants:
+	$(Q)tests/deps.sh build test
+	$(Q)BUILD=$(BUILD) CC='$(CC)' tests/mutants/run.sh $(ONLY)
+
+# What fuzzing starts from, made anew: only when a target or the protocol changes.
+SEEDS_BIN := $(BUILD)/tests/fuzz_seeds
+$(SEEDS_BIN): $(call obj,tests/fuzz/seeds.c tests/vectors/envelopes.c $(TEST_SUPPORT)) $(PARTS_LIB) $(COMMON_LIB)
+	@mkdir -p $(dir $@)
+	$(say) LD $@
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter-out %.a,$^) -Wl,--start-group $(PARTS_LIB) $(COMMON_LIB) -Wl,--end-group $(PKG_LIBS) -lcmocka
+.PHONY: fuzz-seeds
+fuzz-seeds: $(SEEDS_BIN)
+	$(Q)$(SEEDS_BIN) tests/fuzz
+
 # The pages of docs/ that are made from the code (tests/docs/make.sh); tests/docs/pages.sh compares.
 REFERENCE_BIN := $(BUILD)/tests/reference
 $(REFERENCE_BIN): $(call obj,tests/docs/reference.c) $(PARTS_LIB) $(COMMON_LIB)
@@ -140,7 +180,7 @@ check: build tests
 test:
 	$(Q)tests/deps.sh build test
 	$(again) build tests
-	$(Q)TIMEOUT=$${TIMEOUT:-1200} $(MAKE) --no-print-directory check RULE_TESTS='tests/layers.sh tests/clang.sh'
+	$(Q)TIMEOUT=$${TIMEOUT:-1200} $(MAKE) --no-print-directory check RULE_TESTS='tests/layers.sh tests/clang.sh tests/fuzz/fuzz.sh tests/mutants/apply.sh'
 
 demo:
 	$(Q)tests/deps.sh build

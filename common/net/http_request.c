@@ -192,6 +192,18 @@ static const char *keep_query(struct setpay_http_request *request, const char *q
     return NULL;
 }
 
+/* A token of RFC 9110: two readers may take any other name for different ones ("Length :"). */
+static bool is_token(const char *text)
+{
+    static const char signs[] = "!#$%&'*+-.^_`|~";
+    const char *c = text;
+
+    while ((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') ||
+           (*c != '\0' && strchr(signs, *c) != NULL))
+        c++;
+    return c != text && *c == '\0';
+}
+
 static const char *keep_headers(struct setpay_http_request *request)
 {
     struct evkeyvalq *headers = evhttp_request_get_input_headers(request->ev);
@@ -201,6 +213,8 @@ static const char *keep_headers(struct setpay_http_request *request)
     {
         if (request->header_count == HEADERS_MAX)
             return "too many header fields";
+        if (!is_token(header->key))
+            return "a header field has no valid name";
         if (!setpay_text_is_utf8(setpay_view_string(header->value)))
             return "a header field is not UTF-8";
         request->headers[request->header_count++] =
@@ -244,6 +258,10 @@ static const char *framing_problem(const struct setpay_http_request *request)
     const char *length = setpay_http_request_header(request, "Content-Length");
     const char *coding = setpay_http_request_header(request, "Transfer-Encoding");
 
+    if (request->ev->major != 1 || request->ev->minor > 1) {
+        request->ev->major = request->ev->minor = 1; /* of the answer: evhttp takes the request's */
+        return "the version is not HTTP/1.0 or HTTP/1.1";
+    }
     if (header_count_of(request, "Content-Length") > 1 ||
         header_count_of(request, "Transfer-Encoding") > 1 || (length != NULL && coding != NULL))
         return "the body's length is given more than once";

@@ -415,6 +415,13 @@ size_t test_daemon_log_count(const struct test_daemon *d, const char *words)
     return count;
 }
 
+void test_daemon_wait_log(const struct test_daemon *d, const char *words, size_t count)
+{
+    int64_t until = setpay_clock_monotonic_ms() + TEST_WAIT_MS;
+    while (test_daemon_log_count(d, words) < count)
+        pause_until(until);
+}
+
 bool test_daemon_log_holds(const struct test_daemon *d, struct setpay_view bytes)
 {
     return holds(d, ".log", bytes);

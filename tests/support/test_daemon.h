@@ -76,6 +76,8 @@ uint8_t *test_daemon_bytes(const struct test_daemon *daemon, const char *sql, si
 bool test_daemon_database_holds(const struct test_daemon *daemon, struct setpay_view bytes);
 /* How often these words are in its log. */
 size_t test_daemon_log_count(const struct test_daemon *daemon, const char *words);
+/* Waits until they are there that often: what a daemon logs may come after what a peer sees. */
+void test_daemon_wait_log(const struct test_daemon *daemon, const char *words, size_t count);
 bool test_daemon_log_holds(const struct test_daemon *daemon, struct setpay_view bytes);
 /* "PI_MISMATCH G4": error and rule of the newest line of the log with that event, of that rrpid
  * (NULL: of any); "" where there is none. Valid until the next call. */

@@ -153,6 +153,7 @@ enum setpay_error setpay_wallet_sign(struct setpay_wallet *wallet,
     }
     setpay_purchase_clear(&made);
     setpay_pi_clear(&pi);
+    setpay_cleanse(&pi_salt, sizeof pi_salt); /* it is in the envelope now, and nowhere else */
     setpay_wallet_card_secrets_clear(&secrets);
     setpay_certificate_unref(cardholder);
     return error;

@@ -63,6 +63,7 @@ COMMON_BASE := \
 	common/base/error.c \
 	common/base/ids.c \
 	common/base/log.c \
+	common/base/memory.c \
 	common/base/money.c \
 	common/base/secret.c \
 	common/base/testing.c
@@ -321,6 +322,7 @@ UNIT_TESTS := \
 	test_line \
 	test_log \
 	test_loop \
+	test_memory \
 	test_merchant_api \
 	test_merchant_commands \
 	test_merchant_payment \

@@ -352,6 +352,7 @@ TEST_SUPPORT := \
 	tests/support/test_gateway.c \
 	tests/support/test_gateway_line.c \
 	tests/support/test_messages.c \
+	tests/support/test_opened.c \
 	tests/support/test_pki.c \
 	tests/support/test_purchase.c \
 	tests/support/test_store.c \
@@ -376,5 +377,10 @@ INTEGRATION_TESTS := \
 INTEGRATION_PROGRAMS := \
 	net_floor \
 	store_floor
+
+# What scripts of tests/integration use: programs that are no tests themselves.
+INTEGRATION_TOOLS := \
+	privacy/open \
+	privacy/seek
 
 include tests/rules.mk

@@ -370,6 +370,7 @@ INTEGRATION_TESTS := \
 	tests/integration/purchase.sh \
 	tests/integration/readiness.sh \
 	tests/integration/recovery.sh \
+	tests/integration/salts.sh \
 	tests/integration/sandbox.sh \
 	tests/integration/wallet_cli.sh
 
@@ -380,6 +381,7 @@ INTEGRATION_PROGRAMS := \
 
 # What scripts of tests/integration use: programs that are no tests themselves.
 INTEGRATION_TOOLS := \
+	privacy/guess \
 	privacy/open \
 	privacy/seek
 

@@ -178,10 +178,12 @@ asked_before=$(size_of "$tmp/places/gateway-issuer.there.wire")
 timeout 120 "$bin/setpay-wallet" --socket "$(get .wallet_socket)" --json pay "$uri" --yes --card "$card_id" \
     --security-code-file "$tmp/code" >"$tmp/paid" 2>&1 &
 payer=$!
+if [ -z "$why_not" ]; then
+    ok "both were caught" wait "$catcher" "$gateway_catcher"
+fi
 was_asked() { [ "$(size_of "$tmp/places/gateway-issuer.there.wire")" -gt $((asked_before + 200)) ]; }
 ok "the issuer has been asked, and is silent" wait_for 90 was_asked
 if [ -z "$why_not" ]; then
-    ok "both were caught" wait "$catcher" "$gateway_catcher"
     ok "memory is copied while all wait" copy_all wait
     for daemon in wallet merchant gateway; do ok "a core of the $daemon" core wait "$daemon"; done
 fi
@@ -196,6 +198,11 @@ envelope_gone() { ! "$tools/seek" "$tmp/envelope" $(printf 'x=file:%s ' "$sandbo
 ok "the envelope is gone from the merchant's database and journal" wait_for 6 envelope_gone
 [ -n "$why_not" ] || ok "memory is copied after it" copy_all after
 files after
+if [ -z "$why_not" ]; then
+    ok "the wallet will be caught as it signs an inquiry" catch inquiry wallet setpay_message_build
+    ok "which needs its key alone" wallet status "$(jq -r .xid "$tmp/paid")"
+    ok "it was caught" wait "$catcher"
+fi
 ok "the wallet is locked" wallet lock
 [ -n "$why_not" ] || ok "its memory is copied then" copy locked wallet "$(pid_of wallet)"
 find "$sandbox/ca" -type f -exec cat {} + >"$tmp/places/after.ca.files"
@@ -242,7 +249,7 @@ absent() {
         [ -s "$place" ] || echo "$place"
     done
     [ -z "$why_not" ] || return
-    for place in {voided,wait,after}.{wallet,merchant,gateway,issuer}.memory locked.wallet.memory \
+    for place in {voided,wait,after}.{wallet,merchant,gateway,issuer}.memory {inquiry,locked}.wallet.memory \
         work.{wallet,gateway}.{memory,core} wait.{wallet,merchant,gateway}.core; do
         [ -s "$place" ] || echo "$place"
     done
@@ -324,7 +331,7 @@ look() {
 # party_cell PARTY WORDS MARK
 party_cell() {
     local party=$1 name=$3 letters files=(voided."$1".files wait."$1".files after."$1".files)
-    local at_rest=(voided."$1".memory after."$1".memory locked."$1".memory)
+    local at_rest=({voided,after,inquiry,locked}."$1".memory)
     letters=${expected[$2]:-}
     [ -n "$letters" ] || { wrong+="no test knows the words \"$2\""$'\n'; return; }
     if [ "$letters" = any ]; then

@@ -335,7 +335,9 @@ party_cell() {
     letters=${expected[$2]:-}
     [ -n "$letters" ] || { wrong+="no test knows the words \"$2\""$'\n'; return; }
     if [ "$letters" = any ]; then
-        look y "$name" ./*."$party".memory ./*."$party".core "${files[@]}"
+        # Without a look into memory, what is not in the files either can't be told.
+        [ -z "$why_not" ] || letters=.
+        look "${letters/any/y}" "$name" ./*."$party".memory ./*."$party".core "${files[@]}"
         return
     fi
     # shellcheck disable=SC2086

@@ -293,8 +293,10 @@ static size_t from_hex(const char *text, uint8_t *out)
 {
     size_t size = 0;
     for (; text[0] != '\0' && text[1] != '\0'; text += 2) {
-        unsigned byte;
-        if (size == VALUE_MAX || sscanf(text, "%2x", &byte) != 1)
+        const char digits[3] = {text[0], text[1], '\0'};
+        char *end;
+        unsigned long byte = strtoul(digits, &end, 16);
+        if (size == VALUE_MAX || *end != '\0')
             FAIL("a value is not hexadecimal, or longer than %d bytes", VALUE_MAX);
         out[size++] = (uint8_t)byte;
     }
@@ -409,10 +411,10 @@ static bool read_memory(pid_t pid, piece_fn *use)
     if (maps == NULL || memory < 0)
         return false;
     while (fgets(line, sizeof line, maps) != NULL) {
-        uint64_t begin, end;
-        char access[8];
-        if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %7s", &begin, &end, access) != 3 ||
-            access[0] != 'r' || strstr(line, "[vvar]") != NULL ||
+        char *rest;
+        uint64_t begin = strtoull(line, &rest, 16);
+        uint64_t end = *rest == '-' ? strtoull(rest + 1, &rest, 16) : begin;
+        if (strncmp(rest, " r", 2) != 0 || strstr(line, "[vvar]") != NULL ||
             strstr(line, "[vsyscall]") != NULL)
             continue;
         int32_t state = 0;
@@ -429,6 +431,15 @@ static bool read_memory(pid_t pid, piece_fn *use)
     fclose(maps);
     close(memory);
     return readable;
+}
+
+static pid_t pid_of(const char *text)
+{
+    char *end;
+    long pid = strtol(text, &end, 10);
+    if (end == text || *end != '\0' || pid <= 0 || pid > INT32_MAX)
+        FAIL("not the id of a process: %s", text);
+    return (pid_t)pid;
 }
 
 static char state_of(pid_t pid)
@@ -480,7 +491,7 @@ static int seek_place(const char *spec)
         seek_core(equals + 6);
     } else if (strncmp(equals, "=mem:", 5) != 0) {
         FAIL("not a place: %s", spec);
-    } else if (!read_process((pid_t)atoi(equals + 5), feed)) {
+    } else if (!read_process(pid_of(equals + 5), feed)) {
         printf("%.*s\t-\tunreadable\t%s\n", (int)(equals - spec), spec, equals + 1);
         return 1;
     }
@@ -559,7 +570,7 @@ int main(int argc, char **argv)
     if (argc >= 3 && strcmp(argv[1], "--dumps") == 0)
         return dumps(argv + 2);
     if (argc == 4 && strcmp(argv[1], "--copy") == 0)
-        return copy((pid_t)atoi(argv[2]), argv[3]);
+        return copy(pid_of(argv[2]), argv[3]);
     if (argc == 3 && strcmp(argv[1], "--encodings") == 0) {
         read_marks(argv[2]);
         for (size_t i = 0; i < pattern_count; i++)

@@ -63,6 +63,7 @@ COMMON_BASE := \
 	common/base/error.c \
 	common/base/ids.c \
 	common/base/log.c \
+	common/base/memory.c \
 	common/base/money.c \
 	common/base/secret.c \
 	common/base/testing.c
@@ -340,6 +341,7 @@ UNIT_TESTS := \
 	test_line \
 	test_log \
 	test_loop \
+	test_memory \
 	test_merchant_api \
 	test_merchant_commands \
 	test_merchant_payment \
@@ -380,6 +382,7 @@ TEST_SUPPORT := \
 	tests/support/test_market.c \
 	tests/support/test_merchant.c \
 	tests/support/test_messages.c \
+	tests/support/test_opened.c \
 	tests/support/test_pki.c \
 	tests/support/test_proto.c \
 	tests/support/test_purchase.c \
@@ -406,6 +409,7 @@ INTEGRATION_TESTS := \
 	tests/integration/purchase.sh \
 	tests/integration/readiness.sh \
 	tests/integration/recovery.sh \
+	tests/integration/salts.sh \
 	tests/integration/sandbox.sh \
 	tests/integration/wallet_cli.sh \
 	tests/peers/peers.sh
@@ -475,5 +479,11 @@ FUZZ_PARTS := \
 	gateway/payment/vault.c \
 	merchant/options.c \
 	merchant/payment/purchase_state.c
+
+# What scripts of tests/integration use: programs that are no tests themselves.
+INTEGRATION_TOOLS := \
+	privacy/guess \
+	privacy/open \
+	privacy/seek
 
 include tests/rules.mk

@@ -78,9 +78,9 @@ static enum setpay_error open_box(const struct setpay_secret *master,
                                   setpay_buffer_view(&card->boxes[which]), plain);
 }
 
-static enum setpay_error open_key(const struct setpay_secret *master,
-                                  const struct setpay_wallet_card *card,
-                                  struct setpay_signing_key **key)
+enum setpay_error setpay_wallet_card_open_key(const struct setpay_secret *master,
+                                              const struct setpay_wallet_card *card,
+                                              struct setpay_signing_key **key)
 {
     struct setpay_secret pem = {0};
     EVP_PKEY *pkey = NULL;
@@ -99,7 +99,7 @@ enum setpay_error setpay_wallet_card_open(const struct setpay_secret *master,
                                           struct setpay_wallet_card_secrets *secrets)
 {
     struct setpay_wallet_card_secrets opened = {0};
-    enum setpay_error error = open_key(master, card, &opened.key);
+    enum setpay_error error = setpay_wallet_card_open_key(master, card, &opened.key);
     if (error == SETPAY_OK)
         error = open_box(master, card, SETPAY_WALLET_BOX_PAN_SECRET, &opened.pan_secret);
     if (error == SETPAY_OK)

@@ -137,6 +137,10 @@ void setpay_wallet_card_secrets_clear(struct setpay_wallet_card_secrets *secrets
 enum setpay_error
 setpay_wallet_card_open(const struct setpay_secret *master, const struct setpay_wallet_card *card,
                         struct setpay_wallet_card_secrets *secrets) SETPAY_MUST_CHECK;
+/* The key alone, for what needs nothing else of the card. */
+enum setpay_error setpay_wallet_card_open_key(const struct setpay_secret *master,
+                                              const struct setpay_wallet_card *card,
+                                              struct setpay_signing_key **key) SETPAY_MUST_CHECK;
 
 /* What the person gives for a new card. */
 struct setpay_wallet_card_wish {

@@ -15,6 +15,7 @@ PROGRAM_BINS := $(PROGRAMS:%=$(BUILD)/bin/%)
 SCRIPT_BINS  := $(foreach s,$(SCRIPTS),$(BUILD)/bin/$(notdir $(s)))
 UNIT_BINS    := $(UNIT_TESTS:%=$(BUILD)/tests/%)
 INTEGRATION_BINS := $(INTEGRATION_PROGRAMS:%=$(BUILD)/tests/integration/%)
+TOOL_BINS    := $(INTEGRATION_TOOLS:%=$(BUILD)/tests/integration/%)
 
 # Formatting is for what people write.
 FORMATTED := $(shell find common ca gateway merchant cardholder tests -name '*.[ch]' 2>/dev/null)
@@ -169,7 +170,7 @@ reference: build $(REFERENCE_BIN)
 	$(Q)BUILD=$(BUILD) CC='$(CC)' tests/docs/make.sh docs
 
 # Unit tests and integration programs, built and not run.
-tests: $(UNIT_BINS) $(INTEGRATION_BINS) $(REFERENCE_BIN)
+tests: $(UNIT_BINS) $(INTEGRATION_BINS) $(TOOL_BINS) $(REFERENCE_BIN)
 
 # RULE_TESTS: checks of the tree itself, which only `make test` adds.
 check: build tests

@@ -446,6 +446,8 @@ static void look_and_decide(struct setpay_gateway_work *work)
             return;
         }
         if (snapshot.is_own && snapshot.payment.state == SETPAY_PAYMENT_ASKING) {
+            /* What another of the same request was faster with is not kept open while it waits. */
+            setpay_instruction_clear(&work->instruction);
             setpay_gateway_wait(work, look_and_decide); /* rule A6: it is being worked on */
             return;
         }

@@ -346,12 +346,15 @@ UNIT_TESTS := \
 	test_wallet_vault
 
 TEST_SUPPORT := \
+	tests/support/test_agreement.c \
+	tests/support/test_crash_walk.c \
 	tests/support/test_executor.c \
 	tests/support/test_gateway.c \
 	tests/support/test_gateway_line.c \
 	tests/support/test_messages.c \
 	tests/support/test_pki.c \
 	tests/support/test_purchase.c \
+	tests/support/test_sandbox.c \
 	tests/support/test_store.c \
 	tests/support/test_store_api.c
 
@@ -372,6 +375,7 @@ INTEGRATION_TESTS := \
 
 # And those that are C programs, made as unit tests are: tests/integration/NAME.c.
 INTEGRATION_PROGRAMS := \
+	crash_points \
 	net_floor \
 	store_floor
 

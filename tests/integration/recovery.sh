@@ -264,4 +264,26 @@ for round in 1 2 3; do
     is "round $round: and no hold more" "$(($(open_holds) - before))" 1
 done
 
+# ------------------------------------------------------------------ a signed purchase comes much too late
+# Its date is too old (rule A5), or its offer has expired too: it is voided all the same, since only
+# the gateway's receipt ends it for the shopper (rules M9, W7).
+clocks() { # MINUTES DAEMON...: their clocks are that much ahead
+    local daemon ms=$(($1 * 60000))
+    shift
+    for daemon; do
+        control "$(admin_socket "$daemon")" "$(jq -nc --argjson ms "$ms" '{id: 1, command: "testing.clock", args: {offset_ms: $ms}}')" |
+            jq -e .ok || return 1
+    done
+}
+for ahead in 6 30; do
+    ok "$ahead minutes: the shopper has signed, nothing was sent" signed_but_not_sent "19$ahead"
+    ok "$ahead minutes: pass" clocks "$ahead" merchant gateway issuer
+    ok "$ahead minutes: the wallet comes back" up
+    ok "$ahead minutes: pass for the wallet" clocks "$ahead" wallet
+    wait "$payer"
+    late_voided() { [ "$(states)" = voided ] && settled; }
+    ok "$ahead minutes: what was signed is voided, all agree" within 10 late_voided
+    ok "$ahead minutes: and the wallet has the receipt" wallet_knows
+done
+
 done_testing

@@ -354,7 +354,9 @@ TEST_SUPPORT := \
 	tests/support/test_messages.c \
 	tests/support/test_pki.c \
 	tests/support/test_purchase.c \
+	tests/support/test_race.c \
 	tests/support/test_sandbox.c \
+	tests/support/test_shopper.c \
 	tests/support/test_store.c \
 	tests/support/test_store_api.c
 
@@ -377,6 +379,7 @@ INTEGRATION_TESTS := \
 INTEGRATION_PROGRAMS := \
 	crash_points \
 	net_floor \
+	races \
 	store_floor
 
 include tests/rules.mk

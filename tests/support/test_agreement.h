@@ -25,11 +25,11 @@ struct test_outcome {
  * gateway and at the issuer; the gateway has asked the issuer once for it or never; at most one is
  * authorised; what is authorised is what the issuer holds, to the last unit. Otherwise words say
  * what is not so (yet). wallets: names of databases, NULL-ended; a wallet that does not know yet
- * what was reversed is told to ask where sockets has its socket.
+ * what was reversed is told to ask. strangers: others than these wallets buy too.
  */
 bool test_order_agrees(const struct test_sandbox *sandbox, const char *order_id,
-                       const char *const *wallets, struct test_outcome *outcome, char *words,
-                       size_t size);
+                       const char *const *wallets, bool strangers, struct test_outcome *outcome,
+                       char *words, size_t size);
 
 /* Nothing is left over anywhere: no purchase under way at wallet, merchant or gateway, no
  * reversal that was not acknowledged, no sealed instruction at the merchant (rule M7), and the

@@ -195,7 +195,8 @@ static bool is_settled(struct course *course, struct test_outcome *outcome)
 {
     char *words = course->result->words;
     size_t size = sizeof course->result->words;
-    return test_order_agrees(course->sandbox, course->order_id, wallets, outcome, words, size) &&
+    return test_order_agrees(course->sandbox, course->order_id, wallets, false, outcome, words,
+                             size) &&
            test_nothing_left_over(course->sandbox, wallets, words, size);
 }
 

@@ -21,6 +21,7 @@
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -87,29 +88,35 @@ static void sandbox_command(const struct test_sandbox *sandbox, const char *comm
         test_bail_out("setpay-sandbox %s failed: see %s", command, output);
 }
 
-void test_sandbox_start(struct test_sandbox *sandbox, enum test_daemon daemon, const char *crash)
+/* Starts a daemon as a child that dies with this process. */
+static pid_t start(const struct test_sandbox *sandbox, const char *program_name, const char *name,
+                   const char *crash)
 {
     char program[600], config[192], output[192];
-    (void)snprintf(program, sizeof program, "%s/%s", sandbox->bin, programs[daemon]);
-    (void)snprintf(config, sizeof config, "%s/%s.conf", sandbox->dir, test_daemon_names[daemon]);
-    (void)snprintf(output, sizeof output, "%s/log/%s.out", sandbox->dir, test_daemon_names[daemon]);
+    (void)snprintf(program, sizeof program, "%s/%s", sandbox->bin, program_name);
+    (void)snprintf(config, sizeof config, "%s/%s.conf", sandbox->dir, name);
+    (void)snprintf(output, sizeof output, "%s/log/%s.out", sandbox->dir, name);
     pid_t parent = getpid();
     pid_t child = fork();
     if (child < 0)
         test_bail_out("fork: %s", strerror(errno));
-    if (child == 0) {
-        int in = open("/dev/null", O_RDONLY | O_CLOEXEC);
-        int out = open(output, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-        signal(SIGTERM, SIG_DFL);
-        if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent || in < 0 || out < 0 ||
-            dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0)
-            _exit(126);
-        if (crash != NULL)
-            setenv("SETPAY_CRASH", crash, 1);
-        execl(program, program, "--config", config, (char *)NULL);
-        _exit(127);
-    }
-    sandbox->pids[daemon] = child;
+    if (child > 0)
+        return child;
+    int in = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    int out = open(output, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    signal(SIGTERM, SIG_DFL);
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent || in < 0 || out < 0 ||
+        dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0)
+        _exit(126);
+    if (crash != NULL)
+        setenv("SETPAY_CRASH", crash, 1);
+    execl(program, program, "--config", config, (char *)NULL);
+    _exit(127);
+}
+
+void test_sandbox_start(struct test_sandbox *sandbox, enum test_daemon daemon, const char *crash)
+{
+    sandbox->pids[daemon] = start(sandbox, programs[daemon], test_daemon_names[daemon], crash);
 }
 
 bool test_sandbox_has_ended(struct test_sandbox *sandbox, enum test_daemon daemon, int *status)
@@ -314,6 +321,7 @@ void test_sandbox_make(struct test_sandbox *sandbox, const char *bin)
 {
     memset(sandbox, 0, sizeof *sandbox);
     (void)snprintf(sandbox->bin, sizeof sandbox->bin, "%s", bin);
+    umask(077); /* keys and requests are for their owner alone */
     make_folder(sandbox);
     sandbox_command(sandbox, "up");
     sandbox_command(sandbox, "down");
@@ -454,6 +462,90 @@ void test_sandbox_up(struct test_sandbox *sandbox, const struct test_sandbox *li
         }
     }
     close(lock);
+}
+
+/* ------------------------------------------------------------------ cards and wallets */
+
+void test_sandbox_issue(const struct test_sandbox *sandbox, const char *brand, const char *csr,
+                        const char *pem)
+{
+    char program[600], dir[160], passphrase[160], output[160];
+    (void)snprintf(program, sizeof program, "%s/setpay-ca", sandbox->bin);
+    (void)snprintf(dir, sizeof dir, "%s/ca", sandbox->dir);
+    (void)snprintf(passphrase, sizeof passphrase, "%s/ca.passphrase", sandbox->dir);
+    (void)snprintf(output, sizeof output, "%s/log/ca.log", sandbox->dir);
+    const char *words[] = {program,      "--dir", dir, "--passphrase-file", passphrase, "issue",
+                           "cardholder", "--csr", csr, "--brand",           brand,      "-o",
+                           pem,          NULL};
+    if (run(output, words) != 0)
+        test_bail_out("no certificate: see %s", output);
+}
+
+static json_t *file_text(const char *path)
+{
+    char text[8192];
+    FILE *file = fopen(path, "re");
+    size_t size = file == NULL ? 0 : fread(text, 1, sizeof text, file);
+    if (size == 0 || size == sizeof text)
+        test_bail_out("%s can't be read", path);
+    fclose(file);
+    return json_stringn(text, size);
+}
+
+static void enrol(const struct test_sandbox *sandbox, const char *socket, const char *brand,
+                  const char *pan, const char *expiry)
+{
+    char csr[192], pem[192];
+    json_t *request = NULL;
+    (void)snprintf(csr, sizeof csr, "%s/run/card.csr", sandbox->dir);
+    (void)snprintf(pem, sizeof pem, "%s/run/card.pem", sandbox->dir);
+    if (test_wallet_call(socket, "card.request",
+                         json_pack("{s:s, s:s, s:s, s:s}", "brand", brand, "label", "card", "pan",
+                                   pan, "expiry", expiry),
+                         &request) != SETPAY_OK)
+        test_bail_out("%s requests no card", socket);
+    FILE *file = fopen(csr, "we");
+    if (file == NULL || fputs(json_string_value(json_object_get(request, "csr")), file) == EOF ||
+        fclose(file) != 0)
+        test_bail_out("%s can't be written", csr);
+    json_decref(request);
+    test_sandbox_issue(sandbox, brand, csr, pem);
+    if (test_wallet_call(socket, "card.import", json_pack("{s:o}", "certificates", file_text(pem)),
+                         NULL) != SETPAY_OK)
+        test_bail_out("%s takes no card", socket);
+}
+
+pid_t test_sandbox_add_wallet(const struct test_sandbox *sandbox, const char *name,
+                              const char *brand, const char *pan, const char *expiry)
+{
+    char from[192], to[192];
+    struct change changes[5];
+    static const char *const parts[] = {"/run/wallet.sock", "/db/wallet.db", "/log/wallet.log",
+                                        "/run/wallet-admin.sock"};
+    for (size_t i = 0; i < 4; i++) {
+        const char *wallet = strstr(parts[i], "wallet");
+        (void)snprintf(changes[i].from, sizeof changes[i].from, "%s", parts[i]);
+        (void)snprintf(changes[i].to, sizeof changes[i].to, "%.*s%s%s", (int)(wallet - parts[i]),
+                       parts[i], name, wallet + strlen("wallet"));
+    }
+    (void)snprintf(changes[4].from, sizeof changes[4].from, ":%u",
+                   (unsigned)sandbox->admin_ports[TEST_WALLET]);
+    (void)snprintf(changes[4].to, sizeof changes[4].to, ":0");
+    (void)snprintf(from, sizeof from, "%s/wallet.conf", sandbox->dir);
+    (void)snprintf(to, sizeof to, "%s/%s.conf", sandbox->dir, name);
+    copy_changed(from, to, NULL, changes, 5);
+    pid_t pid = start(sandbox, programs[TEST_WALLET], name, NULL);
+    int64_t limit_ms = test_now_ms() + READY_LIMIT_MS;
+    (void)snprintf(to, sizeof to, "%s/run/%s.sock", sandbox->dir, name);
+    while (test_wallet_call(to, "wallet.init",
+                            json_pack("{s:s}", "passphrase", "a passphrase for a test"),
+                            NULL) != SETPAY_OK) {
+        if (test_now_ms() > limit_ms)
+            test_bail_out("%s does not start", to);
+        test_pause_ms(10);
+    }
+    enrol(sandbox, to, brand, pan, expiry);
+    return pid;
 }
 
 void test_sandbox_down(struct test_sandbox *sandbox, bool remove)

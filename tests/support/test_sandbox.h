@@ -40,6 +40,14 @@ void test_sandbox_up(struct test_sandbox *sandbox, const struct test_sandbox *li
  * false: then it only kills. */
 void test_sandbox_down(struct test_sandbox *sandbox, bool remove);
 
+/* A cardholder's certificate from the sandbox's CA, with its CAs, for a request in a file. */
+void test_sandbox_issue(const struct test_sandbox *sandbox, const char *brand, const char *csr,
+                        const char *pem);
+/* A second wallet daemon, started and with a card that the CA has certified: its socket, database
+ * and log have this name, and it is unlocked for good. Returns its process, a child. */
+pid_t test_sandbox_add_wallet(const struct test_sandbox *sandbox, const char *name,
+                              const char *brand, const char *pan, const char *expiry);
+
 /* Starts a daemon that is not running. crash: SETPAY_CRASH, or NULL. Does not wait. */
 void test_sandbox_start(struct test_sandbox *sandbox, enum test_daemon daemon, const char *crash);
 /* Has it ended? Then it is waited for, *status (may be NULL) is waitpid's, and pids[] is 0. */

@@ -23,7 +23,7 @@ MAN_PAGES := $(wildcard docs/man/*.[1-8])
 JOBS ?= $(shell nproc 2>/dev/null || echo 1)
 again = +$(Q)$(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(JOBS))
 
-.PHONY: help build tests clean check test lint format asan demo install deps gen
+.PHONY: help build tests clean check test lint format asan crash races demo install deps gen
 .SECONDARY:
 
 help:
@@ -35,6 +35,8 @@ help:
 	  lint 'clang-tidy, cppcheck, formatting, layers' \
 	  format 'clang-format in place' \
 	  reference 'docs/reference and docs/conformance.md, made from the code' \
+	  crash 'all pairs of crashes in a purchase; hours, goes on where it was (SEED=, FRESH=1)' \
+	  races 'races for one order, many more than the suite (SEED=, TRIES=)' \
 	  asan 'the suite under AddressSanitizer and UBSan' \
 	  install 'into PREFIX (DESTDIR honoured)' \
 	  clean 'remove $(BUILD)'
@@ -146,6 +148,21 @@ demo:
 	$(Q)tests/deps.sh build
 	$(again) build
 	$(Q)$(BUILD)/bin/setpay-sandbox demo
+
+# Every crash point and all pairs of them, which takes hours. The pairs that were walked stand in a
+# file, so that the next run goes on with the others; FRESH=1 forgets them.
+CRASH_DONE := $(BUILD)/crash-pairs.done
+crash:
+	$(Q)tests/deps.sh build test
+	$(again) build tests
+	$(if $(FRESH),$(Q)rm -f '$(CRASH_DONE)')
+	$(Q)BUILD=$(BUILD) SEED='$(SEED)' PAIRS='$(or $(PAIRS),all)' ONLY='$(ONLY)' DONE='$(CRASH_DONE)' \
+	  $(BUILD)/tests/integration/crash_points
+
+races:
+	$(Q)tests/deps.sh build test
+	$(again) build tests
+	$(Q)BUILD=$(BUILD) SEED='$(SEED)' TRIES='$(or $(TRIES),20000)' $(BUILD)/tests/integration/races
 
 asan:
 	$(Q)tests/deps.sh build test

@@ -347,15 +347,22 @@ UNIT_TESTS := \
 
 TEST_SUPPORT := \
 	tests/support/test_agreement.c \
+	tests/support/test_buyer.c \
 	tests/support/test_crash_walk.c \
 	tests/support/test_executor.c \
+	tests/support/test_fault.c \
+	tests/support/test_fault_table.c \
 	tests/support/test_gateway.c \
 	tests/support/test_gateway_line.c \
 	tests/support/test_messages.c \
 	tests/support/test_pki.c \
+	tests/support/test_proxy.c \
+	tests/support/test_proxy_message.c \
+	tests/support/test_proxy_side.c \
 	tests/support/test_purchase.c \
 	tests/support/test_race.c \
 	tests/support/test_sandbox.c \
+	tests/support/test_settings.c \
 	tests/support/test_shopper.c \
 	tests/support/test_store.c \
 	tests/support/test_store_api.c
@@ -378,6 +385,7 @@ INTEGRATION_TESTS := \
 # And those that are C programs, made as unit tests are: tests/integration/NAME.c.
 INTEGRATION_PROGRAMS := \
 	crash_points \
+	faults \
 	net_floor \
 	races \
 	store_floor

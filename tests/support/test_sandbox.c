@@ -422,6 +422,10 @@ static void copy_folder(struct test_sandbox *sandbox, const struct test_sandbox 
             sandbox->api_port = chosen;
         if (strcmp(name, "merchant_port") == 0)
             sandbox->merchant_port = chosen;
+        if (strcmp(name, "gateway_port") == 0)
+            sandbox->gateway_port = chosen;
+        if (strcmp(name, "issuer_port") == 0)
+            sandbox->issuer_port = chosen;
         for (int i = 0; i < TEST_DAEMONS; i++) {
             size_t size = strlen(test_daemon_names[i]);
             if (strncmp(name, test_daemon_names[i], size) == 0 &&
@@ -439,17 +443,21 @@ static void copy_folder(struct test_sandbox *sandbox, const struct test_sandbox 
     }
 }
 
-void test_sandbox_up(struct test_sandbox *sandbox, const struct test_sandbox *like,
-                     const char *const lines[TEST_DAEMONS])
+void test_sandbox_copy(struct test_sandbox *sandbox, const struct test_sandbox *like,
+                       const char *const lines[TEST_DAEMONS])
 {
     char path[192];
     memset(sandbox, 0, sizeof *sandbox);
     memcpy(sandbox->bin, like->bin, sizeof sandbox->bin);
     make_folder(sandbox);
-    int lock = lock_ports();
+    sandbox->ports_lock = lock_ports();
     copy_folder(sandbox, like, lines);
     (void)snprintf(path, sizeof path, "%s/merchant/api.token", sandbox->dir);
     read_line(path, sandbox->token, sizeof sandbox->token);
+}
+
+void test_sandbox_run(struct test_sandbox *sandbox)
+{
     for (int i = TEST_DAEMONS; i-- > 0;)
         test_sandbox_start(sandbox, (enum test_daemon)i, NULL);
     int64_t limit_ms = test_now_ms() + READY_LIMIT_MS;
@@ -461,7 +469,14 @@ void test_sandbox_up(struct test_sandbox *sandbox, const struct test_sandbox *li
             test_pause_ms(10);
         }
     }
-    close(lock);
+    close(sandbox->ports_lock);
+}
+
+void test_sandbox_up(struct test_sandbox *sandbox, const struct test_sandbox *like,
+                     const char *const lines[TEST_DAEMONS])
+{
+    test_sandbox_copy(sandbox, like, lines);
+    test_sandbox_run(sandbox);
 }
 
 /* ------------------------------------------------------------------ cards and wallets */

@@ -5,6 +5,11 @@
  * and reversal. Several purchases run side by side, each with the fault of its own; then others
  * with faults at random everywhere (SEED).
  *
+ * What is tried by it: a repeat is the same request (rule A6), a purchase is stored before it
+ * leaves and ends by a receipt alone (rules W5, W7, M5), an order and an instruction are authorised
+ * once (rules M4, G6), what was not answered is reversed until it is acknowledged (rule G7), what
+ * is given up is voided (rule M9).
+ *
  * After each: without a person and within seconds all agree, at most one authorisation stands, no
  * hold and nothing else is left over; a link that is not paid can be paid, once; one that is, is
  * not paid again.

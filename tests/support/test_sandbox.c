@@ -186,13 +186,13 @@ int test_sandbox_api(const struct test_sandbox *sandbox, const char *method, con
                         "%s /api/v1%s HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
                         "Authorization: Bearer %s\r\n",
                         method, path, sandbox->token);
-    if (body != NULL)
-        size += snprintf(request + size, sizeof request - (size_t)size,
-                         "Content-Type: application/json\r\nContent-Length: %zu\r\n"
-                         "Idempotency-Key: %s\r\n\r\n%s",
-                         strlen(body), key, body);
-    else
+    if (body == NULL)
         (void)snprintf(request + size, sizeof request - (size_t)size, "\r\n");
+    else
+        (void)snprintf(request + size, sizeof request - (size_t)size,
+                       "Content-Type: application/json\r\nContent-Length: %zu\r\n"
+                       "Idempotency-Key: %s\r\n\r\n%s",
+                       strlen(body), key, body);
     int status = http(sandbox->api_port, request, text, HTTP_ANSWER_MAX);
     if (answer != NULL) {
         const char *begin = status < 0 ? NULL : strstr(text, "\r\n\r\n");

@@ -46,13 +46,6 @@ static void check(bool good, const char *name, const char *words)
     failures += !good;
 }
 
-static void on_term(int number)
-{
-    (void)number;
-    test_sandbox_down(&sandbox, false);
-    _exit(1);
-}
-
 /* ------------------------------------------------------------------ one round */
 
 struct lanes {
@@ -170,7 +163,6 @@ int main(void)
     uint64_t chosen =
         seed == NULL || *seed == '\0' ? (uint64_t)time(NULL) : strtoull(seed, NULL, 10);
     printf("# SEED=%llu\n", (unsigned long long)chosen);
-    signal(SIGTERM, on_term);
     test_sandbox_make(&pattern, path);
     test_sandbox_up(&sandbox, &pattern, NULL);
     other_wallet = test_sandbox_add_wallet(&sandbox, "other", "visa", "4000005700009781", "3012");

@@ -340,6 +340,7 @@ static bool play_init(struct course *course, int limit_ms, struct test_outcome *
                 return true;
         }
         if (test_now_ms() > course->died_ms + limit_ms) {
+            (void)is_settled(course, outcome); /* for its words */
             memcpy(words, course->result->words, sizeof words);
             return fail(course, "not settled within %d ms: %s%s", limit_ms,
                         atomic_load(&course->ended) ? "" : "shopper or store still wait; ", words);
@@ -483,11 +484,13 @@ static int index_of(const char *name, const char *const *names, int count)
 
 bool test_walk_parse(const char *text, struct test_walk *walk)
 {
-    char scenario[16], first[16], second[16];
+    char scenario[16], first[16], second[16], counts[2][12] = {"", ""};
     memset(walk, 0, sizeof *walk);
-    int found = sscanf(text, "%15[a-z]: %15s dies at %31s %u, then %15s at %31s %u", scenario,
-                       first, walk->first.point, &walk->first.count, second, walk->second.point,
-                       &walk->second.count);
+    int found =
+        sscanf(text, "%15[a-z]: %15s dies at %31s %11[0-9], then %15s at %31s %11[0-9]", scenario,
+               first, walk->first.point, counts[0], second, walk->second.point, counts[1]);
+    walk->first.count = (uint32_t)strtoul(counts[0], NULL, 10);
+    walk->second.count = (uint32_t)strtoul(counts[1], NULL, 10);
     if (found != 1 && found != 4 && found != 7)
         return false;
     walk->scenario = index_of(scenario, test_scenario_names, TEST_SCENARIOS);

@@ -104,7 +104,6 @@ static pid_t start(const struct test_sandbox *sandbox, const char *program_name,
         return child;
     int in = open("/dev/null", O_RDONLY | O_CLOEXEC);
     int out = open(output, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    signal(SIGTERM, SIG_DFL);
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent || in < 0 || out < 0 ||
         dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0)
         _exit(126);
@@ -153,7 +152,6 @@ static int connect_to(uint16_t port)
 static int http(uint16_t port, const char *request, char *answer, size_t size)
 {
     size_t length = strlen(request), used = 0;
-    int status = -1;
     int fd = connect_to(port);
     if (fd < 0)
         return -1;
@@ -164,9 +162,9 @@ static int http(uint16_t port, const char *request, char *answer, size_t size)
     }
     close(fd);
     answer[used] = '\0';
-    if (strstr(answer, "\r\n\r\n") == NULL || sscanf(answer, "HTTP/1.1 %d", &status) != 1)
+    if (strstr(answer, "\r\n\r\n") == NULL || strncmp(answer, "HTTP/1.1 ", 9) != 0)
         return -1;
-    return status;
+    return (int)strtol(answer + 9, NULL, 10);
 }
 
 bool test_sandbox_is_ready(const struct test_sandbox *sandbox, enum test_daemon daemon)
@@ -188,13 +186,13 @@ int test_sandbox_api(const struct test_sandbox *sandbox, const char *method, con
                         "%s /api/v1%s HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
                         "Authorization: Bearer %s\r\n",
                         method, path, sandbox->token);
-    if (body != NULL)
-        size += snprintf(request + size, sizeof request - (size_t)size,
-                         "Content-Type: application/json\r\nContent-Length: %zu\r\n"
-                         "Idempotency-Key: %s\r\n\r\n%s",
-                         strlen(body), key, body);
-    else
+    if (body == NULL)
         (void)snprintf(request + size, sizeof request - (size_t)size, "\r\n");
+    else
+        (void)snprintf(request + size, sizeof request - (size_t)size,
+                       "Content-Type: application/json\r\nContent-Length: %zu\r\n"
+                       "Idempotency-Key: %s\r\n\r\n%s",
+                       strlen(body), key, body);
     int status = http(sandbox->api_port, request, text, HTTP_ANSWER_MAX);
     if (answer != NULL) {
         const char *begin = status < 0 ? NULL : strstr(text, "\r\n\r\n");
@@ -400,9 +398,8 @@ static void copy_changed(const char *from, const char *to, const char *lines,
 static void copy_folder(struct test_sandbox *sandbox, const struct test_sandbox *like,
                         const char *const lines[TEST_DAEMONS])
 {
-    struct change changes[PORTS + 1];
+    struct change changes[PORTS + 1] = {{{0}, {0}}};
     char from[192], to[192], line[128], name[32];
-    unsigned port;
     int count = 1;
     (void)snprintf(from, sizeof from, "%s/.", like->dir);
     const char *words[] = {"cp", "-a", from, sandbox->dir, NULL};
@@ -413,10 +410,11 @@ static void copy_folder(struct test_sandbox *sandbox, const struct test_sandbox 
     (void)snprintf(from, sizeof from, "%s/ports", like->dir);
     FILE *file = fopen(from, "re");
     while (file != NULL && count <= PORTS && fgets(line, sizeof line, file) != NULL) {
-        if (sscanf(line, "%31[a-z_]=%u", name, &port) != 2)
+        char port[8];
+        if (sscanf(line, "%31[a-z_]=%7[0-9]", name, port) != 2)
             continue;
         uint16_t chosen = free_port();
-        (void)snprintf(changes[count].from, sizeof changes[count].from, ":%u", port);
+        (void)snprintf(changes[count].from, sizeof changes[count].from, ":%s", port);
         (void)snprintf(changes[count++].to, sizeof changes[0].to, ":%u", chosen);
         if (strcmp(name, "api_port") == 0)
             sandbox->api_port = chosen;
@@ -534,7 +532,7 @@ pid_t test_sandbox_add_wallet(const struct test_sandbox *sandbox, const char *na
                               const char *brand, const char *pan, const char *expiry)
 {
     char from[192], to[192];
-    struct change changes[5];
+    struct change changes[5] = {{{0}, {0}}};
     static const char *const parts[] = {"/run/wallet.sock", "/db/wallet.db", "/log/wallet.log",
                                         "/run/wallet-admin.sock"};
     for (size_t i = 0; i < 4; i++) {
@@ -566,16 +564,12 @@ pid_t test_sandbox_add_wallet(const struct test_sandbox *sandbox, const char *na
 void test_sandbox_down(struct test_sandbox *sandbox, bool remove)
 {
     for (int i = 0; i < TEST_DAEMONS; i++) {
-        if (sandbox->pids[i] > 0)
-            kill(sandbox->pids[i], SIGKILL);
-    }
-    if (!remove)
-        return;
-    for (int i = 0; i < TEST_DAEMONS; i++) {
-        if (sandbox->pids[i] > 0)
+        if (sandbox->pids[i] > 0 && kill(sandbox->pids[i], SIGKILL) == 0)
             waitpid(sandbox->pids[i], NULL, 0);
         sandbox->pids[i] = 0;
     }
+    if (!remove)
+        return;
     char output[160];
     (void)snprintf(output, sizeof output, "%s.out", sandbox->dir);
     const char *words[] = {"rm", "-rf", sandbox->dir, output, NULL};

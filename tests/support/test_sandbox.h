@@ -44,8 +44,7 @@ void test_sandbox_run(struct test_sandbox *sandbox);
 /* Both. */
 void test_sandbox_up(struct test_sandbox *sandbox, const struct test_sandbox *like,
                      const char *const lines[TEST_DAEMONS]);
-/* Kills the daemons and removes the folder. May be called from a signal's handler with remove
- * false: then it only kills. */
+/* Kills the daemons, and removes the folder where that is wished. */
 void test_sandbox_down(struct test_sandbox *sandbox, bool remove);
 
 /* A cardholder's certificate from the sandbox's CA, with its CAs, for a request in a file. */

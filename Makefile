@@ -363,7 +363,7 @@ TEST_SUPPORT := \
 	tests/support/test_race.c \
 	tests/support/test_sandbox.c \
 	tests/support/test_settings.c \
-	tests/support/test_shopper.c \
+	tests/support/test_racer.c \
 	tests/support/test_store.c \
 	tests/support/test_store_api.c
 

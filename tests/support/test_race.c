@@ -28,8 +28,8 @@ const char *const test_race_names[TEST_RACES] = {"same", "shoppers", "cancel", "
 
 struct test_race_track {
     const struct test_sandbox *sandbox;
-    struct test_shop *shop;
-    struct test_shopper *shoppers[SHOPPERS];
+    struct test_till *shop;
+    struct test_racer *shoppers[SHOPPERS];
     char wallets[2][192]; /* their sockets */
     pthread_mutex_t mutex;
     struct test_post *idle[LINES_MAX];
@@ -241,7 +241,7 @@ static void prepare(struct test_race_track *track, struct test_race *race)
             json_decref(prepared);
         } else {
             struct test_post *line = take_line(track);
-            payer->purchase = test_shopper_sign(track->shop, track->shoppers[payer->shopper], line,
+            payer->purchase = test_racer_sign(track->shop, track->shoppers[payer->shopper], line,
                                                 race->uri, &payer->preq);
             give_line(track, line);
         }
@@ -398,7 +398,7 @@ static enum setpay_receipt_kind last_receipt(const struct test_race_track *track
     setpay_buffer_init(&bytes, SETPAY_LIMIT_CONTENT_BYTES);
     for (size_t i = 0; i < answer->receipt_count; i++) {
         if (setpay_sealed_receipt_open(&answer->receipts[i], &purchase->pi.back_key,
-                                       &purchase->oi.xid, test_shop_gateway(track->shop), &receipt,
+                                       &purchase->oi.xid, test_till_gateway(track->shop), &receipt,
                                        &bytes) == SETPAY_OK)
             kind = receipt.kind;
         else
@@ -546,9 +546,9 @@ struct test_race_track *test_race_track_new(const struct test_sandbox *pattern,
     if (track == NULL)
         test_bail_out("no memory");
     track->sandbox = sandbox;
-    track->shop = test_shop_new(sandbox, "visa");
+    track->shop = test_till_new(sandbox, "visa");
     for (int i = 0; i < SHOPPERS; i++)
-        track->shoppers[i] = test_shopper_new(pattern, "visa", pans[i], "3012");
+        track->shoppers[i] = test_racer_new(pattern, "visa", pans[i], "3012");
     pthread_mutex_init(&track->mutex, NULL);
     test_sandbox_wallet_socket(sandbox, track->wallets[0], sizeof track->wallets[0]);
     (void)snprintf(track->wallets[1], sizeof track->wallets[1], "%s/run/other.sock", sandbox->dir);
@@ -560,8 +560,8 @@ void test_race_track_free(struct test_race_track *track)
     while (track->idle_count > 0)
         test_post_free(track->idle[--track->idle_count]);
     for (int i = 0; i < SHOPPERS; i++)
-        test_shopper_free(track->shoppers[i]);
-    test_shop_free(track->shop);
+        test_racer_free(track->shoppers[i]);
+    test_till_free(track->shop);
     pthread_mutex_destroy(&track->mutex);
     free(track);
 }

@@ -7,7 +7,7 @@
 #define SETPAY_TEST_RACE_H
 
 #include "tests/support/test_agreement.h"
-#include "tests/support/test_shopper.h"
+#include "tests/support/test_racer.h"
 
 #include <stdint.h>
 

@@ -5,8 +5,8 @@
  *
  * What fails that is not under test ends the program.
  */
-#ifndef SETPAY_TEST_SHOPPER_H
-#define SETPAY_TEST_SHOPPER_H
+#ifndef SETPAY_TEST_RACER_H
+#define SETPAY_TEST_RACER_H
 
 #include "tests/support/test_purchase.h"
 #include "tests/support/test_sandbox.h"
@@ -15,16 +15,16 @@
 #include <stddef.h>
 
 /* What every shopper of a sandbox needs to know: the certificates of merchant and gateway. */
-struct test_shop;
-struct test_shop *test_shop_new(const struct test_sandbox *sandbox, const char *brand);
-void test_shop_free(struct test_shop *shop);
-const struct setpay_certificate *test_shop_gateway(const struct test_shop *shop);
+struct test_till;
+struct test_till *test_till_new(const struct test_sandbox *sandbox, const char *brand);
+void test_till_free(struct test_till *shop);
+const struct setpay_certificate *test_till_gateway(const struct test_till *shop);
 
 /* A card that the CA of the sandbox (made and not running, or running) certifies now. */
-struct test_shopper;
-struct test_shopper *test_shopper_new(const struct test_sandbox *sandbox, const char *brand,
+struct test_racer;
+struct test_racer *test_racer_new(const struct test_sandbox *sandbox, const char *brand,
                                       const char *pan, const char *expiry);
-void test_shopper_free(struct test_shopper *shopper);
+void test_racer_free(struct test_racer *shopper);
 
 /* A connection to the merchant; opened by the first post. One thread at a time. */
 struct test_post;
@@ -37,8 +37,8 @@ int test_post_send(struct test_post *line, struct setpay_view message,
 
 /* Asks for the offer of an order (PInit) and signs it: *message is the whole PReq. NULL where the
  * merchant makes no offer. uri: "setpay://HOST:PORT/pay/TOKEN". */
-struct test_purchase *test_shopper_sign(const struct test_shop *shop,
-                                        const struct test_shopper *shopper, struct test_post *line,
+struct test_purchase *test_racer_sign(const struct test_till *shop,
+                                        const struct test_racer *shopper, struct test_post *line,
                                         const char *uri, struct setpay_buffer *message);
 
 #endif

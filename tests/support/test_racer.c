@@ -2,7 +2,7 @@
  * The connection is OpenSSL's own, blocking, and checks no certificate: what a wallet has to check
  * of a merchant is the wallet's tests' matter, and here the merchant is under test.
  */
-#include "tests/support/test_shopper.h"
+#include "tests/support/test_racer.h"
 
 #include "common/base/limits.h"
 #include "common/crypto/keyfile.h"
@@ -77,15 +77,15 @@ static void credentials_clear(struct credentials *made)
         setpay_buffer_clear(&made->cas[i]);
 }
 
-struct test_shop {
+struct test_till {
     char brand[32];
     struct credentials merchant, gateway_sign, gateway_encrypt;
 };
 
-struct test_shop *test_shop_new(const struct test_sandbox *sandbox, const char *brand)
+struct test_till *test_till_new(const struct test_sandbox *sandbox, const char *brand)
 {
     char path[256];
-    struct test_shop *shop = calloc(1, sizeof *shop);
+    struct test_till *shop = calloc(1, sizeof *shop);
     if (shop == NULL)
         test_bail_out("no memory");
     (void)snprintf(shop->brand, sizeof shop->brand, "%s", brand);
@@ -98,7 +98,7 @@ struct test_shop *test_shop_new(const struct test_sandbox *sandbox, const char *
     return shop;
 }
 
-void test_shop_free(struct test_shop *shop)
+void test_till_free(struct test_till *shop)
 {
     credentials_clear(&shop->merchant);
     credentials_clear(&shop->gateway_sign);
@@ -106,19 +106,19 @@ void test_shop_free(struct test_shop *shop)
     free(shop);
 }
 
-const struct setpay_certificate *test_shop_gateway(const struct test_shop *shop)
+const struct setpay_certificate *test_till_gateway(const struct test_till *shop)
 {
     return shop->gateway_sign.party.certificate;
 }
 
 /* ------------------------------------------------------------------ the card */
 
-struct test_shopper {
+struct test_racer {
     struct credentials own;
     struct test_cardholder cardholder;
 };
 
-static void write_request(const char *path, struct test_shopper *shopper, const char *brand)
+static void write_request(const char *path, struct test_racer *shopper, const char *brand)
 {
     struct setpay_secret pan = {0}, expiry = {0}, pan_secret = {0}, der = {0};
     OK(setpay_secret_copy(&pan, setpay_view_string(shopper->cardholder.pan)));
@@ -137,11 +137,11 @@ static void write_request(const char *path, struct test_shopper *shopper, const 
     setpay_secret_clear(&der);
 }
 
-struct test_shopper *test_shopper_new(const struct test_sandbox *sandbox, const char *brand,
+struct test_racer *test_racer_new(const struct test_sandbox *sandbox, const char *brand,
                                       const char *pan, const char *expiry)
 {
     char csr[192], pem[192];
-    struct test_shopper *shopper = calloc(1, sizeof *shopper);
+    struct test_racer *shopper = calloc(1, sizeof *shopper);
     if (shopper == NULL)
         test_bail_out("no memory");
     struct test_cardholder *cardholder = &shopper->cardholder;
@@ -161,7 +161,7 @@ struct test_shopper *test_shopper_new(const struct test_sandbox *sandbox, const 
     return shopper;
 }
 
-void test_shopper_free(struct test_shopper *shopper)
+void test_racer_free(struct test_racer *shopper)
 {
     credentials_clear(&shopper->own);
     free(shopper);
@@ -301,7 +301,7 @@ int test_post_send(struct test_post *line, struct setpay_view message, struct se
 
 /* ------------------------------------------------------------------ offer and signature */
 
-static bool ask_offer(const struct test_shop *shop, struct test_post *line, const char *token,
+static bool ask_offer(const struct test_till *shop, struct test_post *line, const char *token,
                       struct setpay_message *message)
 {
     struct setpay_buffer content, bytes, answer;
@@ -333,8 +333,8 @@ static bool ask_offer(const struct test_shop *shop, struct test_post *line, cons
     return good;
 }
 
-static struct test_purchase *sign_offer(const struct test_shop *shop,
-                                        const struct test_shopper *shopper,
+static struct test_purchase *sign_offer(const struct test_till *shop,
+                                        const struct test_racer *shopper,
                                         struct setpay_view content,
                                         const struct setpay_pinit_res *offer)
 {
@@ -360,8 +360,8 @@ static struct test_purchase *sign_offer(const struct test_shop *shop,
     return p;
 }
 
-struct test_purchase *test_shopper_sign(const struct test_shop *shop,
-                                        const struct test_shopper *shopper, struct test_post *line,
+struct test_purchase *test_racer_sign(const struct test_till *shop,
+                                        const struct test_racer *shopper, struct test_post *line,
                                         const char *uri, struct setpay_buffer *message)
 {
     struct setpay_message answer;

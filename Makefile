@@ -369,25 +369,37 @@ UNIT_TESTS := \
 	test_wallet_vault
 
 TEST_SUPPORT := \
-	tests/support/test_daemon.c \
+	tests/support/test_agreement.c \
 	tests/support/test_asking.c \
+	tests/support/test_buyer.c \
+	tests/support/test_crash_walk.c \
+	tests/support/test_daemon.c \
 	tests/support/test_executor.c \
 	tests/support/test_false_answer.c \
 	tests/support/test_false_gateway.c \
+	tests/support/test_fault.c \
+	tests/support/test_fault_table.c \
 	tests/support/test_gateway.c \
 	tests/support/test_gateway_line.c \
 	tests/support/test_issuer.c \
-	tests/support/test_lies.c \
 	tests/support/test_lied_sale.c \
+	tests/support/test_lies.c \
 	tests/support/test_market.c \
 	tests/support/test_merchant.c \
 	tests/support/test_messages.c \
 	tests/support/test_opened.c \
 	tests/support/test_pki.c \
 	tests/support/test_proto.c \
+	tests/support/test_proxy.c \
+	tests/support/test_proxy_message.c \
+	tests/support/test_proxy_side.c \
 	tests/support/test_purchase.c \
+	tests/support/test_race.c \
+	tests/support/test_racer.c \
 	tests/support/test_refusal.c \
 	tests/support/test_sale.c \
+	tests/support/test_sandbox.c \
+	tests/support/test_settings.c \
 	tests/support/test_shop.c \
 	tests/support/test_shopper.c \
 	tests/support/test_store.c \
@@ -416,6 +428,8 @@ INTEGRATION_TESTS := \
 
 # And those that are C programs, made as unit tests are: tests/integration/NAME.c.
 INTEGRATION_PROGRAMS := \
+	crash_points \
+	faults \
 	hostile/gatewayd_crl \
 	hostile/gatewayd_form \
 	hostile/gatewayd_issuer \
@@ -442,6 +456,7 @@ INTEGRATION_PROGRAMS := \
 	hostile/walletd_receipt \
 	hostile/walletd_refusal \
 	net_floor \
+	races \
 	store_floor
 
 # Fuzz targets: tests/fuzz/fuzz_NAME.c, one per parser of bytes that others send, and what of the

@@ -24,7 +24,7 @@ MAN_PAGES := $(wildcard docs/man/*.[1-8])
 JOBS ?= $(shell nproc 2>/dev/null || echo 1)
 again = +$(Q)$(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(JOBS))
 
-.PHONY: help build tests clean check test lint format asan demo install deps gen
+.PHONY: help build tests clean check test lint format asan crash races faults demo install deps gen
 .SECONDARY:
 
 help:
@@ -38,6 +38,9 @@ help:
 	  fuzz 'fuzzing without an end; TARGET=name, SECONDS=n' \
 	  mutants 'single edits to the code, and which test notices each; ONLY=name' \
 	  reference 'docs/reference and docs/conformance.md, made from the code' \
+	  crash 'all pairs of crashes in a purchase; hours, goes on where it was (SEED=, FRESH=1)' \
+	  races 'races for one order, many more than the suite (SEED=, TRIES=)' \
+	  faults 'purchases with faults at random on every line (SEED=, COUNT=)' \
 	  asan 'the suite under AddressSanitizer and UBSan' \
 	  install 'into PREFIX (DESTDIR honoured)' \
 	  clean 'remove $(BUILD)'
@@ -187,6 +190,28 @@ demo:
 	$(Q)tests/deps.sh build
 	$(again) build
 	$(Q)$(BUILD)/bin/setpay-sandbox demo
+
+# Every crash point and all pairs of them, which takes hours. The pairs that were walked stand in a
+# file, so that the next run goes on with the others; FRESH=1 forgets them.
+CRASH_DONE := $(BUILD)/crash-pairs.done
+crash:
+	$(Q)tests/deps.sh build test
+	$(again) build tests
+	$(if $(FRESH),$(Q)rm -f '$(CRASH_DONE)')
+	$(Q)BUILD=$(BUILD) SEED='$(SEED)' PAIRS='$(or $(PAIRS),all)' ONLY='$(ONLY)' DONE='$(CRASH_DONE)' \
+	  $(BUILD)/tests/integration/crash_points
+
+races:
+	$(Q)tests/deps.sh build test
+	$(again) build tests
+	$(Q)BUILD=$(BUILD) SEED='$(SEED)' TRIES='$(or $(TRIES),20000)' $(BUILD)/tests/integration/races
+
+# The longer mix of tests/integration/faults.c; `make test` has its whole table and a short one.
+faults:
+	$(Q)tests/deps.sh build test
+	$(again) build tests
+	$(Q)BUILD=$(BUILD) SEED='$(SEED)' CASES=no COUNT='$(or $(COUNT),1000)' \
+	  $(BUILD)/tests/integration/faults
 
 asan:
 	$(Q)tests/deps.sh build test

@@ -585,6 +585,30 @@ static void idle_lines_are_tested(void **state)
     close_all(&f);
 }
 
+/* A line that answers nothing any more is found out once an answer is overdue, long before it would
+ * be tested for being idle. */
+static void silent_lines_are_tested(void **state)
+{
+    struct fixture f;
+    (void)state;
+    memset(&f, 0, sizeof(f));
+    open_issuer(&f);
+    open_network(&f, 100, LONG_MS);
+    RUN_UNTIL(&f, setpay_network_is_up(f.network));
+    setpay_issuer_server_script(f.server)->silent = 1;
+    ask_and_wait(&f, "approve", 1250, "EUR");
+    assert_int_equal(f.answer.outcome, SETPAY_NETWORK_UNKNOWN);
+    RUN_UNTIL(&f, figures(&f).echoes == 1); /* it was the issuer, not the line */
+    assert_int_equal(figures(&f).connections_lost, 0);
+    setpay_issuer_server_script(f.server)->silent = 1;
+    setpay_issuer_server_script(f.server)->silent_echoes = 1;
+    ask_and_wait(&f, "approve", 1250, "EUR");
+    assert_int_equal(f.answer.outcome, SETPAY_NETWORK_UNKNOWN);
+    RUN_UNTIL(&f, figures(&f).connections_lost == 1);
+    RUN_UNTIL(&f, setpay_network_is_up(f.network));
+    close_all(&f);
+}
+
 /* A stopped reversal is told as not acknowledged; a drained network takes nothing more. */
 static void stops_and_drains(void **state)
 {
@@ -834,6 +858,7 @@ int main(void)
         cmocka_unit_test(many_reversals_survive_a_lost_line),
         cmocka_unit_test(refused_sign_on_is_not_up),
         cmocka_unit_test(idle_lines_are_tested),
+        cmocka_unit_test(silent_lines_are_tested),
         cmocka_unit_test(stops_and_drains),
         cmocka_unit_test(tells_everything_at_its_end),
         cmocka_unit_test(judges_answers),

@@ -598,6 +598,15 @@ size_t test_gateway_log_count(struct test_gateway *g, const char *words)
     return count;
 }
 
+void test_gateway_wait_log(struct test_gateway *g, const char *words, size_t count)
+{
+    int64_t until = setpay_clock_monotonic_ms() + WAIT_MS;
+    while (test_gateway_log_count(g, words) < count) {
+        NEED(setpay_clock_monotonic_ms() < until);
+        (void)usleep(POLL_US);
+    }
+}
+
 void test_gateway_reload(struct test_gateway *g)
 {
     int64_t until = setpay_clock_monotonic_ms() + WAIT_MS;

@@ -333,6 +333,11 @@ size_t test_gateway_log_count(struct test_gateway *g, const char *words)
     return test_daemon_log_count(&g->daemon, words);
 }
 
+void test_gateway_wait_log(struct test_gateway *g, const char *words, size_t count)
+{
+    test_daemon_wait_log(&g->daemon, words, count);
+}
+
 void test_gateway_reload(struct test_gateway *g)
 {
     test_daemon_reload(&g->daemon);

@@ -98,6 +98,8 @@ const char *test_gateway_refusal(struct test_gateway *gateway, const struct setp
 
 /* How often these words are in the gateway's log. */
 size_t test_gateway_log_count(struct test_gateway *gateway, const char *words);
+/* Waits until they are there so often: for what is logged after the peer has noticed. */
+void test_gateway_wait_log(struct test_gateway *gateway, const char *words, size_t count);
 
 /* Who pays at the shop of that brand (0: visa). */
 struct test_purchase_parties test_gateway_parties(struct test_gateway *gateway, int brand);

@@ -232,8 +232,8 @@ static void a_revoked_merchant_says_nothing_more(void **state)
         setpay_buffer_clear(&answer);
     }
     test_line_free(line);
-    test_daemon_wait_log(&gateway->daemon, "event=net.handshake_failed error=CERT_REVOKED rule=A3",
-                         before + 1);
+    test_gateway_wait_log(gateway, "event=net.handshake_failed error=CERT_REVOKED rule=A3",
+                          before + 1);
     setpay_buffer_clear(&older);
     test_party_free(sign);
     test_party_free(tls);

@@ -256,11 +256,7 @@ static void expect_no_connection(const struct test_party *tls, const char *expec
         setpay_buffer_clear(&answer);
     }
     test_line_free(line);
-    int64_t until = setpay_clock_monotonic_ms() + SETPAY_MINUTE_MS;
-    while (test_gateway_log_count(gateway, words) == before) {
-        assert_true(setpay_clock_monotonic_ms() < until);
-        (void)usleep(5000);
-    }
+    test_gateway_wait_log(gateway, words, before + 1);
     test_stillness_expect(gateway, &still, 0);
 }
 

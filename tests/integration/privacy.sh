@@ -197,7 +197,7 @@ ok "it is declined, since the code is not the card's" wait_for 60 is_declined
 # Rule M7, and what else is only needed until the outcome is known.
 "$tools/open" "$sandbox" "$order_id" | grep '^envelope ' >"$tmp/envelope"
 envelope_gone() { ! "$tools/seek" "$tmp/envelope" $(printf 'x=file:%s ' "$sandbox/db/merchant.db"*) | grep -q .; }
-# The five seconds are counted by test_store_erase; a loaded machine may need longer to look.
+# Five seconds are the rule; on a loaded machine the looking itself may take longer.
 ok "the envelope is gone from the merchant's database and journal" wait_for 20 envelope_gone
 [ -n "$why_not" ] || ok "memory is copied after it" copy_all after
 files after

@@ -1,9 +1,10 @@
 #!/bin/bash
-# run.sh [--check | --all] [NAME...]: applies single edits to the code, one at a time, and sees which
+# run.sh [--check | --quick | --all] [NAME...]: applies single edits to the code, one at a time, and sees which
 # test notices. Each must be noticed; what is not is listed.
 #
 #   run.sh            every mutant of list/*.txt, or those that are named (make mutants [ONLY=name])
 #   run.sh --all ...  where the listed tests notice nothing, every other unit test too
+#   run.sh --quick ... the listed unit tests alone, without the scripts
 #   run.sh --check    builds and runs nothing: each edit still finds its place. TAP, for make test
 #
 # A mutant in a list:
@@ -33,7 +34,7 @@ work=$(cd "$BUILD/mutants" && pwd)
 tree=$work/tree
 jobs=$(nproc)
 mode=run
-case ${1:-} in --check | --all) mode=${1#--} && shift ;; esac
+case ${1:-} in --check | --all | --quick) mode=${1#--} && shift ;; esac
 only=("$@")
 
 # ------------------------------------------------------------------ the lists
@@ -235,7 +236,9 @@ for name in "${chosen[@]}"; do
         say "$(printf '%-38s %s' "$name" "does not build: $(grep -m1 'error' "$work/build.log")")"
         wrong+=("$name")
     else
-        for test in ${tests[$name]} ${also[$name]:-} "${everything[@]}"; do
+        slow=${also[$name]:-}
+        [ "$mode" != quick ] || slow=''
+        for test in ${tests[$name]} $slow "${everything[@]}"; do
             notices "$test" "$path" && by=$test && break
         done
         if [ -n "$by" ]; then

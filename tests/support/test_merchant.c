@@ -86,7 +86,8 @@ static void write_configuration(struct test_merchantd *m, const char *frames, co
         "admin_address = %s\ndatabase = sqlite:%s/merchant.db\nadmin_socket = %s/merchant.sock\n"
         "log = %s/merchant.log\nroot = %s/" CRLS "/root.pem\ncrls = %s/" CRLS "\n"
         "tls_key = %s/shop-all-server.key\ntls_cert = %s/shop-all-server.pem\n"
-        "gateway_timeout = 2s\nrepeat_min = 20ms\nrepeat_max = 100ms\nrefresh_interval = %s\n",
+        "gateway_timeout = 5s\nanswer_wait = 2m\nrepeat_min = 20ms\nrepeat_max = "
+        "100ms\nrefresh_interval = %s\n",
         TEST_GATEWAY_MERCHANT, m->wallets, strchr(m->wallets, ':'), m->api, frames, TEST_GATEWAY_ID,
         m->daemon.admin, folder, folder, folder, folder, folder, folder, folder, refresh);
     for (size_t i = 0; brand_names[i] != NULL; i++)

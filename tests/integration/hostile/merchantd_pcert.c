@@ -350,7 +350,7 @@ static void test_lists(void **state)
         ca->crl_number = number;
         print_message("# list %zu\n", i);
         test_false_gateway_lie(liar, &lie);
-        wait_told(6); /* both brands ask, and two workers read */
+        wait_told(4); /* both brands ask */
         expect_revoked(revoked);
         market.lies++;
     }
@@ -358,7 +358,7 @@ static void test_lists(void **state)
     test_pki_revoke(pki, later->party);
     test_pki_crl(pki, "visa", SETPAY_CA_CARDHOLDER, pki->now_ms, TEST_CRL_GOOD, &crl);
     test_false_gateway_lie(liar, &lie);
-    wait_told(6);
+    wait_told(4);
     expect_revoked(later);
     test_false_gateway_behave(liar);
     setpay_buffer_reset(&crl);
@@ -498,7 +498,7 @@ static int open_world(void **state)
     others.expired = of_gateway(SETPAY_PROFILE_GATEWAY_SIGN, TEST_GATEWAY_ID, TEST_PKI_EXPIRED);
     others.forged = of_gateway(SETPAY_PROFILE_GATEWAY_SIGN, TEST_GATEWAY_ID, TEST_PKI_FORGED);
     test_pki_revoke(gateway->pki, others.revoked);
-    test_market_open_with(&market, gateway, test_false_gateway_address(liar), "100ms");
+    test_market_open_with(&market, gateway, test_false_gateway_address(liar), "300ms");
     return 0;
 }
 

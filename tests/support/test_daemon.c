@@ -466,3 +466,20 @@ const char *test_daemon_refusal(const struct test_daemon *d, const char *event,
     free(log);
     return words;
 }
+
+const char *test_daemon_wait_refusal(const struct test_daemon *d, const char *event,
+                                     const struct setpay_id *rrpid, const char *expected,
+                                     const char *or_expected)
+{
+    int64_t until = setpay_clock_monotonic_ms() + TEST_WAIT_MS;
+    for (;;) {
+        const char *words = test_daemon_refusal(d, event, rrpid);
+        bool is_it = strcmp(words, expected) == 0 ||
+                     (or_expected != NULL && strcmp(words, or_expected) == 0);
+        bool of_line = words[0] == '\0' || strcmp(words, "TIMEOUT") == 0 ||
+                       strcmp(words, "CLOSED") == 0 || strcmp(words, "UNREACHABLE") == 0;
+        if (is_it || !of_line || setpay_clock_monotonic_ms() >= until)
+            return words;
+        (void)usleep(TEST_POLL_US);
+    }
+}

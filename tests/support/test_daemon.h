@@ -83,5 +83,10 @@ bool test_daemon_log_holds(const struct test_daemon *daemon, struct setpay_view 
  * (NULL: of any); "" where there is none. Valid until the next call. */
 const char *test_daemon_refusal(const struct test_daemon *daemon, const char *event,
                                 const struct setpay_id *rrpid);
+/* Waits until that is expected (or or_expected, unless NULL), or something else that is not of the
+ * line itself: what a machine under load adds (TIMEOUT, CLOSED, UNREACHABLE) is waited out. */
+const char *test_daemon_wait_refusal(const struct test_daemon *daemon, const char *event,
+                                     const struct setpay_id *rrpid, const char *expected,
+                                     const char *or_expected);
 
 #endif

@@ -31,8 +31,14 @@
 
 #define CONNECTIONS 64
 #define FRAME_HEAD 12
+#define SEEN 256 /* questions that are remembered */
 
 static const char *const brand_names[] = {"visa", "mastercard"};
+
+struct seen {
+    struct setpay_id rrpid;
+    struct setpay_digest content, signature;
+};
 
 struct test_false_gateway {
     struct test_gateway *gateway;
@@ -48,6 +54,8 @@ struct test_false_gateway {
     bool lies, holds, is_held;
     struct setpay_id held;
     unsigned told, questions, resumed;
+    struct seen seen[SEEN]; /* the last ones, around */
+    size_t seen_count;
 };
 
 struct connection {
@@ -157,7 +165,8 @@ static bool send_answer(SSL *ssl, uint64_t id, struct setpay_view answer, enum t
     uint32_t length = (uint32_t)answer.size + 8;
     switch (how) {
     case TEST_LIE_TWICE:
-        return send_frame(ssl, id, length, answer) && send_frame(ssl, id, length, answer);
+        (void)send_frame(ssl, id, length, answer);
+        return send_frame(ssl, id, length, answer);
     case TEST_LIE_OTHER_ID:
         return send_frame(ssl, id + 1000000, length, answer);
     case TEST_LIE_HANG_UP:
@@ -210,6 +219,25 @@ static bool choose_lie(struct test_false_gateway *server, const struct test_ques
     return lies;
 }
 
+/* Rule A6: an honest merchant that repeats a question says the very same, signature included. */
+static void expect_same(struct test_false_gateway *server, const struct test_question *question)
+{
+    struct seen is = {.rrpid = question->rrpid};
+    NEED(setpay_message_request_hash(&question->message, &is.content) == SETPAY_OK);
+    NEED(setpay_raw_hash(question->message.signature, &is.signature) == SETPAY_OK);
+    (void)pthread_mutex_lock(&server->lock);
+    bool known = false;
+    for (size_t i = 0; i < SEEN && i < server->seen_count && !known; i++) {
+        const struct seen *was = &server->seen[i];
+        known = setpay_id_equal(&was->rrpid, &is.rrpid);
+        NEED(!known || (setpay_digest_equal(&was->content, &is.content) &&
+                        setpay_digest_equal(&was->signature, &is.signature)));
+    }
+    if (!known)
+        server->seen[server->seen_count++ % SEEN] = is;
+    (void)pthread_mutex_unlock(&server->lock);
+}
+
 static bool goes_alone(struct test_false_gateway *server, enum setpay_message_type type)
 {
     (void)pthread_mutex_lock(&server->lock);
@@ -240,6 +268,7 @@ static bool answer_question(struct connection *c, uint64_t id, struct setpay_vie
     setpay_buffer_init(&answer, SETPAY_LIMIT_MESSAGE_BYTES);
     NEED(setpay_message_parse(bytes, &question.message) == SETPAY_OK);
     question.rrpid = rrpid_of(question.message.content);
+    expect_same(c->server, &question);
     if (!goes_alone(c->server, question.message.type))
         ask_truth(c, bytes, &truth);
     question.truth = setpay_buffer_view(&truth);

@@ -26,23 +26,25 @@ void test_lied_sale_start(struct test_market *market, struct test_false_gateway 
     lied->channel = test_channel_new(market->merchant);
     test_channel_post(lied->channel, setpay_buffer_view(&message));
     test_false_gateway_wait_held(liar, &lied->rrpid);
+    /* rule M5: purchase and question are stored when the question arrives */
+    assert_string_equal(test_merchantd_state(market->merchant, &lied->sale.purchase->oi.xid),
+                        "asking");
+    char sql[128], hex[SETPAY_ID_TEXT_SIZE];
+    (void)snprintf(sql, sizeof sql, "SELECT count(*) FROM gateway_request WHERE rrpid = x'%s'",
+                   setpay_id_format(&lied->rrpid, hex));
+    assert_int_equal(test_daemon_number(&market->merchant->daemon, sql), 1);
     test_standing_take(market->merchant, &lied->before);
     setpay_buffer_clear(&message);
 }
 
 const char *test_lied_sale_tell(struct test_market *market, struct test_false_gateway *liar,
-                                struct test_lied_sale *lied, const char *event)
+                                const struct test_lied_sale *lied, const char *expected,
+                                const char *or_expected)
 {
-    const char *words = "";
-    int64_t until = setpay_clock_monotonic_ms() + TEST_WAIT_MS;
     test_false_gateway_release(liar);
     market->lies++;
-    while (words[0] == '\0' && setpay_clock_monotonic_ms() < until) {
-        words = test_daemon_refusal(&market->merchant->daemon, event, &lied->rrpid);
-        if (words[0] == '\0')
-            (void)usleep(TEST_POLL_US);
-    }
-    return words;
+    return test_daemon_wait_refusal(&market->merchant->daemon, "gateway.no_answer", &lied->rrpid,
+                                    expected, or_expected);
 }
 
 void test_lied_sale_end(struct test_market *market, struct test_false_gateway *liar,
@@ -64,7 +66,7 @@ void test_lied_sale(struct test_market *market, struct test_false_gateway *liar,
     test_lied_sale_start(market, liar, lie, &lied);
     const struct setpay_id *xid = &lied.sale.purchase->oi.xid;
     struct test_order order = lied.sale.order;
-    const char *words = test_lied_sale_tell(market, liar, &lied, "gateway.no_answer");
+    const char *words = test_lied_sale_tell(market, liar, &lied, expected, or_expected);
     bool as_expected =
         strcmp(words, expected) == 0 || (or_expected != NULL && strcmp(words, or_expected) == 0);
     if (!as_expected)
@@ -143,7 +145,8 @@ void test_scene_expect_open(struct test_scene *scene, const char *state, int kin
     assert_null(test_standing_moved(merchant, &before));
     assert_string_equal(test_merchantd_state(merchant, xid), state);
     if (expected != NULL)
-        assert_string_equal(test_daemon_refusal(&merchant->daemon, "gateway.no_answer", &rrpid),
+        assert_string_equal(test_daemon_wait_refusal(&merchant->daemon, "gateway.no_answer", &rrpid,
+                                                     expected, NULL),
                             expected);
 }
 

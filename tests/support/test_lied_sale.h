@@ -20,10 +20,11 @@ struct test_lied_sale {
  * is held with its lie. */
 void test_lied_sale_start(struct test_market *market, struct test_false_gateway *liar,
                           const struct test_lie *lie, struct test_lied_sale *lied);
-/* The lie is told. What the merchant's log says of it in lines of that event ("AUTH_MISMATCH M6");
- * "" where it says nothing within the limit. Valid until the next call. */
+/* The lie is told. What the merchant's log says of it ("AUTH_MISMATCH M6"), as
+ * test_daemon_wait_refusal waits for it. Valid until the next call. */
 const char *test_lied_sale_tell(struct test_market *market, struct test_false_gateway *liar,
-                                struct test_lied_sale *lied, const char *event);
+                                const struct test_lied_sale *lied, const char *expected,
+                                const char *or_expected);
 /* The gateway behaves again, and the shopper gets that end. Clears lied. */
 void test_lied_sale_end(struct test_market *market, struct test_false_gateway *liar,
                         struct test_lied_sale *lied, const struct test_end *end);

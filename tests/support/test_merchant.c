@@ -86,7 +86,8 @@ static void write_configuration(struct test_merchantd *m, const char *frames, co
         "admin_address = %s\ndatabase = sqlite:%s/merchant.db\nadmin_socket = %s/merchant.sock\n"
         "log = %s/merchant.log\nroot = %s/" CRLS "/root.pem\ncrls = %s/" CRLS "\n"
         "tls_key = %s/shop-all-server.key\ntls_cert = %s/shop-all-server.pem\n"
-        "gateway_timeout = 2s\nrepeat_min = 20ms\nrepeat_max = 100ms\nrefresh_interval = %s\n",
+        "gateway_timeout = 5s\nanswer_wait = 2m\nrepeat_min = 20ms\nrepeat_max = "
+        "100ms\nrefresh_interval = %s\n",
         TEST_GATEWAY_MERCHANT, m->wallets, strchr(m->wallets, ':'), m->api, frames, TEST_GATEWAY_ID,
         m->daemon.admin, folder, folder, folder, folder, folder, folder, folder, refresh);
     for (size_t i = 0; brand_names[i] != NULL; i++)
@@ -306,24 +307,33 @@ const char *test_standing_moved(struct test_merchantd *m, struct test_standing *
     return moved;
 }
 
-const char *test_merchantd_state(struct test_merchantd *m, const struct setpay_id *xid)
+static enum setpay_purchase_state read_state(struct test_merchantd *m, const struct setpay_id *xid)
 {
     char sql[160], hex[SETPAY_ID_TEXT_SIZE];
     (void)snprintf(sql, sizeof sql,
                    "SELECT coalesce((SELECT state FROM purchase WHERE xid = x'%s'), 0)",
                    setpay_id_format(xid, hex));
-    return setpay_purchase_state_name(
-        (enum setpay_purchase_state)test_daemon_number(&m->daemon, sql));
+    return (enum setpay_purchase_state)test_daemon_number(&m->daemon, sql);
+}
+
+const char *test_merchantd_state(struct test_merchantd *m, const struct setpay_id *xid)
+{
+    return setpay_purchase_state_name(read_state(m, xid));
 }
 
 void test_merchantd_wait_state(struct test_merchantd *m, const struct setpay_id *xid,
                                const char *state)
 {
     int64_t until = setpay_clock_monotonic_ms() + TEST_WAIT_MS;
-    while (strcmp(test_merchantd_state(m, xid), state) != 0) {
-        if (setpay_clock_monotonic_ms() >= until)
-            (void)fprintf(stderr, "it is %s, not %s\n", test_merchantd_state(m, xid), state);
-        NEED(setpay_clock_monotonic_ms() < until);
+    for (;;) {
+        enum setpay_purchase_state is = read_state(m, xid);
+        if (strcmp(setpay_purchase_state_name(is), state) == 0)
+            return;
+        /* nothing follows a final refusal */
+        bool goes_on = setpay_clock_monotonic_ms() < until && !setpay_purchase_state_is_refused(is);
+        if (!goes_on)
+            (void)fprintf(stderr, "it is %s, not %s\n", setpay_purchase_state_name(is), state);
+        NEED(goes_on);
         (void)usleep(TEST_POLL_US);
     }
 }

@@ -89,7 +89,6 @@ static void put_field(struct setpay_buffer *out, uint32_t number, unsigned wire,
 
 static void put_changed(struct setpay_buffer *out, const struct test_proto_field *field, int change)
 {
-    struct setpay_buffer longer;
     static const uint8_t one = 1;
     switch (change) {
     case TEST_PROTO_MISSING:
@@ -104,14 +103,6 @@ static void put_changed(struct setpay_buffer *out, const struct test_proto_field
         return;
     case TEST_PROTO_OTHER_WIRE:
         put_field(out, field->number, field->wire == 2 ? 0 : 2, setpay_view_of(&one, 1), false);
-        return;
-    case TEST_PROTO_TOO_LONG:
-        NEED(field->wire == 2);
-        setpay_buffer_init(&longer, SIZE_MAX_BYTES);
-        put(&longer, field->value);
-        put(&longer, setpay_view_string("x"));
-        put_field(out, field->number, 2, setpay_buffer_view(&longer), false);
-        setpay_buffer_clear(&longer);
         return;
     case TEST_PROTO_EMPTY:
         NEED(field->wire == 2);

@@ -27,7 +27,6 @@ enum test_proto_change {
     TEST_PROTO_TWICE,        /* the field given twice */
     TEST_PROTO_OVERLONG_TAG, /* its tag with a byte more than needed */
     TEST_PROTO_OTHER_WIRE,   /* a number as bytes, bytes as a number */
-    TEST_PROTO_TOO_LONG,     /* a byte more inside (bytes only) */
     TEST_PROTO_EMPTY,        /* nothing inside (bytes only) */
     TEST_PROTO_LAST,         /* moved behind all others */
     TEST_PROTO_UNKNOWN,      /* behind the message: field 2047, a number */

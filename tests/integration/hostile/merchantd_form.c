@@ -65,87 +65,29 @@ static void good_message(struct setpay_buffer *message)
 
 /* ------------------------------------------------------------------ every field, every change */
 
-static const struct {
-    enum test_proto_change change;
-    const char *what;
-    const char *expected;
-    bool of_bytes; /* only of fields that hold bytes */
-} field_changes[] = {
-    {TEST_PROTO_MISSING, "left out", "FIELD A1", false},
-    {TEST_PROTO_TWICE, "given twice", "NOT_CANONICAL A1", false},
-    {TEST_PROTO_OVERLONG_TAG, "under an overlong tag", "NOT_CANONICAL A1", false},
-    {TEST_PROTO_OTHER_WIRE, "of another wire type", "MALFORMED A1", false},
-    {TEST_PROTO_EMPTY, "empty", "FIELD A1", true},
-    {TEST_PROTO_LAST, "behind all others", "NOT_CANONICAL A1", false},
-};
-static const struct {
-    enum test_proto_change change;
-    const char *what;
-    const char *expected;
-} end_changes[] = {
-    {TEST_PROTO_UNKNOWN, "an unknown field", "NOT_CANONICAL A1"},
-    {TEST_PROTO_UNKNOWN_DEEP, "an unknown field 200 levels deep", "NOT_CANONICAL A1"},
-    {TEST_PROTO_TRAILING, "half a tag behind it", "MALFORMED A1"},
-    {TEST_PROTO_CUT, "its last byte cut off", "MALFORMED A1"},
-};
-
 /* Told of each changed form, and what it is to end in. */
 typedef void refuse_fn(struct setpay_view changed, const char *expected);
 
-static struct setpay_view inside(struct setpay_view bytes, const uint32_t *path)
+struct sweep {
+    const char *name;
+    uint32_t inside;
+    refuse_fn *refuse;
+};
+
+static void on_changed(struct setpay_view changed, const char *what, const char *expected,
+                       const void *arg)
 {
-    struct test_proto_field fields[TEST_PROTO_FIELDS];
-    if (path[0] == 0)
-        return bytes;
-    size_t count = test_proto_split(bytes, fields);
-    for (size_t i = 0; i < count; i++) {
-        if (fields[i].number == path[0])
-            return inside(fields[i].value, path + 1);
-    }
-    fail_msg("no field %u", path[0]);
-    return SETPAY_VIEW_EMPTY;
+    const struct sweep *sweep = arg;
+    print_message("# %s, inside %u: %s\n", sweep->name, sweep->inside, what);
+    sweep->refuse(changed, expected);
 }
 
-static void change_end(const char *name, struct setpay_view bytes, const uint32_t *path,
-                       refuse_fn *refuse)
-{
-    struct setpay_buffer changed;
-    setpay_buffer_init(&changed, SETPAY_LIMIT_MESSAGE_BYTES);
-    for (size_t c = 0; c < sizeof end_changes / sizeof *end_changes; c++) {
-        print_message("# %s: %s\n", name, end_changes[c].what);
-        test_proto_change(bytes, path, 0, end_changes[c].change, &changed);
-        refuse(setpay_buffer_view(&changed), end_changes[c].expected);
-    }
-    setpay_buffer_clear(&changed);
-}
-
-static void change_fields(const char *name, struct setpay_view bytes, const uint32_t *path,
-                          uint32_t last, refuse_fn *refuse)
-{
-    struct test_proto_field fields[TEST_PROTO_FIELDS];
-    struct setpay_buffer changed;
-    size_t count = test_proto_split(inside(bytes, path), fields);
-    setpay_buffer_init(&changed, SETPAY_LIMIT_MESSAGE_BYTES);
-    for (size_t i = 0; i < count && fields[i].number <= last; i++) {
-        for (size_t c = 0; c < sizeof field_changes / sizeof *field_changes; c++) {
-            if ((field_changes[c].of_bytes && fields[i].wire != 2) ||
-                (field_changes[c].change == TEST_PROTO_LAST && i + 1 == count))
-                continue;
-            print_message("# %s: field %u %s\n", name, fields[i].number, field_changes[c].what);
-            test_proto_change(bytes, path, fields[i].number, field_changes[c].change, &changed);
-            refuse(setpay_buffer_view(&changed), field_changes[c].expected);
-        }
-    }
-    setpay_buffer_clear(&changed);
-}
-
+/* last: the last field that is changed; 0: all. */
 static void change_everything(const char *name, struct setpay_view bytes, const uint32_t *path,
-                              refuse_fn *refuse)
+                              uint32_t last, refuse_fn *refuse)
 {
-    char words[64];
-    (void)snprintf(words, sizeof words, "%s, inside %u", name, path[0]);
-    change_fields(words, bytes, path, UINT32_MAX, refuse);
-    change_end(words, bytes, path, refuse);
+    const struct sweep sweep = {name, path[0], refuse};
+    test_proto_change_all(bytes, path, 0, last, on_changed, &sweep);
 }
 
 /* ------------------------------------------------------------------ what the cardholder signs */
@@ -185,9 +127,9 @@ static void purchases_have_one_form(void **state)
     setpay_buffer_init(&content, CONTENT_MAX);
     test_purchase_sign(p);
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
-        change_everything("OI", setpay_buffer_view(&p->oi_bytes), paths[i], refuse_oi);
+        change_everything("OI", setpay_buffer_view(&p->oi_bytes), paths[i], 0, refuse_oi);
     assert_int_equal(setpay_preq_build(&p->preq, &content), SETPAY_OK);
-    change_everything("PReq", setpay_buffer_view(&content), top, refuse_preq);
+    change_everything("PReq", setpay_buffer_view(&content), top, 0, refuse_preq);
     setpay_buffer_clear(&content);
     test_purchase_free(p);
 }
@@ -225,11 +167,11 @@ static void requests_have_one_form(void **state)
     test_pinit_fill(&sale.order, "visa", setpay_clock_now_ms(), &request);
     assert_int_equal(setpay_pinit_req_build(&request, &content), SETPAY_OK);
     for (size_t i = 0; i < 2; i++)
-        change_everything("PInitReq", setpay_buffer_view(&content), paths[i], refuse_pinit);
+        change_everything("PInitReq", setpay_buffer_view(&content), paths[i], 0, refuse_pinit);
     test_inquiry_fill(paid.purchase, setpay_clock_now_ms(), &inquiry);
     assert_int_equal(setpay_inq_req_build(&inquiry.request, &content), SETPAY_OK);
     for (size_t i = 0; i < 2; i++)
-        change_everything("InqReq", setpay_buffer_view(&content), paths[i], refuse_inquiry);
+        change_everything("InqReq", setpay_buffer_view(&content), paths[i], 0, refuse_inquiry);
     setpay_buffer_clear(&content);
 }
 
@@ -329,9 +271,8 @@ static void messages_have_one_form(void **state)
                            values[i].value, &changed);
         refuse_form(setpay_buffer_view(&changed), values[i].expected);
     }
-    change_everything("Signed", setpay_buffer_view(&message), is_signed, refuse_form);
-    change_fields("Message", setpay_buffer_view(&message), top, 2, refuse_form);
-    change_end("Message", setpay_buffer_view(&message), top, refuse_form);
+    change_everything("Signed", setpay_buffer_view(&message), is_signed, 0, refuse_form);
+    change_everything("Message", setpay_buffer_view(&message), top, 2, refuse_form);
     print_message("# without its envelope\n");
     test_proto_change(setpay_buffer_view(&message), top, 5, TEST_PROTO_MISSING, &changed);
     refuse_form(setpay_buffer_view(&changed), "FIELD A1");

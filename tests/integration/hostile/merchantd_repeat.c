@@ -189,6 +189,45 @@ static void test_other_content(void **state)
     test_sale_clear(&other);
 }
 
+/* rules A6, M4: the same while the first is under way: the gateway is away, and nobody has an
+ * answer yet. Only the first's twin gets the one that comes. */
+static void test_other_content_under_way(void **state)
+{
+    struct test_sale sale;
+    struct setpay_buffer message, answer;
+    (void)state;
+    test_sale_make(&market, market.holder, &sale);
+    test_purchase_sign(sale.purchase);
+    test_purchase_preq(sale.purchase, &message);
+    test_gateway_stop(market.gateway);
+    struct test_channel *channel = test_channel_new(market.merchant);
+    test_channel_post(channel, setpay_buffer_view(&message));
+    test_merchantd_wait_state(market.merchant, &sale.purchase->oi.xid, "asking");
+
+    struct test_purchase *p =
+        test_offer_purchase(market.merchant, &sale.offer, market.holder, merchants_now());
+    p->oi.rrpid = sale.purchase->oi.rrpid;
+    test_purchase_sign(p);
+    tell(p, "RRPID_REUSED A6");
+    assert_int_equal(setpay_id_random(&p->oi.rrpid), SETPAY_OK);
+    test_purchase_sign(p);
+    tell(p, "ORDER_TAKEN M4");
+    test_purchase_free(p);
+    p = test_offer_purchase(market.merchant, &sale.offer, market.neighbour, merchants_now());
+    p->oi.rrpid = sale.purchase->oi.rrpid;
+    test_purchase_sign(p);
+    tell(p, "ORDER_TAKEN M4");
+    test_purchase_free(p);
+
+    test_gateway_start(market.gateway, NULL);
+    test_channel_answer(channel, &answer);
+    test_sale_expect(&market, &sale, setpay_buffer_view(&answer), &test_end_authorised);
+    test_channel_free(channel);
+    setpay_buffer_clear(&message);
+    setpay_buffer_clear(&answer);
+    test_sale_clear(&sale);
+}
+
 /* rule A5: the first request an hour old; an offer that has expired, and one of nobody's after it.
  */
 static void test_late(void **state)
@@ -508,12 +547,12 @@ static int close_world(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_replay),          cmocka_unit_test(test_twins),
-        cmocka_unit_test(test_other_content),   cmocka_unit_test(test_late),
-        cmocka_unit_test(test_two_xids),        cmocka_unit_test(test_two_at_once),
-        cmocka_unit_test(test_ended_orders),    cmocka_unit_test(test_pinit),
-        cmocka_unit_test(test_too_many_offers), cmocka_unit_test(test_inquirers),
-        cmocka_unit_test(test_inquiry_ends),
+        cmocka_unit_test(test_replay),        cmocka_unit_test(test_twins),
+        cmocka_unit_test(test_other_content), cmocka_unit_test(test_other_content_under_way),
+        cmocka_unit_test(test_late),          cmocka_unit_test(test_two_xids),
+        cmocka_unit_test(test_two_at_once),   cmocka_unit_test(test_ended_orders),
+        cmocka_unit_test(test_pinit),         cmocka_unit_test(test_too_many_offers),
+        cmocka_unit_test(test_inquirers),     cmocka_unit_test(test_inquiry_ends),
     };
     alarm(LIMIT_S);
     if (setpay_secret_system_init() != SETPAY_OK)

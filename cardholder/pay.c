@@ -287,11 +287,11 @@ static void on_offer(void *arg, const struct setpay_http_answer *answer)
                setpay_field_text("merchant", offer->content.merchant_id),
                setpay_field_money("amount", &offer->content.amount));
     if (ask->prepare) {
+        offer->insists = ask->insists_on != NULL;
         offer->next = wallet->prepared;
         wallet->prepared = offer;
         ask->offer = NULL;
         prepared_trim(wallet, setpay_clock_now_ms());
-        offer->insists = ask->insists_on != NULL;
         json = json_pack("{s:o, s:O*}", "offer", json, "insists_on", ask->insists_on);
     }
     setpay_control_reply(ask->call, json);

@@ -120,6 +120,13 @@ static void a_revoked_authority_takes_all_with_it(void **state)
     (void)state;
     test_pki_revoke_ca(test_the_world->pki, "mastercard", SETPAY_CA_MERCHANT);
     test_wallet_publish_crl(test_the_world->wallet, "mastercard", SETPAY_CA_BRAND);
+    /* What it has learnt by that is stored with the next answer, before it ends. */
+    json_t *prepared = NULL;
+    test_shop_honest(test_the_world->shop);
+    assert_int_equal(test_world_prepare(NULL, &prepared), SETPAY_OK);
+    json_decref(prepared);
+    test_daemon_stop(&test_the_world->wallet->daemon);
+    test_wallet_start(test_the_world->wallet, TEST_WALLET_ANSWER_MS);
     refuse_server(others->brand_tls, "rule A3: of a revoked authority", "CERT_REVOKED A3");
 }
 

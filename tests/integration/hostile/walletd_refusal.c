@@ -279,6 +279,10 @@ static void expect_breach(const struct setpay_id *xid, const char *said)
     /* Both are kept: the word that was false, and what it was followed by. */
     assert_int_equal(test_world_evidence(xid, said), 1);
     assert_int_equal(test_world_evidence(xid, "the merchant had said that nothing"), 1);
+    json_t *receipts = ask("purchase.receipt", xid); /* and handed out, to be shown to others */
+    assert_int_equal(json_array_size(json_object_get(receipts, "evidence")), 2);
+    assert_int_equal(json_array_size(json_object_get(receipts, "receipts")), 1);
+    json_decref(receipts);
     assert_true(test_daemon_log_count(&wallet->daemon, "an authorisation\" rule=W7") > 0);
     const char *people[] = {"--socket", wallet->socket, "status", setpay_id_format(xid, text),
                             NULL};

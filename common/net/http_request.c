@@ -251,6 +251,15 @@ static bool method_has_body(enum evhttp_cmd_type type)
     return type == EVHTTP_REQ_POST || type == EVHTTP_REQ_PUT || type == EVHTTP_REQ_PATCH;
 }
 
+/* First of all, since the answer to whatever else is wrong has the request's version by evhttp. */
+static const char *version_problem(struct setpay_http_request *request)
+{
+    if (request->ev->major == 1 && request->ev->minor <= 1)
+        return NULL;
+    request->ev->major = request->ev->minor = 1;
+    return "the version is not HTTP/1.0 or HTTP/1.1";
+}
+
 /* Words where the message's framing could be read in two ways; the connection is then closed, since
  * nobody knows where the next request starts. */
 static const char *framing_problem(const struct setpay_http_request *request)
@@ -258,10 +267,6 @@ static const char *framing_problem(const struct setpay_http_request *request)
     const char *length = setpay_http_request_header(request, "Content-Length");
     const char *coding = setpay_http_request_header(request, "Transfer-Encoding");
 
-    if (request->ev->major != 1 || request->ev->minor > 1) {
-        request->ev->major = request->ev->minor = 1; /* of the answer: evhttp takes the request's */
-        return "the version is not HTTP/1.0 or HTTP/1.1";
-    }
     if (header_count_of(request, "Content-Length") > 1 ||
         header_count_of(request, "Transfer-Encoding") > 1 || (length != NULL && coding != NULL))
         return "the body's length is given more than once";
@@ -457,7 +462,9 @@ void setpay_http_on_request(struct evhttp_request *ev, void *arg)
                          path == NULL || path[0] == '\0' ? 1 : strlen(path));
     setpay_http_connection_begin(connection, request);
 
-    words = keep_headers(request);
+    words = version_problem(request);
+    if (words == NULL)
+        words = keep_headers(request);
     if (words == NULL)
         words = framing_problem(request);
     if (words != NULL) {

@@ -288,6 +288,7 @@ static void ambiguous_requests_are_refused(void **state)
         "GET /items/a HTTP/1.1\r\nHost: x\r\nHost: y\r\nConnection: close\r\n\r\n",
         "GET /items/a HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx",
         "GET /items/a HTTP/0.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+        "GET /items/a HTTP/0.1\r\nHost: \xe1\r\nConnection: close\r\n\r\n",
         "GET /items/a HTTP/1.10\r\nHost: x\r\nConnection: close\r\n\r\n",
         "GET /items/a HTTP/1.1\r\nHost: x\r\nContent-Length : 1\r\nConnection: close\r\n\r\n",
         "GET /items/a HTTP/1.1\r\nHost: x\r\nX\x91Y: 1\r\nConnection: close\r\n\r\n",

@@ -89,7 +89,6 @@ static void put_field(struct setpay_buffer *out, uint32_t number, unsigned wire,
 
 static void put_changed(struct setpay_buffer *out, const struct test_proto_field *field, int change)
 {
-    struct setpay_buffer longer;
     static const uint8_t one = 1;
     switch (change) {
     case TEST_PROTO_MISSING:
@@ -104,14 +103,6 @@ static void put_changed(struct setpay_buffer *out, const struct test_proto_field
         return;
     case TEST_PROTO_OTHER_WIRE:
         put_field(out, field->number, field->wire == 2 ? 0 : 2, setpay_view_of(&one, 1), false);
-        return;
-    case TEST_PROTO_TOO_LONG:
-        NEED(field->wire == 2);
-        setpay_buffer_init(&longer, SIZE_MAX_BYTES);
-        put(&longer, field->value);
-        put(&longer, setpay_view_string("x"));
-        put_field(out, field->number, 2, setpay_buffer_view(&longer), false);
-        setpay_buffer_clear(&longer);
         return;
     case TEST_PROTO_EMPTY:
         NEED(field->wire == 2);
@@ -205,4 +196,71 @@ void test_proto_replace(struct setpay_view bytes, const uint32_t *path, uint32_t
     rebuild(bytes, path, number, NO_CHANGE, &value, &made);
     NEED(setpay_buffer_set(out, setpay_buffer_view(&made)) == SETPAY_OK);
     setpay_buffer_clear(&made);
+}
+
+/* ------------------------------------------------------------------ all of them */
+
+static const struct {
+    enum test_proto_change change;
+    const char *what;
+    const char *expected;
+    bool of_bytes; /* only of fields that hold bytes */
+} field_changes[] = {
+    {TEST_PROTO_MISSING, "left out", "FIELD A1", false},
+    {TEST_PROTO_TWICE, "given twice", "NOT_CANONICAL A1", false},
+    {TEST_PROTO_OVERLONG_TAG, "under an overlong tag", "NOT_CANONICAL A1", false},
+    {TEST_PROTO_OTHER_WIRE, "of another wire type", "MALFORMED A1", false},
+    {TEST_PROTO_EMPTY, "empty", "FIELD A1", true},
+    {TEST_PROTO_LAST, "behind all others", "NOT_CANONICAL A1", false},
+};
+static const struct {
+    enum test_proto_change change;
+    const char *what;
+    const char *expected;
+} end_changes[] = {
+    {TEST_PROTO_UNKNOWN, "an unknown field", "NOT_CANONICAL A1"},
+    {TEST_PROTO_UNKNOWN_DEEP, "an unknown field 200 levels deep", "NOT_CANONICAL A1"},
+    {TEST_PROTO_TRAILING, "half a tag behind it", "MALFORMED A1"},
+    {TEST_PROTO_CUT, "its last byte cut off", "MALFORMED A1"},
+};
+
+static struct setpay_view inside(struct setpay_view bytes, const uint32_t *path)
+{
+    struct test_proto_field fields[TEST_PROTO_FIELDS];
+    if (path[0] == 0)
+        return bytes;
+    size_t count = test_proto_split(bytes, fields);
+    size_t i = 0;
+    while (i < count && fields[i].number != path[0])
+        i++;
+    NEED(i < count);
+    return inside(fields[i].value, path + 1);
+}
+
+void test_proto_change_all(struct setpay_view bytes, const uint32_t *path, uint32_t spared,
+                           uint32_t last, test_proto_changed_cb *changed_cb, const void *arg)
+{
+    struct test_proto_field fields[TEST_PROTO_FIELDS];
+    struct setpay_buffer changed;
+    char what[96];
+    size_t count = test_proto_split(inside(bytes, path), fields);
+    setpay_buffer_init(&changed, SIZE_MAX_BYTES);
+    for (size_t i = 0; i < count && (last == 0 || fields[i].number <= last); i++) {
+        for (size_t c = 0; c < sizeof field_changes / sizeof *field_changes; c++) {
+            enum test_proto_change change = field_changes[c].change;
+            if ((field_changes[c].of_bytes && fields[i].wire != 2) ||
+                (change == TEST_PROTO_MISSING && fields[i].number == spared) ||
+                (change == TEST_PROTO_LAST && i + 1 == count))
+                continue;
+            (void)snprintf(what, sizeof what, "field %u %s", fields[i].number,
+                           field_changes[c].what);
+            test_proto_change(bytes, path, fields[i].number, change, &changed);
+            changed_cb(setpay_buffer_view(&changed), what, field_changes[c].expected, arg);
+        }
+    }
+    for (size_t c = 0; c < sizeof end_changes / sizeof *end_changes; c++) {
+        test_proto_change(bytes, path, 0, end_changes[c].change, &changed);
+        changed_cb(setpay_buffer_view(&changed), end_changes[c].what, end_changes[c].expected, arg);
+    }
+    setpay_buffer_clear(&changed);
 }

@@ -27,7 +27,6 @@ enum test_proto_change {
     TEST_PROTO_TWICE,        /* the field given twice */
     TEST_PROTO_OVERLONG_TAG, /* its tag with a byte more than needed */
     TEST_PROTO_OTHER_WIRE,   /* a number as bytes, bytes as a number */
-    TEST_PROTO_TOO_LONG,     /* a byte more inside (bytes only) */
     TEST_PROTO_EMPTY,        /* nothing inside (bytes only) */
     TEST_PROTO_LAST,         /* moved behind all others */
     TEST_PROTO_UNKNOWN,      /* behind the message: field 2047, a number */
@@ -43,5 +42,14 @@ void test_proto_change(struct setpay_view bytes, const uint32_t *path, uint32_t 
 /* The same, with another value (bytes, or a varint) in the field. */
 void test_proto_replace(struct setpay_view bytes, const uint32_t *path, uint32_t number,
                         struct setpay_view value, struct setpay_buffer *out);
+
+/* Every change of every field in turn: what it is, in words, and the error of rule A1 in which it
+ * must end by itself ("NOT_CANONICAL A1"). */
+typedef void test_proto_changed_cb(struct setpay_view changed, const char *what,
+                                   const char *expected, const void *arg);
+/* Of the message that path leads to. spared: a field that may be left out; last: the last one that
+ * is changed (0: none, all). */
+void test_proto_change_all(struct setpay_view bytes, const uint32_t *path, uint32_t spared,
+                           uint32_t last, test_proto_changed_cb *changed_cb, const void *arg);
 
 #endif

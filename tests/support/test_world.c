@@ -88,8 +88,7 @@ static void pay_once(struct test_world *world)
     assert_string_equal(json_string_value(json_object_get(paid, "status")), "authorised");
     json_decref(paid);
     json_decref(prepared);
-    test_daemon_stop(&world->wallet->daemon);
-    test_wallet_start(world->wallet, TEST_WALLET_ANSWER_MS);
+    test_world_settle();
 }
 
 struct test_world *test_world_new(void)
@@ -140,6 +139,12 @@ json_t *test_world_agree(const json_t *prepared)
 }
 
 /* ------------------------------------------------------------------ what must hold */
+
+void test_world_settle(void)
+{
+    test_daemon_stop(&test_the_world->wallet->daemon);
+    test_wallet_start(test_the_world->wallet, TEST_WALLET_ANSWER_MS);
+}
 
 char *test_world_dump(void)
 {

@@ -51,6 +51,8 @@ enum setpay_error test_world_prepare(const char *card, json_t **offer);
 /* The arguments of pay.confirm: agrees to what was shown. */
 json_t *test_world_agree(const json_t *prepared);
 
+/* Starts the wallet anew, so that the authorities and lists that it has learnt are in its store. */
+void test_world_settle(void);
 /* All that the wallet's database holds; and that it still holds just that (frees before). */
 char *test_world_dump(void);
 void test_world_unchanged(char *before);

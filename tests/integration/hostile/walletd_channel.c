@@ -125,8 +125,7 @@ static void a_revoked_authority_takes_all_with_it(void **state)
     test_shop_honest(test_the_world->shop);
     assert_int_equal(test_world_prepare(NULL, &prepared), SETPAY_OK);
     json_decref(prepared);
-    test_daemon_stop(&test_the_world->wallet->daemon);
-    test_wallet_start(test_the_world->wallet, TEST_WALLET_ANSWER_MS);
+    test_world_settle();
     refuse_server(others->brand_tls, "rule A3: of a revoked authority", "CERT_REVOKED A3");
 }
 

@@ -222,6 +222,13 @@ void test_daemon_wait_ready(struct test_daemon *d)
     }
 }
 
+void test_daemon_wait_readiness(const struct test_daemon *d, int status)
+{
+    int64_t until = setpay_clock_monotonic_ms() + TEST_WAIT_MS;
+    while (test_daemon_readiness(d) != status)
+        pause_until(until);
+}
+
 void test_daemon_start(struct test_daemon *d, const char *crash)
 {
     test_daemon_launch(d, crash);

@@ -58,6 +58,8 @@ void test_daemon_wait_killed(struct test_daemon *daemon);
 void test_daemon_kill(struct test_daemon *daemon);
 /* SIGHUP, and the wait until its log says that it is done. */
 void test_daemon_reload(struct test_daemon *daemon);
+/* Until /readyz answers with that status. */
+void test_daemon_wait_readiness(const struct test_daemon *daemon, int status);
 /* HTTP status of /readyz; 0 where there is no answer. */
 int test_daemon_readiness(const struct test_daemon *daemon);
 

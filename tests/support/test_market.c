@@ -153,6 +153,23 @@ void test_sale_pay(struct test_market *market, struct test_sale *sale)
     setpay_buffer_clear(&answer);
 }
 
+void test_sale_expect_voided(struct test_market *market, struct test_sale *sale, const char *why)
+{
+    struct setpay_buffer message, answer;
+    if (sale->purchase->envelope.size == 0)
+        test_purchase_sign(sale->purchase);
+    test_purchase_preq(sale->purchase, &message);
+    test_channel_ask(test_market_channel(market), setpay_buffer_view(&message), &answer);
+    assert_string_equal(test_daemon_refusal(&market->merchant->daemon, "purchase.refused",
+                                            &sale->purchase->oi.rrpid),
+                        why);
+    test_sale_expect(market, sale, setpay_buffer_view(&answer), &test_end_voided);
+    assert_string_equal(test_merchantd_state(market->merchant, &sale->purchase->oi.xid), "voided");
+    setpay_buffer_clear(&message);
+    setpay_buffer_clear(&answer);
+    market->lies++;
+}
+
 void test_sale_inquire(struct test_market *market, const struct test_sale *sale,
                        setpay_time_ms now_ms, const struct test_end *end)
 {

@@ -69,6 +69,10 @@ void test_sale_expect(struct test_market *market, const struct test_sale *sale,
                       struct setpay_view answer, const struct test_end *end);
 /* Signs it unless that was done, pays, and expects that it is authorised. */
 void test_sale_pay(struct test_market *market, struct test_sale *sale);
+/* Sends a right PReq (signed, unless that was done) that is not to be had any more: it is stored,
+ * so that the cardholder who has signed is freed by a receipt, and never authorised. why: what the
+ * merchant's log says, "DATE A5". A lie that was told. */
+void test_sale_expect_voided(struct test_market *market, struct test_sale *sale, const char *why);
 /* Inquires, and expects that end. */
 void test_sale_inquire(struct test_market *market, const struct test_sale *sale,
                        setpay_time_ms now_ms, const struct test_end *end);

@@ -36,6 +36,9 @@ static void set_clock(int64_t offset_ms)
 {
     merchant_offset_ms = offset_ms;
     test_merchantd_set_clock(market.merchant, offset_ms);
+    /* the gateway's too: it is time that passes, not a clock that is off */
+    json_decref(test_gateway_control(market.gateway, "testing.clock",
+                                     json_pack("{s:I}", "offset_ms", (json_int_t)offset_ms)));
 }
 
 static void restart(void)

@@ -140,6 +140,7 @@ static void six_minutes_ahead(struct test_purchase *p)
 static void an_hour_old(struct test_purchase *p)
 {
     p->oi.date_ms -= SETPAY_HOUR_MS;
+    p->oi.expiry_ms = p->pi.expiry_ms = p->oi.expiry_ms - SETPAY_HOUR_MS;
 }
 
 static void wrong_chall_m(struct test_purchase *p)

@@ -215,7 +215,8 @@ faults:
 
 asan:
 	$(Q)tests/deps.sh build test
-	$(again) check BUILD=build/asan SAN=address,undefined
+	+$(Q)TIMEOUT=$${TIMEOUT:-1800} $(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(JOBS)) \
+	  check BUILD=build/asan SAN=address,undefined
 
 lint:
 	$(Q)tests/deps.sh build lint

@@ -441,6 +441,7 @@ int main(void)
     char *path = realpath(bin, NULL);
     if (path == NULL)
         test_bail_out("%s: %s", bin, strerror(errno));
+    puts("# failures count as: lost or made twice");
     printf("# SEED=%s\n", seed);
     test_sandbox_make(&pattern, path);
     start_workers();

@@ -594,6 +594,7 @@ static void run_phase(enum test_phase phase, int lanes)
 
 static void run_mix(int lanes, uint64_t count)
 {
+    puts("# failures count as: lost or made twice");
     printf("# SEED=%llu COUNT=%llu\n", (unsigned long long)seed, (unsigned long long)count);
     test_plan_chaos(plan, seed, CHAOS_PER_MILLE, 10 * unit_ms);
     random_count = count;

@@ -162,6 +162,7 @@ int main(void)
         test_bail_out("%s: %s", bin, strerror(errno));
     uint64_t chosen =
         seed == NULL || *seed == '\0' ? (uint64_t)time(NULL) : strtoull(seed, NULL, 10);
+    puts("# failures count as: lost or made twice");
     printf("# SEED=%llu\n", (unsigned long long)chosen);
     test_sandbox_make(&pattern, path);
     test_sandbox_up(&sandbox, &pattern, NULL);

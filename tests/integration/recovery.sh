@@ -7,6 +7,7 @@ set -u
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../support/tap.bash"
 . "$here/../support/sandbox.bash"
+echo "# failures count as: lost or made twice"
 cleanup() {
     [ -z "${stopped:-}" ] || kill -CONT "$stopped" 2>/dev/null
     [ -z "${other_pid:-}" ] || kill -TERM "$other_pid" 2>/dev/null

@@ -469,6 +469,7 @@ FUZZ_TARGETS := \
 	crl \
 	csr \
 	envelope \
+	est \
 	frame \
 	http \
 	http_answer \
@@ -482,6 +483,8 @@ FUZZ_TARGETS := \
 	text
 
 FUZZ_PARTS := \
+	$(CA_CLI) \
+	ca/est.c \
 	$(MERCHANT_STORE) \
 	$(WALLET) \
 	$(WALLETD) \

@@ -40,6 +40,7 @@ struct snapshot {
     struct setpay_gateway_work *work;
     enum setpay_error found; /* a row of this xid or this instruction */
     struct setpay_payment payment;
+    bool by_pimd;           /* the row is of this instruction, and of another xid or merchant */
     bool is_own;            /* the row is of this very request ... */
     enum setpay_error kept; /* ... whose answer is then in work->answer, if it is kept */
 };
@@ -58,8 +59,10 @@ static enum setpay_error read_snapshot(struct setpay_db *db, void *arg)
     const struct setpay_auth_req *request = &s->work->auth;
     s->found =
         setpay_payment_find(db, request->brand, request->merchant_id, &request->xid, &s->payment);
-    if (s->found == SETPAY_E_NOT_FOUND)
+    if (s->found == SETPAY_E_NOT_FOUND) {
         s->found = setpay_payment_find_pimd(db, &request->pimd, &s->payment);
+        s->by_pimd = s->found == SETPAY_OK;
+    }
     s->is_own = s->found == SETPAY_OK && is_own_request(&s->payment, s->work);
     if (s->is_own)
         s->kept = setpay_answers_find(db, &s->payment.merchant, &s->payment.rrpid,
@@ -453,6 +456,11 @@ static void look_and_decide(struct setpay_gateway_work *work)
         }
         /* Its own answer is kept for as long as rule A6 asks; after that it is just too old. */
         error = snapshot.is_own ? SETPAY_E_DATE : SETPAY_E_PI_USED; /* rules A5, G6 */
+        /* Rule G4: the instruction of that digest names another xid or merchant. Said as that, and
+         * not as used: for a merchant to whom it was given under an order of its own there is
+         * nothing of it to learn, and it may let the order go when its time is over. */
+        if (snapshot.by_pimd)
+            error = SETPAY_E_PI_MISMATCH;
     } else if (error == SETPAY_OK && snapshot.found != SETPAY_E_NOT_FOUND) {
         error = snapshot.found;
     }

@@ -283,6 +283,23 @@ void test_purchase_sign(struct test_purchase *p)
     fill_auth(p);
 }
 
+void test_purchase_take_instruction(struct test_purchase *p, const struct test_purchase *other)
+{
+    struct setpay_buffer ds;
+    setpay_buffer_init(&ds, SETPAY_SIGNATURE_MAX);
+    p->pimd = other->pimd;
+    OK(setpay_dual_pomd(SETPAY_SUITE, &p->pimd, &p->oimd, &p->pomd));
+    OK(setpay_dual_sign(p->ds_signer->signing_key, SETPAY_SUITE, &p->oi.cardholder, &p->pomd, &ds));
+    OK(setpay_signature_from_view(setpay_buffer_view(&ds), &p->dual_signature));
+    OK(setpay_buffer_set(&p->envelope, setpay_buffer_view(&other->envelope)));
+    setpay_buffer_clear(&ds);
+    p->preq.pimd = p->pimd;
+    p->preq.dual_signature = p->dual_signature;
+    p->preq.envelope = other->preq.envelope;
+    fill_auth(p);
+    p->auth.envelope = p->preq.envelope;
+}
+
 /* ------------------------------------------------------------------ messages */
 
 static size_t add_chain(const struct test_party *party, struct setpay_view *list, size_t count)

@@ -93,6 +93,10 @@ void test_purchase_take_offer(struct test_purchase *purchase, const struct setpa
 /* Packs OI and PI, computes the digests, signs and seals; fills preq and auth with what fits. Again
  * after a change: as if the cardholder had signed that. */
 void test_purchase_sign(struct test_purchase *purchase);
+/* After test_purchase_sign of both: this order with the other's instruction, PIMD and envelope,
+ * under one good signature over the two. */
+void test_purchase_take_instruction(struct test_purchase *purchase,
+                                    const struct test_purchase *other);
 /* Seals anew what is to be in the envelope, and names its digest in auth and preq. */
 void test_purchase_seal(struct test_purchase *purchase);
 /* What goes into the envelope, to be sealed in some other way (plaintext must be empty). */

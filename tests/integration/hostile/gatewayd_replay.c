@@ -200,7 +200,7 @@ static void an_instruction_is_used_once(void **state)
     const struct setpay_id xid = p->auth.xid;
     assert_int_equal(setpay_id_random(&p->auth.xid), SETPAY_OK);
     test_purchase_renew(p, setpay_clock_now_ms());
-    refused(p, "PI_USED G6"); /* same PIMD, another xid */
+    refused(p, "PI_MISMATCH G4"); /* same PIMD, another xid */
     p->auth.xid = xid;
 
     struct test_purchase *q = test_liar_purchase(liar);
@@ -261,7 +261,7 @@ static void anothers_xid_gets_nothing_of_the_other(void **state)
                      SETPAY_OK);
     test_purchase_name_envelope(stolen);
     stolen->auth.pimd = p->auth.pimd;
-    test_refusal_of_purchase(gateway, other_line, stolen, "PI_USED G6");
+    test_refusal_of_purchase(gateway, other_line, stolen, "PI_MISMATCH G4");
     stolen->auth.pimd.bytes[0] ^= 1;
     test_purchase_renew(stolen, setpay_clock_now_ms());
     test_refusal_of_purchase(gateway, other_line, stolen, "DS_PAYMENT G3");

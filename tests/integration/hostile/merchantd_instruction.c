@@ -154,6 +154,13 @@ static void envelope_of_paid(struct test_purchase *p)
     p->preq.envelope = paid.purchase->preq.envelope;
 }
 
+/* The whole instruction of an earlier purchase, which is used up, signed for once more with this
+ * order: a merchant can't know it, and its order must not be stuck on it. */
+static void instruction_of_paid(struct test_purchase *p)
+{
+    test_purchase_take_instruction(p, paid.purchase);
+}
+
 struct lie {
     const char *what;
     const char *expected; /* of the gateway's log */
@@ -174,6 +181,7 @@ static const struct lie lies[] = {
     {"another cardholder in PI", "DS_PAYMENT G3", other_cardholder, NULL},
     {"another expiry in PI", "PI_MISMATCH G4", longer_life, NULL},
     {"recurring terms in PI, not in OI", "PI_MISMATCH G4", recurring_in_pi, NULL},
+    {"the used instruction of an earlier purchase", "PI_MISMATCH G4", NULL, instruction_of_paid},
     /* rule G5: the card is the certificate's */
     {"another card", "ACCOUNT G5", other_card, NULL},
     {"a card of another brand", "ACCOUNT G5", card_of_other_brand, NULL},

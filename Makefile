@@ -122,6 +122,7 @@ COMMON_NET := \
 	common/net/http_answer.c \
 	common/net/http_client.c \
 	common/net/http_request.c \
+	common/net/http_send.c \
 	common/net/http_server.c \
 	common/net/identity.c \
 	common/net/listen.c \

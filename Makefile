@@ -68,6 +68,7 @@ COMMON_BASE := \
 	common/base/testing.c
 
 COMMON_CRYPTO := \
+	common/crypto/base64.c \
 	common/crypto/dual.c \
 	common/crypto/envelope.c \
 	common/crypto/file.c \
@@ -116,6 +117,8 @@ COMMON_NET := \
 	common/net/control_json.c \
 	common/net/control_server.c \
 	common/net/daemon.c \
+	common/net/est_client.c \
+	common/net/est_form.c \
 	common/net/frame.c \
 	common/net/frame_client.c \
 	common/net/frame_server.c \
@@ -325,6 +328,7 @@ UNIT_TESTS := \
 	test_dual \
 	test_envelope \
 	test_error \
+	test_est_form \
 	test_frame \
 	test_gateway_auth \
 	test_gateway_crash \

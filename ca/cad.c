@@ -147,6 +147,7 @@ static enum setpay_error open_ca(struct setpay_service *service, struct setpay_c
     if (error == SETPAY_OK)
         error = setpay_ca_unlock(cad->ca, &passphrase, problem);
     setpay_secret_clear(&passphrase);
+    setpay_ca_keep_keys(cad->ca);
     return error;
 }
 

@@ -249,15 +249,19 @@ MERCHANT_CLI := \
 WALLET := \
 	cardholder/answer.c \
 	cardholder/card.c \
+	cardholder/enrol_store.c \
 	cardholder/offer.c \
 	cardholder/purchase_state.c \
 	cardholder/vault.c \
 	cardholder/wallet_store.c
 
 WALLETD := \
+	cardholder/card_import.c \
 	cardholder/commands.c \
 	cardholder/doctor.c \
+	cardholder/enrol.c \
 	cardholder/inquiry.c \
+	cardholder/lists.c \
 	cardholder/pay.c \
 	cardholder/render.c \
 	cardholder/saved_trust.c \
@@ -387,6 +391,7 @@ INTEGRATION_TESTS := \
 	tests/integration/ca.sh \
 	tests/integration/docs.sh \
 	tests/integration/enrolment.sh \
+	tests/integration/est_client.sh \
 	tests/integration/help.sh \
 	tests/integration/issuer_tls.sh \
 	tests/integration/privacy.sh \

@@ -65,6 +65,7 @@ COMMON_BASE := \
 	common/base/log.c \
 	common/base/money.c \
 	common/base/secret.c \
+	common/base/terminal.c \
 	common/base/testing.c
 
 COMMON_CRYPTO := \
@@ -134,6 +135,8 @@ COMMON_NET := \
 	common/net/metrics.c \
 	common/net/operator.c \
 	common/net/operator_words.c \
+	common/net/party_enrol.c \
+	common/net/party_files.c \
 	common/net/service.c \
 	common/net/stream.c \
 	common/net/tls.c
@@ -275,7 +278,6 @@ WALLET_CLI := \
 	cardholder/cli/options.c \
 	cardholder/cli/pay_commands.c \
 	cardholder/cli/purchase_commands.c \
-	cardholder/cli/terminal.c \
 	cardholder/cli/text.c \
 	cardholder/cli/view.c \
 	cardholder/cli/wallet_commands.c \

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Enrolment by setpay's own client: a wallet that has nothing but the root certificate, a URL, an id
 # and a secret gets a card and pays with it (rules C1, C2); what it does with wrong secrets, wrong
-# servers, lost answers, crashes on either side, and lists that are past their time (rule A3).
+# servers, lost answers, crashes on either side, and lists that are past their time (rule A3). Then a
+# merchant and a gateway, by their operators' programs and a one-time token, and their renewal.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../support/tap.bash"
@@ -14,6 +15,7 @@ other_control() { control "$tmp/admin.sock" "$1" | jq -e .ok; }
 cleanup() {
     [ -z "${other:-}" ] || kill -KILL "$other" 2>/dev/null
     [ -z "${server:-}" ] || kill -KILL "$server" 2>/dev/null
+    [ -z "${shop_pid:-}" ] || kill -KILL "$shop_pid" 2>/dev/null
     [ ! -f "$sandbox/ports" ] || down >/dev/null 2>&1
 }
 mkdir "$sandbox"
@@ -139,6 +141,102 @@ for point in est.send:1 net.receive:4 store.write:2; do
     is "$point: its key is certified once" "$(uses)" 1
 done
 
+# ------------------------------------------------------------------ a merchant, by its operator's token
+shop=$tmp/shop
+mkdir "$shop"
+sed -e 's/^id = .*/id = late-shop/' -e "s,$sandbox/merchant/,$shop/,; s,$sandbox/crls,$shop/crls," \
+    -e "s,^database = .*,database = sqlite:$shop/shop.db,; s,^log = .*,log = $shop/shop.log," \
+    -e "s,^admin_socket = .*,admin_socket = $shop/shop.sock," -e '/^\[brand mastercard\]/,$d' \
+    "$sandbox/merchant.conf" >"$shop/shop.conf"
+for key in listen api_listen admin_address public_host; do
+    free=$((32000 + RANDOM % 500))
+    while (exec 3<>"/dev/tcp/127.0.0.1/$free") 2>/dev/null || grep -q ":$free" "$shop/shop.conf"; do free=$((free + 1)); done
+    case $key in
+    public_host) free=$(sed -n 's/^listen = .*://p' "$shop/shop.conf"); sed -i "s/^$key = .*/$key = localhost:$free/" "$shop/shop.conf" ;;
+    *) sed -i "s/^$key = .*/$key = 127.0.0.1:$free/" "$shop/shop.conf" ;;
+    esac
+done
+mkdir "$shop/visa"
+made=$(ca --json token add merchant --brand visa --id late-shop --dns localhost)
+id=$(jq -r .id <<<"$made")
+secret=$(jq -r .secret <<<"$made")
+secrets+=("$secret" "${secret//-/}")
+party() { # SECRET PROGRAM CONFIG OPTION...
+    local secret=$1 program=$2 config=$3
+    shift 3
+    printf '%s\n' "$secret" | "$bin/$program" --config "$config" --json enrol --url "$url" --brand visa "$@" >"$tmp/answer" 2>"$tmp/words"
+}
+merchant_enrols() { party "$1" setpay-merchant "$shop/shop.conf" "${@:2}"; }
+statuses() { jq -r '[.certificates[].status] | join(" ")' "$tmp/answer"; }
+sums() { (cd "$1" && sha256sum -- visa/*.key visa/*.pem); }
+ok "a wrong secret gets no certificate" fails 5 ENROLMENT merchant_enrols AAAA-BBBB-CCCC-DDDD --id "$id"
+is "the key is there, and nobody else's" "$(stat -c '%a' "$shop/visa/sign.key") $(find "$shop" -name '*.pem' | wc -l)" '600 0'
+asked=$(openssl pkey -in "$shop/visa/sign.key" -pubout)
+ok "a merchant's operator enrols it" merchant_enrols "$secret" --id "$id"
+is "with three certificates" "$(statuses)" 'issued issued issued'
+is "for the key that was there" "$(openssl x509 -in "$shop/visa/sign.pem" -noout -pubkey)" "$asked"
+is "keys are its own" "$(stat -c '%a' "$shop"/visa/*.key | sort -u)" 600
+for crl in "$shop"/crls/*.crl; do openssl crl -inform DER -in "$crl"; done >"$tmp/crls.pem"
+for name in sign tls-client tls-server; do
+    ok "openssl verifies its $name" openssl verify -x509_strict -crl_check_all -CRLfile "$tmp/crls.pem" -CAfile "$root" \
+        -untrusted "$shop/visa/$name.pem" "$shop/visa/$name.pem"
+done
+first=$(sums "$shop")
+ok "the same command again" merchant_enrols "$secret" --id "$id"
+is "keeps what is there" "$(statuses) $(sums "$shop")" "kept kept kept $first"
+rm "$shop/visa/tls-client.pem" # as if the answer had been lost
+ok "a lost answer" merchant_enrols "$secret" --id "$id"
+is "is had again" "$(statuses) $(sums "$shop")" "kept issued kept $first"
+shop_start() {
+    "$bin/setpay-merchantd" --config "$shop/shop.conf" </dev/null >>"$shop/out" 2>&1 &
+    shop_pid=$!
+    wait_for 30 curl -fsS "http://$(sed -n 's/^admin_address = //p' "$shop/shop.conf")/readyz"
+}
+sells() {
+    local order
+    order=$("$bin/setpay-merchant" --config "$shop/shop.conf" --json order create --description Tea --amount '3.00 EUR') &&
+        other_wallet --json pay "$(jq -r .pay_uri <<<"$order")" --yes
+}
+ok "the gateway is told of it" gateway merchant add --brand visa --id late-shop --name 'A late shop'
+ok "it opens" shop_start
+ok "and sells" sells
+ok "rule C2: its keys and certificates are renewed, by themselves" merchant_enrols '' --renew
+is "all three" "$(statuses)" 'renewed renewed renewed'
+is "not one file is as it was" "$(comm -12 <(sort <<<"$first") <(sums "$shop" | sort))" ''
+kill -TERM "$shop_pid"; wait "$shop_pid"
+ok "it opens with them" shop_start
+ok "and sells again" sells
+kill -TERM "$shop_pid"; wait "$shop_pid"; shop_pid=''
+# Cut off: with a new key alone; and between the two files.
+openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$shop/visa/sign.key.new" 2>/dev/null
+asked=$(openssl pkey -in "$shop/visa/sign.key.new" -pubout)
+ok "a renewal that had only made its key" merchant_enrols '' --renew --only merchant-sign
+is "goes on with it" "$(openssl x509 -in "$shop/visa/sign.pem" -noout -pubkey) $(ls "$shop/visa" | grep -c new)" "$asked 0"
+mv "$shop/visa/sign.pem" "$shop/visa/sign.pem.new"
+ok "one that was cut off between its two files" merchant_enrols "$secret" --id "$id"
+is "is whole again" "$(statuses) $(openssl x509 -in "$shop/visa/sign.pem" -noout -pubkey)" "kept kept kept $asked"
+ok "a certificate that is none of its own is named" fails 2 USAGE merchant_enrols '' --renew --only gateway-sign
+ok "so is a brand that the configuration lacks" fails 2 CONFIG eval \
+    '"$bin/setpay-merchant" --config "$shop/shop.conf" --json enrol --url "$url" --brand amex --renew >"$tmp/answer" 2>"$tmp/words"'
+
+# ------------------------------------------------------------------ a gateway
+mkdir -p "$tmp/gate/visa" "$tmp/gate/crls"
+sed -e 's/^id = .*/id = late-gate/' -e "s,$sandbox/gateway/visa,$tmp/gate/visa,; s,$sandbox/crls,$tmp/gate/crls," \
+    -e '/^\[brand mastercard\]/,$d' "$sandbox/gateway.conf" >"$tmp/gate/gate.conf"
+made=$(ca --json token add gateway --brand visa --id late-gate)
+id=$(jq -r .id <<<"$made")
+secret=$(jq -r .secret <<<"$made")
+secrets+=("$secret" "${secret//-/}")
+gate_enrols() { party "$1" setpay-gateway "$tmp/gate/gate.conf" "${@:2}"; }
+ok "a gateway's operator enrols it" gate_enrols "$secret" --id "$id"
+is "with three certificates, too" "$(statuses)" 'issued issued issued'
+first=$(sums "$tmp/gate")
+ok "rule C2: the key for envelopes is renewed under the signing certificate" gate_enrols '' --renew --only gateway-encrypt
+is "that pair alone is new" "$(comm -13 <(sort <<<"$first") <(sums "$tmp/gate" | sort) | sed 's/.* //' | sort | tr '\n' ' ')" \
+    'visa/encrypt.key visa/encrypt.pem '
+ok "openssl verifies it" openssl verify -x509_strict -crl_check_all -CRLfile "$tmp/crls.pem" -CAfile "$root" \
+    -untrusted "$tmp/gate/visa/encrypt.pem" "$tmp/gate/visa/encrypt.pem"
+
 # ------------------------------------------------------------------ lists that are past their time
 stop
 sqlite3 "$tmp/wallet.db" 'DELETE FROM trust'
@@ -158,7 +256,7 @@ before=$(grep -c 'event=lists.fetched' "$tmp/wallet.log")
 ok "two days pass" move 172800000
 renewed() { [ "$(grep -c 'event=lists.fetched' "$tmp/wallet.log")" -gt "$before" ] && crls_are true; }
 ok "it works again by itself" wait_for 60 renewed
-ok "and the clocks go back" move 0
+# The clocks stay: lists that were made meanwhile are from the future of those before.
 
 # ------------------------------------------------------------------ servers that are not the authority
 enrolment visa 4000000000006108 3012
@@ -187,7 +285,7 @@ is "and no try was made" "$(tries)" 0
 
 # ------------------------------------------------------------------ what is kept of it
 for kept in "$tmp/wallet.db" "$tmp/wallet.db-wal" "$tmp/wallet.log" "$tmp/wallet.out" "$sandbox/log/ca.log" "$sandbox/ca/ca.db" \
-    "$sandbox/ca/ca.db-wal"; do
+    "$sandbox/ca/ca.db-wal" "$shop/shop.log" "$shop/out" "$shop/shop.db" "$sandbox"/log/*.out; do
     [ -f "$kept" ] || continue
     printf '%s\n' 4242424242424242 4000000000000002 4000000000009995 4000000000000069 4000000000006108 "${secrets[@]}" >"$tmp/marks"
     ok "no card number and no secret in ${kept#"$tmp/"}" eval '! LC_ALL=C grep -aqF -f "$tmp/marks" "$kept"'

@@ -66,9 +66,11 @@ COMMON_BASE := \
 	common/base/memory.c \
 	common/base/money.c \
 	common/base/secret.c \
+	common/base/terminal.c \
 	common/base/testing.c
 
 COMMON_CRYPTO := \
+	common/crypto/base64.c \
 	common/crypto/dual.c \
 	common/crypto/envelope.c \
 	common/crypto/file.c \
@@ -117,12 +119,15 @@ COMMON_NET := \
 	common/net/control_json.c \
 	common/net/control_server.c \
 	common/net/daemon.c \
+	common/net/est_client.c \
+	common/net/est_form.c \
 	common/net/frame.c \
 	common/net/frame_client.c \
 	common/net/frame_server.c \
 	common/net/http_answer.c \
 	common/net/http_client.c \
 	common/net/http_request.c \
+	common/net/http_send.c \
 	common/net/http_server.c \
 	common/net/identity.c \
 	common/net/listen.c \
@@ -131,6 +136,8 @@ COMMON_NET := \
 	common/net/metrics.c \
 	common/net/operator.c \
 	common/net/operator_words.c \
+	common/net/party_enrol.c \
+	common/net/party_files.c \
 	common/net/service.c \
 	common/net/stream.c \
 	common/net/tls.c
@@ -246,16 +253,20 @@ MERCHANT_CLI := \
 WALLET := \
 	cardholder/answer.c \
 	cardholder/card.c \
+	cardholder/enrol_store.c \
 	cardholder/offer.c \
 	cardholder/purchase_state.c \
 	cardholder/vault.c \
 	cardholder/wallet_store.c
 
 WALLETD := \
+	cardholder/card_import.c \
 	cardholder/commands.c \
 	cardholder/confirm.c \
 	cardholder/doctor.c \
+	cardholder/enrol.c \
 	cardholder/inquiry.c \
+	cardholder/lists.c \
 	cardholder/pay.c \
 	cardholder/render.c \
 	cardholder/saved_trust.c \
@@ -269,7 +280,6 @@ WALLET_CLI := \
 	cardholder/cli/options.c \
 	cardholder/cli/pay_commands.c \
 	cardholder/cli/purchase_commands.c \
-	cardholder/cli/terminal.c \
 	cardholder/cli/text.c \
 	cardholder/cli/view.c \
 	cardholder/cli/wallet_commands.c \
@@ -326,6 +336,7 @@ UNIT_TESTS := \
 	test_dual \
 	test_envelope \
 	test_error \
+	test_est_form \
 	test_frame \
 	test_gateway_auth \
 	test_gateway_crash \
@@ -415,6 +426,7 @@ INTEGRATION_TESTS := \
 	tests/integration/ca.sh \
 	tests/integration/docs.sh \
 	tests/integration/enrolment.sh \
+	tests/integration/est_client.sh \
 	tests/integration/help.sh \
 	tests/integration/issuer_tls.sh \
 	tests/integration/privacy.sh \

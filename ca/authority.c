@@ -43,6 +43,8 @@ void setpay_ca_close(struct setpay_ca *ca)
         return;
     setpay_ca_registry_close(ca->registry);
     setpay_secret_clear(&ca->passphrase);
+    for (size_t at = 0; at < SETPAY_CA_KEPT_KEYS; at++)
+        EVP_PKEY_free(ca->kept[at].key);
     free(ca->folder);
     free(ca);
 }
@@ -146,6 +148,39 @@ static void take_certificate(void *arg, const struct setpay_ca_record *record)
     }
 }
 
+void setpay_ca_keep_keys(struct setpay_ca *ca)
+{
+    ca->keeps_keys = true;
+}
+
+static bool find_kept(struct setpay_ca *ca, struct setpay_ca_authority *authority)
+{
+    for (size_t at = 0; at < SETPAY_CA_KEPT_KEYS; at++) {
+        EVP_PKEY *key = ca->kept[at].key;
+
+        if (key != NULL && strcmp(ca->kept[at].name, authority->row.name) == 0 &&
+            EVP_PKEY_eq(key, X509_get0_pubkey(authority->certificate)) == 1 &&
+            EVP_PKEY_up_ref(key) == 1) {
+            authority->key = key;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void keep(struct setpay_ca *ca, const struct setpay_ca_authority *authority)
+{
+    struct setpay_ca_kept_key *place = &ca->kept[ca->kept_next];
+
+    if (!ca->keeps_keys || strcmp(authority->row.kind, "root") == 0 ||
+        strcmp(authority->row.kind, "brand") == 0 || EVP_PKEY_up_ref(authority->key) != 1)
+        return;
+    EVP_PKEY_free(place->key);
+    place->key = authority->key;
+    memcpy(place->name, authority->row.name, sizeof place->name);
+    ca->kept_next = (ca->kept_next + 1) % SETPAY_CA_KEPT_KEYS;
+}
+
 static enum setpay_error load_key(struct setpay_ca *ca, struct setpay_ca_authority *authority,
                                   struct setpay_problem *problem)
 {
@@ -154,12 +189,15 @@ static enum setpay_error load_key(struct setpay_ca *ca, struct setpay_ca_authori
     if (!ca->unlocked)
         return setpay_problem_set(problem, SETPAY_E_PASSPHRASE,
                                   "the CA's passphrase is needed for this");
+    if (find_kept(ca, authority))
+        return SETPAY_OK;
     SETPAY_TRY(setpay_ca_path(ca, "keys", authority->row.name, ".key", path));
     SETPAY_TRY(setpay_key_load(path, &ca->passphrase, &authority->key, problem));
     if (EVP_PKEY_eq(authority->key, X509_get0_pubkey(authority->certificate)) != 1)
         return setpay_problem_set(problem, SETPAY_E_INVALID,
                                   "%s is not the key of the certificate of %s", path,
                                   authority->row.name);
+    keep(ca, authority);
     return SETPAY_OK;
 }
 

@@ -1,5 +1,6 @@
 /*
- * All keys and certificates of one merchant or gateway, into one folder.
+ * All keys and certificates of one merchant or gateway, or of the authority's own server, into one
+ * folder.
  *
  * What always holds: either every certificate of the party is issued and every file is there, or no
  * certificate was issued. Keys are written before the commit, certificates after it; a file that
@@ -54,9 +55,9 @@ static enum setpay_error find_members(struct bundle *bundle, const char *party)
 {
     size_t length = strlen(party);
 
-    if (strcmp(party, "merchant") != 0 && strcmp(party, "gateway") != 0)
+    if (strcmp(party, "merchant") != 0 && strcmp(party, "gateway") != 0 && strcmp(party, "ca") != 0)
         return setpay_problem_set(bundle->problem, SETPAY_E_USAGE,
-                                  "'%.32s' is neither merchant nor gateway", party);
+                                  "'%.32s' is none of merchant, gateway and ca", party);
     for (int each = SETPAY_PROFILE_NONE + 1; each < SETPAY_PROFILES; each++) {
         const struct setpay_profile_info *info = setpay_profile_info((enum setpay_profile)each);
 
@@ -72,6 +73,9 @@ static enum setpay_error find_members(struct bundle *bundle, const char *party)
         setpay_ca_issued_init(&bundle->members[bundle->count].issued);
         bundle->count++;
     }
+    if (bundle->count == 0) /* a server without a name */
+        return setpay_problem_set(bundle->problem, SETPAY_E_USAGE,
+                                  "the authority's server needs a host name (--dns)");
     return SETPAY_OK;
 }
 

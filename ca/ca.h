@@ -61,6 +61,10 @@ void setpay_ca_close(struct setpay_ca *ca);
 enum setpay_error setpay_ca_unlock(struct setpay_ca *ca, const struct setpay_secret *passphrase,
                                    struct setpay_problem *problem) SETPAY_MUST_CHECK;
 
+/* From now on the keys of issuing authorities stay decrypted in memory once they were needed, for
+ * a daemon that issues all day: each costs 0.1 s of scrypt. Root and brand keys never do. */
+void setpay_ca_keep_keys(struct setpay_ca *ca);
+
 /* Its store, for who asks whether that works. Borrowed. */
 struct setpay_store *setpay_ca_store(struct setpay_ca *ca);
 /* label: "CERTIFICATE", "X509 CRL". */

@@ -147,19 +147,21 @@ static enum setpay_error open_ca(struct setpay_service *service, struct setpay_c
     if (error == SETPAY_OK)
         error = setpay_ca_unlock(cad->ca, &passphrase, problem);
     setpay_secret_clear(&passphrase);
+    setpay_ca_keep_keys(cad->ca);
     return error;
 }
 
 static enum setpay_error on_start(struct setpay_service *service, struct setpay_problem *problem)
 {
     struct setpay_cad *cad = calloc(1, sizeof *cad);
+    size_t renewed = 0;
 
     if (cad == NULL)
         return SETPAY_E_NOMEM;
     service->user = cad;
     SETPAY_TRY(open_ca(service, cad, problem));
     /* A CA that was off for long has lists that are over; nobody could be judged by them. */
-    SETPAY_TRY(setpay_ca_make_crls(cad->ca, NULL, setpay_clock_now_ms(), problem));
+    SETPAY_TRY(setpay_registrar_renew_lists(cad->ca, &renewed, problem));
     SETPAY_TRY(make_trust(cad, problem));
     SETPAY_TRY(load_secrets(service, cad, problem));
     SETPAY_TRY(make_tls(cad, problem));

@@ -22,7 +22,7 @@ const struct setpay_ca_command_row setpay_ca_commands[] = {
     {"crl", setpay_ca_command_crl, true, true, 0, "[--brand B] [-o DIR]",
      "make new revocation lists (CRLs) of all CAs, and copy them into DIR"},
     {"bundle", setpay_ca_command_bundle, true, true, 1,
-     "merchant|gateway [--brand B] --id ID [--dns NAME]..."
+     "merchant|gateway|ca [--brand B] --id ID [--dns NAME]..."
      " [--key-passphrase-file F] --out DIR",
      "make all keys and certificates of a party; with the option its keys are encrypted"},
     {"list", setpay_ca_command_list, true, false, 0, "[--brand B]", "list the certificates"},

@@ -234,7 +234,7 @@ enum setpay_error setpay_ca_command_bundle(struct setpay_ca_command *command)
     struct setpay_secret passphrase = {0};
     enum setpay_error error = SETPAY_OK;
 
-    SETPAY_TRY(setpay_ca_command_need(command, options->arguments[0], "merchant or gateway"));
+    SETPAY_TRY(setpay_ca_command_need(command, options->arguments[0], "merchant, gateway or ca"));
     SETPAY_TRY(setpay_ca_command_need(command, options->id, "--id"));
     SETPAY_TRY(setpay_ca_command_need(command, options->output, "--out"));
     SETPAY_TRY(setpay_ca_command_brand(command, &only, &names.brand));

@@ -4,6 +4,7 @@
 #include "ca/est.h"
 
 #include "common/base/limits.h"
+#include "common/crypto/base64.h"
 #include "common/pki/csr.h"
 
 #include <openssl/asn1.h>
@@ -39,41 +40,6 @@ static enum setpay_error encode(struct setpay_view der, struct setpay_buffer *te
         (size = BIO_get_mem_data(sink, &data)) > 0)
         error = setpay_buffer_set(text, setpay_view_of(data, (size_t)size));
     BIO_free_all(filter);
-    ERR_clear_error();
-    return error;
-}
-
-/* Strictly: whole groups, padding at the end only; white space is passed over. */
-static enum setpay_error decode(struct setpay_view text, size_t max, struct setpay_secret *bytes)
-{
-    struct setpay_secret packed = {0};
-    struct setpay_secret decoded = {0};
-    size_t count = 0;
-    size_t padding = 0;
-    enum setpay_error error = SETPAY_E_INVALID;
-
-    if (text.size == 0 || text.size > 2 * max)
-        return SETPAY_E_INVALID;
-    SETPAY_TRY(setpay_secret_alloc(&packed, text.size));
-    for (size_t at = 0; at < text.size; at++) {
-        if (strchr(" \t\r\n", text.data[at]) != NULL && text.data[at] != '\0')
-            continue;
-        packed.data[count++] = text.data[at];
-    }
-    while (padding < count && packed.data[count - 1 - padding] == '=')
-        padding++;
-    if (count == 0 || count % 4 != 0 || padding > 2)
-        goto out;
-    error = setpay_secret_alloc(&decoded, count / 4 * 3);
-    if (error != SETPAY_OK)
-        goto out;
-    error = SETPAY_E_INVALID;
-    int size = EVP_DecodeBlock(decoded.data, packed.data, (int)count);
-    if (size > 0 && (size_t)size > padding && (size_t)size - padding <= max)
-        error = setpay_secret_copy(bytes, setpay_view_of(decoded.data, (size_t)size - padding));
-out:
-    setpay_secret_clear(&packed);
-    setpay_secret_clear(&decoded);
     ERR_clear_error();
     return error;
 }
@@ -177,7 +143,7 @@ enum setpay_error setpay_est_request(struct setpay_view body, struct setpay_secr
         error =
             body.size <= SETPAY_LIMIT_CSR_BYTES ? setpay_secret_copy(der, body) : SETPAY_E_INVALID;
     else
-        error = decode(body, SETPAY_LIMIT_CSR_BYTES, der);
+        error = setpay_base64_decode(body, SETPAY_LIMIT_CSR_BYTES, der);
     return error == SETPAY_E_INVALID ? SETPAY_E_CSR : error;
 }
 
@@ -192,7 +158,7 @@ enum setpay_error setpay_est_basic(const char *header, char user[SETPAY_EST_USER
         return SETPAY_E_NOT_FOUND;
     if (strncasecmp(header, scheme, sizeof scheme - 1) != 0)
         return SETPAY_E_INVALID;
-    SETPAY_TRY(decode(setpay_view_string(header + sizeof scheme - 1), 256, &pair));
+    SETPAY_TRY(setpay_base64_decode(setpay_view_string(header + sizeof scheme - 1), 256, &pair));
     const uint8_t *colon = memchr(pair.data, ':', pair.size);
     size_t length = colon == NULL ? 0 : (size_t)(colon - pair.data);
     if (colon == NULL || length == 0 || length >= SETPAY_EST_USER_SIZE || length + 1 == pair.size ||

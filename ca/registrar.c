@@ -68,27 +68,37 @@ static void look(void *arg, const char *authority, uint64_t number, setpay_time_
     (void)authority;
     (void)number;
     (void)der;
-    if (due->now >= this_update + (next_update - this_update) / 2)
+    /* One from the future was made before the clock was set right: nobody believes it. */
+    if (due->now < this_update || due->now >= this_update + (next_update - this_update) / 2)
         due->count++;
 }
 
-/* rule C3: a list is out within its time, and long before the one before it ends */
+enum setpay_error setpay_registrar_renew_lists(struct setpay_ca *ca, size_t *renewed,
+                                               struct setpay_problem *problem)
+{
+    struct due due = {.now = setpay_clock_now_ms()};
+
+    *renewed = 0;
+    SETPAY_TRY(setpay_ca_list_crls(ca, NULL, look, &due));
+    if (due.count > 0)
+        SETPAY_TRY(setpay_ca_make_crls(ca, NULL, due.now, problem));
+    *renewed = due.count;
+    return SETPAY_OK;
+}
+
 static void on_look(void *arg)
 {
     struct setpay_registrar *registrar = arg;
-    struct due due = {.now = setpay_clock_now_ms()};
     struct setpay_problem problem = {{0}};
-    enum setpay_error error = setpay_ca_list_crls(registrar->options.ca, NULL, look, &due);
+    size_t renewed = 0;
+    enum setpay_error error =
+        setpay_registrar_renew_lists(registrar->options.ca, &renewed, &problem);
 
-    if (error == SETPAY_OK && due.count == 0)
-        return;
-    if (error == SETPAY_OK)
-        error = setpay_ca_make_crls(registrar->options.ca, NULL, due.now, &problem);
-    if (error != SETPAY_OK) {
+    if (error != SETPAY_OK)
         setpay_log_error(error, "crl.failed", setpay_field_text("reason", problem.text));
+    if (error != SETPAY_OK || renewed == 0)
         return;
-    }
-    setpay_log(SETPAY_LOG_INFO, "crl.renewed", setpay_field_int("due", (int64_t)due.count));
+    setpay_log(SETPAY_LOG_INFO, "crl.renewed", setpay_field_int("due", (int64_t)renewed));
     if (registrar->options.lists_cb != NULL)
         registrar->options.lists_cb(registrar->options.arg);
 }

@@ -29,6 +29,12 @@ enum setpay_error setpay_registrar_new(const struct setpay_registrar_options *op
 /* NULL-safe. Does what waits, then ends the thread; ca is the caller's again. */
 void setpay_registrar_free(struct setpay_registrar *registrar);
 
+/* rule C3: makes all lists anew where one of them is due: half of its life is over. A list is so
+ * out long before the one before it ends. *renewed: how many were due. Errors of
+ * setpay_ca_make_crls. */
+enum setpay_error setpay_registrar_renew_lists(struct setpay_ca *ca, size_t *renewed,
+                                               struct setpay_problem *problem) SETPAY_MUST_CHECK;
+
 /* A job stands in what asks for it, and must stay until done_cb was called. */
 struct setpay_registrar_job {
     void (*work_cb)(struct setpay_ca *ca, void *arg); /* on the registrar's thread */

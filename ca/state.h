@@ -15,11 +15,22 @@
 /* Root, and then brand by brand: more than this are refused. */
 #define SETPAY_CA_AUTHORITIES_MAX 256
 
+/* Keys of issuing authorities that are kept decrypted. */
+#define SETPAY_CA_KEPT_KEYS 16
+
+struct setpay_ca_kept_key {
+    char name[SETPAY_CA_AUTHORITY_SIZE];
+    EVP_PKEY *key;
+};
+
 struct setpay_ca {
     char *folder;
     struct setpay_ca_registry *registry;
     bool unlocked;
     struct setpay_secret passphrase;
+    bool keeps_keys;
+    struct setpay_ca_kept_key kept[SETPAY_CA_KEPT_KEYS];
+    size_t kept_next; /* whose place the next one takes */
 };
 
 /* An authority with what it signs with. Initialise to zero, clear after. */

@@ -18,7 +18,6 @@
 #define PAN_MIN 12
 #define PAN_MAX 19
 #define PAN_SECRET_SIZE 32
-#define IMPORT_CERTIFICATES_MAX 8
 #define EXPIRES_TEXT_SIZE 11
 
 static const char *const box_names[SETPAY_WALLET_BOXES] = {
@@ -78,19 +77,26 @@ static enum setpay_error open_box(const struct setpay_secret *master,
                                   setpay_buffer_view(&card->boxes[which]), plain);
 }
 
+static enum setpay_error open_pkey(const struct setpay_secret *master,
+                                   const struct setpay_wallet_card *card, EVP_PKEY **pkey)
+{
+    struct setpay_secret pem = {0};
+    enum setpay_error error = open_box(master, card, SETPAY_WALLET_BOX_KEY, &pem);
+    if (error == SETPAY_OK)
+        error = setpay_key_parse_pem(setpay_secret_view(&pem), NULL, pkey);
+    setpay_secret_clear(&pem);
+    return error;
+}
+
 enum setpay_error setpay_wallet_card_open_key(const struct setpay_secret *master,
                                               const struct setpay_wallet_card *card,
                                               struct setpay_signing_key **key)
 {
-    struct setpay_secret pem = {0};
     EVP_PKEY *pkey = NULL;
-    enum setpay_error error = open_box(master, card, SETPAY_WALLET_BOX_KEY, &pem);
-    if (error == SETPAY_OK)
-        error = setpay_key_parse_pem(setpay_secret_view(&pem), NULL, &pkey);
+    enum setpay_error error = open_pkey(master, card, &pkey);
     if (error == SETPAY_OK)
         error = setpay_signing_key_from_pkey(pkey, key);
     EVP_PKEY_free(pkey);
-    setpay_secret_clear(&pem);
     return error;
 }
 
@@ -230,11 +236,25 @@ static enum setpay_error seal_one(const struct setpay_secret *master,
                                   struct setpay_wallet_card *card, enum setpay_wallet_box which,
                                   const struct setpay_secret *plain)
 {
+    setpay_buffer_clear(&card->boxes[which]);
     if (plain->size == 0)
         return SETPAY_OK; /* absent */
     setpay_buffer_init(&card->boxes[which], SETPAY_WALLET_BOX_MAX);
     return setpay_wallet_box_seal(master, box_names[which], &card->id, setpay_secret_view(plain),
                                   &card->boxes[which]);
+}
+
+/* What the person has typed. */
+static enum setpay_error seal_typed(const struct setpay_secret *master,
+                                    const struct setpay_wallet_card_wish *wish,
+                                    const struct setpay_secret *pan,
+                                    struct setpay_wallet_card *card)
+{
+    memcpy(card->last4, pan->data + pan->size - 4, 4);
+    SETPAY_TRY(seal_one(master, card, SETPAY_WALLET_BOX_PAN, pan));
+    SETPAY_TRY(seal_one(master, card, SETPAY_WALLET_BOX_EXPIRY, wish->expiry));
+    SETPAY_TRY(seal_one(master, card, SETPAY_WALLET_BOX_POSTCODE, wish->postcode));
+    return seal_one(master, card, SETPAY_WALLET_BOX_HOUSE, wish->house_digits);
 }
 
 static enum setpay_error seal_card(const struct setpay_secret *master,
@@ -245,10 +265,7 @@ static enum setpay_error seal_card(const struct setpay_secret *master,
 {
     SETPAY_TRY(seal_one(master, card, SETPAY_WALLET_BOX_KEY, pem));
     SETPAY_TRY(seal_one(master, card, SETPAY_WALLET_BOX_PAN_SECRET, pan_secret));
-    SETPAY_TRY(seal_one(master, card, SETPAY_WALLET_BOX_PAN, pan));
-    SETPAY_TRY(seal_one(master, card, SETPAY_WALLET_BOX_EXPIRY, wish->expiry));
-    SETPAY_TRY(seal_one(master, card, SETPAY_WALLET_BOX_POSTCODE, wish->postcode));
-    return seal_one(master, card, SETPAY_WALLET_BOX_HOUSE, wish->house_digits);
+    return seal_typed(master, wish, pan, card);
 }
 
 enum setpay_error setpay_wallet_card_make(const struct setpay_secret *master,
@@ -268,7 +285,6 @@ enum setpay_error setpay_wallet_card_make(const struct setpay_secret *master,
         goto out;
     snprintf(made.brand, sizeof made.brand, "%s", wish->brand);
     snprintf(made.label, sizeof made.label, "%s", wish->label);
-    memcpy(made.last4, pan.data + pan.size - 4, 4);
     error = setpay_id_random(&made.id);
     if (error == SETPAY_OK)
         error = setpay_key_generate(&key);
@@ -298,6 +314,52 @@ out:
     setpay_secret_clear(&pan_secret);
     setpay_secret_clear(&pem);
     setpay_wallet_card_clear(&made);
+    return error;
+}
+
+enum setpay_error setpay_wallet_card_retype(const struct setpay_secret *master,
+                                            const struct setpay_wallet_card_wish *wish,
+                                            setpay_time_ms now_ms, struct setpay_wallet_card *card,
+                                            struct setpay_problem *problem)
+{
+    struct setpay_secret pan = {0};
+    enum setpay_error error = master->size == 0 ? SETPAY_E_LOCKED : SETPAY_OK;
+    if (error == SETPAY_OK)
+        error = check_wish(wish, now_ms, problem);
+    if (error == SETPAY_OK)
+        error = read_pan(wish->pan, &pan, problem);
+    if (error == SETPAY_OK)
+        error = seal_typed(master, wish, &pan, card);
+    setpay_secret_clear(&pan);
+    return error;
+}
+
+enum setpay_error setpay_wallet_card_build_csr(const struct setpay_secret *master,
+                                               const struct setpay_wallet_card *card,
+                                               const char *challenge, struct setpay_secret *csr)
+{
+    struct setpay_secret pan = {0}, expiry = {0}, pan_secret = {0};
+    EVP_PKEY *key = NULL;
+    enum setpay_error error = open_pkey(master, card, &key);
+    if (error == SETPAY_OK)
+        error = open_box(master, card, SETPAY_WALLET_BOX_PAN, &pan);
+    if (error == SETPAY_OK)
+        error = open_box(master, card, SETPAY_WALLET_BOX_EXPIRY, &expiry);
+    if (error == SETPAY_OK)
+        error = open_box(master, card, SETPAY_WALLET_BOX_PAN_SECRET, &pan_secret);
+    if (error == SETPAY_OK) {
+        const struct setpay_csr_wish request = {.brand = card->brand,
+                                                .role = "cardholder",
+                                                .challenge = challenge,
+                                                .pan = &pan,
+                                                .expiry = &expiry,
+                                                .pan_secret = &pan_secret};
+        error = setpay_csr_build(key, &request, csr);
+    }
+    EVP_PKEY_free(key);
+    setpay_secret_clear(&pan);
+    setpay_secret_clear(&expiry);
+    setpay_secret_clear(&pan_secret);
     return error;
 }
 
@@ -413,12 +475,11 @@ static void on_request_stored(void *arg, enum setpay_error error)
     request_free(request);
 }
 
-static enum setpay_error read_wish(const json_t *args, struct setpay_wallet_card_wish *wish,
-                                   struct setpay_secret secrets[4], struct setpay_problem *problem)
+enum setpay_error setpay_wallet_card_read_wish(const json_t *args,
+                                               struct setpay_wallet_card_wish *wish,
+                                               struct setpay_secret secrets[4],
+                                               struct setpay_problem *problem)
 {
-    static const char *const names[] = {"brand",    "label",        "pan", "expiry",
-                                        "postcode", "house_digits", NULL};
-    SETPAY_TRY(setpay_json_args_check(args, names, problem));
     SETPAY_TRY(setpay_json_arg_text(args, "brand", true, &wish->brand, problem));
     SETPAY_TRY(setpay_json_arg_text(args, "label", true, &wish->label, problem));
     SETPAY_TRY(setpay_json_arg_secret(args, "pan", true, &secrets[0], problem));
@@ -438,10 +499,14 @@ void setpay_wallet_on_card_request(struct setpay_control_call *call, const json_
     struct setpay_wallet_card_wish wish = {0};
     struct setpay_secret secrets[4] = {{0}};
     struct setpay_problem problem = {{0}};
+    static const char *const names[] = {"brand",    "label",        "pan", "expiry",
+                                        "postcode", "house_digits", NULL};
     struct request *request = calloc(1, sizeof *request);
     enum setpay_error error = request == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
     if (error == SETPAY_OK)
-        error = read_wish(args, &wish, secrets, &problem);
+        error = setpay_json_args_check(args, names, &problem);
+    if (error == SETPAY_OK)
+        error = setpay_wallet_card_read_wish(args, &wish, secrets, &problem);
     if (error == SETPAY_OK) {
         request->wallet = wallet;
         request->call = call;
@@ -458,167 +523,4 @@ void setpay_wallet_on_card_request(struct setpay_control_call *call, const json_
     setpay_wallet_fail(call, error, &problem);
     if (request != NULL)
         request_free(request);
-}
-
-/* ------------------------------------------------------------------ card.import */
-
-struct import {
-    struct setpay_wallet *wallet;
-    struct setpay_control_call *call;
-    struct setpay_id id;
-    struct setpay_buffer certificate;
-    setpay_time_ms expires_ms;
-    struct setpay_wallet_card card; /* as it became */
-};
-
-static void import_free(struct import *import)
-{
-    setpay_buffer_clear(&import->certificate);
-    setpay_wallet_card_clear(&import->card);
-    free(import);
-}
-
-static enum setpay_error store_import(struct setpay_db *db, void *arg)
-{
-    struct import *import = arg;
-    SETPAY_TRY(setpay_wallet_store_activate_card(
-        db, &import->id, setpay_buffer_view(&import->certificate), import->expires_ms));
-    return setpay_wallet_store_read_card(db, &import->id, &import->card);
-}
-
-static void on_imported(void *arg, enum setpay_error error)
-{
-    struct import *import = arg;
-    if (error == SETPAY_OK) {
-        setpay_log(SETPAY_LOG_INFO, "card.imported", setpay_field_id("card", &import->id));
-        setpay_wallet_save_trust(import->wallet);
-        setpay_control_reply(import->call,
-                             setpay_wallet_card_json(&import->card, setpay_clock_now_ms()));
-    } else {
-        setpay_control_fail(import->call, error,
-                            error == SETPAY_E_EXISTS ? "this card has its certificate already"
-                                                     : NULL);
-    }
-    import_free(import);
-}
-
-/* The one cardholder's certificate among those of the PEM text, verified (rule A3). */
-static enum setpay_error verify_pem(struct setpay_wallet *wallet, const char *pem,
-                                    struct setpay_certificate **certificate,
-                                    struct setpay_problem *problem)
-{
-    struct setpay_buffer ders[IMPORT_CERTIFICATES_MAX] = {{0}};
-    struct setpay_view views[IMPORT_CERTIFICATES_MAX] = {{0}};
-    struct setpay_view leaf = SETPAY_VIEW_EMPTY;
-    size_t count = 0;
-    enum setpay_error error =
-        setpay_pem_certificates(setpay_view_string(pem), ders, IMPORT_CERTIFICATES_MAX, &count);
-    if (error != SETPAY_OK)
-        return setpay_problem_set(problem, error,
-                                  "expected the certificates that the CA issued, in PEM");
-    for (size_t i = 0; i < count; i++) {
-        struct setpay_certificate *parsed = NULL;
-        views[i] = setpay_buffer_view(&ders[i]);
-        if (setpay_certificate_parse(views[i], &parsed) == SETPAY_OK &&
-            setpay_certificate_ca_kind(parsed) == SETPAY_CA_NONE)
-            leaf = views[i];
-        setpay_certificate_unref(parsed);
-    }
-    if (leaf.size == 0)
-        leaf = views[0]; /* what is wrong with it, verification says */
-    error = setpay_trust_verify(wallet->trust, leaf, views, count, SETPAY_PROFILE_CARDHOLDER_SIGN,
-                                NULL, setpay_clock_now_ms(), certificate);
-    if (error == SETPAY_E_CRL_MISSING) { /* of a CA that is known since a moment ago */
-        setpay_wallet_load_crls(wallet);
-        error =
-            setpay_trust_verify(wallet->trust, leaf, views, count, SETPAY_PROFILE_CARDHOLDER_SIGN,
-                                NULL, setpay_clock_now_ms(), certificate);
-    }
-    for (size_t i = 0; i < count; i++)
-        setpay_buffer_clear(&ders[i]);
-    return error;
-}
-
-struct find_key {
-    struct setpay_wallet *wallet;
-    const struct setpay_certificate *certificate;
-    struct setpay_id id;
-};
-
-/* Which card's key it is; then all of rule G5. */
-static enum setpay_error find_by_key(struct setpay_db *db, void *arg)
-{
-    struct find_key *find = arg;
-    struct setpay_wallet_card *cards = calloc(SETPAY_WALLET_CARDS_MAX, sizeof *cards);
-    struct setpay_digest digest;
-    size_t count = 0;
-    if (cards == NULL)
-        return SETPAY_E_NOMEM;
-    enum setpay_error error = setpay_key_digest(
-        setpay_public_key_pkey(setpay_certificate_key(find->certificate)), &digest);
-    if (error == SETPAY_OK)
-        error = setpay_wallet_store_list_cards(db, cards, SETPAY_WALLET_CARDS_MAX, &count);
-    enum setpay_error found = SETPAY_E_NOT_FOUND;
-    for (size_t i = 0; i < count; i++) {
-        if (error == SETPAY_OK && setpay_digest_equal(&digest, &cards[i].key_digest)) {
-            struct setpay_wallet_card card = {0};
-            find->id = cards[i].id;
-            found = cards[i].status == SETPAY_WALLET_CARD_PENDING ? SETPAY_OK : SETPAY_E_EXISTS;
-            if (found == SETPAY_OK)
-                found = setpay_wallet_store_read_card(db, &find->id, &card);
-            if (found == SETPAY_OK)
-                found = setpay_wallet_card_check(&find->wallet->master, &card, find->certificate);
-            setpay_wallet_card_clear(&card);
-        }
-        setpay_wallet_card_clear(&cards[i]);
-    }
-    free(cards);
-    return error == SETPAY_OK ? found : error;
-}
-
-void setpay_wallet_on_card_import(struct setpay_control_call *call, const json_t *args, void *arg)
-{
-    static const char *const names[] = {"certificates", NULL};
-    struct setpay_wallet *wallet = arg;
-    struct setpay_problem problem = {{0}};
-    const char *pem = NULL;
-    struct setpay_certificate *certificate = NULL;
-    struct find_key find = {.wallet = wallet};
-    struct import *import = calloc(1, sizeof *import);
-    enum setpay_error error = import == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
-    if (error == SETPAY_OK)
-        error = setpay_json_args_check(args, names, &problem);
-    if (error == SETPAY_OK)
-        error = setpay_json_arg_text(args, "certificates", true, &pem, &problem);
-    if (error == SETPAY_OK && setpay_wallet_is_locked(wallet))
-        error = SETPAY_E_LOCKED;
-    if (error == SETPAY_OK)
-        error = verify_pem(wallet, pem, &certificate, &problem);
-    if (error == SETPAY_OK) {
-        find.certificate = certificate;
-        error = setpay_store_read(wallet->reader, find_by_key, &find);
-        if (error == SETPAY_E_NOT_FOUND)
-            setpay_problem_set(&problem, error,
-                               "no card that was asked for has this key; "
-                               "make a request with: setpay-wallet card request");
-        if (error == SETPAY_E_EXISTS)
-            setpay_problem_set(&problem, error, "this card has its certificate already");
-    }
-    if (error == SETPAY_OK) {
-        import->wallet = wallet;
-        import->call = call;
-        import->id = find.id;
-        import->expires_ms = setpay_certificate_not_after_ms(certificate);
-        setpay_buffer_init(&import->certificate, SETPAY_LIMIT_CERTIFICATE_BYTES);
-        error = setpay_buffer_set(&import->certificate, setpay_certificate_der(certificate));
-    }
-    if (error == SETPAY_OK)
-        error = setpay_store_submit(wallet->store, store_import, on_imported, import,
-                                    &wallet->executor);
-    setpay_certificate_unref(certificate);
-    if (error == SETPAY_OK)
-        return;
-    setpay_wallet_fail(call, error, &problem);
-    if (import != NULL)
-        import_free(import);
 }

@@ -497,6 +497,7 @@ const struct setpay_control_command setpay_wallet_commands[] = {
     {"wallet.lock", on_lock, "forget the keys in memory"},
     {"card.request", setpay_wallet_on_card_request, "a key and a certificate request for a card"},
     {"card.import", setpay_wallet_on_card_import, "the certificate that the CA issued"},
+    {"card.enrol", setpay_wallet_on_card_enrol, "a card's certificate from its authority"},
     {"card.list", on_card_list, "all cards"},
     {"card.remove", on_card_remove, "forget a card and its key"},
     {"card.default", on_card_default, "the card that is used where none is named"},

@@ -50,6 +50,15 @@
  *     CARD. CERT_* and CRL_* (exit 5), NOT_FOUND (no pending card has this key), ACCOUNT (the
  *     certificate is not of this card's number), BRANDS_MIXED, EXISTS (imported before), LOCKED.
  *     The first active card becomes the default.
+ * card.enrol {"url","enrolment","secret","brand","label","pan","expiry","postcode"?,
+ *             "house_digits"?}
+ *     CARD. Both of the above over the network: url is the authority's (https://HOST[:PORT]),
+ *     enrolment and secret are what the issuer gave. The card is stored as pending before anything
+ *     is sent; the same command with the same label and brand goes on with it and its key, also
+ *     where something was mistyped. ENROLMENT (id, secret, number or expiry is wrong, or the secret
+ *     is spent; exit 5), PEER_REFUSED (the authority's words), UNREACHABLE, TIMEOUT, CLOSED,
+ *     PEER_BUSY (exit 4: again), TLS, HOST, CERT_* and CRL_* of the authority (exit 5); INVALID,
+ *     EXISTS (another card has the label), LOCKED as above.
  * card.list {}
  *     {"cards":[CARD]}
  * card.remove {"id"}

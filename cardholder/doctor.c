@@ -109,7 +109,9 @@ static void check_trust(const struct setpay_wallet *wallet, json_t *checks)
     else if (stale == 0)
         snprintf(words, sizeof words, "%zu revocation lists are held, all of them current", count);
     add(checks, "crls", count > 0 && stale == 0, words,
-        "put the CA's newest lists into the folder of the key crls");
+        "see that the card's authority can be reached, which the wallet then asks by itself; or "
+        "put "
+        "the CA's newest lists into the folder of the key crls");
 }
 
 static void check_root(const struct setpay_wallet *wallet, json_t *checks)
@@ -162,8 +164,9 @@ static void check_cards(const struct found *found, json_t *checks)
     snprintf(words, sizeof words, "%zu cards can pay, %zu wait for a certificate, %zu are over",
              active, pending, over);
     add(checks, "cards", active > 0 && over == 0, words,
-        active == 0 ? "get a card's certificate: setpay-wallet card request, then card import"
-                    : "ask for a new certificate, and remove the old card");
+        active == 0
+            ? "get a card's certificate: setpay-wallet card enrol; or card request, then import"
+            : "ask for a new certificate, and remove the old card");
 }
 
 json_t *setpay_wallet_doctor(struct setpay_wallet *wallet)

@@ -19,6 +19,7 @@
 #include "common/crypto/keyfile.h"
 #include "common/crypto/sign.h"
 #include "common/net/control_server.h"
+#include "common/net/est_client.h"
 #include "common/net/http_client.h"
 #include "common/net/loop.h"
 #include "common/net/service.h"
@@ -164,11 +165,40 @@ enum setpay_error setpay_wallet_card_make(const struct setpay_secret *master,
 enum setpay_error
 setpay_wallet_card_check(const struct setpay_secret *master, const struct setpay_wallet_card *card,
                          const struct setpay_certificate *certificate) SETPAY_MUST_CHECK;
+/* The person has typed the data of a pending card anew: its key and PANSecret stay, so that what
+ * the authority may have granted before can still be had. Errors of setpay_wallet_card_make. */
+enum setpay_error setpay_wallet_card_retype(const struct setpay_secret *master,
+                                            const struct setpay_wallet_card_wish *wish,
+                                            setpay_time_ms now_ms, struct setpay_wallet_card *card,
+                                            struct setpay_problem *problem) SETPAY_MUST_CHECK;
+/* The request of a pending card, with the authority's nonce (rule C2); *csr must be empty. */
+enum setpay_error setpay_wallet_card_build_csr(const struct setpay_secret *master,
+                                               const struct setpay_wallet_card *card,
+                                               const char *challenge,
+                                               struct setpay_secret *csr) SETPAY_MUST_CHECK;
+/* The arguments that card.request and card.enrol share; secrets are empty, and the caller's. */
+enum setpay_error setpay_wallet_card_read_wish(const json_t *args,
+                                               struct setpay_wallet_card_wish *wish,
+                                               struct setpay_secret secrets[4],
+                                               struct setpay_problem *problem) SETPAY_MUST_CHECK;
 /* Luhn's check digit, of 12 to 19 digits. */
 bool setpay_wallet_pan_is_valid(struct setpay_view digits);
 json_t *setpay_wallet_card_json(const struct setpay_wallet_card *card, setpay_time_ms now_ms);
 /* Handlers' halves: card.request and card.import, from their arguments to the reply. */
 void setpay_wallet_on_card_request(struct setpay_control_call *call, const json_t *args, void *arg);
+
+/* ------------------------------------------------------------------ card_import.c */
+
+/* The one cardholder's certificate among those given, verified (rule A3). */
+enum setpay_error
+setpay_wallet_verify_card(struct setpay_wallet *wallet, const struct setpay_view *views,
+                          size_t count, struct setpay_certificate **certificate) SETPAY_MUST_CHECK;
+/* Stores the certificate of a pending card that setpay_wallet_card_check has passed, and replies
+ * with CARD. On SETPAY_OK the call is taken. */
+enum setpay_error
+setpay_wallet_take_card(struct setpay_wallet *wallet, struct setpay_control_call *call,
+                        const struct setpay_id *id,
+                        const struct setpay_certificate *certificate) SETPAY_MUST_CHECK;
 void setpay_wallet_on_card_import(struct setpay_control_call *call, const json_t *args, void *arg);
 
 /* ------------------------------------------------------------------ purchases, as stored */
@@ -405,9 +435,11 @@ enum setpay_error setpay_wallet_store_load_trust(struct setpay_db *db, struct se
 
 /* ------------------------------------------------------------------ the daemon */
 
-struct setpay_wallet_prepared; /* below */
-struct setpay_wallet_ask;      /* pay.c */
-struct setpay_wallet_pursuit;  /* inquiry.c */
+struct setpay_wallet_prepared;  /* below */
+struct setpay_wallet_ask;       /* pay.c */
+struct setpay_wallet_pursuit;   /* inquiry.c */
+struct setpay_wallet_enrolment; /* enrol.c */
+struct setpay_wallet_lists;     /* lists.c */
 
 struct setpay_wallet {
     struct setpay_service *service;
@@ -427,6 +459,8 @@ struct setpay_wallet {
     struct setpay_wallet_prepared *prepared;
     struct setpay_wallet_ask *asks;
     struct setpay_wallet_pursuit *pursuits;
+    struct setpay_wallet_enrolment *enrolments;
+    struct setpay_wallet_lists *lists;
     struct setpay_digest saved_trust; /* of what was stored last */
     bool draining;
 };
@@ -536,6 +570,41 @@ void setpay_wallet_refresh(struct setpay_wallet *wallet, const struct setpay_id 
 void setpay_wallet_pursue_open(struct setpay_wallet *wallet);
 void setpay_wallet_pursue_drain(struct setpay_wallet *wallet);
 void setpay_wallet_pursue_clear(struct setpay_wallet *wallet);
+
+/* ------------------------------------------------------------------ enrol.c, enrol_store.c */
+
+void setpay_wallet_on_card_enrol(struct setpay_control_call *call, const json_t *args, void *arg);
+/* Ends what is under way; the cards stay pending. */
+void setpay_wallet_enrol_drain(struct setpay_wallet *wallet);
+
+/* Where a card is enrolled. */
+struct setpay_wallet_authority {
+    struct setpay_est_place place;
+    char brand[SETPAY_WIRE_BRAND_MAX + 1];
+};
+/* A new pending card, or one that was typed anew, and the place that it is enrolled at.
+ * SETPAY_E_EXISTS: its label is taken. */
+enum setpay_error
+setpay_wallet_store_put_enrolling(struct setpay_db *db, const struct setpay_wallet_card *card,
+                                  bool is_new,
+                                  const struct setpay_est_place *place) SETPAY_MUST_CHECK;
+/* The pending card of that label which was to be enrolled over the network. SETPAY_E_NOT_FOUND:
+ * there is no card of that label; SETPAY_E_EXISTS: it is another kind of card. */
+enum setpay_error
+setpay_wallet_store_find_enrolling(struct setpay_db *db, const char *label, const char *brand,
+                                   struct setpay_wallet_card *card) SETPAY_MUST_CHECK;
+/* Up to room places of all cards, each with its brand. */
+enum setpay_error setpay_wallet_store_list_authorities(struct setpay_db *db,
+                                                       struct setpay_wallet_authority *authorities,
+                                                       size_t room,
+                                                       size_t *count) SETPAY_MUST_CHECK;
+
+/* ------------------------------------------------------------------ lists.c */
+
+/* Keeps the revocation lists current by itself: those of the brands of cards that were enrolled
+ * over the network, from their authorities, once they are past their time. */
+enum setpay_error setpay_wallet_lists_new(struct setpay_wallet *wallet) SETPAY_MUST_CHECK;
+void setpay_wallet_lists_free(struct setpay_wallet *wallet);
 
 /* ------------------------------------------------------------------ doctor.c */
 

@@ -53,6 +53,8 @@ static const struct setpay_store_migration steps[] = {
         " PRIMARY KEY (xid, what));"
         "CREATE TABLE trust ("
         " thumbprint BLOB PRIMARY KEY, is_crl INTEGER NOT NULL, der BLOB NOT NULL);"},
+    {2, "CREATE TABLE authority ("
+        " card BLOB PRIMARY KEY, host TEXT NOT NULL, port INTEGER NOT NULL);"},
     {0, NULL},
 };
 
@@ -253,6 +255,7 @@ enum setpay_error setpay_wallet_store_remove_card(struct setpay_db *db, const st
     SETPAY_TRY(setpay_db_end(rows));
     if (is_needed)
         return SETPAY_E_STATE;
+    SETPAY_TRY(setpay_db_run(db, "DELETE FROM authority WHERE card = $1", SETPAY_DB_ID(id)));
     SETPAY_TRY(setpay_db_run(db, "DELETE FROM card WHERE id = $1", SETPAY_DB_ID(id)));
     return setpay_db_changes(db) == 1 ? SETPAY_OK : SETPAY_E_NOT_FOUND;
 }

@@ -76,6 +76,7 @@ static enum setpay_error open_wallet(struct setpay_wallet *wallet, struct setpay
         .max_connections = SETPAY_WALLET_OPEN_MAX,
     };
     SETPAY_TRY(setpay_http_client_new(&http, &wallet->http));
+    SETPAY_TRY(setpay_wallet_lists_new(wallet));
     const struct setpay_control_options control = {
         .loop = worker->loop,
         .path = setpay_config_text(config, "", "socket"),
@@ -118,6 +119,7 @@ static void worker_drain(void *context, struct setpay_worker *worker)
     wallet->draining = true;
     setpay_control_server_drain(wallet->control, on_drained, wallet);
     setpay_wallet_pay_drain(wallet);
+    setpay_wallet_enrol_drain(wallet);
     setpay_wallet_pursue_drain(wallet);
     setpay_wallet_unlock_hurry(wallet);
 }
@@ -128,6 +130,7 @@ static void worker_free(void *context, struct setpay_worker *worker)
     (void)context;
     if (wallet == NULL)
         return;
+    setpay_wallet_lists_free(wallet);
     setpay_wallet_pay_clear(wallet);
     setpay_wallet_pursue_clear(wallet);
     setpay_control_server_free(wallet->control);

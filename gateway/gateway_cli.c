@@ -1,7 +1,9 @@
 /*
  * setpay-gateway: the operator's program of the payment gateway.
  */
+#include "common/net/est_client.h"
 #include "common/net/operator.h"
+#include "common/net/party_enrol.h"
 #include "gateway/commands.h"
 #include "gateway/gatewayd.h"
 #include "gateway/payment/vault.h"
@@ -130,6 +132,24 @@ static const struct setpay_flag show_flags[] = {
     {0},
 };
 
+/* ------------------------------------------------------------------ enrolment */
+
+/* The key for envelopes before the one that renews it: the old one must still be at hand. */
+static const struct setpay_party_certificate certificates[] = {
+    {SETPAY_PROFILE_GATEWAY_ENCRYPT, "encrypt_key", "encrypt_cert", false,
+     SETPAY_PROFILE_GATEWAY_SIGN},
+    {SETPAY_PROFILE_GATEWAY_SIGN, "sign_key", "sign_cert", false, SETPAY_PROFILE_NONE},
+    {SETPAY_PROFILE_GATEWAY_TLS_SERVER, "tls_key", "tls_cert", false, SETPAY_PROFILE_NONE},
+    {0},
+};
+static const struct setpay_party party = {SETPAY_EST_GATEWAY, certificates};
+
+static enum setpay_error enrol(const struct setpay_config *config, const json_t *args,
+                               json_t **result, struct setpay_problem *problem)
+{
+    return setpay_party_enrol(&party, config, args, result, problem);
+}
+
 static const struct setpay_operator_command commands[] = {
     {{"merchant", "add"},
      "merchant.add",
@@ -174,6 +194,13 @@ static const struct setpay_operator_command commands[] = {
      setpay_operator_print_members,
      "",
      "how the running daemon is"},
+    {{"enrol", NULL},
+     "enrol",
+     NULL,
+     setpay_party_enrol_flags,
+     setpay_party_print_enrolled,
+     SETPAY_PARTY_ENROL_USAGE,
+     SETPAY_PARTY_ENROL_HELP},
 };
 
 /* ------------------------------------------------------------------ on a stopped daemon */
@@ -227,6 +254,8 @@ int main(int argc, char **argv)
         .command_count = sizeof commands / sizeof *commands,
         .can_direct_cb = can_direct,
         .direct_cb = do_directly,
+        .local = "enrol",
+        .local_cb = enrol,
     };
     return setpay_operator_main(&op, argc, argv);
 }

@@ -1,7 +1,9 @@
 /*
  * setpay-merchant: the operator's program of the merchant.
  */
+#include "common/net/est_client.h"
 #include "common/net/operator.h"
+#include "common/net/party_enrol.h"
 #include "merchant/commands.h"
 #include "merchant/merchant_words.h"
 #include "merchant/merchantd.h"
@@ -34,6 +36,22 @@ static const struct setpay_flag purchase_list_flags[] = {
     {0},
 };
 static const struct setpay_flag name_flags[] = {{"name", SETPAY_FLAG_TEXT, "name"}, {0}};
+
+/* ------------------------------------------------------------------ enrolment */
+
+static const struct setpay_party_certificate certificates[] = {
+    {SETPAY_PROFILE_MERCHANT_SIGN, "sign_key", "sign_cert", false, SETPAY_PROFILE_NONE},
+    {SETPAY_PROFILE_MERCHANT_TLS_CLIENT, "tls_key", "tls_cert", false, SETPAY_PROFILE_NONE},
+    {SETPAY_PROFILE_MERCHANT_TLS_SERVER, "tls_key", "tls_cert", true, SETPAY_PROFILE_NONE},
+    {0},
+};
+static const struct setpay_party party = {SETPAY_EST_MERCHANT, certificates};
+
+static enum setpay_error enrol(const struct setpay_config *config, const json_t *args,
+                               json_t **result, struct setpay_problem *problem)
+{
+    return setpay_party_enrol(&party, config, args, result, problem);
+}
 
 static const struct setpay_operator_command commands[] = {
     {{"order", "create"},
@@ -114,6 +132,13 @@ static const struct setpay_operator_command commands[] = {
      setpay_operator_print_members,
      "",
      "how the running daemon is"},
+    {{"enrol", NULL},
+     "enrol",
+     NULL,
+     setpay_party_enrol_flags,
+     setpay_party_print_enrolled,
+     SETPAY_PARTY_ENROL_USAGE,
+     SETPAY_PARTY_ENROL_HELP},
 };
 
 /* ------------------------------------------------------------------ on a stopped daemon */
@@ -200,6 +225,8 @@ int main(int argc, char **argv)
         .command_count = sizeof commands / sizeof *commands,
         .can_direct_cb = can_direct,
         .direct_cb = do_directly,
+        .local = "enrol",
+        .local_cb = enrol,
         .after_cb = wait_for_gateway,
     };
     return setpay_operator_main(&op, argc, argv);

@@ -1,8 +1,9 @@
 /*
- * card request, import, list, remove, default.
+ * card request, import, enrol, list, remove, default.
  *
  * The card's number and expiry are typed without echo, or are the lines of standard input where
- * that is no terminal: number, expiry, and if wanted postcode and house digits.
+ * that is no terminal: number, expiry, and if wanted postcode and house digits; for enrol the
+ * issuer's secret stands before them.
  */
 #include "cardholder/cli/card_input.h"
 #include "cardholder/cli/cli.h"
@@ -126,6 +127,14 @@ enum setpay_error setpay_cli_run_card_request(struct setpay_cli *cli)
     return error;
 }
 
+static void say_can_pay(const struct setpay_cli *cli)
+{
+    char *label = setpay_cli_text_clean(setpay_cli_text_of(cli->result, "label"), 0);
+
+    (void)printf("The card %s can pay now.\n", label == NULL ? "" : label);
+    free(label);
+}
+
 enum setpay_error setpay_cli_run_card_import(struct setpay_cli *cli)
 {
     const char *file = cli->options->argument;
@@ -146,14 +155,50 @@ enum setpay_error setpay_cli_run_card_import(struct setpay_cli *cli)
         goto out;
     args = json_pack("{s:s%}", "certificates", (const char *)pem.data, pem.size);
     error = setpay_cli_call_result(cli, "card.import", args);
-    if (error == SETPAY_OK && !cli->options->json) {
-        char *label = setpay_cli_text_clean(setpay_cli_text_of(cli->result, "label"), 0);
-
-        (void)printf("The card %s can pay now.\n", label == NULL ? "" : label);
-        free(label);
-    }
+    if (error == SETPAY_OK && !cli->options->json)
+        say_can_pay(cli);
 out:
     setpay_buffer_clear(&pem);
+    return error;
+}
+
+static enum setpay_error get_secret(struct setpay_cli *cli, json_t *args)
+{
+    struct setpay_secret secret = {0};
+    enum setpay_error error = get_line(cli, "Secret that the issuer gave: ", &secret);
+
+    if (error == SETPAY_OK && secret.size == 0)
+        error = setpay_problem_set(&cli->problem, SETPAY_E_USAGE,
+                                   "secret: expected the letters and digits that the issuer gave");
+    if (error == SETPAY_OK)
+        error = setpay_cli_args_secret(cli, args, "secret", &secret);
+    setpay_secret_clear(&secret);
+    return error;
+}
+
+enum setpay_error setpay_cli_run_card_enrol(struct setpay_cli *cli)
+{
+    const struct setpay_cli_options *options = cli->options;
+    struct card_data card = {0};
+    json_t *args =
+        SETPAY_CLI_ARGS("url", options->url, "enrolment", options->id, "brand", options->brand,
+                        "label", options->label == NULL ? options->brand : options->label);
+    enum setpay_error error = args == NULL ? SETPAY_E_NOMEM : get_secret(cli, args);
+
+    if (error == SETPAY_OK)
+        error = get_card(cli, &card);
+    if (error == SETPAY_OK)
+        error = add_card(cli, args, &card);
+    card_data_clear(&card);
+    if (error != SETPAY_OK) {
+        json_decref(args);
+        return error;
+    }
+    setpay_cli_progress("asking the certification authority");
+    error = setpay_cli_call(cli, "card.enrol", args, SETPAY_CLI_ENROL_MS, NULL, NULL, &cli->result);
+    setpay_cli_progress(NULL);
+    if (error == SETPAY_OK && !options->json)
+        say_can_pay(cli);
     return error;
 }
 

@@ -22,6 +22,7 @@
 #define SETPAY_CLI_CALL_MS 30000
 /* Longer than the wallet itself waits for a merchant and a gateway. */
 #define SETPAY_CLI_PAY_MS 180000
+#define SETPAY_CLI_ENROL_MS 180000
 
 struct setpay_cli {
     const struct setpay_cli_options *options;
@@ -82,6 +83,7 @@ setpay_cli_command_fn setpay_cli_run_status;
 setpay_cli_command_fn setpay_cli_run_doctor;
 setpay_cli_command_fn setpay_cli_run_card_request;
 setpay_cli_command_fn setpay_cli_run_card_import;
+setpay_cli_command_fn setpay_cli_run_card_enrol;
 setpay_cli_command_fn setpay_cli_run_card_list;
 setpay_cli_command_fn setpay_cli_run_card_remove;
 setpay_cli_command_fn setpay_cli_run_card_default;

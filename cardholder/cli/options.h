@@ -18,6 +18,7 @@ enum setpay_cli_command {
     SETPAY_CLI_STATUS,
     SETPAY_CLI_CARD_REQUEST,
     SETPAY_CLI_CARD_IMPORT,
+    SETPAY_CLI_CARD_ENROL,
     SETPAY_CLI_CARD_LIST,
     SETPAY_CLI_CARD_REMOVE,
     SETPAY_CLI_CARD_DEFAULT,
@@ -47,6 +48,8 @@ struct setpay_cli_options {
     const char *max;
     const char *export;
     const char *output;
+    const char *url;
+    const char *id;
     const char *argument; /* link, XID, card, file */
 };
 

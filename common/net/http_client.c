@@ -13,6 +13,7 @@
 #include "common/base/limits.h"
 #include "common/base/testing.h"
 #include "common/net/http_answer.h"
+#include "common/net/http_send.h"
 #include "common/net/listen.h"
 #include "common/net/tls.h"
 
@@ -31,7 +32,6 @@
 
 #define ADDRESSES_MAX 8
 #define HOST_BYTES_MAX 253
-#define PATH_BYTES_MAX 2048
 
 struct connection {
     struct setpay_http_client *client;
@@ -54,7 +54,7 @@ struct setpay_http_exchange {
     int64_t deadline_ms;
     char host[HOST_BYTES_MAX + 1];
     uint16_t port;
-    struct setpay_buffer request;
+    struct setpay_http_bytes *request;
     struct evdns_getaddrinfo_request *lookup;
     struct sockaddr_storage addresses[ADDRESSES_MAX];
     size_t address_count, address_next;
@@ -114,7 +114,7 @@ static void exchange_free(struct setpay_http_exchange *exchange)
         exchange->next->previous = exchange->previous;
     client->exchange_count--;
     setpay_timer_free(exchange->timer);
-    setpay_buffer_clear(&exchange->request);
+    setpay_http_bytes_unref(exchange->request);
     free(exchange);
 }
 
@@ -140,8 +140,8 @@ static void fail(struct setpay_http_exchange *exchange, enum setpay_error error,
 static void write_request(struct setpay_http_exchange *exchange)
 {
     setpay_testing_point("net.send");
-    if (bufferevent_write(exchange->connection->bev, exchange->request.data,
-                          exchange->request.size) != 0)
+    if (setpay_http_bytes_send(exchange->request,
+                               bufferevent_get_output(exchange->connection->bev)) != SETPAY_OK)
         fail(exchange, SETPAY_E_NOMEM, SETPAY_OK);
 }
 
@@ -543,65 +543,36 @@ static void on_exchange_timer(void *arg)
     write_request(exchange);
 }
 
-/* No blanks, control characters or bytes above ASCII: they would end or split a header line. */
-static bool is_plain(const char *text, size_t max, bool allow_space)
+enum setpay_error setpay_http_client_ask(struct setpay_http_client *client,
+                                         const struct setpay_http_ask *ask,
+                                         setpay_http_answer_cb *answer_cb, void *arg,
+                                         struct setpay_http_exchange **exchange)
 {
-    size_t i;
-
-    for (i = 0; text[i] != '\0'; i++) {
-        unsigned char c = (unsigned char)text[i];
-
-        if (i == max || c > 0x7e || c < 0x20 || (c == ' ' && !allow_space))
-            return false;
-    }
-    return i > 0;
-}
-
-static enum setpay_error build_request(struct setpay_http_exchange *exchange, const char *path,
-                                       const char *content_type, struct setpay_view body)
-{
-    bool is_v6 = strchr(exchange->host, ':') != NULL;
-
-    setpay_buffer_init(&exchange->request, body.size + PATH_BYTES_MAX + 1024);
-    SETPAY_TRY(setpay_buffer_append_format(
-        &exchange->request,
-        "POST %s HTTP/1.1\r\nHost: %s%s%s:%u\r\nContent-Type: %s\r\nContent-Length: %zu\r\n\r\n",
-        path, is_v6 ? "[" : "", exchange->host, is_v6 ? "]" : "", exchange->port, content_type,
-        body.size));
-    return setpay_buffer_append(&exchange->request, body);
-}
-
-enum setpay_error setpay_http_client_post(struct setpay_http_client *client, const char *host,
-                                          uint16_t port, const char *path, const char *content_type,
-                                          struct setpay_view body, setpay_http_answer_cb *answer_cb,
-                                          void *arg, struct setpay_http_exchange **exchange)
-{
+    struct setpay_http_bytes *request = NULL;
     struct setpay_http_exchange *made;
     enum setpay_error error;
 
-    if (!is_plain(host, HOST_BYTES_MAX, false) || strpbrk(host, "/@[]?#") != NULL || port == 0 ||
-        !is_plain(path, PATH_BYTES_MAX, false) || path[0] != '/' ||
-        !is_plain(content_type, 128, true))
-        return SETPAY_E_INVALID;
-    if (client->exchange_count >= client->options.max_connections)
-        return SETPAY_E_BUSY;
-    made = calloc(1, sizeof(*made));
-    if (made == NULL)
-        return SETPAY_E_NOMEM;
+    SETPAY_TRY(setpay_http_bytes_new(ask, &request));
+    made =
+        client->exchange_count >= client->options.max_connections ? NULL : calloc(1, sizeof(*made));
+    if (made == NULL) {
+        setpay_http_bytes_unref(request);
+        return client->exchange_count >= client->options.max_connections ? SETPAY_E_BUSY
+                                                                         : SETPAY_E_NOMEM;
+    }
+    made->request = request;
     made->client = client;
     made->next = client->exchanges;
     if (made->next != NULL)
         made->next->previous = made;
     client->exchanges = made;
     client->exchange_count++;
-    memcpy(made->host, host, strlen(host) + 1);
-    made->port = port;
+    memcpy(made->host, ask->host, strlen(ask->host) + 1);
+    made->port = ask->port;
     made->answer_cb = answer_cb;
     made->arg = arg;
     made->deadline_ms = setpay_clock_monotonic_ms() + client->options.deadline_ms;
-    error = build_request(made, path, content_type, body);
-    if (error == SETPAY_OK)
-        error = setpay_timer_new(client->options.loop, on_exchange_timer, made, &made->timer);
+    error = setpay_timer_new(client->options.loop, on_exchange_timer, made, &made->timer);
     if (error != SETPAY_OK) {
         exchange_free(made);
         return error;
@@ -610,6 +581,19 @@ enum setpay_error setpay_http_client_post(struct setpay_http_client *client, con
     if (exchange != NULL)
         *exchange = made;
     return SETPAY_OK;
+}
+
+enum setpay_error setpay_http_client_post(struct setpay_http_client *client, const char *host,
+                                          uint16_t port, const char *path, const char *content_type,
+                                          struct setpay_view body, setpay_http_answer_cb *answer_cb,
+                                          void *arg, struct setpay_http_exchange **exchange)
+{
+    const struct setpay_http_ask ask = {
+        .host = host, .port = port, .path = path, .content_type = content_type, .body = body};
+
+    if (content_type == NULL)
+        return SETPAY_E_INVALID;
+    return setpay_http_client_ask(client, &ask, answer_cb, arg, exchange);
 }
 
 void setpay_http_client_cancel(struct setpay_http_exchange *exchange)

@@ -1,5 +1,6 @@
 /*
- * HTTPS client for POST, as a wallet needs it: one message out, one answer in, over TLS 1.3.
+ * HTTPS client, as a wallet needs it: one request out (POST, or GET where there is no body), one
+ * answer in, over TLS 1.3.
  *
  * The server's certificate is judged by common/net/tls.h: rule A3, the profiles of the context and
  * the host that is called, before a byte of the request leaves, and again before a kept connection
@@ -10,6 +11,7 @@
 
 #include "common/base/bytes.h"
 #include "common/base/error.h"
+#include "common/base/secret.h"
 #include "common/net/loop.h"
 #include "common/net/tls.h"
 
@@ -53,14 +55,29 @@ struct setpay_http_answer {
 };
 typedef void setpay_http_answer_cb(void *arg, const struct setpay_http_answer *answer);
 
+/* What is asked. All borrowed for the call. */
+struct setpay_http_ask {
+    const char *host; /* a name, or a numeric address without brackets */
+    uint16_t port;
+    const char *path;
+    const char *content_type; /* NULL: a GET, which has no body */
+    struct setpay_view body;
+    const struct setpay_secret *authorization; /* the header's value; NULL: none */
+};
+
 /*
- * Sends body (copied) to https://host:port/path and calls answer_cb once, never before this
- * returns. host: a name, or a numeric address without brackets. A request that was written on a
+ * Sends it to https://host:port/path and calls answer_cb once, never before this returns. The
+ * request is copied once, and cleansed when it has left. A request that was written on a
  * kept connection, which the server closed without a byte of answer, is sent once more on a new
  * one; requests must therefore be repeatable, as all of the protocol's are (rule A6).
  * *exchange (may be NULL) is for cancel, until the callback. SETPAY_E_BUSY, SETPAY_E_INVALID (host,
  * path or type hold blanks or control characters), SETPAY_E_NOMEM.
  */
+enum setpay_error setpay_http_client_ask(struct setpay_http_client *client,
+                                         const struct setpay_http_ask *ask,
+                                         setpay_http_answer_cb *answer_cb, void *arg,
+                                         struct setpay_http_exchange **exchange) SETPAY_MUST_CHECK;
+/* A POST without more. */
 enum setpay_error setpay_http_client_post(struct setpay_http_client *client, const char *host,
                                           uint16_t port, const char *path, const char *content_type,
                                           struct setpay_view body, setpay_http_answer_cb *answer_cb,

@@ -301,3 +301,16 @@ enum setpay_error setpay_trust_load_folder(struct setpay_trust *trust, const cha
     }
     return SETPAY_OK;
 }
+
+size_t setpay_trust_learn_pem(struct setpay_trust *trust, struct setpay_view pem,
+                              setpay_time_ms now_ms)
+{
+    struct folder_file file = {.trust = trust, .now_ms = now_ms, .certificates = true};
+    for (int turn = 0; turn < 2; turn++) {
+        file.taken = 0;
+        (void)each_pem_object(pem, take_object, &file);
+    }
+    file.certificates = false;
+    (void)each_pem_object(pem, take_object, &file);
+    return file.taken;
+}

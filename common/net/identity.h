@@ -68,4 +68,9 @@ enum setpay_error setpay_trust_load_folder(struct setpay_trust *trust, const cha
                                            setpay_time_ms now_ms,
                                            struct setpay_crl_load *load) SETPAY_MUST_CHECK;
 
+/* The CA certificates and revocation lists of a PEM text; what does not hold is passed over.
+ * Returns how many are held now, new or before. */
+size_t setpay_trust_learn_pem(struct setpay_trust *trust, struct setpay_view pem,
+                              setpay_time_ms now_ms);
+
 #endif

@@ -158,6 +158,11 @@ static enum setpay_error do_command(struct call *call, struct setpay_problem *pr
     (void)snprintf(program, sizeof program, "%s", op->program);
     SETPAY_TRY(
         setpay_config_load(op->daemon->options, call->config_path, &argc, argv, &config, problem));
+    if (op->local != NULL && strcmp(call->command->name, op->local) == 0) {
+        enum setpay_error local = op->local_cb(config, call->args, &call->result, problem);
+        setpay_config_free(config);
+        return local;
+    }
     enum setpay_error error = setpay_control_client_open(
         setpay_config_text(config, "", "admin_socket"), op->daemon->name, NULL, &client, problem);
     setpay_config_free(config);

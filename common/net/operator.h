@@ -60,6 +60,11 @@ struct setpay_operator {
      */
     enum setpay_error (*after_cb)(struct setpay_control_client *client, json_t **result,
                                   struct setpay_problem *problem);
+    /* The name of the one command that the program does by itself, whether the daemon runs or not;
+     * may be NULL, with its callback. */
+    const char *local;
+    enum setpay_error (*local_cb)(const struct setpay_config *config, const json_t *args,
+                                  json_t **result, struct setpay_problem *problem);
 };
 
 #define SETPAY_OPERATOR_TIMEOUT_MS 30000

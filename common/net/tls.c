@@ -40,6 +40,7 @@ struct context {
     struct setpay_trust *trust;
     uint32_t peer_profiles;
     bool peer_optional;
+    bool unlisted;
     bool is_server;
 };
 
@@ -182,8 +183,9 @@ static enum setpay_error judge(const SSL *ssl, X509 *leaf, const STACK_OF(X509) 
     enum setpay_profile profile = SETPAY_PROFILE_NONE;
     struct setpay_certificate *certificate = NULL;
     SETPAY_TRY(choose_profile(context->peer_profiles, leaf, &profile));
-    SETPAY_TRY(setpay_trust_verify_peer(context->trust, leaf, chain, profile, NULL,
-                                        setpay_clock_now_ms(), &certificate)); /* rule A3 */
+    /* rule A3 */
+    SETPAY_TRY((context->unlisted ? setpay_trust_verify_peer_unlisted : setpay_trust_verify_peer)(
+        context->trust, leaf, chain, profile, NULL, setpay_clock_now_ms(), &certificate));
     enum setpay_error error = check_expected(session, certificate);
     if (error == SETPAY_OK)
         describe(certificate, peer);
@@ -338,6 +340,7 @@ static enum setpay_error context_new(const struct setpay_tls_config *config, boo
     made->trust = config->trust;
     made->peer_profiles = config->peer_profiles;
     made->peer_optional = config->peer_optional;
+    made->unlisted = config->unlisted && !is_server;
     made->is_server = is_server;
     *context = made;
     made = NULL;

@@ -53,6 +53,9 @@ struct setpay_tls_config {
      * server with 0 asks for no certificate. */
     uint32_t peer_profiles;
     bool peer_optional; /* a server also takes clients without a certificate */
+    /* A client's very first contact, or one after long: takes a server although revocation lists
+     * are missing or stale. Only for fetching these (setpay_trust_verify_peer_unlisted). */
+    bool unlisted;
 };
 
 struct setpay_tls;

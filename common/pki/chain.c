@@ -27,8 +27,9 @@
 /* What is held against a leaf. */
 enum strictness {
     STRICT,
-    LAPSED, /* not its time, nor its CAs' */
-    ISSUED, /* nor its revocation: only that it was issued so, once */
+    LAPSED,   /* not its time, nor its CAs' */
+    ISSUED,   /* nor its revocation: only that it was issued so, once */
+    UNLISTED, /* its time, but only the revocation lists that happen to be held */
 };
 
 /* What an OpenSSL verdict is called here. */
@@ -116,7 +117,7 @@ check_places(struct setpay_snapshot *snapshot, const STACK_OF(X509) * chain,
         struct setpay_known_ca *known = find_known(snapshot, sk_X509_value(chain, i));
         if (known == NULL)
             return SETPAY_E_CERT_CHAIN;
-        if (known->crl == NULL && strictness != ISSUED)
+        if (known->crl == NULL && strictness != ISSUED && strictness != UNLISTED)
             return SETPAY_E_CRL_MISSING;
         enum setpay_ca_kind kind = setpay_certificate_ca_kind(known->certificate);
         if (kind != places[i])
@@ -263,6 +264,7 @@ static enum setpay_error verify_whole(struct setpay_snapshot *snapshot,
         [STRICT] = X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL,
         [LAPSED] = X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL | X509_V_FLAG_NO_CHECK_TIME,
         [ISSUED] = X509_V_FLAG_NO_CHECK_TIME,
+        [UNLISTED] = 0,
     };
     enum setpay_error error = SETPAY_E_NOMEM;
     struct setpay_known_ca *cas[CHAIN_LENGTH - 1] = {NULL};
@@ -473,21 +475,40 @@ enum setpay_error setpay_trust_verify_lapsed(struct setpay_trust *trust,
     return error;
 }
 
-enum setpay_error setpay_trust_verify_issued(struct setpay_trust *trust,
-                                             struct setpay_view leaf_der,
-                                             const struct setpay_view *offered,
-                                             size_t offered_count, enum setpay_profile profile,
-                                             const char *brand, setpay_time_ms now_ms,
-                                             struct setpay_certificate **certificate)
+/* Whatever is revoked by a list that is held, current or not, is refused. */
+static enum setpay_error check_held_lists(const struct setpay_snapshot *snapshot,
+                                          const struct setpay_certificate *leaf)
+{
+    X509 *below = setpay_certificate_x509(leaf);
+    for (int i = 1; i < CHAIN_LENGTH; i++) {
+        const struct setpay_known_ca *issuer = NULL;
+        X509_REVOKED *revoked = NULL;
+        SETPAY_TRY(setpay_snapshot_issuer(snapshot, below, &issuer));
+        if (issuer->crl != NULL && X509_CRL_get0_by_serial(issuer->crl->list, &revoked,
+                                                           X509_get0_serialNumber(below)) != 0)
+            return SETPAY_E_CERT_REVOKED;
+        below = setpay_certificate_x509(issuer->certificate);
+    }
+    return SETPAY_OK;
+}
+
+/* Without a verdict that is kept: what was passed over must not be believed later. */
+static enum setpay_error verify_loosely(struct setpay_trust *trust, struct setpay_view leaf_der,
+                                        const struct setpay_view *offered, size_t offered_count,
+                                        enum setpay_profile profile, const char *brand,
+                                        setpay_time_ms now_ms, enum strictness strictness,
+                                        struct setpay_certificate **certificate)
 {
     struct setpay_certificate *leaf = NULL;
-    struct setpay_verdict verdict = {0}; /* not kept: it says nothing about time or revocation */
+    struct setpay_verdict verdict = {0};
     SETPAY_TRY(setpay_certificate_parse(leaf_der, &leaf));
     (void)setpay_trust_learn(trust, offered, offered_count, NULL, 0, now_ms);
     struct setpay_snapshot *snapshot = setpay_snapshot_take(trust);
     enum setpay_error error = check_wish(leaf, profile, brand);
     if (error == SETPAY_OK)
-        error = verify_whole(snapshot, leaf, now_ms, ISSUED, &verdict);
+        error = verify_whole(snapshot, leaf, now_ms, strictness, &verdict);
+    if (error == SETPAY_OK && strictness == UNLISTED)
+        error = check_held_lists(snapshot, leaf);
     setpay_snapshot_unref(snapshot);
     if (error == SETPAY_OK) {
         *certificate = leaf;
@@ -495,4 +516,26 @@ enum setpay_error setpay_trust_verify_issued(struct setpay_trust *trust,
     }
     setpay_certificate_unref(leaf);
     return error;
+}
+
+enum setpay_error setpay_trust_verify_issued(struct setpay_trust *trust,
+                                             struct setpay_view leaf_der,
+                                             const struct setpay_view *offered,
+                                             size_t offered_count, enum setpay_profile profile,
+                                             const char *brand, setpay_time_ms now_ms,
+                                             struct setpay_certificate **certificate)
+{
+    return verify_loosely(trust, leaf_der, offered, offered_count, profile, brand, now_ms, ISSUED,
+                          certificate);
+}
+
+enum setpay_error setpay_trust_verify_unlisted(struct setpay_trust *trust,
+                                               struct setpay_view leaf_der,
+                                               const struct setpay_view *offered,
+                                               size_t offered_count, enum setpay_profile profile,
+                                               const char *brand, setpay_time_ms now_ms,
+                                               struct setpay_certificate **certificate)
+{
+    return verify_loosely(trust, leaf_der, offered, offered_count, profile, brand, now_ms, UNLISTED,
+                          certificate);
 }

@@ -107,6 +107,22 @@ setpay_trust_verify_peer(struct setpay_trust *trust, X509 *leaf, const STACK_OF(
                          enum setpay_profile profile, const char *brand, setpay_time_ms now_ms,
                          struct setpay_certificate **certificate) SETPAY_MUST_CHECK;
 
+/* The same before any list is at hand: rule A3 but for the revocation lists that are missing or no
+ * longer current; what a list that is held names is refused all the same. Good for one thing: to
+ * fetch CA certificates and lists, which prove themselves, from somebody who is most likely right.
+ * Never for anything that is believed or told. */
+enum setpay_error
+setpay_trust_verify_peer_unlisted(struct setpay_trust *trust, X509 *leaf,
+                                  const STACK_OF(X509) * chain, enum setpay_profile profile,
+                                  const char *brand, setpay_time_ms now_ms,
+                                  struct setpay_certificate **certificate) SETPAY_MUST_CHECK;
+/* For the DER of one certificate and what was offered beside it. */
+enum setpay_error
+setpay_trust_verify_unlisted(struct setpay_trust *trust, struct setpay_view leaf_der,
+                             const struct setpay_view *offered, size_t offered_count,
+                             enum setpay_profile profile, const char *brand, setpay_time_ms now_ms,
+                             struct setpay_certificate **certificate) SETPAY_MUST_CHECK;
+
 /* What a TLS handshake expects of its peer; outlives the SSL_CTX. brand may be NULL. */
 struct setpay_peer_expectation {
     struct setpay_trust *trust;

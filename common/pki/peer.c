@@ -26,11 +26,15 @@ static enum setpay_error append_der(X509 *x509, struct setpay_buffer *all, size_
     return error;
 }
 
-enum setpay_error setpay_trust_verify_peer(struct setpay_trust *trust, X509 *leaf,
-                                           const STACK_OF(X509) * chain,
-                                           enum setpay_profile profile, const char *brand,
-                                           setpay_time_ms now_ms,
-                                           struct setpay_certificate **certificate)
+typedef enum setpay_error verify_fn(struct setpay_trust *trust, struct setpay_view leaf_der,
+                                    const struct setpay_view *offered, size_t offered_count,
+                                    enum setpay_profile profile, const char *brand,
+                                    setpay_time_ms now_ms, struct setpay_certificate **certificate);
+
+static enum setpay_error verify_peer(struct setpay_trust *trust, X509 *leaf,
+                                     const STACK_OF(X509) * chain, enum setpay_profile profile,
+                                     const char *brand, setpay_time_ms now_ms, verify_fn *verify,
+                                     struct setpay_certificate **certificate)
 {
     if (leaf == NULL)
         return SETPAY_E_CERT_MISSING;
@@ -54,11 +58,30 @@ enum setpay_error setpay_trust_verify_peer(struct setpay_trust *trust, X509 *lea
         views[i] = setpay_view_of(all.data + at, sizes[i]);
         at += sizes[i];
     }
-    error = setpay_trust_verify(trust, views[0], views + 1, count - 1, profile, brand, now_ms,
-                                certificate);
+    error = verify(trust, views[0], views + 1, count - 1, profile, brand, now_ms, certificate);
 out:
     setpay_buffer_clear(&all);
     return error;
+}
+
+enum setpay_error setpay_trust_verify_peer(struct setpay_trust *trust, X509 *leaf,
+                                           const STACK_OF(X509) * chain,
+                                           enum setpay_profile profile, const char *brand,
+                                           setpay_time_ms now_ms,
+                                           struct setpay_certificate **certificate)
+{
+    return verify_peer(trust, leaf, chain, profile, brand, now_ms, setpay_trust_verify,
+                       certificate);
+}
+
+enum setpay_error setpay_trust_verify_peer_unlisted(struct setpay_trust *trust, X509 *leaf,
+                                                    const STACK_OF(X509) * chain,
+                                                    enum setpay_profile profile, const char *brand,
+                                                    setpay_time_ms now_ms,
+                                                    struct setpay_certificate **certificate)
+{
+    return verify_peer(trust, leaf, chain, profile, brand, now_ms, setpay_trust_verify_unlisted,
+                       certificate);
 }
 
 /* What the alert will say; TLS has few words for it. */

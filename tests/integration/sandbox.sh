@@ -38,7 +38,7 @@ ok "up, in an empty folder" up
 ok "status says that all are ready" "$bin/setpay-sandbox" status --dir "$sandbox"
 is "status as JSON" "$("$bin/setpay-sandbox" status --dir "$sandbox" --json | jq -r '[.daemons[].status] | unique | join(" ")')" ready
 is "sandbox.json has what was promised" "$(jq -r '. as $o | ["merchant_api_url", "merchant_api_token", "merchant_url", "gateway_address",
-    "ca_file", "issuer_address", "wallet_socket", "metrics", "configs", "databases", "logs", "pids"] | all(. as $k | $o | has($k))' "$state")" true
+    "ca_url", "ca_file", "issuer_address", "wallet_socket", "metrics", "configs", "databases", "logs", "pids"] | all(. as $k | $o | has($k))' "$state")" true
 is "the passphrase is private" "$(stat -c %a "$sandbox/wallet.passphrase")" 600
 ok "one enrolled card for each test card" test "$(wallet --json card list | jq '.cards | length')" = \
     "$("$bin/setpay-issuersim" cards --json | jq '.cards | length')"

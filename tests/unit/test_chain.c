@@ -137,8 +137,7 @@ static void check_leaf_defects(struct world *world, enum setpay_profile profile)
     struct test_party *party =
         test_party_new_defective(world->pki, "visa", profile, id_of(profile), TEST_PKI_DNS_NAME);
     expect(verify(world->trust, party, profile, NULL, TEST_PKI_NOW_MS),
-           setpay_profile_info(profile)->dns_names ? SETPAY_OK : SETPAY_E_CERT_NAME,
-           "a DNS name");
+           setpay_profile_info(profile)->dns_names ? SETPAY_OK : SETPAY_E_CERT_NAME, "a DNS name");
     test_party_free(party);
 }
 
@@ -481,6 +480,68 @@ static void threads_verify_while_crls_arrive(void **state)
     test_party_free(job.party);
 }
 
+/* The first contact: lists may be missing or stale, and nothing else may be wrong. */
+static void without_lists_all_else_is_judged(void **state)
+{
+    struct world *world = *state;
+    const enum setpay_profile profile = SETPAY_PROFILE_CA_TLS_SERVER;
+    static const struct {
+        enum test_pki_defect defect;
+        enum setpay_error error;
+    } rows[] = {
+        {TEST_PKI_GOOD, SETPAY_OK},
+        {TEST_PKI_EXPIRED, SETPAY_E_CERT_TIME},
+        {TEST_PKI_NOT_YET_VALID, SETPAY_E_CERT_TIME},
+        {TEST_PKI_FORGED, SETPAY_E_CERT_CHAIN},
+        {TEST_PKI_OTHER_BRAND, SETPAY_E_CERT_NAME},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct setpay_trust *trust = NULL;
+        struct setpay_certificate *certificate = NULL;
+        struct test_party *party =
+            test_party_new_defective(world->pki, "visa", profile, "authority", rows[i].defect);
+        struct setpay_view leaf = setpay_buffer_view(&party->der);
+        assert_int_equal(setpay_trust_new(setpay_buffer_view(&world->pki->root.der), &trust),
+                         SETPAY_OK);
+        expect(setpay_trust_verify_unlisted(trust, leaf, party->chain, SETPAY_CHAIN_CAS, profile,
+                                            NULL, TEST_PKI_NOW_MS, &certificate),
+               rows[i].error, "without lists");
+        setpay_certificate_unref(certificate);
+        /* And nothing that was passed over is believed later. */
+        if (rows[i].error == SETPAY_OK)
+            expect(verify(trust, party, profile, NULL, TEST_PKI_NOW_MS), SETPAY_E_CRL_MISSING,
+                   "in full");
+        setpay_trust_free(trust);
+        test_party_free(party);
+    }
+}
+
+static void lists_that_are_held_count_even_when_stale(void **state)
+{
+    struct world *world = *state;
+    const enum setpay_profile profile = SETPAY_PROFILE_CA_TLS_SERVER;
+    const int64_t later_ms = TEST_PKI_NOW_MS + 7 * SETPAY_DAY_MS;
+    struct test_pki *pki = test_pki_new(TEST_PKI_NOW_MS, brands);
+    struct test_party *good = test_party_new(pki, "visa", profile, "authority", NULL);
+    struct test_party *revoked = test_party_new(pki, "visa", profile, "authority", NULL);
+    struct setpay_certificate *certificate = NULL;
+    (void)world;
+    test_pki_revoke(pki, revoked);
+    struct setpay_trust *trust = test_pki_trust(pki);
+    expect(verify(trust, good, profile, NULL, later_ms), SETPAY_E_CRL_STALE, "in full");
+    expect(setpay_trust_verify_unlisted(trust, setpay_buffer_view(&good->der), good->chain,
+                                        SETPAY_CHAIN_CAS, profile, NULL, later_ms, &certificate),
+           SETPAY_OK, "a stale list");
+    setpay_certificate_unref(certificate);
+    expect(setpay_trust_verify_unlisted(trust, setpay_buffer_view(&revoked->der), revoked->chain,
+                                        SETPAY_CHAIN_CAS, profile, NULL, later_ms, &certificate),
+           SETPAY_E_CERT_REVOKED, "named by a stale list");
+    setpay_trust_free(trust);
+    test_party_free(good);
+    test_party_free(revoked);
+    test_pki_free(pki);
+}
+
 /* Independent tools must be able to check a chain, with no extra flags. */
 static void openssl_verify_accepts_every_profile(void **state)
 {
@@ -527,6 +588,8 @@ int main(void)
         cmocka_unit_test(known_leaves_need_only_their_thumbprint),
         cmocka_unit_test(the_chain_to_send_is_issuing_ca_then_brand),
         cmocka_unit_test(tls_peers_go_the_same_way),
+        cmocka_unit_test(without_lists_all_else_is_judged),
+        cmocka_unit_test(lists_that_are_held_count_even_when_stale),
         cmocka_unit_test(same_party_is_brand_role_and_id),
         cmocka_unit_test(threads_verify_while_crls_arrive),
         cmocka_unit_test(openssl_verify_accepts_every_profile),

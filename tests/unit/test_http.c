@@ -56,6 +56,15 @@ static void on_item(struct setpay_http_request *request, void *arg)
     setpay_http_reply(request, 200, "text/plain", NULL, setpay_view_string(text));
 }
 
+static void on_who(struct setpay_http_request *request, void *arg)
+{
+    const char *who = setpay_http_request_header(request, "Authorization");
+
+    (void)arg;
+    setpay_http_reply(request, 200, "text/plain", NULL,
+                      setpay_view_string(who == NULL ? "nobody" : who));
+}
+
 static void on_held(struct setpay_http_request *request, void *arg)
 {
     struct fixture *f = arg;
@@ -70,6 +79,8 @@ static const struct setpay_http_route routes[] = {
     {SETPAY_HTTP_PATCH, "/items/{id}", on_item},
     {SETPAY_HTTP_DELETE, "/items/{id}", on_item},
     {SETPAY_HTTP_GET, "/files/{id...}", on_item},
+    {SETPAY_HTTP_GET, "/who", on_who},
+    {SETPAY_HTTP_POST, "/who", on_who},
     {SETPAY_HTTP_GET, "/held", on_held},
     {0, NULL, NULL},
 };
@@ -611,6 +622,64 @@ static void the_client_says_what_failed(void **state)
     (void)f;
 }
 
+/* Sends what ask says to the server, and runs the client's loop until the answer. */
+static void ask_once(struct outcome *o, struct setpay_http_ask ask, struct fixture *f)
+{
+    *o = (struct outcome){.wanted = 1};
+    ask.host = "localhost";
+    ask.port = f->port;
+    assert_int_equal(setpay_loop_new(0, &o->loop), SETPAY_OK);
+    assert_int_equal(
+        setpay_http_client_new(&(struct setpay_http_client_options){.loop = o->loop}, &o->client),
+        SETPAY_OK);
+    assert_int_equal(setpay_http_client_ask(o->client, &ask, on_answer, o, NULL), SETPAY_OK);
+    assert_int_equal(setpay_loop_run(o->loop), SETPAY_OK);
+    assert_int_equal(o->answer.error, SETPAY_OK);
+    assert_int_equal(o->answer.status, 200);
+    setpay_http_client_free(o->client);
+    setpay_loop_free(o->loop);
+}
+
+static void the_client_gets_and_says_who_asks(void **state)
+{
+    struct fixture *f = *state;
+    struct setpay_secret who = {0};
+    struct setpay_secret split = {0};
+    struct outcome o;
+
+    ask_once(&o, (struct setpay_http_ask){.path = "/items/7?q=x"}, f);
+    assert_string_equal(o.body, "GET 7 [x]");
+    ask_once(&o, (struct setpay_http_ask){.path = "/who"}, f);
+    assert_string_equal(o.body, "nobody");
+    assert_int_equal(setpay_secret_copy(&who, setpay_view_string("Basic YTpi")), SETPAY_OK);
+    ask_once(&o, (struct setpay_http_ask){.path = "/who", .authorization = &who}, f);
+    assert_string_equal(o.body, "Basic YTpi");
+    ask_once(&o,
+             (struct setpay_http_ask){.path = "/who",
+                                      .content_type = "a/b",
+                                      .body = setpay_view_string("x"),
+                                      .authorization = &who},
+             f);
+    assert_string_equal(o.body, "Basic YTpi");
+
+    assert_int_equal(setpay_secret_copy(&split, setpay_view_string("a\r\nb: c")), SETPAY_OK);
+    const struct setpay_http_ask bad[] = {
+        {.host = "a", .port = 1, .path = "/", .authorization = &split},
+        {.host = "a", .port = 1, .path = "/", .body = setpay_view_string("a GET has none")},
+    };
+    assert_int_equal(setpay_loop_new(0, &o.loop), SETPAY_OK);
+    assert_int_equal(
+        setpay_http_client_new(&(struct setpay_http_client_options){.loop = o.loop}, &o.client),
+        SETPAY_OK);
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        assert_int_equal(setpay_http_client_ask(o.client, &bad[i], on_answer, &o, NULL),
+                         SETPAY_E_INVALID);
+    setpay_http_client_free(o.client);
+    setpay_loop_free(o.loop);
+    setpay_secret_clear(&who);
+    setpay_secret_clear(&split);
+}
+
 static void repeat_post(void *arg, const struct setpay_http_answer *answer)
 {
     struct outcome *o = arg;
@@ -908,6 +977,7 @@ int main(void)
         cmocka_unit_test(readiness_names_each_failing_check),
         ON_SERVER(the_client_posts_and_gets_the_answer),
         ON_SERVER(the_client_says_what_failed),
+        ON_SERVER(the_client_gets_and_says_who_asks),
         ON_SERVER(kept_connections_are_used_again),
         cmocka_unit_test(requests_that_would_split_are_refused),
         cmocka_unit_test(tls_carries_requests_and_keeps_the_connection),

@@ -6,7 +6,7 @@
  * only note them, and they are raised again once the terminal is put back. A stopped program that
  * goes on asks anew.
  */
-#include "cardholder/cli/terminal.h"
+#include "common/base/terminal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -36,14 +36,14 @@ struct silence {
     struct sigaction actions_before[SIGNAL_COUNT];
 };
 
-bool setpay_cli_terminal_there(void)
+bool setpay_terminal_there(void)
 {
     return isatty(STDIN_FILENO) == 1;
 }
 
-FILE *setpay_cli_terminal_open(void)
+FILE *setpay_terminal_open(void)
 {
-    int fd = setpay_cli_terminal_there() ? open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY) : -1;
+    int fd = setpay_terminal_there() ? open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY) : -1;
     FILE *terminal = fd < 0 ? NULL : fdopen(fd, "w");
 
     if (terminal == NULL && fd >= 0)
@@ -182,8 +182,9 @@ static void say(int terminal, const char *words)
     }
 }
 
-enum setpay_error setpay_cli_ask_secret(const char *question, size_t max,
-                                        struct setpay_secret *line, struct setpay_problem *problem)
+enum setpay_error setpay_terminal_ask_secret(const char *question, size_t max,
+                                             struct setpay_secret *line,
+                                             struct setpay_problem *problem)
 {
     int terminal = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
     enum line_end end = LINE_READ;
@@ -214,8 +215,8 @@ enum setpay_error setpay_cli_ask_secret(const char *question, size_t max,
     return error;
 }
 
-enum setpay_error setpay_cli_read_secret(size_t max, struct setpay_secret *line, bool *end,
-                                         struct setpay_problem *problem)
+enum setpay_error setpay_terminal_read_secret(size_t max, struct setpay_secret *line, bool *end,
+                                              struct setpay_problem *problem)
 {
     enum line_end how = LINE_READ;
     enum setpay_error error = take_line(STDIN_FILENO, max, line, &how, problem);
@@ -225,7 +226,7 @@ enum setpay_error setpay_cli_read_secret(size_t max, struct setpay_secret *line,
     return error;
 }
 
-enum setpay_error setpay_cli_ask_yes(const char *question, struct setpay_problem *problem)
+enum setpay_error setpay_terminal_ask_yes(const char *question, struct setpay_problem *problem)
 {
     int terminal = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
     uint8_t answer[16];
@@ -247,7 +248,7 @@ enum setpay_error setpay_cli_ask_yes(const char *question, struct setpay_problem
     return setpay_problem_set(problem, SETPAY_E_NOT_AGREED, "you said no; nothing was done");
 }
 
-void setpay_cli_progress(const char *words)
+void setpay_terminal_progress(const char *words)
 {
     if (isatty(STDERR_FILENO) != 1)
         return;
@@ -256,7 +257,7 @@ void setpay_cli_progress(const char *words)
         say(STDERR_FILENO, words);
 }
 
-bool setpay_cli_wants_colour(FILE *stream)
+bool setpay_terminal_wants_colour(FILE *stream)
 {
     const char *no_color = getenv("NO_COLOR");
     const char *kind = getenv("TERM");

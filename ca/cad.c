@@ -64,7 +64,8 @@ static void learn_lists(void *arg)
         setpay_log_error(error, "trust.crl", setpay_field_text("authority", "all"));
 }
 
-static enum setpay_error make_trust(struct setpay_cad *cad, struct setpay_problem *problem)
+/* The authorities as they are now: a brand may have been added. The first time with the root. */
+static enum setpay_error learn_authorities(struct setpay_cad *cad)
 {
     struct setpay_buffer pem;
     struct setpay_buffer certificates[SETPAY_LIMIT_TRUST_CAS];
@@ -75,13 +76,20 @@ static enum setpay_error make_trust(struct setpay_cad *cad, struct setpay_proble
     if (error == SETPAY_OK)
         error = setpay_pem_certificates(setpay_buffer_view(&pem), certificates,
                                         SETPAY_LIMIT_TRUST_CAS, &count);
-    if (error == SETPAY_OK) /* the root is the first */
+    if (error == SETPAY_OK && cad->trust == NULL) /* the root is the first */
         error = setpay_trust_new(setpay_buffer_view(&certificates[0]), &cad->trust);
     for (size_t at = 1; at < count && error == SETPAY_OK; at++)
         error = setpay_trust_add_ca(cad->trust, setpay_buffer_view(&certificates[at]));
     for (size_t at = 0; at < count; at++)
         setpay_buffer_clear(&certificates[at]);
     setpay_buffer_clear(&pem);
+    return error;
+}
+
+static enum setpay_error make_trust(struct setpay_cad *cad, struct setpay_problem *problem)
+{
+    enum setpay_error error = learn_authorities(cad);
+
     if (error != SETPAY_OK)
         return setpay_problem_set(problem, error, "the CA's own certificates: %s",
                                   setpay_error_text(error));
@@ -212,7 +220,11 @@ static void on_operation(struct setpay_ca *ca, void *arg)
 
     operation->error =
         setpay_ca_forwarded(ca, operation->args, &operation->reply, &operation->problem);
-    learn_lists(operation->cad); /* it may have revoked */
+    /* It may have added a brand, or revoked. */
+    enum setpay_error error = learn_authorities(operation->cad);
+    if (error != SETPAY_OK)
+        setpay_log_error(error, "trust.authorities", setpay_field_text("area", "ca"));
+    learn_lists(operation->cad);
 }
 
 static void on_operation_done(void *arg)

@@ -190,7 +190,7 @@ static enum setpay_error count_try(struct setpay_db *db, void *arg)
                           request->now));
     SETPAY_TRY(setpay_db_run(db,
                              "UPDATE enrolments SET tries = tries + 1 WHERE id = $1 AND label = $2"
-                             " AND tries < $3",
+                             " AND tries < $3 AND ended = 0",
                              SETPAY_DB_TEXT(user), SETPAY_DB_TEXT(request->asked->label),
                              SETPAY_DB_INT(SETPAY_CA_TRIES)));
     request->counted = setpay_db_changes(db) == 1;
@@ -274,6 +274,17 @@ static enum setpay_error check_card(const struct request *request, bool *right)
     return SETPAY_OK;
 }
 
+/* One of the words of a text that are separated by blanks. */
+static bool has_word(const char *text, const char *word)
+{
+    size_t length = strlen(word);
+
+    for (const char *at = strstr(text, word); at != NULL; at = strstr(at + 1, word))
+        if ((at == text || at[-1] == ' ') && (at[length] == ' ' || at[length] == '\0'))
+            return true;
+    return false;
+}
+
 /* A wish that names itself must be named as the enrolment is. */
 static bool names_agree(const struct request *request)
 {
@@ -282,13 +293,8 @@ static bool names_agree(const struct request *request)
     bool agree = (csr->brand[0] == '\0' || strcmp(csr->brand, enrolment->brand) == 0) &&
                  (csr->id[0] == '\0' || strcmp(csr->id, enrolment->party) == 0);
 
-    for (size_t at = 0; at < csr->host_count; at++) {
-        const char *found = strstr(enrolment->hosts, csr->hosts[at]);
-        size_t length = strlen(csr->hosts[at]);
-
-        agree = agree && found != NULL && (found == enrolment->hosts || found[-1] == ' ') &&
-                (found[length] == ' ' || found[length] == '\0');
-    }
+    for (size_t at = 0; at < csr->host_count; at++)
+        agree = agree && has_word(enrolment->hosts, csr->hosts[at]);
     return agree;
 }
 
@@ -370,10 +376,13 @@ static enum setpay_error enrol(struct setpay_ca *ca, struct request *request,
     SETPAY_TRY(look_up(ca, request, asked->user, problem));
     SETPAY_TRY(setpay_store_submit_wait(store, count_try, request));
     SETPAY_TRY(authorise(request));
-    if (!request->used)
-        return issue(ca, request, issued, problem);
-    SETPAY_TRY(setpay_store_submit_wait(store, forget_tries, request->enrolment.id));
-    return give_again(ca, request, issued, problem);
+    enum setpay_error error = request->used ? give_again(ca, request, issued, problem)
+                                            : issue(ca, request, issued, problem);
+    /* The secret was right: what failed here is not its holder's fault. */
+    enum setpay_error forgotten = SETPAY_OK;
+    if (error != SETPAY_OK || request->used)
+        forgotten = setpay_store_submit_wait(store, forget_tries, request->enrolment.id);
+    return error != SETPAY_OK ? error : forgotten;
 }
 
 enum setpay_error setpay_ca_enrol(struct setpay_ca *ca, const struct setpay_ca_asked *asked,

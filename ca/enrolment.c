@@ -17,6 +17,10 @@
 #include <string.h>
 
 #define CARD_KEY_SIZE 32
+/* What setpay_scrypt_init makes. */
+#define SCRYPT_N (1 << 15)
+#define SCRYPT_R 8
+#define SCRYPT_P 1
 
 static const char alphabet[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
@@ -223,10 +227,8 @@ enum setpay_error setpay_ca_enrolment_parse(const char *line, struct setpay_ca_e
         wrong = "BRAND";
     else if (setpay_digest_parse(card, &read.card) != SETPAY_OK)
         wrong = "CARD";
-    else if (read.scrypt.n < 1 << 14 || read.scrypt.n > 1 << 20 ||
-             (read.scrypt.n & (read.scrypt.n - 1)) != 0 || read.scrypt.r < 8 ||
-             read.scrypt.r > 32 || read.scrypt.p < 1 || read.scrypt.p > 16)
-        wrong = "N:R:P";
+    else if (read.scrypt.n != SCRYPT_N || read.scrypt.r != SCRYPT_R || read.scrypt.p != SCRYPT_P)
+        wrong = "N:R:P"; /* others would take another time, and so tell who is known */
     else if (strlen(salt) != 2 * sizeof read.scrypt.salt ||
              setpay_hex_decode(salt, read.scrypt.salt, sizeof read.scrypt.salt) != SETPAY_OK)
         wrong = "SALT";
@@ -264,8 +266,8 @@ static enum setpay_error add_one(struct setpay_db *db, const struct setpay_ca_en
     if (error != SETPAY_E_NOT_FOUND)
         return error;
     SETPAY_TRY(setpay_db_run(db,
-                             "DELETE FROM enrolments WHERE label = $1 AND brand = $2 AND card = $3"
-                             " AND party = ''",
+                             "UPDATE enrolments SET ended = 1 WHERE label = $1 AND brand = $2"
+                             " AND card = $3 AND party = ''",
                              SETPAY_DB_TEXT(SETPAY_CA_LABEL_CARDHOLDER), SETPAY_DB_TEXT(e->brand),
                              SETPAY_DB_DIGEST(&e->card)));
     SETPAY_TRY(setpay_db_run(
@@ -313,7 +315,7 @@ enum setpay_error setpay_ca_enrolment_add(struct setpay_ca *ca,
 
 static enum setpay_error remove_one(struct setpay_db *db, void *arg)
 {
-    SETPAY_TRY(setpay_db_run(db, "DELETE FROM enrolments WHERE id = $1",
+    SETPAY_TRY(setpay_db_run(db, "UPDATE enrolments SET ended = 1 WHERE id = $1 AND ended = 0",
                              SETPAY_DB_TEXT((const char *)arg)));
     return setpay_db_changes(db) == 1 ? SETPAY_OK : SETPAY_E_NOT_FOUND;
 }
@@ -360,10 +362,11 @@ static enum setpay_error list(struct setpay_db *db, void *arg)
     const struct listing *listing = arg;
     struct setpay_db_rows *rows = NULL;
 
-    SETPAY_TRY(setpay_db_select(db, &rows,
-                                SETPAY_CA_ENROLMENT_COLUMNS
-                                ", (SELECT count(*) FROM enrolment_uses u WHERE u.id = e.id)"
-                                " FROM enrolments e ORDER BY e.label, e.brand, e.party, e.id"));
+    SETPAY_TRY(setpay_db_select(
+        db, &rows,
+        SETPAY_CA_ENROLMENT_COLUMNS
+        ", (SELECT count(*) FROM enrolment_uses u WHERE u.id = e.id)"
+        " FROM enrolments e WHERE e.ended = 0 ORDER BY e.label, e.brand, e.party, e.id"));
     while (setpay_db_next(rows)) {
         struct setpay_ca_enrolment enrolment;
 

@@ -72,8 +72,9 @@ enum setpay_error setpay_ca_enrolment_parse(const char *line, struct setpay_ca_e
 
 /* ---- keeping them ---- */
 
-/* Takes all of them, or none. One that is known by its id stays as it is, with its wrong tries; one
- * for a card that had another takes its place (the issuer gave a new secret). *added: how many were
+/* Takes all of them, or none. One that is known by its id stays as it is, with its wrong tries, and
+ * ended where it has ended; one for a card that had another takes its place (the issuer gave a new
+ * secret). *added: how many were
  * not known. SETPAY_E_NOT_FOUND: a brand is not known here. */
 enum setpay_error setpay_ca_enrolment_add(struct setpay_ca *ca,
                                           const struct setpay_ca_enrolment *enrolments,

@@ -374,8 +374,11 @@ static void begin(struct setpay_http_request *request, struct setpay_est_worker 
     work->request = request;
     work->label = label;
     work->again = again;
-    work->job = (struct setpay_registrar_job){
-        .work_cb = on_work, .done_cb = on_done, .arg = work, .executor = worker->executor};
+    work->job = (struct setpay_registrar_job){.work_cb = on_work,
+                                              .done_cb = on_done,
+                                              .arg = work,
+                                              .from_outside = true,
+                                              .executor = worker->executor};
     enum setpay_error error = read_work(work);
     if (error == SETPAY_OK) /* once it is taken, work is the registrar's */
         error = setpay_registrar_post(worker->cad->registrar, &work->job);

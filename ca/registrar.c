@@ -8,10 +8,13 @@
 #include "common/net/loop.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 /* An enrolment takes some 0.2 s: who would wait longer than half a minute is told to come again. */
 #define JOBS_MAX 128
+/* Of which strangers may take so many: a revocation waits for a few seconds at most. */
+#define JOBS_OUTSIDE_MAX 32
 
 struct setpay_registrar {
     struct setpay_registrar_options options;
@@ -19,6 +22,7 @@ struct setpay_registrar {
     struct setpay_timer *timer;
     pthread_t thread;
     bool runs;
+    atomic_uint outside; /* jobs of strangers that wait */
 };
 
 static void *run(void *arg)
@@ -38,6 +42,8 @@ static void on_job(void *arg)
     struct setpay_registrar_job *job = arg;
     struct setpay_registrar *registrar = job->registrar;
 
+    if (job->from_outside)
+        atomic_fetch_sub(&registrar->outside, 1);
     job->work_cb(registrar->options.ca, job->arg);
     job->executor.post_reserved(job->executor.self, job->done_cb, job->arg);
 }
@@ -45,11 +51,20 @@ static void on_job(void *arg)
 enum setpay_error setpay_registrar_post(struct setpay_registrar *registrar,
                                         struct setpay_registrar_job *job)
 {
+    bool from_outside = job->from_outside; /* once it is posted, the job is the thread's */
     job->registrar = registrar;
-    SETPAY_TRY(job->executor.reserve(job->executor.self));
-    enum setpay_error error = setpay_loop_post(registrar->loop, on_job, job);
-    if (error != SETPAY_OK)
-        job->executor.release(job->executor.self);
+    if (from_outside && atomic_fetch_add(&registrar->outside, 1) >= JOBS_OUTSIDE_MAX) {
+        atomic_fetch_sub(&registrar->outside, 1);
+        return SETPAY_E_BUSY;
+    }
+    enum setpay_error error = job->executor.reserve(job->executor.self);
+    if (error == SETPAY_OK) {
+        error = setpay_loop_post(registrar->loop, on_job, job);
+        if (error != SETPAY_OK)
+            job->executor.release(job->executor.self);
+    }
+    if (error != SETPAY_OK && from_outside)
+        atomic_fetch_sub(&registrar->outside, 1);
     return error;
 }
 

@@ -40,6 +40,7 @@ struct setpay_registrar_job {
     void (*work_cb)(struct setpay_ca *ca, void *arg); /* on the registrar's thread */
     void (*done_cb)(void *arg);                       /* on the executor's */
     void *arg;
+    bool from_outside; /* of somebody on the network: such jobs leave room for the operator's */
     struct setpay_executor executor;
     struct setpay_registrar *registrar; /* its own */
 };

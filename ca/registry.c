@@ -49,8 +49,9 @@ static const struct setpay_store_migration migrations[] = {
      "CREATE TABLE enrolments(id TEXT PRIMARY KEY, label TEXT NOT NULL, brand TEXT NOT NULL,"
      " party TEXT NOT NULL, hosts TEXT NOT NULL, card BLOB NOT NULL, salt BLOB NOT NULL,"
      " n BIGINT NOT NULL, r BIGINT NOT NULL, p BIGINT NOT NULL, verifier BLOB NOT NULL,"
-     " expires BIGINT NOT NULL, tries BIGINT NOT NULL);"
-     "CREATE UNIQUE INDEX enrolment_of_card ON enrolments(brand, card) WHERE label = 'cardholder';"
+     " expires BIGINT NOT NULL, tries BIGINT NOT NULL, ended BIGINT NOT NULL DEFAULT 0);"
+     "CREATE UNIQUE INDEX enrolment_of_card ON enrolments(brand, card)"
+     " WHERE label = 'cardholder' AND ended = 0;"
      "CREATE TABLE enrolment_uses(id TEXT NOT NULL, profile TEXT NOT NULL, serial TEXT NOT NULL,"
      " spki BLOB NOT NULL, PRIMARY KEY(id, profile));"
      "CREATE TABLE nonces(nonce BLOB PRIMARY KEY, spki BLOB NOT NULL, expires BIGINT NOT NULL);"},

@@ -43,7 +43,8 @@ enum setpay_error setpay_base64_decode(struct setpay_view text, size_t max,
     }
     while (padding < count && packed.data[count - 1 - padding] == '=')
         padding++;
-    if (count == 0 || count % 4 != 0 || padding > 2)
+    if (count == 0 || count % 4 != 0 || padding > 2 ||
+        memchr(packed.data, '=', count - padding) != NULL) /* OpenSSL takes one anywhere */
         goto out;
     error = setpay_secret_alloc(&decoded, count / 4 * 3);
     if (error != SETPAY_OK)

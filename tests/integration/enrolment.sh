@@ -196,9 +196,16 @@ ok "the daemon is killed and started again" start
 card_request other
 alike "after five wrong tries, before a restart or after: the right secret" -u "$id:$secret"
 is "it is spent" "$(ca --json enrolment list | jq -r --arg id "$id" '.enrolments[] | select(.id == $id).wrong_tries')" 5
+ca enrolment import "$tmp/issuer" >/dev/null
+is "an issuer's file that is imported again gives no try back" \
+    "$(ca --json enrolment list | jq -r --arg id "$id" '.enrolments[] | select(.id == $id).wrong_tries')" 5
+spent=$id
 enrolment visa 4000000000000002 3012
 tail -n 1 "$tmp/issuer" >"$tmp/next"
 ca enrolment import "$tmp/next" >/dev/null
+ca enrolment import "$tmp/issuer" >/dev/null
+is "nor brings back what the issuer's new secret has ended" \
+    "$(ca --json enrolment list | jq -r '[.enrolments[].id] | map(select(. == "'"$spent"'" or . == "'"$id"'")) | join(" ")')" "$id"
 request other 'O = mastercard' '' "challengePassword = $(nonce cardholder)" "$pan_oid = $pan" "$expiry_oid = 3012" \
     "$secret_oid = $pan_secret"
 alike "another brand's name in the request" -u "$id:$secret"

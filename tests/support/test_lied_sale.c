@@ -140,6 +140,7 @@ void test_scene_expect_open(struct test_scene *scene, const char *state, int kin
     test_merchantd_wait_state(merchant, xid, state);
     wait_told(scene->liar, 2);
     struct setpay_id rrpid = newest_request(&merchant->daemon, xid, kind);
+    test_gateway_wait_acknowledged(scene->market->gateway); /* it reverses behind its answer */
     test_standing_take_but_answers(merchant, &before);
     wait_told(scene->liar, 2);
     assert_null(test_standing_moved(merchant, &before));

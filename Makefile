@@ -63,6 +63,7 @@ COMMON_BASE := \
 	common/base/error.c \
 	common/base/ids.c \
 	common/base/log.c \
+	common/base/memory.c \
 	common/base/money.c \
 	common/base/secret.c \
 	common/base/terminal.c \
@@ -261,6 +262,7 @@ WALLET := \
 WALLETD := \
 	cardholder/card_import.c \
 	cardholder/commands.c \
+	cardholder/confirm.c \
 	cardholder/doctor.c \
 	cardholder/enrol.c \
 	cardholder/inquiry.c \
@@ -350,6 +352,7 @@ UNIT_TESTS := \
 	test_line \
 	test_log \
 	test_loop \
+	test_memory \
 	test_merchant_api \
 	test_merchant_commands \
 	test_merchant_payment \
@@ -373,18 +376,48 @@ UNIT_TESTS := \
 	test_wait \
 	test_wallet_offer \
 	test_wallet_receipt \
+	test_wallet_sign \
 	test_wallet_vault
 
 TEST_SUPPORT := \
+	tests/support/test_agreement.c \
+	tests/support/test_asking.c \
+	tests/support/test_buyer.c \
+	tests/support/test_crash_walk.c \
 	tests/support/test_daemon.c \
 	tests/support/test_executor.c \
+	tests/support/test_false_answer.c \
+	tests/support/test_false_gateway.c \
+	tests/support/test_fault.c \
+	tests/support/test_fault_table.c \
 	tests/support/test_gateway.c \
 	tests/support/test_gateway_line.c \
+	tests/support/test_issuer.c \
+	tests/support/test_lied_sale.c \
+	tests/support/test_lies.c \
+	tests/support/test_market.c \
+	tests/support/test_merchant.c \
 	tests/support/test_messages.c \
+	tests/support/test_opened.c \
 	tests/support/test_pki.c \
+	tests/support/test_proto.c \
+	tests/support/test_proxy.c \
+	tests/support/test_proxy_message.c \
+	tests/support/test_proxy_side.c \
 	tests/support/test_purchase.c \
+	tests/support/test_race.c \
+	tests/support/test_racer.c \
+	tests/support/test_refusal.c \
+	tests/support/test_sale.c \
+	tests/support/test_sandbox.c \
+	tests/support/test_settings.c \
+	tests/support/test_shop.c \
+	tests/support/test_shopper.c \
 	tests/support/test_store.c \
-	tests/support/test_store_api.c
+	tests/support/test_store_api.c \
+	tests/support/test_wallet.c \
+	tests/support/test_world.c \
+	tests/vectors/envelopes.c
 
 # Each integration test is a script or program that prints TAP.
 INTEGRATION_TESTS := \
@@ -400,13 +433,87 @@ INTEGRATION_TESTS := \
 	tests/integration/purchase.sh \
 	tests/integration/readiness.sh \
 	tests/integration/recovery.sh \
+	tests/integration/salts.sh \
 	tests/integration/sandbox.sh \
 	tests/integration/wallet_cli.sh \
 	tests/peers/peers.sh
 
 # And those that are C programs, made as unit tests are: tests/integration/NAME.c.
 INTEGRATION_PROGRAMS := \
+	crash_points \
+	faults \
+	hostile/gatewayd_crl \
+	hostile/gatewayd_form \
+	hostile/gatewayd_issuer \
+	hostile/gatewayd_line \
+	hostile/gatewayd_merchant \
+	hostile/gatewayd_message \
+	hostile/gatewayd_replay \
+	hostile/gatewayd_twins \
+	hostile/merchantd_certificates \
+	hostile/merchantd_form \
+	hostile/merchantd_gateway \
+	hostile/merchantd_http \
+	hostile/merchantd_instruction \
+	hostile/merchantd_pcert \
+	hostile/merchantd_repeat \
+	hostile/merchantd_reverse \
+	hostile/merchantd_truth \
+	hostile/merchantd_wallet \
+	hostile/walletd_answer \
+	hostile/walletd_channel \
+	hostile/walletd_form \
+	hostile/walletd_insist \
+	hostile/walletd_offer \
+	hostile/walletd_receipt \
+	hostile/walletd_refusal \
 	net_floor \
+	races \
 	store_floor
+
+# Fuzz targets: tests/fuzz/fuzz_NAME.c, one per parser of bytes that others send, and what of the
+# parties they are made of.
+FUZZ_TARGETS := \
+	certificate \
+	chain \
+	config \
+	contents \
+	crl \
+	csr \
+	envelope \
+	est \
+	frame \
+	http \
+	http_answer \
+	iso8583 \
+	issuer \
+	keyfile \
+	message \
+	order \
+	receipt \
+	rpc \
+	text
+
+FUZZ_PARTS := \
+	$(CA_CLI) \
+	ca/est.c \
+	$(MERCHANT_STORE) \
+	$(WALLET) \
+	$(WALLETD) \
+	gateway/issuer/cards.c \
+	gateway/issuer/messages.c \
+	gateway/network/iso8583.c \
+	gateway/network/prefixes.c \
+	gateway/network/requests.c \
+	gateway/options.c \
+	gateway/payment/vault.c \
+	merchant/options.c \
+	merchant/payment/purchase_state.c
+
+# What scripts of tests/integration use: programs that are no tests themselves.
+INTEGRATION_TOOLS := \
+	privacy/guess \
+	privacy/open \
+	privacy/seek
 
 include tests/rules.mk

@@ -88,9 +88,9 @@ static enum setpay_error open_pkey(const struct setpay_secret *master,
     return error;
 }
 
-static enum setpay_error open_key(const struct setpay_secret *master,
-                                  const struct setpay_wallet_card *card,
-                                  struct setpay_signing_key **key)
+enum setpay_error setpay_wallet_card_open_key(const struct setpay_secret *master,
+                                              const struct setpay_wallet_card *card,
+                                              struct setpay_signing_key **key)
 {
     EVP_PKEY *pkey = NULL;
     enum setpay_error error = open_pkey(master, card, &pkey);
@@ -105,7 +105,7 @@ enum setpay_error setpay_wallet_card_open(const struct setpay_secret *master,
                                           struct setpay_wallet_card_secrets *secrets)
 {
     struct setpay_wallet_card_secrets opened = {0};
-    enum setpay_error error = open_key(master, card, &opened.key);
+    enum setpay_error error = setpay_wallet_card_open_key(master, card, &opened.key);
     if (error == SETPAY_OK)
         error = open_box(master, card, SETPAY_WALLET_BOX_PAN_SECRET, &opened.pan_secret);
     if (error == SETPAY_OK)

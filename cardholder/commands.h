@@ -72,14 +72,18 @@
  *     OFFER; nothing is signed or stored. INVALID (uri), and all errors of the offer's checks:
  *     HOST, OFFER_SUM, EXPIRED, GATEWAY_CERTS, ANSWER_*, CERT_*, CRL_*, SIGNATURE, … (exit 5);
  *     UNREACHABLE, TIMEOUT, CLOSED, PEER_BUSY (exit 4); PEER_REFUSED (exit 1: no such order, it is
- *     paid, the brand is not taken); INVALID for terms that this wallet does not agree to.
- * pay.prepare {"uri","card"?}
+ *     paid, the brand is not taken); NOT_AGREED for terms that this wallet does not agree to.
+ * pay.prepare {"uri","card"?,"insist"?}
  *     {"offer": OFFER} as offer.show, kept in memory until it expires; or, where this wallet has
  *     paid or is paying this very link, {"purchase": PURCHASE,"already": true} (authorised: nothing
  *     is to be done) or {"purchase": PURCHASE,"resumes": true} (not final: call pay.resume, nothing
  *     new may be signed). LOCKED. Progress: {"stage":"asking"}.
- * pay.confirm {"xid","amount","currency","merchant_id","security_code"?}
+ *     insist: true where the link's purchase was refused by the merchant's signed word and is not
+ *     confirmed gives {"offer": OFFER,"insists_on": PURCHASE}: both may be charged, which the
+ * person must be told. PAYMENT_OPEN where there is no such word yet; without effect otherwise.
+ * pay.confirm {"xid","amount","currency","merchant_id","security_code"?,"insist"?}
  *     What the person has agreed to, of an offer that pay.prepare gave: signs, stores and sends it.
+ *     insist: true again for an offer that came with "insists_on"; else PAYMENT_OPEN.
  *     Progress: {"stage":"signing"}, {"stage":"stored","xid"}, {"stage":"sent","xid"},
  *     {"stage":"waiting","xid"} (no answer yet; inquiring), {"stage":"answered","xid"}.
  *     PURCHASE; its status is "pending" where there is no gateway receipt in time (the wallet goes

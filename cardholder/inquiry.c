@@ -4,8 +4,10 @@
  * unlock every open purchase is taken up again.
  *
  * An inquiry comes first. Only where the merchant says that it knows no such purchase, the very
- * bytes of PReq that rest in the store are sent again while they are good: the same rrpid and
- * content, which can't make a second payment (rule A6). Nothing here signs a purchase.
+ * bytes of PReq that rest in the store are sent again: the same rrpid and content, which can't make
+ * a second payment (rule A6). When they have expired, they can't make a first one either (rule A5);
+ * they are sent all the same, since the merchant then has the instruction voided, and only the
+ * gateway's receipt ends the purchase (rules M9, W7). Nothing here signs a purchase.
  *
  * Vocabulary: a pursuit is one purchase being seen through; a waiter is a call that hears of it.
  * A pursuit is busy while an exchange or an operation is under way, and is freed only when not.
@@ -266,12 +268,18 @@ static void log_outcome(const struct setpay_wallet_pursuit *pursuit)
 {
     const struct setpay_wallet_decision *decision = &pursuit->decision;
     const char *said = setpay_wallet_said_name(decision->said);
-    setpay_log(decision->disagreement[0] != '\0' ? SETPAY_LOG_WARN : SETPAY_LOG_INFO,
-               "purchase.answered", setpay_field_id("xid", &pursuit->xid),
+    bool disagrees = decision->disagreement[0] != '\0';
+    if (decision->receipt_error != SETPAY_OK) /* rule W6 */
+        setpay_log_error(decision->receipt_error, "receipt.refused",
+                         setpay_field_id("xid", &pursuit->xid));
+    setpay_log(disagrees ? SETPAY_LOG_WARN : SETPAY_LOG_INFO, "purchase.answered",
+               setpay_field_id("xid", &pursuit->xid),
                setpay_field_text("from", setpay_wallet_state_name(pursuit->purchase.state)),
                setpay_field_text("to", setpay_wallet_state_name(decision->state)),
                setpay_field_text("merchant_said", said != NULL ? said : ""),
-               setpay_field_text("disagreement", decision->disagreement));
+               setpay_field_text("disagreement", decision->disagreement),
+               disagrees ? setpay_field_text("rule", decision->breach ? "W7" : "W6")
+                         : (struct setpay_field){.type = SETPAY_FIELD_END});
 }
 
 static void on_failed(struct setpay_wallet_pursuit *pursuit, enum setpay_error error);
@@ -533,9 +541,7 @@ static enum setpay_error ask(struct setpay_wallet_pursuit *pursuit)
     struct setpay_buffer bytes = {0};
     enum setpay_error error = SETPAY_OK;
     setpay_buffer_init(&bytes, SETPAY_LIMIT_MESSAGE_BYTES);
-    pursuit->sent_preq =
-        pursuit->send_preq &&
-        setpay_expiry_check(purchase->expiry_ms, setpay_clock_now_ms()) == SETPAY_OK; /* rule A5 */
+    pursuit->sent_preq = pursuit->send_preq;
     pursuit->send_preq = false;
     pursuit->asked.has_answerer = pursuit->asked.has_asker = true;
     pursuit->asked.answerer = purchase->merchant;

@@ -182,7 +182,7 @@ enum setpay_error setpay_wallet_offer_check(const struct setpay_wallet_question 
     /* rule W4: what goes on by itself later needs a rule of the person's, and there are none */
     if (offer->content->terms.kind != SETPAY_TERMS_SINGLE &&
         offer->content->terms.kind != SETPAY_TERMS_SPLIT)
-        return SETPAY_E_INVALID;
+        return SETPAY_E_NOT_AGREED;
     return SETPAY_OK;
 }
 

@@ -1,15 +1,15 @@
 /*
- * Asking a merchant for an offer, showing it, and signing it once the person has agreed.
+ * Asking a merchant for an offer, and showing it.
  *
  * Order of a payment: link -> PInitReq -> PInitRes, checked (offer.c) -> prepared, in memory ->
- * pay.confirm: compared with what the person agreed to (rules W2, W4) -> built, signed and stored
- * with its back key (rule W5) -> handed to inquiry.c, which sends it and sees it to its end.
+ * pay.confirm (confirm.c): compared with what the person agreed to (rules W2, W4) -> built, signed
+ * and stored with its back key (rule W5) -> handed to inquiry.c, which sends it and sees it to its
+ * end.
  *
  * Vocabulary: an ask is a PInitReq under way; a prepared offer waits for the person's word.
  */
 #include "cardholder/wallet.h"
 
-#include "common/base/testing.h"
 #include "common/wire/thumbs.h"
 
 #include <stdlib.h>
@@ -24,6 +24,7 @@ struct setpay_wallet_ask {
     struct setpay_control_call *call;
     struct setpay_http_exchange *exchange;
     bool prepare;             /* false: only show */
+    json_t *insists_on;       /* PURCHASE that the person insists to follow; NULL: none */
     struct setpay_digest raw; /* H("raw", what was sent) */
     struct setpay_wallet_card card;
     struct setpay_wallet_prepared *offer; /* being filled */
@@ -59,8 +60,8 @@ static void prepared_trim(struct setpay_wallet *wallet, setpay_time_ms now_ms)
     }
 }
 
-static struct setpay_wallet_prepared *prepared_find(struct setpay_wallet *wallet,
-                                                    const struct setpay_id *xid)
+struct setpay_wallet_prepared *setpay_wallet_prepared_find(struct setpay_wallet *wallet,
+                                                           const struct setpay_id *xid)
 {
     struct setpay_wallet_prepared *prepared = wallet->prepared;
     while (prepared != NULL && !setpay_id_equal(&prepared->content.xid, xid))
@@ -68,7 +69,8 @@ static struct setpay_wallet_prepared *prepared_find(struct setpay_wallet *wallet
     return prepared;
 }
 
-static void prepared_drop(struct setpay_wallet *wallet, struct setpay_wallet_prepared *prepared)
+void setpay_wallet_prepared_drop(struct setpay_wallet *wallet,
+                                 struct setpay_wallet_prepared *prepared)
 {
     struct setpay_wallet_prepared **at = &wallet->prepared;
     while (*at != NULL && *at != prepared)
@@ -87,6 +89,7 @@ static void ask_free(struct setpay_wallet_ask *ask)
         *at = ask->next;
     setpay_wallet_card_clear(&ask->card);
     prepared_free(ask->offer);
+    json_decref(ask->insists_on);
     free(ask);
 }
 
@@ -111,7 +114,7 @@ void setpay_wallet_pay_drain(struct setpay_wallet *wallet)
 void setpay_wallet_pay_clear(struct setpay_wallet *wallet)
 {
     while (wallet->prepared != NULL)
-        prepared_drop(wallet, wallet->prepared);
+        setpay_wallet_prepared_drop(wallet, wallet->prepared);
 }
 
 /* ------------------------------------------------------------------ HTTP */
@@ -205,11 +208,37 @@ static enum setpay_error verify_offer(struct setpay_wallet_ask *ask,
     };
     enum setpay_error error = setpay_wallet_offer_check(&offer->question, &checked, now_ms);
     setpay_certificate_unref(channel);
-    if (error == SETPAY_E_INVALID) /* rule W4 */
+    if (error == SETPAY_E_NOT_AGREED) /* rule W4 */
         setpay_problem_set(problem, error,
                            "the offer is for repeated or instalment payments, to which this wallet "
                            "does not agree");
     return error;
+}
+
+struct find_xid {
+    const struct setpay_id *xid;
+    struct setpay_wallet_purchase purchase;
+};
+
+static enum setpay_error find_xid(struct setpay_db *db, void *arg)
+{
+    struct find_xid *find = arg;
+    return setpay_wallet_store_read_purchase(db, find->xid, &find->purchase);
+}
+
+/* Rules A4, W2: an offer has an xid of its own. Under the xid of one that waits for the person's
+ * word, agreeing to what that one shows would sign this one. */
+static enum setpay_error check_xid(struct setpay_wallet *wallet, const struct setpay_id *xid)
+{
+    struct find_xid find = {.xid = xid};
+    if (setpay_wallet_prepared_find(wallet, xid) != NULL)
+        return SETPAY_E_ANSWER_IDS;
+    setpay_wallet_purchase_init(&find.purchase);
+    enum setpay_error error = setpay_store_read(wallet->reader, find_xid, &find);
+    setpay_wallet_purchase_clear(&find.purchase);
+    if (error == SETPAY_E_NOT_FOUND)
+        return SETPAY_OK;
+    return error == SETPAY_OK ? SETPAY_E_ANSWER_IDS : error;
 }
 
 static enum setpay_error take_offer(struct setpay_wallet_ask *ask,
@@ -223,6 +252,8 @@ static enum setpay_error take_offer(struct setpay_wallet_ask *ask,
         error = refusal_words(ask, &message, problem);
     else if (message.type == SETPAY_MESSAGE_PINIT_RES)
         error = verify_offer(ask, &message, answer->peer, setpay_clock_now_ms(), problem);
+    if (error == SETPAY_OK)
+        error = check_xid(ask->wallet, &ask->offer->content.xid);
     if (error == SETPAY_OK)
         error = setpay_buffer_set(&ask->offer->bytes, answer->body);
     setpay_message_clear(&message);
@@ -256,11 +287,12 @@ static void on_offer(void *arg, const struct setpay_http_answer *answer)
                setpay_field_text("merchant", offer->content.merchant_id),
                setpay_field_money("amount", &offer->content.amount));
     if (ask->prepare) {
+        offer->insists = ask->insists_on != NULL;
         offer->next = wallet->prepared;
         wallet->prepared = offer;
         ask->offer = NULL;
         prepared_trim(wallet, setpay_clock_now_ms());
-        json = json_pack("{s:o}", "offer", json);
+        json = json_pack("{s:o, s:O*}", "offer", json, "insists_on", ask->insists_on);
     }
     setpay_control_reply(ask->call, json);
     ask_free(ask);
@@ -319,9 +351,9 @@ static enum setpay_error find_card(struct setpay_db *db, void *arg)
     return setpay_wallet_store_find_card(db, find->words, find->card);
 }
 
-static enum setpay_error choose_card(struct setpay_wallet *wallet, const char *words,
-                                     struct setpay_wallet_card *card,
-                                     struct setpay_problem *problem)
+enum setpay_error setpay_wallet_choose_card(struct setpay_wallet *wallet, const char *words,
+                                            struct setpay_wallet_card *card,
+                                            struct setpay_problem *problem)
 {
     struct find_card find = {.words = words, .card = card};
     enum setpay_error error = setpay_store_read(wallet->reader, find_card, &find);
@@ -340,15 +372,18 @@ static enum setpay_error choose_card(struct setpay_wallet *wallet, const char *w
     return SETPAY_OK;
 }
 
-/* Sends a PInitReq; the call is answered when the offer has come. */
+/* Sends a PInitReq; the call is answered when the offer has come. Takes insists_on. */
 static enum setpay_error ask(struct setpay_wallet *wallet, struct setpay_control_call *call,
                              const struct setpay_wallet_link *link, const char *card_words,
-                             bool prepare, struct setpay_problem *problem)
+                             bool prepare, json_t *insists_on, struct setpay_problem *problem)
 {
     struct setpay_buffer bytes = {0};
     struct setpay_wallet_ask *made = calloc(1, sizeof *made);
-    if (made == NULL)
+    if (made == NULL) {
+        json_decref(insists_on);
         return SETPAY_E_NOMEM;
+    }
+    made->insists_on = insists_on;
     made->wallet = wallet;
     made->call = call;
     made->prepare = prepare;
@@ -356,7 +391,7 @@ static enum setpay_error ask(struct setpay_wallet *wallet, struct setpay_control
     setpay_buffer_init(&bytes, SETPAY_LIMIT_MESSAGE_BYTES);
     enum setpay_error error = made->offer == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
     if (error == SETPAY_OK)
-        error = choose_card(wallet, card_words, &made->card, problem);
+        error = setpay_wallet_choose_card(wallet, card_words, &made->card, problem);
     if (error == SETPAY_OK) {
         setpay_buffer_init(&made->offer->bytes, SETPAY_LIMIT_MESSAGE_BYTES);
         made->offer->question.link = *link;
@@ -378,12 +413,16 @@ static enum setpay_error ask(struct setpay_wallet *wallet, struct setpay_control
     return SETPAY_OK;
 }
 
+/* insist NULL: not an argument of this command. */
 static enum setpay_error read_uri(const json_t *args, struct setpay_wallet_link *link,
-                                  const char **card, struct setpay_problem *problem)
+                                  const char **card, bool *insist, struct setpay_problem *problem)
 {
     static const char *const names[] = {"uri", "card", NULL};
+    static const char *const more[] = {"uri", "card", "insist", NULL};
     const char *uri = NULL;
-    SETPAY_TRY(setpay_json_args_check(args, names, problem));
+    SETPAY_TRY(setpay_json_args_check(args, insist == NULL ? names : more, problem));
+    if (insist != NULL)
+        SETPAY_TRY(setpay_json_arg_bool(args, "insist", false, insist, problem));
     SETPAY_TRY(setpay_json_arg_text(args, "uri", true, &uri, problem));
     SETPAY_TRY(setpay_json_arg_text(args, "card", false, card, problem));
     return setpay_wallet_link_parse(uri, link, problem);
@@ -394,9 +433,9 @@ void setpay_wallet_on_offer_show(struct setpay_control_call *call, const json_t 
     struct setpay_problem problem = {{0}};
     struct setpay_wallet_link link;
     const char *card = NULL;
-    enum setpay_error error = read_uri(args, &link, &card, &problem);
+    enum setpay_error error = read_uri(args, &link, &card, NULL, &problem);
     if (error == SETPAY_OK)
-        error = ask(arg, call, &link, card, false, &problem);
+        error = ask(arg, call, &link, card, false, NULL, &problem);
     if (error != SETPAY_OK)
         setpay_wallet_fail(call, error, &problem);
 }
@@ -413,10 +452,13 @@ static enum setpay_error find_link(struct setpay_db *db, void *arg)
     return setpay_wallet_store_find_link(db, find->link, &find->xid, &find->state);
 }
 
-/* Rule W5: the purchase that the link has already, if it stands in the way. */
+/* Rule W5: replies with the purchase that the link has already, if it stands in the way; rule W7:
+ * or gives it in insists_on, where the person may insist and does. */
 static enum setpay_error reply_existing(struct setpay_wallet *wallet,
                                         struct setpay_control_call *call,
-                                        const struct setpay_wallet_link *link, bool *replied)
+                                        const struct setpay_wallet_link *link, bool insist,
+                                        bool *replied, json_t **insists_on,
+                                        struct setpay_problem *problem)
 {
     struct find_link find = {.link = link};
     json_t *json = NULL;
@@ -425,10 +467,19 @@ static enum setpay_error reply_existing(struct setpay_wallet *wallet,
     if (error == SETPAY_E_NOT_FOUND ||
         (error == SETPAY_OK && setpay_wallet_state_may_sign_again(find.state)))
         return SETPAY_OK;
+    if (error == SETPAY_OK && insist && !setpay_wallet_state_is_settled(find.state) &&
+        !setpay_wallet_state_may_insist(find.state))
+        return setpay_problem_set(problem, SETPAY_E_PAYMENT_OPEN,
+                                  "this link is being paid, and the merchant has not refused it in "
+                                  "writing: there is nothing to insist on yet");
     if (error == SETPAY_OK)
         error = setpay_wallet_purchase_json(wallet, &find.xid, true, &json);
     if (error != SETPAY_OK)
         return error;
+    if (insist && setpay_wallet_state_may_insist(find.state)) {
+        *insists_on = json;
+        return SETPAY_OK;
+    }
     setpay_control_reply(
         call, json_pack("{s:o, s:b}", "purchase", json,
                         setpay_wallet_state_is_settled(find.state) ? "already" : "resumes", 1));
@@ -442,145 +493,17 @@ void setpay_wallet_on_pay_prepare(struct setpay_control_call *call, const json_t
     struct setpay_problem problem = {{0}};
     struct setpay_wallet_link link;
     const char *card = NULL;
-    bool replied = false;
-    enum setpay_error error = read_uri(args, &link, &card, &problem);
+    bool insist = false, replied = false;
+    json_t *insists_on = NULL;
+    enum setpay_error error = read_uri(args, &link, &card, &insist, &problem);
     if (error == SETPAY_OK)
-        error = reply_existing(wallet, call, &link, &replied);
-    if (error == SETPAY_OK && !replied && setpay_wallet_is_locked(wallet))
+        error = reply_existing(wallet, call, &link, insist, &replied, &insists_on, &problem);
+    if (error == SETPAY_OK && !replied && setpay_wallet_is_locked(wallet)) {
+        json_decref(insists_on);
         error = SETPAY_E_LOCKED;
+    }
     if (error == SETPAY_OK && !replied)
-        error = ask(wallet, call, &link, card, true, &problem);
-    if (error != SETPAY_OK)
-        setpay_wallet_fail(call, error, &problem);
-}
-
-/* ------------------------------------------------------------------ pay.confirm */
-
-/* A purchase between being signed and being stored. */
-struct signing {
-    struct setpay_wallet *wallet;
-    struct setpay_control_call *call;
-    struct setpay_wallet_purchase purchase;
-};
-
-static void signing_free(struct signing *signing)
-{
-    if (signing == NULL)
-        return;
-    setpay_wallet_purchase_clear(&signing->purchase);
-    free(signing);
-}
-
-static enum setpay_error store_purchase(struct setpay_db *db, void *arg)
-{
-    struct signing *signing = arg;
-    return setpay_wallet_store_add_purchase(db, &signing->purchase);
-}
-
-/* Rule W5: only now may it leave. */
-static void on_stored(void *arg, enum setpay_error error)
-{
-    struct signing *signing = arg;
-    struct setpay_wallet *wallet = signing->wallet;
-    struct setpay_id xid = signing->purchase.xid;
-    if (error != SETPAY_OK) {
-        setpay_wallet_fail(signing->call, error, NULL);
-        signing_free(signing);
-        return;
-    }
-    char text[SETPAY_ID_TEXT_SIZE];
-    setpay_log(SETPAY_LOG_INFO, "purchase.stored", setpay_field_id("xid", &xid),
-               setpay_field_text("merchant", signing->purchase.merchant_id),
-               setpay_field_money("amount", &signing->purchase.amount));
-    setpay_testing_point("wallet.stored");
-    setpay_control_progress(signing->call, json_pack("{s:s, s:s}", "stage", "stored", "xid",
-                                                     setpay_id_format(&xid, text)));
-    setpay_wallet_pursue(wallet, &xid, true);
-    setpay_wallet_pursue_wait(wallet, &xid, signing->call, wallet->answer_wait_ms);
-    signing_free(signing);
-}
-
-struct agreed {
-    struct setpay_id xid;
-    struct setpay_money amount;
-    const char *merchant_id;
-    struct setpay_secret security_code;
-};
-
-static enum setpay_error read_agreed(const json_t *args, struct agreed *agreed,
-                                     struct setpay_problem *problem)
-{
-    static const char *const names[] = {"xid",         "amount",        "currency",
-                                        "merchant_id", "security_code", NULL};
-    const char *xid = NULL, *currency = NULL;
-    int64_t minor = 0;
-    SETPAY_TRY(setpay_json_args_check(args, names, problem));
-    SETPAY_TRY(setpay_json_arg_text(args, "xid", true, &xid, problem));
-    SETPAY_TRY(
-        setpay_json_arg_int(args, "amount", true, 1, SETPAY_MONEY_MAX_MINOR, &minor, problem));
-    SETPAY_TRY(setpay_json_arg_text(args, "currency", true, &currency, problem));
-    SETPAY_TRY(setpay_json_arg_text(args, "merchant_id", true, &agreed->merchant_id, problem));
-    SETPAY_TRY(
-        setpay_json_arg_secret(args, "security_code", false, &agreed->security_code, problem));
-    SETPAY_TRY(setpay_money_make(minor, currency, &agreed->amount));
-    if (setpay_id_parse(xid, &agreed->xid) != SETPAY_OK)
-        return setpay_problem_set(problem, SETPAY_E_INVALID, "xid: expected 32 hex digits");
-    bool digits = agreed->security_code.size == 0 || agreed->security_code.size == 3 ||
-                  agreed->security_code.size == 4;
-    for (size_t i = 0; i < agreed->security_code.size && digits; i++)
-        digits = agreed->security_code.data[i] >= '0' && agreed->security_code.data[i] <= '9';
-    return digits ? SETPAY_OK
-                  : setpay_problem_set(problem, SETPAY_E_INVALID,
-                                       "security_code: expected 3 or 4 digits");
-}
-
-static enum setpay_error confirm(struct setpay_wallet *wallet, struct setpay_control_call *call,
-                                 const struct agreed *agreed, struct setpay_problem *problem)
-{
-    struct setpay_wallet_card card = {0};
-    char card_id[SETPAY_ID_TEXT_SIZE];
-    setpay_time_ms now_ms = setpay_clock_now_ms();
-    struct setpay_wallet_prepared *offer = prepared_find(wallet, &agreed->xid);
-    if (offer == NULL)
-        return setpay_problem_set(problem, SETPAY_E_NOT_FOUND,
-                                  "no such offer is prepared (any more); look at the link again");
-    if (setpay_wallet_is_locked(wallet))
-        return SETPAY_E_LOCKED;
-    /* rules W2, W4 */
-    SETPAY_TRY(setpay_wallet_offer_check_agreed(&offer->content, &agreed->amount,
-                                                agreed->merchant_id, now_ms));
-    struct signing *signing = calloc(1, sizeof *signing);
-    if (signing == NULL)
-        return SETPAY_E_NOMEM;
-    signing->wallet = wallet;
-    signing->call = call;
-    setpay_wallet_purchase_init(&signing->purchase);
-    setpay_control_progress(call, json_pack("{s:s}", "stage", "signing"));
-    enum setpay_error error =
-        choose_card(wallet, setpay_id_format(&offer->card, card_id), &card, problem);
-    if (error == SETPAY_OK)
-        error = setpay_wallet_sign(wallet, offer, &card, &agreed->security_code, now_ms,
-                                   &signing->purchase);
-    setpay_wallet_card_clear(&card);
-    if (error == SETPAY_OK)
-        error = setpay_store_submit(wallet->store, store_purchase, on_stored, signing,
-                                    &wallet->executor);
-    if (error != SETPAY_OK) {
-        signing_free(signing);
-        return error;
-    }
-    prepared_drop(wallet, offer); /* once */
-    return SETPAY_OK;
-}
-
-void setpay_wallet_on_pay_confirm(struct setpay_control_call *call, const json_t *args, void *arg)
-{
-    struct setpay_problem problem = {{0}};
-    struct agreed agreed = {0};
-    enum setpay_error error = read_agreed(args, &agreed, &problem);
-    if (error == SETPAY_OK)
-        error = confirm(arg, call, &agreed, &problem);
-    setpay_secret_clear(&agreed.security_code);
+        error = ask(wallet, call, &link, card, true, insists_on, &problem);
     if (error != SETPAY_OK)
         setpay_wallet_fail(call, error, &problem);
 }

@@ -80,6 +80,11 @@ bool setpay_wallet_state_may_sign_again(enum setpay_wallet_state state)
            state == SETPAY_WALLET_LAPSED;
 }
 
+bool setpay_wallet_state_may_insist(enum setpay_wallet_state state)
+{
+    return state == SETPAY_WALLET_REFUSED;
+}
+
 const char *setpay_wallet_state_status(enum setpay_wallet_state state)
 {
     switch (state) {

@@ -46,6 +46,8 @@ enum setpay_error setpay_wallet_state_next(enum setpay_wallet_state state,
 bool setpay_wallet_state_is_settled(enum setpay_wallet_state state);
 /* The same link may be paid with a new signature. */
 bool setpay_wallet_state_may_sign_again(enum setpay_wallet_state state);
+/* It may where the person insists: the merchant's signed refusal is at hand (rule W7). */
+bool setpay_wallet_state_may_insist(enum setpay_wallet_state state);
 /* What people and scripts are shown: authorised, declined, pending, failed. */
 const char *setpay_wallet_state_status(enum setpay_wallet_state state);
 const char *setpay_wallet_state_name(enum setpay_wallet_state state);

@@ -153,6 +153,7 @@ enum setpay_error setpay_wallet_sign(struct setpay_wallet *wallet,
     }
     setpay_purchase_clear(&made);
     setpay_pi_clear(&pi);
+    setpay_cleanse(&pi_salt, sizeof pi_salt); /* it is in the envelope now, and nowhere else */
     setpay_wallet_card_secrets_clear(&secrets);
     setpay_certificate_unref(cardholder);
     return error;
@@ -196,11 +197,11 @@ static enum setpay_error sign_inquiry(struct setpay_wallet *wallet, struct setpa
                                       const struct setpay_wallet_card *card,
                                       struct setpay_buffer *bytes)
 {
-    struct setpay_wallet_card_secrets secrets = {0};
+    struct setpay_signing_key *key = NULL;
     struct setpay_certificate *cardholder = NULL;
     struct setpay_beside beside;
     setpay_beside_init(&beside);
-    enum setpay_error error = setpay_wallet_card_open(&wallet->master, card, &secrets);
+    enum setpay_error error = setpay_wallet_card_open_key(&wallet->master, card, &key);
     if (error == SETPAY_OK)
         error = setpay_wallet_parse_certificate(&card->certificate, &cardholder);
     if (error == SETPAY_OK)
@@ -209,7 +210,7 @@ static enum setpay_error sign_inquiry(struct setpay_wallet *wallet, struct setpa
         const struct setpay_message_parts parts = {
             .type = SETPAY_MESSAGE_INQ_REQ,
             .content = content,
-            .key = secrets.key,
+            .key = key,
             .signer = setpay_certificate_thumbprint(cardholder),
             .certificates = beside.certificates,
             .certificate_count = beside.certificate_count,
@@ -218,7 +219,7 @@ static enum setpay_error sign_inquiry(struct setpay_wallet *wallet, struct setpa
     }
     setpay_beside_clear(&beside);
     setpay_certificate_unref(cardholder);
-    setpay_wallet_card_secrets_clear(&secrets);
+    setpay_signing_key_free(key);
     return error;
 }
 

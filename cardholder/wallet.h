@@ -138,6 +138,10 @@ void setpay_wallet_card_secrets_clear(struct setpay_wallet_card_secrets *secrets
 enum setpay_error
 setpay_wallet_card_open(const struct setpay_secret *master, const struct setpay_wallet_card *card,
                         struct setpay_wallet_card_secrets *secrets) SETPAY_MUST_CHECK;
+/* The key alone, for what needs nothing else of the card. */
+enum setpay_error setpay_wallet_card_open_key(const struct setpay_secret *master,
+                                              const struct setpay_wallet_card *card,
+                                              struct setpay_signing_key **key) SETPAY_MUST_CHECK;
 
 /* What the person gives for a new card. */
 struct setpay_wallet_card_wish {
@@ -275,8 +279,8 @@ struct setpay_wallet_offer {
 };
 
 /* Rules A4, W1, W2, W3, and W4 for terms. SETPAY_E_ANSWER_*, SETPAY_E_BRANDS_MIXED, SETPAY_E_HOST,
- * SETPAY_E_OFFER_SUM, SETPAY_E_EXPIRED, SETPAY_E_GATEWAY_CERTS, SETPAY_E_INVALID (terms that this
- * wallet does not agree to). */
+ * SETPAY_E_OFFER_SUM, SETPAY_E_EXPIRED, SETPAY_E_GATEWAY_CERTS, SETPAY_E_NOT_AGREED (terms that
+ * this wallet does not agree to). */
 enum setpay_error setpay_wallet_offer_check(const struct setpay_wallet_question *question,
                                             const struct setpay_wallet_offer *offer,
                                             setpay_time_ms now_ms) SETPAY_MUST_CHECK;
@@ -378,15 +382,17 @@ enum setpay_error setpay_wallet_store_set_default(struct setpay_db *db,
 /* SETPAY_E_STATE where an open purchase was signed with it. */
 enum setpay_error setpay_wallet_store_remove_card(struct setpay_db *db,
                                                   const struct setpay_id *id) SETPAY_MUST_CHECK;
-/* Rule W5: SETPAY_E_PAYMENT_OPEN where another purchase of the link may not be followed by one. */
-enum setpay_error
-setpay_wallet_store_add_purchase(struct setpay_db *db,
-                                 const struct setpay_wallet_purchase *purchase) SETPAY_MUST_CHECK;
+/* Rule W5: SETPAY_E_PAYMENT_OPEN where another purchase of the link may not be followed by one;
+ * insists: those that the merchant has refused may (rule W7). */
+enum setpay_error setpay_wallet_store_add_purchase(struct setpay_db *db,
+                                                   const struct setpay_wallet_purchase *purchase,
+                                                   bool insists) SETPAY_MUST_CHECK;
 /* purchase is initialised. SETPAY_E_NOT_FOUND. */
 enum setpay_error
 setpay_wallet_store_read_purchase(struct setpay_db *db, const struct setpay_id *xid,
                                   struct setpay_wallet_purchase *purchase) SETPAY_MUST_CHECK;
-/* The newest purchase of a link. SETPAY_E_NOT_FOUND. */
+/* The newest purchase of a link that may not be followed by another one, else the newest of all.
+ * SETPAY_E_NOT_FOUND. */
 enum setpay_error setpay_wallet_store_find_link(struct setpay_db *db,
                                                 const struct setpay_wallet_link *link,
                                                 struct setpay_id *xid,
@@ -496,6 +502,7 @@ struct setpay_wallet_prepared {
     struct setpay_digest digest; /* of its content */
     struct setpay_pinit_res content;
     struct setpay_certificate *merchant, *gateway_sign, *gateway_encrypt;
+    bool insists; /* its link has a purchase that the merchant refused, and the person was told */
 };
 
 /* Makes, signs and packs the purchase; its back key and card reference go into boxes. purchase is
@@ -519,7 +526,15 @@ enum setpay_error setpay_wallet_sign_inquiry(struct setpay_wallet *wallet,
 
 void setpay_wallet_on_offer_show(struct setpay_control_call *call, const json_t *args, void *arg);
 void setpay_wallet_on_pay_prepare(struct setpay_control_call *call, const json_t *args, void *arg);
-void setpay_wallet_on_pay_confirm(struct setpay_control_call *call, const json_t *args, void *arg);
+/* Offers that wait for the person's word. */
+struct setpay_wallet_prepared *setpay_wallet_prepared_find(struct setpay_wallet *wallet,
+                                                           const struct setpay_id *xid);
+void setpay_wallet_prepared_drop(struct setpay_wallet *wallet,
+                                 struct setpay_wallet_prepared *prepared);
+/* By its words (NULL: the default one); one that can pay. SETPAY_E_NOT_FOUND, with words. */
+enum setpay_error setpay_wallet_choose_card(struct setpay_wallet *wallet, const char *words,
+                                            struct setpay_wallet_card *card,
+                                            struct setpay_problem *problem) SETPAY_MUST_CHECK;
 /* Ends what is under way; what was signed stays pending. */
 void setpay_wallet_pay_drain(struct setpay_wallet *wallet);
 void setpay_wallet_pay_clear(struct setpay_wallet *wallet);
@@ -532,6 +547,10 @@ enum setpay_error setpay_wallet_post(struct setpay_wallet *wallet,
  * content type; TLS errors by their cause. */
 enum setpay_error setpay_wallet_receive(const struct setpay_http_answer *answer,
                                         struct setpay_message *message) SETPAY_MUST_CHECK;
+
+/* ------------------------------------------------------------------ confirm.c */
+
+void setpay_wallet_on_pay_confirm(struct setpay_control_call *call, const json_t *args, void *arg);
 
 /* ------------------------------------------------------------------ inquiry.c */
 

@@ -283,7 +283,8 @@ void setpay_wallet_purchase_clear(struct setpay_wallet_purchase *purchase)
 }
 
 /* Rule W5: no purchase of the link that may still become one. */
-static enum setpay_error check_link(struct setpay_db *db, const struct setpay_wallet_link *link)
+static enum setpay_error check_link(struct setpay_db *db, const struct setpay_wallet_link *link,
+                                    bool insists)
 {
     struct setpay_db_rows *rows;
     bool open = false;
@@ -293,8 +294,9 @@ static enum setpay_error check_link(struct setpay_db *db, const struct setpay_wa
                                 SETPAY_DB_TEXT(link->token), SETPAY_DB_TEXT(link->host),
                                 SETPAY_DB_INT(link->port)));
     while (setpay_db_next(rows)) {
-        if (!setpay_wallet_state_may_sign_again(
-                (enum setpay_wallet_state)setpay_db_get_int(rows, 0)))
+        enum setpay_wallet_state state = (enum setpay_wallet_state)setpay_db_get_int(rows, 0);
+        if (!setpay_wallet_state_may_sign_again(state) &&
+            !(insists && setpay_wallet_state_may_insist(state))) /* rule W7 */
             open = true;
     }
     SETPAY_TRY(setpay_db_end(rows));
@@ -302,10 +304,11 @@ static enum setpay_error check_link(struct setpay_db *db, const struct setpay_wa
 }
 
 enum setpay_error setpay_wallet_store_add_purchase(struct setpay_db *db,
-                                                   const struct setpay_wallet_purchase *purchase)
+                                                   const struct setpay_wallet_purchase *purchase,
+                                                   bool insists)
 {
     const struct setpay_wallet_purchase *p = purchase;
-    SETPAY_TRY(check_link(db, &p->link));
+    SETPAY_TRY(check_link(db, &p->link, insists));
     enum setpay_error error = setpay_db_run(
         db,
         "INSERT INTO purchase (xid, version, state, host, port, token, created, updated, brand,"
@@ -415,14 +418,23 @@ enum setpay_error setpay_wallet_store_find_link(struct setpay_db *db,
                                                 enum setpay_wallet_state *state)
 {
     struct setpay_db_rows *rows;
-    SETPAY_TRY(setpay_db_one(db, &rows,
-                             "SELECT xid, state FROM purchase WHERE token = $1 AND host = $2"
-                             " AND port = $3 ORDER BY created DESC LIMIT 1",
-                             SETPAY_DB_TEXT(link->token), SETPAY_DB_TEXT(link->host),
-                             SETPAY_DB_INT(link->port)));
-    setpay_db_get_id(rows, 0, xid);
-    *state = (enum setpay_wallet_state)setpay_db_get_int(rows, 1);
-    return setpay_db_end(rows);
+    bool found = false, stands = false;
+    SETPAY_TRY(setpay_db_select(db, &rows,
+                                "SELECT xid, state FROM purchase WHERE token = $1 AND host = $2"
+                                " AND port = $3 ORDER BY created DESC",
+                                SETPAY_DB_TEXT(link->token), SETPAY_DB_TEXT(link->host),
+                                SETPAY_DB_INT(link->port)));
+    while (!stands && setpay_db_next(rows)) {
+        enum setpay_wallet_state of = (enum setpay_wallet_state)setpay_db_get_int(rows, 1);
+        stands = !setpay_wallet_state_may_sign_again(of);
+        if (!found || stands) {
+            setpay_db_get_id(rows, 0, xid);
+            *state = of;
+        }
+        found = true;
+    }
+    enum setpay_error error = setpay_db_end(rows);
+    return error != SETPAY_OK || found ? error : SETPAY_E_NOT_FOUND;
 }
 
 enum setpay_error setpay_wallet_store_list_purchases(struct setpay_db *db, bool open,

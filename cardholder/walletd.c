@@ -72,6 +72,7 @@ static enum setpay_error open_wallet(struct setpay_wallet *wallet, struct setpay
         .tls = wallet->tls,
         .connect_timeout_ms = setpay_config_int(config, "", "connect_timeout"),
         .deadline_ms = setpay_config_int(config, "", "answer_timeout"),
+        .max_answer_bytes = SETPAY_LIMIT_MESSAGE_BYTES, /* no answer is more than a message */
         .max_connections = SETPAY_WALLET_OPEN_MAX,
     };
     SETPAY_TRY(setpay_http_client_new(&http, &wallet->http));

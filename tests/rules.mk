@@ -15,6 +15,7 @@ PROGRAM_BINS := $(PROGRAMS:%=$(BUILD)/bin/%)
 SCRIPT_BINS  := $(foreach s,$(SCRIPTS),$(BUILD)/bin/$(notdir $(s)))
 UNIT_BINS    := $(UNIT_TESTS:%=$(BUILD)/tests/%)
 INTEGRATION_BINS := $(INTEGRATION_PROGRAMS:%=$(BUILD)/tests/integration/%)
+TOOL_BINS    := $(INTEGRATION_TOOLS:%=$(BUILD)/tests/integration/%)
 
 # Formatting is for what people write.
 FORMATTED := $(shell find common ca gateway merchant cardholder tests -name '*.[ch]' 2>/dev/null)
@@ -23,7 +24,7 @@ MAN_PAGES := $(wildcard docs/man/*.[1-8])
 JOBS ?= $(shell nproc 2>/dev/null || echo 1)
 again = +$(Q)$(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(JOBS))
 
-.PHONY: help build tests clean check test lint format asan demo install deps gen
+.PHONY: help build tests clean check test lint format asan crash races faults demo install deps gen
 .SECONDARY:
 
 help:
@@ -34,7 +35,12 @@ help:
 	  build 'programs into $(BUILD)/bin' \
 	  lint 'clang-tidy, cppcheck, formatting, layers' \
 	  format 'clang-format in place' \
+	  fuzz 'fuzzing without an end; TARGET=name, SECONDS=n' \
+	  mutants 'single edits to the code, and which test notices each; ONLY=name' \
 	  reference 'docs/reference and docs/conformance.md, made from the code' \
+	  crash 'all pairs of crashes in a purchase; hours, goes on where it was (SEED=, FRESH=1)' \
+	  races 'races for one order, many more than the suite (SEED=, TRIES=)' \
+	  faults 'purchases with faults at random on every line (SEED=, COUNT=)' \
 	  asan 'the suite under AddressSanitizer and UBSan' \
 	  install 'into PREFIX (DESTDIR honoured)' \
 	  clean 'remove $(BUILD)'
@@ -110,13 +116,51 @@ $(BUILD)/tests/integration/%: $(BUILD)/obj/tests/integration/%.o $(call obj,$(TE
 
 # The test vectors, made anew: only when the protocol changes (docs/vectors.md).
 VECTORS_BIN := $(BUILD)/tests/generate_vectors
-$(VECTORS_BIN): $(call obj,tests/vectors/generate.c tests/vectors/envelopes.c $(TEST_SUPPORT)) $(PARTS_LIB) $(COMMON_LIB)
+$(VECTORS_BIN): $(call obj,tests/vectors/generate.c $(TEST_SUPPORT)) $(PARTS_LIB) $(COMMON_LIB)
 	@mkdir -p $(dir $@)
 	$(say) LD $@
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter-out %.a,$^) -Wl,--start-group $(PARTS_LIB) $(COMMON_LIB) -Wl,--end-group $(PKG_LIBS) -lcmocka
 .PHONY: vectors
 vectors: $(VECTORS_BIN)
 	$(Q)$(VECTORS_BIN) tests/vectors
+
+# Fuzz targets. Made in a build folder of their own, by clang (FUZZ_MAKE): every object is
+# instrumented. tests/fuzz/fuzz.sh makes and runs them.
+FUZZ_BINS := $(FUZZ_TARGETS:%=$(BUILD)/targets/%)
+FUZZ_LIB := $(BUILD)/lib/libsetpay-fuzz.a
+FUZZ_COMMON := $(call obj,tests/fuzz/fuzz.c tests/fuzz/mutate.c tests/fuzz/talk.c)
+$(FUZZ_LIB): $(call obj,$(FUZZ_PARTS))
+	@mkdir -p $(dir $@)
+	$(say) AR $@
+	$(Q)rm -f $@ && ar rcs $@ $^
+$(BUILD)/targets/rpc: ALL_LDFLAGS += -Wl,--wrap=setpay_http_client_post
+$(BUILD)/targets/%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(FUZZ_COMMON) $(FUZZ_LIB) $(COMMON_LIB)
+	@mkdir -p $(dir $@)
+	$(say) LD $@
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $(filter-out %.a,$^) -Wl,--start-group $(FUZZ_LIB) $(COMMON_LIB) -Wl,--end-group $(PKG_LIBS)
+.PHONY: fuzz-targets fuzz
+fuzz-targets: $(FUZZ_BINS)
+
+# Without an end: make fuzz [TARGET=name] [SECONDS=n]
+fuzz:
+	$(Q)tests/deps.sh build test
+	$(Q)BUILD=$(BUILD) FUZZ_SECONDS=$(SECONDS) tests/fuzz/fuzz.sh --open $(TARGET)
+
+# Single edits to the code, each of which a test must notice: make mutants [ONLY=name]. Long.
+.PHONY: mutants
+mutants:
+	$(Q)tests/deps.sh build test
+	$(Q)BUILD=$(BUILD) CC='$(CC)' tests/mutants/run.sh $(ONLY)
+
+# What fuzzing starts from, made anew: only when a target or the protocol changes.
+SEEDS_BIN := $(BUILD)/tests/fuzz_seeds
+$(SEEDS_BIN): $(call obj,tests/fuzz/seeds.c tests/vectors/envelopes.c $(TEST_SUPPORT)) $(PARTS_LIB) $(COMMON_LIB)
+	@mkdir -p $(dir $@)
+	$(say) LD $@
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter-out %.a,$^) -Wl,--start-group $(PARTS_LIB) $(COMMON_LIB) -Wl,--end-group $(PKG_LIBS) -lcmocka
+.PHONY: fuzz-seeds
+fuzz-seeds: $(SEEDS_BIN)
+	$(Q)$(SEEDS_BIN) tests/fuzz
 
 # The pages of docs/ that are made from the code (tests/docs/make.sh); tests/docs/pages.sh compares.
 REFERENCE_BIN := $(BUILD)/tests/reference
@@ -129,7 +173,7 @@ reference: build $(REFERENCE_BIN)
 	$(Q)BUILD=$(BUILD) CC='$(CC)' tests/docs/make.sh docs
 
 # Unit tests and integration programs, built and not run.
-tests: $(UNIT_BINS) $(INTEGRATION_BINS) $(REFERENCE_BIN)
+tests: $(UNIT_BINS) $(INTEGRATION_BINS) $(TOOL_BINS) $(REFERENCE_BIN)
 
 # RULE_TESTS: checks of the tree itself, which only `make test` adds.
 check: build tests
@@ -140,16 +184,39 @@ check: build tests
 test:
 	$(Q)tests/deps.sh build test
 	$(again) build tests
-	$(Q)TIMEOUT=$${TIMEOUT:-1200} $(MAKE) --no-print-directory check RULE_TESTS='tests/layers.sh tests/clang.sh'
+	$(Q)TIMEOUT=$${TIMEOUT:-1200} $(MAKE) --no-print-directory check RULE_TESTS='tests/layers.sh tests/clang.sh tests/fuzz/fuzz.sh tests/mutants/apply.sh'
 
 demo:
 	$(Q)tests/deps.sh build
 	$(again) build
 	$(Q)$(BUILD)/bin/setpay-sandbox demo
 
+# Every crash point and all pairs of them, which takes hours. The pairs that were walked stand in a
+# file, so that the next run goes on with the others; FRESH=1 forgets them.
+CRASH_DONE := $(BUILD)/crash-pairs.done
+crash:
+	$(Q)tests/deps.sh build test
+	$(again) build tests
+	$(if $(FRESH),$(Q)rm -f '$(CRASH_DONE)')
+	$(Q)BUILD=$(BUILD) SEED='$(SEED)' PAIRS='$(or $(PAIRS),all)' ONLY='$(ONLY)' DONE='$(CRASH_DONE)' \
+	  $(BUILD)/tests/integration/crash_points
+
+races:
+	$(Q)tests/deps.sh build test
+	$(again) build tests
+	$(Q)BUILD=$(BUILD) SEED='$(SEED)' TRIES='$(or $(TRIES),20000)' $(BUILD)/tests/integration/races
+
+# The longer mix of tests/integration/faults.c; `make test` has its whole table and a short one.
+faults:
+	$(Q)tests/deps.sh build test
+	$(again) build tests
+	$(Q)BUILD=$(BUILD) SEED='$(SEED)' CASES=no COUNT='$(or $(COUNT),1000)' \
+	  $(BUILD)/tests/integration/faults
+
 asan:
 	$(Q)tests/deps.sh build test
-	$(again) check BUILD=build/asan SAN=address,undefined
+	+$(Q)TIMEOUT=$${TIMEOUT:-1800} $(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(JOBS)) \
+	  check BUILD=build/asan SAN=address,undefined
 
 lint:
 	$(Q)tests/deps.sh build lint

@@ -2,8 +2,9 @@
 # run.sh TEST...: runs each test (a program or script that prints TAP), shows what failed, and ends
 # with "N passed, N failed". A test that dies, prints no plan or runs out of time is a failure; so is
 # one in which a sanitiser found something in any program that it started.
-# A line "# tally: WHAT = N" says how much of something a test has gone through; the sums of all
-# tests are printed as a table before the end.
+# A line "# tally: WHAT = N" says how much of something a test has gone through; a line "# failures
+# count as: WHAT" that each of its failures is one of those. The sums of all tests are printed as a
+# table before the end.
 # BUILD: the build folder.  TIMEOUT: seconds for one test (default 300).
 set -u
 : "${BUILD:=build}" "${TIMEOUT:=300}"
@@ -36,10 +37,15 @@ for test in "$@"; do
     if [ "$bad" -eq 0 ] && { [ "$status" -ne 0 ] || [ "$planned" -eq 0 ] || [ "$ok" -ne "$planned" ]; }; then
         bad=1
     fi
+    skipped=$(grep -ci '^ok .*# skip' "$log")
     passed=$((passed + ok))
-    grep '^# tally: ' "$log" >>"$logs/tally"
     failed=$((failed + bad))
-    printf '%-44s %4d ok %3d failed  %3ds\n' "$name" "$ok" "$bad" "$(($(date +%s) - started))"
+    {
+        grep '^# tally: ' "$log"
+        sed -n "s/^# failures count as: \(.*\)/# tally: \1 = $bad/p" "$log"
+    } >>"$logs/tally"
+    printf '%-44s %4d ok %3d failed  %3ds%s\n' "$name" "$ok" "$bad" "$(($(date +%s) - started))" \
+        "$([ "$skipped" -eq 0 ] || echo "  ($skipped skipped: see $log)")"
     if [ "$bad" -ne 0 ]; then
         printf -- '--- %s (exit status %d), the end of %s:\n' "$name" "$status" "$log"
         grep -n '^not ok ' "$log" | head -n 20

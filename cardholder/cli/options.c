@@ -26,6 +26,7 @@ enum option_code {
     OPTION_ID,
     OPTION_YES,
     OPTION_MAX,
+    OPTION_INSIST,
     OPTION_EXPORT,
     OPTION_COUNT,
 };
@@ -74,11 +75,11 @@ static const struct command_row commands[SETPAY_CLI_COMMANDS] = {
     [SETPAY_CLI_SHOW] = {"show", NULL, "PAY_URI", true, BIT(OPTION_CARD), 0, "PAY_URI [--card C]",
                          "show what a link asks for; nothing is signed or kept"},
     [SETPAY_CLI_PAY] = {"pay", NULL, "PAY_URI", true,
-                        BIT(OPTION_CARD) | BIT(OPTION_YES) | BIT(OPTION_MAX) |
+                        BIT(OPTION_CARD) | BIT(OPTION_YES) | BIT(OPTION_MAX) | BIT(OPTION_INSIST) |
                             BIT(OPTION_SECURITY_CODE) | BIT(OPTION_SECURITY_CODE_FILE),
                         0,
                         "PAY_URI [--card C] [--yes] [--max AMOUNT]"
-                        " [--security-code | --security-code-file F]",
+                        " [--security-code | --security-code-file F] [--insist]",
                         "pay what a link asks for"},
     [SETPAY_CLI_LIST] = {"list", NULL, NULL, false, 0, 0, "", "list the purchases, newest first"},
     [SETPAY_CLI_RECEIPT] = {"receipt", NULL, "XID", true, BIT(OPTION_EXPORT), 0,
@@ -120,6 +121,9 @@ static const struct option_row rows[OPTION_COUNT] = {
     [OPTION_YES] = {"yes", 'y', NULL, PLACE(yes), "agree without being asked"},
     [OPTION_MAX] = {"max", 0, "AMOUNT", PLACE(max),
                     "refuse more than this: 20.00, or \"20.00 EUR\""},
+    [OPTION_INSIST] = {"insist", 0, NULL, PLACE(insist),
+                       "pay again what the merchant has refused, not confirmed:\n"
+                       "                            you may be charged twice"},
     [OPTION_EXPORT] = {"export", 0, "FILE", PLACE(export), "a new file, of mode 0600"},
 };
 

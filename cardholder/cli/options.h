@@ -38,6 +38,7 @@ struct setpay_cli_options {
     bool version;
     bool yes;
     bool security_code;
+    bool insist;
     const char *socket;
     const char *passphrase_file;
     const char *security_code_file;

@@ -4,7 +4,8 @@
  * What always holds (rule W4): walletd signs only after pay.confirm, and this program sends that
  * only after --max allowed the total and the person said yes, or said --yes on the command line.
  * pay.confirm names amount, currency and merchant as they were shown, so that the wallet can see
- * that it is these that were agreed to.
+ * that it is these that were agreed to. A second purchase of a link that the merchant has refused
+ * is signed only with --insist, after words that say what it may cost (rule W7).
  */
 #include "cardholder/cli/card_input.h"
 #include "cardholder/cli/cli.h"
@@ -146,8 +147,23 @@ static enum setpay_error check_pay(struct setpay_cli *cli, struct setpay_secret 
     return check_security_code(cli, code);
 }
 
-/* Shows the offer to whoever has to agree to it, and asks. */
-static enum setpay_error ask_person(struct setpay_cli *cli, const json_t *offer)
+/* What insisting may cost (rule W7). */
+static void view_risk(FILE *out, const json_t *refused)
+{
+    const char *xid = setpay_cli_text_of(refused, "xid");
+    const char *amount = setpay_cli_text_of(refused, "amount_text");
+
+    (void)fprintf(out,
+                  "\nThis link was paid before: purchase %s, %s. The merchant has signed that it\n"
+                  "refuses it, but the payment gateway has not confirmed that. It may still be\n"
+                  "charged. If you pay again, you may be charged twice.\n",
+                  xid == NULL ? "?" : xid, amount == NULL ? "?" : amount);
+}
+
+/* Shows the offer to whoever has to agree to it, and asks. refused: the purchase that it is to
+ * follow, NULL where there is none. */
+static enum setpay_error ask_person(struct setpay_cli *cli, const json_t *offer,
+                                    const json_t *refused)
 {
     const char *merchant = setpay_cli_text_of(offer, "merchant");
     const char *amount = setpay_cli_text_of(offer, "amount_text");
@@ -160,6 +176,8 @@ static enum setpay_error ask_person(struct setpay_cli *cli, const json_t *offer)
         free(clean);
         if (!cli->options->json) {
             setpay_cli_view_offer(stdout, offer, cli->colour);
+            if (refused != NULL)
+                view_risk(stdout, refused);
             (void)fputc('\n', stdout);
             (void)fflush(stdout);
         }
@@ -170,9 +188,12 @@ static enum setpay_error ask_person(struct setpay_cli *cli, const json_t *offer)
         error = setpay_problem_set(&cli->problem, SETPAY_E_IO, "the terminal can't be opened");
     } else {
         setpay_cli_view_offer(terminal, offer, setpay_cli_wants_colour(terminal));
+        if (refused != NULL)
+            view_risk(terminal, refused);
         (void)fflush(terminal);
-        (void)snprintf(question, sizeof question, "\nPay %.40s to %s? [y/N] ",
-                       amount == NULL ? "?" : amount, clean);
+        (void)snprintf(question, sizeof question, "\nPay %.40s to %s%s? [y/N] ",
+                       amount == NULL ? "?" : amount, clean,
+                       refused == NULL ? "" : ", perhaps for the second time");
         error = setpay_cli_ask_yes(question, &cli->problem);
     }
     if (terminal != NULL)
@@ -182,7 +203,7 @@ static enum setpay_error ask_person(struct setpay_cli *cli, const json_t *offer)
 }
 
 /* Limit, agreement, security code: all that stands before the signature. */
-static enum setpay_error agree(struct setpay_cli *cli, const json_t *offer,
+static enum setpay_error agree(struct setpay_cli *cli, const json_t *offer, const json_t *refused,
                                struct setpay_secret *code)
 {
     const char *currency = setpay_cli_text_of(offer, "currency");
@@ -194,14 +215,14 @@ static enum setpay_error agree(struct setpay_cli *cli, const json_t *offer,
                                   "the offer that setpay-walletd gave has no amount");
     if (cli->options->max != NULL)
         SETPAY_TRY(setpay_cli_limit_allows(cli->options->max, &total, &cli->problem));
-    SETPAY_TRY(ask_person(cli, offer));
+    SETPAY_TRY(ask_person(cli, offer, refused));
     if (!cli->options->security_code)
         return SETPAY_OK;
     SETPAY_TRY(setpay_cli_ask_secret("Security code: ", SECURITY_CODE_MAX, code, &cli->problem));
     return setpay_cli_card_security_code(code, &cli->problem);
 }
 
-static enum setpay_error confirm(struct setpay_cli *cli, const json_t *offer,
+static enum setpay_error confirm(struct setpay_cli *cli, const json_t *offer, bool insist,
                                  const struct setpay_secret *code)
 {
     struct course course = {0};
@@ -211,7 +232,8 @@ static enum setpay_error confirm(struct setpay_cli *cli, const json_t *offer,
                                    setpay_cli_text_of(offer, "currency"), "merchant_id",
                                    setpay_cli_text_of(offer, "merchant_id"));
 
-    if (args == NULL || json_object_set(args, "amount", json_object_get(offer, "amount")) != 0)
+    if (args == NULL || json_object_set(args, "amount", json_object_get(offer, "amount")) != 0 ||
+        (insist && json_object_set_new(args, "insist", json_true()) != 0))
         error = SETPAY_E_NOMEM;
     if (error == SETPAY_OK && code->size > 0)
         error = setpay_cli_args_secret(cli, args, "security_code", code);
@@ -225,14 +247,16 @@ static enum setpay_error confirm(struct setpay_cli *cli, const json_t *offer,
     return finish(cli, result);
 }
 
-static enum setpay_error prepare(struct setpay_cli *cli, json_t **prepared)
+static enum setpay_error prepare(struct setpay_cli *cli, bool insist, json_t **prepared)
 {
     struct course course = {0};
+    json_t *args = SETPAY_CLI_ARGS("uri", cli->options->argument, "card", cli->options->card);
 
-    return call_with_progress(
-        cli, "pay.prepare",
-        SETPAY_CLI_ARGS("uri", cli->options->argument, "card", cli->options->card), &course,
-        prepared);
+    if (insist && json_object_set_new(args, "insist", json_true()) != 0) {
+        json_decref(args);
+        return SETPAY_E_NOMEM;
+    }
+    return call_with_progress(cli, "pay.prepare", args, &course, prepared);
 }
 
 /* Another command signed for the same link while this one was agreeing: its purchase is the one to
@@ -240,7 +264,7 @@ static enum setpay_error prepare(struct setpay_cli *cli, json_t **prepared)
 static enum setpay_error join(struct setpay_cli *cli)
 {
     json_t *prepared = NULL;
-    enum setpay_error error = prepare(cli, &prepared);
+    enum setpay_error error = prepare(cli, false, &prepared);
 
     if (error == SETPAY_OK)
         error = json_object_get(prepared, "purchase") != NULL ? go_on(cli, prepared)
@@ -256,15 +280,16 @@ enum setpay_error setpay_cli_run_pay(struct setpay_cli *cli)
     enum setpay_error error = check_pay(cli, &code);
 
     if (error == SETPAY_OK)
-        error = prepare(cli, &prepared);
+        error = prepare(cli, cli->options->insist, &prepared);
     if (error == SETPAY_OK && json_object_get(prepared, "purchase") != NULL) {
         error = go_on(cli, prepared);
     } else if (error == SETPAY_OK) {
         const json_t *offer = json_object_get(prepared, "offer");
+        const json_t *refused = json_object_get(prepared, "insists_on");
 
-        error = agree(cli, offer, &code);
+        error = agree(cli, offer, refused, &code);
         if (error == SETPAY_OK)
-            error = confirm(cli, offer, &code);
+            error = confirm(cli, offer, refused != NULL, &code);
         if (error == SETPAY_E_PAYMENT_OPEN)
             error = join(cli);
     }

@@ -157,6 +157,9 @@ static void view_pending(FILE *out, const json_t *purchase, bool colour)
                 out);
     put(out, text(purchase, "xid"));
     (void)fputs(" says how it stands.\n", out);
+    if (strncmp(text(purchase, "state"), "refused", 7) == 0)
+        (void)fputs("  To pay all the same, and perhaps twice: setpay-wallet pay LINK --insist\n",
+                    out);
 }
 
 static void view_authorised(FILE *out, const json_t *purchase, bool colour)

@@ -5,8 +5,8 @@
  * environment says; and the process dies by SIGKILL, which no handler sees and which flushes no
  * buffer, so that what is found afterwards is what a power cut of the process would leave.
  *
- * armed is the only thing that the fast path reads. The name and the count stand behind a mutex: a
- * point that is passed while one is armed takes it, which is slow, and only in tests.
+ * enabled is the only thing that the fast path reads. What is armed and what was counted stand
+ * behind a mutex, which is slow, and only in tests.
  */
 #include "common/base/testing.h"
 
@@ -20,10 +20,11 @@
 #define POINT_SIZE 64
 
 static atomic_bool enabled;
-static atomic_bool armed;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static char armed_point[POINT_SIZE];
 static uint64_t armed_count;
+static struct setpay_testing_passes passed[SETPAY_TESTING_POINTS_MAX];
+static size_t passed_count;
 
 void setpay_testing_enable(void)
 {
@@ -45,7 +46,6 @@ enum setpay_error setpay_testing_arm(const char *point, uint64_t count)
     pthread_mutex_lock(&mutex);
     memcpy(armed_point, point, size + 1);
     armed_count = count;
-    atomic_store(&armed, count > 0);
     pthread_mutex_unlock(&mutex);
     return SETPAY_OK;
 }
@@ -70,11 +70,26 @@ enum setpay_error setpay_testing_arm_from_environment(void)
     return setpay_testing_arm(point, count);
 }
 
+/* Under the mutex. A point beyond the limit ends the process: a test that walks all points must not
+ * miss one. */
+static void count_pass(const char *name)
+{
+    size_t i = 0;
+    while (i < passed_count && strcmp(passed[i].point, name) != 0)
+        i++;
+    if (i == SETPAY_TESTING_POINTS_MAX)
+        abort();
+    if (i == passed_count)
+        passed[passed_count++].point = name;
+    passed[i].count++;
+}
+
 void setpay_testing_point(const char *name)
 {
-    if (!atomic_load_explicit(&armed, memory_order_relaxed))
+    if (!atomic_load_explicit(&enabled, memory_order_relaxed))
         return;
     pthread_mutex_lock(&mutex);
+    count_pass(name);
     if (armed_count > 0 && strcmp(name, armed_point) == 0 && --armed_count == 0) {
         kill(getpid(), SIGKILL);
         /* The signal is under way: this thread must not get past the point. */
@@ -82,4 +97,15 @@ void setpay_testing_point(const char *name)
             pause();
     }
     pthread_mutex_unlock(&mutex);
+}
+
+size_t setpay_testing_passes(struct setpay_testing_passes *passes, size_t size, bool reset)
+{
+    pthread_mutex_lock(&mutex);
+    size_t count = passed_count < size ? passed_count : size;
+    memcpy(passes, passed, count * sizeof *passes);
+    for (size_t i = 0; reset && i < passed_count; i++)
+        passed[i].count = 0;
+    pthread_mutex_unlock(&mutex);
+    return count;
 }

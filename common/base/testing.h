@@ -3,6 +3,9 @@
  * flushed, closed or said any more). Off unless a program that runs with testing = yes turns them
  * on; then one is armed by the administration command testing.crash or by the environment.
  *
+ * Passes are counted from enabling on, so that a test learns which points there are and how often
+ * each is passed, and none has to be written down a second time.
+ *
  * Points of the store: store.write (each operation, before its writes), store.commit (before
  * COMMIT), store.committed (after it, before anybody hears of it).
  */
@@ -12,6 +15,7 @@
 #include "common/base/error.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* Allows arming. Only for a program whose listeners are all on loopback (testing = yes). */
@@ -25,7 +29,17 @@ enum setpay_error setpay_testing_arm(const char *point, uint64_t count) SETPAY_M
 /* Arms what SETPAY_CRASH=point:count says; an unset variable arms nothing. The same errors. */
 enum setpay_error setpay_testing_arm_from_environment(void) SETPAY_MUST_CHECK;
 
-/* Marks a place. Costs one relaxed load when nothing is armed. Any thread. */
+/* Marks a place. Costs one relaxed load unless enabled. Any thread. */
 void setpay_testing_point(const char *name);
+
+/* How often each point was passed since enabling, or since the last call with reset; in the order
+ * in which they were first passed, also those that a reset has put back to 0. At most size of them
+ * are written; returns how many. Any thread. */
+struct setpay_testing_passes {
+    const char *point; /* as given to setpay_testing_point */
+    uint64_t count;
+};
+#define SETPAY_TESTING_POINTS_MAX 64
+size_t setpay_testing_passes(struct setpay_testing_passes *passes, size_t size, bool reset);
 
 #endif

@@ -1,5 +1,6 @@
 /*
- * The commands that every daemon takes: help, status, log.level, testing.clock, testing.crash.
+ * The commands that every daemon takes: help, status, log.level, testing.clock, testing.crash,
+ * testing.points.
  */
 #include "common/net/control_internal.h"
 
@@ -138,11 +139,36 @@ static void on_testing_crash(struct setpay_control_call *call, const json_t *arg
     setpay_control_reply(call, json_pack("{s:s, s:I}", "point", point, "count", (json_int_t)count));
 }
 
+static void on_testing_points(struct setpay_control_call *call, const json_t *args, void *arg)
+{
+    static const char *const names[] = {"reset", NULL};
+    struct setpay_testing_passes passes[SETPAY_TESTING_POINTS_MAX];
+    struct setpay_problem problem;
+    bool reset = false;
+    enum setpay_error error;
+
+    if (!is_testing(call, arg))
+        return;
+    error = setpay_json_args_check(args, names, &problem);
+    if (error == SETPAY_OK)
+        error = setpay_json_arg_bool(args, "reset", false, &reset, &problem);
+    if (error != SETPAY_OK) {
+        setpay_control_fail(call, error, problem.text);
+        return;
+    }
+    json_t *points = json_object();
+    size_t count = setpay_testing_passes(passes, SETPAY_TESTING_POINTS_MAX, reset);
+    for (size_t i = 0; i < count; i++)
+        json_object_set_new(points, passes[i].point, json_integer((json_int_t)passes[i].count));
+    setpay_control_reply(call, json_pack("{s:o}", "points", points));
+}
+
 const struct setpay_control_command setpay_control_builtin[] = {
     {"help", on_help, "the commands that this daemon takes"},
     {"status", on_status, "name, version, process, up time, and the daemon's own state"},
     {"log.level", on_log_level, "level: the least level that is logged from now on"},
     {"testing.clock", on_testing_clock, "offset_ms: moves the clock from the true time"},
     {"testing.crash", on_testing_crash, "point, count: dies there the count-th time from now"},
+    {"testing.points", on_testing_points, "how often each point was passed; reset: then from 0"},
     {NULL, NULL, NULL},
 };

@@ -106,6 +106,9 @@ static enum setpay_error parse_field(struct setpay_view line, struct header *hea
         if (header->is_chunked || !is_text(value, "chunked"))
             return SETPAY_E_MALFORMED;
         header->is_chunked = true;
+    } else if (is_text(name, "content-encoding")) {
+        if (!is_text(value, "identity")) /* none was asked for, and none is undone */
+            return SETPAY_E_MALFORMED;
     } else if (is_text(name, "connection")) {
         if (is_text(value, "close"))
             header->keep_alive = false;

@@ -192,6 +192,18 @@ static const char *keep_query(struct setpay_http_request *request, const char *q
     return NULL;
 }
 
+/* A token of RFC 9110: two readers may take any other name for different ones ("Length :"). */
+static bool is_token(const char *text)
+{
+    static const char signs[] = "!#$%&'*+-.^_`|~";
+    const char *c = text;
+
+    while ((*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') ||
+           (*c != '\0' && strchr(signs, *c) != NULL))
+        c++;
+    return c != text && *c == '\0';
+}
+
 static const char *keep_headers(struct setpay_http_request *request)
 {
     struct evkeyvalq *headers = evhttp_request_get_input_headers(request->ev);
@@ -201,6 +213,8 @@ static const char *keep_headers(struct setpay_http_request *request)
     {
         if (request->header_count == HEADERS_MAX)
             return "too many header fields";
+        if (!is_token(header->key))
+            return "a header field has no valid name";
         if (!setpay_text_is_utf8(setpay_view_string(header->value)))
             return "a header field is not UTF-8";
         request->headers[request->header_count++] =
@@ -235,6 +249,15 @@ static size_t header_count_of(const struct setpay_http_request *request, const c
 static bool method_has_body(enum evhttp_cmd_type type)
 {
     return type == EVHTTP_REQ_POST || type == EVHTTP_REQ_PUT || type == EVHTTP_REQ_PATCH;
+}
+
+/* First of all, since the answer to whatever else is wrong has the request's version by evhttp. */
+static const char *version_problem(struct setpay_http_request *request)
+{
+    if (request->ev->major == 1 && request->ev->minor <= 1)
+        return NULL;
+    request->ev->major = request->ev->minor = 1;
+    return "the version is not HTTP/1.0 or HTTP/1.1";
 }
 
 /* Words where the message's framing could be read in two ways; the connection is then closed, since
@@ -439,7 +462,9 @@ void setpay_http_on_request(struct evhttp_request *ev, void *arg)
                          path == NULL || path[0] == '\0' ? 1 : strlen(path));
     setpay_http_connection_begin(connection, request);
 
-    words = keep_headers(request);
+    words = version_problem(request);
+    if (words == NULL)
+        words = keep_headers(request);
     if (words == NULL)
         words = framing_problem(request);
     if (words != NULL) {

@@ -264,26 +264,13 @@ static void on_input(struct evbuffer *input, const struct evbuffer_cb_info *info
         enter(connection, PHASE_READING);
 }
 
-/* evhttp writes a page of its own: an answer that we did not begin, whole once its last line is
- * there. It closes the connection after it. */
-static void on_output(struct evbuffer *output, const struct evbuffer_cb_info *info, void *arg)
+/* In place of the page that is all of output, what it says as problem+json. */
+static void replace_page(struct setpay_http_connection *connection, struct evbuffer *output,
+                         const char *page, size_t size)
 {
-    static const char page_end[] = "</HTML>\n";
-    struct setpay_http_connection *connection = arg;
-    char page[ERROR_PAGE_MAX];
     char *body;
-    size_t size = evbuffer_get_length(output);
-    int status;
+    int status = strncmp(page, "HTTP/1.", 7) == 0 && size > 9 ? (int)strtol(page + 9, NULL, 10) : 0;
 
-    if (info->n_added == 0 || connection->phase == PHASE_SENDING || connection->rewriting ||
-        size < sizeof(page_end) || size >= sizeof(page))
-        return;
-    if (evbuffer_copyout(output, page, size) != (ev_ssize_t)size)
-        return;
-    page[size] = '\0';
-    if (strcmp(page + size - (sizeof(page_end) - 1), page_end) != 0)
-        return;
-    status = strncmp(page, "HTTP/1.", 7) == 0 && size > 9 ? (int)strtol(page + 9, NULL, 10) : 0;
     if (status < 400 || status > 599)
         status = 501; /* evhttp has no number for a method that it does not know */
     setpay_metric_add(&metric_requests, connection->server->metric_label,
@@ -300,6 +287,32 @@ static void on_output(struct evbuffer *output, const struct evbuffer_cb_info *in
         free(body);
     }
     enter(connection, PHASE_SENDING);
+}
+
+/* evhttp writes a page of its own: an answer that we did not begin, whole once its last line is
+ * there. It closes the connection after it. */
+static void on_output(struct evbuffer *output, const struct evbuffer_cb_info *info, void *arg)
+{
+    static const char page_end[] = "</HTML>\n";
+    struct setpay_http_connection *connection = arg;
+    char page[ERROR_PAGE_MAX];
+    size_t size = evbuffer_get_length(output);
+    bool is_frozen;
+
+    if (info->n_added == 0 || connection->phase == PHASE_SENDING || connection->rewriting ||
+        size < sizeof(page_end) || size >= sizeof(page))
+        return;
+    /* A bufferevent that has written once lets nobody but itself take from its output. */
+    is_frozen = evbuffer_copyout(output, page, size) < 0;
+    if (is_frozen)
+        evbuffer_unfreeze(output, 1);
+    if (evbuffer_copyout(output, page, size) == (ev_ssize_t)size) {
+        page[size] = '\0';
+        if (strcmp(page + size - (sizeof(page_end) - 1), page_end) == 0)
+            replace_page(connection, output, page, size);
+    }
+    if (is_frozen)
+        evbuffer_freeze(output, 1);
 }
 
 static struct bufferevent *make_bufferevent(struct setpay_http_server *server,

@@ -57,8 +57,8 @@ enum setpay_error setpay_trust_add_crl(struct setpay_trust *trust, struct setpay
                                        setpay_time_ms now_ms) SETPAY_MUST_CHECK;
 
 /* What came beside a message: keeps the CA certificates and CRLs among it that hold, in whatever
- * order they stand, and passes over the rest (what is missing then shows when a leaf is verified).
- * Returns how many were new. */
+ * order they stand, and passes over the rest (what is missing then shows when a leaf is verified; a
+ * list that was refused is in the log). Returns how many were new. */
 size_t setpay_trust_learn(struct setpay_trust *trust, const struct setpay_view *certificates,
                           size_t certificate_count, const struct setpay_view *crls,
                           size_t crl_count, setpay_time_ms now_ms);

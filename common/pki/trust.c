@@ -9,6 +9,7 @@
 #include "common/pki/trust.h"
 
 #include "common/base/limits.h"
+#include "common/base/log.h"
 #include "common/crypto/hash.h"
 
 #include <openssl/err.h>
@@ -322,6 +323,14 @@ enum setpay_error setpay_trust_add_crl(struct setpay_trust *trust, struct setpay
     return error;
 }
 
+static void log_refused(struct setpay_view der, enum setpay_error error)
+{
+    struct setpay_digest thumbprint = {{0}};
+    if (setpay_sha256(der, &thumbprint) == SETPAY_OK)
+        setpay_log(SETPAY_LOG_WARN, "crl.refused", setpay_field_error(error),
+                   setpay_field_digest("crl", &thumbprint));
+}
+
 size_t setpay_trust_learn(struct setpay_trust *trust, const struct setpay_view *certificates,
                           size_t certificate_count, const struct setpay_view *crls,
                           size_t crl_count, setpay_time_ms now_ms)
@@ -339,7 +348,10 @@ size_t setpay_trust_learn(struct setpay_trust *trust, const struct setpay_view *
     }
     for (size_t i = 0; i < crl_count && i < SETPAY_LIMIT_CRLS; i++) {
         bool added = false;
-        if (add_crl(trust, crls[i], now_ms, &added) == SETPAY_OK && added)
+        enum setpay_error error = add_crl(trust, crls[i], now_ms, &added);
+        if (error != SETPAY_OK) /* rule A3: passed over, whoever offers it; what is held stays */
+            log_refused(crls[i], error);
+        else if (added)
             news++;
     }
     (void)pthread_mutex_unlock(&trust->change);

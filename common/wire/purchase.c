@@ -195,6 +195,8 @@ enum setpay_error setpay_instruction_open(const struct setpay_envelope_key *key,
         opened.pi_salt = sealed.pi_salt;
         setpay_secret_move(&opened.bytes, &sealed.pi);
         *instruction = opened;
+        setpay_cleanse(&opened,
+                       sizeof(opened)); /* the address and the salt are in it as they are */
     } else {
         setpay_instruction_clear(&opened);
         /* rule G2: one refusal for whatever is wrong with what came; our own troubles stay ours */

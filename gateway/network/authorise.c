@@ -62,8 +62,11 @@ void setpay_authorise_on_answer(struct setpay_route *route,
                    setpay_field_text("mti", message->mti), setpay_field_int("stan", (int64_t)stan));
         return;
     }
-    enum setpay_error error = setpay_answer_read_authorisation(message, &request->trace,
-                                                               &request->asked, &request->answer);
+    enum setpay_error error =
+        setpay_answer_check_subject(message, &network->sender, request->rrn, &request->asked);
+    if (error == SETPAY_OK)
+        error = setpay_answer_read_authorisation(message, &request->trace, &request->asked,
+                                                 &request->answer);
     if (error != SETPAY_OK) {
         /* Not an answer to what was asked: the request goes on waiting, and ends in a reversal. */
         SETPAY_NETWORK_COUNT(network, malformed);
@@ -93,6 +96,7 @@ enum setpay_error setpay_network_authorise(struct setpay_network *network,
         return SETPAY_E_NOMEM;
     made->network = network;
     made->trace = request->trace;
+    setpay_network_trace_rrn(&request->trace, made->rrn);
     made->asked = request->amount;
     made->reply = *reply;
     made->answered_cb = done;

@@ -2,9 +2,10 @@
  * A line's life: DOWN (pausing) -> CONNECTING -> SIGNING (0800 sent) -> UP -> DOWN again.
  *
  * What always holds: one timer, whose meaning is the state's: the pause, the limit on connecting
- * and signing on, the idle interval, or (echo under way) the limit on its answer. Frames go out
- * only when UP. A line that was UP tells its loss once. Frames with card data lie in secret memory
- * until the socket has taken them: libevent holds a reference, never a copy.
+ * and signing on, the time without a word after which an echo is sent, or (echo under way) the
+ * limit on its answer. Frames go out only when UP. A line that was UP tells its loss once. Frames
+ * with card data lie in secret memory until the socket has taken them: libevent holds a reference,
+ * never a copy.
  *
  * enter() alone changes the state, and logs the change.
  */
@@ -37,6 +38,7 @@ struct setpay_line {
     enum state state;
     int64_t pause_ms; /* before the next attempt */
     bool asking;      /* an 0800 of ours is under way */
+    bool expecting;   /* something was sent, and not a word has come since */
     bool closing;     /* close at the end of this turn's reading */
     struct setpay_network_trace asked;
 };
@@ -91,7 +93,14 @@ enum setpay_error setpay_line_send(struct setpay_line *line, struct setpay_secre
     if (line->state != UP || line->closing)
         return SETPAY_E_UNREACHABLE;
     setpay_testing_point("line.send");
-    return frame_send(line, frame);
+    SETPAY_TRY(frame_send(line, frame));
+    /* A line that has gone silent is found out by an echo once an answer is overdue, not only after
+     * the whole interval; what is sent meanwhile does not put that off. */
+    if (!line->asking && !line->expecting &&
+        line->config.answer_timeout_ms < line->config.echo_interval_ms)
+        timer_start(line, line->config.answer_timeout_ms);
+    line->expecting = true;
+    return SETPAY_OK;
 }
 
 /* Sends an 0800 and gives its answer a limit. */
@@ -188,6 +197,7 @@ static void on_readable(struct bufferevent *stream, void *arg)
     struct setpay_line *line = arg;
     struct evbuffer *input = bufferevent_get_input(stream);
     /* Any sign of life puts the next echo off. */
+    line->expecting = false;
     if (line->state == UP && !line->asking)
         timer_start(line, line->config.echo_interval_ms);
     while (!line->closing && frame_read(line, input))
@@ -206,6 +216,7 @@ static void line_close(struct setpay_line *line, enum setpay_error why)
     bufferevent_free(line->stream);
     line->stream = NULL;
     line->asking = false;
+    line->expecting = false;
     line->closing = false;
     enter(line, DOWN);
     timer_start(line, line->pause_ms);

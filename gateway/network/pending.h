@@ -32,8 +32,9 @@ struct setpay_pending {
     void *arg;
     bool is_reversal;
     bool is_listed;
+    char rrn[SETPAY_NETWORK_RRN_SIZE]; /* of the authorisation that it is about */
+    struct setpay_money asked;         /* so is this */
     /* authorisation */
-    struct setpay_money asked;
     int64_t sent_us; /* monotonic */
     setpay_network_answer_cb *answered_cb;
     struct setpay_network_answer answer;

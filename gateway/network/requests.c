@@ -294,6 +294,27 @@ bool setpay_answer_matches(const struct setpay_iso_message *answer,
            field_is(answer, SETPAY_ISO_LOCAL_DATE, text.date);
 }
 
+enum setpay_error setpay_answer_check_subject(const struct setpay_iso_message *answer,
+                                              const struct setpay_request_sender *sender,
+                                              const char *rrn, const struct setpay_money *asked)
+{
+    const struct setpay_currency *currency = setpay_currency_by_code(asked->currency);
+    char terminal[sizeof(sender->terminal_id)];
+    uint64_t numeric;
+    if (!field_is(answer, SETPAY_ISO_RRN, rrn))
+        return SETPAY_E_FIELD;
+    SETPAY_TRY(setpay_iso_get_number(answer, SETPAY_ISO_CURRENCY, &numeric));
+    if (currency == NULL || numeric != currency->numeric)
+        return SETPAY_E_FIELD;
+    if (setpay_iso_has(answer, SETPAY_ISO_ACQUIRER) &&
+        !field_is(answer, SETPAY_ISO_ACQUIRER, sender->acquirer_id))
+        return SETPAY_E_FIELD;
+    if (!setpay_iso_has(answer, SETPAY_ISO_TERMINAL))
+        return SETPAY_OK;
+    SETPAY_TRY(setpay_iso_get_text(answer, SETPAY_ISO_TERMINAL, terminal, sizeof(terminal)));
+    return strcmp(terminal, sender->terminal_id) == 0 ? SETPAY_OK : SETPAY_E_FIELD;
+}
+
 /* The approved amount by response code, and nothing else, decides what was approved. */
 static enum setpay_error read_approval(const struct setpay_iso_message *answer,
                                        const struct setpay_money *asked,
@@ -335,16 +356,7 @@ enum setpay_error setpay_answer_read_authorisation(const struct setpay_iso_messa
                                                    const struct setpay_money *asked,
                                                    struct setpay_network_answer *read)
 {
-    char rrn[SETPAY_NETWORK_RRN_SIZE];
-    const struct setpay_currency *currency = setpay_currency_by_code(asked->currency);
-    uint64_t numeric;
     struct setpay_network_answer got = {.outcome = SETPAY_NETWORK_ANSWERED, .trace = *trace};
-    setpay_network_trace_rrn(trace, rrn);
-    if (!field_is(answer, SETPAY_ISO_RRN, rrn))
-        return SETPAY_E_FIELD;
-    SETPAY_TRY(setpay_iso_get_number(answer, SETPAY_ISO_CURRENCY, &numeric));
-    if (currency == NULL || numeric != currency->numeric)
-        return SETPAY_E_FIELD;
     SETPAY_TRY(setpay_iso_get_text(answer, SETPAY_ISO_RESPONSE_CODE, got.response_code,
                                    sizeof(got.response_code)));
     if (!is_alphanumeric(got.response_code[0]) || !is_alphanumeric(got.response_code[1]))

@@ -41,8 +41,14 @@ enum setpay_error setpay_request_build_management(const struct setpay_network_tr
  * of this request: what makes an answer of an earlier use of the number another one. */
 bool setpay_answer_matches(const struct setpay_iso_message *answer,
                            const struct setpay_network_trace *trace);
-/* Reads an 0110 to a request of this trace and amount. SETPAY_E_FIELD where a field is missing, and
- * where the answer approves another currency, more than was asked, less without saying "10", or
+/* Whether an answer that matches is about the same thing: field 37 is rrn, the currency is asked's,
+ * and fields 32 and 41, where it has them, name the asker. SETPAY_E_FIELD. */
+enum setpay_error setpay_answer_check_subject(const struct setpay_iso_message *answer,
+                                              const struct setpay_request_sender *sender,
+                                              const char *rrn,
+                                              const struct setpay_money *asked) SETPAY_MUST_CHECK;
+/* Reads an 0110, once checked, to a request of this trace and amount. SETPAY_E_FIELD where a field
+ * is missing, and where the answer approves more than was asked, less without saying "10", or
  * without an approval code; *read is then untouched. */
 enum setpay_error setpay_answer_read_authorisation(
     const struct setpay_iso_message *answer, const struct setpay_network_trace *trace,

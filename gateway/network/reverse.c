@@ -120,6 +120,15 @@ void setpay_reverse_on_answer(struct setpay_route *route, const struct setpay_is
                    setpay_field_text("mti", message->mti));
         return;
     }
+    enum setpay_error error =
+        setpay_answer_check_subject(message, &network->sender, request->rrn, &request->asked);
+    if (error != SETPAY_OK) {
+        /* Not an answer to this reversal, which goes on being repeated. */
+        SETPAY_NETWORK_COUNT(network, malformed);
+        setpay_log_error(error, "network.answer_refused", setpay_field_text("line", route->name),
+                         setpay_field_int("stan", request->trace.stan));
+        return;
+    }
     if (setpay_iso_get_text(message, SETPAY_ISO_RESPONSE_CODE, code, sizeof(code)) != SETPAY_OK ||
         !acknowledges(code)) {
         setpay_log(SETPAY_LOG_WARN, "network.reversal_refused",
@@ -149,6 +158,8 @@ enum setpay_error setpay_network_reverse(struct setpay_network *network,
     made->network = network;
     made->route = route;
     made->is_reversal = true;
+    setpay_network_trace_rrn(&reversal->original, made->rrn);
+    made->asked = reversal->amount;
     made->reply = *reply;
     made->acknowledged_cb = done;
     made->arg = arg;

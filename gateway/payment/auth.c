@@ -73,7 +73,9 @@ enum setpay_error setpay_auth_check(const struct setpay_auth_req *request,
     if (request->expiry_ms - now_ms >
         SETPAY_LIMIT_INSTRUCTION_LIFE_MS + SETPAY_LIMIT_DATE_TOLERANCE_MS)
         return SETPAY_E_EXPIRED;
-    return SETPAY_OK;
+    /* rule A5: what may come again has an end of its own, for its first time too */
+    return request->terms.end_ms == 0 ? SETPAY_OK
+                                      : setpay_expiry_check(request->terms.end_ms, now_ms);
 }
 
 struct setpay_payment setpay_auth_book(const struct setpay_auth_req *request,
@@ -117,6 +119,14 @@ static void set_event(struct setpay_auth_decision *decision, enum setpay_payment
     snprintf(decision->action_code, sizeof decision->action_code, "%s", action_code);
 }
 
+/* Declined here, though the issuer may hold something: to be reversed. */
+static void set_failed(struct setpay_auth_decision *decision, const char *rule,
+                       const char *action_code)
+{
+    set_event(decision, SETPAY_PAYMENT_FAIL, action_code);
+    decision->rule = rule;
+}
+
 static void decide_approval(const struct setpay_payment *payment,
                             const struct setpay_network_answer *answer,
                             struct setpay_auth_decision *decision)
@@ -125,12 +135,11 @@ static void decide_approval(const struct setpay_payment *payment,
     int64_t approved = answer->amount.minor;
     bool same_currency = setpay_money_same_currency(&payment->amount, &answer->amount);
     if (!same_currency || approved <= 0 || approved > asked) {
-        set_event(decision, SETPAY_PAYMENT_FAIL,
-                  ACTION_MALFUNCTION); /* never above what was asked */
+        set_failed(decision, "G7", ACTION_MALFUNCTION); /* never above what was asked */
         return;
     }
     if (approved < asked && !payment->partial_allowed) {
-        set_event(decision, SETPAY_PAYMENT_FAIL, ACTION_INVALID_AMOUNT); /* rule G11 */
+        set_failed(decision, "G11", ACTION_INVALID_AMOUNT); /* rule G11 */
         return;
     }
     set_event(decision, SETPAY_PAYMENT_APPROVE,
@@ -144,12 +153,13 @@ void setpay_auth_decide(const struct setpay_payment *payment,
                         struct setpay_auth_decision *decision)
 {
     memset(decision, 0, sizeof *decision);
+    decision->rule = "";
     switch (answer->outcome) {
     case SETPAY_NETWORK_NOT_SENT:
         set_event(decision, SETPAY_PAYMENT_DECLINE, ACTION_NO_ISSUER);
         return;
     case SETPAY_NETWORK_UNKNOWN:
-        set_event(decision, SETPAY_PAYMENT_FAIL, ACTION_NO_ISSUER); /* rule G7 */
+        set_failed(decision, "G7", ACTION_NO_ISSUER); /* rule G7 */
         return;
     case SETPAY_NETWORK_ANSWERED:
         break;

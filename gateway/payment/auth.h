@@ -46,6 +46,7 @@ struct setpay_payment setpay_auth_book(const struct setpay_auth_req *request,
  * random, and used where approved. Rules G7, G11. */
 struct setpay_auth_decision {
     enum setpay_payment_event event;
+    const char *rule; /* by which it is reversed; "" where it is not */
     int64_t approved_minor;
     char action_code[3];
     char approval_code[7];

@@ -210,6 +210,11 @@ static void take_network_answer(struct setpay_gateway_work *work,
         error = setpay_auth_apply(&work->payment, &decision, work->worker->gateway->hold_ms,
                                   &cap_token, now_ms);
     work->has_reversal = decision.event == SETPAY_PAYMENT_FAIL; /* rule G7 */
+    if (work->has_reversal)
+        setpay_log(SETPAY_LOG_WARN, "auth.not_taken", setpay_field_text("rule", decision.rule),
+                   setpay_field_text("action", decision.action_code),
+                   setpay_field_id("xid", &work->xid), setpay_field_id("rrpid", &work->rrpid),
+                   setpay_field_int("stan", work->payment.stan));
     work->reversal = (struct setpay_gateway_reversal){
         .payment_id = work->payment.id,
         .amount_minor = work->payment.amount.minor,
@@ -441,6 +446,8 @@ static void look_and_decide(struct setpay_gateway_work *work)
             return;
         }
         if (snapshot.is_own && snapshot.payment.state == SETPAY_PAYMENT_ASKING) {
+            /* What another of the same request was faster with is not kept open while it waits. */
+            setpay_instruction_clear(&work->instruction);
             setpay_gateway_wait(work, look_and_decide); /* rule A6: it is being worked on */
             return;
         }

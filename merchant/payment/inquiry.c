@@ -39,7 +39,6 @@ static enum setpay_error authenticate(struct setpay_merchant_work *work,
     const struct setpay_message *message = &work->message;
     struct setpay_trust *trust = work->worker->merchant->trust;
     struct setpay_view der = setpay_buffer_view(&snapshot->certificate);
-    SETPAY_TRY(setpay_merchant_inquirer_check(&work->purchase, &message->signer)); /* rule M8 */
     if (message->crl_count > 0)
         setpay_trust_learn(trust, message->certificates, message->certificate_count, message->crls,
                            message->crl_count, work->now_ms);
@@ -60,6 +59,8 @@ static enum setpay_error answer(struct setpay_merchant_work *work,
     struct setpay_merchant *merchant = work->worker->merchant;
     if (snapshot->found != SETPAY_OK)
         return snapshot->found == SETPAY_E_NOT_FOUND ? SETPAY_E_OFFER_UNKNOWN : snapshot->found;
+    /* rule M8; before the brand is known, so that this refusal is unsigned like that one */
+    SETPAY_TRY(setpay_merchant_inquirer_check(&work->purchase, &work->message.signer));
     work->brand = setpay_merchant_find_brand(merchant, work->purchase.brand);
     if (work->brand == NULL)
         return SETPAY_E_BRAND_UNKNOWN;

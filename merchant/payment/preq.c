@@ -3,7 +3,7 @@
  *
  *     read content and OI (A1, envelope's digest and form) -> snapshot: kept answer (A6), purchase,
  *       offer -> date (A5) -> offer (M1) -> cardholder (A3) -> dual signature (M2) -> order (M3)
- *       -> AuthReq is made and signed; a void where the order is not to be had any more (M9)
+ *       -> AuthReq is made and signed; a void where it comes too late (A5, M4, M9)
  *       -> one operation: order taken (M4), purchase, envelope, AuthReq (M5)
  *       -> wait until the answer is kept (authorise.c keeps it) -> reply
  *
@@ -112,21 +112,38 @@ static enum setpay_error find_cardholder(struct setpay_merchant_work *work)
                                work->brand->name, work->now_ms, &work->cardholder);
 }
 
+/* A PReq that is late in itself (an old date, an expired offer or instruction) is checked to the
+ * end: *late is why, and error the first thing that is wrong with it otherwise. */
+static enum setpay_error but_late(enum setpay_error error, enum setpay_error *late)
+{
+    if (error != SETPAY_E_EXPIRED && error != SETPAY_E_DATE)
+        return error;
+    if (*late == SETPAY_OK)
+        *late = error;
+    return SETPAY_OK;
+}
+
 static enum setpay_error check(struct setpay_merchant_work *work,
                                const struct setpay_offered *offered, struct setpay_digest *oimd,
-                               struct setpay_digest *pomd)
+                               struct setpay_digest *pomd, enum setpay_error *late)
 {
-    SETPAY_TRY(setpay_date_check(work->oi.date_ms, work->now_ms));             /* rule A5 */
-    SETPAY_TRY(setpay_merchant_offer_check(offered, &work->oi, work->now_ms)); /* rule M1 */
-    SETPAY_TRY(find_cardholder(work));                                         /* rule A3 */
+    enum setpay_error date = setpay_date_check(work->oi.date_ms, work->now_ms); /* rule A5 */
+    if (work->oi.date_ms > work->now_ms)
+        SETPAY_TRY(date); /* a clock that is ahead: its time will come */
+    SETPAY_TRY(but_late(date, late));
+    SETPAY_TRY(but_late(setpay_merchant_offer_check(offered, &work->oi, work->now_ms),
+                        late));        /* rule M1 */
+    SETPAY_TRY(find_cardholder(work)); /* rule A3 */
     SETPAY_TRY(setpay_preq_check_order(&work->preq, &work->oi, work->cardholder, oimd,
-                                       pomd));                            /* rule M2 */
-    return setpay_merchant_order_check(offered, &work->oi, work->now_ms); /* rule M3 */
+                                       pomd)); /* rule M2 */
+    return but_late(setpay_merchant_order_check(offered, &work->oi, work->now_ms),
+                    late); /* rule M3 */
 }
 
 /* A good PReq that comes too late: the order is taken (looked at again in the operation), has ended
- * or has expired. The shopper has signed, and only the gateway's word frees them: the instruction
- * is voided, and never was anything else asked for with it. */
+ * or has expired, or the offer has, or the instruction, or it was long on its way. The shopper has
+ * signed, and only the gateway's word frees them: the instruction is voided, and never was anything
+ * else asked for with it. */
 static enum setpay_error give_up(struct setpay_merchant_work *work, enum setpay_error why)
 {
     struct setpay_merchant_purchase *purchase = &work->purchase;
@@ -156,11 +173,14 @@ static enum setpay_error decide(struct setpay_merchant_work *work, const struct 
         .request_hash = &work->request_hash,
         .order_expires_ms = snapshot->order_expires_ms,
     };
-    enum setpay_error error = check(work, &offered, &oimd, &pomd);
+    enum setpay_error late = SETPAY_OK;
+    enum setpay_error error = check(work, &offered, &oimd, &pomd, &late);
+    if (late == SETPAY_OK)
+        late = snapshot->payable;
     if (error == SETPAY_OK)
         error = setpay_merchant_purchase_make(&from, work->now_ms, &work->purchase);
-    if (error == SETPAY_OK && snapshot->payable != SETPAY_OK)
-        error = give_up(work, snapshot->payable); /* rules M4, M9 */
+    if (error == SETPAY_OK && late != SETPAY_OK)
+        error = give_up(work, late); /* rules A5, M4, M9 */
     enum setpay_ask_kind kind = SETPAY_ASK_AUTHORISE;
     if (error == SETPAY_OK)
         error = setpay_merchant_ask_kind(work->purchase.state, &kind);

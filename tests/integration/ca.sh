@@ -164,6 +164,21 @@ tampered "a head that is gone" "DELETE FROM head"
 tampered "a certificate taken out of the database" "DELETE FROM certificates WHERE serial = (SELECT serial FROM certificates ORDER BY place DESC LIMIT 1)"
 tampered "a revocation taken back" "DELETE FROM revocations WHERE place = (SELECT min(place) FROM revocations)"
 tampered "a CRL set back" "UPDATE crls SET crl_number = 1 WHERE authority = 'visa.mca'"
+tampered "another entry's signature" "UPDATE log SET signature = (SELECT signature FROM log WHERE place = 4) WHERE place = 3"
+# Two logs that went on from the same place, both signed by the same keys: the end of one does not
+# fit behind the middle of the other, though each entry and the head hold by themselves.
+rm -rf kept fork && cp -a ca kept && cp -a ca fork
+"$bin/setpay-ca" --dir fork --passphrase-file pass crl --brand visa >out 2>&1
+ca crl --brand visa >out 2>&1
+middle=$(sqlite3 ca/ca.db 'SELECT max(place) FROM log')
+"$bin/setpay-ca" --dir fork --passphrase-file pass crl --brand visa >out 2>&1
+ok "a log that goes on by itself holds" bash -c "'$bin/setpay-ca' --dir fork log verify"
+sqlite3 ca/ca.db "ATTACH 'fork/ca.db' AS fork;
+    INSERT INTO log SELECT * FROM fork.log WHERE place > $middle;
+    DELETE FROM crls; INSERT INTO crls SELECT * FROM fork.crls;
+    DELETE FROM head; INSERT INTO head SELECT * FROM fork.head"
+ok "rule C3: the end of another log is found" bash -c "'$bin/setpay-ca' --dir ca log verify; [ \$? -eq 5 ]"
+rm -rf ca && mv kept ca
 ok "the log holds again" ca log verify --witness "$head"
 newer=$(ca --json log verify | jq -r .head)
 rm -rf ca && mv earlier ca

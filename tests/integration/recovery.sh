@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# A party dies at each step of a purchase, or answers too late, or the store changes its mind in the
-# middle: each time there is one outcome, on which wallet, merchant, gateway and issuer agree, at
-# most one authorisation, and nothing left over at anyone's.
+# A party answers too late, or dies while others wait, or the store changes its mind in the middle:
+# each time there is one outcome, on which wallet, merchant, gateway and issuer agree, at most one
+# authorisation, and nothing left over at anyone's. Death at each single step of a purchase is
+# crash_points.c's.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../support/tap.bash"
 . "$here/../support/sandbox.bash"
+echo "# failures count as: lost or made twice"
 cleanup() {
     [ -z "${stopped:-}" ] || kill -CONT "$stopped" 2>/dev/null
     [ -z "${other_pid:-}" ] || kill -TERM "$other_pid" 2>/dev/null
@@ -40,88 +42,6 @@ go_on() {
     stopped=''
 }
 states() { api GET "/orders/$order_id" | jq -r '[.payments[].status] | join(" ")'; }
-card() { [ "$1" = - ] || echo --card "$(card_id "$1")"; }
-
-# ------------------------------------------------------------------ dead at each step
-# dies DAEMON POINT COUNT CARD: while the link is paid with that card ("-": the default).
-dies() {
-    local what="$1 dies at $2 ($3), card $4" pid
-    pid=$(pid_of "$1")
-    new_order 1000 EUR
-    crash_at "$1" "$2" "$3" >/dev/null || { ok "$what: armed" false; return; }
-    # shellcheck disable=SC2046
-    pay_in_background $(card "$4")
-    ok "$what" wait_for 12 is_gone "$pid"
-    ok "$what: up" up
-    wait "$payer"
-    settles "$what"
-    # What can be paid still, is; what is paid, is not paid again.
-    wallet --json pay "$uri" --yes >"$tmp/again" 2>&1
-    is "$what: the link, once more" "$(order_status "$order_id") $(states | tr ' ' '\n' | grep -c authorised)" "authorised 1"
-}
-while read -r daemon point counts card; do
-    for count in ${counts//,/ }; do dies "$daemon" "$point" "$count" "$card"; done
-done <<'POINTS'
-wallet   wallet.stored     1       -
-wallet   store.write       1,2     -
-wallet   store.commit      1,2     -
-wallet   store.committed   1,2     -
-wallet   net.send          1,2     -
-wallet   net.receive       1,2     -
-merchant purchase.stored   1       -
-merchant gateway.answered  1       -
-merchant purchase.decided  1       -
-merchant store.write       1,2,3   -
-merchant store.commit      1,2,3   -
-merchant store.committed   1,2,3   -
-merchant net.send          1,2,3   -
-merchant net.receive       1,2,3   -
-gateway  auth.booked       1       -
-gateway  store.write       1,2     -
-gateway  store.commit      1,2     -
-gateway  store.committed   1,2     -
-gateway  net.send          1       -
-gateway  net.receive       1       -
-gateway  line.send         1       -
-gateway  line.receive      1       -
-gateway  store.write       3       drop-after
-gateway  store.committed   2,3     drop-after
-gateway  line.send         2       drop-after
-issuer   issuer.send       1       -
-issuer   issuer.receive    1       -
-issuer   store.write       1       -
-issuer   store.commit      1       -
-issuer   store.committed   1       -
-issuer   issuer.receive    2       no-answer
-issuer   store.committed   2       no-answer
-POINTS
-
-# ------------------------------------------------------------------ dead while it is given back
-# gives_back DAEMON POINT COUNT: an authorised order is voided.
-gives_back() {
-    local what="void: $1 dies at $2 ($3)" pid
-    new_order 1100 EUR
-    wallet --json pay "$uri" --yes >/dev/null 2>&1
-    pid=$(pid_of "$1")
-    crash_at "$1" "$2" "$3" >/dev/null || { ok "$what: armed" false; return; }
-    api POST "/orders/$order_id/void" '{}' "void-$order_id" >/dev/null 2>&1
-    ok "$what" wait_for 12 is_gone "$pid"
-    ok "$what: up" up
-    api POST "/orders/$order_id/void" '{}' "void-$order_id" >/dev/null
-    voided() { [ "$(order_status "$order_id")" = voided ] && settled; }
-    ok "$what: voided, all agree, nothing is left over" within 10 voided
-}
-while read -r daemon point counts; do
-    for count in ${counts//,/ }; do gives_back "$daemon" "$point" "$count"; done
-done <<'POINTS'
-merchant store.committed   1
-merchant gateway.answered  1
-merchant purchase.decided  1
-gateway  store.committed   1
-gateway  line.send         1
-gateway  line.receive      1
-issuer   issuer.send       1
-POINTS
 
 # ------------------------------------------------------------------ the same bytes after a restart
 # The merchant dies with the answer in its hand, unread; then others die too. It asks again with the
@@ -343,6 +263,28 @@ for round in 1 2 3; do
     other_wallet --json pay "$uri" --yes >"$tmp/later.2" 2>&1
     is "round $round: the same link again, by both: nothing changes" "$(api GET "/orders/$order_id")" "$was"
     is "round $round: and no hold more" "$(($(open_holds) - before))" 1
+done
+
+# ------------------------------------------------------------------ a signed purchase comes much too late
+# Its date is too old (rule A5), or its offer has expired too: it is voided all the same, since only
+# the gateway's receipt ends it for the shopper (rules M9, W7).
+clocks() { # MINUTES DAEMON...: their clocks are that much ahead
+    local daemon ms=$(($1 * 60000))
+    shift
+    for daemon; do
+        control "$(admin_socket "$daemon")" "$(jq -nc --argjson ms "$ms" '{id: 1, command: "testing.clock", args: {offset_ms: $ms}}')" |
+            jq -e .ok || return 1
+    done
+}
+for ahead in 6 30; do
+    ok "$ahead minutes: the shopper has signed, nothing was sent" signed_but_not_sent "19$ahead"
+    ok "$ahead minutes: pass" clocks "$ahead" merchant gateway issuer
+    ok "$ahead minutes: the wallet comes back" up
+    ok "$ahead minutes: pass for the wallet" clocks "$ahead" wallet
+    wait "$payer"
+    late_voided() { [ "$(states)" = voided ] && settled; }
+    ok "$ahead minutes: what was signed is voided, all agree" within 10 late_voided
+    ok "$ahead minutes: and the wallet has the receipt" wallet_knows
 done
 
 done_testing

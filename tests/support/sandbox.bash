@@ -59,23 +59,25 @@ kill_daemon() {
     wait_gone "$pid"
 }
 
-# restart_with DAEMON "KEY = VALUE"...: the same daemon with other options; up takes it for its own
-# until it has ended.
-restart_with() {
-    local name=$1 program=$bin/setpay-${1}d pid option
+# start_again_with DAEMON "KEY = VALUE"...: the same daemon with other options.
+start_again_with() {
+    local name=$1 program=$bin/setpay-${1}d pid option admin
     shift
     [ "$name" != issuer ] || program=$bin/setpay-issuersim
     pid=$(pid_of "$name")
     for option in "$@"; do
         sed -i -e "/^${option%% =*} = /d" -e "1a $option" "$sandbox/$name.conf"
     done
+    admin=$(sed -n 's/^admin_address = //p' "$sandbox/$name.conf")
     kill -TERM "$pid"
     wait_gone "$pid"
     setsid --fork sh -c 'echo $$ >"$1"; shift; exec "$@"' sh "$sandbox/run/$name.pid" \
         "$program" --config "$sandbox/$name.conf" </dev/null >>"$sandbox/log/$name.out" 2>&1
     is_running() { tr '\0' '\n' <"/proc/$(cat "$sandbox/run/$name.pid")/cmdline" | grep -qx "$program"; }
-    wait_for 5 is_running && wait_for 10 curl -sS -o /dev/null "$(get ".metrics.$name")" && up
+    wait_for 5 is_running && wait_for 10 curl -sS -o /dev/null "http://$admin/healthz"
 }
+# And until all are ready; up takes it for its own until it has ended.
+restart_with() { start_again_with "$@" && up; }
 
 # second_wallet NAME CARD: another wallet daemon, with keys of its own and the test card of that
 # name; other_wallet speaks to it, other_pid is its process.

@@ -92,6 +92,20 @@ void test_choose_address(char text[TEST_ADDRESS_SIZE])
     setpay_listeners_close(&listeners);
 }
 
+int test_connect(const char *address)
+{
+    struct sockaddr_in to = {.sin_family = AF_INET};
+    const char *colon = strchr(address, ':');
+    const struct timeval limit = {.tv_sec = TEST_WAIT_MS / 1000};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    NEED(fd >= 0 && colon != NULL);
+    to.sin_port = htons((uint16_t)strtoul(colon + 1, NULL, 10));
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    NEED(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) == 0);
+    NEED(connect(fd, (struct sockaddr *)&to, sizeof to) == 0);
+    return fd;
+}
+
 /* ------------------------------------------------------------------ processes */
 
 static const char *program_path(const char *program, char path[512])
@@ -110,7 +124,7 @@ static int reap(pid_t *pid)
     return status;
 }
 
-void test_run_program(const char *program, const char *const *words, char **output)
+int test_run_to_end(const char *program, const char *const *words, char **output)
 {
     char path[512];
     const char *argv[24] = {program_path(program, path)};
@@ -141,11 +155,17 @@ void test_run_program(const char *program, const char *const *words, char **outp
     (void)close(ends[0]);
     NEED(fclose(out) == 0);
     int status = reap(&pid);
-    NEED(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    NEED(WIFEXITED(status));
     if (output != NULL)
         *output = text;
     else
         free(text);
+    return WEXITSTATUS(status);
+}
+
+void test_run_program(const char *program, const char *const *words, char **output)
+{
+    NEED(test_run_to_end(program, words, output) == 0);
 }
 
 void test_daemon_launch(struct test_daemon *d, const char *crash)
@@ -200,6 +220,13 @@ void test_daemon_wait_ready(struct test_daemon *d)
         NEED(waitpid(d->pid, NULL, WNOHANG) == 0); /* it died: see its log */
         pause_until(until);
     }
+}
+
+void test_daemon_wait_readiness(const struct test_daemon *d, int status)
+{
+    int64_t until = setpay_clock_monotonic_ms() + TEST_WAIT_MS;
+    while (test_daemon_readiness(d) != status)
+        pause_until(until);
 }
 
 void test_daemon_start(struct test_daemon *d, const char *crash)
@@ -279,6 +306,7 @@ static sqlite3 *open_database(const struct test_daemon *d)
 
 static void dump_table(sqlite3 *db, const char *table, FILE *out)
 {
+    static const char digits[] = "0123456789abcdef";
     sqlite3_stmt *rows = NULL;
     char sql[256];
     (void)snprintf(sql, sizeof sql, "SELECT * FROM \"%s\" ORDER BY 1, 2", table);
@@ -289,8 +317,10 @@ static void dump_table(sqlite3 *db, const char *table, FILE *out)
             if (sqlite3_column_type(rows, c) == SQLITE_BLOB) {
                 const unsigned char *bytes = sqlite3_column_blob(rows, c);
                 (void)fputc('x', out);
-                for (int i = 0; i < sqlite3_column_bytes(rows, c); i++)
-                    (void)fprintf(out, "%02x", bytes[i]);
+                for (int i = 0; i < sqlite3_column_bytes(rows, c); i++) {
+                    (void)putc_unlocked(digits[bytes[i] >> 4], out);
+                    (void)putc_unlocked(digits[bytes[i] & 15], out);
+                }
             } else {
                 const unsigned char *text = sqlite3_column_text(rows, c);
                 (void)fputs(text == NULL ? "NULL" : (const char *)text, out);
@@ -392,6 +422,13 @@ size_t test_daemon_log_count(const struct test_daemon *d, const char *words)
     return count;
 }
 
+void test_daemon_wait_log(const struct test_daemon *d, const char *words, size_t count)
+{
+    int64_t until = setpay_clock_monotonic_ms() + TEST_WAIT_MS;
+    while (test_daemon_log_count(d, words) < count)
+        pause_until(until);
+}
+
 bool test_daemon_log_holds(const struct test_daemon *d, struct setpay_view bytes)
 {
     return holds(d, ".log", bytes);
@@ -435,4 +472,21 @@ const char *test_daemon_refusal(const struct test_daemon *d, const char *event,
     }
     free(log);
     return words;
+}
+
+const char *test_daemon_wait_refusal(const struct test_daemon *d, const char *event,
+                                     const struct setpay_id *rrpid, const char *expected,
+                                     const char *or_expected)
+{
+    int64_t until = setpay_clock_monotonic_ms() + TEST_WAIT_MS;
+    for (;;) {
+        const char *words = test_daemon_refusal(d, event, rrpid);
+        bool is_it = strcmp(words, expected) == 0 ||
+                     (or_expected != NULL && strcmp(words, or_expected) == 0);
+        bool of_line = words[0] == '\0' || strcmp(words, "TIMEOUT") == 0 ||
+                       strcmp(words, "CLOSED") == 0 || strcmp(words, "UNREACHABLE") == 0;
+        if (is_it || !of_line || setpay_clock_monotonic_ms() >= until)
+            return words;
+        (void)usleep(TEST_POLL_US);
+    }
 }

@@ -38,9 +38,13 @@ char *test_read_file(const char *folder, const char *name, size_t *size);
 void test_remove_folder(const char *folder);
 /* The kernel's choice of a port on 127.0.0.1, given back for a daemon to take again and again. */
 void test_choose_address(char text[TEST_ADDRESS_SIZE]);
+/* A TCP connection to HOST:PORT on loopback, whose reads have that limit. */
+int test_connect(const char *address);
 /* A program of the build that does its work and ends with exit status 0; words ends with NULL. What
  * it prints is the caller's to free where output is not NULL. */
 void test_run_program(const char *program, const char *const *words, char **output);
+/* The same with whatever exit status, which it returns. */
+int test_run_to_end(const char *program, const char *const *words, char **output);
 
 /* Starts without waiting (crash: SETPAY_CRASH, or NULL): it may die before it is ready. */
 void test_daemon_launch(struct test_daemon *daemon, const char *crash);
@@ -54,6 +58,8 @@ void test_daemon_wait_killed(struct test_daemon *daemon);
 void test_daemon_kill(struct test_daemon *daemon);
 /* SIGHUP, and the wait until its log says that it is done. */
 void test_daemon_reload(struct test_daemon *daemon);
+/* Until /readyz answers with that status. */
+void test_daemon_wait_readiness(const struct test_daemon *daemon, int status);
 /* HTTP status of /readyz; 0 where there is no answer. */
 int test_daemon_readiness(const struct test_daemon *daemon);
 
@@ -72,10 +78,17 @@ uint8_t *test_daemon_bytes(const struct test_daemon *daemon, const char *sql, si
 bool test_daemon_database_holds(const struct test_daemon *daemon, struct setpay_view bytes);
 /* How often these words are in its log. */
 size_t test_daemon_log_count(const struct test_daemon *daemon, const char *words);
+/* Waits until they are there that often: what a daemon logs may come after what a peer sees. */
+void test_daemon_wait_log(const struct test_daemon *daemon, const char *words, size_t count);
 bool test_daemon_log_holds(const struct test_daemon *daemon, struct setpay_view bytes);
 /* "PI_MISMATCH G4": error and rule of the newest line of the log with that event, of that rrpid
  * (NULL: of any); "" where there is none. Valid until the next call. */
 const char *test_daemon_refusal(const struct test_daemon *daemon, const char *event,
                                 const struct setpay_id *rrpid);
+/* Waits until that is expected (or or_expected, unless NULL), or something else that is not of the
+ * line itself: what a machine under load adds (TIMEOUT, CLOSED, UNREACHABLE) is waited out. */
+const char *test_daemon_wait_refusal(const struct test_daemon *daemon, const char *event,
+                                     const struct setpay_id *rrpid, const char *expected,
+                                     const char *or_expected);
 
 #endif

@@ -24,20 +24,40 @@ static const char *const brand_names[] = {"visa", "mastercard", NULL};
 
 /* ------------------------------------------------------------------ files */
 
-static void write_crl(struct test_gateway *g, const char *brand, enum setpay_ca_kind kind)
+static const char *crl_name(const char *brand, enum setpay_ca_kind kind, char name[64])
+{
+    (void)snprintf(name, 64, "crls/%s-%d.crl", brand == NULL ? "root" : brand, (int)kind);
+    return name;
+}
+
+static void write_crl(struct test_gateway *g, const char *brand, enum setpay_ca_kind kind,
+                      enum test_crl_defect defect)
 {
     struct setpay_buffer der;
     char name[64];
     setpay_buffer_init(&der, SETPAY_LIMIT_CRL_BYTES);
-    test_pki_crl(g->pki, brand, kind, g->pki->now_ms, TEST_CRL_GOOD, &der);
-    (void)snprintf(name, sizeof name, "crls/%s-%d.crl", brand == NULL ? "root" : brand, (int)kind);
-    test_write_file(g->folder, name, setpay_buffer_view(&der));
+    test_pki_crl(g->pki, brand, kind, g->pki->now_ms, defect, &der);
+    test_write_file(g->folder, crl_name(brand, kind, name), setpay_buffer_view(&der));
     setpay_buffer_clear(&der);
 }
 
 void test_gateway_publish_crl(struct test_gateway *g, const char *brand, enum setpay_ca_kind kind)
 {
-    write_crl(g, brand, kind);
+    write_crl(g, brand, kind, TEST_CRL_GOOD);
+}
+
+void test_gateway_publish_defective_crl(struct test_gateway *g, const char *brand,
+                                        enum setpay_ca_kind kind, enum test_crl_defect defect)
+{
+    write_crl(g, brand, kind, defect);
+}
+
+void test_gateway_withdraw_crl(struct test_gateway *g, const char *brand, enum setpay_ca_kind kind)
+{
+    char name[64];
+    char path[TEST_PATH_SIZE];
+    NEED(unlink(test_path(g->folder, crl_name(brand, kind, name), path)) == 0);
+    (void)unlink(test_path(g->folder, "crls/crls.pem", path)); /* the first lists of all CAs */
 }
 
 static void write_trust(struct test_gateway *g)
@@ -45,10 +65,10 @@ static void write_trust(struct test_gateway *g)
     char path[TEST_PATH_SIZE];
     NEED(mkdir(test_path(g->folder, "crls", path), 0700) == 0);
     test_pki_write(g->pki, path);
-    write_crl(g, NULL, SETPAY_CA_ROOT);
+    write_crl(g, NULL, SETPAY_CA_ROOT, TEST_CRL_GOOD);
     for (size_t i = 0; brand_names[i] != NULL; i++)
         for (int kind = SETPAY_CA_BRAND; kind < SETPAY_CA_KINDS; kind++)
-            write_crl(g, brand_names[i], (enum setpay_ca_kind)kind);
+            write_crl(g, brand_names[i], (enum setpay_ca_kind)kind, TEST_CRL_GOOD);
 }
 
 static void write_party(const struct test_gateway *g, const struct test_party *party,
@@ -99,11 +119,11 @@ static void write_configuration(struct test_gateway *g)
                   "testing = yes\nworkers = 2\nid = %s\nlisten = %s\nadmin_address = %s\n"
                   "database = sqlite:%s/gateway.db\nadmin_socket = %s/gateway.sock\n"
                   "log = %s/gateway.log\nroot = %s/crls/root.pem\ncrls = %s/crls\n"
-                  "vault_key = %s/vault.key\nauth_timeout = 1s\nreconnect_min = 10ms\n"
+                  "vault_key = %s/vault.key\nauth_timeout = %dms\nreconnect_min = 10ms\n"
                   "reconnect_max = 50ms\nrepeat_min = 50ms\nrepeat_max = 100ms\n"
                   "[issuer sim]\naddress = %s\n",
                   TEST_GATEWAY_ID, g->frames, g->daemon.admin, g->folder, g->folder, g->folder,
-                  g->folder, g->folder, g->folder, g->issuer_address);
+                  g->folder, g->folder, g->folder, g->auth_timeout_ms, g->issuer_address);
     for (int i = 0; brand_names[i] != NULL; i++) {
         (void)fprintf(file, "[brand %s]\npan_prefixes = %s\n", brand_names[i],
                       i == 0 ? "4" : "51-55,2221-2720");
@@ -175,8 +195,14 @@ void test_gateway_stop_issuer(struct test_gateway *g)
 
 struct test_gateway *test_gateway_new(void)
 {
+    return test_gateway_new_patient(1000);
+}
+
+struct test_gateway *test_gateway_new_patient(int auth_timeout_ms)
+{
     struct test_gateway *g = calloc(1, sizeof *g);
     NEED(g != NULL);
+    g->auth_timeout_ms = auth_timeout_ms;
     (void)signal(SIGPIPE, SIG_IGN);
     (void)snprintf(g->folder, sizeof g->folder, "/tmp/setpay-gateway-XXXXXX");
     NEED(mkdtemp(g->folder) != NULL);
@@ -282,6 +308,11 @@ char *test_gateway_dump(struct test_gateway *g)
     return test_daemon_dump(&g->daemon);
 }
 
+char *test_gateway_dump_issuer(struct test_gateway *g)
+{
+    return test_daemon_dump(&g->issuer);
+}
+
 int64_t test_gateway_number(struct test_gateway *g, const char *sql)
 {
     return test_daemon_number(&g->daemon, sql);
@@ -300,6 +331,11 @@ bool test_gateway_files_hold(struct test_gateway *g, struct setpay_view bytes)
 size_t test_gateway_log_count(struct test_gateway *g, const char *words)
 {
     return test_daemon_log_count(&g->daemon, words);
+}
+
+void test_gateway_wait_log(struct test_gateway *g, const char *words, size_t count)
+{
+    test_daemon_wait_log(&g->daemon, words, count);
 }
 
 void test_gateway_reload(struct test_gateway *g)

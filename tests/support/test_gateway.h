@@ -32,6 +32,7 @@ struct test_gateway {
     char issuer_address[TEST_ADDRESS_SIZE];
     struct test_daemon daemon;
     struct test_daemon issuer;
+    int auth_timeout_ms;
     struct test_pki *pki;       /* brands visa and mastercard, dated around the true clock */
     struct test_party *sign[2]; /* by brand, visa first */
     struct test_party *encrypt[2];
@@ -42,6 +43,8 @@ struct test_gateway {
 
 /* Makes PKI, configuration and merchants, and starts both daemons. */
 struct test_gateway *test_gateway_new(void);
+/* The same, and the issuer has that long for an answer (otherwise 1 s). */
+struct test_gateway *test_gateway_new_patient(int auth_timeout_ms);
 /* Stops them, removes the folder. */
 void test_gateway_free(struct test_gateway *gateway);
 
@@ -62,6 +65,10 @@ int test_gateway_readiness(struct test_gateway *gateway);
 /* The CA's next CRL in the folder, which the gateway reads again by itself or on reload. */
 void test_gateway_publish_crl(struct test_gateway *gateway, const char *brand,
                               enum setpay_ca_kind kind);
+void test_gateway_publish_defective_crl(struct test_gateway *gateway, const char *brand,
+                                        enum setpay_ca_kind kind, enum test_crl_defect defect);
+void test_gateway_withdraw_crl(struct test_gateway *gateway, const char *brand,
+                               enum setpay_ca_kind kind);
 /* SIGHUP, and the wait until its log says that it is done. */
 void test_gateway_reload(struct test_gateway *gateway);
 
@@ -78,6 +85,8 @@ void test_gateway_wait_acknowledged(struct test_gateway *gateway);
 
 /* All rows of all tables as text, in the order of their keys (owned; free). */
 char *test_gateway_dump(struct test_gateway *gateway);
+/* The same of the issuer simulator's. */
+char *test_gateway_dump_issuer(struct test_gateway *gateway);
 /* A number out of the database: one row, one column. */
 int64_t test_gateway_number(struct test_gateway *gateway, const char *sql);
 /* True where database, journal or shared memory hold these bytes; or the log too. */
@@ -89,6 +98,8 @@ const char *test_gateway_refusal(struct test_gateway *gateway, const struct setp
 
 /* How often these words are in the gateway's log. */
 size_t test_gateway_log_count(struct test_gateway *gateway, const char *words);
+/* Waits until they are there so often: for what is logged after the peer has noticed. */
+void test_gateway_wait_log(struct test_gateway *gateway, const char *words, size_t count);
 
 /* Who pays at the shop of that brand (0: visa). */
 struct test_purchase_parties test_gateway_parties(struct test_gateway *gateway, int brand);

@@ -20,22 +20,6 @@
         }                                                                                          \
     } while (0)
 
-#define WAIT_S 60
-
-static int connect_to(const char *address)
-{
-    struct sockaddr_in to = {.sin_family = AF_INET};
-    const char *colon = strchr(address, ':');
-    const struct timeval limit = {.tv_sec = WAIT_S};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    NEED(fd >= 0 && colon != NULL);
-    to.sin_port = htons((uint16_t)strtoul(colon + 1, NULL, 10));
-    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    NEED(setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) == 0);
-    NEED(connect(fd, (struct sockaddr *)&to, sizeof to) == 0);
-    return fd;
-}
-
 static void use_party(SSL_CTX *context, const struct test_party *party)
 {
     NEED(SSL_CTX_use_certificate(context, party->x509) == 1);
@@ -62,7 +46,7 @@ struct test_line *test_line_new(struct test_gateway *g, const struct test_party 
     /* what SSL_set_tlsext_host_name does, without its cast of a const away */
     NEED(SSL_ctrl(line->ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
                   (void *)(uintptr_t)brand) == 1);
-    line->fd = connect_to(g->frames);
+    line->fd = test_connect(g->frames);
     NEED(SSL_set_fd(line->ssl, line->fd) == 1);
     if (SSL_connect(line->ssl) != 1) {
         test_line_free(line);

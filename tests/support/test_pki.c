@@ -358,7 +358,7 @@ static const char *key_usage_of(enum setpay_profile profile)
 
 static struct test_party *make_party(struct test_pki *pki, const char *brand,
                                      enum setpay_profile profile, const char *id, const char *host,
-                                     enum test_pki_defect defect)
+                                     EVP_PKEY *key, enum test_pki_defect defect)
 {
     const struct setpay_profile_info *info = setpay_profile_info(profile);
     struct test_pki_brand *of = test_pki_brand(pki, brand);
@@ -386,12 +386,12 @@ static struct test_party *make_party(struct test_pki *pki, const char *brand,
         plan.alt_names = names;
     }
     spoil(&plan, defect, pki->now_ms);
-    party->key = make_key(defect);
+    party->key = key != NULL && EVP_PKEY_up_ref(key) == 1 ? key : make_key(defect);
     party->x509 = make_certificate(&plan, party->key, issuer, SETPAY_CA_NONE, defect);
     party->serial = plan.serial;
     keep_der(party->x509, &party->der);
     NEED(setpay_sha256(setpay_buffer_view(&party->der), &party->thumbprint) == SETPAY_OK);
-    if (setpay_signing_key_from_pkey(party->key, &party->signing_key) != SETPAY_OK)
+    if (key != NULL || setpay_signing_key_from_pkey(party->key, &party->signing_key) != SETPAY_OK)
         party->signing_key = NULL;
     if (setpay_certificate_parse(setpay_buffer_view(&party->der), &party->certificate) != SETPAY_OK)
         party->certificate = NULL;
@@ -403,7 +403,7 @@ static struct test_party *make_party(struct test_pki *pki, const char *brand,
 struct test_party *test_party_new(struct test_pki *pki, const char *brand,
                                   enum setpay_profile profile, const char *id, const char *host)
 {
-    struct test_party *party = make_party(pki, brand, profile, id, host, TEST_PKI_GOOD);
+    struct test_party *party = make_party(pki, brand, profile, id, host, NULL, TEST_PKI_GOOD);
     NEED(party->certificate != NULL);
     return party;
 }
@@ -412,7 +412,13 @@ struct test_party *test_party_new_defective(struct test_pki *pki, const char *br
                                             enum setpay_profile profile, const char *id,
                                             enum test_pki_defect defect)
 {
-    return make_party(pki, brand, profile, id, NULL, defect);
+    return make_party(pki, brand, profile, id, NULL, NULL, defect);
+}
+
+struct test_party *test_party_new_for(struct test_pki *pki, const char *brand,
+                                      enum setpay_profile profile, const char *id, EVP_PKEY *key)
+{
+    return make_party(pki, brand, profile, id, NULL, key, TEST_PKI_GOOD);
 }
 
 void test_party_free(struct test_party *party)

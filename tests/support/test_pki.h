@@ -109,6 +109,9 @@ struct test_party *test_party_new(struct test_pki *pki, const char *brand,
 struct test_party *test_party_new_defective(struct test_pki *pki, const char *brand,
                                             enum setpay_profile profile, const char *id,
                                             enum test_pki_defect defect);
+/* A certificate for a key of which only the public half is known here: no signing key. */
+struct test_party *test_party_new_for(struct test_pki *pki, const char *brand,
+                                      enum setpay_profile profile, const char *id, EVP_PKEY *key);
 void test_party_free(struct test_party *party);
 /* Lists the party's certificate (or a CA's) in its issuer's next CRL. */
 void test_pki_revoke(struct test_pki *pki, const struct test_party *party);

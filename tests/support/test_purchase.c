@@ -138,10 +138,14 @@ struct test_purchase *test_purchase_new(const struct test_purchase_parties *part
     p->sealed_to = parties->gateway_encrypt;
     p->auth_signer = parties->merchant;
     p->auth_key = parties->merchant;
+    setpay_buffer_init(&p->oi_signed, SETPAY_LIMIT_CONTENT_BYTES);
+    setpay_buffer_init(&p->preq_instead, SETPAY_LIMIT_CONTENT_BYTES);
+    setpay_buffer_init(&p->pi_signed, SETPAY_LIMIT_ENVELOPE_BYTES);
     setpay_buffer_init(&p->pi_instead, SETPAY_LIMIT_ENVELOPE_BYTES);
-    setpay_buffer_init(&p->oi_bytes, SETPAY_WIRE_ORDER_MAX);
+    setpay_buffer_init(&p->content_instead, SETPAY_LIMIT_CONTENT_BYTES);
+    setpay_buffer_init(&p->oi_bytes, SETPAY_LIMIT_CONTENT_BYTES);
     setpay_buffer_init(&p->envelope, 2 * SETPAY_LIMIT_ENVELOPE_BYTES);
-    setpay_buffer_init(&p->preq.oi, SETPAY_WIRE_ORDER_MAX);
+    setpay_buffer_init(&p->preq.oi, SETPAY_LIMIT_CONTENT_BYTES);
     OK(setpay_digest_random(&p->oi_salt));
     OK(setpay_digest_random(&p->pi_salt));
     p->oi.amount.minor = minor;
@@ -158,26 +162,76 @@ void test_purchase_free(struct test_purchase *p)
         return;
     setpay_pi_clear(&p->pi);
     setpay_preq_clear(&p->preq);
+    setpay_buffer_clear(&p->oi_signed);
+    setpay_buffer_clear(&p->preq_instead);
+    setpay_buffer_clear(&p->pi_signed);
     setpay_buffer_clear(&p->pi_instead);
+    setpay_buffer_clear(&p->content_instead);
     setpay_buffer_clear(&p->oi_bytes);
     setpay_buffer_clear(&p->envelope);
     free(p);
 }
 
-void test_purchase_seal(struct test_purchase *p)
+/* What the cardholder signs. */
+static void build_pi(const struct test_purchase *p, struct setpay_secret *bytes)
+{
+    if (p->pi_signed.size > 0)
+        OK(setpay_secret_copy(bytes, setpay_buffer_view(&p->pi_signed)));
+    else
+        OK(setpay_pi_build(&p->pi, bytes));
+}
+
+void test_purchase_take_offer(struct test_purchase *p, const struct setpay_pinit_res *offer,
+                              const struct setpay_digest *digest)
+{
+    struct setpay_oi *oi = &p->oi;
+    struct setpay_pi *pi = &p->pi;
+    oi->xid = offer->xid;
+    oi->lid_c = offer->lid_c;
+    memcpy(oi->lid_m, offer->lid_m, sizeof oi->lid_m);
+    oi->chall_c = offer->chall_c;
+    oi->chall_m = offer->chall_m;
+    memcpy(oi->brand, offer->brand, sizeof oi->brand);
+    oi->amount = offer->amount;
+    oi->offer = *digest;
+    oi->merchant = offer->header.sender;
+    oi->gateway_sign = offer->gateway_sign;
+    oi->gateway_encrypt = offer->gateway_encrypt;
+    oi->terms = offer->terms;
+    pi->xid = oi->xid;
+    memcpy(pi->brand, oi->brand, sizeof pi->brand);
+    pi->amount = oi->amount;
+    memcpy(pi->merchant_id, offer->merchant_id, sizeof pi->merchant_id);
+    pi->merchant = oi->merchant;
+    pi->gateway_sign = oi->gateway_sign;
+    pi->gateway_encrypt = oi->gateway_encrypt;
+    pi->terms = oi->terms;
+}
+
+void test_purchase_plaintext(const struct test_purchase *p, struct setpay_secret *plaintext)
 {
     struct setpay_sealed_instruction instruction = {.pi_salt = p->salt_in_envelope};
-    struct setpay_secret plaintext = {0};
     if (p->pi_instead.size > 0)
         OK(setpay_secret_copy(&instruction.pi, setpay_buffer_view(&p->pi_instead)));
     else
-        OK(setpay_pi_build(&p->pi, &instruction.pi));
-    OK(setpay_sealed_instruction_build(&instruction, &plaintext));
-    OK(setpay_envelope_seal(p->sealed_to->x509, setpay_secret_view(&plaintext), &p->envelope));
+        build_pi(p, &instruction.pi);
+    OK(setpay_sealed_instruction_build(&instruction, plaintext));
     setpay_sealed_instruction_clear(&instruction);
-    setpay_secret_clear(&plaintext);
+}
+
+void test_purchase_name_envelope(struct test_purchase *p)
+{
     OK(setpay_envelope_digest(setpay_buffer_view(&p->envelope), &p->preq.envelope));
     p->auth.envelope = p->preq.envelope;
+}
+
+void test_purchase_seal(struct test_purchase *p)
+{
+    struct setpay_secret plaintext = {0};
+    test_purchase_plaintext(p, &plaintext);
+    OK(setpay_envelope_seal(p->sealed_to->x509, setpay_secret_view(&plaintext), &p->envelope));
+    setpay_secret_clear(&plaintext);
+    test_purchase_name_envelope(p);
 }
 
 static void fill_auth(struct test_purchase *p)
@@ -207,8 +261,11 @@ void test_purchase_sign(struct test_purchase *p)
     struct setpay_secret pi_bytes = {0};
     struct setpay_buffer ds;
     setpay_buffer_init(&ds, SETPAY_SIGNATURE_MAX);
-    OK(setpay_oi_build(&p->oi, &p->oi_bytes));
-    OK(setpay_pi_build(&p->pi, &pi_bytes));
+    if (p->oi_signed.size > 0)
+        OK(setpay_buffer_set(&p->oi_bytes, setpay_buffer_view(&p->oi_signed)));
+    else
+        OK(setpay_oi_build(&p->oi, &p->oi_bytes));
+    build_pi(p, &pi_bytes);
     OK(setpay_dual_oimd(setpay_digest_view(&p->oi_salt), setpay_buffer_view(&p->oi_bytes),
                         &p->oimd));
     OK(setpay_dual_pimd(setpay_digest_view(&p->pi_salt), setpay_secret_view(&pi_bytes), &p->pimd));
@@ -250,7 +307,11 @@ void test_purchase_auth_req(const struct test_purchase *p, struct setpay_buffer 
         count = add_chain(p->cardholder->party, certificates, count);
     setpay_buffer_init(&content, SETPAY_LIMIT_CONTENT_BYTES);
     setpay_buffer_init(message, SETPAY_LIMIT_MESSAGE_BYTES);
-    OK(setpay_auth_req_build(&p->auth, &content));
+    if (p->content_instead.size > 0)
+        OK(setpay_buffer_set(&content, setpay_buffer_view(&p->content_instead)));
+    else
+        OK(setpay_auth_req_build(&p->auth, &content));
+    const struct setpay_view crl = p->crl == NULL ? SETPAY_VIEW_EMPTY : setpay_buffer_view(p->crl);
     const struct setpay_message_parts parts = {
         .type = SETPAY_MESSAGE_AUTH_REQ,
         .content = setpay_buffer_view(&content),
@@ -258,25 +319,38 @@ void test_purchase_auth_req(const struct test_purchase *p, struct setpay_buffer 
         .signer = &p->auth_signer->thumbprint,
         .certificates = certificates,
         .certificate_count = count,
+        .crls = &crl,
+        .crl_count = p->crl == NULL ? 0 : 1,
         .envelope = setpay_buffer_view(&p->envelope),
     };
     OK(setpay_message_build(&parts, message));
     setpay_buffer_clear(&content);
 }
 
+static void build_preq(const struct test_purchase *p, struct setpay_buffer *content)
+{
+    if (p->preq_instead.size > 0)
+        OK(setpay_buffer_set(content, setpay_buffer_view(&p->preq_instead)));
+    else
+        OK(setpay_preq_build(&p->preq, content));
+}
+
 void test_purchase_preq(const struct test_purchase *p, struct setpay_buffer *message)
 {
     struct setpay_view certificates[SETPAY_CHAIN_CAS + 1];
     struct setpay_buffer content;
-    size_t count = add_chain(p->cardholder->party, certificates, 0);
+    size_t count = p->without_cardholder ? 0 : add_chain(p->cardholder->party, certificates, 0);
     setpay_buffer_init(&content, SETPAY_LIMIT_CONTENT_BYTES);
     setpay_buffer_init(message, SETPAY_LIMIT_MESSAGE_BYTES);
-    OK(setpay_preq_build(&p->preq, &content));
+    build_preq(p, &content);
+    const struct setpay_view crl = p->crl == NULL ? SETPAY_VIEW_EMPTY : setpay_buffer_view(p->crl);
     const struct setpay_message_parts parts = {
         .type = SETPAY_MESSAGE_P_REQ,
         .content = setpay_buffer_view(&content),
         .certificates = certificates,
         .certificate_count = count,
+        .crls = &crl,
+        .crl_count = p->crl == NULL ? 0 : 1,
         .envelope = setpay_buffer_view(&p->envelope),
     };
     OK(setpay_message_build(&parts, message));

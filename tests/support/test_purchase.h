@@ -54,7 +54,9 @@ struct test_purchase {
     struct setpay_digest pi_salt;
     const struct test_party *ds_signer;    /* whose key makes DS; the cardholder */
     const struct test_party *sealed_to;    /* the gateway's encryption certificate */
-    struct setpay_buffer pi_instead;       /* not empty: sealed in place of PI's bytes */
+    struct setpay_buffer oi_signed;        /* not empty: signed and sent in place of OI's bytes */
+    struct setpay_buffer pi_signed;        /* not empty: signed and sealed in place of PI's bytes */
+    struct setpay_buffer pi_instead;       /* not empty: sealed in place of them, not signed */
     struct setpay_digest salt_in_envelope; /* pi_salt, unless changed after signing */
 
     /* Made by test_purchase_sign. */
@@ -72,6 +74,11 @@ struct test_purchase {
     const struct test_party *auth_signer; /* whom it names, and whose certificate is beside */
     const struct test_party *auth_key;    /* whose key signs it; the same */
     bool without_cardholder;              /* its certificate is not beside */
+    struct setpay_buffer content_instead; /* not empty: signed in place of AuthReq's content */
+
+    /* Of the message around PReq. */
+    struct setpay_buffer preq_instead; /* not empty: sent in place of PReq's content */
+    const struct setpay_buffer *crl;   /* beside either; NULL for none */
 };
 
 /* Valid values throughout, fresh random ids; not signed yet. */
@@ -79,14 +86,22 @@ struct test_purchase *test_purchase_new(const struct test_purchase_parties *part
                                         const struct test_cardholder *cardholder, int64_t minor,
                                         const char *currency, setpay_time_ms now_ms);
 void test_purchase_free(struct test_purchase *purchase);
+/* As the wallet does that was made this offer: all that OI and PI repeat of it. digest is that of
+ * its content. Not signed yet. */
+void test_purchase_take_offer(struct test_purchase *purchase, const struct setpay_pinit_res *offer,
+                              const struct setpay_digest *digest);
 /* Packs OI and PI, computes the digests, signs and seals; fills preq and auth with what fits. Again
  * after a change: as if the cardholder had signed that. */
 void test_purchase_sign(struct test_purchase *purchase);
 /* Seals anew what is to be in the envelope, and names its digest in auth and preq. */
 void test_purchase_seal(struct test_purchase *purchase);
+/* What goes into the envelope, to be sealed in some other way (plaintext must be empty). */
+void test_purchase_plaintext(const struct test_purchase *purchase, struct setpay_secret *plaintext);
+/* Names the digest of whatever is in envelope now. */
+void test_purchase_name_envelope(struct test_purchase *purchase);
 /* The whole AuthReq as it travels, with the certificates of merchant and cardholder beside. */
 void test_purchase_auth_req(const struct test_purchase *purchase, struct setpay_buffer *message);
-/* The whole PReq, with the cardholder's certificate beside. */
+/* The whole PReq, with the cardholder's certificate beside (unless without_cardholder). */
 void test_purchase_preq(const struct test_purchase *purchase, struct setpay_buffer *message);
 /* The same wish as a new request: a fresh rrpid, the date now. */
 void test_purchase_renew(struct test_purchase *purchase, setpay_time_ms now_ms);

@@ -4,6 +4,7 @@
  */
 #include "common/base/clock.h"
 #include "common/base/limits.h"
+#include "common/base/testing.h"
 #include "common/net/control_client.h"
 #include "common/net/control_server.h"
 
@@ -425,6 +426,33 @@ static void testing_commands_need_testing(void **state)
                                                 json_pack("{s:s}", "point", "net.send"), WAIT_MS,
                                                 NULL, NULL, &result, &problem),
                      SETPAY_E_PERMISSION);
+    assert_int_equal(setpay_control_client_call(client, "testing.points", NULL, WAIT_MS, NULL, NULL,
+                                                &result, &problem),
+                     SETPAY_E_PERMISSION);
+    setpay_control_client_close(client);
+}
+
+static void points_are_counted_under_test(void **state)
+{
+    struct setpay_control_client *client = client_of(*state);
+    struct setpay_problem problem;
+    json_t *result = NULL;
+
+    setpay_testing_enable();
+    setpay_testing_point("test.point");
+    for (int expected = 1; expected >= 0; expected--) {
+        assert_int_equal(setpay_control_client_call(client, "testing.points",
+                                                    json_pack("{s:b}", "reset", 1), WAIT_MS, NULL,
+                                                    NULL, &result, &problem),
+                         SETPAY_OK);
+        const json_t *points = json_object_get(result, "points");
+        assert_int_equal(json_integer_value(json_object_get(points, "test.point")), expected);
+        json_decref(result);
+    }
+    assert_int_equal(setpay_control_client_call(client, "testing.points",
+                                                json_pack("{s:s}", "point", "test.point"), WAIT_MS,
+                                                NULL, NULL, &result, &problem),
+                     SETPAY_E_USAGE);
     setpay_control_client_close(client);
 }
 
@@ -543,6 +571,7 @@ int main(void)
         ON_SERVER(status_says_who_and_how),
         ON_SERVER(testing_commands_need_testing),
         cmocka_unit_test_setup_teardown(the_clock_moves_under_test, setup_testing, teardown),
+        cmocka_unit_test_setup_teardown(points_are_counted_under_test, setup_testing, teardown),
         ON_SERVER(draining_takes_nothing_new),
         cmocka_unit_test(nobody_there_is_said_in_words),
         cmocka_unit_test(a_stale_socket_is_replaced_only_under_the_lock),

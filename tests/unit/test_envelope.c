@@ -115,6 +115,31 @@ static void every_changed_bit_is_refused(void **state)
     setpay_buffer_clear(&envelope);
 }
 
+/* rule G2: a tag that is cut, while the parameters go on saying that it has 16 bytes. By itself
+ * OpenSSL compares what is there. */
+static void a_cut_tag_is_refused(void **state)
+{
+    static const size_t lengths_at[] = {2, 19, 23}; /* of the three elements around all others */
+    struct world *world = *state;
+    for (size_t tag = 1; tag < 16; tag++) {
+        struct setpay_buffer envelope;
+        seal(world->gateway->x509, &envelope);
+        uint8_t *der = envelope.data;
+        assert_int_equal(der[envelope.size - 18], 0x04);
+        assert_int_equal(der[envelope.size - 17], 16);
+        der[envelope.size - 17] = (uint8_t)tag;
+        for (size_t i = 0; i < 3; i++) {
+            uint8_t *length = der + lengths_at[i];
+            assert_int_equal(length[-1], 0x82);
+            size_t size = ((size_t)length[0] << 8 | length[1]) - (16 - tag);
+            length[0] = (uint8_t)(size >> 8);
+            length[1] = (uint8_t)size;
+        }
+        refuse(world, setpay_view_of(der, envelope.size - (16 - tag)));
+        setpay_buffer_clear(&envelope);
+    }
+}
+
 static void anothers_envelope_is_refused(void **state)
 {
     struct world *world = *state;
@@ -305,6 +330,7 @@ int main(void)
         cmocka_unit_test(what_is_sealed_opens),
         cmocka_unit_test(sizes_have_limits),
         cmocka_unit_test(every_changed_bit_is_refused),
+        cmocka_unit_test(a_cut_tag_is_refused),
         cmocka_unit_test(anothers_envelope_is_refused),
         cmocka_unit_test(other_forms_are_refused),
         cmocka_unit_test(key_and_certificate_must_fit),

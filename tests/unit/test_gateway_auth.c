@@ -11,6 +11,7 @@
 #include "common/pki/role.h"
 #include "common/wire/messages.h"
 #include "tests/support/test_gateway.h"
+#include "tests/support/test_refusal.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -37,51 +38,13 @@ static struct test_purchase *new_purchase(void)
     return test_purchase_new(&parties, holder, 1250, "EUR", setpay_clock_now_ms());
 }
 
-/* The answer must be an Error that says no more than the wire code of that error. */
-static void check_error_message(struct setpay_view answer, const char *expected)
-{
-    struct setpay_message message;
-    struct setpay_error_report report;
-    char name[48];
-    uint32_t wire = 0;
-    unsigned count = 0;
-    const struct setpay_error_info *table = setpay_error_table(&count);
-    (void)snprintf(name, sizeof name, "%.*s", (int)strcspn(expected, " "), expected);
-    for (unsigned i = 0; i < count; i++) {
-        if (strcmp(table[i].name, name) == 0)
-            wire = table[i].wire;
-    }
-    assert_int_not_equal(wire, 0);
-    assert_int_equal(setpay_message_parse(answer, &message), SETPAY_OK);
-    assert_int_equal(message.type, SETPAY_MESSAGE_ERROR);
-    assert_int_equal(setpay_message_verify(&message, gateway->sign[0]->certificate), SETPAY_OK);
-    assert_int_equal(setpay_error_report_parse(message.content, &report), SETPAY_OK);
-    assert_int_equal(report.code, wire);
-    setpay_message_clear(&message);
-}
-
 /* Sends it over the shop's connection: refused like that, and nothing has happened. */
 static void expect_refused(const struct test_purchase *p, const char *expected)
 {
-    struct setpay_buffer message, answer;
     struct test_line *line = test_line_new(gateway, gateway->shop[0].tls, "visa");
-    char *before = test_gateway_dump(gateway);
-    size_t asked = test_gateway_issuer_count(gateway, "authorisations");
-    size_t refused = test_gateway_log_count(gateway, "event=request.refused");
     assert_non_null(line);
-    test_purchase_auth_req(p, &message);
-    test_line_ask(line, setpay_buffer_view(&message), &answer);
-    char *after = test_gateway_dump(gateway);
-    assert_int_equal(test_gateway_log_count(gateway, "event=request.refused"), refused + 1);
-    assert_string_equal(test_gateway_refusal(gateway, NULL), expected);
-    check_error_message(setpay_buffer_view(&answer), expected);
-    assert_string_equal(before, after);
-    assert_int_equal(test_gateway_issuer_count(gateway, "authorisations"), asked);
-    setpay_buffer_clear(&message);
-    setpay_buffer_clear(&answer);
+    test_refusal_of_purchase(gateway, line, p, expected);
     test_line_free(line);
-    free(before);
-    free(after);
 }
 
 /* One defect: in what the cardholder signs, or in what the merchant makes of it. */
@@ -130,6 +93,15 @@ DEFECT(auth_token, p->auth.has_auth_token = true; p->auth.auth_token.bytes[0] = 
 DEFECT(date_early, p->auth.header.date_ms -= 6 * SETPAY_MINUTE_MS)
 DEFECT(date_late, p->auth.header.date_ms += 6 * SETPAY_MINUTE_MS)
 DEFECT(expired, p->oi.expiry_ms = p->pi.expiry_ms = p->now_ms - SETPAY_SECOND_MS)
+static void recurred(struct test_purchase *p)
+{
+    p->pi.terms = (struct setpay_terms){.kind = SETPAY_TERMS_RECURRING,
+                                        .count = 12,
+                                        .interval_days = 30,
+                                        .each_minor = p->pi.amount.minor,
+                                        .end_ms = p->now_ms - SETPAY_SECOND_MS};
+    p->oi.terms = p->pi.terms;
+}
 DEFECT(lives_long, p->oi.expiry_ms = p->pi.expiry_ms = p->now_ms + SETPAY_DAY_MS)
 
 static void refuses_message(void **state)
@@ -145,6 +117,7 @@ static void refuses_message(void **state)
         {"date too late", NULL, date_late, "DATE A5"},
         {"expired instruction", expired, NULL, "EXPIRED A5"},
         {"instruction good for a day", lives_long, NULL, "EXPIRED A5"},
+        {"recurrence whose end is over", recurred, NULL, "EXPIRED A5"},
     };
     (void)state;
     TRY_ALL(defects);

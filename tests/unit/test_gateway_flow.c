@@ -11,6 +11,7 @@
 #include "common/base/secret.h"
 #include "common/wire/messages.h"
 #include "common/wire/receipt.h"
+#include "tests/support/test_asking.h"
 #include "tests/support/test_gateway.h"
 
 #include <setjmp.h>
@@ -55,43 +56,10 @@ static void ask(const struct test_purchase *p, struct setpay_buffer *answer)
     setpay_buffer_clear(&message);
 }
 
-/* The AuthRes in an answer, held to everything that a merchant and a wallet would hold it to. */
-static struct setpay_auth_res read_answer(const struct test_purchase *p, struct setpay_view bytes,
-                                          struct setpay_receipt *receipt)
-{
-    struct setpay_message message;
-    struct setpay_auth_res res;
-    struct setpay_buffer signed_bytes;
-    const struct setpay_certificate *sign = gateway->sign[0]->certificate;
-    setpay_buffer_init(&signed_bytes, SETPAY_WIRE_RECEIPT_MAX);
-    assert_int_equal(setpay_message_parse(bytes, &message), SETPAY_OK);
-    assert_int_equal(message.type, SETPAY_MESSAGE_AUTH_RES);
-    assert_int_equal(setpay_message_verify(&message, sign), SETPAY_OK); /* rule A2 */
-    assert_int_equal(setpay_auth_res_parse(message.content, &res), SETPAY_OK);
-    assert_true(setpay_id_equal(&res.header.rrpid, &p->auth.header.rrpid)); /* rule A4 */
-    assert_true(setpay_digest_equal(&res.header.receiver, &p->parties.merchant->thumbprint));
-    assert_true(setpay_digest_equal(&res.header.sender, &gateway->sign[0]->thumbprint));
-    assert_true(setpay_id_equal(&res.xid, &p->auth.xid));
-    assert_true(setpay_digest_equal(&res.pomd, &p->pomd));
-    assert_true(setpay_digest_equal(&res.cardholder, &p->cardholder->party->thumbprint));
-    assert_int_equal(setpay_sealed_receipt_open(&res.receipt, &p->pi.back_key, &p->auth.xid, sign,
-                                                receipt, &signed_bytes),
-                     SETPAY_OK);
-    assert_true(setpay_digest_equal(&receipt->pomd, &p->pomd));
-    assert_true(setpay_digest_is_zero(&receipt->previous));
-    setpay_buffer_clear(&signed_bytes);
-    setpay_message_clear(&message);
-    return res;
-}
-
 static struct setpay_auth_res authorise(const struct test_purchase *p,
                                         struct setpay_receipt *receipt)
 {
-    struct setpay_buffer answer;
-    ask(p, &answer);
-    struct setpay_auth_res res = read_answer(p, setpay_buffer_view(&answer), receipt);
-    setpay_buffer_clear(&answer);
-    return res;
+    return test_authorise(gateway, shop, p, receipt);
 }
 
 static void expect_error_message(struct setpay_view answer)
@@ -322,7 +290,8 @@ static void repeats_while_under_way(void **state)
     script("latency_ms", 0);
     assert_true(setpay_view_equal(setpay_buffer_view(&first), setpay_buffer_view(&second)));
     struct setpay_receipt receipt;
-    struct setpay_auth_res res = read_answer(p, setpay_buffer_view(&first), &receipt);
+    struct setpay_auth_res res =
+        test_auth_res_read(gateway, p, setpay_buffer_view(&first), &receipt);
     assert_int_equal(res.outcome, SETPAY_AUTH_APPROVED);
     expect_held(p, 1, 910);
     setpay_buffer_clear(&message);
@@ -425,7 +394,8 @@ static void voids(void **state)
     (void)state;
     p->auth.intent = SETPAY_INTENT_VOID;
     ask(p, &first);
-    struct setpay_auth_res res = read_answer(p, setpay_buffer_view(&first), &receipt);
+    struct setpay_auth_res res =
+        test_auth_res_read(gateway, p, setpay_buffer_view(&first), &receipt);
     assert_int_equal(res.outcome, SETPAY_AUTH_VOIDED);
     assert_int_equal(res.amount.minor, 0);
     assert_false(res.has_cap_token);
@@ -537,35 +507,10 @@ static void voids_or_authorises(void **state)
 
 /* ------------------------------------------------------------------ reversals */
 
-static struct setpay_auth_rev_req reversal_of(const struct test_purchase *p,
-                                              const struct setpay_auth_res *res, int64_t minor)
-{
-    struct setpay_auth_rev_req request = {.xid = p->auth.xid, .cap_token = res->cap_token};
-    request.header = p->auth.header;
-    request.header.date_ms = setpay_clock_now_ms();
-    assert_int_equal(setpay_id_random(&request.header.rrpid), SETPAY_OK);
-    request.amount = p->auth.amount;
-    request.amount.minor = minor;
-    memcpy(request.brand, p->auth.brand, sizeof request.brand);
-    memcpy(request.merchant_id, p->auth.merchant_id, sizeof request.merchant_id);
-    return request;
-}
-
-static void reversal_message(const struct setpay_auth_rev_req *request,
-                             const struct test_party *signer, struct setpay_buffer *message)
-{
-    struct setpay_buffer content;
-    setpay_buffer_init(&content, SETPAY_LIMIT_CONTENT_BYTES);
-    assert_int_equal(setpay_auth_rev_req_build(request, &content), SETPAY_OK);
-    test_merchant_message(SETPAY_MESSAGE_AUTH_REV_REQ, signer, setpay_buffer_view(&content),
-                          message);
-    setpay_buffer_clear(&content);
-}
-
 static void ask_reversal(const struct setpay_auth_rev_req *request, struct setpay_buffer *answer)
 {
     struct setpay_buffer message;
-    reversal_message(request, gateway->shop[0].sign, &message);
+    test_reversal_message(request, gateway->shop[0].sign, &message);
     test_line_ask(shop, setpay_buffer_view(&message), answer);
     setpay_buffer_clear(&message);
 }
@@ -576,7 +521,7 @@ static void expect_reversal_refused(struct setpay_auth_rev_req request, struct t
     struct setpay_buffer message, answer;
     char *before = test_gateway_dump(gateway);
     assert_int_equal(setpay_id_random(&request.header.rrpid), SETPAY_OK);
-    reversal_message(&request, signer, &message);
+    test_reversal_message(&request, signer, &message);
     test_line_ask(line, setpay_buffer_view(&message), &answer);
     char *after = test_gateway_dump(gateway);
     expect_error_message(setpay_buffer_view(&answer));
@@ -588,29 +533,6 @@ static void expect_reversal_refused(struct setpay_auth_rev_req request, struct t
     free(after);
 }
 
-static int64_t remaining_in(const struct test_purchase *p, struct setpay_view bytes,
-                            struct setpay_receipt *receipt)
-{
-    struct setpay_message message;
-    struct setpay_auth_rev_res res;
-    struct setpay_buffer signed_bytes;
-    const struct setpay_certificate *sign = gateway->sign[0]->certificate;
-    setpay_buffer_init(&signed_bytes, SETPAY_WIRE_RECEIPT_MAX);
-    assert_int_equal(setpay_message_parse(bytes, &message), SETPAY_OK);
-    assert_int_equal(message.type, SETPAY_MESSAGE_AUTH_REV_RES);
-    assert_int_equal(setpay_message_verify(&message, sign), SETPAY_OK);
-    assert_int_equal(setpay_auth_rev_res_parse(message.content, &res), SETPAY_OK);
-    assert_true(setpay_id_equal(&res.xid, &p->auth.xid));
-    assert_int_equal(setpay_sealed_receipt_open(&res.receipt, &p->pi.back_key, &p->auth.xid, sign,
-                                                receipt, &signed_bytes),
-                     SETPAY_OK);
-    assert_int_equal(receipt->kind, SETPAY_RECEIPT_REVERSAL);
-    assert_false(setpay_digest_is_zero(&receipt->previous));
-    setpay_buffer_clear(&signed_bytes);
-    setpay_message_clear(&message);
-    return res.remaining.minor;
-}
-
 static void reverses_part_and_rest(void **state)
 {
     struct test_purchase *p = purchase_by(holder, 1400);
@@ -618,12 +540,12 @@ static void reverses_part_and_rest(void **state)
     struct setpay_buffer first, second;
     (void)state;
     struct setpay_auth_res res = authorise(p, &receipt);
-    struct setpay_auth_rev_req part = reversal_of(p, &res, 400);
-    struct setpay_auth_rev_req rest = reversal_of(p, &res, 1000);
-    struct setpay_auth_rev_req more = reversal_of(p, &res, 1001);
+    struct setpay_auth_rev_req part = test_reversal_of(p, &res, 400);
+    struct setpay_auth_rev_req rest = test_reversal_of(p, &res, 1000);
+    struct setpay_auth_rev_req more = test_reversal_of(p, &res, 1001);
 
     ask_reversal(&part, &first);
-    assert_int_equal(remaining_in(p, setpay_buffer_view(&first), &receipt), 1000);
+    assert_int_equal(test_remaining_in(gateway, p, setpay_buffer_view(&first), &receipt), 1000);
     assert_int_equal(receipt.amount.minor, 400);
     ask_reversal(&part, &second); /* rule A6 */
     assert_true(setpay_view_equal(setpay_buffer_view(&first), setpay_buffer_view(&second)));
@@ -636,7 +558,7 @@ static void reverses_part_and_rest(void **state)
     expect_reversal_refused(more, shop, gateway->shop[0].sign, "AMOUNT_LIMIT G8");
 
     ask_reversal(&rest, &first);
-    assert_int_equal(remaining_in(p, setpay_buffer_view(&first), &receipt), 0);
+    assert_int_equal(test_remaining_in(gateway, p, setpay_buffer_view(&first), &receipt), 0);
     setpay_buffer_clear(&first);
     expect_status(p, "reversed");
     test_gateway_wait_acknowledged(gateway);
@@ -656,14 +578,14 @@ static void a_disabled_merchant_undoes(void **state)
     struct setpay_buffer answer;
     (void)state;
     struct setpay_auth_res res = authorise(held, &receipt);
-    struct setpay_auth_rev_req all = reversal_of(held, &res, 1410);
+    struct setpay_auth_rev_req all = test_reversal_of(held, &res, 1410);
     json_decref(test_gateway_control(gateway, "merchant.disable",
                                      json_pack("{s:s, s:s}", "brand", "visa", "id", "shop")));
     expect_refused(wish, "MERCHANT_UNKNOWN G1");
     wish->auth.intent = SETPAY_INTENT_VOID;
     assert_int_equal(authorise(wish, &receipt).outcome, SETPAY_AUTH_VOIDED);
     ask_reversal(&all, &answer);
-    assert_int_equal(remaining_in(held, setpay_buffer_view(&answer), &receipt), 0);
+    assert_int_equal(test_remaining_in(gateway, held, setpay_buffer_view(&answer), &receipt), 0);
     setpay_buffer_clear(&answer);
     json_decref(test_gateway_control(gateway, "merchant.enable",
                                      json_pack("{s:s, s:s}", "brand", "visa", "id", "shop")));
@@ -687,10 +609,11 @@ static void reverses_in_order(void **state)
     struct setpay_auth_res res = authorise(p, &receipt);
     script("silent_reversals", 2);
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-        struct setpay_auth_rev_req part = reversal_of(p, &res, parts[i]);
+        struct setpay_auth_rev_req part = test_reversal_of(p, &res, parts[i]);
         left -= parts[i];
         ask_reversal(&part, &answer);
-        assert_int_equal(remaining_in(p, setpay_buffer_view(&answer), &receipt), left);
+        assert_int_equal(test_remaining_in(gateway, p, setpay_buffer_view(&answer), &receipt),
+                         left);
         setpay_buffer_clear(&answer);
     }
     test_gateway_wait_acknowledged(gateway);
@@ -719,11 +642,11 @@ static void reverses_what_was_approved_in_part(void **state)
     p->auth.partial_allowed = true;
     struct setpay_auth_res res = authorise(p, &receipt);
     assert_int_equal(res.amount.minor, 500);
-    struct setpay_auth_rev_req all = reversal_of(p, &res, 1000);
+    struct setpay_auth_rev_req all = test_reversal_of(p, &res, 1000);
     expect_reversal_refused(all, shop, gateway->shop[0].sign, "AMOUNT_LIMIT G8");
-    struct setpay_auth_rev_req half = reversal_of(p, &res, 500);
+    struct setpay_auth_rev_req half = test_reversal_of(p, &res, 500);
     ask_reversal(&half, &answer);
-    assert_int_equal(remaining_in(p, setpay_buffer_view(&answer), &receipt), 0);
+    assert_int_equal(test_remaining_in(gateway, p, setpay_buffer_view(&answer), &receipt), 0);
     setpay_buffer_clear(&answer);
     test_gateway_wait_acknowledged(gateway);
     expect_held(p, 1, 0);
@@ -741,10 +664,10 @@ static void reverses_once_of_two(void **state)
         uint64_t id = 0;
         int done = 0;
         struct setpay_auth_res res = authorise(p, &receipt);
-        struct setpay_auth_rev_req a = reversal_of(p, &res, 1500);
-        struct setpay_auth_rev_req b = reversal_of(p, &res, 1500);
-        reversal_message(&a, gateway->shop[0].sign, &messages[0]);
-        reversal_message(&b, gateway->shop[0].sign, &messages[1]);
+        struct setpay_auth_rev_req a = test_reversal_of(p, &res, 1500);
+        struct setpay_auth_rev_req b = test_reversal_of(p, &res, 1500);
+        test_reversal_message(&a, gateway->shop[0].sign, &messages[0]);
+        test_reversal_message(&b, gateway->shop[0].sign, &messages[1]);
         test_line_send(shop, 3001, setpay_buffer_view(&messages[0]));
         test_line_send(shop_again, 3002, setpay_buffer_view(&messages[1]));
         assert_true(test_line_receive(shop, &id, &answers[0]));
@@ -778,27 +701,27 @@ static void takes_tokens_only_from_their_merchant(void **state)
     struct setpay_auth_res res = authorise(p, &receipt);
     struct setpay_auth_res of_other = authorise(q, &receipt);
 
-    struct setpay_auth_rev_req request = reversal_of(p, &res, 100);
+    struct setpay_auth_rev_req request = test_reversal_of(p, &res, 100);
     request.cap_token.bytes[0] ^= 1;
     expect_reversal_refused(request, shop, shop_sign, "TOKEN G9");
-    request = reversal_of(p, &of_other, 100); /* the token of another payment */
+    request = test_reversal_of(p, &of_other, 100); /* the token of another payment */
     expect_reversal_refused(request, shop, shop_sign, "TOKEN G9");
-    request = reversal_of(p, &res, 100);
+    request = test_reversal_of(p, &res, 100);
     request.xid.bytes[0] ^= 1;
     expect_reversal_refused(request, shop, shop_sign, "TOKEN G9");
-    request = reversal_of(p, &res, 100); /* the right token from the wrong merchant */
+    request = test_reversal_of(p, &res, 100); /* the right token from the wrong merchant */
     request.header.sender = gateway->other.sign->thumbprint;
     (void)snprintf(request.merchant_id, sizeof request.merchant_id, "other");
     expect_reversal_refused(request, other, gateway->other.sign, "TOKEN G9");
-    request = reversal_of(p, &res, 100); /* as if it were the shop */
+    request = test_reversal_of(p, &res, 100); /* as if it were the shop */
     request.header.sender = gateway->other.sign->thumbprint;
     expect_reversal_refused(request, other, gateway->other.sign, "MERCHANT_CHANNEL G1");
-    request = reversal_of(p, &res, 100);
+    request = test_reversal_of(p, &res, 100);
     expect_reversal_refused(request, other, shop_sign, "MERCHANT_CHANNEL G1");
-    request = reversal_of(p, &res, 100);
+    request = test_reversal_of(p, &res, 100);
     memcpy(request.amount.currency, "USD", 4);
     expect_reversal_refused(request, shop, shop_sign, "AMOUNT_LIMIT G8");
-    request = reversal_of(p, &res, 100);
+    request = test_reversal_of(p, &res, 100);
     request.header.date_ms -= SETPAY_HOUR_MS;
     expect_reversal_refused(request, shop, shop_sign, "DATE A5");
     expect_held(p, 1, 1600);

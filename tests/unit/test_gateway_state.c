@@ -1,9 +1,10 @@
 /*
  * The gateway's decisions as pure functions: the table of payment states with every pair of state
- * and event, and what an answer of the network means.
+ * and event, what an answer of the network means, and the boxes of its vault.
  */
 #include "gateway/payment/auth.h"
 #include "gateway/payment/payment_state.h"
+#include "gateway/payment/vault.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,7 +12,9 @@
 
 #include <cmocka.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define NONE SETPAY_PAYMENT_NONE
 #define ASKING SETPAY_PAYMENT_ASKING
@@ -152,6 +155,9 @@ static void judges_answers(void **state)
         setpay_auth_decide(&payment, &answer, &decision);
         assert_int_equal(decision.event, c->event);
         assert_string_equal(decision.action_code, c->action);
+        assert_string_equal(decision.rule, c->event != SETPAY_PAYMENT_FAIL ? ""
+                                           : strcmp(c->action, "13") == 0  ? "G11"
+                                                                           : "G7");
         assert_int_equal(decision.approved_minor, c->approved);
     }
 }
@@ -224,6 +230,44 @@ static void knows_card_numbers(void **state)
     }
 }
 
+/* rule G10: a box opens for its own payment and column only, so that none can take another's place
+ * in the database; and what rests in it is not the number. */
+static void a_box_of_the_vault_has_one_place(void **state)
+{
+    static const char pan[] = "4000000000000002";
+    char path[] = "/tmp/setpay-test-vault-XXXXXX";
+    struct setpay_vault *vault = NULL;
+    struct setpay_problem problem = {{0}};
+    struct setpay_secret plain = {0}, opened = {0};
+    struct setpay_buffer box;
+    const struct setpay_id one = {{1}}, two = {{2}};
+    (void)state;
+    setpay_buffer_init(&box, 1024);
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    for (int i = 0; i < 32; i++)
+        assert_int_equal(write(fd, "a7", 2), 2);
+    close(fd);
+    assert_int_equal(setpay_vault_open(path, &vault, &problem), SETPAY_OK);
+    unlink(path);
+    assert_int_equal(setpay_secret_copy(&plain, setpay_view_string(pan)), SETPAY_OK);
+    assert_int_equal(setpay_vault_seal(vault, SETPAY_VAULT_PAN, &one, &plain, &box), SETPAY_OK);
+    struct setpay_view bytes = setpay_buffer_view(&box);
+    assert_null(memmem(bytes.data, bytes.size, pan, strlen(pan)));
+    assert_int_equal(setpay_vault_open_box(vault, SETPAY_VAULT_PAN, &two, bytes, &opened),
+                     SETPAY_E_CRYPTO);
+    assert_int_equal(setpay_vault_open_box(vault, SETPAY_VAULT_BACK_KEY, &one, bytes, &opened),
+                     SETPAY_E_CRYPTO);
+    assert_null(opened.data);
+    assert_int_equal(setpay_vault_open_box(vault, SETPAY_VAULT_PAN, &one, bytes, &opened),
+                     SETPAY_OK);
+    assert_true(setpay_secret_equal(&plain, &opened));
+    setpay_secret_clear(&plain);
+    setpay_secret_clear(&opened);
+    setpay_buffer_clear(&box);
+    setpay_vault_free(vault);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -233,6 +277,7 @@ int main(void)
         cmocka_unit_test(applies_decisions_to_asking_payments_only),
         cmocka_unit_test(gives_no_token_for_a_decline),
         cmocka_unit_test(knows_card_numbers),
+        cmocka_unit_test(a_box_of_the_vault_has_one_place),
     };
     if (setpay_secret_system_init() != SETPAY_OK)
         return 1;

@@ -298,6 +298,11 @@ static void ambiguous_requests_are_refused(void **state)
         "GET /items/a HTTP/1.1\r\nConnection: close\r\n\r\n",
         "GET /items/a HTTP/1.1\r\nHost: x\r\nHost: y\r\nConnection: close\r\n\r\n",
         "GET /items/a HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx",
+        "GET /items/a HTTP/0.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+        "GET /items/a HTTP/0.1\r\nHost: \xe1\r\nConnection: close\r\n\r\n",
+        "GET /items/a HTTP/1.10\r\nHost: x\r\nConnection: close\r\n\r\n",
+        "GET /items/a HTTP/1.1\r\nHost: x\r\nContent-Length : 1\r\nConnection: close\r\n\r\n",
+        "GET /items/a HTTP/1.1\r\nHost: x\r\nX\x91Y: 1\r\nConnection: close\r\n\r\n",
         "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxy",
         ("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n"
          "Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n"),
@@ -384,6 +389,23 @@ static void pipelined_requests_are_answered_in_order(void **state)
     assert_non_null(two);
     assert_non_null(three);
     assert_true(one < two && two < three);
+}
+
+/* What can't be parsed is a problem document also behind a request that was answered. */
+static void what_cannot_be_parsed_may_come_second(void **state)
+{
+    static const char *const second[][2] = {{"complete nonsense\r\n\r\n", "400"},
+                                            {"BREW /pot HTTP/1.1\r\nHost: x\r\n\r\n", "501"}};
+    for (size_t i = 0; i < sizeof(second) / sizeof(second[0]); i++) {
+        char requests[256];
+        snprintf(requests, sizeof(requests), "GET /items/1 HTTP/1.1\r\nHost: x\r\n\r\n%s",
+                 second[i][0]);
+        const char *answer = ask(*state, requests);
+        const char *next = strstr(answer + 1, "HTTP/1.1 ");
+        assert_has(answer, "GET 1 [-]");
+        assert_non_null(next);
+        assert_problem(next, second[i][1]);
+    }
 }
 
 /* More connections than the maximum of 4 wait, and get their turn. */
@@ -947,6 +969,7 @@ int main(void)
         ON_SERVER(bodies_above_the_limit_are_refused),
         ON_SERVER(slow_requests_are_cut_at_the_deadline),
         ON_SERVER(pipelined_requests_are_answered_in_order),
+        ON_SERVER(what_cannot_be_parsed_may_come_second),
         ON_SERVER(connections_beyond_the_maximum_wait),
         ON_SERVER(the_client_may_leave_before_the_answer),
         ON_SERVER(draining_finishes_what_is_under_way),

@@ -585,6 +585,30 @@ static void idle_lines_are_tested(void **state)
     close_all(&f);
 }
 
+/* A line that answers nothing any more is found out once an answer is overdue, long before it would
+ * be tested for being idle. */
+static void silent_lines_are_tested(void **state)
+{
+    struct fixture f;
+    (void)state;
+    memset(&f, 0, sizeof(f));
+    open_issuer(&f);
+    open_network(&f, 100, LONG_MS);
+    RUN_UNTIL(&f, setpay_network_is_up(f.network));
+    setpay_issuer_server_script(f.server)->silent = 1;
+    ask_and_wait(&f, "approve", 1250, "EUR");
+    assert_int_equal(f.answer.outcome, SETPAY_NETWORK_UNKNOWN);
+    RUN_UNTIL(&f, figures(&f).echoes == 1); /* it was the issuer, not the line */
+    assert_int_equal(figures(&f).connections_lost, 0);
+    setpay_issuer_server_script(f.server)->silent = 1;
+    setpay_issuer_server_script(f.server)->silent_echoes = 1;
+    ask_and_wait(&f, "approve", 1250, "EUR");
+    assert_int_equal(f.answer.outcome, SETPAY_NETWORK_UNKNOWN);
+    RUN_UNTIL(&f, figures(&f).connections_lost == 1);
+    RUN_UNTIL(&f, setpay_network_is_up(f.network));
+    close_all(&f);
+}
+
 /* A stopped reversal is told as not acknowledged; a drained network takes nothing more. */
 static void stops_and_drains(void **state)
 {
@@ -678,6 +702,7 @@ static void judges_answers(void **state)
 {
     /* 2026-11-23T18:41:11Z */
     const struct setpay_network_trace trace = {.stan = 42, .time = INT64_C(1795459271000)};
+    const struct setpay_request_sender sender = {"123456", "TERM"};
     struct setpay_network_trace later = trace;
     struct setpay_network_answer read = {.outcome = SETPAY_NETWORK_NOT_SENT};
     struct setpay_iso_message answer = {0};
@@ -703,11 +728,27 @@ static void judges_answers(void **state)
                     cases[i].currency);
         assert_true(setpay_answer_matches(&answer, &trace));
         read.outcome = SETPAY_NETWORK_NOT_SENT;
-        assert_int_equal(setpay_answer_read_authorisation(&answer, &trace, &asked, &read),
-                         cases[i].error);
+        enum setpay_error error =
+            setpay_answer_check_subject(&answer, &sender, "632718000042", &asked);
+        if (error == SETPAY_OK)
+            error = setpay_answer_read_authorisation(&answer, &trace, &asked, &read);
+        assert_int_equal(error, cases[i].error);
         assert_int_equal(read.outcome, cases[i].error == SETPAY_OK ? SETPAY_NETWORK_ANSWERED
                                                                    : SETPAY_NETWORK_NOT_SENT);
     }
+    /* And is about the same thing, for the one who asked. */
+    make_answer(&answer, "000042", "00", 1250, "123456", 978);
+    assert_int_equal(setpay_answer_check_subject(&answer, &sender, "632718000043", &asked),
+                     SETPAY_E_FIELD);
+    assert_int_equal(setpay_iso_set_text(&answer, 32, "123456"), SETPAY_OK);
+    assert_int_equal(setpay_iso_set_text(&answer, 41, "TERM    "), SETPAY_OK);
+    assert_int_equal(setpay_answer_check_subject(&answer, &sender, "632718000042", &asked),
+                     SETPAY_OK);
+    const struct setpay_request_sender other = {"123456", "TERM2"}, another = {"12345", "TERM"};
+    assert_int_equal(setpay_answer_check_subject(&answer, &other, "632718000042", &asked),
+                     SETPAY_E_FIELD);
+    assert_int_equal(setpay_answer_check_subject(&answer, &another, "632718000042", &asked),
+                     SETPAY_E_FIELD);
     /* Results of checks are letters or digits, or there are none: AuthRes must be able to tell. */
     make_answer(&answer, "000042", "05", 1250, "", 978);
     assert_int_equal(setpay_iso_set_text(&answer, 44, "*M"), SETPAY_OK);
@@ -817,6 +858,7 @@ int main(void)
         cmocka_unit_test(many_reversals_survive_a_lost_line),
         cmocka_unit_test(refused_sign_on_is_not_up),
         cmocka_unit_test(idle_lines_are_tested),
+        cmocka_unit_test(silent_lines_are_tested),
         cmocka_unit_test(stops_and_drains),
         cmocka_unit_test(tells_everything_at_its_end),
         cmocka_unit_test(judges_answers),

@@ -283,6 +283,20 @@ static void test_of_many_purchases_at_once_one_takes_the_order(void **state)
     test_folder_remove(&folder);
 }
 
+/* rule M4: what is decided on before anything is stored, for an offer as for a purchase */
+static void test_a_taken_ended_or_expired_order_is_not_payable(void **state)
+{
+    struct setpay_order order = {.expires_ms = 1000};
+    (void)state;
+    assert_int_equal(setpay_order_check_payable(&order, 999), SETPAY_OK);
+    assert_int_equal(setpay_order_check_payable(&order, 1000), SETPAY_E_EXPIRED);
+    order.end = SETPAY_ORDER_CANCELLED;
+    assert_int_equal(setpay_order_check_payable(&order, 999), SETPAY_E_STATE);
+    order.end = SETPAY_ORDER_GOES_ON;
+    order.taken = true;
+    assert_int_equal(setpay_order_check_payable(&order, 999), SETPAY_E_ORDER_TAKEN);
+}
+
 static void test_an_ended_or_expired_order_is_not_taken(void **state)
 {
     (void)state;
@@ -393,6 +407,7 @@ int main(void)
         cmocka_unit_test(test_both_forms_make_an_order),
         cmocka_unit_test(test_each_wrong_member_is_named),
         cmocka_unit_test(test_of_many_purchases_at_once_one_takes_the_order),
+        cmocka_unit_test(test_a_taken_ended_or_expired_order_is_not_payable),
         cmocka_unit_test(test_an_ended_or_expired_order_is_not_taken),
         cmocka_unit_test(test_the_status_of_every_combination),
         cmocka_unit_test(test_a_late_purchase_does_not_stand),

@@ -111,6 +111,37 @@ static void test_a_request_under_way_holds_its_identifier(void **state)
     assert_int_equal(setpay_store_submit_wait(fixture->store, insert, &stranger), SETPAY_OK);
 }
 
+static enum setpay_error update(struct setpay_db *db, void *arg)
+{
+    struct setpay_payment payment = *(struct setpay_payment *)arg; /* its version moves on */
+    return setpay_payment_update(db, &payment);
+}
+
+static enum setpay_error load(struct setpay_db *db, void *arg)
+{
+    struct setpay_payment *payment = arg;
+    return setpay_payment_load(db, payment->id, payment);
+}
+
+/* rule G8: of two decisions on one state the second is not written, or two reversals of the whole
+ * could both stand. */
+static void test_a_decision_on_an_old_state_is_not_written(void **state)
+{
+    struct fixture *fixture = *state;
+    struct setpay_payment one = payment_of(1, 1, 1), two;
+    assert_int_equal(setpay_store_submit_wait(fixture->store, insert, &one), SETPAY_OK);
+    two = one;
+    one.state = SETPAY_PAYMENT_APPROVED;
+    one.approved_minor = 1250;
+    two.state = SETPAY_PAYMENT_DECLINED;
+    assert_int_equal(setpay_store_submit_wait(fixture->store, update, &one), SETPAY_OK);
+    assert_int_equal(setpay_store_submit_wait(fixture->store, update, &two), SETPAY_E_CONFLICT);
+    assert_int_equal(setpay_store_submit_wait(fixture->store, load, &two), SETPAY_OK);
+    assert_int_equal(two.state, SETPAY_PAYMENT_APPROVED);
+    assert_int_equal(two.approved_minor, 1250);
+    assert_int_equal(two.version, one.version + 1);
+}
+
 /* ------------------------------------------------------------------ cards */
 
 struct purge {
@@ -183,6 +214,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_an_instruction_and_an_xid_have_one_row),
         TEST(test_a_request_under_way_holds_its_identifier),
+        TEST(test_a_decision_on_an_old_state_is_not_written),
         TEST(test_a_purge_leaves_cards_that_a_reversal_needs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,7 +5,9 @@
 #include "common/base/limits.h"
 #include "common/crypto/dual.h"
 #include "common/crypto/envelope.h"
+#include "common/crypto/hash.h"
 #include "common/crypto/seal.h"
+#include "common/crypto/sign.h"
 #include "common/wire/purchase.h"
 #include "common/wire/receipt.h"
 #include "common/wire/signed.h"
@@ -147,6 +149,48 @@ static void test_a_receipt_is_its_signers_word(void **state)
     assert_int_equal(
         setpay_receipt_verify(setpay_buffer_view(&bytes), gateway->certificate, &parsed),
         SETPAY_E_SUITE);
+    setpay_buffer_clear(&bytes);
+}
+
+/* rule W6: signed by the gateway, and in another's name. The packed Signed by hand, since nobody of
+ * ours would make it. */
+static void test_a_receipt_names_the_gateway_that_signed_it(void **state)
+{
+    static const uint8_t head[] = {0x08, SETPAY_SUITE, 0x10, SETPAY_MESSAGE_RECEIPT, 0x1a};
+    struct setpay_receipt receipt, parsed;
+    struct setpay_buffer content, signature, bytes;
+    (void)state;
+    setpay_buffer_init(&content, SETPAY_WIRE_RECEIPT_MAX);
+    setpay_buffer_init(&signature, SETPAY_SIGNATURE_MAX);
+    setpay_buffer_init(&bytes, SETPAY_WIRE_RECEIPT_MAX);
+    for (int own = 0; own < 2; own++) {
+        fill_receipt(&receipt);
+        receipt.gateway_sign = own ? gateway->thumbprint : stranger->thumbprint;
+        assert_int_equal(setpay_receipt_build(&receipt, &content), SETPAY_OK);
+        assert_int_equal(setpay_sign(gateway->signing_key,
+                                     setpay_message_type_name(SETPAY_MESSAGE_RECEIPT), SETPAY_SUITE,
+                                     &gateway->thumbprint, setpay_buffer_view(&content),
+                                     &signature),
+                         SETPAY_OK);
+        const uint8_t size[] = {(uint8_t)(content.size | 0x80), (uint8_t)(content.size >> 7)};
+        const uint8_t signed_by[] = {0x22, (uint8_t)signature.size};
+        const struct setpay_view parts[] = {SETPAY_VIEW_ARRAY(head),
+                                            SETPAY_VIEW_ARRAY(size),
+                                            setpay_buffer_view(&content),
+                                            SETPAY_VIEW_ARRAY(signed_by),
+                                            setpay_buffer_view(&signature),
+                                            setpay_view_string("\x2a\x20"),
+                                            setpay_digest_view(&gateway->thumbprint)};
+        setpay_buffer_reset(&bytes);
+        for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+            assert_int_equal(setpay_buffer_append(&bytes, parts[i]), SETPAY_OK);
+        assert_true(content.size >= 128);
+        assert_int_equal(
+            setpay_receipt_verify(setpay_buffer_view(&bytes), gateway->certificate, &parsed),
+            own ? SETPAY_OK : SETPAY_E_RECEIPT);
+    }
+    setpay_buffer_clear(&content);
+    setpay_buffer_clear(&signature);
     setpay_buffer_clear(&bytes);
 }
 
@@ -482,6 +526,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_sealed_receipt_opens_for_its_own_purchase_only),
         cmocka_unit_test(test_a_receipt_is_its_signers_word),
+        cmocka_unit_test(test_a_receipt_names_the_gateway_that_signed_it),
         cmocka_unit_test(test_a_receipt_is_compared_with_the_wallets_own_record),
         cmocka_unit_test(test_the_merchant_checks_its_half),
         cmocka_unit_test(test_the_gateway_checks_its_half),

@@ -55,6 +55,33 @@ static void a_point_kills_on_the_counted_pass(void **state)
     assert_int_equal(run_child("test.point:0", true, 5), 0);
 }
 
+static void passes_are_counted_from_enabling_on(void **state)
+{
+    int status = 0;
+    (void)state;
+    pid_t child = fork(); /* enabling can't be taken back */
+    assert_true(child >= 0);
+    if (child == 0) {
+        struct setpay_testing_passes passes[SETPAY_TESTING_POINTS_MAX];
+        setpay_testing_point("test.before");
+        setpay_testing_enable();
+        setpay_testing_point("test.one");
+        setpay_testing_point("test.two");
+        setpay_testing_point("test.one");
+        size_t count = setpay_testing_passes(passes, SETPAY_TESTING_POINTS_MAX, true);
+        bool good = count == 2 && strcmp(passes[0].point, "test.one") == 0 &&
+                    passes[0].count == 2 && strcmp(passes[1].point, "test.two") == 0 &&
+                    passes[1].count == 1;
+        setpay_testing_point("test.two");
+        count = setpay_testing_passes(passes, 1, false);
+        good = good && count == 1 && passes[0].count == 0;
+        count = setpay_testing_passes(passes, SETPAY_TESTING_POINTS_MAX, false);
+        _exit(good && count == 2 && passes[1].count == 1 ? 0 : 1);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+}
+
 static void nothing_is_armed_unless_enabled(void **state)
 {
     (void)state;
@@ -146,6 +173,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_point_kills_on_the_counted_pass),
+        cmocka_unit_test(passes_are_counted_from_enabling_on),
         cmocka_unit_test(nothing_is_armed_unless_enabled),
         cmocka_unit_test(a_malformed_wish_is_refused),
         cmocka_unit_test(a_flush_that_fails_breaks_the_store),

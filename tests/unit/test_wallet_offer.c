@@ -219,7 +219,7 @@ static void what_goes_on_by_itself_is_not_agreed_to(void **state)
     for (size_t i = 0; i < 2; i++) {
         make(&world);
         world.content.terms.kind = kinds[i];
-        expect(&world, SETPAY_E_INVALID);
+        expect(&world, SETPAY_E_NOT_AGREED);
     }
 }
 

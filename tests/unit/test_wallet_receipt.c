@@ -541,7 +541,7 @@ static void every_cell_of_the_table(void **state)
 
 static enum setpay_error add_purchase(struct setpay_db *db, void *arg)
 {
-    return setpay_wallet_store_add_purchase(db, arg);
+    return setpay_wallet_store_add_purchase(db, arg, false);
 }
 
 static enum setpay_error apply(struct setpay_db *db, void *arg)

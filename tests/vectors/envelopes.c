@@ -51,15 +51,15 @@ static void add_recipient(CMS_ContentInfo *cms, X509 *recipient, const EVP_MD *k
     must(agreement != NULL && EVP_PKEY_CTX_set_ecdh_kdf_md(agreement, kdf) == 1);
 }
 
-static void make_cms(const struct test_envelope_form *form, X509 *recipient, X509 *other,
-                     struct setpay_buffer *envelope)
+static void make_cms(const struct test_envelope_form *form, struct setpay_view text,
+                     X509 *recipient, X509 *other, struct setpay_buffer *envelope)
 {
     CMS_ContentInfo *cms = CMS_encrypt(NULL, NULL, form->cipher(), CMS_PARTIAL | CMS_BINARY);
     must(cms != NULL);
     add_recipient(cms, form->recipients == 0 ? other : recipient, form->kdf());
     if (form->recipients == 2)
         add_recipient(cms, other, form->kdf());
-    BIO *in = BIO_new_mem_buf(TEST_ENVELOPE_TEXT, (int)strlen(TEST_ENVELOPE_TEXT));
+    BIO *in = BIO_new_mem_buf(text.data, (int)text.size);
     must(in != NULL && CMS_final(cms, in, NULL, CMS_BINARY) == 1);
     unsigned char *der = NULL;
     int size = i2d_CMS_ContentInfo(cms, &der);
@@ -169,11 +169,17 @@ static void put_short_tag(const struct element *content, size_t tag, struct setp
 void test_envelope_make(const struct test_envelope_form *form, X509 *recipient, X509 *other,
                         struct setpay_buffer *envelope)
 {
+    test_envelope_make_of(form, setpay_view_string(TEST_ENVELOPE_TEXT), recipient, other, envelope);
+}
+
+void test_envelope_make_of(const struct test_envelope_form *form, struct setpay_view text,
+                           X509 *recipient, X509 *other, struct setpay_buffer *envelope)
+{
     static const uint8_t no_tag[16];
     struct setpay_buffer made, changed = {0};
     struct element info[PARTS_MAX], outer[PARTS_MAX], typed[PARTS_MAX], data[PARTS_MAX];
     setpay_buffer_init(&made, 8192);
-    make_cms(form, recipient, other, &made);
+    make_cms(form, text, recipient, other, &made);
     must(split(setpay_buffer_view(&made), info) == 1 && split(info[0].inside, outer) == 2 &&
          split(outer[1].inside, typed) == 1);
     size_t count = split(typed[0].inside, data); /* version, recipients, content, and a mac */

@@ -28,5 +28,8 @@ extern const size_t test_envelope_form_count;
 /* Replaces what envelope holds. Aborts on any failure. */
 void test_envelope_make(const struct test_envelope_form *form, X509 *recipient, X509 *other,
                         struct setpay_buffer *envelope);
+/* The same with any plaintext inside. */
+void test_envelope_make_of(const struct test_envelope_form *form, struct setpay_view text,
+                           X509 *recipient, X509 *other, struct setpay_buffer *envelope);
 
 #endif

@@ -1,0 +1,289 @@
+/*
+ * Four databases side by side. Each party's own numbers of states become one word, so that they can
+ * be compared; what is no final state has none.
+ */
+#include "tests/support/test_agreement.h"
+
+#include "cardholder/purchase_state.h"
+#include "gateway/payment/payment_state.h"
+#include "merchant/payment/purchase_state.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum word { UNDER_WAY, AUTHORISED, DECLINED, VOIDED, REVERSED };
+static const char *const words_of[] = {"under way", "authorised", "declined", "voided", "reversed"};
+
+static enum word wallet_word(int64_t state)
+{
+    switch (state) {
+    case SETPAY_WALLET_AUTHORISED:
+        return AUTHORISED;
+    case SETPAY_WALLET_DECLINED:
+        return DECLINED;
+    case SETPAY_WALLET_VOIDED:
+        return VOIDED;
+    case SETPAY_WALLET_REVERSED:
+        return REVERSED;
+    default:
+        return UNDER_WAY;
+    }
+}
+
+static enum word merchant_word(int64_t state)
+{
+    switch (state) {
+    case SETPAY_PURCHASE_AUTHORISED:
+        return AUTHORISED;
+    case SETPAY_PURCHASE_DECLINED:
+        return DECLINED;
+    case SETPAY_PURCHASE_VOIDED:
+        return VOIDED;
+    case SETPAY_PURCHASE_REVERSED:
+        return REVERSED;
+    default:
+        return UNDER_WAY;
+    }
+}
+
+static enum word gateway_word(int64_t state)
+{
+    switch (state) {
+    case SETPAY_PAYMENT_APPROVED:
+        return AUTHORISED;
+    case SETPAY_PAYMENT_DECLINED:
+        return DECLINED;
+    case SETPAY_PAYMENT_VOIDED:
+        return VOIDED;
+    case SETPAY_PAYMENT_REVERSED:
+        return REVERSED;
+    default:
+        return UNDER_WAY;
+    }
+}
+
+/* Always false, so that a check can end with it. */
+static bool say(char *words, size_t size, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+static bool say(char *words, size_t size, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    (void)vsnprintf(words, size, format, args);
+    va_end(args);
+    return false;
+}
+
+/* ------------------------------------------------------------------ one order */
+
+#define WALLETS_MAX 4
+
+struct books {
+    const struct test_sandbox *sandbox;
+    const char *const *wallets;
+    sqlite3 *wallet[WALLETS_MAX];
+    size_t wallet_count;
+    bool strangers;
+    sqlite3 *merchant;
+    sqlite3 *gateway;
+    sqlite3 *issuer;
+    char *words;
+    size_t size;
+};
+
+static bool books_open(struct books *books)
+{
+    bool good = true;
+    for (size_t i = 0; books->wallets != NULL && books->wallets[i] != NULL; i++) {
+        books->wallet[i] = test_sandbox_database(books->sandbox, books->wallets[i]);
+        good = good && books->wallet[i] != NULL;
+        books->wallet_count++;
+    }
+    books->merchant = test_sandbox_database(books->sandbox, "merchant");
+    books->gateway = test_sandbox_database(books->sandbox, "gateway");
+    books->issuer = test_sandbox_database(books->sandbox, "issuer");
+    return good && books->merchant != NULL && books->gateway != NULL && books->issuer != NULL;
+}
+
+static void books_close(struct books *books)
+{
+    for (size_t i = 0; i < books->wallet_count; i++)
+        sqlite3_close(books->wallet[i]);
+    sqlite3_close(books->merchant);
+    sqlite3_close(books->gateway);
+    sqlite3_close(books->issuer);
+}
+
+/* A wallet that has paid asks again only when it is told to. */
+static void refresh(const struct books *books, const char *wallet, const char *xid)
+{
+    char socket[192];
+    (void)snprintf(socket, sizeof socket, "%s/run/%s.sock", books->sandbox->dir, wallet);
+    enum setpay_error error = test_sandbox_call(
+        socket, "purchase.show", json_pack("{s:s, s:b}", "xid", xid, "refresh", 1), NULL);
+    (void)error; /* dead just now: the next look is soon */
+}
+
+static bool wallets_agree(const struct books *books, const char *xid, enum word word)
+{
+    int knowing = 0;
+    for (size_t i = 0; i < books->wallet_count; i++) {
+        int64_t state = test_database_number(
+            books->wallet[i], "SELECT state FROM purchase WHERE xid = unhex_xid(?1)", xid);
+        if (state < 0)
+            continue;
+        knowing++;
+        if (wallet_word(state) == word)
+            continue;
+        if (word == REVERSED && wallet_word(state) == AUTHORISED)
+            refresh(books, books->wallets[i], xid);
+        return say(books->words, books->size, "%s: %s at %s, %s at the merchant", xid,
+                   words_of[wallet_word(state)], books->wallets[i], words_of[word]);
+    }
+    return knowing == 1 || (books->strangers && knowing == 0)
+               ? true
+               : say(books->words, books->size, "%s: %d wallets have signed it", xid, knowing);
+}
+
+static bool purchase_agrees(const struct books *books, const char *xid, enum word word,
+                            int64_t approved)
+{
+    int64_t rows = test_database_number(
+        books->gateway, "SELECT count(*) FROM payment WHERE xid = unhex_xid(?1)", xid);
+    int64_t state = test_database_number(
+        books->gateway, "SELECT state FROM payment WHERE xid = unhex_xid(?1)", xid);
+    int64_t left = test_database_number(
+        books->gateway,
+        "SELECT approved_minor - reversed_minor FROM payment WHERE xid = unhex_xid(?1)", xid);
+    int64_t asked = test_database_number(
+        books->issuer, "SELECT count(*) FROM card_authorisation WHERE xid = ?1", xid);
+    int64_t held = test_database_number(
+        books->issuer, "SELECT coalesce(sum(held_minor), 0) FROM card_authorisation WHERE xid = ?1",
+        xid);
+    if (word == UNDER_WAY)
+        return say(books->words, books->size, "%s: under way at the merchant", xid);
+    if (rows != 1 || gateway_word(state) != word)
+        return say(books->words, books->size, "%s: %s at the gateway (%d rows), %s at the merchant",
+                   xid, words_of[gateway_word(state)], (int)rows, words_of[word]);
+    if (asked > 1 || asked < 0 || (word == VOIDED && asked != 0))
+        return say(books->words, books->size, "%s: %s, the issuer was asked %d times", xid,
+                   words_of[word], (int)asked);
+    int64_t expected = word == AUTHORISED ? approved : 0;
+    if (held != expected || (word == AUTHORISED && left != expected))
+        return say(books->words, books->size,
+                   "%s: %s %d at the merchant, %d left at the gateway, %d held by the issuer", xid,
+                   words_of[word], (int)approved, (int)left, (int)held);
+    return wallets_agree(books, xid, word);
+}
+
+/* What a wallet has signed for the order has come to the merchant. */
+static bool nothing_unsent(const struct books *books, const char *order_id)
+{
+    for (size_t i = 0; i < books->wallet_count; i++) {
+        sqlite3_stmt *statement = NULL;
+        bool good = sqlite3_prepare_v2(books->wallet[i],
+                                       "SELECT lower(hex(xid)) FROM purchase WHERE lid_m = ?1", -1,
+                                       &statement, NULL) == SQLITE_OK;
+        int step = SQLITE_ERROR;
+        if (good)
+            sqlite3_bind_text(statement, 1, order_id, -1, SQLITE_STATIC);
+        while (good && (step = sqlite3_step(statement)) == SQLITE_ROW) {
+            const char *xid = (const char *)sqlite3_column_text(statement, 0);
+            good = test_database_number(books->merchant,
+                                        "SELECT count(*) FROM purchase WHERE xid = unhex_xid(?1)",
+                                        xid) == 1;
+            if (!good)
+                say(books->words, books->size, "%s: signed by %s, unknown to the merchant", xid,
+                    books->wallets[i]);
+        }
+        sqlite3_finalize(statement);
+        if (!good || step != SQLITE_DONE)
+            return false;
+    }
+    return true;
+}
+
+static bool purchases_agree(const struct books *books, const char *order_id,
+                            struct test_outcome *outcome)
+{
+    sqlite3_stmt *statement = NULL;
+    int step = SQLITE_ERROR;
+    bool good = sqlite3_prepare_v2(books->merchant,
+                                   "SELECT lower(hex(xid)), state, approved_minor FROM purchase"
+                                   " WHERE order_id = ?1 ORDER BY id",
+                                   -1, &statement, NULL) == SQLITE_OK;
+    if (good)
+        sqlite3_bind_text(statement, 1, order_id, -1, SQLITE_STATIC);
+    while (good && (step = sqlite3_step(statement)) == SQLITE_ROW) {
+        enum word word = merchant_word(sqlite3_column_int64(statement, 1));
+        good = purchase_agrees(books, (const char *)sqlite3_column_text(statement, 0), word,
+                               sqlite3_column_int64(statement, 2));
+        outcome->attempts++;
+        outcome->authorised += word == AUTHORISED;
+        outcome->declined += word == DECLINED;
+        outcome->voided += word == VOIDED;
+        outcome->reversed += word == REVERSED;
+    }
+    sqlite3_finalize(statement);
+    if (!good || step != SQLITE_DONE)
+        return false;
+    return outcome->authorised <= 1 ||
+           say(books->words, books->size, "%d purchases of one order are authorised (rule M4)",
+               outcome->authorised);
+}
+
+bool test_order_agrees(const struct test_sandbox *sandbox, const char *order_id,
+                       const char *const *wallets, bool strangers, struct test_outcome *outcome,
+                       char *words, size_t size)
+{
+    struct books books = {.sandbox = sandbox,
+                          .wallets = wallets,
+                          .strangers = strangers,
+                          .words = words,
+                          .size = size};
+    memset(outcome, 0, sizeof *outcome);
+    (void)snprintf(words, size, "a database can't be read");
+    bool good = books_open(&books) && nothing_unsent(&books, order_id) &&
+                purchases_agree(&books, order_id, outcome);
+    books_close(&books);
+    return good;
+}
+
+/* ------------------------------------------------------------------ everything */
+
+bool test_nothing_left_over(const struct test_sandbox *sandbox, const char *const *wallets,
+                            char *words, size_t size)
+{
+    struct books books = {.sandbox = sandbox, .wallets = wallets, .words = words, .size = size};
+    if (!books_open(&books)) {
+        books_close(&books);
+        return say(words, size, "a database can't be read");
+    }
+    int64_t pending = 0;
+    for (size_t i = 0; i < books.wallet_count; i++)
+        pending += test_database_number(
+            books.wallet[i], "SELECT count(*) FROM purchase WHERE state IN (1, 2)", NULL);
+    int64_t waiting = test_database_number(
+        books.merchant, "SELECT count(*) FROM purchase WHERE state IN (1, 2, 3, 5)", NULL);
+    int64_t sealed = test_database_number(books.merchant, "SELECT count(*) FROM instruction", NULL);
+    int64_t asking =
+        test_database_number(books.gateway, "SELECT count(*) FROM payment WHERE state = 1", NULL);
+    int64_t reversals = test_database_number(
+        books.gateway, "SELECT count(*) FROM reversal WHERE acknowledged = 0", NULL);
+    int64_t approved = test_database_number(
+        books.gateway,
+        "SELECT coalesce(sum(approved_minor - reversed_minor), 0) FROM payment WHERE state = 2",
+        NULL);
+    int64_t held = test_database_number(
+        books.issuer, "SELECT coalesce(sum(held_minor), 0) FROM card_authorisation", NULL);
+    books_close(&books);
+    if (pending == 0 && waiting == 0 && sealed == 0 && asking == 0 && reversals == 0 &&
+        approved == held && approved >= 0)
+        return true;
+    return say(words, size,
+               "left over: %d pending at the wallet, %d waiting and %d instructions at the "
+               "merchant, %d asking and %d open reversals at the gateway, approved %lld, held %lld",
+               (int)pending, (int)waiting, (int)sealed, (int)asking, (int)reversals,
+               (long long)approved, (long long)held);
+}

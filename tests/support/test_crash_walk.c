@@ -1,0 +1,500 @@
+/*
+ * The shopper and the store act on a thread of their own, as they would in another process; the
+ * caller's thread plays init, and looks into the databases.
+ *
+ * No request of the test's own passes a crash point between arming and the end but those that are
+ * part of the scenario: what is read meanwhile is read from the databases, since a health check
+ * over HTTP would count as a receive and a send.
+ */
+#include "tests/support/test_crash_walk.h"
+
+#include "tests/support/test_agreement.h"
+
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#define SETTLE_LIMIT_MS 30000 /* for what is not under test */
+#define LATENCY_MS 150        /* of the issuer, so that there is time to cancel */
+#define AMOUNT 1000
+
+const char *const test_scenario_names[TEST_SCENARIOS] = {
+    "approved", "declined", "partial", "dropped", "late", "cancelled", "void"};
+static const char *const cards[TEST_SCENARIOS] = {
+    [TEST_DECLINED] = "do-not-honour", [TEST_PARTIAL] = "partial", [TEST_DROPPED] = "drop-after"};
+static const char *const wallets[] = {"wallet", NULL};
+
+struct course {
+    struct test_sandbox *sandbox;
+    const struct test_walk *walk;
+    struct test_walk_result *result;
+    char order_id[32];
+    char uri[160];
+    char wallet[192];  /* its socket */
+    json_t *offer;     /* TEST_LATE: prepared before the order was cancelled */
+    atomic_bool ended; /* the shopper and the store have had their answer, or lost their peer */
+    bool was_cancelled;
+    bool died_once;
+    bool died_twice;
+    bool is_starting[TEST_DAEMONS]; /* until its administration socket answers */
+    bool is_locked;
+    int64_t died_ms;
+};
+
+static bool fail(struct course *course, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+static bool fail(struct course *course, const char *format, ...)
+{
+    va_list args;
+    if (course->result->verdict == TEST_BROKEN)
+        return false;
+    va_start(args, format);
+    (void)vsnprintf(course->result->words, sizeof course->result->words, format, args);
+    va_end(args);
+    course->result->verdict = TEST_BROKEN;
+    return false;
+}
+
+/* ------------------------------------------------------------------ shopper and store */
+
+static const char *text_of(const json_t *object, const char *name)
+{
+    const char *text = json_string_value(json_object_get(object, name));
+    return text == NULL ? "" : text;
+}
+
+static bool new_order(struct course *course)
+{
+    static atomic_uint number;
+    char body[160], key[64];
+    json_t *answer = NULL;
+    (void)snprintf(key, sizeof key, "order-%d-%u", (int)getpid(), atomic_fetch_add(&number, 1));
+    (void)snprintf(body, sizeof body,
+                   "{\"description\":\"A crash\",\"amount\":%d,\"currency\":\"EUR\"}", AMOUNT);
+    int status = test_sandbox_api(course->sandbox, "POST", "/orders", body, key, &answer);
+    (void)snprintf(course->order_id, sizeof course->order_id, "%s", text_of(answer, "order_id"));
+    (void)snprintf(course->uri, sizeof course->uri, "%s", text_of(answer, "pay_uri"));
+    json_decref(answer);
+    return status == 201 || fail(course, "no order could be made: status %d", status);
+}
+
+/* An offer, owned by the caller; NULL without. A purchase of this link, if there is one, is
+ * waited for instead, as setpay-wallet does. */
+static json_t *prepare(struct course *course, const char *card)
+{
+    json_t *prepared = NULL;
+    json_t *args = json_pack("{s:s}", "uri", course->uri);
+    if (card != NULL)
+        json_object_set_new(args, "card", json_string(card));
+    if (test_sandbox_call(course->wallet, "pay.prepare", args, &prepared) != SETPAY_OK)
+        return NULL;
+    json_t *offer = json_incref(json_object_get(prepared, "offer"));
+    const char *xid = text_of(json_object_get(prepared, "purchase"), "xid");
+    if (offer == NULL && json_is_true(json_object_get(prepared, "resumes"))) {
+        enum setpay_error error =
+            test_sandbox_call(course->wallet, "pay.resume", json_pack("{s:s}", "xid", xid), NULL);
+        (void)error;
+    }
+    json_decref(prepared);
+    return offer;
+}
+
+static void confirm(struct course *course, const json_t *offer)
+{
+    json_t *args =
+        json_pack("{s:s, s:s, s:s, s:O}", "xid", text_of(offer, "xid"), "currency",
+                  text_of(offer, "currency"), "merchant_id", text_of(offer, "merchant_id"),
+                  "amount", json_object_get(offer, "amount"));
+    /* What it says is not believed: the databases are looked into. */
+    enum setpay_error error = test_sandbox_call(course->wallet, "pay.confirm", args, NULL);
+    (void)error;
+}
+
+static void pay(struct course *course, const char *card)
+{
+    json_t *offer = prepare(course, card);
+    if (offer != NULL)
+        confirm(course, offer);
+    json_decref(offer);
+}
+
+/* A store repeats a request until it is answered, with the same key: 200 (done), 202 (a
+ * cancellation that is under way) or 409 (too late for it). 0: never within the limit. */
+static int order_action(struct course *course, const char *action, int limit_ms)
+{
+    char path[80], key[80];
+    int64_t limit = test_now_ms() + limit_ms;
+    bool cancels = strcmp(action, "cancel") == 0;
+    (void)snprintf(path, sizeof path, "/orders/%s/%s", course->order_id, action);
+    (void)snprintf(key, sizeof key, "%s-%s", action, course->order_id);
+    for (;;) {
+        json_t *answer = NULL;
+        int status = test_sandbox_api(course->sandbox, "POST", path, "{}", key, &answer);
+        bool is_late = strcmp(text_of(answer, "type"), "urn:setpay:problem:order-state") == 0;
+        json_decref(answer);
+        if (status == 200 || (cancels && (status == 202 || (status == 409 && is_late))))
+            return status;
+        if (test_now_ms() > limit)
+            return 0;
+        test_pause_ms(20);
+    }
+}
+
+static void *act(void *arg)
+{
+    struct course *course = arg;
+    switch (course->walk->scenario) {
+    case TEST_LATE:
+        confirm(course, course->offer);
+        break;
+    case TEST_VOID:
+        if (order_action(course, "void", SETTLE_LIMIT_MS) != 200)
+            fail(course, "the void was never answered");
+        break;
+    default:
+        pay(course, cards[course->walk->scenario]);
+    }
+    atomic_store(&course->ended, true);
+    return NULL;
+}
+
+/* TEST_CANCELLED: once the gateway asks the issuer; or at the end, where that never came. */
+static bool cancel_meanwhile(struct course *course)
+{
+    if (course->walk->scenario != TEST_CANCELLED || course->was_cancelled)
+        return true;
+    sqlite3 *gateway = test_sandbox_database(course->sandbox, "gateway");
+    bool asking =
+        test_database_number(gateway, "SELECT count(*) FROM payment WHERE state = 1", NULL) > 0;
+    sqlite3_close(gateway);
+    if (!asking && !atomic_load(&course->ended))
+        return true;
+    /* A merchant that is dead just now is asked again at the next look. */
+    course->was_cancelled = order_action(course, "cancel", 0) != 0;
+    return true;
+}
+
+static bool everyone_is_ready(struct course *course)
+{
+    int64_t limit = test_now_ms() + SETTLE_LIMIT_MS;
+    for (int i = 0; i < TEST_DAEMONS; i++) {
+        while (!test_sandbox_is_ready(course->sandbox, (enum test_daemon)i)) {
+            if (test_now_ms() > limit)
+                return fail(course, "%s is not ready", test_daemon_names[i]);
+            test_pause_ms(10);
+        }
+    }
+    return true;
+}
+
+static bool is_settled(struct course *course, struct test_outcome *outcome)
+{
+    char *words = course->result->words;
+    size_t size = sizeof course->result->words;
+    return test_order_agrees(course->sandbox, course->order_id, wallets, false, outcome, words,
+                             size) &&
+           test_nothing_left_over(course->sandbox, wallets, words, size);
+}
+
+/* For what is not under test. */
+static bool settle(struct course *course, struct test_outcome *outcome)
+{
+    char words[400];
+    int64_t limit = test_now_ms() + SETTLE_LIMIT_MS;
+    while (!is_settled(course, outcome)) {
+        if (test_now_ms() > limit) {
+            memcpy(words, course->result->words, sizeof words);
+            return fail(course, "outside the crash: %s", words);
+        }
+        test_pause_ms(5);
+    }
+    return true;
+}
+
+/* ------------------------------------------------------------------ points */
+
+/* Adds a daemon's passes to the result, or puts its counts back to 0. False when it does not
+ * answer. */
+static bool read_points(struct course *course, int daemon, bool keep)
+{
+    struct test_walk_result *result = course->result;
+    json_t *answer = NULL, *count;
+    const char *point;
+    if (test_sandbox_admin(course->sandbox, (enum test_daemon)daemon, "testing.points",
+                           json_pack("{s:b}", "reset", !keep), &answer) != SETPAY_OK)
+        return false;
+    json_object_foreach(json_object_get(answer, "points"), point, count)
+    {
+        if (!keep || json_integer_value(count) == 0)
+            continue;
+        if (result->pass_count == TEST_PASSES_MAX || strlen(point) >= TEST_POINT_SIZE)
+            test_bail_out("there is no room for all crash points");
+        struct test_crash *pass = &result->passes[result->pass_count++];
+        pass->daemon = daemon;
+        pass->count = (uint32_t)json_integer_value(count);
+        (void)snprintf(pass->point, sizeof pass->point, "%s", point);
+    }
+    json_decref(answer);
+    return true;
+}
+
+static bool reset_points(struct course *course, int but)
+{
+    for (int i = 0; i < TEST_DAEMONS; i++) {
+        if (i != but && !read_points(course, i, false))
+            return fail(course, "%s does not answer", test_daemon_names[i]);
+    }
+    return true;
+}
+
+static bool arm(struct course *course, const struct test_crash *crash)
+{
+    return test_sandbox_admin(
+               course->sandbox, (enum test_daemon)crash->daemon, "testing.crash",
+               json_pack("{s:s, s:I}", "point", crash->point, "count", (json_int_t)crash->count),
+               NULL) == SETPAY_OK;
+}
+
+/* Nobody dies any more, and the passes are read. False where somebody has just died. */
+static bool quiesce(struct course *course)
+{
+    bool good = true;
+    course->result->pass_count = 0;
+    for (int i = 0; i < TEST_DAEMONS && good; i++)
+        good = arm(course, &(struct test_crash){.daemon = i, .point = "none"});
+    for (int i = 0; i < TEST_DAEMONS && good; i++)
+        good = read_points(course, i, true);
+    return good;
+}
+
+/* ------------------------------------------------------------------ the crash and what follows */
+
+/* The daemon has ended. A death that was wished is followed by a new start. */
+static bool on_death(struct course *course, int daemon, int status)
+{
+    const struct test_crash *first = &course->walk->first, *second = &course->walk->second;
+    char crash[TEST_POINT_SIZE + 16], *armed = NULL;
+    bool by_kill = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+    if (by_kill && !course->died_once && first->count > 0 && daemon == first->daemon) {
+        course->died_once = true;
+        if (!reset_points(course, daemon))
+            return false;
+        if (second->count > 0 && second->daemon == daemon) {
+            (void)snprintf(crash, sizeof crash, "%s:%u", second->point, second->count);
+            armed = crash;
+        } else if (second->count > 0 && !arm(course, second)) {
+            return fail(course, "%s can't be armed", test_daemon_names[second->daemon]);
+        }
+    } else if (by_kill && course->died_once && !course->died_twice && second->count > 0 &&
+               daemon == second->daemon) {
+        course->died_twice = true;
+    } else {
+        return fail(course, "%s ended by itself: status %#x", test_daemon_names[daemon],
+                    (unsigned)status);
+    }
+    course->died_ms = test_now_ms();
+    test_sandbox_start(course->sandbox, (enum test_daemon)daemon, armed);
+    course->is_starting[daemon] = true;
+    course->is_locked = course->is_locked || daemon == TEST_WALLET;
+    return true;
+}
+
+/* Sees deaths, and when all are back; *up says whether they are. */
+static bool look_at_daemons(struct course *course, bool *up)
+{
+    *up = true;
+    for (int i = 0; i < TEST_DAEMONS; i++) {
+        int status = 0;
+        if (test_sandbox_has_ended(course->sandbox, (enum test_daemon)i, &status) &&
+            !on_death(course, i, status))
+            return false;
+        if (course->is_starting[i])
+            course->is_starting[i] = test_sandbox_admin(course->sandbox, (enum test_daemon)i,
+                                                        "status", NULL, NULL) != SETPAY_OK;
+        *up = *up && !course->is_starting[i];
+    }
+    if (course->is_locked && test_sandbox_unlock(course->sandbox) == SETPAY_OK)
+        course->is_locked = false;
+    *up = *up && !course->is_locked;
+    return cancel_meanwhile(course);
+}
+
+/* Until all is well, or the limit is over. */
+static bool play_init(struct course *course, int limit_ms, struct test_outcome *outcome)
+{
+    char words[400];
+    course->died_ms = test_now_ms();
+    for (;;) {
+        bool up;
+        if (!look_at_daemons(course, &up))
+            return false;
+        if (up && atomic_load(&course->ended) &&
+            (course->walk->scenario != TEST_CANCELLED || course->was_cancelled) &&
+            is_settled(course, outcome)) {
+            course->result->recovery_ms = (int)(test_now_ms() - course->died_ms);
+            if (quiesce(course))
+                return true;
+        }
+        if (test_now_ms() > course->died_ms + limit_ms) {
+            (void)is_settled(course, outcome); /* for its words */
+            memcpy(words, course->result->words, sizeof words);
+            return fail(course, "not settled within %d ms: %s%s", limit_ms,
+                        atomic_load(&course->ended) ? "" : "shopper or store still wait; ", words);
+        }
+        /* Looking costs: seldom, where it takes long. */
+        int64_t waited_ms = test_now_ms() - course->died_ms;
+        test_pause_ms(waited_ms < 200 ? 4 : waited_ms < 1000 ? 15 : 40);
+    }
+}
+
+/* ------------------------------------------------------------------ before and after */
+
+static bool begin(struct course *course)
+{
+    struct test_outcome outcome;
+    if (!everyone_is_ready(course) || !new_order(course))
+        return false;
+    switch (course->walk->scenario) {
+    case TEST_LATE:
+        course->offer = prepare(course, NULL);
+        if (course->offer == NULL || order_action(course, "cancel", SETTLE_LIMIT_MS) != 200)
+            return fail(course, "the order could not be cancelled beforehand");
+        break;
+    case TEST_CANCELLED:
+        if (test_sandbox_admin(course->sandbox, TEST_ISSUER, "script",
+                               json_pack("{s:i}", "latency_ms", LATENCY_MS), NULL) != SETPAY_OK)
+            return fail(course, "the issuer does not take its script");
+        break;
+    case TEST_VOID:
+        pay(course, NULL);
+        if (!settle(course, &outcome))
+            return false;
+        if (outcome.authorised != 1)
+            return fail(course, "the order could not be paid beforehand");
+        break;
+    default:
+        break;
+    }
+    return reset_points(course, -1);
+}
+
+static bool order_is(struct course *course, const char *status)
+{
+    char path[64];
+    json_t *answer = NULL;
+    (void)snprintf(path, sizeof path, "/orders/%s", course->order_id);
+    test_sandbox_api(course->sandbox, "GET", path, NULL, NULL, &answer);
+    bool is = strcmp(text_of(answer, "status"), status) == 0;
+    json_decref(answer);
+    return is;
+}
+
+/* What can be paid still, is; what is paid, is not paid again; what has ended, stays so. */
+static bool pay_again(struct course *course)
+{
+    struct test_outcome outcome;
+    bool ends = course->walk->scenario == TEST_LATE || course->walk->scenario == TEST_VOID ||
+                (course->walk->scenario == TEST_CANCELLED && order_is(course, "cancelled"));
+    if (course->walk->scenario == TEST_VOID && !order_is(course, "voided"))
+        return fail(course, "the order is not voided");
+    if (course->walk->scenario == TEST_LATE && !order_is(course, "cancelled"))
+        return fail(course, "the order is not cancelled");
+    if (course->walk->scenario == TEST_CANCELLED)
+        (void)!test_sandbox_admin(course->sandbox, TEST_ISSUER, "script",
+                                  json_pack("{s:b}", "reset", 1), NULL);
+    pay(course, NULL);
+    if (!settle(course, &outcome))
+        return false;
+    if (outcome.authorised != (ends ? 0 : 1) || order_is(course, "authorised") == ends)
+        return fail(course, "the link once more: %d of %d purchases are authorised",
+                    outcome.authorised, outcome.attempts);
+    return true;
+}
+
+static bool walk_through(struct course *course, int limit_ms)
+{
+    const struct test_walk *walk = course->walk;
+    struct test_walk_result *result = course->result;
+    struct test_outcome outcome;
+    pthread_t thread;
+    if (!begin(course))
+        return false;
+    if (walk->first.count > 0 && !arm(course, &walk->first))
+        return fail(course, "%s can't be armed", test_daemon_names[walk->first.daemon]);
+    if (pthread_create(&thread, NULL, act, course) != 0)
+        return fail(course, "no thread");
+    bool good = play_init(course, limit_ms, &outcome);
+    if (!good) {
+        /* Nobody answers it any more: so it ends. */
+        for (int i = 0; i < TEST_DAEMONS; i++) {
+            if (course->sandbox->pids[i] > 0)
+                kill(course->sandbox->pids[i], SIGKILL);
+        }
+    }
+    pthread_join(thread, NULL);
+    if (!good || !everyone_is_ready(course) || !pay_again(course))
+        return false;
+    bool all = (walk->first.count == 0 || course->died_once) &&
+               (walk->second.count == 0 || course->died_twice);
+    result->verdict = all ? TEST_WALKED : TEST_UNREACHED;
+    result->words[0] = '\0';
+    return true;
+}
+
+void test_walk_run(struct test_sandbox *sandbox, const struct test_walk *walk, int limit_ms,
+                   struct test_walk_result *result)
+{
+    struct course course = {.sandbox = sandbox, .walk = walk, .result = result};
+    memset(result, 0, sizeof *result);
+    test_sandbox_wallet_socket(sandbox, course.wallet, sizeof course.wallet);
+    (void)walk_through(&course, limit_ms);
+    if (result->verdict == TEST_BROKEN) {
+        size_t used = strlen(result->words);
+        (void)snprintf(result->words + used, sizeof result->words - used, " (order %s in %s)",
+                       course.order_id, sandbox->dir);
+    }
+    json_decref(course.offer);
+}
+
+/* ------------------------------------------------------------------ names */
+
+void test_walk_format(const struct test_walk *walk, char *text, size_t size)
+{
+    const struct test_crash *first = &walk->first, *second = &walk->second;
+    int used = snprintf(text, size, "%s", test_scenario_names[walk->scenario]);
+    if (first->count > 0)
+        used += snprintf(text + used, size - (size_t)used, ": %s dies at %s %u",
+                         test_daemon_names[first->daemon], first->point, first->count);
+    if (second->count > 0)
+        (void)snprintf(text + used, size - (size_t)used, ", then %s at %s %u",
+                       test_daemon_names[second->daemon], second->point, second->count);
+}
+
+static int index_of(const char *name, const char *const *names, int count)
+{
+    int i = 0;
+    while (i < count && strcmp(name, names[i]) != 0)
+        i++;
+    return i < count ? i : -1;
+}
+
+bool test_walk_parse(const char *text, struct test_walk *walk)
+{
+    char scenario[16], first[16], second[16], counts[2][12] = {"", ""};
+    memset(walk, 0, sizeof *walk);
+    int found =
+        sscanf(text, "%15[a-z]: %15s dies at %31s %11[0-9], then %15s at %31s %11[0-9]", scenario,
+               first, walk->first.point, counts[0], second, walk->second.point, counts[1]);
+    walk->first.count = (uint32_t)strtoul(counts[0], NULL, 10);
+    walk->second.count = (uint32_t)strtoul(counts[1], NULL, 10);
+    if (found != 1 && found != 4 && found != 7)
+        return false;
+    walk->scenario = index_of(scenario, test_scenario_names, TEST_SCENARIOS);
+    walk->first.daemon = found < 4 ? 0 : index_of(first, test_daemon_names, TEST_DAEMONS);
+    walk->second.daemon = found < 7 ? 0 : index_of(second, test_daemon_names, TEST_DAEMONS);
+    return walk->scenario >= 0 && walk->first.daemon >= 0 && walk->second.daemon >= 0;
+}

@@ -166,8 +166,10 @@ static enum setpay_error do_command(struct call *call, struct setpay_problem *pr
     enum setpay_error error = setpay_control_client_open(
         setpay_config_text(config, "", "admin_socket"), op->daemon->name, NULL, &client, problem);
     setpay_config_free(config);
-    if (error == SETPAY_E_UNREACHABLE)
+    if (error == SETPAY_E_UNREACHABLE) {
+        problem->text[0] = '\0';
         error = do_directly(call, problem);
+    }
     else if (error == SETPAY_OK)
         error = setpay_control_client_call(client, call->command->name, json_deep_copy(call->args),
                                            SETPAY_OPERATOR_TIMEOUT_MS, NULL, NULL, &call->result,

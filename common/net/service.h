@@ -35,10 +35,10 @@ struct setpay_service_listener {
 struct setpay_service;
 
 struct setpay_service_spec {
-    const char *name;                              /* "setpay-gatewayd" */
-    const char *summary;                           /* one line for --help */
-    const struct setpay_option *options;           /* with SETPAY_DAEMON_OPTIONS */
-    const struct setpay_store_schema *schema;      /* of its database; NULL: none of the service's */
+    const char *name;                         /* "setpay-gatewayd" */
+    const char *summary;                      /* one line for --help */
+    const struct setpay_option *options;      /* with SETPAY_DAEMON_OPTIONS */
+    const struct setpay_store_schema *schema; /* of its database; NULL: none of the service's */
     const struct setpay_control_command *commands; /* of its administration socket */
     struct setpay_service_listener listeners[SETPAY_SERVICE_LISTENERS_MAX]; /* one per worker */
     bool needs_trust; /* has the keys root and crls */

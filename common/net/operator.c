@@ -169,8 +169,7 @@ static enum setpay_error do_command(struct call *call, struct setpay_problem *pr
     if (error == SETPAY_E_UNREACHABLE) {
         problem->text[0] = '\0';
         error = do_directly(call, problem);
-    }
-    else if (error == SETPAY_OK)
+    } else if (error == SETPAY_OK)
         error = setpay_control_client_call(client, call->command->name, json_deep_copy(call->args),
                                            SETPAY_OPERATOR_TIMEOUT_MS, NULL, NULL, &call->result,
                                            problem);

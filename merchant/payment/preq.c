@@ -79,7 +79,8 @@ static enum setpay_error write_purchase(struct setpay_db *db, void *arg)
 static void on_stored(void *arg, enum setpay_error error)
 {
     struct setpay_merchant_work *work = arg;
-    /* Taken, perhaps by a twin of this request; or ended since it was looked at: then it is late. */
+    /* Taken, perhaps by a twin of this request; or ended since it was looked at: then it is late.
+     */
     bool decided_on_old =
         error == SETPAY_E_ORDER_TAKEN || error == SETPAY_E_EXPIRED || error == SETPAY_E_STATE;
     if (decided_on_old && work->again++ < SETPAY_LIMIT_DECIDE_AGAIN) {

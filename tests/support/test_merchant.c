@@ -100,7 +100,7 @@ static void write_configuration(struct test_merchantd *m, const char *frames, co
                   id, m->wallets, strchr(m->wallets, ':'), m->api, frames, TEST_GATEWAY_ID,
                   m->daemon.admin, folder, name, folder, name, folder, name, folder, name, folder,
                   name, folder, id, folder, id, refresh);
-    for (size_t i = 0; i < m->brand_count; i++) {
+    for (size_t i = 0; i < m->brand_count && brand_names[i] != NULL; i++) {
         const char *brand = brand_names[i];
         (void)fprintf(file,
                       "[brand %s]\nsign_key = %s/%s-%s-sign.key\nsign_cert = %s/%s-%s-sign.pem\n"
@@ -143,7 +143,7 @@ static struct test_merchantd *start(struct test_gateway *gateway, const struct t
     m->server = test_party_new(gateway->pki, "visa", SETPAY_PROFILE_MERCHANT_TLS_SERVER, m->id,
                                TEST_MERCHANT_HOST);
     write_party(m, m->server, "all", "server");
-    for (size_t i = 0; i < m->brand_count; i++) {
+    for (size_t i = 0; i < m->brand_count && brand_names[i] != NULL; i++) {
         write_party(m, m->shops[i].sign, brand_names[i], "sign");
         write_party(m, m->shops[i].tls, brand_names[i], "tls");
     }

@@ -455,6 +455,7 @@ INTEGRATION_PROGRAMS := \
 	hostile/merchantd_gateway \
 	hostile/merchantd_http \
 	hostile/merchantd_instruction \
+	hostile/merchantd_others \
 	hostile/merchantd_pcert \
 	hostile/merchantd_repeat \
 	hostile/merchantd_reverse \
@@ -465,6 +466,7 @@ INTEGRATION_PROGRAMS := \
 	hostile/walletd_form \
 	hostile/walletd_insist \
 	hostile/walletd_offer \
+	hostile/walletd_others \
 	hostile/walletd_receipt \
 	hostile/walletd_refusal \
 	net_floor \

@@ -64,7 +64,8 @@ struct connection {
     size_t slot;
     SSL *ssl;
     int brand;
-    struct test_line *truth; /* made when first needed */
+    const struct test_party *client; /* whose question it passes on: a merchant's TLS */
+    struct test_line *truth;         /* made when first needed */
     uint64_t asked;
 };
 
@@ -252,7 +253,7 @@ static void ask_truth(struct connection *c, struct setpay_view bytes, struct set
     struct test_gateway *gateway = c->server->gateway;
     uint64_t id = 0;
     if (c->truth == NULL)
-        c->truth = test_line_new(gateway, gateway->shop[c->brand].tls, brand_names[c->brand]);
+        c->truth = test_line_new(gateway, c->client, brand_names[c->brand]);
     NEED(c->truth != NULL);
     test_line_send(c->truth, ++c->asked, bytes);
     NEED(test_line_receive(c->truth, &id, truth) && id == c->asked);
@@ -285,6 +286,15 @@ static bool answer_question(struct connection *c, uint64_t id, struct setpay_vie
     return goes_on;
 }
 
+/* By the certificate it has shown: the gateway's other merchant, or else the first. */
+static const struct test_party *client_of(const struct connection *c)
+{
+    const struct test_gateway *gateway = c->server->gateway;
+    const X509 *shown = SSL_get0_peer_certificate(c->ssl);
+    bool other = shown != NULL && X509_cmp(shown, gateway->other.tls->x509) == 0;
+    return other ? gateway->other.tls : gateway->shop[c->brand].tls;
+}
+
 static void *serve(void *arg)
 {
     struct connection *c = arg;
@@ -295,6 +305,7 @@ static void *serve(void *arg)
     c->ssl = take_client(server, c->fd);
     if (c->ssl != NULL) {
         c->brand = brand_of(SSL_get_servername(c->ssl, TLSEXT_NAMETYPE_host_name));
+        c->client = client_of(c);
         (void)pthread_mutex_lock(&server->lock);
         server->resumed += SSL_session_reused(c->ssl) == 1;
         (void)pthread_mutex_unlock(&server->lock);

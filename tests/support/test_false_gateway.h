@@ -1,9 +1,10 @@
 /*
  * A gateway that lies: a framed TLS 1.3 server inside the test, with the keys and certificates of
  * the gateway under test (test_gateway.h), to which a real merchant connects as to any other. It
- * has the real gateway answer each question, and passes the truth on unless it was told to lie: so
- * that, when it behaves again, what comes out is what gateway and issuer really hold. It aborts
- * where a question is repeated otherwise than it was first asked (rule A6).
+ * has the real gateway answer each question in the name of the merchant that asks, and passes the
+ * truth on unless it was told to lie: so that, when it behaves again, what comes out is what
+ * gateway and issuer really hold. It aborts where a question is repeated otherwise than it was
+ * first asked (rule A6).
  *
  *     test_false_gateway_hold(gateway, &lie);          the next question waits
  *     ...the merchant asks...

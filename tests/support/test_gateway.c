@@ -98,9 +98,10 @@ static void make_parties(struct test_gateway *g)
         g->shop[i].tls = test_party_new(g->pki, brand, SETPAY_PROFILE_MERCHANT_TLS_CLIENT,
                                         TEST_GATEWAY_MERCHANT, NULL);
     }
-    g->other.sign = test_party_new(g->pki, "visa", SETPAY_PROFILE_MERCHANT_SIGN, "other", NULL);
-    g->other.tls =
-        test_party_new(g->pki, "visa", SETPAY_PROFILE_MERCHANT_TLS_CLIENT, "other", NULL);
+    g->other.sign =
+        test_party_new(g->pki, "visa", SETPAY_PROFILE_MERCHANT_SIGN, TEST_GATEWAY_OTHER, NULL);
+    g->other.tls = test_party_new(g->pki, "visa", SETPAY_PROFILE_MERCHANT_TLS_CLIENT,
+                                  TEST_GATEWAY_OTHER, NULL);
 }
 
 static void write_configuration(struct test_gateway *g)
@@ -219,7 +220,7 @@ struct test_gateway *test_gateway_new_patient(int auth_timeout_ms)
     write_configuration(g);
     for (size_t i = 0; brand_names[i] != NULL; i++)
         add_merchant(g, brand_names[i], TEST_GATEWAY_MERCHANT);
-    add_merchant(g, "visa", "other");
+    add_merchant(g, "visa", TEST_GATEWAY_OTHER);
     test_gateway_start_issuer(g);
     test_gateway_start(g, NULL);
     return g;

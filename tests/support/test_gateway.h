@@ -19,6 +19,7 @@
 
 #define TEST_GATEWAY_ID "gateway-1"
 #define TEST_GATEWAY_MERCHANT "shop"
+#define TEST_GATEWAY_OTHER "other"
 
 /* One merchant of one brand, with what it needs to talk. */
 struct test_merchant {
@@ -38,7 +39,7 @@ struct test_gateway {
     struct test_party *encrypt[2];
     struct test_party *tls[2];
     struct test_merchant shop[2]; /* TEST_GATEWAY_MERCHANT of each brand, known and enabled */
-    struct test_merchant other;   /* visa's "other", known and enabled */
+    struct test_merchant other;   /* visa's TEST_GATEWAY_OTHER, known and enabled */
 };
 
 /* Makes PKI, configuration and merchants, and starts both daemons. */

@@ -192,6 +192,9 @@ LIE(asks_xid, p->auth.xid.bytes[15] ^= 1)
 LIE(asks_spare_xid, p->auth.xid = liar->spare->auth.xid)
 LIE(asks_later, p->auth.expiry_ms += SETPAY_MINUTE_MS)
 LIE(asks_sooner, p->auth.expiry_ms -= 1)
+/* "Recurring terms in OI and not in PI": the gateway never sees OI, but the merchant's request that
+ * repeats its terms, and holds that against PI (rule G4). An honest merchant that is shown such an
+ * OI refuses it before (rule M3, tests/integration/hostile/merchantd_wallet.c). */
 LIE(asks_recurring, p->auth.terms = recurring(p))
 LIE(asks_split, p->auth.terms.kind = SETPAY_TERMS_SPLIT)
 LIE(asks_other_encrypt, p->auth.gateway_encrypt = liar->far_encrypt->thumbprint)
@@ -209,6 +212,7 @@ LIE(asks_as_instalment, p->auth.terms.kind = SETPAY_TERMS_INSTALMENT)
 LIE(signed_small_each, p->oi.terms = p->pi.terms = recurring(p);
     p->oi.terms.each_minor = p->pi.terms.each_minor = MINOR - 1)
 LIE(signed_split, p->oi.terms.kind = p->pi.terms.kind = SETPAY_TERMS_SPLIT)
+/* ... and the other way about: recurring terms in PI and not in OI. */
 LIE(only_pi_recurs, p->pi.terms = recurring(p))
 
 /* who was meant: the dishonest gateway's view */

@@ -44,6 +44,24 @@ void test_market_open(struct test_market *market, const char *frames, const char
     test_market_open_with(market, test_gateway_new(), frames, refresh);
 }
 
+void test_market_open_beside(struct test_market *market, const struct test_market *first,
+                             const char *frames, const char *refresh)
+{
+    *market = *first;
+    market->channel = NULL;
+    market->lies = 0;
+    market->merchant = test_merchantd_new_other(
+        first->gateway, frames == NULL ? first->gateway->frames : frames, refresh);
+    test_market_reconnect(market);
+}
+
+size_t test_market_close_beside(struct test_market *market)
+{
+    test_channel_free(market->channel);
+    test_merchantd_free(market->merchant);
+    return market->lies;
+}
+
 void test_market_close(struct test_market *market)
 {
     test_channel_free(market->channel);
@@ -89,7 +107,7 @@ void test_market_attack_preq(struct test_market *market, const struct test_purch
     const struct test_attack attack = {.message = setpay_buffer_view(&message),
                                        .expected = expected,
                                        .rrpid = &p->oi.rrpid,
-                                       .signer = market->gateway->shop[0].sign};
+                                       .signer = market->merchant->shops[0].sign};
     test_market_attack(market, &attack);
     setpay_buffer_clear(&message);
 }

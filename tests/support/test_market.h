@@ -28,6 +28,11 @@ struct test_market {
 void test_market_open(struct test_market *market, const char *frames, const char *refresh);
 void test_market_open_with(struct test_market *market, struct test_gateway *gateway,
                            const char *frames, const char *refresh);
+/* Visa's other merchant with the first one's gateway and cardholders, which it borrows; and its
+ * end, before the first one's: how many lies were told to it. */
+void test_market_open_beside(struct test_market *market, const struct test_market *first,
+                             const char *frames, const char *refresh);
+size_t test_market_close_beside(struct test_market *market);
 /* Ends all, and prints the tally. */
 void test_market_close(struct test_market *market);
 

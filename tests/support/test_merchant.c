@@ -23,7 +23,6 @@
         }                                                                                          \
     } while (0)
 
-#define CRLS "merchant-crls"
 static const char *const brand_names[] = {"visa", "mastercard", NULL};
 
 /* ------------------------------------------------------------------ lists */
@@ -36,7 +35,8 @@ void test_merchantd_publish_crl(struct test_merchantd *m, const char *brand,
     char name[64];
     setpay_buffer_init(&der, SETPAY_LIMIT_CRL_BYTES);
     test_pki_crl(m->gateway->pki, brand, kind, now_ms, defect, &der);
-    (void)snprintf(name, sizeof name, CRLS "/%s-%d.crl", brand == NULL ? "root" : brand, (int)kind);
+    (void)snprintf(name, sizeof name, "%s-crls/%s-%d.crl", m->daemon.name,
+                   brand == NULL ? "root" : brand, (int)kind);
     test_write_file(m->daemon.folder, name, setpay_buffer_view(&der));
     setpay_buffer_clear(&der);
 }
@@ -69,34 +69,45 @@ static void write_party(const struct test_merchantd *m, const struct test_party 
 {
     char path[TEST_PATH_SIZE];
     char file[64];
-    (void)snprintf(file, sizeof file, "shop-%s-%s", brand, name);
+    (void)snprintf(file, sizeof file, "%s-%s-%s", m->id, brand, name);
     test_party_write(party, test_path(m->daemon.folder, file, path));
+}
+
+/* FOLDER/NAME and that end; returns path. */
+static const char *path_of(const struct test_merchantd *m, const char *end,
+                           char path[TEST_PATH_SIZE])
+{
+    char name[64];
+    (void)snprintf(name, sizeof name, "%s%s", m->daemon.name, end);
+    return test_path(m->daemon.folder, name, path);
 }
 
 static void write_configuration(struct test_merchantd *m, const char *frames, const char *refresh)
 {
     char path[TEST_PATH_SIZE];
-    const char *folder = m->daemon.folder;
-    FILE *file = fopen(test_path(folder, "merchant.conf", path), "w");
+    const char *folder = m->daemon.folder, *name = m->daemon.name, *id = m->id;
+    FILE *file = fopen(path_of(m, ".conf", path), "w");
     NEED(file != NULL);
-    (void)fprintf(
-        file,
-        "testing = yes\nworkers = 2\nid = %s\nname = A Test Shop\nlisten = %s\n"
-        "public_host = " TEST_MERCHANT_HOST "%s\napi_listen = %s\ngateway = %s\ngateway_id = %s\n"
-        "admin_address = %s\ndatabase = sqlite:%s/merchant.db\nadmin_socket = %s/merchant.sock\n"
-        "log = %s/merchant.log\nroot = %s/" CRLS "/root.pem\ncrls = %s/" CRLS "\n"
-        "tls_key = %s/shop-all-server.key\ntls_cert = %s/shop-all-server.pem\n"
-        "gateway_timeout = 5s\nanswer_wait = 2m\nrepeat_min = 20ms\nrepeat_max = "
-        "100ms\nrefresh_interval = %s\n",
-        TEST_GATEWAY_MERCHANT, m->wallets, strchr(m->wallets, ':'), m->api, frames, TEST_GATEWAY_ID,
-        m->daemon.admin, folder, folder, folder, folder, folder, folder, folder, refresh);
-    for (size_t i = 0; brand_names[i] != NULL; i++)
-        (void)fprintf(
-            file,
-            "[brand %s]\nsign_key = %s/shop-%s-sign.key\nsign_cert = %s/shop-%s-sign.pem\n"
-            "tls_key = %s/shop-%s-tls.key\ntls_cert = %s/shop-%s-tls.pem\n",
-            brand_names[i], folder, brand_names[i], folder, brand_names[i], folder, brand_names[i],
-            folder, brand_names[i]);
+    (void)fprintf(file,
+                  "testing = yes\nworkers = 2\nid = %s\nname = A Test Shop\nlisten = %s\n"
+                  "public_host = " TEST_MERCHANT_HOST
+                  "%s\napi_listen = %s\ngateway = %s\ngateway_id = %s\n"
+                  "admin_address = %s\ndatabase = sqlite:%s/%s.db\nadmin_socket = %s/%s.sock\n"
+                  "log = %s/%s.log\nroot = %s/%s-crls/root.pem\ncrls = %s/%s-crls\n"
+                  "tls_key = %s/%s-all-server.key\ntls_cert = %s/%s-all-server.pem\n"
+                  "gateway_timeout = 5s\nanswer_wait = 2m\nrepeat_min = 20ms\nrepeat_max = "
+                  "100ms\nrefresh_interval = %s\n",
+                  id, m->wallets, strchr(m->wallets, ':'), m->api, frames, TEST_GATEWAY_ID,
+                  m->daemon.admin, folder, name, folder, name, folder, name, folder, name, folder,
+                  name, folder, id, folder, id, refresh);
+    for (size_t i = 0; i < m->brand_count && brand_names[i] != NULL; i++) {
+        const char *brand = brand_names[i];
+        (void)fprintf(file,
+                      "[brand %s]\nsign_key = %s/%s-%s-sign.key\nsign_cert = %s/%s-%s-sign.pem\n"
+                      "tls_key = %s/%s-%s-tls.key\ntls_cert = %s/%s-%s-tls.pem\n",
+                      brand, folder, id, brand, folder, id, brand, folder, id, brand, folder, id,
+                      brand);
+    }
     NEED(fclose(file) == 0);
 }
 
@@ -104,10 +115,8 @@ static void make_token(struct test_merchantd *m)
 {
     char path[TEST_PATH_SIZE];
     char *output = NULL;
-    const char *words[] = {"--config", test_path(m->daemon.folder, "merchant.conf", path),
-                           "--json",   "token",
-                           "add",      "--name",
-                           "test",     NULL};
+    const char *words[] = {
+        "--config", path_of(m, ".conf", path), "--json", "token", "add", "--name", "test", NULL};
     test_run_program("setpay-merchant", words, &output);
     json_t *answer = json_loads(output, 0, NULL);
     const char *token = json_string_value(json_object_get(answer, "token"));
@@ -117,32 +126,54 @@ static void make_token(struct test_merchantd *m)
     free(output);
 }
 
-struct test_merchantd *test_merchantd_new(struct test_gateway *gateway, const char *frames,
-                                          const char *refresh)
+/* who: id, shops and their count, and the name of its files. */
+static struct test_merchantd *start(struct test_gateway *gateway, const struct test_merchantd *who,
+                                    const char *frames, const char *refresh)
 {
     struct test_merchantd *m = calloc(1, sizeof *m);
     char path[TEST_PATH_SIZE];
     NEED(m != NULL);
+    *m = *who;
     m->gateway = gateway;
-    m->daemon = (struct test_daemon){
-        .folder = gateway->folder, .program = "setpay-merchantd", .name = "merchant"};
+    m->daemon.folder = gateway->folder;
+    m->daemon.program = "setpay-merchantd";
     test_choose_address(m->wallets);
     test_choose_address(m->api);
     test_choose_address(m->daemon.admin);
-    m->server = test_party_new(gateway->pki, "visa", SETPAY_PROFILE_MERCHANT_TLS_SERVER,
-                               TEST_GATEWAY_MERCHANT, TEST_MERCHANT_HOST);
+    m->server = test_party_new(gateway->pki, "visa", SETPAY_PROFILE_MERCHANT_TLS_SERVER, m->id,
+                               TEST_MERCHANT_HOST);
     write_party(m, m->server, "all", "server");
-    for (size_t i = 0; brand_names[i] != NULL; i++) {
-        write_party(m, gateway->shop[i].sign, brand_names[i], "sign");
-        write_party(m, gateway->shop[i].tls, brand_names[i], "tls");
+    for (size_t i = 0; i < m->brand_count && brand_names[i] != NULL; i++) {
+        write_party(m, m->shops[i].sign, brand_names[i], "sign");
+        write_party(m, m->shops[i].tls, brand_names[i], "tls");
     }
-    NEED(mkdir(test_path(m->daemon.folder, CRLS, path), 0700) == 0);
+    NEED(mkdir(path_of(m, "-crls", path), 0700) == 0);
     test_pki_write(gateway->pki, path);
     publish_all(m, gateway->pki->now_ms);
     write_configuration(m, frames, refresh);
     test_daemon_start(&m->daemon, NULL);
     make_token(m);
     return m;
+}
+
+struct test_merchantd *test_merchantd_new(struct test_gateway *gateway, const char *frames,
+                                          const char *refresh)
+{
+    const struct test_merchantd who = {.id = TEST_GATEWAY_MERCHANT,
+                                       .shops = gateway->shop,
+                                       .brand_count = 2,
+                                       .daemon.name = "merchant"};
+    return start(gateway, &who, frames, refresh);
+}
+
+struct test_merchantd *test_merchantd_new_other(struct test_gateway *gateway, const char *frames,
+                                                const char *refresh)
+{
+    const struct test_merchantd who = {.id = TEST_GATEWAY_OTHER,
+                                       .shops = &gateway->other,
+                                       .brand_count = 1,
+                                       .daemon.name = "other"};
+    return start(gateway, &who, frames, refresh);
 }
 
 void test_merchantd_free(struct test_merchantd *m)

@@ -1,7 +1,8 @@
 /*
  * A merchant to test against: the real setpay-merchantd as a process of its own on loopback, for
  * the brands and with the certificates of a gateway under test (test_gateway.h), in the same
- * folder; and what a store's own program asks of it. Everything fails hard.
+ * folder; and what a store's own program asks of it. A second one may run beside the first.
+ * Everything fails hard.
  *
  * What wallets say to it is in test_shopper.h.
  */
@@ -23,6 +24,9 @@
 struct test_merchantd {
     struct test_daemon daemon;
     struct test_gateway *gateway; /* borrowed */
+    const char *id;
+    const struct test_merchant *shops; /* by brand, visa first; the gateway's */
+    size_t brand_count;
     char wallets[TEST_ADDRESS_SIZE];
     char api[TEST_ADDRESS_SIZE];
     struct test_party *server; /* TLS, to wallets */
@@ -30,10 +34,14 @@ struct test_merchantd {
     unsigned requests;         /* made to the API */
 };
 
-/* frames: where it is told that its gateway is; refresh: how often it asks for certificates
- * ("5m"). Has lists of its own in FOLDER/merchant-crls, all of them fresh. */
+/* TEST_GATEWAY_MERCHANT of both brands. frames: where it is told that its gateway is; refresh: how
+ * often it asks for certificates ("5m"). Has lists of its own in FOLDER/merchant-crls, all of them
+ * fresh. */
 struct test_merchantd *test_merchantd_new(struct test_gateway *gateway, const char *frames,
                                           const char *refresh);
+/* Visa's TEST_GATEWAY_OTHER, with files and lists of its own name in the same folder. */
+struct test_merchantd *test_merchantd_new_other(struct test_gateway *gateway, const char *frames,
+                                                const char *refresh);
 /* Stops it; the folder is the gateway's. */
 void test_merchantd_free(struct test_merchantd *merchant);
 

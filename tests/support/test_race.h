@@ -60,6 +60,10 @@ void test_race_track_free(struct test_race_track *track);
 /* Prints how often what came out. */
 void test_race_track_report(const struct test_race_track *track);
 
+/* Whether those that raced have met: of cancel, void and expire some ended paid and some not, and
+ * copies of a PReq were answered. Otherwise words say which did not. */
+bool test_race_track_met(const struct test_race_track *track, char *words, size_t size);
+
 /* Fills in everything that the seed decides. */
 void test_race_plan(struct test_race *race, uint64_t seed, uint64_t number, bool expires);
 /* Makes the order and runs the race to its end. */

@@ -200,7 +200,7 @@ void test_offer_get(struct test_merchantd *merchant, const struct test_order *or
     OK(setpay_pinit_res_parse(message.content, &offer->message));
     offer->brand = strcmp(brand, "visa") == 0 ? 0 : 1;
     NEED(setpay_digest_equal(&offer->message.header.sender,
-                             &merchant->gateway->shop[offer->brand].sign->thumbprint));
+                             &merchant->shops[offer->brand].sign->thumbprint));
     setpay_message_clear(&message);
     setpay_buffer_clear(&sent);
     setpay_buffer_clear(&answer);
@@ -217,8 +217,9 @@ struct test_purchase *test_offer_purchase(const struct test_merchantd *merchant,
                                           const struct test_cardholder *cardholder,
                                           setpay_time_ms now_ms)
 {
-    const struct test_purchase_parties parties =
-        test_gateway_parties(merchant->gateway, offer->brand);
+    struct test_purchase_parties parties = test_gateway_parties(merchant->gateway, offer->brand);
+    parties.merchant = merchant->shops[offer->brand].sign;
+    parties.merchant_id = merchant->id;
     const struct setpay_money *amount = &offer->message.amount;
     struct test_purchase *p =
         test_purchase_new(&parties, cardholder, amount->minor, amount->currency, now_ms);

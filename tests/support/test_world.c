@@ -91,6 +91,14 @@ static void pay_once(struct test_world *world)
     test_world_settle();
 }
 
+static void add_wallet(struct test_world *world)
+{
+    world->wallet = test_wallet_new(world->pki, "mastercard");
+    test_wallet_add_card(world->wallet, "visa", "4242424242424242", "2912", "daily");
+    test_wallet_add_card(world->wallet, "mastercard", "5555555555554444", "2912", "other");
+    pay_once(world);
+}
+
 struct test_world *test_world_new(void)
 {
     static const char *const brands[] = {"visa", "mastercard", NULL};
@@ -100,12 +108,18 @@ struct test_world *test_world_new(void)
     world->pki = test_pki_new(setpay_clock_now_ms(), brands);
     make_others(world->pki, &world->others);
     world->shop = test_shop_new(world->pki);
-    world->wallet = test_wallet_new(world->pki, "mastercard");
-    test_wallet_add_card(world->wallet, "visa", "4242424242424242", "2912", "daily");
-    test_wallet_add_card(world->wallet, "mastercard", "5555555555554444", "2912", "other");
     test_the_world = world;
-    pay_once(world);
+    add_wallet(world);
     return world;
+}
+
+struct test_wallet *test_world_add_wallet(struct test_world *world)
+{
+    struct test_wallet *was = world->wallet;
+    add_wallet(world);
+    struct test_wallet *made = world->wallet;
+    world->wallet = was;
+    return made;
 }
 
 void test_world_free(struct test_world *world)

@@ -41,6 +41,9 @@ struct test_world {
 /* The wallet has paid once, so that it knows what an honest merchant shows; it lacks mastercard's
  * PCA list. */
 struct test_world *test_world_new(void);
+/* A second wallet beside the first, with cards of the same numbers, which has paid once too; the
+ * caller's. The functions below are about world->wallet: whoever means this one puts it there. */
+struct test_wallet *test_world_add_wallet(struct test_world *world);
 void test_world_free(struct test_world *world);
 
 /* The one that the shop's hooks find. */

@@ -6,6 +6,7 @@
 #include "common/crypto/envelope.h"
 #include "common/crypto/seal.h"
 #include "tests/support/test_pki.h"
+#include "tests/vectors/envelopes.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -324,6 +325,72 @@ static void boxes_open_only_in_their_place(void **state)
     setpay_buffer_clear(&again);
 }
 
+/* rule G2: every form of tests/vectors/envelopes.h; so are the three downgrades among them, which
+ * are what an attacker makes of a genuine envelope. */
+static void every_wrong_form_is_refused(void **state)
+{
+    struct world *world = *state;
+    for (size_t i = 0; i < test_envelope_form_count; i++) {
+        const struct test_envelope_form *form = &test_envelope_forms[i];
+        struct setpay_buffer envelope;
+        struct setpay_secret opened = {0};
+        setpay_buffer_init(&envelope, SETPAY_LIMIT_ENVELOPE_BYTES);
+        test_envelope_make(form, world->gateway->x509, world->other->x509, &envelope);
+        struct setpay_view bytes = setpay_buffer_view(&envelope);
+        print_message("# %s\n", form->why);
+        assert_int_equal(setpay_envelope_check_form(bytes) == SETPAY_OK,
+                         form->good || form->flip != 0 || form->recipients == 0);
+        if (form->good)
+            assert_int_equal(setpay_envelope_open(world->key, bytes, &opened), SETPAY_OK);
+        else
+            refuse(world, bytes);
+        setpay_secret_clear(&opened);
+        setpay_buffer_clear(&envelope);
+    }
+}
+
+/* What OpenSSL alone makes of an envelope: the bytes it gives out; 0 where it refuses. */
+static size_t open_by_openssl(const struct world *world, const struct setpay_buffer *envelope,
+                              uint8_t *text, size_t size)
+{
+    const unsigned char *at = envelope->data;
+    CMS_ContentInfo *cms = d2i_CMS_ContentInfo(NULL, &at, (long)envelope->size);
+    assert_non_null(cms);
+    assert_ptr_equal(at, envelope->data + envelope->size);
+    assert_int_equal(CMS_decrypt_set1_pkey(cms, world->gateway->key, world->gateway->x509), 1);
+    BIO *cipher = CMS_dataInit(cms, NULL);
+    assert_non_null(cipher);
+    int got = BIO_read(cipher, text, (int)size);
+    BIO_free_all(cipher);
+    CMS_ContentInfo_free(cms);
+    return got < 0 ? 0 : (size_t)got;
+}
+
+/* rule G2: the downgrades are real ones. OpenSSL finds the content key in them and decrypts: under
+ * OFB and CFB the first block comes out as it was sealed, without any tag. Only the form stands
+ * between that and a gateway. */
+static void openssl_alone_would_open_a_downgrade(void **state)
+{
+    const struct world *world = *state;
+    size_t tried = 0;
+    for (size_t i = 0; i < test_envelope_form_count; i++) {
+        const struct test_envelope_form *form = &test_envelope_forms[i];
+        struct setpay_buffer envelope;
+        uint8_t text[sizeof TEST_ENVELOPE_TEXT] = {0};
+        if (form->downgrade == TEST_DOWNGRADE_NONE)
+            continue;
+        setpay_buffer_init(&envelope, SETPAY_LIMIT_ENVELOPE_BYTES);
+        test_envelope_make(form, world->gateway->x509, world->other->x509, &envelope);
+        size_t got = open_by_openssl(world, &envelope, text, sizeof text);
+        assert_in_range(got, 16, sizeof TEST_ENVELOPE_TEXT - 1);
+        if (form->downgrade != TEST_DOWNGRADE_CBC) /* which needs the block cipher's other way */
+            assert_memory_equal(text, TEST_ENVELOPE_TEXT, 16);
+        setpay_buffer_clear(&envelope);
+        tried++;
+    }
+    assert_int_equal(tried, 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -333,6 +400,8 @@ int main(void)
         cmocka_unit_test(a_cut_tag_is_refused),
         cmocka_unit_test(anothers_envelope_is_refused),
         cmocka_unit_test(other_forms_are_refused),
+        cmocka_unit_test(every_wrong_form_is_refused),
+        cmocka_unit_test(openssl_alone_would_open_a_downgrade),
         cmocka_unit_test(key_and_certificate_must_fit),
         cmocka_unit_test(the_openssl_program_opens_it),
         cmocka_unit_test(receipts_open_only_for_their_purchase),

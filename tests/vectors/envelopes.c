@@ -2,8 +2,9 @@
  * Envelopes of every form.
  *
  * OpenSSL makes them, apart from the code under test; where it would not make what an attacker
- * could (a short tag, an unauthenticated cipher under the name of an authenticated one), its DER is
- * taken apart here and put together again with that one part changed.
+ * could (a short tag, an unauthenticated cipher under the name of an authenticated one, what an
+ * authenticated one has made under the name of an unauthenticated), its DER is taken apart here and
+ * put together again with that one part changed.
  */
 #include "tests/vectors/envelopes.h"
 
@@ -14,25 +15,42 @@
 #include <string.h>
 
 const struct test_envelope_form test_envelope_forms[] = {
-    {"good", true, EVP_aes_256_gcm, EVP_sha256, 1, false, 0, 0, false},
-    {"a 12-byte tag", false, EVP_aes_256_gcm, EVP_sha256, 1, false, 12, 0, false},
-    {"an 8-byte tag", false, EVP_aes_256_gcm, EVP_sha256, 1, false, 8, 0, false},
-    {"a 4-byte tag", false, EVP_aes_256_gcm, EVP_sha256, 1, false, 4, 0, false},
-    {"AES-256-CBC EnvelopedData", false, EVP_aes_256_cbc, EVP_sha256, 1, false, 0, 0, false},
+    {"good", true, EVP_aes_256_gcm, EVP_sha256, 1, false, 0, 0, false, TEST_DOWNGRADE_NONE},
+    {"a 12-byte tag", false, EVP_aes_256_gcm, EVP_sha256, 1, false, 12, 0, false,
+     TEST_DOWNGRADE_NONE},
+    {"an 8-byte tag", false, EVP_aes_256_gcm, EVP_sha256, 1, false, 8, 0, false,
+     TEST_DOWNGRADE_NONE},
+    {"a 4-byte tag", false, EVP_aes_256_gcm, EVP_sha256, 1, false, 4, 0, false,
+     TEST_DOWNGRADE_NONE},
+    {"AES-256-CBC EnvelopedData", false, EVP_aes_256_cbc, EVP_sha256, 1, false, 0, 0, false,
+     TEST_DOWNGRADE_NONE},
     {"AES-256-CBC relabelled as authenticated", false, EVP_aes_256_cbc, EVP_sha256, 1, true, 0, 0,
-     false},
+     false, TEST_DOWNGRADE_NONE},
     {"AES-256-CFB relabelled as authenticated", false, EVP_aes_256_cfb128, EVP_sha256, 1, true, 0,
-     0, false},
+     0, false, TEST_DOWNGRADE_NONE},
     {"AES-256-OFB relabelled as authenticated", false, EVP_aes_256_ofb, EVP_sha256, 1, true, 0, 0,
-     false},
-    {"AES-128-GCM", false, EVP_aes_128_gcm, EVP_sha256, 1, false, 0, 0, false},
-    {"a SHA-1 key derivation", false, EVP_aes_256_gcm, EVP_sha1, 1, false, 0, 0, false},
-    {"a SHA-512 key derivation", false, EVP_aes_256_gcm, EVP_sha512, 1, false, 0, 0, false},
-    {"two recipients", false, EVP_aes_256_gcm, EVP_sha256, 2, false, 0, 0, false},
-    {"for another recipient", false, EVP_aes_256_gcm, EVP_sha256, 0, false, 0, 0, false},
-    {"a changed bit of the ciphertext", false, EVP_aes_256_gcm, EVP_sha256, 1, false, 0, 1, false},
-    {"a changed bit of the tag", false, EVP_aes_256_gcm, EVP_sha256, 1, false, 0, 2, false},
-    {"a byte behind it", false, EVP_aes_256_gcm, EVP_sha256, 1, false, 0, 0, true},
+     false, TEST_DOWNGRADE_NONE},
+    {"AES-128-GCM", false, EVP_aes_128_gcm, EVP_sha256, 1, false, 0, 0, false, TEST_DOWNGRADE_NONE},
+    {"a SHA-1 key derivation", false, EVP_aes_256_gcm, EVP_sha1, 1, false, 0, 0, false,
+     TEST_DOWNGRADE_NONE},
+    {"a SHA-512 key derivation", false, EVP_aes_256_gcm, EVP_sha512, 1, false, 0, 0, false,
+     TEST_DOWNGRADE_NONE},
+    {"two recipients", false, EVP_aes_256_gcm, EVP_sha256, 2, false, 0, 0, false,
+     TEST_DOWNGRADE_NONE},
+    {"for another recipient", false, EVP_aes_256_gcm, EVP_sha256, 0, false, 0, 0, false,
+     TEST_DOWNGRADE_NONE},
+    {"a changed bit of the ciphertext", false, EVP_aes_256_gcm, EVP_sha256, 1, false, 0, 1, false,
+     TEST_DOWNGRADE_NONE},
+    {"a changed bit of the tag", false, EVP_aes_256_gcm, EVP_sha256, 1, false, 0, 2, false,
+     TEST_DOWNGRADE_NONE},
+    {"a byte behind it", false, EVP_aes_256_gcm, EVP_sha256, 1, false, 0, 0, true,
+     TEST_DOWNGRADE_NONE},
+    {"GCM relabelled as AES-256-CBC EnvelopedData", false, EVP_aes_256_gcm, EVP_sha256, 1, false, 0,
+     0, false, TEST_DOWNGRADE_CBC},
+    {"GCM relabelled as AES-256-OFB EnvelopedData", false, EVP_aes_256_gcm, EVP_sha256, 1, false, 0,
+     0, false, TEST_DOWNGRADE_OFB},
+    {"GCM relabelled as AES-256-CFB EnvelopedData", false, EVP_aes_256_gcm, EVP_sha256, 1, false, 0,
+     0, false, TEST_DOWNGRADE_CFB},
 };
 const size_t test_envelope_form_count =
     sizeof(test_envelope_forms) / sizeof(test_envelope_forms[0]);
@@ -166,6 +184,47 @@ static void put_short_tag(const struct element *content, size_t tag, struct setp
     setpay_buffer_clear(&new_algorithm);
 }
 
+/* id-envelopedData 1.2.840.113549.1.7.3 */
+static const uint8_t enveloped[] = {0x06, 0x09, 0x2a, 0x86, 0x48, 0x86,
+                                    0xf7, 0x0d, 0x01, 0x07, 0x03};
+static const uint8_t version_2[] = {0x02, 0x01, 0x02}; /* as one recipient by agreement has it */
+
+/* The downgrade: key, nonce and ciphertext are the genuine ones, the tag is left off, and the
+ * content claims a cipher without one. Its IV is the block that GCM encrypted first: so under CFB
+ * and OFB the first block opens to the true text, and each further answer would tell more. */
+static void put_downgraded(struct setpay_view recipients, const struct element *content,
+                           enum test_downgrade downgrade, struct setpay_buffer *envelope)
+{
+    const uint8_t cipher[] = {
+        0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x01, (uint8_t)downgrade};
+    uint8_t iv[2 + 16] = {0x04, 16};
+    struct element fields[PARTS_MAX], algorithm[PARTS_MAX], parameters[PARTS_MAX];
+    struct setpay_buffer all[6];
+    must(split(content->inside, fields) == 3 && split(fields[1].inside, algorithm) == 2 &&
+         split(algorithm[1].inside, parameters) == 2 && parameters[0].inside.size == 12);
+    memcpy(iv + 2, parameters[0].inside.data, 12);
+    iv[2 + 15] = 2;
+    struct setpay_view text = fields[2].inside;
+    if (downgrade == TEST_DOWNGRADE_CBC)
+        text.size -= text.size % 16; /* whole blocks, as it must have */
+    const struct setpay_view named[] = {SETPAY_VIEW_ARRAY(cipher), SETPAY_VIEW_ARRAY(iv)};
+    put(&all[0], 0x30, named, 2);
+    put(&all[1], 0x80, &text, 1);
+    const struct setpay_view encrypted[] = {fields[0].whole, setpay_buffer_view(&all[0]),
+                                            setpay_buffer_view(&all[1])};
+    put(&all[2], 0x30, encrypted, 3);
+    const struct setpay_view body[] = {SETPAY_VIEW_ARRAY(version_2), recipients,
+                                       setpay_buffer_view(&all[2])};
+    put(&all[3], 0x30, body, 3);
+    struct setpay_view inside = setpay_buffer_view(&all[3]);
+    put(&all[4], 0xa0, &inside, 1);
+    const struct setpay_view info[] = {SETPAY_VIEW_ARRAY(enveloped), setpay_buffer_view(&all[4])};
+    put(&all[5], 0x30, info, 2);
+    must(setpay_buffer_set(envelope, setpay_buffer_view(&all[5])) == SETPAY_OK);
+    for (size_t i = 0; i < 6; i++)
+        setpay_buffer_clear(&all[i]);
+}
+
 void test_envelope_make(const struct test_envelope_form *form, X509 *recipient, X509 *other,
                         struct setpay_buffer *envelope)
 {
@@ -186,6 +245,8 @@ void test_envelope_make_of(const struct test_envelope_form *form, struct setpay_
     must(count >= 3);
     if (form->relabelled) {
         put_together(data[1].whole, data[2].whole, SETPAY_VIEW_ARRAY(no_tag), envelope);
+    } else if (form->downgrade != 0) {
+        put_downgraded(data[1].whole, &data[2], form->downgrade, envelope);
     } else if (form->tag != 0) {
         put_short_tag(&data[2], form->tag, &changed);
         put_together(data[1].whole, setpay_buffer_view(&changed),

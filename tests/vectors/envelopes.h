@@ -10,6 +10,15 @@
 
 #define TEST_ENVELOPE_TEXT "a payment instruction, sealed to one gateway"
 
+/* What GCM has made, dressed up as EnvelopedData of another cipher: the last arc of its OID,
+ * 2.16.840.1.101.3.4.1.N. */
+enum test_downgrade {
+    TEST_DOWNGRADE_NONE = 0,
+    TEST_DOWNGRADE_CBC = 42,
+    TEST_DOWNGRADE_OFB = 43,
+    TEST_DOWNGRADE_CFB = 44,
+};
+
 struct test_envelope_form {
     const char *why;
     bool good;
@@ -20,6 +29,7 @@ struct test_envelope_form {
     size_t tag;      /* bytes of the tag that are kept; 0: as made */
     int flip;        /* 1: a bit of the ciphertext, 2: of the tag */
     bool trailing;   /* a byte behind it */
+    enum test_downgrade downgrade;
 };
 
 extern const struct test_envelope_form test_envelope_forms[];

@@ -395,7 +395,9 @@ static void no_more_is_undone_than_was_done(void **state)
     expect_repeated(liar->line, setpay_buffer_view(&message), setpay_buffer_view(&answer));
     test_refusal_expect(gateway, other_line, setpay_buffer_view(&message), "MERCHANT_CHANNEL G1");
 
-    /* the same content under the number of CapReq */
+    /* "Authorise 100, reverse 60, capture 100", the third step: the same content under the number
+     * of CapReq. There is no capture yet: today it is a type that is to come (rule A1); once there
+     * is one, what refuses here is that no more is captured than is left. */
     setpay_buffer_init(&capture, SETPAY_LIMIT_MESSAGE_BYTES);
     assert_int_equal(setpay_buffer_set(&capture, setpay_buffer_view(&message)), SETPAY_OK);
     static const uint8_t type_9[] = {0x08, 0x01, 0x10, 0x09}; /* suite 1, type 9 */

@@ -4,7 +4,7 @@
 #
 #   run.sh            every mutant of list/*.txt, or those that are named (make mutants [ONLY=name])
 #   run.sh --all ...  where the listed tests notice nothing, every other unit test too
-#   run.sh --quick ... the listed unit tests alone, without the scripts
+#   run.sh --quick ... only what stands under `tests`, which is quick
 #   run.sh --check    builds and runs nothing: each edit still finds its place. TAP, for make test
 #
 # A mutant in a list:
@@ -12,21 +12,28 @@
 #   mutant NAME
 #   why    what the edit breaks, with the rule
 #   file   PATH
-#   tests  UNIT_TEST...        at least one of these must fail
-#   also   SCRIPT...           or one of these; tried after them, since they take longer
+#   tests  TEST...             at least one of these must fail
+#   also   TEST...             or one of these; tried after them, since they take longer
+#   with   NAME=VALUE...       the environment that these tests run in
 #   equal  reason              nobody can notice it, and why; not run unless it is named
+#   why not  reason            known not to be noticed, and why; run all the same
 #   -
 #   lines that stand in the file exactly once
 #   +
 #   lines in their place
 #   .
 #
+# TEST is the name of a unit test, that of a program of tests/integration without its .c (races,
+# hostile/gatewayd_form), or the path of a script. Programs whose effort can be chosen make less of it
+# than in make test, and the same each time: see `effort` below, and `with`.
+#
 # All work is done in a copy of the tree (BUILD/mutants/tree), which is built once; then only what an
-# edit touches. A test must pass there without an edit before its failure counts.
+# edit touches, and of that only what the test needs. A test must pass there without an edit before
+# its failure counts.
 set -uo pipefail
 shopt -s lastpipe
 cd "$(dirname "$0")/../.." || exit 1
-: "${BUILD:=build}" "${CC:=cc}" "${MUTANT_TIMEOUT:=300}"
+: "${BUILD:=build}" "${CC:=cc}" "${MUTANT_TIMEOUT:=900}"
 unset MAKEFLAGS MFLAGS MAKELEVEL
 here=$PWD
 mkdir -p "$BUILD/mutants"
@@ -34,13 +41,15 @@ work=$(cd "$BUILD/mutants" && pwd)
 tree=$work/tree
 jobs=$(nproc)
 mode=run
+# What races, crash_points and faults go through here: their schedules are fixed.
+effort=(SEED=1 TRIES=200 PAIRS=0 SANDBOXES=2 COUNT=20)
 case ${1:-} in --check | --all | --quick) mode=${1#--} && shift ;; esac
 only=("$@")
 
 # ------------------------------------------------------------------ the lists
 
 names=()
-declare -A why file tests also equal olds news
+declare -A why file tests also with equal why_not olds news
 # Several replacements of one mutant are kept one behind the other, with this between them.
 separator=$'\x1e'
 
@@ -63,6 +72,8 @@ read_lists() {
         'file   '*) file[$name]=${line#file   } ;;
         'tests  '*) tests[$name]=${line#tests  } ;;
         'also   '*) also[$name]=${line#also   } ;;
+        'with   '*) with[$name]=${line#with   } ;;
+        'why not  '*) why_not[$name]=${line#why not  } ;;
         'equal  '*) equal[$name]=${line#equal  } ;;
         -) part=- text='' ;;
         '' | '#'*) ;;
@@ -101,16 +112,24 @@ edit() {
         }' "${file[$name]}"
 }
 
+# kind_of TEST: unit, program or script; failure where there is none of that name.
+kind_of() {
+    case $1 in
+    *.sh) [ -x "$1" ] && echo script ;;
+    *) if [ -f "tests/unit/$1.c" ]; then echo unit; else [ -f "tests/integration/$1.c" ] && echo program; fi ;;
+    esac
+}
+
 # Words on what is wrong with an entry.
 examine() {
     local name=$1 test
     [ -n "${why[$name]:-}" ] && [ -n "${file[$name]:-}" ] && [ -n "${tests[$name]:-}" ] ||
         echo "why, file or tests is missing"
-    for test in ${tests[$name]:-}; do
-        [ -f "tests/unit/$test.c" ] || echo "there is no tests/unit/$test.c"
+    for test in ${tests[$name]:-} ${also[$name]:-}; do
+        kind_of "$test" >/dev/null || echo "there is no test $test"
     done
-    for test in ${also[$name]:-}; do
-        [ -x "$test" ] || echo "there is no $test"
+    for test in ${with[$name]:-}; do
+        [[ $test =~ ^[A-Z_]+=. ]] || echo "no NAME=VALUE: $test"
     done
     # shellcheck disable=SC2069 # the words, not the file
     [ -z "${file[$name]:-}" ] || edit "$name" 2>&1 >/dev/null
@@ -147,25 +166,48 @@ make_in_tree() {
         >"$work/build.log" 2>&1
 }
 
-# passes TEST: a unit test by name, or a script.
+# command_of TEST: what runs it, in the tree.
+command_of() {
+    case $(kind_of "$1") in
+    unit) echo "build/tests/$1" ;;
+    program) echo "build/tests/integration/$1" ;;
+    *) echo "$1" ;;
+    esac
+}
+
+# passes TEST NAME: the test passes, in the environment that the mutant NAME asks for. Its temporary
+# files are its own, since a test that fails keeps them.
 passes() {
-    local command=("build/tests/$1")
-    case $1 in */*) command=("$1") ;; esac
+    local scratch command
+    command=$(command_of "$1")
+    scratch=$(mktemp -d "${TMPDIR:-/tmp}/mutant.XXXXXX") || exit 1
     # The outer pair of braces hides what bash says about a program that died of a signal.
-    { (cd "$tree" && BUILD=build CMOCKA_MESSAGE_OUTPUT=TAP timeout -k 5 "$MUTANT_TIMEOUT" \
-        "${command[@]}" >"$work/test.log" 2>&1 </dev/null); } 2>/dev/null &&
-        ! grep -q '^not ok ' "$work/test.log" && grep -q '^ok ' "$work/test.log"
+    # shellcheck disable=SC2086 # words
+    { (cd "$tree" && exec env "${effort[@]}" ${with[$2]:-} TMPDIR="$scratch" BUILD=build \
+        CMOCKA_MESSAGE_OUTPUT=TAP timeout -k 5 "$MUTANT_TIMEOUT" "$command" \
+        >"$work/test.log" 2>&1 </dev/null); } 2>/dev/null
+    status=$? # kept for notices
+    rm -rf "$scratch"
+    [ "$status" -eq 0 ] && ! grep -q '^not ok ' "$work/test.log" && grep -q '^ok ' "$work/test.log"
+}
+
+# Whether a test starts the programs: all do but most unit tests.
+starts_programs() { # TEST
+    [ "$(kind_of "$1")" != unit ] || grep -qE 'test_gateway\.h|/bin/' "tests/unit/$1.c"
 }
 
 build_for() { # TEST...
-    local test targets=()
+    local test targets=() tool
     for test in "$@"; do
-        case $test in
-        */*) targets+=(build) ;;
-        *)
-            targets+=("build/tests/$test")
-            # Some start the programs themselves.
-            ! grep -qE 'test_gateway\.h|/bin/' "tests/unit/$test.c" || targets+=(build)
+        ! starts_programs "$test" || targets+=(build)
+        case $(kind_of "$test") in
+        unit) targets+=("build/tests/$test") ;;
+        program) targets+=("build/tests/integration/$test") ;;
+        script)
+            # Its own tools stand in a folder of its name.
+            for tool in "${test%.sh}"/*.c; do
+                [ ! -f "$tool" ] || targets+=("build/${tool%.c}")
+            done
             ;;
         esac
     done
@@ -175,12 +217,14 @@ build_for() { # TEST...
 chosen=()
 for name in "${names[@]}"; do
     if [ ${#only[@]} -gt 0 ]; then
-        [[ " ${only[*]} " == *" $name "* ]] && chosen+=("$name")
+        [[ " ${only[*]} " != *" $name "* ]] || chosen+=("$name")
     else
         chosen+=("$name")
     fi
 done
-[ ${#chosen[@]} -gt 0 ] || { echo "there is no mutant ${only[*]}" >&2; exit 2; }
+for name in "${only[@]}"; do
+    [[ " ${names[*]} " == *" $name "* ]] || { echo "there is no mutant $name" >&2; exit 2; }
+done
 
 : >"$work/report"
 mkdir -p "$tree"
@@ -200,61 +244,81 @@ fi
 
 # Whether a test passes in the tree without an edit: looked at once, when it is first needed.
 declare -A sound
-is_sound() { # TEST PATH-OF-THE-EDITED-FILE
-    if [ -z "${sound[$1]:-}" ]; then
-        cp "$tree/$2" "$work/mutant" && cp "$here/$2" "$tree/$2"
-        sound[$1]=no
-        build_for "$1" && { passes "$1" || passes "$1"; } && sound[$1]=yes
-        [ "${sound[$1]}" = yes ] || say "$1 fails without an edit: its failures do not count"
-        cp "$work/mutant" "$tree/$2"
+is_sound() { # TEST NAME
+    local path=${file[$2]} key="$1 ${with[$2]:-}"
+    if [ -z "${sound[$key]:-}" ]; then
+        cp "$tree/$path" "$work/mutant" && cp "$here/$path" "$tree/$path"
+        sound[$key]=no
+        build_for "$1" && { passes "$1" "$2" || passes "$1" "$2"; } && sound[$key]=yes
+        [ "${sound[$key]}" = yes ] || say "$1 fails without an edit: its failures do not count"
+        cp "$work/mutant" "$tree/$path"
     fi
-    [ "${sound[$1]}" = yes ]
+    [ "${sound[$key]}" = yes ]
 }
 
-# notices TEST PATH: the test fails with the edit, and without it passes.
+# notices TEST NAME: the test fails with the edit, and without it passes. What starts daemons must fail
+# twice, since a machine under load can make it fail once.
 notices() {
-    build_for "$1" || return 1
-    passes "$1" && return 1
+    build_for "$1" || { say "$1 does not build with $2: $(grep -m1 'rror' "$work/build.log")"; return 1; }
+    passes "$1" "$2" && return 1
+    noticed=$(sed -n 's/^not ok [0-9]* - //p' "$work/test.log" | head -n 1)
+    [ -n "$noticed" ] || noticed="status $status: $(tail -n 1 "$work/test.log")"
+    if starts_programs "$1" && passes "$1" "$2"; then
+        say "$1 fails with $2 ($noticed), and then not: that does not count"
+        return 1
+    fi
     is_sound "$1" "$2"
 }
 
-caught=0 missed=() wrong=()
+caught=0 same=() missed=() wrong=()
+row() { say "$(printf '%-32s %s' "$1" "$2")"; }
 for name in "${chosen[@]}"; do
     if [ -n "${equal[$name]:-}" ] && [ ${#only[@]} -eq 0 ]; then
-        say "$(printf '%-38s %s' "$name" "same: ${equal[$name]}")"
+        row "$name" "equivalent: ${equal[$name]}"
+        same+=("$name")
         continue
     fi
     path=${file[$name]}
     if ! edit "$name" >"$work/edited" 2>"$work/edit.log"; then
-        say "$(printf '%-38s %s' "$name" "$(cat "$work/edit.log")")"
+        row "$name" "$(cat "$work/edit.log")"
         wrong+=("$name")
         continue
     fi
     cp "$work/edited" "$tree/$path"
     by=''
     if ! build_for "${tests[$name]%% *}"; then
-        say "$(printf '%-38s %s' "$name" "does not build: $(grep -m1 'error' "$work/build.log")")"
+        row "$name" "does not build: $(grep -m1 'error' "$work/build.log")"
         wrong+=("$name")
     else
         slow=${also[$name]:-}
         [ "$mode" != quick ] || slow=''
         for test in ${tests[$name]} $slow "${everything[@]}"; do
-            notices "$test" "$path" && by=$test && break
+            notices "$test" "$name" && by=$test && break
         done
         if [ -n "$by" ]; then
             caught=$((caught + 1))
-            say "$(printf '%-38s caught by %s' "$name" "$by")"
+            row "$name" "caught by $by: $noticed"
+            [ -z "${why_not[$name]:-}" ] || say "  its entry says that nobody notices it"
+        elif [ -n "${equal[$name]:-}" ]; then
+            row "$name" "equivalent: ${equal[$name]}"
+            same+=("$name")
         else
             missed+=("$name")
-            say "$(printf '%-38s NOT CAUGHT: %s' "$name" "${why[$name]}")"
+            row "$name" "NOT CAUGHT: ${why[$name]}"
         fi
     fi
     cp "$here/$path" "$tree/$path"
 done
 
 say ''
-say "${#chosen[@]} mutants: $caught caught, ${#missed[@]} not caught, ${#wrong[@]} that do not apply or build"
+say "${#chosen[@]} mutants: $caught caught, ${#same[@]} equivalent, ${#missed[@]} not caught, ${#wrong[@]} that do not apply or build"
+for name in "${same[@]}"; do
+    say "  equivalent: $name: ${equal[$name]}"
+done
 for name in "${missed[@]}"; do
-    say "  not caught: $name: ${why[$name]}"
+    say "  not caught: $name: ${why[$name]}${why_not[$name]:+; ${why_not[$name]}}"
+done
+for name in "${wrong[@]}"; do
+    say "  does not apply or build: $name"
 done
 [ ${#missed[@]} -eq 0 ] && [ ${#wrong[@]} -eq 0 ]

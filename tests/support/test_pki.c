@@ -356,6 +356,17 @@ static const char *key_usage_of(enum setpay_profile profile)
     }
 }
 
+/* Another role's: the merchants' CA, which alone may name hosts, for all roles but its own. */
+static enum setpay_ca_kind issuer_of(const struct setpay_profile_info *info,
+                                     enum test_pki_defect defect)
+{
+    if (defect == TEST_PKI_WRONG_ISSUER)
+        return SETPAY_CA_BRAND;
+    if (defect == TEST_PKI_OTHER_ISSUER)
+        return info->issuer == SETPAY_CA_MERCHANT ? SETPAY_CA_GATEWAY : SETPAY_CA_MERCHANT;
+    return info->issuer;
+}
+
 static struct test_party *make_party(struct test_pki *pki, const char *brand,
                                      enum setpay_profile profile, const char *id, const char *host,
                                      EVP_PKEY *key, enum test_pki_defect defect)
@@ -363,8 +374,8 @@ static struct test_party *make_party(struct test_pki *pki, const char *brand,
     const struct setpay_profile_info *info = setpay_profile_info(profile);
     struct test_pki_brand *of = test_pki_brand(pki, brand);
     const struct test_pki_ca *brand_ca = &of->ca[SETPAY_CA_BRAND];
-    const struct test_pki_ca *issuer =
-        defect == TEST_PKI_WRONG_ISSUER ? brand_ca : &of->ca[info->issuer];
+    enum setpay_ca_kind kind = issuer_of(info, defect);
+    const struct test_pki_ca *issuer = &of->ca[kind];
     struct test_party *party = calloc(1, sizeof(*party));
     char names[300];
     NEED(party != NULL);
@@ -395,7 +406,8 @@ static struct test_party *make_party(struct test_pki *pki, const char *brand,
         party->signing_key = NULL;
     if (setpay_certificate_parse(setpay_buffer_view(&party->der), &party->certificate) != SETPAY_OK)
         party->certificate = NULL;
-    party->chain[0] = setpay_buffer_view(&of->ca[info->issuer].der);
+    party->chain[0] =
+        setpay_buffer_view(&of->ca[defect == TEST_PKI_OTHER_ISSUER ? kind : info->issuer].der);
     party->chain[1] = setpay_buffer_view(&brand_ca->der);
     return party;
 }

@@ -52,6 +52,7 @@ enum test_pki_defect {
     TEST_PKI_FORGED,           /* signed by a stranger's key under the issuer's name */
     TEST_PKI_UNKNOWN_CRITICAL, /* an unknown critical extension */
     TEST_PKI_WRONG_ISSUER,     /* issued by the brand CA instead of the issuing CA */
+    TEST_PKI_OTHER_ISSUER,     /* issued by another role's CA of the brand (issuer_of) */
 };
 
 /* One CA with its key. */

@@ -139,6 +139,14 @@ static void check_leaf_defects(struct world *world, enum setpay_profile profile)
     expect(verify(world->trust, party, profile, NULL, TEST_PKI_NOW_MS),
            setpay_profile_info(profile)->dns_names ? SETPAY_OK : SETPAY_E_CERT_NAME, "a DNS name");
     test_party_free(party);
+    /* A gateway's by the merchants' CA, and a merchant's by the gateways', which may name no host.
+     */
+    party = test_party_new_defective(world->pki, "visa", profile, id_of(profile),
+                                     TEST_PKI_OTHER_ISSUER);
+    expect(verify(world->trust, party, profile, NULL, TEST_PKI_NOW_MS),
+           setpay_profile_info(profile)->dns_names ? SETPAY_E_CERT_NAME : SETPAY_E_CERT_ROLE,
+           "issued by another role's CA");
+    test_party_free(party);
 }
 
 static void every_defect_of_a_leaf_has_its_error(void **state)
@@ -272,6 +280,78 @@ static void another_root_is_not_believed(void **state)
                      SETPAY_E_CERT_CHAIN);
     test_party_free(party);
     test_pki_free(stranger);
+}
+
+/* Such a CA could certify nobody, for OpenSSL would not have its chain; but it would take a good
+ * one's place, of which there are so many, and its name. */
+static void a_ca_that_is_none_is_not_kept(void **state)
+{
+    (void)state;
+    static const struct {
+        enum test_pki_defect defect;
+        enum setpay_error error;
+    } rows[] = {
+        {TEST_PKI_FORGED, SETPAY_E_CERT_CHAIN},     /* the right names, by a stranger's key */
+        {TEST_PKI_OTHER_BRAND, SETPAY_E_CERT_NAME}, /* by visa's brand CA, for another brand */
+    };
+    static const char *const none[] = {NULL};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        for (int k = SETPAY_CA_CARDHOLDER; k < SETPAY_CA_KINDS; k++) {
+            enum setpay_ca_kind kind = (enum setpay_ca_kind)k;
+            struct test_pki *pki = test_pki_new(TEST_PKI_NOW_MS, none);
+            struct setpay_trust *trust = NULL;
+            struct setpay_digest thumbs[8];
+            test_pki_add_brand(pki, "visa", kind, rows[i].defect);
+            struct setpay_view brand =
+                setpay_buffer_view(&test_pki_ca(pki, "visa", SETPAY_CA_BRAND)->der);
+            struct setpay_view ca = setpay_buffer_view(&test_pki_ca(pki, "visa", kind)->der);
+            assert_int_equal(setpay_trust_new(setpay_buffer_view(&pki->root.der), &trust),
+                             SETPAY_OK);
+            assert_int_equal(setpay_trust_add_ca(trust, brand), SETPAY_OK);
+            expect(setpay_trust_add_ca(trust, ca), rows[i].error, "a CA that is none");
+            assert_int_equal(setpay_trust_learn(trust, &ca, 1, NULL, 0, TEST_PKI_NOW_MS), 0);
+            assert_int_equal(setpay_trust_thumbs(trust, false, thumbs, 8), 2);
+            setpay_trust_free(trust);
+            test_pki_free(pki);
+        }
+    }
+}
+
+static enum setpay_error verify_lapsed(struct setpay_trust *trust, const struct test_party *party,
+                                       int64_t now_ms)
+{
+    struct setpay_certificate *certificate = NULL;
+    enum setpay_error error =
+        setpay_trust_verify_lapsed(trust, setpay_buffer_view(&party->der),
+                                   SETPAY_PROFILE_CARDHOLDER_SIGN, "visa", now_ms, &certificate);
+    assert_true((error == SETPAY_OK) == (certificate != NULL));
+    setpay_certificate_unref(certificate);
+    return error;
+}
+
+/* rule M8: time is passed over, and nothing else is: revocation is looked up, in fresh lists. */
+static void who_has_lapsed_is_still_looked_up(void **state)
+{
+    (void)state;
+    struct test_pki *pki = test_pki_new(TEST_PKI_NOW_MS, brands);
+    struct setpay_trust *trust = test_pki_trust(pki), *bare = NULL;
+    struct test_party *party = test_party_new_defective(pki, "visa", SETPAY_PROFILE_CARDHOLDER_SIGN,
+                                                        NULL, TEST_PKI_EXPIRED);
+    expect(verify(trust, party, SETPAY_PROFILE_CARDHOLDER_SIGN, "visa", TEST_PKI_NOW_MS),
+           SETPAY_E_CERT_TIME, "expired");
+    expect(verify_lapsed(trust, party, TEST_PKI_NOW_MS), SETPAY_OK, "lapsed");
+    expect(verify_lapsed(trust, party, TEST_PKI_NOW_MS + 366 * SETPAY_DAY_MS), SETPAY_E_CRL_STALE,
+           "stale lists");
+    assert_int_equal(setpay_trust_new(setpay_buffer_view(&pki->root.der), &bare), SETPAY_OK);
+    (void)setpay_trust_learn(bare, party->chain, SETPAY_CHAIN_CAS, NULL, 0, TEST_PKI_NOW_MS);
+    expect(verify_lapsed(bare, party, TEST_PKI_NOW_MS), SETPAY_E_CRL_MISSING, "no lists");
+    test_pki_revoke(pki, party);
+    test_pki_refresh_crls(pki, trust, TEST_PKI_NOW_MS);
+    expect(verify_lapsed(trust, party, TEST_PKI_NOW_MS), SETPAY_E_CERT_REVOKED, "revoked");
+    test_party_free(party);
+    setpay_trust_free(bare);
+    setpay_trust_free(trust);
+    test_pki_free(pki);
 }
 
 /* The certificate with the other signature that verifies as well: (r, n - s) instead of (r, s). */
@@ -583,6 +663,8 @@ int main(void)
         cmocka_unit_test(every_defect_of_a_ca_has_its_error),
         cmocka_unit_test(a_ca_of_one_brand_does_not_issue_for_another),
         cmocka_unit_test(another_root_is_not_believed),
+        cmocka_unit_test(a_ca_that_is_none_is_not_kept),
+        cmocka_unit_test(who_has_lapsed_is_still_looked_up),
         cmocka_unit_test(a_twin_of_a_ca_is_not_another_ca),
         cmocka_unit_test(missing_issuers_are_named_so_and_learned_when_offered),
         cmocka_unit_test(known_leaves_need_only_their_thumbprint),

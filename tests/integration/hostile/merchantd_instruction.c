@@ -272,6 +272,17 @@ static void test_refused(void **state)
     assert_false(booked || asked);
 }
 
+/* Rule M7: the sealed instruction goes with the outcome, out of database and journal. */
+static void wait_erased(const struct test_sale *sale)
+{
+    int64_t until = setpay_clock_monotonic_ms() + TEST_WAIT_MS;
+    while (test_daemon_database_holds(&market.merchant->daemon,
+                                      setpay_buffer_view(&sale->purchase->envelope))) {
+        assert_true(setpay_clock_monotonic_ms() < until);
+        (void)usleep(TEST_POLL_US);
+    }
+}
+
 /* rules M9, M4, M7: when the time of all of them is over, and only then. */
 static void test_lapsed(void **state)
 {
@@ -291,19 +302,13 @@ static void test_lapsed(void **state)
         assert_string_equal(test_merchantd_order_status(market.merchant, &told[i].sale.order),
                             "open");
     }
-    int64_t until = setpay_clock_monotonic_ms() + TEST_WAIT_MS;
-    for (size_t i = 0; i < LIES; i++) {
-        while (test_daemon_database_holds(&market.merchant->daemon,
-                                          setpay_buffer_view(&told[i].sale.purchase->envelope))) {
-            assert_true(setpay_clock_monotonic_ms() < until);
-            (void)usleep(TEST_POLL_US);
-        }
-    }
+    for (size_t i = 0; i < LIES; i++)
+        wait_erased(&told[i].sale);
     set_clocks(0);
 }
 
-/* The order that was lied about is for somebody honest to pay; and the liar's certificate is still
- * its own. */
+/* The order that was lied about is for somebody honest to pay, after which the merchant has nothing
+ * of it that could be paid with again (rule M7); and the liar's certificate is still its own. */
 static void test_honest_after_all(void **state)
 {
     (void)state;
@@ -312,6 +317,7 @@ static void test_honest_after_all(void **state)
         test_sale_again(&market, &told[i].sale.order, i == 0 ? market.holder : market.neighbour,
                         &sale);
         test_sale_pay(&market, &sale);
+        wait_erased(&sale);
         test_sale_clear(&sale);
     }
 }

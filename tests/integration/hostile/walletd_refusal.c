@@ -8,6 +8,7 @@
 
 #include <openssl/ssl.h>
 #include <setjmp.h>
+#include <sqlite3.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -391,6 +392,33 @@ static void the_same_link_signs_nothing_new(void **state)
     test_world_attacks++;
 }
 
+/* A store that can't be written to, for somebody else does and takes his time: the person hears an
+ * error, the merchant nothing; and the link can be paid then, by another purchase. */
+static void what_is_not_stored_does_not_leave(void **state)
+{
+    char path[TEST_PATH_SIZE];
+    sqlite3 *db = NULL;
+    json_t *prepared = NULL, *paid = NULL;
+    (void)state;
+    start_over();
+    gateway_comes_to_it(SETPAY_RECEIPT_AUTHORISATION);
+    assert_int_equal(test_world_prepare(NULL, &prepared), SETPAY_OK);
+    (void)test_path(wallet->folder, "wallet.db", path);
+    assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_busy_timeout(db, TEST_WAIT_MS), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    enum setpay_error error =
+        test_wallet_call(wallet, "pay.confirm", test_world_agree(prepared), &paid);
+    assert_true(error != SETPAY_OK && error != SETPAY_E_TIMEOUT);
+    json_decref(prepared);
+    assert_int_equal(test_shop_count(shop, TEST_ASK_PAY), 0);
+    assert_int_equal(sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    struct setpay_id xid = test_world_pay(NULL, NULL);
+    test_world_ends(&xid, "authorised");
+    test_world_attacks++;
+}
+
 /* Rules W5, A6: dead between the commit and the first byte: it inquires, hears that there is no
  * such purchase, and sends the very PReq that it stored. A liar who says so again and again gets
  * nothing else. */
@@ -535,6 +563,7 @@ int main(void)
         cmocka_unit_test(a_refusal_that_was_true_is_no_breach),
         cmocka_unit_test(scripts_hear_the_same),
         cmocka_unit_test(the_same_link_signs_nothing_new),
+        cmocka_unit_test(what_is_not_stored_does_not_leave),
         cmocka_unit_test(a_wallet_that_died_sends_the_same),
         cmocka_unit_test(a_replay_after_a_restart_says_nothing),
         cmocka_unit_test(a_link_may_be_paid_when_nothing_was),

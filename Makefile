@@ -398,6 +398,7 @@ TEST_SUPPORT := \
 	tests/support/test_market.c \
 	tests/support/test_merchant.c \
 	tests/support/test_messages.c \
+	tests/support/test_network_keys.c \
 	tests/support/test_opened.c \
 	tests/support/test_pki.c \
 	tests/support/test_proto.c \

@@ -22,6 +22,7 @@
 #include "tests/support/test_buyer.h"
 #include "tests/support/test_fault.h"
 #include "tests/support/test_fault_table.h"
+#include "tests/support/test_network_keys.h"
 #include "tests/support/test_proxy.h"
 #include "tests/support/test_sandbox.h"
 #include "tests/support/test_settings.h"
@@ -385,6 +386,7 @@ static bool attempt(struct work *work, const struct test_case *the, bool *held)
     struct test_fault fault = the->fault;
     if (fault.lane != TEST_ANY_LANE)
         fault.lane = work->lane;
+    unsigned believed = test_plan_believed(plan, fault.hop);
     work->order_count = 0;
     work->words[0] = '\0';
     int id = test_plan_arm(plan, &fault);
@@ -393,6 +395,9 @@ static bool attempt(struct work *work, const struct test_case *the, bool *held)
     done = test_plan_disarm(plan, id) >= fault.count && done;
     /* Whether or not the fault came: what was begun must come to a good end. */
     *held = all_hold(work);
+    if (*held && fault.kind == TEST_FAULT_CERTIFICATE)
+        *held = test_plan_believed(plan, fault.hop) == believed ||
+                fail(work, "who was shown a wrong certificate has believed it");
     if (*held && fault.kind == TEST_FAULT_DELAY)
         *held = wait_for_late(work, fault.lane) && all_hold(work);
     return done;
@@ -492,6 +497,20 @@ static void one_order_each(void)
     report(orders == (int64_t)orders_made, "a repeated POST /orders makes no second order", words);
 }
 
+static void none_is_believed(void)
+{
+    char what[96], words[64];
+    for (int hop = 0; hop < TEST_HOPS; hop++) {
+        if (hop == TEST_HOP_STORE) /* there is no TLS */
+            continue;
+        unsigned believed = test_plan_believed(plan, (enum test_hop)hop);
+        (void)snprintf(what, sizeof what, "%s: nobody believes a wrong certificate",
+                       test_hop_names[hop]);
+        (void)snprintf(words, sizeof words, "%u messages came all the same", believed);
+        report(believed == 0, what, words);
+    }
+}
+
 static void configure(void)
 {
     char text[1024];
@@ -508,13 +527,13 @@ static void configure(void)
                    (unsigned)test_proxy_port(proxy, TEST_HOP_GATEWAY), 5 * unit_ms, 4 * unit_ms,
                    2 * unit_ms, 4 * unit_ms);
     test_sandbox_configure(&sandbox, TEST_MERCHANT, text);
-    (void)snprintf(
-        text, sizeof text,
-        "[issuer sim] address = 127.0.0.1:%u\nauth_timeout = %dms\nreconnect_min = 20ms\n"
-        "reconnect_max = %dms\nrepeat_min = %dms\nrepeat_max = %dms\n",
-        (unsigned)test_proxy_port(proxy, TEST_HOP_ISSUER), 4 * unit_ms, 2 * unit_ms, unit_ms,
-        4 * unit_ms);
+    (void)snprintf(text, sizeof text,
+                   "auth_timeout = %dms\nreconnect_min = 20ms\nreconnect_max = %dms\n"
+                   "repeat_min = %dms\nrepeat_max = %dms\n",
+                   4 * unit_ms, 2 * unit_ms, unit_ms, 4 * unit_ms);
     test_sandbox_configure(&sandbox, TEST_GATEWAY, text);
+    test_network_keys_make(&sandbox);
+    test_network_keys_configure(&sandbox, test_proxy_port(proxy, TEST_HOP_ISSUER));
 }
 
 /* As configured, but for the interval of the echoes on an idle line. */
@@ -625,6 +644,7 @@ int main(void)
         nothing_is_left("after the table: nothing is left over");
     }
     one_order_each();
+    none_is_believed();
     print_tally();
     if (failed_count > 0)
         printf("# kept: %s\n", sandbox.dir);

@@ -34,6 +34,7 @@ const char *const test_fault_names[TEST_FAULT_KINDS] = {
     "reset after it",
     "bit flipped",
     "garbage",
+    "noise in a good record",
     "stalled",
     "wrong certificate",
 };
@@ -63,6 +64,7 @@ struct test_plan {
     unsigned chaos_per_mille;
     int chaos_delay_ms;
     uint64_t done[TEST_FAULT_KINDS];
+    unsigned believed[TEST_HOPS];
     unsigned held[TEST_LANES + 1]; /* by lane, TEST_ANY_LANE first */
 };
 
@@ -86,7 +88,7 @@ enum test_hop test_passing_hop(enum test_passing passing)
 bool test_fault_applies(enum test_hop hop, enum test_way way, enum test_passing passing,
                         enum test_fault_kind kind)
 {
-    bool is_tls = hop == TEST_HOP_WALLET || hop == TEST_HOP_GATEWAY;
+    bool is_tls = hop != TEST_HOP_STORE;
     bool is_connection = passing == TEST_CONNECT;
     if (passing == TEST_OTHER || (!is_connection && test_passing_hop(passing) != hop))
         return false;
@@ -107,7 +109,9 @@ bool test_fault_applies(enum test_hop hop, enum test_way way, enum test_passing 
     case TEST_FAULT_CUT_RECORD:
     case TEST_FAULT_FLIP:
         return is_tls;
-    case TEST_FAULT_CERTIFICATE: /* a wallet shows none */
+    case TEST_FAULT_NOISE:
+        return is_tls && !is_connection;
+    case TEST_FAULT_CERTIFICATE: /* a wallet shows none, the issuer simulator asks for none */
         return is_connection && is_tls && (way == TEST_ANSWER || hop == TEST_HOP_GATEWAY);
     default:
         return false;
@@ -266,6 +270,21 @@ void test_plan_arrived(struct test_plan *plan, int lane)
 {
     pthread_mutex_lock(&plan->mutex);
     plan->held[lane + 1]--;
+    pthread_mutex_unlock(&plan->mutex);
+}
+
+unsigned test_plan_believed(struct test_plan *plan, enum test_hop hop)
+{
+    pthread_mutex_lock(&plan->mutex);
+    unsigned believed = plan->believed[hop];
+    pthread_mutex_unlock(&plan->mutex);
+    return believed;
+}
+
+void test_plan_believes(struct test_plan *plan, enum test_hop hop)
+{
+    pthread_mutex_lock(&plan->mutex);
+    plan->believed[hop]++;
     pthread_mutex_unlock(&plan->mutex);
 }
 

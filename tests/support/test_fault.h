@@ -56,7 +56,8 @@ enum test_fault_kind {
     TEST_FAULT_RESET,       /* RST to both sides in its place */
     TEST_FAULT_RESET_AFTER, /* it comes, and who sent it gets RST */
     TEST_FAULT_FLIP,        /* one bit of a TLS record is another */
-    TEST_FAULT_GARBAGE,     /* random bytes in its place */
+    TEST_FAULT_GARBAGE,     /* random bytes in its place: of its record, where there is TLS */
+    TEST_FAULT_NOISE,       /* random bytes in its place, in a good TLS record */
     TEST_FAULT_STALL,       /* from here on nothing passes, and nothing is closed */
     TEST_FAULT_CERTIFICATE, /* a connection is made with a certificate that is not for this */
     TEST_FAULT_KINDS
@@ -120,12 +121,16 @@ unsigned test_plan_disarm(struct test_plan *plan, int id);
 void test_plan_chaos(struct test_plan *plan, uint64_t seed, unsigned per_mille, int delay_ms);
 /* All that was ever done, by kind. */
 uint64_t test_plan_done(struct test_plan *plan, enum test_fault_kind kind);
+/* How many messages of the hop came from someone who had been shown a wrong certificate. */
+unsigned test_plan_believed(struct test_plan *plan, enum test_hop hop);
 
 /* How many messages of the lane (or of no lane) are held back just now. */
 unsigned test_plan_held(struct test_plan *plan, int lane);
 
 /* For the proxy. A message that was delayed for this lane has been sent on. */
 void test_plan_arrived(struct test_plan *plan, int lane);
+/* For the proxy. Who was shown a wrong certificate on this hop has sent a message. */
+void test_plan_believes(struct test_plan *plan, enum test_hop hop);
 /* For the proxy. The lane whose token or xid is in the bytes, or TEST_ANY_LANE. */
 int test_plan_find_lane(struct test_plan *plan, const uint8_t *bytes, size_t size);
 /* The lane has an xid more (16 bytes). */

@@ -141,6 +141,7 @@ static void begin_server(struct test_pair *pair)
         test_plan_decide(pair->proxy->plan, pair->hop, TEST_REQUEST, TEST_CONNECT, TEST_ANY_LANE);
     if (side->handshake.kind == TEST_FAULT_CERTIFICATE) {
         tls = hop->wrong_client;
+        side->is_false = true;
         side->handshake.kind = TEST_FAULT_NONE;
     }
     test_side_begin(side, -1, hop->to, tls, pair->hop == TEST_HOP_GATEWAY ? pair->brand : NULL);
@@ -157,10 +158,16 @@ void test_pair_opened(struct test_pair *pair, enum test_way way)
     begin_server(pair);
 }
 
+static SSL_CTX *wrong_server(struct test_proxy_hop *hop)
+{
+    SSL_CTX *wrong = hop->wrong_server[hop->wrong_shown++ % TEST_WRONGS];
+    return wrong == NULL ? hop->wrong_server[0] : wrong;
+}
+
 static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *address,
                       int size, void *arg)
 {
-    const struct test_proxy_hop *hop = arg;
+    struct test_proxy_hop *hop = arg;
     struct test_pair *pair = pair_new(hop->proxy, hop->hop);
     struct test_side *side = &pair->sides[TEST_REQUEST];
     SSL_CTX *tls = hop->server[0]; /* by the name that the client gives, another: on_name */
@@ -170,7 +177,8 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
     side->handshake =
         test_plan_decide(hop->proxy->plan, hop->hop, TEST_ANSWER, TEST_CONNECT, TEST_ANY_LANE);
     if (side->handshake.kind == TEST_FAULT_CERTIFICATE) {
-        tls = hop->wrong_server;
+        tls = wrong_server(hop);
+        side->is_false = true;
         side->handshake.kind = TEST_FAULT_NONE;
     }
     if (side->handshake.kind == TEST_FAULT_RESET) {
@@ -295,6 +303,8 @@ void test_pair_came(struct test_pair *pair, enum test_way way)
         uint8_t *bytes = malloc(size);
         if (bytes == NULL || evbuffer_remove(side->input, bytes, size) != (int)size)
             abort();
+        if (side->is_false) /* who does not believe the certificate says nothing */
+            test_plan_believes(pair->proxy->plan, pair->hop);
         if (pair->limit != NULL) /* a replay's answer */
             test_pair_end(pair);
         else
@@ -345,6 +355,28 @@ static int on_name(SSL *ssl, int *alert, void *arg)
     return SSL_TLSEXT_ERR_OK;
 }
 
+/* As a card network has it: the gateway must show a certificate of the network's. */
+static SSL_CTX *network_context(const char *dir, const char *name)
+{
+    char root[512];
+    SSL_CTX *context = context_new(true, dir, name);
+    (void)snprintf(root, sizeof root, "%s/root.pem", dir);
+    if (SSL_CTX_load_verify_file(context, root) != 1)
+        abort();
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+    return context;
+}
+
+static void load_network_keys(struct test_proxy_hop *issuer, const char *dir)
+{
+    char network[256];
+    (void)snprintf(network, sizeof network, "%s/network", dir);
+    issuer->server[0] = network_context(network, "issuer");
+    issuer->wrong_server[0] = network_context(network, "other-host");
+    issuer->wrong_server[1] = network_context(network, "stranger");
+    issuer->client[0] = context_new(false, NULL, NULL);
+}
+
 static void load_keys(struct test_proxy *proxy, const char *dir)
 {
     struct test_proxy_hop *wallet = &proxy->hops[TEST_HOP_WALLET];
@@ -364,9 +396,10 @@ static void load_keys(struct test_proxy *proxy, const char *dir)
     (void)snprintf(gateways, sizeof gateways, "%s/gateway/visa", dir);
     wallet->server[0] = context_new(true, merchants, "tls-server");
     wallet->client[0] = context_new(false, NULL, NULL);
-    wallet->wrong_server = context_new(true, gateways, "tls-server");
-    gateway->wrong_server = context_new(true, merchants, "tls-server");
+    wallet->wrong_server[0] = context_new(true, gateways, "tls-server");
+    gateway->wrong_server[0] = context_new(true, merchants, "tls-server");
     gateway->wrong_client = context_new(false, gateways, "tls-server");
+    load_network_keys(&proxy->hops[TEST_HOP_ISSUER], dir);
 }
 
 static void contexts_free(struct test_proxy_hop *hop)
@@ -375,7 +408,8 @@ static void contexts_free(struct test_proxy_hop *hop)
         SSL_CTX_free(hop->server[i]);
         SSL_CTX_free(hop->client[i]);
     }
-    SSL_CTX_free(hop->wrong_server);
+    for (int i = 0; i < TEST_WRONGS; i++)
+        SSL_CTX_free(hop->wrong_server[i]);
     SSL_CTX_free(hop->wrong_client);
 }
 

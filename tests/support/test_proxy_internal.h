@@ -36,7 +36,8 @@ struct test_side {
     struct evbuffer *input;     /* decrypted, not yet a whole message */
     struct test_parcels waiting;
     bool is_open;
-    bool ends; /* closed once what was written has left */
+    bool ends;     /* closed once what was written has left */
+    bool is_false; /* a certificate that is not for this was shown to it */
     struct test_fault handshake;
 };
 
@@ -64,6 +65,7 @@ struct test_pair {
 TAILQ_HEAD(test_pairs, test_pair);
 
 #define TEST_BRANDS 2
+#define TEST_WRONGS 2
 extern const char *const test_proxy_brands[TEST_BRANDS];
 
 struct test_proxy_hop {
@@ -71,9 +73,11 @@ struct test_proxy_hop {
     enum test_hop hop;
     struct evconnlistener *listener;
     uint16_t port, to;
-    /* Of servers that we play, by brand, and of clients; NULL: plain. wrong: for another role. */
+    /* Of servers that we play, by brand, and of clients; NULL: plain. wrong: for another role, or
+     * by a stranger; a server's are taken by turns. */
     SSL_CTX *server[TEST_BRANDS], *client[TEST_BRANDS];
-    SSL_CTX *wrong_server, *wrong_client;
+    SSL_CTX *wrong_server[TEST_WRONGS], *wrong_client;
+    unsigned wrong_shown;
 };
 
 /* test_proxy_message.c: the first whole message in the input, its size; 0 where there is none. */

@@ -92,6 +92,13 @@ static uint8_t *take_records(struct test_side *side, size_t *size)
     return records;
 }
 
+static void make_noise(uint8_t *bytes, size_t size)
+{
+    if (RAND_bytes(bytes, (int)size) != 1)
+        abort();
+    bytes[0] = 0xff; /* never by chance the start of something good */
+}
+
 /* Puts bytes on the wire as the fault has it: the last place where something can go wrong. */
 static void put_on_wire(struct test_side *side, uint8_t *wire, size_t size,
                         enum test_fault_kind kind, enum test_cut cut)
@@ -100,11 +107,8 @@ static void put_on_wire(struct test_side *side, uint8_t *wire, size_t size,
         return;
     if (kind == TEST_FAULT_FLIP)
         wire[size > RECORD_HEADER ? RECORD_HEADER + (size - RECORD_HEADER) / 2 : size - 1] ^= 0x10;
-    if (kind == TEST_FAULT_GARBAGE) {
-        if (RAND_bytes(wire, (int)size) != 1)
-            abort();
-        wire[0] = 0xff; /* never by chance the start of something good */
-    }
+    if (kind == TEST_FAULT_GARBAGE)
+        make_noise(wire, size);
     if (kind == TEST_FAULT_CUT_RECORD)
         size = cut_at(cut, size);
     bufferevent_write(side->stream, wire, size);
@@ -128,6 +132,20 @@ static void flush_handshake(struct test_side *side)
         side->pair->is_stalled = true;
 }
 
+static bool write_tls(struct test_side *side, const uint8_t *bytes, size_t size, bool is_noise)
+{
+    uint8_t *noise = is_noise ? malloc(size) : NULL;
+    if (is_noise) {
+        if (noise == NULL)
+            abort();
+        make_noise(noise, size);
+        bytes = noise;
+    }
+    bool written = SSL_write(side->ssl, bytes, (int)size) == (int)size;
+    free(noise);
+    return written;
+}
+
 static void send_now(struct test_side *side, const uint8_t *bytes, size_t size,
                      const struct test_fault *fault)
 {
@@ -140,7 +158,7 @@ static void send_now(struct test_side *side, const uint8_t *bytes, size_t size,
             abort();
         memcpy(wire, bytes, size);
     } else {
-        if (size > 0 && SSL_write(side->ssl, bytes, (int)size) != (int)size) {
+        if (size > 0 && !write_tls(side, bytes, size, fault->kind == TEST_FAULT_NOISE)) {
             test_pair_end(side->pair);
             return;
         }

@@ -1,6 +1,6 @@
 /*
- * The file is written anew, line by line: first the settings without a section, then what it held,
- * each line that a setting replaces left out or replaced.
+ * The file is written anew, line by line: the settings of each section first, then what it held,
+ * without the lines that a setting replaces.
  */
 #include "tests/support/test_settings.h"
 
@@ -14,27 +14,38 @@ static bool same_key(const char *a, const char *b)
     return strncmp(a, b, size) == 0 && b[size + strspn(b + size, " ")] == '=';
 }
 
-/* The setting for this line of that section, without the section's name; NULL where there is none.
- */
-static const char *find_setting(const char *settings, const char *section, const char *line)
+/* The next setting of the section ("[NAME]", or "" for none) from *at on, without the section's
+ * name; NULL where there is none. *at is behind it then. */
+static const char *next_setting(const char **at, const char *section)
 {
     size_t name = strlen(section);
-    for (const char *at = settings; *at != '\0'; at += strcspn(at, "\n")) {
-        at += strspn(at, "\n");
-        if (name == 0 && *at != '[' && same_key(at, line))
-            return at;
-        if (name > 0 && strncmp(at, section, name) == 0) {
-            const char *key = at + name + strspn(at + name, " ");
-            if (same_key(key, line))
-                return key;
-        }
+    for (;;) {
+        const char *line = *at + strspn(*at, "\n");
+        if (*line == '\0')
+            return NULL;
+        *at = line + strcspn(line, "\n");
+        if (name == 0 && *line != '[')
+            return line;
+        if (name > 0 && strncmp(line, section, name) == 0)
+            return line + name + strspn(line + name, " ");
     }
-    return NULL;
 }
 
-static void write_line(FILE *to, const char *text)
+static bool is_replaced(const char *settings, const char *section, const char *line)
 {
-    (void)fprintf(to, "%.*s\n", (int)strcspn(text, "\n"), text);
+    const char *setting;
+    while ((setting = next_setting(&settings, section)) != NULL) {
+        if (same_key(setting, line))
+            return true;
+    }
+    return false;
+}
+
+static void write_settings(FILE *to, const char *settings, const char *section)
+{
+    const char *setting;
+    while ((setting = next_setting(&settings, section)) != NULL)
+        (void)fprintf(to, "%.*s\n", (int)strcspn(setting, "\n"), setting);
 }
 
 void test_sandbox_configure(const struct test_sandbox *sandbox, enum test_daemon daemon,
@@ -48,21 +59,15 @@ void test_sandbox_configure(const struct test_sandbox *sandbox, enum test_daemon
     if (to == NULL) {
         test_bail_out("%s can't be changed", path);
     }
-    for (const char *at = settings; *at != '\0'; at += strcspn(at, "\n")) {
-        at += strspn(at, "\n");
-        if (*at != '[' && *at != '\0')
-            write_line(to, at);
-    }
+    write_settings(to, settings, section);
     while (fgets(line, sizeof line, from) != NULL) {
-        if (line[0] == '[')
+        bool is_header = line[0] == '[';
+        if (is_header)
             (void)snprintf(section, sizeof section, "%.*s", (int)strcspn(line, "\n"), line);
-        const char *setting = line[0] == '[' || line[0] == '#' || line[0] == '\n'
-                                  ? NULL
-                                  : find_setting(settings, section, line);
-        if (setting == NULL)
-            write_line(to, line);
-        else if (section[0] != '\0')
-            write_line(to, setting);
+        if (is_header || line[0] == '#' || !is_replaced(settings, section, line))
+            (void)fputs(line, to);
+        if (is_header)
+            write_settings(to, settings, section);
     }
     (void)fclose(from);
     if (fclose(to) != 0 || rename(changed, path) != 0)

@@ -10,6 +10,7 @@
 #include "common/crypto/file.h"
 #include "common/crypto/hash.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <openssl/rand.h>
 #include <stdio.h>
@@ -142,7 +143,7 @@ enum setpay_error setpay_ca_enrolment_make(struct setpay_ca_enrolment *enrolment
 static char meant(uint8_t character)
 {
     if (character >= 'a' && character <= 'z')
-        character = (uint8_t)(character - 'a' + 'A');
+        character = (uint8_t)toupper(character);
     switch (character) {
     case 'O':
         return '0';
@@ -153,8 +154,11 @@ static char meant(uint8_t character)
     case '-':
         return '-';
     default:
-        return character != '\0' && strchr(alphabet, character) != NULL ? (char)character : '\0';
+        break;
     }
+    if (character == '\0' || strchr(alphabet, character) == NULL)
+        return '\0';
+    return (char)character;
 }
 
 enum setpay_error setpay_ca_secret_normalise(struct setpay_view text, struct setpay_secret *secret)
@@ -200,6 +204,26 @@ enum setpay_error setpay_ca_enrolment_format(const struct setpay_ca_enrolment *e
     return size > 0 && size < SETPAY_CA_ENROLMENT_LINE_MAX ? SETPAY_OK : SETPAY_E_INTERNAL;
 }
 
+/* Others than ours would take another time, and so tell who is known. */
+static bool is_our_cost(const char *text)
+{
+    char ours[32];
+
+    (void)snprintf(ours, sizeof ours, "%d:%d:%d", SCRYPT_N, SCRYPT_R, SCRYPT_P);
+    return strcmp(text, ours) == 0;
+}
+
+/* Seconds since 1970, in digits only. */
+static bool read_expiry(const char *text, int64_t *expires)
+{
+    long long seconds = strtoll(text, NULL, 10); /* out of range: the largest there is */
+
+    if (strspn(text, "0123456789") != strlen(text) || seconds < 1 || seconds > 253402300799)
+        return false;
+    *expires = seconds * SETPAY_SECOND_MS;
+    return true;
+}
+
 static bool is_id(const char *text)
 {
     return strlen(text) == SETPAY_CA_ENROLMENT_ID_SIZE - 1 &&
@@ -210,15 +234,12 @@ enum setpay_error setpay_ca_enrolment_parse(const char *line, struct setpay_ca_e
                                             struct setpay_problem *problem)
 {
     struct setpay_ca_enrolment read = {.label = SETPAY_CA_LABEL_CARDHOLDER};
-    char id[32], brand[64], card[80], salt[64], verifier[80], rest[2];
-    int64_t seconds = 0;
+    char id[32], brand[64], card[80], cost[32], salt[64], verifier[80], expiry[24], rest[2];
     const char *wrong = NULL;
-    int count =
-        sscanf(line, "%31s %63s %79s %" SCNu64 ":%" SCNu32 ":%" SCNu32 " %63s %79s %" SCNd64 " %1s",
-               id, brand, card, &read.scrypt.n, &read.scrypt.r, &read.scrypt.p, salt, verifier,
-               &seconds, rest);
+    int count = sscanf(line, "%31s %63s %79s %31s %63s %79s %23s %1s", id, brand, card, cost, salt,
+                       verifier, expiry, rest);
 
-    if (count != 9)
+    if (count != 7)
         return setpay_problem_set(problem, SETPAY_E_INVALID,
                                   "expected: ID BRAND CARD N:R:P SALT VERIFIER EXPIRES");
     if (!is_id(id))
@@ -227,21 +248,23 @@ enum setpay_error setpay_ca_enrolment_parse(const char *line, struct setpay_ca_e
         wrong = "BRAND";
     else if (setpay_digest_parse(card, &read.card) != SETPAY_OK)
         wrong = "CARD";
-    else if (read.scrypt.n != SCRYPT_N || read.scrypt.r != SCRYPT_R || read.scrypt.p != SCRYPT_P)
-        wrong = "N:R:P"; /* others would take another time, and so tell who is known */
+    else if (!is_our_cost(cost))
+        wrong = "N:R:P";
     else if (strlen(salt) != 2 * sizeof read.scrypt.salt ||
              setpay_hex_decode(salt, read.scrypt.salt, sizeof read.scrypt.salt) != SETPAY_OK)
         wrong = "SALT";
     else if (setpay_digest_parse(verifier, &read.verifier) != SETPAY_OK)
         wrong = "VERIFIER";
-    else if (seconds < 1 || seconds > INT64_C(253402300799))
+    else if (!read_expiry(expiry, &read.expires))
         wrong = "EXPIRES";
     if (wrong != NULL)
         return setpay_problem_set(problem, SETPAY_E_INVALID, "the field %s is not of its form",
                                   wrong);
     memcpy(read.id, id, sizeof read.id);
     memcpy(read.brand, brand, strlen(brand) + 1); /* valid, and so short enough */
-    read.expires = seconds * SETPAY_SECOND_MS;
+    read.scrypt.n = SCRYPT_N;
+    read.scrypt.r = SCRYPT_R;
+    read.scrypt.p = SCRYPT_P;
     *enrolment = read;
     return SETPAY_OK;
 }

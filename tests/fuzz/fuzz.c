@@ -80,6 +80,14 @@ bool fuzz_is_stained(const void *output, size_t size)
     return true;
 }
 
+bool fuzz_is_blank(const void *output, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        if (((const uint8_t *)output)[i] != 0)
+            return false;
+    return true;
+}
+
 /* ------------------------------------------------------------------ fixtures */
 
 struct setpay_view fuzz_fixture(const char *name)

@@ -42,6 +42,8 @@ char *fuzz_text(struct setpay_view input);
 /* Before a call that may fail, and after it did: the output is as it was. */
 void fuzz_stain(void *output, size_t size);
 bool fuzz_is_stained(const void *output, size_t size);
+/* All zeros, padding included: what a failed call leaves of a struct that it began to fill. */
+bool fuzz_is_blank(const void *output, size_t size);
 
 /* fixtures/NAME. Read once at start; they live as long as the program. */
 struct setpay_view fuzz_fixture(const char *name);

@@ -20,12 +20,11 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct setpay_csr empty;
     struct setpay_csr csr = {0};
     struct setpay_digest digest;
     enum setpay_error error = setpay_csr_parse(setpay_view_of(data, size), &csr);
     if (error != SETPAY_OK) {
-        FUZZ_CHECK(memcmp(&csr, &empty, sizeof(csr)) == 0);
+        FUZZ_CHECK(fuzz_is_blank(&csr, sizeof(csr)));
         return 0;
     }
     FUZZ_CHECK(size <= SETPAY_LIMIT_CSR_BYTES);

@@ -57,7 +57,6 @@ static void check_order(const struct setpay_order *order)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct setpay_order empty;
     struct setpay_order order = {0};
     struct setpay_json_fault fault = {{0}, {0}};
     json_t *body = json_loadb((const char *)data, size, JSON_REJECT_DUPLICATES, NULL);
@@ -69,7 +68,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         setpay_order_clear(&order);
     } else {
         FUZZ_CHECK(error == SETPAY_E_INVALID || error == SETPAY_E_NOT_FOUND);
-        FUZZ_CHECK(memcmp(&order, &empty, sizeof(order)) == 0);
+        FUZZ_CHECK(fuzz_is_blank(&order, sizeof(order)));
         FUZZ_CHECK(fault.words[0] != '\0' && is_line(fault.words) && is_line(fault.field));
     }
     json_decref(body);

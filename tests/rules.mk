@@ -33,10 +33,13 @@ help:
 	  test 'every test but the long ones; ends with "N passed, N failed"' \
 	  check 'unit and integration tests only' \
 	  build 'programs into $(BUILD)/bin' \
+	  deps 'what the build needs, from Debian' \
 	  lint 'clang-tidy, cppcheck, formatting, layers' \
 	  format 'clang-format in place' \
 	  fuzz 'fuzzing without an end; TARGET=name, SECONDS=n' \
 	  mutants 'single edits to the code, and which test notices each; ONLY=name' \
+	  vectors 'the test vectors, made anew: when the protocol changed' \
+	  fuzz-seeds 'the seeds of fuzzing, made anew: when a message changed' \
 	  reference 'docs/reference and docs/conformance.md, made from the code' \
 	  crash 'all pairs of crashes in a purchase; hours, goes on where it was (SEED=, FRESH=1)' \
 	  races 'races for one order, many more than the suite (SEED=, TRIES=)' \

@@ -3,8 +3,9 @@
 # card and a marked order; the memory of each daemon is copied while the wallet signs, while the
 # gateway asks the issuer, while everybody waits, and after; cores are made of them; and all of it is
 # searched with databases, journals, logs, metrics and the bytes on the wires, for every mark in
-# every encoding (privacy/seek.c). Where a cell says that a party has something, it must be seen
-# there: so the search is proven on the real thing, and by canaries planted in each kind of place.
+# every encoding (privacy/seek.c): rule G10 of docs/protocol.md among them. Where a cell says that a
+# party has something, it must be seen there: so the search is proven on the real thing, and by
+# canaries planted in each kind of place.
 #
 # The words of a cell are looked up below (`expected`): a row or words that this test does not know
 # fail it.

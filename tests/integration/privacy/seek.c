@@ -199,7 +199,7 @@ static size_t to_base64(const uint8_t *in, size_t size, size_t offset, bool url,
         unsigned value = 0;
         for (size_t bit = at * 6; bit < at * 6 + 6; bit++) {
             size_t from = bit - offset * 8;
-            value = value << 1 | (in[from / 8] >> (7 - from % 8) & 1U);
+            value = value << 1 | ((unsigned)in[from / 8] >> (7 - from % 8) & 1U);
         }
         out[count++] = value < 62    ? (uint8_t)letters[value]
                        : value == 62 ? (url ? '-' : '+')

@@ -31,6 +31,8 @@ for test in "$@"; do
         echo "not ok - a sanitiser has nothing to say: $report" >>"$log"
         head -n 30 "$report" | sed 's/^/# /' >>"$log"
     done
+    # cmocka says "not ok N # SKIP" where TAP says "ok".
+    sed -i 's/^not ok \([0-9]* # SKIP\)/ok \1/' "$log"
     ok=$(grep -c '^ok ' "$log")
     bad=$(grep -c '^not ok ' "$log")
     planned=$(sed -n 's/^1\.\.\([0-9]*\).*/\1/p' "$log" | awk '{ n += $1 } END { print n + 0 }')

@@ -29,7 +29,7 @@ again = +$(Q)$(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j
 
 help:
 	@printf 'setpay %s\n\n' '$(VERSION)'
-	@printf '  make %-10s %s\n' demo 'start everything in a temporary folder, make one purchase, show who saw what' \
+	@printf '  make %-11s %s\n' demo 'start everything in a temporary folder, make one purchase, show who saw what' \
 	  test 'every test but the long ones; ends with "N passed, N failed"' \
 	  check 'unit and integration tests only' \
 	  build 'programs into $(BUILD)/bin' \

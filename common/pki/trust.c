@@ -340,13 +340,13 @@ size_t setpay_trust_learn(struct setpay_trust *trust, const struct setpay_view *
     /* A CA below may stand before the one above it. */
     for (size_t round = 0, before = SIZE_MAX; round < LEARN_ROUNDS && news != before; round++) {
         before = news;
-        for (size_t i = 0; i < certificate_count && i < SETPAY_LIMIT_CERTIFICATES; i++) {
+        for (size_t i = 0; i < certificate_count; i++) {
             bool added = false;
             if (add_ca(trust, certificates[i], &added) == SETPAY_OK && added)
                 news++;
         }
     }
-    for (size_t i = 0; i < crl_count && i < SETPAY_LIMIT_CRLS; i++) {
+    for (size_t i = 0; i < crl_count; i++) {
         bool added = false;
         enum setpay_error error = add_crl(trust, crls[i], now_ms, &added);
         if (error != SETPAY_OK) /* rule A3: passed over, whoever offers it; what is held stays */

@@ -284,6 +284,42 @@ static void another_root_is_not_believed(void **state)
 
 /* Such a CA could certify nobody, for OpenSSL would not have its chain; but it would take a good
  * one's place, of which there are so many, and its name. */
+/* As many as a wallet of four brands has kept: what may stand beside one message is fewer. */
+static void all_that_was_kept_is_learned_again(void **state)
+{
+    static const char *const four[] = {"visa", "maestro", "mastercard", "amex", NULL};
+    struct test_pki *pki = test_pki_new(TEST_PKI_NOW_MS, four);
+    struct setpay_trust *trust = NULL;
+    struct setpay_view cas[16], lists[17];
+    struct setpay_buffer ders[17];
+    struct setpay_digest thumbs[20];
+    struct setpay_crl_info infos[20];
+    size_t ca_count = 0, list_count = 0;
+    (void)state;
+    for (int kind = SETPAY_CA_KINDS - 1; kind >= SETPAY_CA_ROOT; kind--)
+        for (int b = 0; b < 4; b++) {
+            if (kind == SETPAY_CA_ROOT && b > 0)
+                break;
+            if (kind != SETPAY_CA_ROOT)
+                cas[ca_count++] =
+                    setpay_buffer_view(&test_pki_ca(pki, four[b], (enum setpay_ca_kind)kind)->der);
+            setpay_buffer_init(&ders[list_count], SETPAY_LIMIT_CRL_BYTES);
+            test_pki_crl(pki, four[b], (enum setpay_ca_kind)kind, TEST_PKI_NOW_MS, TEST_CRL_GOOD,
+                         &ders[list_count]);
+            lists[list_count] = setpay_buffer_view(&ders[list_count]);
+            list_count++;
+        }
+    assert_int_equal(setpay_trust_new(setpay_buffer_view(&pki->root.der), &trust), SETPAY_OK);
+    assert_int_equal(setpay_trust_learn(trust, cas, ca_count, lists, list_count, TEST_PKI_NOW_MS),
+                     33);
+    assert_int_equal(setpay_trust_thumbs(trust, false, thumbs, 20), 17); /* with the root */
+    assert_int_equal(setpay_trust_crls(trust, infos, 20), 17);
+    for (size_t i = 0; i < list_count; i++)
+        setpay_buffer_clear(&ders[i]);
+    setpay_trust_free(trust);
+    test_pki_free(pki);
+}
+
 static void a_ca_that_is_none_is_not_kept(void **state)
 {
     (void)state;
@@ -663,6 +699,7 @@ int main(void)
         cmocka_unit_test(every_defect_of_a_ca_has_its_error),
         cmocka_unit_test(a_ca_of_one_brand_does_not_issue_for_another),
         cmocka_unit_test(another_root_is_not_believed),
+        cmocka_unit_test(all_that_was_kept_is_learned_again),
         cmocka_unit_test(a_ca_that_is_none_is_not_kept),
         cmocka_unit_test(who_has_lapsed_is_still_looked_up),
         cmocka_unit_test(a_twin_of_a_ca_is_not_another_ca),

@@ -94,8 +94,22 @@ static void test_error(void **state)
     test_lied_sale(&market, liar, &lie, error->expected, NULL);
 }
 
-/* ------------------------------------------------------------------ Errors, and the truth behind
- */
+/* ------------------------------------------------------------------ Errors and the truth */
+
+/* An AuthReq that is authorised and answered by an Error: what the merchant is at then, and how it
+ * ends once the gateway speaks the truth. */
+static void answered_by_error(const struct test_false_error *word, const char *state, int ask,
+                              const struct test_end *end)
+{
+    struct test_scene scene;
+    const struct test_lie lie = {
+        .to = SETPAY_MESSAGE_AUTH_REQ, .tell = test_false_error_say, .arg = word};
+    print_message("# code %u\n", word->code);
+    test_scene_start(&market, liar, &lie, &scene);
+    test_scene_expect_open(&scene, state, ask, NULL);
+    test_false_gateway_behave(liar);
+    test_scene_end(&scene, end, NULL);
+}
 
 /* rule A4: these ask for patience, whoever they come from; with the truth it is authorised. */
 static void test_patience(void **state)
@@ -108,16 +122,8 @@ static void test_patience(void **state)
         {.code = SETPAY_WIRE_CERTIFICATE_MISSING},
     };
     (void)state;
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
-        struct test_scene scene;
-        const struct test_lie lie = {
-            .to = SETPAY_MESSAGE_AUTH_REQ, .tell = test_false_error_say, .arg = &words[i]};
-        print_message("# code %u\n", words[i].code);
-        test_scene_start(&market, liar, &lie, &scene);
-        test_scene_expect_open(&scene, "asking", SETPAY_ASK_AUTHORISE, NULL);
-        test_false_gateway_behave(liar);
-        test_scene_end(&scene, &test_end_authorised, NULL);
-    }
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        answered_by_error(&words[i], "asking", SETPAY_ASK_AUTHORISE, &test_end_authorised);
 }
 
 /* rules M9, W7: the gateway says that it will not authorise, and has. The merchant voids, and goes
@@ -134,16 +140,8 @@ static void test_late_authorisation(void **state)
         {.code = 777, .signer = &itself}, /* a code that is to come */
     };
     (void)state;
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
-        struct test_scene scene;
-        const struct test_lie lie = {
-            .to = SETPAY_MESSAGE_AUTH_REQ, .tell = test_false_error_say, .arg = &words[i]};
-        print_message("# code %u\n", words[i].code);
-        test_scene_start(&market, liar, &lie, &scene);
-        test_scene_expect_open(&scene, "voiding", SETPAY_ASK_VOID, NULL);
-        test_false_gateway_behave(liar);
-        test_scene_end(&scene, &test_end_reversed, NULL);
-    }
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        answered_by_error(&words[i], "voiding", SETPAY_ASK_VOID, &test_end_reversed);
 }
 
 /* rules A5, A6: refused for its date, so that the merchant may make a new rrpid, while the old one

@@ -106,6 +106,7 @@ COMMON_STORE := \
 	common/store/answers.c \
 	common/store/committer.c \
 	common/store/db.c \
+	common/store/history.c \
 	common/store/migrate.c \
 	common/store/sqlite.c \
 	common/store/store.c \
@@ -367,6 +368,7 @@ UNIT_TESTS := \
 	test_sign \
 	test_signed \
 	test_store \
+	test_store_copy \
 	test_store_crash \
 	test_store_db \
 	test_store_erase \

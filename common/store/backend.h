@@ -55,6 +55,20 @@ struct setpay_store_backend {
     size_t (*log_pages)(const void *connection); /* in the log after the last commit */
     /* Lets go of cached pages. */
     void (*forget)(void *connection);
+
+    /* A copy of the whole database into a new file at path, piece by piece: what the connection
+     * itself writes between two pieces is in the copy too, so that it is consistent at its end and
+     * no snapshot has to be held meanwhile. All on the connection's thread. */
+    enum setpay_error (*copy_begin)(void *connection, const char *path, void **copy,
+                                    struct setpay_problem *problem);
+    enum setpay_error (*copy_step)(void *copy, int pages, bool *complete);
+    /* Not durable yet: the caller syncs the file. */
+    enum setpay_error (*copy_end)(void *copy);
+    /* SETPAY_E_STORE where the database is damaged. Reads all of it. */
+    enum setpay_error (*check)(void *connection, struct setpay_problem *problem);
+    /* The lock file of a database that may not be there yet (heap). */
+    enum setpay_error (*lock_path)(const char *place, char **lock_path,
+                                   struct setpay_problem *problem);
 };
 
 extern const struct setpay_store_backend setpay_store_sqlite;

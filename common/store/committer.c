@@ -32,6 +32,7 @@
 #define ERASE_WAIT_LAST_MS 200 /* … up to this */
 #define ERASE_PAUSE_MS 10
 #define DELIVER_AGAIN_MS 10
+#define COPY_PAGES 128 /* 512 KiB: about a millisecond */
 
 /* ------------------------------------------------------------------ lists */
 
@@ -68,6 +69,15 @@ static void tell_job(void *arg)
     done(done_arg, error);
 }
 
+static void tell_waiter(struct setpay_store_waiter *waiter, enum setpay_error error)
+{
+    pthread_mutex_lock(&waiter->mutex);
+    waiter->is_over = true;
+    waiter->error = error;
+    pthread_cond_signal(&waiter->over);
+    pthread_mutex_unlock(&waiter->mutex);
+}
+
 /* The request is no longer ours after this. */
 static void tell(struct setpay_store_request *request, enum setpay_error error)
 {
@@ -78,13 +88,20 @@ static void tell(struct setpay_store_request *request, enum setpay_error error)
         return;
     }
     free(request);
-    if (waiter == NULL)
-        return;
+    if (waiter != NULL)
+        tell_waiter(waiter, error);
+}
+
+/* Waits until it is over; gives what the waiter was told. */
+static enum setpay_error wait_over(struct setpay_store_waiter *waiter)
+{
     pthread_mutex_lock(&waiter->mutex);
-    waiter->is_over = true;
-    waiter->error = error;
-    pthread_cond_signal(&waiter->over);
+    while (!waiter->is_over)
+        pthread_cond_wait(&waiter->over, &waiter->mutex);
     pthread_mutex_unlock(&waiter->mutex);
+    pthread_cond_destroy(&waiter->over);
+    pthread_mutex_destroy(&waiter->mutex);
+    return waiter->error;
 }
 
 /* ------------------------------------------------------------------ submitting */
@@ -142,13 +159,7 @@ static enum setpay_error submit_wait(struct setpay_store *store,
     struct setpay_store_waiter waiter = {.mutex = PTHREAD_MUTEX_INITIALIZER,
                                          .over = PTHREAD_COND_INITIALIZER};
     SETPAY_TRY(submit(store, operation, NULL, arg, NULL, &waiter));
-    pthread_mutex_lock(&waiter.mutex);
-    while (!waiter.is_over)
-        pthread_cond_wait(&waiter.over, &waiter.mutex);
-    pthread_mutex_unlock(&waiter.mutex);
-    pthread_cond_destroy(&waiter.over);
-    pthread_mutex_destroy(&waiter.mutex);
-    return waiter.error;
+    return wait_over(&waiter);
 }
 
 enum setpay_error setpay_store_submit(struct setpay_store *store,
@@ -366,11 +377,69 @@ static void maintain(struct setpay_store *store)
     (void)error; /* logged; the log keeps everything until a later one succeeds */
 }
 
+/* ------------------------------------------------------------------ copies */
+
+enum setpay_error setpay_store_copy(struct setpay_store *store, const char *path,
+                                    const atomic_bool *cancel, struct setpay_problem *problem)
+{
+    struct setpay_store_copying copying = {
+        .path = path,
+        .cancel = cancel,
+        .problem = problem,
+        .waiter = {.mutex = PTHREAD_MUTEX_INITIALIZER, .over = PTHREAD_COND_INITIALIZER}};
+    enum setpay_error error = SETPAY_OK;
+    pthread_mutex_lock(&store->mutex);
+    if (store->draining)
+        error = SETPAY_E_DRAINING;
+    else if (store->broken)
+        error = SETPAY_E_IO;
+    else if (store->copying != NULL)
+        error = setpay_problem_set(problem, SETPAY_E_BUSY, "another backup is being made");
+    else
+        store->copying = &copying;
+    pthread_cond_signal(&store->wake);
+    pthread_mutex_unlock(&store->mutex);
+    return error == SETPAY_OK ? wait_over(&copying.waiter) : error;
+}
+
+static void end_copy(struct setpay_store *store, enum setpay_error error)
+{
+    struct setpay_store_copying *copying = store->copying;
+    if (copying->copy != NULL) {
+        enum setpay_error ended = store->backend->copy_end(copying->copy);
+        error = error == SETPAY_OK ? ended : error;
+    }
+    pthread_mutex_lock(&store->mutex);
+    store->copying = NULL;
+    pthread_mutex_unlock(&store->mutex);
+    tell_waiter(&copying->waiter, error);
+}
+
+/* One piece between two groups: that long, and no longer, does an operation wait for a copy. */
+static void copy_piece(struct setpay_store *store)
+{
+    struct setpay_store_copying *copying = store->copying; /* only this thread takes it away */
+    bool complete = false;
+    enum setpay_error error = store->broken ? SETPAY_E_IO : SETPAY_OK;
+    if (copying->cancel != NULL && atomic_load(copying->cancel))
+        error = SETPAY_E_DRAINING;
+    if (error == SETPAY_OK && copying->copy == NULL)
+        error = store->backend->copy_begin(store->writer->connection, copying->path, &copying->copy,
+                                           copying->problem);
+    if (error == SETPAY_OK)
+        error = store->backend->copy_step(copying->copy, COPY_PAGES, &complete);
+    setpay_testing_point("store.copied");
+    if (error != SETPAY_OK || complete)
+        end_copy(store, error);
+}
+
 /* How long the committer may sleep with an empty queue; -1: until it is woken. */
 static int64_t sleep_ms(const struct setpay_store *store)
 {
     int64_t now_ms = setpay_clock_monotonic_ms();
     int64_t until_ms = -1;
+    if (store->copying != NULL)
+        return 0;
     if (store->notes_undelivered)
         return DELIVER_AGAIN_MS;
     if (store->erasures.count > 0)
@@ -428,6 +497,14 @@ static void refuse_group(struct setpay_store_list *group)
         tell(pop(group), SETPAY_E_IO);
 }
 
+static bool is_copying(struct setpay_store *store)
+{
+    pthread_mutex_lock(&store->mutex);
+    bool copying = store->copying != NULL;
+    pthread_mutex_unlock(&store->mutex);
+    return copying;
+}
+
 void *setpay_store_committer(void *arg)
 {
     struct setpay_store *store = arg;
@@ -440,7 +517,11 @@ void *setpay_store_committer(void *arg)
         else if (group.count > 0)
             run_group(store, &group);
         maintain(store);
+        if (is_copying(store))
+            copy_piece(store);
     }
+    if (store->copying != NULL)
+        end_copy(store, SETPAY_E_DRAINING);
     bool complete = store->broken;
     for (int wait_ms = ERASE_WAIT_FIRST_MS; !complete && wait_ms <= 640; wait_ms *= 2) {
         if (checkpoint(store, true, wait_ms, &complete) != SETPAY_OK)

@@ -29,6 +29,15 @@ struct setpay_store_request {
     enum setpay_error error;
 };
 
+/* A copy that somebody waits for; the committer makes it piece by piece. */
+struct setpay_store_copying {
+    const char *path;
+    void *copy;                /* the backend's; the committer's alone */
+    const atomic_bool *cancel; /* or NULL */
+    struct setpay_problem *problem;
+    struct setpay_store_waiter waiter;
+};
+
 struct setpay_store_list {
     struct setpay_store_request *first;
     struct setpay_store_request *last;
@@ -53,6 +62,7 @@ struct setpay_store {
     bool drained;
     bool broken;
     unsigned readers;
+    struct setpay_store_copying *copying; /* NULL: none is asked for */
     struct setpay_store_health counters;
 
     /* The committer's alone */

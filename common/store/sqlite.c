@@ -118,6 +118,32 @@ static void use_cleansing_memory(void)
 
 /* ------------------------------------------------------------------ open and close */
 
+/* PATH.lock under its resolved name; where there is no database yet, that of its folder. */
+static enum setpay_error sqlite_lock_path(const char *place, char **lock_path,
+                                          struct setpay_problem *problem)
+{
+    char folder[PATH_MAX];
+    const char *slash = strrchr(place, '/');
+    const char *name = "";
+    char *resolved = realpath(place, NULL);
+    if (resolved == NULL && errno == ENOENT && strlen(place) < sizeof folder) {
+        size_t size = slash == NULL ? 0 : (size_t)(slash - place);
+        (void)snprintf(folder, sizeof folder, "%.*s/", slash == NULL ? 1 : (int)size,
+                       slash == NULL ? "." : place);
+        name = slash == NULL ? place : slash + 1;
+        resolved = realpath(folder, NULL);
+    }
+    if (resolved == NULL)
+        return setpay_problem_set(problem, SETPAY_E_IO, "database %s: %s", place, strerror(errno));
+    size_t size = strlen(resolved) + strlen(name) + sizeof "/.lock";
+    char *path = malloc(size);
+    if (path != NULL)
+        (void)snprintf(path, size, "%s%s%s.lock", resolved, name[0] != '\0' ? "/" : "", name);
+    free(resolved);
+    *lock_path = path;
+    return path == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
+}
+
 static enum setpay_error sqlite_create(const char *place, char **lock_path,
                                        struct setpay_problem *problem)
 {
@@ -131,16 +157,7 @@ static enum setpay_error sqlite_create(const char *place, char **lock_path,
     else if (errno != EEXIST)
         return setpay_problem_set(problem, errno == EACCES ? SETPAY_E_PERMISSION : SETPAY_E_IO,
                                   "database %s: %s", place, strerror(errno));
-    char *resolved = realpath(place, NULL);
-    if (resolved == NULL)
-        return setpay_problem_set(problem, SETPAY_E_IO, "database %s: %s", place, strerror(errno));
-    size_t size = strlen(resolved) + sizeof ".lock";
-    char *path = malloc(size);
-    if (path != NULL)
-        snprintf(path, size, "%s.lock", resolved);
-    free(resolved);
-    *lock_path = path;
-    return path == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
+    return sqlite_lock_path(place, lock_path, problem);
 }
 
 static int count_log_pages(void *arg, sqlite3 *handle, const char *name, int pages)
@@ -432,6 +449,86 @@ static void sqlite_forget(void *self)
     sqlite3_db_release_memory(connection->handle);
 }
 
+/* ------------------------------------------------------------------ copies */
+
+struct copy {
+    sqlite3 *handle; /* of the copy */
+    sqlite3_backup *backup;
+};
+
+static void copy_free(struct copy *copy)
+{
+    sqlite3_close(copy->handle);
+    free(copy);
+}
+
+static enum setpay_error sqlite_copy_begin(void *self, const char *path, void **out,
+                                           struct setpay_problem *problem)
+{
+    struct connection *connection = self;
+    struct copy *copy = calloc(1, sizeof *copy);
+    if (copy == NULL)
+        return SETPAY_E_NOMEM;
+    int code = sqlite3_open_v2(
+        path, &copy->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE,
+        NULL);
+    /* Nobody reads a copy that was not finished: it needs no journal and no syncs of its own. */
+    if (code == SQLITE_OK)
+        code = sqlite3_exec(copy->handle,
+                            "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;"
+                            "PRAGMA cache_size = -4000;",
+                            NULL, NULL, NULL);
+    if (code == SQLITE_OK) {
+        sqlite3_extended_result_codes(copy->handle, 1);
+        copy->backup = sqlite3_backup_init(copy->handle, "main", connection->handle, "main");
+        if (copy->backup != NULL) {
+            *out = copy;
+            return SETPAY_OK;
+        }
+        code = sqlite3_extended_errcode(copy->handle);
+    }
+    enum setpay_error error = error_of(code);
+    setpay_problem_set(problem, error, "%s: %s", path, sqlite3_errmsg(copy->handle));
+    copy_free(copy);
+    return error;
+}
+
+static enum setpay_error sqlite_copy_step(void *self, int pages, bool *complete)
+{
+    struct copy *copy = self;
+    int code = sqlite3_backup_step(copy->backup, pages);
+    *complete = code == SQLITE_DONE;
+    /* Somebody's sqlite3 shell holds it: the next piece tries again. */
+    return code == SQLITE_BUSY || code == SQLITE_LOCKED ? SETPAY_OK : error_of(code);
+}
+
+static enum setpay_error sqlite_copy_end(void *self)
+{
+    struct copy *copy = self;
+    int code = sqlite3_backup_finish(copy->backup);
+    copy_free(copy);
+    return error_of(code);
+}
+
+static enum setpay_error sqlite_check(void *self, struct setpay_problem *problem)
+{
+    struct connection *connection = self;
+    sqlite3_stmt *statement = NULL;
+    int code =
+        sqlite3_prepare_v2(connection->handle, "PRAGMA quick_check(1)", -1, &statement, NULL);
+    if (code == SQLITE_OK)
+        code = sqlite3_step(statement);
+    enum setpay_error error = error_of(code);
+    if (code == SQLITE_ROW && strcmp((const char *)sqlite3_column_text(statement, 0), "ok") != 0)
+        error = SETPAY_E_STORE;
+    if (error != SETPAY_OK)
+        setpay_problem_set(problem, error, "the database is damaged: %s",
+                           code == SQLITE_ROW ? (const char *)sqlite3_column_text(statement, 0)
+                                              : sqlite3_errmsg(connection->handle));
+    sqlite3_finalize(statement);
+    return error;
+}
+
 const struct setpay_store_backend setpay_store_sqlite = {
     .scheme = "sqlite:",
     .create = sqlite_create,
@@ -456,4 +553,9 @@ const struct setpay_store_backend setpay_store_sqlite = {
     .checkpoint = sqlite_checkpoint,
     .log_pages = sqlite_log_pages,
     .forget = sqlite_forget,
+    .copy_begin = sqlite_copy_begin,
+    .copy_step = sqlite_copy_step,
+    .copy_end = sqlite_copy_end,
+    .check = sqlite_check,
+    .lock_path = sqlite_lock_path,
 };

@@ -47,8 +47,7 @@ static enum setpay_error find_backend(const char *url, const struct setpay_store
 }
 
 /* flock belongs to the open file, so that a second open in the same process is refused as well. */
-static enum setpay_error take_lock(struct setpay_store *store, const char *path,
-                                   struct setpay_problem *problem)
+static enum setpay_error take_lock(int *lock_fd, const char *path, struct setpay_problem *problem)
 {
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
@@ -71,7 +70,7 @@ static enum setpay_error take_lock(struct setpay_store *store, const char *path,
     /* The number helps a person only: the lock is what counts. */
     if (ftruncate(fd, 0) != 0 || dprintf(fd, "%ld\n", (long)getpid()) < 0)
         setpay_log(SETPAY_LOG_WARN, "store.lock_file", setpay_field_text("path", path));
-    store->lock_fd = fd;
+    *lock_fd = fd;
     return SETPAY_OK;
 }
 
@@ -89,6 +88,22 @@ static enum setpay_error init_threads(struct setpay_store *store)
     return good ? SETPAY_OK : SETPAY_E_NOMEM;
 }
 
+/* Two that go on from one state would do everything twice. */
+static enum setpay_error check_retirement(struct setpay_db *db, struct setpay_problem *problem)
+{
+    setpay_time_ms retired_ms = 0;
+    char text[SETPAY_TIME_TEXT_SIZE];
+    setpay_db_start(db);
+    SETPAY_TRY(setpay_db_finish(db, setpay_store_retired_ms(db, &retired_ms)));
+    if (retired_ms == 0)
+        return SETPAY_OK;
+    return setpay_problem_set(problem, SETPAY_E_STATE,
+                              "the database was put out of service by the final backup of %s, to "
+                              "go on elsewhere; to go on here, restore that backup (restore "
+                              "--force --moved)",
+                              setpay_time_format(retired_ms, text));
+}
+
 /* Everything between the lock and the committer's start. */
 static enum setpay_error open_writer(struct setpay_store *store,
                                      const struct setpay_store_options *options,
@@ -103,6 +118,8 @@ static enum setpay_error open_writer(struct setpay_store *store,
         return error;
     }
     SETPAY_TRY(setpay_store_migrate(store->writer, options->schema, problem));
+    if (!options->retired)
+        SETPAY_TRY(check_retirement(store->writer, problem));
     bool complete = false; /* rule M7: at start; a foreign reader may hold it back */
     return store->backend->checkpoint(store->writer->connection, true, OPEN_TRUNCATE_WAIT_MS,
                                       &complete);
@@ -139,7 +156,7 @@ enum setpay_error setpay_store_open(const struct setpay_store_options *options,
         store->place == NULL ? SETPAY_E_NOMEM : backend->create(store->place, &lock_path, problem);
     if (error != SETPAY_OK)
         goto out;
-    error = take_lock(store, lock_path, problem);
+    error = take_lock(&store->lock_fd, lock_path, problem);
     if (error != SETPAY_OK)
         goto out;
     error = open_writer(store, options, problem);
@@ -157,6 +174,36 @@ out:
         free_store(store, true);
     if (error != SETPAY_OK && problem->text[0] == '\0')
         setpay_problem_set(problem, error, "database: %s", setpay_error_text(error));
+    return error;
+}
+
+/* ------------------------------------------------------------------ without opening */
+
+enum setpay_error setpay_store_lock(const char *url, int *fd, struct setpay_problem *problem)
+{
+    const struct setpay_store_backend *backend = NULL;
+    char *path = NULL;
+    SETPAY_TRY(find_backend(url, &backend, problem));
+    SETPAY_TRY(backend->lock_path(url + strlen(backend->scheme), &path, problem));
+    enum setpay_error error = take_lock(fd, path, problem);
+    free(path);
+    return error;
+}
+
+const char *setpay_store_path(const char *url)
+{
+    const char *scheme = setpay_store_sqlite.scheme;
+    return strncmp(url, scheme, strlen(scheme)) == 0 ? url + strlen(scheme) : NULL;
+}
+
+enum setpay_error setpay_store_check(const char *url, struct setpay_problem *problem)
+{
+    const struct setpay_store_backend *backend = NULL;
+    void *connection = NULL;
+    SETPAY_TRY(find_backend(url, &backend, problem));
+    SETPAY_TRY(backend->open(url + strlen(backend->scheme), false, &connection, problem));
+    enum setpay_error error = backend->check(connection, problem);
+    backend->close(connection, true);
     return error;
 }
 

@@ -18,6 +18,7 @@
 #include "common/base/limits.h"
 #include "common/store/db.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -44,6 +45,8 @@ struct setpay_store_schema {
 struct setpay_store_options {
     const char *url; /* "sqlite:/path/file.db"; the file is created, mode 0600 */
     const struct setpay_store_schema *schema;
+    /* Also one that setpay_store_retire has put out of service. */
+    bool retired;
     /* For tests; 0 takes the limits of limits.h. */
     size_t queue_max;
     size_t group_max;
@@ -54,6 +57,7 @@ struct setpay_store_options {
  * transaction of its own) and starts the committer. Errors, with words in problem:
  * SETPAY_E_CONFIG   the URL; a database of another program or newer than this one; a changed step;
  * SETPAY_E_RUNNING  another process (or another open in this one) holds the lock;
+ * SETPAY_E_STATE    it was retired;
  * SETPAY_E_IO, SETPAY_E_PERMISSION, SETPAY_E_STORE, SETPAY_E_STORE_FULL, SETPAY_E_NOMEM.
  */
 enum setpay_error setpay_store_open(const struct setpay_store_options *options,
@@ -116,6 +120,54 @@ typedef enum setpay_error setpay_store_read_fn(struct setpay_db *db, void *arg);
  * before) and gives its error. Keep it short. */
 enum setpay_error setpay_store_read(struct setpay_reader *reader, setpay_store_read_fn *read,
                                     void *arg) SETPAY_MUST_CHECK;
+
+/* ------------------------------------------------------------------ copies */
+
+/*
+ * A consistent copy of the whole database into the empty file at path, and waits for it: never on
+ * an event loop nor inside an operation. The committer makes it between its groups, piece by piece,
+ * so that an operation waits for one piece at most and no snapshot holds an erasure back (rule M7).
+ * The file is not synced. cancel may be NULL: SETPAY_E_DRAINING once it is set.
+ * SETPAY_E_BUSY (another one is being made), SETPAY_E_DRAINING,
+ * SETPAY_E_STORE_FULL, SETPAY_E_IO, …, with words in problem. One thread at a time.
+ */
+enum setpay_error setpay_store_copy(struct setpay_store *store, const char *path,
+                                    const atomic_bool *cancel,
+                                    struct setpay_problem *problem) SETPAY_MUST_CHECK;
+/* Reads all of the database that nobody has open. SETPAY_E_STORE where it is damaged. */
+enum setpay_error setpay_store_check(const char *url,
+                                     struct setpay_problem *problem) SETPAY_MUST_CHECK;
+/* Takes the lock beside a database that may not be there yet; *fd is closed to give it back.
+ * SETPAY_E_RUNNING, SETPAY_E_CONFIG (the URL), SETPAY_E_IO, SETPAY_E_PERMISSION. */
+enum setpay_error setpay_store_lock(const char *url, int *fd,
+                                    struct setpay_problem *problem) SETPAY_MUST_CHECK;
+/* Where it is in the file system; borrowed from url. NULL: nowhere. */
+const char *setpay_store_path(const char *url);
+
+/* ------------------------------------------------------------------ history.c */
+
+/* A database that was put back to the state of a backup has forgotten what came after it; it says
+ * so, and each party refuses what it may have done already (docs/protocol.md, "After a restore").
+ */
+struct setpay_store_restore {
+    setpay_time_ms backup_ms;   /* what it knows ends here */
+    setpay_time_ms restored_ms; /* and what it may have forgotten here; 0: nothing was forgotten */
+};
+/* The newest one that may have forgotten something; zeros where there is none. */
+enum setpay_error setpay_store_last_restore(struct setpay_db *db,
+                                            struct setpay_store_restore *last) SETPAY_MUST_CHECK;
+/* moved: nothing was done after the backup. Ends a retirement. */
+enum setpay_error setpay_store_add_restore(struct setpay_db *db,
+                                           const struct setpay_store_restore *restore,
+                                           bool moved) SETPAY_MUST_CHECK;
+/* No daemon takes the database up any more (setpay_store_open refuses): it goes on elsewhere. Once
+ * more, or undone while nothing was moved. */
+enum setpay_error setpay_store_retire(struct setpay_db *db,
+                                      setpay_time_ms now_ms) SETPAY_MUST_CHECK;
+enum setpay_error setpay_store_unretire(struct setpay_db *db) SETPAY_MUST_CHECK;
+/* 0: it was not. */
+enum setpay_error setpay_store_retired_ms(struct setpay_db *db,
+                                          setpay_time_ms *retired_ms) SETPAY_MUST_CHECK;
 
 /* ------------------------------------------------------------------ watching */
 

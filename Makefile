@@ -17,7 +17,7 @@ V       ?= 0
 VERSION := 0.1.0
 
 PACKAGES_PC := libcrypto libssl libevent_core libevent_extra libevent_openssl libevent_pthreads \
-               libprotobuf-c sqlite3 jansson inih
+               libprotobuf-c sqlite3 jansson inih libarchive
 
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
             -Wpointer-arith -Wcast-qual -Wwrite-strings -Wundef -Wformat=2 -Wvla
@@ -115,6 +115,9 @@ COMMON_STORE := \
 
 COMMON_NET := \
 	common/net/admin_http.c \
+	common/net/archive.c \
+	common/net/backup.c \
+	common/net/backup_read.c \
 	common/net/control_builtin.c \
 	common/net/control_client.c \
 	common/net/control_json.c \
@@ -136,10 +139,14 @@ COMMON_NET := \
 	common/net/loop.c \
 	common/net/metrics.c \
 	common/net/operator.c \
+	common/net/operator_backup.c \
 	common/net/operator_words.c \
 	common/net/party_enrol.c \
 	common/net/party_files.c \
+	common/net/restore.c \
+	common/net/sealed.c \
 	common/net/service.c \
+	common/net/service_backup.c \
 	common/net/stream.c \
 	common/net/tls.c
 
@@ -148,6 +155,8 @@ COMMON := $(COMMON_BASE) $(COMMON_CRYPTO) $(COMMON_PKI) $(COMMON_WIRE) $(COMMON_
 # ------------------------------------------------------------------ ca
 CA_CLI := \
 	ca/authority.c \
+	ca/backup.c \
+	ca/backup_commands.c \
 	ca/bundle.c \
 	ca/certificate.c \
 	ca/command_table.c \
@@ -162,7 +171,8 @@ CA_CLI := \
 	ca/log.c \
 	ca/passphrase.c \
 	ca/records.c \
-	ca/registry.c
+	ca/registry.c \
+	ca/set_back.c
 
 CAD := \
 	ca/cad.c \
@@ -253,6 +263,7 @@ MERCHANT_CLI := \
 # ------------------------------------------------------------------ cardholder
 WALLET := \
 	cardholder/answer.c \
+	cardholder/backup.c \
 	cardholder/card.c \
 	cardholder/enrol_store.c \
 	cardholder/offer.c \
@@ -275,6 +286,7 @@ WALLETD := \
 
 # Without main.c: the unit test links these too.
 WALLET_CLI := \
+	cardholder/cli/backup_commands.c \
 	cardholder/cli/call.c \
 	cardholder/cli/card_commands.c \
 	cardholder/cli/card_input.c \
@@ -311,7 +323,7 @@ setpay-issuersim_PARTS := $(ISSUERSIM) gateway/network/iso8583.c
 setpay-merchantd_MAIN := merchant/merchantd_main.c
 setpay-merchantd_PARTS := $(MERCHANTD) $(MERCHANT_PAYMENT) $(MERCHANT_STORE)
 setpay-wallet_MAIN := cardholder/cli/main.c
-setpay-wallet_PARTS := $(WALLET_CLI)
+setpay-wallet_PARTS := $(WALLET_CLI) $(WALLET)
 setpay-walletd_MAIN := cardholder/walletd.c
 setpay-walletd_PARTS := $(WALLET) $(WALLETD)
 setpay-merchant_MAIN := merchant/merchant_cli.c
@@ -426,6 +438,7 @@ TEST_SUPPORT := \
 INTEGRATION_TESTS := \
 	tests/docs/man.sh \
 	tests/docs/pages.sh \
+	tests/integration/backup.sh \
 	tests/integration/ca.sh \
 	tests/integration/docs.sh \
 	tests/integration/enrolment.sh \

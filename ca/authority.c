@@ -66,7 +66,7 @@ enum setpay_error setpay_ca_share(struct setpay_ca *ca, struct setpay_ca **share
     return SETPAY_OK;
 }
 
-static enum setpay_error open_folder(const char *folder, struct setpay_ca **ca,
+static enum setpay_error open_folder(const char *folder, bool retired, struct setpay_ca **ca,
                                      struct setpay_problem *problem)
 {
     char path[SETPAY_CA_PATH_MAX];
@@ -81,7 +81,7 @@ static enum setpay_error open_folder(const char *folder, struct setpay_ca **ca,
     if (error == SETPAY_OK)
         error = setpay_ca_path(opened, "", "ca.db", "", path);
     if (error == SETPAY_OK)
-        error = setpay_ca_registry_open(path, &opened->registry, problem);
+        error = setpay_ca_registry_open(path, retired, &opened->registry, problem);
     if (error != SETPAY_OK) {
         setpay_ca_close(opened);
         return error;
@@ -90,7 +90,7 @@ static enum setpay_error open_folder(const char *folder, struct setpay_ca **ca,
     return SETPAY_OK;
 }
 
-enum setpay_error setpay_ca_open(const char *folder, struct setpay_ca **ca,
+enum setpay_error setpay_ca_open(const char *folder, bool retired, struct setpay_ca **ca,
                                  struct setpay_problem *problem)
 {
     const struct setpay_ca at = {.folder = strdup(folder)};
@@ -105,7 +105,7 @@ enum setpay_error setpay_ca_open(const char *folder, struct setpay_ca **ca,
                                   "%s holds no CA (no ca.db there); setpay-ca --dir %s init makes "
                                   "one",
                                   folder, folder);
-    return open_folder(folder, ca, problem);
+    return open_folder(folder, retired, ca, problem);
 }
 
 enum setpay_error setpay_ca_unlock(struct setpay_ca *ca, const struct setpay_secret *passphrase,
@@ -548,7 +548,7 @@ enum setpay_error setpay_ca_init(const char *folder, const char *name,
                                   strerror(errno));
     error = make_folders(fresh, problem);
     if (error == SETPAY_OK)
-        error = open_folder(fresh, &ca, problem);
+        error = open_folder(fresh, false, &ca, problem);
     if (error == SETPAY_OK)
         error = setpay_secret_copy(&ca->passphrase, setpay_secret_view(passphrase));
     if (error == SETPAY_OK)

@@ -49,8 +49,8 @@ enum setpay_error setpay_ca_init(const char *folder, const char *name,
                                  const struct setpay_secret *passphrase, setpay_time_ms now,
                                  struct setpay_problem *problem) SETPAY_MUST_CHECK;
 /* SETPAY_E_NOT_FOUND where folder holds no CA, SETPAY_E_RUNNING where another process has it
- * open. */
-enum setpay_error setpay_ca_open(const char *folder, struct setpay_ca **ca,
+ * open, SETPAY_E_STATE where it goes on elsewhere (not with retired: for another final backup). */
+enum setpay_error setpay_ca_open(const char *folder, bool retired, struct setpay_ca **ca,
                                  struct setpay_problem *problem) SETPAY_MUST_CHECK;
 /* The same CA for another thread: for reading only, locked. Must be closed before ca is. */
 enum setpay_error setpay_ca_share(struct setpay_ca *ca,
@@ -192,7 +192,9 @@ enum setpay_error setpay_ca_list_crls(struct setpay_ca *ca, const char *brand,
 struct setpay_ca_log_entry {
     uint64_t number; /* from 1 without gaps */
     setpay_time_ms time;
-    const char *action;    /* "init", "brand", "authority", "issue", "renew", "revoke", "crl" */
+    /* "init", "brand", "authority", "issue", "renew", "revoke", "crl", "restore" (serial: the
+     * backup's moment in ms; what came after it is not in this log) */
+    const char *action;
     const char *authority; /* who acted, and signed */
     const char *serial;    /* of the certificate, or the CRL's number in decimal */
     const char *subject;   /* the certificate's; a revocation's reason follows after "; reason=" */

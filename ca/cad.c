@@ -148,8 +148,8 @@ static enum setpay_error open_ca(struct setpay_service *service, struct setpay_c
 {
     struct setpay_secret passphrase = {0};
 
-    SETPAY_TRY(
-        setpay_ca_open(setpay_config_text(service->config, "", "folder"), &cad->ca, problem));
+    SETPAY_TRY(setpay_ca_open(setpay_config_text(service->config, "", "folder"), false, &cad->ca,
+                              problem));
     enum setpay_error error = setpay_file_read_secret(
         setpay_config_text(service->config, "", "passphrase_file"), &passphrase, problem);
     if (error == SETPAY_OK)

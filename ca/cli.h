@@ -19,6 +19,10 @@ struct setpay_ca_options {
     const char *key_passphrase_file;
     bool json;
     bool loopback;
+    bool final;
+    bool verify;
+    bool force;
+    bool moved;
     const char *name;
     const char *brand;
     const char *id;
@@ -27,6 +31,7 @@ struct setpay_ca_options {
     const char *reason;
     const char *witness;
     const char *card_key;
+    const char *crls;
     const char *output;
     const char *dns[SETPAY_CA_DNS_NAMES];
     size_t dns_count;
@@ -41,7 +46,8 @@ struct setpay_ca_command {
     struct setpay_ca *ca; /* open, and unlocked where the table asks for it */
     setpay_time_ms now;
     json_t *result;
-    FILE *out; /* for the words */
+    bool forwarded; /* runs in the daemon */
+    FILE *out;      /* for the words */
     struct setpay_problem *problem;
 };
 typedef enum setpay_error setpay_ca_command_fn(struct setpay_ca_command *command);
@@ -59,6 +65,9 @@ setpay_ca_command_fn setpay_ca_command_chain;
 setpay_ca_command_fn setpay_ca_command_log_show;
 setpay_ca_command_fn setpay_ca_command_log_verify;
 setpay_ca_command_fn setpay_ca_command_doctor;
+/* backup_commands.c */
+setpay_ca_command_fn setpay_ca_command_backup;
+setpay_ca_command_fn setpay_ca_command_restore;
 /* enrolment_commands.c */
 setpay_ca_command_fn setpay_ca_command_enrolment_make;
 setpay_ca_command_fn setpay_ca_command_enrolment_import;

@@ -35,6 +35,11 @@ const struct setpay_ca_command_row setpay_ca_commands[] = {
      "verify the log, its head, and the database by it"},
     {"doctor", setpay_ca_command_doctor, true, false, 0, "",
      "look for what needs attention; keys too with --passphrase-file"},
+    {"backup", setpay_ca_command_backup, true, false, 1, "FILE [--final | --verify]",
+     "all of the CA into a new file; --final: it goes on elsewhere; --verify: whether FILE is "
+     "whole"},
+    {"restore", setpay_ca_command_restore, false, false, 1, "FILE --crls DIR [--force] | --moved",
+     "a backup as the CA's folder; DIR: the newest revocation lists; --moved: FILE is final"},
     {"enrolment make", setpay_ca_command_enrolment_make, false, false, 0,
      "--brand B [--card-key F] [--days N] -o FILE",
      "for an issuer: a name and a secret for a card (number and expiry, YYMM, on standard input)"},

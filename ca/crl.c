@@ -51,6 +51,91 @@ static int reason_code(const char *name)
     return -1;
 }
 
+const char *setpay_ca_reason_name(int code)
+{
+    for (size_t at = 0; at < sizeof reasons / sizeof *reasons; at++)
+        if (reasons[at].code == code)
+            return reasons[at].name;
+    return "unspecified";
+}
+
+enum setpay_error setpay_ca_revoked_serial(const X509_REVOKED *entry,
+                                           char serial[SETPAY_CA_SERIAL_SIZE])
+{
+    uint8_t bytes[(SETPAY_CA_SERIAL_SIZE - 1) / 2];
+    BIGNUM *number = ASN1_INTEGER_to_BN(X509_REVOKED_get0_serialNumber(entry), NULL);
+    int size = number == NULL ? -1 : BN_bn2binpad(number, bytes, sizeof bytes);
+
+    BN_free(number);
+    if (size < 0)
+        return SETPAY_E_CRL_INVALID;
+    setpay_hex_encode(setpay_view_of(bytes, sizeof bytes), serial);
+    return SETPAY_OK;
+}
+
+/* ---- after a restore (rule C4) ---- */
+
+static enum setpay_error read_restore(struct setpay_db *db, void *arg)
+{
+    return setpay_store_last_restore(db, arg);
+}
+
+static enum setpay_error last_restore(struct setpay_ca *ca, struct setpay_store_restore *restore)
+{
+    return setpay_store_read(setpay_ca_registry_reader(ca->registry), read_restore, restore);
+}
+
+/* The list that an authority made, or took over, last. */
+struct held {
+    const char *authority;
+    X509_CRL *crl;
+};
+
+static void take_held(void *arg, const char *authority, uint64_t number, setpay_time_ms this_update,
+                      setpay_time_ms next_update, struct setpay_view der)
+{
+    struct held *held = arg;
+    const uint8_t *at = der.data;
+
+    (void)number;
+    (void)this_update;
+    (void)next_update;
+    if (strcmp(authority, held->authority) == 0)
+        held->crl = d2i_X509_CRL(NULL, &at, (long)der.size);
+}
+
+static void ignore_record(void *arg, const struct setpay_ca_record *record)
+{
+    (void)arg;
+    (void)record;
+}
+
+/* What was issued after the backup and is revoked stands on the list before this one and nowhere
+ * else: it stays, for ever, since its end is not known. */
+static enum setpay_error carry_over(struct setpay_ca *ca, const char *authority, X509_CRL *crl)
+{
+    struct held held = {.authority = authority};
+    char serial[SETPAY_CA_SERIAL_SIZE];
+    enum setpay_error error = setpay_ca_registry_crls(ca->registry, NULL, take_held, &held);
+    STACK_OF(X509_REVOKED) *entries = held.crl == NULL ? NULL : X509_CRL_get_REVOKED(held.crl);
+
+    for (int i = 0; i < sk_X509_REVOKED_num(entries) && error == SETPAY_OK; i++) {
+        X509_REVOKED *entry = sk_X509_REVOKED_value(entries, i);
+
+        error = setpay_ca_revoked_serial(entry, serial);
+        if (error == SETPAY_OK)
+            error = setpay_ca_registry_by_serial(ca->registry, serial, ignore_record, NULL);
+        if (error != SETPAY_E_NOT_FOUND)
+            continue; /* known: the registry says whether it is revoked */
+        X509_REVOKED *copy = X509_REVOKED_dup(entry);
+        error = copy != NULL && X509_CRL_add0_revoked(crl, copy) == 1 ? SETPAY_OK : SETPAY_E_CRYPTO;
+        if (error != SETPAY_OK)
+            X509_REVOKED_free(copy);
+    }
+    X509_CRL_free(held.crl);
+    return error;
+}
+
 /* ---- building a CRL ---- */
 
 struct listing {
@@ -137,9 +222,9 @@ static enum setpay_error crl_der(X509_CRL *crl, struct setpay_buffer *der)
 }
 
 static enum setpay_error make_crl(struct setpay_ca *ca, const struct setpay_ca_authority *authority,
-                                  const struct setpay_ca_revocation *also, uint64_t number,
-                                  setpay_time_ms this_update, setpay_time_ms next_update,
-                                  struct setpay_buffer *der)
+                                  const struct setpay_ca_revocation *also, bool was_restored,
+                                  uint64_t number, setpay_time_ms this_update,
+                                  setpay_time_ms next_update, struct setpay_buffer *der)
 {
     struct listing listing = {.crl = X509_CRL_new(), .now = this_update};
 
@@ -153,6 +238,8 @@ static enum setpay_error make_crl(struct setpay_ca *ca, const struct setpay_ca_a
         if (error != SETPAY_OK)
             listing.error = error;
     }
+    if (listing.error == SETPAY_OK && was_restored)
+        listing.error = carry_over(ca, authority->row.name, listing.crl); /* rule C4 */
     if (listing.error == SETPAY_OK && also != NULL)
         listing.error = add_revoked(listing.crl, also->serial, also->time, also->reason);
     if (listing.error == SETPAY_OK &&
@@ -170,6 +257,7 @@ enum setpay_error setpay_ca_crl_decide(struct setpay_ca *ca, struct setpay_ca_ch
                                        const struct setpay_ca_revocation *also, setpay_time_ms now)
 {
     const struct setpay_ca_info *info = setpay_ca_info(setpay_ca_kind_by_name(authority->row.kind));
+    struct setpay_store_restore restore = {0, 0};
     uint64_t number = authority->row.crl_number + 1;
     setpay_time_ms this_update = now - SETPAY_CA_BACKDATE_MS;
     setpay_time_ms next_update = this_update + info->max_crl_ms; /* rule A3 */
@@ -177,9 +265,15 @@ enum setpay_error setpay_ca_crl_decide(struct setpay_ca *ca, struct setpay_ca_ch
     struct setpay_buffer der = {0};
     enum setpay_error error;
 
+    SETPAY_TRY(last_restore(ca, &restore));
+    /* Rule C4: above every number that an authority can have given which makes less than a list a
+     * second, whether we know of it or not. */
+    if (number < (uint64_t)(restore.restored_ms / SETPAY_SECOND_MS))
+        number = (uint64_t)(restore.restored_ms / SETPAY_SECOND_MS);
     setpay_buffer_init(&der, SETPAY_LIMIT_CRL_BYTES);
     (void)snprintf(text, sizeof text, "%llu", (unsigned long long)number);
-    error = make_crl(ca, authority, also, number, this_update, next_update, &der);
+    error = make_crl(ca, authority, also, restore.restored_ms != 0, number, this_update,
+                     next_update, &der);
     if (error == SETPAY_OK)
         error = setpay_ca_log_append(change, authority, "crl", text, authority->row.name,
                                      setpay_buffer_view(&der), now);

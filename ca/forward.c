@@ -57,10 +57,10 @@ static json_t *list_of(const char *const *words, size_t count, bool paths)
     return list;
 }
 
-/* The one command whose argument is a file. */
+/* The commands whose argument is a file. */
 static bool takes_file(const struct setpay_ca_command_row *row)
 {
-    return row->run == setpay_ca_command_enrolment_import;
+    return row->run == setpay_ca_command_enrolment_import || row->run == setpay_ca_command_backup;
 }
 
 static json_t *pack(const struct setpay_ca_command_row *row,
@@ -100,8 +100,10 @@ enum setpay_error setpay_ca_forward(const struct setpay_ca_command_row *row,
                                   "answers on %s",
                                   path);
     if (error == SETPAY_OK)
-        error = setpay_control_client_call(client, "ca.run", pack(row, command->options),
-                                           TIMEOUT_MS, NULL, NULL, &reply, command->problem);
+        error = setpay_control_client_call(
+            client, "ca.run", pack(row, command->options),
+            row->run == setpay_ca_command_backup ? 0 : TIMEOUT_MS, /* it takes what it takes */
+            NULL, NULL, &reply, command->problem);
     setpay_control_client_close(client);
     if (error == SETPAY_OK && json_is_object(json_object_get(reply, "result"))) {
         json_decref(command->result);
@@ -167,6 +169,7 @@ enum setpay_error setpay_ca_forwarded(struct setpay_ca *ca, const json_t *args, 
         .ca = ca,
         .now = setpay_clock_now_ms(),
         .result = json_object(),
+        .forwarded = true,
         .out = open_memstream(&words, &size),
         .problem = problem,
     };

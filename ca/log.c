@@ -228,6 +228,9 @@ static enum setpay_error add_claim(struct walk *walk, const struct setpay_ca_log
     const char *kind = kind_of(entry->action);
     struct claim *claim = NULL;
 
+    if (strcmp(entry->action, "restore") == 0)
+        return SETPAY_OK; /* about the log itself: no table has it */
+
     if (strcmp(kind, "crl") == 0) /* only the newest is kept */
         for (size_t at = 0; at < walk->claim_count && claim == NULL; at++)
             if (strcmp(walk->claims[at].kind, kind) == 0 &&

@@ -36,6 +36,11 @@ enum option_code {
     OPTION_REASON,
     OPTION_WITNESS,
     OPTION_CARD_KEY,
+    OPTION_CRLS,
+    OPTION_FINAL,
+    OPTION_VERIFY,
+    OPTION_FORCE,
+    OPTION_MOVED,
 };
 
 static const struct option long_options[] = {
@@ -56,6 +61,11 @@ static const struct option long_options[] = {
     {"reason", required_argument, NULL, OPTION_REASON},
     {"witness", required_argument, NULL, OPTION_WITNESS},
     {"card-key", required_argument, NULL, OPTION_CARD_KEY},
+    {"crls", required_argument, NULL, OPTION_CRLS},
+    {"final", no_argument, NULL, OPTION_FINAL},
+    {"verify", no_argument, NULL, OPTION_VERIFY},
+    {"force", no_argument, NULL, OPTION_FORCE},
+    {"moved", no_argument, NULL, OPTION_MOVED},
     {"out", required_argument, NULL, 'o'},
     {NULL, 0, NULL, 0},
 };
@@ -118,6 +128,7 @@ static enum setpay_error take_value(struct setpay_ca_options *options, int code,
         [OPTION_REASON - OPTION_HELP] = &options->reason,
         [OPTION_WITNESS - OPTION_HELP] = &options->witness,
         [OPTION_CARD_KEY - OPTION_HELP] = &options->card_key,
+        [OPTION_CRLS - OPTION_HELP] = &options->crls,
     };
 
     if (code == 'o') {
@@ -133,6 +144,25 @@ static enum setpay_error take_value(struct setpay_ca_options *options, int code,
         *places[code - OPTION_HELP] = value;
     }
     return SETPAY_OK;
+}
+
+/* False where the option is none without a value. */
+static bool take_switch(struct setpay_ca_options *options, int code)
+{
+    switch (code) {
+    case OPTION_LOOPBACK:
+        return options->loopback = true;
+    case OPTION_FINAL:
+        return options->final = true;
+    case OPTION_VERIFY:
+        return options->verify = true;
+    case OPTION_FORCE:
+        return options->force = true;
+    case OPTION_MOVED:
+        return options->moved = true;
+    default:
+        return false;
+    }
 }
 
 static enum setpay_error parse_command_line(int argc, char **argv,
@@ -159,9 +189,7 @@ static enum setpay_error parse_command_line(int argc, char **argv,
             exit(0);
         } else if (code == OPTION_JSON)
             options->json = true;
-        else if (code == OPTION_LOOPBACK)
-            options->loopback = true;
-        else
+        else if (!take_switch(options, code))
             SETPAY_TRY(take_value(options, code, optarg, problem));
     }
     *command = setpay_ca_command_find(argv + optind, argc - optind, &used);
@@ -190,8 +218,14 @@ static enum setpay_error run(const struct setpay_ca_command_row *row,
     struct setpay_secret passphrase = {0};
     enum setpay_error error = SETPAY_OK;
 
-    if (row->opens)
-        error = setpay_ca_open(command->options->folder, &command->ca, command->problem);
+    /* A backup is read where nothing is open, and made of what is out of service too. */
+    if (row->opens && !(row->run == setpay_ca_command_backup && command->options->verify))
+        error = setpay_ca_open(command->options->folder, row->run == setpay_ca_command_backup,
+                               &command->ca, command->problem);
+    if (error == SETPAY_E_RUNNING && command->options->final)
+        return setpay_problem_set(command->problem, error,
+                                  "setpay-cad runs, and goes on after this backup: stop it before "
+                                  "its final one");
     if (error == SETPAY_E_RUNNING) /* setpay-cad has it open */
         return setpay_ca_forward(row, command);
     if (error == SETPAY_OK && row->unlocks) {

@@ -57,13 +57,15 @@ static const struct setpay_store_migration migrations[] = {
      "CREATE TABLE nonces(nonce BLOB PRIMARY KEY, spki BLOB NOT NULL, expires BIGINT NOT NULL);"},
     {0, NULL},
 };
-static const struct setpay_store_schema schema = {.name = "ca", .steps = migrations};
+const struct setpay_store_schema setpay_ca_schema = {.name = "ca", .steps = migrations};
 
-enum setpay_error setpay_ca_registry_open(const char *path, struct setpay_ca_registry **registry,
+enum setpay_error setpay_ca_registry_open(const char *path, bool retired,
+                                          struct setpay_ca_registry **registry,
                                           struct setpay_problem *problem)
 {
     char url[4096 + 16];
-    const struct setpay_store_options options = {.url = url, .schema = &schema};
+    const struct setpay_store_options options = {
+        .url = url, .schema = &setpay_ca_schema, .retired = retired};
     struct setpay_ca_registry *opened = calloc(1, sizeof *opened);
     enum setpay_error error;
 

@@ -15,8 +15,12 @@
 
 struct setpay_ca_registry;
 
-/* Opens or creates the database, and takes its lock. Errors of setpay_store_open. */
-enum setpay_error setpay_ca_registry_open(const char *path, struct setpay_ca_registry **registry,
+extern const struct setpay_store_schema setpay_ca_schema;
+
+/* Opens or creates the database, and takes its lock. retired: also one that was put out of service.
+ * Errors of setpay_store_open. */
+enum setpay_error setpay_ca_registry_open(const char *path, bool retired,
+                                          struct setpay_ca_registry **registry,
                                           struct setpay_problem *problem) SETPAY_MUST_CHECK;
 /* The same database for another thread, with a reading connection of its own; for reading only.
  * Must be closed before the first one. */

@@ -175,6 +175,12 @@ enum setpay_error setpay_ca_crl_decide(struct setpay_ca *ca, struct setpay_ca_ch
                                        const struct setpay_ca_authority *authority,
                                        const struct setpay_ca_revocation *also,
                                        setpay_time_ms now) SETPAY_MUST_CHECK;
+/* The name of a reason's code; "unspecified" for one that there is not. */
+const char *setpay_ca_reason_name(int code);
+/* The serial of an entry of a CRL, as the registry has it. SETPAY_E_CRL_INVALID: not one of ours.
+ */
+enum setpay_error setpay_ca_revoked_serial(const X509_REVOKED *entry,
+                                           char serial[SETPAY_CA_SERIAL_SIZE]) SETPAY_MUST_CHECK;
 /* Writes the CRLs that the registry holds into folder/crl (after a commit). */
 enum setpay_error setpay_ca_crl_publish(struct setpay_ca *ca,
                                         struct setpay_problem *problem) SETPAY_MUST_CHECK;

@@ -4,6 +4,7 @@
  */
 #include "cardholder/commands.h"
 
+#include "cardholder/backup.h"
 #include "cardholder/wallet.h"
 
 #include "common/base/log.h"
@@ -12,15 +13,6 @@
 #include <string.h>
 
 static const char *const no_arguments[] = {NULL};
-
-void setpay_wallet_fail(struct setpay_control_call *call, enum setpay_error error,
-                        const struct setpay_problem *problem)
-{
-    const char *words = problem != NULL && problem->text[0] != '\0' ? problem->text : NULL;
-    if (words == NULL && error == SETPAY_E_LOCKED)
-        words = "the wallet is locked; unlock it with: setpay-wallet unlock";
-    setpay_control_fail(call, error, words);
-}
 
 bool setpay_wallet_is_locked(const struct setpay_wallet *wallet)
 {
@@ -495,6 +487,7 @@ const struct setpay_control_command setpay_wallet_commands[] = {
     {"wallet.init", on_init, "a new wallet under a passphrase"},
     {"wallet.unlock", on_unlock, "open it with its passphrase"},
     {"wallet.lock", on_lock, "forget the keys in memory"},
+    {"wallet.backup", setpay_wallet_on_backup, "all of the wallet, sealed, into a new file: path"},
     {"card.request", setpay_wallet_on_card_request, "a key and a certificate request for a card"},
     {"card.import", setpay_wallet_on_card_import, "the certificate that the CA issued"},
     {"card.enrol", setpay_wallet_on_card_enrol, "a card's certificate from its authority"},

@@ -42,6 +42,11 @@
  * wallet.lock {}
  *     {"locked":true}
  *
+ * wallet.backup {"path"}
+ *     {"backup","bytes","made","files",…}: a new file (0600), sealed under the wallet's keys, with
+ *     all of it. path begins with /. EXISTS, NOT_FOUND (its folder), PERMISSION, STORE_FULL, BUSY
+ *     (another one is being made), LOCKED.
+ *
  * card.request {"brand","label","pan","expiry","postcode"?,"house_digits"?}
  *     {"card_id","csr": PEM}. Makes a key and a pending card. pan: digits, spaces and hyphens are
  *     dropped; expiry: YYMM. The request holds the card's data for the CA: write it 0600, and
@@ -81,6 +86,9 @@
  *     insist: true where the link's purchase was refused by the merchant's signed word and is not
  *     confirmed gives {"offer": OFFER,"insists_on": PURCHASE}: both may be charged, which the
  * person must be told. PAYMENT_OPEN where there is no such word yet; without effect otherwise.
+ *     Rule W8: in the 30 days after a restore that may have forgotten a purchase, a link that has
+ *     none needs insist too (else FORGOTTEN), and "insists_on" is then {"forgotten_from",
+ *     "forgotten_until"}: the link may have been paid between these times.
  * pay.confirm {"xid","amount","currency","merchant_id","security_code"?,"insist"?}
  *     What the person has agreed to, of an offer that pay.prepare gave: signs, stores and sends it.
  *     insist: true again for an offer that came with "insists_on"; else PAYMENT_OPEN.

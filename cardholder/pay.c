@@ -24,7 +24,7 @@ struct setpay_wallet_ask {
     struct setpay_control_call *call;
     struct setpay_http_exchange *exchange;
     bool prepare;             /* false: only show */
-    json_t *insists_on;       /* PURCHASE that the person insists to follow; NULL: none */
+    json_t *insists_on;       /* what the person insists in spite of; NULL: nothing */
     struct setpay_digest raw; /* H("raw", what was sent) */
     struct setpay_wallet_card card;
     struct setpay_wallet_prepared *offer; /* being filled */
@@ -444,12 +444,35 @@ struct find_link {
     const struct setpay_wallet_link *link;
     struct setpay_id xid;
     enum setpay_wallet_state state;
+    struct setpay_store_restore restore;
 };
 
 static enum setpay_error find_link(struct setpay_db *db, void *arg)
 {
     struct find_link *find = arg;
+    SETPAY_TRY(setpay_store_last_restore(db, &find->restore));
     return setpay_wallet_store_find_link(db, find->link, &find->xid, &find->state);
+}
+
+/* Rule W8: a link without a purchase may have had one that was forgotten. The person who insists is
+ * told when that was. */
+static enum setpay_error check_forgotten(const struct setpay_store_restore *restore, bool insist,
+                                         json_t **insists_on, struct setpay_problem *problem)
+{
+    char from[SETPAY_TIME_TEXT_SIZE];
+    char until[SETPAY_TIME_TEXT_SIZE];
+    if (!setpay_wallet_may_have_forgotten(restore, setpay_clock_now_ms()))
+        return SETPAY_OK;
+    (void)setpay_time_format(restore->backup_ms, from);
+    (void)setpay_time_format(restore->restored_ms, until);
+    if (!insist)
+        return setpay_problem_set(problem, SETPAY_E_FORGOTTEN,
+                                  "this wallet was restored from a backup: what it paid between %s "
+                                  "and %s it has forgotten, and this link may be among it. Look at "
+                                  "your statement; to pay all the same, give --insist",
+                                  from, until);
+    *insists_on = json_pack("{s:s, s:s}", "forgotten_from", from, "forgotten_until", until);
+    return *insists_on != NULL ? SETPAY_OK : SETPAY_E_NOMEM;
 }
 
 /* Rule W5: replies with the purchase that the link has already, if it stands in the way; rule W7:
@@ -466,7 +489,7 @@ static enum setpay_error reply_existing(struct setpay_wallet *wallet,
     enum setpay_error error = setpay_store_read(wallet->reader, find_link, &find);
     if (error == SETPAY_E_NOT_FOUND ||
         (error == SETPAY_OK && setpay_wallet_state_may_sign_again(find.state)))
-        return SETPAY_OK;
+        return check_forgotten(&find.restore, insist, insists_on, problem);
     if (error == SETPAY_OK && insist && !setpay_wallet_state_is_settled(find.state) &&
         !setpay_wallet_state_may_insist(find.state))
         return setpay_problem_set(problem, SETPAY_E_PAYMENT_OPEN,

@@ -85,6 +85,12 @@ bool setpay_wallet_state_may_insist(enum setpay_wallet_state state)
     return state == SETPAY_WALLET_REFUSED;
 }
 
+bool setpay_wallet_may_have_forgotten(const struct setpay_store_restore *restore,
+                                      setpay_time_ms now_ms)
+{
+    return restore->restored_ms != 0 && now_ms < restore->restored_ms + SETPAY_WALLET_FORGOTTEN_MS;
+}
+
 const char *setpay_wallet_state_status(enum setpay_wallet_state state)
 {
     switch (state) {

@@ -4,7 +4,9 @@
 #ifndef SETPAY_CARDHOLDER_PURCHASE_STATE_H
 #define SETPAY_CARDHOLDER_PURCHASE_STATE_H
 
+#include "common/base/clock.h"
 #include "common/base/error.h"
+#include "common/store/store.h"
 
 #include <stdbool.h>
 
@@ -48,6 +50,11 @@ bool setpay_wallet_state_is_settled(enum setpay_wallet_state state);
 bool setpay_wallet_state_may_sign_again(enum setpay_wallet_state state);
 /* It may where the person insists: the merchant's signed refusal is at hand (rule W7). */
 bool setpay_wallet_state_may_insist(enum setpay_wallet_state state);
+/* Rule W8: whether a purchase may have been made that the wallet has forgotten, and whose link may
+ * still be open: no order of setpay's lives longer than 30 days. */
+#define SETPAY_WALLET_FORGOTTEN_MS (30 * SETPAY_DAY_MS)
+bool setpay_wallet_may_have_forgotten(const struct setpay_store_restore *restore,
+                                      setpay_time_ms now_ms);
 /* What people and scripts are shown: authorised, declined, pending, failed. */
 const char *setpay_wallet_state_status(enum setpay_wallet_state state);
 const char *setpay_wallet_state_name(enum setpay_wallet_state state);

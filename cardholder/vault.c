@@ -106,6 +106,17 @@ enum setpay_error setpay_wallet_box_open(const struct setpay_secret *master, con
     return setpay_box_open(master, setpay_digest_view(&aad), box, plain);
 }
 
+/* ------------------------------------------------------------------ words */
+
+void setpay_wallet_fail(struct setpay_control_call *call, enum setpay_error error,
+                        const struct setpay_problem *problem)
+{
+    const char *words = problem != NULL && problem->text[0] != '\0' ? problem->text : NULL;
+    if (words == NULL && error == SETPAY_E_LOCKED)
+        words = "the wallet is locked; unlock it with: setpay-wallet unlock";
+    setpay_control_fail(call, error, words);
+}
+
 /* ------------------------------------------------------------------ the helper thread */
 
 struct setpay_wallet_unlocking {

@@ -282,6 +282,15 @@ void setpay_wallet_purchase_clear(struct setpay_wallet_purchase *purchase)
     setpay_wallet_purchase_init(purchase);
 }
 
+/* Rule W8 */
+static enum setpay_error check_forgotten(struct setpay_db *db, setpay_time_ms now_ms, bool insists)
+{
+    struct setpay_store_restore restore;
+    SETPAY_TRY(setpay_store_last_restore(db, &restore));
+    return insists || !setpay_wallet_may_have_forgotten(&restore, now_ms) ? SETPAY_OK
+                                                                          : SETPAY_E_FORGOTTEN;
+}
+
 /* Rule W5: no purchase of the link that may still become one. */
 static enum setpay_error check_link(struct setpay_db *db, const struct setpay_wallet_link *link,
                                     bool insists)
@@ -309,6 +318,7 @@ enum setpay_error setpay_wallet_store_add_purchase(struct setpay_db *db,
 {
     const struct setpay_wallet_purchase *p = purchase;
     SETPAY_TRY(check_link(db, &p->link, insists));
+    SETPAY_TRY(check_forgotten(db, p->created_ms, insists));
     enum setpay_error error = setpay_db_run(
         db,
         "INSERT INTO purchase (xid, version, state, host, port, token, created, updated, brand,"

@@ -8,33 +8,14 @@
  * At the end nothing is waited for that a merchant owes: what was signed is stored as pending, and
  * is inquired after once the wallet is unlocked again (rule W5).
  */
+#include "cardholder/backup.h"
 #include "cardholder/commands.h"
 #include "cardholder/wallet.h"
-#include "common/net/options.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define INQUIRY_MAX_TESTING_MS 1000
-
-/* clang-format off */
-static const struct setpay_option options[] = {
-    SETPAY_DAEMON_OPTIONS,
-    {"", "socket", SETPAY_OPTION_PATH, NULL, 0, 0, true, false, NULL,
-     "UNIX socket for setpay-wallet"},
-    {"", "connect_timeout", SETPAY_OPTION_DURATION, "5s", 10, 600000, false, false, NULL,
-     "how long connecting to a merchant may take, for each address"},
-    {"", "answer_timeout", SETPAY_OPTION_DURATION, "30s", 10, 600000, false, false, NULL,
-     "how long a merchant's answer is waited for, before the wallet inquires"},
-    {"", "answer_wait", SETPAY_OPTION_DURATION, "40s", 10, 600000, false, false, NULL,
-     "how long a payment command waits in all; the wallet itself goes on"},
-    {"", "inquiry_min", SETPAY_OPTION_DURATION, "250ms", 10, 600000, false, false, NULL,
-     "the pause before the first inquiry; it doubles each time"},
-    {"", "inquiry_max", SETPAY_OPTION_DURATION, NULL, 10, 86400000, false, false, NULL,
-     "the longest pause between inquiries (60s; 1s with testing = yes)"},
-    {NULL, NULL, SETPAY_OPTION_TEXT, NULL, 0, 0, false, false, NULL, NULL},
-};
-/* clang-format on */
 
 static enum setpay_error load_trust(struct setpay_db *db, void *arg)
 {
@@ -148,7 +129,8 @@ int main(int argc, char **argv)
         .name = "setpay-walletd",
         .summary = "Keeps cards, keys and purchases of one person; pays what setpay-wallet is told "
                    "to.",
-        .options = options,
+        .options = setpay_wallet_options,
+        .backup = &setpay_wallet_backup,
         .schema = &setpay_wallet_schema,
         .needs_trust = true,
         .worker_init_cb = worker_init,

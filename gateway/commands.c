@@ -479,6 +479,7 @@ HANDLER(on_payment_list, "payment.list")
 HANDLER(on_payment_show, "payment.show")
 
 const struct setpay_control_command setpay_gateway_commands[] = {
+    SETPAY_SERVICE_BACKUP_COMMAND,
     {"merchant.add", on_merchant_add, "make a merchant known: brand, id, name, category"},
     {"merchant.list", on_merchant_list, "all merchants"},
     {"merchant.enable", on_merchant_enable, "brand, id"},

@@ -154,12 +154,31 @@ static void worker_free(void *context, struct setpay_worker *worker)
     setpay_gateway_worker_free(worker->user);
 }
 
+/* Rule G12 does the rest, in gateway/payment. */
+static const struct setpay_backup_party backup = {
+    .name = "gateway",
+    .schema = &setpay_gateway_schema,
+    .options = setpay_gateway_options,
+    /* The keys to envelopes open recorded traffic, and are to be destroyed in time: a backup would
+     * keep them. They can be issued anew, and then rule G12 has an end. */
+    .apart = (const char *const[]){"vault_key", "key_passphrase_file", "encrypt_key",
+                                   "encrypt_cert", NULL},
+    .set_back_words =
+        "What the gateway did after that moment it has forgotten. So that nothing is authorised\n"
+        "twice, it takes no instruction that may have been presented before (rule G12): for up to\n"
+        "65 minutes, or until its certificates for envelopes were issued anew. Then:\n"
+        "- compare with the issuers' lists: what they hold and `payment list` does not show can't\n"
+        "  be captured, and ends with its hold;\n"
+        "- disable again the merchants that were disabled since: see `merchant list`.",
+};
+
 const struct setpay_service_spec setpay_gatewayd_spec = {
     .name = "setpay-gatewayd",
     .summary = "The payment gateway of setpay: authorises what cardholders have signed.",
     .options = setpay_gateway_options,
     .schema = &setpay_gateway_schema,
     .commands = setpay_gateway_commands,
+    .backup = &backup,
     .listeners = {{"merchants", "listen"}},
     .needs_trust = true,
     .on_start_cb = on_start,

@@ -13,7 +13,7 @@ const struct setpay_option setpay_gateway_options[] = {
     {"", "listen", SETPAY_OPTION_ADDRESS, NULL, 0, 0, true, false, NULL,
      "where merchants connect (TLS 1.3, certificates on both sides)"},
     {"", "vault_key", SETPAY_OPTION_SECRET_FILE, NULL, 0, 0, true, false, NULL,
-     "file of 64 hex digits under which card data is kept; not in the database's backup"},
+     "file of 64 hex digits under which card data is kept; in no backup"},
     {"", "key_passphrase_file", SETPAY_OPTION_SECRET_FILE, NULL, 0, 0, false, false, NULL,
      "passphrase of all private keys; unset: they are not encrypted"},
     {"", "keep_card_days", SETPAY_OPTION_INT, "180", 1, 3650, false, false, NULL,

@@ -11,6 +11,33 @@
 #include <stdio.h>
 #include <string.h>
 
+/* ------------------------------------------------------------------ after a restore */
+
+static enum setpay_error read_restore(struct setpay_db *db, void *arg)
+{
+    return setpay_store_last_restore(db, arg);
+}
+
+/* Rule G12 */
+static enum setpay_error load_restore(struct setpay_service *service,
+                                      struct setpay_gateway *gateway)
+{
+    struct setpay_store_restore restore = {0, 0};
+    struct setpay_reader *reader = NULL;
+    char backup[SETPAY_TIME_TEXT_SIZE];
+    char restored[SETPAY_TIME_TEXT_SIZE];
+    SETPAY_TRY(setpay_reader_new(service->store, &reader));
+    enum setpay_error error = setpay_store_read(reader, read_restore, &restore);
+    setpay_reader_free(reader);
+    gateway->restored_ms = restore.restored_ms;
+    if (restore.restored_ms != 0)
+        setpay_log(
+            SETPAY_LOG_WARN, "store.restored",
+            setpay_field_text("backup", setpay_time_format(restore.backup_ms, backup)),
+            setpay_field_text("restored", setpay_time_format(restore.restored_ms, restored)));
+    return error;
+}
+
 /* ------------------------------------------------------------------ keys */
 
 static enum setpay_error load_brand(const struct setpay_loader *loader, size_t index, void *arg)
@@ -135,6 +162,7 @@ enum setpay_error setpay_gatewayd_load(struct setpay_service *service,
         return setpay_problem_set(problem, SETPAY_E_CONFIG, "id: '%s' has more than %d characters",
                                   id, SETPAY_WIRE_PARTY_MAX);
     snprintf(gateway->id, sizeof gateway->id, "%s", id);
+    SETPAY_TRY(load_restore(service, gateway));
     enum setpay_error error = setpay_loader_init(&loader, service, problem);
     if (error == SETPAY_OK)
         error = setpay_loader_brands(&loader, SETPAY_GATEWAY_BRANDS_MAX, &gateway->brand_count,

@@ -2,7 +2,7 @@
  * setpay-merchant: the operator's program of the merchant.
  */
 #include "common/net/est_client.h"
-#include "common/net/operator.h"
+#include "common/net/operator_backup.h"
 #include "common/net/party_enrol.h"
 #include "merchant/commands.h"
 #include "merchant/merchant_words.h"
@@ -139,6 +139,7 @@ static const struct setpay_operator_command commands[] = {
      setpay_party_print_enrolled,
      SETPAY_PARTY_ENROL_USAGE,
      SETPAY_PARTY_ENROL_HELP},
+    SETPAY_OPERATOR_BACKUP_COMMANDS,
 };
 
 /* ------------------------------------------------------------------ on a stopped daemon */

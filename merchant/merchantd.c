@@ -126,6 +126,7 @@ static void on_status(struct setpay_service *service, json_t *status)
 
 static const struct setpay_control_command commands[] = {
     SETPAY_MERCHANT_CONTROL_COMMANDS,
+    SETPAY_SERVICE_BACKUP_COMMAND,
     {"gateway.status", on_gateway_status, "the lines to the gateway, and its certificates"},
     {NULL, NULL, NULL},
 };
@@ -281,12 +282,46 @@ static void worker_free(void *context, struct setpay_worker *daemon_worker)
     free(worker);
 }
 
+/* ------------------------------------------------------------------ backups */
+
+/* Rule M7: a backup would keep sealed instructions long after their outcome. A purchase that waits
+ * for its outcome then asks for it without (authorise.c). */
+static enum setpay_error strip_backup(struct setpay_db *db, void *arg)
+{
+    (void)arg;
+    return setpay_db_run(db, "DELETE FROM instruction");
+}
+
+/* Rule M10: an order of before may have been paid since, under an offer that is forgotten. It takes
+ * no purchase any more; one that comes all the same comes too late, and is voided (rule M9). */
+static enum setpay_error set_back(struct setpay_db *db, void *arg)
+{
+    const struct setpay_store_restore *restore = arg;
+    return setpay_order_expire_all(db, restore->restored_ms); /* rule M10 */
+}
+
+static const struct setpay_backup_party backup = {
+    .name = "merchant",
+    .schema = &schema,
+    .options = setpay_merchant_options,
+    .apart = (const char *const[]){"key_passphrase_file", NULL},
+    .strip_cb = strip_backup,
+    .set_back_cb = set_back,
+    .set_back_words =
+        "What was ordered and paid after that moment is forgotten. So that nothing is paid twice,\n"
+        "every order that was open has expired (rule M10): shoppers need new links. Then:\n"
+        "- ask the gateway's operator for the payments since (setpay-gateway payment list): what\n"
+        "  is authorised there and not known here was paid, and can't be captured;\n"
+        "- remove again the API tokens that were removed since: see `token list`.",
+};
+
 const struct setpay_service_spec setpay_merchantd_spec = {
     .name = "setpay-merchantd",
     .summary = "The merchant of setpay: offers, purchases, orders.",
     .options = setpay_merchant_options,
     .schema = &schema,
     .commands = commands,
+    .backup = &backup,
     .listeners = {{"wallets", "listen"}, {"api", "api_listen"}},
     .needs_trust = true,
     .on_start_cb = on_start,

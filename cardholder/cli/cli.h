@@ -53,6 +53,10 @@ json_t *setpay_cli_args(const char *const *pairs, size_t count);
  * UTF-8. */
 enum setpay_error setpay_cli_args_secret(struct setpay_cli *cli, json_t *args, const char *name,
                                          const struct setpay_secret *secret) SETPAY_MUST_CHECK;
+/* The wallet's passphrase: from --passphrase-file, a terminal, or the first line of standard input.
+ * is_new: typed twice. *passphrase must be empty. SETPAY_E_USAGE where there is none. */
+enum setpay_error setpay_cli_get_passphrase(struct setpay_cli *cli, bool is_new,
+                                            struct setpay_secret *passphrase) SETPAY_MUST_CHECK;
 /* Text of a member, NULL where it is absent or null. */
 const char *setpay_cli_text_of(const json_t *object, const char *name);
 
@@ -81,6 +85,8 @@ setpay_cli_command_fn setpay_cli_run_unlock;
 setpay_cli_command_fn setpay_cli_run_lock;
 setpay_cli_command_fn setpay_cli_run_status;
 setpay_cli_command_fn setpay_cli_run_doctor;
+setpay_cli_command_fn setpay_cli_run_backup;
+setpay_cli_command_fn setpay_cli_run_restore;
 setpay_cli_command_fn setpay_cli_run_card_request;
 setpay_cli_command_fn setpay_cli_run_card_import;
 setpay_cli_command_fn setpay_cli_run_card_enrol;

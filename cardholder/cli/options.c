@@ -28,6 +28,11 @@ enum option_code {
     OPTION_MAX,
     OPTION_INSIST,
     OPTION_EXPORT,
+    OPTION_CONFIG,
+    OPTION_FINAL,
+    OPTION_VERIFY,
+    OPTION_FORCE,
+    OPTION_MOVED,
     OPTION_COUNT,
 };
 
@@ -87,6 +92,16 @@ static const struct command_row commands[SETPAY_CLI_COMMANDS] = {
                             "show a purchase's receipt, or write it with all evidence to FILE"},
     [SETPAY_CLI_DOCTOR] = {"doctor", NULL, NULL, false, 0, 0, "",
                            "look for what needs attention, and say what to do"},
+    [SETPAY_CLI_BACKUP] = {"backup", NULL, "FILE", true,
+                           BIT(OPTION_CONFIG) | BIT(OPTION_FINAL) | BIT(OPTION_VERIFY) |
+                               BIT(OPTION_PASSPHRASE_FILE),
+                           0, "FILE [--config F [--final]] [--verify] [--passphrase-file F]",
+                           "all of the wallet into one sealed file, also while it pays"},
+    [SETPAY_CLI_RESTORE] =
+        {"restore", NULL, "FILE", true,
+         BIT(OPTION_CONFIG) | BIT(OPTION_FORCE) | BIT(OPTION_MOVED) | BIT(OPTION_PASSPHRASE_FILE),
+         BIT(OPTION_CONFIG), "FILE --config F [--force] [--moved] [--passphrase-file F]",
+         "put a backup in place of a stopped wallet"},
 };
 
 struct option_row {
@@ -124,6 +139,14 @@ static const struct option_row rows[OPTION_COUNT] = {
     [OPTION_INSIST] = {"insist", 0, NULL, PLACE(insist),
                        "pay again what the merchant has refused, not confirmed:\n"
                        "                            you may be charged twice"},
+    [OPTION_CONFIG] = {"config", 0, "F", PLACE(config),
+                       "the configuration of a setpay-walletd that is stopped"},
+    [OPTION_FINAL] = {"final", 0, NULL, PLACE(final),
+                      "the wallet goes on elsewhere: here it is out of service then"},
+    [OPTION_VERIFY] = {"verify", 0, NULL, PLACE(verify), "whether FILE is a whole backup"},
+    [OPTION_FORCE] = {"force", 0, NULL, PLACE(force), "keep aside what is there"},
+    [OPTION_MOVED] = {"moved", 0, NULL, PLACE(moved),
+                      "FILE is a final backup, and is restored only here"},
     [OPTION_EXPORT] = {"export", 0, "FILE", PLACE(export), "a new file, of mode 0600"},
 };
 

@@ -27,6 +27,8 @@ enum setpay_cli_command {
     SETPAY_CLI_LIST,
     SETPAY_CLI_RECEIPT,
     SETPAY_CLI_DOCTOR,
+    SETPAY_CLI_BACKUP,
+    SETPAY_CLI_RESTORE,
     SETPAY_CLI_COMMANDS, /* their count; also: none was named */
 };
 
@@ -39,7 +41,12 @@ struct setpay_cli_options {
     bool yes;
     bool security_code;
     bool insist;
+    bool final;
+    bool verify;
+    bool force;
+    bool moved;
     const char *socket;
+    const char *config;
     const char *passphrase_file;
     const char *security_code_file;
     const char *card;

@@ -5,7 +5,8 @@
  * only after --max allowed the total and the person said yes, or said --yes on the command line.
  * pay.confirm names amount, currency and merchant as they were shown, so that the wallet can see
  * that it is these that were agreed to. A second purchase of a link that the merchant has refused
- * is signed only with --insist, after words that say what it may cost (rule W7).
+ * is signed only with --insist, after words that say what it may cost (rule W7); so is any link in
+ * the time after a restore from a backup (rule W8).
  */
 #include "cardholder/cli/card_input.h"
 #include "cardholder/cli/cli.h"
@@ -147,12 +148,22 @@ static enum setpay_error check_pay(struct setpay_cli *cli, struct setpay_secret 
     return check_security_code(cli, code);
 }
 
-/* What insisting may cost (rule W7). */
+/* What insisting may cost (rules W7, W8). */
 static void view_risk(FILE *out, const json_t *refused)
 {
     const char *xid = setpay_cli_text_of(refused, "xid");
     const char *amount = setpay_cli_text_of(refused, "amount_text");
+    const char *from = setpay_cli_text_of(refused, "forgotten_from");
+    const char *until = setpay_cli_text_of(refused, "forgotten_until");
 
+    if (from != NULL && until != NULL) {
+        (void)fprintf(out,
+                      "\nThis wallet was restored from a backup. What it paid between\n"
+                      "%s and %s it has forgotten.\n"
+                      "If you paid this link then, you will be charged twice.\n",
+                      from, until);
+        return;
+    }
     (void)fprintf(out,
                   "\nThis link was paid before: purchase %s, %s. The merchant has signed that it\n"
                   "refuses it, but the payment gateway has not confirmed that. It may still be\n"

@@ -33,8 +33,8 @@ static enum setpay_error ask_passphrase(struct setpay_cli *cli, bool is_new,
     return error;
 }
 
-static enum setpay_error get_passphrase(struct setpay_cli *cli, bool is_new,
-                                        struct setpay_secret *passphrase)
+enum setpay_error setpay_cli_get_passphrase(struct setpay_cli *cli, bool is_new,
+                                            struct setpay_secret *passphrase)
 {
     enum setpay_error error;
     bool end = false;
@@ -57,7 +57,7 @@ static enum setpay_error call_with_passphrase(struct setpay_cli *cli, const char
 {
     struct setpay_secret passphrase = {0};
     json_t *args = json_object();
-    enum setpay_error error = get_passphrase(cli, is_new, &passphrase);
+    enum setpay_error error = setpay_cli_get_passphrase(cli, is_new, &passphrase);
 
     if (error == SETPAY_OK)
         error = setpay_cli_args_secret(cli, args, "passphrase", &passphrase);

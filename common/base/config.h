@@ -70,6 +70,15 @@ enum setpay_error setpay_config_refuse_word(const struct setpay_option *options,
  * and mode. SETPAY_E_CONFIG, with key, section and path in problem. */
 enum setpay_error setpay_config_check_files(const struct setpay_config *config,
                                             struct setpay_problem *problem) SETPAY_MUST_CHECK;
+/* Each file that a FILE or SECRET_FILE key names; section and key are the configuration's. Ends
+ * with the first error. */
+typedef enum setpay_error setpay_config_file_fn(void *arg, const char *section, const char *key,
+                                                bool secret, const char *path);
+enum setpay_error setpay_config_each_file(const struct setpay_config *config,
+                                          setpay_config_file_fn *each, void *arg) SETPAY_MUST_CHECK;
+/* Where such a key's file is; NULL for a section, key or file that there is not. */
+const char *setpay_config_file_of(const struct setpay_config *config, const char *section,
+                                  const char *key);
 void setpay_config_free(struct setpay_config *config);
 
 /* Values. section is "" or the section's name; for a repeated one its full name ("brand visa").

@@ -70,3 +70,28 @@ enum setpay_error setpay_config_check_files(const struct setpay_config *config,
     }
     return SETPAY_OK;
 }
+
+enum setpay_error setpay_config_each_file(const struct setpay_config *config,
+                                          setpay_config_file_fn *each, void *arg)
+{
+    for (size_t i = 0; i < config->value_count; i++) {
+        const struct setpay_config_value *value = &config->values[i];
+        bool secret = value->option->type == SETPAY_OPTION_SECRET_FILE;
+        if (value->text != NULL && (secret || value->option->type == SETPAY_OPTION_FILE))
+            SETPAY_TRY(each(arg, value->section, value->option->name, secret, value->text));
+    }
+    return SETPAY_OK;
+}
+
+const char *setpay_config_file_of(const struct setpay_config *config, const char *section,
+                                  const char *key)
+{
+    for (size_t i = 0; i < config->value_count; i++) {
+        const struct setpay_config_value *value = &config->values[i];
+        if ((value->option->type == SETPAY_OPTION_SECRET_FILE ||
+             value->option->type == SETPAY_OPTION_FILE) &&
+            strcmp(value->section, section) == 0 && strcmp(value->option->name, key) == 0)
+            return value->text;
+    }
+    return NULL;
+}

@@ -52,6 +52,7 @@ SETPAY_ERROR_ROW(PAYMENT_OPEN,     DECLINED, 0x1501, SETPAY_WIRE_ALREADY_USED,  
 SETPAY_ERROR_ROW(RECEIPT,          SECURITY, 0x1601, SETPAY_WIRE_MISMATCH,            SETPAY_LOG_ERROR, "W6", "the gateway's receipt is not for this purchase, or not the gateway's")
 SETPAY_ERROR_ROW(PURCHASE,         SECURITY, 0x1602, SETPAY_WIRE_MISMATCH,            SETPAY_LOG_ERROR, "W6", "the answer is not about the purchase that was signed")
 SETPAY_ERROR_ROW(NOT_FINAL,        AGAIN,    0x1701, SETPAY_WIRE_UNSPECIFIED,         SETPAY_LOG_INFO,  "W7", "the merchant's word alone does not end a purchase")
+SETPAY_ERROR_ROW(FORGOTTEN,        DECLINED, 0x1801, SETPAY_WIRE_ALREADY_USED,        SETPAY_LOG_INFO,  "W8", "the wallet was restored from a backup, and may have paid this link since")
 /* Merchant (rules M1 to M9) */
 SETPAY_ERROR_ROW(BRAND_UNKNOWN,    DECLINED, 0x2001, SETPAY_WIRE_NOT_PERMITTED,       SETPAY_LOG_WARN,  "",   "the merchant does not take this brand")
 SETPAY_ERROR_ROW(OFFER_UNKNOWN,    PROTOCOL, 0x2101, SETPAY_WIRE_UNKNOWN_TRANSACTION, SETPAY_LOG_WARN,  "M1", "there is no such open offer")
@@ -73,6 +74,7 @@ SETPAY_ERROR_ROW(PI_USED,          DECLINED, 0x3601, SETPAY_WIRE_ALREADY_USED,  
 SETPAY_ERROR_ROW(AMOUNT_LIMIT,     DECLINED, 0x3801, SETPAY_WIRE_AMOUNT,              SETPAY_LOG_WARN,  "G8", "the amount is outside what is left or permitted")
 SETPAY_ERROR_ROW(TOKEN,            SECURITY, 0x3901, SETPAY_WIRE_UNKNOWN_TRANSACTION, SETPAY_LOG_WARN,  "G9", "the token is not one that this merchant was given")
 SETPAY_ERROR_ROW(STATE,            DECLINED, 0x3a01, SETPAY_WIRE_NOT_PERMITTED,       SETPAY_LOG_WARN,  "",   "the state of the payment does not allow it")
+SETPAY_ERROR_ROW(SET_BACK,         DECLINED, 0x3c01, SETPAY_WIRE_EXPIRED,             SETPAY_LOG_WARN,  "G12", "the instruction may have been presented before the gateway was restored from a backup")
 /* Certification authority (rules C1 to C3) */
 SETPAY_ERROR_ROW(ENROLMENT,        SECURITY, 0x4101, SETPAY_WIRE_NOT_PERMITTED,       SETPAY_LOG_WARN,  "C1", "the enrolment was refused")
 SETPAY_ERROR_ROW(CSR,              PROTOCOL, 0x4201, SETPAY_WIRE_DECODING,            SETPAY_LOG_WARN,  "C2", "the certificate request is malformed or not signed by its key")
@@ -101,6 +103,7 @@ SETPAY_ERROR_ROW(LOCKED,           USAGE,    0x6006, SETPAY_WIRE_NOT_PERMITTED, 
 SETPAY_ERROR_ROW(PASSPHRASE,       USAGE,    0x6007, SETPAY_WIRE_NOT_PERMITTED,       SETPAY_LOG_WARN,  "",   "the passphrase is wrong")
 SETPAY_ERROR_ROW(PERMISSION,       USAGE,    0x6008, SETPAY_WIRE_NOT_PERMITTED,       SETPAY_LOG_WARN,  "",   "permission denied")
 SETPAY_ERROR_ROW(RUNNING,          USAGE,    0x6009, SETPAY_WIRE_UNSPECIFIED,         SETPAY_LOG_ERROR, "",   "another process uses this database")
+SETPAY_ERROR_ROW(BACKUP,           USAGE,    0x600a, SETPAY_WIRE_UNSPECIFIED,         SETPAY_LOG_ERROR, "",   "the file is no backup, or not a whole one")
 /* Amounts */
 SETPAY_ERROR_ROW(MONEY_OVERFLOW,   USAGE,    0x6101, SETPAY_WIRE_AMOUNT,              SETPAY_LOG_WARN,  "",   "an amount is above the largest that is permitted")
 SETPAY_ERROR_ROW(MONEY_NEGATIVE,   USAGE,    0x6102, SETPAY_WIRE_AMOUNT,              SETPAY_LOG_WARN,  "",   "an amount would be negative")

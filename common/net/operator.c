@@ -3,6 +3,8 @@
  */
 #include "common/net/operator.h"
 
+#include "common/net/operator_backup.h"
+
 #include "common/base/log.h"
 #include "common/base/secret.h"
 
@@ -156,6 +158,9 @@ static enum setpay_error do_command(struct call *call, struct setpay_problem *pr
     char *argv[] = {program, NULL};
     int argc = 1;
     (void)snprintf(program, sizeof program, "%s", op->program);
+    if (setpay_operator_is_backup(call->command->name)) /* also without a configuration yet */
+        return setpay_operator_backup(op->daemon, call->config_path, call->command->name,
+                                      call->args, &call->result, problem);
     SETPAY_TRY(
         setpay_config_load(op->daemon->options, call->config_path, &argc, argv, &config, problem));
     if (op->local != NULL && strcmp(call->command->name, op->local) == 0) {

@@ -95,11 +95,13 @@ static void on_crl_time(void *arg)
 
 /* ------------------------------------------------------------------ the daemon's callbacks */
 
-static enum setpay_error open_store(struct setpay_service *service, struct setpay_problem *problem)
+static enum setpay_error open_store(struct setpay_service *service, bool retired,
+                                    struct setpay_problem *problem)
 {
     const struct setpay_store_options options = {
         .url = setpay_config_text(service->config, "", "database"),
         .schema = service->spec->schema,
+        .retired = retired,
     };
     return setpay_store_open(&options, &service->store, problem);
 }
@@ -141,7 +143,7 @@ static enum setpay_error on_start(void *context, struct setpay_daemon *daemon,
             return setpay_problem_set(problem, armed, "SETPAY_CRASH: expected POINT:COUNT");
     }
     if (service->spec->schema != NULL) {
-        SETPAY_TRY(open_store(service, problem));
+        SETPAY_TRY(open_store(service, false, problem));
         setpay_service_add_check(service, &(struct setpay_ready_check){
                                               "store", setpay_service_check_store, service->store});
     }
@@ -223,6 +225,7 @@ static void on_drain(void *context, struct setpay_daemon *daemon)
     (void)daemon;
     struct setpay_service *service = context;
     service->draining = true;
+    atomic_store(&service->stopping, true);
     if (service->admin != NULL)
         setpay_admin_http_set_draining(service->admin);
     if (service->spec->on_drain_cb != NULL)
@@ -388,24 +391,40 @@ int setpay_service_main(const struct setpay_service_spec *spec, int argc, char *
 
 /* ------------------------------------------------------------------ without the daemon */
 
-enum setpay_error setpay_service_open_stopped(const struct setpay_service_spec *spec,
-                                              const char *config_path,
-                                              struct setpay_service *service,
-                                              struct setpay_problem *problem)
+static enum setpay_error open_stopped(const struct setpay_service_spec *spec,
+                                      const char *config_path, bool retired,
+                                      struct setpay_service *service,
+                                      struct setpay_problem *problem)
 {
     char program[] = "setpay";
     char *argv[] = {program, NULL};
     int argc = 1;
-    struct setpay_service opened = {.spec = spec};
+    struct setpay_service opened = {.spec = spec, .config_path = config_path};
     SETPAY_TRY(
         setpay_config_load(spec->options, config_path, &argc, argv, &opened.config, problem));
-    enum setpay_error error = open_store(&opened, problem);
+    enum setpay_error error = open_store(&opened, retired, problem);
     if (error != SETPAY_OK) {
         setpay_config_free(opened.config);
         return error;
     }
     *service = opened;
     return SETPAY_OK;
+}
+
+enum setpay_error setpay_service_open_stopped(const struct setpay_service_spec *spec,
+                                              const char *config_path,
+                                              struct setpay_service *service,
+                                              struct setpay_problem *problem)
+{
+    return open_stopped(spec, config_path, false, service, problem);
+}
+
+enum setpay_error setpay_service_open_retired(const struct setpay_service_spec *spec,
+                                              const char *config_path,
+                                              struct setpay_service *service,
+                                              struct setpay_problem *problem)
+{
+    return open_stopped(spec, config_path, true, service, problem);
 }
 
 void setpay_service_close(struct setpay_service *service)

@@ -14,6 +14,7 @@
 #include "common/base/config.h"
 #include "common/base/error.h"
 #include "common/net/admin_http.h"
+#include "common/net/backup.h"
 #include "common/net/control_server.h"
 #include "common/net/daemon.h"
 #include "common/pki/chain.h"
@@ -40,6 +41,7 @@ struct setpay_service_spec {
     const struct setpay_option *options;      /* with SETPAY_DAEMON_OPTIONS */
     const struct setpay_store_schema *schema; /* of its database; NULL: none of the service's */
     const struct setpay_control_command *commands; /* of its administration socket */
+    const struct setpay_backup_party *backup;      /* what a backup of it is; may be NULL */
     struct setpay_service_listener listeners[SETPAY_SERVICE_LISTENERS_MAX]; /* one per worker */
     bool needs_trust; /* has the keys root and crls */
     /* Its own; each may be NULL. On the main thread. arg is what on_start_cb has set. */
@@ -66,7 +68,8 @@ struct setpay_service {
     struct setpay_store *store;   /* from before on_start_cb until after on_stop_cb */
     struct setpay_trust *trust;   /* likewise; NULL unless needs_trust */
     bool testing;
-    void *user; /* the daemon's own */
+    void *user;           /* the daemon's own */
+    atomic_bool stopping; /* what takes long, on threads of its own, should end */
 
     /* The service's own. */
     const char *config_path; /* borrowed, with the flags, for reading them again */
@@ -95,6 +98,34 @@ enum setpay_error setpay_service_open_stopped(const struct setpay_service_spec *
                                               const char *config_path,
                                               struct setpay_service *service,
                                               struct setpay_problem *problem) SETPAY_MUST_CHECK;
+/* The same for who makes a backup: also of a database that was retired. */
+enum setpay_error setpay_service_open_retired(const struct setpay_service_spec *spec,
+                                              const char *config_path,
+                                              struct setpay_service *service,
+                                              struct setpay_problem *problem) SETPAY_MUST_CHECK;
 void setpay_service_close(struct setpay_service *service);
+
+/* ------------------------------------------------------------------ service_backup.c */
+
+/* A row for the table of commands of a daemon whose handlers get its service. */
+#define SETPAY_SERVICE_BACKUP_COMMAND                                                              \
+    {                                                                                              \
+        "backup", setpay_service_on_backup,                                                        \
+            "path: a new file, which then holds all that can't be made again"                      \
+    }
+void setpay_service_on_backup(struct setpay_control_call *call, const json_t *args, void *arg);
+/* Makes a backup on a thread of its own, and ends the call. seal_key (NULL: not sealed) and head
+ * are copied. On SETPAY_OK the call is taken. loop: where the call belongs. */
+enum setpay_error setpay_service_backup_start(struct setpay_service *service,
+                                              struct setpay_loop *loop,
+                                              struct setpay_control_call *call, const json_t *args,
+                                              const struct setpay_secret *seal_key,
+                                              struct setpay_view seal_head,
+                                              struct setpay_problem *problem) SETPAY_MUST_CHECK;
+/* On a stopped daemon's open service, and waits. */
+enum setpay_error setpay_service_backup(struct setpay_service *service, const char *path,
+                                        bool final, const struct setpay_secret *seal_key,
+                                        struct setpay_view seal_head, json_t **result,
+                                        struct setpay_problem *problem) SETPAY_MUST_CHECK;
 
 #endif

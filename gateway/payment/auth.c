@@ -78,6 +78,22 @@ enum setpay_error setpay_auth_check(const struct setpay_auth_req *request,
                                       : setpay_expiry_check(request->terms.end_ms, now_ms);
 }
 
+enum setpay_error setpay_auth_check_restored(const struct setpay_auth_req *request,
+                                             const struct setpay_certificate *encrypt,
+                                             setpay_time_ms restored_ms)
+{
+    /* Whatever was taken before the restore ended by then: see setpay_auth_check. */
+    setpay_time_ms last_end_ms =
+        restored_ms + SETPAY_LIMIT_INSTRUCTION_LIFE_MS + SETPAY_LIMIT_DATE_TOLERANCE_MS;
+    if (restored_ms == 0 || request->expiry_ms > last_end_ms)
+        return SETPAY_OK;
+    /* It names, and is sealed to, a certificate that was issued later (certificates are dated back,
+     * never ahead). */
+    if (setpay_certificate_not_before_ms(encrypt) >= restored_ms)
+        return SETPAY_OK;
+    return SETPAY_E_SET_BACK; /* rule G12 */
+}
+
 struct setpay_payment setpay_auth_book(const struct setpay_auth_req *request,
                                        const struct setpay_digest *merchant,
                                        const struct setpay_digest *gateway_sign,

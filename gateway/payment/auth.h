@@ -32,6 +32,12 @@ enum setpay_error setpay_auth_check(const struct setpay_auth_req *request,
                                     const struct setpay_gateway_brand *brand, setpay_time_ms now_ms,
                                     struct setpay_digest *pomd) SETPAY_MUST_CHECK;
 
+/* Rule G12, for an AuthReq that would authorise. restored_ms: when this gateway was restored from a
+ * backup and may have forgotten something; 0: never. Pure. SETPAY_E_SET_BACK. */
+enum setpay_error setpay_auth_check_restored(const struct setpay_auth_req *request,
+                                             const struct setpay_certificate *encrypt,
+                                             setpay_time_ms restored_ms) SETPAY_MUST_CHECK;
+
 /* What a checked request books. state is the row's, from the table; request_hash is the message's.
  */
 struct setpay_payment setpay_auth_book(const struct setpay_auth_req *request,

@@ -424,6 +424,9 @@ static enum setpay_error decide(struct setpay_gateway_work *work)
                                        &request->envelope, &work->instruction)); /* rule G2 */
     SETPAY_TRY(setpay_auth_check(request, &work->instruction, work->merchant, work->cardholder,
                                  work->brand, work->now_ms, &pomd));
+    if (next != SETPAY_PAYMENT_VOIDED) /* a void can only prevent a payment */
+        SETPAY_TRY(setpay_auth_check_restored(request, work->brand->encrypt.certificate,
+                                              work->worker->gateway->restored_ms)); /* rule G12 */
     work->payment = setpay_auth_book(request, &work->message.signer,
                                      setpay_certificate_thumbprint(work->brand->sign.certificate),
                                      &work->request_hash, &pomd, next, work->now_ms);

@@ -36,9 +36,10 @@ struct setpay_gateway {
     struct setpay_store *store;
     struct setpay_vault *vault;
     struct setpay_network *network;
-    int64_t hold_ms;        /* how long an authorisation is good */
-    int64_t keep_card_ms;   /* how long PAN and back key are kept */
-    int64_t answer_wait_ms; /* how long a repeat waits for the request that is under way */
+    int64_t hold_ms;            /* how long an authorisation is good */
+    int64_t keep_card_ms;       /* how long PAN and back key are kept */
+    int64_t answer_wait_ms;     /* how long a repeat waits for the request that is under way */
+    setpay_time_ms restored_ms; /* rule G12: what came before may be forgotten; 0: nothing is */
 };
 
 /* NULL where this gateway does not serve the brand. */

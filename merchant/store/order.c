@@ -299,3 +299,11 @@ enum setpay_error setpay_order_end(struct setpay_db *db, const char *order_id,
                          "UPDATE orders SET ended = $1, version = version + 1 WHERE order_id = $2",
                          SETPAY_DB_INT(end), SETPAY_DB_TEXT(order_id));
 }
+
+enum setpay_error setpay_order_expire_all(struct setpay_db *db, setpay_time_ms now_ms)
+{
+    return setpay_db_run(db,
+                         "UPDATE orders SET expires_ms = $1, version = version + 1"
+                         " WHERE expires_ms > $1",
+                         SETPAY_DB_INT(now_ms));
+}

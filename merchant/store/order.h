@@ -134,6 +134,10 @@ enum setpay_error setpay_order_release(struct setpay_db *db, const char *order_i
 enum setpay_error setpay_order_end(struct setpay_db *db, const char *order_id,
                                    enum setpay_order_end end) SETPAY_MUST_CHECK;
 
+/* Rule M10: what could be paid until later expires now. */
+enum setpay_error setpay_order_expire_all(struct setpay_db *db,
+                                          setpay_time_ms now_ms) SETPAY_MUST_CHECK;
+
 /* "on_shipment", "immediate", "manual"; NULL for a number that is none. */
 const char *setpay_order_capture_name(enum setpay_order_capture capture);
 /* SETPAY_E_INVALID for another word. */

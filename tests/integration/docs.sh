@@ -84,7 +84,7 @@ ok 'the card without funds is declined' says 'exit status 3: declined by the iss
 # The other pages begin where the tutorial ends, with its sandbox.
 sandbox=$(dirname "$(ls "$tmp"/t/*/ports)")
 ok 'the sandbox comes up again' "$bin/setpay-sandbox" up --dir "$sandbox"
-for page in how-to/sell-from-your-own-store.md how-to/enrol-a-card.md how-to/run-a-gateway.md; do
+for page in how-to/sell-from-your-own-store.md how-to/enrol-a-card.md how-to/run-a-gateway.md how-to/move-to-another-machine.md; do
     run_page "$page" "export PATH='$bin':\"\$PATH\" SETPAY_SANDBOX_DIR='$sandbox'"
 done
 

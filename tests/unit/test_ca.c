@@ -63,7 +63,7 @@ static int set_up(void **state)
     (void)snprintf(folder, sizeof folder, "/tmp/setpay-test-ca-XXXXXX");
     assert_non_null(mkdtemp(folder));
     ok(setpay_ca_init(folder, "test root", &passphrase, NOW, &problem));
-    ok(setpay_ca_open(folder, &ca, &problem));
+    ok(setpay_ca_open(folder, false, &ca, &problem));
     ok(setpay_ca_unlock(ca, &passphrase, &problem));
     ok(setpay_ca_brand_add(ca, "visa", false, NOW, &problem));
     setpay_secret_clear(&passphrase);
@@ -388,7 +388,7 @@ static void test_doors(void **state)
 
     (void)state;
     assert_int_equal(setpay_ca_unlock(ca, &wrong, &problem), SETPAY_E_PASSPHRASE);
-    assert_int_equal(setpay_ca_open(folder, &second, &problem), SETPAY_E_RUNNING);
+    assert_int_equal(setpay_ca_open(folder, false, &second, &problem), SETPAY_E_RUNNING);
     assert_null(second);
     setpay_secret_clear(&wrong);
 }

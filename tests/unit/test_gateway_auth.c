@@ -10,6 +10,7 @@
 #include "common/base/secret.h"
 #include "common/pki/role.h"
 #include "common/wire/messages.h"
+#include "gateway/payment/auth.h"
 #include "tests/support/test_gateway.h"
 #include "tests/support/test_refusal.h"
 
@@ -428,6 +429,35 @@ static void refuses_other_card(void **state)
         test_cardholder_new(gateway->pki, "visa", "5555555555554444", EXPIRY, CODE), "ACCOUNT G5");
 }
 
+/* ------------------------------------------------------------------ after a restore (rule G12) */
+
+/* An instruction that can have been taken before the restore is not taken: but for one that ends
+ * later than any of then, and one that is sealed to a certificate of after. */
+static void refuses_what_it_may_have_forgotten(void **state)
+{
+    const struct setpay_certificate *encrypt = gateway->encrypt[0]->certificate;
+    const setpay_time_ms issued_ms = setpay_certificate_not_before_ms(encrypt);
+    const int64_t longest_ms = SETPAY_LIMIT_INSTRUCTION_LIFE_MS + SETPAY_LIMIT_DATE_TOLERANCE_MS;
+    const struct {
+        setpay_time_ms restored_ms, expiry_ms;
+        enum setpay_error expected;
+    } cases[] = {
+        {0, 1, SETPAY_OK}, /* never restored */
+        {issued_ms + 1, issued_ms + 1, SETPAY_E_SET_BACK},
+        {issued_ms + 1, issued_ms + 1 + longest_ms, SETPAY_E_SET_BACK},
+        {issued_ms + 1, issued_ms + 2 + longest_ms, SETPAY_OK},
+        {issued_ms, issued_ms + 1, SETPAY_OK}, /* a certificate of after */
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct setpay_auth_req request = {.expiry_ms = cases[i].expiry_ms};
+        print_message("# case %zu\n", i);
+        assert_string_equal(
+            setpay_error_name(setpay_auth_check_restored(&request, encrypt, cases[i].restored_ms)),
+            setpay_error_name(cases[i].expected));
+    }
+}
+
 static int open_all(void **state)
 {
     (void)state;
@@ -459,6 +489,7 @@ int main(void)
         cmocka_unit_test(refuses_dual_signature),
         cmocka_unit_test(refuses_what_was_not_signed),
         cmocka_unit_test(refuses_other_card),
+        cmocka_unit_test(refuses_what_it_may_have_forgotten),
     };
     alarm(240);
     if (setpay_secret_system_init() != SETPAY_OK)

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Outside eyes: other people's libraries, in JavaScript, look at what setpay makes. A verifier written from
-# docs/protocol.md is held to the vectors; the bytes of real purchases are recorded on all three links of a sandbox, and
-# then read by protobufjs, asn1js, @peculiar/x509 and iso_8583. Needs node (18 or later), npm and, the first time, its
-# registry. Everything that npm brings goes to $BUILD/peers.
+# docs/protocol.md is held to the vectors; a wallet written from that page buys from a sandbox; the bytes of real
+# purchases are recorded on all three links, and then read by protobufjs, asn1js, @peculiar/x509 and iso_8583. Needs
+# node (18 or later), npm and, the first time, its registry. Everything that npm brings goes to $BUILD/peers.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../support/tap.bash"
@@ -48,6 +48,22 @@ script vectors
 capture=$tmp/capture
 ok "the sandbox comes up" up
 [ -f "$state" ] || { tail -n 30 "$sandbox"/log/*; done_testing; }
+
+# Another wallet, before anything stands between the parties: for it an issuer makes enrolments of two test cards.
+ca() { "$bin/setpay-ca" --dir "$sandbox/ca" --passphrase-file "$sandbox/ca.passphrase" "$@"; }
+enrolment_of() {
+    local card letter
+    card=$("$bin/setpay-issuersim" cards --json | jq -c --arg n "$1" '.cards[] | select(.name == $n)')
+    letter=$(jq -r '.pan, .expiry' <<<"$card" |
+        ca enrolment make --brand "$(jq -r .brand <<<"$card")" -o "$tmp/$1.enrolment") &&
+        ca enrolment import "$tmp/$1.enrolment" >&2 &&
+        awk '$1 == "enrolment" || $1 == "secret" { print $2 }' <<<"$letter" |
+        jq -cnR --argjson card "$card" '$card | {(.name): {brand, pan, expiry, id: input, secret: input}}'
+}
+enrolments() { { enrolment_of approve && enrolment_of do-not-honour; } | jq -cs add >"$tmp/enrolments"; }
+ok "an issuer tells two cardholders their secrets" enrolments
+script purchase "$sandbox" "$tmp/enrolments"
+
 (cd "$peers" && exec node record.mjs "$sandbox" "$capture" "$tmp/record.ports") >"$tmp/record.log" 2>&1 &
 recorder=$!
 ok "the recorder listens" wait_for 20 test -f "$tmp/record.ports"
@@ -109,7 +125,6 @@ echoes() { [ "$(jq -r 'select(.mti == "0810") | .bytes' "$capture" | wc -l)" -ge
 ok "the line is tried by echoes" wait_for 30 echoes
 
 # ------------------------------------------------------------------ what others make of it
-ca() { "$bin/setpay-ca" --dir "$sandbox/ca" --passphrase-file "$sandbox/ca.passphrase" "$@"; }
 from_ca() { sqlite3 -readonly -cmd '.timeout 5000' "$sandbox/ca/ca.db" "$1"; }
 REVOKED=$(from_ca "SELECT serial FROM certificates WHERE profile = 'cardholder-sign' AND brand = 'visa' LIMIT 1")
 export REVOKED

@@ -81,6 +81,7 @@ TABLE
 
 "$BUILD/tests/reference" errors >"$out/reference/errors.md"
 "$BUILD/tests/reference" states >"$out/reference/states.md"
+"$BUILD/tests/reference" messages >"$out/reference/messages.md"
 metrics >"$out/reference/metrics.md"
 tests/docs/conformance.sh >"$out/conformance.md"
 while read -r program page title; do

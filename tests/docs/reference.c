@@ -1,10 +1,13 @@
 /*
- * Writes the reference pages that are made from tables in the code: `reference errors` and
- * `reference states`, on standard output. tests/docs/pages.sh puts all pages together.
+ * Writes the reference pages that are made from tables in the code: `reference errors`,
+ * `reference states` and `reference messages`, on standard output. tests/docs/pages.sh puts all
+ * pages together.
  *
  * Always true: every row and cell is asked of the functions that the programs themselves use, so
  * that a page can't say what the code does not do.
  */
+#include "tests/docs/reference.h"
+
 #include "cardholder/purchase_state.h"
 #include "common/base/error.h"
 #include "common/base/log.h"
@@ -19,7 +22,7 @@
 #define COLUMNS 120
 
 /* A paragraph, broken into lines. */
-static void print_words(const char *words)
+void setpay_reference_words(const char *words)
 {
     size_t column = 0;
     while (*words != '\0') {
@@ -98,7 +101,7 @@ static const char *wire_name(enum setpay_wire_code code)
 static void print_wire_codes(void)
 {
     puts("## Codes of an Error message\n");
-    print_words(
+    setpay_reference_words(
         "The `code` of an [Error](../protocol.md#one-purchase) says as much as another party may "
         "know. What a receiver makes of it is the last column: an Error is the peer's word and "
         "never ends a purchase (rule W7).");
@@ -145,9 +148,10 @@ static void print_errors(void)
     const struct setpay_error_info *table = setpay_error_table(&count);
 
     puts("# Errors\n\nMade from `common/base/error_table.h` by `make reference`.\n");
-    print_words("Every refusal has one name. It stands in the log line, in answers on a control "
-                "socket and in the words of the command line programs; over the network only its "
-                "code goes.");
+    setpay_reference_words(
+        "Every refusal has one name. It stands in the log line, in answers on a control "
+        "socket and in the words of the command line programs; over the network only its "
+        "code goes.");
     puts("");
     print_exit_statuses();
     puts("");
@@ -306,7 +310,7 @@ static const struct party parties[] = {
 static void print_party(const struct party *party)
 {
     printf("\n## %s\n\n", party->title);
-    print_words(party->words);
+    setpay_reference_words(party->words);
     printf("\nThe table is in `%s`.\n\n| in state |", party->file);
     for (int event = 0; event < party->events; event++)
         printf(" %s |", party->event_name(event));
@@ -333,7 +337,7 @@ static void print_party(const struct party *party)
 static void print_states(void)
 {
     puts("# States\n\nMade from the tables in the code by `make reference`.\n");
-    print_words(
+    setpay_reference_words(
         "What may follow what in one purchase, at each party. A row is a state, a column what "
         "happens; a cell is the next state, or the [error](errors.md) that refuses it. `none` "
         "is a purchase that has no record yet; *stays*: the same state, though amounts may "
@@ -348,8 +352,10 @@ int main(int argc, char **argv)
         print_errors();
     else if (argc == 2 && strcmp(argv[1], "states") == 0)
         print_states();
+    else if (argc == 2 && strcmp(argv[1], "messages") == 0)
+        setpay_reference_messages();
     else {
-        fputs("usage: reference errors|states\n", stderr);
+        fputs("usage: reference errors|states|messages\n", stderr);
         return EXIT_FAILURE;
     }
     return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;

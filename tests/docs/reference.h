@@ -1,0 +1,11 @@
+/* What the writers of reference pages share. */
+#ifndef SETPAY_TESTS_DOCS_REFERENCE_H
+#define SETPAY_TESTS_DOCS_REFERENCE_H
+
+/* A paragraph on standard output, broken into lines. */
+void setpay_reference_words(const char *words);
+
+/* Whole pages. */
+void setpay_reference_messages(void);
+
+#endif

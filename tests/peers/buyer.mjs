@@ -188,7 +188,7 @@ export async function askOffer(merchant, brand, now = Date.now()) {
   same(offer.brand, brand, 'brand');
 
   const { trust } = merchant;
-  await trust.believe(answer.peer, 'merchant-tls-server', brand); // W1
+  await trust.believe(answer.peer, 'merchant-tls-server', trust.nameOf(answer.peer).O); // W1
   new X509Certificate(answer.peer).checkHost(merchant.host) ?? refuse('the connection is of another host');
   for (const certificate of [answer.signer, answer.peer])
     same(trust.nameOf(certificate).CN, offer.merchant_id, 'merchant id');

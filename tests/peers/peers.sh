@@ -60,8 +60,11 @@ enrolment_of() {
         awk '$1 == "enrolment" || $1 == "secret" { print $2 }' <<<"$letter" |
         jq -cnR --argjson card "$card" '$card | {(.name): {brand, pan, expiry, id: input, secret: input}}'
 }
-enrolments() { { enrolment_of approve && enrolment_of do-not-honour; } | jq -cs add >"$tmp/enrolments"; }
-ok "an issuer tells two cardholders their secrets" enrolments
+enrolments() {
+    { enrolment_of approve && enrolment_of do-not-honour && enrolment_of approve-mastercard; } |
+        jq -cs add >"$tmp/enrolments"
+}
+ok "an issuer tells three cardholders their secrets" enrolments
 script purchase "$sandbox" "$tmp/enrolments"
 
 (cd "$peers" && exec node record.mjs "$sandbox" "$capture" "$tmp/record.ports") >"$tmp/record.log" 2>&1 &

@@ -51,7 +51,7 @@ const until = async (wanted, look) => {
 };
 
 const cards = {};
-await ok('two cards are enrolled over EST', async () => {
+await ok('cards of two brands are enrolled over EST', async () => {
   for (const [name, one] of Object.entries(enrolments))
     cards[name] = await enrol({ url: sandbox.ca_url, root, ...one });
 });
@@ -103,6 +103,12 @@ await ok('a declined card: the receipt says so', async () => {
   const { status, receipts } = await pay(other, signPurchase(cards['do-not-honour'], offer));
   is([status, receipts.map(({ kind, action_code }) => [kind, action_code])], ['DECLINED', [['DECLINE', '05']]]);
 });
+await ok('a card of another brand pays too', async () => {
+  const other = merchantOf(await newOrder(5000));
+  const card = cards['approve-mastercard'];
+  const { status } = await pay(other, signPurchase(card, await askOffer(other, card.brand)));
+  is([card.brand, status], ['mastercard', 'AUTHORISED']);
+});
 await ok('thumbs: what was listed is left out, and all is believed again', async () => {
   const before = trust.certificates.size;
   await askOffer(merchantOf(await newOrder(100)), 'visa');
@@ -135,6 +141,6 @@ await ok('a signature of another type is no dual signature', () =>
   }));
 await ok('a message that is not in its one form is refused', () =>
   wrong((made, send) => [3, () => send(Buffer.concat([made.bytes, Buffer.from([0x08, 0x01])]))]));
-tally('purchases of a wallet written from the page', 2);
+tally('purchases of a wallet written from the page', 3);
 hangUp();
 done();

@@ -107,6 +107,7 @@ COMMON_STORE := \
 	common/store/committer.c \
 	common/store/db.c \
 	common/store/history.c \
+	common/store/evidence.c \
 	common/store/migrate.c \
 	common/store/sqlite.c \
 	common/store/store.c \
@@ -121,6 +122,7 @@ COMMON_NET := \
 	common/net/control_builtin.c \
 	common/net/control_client.c \
 	common/net/control_json.c \
+	common/net/evidence_json.c \
 	common/net/control_server.c \
 	common/net/daemon.c \
 	common/net/est_client.c \
@@ -349,6 +351,7 @@ UNIT_TESTS := \
 	test_dual \
 	test_envelope \
 	test_error \
+	test_evidence \
 	test_est_form \
 	test_frame \
 	test_gateway_auth \

@@ -8,6 +8,7 @@
 
 #include "common/base/log.h"
 #include "common/net/control_json.h"
+#include "common/net/evidence_json.h"
 #include "common/net/service.h"
 #include "common/pki/role.h"
 #include "gateway/payment/payment.h"
@@ -328,14 +329,13 @@ static enum setpay_error find_by_xid(struct setpay_db *db, const struct setpay_i
     return count == 1 ? setpay_payment_load(db, id, payment) : SETPAY_E_NOT_FOUND;
 }
 
-static enum setpay_error payment_show(struct setpay_db *db, const json_t *args,
-                                      const struct setpay_vault *vault, json_t **result,
+/* The payment that xid, brand and merchant_id name. */
+static enum setpay_error find_payment(struct setpay_db *db, const json_t *args,
+                                      struct setpay_payment *payment,
                                       struct setpay_problem *problem)
 {
     static const char *const names[] = {"xid", "brand", "merchant_id", NULL};
-    struct setpay_payment payment;
     struct setpay_id xid;
-    char digest[SETPAY_DIGEST_TEXT_SIZE];
     const char *text = NULL;
     const char *brand = NULL;
     const char *merchant_id = NULL;
@@ -346,14 +346,23 @@ static enum setpay_error payment_show(struct setpay_db *db, const json_t *args,
     if (setpay_id_parse(text, &xid) != SETPAY_OK)
         return setpay_problem_set(problem, SETPAY_E_INVALID, "xid '%.60s': expected 32 hex digits",
                                   text);
-    enum setpay_error error = find_by_xid(db, &xid, brand, merchant_id, &payment);
+    enum setpay_error error = find_by_xid(db, &xid, brand, merchant_id, payment);
     if (error == SETPAY_E_INVALID)
         return setpay_problem_set(problem, error,
                                   "several merchants have used the xid %s: name brand and merchant",
                                   text);
     if (error == SETPAY_E_NOT_FOUND)
         return setpay_problem_set(problem, error, "there is no payment %s: see payment list", text);
-    SETPAY_TRY(error);
+    return error;
+}
+
+static enum setpay_error payment_show(struct setpay_db *db, const json_t *args,
+                                      const struct setpay_vault *vault, json_t **result,
+                                      struct setpay_problem *problem)
+{
+    struct setpay_payment payment;
+    char digest[SETPAY_DIGEST_TEXT_SIZE];
+    SETPAY_TRY(find_payment(db, args, &payment, problem));
     json_t *object = payment_json(&payment);
     if (object == NULL)
         return SETPAY_E_NOMEM;
@@ -364,7 +373,7 @@ static enum setpay_error payment_show(struct setpay_db *db, const json_t *args,
     set_time(object, "hold_expiry", payment.hold_expiry_ms);
     set_time(object, "updated", payment.updated_ms);
     set_card(db, &payment, vault, object);
-    error = set_receipts(db, payment.id, object);
+    enum setpay_error error = set_receipts(db, payment.id, object);
     if (error == SETPAY_OK)
         error = set_reversals(db, payment.id, object);
     if (error != SETPAY_OK) {
@@ -375,14 +384,58 @@ static enum setpay_error payment_show(struct setpay_db *db, const json_t *args,
     return SETPAY_OK;
 }
 
+/* What merchant and cardholder have signed, and this gateway's own receipts for it. */
+static enum setpay_error add_evidence(struct setpay_db *db, const struct setpay_payment *payment,
+                                      json_t *file)
+{
+    struct setpay_buffer der;
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(setpay_evidence_json_add_kept(file, db, payment->id));
+    setpay_buffer_init(&der, SETPAY_LIMIT_CERTIFICATE_BYTES);
+    enum setpay_error error = setpay_evidence_certificate(db, &payment->cardholder, &der);
+    if (error == SETPAY_OK)
+        error = setpay_evidence_json_set(file, "cardholder_certificate", setpay_buffer_view(&der));
+    setpay_buffer_clear(&der);
+    /* Payments that were booked before evidence was kept have none. */
+    if (error != SETPAY_OK && error != SETPAY_E_NOT_FOUND)
+        return error;
+    SETPAY_TRY(setpay_db_select(db, &rows,
+                                "SELECT signed FROM receipt WHERE payment_id = $1 ORDER BY number",
+                                SETPAY_DB_INT(payment->id)));
+    json_t *list = json_array();
+    json_object_set_new(file, "receipts", list);
+    error = SETPAY_OK;
+    while (error == SETPAY_OK && setpay_db_next(rows)) {
+        json_t *receipt = json_object();
+        error = setpay_evidence_json_set(receipt, "signed", setpay_db_get_view(rows, 0));
+        json_array_append_new(list, receipt);
+    }
+    enum setpay_error end = setpay_db_end(rows);
+    return error != SETPAY_OK ? error : end;
+}
+
+static enum setpay_error payment_evidence(struct setpay_db *db, const json_t *args,
+                                          const struct setpay_vault *vault, json_t **result,
+                                          struct setpay_problem *problem)
+{
+    struct setpay_payment payment;
+    (void)vault;
+    SETPAY_TRY(find_payment(db, args, &payment, problem));
+    json_t *file = setpay_evidence_json_new("gateway", &payment.xid, &payment.pomd);
+    enum setpay_error error = file == NULL ? SETPAY_E_NOMEM : add_evidence(db, &payment, file);
+    if (error != SETPAY_OK) {
+        json_decref(file);
+        return error;
+    }
+    *result = file;
+    return SETPAY_OK;
+}
+
 static const struct setpay_gateway_command table[] = {
-    {"merchant.add", merchant_add, true},
-    {"merchant.list", merchant_list, false},
-    {"merchant.enable", merchant_enable, true},
-    {"merchant.disable", merchant_disable, true},
-    {"payment.list", payment_list, false},
-    {"payment.show", payment_show, false},
-    {NULL, NULL, false},
+    {"merchant.add", merchant_add, true},          {"merchant.list", merchant_list, false},
+    {"merchant.enable", merchant_enable, true},    {"merchant.disable", merchant_disable, true},
+    {"payment.list", payment_list, false},         {"payment.show", payment_show, false},
+    {"payment.evidence", payment_evidence, false}, {NULL, NULL, false},
 };
 
 const struct setpay_gateway_command *setpay_gateway_command_find(const char *name)
@@ -477,6 +530,7 @@ HANDLER(on_merchant_enable, "merchant.enable")
 HANDLER(on_merchant_disable, "merchant.disable")
 HANDLER(on_payment_list, "payment.list")
 HANDLER(on_payment_show, "payment.show")
+HANDLER(on_payment_evidence, "payment.evidence")
 
 const struct setpay_control_command setpay_gateway_commands[] = {
     SETPAY_SERVICE_BACKUP_COMMAND,
@@ -487,5 +541,6 @@ const struct setpay_control_command setpay_gateway_commands[] = {
     {"payment.list", on_payment_list, "payments, newest first: state, limit, before"},
     {"payment.show", on_payment_show,
      "one payment: xid, and brand and merchant_id where several used it"},
+    {"payment.evidence", on_payment_evidence, "what was signed for it: xid, brand, merchant_id"},
     {NULL, NULL, NULL},
 };

@@ -3,6 +3,8 @@
  */
 #include "common/net/est_client.h"
 #include "common/net/operator_backup.h"
+#include "common/net/evidence_json.h"
+#include "common/net/operator.h"
 #include "common/net/party_enrol.h"
 #include "gateway/commands.h"
 #include "gateway/gatewayd.h"
@@ -187,6 +189,13 @@ static const struct setpay_operator_command commands[] = {
      print_payment,
      "XID [--brand B] [--merchant-id ID]",
      "one payment with its receipts and reversals"},
+    {{"payment", "evidence"},
+     "payment.evidence",
+     "xid",
+     show_flags,
+     setpay_evidence_print,
+     "XID [--brand B] [--merchant-id ID]",
+     "what others have signed for it; with --json for a stranger to check"},
     {{"status", NULL},
      "status",
      NULL,

@@ -7,6 +7,7 @@
 #include "common/base/secret.h"
 #include "common/net/control_json.h"
 #include "common/net/daemon.h"
+#include "common/net/evidence_json.h"
 #include "merchant/payment/payment_store.h"
 #include "merchant/store/order_action.h"
 #include "merchant/store/order_list.h"
@@ -303,35 +304,80 @@ static enum setpay_error purchase_list(struct setpay_db *db,
     return error;
 }
 
-static enum setpay_error purchase_show(struct setpay_db *db,
-                                       const struct setpay_merchant_context *context,
-                                       const json_t *args, json_t **result,
+static enum setpay_error find_purchase(struct setpay_db *db, const json_t *args,
+                                       struct setpay_merchant_purchase *purchase,
                                        struct setpay_problem *problem)
 {
-    struct setpay_merchant_purchase purchase;
     struct setpay_id xid;
     const char *text = NULL;
     SETPAY_TRY(only_text(args, "xid", &text, problem));
     if (setpay_id_parse(text, &xid) != SETPAY_OK)
         return setpay_problem_set(problem, SETPAY_E_USAGE,
                                   "xid: found '%.40s'; expected 32 hexadecimal digits", text);
-    enum setpay_error error = setpay_merchant_purchase_find(db, &xid, &purchase);
+    enum setpay_error error = setpay_merchant_purchase_find(db, &xid, purchase);
     if (error == SETPAY_E_NOT_FOUND)
         return setpay_problem_set(
             problem, error, "there is no purchase %s (see `setpay-merchant purchase list`)", text);
-    SETPAY_TRY(error);
+    return error;
+}
+
+static enum setpay_error purchase_show(struct setpay_db *db,
+                                       const struct setpay_merchant_context *context,
+                                       const json_t *args, json_t **result,
+                                       struct setpay_problem *problem)
+{
+    struct setpay_merchant_purchase purchase;
+    SETPAY_TRY(find_purchase(db, args, &purchase, problem));
     *result = purchase_json(&purchase, context->merchant_id);
     return *result == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
+}
+
+/* The offer, which is ours, and what cardholder and gateway have signed for it. */
+static enum setpay_error add_evidence(struct setpay_db *db,
+                                      const struct setpay_merchant_purchase *purchase, json_t *file)
+{
+    struct setpay_merchant_offer offer = {0};
+    setpay_merchant_offer_init(&offer);
+    enum setpay_error error = setpay_merchant_offer_find(db, &purchase->xid, &offer);
+    if (error == SETPAY_OK)
+        error = setpay_evidence_json_add(file, "PInitRes", setpay_buffer_view(&offer.content),
+                                         SETPAY_VIEW_EMPTY, SETPAY_VIEW_EMPTY);
+    setpay_merchant_offer_clear(&offer);
+    return error == SETPAY_OK ? setpay_evidence_json_add_kept(file, db, purchase->id) : error;
+}
+
+static enum setpay_error purchase_evidence(struct setpay_db *db,
+                                           const struct setpay_merchant_context *context,
+                                           const json_t *args, json_t **result,
+                                           struct setpay_problem *problem)
+{
+    struct setpay_merchant_purchase purchase;
+    (void)context;
+    SETPAY_TRY(find_purchase(db, args, &purchase, problem));
+    json_t *file = setpay_evidence_json_new("merchant", &purchase.xid, &purchase.pomd);
+    enum setpay_error error = file == NULL ? SETPAY_E_NOMEM : add_evidence(db, &purchase, file);
+    if (error != SETPAY_OK) {
+        json_decref(file);
+        return error;
+    }
+    *result = file;
+    return SETPAY_OK;
 }
 
 /* ------------------------------------------------------------------ from and to the socket */
 
 static const struct setpay_merchant_command commands[] = {
-    {"order.create", true, order_create},    {"order.list", false, order_list},
-    {"order.show", false, order_show},       {"order.void", true, order_void},
-    {"order.cancel", true, order_cancel},    {"token.add", true, token_add},
-    {"token.list", false, token_list},       {"token.remove", true, token_remove},
-    {"purchase.list", false, purchase_list}, {"purchase.show", false, purchase_show},
+    {"order.create", true, order_create},
+    {"order.list", false, order_list},
+    {"order.show", false, order_show},
+    {"order.void", true, order_void},
+    {"order.cancel", true, order_cancel},
+    {"token.add", true, token_add},
+    {"token.list", false, token_list},
+    {"token.remove", true, token_remove},
+    {"purchase.list", false, purchase_list},
+    {"purchase.show", false, purchase_show},
+    {"purchase.evidence", false, purchase_evidence},
 };
 
 const struct setpay_merchant_command *setpay_merchant_command_find(const char *name)
@@ -425,3 +471,4 @@ HANDLER(setpay_merchant_on_token_list, "token.list")
 HANDLER(setpay_merchant_on_token_remove, "token.remove")
 HANDLER(setpay_merchant_on_purchase_list, "purchase.list")
 HANDLER(setpay_merchant_on_purchase_show, "purchase.show")
+HANDLER(setpay_merchant_on_purchase_evidence, "purchase.evidence")

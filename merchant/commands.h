@@ -54,6 +54,7 @@ setpay_control_handler_fn setpay_merchant_on_token_list;
 setpay_control_handler_fn setpay_merchant_on_token_remove;
 setpay_control_handler_fn setpay_merchant_on_purchase_list;
 setpay_control_handler_fn setpay_merchant_on_purchase_show;
+setpay_control_handler_fn setpay_merchant_on_purchase_evidence;
 
 /* Their rows. */
 /* clang-format off */
@@ -67,7 +68,8 @@ setpay_control_handler_fn setpay_merchant_on_purchase_show;
     {"token.list", setpay_merchant_on_token_list, "the names of the API's tokens"},                \
     {"token.remove", setpay_merchant_on_token_remove, "take a token of the API away: name"},       \
     {"purchase.list", setpay_merchant_on_purchase_list, "purchases: limit, cursor"},               \
-    {"purchase.show", setpay_merchant_on_purchase_show, "a purchase: xid"}
+    {"purchase.show", setpay_merchant_on_purchase_show, "a purchase: xid"},                        \
+    {"purchase.evidence", setpay_merchant_on_purchase_evidence, "what was signed for it: xid"}
 /* clang-format on */
 
 #endif

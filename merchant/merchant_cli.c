@@ -3,6 +3,8 @@
  */
 #include "common/net/est_client.h"
 #include "common/net/operator_backup.h"
+#include "common/net/evidence_json.h"
+#include "common/net/operator.h"
 #include "common/net/party_enrol.h"
 #include "merchant/commands.h"
 #include "merchant/merchant_words.h"
@@ -125,6 +127,13 @@ static const struct setpay_operator_command commands[] = {
      setpay_merchant_words_purchase,
      "XID",
      "one purchase, and what was signed"},
+    {{"purchase", "evidence"},
+     "purchase.evidence",
+     "xid",
+     NULL,
+     setpay_evidence_print,
+     "XID",
+     "what others have signed for it; with --json for a stranger to check"},
     {{"status", NULL},
      "status",
      NULL,

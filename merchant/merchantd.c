@@ -7,6 +7,7 @@
 #include "common/base/log.h"
 #include "common/net/metrics.h"
 #include "common/store/answers.h"
+#include "common/store/evidence.h"
 #include "merchant/commands.h"
 #include "merchant/options.h"
 #include "merchant/payment/dispatch.h"
@@ -26,6 +27,7 @@
 static const struct setpay_store_migration steps[] = {
     {1, SETPAY_ANSWERS_SCHEMA SETPAY_ORDER_SCHEMA SETPAY_TOKEN_SCHEMA SETPAY_IDEMPOTENCY_SCHEMA
             SETPAY_PURCHASE_SCHEMA},
+    {2, SETPAY_EVIDENCE_SCHEMA},
     {0, NULL},
 };
 static const struct setpay_store_schema schema = {"merchant", steps};

@@ -14,6 +14,7 @@
 #include "common/base/testing.h"
 #include "common/net/metrics.h"
 #include "common/store/answers.h"
+#include "common/store/evidence.h"
 #include "common/wire/checks.h"
 #include "gateway/payment/dispatch.h"
 #include "gateway/payment/reversal.h"
@@ -304,6 +305,15 @@ static void on_booked(void *arg, enum setpay_error error)
     }
 }
 
+/* What merchant and cardholder have signed: with it a stranger believes that they asked for this.
+ */
+static enum setpay_error keep_evidence(struct setpay_db *db, const struct setpay_gateway_work *work)
+{
+    SETPAY_TRY(setpay_evidence_keep_certificate(db, work->cardholder));
+    return setpay_evidence_keep(db, work->payment.id, &work->message, work->merchant,
+                                work->payment.created_ms);
+}
+
 /* Rule A6: the request's identifier is still free, or the outcome could not be kept under it. */
 static enum setpay_error check_unanswered(struct setpay_db *db,
                                           const struct setpay_gateway_work *work)
@@ -324,6 +334,7 @@ static enum setpay_error write_booking(struct setpay_db *db, void *arg)
     struct setpay_gateway_work *work = arg;
     SETPAY_TRY(check_unanswered(db, work));
     SETPAY_TRY(setpay_payment_insert(db, &work->payment));
+    SETPAY_TRY(keep_evidence(db, work));
     return setpay_kept_card_insert(db, work->payment.id, &work->card);
 }
 
@@ -347,6 +358,7 @@ static enum setpay_error write_void(struct setpay_db *db, void *arg)
 {
     struct setpay_gateway_work *work = arg;
     SETPAY_TRY(setpay_payment_insert(db, &work->payment));
+    SETPAY_TRY(keep_evidence(db, work));
     return write_answer(db, work);
 }
 

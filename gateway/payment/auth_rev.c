@@ -9,6 +9,7 @@
  */
 #include "common/base/log.h"
 #include "common/store/answers.h"
+#include "common/store/evidence.h"
 #include "common/wire/checks.h"
 #include "common/wire/thumbs.h"
 #include "gateway/payment/dispatch.h"
@@ -113,6 +114,7 @@ static enum setpay_error write_reversal(struct setpay_db *db, void *arg)
                                           &work->request_hash)); /* rule A6 */
     SETPAY_TRY(setpay_payment_update(db, &payment));
     SETPAY_TRY(setpay_gateway_reversal_insert(db, &reversal));
+    SETPAY_TRY(setpay_evidence_keep(db, payment.id, &work->message, work->merchant, work->now_ms));
     SETPAY_TRY(setpay_payment_add_receipt(db, payment.id, &work->receipt.sealed,
                                           setpay_buffer_view(&work->receipt.signed_bytes),
                                           work->now_ms));

@@ -9,6 +9,7 @@
  * leaves nothing behind.
  */
 #include "common/store/answers.h"
+#include "common/store/evidence.h"
 #include "gateway/payment/payment.h"
 
 #include <string.h>
@@ -55,6 +56,7 @@ static const struct setpay_store_migration steps[] = {
      " back_key BLOB NOT NULL, until_ms INTEGER NOT NULL);"
      "CREATE INDEX kept_card_until ON kept_card (until_ms);"},
     {2, "CREATE UNIQUE INDEX payment_rrpid ON payment (merchant, rrpid);"},
+    {3, SETPAY_EVIDENCE_SCHEMA},
     {0, NULL},
 };
 

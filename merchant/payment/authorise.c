@@ -39,6 +39,13 @@ bool setpay_merchant_drives(const struct setpay_merchant_worker *worker,
     return setpay_read_u32be(xid->bytes) % worker->merchant->worker_count == worker->index;
 }
 
+static void forget_answer(struct setpay_merchant_drive *drive)
+{
+    setpay_message_clear(&drive->answer);
+    setpay_certificate_unref(drive->signer);
+    drive->signer = NULL;
+}
+
 static void free_drive(struct setpay_merchant_drive *drive)
 {
     struct setpay_merchant_drive **at = &drive->worker->drives;
@@ -55,6 +62,7 @@ static void free_drive(struct setpay_merchant_drive *drive)
     setpay_buffer_clear(&drive->envelope);
     setpay_buffer_clear(&drive->certificate);
     setpay_buffer_clear(&drive->pres);
+    forget_answer(drive);
     free(drive);
 }
 
@@ -250,17 +258,15 @@ static enum setpay_error read_error(struct setpay_merchant_drive *drive,
 
 /* Rules A2, A3, A4, M6 for an answer proper, into the drive. */
 static enum setpay_error read_answer(struct setpay_merchant_drive *drive,
-                                     const struct setpay_message *message,
                                      const struct setpay_asked *asked, setpay_time_ms now_ms)
 {
     const struct setpay_merchant *merchant = drive->worker->merchant;
-    struct setpay_certificate *signer = NULL;
+    const struct setpay_message *message = &drive->answer;
     bool reverses = drive->ask.kind == SETPAY_ASK_REVERSE;
     if (message->type != (reverses ? SETPAY_MESSAGE_AUTH_REV_RES : SETPAY_MESSAGE_AUTH_RES))
         return SETPAY_E_MESSAGE_TYPE;
     SETPAY_TRY(setpay_message_authenticate(message, merchant->trust, SETPAY_PROFILE_GATEWAY_SIGN,
-                                           drive->brand->name, now_ms, &signer));
-    setpay_certificate_unref(signer);
+                                           drive->brand->name, now_ms, &drive->signer));
     if (reverses) {
         SETPAY_TRY(setpay_auth_rev_res_parse(message->content, &drive->auth_rev_res));
         SETPAY_TRY(setpay_answer_check(message, &drive->auth_rev_res.header, asked));
@@ -273,9 +279,9 @@ static enum setpay_error read_answer(struct setpay_merchant_drive *drive,
                                           &drive->auth_res); /* rule M6 */
 }
 
-static enum setpay_error take_answer(struct setpay_merchant_drive *drive,
-                                     const struct setpay_message *message)
+static enum setpay_error take_answer(struct setpay_merchant_drive *drive)
 {
+    const struct setpay_message *message = &drive->answer;
     struct setpay_asked asked;
     setpay_time_ms now_ms = setpay_clock_now_ms();
     SETPAY_TRY(setpay_merchant_ask_expect(&drive->purchase, &drive->ask, &asked));
@@ -285,7 +291,7 @@ static enum setpay_error take_answer(struct setpay_merchant_drive *drive,
         take_word(drive, message, wire_code, now_ms);
         return SETPAY_OK;
     }
-    SETPAY_TRY(read_answer(drive, message, &asked, now_ms));
+    SETPAY_TRY(read_answer(drive, &asked, now_ms));
     drive->tries = 0;
     drive->again = 0;
     setpay_testing_point("gateway.answered");
@@ -296,16 +302,14 @@ static enum setpay_error take_answer(struct setpay_merchant_drive *drive,
 static void on_answer(void *arg, enum setpay_error error, struct setpay_view answer)
 {
     struct setpay_merchant_drive *drive = arg;
-    struct setpay_message message;
     drive->asks = false;
+    forget_answer(drive);
     if (error == SETPAY_OK) {
         setpay_metric_observe(&gateway_seconds, (size_t)drive->ask.kind - 1, 0,
                               setpay_clock_monotonic_us() - drive->asked_us);
-        error = setpay_message_parse(answer, &message);
-        if (error == SETPAY_OK) {
-            error = take_answer(drive, &message);
-            setpay_message_clear(&message);
-        }
+        error = setpay_message_parse(answer, &drive->answer);
+        if (error == SETPAY_OK)
+            error = take_answer(drive);
     }
     if (error != SETPAY_OK) { /* as if nothing had come: ask again */
         report_nothing(drive, error);

@@ -33,7 +33,9 @@ struct setpay_merchant_drive {
     struct setpay_buffer certificate;
     struct setpay_digest raw; /* H("raw", …) of what was sent */
 
-    /* An answer that is being booked. */
+    /* The newest answer, while it is being booked: as it came, who signed it, and what it says. */
+    struct setpay_message answer;
+    struct setpay_certificate *signer;
     struct setpay_auth_res auth_res;
     struct setpay_auth_rev_res auth_rev_res;
     struct setpay_merchant_purchase booked; /* the purchase after it */

@@ -14,6 +14,7 @@
 #include "common/base/testing.h"
 #include "common/net/metrics.h"
 #include "common/store/answers.h"
+#include "common/store/evidence.h"
 #include "merchant/payment/answer.h"
 #include "merchant/payment/drive.h"
 #include "merchant/payment/rules.h"
@@ -65,6 +66,8 @@ static enum setpay_error write_outcome(struct setpay_db *db, void *arg)
                                                       : &drive->auth_res.receipt;
     SETPAY_TRY(write_state(db, drive));
     SETPAY_TRY(setpay_merchant_receipt_add(db, purchase->id, receipt, purchase->updated_ms));
+    SETPAY_TRY(setpay_evidence_keep(db, purchase->id, &drive->answer, drive->signer,
+                                    purchase->updated_ms));
     return setpay_merchant_instruction_delete(db, purchase->id); /* rule M7 */
 }
 

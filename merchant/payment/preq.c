@@ -13,6 +13,7 @@
 #include "common/base/log.h"
 #include "common/base/testing.h"
 #include "common/store/answers.h"
+#include "common/store/evidence.h"
 #include "common/wire/checks.h"
 #include "common/wire/purchase.h"
 #include "merchant/payment/ask.h"
@@ -73,6 +74,8 @@ static enum setpay_error write_purchase(struct setpay_db *db, void *arg)
     SETPAY_TRY(
         setpay_merchant_purchase_insert(db, setpay_certificate_der(work->cardholder), purchase));
     SETPAY_TRY(setpay_merchant_instruction_keep(db, purchase->id, work->message.envelope));
+    SETPAY_TRY(setpay_evidence_keep(db, purchase->id, &work->message, work->cardholder,
+                                    purchase->created_ms));
     return setpay_merchant_ask_insert(db, purchase->id, &work->ask); /* rule M5 */
 }
 

@@ -1,7 +1,7 @@
 #!/bin/bash
-# man.sh: the manual pages are well-formed; every program has one; page and --help name the same
-# options and commands; a page's keys of the configuration exist; references lead to pages; make
-# install puts each into its section. Prints TAP.
+# man.sh: the manual pages are well-formed; every program has one, and what is in section 5 is referred
+# to by a program's; page and --help name the same options and commands; a page's keys of the
+# configuration exist; references lead to pages; make install puts each into its section. Prints TAP.
 set -uo pipefail
 shopt -s lastpipe # result counts in this shell
 cd "$(dirname "$0")/../.." || exit 1
@@ -45,7 +45,11 @@ done | result 'every program has a page'
 
 for page in $pages; do
     name=${page##*/}
-    [ "${name%.*}" = setpay ] || grep -qxF "${name%.*}" <<<"$programs" || echo "$page: there is no such program"
+    # A page of section 5 is of a file, to which a program's page refers.
+    case $name in
+    *.5) grep -qE "^\.?Xr ${name%.*} 5" docs/man/*.[18] || echo "$page: no program's page refers to it" ;;
+    *) grep -qxF "${name%.*}" <<<"$programs" || echo "$page: there is no such program" ;;
+    esac
     grep -qix "\.Dt ${name%.*} ${name##*.}" "$page" || echo "$page: .Dt names another page"
     grep -oE '^\.Xr setpay[a-z-]* [0-9]|Xr setpay[a-z-]* [0-9]' "$page" | sed -E 's/^\.?Xr //' | sort -u |
         while read -r other section; do

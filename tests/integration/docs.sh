@@ -1,7 +1,10 @@
 #!/bin/bash
 # shellcheck disable=SC2154
-# docs.sh: the tutorial and the how-to pages as a reader would do them: every fenced sh block that
-# is not marked "not run by the test", in order, in one shell. A page's programs are those of $BUILD.
+# docs.sh: every page as a reader would do it: each fenced sh block of README and docs/, and the examples of
+# each manual page, in order, one shell and one fresh folder for each page, with the programs of $BUILD
+# in PATH. A block is left out only where the line before it says "not run by the test" and why:
+# "<!-- not run by the test: WHY -->" in Markdown, '.\" not run by the test: WHY' in a manual page.
+# A block of commands that is marked as no shell's, or not at all, fails.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 # shellcheck source=tests/support/tap.bash
@@ -9,7 +12,7 @@ cd "$(dirname "$0")/../.." || exit 1
 top=$PWD
 
 # A clone in which only build/ matters, a home and a place for temporary files of its own.
-mkdir "$tmp/clone" "$tmp/home" "$tmp/t"
+mkdir "$tmp/clone" "$tmp/home" "$tmp/t" "$tmp/pages"
 ln -s "$(dirname "$bin")" "$tmp/clone/build"
 
 cleanup() {
@@ -19,23 +22,37 @@ cleanup() {
     done
 }
 
-# page_script PAGE: its blocks as one script, each followed by a line that tells descriptor 3.
-page_script() {
+# ------------------------------------------------------------------ a page as a script
+# Blocks as they stand; behind each a line that tells descriptor 3 where it began.
+markdown_script() { # PAGE
     awk -v page="$1" '
-        /^<!-- not run by the test/ { skip = 1; next }
-        /^```sh$/ && !skip { inside = 1; line = FNR; next }
+        /^<!-- not run by the test: ..*-->$/ { skip = 1; next }
+        /^```sh$/ && !fence { fence = 1; if (!skip) line = FNR; next }
+        /^```/ && !fence { fence = 2; next }
         /^```/ {
-            if (inside) {
-                printf "echo \"%s:%d\" >&3\n", page, line
-                inside = 0
-            } else if (skip == 2) {
-                skip = 0
-            } else if (skip == 1) {
-                skip = 2
-            }
+            if (line) printf "echo \"%s:%d\" >&3\n", page, line
+            fence = line = skip = 0
             next
         }
-        inside { print }' "$top/docs/$1"
+        line { print; next }
+        /./ && !fence { skip = 0 }' "$1"
+}
+
+manual_script() { # PAGE
+    awk -v page="$1" '
+        function told() { printf "echo \"%s:%d\" >&3\n", page, line }
+        function plain(text) {
+            gsub(/\\\(dq/, "\"", text); gsub(/\\\(aq/, "\x27", text); gsub(/\\&/, "", text); gsub(/\\e/, "\\", text)
+            return text
+        }
+        /^\.Sh/ { inside = $2 == "EXAMPLES"; next }
+        !inside { next }
+        /^\.\\" not run by the test: ./ { skip = 1; next }
+        /^\.Bd/ { block = 1; line = FNR; next }
+        /^\.Ed/ { if (!skip) told(); block = skip = 0; next }
+        /^\.Dl / { line = FNR; if (!skip) { print plain(substr($0, 5)); told() } next }
+        block { if (!skip) print plain($0); next }
+        { skip = 0 }' "$1"
 }
 
 # Ten ports side by side that nobody listens on: the text to put before their last digit.
@@ -43,7 +60,7 @@ free_ports() {
     local base port tries
     for tries in $(seq 100); do
         base=$((1200 + RANDOM % 2000))
-        for port in 0 1 2; do
+        for port in $(seq 0 9); do
             (exec 4<>"/dev/tcp/127.0.0.1/$base$port") 2>/dev/null && continue 2
         done
         echo "$base"
@@ -53,26 +70,65 @@ free_ports() {
     return 1
 }
 
-# run_page PAGE [FIRST]: one result for each of its blocks. FIRST: a line before all of them.
+# run_page PAGE FOLDER [FIRST]: one result for each of its blocks. FIRST: a line before all of them.
 run_page() {
-    local page=$1 block status=0
-    {
-        printf '%s\n' 'set -euo pipefail' "${2:-:}"
-        page_script "$page" | sed "s/127\.0\.0\.1:700/127.0.0.1:$(free_ports)/g"
-    } >"$tmp/script"
+    local page=$1 block blocks status=0 kind=markdown
+    case $page in *.[1-8]) kind=manual ;; esac
+    ${kind}_script "$page" | sed "s/127\.0\.0\.1:700/127.0.0.1:$(free_ports)/g" >"$tmp/blocks"
+    blocks=$(sed -n 's/^echo "\(.*\)" >&3$/\1/p' "$tmp/blocks")
+    [ -n "$blocks" ] || return 0
+    printf '%s\n' 'set -euo pipefail' "${3:-:}" | cat - "$tmp/blocks" >"$tmp/script"
     : >"$tmp/done"
     (
-        cd "$tmp/clone" &&
+        cd "$2" &&
             env -u SETPAY_SANDBOX_DIR HOME="$tmp/home" TMPDIR="$tmp/t" timeout 200 bash "$tmp/script" \
                 3>>"$tmp/done" >"$tmp/output" 2>&1 </dev/null
     ) || status=$?
-    for block in $(sed -n 's/^echo "\(.*\)" >&3$/\1/p' "$tmp/script"); do
+    for block in $blocks; do
         ok "$block does what it says" grep -qxF "$block" "$tmp/done"
     done
     [ "$status" -eq 0 ] || { echo "# exit status $status; the end of its output:"; tail -n 25 "$tmp/output" | sed 's/^/# /'; }
 }
 
-run_page tutorial.md
+# ------------------------------------------------------------------ nothing is left out unseen
+mapfile -t pages < <({ git ls-files -co --exclude-standard README.md 'docs/*.md' 2>/dev/null | grep . ||
+    find README.md docs -name '*.md'; } | sort -u)
+manuals=(docs/man/*.[1-8])
+
+# What begins like a command in a block that is no sh block, nor has a reason. Lists of make's targets
+# are looked at below.
+hidden_commands() {
+    local page
+    for page in "${pages[@]}"; do
+        awk -v page="$page" '
+            /^<!-- not run by the test/ && !/^<!-- not run by the test: ..*-->$/ { print page ":" FNR ": no reason" }
+            /^<!-- not run by the test: / { reason = 1; next }
+            /^```/ { if (fence) fence = reason = 0; else fence = /^```sh$/ ? 1 : 2; next }
+            fence == 2 && !reason &&
+                /^(\$ |# [a-z]|sudo |apt|git |cd |export |curl |openssl |jq |sqlite3 |build\/bin\/|setpay-[a-z]+ )/ {
+                print page ":" FNR ": a command in a block that is not run: " $0
+            }
+            /./ && !fence { reason = 0 }' "$page"
+    done
+    for page in "${manuals[@]}"; do
+        grep -nE '^\.\\" not run by the test(:? *)?$' "$page" | sed "s|^|$page:|; s|\$| no reason|"
+    done
+}
+is 'every block of commands is run, or says why it is not' "$(hidden_commands)" ""
+
+make help >"$tmp/help"
+targets() {
+    sed -n '/^```/,/^```/p' "${pages[@]}" | sed -nE 's/^make ([a-z-]+).*/\1/p'
+    grep -ohE '`make [a-z-]+' "${pages[@]}" | sed 's/.* //'
+}
+for target in $(targets | sort -u); do
+    grep -qE "^ *make $target( |$)" "$tmp/help" || grep -qE "^($target|check-%?)[^=]*:" Makefile tests/rules.mk ||
+        echo "$target"
+done >"$tmp/unknown"
+is 'every target of make that a page names is there' "$(cat "$tmp/unknown")" ""
+
+# ------------------------------------------------------------------ the tutorial, and what is true after it
+run_page docs/tutorial.md "$tmp/clone"
 cp "$tmp/output" "$tmp/tutorial"
 says() { grep -qF "$1" "$tmp/tutorial"; }
 ok 'the wallet stores what was bought' says 'wallet    stores "The Book of Tea": yes'
@@ -81,15 +137,16 @@ ok 'the shop does not store the card' says 'merchant  stores "4242424242424242":
 ok 'the gateway does not store what was sold' says 'gateway   stores "The Book of Tea": no'
 ok 'the card without funds is declined' says 'exit status 3: declined by the issuer'
 
-# The other pages begin where the tutorial ends, with its sandbox.
+# ------------------------------------------------------------------ all others, with its sandbox
 sandbox=$(dirname "$(ls "$tmp"/t/*/ports)")
 ok 'the sandbox comes up again' "$bin/setpay-sandbox" up --dir "$sandbox"
-for page in how-to/sell-from-your-own-store.md how-to/enrol-a-card.md how-to/run-a-gateway.md how-to/move-to-another-machine.md; do
-    run_page "$page" "export PATH='$bin':\"\$PATH\" SETPAY_SANDBOX_DIR='$sandbox'"
-done
-
-# The README's commands take minutes, and this test is part of one of them: that they exist is enough.
-for target in $(awk '/^```sh$/ { inside = 1; next } /^```/ { inside = 0 } inside && $1 == "make" { print $2 }' README.md); do
-    ok "make lists $target, which the README names" grep -qE "^ *make $target " <(make help)
+first="export PATH='$bin':\"\$PATH\" SETPAY_SANDBOX_DIR='$sandbox' SETPAY_WALLET_SOCKET='$sandbox/run/wallet.sock'"
+for page in "${pages[@]}" "${manuals[@]}"; do
+    [ "$page" != docs/tutorial.md ] || continue
+    folder=$tmp/pages/${page//\//-}
+    mkdir "$folder"
+    # A manual page is about a program with its configuration in the folder where it is called.
+    case $page in docs/man/*) cp "$sandbox"/*.conf "$folder"/ ;; esac
+    run_page "$page" "$folder" "$first"
 done
 done_testing

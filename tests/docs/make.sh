@@ -79,10 +79,20 @@ Certification_authority ca
 TABLE
 }
 
+# Paragraphs broken into lines, JSON laid out; tables as they are.
+lay_out() {
+    awk 'function through(program) { fflush(); print | program; close(program) }
+        /^```/ { code = !code }
+        code && /^{/ { through("jq ."); next }
+        !code && !/^[|#]/ && length($0) > 120 { through("fold -s -w 120"); next }
+        { print }' | sed 's/ *$//'
+}
+
 "$BUILD/tests/reference" errors >"$out/reference/errors.md"
 "$BUILD/tests/reference" states >"$out/reference/states.md"
 "$BUILD/tests/reference" messages >"$out/reference/messages.md"
 metrics >"$out/reference/metrics.md"
+jq -rf tests/docs/api.jq merchant/store/api/openapi.json | lay_out >"$out/reference/api.md"
 tests/docs/conformance.sh >"$out/conformance.md"
 while read -r program page title; do
     [ -n "$program" ] || continue

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Outside eyes: other people's libraries, in JavaScript, look at what setpay makes. A verifier written from
 # docs/protocol.md is held to the vectors; a wallet written from that page buys from a sandbox; the bytes of real
-# purchases are recorded on all three links, and then read by protobufjs, asn1js, @peculiar/x509 and iso_8583. Needs
-# node (18 or later), npm and, the first time, its registry. Everything that npm brings goes to $BUILD/peers.
+# purchases are recorded on all three links, and then read by protobufjs, asn1js, @peculiar/x509 and iso_8583; the
+# store's API is held to its OpenAPI document. Needs node (18 or later), npm and, the first time, its registry.
+# Everything that npm brings goes to $BUILD/peers.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../support/tap.bash"
@@ -46,6 +47,7 @@ script vectors
 
 # ------------------------------------------------------------------ purchases, recorded
 capture=$tmp/capture
+api_record=$tmp/api # sandbox.bash
 ok "the sandbox comes up" up
 [ -f "$state" ] || { tail -n 30 "$sandbox"/log/*; done_testing; }
 
@@ -137,5 +139,6 @@ from_ca "SELECT json_object('profile', profile, 'brand', brand, 'der', lower(hex
 script captured "$sandbox" "$capture"
 script chains "$sandbox" "$tmp/certificates" "$capture"
 script iso8583 "$capture" "$(get .issuer_address)"
+script api "$sandbox" "$api_record"
 ok "what the library held at the issuer, it gave back" nothing_left_over
 done_testing

@@ -14,13 +14,16 @@ gateway() { "$bin/setpay-gateway" --config "$sandbox/gateway.conf" "$@"; }
 merchant() { "$bin/setpay-merchant" --config "$sandbox/merchant.conf" "$@"; }
 issuer() { "$bin/setpay-issuersim" --config "$sandbox/issuer.conf" "$@"; }
 
-# api METHOD PATH [BODY [KEY]]: the answer's body; the status goes to $tmp/status.
+# api METHOD PATH [BODY [KEY]]: the answer's body; the status goes to $tmp/status. With api_record, a
+# line of JSON on each goes into that file.
 api() {
     local args=(-sS -X "$1" -H "Authorization: Bearer $(get .merchant_api_token)" -o "$tmp/body" -w '%{http_code}')
     if [ $# -ge 3 ]; then
         args+=(-H 'Content-Type: application/json' -H "Idempotency-Key: ${4:-key-$RANDOM-$RANDOM-$(date +%s%N)}" -d "$3")
     fi
     curl "${args[@]}" "$(get .merchant_api_url)$2" >"$tmp/status"
+    [ -z "${api_record:-}" ] || jq -c --arg method "$1" --arg path "$2" --arg status "$(cat "$tmp/status")" \
+        '{$method, $path, $status, body: .}' "$tmp/body" >>"$api_record"
     cat "$tmp/body"
 }
 

@@ -1,0 +1,182 @@
+// The store's API, held to its own description: @seriousme/openapi-schema-validator judges the document, ajv the
+// examples in it, each answer to requests of every kind made here, and all answers that other tests have recorded. An
+// answer with a status, a media type, a header or a member that the document does not have is a failure.
+//
+//   node api.mjs SANDBOX RECORD    a line of RECORD: { method, path, status, body }
+import { Validator } from '@seriousme/openapi-schema-validator';
+import Ajv from 'ajv/dist/2020.js';
+import addFormats from 'ajv-formats';
+import { randomBytes } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { done, is, ok, refused, tally } from './tap.mjs';
+
+const [sandboxFolder, record] = process.argv.slice(2);
+const sandbox = JSON.parse(readFileSync(`${sandboxFolder}/sandbox.json`));
+const base = sandbox.merchant_api_url;
+const document = await (await fetch(`${base}/openapi.json`)).json();
+
+await ok('the document is valid OpenAPI 3.1, and the one in the tree', async () => {
+  is(document, JSON.parse(readFileSync(`${process.env.SETPAY_TREE}/merchant/store/api/openapi.json`)), 'document');
+  const { valid, errors } = await new Validator().validate(structuredClone(document));
+  is([valid, errors], [true, undefined]);
+  is(document.openapi, '3.1.0');
+});
+
+// ------------------------------------------------------------------ what the document says
+const ajv = addFormats(new Ajv({ strict: false, allErrors: true }));
+const resolve = (one) =>
+  one?.$ref ? resolve(one.$ref.slice(2).split('/').reduce((at, name) => at[name], document)) : one;
+// A schema that takes no members but those it names: answers must not have others.
+const closed = (schema) => {
+  if (Array.isArray(schema)) return schema.map(closed);
+  if (schema === null || typeof schema !== 'object') return schema;
+  if (schema.$ref) return closed(resolve(schema));
+  if (schema.allOf)
+    return closed({
+      type: 'object',
+      required: schema.allOf.flatMap((one) => resolve(one).required ?? []),
+      properties: Object.assign({}, ...schema.allOf.map((one) => resolve(one).properties)),
+    });
+  const inside = Object.fromEntries(Object.entries(schema).map(([name, value]) => [name, closed(value)]));
+  if (schema.properties) {
+    inside.properties = Object.fromEntries(Object.entries(schema.properties).map(([k, v]) => [k, closed(v)]));
+    inside.additionalProperties ??= false;
+  }
+  return inside;
+};
+const validators = new Map();
+function conforms(schema, value, what) {
+  const key = JSON.stringify(schema);
+  if (!validators.has(key)) validators.set(key, ajv.compile(closed(schema)));
+  const validate = validators.get(key);
+  if (!validate(value)) throw new Error(`${what}: ${ajv.errorsText(validate.errors)}: ${JSON.stringify(value)}`);
+}
+// The operation of a method and path: { template, operation }.
+function operationOf(method, path) {
+  const [bare] = path.split('?');
+  for (const [template, operations] of Object.entries(document.paths)) {
+    const pattern = new RegExp(`^${template.replace(/\{[^}]*\}/g, '[^/]+')}$`);
+    if (pattern.test(bare) && operations[method.toLowerCase()]) return operations[method.toLowerCase()];
+  }
+  return undefined;
+}
+const seen = new Set(); // "METHOD operationId status"
+function judge({ method, path, status, body, type, headers }) {
+  const operation = operationOf(method, path);
+  if (!operation) {
+    // No path of the document: a problem all the same.
+    if (status < 400) throw new Error(`${method} ${path}: ${status}, and the document has no such path`);
+    conforms({ $ref: '#/components/schemas/Problem' }, body, `${method} ${path} ${status}`);
+    return;
+  }
+  const answer = resolve(operation.responses[String(status)]);
+  if (!answer) throw new Error(`${method} ${path}: the document has no status ${status}`);
+  seen.add(`${operation.operationId} ${status}`);
+  const [[media, { schema }]] = Object.entries(answer.content);
+  if (type) is(type, media, `${method} ${path} ${status}: Content-Type`);
+  for (const name of ['Location', 'Retry-After', 'WWW-Authenticate'])
+    if (headers?.get(name) && !answer.headers?.[name]) throw new Error(`${method} ${path} ${status} has ${name}`);
+  conforms(schema, body, `${method} ${path} ${status}`);
+}
+
+await ok('every example in the document is what its schema says', () => {
+  let count = 0;
+  const walk = (at, where) => {
+    if (at === null || typeof at !== 'object') return;
+    if (at.schema && at.examples)
+      for (const [name, { value }] of Object.entries(at.examples)) {
+        conforms(at.schema, value, `${where}, example ${name}`);
+        count++;
+      }
+    for (const [name, value] of Object.entries(at)) walk(value, `${where}/${name}`);
+  };
+  walk(document, '');
+  is(count >= 8, true, `${count} examples`);
+});
+
+// ------------------------------------------------------------------ requests of every kind
+let answers = 0;
+async function call(method, path, { body, token = sandbox.merchant_api_token, key, type = 'application/json' } = {}) {
+  const headers = {};
+  if (token) headers.Authorization = `Bearer ${token}`;
+  if (method === 'POST' && key !== null) headers['Idempotency-Key'] = key ?? randomBytes(8).toString('hex');
+  if (body !== undefined) headers['Content-Type'] = type;
+  const answer = await fetch(`${base}${path}`, {
+    method,
+    headers,
+    body: typeof body === 'object' ? JSON.stringify(body) : body,
+  });
+  const { status } = answer;
+  const text = await answer.text();
+  const shown = { method, path, status, body: JSON.parse(text), type: answer.headers.get('content-type'), headers: answer.headers };
+  judge(shown);
+  answers++;
+  return shown;
+}
+const order = { description: 'One book', amount: 1250, currency: 'EUR' };
+const problems = new Set();
+const expect = async (status, problem, ...request) => {
+  const answer = await call(...request);
+  is([answer.status, answer.body.type ?? null], [status, problem && `urn:setpay:problem:${problem}`], request.join(' '));
+  if (problem) problems.add(problem);
+  return answer;
+};
+
+await ok('orders are made, repeated, listed, shown and cancelled as described', async () => {
+  const key = randomBytes(8).toString('hex');
+  const made = await expect(201, null, 'POST', '/orders', { body: order, key });
+  is(made.headers.get('location'), `/api/v1/orders/${made.body.order_id}`, 'Location');
+  const again = await expect(201, null, 'POST', '/orders', { body: order, key });
+  is([again.headers.get('idempotent-replayed'), again.body], ['true', made.body]);
+  await expect(422, 'idempotency-key-reused', 'POST', '/orders', { body: { ...order, amount: 1 }, key });
+  for (const { value } of Object.values(
+    document.paths['/orders'].post.requestBody.content['application/json'].examples,
+  ))
+    await expect(201, null, 'POST', '/orders', { body: value });
+  const { body: page } = await expect(200, null, 'GET', '/orders?limit=2');
+  is([page.orders.length, page.has_more], [2, true]);
+  await expect(200, null, 'GET', `/orders?limit=2&cursor=${page.next_cursor}&status=open`);
+  await expect(200, null, 'GET', `/orders/${made.body.order_id}`);
+  await expect(409, 'order-state', 'POST', `/orders/${made.body.order_id}/void`, { body: {} });
+  await expect(200, null, 'POST', `/orders/${made.body.order_id}/cancel`, { body: {} });
+  await expect(200, null, 'POST', `/orders/${made.body.order_id}/cancel`); // done is done
+});
+await ok('what is refused is refused as described', async () => {
+  await expect(401, 'unauthorised', 'GET', '/orders', { token: null });
+  await expect(401, 'unauthorised', 'POST', '/orders', { body: order, token: 'spm_no' });
+  await expect(400, 'idempotency-key', 'POST', '/orders', { body: order, key: null });
+  await expect(400, 'not-json', 'POST', '/orders', { body: '{"description":' });
+  await expect(400, 'invalid-query', 'GET', '/orders?limit=0');
+  await expect(404, 'no-such-order', 'GET', '/orders/ord_00000000000000000000');
+  await expect(404, 'no-such-order', 'POST', '/orders/ord_00000000000000000000/cancel', { body: {} });
+  await expect(415, 'content-type', 'POST', '/orders', { body: 'a=b', type: 'text/csv' });
+  await expect(422, 'invalid-field', 'POST', '/orders', { body: { ...order, amount: 0 } });
+  await expect(422, 'unknown-sku', 'POST', '/orders', { body: { items: [{ sku: 'none', quantity: 1 }], currency: 'EUR' } });
+  is((await call('DELETE', '/orders')).status, 405);
+  is((await call('GET', '/nowhere')).status, 404);
+});
+await ok('every answer that other tests got here is as described', () => {
+  for (const line of readFileSync(record, 'utf8').trim().split('\n')) {
+    const answer = JSON.parse(line);
+    judge({ ...answer, status: Number(answer.status) });
+    answers++;
+  }
+});
+await ok('every kind of problem but those of a daemon in need has been seen', () => {
+  const named = document.components.schemas.Problem.properties.type.enum
+    .map((type) => /^urn:setpay:problem:(.*)/.exec(type)?.[1])
+    .filter((type) => type && !['busy', 'internal', 'request-under-way'].includes(type));
+  is(named.filter((type) => !problems.has(type)), []);
+});
+await ok('what the document does not have would be noticed', () => {
+  const path = '/orders/x';
+  const good = resolve(document.paths['/orders/{id}'].get.responses['200']).content['application/json'].examples.paid.value;
+  judge({ method: 'GET', path, status: 200, body: good });
+  refused(() => judge({ method: 'GET', path, status: 200, body: { ...good, pan: '4242' } }), 'another member');
+  refused(() => judge({ method: 'GET', path, status: 200, body: { ...good, status: 'paid' } }), 'another status');
+  refused(() => judge({ method: 'GET', path, status: 418, body: good }), 'another code');
+  refused(() => judge({ method: 'GET', path, status: 200, body: good, type: 'text/html' }), 'another type');
+});
+tally("answers of the store's API held to its description", answers);
+console.log(`# ${[...seen].sort().join(', ')}`);
+done();

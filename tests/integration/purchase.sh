@@ -107,6 +107,19 @@ ok "an authorised order is voided" wait_for 10 is_voided
 xid=$(jq -r .xid "$tmp/second")
 reversed_at_wallet() { [ "$(purchase_status "$xid")" = failed ]; }
 ok "and the wallet learns it from the gateway's receipt" wait_for 10 reversed_at_wallet
+# What others have signed stays, for a stranger to check (docs/explanation/what-each-party-can-prove.md does).
+types() { jq -r '[.messages[].type] | join(" ")'; }
+is "the merchant keeps what cardholder and gateway have signed" \
+    "$(merchant --json purchase evidence "$xid" | types)" "PInitRes PReq AuthRes AuthRevRes"
+is "the gateway what merchant and cardholder have" \
+    "$(gateway --json payment evidence "$xid" | types)" "AuthReq AuthRevReq"
+is "and its two receipts are those that the wallet has" \
+    "$(gateway --json payment evidence "$xid" | jq -c '[.receipts[].signed]')" \
+    "$(wallet --json receipt "$xid" | jq -c '[.receipts[].signed]')"
+ok "in words too" bash -c "'$bin/setpay-merchant' --config '$sandbox/merchant.conf' purchase evidence $xid |
+    grep -q 'AuthRevRes *signed by its sender'"
+is "of an unknown purchase there is none, exit status" \
+    "$(merchant --json purchase evidence "$(printf '%032d' 0)" >/dev/null 2>&1; echo $?)" 1
 new_order 300 EUR
 api POST "/orders/$order_id/cancel" '{}' >/dev/null
 is "an open order is cancelled" "$(order_status "$order_id")" cancelled

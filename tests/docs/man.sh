@@ -57,6 +57,11 @@ for page in $pages; do
         done
 done | result 'pages are of programs, and refer to pages that exist'
 
+# shellcheck disable=SC2086 # one word for each page
+grep -noE '\bdocs/[a-z0-9/-]+\.md' $pages | while IFS=: read -r page line path; do
+    [ -f "$path" ] || echo "$page:$line: there is no $path"
+done | result 'every page of docs/ that a manual page names is there'
+
 # What a daemon says of its keys is no option of its own: setpay(5) and the tables have these.
 help_of() { "$bin/$1" --help | sed '/^Every key of the configuration/,$d'; }
 options_of_help() {

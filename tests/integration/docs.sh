@@ -9,7 +9,6 @@ set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 # shellcheck source=tests/support/tap.bash
 . tests/support/tap.bash
-top=$PWD
 
 # A clone in which only build/ matters, a home and a place for temporary files of its own.
 mkdir "$tmp/clone" "$tmp/home" "$tmp/t" "$tmp/pages"
@@ -103,6 +102,7 @@ hidden_commands() {
         awk -v page="$page" '
             /^<!-- not run by the test/ && !/^<!-- not run by the test: ..*-->$/ { print page ":" FNR ": no reason" }
             /^<!-- not run by the test: / { reason = 1; next }
+            /^ +```/ { print page ":" FNR ": an indented block is not run: begin it at the line'"'"'s start" }
             /^```/ { if (fence) fence = reason = 0; else fence = /^```sh$/ ? 1 : 2; next }
             fence == 2 && !reason &&
                 /^(\$ |sudo |apt|git |cd |export |curl |openssl |jq |sqlite3 |build\/bin\/|setpay-[a-z]+ )/ {

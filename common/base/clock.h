@@ -19,6 +19,8 @@ setpay_time_ms setpay_clock_now_ms(void);
 /* Never goes back and ignores the offset: for time-outs and measurements. */
 int64_t setpay_clock_monotonic_ms(void);
 int64_t setpay_clock_monotonic_us(void);
+/* The same, but it goes on while the machine sleeps: how long ago something was. */
+int64_t setpay_clock_boot_ms(void);
 /* Moves setpay_clock_now_ms by offset_ms from the true time. Only the testing hook calls it. */
 void setpay_clock_set_offset_ms(int64_t offset_ms);
 int64_t setpay_clock_offset_ms(void);

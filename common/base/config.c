@@ -507,6 +507,12 @@ bool setpay_config_bool(const struct setpay_config *config, const char *section,
     return value->number != 0;
 }
 
+bool setpay_config_has_key(const struct setpay_config *config, const char *section,
+                           const char *name)
+{
+    return setpay_config_find(config, section, name) != NULL;
+}
+
 bool setpay_config_is_set(const struct setpay_config *config, const char *section, const char *name)
 {
     return must_find(config, section, name)->is_set;

@@ -79,6 +79,29 @@ enum setpay_error setpay_config_each_file(const struct setpay_config *config,
 /* Where such a key's file is; NULL for a section, key or file that there is not. */
 const char *setpay_config_file_of(const struct setpay_config *config, const char *section,
                                   const char *key);
+/* One of these files and folders, and what is wrong with it. Texts are borrowed. */
+enum setpay_config_file_fault {
+    SETPAY_CONFIG_FILE_FINE,
+    SETPAY_CONFIG_FILE_ABSENT,
+    SETPAY_CONFIG_FILE_KIND,  /* a link, a folder, ... */
+    SETPAY_CONFIG_FILE_OWNER, /* a secret of another user */
+    SETPAY_CONFIG_FILE_MODE,  /* a secret that others can read */
+    SETPAY_CONFIG_FILE_UNREADABLE,
+};
+struct setpay_config_file {
+    const char *key;
+    const char *section;
+    const char *path;
+    enum setpay_config_file_fault fault;
+    const char *words; /* "" where it is fine */
+};
+typedef void setpay_config_file_cb(void *arg, const struct setpay_config_file *file);
+/* All of them. */
+void setpay_config_visit_files(const struct setpay_config *config, setpay_config_file_cb *each,
+                               void *arg);
+/* Whether the table has that key in that section: for code that serves several tables. */
+bool setpay_config_has_key(const struct setpay_config *config, const char *section,
+                           const char *name);
 void setpay_config_free(struct setpay_config *config);
 
 /* Values. section is "" or the section's name; for a repeated one its full name ("brand visa").

@@ -12,47 +12,82 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Why it can't be used; NULL where it can. */
-static const char *fault_of_file(const char *path, bool is_secret)
+static void find(struct setpay_config_file *file, enum setpay_config_file_fault fault,
+                 const char *words)
+{
+    file->fault = fault;
+    file->words = words;
+}
+
+static void judge_open(struct setpay_config_file *file, int why)
+{
+    find(file,
+         why == ENOENT || why == ENOTDIR ? SETPAY_CONFIG_FILE_ABSENT
+                                         : SETPAY_CONFIG_FILE_UNREADABLE,
+         strerror(why));
+}
+
+static void judge_file(struct setpay_config_file *file, bool is_secret)
 {
     struct stat status;
-    const char *fault = NULL;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | (is_secret ? O_NOFOLLOW : 0));
-    if (fd < 0)
-        return is_secret && errno == ELOOP ? "is a symbolic link, expected a file"
-                                           : strerror(errno);
+    int fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | (is_secret ? O_NOFOLLOW : 0));
+    if (fd < 0 && is_secret && errno == ELOOP) {
+        find(file, SETPAY_CONFIG_FILE_KIND, "is a symbolic link, expected a file");
+        return;
+    }
+    if (fd < 0) {
+        judge_open(file, errno);
+        return;
+    }
     if (fstat(fd, &status) != 0)
-        fault = strerror(errno);
+        judge_open(file, errno);
     else if (!S_ISREG(status.st_mode))
-        fault = "is no regular file";
+        find(file, SETPAY_CONFIG_FILE_KIND, "is no regular file");
     else if (is_secret && status.st_uid != geteuid() && status.st_uid != 0)
-        fault = "belongs to another user, expected the one who runs this";
+        find(file, SETPAY_CONFIG_FILE_OWNER,
+             "belongs to another user, expected the one who runs this");
     else if (is_secret && (status.st_mode & 077) != 0)
-        fault = "has a mode by which others may use it, expected 0600";
+        find(file, SETPAY_CONFIG_FILE_MODE, "has a mode by which others may use it, expected 0600");
     (void)close(fd);
-    return fault;
 }
 
-static const char *fault_of_folder(const char *path)
+static void judge_folder(struct setpay_config_file *file)
 {
-    DIR *folder = opendir(path);
+    DIR *folder = opendir(file->path);
     if (folder == NULL)
-        return strerror(errno);
-    (void)closedir(folder);
-    return NULL;
+        judge_open(file, errno);
+    else
+        (void)closedir(folder);
 }
 
-static const char *fault_of(const struct setpay_config_value *value)
+static bool judge(const struct setpay_config_value *value, struct setpay_config_file *file)
 {
+    *file = (struct setpay_config_file){
+        .key = value->option->name, .section = value->section, .path = value->text, .words = ""};
+    if (value->text == NULL)
+        return false;
     switch (value->option->type) {
     case SETPAY_OPTION_FILE:
-        return fault_of_file(value->text, false);
+        judge_file(file, false);
+        return true;
     case SETPAY_OPTION_SECRET_FILE:
-        return fault_of_file(value->text, true);
+        judge_file(file, true);
+        return true;
     case SETPAY_OPTION_FOLDER:
-        return fault_of_folder(value->text);
+        judge_folder(file);
+        return true;
     default:
-        return NULL;
+        return false;
+    }
+}
+
+void setpay_config_visit_files(const struct setpay_config *config, setpay_config_file_cb *each,
+                               void *arg)
+{
+    for (size_t i = 0; i < config->value_count; i++) {
+        struct setpay_config_file file;
+        if (judge(&config->values[i], &file))
+            each(arg, &file);
     }
 }
 
@@ -60,13 +95,12 @@ enum setpay_error setpay_config_check_files(const struct setpay_config *config,
                                             struct setpay_problem *problem)
 {
     for (size_t i = 0; i < config->value_count; i++) {
-        const struct setpay_config_value *value = &config->values[i];
-        const char *fault = value->text == NULL ? NULL : fault_of(value);
-        if (fault != NULL)
+        struct setpay_config_file file;
+        if (judge(&config->values[i], &file) && file.fault != SETPAY_CONFIG_FILE_FINE)
             return setpay_problem_set(problem, SETPAY_E_CONFIG, "key \"%s\"%s%s%s: %s: %s",
-                                      value->option->name, value->section[0] != '\0' ? " in [" : "",
-                                      value->section, value->section[0] != '\0' ? "]" : "",
-                                      value->text, fault);
+                                      file.key, file.section[0] != '\0' ? " in [" : "",
+                                      file.section, file.section[0] != '\0' ? "]" : "", file.path,
+                                      file.words);
     }
     return SETPAY_OK;
 }

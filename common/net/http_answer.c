@@ -8,6 +8,7 @@
 
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 /* What the header says. */
 struct header {
@@ -17,6 +18,7 @@ struct header {
     bool has_length;
     bool is_chunked;
     bool keep_alive;
+    setpay_time_ms date_ms;
     size_t size; /* of the header, with its empty line */
 };
 
@@ -88,6 +90,22 @@ static enum setpay_error parse_status_line(struct setpay_view line, struct heade
     return SETPAY_OK;
 }
 
+/* IMF-fixdate (RFC 9110 section 5.6.7), the only form that is written today; 0 for any other: it is
+ * for people who compare clocks, and no reason to refuse an answer. */
+static setpay_time_ms parse_date(struct setpay_view text)
+{
+    char copy[32];
+    struct tm utc = {0};
+    const char *end;
+
+    if (text.size >= sizeof(copy))
+        return 0;
+    memcpy(copy, text.data, text.size);
+    copy[text.size] = '\0';
+    end = strptime(copy, "%a, %d %b %Y %H:%M:%S GMT", &utc);
+    return end != NULL && *end == '\0' ? (setpay_time_ms)timegm(&utc) * SETPAY_SECOND_MS : 0;
+}
+
 static enum setpay_error parse_field(struct setpay_view line, struct header *header)
 {
     const uint8_t *colon = memchr(line.data, ':', line.size);
@@ -114,6 +132,8 @@ static enum setpay_error parse_field(struct setpay_view line, struct header *hea
             header->keep_alive = false;
     } else if (is_text(name, "content-type")) {
         header->content_type = value;
+    } else if (is_text(name, "date")) {
+        header->date_ms = parse_date(value);
     }
     return SETPAY_OK;
 }
@@ -242,6 +262,7 @@ enum setpay_error setpay_http_answer_parse(struct setpay_view bytes, size_t max_
     }
     message->status = header.status;
     message->keep_alive = header.keep_alive;
+    message->date_ms = header.date_ms;
     if (header.content_type.size > 0)
         memcpy(message->content_type, header.content_type.data, header.content_type.size);
     message->content_type[header.content_type.size] = '\0';

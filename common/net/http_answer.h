@@ -6,6 +6,7 @@
 #define SETPAY_NET_HTTP_ANSWER_H
 
 #include "common/base/bytes.h"
+#include "common/base/clock.h"
 #include "common/base/error.h"
 
 #include <stdbool.h>
@@ -15,6 +16,7 @@ struct setpay_http_message {
     int status;
     char content_type[128];
     bool keep_alive;
+    setpay_time_ms date_ms;    /* the server's clock, to the second; 0: it did not say */
     struct setpay_buffer body; /* owned */
 };
 

@@ -8,6 +8,7 @@
  */
 #include "common/net/http_internal.h"
 
+#include "common/base/clock.h"
 #include "common/base/testing.h"
 
 #include <sys/queue.h> /* before evhttp's structs, which use it where it is there */
@@ -21,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 #define HEADERS_MAX 100
 #define QUERY_MAX 32
@@ -584,18 +586,33 @@ bool setpay_http_request_is_gone(const struct setpay_http_request *request)
 
 /* ------------------------------------------------------------------ answering */
 
+/* IMF-fixdate (RFC 9110 section 5.6.7); the names are those of the C locale, which daemons have. */
+static bool format_date(setpay_time_ms now_ms, char *out, size_t size)
+{
+    time_t seconds = (time_t)(now_ms / SETPAY_SECOND_MS);
+    struct tm utc;
+
+    return gmtime_r(&seconds, &utc) != NULL &&
+           strftime(out, size, "%a, %d %b %Y %H:%M:%S GMT", &utc) > 0;
+}
+
 /* False without memory: an answer must not leave with a header missing. */
 static bool add_headers(struct setpay_http_request *request, int status, const char *content_type,
                         const struct setpay_http_header *headers, size_t body_size)
 {
     struct evkeyvalq *out = evhttp_request_get_output_headers(request->ev);
-    char length[24];
+    char length[24], date[32];
 
     for (; headers != NULL && headers->name != NULL; headers++) {
         if (evhttp_add_header(out, headers->name, headers->value) != 0)
             return false;
     }
     if (content_type != NULL && evhttp_add_header(out, "Content-Type", content_type) != 0)
+        return false;
+    /* The clock that this daemon lives by, which a test may have moved; libevent would give the
+     * system's. */
+    if (format_date(setpay_clock_now_ms(), date, sizeof(date)) &&
+        evhttp_add_header(out, "Date", date) != 0)
         return false;
     snprintf(length, sizeof(length), "%zu", body_size);
     if (status != 204 && status != 304 && evhttp_add_header(out, "Content-Length", length) != 0)

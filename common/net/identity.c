@@ -116,12 +116,15 @@ static enum setpay_error stack_chain(const struct setpay_buffer *certificates, s
     return SETPAY_OK;
 }
 
-enum setpay_error setpay_identity_load(struct setpay_trust *trust, const char *key_path,
-                                       const char *certificate_path,
-                                       const struct setpay_secret *passphrase,
-                                       enum setpay_profile profile, const char *brand,
-                                       setpay_time_ms now_ms, struct setpay_identity *identity,
-                                       struct setpay_problem *problem)
+typedef enum setpay_error verify_fn(struct setpay_trust *trust, struct setpay_view leaf_der,
+                                    const struct setpay_view *offered, size_t offered_count,
+                                    enum setpay_profile profile, const char *brand,
+                                    setpay_time_ms now_ms, struct setpay_certificate **certificate);
+
+static enum setpay_error load(verify_fn *verify, struct setpay_trust *trust, const char *key_path,
+                              const char *certificate_path, const struct setpay_secret *passphrase,
+                              enum setpay_profile profile, const char *brand, setpay_time_ms now_ms,
+                              struct setpay_identity *identity, struct setpay_problem *problem)
 {
     struct setpay_identity loaded = {0};
     struct setpay_buffer pem;
@@ -154,8 +157,8 @@ enum setpay_error setpay_identity_load(struct setpay_trust *trust, const char *k
     }
     for (size_t i = 0; i < count; i++)
         offered[i] = setpay_buffer_view(&ders[i]);
-    error = setpay_trust_verify(trust, offered[0], offered + 1, count - 1, profile, brand, now_ms,
-                                &loaded.certificate);
+    error = verify(trust, offered[0], offered + 1, count - 1, profile, brand, now_ms,
+                   &loaded.certificate);
     if (error != SETPAY_OK) {
         (void)setpay_problem_set(problem, error, "%s: expected a %s certificate%s%s: %s",
                                  certificate_path, setpay_profile_info(profile)->name,
@@ -177,6 +180,27 @@ out:
     setpay_buffer_clear(&pem);
     setpay_identity_clear(&loaded);
     return error;
+}
+
+enum setpay_error setpay_identity_load(struct setpay_trust *trust, const char *key_path,
+                                       const char *certificate_path,
+                                       const struct setpay_secret *passphrase,
+                                       enum setpay_profile profile, const char *brand,
+                                       setpay_time_ms now_ms, struct setpay_identity *identity,
+                                       struct setpay_problem *problem)
+{
+    return load(setpay_trust_verify, trust, key_path, certificate_path, passphrase, profile, brand,
+                now_ms, identity, problem);
+}
+
+enum setpay_error
+setpay_identity_load_unlisted(struct setpay_trust *trust, const char *key_path,
+                              const char *certificate_path, const struct setpay_secret *passphrase,
+                              enum setpay_profile profile, const char *brand, setpay_time_ms now_ms,
+                              struct setpay_identity *identity, struct setpay_problem *problem)
+{
+    return load(setpay_trust_verify_unlisted, trust, key_path, certificate_path, passphrase,
+                profile, brand, now_ms, identity, problem);
 }
 
 struct setpay_tls_identity setpay_identity_tls(const struct setpay_identity *identity,

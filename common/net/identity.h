@@ -39,6 +39,16 @@ enum setpay_error setpay_identity_load(struct setpay_trust *trust, const char *k
                                        setpay_time_ms now_ms, struct setpay_identity *identity,
                                        struct setpay_problem *problem) SETPAY_MUST_CHECK;
 
+/* The same whatever the revocation lists of its CAs are, missing or stale; what one names is
+ * refused. For programs that look, never for one that is to be believed by others. */
+enum setpay_error setpay_identity_load_unlisted(struct setpay_trust *trust, const char *key_path,
+                                                const char *certificate_path,
+                                                const struct setpay_secret *passphrase,
+                                                enum setpay_profile profile, const char *brand,
+                                                setpay_time_ms now_ms,
+                                                struct setpay_identity *identity,
+                                                struct setpay_problem *problem) SETPAY_MUST_CHECK;
+
 /* As a TLS context wants it; borrows. brand: shown to clients whose SNI is this; NULL: to others.
  */
 struct setpay_tls_identity setpay_identity_tls(const struct setpay_identity *identity,

@@ -23,6 +23,11 @@ struct setpay_store_backend {
                                 struct setpay_problem *problem);
     enum setpay_error (*open)(const char *place, bool writer, void **connection,
                               struct setpay_problem *problem);
+    /* For reading a database that nobody has open, without touching its files or making any.
+     * SETPAY_E_NOT_FOUND: there is none; SETPAY_E_CONFLICT: a crash left a log beside it, without
+     * which it is not whole. */
+    enum setpay_error (*open_still)(const char *place, void **connection,
+                                    struct setpay_problem *problem);
     /* abandon: leave the files as they are, for the next open to recover. */
     void (*close)(void *connection, bool abandon);
 

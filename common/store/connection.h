@@ -53,5 +53,9 @@ enum setpay_error setpay_db_finish(struct setpay_db *db, enum setpay_error said)
 enum setpay_error setpay_store_migrate(struct setpay_db *db,
                                        const struct setpay_store_schema *schema,
                                        struct setpay_problem *problem) SETPAY_MUST_CHECK;
+/* Only looks: SETPAY_E_CONFIG where the database is another's, newer, or has a changed step. */
+enum setpay_error setpay_store_check_schema(struct setpay_db *db,
+                                            const struct setpay_store_schema *schema,
+                                            struct setpay_problem *problem) SETPAY_MUST_CHECK;
 
 #endif

@@ -139,3 +139,13 @@ enum setpay_error setpay_store_migrate(struct setpay_db *db,
         SETPAY_TRY(apply_step(db, schema, &schema->steps[i], problem));
     return SETPAY_OK;
 }
+
+enum setpay_error setpay_store_check_schema(struct setpay_db *db,
+                                            const struct setpay_store_schema *schema,
+                                            struct setpay_problem *problem)
+{
+    unsigned known = 0, applied = 0;
+    while (schema->steps[known].number != 0)
+        known++;
+    return read_applied(db, schema, known, &applied, problem);
+}

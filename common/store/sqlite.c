@@ -192,8 +192,9 @@ static int set_up(struct connection *connection)
     return code;
 }
 
-static enum setpay_error sqlite_open(const char *place, bool writer, void **out,
-                                     struct setpay_problem *problem)
+/* place: as messages name it; name: as SQLite wants it. */
+static enum setpay_error open_connection(const char *place, const char *name, bool writer,
+                                         int more_flags, void **out, struct setpay_problem *problem)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, use_cleansing_memory);
@@ -202,8 +203,8 @@ static enum setpay_error sqlite_open(const char *place, bool writer, void **out,
         return SETPAY_E_NOMEM;
     connection->writer = writer;
     int flags = (writer ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) | SQLITE_OPEN_NOMUTEX |
-                SQLITE_OPEN_PRIVATECACHE;
-    int code = sqlite3_open_v2(place, &connection->handle, flags, NULL);
+                SQLITE_OPEN_PRIVATECACHE | more_flags;
+    int code = sqlite3_open_v2(name, &connection->handle, flags, NULL);
     if (code == SQLITE_OK)
         code = set_up(connection);
     if (code == SQLITE_OK) {
@@ -218,6 +219,40 @@ static enum setpay_error sqlite_open(const char *place, bool writer, void **out,
     sqlite3_close(connection->handle);
     free(connection);
     return error;
+}
+
+static enum setpay_error sqlite_open(const char *place, bool writer, void **out,
+                                     struct setpay_problem *problem)
+{
+    return open_connection(place, place, writer, 0, out, problem);
+}
+
+/* file:PATH, in which these three would mean something else. */
+static bool write_uri(const char *place, char *uri, size_t size)
+{
+    size_t used = (size_t)snprintf(uri, size, "file:");
+    for (; *place != '\0' && used + 4 < size; place++)
+        used += (size_t)snprintf(uri + used, size - used, strchr("%?#", *place) ? "%%%02X" : "%c",
+                                 (unsigned char)*place);
+    return *place == '\0' &&
+           (size_t)snprintf(uri + used, size - used, "?immutable=1") < size - used;
+}
+
+static enum setpay_error sqlite_open_still(const char *place, void **out,
+                                           struct setpay_problem *problem)
+{
+    char uri[3 * PATH_MAX], log[PATH_MAX];
+    struct stat status;
+    if (access(place, F_OK) != 0)
+        return setpay_problem_set(problem, errno == ENOENT ? SETPAY_E_NOT_FOUND : SETPAY_E_IO,
+                                  "database %s: %s", place, strerror(errno));
+    if (!write_uri(place, uri, sizeof uri) ||
+        snprintf(log, sizeof log, "%s-wal", place) >= (int)sizeof log)
+        return setpay_problem_set(problem, SETPAY_E_CONFIG, "database: the path is too long");
+    if (stat(log, &status) == 0 && status.st_size > 0)
+        return setpay_problem_set(problem, SETPAY_E_CONFLICT,
+                                  "database %s: a log is left beside it, as after a crash", place);
+    return open_connection(place, uri, false, SQLITE_OPEN_URI, out, problem);
 }
 
 static void sqlite_close(void *self, bool abandon)
@@ -533,6 +568,7 @@ const struct setpay_store_backend setpay_store_sqlite = {
     .scheme = "sqlite:",
     .create = sqlite_create,
     .open = sqlite_open,
+    .open_still = sqlite_open_still,
     .close = sqlite_close,
     .begin = sqlite_begin,
     .commit = sqlite_commit,

@@ -207,6 +207,34 @@ enum setpay_error setpay_store_check(const char *url, struct setpay_problem *pro
     return error;
 }
 
+/* ------------------------------------------------------------------ looking only */
+
+enum setpay_error setpay_store_peek(const struct setpay_store_options *options,
+                                    setpay_store_read_fn *read, void *arg,
+                                    struct setpay_problem *problem)
+{
+    const struct setpay_store_backend *backend = NULL;
+    void *connection = NULL;
+    struct setpay_db *db = NULL;
+    SETPAY_TRY(find_backend(options->url, &backend, problem));
+    SETPAY_TRY(backend->open_still(options->url + strlen(backend->scheme), &connection, problem));
+    enum setpay_error error = setpay_db_new(backend, connection, 0, &db);
+    if (error != SETPAY_OK) {
+        backend->close(connection, true);
+        return error;
+    }
+    setpay_db_start(db);
+    error = setpay_store_check_schema(db, options->schema, problem);
+    if (error == SETPAY_OK && read != NULL)
+        error = read(db, arg);
+    error = setpay_db_finish(db, error);
+    if (error != SETPAY_OK && problem->text[0] == '\0')
+        setpay_problem_set(problem, error, "the database can't be read: %s",
+                           backend->message(connection));
+    setpay_db_free(db, true);
+    return error;
+}
+
 /* ------------------------------------------------------------------ close */
 
 void setpay_store_drain(struct setpay_store *store)

@@ -169,6 +169,15 @@ enum setpay_error setpay_store_unretire(struct setpay_db *db) SETPAY_MUST_CHECK;
 enum setpay_error setpay_store_retired_ms(struct setpay_db *db,
                                           setpay_time_ms *retired_ms) SETPAY_MUST_CHECK;
 
+/* Runs read on a database that no process has open, for programs that look: nothing is locked,
+ * brought up to date, or written, neither in it nor beside it. Who calls knows that it is closed.
+ * With words in problem: SETPAY_E_NOT_FOUND (there is none yet), SETPAY_E_CONFLICT (a crash left a
+ * log beside it, which only its daemon takes in), SETPAY_E_CONFIG (not this program's), else as
+ * setpay_store_open. */
+enum setpay_error setpay_store_peek(const struct setpay_store_options *options,
+                                    setpay_store_read_fn *read, void *arg,
+                                    struct setpay_problem *problem) SETPAY_MUST_CHECK;
+
 /* ------------------------------------------------------------------ watching */
 
 struct setpay_store_note {

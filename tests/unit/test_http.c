@@ -929,6 +929,33 @@ static void answers_are_parsed_only_when_whole(void **state)
     setpay_buffer_clear(&m.body);
 }
 
+/* The server's clock, for who compares clocks; what is not its one form is no reason to refuse. */
+static void an_answer_says_the_time(void **state)
+{
+    static const struct {
+        const char *date;
+        setpay_time_ms date_ms;
+    } rows[] = {{"Sun, 06 Nov 1994 08:49:37 GMT", 784111777000},
+                {"  Sun, 06 Nov 1994 08:49:37 GMT  ", 784111777000},
+                {"Sunday, 06-Nov-94 08:49:37 GMT", 0},
+                {"Sun, 06 Nov 1994 08:49:37 GMT and more", 0},
+                {"Sun, 06 Nov 1994 08:49:37 +0000", 0},
+                {"", 0}};
+    struct setpay_http_message m;
+    char text[128];
+    bool complete;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        snprintf(text, sizeof(text), "HTTP/1.1 200 OK\r\nDate: %s\r\nContent-Length: 0\r\n\r\n",
+                 rows[i].date);
+        assert_int_equal(parse(text, &complete, &m), SETPAY_OK);
+        assert_true(complete);
+        assert_int_equal(m.date_ms, rows[i].date_ms);
+        setpay_buffer_clear(&m.body);
+    }
+}
+
 static void bad_answers_are_refused(void **state)
 {
     static const struct {
@@ -985,6 +1012,7 @@ int main(void)
         cmocka_unit_test(another_host_is_not_believed),
         cmocka_unit_test(plain_text_is_not_taken_for_tls),
         cmocka_unit_test(answers_are_parsed_only_when_whole),
+        cmocka_unit_test(an_answer_says_the_time),
         cmocka_unit_test(bad_answers_are_refused),
     };
 

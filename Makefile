@@ -125,6 +125,13 @@ COMMON_NET := \
 	common/net/evidence_json.c \
 	common/net/control_server.c \
 	common/net/daemon.c \
+	common/net/doctor.c \
+	common/net/doctor_clock.c \
+	common/net/doctor_daemon.c \
+	common/net/doctor_files.c \
+	common/net/doctor_peers.c \
+	common/net/doctor_ports.c \
+	common/net/doctor_trust.c \
 	common/net/est_client.c \
 	common/net/est_form.c \
 	common/net/frame.c \
@@ -145,6 +152,7 @@ COMMON_NET := \
 	common/net/operator_words.c \
 	common/net/party_enrol.c \
 	common/net/party_files.c \
+	common/net/probe.c \
 	common/net/restore.c \
 	common/net/sealed.c \
 	common/net/service.c \
@@ -160,11 +168,13 @@ CA_CLI := \
 	ca/backup.c \
 	ca/backup_commands.c \
 	ca/bundle.c \
+	ca/cad_options.c \
 	ca/certificate.c \
 	ca/command_table.c \
 	ca/commands.c \
 	ca/crl.c \
 	ca/doctor.c \
+	ca/doctor_command.c \
 	ca/enrol.c \
 	ca/enrolment.c \
 	ca/enrolment_commands.c \
@@ -213,7 +223,8 @@ GATEWAYD := \
 	gateway/options.c \
 	gateway/setup.c
 
-GATEWAY_CLI :=
+GATEWAY_CLI := \
+	gateway/doctor.c
 
 ISSUERSIM := \
 	gateway/issuer/accounts.c \
@@ -260,6 +271,7 @@ MERCHANTD := \
 	merchant/setup.c
 
 MERCHANT_CLI := \
+	merchant/doctor.c \
 	merchant/merchant_words.c
 
 # ------------------------------------------------------------------ cardholder
@@ -267,6 +279,7 @@ WALLET := \
 	cardholder/answer.c \
 	cardholder/backup.c \
 	cardholder/card.c \
+	cardholder/doctor.c \
 	cardholder/enrol_store.c \
 	cardholder/offer.c \
 	cardholder/purchase_state.c \
@@ -277,7 +290,7 @@ WALLETD := \
 	cardholder/card_import.c \
 	cardholder/commands.c \
 	cardholder/confirm.c \
-	cardholder/doctor.c \
+	cardholder/doctor_daemon.c \
 	cardholder/enrol.c \
 	cardholder/inquiry.c \
 	cardholder/lists.c \
@@ -292,6 +305,7 @@ WALLET_CLI := \
 	cardholder/cli/call.c \
 	cardholder/cli/card_commands.c \
 	cardholder/cli/card_input.c \
+	cardholder/cli/doctor.c \
 	cardholder/cli/options.c \
 	cardholder/cli/pay_commands.c \
 	cardholder/cli/purchase_commands.c \
@@ -317,7 +331,7 @@ setpay-ca_PARTS := $(CA_CLI)
 setpay-cad_MAIN := ca/cad_main.c
 setpay-cad_PARTS := $(CAD) $(CA_CLI)
 setpay-gateway_MAIN := gateway/gateway_cli.c
-setpay-gateway_PARTS := $(GATEWAYD) $(GATEWAY_PAYMENT) $(GATEWAY_NETWORK)
+setpay-gateway_PARTS := $(GATEWAY_CLI) $(GATEWAYD) $(GATEWAY_PAYMENT) $(GATEWAY_NETWORK)
 setpay-gatewayd_MAIN := gateway/gatewayd_main.c
 setpay-gatewayd_PARTS := $(GATEWAYD) $(GATEWAY_PAYMENT) $(GATEWAY_NETWORK)
 setpay-issuersim_MAIN := gateway/issuer/main.c
@@ -348,6 +362,7 @@ UNIT_TESTS := \
 	test_crl \
 	test_csr \
 	test_daemon \
+	test_doctor \
 	test_dual \
 	test_envelope \
 	test_error \
@@ -444,6 +459,7 @@ INTEGRATION_TESTS := \
 	tests/integration/backup.sh \
 	tests/integration/ca.sh \
 	tests/integration/docs.sh \
+	tests/integration/doctor.sh \
 	tests/integration/enrolment.sh \
 	tests/integration/est_client.sh \
 	tests/integration/help.sh \

@@ -223,13 +223,4 @@ enum setpay_error setpay_ca_log_verify(struct setpay_ca *ca,
                                        struct setpay_ca_log_head *head,
                                        struct setpay_problem *problem) SETPAY_MUST_CHECK;
 
-/* ---- doctor ---- */
-
-/* One thing looked at: good, or what is wrong and what to do. */
-typedef void setpay_ca_finding_cb(void *arg, bool good, const char *what, const char *text);
-/* Looks at folder, modes, log, ends of certificates and CRLs; keys too where unlocked. Returns OK
- * when it could look, whatever it found. */
-enum setpay_error setpay_ca_doctor(struct setpay_ca *ca, setpay_time_ms now,
-                                   setpay_ca_finding_cb *each, void *arg) SETPAY_MUST_CHECK;
-
 #endif

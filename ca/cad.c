@@ -4,39 +4,18 @@
  */
 #include "ca/cad.h"
 
+#include "ca/cad_options.h"
 #include "ca/enrolment.h"
 #include "ca/forward.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/crypto/file.h"
-#include "common/net/options.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define LOOK_MS 30000
 #define LOOK_TESTING_MS 500
-
-/* clang-format off */
-static const struct setpay_option options[] = {
-    SETPAY_PROCESS_OPTIONS,
-    {"", "folder", SETPAY_OPTION_FOLDER, NULL, 0, 0, true, false, NULL,
-     "the CA's folder, as setpay-ca --dir"},
-    {"", "passphrase_file", SETPAY_OPTION_SECRET_FILE, NULL, 0, 0, true, false, NULL,
-     "the passphrase of the CA's keys"},
-    {"", "listen", SETPAY_OPTION_ADDRESS, NULL, 0, 0, true, false, NULL,
-     "where EST and revocation lists are served (HTTPS, TLS 1.3)"},
-    {"", "tls_key", SETPAY_OPTION_SECRET_FILE, NULL, 0, 0, true, false, NULL,
-     "TLS server key"},
-    {"", "tls_cert", SETPAY_OPTION_FILE, NULL, 0, 0, true, false, NULL,
-     "its certificate (profile ca-tls-server) with the CAs above it (PEM)"},
-    {"", "key_passphrase_file", SETPAY_OPTION_SECRET_FILE, NULL, 0, 0, false, false, NULL,
-     "passphrase of tls_key; unset: it is not encrypted"},
-    {"", "card_key", SETPAY_OPTION_SECRET_FILE, NULL, 0, 0, false, false, NULL,
-     "key shared with the issuers, under which their files name cards; unset: no cardholder can enrol"},
-    {NULL, NULL, SETPAY_OPTION_TEXT, NULL, 0, 0, false, false, NULL, NULL},
-};
-/* clang-format on */
 
 /* ---- trust in what it has issued itself ---- */
 
@@ -301,7 +280,7 @@ const struct setpay_service_spec setpay_cad_spec = {
     .name = "setpay-cad",
     .summary = "The certification authority of setpay over the network: enrolment (EST) and "
                "revocation lists.",
-    .options = options,
+    .options = setpay_cad_options,
     .commands = commands,
     .listeners = {{"est", "listen"}},
     .on_start_cb = on_start,

@@ -15,6 +15,7 @@
 /* The options of a command line; all borrowed from it. */
 struct setpay_ca_options {
     const char *folder;
+    const char *config; /* setpay-cad's */
     const char *passphrase_file;
     const char *key_passphrase_file;
     bool json;
@@ -64,7 +65,7 @@ setpay_ca_command_fn setpay_ca_command_show;
 setpay_ca_command_fn setpay_ca_command_chain;
 setpay_ca_command_fn setpay_ca_command_log_show;
 setpay_ca_command_fn setpay_ca_command_log_verify;
-setpay_ca_command_fn setpay_ca_command_doctor;
+setpay_ca_command_fn setpay_ca_command_doctor; /* on the open CA, here or in the daemon */
 /* backup_commands.c */
 setpay_ca_command_fn setpay_ca_command_backup;
 setpay_ca_command_fn setpay_ca_command_restore;
@@ -102,6 +103,11 @@ extern const struct setpay_ca_command_row setpay_ca_commands[];
 extern const size_t setpay_ca_command_count;
 /* The command that the words name, and how many words that are; NULL where none does. */
 const struct setpay_ca_command_row *setpay_ca_command_find(char **words, int count, int *used);
+
+/* The whole of doctor: opens the CA or asks setpay-cad, and looks at that too (doctor_command.c).
+ */
+enum setpay_error setpay_ca_run_doctor(const struct setpay_ca_command_row *row,
+                                       struct setpay_ca_command *command) SETPAY_MUST_CHECK;
 
 /* The passphrase from a file (0600), or from the terminal without echo; twice: asked again, and
  * compared. SETPAY_E_PASSPHRASE where there is neither. */

@@ -33,8 +33,9 @@ const struct setpay_ca_command_row setpay_ca_commands[] = {
     {"log show", setpay_ca_command_log_show, true, false, 0, "", "show the log"},
     {"log verify", setpay_ca_command_log_verify, true, false, 0, "[--witness COUNT:HASH]",
      "verify the log, its head, and the database by it"},
-    {"doctor", setpay_ca_command_doctor, true, false, 0, "",
-     "look for what needs attention; keys too with --passphrase-file"},
+    {"doctor", setpay_ca_command_doctor, true, false, 0, "[--config FILE]",
+     "look for what needs attention, and say what to do; setpay-cad too where it runs, or by its "
+     "configuration FILE; keys too with --passphrase-file"},
     {"backup", setpay_ca_command_backup, true, false, 1, "FILE [--final | --verify]",
      "all of the CA into a new file; --final: it goes on elsewhere; --verify: whether FILE is "
      "whole"},

@@ -1,11 +1,13 @@
 /*
- * Looking after a CA: what an operator should know before it hurts. Reads only.
+ * Looking after a CA: what an operator should know before it hurts. Reads only. Runs where the CA
+ * is open: in setpay-ca, or in setpay-cad on its registrar's thread.
  */
+#include "ca/doctor.h"
+
 #include "ca/state.h"
+#include "common/crypto/file.h"
 
-#include "common/crypto/keyfile.h"
-
-#include <openssl/evp.h>
+#include <openssl/x509.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,110 +15,188 @@
 
 /* A CA that ends within this time should have its successor by now. */
 #define SOON_MS (60 * SETPAY_DAY_MS)
+#define KEYS "keys"
+#define LOG "log"
+#define TODO_SIZE (SETPAY_CA_PATH_MAX + 128)
 
 struct visit {
     struct setpay_ca *ca;
-    setpay_time_ms now;
-    setpay_ca_finding_cb *each;
-    void *arg;
+    struct setpay_doctor *doctor;
 };
 
-static void say(const struct visit *visit, bool good, const char *what, const char *text)
+/* ---- keys ---- */
+
+static void check_key(const struct visit *visit, const char *name, const char *path)
 {
-    visit->each(visit->arg, good, what, text);
+    struct setpay_ca_authority authority = {0};
+    struct setpay_problem problem = {""};
+    enum setpay_error error = setpay_ca_authority_load(visit->ca, name, true, &authority, &problem);
+
+    setpay_ca_authority_clear(&authority);
+    setpay_doctor_say(visit->doctor, error == SETPAY_OK ? SETPAY_FINDING_OK : SETPAY_FINDING_FAIL,
+                      KEYS, path, "restore the key from the backup", "%s: %s", path,
+                      error == SETPAY_OK ? "opens, and belongs to its certificate" : problem.text);
 }
 
 static enum setpay_error visit_key(void *arg, const struct setpay_ca_authority_row *row)
 {
     const struct visit *visit = arg;
-    struct setpay_ca_authority authority = {0};
-    struct setpay_problem problem = {""};
-    char path[SETPAY_CA_PATH_MAX];
+    char path[SETPAY_CA_PATH_MAX], todo[TODO_SIZE];
     struct stat state;
 
     SETPAY_TRY(setpay_ca_path(visit->ca, "keys", row->name, ".key", path));
     if (lstat(path, &state) != 0) {
-        say(visit, false, path, "the key is not there: restore it from the backup");
-        return SETPAY_OK;
+        setpay_doctor_say(visit->doctor, SETPAY_FINDING_FAIL, KEYS, path,
+                          "restore it from the backup", "%s: the key is not there", path);
+    } else if (!S_ISREG(state.st_mode) || (state.st_mode & 077) != 0) {
+        (void)snprintf(todo, sizeof todo, "chmod 600 '%s', and take the key for known", path);
+        setpay_doctor_say(visit->doctor, SETPAY_FINDING_FAIL, SETPAY_CHECK_PERMISSIONS, path, todo,
+                          "%s has the mode %04o: others can read it", path,
+                          (unsigned)(state.st_mode & 07777));
+    } else if (!visit->ca->unlocked) {
+        setpay_doctor_say(visit->doctor, SETPAY_FINDING_OK, KEYS, path, "",
+                          "%s: there, mode 0600 (not decrypted: no passphrase was given)", path);
+    } else {
+        check_key(visit, row->name, path);
     }
-    if (!S_ISREG(state.st_mode) || (state.st_mode & 077) != 0) {
-        say(visit, false, path, "others can read it: chmod 600, and take the key for known");
-        return SETPAY_OK;
-    }
-    if (!visit->ca->unlocked) {
-        say(visit, true, path, "there, mode 0600 (not decrypted: no passphrase was given)");
-        return SETPAY_OK;
-    }
-    if (setpay_ca_authority_load(visit->ca, row->name, true, &authority, &problem) == SETPAY_OK)
-        say(visit, true, path, "opens, and belongs to its certificate");
-    else
-        say(visit, false, path, problem.text);
-    setpay_ca_authority_clear(&authority);
     return SETPAY_OK;
 }
+
+static enum setpay_error check_folder(const struct visit *visit)
+{
+    char path[SETPAY_CA_PATH_MAX], todo[TODO_SIZE];
+    struct stat state;
+
+    SETPAY_TRY(setpay_ca_path(visit->ca, "", "keys", "", path));
+    if (stat(path, &state) != 0) {
+        setpay_doctor_say(visit->doctor, SETPAY_FINDING_FAIL, SETPAY_CHECK_FILES, path,
+                          "restore it from the backup", "%s: the folder of the keys is not there",
+                          path);
+    } else if ((state.st_mode & 077) != 0) {
+        (void)snprintf(todo, sizeof todo, "chmod 700 '%s'", path);
+        setpay_doctor_say(visit->doctor, SETPAY_FINDING_FAIL, SETPAY_CHECK_PERMISSIONS, path, todo,
+                          "%s has the mode %04o: others can enter it", path,
+                          (unsigned)(state.st_mode & 07777));
+    } else {
+        setpay_doctor_say(visit->doctor, SETPAY_FINDING_OK, SETPAY_CHECK_PERMISSIONS, path, "",
+                          "%s: mode 0700", path);
+    }
+    SETPAY_TRY(setpay_ca_path(visit->ca, "", "ca.db", "", path));
+    setpay_doctor_mode(visit->doctor, path);
+    setpay_doctor_room(visit->doctor, path, "the CA");
+    return SETPAY_OK;
+}
+
+/* ---- certificates and lists ---- */
 
 static void visit_end(void *arg, const struct setpay_ca_record *record)
 {
     const struct visit *visit = arg;
+    setpay_time_ms now = visit->doctor->now_ms;
     char until[SETPAY_TIME_TEXT_SIZE];
     char what[SETPAY_CA_AUTHORITY_SIZE + 96];
-    char text[160];
+    bool over = record->not_after < now;
 
+    setpay_doctor_add_date(visit->doctor, "the newest certificate", record->not_before);
     if (setpay_ca_kind_by_name(record->profile) == SETPAY_CA_NONE)
         return;
     (void)snprintf(what, sizeof what, "%s certificate %s", record->profile, record->serial);
     (void)setpay_time_format(record->not_after, until);
     if (record->revoked != 0) {
-        say(visit, true, what, "revoked");
+        setpay_doctor_say(visit->doctor, SETPAY_FINDING_OK, SETPAY_CHECK_CERTIFICATES, what, "",
+                          "%s: revoked", what);
         return;
     }
-    (void)snprintf(text, sizeof text, "%s %s", record->not_after < visit->now ? "ended" : "until",
-                   until);
-    say(visit, record->not_after > visit->now + SOON_MS, what, text);
+    setpay_doctor_say(visit->doctor,
+                      record->not_after > now + SOON_MS ? SETPAY_FINDING_OK : SETPAY_FINDING_FAIL,
+                      SETPAY_CHECK_CERTIFICATES, what,
+                      over ? "see the clock; a CA that is over needs a successor, and all below "
+                             "it are issued anew"
+                           : "set up its successor now, while this one can still be used",
+                      "%s: %s %s", what, over ? "has expired at" : "until", until);
 }
 
 static void visit_crl(void *arg, const char *authority, uint64_t number, setpay_time_ms this_update,
                       setpay_time_ms next_update, struct setpay_view der)
 {
     const struct visit *visit = arg;
+    bool stale = next_update <= visit->doctor->now_ms;
     char until[SETPAY_TIME_TEXT_SIZE];
     char what[SETPAY_CA_AUTHORITY_SIZE + 8];
-    char text[160];
 
-    (void)this_update;
+    setpay_doctor_add_date(visit->doctor, "a revocation list", this_update);
     (void)snprintf(what, sizeof what, "%s.crl", authority);
     (void)setpay_time_format(next_update, until);
-    (void)snprintf(text, sizeof text, "number %llu, %zu bytes, %s %s%s", (unsigned long long)number,
-                   der.size, next_update <= visit->now ? "past its next update" : "good until",
-                   until, next_update <= visit->now ? ": setpay-ca crl makes new ones" : "");
-    say(visit, next_update > visit->now, what, text);
+    setpay_doctor_say(
+        visit->doctor, stale ? SETPAY_FINDING_FAIL : SETPAY_FINDING_OK, SETPAY_CHECK_CRLS, what,
+        "setpay-ca crl makes new ones, as setpay-cad does by itself while it runs; "
+        "and see the clock",
+        "%s: number %llu, %zu bytes, %s %s", what, (unsigned long long)number, der.size,
+        stale ? "stale: past its next update, which was due at" : "good until", until);
 }
 
-enum setpay_error setpay_ca_doctor(struct setpay_ca *ca, setpay_time_ms now,
-                                   setpay_ca_finding_cb *each, void *arg)
+/* ---- root and log ---- */
+
+/* root.pem is what every party is given. */
+static enum setpay_error check_root(const struct visit *visit)
 {
-    struct visit visit = {.ca = ca, .now = now, .each = each, .arg = arg};
+    struct setpay_ca_authority root = {0};
+    struct setpay_problem problem = {""};
+    struct setpay_buffer file;
+    X509 *given = NULL;
+    char path[SETPAY_CA_PATH_MAX], todo[TODO_SIZE + SETPAY_CA_PATH_MAX];
+
+    SETPAY_TRY(setpay_ca_path(visit->ca, "", "root.pem", "", path));
+    (void)snprintf(todo, sizeof todo,
+                   "put back this CA's own (%.*s/certificates/root.pem holds it too), and look "
+                   "where the other one was given to",
+                   (int)(strlen(path) - strlen("/root.pem")), path);
+    setpay_buffer_init(&file, SETPAY_CA_PEM_MAX);
+    enum setpay_error error = setpay_file_read(path, &file, &problem);
+    if (error == SETPAY_OK)
+        error = setpay_ca_certificate_parse(setpay_buffer_view(&file), &given, &problem);
+    if (error == SETPAY_OK)
+        error = setpay_ca_authority_load(visit->ca, "root", false, &root, &problem);
+    bool same = error == SETPAY_OK && X509_cmp(given, root.certificate) == 0;
+    setpay_doctor_say(visit->doctor, same ? SETPAY_FINDING_OK : SETPAY_FINDING_FAIL,
+                      SETPAY_CHECK_ROOT, path, todo, "%s%s",
+                      error != SETPAY_OK ? problem.text
+                      : same             ? path
+                                         : "wrong root: ",
+                      error != SETPAY_OK ? ""
+                      : same             ? ": this CA's root certificate"
+                                         : path);
+    X509_free(given);
+    setpay_ca_authority_clear(&root);
+    setpay_buffer_clear(&file);
+    return SETPAY_OK;
+}
+
+static void check_log(const struct visit *visit)
+{
     struct setpay_ca_log_head head = {0};
     struct setpay_problem problem = {""};
-    char path[SETPAY_CA_PATH_MAX];
-    struct stat state;
-    enum setpay_error error;
+    enum setpay_error error = setpay_ca_log_verify(visit->ca, NULL, &head, &problem);
 
-    SETPAY_TRY(setpay_ca_path(ca, "", "keys", "", path));
-    if (stat(path, &state) != 0)
-        say(&visit, false, path, "the folder of the keys is not there");
-    else if ((state.st_mode & 077) != 0)
-        say(&visit, false, path, "others can enter it: chmod 700");
-    else
-        say(&visit, true, path, "mode 0700");
+    setpay_doctor_say(visit->doctor, error == SETPAY_OK ? SETPAY_FINDING_OK : SETPAY_FINDING_FAIL,
+                      LOG, LOG,
+                      "issue nothing more; compare with the newest backup and the witnesses that "
+                      "were written down",
+                      "%s",
+                      error == SETPAY_OK ? "every entry, link and signature, and the head, hold"
+                      : problem.text[0] != '\0' ? problem.text
+                                                : setpay_error_text(error));
+}
+
+enum setpay_error setpay_ca_doctor(struct setpay_ca *ca, struct setpay_doctor *doctor)
+{
+    struct visit visit = {.ca = ca, .doctor = doctor};
+
+    SETPAY_TRY(check_folder(&visit));
     SETPAY_TRY(setpay_ca_registry_authorities(ca->registry, NULL, visit_key, &visit));
+    SETPAY_TRY(check_root(&visit));
     SETPAY_TRY(setpay_ca_registry_certificates(ca->registry, NULL, visit_end, &visit));
     SETPAY_TRY(setpay_ca_registry_crls(ca->registry, NULL, visit_crl, &visit));
-    error = setpay_ca_log_verify(ca, NULL, &head, &problem);
-    if (error == SETPAY_OK)
-        say(&visit, true, "log", "every entry, link and signature, and the head, hold");
-    else
-        say(&visit, false, "log",
-            problem.text[0] != '\0' ? problem.text : setpay_error_text(error));
+    check_log(&visit);
     return SETPAY_OK;
 }

@@ -23,6 +23,7 @@ enum option_code {
     OPTION_VERSION,
     OPTION_DIR,
     OPTION_JSON,
+    OPTION_CONFIG,
     OPTION_PASSPHRASE_FILE,
     OPTION_KEY_PASSPHRASE_FILE,
     OPTION_NAME,
@@ -48,6 +49,7 @@ static const struct option long_options[] = {
     {"version", no_argument, NULL, OPTION_VERSION},
     {"dir", required_argument, NULL, OPTION_DIR},
     {"json", no_argument, NULL, OPTION_JSON},
+    {"config", required_argument, NULL, OPTION_CONFIG},
     {"passphrase-file", required_argument, NULL, OPTION_PASSPHRASE_FILE},
     {"key-passphrase-file", required_argument, NULL, OPTION_KEY_PASSPHRASE_FILE},
     {"name", required_argument, NULL, OPTION_NAME},
@@ -89,6 +91,7 @@ static void print_help(const struct setpay_ca_command_row *only)
         "  --passphrase-file F  the CA's passphrase: a file of mode 0600 instead of the terminal\n"
         "  --card-key F         the key under which issuers' files name cards; made where absent\n"
         "                       (default: cards.key in the CA's folder)\n"
+        "  --config FILE        doctor: the configuration of setpay-cad\n"
         "  --json               one JSON object instead of words\n"
         "  -h, --help           this text, or the help of the command named\n"
         "  --version            the version\n\n"
@@ -118,6 +121,7 @@ static enum setpay_error take_value(struct setpay_ca_options *options, int code,
 {
     const char **const places[] = {
         [OPTION_DIR - OPTION_HELP] = &options->folder,
+        [OPTION_CONFIG - OPTION_HELP] = &options->config,
         [OPTION_PASSPHRASE_FILE - OPTION_HELP] = &options->passphrase_file,
         [OPTION_KEY_PASSPHRASE_FILE - OPTION_HELP] = &options->key_passphrase_file,
         [OPTION_NAME - OPTION_HELP] = &options->name,
@@ -218,6 +222,8 @@ static enum setpay_error run(const struct setpay_ca_command_row *row,
     struct setpay_secret passphrase = {0};
     enum setpay_error error = SETPAY_OK;
 
+    if (row->run == setpay_ca_command_doctor)
+        return setpay_ca_run_doctor(row, command);
     /* A backup is read where nothing is open, and made of what is out of service too. */
     if (row->opens && !(row->run == setpay_ca_command_backup && command->options->verify))
         error = setpay_ca_open(command->options->folder, row->run == setpay_ca_command_backup,

@@ -55,20 +55,6 @@ bool setpay_wallet_time_is_over(const struct setpay_wallet_purchase *purchase,
     return now_ms > purchase->expiry_ms + SETPAY_LIMIT_DATE_TOLERANCE_MS; /* rule W7 */
 }
 
-const char *setpay_wallet_said_name(int said)
-{
-    static const char *const names[] = {
-        [SETPAY_STATUS_AUTHORISED] = "authorised",
-        [SETPAY_STATUS_DECLINED] = "declined",
-        [SETPAY_STATUS_VOIDED] = "voided",
-        [SETPAY_STATUS_REVERSED] = "reversed",
-        [SETPAY_STATUS_PENDING] = "pending",
-        [SETPAY_STATUS_REFUSED] = "refused",
-        [SETPAY_STATUS_UNAUTHORISED] = "unauthorised",
-    };
-    return said > 0 && (size_t)said < sizeof names / sizeof names[0] ? names[said] : NULL;
-}
-
 /* ------------------------------------------------------------------ receipts */
 
 void setpay_wallet_decision_clear(struct setpay_wallet_decision *decision)

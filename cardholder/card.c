@@ -31,14 +31,6 @@ static const char *const box_names[SETPAY_WALLET_BOXES] = {
 
 /* ------------------------------------------------------------------ memory */
 
-void setpay_wallet_card_clear(struct setpay_wallet_card *card)
-{
-    setpay_buffer_clear(&card->certificate);
-    for (size_t i = 0; i < SETPAY_WALLET_BOXES; i++)
-        setpay_buffer_clear(&card->boxes[i]);
-    memset(card, 0, sizeof *card);
-}
-
 void setpay_wallet_card_secrets_clear(struct setpay_wallet_card_secrets *secrets)
 {
     setpay_signing_key_free(secrets->key);

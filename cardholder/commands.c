@@ -5,6 +5,7 @@
 #include "cardholder/commands.h"
 
 #include "cardholder/backup.h"
+#include "cardholder/doctor.h"
 #include "cardholder/wallet.h"
 
 #include "common/base/log.h"

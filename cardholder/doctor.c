@@ -1,199 +1,198 @@
 /*
- * The doctor: what could keep a payment from working, in words, and what to do about it. Looks, and
- * changes nothing.
+ * The wallet's records, judged: what could keep a payment from working.
+ *
+ * Whom a wallet has paid is nobody's business, so the merchants that are asked whether they answer
+ * are those of open purchases alone, whom the wallet inquires of by itself anyway.
  */
-#include "cardholder/wallet.h"
+#include "cardholder/doctor.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/statvfs.h>
-#include <unistd.h>
 
-#define STUCK_AFTER_MS 5000
-#define DISK_MIN_BYTES (16u * 1024 * 1024)
-#define CRLS_MAX 64
-#define WORDS_SIZE 256
+/* ------------------------------------------------------------------ reading */
 
-static void add(json_t *checks, const char *name, bool ok, const char *words, const char *todo)
+static void add_peer(struct setpay_wallet_records *records, bool is_authority, const char *host,
+                     uint16_t port)
 {
-    json_array_append_new(checks, json_pack("{s:s, s:b, s:s, s:s}", "name", name, "ok", ok, "words",
-                                            words, "what_to_do", ok ? "" : todo));
-}
-
-static void check_database(const struct setpay_wallet *wallet, json_t *checks)
-{
-    struct setpay_store_health health;
-    setpay_store_health(wallet->store, STUCK_AFTER_MS, &health);
-    bool ok = !health.broken && !health.stuck;
-    add(checks, "database", ok,
-        ok              ? "the database takes what it is given"
-        : health.broken ? "a commit failed"
-                        : "an operation has been waiting for long",
-        "look at the disk, then start setpay-walletd again");
-}
-
-/* "sqlite:PATH" -> PATH */
-static const char *database_path(const struct setpay_wallet *wallet)
-{
-    const char *url = setpay_config_text(wallet->service->config, "", "database");
-    const char *colon = strchr(url, ':');
-    return colon != NULL ? colon + 1 : url;
-}
-
-static void check_permissions(const struct setpay_wallet *wallet, json_t *checks)
-{
-    const char *const paths[] = {database_path(wallet),
-                                 setpay_config_text(wallet->service->config, "", "socket"),
-                                 setpay_config_text(wallet->service->config, "", "admin_socket")};
-    char words[WORDS_SIZE] = "database and sockets are for this user alone";
-    char todo[WORDS_SIZE] = "";
-    bool ok = true;
-    for (size_t i = 0; i < sizeof paths / sizeof paths[0] && ok; i++) {
-        struct stat st;
-        if (stat(paths[i], &st) != 0) {
-            ok = false;
-            snprintf(words, sizeof words, "%.150s: %s", paths[i], strerror(errno));
-            snprintf(todo, sizeof todo, "start setpay-walletd again");
-        } else if ((st.st_mode & 077) != 0 || st.st_uid != geteuid()) {
-            ok = false;
-            snprintf(words, sizeof words, "%.150s can be reached by others", paths[i]);
-            snprintf(todo, sizeof todo, "chmod 0600 '%.150s'", paths[i]);
-        }
+    struct setpay_wallet_doctor_peer peer = {.is_authority = is_authority, .place = {.port = port}};
+    (void)snprintf(peer.place.host, sizeof peer.place.host, "%s", host);
+    for (size_t i = 0; i < records->peer_count; i++) {
+        const struct setpay_wallet_doctor_peer *known = &records->peers[i];
+        if (known->is_authority == is_authority && known->place.port == port &&
+            strcmp(known->place.host, host) == 0)
+            return;
     }
-    add(checks, "permissions", ok, words, todo);
+    if (records->peer_count < SETPAY_WALLET_DOCTOR_PEERS_MAX)
+        records->peers[records->peer_count++] = peer;
 }
 
-static void check_disk(const struct setpay_wallet *wallet, json_t *checks)
+/* The list leaves them out, and what is sealed, which is not wanted here either. */
+static enum setpay_error read_certificates(struct setpay_db *db,
+                                           struct setpay_wallet_records *records)
 {
-    struct statvfs fs;
-    char words[WORDS_SIZE];
-    bool known = statvfs(database_path(wallet), &fs) == 0;
-    uint64_t bytes = known ? (uint64_t)fs.f_bavail * fs.f_frsize : 0;
-    if (known)
-        snprintf(words, sizeof words, "%llu MB are free where the database is",
-                 (unsigned long long)(bytes / 1000000));
-    else
-        snprintf(words, sizeof words, "the free room can't be read: %s", strerror(errno));
-    add(checks, "disk", known && bytes >= DISK_MIN_BYTES, words, "make room on that disk");
-}
-
-/* The lists that are held were made by clocks of others. */
-static void check_trust(const struct setpay_wallet *wallet, json_t *checks)
-{
-    struct setpay_crl_info *infos = calloc(CRLS_MAX, sizeof *infos);
-    setpay_time_ms now_ms = setpay_clock_now_ms();
-    setpay_time_ms newest_ms = 0;
-    char words[WORDS_SIZE] = "", time[SETPAY_TIME_TEXT_SIZE];
-    size_t count = infos == NULL ? 0 : setpay_trust_crls(wallet->trust, infos, CRLS_MAX);
-    size_t stale = 0;
-    for (size_t i = 0; i < count && i < CRLS_MAX; i++) {
-        if (infos[i].this_update_ms > newest_ms)
-            newest_ms = infos[i].this_update_ms;
-        if (infos[i].next_update_ms < now_ms && stale++ == 0)
-            snprintf(words, sizeof words, "the revocation list of %s%s%s was due at %s",
-                     infos[i].brand, infos[i].brand[0] != '\0' ? "'s " : "",
-                     setpay_ca_info(infos[i].ca_kind)->name,
-                     setpay_time_format(infos[i].next_update_ms, time));
+    for (size_t i = 0; i < records->card_count; i++) {
+        struct setpay_wallet_card whole = {0};
+        struct setpay_wallet_card *card = &records->cards[i];
+        if (card->status == SETPAY_WALLET_CARD_PENDING)
+            continue;
+        SETPAY_TRY(setpay_wallet_store_read_card(db, &card->id, &whole));
+        setpay_buffer_move(&card->certificate, &whole.certificate);
+        setpay_wallet_card_clear(&whole);
     }
-    free(infos);
-    bool behind = newest_ms > now_ms + SETPAY_LIMIT_DATE_TOLERANCE_MS;
-    add(checks, "clock", !behind,
-        behind ? "this computer's clock is behind: a revocation list is from its future"
-               : "this computer's clock does not contradict the revocation lists",
-        "set the clock, by NTP for instance");
-    if (count == 0)
-        snprintf(words, sizeof words, "there are no revocation lists yet");
-    else if (stale == 0)
-        snprintf(words, sizeof words, "%zu revocation lists are held, all of them current", count);
-    add(checks, "crls", count > 0 && stale == 0, words,
-        "see that the card's authority can be reached, which the wallet then asks by itself; or "
-        "put "
-        "the CA's newest lists into the folder of the key crls");
+    return SETPAY_OK;
 }
 
-static void check_root(const struct setpay_wallet *wallet, json_t *checks)
+static enum setpay_error read_authorities(struct setpay_db *db,
+                                          struct setpay_wallet_records *records)
 {
-    const struct setpay_certificate *root = setpay_trust_root(wallet->trust);
-    setpay_time_ms until_ms = setpay_certificate_not_after_ms(root);
-    setpay_time_ms now_ms = setpay_clock_now_ms();
-    bool ok = now_ms <= until_ms && now_ms >= setpay_certificate_not_before_ms(root);
-    char words[WORDS_SIZE], time[SETPAY_TIME_TEXT_SIZE];
-    snprintf(words, sizeof words, "the root certificate is good until %s",
-             setpay_time_format(until_ms, time));
-    add(checks, "root", ok, words, "get the new root certificate, and name it in the key root");
+    struct setpay_wallet_authority authorities[SETPAY_WALLET_DOCTOR_PEERS_MAX];
+    size_t count = 0;
+    SETPAY_TRY(setpay_wallet_store_list_authorities(db, authorities, SETPAY_WALLET_DOCTOR_PEERS_MAX,
+                                                    &count));
+    for (size_t i = 0; i < count; i++)
+        add_peer(records, true, authorities[i].place.host, authorities[i].place.port);
+    return SETPAY_OK;
 }
 
-struct found {
-    struct setpay_wallet_card cards[SETPAY_WALLET_CARDS_MAX];
-    size_t card_count;
+static enum setpay_error read_purchases(struct setpay_db *db, struct setpay_wallet_records *records)
+{
     struct setpay_id open[SETPAY_WALLET_OPEN_MAX];
-    size_t open_count;
-    bool initialised;
-};
+    SETPAY_TRY(setpay_wallet_store_list_purchases(db, true, open, SETPAY_WALLET_OPEN_MAX,
+                                                  &records->open_count));
+    for (size_t i = 0; i < records->open_count; i++) {
+        struct setpay_wallet_purchase purchase = {0};
+        SETPAY_TRY(setpay_wallet_store_read_purchase(db, &open[i], &purchase));
+        add_peer(records, false, purchase.link.host, purchase.link.port);
+        setpay_wallet_purchase_clear(&purchase);
+    }
+    return SETPAY_OK;
+}
 
-static enum setpay_error look(struct setpay_db *db, void *arg)
+enum setpay_error setpay_wallet_records_read(struct setpay_db *db, void *arg)
 {
-    struct found *found = arg;
+    struct setpay_wallet_records *records = arg;
     struct setpay_wallet_lock lock;
     enum setpay_error error = setpay_wallet_store_read_lock(db, &lock);
-    found->initialised = error == SETPAY_OK;
+    records->initialised = error == SETPAY_OK;
     if (error != SETPAY_OK && error != SETPAY_E_NOT_FOUND)
         return error;
-    SETPAY_TRY(setpay_wallet_store_list_cards(db, found->cards, SETPAY_WALLET_CARDS_MAX,
-                                              &found->card_count));
-    return setpay_wallet_store_list_purchases(db, true, found->open, SETPAY_WALLET_OPEN_MAX,
-                                              &found->open_count);
+    if (records->trust != NULL)
+        SETPAY_TRY(setpay_wallet_store_load_trust(db, records->trust, setpay_clock_now_ms()));
+    SETPAY_TRY(setpay_wallet_store_list_cards(db, records->cards, SETPAY_WALLET_CARDS_MAX,
+                                              &records->card_count));
+    SETPAY_TRY(read_certificates(db, records));
+    SETPAY_TRY(read_authorities(db, records));
+    return read_purchases(db, records);
 }
 
-static void check_cards(const struct found *found, json_t *checks)
+void setpay_wallet_records_clear(struct setpay_wallet_records *records)
 {
-    setpay_time_ms now_ms = setpay_clock_now_ms();
-    size_t active = 0, over = 0, pending = 0;
-    char words[WORDS_SIZE];
-    for (size_t i = 0; i < found->card_count; i++) {
-        if (found->cards[i].status == SETPAY_WALLET_CARD_PENDING)
+    for (size_t i = 0; i < records->card_count; i++)
+        setpay_wallet_card_clear(&records->cards[i]);
+    records->card_count = 0;
+}
+
+/* ------------------------------------------------------------------ judging */
+
+#define ROOT_TODO                                                                                  \
+    "name the root of the authority that issued the cards in the key root; where it is the right " \
+    "one the wallet learns the CAs again from the card's authority once that can be reached"
+
+static void check_card(struct setpay_doctor *doctor, struct setpay_trust *trust,
+                       const struct setpay_wallet_card *card)
+{
+    char called[SETPAY_WALLET_LABEL_MAX + 32];
+    struct setpay_certificate *leaf = NULL, *believed = NULL;
+    struct setpay_view der = setpay_buffer_view(&card->certificate);
+    size_t failed = doctor->failed;
+    (void)snprintf(called, sizeof called, "the certificate of the card '%s'", card->label);
+    if (setpay_certificate_parse(der, &leaf) != SETPAY_OK) {
+        setpay_doctor_say(doctor, SETPAY_FINDING_FAIL, SETPAY_CHECK_CERTIFICATES, called,
+                          "restore the wallet's newest backup, or enrol the card anew",
+                          "%s can't be read", called);
+        return;
+    }
+    setpay_doctor_dates(doctor, called, leaf,
+                        "enrol the card anew (setpay-wallet card enrol) under another label, then "
+                        "remove this one");
+    setpay_certificate_unref(leaf);
+    if (doctor->failed != failed || doctor->root_is_wrong)
+        return;
+    enum setpay_error error =
+        setpay_trust_verify_unlisted(trust, der, NULL, 0, SETPAY_PROFILE_CARDHOLDER_SIGN,
+                                     card->brand, doctor->now_ms, &believed);
+    setpay_certificate_unref(believed);
+    if (error == SETPAY_E_CERT_MISSING || error == SETPAY_E_CERT_CHAIN) {
+        doctor->root_is_wrong = true;
+        setpay_doctor_say(doctor, SETPAY_FINDING_FAIL, SETPAY_CHECK_ROOT, called, ROOT_TODO,
+                          "wrong root: no CA that is known under it has issued %s", called);
+    } else if (error != SETPAY_OK) {
+        setpay_doctor_say(doctor, SETPAY_FINDING_FAIL, SETPAY_CHECK_CERTIFICATES, called,
+                          "ask the card's issuer; then enrol it anew", "%s: %s", called,
+                          setpay_error_text(error));
+    }
+}
+
+static void check_cards(struct setpay_doctor *doctor, struct setpay_trust *trust,
+                        const struct setpay_wallet_records *records)
+{
+    size_t active = 0, over = 0, pending = 0, failed = doctor->failed, warned = doctor->warned;
+    for (size_t i = 0; i < records->card_count; i++) {
+        const struct setpay_wallet_card *card = &records->cards[i];
+        if (card->status == SETPAY_WALLET_CARD_PENDING)
             pending++;
-        else if (now_ms > found->cards[i].expires_ms)
+        else if (doctor->now_ms > card->expires_ms)
             over++;
         else
             active++;
+        if (card->status != SETPAY_WALLET_CARD_PENDING)
+            check_card(doctor, trust, card);
     }
-    snprintf(words, sizeof words, "%zu cards can pay, %zu wait for a certificate, %zu are over",
-             active, pending, over);
-    add(checks, "cards", active > 0 && over == 0, words,
-        active == 0
-            ? "get a card's certificate: setpay-wallet card enrol; or card request, then import"
-            : "ask for a new certificate, and remove the old card");
+    if (active + over > 0 && doctor->failed == failed && doctor->warned == warned &&
+        !doctor->root_is_wrong)
+        setpay_doctor_say(doctor, SETPAY_FINDING_OK, SETPAY_CHECK_CERTIFICATES, "", "",
+                          "the certificates of all cards are current, and under the root");
+    setpay_doctor_say(doctor, active > 0 ? SETPAY_FINDING_OK : SETPAY_FINDING_FAIL, "cards", "",
+                      "get a card's certificate: setpay-wallet card enrol; or card request, then "
+                      "import",
+                      "%zu cards can pay, %zu wait for a certificate, %zu are over", active,
+                      pending, over);
 }
 
-json_t *setpay_wallet_doctor(struct setpay_wallet *wallet)
+static void check_lists(struct setpay_doctor *doctor, struct setpay_trust *trust,
+                        const struct setpay_wallet_records *records)
 {
-    json_t *checks = json_array();
-    struct found *found = calloc(1, sizeof *found);
-    char words[WORDS_SIZE];
-    bool ok = true;
-    check_database(wallet, checks);
-    check_permissions(wallet, checks);
-    check_disk(wallet, checks);
-    check_root(wallet, checks);
-    check_trust(wallet, checks);
-    if (found != NULL && setpay_store_read(wallet->reader, look, found) == SETPAY_OK) {
-        bool locked = setpay_wallet_is_locked(wallet);
-        add(checks, "locked", !locked,
-            !found->initialised ? "the wallet has not been initialised"
-            : locked            ? "the wallet is locked: nothing can be signed or inquired after"
-                                : "the wallet is unlocked",
-            found->initialised ? "setpay-wallet unlock" : "setpay-wallet init");
-        check_cards(found, checks);
-        snprintf(words, sizeof words, "%zu purchases wait for their outcome", found->open_count);
-        add(checks, "purchases", found->open_count == 0 || !locked, words,
-            "setpay-wallet unlock: the wallet then inquires by itself");
+    const char *brands[SETPAY_DOCTOR_BRANDS_MAX];
+    size_t count = 0;
+    for (size_t i = 0; i < records->card_count && count < SETPAY_DOCTOR_BRANDS_MAX; i++) {
+        size_t at = 0;
+        if (records->cards[i].status == SETPAY_WALLET_CARD_PENDING)
+            continue;
+        while (at < count && strcmp(brands[at], records->cards[i].brand) != 0)
+            at++;
+        if (at == count)
+            brands[count++] = records->cards[i].brand;
     }
-    free(found);
-    for (size_t i = 0; i < json_array_size(checks); i++)
-        ok = ok && json_is_true(json_object_get(json_array_get(checks, i), "ok"));
-    return json_pack("{s:b, s:o}", "ok", ok, "checks", checks);
+    if (!doctor->root_is_wrong)
+        setpay_doctor_lists(doctor, trust, brands, count,
+                            "see that the card's authority can be reached, which the wallet then "
+                            "asks by itself; or put the newest lists into the folder of the key "
+                            "crls; and see the clock");
+}
+
+void setpay_wallet_doctor_records(struct setpay_doctor *doctor, struct setpay_trust *trust,
+                                  const struct setpay_wallet_records *records, bool is_locked)
+{
+    if (!records->initialised || is_locked)
+        setpay_doctor_say(
+            doctor, SETPAY_FINDING_FAIL, "locked", "",
+            records->initialised ? "setpay-wallet unlock" : "setpay-wallet init", "%s",
+            records->initialised ? "the wallet is locked: nothing can be signed or inquired after"
+                                 : "the wallet has not been initialised");
+    check_cards(doctor, trust, records);
+    check_lists(doctor, trust, records);
+    setpay_doctor_say(
+        doctor, records->open_count == 0 || !is_locked ? SETPAY_FINDING_OK : SETPAY_FINDING_FAIL,
+        "purchases", "", "setpay-wallet unlock: the wallet then inquires by itself",
+        "%zu purchases wait for their outcome", records->open_count);
 }

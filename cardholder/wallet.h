@@ -606,8 +606,4 @@ enum setpay_error setpay_wallet_store_list_authorities(struct setpay_db *db,
 enum setpay_error setpay_wallet_lists_new(struct setpay_wallet *wallet) SETPAY_MUST_CHECK;
 void setpay_wallet_lists_free(struct setpay_wallet *wallet);
 
-/* ------------------------------------------------------------------ doctor.c */
-
-json_t *setpay_wallet_doctor(struct setpay_wallet *wallet);
-
 #endif

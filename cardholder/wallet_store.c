@@ -141,6 +141,14 @@ static void get_card(struct setpay_db_rows *rows, struct setpay_wallet_card *car
     card->expires_ms = setpay_db_get_int(rows, 8);
 }
 
+void setpay_wallet_card_clear(struct setpay_wallet_card *card)
+{
+    setpay_buffer_clear(&card->certificate);
+    for (size_t i = 0; i < SETPAY_WALLET_BOXES; i++)
+        setpay_buffer_clear(&card->boxes[i]);
+    memset(card, 0, sizeof *card);
+}
+
 enum setpay_error setpay_wallet_store_list_cards(struct setpay_db *db,
                                                  struct setpay_wallet_card *cards, size_t room,
                                                  size_t *count)
@@ -497,6 +505,20 @@ enum setpay_error setpay_wallet_store_each_evidence(struct setpay_db *db,
     }
     enum setpay_error ended = setpay_db_end(rows);
     return error != SETPAY_OK ? error : ended;
+}
+
+const char *setpay_wallet_said_name(int said)
+{
+    static const char *const names[] = {
+        [SETPAY_STATUS_AUTHORISED] = "authorised",
+        [SETPAY_STATUS_DECLINED] = "declined",
+        [SETPAY_STATUS_VOIDED] = "voided",
+        [SETPAY_STATUS_REVERSED] = "reversed",
+        [SETPAY_STATUS_PENDING] = "pending",
+        [SETPAY_STATUS_REFUSED] = "refused",
+        [SETPAY_STATUS_UNAUTHORISED] = "unauthorised",
+    };
+    return said > 0 && (size_t)said < sizeof names / sizeof names[0] ? names[said] : NULL;
 }
 
 enum setpay_error setpay_wallet_store_apply(struct setpay_db *db,

@@ -7,6 +7,7 @@
 #include "common/net/operator.h"
 #include "common/net/party_enrol.h"
 #include "gateway/commands.h"
+#include "gateway/doctor.h"
 #include "gateway/gatewayd.h"
 #include "gateway/payment/vault.h"
 
@@ -152,6 +153,14 @@ static enum setpay_error enrol(const struct setpay_config *config, const json_t 
     return setpay_party_enrol(&party, config, args, result, problem);
 }
 
+static enum setpay_error doctor(const char *config_path, const json_t *args, json_t **result,
+                                struct setpay_problem *problem)
+{
+    const struct setpay_doctor_party looked_at = {&setpay_gatewayd_spec, certificates,
+                                                  setpay_gateway_doctor_peers};
+    return setpay_doctor_examine(&looked_at, config_path, args, result, problem);
+}
+
 static const struct setpay_operator_command commands[] = {
     {{"merchant", "add"},
      "merchant.add",
@@ -210,6 +219,13 @@ static const struct setpay_operator_command commands[] = {
      setpay_party_print_enrolled,
      SETPAY_PARTY_ENROL_USAGE,
      SETPAY_PARTY_ENROL_HELP},
+    {{"doctor", NULL},
+     "doctor",
+     NULL,
+     setpay_doctor_flags,
+     setpay_doctor_print_result,
+     SETPAY_DOCTOR_USAGE,
+     SETPAY_DOCTOR_HELP},
     SETPAY_OPERATOR_BACKUP_COMMANDS,
 };
 
@@ -264,6 +280,7 @@ int main(int argc, char **argv)
         .command_count = sizeof commands / sizeof *commands,
         .can_direct_cb = can_direct,
         .direct_cb = do_directly,
+        .doctor_cb = doctor,
         .local = "enrol",
         .local_cb = enrol,
     };

@@ -83,20 +83,20 @@ static enum setpay_error make_tls(struct setpay_service *service, struct setpay_
 
 /* ------------------------------------------------------------------ issuers */
 
-#define SECTION_SIZE 80
-
 static enum setpay_error issuer_section(const struct setpay_config *config, size_t index,
-                                        char section[SECTION_SIZE], struct setpay_problem *problem)
+                                        char section[SETPAY_GATEWAY_SECTION_SIZE],
+                                        struct setpay_problem *problem)
 {
     const char *name = setpay_config_instance(config, "issuer *", index);
-    if (snprintf(section, SECTION_SIZE, "issuer %s", name) < SECTION_SIZE)
+    if (snprintf(section, SETPAY_GATEWAY_SECTION_SIZE, "issuer %s", name) <
+        SETPAY_GATEWAY_SECTION_SIZE)
         return SETPAY_OK;
     return setpay_problem_set(problem, SETPAY_E_CONFIG, "[issuer %s]: the name is too long", name);
 }
 
-static enum setpay_error load_issuer(const struct setpay_config *config, const char *section,
-                                     const struct setpay_secret *passphrase, SSL_CTX **tls,
-                                     struct setpay_problem *problem)
+enum setpay_error setpay_gateway_issuer_tls(const struct setpay_config *config, const char *section,
+                                            const struct setpay_secret *passphrase, SSL_CTX **tls,
+                                            struct setpay_problem *problem)
 {
     static const char *const keys[] = {"tls_ca", "tls_name", "tls_cert", "tls_key"};
     if (!setpay_config_bool(config, section, "tls")) {
@@ -132,10 +132,10 @@ static enum setpay_error load_issuers(const struct setpay_loader *loader,
                                   "found %zu [issuer NAME] sections, expected 1 to %d", count,
                                   SETPAY_NETWORK_ROUTES_MAX);
     for (size_t i = 0; i < count; i++) {
-        char section[SECTION_SIZE];
+        char section[SETPAY_GATEWAY_SECTION_SIZE];
         SETPAY_TRY(issuer_section(config, i, section, loader->problem));
-        SETPAY_TRY(load_issuer(config, section, loader->passphrase, &daemon->issuer_tls[i],
-                               loader->problem));
+        SETPAY_TRY(setpay_gateway_issuer_tls(config, section, loader->passphrase,
+                                             &daemon->issuer_tls[i], loader->problem));
     }
     return SETPAY_OK;
 }
@@ -187,7 +187,7 @@ static enum setpay_error make_network(struct setpay_service *service,
     struct setpay_network_config network;
     size_t count = setpay_config_instance_count(config, "issuer *"); /* as load_issuers found it */
     for (size_t i = 0; i < count; i++) {
-        char section[SECTION_SIZE];
+        char section[SETPAY_GATEWAY_SECTION_SIZE];
         SETPAY_TRY(issuer_section(config, i, section, problem));
         routes[i] = (struct setpay_network_route){
             .name = setpay_config_instance(config, "issuer *", i),

@@ -32,6 +32,14 @@ struct setpay_gatewayd {
     struct setpay_executor command_executor; /* the main loop's, for commands.c */
 };
 
+/* "issuer NAME" */
+#define SETPAY_GATEWAY_SECTION_SIZE 80
+/* The TLS context of an issuer's line as its section says; *tls stays NULL where the line is plain.
+ * Free with SSL_CTX_free. SETPAY_E_CONFIG, or what reading a secret file gives, with words. */
+enum setpay_error setpay_gateway_issuer_tls(const struct setpay_config *config, const char *section,
+                                            const struct setpay_secret *passphrase, SSL_CTX **tls,
+                                            struct setpay_problem *problem) SETPAY_MUST_CHECK;
+
 /* Loads keys and certificates of every [brand], opens the vault, makes the TLS contexts. */
 enum setpay_error setpay_gatewayd_load(struct setpay_service *service,
                                        struct setpay_gatewayd *daemon,

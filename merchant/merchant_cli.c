@@ -7,6 +7,7 @@
 #include "common/net/operator.h"
 #include "common/net/party_enrol.h"
 #include "merchant/commands.h"
+#include "merchant/doctor.h"
 #include "merchant/merchant_words.h"
 #include "merchant/merchantd.h"
 
@@ -53,6 +54,14 @@ static enum setpay_error enrol(const struct setpay_config *config, const json_t 
                                json_t **result, struct setpay_problem *problem)
 {
     return setpay_party_enrol(&party, config, args, result, problem);
+}
+
+static enum setpay_error doctor(const char *config_path, const json_t *args, json_t **result,
+                                struct setpay_problem *problem)
+{
+    const struct setpay_doctor_party looked_at = {&setpay_merchantd_spec, certificates,
+                                                  setpay_merchant_doctor_peers};
+    return setpay_doctor_examine(&looked_at, config_path, args, result, problem);
 }
 
 static const struct setpay_operator_command commands[] = {
@@ -148,6 +157,13 @@ static const struct setpay_operator_command commands[] = {
      setpay_party_print_enrolled,
      SETPAY_PARTY_ENROL_USAGE,
      SETPAY_PARTY_ENROL_HELP},
+    {{"doctor", NULL},
+     "doctor",
+     NULL,
+     setpay_doctor_flags,
+     setpay_doctor_print_result,
+     SETPAY_DOCTOR_USAGE,
+     SETPAY_DOCTOR_HELP},
     SETPAY_OPERATOR_BACKUP_COMMANDS,
 };
 
@@ -235,6 +251,7 @@ int main(int argc, char **argv)
         .command_count = sizeof commands / sizeof *commands,
         .can_direct_cb = can_direct,
         .direct_cb = do_directly,
+        .doctor_cb = doctor,
         .local = "enrol",
         .local_cb = enrol,
         .after_cb = wait_for_gateway,

@@ -5,6 +5,7 @@
 #include "merchant/merchantd.h"
 
 #include "common/base/log.h"
+#include "common/net/doctor.h"
 #include "common/net/metrics.h"
 #include "common/store/answers.h"
 #include "common/store/evidence.h"
@@ -17,6 +18,7 @@
 #include "merchant/store/order.h"
 #include "merchant/store/token.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #define PURGE_PERIOD_MS 60000
@@ -124,6 +126,24 @@ static void on_status(struct setpay_service *service, json_t *status)
     (void)json_object_set_new(status, "merchant_id", json_string(daemon->merchant.id));
     (void)json_object_set_new(status, "public_host", json_string(daemon->merchant.public_host));
     (void)json_object_set_new(status, "gateway", gateway_json(service->user));
+}
+
+/* The gateway's clock, by what it has said last. */
+static void on_doctor(struct setpay_service *service, struct setpay_doctor *doctor)
+{
+    struct merchantd *daemon = service->user;
+    struct setpay_merchant *merchant = &daemon->merchant;
+    char called[SETPAY_DOCTOR_NAME_SIZE];
+    for (size_t i = 0; i < merchant->brand_count; i++) {
+        struct setpay_merchant_brand *brand = &merchant->brands[i];
+        int64_t since_boot_ms = atomic_load(&brand->gateway_since_boot_ms);
+        if (since_boot_ms == INT64_MIN)
+            continue;
+        (void)snprintf(called, sizeof called, "the gateway %s (%s)", merchant->gateway_id,
+                       brand->name);
+        setpay_doctor_add_clock(doctor, called, since_boot_ms + setpay_clock_boot_ms(),
+                                setpay_clock_now_ms());
+    }
 }
 
 static const struct setpay_control_command commands[] = {
@@ -330,6 +350,7 @@ const struct setpay_service_spec setpay_merchantd_spec = {
     .on_ready_cb = on_ready,
     .on_stop_cb = on_stop,
     .status_cb = on_status,
+    .doctor_cb = on_doctor,
     .worker_init_cb = worker_init,
     .worker_drain_cb = worker_drain,
     .worker_free_cb = worker_free,

@@ -28,6 +28,7 @@ static enum setpay_error load_brand(const struct setpay_loader *loader, size_t i
     struct setpay_merchant *merchant = arg;
     struct setpay_merchant_brand *brand = &merchant->brands[index];
     snprintf(brand->name, sizeof brand->name, "%s", loader->brand);
+    atomic_init(&brand->gateway_since_boot_ms, INT64_MIN);
     SETPAY_TRY(setpay_loader_identity(loader, "sign_key", "sign_cert", SETPAY_PROFILE_MERCHANT_SIGN,
                                       &brand->sign));
     SETPAY_TRY(setpay_loader_identity(loader, "tls_key", "tls_cert",

@@ -74,7 +74,6 @@ void setpay_cli_view_purchase(FILE *out, const json_t *purchase, bool colour);
 void setpay_cli_view_purchases(FILE *out, const json_t *purchases, bool colour);
 void setpay_cli_view_receipts(FILE *out, const json_t *receipts, bool colour);
 void setpay_cli_view_cards(FILE *out, const json_t *cards, bool colour);
-void setpay_cli_view_doctor(FILE *out, const json_t *checks, bool colour);
 
 /* ---- commands ---- */
 

@@ -90,7 +90,7 @@ static const struct command_row commands[SETPAY_CLI_COMMANDS] = {
     [SETPAY_CLI_RECEIPT] = {"receipt", NULL, "XID", true, BIT(OPTION_EXPORT), 0,
                             "XID [--export FILE]",
                             "show a purchase's receipt, or write it with all evidence to FILE"},
-    [SETPAY_CLI_DOCTOR] = {"doctor", NULL, NULL, false, 0, 0, "",
+    [SETPAY_CLI_DOCTOR] = {"doctor", NULL, NULL, false, BIT(OPTION_CONFIG), 0, "[--config FILE]",
                            "look for what needs attention, and say what to do"},
     [SETPAY_CLI_BACKUP] = {"backup", NULL, "FILE", true,
                            BIT(OPTION_CONFIG) | BIT(OPTION_FINAL) | BIT(OPTION_VERIFY) |

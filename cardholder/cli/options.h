@@ -46,7 +46,7 @@ struct setpay_cli_options {
     bool force;
     bool moved;
     const char *socket;
-    const char *config;
+    const char *config; /* of walletd */
     const char *passphrase_file;
     const char *security_code_file;
     const char *card;

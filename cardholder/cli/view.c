@@ -354,25 +354,3 @@ void setpay_cli_view_cards(FILE *out, const json_t *cards, bool colour)
     setpay_cli_table_print(&table, out, 0, colour);
     setpay_cli_table_clear(&table);
 }
-
-void setpay_cli_view_doctor(FILE *out, const json_t *checks, bool colour)
-{
-    size_t at;
-    const json_t *check;
-
-    json_array_foreach(checks, at, check)
-    {
-        bool ok = is(check, "ok");
-
-        headline(out, ok ? GREEN : BOLD RED, colour, ok ? "  ok   " : "  LOOK ");
-        put(out, text(check, "name"));
-        (void)fputs(": ", out);
-        put(out, text(check, "words"));
-        (void)fputc('\n', out);
-        if (!ok && *text(check, "what_to_do") != '\0') {
-            (void)fputs("         ", out);
-            put(out, text(check, "what_to_do"));
-            (void)fputc('\n', out);
-        }
-    }
-}

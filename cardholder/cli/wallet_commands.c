@@ -1,5 +1,5 @@
 /*
- * init, unlock, lock, status, doctor: the wallet itself.
+ * init, unlock, lock, status: the wallet itself.
  *
  * A passphrase comes from a file of mode 0600, else from the terminal without echo, else, where
  * standard input is no terminal, from its first line. It is never an argument.
@@ -153,15 +153,5 @@ enum setpay_error setpay_cli_run_status(struct setpay_cli *cli)
     SETPAY_TRY(setpay_cli_call_result(cli, "purchase.show", SETPAY_CLI_ARGS("xid", xid)));
     if (!cli->options->json)
         setpay_cli_view_purchase(stdout, cli->result, cli->colour);
-    return SETPAY_OK;
-}
-
-enum setpay_error setpay_cli_run_doctor(struct setpay_cli *cli)
-{
-    SETPAY_TRY(setpay_cli_call_result(cli, "doctor", json_object()));
-    if (!cli->options->json)
-        setpay_cli_view_doctor(stdout, json_object_get(cli->result, "checks"), cli->colour);
-    if (!json_is_true(json_object_get(cli->result, "ok")))
-        cli->exit_status = 1;
     return SETPAY_OK;
 }

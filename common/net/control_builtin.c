@@ -1,6 +1,6 @@
 /*
- * The commands that every daemon takes: help, status, log.level, testing.clock, testing.crash,
- * testing.points.
+ * The commands that every daemon takes: help, status, doctor, log.level, testing.clock,
+ * testing.crash, testing.points.
  */
 #include "common/net/control_internal.h"
 
@@ -50,6 +50,19 @@ static void on_status(struct setpay_control_call *call, const json_t *args, void
     if (options->status_cb != NULL)
         options->status_cb(options->arg, status);
     setpay_control_reply(call, status);
+}
+
+static void on_doctor(struct setpay_control_call *call, const json_t *args, void *arg)
+{
+    const struct setpay_control_options *options = setpay_control_server_options(arg);
+    json_t *told = options->doctor_cb == NULL ? NULL : options->doctor_cb(options->arg);
+
+    (void)args;
+    if (told != NULL)
+        setpay_control_reply(call, told);
+    else
+        setpay_control_fail(call, options->doctor_cb == NULL ? SETPAY_E_NOT_FOUND : SETPAY_E_NOMEM,
+                            NULL);
 }
 
 static void on_log_level(struct setpay_control_call *call, const json_t *args, void *arg)
@@ -166,6 +179,7 @@ static void on_testing_points(struct setpay_control_call *call, const json_t *ar
 const struct setpay_control_command setpay_control_builtin[] = {
     {"help", on_help, "the commands that this daemon takes"},
     {"status", on_status, "name, version, process, up time, and the daemon's own state"},
+    {"doctor", on_doctor, "what the daemon knows of what could keep it from working"},
     {"log.level", on_log_level, "level: the least level that is logged from now on"},
     {"testing.clock", on_testing_clock, "offset_ms: moves the clock from the true time"},
     {"testing.crash", on_testing_crash, "point, count: dies there the count-th time from now"},

@@ -46,17 +46,19 @@ struct setpay_control_options {
     bool testing; /* testing = yes: takes testing.clock and testing.crash */
     /* Adds the daemon's own members to the result of `status`; may be NULL. */
     void (*status_cb)(void *arg, json_t *status);
+    /* The result of `doctor`, a new object (NULL: no memory); may be NULL: no such command. */
+    json_t *(*doctor_cb)(void *arg);
 };
 
 #define SETPAY_CONTROL_CONNECTIONS_MAX 64
 #define SETPAY_CONTROL_CALLS_MAX 64 /* under way on one connection; more: SETPAY_E_BUSY */
 
 /*
- * Binds and listens. Every server also takes: `help`, `status`, `log.level {"level":"debug"}`,
- * `testing.clock {"offset_ms":N}` and `testing.crash {"point":"store.commit","count":N}`; the
- * testing ones are refused with SETPAY_E_PERMISSION unless options->testing.
- * SETPAY_E_RUNNING where another process answers there (or may, without the lock); SETPAY_E_CONFIG,
- * SETPAY_E_IO, SETPAY_E_NOMEM; with words in problem (may be NULL).
+ * Binds and listens. Every server also takes: `help`, `status`, `doctor`, `log.level
+ * {"level":"debug"}`, `testing.clock {"offset_ms":N}` and `testing.crash
+ * {"point":"store.commit","count":N}`; the testing ones are refused with SETPAY_E_PERMISSION unless
+ * options->testing. SETPAY_E_RUNNING where another process answers there (or may, without the
+ * lock); SETPAY_E_CONFIG, SETPAY_E_IO, SETPAY_E_NOMEM; with words in problem (may be NULL).
  */
 enum setpay_error setpay_control_server_new(const struct setpay_control_options *options,
                                             struct setpay_control_server **server,

@@ -158,6 +158,8 @@ static enum setpay_error do_command(struct call *call, struct setpay_problem *pr
     char *argv[] = {program, NULL};
     int argc = 1;
     (void)snprintf(program, sizeof program, "%s", op->program);
+    if (op->doctor_cb != NULL && strcmp(call->command->name, "doctor") == 0)
+        return op->doctor_cb(call->config_path, call->args, &call->result, problem);
     if (setpay_operator_is_backup(call->command->name)) /* also without a configuration yet */
         return setpay_operator_backup(op->daemon, call->config_path, call->command->name,
                                       call->args, &call->result, problem);

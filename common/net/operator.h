@@ -60,6 +60,10 @@ struct setpay_operator {
      */
     enum setpay_error (*after_cb)(struct setpay_control_client *client, json_t **result,
                                   struct setpay_problem *problem);
+    /* The command `doctor`, which also looks at a configuration that is wrong: it gets the file's
+     * name. May be NULL. */
+    enum setpay_error (*doctor_cb)(const char *config_path, const json_t *args, json_t **result,
+                                   struct setpay_problem *problem);
     /* The name of the one command that the program does by itself, whether the daemon runs or not;
      * may be NULL, with its callback. */
     const char *local;

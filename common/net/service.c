@@ -10,6 +10,7 @@
 #include "common/base/limits.h"
 #include "common/base/log.h"
 #include "common/base/testing.h"
+#include "common/net/doctor.h"
 #include "common/net/identity.h"
 #include "common/net/loop.h"
 
@@ -165,6 +166,11 @@ static void on_status(void *arg, json_t *status)
         service->spec->status_cb(service, status);
 }
 
+static json_t *on_doctor(void *arg)
+{
+    return setpay_doctor_of_service(arg);
+}
+
 static enum setpay_error on_ready(void *context, struct setpay_daemon *daemon,
                                   struct setpay_problem *problem)
 {
@@ -186,6 +192,7 @@ static enum setpay_error on_ready(void *context, struct setpay_daemon *daemon,
         .lock_held = true, /* the store's */
         .testing = service->testing,
         .status_cb = on_status,
+        .doctor_cb = on_doctor,
     };
     SETPAY_TRY(setpay_control_server_new(&control, &service->control, problem));
     int fd = setpay_daemon_take_listener(daemon, "admin");

@@ -33,6 +33,7 @@ struct setpay_service_listener {
     const char *key;  /* of the configuration's top; unset: no such listener */
 };
 
+struct setpay_doctor;
 struct setpay_service;
 
 struct setpay_service_spec {
@@ -54,6 +55,8 @@ struct setpay_service_spec {
     void (*on_drain_cb)(struct setpay_service *service);
     void (*on_stop_cb)(struct setpay_service *service);
     void (*status_cb)(struct setpay_service *service, json_t *status);
+    /* Adds to what the daemon tells a doctor (common/net/doctor.h). */
+    void (*doctor_cb)(struct setpay_service *service, struct setpay_doctor *doctor);
     /* On the workers' threads, as in daemon.h; the context is the service. */
     enum setpay_error (*worker_init_cb)(void *service, struct setpay_worker *worker,
                                         struct setpay_problem *problem);

@@ -34,6 +34,9 @@ struct setpay_merchant_brand {
     struct setpay_certificate *gateway_encrypt;
     atomic_bool gateway_wanted; /* they are to be asked for again, now */
     atomic_bool gateway_up;     /* a line to the gateway stands */
+    /* What the gateway's clock was less this machine's boot clock, by its newest answer or Error;
+     * INT64_MIN: not known. For who compares clocks, never for a rule. */
+    _Atomic int64_t gateway_since_boot_ms;
 };
 
 struct setpay_merchant {

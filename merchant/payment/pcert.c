@@ -57,6 +57,21 @@ static enum setpay_error find_certificates(struct ask *ask, const struct setpay_
     return setpay_merchant_gateway_check(merchant->gateway_id, *sign, *encrypt);
 }
 
+static void note_clock(struct setpay_merchant_brand *brand, setpay_time_ms date_ms)
+{
+    atomic_store(&brand->gateway_since_boot_ms, date_ms - setpay_clock_boot_ms());
+}
+
+/* A gateway that refuses our dates says its own beside (rule A5). Its word alone: good for advice.
+ */
+static void note_error_clock(struct setpay_merchant_brand *brand,
+                             const struct setpay_message *message)
+{
+    struct setpay_error_report report;
+    if (setpay_error_report_parse(message->content, &report) == SETPAY_OK)
+        note_clock(brand, report.date_ms);
+}
+
 static enum setpay_error check_answer(struct ask *ask, const struct setpay_message *message,
                                       struct setpay_certificate **sign,
                                       struct setpay_certificate **encrypt)
@@ -65,6 +80,8 @@ static enum setpay_error check_answer(struct ask *ask, const struct setpay_messa
     struct setpay_certificate *signer = NULL;
     struct setpay_pcert_res answer;
     setpay_time_ms now_ms = setpay_clock_now_ms();
+    if (message->type == SETPAY_MESSAGE_ERROR)
+        note_error_clock(ask->brand, message);
     if (message->type != SETPAY_MESSAGE_PCERT_RES)
         return message->type == SETPAY_MESSAGE_ERROR ? SETPAY_E_PEER_REFUSED
                                                      : SETPAY_E_MESSAGE_TYPE;
@@ -76,6 +93,7 @@ static enum setpay_error check_answer(struct ask *ask, const struct setpay_messa
         return SETPAY_E_ANSWER_SIGNER; /* rule A4 */
     SETPAY_TRY(setpay_pcert_res_parse(message->content, &answer));
     SETPAY_TRY(setpay_answer_check(message, &answer.header, &ask->asked));
+    note_clock(ask->brand, answer.header.date_ms);
     return find_certificates(ask, message, &answer, now_ms, sign, encrypt);
 }
 

@@ -1,0 +1,74 @@
+/*
+ * The gateway's peers: each issuer's line as far as it can be tried without signing on, which is
+ * the daemon's alone (a second sign-on of the same acquirer could take its line away); and the
+ * authority, whose clock ours is compared with. Whether a line is signed on the daemon says.
+ */
+#include "gateway/doctor.h"
+
+#include "common/crypto/file.h"
+#include "gateway/network/network.h"
+#include "gateway/setup.h"
+
+#include <openssl/ssl.h>
+#include <stdio.h>
+
+#define PROBE_MS 3000
+
+struct issuer {
+    SSL_CTX *tls;
+    char who[SETPAY_DOCTOR_NAME_SIZE];
+};
+
+static bool prepare(struct setpay_doctor *doctor, const struct setpay_secret *passphrase,
+                    const char *name, struct issuer *issuer, struct setpay_probe *probe)
+{
+    char section[SETPAY_GATEWAY_SECTION_SIZE];
+    struct setpay_problem problem = {{0}};
+    if (snprintf(section, sizeof section, "issuer %s", name) >= (int)sizeof section)
+        return false;
+    if (setpay_gateway_issuer_tls(doctor->config, section, passphrase, &issuer->tls, &problem) !=
+        SETPAY_OK) {
+        setpay_doctor_say(doctor, SETPAY_FINDING_FAIL, SETPAY_CHECK_CONFIGURATION, section,
+                          "mend that key of the configuration", "%s", problem.text);
+        return false;
+    }
+    (void)snprintf(issuer->who, sizeof issuer->who, "the issuer %s", name);
+    *probe = (struct setpay_probe){.context = issuer->tls};
+    if (issuer->tls != NULL)
+        probe->context_name = setpay_config_text(doctor->config, section, "tls_name");
+    (void)snprintf(probe->address, sizeof probe->address, "%s",
+                   setpay_config_text(doctor->config, section, "address"));
+    return true;
+}
+
+void setpay_gateway_doctor_peers(struct setpay_doctor *doctor, const char *url)
+{
+    static const char issuer_todo[] =
+        "see the issuer's address and the network between, and ask its operator; authorisations "
+        "are answered busy until the line is back, reversals are kept";
+    struct issuer issuers[SETPAY_NETWORK_ROUTES_MAX] = {0};
+    struct setpay_probe probes[SETPAY_NETWORK_ROUTES_MAX + 1];
+    struct setpay_doctor_authority authority = {0};
+    struct setpay_secret passphrase = {0};
+    size_t count = 0, named = setpay_config_instance_count(doctor->config, "issuer *");
+    const char *path = setpay_config_text(doctor->config, "", "key_passphrase_file");
+    /* Without it keys don't open, which is said of them. */
+    enum setpay_error error =
+        path == NULL ? SETPAY_OK : setpay_file_read_secret(path, &passphrase, NULL);
+    for (size_t i = 0; error == SETPAY_OK && i < named && count < SETPAY_NETWORK_ROUTES_MAX; i++) {
+        const char *name = setpay_config_instance(doctor->config, "issuer *", i);
+        if (prepare(doctor, path == NULL ? NULL : &passphrase, name, &issuers[count],
+                    &probes[count]))
+            count++;
+    }
+    setpay_secret_clear(&passphrase);
+    bool has_authority = setpay_doctor_authority_open(doctor, url, &authority, &probes[count]);
+    setpay_probes_run(probes, count + (has_authority ? 1 : 0), PROBE_MS);
+    for (size_t i = 0; i < count; i++)
+        setpay_doctor_peer(doctor, issuers[i].who, &probes[i], issuer_todo);
+    if (has_authority)
+        setpay_doctor_peer(doctor, "the authority", &probes[count], SETPAY_DOCTOR_AUTHORITY_TODO);
+    setpay_doctor_authority_close(&authority);
+    for (size_t i = 0; i < SETPAY_NETWORK_ROUTES_MAX; i++)
+        SSL_CTX_free(issuers[i].tls);
+}

@@ -147,6 +147,7 @@ COMMON_NET := \
 	common/net/loader.c \
 	common/net/loop.c \
 	common/net/metrics.c \
+	common/net/notify.c \
 	common/net/operator.c \
 	common/net/operator_backup.c \
 	common/net/operator_words.c \

@@ -13,6 +13,7 @@
 #include "common/base/limits.h"
 #include "common/base/secret.h"
 #include "common/base/testing.h"
+#include "common/net/notify.h"
 
 #include <errno.h>
 #include <event2/event.h>
@@ -22,13 +23,11 @@
 #include <pwd.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -53,6 +52,7 @@ struct setpay_daemon {
     struct setpay_listeners listeners[SETPAY_DAEMON_LISTENERS_MAX];
     struct event *signals[3];
     struct setpay_timer *deadline;
+    struct setpay_watchdog *watchdog;
     int lock_fd;
     bool has_started; /* on_start_cb was called */
     bool has_pid_file;
@@ -116,7 +116,7 @@ static void begin_drain(void *arg)
         return;
     }
     setpay_log(SETPAY_LOG_INFO, "daemon.draining", setpay_field_text("name", spec->name));
-    setpay_daemon_notify("STOPPING=1");
+    setpay_notify("STOPPING=1\nSTATUS=draining");
     setpay_timer_start(daemon->deadline,
                        spec->drain_timeout_ms > 0 ? spec->drain_timeout_ms : DRAIN_TIMEOUT_MS);
     if (spec->on_drain_cb != NULL)
@@ -140,7 +140,7 @@ static void reload(void *arg)
     char state[64];
     snprintf(state, sizeof state, "RELOADING=1\nMONOTONIC_USEC=%lld",
              (long long)setpay_clock_monotonic_us());
-    setpay_daemon_notify(state);
+    setpay_notify(state);
     enum setpay_error error = setpay_log_reopen();
     if (error == SETPAY_OK && spec->on_reload_cb != NULL)
         error = spec->on_reload_cb(spec->context, daemon, &problem);
@@ -148,7 +148,9 @@ static void reload(void *arg)
         setpay_log(SETPAY_LOG_INFO, "daemon.reloaded", setpay_field_text("name", spec->name));
     else
         setpay_log_error(error, "daemon.reload_failed", setpay_field_text("text", problem.text));
-    setpay_daemon_notify("READY=1");
+    setpay_notify(error == SETPAY_OK
+                      ? "READY=1\nSTATUS=serving"
+                      : "READY=1\nSTATUS=serving; the last reload failed: see the log");
 }
 
 static void on_signal(evutil_socket_t number, short what, void *arg)
@@ -355,30 +357,16 @@ static enum setpay_error write_pid_file(struct setpay_daemon *daemon,
     return SETPAY_OK;
 }
 
-void setpay_daemon_notify(const char *state)
-{
-    const char *path = getenv("NOTIFY_SOCKET");
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    if (path == NULL || (path[0] != '/' && path[0] != '@'))
-        return;
-    size_t size = strlen(path);
-    if (size >= sizeof address.sun_path)
-        return;
-    memcpy(address.sun_path, path, size);
-    if (path[0] == '@')
-        address.sun_path[0] = '\0'; /* the abstract namespace */
-    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return;
-    /* Whoever does not listen has nothing to hear. */
-    (void)!sendto(fd, state, strlen(state), MSG_NOSIGNAL | MSG_DONTWAIT,
-                  (const struct sockaddr *)&address,
-                  (socklen_t)(offsetof(struct sockaddr_un, sun_path) + size));
-    close(fd);
-}
+/* ------------------------------------------------------------------------------------- all of it
+ */
 
-/* ------------------------------------------------------------------------------------- a whole
- * life */
+static enum setpay_error start_watchdog(struct setpay_daemon *daemon)
+{
+    struct setpay_loop *loops[SETPAY_LIMIT_WORKERS];
+    for (unsigned i = 0; i < daemon->worker_count; i++)
+        loops[i] = daemon->threads[i].worker.loop;
+    return setpay_watchdog_new(daemon->loop, loops, daemon->worker_count, &daemon->watchdog);
+}
 
 static enum setpay_error start(struct setpay_daemon *daemon, struct setpay_problem *problem)
 {
@@ -394,6 +382,7 @@ static enum setpay_error start(struct setpay_daemon *daemon, struct setpay_probl
     SETPAY_TRY(start_workers(daemon, problem));
     if (spec->on_ready_cb != NULL)
         SETPAY_TRY(spec->on_ready_cb(spec->context, daemon, problem));
+    SETPAY_TRY(start_watchdog(daemon));
     return write_pid_file(daemon, problem);
 }
 
@@ -431,6 +420,7 @@ static void stop(struct setpay_daemon *daemon)
         if (daemon->signals[i] != NULL)
             event_free(daemon->signals[i]);
     setpay_timer_free(daemon->deadline);
+    setpay_watchdog_free(daemon->watchdog);
     setpay_loop_free(daemon->loop);
     for (size_t i = 0; i < SETPAY_DAEMON_LISTENERS_MAX; i++)
         setpay_listeners_close(&daemon->listeners[i]);
@@ -464,7 +454,7 @@ enum setpay_error setpay_daemon_run(const struct setpay_daemon_spec *spec,
         setpay_log(SETPAY_LOG_INFO, "daemon.ready", setpay_field_text("name", spec->name),
                    setpay_field_text("version", SETPAY_VERSION),
                    setpay_field_int("workers", daemon.worker_count));
-        setpay_daemon_notify("READY=1");
+        setpay_notify("READY=1\nSTATUS=serving");
         error = setpay_loop_run(daemon.loop);
     }
     stop(&daemon);

@@ -3,8 +3,8 @@
  *
  * Start: (the caller has parsed its configuration) log, secret memory, the check of testing = yes,
  * lock, listeners, privileges, on_start_cb (store, keys), workers, on_ready_cb (administration),
- * then READY is told. Stop: every worker is told to drain and says when it is done; loops end;
- * workers are freed; on_stop_cb closes the store; the lock goes last.
+ * then READY is told (common/net/notify.h). Stop: every worker is told to drain and says when it is
+ * done; loops end; workers are freed; on_stop_cb closes the store; the lock goes last.
  *
  * The main thread owns signals, configuration and administration and has a loop of its own; it
  * never serves requests of other parties. SIGTERM and SIGINT drain (a second one no longer waits),
@@ -109,8 +109,5 @@ const struct setpay_address *setpay_daemon_address(const struct setpay_daemon *d
 /* testing = yes is for loopback alone: SETPAY_E_CONFIG, naming the first address that is not. */
 enum setpay_error setpay_daemon_check_testing(const struct setpay_address *addresses, size_t count,
                                               struct setpay_problem *problem) SETPAY_MUST_CHECK;
-/* One datagram to $NOTIFY_SOCKET as sd_notify(3) sends them ("READY=1"); nothing where it is unset.
- */
-void setpay_daemon_notify(const char *state);
 
 #endif

@@ -3,6 +3,7 @@
  * Daemons run in forked children, which tell what happens through a pipe, one letter an event.
  */
 #include "common/net/daemon.h"
+#include "common/net/notify.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,6 +17,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -24,6 +26,7 @@ struct scene {
     int events[2]; /* a pipe */
     bool drains;
     bool fails_in_worker;
+    int hanging[2]; /* a pipe on which worker 0 hangs; 0: it does not */
     struct setpay_daemon_spec spec;
 };
 
@@ -71,6 +74,15 @@ static void on_stop(void *context, struct setpay_daemon *daemon)
     tell(context, 'e');
 }
 
+/* A callback that does what none may: it waits. */
+static void hang(void *arg)
+{
+    const struct scene *scene = arg;
+    char byte;
+    if (read(scene->hanging[0], &byte, 1) != 1)
+        tell(scene, '!');
+}
+
 static enum setpay_error worker_init(void *context, struct setpay_worker *worker,
                                      struct setpay_problem *problem)
 {
@@ -80,6 +92,8 @@ static enum setpay_error worker_init(void *context, struct setpay_worker *worker
     if (scene->spec.listener_count > 0 && setpay_worker_take_listener(worker, "frames") < 0)
         return SETPAY_E_INTERNAL;
     tell(scene, 'w');
+    if (scene->hanging[0] != 0 && worker->index == 0)
+        return setpay_loop_post(worker->loop, hang, context);
     return SETPAY_OK;
 }
 
@@ -224,6 +238,48 @@ static void life_is_in_order(void **state)
     unsetenv("NOTIFY_SOCKET");
 }
 
+/* Signs of life come while every loop turns, none while one hangs, and again when it goes on. */
+static void watchdog_needs_every_loop(void **state)
+{
+    (void)state;
+    struct scene scene;
+    char path[64], text[64];
+    const struct timeval sign = {.tv_sec = 20}, none = {.tv_usec = 300000};
+    int notices = notify_socket(path, sizeof path);
+    assert_int_equal(setenv("WATCHDOG_USEC", "80000", 1), 0); /* a sign every 20 ms */
+    scene_init(&scene);
+    assert_int_equal(pipe2(scene.hanging, O_CLOEXEC), 0);
+    pid_t pid = start(&scene);
+    expect(&scene, "swwr");
+    expect_notice(notices, "READY=1\nSTATUS=serving");
+    expect_notice(notices, "WATCHDOG=1"); /* nobody has been asked yet */
+    setsockopt(notices, SOL_SOCKET, SO_RCVTIMEO, &none, sizeof none);
+    assert_int_equal(recv(notices, text, sizeof text, 0), -1);
+    assert_int_equal(write(scene.hanging[1], "", 1), 1);
+    setsockopt(notices, SOL_SOCKET, SO_RCVTIMEO, &sign, sizeof sign);
+    expect_notice(notices, "WATCHDOG=1");
+    expect_notice(notices, "WATCHDOG=1");
+    kill(pid, SIGTERM);
+    expect(&scene, "ddffe.");
+    assert_int_equal(status_of(pid), 0);
+
+    /* What is meant for another process, or is no number, asks for nothing. */
+    assert_int_equal(setpay_notify_watchdog_us(), 80000);
+    assert_int_equal(setenv("WATCHDOG_PID", "1", 1), 0);
+    assert_int_equal(setpay_notify_watchdog_us(), 0);
+    unsetenv("WATCHDOG_PID");
+    static const char *const numbers[] = {"", "-1", "1s", " 1", "99999999999999999999"};
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        assert_int_equal(setenv("WATCHDOG_USEC", numbers[i], 1), 0);
+        assert_int_equal(setpay_notify_watchdog_us(), 0);
+    }
+    unsetenv("WATCHDOG_USEC");
+    unsetenv("NOTIFY_SOCKET");
+    close(scene.events[0]);
+    close(notices);
+    unlink(path);
+}
+
 /* A drain that never ends is cut short by its deadline, or by a second signal. */
 static void drain_has_a_deadline(void **state)
 {
@@ -315,6 +371,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(life_is_in_order),
+        cmocka_unit_test(watchdog_needs_every_loop),
         cmocka_unit_test(drain_has_a_deadline),
         cmocka_unit_test(failed_worker_ends_the_start),
         cmocka_unit_test(refusals_come_before_the_start),

@@ -4,11 +4,14 @@
 # build/bin/); nothing is written elsewhere in the tree.
 #
 # Variables:  CC=clang   V=1 (show commands)   SAN=address,undefined   PREFIX=/usr/local  DESTDIR=
+#             SYSCONFDIR=/etc  UNITDIR=dir (systemd's units)
 #             BUILD=dir (default build)        WERROR= (warnings are not errors)
 
 CC      ?= cc
 BUILD   ?= build
 PREFIX  ?= /usr/local
+SYSCONFDIR ?= /etc
+UNITDIR ?= $(PREFIX)/lib/systemd/system
 OPT     ?= -O2 -g
 WERROR  ?= -Werror
 SAN     ?=

@@ -1,5 +1,5 @@
 #!/bin/bash
-# deps.sh build|test|lint...: installs what is missing on Debian to build, test or lint setpay.
+# deps.sh build|test|lint|deb|deb-test...: installs what is missing on Debian to build, test, lint or package setpay.
 #
 # Asks the package manager only when something is missing, so that a machine that has everything
 # needs neither a network nor root. On other systems it says what is needed and lets the build go on.
@@ -10,9 +10,11 @@ build=(gcc libc6-dev pkg-config protobuf-c-compiler libprotobuf-c-dev libssl-dev
     ca-certificates)
 test=(libcmocka-dev clang libclang-rt-14-dev faketime gdb mandoc socat)
 lint=(clang clang-tidy clang-format cppcheck)
+deb=(dpkg-dev debhelper fakeroot lintian)
+deb_test=(debootstrap systemd-container)
 
 usage() {
-    echo "usage: deps.sh build|test|lint..." >&2
+    echo "usage: deps.sh build|test|lint|deb|deb-test..." >&2
     exit 2
 }
 
@@ -28,6 +30,8 @@ for set in "$@"; do
         command -v npm >/dev/null || wanted+=(npm)
         ;;
     lint) wanted+=("${lint[@]}") ;;
+    deb) wanted+=("${deb[@]}") ;;
+    deb-test) wanted+=("${deb_test[@]}") ;;
     *) usage ;;
     esac
 done

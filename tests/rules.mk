@@ -46,6 +46,8 @@ help:
 	  faults 'purchases with faults at random on every line (SEED=, COUNT=)' \
 	  asan 'the suite under AddressSanitizer and UBSan' \
 	  install 'into PREFIX (DESTDIR honoured)' \
+	  deb 'Debian packages into $(BUILD)/deb' \
+	  deb-test 'the packages in a Debian of their own: install, pay, remove, purge (root, a network)' \
 	  clean 'remove $(BUILD)'
 
 deps:
@@ -231,16 +233,20 @@ format:
 
 # The sandbox and its issuer simulator are installed too: who writes a store against setpay needs
 # something to try it on, and neither is a danger on a machine that takes real payments: the
-# simulator knows published test cards alone and listens on loopback alone. What the sandbox sources
-# for its demo is no program, and goes where nobody runs it.
+# simulator knows published test cards alone and listens on loopback alone.
 install: build
-	install -d '$(DESTDIR)$(PREFIX)/bin'
-	install -m 755 $(PROGRAM_BINS) $(filter-out %-demo,$(SCRIPT_BINS)) '$(DESTDIR)$(PREFIX)/bin'
-	install -D -m 644 tests/sandbox/setpay-sandbox-demo '$(DESTDIR)$(PREFIX)/share/setpay/setpay-sandbox-demo'
-	install -D -m 644 cardholder/cli/setpay-wallet.desktop \
-	  '$(DESTDIR)$(PREFIX)/share/applications/setpay-wallet.desktop'
-	$(if $(MAN_PAGES),set -e; for page in $(MAN_PAGES); do \
-	  install -D -m 644 "$$page" '$(DESTDIR)$(PREFIX)/share/man/man'"$${page##*.}/$${page##*/}"; done)
+	$(Q)BUILD='$(BUILD)' PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' SYSCONFDIR='$(SYSCONFDIR)' UNITDIR='$(UNITDIR)' \
+	  PROGRAMS='$(PROGRAMS) $(filter-out %-demo,$(notdir $(SCRIPTS)))' PAGES='$(MAN_PAGES)' \
+	  common/packaging/install.sh
+
+# Debian packages into build/deb, and a root of Debian in which they are installed, used and removed.
+.PHONY: deb deb-test
+deb:
+	$(Q)tests/deps.sh build deb
+	$(Q)VERSION='$(VERSION)' OUT='$(BUILD)/deb' common/packaging/deb.sh
+deb-test: deb
+	$(Q)tests/deps.sh deb-test
+	$(Q)BUILD='$(BUILD)' tests/package.sh
 
 # One test alone: make check-NAME
 check-%: $(BUILD)/tests/% build

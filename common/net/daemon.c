@@ -116,9 +116,13 @@ static void begin_drain(void *arg)
         return;
     }
     setpay_log(SETPAY_LOG_INFO, "daemon.draining", setpay_field_text("name", spec->name));
-    setpay_notify("STOPPING=1\nSTATUS=draining");
-    setpay_timer_start(daemon->deadline,
-                       spec->drain_timeout_ms > 0 ? spec->drain_timeout_ms : DRAIN_TIMEOUT_MS);
+    int64_t timeout_ms = spec->drain_timeout_ms > 0 ? spec->drain_timeout_ms : DRAIN_TIMEOUT_MS;
+    /* Workers and store may take their time to end behind it. */
+    char state[96];
+    snprintf(state, sizeof state, "STOPPING=1\nSTATUS=draining\nEXTEND_TIMEOUT_USEC=%lld",
+             (long long)(timeout_ms + 3 * JOIN_TIMEOUT_S * SETPAY_SECOND_MS) * 1000);
+    setpay_notify(state);
+    setpay_timer_start(daemon->deadline, timeout_ms);
     if (spec->on_drain_cb != NULL)
         spec->on_drain_cb(spec->context, daemon);
     for (unsigned i = 0; i < daemon->worker_count; i++) {

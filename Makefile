@@ -140,6 +140,7 @@ COMMON_NET := \
 	common/net/frame.c \
 	common/net/frame_client.c \
 	common/net/frame_server.c \
+	common/net/health_metrics.c \
 	common/net/http_answer.c \
 	common/net/http_client.c \
 	common/net/http_request.c \
@@ -157,6 +158,7 @@ COMMON_NET := \
 	common/net/party_enrol.c \
 	common/net/party_files.c \
 	common/net/probe.c \
+	common/net/refusals.c \
 	common/net/restore.c \
 	common/net/sealed.c \
 	common/net/service.c \
@@ -397,6 +399,7 @@ UNIT_TESTS := \
 	test_order \
 	test_payment_store \
 	test_receipt \
+	test_refusals \
 	test_role \
 	test_secret \
 	test_sign \

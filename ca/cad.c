@@ -152,6 +152,7 @@ static enum setpay_error on_start(struct setpay_service *service, struct setpay_
     SETPAY_TRY(make_trust(cad, problem));
     SETPAY_TRY(load_secrets(service, cad, problem));
     SETPAY_TRY(make_tls(cad, problem));
+    service->shown_store = setpay_ca_store(cad->ca);
     setpay_service_add_check(service,
                              &(struct setpay_ready_check){"store", setpay_service_check_store,
                                                           setpay_ca_store(cad->ca)});

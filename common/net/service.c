@@ -11,6 +11,7 @@
 #include "common/base/log.h"
 #include "common/base/testing.h"
 #include "common/net/doctor.h"
+#include "common/net/health_metrics.h"
 #include "common/net/identity.h"
 #include "common/net/loop.h"
 
@@ -145,6 +146,7 @@ static enum setpay_error on_start(void *context, struct setpay_daemon *daemon,
     }
     if (service->spec->schema != NULL) {
         SETPAY_TRY(open_store(service, false, problem));
+        service->shown_store = service->store;
         setpay_service_add_check(service, &(struct setpay_ready_check){
                                               "store", setpay_service_check_store, service->store});
     }
@@ -196,10 +198,16 @@ static enum setpay_error on_ready(void *context, struct setpay_daemon *daemon,
     };
     SETPAY_TRY(setpay_control_server_new(&control, &service->control, problem));
     int fd = setpay_daemon_take_listener(daemon, "admin");
-    if (fd >= 0)
-        SETPAY_TRY(setpay_admin_http_new(loop, fd, service->checks, service->check_count,
-                                         &service->admin));
-    return SETPAY_OK;
+    if (fd < 0)
+        return SETPAY_OK;
+    const struct setpay_health_sources health = {
+        .checks = service->checks,
+        .check_count = service->check_count,
+        .store = service->shown_store,
+        .disk_path = setpay_store_place(service->shown_store),
+    };
+    SETPAY_TRY(setpay_health_metrics_register(&health));
+    return setpay_admin_http_new(loop, fd, service->checks, service->check_count, &service->admin);
 }
 
 /* Takes the reloadable keys over, of which there is one. A file that is wrong now changes nothing.

@@ -83,6 +83,7 @@ struct setpay_service {
     struct setpay_timer *crl_timer;
     struct setpay_ready_check checks[SETPAY_SERVICE_CHECKS_MAX];
     size_t check_count;
+    struct setpay_store *shown_store; /* whose figures are shown; on_start_cb may set its own */
     bool draining;
 };
 

@@ -536,6 +536,11 @@ void *setpay_store_committer(void *arg)
 
 /* ------------------------------------------------------------------ health */
 
+const char *setpay_store_place(const struct setpay_store *store)
+{
+    return store != NULL ? store->place : NULL;
+}
+
 void setpay_store_health(struct setpay_store *store, int64_t stuck_after_ms,
                          struct setpay_store_health *health)
 {

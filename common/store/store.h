@@ -220,6 +220,8 @@ struct setpay_store_health {
     int64_t commit_us_max;
 };
 
+/* The database's file, as the URL names it; the store's own. NULL for NULL. */
+const char *setpay_store_place(const struct setpay_store *store);
 /* Any thread. */
 void setpay_store_health(struct setpay_store *store, int64_t stuck_after_ms,
                          struct setpay_store_health *health);

@@ -11,6 +11,7 @@
 #include "common/net/admin_http.h"
 #include "common/net/control_server.h"
 #include "common/net/daemon.h"
+#include "common/net/health_metrics.h"
 #include "gateway/issuer/accounts.h"
 #include "gateway/issuer/cards.h"
 #include "gateway/issuer/commands.h"
@@ -50,6 +51,7 @@ static const struct setpay_option options[] = {
 /* clang-format on */
 
 struct program {
+    struct setpay_ready_check check;
     const struct setpay_config *config;
     struct setpay_store *store;
     SSL_CTX *tls; /* NULL: plain */
@@ -112,7 +114,10 @@ static enum setpay_error on_ready(void *context, struct setpay_daemon *daemon,
 {
     struct program *program = context;
     struct setpay_loop *loop = setpay_daemon_loop(daemon);
-    const struct setpay_ready_check check = {"store", check_store, program};
+    program->check = (struct setpay_ready_check){"store", check_store, program};
+    const struct setpay_health_sources health = {&program->check, 1, program->store,
+                                                 setpay_store_place(program->store)};
+    SETPAY_TRY(setpay_health_metrics_register(&health));
     SETPAY_TRY(setpay_issuer_server_new(
         loop, program->store, program->tls, setpay_daemon_take_listener(daemon, "network"),
         setpay_config_int(program->config, "", "late"), &program->commands.server));
@@ -128,8 +133,8 @@ static enum setpay_error on_ready(void *context, struct setpay_daemon *daemon,
     };
     SETPAY_TRY(setpay_control_server_new(&control, &program->control, problem));
     if (setpay_config_is_set(program->config, "", "admin_address"))
-        SETPAY_TRY(setpay_admin_http_new(loop, setpay_daemon_take_listener(daemon, "admin"), &check,
-                                         1, &program->admin));
+        SETPAY_TRY(setpay_admin_http_new(loop, setpay_daemon_take_listener(daemon, "admin"),
+                                         &program->check, 1, &program->admin));
     char text[SETPAY_ADDRESS_TEXT_SIZE];
     setpay_log(SETPAY_LOG_INFO, "issuer.listening",
                setpay_field_text("address", setpay_address_format(

@@ -31,6 +31,11 @@ static struct setpay_metric events_metric = {
     .type = SETPAY_METRIC_COUNTER,
     .labels = {{"event", event_names}},
 };
+static struct setpay_metric lines_all_metric = {
+    .name = "setpay_network_lines",
+    .help = "Lines to issuers that the configuration names.",
+    .type = SETPAY_METRIC_GAUGE,
+};
 static struct setpay_metric lines_metric = {
     .name = "setpay_network_lines_up",
     .help = "Lines to issuers that are signed on.",
@@ -74,6 +79,7 @@ void setpay_network_observe_answer(int64_t microseconds)
 static enum setpay_error metrics_register(void)
 {
     SETPAY_TRY(setpay_metric_register(&events_metric));
+    SETPAY_TRY(setpay_metric_register(&lines_all_metric));
     SETPAY_TRY(setpay_metric_register(&lines_metric));
     SETPAY_TRY(setpay_metric_register(&reversals_metric));
     return setpay_metric_register(&answer_metric);
@@ -290,6 +296,7 @@ enum setpay_error setpay_network_new(const struct setpay_network_config *config,
     SETPAY_TRY(config_check(config, problem));
     SETPAY_TRY(stan_start(config->stan_first, &stan));
     SETPAY_TRY(metrics_register());
+    setpay_metric_set(&lines_all_metric, 0, 0, (int64_t)config->route_count);
     struct setpay_network *made = calloc(1, sizeof(*made));
     if (made == NULL)
         return SETPAY_E_NOMEM;

@@ -9,6 +9,7 @@
 
 #include "common/base/log.h"
 #include "common/net/metrics.h"
+#include "common/net/refusals.h"
 #include "common/store/answers.h"
 #include "common/wire/checks.h"
 
@@ -85,6 +86,7 @@ static void refuse(struct setpay_gateway_work *work, enum setpay_error error,
         setpay_field_id("rrpid", &work->rrpid), setpay_field_id("xid", &work->xid),
         setpay_field_text("brand", work->peer.brand), setpay_field_text("merchant", work->peer.id));
     setpay_metric_add(&requests_total, 1, 0, 1);
+    setpay_refusals_count(error);
     enum setpay_error built = setpay_refusal_build(&refusal, work->now_ms, &bytes);
     if (built == SETPAY_OK)
         send_bytes(work, setpay_buffer_view(&bytes));
@@ -287,6 +289,8 @@ enum setpay_error setpay_gateway_worker_new(struct setpay_gateway *gateway,
     made->executor = setpay_loop_executor(made->loop);
     const struct setpay_frame_server_options options = {.on_request_cb = on_request, .arg = made};
     enum setpay_error error = setpay_metric_register(&requests_total);
+    if (error == SETPAY_OK)
+        error = setpay_refusals_register();
     if (error == SETPAY_OK)
         error = setpay_reader_new(gateway->store, &made->reader);
     if (error == SETPAY_OK)

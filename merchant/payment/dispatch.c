@@ -9,6 +9,7 @@
 
 #include "common/base/log.h"
 #include "common/net/metrics.h"
+#include "common/net/refusals.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -97,6 +98,7 @@ static void refuse(struct setpay_merchant_work *work, enum setpay_error error,
                      setpay_field_id("rrpid", &work->rrpid), setpay_field_id("xid", &work->xid),
                      setpay_field_text("remote", setpay_http_request_remote(work->request)));
     setpay_metric_add(&requests_total, type_index(work), 1, 1);
+    setpay_refusals_count(error);
     if (setpay_refusal_build(&refusal, work->now_ms, &bytes) == SETPAY_OK)
         send_bytes(work, setpay_buffer_view(&bytes));
     else
@@ -268,6 +270,8 @@ enum setpay_error setpay_merchant_worker_new(struct setpay_merchant *merchant,
     made->loop = daemon_worker->loop;
     made->executor = setpay_loop_executor(made->loop);
     enum setpay_error error = setpay_metric_register(&requests_total);
+    if (error == SETPAY_OK)
+        error = setpay_refusals_register();
     if (error == SETPAY_OK)
         error = setpay_metric_register(&request_seconds);
     if (error == SETPAY_OK)

@@ -12,6 +12,8 @@
 static int64_t read_ready(void *arg)
 {
     const struct setpay_health_sources *sources = arg;
+    if (sources->is_draining != NULL && *sources->is_draining)
+        return 0;
     for (size_t i = 0; i < sources->check_count; i++) {
         struct setpay_problem why = {""};
         if (sources->checks[i].check_cb(sources->checks[i].arg, &why) != SETPAY_OK)
@@ -36,7 +38,7 @@ static int64_t read_queue(void *arg)
 
 static int64_t read_wait(void *arg)
 {
-    return health_of(arg).oldest_wait_ms;
+    return health_of(arg).oldest_wait_ms * 1000;
 }
 
 static int64_t read_broken(void *arg)
@@ -95,10 +97,11 @@ static struct setpay_metric queue_metric = {
     .read_cb = read_queue,
 };
 static struct setpay_metric wait_metric = {
-    .name = "setpay_store_wait_milliseconds",
+    .name = "setpay_store_wait_seconds",
     .help = "How long the oldest operation has waited for its commit; 0: none waits.",
     .type = SETPAY_METRIC_GAUGE,
     .read_cb = read_wait,
+    .is_of_time = true,
 };
 static struct setpay_metric broken_metric = {
     .name = "setpay_store_broken",

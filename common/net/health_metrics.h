@@ -9,11 +9,13 @@
 #include "common/net/admin_http.h"
 #include "common/store/store.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct setpay_health_sources {
     const struct setpay_ready_check *checks; /* borrowed, as all here, until the daemon ends */
     size_t check_count;
+    const bool *is_draining;    /* then it is not ready; NULL: that is not told */
     struct setpay_store *store; /* NULL: this daemon has none, and none of its figures */
     const char *disk_path;      /* a file or folder there; NULL: no figures of a disk */
 };

@@ -284,6 +284,16 @@ static enum setpay_error write_histogram(struct setpay_buffer *out,
     return setpay_buffer_append_format(out, " %" PRId64 "\n", cumulative);
 }
 
+static enum setpay_error write_value(struct setpay_buffer *out, const struct setpay_metric *metric,
+                                     int64_t value)
+{
+    char seconds[32];
+    if (metric->is_of_time)
+        return setpay_buffer_append_format(out, " %s\n",
+                                           seconds_text(value, seconds, sizeof seconds));
+    return setpay_buffer_append_format(out, " %" PRId64 "\n", value);
+}
+
 static enum setpay_error write_metric(struct setpay_buffer *out, const struct setpay_metric *metric)
 {
     static const char *const types[] = {"counter", "gauge", "histogram"};
@@ -301,10 +311,10 @@ static enum setpay_error write_metric(struct setpay_buffer *out, const struct se
             }
             SETPAY_TRY(setpay_buffer_append(out, setpay_view_string(metric->name)));
             SETPAY_TRY(write_labels(out, metric, i, j, NULL));
-            SETPAY_TRY(setpay_buffer_append_format(
-                out, " %" PRId64 "\n",
-                metric->read_cb != NULL ? metric->read_cb(metric->read_arg)
-                                        : atomic_load_explicit(at, memory_order_relaxed)));
+            int64_t value = metric->read_cb != NULL
+                                ? metric->read_cb(metric->read_arg)
+                                : atomic_load_explicit(at, memory_order_relaxed);
+            SETPAY_TRY(write_value(out, metric, value));
         }
     }
     return SETPAY_OK;

@@ -19,6 +19,7 @@
 #include "common/base/error.h"
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -49,6 +50,7 @@ struct setpay_metric {
      * leave it NULL. */
     int64_t (*read_cb)(void *arg);
     void *read_arg;
+    bool is_of_time; /* gauge, from 0 up: set and read in microseconds, shown in seconds */
 
     /* The module's own: leave zeroed. */
     _Atomic(_Atomic int64_t *) cells;

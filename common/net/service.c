@@ -203,6 +203,7 @@ static enum setpay_error on_ready(void *context, struct setpay_daemon *daemon,
     const struct setpay_health_sources health = {
         .checks = service->checks,
         .check_count = service->check_count,
+        .is_draining = &service->draining,
         .store = service->shown_store,
         .disk_path = setpay_store_place(service->shown_store),
     };

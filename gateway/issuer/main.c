@@ -115,8 +115,12 @@ static enum setpay_error on_ready(void *context, struct setpay_daemon *daemon,
     struct program *program = context;
     struct setpay_loop *loop = setpay_daemon_loop(daemon);
     program->check = (struct setpay_ready_check){"store", check_store, program};
-    const struct setpay_health_sources health = {&program->check, 1, program->store,
-                                                 setpay_store_place(program->store)};
+    const struct setpay_health_sources health = {
+        .checks = &program->check,
+        .check_count = 1,
+        .store = program->store,
+        .disk_path = setpay_store_place(program->store),
+    };
     SETPAY_TRY(setpay_health_metrics_register(&health));
     SETPAY_TRY(setpay_issuer_server_new(
         loop, program->store, program->tls, setpay_daemon_take_listener(daemon, "network"),

@@ -86,6 +86,84 @@ lay_out() {
         code && /^{/ { through("jq ."); next }
         !code && !/^[|#]/ && length($0) > 120 { through("fold -s -w 120"); next }
         { print }' | sed 's/ *$//'
+# Rows of the events that the files of these folders log, with their meanings.
+events_of() { # PATH...
+    find "$@" -name '*.c' ! -path common/base/log.c ${skipped:+! -path "$skipped"} | LC_ALL=C sort |
+        xargs awk -f tests/docs/log.awk | LC_ALL=C sort
+}
+with_meanings() {
+    awk -F '\t' '
+        NR == FNR { if (match($0, / = /)) meaning[substr($0, 1, RSTART - 1)] = substr($0, RSTART + 3); next }
+        !($1 in meaning) { print "log-meanings.txt: the event " $1 " is logged and has no line" >"/dev/stderr"; failed = 1 }
+        { count = split($3, names, ", "); fields = ""
+          for (i = 1; i <= count; i++) {
+              if (!(("field " names[i]) in meaning)) { print "log-meanings.txt: the field " names[i] " of " $1 " has no line" >"/dev/stderr"; failed = 1 }
+              fields = fields (i > 1 ? ", " : "") "`" names[i] "`"
+          }
+          printf "| `%s` | %s | %s | %s |\n", $1, $2, fields, meaning[$1] }
+        END { exit failed }' tests/docs/log-meanings.txt -
+}
+log_page() {
+    local title skip folders skipped='' unused
+    cat <<'TEXT'
+# Log
+
+Made from the code and `tests/docs/log-meanings.txt` by `make reference`.
+
+Every daemon writes one line an event, to the file of `log` or, without one, to standard error, which is the journal
+under systemd. With `log_format = logfmt`:
+
+```text
+ts=2026-11-23T18:41:11.042Z level=info event=auth.decided state=approved xid=8f… amount="12.50 EUR" brand=visa
+```
+
+and with `log_format = json` the same as an object:
+
+```text
+{"ts":"2026-11-23T18:41:11.042Z","level":"info","event":"auth.decided","state":"approved","xid":"8f…", …}
+```
+
+- `ts` (UTC), `level` and `event` come first, in every line. Of the fields below a line has those that apply.
+- `log_level` is the least level that is written: debug, info, warn, error. *The error's* level stands in the table of
+  [errors](errors.md).
+- A value with a blank, a quote or anything that could end it stands in quotes, escaped as in JSON; a line never holds a
+  second one, whatever a peer sent. A line has 8 KiB at most: what does not fit is left out as a whole field, and
+  `truncated=1` says so.
+- After a rotation, SIGHUP opens the file again.
+
+**What can't be there**: card numbers, expiry dates, security codes, keys, passphrases, secrets of an enrolment. These
+are kept in a type (`struct setpay_secret`) from which no field can be made: there is no function for it. In texts that
+others have sent, digits that could be a card number are masked, whole or grouped. Goods, addresses and names of
+shoppers are logged by nobody. [Privacy](../privacy.md) has who learns what; a test reads all logs after purchases with
+marked numbers.
+TEXT
+    while read -r title skip folders; do
+        skipped=${skip#-}
+        # shellcheck disable=SC2086 # folders are words
+        printf '\n## %s\n\n| event | level | fields | meaning |\n| --- | --- | --- | --- |\n' "${title//_/ }"
+        # shellcheck disable=SC2086
+        events_of $folders | with_meanings
+    done <<'TABLE'
+Every_daemon - common
+Wallet - cardholder
+Merchant - merchant
+Gateway -gateway/issuer/* gateway
+Certification_authority - ca
+Issuer_simulator - gateway/issuer
+TABLE
+    printf '\n## Fields\n\n| field | meaning |\n| --- | --- |\n'
+    sed -nE 's/^field ([a-z_]+) = (.*)$/| `\1` | \2 |/p' tests/docs/log-meanings.txt
+    # A meaning of what nobody logs any more.
+    events_of common cardholder merchant gateway ca >"$out/events"
+    {
+        cut -f 1 "$out/events"
+        cut -f 3 "$out/events" | sed 's/, /\n/g' | sed 's/^/field /'
+    } | LC_ALL=C sort -u >"$out/logged"
+    unused=$(sed -nE 's/^(field [a-z_]+|[a-z_]+\.[a-z_0-9]+) = .*/\1/p' tests/docs/log-meanings.txt |
+        LC_ALL=C sort | LC_ALL=C comm -23 - "$out/logged")
+    [ -z "$unused" ] || { echo "log-meanings.txt: nobody logs ${unused//$'\n'/, }" >&2; return 1; }
+    rm -f "$out/logged"
+    rm -f "$out/events"
 }
 
 "$BUILD/tests/reference" errors >"$out/reference/errors.md"
@@ -93,6 +171,7 @@ lay_out() {
 "$BUILD/tests/reference" messages >"$out/reference/messages.md"
 metrics >"$out/reference/metrics.md"
 jq -rf tests/docs/api.jq merchant/store/api/openapi.json | lay_out >"$out/reference/api.md"
+log_page >"$out/reference/log.md"
 tests/docs/conformance.sh >"$out/conformance.md"
 while read -r program page title; do
     [ -n "$program" ] || continue

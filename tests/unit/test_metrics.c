@@ -35,6 +35,10 @@ static int64_t read_seven(void *arg)
 }
 
 static int seven = 7;
+static struct setpay_metric timed = {.name = "test_timed_seconds",
+                                     .help = "A time.",
+                                     .type = SETPAY_METRIC_GAUGE,
+                                     .is_of_time = true};
 static struct setpay_metric asked = {.name = "test_asked",
                                      .help = "Asked for.",
                                      .type = SETPAY_METRIC_GAUGE,
@@ -86,12 +90,14 @@ static void the_format_is_prometheus_text(void **state)
 
     (void)state;
     assert_int_equal(setpay_metric_register(&asked), SETPAY_OK);
+    setpay_metric_set(&timed, 0, 0, 2500000);
     text = exposition();
     assert_has(text, "# HELP test_asked Asked for.\n# TYPE test_asked gauge\ntest_asked 7\n");
     assert_has(text, "# HELP test_payments_total Payments; back\\\\slash\\nand line.\n"
                      "# TYPE test_payments_total counter\n"
                      "test_payments_total{outcome=\"approved\",odd=\"a\\\"b\\\\c\\nd\"} 2\n"
                      "test_payments_total{outcome=\"declined\",odd=\"a\\\"b\\\\c\\nd\"} 1\n");
+    assert_has(text, "# TYPE test_timed_seconds gauge\ntest_timed_seconds 2.5\n");
     assert_has(text, "# HELP test_queue Waiting.\n# TYPE test_queue gauge\ntest_queue 5\n");
     assert_has(text, "# HELP test_seconds Times.\n# TYPE test_seconds histogram\n"
                      "test_seconds_bucket{outcome=\"approved\",le=\"0.001\"} 2\n"

@@ -467,6 +467,7 @@ INTEGRATION_TESTS := \
 	tests/integration/ca.sh \
 	tests/integration/docs.sh \
 	tests/integration/doctor.sh \
+	tests/integration/drain.sh \
 	tests/integration/enrolment.sh \
 	tests/integration/est_client.sh \
 	tests/integration/help.sh \

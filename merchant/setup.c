@@ -102,6 +102,9 @@ static enum setpay_error load_texts(const struct setpay_config *config,
 static void load_times(const struct setpay_config *config, struct setpay_merchant *merchant)
 {
     merchant->offer_life_ms = setpay_config_int(config, "", "offer_life");
+    /* An outcome that comes in time is still told; the other half of the time is for all the rest.
+     */
+    merchant->drain_wait_ms = setpay_config_int(config, "", "drain_timeout") / 2;
     merchant->answer_wait_ms = setpay_config_int(config, "", "answer_wait");
     merchant->gateway_wait_ms = setpay_config_int(config, "", "gateway_timeout");
     merchant->repeat_min_ms = setpay_config_int(config, "", "repeat_min");

@@ -16,7 +16,6 @@
 
 #define MEDIA_TYPE "application/x-protobuf"
 /* A stop does not wait for a gateway that may be gone: the wallet will inquire. */
-#define DRAIN_WAIT_MS 2000
 
 static const char *const types[] = {"PInitReq", "PReq", "InqReq", "other", NULL};
 static const char *const results[] = {"answered", "refused", NULL};
@@ -134,8 +133,8 @@ void setpay_merchant_wait(struct setpay_merchant_work *work, setpay_merchant_res
             setpay_merchant_refuse(work, SETPAY_E_NOMEM);
             return;
         }
-        setpay_timer_start(work->timer,
-                           worker->draining ? DRAIN_WAIT_MS : worker->merchant->answer_wait_ms);
+        setpay_timer_start(work->timer, worker->draining ? worker->merchant->drain_wait_ms
+                                                         : worker->merchant->answer_wait_ms);
     }
     setpay_waiter_wait(&worker->waiters, &work->waiter, &work->xid, on_resume, work);
 }
@@ -299,7 +298,7 @@ enum setpay_error setpay_merchant_worker_new(struct setpay_merchant *merchant,
 static void wait_shortly(void *arg)
 {
     struct setpay_merchant_work *work = arg;
-    setpay_timer_start(work->timer, DRAIN_WAIT_MS);
+    setpay_timer_start(work->timer, work->worker->merchant->drain_wait_ms);
 }
 
 void setpay_merchant_worker_drain(struct setpay_merchant_worker *worker,

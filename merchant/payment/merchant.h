@@ -54,6 +54,7 @@ struct setpay_merchant {
     struct setpay_store *store;
     unsigned worker_count;
     int64_t offer_life_ms;
+    int64_t drain_wait_ms;   /* and how long it still does once the daemon drains */
     int64_t answer_wait_ms;  /* how long a PReq waits for its outcome */
     int64_t gateway_wait_ms; /* how long one try at the gateway may take */
     int64_t repeat_min_ms;   /* between tries, doubling */

@@ -95,7 +95,8 @@ static void write_configuration(struct test_merchantd *m, const char *frames, co
                   "admin_address = %s\ndatabase = sqlite:%s/%s.db\nadmin_socket = %s/%s.sock\n"
                   "log = %s/%s.log\nroot = %s/%s-crls/root.pem\ncrls = %s/%s-crls\n"
                   "tls_key = %s/%s-all-server.key\ntls_cert = %s/%s-all-server.pem\n"
-                  "gateway_timeout = 5s\nanswer_wait = 2m\nrepeat_min = 20ms\nrepeat_max = "
+                  "gateway_timeout = 5s\ndrain_timeout = 4s\nanswer_wait = 2m\nrepeat_min = "
+                  "20ms\nrepeat_max = "
                   "100ms\nrefresh_interval = %s\n",
                   id, m->wallets, strchr(m->wallets, ':'), m->api, frames, TEST_GATEWAY_ID,
                   m->daemon.admin, folder, name, folder, name, folder, name, folder, name, folder,

@@ -479,6 +479,7 @@ INTEGRATION_TESTS := \
 	tests/integration/recovery.sh \
 	tests/integration/salts.sh \
 	tests/integration/sandbox.sh \
+	tests/integration/units.sh \
 	tests/integration/wallet_cli.sh \
 	tests/peers/peers.sh
 

@@ -1,0 +1,65 @@
+#!/bin/bash
+# shellcheck disable=SC2154
+# units.sh: what `make install` puts beside the programs fits together: systemd takes the units, they
+# confine as much as they say, name programs, users and folders that exist; the example
+# configurations have only keys that the daemons know, and start nothing before they are filled in.
+set -uo pipefail
+cd "$(dirname "$0")/../.." || exit 1
+# shellcheck source=tests/support/tap.bash
+. tests/support/tap.bash
+root=$tmp/root
+etc=$root/etc/setpay
+units=$root/usr/lib/systemd
+
+install_all() { env -u MAKEFLAGS -u MAKELEVEL make -s --no-print-directory install BUILD="$build" DESTDIR="$root" PREFIX=/usr; }
+ok 'make install' install_all
+for party in ca merchant gateway; do
+    daemon=setpay-${party}d
+    unit=$units/system/$daemon.service
+    is "$daemon: the program is where its unit says" \
+        "$(sed -n 's/^ExecStart=\([^ ]*\) .*/\1/p' "$unit" | while read -r program; do [ -x "$root$program" ] && "$root$program" --version; done)" \
+        "$("$bin/$daemon" --version)"
+    is "$daemon: so is the configuration" "$(sed -n 's/^ExecStart=.*--config //p' "$unit")" "/etc/setpay/$party.conf"
+    user=$(sed -n 's/^User=//p' "$unit")
+    ok "$daemon: its user is made" grep -q "^u $user " "$root/usr/lib/sysusers.d/setpay-$party.conf"
+    ok "$daemon: and its folders, for it alone" bash -c "[ \"\$(grep -c '^d /[a-z/]*setpay[-/]$party 0700 $user $user\$' '$root/usr/lib/tmpfiles.d/setpay-$party.conf')\" = 2 ]"
+    stop=$(sed -n 's/^TimeoutStopSec=\([0-9]*\)s/\1/p' "$unit")
+    drain=$("$bin/$daemon" --help | sed -n '/drain_timeout/,/default/s/.*default[: ]*\([0-9]*\)s.*/\1/p' | head -n 1)
+    ok "$daemon: systemd waits longer than it drains" test "${stop:-0}" -gt $((${drain:-30} + 10))
+    # Unconfigured: the first missing key, by file and name, exit status 2.
+    "$bin/$daemon" --config "$etc/$party.conf" >"$tmp/said" 2>&1
+    is "$daemon: unconfigured, it does not start" $? 2
+    ok "$daemon: and says which key it needs" grep -q "$etc/$party.conf: key \"[a-z_]*\": found nothing, expected" "$tmp/said"
+    # With every example taken for true, only files are missing: each key and section is known.
+    sed -E 's/^#([a-z_]+ = |\[)/\1/' "$etc/$party.conf" >"$tmp/$party.conf"
+    "$bin/$daemon" --config "$tmp/$party.conf" --check-config >"$tmp/said" 2>&1
+    ok "$daemon: every key of the example is known" grep -qE 'well-formed$|: key "[a-z_]*".*: (/etc|/var/lib)/setpay[^:]*: No such file' "$tmp/said"
+done
+is 'the configurations of an operator are left alone' "$(echo kept >"$etc/ca.conf"; install_all >/dev/null; cat "$etc/ca.conf")" kept
+"$bin/setpay-walletd" --config "$root/usr/share/doc/setpay/examples/wallet.conf" --check-config --socket s --admin_socket a >"$tmp/said" 2>&1
+ok 'the wallet'\''s example needs only the root' grep -q 'key "root".*No such file' "$tmp/said"
+
+check() { # NAME COMMAND...: where systemd is installed
+    if command -v systemd-analyze >/dev/null; then
+        ok "$@"
+    else
+        n=$((n + 1))
+        echo "ok $n - $1 # SKIP systemd-analyze is not installed"
+    fi
+}
+# In a place where the programs are found: the check follows ExecStart.
+mkdir "$tmp/units"
+for unit in "$units"/system/*.service "$units"/user/*.service; do
+    sed "s|/usr/bin/setpay|$root/usr/bin/setpay|" "$unit" >"$tmp/units/${unit##*/}"
+done
+takes() {
+    local said
+    said=$(systemd-analyze verify --man=no --recursive-errors=no "$1" 2>&1 | grep -F "${1##*/}")
+    [ -z "$said" ] || { echo "$said"; return 1; }
+}
+for unit in "$tmp"/units/*.service; do
+    check "systemd takes ${unit##*/}" takes "$unit"
+    case $unit in *wallet*) continue ;; esac
+    check "${unit##*/} is confined to 1.5 of 10" systemd-analyze security --offline=true --threshold=15 --no-pager "$unit"
+done
+done_testing

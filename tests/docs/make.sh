@@ -172,6 +172,8 @@ TABLE
 metrics >"$out/reference/metrics.md"
 jq -rf tests/docs/api.jq merchant/store/api/openapi.json | lay_out >"$out/reference/api.md"
 log_page >"$out/reference/log.md"
+log_page >"$out/log.md.new"
+mv "$out/log.md.new" "$out/reference/log.md"
 tests/docs/conformance.sh >"$out/conformance.md"
 while read -r program page title; do
     [ -n "$program" ] || continue

@@ -86,6 +86,8 @@ lay_out() {
         code && /^{/ { through("jq ."); next }
         !code && !/^[|#]/ && length($0) > 120 { through("fold -s -w 120"); next }
         { print }' | sed 's/ *$//'
+}
+
 # Rows of the events that the files of these folders log, with their meanings.
 events_of() { # PATH...
     find "$@" -name '*.c' ! -path common/base/log.c ${skipped:+! -path "$skipped"} | LC_ALL=C sort |
@@ -171,7 +173,6 @@ TABLE
 "$BUILD/tests/reference" messages >"$out/reference/messages.md"
 metrics >"$out/reference/metrics.md"
 jq -rf tests/docs/api.jq merchant/store/api/openapi.json | lay_out >"$out/reference/api.md"
-log_page >"$out/reference/log.md"
 log_page >"$out/log.md.new"
 mv "$out/log.md.new" "$out/reference/log.md"
 tests/docs/conformance.sh >"$out/conformance.md"

@@ -289,6 +289,7 @@ WALLET := \
 	cardholder/enrol_store.c \
 	cardholder/offer.c \
 	cardholder/purchase_state.c \
+	cardholder/question.c \
 	cardholder/vault.c \
 	cardholder/wallet_store.c
 

@@ -10,13 +10,10 @@
  */
 #include "cardholder/wallet.h"
 
-#include "common/wire/thumbs.h"
-
 #include <stdlib.h>
 #include <string.h>
 
 #define MESSAGE_PATH "/setpay/v1/message"
-#define MESSAGE_TYPE "application/x-protobuf"
 
 struct setpay_wallet_ask {
     struct setpay_wallet_ask *next;
@@ -32,18 +29,6 @@ struct setpay_wallet_ask {
 
 /* ------------------------------------------------------------------ lists */
 
-static void prepared_free(struct setpay_wallet_prepared *prepared)
-{
-    if (prepared == NULL)
-        return;
-    setpay_buffer_clear(&prepared->bytes);
-    setpay_pinit_res_clear(&prepared->content);
-    setpay_certificate_unref(prepared->merchant);
-    setpay_certificate_unref(prepared->gateway_sign);
-    setpay_certificate_unref(prepared->gateway_encrypt);
-    free(prepared);
-}
-
 /* Drops what has expired, and the oldest above the limit. */
 static void prepared_trim(struct setpay_wallet *wallet, setpay_time_ms now_ms)
 {
@@ -53,7 +38,7 @@ static void prepared_trim(struct setpay_wallet *wallet, setpay_time_ms now_ms)
         struct setpay_wallet_prepared *prepared = *at;
         if (prepared->content.expiry_ms < now_ms || ++count > SETPAY_WALLET_PREPARED_MAX) {
             *at = prepared->next;
-            prepared_free(prepared);
+            setpay_wallet_prepared_free(prepared);
         } else {
             at = &prepared->next;
         }
@@ -77,7 +62,7 @@ void setpay_wallet_prepared_drop(struct setpay_wallet *wallet,
         at = &(*at)->next;
     if (*at != NULL)
         *at = prepared->next;
-    prepared_free(prepared);
+    setpay_wallet_prepared_free(prepared);
 }
 
 static void ask_free(struct setpay_wallet_ask *ask)
@@ -88,7 +73,7 @@ static void ask_free(struct setpay_wallet_ask *ask)
     if (*at != NULL)
         *at = ask->next;
     setpay_wallet_card_clear(&ask->card);
-    prepared_free(ask->offer);
+    setpay_wallet_prepared_free(ask->offer);
     json_decref(ask->insists_on);
     free(ask);
 }
@@ -124,20 +109,8 @@ enum setpay_error setpay_wallet_post(struct setpay_wallet *wallet,
                                      setpay_http_answer_cb *answer_cb, void *arg,
                                      struct setpay_http_exchange **exchange)
 {
-    return setpay_http_client_post(wallet->http, link->host, link->port, MESSAGE_PATH, MESSAGE_TYPE,
-                                   body, answer_cb, arg, exchange);
-}
-
-enum setpay_error setpay_wallet_receive(const struct setpay_http_answer *answer,
-                                        struct setpay_message *message)
-{
-    if (answer->error == SETPAY_E_TLS && answer->detail != SETPAY_OK)
-        return answer->detail; /* rules A3, W1: which check the connection failed */
-    if (answer->error != SETPAY_OK)
-        return answer->error;
-    if (answer->status != 200 || strcmp(answer->content_type, MESSAGE_TYPE) != 0)
-        return answer->status >= 500 ? SETPAY_E_PEER_BUSY : SETPAY_E_PEER_REFUSED;
-    return setpay_message_parse(answer->body, message);
+    return setpay_http_client_post(wallet->http, link->host, link->port, MESSAGE_PATH,
+                                   SETPAY_WALLET_MESSAGE_TYPE, body, answer_cb, arg, exchange);
 }
 
 /* ------------------------------------------------------------------ the offer comes */
@@ -174,40 +147,14 @@ static enum setpay_error refusal_words(const struct setpay_wallet_ask *ask,
     }
 }
 
-/* Rules A2, A3 for all four certificates; fills the offer being made. */
+/* Rules A2, A3 for all four certificates, and the offer's own; fills the offer being made. */
 static enum setpay_error verify_offer(struct setpay_wallet_ask *ask,
                                       const struct setpay_message *message,
                                       const struct setpay_peer *peer, setpay_time_ms now_ms,
                                       struct setpay_problem *problem)
 {
-    struct setpay_wallet_prepared *offer = ask->offer;
-    struct setpay_trust *trust = ask->wallet->trust;
-    struct setpay_certificate *channel = NULL;
-    const char *brand = offer->question.brand;
-    SETPAY_TRY(setpay_message_authenticate(message, trust, SETPAY_PROFILE_MERCHANT_SIGN, brand,
-                                           now_ms, &offer->merchant));
-    SETPAY_TRY(setpay_pinit_res_parse(message->content, &offer->content));
-    SETPAY_TRY(setpay_message_find(message, trust, &offer->content.gateway_sign,
-                                   SETPAY_PROFILE_GATEWAY_SIGN, brand, now_ms,
-                                   &offer->gateway_sign));
-    SETPAY_TRY(setpay_message_find(message, trust, &offer->content.gateway_encrypt,
-                                   SETPAY_PROFILE_GATEWAY_ENCRYPT, brand, now_ms,
-                                   &offer->gateway_encrypt));
-    SETPAY_TRY(setpay_offer_digest(message->content, &offer->digest));
-    if (peer == NULL)
-        return SETPAY_E_HOST; /* rule W1 */
-    SETPAY_TRY(setpay_trust_verify_known(
-        trust, &peer->thumbprint, SETPAY_PROFILE_MERCHANT_TLS_SERVER, NULL, now_ms, &channel));
-    const struct setpay_wallet_offer checked = {
-        .message = message,
-        .content = &offer->content,
-        .channel = channel,
-        .merchant = offer->merchant,
-        .gateway_sign = offer->gateway_sign,
-        .gateway_encrypt = offer->gateway_encrypt,
-    };
-    enum setpay_error error = setpay_wallet_offer_check(&offer->question, &checked, now_ms);
-    setpay_certificate_unref(channel);
+    enum setpay_error error =
+        setpay_wallet_offer_verify(ask->wallet->trust, message, peer, now_ms, ask->offer);
     if (error == SETPAY_E_NOT_AGREED) /* rule W4 */
         setpay_problem_set(problem, error,
                            "the offer is for repeated or instalment payments, to which this wallet "
@@ -300,46 +247,6 @@ static void on_offer(void *arg, const struct setpay_http_answer *answer)
 
 /* ------------------------------------------------------------------ asking */
 
-static enum setpay_error build_question(struct setpay_wallet_ask *ask, struct setpay_buffer *bytes)
-{
-    struct setpay_wallet_question *question = &ask->offer->question;
-    struct setpay_pinit_req *request = calloc(1, sizeof *request);
-    struct setpay_buffer content = {0};
-    setpay_buffer_init(&content, SETPAY_LIMIT_CONTENT_BYTES);
-    enum setpay_error error = request == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
-    if (error == SETPAY_OK)
-        error = setpay_id_random(&question->asked.rrpid);
-    if (error == SETPAY_OK)
-        error = setpay_id_random(&question->lid_c);
-    if (error == SETPAY_OK)
-        error = setpay_digest_random(&question->chall_c);
-    if (error != SETPAY_OK)
-        goto out;
-    request->header.rrpid = question->asked.rrpid;
-    request->header.date_ms = setpay_clock_now_ms();
-    memcpy(request->header.receiver_name, question->link.host, sizeof question->link.host);
-    memcpy(request->order_token, question->link.token, sizeof question->link.token);
-    memcpy(request->brand, question->brand, sizeof question->brand);
-    request->chall_c = question->chall_c;
-    request->lid_c = question->lid_c;
-    setpay_thumbs_add_trust(&request->thumbs, ask->wallet->trust, false);
-    error = setpay_pinit_req_build(request, &content);
-    if (error == SETPAY_OK)
-        error = setpay_request_hash(SETPAY_MESSAGE_PINIT_REQ, NULL, setpay_buffer_view(&content),
-                                    &question->asked.request_hash);
-    if (error == SETPAY_OK) {
-        const struct setpay_message_parts parts = {.type = SETPAY_MESSAGE_PINIT_REQ,
-                                                   .content = setpay_buffer_view(&content)};
-        error = setpay_message_build(&parts, bytes);
-    }
-    if (error == SETPAY_OK)
-        error = setpay_raw_hash(setpay_buffer_view(bytes), &ask->raw);
-out:
-    setpay_buffer_clear(&content);
-    free(request);
-    return error;
-}
-
 struct find_card {
     const char *words;
     struct setpay_wallet_card *card;
@@ -397,8 +304,11 @@ static enum setpay_error ask(struct setpay_wallet *wallet, struct setpay_control
         made->offer->question.link = *link;
         made->offer->card = made->card.id;
         memcpy(made->offer->question.brand, made->card.brand, sizeof made->card.brand);
-        error = build_question(made, &bytes);
+        error = setpay_wallet_question_build(&made->offer->question, wallet->trust,
+                                             setpay_clock_now_ms(), &bytes);
     }
+    if (error == SETPAY_OK)
+        error = setpay_raw_hash(setpay_buffer_view(&bytes), &made->raw);
     if (error == SETPAY_OK)
         error = setpay_wallet_post(wallet, link, setpay_buffer_view(&bytes), on_offer, made,
                                    &made->exchange);

@@ -113,37 +113,34 @@ static enum setpay_error fill_record(const struct setpay_wallet *wallet,
                                   setpay_secret_view(&pi->back_key), &purchase->back_key_box);
 }
 
-enum setpay_error setpay_wallet_sign(struct setpay_wallet *wallet,
-                                     const struct setpay_wallet_prepared *offer,
-                                     const struct setpay_wallet_card *card,
-                                     const struct setpay_secret *security_code,
-                                     setpay_time_ms now_ms, struct setpay_wallet_purchase *purchase)
+enum setpay_error setpay_wallet_sign_opened(struct setpay_wallet *wallet,
+                                            const struct setpay_wallet_prepared *offer,
+                                            const struct setpay_wallet_signer *signer,
+                                            const struct setpay_secret *security_code,
+                                            setpay_time_ms now_ms,
+                                            struct setpay_wallet_purchase *purchase)
 {
-    struct setpay_wallet_card_secrets secrets = {0};
-    struct setpay_certificate *cardholder = NULL;
     struct setpay_oi oi = {0};
     struct setpay_pi pi = {0};
     struct setpay_digest oi_salt, pi_salt;
     struct setpay_purchase made = {0};
-    enum setpay_error error = setpay_wallet_card_open(&wallet->master, card, &secrets);
+    enum setpay_error error = now_ms > setpay_certificate_not_after_ms(signer->certificate)
+                                  ? SETPAY_E_CERT_TIME
+                                  : SETPAY_OK;
     if (error == SETPAY_OK)
-        error = setpay_wallet_parse_certificate(&card->certificate, &cardholder);
-    if (error == SETPAY_OK && now_ms > setpay_certificate_not_after_ms(cardholder))
-        error = SETPAY_E_CERT_TIME;
-    if (error == SETPAY_OK)
-        error = fill_halves(offer, &secrets, security_code,
-                            setpay_certificate_thumbprint(cardholder), now_ms, &oi, &pi);
+        error = fill_halves(offer, signer->secrets, security_code,
+                            setpay_certificate_thumbprint(signer->certificate), now_ms, &oi, &pi);
     if (error == SETPAY_OK)
         error = setpay_digest_random(&oi_salt);
     if (error == SETPAY_OK)
         error = setpay_digest_random(&pi_salt);
     if (error == SETPAY_OK)
-        error = setpay_purchase_build(&oi, &pi, &oi_salt, &pi_salt, secrets.key,
+        error = setpay_purchase_build(&oi, &pi, &oi_salt, &pi_salt, signer->secrets->key,
                                       offer->gateway_encrypt, &made);
     if (error == SETPAY_OK)
-        error = fill_record(wallet, offer, card, &oi, &pi, purchase);
+        error = fill_record(wallet, offer, signer->card, &oi, &pi, purchase);
     if (error == SETPAY_OK)
-        error = pack_preq(wallet, cardholder, &made, &purchase->preq);
+        error = pack_preq(wallet, signer->certificate, &made, &purchase->preq);
     if (error == SETPAY_OK)
         error = setpay_request_hash(SETPAY_MESSAGE_P_REQ, NULL, setpay_buffer_view(&made.content),
                                     &purchase->request_hash);
@@ -154,8 +151,24 @@ enum setpay_error setpay_wallet_sign(struct setpay_wallet *wallet,
     setpay_purchase_clear(&made);
     setpay_pi_clear(&pi);
     setpay_cleanse(&pi_salt, sizeof pi_salt); /* it is in the envelope now, and nowhere else */
+    return error;
+}
+
+enum setpay_error setpay_wallet_sign(struct setpay_wallet *wallet,
+                                     const struct setpay_wallet_prepared *offer,
+                                     const struct setpay_wallet_card *card,
+                                     const struct setpay_secret *security_code,
+                                     setpay_time_ms now_ms, struct setpay_wallet_purchase *purchase)
+{
+    struct setpay_wallet_card_secrets secrets = {0};
+    struct setpay_wallet_signer signer = {.card = card, .secrets = &secrets};
+    enum setpay_error error = setpay_wallet_card_open(&wallet->master, card, &secrets);
+    if (error == SETPAY_OK)
+        error = setpay_wallet_parse_certificate(&card->certificate, &signer.certificate);
+    if (error == SETPAY_OK)
+        error = setpay_wallet_sign_opened(wallet, offer, &signer, security_code, now_ms, purchase);
     setpay_wallet_card_secrets_clear(&secrets);
-    setpay_certificate_unref(cardholder);
+    setpay_certificate_unref(signer.certificate);
     return error;
 }
 

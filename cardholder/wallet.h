@@ -491,7 +491,9 @@ json_t *setpay_wallet_offer_json(const struct setpay_wallet_link *link,
                                  const struct setpay_pinit_res *content, const char *gateway,
                                  const struct setpay_wallet_card *card);
 
-/* ------------------------------------------------------------------ sign.c */
+/* ------------------------------------------------------------------ question.c */
+
+#define SETPAY_WALLET_MESSAGE_TYPE "application/x-protobuf"
 
 /* An offer that was checked, with the certificates that it was checked with. */
 struct setpay_wallet_prepared {
@@ -505,6 +507,26 @@ struct setpay_wallet_prepared {
     bool insists; /* its link has a purchase that the merchant refused, and the person was told */
 };
 
+void setpay_wallet_prepared_free(struct setpay_wallet_prepared *prepared);
+
+/* The PInitReq to question's link and brand; what it asks (chall_c, lid_c, asked) goes into
+ * question. The certificates that trust holds are named in it. bytes is replaced. */
+enum setpay_error setpay_wallet_question_build(struct setpay_wallet_question *question,
+                                               struct setpay_trust *trust, setpay_time_ms now_ms,
+                                               struct setpay_buffer *bytes) SETPAY_MUST_CHECK;
+/* The HTTP part of an answer: a Message, or why not. SETPAY_E_PEER_REFUSED for another status or
+ * content type; TLS errors by their cause. */
+enum setpay_error setpay_wallet_receive(const struct setpay_http_answer *answer,
+                                        struct setpay_message *message) SETPAY_MUST_CHECK;
+/* A PInitRes to offer->question, from that peer: rules A2 and A3 for all four certificates, then
+ * setpay_wallet_offer_check. Fills digest, content and certificates, also where it fails later. */
+enum setpay_error
+setpay_wallet_offer_verify(struct setpay_trust *trust, const struct setpay_message *message,
+                           const struct setpay_peer *peer, setpay_time_ms now_ms,
+                           struct setpay_wallet_prepared *offer) SETPAY_MUST_CHECK;
+
+/* ------------------------------------------------------------------ sign.c */
+
 /* Makes, signs and packs the purchase; its back key and card reference go into boxes. purchase is
  * initialised and complete after SETPAY_OK. SETPAY_E_LOCKED, SETPAY_E_CERT_TIME (the card's
  * certificate is over), errors of setpay_purchase_build. */
@@ -514,6 +536,17 @@ enum setpay_error setpay_wallet_sign(struct setpay_wallet *wallet,
                                      const struct setpay_secret *security_code,
                                      setpay_time_ms now_ms,
                                      struct setpay_wallet_purchase *purchase) SETPAY_MUST_CHECK;
+/* The same with a card that is open already. */
+struct setpay_wallet_signer {
+    const struct setpay_wallet_card *card;
+    const struct setpay_wallet_card_secrets *secrets;
+    struct setpay_certificate *certificate; /* the card's, parsed */
+};
+enum setpay_error
+setpay_wallet_sign_opened(struct setpay_wallet *wallet, const struct setpay_wallet_prepared *offer,
+                          const struct setpay_wallet_signer *signer,
+                          const struct setpay_secret *security_code, setpay_time_ms now_ms,
+                          struct setpay_wallet_purchase *purchase) SETPAY_MUST_CHECK;
 /* An InqReq after a stored purchase, signed by its card. What was asked goes into asked and
  * challenge; bytes is replaced. SETPAY_E_LOCKED, SETPAY_E_NOT_FOUND (the card was removed). */
 enum setpay_error setpay_wallet_sign_inquiry(struct setpay_wallet *wallet,
@@ -543,10 +576,6 @@ enum setpay_error setpay_wallet_post(struct setpay_wallet *wallet,
                                      const struct setpay_wallet_link *link, struct setpay_view body,
                                      setpay_http_answer_cb *answer_cb, void *arg,
                                      struct setpay_http_exchange **exchange) SETPAY_MUST_CHECK;
-/* The HTTP part of an answer: a Message, or why not. SETPAY_E_PEER_REFUSED for another status or
- * content type; TLS errors by their cause. */
-enum setpay_error setpay_wallet_receive(const struct setpay_http_answer *answer,
-                                        struct setpay_message *message) SETPAY_MUST_CHECK;
 
 /* ------------------------------------------------------------------ confirm.c */
 

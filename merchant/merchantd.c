@@ -32,7 +32,10 @@ static const struct setpay_store_migration steps[] = {
     {2, SETPAY_EVIDENCE_SCHEMA},
     {0, NULL},
 };
-static const struct setpay_store_schema schema = {"merchant", steps};
+/* rule M7: sealed instructions alone are ever erased */
+static const char *const erasable[] = {"instruction", NULL};
+static const struct setpay_store_schema schema = {
+    .name = "merchant", .steps = steps, .erasable = erasable};
 
 /* The main thread's. */
 struct merchantd {

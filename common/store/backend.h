@@ -21,8 +21,9 @@ struct setpay_store_backend {
     /* Makes an empty database where there is none and gives the path of its lock file (heap). */
     enum setpay_error (*create)(const char *place, char **lock_path,
                                 struct setpay_problem *problem);
-    enum setpay_error (*open)(const char *place, bool writer, void **connection,
-                              struct setpay_problem *problem);
+    /* erasable: those of the schema, borrowed until close. */
+    enum setpay_error (*open)(const char *place, bool writer, const char *const *erasable,
+                              void **connection, struct setpay_problem *problem);
     /* For reading a database that nobody has open, without touching its files or making any.
      * SETPAY_E_NOT_FOUND: there is none; SETPAY_E_CONFLICT: a crash left a log beside it, without
      * which it is not whole. */
@@ -41,9 +42,10 @@ struct setpay_store_backend {
     bool (*in_transaction)(void *connection);
 
     enum setpay_error (*script)(void *connection, const char *sql);
-    /* parameters: how many placeholders; they must be $1 to $n. */
+    /* parameters: how many placeholders; they must be $1 to $n. erasable: it reads of a table that
+     * is. */
     enum setpay_error (*prepare)(void *connection, const char *sql, void **statement,
-                                 unsigned *parameters);
+                                 unsigned *parameters, bool *erasable);
     /* number from 1. Bytes stay the caller's until reset. */
     enum setpay_error (*bind)(void *connection, void *statement, unsigned number,
                               const struct setpay_db_value *value);

@@ -47,6 +47,7 @@ struct setpay_store_list {
 struct setpay_store {
     const struct setpay_store_backend *backend;
     char *place;
+    const char *const *erasable; /* the schema's */
     int lock_fd;
     struct setpay_db *writer; /* the committer's alone once it runs */
     size_t queue_max;

@@ -16,7 +16,8 @@ struct setpay_db_rows {
     uint64_t hash;
     void *statement;
     unsigned parameters;
-    bool used; /* between select and end */
+    bool erasable; /* reads of a table whose rows are to be gone from memory too */
+    bool used;     /* between select and end */
     bool on_row;
     enum setpay_error error; /* the first one of this use */
 };
@@ -28,6 +29,7 @@ struct setpay_db {
     size_t statement_count;
     size_t evict_next;
     int64_t changes;
+    bool has_read_erasable; /* since setpay_db_start */
     /* The first failure of the database itself (full, I/O, memory) since setpay_db_start. */
     enum setpay_error failure;
     /* Notes of the current group; those of the current operation start at operation_notes. */

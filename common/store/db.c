@@ -92,6 +92,7 @@ void setpay_db_start(struct setpay_db *db)
 {
     db->failure = SETPAY_OK;
     db->changes = 0;
+    db->has_read_erasable = false;
     db->operation_notes = db->note_count;
 }
 
@@ -157,7 +158,8 @@ static enum setpay_error prepare(struct setpay_db *db, const char *sql, uint64_t
     char *text = strdup(sql);
     enum setpay_error error = rows == NULL || text == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
     if (error == SETPAY_OK)
-        error = db->backend->prepare(db->connection, sql, &rows->statement, &rows->parameters);
+        error = db->backend->prepare(db->connection, sql, &rows->statement, &rows->parameters,
+                                     &rows->erasable);
     if (error != SETPAY_OK) {
         free(text);
         free(rows);
@@ -224,6 +226,7 @@ static enum setpay_error start_use(struct setpay_db *db, const char *sql,
         end_use(rows);
         return failed(db, sql, error);
     }
+    db->has_read_erasable = db->has_read_erasable || rows->erasable;
     rows->used = true;
     rows->on_row = false;
     rows->error = SETPAY_OK;

@@ -14,6 +14,7 @@
 
 #include "common/base/limits.h"
 #include "common/base/log.h"
+#include "common/base/memory.h"
 #include "common/base/secret.h"
 
 #include <errno.h>
@@ -29,8 +30,23 @@
 
 #define BUSY_WAIT_MS 5000 /* for somebody's sqlite3 shell; our own processes are kept out */
 
+/* What every operation and read needs, prepared once. */
+enum fixed { BEGIN_READ, BEGIN_WRITE, COMMIT, ROLLBACK, SAVEPOINT, RELEASE, ROLLBACK_TO, FIXED };
+static const char *const fixed_sql[FIXED] = {
+    [BEGIN_READ] = "BEGIN",
+    [BEGIN_WRITE] = "BEGIN IMMEDIATE",
+    [COMMIT] = "COMMIT",
+    [ROLLBACK] = "ROLLBACK",
+    [SAVEPOINT] = "SAVEPOINT operation",
+    [RELEASE] = "RELEASE operation",
+    [ROLLBACK_TO] = "ROLLBACK TO operation",
+};
+
 struct connection {
     sqlite3 *handle;
+    sqlite3_stmt *fixed[FIXED];
+    const char *const *erasable;
+    bool prepared_erasable; /* the statement that is being prepared reads of such a table */
     bool writer;
     int log_pages;
 };
@@ -105,6 +121,8 @@ static void *cleansing_realloc(void *memory, int size)
 
 static void use_cleansing_memory(void)
 {
+    if (setpay_memory_is_cleansed())
+        return; /* whoever gives it back: once is enough */
     int code = sqlite3_config(SQLITE_CONFIG_GETMALLOC, &plain_memory);
     if (code == SQLITE_OK) {
         sqlite3_mem_methods cleansing = plain_memory;
@@ -192,9 +210,44 @@ static int set_up(struct connection *connection)
     return code;
 }
 
+/* Asked for every column that a statement reads, while it is prepared; permits all. */
+static int on_authorise(void *arg, int action, const char *table, const char *column,
+                        const char *schema, const char *trigger)
+{
+    struct connection *connection = arg;
+    (void)column;
+    (void)schema;
+    (void)trigger;
+    if (action != SQLITE_READ || table == NULL)
+        return SQLITE_OK;
+    bool found = connection->erasable == NULL;
+    for (size_t i = 0; !found && connection->erasable[i] != NULL; i++)
+        found = sqlite3_stricmp(table, connection->erasable[i]) == 0;
+    connection->prepared_erasable = connection->prepared_erasable || found;
+    return SQLITE_OK;
+}
+
+static int prepare_fixed(struct connection *connection)
+{
+    int code = SQLITE_OK;
+    for (int i = 0; i < FIXED && code == SQLITE_OK; i++)
+        code = sqlite3_prepare_v3(connection->handle, fixed_sql[i], -1, SQLITE_PREPARE_PERSISTENT,
+                                  &connection->fixed[i], NULL);
+    return code == SQLITE_OK ? sqlite3_set_authorizer(connection->handle, on_authorise, connection)
+                             : code;
+}
+
+static int close_handle(struct connection *connection)
+{
+    for (int i = 0; i < FIXED; i++)
+        sqlite3_finalize(connection->fixed[i]);
+    return sqlite3_close(connection->handle);
+}
+
 /* place: as messages name it; name: as SQLite wants it. */
 static enum setpay_error open_connection(const char *place, const char *name, bool writer,
-                                         int more_flags, void **out, struct setpay_problem *problem)
+                                         const char *const *erasable, int more_flags, void **out,
+                                         struct setpay_problem *problem)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, use_cleansing_memory);
@@ -202,11 +255,14 @@ static enum setpay_error open_connection(const char *place, const char *name, bo
     if (connection == NULL)
         return SETPAY_E_NOMEM;
     connection->writer = writer;
+    connection->erasable = erasable;
     int flags = (writer ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) | SQLITE_OPEN_NOMUTEX |
                 SQLITE_OPEN_PRIVATECACHE | more_flags;
     int code = sqlite3_open_v2(name, &connection->handle, flags, NULL);
     if (code == SQLITE_OK)
         code = set_up(connection);
+    if (code == SQLITE_OK)
+        code = prepare_fixed(connection);
     if (code == SQLITE_OK) {
         *out = connection;
         return SETPAY_OK;
@@ -216,15 +272,15 @@ static enum setpay_error open_connection(const char *place, const char *name, bo
         setpay_problem_set(problem, error, "database %s: %s", place,
                            connection->handle != NULL ? sqlite3_errmsg(connection->handle)
                                                       : sqlite3_errstr(code));
-    sqlite3_close(connection->handle);
+    close_handle(connection);
     free(connection);
     return error;
 }
 
-static enum setpay_error sqlite_open(const char *place, bool writer, void **out,
-                                     struct setpay_problem *problem)
+static enum setpay_error sqlite_open(const char *place, bool writer, const char *const *erasable,
+                                     void **out, struct setpay_problem *problem)
 {
-    return open_connection(place, place, writer, 0, out, problem);
+    return open_connection(place, place, writer, erasable, 0, out, problem);
 }
 
 /* file:PATH, in which these three would mean something else. */
@@ -252,7 +308,7 @@ static enum setpay_error sqlite_open_still(const char *place, void **out,
     if (stat(log, &status) == 0 && status.st_size > 0)
         return setpay_problem_set(problem, SETPAY_E_CONFLICT,
                                   "database %s: a log is left beside it, as after a crash", place);
-    return open_connection(place, uri, false, SQLITE_OPEN_URI, out, problem);
+    return open_connection(place, uri, false, NULL, SQLITE_OPEN_URI, out, problem);
 }
 
 static void sqlite_close(void *self, bool abandon)
@@ -260,7 +316,7 @@ static void sqlite_close(void *self, bool abandon)
     struct connection *connection = self;
     if (abandon)
         sqlite3_db_config(connection->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-    sqlite3_close(connection->handle);
+    close_handle(connection);
     free(connection);
 }
 
@@ -272,14 +328,23 @@ static enum setpay_error sqlite_script(void *self, const char *sql)
     return error_of(sqlite3_exec(connection->handle, sql, NULL, NULL, NULL));
 }
 
+static enum setpay_error run_fixed(void *self, enum fixed which)
+{
+    struct connection *connection = self;
+    sqlite3_stmt *statement = connection->fixed[which];
+    int code = sqlite3_step(statement);
+    (void)sqlite3_reset(statement); /* says the same again */
+    return error_of(code);
+}
+
 static enum setpay_error sqlite_begin(void *self, bool write)
 {
-    return sqlite_script(self, write ? "BEGIN IMMEDIATE" : "BEGIN");
+    return run_fixed(self, write ? BEGIN_WRITE : BEGIN_READ);
 }
 
 static enum setpay_error sqlite_commit(void *self)
 {
-    return sqlite_script(self, "COMMIT");
+    return run_fixed(self, COMMIT);
 }
 
 static bool sqlite_in_transaction(void *self)
@@ -290,24 +355,24 @@ static bool sqlite_in_transaction(void *self)
 
 static void sqlite_rollback(void *self)
 {
-    struct connection *connection = self;
     if (sqlite_in_transaction(self))
-        sqlite3_exec(connection->handle, "ROLLBACK", NULL, NULL, NULL);
+        (void)run_fixed(self, ROLLBACK); /* nothing of it is kept, whatever it says */
 }
 
 static enum setpay_error sqlite_savepoint(void *self)
 {
-    return sqlite_script(self, "SAVEPOINT operation");
+    return run_fixed(self, SAVEPOINT);
 }
 
 static enum setpay_error sqlite_release(void *self)
 {
-    return sqlite_script(self, "RELEASE operation");
+    return run_fixed(self, RELEASE);
 }
 
 static enum setpay_error sqlite_rollback_to(void *self)
 {
-    return sqlite_script(self, "ROLLBACK TO operation; RELEASE operation");
+    enum setpay_error error = run_fixed(self, ROLLBACK_TO);
+    return error == SETPAY_OK ? run_fixed(self, RELEASE) : error;
 }
 
 /* ------------------------------------------------------------------ statements */
@@ -327,11 +392,12 @@ static bool placeholders_in_order(sqlite3_stmt *statement, int count)
 }
 
 static enum setpay_error sqlite_prepare(void *self, const char *sql, void **out,
-                                        unsigned *parameters)
+                                        unsigned *parameters, bool *erasable)
 {
     struct connection *connection = self;
     sqlite3_stmt *statement = NULL;
     const char *rest = NULL;
+    connection->prepared_erasable = false;
     int code = sqlite3_prepare_v3(connection->handle, sql, -1, SQLITE_PREPARE_PERSISTENT,
                                   &statement, &rest);
     if (code != SQLITE_OK)
@@ -344,6 +410,7 @@ static enum setpay_error sqlite_prepare(void *self, const char *sql, void **out,
     }
     *out = statement;
     *parameters = (unsigned)count;
+    *erasable = connection->prepared_erasable;
     return SETPAY_OK;
 }
 

@@ -110,7 +110,8 @@ static enum setpay_error open_writer(struct setpay_store *store,
                                      struct setpay_problem *problem)
 {
     void *connection = NULL;
-    SETPAY_TRY(store->backend->open(store->place, true, &connection, problem));
+    store->erasable = options->schema->erasable;
+    SETPAY_TRY(store->backend->open(store->place, true, store->erasable, &connection, problem));
     enum setpay_error error = setpay_db_new(
         store->backend, connection, store->group_max * SETPAY_LIMIT_STORE_NOTES, &store->writer);
     if (error != SETPAY_OK) {
@@ -201,7 +202,7 @@ enum setpay_error setpay_store_check(const char *url, struct setpay_problem *pro
     const struct setpay_store_backend *backend = NULL;
     void *connection = NULL;
     SETPAY_TRY(find_backend(url, &backend, problem));
-    SETPAY_TRY(backend->open(url + strlen(backend->scheme), false, &connection, problem));
+    SETPAY_TRY(backend->open(url + strlen(backend->scheme), false, NULL, &connection, problem));
     enum setpay_error error = backend->check(connection, problem);
     backend->close(connection, true);
     return error;
@@ -270,7 +271,8 @@ enum setpay_error setpay_reader_new(struct setpay_store *store, struct setpay_re
     void *connection = NULL;
     if (reader == NULL)
         return SETPAY_E_NOMEM;
-    enum setpay_error error = store->backend->open(store->place, false, &connection, &problem);
+    enum setpay_error error =
+        store->backend->open(store->place, false, store->erasable, &connection, &problem);
     if (error == SETPAY_OK) {
         error = setpay_db_new(store->backend, connection, 0, &reader->db);
         if (error != SETPAY_OK)
@@ -310,8 +312,8 @@ enum setpay_error setpay_store_read(struct setpay_reader *reader, setpay_store_r
     setpay_db_start(db);
     enum setpay_error error = setpay_db_finish(db, read(db, arg));
     db->backend->rollback(db->connection);
-    /* Another connection's commit makes the cache worthless anyway, and it may hold what an
-     * erasure has since taken out of the files (rule M7). */
-    db->backend->forget(db->connection);
+    /* The cache may hold what an erasure then takes out of the files (rule M7). */
+    if (db->has_read_erasable)
+        db->backend->forget(db->connection);
     return error;
 }

@@ -38,6 +38,10 @@ struct setpay_store_migration {
 struct setpay_store_schema {
     const char *name;                           /* "gateway": whose database this is */
     const struct setpay_store_migration *steps; /* ends with number 0 */
+    /* The tables whose rows are to be gone from memory too once they are erased (rule M7); ends
+     * with NULL. A reader lets go of its cached pages after each read that has looked into one of
+     * them. NULL: after every read, whatever it looked into. */
+    const char *const *erasable;
 };
 
 /* ------------------------------------------------------------------ open and close */

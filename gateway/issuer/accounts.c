@@ -43,7 +43,9 @@ static const struct setpay_store_migration steps[] = {
     {0, NULL},
 };
 
-const struct setpay_store_schema setpay_account_schema = {"issuer", steps};
+static const char *const erasable[] = {NULL}; /* no row is ever deleted */
+const struct setpay_store_schema setpay_account_schema = {
+    .name = "issuer", .steps = steps, .erasable = erasable};
 
 enum setpay_error setpay_account_seed(struct setpay_db *db, void *unused)
 {

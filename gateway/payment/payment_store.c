@@ -60,7 +60,10 @@ static const struct setpay_store_migration steps[] = {
     {0, NULL},
 };
 
-const struct setpay_store_schema setpay_gateway_schema = {"gateway", steps};
+/* rule G10 */
+static const char *const erasable[] = {"kept_card", NULL};
+const struct setpay_store_schema setpay_gateway_schema = {
+    .name = "gateway", .steps = steps, .erasable = erasable};
 
 /* ------------------------------------------------------------------ merchants */
 

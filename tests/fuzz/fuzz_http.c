@@ -52,7 +52,7 @@ static const struct setpay_payment_port port = {
 
 static const struct setpay_store_migration steps[] = {
     {1, SETPAY_ORDER_SCHEMA SETPAY_TOKEN_SCHEMA SETPAY_IDEMPOTENCY_SCHEMA}, {0}};
-static const struct setpay_store_schema schema = {"merchant", steps};
+static const struct setpay_store_schema schema = {.name = "merchant", .steps = steps};
 
 static enum setpay_error add_token(struct setpay_db *db, void *hash)
 {

@@ -54,7 +54,7 @@ static const struct setpay_store_migration steps[] = {
     {1, "CREATE TABLE item (key INTEGER PRIMARY KEY, body BLOB NOT NULL);"},
     {0, NULL},
 };
-static const struct setpay_store_schema schema = {"floor", steps};
+static const struct setpay_store_schema schema = {.name = "floor", .steps = steps};
 
 struct service {
     struct setpay_tls_config tls_config;

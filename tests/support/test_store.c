@@ -15,7 +15,9 @@ static const struct setpay_store_migration steps[] = {
     {2, "ALTER TABLE item ADD COLUMN version BIGINT NOT NULL DEFAULT 0"},
     {0, NULL},
 };
-const struct setpay_store_schema test_store_schema = {"test", steps};
+static const char *const erasable[] = {"erasable", NULL};
+const struct setpay_store_schema test_store_schema = {
+    .name = "test", .steps = steps, .erasable = erasable};
 
 static void must(bool good, const char *what)
 {

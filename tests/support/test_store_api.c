@@ -33,7 +33,7 @@ static const struct setpay_store_migration steps[] = {
      "CREATE TABLE fake (id INTEGER PRIMARY KEY, xid BLOB NOT NULL UNIQUE, order_id TEXT NOT NULL,"
      " state INTEGER NOT NULL, version INTEGER NOT NULL);"},
     {0}};
-static const struct setpay_store_schema schema = {"merchant", steps};
+static const struct setpay_store_schema schema = {.name = "merchant", .steps = steps};
 
 _Atomic enum setpay_error test_api_reverse_error;
 

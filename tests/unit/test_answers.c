@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 static const struct setpay_store_migration steps[] = {{1, SETPAY_ANSWERS_SCHEMA}, {0}};
-static const struct setpay_store_schema schema = {"answers", steps};
+static const struct setpay_store_schema schema = {.name = "answers", .steps = steps};
 
 /* One call of answers.h, to be run on the database. */
 struct call {

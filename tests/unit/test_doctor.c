@@ -223,7 +223,7 @@ static void a_closed_database_is_read_and_not_touched(void **state)
 {
     static const struct setpay_store_migration steps[] = {{1, "CREATE TABLE item (key INTEGER)"},
                                                           {0, NULL}};
-    static const struct setpay_store_schema another = {"another", steps};
+    static const struct setpay_store_schema another = {.name = "another", .steps = steps};
     struct test_folder folder;
     struct test_item item = {.key = 7, .value = "v"};
     struct setpay_problem problem = {{0}};

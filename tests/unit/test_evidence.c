@@ -17,7 +17,7 @@
 #include <cmocka.h>
 
 static const struct setpay_store_migration steps[] = {{1, SETPAY_EVIDENCE_SCHEMA}, {0}};
-static const struct setpay_store_schema schema = {"evidence", steps};
+static const struct setpay_store_schema schema = {.name = "evidence", .steps = steps};
 
 #define SEEN_MAX 4
 

@@ -29,7 +29,7 @@ static const struct setpay_store_migration steps[] = {
     {1, SETPAY_ANSWERS_SCHEMA SETPAY_ORDER_SCHEMA SETPAY_PURCHASE_SCHEMA},
     {0, NULL},
 };
-static const struct setpay_store_schema schema = {"merchant", steps};
+static const struct setpay_store_schema schema = {.name = "merchant", .steps = steps};
 
 struct fixture {
     struct test_folder folder;

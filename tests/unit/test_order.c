@@ -23,7 +23,7 @@
 #define NOW TEST_DATE_MS
 
 static const struct setpay_store_migration steps[] = {{1, SETPAY_ORDER_SCHEMA}, {0}};
-static const struct setpay_store_schema schema = {"orders", steps};
+static const struct setpay_store_schema schema = {.name = "orders", .steps = steps};
 
 static struct setpay_store *open_store(const struct test_folder *folder)
 {

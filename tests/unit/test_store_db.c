@@ -366,8 +366,9 @@ static void schema_steps(void **state)
     const struct setpay_store_migration failing[] = {
         {1, first_step}, {2, "CREATE TABLE b (x BIGINT); CREATE TABLE a (x BIGINT)"}, {0, NULL}};
     const struct setpay_store_migration gap[] = {{1, first_step}, {3, "SELECT 1"}, {0, NULL}};
-    const struct setpay_store_schema schemas[] = {{"s", one},     {"s", two}, {"s", changed},
-                                                  {"s", failing}, {"s", gap}, {"other", one}};
+    const struct setpay_store_schema schemas[] = {{"s", one, NULL},     {"s", two, NULL},
+                                                  {"s", changed, NULL}, {"s", failing, NULL},
+                                                  {"s", gap, NULL},     {"other", one, NULL}};
     const struct {
         int schema;
         enum setpay_error error;

@@ -215,6 +215,7 @@ static enum setpay_error make_network(struct setpay_service *service,
 static void *run_network(void *arg)
 {
     struct setpay_gatewayd *daemon = arg;
+    pthread_setname_np(pthread_self(), "network");
     enum setpay_error error = setpay_loop_run(daemon->network_loop);
     if (error != SETPAY_OK)
         setpay_log_error(error, "network.loop", setpay_field_text("area", "network"));

@@ -71,6 +71,8 @@ struct setpay_store {
     int64_t erase_next_ms;             /* when to try again */
     int erase_wait_ms;                 /* how long the next try waits for readers */
     int64_t checkpoint_ms;             /* when the last one was made */
+    int64_t taken_us;                  /* when the last group was taken */
+    unsigned crowded;                  /* groups until nobody is thought to share one any more */
     bool dirty;                        /* commits since then */
     bool notes_undelivered;
 

@@ -434,6 +434,18 @@ enum setpay_error setpay_trust_verify(struct setpay_trust *trust, struct setpay_
     return verify_leaf(trust, leaf, offered, offered_count, profile, brand, now_ms, certificate);
 }
 
+enum setpay_error setpay_trust_find_leaf(struct setpay_trust *trust,
+                                         const struct setpay_digest *thumbprint,
+                                         struct setpay_certificate **certificate)
+{
+    struct setpay_verdict verdict; /* of when it was kept: not asked here */
+    struct setpay_certificate *leaf = setpay_cache_find(trust->cache, thumbprint, &verdict);
+    if (leaf == NULL)
+        return SETPAY_E_NOT_FOUND;
+    *certificate = leaf;
+    return SETPAY_OK;
+}
+
 /* Rule A3 without the times of certificates: the lists of the chain must still be fresh. */
 static enum setpay_error check_lists(const struct setpay_snapshot *snapshot,
                                      const struct setpay_certificate *leaf, setpay_time_ms now_ms)

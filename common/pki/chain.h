@@ -142,6 +142,12 @@ enum setpay_error setpay_trust_chain(struct setpay_trust *trust,
                                      struct setpay_certificate *cas[SETPAY_CHAIN_CAS],
                                      size_t *count) SETPAY_MUST_CHECK;
 
+/* A leaf that was verified and is kept, whatever has become of it since: to pass it on to somebody
+ * who judges it, never to believe it. A reference for the caller. SETPAY_E_NOT_FOUND. */
+enum setpay_error setpay_trust_find_leaf(struct setpay_trust *trust,
+                                         const struct setpay_digest *thumbprint,
+                                         struct setpay_certificate **certificate) SETPAY_MUST_CHECK;
+
 /* Thumbprints of the certificates that are held: CAs (root first), then verified leaves of
  * merchants and gateways (never cardholders) while there is room. Returns how many were written.
  * For Thumbs. leaves false: CAs only. */

@@ -90,12 +90,18 @@ enum setpay_error setpay_merchant_ask_make(struct setpay_merchant *merchant,
 
 /* The cardholder's chain as far as it is known (after a restart perhaps the leaf alone): the
  * gateway judges it. */
-static enum setpay_error add_cardholder(struct setpay_merchant *merchant, struct setpay_view der,
-                                        struct setpay_beside *beside)
+static enum setpay_error add_cardholder(struct setpay_merchant *merchant,
+                                        const struct setpay_digest *thumbprint,
+                                        struct setpay_view der, struct setpay_beside *beside)
 {
     struct setpay_certificate *cardholder = NULL;
-    SETPAY_TRY(setpay_certificate_parse(der, &cardholder));
-    enum setpay_error error = setpay_beside_add_chain(beside, NULL, merchant->trust, cardholder);
+    /* Parsing costs more than a verification, and it was parsed when PReq came. */
+    enum setpay_error error = setpay_trust_find_leaf(merchant->trust, thumbprint, &cardholder);
+    if (error == SETPAY_E_NOT_FOUND)
+        error = setpay_certificate_parse(der, &cardholder);
+    if (error != SETPAY_OK)
+        return error;
+    error = setpay_beside_add_chain(beside, NULL, merchant->trust, cardholder);
     if (error == SETPAY_E_CERT_MISSING)
         error = setpay_beside_add(beside, NULL, cardholder);
     setpay_certificate_unref(cardholder);
@@ -112,7 +118,7 @@ enum setpay_error setpay_merchant_ask_pack(
     enum setpay_error error =
         setpay_beside_add_chain(&beside, NULL, merchant->trust, brand->sign.certificate);
     if (error == SETPAY_OK && certificate.size > 0)
-        error = add_cardholder(merchant, certificate, &beside);
+        error = add_cardholder(merchant, &purchase->cardholder, certificate, &beside);
     if (error == SETPAY_OK) {
         const struct setpay_message_parts parts = {
             .type = type_of(ask->kind),

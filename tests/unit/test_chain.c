@@ -490,6 +490,35 @@ static void known_leaves_need_only_their_thumbprint(void **state)
     test_party_free(party);
 }
 
+static void a_kept_leaf_is_found_to_be_passed_on(void **state)
+{
+    struct world *world = *state;
+    struct setpay_certificate *certificate = NULL;
+    struct setpay_buffer crl;
+    struct test_party *party =
+        test_party_new(world->pki, "visa", SETPAY_PROFILE_MERCHANT_SIGN, "shop", NULL);
+    setpay_buffer_init(&crl, SETPAY_LIMIT_CRL_BYTES);
+    assert_int_equal(setpay_trust_find_leaf(world->trust, &party->thumbprint, &certificate),
+                     SETPAY_E_NOT_FOUND);
+    assert_null(certificate);
+    expect(verify(world->trust, party, SETPAY_PROFILE_MERCHANT_SIGN, "visa", TEST_PKI_NOW_MS),
+           SETPAY_OK, "first");
+    test_pki_revoke(world->pki, party);
+    test_pki_crl(world->pki, "visa", SETPAY_CA_MERCHANT, TEST_PKI_NOW_MS, TEST_CRL_GOOD, &crl);
+    assert_int_equal(setpay_trust_add_crl(world->trust, setpay_buffer_view(&crl), TEST_PKI_NOW_MS),
+                     SETPAY_OK);
+    expect(verify(world->trust, party, SETPAY_PROFILE_MERCHANT_SIGN, "visa", TEST_PKI_NOW_MS),
+           SETPAY_E_CERT_REVOKED, "revoked");
+    /* Whoever it is passed on to judges it. */
+    assert_int_equal(setpay_trust_find_leaf(world->trust, &party->thumbprint, &certificate),
+                     SETPAY_OK);
+    assert_true(
+        setpay_digest_equal(setpay_certificate_thumbprint(certificate), &party->thumbprint));
+    setpay_certificate_unref(certificate);
+    setpay_buffer_clear(&crl);
+    test_party_free(party);
+}
+
 static void the_chain_to_send_is_issuing_ca_then_brand(void **state)
 {
     struct world *world = *state;
@@ -705,6 +734,7 @@ int main(void)
         cmocka_unit_test(a_twin_of_a_ca_is_not_another_ca),
         cmocka_unit_test(missing_issuers_are_named_so_and_learned_when_offered),
         cmocka_unit_test(known_leaves_need_only_their_thumbprint),
+        cmocka_unit_test(a_kept_leaf_is_found_to_be_passed_on),
         cmocka_unit_test(the_chain_to_send_is_issuing_ca_then_brand),
         cmocka_unit_test(tls_peers_go_the_same_way),
         cmocka_unit_test(without_lists_all_else_is_judged),

@@ -41,9 +41,8 @@ struct snapshot {
     struct setpay_gateway_work *work;
     enum setpay_error found; /* a row of this xid or this instruction */
     struct setpay_payment payment;
-    bool by_pimd;           /* the row is of this instruction, and of another xid or merchant */
-    bool is_own;            /* the row is of this very request ... */
-    enum setpay_error kept; /* ... whose answer is then in work->answer, if it is kept */
+    bool by_pimd; /* the row is of this instruction, and of another xid or merchant */
+    bool is_own;  /* the row is of this very request, whose answer is not kept (any more) */
 };
 
 static bool is_own_request(const struct setpay_payment *payment,
@@ -65,9 +64,6 @@ static enum setpay_error read_snapshot(struct setpay_db *db, void *arg)
         s->by_pimd = s->found == SETPAY_OK;
     }
     s->is_own = s->found == SETPAY_OK && is_own_request(&s->payment, s->work);
-    if (s->is_own)
-        s->kept = setpay_answers_find(db, &s->payment.merchant, &s->payment.rrpid,
-                                      &s->payment.request_hash, &s->work->answer);
     return SETPAY_OK;
 }
 
@@ -239,24 +235,11 @@ static void on_network_answer(void *arg, const struct setpay_network_answer *ans
 
 /* ------------------------------------------------------------------ asking */
 
-struct merchant_read {
-    const struct setpay_payment *payment;
-    struct setpay_gateway_merchant merchant;
-};
-
-static enum setpay_error read_merchant(struct setpay_db *db, void *arg)
-{
-    struct merchant_read *read = arg;
-    return setpay_gateway_merchant_find(db, read->payment->brand, read->payment->merchant_id,
-                                        &read->merchant);
-}
-
 /* Moves the card's secrets into the network's request: this is the last place that has them. Of the
  * instruction the back key alone stays, for the receipt (rule G10). */
 static enum setpay_error ask_network(struct setpay_gateway_work *work)
 {
     struct setpay_pi *pi = &work->instruction.pi;
-    struct merchant_read read = {.payment = &work->payment};
     struct setpay_network_authorisation request = {
         .trace = {.stan = work->payment.stan, .time = work->payment.trace_ms},
         .amount = work->payment.amount,
@@ -264,8 +247,7 @@ static enum setpay_error ask_network(struct setpay_gateway_work *work)
         .xid = work->payment.xid,
         .pomd = work->payment.pomd,
     };
-    SETPAY_TRY(setpay_store_read(work->worker->reader, read_merchant, &read));
-    SETPAY_TRY(setpay_acceptor_fill(&read.merchant, &request.acceptor));
+    SETPAY_TRY(setpay_acceptor_fill(&work->merchant_row, &request.acceptor));
     enum setpay_error error = SETPAY_OK;
     setpay_secret_move(&request.pan, &pi->pan);
     setpay_secret_move(&request.expiry, &pi->expiry);
@@ -449,20 +431,18 @@ static void look_and_decide(struct setpay_gateway_work *work)
 {
     struct snapshot snapshot = {.work = work};
     bool done = false;
-    bool only_undoes = work->auth.intent == SETPAY_INTENT_VOID;
-    enum setpay_error error =
-        setpay_gateway_admit(work, &work->auth.header, work->auth.brand, work->auth.merchant_id,
-                             NULL, only_undoes, &done);
+    const struct setpay_gateway_asked asked = {
+        .header = &work->auth.header,
+        .brand = work->auth.brand,
+        .merchant_id = work->auth.merchant_id,
+        .only_undoes = work->auth.intent == SETPAY_INTENT_VOID,
+        .read_more = read_snapshot,
+        .more = &snapshot,
+    };
+    enum setpay_error error = setpay_gateway_admit(work, &asked, &done);
     if (error == SETPAY_OK && done)
         return;
-    if (error == SETPAY_OK)
-        error = setpay_store_read(work->worker->reader, read_snapshot, &snapshot);
     if (error == SETPAY_OK && snapshot.found == SETPAY_OK) {
-        if (snapshot.is_own && snapshot.kept == SETPAY_OK) {
-            /* decided since it was admitted */
-            setpay_gateway_reply(work, setpay_buffer_view(&work->answer));
-            return;
-        }
         if (snapshot.is_own && snapshot.payment.state == SETPAY_PAYMENT_ASKING) {
             /* What another of the same request was faster with is not kept open while it waits. */
             setpay_instruction_clear(&work->instruction);

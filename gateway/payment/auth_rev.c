@@ -176,12 +176,17 @@ static void look_and_decide(struct setpay_gateway_work *work)
 {
     struct snapshot snapshot = {.work = work};
     bool done = false;
-    enum setpay_error error = setpay_gateway_admit(work, &work->reverse.header, work->reverse.brand,
-                                                   work->reverse.merchant_id, NULL, true, &done);
+    const struct setpay_gateway_asked asked = {
+        .header = &work->reverse.header,
+        .brand = work->reverse.brand,
+        .merchant_id = work->reverse.merchant_id,
+        .only_undoes = true,
+        .read_more = read_snapshot,
+        .more = &snapshot,
+    };
+    enum setpay_error error = setpay_gateway_admit(work, &asked, &done);
     if (error == SETPAY_OK && done)
         return;
-    if (error == SETPAY_OK)
-        error = setpay_store_read(work->worker->reader, read_snapshot, &snapshot);
     if (error == SETPAY_OK && snapshot.found != SETPAY_OK)
         error = snapshot.found == SETPAY_E_NOT_FOUND ? SETPAY_E_TOKEN : snapshot.found;
     if (error == SETPAY_OK)

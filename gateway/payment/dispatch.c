@@ -159,43 +159,42 @@ void setpay_gateway_later(struct setpay_gateway_work *work, int64_t delay_ms,
 
 struct admission {
     struct setpay_gateway_work *work;
-    const struct setpay_request_header *header;
-    const char *brand;
-    const char *merchant_id;
+    const struct setpay_gateway_asked *asked;
     enum setpay_error found; /* of the kept answer */
     enum setpay_error merchant_found;
-    struct setpay_gateway_merchant merchant;
 };
 
 static enum setpay_error read_admission(struct setpay_db *db, void *arg)
 {
     struct admission *a = arg;
-    a->found = setpay_answers_find(db, &a->work->message.signer, &a->header->rrpid,
+    const struct setpay_gateway_asked *asked = a->asked;
+    a->found = setpay_answers_find(db, &a->work->message.signer, &asked->header->rrpid,
                                    &a->work->request_hash, &a->work->answer);
     if (a->found == SETPAY_E_NOT_FOUND) {
         enum setpay_error taken = setpay_payment_check_rrpid(
-            db, &a->work->message.signer, &a->header->rrpid, &a->work->request_hash);
+            db, &a->work->message.signer, &asked->header->rrpid, &a->work->request_hash);
         if (taken != SETPAY_OK)
             a->found = taken;
     }
-    a->merchant_found = setpay_gateway_merchant_find(db, a->brand, a->merchant_id, &a->merchant);
-    return SETPAY_OK;
+    a->merchant_found =
+        setpay_gateway_merchant_find(db, asked->brand, asked->merchant_id, &a->work->merchant_row);
+    return a->found == SETPAY_E_NOT_FOUND && asked->read_more != NULL
+               ? asked->read_more(db, asked->more)
+               : SETPAY_OK;
 }
 
 enum setpay_error setpay_gateway_admit(struct setpay_gateway_work *work,
-                                       const struct setpay_request_header *header,
-                                       const char *brand, const char *merchant_id,
-                                       const char *receiver_name, bool only_undoes, bool *done)
+                                       const struct setpay_gateway_asked *asked, bool *done)
 {
-    struct admission admission = {
-        .work = work, .header = header, .brand = brand, .merchant_id = merchant_id};
-    work->rrpid = header->rrpid;
+    struct admission admission = {.work = work, .asked = asked};
+    work->rrpid = asked->header->rrpid;
     work->has_ids = true;
     *done = false;
-    SETPAY_TRY(setpay_request_check(&work->message, header,
+    SETPAY_TRY(setpay_request_check(&work->message, asked->header,
                                     setpay_certificate_thumbprint(work->brand->sign.certificate),
-                                    receiver_name));
-    SETPAY_TRY(setpay_merchant_channel_check(&work->peer, work->merchant, brand, merchant_id));
+                                    asked->receiver_name));
+    SETPAY_TRY(setpay_merchant_channel_check(&work->peer, work->merchant, asked->brand,
+                                             asked->merchant_id));
     SETPAY_TRY(setpay_message_request_hash(&work->message, &work->request_hash));
     SETPAY_TRY(setpay_store_read(work->worker->reader, read_admission, &admission));
     if (admission.found == SETPAY_OK) {
@@ -208,7 +207,8 @@ enum setpay_error setpay_gateway_admit(struct setpay_gateway_work *work,
     if (admission.found != SETPAY_E_NOT_FOUND)
         return admission.found;
     if (admission.merchant_found == SETPAY_E_NOT_FOUND ||
-        (admission.merchant_found == SETPAY_OK && !admission.merchant.enabled && !only_undoes))
+        (admission.merchant_found == SETPAY_OK && !work->merchant_row.enabled &&
+         !asked->only_undoes))
         return SETPAY_E_MERCHANT_UNKNOWN; /* rule G1 */
     return admission.merchant_found;
 }

@@ -54,7 +54,8 @@ struct setpay_gateway_work {
     struct setpay_digest request_hash;
     const struct setpay_gateway_brand *brand;
     struct setpay_certificate *merchant; /* the signer, verified */
-    bool has_ids;                        /* rrpid and xid below are known, for the log */
+    struct setpay_gateway_merchant merchant_row;
+    bool has_ids; /* rrpid and xid below are known, for the log */
     struct setpay_id rrpid;
     struct setpay_id xid;
 
@@ -100,14 +101,23 @@ void setpay_gateway_wait(struct setpay_gateway_work *work, setpay_gateway_resume
 void setpay_gateway_later(struct setpay_gateway_work *work, int64_t delay_ms,
                           setpay_gateway_resume_fn *resume);
 
+/* What a handler has read in its content. All borrowed. */
+struct setpay_gateway_asked {
+    const struct setpay_request_header *header;
+    const char *brand;
+    const char *merchant_id;
+    const char *receiver_name; /* NULL: the header must name our certificate */
+    bool only_undoes; /* can only take back, and so is not refused to a disabled merchant */
+    /* Read in the same snapshot, unless an answer was kept; NULL: nothing more. */
+    setpay_store_read_fn *read_more;
+    void *more;
+};
+
 /* Rules A2, A3, A6, G1: the signer is a merchant of the connection's brand; an answer that was kept
- * is sent again. Handlers call it after they have read their content: header is the content's.
- * only_undoes: the request can only take back, and so is not refused to a disabled merchant.
- * SETPAY_OK: go on. SETPAY_E_NOT_FOUND does not come. When *done, the work has ended. */
+ * is sent again. SETPAY_OK: go on, work->merchant_row is who asks. SETPAY_E_NOT_FOUND does not
+ * come. When *done, the work has ended. */
 enum setpay_error setpay_gateway_admit(struct setpay_gateway_work *work,
-                                       const struct setpay_request_header *header,
-                                       const char *brand, const char *merchant_id,
-                                       const char *receiver_name, bool only_undoes,
+                                       const struct setpay_gateway_asked *asked,
                                        bool *done) SETPAY_MUST_CHECK;
 
 /* The handlers; each owns work. */

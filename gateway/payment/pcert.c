@@ -96,9 +96,15 @@ void setpay_gateway_on_pcert_req(struct setpay_gateway_work *work)
     enum setpay_error error = request == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
     if (error == SETPAY_OK)
         error = setpay_pcert_req_parse(work->message.content, request);
-    if (error == SETPAY_OK)
-        error = setpay_gateway_admit(work, &request->header, request->brand, request->merchant_id,
-                                     work->worker->gateway->id, false, &done);
+    if (error == SETPAY_OK) {
+        const struct setpay_gateway_asked asked = {
+            .header = &request->header,
+            .brand = request->brand,
+            .merchant_id = request->merchant_id,
+            .receiver_name = work->worker->gateway->id,
+        };
+        error = setpay_gateway_admit(work, &asked, &done);
+    }
     if (error == SETPAY_OK && !done)
         error = setpay_date_check(request->header.date_ms, work->now_ms); /* rule A5 */
     if (error == SETPAY_OK && !done)

@@ -358,7 +358,8 @@ static enum setpay_error verify_leaf(struct setpay_trust *trust, struct setpay_c
     if (offered_count > SETPAY_LIMIT_CERTIFICATES)
         offered_count = SETPAY_LIMIT_CERTIFICATES;
     if (offered_count > 0)
-        (void)setpay_trust_learn(trust, offered, offered_count, NULL, 0, now_ms);
+        setpay_trust_learn_beside(trust, setpay_certificate_thumbprint(leaf), offered,
+                                  offered_count);
     struct setpay_snapshot *snapshot = setpay_snapshot_take(trust);
     if (verify_short(snapshot, leaf, now_ms, &verdict)) {
         atomic_fetch_add_explicit(&trust->leaf_verifications, 1, memory_order_relaxed);

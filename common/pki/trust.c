@@ -208,6 +208,20 @@ static enum setpay_error check_ca(const struct setpay_snapshot *snapshot,
     return SETPAY_OK;
 }
 
+/* Known for a leaf: the one beside which it came (may be NULL), or one that was verified. Parsing
+ * it to find that out would cost more than verifying it. */
+static bool is_leaf(struct setpay_trust *trust, const struct setpay_digest *beside,
+                    const struct setpay_digest *thumbprint)
+{
+    struct setpay_verdict verdict;
+    if (beside != NULL && setpay_digest_equal(beside, thumbprint))
+        return true;
+    struct setpay_certificate *found = setpay_cache_find(trust->cache, thumbprint, &verdict);
+    bool is_known = found != NULL;
+    setpay_certificate_unref(found);
+    return is_known;
+}
+
 /* The same certificate, whatever its bytes: an ECDSA signature (r, s) has a twin (r, -s), so that
  * anybody can give a certificate a second thumbprint. A twin would be a CA without a CRL. */
 static bool is_twin(const struct setpay_snapshot *snapshot, const struct setpay_certificate *ca)
@@ -222,13 +236,17 @@ static bool is_twin(const struct setpay_snapshot *snapshot, const struct setpay_
 }
 
 /* With the lock on changes held. Sets *added where it was not known before. */
-static enum setpay_error add_ca(struct setpay_trust *trust, struct setpay_view der, bool *added)
+static enum setpay_error add_ca(struct setpay_trust *trust, const struct setpay_digest *leaf,
+                                struct setpay_view der, bool *added)
 {
     struct setpay_certificate *ca = NULL;
     struct setpay_snapshot *next = NULL;
     struct setpay_digest thumbprint;
     enum setpay_error error = setpay_sha256(der, &thumbprint);
     if (error != SETPAY_OK || find_ca(trust->current, &thumbprint) != NULL)
+        goto out;
+    error = SETPAY_E_CERT_ROLE;
+    if (is_leaf(trust, leaf, &thumbprint))
         goto out;
     error = setpay_certificate_parse(der, &ca);
     if (error != SETPAY_OK)
@@ -256,7 +274,7 @@ enum setpay_error setpay_trust_add_ca(struct setpay_trust *trust, struct setpay_
 {
     bool added = false;
     (void)pthread_mutex_lock(&trust->change);
-    enum setpay_error error = add_ca(trust, der, &added);
+    enum setpay_error error = add_ca(trust, NULL, der, &added);
     (void)pthread_mutex_unlock(&trust->change);
     return error;
 }
@@ -331,21 +349,37 @@ static void log_refused(struct setpay_view der, enum setpay_error error)
                    setpay_field_digest("crl", &thumbprint));
 }
 
+/* With the change's lock. */
+static size_t learn_cas(struct setpay_trust *trust, const struct setpay_digest *leaf,
+                        const struct setpay_view *certificates, size_t count)
+{
+    size_t news = 0;
+    /* A CA below may stand before the one above it. */
+    for (size_t round = 0, before = SIZE_MAX; round < LEARN_ROUNDS && news != before; round++) {
+        before = news;
+        for (size_t i = 0; i < count; i++) {
+            bool added = false;
+            if (add_ca(trust, leaf, certificates[i], &added) == SETPAY_OK && added)
+                news++;
+        }
+    }
+    return news;
+}
+
+void setpay_trust_learn_beside(struct setpay_trust *trust, const struct setpay_digest *leaf,
+                               const struct setpay_view *certificates, size_t count)
+{
+    (void)pthread_mutex_lock(&trust->change);
+    (void)learn_cas(trust, leaf, certificates, count);
+    (void)pthread_mutex_unlock(&trust->change);
+}
+
 size_t setpay_trust_learn(struct setpay_trust *trust, const struct setpay_view *certificates,
                           size_t certificate_count, const struct setpay_view *crls,
                           size_t crl_count, setpay_time_ms now_ms)
 {
-    size_t news = 0;
     (void)pthread_mutex_lock(&trust->change);
-    /* A CA below may stand before the one above it. */
-    for (size_t round = 0, before = SIZE_MAX; round < LEARN_ROUNDS && news != before; round++) {
-        before = news;
-        for (size_t i = 0; i < certificate_count; i++) {
-            bool added = false;
-            if (add_ca(trust, certificates[i], &added) == SETPAY_OK && added)
-                news++;
-        }
-    }
+    size_t news = learn_cas(trust, NULL, certificates, certificate_count);
     for (size_t i = 0; i < crl_count; i++) {
         bool added = false;
         enum setpay_error error = add_crl(trust, crls[i], now_ms, &added);

@@ -63,6 +63,9 @@ struct setpay_trust {
 /* The current snapshot; give it back with unref. */
 struct setpay_snapshot *setpay_snapshot_take(struct setpay_trust *trust);
 void setpay_snapshot_unref(struct setpay_snapshot *snapshot);
+/* Keeps the CAs among certificates that came beside this leaf. */
+void setpay_trust_learn_beside(struct setpay_trust *trust, const struct setpay_digest *leaf,
+                               const struct setpay_view *certificates, size_t count);
 /* The known CA that issued x509, by name and key id. SETPAY_E_CERT_MISSING where none has the name,
  * SETPAY_E_CERT_CHAIN where one has it but another key. */
 enum setpay_error setpay_snapshot_issuer(const struct setpay_snapshot *snapshot, X509 *x509,

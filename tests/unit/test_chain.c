@@ -519,6 +519,23 @@ static void a_kept_leaf_is_found_to_be_passed_on(void **state)
     test_party_free(party);
 }
 
+static void a_leaf_is_no_ca_whether_known_or_not(void **state)
+{
+    struct world *world = *state;
+    struct setpay_digest before[16], after[16];
+    struct test_party *party =
+        test_party_new(world->pki, "visa", SETPAY_PROFILE_CARDHOLDER_SIGN, NULL, NULL);
+    size_t count = setpay_trust_thumbs(world->trust, false, before, 16);
+    assert_int_equal(setpay_trust_add_ca(world->trust, setpay_buffer_view(&party->der)),
+                     SETPAY_E_CERT_ROLE);
+    expect(verify(world->trust, party, SETPAY_PROFILE_CARDHOLDER_SIGN, "visa", TEST_PKI_NOW_MS),
+           SETPAY_OK, "verified");
+    assert_int_equal(setpay_trust_add_ca(world->trust, setpay_buffer_view(&party->der)),
+                     SETPAY_E_CERT_ROLE);
+    assert_int_equal(setpay_trust_thumbs(world->trust, false, after, 16), count);
+    test_party_free(party);
+}
+
 static void the_chain_to_send_is_issuing_ca_then_brand(void **state)
 {
     struct world *world = *state;
@@ -735,6 +752,7 @@ int main(void)
         cmocka_unit_test(missing_issuers_are_named_so_and_learned_when_offered),
         cmocka_unit_test(known_leaves_need_only_their_thumbprint),
         cmocka_unit_test(a_kept_leaf_is_found_to_be_passed_on),
+        cmocka_unit_test(a_leaf_is_no_ca_whether_known_or_not),
         cmocka_unit_test(the_chain_to_send_is_issuing_ca_then_brand),
         cmocka_unit_test(tls_peers_go_the_same_way),
         cmocka_unit_test(without_lists_all_else_is_judged),

@@ -465,6 +465,7 @@ INTEGRATION_TESTS := \
 	tests/docs/man.sh \
 	tests/docs/pages.sh \
 	tests/integration/backup.sh \
+	tests/integration/bench.sh \
 	tests/integration/ca.sh \
 	tests/integration/docs.sh \
 	tests/integration/doctor.sh \
@@ -518,6 +519,27 @@ INTEGRATION_PROGRAMS := \
 	net_floor \
 	races \
 	store_floor
+
+# What it costs: setpay-bench (docs/reference/bench.md).
+BENCH := \
+	tests/bench/authority_load.c \
+	tests/bench/bench.c \
+	tests/bench/blocks.c \
+	tests/bench/floor_crypto.c \
+	tests/bench/floor_disk.c \
+	tests/bench/floor_tls.c \
+	tests/bench/gateway_load.c \
+	tests/bench/issuer_load.c \
+	tests/bench/machine.c \
+	tests/bench/market.c \
+	tests/bench/measure.c \
+	tests/bench/merchant_load.c \
+	tests/bench/plot.c \
+	tests/bench/purchases.c \
+	tests/bench/report.c \
+	tests/bench/shopper.c \
+	tests/bench/usage.c \
+	tests/bench/wallet_load.c
 
 # Fuzz targets: tests/fuzz/fuzz_NAME.c, one per parser of bytes that others send, and what of the
 # parties they are made of.

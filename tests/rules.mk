@@ -44,6 +44,7 @@ help:
 	  crash 'all pairs of crashes in a purchase; hours, goes on where it was (SEED=, FRESH=1)' \
 	  races 'races for one order, many more than the suite (SEED=, TRIES=)' \
 	  faults 'purchases with faults at random on every line (SEED=, COUNT=)' \
+	  bench 'what everything costs here, in minutes (QUICK=1: in seconds; ONLY=part, SHOPPERS=n)' \
 	  asan 'the suite under AddressSanitizer and UBSan' \
 	  install 'into PREFIX (DESTDIR honoured)' \
 	  deb 'Debian packages into $(BUILD)/deb' \
@@ -119,6 +120,13 @@ $(BUILD)/tests/integration/%: $(BUILD)/obj/tests/integration/%.o $(call obj,$(TE
 	$(say) LD $@
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter-out %.a,$^) -Wl,--start-group $(PARTS_LIB) $(COMMON_LIB) -Wl,--end-group $(PKG_LIBS) -lcmocka
 
+# make bench: tests/bench, made as integration tests are.
+BENCH_BIN := $(BUILD)/tests/setpay-bench
+$(BENCH_BIN): $(call obj,$(BENCH) $(TEST_SUPPORT)) $(PARTS_LIB) $(COMMON_LIB)
+	@mkdir -p $(dir $@)
+	$(say) LD $@
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter-out %.a,$^) -Wl,--start-group $(PARTS_LIB) $(COMMON_LIB) -Wl,--end-group $(PKG_LIBS) -lcmocka -lm
+
 # The test vectors, made anew: only when the protocol changes (docs/vectors.md).
 VECTORS_BIN := $(BUILD)/tests/generate_vectors
 $(VECTORS_BIN): $(call obj,tests/vectors/generate.c $(TEST_SUPPORT)) $(PARTS_LIB) $(COMMON_LIB)
@@ -178,7 +186,7 @@ reference: build $(REFERENCE_BIN)
 	$(Q)BUILD=$(BUILD) CC='$(CC)' tests/docs/make.sh docs
 
 # Unit tests and integration programs, built and not run.
-tests: $(UNIT_BINS) $(INTEGRATION_BINS) $(TOOL_BINS) $(REFERENCE_BIN)
+tests: $(UNIT_BINS) $(INTEGRATION_BINS) $(TOOL_BINS) $(REFERENCE_BIN) $(BENCH_BIN)
 
 # RULE_TESTS: checks of the tree itself, which only `make test` adds.
 check: build tests
@@ -217,6 +225,14 @@ faults:
 	$(again) build tests
 	$(Q)BUILD=$(BUILD) SEED='$(SEED)' CASES=no COUNT='$(or $(COUNT),1000)' \
 	  $(BUILD)/tests/integration/faults
+
+# Into BUILD/bench; docs/reference/bench.md.
+.PHONY: bench
+bench:
+	$(Q)tests/deps.sh build test
+	$(again) build $(BENCH_BIN)
+	$(Q)BUILD=$(BUILD) $(BENCH_BIN) $(if $(QUICK),--quick) $(if $(ONLY),--only '$(ONLY)') \
+	  $(if $(SHOPPERS),--shoppers '$(SHOPPERS)')
 
 asan:
 	$(Q)tests/deps.sh build test

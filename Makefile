@@ -285,16 +285,19 @@ WALLET := \
 	cardholder/answer.c \
 	cardholder/backup.c \
 	cardholder/card.c \
+	cardholder/card_store.c \
 	cardholder/doctor.c \
 	cardholder/enrol_store.c \
 	cardholder/offer.c \
 	cardholder/purchase_state.c \
 	cardholder/question.c \
+	cardholder/renewal.c \
 	cardholder/vault.c \
 	cardholder/wallet_store.c
 
 WALLETD := \
 	cardholder/card_import.c \
+	cardholder/card_request.c \
 	cardholder/commands.c \
 	cardholder/confirm.c \
 	cardholder/doctor_daemon.c \
@@ -303,6 +306,7 @@ WALLETD := \
 	cardholder/lists.c \
 	cardholder/pay.c \
 	cardholder/render.c \
+	cardholder/renew.c \
 	cardholder/saved_trust.c \
 	cardholder/sign.c
 
@@ -416,6 +420,7 @@ UNIT_TESTS := \
 	test_wait \
 	test_wallet_offer \
 	test_wallet_receipt \
+	test_wallet_renewal \
 	test_wallet_sign \
 	test_wallet_vault
 

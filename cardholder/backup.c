@@ -38,6 +38,14 @@ const struct setpay_option setpay_wallet_options[] = {
      "the pause before the first inquiry; it doubles each time"},
     {"", "inquiry_max", SETPAY_OPTION_DURATION, NULL, 10, 86400000, false, false, NULL,
      "the longest pause between inquiries (60s; 1s with testing = yes)"},
+    {"", "renew_before", SETPAY_OPTION_DURATION, "30d", 0, 31622400000, false, false, NULL,
+     "how long before its end a card's certificate is renewed, a third of its life at most; 0: only by command"},
+    {"", "renew_retry_min", SETPAY_OPTION_DURATION, "1m", 10, 86400000, false, false, NULL,
+     "the pause after a renewal that failed; it doubles each time"},
+    {"", "renew_retry_max", SETPAY_OPTION_DURATION, "6h", 10, 604800000, false, false, NULL,
+     "the longest pause between renewals that fail"},
+    {"", "keep_keys", SETPAY_OPTION_DURATION, "180d", 0, 63244800000, false, false, NULL,
+     "how long a renewed card's earlier key asks after purchases that were authorised; 0: until their outcome"},
     {NULL, NULL, SETPAY_OPTION_TEXT, NULL, 0, 0, false, false, NULL, NULL},
 };
 /* clang-format on */

@@ -42,6 +42,13 @@ void setpay_wallet_card_secrets_clear(struct setpay_wallet_card_secrets *secrets
 
 /* ------------------------------------------------------------------ opening */
 
+/* Whose box it is: a card has more than one key. */
+static const struct setpay_id *owner(const struct setpay_wallet_card *card,
+                                     enum setpay_wallet_box which)
+{
+    return which == SETPAY_WALLET_BOX_KEY ? &card->key_id : &card->id;
+}
+
 static enum setpay_error open_text(const struct setpay_secret *master,
                                    const struct setpay_wallet_card *card,
                                    enum setpay_wallet_box which, char *out, size_t size)
@@ -49,8 +56,9 @@ static enum setpay_error open_text(const struct setpay_secret *master,
     struct setpay_secret plain = {0};
     if (card->boxes[which].size == 0)
         return SETPAY_OK; /* absent */
-    enum setpay_error error = setpay_wallet_box_open(
-        master, box_names[which], &card->id, setpay_buffer_view(&card->boxes[which]), &plain);
+    enum setpay_error error =
+        setpay_wallet_box_open(master, box_names[which], owner(card, which),
+                               setpay_buffer_view(&card->boxes[which]), &plain);
     if (error == SETPAY_OK && plain.size >= size)
         error = SETPAY_E_STORE;
     if (error == SETPAY_OK) {
@@ -65,12 +73,13 @@ static enum setpay_error open_box(const struct setpay_secret *master,
                                   const struct setpay_wallet_card *card,
                                   enum setpay_wallet_box which, struct setpay_secret *plain)
 {
-    return setpay_wallet_box_open(master, box_names[which], &card->id,
+    return setpay_wallet_box_open(master, box_names[which], owner(card, which),
                                   setpay_buffer_view(&card->boxes[which]), plain);
 }
 
-static enum setpay_error open_pkey(const struct setpay_secret *master,
-                                   const struct setpay_wallet_card *card, EVP_PKEY **pkey)
+enum setpay_error setpay_wallet_card_open_pkey(const struct setpay_secret *master,
+                                               const struct setpay_wallet_card *card,
+                                               EVP_PKEY **pkey)
 {
     struct setpay_secret pem = {0};
     enum setpay_error error = open_box(master, card, SETPAY_WALLET_BOX_KEY, &pem);
@@ -85,7 +94,7 @@ enum setpay_error setpay_wallet_card_open_key(const struct setpay_secret *master
                                               struct setpay_signing_key **key)
 {
     EVP_PKEY *pkey = NULL;
-    enum setpay_error error = open_pkey(master, card, &pkey);
+    enum setpay_error error = setpay_wallet_card_open_pkey(master, card, &pkey);
     if (error == SETPAY_OK)
         error = setpay_signing_key_from_pkey(pkey, key);
     EVP_PKEY_free(pkey);
@@ -232,8 +241,8 @@ static enum setpay_error seal_one(const struct setpay_secret *master,
     if (plain->size == 0)
         return SETPAY_OK; /* absent */
     setpay_buffer_init(&card->boxes[which], SETPAY_WALLET_BOX_MAX);
-    return setpay_wallet_box_seal(master, box_names[which], &card->id, setpay_secret_view(plain),
-                                  &card->boxes[which]);
+    return setpay_wallet_box_seal(master, box_names[which], owner(card, which),
+                                  setpay_secret_view(plain), &card->boxes[which]);
 }
 
 /* What the person has typed. */
@@ -278,6 +287,8 @@ enum setpay_error setpay_wallet_card_make(const struct setpay_secret *master,
     snprintf(made.brand, sizeof made.brand, "%s", wish->brand);
     snprintf(made.label, sizeof made.label, "%s", wish->label);
     error = setpay_id_random(&made.id);
+    if (error == SETPAY_OK)
+        error = setpay_id_random(&made.key_id);
     if (error == SETPAY_OK)
         error = setpay_key_generate(&key);
     if (error == SETPAY_OK)
@@ -332,7 +343,7 @@ enum setpay_error setpay_wallet_card_build_csr(const struct setpay_secret *maste
 {
     struct setpay_secret pan = {0}, expiry = {0}, pan_secret = {0};
     EVP_PKEY *key = NULL;
-    enum setpay_error error = open_pkey(master, card, &key);
+    enum setpay_error error = setpay_wallet_card_open_pkey(master, card, &key);
     if (error == SETPAY_OK)
         error = open_box(master, card, SETPAY_WALLET_BOX_PAN, &pan);
     if (error == SETPAY_OK)
@@ -381,138 +392,100 @@ enum setpay_error setpay_wallet_card_check(const struct setpay_secret *master,
     return error;
 }
 
-json_t *setpay_wallet_card_json(const struct setpay_wallet_card *card, setpay_time_ms now_ms)
+void setpay_wallet_certified_clear(struct setpay_wallet_certified *certified)
+{
+    setpay_buffer_clear(&certified->certificate);
+    memset(certified, 0, sizeof *certified);
+}
+
+enum setpay_error setpay_wallet_card_certify(const struct setpay_secret *master,
+                                             const struct setpay_wallet_card *card,
+                                             const struct setpay_certificate *certificate,
+                                             struct setpay_wallet_certified *certified)
+{
+    struct setpay_wallet_certified made = {
+        .begins_ms = setpay_certificate_not_before_ms(certificate),
+        .expires_ms = setpay_certificate_not_after_ms(certificate)};
+    struct setpay_secret expiry = {0};
+    setpay_time_ms end_ms = 0;
+    enum setpay_error error = open_box(master, card, SETPAY_WALLET_BOX_EXPIRY, &expiry);
+    if (error == SETPAY_OK)
+        error = setpay_wallet_card_end(&expiry, &end_ms);
+    setpay_secret_clear(&expiry);
+    if (error != SETPAY_OK)
+        return error;
+    made.ends_with_card = made.expires_ms + SETPAY_DAY_MS > end_ms;
+    setpay_buffer_init(&made.certificate, SETPAY_LIMIT_CERTIFICATE_BYTES);
+    error = setpay_buffer_set(&made.certificate, setpay_certificate_der(certificate));
+    if (error != SETPAY_OK) {
+        setpay_wallet_certified_clear(&made);
+        return error;
+    }
+    *certified = made;
+    return SETPAY_OK;
+}
+
+/* ------------------------------------------------------------------ renewal */
+
+enum setpay_error setpay_wallet_card_make_next(const struct setpay_secret *master,
+                                               const struct setpay_wallet_card *card,
+                                               struct setpay_wallet_card *next)
+{
+    struct setpay_wallet_card made = {.id = card->id, .status = card->status};
+    struct setpay_secret pem = {0};
+    EVP_PKEY *key = NULL;
+    enum setpay_error error = master->size == 0 ? SETPAY_E_LOCKED : SETPAY_OK;
+    if (error == SETPAY_OK)
+        error = setpay_id_random(&made.key_id);
+    if (error == SETPAY_OK)
+        error = setpay_key_generate(&key);
+    if (error == SETPAY_OK)
+        error = setpay_key_digest(key, &made.key_digest);
+    if (error == SETPAY_OK)
+        error = setpay_key_build_pem(key, NULL, &pem);
+    if (error == SETPAY_OK)
+        error = seal_one(master, &made, SETPAY_WALLET_BOX_KEY, &pem);
+    EVP_PKEY_free(key);
+    setpay_secret_clear(&pem);
+    if (error == SETPAY_OK)
+        *next = made;
+    else
+        setpay_wallet_card_clear(&made);
+    return error;
+}
+
+enum setpay_error setpay_wallet_card_build_renewal(const struct setpay_secret *master,
+                                                   const struct setpay_wallet_card *next,
+                                                   const char *challenge, struct setpay_secret *csr)
+{
+    const struct setpay_csr_wish request = {
+        .brand = next->brand, .role = "cardholder", .challenge = challenge};
+    EVP_PKEY *key = NULL;
+    enum setpay_error error = setpay_wallet_card_open_pkey(master, next, &key);
+    if (error == SETPAY_OK)
+        error = setpay_csr_build(key, &request, csr);
+    EVP_PKEY_free(key);
+    return error;
+}
+
+json_t *setpay_wallet_card_json(const struct setpay_wallet_card *card, int64_t lead_ms,
+                                setpay_time_ms now_ms)
 {
     char id[SETPAY_ID_TEXT_SIZE], expires[SETPAY_TIME_TEXT_SIZE] = "";
+    char url[SETPAY_EST_URL_SIZE], notice[SETPAY_WALLET_NOTICE_SIZE];
     const char *status = "pending";
     if (card->status == SETPAY_WALLET_CARD_ACTIVE) {
         status = now_ms > card->expires_ms ? "expired" : "active";
         setpay_time_format(card->expires_ms, expires);
         expires[EXPIRES_TEXT_SIZE - 1] = '\0'; /* the date alone */
     }
-    return json_pack("{s:s, s:s, s:s, s:s, s:s?, s:b, s:s}", "id", setpay_id_format(&card->id, id),
-                     "label", card->label, "brand", card->brand, "last4", card->last4, "expires",
-                     expires[0] != '\0' ? expires : NULL, "default", card->is_default, "status",
-                     status);
-}
-
-/* ------------------------------------------------------------------ card.request */
-
-struct request {
-    struct setpay_wallet *wallet;
-    struct setpay_control_call *call;
-    struct setpay_wallet_card card;
-    struct setpay_secret csr;
-};
-
-static void request_free(struct request *request)
-{
-    setpay_wallet_card_clear(&request->card);
-    setpay_secret_clear(&request->csr);
-    free(request);
-}
-
-static enum setpay_error store_request(struct setpay_db *db, void *arg)
-{
-    struct request *request = arg;
-    return setpay_wallet_store_add_card(db, &request->card);
-}
-
-/* {"card_id","csr"}; the text holds the card's data, and JSON's memory is cleansed. */
-static json_t *request_json(const struct request *request)
-{
-    char id[SETPAY_ID_TEXT_SIZE];
-    unsigned char *text = malloc(EVP_ENCODE_LENGTH(request->csr.size));
-    size_t size = EVP_ENCODE_LENGTH(request->csr.size) + 128;
-    char *pem = malloc(size);
-    json_t *json = NULL;
-    EVP_ENCODE_CTX *encode = EVP_ENCODE_CTX_new();
-    int part = 0, rest = 0;
-    if (text != NULL && pem != NULL && encode != NULL) {
-        EVP_EncodeInit(encode);
-        if (EVP_EncodeUpdate(encode, text, &part, request->csr.data, (int)request->csr.size) == 1) {
-            EVP_EncodeFinal(encode, text + part, &rest);
-            snprintf(pem, size,
-                     "-----BEGIN CERTIFICATE REQUEST-----\n%.*s"
-                     "-----END CERTIFICATE REQUEST-----\n",
-                     part + rest, (const char *)text);
-            json = json_pack("{s:s, s:s}", "card_id", setpay_id_format(&request->card.id, id),
-                             "csr", pem);
-        }
-    }
-    EVP_ENCODE_CTX_free(encode);
-    if (text != NULL)
-        setpay_cleanse(text, EVP_ENCODE_LENGTH(request->csr.size));
-    if (pem != NULL)
-        setpay_cleanse(pem, size);
-    free(text);
-    free(pem);
-    return json;
-}
-
-static void on_request_stored(void *arg, enum setpay_error error)
-{
-    struct request *request = arg;
-    json_t *json = error == SETPAY_OK ? request_json(request) : NULL;
-    if (error == SETPAY_E_EXISTS)
-        setpay_control_fail(request->call, error,
-                            "there is a card with this label; choose another one");
-    else if (json == NULL)
-        setpay_control_fail(request->call, error == SETPAY_OK ? SETPAY_E_NOMEM : error, NULL);
-    else
-        setpay_control_reply(request->call, json);
-    if (error == SETPAY_OK)
-        setpay_log(SETPAY_LOG_INFO, "card.requested", setpay_field_id("card", &request->card.id),
-                   setpay_field_text("brand", request->card.brand));
-    request_free(request);
-}
-
-enum setpay_error setpay_wallet_card_read_wish(const json_t *args,
-                                               struct setpay_wallet_card_wish *wish,
-                                               struct setpay_secret secrets[4],
-                                               struct setpay_problem *problem)
-{
-    SETPAY_TRY(setpay_json_arg_text(args, "brand", true, &wish->brand, problem));
-    SETPAY_TRY(setpay_json_arg_text(args, "label", true, &wish->label, problem));
-    SETPAY_TRY(setpay_json_arg_secret(args, "pan", true, &secrets[0], problem));
-    SETPAY_TRY(setpay_json_arg_secret(args, "expiry", true, &secrets[1], problem));
-    SETPAY_TRY(setpay_json_arg_secret(args, "postcode", false, &secrets[2], problem));
-    SETPAY_TRY(setpay_json_arg_secret(args, "house_digits", false, &secrets[3], problem));
-    wish->pan = &secrets[0];
-    wish->expiry = &secrets[1];
-    wish->postcode = &secrets[2];
-    wish->house_digits = &secrets[3];
-    return SETPAY_OK;
-}
-
-void setpay_wallet_on_card_request(struct setpay_control_call *call, const json_t *args, void *arg)
-{
-    struct setpay_wallet *wallet = arg;
-    struct setpay_wallet_card_wish wish = {0};
-    struct setpay_secret secrets[4] = {{0}};
-    struct setpay_problem problem = {{0}};
-    static const char *const names[] = {"brand",    "label",        "pan", "expiry",
-                                        "postcode", "house_digits", NULL};
-    struct request *request = calloc(1, sizeof *request);
-    enum setpay_error error = request == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
-    if (error == SETPAY_OK)
-        error = setpay_json_args_check(args, names, &problem);
-    if (error == SETPAY_OK)
-        error = setpay_wallet_card_read_wish(args, &wish, secrets, &problem);
-    if (error == SETPAY_OK) {
-        request->wallet = wallet;
-        request->call = call;
-        error = setpay_wallet_card_make(&wallet->master, &wish, setpay_clock_now_ms(),
-                                        &request->card, &request->csr, &problem);
-    }
-    if (error == SETPAY_OK)
-        error = setpay_store_submit(wallet->store, store_request, on_request_stored, request,
-                                    &wallet->executor);
-    for (size_t i = 0; i < 4; i++)
-        setpay_secret_clear(&secrets[i]);
-    if (error == SETPAY_OK)
-        return;
-    setpay_wallet_fail(call, error, &problem);
-    if (request != NULL)
-        request_free(request);
+    setpay_wallet_renewal_words(card, lead_ms, now_ms, notice);
+    return json_pack(
+        "{s:s, s:s, s:s, s:s, s:s?, s:b, s:s, s:s?, s:s, s:s?}", "id",
+        setpay_id_format(&card->id, id), "label", card->label, "brand", card->brand, "last4",
+        card->last4, "expires", expires[0] != '\0' ? expires : NULL, "default", card->is_default,
+        "status", status, "authority",
+        card->authority.host[0] == '\0' ? NULL : setpay_est_place_format(&card->authority, url),
+        "renewal", setpay_wallet_renewal_name(setpay_wallet_renewal_state(card, lead_ms, now_ms)),
+        "notice", notice[0] == '\0' ? NULL : notice);
 }

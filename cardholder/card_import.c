@@ -17,14 +17,13 @@ struct import {
     struct setpay_wallet *wallet;
     struct setpay_control_call *call;
     struct setpay_id id;
-    struct setpay_buffer certificate;
-    setpay_time_ms expires_ms;
+    struct setpay_wallet_certified certified;
     struct setpay_wallet_card card; /* as it became */
 };
 
 static void import_free(struct import *import)
 {
-    setpay_buffer_clear(&import->certificate);
+    setpay_wallet_certified_clear(&import->certified);
     setpay_wallet_card_clear(&import->card);
     free(import);
 }
@@ -32,8 +31,7 @@ static void import_free(struct import *import)
 static enum setpay_error store_import(struct setpay_db *db, void *arg)
 {
     struct import *import = arg;
-    SETPAY_TRY(setpay_wallet_store_activate_card(
-        db, &import->id, setpay_buffer_view(&import->certificate), import->expires_ms));
+    SETPAY_TRY(setpay_wallet_store_activate_card(db, &import->id, &import->certified));
     return setpay_wallet_store_read_card(db, &import->id, &import->card);
 }
 
@@ -44,7 +42,8 @@ static void on_imported(void *arg, enum setpay_error error)
         setpay_log(SETPAY_LOG_INFO, "card.imported", setpay_field_id("card", &import->id));
         setpay_wallet_save_trust(import->wallet);
         setpay_control_reply(import->call,
-                             setpay_wallet_card_json(&import->card, setpay_clock_now_ms()));
+                             setpay_wallet_card_json(&import->card, import->wallet->renew_before_ms,
+                                                     setpay_clock_now_ms()));
     } else {
         setpay_control_fail(import->call, error,
                             error == SETPAY_E_EXISTS ? "this card has its certificate already"
@@ -102,7 +101,7 @@ static enum setpay_error verify_pem(struct setpay_wallet *wallet, const char *pe
 enum setpay_error setpay_wallet_take_card(struct setpay_wallet *wallet,
                                           struct setpay_control_call *call,
                                           const struct setpay_id *id,
-                                          const struct setpay_certificate *certificate)
+                                          struct setpay_wallet_certified *certified)
 {
     struct import *import = calloc(1, sizeof *import);
     if (import == NULL)
@@ -110,13 +109,10 @@ enum setpay_error setpay_wallet_take_card(struct setpay_wallet *wallet,
     import->wallet = wallet;
     import->call = call;
     import->id = *id;
-    import->expires_ms = setpay_certificate_not_after_ms(certificate);
-    setpay_buffer_init(&import->certificate, SETPAY_LIMIT_CERTIFICATE_BYTES);
+    import->certified = *certified;
+    memset(certified, 0, sizeof *certified);
     enum setpay_error error =
-        setpay_buffer_set(&import->certificate, setpay_certificate_der(certificate));
-    if (error == SETPAY_OK)
-        error = setpay_store_submit(wallet->store, store_import, on_imported, import,
-                                    &wallet->executor);
+        setpay_store_submit(wallet->store, store_import, on_imported, import, &wallet->executor);
     if (error != SETPAY_OK)
         import_free(import);
     return error;
@@ -128,6 +124,7 @@ struct find_key {
     struct setpay_wallet *wallet;
     const struct setpay_certificate *certificate;
     struct setpay_id id;
+    struct setpay_wallet_certified certified;
 };
 
 /* Which card's key it is; then all of rule G5. */
@@ -153,6 +150,9 @@ static enum setpay_error find_by_key(struct setpay_db *db, void *arg)
                 found = setpay_wallet_store_read_card(db, &find->id, &card);
             if (found == SETPAY_OK)
                 found = setpay_wallet_card_check(&find->wallet->master, &card, find->certificate);
+            if (found == SETPAY_OK)
+                found = setpay_wallet_card_certify(&find->wallet->master, &card, find->certificate,
+                                                   &find->certified);
             setpay_wallet_card_clear(&card);
         }
         setpay_wallet_card_clear(&cards[i]);
@@ -187,8 +187,9 @@ void setpay_wallet_on_card_import(struct setpay_control_call *call, const json_t
             setpay_problem_set(&problem, error, "this card has its certificate already");
     }
     if (error == SETPAY_OK)
-        error = setpay_wallet_take_card(wallet, call, &find.id, certificate);
+        error = setpay_wallet_take_card(wallet, call, &find.id, &find.certified);
     setpay_certificate_unref(certificate);
+    setpay_wallet_certified_clear(&find.certified);
     if (error != SETPAY_OK)
         setpay_wallet_fail(call, error, &problem);
 }

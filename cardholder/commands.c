@@ -58,6 +58,7 @@ struct counts {
     size_t cards;
     size_t open;
     struct setpay_wallet_card list[SETPAY_WALLET_CARDS_MAX];
+    size_t listed;
     struct setpay_id xids[SETPAY_WALLET_OPEN_MAX];
 };
 
@@ -71,10 +72,26 @@ static enum setpay_error count(struct setpay_db *db, void *arg)
     if (error != SETPAY_OK && error != SETPAY_E_NOT_FOUND)
         return error;
     SETPAY_TRY(setpay_wallet_store_list_cards(db, counts->list, SETPAY_WALLET_CARDS_MAX, &all));
+    counts->listed = all;
     for (size_t i = 0; i < all; i++)
         counts->cards += counts->list[i].status == SETPAY_WALLET_CARD_ACTIVE;
     return setpay_wallet_store_list_purchases(db, true, counts->xids, SETPAY_WALLET_OPEN_MAX,
                                               &counts->open);
+}
+
+/* Of cards whose certificate ends soon, or has. */
+static json_t *list_notices(const struct setpay_wallet *wallet, const struct counts *counts)
+{
+    json_t *notices = json_array();
+    char words[SETPAY_WALLET_NOTICE_SIZE];
+    for (size_t i = 0; i < counts->listed; i++) {
+        const struct setpay_wallet_card *card = &counts->list[i];
+        setpay_wallet_renewal_words(card, wallet->renew_before_ms, setpay_clock_now_ms(), words);
+        if (words[0] != '\0')
+            json_array_append_new(notices,
+                                  json_pack("{s:s, s:s}", "card", card->label, "notice", words));
+    }
+    return notices;
 }
 
 static void on_status(struct setpay_control_call *call, const json_t *args, void *arg)
@@ -89,9 +106,10 @@ static void on_status(struct setpay_control_call *call, const json_t *args, void
         setpay_wallet_fail(call, error, NULL);
     else
         setpay_control_reply(
-            call, json_pack("{s:b, s:b, s:I, s:I}", "initialised", counts->initialised, "locked",
-                            setpay_wallet_is_locked(wallet), "cards", (json_int_t)counts->cards,
-                            "open_purchases", (json_int_t)counts->open));
+            call, json_pack("{s:b, s:b, s:I, s:I, s:o}", "initialised", counts->initialised,
+                            "locked", setpay_wallet_is_locked(wallet), "cards",
+                            (json_int_t)counts->cards, "open_purchases", (json_int_t)counts->open,
+                            "notices", list_notices(wallet, counts)));
     free(counts);
 }
 
@@ -160,6 +178,7 @@ static void on_unlocked(struct setpay_wallet *wallet, void *arg, enum setpay_err
         setpay_log(SETPAY_LOG_INFO, "wallet.opened",
                    setpay_field_int("open_purchases", (int64_t)counts->open));
         setpay_wallet_pursue_open(wallet); /* rule W5 */
+        setpay_wallet_renewer_wake(wallet);
         setpay_control_reply(opening->call, json_pack("{s:b, s:I}", "locked", 0, "open_purchases",
                                                       (json_int_t)counts->open));
     } else {
@@ -235,6 +254,7 @@ static void on_lock(struct setpay_control_call *call, const json_t *args, void *
     struct setpay_wallet *wallet = arg;
     if (refuse_arguments(call, args))
         return;
+    setpay_wallet_renew_stop(wallet, SETPAY_E_LOCKED);
     setpay_secret_clear(&wallet->master);
     setpay_log(SETPAY_LOG_INFO, "wallet.closed", setpay_field_text("by", "lock"));
     setpay_control_reply(call, json_pack("{s:b}", "locked", 1));
@@ -244,6 +264,7 @@ static void on_lock(struct setpay_control_call *call, const json_t *args, void *
 
 struct card_list {
     json_t *list;
+    int64_t lead_ms;
     setpay_time_ms now_ms;
 };
 
@@ -257,7 +278,8 @@ static enum setpay_error list_cards(struct setpay_db *db, void *arg)
     enum setpay_error error =
         setpay_wallet_store_list_cards(db, cards, SETPAY_WALLET_CARDS_MAX, &found);
     for (size_t i = 0; i < found && error == SETPAY_OK; i++)
-        json_array_append_new(listing->list, setpay_wallet_card_json(&cards[i], listing->now_ms));
+        json_array_append_new(
+            listing->list, setpay_wallet_card_json(&cards[i], listing->lead_ms, listing->now_ms));
     free(cards);
     return error;
 }
@@ -267,7 +289,8 @@ static void on_card_list(struct setpay_control_call *call, const json_t *args, v
     struct setpay_wallet *wallet = arg;
     if (refuse_arguments(call, args))
         return;
-    struct card_list listing = {.list = json_array(), .now_ms = setpay_clock_now_ms()};
+    struct card_list listing = {
+        .list = json_array(), .lead_ms = wallet->renew_before_ms, .now_ms = setpay_clock_now_ms()};
     enum setpay_error error = setpay_store_read(wallet->reader, list_cards, &listing);
     if (error == SETPAY_OK) {
         setpay_control_reply(call, json_pack("{s:o}", "cards", listing.list));
@@ -278,6 +301,7 @@ static void on_card_list(struct setpay_control_call *call, const json_t *args, v
 }
 
 struct card_change {
+    struct setpay_wallet *wallet;
     struct setpay_control_call *call;
     char *words; /* which card */
     bool remove;
@@ -304,7 +328,8 @@ static void on_card_changed(void *arg, enum setpay_error error)
                              json_pack("{s:s}", "removed", setpay_id_format(&change->card.id, id)));
     else if (error == SETPAY_OK)
         setpay_control_reply(change->call,
-                             setpay_wallet_card_json(&change->card, setpay_clock_now_ms()));
+                             setpay_wallet_card_json(&change->card, change->wallet->renew_before_ms,
+                                                     setpay_clock_now_ms()));
     else if (error == SETPAY_E_STATE)
         setpay_control_fail(change->call, error,
                             change->remove
@@ -336,6 +361,7 @@ static void start_card_change(struct setpay_control_call *call, const json_t *ar
             change != NULL && (change->words = strdup(words)) != NULL ? SETPAY_OK : SETPAY_E_NOMEM;
     }
     if (error == SETPAY_OK) {
+        change->wallet = wallet;
         change->call = call;
         change->remove = remove;
         error = setpay_store_submit(wallet->store, change_card, on_card_changed, change,
@@ -492,6 +518,7 @@ const struct setpay_control_command setpay_wallet_commands[] = {
     {"card.request", setpay_wallet_on_card_request, "a key and a certificate request for a card"},
     {"card.import", setpay_wallet_on_card_import, "the certificate that the CA issued"},
     {"card.enrol", setpay_wallet_on_card_enrol, "a card's certificate from its authority"},
+    {"card.renew", setpay_wallet_on_card_renew, "a new key and certificate for a card"},
     {"card.list", on_card_list, "all cards"},
     {"card.remove", on_card_remove, "forget a card and its key"},
     {"card.default", on_card_default, "the card that is used where none is named"},

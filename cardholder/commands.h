@@ -8,9 +8,14 @@
  * wallet.init. Amounts are {"amount": minor units, "currency": "EUR", "amount_text": "12.50 EUR"}.
  * Times are texts in UTC ("2026-11-23T18:41:11.042Z"). Digests and ids are lower-case hex.
  *
- * CARD      {"id","label","brand","last4","expires","default","status"}
+ * CARD      {"id","label","brand","last4","expires","default","status","authority","renewal",
+ *           "notice"}
  *           status: "pending" (asked for, no certificate yet), "active", "expired" (certificate);
- *           expires: "2029-12-31", the certificate's end; null while pending.
+ *           expires: "2029-12-31", the certificate's end; null while pending. authority: where it
+ *           was enrolled or renewed over the network, "https://HOST:PORT", else null. renewal:
+ *           "none" (nothing needs to be done), "due" (it ends soon; the wallet sees to it),
+ *           "failed" (the last try did), "by_hand", "card_ends" (no longer one can be had),
+ *           "ended"; notice: the same as a sentence, else null.
  *
  * OFFER     {"xid","uri","host","merchant","merchant_id","brand","order_id","items":[{"name",
  *           "quantity","unit_amount","unit_amount_text","amount","amount_text","sku"?}],"amount",
@@ -32,7 +37,8 @@
  *           where there is none; all that is about the authorisation comes from the receipt alone.
  *
  * wallet.status {}
- *     {"initialised","locked","cards": number of active ones,"open_purchases": number}
+ *     {"initialised","locked","cards": number of active ones,"open_purchases": number,
+ *      "notices":[{"card": label,"notice"}]}: of cards whose certificates end soon, or have.
  * wallet.init {"passphrase"}
  *     {"initialised":true,"locked":false}. INVALID (shorter than 8 bytes), EXISTS.
  * wallet.unlock {"passphrase"}
@@ -64,6 +70,14 @@
  *     is spent; exit 5), PEER_REFUSED (the authority's words), UNREACHABLE, TIMEOUT, CLOSED,
  *     PEER_BUSY (exit 4: again), TLS, HOST, CERT_* and CRL_* of the authority (exit 5); INVALID,
  *     EXISTS (another card has the label), LOCKED as above.
+ * card.renew {"id","url"?}
+ *     CARD. A new key for a card, and a certificate for it from the card's authority, to which the
+ *     present certificate is shown; url is needed where the card came by files, and remembered. The
+ *     account stays, and the card pays with its present key until the new one is certified; what
+ *     was signed is asked after with the key that signed it. After whatever error the same command
+ *     goes on with the same key. CERT_TIME (the certificate has ended), STATE (pending), UNDER_WAY,
+ *     PERMISSION (the authority does not renew it: revoked), CERT_CHAIN (another root), USAGE (no
+ *     url), and the errors of card.enrol but ENROLMENT.
  * card.list {}
  *     {"cards":[CARD]}
  * card.remove {"id"}
@@ -117,7 +131,8 @@
  *
  * doctor {}
  *     {"ok": all of them,"checks":[{"name","ok","words","what_to_do"}]} with the names database,
- *     permissions, disk, clock, root, crls, locked, cards, purchases. what_to_do is "" where ok.
+ *     permissions, disk, clock, root, crls, locked, cards, renewal, purchases. what_to_do is ""
+ * where ok.
  */
 #ifndef SETPAY_CARDHOLDER_COMMANDS_H
 #define SETPAY_CARDHOLDER_COMMANDS_H

@@ -40,7 +40,12 @@ static void on_stored(void *arg, enum setpay_error error)
     struct setpay_wallet *wallet = signing->wallet;
     struct setpay_id xid = signing->purchase.xid;
     if (error != SETPAY_OK) {
-        setpay_wallet_fail(signing->call, error, NULL);
+        struct setpay_problem problem = {{0}};
+        if (error == SETPAY_E_KEY_DESTROYED)
+            setpay_problem_set(&problem, error,
+                               "the card was renewed or removed at this very moment; nothing was "
+                               "sent: give the same command again");
+        setpay_wallet_fail(signing->call, error, &problem);
         signing_free(signing);
         return;
     }

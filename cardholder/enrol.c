@@ -66,21 +66,28 @@ void setpay_wallet_enrol_drain(struct setpay_wallet *wallet)
 
 /* ------------------------------------------------------------------ the certificate comes */
 
+enum setpay_error setpay_wallet_explain_authority(const struct setpay_est_result *result,
+                                                  const char *after_again,
+                                                  struct setpay_problem *problem)
+{
+    enum setpay_error_kind kind = setpay_error_kind(result->error);
+    if (kind == SETPAY_KIND_AGAIN || kind == SETPAY_KIND_BUSY)
+        return setpay_problem_set(problem, result->error, "%s%s", result->words, after_again);
+    if (result->words[0] != '\0')
+        return setpay_problem_set(problem, result->error, "%s", result->words);
+    return result->error;
+}
+
 static enum setpay_error explain(const struct setpay_est_result *result,
                                  struct setpay_problem *problem)
 {
-    enum setpay_error_kind kind = setpay_error_kind(result->error);
     if (result->error == SETPAY_E_ENROLMENT)
         return setpay_problem_set(
             problem, result->error,
             "the authority refuses it: id, secret, card number or expiry is wrong, or the secret "
             "is spent; it does not say which" AGAIN
             ". Five wrong tries spend a secret: then ask the issuer for a new one");
-    if (kind == SETPAY_KIND_AGAIN || kind == SETPAY_KIND_BUSY)
-        return setpay_problem_set(problem, result->error, "%s" AGAIN, result->words);
-    if (result->words[0] != '\0')
-        return setpay_problem_set(problem, result->error, "%s", result->words);
-    return result->error;
+    return setpay_wallet_explain_authority(result, AGAIN, problem);
 }
 
 static enum setpay_error take_certificate(struct setpay_wallet_enrolment *enrolment,
@@ -89,6 +96,7 @@ static enum setpay_error take_certificate(struct setpay_wallet_enrolment *enrolm
 {
     struct setpay_wallet *wallet = enrolment->wallet;
     struct setpay_certificate *certificate = NULL;
+    struct setpay_wallet_certified certified = {.begins_ms = 0};
     if (result->error != SETPAY_OK)
         return explain(result, problem);
     SETPAY_TRY(setpay_wallet_verify_card(wallet, result->certificates, result->certificate_count,
@@ -98,7 +106,11 @@ static enum setpay_error take_certificate(struct setpay_wallet_enrolment *enrolm
     if (error == SETPAY_E_NOT_FOUND)
         setpay_problem_set(problem, error, "the authority's certificate is for another key");
     if (error == SETPAY_OK)
-        error = setpay_wallet_take_card(wallet, enrolment->call, &enrolment->card.id, certificate);
+        error =
+            setpay_wallet_card_certify(&wallet->master, &enrolment->card, certificate, &certified);
+    if (error == SETPAY_OK)
+        error = setpay_wallet_take_card(wallet, enrolment->call, &enrolment->card.id, &certified);
+    setpay_wallet_certified_clear(&certified);
     setpay_certificate_unref(certificate);
     return error;
 }
@@ -130,7 +142,8 @@ static enum setpay_error store_enrolling(struct setpay_db *db, void *arg)
 {
     struct setpay_wallet_enrolment *enrolment = arg;
     return setpay_wallet_store_put_enrolling(db, &enrolment->card, enrolment->is_new,
-                                             &enrolment->place);
+                                             &enrolment->place,
+                                             setpay_wallet_root(enrolment->wallet));
 }
 
 static void on_stored(void *arg, enum setpay_error error)

@@ -1,5 +1,5 @@
 /*
- * Statements about where a card is enrolled.
+ * Statements about where a card is enrolled, and renewed.
  */
 #include "cardholder/wallet.h"
 
@@ -26,16 +26,27 @@ static enum setpay_error retype(struct setpay_db *db, const struct setpay_wallet
     return setpay_db_changes(db) == 1 ? SETPAY_OK : SETPAY_E_EXISTS;
 }
 
+enum setpay_error setpay_wallet_store_put_authority(struct setpay_db *db,
+                                                    const struct setpay_id *card,
+                                                    const struct setpay_est_place *place,
+                                                    const struct setpay_digest *root)
+{
+    SETPAY_TRY(setpay_db_run(db, "DELETE FROM authority WHERE card = $1", SETPAY_DB_ID(card)));
+    return setpay_db_run(db,
+                         "INSERT INTO authority (card, host, port, root)"
+                         " VALUES ($1, $2, $3, $4)",
+                         SETPAY_DB_ID(card), SETPAY_DB_TEXT(place->host),
+                         SETPAY_DB_INT(place->port), SETPAY_DB_DIGEST(root));
+}
+
 enum setpay_error setpay_wallet_store_put_enrolling(struct setpay_db *db,
                                                     const struct setpay_wallet_card *card,
                                                     bool is_new,
-                                                    const struct setpay_est_place *place)
+                                                    const struct setpay_est_place *place,
+                                                    const struct setpay_digest *root)
 {
     SETPAY_TRY(is_new ? setpay_wallet_store_add_card(db, card) : retype(db, card));
-    SETPAY_TRY(setpay_db_run(db, "DELETE FROM authority WHERE card = $1", SETPAY_DB_ID(&card->id)));
-    return setpay_db_run(db, "INSERT INTO authority (card, host, port) VALUES ($1, $2, $3)",
-                         SETPAY_DB_ID(&card->id), SETPAY_DB_TEXT(place->host),
-                         SETPAY_DB_INT(place->port));
+    return setpay_wallet_store_put_authority(db, &card->id, place, root);
 }
 
 enum setpay_error setpay_wallet_store_find_enrolling(struct setpay_db *db, const char *label,

@@ -228,7 +228,7 @@ static void on_offer(void *arg, const struct setpay_http_answer *answer)
         ask_fail(ask, error, &problem);
         return;
     }
-    json_t *json = setpay_wallet_offer_json(&offer->question.link, &offer->content,
+    json_t *json = setpay_wallet_offer_json(wallet, &offer->question.link, &offer->content,
                                             setpay_certificate_id(offer->gateway_sign), &ask->card);
     setpay_log(SETPAY_LOG_INFO, "offer.checked", setpay_field_id("xid", &offer->content.xid),
                setpay_field_text("merchant", offer->content.merchant_id),
@@ -275,7 +275,7 @@ enum setpay_error setpay_wallet_choose_card(struct setpay_wallet *wallet, const 
     if (card->status != SETPAY_WALLET_CARD_ACTIVE)
         return setpay_problem_set(
             problem, SETPAY_E_NOT_FOUND,
-            "the card has no certificate yet; see: setpay-wallet card import");
+            "the card has no certificate yet; see: setpay-wallet card enrol, or card import");
     return SETPAY_OK;
 }
 

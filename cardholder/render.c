@@ -74,7 +74,8 @@ static json_t *items_json(const struct setpay_pinit_res *content)
     return items;
 }
 
-json_t *setpay_wallet_offer_json(const struct setpay_wallet_link *link,
+json_t *setpay_wallet_offer_json(const struct setpay_wallet *wallet,
+                                 const struct setpay_wallet_link *link,
                                  const struct setpay_pinit_res *content, const char *gateway,
                                  const struct setpay_wallet_card *card)
 {
@@ -88,7 +89,7 @@ json_t *setpay_wallet_offer_json(const struct setpay_wallet_link *link,
         money_text(content->amount.minor, content->amount.currency), "terms",
         content->terms.kind == SETPAY_TERMS_SPLIT ? "split" : "single", "expires",
         time_json(content->expiry_ms), "gateway", gateway, "card",
-        setpay_wallet_card_json(card, setpay_clock_now_ms()));
+        setpay_wallet_card_json(card, wallet->renew_before_ms, setpay_clock_now_ms()));
 }
 
 /* ------------------------------------------------------------------ purchases */

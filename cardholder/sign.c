@@ -176,16 +176,17 @@ enum setpay_error setpay_wallet_sign(struct setpay_wallet *wallet,
 
 struct reading {
     const struct setpay_id *id;
+    const struct setpay_digest *thumbprint;
     struct setpay_wallet_card *card;
 };
 
 static enum setpay_error read_card(struct setpay_db *db, void *arg)
 {
     struct reading *reading = arg;
-    return setpay_wallet_store_read_card(db, reading->id, reading->card);
+    return setpay_wallet_store_read_signer(db, reading->id, reading->thumbprint, reading->card);
 }
 
-/* The card that signed the purchase. */
+/* The card that signed the purchase, with the key that did (rule M8): it may be renewed since. */
 static enum setpay_error load_card(struct setpay_wallet *wallet,
                                    const struct setpay_wallet_purchase *purchase,
                                    struct setpay_wallet_card *card)
@@ -199,8 +200,9 @@ static enum setpay_error load_card(struct setpay_wallet *wallet,
         error = SETPAY_E_STORE;
     if (error == SETPAY_OK) {
         memcpy(id.bytes, reference.data, sizeof id.bytes);
-        error = setpay_store_read(wallet->reader, read_card,
-                                  &(struct reading){.id = &id, .card = card});
+        error = setpay_store_read(
+            wallet->reader, read_card,
+            &(struct reading){.id = &id, .thumbprint = &purchase->cardholder, .card = card});
     }
     setpay_secret_clear(&reference);
     return error;

@@ -55,6 +55,35 @@ static const struct setpay_store_migration steps[] = {
         " thumbprint BLOB PRIMARY KEY, is_crl INTEGER NOT NULL, der BLOB NOT NULL);"},
     {2, "CREATE TABLE authority ("
         " card BLOB PRIMARY KEY, host TEXT NOT NULL, port INTEGER NOT NULL);"},
+    /* Keys in a table of their own: a card that is renewed has more than one, and one that is
+     * destroyed leaves nothing behind (setpay_store_checkpoint_truncate). */
+    {3, "CREATE TABLE signing_key ("
+        " number INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, card BLOB NOT NULL,"
+        " role INTEGER NOT NULL, key_digest BLOB NOT NULL UNIQUE, begins INTEGER NOT NULL,"
+        " expires INTEGER NOT NULL, ends_with_card INTEGER NOT NULL, certificate BLOB,"
+        " thumbprint BLOB, box BLOB NOT NULL);"
+        "CREATE UNIQUE INDEX signing_key_role ON signing_key (card, role) WHERE role <> 3;"
+        "CREATE INDEX signing_key_thumbprint ON signing_key (thumbprint);"
+        "INSERT INTO signing_key (number, id, card, role, key_digest, begins, expires,"
+        " ends_with_card, certificate, thumbprint, box)"
+        " SELECT row_number() OVER (ORDER BY created, id), id, id, 1, key_digest, created, expires,"
+        " 0, certificate, thumbprint, key_box FROM card;"
+        "CREATE TABLE card_kept ("
+        " id BLOB PRIMARY KEY, brand TEXT NOT NULL, label TEXT NOT NULL UNIQUE,"
+        " last4 TEXT NOT NULL, status INTEGER NOT NULL, is_default INTEGER NOT NULL,"
+        " created INTEGER NOT NULL, pan_secret_box BLOB NOT NULL, pan_box BLOB NOT NULL,"
+        " expiry_box BLOB NOT NULL, postcode_box BLOB, house_box BLOB);"
+        "INSERT INTO card_kept (id, brand, label, last4, status, is_default, created,"
+        " pan_secret_box, pan_box, expiry_box, postcode_box, house_box)"
+        " SELECT id, brand, label, last4, status, is_default, created, pan_secret_box, pan_box,"
+        " expiry_box, postcode_box, house_box FROM card;"
+        "DROP TABLE card;"
+        "ALTER TABLE card_kept RENAME TO card;"
+        "CREATE INDEX purchase_cardholder ON purchase (cardholder);"
+        "ALTER TABLE authority ADD COLUMN root BLOB;"
+        "CREATE TABLE renewal ("
+        " card BLOB PRIMARY KEY, failures INTEGER NOT NULL, tried INTEGER NOT NULL,"
+        " again INTEGER NOT NULL, error TEXT NOT NULL, words TEXT NOT NULL);"},
     {0, NULL},
 };
 
@@ -98,174 +127,6 @@ enum setpay_error setpay_wallet_store_add_lock(struct setpay_db *db,
         SETPAY_DB_INT(lock->scrypt.p), SETPAY_DB_VIEW(setpay_view_of(lock->box, sizeof lock->box)),
         SETPAY_DB_INT(now_ms));
     return error == SETPAY_E_DUPLICATE ? SETPAY_E_EXISTS : error;
-}
-
-/* ------------------------------------------------------------------ cards */
-
-static struct setpay_db_value box_value(const struct setpay_wallet_card *card,
-                                        enum setpay_wallet_box which)
-{
-    return card->boxes[which].size == 0 ? SETPAY_DB_NULL()
-                                        : SETPAY_DB_VIEW(setpay_buffer_view(&card->boxes[which]));
-}
-
-enum setpay_error setpay_wallet_store_add_card(struct setpay_db *db,
-                                               const struct setpay_wallet_card *card)
-{
-    enum setpay_error error = setpay_db_run(
-        db,
-        "INSERT INTO card (id, brand, label, last4, status, is_default, key_digest, created,"
-        " expires, key_box, pan_secret_box, pan_box, expiry_box, postcode_box, house_box)"
-        " VALUES ($1, $2, $3, $4, $5, 0, $6, $7, 0, $8, $9, $10, $11, $12, $13)",
-        SETPAY_DB_ID(&card->id), SETPAY_DB_TEXT(card->brand), SETPAY_DB_TEXT(card->label),
-        SETPAY_DB_TEXT(card->last4), SETPAY_DB_INT(card->status),
-        SETPAY_DB_DIGEST(&card->key_digest), SETPAY_DB_INT(card->created_ms),
-        box_value(card, SETPAY_WALLET_BOX_KEY), box_value(card, SETPAY_WALLET_BOX_PAN_SECRET),
-        box_value(card, SETPAY_WALLET_BOX_PAN), box_value(card, SETPAY_WALLET_BOX_EXPIRY),
-        box_value(card, SETPAY_WALLET_BOX_POSTCODE), box_value(card, SETPAY_WALLET_BOX_HOUSE));
-    return error == SETPAY_E_DUPLICATE ? SETPAY_E_EXISTS : error;
-}
-
-#define CARD_COLUMNS "id, brand, label, last4, status, is_default, key_digest, created, expires"
-
-static void get_card(struct setpay_db_rows *rows, struct setpay_wallet_card *card)
-{
-    setpay_db_get_id(rows, 0, &card->id);
-    setpay_db_get_text(rows, 1, card->brand, sizeof card->brand);
-    setpay_db_get_text(rows, 2, card->label, sizeof card->label);
-    setpay_db_get_text(rows, 3, card->last4, sizeof card->last4);
-    card->status = (enum setpay_wallet_card_status)setpay_db_get_int(rows, 4);
-    card->is_default = setpay_db_get_bool(rows, 5);
-    setpay_db_get_digest(rows, 6, &card->key_digest);
-    card->created_ms = setpay_db_get_int(rows, 7);
-    card->expires_ms = setpay_db_get_int(rows, 8);
-}
-
-void setpay_wallet_card_clear(struct setpay_wallet_card *card)
-{
-    setpay_buffer_clear(&card->certificate);
-    for (size_t i = 0; i < SETPAY_WALLET_BOXES; i++)
-        setpay_buffer_clear(&card->boxes[i]);
-    memset(card, 0, sizeof *card);
-}
-
-enum setpay_error setpay_wallet_store_list_cards(struct setpay_db *db,
-                                                 struct setpay_wallet_card *cards, size_t room,
-                                                 size_t *count)
-{
-    struct setpay_db_rows *rows;
-    *count = 0;
-    SETPAY_TRY(
-        setpay_db_select(db, &rows, "SELECT " CARD_COLUMNS " FROM card ORDER BY created, label"));
-    while (*count < room && setpay_db_next(rows)) {
-        memset(&cards[*count], 0, sizeof cards[*count]);
-        get_card(rows, &cards[(*count)++]);
-    }
-    return setpay_db_end(rows);
-}
-
-enum setpay_error setpay_wallet_store_read_card(struct setpay_db *db, const struct setpay_id *id,
-                                                struct setpay_wallet_card *card)
-{
-    struct setpay_db_rows *rows;
-    struct setpay_wallet_card read = {0};
-    SETPAY_TRY(setpay_db_one(db, &rows,
-                             "SELECT " CARD_COLUMNS ", certificate, key_box, pan_secret_box,"
-                             " pan_box, expiry_box, postcode_box, house_box FROM card"
-                             " WHERE id = $1",
-                             SETPAY_DB_ID(id)));
-    get_card(rows, &read);
-    setpay_buffer_init(&read.certificate, SETPAY_LIMIT_CERTIFICATE_BYTES);
-    setpay_db_get_buffer(rows, 9, &read.certificate);
-    for (int i = 0; i < SETPAY_WALLET_BOXES; i++) {
-        setpay_buffer_init(&read.boxes[i], SETPAY_WALLET_BOX_MAX);
-        setpay_db_get_buffer(rows, 10 + i, &read.boxes[i]);
-    }
-    enum setpay_error error = setpay_db_end(rows);
-    if (error != SETPAY_OK) {
-        setpay_wallet_card_clear(&read);
-        return error;
-    }
-    setpay_wallet_card_clear(card);
-    *card = read;
-    return SETPAY_OK;
-}
-
-enum setpay_error setpay_wallet_store_find_card(struct setpay_db *db, const char *words,
-                                                struct setpay_wallet_card *card)
-{
-    struct setpay_db_rows *rows;
-    struct setpay_id ids[2], wanted = {{0}};
-    size_t count = 0;
-    if (words == NULL) {
-        SETPAY_TRY(setpay_db_one(db, &rows, "SELECT id FROM card WHERE is_default = 1"));
-        setpay_db_get_id(rows, 0, &ids[0]);
-        SETPAY_TRY(setpay_db_end(rows));
-        return setpay_wallet_store_read_card(db, &ids[0], card);
-    }
-    /* What is no id matches none: ids are random. */
-    if (setpay_id_parse(words, &wanted) != SETPAY_OK)
-        wanted = (struct setpay_id){{0}};
-    SETPAY_TRY(setpay_db_select(db, &rows, "SELECT id FROM card WHERE id = $1 OR label = $2",
-                                SETPAY_DB_ID(&wanted), SETPAY_DB_TEXT(words)));
-    while (count < 2 && setpay_db_next(rows))
-        setpay_db_get_id(rows, 0, &ids[count++]);
-    SETPAY_TRY(setpay_db_end(rows));
-    if (count == 0) {
-        SETPAY_TRY(setpay_db_select(db, &rows, "SELECT id FROM card WHERE last4 = $1",
-                                    SETPAY_DB_TEXT(words)));
-        while (count < 2 && setpay_db_next(rows))
-            setpay_db_get_id(rows, 0, &ids[count++]);
-        SETPAY_TRY(setpay_db_end(rows));
-    }
-    return count == 1 ? setpay_wallet_store_read_card(db, &ids[0], card) : SETPAY_E_NOT_FOUND;
-}
-
-enum setpay_error setpay_wallet_store_activate_card(struct setpay_db *db,
-                                                    const struct setpay_id *id,
-                                                    struct setpay_view certificate,
-                                                    setpay_time_ms expires_ms)
-{
-    struct setpay_digest thumbprint;
-    struct setpay_db_rows *rows;
-    SETPAY_TRY(setpay_sha256(certificate, &thumbprint));
-    SETPAY_TRY(setpay_db_run(db,
-                             "UPDATE card SET status = $1, certificate = $2, thumbprint = $3,"
-                             " expires = $4 WHERE id = $5 AND status = $6",
-                             SETPAY_DB_INT(SETPAY_WALLET_CARD_ACTIVE), SETPAY_DB_VIEW(certificate),
-                             SETPAY_DB_DIGEST(&thumbprint), SETPAY_DB_INT(expires_ms),
-                             SETPAY_DB_ID(id), SETPAY_DB_INT(SETPAY_WALLET_CARD_PENDING)));
-    if (setpay_db_changes(db) != 1)
-        return SETPAY_E_EXISTS;
-    SETPAY_TRY(setpay_db_one(db, &rows, "SELECT count(*) FROM card WHERE is_default = 1"));
-    bool has_default = setpay_db_get_int(rows, 0) > 0;
-    SETPAY_TRY(setpay_db_end(rows));
-    return has_default ? SETPAY_OK : setpay_wallet_store_set_default(db, id);
-}
-
-enum setpay_error setpay_wallet_store_set_default(struct setpay_db *db, const struct setpay_id *id)
-{
-    SETPAY_TRY(setpay_db_run(db, "UPDATE card SET is_default = 0 WHERE is_default = 1"));
-    SETPAY_TRY(setpay_db_run(db, "UPDATE card SET is_default = 1 WHERE id = $1 AND status = $2",
-                             SETPAY_DB_ID(id), SETPAY_DB_INT(SETPAY_WALLET_CARD_ACTIVE)));
-    return setpay_db_changes(db) == 1 ? SETPAY_OK : SETPAY_E_STATE;
-}
-
-enum setpay_error setpay_wallet_store_remove_card(struct setpay_db *db, const struct setpay_id *id)
-{
-    struct setpay_db_rows *rows;
-    SETPAY_TRY(setpay_db_one(db, &rows,
-                             "SELECT count(*) FROM purchase p, card c WHERE c.id = $1"
-                             " AND p.cardholder = c.thumbprint AND p.state IN ($2, $3)",
-                             SETPAY_DB_ID(id), SETPAY_DB_INT(SETPAY_WALLET_PENDING),
-                             SETPAY_DB_INT(SETPAY_WALLET_REFUSED)));
-    bool is_needed = setpay_db_get_int(rows, 0) > 0;
-    SETPAY_TRY(setpay_db_end(rows));
-    if (is_needed)
-        return SETPAY_E_STATE;
-    SETPAY_TRY(setpay_db_run(db, "DELETE FROM authority WHERE card = $1", SETPAY_DB_ID(id)));
-    SETPAY_TRY(setpay_db_run(db, "DELETE FROM card WHERE id = $1", SETPAY_DB_ID(id)));
-    return setpay_db_changes(db) == 1 ? SETPAY_OK : SETPAY_E_NOT_FOUND;
 }
 
 /* ------------------------------------------------------------------ purchases */
@@ -320,11 +181,25 @@ static enum setpay_error check_link(struct setpay_db *db, const struct setpay_wa
     return open ? SETPAY_E_PAYMENT_OPEN : SETPAY_OK;
 }
 
+/* The key that has signed is there still, and will be until the purchase is final: between signing
+ * and storing the card may have been renewed, or removed. */
+static enum setpay_error check_signer(struct setpay_db *db, const struct setpay_digest *cardholder)
+{
+    struct setpay_db_rows *rows;
+    enum setpay_error error =
+        setpay_db_one(db, &rows, "SELECT number FROM signing_key WHERE thumbprint = $1",
+                      SETPAY_DB_DIGEST(cardholder));
+    if (error == SETPAY_E_NOT_FOUND)
+        return SETPAY_E_KEY_DESTROYED;
+    return error == SETPAY_OK ? setpay_db_end(rows) : error;
+}
+
 enum setpay_error setpay_wallet_store_add_purchase(struct setpay_db *db,
                                                    const struct setpay_wallet_purchase *purchase,
                                                    bool insists)
 {
     const struct setpay_wallet_purchase *p = purchase;
+    SETPAY_TRY(check_signer(db, &p->cardholder));
     SETPAY_TRY(check_link(db, &p->link, insists));
     SETPAY_TRY(check_forgotten(db, p->created_ms, insists));
     enum setpay_error error = setpay_db_run(

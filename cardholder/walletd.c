@@ -40,6 +40,7 @@ static enum setpay_error open_wallet(struct setpay_wallet *wallet, struct setpay
                              : service->testing ? INQUIRY_MAX_TESTING_MS
                                                 : SETPAY_MINUTE_MS;
     wallet->answer_wait_ms = setpay_config_int(config, "", "answer_wait");
+    wallet->renew_before_ms = setpay_config_int(config, "", "renew_before");
     SETPAY_TRY(setpay_reader_new(wallet->store, &wallet->reader));
     SETPAY_TRY(setpay_store_read(wallet->reader, load_trust, wallet->trust));
     setpay_wallet_load_crls(wallet); /* also those of CAs that were known only now */
@@ -58,6 +59,7 @@ static enum setpay_error open_wallet(struct setpay_wallet *wallet, struct setpay
     };
     SETPAY_TRY(setpay_http_client_new(&http, &wallet->http));
     SETPAY_TRY(setpay_wallet_lists_new(wallet));
+    SETPAY_TRY(setpay_wallet_renewer_new(wallet));
     const struct setpay_control_options control = {
         .loop = worker->loop,
         .path = setpay_config_text(config, "", "socket"),
@@ -101,6 +103,7 @@ static void worker_drain(void *context, struct setpay_worker *worker)
     setpay_control_server_drain(wallet->control, on_drained, wallet);
     setpay_wallet_pay_drain(wallet);
     setpay_wallet_enrol_drain(wallet);
+    setpay_wallet_renew_stop(wallet, SETPAY_E_DRAINING);
     setpay_wallet_pursue_drain(wallet);
     setpay_wallet_unlock_hurry(wallet);
 }
@@ -112,6 +115,7 @@ static void worker_free(void *context, struct setpay_worker *worker)
     if (wallet == NULL)
         return;
     setpay_wallet_lists_free(wallet);
+    setpay_wallet_renewer_free(wallet);
     setpay_wallet_pay_clear(wallet);
     setpay_wallet_pursue_clear(wallet);
     setpay_control_server_free(wallet->control);

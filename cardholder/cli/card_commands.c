@@ -1,5 +1,5 @@
 /*
- * card request, import, enrol, list, remove, default.
+ * card request, import, enrol, renew, list, remove, default.
  *
  * The card's number and expiry are typed without echo, or are the lines of standard input where
  * that is no terminal: number, expiry, and if wanted postcode and house digits; for enrol the
@@ -199,6 +199,25 @@ enum setpay_error setpay_cli_run_card_enrol(struct setpay_cli *cli)
     setpay_cli_progress(NULL);
     if (error == SETPAY_OK && !options->json)
         say_can_pay(cli);
+    return error;
+}
+
+enum setpay_error setpay_cli_run_card_renew(struct setpay_cli *cli)
+{
+    json_t *args = SETPAY_CLI_ARGS("id", cli->options->argument, "url", cli->options->url);
+    enum setpay_error error;
+
+    setpay_cli_progress("asking the certification authority");
+    error = setpay_cli_call(cli, "card.renew", args, SETPAY_CLI_ENROL_MS, NULL, NULL, &cli->result);
+    setpay_cli_progress(NULL);
+    if (error == SETPAY_OK && !cli->options->json) {
+        char *label = setpay_cli_text_clean(setpay_cli_text_of(cli->result, "label"), 0);
+        const char *expires = setpay_cli_text_of(cli->result, "expires");
+
+        (void)printf("The card %s has a new key and a certificate for it, until %s.\n",
+                     label == NULL ? "" : label, expires == NULL ? "?" : expires);
+        free(label);
+    }
     return error;
 }
 

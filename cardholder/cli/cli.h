@@ -73,6 +73,8 @@ void setpay_cli_view_outcome(FILE *out, const json_t *purchase, bool colour);
 void setpay_cli_view_purchase(FILE *out, const json_t *purchase, bool colour);
 void setpay_cli_view_purchases(FILE *out, const json_t *purchases, bool colour);
 void setpay_cli_view_receipts(FILE *out, const json_t *receipts, bool colour);
+/* What there is to say about a card whose certificate ends. */
+void setpay_cli_view_notice(FILE *out, const char *label, const char *notice, bool colour);
 void setpay_cli_view_cards(FILE *out, const json_t *cards, bool colour);
 
 /* ---- commands ---- */
@@ -89,6 +91,7 @@ setpay_cli_command_fn setpay_cli_run_restore;
 setpay_cli_command_fn setpay_cli_run_card_request;
 setpay_cli_command_fn setpay_cli_run_card_import;
 setpay_cli_command_fn setpay_cli_run_card_enrol;
+setpay_cli_command_fn setpay_cli_run_card_renew;
 setpay_cli_command_fn setpay_cli_run_card_list;
 setpay_cli_command_fn setpay_cli_run_card_remove;
 setpay_cli_command_fn setpay_cli_run_card_default;

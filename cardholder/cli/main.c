@@ -24,6 +24,7 @@ static setpay_cli_command_fn *const commands[SETPAY_CLI_COMMANDS] = {
     [SETPAY_CLI_CARD_REQUEST] = setpay_cli_run_card_request,
     [SETPAY_CLI_CARD_IMPORT] = setpay_cli_run_card_import,
     [SETPAY_CLI_CARD_ENROL] = setpay_cli_run_card_enrol,
+    [SETPAY_CLI_CARD_RENEW] = setpay_cli_run_card_renew,
     [SETPAY_CLI_CARD_LIST] = setpay_cli_run_card_list,
     [SETPAY_CLI_CARD_REMOVE] = setpay_cli_run_card_remove,
     [SETPAY_CLI_CARD_DEFAULT] = setpay_cli_run_card_default,

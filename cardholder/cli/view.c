@@ -335,7 +335,7 @@ void setpay_cli_view_cards(FILE *out, const json_t *cards, bool colour)
     const json_t *card;
 
     if (json_array_size(cards) == 0) {
-        (void)fputs("There is no card yet: ask for one with setpay-wallet card request\n", out);
+        (void)fputs("There is no card yet: ask for one with setpay-wallet card enrol\n", out);
         return;
     }
     json_array_foreach(cards, at, card)
@@ -353,4 +353,19 @@ void setpay_cli_view_cards(FILE *out, const json_t *cards, bool colour)
     }
     setpay_cli_table_print(&table, out, 0, colour);
     setpay_cli_table_clear(&table);
+    json_array_foreach(cards, at, card)
+    {
+        if (*text(card, "notice") != '\0')
+            setpay_cli_view_notice(out, text(card, "label"), text(card, "notice"), colour);
+    }
+}
+
+void setpay_cli_view_notice(FILE *out, const char *label, const char *notice, bool colour)
+{
+    headline(out, BOLD YELLOW, colour, "Note");
+    (void)fputs(": ", out);
+    put(out, label);
+    (void)fputs(": ", out);
+    put(out, notice);
+    (void)fputc('\n', out);
 }

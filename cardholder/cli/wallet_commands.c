@@ -108,6 +108,8 @@ enum setpay_error setpay_cli_run_lock(struct setpay_cli *cli)
 static enum setpay_error wallet_status(struct setpay_cli *cli)
 {
     json_int_t cards;
+    size_t at;
+    const json_t *notice;
 
     SETPAY_TRY(setpay_cli_call_result(cli, "wallet.status", json_object()));
     if (cli->options->json)
@@ -122,10 +124,18 @@ static enum setpay_error wallet_status(struct setpay_cli *cli)
     else
         (void)printf("The wallet is unlocked.\n");
     if (cards == 0)
-        (void)printf("It holds no card: ask for one with setpay-wallet card request\n");
+        (void)printf("It holds no card: get one with setpay-wallet card enrol\n");
     else
         (void)printf("It holds %" JSON_INTEGER_FORMAT " %s.\n", cards,
                      cards == 1 ? "card" : "cards");
+    json_array_foreach(json_object_get(cli->result, "notices"), at, notice)
+    {
+        const char *card = setpay_cli_text_of(notice, "card");
+        const char *words = setpay_cli_text_of(notice, "notice");
+
+        setpay_cli_view_notice(stdout, card == NULL ? "" : card, words == NULL ? "" : words,
+                               cli->colour);
+    }
     print_open(json_integer_value(json_object_get(cli->result, "open_purchases")));
     return SETPAY_OK;
 }

@@ -166,7 +166,7 @@ static void test_help(void **state)
     setpay_cli_print_help(memory, SETPAY_CLI_COMMANDS);
     (void)fflush(memory);
     assert_non_null(strstr(text, "card default CARD"));
-    assert_null(strstr(text, "enrol"));
+    assert_non_null(strstr(text, "card renew CARD [--url URL]"));
     assert_null(strstr(text, "--max AMOUNT  "));
     setpay_cli_print_help(memory, SETPAY_CLI_PAY);
     (void)fclose(memory);

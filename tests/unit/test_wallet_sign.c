@@ -37,6 +37,7 @@ static void make_card(void)
     struct setpay_secret pem = {0};
     struct setpay_digest pan_secret = test_digest(0xe0);
     card.id = test_id(0x11);
+    card.key_id = card.id;
     memcpy(card.last4, &PAN[12], 5);
     strcpy(card.brand, BRAND);
     assert_int_equal(setpay_key_build_pem(holder->key, NULL, &pem), SETPAY_OK);

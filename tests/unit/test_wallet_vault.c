@@ -235,8 +235,12 @@ static enum setpay_error add_card(struct setpay_db *db, void *arg)
 static enum setpay_error activate(struct setpay_db *db, void *arg)
 {
     const struct setpay_wallet_card *card = arg;
-    return setpay_wallet_store_activate_card(db, &card->id, setpay_view_string("certificate"),
-                                             TEST_PKI_NOW_MS + SETPAY_DAY_MS);
+    struct setpay_wallet_certified certified = {.expires_ms = TEST_PKI_NOW_MS + SETPAY_DAY_MS};
+    setpay_buffer_init(&certified.certificate, SETPAY_LIMIT_CERTIFICATE_BYTES);
+    SETPAY_TRY(setpay_buffer_set(&certified.certificate, setpay_view_string("certificate")));
+    enum setpay_error error = setpay_wallet_store_activate_card(db, &card->id, &certified);
+    setpay_wallet_certified_clear(&certified);
+    return error;
 }
 
 struct finding {

@@ -194,7 +194,10 @@ static int mark_vault(const char *sandbox, const char *label)
         fail("the wallet's passphrase");
     mark("key_master", "bytes", setpay_secret_view(&master));
     mark("key_master", "text", setpay_secret_view(&passphrase));
-    row = row_of(db, "SELECT id, key_box FROM card WHERE label = ?", label);
+    row = row_of(db,
+                 "SELECT k.id, k.box FROM card c JOIN signing_key k ON k.card = c.id"
+                 " WHERE c.label = ? AND k.role = 1",
+                 label);
     copy_blob(row, 0, card.bytes, sizeof card.bytes);
     struct setpay_view box =
         setpay_view_of(sqlite3_column_blob(row, 1), (size_t)sqlite3_column_bytes(row, 1));

@@ -176,6 +176,7 @@ CA_CLI := \
 	ca/bundle.c \
 	ca/cad_options.c \
 	ca/certificate.c \
+	ca/change.c \
 	ca/command_table.c \
 	ca/commands.c \
 	ca/crl.c \
@@ -190,6 +191,8 @@ CA_CLI := \
 	ca/passphrase.c \
 	ca/records.c \
 	ca/registry.c \
+	ca/revoke.c \
+	ca/revoke_command.c \
 	ca/set_back.c
 
 CAD := \

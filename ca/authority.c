@@ -383,11 +383,12 @@ static enum setpay_error make_authority(struct setpay_ca *ca, struct setpay_ca_c
     if (error == SETPAY_OK)
         error = setpay_ca_change_issue(change, signer, issuer == NULL ? "init" : "authority",
                                        info->name, authority->row.brand, authority->certificate,
-                                       SETPAY_VIEW_EMPTY, now, &issued);
+                                       &(struct setpay_ca_lineage){.parent = ""}, SETPAY_VIEW_EMPTY,
+                                       now, &issued);
     if (error == SETPAY_OK)
         error = setpay_ca_change_add_authority(change, &authority->row);
     if (error == SETPAY_OK)
-        error = setpay_ca_crl_decide(ca, change, authority, NULL, now);
+        error = setpay_ca_crl_decide(ca, change, authority, NULL, 0, now);
     setpay_ca_issued_clear(&issued);
     return error;
 }

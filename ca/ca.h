@@ -92,7 +92,8 @@ struct setpay_ca_request {
     const char *id; /* merchant or gateway id; NULL for a cardholder */
     const char *dns[SETPAY_CA_DNS_NAMES];
     size_t dns_count;
-    int days; /* 0: as long as the profile permits */
+    int days;           /* 0: as long as the profile permits */
+    const char *parent; /* serial of the certificate that spoke for it; NULL: none */
 };
 
 /* What was issued. Initialise to zero, clear after. */
@@ -118,7 +119,8 @@ enum setpay_error setpay_ca_issue(struct setpay_ca *ca, const struct setpay_ca_r
                                   setpay_time_ms now, struct setpay_ca_issued *issued,
                                   struct setpay_problem *problem) SETPAY_MUST_CHECK;
 /* Issues to the holder of old (PEM or DER; must be of this CA, valid and not revoked) for the new
- * request's key: same subject, names and profile. A cardholder's ends when the old one would. */
+ * request's key: same subject, names and profile. A cardholder's ends with the card, of which the
+ * CA keeps no more than that end. */
 enum setpay_error setpay_ca_renew(struct setpay_ca *ca, struct setpay_view old,
                                   struct setpay_view csr, int days, setpay_time_ms now,
                                   struct setpay_ca_issued *issued,
@@ -142,6 +144,8 @@ struct setpay_ca_record {
     setpay_time_ms not_after;
     setpay_time_ms revoked; /* 0: is not */
     const char *reason;     /* "" where not revoked */
+    const char *parent;     /* serial of the one whose holder had it; "": of none */
+    setpay_time_ms latest;  /* until when it may be renewed; 0: not beyond its own end */
     struct setpay_view der;
 };
 typedef void setpay_ca_record_cb(void *arg, const struct setpay_ca_record *record);
@@ -168,12 +172,25 @@ enum setpay_error setpay_ca_chain(struct setpay_ca *ca, const char *serial,
 
 /* ---- revocation ---- */
 
-/* reason: a name of RFC 5280 section 5.3.1 ("keyCompromise", …; see setpay_ca_reasons). Makes the
- * new CRL of the issuer at once. SETPAY_E_EXISTS where it is revoked, SETPAY_E_INVALID for a
- * reason that is none, SETPAY_E_STATE for the root, which only its removal everywhere revokes. */
-enum setpay_error setpay_ca_revoke(struct setpay_ca *ca, const char *serial, const char *reason,
-                                   setpay_time_ms now,
+/* What is to be revoked. Who has a key can renew its certificate: what was had by it falls with it,
+ * or the thief would keep that. */
+struct setpay_ca_revoking {
+    const char *serial;
+    const char *reason; /* of RFC 5280 section 5.3.1 ("keyCompromise", …; see setpay_ca_reasons) */
+    bool descendants;   /* also what was had by its holder, and what came of that */
+    setpay_time_ms since; /* of those: had at this time or later; 0: all */
+};
+/* Revokes all of it in one change, and makes the new CRL of the issuer at once. *revoked (may be
+ * NULL): how many, of which one was revoked before counts for nothing. SETPAY_E_EXISTS where there
+ * is none that is not, SETPAY_E_INVALID for a reason that is none, SETPAY_E_STATE for the root,
+ * which only its removal everywhere revokes. */
+enum setpay_error setpay_ca_revoke(struct setpay_ca *ca, const struct setpay_ca_revoking *revoking,
+                                   setpay_time_ms now, size_t *revoked,
                                    struct setpay_problem *problem) SETPAY_MUST_CHECK;
+/* What was had by the holder of a certificate since then, and what came of it, oldest first. */
+enum setpay_error setpay_ca_descendants(struct setpay_ca *ca, const char *serial,
+                                        setpay_time_ms since, setpay_ca_record_cb *each,
+                                        void *arg) SETPAY_MUST_CHECK;
 const char *setpay_ca_reasons(void); /* the names, separated by blanks */
 
 /* New CRLs of every authority (brand NULL), or of a brand's and the root. Numbers increase. */
@@ -197,7 +214,8 @@ struct setpay_ca_log_entry {
     const char *action;
     const char *authority; /* who acted, and signed */
     const char *serial;    /* of the certificate, or the CRL's number in decimal */
-    const char *subject;   /* the certificate's; a revocation's reason follows after "; reason=" */
+    const char *subject;   /* the certificate's; a revocation's reason follows after "; reason=",
+                              the serial by whose holder it was had after "; renews=" */
     struct setpay_digest object;   /* SHA-256 of the certificate's or CRL's DER */
     struct setpay_digest previous; /* hash of the entry before; zeroes for the first */
     struct setpay_digest hash;     /* of all the above */

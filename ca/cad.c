@@ -146,6 +146,7 @@ static enum setpay_error on_start(struct setpay_service *service, struct setpay_
     if (cad == NULL)
         return SETPAY_E_NOMEM;
     service->user = cad;
+    cad->card_days = (int)setpay_config_int(service->config, "", "card_days");
     SETPAY_TRY(open_ca(service, cad, problem));
     /* A CA that was off for long has lists that are over; nobody could be judged by them. */
     SETPAY_TRY(setpay_registrar_renew_lists(cad->ca, &renewed, problem));
@@ -189,6 +190,7 @@ struct operation {
     struct setpay_control_call *call;
     struct setpay_cad *cad;
     json_t *args;
+    struct setpay_ca_forwarded *forwarded; /* on the registrar's thread alone */
     json_t *reply;
     struct setpay_problem problem;
     enum setpay_error error;
@@ -197,9 +199,22 @@ struct operation {
 static void on_operation(struct setpay_ca *ca, void *arg)
 {
     struct operation *operation = arg;
+    bool unfinished = false;
 
-    operation->error =
-        setpay_ca_forwarded(ca, operation->args, &operation->reply, &operation->problem);
+    operation->error = SETPAY_OK;
+    if (operation->forwarded == NULL)
+        operation->error = setpay_ca_forwarded_new(ca, operation->args, &operation->forwarded,
+                                                   &operation->problem);
+    do {
+        if (operation->error == SETPAY_OK)
+            operation->error =
+                setpay_ca_forwarded_run(operation->forwarded, &unfinished, &operation->reply);
+        /* Who waits gets a turn first; where so many do that there is no room, it goes on. */
+        if (unfinished && setpay_registrar_again(&operation->job) == SETPAY_OK)
+            return;
+    } while (unfinished);
+    setpay_ca_forwarded_free(operation->forwarded);
+    operation->forwarded = NULL;
     /* It may have added a brand, or revoked. */
     enum setpay_error error = learn_authorities(operation->cad);
     if (error != SETPAY_OK)

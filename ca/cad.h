@@ -22,6 +22,7 @@ struct setpay_cad {
     struct setpay_tls *tls;
     struct setpay_secret nonce_key;
     struct setpay_secret card_key; /* empty: cardholders can't enrol here */
+    int card_days;                 /* 0: as long as the card */
 };
 
 /* Serves EST and revocation lists on a worker's listener "est" (est_server.c). */

@@ -22,6 +22,8 @@ const struct setpay_option setpay_cad_options[] = {
      "passphrase of tls_key; unset: it is not encrypted"},
     {"", "card_key", SETPAY_OPTION_SECRET_FILE, NULL, 0, 0, false, false, NULL,
      "key shared with the issuers, under which their files name cards; unset: no cardholder can enrol"},
+    {"", "card_days", SETPAY_OPTION_INT, "0", 0, 2196, false, false, NULL,
+     "how many days a card's certificate lives at most before it is renewed; 0: as long as the card"},
     {NULL, NULL, SETPAY_OPTION_TEXT, NULL, 0, 0, false, false, NULL, NULL},
 };
 /* clang-format on */

@@ -24,12 +24,15 @@ struct setpay_ca_options {
     bool verify;
     bool force;
     bool moved;
+    bool descendants;
+    bool alone;
     const char *name;
     const char *brand;
     const char *id;
     const char *csr;
     const char *certificate;
     const char *reason;
+    const char *since;
     const char *witness;
     const char *card_key;
     const char *crls;
@@ -50,7 +53,14 @@ struct setpay_ca_command {
     bool forwarded; /* runs in the daemon */
     FILE *out;      /* for the words */
     struct setpay_problem *problem;
+    /* A command that takes long does a part of its work and is called again while it is unfinished:
+     * in the daemon others get their turn meanwhile. */
+    bool unfinished;
+    void *state;                      /* its own, from the first call on */
+    void (*state_free_cb)(void *arg); /* frees it, whenever the command ends */
 };
+/* Frees what a command keeps, at its end. */
+void setpay_ca_command_end(struct setpay_ca_command *command);
 typedef enum setpay_error setpay_ca_command_fn(struct setpay_ca_command *command);
 
 setpay_ca_command_fn setpay_ca_command_init;
@@ -73,6 +83,7 @@ setpay_ca_command_fn setpay_ca_command_restore;
 setpay_ca_command_fn setpay_ca_command_enrolment_make;
 setpay_ca_command_fn setpay_ca_command_enrolment_import;
 setpay_ca_command_fn setpay_ca_command_enrolment_list;
+setpay_ca_command_fn setpay_ca_command_enrolment_show;
 setpay_ca_command_fn setpay_ca_command_enrolment_remove;
 setpay_ca_command_fn setpay_ca_command_token_add;
 
@@ -84,6 +95,13 @@ struct setpay_ca_only_brand {
 enum setpay_error setpay_ca_command_brand(struct setpay_ca_command *command,
                                           struct setpay_ca_only_brand *only,
                                           const char **brand) SETPAY_MUST_CHECK;
+/* The serial that a command means: its argument, or that of --certificate. *chosen: the argument,
+ * or serial. */
+enum setpay_error setpay_ca_command_serial(struct setpay_ca_command *command,
+                                           char serial[SETPAY_CA_SERIAL_SIZE],
+                                           const char **chosen) SETPAY_MUST_CHECK;
+/* A certificate's record as JSON. */
+json_t *setpay_ca_command_record(const struct setpay_ca_record *record);
 /* SETPAY_E_USAGE where value is NULL. */
 enum setpay_error setpay_ca_command_need(struct setpay_ca_command *command, const char *value,
                                          const char *option) SETPAY_MUST_CHECK;

@@ -24,6 +24,13 @@ enum setpay_error setpay_ca_command_need(struct setpay_ca_command *command, cons
     return setpay_problem_set(command->problem, SETPAY_E_USAGE, "%s is needed", option);
 }
 
+void setpay_ca_command_end(struct setpay_ca_command *command)
+{
+    if (command->state != NULL)
+        command->state_free_cb(command->state);
+    command->state = NULL;
+}
+
 static void put(struct setpay_ca_command *command, const char *name, json_t *value)
 {
     (void)json_object_set_new(command->result, name, value);
@@ -258,11 +265,10 @@ enum setpay_error setpay_ca_command_bundle(struct setpay_ca_command *command)
     return SETPAY_OK;
 }
 
-/* ---- revoking ---- */
+/* ---- revocation lists ---- */
 
-/* The serial that a command means: its argument, or that of --certificate. */
-static enum setpay_error choose_serial(struct setpay_ca_command *command,
-                                       char serial[SETPAY_CA_SERIAL_SIZE], const char **chosen)
+enum setpay_error setpay_ca_command_serial(struct setpay_ca_command *command,
+                                           char serial[SETPAY_CA_SERIAL_SIZE], const char **chosen)
 {
     const struct setpay_ca_options *options = command->options;
     struct setpay_buffer bytes = {0};
@@ -282,24 +288,6 @@ static enum setpay_error choose_serial(struct setpay_ca_command *command,
     setpay_buffer_clear(&bytes);
     *chosen = serial;
     return error;
-}
-
-enum setpay_error setpay_ca_command_revoke(struct setpay_ca_command *command)
-{
-    const struct setpay_ca_options *options = command->options;
-    char buffer[SETPAY_CA_SERIAL_SIZE];
-    const char *serial;
-
-    SETPAY_TRY(setpay_ca_command_need(command, options->reason, "--reason"));
-    SETPAY_TRY(choose_serial(command, buffer, &serial));
-    SETPAY_TRY(
-        setpay_ca_revoke(command->ca, serial, options->reason, command->now, command->problem));
-    put(command, "serial", json_string(serial));
-    put(command, "reason", json_string(options->reason));
-    if (!options->json)
-        fprintf(command->out, "%s is revoked; the new CRL is in %s/crl. Hand it to the parties.\n",
-                serial, options->folder);
-    return SETPAY_OK;
 }
 
 struct crl_output {
@@ -363,7 +351,7 @@ enum setpay_error setpay_ca_command_crl(struct setpay_ca_command *command)
 
 /* ---- looking ---- */
 
-static json_t *json_record(const struct setpay_ca_record *record)
+json_t *setpay_ca_command_record(const struct setpay_ca_record *record)
 {
     json_t *object =
         json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:b}", "serial", record->serial, "profile",
@@ -371,6 +359,8 @@ static json_t *json_record(const struct setpay_ca_record *record)
                   "not_before", json_time(record->not_before), "not_after",
                   json_time(record->not_after), "revoked", record->revoked != 0);
 
+    if (record->parent[0] != '\0')
+        (void)json_object_set_new(object, "renews", json_string(record->parent));
     if (record->revoked != 0) {
         (void)json_object_set_new(object, "revoked_at", json_time(record->revoked));
         (void)json_object_set_new(object, "reason", json_string(record->reason));
@@ -384,7 +374,7 @@ static void list_record(void *arg, const struct setpay_ca_record *record)
     char until[SETPAY_TIME_TEXT_SIZE];
 
     (void)json_array_append_new(json_object_get(command->result, "certificates"),
-                                json_record(record));
+                                setpay_ca_command_record(record));
     if (!command->options->json)
         fprintf(command->out, "%s  %-20s  %.10s  %-8s %s\n", record->serial, record->profile,
                 setpay_time_format(record->not_after, until), record->revoked != 0 ? "revoked" : "",
@@ -404,7 +394,7 @@ static void show_record(void *arg, const struct setpay_ca_record *record)
     char until[SETPAY_TIME_TEXT_SIZE];
 
     json_decref(command->result);
-    command->result = json_record(record);
+    command->result = setpay_ca_command_record(record);
     if (command->options->json)
         return;
     fprintf(command->out,
@@ -412,9 +402,25 @@ static void show_record(void *arg, const struct setpay_ca_record *record)
             record->serial, record->profile, record->subject, record->authority,
             setpay_time_format(record->not_before, from),
             setpay_time_format(record->not_after, until));
+    if (record->parent[0] != '\0')
+        fprintf(command->out, "renews     %s\n", record->parent);
     if (record->revoked != 0)
         fprintf(command->out, "revoked    %s, %s\n", setpay_time_format(record->revoked, from),
                 record->reason);
+}
+
+/* What its holder has had by it. */
+static void show_descendant(void *arg, const struct setpay_ca_record *record)
+{
+    struct setpay_ca_command *command = arg;
+    char until[SETPAY_TIME_TEXT_SIZE];
+
+    (void)json_array_append_new(json_object_get(command->result, "renewals"),
+                                setpay_ca_command_record(record));
+    if (!command->options->json)
+        fprintf(command->out, "renewed as %s, %s, until %.10s%s\n", record->serial, record->profile,
+                setpay_time_format(record->not_after, until),
+                record->revoked != 0 ? ", revoked" : "");
 }
 
 enum setpay_error setpay_ca_command_show(struct setpay_ca_command *command)
@@ -422,8 +428,10 @@ enum setpay_error setpay_ca_command_show(struct setpay_ca_command *command)
     char buffer[SETPAY_CA_SERIAL_SIZE];
     const char *serial;
 
-    SETPAY_TRY(choose_serial(command, buffer, &serial));
-    return setpay_ca_show(command->ca, serial, show_record, command, command->problem);
+    SETPAY_TRY(setpay_ca_command_serial(command, buffer, &serial));
+    SETPAY_TRY(setpay_ca_show(command->ca, serial, show_record, command, command->problem));
+    put(command, "renewals", json_array());
+    return setpay_ca_descendants(command->ca, serial, 0, show_descendant, command);
 }
 
 enum setpay_error setpay_ca_command_chain(struct setpay_ca_command *command)
@@ -432,7 +440,7 @@ enum setpay_error setpay_ca_command_chain(struct setpay_ca_command *command)
     struct setpay_buffer pem = {0};
     char buffer[SETPAY_CA_SERIAL_SIZE];
     const char *serial;
-    enum setpay_error error = choose_serial(command, buffer, &serial);
+    enum setpay_error error = setpay_ca_command_serial(command, buffer, &serial);
 
     setpay_buffer_init(&pem, SETPAY_CA_PEM_MAX);
     if (error == SETPAY_OK)

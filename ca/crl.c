@@ -1,5 +1,5 @@
 /*
- * Revocation, and the lists that tell of it.
+ * The lists that tell of revocations (revoke.c).
  *
  * What always holds: numbers of an authority's CRLs only grow; a CRL's life is at most what its
  * kind permits (24 hours for an issuing CA, rule A3), counted from a thisUpdate that lies a few
@@ -42,8 +42,7 @@ const char *setpay_ca_reasons(void)
            "cessationOfOperation privilegeWithdrawn aACompromise";
 }
 
-/* -1 where it is none. */
-static int reason_code(const char *name)
+int setpay_ca_reason_code(const char *name)
 {
     for (size_t at = 0; at < sizeof reasons / sizeof *reasons; at++)
         if (strcmp(reasons[at].name, name) == 0)
@@ -147,7 +146,7 @@ struct listing {
 static enum setpay_error add_revoked(X509_CRL *crl, const char *serial, setpay_time_ms time,
                                      const char *reason)
 {
-    int code = reason_code(reason);
+    int code = setpay_ca_reason_code(reason);
     X509_REVOKED *revoked = X509_REVOKED_new();
     ASN1_TIME *at = ASN1_TIME_set(NULL, (time_t)(time / SETPAY_SECOND_MS));
     ASN1_ENUMERATED *why = ASN1_ENUMERATED_new();
@@ -222,8 +221,8 @@ static enum setpay_error crl_der(X509_CRL *crl, struct setpay_buffer *der)
 }
 
 static enum setpay_error make_crl(struct setpay_ca *ca, const struct setpay_ca_authority *authority,
-                                  const struct setpay_ca_revocation *also, bool was_restored,
-                                  uint64_t number, setpay_time_ms this_update,
+                                  const struct setpay_ca_revocation *also, size_t also_count,
+                                  bool was_restored, uint64_t number, setpay_time_ms this_update,
                                   setpay_time_ms next_update, struct setpay_buffer *der)
 {
     struct listing listing = {.crl = X509_CRL_new(), .now = this_update};
@@ -240,8 +239,8 @@ static enum setpay_error make_crl(struct setpay_ca *ca, const struct setpay_ca_a
     }
     if (listing.error == SETPAY_OK && was_restored)
         listing.error = carry_over(ca, authority->row.name, listing.crl); /* rule C4 */
-    if (listing.error == SETPAY_OK && also != NULL)
-        listing.error = add_revoked(listing.crl, also->serial, also->time, also->reason);
+    for (size_t at = 0; at < also_count && listing.error == SETPAY_OK; at++)
+        listing.error = add_revoked(listing.crl, also[at].serial, also[at].time, also[at].reason);
     if (listing.error == SETPAY_OK &&
         (X509_CRL_sort(listing.crl) != 1 ||
          X509_CRL_sign(listing.crl, authority->key, EVP_sha256()) <= 0))
@@ -254,7 +253,8 @@ static enum setpay_error make_crl(struct setpay_ca *ca, const struct setpay_ca_a
 
 enum setpay_error setpay_ca_crl_decide(struct setpay_ca *ca, struct setpay_ca_change *change,
                                        const struct setpay_ca_authority *authority,
-                                       const struct setpay_ca_revocation *also, setpay_time_ms now)
+                                       const struct setpay_ca_revocation *also, size_t also_count,
+                                       setpay_time_ms now)
 {
     const struct setpay_ca_info *info = setpay_ca_info(setpay_ca_kind_by_name(authority->row.kind));
     struct setpay_store_restore restore = {0, 0};
@@ -272,7 +272,7 @@ enum setpay_error setpay_ca_crl_decide(struct setpay_ca *ca, struct setpay_ca_ch
         number = (uint64_t)(restore.restored_ms / SETPAY_SECOND_MS);
     setpay_buffer_init(&der, SETPAY_LIMIT_CRL_BYTES);
     (void)snprintf(text, sizeof text, "%llu", (unsigned long long)number);
-    error = make_crl(ca, authority, also, restore.restored_ms != 0, number, this_update,
+    error = make_crl(ca, authority, also, also_count, restore.restored_ms != 0, number, this_update,
                      next_update, &der);
     if (error == SETPAY_OK)
         error = setpay_ca_log_append(change, authority, "crl", text, authority->row.name,
@@ -301,7 +301,8 @@ static enum setpay_error renew_crl(void *arg, const struct setpay_ca_authority_r
     setpay_ca_authority_clear(&renewal->signer);
     SETPAY_TRY(
         setpay_ca_authority_load(renewal->ca, row->name, true, &renewal->signer, renewal->problem));
-    return setpay_ca_crl_decide(renewal->ca, renewal->change, &renewal->signer, NULL, renewal->now);
+    return setpay_ca_crl_decide(renewal->ca, renewal->change, &renewal->signer, NULL, 0,
+                                renewal->now);
 }
 
 enum setpay_error setpay_ca_make_crls(struct setpay_ca *ca, const char *brand, setpay_time_ms now,
@@ -395,86 +396,5 @@ enum setpay_error setpay_ca_crl_publish(struct setpay_ca *ca, struct setpay_prob
     if (error == SETPAY_OK)
         error = setpay_ca_registry_authorities(ca->registry, NULL, publish_brand, &gathering);
     setpay_buffer_clear(&gathering.pem);
-    return error;
-}
-
-/* ---- revocation ---- */
-
-/* What is revoked: copied, since a record lives only during its callback. */
-struct target {
-    char serial[SETPAY_CA_SERIAL_SIZE];
-    char authority[SETPAY_CA_AUTHORITY_SIZE];
-    char profile[32];
-    char subject[192];
-    setpay_time_ms revoked;
-    struct setpay_buffer der;
-    enum setpay_error error;
-};
-
-static void take_target(void *arg, const struct setpay_ca_record *record)
-{
-    struct target *target = arg;
-
-    (void)snprintf(target->serial, sizeof target->serial, "%s", record->serial);
-    (void)snprintf(target->authority, sizeof target->authority, "%s", record->authority);
-    (void)snprintf(target->profile, sizeof target->profile, "%s", record->profile);
-    (void)snprintf(target->subject, sizeof target->subject, "%s", record->subject);
-    target->revoked = record->revoked;
-    target->error = setpay_buffer_set(&target->der, record->der);
-}
-
-static enum setpay_error find_target(struct setpay_ca *ca, const char *serial,
-                                     struct target *target, struct setpay_problem *problem)
-{
-    SETPAY_TRY(setpay_ca_show(ca, serial, take_target, target, problem));
-    SETPAY_TRY(target->error);
-    if (target->revoked != 0)
-        return setpay_problem_set(problem, SETPAY_E_EXISTS, "%s is revoked already",
-                                  target->serial);
-    if (strcmp(target->profile, "root") == 0)
-        return setpay_problem_set(problem, SETPAY_E_STATE,
-                                  "the root can't revoke itself: take root.pem out of every "
-                                  "party's configuration instead");
-    return SETPAY_OK;
-}
-
-enum setpay_error setpay_ca_revoke(struct setpay_ca *ca, const char *serial, const char *reason,
-                                   setpay_time_ms now, struct setpay_problem *problem)
-{
-    struct target target = {.revoked = 0};
-    struct setpay_ca_revocation also = {.time = now, .reason = reason};
-    struct setpay_ca_authority issuer = {0};
-    struct setpay_ca_change change = {0};
-    char subject[256];
-    enum setpay_error error;
-
-    if (reason == NULL || reason_code(reason) < 0)
-        return setpay_problem_set(problem, SETPAY_E_INVALID, "the reason must be one of: %s",
-                                  setpay_ca_reasons());
-    setpay_buffer_init(&target.der, SETPAY_LIMIT_CERTIFICATE_BYTES);
-    error = find_target(ca, serial, &target, problem);
-    if (error == SETPAY_OK)
-        error = setpay_ca_authority_load(ca, target.authority, true, &issuer, problem);
-    if (error == SETPAY_OK)
-        error = setpay_ca_change_begin(ca->registry, &change);
-    memcpy(also.serial, target.serial, sizeof also.serial);
-    (void)snprintf(subject, sizeof subject, "%s; reason=%s", target.subject, reason);
-    if (error == SETPAY_OK) /* rule C3 */
-        error = setpay_ca_log_append(&change, &issuer, "revoke", target.serial, subject,
-                                     setpay_buffer_view(&target.der), now);
-    if (error == SETPAY_OK)
-        error = setpay_ca_change_add_revocation(&change, target.serial, now, reason);
-    if (error == SETPAY_OK)
-        error = setpay_ca_crl_decide(ca, &change, &issuer, &also, now);
-    if (error == SETPAY_E_TOO_BIG)
-        error = setpay_problem_set(problem, error, "the CRL of %s would grow above %d bytes",
-                                   issuer.row.name, SETPAY_LIMIT_CRL_BYTES);
-    if (error == SETPAY_OK)
-        error = setpay_ca_log_commit(ca, &change, &issuer);
-    if (error == SETPAY_OK)
-        error = setpay_ca_crl_publish(ca, problem);
-    setpay_ca_change_clear(&change);
-    setpay_ca_authority_clear(&issuer);
-    setpay_buffer_clear(&target.der);
     return error;
 }

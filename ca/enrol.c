@@ -323,6 +323,13 @@ static enum setpay_error give_again(struct setpay_ca *ca, const struct request *
     return setpay_ca_chain(ca, issued->serial, &issued->chain, problem);
 }
 
+/* 0: as long as the profile permits. */
+static int days_of(const struct request *request)
+{
+    return request->profile->profile == SETPAY_PROFILE_CARDHOLDER_SIGN ? request->asked->card_days
+                                                                       : 0;
+}
+
 static enum setpay_error issue(struct setpay_ca *ca, struct request *request,
                                struct setpay_ca_issued *issued, struct setpay_problem *problem)
 {
@@ -332,6 +339,7 @@ static enum setpay_error issue(struct setpay_ca *ca, struct request *request,
         .csr = request->asked->request,
         .brand = enrolment->brand,
         .id = enrolment->party[0] == '\0' ? NULL : enrolment->party,
+        .days = days_of(request),
     };
     struct use_note note = {.id = enrolment->id,
                             .profile = request->profile->name,
@@ -468,6 +476,7 @@ static enum setpay_error renew(struct setpay_ca *ca, struct request *request,
     char key[SETPAY_DIGEST_TEXT_SIZE];
     struct use_note note = {.id = id, .spki = &request->csr.key_digest};
     const struct setpay_csr *csr = &request->csr;
+    char parent[SETPAY_CA_SERIAL_SIZE];
 
     SETPAY_TRY(read_request(request, problem));
     SETPAY_TRY(check_standing(ca, request, holder, problem));
@@ -489,11 +498,14 @@ static enum setpay_error renew(struct setpay_ca *ca, struct request *request,
         return give_again(ca, request, issued, problem);
     if (setpay_certificate_profile(holder) == request->profile->profile)
         return setpay_ca_renew_noting(ca, setpay_certificate_der(holder), request->asked->request,
-                                      0, request->now, note_use, &note, issued, problem);
+                                      days_of(request), request->now, note_use, &note, issued,
+                                      problem);
+    SETPAY_TRY(setpay_ca_serial_text(setpay_certificate_x509(holder), parent));
     const struct setpay_ca_request wish = {.profile = request->profile->name,
                                            .csr = request->asked->request,
                                            .brand = setpay_certificate_brand(holder),
-                                           .id = setpay_certificate_id(holder)};
+                                           .id = setpay_certificate_id(holder),
+                                           .parent = parent};
     return setpay_ca_issue_noting(ca, &wish, request->now, note_use, &note, issued, problem);
 }
 

@@ -288,11 +288,12 @@ static enum setpay_error add_one(struct setpay_db *db, const struct setpay_ca_en
         return setpay_db_end(rows);
     if (error != SETPAY_E_NOT_FOUND)
         return error;
-    SETPAY_TRY(setpay_db_run(db,
-                             "UPDATE enrolments SET ended = 1 WHERE label = $1 AND brand = $2"
-                             " AND card = $3 AND party = ''",
-                             SETPAY_DB_TEXT(SETPAY_CA_LABEL_CARDHOLDER), SETPAY_DB_TEXT(e->brand),
-                             SETPAY_DB_DIGEST(&e->card)));
+    /* In the words of the index, by which it is found among a million. */
+    if (strcmp(e->label, SETPAY_CA_LABEL_CARDHOLDER) == 0)
+        SETPAY_TRY(setpay_db_run(db,
+                                 "UPDATE enrolments SET ended = 1 WHERE label = 'cardholder' AND"
+                                 " ended = 0 AND brand = $1 AND card = $2",
+                                 SETPAY_DB_TEXT(e->brand), SETPAY_DB_DIGEST(&e->card)));
     SETPAY_TRY(setpay_db_run(
         db,
         "INSERT INTO enrolments(id, label, brand, party, hosts, card, salt, n, r, p, verifier,"
@@ -325,6 +326,8 @@ enum setpay_error setpay_ca_enrolment_add(struct setpay_ca *ca,
 
     for (size_t at = 0; at < count; at++) {
         struct setpay_ca_authority authority = {0};
+        if (at > 0 && strcmp(enrolments[at].brand, enrolments[at - 1].brand) == 0)
+            continue;
         enum setpay_error error =
             setpay_ca_authority_of(ca, enrolments[at].brand, "brand", false, &authority, problem);
 
@@ -388,13 +391,18 @@ static enum setpay_error list(struct setpay_db *db, void *arg)
     SETPAY_TRY(setpay_db_select(
         db, &rows,
         SETPAY_CA_ENROLMENT_COLUMNS
-        ", (SELECT count(*) FROM enrolment_uses u WHERE u.id = e.id)"
+        ", (SELECT count(*) FROM enrolment_uses u WHERE u.id = e.id),"
+        " (WITH RECURSIVE line(serial) AS (SELECT c.serial FROM certificates c"
+        " JOIN enrolment_uses u ON u.serial = c.parent WHERE u.id = e.id"
+        " UNION SELECT n.serial FROM certificates n JOIN line ON n.parent = line.serial)"
+        " SELECT count(*) FROM line)"
         " FROM enrolments e WHERE e.ended = 0 ORDER BY e.label, e.brand, e.party, e.id"));
     while (setpay_db_next(rows)) {
         struct setpay_ca_enrolment enrolment;
 
         setpay_ca_enrolment_read(rows, &enrolment);
-        listing->each(listing->arg, &enrolment, setpay_db_get_int(rows, 13));
+        listing->each(listing->arg, &enrolment, setpay_db_get_int(rows, 13),
+                      setpay_db_get_int(rows, 14));
     }
     return setpay_db_end(rows);
 }
@@ -405,4 +413,42 @@ enum setpay_error setpay_ca_enrolment_each(struct setpay_ca *ca, setpay_ca_enrol
     struct listing listing = {.each = each, .arg = arg};
 
     return setpay_store_read(setpay_ca_registry_reader(ca->registry), list, &listing);
+}
+
+struct finding {
+    const char *id;
+    struct setpay_ca_enrolment *enrolment;
+    bool *ended;
+};
+
+static enum setpay_error find(struct setpay_db *db, void *arg)
+{
+    const struct finding *finding = arg;
+    struct setpay_db_rows *rows = NULL;
+
+    SETPAY_TRY(setpay_db_one(
+        db, &rows, SETPAY_CA_ENROLMENT_COLUMNS ", e.ended FROM enrolments e WHERE e.id = $1",
+        SETPAY_DB_TEXT(finding->id)));
+    setpay_ca_enrolment_read(rows, finding->enrolment);
+    *finding->ended = setpay_db_get_bool(rows, 13);
+    return setpay_db_end(rows);
+}
+
+enum setpay_error setpay_ca_enrolment_find(struct setpay_ca *ca, const char *id,
+                                           struct setpay_ca_enrolment *enrolment, bool *ended,
+                                           struct setpay_problem *problem)
+{
+    struct finding finding = {.id = id, .enrolment = enrolment, .ended = ended};
+    enum setpay_error error =
+        setpay_store_read(setpay_ca_registry_reader(ca->registry), find, &finding);
+
+    if (error == SETPAY_E_NOT_FOUND)
+        return setpay_problem_set(problem, error, "there is no enrolment '%.32s'", id);
+    return error;
+}
+
+enum setpay_error setpay_ca_enrolment_certificates(struct setpay_ca *ca, const char *id,
+                                                   setpay_ca_record_cb *each, void *arg)
+{
+    return setpay_ca_registry_of_enrolment(ca->registry, id, each, arg);
 }

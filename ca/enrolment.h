@@ -83,9 +83,17 @@ enum setpay_error setpay_ca_enrolment_add(struct setpay_ca *ca,
 /* SETPAY_E_NOT_FOUND. What was issued stays. */
 enum setpay_error setpay_ca_enrolment_remove(struct setpay_ca *ca, const char *id,
                                              struct setpay_problem *problem) SETPAY_MUST_CHECK;
-/* uses: how many certificates it was used for. */
+/* uses: how many certificates it was used for; renewals: how many came of those. */
 typedef void setpay_ca_enrolment_cb(void *arg, const struct setpay_ca_enrolment *enrolment,
-                                    int64_t uses);
+                                    int64_t uses, int64_t renewals);
+/* One, ended or not. SETPAY_E_NOT_FOUND. */
+enum setpay_error setpay_ca_enrolment_find(struct setpay_ca *ca, const char *id,
+                                           struct setpay_ca_enrolment *enrolment, bool *ended,
+                                           struct setpay_problem *problem) SETPAY_MUST_CHECK;
+/* The certificates that it was used for, and those that came of them by renewal, oldest first. */
+enum setpay_error setpay_ca_enrolment_certificates(struct setpay_ca *ca, const char *id,
+                                                   setpay_ca_record_cb *each,
+                                                   void *arg) SETPAY_MUST_CHECK;
 enum setpay_error setpay_ca_enrolment_each(struct setpay_ca *ca, setpay_ca_enrolment_cb *each,
                                            void *arg) SETPAY_MUST_CHECK;
 
@@ -99,6 +107,7 @@ struct setpay_ca_asked {
     struct setpay_view request;           /* PKCS#10, DER */
     const struct setpay_secret *nonce_key;
     const struct setpay_secret *card_key; /* NULL: cardholders can't enrol here */
+    int card_days; /* how long their certificates live at most; 0: as long as the card */
 };
 
 /*

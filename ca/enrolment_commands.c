@@ -15,7 +15,7 @@
 
 #define ENROLMENT_DAYS 30
 #define TOKEN_DAYS 7
-#define IMPORT_MAX (16 * 1024 * 1024)
+#define IMPORT_MAX (256 * 1024 * 1024) /* a million lines */
 #define IMPORT_GROUP 256
 
 static void put(struct setpay_ca_command *command, const char *name, json_t *value)
@@ -153,90 +153,113 @@ enum setpay_error setpay_ca_command_enrolment_make(struct setpay_ca_command *com
 /* ---- what an issuer has made ---- */
 
 struct import {
-    struct setpay_ca_command *command;
-    struct setpay_ca_enrolment *group;
+    struct setpay_buffer content; /* with a NUL behind it */
+    char *at;                     /* the line that comes next */
+    size_t number;                /* of lines, all of them */
+    size_t lines;                 /* of enrolments */
+    bool adding;                  /* the second time through */
+    struct setpay_ca_enrolment group[IMPORT_GROUP];
     size_t held;
-    size_t lines;
     size_t added;
 };
 
-static enum setpay_error add_group(struct import *import)
+static void import_free(void *arg)
+{
+    struct import *import = arg;
+
+    setpay_buffer_clear(&import->content);
+    free(import);
+}
+
+static enum setpay_error add_group(struct setpay_ca_command *command, struct import *import)
 {
     size_t added = 0;
 
-    SETPAY_TRY(setpay_ca_enrolment_add(import->command->ca, import->group, import->held, &added,
-                                       import->command->problem));
+    SETPAY_TRY(setpay_ca_enrolment_add(command->ca, import->group, import->held, &added,
+                                       command->problem));
     import->added += added;
     import->held = 0;
     return SETPAY_OK;
 }
 
-/* Every line is read before the first is taken: a file is good or it is not. */
-static enum setpay_error go_through(struct import *import, char *text, bool add)
+/* Reads a line into the group; what is no enrolment's is passed over. */
+static enum setpay_error take_line(struct setpay_ca_command *command, struct import *import)
 {
+    char line[SETPAY_CA_ENROLMENT_LINE_MAX];
     struct setpay_problem why = {{0}};
-    char *rest = NULL;
-    size_t number = 0;
+    size_t size = strcspn(import->at, "\n");
+    enum setpay_error error = SETPAY_OK;
 
-    import->lines = 0;
-    for (char *line = text; line != NULL && *line != '\0'; line = rest) {
-        struct setpay_ca_enrolment read;
-
-        rest = strchr(line, '\n');
-        if (rest != NULL)
-            *rest++ = '\0';
-        number++;
+    import->number++;
+    if (size >= sizeof line) {
+        error = setpay_problem_set(&why, SETPAY_E_INVALID, "the line is too long");
+    } else {
+        memcpy(line, import->at, size);
+        line[size] = '\0';
         if (line[strspn(line, " \t\r")] != '\0' && line[0] != '#') {
-            if (setpay_ca_enrolment_parse(line, &read, &why) != SETPAY_OK)
-                return setpay_problem_set(import->command->problem, SETPAY_E_INVALID,
-                                          "%s, line %zu: %s",
-                                          import->command->options->arguments[0], number, why.text);
+            error = setpay_ca_enrolment_parse(line, &import->group[import->held], &why);
+            import->held++;
             import->lines++;
-            if (add) {
-                import->group[import->held++] = read;
-                if (import->held == IMPORT_GROUP)
-                    SETPAY_TRY(add_group(import));
-            }
         }
-        if (rest != NULL && !add)
-            rest[-1] = '\n';
     }
-    return add && import->held > 0 ? add_group(import) : SETPAY_OK;
+    if (error != SETPAY_OK)
+        return setpay_problem_set(command->problem, SETPAY_E_INVALID, "%s, line %zu: %s",
+                                  command->options->arguments[0], import->number, why.text);
+    import->at += size;
+    if (*import->at == '\n')
+        import->at++;
+    return SETPAY_OK;
 }
 
-enum setpay_error setpay_ca_command_enrolment_import(struct setpay_ca_command *command)
+static enum setpay_error begin_import(struct setpay_ca_command *command)
 {
     const char *path = command->options->arguments[0];
-    struct import import = {.command = command};
-    struct setpay_buffer content;
+    struct import *import = calloc(1, sizeof *import);
 
+    if (import == NULL)
+        return SETPAY_E_NOMEM;
+    setpay_buffer_init(&import->content, IMPORT_MAX);
+    command->state = import;
+    command->state_free_cb = import_free;
     SETPAY_TRY(setpay_ca_command_need(command, path, "the issuer's file"));
-    setpay_buffer_init(&content, IMPORT_MAX);
-    import.group = calloc(IMPORT_GROUP, sizeof *import.group);
-    enum setpay_error error = import.group == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
-    if (error == SETPAY_OK)
-        error = setpay_file_read(path, &content, command->problem);
-    if (error == SETPAY_OK)
-        error = setpay_buffer_append(&content, setpay_view_of("", 1));
-    if (error == SETPAY_OK)
-        error = go_through(&import, (char *)content.data, false);
-    if (error == SETPAY_OK)
-        error = go_through(&import, (char *)content.data, true);
-    free(import.group);
-    setpay_buffer_clear(&content);
-    if (error != SETPAY_OK)
-        return error;
-    put(command, "read", json_integer((json_int_t)import.lines));
-    put(command, "added", json_integer((json_int_t)import.added));
+    SETPAY_TRY(setpay_file_read(path, &import->content, command->problem));
+    SETPAY_TRY(setpay_buffer_append(&import->content, setpay_view_of("", 1)));
+    import->at = (char *)import->content.data;
+    return SETPAY_OK;
+}
+
+/* Every line is read before the first is taken: a file is good or it is not. A group at a time:
+ * cardholders who enrol meanwhile don't wait for an issuer's hundred thousand others. */
+enum setpay_error setpay_ca_command_enrolment_import(struct setpay_ca_command *command)
+{
+    if (command->state == NULL)
+        SETPAY_TRY(begin_import(command));
+    struct import *import = command->state;
+    while (*import->at != '\0' && import->held < IMPORT_GROUP)
+        SETPAY_TRY(take_line(command, import));
+    if (import->adding && import->held > 0)
+        SETPAY_TRY(add_group(command, import));
+    import->held = 0;
+    command->unfinished = *import->at != '\0' || !import->adding;
+    if (*import->at == '\0' && !import->adding) {
+        import->adding = true;
+        import->at = (char *)import->content.data;
+        import->number = import->lines = 0;
+    }
+    if (command->unfinished)
+        return SETPAY_OK;
+    put(command, "read", json_integer((json_int_t)import->lines));
+    put(command, "added", json_integer((json_int_t)import->added));
     if (!command->options->json)
-        fprintf(command->out, "%zu enrolments read, %zu of them new.\n", import.lines,
-                import.added);
+        fprintf(command->out, "%zu enrolments read, %zu of them new.\n", import->lines,
+                import->added);
     return SETPAY_OK;
 }
 
 /* ---- the operator ---- */
 
-static void list_enrolment(void *arg, const struct setpay_ca_enrolment *enrolment, int64_t uses)
+static void list_enrolment(void *arg, const struct setpay_ca_enrolment *enrolment, int64_t uses,
+                           int64_t renewals)
 {
     struct setpay_ca_command *command = arg;
     char until[SETPAY_TIME_TEXT_SIZE];
@@ -244,22 +267,67 @@ static void list_enrolment(void *arg, const struct setpay_ca_enrolment *enrolmen
     (void)setpay_time_format(enrolment->expires, until);
     (void)json_array_append_new(
         json_object_get(command->result, "enrolments"),
-        json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:s}", "id", enrolment->id, "label",
+        json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:s}", "id", enrolment->id, "label",
                   enrolment->label, "brand", enrolment->brand, "party", enrolment->party, "hosts",
                   enrolment->hosts, "wrong_tries", (json_int_t)enrolment->tries, "uses",
-                  (json_int_t)uses, "expires", until));
+                  (json_int_t)uses, "renewals", (json_int_t)renewals, "expires", until));
     if (!command->options->json)
         fprintf(command->out,
-                "%-13s  %-10s  %-12s %-20s until %.10s  %s%" PRId64 " wrong, %" PRId64 " used\n",
+                "%-13s  %-10s  %-12s %-20s until %.10s  %s%" PRId64 " wrong, %" PRId64
+                " used, %" PRId64 " renewed\n",
                 enrolment->id, enrolment->label, enrolment->brand,
                 enrolment->party[0] != '\0' ? enrolment->party : "-", until,
-                enrolment->tries >= SETPAY_CA_TRIES ? "SPENT, " : "", enrolment->tries, uses);
+                enrolment->tries >= SETPAY_CA_TRIES ? "SPENT, " : "", enrolment->tries, uses,
+                renewals);
 }
 
 enum setpay_error setpay_ca_command_enrolment_list(struct setpay_ca_command *command)
 {
     put(command, "enrolments", json_array());
     return setpay_ca_enrolment_each(command->ca, list_enrolment, command);
+}
+
+static void show_certificate(void *arg, const struct setpay_ca_record *record)
+{
+    struct setpay_ca_command *command = arg;
+    char from[SETPAY_TIME_TEXT_SIZE];
+    char until[SETPAY_TIME_TEXT_SIZE];
+
+    (void)json_array_append_new(json_object_get(command->result, "certificates"),
+                                setpay_ca_command_record(record));
+    if (!command->options->json)
+        fprintf(command->out, "%s  %-19s %.10s to %.10s%s%s%s%s\n", record->serial, record->profile,
+                setpay_time_format(record->not_before, from),
+                setpay_time_format(record->not_after, until),
+                record->parent[0] == '\0' ? "" : "  renews ", record->parent,
+                record->revoked == 0 ? "" : "  revoked: ", record->reason);
+}
+
+enum setpay_error setpay_ca_command_enrolment_show(struct setpay_ca_command *command)
+{
+    const char *id = command->options->arguments[0];
+    struct setpay_ca_enrolment enrolment;
+    char until[SETPAY_TIME_TEXT_SIZE];
+    bool ended = false;
+
+    SETPAY_TRY(setpay_ca_command_need(command, id, "the enrolment's id"));
+    SETPAY_TRY(setpay_ca_enrolment_find(command->ca, id, &enrolment, &ended, command->problem));
+    (void)setpay_time_format(enrolment.expires, until);
+    put(command, "id", json_string(enrolment.id));
+    put(command, "label", json_string(enrolment.label));
+    put(command, "brand", json_string(enrolment.brand));
+    put(command, "party", json_string(enrolment.party));
+    put(command, "wrong_tries", json_integer(enrolment.tries));
+    put(command, "expires", json_string(until));
+    put(command, "ended", json_boolean(ended));
+    put(command, "certificates", json_array());
+    if (!command->options->json)
+        fprintf(command->out,
+                "%s of %s %s%s: its secret is good until %s%s, %" PRId64 " wrong tries\n",
+                enrolment.label, enrolment.brand, enrolment.party,
+                enrolment.party[0] == '\0' ? "a card" : "", until, ended ? " (ended)" : "",
+                enrolment.tries);
+    return setpay_ca_enrolment_certificates(command->ca, id, show_certificate, command);
 }
 
 enum setpay_error setpay_ca_command_enrolment_remove(struct setpay_ca_command *command)

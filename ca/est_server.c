@@ -294,6 +294,7 @@ static void on_work(struct setpay_ca *ca, void *arg)
         .request = setpay_secret_view(&work->csr),
         .nonce_key = &cad->nonce_key,
         .card_key = cad->card_key.size == 0 ? NULL : &cad->card_key,
+        .card_days = cad->card_days,
     };
 
     if (work->again)

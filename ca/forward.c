@@ -28,8 +28,8 @@ static const struct {
     TEXT(name, false),       TEXT(brand, false),
     TEXT(id, false),         TEXT(csr, true),
     TEXT(certificate, true), TEXT(reason, false),
-    TEXT(witness, false),    TEXT(card_key, true),
-    TEXT(output, true),
+    TEXT(since, false),      TEXT(witness, false),
+    TEXT(card_key, true),    TEXT(output, true),
 #undef TEXT
 };
 #define TEXT_COUNT (sizeof texts / sizeof *texts)
@@ -78,6 +78,8 @@ static json_t *pack(const struct setpay_ca_command_row *row,
     }
     (void)json_object_set_new(args, "days", json_integer(options->days));
     (void)json_object_set_new(args, "loopback", json_boolean(options->loopback));
+    (void)json_object_set_new(args, "descendants", json_boolean(options->descendants));
+    (void)json_object_set_new(args, "alone", json_boolean(options->alone));
     (void)json_object_set_new(args, "dns", list_of(options->dns, options->dns_count, false));
     (void)json_object_set_new(
         args, "arguments", list_of(options->arguments, options->argument_count, takes_file(row)));
@@ -100,10 +102,9 @@ enum setpay_error setpay_ca_forward(const struct setpay_ca_command_row *row,
                                   "answers on %s",
                                   path);
     if (error == SETPAY_OK)
-        error = setpay_control_client_call(
-            client, "ca.run", pack(row, command->options),
-            row->run == setpay_ca_command_backup ? 0 : TIMEOUT_MS, /* it takes what it takes */
-            NULL, NULL, &reply, command->problem);
+        error = setpay_control_client_call(client, "ca.run", pack(row, command->options),
+                                           takes_file(row) ? 0 : TIMEOUT_MS, /* what it takes */
+                                           NULL, NULL, &reply, command->problem);
     setpay_control_client_close(client);
     if (error == SETPAY_OK && json_is_object(json_object_get(reply, "result"))) {
         json_decref(command->result);
@@ -138,6 +139,8 @@ static enum setpay_error unpack(const json_t *args, struct setpay_ca_options *op
         *text_at(options, at) = json_string_value(json_object_get(args, texts[at].name));
     options->days = (int)json_integer_value(json_object_get(args, "days"));
     options->loopback = json_is_true(json_object_get(args, "loopback"));
+    options->descendants = json_is_true(json_object_get(args, "descendants"));
+    options->alone = json_is_true(json_object_get(args, "alone"));
     SETPAY_TRY(unpack_list(json_object_get(args, "dns"), options->dns, SETPAY_CA_DNS_NAMES,
                            &options->dns_count));
     return unpack_list(json_object_get(args, "arguments"), options->arguments,
@@ -154,35 +157,69 @@ static const struct setpay_ca_command_row *find_row(const json_t *args)
     return NULL;
 }
 
-enum setpay_error setpay_ca_forwarded(struct setpay_ca *ca, const json_t *args, json_t **reply,
-                                      struct setpay_problem *problem)
-{
-    struct setpay_ca_options options = {0};
-    const struct setpay_ca_command_row *row = find_row(args);
-    char *words = NULL;
-    size_t size = 0;
+struct setpay_ca_forwarded {
+    struct setpay_ca_options options;
+    struct setpay_ca_command command;
+    const struct setpay_ca_command_row *row;
+    char *words;
+    size_t size;
+};
 
-    if (row == NULL || unpack(args, &options) != SETPAY_OK || options.folder == NULL)
+void setpay_ca_forwarded_free(struct setpay_ca_forwarded *forwarded)
+{
+    if (forwarded == NULL)
+        return;
+    setpay_ca_command_end(&forwarded->command);
+    if (forwarded->command.out != NULL)
+        (void)fclose(forwarded->command.out);
+    json_decref(forwarded->command.result);
+    free(forwarded->words);
+    free(forwarded);
+}
+
+enum setpay_error setpay_ca_forwarded_new(struct setpay_ca *ca, const json_t *args,
+                                          struct setpay_ca_forwarded **forwarded,
+                                          struct setpay_problem *problem)
+{
+    struct setpay_ca_forwarded *made = calloc(1, sizeof *made);
+
+    if (made == NULL)
+        return SETPAY_E_NOMEM;
+    made->row = find_row(args);
+    if (made->row == NULL || unpack(args, &made->options) != SETPAY_OK ||
+        made->options.folder == NULL) {
+        free(made);
         return setpay_problem_set(problem, SETPAY_E_USAGE, "there is no such command");
-    struct setpay_ca_command command = {
-        .options = &options,
+    }
+    made->command = (struct setpay_ca_command){
+        .options = &made->options,
         .ca = ca,
         .now = setpay_clock_now_ms(),
         .result = json_object(),
         .forwarded = true,
-        .out = open_memstream(&words, &size),
+        .out = open_memstream(&made->words, &made->size),
         .problem = problem,
     };
-    if (command.out == NULL) {
-        json_decref(command.result);
+    if (made->command.out == NULL || made->command.result == NULL) {
+        setpay_ca_forwarded_free(made);
         return SETPAY_E_NOMEM;
     }
-    enum setpay_error error = row->run(&command);
-    if (fclose(command.out) != 0 && error == SETPAY_OK)
-        error = SETPAY_E_NOMEM;
-    if (error == SETPAY_OK)
-        *reply = json_pack("{s:O, s:s}", "result", command.result, "words", words);
-    json_decref(command.result);
-    free(words);
-    return error;
+    *forwarded = made;
+    return SETPAY_OK;
+}
+
+enum setpay_error setpay_ca_forwarded_run(struct setpay_ca_forwarded *forwarded, bool *unfinished,
+                                          json_t **reply)
+{
+    struct setpay_ca_command *command = &forwarded->command;
+
+    command->unfinished = false;
+    enum setpay_error error = forwarded->row->run(command);
+    *unfinished = error == SETPAY_OK && command->unfinished;
+    if (error != SETPAY_OK || *unfinished)
+        return error;
+    if (fflush(command->out) != 0)
+        return SETPAY_E_NOMEM;
+    *reply = json_pack("{s:O, s:s}", "result", command->result, "words", forwarded->words);
+    return SETPAY_OK;
 }

@@ -15,8 +15,17 @@
 enum setpay_error setpay_ca_forward(const struct setpay_ca_command_row *row,
                                     struct setpay_ca_command *command) SETPAY_MUST_CHECK;
 
-/* In the daemon, on the registrar's thread: does what forward has asked. *reply is a new object. */
-enum setpay_error setpay_ca_forwarded(struct setpay_ca *ca, const json_t *args, json_t **reply,
-                                      struct setpay_problem *problem) SETPAY_MUST_CHECK;
+/* In the daemon, on the registrar's thread: what forward has asked. args and problem must outlive
+ * it. SETPAY_E_USAGE, SETPAY_E_NOMEM. */
+struct setpay_ca_forwarded;
+enum setpay_error setpay_ca_forwarded_new(struct setpay_ca *ca, const json_t *args,
+                                          struct setpay_ca_forwarded **forwarded,
+                                          struct setpay_problem *problem) SETPAY_MUST_CHECK;
+/* Does it, or a part of it: *unfinished says that it is to be called again. *reply is a new object
+ * once it is finished. */
+enum setpay_error setpay_ca_forwarded_run(struct setpay_ca_forwarded *forwarded, bool *unfinished,
+                                          json_t **reply) SETPAY_MUST_CHECK;
+/* NULL-safe. */
+void setpay_ca_forwarded_free(struct setpay_ca_forwarded *forwarded);
 
 #endif

@@ -125,12 +125,17 @@ static setpay_time_ms time_of(const ASN1_TIME *time)
 enum setpay_error setpay_ca_change_issue(struct setpay_ca_change *change,
                                          const struct setpay_ca_authority *signer,
                                          const char *action, const char *profile, const char *brand,
-                                         X509 *certificate, struct setpay_view request,
-                                         setpay_time_ms now, struct setpay_ca_issued *issued)
+                                         X509 *certificate, const struct setpay_ca_lineage *lineage,
+                                         struct setpay_view request, setpay_time_ms now,
+                                         struct setpay_ca_issued *issued)
 {
+    char told[sizeof issued->subject + sizeof SETPAY_CA_LOG_RENEWS + SETPAY_CA_SERIAL_SIZE];
     struct setpay_buffer der = {0};
     struct setpay_digest spki;
-    struct setpay_ca_record record = {.profile = profile, .authority = signer->row.name};
+    struct setpay_ca_record record = {.profile = profile,
+                                      .authority = signer->row.name,
+                                      .parent = lineage->parent,
+                                      .latest = lineage->latest};
     enum setpay_error error;
 
     setpay_buffer_init(&der, SETPAY_LIMIT_CERTIFICATE_BYTES);
@@ -145,8 +150,10 @@ enum setpay_error setpay_ca_change_issue(struct setpay_ca_change *change,
         error = setpay_sha256(setpay_buffer_view(&der), &issued->thumbprint);
     if (error == SETPAY_OK)
         error = setpay_key_digest(X509_get0_pubkey(certificate), &spki);
+    (void)snprintf(told, sizeof told, "%s%s%s", issued->subject,
+                   lineage->parent[0] == '\0' ? "" : SETPAY_CA_LOG_RENEWS, lineage->parent);
     if (error == SETPAY_OK) /* rule C3 */
-        error = setpay_ca_log_append(change, signer, action, issued->serial, issued->subject,
+        error = setpay_ca_log_append(change, signer, action, issued->serial, told,
                                      setpay_buffer_view(&der), now);
     record.serial = issued->serial;
     record.subject = issued->subject;
@@ -172,6 +179,7 @@ struct issue {
     size_t host_count;
     int days;
     setpay_time_ms latest; /* 0, or the end that the card sets */
+    const char *parent;    /* "", or the serial of whose holder asks */
 };
 
 /* The validity of a leaf: as asked, at most the profile's, and within its issuer's. */
@@ -221,12 +229,16 @@ static enum setpay_error make_leaf(struct setpay_ca *ca, struct setpay_ca_change
         .host_count = issue->host_count,
     };
     struct setpay_ca_template template = base;
+    struct setpay_ca_lineage lineage = {.parent = issue->parent == NULL ? "" : issue->parent};
     struct setpay_buffer kept = {0};
     struct setpay_buffer der = {0};
     X509 *certificate = NULL;
     enum setpay_error error;
 
     SETPAY_TRY(set_validity(issue, issuer, now, &template, problem));
+    /* rule C1: of the card no more is kept than a certificate that ends with it would say */
+    if (issue->latest > template.not_after)
+        lineage.latest = issue->latest;
     setpay_buffer_init(&kept, SETPAY_LIMIT_CSR_BYTES);
     setpay_buffer_init(&der, SETPAY_LIMIT_CERTIFICATE_BYTES);
     error = setpay_ca_certificate_make(&template, issuer->certificate, issuer->key, &certificate);
@@ -234,8 +246,8 @@ static enum setpay_error make_leaf(struct setpay_ca *ca, struct setpay_ca_change
         error = kept_request(certificate, csr->key, &kept);
     if (error == SETPAY_OK)
         error = setpay_ca_change_issue(change, issuer, issue->action, issue->profile->name,
-                                       issue->brand, certificate, setpay_buffer_view(&kept), now,
-                                       issued);
+                                       issue->brand, certificate, &lineage,
+                                       setpay_buffer_view(&kept), now, issued);
     if (error == SETPAY_OK)
         error = setpay_ca_certificate_der(certificate, &der);
     if (error == SETPAY_OK)
@@ -361,7 +373,10 @@ enum setpay_error setpay_ca_issue_decide(struct setpay_ca *ca, struct setpay_ca_
                                          struct setpay_ca_issued *issued,
                                          struct setpay_problem *problem)
 {
-    struct issue issue = {.action = "issue", .brand = request->brand, .days = request->days};
+    struct issue issue = {.action = "issue",
+                          .brand = request->brand,
+                          .days = request->days,
+                          .parent = request->parent};
     struct setpay_csr csr = {0};
     enum setpay_error error;
 
@@ -428,10 +443,12 @@ enum setpay_error setpay_ca_issue(struct setpay_ca *ca, const struct setpay_ca_r
 
 /* The certificate that is renewed: copied out of its record. */
 struct old {
+    char serial[SETPAY_CA_SERIAL_SIZE];
     char authority[SETPAY_CA_AUTHORITY_SIZE];
     setpay_time_ms not_before;
     setpay_time_ms not_after;
     setpay_time_ms revoked;
+    setpay_time_ms latest;
     struct setpay_certificate *certificate;
     enum setpay_error error;
 };
@@ -440,6 +457,8 @@ static void take_old(void *arg, const struct setpay_ca_record *record)
 {
     struct old *old = arg;
 
+    (void)snprintf(old->serial, sizeof old->serial, "%s", record->serial);
+    old->latest = record->latest > record->not_after ? record->latest : record->not_after;
     (void)snprintf(old->authority, sizeof old->authority, "%s", record->authority);
     old->not_before = record->not_before;
     old->not_after = record->not_after;
@@ -493,6 +512,7 @@ static enum setpay_error decide_renewal(struct setpay_ca *ca, struct setpay_ca_c
         .action = "renew",
         .brand = setpay_certificate_brand(old->certificate),
         .days = days,
+        .parent = old->serial,
     };
     GENERAL_NAMES *names = X509_get_ext_d2i(setpay_certificate_x509(old->certificate),
                                             NID_subject_alt_name, NULL, NULL);
@@ -500,7 +520,7 @@ static enum setpay_error decide_renewal(struct setpay_ca *ca, struct setpay_ca_c
 
     (void)snprintf(issue.id, sizeof issue.id, "%s", setpay_certificate_id(old->certificate));
     if (issue.profile->profile == SETPAY_PROFILE_CARDHOLDER_SIGN)
-        issue.latest = old->not_after; /* rule C1: it ends with the card */
+        issue.latest = old->latest; /* rule C1: it ends with the card */
     if (csr->pan.size != 0)
         error = setpay_problem_set(problem, SETPAY_E_CSR,
                                    "a renewal takes no card data: the blinded account id stays");

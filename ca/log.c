@@ -68,19 +68,31 @@ enum setpay_error setpay_ca_log_append(struct setpay_ca_change *change,
                                        const char *action, const char *serial, const char *subject,
                                        struct setpay_view object, setpay_time_ms now)
 {
+    struct setpay_digest digest;
+
+    SETPAY_TRY(setpay_sha256(object, &digest));
+    return setpay_ca_log_append_of(change, authority, action, serial, subject, &digest, now);
+}
+
+enum setpay_error setpay_ca_log_append_of(struct setpay_ca_change *change,
+                                          const struct setpay_ca_authority *authority,
+                                          const char *action, const char *serial,
+                                          const char *subject, const struct setpay_digest *object,
+                                          setpay_time_ms now)
+{
     struct setpay_ca_log_entry entry = {.number = change->head.count + 1,
                                         .time = now,
                                         .action = action,
                                         .authority = authority->row.name,
                                         .serial = serial,
                                         .subject = subject,
+                                        .object = *object,
                                         .previous = change->head.hash};
     struct setpay_buffer signature = {0};
     enum setpay_error error;
 
     setpay_buffer_init(&signature, SETPAY_SIGNATURE_MAX);
-    if ((error = setpay_sha256(object, &entry.object)) == SETPAY_OK &&
-        (error = hash_entry(&entry, &entry.hash)) == SETPAY_OK &&
+    if ((error = hash_entry(&entry, &entry.hash)) == SETPAY_OK &&
         (error = sign_digest(authority, &entry.hash, &signature)) == SETPAY_OK)
         error = setpay_ca_change_add_entry(change, &entry, setpay_buffer_view(&signature));
     setpay_buffer_clear(&signature);
@@ -141,6 +153,7 @@ struct claim {
     const char *kind; /* "certificate", "revocation", "crl" */
     char authority[SETPAY_CA_AUTHORITY_SIZE];
     char serial[SETPAY_CA_SERIAL_SIZE];
+    char parent[SETPAY_CA_SERIAL_SIZE]; /* "": the entry names none */
     struct setpay_digest object;
     setpay_time_ms time;
     uint64_t number;
@@ -252,6 +265,10 @@ static enum setpay_error add_claim(struct walk *walk, const struct setpay_ca_log
     claim->kind = kind;
     memcpy(claim->authority, entry->authority, strnlen(entry->authority, 47));
     memcpy(claim->serial, entry->serial, strnlen(entry->serial, SETPAY_CA_SERIAL_SIZE - 1));
+    const char *parent = strstr(entry->subject, SETPAY_CA_LOG_RENEWS);
+    if (parent != NULL)
+        (void)snprintf(claim->parent, sizeof claim->parent, "%.*s", SETPAY_CA_SERIAL_SIZE - 1,
+                       parent + strlen(SETPAY_CA_LOG_RENEWS));
     claim->object = entry->object;
     claim->time = entry->time;
     claim->number = entry->number;
@@ -318,7 +335,7 @@ static enum setpay_error check_head(struct walk *walk)
 
 /* Finds the log's word on one row of a table and marks it as met. */
 static void meet(struct walk *walk, const char *kind, const char *authority, const char *serial,
-                 struct setpay_view der, setpay_time_ms time)
+                 const char *parent, struct setpay_view der, setpay_time_ms time)
 {
     struct setpay_digest digest;
 
@@ -333,7 +350,8 @@ static void meet(struct walk *walk, const char *kind, const char *authority, con
 
         if (strcmp(claim->kind, kind) == 0 && strcmp(claim->serial, serial) == 0 &&
             strcmp(claim->authority, authority) == 0 &&
-            setpay_digest_equal(&claim->object, &digest) && (time == 0 || claim->time == time)) {
+            setpay_digest_equal(&claim->object, &digest) && (time == 0 || claim->time == time) &&
+            (claim->parent[0] == '\0' || strcmp(claim->parent, parent) == 0)) {
             claim->met = true;
             walk->cursor = at; /* tables and log are in the same order, nearly */
             return;
@@ -346,9 +364,10 @@ static void meet(struct walk *walk, const char *kind, const char *authority, con
 
 static void meet_certificate(void *arg, const struct setpay_ca_record *record)
 {
-    meet(arg, "certificate", record->authority, record->serial, record->der, 0);
+    meet(arg, "certificate", record->authority, record->serial, record->parent, record->der, 0);
     if (record->revoked != 0)
-        meet(arg, "revocation", record->authority, record->serial, record->der, record->revoked);
+        meet(arg, "revocation", record->authority, record->serial, "", record->der,
+             record->revoked);
 }
 
 static void meet_crl(void *arg, const char *authority, uint64_t number, setpay_time_ms this_update,
@@ -359,7 +378,7 @@ static void meet_crl(void *arg, const char *authority, uint64_t number, setpay_t
     (void)this_update;
     (void)next_update;
     (void)snprintf(serial, sizeof serial, "%llu", (unsigned long long)number);
-    meet(arg, "crl", authority, serial, der, 0);
+    meet(arg, "crl", authority, serial, "", der, 0);
 }
 
 /* The tables hold nothing that the log does not tell of, and all that it does. */

@@ -42,6 +42,9 @@ enum option_code {
     OPTION_VERIFY,
     OPTION_FORCE,
     OPTION_MOVED,
+    OPTION_SINCE,
+    OPTION_DESCENDANTS,
+    OPTION_ALONE,
 };
 
 static const struct option long_options[] = {
@@ -68,6 +71,9 @@ static const struct option long_options[] = {
     {"verify", no_argument, NULL, OPTION_VERIFY},
     {"force", no_argument, NULL, OPTION_FORCE},
     {"moved", no_argument, NULL, OPTION_MOVED},
+    {"since", required_argument, NULL, OPTION_SINCE},
+    {"descendants", no_argument, NULL, OPTION_DESCENDANTS},
+    {"alone", no_argument, NULL, OPTION_ALONE},
     {"out", required_argument, NULL, 'o'},
     {NULL, 0, NULL, 0},
 };
@@ -133,6 +139,7 @@ static enum setpay_error take_value(struct setpay_ca_options *options, int code,
         [OPTION_WITNESS - OPTION_HELP] = &options->witness,
         [OPTION_CARD_KEY - OPTION_HELP] = &options->card_key,
         [OPTION_CRLS - OPTION_HELP] = &options->crls,
+        [OPTION_SINCE - OPTION_HELP] = &options->since,
     };
 
     if (code == 'o') {
@@ -164,6 +171,10 @@ static bool take_switch(struct setpay_ca_options *options, int code)
         return options->force = true;
     case OPTION_MOVED:
         return options->moved = true;
+    case OPTION_DESCENDANTS:
+        return options->descendants = true;
+    case OPTION_ALONE:
+        return options->alone = true;
     default:
         return false;
     }
@@ -241,8 +252,12 @@ static enum setpay_error run(const struct setpay_ca_command_row *row,
             error = setpay_ca_unlock(command->ca, &passphrase, command->problem);
         setpay_secret_clear(&passphrase);
     }
-    if (error == SETPAY_OK)
-        error = row->run(command);
+    do {
+        command->unfinished = false;
+        if (error == SETPAY_OK)
+            error = row->run(command);
+    } while (error == SETPAY_OK && command->unfinished);
+    setpay_ca_command_end(command);
     setpay_ca_close(command->ca);
     command->ca = NULL;
     return error;

@@ -49,6 +49,16 @@ enum setpay_error setpay_ca_show(struct setpay_ca *ca, const char *serial,
     return error;
 }
 
+enum setpay_error setpay_ca_descendants(struct setpay_ca *ca, const char *serial,
+                                        setpay_time_ms since, setpay_ca_record_cb *each, void *arg)
+{
+    char tidy[SETPAY_CA_SERIAL_SIZE];
+
+    if (!tidy_serial(serial, tidy))
+        return SETPAY_E_INVALID;
+    return setpay_ca_registry_descendants(ca->registry, tidy, since, each, arg);
+}
+
 static void take_serial(void *arg, const struct setpay_ca_record *record)
 {
     (void)snprintf(arg, SETPAY_CA_SERIAL_SIZE, "%s", record->serial);

@@ -44,8 +44,19 @@ static void on_job(void *arg)
 
     if (job->from_outside)
         atomic_fetch_sub(&registrar->outside, 1);
+    job->again = false;
     job->work_cb(registrar->options.ca, job->arg);
+    if (job->again)
+        return;
     job->executor.post_reserved(job->executor.self, job->done_cb, job->arg);
+}
+
+enum setpay_error setpay_registrar_again(struct setpay_registrar_job *job)
+{
+    SETPAY_TRY(setpay_loop_post(job->registrar->loop, on_job, job));
+    job->again = true;
+    job->from_outside = false; /* it was counted */
+    return SETPAY_OK;
 }
 
 enum setpay_error setpay_registrar_post(struct setpay_registrar *registrar,

@@ -42,8 +42,12 @@ struct setpay_registrar_job {
     void *arg;
     bool from_outside; /* of somebody on the network: such jobs leave room for the operator's */
     struct setpay_executor executor;
-    struct setpay_registrar *registrar; /* its own */
+    struct setpay_registrar *registrar; /* its own, as the next */
+    bool again;
 };
+/* From within work_cb: it is called once more, behind those that wait, before done_cb is.
+ * SETPAY_E_BUSY, SETPAY_E_DRAINING: it is not. */
+enum setpay_error setpay_registrar_again(struct setpay_registrar_job *job) SETPAY_MUST_CHECK;
 /* Any thread. SETPAY_E_BUSY: too much waits; SETPAY_E_DRAINING. */
 enum setpay_error setpay_registrar_post(struct setpay_registrar *registrar,
                                         struct setpay_registrar_job *job) SETPAY_MUST_CHECK;

@@ -1,9 +1,8 @@
 /*
  * The database of a CA.
  *
- * Reads go through one reading connection, each in a transaction of its own. A change is a list of
- * statements whose values it owns; the store's operation checks that the log's head is still the
- * one on which the change was decided, and then runs them in order.
+ * Reads go through one reading connection, each in a transaction of its own. What changes it is in
+ * change.c.
  *
  * Vocabulary: a row is what a table holds; a record is a certificate's row with its revocation;
  * place is the number of the log's entry that tells of the row.
@@ -16,8 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The columns of the widest table. */
-#define VALUES_MAX 12
 #define TEXT_MAX 256
 
 struct setpay_ca_registry {
@@ -55,6 +52,14 @@ static const struct setpay_store_migration migrations[] = {
      "CREATE TABLE enrolment_uses(id TEXT NOT NULL, profile TEXT NOT NULL, serial TEXT NOT NULL,"
      " spki BLOB NOT NULL, PRIMARY KEY(id, profile));"
      "CREATE TABLE nonces(nonce BLOB PRIMARY KEY, spki BLOB NOT NULL, expires BIGINT NOT NULL);"},
+    /* parent: whose holder has asked for it; latest: when its card ends, where the certificate ends
+     * before that. Renewals that are noted already tell their parents. */
+    {3, "ALTER TABLE certificates ADD COLUMN parent TEXT NOT NULL DEFAULT '';"
+        "ALTER TABLE certificates ADD COLUMN latest BIGINT NOT NULL DEFAULT 0;"
+        "CREATE INDEX certificate_parent ON certificates(parent);"
+        "UPDATE certificates SET parent = coalesce((SELECT c.serial FROM enrolment_uses u"
+        " JOIN certificates c ON lower(hex(c.thumbprint)) = substr(u.id, 12, 64)"
+        " WHERE u.serial = certificates.serial AND substr(u.id, 1, 11) = 'renewal of '), '');"},
     {0, NULL},
 };
 const struct setpay_store_schema setpay_ca_schema = {.name = "ca", .steps = migrations};
@@ -243,6 +248,8 @@ enum setpay_error setpay_ca_registry_key_seen(struct setpay_ca_registry *registr
 struct records {
     const char *sql;
     struct setpay_db_value value; /* of $1 */
+    bool has_since;
+    setpay_time_ms since; /* $2 */
     setpay_ca_record_cb *each;
     void *arg;
     size_t count;
@@ -253,19 +260,25 @@ static enum setpay_error read_records(struct setpay_db *db, void *arg)
     struct records *wanted = arg;
     struct setpay_db_rows *rows;
 
-    SETPAY_TRY(setpay_db_select(db, &rows, wanted->sql, wanted->value));
+    if (wanted->has_since)
+        SETPAY_TRY(
+            setpay_db_select(db, &rows, wanted->sql, wanted->value, SETPAY_DB_INT(wanted->since)));
+    else
+        SETPAY_TRY(setpay_db_select(db, &rows, wanted->sql, wanted->value));
     while (setpay_db_next(rows)) {
         char serial[SETPAY_CA_SERIAL_SIZE];
         char authority[SETPAY_CA_AUTHORITY_SIZE];
         char profile[32];
         char subject[TEXT_MAX];
         char reason[32];
+        char parent[SETPAY_CA_SERIAL_SIZE];
         struct setpay_ca_record record = {
             .serial = serial,
             .authority = authority,
             .profile = profile,
             .subject = subject,
             .reason = reason,
+            .parent = parent,
         };
 
         setpay_db_get_text(rows, 0, serial, sizeof serial);
@@ -276,7 +289,9 @@ static enum setpay_error read_records(struct setpay_db *db, void *arg)
         record.not_after = setpay_db_get_int(rows, 5);
         record.revoked = setpay_db_get_int(rows, 6);
         setpay_db_get_text(rows, 7, reason, sizeof reason);
-        record.der = setpay_db_get_view(rows, 8);
+        setpay_db_get_text(rows, 8, parent, sizeof parent);
+        record.latest = setpay_db_get_int(rows, 9);
+        record.der = setpay_db_get_view(rows, 10);
         wanted->each(wanted->arg, &record);
         wanted->count++;
     }
@@ -285,7 +300,7 @@ static enum setpay_error read_records(struct setpay_db *db, void *arg)
 
 #define RECORD_COLUMNS                                                                             \
     "SELECT c.serial, c.authority, c.profile, c.subject, c.not_before, c.not_after,"               \
-    " coalesce(r.revoked_at, 0), coalesce(r.reason, ''), c.der"                                    \
+    " coalesce(r.revoked_at, 0), coalesce(r.reason, ''), c.parent, c.latest, c.der"                \
     " FROM certificates c LEFT JOIN revocations r ON r.serial = c.serial "
 
 enum setpay_error setpay_ca_registry_certificates(struct setpay_ca_registry *registry,
@@ -331,6 +346,46 @@ enum setpay_error setpay_ca_registry_by_thumbprint(struct setpay_ca_registry *re
                              .arg = arg};
 
     return read_one_record(registry, &wanted);
+}
+
+/* A certificate that was issued before `since` has a key of its own, which is not compromised by
+ * that of its parent; so neither is what came of it. */
+enum setpay_error setpay_ca_registry_descendants(struct setpay_ca_registry *registry,
+                                                 const char *serial, setpay_time_ms since,
+                                                 setpay_ca_record_cb *each, void *arg)
+{
+    struct records wanted = {
+        .sql =
+            "WITH RECURSIVE line(serial) AS (SELECT f.serial FROM certificates f JOIN log l"
+            " ON l.place = f.place WHERE f.parent = $1 AND l.at >= $2"
+            " UNION SELECT n.serial FROM certificates n JOIN line ON n.parent = "
+            "line.serial) " RECORD_COLUMNS "JOIN line ON line.serial = c.serial ORDER BY c.place",
+        .value = SETPAY_DB_TEXT(serial),
+        .has_since = true,
+        .since = since,
+        .each = each,
+        .arg = arg,
+    };
+
+    return setpay_store_read(registry->reader, read_records, &wanted);
+}
+
+enum setpay_error setpay_ca_registry_of_enrolment(struct setpay_ca_registry *registry,
+                                                  const char *id, setpay_ca_record_cb *each,
+                                                  void *arg)
+{
+    struct records wanted = {
+        .sql =
+            "WITH RECURSIVE line(serial) AS (SELECT u.serial FROM enrolment_uses u"
+            " WHERE u.id = $1"
+            " UNION SELECT n.serial FROM certificates n JOIN line ON n.parent = "
+            "line.serial) " RECORD_COLUMNS "JOIN line ON line.serial = c.serial ORDER BY c.place",
+        .value = SETPAY_DB_TEXT(id),
+        .each = each,
+        .arg = arg,
+    };
+
+    return setpay_store_read(registry->reader, read_records, &wanted);
 }
 
 enum setpay_error setpay_ca_registry_revoked(struct setpay_ca_registry *registry,
@@ -430,7 +485,7 @@ enum setpay_error setpay_ca_registry_entries(struct setpay_ca_registry *registry
     return setpay_store_read(registry->reader, read_entries, &wanted);
 }
 
-static enum setpay_error read_head(struct setpay_db *db, void *arg)
+enum setpay_error setpay_ca_registry_read_head(struct setpay_db *db, void *arg)
 {
     struct setpay_ca_head_row *row = arg;
     struct setpay_db_rows *rows;
@@ -453,210 +508,5 @@ enum setpay_error setpay_ca_registry_head(struct setpay_ca_registry *registry,
                                           struct setpay_ca_head_row *row)
 {
     memset(row, 0, sizeof *row);
-    return setpay_store_read(registry->reader, read_head, row);
-}
-
-/* ---- changing ---- */
-
-struct setpay_ca_statement {
-    struct setpay_ca_statement *next;
-    const char *sql;
-    enum setpay_error duplicate;                   /* what a taken key means */
-    enum setpay_error unchanged;                   /* what it means that no row was written */
-    struct setpay_db_value values[VALUES_MAX + 1]; /* into bytes */
-    uint8_t bytes[];
-};
-
-enum setpay_error setpay_ca_change_begin(struct setpay_ca_registry *registry,
-                                         struct setpay_ca_change *change)
-{
-    struct setpay_ca_head_row row;
-    enum setpay_error error = setpay_ca_registry_head(registry, &row);
-
-    memset(change, 0, sizeof *change);
-    if (error != SETPAY_OK && error != SETPAY_E_NOT_FOUND)
-        return error;
-    if (error == SETPAY_OK)
-        change->base = row.head;
-    change->head = change->base;
-    return SETPAY_OK;
-}
-
-void setpay_ca_change_clear(struct setpay_ca_change *change)
-{
-    while (change->first != NULL) {
-        struct setpay_ca_statement *next = change->first->next;
-
-        free(change->first);
-        change->first = next;
-    }
-    change->last = NULL;
-}
-
-enum setpay_error setpay_ca_change_add(struct setpay_ca_change *change, const char *sql,
-                                       enum setpay_error duplicate, enum setpay_error unchanged,
-                                       const struct setpay_db_value *values)
-{
-    struct setpay_ca_statement *statement;
-    size_t count = 0;
-    size_t size = 1;
-    uint8_t *to;
-
-    for (; values[count].type != SETPAY_DB_TYPE_END; count++)
-        size += values[count].bytes.size;
-    if (count > VALUES_MAX)
-        return SETPAY_E_INTERNAL;
-    statement = calloc(1, sizeof *statement + size);
-    if (statement == NULL)
-        return SETPAY_E_NOMEM;
-    statement->sql = sql;
-    statement->duplicate = duplicate;
-    statement->unchanged = unchanged;
-    to = statement->bytes;
-    for (size_t at = 0; at <= count; at++) {
-        statement->values[at] = values[at];
-        if (values[at].bytes.size > 0)
-            memcpy(to, values[at].bytes.data, values[at].bytes.size);
-        statement->values[at].bytes.data = to;
-        to += values[at].bytes.size;
-    }
-    if (change->last == NULL)
-        change->first = statement;
-    else
-        change->last->next = statement;
-    change->last = statement;
-    return SETPAY_OK;
-}
-
-#define VALUES SETPAY_CA_VALUES
-
-enum setpay_error setpay_ca_change_add_authority(struct setpay_ca_change *change,
-                                                 const struct setpay_ca_authority_row *row)
-{
-    return setpay_ca_change_add(
-        change,
-        "INSERT INTO authorities(place, name, issuer, kind, brand, serial, loopback)"
-        " VALUES($1, $2, $3, $4, $5, $6, $7)",
-        SETPAY_E_EXISTS, SETPAY_E_STORE,
-        VALUES(SETPAY_DB_INT((int64_t)change->head.count), SETPAY_DB_TEXT(row->name),
-               SETPAY_DB_TEXT(row->issuer), SETPAY_DB_TEXT(row->kind), SETPAY_DB_TEXT(row->brand),
-               SETPAY_DB_TEXT(row->serial), SETPAY_DB_BOOL(row->loopback)));
-}
-
-enum setpay_error setpay_ca_change_add_certificate(struct setpay_ca_change *change,
-                                                   const char *brand,
-                                                   const struct setpay_ca_record *record,
-                                                   const struct setpay_digest *thumbprint,
-                                                   const struct setpay_digest *spki,
-                                                   struct setpay_view request)
-{
-    /* rule C2: the primary key refuses a key that was certified before */
-    SETPAY_TRY(setpay_ca_change_add(change, "INSERT INTO certified_keys(spki) VALUES($1)",
-                                    SETPAY_E_KEY_CERTIFIED, SETPAY_E_STORE,
-                                    VALUES(SETPAY_DB_DIGEST(spki))));
-    return setpay_ca_change_add(
-        change,
-        "INSERT INTO certificates(place, serial, authority, brand, profile, subject,"
-        " not_before, not_after, der, thumbprint, request)"
-        " VALUES($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-        SETPAY_E_EXISTS, SETPAY_E_STORE,
-        VALUES(SETPAY_DB_INT((int64_t)change->head.count), SETPAY_DB_TEXT(record->serial),
-               SETPAY_DB_TEXT(record->authority), SETPAY_DB_TEXT(brand),
-               SETPAY_DB_TEXT(record->profile), SETPAY_DB_TEXT(record->subject),
-               SETPAY_DB_INT(record->not_before), SETPAY_DB_INT(record->not_after),
-               SETPAY_DB_VIEW(record->der), SETPAY_DB_DIGEST(thumbprint), SETPAY_DB_VIEW(request)));
-}
-
-enum setpay_error setpay_ca_change_add_revocation(struct setpay_ca_change *change,
-                                                  const char *serial, setpay_time_ms time,
-                                                  const char *reason)
-{
-    return setpay_ca_change_add(change,
-                                "INSERT INTO revocations(place, serial, revoked_at, reason)"
-                                " VALUES($1, $2, $3, $4)",
-                                SETPAY_E_EXISTS, SETPAY_E_STORE,
-                                VALUES(SETPAY_DB_INT((int64_t)change->head.count),
-                                       SETPAY_DB_TEXT(serial), SETPAY_DB_INT(time),
-                                       SETPAY_DB_TEXT(reason)));
-}
-
-enum setpay_error setpay_ca_change_set_crl(struct setpay_ca_change *change, const char *authority,
-                                           uint64_t number, setpay_time_ms this_update,
-                                           setpay_time_ms next_update, struct setpay_view der)
-{
-    /* rule A3: a number that went back would be refused by everyone who saw the one before */
-    return setpay_ca_change_add(
-        change,
-        "INSERT INTO crls(authority, crl_number, this_update, next_update, der)"
-        " VALUES($1, $2, $3, $4, $5) ON CONFLICT(authority) DO UPDATE SET crl_number ="
-        " excluded.crl_number, this_update = excluded.this_update, next_update ="
-        " excluded.next_update, der = excluded.der"
-        " WHERE crls.crl_number < excluded.crl_number",
-        SETPAY_E_CONFLICT, SETPAY_E_CONFLICT,
-        VALUES(SETPAY_DB_TEXT(authority), SETPAY_DB_INT((int64_t)number),
-               SETPAY_DB_INT(this_update), SETPAY_DB_INT(next_update), SETPAY_DB_VIEW(der)));
-}
-
-enum setpay_error setpay_ca_change_add_entry(struct setpay_ca_change *change,
-                                             const struct setpay_ca_log_entry *entry,
-                                             struct setpay_view signature)
-{
-    if (entry->number != change->head.count + 1)
-        return SETPAY_E_INTERNAL;
-    SETPAY_TRY(setpay_ca_change_add(
-        change,
-        "INSERT INTO log(place, at, action, authority, serial, subject, object,"
-        " previous, hash, signature) VALUES($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
-        SETPAY_E_CONFLICT, SETPAY_E_STORE,
-        VALUES(SETPAY_DB_INT((int64_t)entry->number), SETPAY_DB_INT(entry->time),
-               SETPAY_DB_TEXT(entry->action), SETPAY_DB_TEXT(entry->authority),
-               SETPAY_DB_TEXT(entry->serial), SETPAY_DB_TEXT(entry->subject),
-               SETPAY_DB_DIGEST(&entry->object), SETPAY_DB_DIGEST(&entry->previous),
-               SETPAY_DB_DIGEST(&entry->hash), SETPAY_DB_VIEW(signature))));
-    change->head.count = entry->number;
-    change->head.hash = entry->hash;
-    return SETPAY_OK;
-}
-
-enum setpay_error setpay_ca_change_set_head(struct setpay_ca_change *change,
-                                            const struct setpay_ca_head_row *row)
-{
-    return setpay_ca_change_add(
-        change,
-        "INSERT INTO head(id, entries, hash, signer, signature) VALUES(1, $1, $2, $3, $4)"
-        " ON CONFLICT(id) DO UPDATE SET entries = excluded.entries, hash = excluded.hash,"
-        " signer = excluded.signer, signature = excluded.signature",
-        SETPAY_E_CONFLICT, SETPAY_E_STORE,
-        VALUES(SETPAY_DB_INT((int64_t)row->head.count), SETPAY_DB_DIGEST(&row->head.hash),
-               SETPAY_DB_TEXT(row->signer),
-               SETPAY_DB_VIEW(setpay_view_of(row->signature, row->signature_size))));
-}
-
-static enum setpay_error apply(struct setpay_db *db, void *arg)
-{
-    const struct setpay_ca_change *change = arg;
-    struct setpay_ca_head_row row = {0};
-    enum setpay_error error = read_head(db, &row);
-
-    if (error != SETPAY_OK && error != SETPAY_E_NOT_FOUND)
-        return error;
-    if (row.head.count != change->base.count ||
-        !setpay_digest_equal(&row.head.hash, &change->base.hash))
-        return SETPAY_E_CONFLICT;
-    for (const struct setpay_ca_statement *statement = change->first; statement != NULL;
-         statement = statement->next) {
-        error = setpay_db_run_values(db, statement->sql, statement->values);
-        if (error == SETPAY_E_DUPLICATE)
-            return statement->duplicate;
-        SETPAY_TRY(error);
-        if (setpay_db_changes(db) != 1)
-            return statement->unchanged;
-    }
-    return SETPAY_OK;
-}
-
-enum setpay_error setpay_ca_change_apply(struct setpay_ca_registry *registry,
-                                         struct setpay_ca_change *change)
-{
-    return setpay_store_submit_wait(registry->store, apply, change);
+    return setpay_store_read(registry->reader, setpay_ca_registry_read_head, row);
 }

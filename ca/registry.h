@@ -79,6 +79,15 @@ enum setpay_error setpay_ca_registry_by_thumbprint(struct setpay_ca_registry *re
 enum setpay_error setpay_ca_registry_revoked(struct setpay_ca_registry *registry,
                                              const char *authority, setpay_ca_record_cb *each,
                                              void *arg) SETPAY_MUST_CHECK;
+/* Those that were had by the holder of this one since then (0: ever), and what came of them. */
+enum setpay_error setpay_ca_registry_descendants(struct setpay_ca_registry *registry,
+                                                 const char *serial, setpay_time_ms since,
+                                                 setpay_ca_record_cb *each,
+                                                 void *arg) SETPAY_MUST_CHECK;
+/* Those that an enrolment was used for, and what came of them. */
+enum setpay_error setpay_ca_registry_of_enrolment(struct setpay_ca_registry *registry,
+                                                  const char *id, setpay_ca_record_cb *each,
+                                                  void *arg) SETPAY_MUST_CHECK;
 enum setpay_error setpay_ca_registry_crls(struct setpay_ca_registry *registry, const char *brand,
                                           setpay_ca_crl_cb *each, void *arg) SETPAY_MUST_CHECK;
 
@@ -98,7 +107,10 @@ struct setpay_ca_head_row {
 enum setpay_error setpay_ca_registry_head(struct setpay_ca_registry *registry,
                                           struct setpay_ca_head_row *row) SETPAY_MUST_CHECK;
 
-/* ---- changing ---- */
+/* The same inside a read or an operation; arg is the row. */
+enum setpay_error setpay_ca_registry_read_head(struct setpay_db *db, void *arg) SETPAY_MUST_CHECK;
+
+/* ---- changing (change.c) ---- */
 
 struct setpay_ca_statement;
 

@@ -72,6 +72,12 @@ enum setpay_error setpay_ca_log_append(struct setpay_ca_change *change,
                                        const char *action, const char *serial, const char *subject,
                                        struct setpay_view object,
                                        setpay_time_ms now) SETPAY_MUST_CHECK;
+/* The same by the object's digest. */
+enum setpay_error setpay_ca_log_append_of(struct setpay_ca_change *change,
+                                          const struct setpay_ca_authority *authority,
+                                          const char *action, const char *serial,
+                                          const char *subject, const struct setpay_digest *object,
+                                          setpay_time_ms now) SETPAY_MUST_CHECK;
 /* Signs the change's new head by the authority and applies all of it. */
 enum setpay_error
 setpay_ca_log_commit(struct setpay_ca *ca, struct setpay_ca_change *change,
@@ -128,14 +134,22 @@ enum setpay_error setpay_ca_certificate_make(const struct setpay_ca_template *te
 enum setpay_error setpay_ca_serial_text(const X509 *certificate,
                                         char serial[SETPAY_CA_SERIAL_SIZE]) SETPAY_MUST_CHECK;
 
+/* Where a certificate comes from, and how long those that come of it may live. */
+struct setpay_ca_lineage {
+    const char *parent; /* "": of none */
+    setpay_time_ms latest;
+};
+/* The serial behind this in the subject of an entry of the log is the parent's. */
+#define SETPAY_CA_LOG_RENEWS "; renews="
+
 /* Puts a certificate that is signed but has not left this function into a change: its key (rule
  * C2), the record, the entry of the log (rule C3). issued (may be NULL) is told about it, all but
  * its chain. signer signs the entry: the issuer, or the root itself. */
 enum setpay_error setpay_ca_change_issue(struct setpay_ca_change *change,
                                          const struct setpay_ca_authority *signer,
                                          const char *action, const char *profile, const char *brand,
-                                         X509 *certificate, struct setpay_view request,
-                                         setpay_time_ms now,
+                                         X509 *certificate, const struct setpay_ca_lineage *lineage,
+                                         struct setpay_view request, setpay_time_ms now,
                                          struct setpay_ca_issued *issued) SETPAY_MUST_CHECK;
 
 /* Decides one issue: everything of setpay_ca_issue up to the commit. issuer is loaded for the
@@ -169,11 +183,13 @@ struct setpay_ca_revocation {
     setpay_time_ms time;
     const char *reason;
 };
-/* Makes a new CRL of the authority and adds it to the change, with its entry of the log. also may
- * be NULL. */
+/* -1 where it is none of setpay_ca_reasons. */
+int setpay_ca_reason_code(const char *name);
+/* Makes a new CRL of the authority and adds it to the change, with its entry of the log; also: what
+ * the change revokes besides. */
 enum setpay_error setpay_ca_crl_decide(struct setpay_ca *ca, struct setpay_ca_change *change,
                                        const struct setpay_ca_authority *authority,
-                                       const struct setpay_ca_revocation *also,
+                                       const struct setpay_ca_revocation *also, size_t also_count,
                                        setpay_time_ms now) SETPAY_MUST_CHECK;
 /* The name of a reason's code; "unspecified" for one that there is not. */
 const char *setpay_ca_reason_name(int code);

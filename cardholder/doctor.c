@@ -157,36 +157,6 @@ static void check_cards(struct setpay_doctor *doctor, struct setpay_trust *trust
                       "import",
                       "%zu cards can pay, %zu wait for a certificate, %zu are over", active,
                       pending, over);
-    snprintf(words, sizeof words, "%zu cards can pay, %zu wait for a certificate, %zu are over",
-             active, pending, over);
-    add(checks, "cards", active > 0 && over == 0, words,
-        active == 0
-            ? "get a card's certificate: setpay-wallet card enrol; or card request, then import"
-            : "enrol the card anew under another label, and remove the old one");
-}
-
-/* The first card whose certificate ends soon without the wallet being able to see to it. */
-static void check_renewal(const struct setpay_wallet *wallet, const struct found *found,
-                          json_t *checks)
-{
-    setpay_time_ms now_ms = setpay_clock_now_ms();
-    char notice[SETPAY_WALLET_NOTICE_SIZE] = "", words[SETPAY_WALLET_NOTICE_SIZE + 80];
-    bool ok = true;
-    (void)snprintf(words, sizeof words, "no card's certificate ends soon");
-    for (size_t i = 0; i < found->card_count && ok; i++) {
-        const struct setpay_wallet_card *card = &found->cards[i];
-        enum setpay_wallet_renewal_state state =
-            setpay_wallet_renewal_state(card, wallet->renew_before_ms, now_ms);
-        ok = state == SETPAY_WALLET_RENEWAL_NONE || state == SETPAY_WALLET_RENEWAL_DUE ||
-             state == SETPAY_WALLET_RENEWAL_ENDED; /* which "cards" tells */
-        if (state != SETPAY_WALLET_RENEWAL_NONE && state != SETPAY_WALLET_RENEWAL_ENDED)
-            (void)snprintf(
-                words, sizeof words, "%s: %s", card->label,
-                setpay_wallet_renewal_words(card, wallet->renew_before_ms, now_ms, notice));
-    }
-    add(checks, "renewal", ok, words,
-        "see that its authority can be reached, and renew it now: setpay-wallet card renew CARD; "
-        "where the card itself ends, enrol the new one");
 }
 
 /* Each card whose certificate ends soon without the wallet being able to see to it. */
@@ -228,27 +198,6 @@ static void check_lists(struct setpay_doctor *doctor, struct setpay_trust *trust
             at++;
         if (at == count)
             brands[count++] = records->cards[i].brand;
-    json_t *checks = json_array();
-    struct found *found = calloc(1, sizeof *found);
-    char words[WORDS_SIZE];
-    bool ok = true;
-    check_database(wallet, checks);
-    check_permissions(wallet, checks);
-    check_disk(wallet, checks);
-    check_root(wallet, checks);
-    check_trust(wallet, checks);
-    if (found != NULL && setpay_store_read(wallet->reader, look, found) == SETPAY_OK) {
-        bool locked = setpay_wallet_is_locked(wallet);
-        add(checks, "locked", !locked,
-            !found->initialised ? "the wallet has not been initialised"
-            : locked            ? "the wallet is locked: nothing can be signed or inquired after"
-                                : "the wallet is unlocked",
-            found->initialised ? "setpay-wallet unlock" : "setpay-wallet init");
-        check_cards(found, checks);
-        check_renewal(wallet, found, checks);
-        snprintf(words, sizeof words, "%zu purchases wait for their outcome", found->open_count);
-        add(checks, "purchases", found->open_count == 0 || !locked, words,
-            "setpay-wallet unlock: the wallet then inquires by itself");
     }
     if (!doctor->root_is_wrong)
         setpay_doctor_lists(doctor, trust, brands, count,

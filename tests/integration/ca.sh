@@ -117,11 +117,35 @@ ok "rule C2: renewal needs a new key" refused 1 "certified before" ca renew --ce
 
 # Revocation
 cp ca/crl/visa.mca.crl before.crl
-ok "revoke" ca revoke --certificate acme.pem --reason keyCompromise
+serial() { ca --json show --certificate "$1" | jq -r .serial; }
+request grandchild
+ok "the renewed one is renewed" ca renew --certificate acme2.pem --csr grandchild.csr -o acme3.pem
+ok "show: what a certificate was renewed from, and what came of it" bash -c "
+    [ \"\$('$bin/setpay-ca' --dir ca --json show --certificate acme2.pem | jq -r '.renews, .renewals[].serial' | tr '\n' ' ')\" = '$(serial acme.pem) $(serial acme3.pem) ' ]"
+ok "revoke" bash -c "'$bin/setpay-ca' --dir ca --passphrase-file pass revoke --certificate acme.pem --reason keyCompromise --alone >words"
 ok "the CRL lists it at once" bash -c 'openssl crl -in ca/crl/visa.mca.crl -noout -text | grep -q "Key Compromise"'
 ok "and openssl refuses it" fails crls_hold acme.pem visa
-ok "and nobody else" crls_hold acme2.pem visa
+ok "alone: and nobody else" crls_hold acme2.pem visa
+ok "what came of it is named, and how to revoke it" bash -c "grep -q $(serial acme2.pem) words && grep -q $(serial acme3.pem) words && grep -q -- --descendants words"
 ok "a revoked one is not revoked again" refused 1 "revoked already" ca revoke --certificate acme.pem --reason superseded
+ok "what came of it can be revoked later" ca revoke --certificate acme.pem --reason keyCompromise --descendants
+ok "the child falls" fails crls_hold acme2.pem visa
+ok "and the grandchild" fails crls_hold acme3.pem visa
+ok "there is nothing left of it" refused 1 "revoked already" ca revoke --certificate acme.pem --reason keyCompromise
+line() { # NAME: NAME.pem, renewed as NAME-2.pem
+    request "$1" && request "$1-2" && ca issue merchant-sign --brand visa --id "$1" --csr "$1.csr" -o "$1.pem" &&
+        ca renew --certificate "$1.pem" --csr "$1-2.csr" -o "$1-2.pem"
+}
+ok "a merchant, renewed" line stolen
+ok "who has a key has renewed it: keyCompromise takes all that came of it" bash -c \
+    "[ \"\$('$bin/setpay-ca' --dir ca --passphrase-file pass --json revoke --certificate stolen.pem --reason keyCompromise | jq -c '[.revoked, (.descendants_revoked | length), (.descendants_left | length)]')\" = '[2,1,0]' ]"
+ok "neither is good" bash -c "! openssl verify -crl_check_all -CRLfile ca/crl/visa.crls.pem -CAfile ca/root.pem -untrusted stolen-2.pem stolen-2.pem"
+ok "another one, renewed" line replaced
+ok "for another reason what came of it stays" ca revoke --certificate replaced.pem --reason superseded
+ok "it is good" crls_hold replaced-2.pem visa
+ok "a time to come is none of a compromise" refused 2 "a time that is past" ca revoke --certificate replaced-2.pem --reason keyCompromise --since 2999-01-01
+ok "a time that is none" refused 2 "YYYY-MM-DD" ca revoke --certificate replaced-2.pem --reason keyCompromise --since yesterday
+ok "alone with others" refused 2 "without" ca revoke --certificate replaced-2.pem --reason keyCompromise --alone --descendants
 request third
 ok "a revoked one is not renewed" refused 5 "revoked" ca renew --certificate acme.pem --csr third.csr -o x.pem
 number() { openssl crl -in "$1" -noout -crlnumber | sed 's/.*0x//'; }
@@ -164,6 +188,8 @@ tampered "a head that is gone" "DELETE FROM head"
 tampered "a certificate taken out of the database" "DELETE FROM certificates WHERE serial = (SELECT serial FROM certificates ORDER BY place DESC LIMIT 1)"
 tampered "a revocation taken back" "DELETE FROM revocations WHERE place = (SELECT min(place) FROM revocations)"
 tampered "a CRL set back" "UPDATE crls SET crl_number = 1 WHERE authority = 'visa.mca'"
+tampered "a renewal that is cut off from what it renews" "UPDATE certificates SET parent = '' WHERE parent <> ''"
+tampered "one that is hung on another" "UPDATE certificates SET parent = (SELECT serial FROM certificates ORDER BY place DESC LIMIT 1) WHERE place = (SELECT max(place) FROM certificates WHERE parent <> '')"
 tampered "another entry's signature" "UPDATE log SET signature = (SELECT signature FROM log WHERE place = 4) WHERE place = 3"
 # Two logs that went on from the same place, both signed by the same keys: the end of one does not
 # fit behind the middle of the other, though each entry and the head hold by themselves.

@@ -364,7 +364,9 @@ static void test_renew(void **state)
     assert_int_equal(setpay_ca_renew(ca, old, setpay_secret_view(&third), 0,
                                      issued.not_after + SETPAY_DAY_MS, &renewed, &problem),
                      SETPAY_E_CERT_TIME);
-    ok(setpay_ca_revoke(ca, issued.serial, "superseded", NOW + SETPAY_DAY_MS, &problem));
+    ok(setpay_ca_revoke(
+        ca, &(struct setpay_ca_revoking){.serial = issued.serial, .reason = "superseded"},
+        NOW + SETPAY_DAY_MS, NULL, &problem));
     assert_int_equal(setpay_ca_renew(ca, old, setpay_secret_view(&third), 0,
                                      NOW + 2 * SETPAY_DAY_MS, &renewed, &problem),
                      SETPAY_E_CERT_REVOKED);

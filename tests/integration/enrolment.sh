@@ -84,6 +84,7 @@ ok "the authority's own server gets its certificate" \
 enrolment() {
     local made
     made=$(printf '%s\n%s\n' "$2" "$3" | ca --json enrolment make --brand "$1" -o "$tmp/issuer")
+    echo "$made" >>"$tmp/made"
     id=$(jq -r .id <<<"$made")
     secret=$(jq -r .secret <<<"$made")
 }
@@ -124,6 +125,12 @@ curl -sS --cacert "$folder/root.pem" "$est/merchant/cacerts" | openssl base64 -d
     openssl pkcs7 -inform DER -print_certs -noout >"$tmp/cacerts"
 is "cacerts: the root and every authority" "$(grep -c '^subject' "$tmp/cacerts")" 9
 is "the root comes first" "$(head -n 1 "$tmp/cacerts")" 'subject=O = Test root, OU = root-ca, CN = root-1'
+for label in cardholder merchant gateway; do
+    is "$label: what an authority of EST has for everybody" \
+        "$(for what in cacerts csrattrs; do curl -s -o /dev/null -w '%{http_code} ' --cacert "$folder/root.pem" "$est/$label/$what"; done)" '200 200 '
+    is "$label: and what needs more" "$(for what in simpleenroll simplereenroll; do curl -s -o /dev/null -w '%{http_code} ' \
+        -H 'Content-Type: application/pkcs10' -d x --cacert "$folder/root.pem" "$est/$label/$what"; done)" '400 403 '
+done
 is "another label is none" "$(curl -s -o "$tmp/answer" -w '%{http_code}' --cacert "$folder/root.pem" "$est/issuer/cacerts")" 404
 curl -sS --cacert "$folder/root.pem" "https://localhost:$port/crls/visa.mca.crl" -o "$tmp/mca.crl"
 number=$(openssl crl -inform DER -in "$tmp/mca.crl" -noout -crlnumber)
@@ -185,14 +192,34 @@ alike "no name and no secret"
 alike "a name that nobody has" -u "NOBODYNOBODYN:$wrong"
 alike "a wrong secret" -u "$id:$wrong"
 alike "a secret of other characters" -u "$id:ÄÖÜ"
+# The time of a refusal does not say who is known either: the fastest of five of each.
+fastest() { # CURL-OPTION...
+    for _ in 1 2 3 4 5; do
+        curl -sS --cacert "$folder/root.pem" -o /dev/null -w '%{time_starttransfer} %{time_appconnect}\n' \
+            -H 'Content-Type: application/pkcs10' --data-binary "@$tmp/other.b64" "$@" "$est/cardholder/simpleenroll"
+    done | awk '{ t = $1 - $2; if (NR == 1 || t < least) least = t } END { print int(least * 1000000) }'
+}
+openssl base64 -in "$tmp/other.csr" >"$tmp/other.b64"
+timed=$id
+enrolment visa 4000000000009987 3012 # its five tries are for the clock
+tail -n 1 "$tmp/issuer" >"$tmp/next"
+ca enrolment import "$tmp/next" >/dev/null
+known=$(fastest -u "$id:$wrong") unknown=$(fastest -u "NOBODYNOBODYN:$wrong") spent=$(fastest -u "$id:$wrong")
+similar() { echo "known $known, unknown $unknown, spent $spent us"; [ $((2 * $1)) -gt "$2" ] && [ $((2 * $2)) -gt "$1" ]; }
+ok "rule C1: an unknown name takes as long as a wrong secret" similar "$unknown" "$known"
+ok "rule C1: so does one that is spent" similar "$spent" "$known"
+id=$timed secret=$(jq -r --arg id "$timed" 'select(.id == $id).secret' "$tmp/made")
 card_request other 4242424242424242
 alike "another card's number" -u "$id:$secret"
 card_request other 4000000000000002 3011
 alike "another expiry" -u "$id:$secret"
 is "the tries are counted" "$(ca --json enrolment list | jq -r --arg id "$id" '.enrolments[] | select(.id == $id).wrong_tries')" 4
 alike "the fifth wrong one" -u "$id:$wrong"
+before_restart=$(nonce cardholder)
 kill -KILL "$cad"; wait "$cad" 2>/dev/null
 ok "the daemon is killed and started again" start
+card_request other "$pan" 3012 "$before_restart"
+is "rule C2: a nonce of an earlier start is none" "$(enrol cardholder other -u "$id:$secret") $(refused)" '400 NONCE C2'
 card_request other
 alike "after five wrong tries, before a restart or after: the right secret" -u "$id:$secret"
 is "it is spent" "$(ca --json enrolment list | jq -r --arg id "$id" '.enrolments[] | select(.id == $id).wrong_tries')" 5
@@ -213,6 +240,26 @@ card_request other
 is "a cardholder's secret under the merchants' label" "$(enrol merchant other -u "$id:$secret") $(refused)" '400 CSR C2'
 is "nothing was issued" "$(count certificates)" "$before"
 is "the issuer's new secret for that card is good" "$(enrol cardholder other -u "$id:$secret")" 200
+# Twelve at once, each over a connection of its own: five are judged.
+enrolment visa 4000000000000127 3012
+tail -n 1 "$tmp/issuer" >"$tmp/next"
+ca enrolment import "$tmp/next" >/dev/null
+pan=4000000000000127
+new_key many
+card_request many
+openssl base64 -in "$tmp/many.csr" >"$tmp/many.b64"
+crowd=()
+for _ in 1 2 3 4 5 6 7 8 9 10 11 12; do
+    curl -sS --cacert "$folder/root.pem" -o /dev/null -w '%{http_code}\n' -H 'Content-Type: application/pkcs10' \
+        --data-binary "@$tmp/many.b64" -u "$id:$wrong" "$est/cardholder/simpleenroll" >>"$tmp/crowd" &
+    crowd+=("$!")
+done
+wait "${crowd[@]}"
+is "rule C1: twelve wrong tries at once are all refused" "$(sort "$tmp/crowd" | uniq -c | tr -d ' \n')" 12401
+is "rule C1: five of them were tries" "$(ca --json enrolment list | jq -r --arg id "$id" '.enrolments[] | select(.id == $id).wrong_tries')" 5
+card_request many
+is "rule C1: the right secret comes too late" "$(enrol cardholder many -u "$id:$secret") $(refused)" '401 ENROLMENT C1'
+pan=4000000000000002
 enrolment visa 4000000000009995 2601
 tail -n 1 "$tmp/issuer" >"$tmp/next"
 ca enrolment import "$tmp/next" >/dev/null
@@ -291,6 +338,12 @@ move_clock 0
 cp "$tmp/shop-sign.key" "$tmp/bad.key"
 request bad 'O = visa' "$usage" "challengePassword = $(nonce merchant)"
 bad "a key that was certified before" 400 KEY_CERTIFIED merchant bad -u "$id:$secret"
+cp "$tmp/card.key" "$tmp/bad.key"
+request bad 'O = visa' "$usage" "challengePassword = $(nonce merchant)"
+bad "a key that was certified before, for somebody else under another label" 400 KEY_CERTIFIED merchant bad -u "$id:$secret"
+cp "$tmp/tls.key" "$tmp/bad.key"
+request bad 'O = visa' "$usage" "challengePassword = $(nonce merchant)"
+bad "the authority's own" 400 KEY_CERTIFIED merchant bad -u "$id:$secret"
 new_key other
 for what in 'CN = another' 'OU = gateway
 O = mastercard'; do
@@ -344,6 +397,14 @@ request x 'O = visa' '' "challengePassword = $(nonce merchant)"
 not_renewed "no certificate" 403 'CERT_MISSING A3' "$(renew merchant x)"
 openssl req -x509 -new -key "$tmp/shop-sign.key" -subj '/O=visa/OU=merchant/CN=shop' -days 9 -out "$tmp/forged.pem" 2>/dev/null
 cp "$tmp/shop-sign.key" "$tmp/forged.key"
+new_key x
+request x 'O = visa' '' "challengePassword = $(nonce cardholder)" "$pan_oid = 4242424242424242" "$expiry_oid = 3112" "$secret_oid = $pan_secret"
+# shellcheck disable=SC2046
+not_renewed "rule C1: a renewal with a card's data" 400 'CSR C2' "$(renew cardholder x $(by card))"
+cp "$tmp/gate-sign.key" "$tmp/x.key"
+request x 'O = visa' '' "challengePassword = $(nonce cardholder)"
+# shellcheck disable=SC2046
+not_renewed "rule C2: a renewal by a key that was certified before" 400 'KEY_CERTIFIED C2' "$(renew cardholder x $(by card))"
 is "a certificate that the key has made itself: no connection" "$(renewal merchant forged x '')" 000
 is "nothing was issued" "$(count certificates)" "$before"
 
@@ -361,6 +422,28 @@ number=$(curl -sS --cacert "$folder/root.pem" "https://localhost:$port/crls/visa
 move_clock 46800000
 ok "half a day on, the lists are made anew by themselves" wait_for 20 later
 move_clock 0
+
+is "rule C3: serials are 20 bytes, and no two begin alike" "$(sqlite3 -readonly "$folder/ca.db" \
+    'SELECT min(length(serial)), count(*) - count(DISTINCT substr(serial, 1, 8)) FROM certificates')" '40|0'
+
+# ------------------------------------------------------------------ an issuer's long file, and who enrols meanwhile
+openssl enc -aes-128-ctr -K 00112233445566778899aabbccddeeff -iv 00 -in /dev/zero 2>/dev/null | head -c $((40000 * 80)) |
+    od -An -v -tx1 -w80 | tr -d ' ' |
+    awk '{ printf "%013d visa %s 32768:8:1 %s %s 1893456000\n", NR, substr($0, 1, 64), substr($0, 65, 32), substr($0, 97, 64) }' >"$tmp/long"
+enrolment visa 4000000000000259 3012
+tail -n 1 "$tmp/issuer" >"$tmp/next"
+ca enrolment import "$tmp/next" >/dev/null
+new_key meanwhile
+card_request meanwhile 4000000000000259
+ca --json enrolment import "$tmp/long" >"$tmp/imported" 2>&1 &
+importer=$!
+has_begun() { [ "$(count enrolments)" -gt 1000 ]; }
+ok "forty thousand enrolments are being taken" wait_for 60 has_begun
+is "who enrols meanwhile is answered" "$(enrol cardholder meanwhile -u "$id:$secret")" 200
+ok "while there are more of them to come" test "$(count enrolments)" -lt 40000
+wait "$importer"
+is "they are all taken" "$(jq -c '[.read, .added]' "$tmp/imported")" '[40000,40000]'
+sqlite3 "$folder/ca.db" 'DELETE FROM enrolments WHERE expires = 1893456000000' # what follows lists them all
 
 # ------------------------------------------------------------------ what is kept of a card (rule C1)
 bytes=$(sed 's/../\\x&/g' <<<"$pan_secret")
@@ -409,5 +492,64 @@ for point in store.write store.commit store.committed; do
     done
 done
 ok "the operator's program works on the stopped daemon's folder" ca enrolment list
+
+# ------------------------------------------------------------------ certificates that are shorter than their card
+echo 'card_days = 40' >>"$tmp/cad.conf"
+start
+day=86400000
+end_of() { date -u -d "$(leaf "$1" -enddate | cut -d= -f2)" +%s; }
+in_days() { echo $((($(end_of "$1") - $(date -u +%s)) / 86400)); }
+enrolment visa 4000000000000341 3012
+tail -n 1 "$tmp/issuer" >"$tmp/next"
+ca enrolment import "$tmp/next" >/dev/null
+short=$id
+new_key short
+card_request short 4000000000000341
+is "a card of 2030" "$(enrol cardholder short -u "$id:$secret")" 200
+is "has a certificate for forty days" "$(in_days short)" 39
+soon=$(date -u -d "$(date -u +%Y-%m-15) +1 month" +%y%m) # the month after this one
+enrolment visa 4000000000000358 "$soon"
+tail -n 1 "$tmp/issuer" >"$tmp/next"
+ca enrolment import "$tmp/next" >/dev/null
+new_key ends
+card_request ends 4000000000000358 "$soon"
+is "a card that ends in a month or two" "$(enrol cardholder ends -u "$id:$secret")" 200
+# Once its lists of that day are made and learned, the authority speaks with who shows a certificate.
+# shellcheck disable=SC2046
+speaks() { [ "$(curl -s -o /dev/null -w '%{http_code}' --cacert "$folder/root.pem" $(by gate-sign) "$est/gateway/cacerts")" = 200 ]; }
+on_day() {
+    local number
+    number=$(count "log WHERE action = 'crl'")
+    more() { [ "$(count "log WHERE action = 'crl'")" -gt "$number" ]; }
+    move_clock $(($1 * day)) && wait_for 30 more && wait_for 30 speaks
+}
+ok "twenty days on" on_day 20
+is "it is renewed" "$(renewal cardholder short short2 '')" 200
+is "for forty days more" "$(in_days short2)" 59
+is "the account stays" "$(leaf short2 -subject)" "$(leaf short -subject)"
+is "rule C1: one whose card ends before that" "$(renewal cardholder ends ends2 '')" 200
+is "rule C1: ends with the card" "$(leaf ends2 -enddate)" \
+    "notAfter=$(LC_ALL=C date -u -d "20$(cut -c 1-2 <<<"$soon")-$(cut -c 3-4 <<<"$soon")-01 +1 month -1 second" '+%b %e %T %Y GMT')"
+serial_of() { leaf "$1" -serial | cut -d= -f2 | tr A-F a-f; }
+ok "thirty days on" on_day 30
+is "the first certificate renews again" "$(renewal cardholder short short3 '')" 200
+is "so does the second one" "$(renewal cardholder short2 short4 '')" 200
+is "an enrolment tells its certificates, and what came of them" \
+    "$(ca --json enrolment show "$short" | jq -r '[.certificates[] | "\(.serial) \(.renews)"] | join("\n")')" \
+    "$(printf '%s %s\n' "$(serial_of short)" null "$(serial_of short2)" "$(serial_of short)" "$(serial_of short3)" "$(serial_of short)" \
+        "$(serial_of short4)" "$(serial_of short2)")"
+is "and how many" "$(ca --json enrolment list | jq -c --arg id "$short" '.enrolments[] | select(.id == $id) | [.uses, .renewals]')" '[1,3]'
+# The first key was stolen between the two renewals by it.
+since=$(date -u -d "@$(($(date -u +%s) + 25 * 86400))" +%Y-%m-%dT%H:%M:%SZ)
+is "a key that was stolen a while ago" \
+    "$(ca --json revoke --certificate "$tmp/short.pem" --reason keyCompromise --since "$since" | jq -c '[.descendants_revoked, .descendants_left]')" \
+    "[[\"$(serial_of short3)\"],[\"$(serial_of short2)\",\"$(serial_of short4)\"]]"
+is "what was renewed with it since then renews no more" "$(renewal cardholder short3 x '')" 000
+is "what was renewed before does" "$(renewal cardholder short2 short5 '')" 200
+ok "fifty days on" on_day 50
+is "a certificate that has ended is not renewed" "$(renewal cardholder short x '')" 000
+ok "the log holds" ca log verify
+kill -TERM "$cad"
+wait "$cad"
 echo "# tally: rules attacked = $attacked"
 done_testing

@@ -475,6 +475,7 @@ INTEGRATION_TESTS := \
 	tests/integration/backup.sh \
 	tests/integration/bench.sh \
 	tests/integration/ca.sh \
+	tests/integration/card_renewal.sh \
 	tests/integration/docs.sh \
 	tests/integration/doctor.sh \
 	tests/integration/drain.sh \

@@ -293,10 +293,10 @@ enum setpay_error setpay_wallet_store_note_failure(struct setpay_db *db, const s
     SETPAY_TRY(setpay_db_run(db, "DELETE FROM renewal WHERE card = $1", SETPAY_DB_ID(id)));
     return setpay_db_run(db,
                          "INSERT INTO renewal (card, failures, tried, again, error, words)"
-                         " SELECT id, $2, $3, $4, $5, $6 FROM card WHERE id = $1",
-                         SETPAY_DB_ID(id), SETPAY_DB_INT((int64_t)note->failures),
-                         SETPAY_DB_INT(note->tried_ms), SETPAY_DB_INT(note->again_ms),
-                         SETPAY_DB_TEXT(note->error), SETPAY_DB_TEXT(note->words));
+                         " SELECT id, $1, $2, $3, $4, $5 FROM card WHERE id = $6",
+                         SETPAY_DB_INT((int64_t)note->failures), SETPAY_DB_INT(note->tried_ms),
+                         SETPAY_DB_INT(note->again_ms), SETPAY_DB_TEXT(note->error),
+                         SETPAY_DB_TEXT(note->words), SETPAY_DB_ID(id));
 }
 
 /* ------------------------------------------------------------------ choosing, removing */

@@ -180,6 +180,25 @@ static void on_renewed(void *arg, enum setpay_error error)
     setpay_wallet_renewer_wake(wallet); /* the earlier key may be over, and another card's turn */
 }
 
+/* Whom an authority turns away at the door hears no reason. By the lists that it has just given the
+ * wallet knows the most likely one. */
+static enum setpay_error explain(const struct setpay_wallet_renewal *renewal,
+                                 const struct setpay_est_result *result,
+                                 struct setpay_problem *problem)
+{
+    const struct setpay_view held = setpay_buffer_view(&renewal->card.certificate);
+    struct setpay_certificate *certificate = NULL;
+    enum setpay_error standing = setpay_wallet_verify_card(renewal->wallet, &held, 1, &certificate);
+    setpay_certificate_unref(certificate);
+    if (standing == SETPAY_E_CERT_REVOKED)
+        return setpay_problem_set(
+            problem, standing,
+            "the card's certificate is revoked, and can't be renewed: ask its "
+            "issuer, and enrol the card anew under another label");
+    return setpay_wallet_explain_authority(
+        result, renewal->call == NULL ? "" : "; give the same command again", problem);
+}
+
 static enum setpay_error take_certificate(struct setpay_wallet_renewal *renewal,
                                           const struct setpay_est_result *result,
                                           struct setpay_problem *problem)
@@ -187,8 +206,7 @@ static enum setpay_error take_certificate(struct setpay_wallet_renewal *renewal,
     struct setpay_wallet *wallet = renewal->wallet;
     struct setpay_certificate *certificate = NULL;
     if (result->error != SETPAY_OK)
-        return setpay_wallet_explain_authority(
-            result, renewal->call == NULL ? "" : "; give the same command again", problem);
+        return explain(renewal, result, problem);
     SETPAY_TRY(setpay_wallet_verify_card(wallet, result->certificates, result->certificate_count,
                                          &certificate));
     /* Of the next key and of this very card: the blinded account stays (rule C1). */

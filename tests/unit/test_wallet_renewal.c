@@ -388,6 +388,47 @@ static void an_earlier_key_is_destroyed_when_nothing_needs_it(void **state)
     test_folder_remove(&kept.folder);
 }
 
+static enum setpay_error note(struct setpay_db *db, void *arg)
+{
+    struct setpay_wallet_card *card = ((struct step *)arg)->card;
+    return setpay_wallet_store_note_failure(db, &card->id, &card->renewal);
+}
+
+static void a_failure_is_remembered_until_a_renewal(void **state)
+{
+    struct kept kept;
+    struct setpay_wallet_purchase purchase;
+    struct setpay_wallet_card card = {0}, next = {0};
+    struct step step = {.card = &card};
+    (void)state;
+    renewed(&kept, &purchase);
+    next.id = test_id(0x10);
+    next.status = SETPAY_WALLET_CARD_ACTIVE;
+    next.renewal = (struct setpay_wallet_renewal_note){.failures = 3, .tried_ms = 4, .again_ms = 5};
+    strcpy(next.renewal.error, "TIMEOUT");
+    strcpy(next.renewal.words, "no answer");
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(run(&kept, note, (struct step){.card = &next}), SETPAY_OK);
+        assert_int_equal(setpay_store_read(kept.reader, read_current, &step), SETPAY_OK);
+        assert_int_equal(card.renewal.failures, 3);
+        assert_int_equal(card.renewal.tried_ms, 4);
+        assert_int_equal(card.renewal.again_ms, 5);
+        assert_string_equal(card.renewal.error, "TIMEOUT");
+        assert_string_equal(card.renewal.words, "no answer");
+    }
+    make_key(&next, 0x22, "box-of-the-third-key");
+    assert_int_equal(run(&kept, add_next, (struct step){.card = &next}), SETPAY_OK);
+    assert_int_equal(run(&kept, take, (struct step){.card = &next, .certificate = "third"}),
+                     SETPAY_OK);
+    assert_int_equal(setpay_store_read(kept.reader, read_current, &step), SETPAY_OK);
+    assert_int_equal(card.renewal.failures, 0);
+    setpay_wallet_card_clear(&card);
+    setpay_wallet_card_clear(&next);
+    setpay_wallet_purchase_clear(&purchase);
+    close_store(&kept);
+    test_folder_remove(&kept.folder);
+}
+
 static void declined_and_voided_need_no_key(void **state)
 {
     static const enum setpay_wallet_state states[] = {SETPAY_WALLET_DECLINED, SETPAY_WALLET_VOIDED,
@@ -467,6 +508,7 @@ int main(void)
         cmocka_unit_test(a_card_ends_with_its_month),
         cmocka_unit_test(a_renewed_card_signs_with_its_new_key_and_asks_with_the_old),
         cmocka_unit_test(an_earlier_key_is_destroyed_when_nothing_needs_it),
+        cmocka_unit_test(a_failure_is_remembered_until_a_renewal),
         cmocka_unit_test(declined_and_voided_need_no_key),
         cmocka_unit_test(a_wallet_of_before_keeps_its_cards),
     };

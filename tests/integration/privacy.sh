@@ -113,6 +113,24 @@ enrol() {
 }
 ok "a marked card" enrol
 card_id=$(card_id marked)
+# Another one over the network. The authority is caught with the card in its hands, and looked at
+# when it has given the certificate.
+online=4000005700009849
+made=$(printf '%s\n3012\n' "$online" | "$bin/setpay-ca" --dir "$sandbox/ca" --json enrolment make --brand visa -o "$tmp/line")
+enrolment=$(jq -r .id <<<"$made")
+issuer_secret=$(jq -r .secret <<<"$made")
+ok "the authority knows of it" "$bin/setpay-ca" --dir "$sandbox/ca" enrolment import "$tmp/line"
+[ -n "$why_not" ] || ok "the authority will be caught as it makes the account's id" catch enrolling ca setpay_account_id
+enrol_online() {
+    printf '%s\n' "$issuer_secret" "$online" 3012 |
+        wallet card enrol --url "$(get .ca_url)" --brand visa --label online --id "$enrolment"
+}
+ok "a card over the network" enrol_online
+if [ -z "$why_not" ]; then
+    ok "the authority was caught" wait "$catcher"
+    ok "its memory is copied" copy issued ca "$(pid_of ca)"
+    ok "a core of it" core issued ca
+fi
 wallet --json card list >"$tmp/places/shown.wallet.output"
 printf '%s\n' "$code" >"$tmp/code"
 marked_order() {
@@ -222,7 +240,8 @@ all_marks() {
     mark item text "$item" && mark note text "$note" && mark amount text "$amount" && mark amount text 482719.63 &&
         mark pan text "$unanswered" &&
         "$tools/open" "$sandbox" "$order_id" && "$tools/open" "$sandbox" "$voided_order" &&
-        "$tools/open" --vault "$sandbox" marked && receipt_marks || return
+        "$tools/open" --vault "$sandbox" marked && "$tools/open" --card "$sandbox" online && receipt_marks &&
+        mark issuer_secret text "$issuer_secret" && mark issuer_secret text "${issuer_secret//-/}" || return
     local key
     for key in sign tls-server tls-client; do
         "$tools/open" --key "$sandbox/merchant/visa/$key.key" key_merchant || return
@@ -254,7 +273,8 @@ absent() {
         [ -s "$place" ] || echo "$place"
     done
     [ -z "$why_not" ] || return
-    for place in {voided,wait,after}.{wallet,merchant,gateway,issuer}.memory {inquiry,locked}.wallet.memory \
+    for place in enrolling.ca.memory issued.ca.{memory,core} \
+        {voided,wait,after}.{wallet,merchant,gateway,issuer}.memory {inquiry,locked}.wallet.memory \
         work.{wallet,gateway}.{memory,core} wait.{wallet,merchant,gateway}.core; do
         [ -s "$place" ] || echo "$place"
     done
@@ -286,6 +306,7 @@ declare -A marks_of=(
     ["card expiry"]=expiry
     ["security code"]=code
     ["PANSecret"]=pan_secret
+    ["the issuer's one-time secret"]=issuer_secret
     ["billing postcode and house digits"]=address
     ["back key"]=back_key
     ["salt of the payment instruction"]=pi_salt
@@ -309,6 +330,7 @@ declare -A expected=(
     ["as the PAN"]=". n n n n n n"
     ["while it signs; sealed at rest"]="y n n n n n n"
     ["while it signs"]="y n n n n n n"
+    ["while it enrols"]="n n n n n n n"
     ["until the issuer is asked; encrypted at rest for a stated time"]="y n n n n n n"
     ["until the issuer is asked"]="y n n n n n n"
     ["during one check"]="y n n n n n n"
@@ -362,9 +384,11 @@ party_cell() {
 }
 ca_cell() { # WORDS MARK
     case $1 in
-    never | "its own, encrypted") look n "$2" after.ca.files ;;
-    "at enrolment, not kept") look n "$2" after.ca.files; look y "$2" enrol.ca.csr ;;
-    "at enrolment, not kept; ends the certificate with it") look n "$2" after.ca.files ;;
+    never) look n "$2" after.ca.files issued.ca.{memory,core} ;;
+    "its own, encrypted") look n "$2" after.ca.files issued.ca.core ;;
+    "at enrolment, not kept") look n "$2" after.ca.files issued.ca.{memory,core}; look y "$2" enrol.ca.csr ;;
+    "at enrolment, not kept; ends the certificate, and those that renew it, with it") look n "$2" after.ca.files issued.ca.{memory,core} ;;
+    "at enrolment; its scrypt is kept") look n "$2" after.ca.files issued.ca.{memory,core}; [ -n "$why_not" ] || look y "$2" enrolling.ca.memory ;;
     "issues it") look y "$2" after.ca.files ;;
     *) wrong+="no test knows the words \"$1\""$'\n' ;;
     esac
@@ -421,6 +445,12 @@ while IFS='|' read -r -a cells; do
     fi
 done < <(sed -n '/^| | wallet/,/^$/p' "$page" | grep '^|')
 is "the table has a row for everything that is marked" "$rows" ${#marks_of[@]}
+for name in online_pan online_pan_secret; do
+    wrong=''
+    [ -n "$why_not" ] || look y "$name" enrolling.ca.memory
+    look n "$name" after.ca.{files,log} issued.ca.{memory,core} ./*.{wallet,merchant,gateway,issuer}.{files,log,memory,core}
+    is "a card over the network: $name is the authority's while it issues, and then nobody's" "$wrong" ""
+done
 shows() {
     grep -q '"last4": *"9781"' shown.wallet.output && ! grep -q "$card" shown.wallet.output
 }

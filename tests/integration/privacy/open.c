@@ -4,7 +4,8 @@
  *     open SANDBOX ORDER                     of a purchase, from the wallet's own database opened
  *                                            with the gateway's key (tests/support/test_opened.h)
  *     open --vault SANDBOX LABEL             the wallet's master key, and the key of a card
- *     open --key FILE NAME [PASSPHRASE-FILE] a private key
+ *     open --card SANDBOX LABEL              a card's number and PANSecret, from the wallet's
+ * database open --key FILE NAME [PASSPHRASE-FILE] a private key
  *
  * What is too short to be looked for alone (card expiry, security code) is marked with what stands
  * beside it in each place where it is ever written: in PI, in the ISO 8583 message, in JSON, and
@@ -167,17 +168,15 @@ static void copy_blob(sqlite3_stmt *row, int column, void *out, size_t size)
 }
 
 /* As a thief would who has the wallet's file and its passphrase. */
-static int mark_vault(const char *sandbox, const char *label)
+static sqlite3 *open_vault(const char *sandbox, struct setpay_secret *passphrase,
+                           struct setpay_secret *master)
 {
     char path[4096];
     sqlite3 *db = NULL;
     struct setpay_problem problem;
-    struct setpay_secret passphrase = {0}, master = {0}, pem = {0};
     struct setpay_wallet_lock lock;
-    struct setpay_id card;
-    EVP_PKEY *key = NULL;
     snprintf(path, sizeof path, "%s/wallet.passphrase", sandbox);
-    if (setpay_file_read_secret(path, &passphrase, &problem) != SETPAY_OK)
+    if (setpay_file_read_secret(path, passphrase, &problem) != SETPAY_OK)
         fail(path);
     snprintf(path, sizeof path, "%s/db/wallet.db", sandbox);
     if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK)
@@ -190,19 +189,55 @@ static int mark_vault(const char *sandbox, const char *label)
     lock.scrypt.p = (uint32_t)sqlite3_column_int(row, 3);
     copy_blob(row, 4, lock.box, sizeof lock.box);
     sqlite3_finalize(row);
-    if (setpay_wallet_lock_open(&lock, &passphrase, &master) != SETPAY_OK)
+    if (setpay_wallet_lock_open(&lock, passphrase, master) != SETPAY_OK)
         fail("the wallet's passphrase");
+    return db;
+}
+
+/* The box in a column of a row that begins with whose it is. */
+static void open_box(const struct setpay_secret *master, const char *what, sqlite3_stmt *row,
+                     int column, struct setpay_secret *plain)
+{
+    struct setpay_id id;
+    copy_blob(row, 0, id.bytes, sizeof id.bytes);
+    struct setpay_view box =
+        setpay_view_of(sqlite3_column_blob(row, column), (size_t)sqlite3_column_bytes(row, column));
+    if (setpay_wallet_box_open(master, what, &id, box, plain) != SETPAY_OK)
+        fail(what);
+}
+
+static int mark_enrolled(const char *sandbox, const char *label)
+{
+    struct setpay_secret passphrase = {0}, master = {0}, pan = {0}, pan_secret = {0};
+    sqlite3 *db = open_vault(sandbox, &passphrase, &master);
+    sqlite3_stmt *row =
+        row_of(db, "SELECT id, pan_box, pan_secret_box FROM card WHERE label = ?", label);
+    open_box(&master, "card pan", row, 1, &pan);
+    open_box(&master, "card pan secret", row, 2, &pan_secret);
+    mark("online_pan", "digits", setpay_secret_view(&pan));
+    mark("online_pan_secret", "bytes", setpay_secret_view(&pan_secret));
+    sqlite3_finalize(row);
+    sqlite3_close(db);
+    setpay_secret_clear(&pan);
+    setpay_secret_clear(&pan_secret);
+    setpay_secret_clear(&master);
+    setpay_secret_clear(&passphrase);
+    return 0;
+}
+
+static int mark_vault(const char *sandbox, const char *label)
+{
+    struct setpay_secret passphrase = {0}, master = {0}, pem = {0};
+    EVP_PKEY *key = NULL;
+    sqlite3 *db = open_vault(sandbox, &passphrase, &master);
     mark("key_master", "bytes", setpay_secret_view(&master));
     mark("key_master", "text", setpay_secret_view(&passphrase));
-    row = row_of(db,
-                 "SELECT k.id, k.box FROM card c JOIN signing_key k ON k.card = c.id"
-                 " WHERE c.label = ? AND k.role = 1",
-                 label);
-    copy_blob(row, 0, card.bytes, sizeof card.bytes);
-    struct setpay_view box =
-        setpay_view_of(sqlite3_column_blob(row, 1), (size_t)sqlite3_column_bytes(row, 1));
-    if (setpay_wallet_box_open(&master, "card key", &card, box, &pem) != SETPAY_OK ||
-        setpay_key_parse_pem(setpay_secret_view(&pem), NULL, &key) != SETPAY_OK)
+    sqlite3_stmt *row = row_of(db,
+                               "SELECT k.id, k.box FROM card c JOIN signing_key k ON k.card = c.id"
+                               " WHERE c.label = ? AND k.role = 1",
+                               label);
+    open_box(&master, "card key", row, 1, &pem);
+    if (setpay_key_parse_pem(setpay_secret_view(&pem), NULL, &key) != SETPAY_OK)
         fail("the card's key");
     mark_private_key(key, "key_wallet");
     sqlite3_finalize(row);
@@ -239,7 +274,10 @@ int main(int argc, char **argv)
         return mark_key_file(argv[2], argv[3], argc == 5 ? argv[4] : NULL);
     if (argc == 4 && strcmp(argv[1], "--vault") == 0)
         return mark_vault(argv[2], argv[3]);
+    if (argc == 4 && strcmp(argv[1], "--card") == 0)
+        return mark_enrolled(argv[2], argv[3]);
     if (argc != 3)
-        fail("usage: open SANDBOX ORDER | --vault SANDBOX LABEL | --key FILE NAME [PASSPHRASE]");
+        fail("usage: open SANDBOX ORDER | --vault|--card SANDBOX LABEL | --key FILE NAME "
+             "[PASSPHRASE]");
     return mark_purchase(argv[1], argv[2]);
 }

@@ -7,7 +7,9 @@
  * roles, in one operation. What is deleted here is gone from the files after a checkpoint
  * (setpay_store_checkpoint_truncate).
  */
-#include "cardholder/wallet.h"
+#include "cardholder/card.h"
+
+#include "cardholder/purchase_state.h"
 
 #include "common/crypto/hash.h"
 

@@ -6,7 +6,7 @@
  * is a lead before their end: as configured, but at most a third of the certificate's life, so that
  * no authority that gives short lives is asked for ever.
  */
-#include "cardholder/wallet.h"
+#include "cardholder/card.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -325,8 +325,7 @@ enum setpay_error setpay_ca_command_enrolment_show(struct setpay_ca_command *com
         fprintf(command->out,
                 "a %s of %s%s%s: its secret is good until %s%s, %" PRId64 " wrong tries\n",
                 enrolment.label, enrolment.brand, enrolment.party[0] == '\0' ? "" : ", ",
-                enrolment.party, until, ended ? " (ended)" : "",
-                enrolment.tries);
+                enrolment.party, until, ended ? " (ended)" : "", enrolment.tries);
     return setpay_ca_enrolment_certificates(command->ca, id, show_certificate, command);
 }
 

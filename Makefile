@@ -6,6 +6,7 @@
 # Variables:  CC=clang   V=1 (show commands)   SAN=address,undefined   PREFIX=/usr/local  DESTDIR=
 #             SYSCONFDIR=/etc  UNITDIR=dir (systemd's units)
 #             BUILD=dir (default build)        WERROR= (warnings are not errors)
+#             COVERAGE=1 (count which lines are run; gcc)
 
 CC      ?= cc
 BUILD   ?= build
@@ -15,6 +16,7 @@ UNITDIR ?= $(PREFIX)/lib/systemd/system
 OPT     ?= -O2 -g
 WERROR  ?= -Werror
 SAN     ?=
+COVERAGE ?=
 V       ?= 0
 
 VERSION := 0.1.0
@@ -35,6 +37,10 @@ ifneq ($(SAN),)
 ALL_CPPFLAGS += -DSETPAY_SANITIZED=1
 ALL_CFLAGS  := $(filter-out -D_FORTIFY_SOURCE=2,$(ALL_CFLAGS)) -fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=undefined
 ALL_LDFLAGS += -fsanitize=$(SAN)
+endif
+ifneq ($(COVERAGE),)
+ALL_CFLAGS  := $(filter-out -D_FORTIFY_SOURCE=2,$(ALL_CFLAGS)) -O0 --coverage -fprofile-update=atomic
+ALL_LDFLAGS += --coverage
 endif
 ifeq ($(V),0)
 Q := @

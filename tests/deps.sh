@@ -1,5 +1,6 @@
 #!/bin/bash
-# deps.sh build|test|lint|deb|deb-test...: installs what is missing on Debian to build, test, lint or package setpay.
+# deps.sh build|test|lint|deb|deb-test|coverage|valgrind...: installs what is missing on Debian to
+# build, test, lint or package setpay, to count the lines that tests run, or to look for leaks.
 #
 # Asks the package manager only when something is missing, so that a machine that has everything
 # needs neither a network nor root. On other systems it says what is needed and lets the build go on.
@@ -12,9 +13,11 @@ test=(libcmocka-dev clang libclang-rt-14-dev faketime gdb mandoc socat)
 lint=(clang clang-tidy clang-format cppcheck)
 deb=(dpkg-dev debhelper fakeroot lintian)
 deb_test=(debootstrap systemd-container)
+coverage=(gcovr)
+valgrind=(valgrind libc6-dbg socat)
 
 usage() {
-    echo "usage: deps.sh build|test|lint|deb|deb-test..." >&2
+    echo "usage: deps.sh build|test|lint|deb|deb-test|coverage|valgrind..." >&2
     exit 2
 }
 
@@ -32,6 +35,8 @@ for set in "$@"; do
     lint) wanted+=("${lint[@]}") ;;
     deb) wanted+=("${deb[@]}") ;;
     deb-test) wanted+=("${deb_test[@]}") ;;
+    coverage) wanted+=("${coverage[@]}") ;;
+    valgrind) wanted+=("${valgrind[@]}") ;;
     *) usage ;;
     esac
 done

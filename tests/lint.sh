@@ -1,5 +1,5 @@
 #!/bin/bash
-# lint.sh: formatting, clang-tidy, cppcheck and layers over all of our C; exit status 1 when one of
+# lint.sh: formatting, clang-tidy, cppcheck, layers and headers over all of our C; exit status 1 when one of
 # them finds something. LINT_FILES: only these files.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
@@ -44,7 +44,9 @@ cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-sup
     --include="$BUILD/cppcheck.h" \
     -D_GNU_SOURCE -I. -j "$JOBS" "${units[@]}" || status=1
 
-echo 'layers'
-tests/layers.sh | tee "$BUILD/layers.log"
-! grep -q '^not ok' "$BUILD/layers.log" || status=1
+for rule in layers headers; do
+    echo "$rule"
+    "tests/$rule.sh" | tee "$BUILD/$rule.log"
+    ! grep -q '^not ok' "$BUILD/$rule.log" || status=1
+done
 exit $status

@@ -2,30 +2,41 @@
 # run.sh TEST...: runs each test (a program or script that prints TAP), shows what failed, and ends
 # with "N passed, N failed". A test that dies, prints no plan or runs out of time is a failure; so is
 # one in which a sanitiser found something in any program that it started.
+# Several run at a time, since most of them wait for events most of the time; those that took longest
+# the last time begin. Each test's own lines stand in LOGS/NAME.log.
 # A line "# tally: WHAT = N" says how much of something a test has gone through; a line "# failures
 # count as: WHAT" that each of its failures is one of those. The sums of all tests are printed as a
 # table before the end.
 # BUILD: the build folder.  TIMEOUT: seconds for one test (default 300).
+# TEST_JOBS: tests at a time (default: twice the cores).
 set -u
-: "${BUILD:=build}" "${TIMEOUT:=300}"
-export BUILD CMOCKA_MESSAGE_OUTPUT=TAP
+: "${BUILD:=build}" "${TIMEOUT:=300}" "${TEST_JOBS:=$((2 * $(nproc)))}"
+export BUILD TIMEOUT CMOCKA_MESSAGE_OUTPUT=TAP
 logs=$BUILD/test-logs
-mkdir -p "$logs"
-reports=$(cd "$logs" && pwd)
-# Leaks are searched for by looking into the process, which setpay's programs allow root alone:
-# whoever has CAP_SYS_PTRACE.
-leaks=$((0x$(sed -n 's/^CapEff:[[:space:]]*//p' /proc/self/status) >> 19 & 1))
-passed=0 failed=0
-: >"$logs/tally"
-for test in "$@"; do
-    name=$(basename "$test")
+
+# One test, for which this script calls itself: what is to be said of it goes to standard output at
+# once, its numbers ("ok failed seconds") to NAME.result.
+run_one() {
+    test=$1 name=$(basename "$1")
     log=$logs/$name.log
+    reports=$(cd "$logs" && pwd)
+    # Leaks are searched for by looking into the process, which setpay's programs allow root alone:
+    # whoever has CAP_SYS_PTRACE.
+    leaks=$((0x$(sed -n 's/^CapEff:[[:space:]]*//p' /proc/self/status) >> 19 & 1))
+    common=print_stacktrace=1:log_path=$reports/$name.sanitizer
+    rm -f "$reports/$name.sanitizer".* "$logs/$name.result"
+    ASAN_OPTIONS=detect_leaks=$leaks:$common${ASAN_OPTIONS:+:$ASAN_OPTIONS}
+    UBSAN_OPTIONS=$common
+    TSAN_OPTIONS=log_path=$reports/$name.sanitizer${TSAN_OPTIONS:+:$TSAN_OPTIONS}
+    export ASAN_OPTIONS UBSAN_OPTIONS TSAN_OPTIONS
     started=$(date +%s)
-    rm -f "$reports/$name.sanitizer".*
-    options=detect_leaks=$leaks:print_stacktrace=1:log_path=$reports/$name.sanitizer
-    ASAN_OPTIONS=$options${ASAN_OPTIONS:+:$ASAN_OPTIONS} UBSAN_OPTIONS=$options \
-        timeout "$TIMEOUT" "$test" >"$log" 2>&1 </dev/null
+    timeout "$TIMEOUT" "$test" >"$log" 2>&1 </dev/null &
+    # timeout has a process group of its own, so that nobody else tells it of an interruption.
+    trap 'kill "$!"; exit 255' INT TERM HUP
+    wait "$!"
     status=$?
+    trap - INT TERM HUP
+    seconds=$(($(date +%s) - started))
     for report in "$reports/$name.sanitizer".*; do
         [ -f "$report" ] || continue
         echo "not ok - a sanitiser has nothing to say: $report" >>"$log"
@@ -40,20 +51,51 @@ for test in "$@"; do
         bad=1
     fi
     skipped=$(grep -ci '^ok .*# skip' "$log")
+    {
+        printf '%-44s %4d ok %3d failed  %3ds%s\n' "$name" "$ok" "$bad" "$seconds" \
+            "$([ "$skipped" -eq 0 ] || echo "  ($skipped skipped: see $log)")"
+        if [ "$bad" -ne 0 ]; then
+            case $status in 124) why="no end within $TIMEOUT s" ;; *) why="exit status $status" ;; esac
+            printf -- '--- %s (%s), the end of %s:\n' "$name" "$why" "$log"
+            grep -n '^not ok ' "$log" | head -n 20
+            tail -n 40 "$log" | sed 's/^/    /'
+        fi
+    } >"$logs/$name.said"
+    # Nobody else's lines come between.
+    flock "$logs/lock" cat "$logs/$name.said"
+    rm -f "$logs/$name.said"
+    echo "$ok $bad $seconds" >"$logs/$name.result"
+}
+
+if [ "${1:-}" = --one ]; then
+    run_one "$2"
+    exit 0
+fi
+
+mkdir -p "$logs"
+twice=$(for test in "$@"; do basename "$test"; done | sort | uniq -d)
+[ -z "$twice" ] || { echo "run.sh: two tests are called $twice: their logs would be one" >&2; exit 2; }
+
+# Longest first; what has not been run yet before all.
+for test in "$@"; do
+    seconds=99999
+    [ ! -f "$logs/$(basename "$test").result" ] || read -r _ _ seconds <"$logs/$(basename "$test").result"
+    rm -f "$logs/$(basename "$test").result" "$logs/$(basename "$test").log"
+    printf '%s\t%s\0' "${seconds:-99999}" "$test"
+done | sort -z -s -n -r -k 1,1 | sed -z 's/^[^\t]*\t//' | xargs -0 -r -n 1 -P "$TEST_JOBS" "$0" --one
+
+passed=0 failed=0
+: >"$logs/tally"
+for test in "$@"; do
+    name=$(basename "$test")
+    ok=0 bad=1 # a test of which nothing is known was not run
+    [ ! -f "$logs/$name.result" ] || read -r ok bad _ <"$logs/$name.result"
     passed=$((passed + ok))
     failed=$((failed + bad))
-    {
-        grep '^# tally: ' "$log"
-        sed -n "s/^# failures count as: \(.*\)/# tally: \1 = $bad/p" "$log"
-    } >>"$logs/tally"
-    printf '%-44s %4d ok %3d failed  %3ds%s\n' "$name" "$ok" "$bad" "$(($(date +%s) - started))" \
-        "$([ "$skipped" -eq 0 ] || echo "  ($skipped skipped: see $log)")"
-    if [ "$bad" -ne 0 ]; then
-        printf -- '--- %s (exit status %d), the end of %s:\n' "$name" "$status" "$log"
-        grep -n '^not ok ' "$log" | head -n 20
-        tail -n 40 "$log" | sed 's/^/    /'
-    fi
-done
+    [ -f "$logs/$name.log" ] || continue
+    grep '^# tally: ' "$logs/$name.log"
+    sed -n "s/^# failures count as: \(.*\)/# tally: \1 = $bad/p" "$logs/$name.log"
+done >>"$logs/tally"
 # What was gone through, in the order in which it first came up.
 awk -F ' = ' '
     sub(/^# tally: /, "") {

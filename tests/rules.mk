@@ -220,7 +220,7 @@ crash:
 	$(Q)tests/deps.sh build test
 	$(again) build tests
 	$(if $(FRESH),$(Q)rm -f '$(CRASH_DONE)')
-	$(Q)BUILD=$(BUILD) SEED='$(SEED)' PAIRS='$(or $(PAIRS),all)' ONLY='$(ONLY)' DONE='$(CRASH_DONE)' \
+	$(Q)BUILD=$(BUILD) SETPAY_LONG=1 SEED='$(SEED)' PAIRS='$(or $(PAIRS),all)' ONLY='$(ONLY)' DONE='$(CRASH_DONE)' \
 	  $(BUILD)/tests/integration/crash_points
 
 races:

@@ -8,11 +8,14 @@
  * what was passed between each death and the end of its recovery: each such pass is where a second
  * crash can come, and gives a pair. Of all pairs a sample is walked, chosen by a seed.
  *
+ * So it is with SETPAY_LONG=1. Without, a sample is all there is: each daemon dies once at each of
+ * its points, in a scenario and at a pass that the seed chooses, and there are fewer pairs.
+ *
  * Several sandboxes, each with a process of its own that walks one case after the other. Prints
  * TAP.
  *
  *   SEED=N      chooses the pairs (default: the time); it is printed
- *   PAIRS=N     how many (default 100); all: every one
+ *   PAIRS=N     how many (default 100, 10 in the short form); all: every one
  *   ONLY=TEXT   walks the one case that a line of the output names, and nothing else
  *   DONE=FILE   pairs that were walked are written there, and those that stand there are left out
  *   SANDBOXES=N how many at once (default 4)
@@ -35,11 +38,14 @@
 #define SANDBOXES_MAX 16
 #define RECOVERY_LIMIT_MS 20000 /* seconds; more only because the machine may be loaded */
 #define MEASUREMENTS 3
+#define PAIRS_LONG 100
+#define PAIRS_SHORT 10
 #define TRIES_MAX 3 /* of a point that every measurement has passed */
 #define CASE_SIZE 160
 
 static unsigned tests, failures, points_walked, pairs_walked, passed_over;
 static int slowest_ms;
+static bool is_long;
 static char slowest[CASE_SIZE];
 
 static void check(bool good, const char *name, const char *words)
@@ -227,7 +233,49 @@ static bool on_measured(struct jobs *jobs, size_t index, const struct test_walk_
     return true;
 }
 
-static void measure_all(void)
+/* FNV-1a over the seed and the case's name, stirred: so a case has its place whatever others there
+ * are. */
+static uint64_t place(const char *seed, const char *name)
+{
+    uint64_t hash = 0xcbf29ce484222325;
+    for (int i = 0; i < 2; i++) {
+        for (const char *at = i == 0 ? seed : name; *at != '\0'; at++)
+            hash = (hash ^ (uint8_t)*at) * 0x100000001b3;
+    }
+    hash = (hash ^ hash >> 31) * 0x7fb5d329728ea185;
+    return hash ^ hash >> 29;
+}
+
+/* One job, whose crash is to come at the walk's point and pass. */
+static void add_single(const struct measured *point, uint32_t count)
+{
+    struct test_walk walk = {.scenario = point->scenario, .first.daemon = point->daemon};
+    memcpy(walk.first.point, point->point, sizeof point->point);
+    walk.first.count = count;
+    add_job(&singles, &walk)->must = point->times == MEASUREMENTS && count <= point->least;
+}
+
+/* Where the seed puts a measured point. */
+static uint64_t place_of(const char *seed, const struct measured *point)
+{
+    char name[CASE_SIZE];
+    (void)snprintf(name, sizeof name, "%s: %s %s", test_scenario_names[point->scenario],
+                   test_daemon_names[point->daemon], point->point);
+    return place(seed, name);
+}
+
+/* The first by the seed among those with the same daemon and point. */
+static bool is_chosen(const char *seed, const struct measured *point)
+{
+    for (size_t i = 0; i < point_count; i++) {
+        if (points[i].daemon == point->daemon && strcmp(points[i].point, point->point) == 0 &&
+            place_of(seed, &points[i]) < place_of(seed, point))
+            return false;
+    }
+    return true;
+}
+
+static void measure_all(const char *seed)
 {
     struct jobs jobs = {0};
     for (int i = 0; i < MEASUREMENTS * TEST_SCENARIOS; i++)
@@ -236,13 +284,11 @@ static void measure_all(void)
     free(jobs.list);
     for (size_t i = 0; i < point_count; i++) {
         const struct measured *point = &points[i];
-        struct test_walk walk = {.scenario = point->scenario, .first.daemon = point->daemon};
-        memcpy(walk.first.point, point->point, sizeof point->point);
         /* One more than was ever seen: it shows that there is no more. */
-        for (uint32_t n = 1; n <= point->most + 1; n++) {
-            walk.first.count = n;
-            add_job(&singles, &walk)->must = point->times == MEASUREMENTS && n <= point->least;
-        }
+        for (uint32_t n = 1; is_long && n <= point->most + 1; n++)
+            add_single(point, n);
+        if (!is_long && is_chosen(seed, point))
+            add_single(point, 1 + (uint32_t)(place_of(seed, point) % point->most));
     }
     for (int s = 0; s < TEST_SCENARIOS; s++) {
         for (int d = 0; d < TEST_DAEMONS; d++) {
@@ -337,7 +383,7 @@ static bool on_single(struct jobs *jobs, size_t index, const struct test_walk_re
         return true;
     points_walked++;
     add_pairs(&walk, result);
-    if (walk.first.count > most_seen(&walk)) {
+    if (is_long && walk.first.count > most_seen(&walk)) {
         walk.first.count++;
         add_job(jobs, &walk);
     }
@@ -348,19 +394,6 @@ static bool on_single(struct jobs *jobs, size_t index, const struct test_walk_re
 
 static size_t pairs_wanted;
 static FILE *done_file;
-
-/* FNV-1a over the seed and the case's name, stirred: so a case has its place whatever others there
- * are. */
-static uint64_t place(const char *seed, const char *name)
-{
-    uint64_t hash = 0xcbf29ce484222325;
-    for (int i = 0; i < 2; i++) {
-        for (const char *at = i == 0 ? seed : name; *at != '\0'; at++)
-            hash = (hash ^ (uint8_t)*at) * 0x100000001b3;
-    }
-    hash = (hash ^ hash >> 31) * 0x7fb5d329728ea185;
-    return hash ^ hash >> 29;
-}
 
 static int by_place(const void *a, const void *b)
 {
@@ -466,7 +499,8 @@ int main(void)
         test_bail_out("no secret memory");
     (void)snprintf(chosen, sizeof chosen, "%lld", (long long)time(NULL));
     seed = seed != NULL && *seed != '\0' ? seed : chosen;
-    pairs_wanted = wanted == NULL || *wanted == '\0' ? 100
+    is_long = test_is_long();
+    pairs_wanted = wanted == NULL || *wanted == '\0' ? (is_long ? PAIRS_LONG : PAIRS_SHORT)
                    : strcmp(wanted, "all") == 0      ? SIZE_MAX
                                                      : (size_t)strtoul(wanted, NULL, 10);
     worker_count = sandboxes == NULL ? 4 : (int)strtol(sandboxes, NULL, 10);
@@ -485,14 +519,16 @@ int main(void)
     if (worker_count == 1 && only != NULL && *only != '\0') {
         walk_one(only);
     } else {
-        measure_all();
+        measure_all(seed);
         expect_least();
         run_jobs(&singles, on_single);
         if (pairs_wanted > 0)
             walk_pairs(seed);
         /* A list that became short by itself would show nothing; one that goes on with what another
          * run has left may be short. */
-        size_t enough = getenv("DONE") != NULL ? 0 : pairs_wanted < 100 ? pairs_wanted : 100;
+        size_t enough = getenv("DONE") != NULL      ? 0
+                        : pairs_wanted < PAIRS_LONG ? pairs_wanted
+                                                    : PAIRS_LONG;
         check(points_walked > 0 && pairs_walked >= enough, "there were crashes to recover from",
               "too few points or pairs were reached");
     }

@@ -13,6 +13,7 @@ set -u
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../support/tap.bash"
 . "$here/../support/sandbox.bash"
+fresh=yes
 echo "# failures count as: leaked"
 tools=$(cd "$build/tests/integration/privacy" && pwd)
 page=$here/../../docs/privacy.md

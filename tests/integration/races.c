@@ -22,7 +22,7 @@
  * - SEED=N: the schedule (default: the time); it is printed. Who races whom and when is the same
  *   for the same seed; how it goes is the machine's.
  *
- * - TRIES=N: how many (default 2400)
+ * - TRIES=N: how many (default 2400 with SETPAY_LONG=1, else 240)
  */
 #include "common/base/secret.h"
 #include "tests/support/test_race.h"
@@ -40,7 +40,8 @@
 #define ROUND 240   /* tries until everything is looked at */
 #define EXPIRING 40 /* of them at their order's expiry */
 #define LANES 4     /* races at once */
-#define MANY 2000   /* tries of which some must have gone either way */
+#define TRIES_LONG 2400
+#define MANY 2000 /* tries of which some must have gone either way */
 #define SETTLE_LIMIT_MS 60000
 
 static struct test_sandbox pattern, sandbox;
@@ -182,7 +183,8 @@ int main(void)
     test_sandbox_make(&pattern, path);
     test_sandbox_up(&sandbox, &pattern, NULL);
     other_wallet = test_sandbox_add_wallet(&sandbox, "other", "visa", "4000005700009781", "3012");
-    run(chosen, tries == NULL || *tries == '\0' ? 2400 : strtoul(tries, NULL, 10));
+    size_t otherwise = test_is_long() ? TRIES_LONG : ROUND;
+    run(chosen, tries == NULL || *tries == '\0' ? otherwise : strtoul(tries, NULL, 10));
     kill(other_wallet, SIGKILL);
     if (failures > 0)
         printf("# the sandbox stays in %s\n", sandbox.dir);

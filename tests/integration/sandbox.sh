@@ -5,6 +5,7 @@ set -u
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../support/tap.bash"
 . "$here/../support/sandbox.bash"
+fresh=yes
 other=$tmp/other
 cleanup() {
     local folder
@@ -63,7 +64,17 @@ if [ "$(id -u)" -eq 0 ]; then
 fi
 
 # ------------------------------------------------------------------ two side by side
-ok "a second sandbox beside it" "$bin/setpay-sandbox" up --dir "$other"
+# The second one is a copy of one that is stopped (--like): its wallet remembers where its authority was.
+new_card() { # SANDBOX
+    local port
+    port=$(sed -n 's/^ca_port=//p' "$1/ports")
+    [ "$(sqlite3 -readonly "$1/db/wallet.db" 'SELECT DISTINCT port FROM authority')" = "$port" ] || return 1
+    wallet card remove "$(card_id no-funds)" --yes && "$bin/setpay-sandbox" up --dir "$1" && card_id no-funds
+}
+ok "is no pattern while it runs" refuses 1 "wallet runs in $sandbox" up --dir "$other" --like "$sandbox"
+ok "what is no sandbox is no pattern" refuses 2 "no sandbox in '$tmp/full'" up --dir "$other" --like "$tmp/full"
+ok "only up takes a pattern" refuses 2 "goes with up" status --dir "$sandbox" --like "$sandbox"
+ok "a second sandbox beside it" env BUILD="$build" "$support/sandbox_like.sh" "$other"
 new_order 500 EUR
 ok "the first one sells" wallet --json pay "$uri" --yes
 first_xid=$(wallet --json list | jq -r '.purchases[0].xid')
@@ -71,6 +82,7 @@ state=$other/sandbox.json
 is "the second one knows nothing of it" "$(wallet --json list | jq '.purchases | length')" 0
 new_order 600 EUR
 ok "and sells too" wallet --json pay "$uri" --yes
+ok "and a card more comes from its own authority" new_card "$other"
 state=$sandbox/sandbox.json
 ok "the second one goes down" "$bin/setpay-sandbox" down --dir "$other"
 ok "the first one stays" "$bin/setpay-sandbox" status --dir "$sandbox"

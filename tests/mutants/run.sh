@@ -42,7 +42,7 @@ tree=$work/tree
 jobs=$(nproc)
 mode=run
 # What races, crash_points and faults go through here: their schedules are fixed.
-effort=(SEED=1 TRIES=200 PAIRS=0 SANDBOXES=2 COUNT=20)
+effort=(SETPAY_LONG=1 SEED=1 TRIES=200 PAIRS=0 SANDBOXES=2 COUNT=20)
 case ${1:-} in --check | --all | --quick) mode=${1#--} && shift ;; esac
 only=("$@")
 

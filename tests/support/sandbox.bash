@@ -1,10 +1,20 @@
 # A sandbox for integration tests, on top of tap.bash. Everything goes through the programs that a
 # user has: the API, the wallet's command line, the operators' command lines.
 # shellcheck shell=bash disable=SC2154
+support=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 sandbox=$tmp/sandbox
 state=$sandbox/sandbox.json
 
-up() { "$bin/setpay-sandbox" up --dir "$sandbox"; }
+# The first time a copy of the pattern that tests share, unless the test sets fresh=yes: then one that
+# nothing has happened in before.
+fresh=no
+up() {
+    if [ -f "$sandbox/ports" ] || [ "$fresh" = yes ]; then
+        "$bin/setpay-sandbox" up --dir "$sandbox"
+    else
+        BUILD=$build "$support/sandbox_like.sh" "$sandbox"
+    fi
+}
 down() { "$bin/setpay-sandbox" down --dir "$sandbox"; }
 cleanup() { [ ! -f "$sandbox/ports" ] || down >/dev/null 2>&1; }
 get() { jq -er "$1" "$state"; }

@@ -59,6 +59,12 @@ void test_pause_ms(int ms)
     poll(NULL, 0, ms);
 }
 
+bool test_is_long(void)
+{
+    const char *wish = getenv("SETPAY_LONG");
+    return wish != NULL && strcmp(wish, "1") == 0;
+}
+
 /* ------------------------------------------------------------------ processes */
 
 /* Runs a program to its end, its output into the file; its exit status. */
@@ -78,14 +84,18 @@ static int run(const char *output, const char *const *words)
     return child > 0 && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-static void sandbox_command(const struct test_sandbox *sandbox, const char *command)
+/* A copy of the sandbox that all tests share, and which was stopped again. */
+static void sandbox_make(const struct test_sandbox *sandbox)
 {
     char program[600], output[160];
     (void)snprintf(program, sizeof program, "%s/setpay-sandbox", sandbox->bin);
     (void)snprintf(output, sizeof output, "%s.out", sandbox->dir);
-    const char *words[] = {program, command, "--dir", sandbox->dir, NULL};
-    if (run(output, words) != 0)
-        test_bail_out("setpay-sandbox %s failed: see %s", command, output);
+    const char *up[] = {"tests/support/sandbox_like.sh", sandbox->dir, NULL};
+    const char *down[] = {program, "down", "--dir", sandbox->dir, NULL};
+    if (run(output, up) != 0)
+        test_bail_out("%s failed: see %s", up[0], output);
+    if (run(output, down) != 0)
+        test_bail_out("setpay-sandbox down failed: see %s", output);
 }
 
 /* Starts a daemon as a child that dies with this process. */
@@ -321,26 +331,49 @@ void test_sandbox_make(struct test_sandbox *sandbox, const char *bin)
     (void)snprintf(sandbox->bin, sizeof sandbox->bin, "%s", bin);
     umask(077); /* keys and requests are for their owner alone */
     make_folder(sandbox);
-    sandbox_command(sandbox, "up");
-    sandbox_command(sandbox, "down");
+    sandbox_make(sandbox);
 }
 
-/* Every sandbox of this user chooses its ports under this lock, and holds it until they are bound.
- */
+/* Every sandbox of this user chooses its ports under this lock, and writes them down there, since
+ * it binds them later: "PORT SECONDS" a line, which holds for ten minutes (setpay-sandbox). */
+#define RESERVED_S 600
 static int lock_ports(void)
 {
     char path[160];
     const char *tmp = getenv("TMPDIR");
     (void)snprintf(path, sizeof path, "%s/setpay-sandbox-ports.%u.lock", tmp == NULL ? "/tmp" : tmp,
                    (unsigned)getuid());
-    int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    int fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     if (fd < 0 || flock(fd, LOCK_EX) != 0)
         test_bail_out("%s: %s", path, strerror(errno));
     return fd;
 }
 
+static bool is_reserved(int list, uint16_t port)
+{
+    char line[64];
+    long long chosen, when;
+    bool found = false;
+    int copy = dup(list);
+    FILE *file = copy < 0 ? NULL : fdopen(copy, "re");
+    if (file == NULL)
+        test_bail_out("ports can't be read: %s", strerror(errno));
+    rewind(file);
+    while (!found && fgets(line, sizeof line, file) != NULL)
+        found = sscanf(line, "%lld %lld", &chosen, &when) == 2 && chosen == port &&
+                when > (long long)time(NULL) - RESERVED_S;
+    (void)fclose(file);
+    return found;
+}
+
+static void reserve(int list, uint16_t port)
+{
+    if (dprintf(list, "%u %lld\n", port, (long long)time(NULL)) < 0)
+        test_bail_out("ports can't be written: %s", strerror(errno));
+}
+
 /* From the range that setpay-sandbox takes too: below that of outgoing connections. */
-static uint16_t free_port(void)
+static uint16_t free_port(int list)
 {
     for (int i = 0; i < 1000; i++) {
         uint16_t random;
@@ -353,8 +386,10 @@ static uint16_t free_port(void)
         int bound = fd < 0 ? -1 : bind(fd, (const struct sockaddr *)&address, sizeof address);
         if (fd >= 0)
             close(fd);
-        if (bound == 0)
+        if (bound == 0 && !is_reserved(list, ntohs(address.sin_port))) {
+            reserve(list, ntohs(address.sin_port));
             return ntohs(address.sin_port);
+        }
     }
     test_bail_out("no port is free");
 }
@@ -409,11 +444,12 @@ static void copy_folder(struct test_sandbox *sandbox, const struct test_sandbox 
     (void)snprintf(changes[0].to, sizeof changes[0].to, "%s", sandbox->dir);
     (void)snprintf(from, sizeof from, "%s/ports", like->dir);
     FILE *file = fopen(from, "re");
+    int list = lock_ports();
     while (file != NULL && count <= PORTS && fgets(line, sizeof line, file) != NULL) {
         char port[8];
         if (sscanf(line, "%31[a-z_]=%7[0-9]", name, port) != 2)
             continue;
-        uint16_t chosen = free_port();
+        uint16_t chosen = free_port(list);
         (void)snprintf(changes[count].from, sizeof changes[count].from, ":%s", port);
         (void)snprintf(changes[count++].to, sizeof changes[0].to, ":%u", chosen);
         if (strcmp(name, "api_port") == 0)
@@ -434,6 +470,7 @@ static void copy_folder(struct test_sandbox *sandbox, const struct test_sandbox 
     if (file == NULL || count != PORTS + 1)
         test_bail_out("%s: not %d ports", from, PORTS);
     fclose(file);
+    close(list);
     for (int i = 0; i < TEST_DAEMONS; i++) {
         (void)snprintf(from, sizeof from, "%s/%s.conf", like->dir, test_daemon_names[i]);
         (void)snprintf(to, sizeof to, "%s/%s.conf", sandbox->dir, test_daemon_names[i]);
@@ -448,7 +485,6 @@ void test_sandbox_copy(struct test_sandbox *sandbox, const struct test_sandbox *
     memset(sandbox, 0, sizeof *sandbox);
     memcpy(sandbox->bin, like->bin, sizeof sandbox->bin);
     make_folder(sandbox);
-    sandbox->ports_lock = lock_ports();
     copy_folder(sandbox, like, lines);
     (void)snprintf(path, sizeof path, "%s/merchant/api.token", sandbox->dir);
     read_line(path, sandbox->token, sizeof sandbox->token);
@@ -467,7 +503,6 @@ void test_sandbox_run(struct test_sandbox *sandbox)
             test_pause_ms(10);
         }
     }
-    close(sandbox->ports_lock);
 }
 
 void test_sandbox_up(struct test_sandbox *sandbox, const struct test_sandbox *like,

@@ -29,14 +29,17 @@ struct test_sandbox {
     uint16_t issuer_port;
     uint16_t admin_ports[TEST_DAEMONS];
     pid_t pids[TEST_DAEMONS]; /* 0: not running */
-    int ports_lock;           /* from test_sandbox_copy to the end of test_sandbox_run */
 };
 
-/* Makes one in a new folder, with keys and cards, and starts nothing. bin: the programs' folder. */
+/* Are all cases to be gone through (SETPAY_LONG=1, as in `make test`), or a few of each kind? */
+bool test_is_long(void);
+
+/* Makes one in a new folder, with the keys and cards that all sandboxes of tests have
+ * (tests/support/sandbox_like.sh), and starts nothing. bin: the programs' folder. */
 void test_sandbox_make(struct test_sandbox *sandbox, const char *bin);
 /* Another one like it, which has not run since it was made: the same keys and cards, in a folder
  * and on ports of its own, with the given lines put in front of each daemon's configuration (NULL
- * for none). Starts nothing; until it runs, no other sandbox of this user chooses ports. */
+ * for none). Starts nothing. */
 void test_sandbox_copy(struct test_sandbox *sandbox, const struct test_sandbox *like,
                        const char *const lines[TEST_DAEMONS]);
 /* Starts all daemons; returns when all are ready. */

@@ -39,9 +39,11 @@ metrics_of() { # FOLDER...: rows of all metrics defined there
     local file
     { grep -lE '^static struct setpay_metric ' -r "$@" --include='*.c' || true; } | LC_ALL=C sort |
         while read -r file; do
+            # Of the file's own lines alone: those of its headers are a hundred times as many.
             # shellcheck disable=SC2046,SC2086 # flags are words
-            $CC -E -P -std=c11 -D_GNU_SOURCE -DSETPAY_VERSION='"0"' -I. -I"$BUILD/gen" \
+            $CC -E -std=c11 -D_GNU_SOURCE -DSETPAY_VERSION='"0"' -I. -I"$BUILD/gen" \
                 $(pkg-config --cflags libcrypto libevent_core libprotobuf-c jansson) "$file" |
+                awk -v own="\"$file\"" '/^# [0-9]+ "/ { is_own = $3 == own; next } is_own' |
                 awk -f tests/docs/metrics.awk
         done | LC_ALL=C sort
 }

@@ -44,6 +44,8 @@ script() {
 }
 
 script vectors
+# The rest with SETPAY_LONG=1 only.
+is_long || done_testing
 
 # ------------------------------------------------------------------ purchases, recorded
 capture=$tmp/capture

@@ -4,6 +4,7 @@
 #   is NAME GOT EXPECTED   compares two texts
 #   wait_for SECONDS COMMAND...  until it succeeds
 #   wait_gone PID          until that process has ended
+#   is_long                are all cases to be gone through (SETPAY_LONG=1), or a few of each kind?
 #   done_testing           the plan; exit status 1 when something failed
 # shellcheck shell=bash
 build=${BUILD:-build}
@@ -37,6 +38,8 @@ is() {
         failures=$((failures + 1))
     fi
 }
+
+is_long() { [ "${SETPAY_LONG:-}" = 1 ]; }
 
 wait_for() {
     local deadline=$(($(date +%s%N) + $1 * 1000000000))

@@ -48,6 +48,11 @@ enum setpay_error setpay_secret_system_init(void)
     return SETPAY_OK;
 }
 
+size_t setpay_secret_bytes_in_use(void)
+{
+    return CRYPTO_secure_malloc_initialized() ? CRYPTO_secure_used() : 0;
+}
+
 enum setpay_error setpay_secret_alloc(struct setpay_secret *secret, size_t size)
 {
     uint8_t *data;

@@ -25,6 +25,8 @@ struct setpay_secret {
  * ptrace by others (prctl PR_SET_DUMPABLE, RLIMIT_CORE 0). SETPAY_E_NOMEM where the heap can't be
  * had at all; a refused mlock is logged as a warning. */
 enum setpay_error setpay_secret_system_init(void) SETPAY_MUST_CHECK;
+/* What secrets and OpenSSL's private numbers take of the secure heap now, in bytes. */
+size_t setpay_secret_bytes_in_use(void);
 
 /* Zeroed memory of exactly size bytes (1 .. 64 KiB). Replaces nothing: *secret must be empty. */
 enum setpay_error setpay_secret_alloc(struct setpay_secret *secret, size_t size) SETPAY_MUST_CHECK;

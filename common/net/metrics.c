@@ -9,6 +9,7 @@
 #include "common/net/metrics.h"
 
 #include "common/base/clock.h"
+#include "common/base/secret.h"
 
 #include <dirent.h>
 #include <inttypes.h>
@@ -369,6 +370,9 @@ static enum setpay_error write_process(struct setpay_buffer *out)
     snprintf(text, sizeof(text), "%" PRId64, resident_bytes());
     SETPAY_TRY(write_process_value(out, "process_resident_memory_bytes", "gauge",
                                    "Memory that is resident.", text));
+    snprintf(text, sizeof(text), "%zu", setpay_secret_bytes_in_use());
+    SETPAY_TRY(write_process_value(out, "process_secret_memory_bytes", "gauge",
+                                   "Locked memory that keys and card data take now.", text));
     snprintf(text, sizeof(text), "%" PRId64, open_descriptors());
     return write_process_value(out, "process_open_fds", "gauge", "Open file descriptors.", text);
 }

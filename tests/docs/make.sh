@@ -70,6 +70,7 @@ TEXT
 | `process_cpu_seconds_total` | counter | – | CPU time used, user and system. |
 | `process_open_fds` | gauge | – | Open file descriptors. |
 | `process_resident_memory_bytes` | gauge | – | Memory that is resident. |
+| `process_secret_memory_bytes` | gauge | – | Locked memory that keys and card data take now. |
 TEXT
     done <<'TABLE'
 Every_daemon common

@@ -7,7 +7,6 @@ set -u
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../support/tap.bash"
 . "$here/../support/sandbox.bash"
-fresh=yes
 
 # ------------------------------------------------------------------ a sandbox, and a wallet of nobody
 ca() { "$bin/setpay-ca" --dir "$sandbox/ca" --passphrase-file "$sandbox/ca.passphrase" "$@"; }

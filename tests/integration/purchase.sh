@@ -127,6 +127,8 @@ wallet --json pay "$uri" --yes >"$tmp/cancelled" 2>/dev/null
 ok "and can't be paid" test $? -ne 0
 
 # ------------------------------------------------------------------ evidence for openssl
+# A person waits for 40 s; nothing here needs that.
+ok "the wallet gives up waiting after five seconds" restart_with wallet "answer_wait = 5s"
 pid=$(pid_of gateway)
 kill -KILL "$pid"
 wait_gone "$pid"

@@ -26,6 +26,7 @@ static void test_refused_before_init(void **state)
     (void)state;
     assert_int_equal(setpay_secret_alloc(&secret, 16), SETPAY_E_INTERNAL);
     assert_null(secret.data);
+    assert_int_equal(setpay_secret_bytes_in_use(), 0);
 }
 
 static void test_init(void **state)
@@ -45,6 +46,7 @@ static void test_init(void **state)
 static void test_sizes(void **state)
 {
     struct setpay_secret secret = {NULL, 0};
+    const size_t before = setpay_secret_bytes_in_use();
 
     (void)state;
     assert_int_equal(setpay_secret_alloc(&secret, 0), SETPAY_E_INVALID);
@@ -54,6 +56,7 @@ static void test_sizes(void **state)
     assert_null(secret.data);
     assert_int_equal(setpay_secret_alloc(&secret, 64 * 1024), SETPAY_OK);
     assert_int_equal(CRYPTO_secure_allocated(secret.data), 1);
+    assert_int_equal(setpay_secret_bytes_in_use(), before + 64 * 1024);
     for (size_t i = 0; i < secret.size; i++)
         assert_int_equal(secret.data[i], 0);
     /* a second one over it would leak the first */
@@ -63,6 +66,7 @@ static void test_sizes(void **state)
     setpay_secret_clear(&secret);
     assert_null(secret.data);
     assert_int_equal(secret.size, 0);
+    assert_int_equal(setpay_secret_bytes_in_use(), before);
 }
 
 static void test_copy_move_equal(void **state)

@@ -232,6 +232,10 @@ enum setpay_error setpay_http_answer_parse(struct setpay_view bytes, size_t max_
         if (!whole)
             return SETPAY_OK;
         at += header.size;
+        /* All interim answers together are no longer than one header may be: a server that sends
+         * them without an end would have everything looked at again with every piece. */
+        if (header.status < 200 && at > SETPAY_LIMIT_HTTP_HEADER_BYTES)
+            return SETPAY_E_TOO_BIG;
     } while (header.status < 200);
     if (header.is_chunked && header.has_length)
         return SETPAY_E_MALFORMED;

@@ -3,6 +3,7 @@
  * speaks to it by hand, so that what no good client sends can be sent.
  */
 #include "common/base/clock.h"
+#include "common/base/limits.h"
 #include "common/net/admin_http.h"
 #include "common/net/http_answer.h"
 #include "common/net/http_client.h"
@@ -983,6 +984,36 @@ static void bad_answers_are_refused(void **state)
         assert_int_equal(parse(cases[i].text, &complete, &m), cases[i].error);
 }
 
+/* Interim answers say nothing, and may not go on for ever. */
+static void interim_answers_have_an_end(void **state)
+{
+    static const char interim[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    static const char last[] = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+    const size_t most = SETPAY_LIMIT_HTTP_HEADER_BYTES / (sizeof(interim) - 1);
+    struct setpay_buffer bytes;
+    struct setpay_http_message m;
+    bool complete;
+
+    (void)state;
+    setpay_buffer_init(&bytes, (size_t)4 * SETPAY_LIMIT_HTTP_HEADER_BYTES);
+    for (size_t i = 0; i < most; i++)
+        assert_int_equal(setpay_buffer_append(&bytes, setpay_view_string(interim)), SETPAY_OK);
+    size_t size = bytes.size;
+    assert_int_equal(setpay_buffer_append(&bytes, setpay_view_string(last)), SETPAY_OK);
+    assert_int_equal(setpay_http_answer_parse(setpay_buffer_view(&bytes), 64, &complete, &m),
+                     SETPAY_OK);
+    assert_true(complete);
+    setpay_buffer_clear(&m.body);
+    bytes.size = size;
+    assert_int_equal(setpay_buffer_append(&bytes, setpay_view_string(interim)), SETPAY_OK);
+    assert_int_equal(setpay_http_answer_parse(setpay_buffer_view(&bytes), 64, &complete, &m),
+                     SETPAY_E_TOO_BIG);
+    assert_int_equal(setpay_buffer_append(&bytes, setpay_view_string(last)), SETPAY_OK);
+    assert_int_equal(setpay_http_answer_parse(setpay_buffer_view(&bytes), 64, &complete, &m),
+                     SETPAY_E_TOO_BIG);
+    setpay_buffer_clear(&bytes);
+}
+
 int main(void)
 {
 #define ON_SERVER(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -1014,6 +1045,7 @@ int main(void)
         cmocka_unit_test(answers_are_parsed_only_when_whole),
         cmocka_unit_test(an_answer_says_the_time),
         cmocka_unit_test(bad_answers_are_refused),
+        cmocka_unit_test(interim_answers_have_an_end),
     };
 
     if (setpay_secret_system_init() != SETPAY_OK)

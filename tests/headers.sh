@@ -11,7 +11,7 @@ tables='^common/base/error_table\.h$'
 mapfile -t headers < <(find common ca gateway merchant cardholder tests -name '*.h' | grep -v "$tables" | sort)
 packages='libcrypto libssl libevent_core libprotobuf-c sqlite3 jansson inih'
 # shellcheck disable=SC2086 # words
-flags="-std=c11 -fsyntax-only $WARNINGS -Werror -D_GNU_SOURCE -DSETPAY_VERSION=\"0\" -I. -I$BUILD/gen
+flags="-std=c11 -fsyntax-only $WARNINGS -Werror -D_GNU_SOURCE -DSETPAY_VERSION=0 -I. -I$BUILD/gen
     -pthread $(pkg-config --cflags $packages)"
 export flags
 

@@ -13,13 +13,6 @@ printf 'a long passphrase' >"$tmp/passphrase"
 ca() { "$bin/setpay-ca" --dir "$folder" --passphrase-file "$tmp/passphrase" "$@"; }
 cleanup() { [ -z "${cad:-}" ] || kill -KILL "$cad" 2>/dev/null; }
 
-free_port() { # one that nobody listens on now
-    local port
-    while :; do
-        port=$((20000 + RANDOM))
-        (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo "$port"; return; }
-    done
-}
 port=$(free_port)
 admin=$(free_port)
 est=https://localhost:$port/.well-known/est

@@ -35,13 +35,6 @@ make_all() {
 }
 ok "an authority of the card network's" make_all
 
-free_port() {
-    local port
-    while :; do
-        port=$((20000 + RANDOM % 12000))
-        (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo "$port"; return; }
-    done
-}
 iso=$(free_port) frames=$(free_port) admin=$(free_port)
 write_gateway() { # ADDRESS, then the lines of [issuer network]
     local address=$1

@@ -93,13 +93,6 @@ relay() {
     listens() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
     wait_for 10 listens "$2"
 }
-free_port() {
-    local port
-    while :; do
-        port=$((12000 + (RANDOM * 32768 + RANDOM) % 20000))
-        (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo "$port"; return; }
-    done
-}
 size_of() { stat -c %s "$1" 2>/dev/null || echo 0; }
 
 # ------------------------------------------------------------------ the marked card

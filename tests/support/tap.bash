@@ -4,6 +4,7 @@
 #   is NAME GOT EXPECTED   compares two texts
 #   wait_for SECONDS COMMAND...  until it succeeds
 #   wait_gone PID          until that process has ended
+#   free_port              a port that nobody listens on, and that no other test takes
 #   is_long                are all cases to be gone through (SETPAY_LONG=1), or a few of each kind?
 #   done_testing           the plan; exit status 1 when something failed
 # shellcheck shell=bash
@@ -48,6 +49,24 @@ wait_for() {
         [ "$(date +%s%N)" -lt "$deadline" ] || { echo "still not after the limit: $*"; return 1; }
         sleep 0.02
     done
+}
+
+# Of the ports that sandboxes choose from, below those of outgoing connections; written down where they
+# write theirs (reserve_ports in tests/sandbox/setpay-sandbox).
+free_port() {
+    local port now taken list=${TMPDIR:-/tmp}/setpay-sandbox-ports.$(id -u).lock
+    exec {list_fd}>>"$list"
+    flock "$list_fd"
+    now=$(date +%s)
+    taken=" $(awk -v since=$((now - 600)) '$2 > since { print $1 }' "$list" | tr '\n' ' ')"
+    while :; do
+        port=$((12000 + (RANDOM * 32768 + RANDOM) % 20000))
+        case $taken in *" $port "*) continue ;; esac
+        (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || break
+    done
+    echo "$port $now" >&"$list_fd"
+    exec {list_fd}>&-
+    echo "$port"
 }
 
 # wait_gone PID: until the process has ended; a zombie that init has not waited for yet has.

@@ -352,16 +352,17 @@ static int lock_ports(void)
 static bool is_reserved(int list, uint16_t port)
 {
     char line[64];
-    long long chosen, when;
     bool found = false;
     int copy = dup(list);
     FILE *file = copy < 0 ? NULL : fdopen(copy, "re");
     if (file == NULL)
         test_bail_out("ports can't be read: %s", strerror(errno));
     rewind(file);
-    while (!found && fgets(line, sizeof line, file) != NULL)
-        found = sscanf(line, "%lld %lld", &chosen, &when) == 2 && chosen == port &&
-                when > (long long)time(NULL) - RESERVED_S;
+    while (!found && fgets(line, sizeof line, file) != NULL) {
+        char *when = line;
+        bool is_same = strtoll(line, &when, 10) == port;
+        found = is_same && strtoll(when, NULL, 10) > (long long)time(NULL) - RESERVED_S;
+    }
     (void)fclose(file);
     return found;
 }

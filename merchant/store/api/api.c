@@ -376,6 +376,7 @@ static void on_call_done(void *arg, enum setpay_error error)
 void setpay_api_call_submit(struct setpay_api_call *call)
 {
     call->running = true;
+    call->is_last = call->forced;
     enum setpay_error error = setpay_store_submit(call->api->options.store, run_call, on_call_done,
                                                   call, &call->api->executor);
     if (error != SETPAY_OK)
@@ -434,8 +435,8 @@ static void on_notes(void *arg, const struct setpay_store_note *notes, size_t co
     struct setpay_api_call *next;
     for (struct setpay_api_call *call = api->calls; call != NULL; call = next) {
         next = call->next;
-        if (!call->waiting)
-            continue;
+        if (call->timer == NULL)
+            continue; /* where it comes to wait, it looks once more by itself */
         bool told = reread;
         for (size_t i = 0; i < count && !told; i++)
             told = setpay_id_equal(&notes[i].id, &call->xid);
@@ -510,7 +511,7 @@ void setpay_api_drain(struct setpay_api *api, void (*drained_cb)(void *arg), voi
     setpay_http_server_drain(api->server, on_server_drained, api);
     for (struct setpay_api_call *call = api->calls; call != NULL; call = next) {
         next = call->next;
-        if (call->waiting && !call->forced) {
+        if (call->timer != NULL && !call->forced) {
             call->forced = true;
             look_again(call);
         }

@@ -48,13 +48,16 @@ struct setpay_api_call {
     enum setpay_order_action action;
     char order_id[SETPAY_ORDER_ID_SIZE];
 
-    /* Where the answer waits for the gateway. */
-    bool waiting;
+    /* Where the answer waits for the gateway. What an operation writes, the loop reads only when it
+     * is done: so it is the timer, and not waiting, that says to the loop that the call waits, and
+     * xid is written before there is one. */
+    bool waiting; /* the operation's, once the call has been submitted */
+    bool is_last; /* for the operation: it answers whatever it finds */
+    struct setpay_id xid;
     bool again;  /* something was told while the operation ran */
     bool forced; /* the wait is over */
     unsigned failures;
-    struct setpay_id xid;
-    struct setpay_timer *timer;
+    struct setpay_timer *timer; /* NULL until the first operation has said that it waits */
 };
 
 /* ---- api.c */

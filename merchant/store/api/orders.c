@@ -106,7 +106,7 @@ enum setpay_error setpay_api_order_finish(struct setpay_db *db, struct setpay_ap
         setpay_order_view_find(db, options->port, call->order_id, setpay_clock_now_ms(), &view));
     bool standing = view.order.taken && setpay_id_equal(&view.order.xid, &call->xid);
     enum setpay_error error = SETPAY_OK;
-    if (!standing || call->forced) {
+    if (!standing || call->is_last) {
         error = answer_order(&call->answer, standing ? 202 : 200, &view, options->public_host);
         if (error == SETPAY_OK)
             error = setpay_idempotency_keep(db, &call->idempotency, &call->api->owner,

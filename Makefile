@@ -489,6 +489,7 @@ INTEGRATION_TESTS := \
 	tests/integration/est_client.sh \
 	tests/integration/help.sh \
 	tests/integration/issuer_tls.sh \
+	tests/integration/merchant_cli.sh \
 	tests/integration/monitoring.sh \
 	tests/integration/privacy.sh \
 	tests/integration/purchase.sh \

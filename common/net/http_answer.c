@@ -165,11 +165,14 @@ more:
     return bytes.size - offset > SETPAY_LIMIT_HTTP_HEADER_BYTES ? SETPAY_E_TOO_BIG : SETPAY_OK;
 }
 
-/* Walks the chunks; with body, appends their content. */
+/* Walks the chunks; with body, appends their content. What frames them is not much longer than what
+ * they hold, and the trailer no longer than a header: all of it is looked at again with every piece
+ * that comes. */
 static enum setpay_error walk_chunks(struct setpay_view bytes, size_t at, size_t max_body,
                                      bool *complete, struct setpay_buffer *body)
 {
     struct setpay_view line;
+    const size_t start = at;
     size_t total = 0;
 
     *complete = false;
@@ -187,6 +190,8 @@ static enum setpay_error walk_chunks(struct setpay_view bytes, size_t at, size_t
             return SETPAY_E_MALFORMED;
         if (size == 0)
             break;
+        if (at - start > 2 * total + SETPAY_LIMIT_HTTP_HEADER_BYTES)
+            return SETPAY_E_TOO_BIG;
         total += size;
         if (total > max_body)
             return SETPAY_E_TOO_BIG;
@@ -198,7 +203,10 @@ static enum setpay_error walk_chunks(struct setpay_view bytes, size_t at, size_t
             SETPAY_TRY(setpay_buffer_append(body, setpay_view_of(bytes.data + at, size)));
         at += size + 2;
     }
+    const size_t trailer = at;
     do { /* trailers say nothing to us */
+        if (at - trailer > SETPAY_LIMIT_HTTP_HEADER_BYTES)
+            return SETPAY_E_TOO_BIG;
         if (!next_line(bytes, at, &line, &at))
             return bytes.size - at > SETPAY_LIMIT_HTTP_HEADER_BYTES ? SETPAY_E_MALFORMED
                                                                     : SETPAY_OK;

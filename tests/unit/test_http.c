@@ -984,34 +984,59 @@ static void bad_answers_are_refused(void **state)
         assert_int_equal(parse(cases[i].text, &complete, &m), cases[i].error);
 }
 
-/* Interim answers say nothing, and may not go on for ever. */
-static void interim_answers_have_an_end(void **state)
+/* What an answer is when a piece is repeated between its beginning and its end, as often as it
+ * takes to fill size bytes. */
+static enum setpay_error parse_repeated(const char *begin, const char *piece, const char *end,
+                                        size_t size)
 {
-    static const char interim[] = "HTTP/1.1 100 Continue\r\n\r\n";
-    static const char last[] = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
-    const size_t most = SETPAY_LIMIT_HTTP_HEADER_BYTES / (sizeof(interim) - 1);
     struct setpay_buffer bytes;
     struct setpay_http_message m;
-    bool complete;
+    bool complete = false;
+
+    setpay_buffer_init(&bytes, (size_t)8 * SETPAY_LIMIT_HTTP_HEADER_BYTES);
+    assert_int_equal(setpay_buffer_append(&bytes, setpay_view_string(begin)), SETPAY_OK);
+    for (size_t filled = strlen(piece); filled <= size; filled += strlen(piece))
+        assert_int_equal(setpay_buffer_append(&bytes, setpay_view_string(piece)), SETPAY_OK);
+    /* Refused before the end is there, too. */
+    enum setpay_error before =
+        setpay_http_answer_parse(setpay_buffer_view(&bytes), bytes.max, &complete, &m);
+    assert_false(complete);
+    assert_int_equal(setpay_buffer_append(&bytes, setpay_view_string(end)), SETPAY_OK);
+    enum setpay_error error =
+        setpay_http_answer_parse(setpay_buffer_view(&bytes), bytes.max, &complete, &m);
+    assert_int_equal(error, before);
+    if (error == SETPAY_OK) {
+        assert_true(complete);
+        setpay_buffer_clear(&m.body);
+    }
+    setpay_buffer_clear(&bytes);
+    return error;
+}
+
+/* What says nothing may not go on for ever. */
+static void empty_words_have_an_end(void **state)
+{
+    static const char chunked[] = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    static const struct {
+        const char *begin, *piece, *end;
+    } cases[] = {
+        {"", "HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"},
+        {chunked, "1;and=words;that=fill;the=line\r\nx\r\n", "0\r\n\r\n"},
+        {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", "X: of the same\r\n",
+         "\r\n"},
+    };
+    const size_t limit = SETPAY_LIMIT_HTTP_HEADER_BYTES;
 
     (void)state;
-    setpay_buffer_init(&bytes, (size_t)4 * SETPAY_LIMIT_HTTP_HEADER_BYTES);
-    for (size_t i = 0; i < most; i++)
-        assert_int_equal(setpay_buffer_append(&bytes, setpay_view_string(interim)), SETPAY_OK);
-    size_t size = bytes.size;
-    assert_int_equal(setpay_buffer_append(&bytes, setpay_view_string(last)), SETPAY_OK);
-    assert_int_equal(setpay_http_answer_parse(setpay_buffer_view(&bytes), 64, &complete, &m),
-                     SETPAY_OK);
-    assert_true(complete);
-    setpay_buffer_clear(&m.body);
-    bytes.size = size;
-    assert_int_equal(setpay_buffer_append(&bytes, setpay_view_string(interim)), SETPAY_OK);
-    assert_int_equal(setpay_http_answer_parse(setpay_buffer_view(&bytes), 64, &complete, &m),
-                     SETPAY_E_TOO_BIG);
-    assert_int_equal(setpay_buffer_append(&bytes, setpay_view_string(last)), SETPAY_OK);
-    assert_int_equal(setpay_http_answer_parse(setpay_buffer_view(&bytes), 64, &complete, &m),
-                     SETPAY_E_TOO_BIG);
-    setpay_buffer_clear(&bytes);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_int_equal(parse_repeated(cases[i].begin, cases[i].piece, cases[i].end, limit),
+                         SETPAY_OK);
+        assert_int_equal(
+            parse_repeated(cases[i].begin, cases[i].piece, cases[i].end, limit + limit / 4),
+            SETPAY_E_TOO_BIG);
+    }
+    /* Small chunks, but chunks: as many as the body may have. */
+    assert_int_equal(parse_repeated(chunked, "4\r\nbody\r\n", "0\r\n\r\n", 6 * limit), SETPAY_OK);
 }
 
 int main(void)
@@ -1045,7 +1070,7 @@ int main(void)
         cmocka_unit_test(answers_are_parsed_only_when_whole),
         cmocka_unit_test(an_answer_says_the_time),
         cmocka_unit_test(bad_answers_are_refused),
-        cmocka_unit_test(interim_answers_have_an_end),
+        cmocka_unit_test(empty_words_have_an_end),
     };
 
     if (setpay_secret_system_init() != SETPAY_OK)

@@ -17,15 +17,15 @@ common/store 85
 common/wire 85
 gateway/payment 85
 merchant/payment 85
-ca 75
-cardholder 75
-cardholder/cli 75
-gateway 75
-gateway/issuer 75
-gateway/network 75
+ca 80
+cardholder 80
+cardholder/cli 80
+gateway 80
+gateway/issuer 80
+gateway/network 80
 merchant 75
-merchant/store 75
-merchant/store/api 75'
+merchant/store 80
+merchant/store/api 80'
 
 [ -n "$(find "$BUILD/obj" -name '*.gcda' -print -quit 2>/dev/null)" ] || {
     echo "coverage.sh: nothing was counted in $BUILD: run 'make coverage', which builds and tests there" >&2

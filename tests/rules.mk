@@ -32,7 +32,7 @@ help:
 	@printf 'setpay %s\n\n' '$(VERSION)'
 	@printf '  make %-14s %s\n' demo 'start everything in a temporary folder, make one purchase, show who saw what' \
 	  test 'every test but the long ones; ends with "N passed, N failed"' \
-	  check 'unit and integration tests only, the long ones in short; two minutes (SETPAY_LONG=1)' \
+	  check 'unit and integration tests only, the long ones in short; minutes (SETPAY_LONG=1: all)' \
 	  build 'programs into $(BUILD)/bin' \
 	  deps 'what the build needs, from Debian' \
 	  lint 'clang-tidy, cppcheck, formatting, layers, headers' \

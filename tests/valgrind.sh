@@ -5,7 +5,7 @@
 # block may be lost, definitely, indirectly or possibly, and memcheck has nothing else to say.
 # Blocks in OpenSSL's secure heap are not malloc's: what is left there the daemons count themselves
 # (process_secret_bytes, in their metrics), and it must not grow with the purchases.
-# Prints TAP. Ten minutes on two cores.
+# Prints TAP. About ten minutes on two cores with nothing else to do.
 #   PURCHASES=N  how many (default 1000)
 #   LANES=N      how many at a time (default 4)
 # shellcheck disable=SC2154

@@ -206,7 +206,7 @@ void setpay_est_read_words(struct setpay_view body, char *words, size_t size)
     for (size_t i = 0; i < body.size && length + 1 < size && body.data[i] != '\n'; i++) {
         unsigned char byte = body.data[i];
         if (byte != '\r')
-            words[length++] = byte >= 0x20 && byte <= 0x7e ? (char)byte : '?';
+            words[length++] = (char)(byte >= 0x20 && byte <= 0x7e ? byte : '?');
     }
     words[length] = '\0';
 }

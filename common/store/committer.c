@@ -402,6 +402,8 @@ enum setpay_error setpay_store_copy(struct setpay_store *store, const char *path
     else if (store->copying != NULL)
         error = setpay_problem_set(problem, SETPAY_E_BUSY, "another backup is being made");
     else
+        /* Taken away by end_copy, for which wait_over waits. */
+        // cppcheck-suppress autoVariables
         store->copying = &copying;
     pthread_cond_signal(&store->wake);
     pthread_mutex_unlock(&store->mutex);

@@ -90,7 +90,7 @@ bool test_folder_holds(const struct test_folder *folder, const void *bytes, size
 {
     char command[256];
     struct search search = {bytes, size, false};
-    struct test_folder copy;
+    struct test_folder copy = {.path = ""};
     test_folder_make(&copy);
     snprintf(command, sizeof command, "cp %s/* %s/", folder->path, copy.path);
     must(system(command) == 0, "cp");

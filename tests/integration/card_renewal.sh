@@ -181,8 +181,8 @@ wallet card list >"$tmp/list"
 ok "the list of cards tells" grep -q 'daily: its certificate ends on .*could not be renewed.*reached' "$tmp/list"
 wallet status >"$tmp/status"
 ok "so does the status" grep -q 'daily: its certificate ends on .*could not be renewed' "$tmp/status"
-wallet --json doctor | jq -r '.checks[] | select(.name == "renewal") | "\(.ok) \(.words)"' >"$tmp/doctor"
-ok "and the doctor" grep -q '^false daily: .*could not be renewed' "$tmp/doctor"
+wallet --json doctor | jq -r '.checks[] | select(.name == "renewal") | "\(.level) \(.words)"' >"$tmp/doctor"
+ok "and the doctor" grep -q '^warn daily: .*could not be renewed' "$tmp/doctor"
 again() { [ "$(sql wallet 'SELECT max(failures) FROM renewal')" -ge 2 ]; }
 ok "it goes on trying" wait_for 30 again
 ok "the authority is there again" eval 'up && restart_with ca "card_days = 1"'

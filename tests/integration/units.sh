@@ -39,6 +39,18 @@ is 'the configurations of an operator are left alone' "$(echo kept >"$etc/ca.con
 "$bin/setpay-walletd" --config "$root/usr/share/doc/setpay/examples/wallet.conf" --check-config --socket s --admin_socket a >"$tmp/said" 2>&1
 ok 'the wallet'\''s example needs only the root' grep -q 'key "root".*No such file' "$tmp/said"
 
+# What is installed is in one of Debian's packages, under the folders that theirs have.
+unpacked=$(find "$root" -type f -printf '%P\n' | sed -e 's|^usr/lib/systemd/system|lib/systemd/system|' \
+    -e 's|^usr/share/doc/setpay/examples|usr/share/doc/setpay-wallet/examples|' \
+    -e 's|^usr/share/doc/setpay/|usr/share/doc/setpay-common/|' | while read -r file; do
+    count=0
+    while read -r part; do
+        [[ $file != "$part" && $file != "$part"/* ]] || count=$((count + 1))
+    done < <(cat common/packaging/debian/*.install)
+    [ "$count" -eq 1 ] || echo "$file is in $count packages (common/packaging/debian)"
+done)
+is 'each file that is installed is in one package' "$unpacked" ''
+
 check() { # NAME COMMAND...: where systemd is installed
     if command -v systemd-analyze >/dev/null; then
         ok "$@"

@@ -98,8 +98,32 @@ void setpay_wallet_records_clear(struct setpay_wallet_records *records)
     "name the root of the authority that issued the cards in the key root; where it is the right " \
     "one the wallet learns the CAs again from the card's authority once that can be reached"
 
+/* Of a certificate that ends soon the wallet says itself what becomes of it. */
+static void check_dates(struct setpay_doctor *doctor, const char *called,
+                        const struct setpay_wallet_card *card,
+                        const struct setpay_certificate *leaf, int64_t lead_ms)
+{
+    char words[SETPAY_WALLET_NOTICE_SIZE];
+    enum setpay_wallet_renewal_state state =
+        setpay_wallet_renewal_state(card, lead_ms, doctor->now_ms);
+    if (state == SETPAY_WALLET_RENEWAL_NONE || state == SETPAY_WALLET_RENEWAL_ENDED) {
+        setpay_doctor_dates(doctor, called, leaf,
+                            "enrol the card anew (setpay-wallet card enrol) under another label, "
+                            "then remove this one");
+        return;
+    }
+    setpay_doctor_add_date(doctor, called, setpay_certificate_not_before_ms(leaf));
+    setpay_doctor_say(
+        doctor, state == SETPAY_WALLET_RENEWAL_DUE ? SETPAY_FINDING_OK : SETPAY_FINDING_WARN,
+        "renewal", called,
+        state == SETPAY_WALLET_RENEWAL_CARD_ENDS
+            ? "enrol the new card that its issuer sends: setpay-wallet card enrol"
+            : "see that its authority can be reached, and renew it now: setpay-wallet card renew",
+        "%s: %s", card->label, setpay_wallet_renewal_words(card, lead_ms, doctor->now_ms, words));
+}
+
 static void check_card(struct setpay_doctor *doctor, struct setpay_trust *trust,
-                       const struct setpay_wallet_card *card)
+                       const struct setpay_wallet_card *card, int64_t lead_ms)
 {
     char called[SETPAY_WALLET_LABEL_MAX + 32];
     struct setpay_certificate *leaf = NULL, *believed = NULL;
@@ -112,9 +136,7 @@ static void check_card(struct setpay_doctor *doctor, struct setpay_trust *trust,
                           "%s can't be read", called);
         return;
     }
-    setpay_doctor_dates(doctor, called, leaf,
-                        "enrol the card anew (setpay-wallet card enrol) under another label, then "
-                        "remove this one");
+    check_dates(doctor, called, card, leaf, lead_ms);
     setpay_certificate_unref(leaf);
     if (doctor->failed != failed || doctor->root_is_wrong)
         return;
@@ -146,7 +168,7 @@ static void check_cards(struct setpay_doctor *doctor, struct setpay_trust *trust
         else
             active++;
         if (card->status != SETPAY_WALLET_CARD_PENDING)
-            check_card(doctor, trust, card);
+            check_card(doctor, trust, card, records->renew_before_ms);
     }
     if (active + over > 0 && doctor->failed == failed && doctor->warned == warned &&
         !doctor->root_is_wrong)
@@ -157,32 +179,6 @@ static void check_cards(struct setpay_doctor *doctor, struct setpay_trust *trust
                       "import",
                       "%zu cards can pay, %zu wait for a certificate, %zu are over", active,
                       pending, over);
-}
-
-/* Each card whose certificate ends soon without the wallet being able to see to it. */
-static void check_renewal(struct setpay_doctor *doctor, const struct setpay_wallet_records *records)
-{
-    int64_t lead_ms = records->renew_before_ms;
-    bool soon = false;
-    for (size_t i = 0; i < records->card_count; i++) {
-        const struct setpay_wallet_card *card = &records->cards[i];
-        char notice[SETPAY_WALLET_NOTICE_SIZE] = "";
-        enum setpay_wallet_renewal_state state =
-            setpay_wallet_renewal_state(card, lead_ms, doctor->now_ms);
-        if (state == SETPAY_WALLET_RENEWAL_NONE || state == SETPAY_WALLET_RENEWAL_ENDED)
-            continue; /* which the dates of its certificate tell */
-        soon = true;
-        setpay_doctor_say(
-            doctor, state == SETPAY_WALLET_RENEWAL_DUE ? SETPAY_FINDING_OK : SETPAY_FINDING_FAIL,
-            "renewal", "",
-            "see that its authority can be reached, and renew it now: setpay-wallet card renew "
-            "CARD; where the card itself ends, enrol the new one",
-            "%s: %s", card->label,
-            setpay_wallet_renewal_words(card, lead_ms, doctor->now_ms, notice));
-    }
-    if (!soon && records->card_count > 0)
-        setpay_doctor_say(doctor, SETPAY_FINDING_OK, "renewal", "", "",
-                          "no card's certificate ends soon");
 }
 
 static void check_lists(struct setpay_doctor *doctor, struct setpay_trust *trust,
@@ -216,7 +212,6 @@ void setpay_wallet_doctor_records(struct setpay_doctor *doctor, struct setpay_tr
             records->initialised ? "the wallet is locked: nothing can be signed or inquired after"
                                  : "the wallet has not been initialised");
     check_cards(doctor, trust, records);
-    check_renewal(doctor, records);
     check_lists(doctor, trust, records);
     setpay_doctor_say(
         doctor, records->open_count == 0 || !is_locked ? SETPAY_FINDING_OK : SETPAY_FINDING_FAIL,

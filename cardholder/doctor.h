@@ -20,11 +20,11 @@ struct setpay_wallet_doctor_peer {
 /* What the database says. Zeroed memory is empty. */
 struct setpay_wallet_records {
     struct setpay_trust *trust; /* borrowed; takes the CAs and lists in; NULL: are there already */
-    int64_t renew_before_ms;    /* the caller's to set, from the configuration */
     bool initialised;
     struct setpay_wallet_card cards[SETPAY_WALLET_CARDS_MAX];
     size_t card_count;
     size_t open_count;
+    int64_t renew_before_ms; /* as configured */
     struct setpay_wallet_doctor_peer peers[SETPAY_WALLET_DOCTOR_PEERS_MAX];
     size_t peer_count;
 };

@@ -26,8 +26,8 @@ json_t *setpay_wallet_doctor(struct setpay_wallet *wallet)
     json_t *told = NULL;
     if (setpay_doctor_init(&doctor, wallet->service->spec) != SETPAY_OK || records == NULL)
         goto out;
-    records->renew_before_ms = wallet->renew_before_ms;
     setpay_doctor_store(&doctor, wallet->store);
+    records->renew_before_ms = wallet->renew_before_ms;
     if (setpay_store_read(wallet->reader, setpay_wallet_records_read, records) == SETPAY_OK) {
         if (records->initialised && !setpay_wallet_is_locked(wallet))
             setpay_doctor_say(&doctor, SETPAY_FINDING_OK, "locked", "", "",

@@ -70,6 +70,7 @@ out:
 
 static void examine(struct setpay_doctor *doctor, struct setpay_wallet_records *records)
 {
+    records->renew_before_ms = setpay_config_int(doctor->config, "", "renew_before");
     setpay_doctor_files(doctor);
     setpay_doctor_disk(doctor);
     setpay_doctor_root(doctor, setpay_config_text(doctor->config, "", "root"),
@@ -79,7 +80,6 @@ static void examine(struct setpay_doctor *doctor, struct setpay_wallet_records *
     } else if (!doctor->runs && doctor->trust != NULL) {
         size_t failed = doctor->failed;
         records->trust = doctor->trust;
-        records->renew_before_ms = setpay_config_int(doctor->config, "", "renew_before");
         setpay_doctor_database(doctor, &setpay_wallet_schema, setpay_wallet_records_read, records);
         if (doctor->failed == failed)
             setpay_wallet_doctor_records(doctor, doctor->trust, records, false);

@@ -153,7 +153,10 @@ COMMON_NET := \
 	common/net/http_send.c \
 	common/net/http_server.c \
 	common/net/identity.c \
+	common/net/keyring.c \
+	common/net/keyring_load.c \
 	common/net/listen.c \
+	common/net/lists.c \
 	common/net/loader.c \
 	common/net/loop.c \
 	common/net/metrics.c \
@@ -163,14 +166,17 @@ COMMON_NET := \
 	common/net/operator_words.c \
 	common/net/party_enrol.c \
 	common/net/party_files.c \
+	common/net/party_issue.c \
 	common/net/probe.c \
 	common/net/refusals.c \
 	common/net/restore.c \
+	common/net/saved_trust.c \
 	common/net/sealed.c \
 	common/net/service.c \
 	common/net/service_backup.c \
 	common/net/stream.c \
-	common/net/tls.c
+	common/net/tls.c \
+	common/net/upkeep.c
 
 COMMON := $(COMMON_BASE) $(COMMON_CRYPTO) $(COMMON_PKI) $(COMMON_WIRE) $(COMMON_STORE) $(COMMON_NET)
 
@@ -203,6 +209,7 @@ CA_CLI := \
 
 CAD := \
 	ca/cad.c \
+	ca/cad_keys.c \
 	ca/est.c \
 	ca/est_server.c \
 	ca/registrar.c
@@ -400,6 +407,7 @@ UNIT_TESTS := \
 	test_iso8583 \
 	test_issuer \
 	test_keyfile \
+	test_keyring \
 	test_line \
 	test_log \
 	test_loop \
@@ -495,6 +503,7 @@ INTEGRATION_TESTS := \
 	tests/integration/purchase.sh \
 	tests/integration/readiness.sh \
 	tests/integration/recovery.sh \
+	tests/integration/renewal.sh \
 	tests/integration/salts.sh \
 	tests/integration/sandbox.sh \
 	tests/integration/units.sh \

@@ -76,45 +76,15 @@ static enum setpay_error make_trust(struct setpay_cad *cad, struct setpay_proble
     return SETPAY_OK;
 }
 
-/* Any party may renew, by whichever of its certificates can sign. */
-static enum setpay_error make_tls(struct setpay_cad *cad, struct setpay_problem *problem)
-{
-    const struct setpay_tls_identity identity = setpay_identity_tls(&cad->server, NULL);
-    const struct setpay_tls_config config = {
-        .identities = &identity,
-        .identity_count = 1,
-        .trust = cad->trust,
-        .peer_profiles = SETPAY_TLS_PROFILE(SETPAY_PROFILE_CARDHOLDER_SIGN) |
-                         SETPAY_TLS_PROFILE(SETPAY_PROFILE_MERCHANT_SIGN) |
-                         SETPAY_TLS_PROFILE(SETPAY_PROFILE_MERCHANT_TLS_CLIENT) |
-                         SETPAY_TLS_PROFILE(SETPAY_PROFILE_MERCHANT_TLS_SERVER) |
-                         SETPAY_TLS_PROFILE(SETPAY_PROFILE_GATEWAY_SIGN) |
-                         SETPAY_TLS_PROFILE(SETPAY_PROFILE_GATEWAY_TLS_SERVER),
-        .peer_optional = true,
-    };
-
-    return setpay_tls_new_server(&config, &cad->tls, problem);
-}
-
 /* ---- start and stop ---- */
 
 static enum setpay_error load_secrets(struct setpay_service *service, struct setpay_cad *cad,
                                       struct setpay_problem *problem)
 {
     const struct setpay_config *config = service->config;
-    const char *path = setpay_config_text(config, "", "key_passphrase_file");
     const char *card_key = setpay_config_text(config, "", "card_key");
-    struct setpay_secret passphrase = {0};
-    enum setpay_error error = SETPAY_OK;
+    enum setpay_error error = setpay_cad_keys_load(cad, problem);
 
-    if (path != NULL)
-        error = setpay_file_read_secret(path, &passphrase, problem);
-    if (error == SETPAY_OK)
-        error = setpay_identity_load(
-            cad->trust, setpay_config_text(config, "", "tls_key"),
-            setpay_config_text(config, "", "tls_cert"), path == NULL ? NULL : &passphrase,
-            SETPAY_PROFILE_CA_TLS_SERVER, NULL, setpay_clock_now_ms(), &cad->server, problem);
-    setpay_secret_clear(&passphrase);
     if (error == SETPAY_OK)
         error = setpay_secret_random(&cad->nonce_key, 32);
     if (error == SETPAY_OK && card_key != NULL)
@@ -145,6 +115,11 @@ static enum setpay_error on_start(struct setpay_service *service, struct setpay_
 
     if (cad == NULL)
         return SETPAY_E_NOMEM;
+    cad->service = service;
+    if (pthread_mutex_init(&cad->lock, NULL) != 0) {
+        free(cad);
+        return SETPAY_E_NOMEM;
+    }
     service->user = cad;
     cad->card_days = (int)setpay_config_int(service->config, "", "card_days");
     SETPAY_TRY(open_ca(service, cad, problem));
@@ -152,7 +127,7 @@ static enum setpay_error on_start(struct setpay_service *service, struct setpay_
     SETPAY_TRY(setpay_registrar_renew_lists(cad->ca, &renewed, problem));
     SETPAY_TRY(make_trust(cad, problem));
     SETPAY_TRY(load_secrets(service, cad, problem));
-    SETPAY_TRY(make_tls(cad, problem));
+    SETPAY_TRY(setpay_cad_keys_measure(cad));
     service->shown_store = setpay_ca_store(cad->ca);
     setpay_service_add_check(service,
                              &(struct setpay_ready_check){"store", setpay_service_check_store,
@@ -161,9 +136,15 @@ static enum setpay_error on_start(struct setpay_service *service, struct setpay_
         .ca = cad->ca,
         .look_ms = service->testing ? LOOK_TESTING_MS : LOOK_MS,
         .lists_cb = learn_lists,
+        .look_cb = setpay_cad_keys_look,
         .arg = cad,
     };
     return setpay_registrar_new(&registrar, &cad->registrar);
+}
+
+static enum setpay_error on_reload(struct setpay_service *service, struct setpay_problem *problem)
+{
+    return setpay_cad_keys_load(service->user, problem);
 }
 
 static void on_stop(struct setpay_service *service)
@@ -179,6 +160,7 @@ static void on_stop(struct setpay_service *service)
     setpay_secret_clear(&cad->nonce_key);
     setpay_secret_clear(&cad->card_key);
     setpay_ca_close(cad->ca);
+    (void)pthread_mutex_destroy(&cad->lock);
     free(cad);
     service->user = NULL;
 }
@@ -300,6 +282,7 @@ const struct setpay_service_spec setpay_cad_spec = {
     .commands = commands,
     .listeners = {{"est", "listen"}},
     .on_start_cb = on_start,
+    .on_reload_cb = on_reload,
     .on_stop_cb = on_stop,
     .worker_init_cb = worker_init,
     .worker_drain_cb = worker_drain,

@@ -20,6 +20,8 @@ const struct setpay_option setpay_cad_options[] = {
      "its certificate (profile ca-tls-server) with the CAs above it (PEM)"},
     {"", "key_passphrase_file", SETPAY_OPTION_SECRET_FILE, NULL, 0, 0, false, false, NULL,
      "passphrase of tls_key; unset: it is not encrypted"},
+    {"", "renew_before", SETPAY_OPTION_DURATION, "35d", 60000, 34300800000, false, false, NULL,
+     "how long before its end that certificate is renewed; at most a third of its life"},
     {"", "card_key", SETPAY_OPTION_SECRET_FILE, NULL, 0, 0, false, false, NULL,
      "key shared with the issuers, under which their files name cards; unset: no cardholder can enrol"},
     {"", "card_days", SETPAY_OPTION_INT, "0", 0, 2196, false, false, NULL,

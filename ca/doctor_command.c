@@ -26,7 +26,8 @@ static const struct setpay_service_spec daemon_spec = {
     .listeners = {{"est", "listen"}},
 };
 static const struct setpay_party_certificate certificates[] = {
-    {SETPAY_PROFILE_CA_TLS_SERVER, "tls_key", "tls_cert", true, SETPAY_PROFILE_NONE},
+    {SETPAY_PROFILE_CA_TLS_SERVER, "tls_key", "tls_cert", true, SETPAY_PROFILE_NONE,
+     SETPAY_KEEP_NOT},
     {0},
 };
 

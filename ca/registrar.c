@@ -112,9 +112,8 @@ enum setpay_error setpay_registrar_renew_lists(struct setpay_ca *ca, size_t *ren
     return SETPAY_OK;
 }
 
-static void on_look(void *arg)
+static void renew_lists(struct setpay_registrar *registrar)
 {
-    struct setpay_registrar *registrar = arg;
     struct setpay_problem problem = {{0}};
     size_t renewed = 0;
     enum setpay_error error =
@@ -127,6 +126,15 @@ static void on_look(void *arg)
     setpay_log(SETPAY_LOG_INFO, "crl.renewed", setpay_field_int("due", (int64_t)renewed));
     if (registrar->options.lists_cb != NULL)
         registrar->options.lists_cb(registrar->options.arg);
+}
+
+static void on_look(void *arg)
+{
+    struct setpay_registrar *registrar = arg;
+
+    renew_lists(registrar);
+    if (registrar->options.look_cb != NULL)
+        registrar->options.look_cb(registrar->options.ca, registrar->options.arg);
 }
 
 /* ---- begin and end ---- */

@@ -20,6 +20,7 @@ struct setpay_registrar_options {
     struct setpay_ca *ca; /* open and unlocked; from now on the registrar's thread alone uses it */
     int64_t look_ms;      /* how often it looks whether a list is to be renewed */
     void (*lists_cb)(void *arg); /* on its thread, after lists were made; may be NULL */
+    void (*look_cb)(struct setpay_ca *ca, void *arg); /* on its thread, at each look; may be NULL */
     void *arg;
 };
 

@@ -1,15 +1,15 @@
 /*
  * setpay-gateway: the operator's program of the payment gateway.
  */
-#include "common/net/est_client.h"
-#include "common/net/operator_backup.h"
 #include "common/net/evidence_json.h"
 #include "common/net/operator.h"
+#include "common/net/operator_backup.h"
 #include "common/net/party_enrol.h"
 #include "gateway/commands.h"
 #include "gateway/doctor.h"
 #include "gateway/gatewayd.h"
 #include "gateway/payment/vault.h"
+#include "gateway/setup.h"
 
 #include <stdio.h>
 
@@ -137,27 +137,17 @@ static const struct setpay_flag show_flags[] = {
 
 /* ------------------------------------------------------------------ enrolment */
 
-/* The key for envelopes before the one that renews it: the old one must still be at hand. */
-static const struct setpay_party_certificate certificates[] = {
-    {SETPAY_PROFILE_GATEWAY_ENCRYPT, "encrypt_key", "encrypt_cert", false,
-     SETPAY_PROFILE_GATEWAY_SIGN},
-    {SETPAY_PROFILE_GATEWAY_SIGN, "sign_key", "sign_cert", false, SETPAY_PROFILE_NONE},
-    {SETPAY_PROFILE_GATEWAY_TLS_SERVER, "tls_key", "tls_cert", false, SETPAY_PROFILE_NONE},
-    {0},
-};
-static const struct setpay_party party = {SETPAY_EST_GATEWAY, certificates};
-
 static enum setpay_error enrol(const struct setpay_config *config, const json_t *args,
                                json_t **result, struct setpay_problem *problem)
 {
-    return setpay_party_enrol(&party, config, args, result, problem);
+    return setpay_party_enrol(&setpay_gateway_party, config, args, result, problem);
 }
 
 static enum setpay_error doctor(const char *config_path, const json_t *args, json_t **result,
                                 struct setpay_problem *problem)
 {
-    const struct setpay_doctor_party looked_at = {&setpay_gatewayd_spec, certificates,
-                                                  setpay_gateway_doctor_peers};
+    const struct setpay_doctor_party looked_at = {
+        &setpay_gatewayd_spec, setpay_gateway_party.certificates, setpay_gateway_doctor_peers};
     return setpay_doctor_examine(&looked_at, config_path, args, result, problem);
 }
 

@@ -113,9 +113,15 @@ static enum setpay_error on_ready(struct setpay_service *service, struct setpay_
     struct setpay_loop *loop = setpay_daemon_loop(service->daemon);
     (void)problem;
     keeping->executor = setpay_loop_executor(loop);
+    SETPAY_TRY(setpay_upkeep_start(keeping->daemon.upkeep));
     SETPAY_TRY(setpay_timer_new(loop, on_purge_time, keeping, &keeping->timer));
     setpay_timer_start_periodic(keeping->timer, PURGE_PERIOD_MS);
     return SETPAY_OK;
+}
+
+static enum setpay_error on_reload(struct setpay_service *service, struct setpay_problem *problem)
+{
+    return setpay_upkeep_reload(daemon_of(service)->upkeep, problem);
 }
 
 static void on_stop(struct setpay_service *service)
@@ -181,8 +187,10 @@ const struct setpay_service_spec setpay_gatewayd_spec = {
     .backup = &backup,
     .listeners = {{"merchants", "listen"}},
     .needs_trust = true,
+    .saves_trust = true,
     .on_start_cb = on_start,
     .on_ready_cb = on_ready,
+    .on_reload_cb = on_reload,
     .on_stop_cb = on_stop,
     .worker_init_cb = worker_init,
     .worker_drain_cb = worker_drain,

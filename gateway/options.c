@@ -16,6 +16,10 @@ const struct setpay_option setpay_gateway_options[] = {
      "file of 64 hex digits under which card data is kept; in no backup"},
     {"", "key_passphrase_file", SETPAY_OPTION_SECRET_FILE, NULL, 0, 0, false, false, NULL,
      "passphrase of all private keys; unset: they are not encrypted"},
+    SETPAY_UPKEEP_OPTIONS,
+    {"", "keep_encrypt_key", SETPAY_OPTION_DURATION, "26h", 4200000, 2592000000, false, false, NULL,
+     "how long instructions are opened that were sealed to an encryption key which another has "
+     "replaced; then it is destroyed; no less than an offer of any merchant lives, and 80 minutes"},
     {"", "keep_card_days", SETPAY_OPTION_INT, "180", 1, 3650, false, false, NULL,
      "how long card number and back key are kept (encrypted)"},
     {"", "hold_days", SETPAY_OPTION_INT, "7", 1, 31, false, false, NULL,

@@ -4,6 +4,7 @@
 #include "gateway/setup.h"
 
 #include "common/base/log.h"
+#include "common/net/est_client.h"
 #include "common/net/loader.h"
 #include "gateway/network/tls.h"
 
@@ -40,45 +41,63 @@ static enum setpay_error load_restore(struct setpay_service *service,
 
 /* ------------------------------------------------------------------ keys */
 
+static const struct setpay_party_certificate certificates[] = {
+    {SETPAY_PROFILE_GATEWAY_SIGN, "sign_key", "sign_cert", false, SETPAY_PROFILE_NONE,
+     SETPAY_KEEP_TO_ITS_END},
+    {SETPAY_PROFILE_GATEWAY_ENCRYPT, "encrypt_key", "encrypt_cert", false,
+     SETPAY_PROFILE_GATEWAY_SIGN, SETPAY_KEEP_FOR_INSTRUCTIONS},
+    {SETPAY_PROFILE_GATEWAY_TLS_SERVER, "tls_key", "tls_cert", false, SETPAY_PROFILE_NONE,
+     SETPAY_KEEP_NOT},
+    {0},
+};
+const struct setpay_party setpay_gateway_party = {SETPAY_EST_GATEWAY, certificates};
+
 static enum setpay_error load_brand(const struct setpay_loader *loader, size_t index, void *arg)
 {
     struct setpay_gateway *gateway = arg;
     struct setpay_gateway_brand *brand = &gateway->brands[index];
     snprintf(brand->name, sizeof brand->name, "%s", loader->brand);
-    SETPAY_TRY(setpay_loader_identity(loader, "sign_key", "sign_cert", SETPAY_PROFILE_GATEWAY_SIGN,
-                                      &brand->sign));
-    SETPAY_TRY(setpay_loader_identity(loader, "encrypt_key", "encrypt_cert",
-                                      SETPAY_PROFILE_GATEWAY_ENCRYPT, &brand->encrypt));
-    SETPAY_TRY(setpay_loader_identity(loader, "tls_key", "tls_cert",
-                                      SETPAY_PROFILE_GATEWAY_TLS_SERVER, &brand->tls));
-    if (strcmp(setpay_certificate_id(brand->sign.certificate), gateway->id) != 0 ||
-        !setpay_certificate_same_party(brand->sign.certificate, brand->encrypt.certificate) ||
-        !setpay_certificate_same_party(brand->sign.certificate, brand->tls.certificate))
-        return setpay_problem_set(loader->problem, SETPAY_E_CONFIG,
-                                  "[%s]: the three certificates must all name the gateway %s",
-                                  loader->section, gateway->id);
-    SETPAY_TRY(setpay_envelope_key_new(brand->encrypt.pkey,
-                                       setpay_certificate_x509(brand->encrypt.certificate),
-                                       &brand->envelope_key));
     return setpay_prefixes_parse(
         setpay_config_text(loader->config, loader->section, "pan_prefixes"), &brand->prefixes,
         loader->problem);
 }
 
-static enum setpay_error make_tls(struct setpay_service *service, struct setpay_gatewayd *daemon,
-                                  struct setpay_problem *problem)
+/* The TLS context of a ring: the first time a new one, later the same with other certificates. */
+static enum setpay_error take_keys(void *arg, const struct setpay_keyring *ring,
+                                   struct setpay_problem *problem)
 {
+    struct setpay_gatewayd *daemon = arg;
     struct setpay_tls_identity identities[SETPAY_GATEWAY_BRANDS_MAX];
     const struct setpay_gateway *gateway = &daemon->gateway;
-    for (size_t i = 0; i < gateway->brand_count; i++)
-        identities[i] = setpay_identity_tls(&gateway->brands[i].tls, gateway->brands[i].name);
+    for (size_t i = 0; i < gateway->brand_count; i++) {
+        const char *brand = gateway->brands[i].name;
+        identities[i] = setpay_identity_tls(
+            &setpay_keyring_in_use(ring, SETPAY_PROFILE_GATEWAY_TLS_SERVER, brand)->identity,
+            brand);
+    }
     const struct setpay_tls_config config = {
         .identities = identities,
         .identity_count = gateway->brand_count,
-        .trust = service->trust,
+        .trust = gateway->trust,
         .peer_profiles = SETPAY_TLS_PROFILE(SETPAY_PROFILE_MERCHANT_TLS_CLIENT),
     };
-    return setpay_tls_new_server(&config, &daemon->tls, problem);
+    return daemon->tls == NULL ? setpay_tls_new_server(&config, &daemon->tls, problem)
+                               : setpay_tls_reload(daemon->tls, &config, problem);
+}
+
+static enum setpay_error load_keys(struct setpay_service *service, struct setpay_gatewayd *daemon,
+                                   struct setpay_problem *problem)
+{
+    SETPAY_TRY(setpay_keys_new(&daemon->gateway.keys));
+    const struct setpay_upkeep_options options = {
+        .service = service,
+        .party = &setpay_gateway_party,
+        .keys = daemon->gateway.keys,
+        .keep_ms = setpay_config_int(service->config, "", "keep_encrypt_key"),
+        .take_cb = take_keys,
+        .arg = daemon,
+    };
+    return setpay_upkeep_new(&options, &daemon->upkeep, problem);
 }
 
 /* ------------------------------------------------------------------ issuers */
@@ -173,7 +192,7 @@ enum setpay_error setpay_gatewayd_load(struct setpay_service *service,
     if (error == SETPAY_OK)
         error = setpay_vault_open(setpay_config_text(config, "", "vault_key"), &gateway->vault,
                                   problem);
-    return error == SETPAY_OK ? make_tls(service, daemon, problem) : error;
+    return error == SETPAY_OK ? load_keys(service, daemon, problem) : error;
 }
 
 /* ------------------------------------------------------------------ the network's thread */
@@ -278,13 +297,9 @@ void setpay_gatewayd_stop_network(struct setpay_gatewayd *daemon)
 void setpay_gatewayd_clear(struct setpay_gatewayd *daemon)
 {
     struct setpay_gateway *gateway = &daemon->gateway;
+    setpay_upkeep_free(daemon->upkeep);
     setpay_tls_free(daemon->tls);
-    for (size_t i = 0; i < gateway->brand_count; i++) {
-        setpay_envelope_key_free(gateway->brands[i].envelope_key);
-        setpay_identity_clear(&gateway->brands[i].sign);
-        setpay_identity_clear(&gateway->brands[i].encrypt);
-        setpay_identity_clear(&gateway->brands[i].tls);
-    }
+    setpay_keys_free(gateway->keys);
     for (size_t i = 0; i < SETPAY_NETWORK_ROUTES_MAX; i++)
         SSL_CTX_free(daemon->issuer_tls[i]);
     setpay_vault_free(gateway->vault);

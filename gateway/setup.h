@@ -8,6 +8,7 @@
 #include "common/net/loop.h"
 #include "common/net/service.h"
 #include "common/net/tls.h"
+#include "common/net/upkeep.h"
 #include "gateway/network/network.h"
 #include "gateway/payment/gateway.h"
 #include "gateway/payment/reversal.h"
@@ -17,11 +18,13 @@
 #include <stdbool.h>
 
 extern const struct setpay_option setpay_gateway_options[];
+extern const struct setpay_party setpay_gateway_party; /* which certificates it has */
 
 /* All that the daemon has besides its service; service->user. */
 struct setpay_gatewayd {
     struct setpay_gateway gateway;
     struct setpay_tls *tls;
+    struct setpay_upkeep *upkeep;                   /* of its keys, certificates and lists */
     SSL_CTX *issuer_tls[SETPAY_NETWORK_ROUTES_MAX]; /* by [issuer] section; NULL: plain */
     /* The thread that owns the lines to the issuers. */
     struct setpay_loop *network_loop;

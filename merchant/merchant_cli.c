@@ -1,15 +1,15 @@
 /*
  * setpay-merchant: the operator's program of the merchant.
  */
-#include "common/net/est_client.h"
-#include "common/net/operator_backup.h"
 #include "common/net/evidence_json.h"
 #include "common/net/operator.h"
+#include "common/net/operator_backup.h"
 #include "common/net/party_enrol.h"
 #include "merchant/commands.h"
 #include "merchant/doctor.h"
 #include "merchant/merchant_words.h"
 #include "merchant/merchantd.h"
+#include "merchant/setup.h"
 
 #include <string.h>
 #include <time.h>
@@ -42,25 +42,17 @@ static const struct setpay_flag name_flags[] = {{"name", SETPAY_FLAG_TEXT, "name
 
 /* ------------------------------------------------------------------ enrolment */
 
-static const struct setpay_party_certificate certificates[] = {
-    {SETPAY_PROFILE_MERCHANT_SIGN, "sign_key", "sign_cert", false, SETPAY_PROFILE_NONE},
-    {SETPAY_PROFILE_MERCHANT_TLS_CLIENT, "tls_key", "tls_cert", false, SETPAY_PROFILE_NONE},
-    {SETPAY_PROFILE_MERCHANT_TLS_SERVER, "tls_key", "tls_cert", true, SETPAY_PROFILE_NONE},
-    {0},
-};
-static const struct setpay_party party = {SETPAY_EST_MERCHANT, certificates};
-
 static enum setpay_error enrol(const struct setpay_config *config, const json_t *args,
                                json_t **result, struct setpay_problem *problem)
 {
-    return setpay_party_enrol(&party, config, args, result, problem);
+    return setpay_party_enrol(&setpay_merchant_party, config, args, result, problem);
 }
 
 static enum setpay_error doctor(const char *config_path, const json_t *args, json_t **result,
                                 struct setpay_problem *problem)
 {
-    const struct setpay_doctor_party looked_at = {&setpay_merchantd_spec, certificates,
-                                                  setpay_merchant_doctor_peers};
+    const struct setpay_doctor_party looked_at = {
+        &setpay_merchantd_spec, setpay_merchant_party.certificates, setpay_merchant_doctor_peers};
     return setpay_doctor_examine(&looked_at, config_path, args, result, problem);
 }
 

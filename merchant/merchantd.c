@@ -7,6 +7,7 @@
 #include "common/base/log.h"
 #include "common/net/doctor.h"
 #include "common/net/metrics.h"
+#include "common/net/saved_trust.h"
 #include "common/store/answers.h"
 #include "common/store/evidence.h"
 #include "merchant/commands.h"
@@ -30,6 +31,7 @@ static const struct setpay_store_migration steps[] = {
     {1, SETPAY_ANSWERS_SCHEMA SETPAY_ORDER_SCHEMA SETPAY_TOKEN_SCHEMA SETPAY_IDEMPOTENCY_SCHEMA
             SETPAY_PURCHASE_SCHEMA},
     {2, SETPAY_EVIDENCE_SCHEMA},
+    {3, SETPAY_SAVED_TRUST_SCHEMA},
     {0, NULL},
 };
 /* rule M7: sealed instructions alone are ever erased */
@@ -40,6 +42,7 @@ static const struct setpay_store_schema schema = {
 /* The main thread's. */
 struct merchantd {
     struct setpay_merchant merchant;
+    struct setpay_upkeep *upkeep; /* of its keys, certificates and lists */
     struct setpay_timer *purge_timer;
     struct setpay_timer *erase_timer;
     struct setpay_executor executor;
@@ -214,7 +217,7 @@ static enum setpay_error on_start(struct setpay_service *service, struct setpay_
     if (daemon == NULL)
         return SETPAY_E_NOMEM;
     service->user = daemon;
-    SETPAY_TRY(setpay_merchant_load(service, &daemon->merchant, problem));
+    SETPAY_TRY(setpay_merchant_load(service, &daemon->merchant, &daemon->upkeep, problem));
     /* Rule M7: a crash may have come between an outcome and its checkpoint. */
     SETPAY_TRY(setpay_store_checkpoint_truncate_wait(service->store));
     setpay_service_add_check(service,
@@ -228,11 +231,18 @@ static enum setpay_error on_ready(struct setpay_service *service, struct setpay_
     struct setpay_loop *loop = setpay_daemon_loop(service->daemon);
     (void)problem;
     daemon->executor = setpay_loop_executor(loop);
+    SETPAY_TRY(setpay_upkeep_start(daemon->upkeep));
     SETPAY_TRY(setpay_timer_new(loop, on_purge_time, daemon, &daemon->purge_timer));
     SETPAY_TRY(setpay_timer_new(loop, on_erase_time, daemon, &daemon->erase_timer));
     setpay_timer_start_periodic(daemon->purge_timer, PURGE_PERIOD_MS);
     setpay_timer_start_periodic(daemon->erase_timer, ERASE_PERIOD_MS);
     return SETPAY_OK;
+}
+
+static enum setpay_error on_reload(struct setpay_service *service, struct setpay_problem *problem)
+{
+    const struct merchantd *daemon = service->user;
+    return setpay_upkeep_reload(daemon->upkeep, problem);
 }
 
 static void on_stop(struct setpay_service *service)
@@ -242,6 +252,7 @@ static void on_stop(struct setpay_service *service)
         return;
     setpay_timer_free(daemon->purge_timer);
     setpay_timer_free(daemon->erase_timer);
+    setpay_upkeep_free(daemon->upkeep);
     setpay_merchant_clear(&daemon->merchant);
     free(daemon);
     service->user = NULL;
@@ -349,8 +360,10 @@ const struct setpay_service_spec setpay_merchantd_spec = {
     .backup = &backup,
     .listeners = {{"wallets", "listen"}, {"api", "api_listen"}},
     .needs_trust = true,
+    .saves_trust = true,
     .on_start_cb = on_start,
     .on_ready_cb = on_ready,
+    .on_reload_cb = on_reload,
     .on_stop_cb = on_stop,
     .status_cb = on_status,
     .doctor_cb = on_doctor,

@@ -24,6 +24,7 @@ const struct setpay_option setpay_merchant_options[] = {
      "its certificate with the CAs above it (PEM)"},
     {"", "key_passphrase_file", SETPAY_OPTION_SECRET_FILE, NULL, 0, 0, false, false, NULL,
      "passphrase of all private keys; unset: they are not encrypted"},
+    SETPAY_UPKEEP_OPTIONS,
     {"", "gateway", SETPAY_OPTION_ADDRESS, NULL, 0, 0, true, false, NULL,
      "HOST:PORT of the payment gateway"},
     {"", "gateway_id", SETPAY_OPTION_TEXT, NULL, 0, 0, true, false, NULL,

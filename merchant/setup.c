@@ -3,25 +3,24 @@
  */
 #include "merchant/setup.h"
 
+#include "common/net/est_client.h"
 #include "common/net/loader.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* ------------------------------------------------------------------ brands */
+/* ------------------------------------------------------------------ keys */
 
-static enum setpay_error make_client_tls(const struct setpay_loader *loader,
-                                         struct setpay_merchant_brand *brand)
-{
-    const struct setpay_tls_identity identity = setpay_identity_tls(&brand->tls, NULL);
-    const struct setpay_tls_config config = {
-        .identities = &identity,
-        .identity_count = 1,
-        .trust = loader->trust,
-        .peer_profiles = SETPAY_TLS_PROFILE(SETPAY_PROFILE_GATEWAY_TLS_SERVER),
-    };
-    return setpay_tls_new_client(&config, &brand->client_tls, loader->problem);
-}
+static const struct setpay_party_certificate certificates[] = {
+    {SETPAY_PROFILE_MERCHANT_SIGN, "sign_key", "sign_cert", false, SETPAY_PROFILE_NONE,
+     SETPAY_KEEP_TO_ITS_END},
+    {SETPAY_PROFILE_MERCHANT_TLS_CLIENT, "tls_key", "tls_cert", false, SETPAY_PROFILE_NONE,
+     SETPAY_KEEP_NOT},
+    {SETPAY_PROFILE_MERCHANT_TLS_SERVER, "tls_key", "tls_cert", true, SETPAY_PROFILE_NONE,
+     SETPAY_KEEP_NOT},
+    {0},
+};
+const struct setpay_party setpay_merchant_party = {SETPAY_EST_MERCHANT, certificates};
 
 static enum setpay_error load_brand(const struct setpay_loader *loader, size_t index, void *arg)
 {
@@ -29,38 +28,58 @@ static enum setpay_error load_brand(const struct setpay_loader *loader, size_t i
     struct setpay_merchant_brand *brand = &merchant->brands[index];
     snprintf(brand->name, sizeof brand->name, "%s", loader->brand);
     atomic_init(&brand->gateway_since_boot_ms, INT64_MIN);
-    SETPAY_TRY(setpay_loader_identity(loader, "sign_key", "sign_cert", SETPAY_PROFILE_MERCHANT_SIGN,
-                                      &brand->sign));
-    SETPAY_TRY(setpay_loader_identity(loader, "tls_key", "tls_cert",
-                                      SETPAY_PROFILE_MERCHANT_TLS_CLIENT, &brand->tls));
-    if (strcmp(setpay_certificate_id(brand->sign.certificate), merchant->id) != 0 ||
-        !setpay_certificate_same_party(brand->sign.certificate, brand->tls.certificate))
-        return setpay_problem_set(loader->problem, SETPAY_E_CONFIG,
-                                  "[%s]: both certificates must name the merchant %s",
-                                  loader->section, merchant->id);
-    return make_client_tls(loader, brand);
+    return SETPAY_OK;
 }
 
-/* ------------------------------------------------------------------ the server */
-
-/* One certificate for all brands: it only stands for the host. */
-static enum setpay_error load_server(const struct setpay_loader *loader,
-                                     struct setpay_merchant *merchant)
+/* The first time a new context, later the same with another certificate. */
+static enum setpay_error make_client_tls(const struct setpay_merchant *merchant,
+                                         struct setpay_merchant_brand *brand,
+                                         const struct setpay_keyring *ring,
+                                         struct setpay_problem *problem)
 {
-    SETPAY_TRY(setpay_loader_identity(loader, "tls_key", "tls_cert",
-                                      SETPAY_PROFILE_MERCHANT_TLS_SERVER, &merchant->server));
-    if (!setpay_certificate_names_host(merchant->server.certificate, merchant->host))
-        return setpay_problem_set(loader->problem, SETPAY_E_CONFIG,
-                                  "tls_cert: the certificate does not name the host %s of"
-                                  " public_host",
-                                  merchant->host);
-    const struct setpay_tls_identity identity = setpay_identity_tls(&merchant->server, NULL);
+    const struct setpay_tls_identity identity = setpay_identity_tls(
+        &setpay_keyring_in_use(ring, SETPAY_PROFILE_MERCHANT_TLS_CLIENT, brand->name)->identity,
+        NULL);
     const struct setpay_tls_config config = {
         .identities = &identity,
         .identity_count = 1,
-        .trust = loader->trust,
+        .trust = merchant->trust,
+        .peer_profiles = SETPAY_TLS_PROFILE(SETPAY_PROFILE_GATEWAY_TLS_SERVER),
     };
-    return setpay_tls_new_server(&config, &merchant->server_tls, loader->problem);
+    return brand->client_tls == NULL ? setpay_tls_new_client(&config, &brand->client_tls, problem)
+                                     : setpay_tls_reload(brand->client_tls, &config, problem);
+}
+
+static enum setpay_error make_server_tls(struct setpay_merchant *merchant,
+                                         const struct setpay_identity *server,
+                                         struct setpay_problem *problem)
+{
+    const struct setpay_tls_identity identity = setpay_identity_tls(server, NULL);
+    const struct setpay_tls_config config = {
+        .identities = &identity,
+        .identity_count = 1,
+        .trust = merchant->trust,
+    };
+    return merchant->server_tls == NULL
+               ? setpay_tls_new_server(&config, &merchant->server_tls, problem)
+               : setpay_tls_reload(merchant->server_tls, &config, problem);
+}
+
+/* One server certificate for all brands: it only stands for the host. */
+static enum setpay_error take_keys(void *arg, const struct setpay_keyring *ring,
+                                   struct setpay_problem *problem)
+{
+    struct setpay_merchant *merchant = arg;
+    const struct setpay_held *server =
+        setpay_keyring_in_use(ring, SETPAY_PROFILE_MERCHANT_TLS_SERVER, NULL);
+    if (!setpay_certificate_names_host(server->identity.certificate, merchant->host))
+        return setpay_problem_set(problem, SETPAY_E_CONFIG,
+                                  "tls_cert: the certificate does not name the host %s of"
+                                  " public_host",
+                                  merchant->host);
+    for (size_t i = 0; i < merchant->brand_count; i++)
+        SETPAY_TRY(make_client_tls(merchant, &merchant->brands[i], ring, problem));
+    return make_server_tls(merchant, &server->identity, problem);
 }
 
 /* ------------------------------------------------------------------ texts and times */
@@ -114,8 +133,23 @@ static void load_times(const struct setpay_config *config, struct setpay_merchan
     merchant->refresh_ms = setpay_config_int(config, "", "refresh_interval");
 }
 
+static enum setpay_error load_keys(struct setpay_service *service, struct setpay_merchant *merchant,
+                                   struct setpay_upkeep **upkeep, struct setpay_problem *problem)
+{
+    SETPAY_TRY(setpay_keys_new(&merchant->keys));
+    const struct setpay_upkeep_options options = {
+        .service = service,
+        .party = &setpay_merchant_party,
+        .keys = merchant->keys,
+        .take_cb = take_keys,
+        .arg = merchant,
+    };
+    return setpay_upkeep_new(&options, upkeep, problem);
+}
+
 enum setpay_error setpay_merchant_load(struct setpay_service *service,
                                        struct setpay_merchant *merchant,
+                                       struct setpay_upkeep **upkeep,
                                        struct setpay_problem *problem)
 {
     struct setpay_loader loader;
@@ -132,10 +166,8 @@ enum setpay_error setpay_merchant_load(struct setpay_service *service,
     if (error == SETPAY_OK)
         error = setpay_loader_brands(&loader, SETPAY_MERCHANT_BRANDS_MAX, &merchant->brand_count,
                                      load_brand, merchant);
-    if (error == SETPAY_OK)
-        error = load_server(&loader, merchant);
     setpay_loader_clear(&loader);
-    return error;
+    return error == SETPAY_OK ? load_keys(service, merchant, upkeep, problem) : error;
 }
 
 void setpay_merchant_clear(struct setpay_merchant *merchant)
@@ -144,10 +176,8 @@ void setpay_merchant_clear(struct setpay_merchant *merchant)
         struct setpay_merchant_brand *brand = &merchant->brands[i];
         setpay_merchant_gateway_set(merchant, brand, NULL, NULL);
         setpay_tls_free(brand->client_tls);
-        setpay_identity_clear(&brand->sign);
-        setpay_identity_clear(&brand->tls);
     }
     setpay_tls_free(merchant->server_tls);
-    setpay_identity_clear(&merchant->server);
+    setpay_keys_free(merchant->keys);
     (void)pthread_mutex_destroy(&merchant->lock);
 }

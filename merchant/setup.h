@@ -5,12 +5,18 @@
 #define SETPAY_MERCHANT_SETUP_H
 
 #include "common/base/error.h"
+#include "common/net/party.h"
 #include "common/net/service.h"
+#include "common/net/upkeep.h"
 #include "merchant/payment/merchant.h"
 
-/* Fills *merchant, which is zeroed. Clear it also after an error. */
+extern const struct setpay_party setpay_merchant_party; /* which certificates it has */
+
+/* Fills *merchant, which is zeroed, and makes the upkeep of its keys. Clear it also after an error,
+ * when the upkeep (NULL where there is none) is gone. */
 enum setpay_error setpay_merchant_load(struct setpay_service *service,
                                        struct setpay_merchant *merchant,
+                                       struct setpay_upkeep **upkeep,
                                        struct setpay_problem *problem) SETPAY_MUST_CHECK;
 void setpay_merchant_clear(struct setpay_merchant *merchant);
 

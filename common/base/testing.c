@@ -10,6 +10,9 @@
  */
 #include "common/base/testing.h"
 
+#include "common/base/clock.h"
+
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -50,8 +53,24 @@ enum setpay_error setpay_testing_arm(const char *point, uint64_t count)
     return SETPAY_OK;
 }
 
+static enum setpay_error move_clock(const char *text)
+{
+    char *end = NULL;
+    errno = 0;
+    long long offset_ms = strtoll(text, &end, 10);
+    if (errno != 0 || end == text || *end != '\0')
+        return SETPAY_E_INVALID;
+    if (!setpay_testing_is_enabled())
+        return SETPAY_E_PERMISSION;
+    setpay_clock_set_offset_ms(offset_ms);
+    return SETPAY_OK;
+}
+
 enum setpay_error setpay_testing_arm_from_environment(void)
 {
+    const char *clock = getenv("SETPAY_CLOCK");
+    if (clock != NULL)
+        SETPAY_TRY(move_clock(clock));
     const char *text = getenv("SETPAY_CRASH");
     if (text == NULL)
         return SETPAY_OK;

@@ -26,7 +26,9 @@ bool setpay_testing_is_enabled(void);
  * what was armed before; count 0 disarms. SETPAY_E_PERMISSION unless enabled, SETPAY_E_INVALID for
  * an empty name or one of 64 bytes or more. Any thread. */
 enum setpay_error setpay_testing_arm(const char *point, uint64_t count) SETPAY_MUST_CHECK;
-/* Arms what SETPAY_CRASH=point:count says; an unset variable arms nothing. The same errors. */
+/* Arms what SETPAY_CRASH=point:count says, and moves the clock by SETPAY_CLOCK milliseconds, so
+ * that a daemon which died can start again at the time of its test; unset variables do nothing. The
+ * same errors; SETPAY_E_INVALID also for a SETPAY_CLOCK that is no number. */
 enum setpay_error setpay_testing_arm_from_environment(void) SETPAY_MUST_CHECK;
 
 /* Marks a place. Costs one relaxed load unless enabled. Any thread. */

@@ -33,8 +33,7 @@ static bool write_all(int fd, struct setpay_view content)
     return true;
 }
 
-/* Makes a rename durable. */
-static bool sync_folder(const char *path)
+bool setpay_file_sync_folder(const char *path)
 {
     char folder[PATH_MAX];
     const char *slash = strrchr(path, '/');
@@ -80,7 +79,7 @@ enum setpay_error setpay_file_write(const char *path, struct setpay_view content
         goto out;
     }
     made = !replace;
-    if (!sync_folder(path))
+    if (!setpay_file_sync_folder(path))
         goto out;
     error = SETPAY_OK;
 out:;
@@ -223,4 +222,35 @@ out:
     setpay_buffer_clear(&whole);
     close(fd);
     return error;
+}
+
+/* Zeros over the whole of it, synced. */
+static bool blank(const char *path)
+{
+    static const uint8_t zeros[4096];
+    struct stat status;
+    int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+    bool done = fd >= 0 && fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
+    for (off_t left = done ? status.st_size : 0; done && left > 0;) {
+        size_t size = left < (off_t)sizeof(zeros) ? (size_t)left : sizeof(zeros);
+        done = write_all(fd, setpay_view_of(zeros, size));
+        left -= (off_t)size;
+    }
+    done = done && fsync(fd) == 0;
+    if (fd >= 0)
+        close(fd);
+    return done;
+}
+
+enum setpay_error setpay_file_destroy(const char *path, struct setpay_problem *problem)
+{
+    bool blanked = blank(path);
+    if (!blanked && errno == ENOENT)
+        return SETPAY_OK;
+    /* What can't be overwritten is unlinked all the same. */
+    int why = errno;
+    if (unlink(path) == 0 && setpay_file_sync_folder(path) && blanked)
+        return SETPAY_OK;
+    return setpay_problem_set(problem, SETPAY_E_IO, "%s: can't be destroyed: %s", path,
+                              strerror(blanked ? errno : why));
 }

@@ -24,4 +24,11 @@ enum setpay_error setpay_file_read_secret(const char *path, struct setpay_secret
 enum setpay_error setpay_file_read(const char *path, struct setpay_buffer *content,
                                    struct setpay_problem *problem) SETPAY_MUST_CHECK;
 
+/* Overwrites a private file with zeros, syncs that, and removes it: no copy is left where the file
+ * system writes in place. SETPAY_OK where there is none. SETPAY_E_IO. */
+enum setpay_error setpay_file_destroy(const char *path,
+                                      struct setpay_problem *problem) SETPAY_MUST_CHECK;
+/* Makes what was renamed, linked or removed in the folder of path durable. */
+bool setpay_file_sync_folder(const char *path);
+
 #endif

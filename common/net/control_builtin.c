@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 /* A year each way is enough for holds, expiries and certificates. */
-#define CLOCK_OFFSET_MAX_MS (400 * SETPAY_DAY_MS)
+#define CLOCK_OFFSET_MAX_MS (1500 * SETPAY_DAY_MS)
 
 static void on_help(struct setpay_control_call *call, const json_t *args, void *arg)
 {

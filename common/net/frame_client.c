@@ -13,6 +13,7 @@
  *     OPEN        is_proved: the server has taken us (a ticket or an answer). Until then it is used
  *                 only after a while, for servers that give no tickets: a request that is sent to a
  *                 server which then refuses us would count as one that may have left. -> WAITING
+ *                 is_leaving: it is being renewed; takes no more requests.
  *
  * Callbacks to the user never run inside a call of his: requests that end are told from the loop's
  * events only (answers, timers, ends of connections), or from free.
@@ -34,6 +35,10 @@
 #define TABLE_SIZE 4096 /* a power of two */
 #define UNPROVED_WAIT_MS 500
 #define RECHECK_MS 60000
+#define LOOK_MS 1000
+/* A connection is renewed after this time: the certificate that its peer showed is perhaps another
+ * now, and should not end under it. */
+#define AGE_MAX_MS (12 * SETPAY_HOUR_MS)
 /* Requests in a row that time out without anything heard: the connection is taken for dead. */
 #define SILENT_TIMEOUTS_MAX 3
 #define NAME_MAX_BYTES 255
@@ -65,7 +70,10 @@ struct connection {
     bool is_proved;
     bool is_waited_for; /* long enough for a proof */
     bool is_dispatching;
-    unsigned failures; /* since it was last proved */
+    bool is_leaving;
+    unsigned generation; /* of the TLS context */
+    int64_t since_ms;    /* when it was opened */
+    unsigned failures;   /* since it was last proved */
     unsigned silent_timeouts;
     int64_t heard_ms;
     struct setpay_timer *timer; /* WAITING: connect; CONNECTING: deadline; OPEN: use unproved */
@@ -85,7 +93,9 @@ struct setpay_frame_client {
     struct request *table[TABLE_SIZE];
     uint64_t next_id;
     bool is_closing;
-    struct setpay_timer *recheck;
+    struct setpay_timer *look;
+    int64_t rechecked_ms;
+    unsigned generation; /* of the context that session is of */
     enum setpay_error last_error;
     struct setpay_frame_client_counts counts;
 };
@@ -169,7 +179,7 @@ static void on_request_time(void *arg)
 
 static bool may_send(const struct connection *connection)
 {
-    if (connection->state != OPEN || connection->is_dispatching ||
+    if (connection->state != OPEN || connection->is_dispatching || connection->is_leaving ||
         connection->under_way_count >= connection->client->options.requests_max)
         return false;
     return connection->is_proved || connection->is_waited_for || connection->client->tls == NULL;
@@ -253,8 +263,59 @@ static void keep_session(struct connection *connection)
     SSL_SESSION *newest = ssl == NULL ? NULL : setpay_tls_take_session(ssl);
     if (newest == NULL)
         return;
+    /* One that was made with a certificate of before would bring it back. */
+    if (connection->generation != setpay_tls_generation(client->tls)) {
+        SSL_SESSION_free(newest);
+        return;
+    }
     SSL_SESSION_free(client->session);
     client->session = newest;
+    client->generation = connection->generation;
+}
+
+/* Ends a connection that is being renewed, once nothing is under way on it. */
+static void leave(struct connection *connection)
+{
+    struct setpay_frame_client *client = connection->client;
+    client->counts.connections_up--;
+    keep_session(connection);
+    setpay_stream_free(connection->stream);
+    connection->stream = NULL;
+    connection->is_proved = connection->is_waited_for = connection->is_leaving = false;
+    connection->state = WAITING;
+    setpay_timer_start(connection->timer, 0);
+}
+
+static bool is_old(const struct connection *connection)
+{
+    const struct setpay_frame_client *client = connection->client;
+    return connection->generation != setpay_tls_generation(client->tls) ||
+           setpay_clock_monotonic_ms() - connection->since_ms > AGE_MAX_MS;
+}
+
+/* One at a time, and only while the others stand: a certificate that the server refuses then costs
+ * one connection, and not all. */
+static void renew_one(struct setpay_frame_client *client)
+{
+    struct connection *old = NULL;
+    if (client->tls == NULL || client->is_closing)
+        return;
+    for (size_t i = 0; i < client->options.connections; i++) {
+        struct connection *connection = &client->connections[i];
+        if (connection->is_leaving && connection->under_way_count == 0) {
+            leave(connection); /* the last one was cancelled */
+            return;
+        }
+        if (!connection->is_proved || connection->is_leaving)
+            return;
+        if (old == NULL && is_old(connection))
+            old = connection;
+    }
+    if (old == NULL)
+        return;
+    old->is_leaving = true;
+    if (old->under_way_count == 0)
+        leave(old);
 }
 
 /* Ends a connection and what is under way on it, and plans the next attempt. */
@@ -279,7 +340,7 @@ static void drop_connection(struct connection *connection, enum setpay_error err
         setpay_field_int("attempt", connection->failures + 1));
     setpay_stream_free(connection->stream);
     connection->stream = NULL;
-    connection->is_proved = connection->is_waited_for = false;
+    connection->is_proved = connection->is_waited_for = connection->is_leaving = false;
     connection->failures++;
     wait_to_connect(connection);
     end_requests(&connection->under_way, SETPAY_E_CLOSED);
@@ -293,6 +354,7 @@ static void check_proved(struct connection *connection, bool has_answered)
         return;
     connection->is_proved = true;
     connection->failures = 0;
+    connection->since_ms = setpay_clock_monotonic_ms();
     connection->client->counts.connections_up++;
     connection->client->counts.connects++;
 }
@@ -364,6 +426,8 @@ static void on_input(void *arg)
     connection->is_dispatching = false;
     if (error != SETPAY_OK)
         drop_connection(connection, error);
+    else if (connection->is_leaving && connection->under_way_count == 0)
+        leave(connection);
     send_queued(client);
 }
 
@@ -387,6 +451,12 @@ static const struct setpay_stream_events events = {
 static void start_connect(struct connection *connection)
 {
     struct setpay_frame_client *client = connection->client;
+    connection->generation = client->tls == NULL ? 0 : setpay_tls_generation(client->tls);
+    if (client->generation != connection->generation) {
+        SSL_SESSION_free(client->session);
+        client->session = NULL;
+        client->generation = connection->generation;
+    }
     enum setpay_error error = setpay_stream_connect(
         client->loop, &client->options.address, client->tls, &client->options.expect,
         client->session, &events, connection, &connection->stream);
@@ -418,9 +488,8 @@ static void on_connection_time(void *arg)
     }
 }
 
-static void on_recheck(void *arg)
+static void recheck(struct setpay_frame_client *client)
 {
-    struct setpay_frame_client *client = arg;
     for (size_t i = 0; i < client->options.connections; i++) {
         struct connection *connection = &client->connections[i];
         if (connection->state != OPEN)
@@ -429,6 +498,17 @@ static void on_recheck(void *arg)
         if (error != SETPAY_OK)
             drop_connection(connection, error);
     }
+}
+
+static void on_look(void *arg)
+{
+    struct setpay_frame_client *client = arg;
+    int64_t now_ms = setpay_clock_monotonic_ms();
+    if (now_ms - client->rechecked_ms >= RECHECK_MS) {
+        client->rechecked_ms = now_ms;
+        recheck(client);
+    }
+    renew_one(client);
 }
 
 /* ----------------------------------------------------------------------------------- making, use
@@ -495,10 +575,11 @@ enum setpay_error setpay_frame_client_new(struct setpay_loop *loop, struct setpa
             goto out;
         setpay_timer_start(connection->timer, 0);
     }
-    error = setpay_timer_new(loop, on_recheck, made, &made->recheck);
+    error = setpay_timer_new(loop, on_look, made, &made->look);
     if (error != SETPAY_OK)
         goto out;
-    setpay_timer_start_periodic(made->recheck, RECHECK_MS);
+    made->rechecked_ms = setpay_clock_monotonic_ms();
+    setpay_timer_start_periodic(made->look, LOOK_MS);
     *client = made;
     made = NULL;
 out:
@@ -511,7 +592,7 @@ void setpay_frame_client_free(struct setpay_frame_client *client)
     if (client == NULL)
         return;
     client->is_closing = true;
-    setpay_timer_free(client->recheck);
+    setpay_timer_free(client->look);
     for (size_t i = 0; client->connections != NULL && i < client->options.connections; i++) {
         struct connection *connection = &client->connections[i];
         setpay_timer_free(connection->timer);

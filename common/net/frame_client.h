@@ -7,6 +7,10 @@
  * judged its certificate, so a connection counts as up only after a session ticket or a first
  * answer; back-off goes on growing until then.
  *
+ * When the TLS context was reloaded, and now and then in any case, connections are renewed one
+ * after the other: one takes no more requests, ends when those under way on it have been answered,
+ * and is made again with the certificates of now; the next one only when it stands.
+ *
  * All functions belong to the loop's thread.
  */
 #ifndef SETPAY_NET_FRAME_CLIENT_H

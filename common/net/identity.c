@@ -9,6 +9,7 @@
 
 #include "common/base/limits.h"
 #include "common/base/log.h"
+#include "common/crypto/hash.h"
 #include "common/crypto/keyfile.h"
 
 #include <dirent.h>
@@ -116,15 +117,25 @@ static enum setpay_error stack_chain(const struct setpay_buffer *certificates, s
     return SETPAY_OK;
 }
 
-typedef enum setpay_error verify_fn(struct setpay_trust *trust, struct setpay_view leaf_der,
-                                    const struct setpay_view *offered, size_t offered_count,
-                                    enum setpay_profile profile, const char *brand,
-                                    setpay_time_ms now_ms, struct setpay_certificate **certificate);
+/* Rule A3. unlisted: lists that are missing or stale are on their way, and not held against it. */
+static enum setpay_error verify(struct setpay_trust *trust, const struct setpay_view *offered,
+                                size_t count, enum setpay_profile profile, const char *brand,
+                                setpay_time_ms now_ms, bool unlisted,
+                                struct setpay_certificate **certificate)
+{
+    enum setpay_error error = setpay_trust_verify(trust, offered[0], offered + 1, count - 1,
+                                                  profile, brand, now_ms, certificate);
+    if (!unlisted || (error != SETPAY_E_CRL_MISSING && error != SETPAY_E_CRL_STALE))
+        return error;
+    return setpay_trust_verify_unlisted(trust, offered[0], offered + 1, count - 1, profile, brand,
+                                        now_ms, certificate);
+}
 
-static enum setpay_error load(verify_fn *verify, struct setpay_trust *trust, const char *key_path,
+static enum setpay_error load(struct setpay_trust *trust, const char *key_path,
                               const char *certificate_path, const struct setpay_secret *passphrase,
                               enum setpay_profile profile, const char *brand, setpay_time_ms now_ms,
-                              struct setpay_identity *identity, struct setpay_problem *problem)
+                              bool unlisted, struct setpay_identity *identity,
+                              struct setpay_problem *problem)
 {
     struct setpay_identity loaded = {0};
     struct setpay_buffer pem;
@@ -157,8 +168,7 @@ static enum setpay_error load(verify_fn *verify, struct setpay_trust *trust, con
     }
     for (size_t i = 0; i < count; i++)
         offered[i] = setpay_buffer_view(&ders[i]);
-    error = verify(trust, offered[0], offered + 1, count - 1, profile, brand, now_ms,
-                   &loaded.certificate);
+    error = verify(trust, offered, count, profile, brand, now_ms, unlisted, &loaded.certificate);
     if (error != SETPAY_OK) {
         (void)setpay_problem_set(problem, error, "%s: expected a %s certificate%s%s: %s",
                                  certificate_path, setpay_profile_info(profile)->name,
@@ -189,8 +199,8 @@ enum setpay_error setpay_identity_load(struct setpay_trust *trust, const char *k
                                        setpay_time_ms now_ms, struct setpay_identity *identity,
                                        struct setpay_problem *problem)
 {
-    return load(setpay_trust_verify, trust, key_path, certificate_path, passphrase, profile, brand,
-                now_ms, identity, problem);
+    return load(trust, key_path, certificate_path, passphrase, profile, brand, now_ms, false,
+                identity, problem);
 }
 
 enum setpay_error
@@ -199,8 +209,16 @@ setpay_identity_load_unlisted(struct setpay_trust *trust, const char *key_path,
                               enum setpay_profile profile, const char *brand, setpay_time_ms now_ms,
                               struct setpay_identity *identity, struct setpay_problem *problem)
 {
-    return load(setpay_trust_verify_unlisted, trust, key_path, certificate_path, passphrase,
-                profile, brand, now_ms, identity, problem);
+    return load(trust, key_path, certificate_path, passphrase, profile, brand, now_ms, true,
+                identity, problem);
+}
+
+bool setpay_identity_is_due(const struct setpay_certificate *certificate, int64_t before_ms,
+                            setpay_time_ms now_ms)
+{
+    setpay_time_ms end_ms = setpay_certificate_not_after_ms(certificate);
+    int64_t third_ms = (end_ms - setpay_certificate_not_before_ms(certificate)) / 3;
+    return now_ms >= end_ms - (before_ms < third_ms ? before_ms : third_ms);
 }
 
 struct setpay_tls_identity setpay_identity_tls(const struct setpay_identity *identity,
@@ -212,6 +230,29 @@ struct setpay_tls_identity setpay_identity_tls(const struct setpay_identity *ide
         .key = identity->pkey,
         .chain = identity->chain,
     };
+}
+
+enum setpay_error setpay_identity_read_certificate(const char *path,
+                                                   struct setpay_certificate **certificate,
+                                                   struct setpay_problem *problem)
+{
+    struct setpay_buffer pem;
+    struct setpay_buffer ders[CHAIN_MAX];
+    size_t count = 0;
+    setpay_buffer_init(&pem, PEM_FILE_MAX);
+    enum setpay_error error = setpay_file_read(path, &pem, problem);
+    if (error == SETPAY_OK) {
+        error = setpay_pem_certificates(setpay_buffer_view(&pem), ders, CHAIN_MAX, &count);
+        if (error == SETPAY_OK)
+            error = setpay_certificate_parse(setpay_buffer_view(&ders[0]), certificate);
+        if (error != SETPAY_OK)
+            (void)setpay_problem_set(problem, error, "%s: expected 1 to %d certificates in PEM: %s",
+                                     path, CHAIN_MAX, setpay_error_text(error));
+    }
+    for (size_t i = 0; i < count; i++)
+        setpay_buffer_clear(&ders[i]);
+    setpay_buffer_clear(&pem);
+    return error;
 }
 
 enum setpay_error setpay_trust_load(const char *root_path, struct setpay_trust **trust,
@@ -272,6 +313,20 @@ static bool ends_with(const char *text, const char *end)
     return size > end_size && strcmp(text + size - end_size, end) == 0;
 }
 
+/* A file that is refused is told once, and again when it, or the reason, is another. */
+static bool is_news(struct setpay_trust *trust, const char *path,
+                    const struct setpay_buffer *content, enum setpay_error error)
+{
+    char name[PATH_MAX + 16];
+    struct setpay_digest parts[2];
+    struct setpay_digest what;
+    int length = snprintf(name, sizeof name, "%08x %s", (unsigned)error, path);
+    return length <= 0 || setpay_sha256(setpay_view_string(name), &parts[0]) != SETPAY_OK ||
+           setpay_sha256(setpay_buffer_view(content), &parts[1]) != SETPAY_OK ||
+           setpay_sha256(setpay_view_of(parts, sizeof parts), &what) != SETPAY_OK ||
+           setpay_trust_tell_once(trust, &what);
+}
+
 static void load_one(const char *folder, const char *name, struct folder_file *file,
                      struct setpay_crl_load *load)
 {
@@ -294,13 +349,13 @@ static void load_one(const char *folder, const char *name, struct folder_file *f
     }
     if (error == SETPAY_OK)
         error = file->worst;
-    setpay_buffer_clear(&content);
     load->files++;
     load->taken += file->taken;
-    if (error != SETPAY_OK && !file->quiet) {
+    if (error != SETPAY_OK && !file->quiet)
         load->refused++;
+    if (error != SETPAY_OK && !file->quiet && is_news(file->trust, path, &content, error))
         setpay_log_error(error, "trust.file_refused", setpay_field_text("path", path));
-    }
+    setpay_buffer_clear(&content);
 }
 
 enum setpay_error setpay_trust_load_folder(struct setpay_trust *trust, const char *folder,

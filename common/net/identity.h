@@ -15,7 +15,9 @@
 
 #include <openssl/types.h>
 #include <openssl/x509.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* A private key with its certificate and the CAs above it. Zeroed memory is empty. */
 struct setpay_identity {
@@ -39,8 +41,9 @@ enum setpay_error setpay_identity_load(struct setpay_trust *trust, const char *k
                                        setpay_time_ms now_ms, struct setpay_identity *identity,
                                        struct setpay_problem *problem) SETPAY_MUST_CHECK;
 
-/* The same whatever the revocation lists of its CAs are, missing or stale; what one names is
- * refused. For programs that look, never for one that is to be believed by others. */
+/* The same where lists are being fetched, and for programs that look: a revocation list that is
+ * missing or stale is not held against it; what one that is held names is refused all the same.
+ * Others will judge it by theirs. */
 enum setpay_error setpay_identity_load_unlisted(struct setpay_trust *trust, const char *key_path,
                                                 const char *certificate_path,
                                                 const struct setpay_secret *passphrase,
@@ -48,6 +51,11 @@ enum setpay_error setpay_identity_load_unlisted(struct setpay_trust *trust, cons
                                                 setpay_time_ms now_ms,
                                                 struct setpay_identity *identity,
                                                 struct setpay_problem *problem) SETPAY_MUST_CHECK;
+
+/* Whether a certificate is to be renewed: its end is no farther than before_ms, or than a third of
+ * its life where that is less. */
+bool setpay_identity_is_due(const struct setpay_certificate *certificate, int64_t before_ms,
+                            setpay_time_ms now_ms);
 
 /* As a TLS context wants it; borrows. brand: shown to clients whose SNI is this; NULL: to others.
  */
@@ -60,6 +68,11 @@ struct setpay_tls_identity setpay_identity_tls(const struct setpay_identity *ide
 enum setpay_error setpay_pem_certificates(struct setpay_view pem,
                                           struct setpay_buffer *certificates, size_t room,
                                           size_t *count) SETPAY_MUST_CHECK;
+
+/* The first certificate of a PEM file, as it is: nothing is verified. */
+enum setpay_error
+setpay_identity_read_certificate(const char *path, struct setpay_certificate **certificate,
+                                 struct setpay_problem *problem) SETPAY_MUST_CHECK;
 
 /* Trust in the root of a PEM file. */
 enum setpay_error setpay_trust_load(const char *root_path, struct setpay_trust **trust,

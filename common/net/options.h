@@ -1,6 +1,7 @@
 /*
  * The configuration keys that every daemon has, as rows for its option table
- * (common/base/config.h): of a process; of one with a database; of one that trusts a root.
+ * (common/base/config.h): of a process; of one with a database; of one that trusts a root; of one
+ * that renews.
  */
 #ifndef SETPAY_NET_OPTIONS_H
 #define SETPAY_NET_OPTIONS_H
@@ -35,6 +36,15 @@
     {"", "crls", SETPAY_OPTION_FOLDER, NULL, 0, 0, false, false, NULL,                               \
      "folder of revocation lists (*.crl) and of the CAs that signed them (*.pem); read again every "\
      "minute and on SIGHUP"}
+/* Of a party that keeps its certificates and lists current by itself (common/net/upkeep.h). */
+#define SETPAY_UPKEEP_OPTIONS                                                                      \
+    {"", "ca_url", SETPAY_OPTION_TEXT, NULL, 0, 0, false, false, NULL,                             \
+     "https://HOST[:PORT] of the authority: certificates are renewed and revocation lists fetched "\
+     "there, without being asked; unset: both are yours to do"},                                   \
+    {"", "renew_before", SETPAY_OPTION_DURATION, "35d", 60000, 34300800000, false, false, NULL,    \
+     "how long before its end a certificate is renewed; at most a third of its life"},             \
+    {"brand *", "ca_url", SETPAY_OPTION_TEXT, NULL, 0, 0, false, false, NULL,                      \
+     "the brand's own authority, where it is not the one at the top"}
 /* clang-format on */
 
 #endif

@@ -5,13 +5,12 @@
 
 #include "common/base/clock.h"
 #include "common/base/terminal.h"
-#include "common/crypto/keyfile.h"
+#include "common/crypto/file.h"
 #include "common/net/est_client.h"
 #include "common/net/identity.h"
 #include "common/net/party_files.h"
-#include "common/pki/csr.h"
+#include "common/net/party_issue.h"
 
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -44,7 +43,6 @@ struct enrolling {
     /* The one under way. */
     const struct setpay_party_certificate *certificate;
     struct setpay_party_files files;
-    EVP_PKEY *key;
     enum setpay_error error;
 };
 
@@ -55,19 +53,6 @@ static const char *path_of(const struct enrolling *enrolling,
 }
 
 /* ------------------------------------------------------------------ one certificate */
-
-static enum setpay_error build(void *arg, const char *nonce, struct setpay_secret *der)
-{
-    const struct enrolling *enrolling = arg;
-    const struct setpay_profile_info *profile =
-        setpay_profile_info(enrolling->certificate->profile);
-    const struct setpay_csr_wish wish = {.brand = enrolling->brand,
-                                         .role = profile->role,
-                                         .id = enrolling->id,
-                                         .challenge = nonce,
-                                         .eku = profile->ekus[0]};
-    return setpay_csr_build(enrolling->key, &wish, der);
-}
 
 static void note(struct enrolling *enrolling, const char *status, setpay_time_ms expires_ms)
 {
@@ -81,52 +66,14 @@ static void note(struct enrolling *enrolling, const char *status, setpay_time_ms
                                     "expires", expires_ms != 0 ? expires : NULL));
 }
 
-/* Rule A3, and that it is what was asked for: this key's, this party's. */
-static enum setpay_error check(struct enrolling *enrolling, const struct setpay_est_result *result,
-                               setpay_time_ms *expires_ms)
-{
-    struct setpay_certificate *leaf = NULL;
-    struct setpay_digest asked, got;
-    SETPAY_TRY(setpay_trust_verify(enrolling->trust, result->certificates[0],
-                                   result->certificates + 1, result->certificate_count - 1,
-                                   enrolling->certificate->profile, enrolling->brand,
-                                   setpay_clock_now_ms(), &leaf));
-    enum setpay_error error = setpay_key_digest(enrolling->key, &asked);
-    if (error == SETPAY_OK)
-        error = setpay_key_digest(setpay_public_key_pkey(setpay_certificate_key(leaf)), &got);
-    if (error == SETPAY_OK && (!setpay_digest_equal(&asked, &got) ||
-                               strcmp(setpay_certificate_id(leaf), enrolling->id) != 0))
-        error = setpay_problem_set(enrolling->problem, SETPAY_E_CERT_NAME,
-                                   "the authority's certificate is for another key or party");
-    *expires_ms = setpay_certificate_not_after_ms(leaf);
-    setpay_certificate_unref(leaf);
-    return error;
-}
-
-static enum setpay_error take(struct enrolling *enrolling, const struct setpay_est_result *result)
-{
-    setpay_time_ms expires_ms = 0;
-    if (result->error == SETPAY_E_ENROLMENT)
-        return setpay_problem_set(
-            enrolling->problem, result->error,
-            "the authority refuses it: id or secret is wrong or spent, or for "
-            "another brand or party than the configuration's; it does not "
-            "say which. Five wrong tries spend a token");
-    if (result->error != SETPAY_OK)
-        return result->words[0] == '\0'
-                   ? result->error
-                   : setpay_problem_set(enrolling->problem, result->error, "%s", result->words);
-    SETPAY_TRY(check(enrolling, result, &expires_ms));
-    SETPAY_TRY(setpay_party_files_put(&enrolling->files, enrolling->renew, result->certificates,
-                                      result->certificate_count, enrolling->problem));
-    note(enrolling, enrolling->renew ? "renewed" : "issued", expires_ms);
-    return SETPAY_OK;
-}
-
-static void on_result(void *arg, const struct setpay_est_result *result)
+static void on_issued(void *arg, const struct setpay_issue_result *result)
 {
     struct enrolling *enrolling = arg;
-    enrolling->error = take(enrolling, result);
+    enrolling->error = result->error;
+    if (result->error == SETPAY_OK)
+        note(enrolling, enrolling->renew ? "renewed" : "issued", result->expires_ms);
+    else if (result->words[0] != '\0')
+        setpay_problem_write(enrolling->problem, "%s", result->words);
     setpay_loop_stop(enrolling->loop);
 }
 
@@ -146,23 +93,26 @@ static enum setpay_error load_renewer(const struct enrolling *enrolling,
                                 enrolling->problem);
 }
 
-/* Runs one task to its end: a certificate, or with label NULL the lists alone. */
-static enum setpay_error run(struct enrolling *enrolling, const char *label,
-                             const struct setpay_tls_identity *identity)
+/* One certificate, to its end. renewer NULL: by the token. */
+static enum setpay_error run(struct enrolling *enrolling, const struct setpay_tls_identity *renewer)
 {
-    struct setpay_est_task *task = NULL;
+    struct setpay_issue *issue = NULL;
     SETPAY_TRY(setpay_loop_new(64, &enrolling->loop));
-    const struct setpay_est_wish wish = {.loop = enrolling->loop,
-                                         .trust = enrolling->trust,
-                                         .place = enrolling->place,
-                                         .label = label,
-                                         .user = enrolling->token,
-                                         .password = &enrolling->secret,
-                                         .identity = identity,
-                                         .build_cb = build,
-                                         .done_cb = on_result,
-                                         .arg = enrolling};
-    enum setpay_error error = setpay_est_start(&wish, &task, enrolling->problem);
+    const struct setpay_issue_wish wish = {.loop = enrolling->loop,
+                                           .trust = enrolling->trust,
+                                           .place = enrolling->place,
+                                           .label = enrolling->party->label,
+                                           .certificate = enrolling->certificate,
+                                           .id = enrolling->id,
+                                           .brand = enrolling->brand,
+                                           .files = enrolling->files,
+                                           .passphrase = enrolling->passphrase,
+                                           .token = enrolling->token,
+                                           .secret = &enrolling->secret,
+                                           .renewer = renewer,
+                                           .done_cb = on_issued,
+                                           .arg = enrolling};
+    enum setpay_error error = setpay_issue_start(&wish, &issue, enrolling->problem);
     if (error == SETPAY_OK)
         error = setpay_loop_run(enrolling->loop);
     if (error == SETPAY_OK)
@@ -190,9 +140,20 @@ static enum setpay_error renew_one(struct enrolling *enrolling)
     enum setpay_error error = load_renewer(enrolling, &renewer);
     if (error == SETPAY_OK) {
         const struct setpay_tls_identity tls = setpay_identity_tls(&renewer, NULL);
-        error = run(enrolling, enrolling->party->label, &tls);
+        error = run(enrolling, &tls);
     }
     setpay_identity_clear(&renewer);
+    return error;
+}
+
+/* An exchange that was cut off is ended, and what there is is looked at. */
+static enum setpay_error settle(struct enrolling *enrolling, bool *present)
+{
+    int lock = -1;
+    SETPAY_TRY(setpay_party_files_lock(&enrolling->files, &lock, enrolling->problem));
+    enum setpay_error error =
+        setpay_party_files_settle(&enrolling->files, present, enrolling->problem);
+    setpay_party_files_unlock(lock);
     return error;
 }
 
@@ -202,8 +163,9 @@ static enum setpay_error enrol_one(struct enrolling *enrolling)
     bool present = false;
     SETPAY_TRY(setpay_party_files_init(
         &enrolling->files, path_of(enrolling, certificate, certificate->key_name),
-        path_of(enrolling, certificate, certificate->certificate_name), enrolling->problem));
-    SETPAY_TRY(setpay_party_files_settle(&enrolling->files, &present, enrolling->problem));
+        path_of(enrolling, certificate, certificate->certificate_name), certificate->keep,
+        enrolling->problem));
+    SETPAY_TRY(settle(enrolling, &present));
     if (present && (!enrolling->renew || (certificate->top && !is_of_brand(enrolling)))) {
         note(enrolling, "kept", 0);
         return SETPAY_OK;
@@ -212,13 +174,7 @@ static enum setpay_error enrol_one(struct enrolling *enrolling)
         return setpay_problem_set(enrolling->problem, SETPAY_E_NOT_FOUND,
                                   "%s: there is nothing to be renewed; enrol with --id TOKEN",
                                   enrolling->files.certificate);
-    SETPAY_TRY(setpay_party_files_key(&enrolling->files, enrolling->renew, enrolling->passphrase,
-                                      &enrolling->key, enrolling->problem));
-    enum setpay_error error =
-        enrolling->renew ? renew_one(enrolling) : run(enrolling, enrolling->party->label, NULL);
-    EVP_PKEY_free(enrolling->key);
-    enrolling->key = NULL;
-    return error;
+    return enrolling->renew ? renew_one(enrolling) : run(enrolling, NULL);
 }
 
 /* ------------------------------------------------------------------ the whole command */

@@ -8,24 +8,10 @@
 
 #include "common/base/error.h"
 #include "common/net/operator.h"
-#include "common/pki/role.h"
+#include "common/net/party.h"
 
 #include <jansson.h>
 #include <stdbool.h>
-
-/* One of a party's certificates, and the keys of the configuration that name its files. */
-struct setpay_party_certificate {
-    enum setpay_profile profile; /* NONE ends the list */
-    const char *key_name, *certificate_name;
-    bool top; /* at the top of the configuration, for all brands; else in [brand NAME] */
-    /* Who renews it: its own certificate, or, where that can't sign, this one of the same brand. */
-    enum setpay_profile renewed_by;
-};
-
-struct setpay_party {
-    const char *label; /* of EST */
-    const struct setpay_party_certificate *certificates;
-};
 
 /* --url URL --brand B, and --id TOKEN or --renew; --only: one of them, by its profile's name. The
  * token's secret comes from the terminal, or as the first line of standard input. Files that are

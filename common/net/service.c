@@ -13,7 +13,9 @@
 #include "common/net/doctor.h"
 #include "common/net/health_metrics.h"
 #include "common/net/identity.h"
+#include "common/net/lists.h"
 #include "common/net/loop.h"
+#include "common/net/saved_trust.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,26 +40,15 @@ enum setpay_error setpay_service_check_store(void *store, struct setpay_problem 
     return SETPAY_OK;
 }
 
-/* Lists of brands that this daemon does not serve come beside messages, from anybody: that nobody
- * renews them here must not take the daemon out of service. */
-static bool is_served(const struct setpay_config *config, const char *brand)
+/* A wallet: whatever it holds. Lists of brands that a merchant or a gateway does not serve come
+ * beside messages, from anybody: that nobody renews them here must not take it out of service. */
+static enum setpay_error check_held(struct setpay_trust *trust, setpay_time_ms now_ms,
+                                    struct setpay_problem *why)
 {
-    size_t count = setpay_config_instance_count(config, "brand *");
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(setpay_config_instance(config, "brand *", i), brand) == 0)
-            return true;
-    }
-    return count == 0 || brand[0] == '\0'; /* "": the root's */
-}
-
-static enum setpay_error check_crls(void *arg, struct setpay_problem *why)
-{
-    struct setpay_service *service = arg;
     struct setpay_crl_info infos[SETPAY_LIMIT_TRUST_CAS];
-    size_t count = setpay_trust_crls(service->trust, infos, SETPAY_LIMIT_TRUST_CAS);
-    setpay_time_ms now_ms = setpay_clock_now_ms();
+    size_t count = setpay_trust_crls(trust, infos, SETPAY_LIMIT_TRUST_CAS);
     for (size_t i = 0; i < count && i < SETPAY_LIMIT_TRUST_CAS; i++) {
-        if (infos[i].next_update_ms < now_ms && is_served(service->config, infos[i].brand)) {
+        if (infos[i].next_update_ms < now_ms) {
             char text[SETPAY_TIME_TEXT_SIZE];
             return setpay_problem_set(why, SETPAY_E_CRL_STALE,
                                       "the revocation list of %s%s%s was due at %s", infos[i].brand,
@@ -66,6 +57,20 @@ static enum setpay_error check_crls(void *arg, struct setpay_problem *why)
                                       setpay_time_format(infos[i].next_update_ms, text));
         }
     }
+    return SETPAY_OK;
+}
+
+static enum setpay_error check_crls(void *arg, struct setpay_problem *why)
+{
+    struct setpay_service *service = arg;
+    setpay_time_ms now_ms = setpay_clock_now_ms();
+    size_t count = setpay_config_instance_count(service->config, "brand *");
+    if (count == 0)
+        return check_held(service->trust, now_ms, why);
+    for (size_t i = 0; i < count; i++)
+        SETPAY_TRY(setpay_lists_check(service->trust,
+                                      setpay_config_instance(service->config, "brand *", i), false,
+                                      now_ms, why));
     return SETPAY_OK;
 }
 
@@ -142,7 +147,9 @@ static enum setpay_error on_start(void *context, struct setpay_daemon *daemon,
         setpay_testing_enable();
         enum setpay_error armed = setpay_testing_arm_from_environment();
         if (armed != SETPAY_OK)
-            return setpay_problem_set(problem, armed, "SETPAY_CRASH: expected POINT:COUNT");
+            return setpay_problem_set(problem, armed,
+                                      "SETPAY_CRASH: expected POINT:COUNT; SETPAY_CLOCK: a number "
+                                      "of milliseconds");
     }
     if (service->spec->schema != NULL) {
         SETPAY_TRY(open_store(service, false, problem));
@@ -153,6 +160,9 @@ static enum setpay_error on_start(void *context, struct setpay_daemon *daemon,
     if (service->spec->needs_trust) {
         SETPAY_TRY(setpay_trust_load(setpay_config_text(service->config, "", "root"),
                                      &service->trust, problem));
+        if (service->spec->saves_trust)
+            SETPAY_TRY(
+                setpay_saved_trust_load(service->store, service->trust, setpay_clock_now_ms()));
         load_crls(service);
         setpay_service_add_check(service,
                                  &(struct setpay_ready_check){"crls", check_crls, service});

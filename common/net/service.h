@@ -45,6 +45,7 @@ struct setpay_service_spec {
     const struct setpay_backup_party *backup;      /* what a backup of it is; may be NULL */
     struct setpay_service_listener listeners[SETPAY_SERVICE_LISTENERS_MAX]; /* one per worker */
     bool needs_trust; /* has the keys root and crls */
+    bool saves_trust; /* its schema has SETPAY_SAVED_TRUST_SCHEMA; somebody saves */
     /* Its own; each may be NULL. On the main thread. arg is what on_start_cb has set. */
     enum setpay_error (*on_start_cb)(struct setpay_service *service,
                                      struct setpay_problem *problem);

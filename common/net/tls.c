@@ -19,6 +19,7 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,6 +61,7 @@ struct session {
 struct setpay_tls {
     pthread_mutex_t mutex;
     SSL_CTX *ctx; /* guarded by mutex */
+    atomic_uint generation;
     bool is_server;
 };
 
@@ -455,8 +457,14 @@ enum setpay_error setpay_tls_reload(struct setpay_tls *tls, const struct setpay_
     SSL_CTX *former = tls->ctx;
     tls->ctx = fresh;
     pthread_mutex_unlock(&tls->mutex);
+    atomic_fetch_add(&tls->generation, 1);
     SSL_CTX_free(former);
     return SETPAY_OK;
+}
+
+unsigned setpay_tls_generation(const struct setpay_tls *tls)
+{
+    return atomic_load(&tls->generation);
 }
 
 void setpay_tls_free(struct setpay_tls *tls)

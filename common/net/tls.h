@@ -72,6 +72,9 @@ enum setpay_error setpay_tls_new_client(const struct setpay_tls_config *config,
  * they have. On an error nothing has changed. */
 enum setpay_error setpay_tls_reload(struct setpay_tls *tls, const struct setpay_tls_config *config,
                                     struct setpay_problem *problem) SETPAY_MUST_CHECK;
+/* Any thread: how often it was reloaded. A client whose connections are of an earlier one than this
+ * shows certificates that were replaced. */
+unsigned setpay_tls_generation(const struct setpay_tls *tls);
 /* NULL-safe. Connections that are still alive keep what they need. */
 void setpay_tls_free(struct setpay_tls *tls);
 

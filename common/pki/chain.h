@@ -25,11 +25,15 @@
 #include "common/pki/role.h"
 
 #include <openssl/x509.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 /* CA certificates kept under one root; more are refused (SETPAY_E_TOO_BIG). */
 #define SETPAY_LIMIT_TRUST_CAS 256
+
+/* Files that were refused and are remembered as told. */
+#define SETPAY_LIMIT_TRUST_TOLD 64
 
 struct setpay_trust;
 
@@ -55,6 +59,11 @@ enum setpay_error setpay_trust_add_ca(struct setpay_trust *trust,
  */
 enum setpay_error setpay_trust_add_crl(struct setpay_trust *trust, struct setpay_view der,
                                        setpay_time_ms now_ms) SETPAY_MUST_CHECK;
+
+/* True the first time that it is asked for what (a digest of a file and of why it was refused), and
+ * again only after SETPAY_LIMIT_TRUST_TOLD others: what is read every minute is told once. Any
+ * thread. */
+bool setpay_trust_tell_once(struct setpay_trust *trust, const struct setpay_digest *what);
 
 /* What came beside a message: keeps the CA certificates and CRLs among it that hold, in whatever
  * order they stand, and passes over the rest (what is missing then shows when a leaf is verified; a

@@ -341,6 +341,20 @@ enum setpay_error setpay_trust_add_crl(struct setpay_trust *trust, struct setpay
     return error;
 }
 
+bool setpay_trust_tell_once(struct setpay_trust *trust, const struct setpay_digest *what)
+{
+    bool first = true;
+    (void)pthread_mutex_lock(&trust->change);
+    size_t held =
+        trust->told_count < SETPAY_LIMIT_TRUST_TOLD ? trust->told_count : SETPAY_LIMIT_TRUST_TOLD;
+    for (size_t i = 0; i < held && first; i++)
+        first = !setpay_digest_equal(&trust->told[i], what);
+    if (first)
+        trust->told[trust->told_count++ % SETPAY_LIMIT_TRUST_TOLD] = *what;
+    (void)pthread_mutex_unlock(&trust->change);
+    return first;
+}
+
 static void log_refused(struct setpay_view der, enum setpay_error error)
 {
     struct setpay_digest thumbprint = {{0}};

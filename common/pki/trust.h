@@ -57,6 +57,9 @@ struct setpay_trust {
     pthread_rwlock_t lock;  /* over the pointer to the current snapshot */
     pthread_mutex_t change; /* one change at a time */
     struct setpay_snapshot *current;
+    /* What was refused, so that it is told once; guarded by change. */
+    struct setpay_digest told[SETPAY_LIMIT_TRUST_TOLD];
+    size_t told_count;
     _Atomic uint64_t cache_hits, verifications, leaf_verifications, refusals;
 };
 

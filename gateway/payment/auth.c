@@ -48,20 +48,18 @@ static enum setpay_error check_account(const struct setpay_pi *pi,
     return setpay_pan_check(&pi->pan, &brand->prefixes);
 }
 
-enum setpay_error setpay_auth_check(const struct setpay_auth_req *request,
-                                    const struct setpay_instruction *instruction,
-                                    const struct setpay_certificate *merchant,
-                                    const struct setpay_certificate *cardholder,
-                                    const struct setpay_gateway_brand *brand, setpay_time_ms now_ms,
-                                    struct setpay_digest *pomd)
+enum setpay_error setpay_auth_check(
+    const struct setpay_auth_req *request, const struct setpay_instruction *instruction,
+    const struct setpay_certificate *merchant, const struct setpay_certificate *cardholder,
+    const struct setpay_gateway_brand *brand, const struct setpay_held *sign,
+    const struct setpay_held *encrypt, setpay_time_ms now_ms, struct setpay_digest *pomd)
 {
     /* rule G3 */
     SETPAY_TRY(setpay_instruction_check_signature(instruction, request, cardholder, pomd));
     /* rule G4 */
     SETPAY_TRY(setpay_instruction_check_request(
-        instruction, request, setpay_certificate_thumbprint(merchant),
-        setpay_certificate_thumbprint(brand->sign.certificate),
-        setpay_certificate_thumbprint(brand->encrypt.certificate)));
+        instruction, request, setpay_certificate_thumbprint(merchant), setpay_held_thumbprint(sign),
+        setpay_held_thumbprint(encrypt)));
     SETPAY_TRY(check_account(&instruction->pi, cardholder, brand));
     /* rule G8 */
     if (request->amount.minor <= 0 || request->amount.minor > SETPAY_MONEY_MAX_MINOR)
@@ -224,7 +222,7 @@ void setpay_made_receipt_clear(struct setpay_made_receipt *receipt)
     setpay_buffer_clear(&receipt->signed_bytes);
 }
 
-enum setpay_error setpay_payment_make_receipt(const struct setpay_gateway_brand *brand,
+enum setpay_error setpay_payment_make_receipt(const struct setpay_held *sign,
                                               struct setpay_payment *payment,
                                               enum setpay_receipt_kind kind, int64_t amount_minor,
                                               const struct setpay_secret *back_key,
@@ -236,7 +234,7 @@ enum setpay_error setpay_payment_make_receipt(const struct setpay_gateway_brand 
         .amount = payment->amount,
         .merchant = payment->merchant,
         .cardholder = payment->cardholder,
-        .gateway_sign = *setpay_certificate_thumbprint(brand->sign.certificate),
+        .gateway_sign = *setpay_held_thumbprint(sign),
         .xid = payment->xid,
         .pomd = payment->pomd,
         .date_ms = now_ms,
@@ -250,7 +248,7 @@ enum setpay_error setpay_payment_make_receipt(const struct setpay_gateway_brand 
     memcpy(content.action_code, payment->action_code, sizeof content.action_code);
     memcpy(content.approval_code, payment->approval_code, sizeof content.approval_code);
 
-    SETPAY_TRY(setpay_receipt_sign(&content, brand->sign.key, &receipt->signed_bytes));
+    SETPAY_TRY(setpay_receipt_sign(&content, sign->identity.key, &receipt->signed_bytes));
     struct setpay_view signed_bytes = setpay_buffer_view(&receipt->signed_bytes);
     SETPAY_TRY(setpay_receipt_hash(signed_bytes, &hash));
     SETPAY_TRY(setpay_id_random(&receipt_id));
@@ -273,7 +271,7 @@ static enum setpay_auth_outcome outcome_of(const struct setpay_payment *payment)
     }
 }
 
-static void fill_answer(const struct setpay_payment *payment,
+static void fill_answer(const struct setpay_payment *payment, const struct setpay_held *sign,
                         const struct setpay_sealed_receipt *receipt, setpay_time_ms now_ms,
                         struct setpay_auth_res *answer)
 {
@@ -282,7 +280,7 @@ static void fill_answer(const struct setpay_payment *payment,
         .rrpid = payment->rrpid,
         .request_hash = payment->request_hash,
         .date_ms = now_ms,
-        .sender = payment->gateway_sign,
+        .sender = *setpay_held_thumbprint(sign),
         .has_receiver = true,
         .receiver = payment->merchant,
     };
@@ -307,7 +305,7 @@ static void fill_answer(const struct setpay_payment *payment,
 }
 
 enum setpay_error setpay_auth_answer(const struct setpay_gateway *gateway,
-                                     const struct setpay_gateway_brand *brand,
+                                     const struct setpay_held *sign,
                                      const struct setpay_payment *payment,
                                      const struct setpay_thumbs *known,
                                      const struct setpay_sealed_receipt *receipt,
@@ -318,19 +316,19 @@ enum setpay_error setpay_auth_answer(const struct setpay_gateway *gateway,
     struct setpay_buffer content;
     setpay_beside_init(&beside);
     setpay_buffer_init(&content, SETPAY_LIMIT_CONTENT_BYTES);
-    fill_answer(payment, receipt, now_ms, &answer);
+    fill_answer(payment, sign, receipt, now_ms, &answer);
     setpay_thumbs_add_trust(&answer.thumbs, gateway->trust, false);
     (void)setpay_thumbs_add(&answer.thumbs, &payment->merchant);
 
     enum setpay_error error = setpay_auth_res_build(&answer, &content);
     if (error == SETPAY_OK)
-        error = setpay_beside_add_chain(&beside, known, gateway->trust, brand->sign.certificate);
+        error = setpay_beside_add_chain(&beside, known, gateway->trust, sign->identity.certificate);
     if (error == SETPAY_OK) {
         const struct setpay_message_parts parts = {
             .type = SETPAY_MESSAGE_AUTH_RES,
             .content = setpay_buffer_view(&content),
-            .key = brand->sign.key,
-            .signer = setpay_certificate_thumbprint(brand->sign.certificate),
+            .key = sign->identity.key,
+            .signer = setpay_held_thumbprint(sign),
             .certificates = beside.certificates,
             .certificate_count = beside.certificate_count,
         };

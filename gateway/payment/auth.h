@@ -23,13 +23,16 @@ enum setpay_error setpay_merchant_channel_check(const struct setpay_peer *peer,
                                                 const char *merchant_id) SETPAY_MUST_CHECK;
 
 /* Rules G3, G4, G5, G8 and A5 (the instruction's expiry; not held against a void), in this order.
- * instruction was opened with brand's key. Gives POMD. SETPAY_E_DS_PAYMENT, SETPAY_E_PI_MISMATCH,
+ * sign and encrypt are our own pairs: to the one the request is directed, with the other the
+ * instruction was opened. Gives POMD. SETPAY_E_DS_PAYMENT, SETPAY_E_PI_MISMATCH,
  * SETPAY_E_ACCOUNT, SETPAY_E_AMOUNT_LIMIT, SETPAY_E_EXPIRED. */
 enum setpay_error setpay_auth_check(const struct setpay_auth_req *request,
                                     const struct setpay_instruction *instruction,
                                     const struct setpay_certificate *merchant,
                                     const struct setpay_certificate *cardholder,
-                                    const struct setpay_gateway_brand *brand, setpay_time_ms now_ms,
+                                    const struct setpay_gateway_brand *brand,
+                                    const struct setpay_held *sign,
+                                    const struct setpay_held *encrypt, setpay_time_ms now_ms,
                                     struct setpay_digest *pomd) SETPAY_MUST_CHECK;
 
 /* Rule G12, for an AuthReq that would authorise. restored_ms: when this gateway was restored from a
@@ -76,15 +79,17 @@ struct setpay_made_receipt {
 };
 void setpay_made_receipt_init(struct setpay_made_receipt *receipt);
 void setpay_made_receipt_clear(struct setpay_made_receipt *receipt);
-enum setpay_error setpay_payment_make_receipt(
-    const struct setpay_gateway_brand *brand, struct setpay_payment *payment,
-    enum setpay_receipt_kind kind, int64_t amount_minor, const struct setpay_secret *back_key,
-    setpay_time_ms now_ms, struct setpay_made_receipt *receipt) SETPAY_MUST_CHECK;
+enum setpay_error
+setpay_payment_make_receipt(const struct setpay_held *sign, struct setpay_payment *payment,
+                            enum setpay_receipt_kind kind, int64_t amount_minor,
+                            const struct setpay_secret *back_key, setpay_time_ms now_ms,
+                            struct setpay_made_receipt *receipt) SETPAY_MUST_CHECK;
 
-/* The whole AuthRes to the row's own request, signed and packed; payment is what the row will be.
+/* The whole AuthRes to the row's own request, signed and packed; payment is what the row will be,
+ * and sign the pair that it names.
  * known: the thumbprints that the merchant listed, NULL where they are not known any more. */
 enum setpay_error
-setpay_auth_answer(const struct setpay_gateway *gateway, const struct setpay_gateway_brand *brand,
+setpay_auth_answer(const struct setpay_gateway *gateway, const struct setpay_held *sign,
                    const struct setpay_payment *payment, const struct setpay_thumbs *known,
                    const struct setpay_sealed_receipt *receipt, setpay_time_ms now_ms,
                    struct setpay_buffer *bytes) SETPAY_MUST_CHECK;

@@ -104,11 +104,11 @@ static enum setpay_error make_answer(struct setpay_gateway_work *work)
     const struct setpay_digest previous = payment->last_receipt;
     int64_t amount =
         payment->state == SETPAY_PAYMENT_APPROVED ? payment->approved_minor : payment->amount.minor;
-    SETPAY_TRY(setpay_payment_make_receipt(work->brand, payment, kind_of(payment), amount,
+    SETPAY_TRY(setpay_payment_make_receipt(work->sign, payment, kind_of(payment), amount,
                                            &work->instruction.pi.back_key, payment->updated_ms,
                                            &work->receipt));
     enum setpay_error error =
-        setpay_auth_answer(work->worker->gateway, work->brand, payment, &work->auth.thumbs,
+        setpay_auth_answer(work->worker->gateway, work->sign, payment, &work->auth.thumbs,
                            &work->receipt.sealed, payment->updated_ms, &work->answer);
     if (error != SETPAY_OK)
         payment->last_receipt = previous;
@@ -390,6 +390,17 @@ static enum setpay_error find_cardholder(struct setpay_gateway_work *work)
                                       work->now_ms, &work->cardholder);
 }
 
+/* The pair whose key is to open the envelope: the one that the request names. One that we have not,
+ * or no more, is as if the envelope were for another (rule G2): the one in use does not open it. */
+static const struct setpay_held *find_encrypt(const struct setpay_gateway_work *work)
+{
+    const char *brand = work->brand->name;
+    const struct setpay_held *named = setpay_keyring_find(
+        work->keys, SETPAY_PROFILE_GATEWAY_ENCRYPT, brand, &work->auth.gateway_encrypt);
+    return named != NULL ? named
+                         : setpay_keyring_in_use(work->keys, SETPAY_PROFILE_GATEWAY_ENCRYPT, brand);
+}
+
 /* Opens and checks the instruction, and submits the booking; the work goes on in its callback. */
 static enum setpay_error decide(struct setpay_gateway_work *work)
 {
@@ -414,16 +425,17 @@ static enum setpay_error decide(struct setpay_gateway_work *work)
     SETPAY_TRY(setpay_date_check(request->header.date_ms, work->now_ms)); /* rule A5 */
     SETPAY_TRY(find_cardholder(work));
     setpay_instruction_clear(&work->instruction);
-    SETPAY_TRY(setpay_instruction_open(work->brand->envelope_key, work->message.envelope,
+    const struct setpay_held *encrypt = find_encrypt(work);
+    SETPAY_TRY(setpay_instruction_open(encrypt->envelope_key, work->message.envelope,
                                        &request->envelope, &work->instruction)); /* rule G2 */
     SETPAY_TRY(setpay_auth_check(request, &work->instruction, work->merchant, work->cardholder,
-                                 work->brand, work->now_ms, &pomd));
+                                 work->brand, work->sign, encrypt, work->now_ms, &pomd));
     if (next != SETPAY_PAYMENT_VOIDED) /* a void can only prevent a payment */
-        SETPAY_TRY(setpay_auth_check_restored(request, work->brand->encrypt.certificate,
+        SETPAY_TRY(setpay_auth_check_restored(request, encrypt->identity.certificate,
                                               work->worker->gateway->restored_ms)); /* rule G12 */
-    work->payment = setpay_auth_book(request, &work->message.signer,
-                                     setpay_certificate_thumbprint(work->brand->sign.certificate),
-                                     &work->request_hash, &pomd, next, work->now_ms);
+    work->payment =
+        setpay_auth_book(request, &work->message.signer, setpay_held_thumbprint(work->sign),
+                         &work->request_hash, &pomd, next, work->now_ms);
     return next == SETPAY_PAYMENT_VOIDED ? book_void(work) : book(work);
 }
 

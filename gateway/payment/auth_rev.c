@@ -35,14 +35,19 @@ static enum setpay_error read_snapshot(struct setpay_db *db, void *arg)
     return SETPAY_OK;
 }
 
-/* Pure: rules G8 and G9, and what follows by the table. */
+/* Pure: rules G8 and G9, to whom it is, and what follows by the table. */
 static enum setpay_error check(const struct setpay_auth_rev_req *request,
                                const struct setpay_payment *payment,
+                               const struct setpay_digest *receiver,
                                enum setpay_payment_state *next)
 {
     if (!payment->has_cap_token || !setpay_view_equal_secret(setpay_id_view(&payment->cap_token),
                                                              setpay_id_view(&request->cap_token)))
         return SETPAY_E_TOKEN; /* rule G9 */
+    /* Rules A2, G4: to the certificate that the cardholder has signed, by which the receipt is
+     * believed. */
+    if (!setpay_digest_equal(&payment->gateway_sign, receiver))
+        return SETPAY_E_RECEIVER;
     int64_t left = payment->approved_minor - payment->reversed_minor;
     if (payment->state == SETPAY_PAYMENT_APPROVED) {
         /* rule G8 */
@@ -59,14 +64,14 @@ static enum setpay_error check(const struct setpay_auth_rev_req *request,
 static enum setpay_error make_answer(struct setpay_gateway_work *work)
 {
     const struct setpay_payment *payment = &work->payment;
-    const struct setpay_identity *sign = &work->brand->sign;
+    const struct setpay_held *sign = work->sign;
     struct setpay_auth_rev_res answer = {
         .header =
             {
                 .rrpid = work->rrpid,
                 .request_hash = work->request_hash,
                 .date_ms = work->now_ms,
-                .sender = *setpay_certificate_thumbprint(sign->certificate),
+                .sender = *setpay_held_thumbprint(sign),
                 .has_receiver = true,
                 .receiver = work->message.signer,
             },
@@ -87,14 +92,14 @@ static enum setpay_error make_answer(struct setpay_gateway_work *work)
     setpay_beside_init(&beside);
     enum setpay_error error = setpay_auth_rev_res_build(&answer, &content);
     if (error == SETPAY_OK)
-        error =
-            setpay_beside_add_chain(&beside, NULL, work->worker->gateway->trust, sign->certificate);
+        error = setpay_beside_add_chain(&beside, NULL, work->worker->gateway->trust,
+                                        sign->identity.certificate);
     if (error == SETPAY_OK) {
         const struct setpay_message_parts parts = {
             .type = SETPAY_MESSAGE_AUTH_REV_RES,
             .content = setpay_buffer_view(&content),
-            .key = sign->key,
-            .signer = setpay_certificate_thumbprint(sign->certificate),
+            .key = sign->identity.key,
+            .signer = setpay_held_thumbprint(sign),
             .certificates = beside.certificates,
             .certificate_count = beside.certificate_count,
         };
@@ -149,7 +154,7 @@ static enum setpay_error decide(struct setpay_gateway_work *work)
     struct setpay_secret back_key = {0};
     enum setpay_payment_state next;
     SETPAY_TRY(setpay_date_check(request->header.date_ms, work->now_ms)); /* rule A5 */
-    SETPAY_TRY(check(request, payment, &next));
+    SETPAY_TRY(check(request, payment, setpay_held_thumbprint(work->sign), &next));
     payment->state = next;
     payment->reversed_minor += request->amount.minor;
     payment->updated_ms = work->now_ms;
@@ -163,7 +168,7 @@ static enum setpay_error decide(struct setpay_gateway_work *work)
     SETPAY_TRY(setpay_vault_open_box(gateway->vault, SETPAY_VAULT_BACK_KEY, &payment->xid,
                                      setpay_buffer_view(&work->card.back_key), &back_key));
     enum setpay_error error =
-        setpay_payment_make_receipt(work->brand, payment, SETPAY_RECEIPT_REVERSAL,
+        setpay_payment_make_receipt(work->sign, payment, SETPAY_RECEIPT_REVERSAL,
                                     request->amount.minor, &back_key, work->now_ms, &work->receipt);
     setpay_secret_clear(&back_key);
     SETPAY_TRY(error);

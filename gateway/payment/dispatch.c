@@ -40,6 +40,7 @@ static void end(struct setpay_gateway_work *work)
     worker->work_count--;
     setpay_timer_free(work->timer);
     setpay_message_clear(&work->message);
+    setpay_keyring_unref(work->keys);
     setpay_certificate_unref(work->merchant);
     setpay_certificate_unref(work->cardholder);
     setpay_instruction_clear(&work->instruction);
@@ -76,9 +77,8 @@ static void refuse(struct setpay_gateway_work *work, enum setpay_error error,
         .message = raw.size == 0 ? &work->message : NULL,
         .raw = raw,
         .rrpid = work->has_ids ? &work->rrpid : NULL,
-        .key = work->brand != NULL ? work->brand->sign.key : NULL,
-        .signer = work->brand != NULL ? setpay_certificate_thumbprint(work->brand->sign.certificate)
-                                      : NULL,
+        .key = work->sign != NULL ? work->sign->identity.key : NULL,
+        .signer = work->sign != NULL ? setpay_held_thumbprint(work->sign) : NULL,
     };
     const char *type = raw.size == 0 ? setpay_message_type_name(work->message.type) : NULL;
     setpay_log_error(
@@ -183,6 +183,19 @@ static enum setpay_error read_admission(struct setpay_db *db, void *arg)
                : SETPAY_OK;
 }
 
+/* A payment is answered under the certificate that it names (rules A4, M6), also when that is an
+ * earlier one. A request that names none of ours is refused, under the one in use. */
+static void find_signer(struct setpay_gateway_work *work,
+                        const struct setpay_request_header *header)
+{
+    const struct setpay_held *named =
+        header->has_receiver ? setpay_keyring_find(work->keys, SETPAY_PROFILE_GATEWAY_SIGN,
+                                                   work->brand->name, &header->receiver)
+                             : NULL;
+    if (named != NULL)
+        work->sign = named;
+}
+
 enum setpay_error setpay_gateway_admit(struct setpay_gateway_work *work,
                                        const struct setpay_gateway_asked *asked, bool *done)
 {
@@ -190,9 +203,9 @@ enum setpay_error setpay_gateway_admit(struct setpay_gateway_work *work,
     work->rrpid = asked->header->rrpid;
     work->has_ids = true;
     *done = false;
+    find_signer(work, asked->header);
     SETPAY_TRY(setpay_request_check(&work->message, asked->header,
-                                    setpay_certificate_thumbprint(work->brand->sign.certificate),
-                                    asked->receiver_name));
+                                    setpay_held_thumbprint(work->sign), asked->receiver_name));
     SETPAY_TRY(setpay_merchant_channel_check(&work->peer, work->merchant, asked->brand,
                                              asked->merchant_id));
     SETPAY_TRY(setpay_message_request_hash(&work->message, &work->request_hash));
@@ -219,6 +232,8 @@ static enum setpay_error authenticate(struct setpay_gateway_work *work)
     work->brand = setpay_gateway_find_brand(work->worker->gateway, work->peer.brand);
     if (work->brand == NULL)
         return SETPAY_E_MERCHANT_CHANNEL; /* rule G1 */
+    work->keys = setpay_keys_take(work->worker->gateway->keys);
+    work->sign = setpay_keyring_in_use(work->keys, SETPAY_PROFILE_GATEWAY_SIGN, work->brand->name);
     return setpay_message_authenticate(&work->message, work->worker->gateway->trust,
                                        SETPAY_PROFILE_MERCHANT_SIGN, work->brand->name,
                                        work->now_ms, &work->merchant);

@@ -53,6 +53,8 @@ struct setpay_gateway_work {
     struct setpay_message message;
     struct setpay_digest request_hash;
     const struct setpay_gateway_brand *brand;
+    struct setpay_keyring *keys;         /* as they were when it came; with brand */
+    const struct setpay_held *sign;      /* of them: the one that is named, or in use; with brand */
     struct setpay_certificate *merchant; /* the signer, verified */
     struct setpay_gateway_merchant merchant_row;
     bool has_ids; /* rrpid and xid below are known, for the log */
@@ -113,9 +115,10 @@ struct setpay_gateway_asked {
     void *more;
 };
 
-/* Rules A2, A3, A6, G1: the signer is a merchant of the connection's brand; an answer that was kept
- * is sent again. SETPAY_OK: go on, work->merchant_row is who asks. SETPAY_E_NOT_FOUND does not
- * come. When *done, the work has ended. */
+/* Rules A2, A3, A6, G1: the signer is a merchant of the connection's brand; it is directed to a
+ * signing certificate of ours, in use or earlier (work->sign then); an answer that was kept is sent
+ * again. SETPAY_OK: go on, work->merchant_row is who asks. SETPAY_E_NOT_FOUND does not come. When
+ * *done, the work has ended. */
 enum setpay_error setpay_gateway_admit(struct setpay_gateway_work *work,
                                        const struct setpay_gateway_asked *asked,
                                        bool *done) SETPAY_MUST_CHECK;

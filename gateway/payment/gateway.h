@@ -1,13 +1,13 @@
 /*
  * What the gateway's workers share: who it is for each brand, and where its things are. Filled at
- * the start, read-only while workers run.
+ * the start, read-only while workers run, but for the ring of its keys: that is another one after a
+ * renewal, and each request works with the ring that it has taken.
  */
 #ifndef SETPAY_GATEWAY_PAYMENT_GATEWAY_H
 #define SETPAY_GATEWAY_PAYMENT_GATEWAY_H
 
 #include "common/base/clock.h"
-#include "common/crypto/envelope.h"
-#include "common/net/identity.h"
+#include "common/net/keyring.h"
 #include "common/pki/chain.h"
 #include "common/store/store.h"
 #include "common/wire/messages.h"
@@ -21,10 +21,6 @@
 
 struct setpay_gateway_brand {
     char name[SETPAY_WIRE_BRAND_MAX + 1];
-    struct setpay_identity sign;
-    struct setpay_identity encrypt;
-    struct setpay_identity tls;
-    struct setpay_envelope_key *envelope_key;
     struct setpay_prefixes prefixes; /* of its PANs */
 };
 
@@ -32,6 +28,7 @@ struct setpay_gateway {
     char id[SETPAY_WIRE_PARTY_MAX + 1];
     struct setpay_gateway_brand brands[SETPAY_GATEWAY_BRANDS_MAX];
     size_t brand_count;
+    struct setpay_keys *keys;
     struct setpay_trust *trust;
     struct setpay_store *store;
     struct setpay_vault *vault;

@@ -8,6 +8,7 @@
  * moved on is not touched. The card's boxes are in a table of their own, so that deleting them
  * leaves nothing behind.
  */
+#include "common/net/saved_trust.h"
 #include "common/store/answers.h"
 #include "common/store/evidence.h"
 #include "gateway/payment/payment.h"
@@ -57,6 +58,7 @@ static const struct setpay_store_migration steps[] = {
      "CREATE INDEX kept_card_until ON kept_card (until_ms);"},
     {2, "CREATE UNIQUE INDEX payment_rrpid ON payment (merchant, rrpid);"},
     {3, SETPAY_EVIDENCE_SCHEMA},
+    {4, SETPAY_SAVED_TRUST_SCHEMA},
     {0, NULL},
 };
 

@@ -48,6 +48,9 @@ static enum setpay_error make_answer(struct setpay_gateway_work *work,
 {
     const struct setpay_gateway *gateway = work->worker->gateway;
     const struct setpay_gateway_brand *brand = work->brand;
+    const struct setpay_held *sign = work->sign; /* the one in use: no other was named */
+    const struct setpay_held *encrypt =
+        setpay_keyring_in_use(work->keys, SETPAY_PROFILE_GATEWAY_ENCRYPT, brand->name);
     struct setpay_trust *trust = gateway->trust;
     struct setpay_pcert_res answer = {
         .header =
@@ -55,27 +58,28 @@ static enum setpay_error make_answer(struct setpay_gateway_work *work,
                 .rrpid = work->rrpid,
                 .request_hash = work->request_hash,
                 .date_ms = work->now_ms,
-                .sender = *setpay_certificate_thumbprint(brand->sign.certificate),
+                .sender = *setpay_held_thumbprint(sign),
                 .has_receiver = true,
                 .receiver = work->message.signer,
             },
-        .gateway_sign = *setpay_certificate_thumbprint(brand->sign.certificate),
-        .gateway_encrypt = *setpay_certificate_thumbprint(brand->encrypt.certificate),
+        .gateway_sign = *setpay_held_thumbprint(sign),
+        .gateway_encrypt = *setpay_held_thumbprint(encrypt),
     };
     snprintf(answer.brand, sizeof answer.brand, "%s", brand->name);
     snprintf(answer.gateway_id, sizeof answer.gateway_id, "%s", gateway->id);
     snprintf(answer.merchant_id, sizeof answer.merchant_id, "%s", request->merchant_id);
     list_crls(work, &answer.crls);
     SETPAY_TRY(setpay_pcert_res_build(&answer, content));
-    SETPAY_TRY(setpay_beside_add_chain(beside, &request->thumbs, trust, brand->sign.certificate));
     SETPAY_TRY(
-        setpay_beside_add_chain(beside, &request->thumbs, trust, brand->encrypt.certificate));
+        setpay_beside_add_chain(beside, &request->thumbs, trust, sign->identity.certificate));
+    SETPAY_TRY(
+        setpay_beside_add_chain(beside, &request->thumbs, trust, encrypt->identity.certificate));
     SETPAY_TRY(setpay_beside_add_crls(beside, &request->thumbs, trust, brand->name));
     const struct setpay_message_parts parts = {
         .type = SETPAY_MESSAGE_PCERT_RES,
         .content = setpay_buffer_view(content),
-        .key = brand->sign.key,
-        .signer = setpay_certificate_thumbprint(brand->sign.certificate),
+        .key = sign->identity.key,
+        .signer = setpay_held_thumbprint(sign),
         .certificates = beside->certificates,
         .certificate_count = beside->certificate_count,
         .crls = beside->crls,

@@ -56,7 +56,18 @@ static enum setpay_error write_recovery(struct setpay_db *db, void *arg)
                                setpay_buffer_view(&recovery->answer), payment.updated_ms);
 }
 
-static enum setpay_error recover_one(struct recovery *recovery)
+/* The pair that the payment names. Where that has ended meanwhile nobody believes an answer any
+ * more; it is declined and reversed all the same, under the one in use. */
+static const struct setpay_held *find_signer(const struct setpay_keyring *keys,
+                                             const struct setpay_payment *payment)
+{
+    const struct setpay_held *named = setpay_keyring_find(keys, SETPAY_PROFILE_GATEWAY_SIGN,
+                                                          payment->brand, &payment->gateway_sign);
+    return named != NULL ? named
+                         : setpay_keyring_in_use(keys, SETPAY_PROFILE_GATEWAY_SIGN, payment->brand);
+}
+
+static enum setpay_error recover_one(struct recovery *recovery, const struct setpay_keyring *keys)
 {
     struct setpay_gateway *gateway = recovery->gateway;
     struct setpay_payment *payment = &recovery->payment;
@@ -66,22 +77,22 @@ static enum setpay_error recover_one(struct recovery *recovery)
     struct setpay_secret back_key = {0};
     struct setpay_id unused = {{0}};
     setpay_time_ms now_ms = setpay_clock_now_ms();
-    const struct setpay_gateway_brand *brand = setpay_gateway_find_brand(gateway, payment->brand);
-    if (brand == NULL)
+    if (setpay_gateway_find_brand(gateway, payment->brand) == NULL)
         return setpay_problem_set(recovery->problem, SETPAY_E_CONFIG,
                                   "a payment of the brand %s was under way when the gateway ended: "
                                   "it needs [brand %s] to answer for it",
                                   payment->brand, payment->brand);
     setpay_auth_decide(payment, &lost, &decision);
+    const struct setpay_held *sign = find_signer(keys, payment);
     SETPAY_TRY(setpay_auth_apply(payment, &decision, 0, &unused, now_ms));
     SETPAY_TRY(setpay_vault_open_box(gateway->vault, SETPAY_VAULT_BACK_KEY, &payment->xid,
                                      setpay_buffer_view(&recovery->card.back_key), &back_key));
     enum setpay_error error =
-        setpay_payment_make_receipt(brand, payment, SETPAY_RECEIPT_DECLINE, payment->amount.minor,
+        setpay_payment_make_receipt(sign, payment, SETPAY_RECEIPT_DECLINE, payment->amount.minor,
                                     &back_key, now_ms, &recovery->receipt);
     setpay_secret_clear(&back_key);
     SETPAY_TRY(error);
-    SETPAY_TRY(setpay_auth_answer(gateway, brand, payment, NULL, &recovery->receipt.sealed, now_ms,
+    SETPAY_TRY(setpay_auth_answer(gateway, sign, payment, NULL, &recovery->receipt.sealed, now_ms,
                                   &recovery->answer));
     SETPAY_TRY(setpay_store_submit_wait(gateway->store, write_recovery, recovery));
     setpay_log(SETPAY_LOG_WARN, "auth.recovered", setpay_field_id("xid", &payment->xid),
@@ -95,6 +106,7 @@ enum setpay_error setpay_gateway_recover(struct setpay_gateway *gateway, size_t 
 {
     struct setpay_reader *reader = NULL;
     SETPAY_TRY(setpay_reader_new(gateway->store, &reader));
+    struct setpay_keyring *keys = setpay_keys_take(gateway->keys);
     enum setpay_error error = SETPAY_OK;
     *recovered = 0;
     while (error == SETPAY_OK) {
@@ -104,13 +116,14 @@ enum setpay_error setpay_gateway_recover(struct setpay_gateway *gateway, size_t 
         setpay_buffer_init(&recovery.answer, SETPAY_LIMIT_MESSAGE_BYTES);
         error = setpay_store_read(reader, read_first, &recovery);
         if (error == SETPAY_OK)
-            error = recover_one(&recovery);
+            error = recover_one(&recovery, keys);
         if (error == SETPAY_OK)
             (*recovered)++;
         setpay_kept_card_clear(&recovery.card);
         setpay_made_receipt_clear(&recovery.receipt);
         setpay_buffer_clear(&recovery.answer);
     }
+    setpay_keyring_unref(keys);
     setpay_reader_free(reader);
     return error == SETPAY_E_NOT_FOUND ? SETPAY_OK : error;
 }

@@ -49,31 +49,29 @@ static enum setpay_error build_content(const struct setpay_merchant *merchant,
     return error;
 }
 
-enum setpay_error setpay_merchant_answer_build(struct setpay_merchant *merchant,
-                                               const struct setpay_merchant_brand *brand,
-                                               const struct setpay_merchant_purchase *purchase,
-                                               const struct setpay_merchant_told *told,
-                                               setpay_time_ms now_ms, struct setpay_buffer *bytes)
+/* Signed and packed, under the pair that is given. */
+static enum setpay_error build_answer(struct setpay_merchant *merchant,
+                                      const struct setpay_merchant_brand *brand,
+                                      const struct setpay_merchant_purchase *purchase,
+                                      const struct setpay_merchant_told *told,
+                                      const struct setpay_held *sign, setpay_time_ms now_ms,
+                                      struct setpay_buffer *bytes)
 {
     struct setpay_buffer content;
     struct setpay_beside beside;
-    const struct setpay_digest *signer = setpay_certificate_thumbprint(brand->sign.certificate);
-    /* A purchase lives longer than a certificate: an inquiry is answered under a renewed one too.
-     * PReq was for the one that OI names, which also signed AuthReq. */
-    if (told->type != SETPAY_MESSAGE_INQ_RES && !setpay_digest_equal(&purchase->merchant, signer))
-        return SETPAY_E_SENDER;
+    const struct setpay_digest *signer = setpay_held_thumbprint(sign);
     setpay_beside_init(&beside);
     setpay_buffer_init(&content, SETPAY_LIMIT_CONTENT_BYTES);
     enum setpay_error error = build_content(merchant, purchase, told, signer, now_ms, &content);
     if (error == SETPAY_OK)
-        error = setpay_beside_add_chain(&beside, NULL, merchant->trust, brand->sign.certificate);
+        error = setpay_beside_add_chain(&beside, NULL, merchant->trust, sign->identity.certificate);
     if (error == SETPAY_OK)
         error = add_gateway(merchant, brand, purchase, now_ms, &beside);
     if (error == SETPAY_OK) {
         const struct setpay_message_parts parts = {
             .type = told->type,
             .content = setpay_buffer_view(&content),
-            .key = brand->sign.key,
+            .key = sign->identity.key,
             .signer = signer,
             .certificates = beside.certificates,
             .certificate_count = beside.certificate_count,
@@ -82,5 +80,26 @@ enum setpay_error setpay_merchant_answer_build(struct setpay_merchant *merchant,
     }
     setpay_beside_clear(&beside);
     setpay_buffer_clear(&content);
+    return error;
+}
+
+enum setpay_error setpay_merchant_answer_build(struct setpay_merchant *merchant,
+                                               const struct setpay_merchant_brand *brand,
+                                               const struct setpay_merchant_purchase *purchase,
+                                               const struct setpay_merchant_told *told,
+                                               setpay_time_ms now_ms, struct setpay_buffer *bytes)
+{
+    struct setpay_keyring *keys = setpay_keys_take(merchant->keys);
+    /* A purchase lives longer than a certificate: an inquiry is answered under the one in use.
+     * PReq was for the one that OI names, which also signed AuthReq. */
+    const struct setpay_held *sign =
+        told->type == SETPAY_MESSAGE_INQ_RES
+            ? setpay_keyring_in_use(keys, SETPAY_PROFILE_MERCHANT_SIGN, brand->name)
+            : setpay_keyring_find(keys, SETPAY_PROFILE_MERCHANT_SIGN, brand->name,
+                                  &purchase->merchant);
+    enum setpay_error error =
+        sign == NULL ? SETPAY_E_SENDER
+                     : build_answer(merchant, brand, purchase, told, sign, now_ms, bytes);
+    setpay_keyring_unref(keys);
     return error;
 }

@@ -44,30 +44,25 @@ static enum setpay_error build_auth_rev_req(struct setpay_merchant *merchant,
     return setpay_auth_rev_req_build(&request, &ask->content);
 }
 
-static enum setpay_error sign_ask(const struct setpay_merchant_brand *brand,
-                                  struct setpay_merchant_ask *ask)
+static enum setpay_error sign_ask(const struct setpay_held *sign, struct setpay_merchant_ask *ask)
 {
     struct setpay_buffer signature;
     setpay_buffer_init(&signature, SETPAY_SIGNATURE_MAX);
     enum setpay_error error =
-        setpay_sign(brand->sign.key, setpay_message_type_name(type_of(ask->kind)), SETPAY_SUITE,
-                    setpay_certificate_thumbprint(brand->sign.certificate),
-                    setpay_buffer_view(&ask->content), &signature);
+        setpay_sign(sign->identity.key, setpay_message_type_name(type_of(ask->kind)), SETPAY_SUITE,
+                    setpay_held_thumbprint(sign), setpay_buffer_view(&ask->content), &signature);
     if (error == SETPAY_OK)
         error = setpay_signature_from_view(setpay_buffer_view(&signature), &ask->signature);
     setpay_buffer_clear(&signature);
     return error;
 }
 
-enum setpay_error setpay_merchant_ask_make(struct setpay_merchant *merchant,
-                                           const struct setpay_merchant_brand *brand,
-                                           const struct setpay_merchant_purchase *purchase,
-                                           enum setpay_ask_kind kind, setpay_time_ms now_ms,
-                                           struct setpay_merchant_ask *ask)
+/* All but the signature. */
+static enum setpay_error make_content(struct setpay_merchant *merchant,
+                                      const struct setpay_merchant_purchase *purchase,
+                                      enum setpay_ask_kind kind, setpay_time_ms now_ms,
+                                      struct setpay_merchant_ask *ask)
 {
-    if (!setpay_digest_equal(&purchase->merchant,
-                             setpay_certificate_thumbprint(brand->sign.certificate)))
-        return SETPAY_E_SENDER;
     ask->id = 0;
     ask->kind = kind;
     ask->created_ms = now_ms;
@@ -85,7 +80,24 @@ enum setpay_error setpay_merchant_ask_make(struct setpay_merchant *merchant,
     default:
         return SETPAY_E_INTERNAL;
     }
-    return sign_ask(brand, ask);
+    return SETPAY_OK;
+}
+
+enum setpay_error setpay_merchant_ask_make(struct setpay_merchant *merchant,
+                                           const struct setpay_merchant_brand *brand,
+                                           const struct setpay_merchant_purchase *purchase,
+                                           enum setpay_ask_kind kind, setpay_time_ms now_ms,
+                                           struct setpay_merchant_ask *ask)
+{
+    struct setpay_keyring *keys = setpay_keys_take(merchant->keys);
+    const struct setpay_held *sign =
+        setpay_keyring_find(keys, SETPAY_PROFILE_MERCHANT_SIGN, brand->name, &purchase->merchant);
+    enum setpay_error error =
+        sign == NULL ? SETPAY_E_SENDER : make_content(merchant, purchase, kind, now_ms, ask);
+    if (error == SETPAY_OK)
+        error = sign_ask(sign, ask);
+    setpay_keyring_unref(keys);
+    return error;
 }
 
 /* The cardholder's chain as far as it is known (after a restart perhaps the leaf alone): the
@@ -114,9 +126,13 @@ enum setpay_error setpay_merchant_ask_pack(
     struct setpay_view envelope, struct setpay_view certificate, struct setpay_buffer *bytes)
 {
     struct setpay_beside beside;
+    struct setpay_keyring *keys = setpay_keys_take(merchant->keys);
+    const struct setpay_held *sign =
+        setpay_keyring_find(keys, SETPAY_PROFILE_MERCHANT_SIGN, brand->name, &purchase->merchant);
     setpay_beside_init(&beside);
-    enum setpay_error error =
-        setpay_beside_add_chain(&beside, NULL, merchant->trust, brand->sign.certificate);
+    enum setpay_error error = sign == NULL ? SETPAY_E_SENDER
+                                           : setpay_beside_add_chain(&beside, NULL, merchant->trust,
+                                                                     sign->identity.certificate);
     if (error == SETPAY_OK && certificate.size > 0)
         error = add_cardholder(merchant, &purchase->cardholder, certificate, &beside);
     if (error == SETPAY_OK) {
@@ -132,6 +148,7 @@ enum setpay_error setpay_merchant_ask_pack(
         error = setpay_message_build(&parts, bytes);
     }
     setpay_beside_clear(&beside);
+    setpay_keyring_unref(keys);
     return error;
 }
 

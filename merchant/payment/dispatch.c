@@ -76,20 +76,35 @@ void setpay_merchant_reply(struct setpay_merchant_work *work, struct setpay_view
     end(work);
 }
 
+/* Who signs a refusal: a PReq is for the certificate that its OI names, perhaps an earlier one; all
+ * else is answered under the one in use. NULL: nobody, before the brand is known. */
+static const struct setpay_held *find_signer(const struct setpay_merchant_work *work,
+                                             const struct setpay_keyring *keys)
+{
+    if (work->brand == NULL)
+        return NULL;
+    const struct setpay_held *named = setpay_keyring_find(keys, SETPAY_PROFILE_MERCHANT_SIGN,
+                                                          work->brand->name, &work->oi.merchant);
+    return named != NULL
+               ? named
+               : setpay_keyring_in_use(keys, SETPAY_PROFILE_MERCHANT_SIGN, work->brand->name);
+}
+
 /* raw: what was received, where it could not be read as a message. */
 static void refuse(struct setpay_merchant_work *work, enum setpay_error error,
                    struct setpay_view raw)
 {
     struct setpay_buffer bytes;
     setpay_buffer_init(&bytes, SETPAY_LIMIT_MESSAGE_BYTES);
+    struct setpay_keyring *keys = setpay_keys_take(work->worker->merchant->keys);
+    const struct setpay_held *sign = find_signer(work, keys);
     const struct setpay_refusal refusal = {
         .error = error,
         .message = raw.size == 0 ? &work->message : NULL,
         .raw = raw,
         .rrpid = work->has_ids ? &work->rrpid : NULL,
-        .key = work->brand != NULL ? work->brand->sign.key : NULL,
-        .signer = work->brand != NULL ? setpay_certificate_thumbprint(work->brand->sign.certificate)
-                                      : NULL,
+        .key = sign != NULL ? sign->identity.key : NULL,
+        .signer = sign != NULL ? setpay_held_thumbprint(sign) : NULL,
     };
     const char *type = raw.size == 0 ? setpay_message_type_name(work->message.type) : NULL;
     setpay_log_error(error, "request.refused",
@@ -103,6 +118,7 @@ static void refuse(struct setpay_merchant_work *work, enum setpay_error error,
     else
         setpay_http_reply_problem(work->request, 500, NULL, NULL, NULL);
     setpay_buffer_clear(&bytes);
+    setpay_keyring_unref(keys);
     end(work);
 }
 

@@ -56,6 +56,23 @@ void setpay_merchant_gateway_set(struct setpay_merchant *merchant,
     setpay_certificate_unref(old_encrypt);
 }
 
+static bool is_same(const struct setpay_certificate *one, const struct setpay_certificate *other)
+{
+    return one != NULL && setpay_digest_equal(setpay_certificate_thumbprint(one),
+                                              setpay_certificate_thumbprint(other));
+}
+
+bool setpay_merchant_gateway_has(struct setpay_merchant *merchant,
+                                 struct setpay_merchant_brand *brand,
+                                 const struct setpay_certificate *sign,
+                                 const struct setpay_certificate *encrypt)
+{
+    (void)pthread_mutex_lock(&merchant->lock);
+    bool has = is_same(brand->gateway_sign, sign) && is_same(brand->gateway_encrypt, encrypt);
+    (void)pthread_mutex_unlock(&merchant->lock);
+    return has;
+}
+
 bool setpay_merchant_gateway_is_known(struct setpay_merchant *merchant,
                                       struct setpay_merchant_brand *brand, setpay_time_ms now_ms)
 {

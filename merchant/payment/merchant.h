@@ -1,7 +1,8 @@
 /*
  * What the merchant's workers share: who it is for each brand, where its things are, and which
  * certificates of the gateway are in use. Filled at the start and read-only while workers run, but
- * for the gateway's certificates, which have a lock, and a few flags.
+ * for the gateway's certificates, which have a lock, the ring of our own keys, which is another one
+ * after a renewal, and a few flags.
  */
 #ifndef SETPAY_MERCHANT_PAYMENT_MERCHANT_H
 #define SETPAY_MERCHANT_PAYMENT_MERCHANT_H
@@ -9,7 +10,7 @@
 #include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/limits.h"
-#include "common/net/identity.h"
+#include "common/net/keyring.h"
 #include "common/net/listen.h"
 #include "common/net/tls.h"
 #include "common/pki/certificate.h"
@@ -26,9 +27,7 @@
 
 struct setpay_merchant_brand {
     char name[SETPAY_WIRE_BRAND_MAX + 1];
-    struct setpay_identity sign;
-    struct setpay_identity tls;    /* client, to the gateway */
-    struct setpay_tls *client_tls; /* made of it */
+    struct setpay_tls *client_tls; /* to the gateway */
     /* The gateway's current ones (under merchant->lock): NULL until its first PCertRes. */
     struct setpay_certificate *gateway_sign;
     struct setpay_certificate *gateway_encrypt;
@@ -48,8 +47,8 @@ struct setpay_merchant {
     struct setpay_address gateway;
     struct setpay_merchant_brand brands[SETPAY_MERCHANT_BRANDS_MAX];
     size_t brand_count;
-    struct setpay_identity server; /* TLS, to wallets */
-    struct setpay_tls *server_tls;
+    struct setpay_keys *keys;
+    struct setpay_tls *server_tls; /* to wallets */
     struct setpay_trust *trust;
     struct setpay_store *store;
     unsigned worker_count;
@@ -79,6 +78,11 @@ void setpay_merchant_gateway_set(struct setpay_merchant *merchant,
                                  struct setpay_merchant_brand *brand,
                                  struct setpay_certificate *sign,
                                  struct setpay_certificate *encrypt);
+/* True where these are the two that are held. */
+bool setpay_merchant_gateway_has(struct setpay_merchant *merchant,
+                                 struct setpay_merchant_brand *brand,
+                                 const struct setpay_certificate *sign,
+                                 const struct setpay_certificate *encrypt);
 /* True where both certificates are known, and good at now_ms. */
 bool setpay_merchant_gateway_is_known(struct setpay_merchant *merchant,
                                       struct setpay_merchant_brand *brand, setpay_time_ms now_ms);

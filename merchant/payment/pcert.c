@@ -105,7 +105,7 @@ static enum setpay_error take_answer(struct ask *ask, struct setpay_view bytes)
     SETPAY_TRY(setpay_message_parse(bytes, &message));
     enum setpay_error error = check_answer(ask, &message, &sign, &encrypt);
     if (error == SETPAY_OK) {
-        if (!setpay_merchant_gateway_is_known(merchant, ask->brand, setpay_clock_now_ms()))
+        if (!setpay_merchant_gateway_has(merchant, ask->brand, sign, encrypt))
             setpay_log(SETPAY_LOG_INFO, "gateway.certificates",
                        setpay_field_text("brand", ask->brand->name),
                        setpay_field_digest("sign", setpay_certificate_thumbprint(sign)),
@@ -158,12 +158,12 @@ static void on_answer(void *arg, enum setpay_error error, struct setpay_view byt
 
 /* ------------------------------------------------------------------ the question */
 
-static enum setpay_error build_request(struct ask *ask, struct setpay_pcert_req *request,
+static enum setpay_error build_request(struct ask *ask, const struct setpay_held *sign,
+                                       struct setpay_pcert_req *request,
                                        struct setpay_buffer *content)
 {
     const struct setpay_merchant *merchant = ask->pcert->worker->merchant;
-    const struct setpay_digest *sender =
-        setpay_certificate_thumbprint(ask->brand->sign.certificate);
+    const struct setpay_digest *sender = setpay_held_thumbprint(sign);
     request->header.date_ms = setpay_clock_now_ms();
     request->header.has_sender = true;
     request->header.sender = *sender;
@@ -181,20 +181,20 @@ static enum setpay_error build_request(struct ask *ask, struct setpay_pcert_req 
                                &ask->asked.request_hash);
 }
 
-static enum setpay_error send_request(struct ask *ask, struct setpay_view content,
-                                      struct setpay_buffer *bytes)
+static enum setpay_error send_request(struct ask *ask, const struct setpay_held *sign,
+                                      struct setpay_view content, struct setpay_buffer *bytes)
 {
     struct setpay_merchant_worker *worker = ask->pcert->worker;
     struct setpay_beside beside;
     setpay_beside_init(&beside);
-    enum setpay_error error = setpay_beside_add_chain(&beside, NULL, worker->merchant->trust,
-                                                      ask->brand->sign.certificate);
+    enum setpay_error error =
+        setpay_beside_add_chain(&beside, NULL, worker->merchant->trust, sign->identity.certificate);
     if (error == SETPAY_OK) {
         const struct setpay_message_parts parts = {
             .type = SETPAY_MESSAGE_PCERT_REQ,
             .content = content,
-            .key = ask->brand->sign.key,
-            .signer = setpay_certificate_thumbprint(ask->brand->sign.certificate),
+            .key = sign->identity.key,
+            .signer = setpay_held_thumbprint(sign),
             .certificates = beside.certificates,
             .certificate_count = beside.certificate_count,
         };
@@ -214,11 +214,15 @@ static void ask_gateway(struct ask *ask)
     struct setpay_buffer bytes;
     setpay_buffer_init(&content, SETPAY_LIMIT_CONTENT_BYTES);
     setpay_buffer_init(&bytes, SETPAY_LIMIT_MESSAGE_BYTES);
+    struct setpay_keyring *keys = setpay_keys_take(ask->pcert->worker->merchant->keys);
+    const struct setpay_held *sign =
+        setpay_keyring_in_use(keys, SETPAY_PROFILE_MERCHANT_SIGN, ask->brand->name);
     enum setpay_error error = request == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
     if (error == SETPAY_OK)
-        error = build_request(ask, request, &content);
+        error = build_request(ask, sign, request, &content);
     if (error == SETPAY_OK)
-        error = send_request(ask, setpay_buffer_view(&content), &bytes);
+        error = send_request(ask, sign, setpay_buffer_view(&content), &bytes);
+    setpay_keyring_unref(keys);
     free(request);
     setpay_buffer_clear(&content);
     setpay_buffer_clear(&bytes);

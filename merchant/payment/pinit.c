@@ -85,6 +85,7 @@ struct certificates {
 static enum setpay_error build_offer(struct setpay_merchant_work *work,
                                      const struct setpay_pinit_req *request,
                                      const struct setpay_order *order,
+                                     const struct setpay_held *sign,
                                      const struct certificates *gateway)
 {
     const struct setpay_merchant *merchant = work->worker->merchant;
@@ -95,7 +96,7 @@ static enum setpay_error build_offer(struct setpay_merchant_work *work,
                 .rrpid = work->rrpid,
                 .request_hash = work->request_hash,
                 .date_ms = work->now_ms,
-                .sender = *setpay_certificate_thumbprint(work->brand->sign.certificate),
+                .sender = *setpay_held_thumbprint(sign),
             },
         .lid_c = request->lid_c,
         .chall_c = request->chall_c,
@@ -126,6 +127,7 @@ static enum setpay_error build_offer(struct setpay_merchant_work *work,
 /* The offer and all that the wallet needs to believe it, but for what it says it has. */
 static enum setpay_error build_answer(struct setpay_merchant_work *work,
                                       const struct setpay_pinit_req *request,
+                                      const struct setpay_held *sign,
                                       const struct certificates *gateway)
 {
     struct setpay_trust *trust = work->worker->merchant->trust;
@@ -133,7 +135,7 @@ static enum setpay_error build_answer(struct setpay_merchant_work *work,
     struct setpay_beside beside;
     setpay_beside_init(&beside);
     enum setpay_error error =
-        setpay_beside_add_chain(&beside, known, trust, work->brand->sign.certificate);
+        setpay_beside_add_chain(&beside, known, trust, sign->identity.certificate);
     if (error == SETPAY_OK)
         error = setpay_beside_add_chain(&beside, known, trust, gateway->sign);
     if (error == SETPAY_OK)
@@ -144,8 +146,8 @@ static enum setpay_error build_answer(struct setpay_merchant_work *work,
         const struct setpay_message_parts parts = {
             .type = SETPAY_MESSAGE_PINIT_RES,
             .content = setpay_buffer_view(&work->offer.content),
-            .key = work->brand->sign.key,
-            .signer = setpay_certificate_thumbprint(work->brand->sign.certificate),
+            .key = sign->identity.key,
+            .signer = setpay_held_thumbprint(sign),
             .certificates = beside.certificates,
             .certificate_count = beside.certificate_count,
             .crls = beside.crls,
@@ -168,9 +170,13 @@ static enum setpay_error offer_order(struct setpay_merchant_work *work,
         work->now_ms + merchant->offer_life_ms + SETPAY_LIMIT_INSTRUCTION_LIFE_MS;
     SETPAY_TRY(setpay_merchant_gateway_get(merchant, work->brand, until_ms, &gateway.sign,
                                            &gateway.encrypt));
-    enum setpay_error error = build_offer(work, request, order, &gateway);
+    struct setpay_keyring *keys = setpay_keys_take(merchant->keys);
+    const struct setpay_held *sign =
+        setpay_keyring_in_use(keys, SETPAY_PROFILE_MERCHANT_SIGN, work->brand->name);
+    enum setpay_error error = build_offer(work, request, order, sign, &gateway);
     if (error == SETPAY_OK)
-        error = build_answer(work, request, &gateway);
+        error = build_answer(work, request, sign, &gateway);
+    setpay_keyring_unref(keys);
     setpay_certificate_unref(gateway.sign);
     setpay_certificate_unref(gateway.encrypt);
     return error == SETPAY_OK ? setpay_store_submit(merchant->store, write_offer, on_kept, work,

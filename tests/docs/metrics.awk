@@ -1,6 +1,7 @@
 # metrics.awk: rows of docs/reference/metrics.md from one preprocessed C file on standard input.
 # A metric is a `struct setpay_metric NAME = {...};` with designated initialisers
-# (common/net/metrics.h); the values of its labels are a table of strings in the same file.
+# (common/net/metrics.h); the values of its labels are a table of strings in the same file, or one
+# that is filled from the configuration.
 
 { text = text " " $0 }
 
@@ -63,6 +64,15 @@ END {
             sub(/\[.*/, "", name)
             values[name] = strings(piece, ", ")
         }
+    }
+    # One that is filled at the start, from the configuration: static const char *NAME[SIZE];
+    rest = text
+    while (match(rest, /static const char \*[a-z_]+\[[^]]*\];/)) {
+        name = substr(rest, RSTART, RLENGTH)
+        rest = substr(rest, RSTART + RLENGTH)
+        sub(/^static const char \*/, "", name)
+        sub(/\[.*/, "", name)
+        values[name] = "those of the configuration"
     }
     for (i = 1; i <= count; i++) {
         piece = after_last(parts[i], "struct setpay_metric ")

@@ -260,10 +260,22 @@ void test_daemon_kill(struct test_daemon *d)
 void test_daemon_reload(struct test_daemon *d)
 {
     int64_t until = setpay_clock_monotonic_ms() + TEST_WAIT_MS;
-    size_t before = test_daemon_log_count(d, "event=daemon.reloaded");
+    size_t before = test_daemon_log_count(d, "event=daemon.reload");
     NEED(kill(d->pid, SIGHUP) == 0);
-    while (test_daemon_log_count(d, "event=daemon.reloaded") == before)
+    while (test_daemon_log_count(d, "event=daemon.reload") == before)
         pause_until(until);
+}
+
+void test_daemon_forget_trust(const struct test_daemon *d)
+{
+    char path[TEST_PATH_SIZE];
+    char file[64];
+    sqlite3 *db = NULL;
+    (void)snprintf(file, sizeof file, "%s.db", d->name);
+    NEED(d->pid == 0);
+    NEED(sqlite3_open(test_path(d->folder, file, path), &db) == SQLITE_OK);
+    NEED(sqlite3_exec(db, "DELETE FROM trust", NULL, NULL, NULL) == SQLITE_OK);
+    NEED(sqlite3_close(db) == SQLITE_OK);
 }
 
 json_t *test_daemon_control(const struct test_daemon *d, const char *command, json_t *args)
@@ -342,8 +354,11 @@ char *test_daemon_dump(const struct test_daemon *d)
     NEED(out != NULL);
     NEED(sqlite3_prepare_v2(db, "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name",
                             -1, &tables, NULL) == SQLITE_OK);
-    while (sqlite3_step(tables) == SQLITE_ROW)
-        dump_table(db, (const char *)sqlite3_column_text(tables, 0), out);
+    while (sqlite3_step(tables) == SQLITE_ROW) {
+        const char *table = (const char *)sqlite3_column_text(tables, 0);
+        if (strcmp(table, "trust") != 0 || strcmp(d->program, "setpay-walletd") == 0)
+            dump_table(db, table, out);
+    }
     NEED(sqlite3_finalize(tables) == SQLITE_OK);
     NEED(fclose(out) == 0);
     NEED(sqlite3_close(db) == SQLITE_OK);

@@ -56,8 +56,11 @@ void test_daemon_stop(struct test_daemon *daemon);
 void test_daemon_wait_killed(struct test_daemon *daemon);
 /* SIGKILL, where it runs. */
 void test_daemon_kill(struct test_daemon *daemon);
-/* SIGHUP, and the wait until its log says that it is done. */
+/* SIGHUP, and the wait until its log says that it is done: lists are read then, also where its keys
+ * are refused (their certificates may have ended). */
 void test_daemon_reload(struct test_daemon *daemon);
+/* While it is stopped: of CAs and revocation lists its database holds nothing any more. */
+void test_daemon_forget_trust(const struct test_daemon *daemon);
 /* Until /readyz answers with that status. */
 void test_daemon_wait_readiness(const struct test_daemon *daemon, int status);
 /* HTTP status of /readyz; 0 where there is no answer. */
@@ -66,7 +69,9 @@ int test_daemon_readiness(const struct test_daemon *daemon);
 /* One command of its administration socket; takes args. The result is the caller's. */
 json_t *test_daemon_control(const struct test_daemon *daemon, const char *command, json_t *args);
 
-/* All rows of all tables as text, in the order of their keys (owned; free). */
+/* All rows of all tables as text, in the order of their keys (owned; free). A merchant's and a
+ * gateway's table of CAs and lists is left out: they keep what they learn in their own time,
+ * whatever becomes of the message that it came beside. */
 char *test_daemon_dump(const struct test_daemon *daemon);
 /* A number out of the database: one row, one column. */
 int64_t test_daemon_number(const struct test_daemon *daemon, const char *sql);

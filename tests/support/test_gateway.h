@@ -68,6 +68,7 @@ void test_gateway_publish_crl(struct test_gateway *gateway, const char *brand,
                               enum setpay_ca_kind kind);
 void test_gateway_publish_defective_crl(struct test_gateway *gateway, const char *brand,
                                         enum setpay_ca_kind kind, enum test_crl_defect defect);
+/* The file alone: what the gateway has read is in its database too, over a restart. */
 void test_gateway_withdraw_crl(struct test_gateway *gateway, const char *brand,
                                enum setpay_ca_kind kind);
 /* SIGHUP, and the wait until its log says that it is done. */

@@ -224,6 +224,24 @@ static enum setpay_error keep_and_find(struct setpay_db *db, void *arg)
     return setpay_merchant_ask_find(db, k->purchase->id, SETPAY_ASK_AUTHORISE, &k->found);
 }
 
+/* A merchant's keys with one pair in use. */
+static struct setpay_keys *keys_of(const struct test_party *party)
+{
+    struct setpay_keys *keys = NULL;
+    struct setpay_keyring *ring = NULL;
+    struct setpay_identity identity = {0};
+    identity.pkey = party->key;
+    assert_int_equal(EVP_PKEY_up_ref(identity.pkey), 1);
+    assert_int_equal(setpay_signing_key_from_pkey(identity.pkey, &identity.key), SETPAY_OK);
+    identity.certificate = setpay_certificate_ref(party->certificate);
+    assert_int_equal(setpay_keys_new(&keys), SETPAY_OK);
+    assert_int_equal(setpay_keyring_new(&ring), SETPAY_OK);
+    assert_int_equal(
+        setpay_keyring_add(ring, SETPAY_PROFILE_MERCHANT_SIGN, "visa", true, &identity), SETPAY_OK);
+    setpay_keys_put(keys, ring);
+    return keys;
+}
+
 static void a_repeat_is_the_same_to_the_last_byte(void **state)
 {
     static const char *const brands[] = {"visa", NULL};
@@ -245,8 +263,7 @@ static void a_repeat_is_the_same_to_the_last_byte(void **state)
     merchant->trust = trust;
     memcpy(merchant->id, "shop-1", 7);
     memcpy(brand->name, "visa", 5);
-    brand->sign.key = shop->signing_key;
-    brand->sign.certificate = shop->certificate;
+    merchant->keys = keys_of(shop);
     setpay_merchant_ask_init(&made);
 
     /* rule M5: not under a certificate that is no longer ours */
@@ -288,6 +305,7 @@ static void a_repeat_is_the_same_to_the_last_byte(void **state)
     setpay_merchant_ask_clear(&made);
     setpay_merchant_ask_clear(&kept.found);
     setpay_merchant_ask_clear(&kept.other);
+    setpay_keys_free(merchant->keys);
     free(merchant);
     setpay_trust_free(trust);
     test_party_free(shop);
@@ -318,8 +336,7 @@ static void an_inquiry_is_answered_under_a_renewed_certificate(void **state)
     merchant->trust = test_pki_trust(pki);
     memcpy(merchant->id, "shop-1", 7);
     memcpy(brand->name, "visa", 5);
-    brand->sign.key = renewed->signing_key;
-    brand->sign.certificate = renewed->certificate;
+    merchant->keys = keys_of(renewed);
     assert_int_equal(setpay_merchant_answer_build(merchant, brand, &p, &told, NOW_MS, &bytes),
                      SETPAY_E_SENDER); /* PRes: the one that OI names */
     told.type = SETPAY_MESSAGE_INQ_RES;
@@ -337,6 +354,7 @@ static void an_inquiry_is_answered_under_a_renewed_certificate(void **state)
     setpay_message_clear(&message);
     setpay_buffer_clear(&bytes);
     setpay_trust_free(merchant->trust);
+    setpay_keys_free(merchant->keys);
     free(merchant);
     test_party_free(renewed);
     test_pki_free(pki);

@@ -257,6 +257,14 @@ static void without_a_list_nobody_pays(void **state)
     test_gateway_withdraw_crl(gateway, "visa", SETPAY_CA_CARDHOLDER);
     test_gateway_start(gateway, NULL);
     reconnect();
+    expect_approved(liar->holder, NULL); /* it is kept over a restart */
+    test_line_free(liar->line);
+    test_gateway_stop(gateway);
+    test_daemon_forget_trust(&gateway->daemon);
+    test_daemon_launch(&gateway->daemon, NULL);
+    /* a list of a brand that it serves is missing */
+    test_daemon_wait_readiness(&gateway->daemon, 503);
+    reconnect();
     refused_with(liar->holder, NULL, NULL, "CRL_MISSING A3");
     refused_with_defective_lists(liar->holder, "CRL_MISSING A3");
     refused_with_others_lists(liar->holder, "CRL_MISSING A3");

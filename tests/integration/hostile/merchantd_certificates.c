@@ -202,6 +202,7 @@ static void test_missing_list(void **state)
     assert_int_equal(unlink(test_path(daemon->folder, file, path)), 0);
     test_gateway_stop(market.gateway);
     test_daemon_stop(daemon);
+    test_daemon_forget_trust(daemon); /* or it would have kept it */
     test_daemon_launch(daemon, NULL); /* it says that it is not ready */
     int64_t until = setpay_clock_monotonic_ms() + TEST_WAIT_MS;
     while (test_daemon_readiness(daemon) == 0) {

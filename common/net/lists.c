@@ -69,7 +69,7 @@ static enum setpay_error collect(struct setpay_trust *trust, const char *brand,
 }
 
 static enum setpay_error check_one(const struct setpay_crl_info *list, enum setpay_ca_kind kind,
-                                   const char *brand, bool early, setpay_time_ms now_ms,
+                                   const char *brand, setpay_time_ms now_ms,
                                    struct setpay_problem *why)
 {
     char text[SETPAY_TIME_TEXT_SIZE];
@@ -79,25 +79,45 @@ static enum setpay_error check_one(const struct setpay_crl_info *list, enum setp
     if (list == NULL)
         return setpay_problem_set(why, SETPAY_E_CRL_MISSING,
                                   "the revocation list of %s%s%s is missing", of, dot, name);
-    setpay_time_ms life_ms = list->next_update_ms - list->this_update_ms;
-    if (list->next_update_ms <= now_ms ||
-        (early && list->this_update_ms + EARLY_PART(life_ms) <= now_ms))
+    if (list->next_update_ms <= now_ms)
         return setpay_problem_set(why, SETPAY_E_CRL_STALE,
                                   "the revocation list of %s%s%s was due at %s", of, dot, name,
                                   setpay_time_format(list->next_update_ms, text));
     return SETPAY_OK;
 }
 
-enum setpay_error setpay_lists_check(struct setpay_trust *trust, const char *brand, bool early,
+enum setpay_error setpay_lists_check(struct setpay_trust *trust, const char *brand,
                                      setpay_time_ms now_ms, struct setpay_problem *why)
 {
     struct setpay_crl_info *infos = NULL;
     const struct setpay_crl_info *lists[NEEDED_COUNT] = {NULL};
     enum setpay_error error = collect(trust, brand, &infos, lists);
     for (size_t i = 0; i < NEEDED_COUNT && error == SETPAY_OK; i++)
-        error = check_one(lists[i], needed[i], brand, early, now_ms, why);
+        error = check_one(lists[i], needed[i], brand, now_ms, why);
     free(infos);
     return error;
+}
+
+/* A list's successor should be had by now. */
+static bool is_late(const struct setpay_crl_info *list, bool early, setpay_time_ms now_ms)
+{
+    setpay_time_ms life_ms = list->next_update_ms - list->this_update_ms;
+    return now_ms >= (early ? list->this_update_ms + EARLY_PART(life_ms) : list->next_update_ms);
+}
+
+static bool is_wanted(struct setpay_trust *trust, const char *brand, bool early)
+{
+    struct setpay_crl_info *infos = NULL;
+    const struct setpay_crl_info *lists[NEEDED_COUNT] = {NULL};
+    bool held = false, late = false;
+    if (collect(trust, brand, &infos, lists) != SETPAY_OK)
+        return false;
+    for (size_t i = 0; i < NEEDED_COUNT; i++) {
+        held = held || (lists[i] != NULL && needed[i] != SETPAY_CA_ROOT);
+        late = late || (lists[i] == NULL ? early : is_late(lists[i], early, setpay_clock_now_ms()));
+    }
+    free(infos);
+    return !held || late;
 }
 
 setpay_time_ms setpay_lists_end_ms(struct setpay_trust *trust, const char *brand)
@@ -177,7 +197,6 @@ static void fetch(struct setpay_lists *lists)
 static void on_look(void *arg)
 {
     struct setpay_lists *lists = arg;
-    struct setpay_problem why;
     setpay_timer_start(lists->timer, lists->options.look_ms);
     if (lists->task != NULL || setpay_clock_monotonic_ms() < lists->not_before_ms)
         return;
@@ -185,8 +204,8 @@ static void on_look(void *arg)
     if (lists->turn >= lists->count)
         lists->turn = 0;
     for (size_t i = 0; i < lists->count; i++) {
-        if (setpay_lists_check(lists->options.trust, lists->sources[lists->turn].brand,
-                               lists->options.early, setpay_clock_now_ms(), &why) != SETPAY_OK) {
+        if (is_wanted(lists->options.trust, lists->sources[lists->turn].brand,
+                      lists->options.early)) {
             fetch(lists);
             return;
         }

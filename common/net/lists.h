@@ -18,8 +18,8 @@
 
 /* Whether the lists by which certificates of a brand are judged (the root's, the brand's and its
  * three issuing CAs') are there and current at now_ms. SETPAY_E_CRL_MISSING or SETPAY_E_CRL_STALE,
- * with words; early: also where one is so far into its life that its successor should be had. */
-enum setpay_error setpay_lists_check(struct setpay_trust *trust, const char *brand, bool early,
+ * with words. */
+enum setpay_error setpay_lists_check(struct setpay_trust *trust, const char *brand,
                                      setpay_time_ms now_ms,
                                      struct setpay_problem *why) SETPAY_MUST_CHECK;
 /* When the first of them ends; 0 where one is missing. */
@@ -35,7 +35,9 @@ struct setpay_lists_source {
 struct setpay_lists_options {
     struct setpay_loop *loop;
     struct setpay_trust *trust;
-    bool early;          /* fetched before they are past their time */
+    /* For who needs all of them: fetched before they are past their time, and where one is missing.
+     * Otherwise only where one that is held is past it, or none of the brand's is held. */
+    bool early;
     int64_t look_ms;     /* how often it is looked; also the first wait after a failure */
     int64_t wait_max_ms; /* the longest one */
     int64_t connect_timeout_ms, deadline_ms; /* 0: those of the EST client */

@@ -68,9 +68,8 @@ static enum setpay_error check_crls(void *arg, struct setpay_problem *why)
     if (count == 0)
         return check_held(service->trust, now_ms, why);
     for (size_t i = 0; i < count; i++)
-        SETPAY_TRY(setpay_lists_check(service->trust,
-                                      setpay_config_instance(service->config, "brand *", i), false,
-                                      now_ms, why));
+        SETPAY_TRY(setpay_lists_check(
+            service->trust, setpay_config_instance(service->config, "brand *", i), now_ms, why));
     return SETPAY_OK;
 }
 

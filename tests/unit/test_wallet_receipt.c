@@ -544,6 +544,19 @@ static enum setpay_error add_purchase(struct setpay_db *db, void *arg)
     return setpay_wallet_store_add_purchase(db, arg, false);
 }
 
+/* As if its card were there: no more of the key is looked at. */
+static enum setpay_error add_signer(struct setpay_db *db, void *arg)
+{
+    const struct setpay_wallet_purchase *purchase = arg;
+    return setpay_db_run(db,
+                         "INSERT INTO signing_key (number, id, card, role, key_digest, begins,"
+                         " expires, thumbprint, ends_with_card, box)"
+                         " VALUES (1, $1, $2, 1, $3, 0, 0, $4, 0, $5)",
+                         SETPAY_DB_ID(&purchase->xid), SETPAY_DB_ID(&purchase->xid),
+                         SETPAY_DB_DIGEST(&purchase->oimd), SETPAY_DB_DIGEST(&purchase->cardholder),
+                         SETPAY_DB_VIEW(setpay_view_string("box")));
+}
+
 static enum setpay_error apply(struct setpay_db *db, void *arg)
 {
     struct world *world = arg;
@@ -600,6 +613,9 @@ static void what_is_stored_is_what_was_decided(void **state)
     assert_int_equal(setpay_reader_new(store, &reader), SETPAY_OK);
     make(&world);
     fill_bytes(&world.purchase);
+    assert_int_equal(setpay_store_submit_wait(store, add_purchase, &world.purchase),
+                     SETPAY_E_KEY_DESTROYED);
+    assert_int_equal(setpay_store_submit_wait(store, add_signer, &world.purchase), SETPAY_OK);
     assert_int_equal(setpay_store_submit_wait(store, add_purchase, &world.purchase), SETPAY_OK);
     /* rule W5: the same link once more, under another xid */
     struct setpay_id xid = world.purchase.xid;

@@ -34,6 +34,7 @@
 enum { SNI, BRAND, ID, HOST, CONTEXT_NAME, GET, HTTP_HOST, TEXTS };
 
 struct job {
+    pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t change;
     bool resolved, done, abandoned;
@@ -314,8 +315,6 @@ static void copy_text(struct job *job, size_t at, const char **text)
 static struct job *job_start(const struct setpay_probe *probe, int64_t deadline_ms)
 {
     pthread_condattr_t attributes;
-    pthread_attr_t detached;
-    pthread_t thread;
     struct job *job = calloc(1, sizeof *job);
     if (job == NULL)
         return NULL;
@@ -334,17 +333,15 @@ static struct job *job_start(const struct setpay_probe *probe, int64_t deadline_
     (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     (void)pthread_cond_init(&job->change, &attributes);
     (void)pthread_condattr_destroy(&attributes);
-    (void)pthread_attr_init(&detached);
-    (void)pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
-    bool started = pthread_create(&thread, &detached, run_job, job) == 0;
-    (void)pthread_attr_destroy(&detached);
-    if (started)
+    if (pthread_create(&job->thread, NULL, run_job, job) == 0)
         return job;
     job_free(job);
     return NULL;
 }
 
-/* Until it has ended; or, while its name is still looked up, until the time is over. */
+/* Until it has ended; or, while its name is still looked up, until the time is over. A thread that
+ * has ended is waited for whole: OpenSSL tidies up behind it, which must not meet a caller that
+ * exits. One that is left behind has not called OpenSSL. */
 static void job_end(struct job *job, struct setpay_probe *probe)
 {
     struct timespec until = {.tv_sec = (time_t)(job->deadline_ms / 1000),
@@ -358,7 +355,9 @@ static void job_end(struct job *job, struct setpay_probe *probe)
     }
     bool done = job->done;
     job->abandoned = !done;
+    pthread_t thread = job->thread; /* the job may be gone with the lock */
     (void)pthread_mutex_unlock(&job->lock);
+    (void)(done ? pthread_join(thread, NULL) : pthread_detach(thread));
     if (!done) { /* the thread frees it */
         probe->error = SETPAY_E_TIMEOUT;
         (void)snprintf(probe->words, sizeof probe->words, "its name is not resolved in time");

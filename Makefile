@@ -109,6 +109,7 @@ COMMON_WIRE := \
 	common/wire/receipt.c \
 	common/wire/scan.c \
 	common/wire/signed.c \
+	common/wire/step_messages.c \
 	common/wire/thumbs.c
 
 COMMON_STORE := \

@@ -64,10 +64,24 @@ static const struct setpay_wire_field auth_res_fields[] = {
      .has = offsetof(struct setpay_auth_res, has_cap_token)},
     {SETPAY_ROW(16, ID, setpay_auth_res, auth_token), .optional = true,
      .has = offsetof(struct setpay_auth_res, has_auth_token)},
-    {SETPAY_ROW(17, MESSAGE, setpay_auth_res, receipt), .inner = &setpay_layout_sealed_receipt},
+    {SETPAY_ROW_RECEIPT(17, setpay_auth_res)},
     {SETPAY_ROW_THUMBS(18, setpay_auth_res, thumbs)},
+    {SETPAY_ROW(19, MESSAGE, setpay_auth_res, capture), .optional = true,
+     .has = offsetof(struct setpay_auth_res, has_capture), .inner = &setpay_layout_step_done},
     {0},
 };
+
+/* A sale captures what was approved, wholly. */
+static bool sale_fits(const struct setpay_auth_res *res)
+{
+    const struct setpay_step_done *capture = &res->capture;
+    return setpay_id_equal(&capture->xid, &res->xid) &&
+           setpay_id_equal(&capture->of, &res->cap_token) &&
+           setpay_money_equal(&capture->amount, &res->amount) && capture->remaining.minor == 0 &&
+           setpay_digest_equal(&capture->cardholder, &res->cardholder) &&
+           setpay_digest_equal(&capture->pomd, &res->pomd) &&
+           capture->receipt.kind == SETPAY_RECEIPT_CAPTURE;
+}
 
 /* What an outcome must bring and what it can't; the receipt's kind follows from it. */
 static enum setpay_error check_auth_res(const void *message)
@@ -79,7 +93,7 @@ static enum setpay_error check_auth_res(const void *message)
                                                                          : SETPAY_RECEIPT_DECLINE;
     bool fits = (res->amount.minor > 0) == approved && res->has_cap_token == approved &&
                 (res->hold_expiry_ms != 0) == approved && (approved || !res->has_auth_token) &&
-                res->receipt.kind == kind;
+                res->receipt.kind == kind && (!res->has_capture || (approved && sale_fits(res)));
     return fits ? SETPAY_OK : SETPAY_E_FIELD;
 }
 
@@ -122,7 +136,7 @@ static const struct setpay_wire_field auth_rev_res_fields[] = {
     {SETPAY_ROW(7, DIGEST, setpay_auth_rev_res, cardholder)},
     {SETPAY_ROW(8, DIGEST, setpay_auth_rev_res, pomd)},
     {SETPAY_ROW_ACTION_CODE(9, setpay_auth_rev_res)},
-    {SETPAY_ROW(10, MESSAGE, setpay_auth_rev_res, receipt), .inner = &setpay_layout_sealed_receipt},
+    {SETPAY_ROW_RECEIPT(10, setpay_auth_rev_res)},
     {0},
 };
 

@@ -121,6 +121,47 @@ static enum setpay_error check_money(const struct setpay_wire_field *field,
     return SETPAY_OK;
 }
 
+static struct setpay_view view_of_value(const struct setpay_wire_field *field, const void *message)
+{
+    const void *value = at_const(message, field->offset);
+    switch (field->kind) {
+    case SETPAY_WIRE_ID:
+        return setpay_id_view(value);
+    case SETPAY_WIRE_DIGEST:
+        return setpay_digest_view(value);
+    case SETPAY_WIRE_SIGNATURE:
+        return setpay_signature_view(value);
+    case SETPAY_WIRE_BYTES:
+        return setpay_buffer_view(value);
+    case SETPAY_WIRE_BLOCK:
+        return setpay_view_of(value, *(const size_t *)at_const(message, field->has));
+    default:
+        return setpay_secret_view(value);
+    }
+}
+
+/* Whether an optional value of our struct is there. */
+static bool has_value(const struct setpay_wire_field *field, const void *message)
+{
+    const void *value = at_const(message, field->offset);
+    if (!field->optional)
+        return true;
+    switch (field->kind) {
+    case SETPAY_WIRE_ID:
+    case SETPAY_WIRE_DIGEST:
+    case SETPAY_WIRE_MESSAGE:
+        return *(const bool *)at_const(message, field->has);
+    case SETPAY_WIRE_TEXT:
+        return *(const char *)value != 0;
+    case SETPAY_WIRE_U32:
+        return *(const uint32_t *)value != 0;
+    case SETPAY_WIRE_I64:
+        return *(const int64_t *)value != 0;
+    default:
+        return view_of_value(field, message).size != 0;
+    }
+}
+
 static enum setpay_error check_message(const struct setpay_wire_layout *layout,
                                        const void *message);
 
@@ -158,7 +199,7 @@ static enum setpay_error check_value(const struct setpay_wire_layout *layout,
     case SETPAY_WIRE_MONEY:
         return check_money(field, value);
     case SETPAY_WIRE_MESSAGE:
-        return check_message(field->inner, value);
+        return has_value(field, message) ? check_message(field->inner, value) : SETPAY_OK;
     case SETPAY_WIRE_THUMBS:
         return ((const struct setpay_thumbs *)value)->count <= (size_t)field->maximum
                    ? SETPAY_OK
@@ -343,6 +384,8 @@ static enum setpay_error read_field(const struct setpay_wire_layout *layout,
     case SETPAY_WIRE_MONEY:
         return read_money(*(const Setpay__V1__Money *const *)pb, value);
     case SETPAY_WIRE_MESSAGE:
+        if (field->optional)
+            *(bool *)at(message, field->has) = true;
         return read_message(field->inner, *(const ProtobufCMessage *const *)pb, value);
     case SETPAY_WIRE_THUMBS:
         return read_thumbs(field, *(const size_t *)at_const(from, described->quantifier_offset),
@@ -419,46 +462,6 @@ static ProtobufCBinaryData pb_of_view(struct setpay_view view)
     return data;
 }
 
-static struct setpay_view view_of_value(const struct setpay_wire_field *field, const void *message)
-{
-    const void *value = at_const(message, field->offset);
-    switch (field->kind) {
-    case SETPAY_WIRE_ID:
-        return setpay_id_view(value);
-    case SETPAY_WIRE_DIGEST:
-        return setpay_digest_view(value);
-    case SETPAY_WIRE_SIGNATURE:
-        return setpay_signature_view(value);
-    case SETPAY_WIRE_BYTES:
-        return setpay_buffer_view(value);
-    case SETPAY_WIRE_BLOCK:
-        return setpay_view_of(value, *(const size_t *)at_const(message, field->has));
-    default:
-        return setpay_secret_view(value);
-    }
-}
-
-/* Whether an optional value of our struct is there. */
-static bool has_value(const struct setpay_wire_field *field, const void *message)
-{
-    const void *value = at_const(message, field->offset);
-    if (!field->optional)
-        return true;
-    switch (field->kind) {
-    case SETPAY_WIRE_ID:
-    case SETPAY_WIRE_DIGEST:
-        return *(const bool *)at_const(message, field->has);
-    case SETPAY_WIRE_TEXT:
-        return *(const char *)value != 0;
-    case SETPAY_WIRE_U32:
-        return *(const uint32_t *)value != 0;
-    case SETPAY_WIRE_I64:
-        return *(const int64_t *)value != 0;
-    default:
-        return view_of_value(field, message).size != 0;
-    }
-}
-
 static enum setpay_error write_money(const struct setpay_money *money, struct setpay_arena *arena,
                                      ProtobufCMessage **made)
 {
@@ -508,7 +511,7 @@ static enum setpay_error write_field(const struct setpay_wire_layout *layout,
     const void *value = at_const(message, field->offset);
     if (!has_value(field, message))
         return SETPAY_OK;
-    if (field->optional && field->kind != SETPAY_WIRE_TEXT)
+    if (field->optional && field->kind != SETPAY_WIRE_TEXT && field->kind != SETPAY_WIRE_MESSAGE)
         *(protobuf_c_boolean *)at(to, described->quantifier_offset) = 1;
     switch (field->kind) {
     case SETPAY_WIRE_TEXT:

@@ -54,7 +54,7 @@ struct setpay_wire_field {
     enum setpay_wire_kind kind;
     bool optional;
     size_t offset; /* in our struct */
-    size_t has;    /* of the bool of an optional ID or DIGEST; of a size_t for BLOCK and LIST */
+    size_t has; /* of the bool of an optional ID, DIGEST or MESSAGE; of a size_t for BLOCK, LIST */
     int64_t minimum;
     int64_t maximum;
     enum setpay_wire_syntax syntax;

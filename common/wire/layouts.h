@@ -19,6 +19,8 @@ extern const struct setpay_wire_layout setpay_layout_auth_req;
 extern const struct setpay_wire_layout setpay_layout_auth_res;
 extern const struct setpay_wire_layout setpay_layout_auth_rev_req;
 extern const struct setpay_wire_layout setpay_layout_auth_rev_res;
+extern const struct setpay_wire_layout setpay_layout_step_req;
+extern const struct setpay_wire_layout setpay_layout_step_res;
 extern const struct setpay_wire_layout setpay_layout_pcert_req;
 extern const struct setpay_wire_layout setpay_layout_pcert_res;
 extern const struct setpay_wire_layout setpay_layout_receipt;

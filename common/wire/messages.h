@@ -16,8 +16,9 @@
  * build replaces what bytes holds (its max must suffice); errors: SETPAY_E_FIELD, SETPAY_E_TEXT,
  * SETPAY_E_ENUM for values that parse would refuse, SETPAY_E_TOO_BIG, SETPAY_E_NOMEM.
  *
- * Optional values: ids and digests have a has_ flag; a text that is "", a number that is 0, and a
- * secret of size 0 are absent. Zeroed memory is an empty struct. clear is safe on it and twice.
+ * Optional values: ids, digests and structs have a has_ flag; a text that is "", a number that is
+ * 0, and a secret of size 0 are absent. Zeroed memory is an empty struct. clear is safe on it and
+ * twice.
  */
 #ifndef SETPAY_WIRE_MESSAGES_H
 #define SETPAY_WIRE_MESSAGES_H
@@ -109,6 +110,9 @@ enum setpay_receipt_kind {
     SETPAY_RECEIPT_REVERSAL = 4,
     SETPAY_RECEIPT_CAPTURE = 5,
     SETPAY_RECEIPT_CREDIT = 6,
+    SETPAY_RECEIPT_CAPTURE_REVERSAL = 7,
+    SETPAY_RECEIPT_CREDIT_REVERSAL = 8,
+    SETPAY_RECEIPT_KINDS
 };
 
 /* "authorisation", "decline", …: what goes into the key of a sealed receipt. NULL where unknown. */
@@ -326,7 +330,21 @@ enum setpay_auth_outcome {
     SETPAY_AUTH_VOIDED = 4,
 };
 
-/* cap_token, hold_expiry_ms and an amount above 0 go with APPROVED and PARTIAL, and only those. */
+/* A capture, a credit or the reversal of either, done. */
+struct setpay_step_done {
+    struct setpay_id xid;
+    struct setpay_id of;
+    struct setpay_money amount;
+    struct setpay_id id;
+    uint32_t batch; /* from 1 */
+    struct setpay_money remaining;
+    struct setpay_digest cardholder;
+    struct setpay_digest pomd;
+    struct setpay_sealed_receipt receipt;
+};
+
+/* cap_token, hold_expiry_ms and an amount above 0 go with APPROVED and PARTIAL, and only those;
+ * capture with these and a sale (the caller knows the intent). */
 struct setpay_auth_res {
     struct setpay_response_header header;
     struct setpay_id xid;
@@ -348,6 +366,8 @@ struct setpay_auth_res {
     struct setpay_id auth_token;
     struct setpay_sealed_receipt receipt;
     struct setpay_thumbs thumbs;
+    bool has_capture;
+    struct setpay_step_done capture; /* of cap_token and the whole amount */
 };
 
 struct setpay_auth_rev_req {
@@ -370,6 +390,40 @@ struct setpay_auth_rev_res {
     struct setpay_digest pomd;
     char action_code[3];
     struct setpay_sealed_receipt receipt;
+};
+
+/* Cap, CapRev, Cred, CredRev: the message's type says which. */
+struct setpay_step {
+    struct setpay_id xid;
+    struct setpay_id of; /* CapToken (Cap), a capture's id (CapRev, Cred), a credit's (CredRev) */
+    struct setpay_money amount;
+};
+
+struct setpay_step_req {
+    struct setpay_request_header header;
+    char brand[SETPAY_WIRE_BRAND_MAX + 1];
+    char merchant_id[SETPAY_WIRE_PARTY_MAX + 1];
+    struct setpay_step *steps; /* owned (malloc); 1 to SETPAY_LIMIT_STEPS; of different xids, which
+                                * is not the codec's to check */
+    size_t step_count;
+};
+
+struct setpay_step_refused {
+    struct setpay_id xid;
+    struct setpay_id of;
+    struct setpay_money amount;
+    uint32_t code; /* 1 to 999, as in an Error */
+};
+
+/* Together as many as were asked for, 1 to SETPAY_LIMIT_STEPS. */
+struct setpay_step_res {
+    struct setpay_response_header header;
+    char brand[SETPAY_WIRE_BRAND_MAX + 1];
+    char merchant_id[SETPAY_WIRE_PARTY_MAX + 1];
+    struct setpay_step_done *done; /* owned (malloc) */
+    size_t done_count;
+    struct setpay_step_refused *refused; /* owned (malloc) */
+    size_t refused_count;
 };
 
 struct setpay_pcert_req {
@@ -405,6 +459,16 @@ enum setpay_error setpay_auth_rev_res_build(const struct setpay_auth_rev_res *me
                                             struct setpay_buffer *bytes) SETPAY_MUST_CHECK;
 enum setpay_error setpay_auth_rev_res_parse(struct setpay_view bytes,
                                             struct setpay_auth_rev_res *message) SETPAY_MUST_CHECK;
+enum setpay_error setpay_step_req_build(const struct setpay_step_req *message,
+                                        struct setpay_buffer *bytes) SETPAY_MUST_CHECK;
+enum setpay_error setpay_step_req_parse(struct setpay_view bytes,
+                                        struct setpay_step_req *message) SETPAY_MUST_CHECK;
+void setpay_step_req_clear(struct setpay_step_req *message);
+enum setpay_error setpay_step_res_build(const struct setpay_step_res *message,
+                                        struct setpay_buffer *bytes) SETPAY_MUST_CHECK;
+enum setpay_error setpay_step_res_parse(struct setpay_view bytes,
+                                        struct setpay_step_res *message) SETPAY_MUST_CHECK;
+void setpay_step_res_clear(struct setpay_step_res *message);
 enum setpay_error setpay_pcert_req_build(const struct setpay_pcert_req *message,
                                          struct setpay_buffer *bytes) SETPAY_MUST_CHECK;
 enum setpay_error setpay_pcert_req_parse(struct setpay_view bytes,

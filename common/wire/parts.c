@@ -171,8 +171,13 @@ const char *setpay_receipt_kind_name(enum setpay_receipt_kind kind)
         return "capture";
     case SETPAY_RECEIPT_CREDIT:
         return "credit";
+    case SETPAY_RECEIPT_CAPTURE_REVERSAL:
+        return "capture reversal";
+    case SETPAY_RECEIPT_CREDIT_REVERSAL:
+        return "credit reversal";
+    default:
+        return NULL;
     }
-    return NULL;
 }
 
 static const struct setpay_wire_field sealed_receipt_fields[] = {

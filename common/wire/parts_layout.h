@@ -13,6 +13,7 @@ extern const struct setpay_wire_layout setpay_layout_answer_header_open;
 extern const struct setpay_wire_layout setpay_layout_answer_header;
 extern const struct setpay_wire_layout setpay_layout_terms;
 extern const struct setpay_wire_layout setpay_layout_sealed_receipt;
+extern const struct setpay_wire_layout setpay_layout_step_done;
 
 /* Rows that many tables have; S is the name of our struct. */
 #define SETPAY_ROW_HEADER(number_, S, layout_)                                                     \
@@ -29,6 +30,8 @@ extern const struct setpay_wire_layout setpay_layout_sealed_receipt;
 #define SETPAY_ROW_THUMBS(number_, S, M)                                                           \
     SETPAY_ROW(number_, THUMBS, S, M), .maximum = SETPAY_LIMIT_THUMBS
 #define SETPAY_ROW_ACTION_CODE(number_, S) SETPAY_ROW_TEXT(number_, S, action_code, 2, ALNUM)
+#define SETPAY_ROW_RECEIPT(number_, S)                                                             \
+    SETPAY_ROW(number_, MESSAGE, S, receipt), .inner = &setpay_layout_sealed_receipt
 #define SETPAY_ROW_APPROVAL_CODE(number_, S)                                                       \
     SETPAY_ROW_TEXT(number_, S, approval_code, 6, CODE), .optional = true
 

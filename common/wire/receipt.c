@@ -186,31 +186,16 @@ out:
 
 /* ------------------------------------------------------------------ rule W6 */
 
-/* What may follow a receipt of a kind; row 0 is the first of a purchase. */
-static const bool may_follow[SETPAY_RECEIPT_CREDIT + 1][SETPAY_RECEIPT_CREDIT + 1] = {
-    [0] = {[SETPAY_RECEIPT_AUTHORISATION] = true,
-           [SETPAY_RECEIPT_DECLINE] = true,
-           [SETPAY_RECEIPT_VOID] = true},
-    [SETPAY_RECEIPT_AUTHORISATION] = {[SETPAY_RECEIPT_AUTHORISATION] = true, /* split, recurring */
-                                      [SETPAY_RECEIPT_REVERSAL] = true,
-                                      [SETPAY_RECEIPT_CAPTURE] = true},
-    [SETPAY_RECEIPT_REVERSAL] = {[SETPAY_RECEIPT_AUTHORISATION] = true,
-                                 [SETPAY_RECEIPT_REVERSAL] = true,
-                                 [SETPAY_RECEIPT_CAPTURE] = true},
-    [SETPAY_RECEIPT_CAPTURE] = {[SETPAY_RECEIPT_AUTHORISATION] = true,
-                                [SETPAY_RECEIPT_REVERSAL] = true,
-                                [SETPAY_RECEIPT_CAPTURE] = true,
-                                [SETPAY_RECEIPT_CREDIT] = true},
-    [SETPAY_RECEIPT_CREDIT] = {[SETPAY_RECEIPT_AUTHORISATION] = true,
-                               [SETPAY_RECEIPT_REVERSAL] = true,
-                               [SETPAY_RECEIPT_CAPTURE] = true,
-                               [SETPAY_RECEIPT_CREDIT] = true},
-};
-
+/* A chain begins with one of three kinds, and a decline or a void is its whole. For the rest, what
+ * can follow is a matter of sums (setpay_receipt_sums_add). */
 static bool kind_may_follow(enum setpay_receipt_kind kind, enum setpay_receipt_kind previous)
 {
-    return (unsigned)kind <= SETPAY_RECEIPT_CREDIT && (unsigned)previous <= SETPAY_RECEIPT_CREDIT &&
-           may_follow[previous][kind];
+    bool refuses = kind == SETPAY_RECEIPT_DECLINE || kind == SETPAY_RECEIPT_VOID;
+    if (setpay_receipt_kind_name(kind) == NULL)
+        return false;
+    if (previous == 0)
+        return refuses || kind == SETPAY_RECEIPT_AUTHORISATION;
+    return !refuses && previous != SETPAY_RECEIPT_DECLINE && previous != SETPAY_RECEIPT_VOID;
 }
 
 static bool amount_fits(const struct setpay_receipt *receipt, const struct setpay_money *purchase)
@@ -252,4 +237,46 @@ enum setpay_error setpay_receipt_check(const struct setpay_receipt *receipt,
     if (disagrees != NULL)
         *disagrees = field;
     return SETPAY_E_RECEIPT; /* rule W6 */
+}
+
+enum setpay_error setpay_receipt_sums_add(struct setpay_receipt_sums *sums,
+                                          const struct setpay_receipt *receipt)
+{
+    struct setpay_receipt_sums s = *sums;
+    int64_t minor = receipt->amount.minor;
+    int64_t held = s.authorised_minor - s.reversed_minor - s.captured_minor;
+    int64_t kept = s.captured_minor - s.credited_minor;
+    bool fits = true;
+    switch (receipt->kind) {
+    case SETPAY_RECEIPT_AUTHORISATION:
+        fits = minor <= SETPAY_MONEY_MAX_MINOR - s.authorised_minor;
+        s.authorised_minor += fits ? minor : 0;
+        break;
+    case SETPAY_RECEIPT_REVERSAL:
+        fits = minor <= held;
+        s.reversed_minor += minor;
+        break;
+    case SETPAY_RECEIPT_CAPTURE:
+        fits = minor <= held;
+        s.captured_minor += minor;
+        break;
+    case SETPAY_RECEIPT_CAPTURE_REVERSAL:
+        fits = minor <= kept;
+        s.captured_minor -= minor;
+        break;
+    case SETPAY_RECEIPT_CREDIT:
+        fits = minor <= kept;
+        s.credited_minor += minor;
+        break;
+    case SETPAY_RECEIPT_CREDIT_REVERSAL:
+        fits = minor <= s.credited_minor;
+        s.credited_minor -= minor;
+        break;
+    default:
+        break; /* a decline or a void moves nothing */
+    }
+    if (!fits)
+        return SETPAY_E_RECEIPT; /* rules W6, G8 */
+    *sums = s;
+    return SETPAY_OK;
 }

@@ -66,14 +66,28 @@ struct setpay_receipt_expected {
     struct setpay_digest previous; /* hash of the receipt before; zeros for the first */
 };
 
-/* Rule W6, pure. An authorisation, reversal, capture or credit is of at most the amount, a decline
- * or void of exactly the amount; a chain starts with an authorisation, decline or void, and nothing
- * follows a decline or void (the caller knows the kind before: previous_kind, 0 for the first).
+/* Rule W6, pure. A decline or void is of exactly the amount, every other kind of at most that; a
+ * chain starts with an authorisation, decline or void, and nothing follows a decline or void (the
+ * caller knows the kind before: previous_kind, 0 for the first).
  * SETPAY_E_RECEIPT; *disagrees (may be NULL) then names the field for the person, a static string.
  */
 enum setpay_error setpay_receipt_check(const struct setpay_receipt *receipt,
                                        const struct setpay_receipt_expected *expected,
                                        enum setpay_receipt_kind previous_kind,
                                        const char **disagrees) SETPAY_MUST_CHECK;
+
+/* What a chain of receipts has come to. Zeroed memory is the beginning of one. */
+struct setpay_receipt_sums {
+    int64_t authorised_minor;
+    int64_t reversed_minor;
+    int64_t captured_minor; /* less what was undone; so credited */
+    int64_t credited_minor;
+};
+
+/* Rules W6 and G8, pure: adds the next receipt of the chain. SETPAY_E_RECEIPT, and nothing added,
+ * for a reversal or capture of more than is held, a credit or capture reversal of more than was
+ * captured and not credited, a credit reversal of more than was credited. */
+enum setpay_error setpay_receipt_sums_add(struct setpay_receipt_sums *sums,
+                                          const struct setpay_receipt *receipt) SETPAY_MUST_CHECK;
 
 #endif

@@ -55,9 +55,12 @@ for (const file of ['message', 'payment']) {
       open.push({ rule: m[1], type: m[2], name: m[3], number: Number(m[4]), length: Number(m[5]) });
   }
 }
-export const contentOf = (type) => (type === 'InqRes' ? 'PRes' : type);
+const contents = { InqRes: 'PRes' };
+for (const pair of ['Cap', 'CapRev', 'Cred', 'CredRev'])
+  Object.assign(contents, { [`${pair}Req`]: 'StepReq', [`${pair}Res`]: 'StepRes' });
+export const contentOf = (type) => contents[type] ?? type;
 export const TYPES = Object.fromEntries(Object.keys(enums.MessageType).map((name) => // P_REQ: PReq
-  [name, ['InqRes', ...Object.keys(messages)].find((m) => m.toUpperCase() === name.replaceAll('_', ''))]));
+  [name, [...Object.keys(contents), ...Object.keys(messages)].find((m) => m.toUpperCase() === name.replaceAll('_', ''))]));
 
 const party = /^[\w-]{1,32}$/, code = /^[A-Za-z0-9]$/, currencies = Intl.supportedValuesOf('currency');
 const TEXTS = {

@@ -244,6 +244,19 @@ void test_fill_auth_req(void *message)
     req->thumbs.list[0] = test_digest(0x03);
 }
 
+static void fill_step_done(struct setpay_step_done *done, enum setpay_receipt_kind kind)
+{
+    done->xid = test_id(0x50);
+    done->of = test_id(0x72);
+    done->amount = amount;
+    done->id = test_id(0x73);
+    done->batch = 7;
+    done->remaining = nothing;
+    done->cardholder = test_digest(0xa0);
+    done->pomd = test_digest(0x0d);
+    fill_sealed(&done->receipt, kind);
+}
+
 static void fill_auth_res(void *message)
 {
     struct setpay_auth_res *res = message;
@@ -268,6 +281,8 @@ static void fill_auth_res(void *message)
     fill_sealed(&res->receipt, SETPAY_RECEIPT_AUTHORISATION);
     res->thumbs.count = 1;
     res->thumbs.list[0] = test_digest(0x04);
+    res->has_capture = true;
+    fill_step_done(&res->capture, SETPAY_RECEIPT_CAPTURE);
 }
 
 static void fill_auth_rev_req(void *message)
@@ -294,6 +309,37 @@ static void fill_auth_rev_res(void *message)
     res->pomd = test_digest(0x0d);
     strcpy(res->action_code, "00");
     fill_sealed(&res->receipt, SETPAY_RECEIPT_REVERSAL);
+}
+
+static void fill_step_req(void *message)
+{
+    struct setpay_step_req *req = message;
+    fill_request(&req->header);
+    strcpy(req->brand, "example-card");
+    strcpy(req->merchant_id, "shop-1");
+    req->step_count = 2;
+    req->steps = calloc(req->step_count, sizeof *req->steps);
+    assert_non_null(req->steps);
+    req->steps[0] =
+        (struct setpay_step){.xid = test_id(0x50), .of = test_id(0x72), .amount = amount};
+    req->steps[1] =
+        (struct setpay_step){.xid = test_id(0x51), .of = test_id(0x74), .amount = amount};
+}
+
+static void fill_step_res(void *message)
+{
+    struct setpay_step_res *res = message;
+    fill_response(&res->header);
+    strcpy(res->brand, "example-card");
+    strcpy(res->merchant_id, "shop-1");
+    res->done_count = res->refused_count = 1;
+    res->done = calloc(1, sizeof *res->done);
+    res->refused = calloc(1, sizeof *res->refused);
+    assert_non_null(res->done);
+    assert_non_null(res->refused);
+    fill_step_done(&res->done[0], SETPAY_RECEIPT_CREDIT);
+    res->refused[0] = (struct setpay_step_refused){
+        .xid = test_id(0x51), .of = test_id(0x74), .amount = amount, .code = SETPAY_WIRE_AMOUNT};
 }
 
 static void fill_pcert_req(void *message)
@@ -365,6 +411,8 @@ const struct test_sample test_samples[] = {
     {"AuthRes", &setpay_layout_auth_res, fill_auth_res},
     {"AuthRevReq", &setpay_layout_auth_rev_req, fill_auth_rev_req},
     {"AuthRevRes", &setpay_layout_auth_rev_res, fill_auth_rev_res},
+    {"StepReq", &setpay_layout_step_req, fill_step_req},
+    {"StepRes", &setpay_layout_step_res, fill_step_res},
     {"PCertReq", &setpay_layout_pcert_req, fill_pcert_req},
     {"PCertRes", &setpay_layout_pcert_res, fill_pcert_res},
     {"Receipt", &setpay_layout_receipt, test_fill_receipt},

@@ -243,8 +243,52 @@ static void test_a_receipt_is_compared_with_the_wallets_own_record(void **state)
                      SETPAY_OK);
     disagrees(&receipt, &expected, SETPAY_RECEIPT_DECLINE, "kind");
     disagrees(&receipt, &expected, SETPAY_RECEIPT_VOID, "kind");
-    receipt.kind = (enum setpay_receipt_kind)7;
+    receipt.kind = SETPAY_RECEIPT_KINDS;
     disagrees(&receipt, &expected, SETPAY_RECEIPT_AUTHORISATION, "kind");
+}
+
+static enum setpay_error step(struct setpay_receipt_sums *sums, enum setpay_receipt_kind kind,
+                              int64_t minor)
+{
+    struct setpay_receipt receipt;
+    fill_receipt(&receipt);
+    receipt.kind = kind;
+    receipt.amount.minor = minor;
+    return setpay_receipt_sums_add(sums, &receipt);
+}
+
+/* rules W6, G8: to the last unit, and not one more */
+static void test_a_chain_of_receipts_adds_up(void **state)
+{
+    (void)state;
+    struct setpay_receipt_sums sums = {0};
+#define STEP(kind, minor) step(&sums, SETPAY_RECEIPT_##kind, minor)
+    assert_int_equal(STEP(CAPTURE, 1), SETPAY_E_RECEIPT);
+    assert_int_equal(STEP(AUTHORISATION, 1000), SETPAY_OK);
+    assert_int_equal(STEP(CREDIT, 1), SETPAY_E_RECEIPT);
+    assert_int_equal(STEP(CAPTURE_REVERSAL, 1), SETPAY_E_RECEIPT);
+    assert_int_equal(STEP(CREDIT_REVERSAL, 1), SETPAY_E_RECEIPT);
+    assert_int_equal(STEP(REVERSAL, 100), SETPAY_OK);
+    assert_int_equal(STEP(CAPTURE, 600), SETPAY_OK);
+    assert_int_equal(STEP(CAPTURE, 301), SETPAY_E_RECEIPT);
+    assert_int_equal(STEP(REVERSAL, 301), SETPAY_E_RECEIPT);
+    assert_int_equal(STEP(CAPTURE, 300), SETPAY_OK);
+    assert_int_equal(STEP(CREDIT, 901), SETPAY_E_RECEIPT);
+    assert_int_equal(STEP(CREDIT, 400), SETPAY_OK);
+    assert_int_equal(STEP(CAPTURE_REVERSAL, 501), SETPAY_E_RECEIPT);
+    assert_int_equal(STEP(CAPTURE_REVERSAL, 300), SETPAY_OK);
+    assert_int_equal(STEP(CREDIT, 201), SETPAY_E_RECEIPT);
+    assert_int_equal(STEP(CREDIT_REVERSAL, 401), SETPAY_E_RECEIPT);
+    assert_int_equal(STEP(CREDIT_REVERSAL, 400), SETPAY_OK);
+    assert_int_equal(STEP(CREDIT, 600), SETPAY_OK);
+    assert_int_equal(STEP(REVERSAL, 300), SETPAY_OK); /* what came free again */
+    assert_int_equal(STEP(CAPTURE, 1), SETPAY_E_RECEIPT);
+    assert_int_equal(STEP(AUTHORISATION, SETPAY_MONEY_MAX_MINOR), SETPAY_E_RECEIPT);
+#undef STEP
+    assert_int_equal(sums.authorised_minor, 1000);
+    assert_int_equal(sums.reversed_minor, 400);
+    assert_int_equal(sums.captured_minor, 600);
+    assert_int_equal(sums.credited_minor, 600);
 }
 
 /* ------------------------------------------------------------------ the purchase */
@@ -528,6 +572,7 @@ int main(void)
         cmocka_unit_test(test_a_receipt_is_its_signers_word),
         cmocka_unit_test(test_a_receipt_names_the_gateway_that_signed_it),
         cmocka_unit_test(test_a_receipt_is_compared_with_the_wallets_own_record),
+        cmocka_unit_test(test_a_chain_of_receipts_adds_up),
         cmocka_unit_test(test_the_merchant_checks_its_half),
         cmocka_unit_test(test_the_gateway_checks_its_half),
         cmocka_unit_test(test_the_request_is_for_what_was_signed),

@@ -100,6 +100,7 @@ COMMON_PKI := \
 
 COMMON_WIRE := \
 	common/wire/arena.c \
+	common/wire/batch_messages.c \
 	common/wire/checks.c \
 	common/wire/gateway_messages.c \
 	common/wire/layout.c \
@@ -227,10 +228,20 @@ GATEWAY_NETWORK := \
 	gateway/network/reverse.c \
 	gateway/network/tls.c
 
+GATEWAY_CLEARING := \
+	gateway/clearing/batch.c \
+	gateway/clearing/fees.c \
+	gateway/clearing/ledger.c \
+	gateway/clearing/ledger_verify.c \
+	gateway/clearing/presentment.c
+
 GATEWAY_PAYMENT := \
 	gateway/payment/auth.c \
 	gateway/payment/auth_flow.c \
 	gateway/payment/auth_rev.c \
+	gateway/payment/batch_admin.c \
+	gateway/payment/capture.c \
+	gateway/payment/credit.c \
 	gateway/payment/dispatch.c \
 	gateway/payment/pan.c \
 	gateway/payment/payment_state.c \
@@ -238,11 +249,14 @@ GATEWAY_PAYMENT := \
 	gateway/payment/pcert.c \
 	gateway/payment/recover.c \
 	gateway/payment/reversal.c \
+	gateway/payment/step_store.c \
+	gateway/payment/steps.c \
 	gateway/payment/vault.c
 
 GATEWAYD := \
 	gateway/commands.c \
 	gateway/gatewayd.c \
+	gateway/ledger_commands.c \
 	gateway/options.c \
 	gateway/setup.c
 
@@ -254,6 +268,7 @@ ISSUERSIM := \
 	gateway/issuer/cards.c \
 	gateway/issuer/commands.c \
 	gateway/issuer/messages.c \
+	gateway/issuer/presentments.c \
 	gateway/issuer/script.c \
 	gateway/issuer/server.c
 
@@ -359,9 +374,9 @@ setpay-ca_PARTS := $(CA_CLI)
 setpay-cad_MAIN := ca/cad_main.c
 setpay-cad_PARTS := $(CAD) $(CA_CLI)
 setpay-gateway_MAIN := gateway/gateway_cli.c
-setpay-gateway_PARTS := $(GATEWAY_CLI) $(GATEWAYD) $(GATEWAY_PAYMENT) $(GATEWAY_NETWORK)
+setpay-gateway_PARTS := $(GATEWAY_CLI) $(GATEWAYD) $(GATEWAY_PAYMENT) $(GATEWAY_CLEARING) $(GATEWAY_NETWORK)
 setpay-gatewayd_MAIN := gateway/gatewayd_main.c
-setpay-gatewayd_PARTS := $(GATEWAYD) $(GATEWAY_PAYMENT) $(GATEWAY_NETWORK)
+setpay-gatewayd_PARTS := $(GATEWAYD) $(GATEWAY_PAYMENT) $(GATEWAY_CLEARING) $(GATEWAY_NETWORK)
 setpay-issuersim_MAIN := gateway/issuer/main.c
 setpay-issuersim_PARTS := $(ISSUERSIM) gateway/network/iso8583.c
 setpay-merchantd_MAIN := merchant/merchantd_main.c
@@ -402,6 +417,7 @@ UNIT_TESTS := \
 	test_gateway_flow \
 	test_gateway_pipeline \
 	test_gateway_state \
+	test_gateway_steps \
 	test_hash \
 	test_http \
 	test_ids \
@@ -409,6 +425,7 @@ UNIT_TESTS := \
 	test_issuer \
 	test_keyfile \
 	test_keyring \
+	test_ledger \
 	test_line \
 	test_log \
 	test_loop \

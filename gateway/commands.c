@@ -178,13 +178,14 @@ static json_t *payment_json(const struct setpay_payment *payment)
     char xid[SETPAY_ID_TEXT_SIZE];
     char amount[SETPAY_MONEY_TEXT_SIZE];
     json_t *object = json_pack(
-        "{s:s, s:s, s:I, s:s, s:s, s:I, s:I, s:s, s:s, s:s, s:s}", "xid",
+        "{s:s, s:s, s:I, s:s, s:s, s:I, s:I, s:s, s:s, s:s, s:s, s:I, s:I}", "xid",
         setpay_id_format(&payment->xid, xid), "status", setpay_payment_state_name(payment->state),
         "amount", (json_int_t)payment->amount.minor, "currency", payment->amount.currency,
         "amount_text", setpay_money_format(&payment->amount, amount), "approved",
         (json_int_t)payment->approved_minor, "reversed", (json_int_t)payment->reversed_minor,
         "brand", payment->brand, "merchant_id", payment->merchant_id, "action_code",
-        payment->action_code, "approval_code", payment->approval_code);
+        payment->action_code, "approval_code", payment->approval_code, "captured",
+        (json_int_t)payment->captured_minor, "credited", (json_int_t)payment->credited_minor);
     if (object != NULL)
         set_time(object, "created", payment->created_ms);
     return object;
@@ -229,8 +230,8 @@ static enum setpay_error payment_list(struct setpay_db *db, const json_t *args,
     }
     if (state_name != NULL && state < 0)
         return setpay_problem_set(problem, SETPAY_E_INVALID,
-                                  "state '%.40s': expected asking, approved, declined, voided or "
-                                  "reversed",
+                                  "state '%.40s': expected asking, approved, captured, declined, "
+                                  "voided or reversed",
                                   state_name);
     struct listing listing = {.list = json_array(), .room = limit};
     enum setpay_error error =
@@ -432,10 +433,16 @@ static enum setpay_error payment_evidence(struct setpay_db *db, const json_t *ar
 }
 
 static const struct setpay_gateway_command table[] = {
-    {"merchant.add", merchant_add, true},          {"merchant.list", merchant_list, false},
-    {"merchant.enable", merchant_enable, true},    {"merchant.disable", merchant_disable, true},
-    {"payment.list", payment_list, false},         {"payment.show", payment_show, false},
-    {"payment.evidence", payment_evidence, false}, {NULL, NULL, false},
+    {"merchant.add", merchant_add, true},
+    {"merchant.list", merchant_list, false},
+    {"merchant.enable", merchant_enable, true},
+    {"merchant.disable", merchant_disable, true},
+    {"payment.list", payment_list, false},
+    {"payment.show", payment_show, false},
+    {"payment.evidence", payment_evidence, false},
+    {"ledger.verify", setpay_gateway_ledger_verify, false},
+    {"ledger.balances", setpay_gateway_ledger_balances, false},
+    {NULL, NULL, false},
 };
 
 const struct setpay_gateway_command *setpay_gateway_command_find(const char *name)
@@ -531,6 +538,8 @@ HANDLER(on_merchant_disable, "merchant.disable")
 HANDLER(on_payment_list, "payment.list")
 HANDLER(on_payment_show, "payment.show")
 HANDLER(on_payment_evidence, "payment.evidence")
+HANDLER(on_ledger_verify, "ledger.verify")
+HANDLER(on_ledger_balances, "ledger.balances")
 
 const struct setpay_control_command setpay_gateway_commands[] = {
     SETPAY_SERVICE_BACKUP_COMMAND,
@@ -542,5 +551,7 @@ const struct setpay_control_command setpay_gateway_commands[] = {
     {"payment.show", on_payment_show,
      "one payment: xid, and brand and merchant_id where several used it"},
     {"payment.evidence", on_payment_evidence, "what was signed for it: xid, brand, merchant_id"},
+    {"ledger.verify", on_ledger_verify, "recompute the ledger: from (NUMBER:HASH, as it gave)"},
+    {"ledger.balances", on_ledger_balances, "what every account holds"},
     {NULL, NULL, NULL},
 };

@@ -27,6 +27,10 @@ struct setpay_gateway_command {
 };
 const struct setpay_gateway_command *setpay_gateway_command_find(const char *name);
 
+/* ledger_commands.c: rows of that table. */
+setpay_gateway_command_fn setpay_gateway_ledger_verify;
+setpay_gateway_command_fn setpay_gateway_ledger_balances;
+
 /* The same table for the administration socket. */
 extern const struct setpay_control_command setpay_gateway_commands[];
 

@@ -90,9 +90,11 @@ static void print_payment(const json_t *payment)
     const json_t *entry;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         printf("%-14s %s\n", rows[i].title, setpay_operator_text(payment, rows[i].member));
-    printf("%-14s %lld approved, %lld reversed (minor units)\n", "amounts",
-           (long long)json_integer_value(json_object_get(payment, "approved")),
-           (long long)json_integer_value(json_object_get(payment, "reversed")));
+    printf("%-14s %lld approved, %lld reversed, %lld captured, %lld credited (minor units)\n",
+           "amounts", (long long)json_integer_value(json_object_get(payment, "approved")),
+           (long long)json_integer_value(json_object_get(payment, "reversed")),
+           (long long)json_integer_value(json_object_get(payment, "captured")),
+           (long long)json_integer_value(json_object_get(payment, "credited")));
     json_array_foreach(json_object_get(payment, "receipts"), index, entry)
     {
         printf("%-14s %s, %s\n", "receipt", setpay_operator_text(entry, "kind"),
@@ -108,7 +110,41 @@ static void print_payment(const json_t *payment)
     }
 }
 
+static void print_verified(const json_t *result)
+{
+    size_t index;
+    const json_t *finding;
+    json_array_foreach(json_object_get(result, "findings"), index, finding)
+    {
+        printf("%s\n", json_string_value(finding));
+    }
+    printf("%lld entries, %zu findings; the last entry is %s\n",
+           (long long)json_integer_value(json_object_get(result, "entries")),
+           json_array_size(json_object_get(result, "findings")),
+           setpay_operator_text(result, "head"));
+}
+
+static void print_balances(const json_t *result)
+{
+    const json_t *list = json_object_get(result, "balances");
+    size_t index;
+    const json_t *balance;
+    if (json_array_size(list) == 0) {
+        puts("Nothing has been captured yet.");
+        return;
+    }
+    printf("%-18s %-12s %-24s %20s\n", "ACCOUNT", "BRAND", "MERCHANT", "BALANCE");
+    json_array_foreach(list, index, balance)
+    {
+        printf("%-18s %-12s %-24s %20s %s\n", setpay_operator_text(balance, "account"),
+               setpay_operator_text(balance, "brand"), setpay_operator_text(balance, "merchant_id"),
+               setpay_operator_text(balance, "amount_text"), setpay_operator_text(balance, "side"));
+    }
+}
+
 /* ------------------------------------------------------------------ the commands */
+
+static const struct setpay_flag verify_flags[] = {{"from", SETPAY_FLAG_TEXT, "from"}, {0}};
 
 static const struct setpay_flag merchant_flags[] = {
     {"brand", SETPAY_FLAG_TEXT, "brand"},
@@ -179,7 +215,7 @@ static const struct setpay_operator_command commands[] = {
      NULL,
      list_flags,
      print_payments,
-     "[--state asking|approved|declined|voided|reversed] [--limit N] [--before N]",
+     "[--state asking|approved|captured|declined|voided|reversed] [--limit N] [--before N]",
      "payments, the newest first; --before: the next page"},
     {{"payment", "show"},
      "payment.show",
@@ -195,6 +231,20 @@ static const struct setpay_operator_command commands[] = {
      setpay_evidence_print,
      "XID [--brand B] [--merchant-id ID]",
      "what others have signed for it; with --json for a stranger to check"},
+    {{"ledger", "verify"},
+     "ledger.verify",
+     NULL,
+     verify_flags,
+     print_verified,
+     "[--from NUMBER:HASH]",
+     "recompute the ledger and compare; --from: only what came behind that entry"},
+    {{"ledger", "balances"},
+     "ledger.balances",
+     NULL,
+     NULL,
+     print_balances,
+     "",
+     "what every account holds"},
     {{"status", NULL},
      "status",
      NULL,

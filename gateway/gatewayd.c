@@ -142,8 +142,8 @@ static enum setpay_error worker_init(void *context, struct setpay_worker *worker
     struct setpay_gatewayd *daemon = daemon_of(context);
     struct setpay_gateway_worker *made = NULL;
     (void)problem;
-    SETPAY_TRY(
-        setpay_gateway_worker_new(&daemon->gateway, daemon->reversals, worker, daemon->tls, &made));
+    SETPAY_TRY(setpay_gateway_worker_new(&daemon->gateway, daemon->reversals, daemon->presentments,
+                                         worker, daemon->tls, &made));
     worker->user = made;
     return SETPAY_OK;
 }

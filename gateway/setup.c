@@ -182,6 +182,7 @@ enum setpay_error setpay_gatewayd_load(struct setpay_service *service,
                                   id, SETPAY_WIRE_PARTY_MAX);
     snprintf(gateway->id, sizeof gateway->id, "%s", id);
     SETPAY_TRY(load_restore(service, gateway));
+    SETPAY_TRY(setpay_fees_load(config, &gateway->fees, problem));
     enum setpay_error error = setpay_loader_init(&loader, service, problem);
     if (error == SETPAY_OK)
         error = setpay_loader_brands(&loader, SETPAY_GATEWAY_BRANDS_MAX, &gateway->brand_count,
@@ -252,6 +253,8 @@ enum setpay_error setpay_gatewayd_start_network(struct setpay_service *service,
     SETPAY_TRY(make_network(service, daemon, problem));
     SETPAY_TRY(
         setpay_gateway_reversals_new(&daemon->gateway, daemon->network_loop, &daemon->reversals));
+    SETPAY_TRY(setpay_gateway_presentments_new(&daemon->gateway, daemon->network_loop,
+                                               &daemon->presentments));
     if (pthread_create(&daemon->network_thread, NULL, run_network, daemon) != 0)
         return SETPAY_E_NOMEM;
     daemon->network_runs = true;
@@ -274,6 +277,7 @@ static void stop_reversals(void *arg)
 {
     struct setpay_gatewayd *daemon = arg;
     setpay_gateway_reversals_stop(daemon->reversals);
+    setpay_gateway_presentments_stop(daemon->presentments);
     if (setpay_loop_post(daemon->network_loop, end_network, daemon) != SETPAY_OK)
         setpay_loop_stop(daemon->network_loop);
 }
@@ -288,9 +292,11 @@ void setpay_gatewayd_stop_network(struct setpay_gatewayd *daemon)
     }
     setpay_network_free(daemon->gateway.network);
     setpay_gateway_reversals_free(daemon->reversals);
+    setpay_gateway_presentments_free(daemon->presentments);
     setpay_loop_free(daemon->network_loop);
     daemon->gateway.network = NULL;
     daemon->reversals = NULL;
+    daemon->presentments = NULL;
     daemon->network_loop = NULL;
 }
 

@@ -9,6 +9,7 @@
 #include "common/net/service.h"
 #include "common/net/tls.h"
 #include "common/net/upkeep.h"
+#include "gateway/clearing/presentment.h"
 #include "gateway/network/network.h"
 #include "gateway/payment/gateway.h"
 #include "gateway/payment/reversal.h"
@@ -30,6 +31,7 @@ struct setpay_gatewayd {
     struct setpay_loop *network_loop;
     struct setpay_executor network_executor;
     struct setpay_gateway_reversals *reversals;
+    struct setpay_gateway_presentments *presentments;
     pthread_t network_thread;
     bool network_runs;
     struct setpay_executor command_executor; /* the main loop's, for commands.c */

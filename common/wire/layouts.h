@@ -21,6 +21,8 @@ extern const struct setpay_wire_layout setpay_layout_auth_rev_req;
 extern const struct setpay_wire_layout setpay_layout_auth_rev_res;
 extern const struct setpay_wire_layout setpay_layout_step_req;
 extern const struct setpay_wire_layout setpay_layout_step_res;
+extern const struct setpay_wire_layout setpay_layout_batch_admin_req;
+extern const struct setpay_wire_layout setpay_layout_batch_admin_res;
 extern const struct setpay_wire_layout setpay_layout_pcert_req;
 extern const struct setpay_wire_layout setpay_layout_pcert_res;
 extern const struct setpay_wire_layout setpay_layout_receipt;

@@ -426,6 +426,60 @@ struct setpay_step_res {
     size_t refused_count;
 };
 
+/* BatchAdmin */
+
+enum setpay_batch_action {
+    SETPAY_BATCH_QUERY = 1,
+    SETPAY_BATCH_CLOSE = 2,
+};
+
+struct setpay_batch_total {
+    char currency[4];
+    uint32_t capture_count;
+    int64_t capture_minor;
+    uint32_t credit_count;
+    int64_t credit_minor;
+};
+
+enum setpay_batch_item_kind {
+    SETPAY_BATCH_CAPTURE = 1,
+    SETPAY_BATCH_CREDIT = 2,
+};
+
+struct setpay_batch_item {
+    enum setpay_batch_item_kind kind;
+    struct setpay_id xid;
+    struct setpay_id id;
+    struct setpay_money amount;
+    setpay_time_ms date_ms;
+};
+
+struct setpay_batch_admin_req {
+    struct setpay_request_header header;
+    char brand[SETPAY_WIRE_BRAND_MAX + 1];
+    char merchant_id[SETPAY_WIRE_PARTY_MAX + 1];
+    enum setpay_batch_action action;
+    uint32_t batch;
+    struct setpay_batch_total *totals; /* owned (malloc); by currency, ascending */
+    size_t total_count;
+    bool has_after;
+    struct setpay_id after;
+};
+
+struct setpay_batch_admin_res {
+    struct setpay_response_header header;
+    char brand[SETPAY_WIRE_BRAND_MAX + 1];
+    char merchant_id[SETPAY_WIRE_PARTY_MAX + 1];
+    uint32_t batch;
+    bool agreed;
+    setpay_time_ms closed_ms;          /* 0: it is open */
+    struct setpay_batch_total *totals; /* owned (malloc) */
+    size_t total_count;
+    struct setpay_batch_item *items; /* owned (malloc) */
+    size_t item_count;
+    bool more;
+};
+
 struct setpay_pcert_req {
     struct setpay_request_header header;
     char brand[SETPAY_WIRE_BRAND_MAX + 1];
@@ -469,6 +523,18 @@ enum setpay_error setpay_step_res_build(const struct setpay_step_res *message,
 enum setpay_error setpay_step_res_parse(struct setpay_view bytes,
                                         struct setpay_step_res *message) SETPAY_MUST_CHECK;
 void setpay_step_res_clear(struct setpay_step_res *message);
+enum setpay_error setpay_batch_admin_req_build(const struct setpay_batch_admin_req *message,
+                                               struct setpay_buffer *bytes) SETPAY_MUST_CHECK;
+enum setpay_error
+setpay_batch_admin_req_parse(struct setpay_view bytes,
+                             struct setpay_batch_admin_req *message) SETPAY_MUST_CHECK;
+void setpay_batch_admin_req_clear(struct setpay_batch_admin_req *message);
+enum setpay_error setpay_batch_admin_res_build(const struct setpay_batch_admin_res *message,
+                                               struct setpay_buffer *bytes) SETPAY_MUST_CHECK;
+enum setpay_error
+setpay_batch_admin_res_parse(struct setpay_view bytes,
+                             struct setpay_batch_admin_res *message) SETPAY_MUST_CHECK;
+void setpay_batch_admin_res_clear(struct setpay_batch_admin_res *message);
 enum setpay_error setpay_pcert_req_build(const struct setpay_pcert_req *message,
                                          struct setpay_buffer *bytes) SETPAY_MUST_CHECK;
 enum setpay_error setpay_pcert_req_parse(struct setpay_view bytes,

@@ -3,7 +3,8 @@
  * amount in any currency; a limited one is of one currency, and what is held is taken from what is
  * available. The database holds no card number: an account is known by its card's name.
  *
- * States of an authorisation: declined; held -> reversed. (Presentment will take holds to cleared.)
+ * States of an authorisation: declined; held -> reversed, or cleared once nothing of it is held and
+ * something was presented (presentments.c).
  */
 #include "gateway/issuer/accounts.h"
 
@@ -40,6 +41,13 @@ static const struct setpay_store_migration steps[] = {
         " message_count BIGINT NOT NULL,"
         " first_ms BIGINT NOT NULL,"
         " PRIMARY KEY (acquirer, stan, sent));"},
+    {2, "ALTER TABLE card_authorisation ADD COLUMN presented_minor BIGINT NOT NULL DEFAULT 0;"
+        "ALTER TABLE card_authorisation ADD COLUMN credited_minor BIGINT NOT NULL DEFAULT 0;"
+        "CREATE TABLE card_presentment ("
+        " acquirer TEXT NOT NULL, id TEXT NOT NULL, authorisation BIGINT NOT NULL,"
+        " credits BIGINT NOT NULL, currency TEXT NOT NULL, amount_minor BIGINT NOT NULL,"
+        " message_count BIGINT NOT NULL, first_ms BIGINT NOT NULL,"
+        " PRIMARY KEY (acquirer, id));"},
     {0, NULL},
 };
 
@@ -245,7 +253,7 @@ static enum setpay_error hold_lower(struct setpay_db *db, const struct setpay_ac
     *id = 0;
     enum setpay_error error = setpay_db_one(
         db, &rows,
-        "SELECT id, account, held_minor, state FROM card_authorisation"
+        "SELECT id, account, held_minor, state, presented_minor FROM card_authorisation"
         " WHERE acquirer = $1 AND stan = $2 AND sent = $3",
         SETPAY_DB_TEXT(key->acquirer), SETPAY_DB_INT(key->stan), SETPAY_DB_TEXT(key->sent));
     if (error == SETPAY_E_NOT_FOUND)
@@ -256,13 +264,19 @@ static enum setpay_error hold_lower(struct setpay_db *db, const struct setpay_ac
     setpay_db_get_text(rows, 1, account, sizeof(account));
     int64_t held = setpay_db_get_int(rows, 2);
     setpay_db_get_text(rows, 3, state, sizeof(state));
+    int64_t presented = setpay_db_get_int(rows, 4);
     SETPAY_TRY(setpay_db_end(rows));
+    /* What stays authorised is held only as far as it has not been presented. */
+    remaining_minor = remaining_minor > presented ? remaining_minor - presented : 0;
     if (strcmp(state, "held") != 0 || held <= remaining_minor)
         return SETPAY_OK;
-    SETPAY_TRY(setpay_db_run(
-        db, "UPDATE card_authorisation SET held_minor = $1, state = $2 WHERE id = $3",
-        SETPAY_DB_INT(remaining_minor), SETPAY_DB_TEXT(remaining_minor == 0 ? "reversed" : "held"),
-        SETPAY_DB_INT(*id)));
+    SETPAY_TRY(
+        setpay_db_run(db, "UPDATE card_authorisation SET held_minor = $1, state = $2 WHERE id = $3",
+                      SETPAY_DB_INT(remaining_minor),
+                      SETPAY_DB_TEXT(remaining_minor > 0 ? "held"
+                                     : presented > 0     ? "cleared"
+                                                         : "reversed"),
+                      SETPAY_DB_INT(*id)));
     return take_available(db, account, remaining_minor - held);
 }
 

@@ -1,10 +1,11 @@
 /*
- * The issuer's books: accounts, authorisations with their holds, reversals. Operations for the
- * store (common/store), to be run inside one of its transactions.
+ * The issuer's books: accounts, authorisations with their holds, reversals, presentments.
+ * Operations for the store (common/store), to be run inside one of its transactions.
  *
  * What always holds: an authorisation is booked once for its (acquirer, trace number, transmission
  * time); a repeat gets the same answer. A reversal can come any number of times, in any order, also
- * before what it reverses: the hold is never above what the smallest reversal has left.
+ * before what it reverses: the hold is never above what the smallest reversal has left. What is
+ * presented is no longer held; credits of it never exceed it.
  */
 #ifndef SETPAY_GATEWAY_ISSUER_ACCOUNTS_H
 #define SETPAY_GATEWAY_ISSUER_ACCOUNTS_H
@@ -63,6 +64,24 @@ enum setpay_error setpay_account_reverse(struct setpay_db *db, const struct setp
                                          int64_t remaining_minor, setpay_time_ms now,
                                          bool *known) SETPAY_MUST_CHECK;
 
+/* What a merchant has captured or credited of an authorisation. */
+struct setpay_account_presentment {
+    struct setpay_account_key original;
+    char id[33]; /* the acquirer's: one of the same id is the same presentment */
+    struct setpay_money amount;
+    bool credits; /* the cardholder gets it back */
+    setpay_time_ms now;
+};
+/*
+ * Books it once for its (acquirer, id). response_code: "00" booked, "94" booked before with the
+ * same content, and refused, with nothing booked: "25" there is no such authorisation, or it
+ * approved nothing; "13" more than it approved, or a credit of more than was presented, or another
+ * currency; "12" booked before with other content.
+ */
+enum setpay_error setpay_account_present(struct setpay_db *db,
+                                         const struct setpay_account_presentment *presentment,
+                                         char response_code[3]) SETPAY_MUST_CHECK;
+
 /* Lists for the operator: *list is an array, owned by the caller. last4 "" gives all. */
 enum setpay_error setpay_account_list(struct setpay_db *db, const char *last4,
                                       json_t **list) SETPAY_MUST_CHECK;
@@ -71,5 +90,10 @@ enum setpay_error setpay_account_list_authorisations(struct setpay_db *db, const
                                                      json_t **list) SETPAY_MUST_CHECK;
 enum setpay_error setpay_account_list_reversals(struct setpay_db *db,
                                                 json_t **list) SETPAY_MUST_CHECK;
+/* Every presentment that was booked, and what each account has been charged in all, less credits.
+ */
+enum setpay_error setpay_account_list_presentments(struct setpay_db *db,
+                                                   json_t **list) SETPAY_MUST_CHECK;
+enum setpay_error setpay_account_list_booked(struct setpay_db *db, json_t **list) SETPAY_MUST_CHECK;
 
 #endif

@@ -1,6 +1,7 @@
 /*
- * Commands: accounts, holds, authorisations, reversals, show LAST4, script [KEY=NUMBER …] [reset],
- * disconnect. Each answers with one JSON object; for people the client makes lines of it.
+ * Commands: accounts, holds, authorisations, reversals, presentments, show LAST4, script
+ * [KEY=NUMBER …] [reset], disconnect. Each answers with one JSON object; for people the client
+ * makes lines of it.
  */
 #include "gateway/issuer/commands.h"
 
@@ -17,7 +18,7 @@
 
 struct listing {
     const char *last4;
-    enum { ACCOUNTS, HOLDS, AUTHORISATIONS, REVERSALS, SHOW } what;
+    enum { ACCOUNTS, HOLDS, AUTHORISATIONS, REVERSALS, BOOKED, PRESENTMENTS, SHOW } what;
     json_t *result;
 };
 
@@ -31,6 +32,12 @@ static enum setpay_error list_into(struct setpay_db *db, struct listing *listing
     case REVERSALS:
         SETPAY_TRY(setpay_account_list_reversals(db, &list));
         break;
+    case PRESENTMENTS:
+        SETPAY_TRY(setpay_account_list_presentments(db, &list));
+        break;
+    case BOOKED:
+        SETPAY_TRY(setpay_account_list_booked(db, &list));
+        break;
     default:
         SETPAY_TRY(
             setpay_account_list_authorisations(db, listing->last4, listing->what == HOLDS, &list));
@@ -41,7 +48,12 @@ static enum setpay_error list_into(struct setpay_db *db, struct listing *listing
 static enum setpay_error read_listing(struct setpay_db *db, void *arg)
 {
     struct listing *listing = arg;
-    static const char *const names[] = {"accounts", "holds", "authorisations", "reversals"};
+    static const char *const names[] = {"accounts",  "holds",  "authorisations",
+                                        "reversals", "booked", "presentments"};
+    if (listing->what == PRESENTMENTS) {
+        SETPAY_TRY(list_into(db, listing, "presentments"));
+        listing->what = BOOKED;
+    }
     if (listing->what != SHOW)
         return list_into(db, listing, names[listing->what]);
     listing->what = ACCOUNTS;
@@ -87,6 +99,12 @@ static void on_reversals(struct setpay_control_call *call, const json_t *args, v
     reply_listing(call, arg, &(struct listing){.last4 = "", .what = REVERSALS});
 }
 
+static void on_presentments(struct setpay_control_call *call, const json_t *args, void *arg)
+{
+    (void)args;
+    reply_listing(call, arg, &(struct listing){.last4 = "", .what = PRESENTMENTS});
+}
+
 static void on_show(struct setpay_control_call *call, const json_t *args, void *arg)
 {
     struct setpay_problem problem = {{0}};
@@ -127,6 +145,7 @@ const struct setpay_control_command setpay_issuer_command_table[] = {
     {"holds", on_holds, "the authorisations that hold an amount"},
     {"authorisations", on_authorisations, "every authorisation that was asked for"},
     {"reversals", on_reversals, "every reversal, also of authorisations that are not known"},
+    {"presentments", on_presentments, "every charge and credit, and what accounts come to by them"},
     {"show", on_show, "LAST4: the accounts and authorisations of cards with these last digits"},
     {"script", on_script,
      "KEY=NUMBER ... what goes wrong next; reset: nothing; alone: what is set"},
@@ -139,11 +158,12 @@ void setpay_issuer_status(void *arg, json_t *status)
     const struct setpay_issuer_commands *commands = arg;
     const struct setpay_issuer_figures *f = setpay_issuer_server_figures(commands->server);
     json_object_set_new(status, "figures",
-                        json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "connections",
+                        json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "connections",
                                   (json_int_t)f->connections, "sign_ons", (json_int_t)f->sign_ons,
                                   "echoes", (json_int_t)f->echoes, "authorisations",
                                   (json_int_t)f->authorisations, "reversals",
-                                  (json_int_t)f->reversals, "repeats", (json_int_t)f->repeats,
+                                  (json_int_t)f->reversals, "presentments",
+                                  (json_int_t)f->presentments, "repeats", (json_int_t)f->repeats,
                                   "malformed", (json_int_t)f->malformed));
 }
 

@@ -94,12 +94,24 @@ static enum setpay_error read_key(const struct setpay_iso_message *request,
     return setpay_iso_get_text(request, SETPAY_ISO_TRANSMISSION_TIME, key->sent, sizeof(key->sent));
 }
 
+static enum setpay_error read_amount(const struct setpay_iso_message *request,
+                                     struct setpay_money *amount)
+{
+    uint64_t minor;
+    uint64_t numeric;
+    SETPAY_TRY(setpay_iso_get_number(request, SETPAY_ISO_AMOUNT, &minor));
+    SETPAY_TRY(setpay_iso_get_number(request, SETPAY_ISO_CURRENCY, &numeric));
+    const struct setpay_currency *currency = setpay_currency_by_numeric((unsigned)numeric);
+    if (currency == NULL || minor == 0 ||
+        setpay_money_make((int64_t)minor, currency->code, amount) != SETPAY_OK)
+        return SETPAY_E_FIELD;
+    return SETPAY_OK;
+}
+
 enum setpay_error setpay_issuer_read_authorisation(const struct setpay_iso_message *request,
                                                    setpay_time_ms now,
                                                    struct setpay_account_ask *ask)
 {
-    uint64_t minor;
-    uint64_t numeric;
     struct setpay_account_ask got = {.now = now};
     static const unsigned required[] = {
         SETPAY_ISO_PAN,        SETPAY_ISO_EXPIRY,     SETPAY_ISO_PROCESSING_CODE,
@@ -109,8 +121,7 @@ enum setpay_error setpay_issuer_read_authorisation(const struct setpay_iso_messa
         if (!setpay_iso_has(request, required[i]))
             return SETPAY_E_FIELD;
     SETPAY_TRY(read_key(request, &got.key));
-    SETPAY_TRY(setpay_iso_get_number(request, SETPAY_ISO_AMOUNT, &minor));
-    SETPAY_TRY(setpay_iso_get_number(request, SETPAY_ISO_CURRENCY, &numeric));
+    SETPAY_TRY(read_amount(request, &got.amount));
     SETPAY_TRY(setpay_iso_get_text(request, SETPAY_ISO_RRN, got.rrn, sizeof(got.rrn)));
     SETPAY_TRY(
         setpay_iso_get_text(request, SETPAY_ISO_ACCEPTOR, got.acceptor, sizeof(got.acceptor)));
@@ -118,11 +129,6 @@ enum setpay_error setpay_issuer_read_authorisation(const struct setpay_iso_messa
         SETPAY_TRY(setpay_iso_get_text(request, SETPAY_ISO_XID, got.xid, sizeof(got.xid)));
     if (setpay_iso_has(request, SETPAY_ISO_POMD))
         SETPAY_TRY(setpay_iso_get_text(request, SETPAY_ISO_POMD, got.pomd, sizeof(got.pomd)));
-    const struct setpay_currency *currency = setpay_currency_by_numeric((unsigned)numeric);
-    if (currency == NULL || minor == 0)
-        return SETPAY_E_FIELD;
-    if (setpay_money_make((int64_t)minor, currency->code, &got.amount) != SETPAY_OK)
-        return SETPAY_E_FIELD;
     SETPAY_TRY(judge_card(request, &got));
     *ask = got;
     return SETPAY_OK;
@@ -137,13 +143,11 @@ static uint64_t digits_read(struct setpay_view field, size_t at, size_t size)
     return value;
 }
 
-enum setpay_error setpay_issuer_read_reversal(const struct setpay_iso_message *request,
-                                              struct setpay_account_key *key,
-                                              int64_t *remaining_minor)
+/* Field 90: MTI 4, trace number 6, transmission 10, acquirer 11, forwarder 11. */
+static enum setpay_error read_original(const struct setpay_iso_message *request,
+                                       struct setpay_account_key *key)
 {
-    /* Field 90: MTI 4, trace number 6, transmission 10, acquirer 11, forwarder 11. */
     struct setpay_view original = setpay_iso_view(request, SETPAY_ISO_ORIGINAL);
-    struct setpay_view replacement = setpay_iso_view(request, SETPAY_ISO_REPLACEMENT);
     struct setpay_account_key got = {.stan = 0};
     if (original.size != 42 || memcmp(original.data, "0100", 4) != 0)
         return SETPAY_E_FIELD;
@@ -151,14 +155,47 @@ enum setpay_error setpay_issuer_read_reversal(const struct setpay_iso_message *r
     memcpy(got.sent, original.data + 10, 10);
     snprintf(got.acquirer, sizeof(got.acquirer), "%llu",
              (unsigned long long)digits_read(original, 20, 11));
-    *remaining_minor = 0;
+    *key = got;
+    return SETPAY_OK;
+}
+
+enum setpay_error setpay_issuer_read_reversal(const struct setpay_iso_message *request,
+                                              struct setpay_account_key *key,
+                                              int64_t *remaining_minor)
+{
+    struct setpay_view replacement = setpay_iso_view(request, SETPAY_ISO_REPLACEMENT);
+    struct setpay_account_key original;
+    int64_t remaining = 0;
+    SETPAY_TRY(read_original(request, &original));
     if (replacement.size != 0) {
         for (size_t i = 0; i < 12; i++)
             if (replacement.data[i] < '0' || replacement.data[i] > '9')
                 return SETPAY_E_FIELD;
-        *remaining_minor = (int64_t)digits_read(replacement, 0, 12);
+        remaining = (int64_t)digits_read(replacement, 0, 12);
     }
-    *key = got;
+    *key = original;
+    *remaining_minor = remaining;
+    return SETPAY_OK;
+}
+
+enum setpay_error setpay_issuer_read_presentment(const struct setpay_iso_message *request,
+                                                 setpay_time_ms now,
+                                                 struct setpay_account_presentment *presentment)
+{
+    struct setpay_account_presentment got = {.now = now};
+    struct setpay_view id;
+    char processing[8];
+    SETPAY_TRY(read_original(request, &got.original));
+    SETPAY_TRY(read_amount(request, &got.amount));
+    SETPAY_TRY(setpay_iso_element(request, SETPAY_ISO_ELEMENT_PRESENTMENT, &id));
+    SETPAY_TRY(
+        setpay_iso_get_text(request, SETPAY_ISO_PROCESSING_CODE, processing, sizeof(processing)));
+    got.credits = strcmp(processing, SETPAY_ISO_PROCESSING_CREDIT) == 0;
+    if (id.size != sizeof(got.id) - 1 ||
+        (!got.credits && strcmp(processing, SETPAY_ISO_PROCESSING_PURCHASE) != 0))
+        return SETPAY_E_FIELD;
+    memcpy(got.id, id.data, id.size);
+    *presentment = got;
     return SETPAY_OK;
 }
 

@@ -30,4 +30,10 @@ enum setpay_error setpay_issuer_build_authorisation(const struct setpay_iso_mess
                                                     const struct setpay_account_answer *answer,
                                                     struct setpay_secret *frame) SETPAY_MUST_CHECK;
 
+/* Reads an 0220 or 0221: what it is of (field 90), its id (field 48), amount, and whether it gives
+ * back (field 3). SETPAY_E_FIELD. */
+enum setpay_error
+setpay_issuer_read_presentment(const struct setpay_iso_message *request, setpay_time_ms now,
+                               struct setpay_account_presentment *presentment) SETPAY_MUST_CHECK;
+
 #endif

@@ -25,6 +25,8 @@ static const struct {
     {"close_after", offsetof(struct setpay_script, close_after)},
     {"silent_reversals", offsetof(struct setpay_script, silent_reversals)},
     {"refuse_reversals", offsetof(struct setpay_script, refuse_reversals)},
+    {"silent_presentments", offsetof(struct setpay_script, silent_presentments)},
+    {"refuse_presentments", offsetof(struct setpay_script, refuse_presentments)},
     {"silent_echoes", offsetof(struct setpay_script, silent_echoes)},
     {"refuse_sign_on", offsetof(struct setpay_script, refuse_sign_on)},
 };

@@ -24,10 +24,12 @@ struct setpay_script {
     int64_t close_before; /* not booked, the connection is closed */
     int64_t close_after;  /* booked, the connection is closed */
     /* The next so many … */
-    int64_t silent_reversals; /* are booked and not answered */
-    int64_t refuse_reversals; /* are not booked and answered with 96 */
-    int64_t silent_echoes;    /* are not answered */
-    int64_t refuse_sign_on;   /* sign-ons are answered with 91 */
+    int64_t silent_reversals;    /* are booked and not answered */
+    int64_t refuse_reversals;    /* are not booked and answered with 96 */
+    int64_t silent_presentments; /* as reversals; so is this */
+    int64_t refuse_presentments;
+    int64_t silent_echoes;  /* are not answered */
+    int64_t refuse_sign_on; /* sign-ons are answered with 91 */
 };
 
 /* Every member by its name above. */

@@ -40,7 +40,7 @@ struct exchange {
     uint64_t connection_number;
     struct setpay_iso_message request;
     struct setpay_timer *timer;
-    bool is_reversal;
+    bool answer_with_code; /* of booked, and no more: a reversal, a presentment */
     enum setpay_card_rule behaviour;
     bool answer; /* false: silent */
     struct setpay_account_ask ask;
@@ -48,6 +48,7 @@ struct exchange {
     struct setpay_account_key original;
     int64_t remaining_minor;
     bool original_known;
+    struct setpay_account_presentment presentment;
 };
 
 struct setpay_issuer_server {
@@ -168,8 +169,9 @@ static void exchange_answer(void *arg)
         connection_free(connection);
     } else if (connection != NULL && exchange->answer) {
         for (int i = 0; i < times && error == SETPAY_OK; i++) {
-            error = exchange->is_reversal
-                        ? setpay_issuer_build_answer(&exchange->request, "00", &frame)
+            error = exchange->answer_with_code
+                        ? setpay_issuer_build_answer(&exchange->request,
+                                                     exchange->booked.response_code, &frame)
                         : setpay_issuer_build_authorisation(&exchange->request, &exchange->booked,
                                                             &frame);
             if (error == SETPAY_OK)
@@ -317,7 +319,8 @@ static void on_reversal(struct connection *connection, struct setpay_iso_message
     struct exchange *exchange = exchange_new(connection, request);
     if (exchange == NULL)
         return; /* no answer: it will be repeated */
-    exchange->is_reversal = true;
+    exchange->answer_with_code = true;
+    memcpy(exchange->booked.response_code, "00", sizeof("00"));
     exchange->answer = !silent;
     exchange->original = original;
     exchange->remaining_minor = remaining_minor;
@@ -326,6 +329,62 @@ static void on_reversal(struct connection *connection, struct setpay_iso_message
                                 &server->executor);
     if (error != SETPAY_OK)
         on_reversal_booked(exchange, error);
+}
+
+/* ------------------------------------------------------------------ presentments */
+
+static enum setpay_error book_presentment(struct setpay_db *db, void *arg)
+{
+    struct exchange *exchange = arg;
+    return setpay_account_present(db, &exchange->presentment, exchange->booked.response_code);
+}
+
+static void on_presentment_booked(void *arg, enum setpay_error error)
+{
+    struct exchange *exchange = arg;
+    if (error != SETPAY_OK) {
+        setpay_log_error(error, "issuer.book", setpay_field_text("mti", exchange->request.mti));
+        exchange_free(exchange); /* no answer: it will be repeated */
+        return;
+    }
+    setpay_log(SETPAY_LOG_INFO, "issuer.presentment",
+               setpay_field_text("mti", exchange->request.mti),
+               setpay_field_text("id", exchange->presentment.id),
+               setpay_field_text("kind", exchange->presentment.credits ? "credit" : "charge"),
+               setpay_field_money("amount", &exchange->presentment.amount),
+               setpay_field_text("response_code", exchange->booked.response_code));
+    exchange_answer(exchange);
+}
+
+static void on_presentment(struct connection *connection, struct setpay_iso_message *request)
+{
+    struct setpay_issuer_server *server = connection->server;
+    struct setpay_account_presentment presentment;
+    enum setpay_error error =
+        setpay_issuer_read_presentment(request, setpay_clock_now_ms(), &presentment);
+    server->figures.presentments++;
+    if (request->mti[3] == '1')
+        server->figures.repeats++;
+    if (error != SETPAY_OK) {
+        setpay_log_error(error, "issuer.format", setpay_field_text("mti", request->mti));
+        reply(connection, request, "30");
+        return;
+    }
+    if (setpay_script_take(&server->script.refuse_presentments)) {
+        reply(connection, request, "96");
+        return;
+    }
+    bool silent = setpay_script_take(&server->script.silent_presentments);
+    struct exchange *exchange = exchange_new(connection, request);
+    if (exchange == NULL)
+        return; /* no answer: it will be repeated */
+    exchange->answer_with_code = true;
+    exchange->answer = !silent;
+    exchange->presentment = presentment;
+    error = setpay_store_submit(server->store, book_presentment, on_presentment_booked, exchange,
+                                &server->executor);
+    if (error != SETPAY_OK)
+        on_presentment_booked(exchange, error);
 }
 
 /* ------------------------------------------------------------------ network management */
@@ -360,8 +419,10 @@ static const struct {
     handler_fn *handler;
     bool needs_sign_on;
 } handlers[] = {
-    {"0100", on_authorisation, true}, {"0400", on_reversal, true}, {"0401", on_reversal, true},
-    {"0420", on_reversal, true},      {"0421", on_reversal, true}, {"0800", on_management, false},
+    {"0100", on_authorisation, true}, {"0400", on_reversal, true},
+    {"0401", on_reversal, true},      {"0420", on_reversal, true},
+    {"0421", on_reversal, true},      {"0220", on_presentment, true},
+    {"0221", on_presentment, true},   {"0800", on_management, false},
 };
 
 static void on_message(struct connection *connection, struct setpay_iso_message *message)

@@ -11,7 +11,7 @@
  *   44  answers: two characters: result of the address check, result of the security code
  *   48  requests: elements "TT" "LL" data, TT and LL two digits each, TT rising:
  *         10 billing postcode   11 house digits   42 e-commerce indicator (2 digits)
- *         92 security code (3 or 4 digits)
+ *         92 security code (3 or 4 digits)       93 id of a presentment (32 hex digits)
  *   126 xid, 32 hex digits          127 POMD, 64 hex digits (what the cardholder signed)
  */
 #ifndef SETPAY_GATEWAY_NETWORK_ISO8583_H
@@ -173,5 +173,10 @@ enum setpay_error setpay_iso_element(const struct setpay_iso_message *message, u
 #define SETPAY_ISO_ELEMENT_HOUSE 11
 #define SETPAY_ISO_ELEMENT_ECOMMERCE 42
 #define SETPAY_ISO_ELEMENT_SECURITY_CODE 92
+#define SETPAY_ISO_ELEMENT_PRESENTMENT 93
+
+/* Field 3 */
+#define SETPAY_ISO_PROCESSING_PURCHASE "000000"
+#define SETPAY_ISO_PROCESSING_CREDIT "200000"
 
 #endif

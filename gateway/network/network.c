@@ -46,6 +46,11 @@ static struct setpay_metric reversals_metric = {
     .help = "Reversals that no issuer has acknowledged yet.",
     .type = SETPAY_METRIC_GAUGE,
 };
+static struct setpay_metric presentments_metric = {
+    .name = "setpay_network_presentments_open",
+    .help = "Presentments with the network that no issuer has answered yet.",
+    .type = SETPAY_METRIC_GAUGE,
+};
 static struct setpay_metric answer_metric = {
     .name = "setpay_network_answer_seconds",
     .help = "From sending an authorisation to the issuer's answer.",
@@ -64,10 +69,11 @@ void setpay_network_count_line_up(struct setpay_network *network, int change)
     setpay_metric_add(&lines_metric, 0, 0, change);
 }
 
-void setpay_network_count_reversal_open(struct setpay_network *network, int change)
+void setpay_network_count_open(struct setpay_network *network, bool presents, int change)
 {
-    atomic_fetch_add(&network->reversals_open, (uint_fast64_t)(int64_t)change);
-    setpay_metric_add(&reversals_metric, 0, 0, change);
+    atomic_fetch_add(presents ? &network->presentments_open : &network->reversals_open,
+                     (uint_fast64_t)(int64_t)change);
+    setpay_metric_add(presents ? &presentments_metric : &reversals_metric, 0, 0, change);
 }
 
 void setpay_network_observe_answer(int64_t microseconds)
@@ -82,6 +88,7 @@ static enum setpay_error metrics_register(void)
     SETPAY_TRY(setpay_metric_register(&lines_all_metric));
     SETPAY_TRY(setpay_metric_register(&lines_metric));
     SETPAY_TRY(setpay_metric_register(&reversals_metric));
+    SETPAY_TRY(setpay_metric_register(&presentments_metric));
     return setpay_metric_register(&answer_metric);
 }
 
@@ -159,7 +166,7 @@ static void on_line_message(void *arg, const struct setpay_iso_message *message)
     struct setpay_route *route = arg;
     if (strcmp(message->mti, "0110") == 0)
         setpay_authorise_on_answer(route, message);
-    else if (strcmp(message->mti, "0410") == 0)
+    else if (strcmp(message->mti, "0410") == 0 || strcmp(message->mti, "0230") == 0)
         setpay_reverse_on_answer(route, message);
     else
         setpay_log(SETPAY_LOG_WARN, "network.not_taken", setpay_field_text("line", route->name),
@@ -190,6 +197,7 @@ void setpay_network_figures(const struct setpay_network *network,
     figures->lines = network->route_count;
     figures->lines_up = atomic_load(&network->lines_up);
     figures->reversals_open = atomic_load(&network->reversals_open);
+    figures->presentments_open = atomic_load(&network->presentments_open);
 #define SETPAY_NETWORK_ROW(name)                                                                   \
     figures->name = atomic_load(&network->events[SETPAY_NETWORK_EVENT_##name]);
     SETPAY_NETWORK_EVENTS(SETPAY_NETWORK_ROW)

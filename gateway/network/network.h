@@ -1,12 +1,12 @@
 /*
  * The gateway's side of the card network: one thread owns the lines to the issuers, their sign-on,
- * the trace numbers under way and the reversals that are still to be acknowledged. Workers hand in
- * requests from any thread and get each answer as one job on an executor of theirs.
+ * the trace numbers under way and the reversals and presentments that are still to be acknowledged.
+ * Workers hand in requests from any thread and get each answer as one job on an executor of theirs.
  *
  * What always holds: a callback comes exactly once for each request that was taken. An answer is
  * matched by trace number, transmission date and time, retrieval reference, amount and currency;
  * what matches nothing (late, duplicate) is logged and dropped. The network keeps nothing on disk:
- * who asks stores the trace before the call, and hands open reversals in again after a restart.
+ * who asks stores the trace before the call, and hands what is open in again after a restart.
  */
 #ifndef SETPAY_GATEWAY_NETWORK_NETWORK_H
 #define SETPAY_GATEWAY_NETWORK_NETWORK_H
@@ -87,6 +87,7 @@ struct setpay_network_figures {
     uint64_t authorisations_not_sent, authorisations_lost;
     uint64_t answers_unmatched;
     uint64_t reversals_open, reversals_sent, reversals_repeated, reversals_acknowledged;
+    uint64_t presentments_open, presentments_sent, presentments_repeated, presentments_answered;
     uint64_t sign_ons, sign_ons_refused, echoes, connections_lost, connections_failed, malformed;
 };
 void setpay_network_figures(const struct setpay_network *network,
@@ -181,9 +182,25 @@ struct setpay_network_reversal {
 };
 void setpay_network_reversal_clear(struct setpay_network_reversal *reversal);
 
+/* What was captured, or credited, of an authorisation. */
+struct setpay_network_presentment {
+    struct setpay_network_trace original; /* of the authorisation */
+    struct setpay_secret pan;
+    struct setpay_secret expiry;
+    struct setpay_money amount; /* of this presentment */
+    bool credits;               /* the cardholder gets it back */
+    char approval_code[7];
+    struct setpay_network_acceptor acceptor;
+    struct setpay_id xid;
+    struct setpay_digest pomd;
+    struct setpay_id id; /* names it to the issuer: one of the same id is the same presentment */
+    bool repeated;       /* may have been sent in an earlier life: starts as 0221 */
+};
+void setpay_network_presentment_clear(struct setpay_network_presentment *presentment);
+
 struct setpay_network_acknowledgement {
     bool acknowledged;     /* false: stopped, by request or because the network is going */
-    char response_code[3]; /* of the 0410 */
+    char response_code[3]; /* of the 0410 or 0230 */
     uint32_t sent_count;
     uint64_t handle;
 };
@@ -199,6 +216,13 @@ enum setpay_error setpay_network_reverse(struct setpay_network *network,
                                          const struct setpay_executor *reply,
                                          setpay_network_acknowledged_cb *done, void *arg,
                                          uint64_t *handle) SETPAY_MUST_CHECK;
+/* The same for a presentment: 0220, and 0221 again and again, until a 0230 decides: 00 or 94 (had
+ * it before) takes it, 30, 91 and 96 count as no answer, any other code refuses it for good. */
+enum setpay_error setpay_network_present(struct setpay_network *network,
+                                         struct setpay_network_presentment *presentment,
+                                         const struct setpay_executor *reply,
+                                         setpay_network_acknowledged_cb *done,
+                                         void *arg) SETPAY_MUST_CHECK;
 /* Any thread; nothing where it is already acknowledged. */
 enum setpay_error setpay_network_reverse_stop(struct setpay_network *network,
                                               uint64_t handle) SETPAY_MUST_CHECK;

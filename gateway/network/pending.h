@@ -30,7 +30,8 @@ struct setpay_pending {
     struct event *timer;
     struct setpay_executor reply;
     void *arg;
-    bool is_reversal;
+    bool is_reversal; /* or a presentment: repeated until it is acknowledged */
+    bool presents;
     bool is_listed;
     char rrn[SETPAY_NETWORK_RRN_SIZE]; /* of the authorisation that it is about */
     struct setpay_money asked;         /* so is this */
@@ -38,14 +39,14 @@ struct setpay_pending {
     int64_t sent_us; /* monotonic */
     setpay_network_answer_cb *answered_cb;
     struct setpay_network_answer answer;
-    /* reversal */
+    /* reversal, presentment */
     TAILQ_ENTRY(setpay_pending) in_due;
     LIST_ENTRY(setpay_pending) in_reversals;
     uint64_t handle;
     bool is_in_flight;
     int64_t repeat_ms;
     uint32_t sent_count;
-    bool repeated; /* the frame says 0401 */
+    bool repeated; /* the frame says 0401 or 0221 */
     setpay_network_acknowledged_cb *acknowledged_cb;
     struct setpay_network_acknowledgement ack;
 };
@@ -57,7 +58,7 @@ struct setpay_route {
     struct setpay_network *network;
     struct setpay_line *line;
     TAILQ_HEAD(setpay_due_list, setpay_pending) due;
-    unsigned in_flight_count; /* reversals */
+    unsigned in_flight_count; /* reversals and presentments */
     atomic_bool is_up;        /* the line is signed on; for other threads */
 };
 
@@ -72,6 +73,9 @@ struct setpay_route {
     ROW(reversals_sent)                                                                            \
     ROW(reversals_repeated)                                                                        \
     ROW(reversals_acknowledged)                                                                    \
+    ROW(presentments_sent)                                                                         \
+    ROW(presentments_repeated)                                                                     \
+    ROW(presentments_answered)                                                                     \
     ROW(sign_ons)                                                                                  \
     ROW(sign_ons_refused)                                                                          \
     ROW(echoes)                                                                                    \
@@ -98,7 +102,7 @@ struct setpay_network {
     struct setpay_pending_list table[SETPAY_NETWORK_BUCKETS];
     struct setpay_pending_list reversals;
     atomic_uint authorisation_count; /* taken, not ended */
-    atomic_uint reversal_count;
+    atomic_uint reversal_count;      /* and presentments */
     atomic_uint_fast64_t next_handle;
     atomic_bool draining;
     pthread_mutex_t stan_lock;
@@ -106,6 +110,7 @@ struct setpay_network {
     atomic_uint_fast64_t events[SETPAY_NETWORK_EVENT_COUNT];
     atomic_uint_fast64_t lines_up;
     atomic_uint_fast64_t reversals_open;
+    atomic_uint_fast64_t presentments_open;
 };
 
 #define SETPAY_NETWORK_COUNT(network, event)                                                       \
@@ -117,7 +122,7 @@ struct setpay_network {
 void setpay_network_count(struct setpay_network *network, enum setpay_network_event event);
 /* One more (1) or less (-1). */
 void setpay_network_count_line_up(struct setpay_network *network, int change);
-void setpay_network_count_reversal_open(struct setpay_network *network, int change);
+void setpay_network_count_open(struct setpay_network *network, bool presents, int change);
 /* From sending to the answer. */
 void setpay_network_observe_answer(int64_t microseconds);
 

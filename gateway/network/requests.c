@@ -1,5 +1,5 @@
 /*
- * Builds 0100, 0400 and 0800, and reads 0110. Nothing here has state or does I/O.
+ * Builds 0100, 0220, 0400 and 0800, and reads 0110. Nothing here has state or does I/O.
  *
  * What always holds: every value is checked by the codec's table before it goes into a message;
  * card data is copied only from secret to secret. Local time (fields 12, 13) is UTC as field 7 is,
@@ -85,6 +85,12 @@ void setpay_network_reversal_clear(struct setpay_network_reversal *reversal)
 {
     setpay_secret_clear(&reversal->pan);
     setpay_secret_clear(&reversal->expiry);
+}
+
+void setpay_network_presentment_clear(struct setpay_network_presentment *presentment)
+{
+    setpay_secret_clear(&presentment->pan);
+    setpay_secret_clear(&presentment->expiry);
 }
 
 static enum setpay_error set_trace(struct setpay_iso_message *message,
@@ -181,7 +187,8 @@ static enum setpay_error fill_authorisation(struct setpay_iso_message *message,
     char rrn[SETPAY_NETWORK_RRN_SIZE];
     SETPAY_TRY(setpay_iso_set_mti(message, "0100"));
     SETPAY_TRY(setpay_iso_set(message, SETPAY_ISO_PAN, setpay_secret_view(&request->pan)));
-    SETPAY_TRY(setpay_iso_set_text(message, SETPAY_ISO_PROCESSING_CODE, "000000"));
+    SETPAY_TRY(
+        setpay_iso_set_text(message, SETPAY_ISO_PROCESSING_CODE, SETPAY_ISO_PROCESSING_PURCHASE));
     SETPAY_TRY(set_money(message, &request->amount));
     SETPAY_TRY(set_trace(message, &request->trace));
     SETPAY_TRY(setpay_iso_set(message, SETPAY_ISO_EXPIRY, setpay_secret_view(&request->expiry)));
@@ -194,31 +201,41 @@ static enum setpay_error fill_authorisation(struct setpay_iso_message *message,
     return set_evidence(message, &request->xid, &request->pomd);
 }
 
+/* What a later message says of the authorisation that it is about: fields 37, 38 and 90. */
+static enum setpay_error set_original(struct setpay_iso_message *message,
+                                      const struct setpay_request_sender *sender,
+                                      const struct setpay_network_trace *original,
+                                      const char *approval_code)
+{
+    char text[64];
+    struct trace_text at;
+    setpay_network_trace_rrn(original, text);
+    SETPAY_TRY(setpay_iso_set_text(message, SETPAY_ISO_RRN, text));
+    if (approval_code[0] != '\0')
+        SETPAY_TRY(setpay_iso_set_text(message, SETPAY_ISO_APPROVAL_CODE, approval_code));
+    trace_format(original, &at);
+    snprintf(text, sizeof(text), "0100%06" PRIu32 "%s%011" PRIu64 "%011d", original->stan % 1000000,
+             at.transmission, (uint64_t)strtoull(sender->acquirer_id, NULL, 10), 0);
+    return setpay_iso_set_text(message, SETPAY_ISO_ORIGINAL, text);
+}
+
 static enum setpay_error fill_reversal(struct setpay_iso_message *message,
                                        const struct setpay_request_sender *sender,
                                        const struct setpay_network_trace *trace,
                                        const struct setpay_network_reversal *reversal)
 {
     char text[64];
-    struct trace_text original;
     SETPAY_TRY(setpay_iso_set_mti(message, "0400"));
     SETPAY_TRY(setpay_iso_set(message, SETPAY_ISO_PAN, setpay_secret_view(&reversal->pan)));
-    SETPAY_TRY(setpay_iso_set_text(message, SETPAY_ISO_PROCESSING_CODE, "000000"));
+    SETPAY_TRY(
+        setpay_iso_set_text(message, SETPAY_ISO_PROCESSING_CODE, SETPAY_ISO_PROCESSING_PURCHASE));
     SETPAY_TRY(set_money(message, &reversal->amount));
     SETPAY_TRY(set_trace(message, trace));
     SETPAY_TRY(setpay_iso_set(message, SETPAY_ISO_EXPIRY, setpay_secret_view(&reversal->expiry)));
     SETPAY_TRY(set_parties(message, sender, &reversal->acceptor));
     SETPAY_TRY(setpay_iso_set_text(message, SETPAY_ISO_ENTRY_MODE, "010"));
     SETPAY_TRY(setpay_iso_set_text(message, SETPAY_ISO_CONDITION, "59"));
-    setpay_network_trace_rrn(&reversal->original, text);
-    SETPAY_TRY(setpay_iso_set_text(message, SETPAY_ISO_RRN, text));
-    if (reversal->approval_code[0] != '\0')
-        SETPAY_TRY(setpay_iso_set_text(message, SETPAY_ISO_APPROVAL_CODE, reversal->approval_code));
-    trace_format(&reversal->original, &original);
-    snprintf(text, sizeof(text), "0100%06" PRIu32 "%s%011" PRIu64 "%011d",
-             reversal->original.stan % 1000000, original.transmission,
-             (uint64_t)strtoull(sender->acquirer_id, NULL, 10), 0);
-    SETPAY_TRY(setpay_iso_set_text(message, SETPAY_ISO_ORIGINAL, text));
+    SETPAY_TRY(set_original(message, sender, &reversal->original, reversal->approval_code));
     if (reversal->partial) {
         if (reversal->remaining_minor <= 0 || reversal->remaining_minor >= reversal->amount.minor)
             return SETPAY_E_FIELD;
@@ -226,6 +243,32 @@ static enum setpay_error fill_reversal(struct setpay_iso_message *message,
         SETPAY_TRY(setpay_iso_set_text(message, SETPAY_ISO_REPLACEMENT, text));
     }
     return set_evidence(message, &reversal->xid, &reversal->pomd);
+}
+
+static enum setpay_error fill_presentment(struct setpay_iso_message *message,
+                                          const struct setpay_request_sender *sender,
+                                          const struct setpay_network_trace *trace,
+                                          const struct setpay_network_presentment *presentment)
+{
+    char id[SETPAY_ID_TEXT_SIZE];
+    uint8_t element[4 + SETPAY_ID_TEXT_SIZE];
+    SETPAY_TRY(setpay_iso_set_mti(message, "0220"));
+    SETPAY_TRY(setpay_iso_set(message, SETPAY_ISO_PAN, setpay_secret_view(&presentment->pan)));
+    SETPAY_TRY(setpay_iso_set_text(message, SETPAY_ISO_PROCESSING_CODE,
+                                   presentment->credits ? SETPAY_ISO_PROCESSING_CREDIT
+                                                        : SETPAY_ISO_PROCESSING_PURCHASE));
+    SETPAY_TRY(set_money(message, &presentment->amount));
+    SETPAY_TRY(set_trace(message, trace));
+    SETPAY_TRY(
+        setpay_iso_set(message, SETPAY_ISO_EXPIRY, setpay_secret_view(&presentment->expiry)));
+    SETPAY_TRY(set_parties(message, sender, &presentment->acceptor));
+    SETPAY_TRY(setpay_iso_set_text(message, SETPAY_ISO_ENTRY_MODE, "010"));
+    SETPAY_TRY(setpay_iso_set_text(message, SETPAY_ISO_CONDITION, "59"));
+    SETPAY_TRY(set_original(message, sender, &presentment->original, presentment->approval_code));
+    size_t size = element_append(element, SETPAY_ISO_ELEMENT_PRESENTMENT,
+                                 setpay_view_string(setpay_id_format(&presentment->id, id)));
+    SETPAY_TRY(setpay_iso_set(message, SETPAY_ISO_ADDITIONAL, setpay_view_of(element, size)));
+    return set_evidence(message, &presentment->xid, &presentment->pomd);
 }
 
 /* Builds the frame unless filling has failed, and empties the message. */
@@ -254,6 +297,14 @@ enum setpay_error setpay_request_build_reversal(const struct setpay_request_send
 {
     struct setpay_iso_message message = {0};
     return finish(fill_reversal(&message, sender, trace, reversal), &message, frame);
+}
+
+enum setpay_error setpay_request_build_presentment(
+    const struct setpay_request_sender *sender, const struct setpay_network_trace *trace,
+    const struct setpay_network_presentment *presentment, struct setpay_secret *frame)
+{
+    struct setpay_iso_message message = {0};
+    return finish(fill_presentment(&message, sender, trace, presentment), &message, frame);
 }
 
 void setpay_request_mark_repeat(struct setpay_secret *frame)

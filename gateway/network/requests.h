@@ -30,7 +30,13 @@ enum setpay_error setpay_request_build_reversal(const struct setpay_request_send
                                                 const struct setpay_network_trace *trace,
                                                 const struct setpay_network_reversal *reversal,
                                                 struct setpay_secret *frame) SETPAY_MUST_CHECK;
-/* Turns the frame of an 0400 into that of its repeat, 0401. */
+/* 0220; trace is the presentment's own. */
+enum setpay_error
+setpay_request_build_presentment(const struct setpay_request_sender *sender,
+                                 const struct setpay_network_trace *trace,
+                                 const struct setpay_network_presentment *presentment,
+                                 struct setpay_secret *frame) SETPAY_MUST_CHECK;
+/* Turns the frame of an 0400 or 0220 into that of its repeat, 0401 or 0221. */
 void setpay_request_mark_repeat(struct setpay_secret *frame);
 /* 0800 with field 70 = code. */
 enum setpay_error setpay_request_build_management(const struct setpay_network_trace *trace,

@@ -1,7 +1,8 @@
 /*
- * Reversals: sent as 0400, and again as 0401, until an 0410 takes them or they are stopped.
+ * Reversals and presentments: sent as 0400 or 0220, and again as 0401 or 0221, until an 0410 or
+ * 0230 takes them or they are stopped. They differ in their messages and in what an answer means.
  *
- * What always holds: a reversal is due (in its route's queue), in flight (sent, its timer runs) or
+ * What always holds: each is due (in its route's queue), in flight (sent, its timer runs) or
  * gone; at most SETPAY_NETWORK_REVERSALS_AT_ONCE of a route are in flight. When a line is lost, all
  * of them are due again, and go out as soon as it is back.
  */
@@ -41,7 +42,7 @@ static void reversal_end(struct setpay_pending *request, const char *response_co
     request->ack.acknowledged = response_code != NULL;
     if (response_code != NULL)
         memcpy(request->ack.response_code, response_code, sizeof(request->ack.response_code));
-    setpay_network_count_reversal_open(request->network, -1);
+    setpay_network_count_open(request->network, request->presents, -1);
     setpay_pending_end(request);
 }
 
@@ -56,8 +57,13 @@ static enum setpay_error reversal_send(struct setpay_pending *request)
     setpay_secret_clear(&copy);
     if (error != SETPAY_OK)
         return error;
-    SETPAY_NETWORK_COUNT(network, reversals_sent);
-    if (request->repeated)
+    if (request->presents)
+        SETPAY_NETWORK_COUNT(network, presentments_sent);
+    else
+        SETPAY_NETWORK_COUNT(network, reversals_sent);
+    if (request->repeated && request->presents)
+        SETPAY_NETWORK_COUNT(network, presentments_repeated);
+    else if (request->repeated)
         SETPAY_NETWORK_COUNT(network, reversals_repeated);
     setpay_request_mark_repeat(&request->frame);
     request->repeated = true;
@@ -93,7 +99,7 @@ static void reversal_start(void *arg)
     request->timer = evtimer_new(network->base, setpay_pending_on_timer, request);
     LIST_INSERT_HEAD(&network->reversals, request, in_reversals);
     TAILQ_INSERT_TAIL(&request->route->due, request, in_due);
-    setpay_network_count_reversal_open(network, 1);
+    setpay_network_count_open(network, request->presents, 1);
     if (request->timer == NULL || atomic_load(&network->draining)) {
         reversal_end(request, NULL);
         return;
@@ -102,9 +108,13 @@ static void reversal_start(void *arg)
     setpay_reverse_pump(request->route);
 }
 
-/* 00: reversed. 21, 25: the issuer has nothing of the kind. All else is no acknowledgement. */
-static bool acknowledges(const char *response_code)
+/* Of a reversal: 00, reversed; 21, 25, the issuer has nothing of the kind; all else is no
+ * acknowledgement. Of a presentment: all but the codes by which an issuer says "not now". */
+static bool acknowledges(const struct setpay_pending *request, const char *response_code)
 {
+    if (request->presents)
+        return strcmp(response_code, "30") != 0 && strcmp(response_code, "91") != 0 &&
+               strcmp(response_code, "96") != 0;
     return strcmp(response_code, "00") == 0 || strcmp(response_code, "21") == 0 ||
            strcmp(response_code, "25") == 0;
 }
@@ -114,7 +124,8 @@ void setpay_reverse_on_answer(struct setpay_route *route, const struct setpay_is
     struct setpay_network *network = route->network;
     struct setpay_pending *request = setpay_pending_find(network, message, true);
     char code[3] = "";
-    if (request == NULL || request->route != route) {
+    bool presents = strcmp(message->mti, "0230") == 0;
+    if (request == NULL || request->route != route || request->presents != presents) {
         SETPAY_NETWORK_COUNT(network, answers_unmatched);
         setpay_log(SETPAY_LOG_INFO, "network.unmatched", setpay_field_text("line", route->name),
                    setpay_field_text("mti", message->mti));
@@ -130,16 +141,58 @@ void setpay_reverse_on_answer(struct setpay_route *route, const struct setpay_is
         return;
     }
     if (setpay_iso_get_text(message, SETPAY_ISO_RESPONSE_CODE, code, sizeof(code)) != SETPAY_OK ||
-        !acknowledges(code)) {
-        setpay_log(SETPAY_LOG_WARN, "network.reversal_refused",
-                   setpay_field_text("line", route->name),
-                   setpay_field_int("stan", request->trace.stan),
-                   setpay_field_text("response_code", code));
+        !acknowledges(request, code)) {
+        setpay_log(
+            SETPAY_LOG_WARN, presents ? "network.presentment_refused" : "network.reversal_refused",
+            setpay_field_text("line", route->name), setpay_field_int("stan", request->trace.stan),
+            setpay_field_text("response_code", code));
         return;
     }
-    SETPAY_NETWORK_COUNT(network, reversals_acknowledged);
+    if (presents)
+        SETPAY_NETWORK_COUNT(network, presentments_answered);
+    else
+        SETPAY_NETWORK_COUNT(network, reversals_acknowledged);
     reversal_end(request, code);
     setpay_reverse_pump(route);
+}
+
+/* What both kinds have in common, with a trace of its own; NULL for want of memory. */
+static struct setpay_pending *pending_new(struct setpay_network *network,
+                                          struct setpay_route *route,
+                                          const struct setpay_network_trace *original,
+                                          const struct setpay_money *amount, bool repeated)
+{
+    struct setpay_pending *made = calloc(1, sizeof(*made));
+    if (made == NULL)
+        return NULL;
+    made->network = network;
+    made->route = route;
+    made->is_reversal = true;
+    setpay_network_trace_rrn(original, made->rrn);
+    made->asked = *amount;
+    made->repeat_ms = network->config.repeat_min_ms;
+    made->repeated = repeated;
+    made->handle = atomic_fetch_add(&network->next_handle, 1);
+    setpay_network_trace_allocate(network, &made->trace);
+    return made;
+}
+
+/* Takes made, whose frame was built or not (built). */
+static enum setpay_error hand_over(struct setpay_pending *made, enum setpay_error built,
+                                   const struct setpay_executor *reply,
+                                   setpay_network_acknowledged_cb *done, void *arg)
+{
+    if (built != SETPAY_OK) {
+        setpay_pending_free(made);
+        return built;
+    }
+    made->reply = *reply;
+    made->acknowledged_cb = done;
+    made->arg = arg;
+    if (made->repeated)
+        setpay_request_mark_repeat(&made->frame);
+    return setpay_pending_hand_over(made, &made->network->reversal_count,
+                                    SETPAY_NETWORK_REVERSALS_MAX, reversal_start);
 }
 
 enum setpay_error setpay_network_reverse(struct setpay_network *network,
@@ -152,37 +205,38 @@ enum setpay_error setpay_network_reverse(struct setpay_network *network,
         setpay_pending_find_route(network, setpay_secret_view(&reversal->pan));
     if (route == NULL)
         return SETPAY_E_NOT_FOUND;
-    struct setpay_pending *made = calloc(1, sizeof(*made));
+    struct setpay_pending *made =
+        pending_new(network, route, &reversal->original, &reversal->amount, reversal->repeated);
     if (made == NULL)
         return SETPAY_E_NOMEM;
-    made->network = network;
-    made->route = route;
-    made->is_reversal = true;
-    setpay_network_trace_rrn(&reversal->original, made->rrn);
-    made->asked = reversal->amount;
-    made->reply = *reply;
-    made->acknowledged_cb = done;
-    made->arg = arg;
-    made->repeat_ms = network->config.repeat_min_ms;
-    made->repeated = reversal->repeated;
-    uint64_t number = atomic_fetch_add(&network->next_handle, 1);
-    made->handle = number;
-    setpay_network_trace_allocate(network, &made->trace);
-    enum setpay_error error =
+    uint64_t number = made->handle;
+    enum setpay_error built =
         setpay_request_build_reversal(&network->sender, &made->trace, reversal, &made->frame);
-    if (error != SETPAY_OK) {
-        setpay_pending_free(made);
-        return error;
-    }
-    if (reversal->repeated)
-        setpay_request_mark_repeat(&made->frame);
-    error = setpay_pending_hand_over(made, &network->reversal_count, SETPAY_NETWORK_REVERSALS_MAX,
-                                     reversal_start);
-    if (error != SETPAY_OK)
-        return error;
+    SETPAY_TRY(hand_over(made, built, reply, done, arg));
     setpay_network_reversal_clear(reversal);
     if (handle != NULL)
         *handle = number;
+    return SETPAY_OK;
+}
+
+enum setpay_error setpay_network_present(struct setpay_network *network,
+                                         struct setpay_network_presentment *presentment,
+                                         const struct setpay_executor *reply,
+                                         setpay_network_acknowledged_cb *done, void *arg)
+{
+    struct setpay_route *route =
+        setpay_pending_find_route(network, setpay_secret_view(&presentment->pan));
+    if (route == NULL)
+        return SETPAY_E_NOT_FOUND;
+    struct setpay_pending *made = pending_new(network, route, &presentment->original,
+                                              &presentment->amount, presentment->repeated);
+    if (made == NULL)
+        return SETPAY_E_NOMEM;
+    made->presents = true;
+    enum setpay_error built =
+        setpay_request_build_presentment(&network->sender, &made->trace, presentment, &made->frame);
+    SETPAY_TRY(hand_over(made, built, reply, done, arg));
+    setpay_network_presentment_clear(presentment);
     return SETPAY_OK;
 }
 

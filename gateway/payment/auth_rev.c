@@ -1,6 +1,6 @@
 /*
- * AuthRevReq and AuthRevRes: a merchant gives up an authorisation, wholly or in part, before it was
- * captured.
+ * AuthRevReq and AuthRevRes: a merchant gives up an authorisation, wholly or in part, or what of it
+ * is not captured.
  *
  *     read content -> admit (A2, G1, A6) -> snapshot -> date (A5) -> check (G8, G9, the table)
  *       -> receipt, answer, row of the reversal: one operation -> reply
@@ -11,8 +11,8 @@
 #include "common/store/answers.h"
 #include "common/store/evidence.h"
 #include "common/wire/checks.h"
-#include "common/wire/thumbs.h"
 #include "gateway/payment/dispatch.h"
+#include "gateway/payment/step.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -48,8 +48,8 @@ static enum setpay_error check(const struct setpay_auth_rev_req *request,
      * believed. */
     if (!setpay_digest_equal(&payment->gateway_sign, receiver))
         return SETPAY_E_RECEIVER;
-    int64_t left = payment->approved_minor - payment->reversed_minor;
-    if (payment->state == SETPAY_PAYMENT_APPROVED) {
+    int64_t left = setpay_payment_held(payment);
+    if (payment->state == SETPAY_PAYMENT_APPROVED || payment->state == SETPAY_PAYMENT_CAPTURED) {
         /* rule G8 */
         if (!setpay_money_same_currency(&request->amount, &payment->amount) ||
             request->amount.minor <= 0 || request->amount.minor > left)
@@ -64,17 +64,8 @@ static enum setpay_error check(const struct setpay_auth_rev_req *request,
 static enum setpay_error make_answer(struct setpay_gateway_work *work)
 {
     const struct setpay_payment *payment = &work->payment;
-    const struct setpay_held *sign = work->sign;
     struct setpay_auth_rev_res answer = {
-        .header =
-            {
-                .rrpid = work->rrpid,
-                .request_hash = work->request_hash,
-                .date_ms = work->now_ms,
-                .sender = *setpay_held_thumbprint(sign),
-                .has_receiver = true,
-                .receiver = work->message.signer,
-            },
+        .header = setpay_gateway_answer_header(work),
         .xid = payment->xid,
         .amount = work->reverse.amount,
         .remaining = payment->amount,
@@ -84,28 +75,14 @@ static enum setpay_error make_answer(struct setpay_gateway_work *work)
         .receipt = work->receipt.sealed,
     };
     struct setpay_buffer content;
-    struct setpay_beside beside;
-    answer.remaining.minor = payment->approved_minor - payment->reversed_minor;
+    answer.remaining.minor = setpay_payment_held(payment);
     memcpy(answer.brand, payment->brand, sizeof answer.brand);
     memcpy(answer.merchant_id, payment->merchant_id, sizeof answer.merchant_id);
     setpay_buffer_init(&content, SETPAY_LIMIT_CONTENT_BYTES);
-    setpay_beside_init(&beside);
     enum setpay_error error = setpay_auth_rev_res_build(&answer, &content);
     if (error == SETPAY_OK)
-        error = setpay_beside_add_chain(&beside, NULL, work->worker->gateway->trust,
-                                        sign->identity.certificate);
-    if (error == SETPAY_OK) {
-        const struct setpay_message_parts parts = {
-            .type = SETPAY_MESSAGE_AUTH_REV_RES,
-            .content = setpay_buffer_view(&content),
-            .key = sign->identity.key,
-            .signer = setpay_held_thumbprint(sign),
-            .certificates = beside.certificates,
-            .certificate_count = beside.certificate_count,
-        };
-        error = setpay_message_build(&parts, &work->answer);
-    }
-    setpay_beside_clear(&beside);
+        error = setpay_gateway_sign_answer(work, SETPAY_MESSAGE_AUTH_REV_RES,
+                                           setpay_buffer_view(&content));
     setpay_buffer_clear(&content);
     return error;
 }
@@ -160,7 +137,7 @@ static enum setpay_error decide(struct setpay_gateway_work *work)
     payment->updated_ms = work->now_ms;
     work->reversal = (struct setpay_gateway_reversal){
         .payment_id = payment->id,
-        .partial = next == SETPAY_PAYMENT_APPROVED,
+        .partial = next != SETPAY_PAYMENT_REVERSED,
         .amount_minor = request->amount.minor,
         .remaining_minor = payment->approved_minor - payment->reversed_minor,
         .created_ms = work->now_ms,

@@ -12,6 +12,7 @@
 #include "common/net/refusals.h"
 #include "common/store/answers.h"
 #include "common/wire/checks.h"
+#include "common/wire/thumbs.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -46,6 +47,8 @@ static void end(struct setpay_gateway_work *work)
     setpay_instruction_clear(&work->instruction);
     setpay_kept_card_clear(&work->card);
     setpay_made_receipt_clear(&work->receipt);
+    setpay_gateway_steps_free(work->steps);
+    setpay_gateway_batch_work_free(work->batch);
     setpay_buffer_clear(&work->answer);
     free(work);
     check_drained(worker);
@@ -226,6 +229,46 @@ enum setpay_error setpay_gateway_admit(struct setpay_gateway_work *work,
     return admission.merchant_found;
 }
 
+/* ------------------------------------------------------------------ answers */
+
+struct setpay_response_header setpay_gateway_answer_header(const struct setpay_gateway_work *work)
+{
+    return (struct setpay_response_header){
+        .rrpid = work->rrpid,
+        .request_hash = work->request_hash,
+        .date_ms = work->now_ms,
+        .sender = *setpay_held_thumbprint(work->sign),
+        .has_receiver = true,
+        .receiver = work->message.signer,
+    };
+}
+
+enum setpay_error setpay_gateway_sign_answer(struct setpay_gateway_work *work,
+                                             enum setpay_message_type type,
+                                             struct setpay_view content)
+{
+    const struct setpay_identity *sign = &work->sign->identity;
+    struct setpay_beside beside;
+    setpay_beside_init(&beside);
+    enum setpay_error error =
+        setpay_beside_add_chain(&beside, NULL, work->worker->gateway->trust, sign->certificate);
+    if (error == SETPAY_OK) {
+        const struct setpay_message_parts parts = {
+            .type = type,
+            .content = content,
+            .key = sign->key,
+            .signer = setpay_held_thumbprint(work->sign),
+            .certificates = beside.certificates,
+            .certificate_count = beside.certificate_count,
+        };
+        error = setpay_message_build(&parts, &work->answer);
+    }
+    setpay_beside_clear(&beside);
+    return error;
+}
+
+/* ------------------------------------------------------------------ from the frame */
+
 /* Rule A2, A3: who signed, before a byte of the content is believed. */
 static enum setpay_error authenticate(struct setpay_gateway_work *work)
 {
@@ -278,6 +321,15 @@ static void on_request(void *arg, const struct setpay_frame_request *request)
     case SETPAY_MESSAGE_AUTH_REV_REQ:
         setpay_gateway_on_auth_rev_req(work);
         return;
+    case SETPAY_MESSAGE_CAP_REQ:
+    case SETPAY_MESSAGE_CAP_REV_REQ:
+    case SETPAY_MESSAGE_CRED_REQ:
+    case SETPAY_MESSAGE_CRED_REV_REQ:
+        setpay_gateway_on_step_req(work);
+        return;
+    case SETPAY_MESSAGE_BATCH_ADMIN_REQ:
+        setpay_gateway_on_batch_admin_req(work);
+        return;
     case SETPAY_MESSAGE_PCERT_REQ:
         setpay_gateway_on_pcert_req(work);
         return;
@@ -290,6 +342,7 @@ static void on_request(void *arg, const struct setpay_frame_request *request)
 
 enum setpay_error setpay_gateway_worker_new(struct setpay_gateway *gateway,
                                             struct setpay_gateway_reversals *reversals,
+                                            struct setpay_gateway_presentments *presentments,
                                             struct setpay_worker *daemon_worker,
                                             struct setpay_tls *tls,
                                             struct setpay_gateway_worker **worker)
@@ -300,6 +353,7 @@ enum setpay_error setpay_gateway_worker_new(struct setpay_gateway *gateway,
     LIST_INIT(&made->works);
     made->gateway = gateway;
     made->reversals = reversals;
+    made->presentments = presentments;
     made->loop = daemon_worker->loop;
     made->executor = setpay_loop_executor(made->loop);
     const struct setpay_frame_server_options options = {.on_request_cb = on_request, .arg = made};

@@ -15,6 +15,7 @@
 #include "common/net/loop.h"
 #include "common/store/wait.h"
 #include "common/wire/signed.h"
+#include "gateway/clearing/presentment.h"
 #include "gateway/payment/auth.h"
 #include "gateway/payment/gateway.h"
 #include "gateway/payment/payment.h"
@@ -23,10 +24,13 @@
 #include <sys/queue.h>
 
 struct setpay_gateway_work;
+struct setpay_gateway_steps;
+struct setpay_gateway_batch_work;
 
 struct setpay_gateway_worker {
     struct setpay_gateway *gateway;
     struct setpay_gateway_reversals *reversals;
+    struct setpay_gateway_presentments *presentments;
     struct setpay_loop *loop;
     struct setpay_executor executor;
     struct setpay_reader *reader;
@@ -69,6 +73,8 @@ struct setpay_gateway_work {
     struct setpay_payment payment;
     struct setpay_kept_card card;
     struct setpay_made_receipt receipt;
+    struct setpay_gateway_steps *steps;      /* owned; NULL but for Cap, CapRev, Cred, CredRev */
+    struct setpay_gateway_batch_work *batch; /* owned; NULL but for BatchAdmin */
     struct setpay_gateway_reversal reversal;
     bool has_reversal;
     struct setpay_buffer answer;
@@ -81,11 +87,10 @@ struct setpay_gateway_work {
 };
 
 /* Makes the worker's server on its listener "frames". */
-enum setpay_error
-setpay_gateway_worker_new(struct setpay_gateway *gateway,
-                          struct setpay_gateway_reversals *reversals,
-                          struct setpay_worker *daemon_worker, struct setpay_tls *tls,
-                          struct setpay_gateway_worker **worker) SETPAY_MUST_CHECK;
+enum setpay_error setpay_gateway_worker_new(
+    struct setpay_gateway *gateway, struct setpay_gateway_reversals *reversals,
+    struct setpay_gateway_presentments *presentments, struct setpay_worker *daemon_worker,
+    struct setpay_tls *tls, struct setpay_gateway_worker **worker) SETPAY_MUST_CHECK;
 /* Lets what is under way finish, also where the connection that asked has gone: an issuer's answer
  * that comes now is still booked. Then setpay_worker_drained. */
 void setpay_gateway_worker_drain(struct setpay_gateway_worker *worker,
@@ -123,9 +128,21 @@ enum setpay_error setpay_gateway_admit(struct setpay_gateway_work *work,
                                        const struct setpay_gateway_asked *asked,
                                        bool *done) SETPAY_MUST_CHECK;
 
+/* The header of an answer to the request in hand (rule A4). */
+struct setpay_response_header setpay_gateway_answer_header(const struct setpay_gateway_work *work);
+/* Signs and packs an answer into work->answer, with the certificates that the merchant may lack. */
+enum setpay_error setpay_gateway_sign_answer(struct setpay_gateway_work *work,
+                                             enum setpay_message_type type,
+                                             struct setpay_view content) SETPAY_MUST_CHECK;
+
 /* The handlers; each owns work. */
 void setpay_gateway_on_auth_req(struct setpay_gateway_work *work);
 void setpay_gateway_on_auth_rev_req(struct setpay_gateway_work *work);
 void setpay_gateway_on_pcert_req(struct setpay_gateway_work *work);
+/* Cap, CapRev, Cred, CredRev. */
+void setpay_gateway_on_step_req(struct setpay_gateway_work *work);
+void setpay_gateway_steps_free(struct setpay_gateway_steps *steps);
+void setpay_gateway_on_batch_admin_req(struct setpay_gateway_work *work);
+void setpay_gateway_batch_work_free(struct setpay_gateway_batch_work *work);
 
 #endif

@@ -11,6 +11,7 @@
 #include "common/pki/chain.h"
 #include "common/store/store.h"
 #include "common/wire/messages.h"
+#include "gateway/clearing/fees.h"
 #include "gateway/network/network.h"
 #include "gateway/network/prefixes.h"
 #include "gateway/payment/vault.h"
@@ -33,6 +34,7 @@ struct setpay_gateway {
     struct setpay_store *store;
     struct setpay_vault *vault;
     struct setpay_network *network;
+    struct setpay_fees fees;
     int64_t hold_ms;            /* how long an authorisation is good */
     int64_t keep_card_ms;       /* how long PAN and back key are kept */
     int64_t answer_wait_ms;     /* how long a repeat waits for the request that is under way */

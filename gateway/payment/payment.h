@@ -60,6 +60,8 @@ struct setpay_payment {
     struct setpay_money amount; /* asked */
     int64_t approved_minor;
     int64_t reversed_minor;
+    int64_t captured_minor; /* less what was undone; so credited */
+    int64_t credited_minor;
     bool partial_allowed;
     struct setpay_terms terms;
     setpay_time_ms expiry_ms;

@@ -15,6 +15,7 @@ enum setpay_payment_state {
     SETPAY_PAYMENT_DECLINED = 3, /* final */
     SETPAY_PAYMENT_VOIDED = 4,   /* final: never to be authorised */
     SETPAY_PAYMENT_REVERSED = 5, /* final: authorised once, given up wholly */
+    SETPAY_PAYMENT_CAPTURED = 6, /* something is captured; of the hold a rest may stand */
     SETPAY_PAYMENT_STATES
 };
 
@@ -24,8 +25,13 @@ enum setpay_payment_event {
     SETPAY_PAYMENT_APPROVE,   /* the network approved what may be taken */
     SETPAY_PAYMENT_DECLINE,   /* the network declined, or was not reached */
     SETPAY_PAYMENT_FAIL,      /* no answer, or one that can't be taken (rules G7, G11): reversed */
-    SETPAY_PAYMENT_REVERSE_PART,  /* AuthRevReq, something stays authorised */
-    SETPAY_PAYMENT_REVERSE_WHOLE, /* AuthRevReq, nothing does */
+    SETPAY_PAYMENT_REVERSE_PART,    /* AuthRevReq, something stays held */
+    SETPAY_PAYMENT_REVERSE_WHOLE,   /* AuthRevReq, nothing does */
+    SETPAY_PAYMENT_CAPTURE,         /* CapReq, or a sale */
+    SETPAY_PAYMENT_UNCAPTURE_PART,  /* CapRevReq, something stays captured */
+    SETPAY_PAYMENT_UNCAPTURE_WHOLE, /* CapRevReq, nothing does */
+    SETPAY_PAYMENT_CREDIT,          /* CredReq */
+    SETPAY_PAYMENT_UNCREDIT,        /* CredRevReq */
     SETPAY_PAYMENT_EVENTS
 };
 

@@ -11,7 +11,10 @@
 #include "common/net/saved_trust.h"
 #include "common/store/answers.h"
 #include "common/store/evidence.h"
+#include "gateway/clearing/batch.h"
+#include "gateway/clearing/ledger.h"
 #include "gateway/payment/payment.h"
+#include "gateway/payment/step.h"
 
 #include <string.h>
 
@@ -59,6 +62,9 @@ static const struct setpay_store_migration steps[] = {
     {2, "CREATE UNIQUE INDEX payment_rrpid ON payment (merchant, rrpid);"},
     {3, SETPAY_EVIDENCE_SCHEMA},
     {4, SETPAY_SAVED_TRUST_SCHEMA},
+    {5, SETPAY_BATCH_SCHEMA SETPAY_STEP_SCHEMA SETPAY_LEDGER_SCHEMA
+     "ALTER TABLE payment ADD COLUMN captured_minor INTEGER NOT NULL DEFAULT 0;"
+     "ALTER TABLE payment ADD COLUMN credited_minor INTEGER NOT NULL DEFAULT 0;"},
     {0, NULL},
 };
 
@@ -116,7 +122,8 @@ enum setpay_error setpay_gateway_merchant_enable(struct setpay_db *db, const cha
     " gateway_encrypt, amount_minor, currency, approved_minor, reversed_minor, partial_allowed,"   \
     " terms_kind, terms_count, terms_interval_days, terms_each_minor, terms_end_ms, expiry_ms,"    \
     " action_code, approval_code, avs_result, security_code_result, hold_expiry_ms, cap_token,"    \
-    " last_receipt, rrpid, request_hash, stan, trace_ms, pan_digest, created_ms, updated_ms"
+    " last_receipt, rrpid, request_hash, stan, trace_ms, pan_digest, created_ms, updated_ms,"      \
+    " captured_minor, credited_minor"
 
 static void read_payment(struct setpay_db_rows *rows, struct setpay_payment *payment)
 {
@@ -162,6 +169,8 @@ static void read_payment(struct setpay_db_rows *rows, struct setpay_payment *pay
     setpay_db_get_digest(rows, c++, &p.pan_digest);
     p.created_ms = setpay_db_get_int(rows, c++);
     p.updated_ms = setpay_db_get_int(rows, c++);
+    p.captured_minor = setpay_db_get_int(rows, c++);
+    p.credited_minor = setpay_db_get_int(rows, c++);
     *payment = p;
 }
 
@@ -275,12 +284,14 @@ enum setpay_error setpay_payment_update(struct setpay_db *db, struct setpay_paym
         "UPDATE payment SET version = version + 1, state = $1, approved_minor = $2,"
         " reversed_minor = $3, action_code = $4, approval_code = $5, avs_result = $6,"
         " security_code_result = $7, hold_expiry_ms = $8, cap_token = $9, last_receipt = $10,"
-        " updated_ms = $11 WHERE id = $12 AND version = $13",
+        " updated_ms = $11, captured_minor = $12, credited_minor = $13"
+        " WHERE id = $14 AND version = $15",
         SETPAY_DB_INT(p->state), SETPAY_DB_INT(p->approved_minor), SETPAY_DB_INT(p->reversed_minor),
         SETPAY_DB_TEXT(p->action_code), SETPAY_DB_TEXT(p->approval_code),
         SETPAY_DB_TEXT(p->avs_result), SETPAY_DB_TEXT(p->security_code_result),
         SETPAY_DB_INT(p->hold_expiry_ms), SETPAY_DB_ID(p->has_cap_token ? &p->cap_token : NULL),
-        SETPAY_DB_DIGEST(&p->last_receipt), SETPAY_DB_INT(p->updated_ms), SETPAY_DB_INT(p->id),
+        SETPAY_DB_DIGEST(&p->last_receipt), SETPAY_DB_INT(p->updated_ms),
+        SETPAY_DB_INT(p->captured_minor), SETPAY_DB_INT(p->credited_minor), SETPAY_DB_INT(p->id),
         SETPAY_DB_INT(p->version)));
     if (setpay_db_changes(db) != 1)
         return SETPAY_E_CONFLICT;

@@ -342,6 +342,56 @@ static void fill_step_res(void *message)
         .xid = test_id(0x51), .of = test_id(0x74), .amount = amount, .code = SETPAY_WIRE_AMOUNT};
 }
 
+static const struct setpay_batch_total batch_total = {"EUR", 12, 15000, 1, 250};
+
+static void fill_batch_admin_req(void *message)
+{
+    struct setpay_batch_admin_req *req = message;
+    fill_request(&req->header);
+    strcpy(req->brand, "example-card");
+    strcpy(req->merchant_id, "shop-1");
+    req->action = SETPAY_BATCH_CLOSE;
+    req->batch = 7;
+    req->total_count = 1;
+    req->totals = calloc(1, sizeof *req->totals);
+    assert_non_null(req->totals);
+    req->totals[0] = batch_total;
+}
+
+static void fill_batch_query(void *message)
+{
+    struct setpay_batch_admin_req *req = message;
+    fill_batch_admin_req(message);
+    free(req->totals);
+    req->totals = NULL;
+    req->total_count = 0;
+    req->action = SETPAY_BATCH_QUERY;
+    req->has_after = true;
+    req->after = test_id(0x73);
+}
+
+static void fill_batch_admin_res(void *message)
+{
+    struct setpay_batch_admin_res *res = message;
+    fill_response(&res->header);
+    strcpy(res->brand, "example-card");
+    strcpy(res->merchant_id, "shop-1");
+    res->batch = 7;
+    res->agreed = true;
+    res->closed_ms = TEST_DATE_MS + 300;
+    res->total_count = res->item_count = 1;
+    res->totals = calloc(1, sizeof *res->totals);
+    res->items = calloc(1, sizeof *res->items);
+    assert_non_null(res->totals);
+    assert_non_null(res->items);
+    res->totals[0] = batch_total;
+    res->items[0] = (struct setpay_batch_item){.kind = SETPAY_BATCH_CAPTURE,
+                                               .xid = test_id(0x50),
+                                               .id = test_id(0x73),
+                                               .amount = amount,
+                                               .date_ms = TEST_DATE_MS};
+}
+
 static void fill_pcert_req(void *message)
 {
     struct setpay_pcert_req *req = message;
@@ -413,6 +463,9 @@ const struct test_sample test_samples[] = {
     {"AuthRevRes", &setpay_layout_auth_rev_res, fill_auth_rev_res},
     {"StepReq", &setpay_layout_step_req, fill_step_req},
     {"StepRes", &setpay_layout_step_res, fill_step_res},
+    {"BatchAdminReq", &setpay_layout_batch_admin_req, fill_batch_admin_req},
+    {"BatchAdminReq", &setpay_layout_batch_admin_req, fill_batch_query},
+    {"BatchAdminRes", &setpay_layout_batch_admin_res, fill_batch_admin_res},
     {"PCertReq", &setpay_layout_pcert_req, fill_pcert_req},
     {"PCertRes", &setpay_layout_pcert_res, fill_pcert_res},
     {"Receipt", &setpay_layout_receipt, test_fill_receipt},
@@ -504,6 +557,8 @@ static json_t *field_json(const struct setpay_wire_layout *layout,
     }
     case SETPAY_WIRE_LIST: {
         const uint8_t *items = *(uint8_t *const *)value;
+        if (count == 0)
+            return NULL; /* on the wire an empty list is nothing */
         json_t *list = json_array();
         for (size_t i = 0; i < count; i++)
             json_array_append_new(list,

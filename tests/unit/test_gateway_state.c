@@ -22,6 +22,7 @@
 #define DECLINED SETPAY_PAYMENT_DECLINED
 #define VOIDED SETPAY_PAYMENT_VOIDED
 #define REVERSED SETPAY_PAYMENT_REVERSED
+#define CAPTURED SETPAY_PAYMENT_CAPTURED
 
 /* Every way that there is; all others must be refused. */
 static const struct {
@@ -36,6 +37,14 @@ static const struct {
     {ASKING, SETPAY_PAYMENT_FAIL, DECLINED},
     {APPROVED, SETPAY_PAYMENT_REVERSE_PART, APPROVED},
     {APPROVED, SETPAY_PAYMENT_REVERSE_WHOLE, REVERSED},
+    {APPROVED, SETPAY_PAYMENT_CAPTURE, CAPTURED},
+    {CAPTURED, SETPAY_PAYMENT_REVERSE_PART, CAPTURED},
+    {CAPTURED, SETPAY_PAYMENT_REVERSE_WHOLE, CAPTURED},
+    {CAPTURED, SETPAY_PAYMENT_CAPTURE, CAPTURED},
+    {CAPTURED, SETPAY_PAYMENT_UNCAPTURE_PART, CAPTURED},
+    {CAPTURED, SETPAY_PAYMENT_UNCAPTURE_WHOLE, APPROVED},
+    {CAPTURED, SETPAY_PAYMENT_CREDIT, CAPTURED},
+    {CAPTURED, SETPAY_PAYMENT_UNCREDIT, CAPTURED},
 };
 
 static enum setpay_error refusal_of(enum setpay_payment_state from, enum setpay_payment_event event)
@@ -46,6 +55,11 @@ static enum setpay_error refusal_of(enum setpay_payment_state from, enum setpay_
         return SETPAY_E_PI_USED; /* rule G6: there is a row */
     case SETPAY_PAYMENT_REVERSE_PART:
     case SETPAY_PAYMENT_REVERSE_WHOLE:
+    case SETPAY_PAYMENT_CAPTURE:
+    case SETPAY_PAYMENT_UNCAPTURE_PART:
+    case SETPAY_PAYMENT_UNCAPTURE_WHOLE:
+    case SETPAY_PAYMENT_CREDIT:
+    case SETPAY_PAYMENT_UNCREDIT:
         return from == REVERSED ? SETPAY_E_STATE : SETPAY_E_TOKEN; /* rule G9: never given one */
     default:
         return SETPAY_E_STATE;

@@ -433,8 +433,8 @@ static void closes_on_what_is_wrong(void **state)
 /* Well-formed but not served, or without what it needs: answered with 40 and 30. */
 static void answers_what_it_does_not_serve(void **state)
 {
-    static const char presentment[] = "\x00\x0c"
-                                      "0220\x00\x00\x00\x00\x00\x00\x00\x00";
+    static const char advice[] = "\x00\x0c"
+                                      "0120\x00\x00\x00\x00\x00\x00\x00\x00";
     static const char empty[] = "\x00\x0c"
                                 "0100\x00\x00\x00\x00\x00\x00\x00\x00";
     struct setpay_iso_message answer = {0};
@@ -443,8 +443,8 @@ static void answers_what_it_does_not_serve(void **state)
     open_all(&f);
     start(&f, NULL);
     int fd = dial_and_sign_on(&f);
-    assert_int_equal(send(fd, presentment, 14, MSG_NOSIGNAL), 14);
-    receive_message(fd, "0230", "40", &answer);
+    assert_int_equal(send(fd, advice, 14, MSG_NOSIGNAL), 14);
+    receive_message(fd, "0130", "40", &answer);
     assert_int_equal(send(fd, empty, 14, MSG_NOSIGNAL), 14);
     receive_message(fd, "0110", "30", &answer);
     setpay_iso_clear(&answer);

@@ -396,6 +396,8 @@ static void make_messages(void)
         {"StepReq", SETPAY_MESSAGE_CAP_REQ},
         {"StepReq", SETPAY_MESSAGE_CRED_REV_REQ},
         {"StepRes", SETPAY_MESSAGE_CRED_RES},
+        {"BatchAdminReq", SETPAY_MESSAGE_BATCH_ADMIN_REQ},
+        {"BatchAdminRes", SETPAY_MESSAGE_BATCH_ADMIN_RES},
         {"PCertReq", SETPAY_MESSAGE_PCERT_REQ},
         {"PCertRes", SETPAY_MESSAGE_PCERT_RES},
         {"Error", SETPAY_MESSAGE_ERROR},

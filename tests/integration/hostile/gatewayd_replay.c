@@ -369,8 +369,9 @@ static void reversal_refused(struct setpay_auth_rev_req request, struct test_lin
 
 static void no_more_is_undone_than_was_done(void **state)
 {
-    /* rule G8: authorise 12.50, reverse 7.50, reverse 7.50 more; replays of the first; and what
-     * stands for "capture 12.50", which this gateway does not do: a type that is to come (A1) */
+    /* rule G8: authorise 12.50, reverse 7.50, reverse 7.50 more; replays of the first; and the same
+     * as a capture (A2). More than is left is captured in vain in tests/unit/test_gateway_steps.c.
+     */
     struct test_purchase *p = honest();
     struct setpay_receipt receipt;
     struct setpay_buffer message, answer, capture;
@@ -395,16 +396,14 @@ static void no_more_is_undone_than_was_done(void **state)
     expect_repeated(liar->line, setpay_buffer_view(&message), setpay_buffer_view(&answer));
     test_refusal_expect(gateway, other_line, setpay_buffer_view(&message), "MERCHANT_CHANNEL G1");
 
-    /* "Authorise 100, reverse 60, capture 100", the third step: the same content under the number
-     * of CapReq. There is no capture yet: today it is a type that is to come (rule A1); once there
-     * is one, what refuses here is that no more is captured than is left. */
+    /* The same content under the number of CapReq: the type is signed too. */
     setpay_buffer_init(&capture, SETPAY_LIMIT_MESSAGE_BYTES);
     assert_int_equal(setpay_buffer_set(&capture, setpay_buffer_view(&message)), SETPAY_OK);
     static const uint8_t type_9[] = {0x08, 0x01, 0x10, 0x09}; /* suite 1, type 9 */
     uint8_t *at = memmem(capture.data, capture.size, type_9, sizeof type_9);
     assert_non_null(at);
     at[3] = 11;
-    test_refusal_expect(gateway, liar->line, setpay_buffer_view(&capture), "MESSAGE_TYPE A1");
+    test_refusal_expect(gateway, liar->line, setpay_buffer_view(&capture), "SIGNATURE A2");
     expect_held(p, 1, 500);
     setpay_buffer_clear(&message);
     setpay_buffer_clear(&answer);

@@ -1,0 +1,153 @@
+/*
+ * The table of fees. It is small and read only when something is captured: looked through row by
+ * row.
+ */
+#include "gateway/clearing/fees.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Digits behind the point of a percentage: one hundredth of a hundredth, a part per million. */
+#define SHARE_DIGITS 4
+
+int64_t setpay_fee_of(const struct setpay_fee *fee, int64_t amount_minor)
+{
+    /* At most 10^12 times 10^6: far from the end of 64 bits. */
+    int64_t parts = amount_minor * fee->share_ppm;
+    int64_t whole = parts / SETPAY_FEE_SHARE_WHOLE;
+    int64_t rest = parts % SETPAY_FEE_SHARE_WHOLE;
+    if (rest * 2 > SETPAY_FEE_SHARE_WHOLE || (rest * 2 == SETPAY_FEE_SHARE_WHOLE && whole % 2 != 0))
+        whole++;
+    return fee->fixed_minor > amount_minor - whole ? amount_minor : whole + fee->fixed_minor;
+}
+
+struct setpay_charges setpay_fees_of(const struct setpay_fees *fees, const char *brand,
+                                     const struct setpay_money *amount)
+{
+    struct setpay_charges charges = {0, 0};
+    for (size_t i = 0; i < fees->count; i++) {
+        const struct setpay_fee_row *row = &fees->rows[i];
+        if (strcmp(row->brand, brand) != 0 || strcmp(row->currency, amount->currency) != 0)
+            continue;
+        charges.interchange_minor = setpay_fee_of(&row->interchange, amount->minor);
+        charges.fee_minor = setpay_fee_of(&row->merchant, amount->minor);
+    }
+    return charges;
+}
+
+/* ------------------------------------------------------------------ reading */
+
+static const char *skip_spaces(const char *at)
+{
+    while (*at == ' ')
+        at++;
+    return at;
+}
+
+/* "12.5" into units of 10^-digits; NULL where there is no such number, or more digits than these.
+ */
+static const char *read_decimal(const char *at, int digits, int64_t *value)
+{
+    int64_t made = 0;
+    int behind = 0;
+    bool point = false;
+    if (!isdigit((unsigned char)*at))
+        return NULL;
+    for (; isdigit((unsigned char)*at) || (*at == '.' && !point); at++) {
+        if (*at == '.') {
+            point = true;
+            if (!isdigit((unsigned char)at[1]))
+                return NULL;
+            continue;
+        }
+        if (made > SETPAY_MONEY_MAX_MINOR || (point && ++behind > digits))
+            return NULL;
+        made = made * 10 + (*at - '0');
+    }
+    for (; behind < digits; behind++) {
+        if (made > SETPAY_MONEY_MAX_MINOR)
+            return NULL;
+        made *= 10;
+    }
+    *value = made;
+    return at;
+}
+
+enum setpay_error setpay_fee_parse(const char *text, const char *currency, struct setpay_fee *fee)
+{
+    const struct setpay_currency *known = setpay_currency_by_code(currency);
+    struct setpay_fee made = {0, 0};
+    int64_t value = 0;
+    if (known == NULL)
+        return SETPAY_E_INVALID;
+    const char *at = skip_spaces(text);
+    const char *end = read_decimal(at, SHARE_DIGITS, &value);
+    if (end != NULL && *skip_spaces(end) == '%') {
+        made.share_ppm = value;
+        at = skip_spaces(skip_spaces(end) + 1);
+        if (*at == '+')
+            at = skip_spaces(at + 1);
+        else if (*at != '\0')
+            return SETPAY_E_INVALID;
+        else
+            goto done;
+    }
+    end = read_decimal(at, known->exponent, &made.fixed_minor);
+    if (end == NULL || *skip_spaces(end) != '\0')
+        return SETPAY_E_INVALID;
+done:
+    if (made.share_ppm > SETPAY_FEE_SHARE_WHOLE || made.fixed_minor > SETPAY_MONEY_MAX_MINOR)
+        return SETPAY_E_INVALID;
+    *fee = made;
+    return SETPAY_OK;
+}
+
+static enum setpay_error load_fee(const struct setpay_config *config, const char *section,
+                                  const char *key, const char *currency, struct setpay_fee *fee,
+                                  struct setpay_problem *problem)
+{
+    const char *text = setpay_config_text(config, section, key);
+    if (setpay_fee_parse(text, currency, fee) == SETPAY_OK)
+        return SETPAY_OK;
+    return setpay_problem_set(problem, SETPAY_E_CONFIG,
+                              "[%s] %s: found '%.60s', expected a share of at most 100 %% with up "
+                              "to four digits behind the point, an amount in %s, or both: "
+                              "0.25 %% + 0.10",
+                              section, key, text, currency);
+}
+
+static enum setpay_error load_row(const struct setpay_config *config, const char *name,
+                                  struct setpay_fees *fees, struct setpay_problem *problem)
+{
+    struct setpay_fee_row *row = &fees->rows[fees->count];
+    char section[sizeof "fees " + sizeof row->brand + sizeof row->currency];
+    const char *dot = strchr(name, '.');
+    size_t length = dot == NULL ? 0 : (size_t)(dot - name);
+    if (length == 0 || length >= sizeof row->brand || setpay_currency_by_code(dot + 1) == NULL)
+        return setpay_problem_set(problem, SETPAY_E_CONFIG,
+                                  "[fees %.60s]: expected a brand and a currency: [fees visa.EUR]",
+                                  name);
+    memcpy(row->brand, name, length);
+    row->brand[length] = '\0';
+    memcpy(row->currency, dot + 1, sizeof row->currency);
+    (void)snprintf(section, sizeof section, "fees %s", name);
+    SETPAY_TRY(load_fee(config, section, "interchange", row->currency, &row->interchange, problem));
+    SETPAY_TRY(load_fee(config, section, "merchant", row->currency, &row->merchant, problem));
+    fees->count++;
+    return SETPAY_OK;
+}
+
+enum setpay_error setpay_fees_load(const struct setpay_config *config, struct setpay_fees *fees,
+                                   struct setpay_problem *problem)
+{
+    size_t count = setpay_config_instance_count(config, "fees *");
+    fees->count = 0;
+    if (count > SETPAY_FEE_ROWS_MAX)
+        return setpay_problem_set(problem, SETPAY_E_CONFIG,
+                                  "found %zu [fees BRAND.CURRENCY] sections, at most %d are taken",
+                                  count, SETPAY_FEE_ROWS_MAX);
+    for (size_t i = 0; i < count; i++)
+        SETPAY_TRY(load_row(config, setpay_config_instance(config, "fees *", i), fees, problem));
+    return SETPAY_OK;
+}

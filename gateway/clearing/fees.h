@@ -1,0 +1,59 @@
+/*
+ * What a captured amount costs: the issuer's interchange, and the merchant's fee to the acquirer.
+ *
+ * A fee is a share of the amount and a fixed part. The share is rounded to a whole minor unit, a
+ * half to the even one, before the fixed part is added; a fee is never above the amount itself.
+ */
+#ifndef SETPAY_GATEWAY_CLEARING_FEES_H
+#define SETPAY_GATEWAY_CLEARING_FEES_H
+
+#include "common/base/config.h"
+#include "common/base/error.h"
+#include "common/base/money.h"
+#include "common/wire/messages.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define SETPAY_FEE_SHARE_WHOLE 1000000 /* parts per million: 0.25 % is 2,500 */
+#define SETPAY_FEE_ROWS_MAX 256
+
+struct setpay_fee {
+    int64_t share_ppm;   /* 0 to SETPAY_FEE_SHARE_WHOLE */
+    int64_t fixed_minor; /* 0 to SETPAY_MONEY_MAX_MINOR */
+};
+
+struct setpay_fee_row {
+    char brand[SETPAY_WIRE_BRAND_MAX + 1];
+    char currency[4];
+    struct setpay_fee interchange;
+    struct setpay_fee merchant;
+};
+
+/* Of every brand and currency for which something is charged. */
+struct setpay_fees {
+    struct setpay_fee_row rows[SETPAY_FEE_ROWS_MAX];
+    size_t count;
+};
+
+/* What one amount costs. */
+struct setpay_charges {
+    int64_t interchange_minor;
+    int64_t fee_minor;
+};
+
+/* Pure. amount_minor: 0 to SETPAY_MONEY_MAX_MINOR. */
+int64_t setpay_fee_of(const struct setpay_fee *fee, int64_t amount_minor);
+/* Zeros where no row names brand and currency. */
+struct setpay_charges setpay_fees_of(const struct setpay_fees *fees, const char *brand,
+                                     const struct setpay_money *amount);
+
+/* "0.25 % + 0.10": a share with up to four digits behind the point, a fixed amount in the currency,
+ * or both. SETPAY_E_INVALID. */
+enum setpay_error setpay_fee_parse(const char *text, const char *currency,
+                                   struct setpay_fee *fee) SETPAY_MUST_CHECK;
+/* The [fees BRAND.CURRENCY] sections. SETPAY_E_CONFIG, with what is wrong and where in problem. */
+enum setpay_error setpay_fees_load(const struct setpay_config *config, struct setpay_fees *fees,
+                                   struct setpay_problem *problem) SETPAY_MUST_CHECK;
+
+#endif

@@ -1,0 +1,305 @@
+/*
+ * Store and forward of presentments.
+ *
+ * The table is the queue: its rows are made in the operation that closes a batch, and marked in an
+ * operation of their own when the issuer has answered. The network repeats by itself; after a
+ * restart all open rows are handed in again, marked as repeats. An issuer knows each by its id, so
+ * that nothing is presented twice however often it is sent.
+ *
+ * At most AT_ONCE are with the network, whose frames lie in secret memory: reversals, which give
+ * cardholders their money back, must find room beside them.
+ */
+#include "gateway/clearing/presentment.h"
+
+#include "common/base/log.h"
+#include "gateway/payment/payment.h"
+#include "gateway/payment/reversal.h"
+#include "gateway/payment/step.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define RETRY_MS 250
+#define LOOK_AGAIN_MS 5000 /* for rows of which a full mailbox kept us from hearing */
+#define AT_ONCE 512
+
+struct setpay_gateway_presentments {
+    struct setpay_gateway *gateway;
+    struct setpay_loop *loop;
+    struct setpay_executor executor;
+    struct setpay_reader *reader;
+    struct setpay_timer *timer; /* to the next look */
+    int64_t handed_in;          /* rows up to this id are with the network, or can't be */
+    int64_t first_end;          /* up to here they may have been sent in an earlier life */
+    size_t count;               /* with the network */
+    bool stopped;
+};
+
+/* One presentment that the network has. */
+struct presented {
+    struct setpay_gateway_presentments *owner;
+    int64_t id;
+    char response_code[3];
+    int64_t sent_count;
+    struct setpay_timer *timer;
+};
+
+static void look(void *arg);
+
+/* ------------------------------------------------------------------ answered */
+
+static void end(struct presented *presented)
+{
+    struct setpay_gateway_presentments *owner = presented->owner;
+    setpay_timer_free(presented->timer);
+    free(presented);
+    owner->count--;
+    if (!owner->stopped)
+        setpay_timer_start(owner->timer, 0);
+}
+
+static enum setpay_error write_answer(struct setpay_db *db, void *arg)
+{
+    const struct presented *presented = arg;
+    return setpay_db_run(db,
+                         "UPDATE presentment SET acknowledged = 1, response_code = $1,"
+                         " sent_count = sent_count + $2, acknowledged_ms = $3"
+                         " WHERE id = $4 AND acknowledged = 0",
+                         SETPAY_DB_TEXT(presented->response_code),
+                         SETPAY_DB_INT(presented->sent_count), SETPAY_DB_INT(setpay_clock_now_ms()),
+                         SETPAY_DB_INT(presented->id));
+}
+
+static bool is_taken(const char *response_code)
+{
+    return strcmp(response_code, "00") == 0 || strcmp(response_code, "94") == 0;
+}
+
+static void on_answer_kept(void *arg, enum setpay_error error)
+{
+    struct presented *presented = arg;
+    if (error != SETPAY_OK) /* the row stays open, and is handed in again at the next start */
+        setpay_log_error(error, "presentment.not_marked",
+                         setpay_field_int("presentment", presented->id));
+    else
+        setpay_log(is_taken(presented->response_code) ? SETPAY_LOG_INFO : SETPAY_LOG_ERROR,
+                   is_taken(presented->response_code) ? "presentment.taken" : "presentment.refused",
+                   setpay_field_int("presentment", presented->id),
+                   setpay_field_text("response", presented->response_code),
+                   setpay_field_int("sent", presented->sent_count));
+    end(presented);
+}
+
+static void submit_answer(void *arg)
+{
+    struct presented *presented = arg;
+    struct setpay_gateway_presentments *owner = presented->owner;
+    enum setpay_error error = setpay_store_submit(owner->gateway->store, write_answer,
+                                                  on_answer_kept, presented, &owner->executor);
+    if (error == SETPAY_OK)
+        return;
+    if (error == SETPAY_E_BUSY &&
+        (presented->timer != NULL ||
+         setpay_timer_new(owner->loop, submit_answer, presented, &presented->timer) == SETPAY_OK)) {
+        setpay_timer_start(presented->timer, RETRY_MS);
+        return;
+    }
+    on_answer_kept(presented, error);
+}
+
+static void on_acknowledged(void *arg, const struct setpay_network_acknowledgement *ack)
+{
+    struct presented *presented = arg;
+    if (!ack->acknowledged) {
+        end(presented);
+        return;
+    }
+    memcpy(presented->response_code, ack->response_code, sizeof presented->response_code);
+    presented->sent_count = ack->sent_count;
+    submit_answer(presented);
+}
+
+/* ------------------------------------------------------------------ handing in */
+
+struct one_row {
+    int64_t after;
+    int64_t id; /* 0: there is none */
+    struct setpay_id token;
+    int64_t payment_id;
+    enum setpay_step_kind kind;
+    int64_t amount_minor;
+    struct setpay_payment payment;
+    struct setpay_gateway_merchant merchant;
+    struct setpay_kept_card card;
+};
+
+static enum setpay_error read_row(struct setpay_db *db, struct one_row *row)
+{
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(setpay_db_one(db, &rows,
+                             "SELECT presentment.id, token, payment_id, kind, amount_minor"
+                             " FROM presentment JOIN step ON step.id = step_id"
+                             " WHERE acknowledged = 0 AND presentment.id > $1"
+                             " ORDER BY presentment.id LIMIT 1",
+                             SETPAY_DB_INT(row->after)));
+    row->id = setpay_db_get_int(rows, 0);
+    setpay_db_get_id(rows, 1, &row->token);
+    row->payment_id = setpay_db_get_int(rows, 2);
+    row->kind = (enum setpay_step_kind)setpay_db_get_int(rows, 3);
+    row->amount_minor = setpay_db_get_int(rows, 4);
+    return setpay_db_end(rows);
+}
+
+/* The next open row. SETPAY_E_NOT_FOUND: none. SETPAY_E_CARD_GONE: its card is not kept. */
+static enum setpay_error read_next(struct setpay_db *db, void *arg)
+{
+    struct one_row *row = arg;
+    SETPAY_TRY(read_row(db, row));
+    SETPAY_TRY(setpay_payment_load(db, row->payment_id, &row->payment));
+    SETPAY_TRY(setpay_gateway_merchant_find(db, row->payment.brand, row->payment.merchant_id,
+                                            &row->merchant));
+    enum setpay_error error = setpay_kept_card_find(db, row->payment_id, &row->card);
+    return error == SETPAY_E_NOT_FOUND ? SETPAY_E_CARD_GONE : error;
+}
+
+static enum setpay_error fill(const struct setpay_gateway_presentments *presentments,
+                              const struct one_row *row, struct setpay_network_presentment *request)
+{
+    const struct setpay_vault *vault = presentments->gateway->vault;
+    const struct setpay_payment *payment = &row->payment;
+    request->original =
+        (struct setpay_network_trace){.stan = payment->stan, .time = payment->trace_ms};
+    request->amount = payment->amount;
+    request->amount.minor = row->amount_minor;
+    request->credits = row->kind == SETPAY_STEP_CREDIT;
+    memcpy(request->approval_code, payment->approval_code, sizeof request->approval_code);
+    request->xid = payment->xid;
+    request->pomd = payment->pomd;
+    request->id = row->token;
+    request->repeated = row->id <= presentments->first_end;
+    SETPAY_TRY(setpay_acceptor_fill(&row->merchant, &request->acceptor));
+    SETPAY_TRY(setpay_vault_open_box(vault, SETPAY_VAULT_PAN, &payment->xid,
+                                     setpay_buffer_view(&row->card.pan), &request->pan));
+    return setpay_vault_open_box(vault, SETPAY_VAULT_EXPIRY, &payment->xid,
+                                 setpay_buffer_view(&row->card.expiry), &request->expiry);
+}
+
+static enum setpay_error hand_in(struct setpay_gateway_presentments *presentments,
+                                 const struct one_row *row)
+{
+    struct setpay_network_presentment request = {.repeated = false};
+    struct presented *state = calloc(1, sizeof *state);
+    if (state == NULL)
+        return SETPAY_E_NOMEM;
+    state->owner = presentments;
+    state->id = row->id;
+    enum setpay_error error = fill(presentments, row, &request);
+    if (error == SETPAY_OK)
+        error = setpay_network_present(presentments->gateway->network, &request,
+                                       &presentments->executor, on_acknowledged, state);
+    if (error == SETPAY_OK)
+        presentments->count++;
+    else
+        free(state);
+    setpay_network_presentment_clear(&request);
+    return error;
+}
+
+/* Whether it may go well another time. What never will must not stand in the way of the others. */
+static bool may_pass(enum setpay_error error)
+{
+    return error == SETPAY_E_BUSY || error == SETPAY_E_NOMEM || error == SETPAY_E_IO ||
+           error == SETPAY_E_STORE || error == SETPAY_E_STORE_FULL || error == SETPAY_E_DRAINING;
+}
+
+/* Reads and hands in one row. SETPAY_E_NOT_FOUND where there is none; SETPAY_OK also where it can't
+ * be handed in, ever. */
+static enum setpay_error next(struct setpay_gateway_presentments *presentments)
+{
+    struct one_row row = {.after = presentments->handed_in};
+    setpay_kept_card_init(&row.card);
+    enum setpay_error error = setpay_store_read(presentments->reader, read_next, &row);
+    if (error == SETPAY_OK)
+        error = hand_in(presentments, &row);
+    setpay_kept_card_clear(&row.card);
+    if (error == SETPAY_E_NOT_FOUND && row.id == 0)
+        return error;
+    if (error != SETPAY_OK)
+        setpay_log_error(error, "presentment.not_handed_in",
+                         setpay_field_int("presentment", row.id));
+    if (may_pass(error))
+        return error;
+    presentments->handed_in = row.id;
+    return SETPAY_OK;
+}
+
+static void look(void *arg)
+{
+    struct setpay_gateway_presentments *presentments = arg;
+    enum setpay_error error = SETPAY_OK;
+    if (presentments->stopped)
+        return;
+    while (error == SETPAY_OK && presentments->count < AT_ONCE)
+        error = next(presentments);
+    setpay_timer_start(presentments->timer, error == SETPAY_OK || error == SETPAY_E_NOT_FOUND
+                                                ? LOOK_AGAIN_MS
+                                                : RETRY_MS);
+}
+
+/* ------------------------------------------------------------------ its life */
+
+void setpay_gateway_presentments_wake(struct setpay_gateway_presentments *presentments)
+{
+    /* Where the mailbox is full the timer's next look finds the row. */
+    enum setpay_error error = setpay_loop_post(presentments->loop, look, presentments);
+    if (error != SETPAY_OK)
+        setpay_log_error(error, "presentment.not_woken", setpay_field_text("area", "presentment"));
+}
+
+static enum setpay_error read_last(struct setpay_db *db, void *arg)
+{
+    struct setpay_gateway_presentments *presentments = arg;
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(setpay_db_one(db, &rows, "SELECT COALESCE(MAX(id), 0) FROM presentment"));
+    presentments->first_end = setpay_db_get_int(rows, 0);
+    return setpay_db_end(rows);
+}
+
+enum setpay_error setpay_gateway_presentments_new(struct setpay_gateway *gateway,
+                                                  struct setpay_loop *loop,
+                                                  struct setpay_gateway_presentments **presentments)
+{
+    struct setpay_gateway_presentments *made = calloc(1, sizeof *made);
+    if (made == NULL)
+        return SETPAY_E_NOMEM;
+    made->gateway = gateway;
+    made->loop = loop;
+    made->executor = setpay_loop_executor(loop);
+    enum setpay_error error = setpay_reader_new(gateway->store, &made->reader);
+    if (error == SETPAY_OK)
+        error = setpay_store_read(made->reader, read_last, made);
+    if (error == SETPAY_OK)
+        error = setpay_timer_new(loop, look, made, &made->timer);
+    if (error != SETPAY_OK) {
+        setpay_gateway_presentments_free(made);
+        return error;
+    }
+    setpay_timer_start(made->timer, 0);
+    *presentments = made;
+    return SETPAY_OK;
+}
+
+void setpay_gateway_presentments_stop(struct setpay_gateway_presentments *presentments)
+{
+    presentments->stopped = true;
+    setpay_timer_stop(presentments->timer);
+}
+
+void setpay_gateway_presentments_free(struct setpay_gateway_presentments *presentments)
+{
+    if (presentments == NULL)
+        return;
+    setpay_timer_free(presentments->timer);
+    setpay_reader_free(presentments->reader);
+    free(presentments);
+}

@@ -1,0 +1,99 @@
+/*
+ * The steps after an authorisation: capture, credit, and the reversal of either, as the gateway
+ * decides on them and keeps them. One row is one step; rows are added and never change but for what
+ * other steps did to them (undone, credited).
+ *
+ * setpay_step_decide is pure; capture.c and credit.c hold its rules. All functions with a db run
+ * inside a store operation or a read.
+ */
+#ifndef SETPAY_GATEWAY_PAYMENT_STEP_H
+#define SETPAY_GATEWAY_PAYMENT_STEP_H
+
+#include "common/base/clock.h"
+#include "common/base/error.h"
+#include "common/base/ids.h"
+#include "common/store/db.h"
+#include "common/wire/messages.h"
+#include "gateway/clearing/batch.h"
+#include "gateway/clearing/fees.h"
+#include "gateway/payment/payment.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define SETPAY_STEP_SCHEMA                                                                         \
+    "CREATE TABLE step ("                                                                          \
+    " id INTEGER PRIMARY KEY, token BLOB NOT NULL, payment_id INTEGER NOT NULL,"                   \
+    " kind INTEGER NOT NULL, of_id INTEGER NOT NULL, amount_minor INTEGER NOT NULL,"               \
+    " interchange_minor INTEGER NOT NULL, fee_minor INTEGER NOT NULL,"                             \
+    " batch_id INTEGER NOT NULL, undone INTEGER NOT NULL, credited_minor INTEGER NOT NULL,"        \
+    " created_ms INTEGER NOT NULL);"                                                               \
+    "CREATE UNIQUE INDEX step_token ON step (token);"                                              \
+    "CREATE INDEX step_payment ON step (payment_id, id);"                                          \
+    "CREATE INDEX step_batch ON step (batch_id, id);"
+
+/* Stored. */
+enum setpay_step_kind {
+    SETPAY_STEP_CAPTURE = 1,
+    SETPAY_STEP_CREDIT = 2,
+    SETPAY_STEP_CAPTURE_REVERSAL = 3,
+    SETPAY_STEP_CREDIT_REVERSAL = 4,
+};
+
+struct setpay_gateway_step {
+    int64_t id; /* 0: not stored yet */
+    struct setpay_id token;
+    int64_t payment_id;
+    enum setpay_step_kind kind;
+    int64_t of_id; /* what it undoes or credits; 0: nothing, it is a capture */
+    int64_t amount_minor;
+    struct setpay_charges charges;
+    int64_t batch_id;
+    bool undone;
+    int64_t credited_minor; /* of a capture: by credits that are not undone */
+    setpay_time_ms created_ms;
+    bool batch_open; /* read with the row; not the step's own */
+};
+
+/* SETPAY_E_NOT_FOUND. */
+enum setpay_error setpay_gateway_step_find(struct setpay_db *db, const struct setpay_id *token,
+                                           struct setpay_gateway_step *step) SETPAY_MUST_CHECK;
+/* What one step of a request comes to. */
+struct setpay_step_decision {
+    struct setpay_payment payment;   /* as it will be */
+    struct setpay_gateway_step step; /* the new row; token and batch_id are the caller's to set */
+    struct setpay_gateway_step of;   /* as it will be; of no id with a capture */
+    int64_t remaining_minor;         /* may still be captured, or credited */
+};
+
+/* Inserts decision->step, and writes what it did to the step before it. The payment's version,
+ * which the same operation checks, stands for theirs. */
+enum setpay_error
+setpay_gateway_step_apply(struct setpay_db *db,
+                          const struct setpay_step_decision *decision) SETPAY_MUST_CHECK;
+
+/*
+ * Rules G8, G9 and the table. payment is the one of asked->xid and of the merchant who asks; of the
+ * step that asked->of names (NULL with a capture, or where there is none).
+ * SETPAY_E_TOKEN (rule G9: not this payment's CapToken, or no such step of it),
+ * SETPAY_E_AMOUNT_LIMIT (rule G8: another currency, more than is left, or not the whole of what is
+ * undone), SETPAY_E_HOLD_OVER (rule G8), SETPAY_E_CLEARED (to be undone, but its batch is closed),
+ * SETPAY_E_STATE (undone already, or what is credited can't be undone).
+ */
+enum setpay_error setpay_step_decide(enum setpay_step_kind kind, const struct setpay_step *asked,
+                                     const struct setpay_payment *payment,
+                                     const struct setpay_gateway_step *of,
+                                     const struct setpay_fees *fees, setpay_time_ms now_ms,
+                                     struct setpay_step_decision *decision) SETPAY_MUST_CHECK;
+
+/* Its two halves. */
+enum setpay_error setpay_capture_decide(enum setpay_step_kind kind, const struct setpay_step *asked,
+                                        const struct setpay_fees *fees, setpay_time_ms now_ms,
+                                        struct setpay_step_decision *decision) SETPAY_MUST_CHECK;
+enum setpay_error setpay_credit_decide(enum setpay_step_kind kind, const struct setpay_step *asked,
+                                       const struct setpay_fees *fees,
+                                       struct setpay_step_decision *decision) SETPAY_MUST_CHECK;
+/* What is held and not captured. */
+int64_t setpay_payment_held(const struct setpay_payment *payment);
+
+#endif

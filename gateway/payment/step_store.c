@@ -1,0 +1,62 @@
+/*
+ * The rows of steps.
+ */
+#include "gateway/payment/step.h"
+
+enum setpay_error setpay_gateway_step_find(struct setpay_db *db, const struct setpay_id *token,
+                                           struct setpay_gateway_step *step)
+{
+    struct setpay_db_rows *rows;
+    struct setpay_gateway_step found = {.token = *token};
+    SETPAY_TRY(setpay_db_one(
+        db, &rows,
+        "SELECT step.id, payment_id, kind, of_id, amount_minor, interchange_minor, fee_minor,"
+        " batch_id, undone, credited_minor, created_ms, batch.open FROM step"
+        " JOIN batch ON batch.id = step.batch_id WHERE token = $1",
+        SETPAY_DB_ID(token)));
+    found.id = setpay_db_get_int(rows, 0);
+    found.payment_id = setpay_db_get_int(rows, 1);
+    found.kind = (enum setpay_step_kind)setpay_db_get_int(rows, 2);
+    found.of_id = setpay_db_get_int(rows, 3);
+    found.amount_minor = setpay_db_get_int(rows, 4);
+    found.charges.interchange_minor = setpay_db_get_int(rows, 5);
+    found.charges.fee_minor = setpay_db_get_int(rows, 6);
+    found.batch_id = setpay_db_get_int(rows, 7);
+    found.undone = setpay_db_get_bool(rows, 8);
+    found.credited_minor = setpay_db_get_int(rows, 9);
+    found.created_ms = setpay_db_get_int(rows, 10);
+    found.batch_open = setpay_db_get_bool(rows, 11);
+    SETPAY_TRY(setpay_db_end(rows));
+    *step = found;
+    return SETPAY_OK;
+}
+
+static enum setpay_error insert(struct setpay_db *db, const struct setpay_gateway_step *step)
+{
+    return setpay_db_run(
+        db,
+        "INSERT INTO step (token, payment_id, kind, of_id, amount_minor, interchange_minor,"
+        " fee_minor, batch_id, undone, credited_minor, created_ms)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, 0, $9)",
+        SETPAY_DB_ID(&step->token), SETPAY_DB_INT(step->payment_id), SETPAY_DB_INT(step->kind),
+        SETPAY_DB_INT(step->of_id), SETPAY_DB_INT(step->amount_minor),
+        SETPAY_DB_INT(step->charges.interchange_minor), SETPAY_DB_INT(step->charges.fee_minor),
+        SETPAY_DB_INT(step->batch_id), SETPAY_DB_INT(step->created_ms));
+}
+
+enum setpay_error setpay_gateway_step_apply(struct setpay_db *db,
+                                            const struct setpay_step_decision *decision)
+{
+    const struct setpay_gateway_step *of = &decision->of;
+    SETPAY_TRY(insert(db, &decision->step));
+    if (of->id == 0)
+        return SETPAY_OK;
+    SETPAY_TRY(setpay_db_run(db, "UPDATE step SET undone = $1, credited_minor = $2 WHERE id = $3",
+                             SETPAY_DB_BOOL(of->undone), SETPAY_DB_INT(of->credited_minor),
+                             SETPAY_DB_INT(of->id)));
+    if (decision->step.kind != SETPAY_STEP_CREDIT_REVERSAL)
+        return SETPAY_OK;
+    /* The capture from which the undone credit was taken. */
+    return setpay_db_run(db, "UPDATE step SET credited_minor = credited_minor - $1 WHERE id = $2",
+                         SETPAY_DB_INT(of->amount_minor), SETPAY_DB_INT(of->of_id));
+}

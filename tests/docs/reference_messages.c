@@ -39,10 +39,21 @@ static const struct shown contents[] = {
      "The header has a receiver. With AUTH_APPROVED and AUTH_PARTIAL amount is above 0, cap_token "
      "and hold_expiry_ms are there, and the receipt is an AUTHORISATION; otherwise amount is 0, "
      "the three and auth_token are absent, and the receipt is a DECLINE, or a VOID with "
-     "AUTH_VOIDED."},
+     "AUTH_VOIDED. capture is of the same xid, cap_token, amount, cardholder and pomd, nothing "
+     "remains, and its receipt is a CAPTURE."},
     {&setpay_layout_auth_rev_req, "The header has sender and receiver."},
     {&setpay_layout_auth_rev_res, "The header has a receiver. amount and remaining are of one "
                                   "currency, the receipt is a REVERSAL."},
+    {&setpay_layout_step_req,
+     "The content of CapReq, CapRevReq, CredReq and CredRevReq. The header has sender and "
+     "receiver; no two steps are of one xid."},
+    {&setpay_layout_step_res,
+     "The content of CapRes, CapRevRes, CredRes and CredRevRes. The header has a receiver; done "
+     "and refused are together as many as were asked for."},
+    {&setpay_layout_batch_admin_req,
+     "The header has sender and receiver. totals only with BATCH_CLOSE, by currency in the order "
+     "of the alphabet; after only with BATCH_QUERY."},
+    {&setpay_layout_batch_admin_res, "The header has a receiver."},
     {&setpay_layout_pcert_req, "The header has sender, and as receiver_name the gateway's id."},
     {&setpay_layout_pcert_res, "The header has a receiver."},
     {&setpay_layout_receipt, NULL},
@@ -60,6 +71,12 @@ static const struct {
     {"Terms", "The four optional fields are all there with INSTALMENT and RECURRING, and all "
               "absent otherwise."},
     {"Item", "total_minor is quantity times unit_minor."},
+    {"Step", NULL},
+    {"StepDone", "amount and remaining are of one currency; the receipt is a CAPTURE, CREDIT, "
+                 "CAPTURE_REVERSAL or CREDIT_REVERSAL, as the message's type asks."},
+    {"StepRefused", NULL},
+    {"BatchTotal", "A count is 0 where its sum is, and only there; not both counts are."},
+    {"BatchItem", NULL},
     {"CardData", "The month in expiry is 01 to 12."},
     {"SealedReceipt", NULL},
 };

@@ -75,10 +75,10 @@ SETPAY_ERROR_ROW(AMOUNT_LIMIT,     DECLINED, 0x3801, SETPAY_WIRE_AMOUNT,        
 SETPAY_ERROR_ROW(HOLD_OVER,        DECLINED, 0x3802, SETPAY_WIRE_EXPIRED,             SETPAY_LOG_WARN,  "G8", "the hold of the authorisation has ended")
 SETPAY_ERROR_ROW(TOKEN,            SECURITY, 0x3901, SETPAY_WIRE_UNKNOWN_TRANSACTION, SETPAY_LOG_WARN,  "G9", "the token is not one that this merchant was given")
 SETPAY_ERROR_ROW(STATE,            DECLINED, 0x3a01, SETPAY_WIRE_NOT_PERMITTED,       SETPAY_LOG_WARN,  "",   "the state of the payment does not allow it")
-SETPAY_ERROR_ROW(SET_BACK,         DECLINED, 0x3c01, SETPAY_WIRE_EXPIRED,             SETPAY_LOG_WARN,  "G12", "the instruction may have been presented before the gateway was restored from a backup")
 SETPAY_ERROR_ROW(CLEARED,          DECLINED, 0x3a02, SETPAY_WIRE_ALREADY_USED,        SETPAY_LOG_WARN,  "",   "it was cleared, and can't be undone any more")
 SETPAY_ERROR_ROW(CARD_GONE,        DECLINED, 0x3a03, SETPAY_WIRE_EXPIRED,             SETPAY_LOG_WARN,  "",   "the card of the payment is not kept any more")
 SETPAY_ERROR_ROW(LEDGER,           SECURITY, 0x3a04, SETPAY_WIRE_UNSPECIFIED,         SETPAY_LOG_ERROR, "",   "the ledger was changed, cut or reordered")
+SETPAY_ERROR_ROW(SET_BACK,         DECLINED, 0x3c01, SETPAY_WIRE_EXPIRED,             SETPAY_LOG_WARN,  "G12", "the instruction may have been presented before the gateway was restored from a backup")
 /* Certification authority (rules C1 to C3) */
 SETPAY_ERROR_ROW(ENROLMENT,        SECURITY, 0x4101, SETPAY_WIRE_NOT_PERMITTED,       SETPAY_LOG_WARN,  "C1", "the enrolment was refused")
 SETPAY_ERROR_ROW(CSR,              PROTOCOL, 0x4201, SETPAY_WIRE_DECODING,            SETPAY_LOG_WARN,  "C2", "the certificate request is malformed or not signed by its key")

@@ -453,6 +453,7 @@ UNIT_TESTS := \
 	test_under_way \
 	test_vectors \
 	test_wait \
+	test_wallet_cli \
 	test_wallet_offer \
 	test_wallet_receipt \
 	test_wallet_renewal \

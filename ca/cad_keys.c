@@ -166,8 +166,10 @@ static enum setpay_error certify(struct setpay_ca *ca, struct setpay_view old,
                                 &issued, problem);
     if (error == SETPAY_OK)
         error = put(files, setpay_buffer_view(&issued.chain), problem);
-    else if (error == SETPAY_E_KEY_CERTIFIED)
-        SETPAY_TRY(setpay_file_destroy(files->new_key, problem));
+    else if (error == SETPAY_E_KEY_CERTIFIED) {
+        enum setpay_error destroyed = setpay_file_destroy(files->new_key, problem);
+        error = destroyed == SETPAY_OK ? error : destroyed;
+    }
     setpay_secret_clear(&csr);
     setpay_ca_issued_clear(&issued);
     return error;

@@ -21,6 +21,7 @@ ca 80
 cardholder 80
 cardholder/cli 80
 gateway 80
+gateway/clearing 85
 gateway/issuer 80
 gateway/network 80
 merchant 75

@@ -27,7 +27,7 @@ includes() {
         sed -E 's/^([^:]*:[0-9]+):.*"([^"]*)".*/\1 \2/'
 }
 
-echo 1..4
+echo 1..5
 
 includes | awk '
     BEGIN { n = split("base crypto pki wire store net", order, " ")
@@ -54,3 +54,8 @@ includes | awk '$2 ~ /\.pb-c\.h$/ && $1 !~ /^common\/wire\// { print $1 ": " $2 
 includes | while read -r at included; do
     [ -f "$included" ] || [ -f "$BUILD/gen/$included" ] || echo "$at: there is no $included"
 done | result 'includes are by path from the top'
+
+# A test that no list names is never run, and nobody would miss it.
+for source in tests/unit/*.c; do
+    grep -qw "$(basename "$source" .c)" Makefile || echo "$source: the Makefile does not name it"
+done | result 'every unit test is built and run'

@@ -167,9 +167,10 @@ static void on_lists(void *arg, const struct setpay_est_result *result)
         setpay_log_error(
             result->error, "lists.not_fetched", setpay_field_text("authority", source->place.host),
             setpay_field_text("brand", source->brand), setpay_field_text("text", result->words));
-        lists->turn++;
     }
-    /* Also after success: what is stale still is not made current by asking faster. */
+    /* Also after success: what is stale still is not made current by asking faster, and must not
+     * keep other authorities from their turn. */
+    lists->turn++;
     wait_on(lists);
 }
 

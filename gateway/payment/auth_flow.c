@@ -477,11 +477,14 @@ static void look_and_decide(struct setpay_gateway_work *work)
         setpay_gateway_refuse(work, error);
 }
 
+enum setpay_error setpay_gateway_register_auth_metrics(void)
+{
+    return setpay_metric_register(&authorisations_total);
+}
+
 void setpay_gateway_on_auth_req(struct setpay_gateway_work *work)
 {
     enum setpay_error error = setpay_auth_req_parse(work->message.content, &work->auth);
-    if (error == SETPAY_OK)
-        error = setpay_metric_register(&authorisations_total);
     if (error != SETPAY_OK) {
         setpay_gateway_refuse(work, error);
         return;

@@ -359,6 +359,10 @@ enum setpay_error setpay_gateway_worker_new(struct setpay_gateway *gateway,
     const struct setpay_frame_server_options options = {.on_request_cb = on_request, .arg = made};
     enum setpay_error error = setpay_metric_register(&requests_total);
     if (error == SETPAY_OK)
+        error = setpay_gateway_register_auth_metrics();
+    if (error == SETPAY_OK)
+        error = setpay_gateway_register_step_metrics();
+    if (error == SETPAY_OK)
         error = setpay_refusals_register();
     if (error == SETPAY_OK)
         error = setpay_reader_new(gateway->store, &made->reader);

@@ -145,4 +145,8 @@ void setpay_gateway_steps_free(struct setpay_gateway_steps *steps);
 void setpay_gateway_on_batch_admin_req(struct setpay_gateway_work *work);
 void setpay_gateway_batch_work_free(struct setpay_gateway_batch_work *work);
 
+/* At the start, so that a figure is there before its first event. May be called again. */
+enum setpay_error setpay_gateway_register_auth_metrics(void) SETPAY_MUST_CHECK;
+enum setpay_error setpay_gateway_register_step_metrics(void) SETPAY_MUST_CHECK;
+
 #endif

@@ -366,10 +366,15 @@ static enum setpay_step_kind kind_of(enum setpay_message_type type)
     }
 }
 
+enum setpay_error setpay_gateway_register_step_metrics(void)
+{
+    return setpay_metric_register(&steps_total);
+}
+
 void setpay_gateway_on_step_req(struct setpay_gateway_work *work)
 {
     struct setpay_gateway_steps *steps = calloc(1, sizeof *steps);
-    enum setpay_error error = steps == NULL ? SETPAY_E_NOMEM : setpay_metric_register(&steps_total);
+    enum setpay_error error = steps == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
     work->steps = steps;
     for (size_t i = 0; steps != NULL && i < SETPAY_LIMIT_STEPS; i++) {
         setpay_kept_card_init(&steps->list[i].card);

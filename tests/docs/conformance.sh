@@ -14,7 +14,6 @@ not_yet() {
 W4|spending rules that a person sets|the wallet asks each time
 G4|several amounts under one instruction (split, instalment, recurring)|needs an AuthToken
 G6|further authorisations of one instruction|no AuthToken is given, and one that is presented is refused (G9)
-G8|captures and credits, and the end of a hold|this version authorises and reverses
 TABLE
 }
 

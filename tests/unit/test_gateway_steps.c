@@ -10,6 +10,7 @@
 #include "common/base/secret.h"
 #include "common/wire/messages.h"
 #include "common/wire/receipt.h"
+#include "gateway/payment/step.h"
 #include "tests/support/test_asking.h"
 #include "tests/support/test_gateway.h"
 
@@ -308,6 +309,70 @@ static void credits_what_was_captured(void **state)
     assert_int_equal(paid.sums.credited_minor, 900);
     expect_ledger_holds();
     forget(&paid);
+}
+
+/* Nothing is given back of what was never taken, though another capture would cover it. */
+static void what_was_undone_is_not_credited(void **state)
+{
+    struct paid paid;
+    (void)state;
+    pay(&paid, 900);
+    struct setpay_id undone = step_done(CAP, &paid, &paid.auth.cap_token, 300, 600);
+    struct setpay_id stands = step_done(CAP, &paid, &paid.auth.cap_token, 600, 0);
+    step_done(CAP_REV, &paid, &undone, 300, 300);
+    step_refused(CRED, &paid, &undone, 300, "STATE");
+    step_done(CRED, &paid, &stands, 600, 0);
+    expect_ledger_holds();
+    forget(&paid);
+}
+
+/* rule G9: a step belongs to one payment, and serves no other of the same merchant */
+static void a_step_serves_its_own_payment(void **state)
+{
+    struct paid ours, other;
+    (void)state;
+    pay(&ours, 500);
+    pay(&other, 500);
+    step_done(CAP, &ours, &ours.auth.cap_token, 500, 0);
+    struct setpay_id of_other = step_done(CAP, &other, &other.auth.cap_token, 500, 0);
+    step_refused(CRED, &ours, &of_other, 500, "TOKEN G9");
+    step_refused(CAP_REV, &ours, &of_other, 500, "TOKEN G9");
+    struct setpay_id credit = step_done(CRED, &other, &of_other, 500, 0);
+    step_refused(CRED_REV, &ours, &credit, 500, "TOKEN G9");
+    expect_ledger_holds();
+    forget(&ours);
+    forget(&other);
+}
+
+/* rule G8: a capture comes before the end of the hold; what was captured may be given back after */
+static void captures_while_it_is_held(void **state)
+{
+    const struct setpay_fees fees = {.count = 0};
+    struct setpay_payment payment = {
+        .id = 1,
+        .state = SETPAY_PAYMENT_APPROVED,
+        .approved_minor = 100,
+        .amount = {.minor = 100, .currency = "EUR"},
+        .hold_expiry_ms = 1000000,
+        .has_cap_token = true,
+        .cap_token = {{7}},
+    };
+    struct setpay_step asked = {.of = payment.cap_token, .amount = payment.amount};
+    struct setpay_step_decision decision;
+    (void)state;
+    assert_int_equal(
+        setpay_step_decide(SETPAY_STEP_CAPTURE, &asked, &payment, NULL, &fees, 1000000, &decision),
+        SETPAY_E_HOLD_OVER);
+    assert_int_equal(
+        setpay_step_decide(SETPAY_STEP_CAPTURE, &asked, &payment, NULL, &fees, 999999, &decision),
+        SETPAY_OK);
+    struct setpay_gateway_step capture = decision.step;
+    payment = decision.payment;
+    capture.id = 5;
+    assert_int_equal(setpay_step_decide(SETPAY_STEP_CREDIT, &asked, &payment, &capture, &fees,
+                                        9000000, &decision),
+                     SETPAY_OK);
+    assert_int_equal(decision.remaining_minor, 0);
 }
 
 /* ------------------------------------------------------------------ many, twice, at once */
@@ -782,6 +847,9 @@ int main(void)
         cmocka_unit_test(the_rest_is_given_up),
         cmocka_unit_test(undoes_captures),
         cmocka_unit_test(credits_what_was_captured),
+        cmocka_unit_test(what_was_undone_is_not_credited),
+        cmocka_unit_test(a_step_serves_its_own_payment),
+        cmocka_unit_test(captures_while_it_is_held),
         cmocka_unit_test(does_many_in_one_request),
         cmocka_unit_test(refuses_whole_requests),
         cmocka_unit_test(is_for_the_merchant_of_the_token_alone),

@@ -55,6 +55,24 @@ static void good_content(enum setpay_message_type type, struct setpay_buffer *co
         (void)snprintf(req.brand, sizeof req.brand, "visa");
         (void)snprintf(req.merchant_id, sizeof req.merchant_id, TEST_GATEWAY_MERCHANT);
         assert_int_equal(setpay_auth_rev_req_build(&req, content), SETPAY_OK);
+    } else if (type == SETPAY_MESSAGE_CAP_REQ || type == SETPAY_MESSAGE_CRED_REQ) {
+        struct setpay_step steps[] = {{.xid = p->auth.xid, .of = {{1}}, .amount = p->auth.amount},
+                                      {.xid = {{2}}, .of = {{3}}, .amount = p->auth.amount}};
+        struct setpay_step_req req = {.header = p->auth.header, .steps = steps, .step_count = 2};
+        (void)snprintf(req.brand, sizeof req.brand, "visa");
+        (void)snprintf(req.merchant_id, sizeof req.merchant_id, TEST_GATEWAY_MERCHANT);
+        assert_int_equal(setpay_step_req_build(&req, content), SETPAY_OK);
+    } else if (type == SETPAY_MESSAGE_BATCH_ADMIN_REQ) {
+        struct setpay_batch_total total = {
+            .currency = "EUR", .capture_count = 1, .capture_minor = 500};
+        struct setpay_batch_admin_req req = {.header = p->auth.header,
+                                             .action = SETPAY_BATCH_CLOSE,
+                                             .batch = 1,
+                                             .totals = &total,
+                                             .total_count = 1};
+        (void)snprintf(req.brand, sizeof req.brand, "visa");
+        (void)snprintf(req.merchant_id, sizeof req.merchant_id, TEST_GATEWAY_MERCHANT);
+        assert_int_equal(setpay_batch_admin_req_build(&req, content), SETPAY_OK);
     } else {
         struct setpay_pcert_req req = {.header = p->auth.header};
         req.header.has_receiver = false;
@@ -76,29 +94,35 @@ static void refuse_as_content(struct setpay_view changed, const char *what, cons
     refuse_content(type, changed, expected);
 }
 
+/* last: the last field on top that is changed (0: all); a list may be shorter or longer. */
 static void change_content(enum setpay_message_type type, const uint32_t (*paths)[2],
-                           size_t path_count)
+                           size_t path_count, uint32_t last)
 {
     struct setpay_buffer content;
     good_content(type, &content);
     for (size_t i = 0; i < path_count; i++) {
         print_message("# inside %u\n", paths[i][0]);
-        test_proto_change_all(setpay_buffer_view(&content), paths[i], 0, 0, refuse_as_content,
-                              &type);
+        test_proto_change_all(setpay_buffer_view(&content), paths[i], 0,
+                              paths[i][0] == 0 ? last : 0, refuse_as_content, &type);
     }
     setpay_buffer_clear(&content);
 }
 
 static void requests_have_one_form(void **state)
 {
-    /* rule A1: fields given twice, missing, unknown, moved, in AuthReq, AuthRevReq and PCertReq */
+    /* rule A1: fields given twice, missing, unknown, moved, in every request */
     static const uint32_t auth[][2] = {{0, 0}, {1, 0}, {4, 0}, {7, 0}};
     static const uint32_t reverse[][2] = {{0, 0}, {1, 0}, {4, 0}};
     static const uint32_t pcert[][2] = {{0, 0}, {1, 0}};
+    static const uint32_t steps[][2] = {{0, 0}, {1, 0}, {4, 0}};
+    static const uint32_t batch[][2] = {{0, 0}, {1, 0}, {6, 0}};
     (void)state;
-    change_content(SETPAY_MESSAGE_AUTH_REQ, auth, 4);
-    change_content(SETPAY_MESSAGE_AUTH_REV_REQ, reverse, 3);
-    change_content(SETPAY_MESSAGE_PCERT_REQ, pcert, 2);
+    change_content(SETPAY_MESSAGE_AUTH_REQ, auth, 4, 0);
+    change_content(SETPAY_MESSAGE_AUTH_REV_REQ, reverse, 3, 0);
+    change_content(SETPAY_MESSAGE_PCERT_REQ, pcert, 2, 0);
+    change_content(SETPAY_MESSAGE_CAP_REQ, steps, 3, 3);
+    change_content(SETPAY_MESSAGE_CRED_REQ, steps, 3, 3);
+    change_content(SETPAY_MESSAGE_BATCH_ADMIN_REQ, batch, 3, 5);
 }
 
 /* A value in a field, as bytes or as a varint's bytes. */
@@ -252,6 +276,10 @@ static void a_signature_is_for_one_type(void **state)
         {SETPAY_MESSAGE_AUTH_REQ, SETPAY_MESSAGE_PCERT_REQ},
         {SETPAY_MESSAGE_INQ_RES, SETPAY_MESSAGE_AUTH_REQ},
         {SETPAY_MESSAGE_PINIT_RES, SETPAY_MESSAGE_AUTH_REV_REQ},
+        {SETPAY_MESSAGE_CAP_REQ, SETPAY_MESSAGE_CRED_REQ}, /* of one form: the type alone tells */
+        {SETPAY_MESSAGE_CRED_REQ, SETPAY_MESSAGE_CAP_REQ},
+        {SETPAY_MESSAGE_CAP_REV_REQ, SETPAY_MESSAGE_CAP_REQ},
+        {SETPAY_MESSAGE_CAP_REQ, SETPAY_MESSAGE_BATCH_ADMIN_REQ},
     };
     static const uint32_t is_signed[] = {2, 0};
     (void)state;
@@ -276,9 +304,10 @@ static void a_gateway_takes_requests_only(void **state)
 {
     /* rule A1: messages that are right, but nothing for a gateway */
     static const enum setpay_message_type types[] = {
-        SETPAY_MESSAGE_PINIT_RES, SETPAY_MESSAGE_P_RES,        SETPAY_MESSAGE_INQ_REQ,
-        SETPAY_MESSAGE_INQ_RES,   SETPAY_MESSAGE_AUTH_REV_RES, SETPAY_MESSAGE_AUTH_RES,
-        SETPAY_MESSAGE_PCERT_RES, SETPAY_MESSAGE_ERROR,
+        SETPAY_MESSAGE_PINIT_RES,       SETPAY_MESSAGE_P_RES,        SETPAY_MESSAGE_INQ_REQ,
+        SETPAY_MESSAGE_INQ_RES,         SETPAY_MESSAGE_AUTH_REV_RES, SETPAY_MESSAGE_AUTH_RES,
+        SETPAY_MESSAGE_PCERT_RES,       SETPAY_MESSAGE_CAP_RES,      SETPAY_MESSAGE_CRED_REV_RES,
+        SETPAY_MESSAGE_BATCH_ADMIN_RES, SETPAY_MESSAGE_ERROR,
     };
     struct setpay_buffer content, preq;
     (void)state;

@@ -65,10 +65,10 @@ void setpay_wallet_decision_clear(struct setpay_wallet_decision *decision)
     memset(decision, 0, sizeof *decision);
 }
 
-/* What of the amount is still authorised after a receipt; what a receipt of a kind is to the table.
- * Receipts of captures and credits are kept, and move nothing here. */
-static bool event_of(const struct setpay_wallet_decision *decision,
-                     const struct setpay_receipt *receipt, enum setpay_wallet_event *event)
+/* What a receipt is to the table, sums having it already. Captures, credits and what undoes them
+ * change no state: sums alone. */
+static bool event_of(const struct setpay_receipt_sums *sums, const struct setpay_receipt *receipt,
+                     enum setpay_wallet_event *event)
 {
     switch (receipt->kind) {
     case SETPAY_RECEIPT_AUTHORISATION:
@@ -81,9 +81,8 @@ static bool event_of(const struct setpay_wallet_decision *decision,
         *event = SETPAY_WALLET_RECEIPT_VOID;
         return true;
     case SETPAY_RECEIPT_REVERSAL:
-        *event = decision->reversed_minor + receipt->amount.minor < decision->authorised_minor
-                     ? SETPAY_WALLET_RECEIPT_REVERSAL_PART
-                     : SETPAY_WALLET_RECEIPT_REVERSAL;
+        *event = sums->reversed_minor < sums->authorised_minor ? SETPAY_WALLET_RECEIPT_REVERSAL_PART
+                                                               : SETPAY_WALLET_RECEIPT_REVERSAL;
         return true;
     default:
         return false;
@@ -96,16 +95,12 @@ static enum setpay_error take(struct setpay_wallet_decision *decision,
 {
     enum setpay_wallet_event event;
     bool breach = false;
-    if (receipt->kind == SETPAY_RECEIPT_REVERSAL &&
-        receipt->amount.minor > decision->authorised_minor - decision->reversed_minor)
-        return SETPAY_E_RECEIPT;
-    if (event_of(decision, receipt, &event))
+    struct setpay_receipt_sums sums = decision->sums;
+    SETPAY_TRY(setpay_receipt_sums_add(&sums, receipt)); /* rule W6 */
+    if (event_of(&sums, receipt, &event))
         SETPAY_TRY(setpay_wallet_state_next(decision->state, event, &decision->state, &breach));
+    decision->sums = sums;
     decision->breach = decision->breach || breach;
-    if (receipt->kind == SETPAY_RECEIPT_AUTHORISATION)
-        decision->authorised_minor += receipt->amount.minor;
-    if (receipt->kind == SETPAY_RECEIPT_REVERSAL)
-        decision->reversed_minor += receipt->amount.minor;
     if (receipt->kind == SETPAY_RECEIPT_AUTHORISATION || receipt->kind == SETPAY_RECEIPT_DECLINE ||
         receipt->kind == SETPAY_RECEIPT_VOID) {
         memcpy(decision->action_code, receipt->action_code, sizeof decision->action_code);
@@ -199,11 +194,12 @@ static void compare_words(const struct setpay_wallet_purchase *purchase,
             snprintf(out, size, "the merchant says %s, but hands on no receipt of the gateway",
                      said);
     } else if (pres->status == SETPAY_STATUS_AUTHORISED &&
-               pres->amount.minor != decision->authorised_minor &&
-               pres->amount.minor != decision->authorised_minor - decision->reversed_minor) {
+               pres->amount.minor != decision->sums.authorised_minor &&
+               pres->amount.minor !=
+                   decision->sums.authorised_minor - decision->sums.reversed_minor) {
         char a[SETPAY_MONEY_TEXT_SIZE], b[SETPAY_MONEY_TEXT_SIZE];
         struct setpay_money authorised = purchase->amount;
-        authorised.minor = decision->authorised_minor;
+        authorised.minor = decision->sums.authorised_minor;
         snprintf(out, size, "the merchant says %s, the gateway's receipt says %s",
                  setpay_money_format(&pres->amount, a), setpay_money_format(&authorised, b));
     } else if (has_receipt && pres->approval_code[0] != '\0' &&
@@ -261,8 +257,7 @@ enum setpay_error setpay_wallet_answer_decide(const struct setpay_wallet_purchas
         .state = purchase->state,
         .last_hash = purchase->last_hash,
         .last_kind = purchase->last_kind,
-        .authorised_minor = purchase->authorised_minor,
-        .reversed_minor = purchase->reversed_minor,
+        .sums = purchase->sums,
         .said = (int)pres->status,
     };
     const char *disagrees = "seal or signature";

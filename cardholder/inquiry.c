@@ -355,8 +355,7 @@ static bool try_lapse(struct setpay_wallet_pursuit *pursuit)
         .state = state,
         .last_hash = purchase->last_hash,
         .last_kind = purchase->last_kind,
-        .authorised_minor = purchase->authorised_minor,
-        .reversed_minor = purchase->reversed_minor,
+        .sums = purchase->sums,
         .said = purchase->said,
     };
     pursuit->now_ms = setpay_clock_now_ms();

@@ -148,12 +148,16 @@ static void set_outcome(json_t *json, const struct setpay_wallet_purchase *p)
     const char *currency = p->amount.currency;
     json_object_set_new(json, "approval_code", text_or_null(p->approval_code));
     json_object_set_new(json, "action_code", text_or_null(p->action_code));
-    json_object_set_new(json, "authorised_amount", json_integer(p->authorised_minor));
-    json_object_set_new(json, "authorised_amount_text", money_text(p->authorised_minor, currency));
-    json_object_set_new(json, "reversed_amount", json_integer(p->reversed_minor));
+    const struct setpay_receipt_sums *sums = &p->sums;
+    json_object_set_new(json, "authorised_amount", json_integer(sums->authorised_minor));
+    json_object_set_new(json, "authorised_amount_text",
+                        money_text(sums->authorised_minor, currency));
+    json_object_set_new(json, "reversed_amount", json_integer(sums->reversed_minor));
+    json_object_set_new(json, "captured_amount", json_integer(sums->captured_minor));
+    json_object_set_new(json, "credited_amount", json_integer(sums->credited_minor));
     json_object_set_new(
         json, "partial",
-        json_boolean(p->authorised_minor > 0 && p->authorised_minor < p->amount.minor));
+        json_boolean(sums->authorised_minor > 0 && sums->authorised_minor < p->amount.minor));
     json_object_set_new(json, "receipt", json_boolean(p->receipt_count > 0));
     json_object_set_new(json, "receipts", json_integer((json_int_t)p->receipt_count));
     json_object_set_new(json, "merchant_said", text_or_null(setpay_wallet_said_name(p->said)));

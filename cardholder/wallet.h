@@ -145,7 +145,7 @@ struct setpay_wallet_purchase {
     size_t receipt_count;
     struct setpay_digest last_hash; /* zeros: none */
     enum setpay_receipt_kind last_kind;
-    int64_t authorised_minor, reversed_minor;
+    struct setpay_receipt_sums sums;
     char action_code[3], approval_code[7];
     /* What the merchant says. */
     int said; /* enum setpay_purchase_status; 0: nothing yet */
@@ -231,7 +231,7 @@ struct setpay_wallet_decision {
     size_t receipt_count;
     struct setpay_digest last_hash;
     enum setpay_receipt_kind last_kind;
-    int64_t authorised_minor, reversed_minor;
+    struct setpay_receipt_sums sums;
     char action_code[3], approval_code[7];
     int said;
     bool breach;                                /* by this answer */

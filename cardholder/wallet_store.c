@@ -84,6 +84,8 @@ static const struct setpay_store_migration steps[] = {
         "CREATE TABLE renewal ("
         " card BLOB PRIMARY KEY, failures INTEGER NOT NULL, tried INTEGER NOT NULL,"
         " again INTEGER NOT NULL, error TEXT NOT NULL, words TEXT NOT NULL);"},
+    {4, "ALTER TABLE purchase ADD COLUMN captured INTEGER NOT NULL DEFAULT 0;"
+        "ALTER TABLE purchase ADD COLUMN credited INTEGER NOT NULL DEFAULT 0;"},
     {0, NULL},
 };
 
@@ -235,7 +237,8 @@ enum setpay_error setpay_wallet_store_add_purchase(struct setpay_db *db,
     " lid_c, lid_m, chall_c, amount, currency, terms, rrpid, request_hash, merchant,"              \
     " gateway_sign, gateway_encrypt, cardholder, oimd, pomd, signed, expiry,"                      \
     " gateway_certificate, card_box, back_key_box, offer, preq, receipts, last_hash, last_kind,"   \
-    " authorised, reversed, action_code, approval_code, said, disagreement, breach"
+    " authorised, reversed, action_code, approval_code, said, disagreement, breach, captured,"     \
+    " credited"
 
 static void get_identity(struct setpay_db_rows *rows, struct setpay_wallet_purchase *p)
 {
@@ -281,13 +284,15 @@ static void get_outcome(struct setpay_db_rows *rows, struct setpay_wallet_purcha
     p->receipt_count = (size_t)setpay_db_get_int(rows, 31);
     setpay_db_get_digest(rows, 32, &p->last_hash);
     p->last_kind = (enum setpay_receipt_kind)setpay_db_get_int(rows, 33);
-    p->authorised_minor = setpay_db_get_int(rows, 34);
-    p->reversed_minor = setpay_db_get_int(rows, 35);
+    p->sums.authorised_minor = setpay_db_get_int(rows, 34);
+    p->sums.reversed_minor = setpay_db_get_int(rows, 35);
     setpay_db_get_text(rows, 36, p->action_code, sizeof p->action_code);
     setpay_db_get_text(rows, 37, p->approval_code, sizeof p->approval_code);
     p->said = (int)setpay_db_get_int(rows, 38);
     setpay_db_get_text(rows, 39, p->disagreement, sizeof p->disagreement);
     p->breach = setpay_db_get_bool(rows, 40);
+    p->sums.captured_minor = setpay_db_get_int(rows, 41);
+    p->sums.credited_minor = setpay_db_get_int(rows, 42);
 }
 
 enum setpay_error setpay_wallet_store_read_purchase(struct setpay_db *db,
@@ -420,18 +425,19 @@ enum setpay_error setpay_wallet_store_apply(struct setpay_db *db,
         db,
         "UPDATE purchase SET version = version + 1, state = $1, updated = $2, receipts = $3,"
         " last_hash = $4, last_kind = $5, authorised = $6, reversed = $7, action_code = $8,"
-        " approval_code = $9, said = $10, disagreement = $11, breach = $12"
-        " WHERE xid = $13 AND version = $14",
+        " approval_code = $9, said = $10, disagreement = $11, breach = $12, captured = $13,"
+        " credited = $14 WHERE xid = $15 AND version = $16",
         SETPAY_DB_INT(decision->state), SETPAY_DB_INT(now_ms),
         SETPAY_DB_INT((int64_t)(purchase->receipt_count + decision->receipt_count)),
         SETPAY_DB_DIGEST(&decision->last_hash), SETPAY_DB_INT(decision->last_kind),
-        SETPAY_DB_INT(decision->authorised_minor), SETPAY_DB_INT(decision->reversed_minor),
-        SETPAY_DB_TEXT(decision->action_code), SETPAY_DB_TEXT(decision->approval_code),
-        SETPAY_DB_INT(decision->said),
+        SETPAY_DB_INT(decision->sums.authorised_minor),
+        SETPAY_DB_INT(decision->sums.reversed_minor), SETPAY_DB_TEXT(decision->action_code),
+        SETPAY_DB_TEXT(decision->approval_code), SETPAY_DB_INT(decision->said),
         SETPAY_DB_TEXT(decision->disagreement[0] != '\0' ? decision->disagreement
                                                          : purchase->disagreement),
-        SETPAY_DB_BOOL(decision->breach || purchase->breach), SETPAY_DB_ID(&purchase->xid),
-        SETPAY_DB_INT(purchase->version)));
+        SETPAY_DB_BOOL(decision->breach || purchase->breach),
+        SETPAY_DB_INT(decision->sums.captured_minor), SETPAY_DB_INT(decision->sums.credited_minor),
+        SETPAY_DB_ID(&purchase->xid), SETPAY_DB_INT(purchase->version)));
     if (setpay_db_changes(db) != 1)
         return SETPAY_E_CONFLICT;
     return setpay_db_notify(db, &purchase->xid, purchase->version + 1);

@@ -105,7 +105,7 @@ static void take_pres(struct shopper *shopper, const struct setpay_message *mess
     BENCH_OK(setpay_wallet_answer_decide(purchase, &pres, &back_key, shopper->offer->gateway_sign,
                                          now_ms, &decision));
     if (decision.state != SETPAY_WALLET_AUTHORISED || decision.disagreement[0] != '\0' ||
-        decision.authorised_minor != AMOUNT_MINOR)
+        decision.sums.authorised_minor != AMOUNT_MINOR)
         BENCH_FAIL("a purchase is %s: %s %s", setpay_wallet_state_name(decision.state),
                    decision.action_code, decision.disagreement);
     setpay_wallet_decision_clear(&decision);

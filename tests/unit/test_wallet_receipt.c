@@ -143,8 +143,7 @@ static void keep(struct world *world)
     p->receipt_count += world->decision.receipt_count;
     p->last_hash = world->decision.last_hash;
     p->last_kind = world->decision.last_kind;
-    p->authorised_minor = world->decision.authorised_minor;
-    p->reversed_minor = world->decision.reversed_minor;
+    p->sums = world->decision.sums;
     memcpy(p->approval_code, world->decision.approval_code, sizeof p->approval_code);
     p->said = world->decision.said;
 }
@@ -313,7 +312,7 @@ static void expect_refused(struct world *world)
     assert_int_equal(world->decision.receipt_error, SETPAY_E_RECEIPT);
     assert_int_equal(world->decision.state, SETPAY_WALLET_PENDING);
     assert_int_equal(world->decision.receipt_count, 0);
-    assert_int_equal(world->decision.authorised_minor, 0);
+    assert_int_equal(world->decision.sums.authorised_minor, 0);
     assert_true(world->decision.keep_words);
     assert_string_not_equal(world->decision.disagreement, "");
     unmake(world);
@@ -386,7 +385,7 @@ static void reversals_follow_in_parts_and_never_above(void **state)
     world.pres.amount.minor -= 250;
     decide(&world);
     assert_int_equal(world.decision.state, SETPAY_WALLET_AUTHORISED);
-    assert_int_equal(world.decision.reversed_minor, 250);
+    assert_int_equal(world.decision.sums.reversed_minor, 250);
     assert_int_equal(world.decision.receipt_count, 1); /* only the new one */
     assert_string_equal(world.decision.disagreement, "");
     keep(&world);
@@ -395,7 +394,7 @@ static void reversals_follow_in_parts_and_never_above(void **state)
     add(&world);
     decide(&world);
     assert_int_equal(world.decision.receipt_error, SETPAY_E_RECEIPT);
-    assert_int_equal(world.decision.reversed_minor, 250);
+    assert_int_equal(world.decision.sums.reversed_minor, 250);
     world.pres.receipt_count--;
     world.last = last;
     world.receipt.amount.minor = 1000;
@@ -417,7 +416,7 @@ static void a_partial_approval_is_known_by_the_receipt(void **state)
     add(&world);
     decide(&world); /* the merchant says the whole amount */
     assert_int_equal(world.decision.state, SETPAY_WALLET_AUTHORISED);
-    assert_int_equal(world.decision.authorised_minor, 1000);
+    assert_int_equal(world.decision.sums.authorised_minor, 1000);
     assert_non_null(strstr(world.decision.disagreement, "12.50"));
     world.pres.amount.minor = 1000;
     decide(&world);
@@ -644,7 +643,7 @@ static void what_is_stored_is_what_was_decided(void **state)
     assert_int_equal(setpay_store_read(reader, read_back, &world), SETPAY_OK);
     assert_int_equal(world.purchase.state, SETPAY_WALLET_AUTHORISED);
     assert_int_equal(world.purchase.version, 3);
-    assert_int_equal(world.purchase.authorised_minor, world.purchase.amount.minor);
+    assert_int_equal(world.purchase.sums.authorised_minor, world.purchase.amount.minor);
     assert_string_equal(world.purchase.approval_code, "A1B2C3");
     struct counting counting = {.xid = &xid};
     assert_int_equal(setpay_store_read(reader, count_receipts, &counting), SETPAY_OK);

@@ -251,7 +251,8 @@ static void messages_have_one_form(void **state)
         {"suite 0", {2}, 1, BYTES("\0"), "SUITE A1"},
         {"suite 2", {2}, 1, BYTES("\x02"), "SUITE A1"},
         {"type 0", {2}, 2, BYTES("\0"), "MESSAGE_TYPE A1"},
-        {"a type that is to come", {2}, 2, BYTES("\x0b"), "MESSAGE_TYPE A1"},
+        {"a type that is to come", {2}, 2, BYTES("\x17"), "MESSAGE_TYPE A1"},
+        {"PReq as CapReq", {2}, 2, BYTES("\x0b"), "UNSIGNED A2"},
         {"type 99", {2}, 2, BYTES("\x63"), "MESSAGE_TYPE A1"},
         {"a receipt for a message", {2}, 2, BYTES("\x1e"), "MESSAGE_TYPE A1"},
         {"PReq as PInitReq", {2}, 2, BYTES("\x01"), "FIELD A1"},
@@ -369,9 +370,10 @@ static void other_messages(void **state)
     refuse_message(setpay_buffer_view(&message), "MESSAGE_TYPE A1");
     setpay_buffer_clear(&message);
     static const enum setpay_message_type answers[] = {
-        SETPAY_MESSAGE_PINIT_RES, SETPAY_MESSAGE_P_RES,        SETPAY_MESSAGE_INQ_RES,
-        SETPAY_MESSAGE_AUTH_RES,  SETPAY_MESSAGE_AUTH_REV_RES, SETPAY_MESSAGE_PCERT_REQ,
-        SETPAY_MESSAGE_PCERT_RES, SETPAY_MESSAGE_ERROR,
+        SETPAY_MESSAGE_PINIT_RES,       SETPAY_MESSAGE_P_RES,        SETPAY_MESSAGE_INQ_RES,
+        SETPAY_MESSAGE_AUTH_RES,        SETPAY_MESSAGE_AUTH_REV_RES, SETPAY_MESSAGE_PCERT_REQ,
+        SETPAY_MESSAGE_PCERT_RES,       SETPAY_MESSAGE_CAP_RES,      SETPAY_MESSAGE_CRED_REQ,
+        SETPAY_MESSAGE_BATCH_ADMIN_RES, SETPAY_MESSAGE_ERROR,
     };
     setpay_buffer_init(&content, CONTENT_MAX);
     assert_int_equal(setpay_oi_build(&p->oi, &content), SETPAY_OK);

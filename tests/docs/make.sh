@@ -31,13 +31,17 @@ Every key is a flag too, \`--KEY VALUE\`, which wins over the file; a key of a
 section is \`--SECTION.KEY\`, one of a section that may stand several times \`--SECTION.NAME.KEY\`. Paths are relative
 to the file's folder. Some keys are taken over on SIGHUP, without a restart.
 
+The column "On SIGHUP" is about the value of a key, which for a file is its path. Which files are read again then
+(keys, certificates, revocation lists), though their path stays, is said under SIGNALS in \`$1\`(8).
+
 $table
 TEXT
 }
 
-metrics_of() { # FOLDER...: rows of all metrics defined there
+metrics_of() { # PATH...: rows of all metrics defined there, but in the files of $skipped
     local file
-    { grep -lE '^static struct setpay_metric ' -r "$@" --include='*.c' || true; } | LC_ALL=C sort |
+    { grep -lE '^static struct setpay_metric ' -r "$@" --include='*.c' || true; } |
+        { grep -vxF -f <(tr , '\n' <<<"$skipped") || true; } | LC_ALL=C sort |
         while read -r file; do
             # Of the file's own lines alone: those of its headers are a hundred times as many.
             # shellcheck disable=SC2046,SC2086 # flags are words
@@ -49,7 +53,7 @@ metrics_of() { # FOLDER...: rows of all metrics defined there
 }
 
 metrics() {
-    local title folders rows
+    local title skip folders skipped rows
     cat <<'TEXT'
 # Figures
 
@@ -59,7 +63,8 @@ Every daemon with an `admin_address` serves `/metrics` there in Prometheus's tex
 that are listed: there is no way to put an identifier, a name or an amount into one. Histograms are of times, in
 seconds.
 TEXT
-    while read -r title folders; do
+    while read -r title skip folders; do
+        skipped=${skip#-}
         # shellcheck disable=SC2086 # folders are words
         rows=$(metrics_of $folders)
         [ -n "$rows" ] || continue
@@ -73,12 +78,14 @@ TEXT
 | `process_secret_memory_bytes` | gauge | – | Locked memory that keys and card data take now. |
 TEXT
     done <<'TABLE'
-Every_daemon common
-Wallet cardholder
-Merchant merchant
-Gateway gateway/payment gateway/network gateway/gatewayd.c
-Issuer_simulator gateway/issuer
-Certification_authority ca
+Every_daemon -common/net/upkeep.c,common/net/refusals.c,common/net/lists.c common
+Merchant_and_gateway - common/net/upkeep.c common/net/refusals.c
+Wallet,_merchant_and_gateway - common/net/lists.c
+Wallet - cardholder
+Merchant - merchant
+Gateway - gateway/payment gateway/network gateway/gatewayd.c
+Issuer_simulator - gateway/issuer
+Certification_authority - ca
 TABLE
 }
 

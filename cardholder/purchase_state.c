@@ -91,11 +91,11 @@ bool setpay_wallet_may_have_forgotten(const struct setpay_store_restore *restore
     return restore->restored_ms != 0 && now_ms < restore->restored_ms + SETPAY_WALLET_FORGOTTEN_MS;
 }
 
-const char *setpay_wallet_state_status(enum setpay_wallet_state state)
+const char *setpay_wallet_state_status(enum setpay_wallet_state state, bool captured)
 {
     switch (state) {
     case SETPAY_WALLET_AUTHORISED:
-        return "authorised";
+        return captured ? "captured" : "authorised";
     case SETPAY_WALLET_DECLINED:
         return "declined";
     case SETPAY_WALLET_PENDING:

@@ -55,8 +55,9 @@ bool setpay_wallet_state_may_insist(enum setpay_wallet_state state);
 #define SETPAY_WALLET_FORGOTTEN_MS (30 * SETPAY_DAY_MS)
 bool setpay_wallet_may_have_forgotten(const struct setpay_store_restore *restore,
                                       setpay_time_ms now_ms);
-/* What people and scripts are shown: authorised, declined, pending, failed. */
-const char *setpay_wallet_state_status(enum setpay_wallet_state state);
+/* What people and scripts are shown: authorised, captured, declined, pending, failed. captured: by
+ * the gateway's receipts something was taken and not undone. */
+const char *setpay_wallet_state_status(enum setpay_wallet_state state, bool captured);
 const char *setpay_wallet_state_name(enum setpay_wallet_state state);
 
 #endif

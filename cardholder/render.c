@@ -171,11 +171,11 @@ static json_t *purchase_json(const struct setpay_wallet *wallet,
     char xid[SETPAY_ID_TEXT_SIZE], uri[SETPAY_WALLET_LINK_TEXT_SIZE];
     json_t *json = json_pack(
         "{s:s, s:s, s:s, s:I, s:s, s:o, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o}",
-        "xid", setpay_id_format(&p->xid, xid), "status", setpay_wallet_state_status(p->state),
-        "state", setpay_wallet_state_name(p->state), "amount", (json_int_t)p->amount.minor,
-        "currency", p->amount.currency, "amount_text",
-        money_text(p->amount.minor, p->amount.currency), "merchant", p->merchant_name,
-        "merchant_id", p->merchant_id, "host", p->link.host, "uri",
+        "xid", setpay_id_format(&p->xid, xid), "status",
+        setpay_wallet_state_status(p->state, p->sums.captured_minor > 0), "state",
+        setpay_wallet_state_name(p->state), "amount", (json_int_t)p->amount.minor, "currency",
+        p->amount.currency, "amount_text", money_text(p->amount.minor, p->amount.currency),
+        "merchant", p->merchant_name, "merchant_id", p->merchant_id, "host", p->link.host, "uri",
         setpay_wallet_link_format(&p->link, uri), "order_id", p->lid_m, "brand", p->brand, "card",
         masked_card(wallet, p), "pomd", digest_json(&p->pomd), "created", time_json(p->created_ms),
         "updated", time_json(p->updated_ms), "expires", time_json(p->expiry_ms));

@@ -147,6 +147,9 @@ for page in "${pages[@]}" "${manuals[@]}"; do
     mkdir "$folder"
     # A manual page is about a program with its configuration in the folder where it is called.
     case $page in docs/man/*) cp "$sandbox"/*.conf "$folder"/ ;; esac
+    # A page may leave its sandbox stopped (a move to another machine does).
+    "$bin/setpay-sandbox" status --dir "$sandbox" >/dev/null 2>&1 ||
+        "$bin/setpay-sandbox" up --dir "$sandbox" >"$tmp/up" 2>&1 || cat "$tmp/up"
     run_page "$page" "$folder" "$first"
 done
 done_testing

@@ -407,6 +407,52 @@ static void reversals_follow_in_parts_and_never_above(void **state)
     unmake(&world);
 }
 
+/* The next receipt, alone in what is decided: taken or not. */
+static enum setpay_error take_next(struct world *world, enum setpay_receipt_kind kind,
+                                   int64_t minor)
+{
+    struct setpay_digest last = world->last;
+    world->receipt.kind = kind;
+    world->receipt.amount.minor = minor;
+    add(world);
+    decide(world);
+    enum setpay_error error = world->decision.receipt_error;
+    assert_int_equal(world->decision.receipt_count, error == SETPAY_OK ? 1 : 0);
+    if (error == SETPAY_OK) {
+        keep(world);
+    } else {
+        world->pres.receipt_count--;
+        world->last = last;
+    }
+    return error;
+}
+
+/* rules W6 and G8 */
+static void captures_and_credits_add_up(void **state)
+{
+    struct world world;
+    (void)state;
+    make(&world);
+    assert_int_equal(take_next(&world, SETPAY_RECEIPT_AUTHORISATION, 1250), SETPAY_OK);
+    assert_int_equal(take_next(&world, SETPAY_RECEIPT_CREDIT, 1), SETPAY_E_RECEIPT);
+    assert_int_equal(take_next(&world, SETPAY_RECEIPT_CAPTURE, 1251), SETPAY_E_RECEIPT);
+    assert_int_equal(take_next(&world, SETPAY_RECEIPT_CAPTURE, 1000), SETPAY_OK);
+    assert_int_equal(take_next(&world, SETPAY_RECEIPT_REVERSAL, 251), SETPAY_E_RECEIPT);
+    assert_int_equal(take_next(&world, SETPAY_RECEIPT_REVERSAL, 250), SETPAY_OK);
+    assert_int_equal(take_next(&world, SETPAY_RECEIPT_CREDIT, 1001), SETPAY_E_RECEIPT);
+    assert_int_equal(take_next(&world, SETPAY_RECEIPT_CREDIT, 400), SETPAY_OK);
+    assert_int_equal(take_next(&world, SETPAY_RECEIPT_CAPTURE_REVERSAL, 601), SETPAY_E_RECEIPT);
+    assert_int_equal(take_next(&world, SETPAY_RECEIPT_CREDIT_REVERSAL, 401), SETPAY_E_RECEIPT);
+    assert_int_equal(take_next(&world, SETPAY_RECEIPT_CREDIT_REVERSAL, 400), SETPAY_OK);
+    assert_int_equal(world.purchase.sums.captured_minor, 1000);
+    assert_int_equal(world.purchase.sums.credited_minor, 0);
+    assert_int_equal(world.purchase.state, SETPAY_WALLET_AUTHORISED);
+    assert_string_equal(setpay_wallet_state_status(world.purchase.state, true), "captured");
+    assert_int_equal(take_next(&world, SETPAY_RECEIPT_CAPTURE_REVERSAL, 1000), SETPAY_OK);
+    assert_int_equal(world.purchase.sums.captured_minor, 0);
+    unmake(&world);
+}
+
 static void a_partial_approval_is_known_by_the_receipt(void **state)
 {
     struct world world;
@@ -689,6 +735,7 @@ int main(void)
         cmocka_unit_test(a_receipt_that_is_not_of_this_purchase_counts_for_nothing),
         cmocka_unit_test(good_receipts_before_a_bad_one_count),
         cmocka_unit_test(reversals_follow_in_parts_and_never_above),
+        cmocka_unit_test(captures_and_credits_add_up),
         cmocka_unit_test(a_partial_approval_is_known_by_the_receipt),
         cmocka_unit_test(words_that_disagree_are_shown_and_kept),
         cmocka_unit_test(the_merchants_word_ends_nothing_before_its_time),

@@ -169,6 +169,7 @@ static const struct setpay_backup_party backup = {
      * keep them. They can be issued anew, and then rule G12 has an end. */
     .apart = (const char *const[]){"vault_key", "key_passphrase_file", "encrypt_key",
                                    "encrypt_cert", NULL},
+    .holder = &setpay_gateway_party,
     .set_back_words =
         "What the gateway did after that moment it has forgotten. So that nothing is authorised\n"
         "twice, it takes no instruction that may have been presented before (rule G12): for up to\n"

@@ -341,6 +341,7 @@ static const struct setpay_backup_party backup = {
     .schema = &schema,
     .options = setpay_merchant_options,
     .apart = (const char *const[]){"key_passphrase_file", NULL},
+    .holder = &setpay_merchant_party,
     .strip_cb = strip_backup,
     .set_back_cb = set_back,
     .set_back_words =

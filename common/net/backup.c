@@ -12,6 +12,8 @@
 #include "common/base/log.h"
 #include "common/base/testing.h"
 #include "common/crypto/file.h"
+#include "common/net/keyring.h"
+#include "common/net/party_files.h"
 #include "common/net/sealed.h"
 
 #include <errno.h>
@@ -50,6 +52,7 @@ enum setpay_error setpay_backup_files_add(struct setpay_backup_files *files, con
 
 struct gathering {
     const struct setpay_backup_party *party;
+    const struct setpay_config *config;
     struct setpay_backup_files *files;
 };
 
@@ -62,27 +65,100 @@ static bool is_apart(const struct setpay_backup_party *party, const char *key)
     return false;
 }
 
+/* digits: of an earlier pair; "": of the one in use. */
+static enum setpay_error add(struct setpay_backup_files *files, const char *section,
+                             const char *key, const char *digits, bool secret, const char *path)
+{
+    char name[SETPAY_ARCHIVE_NAME_SIZE];
+    if (snprintf(name, sizeof name, "%s%s%s%s%s", section, section[0] != '\0' ? "/" : "", key,
+                 digits[0] != '\0' ? "." : "", digits) >= (int)sizeof name)
+        return SETPAY_E_TOO_BIG;
+    for (char *blank = strchr(name, ' '); blank != NULL; blank = strchr(blank, ' '))
+        *blank = '.';
+    SETPAY_TRY(setpay_backup_files_add(files, name, path, section, key, secret));
+    struct setpay_backup_file *file = &files->list[files->count - 1];
+    (void)snprintf(file->earlier, sizeof file->earlier, "%s", digits);
+    return SETPAY_OK;
+}
+
+/* Of one whose time is over, or whose destruction was cut off, nothing goes on. */
+static bool still_signs(const struct setpay_party_earlier *earlier)
+{
+    struct setpay_problem ignored;
+    struct setpay_certificate *certificate = NULL;
+    if (access(earlier->key, F_OK) != 0 ||
+        setpay_identity_read_certificate(earlier->certificate, &certificate, &ignored) != SETPAY_OK)
+        return false;
+    bool still = setpay_certificate_not_after_ms(certificate) > setpay_clock_now_ms();
+    setpay_certificate_unref(certificate);
+    return still;
+}
+
+/* The certificate that key is the key of, where payments go on naming it after it was replaced.
+ * Keys to envelopes are none of these: they are to be destroyed in time. */
+static const struct setpay_party_certificate *find_signing(const struct gathering *gathering,
+                                                           const char *section, const char *key)
+{
+    if (gathering->party->holder == NULL)
+        return NULL;
+    const struct setpay_party_certificate *at = gathering->party->holder->certificates;
+    for (; at->profile != SETPAY_PROFILE_NONE; at++) {
+        if (at->keep == SETPAY_KEEP_TO_ITS_END && at->top == (section[0] == '\0') &&
+            strcmp(at->key_name, key) == 0)
+            return at;
+    }
+    return NULL;
+}
+
+/* Without them what names an earlier certificate could be neither captured nor reversed. */
+static enum setpay_error gather_earlier(struct gathering *gathering, const char *section,
+                                        const char *key, const char *path)
+{
+    const struct setpay_party_certificate *signing = find_signing(gathering, section, key);
+    const char *certificate = signing == NULL ? NULL
+                                              : setpay_config_file_of(gathering->config, section,
+                                                                      signing->certificate_name);
+    struct setpay_party_files files;
+    struct setpay_problem ignored;
+    if (certificate == NULL)
+        return SETPAY_OK;
+    SETPAY_TRY(setpay_party_files_init(&files, path, certificate, signing->keep, &ignored));
+    struct setpay_party_earlier *earlier = calloc(SETPAY_LIMIT_KEYRING_EARLIER, sizeof *earlier);
+    if (earlier == NULL)
+        return SETPAY_E_NOMEM;
+    size_t count = setpay_party_files_earlier(&files, earlier, SETPAY_LIMIT_KEYRING_EARLIER);
+    enum setpay_error error = SETPAY_OK;
+    for (size_t i = 0; i < count && error == SETPAY_OK; i++) {
+        const char *digits = earlier[i].key + strlen(path) + 1;
+        if (!still_signs(&earlier[i]))
+            continue;
+        error = add(gathering->files, section, key, digits, true, earlier[i].key);
+        if (error == SETPAY_OK)
+            error = add(gathering->files, section, signing->certificate_name, digits, false,
+                        earlier[i].certificate);
+    }
+    free(earlier);
+    return error;
+}
+
 static enum setpay_error gather(void *arg, const char *section, const char *key, bool secret,
                                 const char *path)
 {
     struct gathering *gathering = arg;
-    char name[SETPAY_ARCHIVE_NAME_SIZE];
     if (is_apart(gathering->party, key))
         return json_array_append_new(gathering->files->apart,
                                      json_pack("{s:s, s:s}", "key", key, "path", path)) == 0
                    ? SETPAY_OK
                    : SETPAY_E_NOMEM;
-    (void)snprintf(name, sizeof name, "%s%s%s", section, section[0] != '\0' ? "/" : "", key);
-    for (char *blank = strchr(name, ' '); blank != NULL; blank = strchr(blank, ' '))
-        *blank = '.';
-    return setpay_backup_files_add(gathering->files, name, path, section, key, secret);
+    SETPAY_TRY(add(gathering->files, section, key, "", secret, path));
+    return gather_earlier(gathering, section, key, path);
 }
 
 enum setpay_error setpay_backup_files_of_config(const struct setpay_backup_party *party,
                                                 const struct setpay_config *config,
                                                 struct setpay_backup_files *files)
 {
-    struct gathering gathering = {.party = party, .files = files};
+    struct gathering gathering = {.party = party, .config = config, .files = files};
     if (files->apart == NULL)
         files->apart = json_array();
     return setpay_config_each_file(config, gather, &gathering);
@@ -233,16 +309,24 @@ static unsigned last_step(const struct setpay_store_schema *schema)
     return count;
 }
 
+/* An earlier pair's section and key stand where a program that does not know of such pairs looks
+ * for none: it leaves these files out, and does not put them in the place of the pair in use. */
+static json_t *entry_of(const struct setpay_backup_file *file)
+{
+    if (file->earlier[0] == '\0')
+        return json_pack("{s:s, s:s*, s:s*, s:b}", "name", file->name, "section", file->section,
+                         "key", file->key, "secret", (int)file->secret);
+    return json_pack("{s:s, s:b, s:{s:s, s:s, s:s}}", "name", file->name, "secret",
+                     (int)file->secret, "earlier", "section", file->section, "key", file->key,
+                     "digits", file->earlier);
+}
+
 static json_t *manifest_of(const struct setpay_backup_job *job, setpay_time_ms now_ms)
 {
     char text[SETPAY_TIME_TEXT_SIZE];
     json_t *files = json_array();
-    for (size_t i = 0; i < job->files->count; i++) {
-        const struct setpay_backup_file *file = &job->files->list[i];
-        (void)json_array_append_new(files, json_pack("{s:s, s:s*, s:s*, s:b}", "name", file->name,
-                                                     "section", file->section, "key", file->key,
-                                                     "secret", (int)file->secret));
-    }
+    for (size_t i = 0; i < job->files->count; i++)
+        (void)json_array_append_new(files, entry_of(&job->files->list[i]));
     return json_pack("{s:i, s:s, s:s, s:i, s:s, s:I, s:b, s:b, s:o, s:O*}", "format", 1, "party",
                      job->party->name, "version", SETPAY_VERSION, "schema",
                      (int)last_step(job->party->schema), "made", setpay_time_format(now_ms, text),

@@ -3,7 +3,8 @@
  * reading such a file (restore.h puts it in place).
  *
  * The file (archive.h) holds, in this order: manifest.json, configuration, files/SECTION/KEY for
- * each key and certificate that the configuration names, database, SHA256SUMS. A wallet's is sealed
+ * each key and certificate that the configuration names, files/SECTION/KEY.DIGITS for those of the
+ * earlier pairs that still sign (party_files.h), database, SHA256SUMS. A wallet's is sealed
  * (sealed.h). What a party's table names as apart is never in it: who finds a gateway's backup has
  * card data under a key that is elsewhere.
  *
@@ -16,6 +17,7 @@
 #include "common/base/config.h"
 #include "common/base/secret.h"
 #include "common/net/archive.h"
+#include "common/net/party.h"
 #include "common/store/store.h"
 
 #include <jansson.h>
@@ -28,6 +30,7 @@ struct setpay_backup_party {
     const struct setpay_store_schema *schema;
     const struct setpay_option *options; /* of its configuration; NULL: it has none */
     const char *const *apart;            /* keys whose files stay out; ends with NULL */
+    const struct setpay_party *holder;   /* of earlier pairs; NULL: it has none */
     /* On the copy: takes out what must not outlive its time in the database; may be NULL. */
     setpay_store_operation_fn *strip_cb;
     /* On a database that may have forgotten something; arg: struct setpay_store_restore. May be
@@ -43,6 +46,8 @@ struct setpay_backup_file {
     char name[SETPAY_ARCHIVE_NAME_SIZE]; /* in the archive */
     char *path;                          /* owned */
     const char *section, *key;           /* of the configuration; NULL: it is none of it */
+    /* Of an earlier pair: the digits behind the name that section and key have; else "". */
+    char earlier[SETPAY_PARTY_DIGITS + 1];
     bool secret;
 };
 struct setpay_backup_files {
@@ -54,7 +59,8 @@ struct setpay_backup_files {
 enum setpay_error setpay_backup_files_add(struct setpay_backup_files *files, const char *name,
                                           const char *path, const char *section, const char *key,
                                           bool secret) SETPAY_MUST_CHECK;
-/* All that a configuration names, which must outlive it. */
+/* All that a configuration names, which must outlive it; and what stands beside that for payments
+ * that name an earlier certificate. */
 enum setpay_error
 setpay_backup_files_of_config(const struct setpay_backup_party *party,
                               const struct setpay_config *config,

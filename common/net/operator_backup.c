@@ -129,9 +129,10 @@ void setpay_backup_print(FILE *out, const json_t *result)
                   setpay_operator_text(result, "party"), setpay_operator_text(result, "made"),
                   json_is_true(json_object_get(result, "final")) ? ", its final state" : "");
     if (!verified)
-        (void)fprintf(out, "%lld bytes; %zu keys, certificates and other files; the database\n",
-                      (long long)json_integer_value(json_object_get(result, "bytes")),
-                      json_array_size(json_object_get(result, "files")));
+        (void)fprintf(out, "%lld bytes; ",
+                      (long long)json_integer_value(json_object_get(result, "bytes")));
+    (void)fprintf(out, "%zu keys, certificates and other files; the database\n",
+                  json_array_size(json_object_get(result, "files")));
     json_array_foreach(json_object_get(result, "apart"), index, apart)
     {
         (void)fprintf(out, "Not in it: %s (%s)\n", setpay_operator_text(apart, "path"),

@@ -27,6 +27,8 @@ struct setpay_party_certificate {
     enum setpay_party_keep keep;
 };
 
+/* Of the thumbprint, behind the names of an earlier pair (party_files.h). */
+#define SETPAY_PARTY_DIGITS 16
 /* As many as a party may have for one brand and at the top. */
 #define SETPAY_PARTY_CERTIFICATES_MAX 4
 

@@ -27,7 +27,6 @@
 #include <unistd.h>
 
 #define NEW ".new"
-#define THUMB_DIGITS 16
 #define CHAIN_BYTES_MAX ((size_t)64 * 1024)
 #define LISTS_MAX 256
 
@@ -103,10 +102,10 @@ static enum setpay_error name_earlier(const struct setpay_party_files *files,
 {
     char text[SETPAY_DIGEST_TEXT_SIZE];
     setpay_digest_format(thumbprint, text);
-    if (snprintf(earlier->key, sizeof earlier->key, "%s.%.*s", files->key, THUMB_DIGITS, text) <
-            (int)sizeof earlier->key &&
+    if (snprintf(earlier->key, sizeof earlier->key, "%s.%.*s", files->key, SETPAY_PARTY_DIGITS,
+                 text) < (int)sizeof earlier->key &&
         snprintf(earlier->certificate, sizeof earlier->certificate, "%s.%.*s", files->certificate,
-                 THUMB_DIGITS, text) < (int)sizeof earlier->certificate)
+                 SETPAY_PARTY_DIGITS, text) < (int)sizeof earlier->certificate)
         return SETPAY_OK;
     return setpay_problem_set(problem, SETPAY_E_INVALID, "%.100s…: the path is too long",
                               files->key);
@@ -155,6 +154,12 @@ static enum setpay_error keep_earlier(const struct setpay_party_files *files,
                                     files->key);
 }
 
+bool setpay_party_files_are_digits(const char *digits)
+{
+    return strspn(digits, "0123456789abcdef") == SETPAY_PARTY_DIGITS &&
+           digits[SETPAY_PARTY_DIGITS] == '\0';
+}
+
 /* The digits behind "NAME.", where entry is such a name; else NULL. */
 static const char *digits_behind(const char *entry, const char *name)
 {
@@ -162,9 +167,7 @@ static const char *digits_behind(const char *entry, const char *name)
     if (strncmp(entry, name, length) != 0 || entry[length] != '.')
         return NULL;
     const char *digits = entry + length + 1;
-    return strspn(digits, "0123456789abcdef") == THUMB_DIGITS && digits[THUMB_DIGITS] == '\0'
-               ? digits
-               : NULL;
+    return setpay_party_files_are_digits(digits) ? digits : NULL;
 }
 
 static bool fill_earlier(const struct setpay_party_files *files, const char *digits,

@@ -68,6 +68,8 @@ struct setpay_party_earlier {
 /* Those that there are, in no order; at most room. A folder that can't be read has none. */
 size_t setpay_party_files_earlier(const struct setpay_party_files *files,
                                   struct setpay_party_earlier *earlier, size_t room);
+/* Whether these are digits as they stand behind the names of an earlier pair. */
+bool setpay_party_files_are_digits(const char *digits);
 /* The pair of this certificate is replaced now: its time counts from here, also where an exchange
  * of files was longer ago. Where nobody has kept it (its files were overwritten by hand), it is
  * written anew from key and chain. */

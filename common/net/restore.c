@@ -7,6 +7,7 @@
 #include "common/net/restore.h"
 
 #include "common/crypto/file.h"
+#include "common/net/party_files.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -224,19 +225,34 @@ static enum setpay_error add_place(struct restoring *restoring, const char *path
         path, path);
 }
 
-/* The file of a key, where the configuration wants it. One that it does not name stays out. */
+/* Where the configuration wants the file of a key; NULL: nowhere. */
+static const char *path_of(const struct restoring *restoring, const json_t *entry)
+{
+    const char *section = json_string_value(json_object_get(entry, "section"));
+    const char *key = json_string_value(json_object_get(entry, "key"));
+    return section == NULL || key == NULL ? NULL
+                                          : setpay_config_file_of(restoring->config, section, key);
+}
+
+/* One that the configuration has no place for stays out. A file of an earlier pair stands beside
+ * that of the pair in use. */
 static enum setpay_error place_file(struct restoring *restoring, const json_t *entry,
                                     const struct setpay_buffer *content,
                                     struct setpay_problem *problem)
 {
-    const char *section = json_string_value(json_object_get(entry, "section"));
-    const char *key = json_string_value(json_object_get(entry, "key"));
-    bool secret = json_is_true(json_object_get(entry, "secret"));
-    const char *path = section == NULL || key == NULL
-                           ? NULL
-                           : setpay_config_file_of(restoring->config, section, key);
-    if (path != NULL)
-        return add_place(restoring, path, content, secret ? 0600 : 0644, problem);
+    const json_t *earlier = json_object_get(entry, "earlier");
+    const char *digits = json_string_value(json_object_get(earlier, "digits"));
+    const char *path = path_of(restoring, earlier != NULL ? earlier : entry);
+    unsigned mode = json_is_true(json_object_get(entry, "secret")) ? 0600 : 0644;
+    char beside[PATH_MAX];
+    if (path != NULL && earlier == NULL)
+        return add_place(restoring, path, content, mode, problem);
+    if (path != NULL && digits != NULL && setpay_party_files_are_digits(digits)) {
+        if (snprintf(beside, sizeof beside, "%s.%s", path, digits) >= (int)sizeof beside)
+            return setpay_problem_set(problem, SETPAY_E_INVALID, "%.200s...: the path is too long",
+                                      path);
+        return add_place(restoring, beside, content, mode, problem);
+    }
     note(restoring, "not_named", json_string_value(json_object_get(entry, "name")));
     return SETPAY_OK;
 }

@@ -34,6 +34,17 @@ term() { # term DAEMON: and wait
     kill -TERM "$pid"
     wait_gone "$pid"
 }
+hup() { # DAEMON: until it has loaded its files again
+    local log=$sandbox/log/$1.log before
+    before=$(grep -c 'event=daemon.reloaded' "$log")
+    kill -HUP "$(pid_of "$1")"
+    reloaded() { [ "$(grep -c 'event=daemon.reloaded' "$log")" -gt "$before" ]; }
+    wait_for 20 reloaded
+}
+renews() { "$1" enrol --url "$(get .ca_url)" --brand visa --renew && hup "$1"; } # PARTY
+earlier() { (cd "$1" && ls */visa/*.*.* 2>/dev/null | grep -E '\.[0-9a-f]{16}$' | tr '\n' ' '); } # FOLDER
+settled() { [ "$(order_status "$1")" = "$2" ]; }
+voids() { api POST "/orders/$1/void" '{}' >/dev/null; wait_for 20 settled "$1" voided; }
 xids() { wallet --json list | jq -r '.purchases[] | select(.status == "authorised").xid' | sort; }
 pay() { wallet --json pay "$uri" --yes "$@"; }
 
@@ -43,12 +54,26 @@ b=$tmp/backups
 mkdir "$b"
 
 # ------------------------------------------------------------------ while they take payments
+orders=()
 for amount in 1001 1002 1003; do
     new_order $amount EUR
+    orders+=("$order_id")
     pay >/dev/null || break
 done
 before=$(xids)
 is "three purchases stand" "$(wc -w <<<"$before")" 3
+for party in gateway merchant; do
+    ok "the $party renews what they were signed with" renews "$party"
+done
+kept=$(earlier "$sandbox")
+# The merchant asks for the gateway's certificates every five minutes, and when it starts. Below it is
+# refused after a start; a refusal has no certificate beside it, and one that is signed with a pair of
+# before would not be understood.
+knows() { [ "$(merchant --json status | jq -r '.gateway.brands[] | select(.brand == "visa").sign_certificate')" = "$gateway_sign" ]; }
+gateway_sign=$(openssl x509 -in "$sandbox/gateway/visa/sign.pem" -outform DER | sha256sum | cut -c1-64)
+ok "the merchant learns of the gateway's" eval 'term merchant && up && wait_for 10 knows'
+is "the pairs before stand beside those in use" "$(wc -w <<<"$kept")" 6
+signing=$(tr ' ' '\n' <<<"$kept" | grep /sign | tr '\n' ' ')
 new_order 1004 EUR
 open_uri=$uri open_order=$order_id
 (
@@ -85,6 +110,14 @@ mkdir "$tmp/tar.merchant"
 tar -xf "$b/merchant" -C "$tmp/tar.merchant"
 is "no sealed instruction is in the merchant's (rule M7)" \
     "$(sqlite3 "$tmp/tar.merchant/database" 'SELECT count(*) FROM instruction')" 0
+in_tar() { tar -tf "$1" | grep -E '\.[0-9a-f]{16}$' | sed 's,.*/,,' | sort | tr '\n' ' '; }
+digits() { tr ' ' '\n' <<<"$signing" | sed -n "s,^$1/.*\.key\.,,p"; } # PARTY: of its earlier pair
+for party in gateway merchant; do
+    is "the earlier pair for signing is in that of the $party, and none for envelopes" "$(in_tar "$b/$party")" \
+        "sign_cert.$(digits "$party") sign_key.$(digits "$party") "
+done
+counted() { "$1" --json backup --verify "$b/$1" | jq -r '[.files[] | select(.earlier) | .name] | length'; }
+is "which is counted" "$(counted gateway) $(counted merchant)" "2 2"
 ok "nothing of a purchase can be read in the wallet's" says "" grep -qa "The Sandbox Shop" "$b/wallet"
 
 new_order 2500 EUR
@@ -156,6 +189,15 @@ ok "another passphrase: refused" says "the passphrase does not open this backup"
     sed -i "1s/.*/$(sha256sum manifest.json)/" SHA256SUMS &&
     tar -cf "$tmp/newer" $(jq -r '"manifest.json", "configuration", .files[].name' manifest.json) database SHA256SUMS)
 ok "a newer version's: refused" says "newer than this program" gateway restore "$tmp/newer" --force
+# An archive of a version that kept no earlier pairs.
+(cd "$tmp/tar.merchant" && jq 'del(.files[] | select(.earlier))' manifest.json >m && mv m manifest.json &&
+    sha256sum $(jq -r '"manifest.json", "configuration", .files[].name' manifest.json) database >SHA256SUMS &&
+    tar -cf "$tmp/older" $(sed 's/^[^ ]*  //' SHA256SUMS) SHA256SUMS)
+mkdir "$tmp/elsewhere"
+sed "s,$sandbox,$tmp/elsewhere,g" "$sandbox/merchant.conf" >"$tmp/elsewhere/merchant.conf"
+ok "one of before there were earlier pairs in backups: is whole" merchant backup --verify "$tmp/older"
+ok "and restored" "$bin/setpay-merchant" --config "$tmp/elsewhere/merchant.conf" restore "$tmp/older"
+is "without them" "$(earlier "$tmp/elsewhere") $(stat -c %a "$tmp/elsewhere/merchant/visa/sign.key")" " 600"
 ok "as moved, though it stayed in use: refused" says "--moved is for a final backup" gateway restore "$b/gateway" --force --moved
 is "the database is what it was" "$(sha256sum <"$sandbox/db/gateway.db")" "$db"
 is "and nothing lies beside it" "$(ls "$sandbox/db" | grep -c restor)" 0
@@ -217,7 +259,11 @@ is "the gateway: it says what to bring" "$(jq -r '.bring[]' "$tmp/restored" | so
     "mastercard/encrypt.key mastercard/encrypt.pem vault.key visa/encrypt.key visa/encrypt.pem "
 ok "the merchant" merchant restore "$b/merchant"
 ok "the wallet" stopped_wallet restore "$b/wallet"
-(cd "$sandbox.old" && cp -p --parents gateway/vault.key gateway/*/encrypt.* "$sandbox")
+is "earlier pairs for signing stand beside those in use again, and none for envelopes" "$(earlier "$sandbox")" "$signing"
+same() { for file in $signing; do cmp "$sandbox.old/$file" "$sandbox/$file" || return 1; done; }
+ok "as they were" same
+is "their keys are their owner's alone" "$(stat -c %a "$sandbox"/*/visa/sign.key.* | sort -u)" 600
+(cd "$sandbox.old" && cp -p --parents gateway/vault.key gateway/*/encrypt.key gateway/*/encrypt.pem "$sandbox")
 cp -p "$sandbox.old/ca/cards.key" "$sandbox/ca"
 is "keys have their modes" "$(find "$sandbox" -name '*.key' -printf '%m\n' | sort -u)" 600
 for name in gateway merchant wallet; do
@@ -272,7 +318,16 @@ new_order 4001 EUR
 ok "and it pays, with the person's word" pay --insist
 is "which is authorised" "$(order_status "$order_id")" authorised
 
+ok "a payment under the certificates of before is given back" voids "${orders[0]}"
+
 # ------------------------------------------------------------------ a move
+ok "the gateway stops" term gateway
+ok "its final backup" gateway backup --final "$b/gateway.final"
+mv "$sandbox/gateway" "$tmp/moved"
+ok "it is restored where its files are not" gateway restore "$b/gateway.final" --force --moved
+is "with the earlier pairs" "$(earlier "$sandbox")" "$signing"
+is "and their modes" "$(find "$sandbox/gateway" -name '*.key*' -printf '%m\n' | sort -u)" 600
+(cd "$tmp/moved" && cp -p --parents vault.key */encrypt.* "$sandbox/gateway")
 ok "the wallet stops" term wallet
 ok "its final backup" stopped_wallet backup --final "$b/final"
 ok "it does not start there any more" says "put out of service by the final backup" \
@@ -282,5 +337,6 @@ ok "it goes on where that is restored" stopped_wallet restore "$b/final" --force
 ok "all come up once more" up
 ok "67 minutes have passed" clocks
 new_order 4002 EUR
-ok "and it forgot nothing: the rule of before still holds" says "may be among it" pay
+ok "the gateway gives back a payment under the certificates of before" voids "${orders[1]}"
+ok "and the wallet forgot nothing: the rule of before still holds" says "may be among it" pay
 done_testing

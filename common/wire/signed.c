@@ -414,8 +414,11 @@ enum setpay_error setpay_refusal_build(const struct setpay_refusal *refusal, set
     struct setpay_buffer content = {0};
     struct setpay_error_report report = {.code = (uint32_t)setpay_error_info(refusal->error)->wire,
                                          .date_ms = now_ms};
-    struct setpay_message_parts parts = {
-        .type = SETPAY_MESSAGE_ERROR, .key = refusal->key, .signer = refusal->signer};
+    struct setpay_message_parts parts = {.type = SETPAY_MESSAGE_ERROR,
+                                         .key = refusal->key,
+                                         .signer = refusal->signer,
+                                         .certificates = refusal->certificates,
+                                         .certificate_count = refusal->certificate_count};
     setpay_buffer_init(&content, SETPAY_LIMIT_CONTENT_BYTES);
     if (refusal->rrpid != NULL) {
         report.has_rrpid = true;

@@ -158,6 +158,8 @@ struct setpay_refusal {
     const struct setpay_id *rrpid;
     const struct setpay_signing_key *key;
     const struct setpay_digest *signer;
+    const struct setpay_view *certificates; /* the signer's chain, where the other may lack it */
+    size_t certificate_count;
 };
 enum setpay_error setpay_refusal_build(const struct setpay_refusal *refusal, setpay_time_ms now_ms,
                                        struct setpay_buffer *bytes) SETPAY_MUST_CHECK;

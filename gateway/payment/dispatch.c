@@ -69,12 +69,29 @@ void setpay_gateway_reply(struct setpay_gateway_work *work, struct setpay_view b
     end(work);
 }
 
+/* The chain of what signs, where that is an earlier certificate: a merchant that was started since
+ * the renewal has never seen it, and could not believe the Error. Without it, it asks again. */
+static void add_earlier_chain(const struct setpay_gateway_work *work, struct setpay_beside *beside)
+{
+    if (work->sign == NULL ||
+        work->sign ==
+            setpay_keyring_in_use(work->keys, SETPAY_PROFILE_GATEWAY_SIGN, work->brand->name))
+        return;
+    enum setpay_error error = setpay_beside_add_chain(beside, NULL, work->worker->gateway->trust,
+                                                      work->sign->identity.certificate);
+    if (error != SETPAY_OK)
+        setpay_log_error(error, "reply.failed", setpay_field_id("rrpid", &work->rrpid));
+}
+
 /* raw: what was received, where it could not be read as a message. */
 static void refuse(struct setpay_gateway_work *work, enum setpay_error error,
                    struct setpay_view raw)
 {
     struct setpay_buffer bytes;
+    struct setpay_beside beside;
     setpay_buffer_init(&bytes, SETPAY_LIMIT_MESSAGE_BYTES);
+    setpay_beside_init(&beside);
+    add_earlier_chain(work, &beside);
     const struct setpay_refusal refusal = {
         .error = error,
         .message = raw.size == 0 ? &work->message : NULL,
@@ -82,6 +99,8 @@ static void refuse(struct setpay_gateway_work *work, enum setpay_error error,
         .rrpid = work->has_ids ? &work->rrpid : NULL,
         .key = work->sign != NULL ? work->sign->identity.key : NULL,
         .signer = work->sign != NULL ? setpay_held_thumbprint(work->sign) : NULL,
+        .certificates = beside.certificates,
+        .certificate_count = beside.certificate_count,
     };
     const char *type = raw.size == 0 ? setpay_message_type_name(work->message.type) : NULL;
     setpay_log_error(
@@ -95,6 +114,7 @@ static void refuse(struct setpay_gateway_work *work, enum setpay_error error,
         send_bytes(work, setpay_buffer_view(&bytes));
     else
         setpay_frame_server_close(work->worker->server, work->connection);
+    setpay_beside_clear(&beside);
     setpay_buffer_clear(&bytes);
     end(work);
 }

@@ -434,7 +434,7 @@ static void closes_on_what_is_wrong(void **state)
 static void answers_what_it_does_not_serve(void **state)
 {
     static const char advice[] = "\x00\x0c"
-                                      "0120\x00\x00\x00\x00\x00\x00\x00\x00";
+                                 "0120\x00\x00\x00\x00\x00\x00\x00\x00";
     static const char empty[] = "\x00\x0c"
                                 "0100\x00\x00\x00\x00\x00\x00\x00\x00";
     struct setpay_iso_message answer = {0};

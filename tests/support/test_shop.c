@@ -387,6 +387,27 @@ void test_shop_honest(struct test_shop *shop)
     test_shop_unlock(shop);
 }
 
+void test_shop_outcome(struct test_shop *shop, enum setpay_receipt_kind outcome)
+{
+    test_shop_lock(shop);
+    shop->outcome = outcome;
+    test_shop_unlock(shop);
+}
+
+void test_shop_approves(struct test_shop *shop, int64_t minor)
+{
+    test_shop_lock(shop);
+    shop->approves_minor = minor;
+    test_shop_unlock(shop);
+}
+
+void test_shop_silent(struct test_shop *shop, enum test_ask kind)
+{
+    test_shop_lock(shop);
+    shop->silent_at[kind] = true;
+    test_shop_unlock(shop);
+}
+
 size_t test_shop_count(struct test_shop *shop, enum test_ask kind)
 {
     test_shop_lock(shop);

@@ -125,6 +125,11 @@ void test_shop_lie(struct test_shop *shop, const struct test_lie *first,
                    const struct test_lie *second, bool offer, bool pay, bool inquire);
 /* Honest again: no lies, no silence, authorises all; counters start anew. */
 void test_shop_honest(struct test_shop *shop);
+/* What the gateway does from now on (0: it does not come to it); how much of it it approves (0:
+ * all); and whether requests of a kind are left without an answer. */
+void test_shop_outcome(struct test_shop *shop, enum setpay_receipt_kind outcome);
+void test_shop_approves(struct test_shop *shop, int64_t minor);
+void test_shop_silent(struct test_shop *shop, enum test_ask kind);
 /* Waits until so many requests of a kind have come since the counters started. */
 void test_shop_wait(struct test_shop *shop, enum test_ask kind, size_t count);
 /* The same of connections begun, whatever became of them. */

@@ -277,8 +277,8 @@ static void an_answer_is_taken_once(void **state)
     (void)state;
     setpay_buffer_init(&first_word, SETPAY_LIMIT_MESSAGE_BYTES);
     test_shop_honest(world->shop);
-    world->shop->outcome = 0; /* the gateway takes its time */
-    world->shop->silent_at[TEST_ASK_PAY] = true;
+    test_shop_outcome(world->shop, 0); /* the gateway takes its time */
+    test_shop_silent(world->shop, TEST_ASK_PAY);
     struct setpay_id xid = test_world_pay(&lie, NULL);
     test_shop_wait(world->shop, TEST_ASK_INQUIRE, 4);
     assert_string_equal(test_daemon_refusal(&world->wallet->daemon, "purchase.unanswered", NULL),
@@ -330,8 +330,8 @@ static void a_certificate_that_is_revoked_meanwhile_is_silenced(void **state)
     to_be_revoked =
         test_party_new(world->pki, "visa", SETPAY_PROFILE_MERCHANT_SIGN, TEST_SHOP_ID, NULL);
     test_shop_honest(world->shop);
-    world->shop->outcome = 0;
-    world->shop->silent_at[TEST_ASK_PAY] = true;
+    test_shop_outcome(world->shop, 0);
+    test_shop_silent(world->shop, TEST_ASK_PAY);
     struct setpay_id xid = test_world_pay(&lie, NULL);
     test_shop_wait(world->shop, TEST_ASK_INQUIRE, 2);
     test_world_shows(&xid,
@@ -339,7 +339,8 @@ static void a_certificate_that_is_revoked_meanwhile_is_silenced(void **state)
     test_pki_revoke(world->pki, to_be_revoked);
     test_wallet_publish_crl(world->wallet, "visa", SETPAY_CA_MERCHANT);
     size_t from = test_shop_count(world->shop, TEST_ASK_INQUIRE);
-    world->shop->outcome = SETPAY_RECEIPT_AUTHORISATION; /* from a merchant that is no more */
+    test_shop_outcome(world->shop,
+                      SETPAY_RECEIPT_AUTHORISATION); /* from a merchant that is no more */
     test_shop_wait(world->shop, TEST_ASK_INQUIRE, from + 3);
     assert_string_equal(test_daemon_refusal(&world->wallet->daemon, "purchase.unanswered", NULL),
                         "CERT_REVOKED A3");

@@ -31,13 +31,6 @@ static void refuses_it(struct test_shop *of, struct test_sale *sale, struct setp
 }
 static const struct test_lie refused = {.word = refuses_it};
 
-static void set_outcome(enum setpay_receipt_kind outcome)
-{
-    test_shop_lock(shop);
-    shop->outcome = outcome;
-    test_shop_unlock(shop);
-}
-
 static enum setpay_error prepare(bool insist, json_t **prepared)
 {
     return test_wallet_call(wallet, "pay.prepare",
@@ -64,7 +57,7 @@ static struct setpay_id pay_and_be_refused(void)
 {
     json_t *prepared = NULL;
     test_shop_honest(shop);
-    set_outcome(0);
+    test_shop_outcome(shop, 0);
     (void)snprintf(uri, sizeof uri, "%s", test_shop_link(shop));
     assert_int_equal(prepare(false, &prepared), SETPAY_OK);
     test_shop_lie(shop, &refused, NULL, false, true, true);
@@ -87,7 +80,7 @@ static void there_must_be_a_signed_refusal(void **state)
     json_t *prepared = NULL, *again = NULL;
     (void)state;
     test_shop_honest(shop);
-    set_outcome(0);
+    test_shop_outcome(shop, 0);
     (void)snprintf(uri, sizeof uri, "%s", test_shop_link(shop));
     assert_int_equal(prepare(true, &prepared), SETPAY_OK); /* without effect: nothing is open */
     assert_null(json_object_get(prepared, "insists_on"));
@@ -103,7 +96,7 @@ static void there_must_be_a_signed_refusal(void **state)
     assert_int_equal(test_shop_count(shop, TEST_ASK_OFFER), 0);
     assert_int_equal(purchases(), before);
     struct setpay_id xid = test_shop_last(shop)->xid;
-    set_outcome(SETPAY_RECEIPT_AUTHORISATION);
+    test_shop_outcome(shop, SETPAY_RECEIPT_AUTHORISATION);
     test_world_ends(&xid, "authorised");
     assert_int_equal(prepare(true, &again), SETPAY_OK); /* it is paid */
     assert_true(json_is_true(json_object_get(again, "already")));
@@ -139,7 +132,7 @@ static void both_are_kept_and_asked_after(void **state)
     test_daemon_kill(&wallet->daemon); /* both are in the store */
     test_daemon_start(&wallet->daemon, NULL);
     test_wallet_unlock(wallet);
-    set_outcome(SETPAY_RECEIPT_AUTHORISATION);
+    test_shop_outcome(shop, SETPAY_RECEIPT_AUTHORISATION);
     test_world_ends(&second, "authorised");
     /* The merchant's refusal of the first was false: that is seen by itself. */
     test_world_ends(&first, "authorised");
@@ -161,7 +154,7 @@ static void an_offer_from_before_is_no_insisting(void **state)
     json_t *early = NULL, *prepared = NULL, *paid = NULL;
     (void)state;
     test_shop_honest(shop);
-    set_outcome(0);
+    test_shop_outcome(shop, 0);
     (void)snprintf(uri, sizeof uri, "%s", test_shop_link(shop));
     assert_int_equal(prepare(true, &early), SETPAY_OK);
     assert_int_equal(prepare(false, &prepared), SETPAY_OK);
@@ -175,7 +168,7 @@ static void an_offer_from_before_is_no_insisting(void **state)
     assert_int_equal(purchases(), before);
     json_decref(prepared);
     json_decref(early);
-    set_outcome(SETPAY_RECEIPT_VOID);
+    test_shop_outcome(shop, SETPAY_RECEIPT_VOID);
     test_world_ends(&first, "failed");
     test_world_attacks++;
 }
@@ -187,7 +180,7 @@ static void the_first_stays_in_the_way(void **state)
     (void)state;
     struct setpay_id first = pay_and_be_refused();
     assert_int_equal(prepare(true, &prepared), SETPAY_OK);
-    set_outcome(SETPAY_RECEIPT_DECLINE);
+    test_shop_outcome(shop, SETPAY_RECEIPT_DECLINE);
     /* The first keeps hearing of a refusal and nothing else. */
     test_shop_lie(shop, &refused, NULL, false, false, true);
     json_t *paid = test_wallet_do(wallet, "pay.confirm", agree(prepared, true));
@@ -215,7 +208,7 @@ static void people_are_told(void **state)
     assert_int_equal(test_wallet_cli(wallet, pay, &printed), 4);
     json_decref(printed);
     test_shop_lie(shop, &refused, NULL, false, false, true);
-    set_outcome(SETPAY_RECEIPT_AUTHORISATION);
+    test_shop_outcome(shop, SETPAY_RECEIPT_AUTHORISATION);
     assert_int_equal(test_run_to_end("setpay-wallet", insist, &shown), 0);
     assert_non_null(strstr(shown, "you may be charged twice"));
     char hex[SETPAY_ID_TEXT_SIZE];

@@ -276,7 +276,7 @@ static void a_reversal_of_more_than_there_is_is_refused(void **state)
     char text[SETPAY_ID_TEXT_SIZE];
     (void)state;
     test_shop_honest(world->shop);
-    world->shop->approves_minor = HALF;
+    test_shop_approves(world->shop, HALF);
     struct setpay_id xid = test_world_pay(NULL, NULL);
     test_world_ends(&xid, "authorised");
     test_shop_lock(world->shop);
@@ -405,7 +405,7 @@ static void shows_what_the_receipt_says(void **state)
     struct test_world *world = test_the_world;
     char *before = test_world_dump();
     test_shop_honest(world->shop);
-    world->shop->outcome = row->receipt;
+    test_shop_outcome(world->shop, row->receipt);
     struct setpay_id xid = test_world_pay(&row->lie, NULL);
     if (row->receipt == 0)
         test_shop_wait(world->shop, TEST_ASK_INQUIRE, 2);
@@ -431,7 +431,7 @@ static void shows_what_the_receipt_says(void **state)
     assert_true(test_daemon_log_count(&world->wallet->daemon, line) > 0);
     test_world_only_added(before);
     if (row->receipt == 0) {
-        world->shop->outcome = SETPAY_RECEIPT_AUTHORISATION;
+        test_shop_outcome(world->shop, SETPAY_RECEIPT_AUTHORISATION);
         test_world_ends(&xid, "authorised");
     }
     test_world_attacks++;
@@ -445,9 +445,9 @@ static void a_partial_approval_is_shown_as_such(void **state)
     json_t *shown = NULL;
     (void)state;
     test_shop_honest(world->shop);
-    world->shop->approves_minor = 1000;
+    test_shop_approves(world->shop, 1000);
     struct setpay_id xid = test_world_pay(NULL, NULL);
-    world->shop->lies_at[TEST_ASK_PAY] = false;
+    test_shop_lie(world->shop, NULL, NULL, false, false, false);
     test_world_ends(&xid, "authorised");
     test_world_shows(&xid, json_pack("{s:b, s:i, s:i, s:s, s:n}", "partial", 1, "amount",
                                      TEST_SHOP_AMOUNT, "authorised_amount", 1000,

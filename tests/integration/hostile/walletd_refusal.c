@@ -34,13 +34,6 @@ static void start_over(void)
     test_shop_unlock(shop);
 }
 
-static void gateway_comes_to_it(enum setpay_receipt_kind outcome)
-{
-    test_shop_lock(shop);
-    shop->outcome = outcome;
-    test_shop_unlock(shop);
-}
-
 static json_t *ask(const char *command, const struct setpay_id *xid)
 {
     char text[SETPAY_ID_TEXT_SIZE];
@@ -124,7 +117,7 @@ static void an_error_ends_nothing(void **state)
                                          "pending", "merchant_said", "receipt", 0, "breach", 0));
         assert_int_equal(test_world_column(&xid, "version"), 1);
         expect_resumed(&xid);
-        gateway_comes_to_it(SETPAY_RECEIPT_AUTHORISATION);
+        test_shop_outcome(shop, SETPAY_RECEIPT_AUTHORISATION);
         test_world_ends(&xid, "authorised");
         test_world_attacks++;
     }
@@ -143,7 +136,7 @@ static void an_error_ends_nothing_for_ever(void **state)
     let_it_ask();
     test_world_shows(&xid, json_pack("{s:s, s:s}", "status", "pending", "state", "pending"));
     expect_resumed(&xid);
-    gateway_comes_to_it(SETPAY_RECEIPT_AUTHORISATION);
+    test_shop_outcome(shop, SETPAY_RECEIPT_AUTHORISATION);
     test_world_ends(&xid, "authorised");
     test_wallet_set_clock(wallet, 0);
     test_world_attacks++;
@@ -170,7 +163,7 @@ static void a_time_out_ends_nothing(void **state)
                         "TIMEOUT");
     test_world_shows(&xid, json_pack("{s:s, s:s}", "status", "pending", "state", "pending"));
     expect_resumed(&xid);
-    gateway_comes_to_it(SETPAY_RECEIPT_AUTHORISATION);
+    test_shop_outcome(shop, SETPAY_RECEIPT_AUTHORISATION);
     test_world_ends(&xid, "authorised");
     test_daemon_stop(&wallet->daemon);
     test_wallet_start(wallet, TEST_WALLET_ANSWER_MS);
@@ -305,7 +298,7 @@ static void a_receipt_overrides_a_refusal(void **state)
             json_decref(ask("pay.resume", &xid));
             test_world_shows(&xid, json_pack("{s:s, s:b}", "status", "failed", "breach", 0));
         }
-        gateway_comes_to_it(SETPAY_RECEIPT_AUTHORISATION);
+        test_shop_outcome(shop, SETPAY_RECEIPT_AUTHORISATION);
         test_shop_lie(shop, NULL, NULL, false, false, false);
         look(&xid);
         expect_breach(&xid, said);
@@ -326,7 +319,7 @@ static void a_refusal_that_was_true_is_no_breach(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct setpay_id xid = pay_and_be_refused(&refused, "refused");
-        gateway_comes_to_it(rows[i].kind);
+        test_shop_outcome(shop, rows[i].kind);
         test_shop_lie(shop, NULL, NULL, false, false, false);
         look(&xid);
         test_world_shows(&xid,
@@ -353,7 +346,7 @@ static void scripts_hear_the_same(void **state)
     assert_int_equal(test_wallet_cli(wallet, pay, &printed), 4);
     json_decref(printed);
     assert_int_equal(test_shop_count(shop, TEST_ASK_PAY), 1);
-    gateway_comes_to_it(SETPAY_RECEIPT_DECLINE);
+    test_shop_outcome(shop, SETPAY_RECEIPT_DECLINE);
     test_shop_lie(shop, NULL, NULL, false, false, false);
     assert_int_equal(test_wallet_cli(wallet, pay, &printed), 3);
     json_decref(printed);
@@ -382,7 +375,7 @@ static void the_same_link_signs_nothing_new(void **state)
     let_it_ask();
     expect_resumed(&xid);
     assert_int_equal(test_shop_count(shop, TEST_ASK_PAY), 1);
-    gateway_comes_to_it(SETPAY_RECEIPT_AUTHORISATION);
+    test_shop_outcome(shop, SETPAY_RECEIPT_AUTHORISATION);
     test_world_ends(&xid, "authorised");
     json_t *again = prepare_again(&xid);
     assert_true(json_is_true(json_object_get(again, "already")));
@@ -401,7 +394,7 @@ static void what_is_not_stored_does_not_leave(void **state)
     json_t *prepared = NULL, *paid = NULL;
     (void)state;
     start_over();
-    gateway_comes_to_it(SETPAY_RECEIPT_AUTHORISATION);
+    test_shop_outcome(shop, SETPAY_RECEIPT_AUTHORISATION);
     assert_int_equal(test_world_prepare(NULL, &prepared), SETPAY_OK);
     (void)test_path(wallet->folder, "wallet.db", path);
     assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
@@ -426,7 +419,7 @@ static void a_wallet_that_died_sends_the_same(void **state)
 {
     (void)state;
     start_over();
-    gateway_comes_to_it(SETPAY_RECEIPT_AUTHORISATION);
+    test_shop_outcome(shop, SETPAY_RECEIPT_AUTHORISATION);
     test_daemon_stop(&wallet->daemon);
     test_daemon_start(&wallet->daemon, "wallet.stored:1");
     test_wallet_unlock(wallet);
@@ -514,7 +507,7 @@ static void the_security_code_is_not_kept(void **state)
     for (size_t i = 0; i < COUNT(codes); i++) {
         json_t *prepared = NULL;
         start_over();
-        gateway_comes_to_it(SETPAY_RECEIPT_AUTHORISATION);
+        test_shop_outcome(shop, SETPAY_RECEIPT_AUTHORISATION);
         assert_int_equal(test_world_prepare(NULL, &prepared), SETPAY_OK);
         json_t *args = test_world_agree(prepared);
         json_object_set_new(args, "security_code", json_string(codes[i]));

@@ -42,7 +42,7 @@ if ! ((0x$(sed -n 's/^CapEff:[[:space:]]*//p' /proc/self/status) >> 19 & 1)); th
         why_not="only root may read the memory of setpay's daemons: run as root, or with sudo"
     fi
 fi
-! grep -q __asan_init "$bin/setpay-gatewayd" || why_not="a sanitiser keeps memory of its own that is never given back"
+! grep -qE "__[at]san_init" "$bin/setpay-gatewayd" || why_not="a sanitiser keeps memory of its own that is never given back"
 [ -n "$why_not" ] || command -v gdb >/dev/null || why_not="gdb is not installed"
 
 # ------------------------------------------------------------------ places

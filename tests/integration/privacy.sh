@@ -514,12 +514,15 @@ socat -r "$tmp/canaries/asked" -R "$tmp/canaries/wire" "TCP-LISTEN:$metrics_rela
     "TCP:127.0.0.1:$metrics_port" 2>/dev/null &
 children+=("$!")
 wait_for 10 curl -sS -o canaries/metrics "http://127.0.0.1:$metrics_relay/metrics"
-coproc holder { exec "$tools/seek" --hold canaries/log; }
-read -r -u "${holder[0]}" _
-children+=("$holder_PID")
-ok "a live process holds them" "${as_root[@]}" "$tools/seek" --copy "$holder_PID" canaries/memory
-if command -v gdb >/dev/null; then
-    "${as_root[@]}" gdb -nx -batch -p "$holder_PID" -ex "generate-core-file $tmp/canaries/core" -ex detach >gdb.holder 2>&1 </dev/null
+# Under a sanitiser not even this process can be copied: its memory is the sanitiser's.
+if ! grep -qE "__[at]san_init" "$tools/seek"; then
+    coproc holder { exec "$tools/seek" --hold canaries/log; }
+    read -r -u "${holder[0]}" _
+    children+=("$holder_PID")
+    ok "a live process holds them" "${as_root[@]}" "$tools/seek" --copy "$holder_PID" canaries/memory
+    if command -v gdb >/dev/null; then
+        "${as_root[@]}" gdb -nx -batch -p "$holder_PID" -ex "generate-core-file $tmp/canaries/core" -ex detach >gdb.holder 2>&1 </dev/null
+    fi
 fi
 "${as_root[@]}" chown -R "$(id -u)" canaries
 for place in row=file:row.db journal=file:journal log=file:log metrics=file:metrics wire=file:wire memory=file:memory core=core:core; do
@@ -531,10 +534,10 @@ for place in row=file:row.db journal=file:journal log=file:log metrics=file:metr
 done
 mark nobody digits 5193847261047385 >canaries/nobody
 is "and nothing where nothing is" "$(for file in canaries/{row.db,journal,log,metrics,wire,memory}; do
-    "$tools/seek" canaries/nobody "x=file:$file"; done)" ""
+    [ ! -f "$file" ] || "$tools/seek" canaries/nobody "x=file:$file"; done)" ""
 
 # ------------------------------------------------------------------ and no daemon leaves a core
-[ -n "$why_not" ] || ok "the daemons end" down
+ok "the daemons end" down
 # dies NAME PROGRAM...: "dumped" or "not dumped", by a signal that means a core, with cores allowed.
 dies() {
     local name=$1 said=$tmp/dumps/$1.said pid

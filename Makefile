@@ -321,6 +321,7 @@ WALLET := \
 	cardholder/doctor.c \
 	cardholder/enrol_store.c \
 	cardholder/offer.c \
+	cardholder/purchase_json.c \
 	cardholder/purchase_state.c \
 	cardholder/question.c \
 	cardholder/renewal.c \
@@ -334,8 +335,10 @@ WALLETD := \
 	cardholder/confirm.c \
 	cardholder/doctor_daemon.c \
 	cardholder/enrol.c \
+	cardholder/follow.c \
 	cardholder/inquiry.c \
 	cardholder/lists.c \
+	cardholder/look.c \
 	cardholder/pay.c \
 	cardholder/render.c \
 	cardholder/renew.c \
@@ -454,6 +457,7 @@ UNIT_TESTS := \
 	test_vectors \
 	test_wait \
 	test_wallet_cli \
+	test_wallet_follow \
 	test_wallet_offer \
 	test_wallet_receipt \
 	test_wallet_renewal \
@@ -562,7 +566,8 @@ INTEGRATION_PROGRAMS := \
 	hostile/walletd_refusal \
 	net_floor \
 	races \
-	store_floor
+	store_floor \
+	wallet_steps
 
 # What it costs: setpay-bench (docs/reference/bench.md).
 BENCH := \

@@ -326,6 +326,9 @@ WALLET := \
 	cardholder/question.c \
 	cardholder/renewal.c \
 	cardholder/vault.c \
+	cardholder/verify.c \
+	cardholder/verify_certificates.c \
+	cardholder/verify_words.c \
 	cardholder/wallet_store.c
 
 WALLETD := \
@@ -356,6 +359,7 @@ WALLET_CLI := \
 	cardholder/cli/pay_commands.c \
 	cardholder/cli/purchase_commands.c \
 	cardholder/cli/text.c \
+	cardholder/cli/verify_command.c \
 	cardholder/cli/view.c \
 	cardholder/cli/wallet_commands.c \
 	cardholder/cli/words.c
@@ -455,6 +459,8 @@ UNIT_TESTS := \
 	test_tls \
 	test_under_way \
 	test_vectors \
+	test_verify \
+	test_verify_fraud \
 	test_wait \
 	test_wallet_cli \
 	test_wallet_follow \
@@ -471,6 +477,7 @@ TEST_SUPPORT := \
 	tests/support/test_crash_walk.c \
 	tests/support/test_daemon.c \
 	tests/support/test_executor.c \
+	tests/support/test_export.c \
 	tests/support/test_false_answer.c \
 	tests/support/test_false_gateway.c \
 	tests/support/test_fault.c \
@@ -601,6 +608,7 @@ FUZZ_TARGETS := \
 	csr \
 	envelope \
 	est \
+	export \
 	frame \
 	http \
 	http_answer \

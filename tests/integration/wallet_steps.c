@@ -5,6 +5,7 @@
  *
  * - the wallet shows what the receipts say, once somebody looks, and by itself after a while
  * - what does not follow is refused, shown, and kept; what is held back changes nothing
+ * - the exported file proves it all to who has no wallet, no network and one root
  */
 #include "common/base/clock.h"
 #include "common/wire/purchase.h"
@@ -18,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -364,6 +366,59 @@ static void what_does_not_follow_is_refused(void **state)
     shows(WORDS("status", xid), NULL, amounts("captured", 600, 0));
 }
 
+/* ------------------------------------------------------------------ the file */
+
+static int verify(const char *const *words, const char *failed)
+{
+    json_t *printed = NULL;
+    int status = test_wallet_cli(wallet, words, &printed);
+    const char *found = json_string_value(json_object_get(printed, "failed"));
+    if (failed != NULL)
+        assert_string_equal(found != NULL ? found : "", failed);
+    json_decref(printed);
+    return status;
+}
+
+/* With the merchant and the gateway away, and the wallet stopped. */
+static void the_file_proves_it(void **state)
+{
+    struct setpay_id token;
+    char xid[SETPAY_ID_TEXT_SIZE], file[TEST_PATH_SIZE], root[TEST_PATH_SIZE],
+        other[TEST_PATH_SIZE];
+    (void)state;
+    struct test_sale *sale = pay(&token);
+    text_of(sale, xid);
+    struct setpay_id capture = step(SETPAY_MESSAGE_CAP_REQ, sale, &token, 700);
+    step(SETPAY_MESSAGE_CRED_REQ, sale, &capture, 100);
+    test_path(wallet->folder, "export.json", file);
+    test_path(wallet->folder, "root.pem", root);
+    shows(WORDS("receipt", xid, "--export", file), NULL, json_pack("{s:i}", "receipts", 3));
+    test_daemon_stop(&wallet->daemon);
+    assert_int_equal(verify(WORDS("verify", file, "--root", root), ""), 0);
+    assert_int_equal(verify(WORDS("verify", file), ""), 0);
+    test_path(gateway->folder, "not-there.json", other);
+    assert_int_equal(verify(WORDS("verify", other), NULL), 1);
+    assert_int_equal(verify(WORDS("verify", root), "the file"), 1);
+    assert_int_equal(verify(WORDS("verify"), NULL), 2);
+    assert_int_equal(verify(WORDS("verify", file, "--root", file), NULL), 1);
+    json_t *changed = json_load_file(file, 0, NULL);
+    json_object_set_new(changed, "credited_amount", json_integer(0));
+    test_path(wallet->folder, "changed.json", other);
+    assert_int_equal(json_dump_file(changed, other, 0), 0);
+    assert_int_equal(verify(WORDS("verify", other, "--root", root), "credited_amount"), 5);
+    struct test_pki *stranger =
+        test_pki_new(setpay_clock_now_ms(), (const char *const[]){"visa", NULL});
+    test_path(gateway->folder, "stranger", other);
+    assert_int_equal(mkdir(other, 0700), 0);
+    test_pki_write(stranger, other);
+    char stranger_root[TEST_PATH_SIZE];
+    test_path(other, "root.pem", stranger_root);
+    assert_int_equal(verify(WORDS("verify", file, "--root", stranger_root), "certificates[0]"), 5);
+    test_pki_free(stranger);
+    json_decref(changed);
+    test_wallet_start(wallet, TEST_WALLET_ANSWER_MS);
+}
+
 /* ------------------------------------------------------------------ by itself */
 
 static void waits_until_captured(const struct test_sale *sale, int64_t minor)
@@ -447,6 +502,7 @@ int main(void)
         cmocka_unit_test(who_looks_sees_what_was_done),
         cmocka_unit_test(what_is_held_back_changes_nothing),
         cmocka_unit_test(what_does_not_follow_is_refused),
+        cmocka_unit_test(the_file_proves_it),
         cmocka_unit_test(who_is_away_is_named),
         cmocka_unit_test(it_asks_by_itself_while_it_is_unlocked),
     };

@@ -321,10 +321,14 @@ WALLET := \
 	cardholder/doctor.c \
 	cardholder/enrol_store.c \
 	cardholder/offer.c \
+	cardholder/purchase_json.c \
 	cardholder/purchase_state.c \
 	cardholder/question.c \
 	cardholder/renewal.c \
 	cardholder/vault.c \
+	cardholder/verify.c \
+	cardholder/verify_certificates.c \
+	cardholder/verify_words.c \
 	cardholder/wallet_store.c
 
 WALLETD := \
@@ -334,8 +338,10 @@ WALLETD := \
 	cardholder/confirm.c \
 	cardholder/doctor_daemon.c \
 	cardholder/enrol.c \
+	cardholder/follow.c \
 	cardholder/inquiry.c \
 	cardholder/lists.c \
+	cardholder/look.c \
 	cardholder/pay.c \
 	cardholder/render.c \
 	cardholder/renew.c \
@@ -353,6 +359,7 @@ WALLET_CLI := \
 	cardholder/cli/pay_commands.c \
 	cardholder/cli/purchase_commands.c \
 	cardholder/cli/text.c \
+	cardholder/cli/verify_command.c \
 	cardholder/cli/view.c \
 	cardholder/cli/wallet_commands.c \
 	cardholder/cli/words.c
@@ -452,8 +459,11 @@ UNIT_TESTS := \
 	test_tls \
 	test_under_way \
 	test_vectors \
+	test_verify \
+	test_verify_fraud \
 	test_wait \
 	test_wallet_cli \
+	test_wallet_follow \
 	test_wallet_offer \
 	test_wallet_receipt \
 	test_wallet_renewal \
@@ -467,6 +477,7 @@ TEST_SUPPORT := \
 	tests/support/test_crash_walk.c \
 	tests/support/test_daemon.c \
 	tests/support/test_executor.c \
+	tests/support/test_export.c \
 	tests/support/test_false_answer.c \
 	tests/support/test_false_gateway.c \
 	tests/support/test_fault.c \
@@ -562,7 +573,8 @@ INTEGRATION_PROGRAMS := \
 	hostile/walletd_refusal \
 	net_floor \
 	races \
-	store_floor
+	store_floor \
+	wallet_steps
 
 # What it costs: setpay-bench (docs/reference/bench.md).
 BENCH := \
@@ -596,6 +608,7 @@ FUZZ_TARGETS := \
 	csr \
 	envelope \
 	est \
+	export \
 	frame \
 	http \
 	http_answer \

@@ -89,14 +89,16 @@ static bool event_of(const struct setpay_receipt_sums *sums, const struct setpay
     }
 }
 
-/* Takes one receipt that holds into the decision. SETPAY_E_RECEIPT where it can't follow. */
-static enum setpay_error take(struct setpay_wallet_decision *decision,
-                              const struct setpay_receipt *receipt)
+enum setpay_error setpay_wallet_decision_take(struct setpay_wallet_decision *decision,
+                                              const struct setpay_receipt *receipt,
+                                              const char **disagrees)
 {
     enum setpay_wallet_event event;
     bool breach = false;
     struct setpay_receipt_sums sums = decision->sums;
+    *disagrees = "sum";
     SETPAY_TRY(setpay_receipt_sums_add(&sums, receipt)); /* rule W6 */
+    *disagrees = "kind";
     if (event_of(&sums, receipt, &event))
         SETPAY_TRY(setpay_wallet_state_next(decision->state, event, &decision->state, &breach));
     decision->sums = sums;
@@ -137,10 +139,8 @@ static enum setpay_error take_sealed(const struct setpay_wallet_purchase *purcha
         error = setpay_receipt_check(&kept.receipt, &expected, decision->last_kind, disagrees);
     if (error == SETPAY_OK)
         error = setpay_receipt_hash(setpay_buffer_view(&kept.signed_bytes), &hash);
-    if (error == SETPAY_OK) {
-        *disagrees = "kind";
-        error = take(decision, &kept.receipt);
-    }
+    if (error == SETPAY_OK)
+        error = setpay_wallet_decision_take(decision, &kept.receipt, disagrees);
     if (error != SETPAY_OK) {
         setpay_buffer_clear(&kept.signed_bytes);
         return error;
@@ -274,7 +274,11 @@ enum setpay_error setpay_wallet_answer_decide(const struct setpay_wallet_purchas
         setpay_wallet_decision_clear(&made);
         return error;
     }
-    if (made.receipt_error != SETPAY_OK)
+    if (made.receipt_error != SETPAY_OK && strcmp(disagrees, "sum") == 0)
+        snprintf(made.disagreement, sizeof made.disagreement,
+                 "a receipt that the merchant handed on is not one that can follow: it does not "
+                 "add up with those before it");
+    else if (made.receipt_error != SETPAY_OK)
         snprintf(made.disagreement, sizeof made.disagreement,
                  "a receipt that the merchant handed on is not of this purchase (%s)", disagrees);
     else

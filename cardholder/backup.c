@@ -46,6 +46,10 @@ const struct setpay_option setpay_wallet_options[] = {
      "the longest pause between renewals that fail"},
     {"", "keep_keys", SETPAY_OPTION_DURATION, "180d", 0, 63244800000, false, false, NULL,
      "how long a renewed card's earlier key asks after purchases that were authorised; 0: until their outcome"},
+    {"", "follow_every", SETPAY_OPTION_DURATION, "24h", 0, 2678400000, false, false, NULL,
+     "how often, about, the wallet asks by itself what became of an authorised purchase; 0s: never"},
+    {"", "follow_for", SETPAY_OPTION_DURATION, "31d", 0, 63244800000, false, false, NULL,
+     "for how long after its last change; list asks after as old ones"},
     {NULL, NULL, SETPAY_OPTION_TEXT, NULL, 0, 0, false, false, NULL, NULL},
 };
 /* clang-format on */

@@ -35,22 +35,6 @@ static bool refuse_arguments(struct setpay_control_call *call, const json_t *arg
     return error != SETPAY_OK;
 }
 
-/* The argument xid of a command whose arguments are xid and perhaps refresh. */
-static enum setpay_error read_xid(const json_t *args, bool refreshes, struct setpay_id *xid,
-                                  bool *refresh, struct setpay_problem *problem)
-{
-    static const char *const names[] = {"xid", NULL, NULL};
-    static const char *const more[] = {"xid", "refresh", NULL};
-    const char *text = NULL;
-    SETPAY_TRY(setpay_json_args_check(args, refreshes ? more : names, problem));
-    SETPAY_TRY(setpay_json_arg_text(args, "xid", true, &text, problem));
-    if (refreshes)
-        SETPAY_TRY(setpay_json_arg_bool(args, "refresh", false, refresh, problem));
-    if (setpay_id_parse(text, xid) != SETPAY_OK)
-        return setpay_problem_set(problem, SETPAY_E_INVALID, "xid: expected 32 hex digits");
-    return SETPAY_OK;
-}
-
 /* ------------------------------------------------------------------ status, init, unlock, lock */
 
 struct counts {
@@ -385,121 +369,7 @@ static void on_card_default(struct setpay_control_call *call, const json_t *args
     start_card_change(call, args, arg, false);
 }
 
-/* ------------------------------------------------------------------ purchases */
-
-struct purchase_list {
-    size_t count;
-    struct setpay_id xids[SETPAY_WALLET_PURCHASES_MAX];
-};
-
-static enum setpay_error list_purchases(struct setpay_db *db, void *arg)
-{
-    struct purchase_list *listing = arg;
-    return setpay_wallet_store_list_purchases(db, false, listing->xids, SETPAY_WALLET_PURCHASES_MAX,
-                                              &listing->count);
-}
-
-static void on_purchase_list(struct setpay_control_call *call, const json_t *args, void *arg)
-{
-    struct setpay_wallet *wallet = arg;
-    if (refuse_arguments(call, args))
-        return;
-    json_t *list = json_array();
-    struct purchase_list *listing = calloc(1, sizeof *listing);
-    enum setpay_error error = listing == NULL
-                                  ? SETPAY_E_NOMEM
-                                  : setpay_store_read(wallet->reader, list_purchases, listing);
-    for (size_t i = 0; error == SETPAY_OK && i < listing->count; i++) {
-        json_t *json = NULL;
-        error = setpay_wallet_purchase_json(wallet, &listing->xids[i], false, &json);
-        if (error == SETPAY_OK)
-            json_array_append_new(list, json);
-    }
-    free(listing);
-    if (error == SETPAY_OK) {
-        setpay_control_reply(call, json_pack("{s:o}", "purchases", list));
-    } else {
-        json_decref(list);
-        setpay_wallet_fail(call, error, NULL);
-    }
-}
-
-/* Fails the call where there is no such purchase. */
-static bool purchase_exists(struct setpay_wallet *wallet, struct setpay_control_call *call,
-                            const struct setpay_id *xid, json_t **json)
-{
-    struct setpay_problem problem = {{0}};
-    enum setpay_error error = setpay_wallet_purchase_json(wallet, xid, true, json);
-    if (error == SETPAY_E_NOT_FOUND)
-        setpay_problem_set(&problem, error,
-                           "this wallet has no such purchase; see: "
-                           "setpay-wallet list");
-    if (error != SETPAY_OK)
-        setpay_wallet_fail(call, error, &problem);
-    return error == SETPAY_OK;
-}
-
-static void on_purchase_show(struct setpay_control_call *call, const json_t *args, void *arg)
-{
-    struct setpay_wallet *wallet = arg;
-    struct setpay_problem problem = {{0}};
-    struct setpay_id xid;
-    bool refresh = true;
-    json_t *json = NULL;
-    enum setpay_error error = read_xid(args, true, &xid, &refresh, &problem);
-    if (error != SETPAY_OK) {
-        setpay_wallet_fail(call, error, &problem);
-        return;
-    }
-    if (!purchase_exists(wallet, call, &xid, &json))
-        return;
-    if (refresh && !setpay_wallet_is_locked(wallet)) {
-        json_decref(json);
-        setpay_wallet_refresh(wallet, &xid, call);
-        return;
-    }
-    json_object_set_new(json, "refreshed", json_false());
-    json_object_set_new(json, "refresh_error",
-                        refresh ? json_string(setpay_error_text(SETPAY_E_LOCKED)) : json_null());
-    setpay_control_reply(call, json);
-}
-
-static void on_pay_resume(struct setpay_control_call *call, const json_t *args, void *arg)
-{
-    struct setpay_wallet *wallet = arg;
-    struct setpay_problem problem = {{0}};
-    struct setpay_id xid;
-    json_t *json = NULL;
-    enum setpay_error error = read_xid(args, false, &xid, NULL, &problem);
-    if (error == SETPAY_OK && setpay_wallet_is_locked(wallet))
-        error = SETPAY_E_LOCKED;
-    if (error != SETPAY_OK) {
-        setpay_wallet_fail(call, error, &problem);
-        return;
-    }
-    if (!purchase_exists(wallet, call, &xid, &json))
-        return;
-    json_decref(json);
-    setpay_wallet_pursue_wait(wallet, &xid, call, wallet->answer_wait_ms);
-}
-
-static void on_purchase_receipt(struct setpay_control_call *call, const json_t *args, void *arg)
-{
-    struct setpay_wallet *wallet = arg;
-    struct setpay_problem problem = {{0}};
-    struct setpay_id xid;
-    json_t *json = NULL;
-    enum setpay_error error = read_xid(args, false, &xid, NULL, &problem);
-    if (error == SETPAY_OK)
-        error = setpay_wallet_receipt_json(wallet, &xid, &json);
-    if (error == SETPAY_E_NOT_FOUND)
-        setpay_problem_set(&problem, error,
-                           "there is no receipt of this purchase (yet); see: setpay-wallet list");
-    if (error == SETPAY_OK)
-        setpay_control_reply(call, json);
-    else
-        setpay_wallet_fail(call, error, &problem);
-}
+/* ------------------------------------------------------------------ doctor */
 
 static void on_doctor(struct setpay_control_call *call, const json_t *args, void *arg)
 {
@@ -525,10 +395,10 @@ const struct setpay_control_command setpay_wallet_commands[] = {
     {"offer.show", setpay_wallet_on_offer_show, "the verified offer of a link; nothing is signed"},
     {"pay.prepare", setpay_wallet_on_pay_prepare, "an offer to be confirmed"},
     {"pay.confirm", setpay_wallet_on_pay_confirm, "sign and send what the person agreed to"},
-    {"pay.resume", on_pay_resume, "wait for a purchase that was signed before"},
-    {"purchase.list", on_purchase_list, "all purchases"},
-    {"purchase.show", on_purchase_show, "one purchase, asked after anew"},
-    {"purchase.receipt", on_purchase_receipt, "the gateway's receipts of a purchase"},
+    {"pay.resume", setpay_wallet_on_pay_resume, "wait for a purchase that was signed before"},
+    {"purchase.list", setpay_wallet_on_purchase_list, "all purchases; refresh: asked after anew"},
+    {"purchase.show", setpay_wallet_on_purchase_show, "one purchase, asked after anew"},
+    {"purchase.receipt", setpay_wallet_on_purchase_receipt, "the gateway's receipts of a purchase"},
     {"doctor", on_doctor, "what could keep a payment from working"},
     {NULL, NULL, NULL},
 };

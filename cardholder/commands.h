@@ -24,10 +24,11 @@
  *
  * PURCHASE  {"xid","status","state","amount","currency","amount_text","merchant","merchant_id",
  *           "host","uri","order_id","brand","card","approval_code","action_code",
- *           "authorised_amount","authorised_amount_text","reversed_amount","partial","receipt",
+ *           "authorised_amount","authorised_amount_text","reversed_amount","captured_amount",
+ *           "captured_amount_text","credited_amount","credited_amount_text","partial","receipt",
  *           "receipts","pomd","created","updated","expires","merchant_said","disagreement",
  *           "breach","items"}
- *           status: "authorised", "declined", "pending", "failed"; state: the words of
+ *           status: "authorised", "captured", "declined", "pending", "failed"; state: the words of
  *           purchase_state.h; card: "•••• 4242", null while locked; receipt: true where the
  *           gateway's receipt proves the status; receipts: their number; merchant_said: the
  *           merchant's last signed word ("authorised", "refused", …) or null; disagreement: a
@@ -115,17 +116,22 @@
  * pay.resume {"xid"}
  *     The same waiting for a purchase that was signed before. PURCHASE. Progress as above.
  *
- * purchase.list {}
- *     {"purchases":[PURCHASE]}, newest first, at most 1,000.
+ * purchase.list {"refresh"?}
+ *     {"purchases":[PURCHASE],"asked","not_heard","refresh_error"?}, newest first, at most 1,000.
+ *     refresh: true asks first the merchants of the newest authorised ones that changed in the last
+ *     follow_for, at once and for three seconds; these have "refreshed". asked, not_heard: how many
+ *     were asked, and not heard; refresh_error: words, where the wallet is locked.
  * purchase.show {"xid","refresh"?}
  *     PURCHASE with "items". Asks the merchant first (waits a few seconds at most) unless refresh
  *     is false or the wallet is locked; "refreshed": whether it answered, "refresh_error": else why
  *     not (words), or null.
- * purchase.receipt {"xid"}
+ * purchase.receipt {"xid","refresh"?}
+ *     As purchase.show, but asks only where refresh is true, and a receipt may still follow.
  *     PURCHASE and "receipts":[{"kind","amount","currency","amount_text","brand","merchant_id",
  *     "merchant","cardholder","gateway_sign","xid","pomd","date","previous","hash","action_code",
  *     "approval_code","signed": base64 of the very bytes}], "gateway_certificate": base64 of DER,
- *     "offer": base64 of the merchant's signed PInitRes message, "preq": base64 of what was signed.
+ *     "offer": base64 of the merchant's signed PInitRes message, "preq": base64 of what was signed,
+ *     "certificates": base64 of DER of the CAs above gateway, merchant and cardholder, root first.
  *     "evidence":[{"what","received","message": base64}]: messages of the merchant that failed a
  *     check or disagree, with the words for it. NOT_FOUND also where there is neither yet.
  *

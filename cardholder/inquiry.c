@@ -18,16 +18,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define REFRESH_WAIT_MS 5000
 #define PREFIX_WORDS 160
 #define REFUSALS_TOLD 2 /* Errors in a row, after which a waiting person is told */
 
 struct waiter {
     struct waiter *next;
     struct setpay_wallet_pursuit *pursuit;
-    struct setpay_control_call *call;
     struct setpay_timer *timer;
-    bool refresh;
+    struct setpay_control_call *call; /* that waits for the outcome, */
+    setpay_wallet_heard_fn *heard_cb; /* or NULL, and this for one answer */
+    void *arg;
 };
 
 struct setpay_wallet_pursuit {
@@ -73,29 +73,25 @@ static void waiter_free(struct waiter *waiter)
     free(waiter);
 }
 
-/* PURCHASE as it is now; error is why the merchant was not heard, for a refresh. */
+/* PURCHASE as it is now. */
 static void reply(struct setpay_wallet *wallet, const struct setpay_id *xid,
-                  struct setpay_control_call *call, bool refresh, enum setpay_error error)
+                  struct setpay_control_call *call)
 {
     json_t *json = NULL;
-    enum setpay_error read = setpay_wallet_purchase_json(wallet, xid, refresh, &json);
-    if (read != SETPAY_OK) {
-        setpay_wallet_fail(call, read, NULL);
-        return;
-    }
-    if (refresh) {
-        json_object_set_new(json, "refreshed", json_boolean(error == SETPAY_OK));
-        json_object_set_new(json, "refresh_error",
-                            error == SETPAY_OK ? json_null()
-                                               : json_string(setpay_error_text(error)));
-    }
-    setpay_control_reply(call, json);
+    enum setpay_error error = setpay_wallet_purchase_json(wallet, xid, false, &json);
+    if (error == SETPAY_OK)
+        setpay_control_reply(call, json);
+    else
+        setpay_wallet_fail(call, error, NULL);
 }
 
-/* It is off the list, here and in the next one. */
+/* It is off the list, here and in the next one. error: why the merchant was not heard. */
 static void waiter_reply(struct waiter *waiter, enum setpay_error error)
 {
-    reply(waiter->pursuit->wallet, &waiter->pursuit->xid, waiter->call, waiter->refresh, error);
+    if (waiter->heard_cb != NULL)
+        waiter->heard_cb(waiter->arg, error);
+    else
+        reply(waiter->pursuit->wallet, &waiter->pursuit->xid, waiter->call);
     waiter_free(waiter);
 }
 
@@ -120,7 +116,7 @@ static void reply_all(struct setpay_wallet_pursuit *pursuit, bool refreshes, boo
     struct waiter **at = &pursuit->waiters;
     while (*at != NULL) {
         struct waiter *waiter = *at;
-        if (waiter->refresh ? refreshes : others) {
+        if (waiter->heard_cb != NULL ? refreshes : others) {
             *at = waiter->next;
             waiter_reply(waiter, error);
         } else {
@@ -134,7 +130,7 @@ static void fail_all(struct setpay_wallet_pursuit *pursuit, enum setpay_error er
     struct waiter **at = &pursuit->waiters;
     while (*at != NULL) {
         struct waiter *waiter = *at;
-        if (!waiter->refresh) {
+        if (waiter->heard_cb == NULL) {
             *at = waiter->next;
             waiter_fail(waiter, error);
         } else {
@@ -147,7 +143,7 @@ static void progress(const struct setpay_wallet_pursuit *pursuit, const char *st
 {
     char xid[SETPAY_ID_TEXT_SIZE];
     for (struct waiter *waiter = pursuit->waiters; waiter != NULL; waiter = waiter->next) {
-        if (!waiter->refresh)
+        if (waiter->heard_cb == NULL)
             setpay_control_progress(waiter->call, json_pack("{s:s, s:s}", "stage", stage, "xid",
                                                             setpay_id_format(&pursuit->xid, xid)));
     }
@@ -159,23 +155,24 @@ static void on_wait_over(void *arg)
     waiter_reply(arg, SETPAY_E_TIMEOUT);
 }
 
-/* Takes the call. */
-static void add_waiter(struct setpay_wallet_pursuit *pursuit, struct setpay_control_call *call,
-                       bool refresh, int64_t wait_ms)
+static enum setpay_error add_waiter(struct setpay_wallet_pursuit *pursuit,
+                                    const struct waiter *from, int64_t wait_ms)
 {
-    struct waiter *waiter = calloc(1, sizeof *waiter);
-    if (waiter == NULL || setpay_timer_new(pursuit->wallet->loop, on_wait_over, waiter,
-                                           &waiter->timer) != SETPAY_OK) {
+    struct waiter *waiter = malloc(sizeof *waiter);
+    if (waiter == NULL)
+        return SETPAY_E_NOMEM;
+    *waiter = *from;
+    enum setpay_error error =
+        setpay_timer_new(pursuit->wallet->loop, on_wait_over, waiter, &waiter->timer);
+    if (error != SETPAY_OK) {
         free(waiter);
-        setpay_control_fail(call, SETPAY_E_NOMEM, NULL);
-        return;
+        return error;
     }
     waiter->pursuit = pursuit;
-    waiter->call = call;
-    waiter->refresh = refresh;
     waiter->next = pursuit->waiters;
     pursuit->waiters = waiter;
     setpay_timer_start(waiter->timer, wait_ms);
+    return SETPAY_OK;
 }
 
 /* ------------------------------------------------------------------ pursuits */
@@ -566,7 +563,7 @@ static enum setpay_error ask(struct setpay_wallet_pursuit *pursuit)
 static bool has_refresh(const struct setpay_wallet_pursuit *pursuit)
 {
     const struct waiter *waiter = pursuit->waiters;
-    while (waiter != NULL && !waiter->refresh)
+    while (waiter != NULL && waiter->heard_cb == NULL)
         waiter = waiter->next;
     return waiter != NULL;
 }
@@ -617,24 +614,27 @@ void setpay_wallet_pursue_wait(struct setpay_wallet *wallet, const struct setpay
 {
     setpay_wallet_pursue(wallet, xid, false);
     struct setpay_wallet_pursuit *pursuit = find(wallet, xid);
-    if (pursuit == NULL)
-        reply(wallet, xid, call, false, SETPAY_OK);
-    else
-        add_waiter(pursuit, call, false, wait_ms);
+    if (pursuit == NULL) {
+        reply(wallet, xid, call);
+        return;
+    }
+    enum setpay_error error = add_waiter(pursuit, &(struct waiter){.call = call}, wait_ms);
+    if (error != SETPAY_OK)
+        setpay_control_fail(call, error, NULL);
 }
 
-void setpay_wallet_refresh(struct setpay_wallet *wallet, const struct setpay_id *xid,
-                           struct setpay_control_call *call)
+enum setpay_error setpay_wallet_refresh(struct setpay_wallet *wallet, const struct setpay_id *xid,
+                                        int64_t wait_ms, setpay_wallet_heard_fn *heard_cb,
+                                        void *arg)
 {
     setpay_wallet_pursue(wallet, xid, false);
     struct setpay_wallet_pursuit *pursuit = find(wallet, xid);
-    if (pursuit == NULL) {
-        reply(wallet, xid, call, true, SETPAY_E_DRAINING);
-        return;
-    }
-    add_waiter(pursuit, call, true, REFRESH_WAIT_MS);
+    if (pursuit == NULL)
+        return SETPAY_E_DRAINING;
+    SETPAY_TRY(add_waiter(pursuit, &(struct waiter){.heard_cb = heard_cb, .arg = arg}, wait_ms));
     if (pursuit->exchange == NULL && !pursuit->storing)
         setpay_timer_start(pursuit->timer, 0); /* not after the pause */
+    return SETPAY_OK;
 }
 
 struct listing {

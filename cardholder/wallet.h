@@ -241,6 +241,11 @@ struct setpay_wallet_decision {
     enum setpay_error receipt_error;
 };
 void setpay_wallet_decision_clear(struct setpay_wallet_decision *decision);
+/* Rule W6: takes the next receipt of the chain, which setpay_receipt_check lets pass, into state,
+ * sums and codes. SETPAY_E_RECEIPT where it can't follow; *disagrees says why: "sum", "kind". */
+enum setpay_error setpay_wallet_decision_take(struct setpay_wallet_decision *decision,
+                                              const struct setpay_receipt *receipt,
+                                              const char **disagrees) SETPAY_MUST_CHECK;
 
 /* Rules W6, W7: opens the receipts that are new, checks each against the wallet's own record, and
  * walks the table. gateway is the certificate that PI names, pres was checked. decision must be
@@ -286,6 +291,20 @@ enum setpay_error setpay_wallet_store_find_link(struct setpay_db *db,
 enum setpay_error setpay_wallet_store_list_purchases(struct setpay_db *db, bool open,
                                                      struct setpay_id *xids, size_t room,
                                                      size_t *count) SETPAY_MUST_CHECK;
+/* An authorised purchase that changed after changed_since_ms, and whose next inquiry is due at
+ * now_ms; the longest due. One that is due after latest_ms was set by another clock: it is due.
+ * next_ms: when it was to be, 0 where that is not set yet. SETPAY_E_NOT_FOUND. */
+struct setpay_wallet_followed {
+    struct setpay_id xid;
+    setpay_time_ms next_ms;
+};
+enum setpay_error
+setpay_wallet_store_find_followed(struct setpay_db *db, setpay_time_ms changed_since_ms,
+                                  setpay_time_ms now_ms, setpay_time_ms latest_ms,
+                                  struct setpay_wallet_followed *followed) SETPAY_MUST_CHECK;
+enum setpay_error setpay_wallet_store_set_followed(struct setpay_db *db,
+                                                   const struct setpay_id *xid,
+                                                   setpay_time_ms next_ms) SETPAY_MUST_CHECK;
 /* Writes a decision made on purchase (its version); words: the message, kept where the decision
  * says so. SETPAY_E_CONFLICT. */
 enum setpay_error setpay_wallet_store_apply(struct setpay_db *db,
@@ -327,6 +346,7 @@ struct setpay_wallet_enrolment; /* enrol.c */
 struct setpay_wallet_renewal;   /* renew.c */
 struct setpay_wallet_renewer;   /* renew.c */
 struct setpay_wallet_lists;     /* lists.c */
+struct setpay_wallet_follower;  /* follow.c */
 
 struct setpay_wallet {
     struct setpay_service *service;
@@ -340,7 +360,8 @@ struct setpay_wallet {
     struct setpay_http_client *http;
     struct setpay_control_server *control;
     int64_t inquiry_min_ms, inquiry_max_ms, answer_wait_ms;
-    int64_t renew_before_ms;     /* 0: never by itself */
+    int64_t renew_before_ms; /* 0: never by itself */
+    int64_t follow_for_ms;
     struct setpay_secret master; /* empty: locked */
     struct setpay_wallet_unlocking *unlocking;
     unsigned wrong_passphrases;
@@ -351,6 +372,7 @@ struct setpay_wallet {
     struct setpay_wallet_renewal *renewals;
     struct setpay_wallet_renewer *renewer;
     struct setpay_wallet_lists *lists;
+    struct setpay_wallet_follower *follower;
     struct setpay_digest saved_trust; /* of what was stored last */
     bool draining;
 };
@@ -484,14 +506,34 @@ void setpay_wallet_pursue(struct setpay_wallet *wallet, const struct setpay_id *
  * passed. */
 void setpay_wallet_pursue_wait(struct setpay_wallet *wallet, const struct setpay_id *xid,
                                struct setpay_control_call *call, int64_t wait_ms);
-/* Takes the call: asks once, also after a settled purchase; replies with PURCHASE, items,
- * "refreshed" and "refresh_error". */
-void setpay_wallet_refresh(struct setpay_wallet *wallet, const struct setpay_id *xid,
-                           struct setpay_control_call *call);
+/* Asks the merchant once, also after a settled purchase. heard_cb runs once, on the loop, when the
+ * answer is stored or wait_ms have passed: why the merchant was not heard, or SETPAY_OK. It must
+ * not ask anew. SETPAY_E_DRAINING, SETPAY_E_NOMEM: it will not run. */
+typedef void setpay_wallet_heard_fn(void *arg, enum setpay_error error);
+enum setpay_error setpay_wallet_refresh(struct setpay_wallet *wallet, const struct setpay_id *xid,
+                                        int64_t wait_ms, setpay_wallet_heard_fn *heard_cb,
+                                        void *arg) SETPAY_MUST_CHECK;
 /* All that are not settled, after an unlock. */
 void setpay_wallet_pursue_open(struct setpay_wallet *wallet);
 void setpay_wallet_pursue_drain(struct setpay_wallet *wallet);
 void setpay_wallet_pursue_clear(struct setpay_wallet *wallet);
+
+/* ------------------------------------------------------------------ look.c */
+
+/* The commands that show stored purchases, asking their merchants first, for a few seconds. */
+void setpay_wallet_on_pay_resume(struct setpay_control_call *call, const json_t *args, void *arg);
+void setpay_wallet_on_purchase_list(struct setpay_control_call *call, const json_t *args,
+                                    void *arg);
+void setpay_wallet_on_purchase_show(struct setpay_control_call *call, const json_t *args,
+                                    void *arg);
+void setpay_wallet_on_purchase_receipt(struct setpay_control_call *call, const json_t *args,
+                                       void *arg);
+
+/* ------------------------------------------------------------------ follow.c */
+
+/* Asks by itself now and then what became of authorised purchases, while the wallet is unlocked. */
+enum setpay_error setpay_wallet_follower_new(struct setpay_wallet *wallet) SETPAY_MUST_CHECK;
+void setpay_wallet_follower_free(struct setpay_wallet *wallet);
 
 /* ------------------------------------------------------------------ enrol.c, enrol_store.c */
 

@@ -86,6 +86,8 @@ static const struct setpay_store_migration steps[] = {
         " again INTEGER NOT NULL, error TEXT NOT NULL, words TEXT NOT NULL);"},
     {4, "ALTER TABLE purchase ADD COLUMN captured INTEGER NOT NULL DEFAULT 0;"
         "ALTER TABLE purchase ADD COLUMN credited INTEGER NOT NULL DEFAULT 0;"},
+    /* Apart from the purchase, whose row says what was signed and what came of it. */
+    {5, "CREATE TABLE followed (xid BLOB PRIMARY KEY, next INTEGER NOT NULL);"},
     {0, NULL},
 };
 
@@ -352,6 +354,35 @@ enum setpay_error setpay_wallet_store_list_purchases(struct setpay_db *db, bool 
     while (*count < room && setpay_db_next(rows))
         setpay_db_get_id(rows, 0, &xids[(*count)++]);
     return setpay_db_end(rows);
+}
+
+enum setpay_error setpay_wallet_store_find_followed(struct setpay_db *db,
+                                                    setpay_time_ms changed_since_ms,
+                                                    setpay_time_ms now_ms, setpay_time_ms latest_ms,
+                                                    struct setpay_wallet_followed *followed)
+{
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(setpay_db_one(
+        db, &rows,
+        "SELECT p.xid, coalesce(f.next, 0) FROM purchase p LEFT JOIN followed f ON f.xid = p.xid"
+        " WHERE p.state = $1 AND p.updated > $2"
+        " AND (f.next IS NULL OR f.next <= $3 OR f.next > $4)"
+        " ORDER BY coalesce(f.next, 0), p.updated LIMIT 1",
+        SETPAY_DB_INT(SETPAY_WALLET_AUTHORISED), SETPAY_DB_INT(changed_since_ms),
+        SETPAY_DB_INT(now_ms), SETPAY_DB_INT(latest_ms)));
+    setpay_db_get_id(rows, 0, &followed->xid);
+    followed->next_ms = setpay_db_get_int(rows, 1);
+    return setpay_db_end(rows);
+}
+
+enum setpay_error setpay_wallet_store_set_followed(struct setpay_db *db,
+                                                   const struct setpay_id *xid,
+                                                   setpay_time_ms next_ms)
+{
+    return setpay_db_run(db,
+                         "INSERT INTO followed (xid, next) VALUES ($1, $2)"
+                         " ON CONFLICT (xid) DO UPDATE SET next = excluded.next",
+                         SETPAY_DB_ID(xid), SETPAY_DB_INT(next_ms));
 }
 
 /* ------------------------------------------------------------------ outcomes */

@@ -41,6 +41,7 @@ static enum setpay_error open_wallet(struct setpay_wallet *wallet, struct setpay
                                                 : SETPAY_MINUTE_MS;
     wallet->answer_wait_ms = setpay_config_int(config, "", "answer_wait");
     wallet->renew_before_ms = setpay_config_int(config, "", "renew_before");
+    wallet->follow_for_ms = setpay_config_int(config, "", "follow_for");
     SETPAY_TRY(setpay_reader_new(wallet->store, &wallet->reader));
     SETPAY_TRY(setpay_store_read(wallet->reader, load_trust, wallet->trust));
     setpay_wallet_load_crls(wallet); /* also those of CAs that were known only now */
@@ -60,6 +61,7 @@ static enum setpay_error open_wallet(struct setpay_wallet *wallet, struct setpay
     SETPAY_TRY(setpay_http_client_new(&http, &wallet->http));
     SETPAY_TRY(setpay_wallet_lists_new(wallet));
     SETPAY_TRY(setpay_wallet_renewer_new(wallet));
+    SETPAY_TRY(setpay_wallet_follower_new(wallet));
     const struct setpay_control_options control = {
         .loop = worker->loop,
         .path = setpay_config_text(config, "", "socket"),
@@ -116,6 +118,7 @@ static void worker_free(void *context, struct setpay_worker *worker)
         return;
     setpay_wallet_lists_free(wallet);
     setpay_wallet_renewer_free(wallet);
+    setpay_wallet_follower_free(wallet);
     setpay_wallet_pay_clear(wallet);
     setpay_wallet_pursue_clear(wallet);
     setpay_control_server_free(wallet->control);

@@ -99,5 +99,6 @@ setpay_cli_command_fn setpay_cli_run_show;
 setpay_cli_command_fn setpay_cli_run_pay;
 setpay_cli_command_fn setpay_cli_run_list;
 setpay_cli_command_fn setpay_cli_run_receipt;
+setpay_cli_command_fn setpay_cli_run_verify;
 
 #endif

@@ -32,6 +32,7 @@ static setpay_cli_command_fn *const commands[SETPAY_CLI_COMMANDS] = {
     [SETPAY_CLI_PAY] = setpay_cli_run_pay,
     [SETPAY_CLI_LIST] = setpay_cli_run_list,
     [SETPAY_CLI_RECEIPT] = setpay_cli_run_receipt,
+    [SETPAY_CLI_VERIFY] = setpay_cli_run_verify,
     [SETPAY_CLI_DOCTOR] = setpay_cli_run_doctor,
     [SETPAY_CLI_BACKUP] = setpay_cli_run_backup,
     [SETPAY_CLI_RESTORE] = setpay_cli_run_restore,

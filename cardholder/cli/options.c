@@ -33,6 +33,7 @@ enum option_code {
     OPTION_VERIFY,
     OPTION_FORCE,
     OPTION_MOVED,
+    OPTION_ROOT,
     OPTION_COUNT,
 };
 
@@ -93,6 +94,8 @@ static const struct command_row commands[SETPAY_CLI_COMMANDS] = {
     [SETPAY_CLI_RECEIPT] = {"receipt", NULL, "XID", true, BIT(OPTION_EXPORT), 0,
                             "XID [--export FILE]",
                             "show a purchase's receipt, or write it with all evidence to FILE"},
+    [SETPAY_CLI_VERIFY] = {"verify", NULL, "FILE", true, BIT(OPTION_ROOT), 0, "FILE [--root F]",
+                           "check an exported receipt by itself, without any wallet"},
     [SETPAY_CLI_DOCTOR] = {"doctor", NULL, NULL, false, BIT(OPTION_CONFIG), 0, "[--config FILE]",
                            "look for what needs attention, and say what to do"},
     [SETPAY_CLI_BACKUP] = {"backup", NULL, "FILE", true,
@@ -150,6 +153,10 @@ static const struct option_row rows[OPTION_COUNT] = {
     [OPTION_FORCE] = {"force", 0, NULL, PLACE(force), "keep aside what is there"},
     [OPTION_MOVED] = {"moved", 0, NULL, PLACE(moved),
                       "FILE is a final backup, and is restored only here"},
+    [OPTION_ROOT] =
+        {"root", 0, "F", PLACE(root),
+         "the root certificate that you trust, PEM; otherwise the\n"
+         "                            one in FILE is used, and named for you to compare"},
     [OPTION_EXPORT] = {"export", 0, "FILE", PLACE(export), "a new file, of mode 0600"},
 };
 

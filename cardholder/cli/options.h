@@ -27,6 +27,7 @@ enum setpay_cli_command {
     SETPAY_CLI_PAY,
     SETPAY_CLI_LIST,
     SETPAY_CLI_RECEIPT,
+    SETPAY_CLI_VERIFY,
     SETPAY_CLI_DOCTOR,
     SETPAY_CLI_BACKUP,
     SETPAY_CLI_RESTORE,
@@ -55,6 +56,7 @@ struct setpay_cli_options {
     const char *label;
     const char *max;
     const char *export;
+    const char *root;
     const char *output;
     const char *url;
     const char *id;

@@ -1,5 +1,6 @@
 /*
- * list and receipt: what was bought, and the evidence of it.
+ * list and receipt: what was bought, and the evidence of it. The merchants are asked first what has
+ * happened since; where one is away, what was known is shown, and that is said.
  */
 #include "cardholder/cli/cli.h"
 #include "common/base/ids.h"
@@ -13,10 +14,31 @@
 
 enum setpay_error setpay_cli_run_list(struct setpay_cli *cli)
 {
-    SETPAY_TRY(setpay_cli_call_result(cli, "purchase.list", json_object()));
-    if (!cli->options->json)
-        setpay_cli_view_purchases(stdout, json_object_get(cli->result, "purchases"), cli->colour);
+    SETPAY_TRY(setpay_cli_call_result(cli, "purchase.list", json_pack("{s:b}", "refresh", 1)));
+    if (cli->options->json)
+        return SETPAY_OK;
+    setpay_cli_view_purchases(stdout, json_object_get(cli->result, "purchases"), cli->colour);
+    json_int_t not_heard = json_integer_value(json_object_get(cli->result, "not_heard"));
+    const char *error = setpay_cli_text_of(cli->result, "refresh_error");
+    (void)fflush(stdout);
+    if (not_heard > 0)
+        (void)fprintf(stderr,
+                      "The merchants of %" JSON_INTEGER_FORMAT
+                      " of these could not be asked now: this is what was known.\n",
+                      not_heard);
+    if (error != NULL)
+        (void)fprintf(stderr, "No merchant was asked now (%s): this is what was known.\n", error);
     return SETPAY_OK;
+}
+
+/* Above what is shown or written: that it may be old. */
+static void say_not_asked(const struct setpay_cli *cli)
+{
+    const char *error = setpay_cli_text_of(cli->result, "refresh_error");
+
+    if (error != NULL)
+        (void)fprintf(stderr, "The merchant could not be asked now (%s): this is what was known.\n",
+                      error);
 }
 
 /* Everything that is needed to check the purchase without this wallet, as one JSON object. */
@@ -30,6 +52,9 @@ static enum setpay_error export_receipt(struct setpay_cli *cli, const char *xid)
 
     if (evidence == NULL || json_object_update_missing(evidence, cli->result) != 0)
         goto out;
+    say_not_asked(cli);
+    (void)json_object_del(evidence, "refreshed"); /* of this moment, and nobody else's business */
+    (void)json_object_del(evidence, "refresh_error");
     text = json_dumps(evidence, JSON_INDENT(2));
     if (text == NULL)
         goto out;
@@ -55,7 +80,8 @@ enum setpay_error setpay_cli_run_receipt(struct setpay_cli *cli)
     char xid[SETPAY_ID_TEXT_SIZE];
 
     SETPAY_TRY(setpay_cli_check_xid(cli, xid));
-    SETPAY_TRY(setpay_cli_call_result(cli, "purchase.receipt", SETPAY_CLI_ARGS("xid", xid)));
+    SETPAY_TRY(setpay_cli_call_result(cli, "purchase.receipt",
+                                      json_pack("{s:s, s:b}", "xid", xid, "refresh", 1)));
     if (cli->options->export != NULL)
         return export_receipt(cli, xid);
     if (!cli->options->json) {

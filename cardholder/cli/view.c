@@ -162,20 +162,50 @@ static void view_pending(FILE *out, const json_t *purchase, bool colour)
                     out);
 }
 
+/* "7.00 of 10.00 EUR", or "10.00 EUR" where that is all of it; into out, which it returns. */
+static const char *part_of(const char *part, const char *whole, char *out, size_t size)
+{
+    size_t digits = strcmp(part, whole) == 0 ? 0 : strcspn(part, " ");
+
+    (void)snprintf(out, size, "%.*s%s%s", (int)digits, part, digits > 0 ? " of " : "", whole);
+    return out;
+}
+
+/* What was taken, and what came back of it. */
+static void view_captured(FILE *out, const json_t *purchase, bool colour)
+{
+    char words[2 * SETPAY_MONEY_TEXT_SIZE];
+
+    headline(out, BOLD GREEN, colour, "Captured");
+    (void)fputc(' ', out);
+    put(out, part_of(text(purchase, "captured_amount_text"), text(purchase, "amount_text"), words,
+                     sizeof words));
+    if (number(purchase, "credited_amount") > 0) {
+        (void)fputs(", refunded ", out);
+        put(out, text(purchase, "credited_amount_text"));
+    }
+    (void)fputs(": ", out);
+    put(out, text(purchase, "merchant"));
+}
+
 static void view_authorised(FILE *out, const json_t *purchase, bool colour)
 {
     bool partial = is(purchase, "partial");
 
-    headline(out, partial ? BOLD YELLOW : BOLD GREEN, colour,
-             partial ? "Authorised in part" : "Authorised");
-    (void)fputs(": ", out);
-    if (partial) {
-        put(out, text(purchase, "authorised_amount_text"));
-        (void)fputs(" of ", out);
+    if (number(purchase, "captured_amount") > 0) {
+        view_captured(out, purchase, colour);
+    } else {
+        headline(out, partial ? BOLD YELLOW : BOLD GREEN, colour,
+                 partial ? "Authorised in part" : "Authorised");
+        (void)fputs(": ", out);
+        if (partial) {
+            put(out, text(purchase, "authorised_amount_text"));
+            (void)fputs(" of ", out);
+        }
+        put(out, text(purchase, "amount_text"));
+        (void)fputs(" to ", out);
+        put(out, text(purchase, "merchant"));
     }
-    put(out, text(purchase, "amount_text"));
-    (void)fputs(" to ", out);
-    put(out, text(purchase, "merchant"));
     if (*text(purchase, "approval_code") != '\0') {
         (void)fputs(", approval code ", out);
         put(out, text(purchase, "approval_code"));
@@ -246,6 +276,10 @@ void setpay_cli_view_purchase(FILE *out, const json_t *purchase, bool colour)
             SETPAY_OK)
             add_pair(&table, "Given back", setpay_money_format(&money, words));
     }
+    if (number(purchase, "captured_amount") > 0 || number(purchase, "credited_amount") > 0)
+        add_pair(&table, "Captured", text(purchase, "captured_amount_text"));
+    if (number(purchase, "credited_amount") > 0)
+        add_pair(&table, "Refunded", text(purchase, "credited_amount_text"));
     (void)snprintf(words, sizeof words, "%s %s", text(purchase, "brand"),
                    *text(purchase, "card") == '\0' ? "(unlock the wallet to see which)"
                                                    : text(purchase, "card"));
@@ -277,11 +311,20 @@ void setpay_cli_view_purchases(FILE *out, const json_t *purchases, bool colour)
     json_array_foreach(purchases, at, purchase)
     {
         char when[SETPAY_CLI_TIME_SIZE];
+        char amount[2 * SETPAY_MONEY_TEXT_SIZE];
         bool partial = is(purchase, "partial");
+        bool captured = number(purchase, "captured_amount") > 0;
+        json_int_t credited = number(purchase, "credited_amount");
         const char *const cells[] = {
             setpay_cli_local_time(text(purchase, "created"), false, when),
-            partial ? "in part" : text(purchase, "status"),
-            text(purchase, partial ? "authorised_amount_text" : "amount_text"),
+            credited > 0
+                ? (credited < number(purchase, "captured_amount") ? "refunded in part" : "refunded")
+            : captured || !partial ? text(purchase, "status")
+                                   : "in part",
+            captured  ? part_of(text(purchase, "captured_amount_text"),
+                                text(purchase, "amount_text"), amount, sizeof amount)
+            : partial ? text(purchase, "authorised_amount_text")
+                      : text(purchase, "amount_text"),
             text(purchase, "merchant"),
             text(purchase, "card"),
             text(purchase, "xid"),

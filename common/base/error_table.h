@@ -109,6 +109,7 @@ SETPAY_ERROR_ROW(PERMISSION,       USAGE,    0x6008, SETPAY_WIRE_NOT_PERMITTED, 
 SETPAY_ERROR_ROW(RUNNING,          USAGE,    0x6009, SETPAY_WIRE_UNSPECIFIED,         SETPAY_LOG_ERROR, "",   "another process uses this database")
 SETPAY_ERROR_ROW(BACKUP,           USAGE,    0x600a, SETPAY_WIRE_UNSPECIFIED,         SETPAY_LOG_ERROR, "",   "the file is no backup, or not a whole one")
 SETPAY_ERROR_ROW(KEY_DESTROYED,    USAGE,    0x600b, SETPAY_WIRE_UNSPECIFIED,         SETPAY_LOG_WARN,  "",   "the key that signed it is destroyed: its card was renewed or removed")
+SETPAY_ERROR_ROW(EVIDENCE,         USAGE,    0x600c, SETPAY_WIRE_UNSPECIFIED,         SETPAY_LOG_WARN,  "",   "the file is no exported receipt, or not a whole one")
 /* Amounts */
 SETPAY_ERROR_ROW(MONEY_OVERFLOW,   USAGE,    0x6101, SETPAY_WIRE_AMOUNT,              SETPAY_LOG_WARN,  "",   "an amount is above the largest that is permitted")
 SETPAY_ERROR_ROW(MONEY_NEGATIVE,   USAGE,    0x6102, SETPAY_WIRE_AMOUNT,              SETPAY_LOG_WARN,  "",   "an amount would be negative")

@@ -125,7 +125,8 @@ setpay_trust_verify_peer_unlisted(struct setpay_trust *trust, X509 *leaf,
                                   const STACK_OF(X509) * chain, enum setpay_profile profile,
                                   const char *brand, setpay_time_ms now_ms,
                                   struct setpay_certificate **certificate) SETPAY_MUST_CHECK;
-/* For the DER of one certificate and what was offered beside it. */
+/* For the DER of one certificate and what was offered beside it. Also good for what was signed at a
+ * date that is long over (now_ms), where it is said that revocation was not looked at. */
 enum setpay_error
 setpay_trust_verify_unlisted(struct setpay_trust *trust, struct setpay_view leaf_der,
                              const struct setpay_view *offered, size_t offered_count,

@@ -28,6 +28,7 @@ crl 40000 der
 csr 15000 der
 envelope 6000 der
 est 60000 -
+export 3000 -
 frame 100000 -
 http 2500 http
 http_answer 100000 http_answer

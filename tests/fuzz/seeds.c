@@ -18,6 +18,7 @@
 #include "gateway/network/requests.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/layouts.h"
+#include "tests/support/test_export.h"
 #include "tests/support/test_messages.h"
 #include "tests/support/test_pki.h"
 #include "tests/vectors/envelopes.h"
@@ -550,6 +551,22 @@ static void seed_iso(void)
     setpay_network_reversal_clear(&reversal);
 }
 
+/* ------------------------------------------------------------------ exported receipts */
+
+static void seed_export(void)
+{
+    begin("export");
+    (void)test_export_set_up(NULL);
+    json_t *file = test_export_good();
+    char *text = json_dumps(file, JSON_COMPACT);
+    if (text == NULL)
+        exit(1);
+    seed_text("export", "captured", -1, text);
+    free(text);
+    json_decref(file);
+    (void)test_export_tear_down(NULL);
+}
+
 /* ------------------------------------------------------------------ texts */
 
 static const struct {
@@ -597,6 +614,7 @@ int main(int argc, char **argv)
     seed_csr();
     seed_keyfile();
     seed_iso();
+    seed_export();
     seed_texts();
     for (size_t i = 0; i < sizeof(crls) / sizeof(crls[0]); i++)
         setpay_buffer_clear(&crls[i]);

@@ -132,6 +132,15 @@ echoes() { [ "$(jq -r 'select(.mti == "0810") | .bytes' "$capture" | wc -l)" -ge
 ok "the line is tried by echoes" wait_for 30 echoes
 
 # ------------------------------------------------------------------ what others make of it
+export_all() {
+    local xid
+    for xid in $(wallet --json list | jq -r '.purchases[] | select(.receipt).xid'); do
+        wallet receipt "$xid" --export "$tmp/export-$xid" >/dev/null &&
+            wallet verify "$tmp/export-$xid" --root "$(get .ca_file)" >/dev/null || return 1
+    done
+}
+ok "the wallet exports its receipts, and proves each" export_all
+script export "$(get .ca_file)" "$tmp"/export-*
 from_ca() { sqlite3 -readonly -cmd '.timeout 5000' "$sandbox/ca/ca.db" "$1"; }
 REVOKED=$(from_ca "SELECT serial FROM certificates WHERE profile = 'cardholder-sign' AND brand = 'visa' LIMIT 1")
 export REVOKED

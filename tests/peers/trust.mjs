@@ -72,7 +72,8 @@ export class Trust {
     return [...authorities, ...this.lists.values()].map(({ rawData }) => hex(thumbprint(Buffer.from(rawData))));
   }
 
-  async believe(der, profile, brand, now = new Date()) {
+  // lists: as rule A3 wants it, by current revocation lists; without, for what was signed at a date long over.
+  async believe(der, profile, brand, now = new Date(), lists = true) {
     const leaf = new x509.X509Certificate(der);
     const [kind, type, usage, usages] = PROFILES[profile];
     const issuing = this.authorities.get(leaf.issuer) ?? refuse(`nobody knows ${leaf.issuer}`);
@@ -99,7 +100,7 @@ export class Trust {
       const { pathLength } = authority.getExtension(x509.BasicConstraintsExtension);
       same(pathLength, at, `path length of ${authority.subject}`);
       this.hold(authority, TYPES[name], keyCertSign | cRLSign);
-      await this.notRevoked(chain[at], authority, HOURS[name], now);
+      if (lists) await this.notRevoked(chain[at], authority, HOURS[name], now);
     }
   }
 

@@ -91,9 +91,9 @@ static void write_configuration(struct test_wallet *w, int64_t answer_timeout_ms
                   "database = sqlite:%s/wallet.db\nlog = %s/wallet.log\n"
                   "admin_socket = %s/wallet.sock\nadmin_address = %s\n"
                   "answer_timeout = %lldms\nanswer_wait = 60s\ninquiry_min = 10ms\n"
-                  "inquiry_max = 20ms\n",
+                  "inquiry_max = 20ms\nfollow_every = %s\n",
                   w->folder, w->folder, w->socket, w->folder, w->folder, w->folder, w->daemon.admin,
-                  (long long)answer_timeout_ms);
+                  (long long)answer_timeout_ms, w->follow_every != NULL ? w->follow_every : "0s");
     NEED(fclose(file) == 0);
 }
 

@@ -22,6 +22,7 @@ struct test_wallet {
     char socket[100];          /* setpay-wallet's */
     struct test_daemon daemon; /* "wallet" */
     struct test_pki *pki;      /* borrowed */
+    const char *follow_every;  /* from the next start on; NULL: it does not ask by itself */
 };
 
 /* Writes root, CAs and a fresh list of every CA of the PKI but leave_out's (a brand whose PCA list

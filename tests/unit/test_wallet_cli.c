@@ -551,6 +551,13 @@ static void test_outcomes(void **state)
          {"Not known yet", "not confirmed", "status 00ff"}},
         {"{\"status\":\"failed\",\"state\":\"voided\",\"disagreement\":\"other amount\"}",
          {"Not paid: the purchase was voided", "Disagreement: other amount", NULL}},
+        {"{\"status\":\"captured\",\"amount_text\":\"10.00 EUR\",\"merchant\":\"Shop\","
+         "\"captured_amount\":700,\"captured_amount_text\":\"7.00 EUR\",\"credited_amount\":100,"
+         "\"credited_amount_text\":\"1.00 EUR\"}",
+         {"Captured 7.00 of 10.00 EUR, refunded 1.00 EUR: Shop.", NULL, NULL}},
+        {"{\"status\":\"captured\",\"amount_text\":\"10.00 EUR\",\"merchant\":\"Shop\","
+         "\"captured_amount\":1000,\"captured_amount_text\":\"10.00 EUR\"}",
+         {"Captured 10.00 EUR: Shop.", NULL, NULL}},
         {"{}", {"Not paid", NULL, NULL}},
     };
 

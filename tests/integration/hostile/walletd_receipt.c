@@ -224,7 +224,7 @@ static const struct row chains[] = {
     {"rule W6: a second authorisation", "kind", {.word = a_second_authorisation}},
     {"rule W6: a decline behind an authorisation", "kind", {.word = a_decline_after_all}},
     {"rule W6: a void behind an authorisation", "kind", {.word = a_void_after_all}},
-    {"rule W6: a credit without a capture", "kind", {.word = a_credit_without_a_capture}},
+    {"rule W6: a credit without a capture", "sum", {.word = a_credit_without_a_capture}},
 };
 
 /* The first holds, and ends the purchase; the second is shown and kept as what it is. */

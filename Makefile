@@ -454,6 +454,7 @@ UNIT_TESTS := \
 	test_merchant_commands \
 	test_merchant_payment \
 	test_merchant_payment_store \
+	test_merchant_steps \
 	test_metrics \
 	test_money \
 	test_order \

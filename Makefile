@@ -575,6 +575,7 @@ INTEGRATION_PROGRAMS := \
 	hostile/merchantd_pcert \
 	hostile/merchantd_repeat \
 	hostile/merchantd_reverse \
+	hostile/merchantd_steps \
 	hostile/merchantd_truth \
 	hostile/merchantd_wallet \
 	hostile/walletd_answer \

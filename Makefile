@@ -586,6 +586,7 @@ INTEGRATION_PROGRAMS := \
 	hostile/walletd_others \
 	hostile/walletd_receipt \
 	hostile/walletd_refusal \
+	merchant_steps \
 	net_floor \
 	races \
 	store_floor \

@@ -143,8 +143,9 @@ static enum setpay_error check_undo(const struct setpay_merchant_steps *steps,
 static bool has_room(const struct setpay_merchant_steps *steps, enum setpay_merchant_step_kind kind)
 {
     size_t receipts = steps->receipts;
-    bool gives = kind == SETPAY_MERCHANT_STEP_CAPTURE || kind == SETPAY_MERCHANT_STEP_CREDIT;
-    size_t limit = SETPAY_LIMIT_RECEIPTS - (gives ? SETPAY_MERCHANT_RECEIPTS_SPARE : 0);
+    size_t limit = kind == SETPAY_MERCHANT_STEP_CAPTURE  ? SETPAY_MERCHANT_CAPTURE_RECEIPTS
+                   : kind == SETPAY_MERCHANT_STEP_CREDIT ? SETPAY_MERCHANT_CREDIT_RECEIPTS
+                                                         : SETPAY_LIMIT_RECEIPTS;
     for (size_t i = 0; i < steps->count; i++)
         receipts += is_asking(&steps->list[i]) ? 1 : 0;
     return receipts < limit && steps->count < SETPAY_MERCHANT_STEPS_MAX;

@@ -41,8 +41,10 @@
 
 /* Of one purchase, whatever became of them. */
 #define SETPAY_MERCHANT_STEPS_MAX 256
-/* What a store can't use up by captures and credits: room for receipts of giving back. */
-#define SETPAY_MERCHANT_RECEIPTS_SPARE 4
+/* An answer to the wallet has room for SETPAY_LIMIT_RECEIPTS. Captures stop at half of them, so
+ * that all that was captured can be given back; credits before the last, which is for undoing. */
+#define SETPAY_MERCHANT_CAPTURE_RECEIPTS (SETPAY_LIMIT_RECEIPTS / 2)
+#define SETPAY_MERCHANT_CREDIT_RECEIPTS (SETPAY_LIMIT_RECEIPTS - 1)
 
 /* Stored. */
 enum setpay_merchant_step_state {

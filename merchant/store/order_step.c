@@ -60,12 +60,10 @@ static enum setpay_error refund(struct doing *doing)
 {
     const struct setpay_order_view *view = &doing->result->view;
     const struct setpay_step_request *request = doing->request;
-    size_t sources = 0;
     bool found = false;
     for (size_t i = 0; i < view->step_count; i++) {
         if (is_source(doing, &view->steps[i])) {
             found = true;
-            sources += view->steps[i].step.creditable_minor > 0 ? 1 : 0;
             doing->left_minor += view->steps[i].step.creditable_minor;
         }
     }
@@ -76,8 +74,6 @@ static enum setpay_error refund(struct doing *doing)
     int64_t minor = request->has_amount ? request->amount_minor : doing->left_minor;
     if (minor > doing->left_minor)
         return SETPAY_E_AMOUNT_LIMIT; /* rule G8 */
-    if (sources > SETPAY_LIMIT_STORE_NOTES && !request->has_amount)
-        return SETPAY_E_TOO_BIG; /* each is a note of this one operation */
     for (size_t i = 0; i < view->step_count && minor > 0; i++) {
         const struct setpay_step_view *step = &view->steps[i].step;
         int64_t part = step->creditable_minor < minor ? step->creditable_minor : minor;
@@ -199,9 +195,7 @@ void setpay_order_step_explain(enum setpay_order_step_action action,
                        order_id);
         return;
     case SETPAY_E_TOO_BIG:
-        (void)snprintf(words, size,
-                       "the order %s has as many captures and refunds as there may be, or the"
-                       " refund would be of more than 16 captures at once",
+        (void)snprintf(words, size, "the order %s has as many captures and refunds as there may be",
                        order_id);
         return;
     case NO_SUCH_STEP:

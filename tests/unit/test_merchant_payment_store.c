@@ -316,6 +316,41 @@ static void a_repeat_is_the_same_to_the_last_byte(void **state)
     test_pki_free(pki);
 }
 
+/* As many receipts as a purchase may have make no answer impossible: all of setpay's gateway's, as
+ * large as its longest names make them; of one that seals more, the oldest that have room. */
+static void expect_receipts(struct setpay_merchant *merchant,
+                            const struct setpay_merchant_brand *brand,
+                            const struct setpay_merchant_purchase *purchase,
+                            const struct setpay_merchant_told *asked, size_t size, size_t expected)
+{
+    static struct setpay_sealed_receipt receipts[SETPAY_LIMIT_RECEIPTS];
+    struct setpay_merchant_purchase p = *purchase;
+    struct setpay_merchant_told told = *asked;
+    struct setpay_buffer bytes;
+    struct setpay_message message;
+    struct setpay_pres pres;
+    for (size_t i = 0; i < SETPAY_LIMIT_RECEIPTS; i++)
+        receipts[i] = (struct setpay_sealed_receipt){
+            .kind = SETPAY_RECEIPT_CAPTURE, .receipt_id = test_id((uint8_t)i), .size = size};
+    p.state = SETPAY_PURCHASE_CAPTURED;
+    p.answered = true;
+    p.approved_minor = SETPAY_MONEY_MAX_MINOR;
+    memset(p.order_id, 'o', SETPAY_WIRE_LID_M_MAX);
+    told.receipts = receipts;
+    told.receipt_count = SETPAY_LIMIT_RECEIPTS;
+    setpay_buffer_init(&bytes, SETPAY_LIMIT_MESSAGE_BYTES);
+    assert_int_equal(setpay_merchant_answer_build(merchant, brand, &p, &told, NOW_MS, &bytes),
+                     SETPAY_OK);
+    assert_int_equal(setpay_message_parse(setpay_buffer_view(&bytes), &message), SETPAY_OK);
+    assert_int_equal(setpay_pres_parse(message.content, &pres), SETPAY_OK);
+    assert_int_equal(pres.receipt_count, expected);
+    for (size_t i = 0; i < pres.receipt_count; i++)
+        assert_true(setpay_id_equal(&pres.receipts[i].receipt_id, &receipts[i].receipt_id));
+    setpay_pres_clear(&pres);
+    setpay_message_clear(&message);
+    setpay_buffer_clear(&bytes);
+}
+
 /* A purchase lives longer than a certificate: an inquiry is answered under the renewed one. */
 static void an_inquiry_is_answered_under_a_renewed_certificate(void **state)
 {
@@ -355,6 +390,9 @@ static void an_inquiry_is_answered_under_a_renewed_certificate(void **state)
     setpay_pres_clear(&pres);
     setpay_certificate_unref(signer);
     setpay_message_clear(&message);
+    expect_receipts(merchant, brand, &p, &told, 422, SETPAY_LIMIT_RECEIPTS);
+    expect_receipts(merchant, brand, &p, &told, SETPAY_WIRE_RECEIPT_MAX,
+                    (SETPAY_LIMIT_CONTENT_BYTES - 1024) / (SETPAY_WIRE_RECEIPT_MAX + 32));
     setpay_buffer_clear(&bytes);
     setpay_trust_free(merchant->trust);
     setpay_keys_free(merchant->keys);

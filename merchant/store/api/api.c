@@ -328,6 +328,10 @@ static enum setpay_error run_call(struct setpay_db *db, void *arg)
         return SETPAY_OK;
     case SETPAY_E_NOT_FOUND:
         break;
+    case SETPAY_E_EXISTS:
+        call->waiting = true;
+        return call->resume != NULL ? call->resume(call, setpay_buffer_view(&call->answer.body))
+                                    : SETPAY_E_INTERNAL;
     case SETPAY_E_RRPID_REUSED:
         return setpay_api_answer_problem(&call->answer, SETPAY_API_KEY_REUSED, "Idempotency-Key",
                                          "Idempotency-Key: it was used with another body; expected"
@@ -338,7 +342,8 @@ static enum setpay_error run_call(struct setpay_db *db, void *arg)
     SETPAY_TRY(call->effect(db, call));
     if (call->waiting)
         return setpay_idempotency_mark(db, &call->idempotency, &api->owner, call->now_ms,
-                                       api->options.wait_ms + MARK_SPARE_MS);
+                                       api->options.wait_ms + MARK_SPARE_MS,
+                                       setpay_view_of(call->asked, call->asked_size));
     return setpay_idempotency_keep(db, &call->idempotency, &api->owner, call->now_ms,
                                    &call->answer);
 }

@@ -65,6 +65,11 @@ struct setpay_api_call {
     /* Inside an operation, for a call that waits: makes and keeps the answer once there is one,
      * clears waiting then. */
     enum setpay_error (*finish)(struct setpay_db *db, struct setpay_api_call *call);
+    /* What a mark keeps of a call that moves money, so that the same request again asks for
+     * nothing: the effect writes it, resume reads it into the call, which then waits. */
+    uint8_t asked[SETPAY_API_BATCHES_AT_ONCE * sizeof(struct setpay_id)];
+    size_t asked_size;
+    enum setpay_error (*resume)(struct setpay_api_call *call, struct setpay_view asked);
     struct setpay_id xid;                               /* of the purchase */
     struct setpay_id names[SETPAY_API_BATCHES_AT_ONCE]; /* or of batches */
     size_t name_count;

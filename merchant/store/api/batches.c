@@ -43,12 +43,37 @@ static enum setpay_error finish(struct setpay_db *db, struct setpay_api_call *ca
     return error;
 }
 
+static enum setpay_error resume(struct setpay_api_call *call, struct setpay_view asked)
+{
+    size_t size = sizeof call->names[0].bytes;
+    if (asked.size == 0 || asked.size % size != 0 || asked.size > sizeof call->asked)
+        return SETPAY_E_STORE;
+    call->name_count = asked.size / size;
+    for (size_t i = 0; i < call->name_count; i++)
+        memcpy(call->names[i].bytes, asked.data + i * size, size);
+    return SETPAY_OK;
+}
+
+/* Nothing is open: there is nothing to wait for. */
+static enum setpay_error answer_none(struct setpay_api_call *call)
+{
+    json_t *json = json_pack("{s:[]}", "batches");
+    enum setpay_error error = json == NULL ? SETPAY_E_NOMEM : answer_json(&call->answer, 200, json);
+    json_decref(json);
+    return error;
+}
+
 static enum setpay_error close_batches(struct setpay_db *db, struct setpay_api_call *call)
 {
     const char *brand = call->brand[0] != '\0' ? call->brand : NULL;
     SETPAY_TRY(call->api->options.port->close_batches(
         db, brand, call->names, SETPAY_API_BATCHES_AT_ONCE, &call->name_count));
-    call->finish = finish;
+    if (call->name_count == 0)
+        return answer_none(call);
+    for (size_t i = 0; i < call->name_count; i++)
+        memcpy(call->asked + i * sizeof call->names[i].bytes, call->names[i].bytes,
+               sizeof call->names[i].bytes);
+    call->asked_size = call->name_count * sizeof call->names[0].bytes;
     call->waiting = true;
     return SETPAY_OK;
 }
@@ -70,6 +95,8 @@ void setpay_api_on_batch_close(struct setpay_http_request *request, void *arg)
         return;
     }
     call->effect = close_batches;
+    call->resume = resume;
+    call->finish = finish;
     setpay_api_call_submit(call);
 }
 

@@ -78,6 +78,27 @@ static enum setpay_error refuse(struct setpay_api_call *call, enum setpay_error 
     return setpay_api_answer_problem(&call->answer, problem, field, words);
 }
 
+#define ASKED_SIZE 32
+
+/* xid, the first step, the last. */
+static void note_asked(struct setpay_api_call *call)
+{
+    memcpy(call->asked, call->xid.bytes, sizeof call->xid.bytes);
+    setpay_write_u64be(call->asked + 16, (uint64_t)call->first_step);
+    setpay_write_u64be(call->asked + 24, (uint64_t)call->last_step);
+    call->asked_size = ASKED_SIZE;
+}
+
+static enum setpay_error resume(struct setpay_api_call *call, struct setpay_view asked)
+{
+    if (asked.size != ASKED_SIZE)
+        return SETPAY_E_STORE;
+    memcpy(call->xid.bytes, asked.data, sizeof call->xid.bytes);
+    call->first_step = (int64_t)setpay_read_u64be(asked.data + 16);
+    call->last_step = (int64_t)setpay_read_u64be(asked.data + 24);
+    return SETPAY_OK;
+}
+
 /* What was refused has asked for nothing: only the first step of several could fail, since all is
  * checked before. */
 static enum setpay_error effect(struct setpay_db *db, struct setpay_api_call *call)
@@ -91,8 +112,8 @@ static enum setpay_error effect(struct setpay_db *db, struct setpay_api_call *ca
         call->first_step = result.first_step;
         call->last_step = result.last_step;
         call->xid = result.view.order.xid;
-        call->finish = finish;
         call->waiting = true;
+        note_asked(call);
     } else if (result.first_step == 0) {
         error = refuse(call, error, &result.view, left_minor);
     }
@@ -124,6 +145,8 @@ static void on_step(struct setpay_http_request *request, struct setpay_api *api,
         setpay_api_call_free(call);
     } else {
         call->effect = effect;
+        call->resume = resume;
+        call->finish = finish;
         call->step_action = action;
         memcpy(call->order_id, order_id, strlen(order_id) + 1);
         setpay_api_call_submit(call);

@@ -14,11 +14,6 @@
 
 #include <stdlib.h>
 
-const char *const setpay_merchant_ask_names[] = {
-    "authorise",       "void", "reverse", "capture", "credit", "capture_reversal",
-    "credit_reversal", NULL,
-};
-
 static enum setpay_message_type type_of(enum setpay_ask_kind kind)
 {
     switch (kind) {

@@ -44,7 +44,4 @@ enum setpay_error setpay_merchant_ask_expect(const struct setpay_merchant_purcha
                                              const struct setpay_merchant_ask *ask,
                                              struct setpay_asked *asked) SETPAY_MUST_CHECK;
 
-/* "authorise", "capture", …; in the order of the kinds, ended by NULL. */
-extern const char *const setpay_merchant_ask_names[];
-
 #endif

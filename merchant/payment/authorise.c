@@ -17,18 +17,26 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const char *const kinds[] = {"authorise",       "void",   "reverse",
+                                    "capture",         "credit", "capture_reversal",
+                                    "credit_reversal", NULL};
 static struct setpay_metric gateway_seconds = {
     .name = "setpay_merchant_gateway_seconds",
     .help = "Time from a request to the gateway to its answer.",
     .type = SETPAY_METRIC_HISTOGRAM,
-    .labels = {{"request", setpay_merchant_ask_names}},
+    .labels = {{"request", kinds}},
 };
 static struct setpay_metric gateway_repeats = {
     .name = "setpay_merchant_gateway_repeats_total",
     .help = "Tries at the gateway that ended without its decision.",
     .type = SETPAY_METRIC_COUNTER,
-    .labels = {{"request", setpay_merchant_ask_names}},
+    .labels = {{"request", kinds}},
 };
+
+const char *setpay_merchant_ask_name(enum setpay_ask_kind kind)
+{
+    return kinds[kind - 1];
+}
 
 /* ------------------------------------------------------------------ a drive's life */
 
@@ -195,7 +203,7 @@ static void report_nothing(struct setpay_merchant_drive *drive, enum setpay_erro
     setpay_metric_add(&gateway_repeats, (size_t)drive->ask.kind - 1, 0, 1);
     setpay_log_error(error, "gateway.no_answer", setpay_field_id("xid", &drive->xid),
                      setpay_field_id("rrpid", &drive->ask.rrpid),
-                     setpay_field_text("request", setpay_merchant_ask_names[drive->ask.kind - 1]),
+                     setpay_field_text("request", setpay_merchant_ask_name(drive->ask.kind)),
                      setpay_field_int("tries", drive->tries + 1));
 }
 

@@ -49,6 +49,9 @@ struct setpay_merchant_drive {
     struct setpay_buffer pres;               /* empty: none to be kept */
 };
 
+/* "authorise", "capture", … */
+const char *setpay_merchant_ask_name(enum setpay_ask_kind kind);
+
 /* Books the answer in auth_res or auth_rev_res, which was checked. The drive goes on by itself. */
 void setpay_merchant_book(struct setpay_merchant_drive *drive);
 /* The same for an answer to a step, in step_res, or for a release in auth_rev_res; a release of

@@ -33,7 +33,7 @@ static void take_word(struct setpay_merchant_drive *drive, const struct setpay_m
     enum setpay_purchase_state state = drive->purchase.state;
     setpay_log(SETPAY_LOG_WARN, "gateway.error", setpay_field_id("xid", &drive->xid),
                setpay_field_id("rrpid", &drive->ask.rrpid),
-               setpay_field_text("request", setpay_merchant_ask_names[drive->ask.kind - 1]),
+               setpay_field_text("request", setpay_merchant_ask_name(drive->ask.kind)),
                setpay_field_text("state", setpay_purchase_state_name(state)),
                setpay_field_int("code", wire_code));
     if (wire_code == SETPAY_WIRE_CERTIFICATE || wire_code == SETPAY_WIRE_MISMATCH)

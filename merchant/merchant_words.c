@@ -81,7 +81,7 @@ static void print_steps(const json_t *order, const char *list)
         if (kind != NULL)
             printf("%s", kind);
         if (json_is_integer(json_object_get(step, "code")))
-            printf("refused with code %lld", int_of(step, "code"));
+            printf("%srefused with code %lld", kind != NULL ? ", " : "", int_of(step, "code"));
         else if (json_is_integer(json_object_get(step, "batch")))
             printf("%sbatch %lld", kind != NULL ? ", " : "", int_of(step, "batch"));
         if (json_is_true(json_object_get(step, "undone")))

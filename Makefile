@@ -277,30 +277,42 @@ MERCHANT_PAYMENT := \
 	merchant/payment/answer.c \
 	merchant/payment/ask.c \
 	merchant/payment/authorise.c \
+	merchant/payment/batch.c \
+	merchant/payment/batch_store.c \
 	merchant/payment/dispatch.c \
+	merchant/payment/heard.c \
 	merchant/payment/inquiry.c \
 	merchant/payment/merchant.c \
 	merchant/payment/outcome.c \
 	merchant/payment/payment_store.c \
 	merchant/payment/pcert.c \
 	merchant/payment/pinit.c \
+	merchant/payment/port.c \
 	merchant/payment/preq.c \
 	merchant/payment/purchase_state.c \
-	merchant/payment/rules.c
+	merchant/payment/rules.c \
+	merchant/payment/step.c \
+	merchant/payment/step_outcome.c \
+	merchant/payment/step_store.c
 
 MERCHANT_STORE := \
 	merchant/commands.c \
+	merchant/step_commands.c \
 	merchant/store/api/api.c \
+	merchant/store/api/batches.c \
 	merchant/store/api/idempotency.c \
 	merchant/store/api/openapi.c \
 	merchant/store/api/orders.c \
 	merchant/store/api/problem.c \
+	merchant/store/api/steps.c \
+	merchant/store/batch_json.c \
 	merchant/store/order.c \
 	merchant/store/order_action.c \
 	merchant/store/order_json.c \
 	merchant/store/order_list.c \
 	merchant/store/order_request.c \
 	merchant/store/order_status.c \
+	merchant/store/order_step.c \
 	merchant/store/token.c
 
 MERCHANTD := \
@@ -310,6 +322,7 @@ MERCHANTD := \
 
 MERCHANT_CLI := \
 	merchant/doctor.c \
+	merchant/merchant_wait.c \
 	merchant/merchant_words.c
 
 # ------------------------------------------------------------------ cardholder
@@ -441,6 +454,7 @@ UNIT_TESTS := \
 	test_merchant_commands \
 	test_merchant_payment \
 	test_merchant_payment_store \
+	test_merchant_steps \
 	test_metrics \
 	test_money \
 	test_order \
@@ -561,6 +575,7 @@ INTEGRATION_PROGRAMS := \
 	hostile/merchantd_pcert \
 	hostile/merchantd_repeat \
 	hostile/merchantd_reverse \
+	hostile/merchantd_steps \
 	hostile/merchantd_truth \
 	hostile/merchantd_wallet \
 	hostile/walletd_answer \
@@ -571,6 +586,7 @@ INTEGRATION_PROGRAMS := \
 	hostile/walletd_others \
 	hostile/walletd_receipt \
 	hostile/walletd_refusal \
+	merchant_steps \
 	net_floor \
 	races \
 	store_floor \

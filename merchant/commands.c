@@ -9,6 +9,8 @@
 #include "common/net/daemon.h"
 #include "common/net/evidence_json.h"
 #include "merchant/payment/payment_store.h"
+#include "merchant/payment/port.h"
+#include "merchant/step_commands.h"
 #include "merchant/store/order_action.h"
 #include "merchant/store/order_list.h"
 #include "merchant/store/order_request.h"
@@ -73,6 +75,7 @@ static enum setpay_error order_list(struct setpay_db *db,
     if (status != NULL && setpay_order_status_parse(status, &wanted.status) != SETPAY_OK)
         return setpay_problem_set(problem, SETPAY_E_USAGE,
                                   "status: found '%.32s'; expected open, paying, authorised,"
+                                  " partially_captured, captured, partially_refunded, refunded,"
                                   " declined, voided, cancelled or expired",
                                   status);
     return setpay_order_list_read(db, &wanted, result);
@@ -372,6 +375,12 @@ static const struct setpay_merchant_command commands[] = {
     {"order.show", false, order_show},
     {"order.void", true, order_void},
     {"order.cancel", true, order_cancel},
+    {"order.capture", true, setpay_merchant_command_capture},
+    {"order.refund", true, setpay_merchant_command_refund},
+    {"order.undo", true, setpay_merchant_command_undo},
+    {"batch.list", false, setpay_merchant_command_batch_list},
+    {"batch.show", false, setpay_merchant_command_batch_show},
+    {"batch.close", true, setpay_merchant_command_batch_close},
     {"token.add", true, token_add},
     {"token.list", false, token_list},
     {"token.remove", true, token_remove},
@@ -466,6 +475,12 @@ HANDLER(setpay_merchant_on_order_list, "order.list")
 HANDLER(setpay_merchant_on_order_show, "order.show")
 HANDLER(setpay_merchant_on_order_void, "order.void")
 HANDLER(setpay_merchant_on_order_cancel, "order.cancel")
+HANDLER(setpay_merchant_on_order_capture, "order.capture")
+HANDLER(setpay_merchant_on_order_refund, "order.refund")
+HANDLER(setpay_merchant_on_order_undo, "order.undo")
+HANDLER(setpay_merchant_on_batch_list, "batch.list")
+HANDLER(setpay_merchant_on_batch_show, "batch.show")
+HANDLER(setpay_merchant_on_batch_close, "batch.close")
 HANDLER(setpay_merchant_on_token_add, "token.add")
 HANDLER(setpay_merchant_on_token_list, "token.list")
 HANDLER(setpay_merchant_on_token_remove, "token.remove")

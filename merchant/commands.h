@@ -49,6 +49,12 @@ setpay_control_handler_fn setpay_merchant_on_order_list;
 setpay_control_handler_fn setpay_merchant_on_order_show;
 setpay_control_handler_fn setpay_merchant_on_order_void;
 setpay_control_handler_fn setpay_merchant_on_order_cancel;
+setpay_control_handler_fn setpay_merchant_on_order_capture;
+setpay_control_handler_fn setpay_merchant_on_order_refund;
+setpay_control_handler_fn setpay_merchant_on_order_undo;
+setpay_control_handler_fn setpay_merchant_on_batch_list;
+setpay_control_handler_fn setpay_merchant_on_batch_show;
+setpay_control_handler_fn setpay_merchant_on_batch_close;
 setpay_control_handler_fn setpay_merchant_on_token_add;
 setpay_control_handler_fn setpay_merchant_on_token_list;
 setpay_control_handler_fn setpay_merchant_on_token_remove;
@@ -64,6 +70,14 @@ setpay_control_handler_fn setpay_merchant_on_purchase_evidence;
     {"order.show", setpay_merchant_on_order_show, "an order with its payments: order_id"},         \
     {"order.void", setpay_merchant_on_order_void, "give the hold of an order back: order_id"},     \
     {"order.cancel", setpay_merchant_on_order_cancel, "end an order without a hold: order_id"},    \
+    {"order.capture", setpay_merchant_on_order_capture,                                            \
+     "take what is held: order_id, amount, currency"},                                             \
+    {"order.refund", setpay_merchant_on_order_refund,                                              \
+     "give back what was captured: order_id, amount, currency, capture_id"},                       \
+    {"order.undo", setpay_merchant_on_order_undo, "undo a capture or refund: order_id, id"},       \
+    {"batch.list", setpay_merchant_on_batch_list, "batches: limit, cursor"},                       \
+    {"batch.show", setpay_merchant_on_batch_show, "a batch: batch, brand"},                        \
+    {"batch.close", setpay_merchant_on_batch_close, "close what is open: brand"},                  \
     {"token.add", setpay_merchant_on_token_add, "a new token of the API: name"},                   \
     {"token.list", setpay_merchant_on_token_list, "the names of the API's tokens"},                \
     {"token.remove", setpay_merchant_on_token_remove, "take a token of the API away: name"},       \

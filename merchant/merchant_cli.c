@@ -7,16 +7,10 @@
 #include "common/net/party_enrol.h"
 #include "merchant/commands.h"
 #include "merchant/doctor.h"
+#include "merchant/merchant_wait.h"
 #include "merchant/merchant_words.h"
 #include "merchant/merchantd.h"
 #include "merchant/setup.h"
-
-#include <string.h>
-#include <time.h>
-
-/* How long void and cancel wait for the gateway, and how often they look. */
-#define GATEWAY_WAIT_MS 10000
-#define GATEWAY_LOOK_MS 100
 
 static const struct setpay_flag create_flags[] = {
     {"description", SETPAY_FLAG_TEXT, "description"},
@@ -38,6 +32,19 @@ static const struct setpay_flag purchase_list_flags[] = {
     {"cursor", SETPAY_FLAG_NUMBER, "cursor"},
     {0},
 };
+static const struct setpay_flag capture_flags[] = {{"amount", SETPAY_FLAG_MONEY, NULL}, {0}};
+static const struct setpay_flag refund_flags[] = {
+    {"amount", SETPAY_FLAG_MONEY, NULL},
+    {"capture", SETPAY_FLAG_TEXT, "capture_id"},
+    {0},
+};
+static const struct setpay_flag undo_flags[] = {{"id", SETPAY_FLAG_TEXT, "id"}, {0}};
+static const struct setpay_flag batch_list_flags[] = {
+    {"limit", SETPAY_FLAG_NUMBER, "limit"},
+    {"cursor", SETPAY_FLAG_TEXT, "cursor"},
+    {0},
+};
+static const struct setpay_flag brand_flags[] = {{"brand", SETPAY_FLAG_TEXT, "brand"}, {0}};
 static const struct setpay_flag name_flags[] = {{"name", SETPAY_FLAG_TEXT, "name"}, {0}};
 
 /* ------------------------------------------------------------------ enrolment */
@@ -93,6 +100,48 @@ static const struct setpay_operator_command commands[] = {
      setpay_merchant_words_order,
      "ORDER",
      "end an order that is not authorised"},
+    {{"order", "capture"},
+     "order.capture",
+     "order_id",
+     capture_flags,
+     setpay_merchant_words_order,
+     "ORDER [--amount \"12.50 EUR\"]",
+     "take what is held, or a part of it"},
+    {{"order", "refund"},
+     "order.refund",
+     "order_id",
+     refund_flags,
+     setpay_merchant_words_order,
+     "ORDER [--amount \"12.50 EUR\"] [--capture ID]",
+     "give back what was captured, or a part of it"},
+    {{"order", "undo"},
+     "order.undo",
+     "order_id",
+     undo_flags,
+     setpay_merchant_words_order,
+     "ORDER --id ID",
+     "undo a capture or refund whose batch is open"},
+    {{"batch", "list"},
+     "batch.list",
+     NULL,
+     batch_list_flags,
+     setpay_merchant_words_batches,
+     "[--limit N] [--cursor C]",
+     "batches and what they count, the newest first"},
+    {{"batch", "show"},
+     "batch.show",
+     "batch",
+     brand_flags,
+     setpay_merchant_words_batch,
+     "NUMBER [--brand BRAND]",
+     "a batch, and what differs at the gateway"},
+    {{"batch", "close"},
+     "batch.close",
+     NULL,
+     brand_flags,
+     setpay_merchant_words_batches,
+     "[--brand BRAND]",
+     "close what is open, where the gateway counts the same"},
     {{"token", "add"},
      "token.add",
      NULL,
@@ -193,44 +242,6 @@ static enum setpay_error do_directly(struct setpay_service *service, const char 
     return setpay_store_submit_wait(service->store, run_direct, &direct);
 }
 
-/* ------------------------------------------------------------------ what takes its time */
-
-/* A void or cancel that the gateway has to answer: looks again until it has. *result becomes the
- * order alone. SETPAY_E_TIMEOUT, with the order, where it has not. */
-static enum setpay_error wait_for_gateway(struct setpay_control_client *client, json_t **result,
-                                          struct setpay_problem *problem)
-{
-    if (json_object_get(*result, "under_way") == NULL)
-        return SETPAY_OK;
-    bool under_way = json_is_true(json_object_get(*result, "under_way"));
-    json_t *order = json_incref(json_object_get(*result, "order"));
-    enum setpay_error error = SETPAY_OK;
-    json_decref(*result);
-    *result = order;
-    for (int looked = 0; under_way && error == SETPAY_OK; looked++) {
-        const char *status = json_string_value(json_object_get(order, "status"));
-        under_way = strcmp(status, "voided") != 0 && strcmp(status, "cancelled") != 0;
-        if (!under_way)
-            break;
-        if (looked == GATEWAY_WAIT_MS / GATEWAY_LOOK_MS)
-            return setpay_problem_set(problem, SETPAY_E_TIMEOUT,
-                                      "the gateway has not answered yet; the daemon goes on (see"
-                                      " `setpay-merchant order show %s`)",
-                                      json_string_value(json_object_get(order, "order_id")));
-        const struct timespec pause = {.tv_nsec = GATEWAY_LOOK_MS * 1000000L};
-        (void)nanosleep(&pause, NULL);
-        json_t *args = json_pack("{s:O}", "order_id", json_object_get(order, "order_id"));
-        json_t *seen = NULL;
-        error = setpay_control_client_call(client, "order.show", args, SETPAY_OPERATOR_TIMEOUT_MS,
-                                           NULL, NULL, &seen, problem);
-        if (error == SETPAY_OK) {
-            json_decref(order);
-            order = *result = seen;
-        }
-    }
-    return error;
-}
-
 int main(int argc, char **argv)
 {
     const struct setpay_operator op = {
@@ -246,7 +257,7 @@ int main(int argc, char **argv)
         .doctor_cb = doctor,
         .local = "enrol",
         .local_cb = enrol,
-        .after_cb = wait_for_gateway,
+        .after_cb = setpay_merchant_wait_for_gateway,
     };
     return setpay_operator_main(&op, argc, argv);
 }

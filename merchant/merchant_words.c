@@ -66,6 +66,33 @@ static void print_payments(const json_t *order)
     }
 }
 
+/* Captures, refunds and what undoes them. */
+static void print_steps(const json_t *order, const char *list)
+{
+    char amount[SETPAY_MONEY_TEXT_SIZE];
+    size_t index;
+    const json_t *step;
+    json_array_foreach(json_object_get(order, list), index, step)
+    {
+        const char *kind = json_string_value(json_object_get(step, "kind"));
+        printf("%-14s %s  %-10s %16s  ", index == 0 ? list : "", setpay_operator_text(step, "id"),
+               setpay_operator_text(step, "status"),
+               money_of(step, "amount", setpay_operator_text(step, "currency"), amount));
+        if (kind != NULL)
+            printf("%s", kind);
+        if (json_is_integer(json_object_get(step, "code")))
+            printf("%srefused with code %lld", kind != NULL ? ", " : "", int_of(step, "code"));
+        else if (json_is_integer(json_object_get(step, "batch")))
+            printf("%sbatch %lld", kind != NULL ? ", " : "", int_of(step, "batch"));
+        if (json_is_true(json_object_get(step, "undone")))
+            printf(", undone");
+        if (int_of(step, "refunded_amount") > 0)
+            printf(", %s refunded", money_of(step, "refunded_amount",
+                                             setpay_operator_text(step, "currency"), amount));
+        putchar('\n');
+    }
+}
+
 void setpay_merchant_words_order(const json_t *order)
 {
     char amount[SETPAY_MONEY_TEXT_SIZE];
@@ -89,6 +116,9 @@ void setpay_merchant_words_order(const json_t *order)
         putchar('\n');
     }
     print_payments(order);
+    print_steps(order, "captures");
+    print_steps(order, "refunds");
+    print_steps(order, "reversals");
 }
 
 void setpay_merchant_words_orders(const json_t *result)
@@ -100,11 +130,11 @@ void setpay_merchant_words_orders(const json_t *result)
     if (json_array_size(orders) == 0)
         puts("There is no such order.");
     else
-        printf("%-24s  %-12s %18s  %-24s  %s\n", "ORDER", "STATUS", "AMOUNT", "CREATED", "WHAT");
+        printf("%-24s  %-18s %18s  %-24s  %s\n", "ORDER", "STATUS", "AMOUNT", "CREATED", "WHAT");
     json_array_foreach(orders, index, order)
     {
         const json_t *items = json_object_get(order, "items");
-        printf("%-24s  %-12s %18s  %-24s  ", setpay_operator_text(order, "order_id"),
+        printf("%-24s  %-18s %18s  %-24s  ", setpay_operator_text(order, "order_id"),
                setpay_operator_text(order, "status"),
                money_of(order, "amount", setpay_operator_text(order, "currency"), amount),
                setpay_operator_text(order, "created"));
@@ -113,6 +143,61 @@ void setpay_merchant_words_orders(const json_t *result)
             printf(" and %zu more", json_array_size(items) - 1);
         putchar('\n');
     }
+    if (json_is_string(json_object_get(result, "next_cursor")))
+        printf("There are more: --cursor %s\n", setpay_operator_text(result, "next_cursor"));
+}
+
+/* ------------------------------------------------------------------ batches */
+
+static void print_difference(const json_t *difference)
+{
+    char ours[SETPAY_MONEY_TEXT_SIZE];
+    char theirs[SETPAY_MONEY_TEXT_SIZE];
+    const char *currency = setpay_operator_text(difference, "currency");
+    bool here = int_of(difference, "amount") > 0;
+    bool there = int_of(difference, "gateway_amount") > 0;
+    printf("  differs: %-8s %s, order %s: ", setpay_operator_text(difference, "kind"),
+           setpay_operator_text(difference, here ? "id" : "gateway_id"),
+           setpay_operator_text(difference, "order_id"));
+    if (here && there)
+        printf("%s here, %s at the gateway\n", money_of(difference, "amount", currency, ours),
+               money_of(difference, "gateway_amount", currency, theirs));
+    else
+        printf("%s %s\n", money_of(difference, here ? "amount" : "gateway_amount", currency, ours),
+               here ? "here, not at the gateway" : "at the gateway, not here");
+}
+
+void setpay_merchant_words_batch(const json_t *batch)
+{
+    char captures[SETPAY_MONEY_TEXT_SIZE];
+    char credits[SETPAY_MONEY_TEXT_SIZE];
+    size_t index;
+    const json_t *entry;
+    printf("%s batch %lld: %s", setpay_operator_text(batch, "brand"), int_of(batch, "batch"),
+           setpay_operator_text(batch, "status"));
+    printf(json_is_string(json_object_get(batch, "closed")) ? " %s\n" : " since %s\n",
+           setpay_operator_text(
+               batch, json_is_string(json_object_get(batch, "closed")) ? "closed" : "opened"));
+    if (json_array_size(json_object_get(batch, "totals")) == 0)
+        puts("  counts nothing");
+    json_array_foreach(json_object_get(batch, "totals"), index, entry)
+    {
+        const char *currency = setpay_operator_text(entry, "currency");
+        printf("  %6lld captures %18s, %6lld refunds %18s\n", int_of(entry, "capture_count"),
+               money_of(entry, "capture_amount", currency, captures), int_of(entry, "credit_count"),
+               money_of(entry, "credit_amount", currency, credits));
+    }
+    json_array_foreach(json_object_get(batch, "differences"), index, entry) print_difference(entry);
+}
+
+void setpay_merchant_words_batches(const json_t *result)
+{
+    const json_t *batches = json_object_get(result, "batches");
+    size_t index;
+    const json_t *batch;
+    if (json_array_size(batches) == 0)
+        puts("There is no such batch: nothing was captured since the last one was closed.");
+    json_array_foreach(batches, index, batch) setpay_merchant_words_batch(batch);
     if (json_is_string(json_object_get(result, "next_cursor")))
         printf("There are more: --cursor %s\n", setpay_operator_text(result, "next_cursor"));
 }

@@ -10,6 +10,8 @@ typedef void setpay_merchant_words_fn(const json_t *result);
 
 setpay_merchant_words_fn setpay_merchant_words_order;
 setpay_merchant_words_fn setpay_merchant_words_orders;
+setpay_merchant_words_fn setpay_merchant_words_batch;
+setpay_merchant_words_fn setpay_merchant_words_batches;
 setpay_merchant_words_fn setpay_merchant_words_token;
 setpay_merchant_words_fn setpay_merchant_words_tokens;
 setpay_merchant_words_fn setpay_merchant_words_token_removed;

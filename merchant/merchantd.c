@@ -12,7 +12,10 @@
 #include "common/store/evidence.h"
 #include "merchant/commands.h"
 #include "merchant/options.h"
+#include "merchant/payment/batch_store.h"
 #include "merchant/payment/dispatch.h"
+#include "merchant/payment/port.h"
+#include "merchant/payment/step.h"
 #include "merchant/setup.h"
 #include "merchant/store/api/api.h"
 #include "merchant/store/api/idempotency.h"
@@ -32,6 +35,7 @@ static const struct setpay_store_migration steps[] = {
             SETPAY_PURCHASE_SCHEMA},
     {2, SETPAY_EVIDENCE_SCHEMA},
     {3, SETPAY_SAVED_TRUST_SCHEMA},
+    {4, SETPAY_MERCHANT_STEP_SCHEMA SETPAY_MERCHANT_BATCH_SCHEMA},
     {0, NULL},
 };
 /* rule M7: sealed instructions alone are ever erased */

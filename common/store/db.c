@@ -396,6 +396,13 @@ void setpay_db_get_digest(struct setpay_db_rows *rows, int column, struct setpay
 enum setpay_error setpay_db_notify(struct setpay_db *db, const struct setpay_id *id,
                                    int64_t version)
 {
+    /* Of several changes of one thing in an operation the last is what there is to hear of. */
+    for (size_t i = db->operation_notes; i < db->note_count; i++) {
+        if (setpay_id_equal(&db->notes[i].id, id)) {
+            db->notes[i].version = version;
+            return SETPAY_OK;
+        }
+    }
     if (db->note_count >= db->note_max ||
         db->note_count - db->operation_notes >= SETPAY_LIMIT_STORE_NOTES)
         return SETPAY_E_TOO_BIG;

@@ -142,7 +142,8 @@ void setpay_db_get_digest(struct setpay_db_rows *rows, int column, struct setpay
 /* ------------------------------------------------------------------ notes */
 
 /* Inside an operation: once (and only if) it is committed, every watcher of the store hears that id
- * now has this version. SETPAY_E_TOO_BIG above SETPAY_LIMIT_STORE_NOTES notes of one operation. */
+ * now has this version (the last that the operation named). SETPAY_E_TOO_BIG above
+ * SETPAY_LIMIT_STORE_NOTES notes of one operation. */
 enum setpay_error setpay_db_notify(struct setpay_db *db, const struct setpay_id *id,
                                    int64_t version) SETPAY_MUST_CHECK;
 

@@ -26,6 +26,27 @@ static enum setpay_error add_gateway(struct setpay_merchant *merchant,
     return error;
 }
 
+/* What a content holds beside its receipts, at the most, and a receipt beside its ciphertext. */
+#define REST_BYTES 1024
+#define RECEIPT_BESIDE_BYTES 32
+
+/* As many of the oldest as have room. Those of setpay's gateway always have: a purchase has no more
+ * than SETPAY_LIMIT_RECEIPTS of them (step.h), of at most 448 bytes. Of one that seals more, the
+ * wallet gets a chain that is good as far as it goes, rather than no answer. */
+static size_t count_that_fit(const struct setpay_merchant_told *told)
+{
+    size_t room = SETPAY_LIMIT_CONTENT_BYTES - REST_BYTES;
+    size_t count = 0;
+    while (count < told->receipt_count && count < SETPAY_LIMIT_RECEIPTS) {
+        size_t size = told->receipts[count].size + RECEIPT_BESIDE_BYTES;
+        if (size > room)
+            break;
+        room -= size;
+        count++;
+    }
+    return count;
+}
+
 static enum setpay_error build_content(const struct setpay_merchant *merchant,
                                        const struct setpay_merchant_purchase *purchase,
                                        const struct setpay_merchant_told *told,
@@ -36,12 +57,13 @@ static enum setpay_error build_content(const struct setpay_merchant *merchant,
     setpay_merchant_pres_fill(purchase, merchant->id, told->rrpid, told->request_hash,
                               told->challenge, now_ms, &message);
     message.header.sender = *signer;
-    if (setpay_merchant_shows_receipts(purchase) && told->receipt_count > 0) {
-        message.receipts = calloc(told->receipt_count, sizeof *message.receipts);
+    size_t count = count_that_fit(told);
+    if (setpay_merchant_shows_receipts(purchase) && count > 0) {
+        message.receipts = calloc(count, sizeof *message.receipts);
         if (message.receipts == NULL)
             return SETPAY_E_NOMEM;
-        message.receipt_count = told->receipt_count;
-        for (size_t i = 0; i < told->receipt_count; i++)
+        message.receipt_count = count;
+        for (size_t i = 0; i < count; i++)
             message.receipts[i] = told->receipts[i];
     }
     enum setpay_error error = setpay_pres_build(&message, content);

@@ -16,7 +16,20 @@
 
 static enum setpay_message_type type_of(enum setpay_ask_kind kind)
 {
-    return kind == SETPAY_ASK_REVERSE ? SETPAY_MESSAGE_AUTH_REV_REQ : SETPAY_MESSAGE_AUTH_REQ;
+    switch (kind) {
+    case SETPAY_ASK_REVERSE:
+        return SETPAY_MESSAGE_AUTH_REV_REQ;
+    case SETPAY_ASK_CAPTURE:
+        return SETPAY_MESSAGE_CAP_REQ;
+    case SETPAY_ASK_CAPTURE_REVERSAL:
+        return SETPAY_MESSAGE_CAP_REV_REQ;
+    case SETPAY_ASK_CREDIT:
+        return SETPAY_MESSAGE_CRED_REQ;
+    case SETPAY_ASK_CREDIT_REVERSAL:
+        return SETPAY_MESSAGE_CRED_REV_REQ;
+    default:
+        return SETPAY_MESSAGE_AUTH_REQ;
+    }
 }
 
 static enum setpay_error build_auth_req(struct setpay_merchant *merchant,
@@ -41,7 +54,22 @@ static enum setpay_error build_auth_rev_req(struct setpay_merchant *merchant,
 {
     struct setpay_auth_rev_req request;
     setpay_merchant_auth_rev_req_fill(purchase, merchant->id, &ask->rrpid, now_ms, &request);
+    request.header.sender = ask->signer;
     return setpay_auth_rev_req_build(&request, &ask->content);
+}
+
+static enum setpay_error build_step_req(const struct setpay_merchant *merchant,
+                                        const struct setpay_merchant_purchase *purchase,
+                                        const struct setpay_merchant_asking *asking,
+                                        struct setpay_merchant_ask *ask)
+{
+    struct setpay_step_req request;
+    struct setpay_step one;
+    if (asking->step == NULL || asking->of_token == NULL)
+        return SETPAY_E_INTERNAL;
+    setpay_merchant_step_req_fill(purchase, merchant->id, asking->step, asking->of_token, ask, &one,
+                                  &request);
+    return setpay_step_req_build(&request, &ask->content);
 }
 
 static enum setpay_error sign_ask(const struct setpay_held *sign, struct setpay_merchant_ask *ask)
@@ -60,14 +88,17 @@ static enum setpay_error sign_ask(const struct setpay_held *sign, struct setpay_
 /* All but the signature. */
 static enum setpay_error make_content(struct setpay_merchant *merchant,
                                       const struct setpay_merchant_purchase *purchase,
-                                      enum setpay_ask_kind kind, setpay_time_ms now_ms,
+                                      const struct setpay_merchant_asking *asking,
+                                      const struct setpay_digest *signer, setpay_time_ms now_ms,
                                       struct setpay_merchant_ask *ask)
 {
     ask->id = 0;
-    ask->kind = kind;
+    ask->kind = asking->kind;
+    ask->step_id = asking->step != NULL ? asking->step->id : 0;
+    ask->signer = *signer;
     ask->created_ms = now_ms;
     SETPAY_TRY(setpay_id_random(&ask->rrpid));
-    switch (kind) {
+    switch (asking->kind) {
     case SETPAY_ASK_AUTHORISE:
         SETPAY_TRY(build_auth_req(merchant, purchase, SETPAY_INTENT_AUTHORISE, now_ms, ask));
         break;
@@ -78,7 +109,7 @@ static enum setpay_error make_content(struct setpay_merchant *merchant,
         SETPAY_TRY(build_auth_rev_req(merchant, purchase, now_ms, ask));
         break;
     default:
-        return SETPAY_E_INTERNAL;
+        SETPAY_TRY(build_step_req(merchant, purchase, asking, ask));
     }
     return SETPAY_OK;
 }
@@ -86,14 +117,18 @@ static enum setpay_error make_content(struct setpay_merchant *merchant,
 enum setpay_error setpay_merchant_ask_make(struct setpay_merchant *merchant,
                                            const struct setpay_merchant_brand *brand,
                                            const struct setpay_merchant_purchase *purchase,
-                                           enum setpay_ask_kind kind, setpay_time_ms now_ms,
-                                           struct setpay_merchant_ask *ask)
+                                           const struct setpay_merchant_asking *asking,
+                                           setpay_time_ms now_ms, struct setpay_merchant_ask *ask)
 {
     struct setpay_keyring *keys = setpay_keys_take(merchant->keys);
     const struct setpay_held *sign =
         setpay_keyring_find(keys, SETPAY_PROFILE_MERCHANT_SIGN, brand->name, &purchase->merchant);
+    if (sign == NULL && asking->step != NULL)
+        sign = setpay_keyring_in_use(keys, SETPAY_PROFILE_MERCHANT_SIGN, brand->name);
     enum setpay_error error =
-        sign == NULL ? SETPAY_E_SENDER : make_content(merchant, purchase, kind, now_ms, ask);
+        sign == NULL
+            ? SETPAY_E_SENDER
+            : make_content(merchant, purchase, asking, setpay_held_thumbprint(sign), now_ms, ask);
     if (error == SETPAY_OK)
         error = sign_ask(sign, ask);
     setpay_keyring_unref(keys);
@@ -128,7 +163,7 @@ enum setpay_error setpay_merchant_ask_pack(
     struct setpay_beside beside;
     struct setpay_keyring *keys = setpay_keys_take(merchant->keys);
     const struct setpay_held *sign =
-        setpay_keyring_find(keys, SETPAY_PROFILE_MERCHANT_SIGN, brand->name, &purchase->merchant);
+        setpay_keyring_find(keys, SETPAY_PROFILE_MERCHANT_SIGN, brand->name, &ask->signer);
     setpay_beside_init(&beside);
     enum setpay_error error = sign == NULL ? SETPAY_E_SENDER
                                            : setpay_beside_add_chain(&beside, NULL, merchant->trust,
@@ -140,7 +175,7 @@ enum setpay_error setpay_merchant_ask_pack(
             .type = type_of(ask->kind),
             .content = setpay_buffer_view(&ask->content),
             .signature = &ask->signature,
-            .signer = &purchase->merchant,
+            .signer = &ask->signer,
             .certificates = beside.certificates,
             .certificate_count = beside.certificate_count,
             .envelope = envelope,
@@ -161,8 +196,8 @@ enum setpay_error setpay_merchant_ask_expect(const struct setpay_merchant_purcha
         .has_answerer = true,
         .answerer = purchase->gateway_sign, /* rule M6: the gateway of the offer */
         .has_asker = true,
-        .asker = purchase->merchant,
+        .asker = ask->signer,
     };
-    return setpay_request_hash(type_of(ask->kind), &purchase->merchant,
-                               setpay_buffer_view(&ask->content), &asked->request_hash);
+    return setpay_request_hash(type_of(ask->kind), &ask->signer, setpay_buffer_view(&ask->content),
+                               &asked->request_hash);
 }

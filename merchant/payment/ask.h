@@ -9,19 +9,29 @@
 #include "common/wire/checks.h"
 #include "merchant/payment/merchant.h"
 #include "merchant/payment/payment_store.h"
+#include "merchant/payment/step.h"
 
 #include <stdbool.h>
 
-/* A fresh request of a kind, signed. *ask is initialised; what it holds is replaced.
- * SETPAY_E_SENDER where the purchase was made under another certificate than the brand's present
- * one. */
+/* What is to be asked. */
+struct setpay_merchant_asking {
+    enum setpay_ask_kind kind;
+    const struct setpay_merchant_step *step; /* NULL: of no step */
+    const struct setpay_id
+        *of_token; /* of a step: what it is of, at the gateway; not of a release */
+};
+
+/* A fresh request, signed. *ask is initialised; what it holds is replaced. By the certificate under
+ * which the purchase was made; a step, which may come long after that has ended, by the one in use
+ * where that is gone. SETPAY_E_SENDER where there is none. */
 enum setpay_error setpay_merchant_ask_make(struct setpay_merchant *merchant,
                                            const struct setpay_merchant_brand *brand,
                                            const struct setpay_merchant_purchase *purchase,
-                                           enum setpay_ask_kind kind, setpay_time_ms now_ms,
+                                           const struct setpay_merchant_asking *asking,
+                                           setpay_time_ms now_ms,
                                            struct setpay_merchant_ask *ask) SETPAY_MUST_CHECK;
 /* The Message for one try, into bytes (replaced). envelope and certificate (the cardholder's) are
- * empty for a reversal. */
+ * empty but for an AuthReq. */
 enum setpay_error setpay_merchant_ask_pack(struct setpay_merchant *merchant,
                                            const struct setpay_merchant_brand *brand,
                                            const struct setpay_merchant_purchase *purchase,

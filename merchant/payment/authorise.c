@@ -1,5 +1,6 @@
 /*
- * Asking the gateway, until it has answered: AuthReq, its void (rule M9), AuthRevReq.
+ * Asking the gateway, until it has answered: AuthReq, its void (rule M9), AuthRevReq, and the steps
+ * after an authorisation, one at a time.
  *
  * What always holds: a purchase is driven by one worker, chosen by its xid; a request is stored
  * before it leaves (rule M5) and every try sends the same signed bytes (rule A6), so that it does
@@ -8,7 +9,6 @@
  * store or a crash in between needs no case of its own.
  */
 #include "common/base/log.h"
-#include "common/base/testing.h"
 #include "common/net/metrics.h"
 #include "merchant/payment/ask.h"
 #include "merchant/payment/drive.h"
@@ -17,7 +17,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const kinds[] = {"authorise", "void", "reverse", NULL};
+static const char *const kinds[] = {"authorise",       "void",   "reverse",
+                                    "capture",         "credit", "capture_reversal",
+                                    "credit_reversal", NULL};
 static struct setpay_metric gateway_seconds = {
     .name = "setpay_merchant_gateway_seconds",
     .help = "Time from a request to the gateway to its answer.",
@@ -31,6 +33,11 @@ static struct setpay_metric gateway_repeats = {
     .labels = {{"request", kinds}},
 };
 
+const char *setpay_merchant_ask_name(enum setpay_ask_kind kind)
+{
+    return kinds[kind - 1];
+}
+
 /* ------------------------------------------------------------------ a drive's life */
 
 bool setpay_merchant_drives(const struct setpay_merchant_worker *worker,
@@ -41,6 +48,7 @@ bool setpay_merchant_drives(const struct setpay_merchant_worker *worker,
 
 static void forget_answer(struct setpay_merchant_drive *drive)
 {
+    setpay_step_res_clear(&drive->step_res);
     setpay_message_clear(&drive->answer);
     setpay_certificate_unref(drive->signer);
     drive->signer = NULL;
@@ -125,14 +133,38 @@ void setpay_merchant_drive_later(struct setpay_merchant_drive *drive)
 
 /* ------------------------------------------------------------------ reading */
 
+/* The oldest step that is asked for, and what it is of. */
+static enum setpay_error read_step(struct setpay_db *db, struct setpay_merchant_drive *drive,
+                                   enum setpay_ask_kind *kind)
+{
+    SETPAY_TRY(setpay_merchant_step_list(db, drive->purchase.id, &drive->steps));
+    const struct setpay_merchant_step *step = setpay_merchant_step_first(&drive->steps);
+    if (step == NULL)
+        return SETPAY_E_STORE; /* state and steps disagree */
+    const struct setpay_merchant_step *of = setpay_merchant_step_of(&drive->steps, step->of_id);
+    if (step->id != drive->step.id) {
+        drive->renew = false;
+        drive->tries = 0;
+    }
+    drive->step = *step;
+    drive->of_token = of != NULL ? of->token : drive->purchase.cap_token;
+    *kind = setpay_merchant_step_ask_kind(step->kind);
+    return setpay_merchant_ask_find_step(db, &drive->purchase, step->id, &drive->ask);
+}
+
 static enum setpay_error read_ask(struct setpay_db *db, struct setpay_merchant_drive *drive)
 {
     struct setpay_merchant_purchase *purchase = &drive->purchase;
-    enum setpay_ask_kind kind;
+    enum setpay_ask_kind kind = SETPAY_ASK_AUTHORISE;
+    enum setpay_error error = SETPAY_OK;
     if (purchase->state == SETPAY_PURCHASE_LEARNING)
-        return setpay_merchant_ask_find_any(db, purchase->id, drive->learn_index, &drive->ask);
-    SETPAY_TRY(setpay_merchant_ask_kind(purchase->state, &kind));
-    enum setpay_error error = setpay_merchant_ask_find(db, purchase->id, kind, &drive->ask);
+        return setpay_merchant_ask_find_any(db, purchase, drive->learn_index, &drive->ask);
+    if (purchase->state == SETPAY_PURCHASE_STEPPING) {
+        error = read_step(db, drive, &kind);
+    } else {
+        SETPAY_TRY(setpay_merchant_ask_kind(purchase->state, &kind));
+        error = setpay_merchant_ask_find(db, purchase, kind, &drive->ask);
+    }
     if (error == SETPAY_E_NOT_FOUND) {
         drive->ask.id = 0; /* to be made */
         drive->ask.kind = kind;
@@ -151,7 +183,8 @@ static enum setpay_error read_drive(struct setpay_db *db, void *arg)
     setpay_cleanse(drive->envelope.data, drive->envelope.size); /* rule M7 */
     setpay_buffer_reset(&drive->envelope);
     setpay_buffer_reset(&drive->certificate);
-    if (purchase->state != SETPAY_PURCHASE_REVERSING) {
+    if (purchase->state != SETPAY_PURCHASE_REVERSING &&
+        purchase->state != SETPAY_PURCHASE_STEPPING) {
         /* Backups are made without it (rule M7). A gateway that has decided on it answers all the
          * same; one that has not can't, and the purchase lapses when its time is over (rule M9). */
         enum setpay_error found =
@@ -170,133 +203,8 @@ static void report_nothing(struct setpay_merchant_drive *drive, enum setpay_erro
     setpay_metric_add(&gateway_repeats, (size_t)drive->ask.kind - 1, 0, 1);
     setpay_log_error(error, "gateway.no_answer", setpay_field_id("xid", &drive->xid),
                      setpay_field_id("rrpid", &drive->ask.rrpid),
-                     setpay_field_text("request", kinds[drive->ask.kind - 1]),
+                     setpay_field_text("request", setpay_merchant_ask_name(drive->ask.kind)),
                      setpay_field_int("tries", drive->tries + 1));
-}
-
-/* Whether an Error that names a certificate can only mean the cardholder's. */
-static bool cardholder_ended(const struct setpay_merchant_drive *drive, setpay_time_ms now_ms)
-{
-    struct setpay_trust *trust = drive->worker->merchant->trust;
-    struct setpay_certificate *certificate = NULL;
-    enum setpay_error ours =
-        setpay_trust_verify_known(trust, &drive->purchase.merchant, SETPAY_PROFILE_MERCHANT_SIGN,
-                                  drive->brand->name, now_ms, &certificate);
-    setpay_certificate_unref(certificate);
-    certificate = NULL;
-    enum setpay_error theirs = setpay_trust_verify(trust, setpay_buffer_view(&drive->certificate),
-                                                   NULL, 0, SETPAY_PROFILE_CARDHOLDER_SIGN,
-                                                   drive->brand->name, now_ms, &certificate);
-    setpay_certificate_unref(certificate);
-    return ours == SETPAY_OK && (theirs == SETPAY_E_CERT_REVOKED || theirs == SETPAY_E_CERT_TIME);
-}
-
-static void take_word(struct setpay_merchant_drive *drive, const struct setpay_message *message,
-                      uint32_t wire_code, setpay_time_ms now_ms)
-{
-    enum setpay_purchase_state state = drive->purchase.state;
-    setpay_log(SETPAY_LOG_WARN, "gateway.error", setpay_field_id("xid", &drive->xid),
-               setpay_field_id("rrpid", &drive->ask.rrpid),
-               setpay_field_text("request", kinds[drive->ask.kind - 1]),
-               setpay_field_text("state", setpay_purchase_state_name(state)),
-               setpay_field_int("code", wire_code));
-    if (wire_code == SETPAY_WIRE_CERTIFICATE || wire_code == SETPAY_WIRE_MISMATCH)
-        atomic_store(&drive->brand->gateway_wanted, true); /* perhaps it has new ones */
-    bool by_gateway =
-        message->is_signed && setpay_digest_equal(&message->signer, &drive->purchase.gateway_sign);
-    if (setpay_merchant_is_lapsed(&drive->purchase, wire_code, by_gateway,
-                                  cardholder_ended(drive, now_ms), now_ms)) {
-        setpay_merchant_book_event(drive, SETPAY_PURCHASE_LAPSE); /* rule M9 */
-        return;
-    }
-    switch (setpay_merchant_word(state, wire_code)) {
-    case SETPAY_WORD_RENEW:
-        drive->renew = true;
-        break;
-    case SETPAY_WORD_NEXT:
-        drive->learn_index++;
-        break;
-    case SETPAY_WORD_USED:
-        setpay_merchant_book_event(drive, SETPAY_PURCHASE_USED);
-        return;
-    case SETPAY_WORD_GIVE_UP:
-        setpay_merchant_book_event(drive, SETPAY_PURCHASE_GIVE_UP); /* rule M9 */
-        return;
-    default:
-        break;
-    }
-    setpay_merchant_drive_later(drive);
-}
-
-/* The Error's code, if it is one to our request (rule A4). Unsigned it is the word of the
- * connection, which the gateway's TLS certificate stands for. */
-static enum setpay_error read_error(struct setpay_merchant_drive *drive,
-                                    const struct setpay_message *message,
-                                    const struct setpay_asked *asked, setpay_time_ms now_ms,
-                                    uint32_t *wire_code)
-{
-    struct setpay_error_report report;
-    if (message->is_signed) {
-        struct setpay_certificate *signer = NULL;
-        SETPAY_TRY(setpay_message_authenticate(message, drive->worker->merchant->trust,
-                                               SETPAY_PROFILE_GATEWAY_SIGN, drive->brand->name,
-                                               now_ms, &signer));
-        bool ours = strcmp(setpay_certificate_id(signer), drive->worker->merchant->gateway_id) == 0;
-        setpay_certificate_unref(signer);
-        if (!ours)
-            return SETPAY_E_ANSWER_SIGNER; /* rule A4 */
-    }
-    SETPAY_TRY(setpay_error_report_parse(message->content, &report));
-    struct setpay_asked any = *asked;
-    any.has_answerer = false; /* a gateway with new certificates signs its refusal with those */
-    enum setpay_error meaning = setpay_error_report_meaning(message, &report, &any, &drive->raw);
-    if (setpay_error_rule(meaning)[0] == 'A' && meaning != SETPAY_E_PEER_DATE)
-        return meaning;
-    *wire_code = report.code;
-    return SETPAY_OK;
-}
-
-/* Rules A2, A3, A4, M6 for an answer proper, into the drive. */
-static enum setpay_error read_answer(struct setpay_merchant_drive *drive,
-                                     const struct setpay_asked *asked, setpay_time_ms now_ms)
-{
-    const struct setpay_merchant *merchant = drive->worker->merchant;
-    const struct setpay_message *message = &drive->answer;
-    bool reverses = drive->ask.kind == SETPAY_ASK_REVERSE;
-    if (message->type != (reverses ? SETPAY_MESSAGE_AUTH_REV_RES : SETPAY_MESSAGE_AUTH_RES))
-        return SETPAY_E_MESSAGE_TYPE;
-    SETPAY_TRY(setpay_message_authenticate(message, merchant->trust, SETPAY_PROFILE_GATEWAY_SIGN,
-                                           drive->brand->name, now_ms, &drive->signer));
-    if (reverses) {
-        SETPAY_TRY(setpay_auth_rev_res_parse(message->content, &drive->auth_rev_res));
-        SETPAY_TRY(setpay_answer_check(message, &drive->auth_rev_res.header, asked));
-        return setpay_merchant_auth_rev_res_check(&drive->purchase, merchant->id,
-                                                  &drive->auth_rev_res);
-    }
-    SETPAY_TRY(setpay_auth_res_parse(message->content, &drive->auth_res));
-    SETPAY_TRY(setpay_answer_check(message, &drive->auth_res.header, asked));
-    return setpay_merchant_auth_res_check(&drive->purchase, merchant->id, drive->ask.kind,
-                                          &drive->auth_res); /* rule M6 */
-}
-
-static enum setpay_error take_answer(struct setpay_merchant_drive *drive)
-{
-    const struct setpay_message *message = &drive->answer;
-    struct setpay_asked asked;
-    setpay_time_ms now_ms = setpay_clock_now_ms();
-    SETPAY_TRY(setpay_merchant_ask_expect(&drive->purchase, &drive->ask, &asked));
-    if (message->type == SETPAY_MESSAGE_ERROR) {
-        uint32_t wire_code = 0;
-        SETPAY_TRY(read_error(drive, message, &asked, now_ms, &wire_code));
-        take_word(drive, message, wire_code, now_ms);
-        return SETPAY_OK;
-    }
-    SETPAY_TRY(read_answer(drive, &asked, now_ms));
-    drive->tries = 0;
-    drive->again = 0;
-    setpay_testing_point("gateway.answered");
-    setpay_merchant_book(drive);
-    return SETPAY_OK;
 }
 
 static void on_answer(void *arg, enum setpay_error error, struct setpay_view answer)
@@ -309,7 +217,7 @@ static void on_answer(void *arg, enum setpay_error error, struct setpay_view ans
                               setpay_clock_monotonic_us() - drive->asked_us);
         error = setpay_message_parse(answer, &drive->answer);
         if (error == SETPAY_OK)
-            error = take_answer(drive);
+            error = setpay_merchant_take_answer(drive);
     }
     if (error != SETPAY_OK) { /* as if nothing had come: ask again */
         report_nothing(drive, error);
@@ -341,8 +249,14 @@ static void on_ask_kept(void *arg, enum setpay_error error)
 static enum setpay_error make_ask(struct setpay_merchant_drive *drive)
 {
     struct setpay_merchant_worker *worker = drive->worker;
-    SETPAY_TRY(setpay_merchant_ask_make(worker->merchant, drive->brand, &drive->purchase,
-                                        drive->ask.kind, setpay_clock_now_ms(), &drive->ask));
+    bool steps = drive->purchase.state == SETPAY_PURCHASE_STEPPING;
+    const struct setpay_merchant_asking asking = {
+        .kind = drive->ask.kind,
+        .step = steps ? &drive->step : NULL,
+        .of_token = &drive->of_token,
+    };
+    SETPAY_TRY(setpay_merchant_ask_make(worker->merchant, drive->brand, &drive->purchase, &asking,
+                                        setpay_clock_now_ms(), &drive->ask));
     SETPAY_TRY(setpay_store_submit(worker->merchant->store, write_ask, on_ask_kept, drive,
                                    &worker->executor));
     drive->stores = true;
@@ -379,6 +293,13 @@ static enum setpay_error ask(struct setpay_merchant_drive *drive)
     if ((drive->tries > 0 || drive->renew) &&
         setpay_merchant_is_over(&drive->purchase, setpay_clock_now_ms())) {
         setpay_merchant_book_event(drive, SETPAY_PURCHASE_GIVE_UP); /* rule M9 */
+        return SETPAY_OK;
+    }
+    if (drive->purchase.state == SETPAY_PURCHASE_STEPPING &&
+        drive->step.kind == SETPAY_MERCHANT_STEP_RELEASE &&
+        setpay_merchant_held(&drive->purchase) == 0) {
+        forget_answer(drive);
+        setpay_merchant_book_step(drive); /* the captures before it have left nothing */
         return SETPAY_OK;
     }
     return drive->ask.id == 0 || drive->renew ? make_ask(drive) : send_ask(drive);

@@ -10,6 +10,7 @@
 #include "common/base/log.h"
 #include "common/net/metrics.h"
 #include "common/net/refusals.h"
+#include "merchant/payment/batch_store.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -159,12 +160,17 @@ static void on_notes(void *arg, const struct setpay_store_note *notes, size_t co
 {
     struct setpay_merchant_worker *worker = arg;
     setpay_waiters_wake(&worker->waiters, notes, count, reread);
+    bool told_of_batches = false;
     for (size_t i = 0; i < count; i++) {
-        if (setpay_merchant_drives(worker, &notes[i].id))
+        if (notes[i].version == SETPAY_MERCHANT_BATCH_NOTE)
+            told_of_batches = true;
+        else if (setpay_merchant_drives(worker, &notes[i].id))
             setpay_merchant_drive(worker, &notes[i].id);
     }
     if (reread)
         setpay_merchant_drive_all(worker);
+    if (reread || told_of_batches)
+        setpay_merchant_batches_wake(worker->batches);
 }
 
 /* ------------------------------------------------------------------ a message */
@@ -270,7 +276,9 @@ static enum setpay_error make_server(struct setpay_merchant_worker *worker,
 
 static void on_start_time(void *arg)
 {
-    setpay_merchant_drive_all(arg);
+    struct setpay_merchant_worker *worker = arg;
+    setpay_merchant_drive_all(worker);
+    setpay_merchant_batches_wake(worker->batches);
 }
 
 enum setpay_error setpay_merchant_worker_new(struct setpay_merchant *merchant,
@@ -298,6 +306,8 @@ enum setpay_error setpay_merchant_worker_new(struct setpay_merchant *merchant,
         error = make_clients(made);
     if (error == SETPAY_OK && made->index == 0)
         error = setpay_merchant_pcert_new(made, &made->pcert);
+    if (error == SETPAY_OK && made->index == 0)
+        error = setpay_merchant_batches_new(made, &made->batches);
     if (error == SETPAY_OK)
         error = setpay_timer_new(made->loop, on_start_time, made, &made->start_timer);
     if (error == SETPAY_OK)
@@ -337,6 +347,7 @@ void setpay_merchant_worker_free(struct setpay_merchant_worker *worker)
     setpay_waiters_each(&worker->waiters, refuse_to_drain);
     setpay_timer_free(worker->start_timer);
     setpay_merchant_drives_free(worker);
+    setpay_merchant_batches_free(worker->batches);
     for (size_t i = 0; i < SETPAY_MERCHANT_BRANDS_MAX; i++)
         setpay_frame_client_free(worker->clients[i]);
     setpay_merchant_pcert_free(worker->pcert); /* hears of the end of its questions */

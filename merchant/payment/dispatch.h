@@ -24,6 +24,7 @@
 struct setpay_merchant_work;
 struct setpay_merchant_drive;
 struct setpay_merchant_pcert;
+struct setpay_merchant_batches;
 
 struct setpay_merchant_worker {
     struct setpay_merchant *merchant;
@@ -37,6 +38,7 @@ struct setpay_merchant_worker {
     struct setpay_waiters waiters;        /* PReqs whose outcome is not known yet */
     struct setpay_merchant_drive *drives; /* purchases of this worker that wait for the gateway */
     struct setpay_merchant_pcert *pcert;  /* worker 0 only: asks for certificates */
+    struct setpay_merchant_batches *batches; /* worker 0 only: closes batches */
     struct setpay_timer *start_timer;
     bool draining;
 };
@@ -116,5 +118,13 @@ struct setpay_frame_client *setpay_merchant_client(struct setpay_merchant_worker
 enum setpay_error setpay_merchant_pcert_new(struct setpay_merchant_worker *worker,
                                             struct setpay_merchant_pcert **pcert) SETPAY_MUST_CHECK;
 void setpay_merchant_pcert_free(struct setpay_merchant_pcert *pcert);
+
+/* Closes batches. On worker 0; free it before the lines to the gateway. */
+enum setpay_error
+setpay_merchant_batches_new(struct setpay_merchant_worker *worker,
+                            struct setpay_merchant_batches **batches) SETPAY_MUST_CHECK;
+void setpay_merchant_batches_free(struct setpay_merchant_batches *batches);
+/* Something may be to be closed. NULL-safe. */
+void setpay_merchant_batches_wake(struct setpay_merchant_batches *batches);
 
 #endif

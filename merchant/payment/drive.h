@@ -1,6 +1,7 @@
 /*
  * A purchase that waits for the gateway, in the hands of the one worker that drives it. Inside
- * merchant/payment only: authorise.c asks, outcome.c books what was answered.
+ * merchant/payment only: authorise.c asks, heard.c takes what came back, outcome.c and
+ * step_outcome.c book it.
  */
 #ifndef SETPAY_MERCHANT_PAYMENT_DRIVE_H
 #define SETPAY_MERCHANT_PAYMENT_DRIVE_H
@@ -8,6 +9,7 @@
 #include "common/wire/checks.h"
 #include "common/wire/signed.h"
 #include "merchant/payment/dispatch.h"
+#include "merchant/payment/step.h"
 
 /* At any time exactly one thing is under way: a try at the gateway, an operation of the store, or
  * the wait before the next try. */
@@ -28,6 +30,9 @@ struct setpay_merchant_drive {
 
     /* As read for the present step. */
     struct setpay_merchant_purchase purchase;
+    struct setpay_merchant_steps steps; /* these three in state STEPPING */
+    struct setpay_merchant_step step;   /* the oldest of them that is asked for */
+    struct setpay_id of_token;          /* what it is of, at the gateway */
     struct setpay_merchant_ask ask;
     struct setpay_buffer envelope;
     struct setpay_buffer certificate;
@@ -38,12 +43,24 @@ struct setpay_merchant_drive {
     struct setpay_certificate *signer;
     struct setpay_auth_res auth_res;
     struct setpay_auth_rev_res auth_rev_res;
-    struct setpay_merchant_purchase booked; /* the purchase after it */
-    struct setpay_buffer pres;              /* empty: none to be kept */
+    struct setpay_step_res step_res;
+    struct setpay_merchant_purchase booked;  /* the purchase after it */
+    struct setpay_merchant_step booked_step; /* and the step */
+    struct setpay_buffer pres;               /* empty: none to be kept */
 };
+
+/* "authorise", "capture", … */
+const char *setpay_merchant_ask_name(enum setpay_ask_kind kind);
 
 /* Books the answer in auth_res or auth_rev_res, which was checked. The drive goes on by itself. */
 void setpay_merchant_book(struct setpay_merchant_drive *drive);
+/* The same for an answer to a step, in step_res, or for a release in auth_rev_res; a release of
+ * nothing needs none. */
+void setpay_merchant_book_step(struct setpay_merchant_drive *drive);
+/* Checks what came back, in answer, and books it or asks again later. An error: it was no answer.
+ */
+enum setpay_error
+setpay_merchant_take_answer(struct setpay_merchant_drive *drive) SETPAY_MUST_CHECK;
 /* Applies an event that needs nothing else. */
 void setpay_merchant_book_event(struct setpay_merchant_drive *drive,
                                 enum setpay_purchase_event event);

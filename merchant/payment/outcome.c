@@ -46,29 +46,49 @@ static enum setpay_error keep_answer(struct setpay_db *db,
 
 /* The purchase's new state, and what ends with it if that is the end of the purchase. */
 static enum setpay_error write_state(struct setpay_db *db,
-                                     const struct setpay_merchant_drive *drive)
+                                     const struct setpay_merchant_drive *drive,
+                                     struct setpay_merchant_purchase *purchase)
 {
-    struct setpay_merchant_purchase purchase = drive->booked;
-    SETPAY_TRY(setpay_merchant_purchase_update(db, &purchase));
+    *purchase = drive->booked;
+    SETPAY_TRY(setpay_merchant_purchase_update(db, purchase));
     SETPAY_TRY(keep_answer(db, drive));
-    if (!setpay_purchase_state_is_refused(purchase.state))
+    if (!setpay_purchase_state_is_refused(purchase->state))
         return SETPAY_OK;
-    enum setpay_error error = setpay_order_release(db, purchase.order_id, &purchase.xid);
+    enum setpay_error error = setpay_order_release(db, purchase->order_id, &purchase->xid);
     return error == SETPAY_E_NOT_FOUND ? SETPAY_OK : error; /* rule M4: a late one held no order */
+}
+
+/* An order whose money is wanted at once has its capture asked for in the operation that books the
+ * authorisation: so no crash comes between the two. */
+static enum setpay_error capture_at_once(struct setpay_db *db,
+                                         struct setpay_merchant_purchase *purchase)
+{
+    enum setpay_order_capture capture;
+    struct setpay_merchant_step step;
+    if (purchase->state != SETPAY_PURCHASE_AUTHORISED)
+        return SETPAY_OK;
+    SETPAY_TRY(setpay_order_find_capture(db, purchase->order_id, &capture));
+    if (capture != SETPAY_CAPTURE_IMMEDIATE)
+        return SETPAY_OK;
+    enum setpay_error error =
+        setpay_merchant_step_ask(db, purchase, SETPAY_MERCHANT_STEP_CAPTURE, NULL,
+                                 setpay_merchant_held(purchase), purchase->updated_ms, &step);
+    return error == SETPAY_E_HOLD_OVER ? SETPAY_OK : error; /* a hold of no time at all */
 }
 
 static enum setpay_error write_outcome(struct setpay_db *db, void *arg)
 {
     struct setpay_merchant_drive *drive = arg;
-    const struct setpay_merchant_purchase *purchase = &drive->booked;
+    struct setpay_merchant_purchase purchase;
     const struct setpay_sealed_receipt *receipt = drive->ask.kind == SETPAY_ASK_REVERSE
                                                       ? &drive->auth_rev_res.receipt
                                                       : &drive->auth_res.receipt;
-    SETPAY_TRY(write_state(db, drive));
-    SETPAY_TRY(setpay_merchant_receipt_add(db, purchase->id, receipt, purchase->updated_ms));
-    SETPAY_TRY(setpay_evidence_keep(db, purchase->id, &drive->answer, drive->signer,
-                                    purchase->updated_ms));
-    return setpay_merchant_instruction_delete(db, purchase->id); /* rule M7 */
+    SETPAY_TRY(write_state(db, drive, &purchase));
+    SETPAY_TRY(setpay_merchant_receipt_add(db, purchase.id, receipt, purchase.updated_ms));
+    SETPAY_TRY(
+        setpay_evidence_keep(db, purchase.id, &drive->answer, drive->signer, purchase.updated_ms));
+    SETPAY_TRY(setpay_merchant_instruction_delete(db, purchase.id)); /* rule M7 */
+    return capture_at_once(db, &purchase);
 }
 
 static void count_outcome(const struct setpay_merchant_purchase *purchase)
@@ -208,7 +228,8 @@ void setpay_merchant_book(struct setpay_merchant_drive *drive)
 static enum setpay_error write_event(struct setpay_db *db, void *arg)
 {
     const struct setpay_merchant_drive *drive = arg;
-    SETPAY_TRY(write_state(db, drive));
+    struct setpay_merchant_purchase purchase;
+    SETPAY_TRY(write_state(db, drive, &purchase));
     return setpay_purchase_state_is_waiting(drive->booked.state)
                ? SETPAY_OK
                : setpay_merchant_instruction_delete(db, drive->booked.id); /* rule M7 */

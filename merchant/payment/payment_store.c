@@ -92,7 +92,8 @@ enum setpay_error setpay_merchant_offer_purge(struct setpay_db *db, setpay_time_
     " request_hash, lid_c, chall_c, oimd, pimd, pomd, dual_signature, envelope, cardholder,"       \
     " merchant, gateway_sign, gateway_encrypt, terms_kind, terms_count, terms_interval_days,"      \
     " terms_each_minor, terms_end_ms, expiry_ms, until_ms, action_code, approval_code,"            \
-    " hold_expiry_ms, cap_token, answered, created_ms, decided_ms, updated_ms"
+    " hold_expiry_ms, cap_token, answered, created_ms, decided_ms, updated_ms, captured_minor,"    \
+    " credited_minor, released_minor"
 
 static enum setpay_error read_purchase(struct setpay_db_rows *rows,
                                        struct setpay_merchant_purchase *purchase)
@@ -140,6 +141,9 @@ static enum setpay_error read_purchase(struct setpay_db_rows *rows,
     p.created_ms = setpay_db_get_int(rows, c++);
     p.decided_ms = setpay_db_get_int(rows, c++);
     p.updated_ms = setpay_db_get_int(rows, c++);
+    p.captured_minor = setpay_db_get_int(rows, c++);
+    p.credited_minor = setpay_db_get_int(rows, c++);
+    p.released_minor = setpay_db_get_int(rows, c++);
     *purchase = p;
     return error == SETPAY_OK ? SETPAY_OK : SETPAY_E_STORE; /* ours, so it must be well-formed */
 }
@@ -221,12 +225,14 @@ enum setpay_error setpay_merchant_purchase_update(struct setpay_db *db,
         db,
         "UPDATE purchase SET version = version + 1, state = $1, approved_minor = $2,"
         " action_code = $3, approval_code = $4, hold_expiry_ms = $5, cap_token = $6,"
-        " answered = $7, decided_ms = $8, updated_ms = $9 WHERE id = $10 AND version = $11",
+        " answered = $7, decided_ms = $8, updated_ms = $9, captured_minor = $10,"
+        " credited_minor = $11, released_minor = $12 WHERE id = $13 AND version = $14",
         SETPAY_DB_INT(p->state), SETPAY_DB_INT(p->approved_minor), SETPAY_DB_TEXT(p->action_code),
         SETPAY_DB_TEXT(p->approval_code), SETPAY_DB_INT(p->hold_expiry_ms),
         SETPAY_DB_ID(p->has_cap_token ? &p->cap_token : NULL), SETPAY_DB_BOOL(p->answered),
-        SETPAY_DB_INT(p->decided_ms), SETPAY_DB_INT(p->updated_ms), SETPAY_DB_INT(p->id),
-        SETPAY_DB_INT(p->version)));
+        SETPAY_DB_INT(p->decided_ms), SETPAY_DB_INT(p->updated_ms),
+        SETPAY_DB_INT(p->captured_minor), SETPAY_DB_INT(p->credited_minor),
+        SETPAY_DB_INT(p->released_minor), SETPAY_DB_INT(p->id), SETPAY_DB_INT(p->version)));
     if (setpay_db_changes(db) != 1)
         return SETPAY_E_CONFLICT;
     purchase->version++;
@@ -263,6 +269,17 @@ enum setpay_error setpay_merchant_purchase_each_waiting(struct setpay_db *db,
     return SETPAY_OK;
 }
 
+enum setpay_error setpay_merchant_purchase_each_of_order(struct setpay_db *db, const char *order_id,
+                                                         setpay_merchant_purchase_each_fn *each,
+                                                         void *arg)
+{
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(setpay_db_select(
+        db, &rows, "SELECT " PURCHASE_COLUMNS " FROM purchase WHERE order_id = $1 ORDER BY id",
+        SETPAY_DB_TEXT(order_id)));
+    return each_row(rows, each, arg);
+}
+
 enum setpay_error setpay_merchant_purchase_each_before(struct setpay_db *db, int64_t before_id,
                                                        int64_t room,
                                                        setpay_merchant_purchase_each_fn *each,
@@ -275,76 +292,6 @@ enum setpay_error setpay_merchant_purchase_each_before(struct setpay_db *db, int
                                 SETPAY_DB_INT(before_id), SETPAY_DB_INT(room)));
     return each_row(rows, each, arg);
 }
-
-/* ------------------------------------------------------------------ for the store */
-
-struct visit {
-    setpay_payment_visit_fn *visit;
-    void *arg;
-};
-
-static enum setpay_error visit_purchase(void *arg, const struct setpay_merchant_purchase *p)
-{
-    const struct visit *visit = arg;
-    struct setpay_payment_view view = {
-        .xid = p->xid,
-        .state = p->state,
-        .amount = p->amount,
-        .approved = p->amount,
-        .created_ms = p->created_ms,
-        .decided_ms = p->decided_ms,
-        .hold_expiry_ms = p->hold_expiry_ms,
-    };
-    view.approved.minor = p->approved_minor;
-    memcpy(view.approval_code, p->approval_code, sizeof view.approval_code);
-    memcpy(view.action_code, p->action_code, sizeof view.action_code);
-    memcpy(view.brand, p->brand, sizeof view.brand);
-    return visit->visit(visit->arg, &view);
-}
-
-static enum setpay_error list_of_order(struct setpay_db *db, const char *order_id,
-                                       setpay_payment_visit_fn *visit, void *visit_arg)
-{
-    struct setpay_db_rows *rows;
-    struct visit each = {visit, visit_arg};
-    SETPAY_TRY(setpay_db_select(
-        db, &rows, "SELECT " PURCHASE_COLUMNS " FROM purchase WHERE order_id = $1 ORDER BY id",
-        SETPAY_DB_TEXT(order_id)));
-    return each_row(rows, visit_purchase, &each);
-}
-
-/* A wish of the store. The worker that drives the purchase hears of it by the note. */
-static enum setpay_error wish(struct setpay_db *db, const struct setpay_id *xid,
-                              enum setpay_purchase_event event, setpay_time_ms now_ms)
-{
-    struct setpay_merchant_purchase purchase;
-    enum setpay_purchase_state next;
-    SETPAY_TRY(setpay_merchant_purchase_find(db, xid, &purchase));
-    SETPAY_TRY(setpay_purchase_state_next(purchase.state, event, &next));
-    if (next == purchase.state)
-        return SETPAY_OK;
-    purchase.state = next;
-    purchase.updated_ms = now_ms;
-    return setpay_merchant_purchase_update(db, &purchase);
-}
-
-static enum setpay_error give_up(struct setpay_db *db, const struct setpay_id *xid,
-                                 setpay_time_ms now_ms)
-{
-    return wish(db, xid, SETPAY_PURCHASE_GIVE_UP, now_ms); /* rule M9 */
-}
-
-static enum setpay_error reverse(struct setpay_db *db, const struct setpay_id *xid,
-                                 setpay_time_ms now_ms)
-{
-    return wish(db, xid, SETPAY_PURCHASE_REVERSE, now_ms);
-}
-
-const struct setpay_payment_port setpay_merchant_payment_port = {
-    .list = list_of_order,
-    .give_up = give_up,
-    .reverse = reverse,
-};
 
 /* ------------------------------------------------------------------ the sealed instruction */
 
@@ -390,14 +337,17 @@ enum setpay_error setpay_merchant_ask_insert(struct setpay_db *db, int64_t purch
 {
     return setpay_db_run(
         db,
-        "INSERT INTO gateway_request (purchase_id, kind, rrpid, content, signature, created_ms)"
-        " VALUES ($1, $2, $3, $4, $5, $6)",
+        "INSERT INTO gateway_request (purchase_id, kind, rrpid, content, signature, created_ms,"
+        " step_id, signer) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         SETPAY_DB_INT(purchase_id), SETPAY_DB_INT(ask->kind), SETPAY_DB_ID(&ask->rrpid),
         SETPAY_DB_VIEW(setpay_buffer_view(&ask->content)),
-        SETPAY_DB_VIEW(setpay_signature_view(&ask->signature)), SETPAY_DB_INT(ask->created_ms));
+        SETPAY_DB_VIEW(setpay_signature_view(&ask->signature)), SETPAY_DB_INT(ask->created_ms),
+        SETPAY_DB_INT(ask->step_id), SETPAY_DB_DIGEST(&ask->signer));
 }
 
-static enum setpay_error read_ask(struct setpay_db_rows *rows, struct setpay_merchant_ask *ask)
+static enum setpay_error read_ask(struct setpay_db_rows *rows,
+                                  const struct setpay_merchant_purchase *purchase,
+                                  struct setpay_merchant_ask *ask)
 {
     ask->id = setpay_db_get_int(rows, 0);
     ask->kind = (enum setpay_ask_kind)setpay_db_get_int(rows, 1);
@@ -406,41 +356,60 @@ static enum setpay_error read_ask(struct setpay_db_rows *rows, struct setpay_mer
     enum setpay_error error =
         setpay_signature_from_view(setpay_db_get_view(rows, 4), &ask->signature);
     ask->created_ms = setpay_db_get_int(rows, 5);
+    ask->step_id = setpay_db_get_int(rows, 6);
+    if (setpay_db_is_null(rows, 7))
+        ask->signer = purchase->merchant; /* kept before there was the column */
+    else
+        setpay_db_get_digest(rows, 7, &ask->signer);
     SETPAY_TRY(setpay_db_end(rows));
     return error == SETPAY_OK ? SETPAY_OK : SETPAY_E_STORE;
 }
 
-#define ASK_COLUMNS "id, kind, rrpid, content, signature, created_ms"
+#define ASK_COLUMNS "id, kind, rrpid, content, signature, created_ms, step_id, signer"
 
-enum setpay_error setpay_merchant_ask_find(struct setpay_db *db, int64_t purchase_id,
+enum setpay_error setpay_merchant_ask_find(struct setpay_db *db,
+                                           const struct setpay_merchant_purchase *purchase,
                                            enum setpay_ask_kind kind,
                                            struct setpay_merchant_ask *ask)
 {
     struct setpay_db_rows *rows;
     SETPAY_TRY(setpay_db_one(db, &rows,
-                             "SELECT " ASK_COLUMNS " FROM gateway_request"
-                             " WHERE purchase_id = $1 AND kind = $2 ORDER BY id DESC LIMIT 1",
-                             SETPAY_DB_INT(purchase_id), SETPAY_DB_INT(kind)));
-    return read_ask(rows, ask);
+                             "SELECT " ASK_COLUMNS " FROM gateway_request WHERE purchase_id = $1"
+                             " AND kind = $2 AND step_id = 0 ORDER BY id DESC LIMIT 1",
+                             SETPAY_DB_INT(purchase->id), SETPAY_DB_INT(kind)));
+    return read_ask(rows, purchase, ask);
 }
 
-enum setpay_error setpay_merchant_ask_find_any(struct setpay_db *db, int64_t purchase_id,
+enum setpay_error setpay_merchant_ask_find_step(struct setpay_db *db,
+                                                const struct setpay_merchant_purchase *purchase,
+                                                int64_t step_id, struct setpay_merchant_ask *ask)
+{
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(setpay_db_one(db, &rows,
+                             "SELECT " ASK_COLUMNS " FROM gateway_request"
+                             " WHERE step_id = $1 ORDER BY id DESC LIMIT 1",
+                             SETPAY_DB_INT(step_id)));
+    return read_ask(rows, purchase, ask);
+}
+
+enum setpay_error setpay_merchant_ask_find_any(struct setpay_db *db,
+                                               const struct setpay_merchant_purchase *purchase,
                                                uint64_t index, struct setpay_merchant_ask *ask)
 {
     struct setpay_db_rows *rows;
     SETPAY_TRY(setpay_db_one(
-        db, &rows, "SELECT count(*) FROM gateway_request WHERE purchase_id = $1 AND kind <> $2",
-        SETPAY_DB_INT(purchase_id), SETPAY_DB_INT(SETPAY_ASK_REVERSE)));
+        db, &rows, "SELECT count(*) FROM gateway_request WHERE purchase_id = $1 AND kind < $2",
+        SETPAY_DB_INT(purchase->id), SETPAY_DB_INT(SETPAY_ASK_REVERSE)));
     int64_t count = setpay_db_get_int(rows, 0);
     SETPAY_TRY(setpay_db_end(rows));
     if (count <= 0)
         return SETPAY_E_NOT_FOUND;
     SETPAY_TRY(setpay_db_one(db, &rows,
                              "SELECT " ASK_COLUMNS " FROM gateway_request WHERE purchase_id = $1"
-                             " AND kind <> $2 ORDER BY id DESC LIMIT 1 OFFSET $3",
-                             SETPAY_DB_INT(purchase_id), SETPAY_DB_INT(SETPAY_ASK_REVERSE),
+                             " AND kind < $2 ORDER BY id DESC LIMIT 1 OFFSET $3",
+                             SETPAY_DB_INT(purchase->id), SETPAY_DB_INT(SETPAY_ASK_REVERSE),
                              SETPAY_DB_INT((int64_t)(index % (uint64_t)count))));
-    return read_ask(rows, ask);
+    return read_ask(rows, purchase, ask);
 }
 
 /* ------------------------------------------------------------------ receipts */

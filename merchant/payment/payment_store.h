@@ -96,6 +96,9 @@ struct setpay_merchant_purchase {
     char brand[SETPAY_WIRE_BRAND_MAX + 1];
     struct setpay_money amount; /* asked */
     int64_t approved_minor;
+    int64_t captured_minor; /* less what was undone; so credited */
+    int64_t credited_minor;
+    int64_t released_minor;            /* given up of what was approved */
     struct setpay_id rrpid;            /* of the PReq */
     struct setpay_digest request_hash; /* of the PReq */
     struct setpay_id lid_c;
@@ -147,15 +150,16 @@ setpay_merchant_purchase_each_fn(void *arg, const struct setpay_merchant_purchas
 enum setpay_error setpay_merchant_purchase_each_waiting(struct setpay_db *db,
                                                         setpay_merchant_purchase_each_fn *each,
                                                         void *arg) SETPAY_MUST_CHECK;
+/* Every purchase of an order, oldest first. */
+enum setpay_error setpay_merchant_purchase_each_of_order(struct setpay_db *db, const char *order_id,
+                                                         setpay_merchant_purchase_each_fn *each,
+                                                         void *arg) SETPAY_MUST_CHECK;
 /* Up to room purchases with an id below before_id (INT64_MAX: from the youngest on), youngest
  * first. */
 enum setpay_error setpay_merchant_purchase_each_before(struct setpay_db *db, int64_t before_id,
                                                        int64_t room,
                                                        setpay_merchant_purchase_each_fn *each,
                                                        void *arg) SETPAY_MUST_CHECK;
-
-/* The store's view of purchases (merchant/store/payment_port.h): list, give_up, reverse. */
-extern const struct setpay_payment_port setpay_merchant_payment_port;
 
 /* ------------------------------------------------------------------ the sealed instruction */
 
@@ -175,14 +179,20 @@ enum setpay_error setpay_merchant_instruction_delete(struct setpay_db *db,
 enum setpay_ask_kind {
     SETPAY_ASK_AUTHORISE = 1,
     SETPAY_ASK_VOID = 2,
-    SETPAY_ASK_REVERSE = 3,
+    SETPAY_ASK_REVERSE = 3, /* of no step: all of it; of one: a release (step.h) */
+    SETPAY_ASK_CAPTURE = 4, /* these, of steps alone */
+    SETPAY_ASK_CREDIT = 5,
+    SETPAY_ASK_CAPTURE_REVERSAL = 6,
+    SETPAY_ASK_CREDIT_REVERSAL = 7,
 };
 
 /* A request as it was signed once: every repeat has the same bytes (rule A6). */
 struct setpay_merchant_ask {
     int64_t id; /* 0: not stored yet */
     enum setpay_ask_kind kind;
+    int64_t step_id; /* 0: of no step */
     struct setpay_id rrpid;
+    struct setpay_digest signer; /* its certificate's thumbprint */
     struct setpay_buffer content;
     struct setpay_signature signature;
     setpay_time_ms created_ms;
@@ -192,12 +202,19 @@ void setpay_merchant_ask_clear(struct setpay_merchant_ask *ask);
 enum setpay_error
 setpay_merchant_ask_insert(struct setpay_db *db, int64_t purchase_id,
                            const struct setpay_merchant_ask *ask) SETPAY_MUST_CHECK;
-/* The newest of a kind. *ask is initialised and empty. SETPAY_E_NOT_FOUND. */
-enum setpay_error setpay_merchant_ask_find(struct setpay_db *db, int64_t purchase_id,
+/* The newest of a kind and no step. *ask is initialised and empty. SETPAY_E_NOT_FOUND. */
+enum setpay_error setpay_merchant_ask_find(struct setpay_db *db,
+                                           const struct setpay_merchant_purchase *purchase,
                                            enum setpay_ask_kind kind,
                                            struct setpay_merchant_ask *ask) SETPAY_MUST_CHECK;
+/* The newest of a step. SETPAY_E_NOT_FOUND. */
+enum setpay_error setpay_merchant_ask_find_step(struct setpay_db *db,
+                                                const struct setpay_merchant_purchase *purchase,
+                                                int64_t step_id,
+                                                struct setpay_merchant_ask *ask) SETPAY_MUST_CHECK;
 /* The index-th newest AuthReq, whatever its intent, counted around. SETPAY_E_NOT_FOUND. */
-enum setpay_error setpay_merchant_ask_find_any(struct setpay_db *db, int64_t purchase_id,
+enum setpay_error setpay_merchant_ask_find_any(struct setpay_db *db,
+                                               const struct setpay_merchant_purchase *purchase,
                                                uint64_t index,
                                                struct setpay_merchant_ask *ask) SETPAY_MUST_CHECK;
 

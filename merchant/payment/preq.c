@@ -188,12 +188,12 @@ static enum setpay_error decide(struct setpay_merchant_work *work, const struct 
         error = setpay_merchant_purchase_make(&from, work->now_ms, &work->purchase);
     if (error == SETPAY_OK && late != SETPAY_OK)
         error = give_up(work, late); /* rules A5, M4, M9 */
-    enum setpay_ask_kind kind = SETPAY_ASK_AUTHORISE;
+    struct setpay_merchant_asking asking = {.kind = SETPAY_ASK_AUTHORISE};
     if (error == SETPAY_OK)
-        error = setpay_merchant_ask_kind(work->purchase.state, &kind);
+        error = setpay_merchant_ask_kind(work->purchase.state, &asking.kind);
     if (error == SETPAY_OK)
-        error = setpay_merchant_ask_make(merchant, work->brand, &work->purchase, kind, work->now_ms,
-                                         &work->ask);
+        error = setpay_merchant_ask_make(merchant, work->brand, &work->purchase, &asking,
+                                         work->now_ms, &work->ask);
     if (error == SETPAY_OK)
         error = setpay_store_submit(merchant->store, write_purchase, on_stored, work,
                                     &work->worker->executor);

@@ -10,6 +10,11 @@
  * the gateway, and once its time is over it can never get one: then, and only then, the purchase
  * has lapsed, without a receipt.
  *
+ * What is authorised is captured, and what is captured given back, by steps (step.h). They wait in
+ * the order in which the store asked for them, and one is at the gateway at a time, so that nobody
+ * has to know what two that cross come to. To give up the rest of a purchase of which something is
+ * captured is a step too; the whole of one of which nothing is has states of its own.
+ *
  * Cells that are not written out refuse: an answer with SETPAY_E_AUTH_MISMATCH, a wish with
  * SETPAY_E_STATE, another PReq with SETPAY_E_ORDER_TAKEN.
  */
@@ -44,12 +49,25 @@ static const enum setpay_purchase_state table[SETPAY_PURCHASE_STATES][SETPAY_PUR
             [SETPAY_PURCHASE_VOID_DONE] = SETPAY_PURCHASE_VOIDED,
             [SETPAY_PURCHASE_GIVE_UP] = SETPAY_PURCHASE_LEARNING,
         },
-    [SETPAY_PURCHASE_AUTHORISED] = {[SETPAY_PURCHASE_REVERSE] = SETPAY_PURCHASE_REVERSING},
+    [SETPAY_PURCHASE_AUTHORISED] =
+        {
+            [SETPAY_PURCHASE_REVERSE] = SETPAY_PURCHASE_REVERSING,
+            [SETPAY_PURCHASE_STEP] = SETPAY_PURCHASE_STEPPING,
+        },
     [SETPAY_PURCHASE_REVERSING] =
         {
             [SETPAY_PURCHASE_REVERSE] = SETPAY_PURCHASE_REVERSING,
             [SETPAY_PURCHASE_REVERSE_DONE] = SETPAY_PURCHASE_REVERSED,
             [SETPAY_PURCHASE_GIVE_UP] = SETPAY_PURCHASE_REVERSING,
+        },
+    [SETPAY_PURCHASE_CAPTURED] = {[SETPAY_PURCHASE_STEP] = SETPAY_PURCHASE_STEPPING},
+    [SETPAY_PURCHASE_STEPPING] =
+        {
+            [SETPAY_PURCHASE_STEP] = SETPAY_PURCHASE_STEPPING,
+            [SETPAY_PURCHASE_STEP_NEXT] = SETPAY_PURCHASE_STEPPING,
+            [SETPAY_PURCHASE_STEPS_HELD] = SETPAY_PURCHASE_AUTHORISED,
+            [SETPAY_PURCHASE_STEPS_CAPTURED] = SETPAY_PURCHASE_CAPTURED,
+            [SETPAY_PURCHASE_STEPS_NOTHING] = SETPAY_PURCHASE_REVERSED,
         },
 };
 
@@ -70,6 +88,7 @@ enum setpay_error setpay_purchase_state_next(enum setpay_purchase_state state,
     case SETPAY_PURCHASE_GIVE_UP:
     case SETPAY_PURCHASE_LAPSE:
     case SETPAY_PURCHASE_REVERSE:
+    case SETPAY_PURCHASE_STEP:
         return SETPAY_E_STATE;
     default:
         return SETPAY_E_AUTH_MISMATCH; /* rule M6 */
@@ -85,7 +104,8 @@ bool setpay_purchase_state_is_refused(enum setpay_purchase_state state)
 bool setpay_purchase_state_is_waiting(enum setpay_purchase_state state)
 {
     return state == SETPAY_PURCHASE_ASKING || state == SETPAY_PURCHASE_VOIDING ||
-           state == SETPAY_PURCHASE_LEARNING || state == SETPAY_PURCHASE_REVERSING;
+           state == SETPAY_PURCHASE_LEARNING || state == SETPAY_PURCHASE_REVERSING ||
+           state == SETPAY_PURCHASE_STEPPING;
 }
 
 const char *setpay_purchase_state_name(enum setpay_purchase_state state)
@@ -101,6 +121,8 @@ const char *setpay_purchase_state_name(enum setpay_purchase_state state)
         [SETPAY_PURCHASE_DECLINED] = "declined",
         [SETPAY_PURCHASE_VOIDED] = "voided",
         [SETPAY_PURCHASE_LAPSED] = "lapsed",
+        [SETPAY_PURCHASE_CAPTURED] = "captured",
+        [SETPAY_PURCHASE_STEPPING] = "stepping",
     };
     return (unsigned)state < SETPAY_PURCHASE_STATES ? names[state] : "unknown";
 }

@@ -15,13 +15,16 @@ enum setpay_purchase_state {
     SETPAY_PURCHASE_VOIDING = 2,    /* given up (rule M9): the void is repeated until answered */
     SETPAY_PURCHASE_LEARNING = 3,   /* given up, but the gateway had decided: AuthReq is repeated to
                                        learn what */
-    SETPAY_PURCHASE_AUTHORISED = 4, /* a hold stands */
-    SETPAY_PURCHASE_REVERSING = 5,  /* AuthRevReq for all of it is repeated until answered */
+    SETPAY_PURCHASE_AUTHORISED = 4, /* a hold stands, and nothing is captured */
+    SETPAY_PURCHASE_REVERSING = 5,  /* AuthRevReq for all that is held is repeated until answered */
     SETPAY_PURCHASE_REVERSED = 6,   /* final */
     SETPAY_PURCHASE_DECLINED = 7,   /* final */
     SETPAY_PURCHASE_VOIDED = 8,     /* final */
     SETPAY_PURCHASE_LAPSED = 9,     /* final: the gateway can book neither the instruction nor its
                                        void, and the instruction's time is over */
+    SETPAY_PURCHASE_CAPTURED = 10,  /* something is captured, given back or not */
+    SETPAY_PURCHASE_STEPPING = 11,  /* authorised; a step (step.h) is at the gateway, the oldest of
+                                       those that wait: it is repeated until answered */
     SETPAY_PURCHASE_STATES
 };
 
@@ -36,6 +39,12 @@ enum setpay_purchase_event {
     SETPAY_PURCHASE_LAPSE,        /* Error: not even a void is booked, after the time of both */
     SETPAY_PURCHASE_REVERSE,      /* the store gives the whole authorisation up */
     SETPAY_PURCHASE_REVERSE_DONE, /* AuthRevRes: nothing is left */
+    SETPAY_PURCHASE_STEP,         /* the store asks for a step, perhaps behind others */
+    /* The oldest step was done or refused, and then: */
+    SETPAY_PURCHASE_STEP_NEXT,      /* another one waits */
+    SETPAY_PURCHASE_STEPS_HELD,     /* none does; something is held, nothing captured */
+    SETPAY_PURCHASE_STEPS_CAPTURED, /* none does; something is captured */
+    SETPAY_PURCHASE_STEPS_NOTHING,  /* none does; nothing is left */
     SETPAY_PURCHASE_EVENTS
 };
 

@@ -10,6 +10,7 @@
 #include "common/base/limits.h"
 #include "common/wire/checks.h"
 #include "common/wire/signed.h"
+#include "merchant/payment/step.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -180,7 +181,7 @@ void setpay_merchant_auth_rev_req_fill(const struct setpay_merchant_purchase *pu
     request->xid = purchase->xid;
     request->cap_token = purchase->cap_token;
     request->amount = purchase->amount;
-    request->amount.minor = purchase->approved_minor;
+    request->amount.minor = setpay_merchant_held(purchase);
     memcpy(request->brand, purchase->brand, sizeof request->brand);
     snprintf(request->merchant_id, sizeof request->merchant_id, "%s", merchant_id);
 }
@@ -244,7 +245,7 @@ enum setpay_error setpay_merchant_auth_res_check(const struct setpay_merchant_pu
                 setpay_money_same_currency(&answer->amount, &purchase->amount);
     /* A void is answered by a void, and nothing else is. */
     bool fits = (asked == SETPAY_ASK_VOID) == (answer->outcome == SETPAY_AUTH_VOIDED) &&
-                asked != SETPAY_ASK_REVERSE;
+                asked != SETPAY_ASK_REVERSE && !answer->has_capture; /* nothing was sold at once */
     bool proven = answer->receipt.kind == kind_of_outcome(answer->outcome);
     bool amounts = is_approval(answer->outcome) ? answer->amount.minor > 0 && answer->has_cap_token
                                                 : answer->amount.minor == 0;
@@ -289,7 +290,7 @@ setpay_merchant_auth_rev_res_check(const struct setpay_merchant_purchase *purcha
                                    const struct setpay_auth_rev_res *answer)
 {
     struct setpay_money given_up = purchase->amount;
-    given_up.minor = purchase->approved_minor;
+    given_up.minor = setpay_merchant_held(purchase);
     bool same = setpay_id_equal(&answer->xid, &purchase->xid) &&
                 strcmp(answer->brand, purchase->brand) == 0 &&
                 strcmp(answer->merchant_id, merchant_id) == 0 &&
@@ -307,6 +308,7 @@ enum setpay_error setpay_merchant_auth_rev_res_apply(setpay_time_ms now_ms,
     enum setpay_purchase_state next;
     SETPAY_TRY(setpay_purchase_state_next(purchase->state, SETPAY_PURCHASE_REVERSE_DONE, &next));
     purchase->state = next;
+    purchase->released_minor += setpay_merchant_held(purchase);
     purchase->hold_expiry_ms = 0;
     purchase->updated_ms = now_ms;
     return SETPAY_OK;
@@ -329,6 +331,8 @@ enum setpay_purchase_status setpay_merchant_status(const struct setpay_merchant_
 {
     switch (purchase->state) {
     case SETPAY_PURCHASE_AUTHORISED:
+    case SETPAY_PURCHASE_STEPPING:
+    case SETPAY_PURCHASE_CAPTURED: /* what was captured and given back, the receipts say */
         return SETPAY_STATUS_AUTHORISED;
     case SETPAY_PURCHASE_DECLINED:
         return SETPAY_STATUS_DECLINED;
@@ -355,7 +359,7 @@ bool setpay_merchant_shows_receipts(const struct setpay_merchant_purchase *purch
 
 bool setpay_merchant_is_answerable(const struct setpay_merchant_purchase *purchase)
 {
-    return !purchase->answered && (purchase->state == SETPAY_PURCHASE_AUTHORISED ||
+    return !purchase->answered && (setpay_merchant_status(purchase) == SETPAY_STATUS_AUTHORISED ||
                                    setpay_purchase_state_is_refused(purchase->state));
 }
 

@@ -113,7 +113,7 @@ enum setpay_error
 setpay_merchant_auth_res_apply(const struct setpay_auth_res *answer, setpay_time_ms now_ms,
                                struct setpay_merchant_purchase *purchase) SETPAY_MUST_CHECK;
 
-/* The same for AuthRevRes: all that was approved is given up, and nothing is left.
+/* The same for AuthRevRes: all that is held is given up, and nothing is left.
  * SETPAY_E_AUTH_MISMATCH. */
 enum setpay_error
 setpay_merchant_auth_rev_res_check(const struct setpay_merchant_purchase *purchase,

@@ -237,6 +237,16 @@ enum setpay_error setpay_order_find_before(struct setpay_db *db, int64_t before_
     return read_order(db, rows, order);
 }
 
+enum setpay_error setpay_order_find_capture(struct setpay_db *db, const char *order_id,
+                                            enum setpay_order_capture *capture)
+{
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(setpay_db_one(db, &rows, "SELECT capture FROM orders WHERE order_id = $1",
+                             SETPAY_DB_TEXT(order_id)));
+    *capture = (enum setpay_order_capture)setpay_db_get_int(rows, 0);
+    return setpay_db_end(rows);
+}
+
 /* ------------------------------------------------------------------ take, release, end */
 
 /* What decides whether an order may be paid. */

@@ -114,6 +114,10 @@ enum setpay_error setpay_order_find_by_token(struct setpay_db *db, const char *t
 enum setpay_error setpay_order_find_before(struct setpay_db *db, int64_t before_seq,
                                            struct setpay_order *order) SETPAY_MUST_CHECK;
 
+/* When the order's money is captured. SETPAY_E_NOT_FOUND. */
+enum setpay_error setpay_order_find_capture(struct setpay_db *db, const char *order_id,
+                                            enum setpay_order_capture *capture) SETPAY_MUST_CHECK;
+
 /* Pure: whether an offer may be made, or a PReq stored, at this time. SETPAY_E_ORDER_TAKEN (rule
  * M4), SETPAY_E_STATE (ended), SETPAY_E_EXPIRED. */
 enum setpay_error setpay_order_check_payable(const struct setpay_order *order,

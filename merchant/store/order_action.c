@@ -1,10 +1,10 @@
 /*
  * Void and cancel.
  *
- * Void gives back a hold that stands: the order's wish and the purchase's reversal are stored
- * together. Cancel ends an order that has no hold: at once where no purchase stands; otherwise the
- * purchase is given up (rule M9), and the wish becomes the status when the gateway has answered.
- * Repeating either changes nothing more.
+ * Void gives back a hold that stands, or what of it was not captured: the order's wish and the
+ * purchase's reversal are stored together. Cancel ends an order that has no hold: at once where no
+ * purchase stands; otherwise the purchase is given up (rule M9), and the wish becomes the status
+ * when the gateway has answered. Repeating either changes nothing more.
  */
 #include "merchant/store/order_action.h"
 
@@ -13,6 +13,50 @@
 const char *setpay_order_action_name(enum setpay_order_action action)
 {
     return action == SETPAY_ORDER_VOID ? "void" : "cancel";
+}
+
+bool setpay_order_is_under_way(const struct setpay_order_view *view, const struct setpay_id *xid,
+                               int64_t last_step)
+{
+    for (size_t i = 0; i < view->step_count && last_step != 0; i++) {
+        const struct setpay_step_view *step = &view->steps[i].step;
+        if (setpay_id_equal(&view->steps[i].xid, xid) && step->number == last_step)
+            return step->asking;
+    }
+    for (size_t i = 0; i < view->payment_count && last_step == 0; i++) {
+        if (setpay_id_equal(&view->payments[i].xid, xid))
+            return setpay_purchase_state_is_waiting(view->payments[i].state);
+    }
+    return false;
+}
+
+const struct setpay_step_view *setpay_order_refused_step(const struct setpay_order_view *view,
+                                                         int64_t first_step, int64_t last_step)
+{
+    for (size_t i = 0; i < view->step_count && last_step != 0; i++) {
+        const struct setpay_step_view *step = &view->steps[i].step;
+        if (step->number >= first_step && step->number <= last_step && step->code != 0)
+            return step;
+    }
+    return NULL;
+}
+
+/* A void gives something back, unless it has been wished for before: what is about to be captured
+ * is not held any more. */
+static enum setpay_error check_void(struct setpay_db *db, const struct setpay_payment_port *port,
+                                    const struct setpay_order_view *view)
+{
+    const struct setpay_payment_view *payment =
+        setpay_order_standing(view->payments, view->payment_count);
+    int64_t minor = 0;
+    if (view->order.end == SETPAY_ORDER_VOIDED)
+        return SETPAY_OK;
+    SETPAY_TRY(setpay_order_check_void(view->status));
+    if (payment == NULL ||
+        (payment->state != SETPAY_PURCHASE_STEPPING && payment->state != SETPAY_PURCHASE_CAPTURED))
+        return SETPAY_OK;
+    SETPAY_TRY(port->capturable(db, &payment->xid, &minor));
+    return minor > 0 ? SETPAY_OK : SETPAY_E_STATE;
 }
 
 static enum setpay_error act_on(struct setpay_db *db, const struct setpay_payment_port *port,
@@ -35,7 +79,7 @@ enum setpay_error setpay_order_act(struct setpay_db *db, const struct setpay_pay
 {
     struct setpay_order_view *view = &result->view;
     SETPAY_TRY(setpay_order_view_find(db, port, order_id, now_ms, view));
-    SETPAY_TRY(action == SETPAY_ORDER_VOID ? setpay_order_check_void(view->status)
+    SETPAY_TRY(action == SETPAY_ORDER_VOID ? check_void(db, port, view)
                                            : setpay_order_check_cancel(view->status));
     if (view->order.taken && !gateway_allowed)
         return SETPAY_E_DRAINING;
@@ -45,7 +89,7 @@ enum setpay_error setpay_order_act(struct setpay_db *db, const struct setpay_pay
     SETPAY_TRY(error);
     setpay_order_view_clear(view);
     SETPAY_TRY(setpay_order_view_find(db, port, order_id, now_ms, view));
-    result->under_way = view->order.taken;
+    result->under_way = view->order.taken && setpay_order_is_under_way(view, &view->order.xid, 0);
     return SETPAY_OK;
 }
 
@@ -56,6 +100,7 @@ void setpay_order_act_explain(enum setpay_order_action action, const struct setp
         words, size, "the order %s is %s; expected %s", view->order.order_id,
         setpay_order_status_name(view->status),
         action == SETPAY_ORDER_VOID
-            ? "authorised: only a hold that stands can be voided"
+            ? "a hold that stands, and that is not about to be captured: only that can be voided,"
+              " what was captured is refunded"
             : "open, paying, declined or expired: an authorised order is voided instead");
 }

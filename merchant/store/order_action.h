@@ -21,8 +21,18 @@ const char *setpay_order_action_name(enum setpay_order_action action);
 /* What came of it. */
 struct setpay_order_result {
     struct setpay_order_view view; /* after it, or as it was found where that forbids it */
-    bool under_way; /* the gateway is asked; view.order.xid says for which purchase */
+    bool under_way;     /* the gateway is asked; view.order.xid says for which purchase */
+    int64_t first_step; /* that were asked for by it, by number; 0: none */
+    int64_t last_step;
 };
+
+/* Whether the gateway is still asked for what the order's purchase waits for: of these steps where
+ * last_step is not 0, otherwise for the purchase as a whole. */
+bool setpay_order_is_under_way(const struct setpay_order_view *view, const struct setpay_id *xid,
+                               int64_t last_step);
+/* The first of these steps that the gateway has refused; NULL where it has refused none. */
+const struct setpay_step_view *setpay_order_refused_step(const struct setpay_order_view *view,
+                                                         int64_t first_step, int64_t last_step);
 
 /*
  * *result must be empty; clear result->view in any case. SETPAY_E_NOT_FOUND; SETPAY_E_STATE with

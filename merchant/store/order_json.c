@@ -30,12 +30,38 @@ enum setpay_error setpay_order_view_complete(struct setpay_db *db,
                                              const struct setpay_payment_port *port,
                                              setpay_time_ms now_ms, struct setpay_order_view *view)
 {
-    enum setpay_purchase_state states[SETPAY_ORDER_PAYMENTS_MAX];
     SETPAY_TRY(port->list(db, view->order.order_id, add_payment, view));
-    for (size_t i = 0; i < view->payment_count; i++)
-        states[i] = view->payments[i].state;
-    view->status = setpay_order_status_of(view->order.end, view->order.expires_ms, states,
+    view->status = setpay_order_status_of(view->order.end, view->order.expires_ms, view->payments,
                                           view->payment_count, now_ms);
+    return SETPAY_OK;
+}
+
+struct adding {
+    struct setpay_order_view *view;
+    const struct setpay_id *xid;
+};
+
+static enum setpay_error add_step(void *arg, const struct setpay_step_view *step)
+{
+    const struct adding *adding = arg;
+    struct setpay_order_view *view = adding->view;
+    struct setpay_order_step *grown = realloc(view->steps, (view->step_count + 1) * sizeof *grown);
+    if (grown == NULL)
+        return SETPAY_E_NOMEM;
+    view->steps = grown;
+    view->steps[view->step_count++] =
+        (struct setpay_order_step){.xid = *adding->xid, .step = *step};
+    return SETPAY_OK;
+}
+
+static enum setpay_error find_steps(struct setpay_db *db, const struct setpay_payment_port *port,
+                                    struct setpay_order_view *view)
+{
+    for (size_t i = 0; i < view->payment_count; i++) {
+        struct adding adding = {view, &view->payments[i].xid};
+        if (view->payments[i].approved.minor > 0)
+            SETPAY_TRY(port->list_steps(db, adding.xid, add_step, &adding));
+    }
     return SETPAY_OK;
 }
 
@@ -46,6 +72,8 @@ enum setpay_error setpay_order_view_find(struct setpay_db *db,
 {
     SETPAY_TRY(setpay_order_find(db, order_id, &view->order));
     enum setpay_error error = setpay_order_view_complete(db, port, now_ms, view);
+    if (error == SETPAY_OK)
+        error = find_steps(db, port, view);
     if (error != SETPAY_OK)
         setpay_order_view_clear(view);
     return error;
@@ -55,16 +83,19 @@ void setpay_order_view_clear(struct setpay_order_view *view)
 {
     setpay_order_clear(&view->order);
     free(view->payments);
+    free(view->steps);
     memset(view, 0, sizeof *view);
 }
 
 /* ------------------------------------------------------------------ as JSON */
 
-const char *setpay_payment_status_name(enum setpay_purchase_state state)
+const char *setpay_payment_status_name(const struct setpay_payment_view *payment)
 {
-    switch (state) {
+    switch (payment->state) {
     case SETPAY_PURCHASE_AUTHORISED:
-        return "authorised";
+    case SETPAY_PURCHASE_STEPPING:
+    case SETPAY_PURCHASE_CAPTURED:
+        return payment->captured_minor > 0 ? "captured" : "authorised";
     case SETPAY_PURCHASE_DECLINED:
         return "declined";
     case SETPAY_PURCHASE_VOIDED:
@@ -121,10 +152,13 @@ static json_t *payment_json(const struct setpay_payment_view *payment, bool *who
     char xid[SETPAY_ID_TEXT_SIZE];
     json_t *json = json_object();
     set(json, "xid", json_string(setpay_id_format(&payment->xid, xid)), whole);
-    set(json, "status", json_string(setpay_payment_status_name(payment->state)), whole);
+    set(json, "status", json_string(setpay_payment_status_name(payment)), whole);
     set(json, "brand", json_string(payment->brand), whole);
     set(json, "amount", json_integer(payment->amount.minor), whole);
     set(json, "approved_amount", json_integer(payment->approved.minor), whole);
+    set(json, "captured_amount", json_integer(payment->captured_minor), whole);
+    set(json, "refunded_amount", json_integer(payment->credited_minor), whole);
+    set(json, "released_amount", json_integer(payment->released_minor), whole);
     set(json, "currency", json_string(payment->amount.currency), whole);
     set(json, "approval_code", text_or_null(payment->approval_code), whole);
     set(json, "action_code", text_or_null(payment->action_code), whole);
@@ -132,6 +166,78 @@ static json_t *payment_json(const struct setpay_payment_view *payment, bool *who
     set(json, "decided", time_json(payment->decided_ms), whole);
     set(json, "hold_expires", time_json(payment->hold_expiry_ms), whole);
     return json;
+}
+
+const char *setpay_step_kind_name(enum setpay_merchant_step_kind kind)
+{
+    switch (kind) {
+    case SETPAY_MERCHANT_STEP_CAPTURE:
+        return "capture";
+    case SETPAY_MERCHANT_STEP_CREDIT:
+        return "refund";
+    case SETPAY_MERCHANT_STEP_CAPTURE_REVERSAL:
+        return "capture reversal";
+    case SETPAY_MERCHANT_STEP_CREDIT_REVERSAL:
+        return "refund reversal";
+    default:
+        return "release";
+    }
+}
+
+const char *setpay_step_status_name(const struct setpay_step_view *step)
+{
+    return step->asking ? "asking" : step->code != 0 ? "refused" : "done";
+}
+
+static json_t *id_json(const struct setpay_id *id)
+{
+    char text[SETPAY_ID_TEXT_SIZE];
+    return setpay_id_is_zero(id) ? json_null() : json_string(setpay_id_format(id, text));
+}
+
+static json_t *step_json(const struct setpay_order_step *of_payment, bool *whole)
+{
+    const struct setpay_step_view *step = &of_payment->step;
+    bool captures = step->kind == SETPAY_MERCHANT_STEP_CAPTURE;
+    bool credits = step->kind == SETPAY_MERCHANT_STEP_CREDIT;
+    json_t *json = json_object();
+    set(json, "id", id_json(&step->id), whole);
+    set(json, "payment", id_json(&of_payment->xid), whole);
+    if (credits)
+        set(json, "capture_id", id_json(&step->of), whole);
+    if (!captures && !credits) {
+        set(json, "kind", json_string(setpay_step_kind_name(step->kind)), whole);
+        set(json, "of", id_json(&step->of), whole);
+    }
+    set(json, "status", json_string(setpay_step_status_name(step)), whole);
+    set(json, "amount", json_integer(step->amount.minor), whole);
+    set(json, "currency", json_string(step->amount.currency), whole);
+    if (captures)
+        set(json, "refunded_amount", json_integer(step->credited_minor), whole);
+    if (captures || credits)
+        set(json, "undone", json_boolean(step->undone), whole);
+    set(json, "batch", step->batch == 0 ? json_null() : json_integer(step->batch), whole);
+    set(json, "code", step->code == 0 ? json_null() : json_integer(step->code), whole);
+    set(json, "created", time_json(step->created_ms), whole);
+    set(json, "decided", time_json(step->decided_ms), whole);
+    return json;
+}
+
+static void add_steps(const struct setpay_order_view *view, json_t *json, bool *whole)
+{
+    json_t *captures = json_array();
+    json_t *refunds = json_array();
+    json_t *reversals = json_array();
+    for (size_t i = 0; i < view->step_count; i++) {
+        enum setpay_merchant_step_kind kind = view->steps[i].step.kind;
+        append(kind == SETPAY_MERCHANT_STEP_CAPTURE  ? captures
+               : kind == SETPAY_MERCHANT_STEP_CREDIT ? refunds
+                                                     : reversals,
+               step_json(&view->steps[i], whole), whole);
+    }
+    set(json, "captures", captures, whole);
+    set(json, "refunds", refunds, whole);
+    set(json, "reversals", reversals, whole);
 }
 
 json_t *setpay_order_view_json(const struct setpay_order_view *view, const char *public_host,
@@ -160,8 +266,7 @@ json_t *setpay_order_view_json(const struct setpay_order_view *view, const char 
         for (size_t i = 0; i < view->payment_count; i++)
             append(payments, payment_json(&view->payments[i], &whole), &whole);
         set(json, "payments", payments, &whole);
-        set(json, "captures", json_array(), &whole);
-        set(json, "refunds", json_array(), &whole);
+        add_steps(view, json, &whole);
         set(json, "shipments", json_array(), &whole);
     }
     if (whole)

@@ -17,11 +17,19 @@
 /* More purchases than this, all refused but the last, and the oldest are left out of sight. */
 #define SETPAY_ORDER_PAYMENTS_MAX 256
 
+/* One step of one of its payments. */
+struct setpay_order_step {
+    struct setpay_id xid;
+    struct setpay_step_view step;
+};
+
 /* An order at one moment. Zeroed memory is an empty one. */
 struct setpay_order_view {
     struct setpay_order order;
     struct setpay_payment_view *payments; /* owned */
     size_t payment_count;
+    struct setpay_order_step *steps; /* owned; only after setpay_order_view_find */
+    size_t step_count;
     enum setpay_order_status status;
 };
 
@@ -31,7 +39,7 @@ enum setpay_error setpay_order_view_complete(struct setpay_db *db,
                                              const struct setpay_payment_port *port,
                                              setpay_time_ms now_ms,
                                              struct setpay_order_view *view) SETPAY_MUST_CHECK;
-/* Find and complete. *view must be empty. SETPAY_E_NOT_FOUND. */
+/* Find and complete, with the steps. *view must be empty. SETPAY_E_NOT_FOUND. */
 enum setpay_error setpay_order_view_find(struct setpay_db *db,
                                          const struct setpay_payment_port *port,
                                          const char *order_id, setpay_time_ms now_ms,
@@ -43,8 +51,12 @@ void setpay_order_view_clear(struct setpay_order_view *view);
 json_t *setpay_order_view_json(const struct setpay_order_view *view, const char *public_host,
                                bool full);
 
-/* The state of a payment in the store's words: "paying", "authorised", "declined", "voided",
- * "reversed". */
-const char *setpay_payment_status_name(enum setpay_purchase_state state);
+/* The state of a payment in the store's words: "paying", "authorised", "captured", "declined",
+ * "voided", "reversing", "reversed", "lapsed". */
+const char *setpay_payment_status_name(const struct setpay_payment_view *payment);
+/* "capture", "refund", "capture reversal", "refund reversal", "release". */
+const char *setpay_step_kind_name(enum setpay_merchant_step_kind kind);
+/* "asking", "done" or "refused". */
+const char *setpay_step_status_name(const struct setpay_step_view *step);
 
 #endif

@@ -382,3 +382,63 @@ enum setpay_error setpay_order_request_parse(const json_t *body, setpay_time_ms 
         setpay_order_clear(&made);
     return error;
 }
+
+/* ------------------------------------------------------------------ steps and batches */
+
+static enum setpay_error read_id(const json_t *value, const char *field, struct setpay_id *id,
+                                 struct setpay_json_fault *fault)
+{
+    char words[FOUND_SIZE];
+    if (!json_is_string(value) || setpay_id_parse(json_string_value(value), id) != SETPAY_OK)
+        return setpay_json_fault_set(
+            fault, field,
+            "found %s; expected an id of 32 hexadecimal digits, as the order shows it",
+            found(value, words));
+    return SETPAY_OK;
+}
+
+enum setpay_error setpay_step_request_parse(const json_t *body, bool amount_allowed,
+                                            const char *of_name, bool of_needed,
+                                            struct setpay_step_request *request,
+                                            struct setpay_json_fault *fault)
+{
+    const char *names[4] = {NULL};
+    size_t count = 0;
+    struct setpay_step_request read = {.has_amount = false};
+    if (amount_allowed) {
+        names[count++] = "amount";
+        names[count++] = "currency";
+    }
+    if (of_name != NULL)
+        names[count++] = of_name;
+    SETPAY_TRY(setpay_json_members_check(body, names, "", fault));
+    const json_t *amount = json_object_get(body, "amount");
+    const json_t *currency = json_object_get(body, "currency");
+    const json_t *of = of_name != NULL ? json_object_get(body, of_name) : NULL;
+    if (amount != NULL)
+        SETPAY_TRY(read_int(amount, "amount", 1, SETPAY_MONEY_MAX_MINOR,
+                            "a whole number of minor units", &read.amount_minor, fault));
+    if (currency != NULL)
+        SETPAY_TRY(read_currency(currency, read.currency, fault));
+    if (of != NULL || of_needed)
+        SETPAY_TRY(read_id(of, of_name, &read.of, fault));
+    read.has_amount = amount != NULL;
+    read.has_of = of != NULL;
+    *request = read;
+    return SETPAY_OK;
+}
+
+enum setpay_error setpay_brand_request_parse(const json_t *body, const char **brand,
+                                             struct setpay_json_fault *fault)
+{
+    static const char *const names[] = {"brand", NULL};
+    char words[FOUND_SIZE];
+    SETPAY_TRY(setpay_json_members_check(body, names, "", fault));
+    const json_t *value = json_object_get(body, "brand");
+    if (value != NULL && (!json_is_string(value) || json_string_length(value) < 1 ||
+                          json_string_length(value) > SETPAY_WIRE_BRAND_MAX))
+        return setpay_json_fault_set(fault, "brand", "found %s; expected the name of a brand",
+                                     found(value, words));
+    *brand = json_string_value(value);
+    return SETPAY_OK;
+}

@@ -36,4 +36,23 @@ enum setpay_error setpay_order_request_parse(const json_t *body, setpay_time_ms 
                                              struct setpay_order *order,
                                              struct setpay_json_fault *fault) SETPAY_MUST_CHECK;
 
+/* What a capture, a refund or an undo asks for. */
+struct setpay_step_request {
+    bool has_amount; /* otherwise all there is */
+    int64_t amount_minor;
+    char currency[4]; /* "": the order's */
+    bool has_of;
+    struct setpay_id of; /* of a refund: the capture; of an undo: a capture or refund */
+};
+/* Reads {"amount"?,"currency"?} and, where of_name is not NULL, the member of that name: an id,
+ * which of_needed asks for; amount_allowed false: neither amount nor currency. SETPAY_E_INVALID
+ * with the fault. */
+enum setpay_error setpay_step_request_parse(const json_t *body, bool amount_allowed,
+                                            const char *of_name, bool of_needed,
+                                            struct setpay_step_request *request,
+                                            struct setpay_json_fault *fault) SETPAY_MUST_CHECK;
+/* The same for {"brand"?}: *brand is borrowed from body, NULL where there is none. */
+enum setpay_error setpay_brand_request_parse(const json_t *body, const char **brand,
+                                             struct setpay_json_fault *fault) SETPAY_MUST_CHECK;
+
 #endif

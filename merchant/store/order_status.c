@@ -7,13 +7,28 @@
 
 #include <string.h>
 
+/* By what has become of what was authorised. */
+static enum setpay_order_status status_by_sums(const struct setpay_payment_view *payment)
+{
+    int64_t held = payment->approved.minor - payment->released_minor - payment->captured_minor;
+    if (payment->captured_minor == 0)
+        return SETPAY_ORDER_STATUS_AUTHORISED;
+    if (payment->credited_minor == 0)
+        return held > 0 ? SETPAY_ORDER_STATUS_PARTIALLY_CAPTURED : SETPAY_ORDER_STATUS_CAPTURED;
+    return held > 0 || payment->credited_minor < payment->captured_minor
+               ? SETPAY_ORDER_STATUS_PARTIALLY_REFUNDED
+               : SETPAY_ORDER_STATUS_REFUNDED;
+}
+
 /* The status while a purchase stands. */
-static enum setpay_order_status status_under(enum setpay_purchase_state state,
+static enum setpay_order_status status_under(const struct setpay_payment_view *payment,
                                              enum setpay_order_end end)
 {
-    switch (state) {
+    switch (payment->state) {
     case SETPAY_PURCHASE_AUTHORISED:
-        return SETPAY_ORDER_STATUS_AUTHORISED;
+    case SETPAY_PURCHASE_STEPPING:
+    case SETPAY_PURCHASE_CAPTURED:
+        return status_by_sums(payment);
     case SETPAY_PURCHASE_REVERSING:
         /* The store voids what it had, or (rules M6, M9) gives back what it never took. */
         return end == SETPAY_ORDER_VOIDED ? SETPAY_ORDER_STATUS_AUTHORISED
@@ -23,18 +38,26 @@ static enum setpay_order_status status_under(enum setpay_purchase_state state,
     }
 }
 
+const struct setpay_payment_view *setpay_order_standing(const struct setpay_payment_view *payments,
+                                                        size_t count)
+{
+    const struct setpay_payment_view *stands = NULL;
+    for (size_t i = count; i-- > 0;) {
+        enum setpay_purchase_state state = payments[i].state;
+        if (state != SETPAY_PURCHASE_NONE && !setpay_purchase_state_is_refused(state) &&
+            (stands == NULL || stands->state == SETPAY_PURCHASE_VOIDING))
+            stands = &payments[i];
+    }
+    return stands;
+}
+
 enum setpay_order_status setpay_order_status_of(enum setpay_order_end end,
                                                 setpay_time_ms expires_ms,
-                                                const enum setpay_purchase_state *states,
+                                                const struct setpay_payment_view *payments,
                                                 size_t count, setpay_time_ms now_ms)
 {
-    enum setpay_purchase_state stands = SETPAY_PURCHASE_NONE;
-    for (size_t i = count; i-- > 0;) {
-        if (states[i] != SETPAY_PURCHASE_NONE && !setpay_purchase_state_is_refused(states[i]) &&
-            (stands == SETPAY_PURCHASE_NONE || stands == SETPAY_PURCHASE_VOIDING))
-            stands = states[i];
-    }
-    if (stands != SETPAY_PURCHASE_NONE)
+    const struct setpay_payment_view *stands = setpay_order_standing(payments, count);
+    if (stands != NULL)
         return status_under(stands, end);
     if (end == SETPAY_ORDER_CANCELLED)
         return SETPAY_ORDER_STATUS_CANCELLED;
@@ -42,8 +65,9 @@ enum setpay_order_status setpay_order_status_of(enum setpay_order_end end,
         return SETPAY_ORDER_STATUS_VOIDED;
     if (now_ms >= expires_ms)
         return SETPAY_ORDER_STATUS_EXPIRED;
-    return count > 0 && states[count - 1] == SETPAY_PURCHASE_DECLINED ? SETPAY_ORDER_STATUS_DECLINED
-                                                                      : SETPAY_ORDER_STATUS_OPEN;
+    return count > 0 && payments[count - 1].state == SETPAY_PURCHASE_DECLINED
+               ? SETPAY_ORDER_STATUS_DECLINED
+               : SETPAY_ORDER_STATUS_OPEN;
 }
 
 static const char *const names[SETPAY_ORDER_STATUSES] = {
@@ -78,9 +102,15 @@ enum setpay_error setpay_order_status_parse(const char *name, enum setpay_order_
 
 enum setpay_error setpay_order_check_void(enum setpay_order_status status)
 {
-    return status == SETPAY_ORDER_STATUS_AUTHORISED || status == SETPAY_ORDER_STATUS_VOIDED
-               ? SETPAY_OK
-               : SETPAY_E_STATE;
+    switch (status) {
+    case SETPAY_ORDER_STATUS_AUTHORISED:
+    case SETPAY_ORDER_STATUS_PARTIALLY_CAPTURED:
+    case SETPAY_ORDER_STATUS_PARTIALLY_REFUNDED:
+    case SETPAY_ORDER_STATUS_VOIDED:
+        return SETPAY_OK;
+    default:
+        return SETPAY_E_STATE;
+    }
 }
 
 enum setpay_error setpay_order_check_cancel(enum setpay_order_status status)

@@ -221,6 +221,11 @@ static const char *merchant_event(int event)
         [SETPAY_PURCHASE_LAPSE] = "Error: the void can't be booked, after the time",
         [SETPAY_PURCHASE_REVERSE] = "the store reverses",
         [SETPAY_PURCHASE_REVERSE_DONE] = "AuthRevRes: nothing left",
+        [SETPAY_PURCHASE_STEP] = "the store asks for a step",
+        [SETPAY_PURCHASE_STEP_NEXT] = "a step ends: another waits",
+        [SETPAY_PURCHASE_STEPS_HELD] = "the last ends: nothing captured",
+        [SETPAY_PURCHASE_STEPS_CAPTURED] = "the last ends: something captured",
+        [SETPAY_PURCHASE_STEPS_NOTHING] = "the last ends: nothing left",
     };
     return names[event];
 }
@@ -286,7 +291,9 @@ static const struct party parties[] = {
         "know whether its AuthReq arrived; it sends a void, and where the gateway had decided "
         "before, it repeats the AuthReq to learn what (`learning`). What the gateway can neither "
         "authorise nor void, since it can't be opened or believed, lapses once its time is over "
-        "(rule M9).",
+        "(rule M9). Captures, credits, their reversals and the release of what is held beside a "
+        "capture are steps: while one is at the gateway the purchase is `stepping`; they are done "
+        "or refused one after the other, in the order in which the store asked for them.",
         SETPAY_PURCHASE_STATES,
         SETPAY_PURCHASE_EVENTS,
         merchant_state,

@@ -81,7 +81,8 @@ static void report(bool is_ok, const char *what, const char *words)
 struct order {
     char id[64];
     char uri[256];
-    bool is_ended; /* voided or cancelled by the store: it is not to be paid */
+    bool is_ended;    /* voided or cancelled by the store: it is not to be paid */
+    const char *then; /* its status once it is paid and the store is done; NULL: authorised */
 };
 
 struct work {
@@ -161,7 +162,7 @@ static bool order_new(struct work *work)
 
 static bool is_paid(const char *status)
 {
-    return strcmp(status, "authorised") == 0;
+    return strcmp(status, "authorised") == 0 || strcmp(status, "captured") == 0;
 }
 
 static bool buy(struct work *work)
@@ -204,21 +205,6 @@ static bool give_up(struct work *work, const char *action)
     return false;
 }
 
-/* ------------------------------------------------------------------ what must hold */
-
-/* All agree on the order, at once or within seconds. */
-static bool settles(struct work *work, const struct order *order, struct test_outcome *outcome)
-{
-    int64_t until_ms = test_now_ms() + 100 * unit_ms;
-    while (!test_order_agrees(&sandbox, order->id, wallets, false, outcome, work->words,
-                              sizeof work->words)) {
-        if (test_now_ms() > until_ms)
-            return false;
-        test_pause_ms(20);
-    }
-    return true;
-}
-
 static bool status_is(struct work *work, const struct order *order, const char *a, const char *b)
 {
     char path[128];
@@ -235,6 +221,49 @@ static bool status_is(struct work *work, const struct order *order, const char *
     return good;
 }
 
+/* The order's status is this, at once or within seconds. */
+static bool becomes(struct work *work, const struct order *order, const char *status)
+{
+    int64_t until_ms = test_now_ms() + 100 * unit_ms;
+    while (!status_is(work, order, status, status)) {
+        if (test_now_ms() > until_ms)
+            return false;
+        test_pause_ms(20);
+    }
+    return true;
+}
+
+/* The store takes the money, or gives it back, and repeats its request until it is answered. */
+static bool move_money(struct work *work, const char *action, const char *then)
+{
+    char path[128], key[64];
+    struct order *order = last_order(work);
+    (void)snprintf(path, sizeof path, "/orders/%s/%s", order->id, action);
+    (void)snprintf(key, sizeof key, "%s-%d-%llu", action, work->lane,
+                   (unsigned long long)number_new());
+    int status = test_store_post(&store, path, "{}", key, 300 * unit_ms, NULL);
+    order->then = then;
+    if (status == 200 || status == 202)
+        return becomes(work, order, then);
+    (void)snprintf(work->words, sizeof work->words, "%s answered with %d", path, status);
+    return false;
+}
+
+/* ------------------------------------------------------------------ what must hold */
+
+/* All agree on the order, at once or within seconds. */
+static bool settles(struct work *work, const struct order *order, struct test_outcome *outcome)
+{
+    int64_t until_ms = test_now_ms() + 100 * unit_ms;
+    while (!test_order_agrees(&sandbox, order->id, wallets, false, outcome, work->words,
+                              sizeof work->words)) {
+        if (test_now_ms() > until_ms)
+            return false;
+        test_pause_ms(20);
+    }
+    return true;
+}
+
 /* The order, after its fault: agreed on; then paid if it is not, and not paid again if it is. */
 static bool order_holds(struct work *work, const struct order *order)
 {
@@ -249,7 +278,8 @@ static bool order_holds(struct work *work, const struct order *order)
         return false;
     if (then.authorised != 1)
         return fail(work, "paid, and not authorised once");
-    if (!status_is(work, order, "authorised", "authorised"))
+    const char *paid = order->then != NULL ? order->then : "authorised";
+    if (!status_is(work, order, paid, paid))
         return false;
     if (number_new() % BY_PROGRAM == 0 &&
         (test_buy_by_program(sandbox.bin, wallet_socket, order->uri) != 0 ||
@@ -372,6 +402,10 @@ static bool act(struct work *work, const struct test_case *the, int id)
         return cancel_while_paid(work, &the->fault, id);
     case TEST_REVERSE:
         return buy_at_last(work, last_order(work)) && give_up(work, "void") &&
+               wait_for_fault(id, the->fault.count, 100 * unit_ms);
+    case TEST_TAKE:
+        return buy_at_last(work, last_order(work)) && move_money(work, "capture", "captured") &&
+               move_money(work, "refund", "refunded") &&
                wait_for_fault(id, the->fault.count, 100 * unit_ms);
     case TEST_CANCEL_OPEN:
         return give_up(work, "cancel") && wait_for_fault(id, the->fault.count, 10 * unit_ms);

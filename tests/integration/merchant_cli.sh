@@ -67,6 +67,35 @@ ok "the hold is given back" says '^status +voided$' merchant order void "$order"
 ok "an open order is ended" says '^status +cancelled$' merchant order cancel "$lamp"
 ok "once more: still" says '^status +cancelled$' merchant order cancel "$lamp"
 
+# ------------------------------------------------------------------ captures, refunds, batches
+new_order 1000 EUR
+ok "a third order is paid" wallet --json pay "$uri" --yes
+ok "a part is captured" says '^status +partially_captured$
+^captures +[0-9a-f]{32} +done +4\.00 EUR +batch 1$' merchant order capture "$order_id" --amount '4.00 EUR'
+ok "not more than is held" refuses 1 "found 6.01 EUR; .* no more than 6.00 EUR" merchant order capture "$order_id" --amount '6.01 EUR'
+ok "not in another currency" refuses 1 "currency: found USD" merchant order capture "$order_id" --amount '1 USD'
+ok "the rest is captured" says '^status +captured$' merchant order capture "$order_id"
+ok "what was captured can't be voided" refuses 1 "refunded" merchant order void "$order_id"
+ok "it is given back, the oldest capture first" says '^status +partially_refunded$
+^refunds +[0-9a-f]{32} +done +4\.00 EUR +batch 1$
+^ +[0-9a-f]{32} +done +1\.00 EUR +batch 1$' merchant order refund "$order_id" --amount '5.00 EUR'
+refund=$(merchant --json order show "$order_id" | jq -r '.refunds[1].id')
+ok "a refund is undone" says '^reversals +[0-9a-f]{32} +done +1\.00 EUR +refund reversal, batch 1$' \
+    merchant order undo "$order_id" --id "$refund"
+ok "once" refuses 1 "not undone yet" merchant order undo "$order_id" --id "$refund"
+ok "an id that is none" refuses 2 "32 hexadecimal digits" merchant order undo "$order_id" --id 7
+ok "the batch counts it" says '^visa batch 1: open since 20
+^ +2 captures +10\.00 EUR, +1 refunds +4\.00 EUR$' merchant batch list
+ok "it is closed" says '^visa batch 1: closed 20' merchant batch close
+ok "and shown" says '^visa batch 1: closed 20' merchant batch show 1
+ok "nothing more is open" says 'nothing was captured since' merchant batch close
+ok "a batch that is not there" refuses 1 "no batch 7" merchant batch show 7
+capture=$(merchant --json order show "$order_id" | jq -r '.captures[1].id')
+merchant order undo "$order_id" --id "$capture" >"$tmp/said" 2>"$tmp/error"
+is "the gateway undoes nothing that is cleared" $? 1
+ok "with what code it was refused" grep -q "refused it, with code 14" "$tmp/error"
+ok "and what became of it" grep -q "capture reversal, refused with code 14" "$tmp/said"
+
 # ------------------------------------------------------------------ tokens
 is "one token is there" "$(merchant --json token list | jq -r '[.tokens[].name] | join(" ")')" sandbox
 ok "a token is made, and shown once" says "^spm_[A-Za-z0-9_-]+\$
@@ -99,6 +128,8 @@ ok "orders are shown without the daemon" says '^status +voided$' merchant order 
 ok "a token is made without it" says '^spm_' merchant token add --name third
 token=$(grep '^spm_' "$tmp/said")
 ok "a void needs it" refuses 4 "." merchant order void "$order_id"
+ok "so does a capture" refuses 4 "stopped" merchant order capture "$order_id"
+ok "and a batch" refuses 4 "stopped" merchant batch close
 ok "it comes back" up
 is "and knows the token" "$(with_token)" 200
 done_testing

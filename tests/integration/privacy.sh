@@ -157,6 +157,12 @@ ok "is reversed" wait_for 20 no_reversals
 marked_order
 ok "a marked purchase over a plain line" pay
 ok "which is authorised" wait_for 20 reaches authorised
+ok "a part of it captured" api POST "/orders/$order_id/capture" '{"amount": 1000}'
+ok "and given back" api POST "/orders/$order_id/refund" '{}'
+capture_id=$(api GET "/orders/$order_id" | jq -r '.captures[0].id')
+refund_id=$(api GET "/orders/$order_id" | jq -r '.refunds[0].id')
+ok "the refund undone" api POST "/orders/$order_id/undo" "{\"id\": \"$refund_id\"}"
+ok "and the capture" api POST "/orders/$order_id/undo" "{\"id\": \"$capture_id\"}"
 ok "and voided, for which the gateway opens what it kept" api POST "/orders/$order_id/void" '{}'
 ok "until that is done" wait_for 20 reaches voided
 voided_order=$order_id

@@ -35,6 +35,7 @@ static enum word merchant_word(int64_t state)
 {
     switch (state) {
     case SETPAY_PURCHASE_AUTHORISED:
+    case SETPAY_PURCHASE_CAPTURED:
         return AUTHORISED;
     case SETPAY_PURCHASE_DECLINED:
         return DECLINED;
@@ -51,6 +52,7 @@ static enum word gateway_word(int64_t state)
 {
     switch (state) {
     case SETPAY_PAYMENT_APPROVED:
+    case SETPAY_PAYMENT_CAPTURED:
         return AUTHORISED;
     case SETPAY_PAYMENT_DECLINED:
         return DECLINED;
@@ -146,6 +148,25 @@ static bool wallets_agree(const struct books *books, const char *xid, enum word 
                : say(books->words, books->size, "%s: %d wallets have signed it", xid, knowing);
 }
 
+/* What was captured and given back: the same to the last unit, and each step once. */
+static bool steps_agree(const struct books *books, const char *xid)
+{
+    static const char *const sums[] = {"captured_minor", "credited_minor"};
+    for (size_t i = 0; i < 2; i++) {
+        char sql[128];
+        (void)snprintf(sql, sizeof sql, "SELECT %s FROM purchase WHERE xid = unhex_xid(?1)",
+                       sums[i]);
+        int64_t ours = test_database_number(books->merchant, sql, xid);
+        (void)snprintf(sql, sizeof sql, "SELECT %s FROM payment WHERE xid = unhex_xid(?1)",
+                       sums[i]);
+        int64_t theirs = test_database_number(books->gateway, sql, xid);
+        if (ours != theirs)
+            return say(books->words, books->size, "%s: %s is %d at the merchant, %d at the gateway",
+                       xid, sums[i], (int)ours, (int)theirs);
+    }
+    return true;
+}
+
 static bool purchase_agrees(const struct books *books, const char *xid, enum word word,
                             int64_t approved)
 {
@@ -174,7 +195,7 @@ static bool purchase_agrees(const struct books *books, const char *xid, enum wor
         return say(books->words, books->size,
                    "%s: %s %d at the merchant, %d left at the gateway, %d held by the issuer", xid,
                    words_of[word], (int)approved, (int)left, (int)held);
-    return wallets_agree(books, xid, word);
+    return steps_agree(books, xid) && wallets_agree(books, xid, word);
 }
 
 /* What a wallet has signed for the order has come to the merchant. */
@@ -265,16 +286,16 @@ bool test_nothing_left_over(const struct test_sandbox *sandbox, const char *cons
         pending += test_database_number(
             books.wallet[i], "SELECT count(*) FROM purchase WHERE state IN (1, 2)", NULL);
     int64_t waiting = test_database_number(
-        books.merchant, "SELECT count(*) FROM purchase WHERE state IN (1, 2, 3, 5)", NULL);
+        books.merchant, "SELECT count(*) FROM purchase WHERE state IN (1, 2, 3, 5, 11)", NULL);
     int64_t sealed = test_database_number(books.merchant, "SELECT count(*) FROM instruction", NULL);
     int64_t asking =
         test_database_number(books.gateway, "SELECT count(*) FROM payment WHERE state = 1", NULL);
     int64_t reversals = test_database_number(
         books.gateway, "SELECT count(*) FROM reversal WHERE acknowledged = 0", NULL);
-    int64_t approved = test_database_number(
-        books.gateway,
-        "SELECT coalesce(sum(approved_minor - reversed_minor), 0) FROM payment WHERE state = 2",
-        NULL);
+    int64_t approved = test_database_number(books.gateway,
+                                            "SELECT coalesce(sum(approved_minor - reversed_minor), "
+                                            "0) FROM payment WHERE state IN (2, 6)",
+                                            NULL);
     int64_t held = test_database_number(
         books.issuer, "SELECT coalesce(sum(held_minor), 0) FROM card_authorisation", NULL);
     books_close(&books);

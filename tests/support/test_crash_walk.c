@@ -22,8 +22,9 @@
 #define LATENCY_MS 150        /* of the issuer, so that there is time to cancel */
 #define AMOUNT 1000
 
-const char *const test_scenario_names[TEST_SCENARIOS] = {
-    "approved", "declined", "partial", "dropped", "late", "cancelled", "void"};
+const char *const test_scenario_names[TEST_SCENARIOS] = {"approved", "declined", "partial",
+                                                         "dropped",  "late",     "cancelled",
+                                                         "void",     "captured", "refunded"};
 static const char *const cards[TEST_SCENARIOS] = {
     [TEST_DECLINED] = "do-not-honour", [TEST_PARTIAL] = "partial", [TEST_DROPPED] = "drop-after"};
 static const char *const wallets[] = {"wallet", NULL};
@@ -67,14 +68,21 @@ static const char *text_of(const json_t *object, const char *name)
     return text == NULL ? "" : text;
 }
 
+static bool is_captured(const struct course *course)
+{
+    return course->walk->scenario == TEST_CAPTURED || course->walk->scenario == TEST_REFUNDED;
+}
+
 static bool new_order(struct course *course)
 {
     static atomic_uint number;
     char body[160], key[64];
     json_t *answer = NULL;
     (void)snprintf(key, sizeof key, "order-%d-%u", (int)getpid(), atomic_fetch_add(&number, 1));
-    (void)snprintf(body, sizeof body,
-                   "{\"description\":\"A crash\",\"amount\":%d,\"currency\":\"EUR\"}", AMOUNT);
+    (void)snprintf(
+        body, sizeof body,
+        "{\"description\":\"A crash\",\"amount\":%d,\"currency\":\"EUR\",\"capture\":\"%s\"}",
+        AMOUNT, is_captured(course) ? "immediate" : "manual");
     int status = test_sandbox_api(course->sandbox, "POST", "/orders", body, key, &answer);
     (void)snprintf(course->order_id, sizeof course->order_id, "%s", text_of(answer, "order_id"));
     (void)snprintf(course->uri, sizeof course->uri, "%s", text_of(answer, "pay_uri"));
@@ -154,6 +162,10 @@ static void *act(void *arg)
     case TEST_VOID:
         if (order_action(course, "void", SETTLE_LIMIT_MS) != 200)
             fail(course, "the void was never answered");
+        break;
+    case TEST_REFUNDED:
+        if (order_action(course, "refund", SETTLE_LIMIT_MS) != 200)
+            fail(course, "the refund was never answered");
         break;
     default:
         pay(course, cards[course->walk->scenario]);
@@ -370,6 +382,7 @@ static bool begin(struct course *course)
             return fail(course, "the issuer does not take its script");
         break;
     case TEST_VOID:
+    case TEST_REFUNDED:
         pay(course, NULL);
         if (!settle(course, &outcome))
             return false;
@@ -409,7 +422,10 @@ static bool pay_again(struct course *course)
     pay(course, NULL);
     if (!settle(course, &outcome))
         return false;
-    if (outcome.authorised != (ends ? 0 : 1) || order_is(course, "authorised") == ends)
+    const char *status = course->walk->scenario == TEST_CAPTURED   ? "captured"
+                         : course->walk->scenario == TEST_REFUNDED ? "refunded"
+                                                                   : "authorised";
+    if (outcome.authorised != (ends ? 0 : 1) || order_is(course, status) == ends)
         return fail(course, "the link once more: %d of %d purchases are authorised",
                     outcome.authorised, outcome.attempts);
     return true;

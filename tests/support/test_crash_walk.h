@@ -20,6 +20,8 @@ enum test_scenario {
     TEST_LATE,      /* the order is cancelled before it is signed: a void (rule M9) */
     TEST_CANCELLED, /* the order is cancelled while the issuer is being asked */
     TEST_VOID,      /* an authorised order is voided, and the wallet asks */
+    TEST_CAPTURED,  /* an order whose money is wanted at once is paid */
+    TEST_REFUNDED,  /* such an order is given back, by a store that repeats its request */
     TEST_SCENARIOS
 };
 extern const char *const test_scenario_names[TEST_SCENARIOS];

@@ -19,8 +19,9 @@ const char *const test_hop_names[TEST_HOPS] = {"store-merchant", "wallet-merchan
                                                "merchant-gateway", "gateway-issuer"};
 const char *const test_way_names[TEST_WAYS] = {"request", "answer"};
 const char *const test_passing_names[TEST_PASSINGS] = {
-    "connection", "order",   "order void", "order cancel", "PInit", "P",       "Inq",  "Auth",
-    "Auth void",  "AuthRev", "PCert",      "0100",         "0400",  "sign-on", "echo", "other",
+    "connection", "order", "order void", "order cancel", "order refund", "PInit", "P",
+    "Inq",        "Auth",  "Auth void",  "AuthRev",      "Cap",          "Cred",  "PCert",
+    "0100",       "0400",  "sign-on",    "echo",         "other",
 };
 const char *const test_fault_names[TEST_FAULT_KINDS] = {
     "nothing",
@@ -73,14 +74,25 @@ struct test_plan {
 enum test_hop test_passing_hop(enum test_passing passing)
 {
     static const enum test_hop hops[TEST_PASSINGS] = {
-        [TEST_CONNECT] = TEST_HOPS,          [TEST_ORDER] = TEST_HOP_STORE,
-        [TEST_ORDER_VOID] = TEST_HOP_STORE,  [TEST_ORDER_CANCEL] = TEST_HOP_STORE,
-        [TEST_PINIT] = TEST_HOP_WALLET,      [TEST_P] = TEST_HOP_WALLET,
-        [TEST_INQ] = TEST_HOP_WALLET,        [TEST_AUTH] = TEST_HOP_GATEWAY,
-        [TEST_AUTH_VOID] = TEST_HOP_GATEWAY, [TEST_AUTH_REV] = TEST_HOP_GATEWAY,
-        [TEST_PCERT] = TEST_HOP_GATEWAY,     [TEST_0100] = TEST_HOP_ISSUER,
-        [TEST_0400] = TEST_HOP_ISSUER,       [TEST_SIGN_ON] = TEST_HOP_ISSUER,
-        [TEST_ECHO] = TEST_HOP_ISSUER,       [TEST_OTHER] = TEST_HOPS,
+        [TEST_CONNECT] = TEST_HOPS,
+        [TEST_ORDER] = TEST_HOP_STORE,
+        [TEST_ORDER_REFUND] = TEST_HOP_STORE,
+        [TEST_CAP] = TEST_HOP_GATEWAY,
+        [TEST_CRED] = TEST_HOP_GATEWAY,
+        [TEST_ORDER_VOID] = TEST_HOP_STORE,
+        [TEST_ORDER_CANCEL] = TEST_HOP_STORE,
+        [TEST_PINIT] = TEST_HOP_WALLET,
+        [TEST_P] = TEST_HOP_WALLET,
+        [TEST_INQ] = TEST_HOP_WALLET,
+        [TEST_AUTH] = TEST_HOP_GATEWAY,
+        [TEST_AUTH_VOID] = TEST_HOP_GATEWAY,
+        [TEST_AUTH_REV] = TEST_HOP_GATEWAY,
+        [TEST_PCERT] = TEST_HOP_GATEWAY,
+        [TEST_0100] = TEST_HOP_ISSUER,
+        [TEST_0400] = TEST_HOP_ISSUER,
+        [TEST_SIGN_ON] = TEST_HOP_ISSUER,
+        [TEST_ECHO] = TEST_HOP_ISSUER,
+        [TEST_OTHER] = TEST_HOPS,
     };
     return hops[passing];
 }

@@ -30,12 +30,15 @@ enum test_passing {
     TEST_ORDER, /* POST /orders, and the two that follow */
     TEST_ORDER_VOID,
     TEST_ORDER_CANCEL,
+    TEST_ORDER_REFUND,
     TEST_PINIT,
     TEST_P,
     TEST_INQ,
     TEST_AUTH,
     TEST_AUTH_VOID, /* AuthReq with the intent void (rule M9) */
     TEST_AUTH_REV,
+    TEST_CAP,
+    TEST_CRED,
     TEST_PCERT,
     TEST_0100,
     TEST_0400, /* and 0401 */

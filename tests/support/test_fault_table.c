@@ -22,6 +22,10 @@ static enum test_scenario scenario_of(enum test_passing passing)
     case TEST_ORDER_VOID:
     case TEST_AUTH_REV:
         return TEST_REVERSE;
+    case TEST_ORDER_REFUND:
+    case TEST_CAP:
+    case TEST_CRED:
+        return TEST_TAKE;
     case TEST_ORDER_CANCEL:
         return TEST_CANCEL_OPEN;
     case TEST_INQ:

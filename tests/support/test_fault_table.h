@@ -18,6 +18,7 @@ enum test_scenario {
     TEST_TIME_OUT,    /* pay, and the answer to 0100 is dropped */
     TEST_CANCEL,      /* pay, and the store cancels before AuthReq comes through */
     TEST_REVERSE,     /* pay, and the store voids it then */
+    TEST_TAKE,        /* pay, and the store captures it then, and gives it back */
     TEST_CANCEL_OPEN, /* the store cancels what nobody pays */
     TEST_WAIT,        /* it comes by itself */
     TEST_KICK,        /* connections are made anew */

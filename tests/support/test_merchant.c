@@ -189,8 +189,8 @@ void test_merchantd_free(struct test_merchantd *m)
 
 /* ------------------------------------------------------------------ the store */
 
-/* One request; the JSON of the answer is the caller's. body NULL: GET. */
-static int call_api(struct test_merchantd *m, const char *path, const char *body, json_t **answer)
+int test_merchantd_api(struct test_merchantd *m, const char *path, const char *body,
+                       json_t **answer)
 {
     char request[2048], reply[65536];
     size_t size = 0;
@@ -216,17 +216,11 @@ static int call_api(struct test_merchantd *m, const char *path, const char *body
     return (int)strtol(reply + 9, NULL, 10);
 }
 
-struct test_order test_merchantd_order(struct test_merchantd *m, int64_t minor,
-                                       const char *currency, int64_t expires_in_s)
+static struct test_order make_order(struct test_merchantd *m, const char *body)
 {
     struct test_order order;
-    char body[256];
     json_t *answer = NULL;
-    (void)snprintf(body, sizeof body,
-                   "{\"description\":\"a test order\",\"amount\":%lld,\"currency\":\"%s\","
-                   "\"expires_in\":%lld}",
-                   (long long)minor, currency, (long long)expires_in_s);
-    NEED(call_api(m, "/orders", body, &answer) == 201);
+    NEED(test_merchantd_api(m, "/orders", body, &answer) == 201);
     const char *id = json_string_value(json_object_get(answer, "order_id"));
     const char *uri = json_string_value(json_object_get(answer, "pay_uri"));
     NEED(id != NULL && uri != NULL && strrchr(uri, '/') != NULL);
@@ -236,13 +230,35 @@ struct test_order test_merchantd_order(struct test_merchantd *m, int64_t minor,
     return order;
 }
 
+struct test_order test_merchantd_order(struct test_merchantd *m, int64_t minor,
+                                       const char *currency, int64_t expires_in_s)
+{
+    char body[256];
+    (void)snprintf(body, sizeof body,
+                   "{\"description\":\"a test order\",\"amount\":%lld,\"currency\":\"%s\","
+                   "\"expires_in\":%lld}",
+                   (long long)minor, currency, (long long)expires_in_s);
+    return make_order(m, body);
+}
+
+struct test_order test_merchantd_order_to_capture(struct test_merchantd *m, int64_t minor,
+                                                  const char *capture)
+{
+    char body[256];
+    (void)snprintf(body, sizeof body,
+                   "{\"description\":\"a test order\",\"amount\":%lld,\"currency\":\"EUR\","
+                   "\"capture\":\"%s\"}",
+                   (long long)minor, capture);
+    return make_order(m, body);
+}
+
 int test_merchantd_end_order(struct test_merchantd *m, const struct test_order *order,
                              const char *how)
 {
     char path[160];
     json_t *answer = NULL;
     (void)snprintf(path, sizeof path, "/orders/%s/%s", order->id, how);
-    int status = call_api(m, path, "{}", &answer);
+    int status = test_merchantd_api(m, path, "{}", &answer);
     json_decref(answer);
     return status;
 }
@@ -253,7 +269,7 @@ const char *test_merchantd_order_status(struct test_merchantd *m, const struct t
     char path[160];
     json_t *answer = NULL;
     (void)snprintf(path, sizeof path, "/orders/%s", order->id);
-    NEED(call_api(m, path, NULL, &answer) == 200);
+    NEED(test_merchantd_api(m, path, NULL, &answer) == 200);
     (void)snprintf(status, sizeof status, "%s",
                    json_string_value(json_object_get(answer, "status")));
     json_decref(answer);

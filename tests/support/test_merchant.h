@@ -63,6 +63,13 @@ struct test_order {
 };
 struct test_order test_merchantd_order(struct test_merchantd *merchant, int64_t minor,
                                        const char *currency, int64_t expires_in_s);
+/* An order that is captured so: "on_shipment", "immediate", "manual". */
+struct test_order test_merchantd_order_to_capture(struct test_merchantd *merchant, int64_t minor,
+                                                  const char *capture);
+/* Any request to its API, under a key of its own: POST, or GET where body is NULL. The JSON of the
+ * answer is the caller's. */
+int test_merchantd_api(struct test_merchantd *merchant, const char *path, const char *body,
+                       json_t **answer);
 /* "void" or "cancel"; the answer's HTTP status. */
 int test_merchantd_end_order(struct test_merchantd *merchant, const struct test_order *order,
                              const char *how);

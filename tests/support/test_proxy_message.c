@@ -61,6 +61,8 @@ static enum test_passing store_passing(const uint8_t *bytes, size_t size)
         return TEST_ORDER;
     if (memmem(bytes, line, "/void ", 6) != NULL)
         return TEST_ORDER_VOID;
+    if (memmem(bytes, line, "/refund ", 8) != NULL)
+        return TEST_ORDER_REFUND;
     return memmem(bytes, line, "/cancel ", 8) != NULL ? TEST_ORDER_CANCEL : TEST_OTHER;
 }
 
@@ -108,6 +110,12 @@ static enum test_passing setpay_passing(struct test_plan *plan, struct setpay_vi
         break;
     case SETPAY_MESSAGE_AUTH_REV_REQ:
         passing = TEST_AUTH_REV;
+        break;
+    case SETPAY_MESSAGE_CAP_REQ:
+        passing = TEST_CAP;
+        break;
+    case SETPAY_MESSAGE_CRED_REQ:
+        passing = TEST_CRED;
         break;
     case SETPAY_MESSAGE_PCERT_REQ:
         passing = TEST_PCERT;

@@ -101,8 +101,18 @@ static enum setpay_error fake_reverse(struct setpay_db *db, const struct setpay_
     return error != SETPAY_OK ? error : fake_event(db, xid, SETPAY_PURCHASE_REVERSE);
 }
 
-const struct setpay_payment_port test_api_port = {
-    .list = fake_list, .give_up = fake_give_up, .reverse = fake_reverse};
+/* Nothing is captured here: that is tried against a real gateway (test_merchant_steps.c). */
+static enum setpay_error fake_list_steps(struct setpay_db *db, const struct setpay_id *xid,
+                                         setpay_step_visit_fn *visit, void *visit_arg)
+{
+    (void)db, (void)xid, (void)visit, (void)visit_arg;
+    return SETPAY_OK;
+}
+
+const struct setpay_payment_port test_api_port = {.list = fake_list,
+                                                  .list_steps = fake_list_steps,
+                                                  .give_up = fake_give_up,
+                                                  .reverse = fake_reverse};
 
 /* ------------------------------------------------------------------ operations of a test */
 

@@ -342,7 +342,7 @@ static void test_a_void_that_takes_long_is_accepted_and_a_crash_does_not_block_i
     assert_string_equal(test_api_text(&test, "status"), "authorised");
     assert_int_equal(test_api_purchase_state(&test, 1), SETPAY_PURCHASE_REVERSING);
     /* As a crash between effect and answer would leave it: the repeat goes on where it was. */
-    assert_int_equal(test_api_sql(&test, "UPDATE idempotency SET status = 0,"
+    assert_int_equal(test_api_sql(&test, "UPDATE idempotency SET status = 0, body = x'',"
                                          " owner = x'00000000000000000000000000000001'"
                                          " WHERE status = 202"),
                      1);

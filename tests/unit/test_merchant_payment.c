@@ -226,6 +226,7 @@ static void setup_answer(struct answer_fixture *a)
     memset(&a->answer, 0, sizeof a->answer);
     setup(&a->f);
     fill("AuthRes", &a->answer);
+    a->answer.has_capture = false; /* the sample's is of a sale */
 }
 
 static void an_approval_is_booked(void **state)
@@ -242,6 +243,12 @@ static void an_approval_is_booked(void **state)
     assert_int_equal(purchase->approved_minor, purchase->amount.minor);
     assert_true(purchase->has_cap_token);
     assert_true(setpay_merchant_is_answerable(purchase));
+    /* rule M6: a capture that nobody has asked for is more than was asked */
+    a.answer.has_capture = true;
+    assert_int_equal(
+        setpay_merchant_auth_res_check(purchase, "shop-1", SETPAY_ASK_AUTHORISE, &a.answer),
+        SETPAY_E_AUTH_MISMATCH);
+    a.answer.has_capture = false;
     /* it is booked once */
     assert_int_equal(setpay_merchant_auth_res_apply(&a.answer, NOW_MS, purchase),
                      SETPAY_E_AUTH_MISMATCH);
@@ -510,6 +517,9 @@ static void the_wallet_is_told_what_is(void **state)
         {SETPAY_PURCHASE_LEARNING, false, SETPAY_STATUS_PENDING, false},
         {SETPAY_PURCHASE_AUTHORISED, false, SETPAY_STATUS_AUTHORISED, true},
         {SETPAY_PURCHASE_AUTHORISED, true, SETPAY_STATUS_AUTHORISED, false},
+        {SETPAY_PURCHASE_STEPPING, false, SETPAY_STATUS_AUTHORISED, true},
+        {SETPAY_PURCHASE_STEPPING, true, SETPAY_STATUS_AUTHORISED, false},
+        {SETPAY_PURCHASE_CAPTURED, true, SETPAY_STATUS_AUTHORISED, false},
         {SETPAY_PURCHASE_REVERSING, false, SETPAY_STATUS_PENDING, false},
         {SETPAY_PURCHASE_REVERSING, true, SETPAY_STATUS_AUTHORISED, false},
         {SETPAY_PURCHASE_REVERSED, false, SETPAY_STATUS_REVERSED, true},

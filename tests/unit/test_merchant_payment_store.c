@@ -6,8 +6,11 @@
 #include "common/wire/signed.h"
 #include "merchant/payment/answer.h"
 #include "merchant/payment/ask.h"
+#include "merchant/payment/batch_store.h"
 #include "merchant/payment/payment_store.h"
+#include "merchant/payment/port.h"
 #include "merchant/payment/rules.h"
+#include "merchant/payment/step.h"
 #include "merchant/store/order.h"
 #include "tests/support/test_messages.h"
 #include "tests/support/test_pki.h"
@@ -26,7 +29,8 @@
 #define NOW_MS TEST_PKI_NOW_MS
 
 static const struct setpay_store_migration steps[] = {
-    {1, SETPAY_ANSWERS_SCHEMA SETPAY_ORDER_SCHEMA SETPAY_PURCHASE_SCHEMA},
+    {1, SETPAY_ANSWERS_SCHEMA SETPAY_ORDER_SCHEMA SETPAY_PURCHASE_SCHEMA SETPAY_MERCHANT_STEP_SCHEMA
+            SETPAY_MERCHANT_BATCH_SCHEMA},
     {0, NULL},
 };
 static const struct setpay_store_schema schema = {.name = "merchant", .steps = steps};
@@ -219,9 +223,9 @@ static enum setpay_error keep_and_find(struct setpay_db *db, void *arg)
 {
     struct kept_ask *k = arg;
     SETPAY_TRY(setpay_merchant_ask_insert(db, k->purchase->id, k->made));
-    k->void_error = setpay_merchant_ask_find(db, k->purchase->id, SETPAY_ASK_VOID, &k->found);
-    SETPAY_TRY(setpay_merchant_ask_find_any(db, k->purchase->id, 5, &k->other)); /* goes round */
-    return setpay_merchant_ask_find(db, k->purchase->id, SETPAY_ASK_AUTHORISE, &k->found);
+    k->void_error = setpay_merchant_ask_find(db, k->purchase, SETPAY_ASK_VOID, &k->found);
+    SETPAY_TRY(setpay_merchant_ask_find_any(db, k->purchase, 5, &k->other)); /* goes round */
+    return setpay_merchant_ask_find(db, k->purchase, SETPAY_ASK_AUTHORISE, &k->found);
 }
 
 /* A merchant's keys with one pair in use. */
@@ -254,6 +258,7 @@ static void a_repeat_is_the_same_to_the_last_byte(void **state)
     struct setpay_trust *trust = test_pki_trust(pki);
     struct setpay_merchant *merchant = calloc(1, sizeof *merchant);
     struct setpay_merchant_brand *brand = &merchant->brands[0];
+    const struct setpay_merchant_asking asking = {.kind = SETPAY_ASK_AUTHORISE};
     struct step step = {f, purchase_of(f, 0x10), setpay_view_string("envelope"), true};
     struct setpay_merchant_purchase *p = &step.purchase;
     struct setpay_merchant_ask made;
@@ -267,15 +272,13 @@ static void a_repeat_is_the_same_to_the_last_byte(void **state)
     setpay_merchant_ask_init(&made);
 
     /* rule M5: not under a certificate that is no longer ours */
-    assert_int_equal(
-        setpay_merchant_ask_make(merchant, brand, p, SETPAY_ASK_AUTHORISE, NOW_MS, &made),
-        SETPAY_E_SENDER);
+    assert_int_equal(setpay_merchant_ask_make(merchant, brand, p, &asking, NOW_MS, &made),
+                     SETPAY_E_SENDER);
     p->merchant = shop->thumbprint;
     p->cardholder = holder->thumbprint;
     memset(p->dual_signature.bytes, 0x30, p->dual_signature.size);
-    assert_int_equal(
-        setpay_merchant_ask_make(merchant, brand, p, SETPAY_ASK_AUTHORISE, NOW_MS, &made),
-        SETPAY_OK);
+    assert_int_equal(setpay_merchant_ask_make(merchant, brand, p, &asking, NOW_MS, &made),
+                     SETPAY_OK);
     assert_int_equal(setpay_store_submit_wait(f->store, store_purchase, &step), SETPAY_OK);
     struct kept_ask kept = {.purchase = p, .made = &made};
     setpay_merchant_ask_init(&kept.found);
@@ -311,6 +314,41 @@ static void a_repeat_is_the_same_to_the_last_byte(void **state)
     test_party_free(shop);
     test_party_free(holder);
     test_pki_free(pki);
+}
+
+/* As many receipts as a purchase may have make no answer impossible: all of setpay's gateway's, as
+ * large as its longest names make them; of one that seals more, the oldest that have room. */
+static void expect_receipts(struct setpay_merchant *merchant,
+                            const struct setpay_merchant_brand *brand,
+                            const struct setpay_merchant_purchase *purchase,
+                            const struct setpay_merchant_told *asked, size_t size, size_t expected)
+{
+    static struct setpay_sealed_receipt receipts[SETPAY_LIMIT_RECEIPTS];
+    struct setpay_merchant_purchase p = *purchase;
+    struct setpay_merchant_told told = *asked;
+    struct setpay_buffer bytes;
+    struct setpay_message message;
+    struct setpay_pres pres;
+    for (size_t i = 0; i < SETPAY_LIMIT_RECEIPTS; i++)
+        receipts[i] = (struct setpay_sealed_receipt){
+            .kind = SETPAY_RECEIPT_CAPTURE, .receipt_id = test_id((uint8_t)i), .size = size};
+    p.state = SETPAY_PURCHASE_CAPTURED;
+    p.answered = true;
+    p.approved_minor = SETPAY_MONEY_MAX_MINOR;
+    memset(p.order_id, 'o', SETPAY_WIRE_LID_M_MAX);
+    told.receipts = receipts;
+    told.receipt_count = SETPAY_LIMIT_RECEIPTS;
+    setpay_buffer_init(&bytes, SETPAY_LIMIT_MESSAGE_BYTES);
+    assert_int_equal(setpay_merchant_answer_build(merchant, brand, &p, &told, NOW_MS, &bytes),
+                     SETPAY_OK);
+    assert_int_equal(setpay_message_parse(setpay_buffer_view(&bytes), &message), SETPAY_OK);
+    assert_int_equal(setpay_pres_parse(message.content, &pres), SETPAY_OK);
+    assert_int_equal(pres.receipt_count, expected);
+    for (size_t i = 0; i < pres.receipt_count; i++)
+        assert_true(setpay_id_equal(&pres.receipts[i].receipt_id, &receipts[i].receipt_id));
+    setpay_pres_clear(&pres);
+    setpay_message_clear(&message);
+    setpay_buffer_clear(&bytes);
 }
 
 /* A purchase lives longer than a certificate: an inquiry is answered under the renewed one. */
@@ -352,6 +390,9 @@ static void an_inquiry_is_answered_under_a_renewed_certificate(void **state)
     setpay_pres_clear(&pres);
     setpay_certificate_unref(signer);
     setpay_message_clear(&message);
+    expect_receipts(merchant, brand, &p, &told, 422, SETPAY_LIMIT_RECEIPTS);
+    expect_receipts(merchant, brand, &p, &told, SETPAY_WIRE_RECEIPT_MAX,
+                    (SETPAY_LIMIT_CONTENT_BYTES - 1024) / (SETPAY_WIRE_RECEIPT_MAX + 32));
     setpay_buffer_clear(&bytes);
     setpay_trust_free(merchant->trust);
     setpay_keys_free(merchant->keys);

@@ -328,7 +328,8 @@ static const char *expected_status(enum setpay_order_end end, bool expired,
 {
     bool refused = last == SETPAY_PURCHASE_NONE || setpay_purchase_state_is_refused(last);
     if (!refused) {
-        bool held = last == SETPAY_PURCHASE_AUTHORISED ||
+        bool held = last == SETPAY_PURCHASE_AUTHORISED || last == SETPAY_PURCHASE_STEPPING ||
+                    last == SETPAY_PURCHASE_CAPTURED ||
                     (last == SETPAY_PURCHASE_REVERSING && end == SETPAY_ORDER_VOIDED);
         return held ? "authorised" : "paying";
     }
@@ -349,16 +350,16 @@ static void test_the_status_of_every_combination(void **state)
         for (int expired = 0; expired < 2; expired++) {
             for (int last = 0; last < SETPAY_PURCHASE_STATES; last++) {
                 for (size_t before = 0; before <= sizeof refused / sizeof *refused; before++) {
-                    enum setpay_purchase_state states[2];
+                    struct setpay_payment_view payments[2] = {{.state = SETPAY_PURCHASE_NONE}};
                     size_t count = 0;
                     if (before > 0)
-                        states[count++] = refused[before - 1];
+                        payments[count++].state = refused[before - 1];
                     if (last != SETPAY_PURCHASE_NONE)
-                        states[count++] = (enum setpay_purchase_state)last;
+                        payments[count++].state = (enum setpay_purchase_state)last;
                     enum setpay_purchase_state newest =
-                        count > 0 ? states[count - 1] : SETPAY_PURCHASE_NONE;
+                        count > 0 ? payments[count - 1].state : SETPAY_PURCHASE_NONE;
                     enum setpay_order_status status = setpay_order_status_of(
-                        (enum setpay_order_end)end, 1000, states, count, expired ? 1000 : 999);
+                        (enum setpay_order_end)end, 1000, payments, count, expired ? 1000 : 999);
                     assert_string_equal(
                         setpay_order_status_name(status),
                         expected_status((enum setpay_order_end)end, expired != 0, newest));
@@ -372,12 +373,46 @@ static void test_the_status_of_every_combination(void **state)
 static void test_a_late_purchase_does_not_stand(void **state)
 {
     (void)state;
-    const enum setpay_purchase_state states[] = {SETPAY_PURCHASE_AUTHORISED,
-                                                 SETPAY_PURCHASE_VOIDING};
-    assert_int_equal(setpay_order_status_of(SETPAY_ORDER_GOES_ON, 1000, states, 2, 999),
+    const struct setpay_payment_view payments[] = {{.state = SETPAY_PURCHASE_AUTHORISED},
+                                                   {.state = SETPAY_PURCHASE_VOIDING}};
+    assert_int_equal(setpay_order_status_of(SETPAY_ORDER_GOES_ON, 1000, payments, 2, 999),
                      SETPAY_ORDER_STATUS_AUTHORISED);
-    assert_int_equal(setpay_order_status_of(SETPAY_ORDER_GOES_ON, 1000, states + 1, 1, 999),
+    assert_int_equal(setpay_order_status_of(SETPAY_ORDER_GOES_ON, 1000, payments + 1, 1, 999),
                      SETPAY_ORDER_STATUS_PAYING);
+}
+
+/* Of 1,000 approved: what was captured, given back, and given up. A step under way changes
+ * nothing. */
+static void test_the_status_says_what_became_of_the_money(void **state)
+{
+    static const struct {
+        int64_t captured, credited, released;
+        const char *status;
+    } rows[] = {
+        {0, 0, 0, "authorised"},           {1, 0, 0, "partially_captured"},
+        {999, 0, 0, "partially_captured"}, {1000, 0, 0, "captured"},
+        {600, 0, 400, "captured"},         {0, 0, 400, "authorised"},
+        {600, 1, 0, "partially_refunded"}, {600, 600, 0, "partially_refunded"},
+        {600, 600, 400, "refunded"},       {1000, 999, 0, "partially_refunded"},
+        {1000, 1000, 0, "refunded"},
+    };
+    static const enum setpay_purchase_state states[] = {
+        SETPAY_PURCHASE_AUTHORISED, SETPAY_PURCHASE_STEPPING, SETPAY_PURCHASE_CAPTURED};
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        for (size_t k = 0; k < sizeof states / sizeof *states; k++) {
+            const struct setpay_payment_view payment = {
+                .state = states[k],
+                .approved = {1000, "EUR"},
+                .captured_minor = rows[i].captured,
+                .credited_minor = rows[i].credited,
+                .released_minor = rows[i].released,
+            };
+            assert_string_equal(setpay_order_status_name(setpay_order_status_of(
+                                    SETPAY_ORDER_GOES_ON, 1000, &payment, 1, 1000)),
+                                rows[i].status);
+        }
+    }
 }
 
 static void test_what_may_be_voided_and_cancelled(void **state)
@@ -387,7 +422,9 @@ static void test_what_may_be_voided_and_cancelled(void **state)
         enum setpay_order_status status = (enum setpay_order_status)i;
         enum setpay_order_status parsed = SETPAY_ORDER_STATUSES;
         const char *name = setpay_order_status_name(status);
-        bool voids = strcmp(name, "authorised") == 0 || strcmp(name, "voided") == 0;
+        bool voids = strcmp(name, "authorised") == 0 || strcmp(name, "voided") == 0 ||
+                     strcmp(name, "partially_captured") == 0 ||
+                     strcmp(name, "partially_refunded") == 0;
         bool cancels = strstr("open paying declined expired cancelled", name) != NULL;
         assert_int_equal(setpay_order_status_parse(name, &parsed), SETPAY_OK);
         assert_int_equal(parsed, status);
@@ -411,6 +448,7 @@ int main(void)
         cmocka_unit_test(test_an_ended_or_expired_order_is_not_taken),
         cmocka_unit_test(test_the_status_of_every_combination),
         cmocka_unit_test(test_a_late_purchase_does_not_stand),
+        cmocka_unit_test(test_the_status_says_what_became_of_the_money),
         cmocka_unit_test(test_what_may_be_voided_and_cancelled),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

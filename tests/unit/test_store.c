@@ -272,14 +272,17 @@ struct noting {
     int count;
     int64_t version;
     enum setpay_error error;
+    bool same; /* of one thing all of them */
 };
 
 static enum setpay_error notify(struct setpay_db *db, void *arg)
 {
     const struct noting *noting = arg;
     struct setpay_id id = {.bytes = {0x77}};
-    for (int i = 0; i < noting->count; i++)
+    for (int i = 0; i < noting->count; i++) {
+        id.bytes[1] = noting->same ? 0 : (uint8_t)i;
         SETPAY_TRY(setpay_db_notify(db, &id, noting->version));
+    }
     return noting->error;
 }
 
@@ -314,6 +317,14 @@ static void watchers_hear_what_was_committed(void **state)
     assert_false(watched.reread);
     assert_success(setpay_store_submit_wait(fixture->store, notify, &noting));
     assert_int_equal(watched.notes, 2);
+    /* what an operation does to one thing, however often, is heard once */
+    noting = (struct noting){.count = SETPAY_LIMIT_STORE_NOTES + 1, .version = 7, .same = true};
+    start_watch(fixture, &watched);
+    assert_success(setpay_store_submit_wait(fixture->store, notify, &noting));
+    wait_done(fixture, 1);
+    test_executor_call(fixture->test, stop_watch, &watched);
+    assert_int_equal(watched.notes, 1);
+    assert_int_equal(watched.versions, 7);
 }
 
 static void a_slow_watcher_is_told_to_read_again(void **state)

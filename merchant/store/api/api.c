@@ -35,6 +35,11 @@ static const struct setpay_http_route routes[] = {
     {SETPAY_HTTP_GET, SETPAY_API_PREFIX "/orders/{id}", setpay_api_on_order_show},
     {SETPAY_HTTP_POST, SETPAY_API_PREFIX "/orders/{id}/void", setpay_api_on_order_void},
     {SETPAY_HTTP_POST, SETPAY_API_PREFIX "/orders/{id}/cancel", setpay_api_on_order_cancel},
+    {SETPAY_HTTP_POST, SETPAY_API_PREFIX "/orders/{id}/capture", setpay_api_on_order_capture},
+    {SETPAY_HTTP_POST, SETPAY_API_PREFIX "/orders/{id}/refund", setpay_api_on_order_refund},
+    {SETPAY_HTTP_POST, SETPAY_API_PREFIX "/orders/{id}/undo", setpay_api_on_order_undo},
+    {SETPAY_HTTP_POST, SETPAY_API_PREFIX "/batches/close", setpay_api_on_batch_close},
+    {SETPAY_HTTP_GET, SETPAY_API_PREFIX "/batches", setpay_api_on_batch_list},
     {SETPAY_HTTP_GET, SETPAY_API_PREFIX "/openapi.json", on_openapi},
     {0},
 };
@@ -314,7 +319,7 @@ static enum setpay_error run_call(struct setpay_db *db, void *arg)
     struct setpay_api_call *call = arg;
     struct setpay_api *api = call->api;
     if (call->waiting)
-        return setpay_api_order_finish(db, call);
+        return call->finish(db, call);
     enum setpay_error error =
         setpay_idempotency_find(db, &call->idempotency, &api->owner, call->now_ms, &call->answer);
     switch (error) {
@@ -323,6 +328,10 @@ static enum setpay_error run_call(struct setpay_db *db, void *arg)
         return SETPAY_OK;
     case SETPAY_E_NOT_FOUND:
         break;
+    case SETPAY_E_EXISTS:
+        call->waiting = true;
+        return call->resume != NULL ? call->resume(call, setpay_buffer_view(&call->answer.body))
+                                    : SETPAY_E_INTERNAL;
     case SETPAY_E_RRPID_REUSED:
         return setpay_api_answer_problem(&call->answer, SETPAY_API_KEY_REUSED, "Idempotency-Key",
                                          "Idempotency-Key: it was used with another body; expected"
@@ -333,7 +342,8 @@ static enum setpay_error run_call(struct setpay_db *db, void *arg)
     SETPAY_TRY(call->effect(db, call));
     if (call->waiting)
         return setpay_idempotency_mark(db, &call->idempotency, &api->owner, call->now_ms,
-                                       api->options.wait_ms + MARK_SPARE_MS);
+                                       api->options.wait_ms + MARK_SPARE_MS,
+                                       setpay_view_of(call->asked, call->asked_size));
     return setpay_idempotency_keep(db, &call->idempotency, &api->owner, call->now_ms,
                                    &call->answer);
 }
@@ -347,6 +357,10 @@ static void end_with_error(struct setpay_api_call *call, enum setpay_error error
         setpay_api_reply_problem(call->request, SETPAY_API_UNDER_WAY, "Idempotency-Key",
                                  "the request with this key is under way; expected the same request"
                                  " again after a while");
+    else if (error == SETPAY_E_TOO_BIG) /* found in the middle of it: all of it was undone */
+        setpay_api_reply_problem(call->request, SETPAY_API_TOO_MANY, NULL,
+                                 "the order has as many captures and refunds as there may be;"
+                                 " nothing was changed");
     else
         setpay_api_reply_error(call->request, error);
     setpay_api_call_free(call);
@@ -429,6 +443,15 @@ static void finish_later(struct setpay_api_call *call)
         look_again(call);
 }
 
+static bool waits_for(const struct setpay_api_call *call, const struct setpay_id *id)
+{
+    for (size_t i = 0; i < call->name_count; i++) {
+        if (setpay_id_equal(&call->names[i], id))
+            return true;
+    }
+    return setpay_id_equal(&call->xid, id);
+}
+
 static void on_notes(void *arg, const struct setpay_store_note *notes, size_t count, bool reread)
 {
     struct setpay_api *api = arg;
@@ -439,7 +462,7 @@ static void on_notes(void *arg, const struct setpay_store_note *notes, size_t co
             continue; /* where it comes to wait, it looks once more by itself */
         bool told = reread;
         for (size_t i = 0; i < count && !told; i++)
-            told = setpay_id_equal(&notes[i].id, &call->xid);
+            told = waits_for(call, &notes[i].id);
         if (told)
             look_again(call);
     }

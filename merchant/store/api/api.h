@@ -2,7 +2,8 @@
  * The merchant API: JSON over HTTP under /api/v1, for a store in any language. One per worker.
  *
  *     POST /orders            GET /orders             GET /orders/{id}
- *     POST /orders/{id}/void  POST /orders/{id}/cancel
+ *     POST /orders/{id}/void|cancel|capture|refund|undo
+ *     POST /batches/close     GET /batches
  *     GET /openapi.json       (without a token)
  */
 #ifndef SETPAY_MERCHANT_API_API_H
@@ -24,7 +25,7 @@ struct setpay_api_options {
     struct setpay_store *store;
     const struct setpay_payment_port *port; /* outlives the API */
     const char *public_host;                /* HOST[:PORT] of pay links; outlives the API */
-    int64_t wait_ms; /* how long a void waits for the gateway before it answers 202; 0: 5 s */
+    int64_t wait_ms; /* how long an answer waits for the gateway before it is 202; 0: 5 s */
 };
 
 /* Loop's thread, all of it. SETPAY_E_NOMEM, SETPAY_E_RANDOM, errors of the store. */

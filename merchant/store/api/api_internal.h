@@ -1,5 +1,5 @@
 /*
- * Inside of the merchant API, shared by api.c and orders.c; nobody else includes it.
+ * Inside of the merchant API, shared by its files; nobody else includes it.
  */
 #ifndef SETPAY_MERCHANT_API_INTERNAL_H
 #define SETPAY_MERCHANT_API_INTERNAL_H
@@ -9,11 +9,16 @@
 #include "merchant/store/api/problem.h"
 #include "merchant/store/order.h"
 #include "merchant/store/order_action.h"
+#include "merchant/store/order_request.h"
+#include "merchant/store/order_step.h"
 
 #include <jansson.h>
 #include <stdbool.h>
 
 #define SETPAY_API_PREFIX "/api/v1"
+
+/* Each is a note of one operation (SETPAY_LIMIT_STORE_NOTES). */
+#define SETPAY_API_BATCHES_AT_ONCE 16
 
 struct setpay_api_call;
 
@@ -47,13 +52,27 @@ struct setpay_api_call {
     struct setpay_order order; /* POST /orders */
     enum setpay_order_action action;
     char order_id[SETPAY_ORDER_ID_SIZE];
+    enum setpay_order_step_action step_action; /* capture, refund, undo */
+    struct setpay_step_request step;
+    int64_t first_step, last_step;         /* that were asked for; 0: none */
+    char brand[SETPAY_WIRE_BRAND_MAX + 1]; /* POST /batches/close; "": all */
 
     /* Where the answer waits for the gateway. What an operation writes, the loop reads only when it
      * is done: so it is the timer, and not waiting, that says to the loop that the call waits, and
      * xid is written before there is one. */
     bool waiting; /* the operation's, once the call has been submitted */
     bool is_last; /* for the operation: it answers whatever it finds */
-    struct setpay_id xid;
+    /* Inside an operation, for a call that waits: makes and keeps the answer once there is one,
+     * clears waiting then. */
+    enum setpay_error (*finish)(struct setpay_db *db, struct setpay_api_call *call);
+    /* What a mark keeps of a call that moves money, so that the same request again asks for
+     * nothing: the effect writes it, resume reads it into the call, which then waits. */
+    uint8_t asked[SETPAY_API_BATCHES_AT_ONCE * sizeof(struct setpay_id)];
+    size_t asked_size;
+    enum setpay_error (*resume)(struct setpay_api_call *call, struct setpay_view asked);
+    struct setpay_id xid;                               /* of the purchase */
+    struct setpay_id names[SETPAY_API_BATCHES_AT_ONCE]; /* or of batches */
+    size_t name_count;
     bool again;  /* something was told while the operation ran */
     bool forced; /* the wait is over */
     unsigned failures;
@@ -89,9 +108,27 @@ setpay_http_handler_fn setpay_api_on_order_list;
 setpay_http_handler_fn setpay_api_on_order_show;
 setpay_http_handler_fn setpay_api_on_order_void;
 setpay_http_handler_fn setpay_api_on_order_cancel;
-/* Inside an operation, for a call that waits: makes and keeps the answer once there is one, clears
- * call->waiting then. */
-enum setpay_error setpay_api_order_finish(struct setpay_db *db,
-                                          struct setpay_api_call *call) SETPAY_MUST_CHECK;
+/* The answer from an order; takes nothing. */
+enum setpay_error setpay_api_answer_order(struct setpay_api_answer *answer, int status,
+                                          const struct setpay_order_view *view,
+                                          const char *public_host) SETPAY_MUST_CHECK;
+/* Inside an operation: keeps the answer of a call that waited; it waits no longer. */
+enum setpay_error setpay_api_call_keep(struct setpay_db *db,
+                                       struct setpay_api_call *call) SETPAY_MUST_CHECK;
+/* True for what could be an order's name; others are not asked for. */
+bool setpay_api_is_order_id(const char *text);
+/* Refuses a member of the body, and ends the call. */
+void setpay_api_refuse_field(struct setpay_api_call *call, const struct setpay_json_fault *fault);
+
+/* ---- steps.c */
+
+setpay_http_handler_fn setpay_api_on_order_capture;
+setpay_http_handler_fn setpay_api_on_order_refund;
+setpay_http_handler_fn setpay_api_on_order_undo;
+
+/* ---- batches.c */
+
+setpay_http_handler_fn setpay_api_on_batch_close;
+setpay_http_handler_fn setpay_api_on_batch_list;
 
 #endif

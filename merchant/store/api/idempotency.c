@@ -83,6 +83,8 @@ enum setpay_error setpay_idempotency_find(struct setpay_db *db,
         return SETPAY_E_NOT_FOUND;
     if (!setpay_digest_equal(&row.request_hash, &request->request_hash))
         return SETPAY_E_RRPID_REUSED;
+    if (row.status == 0 && answer->body.size > 0)
+        return SETPAY_E_EXISTS;
     if (row.status == 0)
         return setpay_id_equal(&row.owner, owner) ? SETPAY_E_UNDER_WAY : SETPAY_E_NOT_FOUND;
     answer->status = (int)row.status;
@@ -119,7 +121,8 @@ enum setpay_error setpay_idempotency_keep(struct setpay_db *db,
 enum setpay_error setpay_idempotency_mark(struct setpay_db *db,
                                           const struct setpay_idempotency *request,
                                           const struct setpay_id *owner, setpay_time_ms now_ms,
-                                          int64_t limit_ms)
+                                          int64_t limit_ms, struct setpay_view asked)
 {
-    return put(db, request, owner, now_ms + limit_ms, 0, SETPAY_VIEW_EMPTY, "");
+    int64_t kept_ms = asked.size > 0 ? SETPAY_IDEMPOTENCY_KEPT_MS : limit_ms;
+    return put(db, request, owner, now_ms + kept_ms, 0, asked, "");
 }

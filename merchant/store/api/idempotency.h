@@ -6,7 +6,9 @@
  * answer is kept in the operation that has the effect; where the answer has to wait for the
  * gateway, the operation marks the request as under way, and another one keeps the answer. A mark
  * of another run of the program, or one whose time is over, was left by a crash: the request is
- * then taken anew, which is safe because whatever waits may be repeated.
+ * then taken anew, which is safe where what waits may be repeated. What may not be (money is moved
+ * by it) leaves in its mark what was asked for: the same request then waits for that, and asks for
+ * nothing, in whatever run of the program and however often.
  */
 #ifndef SETPAY_MERCHANT_API_IDEMPOTENCY_H
 #define SETPAY_MERCHANT_API_IDEMPOTENCY_H
@@ -60,7 +62,8 @@ enum setpay_error setpay_idempotency_make(const struct setpay_digest *token, con
 /*
  * Inside the operation, before its effect. SETPAY_OK: there is an answer, replaced. Otherwise:
  * SETPAY_E_NOT_FOUND (go on), SETPAY_E_RRPID_REUSED (the key stands for another body),
- * SETPAY_E_UNDER_WAY. owner: of this run of the program. Forgets some whose time is over.
+ * SETPAY_E_UNDER_WAY, or SETPAY_E_EXISTS with what a mark holds as the answer's body. owner: of
+ * this run of the program. Forgets some whose time is over.
  */
 enum setpay_error setpay_idempotency_find(struct setpay_db *db,
                                           const struct setpay_idempotency *request,
@@ -71,10 +74,12 @@ enum setpay_error setpay_idempotency_keep(struct setpay_db *db,
                                           const struct setpay_idempotency *request,
                                           const struct setpay_id *owner, setpay_time_ms now_ms,
                                           const struct setpay_api_answer *answer) SETPAY_MUST_CHECK;
-/* Marks the request as under way for at most that long. */
+/* Marks the request as under way for at most that long; or, where asked is not empty, as what has
+ * asked for that, for as long as an answer is kept. */
 enum setpay_error setpay_idempotency_mark(struct setpay_db *db,
                                           const struct setpay_idempotency *request,
                                           const struct setpay_id *owner, setpay_time_ms now_ms,
-                                          int64_t limit_ms) SETPAY_MUST_CHECK;
+                                          int64_t limit_ms,
+                                          struct setpay_view asked) SETPAY_MUST_CHECK;
 
 #endif

@@ -17,9 +17,9 @@
 
 #define LIST_BODY_MAX (64 * 1024 * 1024) /* 100 orders of 200 items */
 
-/* The answer from an order; takes nothing. */
-static enum setpay_error answer_order(struct setpay_api_answer *answer, int status,
-                                      const struct setpay_order_view *view, const char *public_host)
+enum setpay_error setpay_api_answer_order(struct setpay_api_answer *answer, int status,
+                                          const struct setpay_order_view *view,
+                                          const char *public_host)
 {
     json_t *json = setpay_order_view_json(view, public_host, true);
     char *text = json == NULL ? NULL : json_dumps(json, JSON_COMPACT);
@@ -41,7 +41,7 @@ static enum setpay_error create(struct setpay_db *db, struct setpay_api_call *ca
     SETPAY_TRY(setpay_order_insert(db, &call->order));
     (void)snprintf(call->answer.location, sizeof call->answer.location,
                    SETPAY_API_PREFIX "/orders/%s", call->order.order_id);
-    return answer_order(&call->answer, 201, &view, call->api->options.public_host);
+    return setpay_api_answer_order(&call->answer, 201, &view, call->api->options.public_host);
 }
 
 void setpay_api_on_order_create(struct setpay_http_request *request, void *arg)
@@ -74,6 +74,32 @@ void setpay_api_on_order_create(struct setpay_http_request *request, void *arg)
 
 /* ------------------------------------------------------------------ POST …/void and …/cancel */
 
+enum setpay_error setpay_api_call_keep(struct setpay_db *db, struct setpay_api_call *call)
+{
+    SETPAY_TRY(setpay_idempotency_keep(db, &call->idempotency, &call->api->owner,
+                                       setpay_clock_now_ms(), &call->answer));
+    call->waiting = false;
+    return SETPAY_OK;
+}
+
+static enum setpay_error finish(struct setpay_db *db, struct setpay_api_call *call)
+{
+    struct setpay_order_view view = {.payments = NULL};
+    const struct setpay_api_options *options = &call->api->options;
+    SETPAY_TRY(
+        setpay_order_view_find(db, options->port, call->order_id, setpay_clock_now_ms(), &view));
+    bool under_way = setpay_order_is_under_way(&view, &call->xid, 0);
+    enum setpay_error error = SETPAY_OK;
+    if (!under_way || call->is_last) {
+        error = setpay_api_answer_order(&call->answer, under_way ? 202 : 200, &view,
+                                        options->public_host);
+        if (error == SETPAY_OK)
+            error = setpay_api_call_keep(db, call);
+    }
+    setpay_order_view_clear(&view);
+    return error;
+}
+
 static enum setpay_error act(struct setpay_db *db, struct setpay_api_call *call)
 {
     struct setpay_order_result result = {.under_way = false};
@@ -89,38 +115,27 @@ static enum setpay_error act(struct setpay_db *db, struct setpay_api_call *call)
         error = setpay_api_answer_problem(&call->answer, SETPAY_API_ORDER_STATE, NULL, words);
     } else if (error == SETPAY_OK && result.under_way && call->action == SETPAY_ORDER_VOID) {
         call->waiting = true;
+        call->finish = finish;
         call->xid = result.view.order.xid;
     } else if (error == SETPAY_OK) {
-        error = answer_order(&call->answer, result.under_way ? 202 : 200, &result.view,
-                             options->public_host);
+        error = setpay_api_answer_order(&call->answer, result.under_way ? 202 : 200, &result.view,
+                                        options->public_host);
     }
     setpay_order_view_clear(&result.view);
     return error;
 }
 
-enum setpay_error setpay_api_order_finish(struct setpay_db *db, struct setpay_api_call *call)
-{
-    struct setpay_order_view view = {.payments = NULL};
-    const struct setpay_api_options *options = &call->api->options;
-    SETPAY_TRY(
-        setpay_order_view_find(db, options->port, call->order_id, setpay_clock_now_ms(), &view));
-    bool standing = view.order.taken && setpay_id_equal(&view.order.xid, &call->xid);
-    enum setpay_error error = SETPAY_OK;
-    if (!standing || call->is_last) {
-        error = answer_order(&call->answer, standing ? 202 : 200, &view, options->public_host);
-        if (error == SETPAY_OK)
-            error = setpay_idempotency_keep(db, &call->idempotency, &call->api->owner,
-                                            setpay_clock_now_ms(), &call->answer);
-        call->waiting = false;
-    }
-    setpay_order_view_clear(&view);
-    return error;
-}
-
-/* True for what could be an order's name; others are not asked for. */
-static bool is_order_id(const char *text)
+bool setpay_api_is_order_id(const char *text)
 {
     return strlen(text) < SETPAY_ORDER_ID_SIZE;
+}
+
+void setpay_api_refuse_field(struct setpay_api_call *call, const struct setpay_json_fault *fault)
+{
+    char words[sizeof fault->field + sizeof fault->words + 2];
+    (void)snprintf(words, sizeof words, "%s: %s", fault->field, fault->words);
+    setpay_api_reply_problem(call->request, SETPAY_API_INVALID_FIELD, fault->field, words);
+    setpay_api_call_free(call);
 }
 
 static void on_action(struct setpay_http_request *request, struct setpay_api *api,
@@ -128,7 +143,6 @@ static void on_action(struct setpay_http_request *request, struct setpay_api *ap
 {
     static const char *const none[] = {NULL};
     struct setpay_json_fault fault = {.field = ""};
-    char words[sizeof fault.field + sizeof fault.words + 2];
     json_t *body = NULL;
     struct setpay_api_call *call = setpay_api_call_new(api, request, true, &body);
     if (call == NULL)
@@ -137,10 +151,8 @@ static void on_action(struct setpay_http_request *request, struct setpay_api *ap
     enum setpay_error error = setpay_json_members_check(body, none, "", &fault);
     json_decref(body);
     if (error != SETPAY_OK) {
-        (void)snprintf(words, sizeof words, "%s: %s", fault.field, fault.words);
-        setpay_api_reply_problem(request, SETPAY_API_INVALID_FIELD, fault.field, words);
-        setpay_api_call_free(call);
-    } else if (!is_order_id(order_id)) {
+        setpay_api_refuse_field(call, &fault);
+    } else if (!setpay_api_is_order_id(order_id)) {
         setpay_api_reply_problem(request, SETPAY_API_NO_ORDER, NULL, "there is no such order");
         setpay_api_call_free(call);
     } else {
@@ -184,12 +196,12 @@ void setpay_api_on_order_show(struct setpay_http_request *request, void *arg)
     if (setpay_api_authorise(api, request, &token) != SETPAY_OK)
         return;
     struct show show = {.api = api, .order_id = setpay_http_request_param(request, "id")};
-    enum setpay_error error = is_order_id(show.order_id)
+    enum setpay_error error = setpay_api_is_order_id(show.order_id)
                                   ? setpay_store_read(api->reader, read_show, &show)
                                   : SETPAY_E_NOT_FOUND;
     setpay_api_answer_init(&answer);
     if (error == SETPAY_OK)
-        error = answer_order(&answer, 200, &show.view, api->options.public_host);
+        error = setpay_api_answer_order(&answer, 200, &show.view, api->options.public_host);
     if (error == SETPAY_OK)
         setpay_api_reply(request, &answer, false);
     else if (error == SETPAY_E_NOT_FOUND)

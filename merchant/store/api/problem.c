@@ -22,6 +22,10 @@ static const struct setpay_api_problem_info infos[SETPAY_API_PROBLEMS] = {
     [SETPAY_API_UNKNOWN_SKU] = {422, URN "unknown-sku", "The catalogue has no such item"},
     [SETPAY_API_INVALID_QUERY] = {400, URN "invalid-query", "A parameter is not valid"},
     [SETPAY_API_ORDER_STATE] = {409, URN "order-state", "The order's status does not allow it"},
+    [SETPAY_API_NO_STEP] = {404, URN "no-such-step", "There is no such capture or refund"},
+    [SETPAY_API_AMOUNT] = {409, URN "amount", "The amount is not what is left"},
+    [SETPAY_API_STEP_REFUSED] = {409, URN "refused-by-gateway", "The gateway has refused it"},
+    [SETPAY_API_TOO_MANY] = {409, URN "too-many", "There are as many as there may be"},
     [SETPAY_API_BUSY] = {503, URN "busy", "Too much is under way: repeat the same request"},
     [SETPAY_API_INTERNAL] = {500, URN "internal", "The request failed, and changed nothing"},
 };

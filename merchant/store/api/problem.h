@@ -22,6 +22,10 @@ enum setpay_api_problem {
     SETPAY_API_UNKNOWN_SKU,   /* 422 */
     SETPAY_API_INVALID_QUERY, /* 400 */
     SETPAY_API_ORDER_STATE,   /* 409 */
+    SETPAY_API_NO_STEP,       /* 404 */
+    SETPAY_API_AMOUNT,        /* 409 */
+    SETPAY_API_STEP_REFUSED,  /* 409 */
+    SETPAY_API_TOO_MANY,      /* 409 */
     SETPAY_API_BUSY,          /* 503: repeat the same request */
     SETPAY_API_INTERNAL,      /* 500 */
     SETPAY_API_PROBLEMS

@@ -1,0 +1,175 @@
+/*
+ * What the store's side may see of purchases, and what it may wish (merchant/store/payment_port.h).
+ */
+#include "merchant/payment/port.h"
+
+#include "merchant/payment/batch_store.h"
+#include "merchant/payment/payment_store.h"
+#include "merchant/payment/step.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct visit {
+    setpay_payment_visit_fn *visit;
+    void *arg;
+};
+
+static enum setpay_error visit_purchase(void *arg, const struct setpay_merchant_purchase *p)
+{
+    const struct visit *visit = arg;
+    struct setpay_payment_view view = {
+        .xid = p->xid,
+        .state = p->state,
+        .amount = p->amount,
+        .approved = p->amount,
+        .created_ms = p->created_ms,
+        .decided_ms = p->decided_ms,
+        .hold_expiry_ms = p->hold_expiry_ms,
+    };
+    view.approved.minor = p->approved_minor;
+    view.captured_minor = p->captured_minor;
+    view.credited_minor = p->credited_minor;
+    view.released_minor = p->released_minor;
+    memcpy(view.approval_code, p->approval_code, sizeof view.approval_code);
+    memcpy(view.action_code, p->action_code, sizeof view.action_code);
+    memcpy(view.brand, p->brand, sizeof view.brand);
+    return visit->visit(visit->arg, &view);
+}
+
+static enum setpay_error list_of_order(struct setpay_db *db, const char *order_id,
+                                       setpay_payment_visit_fn *visit, void *visit_arg)
+{
+    struct visit each = {visit, visit_arg};
+    return setpay_merchant_purchase_each_of_order(db, order_id, visit_purchase, &each);
+}
+
+/* ------------------------------------------------------------------ steps */
+
+static enum setpay_error visit_steps(const struct setpay_merchant_purchase *purchase,
+                                     struct setpay_merchant_steps *steps,
+                                     setpay_step_visit_fn *visit, void *visit_arg)
+{
+    for (size_t i = 0; i < steps->count; i++) {
+        const struct setpay_merchant_step *step = &steps->list[i];
+        const struct setpay_merchant_step *of = setpay_merchant_step_of(steps, step->of_id);
+        struct setpay_step_view view = {
+            .number = step->id,
+            .id = step->name,
+            .kind = step->kind,
+            .amount = purchase->amount,
+            .asking = step->state == SETPAY_MERCHANT_STEP_ASKING,
+            .code = step->code,
+            .undone = step->undone,
+            .credited_minor = step->credited_minor,
+            .creditable_minor = setpay_merchant_step_creditable(steps, step),
+            .batch = step->batch,
+            .created_ms = step->created_ms,
+            .decided_ms = step->decided_ms,
+        };
+        view.amount.minor = step->amount_minor;
+        if (of != NULL)
+            view.of = of->name;
+        SETPAY_TRY(visit(visit_arg, &view));
+    }
+    return SETPAY_OK;
+}
+
+static enum setpay_error list_steps(struct setpay_db *db, const struct setpay_id *xid,
+                                    setpay_step_visit_fn *visit, void *visit_arg)
+{
+    struct setpay_merchant_purchase purchase;
+    enum setpay_error error = setpay_merchant_purchase_find(db, xid, &purchase);
+    if (error == SETPAY_E_NOT_FOUND)
+        return SETPAY_OK;
+    SETPAY_TRY(error);
+    struct setpay_merchant_steps *steps = calloc(1, sizeof *steps);
+    if (steps == NULL)
+        return SETPAY_E_NOMEM;
+    error = setpay_merchant_step_list(db, purchase.id, steps);
+    if (error == SETPAY_OK)
+        error = visit_steps(&purchase, steps, visit, visit_arg);
+    free(steps);
+    return error;
+}
+
+static enum setpay_error capturable(struct setpay_db *db, const struct setpay_id *xid,
+                                    int64_t *minor)
+{
+    struct setpay_merchant_purchase purchase;
+    SETPAY_TRY(setpay_merchant_purchase_find(db, xid, &purchase));
+    struct setpay_merchant_steps *steps = calloc(1, sizeof *steps);
+    if (steps == NULL)
+        return SETPAY_E_NOMEM;
+    enum setpay_error error = setpay_merchant_step_list(db, purchase.id, steps);
+    if (error == SETPAY_OK)
+        *minor = setpay_merchant_step_capturable(&purchase, steps);
+    free(steps);
+    return error;
+}
+
+static enum setpay_error step(struct setpay_db *db, const struct setpay_step_wish *wish,
+                              setpay_time_ms now_ms, int64_t *number)
+{
+    struct setpay_merchant_purchase purchase;
+    struct setpay_merchant_step stored;
+    SETPAY_TRY(setpay_merchant_purchase_find(db, &wish->xid, &purchase));
+    SETPAY_TRY(setpay_merchant_step_ask(db, &purchase, wish->kind, wish->of, wish->amount_minor,
+                                        now_ms, &stored));
+    *number = stored.id;
+    return SETPAY_OK;
+}
+
+/* ------------------------------------------------------------------ wishes */
+
+/* A wish of the store. The worker that drives the purchase hears of it by the note. */
+static enum setpay_error wish(struct setpay_db *db, const struct setpay_id *xid,
+                              enum setpay_purchase_event event, setpay_time_ms now_ms)
+{
+    struct setpay_merchant_purchase purchase;
+    enum setpay_purchase_state next;
+    SETPAY_TRY(setpay_merchant_purchase_find(db, xid, &purchase));
+    SETPAY_TRY(setpay_purchase_state_next(purchase.state, event, &next));
+    if (next == purchase.state)
+        return SETPAY_OK;
+    purchase.state = next;
+    purchase.updated_ms = now_ms;
+    return setpay_merchant_purchase_update(db, &purchase);
+}
+
+static enum setpay_error give_up(struct setpay_db *db, const struct setpay_id *xid,
+                                 setpay_time_ms now_ms)
+{
+    return wish(db, xid, SETPAY_PURCHASE_GIVE_UP, now_ms); /* rule M9 */
+}
+
+/* What is held beside what was captured, or is about to be, is a step behind those. */
+static enum setpay_error release(struct setpay_db *db, struct setpay_merchant_purchase *purchase,
+                                 setpay_time_ms now_ms)
+{
+    struct setpay_merchant_step stored;
+    enum setpay_error error = setpay_merchant_step_ask(db, purchase, SETPAY_MERCHANT_STEP_RELEASE,
+                                                       NULL, 0, now_ms, &stored);
+    return error == SETPAY_E_AMOUNT_LIMIT ? SETPAY_OK : error; /* it is asked for already */
+}
+
+static enum setpay_error reverse(struct setpay_db *db, const struct setpay_id *xid,
+                                 setpay_time_ms now_ms)
+{
+    struct setpay_merchant_purchase purchase;
+    SETPAY_TRY(setpay_merchant_purchase_find(db, xid, &purchase));
+    return purchase.state == SETPAY_PURCHASE_CAPTURED || purchase.state == SETPAY_PURCHASE_STEPPING
+               ? release(db, &purchase, now_ms)
+               : wish(db, xid, SETPAY_PURCHASE_REVERSE, now_ms);
+}
+
+const struct setpay_payment_port setpay_merchant_payment_port = {
+    .list = list_of_order,
+    .list_steps = list_steps,
+    .capturable = capturable,
+    .give_up = give_up,
+    .reverse = reverse,
+    .step = step,
+    .list_batches = setpay_merchant_batch_list,
+    .close_batches = setpay_merchant_batch_close,
+};

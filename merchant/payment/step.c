@@ -1,0 +1,388 @@
+/*
+ * Steps without I/O (rules M6, G8, G9 as far as the merchant can see them).
+ *
+ * What waits is counted as if it came to pass: so two clients of a store never ask together for
+ * more than there is. What is done is counted when the gateway has said so: with one step at a time
+ * at the gateway, its count and ours are the same, and its answer must say ours.
+ */
+#include "merchant/payment/step.h"
+
+#include "merchant/payment/purchase_state.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ------------------------------------------------------------------ counting */
+
+int64_t setpay_merchant_held(const struct setpay_merchant_purchase *purchase)
+{
+    return purchase->approved_minor - purchase->released_minor - purchase->captured_minor;
+}
+
+static bool is_asking(const struct setpay_merchant_step *step)
+{
+    return step->state == SETPAY_MERCHANT_STEP_ASKING;
+}
+
+int64_t setpay_merchant_step_capturable(const struct setpay_merchant_purchase *purchase,
+                                        const struct setpay_merchant_steps *steps)
+{
+    int64_t left = setpay_merchant_held(purchase);
+    for (size_t i = 0; i < steps->count; i++) {
+        const struct setpay_merchant_step *step = &steps->list[i];
+        if (is_asking(step) && step->kind == SETPAY_MERCHANT_STEP_RELEASE)
+            return 0;
+        if (is_asking(step) && step->kind == SETPAY_MERCHANT_STEP_CAPTURE)
+            left -= step->amount_minor;
+    }
+    return left > 0 ? left : 0;
+}
+
+int64_t setpay_merchant_step_creditable(const struct setpay_merchant_steps *steps,
+                                        const struct setpay_merchant_step *capture)
+{
+    if (capture->kind != SETPAY_MERCHANT_STEP_CAPTURE ||
+        capture->state != SETPAY_MERCHANT_STEP_DONE || capture->undone)
+        return 0;
+    int64_t left = capture->amount_minor - capture->credited_minor;
+    for (size_t i = 0; i < steps->count; i++) {
+        const struct setpay_merchant_step *step = &steps->list[i];
+        if (!is_asking(step) || step->of_id != capture->id)
+            continue;
+        if (step->kind == SETPAY_MERCHANT_STEP_CAPTURE_REVERSAL)
+            return 0;
+        left -= step->amount_minor;
+    }
+    return left > 0 ? left : 0;
+}
+
+struct setpay_merchant_step *setpay_merchant_step_of(struct setpay_merchant_steps *steps,
+                                                     int64_t id)
+{
+    for (size_t i = 0; i < steps->count && id != 0; i++) {
+        if (steps->list[i].id == id)
+            return &steps->list[i];
+    }
+    return NULL;
+}
+
+const struct setpay_merchant_step *
+setpay_merchant_step_named(const struct setpay_merchant_steps *steps, const struct setpay_id *name)
+{
+    for (size_t i = 0; i < steps->count; i++) {
+        if (setpay_id_equal(&steps->list[i].name, name))
+            return &steps->list[i];
+    }
+    return NULL;
+}
+
+struct setpay_merchant_step *setpay_merchant_step_first(struct setpay_merchant_steps *steps)
+{
+    for (size_t i = 0; i < steps->count; i++) {
+        if (is_asking(&steps->list[i]))
+            return &steps->list[i];
+    }
+    return NULL;
+}
+
+/* ------------------------------------------------------------------ what may be asked for */
+
+/* Whether another step that waits would undo it too. */
+static bool is_being_undone(const struct setpay_merchant_steps *steps,
+                            const struct setpay_merchant_step *of)
+{
+    for (size_t i = 0; i < steps->count; i++) {
+        const struct setpay_merchant_step *step = &steps->list[i];
+        if (is_asking(step) && step->of_id == of->id &&
+            (step->kind == SETPAY_MERCHANT_STEP_CAPTURE_REVERSAL ||
+             step->kind == SETPAY_MERCHANT_STEP_CREDIT_REVERSAL))
+            return true;
+    }
+    return false;
+}
+
+static enum setpay_error check_capture(const struct setpay_merchant_purchase *purchase,
+                                       const struct setpay_merchant_steps *steps,
+                                       int64_t amount_minor, setpay_time_ms now_ms)
+{
+    if (!purchase->has_cap_token)
+        return SETPAY_E_STATE;
+    if (now_ms >= purchase->hold_expiry_ms)
+        return SETPAY_E_HOLD_OVER; /* rule G8 */
+    return amount_minor > 0 && amount_minor <= setpay_merchant_step_capturable(purchase, steps)
+               ? SETPAY_OK
+               : SETPAY_E_AMOUNT_LIMIT; /* rule G8 */
+}
+
+static enum setpay_error check_credit(const struct setpay_merchant_steps *steps,
+                                      const struct setpay_merchant_step *of, int64_t amount_minor)
+{
+    if (of == NULL || of->kind != SETPAY_MERCHANT_STEP_CAPTURE ||
+        of->state != SETPAY_MERCHANT_STEP_DONE || of->undone || is_being_undone(steps, of))
+        return SETPAY_E_STATE;
+    return amount_minor > 0 && amount_minor <= setpay_merchant_step_creditable(steps, of)
+               ? SETPAY_OK
+               : SETPAY_E_AMOUNT_LIMIT; /* rule G8 */
+}
+
+/* The whole of a step of that kind which stands, and of which nothing was given back. */
+static enum setpay_error check_undo(const struct setpay_merchant_steps *steps,
+                                    const struct setpay_merchant_step *of,
+                                    enum setpay_merchant_step_kind kind, int64_t amount_minor)
+{
+    if (of == NULL || of->kind != kind || of->state != SETPAY_MERCHANT_STEP_DONE || of->undone ||
+        is_being_undone(steps, of))
+        return SETPAY_E_STATE;
+    if (kind == SETPAY_MERCHANT_STEP_CAPTURE &&
+        setpay_merchant_step_creditable(steps, of) != of->amount_minor)
+        return SETPAY_E_STATE;
+    return amount_minor == of->amount_minor ? SETPAY_OK : SETPAY_E_AMOUNT_LIMIT; /* rule G8 */
+}
+
+/* Room for the receipts of all that waits, and this one's. */
+static bool has_room(const struct setpay_merchant_steps *steps, enum setpay_merchant_step_kind kind)
+{
+    size_t receipts = steps->receipts;
+    size_t limit = kind == SETPAY_MERCHANT_STEP_CAPTURE  ? SETPAY_MERCHANT_CAPTURE_RECEIPTS
+                   : kind == SETPAY_MERCHANT_STEP_CREDIT ? SETPAY_MERCHANT_CREDIT_RECEIPTS
+                                                         : SETPAY_LIMIT_RECEIPTS;
+    for (size_t i = 0; i < steps->count; i++)
+        receipts += is_asking(&steps->list[i]) ? 1 : 0;
+    return receipts < limit && steps->count < SETPAY_MERCHANT_STEPS_MAX;
+}
+
+enum setpay_error setpay_merchant_step_check(const struct setpay_merchant_purchase *purchase,
+                                             const struct setpay_merchant_steps *steps,
+                                             enum setpay_merchant_step_kind kind,
+                                             const struct setpay_merchant_step *of,
+                                             int64_t amount_minor, setpay_time_ms now_ms)
+{
+    enum setpay_purchase_state next;
+    SETPAY_TRY(setpay_purchase_state_next(purchase->state, SETPAY_PURCHASE_STEP, &next));
+    enum setpay_error error = SETPAY_E_STATE;
+    switch (kind) {
+    case SETPAY_MERCHANT_STEP_CAPTURE:
+        error = check_capture(purchase, steps, amount_minor, now_ms);
+        break;
+    case SETPAY_MERCHANT_STEP_CREDIT:
+        error = check_credit(steps, of, amount_minor);
+        break;
+    case SETPAY_MERCHANT_STEP_CAPTURE_REVERSAL:
+        error = check_undo(steps, of, SETPAY_MERCHANT_STEP_CAPTURE, amount_minor);
+        break;
+    case SETPAY_MERCHANT_STEP_CREDIT_REVERSAL:
+        error = check_undo(steps, of, SETPAY_MERCHANT_STEP_CREDIT, amount_minor);
+        break;
+    case SETPAY_MERCHANT_STEP_RELEASE:
+        error = setpay_merchant_step_capturable(purchase, steps) > 0 ? SETPAY_OK
+                                                                     : SETPAY_E_AMOUNT_LIMIT;
+        break;
+    }
+    SETPAY_TRY(error);
+    return has_room(steps, kind) ? SETPAY_OK : SETPAY_E_TOO_BIG;
+}
+
+/* ------------------------------------------------------------------ the request */
+
+enum setpay_ask_kind setpay_merchant_step_ask_kind(enum setpay_merchant_step_kind kind)
+{
+    switch (kind) {
+    case SETPAY_MERCHANT_STEP_CAPTURE:
+        return SETPAY_ASK_CAPTURE;
+    case SETPAY_MERCHANT_STEP_CREDIT:
+        return SETPAY_ASK_CREDIT;
+    case SETPAY_MERCHANT_STEP_CAPTURE_REVERSAL:
+        return SETPAY_ASK_CAPTURE_REVERSAL;
+    case SETPAY_MERCHANT_STEP_CREDIT_REVERSAL:
+        return SETPAY_ASK_CREDIT_REVERSAL;
+    default:
+        return SETPAY_ASK_REVERSE;
+    }
+}
+
+void setpay_merchant_step_req_fill(const struct setpay_merchant_purchase *purchase,
+                                   const char *merchant_id, const struct setpay_merchant_step *step,
+                                   const struct setpay_id *of_token,
+                                   const struct setpay_merchant_ask *ask, struct setpay_step *one,
+                                   struct setpay_step_req *request)
+{
+    *one = (struct setpay_step){.xid = purchase->xid, .of = *of_token, .amount = purchase->amount};
+    one->amount.minor = step->amount_minor;
+    *request = (struct setpay_step_req){
+        .header =
+            {
+                .rrpid = ask->rrpid,
+                .date_ms = ask->created_ms,
+                .has_sender = true,
+                .sender = ask->signer,
+                .has_receiver = true,
+                .receiver = purchase->gateway_sign,
+            },
+        .steps = one,
+        .step_count = 1,
+    };
+    memcpy(request->brand, purchase->brand, sizeof request->brand);
+    (void)snprintf(request->merchant_id, sizeof request->merchant_id, "%s", merchant_id);
+}
+
+/* ------------------------------------------------------------------ the answer */
+
+static enum setpay_receipt_kind receipt_of(enum setpay_merchant_step_kind kind)
+{
+    switch (kind) {
+    case SETPAY_MERCHANT_STEP_CAPTURE:
+        return SETPAY_RECEIPT_CAPTURE;
+    case SETPAY_MERCHANT_STEP_CREDIT:
+        return SETPAY_RECEIPT_CREDIT;
+    case SETPAY_MERCHANT_STEP_CAPTURE_REVERSAL:
+        return SETPAY_RECEIPT_CAPTURE_REVERSAL;
+    case SETPAY_MERCHANT_STEP_CREDIT_REVERSAL:
+        return SETPAY_RECEIPT_CREDIT_REVERSAL;
+    default:
+        return SETPAY_RECEIPT_REVERSAL;
+    }
+}
+
+/* What a step that is done does to the sums. */
+static void add_up(enum setpay_merchant_step_kind kind, int64_t minor,
+                   struct setpay_merchant_purchase *purchase)
+{
+    switch (kind) {
+    case SETPAY_MERCHANT_STEP_CAPTURE:
+        purchase->captured_minor += minor;
+        break;
+    case SETPAY_MERCHANT_STEP_CREDIT:
+        purchase->credited_minor += minor;
+        break;
+    case SETPAY_MERCHANT_STEP_CAPTURE_REVERSAL:
+        purchase->captured_minor -= minor;
+        break;
+    case SETPAY_MERCHANT_STEP_CREDIT_REVERSAL:
+        purchase->credited_minor -= minor;
+        break;
+    case SETPAY_MERCHANT_STEP_RELEASE:
+        purchase->released_minor += minor;
+        break;
+    }
+}
+
+/* What may still be captured, or credited, once it is done: as we count it. */
+static int64_t remaining_after(const struct setpay_merchant_purchase *purchase,
+                               const struct setpay_merchant_step *step)
+{
+    struct setpay_merchant_purchase after = *purchase;
+    bool of_captures = step->kind == SETPAY_MERCHANT_STEP_CAPTURE ||
+                       step->kind == SETPAY_MERCHANT_STEP_CAPTURE_REVERSAL;
+    add_up(step->kind, step->amount_minor, &after);
+    return of_captures ? setpay_merchant_held(&after) : after.captured_minor - after.credited_minor;
+}
+
+static bool done_fits(const struct setpay_merchant_purchase *purchase,
+                      const struct setpay_merchant_step *step, const struct setpay_step *asked,
+                      const struct setpay_step_done *done)
+{
+    struct setpay_money remaining = asked->amount;
+    remaining.minor = remaining_after(purchase, step);
+    return setpay_id_equal(&done->xid, &asked->xid) && setpay_id_equal(&done->of, &asked->of) &&
+           setpay_money_equal(&done->amount, &asked->amount) &&
+           setpay_money_equal(&done->remaining, &remaining) &&
+           setpay_digest_equal(&done->cardholder, &purchase->cardholder) &&
+           setpay_digest_equal(&done->pomd, &purchase->pomd) &&
+           done->receipt.kind == receipt_of(step->kind);
+}
+
+enum setpay_error setpay_merchant_step_res_check(const struct setpay_merchant_purchase *purchase,
+                                                 const char *merchant_id,
+                                                 const struct setpay_merchant_step *step,
+                                                 const struct setpay_id *of_token,
+                                                 const struct setpay_step_res *answer)
+{
+    struct setpay_step asked = {.xid = purchase->xid, .of = *of_token, .amount = purchase->amount};
+    asked.amount.minor = step->amount_minor;
+    if (strcmp(answer->brand, purchase->brand) != 0 ||
+        strcmp(answer->merchant_id, merchant_id) != 0 ||
+        answer->done_count + answer->refused_count != 1)
+        return SETPAY_E_AUTH_MISMATCH; /* rule M6 */
+    if (answer->done_count == 1)
+        return done_fits(purchase, step, &asked, &answer->done[0]) ? SETPAY_OK
+                                                                   : SETPAY_E_AUTH_MISMATCH;
+    const struct setpay_step_refused *refused = &answer->refused[0];
+    bool same = setpay_id_equal(&refused->xid, &asked.xid) &&
+                setpay_id_equal(&refused->of, &asked.of) &&
+                setpay_money_equal(&refused->amount, &asked.amount);
+    return same ? SETPAY_OK : SETPAY_E_AUTH_MISMATCH; /* rule M6 */
+}
+
+bool setpay_merchant_step_is_later(uint32_t wire_code)
+{
+    switch (wire_code) {
+    case SETPAY_WIRE_UNSPECIFIED:
+    case SETPAY_WIRE_CERTIFICATE:
+    case SETPAY_WIRE_CERTIFICATE_MISSING:
+    case SETPAY_WIRE_REVOKED:
+    case SETPAY_WIRE_DATE:
+    case SETPAY_WIRE_BUSY:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* ------------------------------------------------------------------ what became of it */
+
+static enum setpay_purchase_event event_after(const struct setpay_merchant_purchase *purchase,
+                                              struct setpay_merchant_steps *steps)
+{
+    if (setpay_merchant_step_first(steps) != NULL)
+        return SETPAY_PURCHASE_STEP_NEXT;
+    if (purchase->captured_minor > 0)
+        return SETPAY_PURCHASE_STEPS_CAPTURED;
+    return setpay_merchant_held(purchase) > 0 ? SETPAY_PURCHASE_STEPS_HELD
+                                              : SETPAY_PURCHASE_STEPS_NOTHING;
+}
+
+static void apply_done(const struct setpay_merchant_step_outcome *outcome,
+                       struct setpay_merchant_step *step, struct setpay_merchant_steps *steps)
+{
+    struct setpay_merchant_step *of = setpay_merchant_step_of(steps, step->of_id);
+    bool undoes = step->kind == SETPAY_MERCHANT_STEP_CAPTURE_REVERSAL ||
+                  step->kind == SETPAY_MERCHANT_STEP_CREDIT_REVERSAL;
+    step->state = SETPAY_MERCHANT_STEP_DONE;
+    if (step->kind == SETPAY_MERCHANT_STEP_RELEASE) {
+        step->amount_minor = outcome->released_minor;
+        return;
+    }
+    step->has_token = true;
+    step->token = outcome->done->id;
+    step->batch = outcome->done->batch;
+    if (of != NULL && undoes)
+        of->undone = true;
+    if (of != NULL && step->kind == SETPAY_MERCHANT_STEP_CREDIT)
+        of->credited_minor += step->amount_minor;
+    if (of != NULL && step->kind == SETPAY_MERCHANT_STEP_CREDIT_REVERSAL) {
+        struct setpay_merchant_step *capture = setpay_merchant_step_of(steps, of->of_id);
+        if (capture != NULL)
+            capture->credited_minor -= step->amount_minor;
+    }
+}
+
+enum setpay_error setpay_merchant_step_apply(const struct setpay_merchant_step_outcome *outcome,
+                                             setpay_time_ms now_ms,
+                                             struct setpay_merchant_purchase *purchase,
+                                             struct setpay_merchant_steps *steps)
+{
+    struct setpay_merchant_step *step = setpay_merchant_step_first(steps);
+    if (step == NULL)
+        return SETPAY_E_STATE;
+    if (outcome->code == 0) {
+        apply_done(outcome, step, steps);
+        add_up(step->kind, step->amount_minor, purchase);
+    } else {
+        step->state = SETPAY_MERCHANT_STEP_REFUSED;
+        step->code = outcome->code;
+    }
+    step->decided_ms = now_ms;
+    purchase->updated_ms = now_ms;
+    return setpay_purchase_state_next(purchase->state, event_after(purchase, steps),
+                                      &purchase->state);
+}

@@ -1,0 +1,171 @@
+/*
+ * The steps after an authorisation as the merchant asks for them: capture, credit, the reversal of
+ * either, and the release of what is held beside what was captured. One row is one step, asked for
+ * by the store and then done or refused by the gateway; what is done may be undone or credited by
+ * later ones.
+ *
+ * The first half is without I/O. All functions with a db run inside a store operation or a read.
+ */
+#ifndef SETPAY_MERCHANT_PAYMENT_STEP_H
+#define SETPAY_MERCHANT_PAYMENT_STEP_H
+
+#include "common/base/clock.h"
+#include "common/base/error.h"
+#include "common/base/ids.h"
+#include "common/base/limits.h"
+#include "common/store/db.h"
+#include "common/wire/messages.h"
+#include "merchant/payment/payment_store.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* SQL for the migration that brings steps. A request to the gateway (payment_store.h) of no step
+ * has step_id 0, and of no signer is signed by the purchase's merchant certificate. */
+#define SETPAY_MERCHANT_STEP_SCHEMA                                                                \
+    "CREATE TABLE step ("                                                                          \
+    " id INTEGER PRIMARY KEY, purchase_id INTEGER NOT NULL, kind INTEGER NOT NULL,"                \
+    " state INTEGER NOT NULL, name BLOB NOT NULL UNIQUE, of_id INTEGER NOT NULL,"                  \
+    " amount_minor INTEGER NOT NULL, token BLOB, batch INTEGER NOT NULL, code INTEGER NOT NULL,"   \
+    " undone INTEGER NOT NULL, credited_minor INTEGER NOT NULL, created_ms INTEGER NOT NULL,"      \
+    " decided_ms INTEGER NOT NULL);"                                                               \
+    "CREATE INDEX step_purchase ON step (purchase_id, id);"                                        \
+    "CREATE INDEX step_batch ON step (batch, id);"                                                 \
+    "ALTER TABLE purchase ADD COLUMN captured_minor INTEGER NOT NULL DEFAULT 0;"                   \
+    "ALTER TABLE purchase ADD COLUMN credited_minor INTEGER NOT NULL DEFAULT 0;"                   \
+    "ALTER TABLE purchase ADD COLUMN released_minor INTEGER NOT NULL DEFAULT 0;"                   \
+    "ALTER TABLE gateway_request ADD COLUMN step_id INTEGER NOT NULL DEFAULT 0;"                   \
+    "ALTER TABLE gateway_request ADD COLUMN signer BLOB;"                                          \
+    "CREATE INDEX gateway_request_step ON gateway_request (step_id, id);"
+
+/* Of one purchase, whatever became of them. */
+#define SETPAY_MERCHANT_STEPS_MAX 256
+/* An answer to the wallet has room for SETPAY_LIMIT_RECEIPTS. Captures stop at half of them, so
+ * that all that was captured can be given back; credits before the last, which is for undoing. */
+#define SETPAY_MERCHANT_CAPTURE_RECEIPTS (SETPAY_LIMIT_RECEIPTS / 2)
+#define SETPAY_MERCHANT_CREDIT_RECEIPTS (SETPAY_LIMIT_RECEIPTS - 1)
+
+/* Stored. */
+enum setpay_merchant_step_state {
+    SETPAY_MERCHANT_STEP_ASKING = 1,
+    SETPAY_MERCHANT_STEP_DONE = 2,
+    SETPAY_MERCHANT_STEP_REFUSED = 3,
+};
+
+struct setpay_merchant_step {
+    int64_t id; /* ascends with the asking; 0: not stored yet */
+    int64_t purchase_id;
+    enum setpay_merchant_step_kind kind;
+    enum setpay_merchant_step_state state;
+    struct setpay_id name; /* by which the store knows it */
+    int64_t of_id;         /* the step that it undoes or credits; 0: none */
+    int64_t amount_minor;
+    bool has_token; /* once it is done, but not of a release */
+    struct setpay_id token;
+    uint32_t batch;         /* of the gateway; 0: none */
+    uint32_t code;          /* by which it was refused: enum setpay_wire_code, or another one */
+    bool undone;            /* by a step that is done */
+    int64_t credited_minor; /* of a capture: by credits that are done and not undone */
+    setpay_time_ms created_ms;
+    setpay_time_ms decided_ms; /* 0: it is asked for */
+};
+
+/* All steps of a purchase, the oldest first. */
+struct setpay_merchant_steps {
+    struct setpay_merchant_step list[SETPAY_MERCHANT_STEPS_MAX];
+    size_t count;
+    size_t receipts; /* that are kept of the purchase */
+};
+
+/* ------------------------------------------------------------------ what the store may ask for */
+
+/* Approved, not released and not captured. */
+int64_t setpay_merchant_held(const struct setpay_merchant_purchase *purchase);
+/* What may still be captured where all that is asked for comes to pass. */
+int64_t setpay_merchant_step_capturable(const struct setpay_merchant_purchase *purchase,
+                                        const struct setpay_merchant_steps *steps);
+/* What of a capture may still be credited, likewise; 0 for what is no capture. */
+int64_t setpay_merchant_step_creditable(const struct setpay_merchant_steps *steps,
+                                        const struct setpay_merchant_step *capture);
+/* The step of that row, or of that name; NULL where there is none. */
+struct setpay_merchant_step *setpay_merchant_step_of(struct setpay_merchant_steps *steps,
+                                                     int64_t id);
+const struct setpay_merchant_step *
+setpay_merchant_step_named(const struct setpay_merchant_steps *steps, const struct setpay_id *name);
+/* The oldest that is asked for, NULL where there is none. */
+struct setpay_merchant_step *setpay_merchant_step_first(struct setpay_merchant_steps *steps);
+
+/* Whether a step may be asked for: the kind, of which other one (NULL: none), how much.
+ * SETPAY_E_STATE (nothing is authorised, or the other one is not done, was undone, or has credits),
+ * SETPAY_E_AMOUNT_LIMIT (rule G8: more than is left, or not the whole of what is undone; 0),
+ * SETPAY_E_HOLD_OVER (rule G8), SETPAY_E_TOO_BIG (as many steps or receipts as there may be). */
+enum setpay_error setpay_merchant_step_check(const struct setpay_merchant_purchase *purchase,
+                                             const struct setpay_merchant_steps *steps,
+                                             enum setpay_merchant_step_kind kind,
+                                             const struct setpay_merchant_step *of,
+                                             int64_t amount_minor,
+                                             setpay_time_ms now_ms) SETPAY_MUST_CHECK;
+
+/* ------------------------------------------------------------------ the gateway's answer */
+
+/* What to ask the gateway. */
+enum setpay_ask_kind setpay_merchant_step_ask_kind(enum setpay_merchant_step_kind kind);
+/* The request; *step is its only one (borrowed by it). of_token: the CapToken, or the token of the
+ * step that it undoes or credits. */
+void setpay_merchant_step_req_fill(const struct setpay_merchant_purchase *purchase,
+                                   const char *merchant_id, const struct setpay_merchant_step *step,
+                                   const struct setpay_id *of_token,
+                                   const struct setpay_merchant_ask *ask, struct setpay_step *one,
+                                   struct setpay_step_req *request);
+
+/* Rule M6: brand, merchant, xid, of and amount are those that were asked for, and each stands in
+ * the answer once; of a step that is done, cardholder and POMD are our own record's, the receipt is
+ * of its kind, and what remains is what we count ourselves. SETPAY_E_AUTH_MISMATCH. */
+enum setpay_error
+setpay_merchant_step_res_check(const struct setpay_merchant_purchase *purchase,
+                               const char *merchant_id, const struct setpay_merchant_step *step,
+                               const struct setpay_id *of_token,
+                               const struct setpay_step_res *answer) SETPAY_MUST_CHECK;
+/* Whether a refusal by that code says nothing about the step: it is asked for anew, later. */
+bool setpay_merchant_step_is_later(uint32_t wire_code);
+
+/* What became of the oldest step that is asked for. done NULL: refused by code; for a release done
+ * is not looked at, but for being there. */
+struct setpay_merchant_step_outcome {
+    const struct setpay_step_done *done;
+    uint32_t code;
+    int64_t released_minor; /* of a release that is done */
+};
+/* Purchase and steps after it: states, sums, and what it did to other steps. Errors of
+ * setpay_purchase_state_next; SETPAY_E_STATE where no step is asked for. */
+enum setpay_error setpay_merchant_step_apply(const struct setpay_merchant_step_outcome *outcome,
+                                             setpay_time_ms now_ms,
+                                             struct setpay_merchant_purchase *purchase,
+                                             struct setpay_merchant_steps *steps) SETPAY_MUST_CHECK;
+
+/* ------------------------------------------------------------------ the rows */
+
+/* All of a purchase, and how many receipts it has. SETPAY_E_TOO_BIG. */
+enum setpay_error setpay_merchant_step_list(struct setpay_db *db, int64_t purchase_id,
+                                            struct setpay_merchant_steps *steps) SETPAY_MUST_CHECK;
+/* Sets its id. */
+enum setpay_error setpay_merchant_step_insert(struct setpay_db *db,
+                                              struct setpay_merchant_step *step) SETPAY_MUST_CHECK;
+/* Writes what may change. The purchase's version, which the same operation checks, stands for its
+ * own. */
+enum setpay_error
+setpay_merchant_step_update(struct setpay_db *db,
+                            const struct setpay_merchant_step *step) SETPAY_MUST_CHECK;
+
+/* Inside an operation: checks, stores and lets the purchase go to the gateway; *step is what was
+ * stored. of NULL: none. Errors of setpay_merchant_step_check; SETPAY_E_NOT_FOUND where there is no
+ * such other step. */
+enum setpay_error setpay_merchant_step_ask(struct setpay_db *db,
+                                           struct setpay_merchant_purchase *purchase,
+                                           enum setpay_merchant_step_kind kind,
+                                           const struct setpay_id *of, int64_t amount_minor,
+                                           setpay_time_ms now_ms,
+                                           struct setpay_merchant_step *step) SETPAY_MUST_CHECK;
+
+#endif

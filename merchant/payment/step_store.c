@@ -1,0 +1,138 @@
+/*
+ * The rows of steps. All changes of a purchase's steps go with a new version of the purchase, so
+ * that who decided on what was there before decides anew.
+ */
+#include "merchant/payment/step.h"
+
+#include <stdlib.h>
+
+static enum setpay_error count_receipts(struct setpay_db *db, int64_t purchase_id, size_t *count)
+{
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(setpay_db_one(db, &rows,
+                             "SELECT count(*) FROM sealed_receipt WHERE purchase_id = $1",
+                             SETPAY_DB_INT(purchase_id)));
+    *count = (size_t)setpay_db_get_int(rows, 0);
+    return setpay_db_end(rows);
+}
+
+static void read_step(struct setpay_db_rows *rows, int64_t purchase_id,
+                      struct setpay_merchant_step *step)
+{
+    *step = (struct setpay_merchant_step){.purchase_id = purchase_id};
+    step->id = setpay_db_get_int(rows, 0);
+    step->kind = (enum setpay_merchant_step_kind)setpay_db_get_int(rows, 1);
+    step->state = (enum setpay_merchant_step_state)setpay_db_get_int(rows, 2);
+    setpay_db_get_id(rows, 3, &step->name);
+    step->of_id = setpay_db_get_int(rows, 4);
+    step->amount_minor = setpay_db_get_int(rows, 5);
+    step->has_token = !setpay_db_is_null(rows, 6);
+    if (step->has_token)
+        setpay_db_get_id(rows, 6, &step->token);
+    step->batch = (uint32_t)setpay_db_get_int(rows, 7);
+    step->code = (uint32_t)setpay_db_get_int(rows, 8);
+    step->undone = setpay_db_get_bool(rows, 9);
+    step->credited_minor = setpay_db_get_int(rows, 10);
+    step->created_ms = setpay_db_get_int(rows, 11);
+    step->decided_ms = setpay_db_get_int(rows, 12);
+}
+
+enum setpay_error setpay_merchant_step_list(struct setpay_db *db, int64_t purchase_id,
+                                            struct setpay_merchant_steps *steps)
+{
+    struct setpay_db_rows *rows;
+    bool more = false;
+    steps->count = 0;
+    SETPAY_TRY(count_receipts(db, purchase_id, &steps->receipts));
+    SETPAY_TRY(setpay_db_select(db, &rows,
+                                "SELECT id, kind, state, name, of_id, amount_minor, token, batch,"
+                                " code, undone, credited_minor, created_ms, decided_ms FROM step"
+                                " WHERE purchase_id = $1 ORDER BY id",
+                                SETPAY_DB_INT(purchase_id)));
+    while (!more && setpay_db_next(rows)) {
+        more = steps->count == SETPAY_MERCHANT_STEPS_MAX;
+        if (!more)
+            read_step(rows, purchase_id, &steps->list[steps->count++]);
+    }
+    SETPAY_TRY(setpay_db_end(rows));
+    return more ? SETPAY_E_TOO_BIG : SETPAY_OK;
+}
+
+enum setpay_error setpay_merchant_step_insert(struct setpay_db *db,
+                                              struct setpay_merchant_step *step)
+{
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(setpay_db_run(
+        db,
+        "INSERT INTO step (purchase_id, kind, state, name, of_id, amount_minor, token, batch, code,"
+        " undone, credited_minor, created_ms, decided_ms)"
+        " VALUES ($1, $2, $3, $4, $5, $6, NULL, 0, 0, 0, 0, $7, 0)",
+        SETPAY_DB_INT(step->purchase_id), SETPAY_DB_INT(step->kind), SETPAY_DB_INT(step->state),
+        SETPAY_DB_ID(&step->name), SETPAY_DB_INT(step->of_id), SETPAY_DB_INT(step->amount_minor),
+        SETPAY_DB_INT(step->created_ms)));
+    SETPAY_TRY(
+        setpay_db_one(db, &rows, "SELECT id FROM step WHERE name = $1", SETPAY_DB_ID(&step->name)));
+    int64_t id = setpay_db_get_int(rows, 0);
+    SETPAY_TRY(setpay_db_end(rows));
+    step->id = id;
+    return SETPAY_OK;
+}
+
+enum setpay_error setpay_merchant_step_update(struct setpay_db *db,
+                                              const struct setpay_merchant_step *step)
+{
+    SETPAY_TRY(setpay_db_run(
+        db,
+        "UPDATE step SET state = $1, amount_minor = $2, token = $3, batch = $4, code = $5,"
+        " undone = $6, credited_minor = $7, decided_ms = $8 WHERE id = $9",
+        SETPAY_DB_INT(step->state), SETPAY_DB_INT(step->amount_minor),
+        SETPAY_DB_ID(step->has_token ? &step->token : NULL), SETPAY_DB_INT(step->batch),
+        SETPAY_DB_INT(step->code), SETPAY_DB_BOOL(step->undone),
+        SETPAY_DB_INT(step->credited_minor), SETPAY_DB_INT(step->decided_ms),
+        SETPAY_DB_INT(step->id)));
+    return setpay_db_changes(db) == 1 ? SETPAY_OK : SETPAY_E_CONFLICT;
+}
+
+static enum setpay_error ask_with(struct setpay_db *db, struct setpay_merchant_purchase *purchase,
+                                  const struct setpay_merchant_steps *steps,
+                                  enum setpay_merchant_step_kind kind, const struct setpay_id *of,
+                                  int64_t amount_minor, setpay_time_ms now_ms,
+                                  struct setpay_merchant_step *step)
+{
+    const struct setpay_merchant_step *other =
+        of != NULL ? setpay_merchant_step_named(steps, of) : NULL;
+    if (of != NULL && other == NULL)
+        return SETPAY_E_NOT_FOUND;
+    if (kind == SETPAY_MERCHANT_STEP_RELEASE)
+        amount_minor = setpay_merchant_step_capturable(purchase, steps);
+    SETPAY_TRY(setpay_merchant_step_check(purchase, steps, kind, other, amount_minor, now_ms));
+    *step = (struct setpay_merchant_step){
+        .purchase_id = purchase->id,
+        .kind = kind,
+        .state = SETPAY_MERCHANT_STEP_ASKING,
+        .of_id = other != NULL ? other->id : 0,
+        .amount_minor = amount_minor,
+        .created_ms = now_ms,
+    };
+    SETPAY_TRY(setpay_id_random(&step->name));
+    SETPAY_TRY(setpay_purchase_state_next(purchase->state, SETPAY_PURCHASE_STEP, &purchase->state));
+    purchase->updated_ms = now_ms;
+    SETPAY_TRY(setpay_merchant_step_insert(db, step));
+    return setpay_merchant_purchase_update(db, purchase);
+}
+
+enum setpay_error setpay_merchant_step_ask(struct setpay_db *db,
+                                           struct setpay_merchant_purchase *purchase,
+                                           enum setpay_merchant_step_kind kind,
+                                           const struct setpay_id *of, int64_t amount_minor,
+                                           setpay_time_ms now_ms, struct setpay_merchant_step *step)
+{
+    struct setpay_merchant_steps *steps = calloc(1, sizeof *steps);
+    if (steps == NULL)
+        return SETPAY_E_NOMEM;
+    enum setpay_error error = setpay_merchant_step_list(db, purchase->id, steps);
+    if (error == SETPAY_OK)
+        error = ask_with(db, purchase, steps, kind, of, amount_minor, now_ms, step);
+    free(steps);
+    return error;
+}

@@ -1,0 +1,520 @@
+/*
+ * A store that captures, gives back, undoes, voids and closes batches at a running merchant with a
+ * running gateway: to the last unit and not one more, by two clients at once, across a kill; and
+ * what the shopper's wallet is told of it in the end. The gateway's ledger holds each step once.
+ */
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/base/secret.h"
+#include "common/wire/receipt.h"
+#include "tests/support/test_market.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LIMIT_S 200
+
+static struct test_market market;
+
+/* ------------------------------------------------------------------ a store */
+
+static struct test_order order_to_capture(const char *capture)
+{
+    return test_merchantd_order_to_capture(market.merchant, TEST_PRICE, capture);
+}
+
+static void pay(const char *capture, struct test_sale *sale)
+{
+    struct test_order order = order_to_capture(capture);
+    test_sale_again(&market, &order, market.holder, sale);
+    test_sale_pay(&market, sale);
+}
+
+/* POST; the answer is the caller's. */
+static int post(const struct test_sale *sale, const char *what, const char *body, json_t **answer)
+{
+    char path[160];
+    (void)snprintf(path, sizeof path, "/orders/%s/%s", sale->order.id, what);
+    return test_merchantd_api(market.merchant, path, body, answer);
+}
+
+/* POST that is done, and leaves the order so. */
+static void done(const struct test_sale *sale, const char *what, const char *body,
+                 const char *status)
+{
+    json_t *answer = NULL;
+    int code = post(sale, what, body, &answer);
+    if (code != 200)
+        print_message("# %s\n", json_string_value(json_object_get(answer, "detail")));
+    assert_int_equal(code, 200);
+    assert_string_equal(json_string_value(json_object_get(answer, "status")), status);
+    json_decref(answer);
+}
+
+/* POST that is refused so, and changes nothing at the gateway. */
+static void refused(const struct test_sale *sale, const char *what, const char *body, int code,
+                    const char *problem)
+{
+    json_t *answer = NULL;
+    char type[80];
+    int64_t steps = test_gateway_number(market.gateway, "SELECT count(*) FROM step");
+    (void)snprintf(type, sizeof type, "urn:setpay:problem:%s", problem);
+    assert_int_equal(post(sale, what, body, &answer), code);
+    assert_string_equal(json_string_value(json_object_get(answer, "type")), type);
+    json_decref(answer);
+    assert_int_equal(test_gateway_number(market.gateway, "SELECT count(*) FROM step"), steps);
+}
+
+static json_t *order_of(const struct test_sale *sale)
+{
+    json_t *order = NULL;
+    char path[160];
+    (void)snprintf(path, sizeof path, "/orders/%s", sale->order.id);
+    assert_int_equal(test_merchantd_api(market.merchant, path, NULL, &order), 200);
+    return order;
+}
+
+/* A member of the n-th entry of a list of the order. */
+static json_t *entry_of(const struct test_sale *sale, const char *list, size_t n,
+                        const char *member)
+{
+    json_t *order = order_of(sale);
+    json_t *value =
+        json_incref(json_object_get(json_array_get(json_object_get(order, list), n), member));
+    assert_non_null(value);
+    json_decref(order);
+    return value;
+}
+
+static void body_with_id(const struct test_sale *sale, const char *list, size_t n,
+                         const char *member, const char *more, char *body, size_t size)
+{
+    json_t *id = entry_of(sale, list, n, "id");
+    (void)snprintf(body, size, "{\"%s\":\"%s\"%s}", member, json_string_value(id), more);
+    json_decref(id);
+}
+
+static void expect_minor(const struct test_sale *sale, const char *list, size_t n,
+                         const char *member, int64_t minor)
+{
+    json_t *value = entry_of(sale, list, n, member);
+    assert_int_equal(json_integer_value(value), minor);
+    json_decref(value);
+}
+
+static int64_t booked(const struct test_sale *sale, const char *column)
+{
+    char sql[160], hex[SETPAY_ID_TEXT_SIZE];
+    (void)snprintf(sql, sizeof sql, "SELECT %s FROM payment WHERE xid = x'%s'", column,
+                   setpay_id_format(&sale->purchase->oi.xid, hex));
+    return test_gateway_number(market.gateway, sql);
+}
+
+/* ------------------------------------------------------------------ what the wallet is told */
+
+/* All receipts of the purchase in order, opened and added up as a wallet does (rules W6, G8). */
+static struct setpay_receipt_sums inquire(const struct test_sale *sale, size_t count)
+{
+    struct test_inquiry inquiry;
+    struct setpay_buffer message, answer, bytes;
+    struct setpay_pres pres;
+    struct setpay_receipt_sums sums = {0};
+    struct setpay_digest previous = {{0}};
+    const struct setpay_certificate *gateway = market.gateway->sign[0]->certificate;
+    test_inquiry_fill(sale->purchase, setpay_clock_now_ms(), &inquiry);
+    test_inquiry_message(&inquiry, &message);
+    test_channel_ask(test_market_channel(&market), setpay_buffer_view(&message), &answer);
+    test_pres_read(sale->purchase, setpay_buffer_view(&answer), SETPAY_MESSAGE_INQ_RES, &pres);
+    assert_int_equal(pres.receipt_count, count);
+    setpay_buffer_init(&bytes, SETPAY_WIRE_RECEIPT_MAX);
+    for (size_t i = 0; i < count; i++) {
+        struct setpay_receipt receipt;
+        assert_int_equal(setpay_sealed_receipt_open(&pres.receipts[i], &sale->purchase->pi.back_key,
+                                                    &sale->purchase->oi.xid, gateway, &receipt,
+                                                    &bytes),
+                         SETPAY_OK);
+        assert_true(setpay_digest_equal(&receipt.previous, &previous));
+        assert_int_equal(setpay_receipt_hash(setpay_buffer_view(&bytes), &previous), SETPAY_OK);
+        assert_int_equal(setpay_receipt_sums_add(&sums, &receipt), SETPAY_OK);
+    }
+    setpay_buffer_clear(&bytes);
+    setpay_buffer_clear(&message);
+    setpay_buffer_clear(&answer);
+    setpay_pres_clear(&pres);
+    return sums;
+}
+
+/* ------------------------------------------------------------------ captures and refunds */
+
+/* Split shipment; the last unit, and not one more. */
+static void test_captures_in_parts(void **state)
+{
+    struct test_sale sale;
+    (void)state;
+    pay("on_shipment", &sale);
+    refused(&sale, "refund", "{}", 409, "order-state");
+    refused(&sale, "capture", "{\"amount\":1251}", 409, "amount");
+    refused(&sale, "capture", "{\"amount\":0}", 422, "invalid-field");
+    refused(&sale, "capture", "{\"amount\":1,\"currency\":\"USD\"}", 409, "amount");
+    refused(&sale, "capture", "{\"minor\":1}", 422, "invalid-field");
+    done(&sale, "capture", "{\"amount\":500}", "partially_captured");
+    refused(&sale, "capture", "{\"amount\":751,\"currency\":\"EUR\"}", 409, "amount");
+    done(&sale, "capture", "{\"amount\":749}", "partially_captured");
+    done(&sale, "capture", "{\"amount\":1}", "captured");
+    refused(&sale, "capture", "{\"amount\":1}", 409, "order-state");
+    refused(&sale, "capture", "", 409, "order-state");
+    refused(&sale, "void", "{}", 409, "order-state");
+    refused(&sale, "cancel", "{}", 409, "order-state");
+    assert_int_equal(booked(&sale, "captured_minor"), TEST_PRICE);
+    expect_minor(&sale, "captures", 1, "amount", 749);
+    struct setpay_receipt_sums sums = inquire(&sale, 4);
+    assert_int_equal(sums.captured_minor, TEST_PRICE);
+    test_sale_clear(&sale);
+}
+
+/* A refund is spread over the captures, the oldest first; or of one that is named. */
+static void test_refunds_what_was_captured(void **state)
+{
+    struct test_sale sale;
+    char body[128];
+    (void)state;
+    pay("manual", &sale);
+    done(&sale, "capture", "{\"amount\":400}", "partially_captured");
+    done(&sale, "capture", "", "captured");
+    refused(&sale, "refund", "{\"amount\":1251}", 409, "amount");
+    refused(&sale, "refund", "{\"capture_id\":\"00000000000000000000000000000001\"}", 404,
+            "no-such-step");
+    refused(&sale, "refund", "{\"capture_id\":7}", 422, "invalid-field");
+    done(&sale, "refund", "{\"amount\":401}", "partially_refunded");
+    expect_minor(&sale, "captures", 0, "refunded_amount", 400);
+    expect_minor(&sale, "captures", 1, "refunded_amount", 1);
+    body_with_id(&sale, "captures", 0, "capture_id", ",\"amount\":1", body, sizeof body);
+    refused(&sale, "refund", body, 409, "order-state"); /* of that one all is given back */
+    body_with_id(&sale, "captures", 1, "capture_id", ",\"amount\":850", body, sizeof body);
+    refused(&sale, "refund", body, 409, "amount");
+    body_with_id(&sale, "captures", 1, "capture_id", ",\"amount\":848", body, sizeof body);
+    done(&sale, "refund", body, "partially_refunded");
+    done(&sale, "refund", "", "refunded");
+    refused(&sale, "refund", "{\"amount\":1}", 409, "order-state");
+    assert_int_equal(booked(&sale, "credited_minor"), TEST_PRICE);
+    struct setpay_receipt_sums sums = inquire(&sale, 7);
+    assert_int_equal(sums.captured_minor, TEST_PRICE);
+    assert_int_equal(sums.credited_minor, TEST_PRICE);
+    test_sale_clear(&sale);
+}
+
+/* Asked for in the operation that books the authorisation: the store does nothing. */
+static void test_captures_at_once(void **state)
+{
+    struct test_sale sale;
+    (void)state;
+    pay("immediate", &sale);
+    test_merchantd_wait_state(market.merchant, &sale.purchase->oi.xid, "captured");
+    assert_string_equal(test_merchantd_order_status(market.merchant, &sale.order), "captured");
+    assert_int_equal(booked(&sale, "captured_minor"), TEST_PRICE);
+    assert_int_equal(inquire(&sale, 2).captured_minor, TEST_PRICE);
+    test_sale_clear(&sale);
+}
+
+/* While its batch is open a capture or refund is undone whole; after that, nothing is. */
+static void test_undoes_while_the_batch_is_open(void **state)
+{
+    struct test_sale sale;
+    char body[128];
+    json_t *answer = NULL;
+    (void)state;
+    pay("manual", &sale);
+    done(&sale, "capture", "{\"amount\":1000}", "partially_captured");
+    done(&sale, "refund", "{\"amount\":300}", "partially_refunded");
+    body_with_id(&sale, "captures", 0, "id", "", body, sizeof body);
+    refused(&sale, "undo", body, 409, "order-state"); /* some of it is given back */
+    refused(&sale, "undo", "{}", 422, "invalid-field");
+    refused(&sale, "undo", "{\"id\":\"00000000000000000000000000000001\"}", 404, "no-such-step");
+    body_with_id(&sale, "refunds", 0, "id", "", body, sizeof body);
+    done(&sale, "undo", body, "partially_captured");
+    refused(&sale, "undo", body, 409, "order-state");
+    body_with_id(&sale, "captures", 0, "id", "", body, sizeof body);
+    done(&sale, "undo", body, "authorised");
+    done(&sale, "capture", "{}", "captured");
+    assert_int_equal(test_merchantd_api(market.merchant, "/batches/close", "{}", &answer), 200);
+    json_decref(answer);
+    body_with_id(&sale, "captures", 1, "id", "", body, sizeof body);
+    assert_int_equal(post(&sale, "undo", body, &answer), 409); /* the gateway says so */
+    assert_string_equal(json_string_value(json_object_get(answer, "type")),
+                        "urn:setpay:problem:refused-by-gateway");
+    json_decref(answer);
+    assert_string_equal(test_merchantd_order_status(market.merchant, &sale.order), "captured");
+    struct setpay_receipt_sums sums = inquire(&sale, 6);
+    assert_int_equal(sums.captured_minor, TEST_PRICE);
+    assert_int_equal(sums.credited_minor, 0);
+    test_sale_clear(&sale);
+}
+
+/* What is held beside a capture is given up; what was captured stays. */
+static void test_voids_the_rest(void **state)
+{
+    struct test_sale sale;
+    int64_t held = 0;
+    char body[128];
+    (void)state;
+    pay("manual", &sale);
+    done(&sale, "capture", "{\"amount\":1000}", "partially_captured");
+    done(&sale, "void", "{}", "captured");
+    done(&sale, "void", "{}", "captured"); /* again */
+    refused(&sale, "capture", "{\"amount\":1}", 409, "order-state");
+    assert_int_equal(booked(&sale, "reversed_minor"), TEST_PRICE - 1000);
+    test_gateway_wait_acknowledged(market.gateway);
+    assert_int_equal(test_gateway_books(market.gateway, &sale.purchase->oi.xid, &held), 1);
+    assert_int_equal(held, 1000);
+    expect_minor(&sale, "payments", 0, "released_amount", TEST_PRICE - 1000);
+    body_with_id(&sale, "captures", 0, "id", "", body, sizeof body);
+    done(&sale, "undo", body, "authorised");
+    done(&sale, "void", "{}", "voided"); /* it is held again, and given up now */
+    struct setpay_receipt_sums sums = inquire(&sale, 5);
+    assert_int_equal(sums.reversed_minor, TEST_PRICE);
+    assert_int_equal(sums.captured_minor, 0);
+    test_sale_clear(&sale);
+}
+
+/* As many as there may be: the wallet is told of all, and each can be given back at once. */
+static void test_many_captures(void **state)
+{
+    struct test_sale sale;
+    (void)state;
+    pay("manual", &sale);
+    size_t most = SETPAY_LIMIT_RECEIPTS / 2 - 1;
+    for (size_t i = 0; i < most; i++)
+        done(&sale, "capture", "{\"amount\":1}", "partially_captured");
+    refused(&sale, "capture", "{\"amount\":1}", 409, "too-many");
+    done(&sale, "refund", "{}", "partially_refunded");
+    assert_int_equal(booked(&sale, "credited_minor"), (int64_t)most);
+    struct setpay_receipt_sums sums = inquire(&sale, 1 + 2 * most);
+    assert_int_equal(sums.credited_minor, (int64_t)most);
+    test_sale_clear(&sale);
+}
+
+/* ------------------------------------------------------------------ two clients, and a kill */
+
+struct client {
+    const struct test_sale *sale;
+    const char *body;
+    struct test_merchantd merchant; /* its own count of keys */
+    int code;
+};
+
+static void *run_client(void *arg)
+{
+    struct client *client = arg;
+    json_t *answer = NULL;
+    char path[160];
+    (void)snprintf(path, sizeof path, "/orders/%s/capture", client->sale->order.id);
+    client->code = test_merchantd_api(&client->merchant, path, client->body, &answer);
+    json_decref(answer);
+    return NULL;
+}
+
+/* Eight want 300 of 1,250 at once: four get it. */
+static void test_clients_at_once(void **state)
+{
+    struct test_sale sale;
+    struct client clients[8];
+    pthread_t threads[8];
+    int ok = 0, left = 0;
+    (void)state;
+    pay("manual", &sale);
+    for (size_t i = 0; i < 8; i++) {
+        clients[i] = (struct client){&sale, "{\"amount\":300}", *market.merchant, 0};
+        clients[i].merchant.requests = market.merchant->requests + 1000 * (unsigned)(i + 1);
+        assert_int_equal(pthread_create(&threads[i], NULL, run_client, &clients[i]), 0);
+    }
+    for (size_t i = 0; i < 8; i++) {
+        (void)pthread_join(threads[i], NULL);
+        ok += clients[i].code == 200;
+        left += clients[i].code == 409;
+    }
+    assert_int_equal(ok, 4);
+    assert_int_equal(left, 4);
+    assert_int_equal(booked(&sale, "captured_minor"), 1200);
+    test_sale_clear(&sale);
+}
+
+/* The same request as test_merchantd_api's next one, whose answer nobody waits for: the connection
+ * is the caller's to close. */
+static int send_only(const struct test_sale *sale, const char *what, const char *body)
+{
+    char request[1024];
+    int fd = test_connect(market.merchant->api);
+    int length = snprintf(request, sizeof request,
+                          "POST /api/v1/orders/%s/%s HTTP/1.1\r\nHost: localhost\r\n"
+                          "Authorization: Bearer %s\r\nIdempotency-Key: test-%u\r\n"
+                          "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
+                          sale->order.id, what, market.merchant->token, market.merchant->requests,
+                          strlen(body), body);
+    assert_int_equal(write(fd, request, (size_t)length), length);
+    return fd;
+}
+
+/* The same key after a kill between asking and answering, and two more on the way: the refund is
+ * asked for once. */
+static void test_a_repeat_across_a_kill(void **state)
+{
+    static const char *const asking = "SELECT count(*) FROM step WHERE state = 1";
+    struct test_sale sale;
+    const char *body = "{\"amount\":250}";
+    (void)state;
+    pay("manual", &sale);
+    done(&sale, "capture", "{}", "captured");
+    test_gateway_stop(market.gateway);
+    int fd = send_only(&sale, "refund", body);
+    test_daemon_wait_number(&market.merchant->daemon, asking, 1);
+    test_daemon_kill(&market.merchant->daemon);
+    (void)close(fd);
+    test_daemon_launch(&market.merchant->daemon, "gateway.answered:1");
+    test_gateway_start(market.gateway, NULL);
+    test_daemon_wait_killed(&market.merchant->daemon); /* the answer was heard, and is not kept */
+    assert_int_equal(test_daemon_number(&market.merchant->daemon, asking), 1);
+    test_daemon_launch(&market.merchant->daemon, "step.decided:1");
+    test_daemon_wait_killed(&market.merchant->daemon); /* it is kept, and nobody was told */
+    assert_int_equal(test_daemon_number(&market.merchant->daemon, asking), 0);
+    test_daemon_start(&market.merchant->daemon, NULL);
+    test_market_reconnect(&market);
+    done(&sale, "refund", body, "partially_refunded"); /* it waits for what was asked for */
+    assert_int_equal(booked(&sale, "credited_minor"), 250);
+    assert_int_equal(inquire(&sale, 3).credited_minor, 250);
+    test_sale_clear(&sale);
+}
+
+/* ------------------------------------------------------------------ batches */
+
+static json_t *close_batches(int code)
+{
+    json_t *answer = NULL;
+    assert_int_equal(test_merchantd_api(market.merchant, "/batches/close", "{}", &answer), code);
+    return answer;
+}
+
+static void expect_batch(json_t *answer, const char *status)
+{
+    const json_t *batches = json_object_get(answer, "batches");
+    assert_int_equal(json_array_size(batches), 1);
+    assert_string_equal(json_string_value(json_object_get(json_array_get(batches, 0), "status")),
+                        status);
+}
+
+/* A capture that the gateway has and the merchant has not, as after a restore. */
+static void capture_behind(const struct test_sale *sale, int64_t minor)
+{
+    char sql[160], hex[SETPAY_ID_TEXT_SIZE];
+    size_t size = 0;
+    struct setpay_step step = {.xid = sale->purchase->oi.xid, .amount = {minor, "EUR"}};
+    struct setpay_step_req request = {.header = sale->purchase->auth.header,
+                                      .brand = "visa",
+                                      .merchant_id = TEST_GATEWAY_MERCHANT,
+                                      .steps = &step,
+                                      .step_count = 1};
+    struct setpay_buffer content, message, answer;
+    const struct test_party *signer = market.gateway->shop[0].sign;
+    (void)snprintf(sql, sizeof sql, "SELECT cap_token FROM purchase WHERE xid = x'%s'",
+                   setpay_id_format(&step.xid, hex));
+    uint8_t *token = test_daemon_bytes(&market.merchant->daemon, sql, &size);
+    assert_int_equal(setpay_id_from_view(setpay_view_of(token, size), &step.of), SETPAY_OK);
+    free(token);
+    assert_int_equal(setpay_id_random(&request.header.rrpid), SETPAY_OK);
+    request.header.date_ms = setpay_clock_now_ms();
+    request.header.has_sender = request.header.has_receiver = true;
+    request.header.sender = signer->thumbprint;
+    request.header.receiver = market.gateway->sign[0]->thumbprint;
+    setpay_buffer_init(&content, SETPAY_LIMIT_CONTENT_BYTES);
+    assert_int_equal(setpay_step_req_build(&request, &content), SETPAY_OK);
+    test_merchant_message(SETPAY_MESSAGE_CAP_REQ, signer, setpay_buffer_view(&content), &message);
+    struct test_line *line = test_line_new(market.gateway, market.gateway->shop[0].tls, "visa");
+    assert_non_null(line);
+    test_line_ask(line, setpay_buffer_view(&message), &answer);
+    test_line_free(line);
+    setpay_buffer_clear(&content);
+    setpay_buffer_clear(&message);
+    setpay_buffer_clear(&answer);
+}
+
+static void test_batches_are_compared(void **state)
+{
+    struct test_sale sale, other;
+    (void)state;
+    json_t *answer = close_batches(200); /* of what was before */
+    json_decref(answer);
+    answer = close_batches(200);
+    assert_int_equal(json_array_size(json_object_get(answer, "batches")), 0);
+    json_decref(answer);
+    pay("manual", &sale);
+    pay("manual", &other);
+    done(&sale, "capture", "{\"amount\":1000}", "partially_captured");
+    done(&other, "capture", "{}", "captured");
+    capture_behind(&sale, 7);
+    answer = close_batches(200);
+    expect_batch(answer, "differs");
+    const json_t *differences =
+        json_object_get(json_array_get(json_object_get(answer, "batches"), 0), "differences");
+    assert_int_equal(json_array_size(differences), 1);
+    const json_t *difference = json_array_get(differences, 0);
+    assert_int_equal(json_integer_value(json_object_get(difference, "amount")), 0);
+    assert_int_equal(json_integer_value(json_object_get(difference, "gateway_amount")), 7);
+    assert_string_equal(json_string_value(json_object_get(difference, "order_id")), sale.order.id);
+    json_decref(answer);
+    assert_int_equal(
+        test_gateway_number(market.gateway, "SELECT count(*) FROM batch WHERE open = 1"), 1);
+    test_sale_clear(&sale);
+    test_sale_clear(&other);
+}
+
+/* ------------------------------------------------------------------ the world */
+
+static void test_the_ledger_holds(void **state)
+{
+    json_t *result = test_gateway_control(market.gateway, "ledger.verify", json_object());
+    (void)state;
+    assert_true(json_is_true(json_object_get(result, "ok")));
+    json_decref(result);
+}
+
+static int open_world(void **state)
+{
+    (void)state;
+    test_market_open(&market, NULL, "5m");
+    return 0;
+}
+
+static int close_world(void **state)
+{
+    (void)state;
+    test_market_close(&market);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_captures_in_parts),
+        cmocka_unit_test(test_refunds_what_was_captured),
+        cmocka_unit_test(test_captures_at_once),
+        cmocka_unit_test(test_undoes_while_the_batch_is_open),
+        cmocka_unit_test(test_voids_the_rest),
+        cmocka_unit_test(test_many_captures),
+        cmocka_unit_test(test_clients_at_once),
+        cmocka_unit_test(test_a_repeat_across_a_kill),
+        cmocka_unit_test(test_batches_are_compared),
+        cmocka_unit_test(test_the_ledger_holds),
+    };
+    alarm(LIMIT_S);
+    if (setpay_secret_system_init() != SETPAY_OK)
+        return 1;
+    setpay_log_set_level(SETPAY_LOG_ERROR);
+    return cmocka_run_group_tests(tests, open_world, close_world);
+}

@@ -432,7 +432,10 @@ UNIT_TESTS := \
 	test_gateway_auth \
 	test_gateway_crash \
 	test_gateway_flow \
+	test_gateway_holds \
+	test_gateway_issuers \
 	test_gateway_pipeline \
+	test_gateway_sale \
 	test_gateway_state \
 	test_gateway_steps \
 	test_hash \
@@ -444,6 +447,7 @@ UNIT_TESTS := \
 	test_keyring \
 	test_ledger \
 	test_line \
+	test_line_answers \
 	test_log \
 	test_loop \
 	test_memory \
@@ -501,6 +505,7 @@ TEST_SUPPORT := \
 	tests/support/test_merchant.c \
 	tests/support/test_messages.c \
 	tests/support/test_network_keys.c \
+	tests/support/test_paid.c \
 	tests/support/test_opened.c \
 	tests/support/test_pki.c \
 	tests/support/test_proto.c \

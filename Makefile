@@ -224,16 +224,21 @@ GATEWAY_NETWORK := \
 	gateway/network/network.c \
 	gateway/network/pending.c \
 	gateway/network/prefixes.c \
+	gateway/network/reconcile.c \
 	gateway/network/requests.c \
 	gateway/network/reverse.c \
-	gateway/network/tls.c
+	gateway/network/sign_off.c \
+	gateway/network/tls.c \
+	gateway/network/totals.c
 
 GATEWAY_CLEARING := \
 	gateway/clearing/batch.c \
 	gateway/clearing/fees.c \
 	gateway/clearing/ledger.c \
 	gateway/clearing/ledger_verify.c \
-	gateway/clearing/presentment.c
+	gateway/clearing/presentment.c \
+	gateway/clearing/reconciler.c \
+	gateway/clearing/reconciliation.c
 
 GATEWAY_PAYMENT := \
 	gateway/payment/auth.c \
@@ -243,12 +248,15 @@ GATEWAY_PAYMENT := \
 	gateway/payment/capture.c \
 	gateway/payment/credit.c \
 	gateway/payment/dispatch.c \
+	gateway/payment/holds.c \
 	gateway/payment/pan.c \
 	gateway/payment/payment_state.c \
 	gateway/payment/payment_store.c \
 	gateway/payment/pcert.c \
 	gateway/payment/recover.c \
 	gateway/payment/reversal.c \
+	gateway/payment/sale.c \
+	gateway/payment/step_keep.c \
 	gateway/payment/step_store.c \
 	gateway/payment/steps.c \
 	gateway/payment/vault.c
@@ -256,6 +264,7 @@ GATEWAY_PAYMENT := \
 GATEWAYD := \
 	gateway/commands.c \
 	gateway/gatewayd.c \
+	gateway/issuer_commands.c \
 	gateway/ledger_commands.c \
 	gateway/options.c \
 	gateway/setup.c
@@ -270,7 +279,8 @@ ISSUERSIM := \
 	gateway/issuer/messages.c \
 	gateway/issuer/presentments.c \
 	gateway/issuer/script.c \
-	gateway/issuer/server.c
+	gateway/issuer/server.c \
+	gateway/issuer/settled.c
 
 # ------------------------------------------------------------------ merchant
 MERCHANT_PAYMENT := \
@@ -398,7 +408,7 @@ setpay-gateway_PARTS := $(GATEWAY_CLI) $(GATEWAYD) $(GATEWAY_PAYMENT) $(GATEWAY_
 setpay-gatewayd_MAIN := gateway/gatewayd_main.c
 setpay-gatewayd_PARTS := $(GATEWAYD) $(GATEWAY_PAYMENT) $(GATEWAY_CLEARING) $(GATEWAY_NETWORK)
 setpay-issuersim_MAIN := gateway/issuer/main.c
-setpay-issuersim_PARTS := $(ISSUERSIM) gateway/network/iso8583.c
+setpay-issuersim_PARTS := $(ISSUERSIM) gateway/network/iso8583.c gateway/network/totals.c
 setpay-merchantd_MAIN := merchant/merchantd_main.c
 setpay-merchantd_PARTS := $(MERCHANTD) $(MERCHANT_PAYMENT) $(MERCHANT_STORE)
 setpay-wallet_MAIN := cardholder/cli/main.c
@@ -435,7 +445,10 @@ UNIT_TESTS := \
 	test_gateway_auth \
 	test_gateway_crash \
 	test_gateway_flow \
+	test_gateway_holds \
+	test_gateway_issuers \
 	test_gateway_pipeline \
+	test_gateway_sale \
 	test_gateway_state \
 	test_gateway_steps \
 	test_hash \
@@ -447,6 +460,7 @@ UNIT_TESTS := \
 	test_keyring \
 	test_ledger \
 	test_line \
+	test_line_answers \
 	test_log \
 	test_loop \
 	test_memory \
@@ -505,6 +519,7 @@ TEST_SUPPORT := \
 	tests/support/test_merchant.c \
 	tests/support/test_messages.c \
 	tests/support/test_network_keys.c \
+	tests/support/test_paid.c \
 	tests/support/test_opened.c \
 	tests/support/test_pki.c \
 	tests/support/test_proto.c \
@@ -648,6 +663,7 @@ FUZZ_PARTS := \
 	gateway/network/iso8583.c \
 	gateway/network/prefixes.c \
 	gateway/network/requests.c \
+	gateway/network/totals.c \
 	gateway/options.c \
 	gateway/payment/vault.c \
 	merchant/options.c \

@@ -292,17 +292,19 @@ static enum setpay_error set_reversals(struct setpay_db *db, int64_t payment_id,
     json_object_set_new(object, "reversals", list);
     SETPAY_TRY(setpay_db_select(db, &rows,
                                 "SELECT amount_minor, partial, acknowledged, sent_count,"
-                                " response_code FROM reversal WHERE payment_id = $1 ORDER BY id",
+                                " response_code, advice FROM reversal WHERE payment_id = $1"
+                                " ORDER BY id",
                                 SETPAY_DB_INT(payment_id)));
     while (setpay_db_next(rows)) {
         char code[3];
         setpay_db_get_text(rows, 4, code, sizeof code);
-        json_array_append_new(list, json_pack("{s:I, s:b, s:b, s:I, s:s}", "amount",
-                                              (json_int_t)setpay_db_get_int(rows, 0), "partial",
-                                              (int)setpay_db_get_int(rows, 1), "acknowledged",
-                                              (int)setpay_db_get_int(rows, 2), "sent",
-                                              (json_int_t)setpay_db_get_int(rows, 3),
-                                              "response_code", code));
+        json_array_append_new(list,
+                              json_pack("{s:I, s:b, s:b, s:I, s:s, s:b}", "amount",
+                                        (json_int_t)setpay_db_get_int(rows, 0), "partial",
+                                        (int)setpay_db_get_int(rows, 1), "acknowledged",
+                                        (int)setpay_db_get_int(rows, 2), "sent",
+                                        (json_int_t)setpay_db_get_int(rows, 3), "response_code",
+                                        code, "advice", (int)setpay_db_get_int(rows, 5)));
     }
     return setpay_db_end(rows);
 }
@@ -371,6 +373,8 @@ static enum setpay_error payment_show(struct setpay_db *db, const json_t *args,
     json_object_set_new(object, "pimd", json_string(setpay_digest_format(&payment.pimd, digest)));
     json_object_set_new(object, "avs_result", json_string(payment.avs_result));
     json_object_set_new(object, "security_code_result", json_string(payment.security_code_result));
+    json_object_set_new(object, "sale", json_boolean(payment.is_sale));
+    json_object_set_new(object, "issuer", json_string(payment.issuer));
     set_time(object, "hold_expiry", payment.hold_expiry_ms);
     set_time(object, "updated", payment.updated_ms);
     set_card(db, &payment, vault, object);
@@ -442,6 +446,8 @@ static const struct setpay_gateway_command table[] = {
     {"payment.evidence", payment_evidence, false},
     {"ledger.verify", setpay_gateway_ledger_verify, false},
     {"ledger.balances", setpay_gateway_ledger_balances, false},
+    {"issuer.list", setpay_gateway_issuer_list, false},
+    {"issuer.cutoff", setpay_gateway_issuer_cutoff, true},
     {NULL, NULL, false},
 };
 
@@ -460,7 +466,7 @@ const struct setpay_gateway_command *setpay_gateway_command_find(const char *nam
 struct call {
     struct setpay_control_call *control;
     const struct setpay_gateway_command *command;
-    const struct setpay_vault *vault;
+    struct setpay_gatewayd *daemon;
     json_t *args;
     json_t *result;
     struct setpay_problem problem;
@@ -473,7 +479,8 @@ static enum setpay_error run(struct setpay_db *db, void *arg)
     json_decref(call->result); /* of an attempt whose group was lost */
     call->result = NULL;
     call->problem.text[0] = '\0';
-    call->error = call->command->run(db, call->args, call->vault, &call->result, &call->problem);
+    call->error = call->command->run(db, call->args, call->daemon->gateway.vault, &call->result,
+                                     &call->problem);
     return call->error;
 }
 
@@ -481,7 +488,11 @@ static void on_done(void *arg, enum setpay_error error)
 {
     struct call *call = arg;
     if (error == SETPAY_OK) {
+        if (call->command->run == setpay_gateway_issuer_list)
+            setpay_gateway_issuer_add_lines(call->daemon->gateway.network, call->result);
         setpay_control_reply(call->control, call->result);
+        if (call->command->run == setpay_gateway_issuer_cutoff)
+            setpay_gateway_reconciler_wake(call->daemon->reconciler);
     } else {
         json_decref(call->result);
         setpay_control_fail(call->control, error,
@@ -512,7 +523,7 @@ static void serve(struct setpay_control_call *control, const json_t *args, void 
     }
     call->control = control;
     call->command = setpay_gateway_command_find(name);
-    call->vault = daemon->gateway.vault;
+    call->daemon = daemon;
     call->args = json_deep_copy(args);
     if (!call->command->writes) {
         on_done(call, run_read(service, call));
@@ -540,6 +551,8 @@ HANDLER(on_payment_show, "payment.show")
 HANDLER(on_payment_evidence, "payment.evidence")
 HANDLER(on_ledger_verify, "ledger.verify")
 HANDLER(on_ledger_balances, "ledger.balances")
+HANDLER(on_issuer_list, "issuer.list")
+HANDLER(on_issuer_cutoff, "issuer.cutoff")
 
 const struct setpay_control_command setpay_gateway_commands[] = {
     SETPAY_SERVICE_BACKUP_COMMAND,
@@ -553,5 +566,7 @@ const struct setpay_control_command setpay_gateway_commands[] = {
     {"payment.evidence", on_payment_evidence, "what was signed for it: xid, brand, merchant_id"},
     {"ledger.verify", on_ledger_verify, "recompute the ledger: from (NUMBER:HASH, as it gave)"},
     {"ledger.balances", on_ledger_balances, "what every account holds"},
+    {"issuer.list", on_issuer_list, "each issuer's line, what it owes an answer, reconciliations"},
+    {"issuer.cutoff", on_issuer_cutoff, "ends the period of an issuer, or of all: issuer"},
     {NULL, NULL, NULL},
 };

@@ -8,6 +8,7 @@
 
 #include "common/net/control_server.h"
 #include "common/store/store.h"
+#include "gateway/network/network.h"
 #include "gateway/payment/vault.h"
 
 #include <jansson.h>
@@ -30,6 +31,11 @@ const struct setpay_gateway_command *setpay_gateway_command_find(const char *nam
 /* ledger_commands.c: rows of that table. */
 setpay_gateway_command_fn setpay_gateway_ledger_verify;
 setpay_gateway_command_fn setpay_gateway_ledger_balances;
+/* issuer_commands.c: the same. */
+setpay_gateway_command_fn setpay_gateway_issuer_list;
+setpay_gateway_command_fn setpay_gateway_issuer_cutoff;
+/* What only the running daemon knows, added to the result of issuer.list: each line's state. */
+void setpay_gateway_issuer_add_lines(struct setpay_network *network, json_t *result);
 
 /* The same table for the administration socket. */
 extern const struct setpay_control_command setpay_gateway_commands[];

@@ -77,6 +77,7 @@ static void print_payment(const json_t *payment)
         {"brand", "brand"},
         {"merchant", "merchant_id"},
         {"card", "card"},
+        {"issuer", "issuer"},
         {"action code", "action_code"},
         {"approval code", "approval_code"},
         {"address check", "avs_result"},
@@ -90,6 +91,8 @@ static void print_payment(const json_t *payment)
     const json_t *entry;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         printf("%-14s %s\n", rows[i].title, setpay_operator_text(payment, rows[i].member));
+    if (json_is_true(json_object_get(payment, "sale")))
+        printf("%-14s booked by the issuer at once\n", "sale");
     printf("%-14s %lld approved, %lld reversed, %lld captured, %lld credited (minor units)\n",
            "amounts", (long long)json_integer_value(json_object_get(payment, "approved")),
            (long long)json_integer_value(json_object_get(payment, "reversed")),
@@ -102,7 +105,8 @@ static void print_payment(const json_t *payment)
     }
     json_array_foreach(json_object_get(payment, "reversals"), index, entry)
     {
-        printf("%-14s %lld, %s, sent %lld times\n", "reversal",
+        printf("%-14s %lld, %s, sent %lld times\n",
+               json_is_true(json_object_get(entry, "advice")) ? "hold ended" : "reversal",
                (long long)json_integer_value(json_object_get(entry, "amount")),
                json_is_true(json_object_get(entry, "acknowledged")) ? "acknowledged by the issuer"
                                                                     : "not acknowledged yet",
@@ -142,8 +146,81 @@ static void print_balances(const json_t *result)
     }
 }
 
+static void print_totals(const char *whose, const json_t *totals)
+{
+    static const struct {
+        const char *title;
+        const char *count;
+        const char *text;
+    } rows[] = {
+        {"charged", "debit_count", "debit_text"},
+        {"given back", "credit_count", "credit_text"},
+        {"charges undone", "debit_reversal_count", "debit_reversal_text"},
+    };
+    printf("    %-7s", whose);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        printf("%s %lld (%s), ", rows[i].title,
+               (long long)json_integer_value(json_object_get(totals, rows[i].count)),
+               setpay_operator_text(totals, rows[i].text));
+    printf("%s %s\n",
+           json_integer_value(json_object_get(totals, "net_minor")) < 0 ? "owed to the issuer"
+                                                                        : "owed by the issuer",
+           setpay_operator_text(totals, "net_text"));
+}
+
+static void print_issuer(const json_t *issuer)
+{
+    size_t index;
+    const json_t *row;
+    printf("%s: %s; %lld reversals and %lld presentments without an answer; period %lld since %s\n",
+           setpay_operator_text(issuer, "issuer"), setpay_operator_text(issuer, "line"),
+           (long long)json_integer_value(json_object_get(issuer, "reversals_open")),
+           (long long)json_integer_value(json_object_get(issuer, "presentments_open")),
+           (long long)json_integer_value(json_object_get(issuer, "period")),
+           setpay_operator_text(issuer, "since"));
+    json_int_t waiting = json_integer_value(json_object_get(issuer, "periods_waiting"));
+    if (waiting > 0)
+        printf("  %lld periods have ended and wait for their last answers\n", (long long)waiting);
+    json_array_foreach(json_object_get(issuer, "reconciliations"), index, row)
+    {
+        printf("  period %lld, %s, ended %s: %s\n",
+               (long long)json_integer_value(json_object_get(row, "period")),
+               setpay_operator_text(row, "currency"), setpay_operator_text(row, "ended"),
+               setpay_operator_text(row, "result"));
+        print_totals("ours", json_object_get(row, "ours"));
+        if (json_object_get(row, "theirs") != NULL)
+            print_totals("theirs", json_object_get(row, "theirs"));
+    }
+}
+
+static void print_issuers(const json_t *result)
+{
+    const json_t *list = json_object_get(result, "issuers");
+    size_t index;
+    const json_t *issuer;
+    if (json_array_size(list) == 0)
+        puts("No issuer is known yet: the gateway has not run since it reconciles.");
+    json_array_foreach(list, index, issuer)
+    {
+        print_issuer(issuer);
+    }
+}
+
+static void print_cut(const json_t *result)
+{
+    size_t index;
+    const json_t *row;
+    json_array_foreach(json_object_get(result, "cut"), index, row)
+    {
+        printf("%s: period %lld has ended\n", setpay_operator_text(row, "issuer"),
+               (long long)json_integer_value(json_object_get(row, "period")));
+    }
+    puts("What it comes to is compared once all of it is answered: see issuer list.");
+}
+
 /* ------------------------------------------------------------------ the commands */
 
+static const struct setpay_flag cutoff_flags[] = {{"issuer", SETPAY_FLAG_TEXT, "issuer"}, {0}};
 static const struct setpay_flag verify_flags[] = {{"from", SETPAY_FLAG_TEXT, "from"}, {0}};
 
 static const struct setpay_flag merchant_flags[] = {
@@ -245,6 +322,20 @@ static const struct setpay_operator_command commands[] = {
      print_balances,
      "",
      "what every account holds"},
+    {{"issuer", "list"},
+     "issuer.list",
+     NULL,
+     NULL,
+     print_issuers,
+     "",
+     "each issuer's line, what it owes an answer, and its last reconciliations"},
+    {{"issuer", "cutoff"},
+     "issuer.cutoff",
+     NULL,
+     cutoff_flags,
+     print_cut,
+     "[--issuer NAME]",
+     "end the period now, and compare totals with the issuer (all issuers)"},
     {{"status", NULL},
      "status",
      NULL,

@@ -35,9 +35,9 @@ static struct setpay_gatewayd *daemon_of(struct setpay_service *service)
 static enum setpay_error check_line(void *arg, struct setpay_problem *why)
 {
     const struct setpay_gatewayd *daemon = arg;
-    if (daemon->gateway.network == NULL || !setpay_network_is_up(daemon->gateway.network))
-        return setpay_problem_set(why, SETPAY_E_UNREACHABLE,
-                                  "a line to an issuer is not signed on");
+    /* One issuer that is away keeps nobody from paying by another's card. */
+    if (daemon->gateway.network == NULL || !setpay_network_is_any_up(daemon->gateway.network))
+        return setpay_problem_set(why, SETPAY_E_UNREACHABLE, "no line to an issuer is signed on");
     return SETPAY_OK;
 }
 
@@ -104,6 +104,8 @@ static enum setpay_error on_start(struct setpay_service *service, struct setpay_
     SETPAY_TRY(setpay_gatewayd_start_network(service, &keeping->daemon, problem));
     setpay_service_add_check(
         service, &(struct setpay_ready_check){"issuer_line", check_line, &keeping->daemon});
+    SETPAY_TRY(setpay_gateway_register_hold_metrics());
+    SETPAY_TRY(setpay_gateway_register_reconciler_metrics());
     return setpay_metric_register(&reversals_open);
 }
 

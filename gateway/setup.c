@@ -172,6 +172,12 @@ enum setpay_error setpay_gatewayd_load(struct setpay_service *service,
     gateway->hold_ms = setpay_config_int(config, "", "hold_days") * SETPAY_DAY_MS;
     gateway->keep_card_ms = setpay_config_int(config, "", "keep_card_days") * SETPAY_DAY_MS;
     gateway->answer_wait_ms = setpay_config_int(config, "", "auth_timeout") + SETPAY_SECOND_MS;
+    daemon->clock_settle_ms = setpay_config_int(config, "", "clock_settle");
+    if (setpay_reconciler_parse_time(setpay_config_text(config, "", "cutoff_time"),
+                                     &daemon->cutoff_minutes) != SETPAY_OK)
+        return setpay_problem_set(problem, SETPAY_E_CONFIG,
+                                  "cutoff_time: found '%.20s', expected HH:MM, 00:00 to 23:59",
+                                  setpay_config_text(config, "", "cutoff_time"));
     if (gateway->keep_card_ms < gateway->hold_ms)
         return setpay_problem_set(
             problem, SETPAY_E_CONFIG,
@@ -255,6 +261,10 @@ enum setpay_error setpay_gatewayd_start_network(struct setpay_service *service,
         setpay_gateway_reversals_new(&daemon->gateway, daemon->network_loop, &daemon->reversals));
     SETPAY_TRY(setpay_gateway_presentments_new(&daemon->gateway, daemon->network_loop,
                                                &daemon->presentments));
+    SETPAY_TRY(setpay_gateway_holds_new(&daemon->gateway, daemon->network_loop, daemon->reversals,
+                                        daemon->clock_settle_ms, &daemon->holds));
+    SETPAY_TRY(setpay_gateway_reconciler_new(&daemon->gateway, daemon->network_loop,
+                                             daemon->cutoff_minutes, &daemon->reconciler));
     if (pthread_create(&daemon->network_thread, NULL, run_network, daemon) != 0)
         return SETPAY_E_NOMEM;
     daemon->network_runs = true;
@@ -271,6 +281,13 @@ static void end_network(void *arg)
     setpay_loop_stop(daemon->network_loop);
 }
 
+static void on_signed_off(void *arg)
+{
+    struct setpay_gatewayd *daemon = arg;
+    if (setpay_loop_post(daemon->network_loop, end_network, daemon) != SETPAY_OK)
+        setpay_loop_stop(daemon->network_loop);
+}
+
 /* Before it, on the same thread: what was handed in just now stands in the mailbox before
  * end_network, and nothing comes behind. */
 static void stop_reversals(void *arg)
@@ -278,8 +295,9 @@ static void stop_reversals(void *arg)
     struct setpay_gatewayd *daemon = arg;
     setpay_gateway_reversals_stop(daemon->reversals);
     setpay_gateway_presentments_stop(daemon->presentments);
-    if (setpay_loop_post(daemon->network_loop, end_network, daemon) != SETPAY_OK)
-        setpay_loop_stop(daemon->network_loop);
+    setpay_gateway_holds_stop(daemon->holds);
+    setpay_gateway_reconciler_stop(daemon->reconciler);
+    setpay_network_sign_off(daemon->gateway.network, on_signed_off, daemon);
 }
 
 void setpay_gatewayd_stop_network(struct setpay_gatewayd *daemon)
@@ -293,10 +311,14 @@ void setpay_gatewayd_stop_network(struct setpay_gatewayd *daemon)
     setpay_network_free(daemon->gateway.network);
     setpay_gateway_reversals_free(daemon->reversals);
     setpay_gateway_presentments_free(daemon->presentments);
+    setpay_gateway_holds_free(daemon->holds);
+    setpay_gateway_reconciler_free(daemon->reconciler);
     setpay_loop_free(daemon->network_loop);
     daemon->gateway.network = NULL;
     daemon->reversals = NULL;
     daemon->presentments = NULL;
+    daemon->holds = NULL;
+    daemon->reconciler = NULL;
     daemon->network_loop = NULL;
 }
 

@@ -10,8 +10,10 @@
 #include "common/net/tls.h"
 #include "common/net/upkeep.h"
 #include "gateway/clearing/presentment.h"
+#include "gateway/clearing/reconciler.h"
 #include "gateway/network/network.h"
 #include "gateway/payment/gateway.h"
+#include "gateway/payment/holds.h"
 #include "gateway/payment/reversal.h"
 
 #include <openssl/types.h>
@@ -32,6 +34,10 @@ struct setpay_gatewayd {
     struct setpay_executor network_executor;
     struct setpay_gateway_reversals *reversals;
     struct setpay_gateway_presentments *presentments;
+    struct setpay_gateway_holds *holds;
+    struct setpay_gateway_reconciler *reconciler;
+    int64_t clock_settle_ms;
+    int64_t cutoff_minutes; /* after midnight, UTC */
     pthread_t network_thread;
     bool network_runs;
     struct setpay_executor command_executor; /* the main loop's, for commands.c */

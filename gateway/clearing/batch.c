@@ -3,6 +3,8 @@
  */
 #include "gateway/clearing/batch.h"
 
+#include "gateway/clearing/reconciliation.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -201,6 +203,10 @@ bool setpay_batch_agrees(const struct setpay_batch_total *a, size_t a_count,
 
 /* ------------------------------------------------------------------ its end */
 
+/* What a sale captured was presented with it (0200): the issuer has taken it. It counts in the
+ * period of the sale, not here. */
+#define IS_SALE "payment.sale_id IS NOT NULL AND payment.sale_id = step.token"
+
 enum setpay_error setpay_batch_close(struct setpay_db *db, const struct setpay_batch *batch,
                                      setpay_time_ms now_ms)
 {
@@ -209,10 +215,16 @@ enum setpay_error setpay_batch_close(struct setpay_db *db, const struct setpay_b
                              SETPAY_DB_INT(now_ms), SETPAY_DB_INT(batch->id)));
     if (setpay_db_changes(db) != 1)
         return SETPAY_E_CONFLICT;
-    return setpay_db_run(db,
-                         "INSERT INTO presentment (step_id, batch_id, acknowledged, response_code,"
-                         " sent_count, created_ms, acknowledged_ms)"
-                         " SELECT id, batch_id, 0, '', 0, $1, 0 FROM step"
-                         " WHERE batch_id = $2 AND undone = 0 AND kind IN (1, 2) ORDER BY id",
-                         SETPAY_DB_INT(now_ms), SETPAY_DB_INT(batch->id));
+    return setpay_db_run(
+        db,
+        "INSERT INTO presentment (step_id, batch_id, acknowledged, response_code,"
+        " sent_count, created_ms, acknowledged_ms, period)"
+        " SELECT step.id, batch_id, CASE WHEN " IS_SALE " THEN 1 ELSE 0 END,"
+        " CASE WHEN " IS_SALE " THEN '00' ELSE '' END, 0, $1,"
+        " CASE WHEN " IS_SALE " THEN step.created_ms ELSE 0 END,"
+        " CASE WHEN " IS_SALE " THEN 0 ELSE " SETPAY_RECONCILIATION_PERIOD_OF(
+            "payment.issuer") " END FROM step JOIN payment ON payment.id = step.payment_id"
+                              " WHERE batch_id = $2 AND undone = 0 AND kind IN (1, 2) ORDER BY "
+                              "step.id",
+        SETPAY_DB_INT(now_ms), SETPAY_DB_INT(batch->id));
 }

@@ -65,7 +65,8 @@ enum setpay_error setpay_batch_items(struct setpay_db *db, int64_t batch_id,
 bool setpay_batch_agrees(const struct setpay_batch_total *a, size_t a_count,
                          const struct setpay_batch_total *b, size_t b_count);
 /* Inside an operation: nothing goes into it any more, and each item that is not undone has a
- * presentment to its issuer, once. SETPAY_E_CONFLICT where it is not open. */
+ * presentment to its issuer, once; but of what a sale captured, which was presented with it, one
+ * that is answered. SETPAY_E_CONFLICT where it is not open. */
 enum setpay_error setpay_batch_close(struct setpay_db *db, const struct setpay_batch *batch,
                                      setpay_time_ms now_ms) SETPAY_MUST_CHECK;
 

@@ -128,6 +128,7 @@ struct one_row {
     int64_t payment_id;
     enum setpay_step_kind kind;
     int64_t amount_minor;
+    int64_t period;
     struct setpay_payment payment;
     struct setpay_gateway_merchant merchant;
     struct setpay_kept_card card;
@@ -137,8 +138,8 @@ static enum setpay_error read_row(struct setpay_db *db, struct one_row *row)
 {
     struct setpay_db_rows *rows;
     SETPAY_TRY(setpay_db_one(db, &rows,
-                             "SELECT presentment.id, token, payment_id, kind, amount_minor"
-                             " FROM presentment JOIN step ON step.id = step_id"
+                             "SELECT presentment.id, token, payment_id, kind, amount_minor,"
+                             " presentment.period FROM presentment JOIN step ON step.id = step_id"
                              " WHERE acknowledged = 0 AND presentment.id > $1"
                              " ORDER BY presentment.id LIMIT 1",
                              SETPAY_DB_INT(row->after)));
@@ -147,6 +148,7 @@ static enum setpay_error read_row(struct setpay_db *db, struct one_row *row)
     row->payment_id = setpay_db_get_int(rows, 2);
     row->kind = (enum setpay_step_kind)setpay_db_get_int(rows, 3);
     row->amount_minor = setpay_db_get_int(rows, 4);
+    row->period = setpay_db_get_int(rows, 5);
     return setpay_db_end(rows);
 }
 
@@ -176,6 +178,8 @@ static enum setpay_error fill(const struct setpay_gateway_presentments *presentm
     request->xid = payment->xid;
     request->pomd = payment->pomd;
     request->id = row->token;
+    request->of_sale = payment->is_sale;
+    request->period = row->period;
     request->repeated = row->id <= presentments->first_end;
     SETPAY_TRY(setpay_acceptor_fill(&row->merchant, &request->acceptor));
     SETPAY_TRY(setpay_vault_open_box(vault, SETPAY_VAULT_PAN, &payment->xid,

@@ -8,6 +8,8 @@
  */
 #include "gateway/issuer/accounts.h"
 
+#include "gateway/issuer/settled.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -48,6 +50,8 @@ static const struct setpay_store_migration steps[] = {
         " credits BIGINT NOT NULL, currency TEXT NOT NULL, amount_minor BIGINT NOT NULL,"
         " message_count BIGINT NOT NULL, first_ms BIGINT NOT NULL,"
         " PRIMARY KEY (acquirer, id));"},
+    {3, "ALTER TABLE card_authorisation ADD COLUMN sale BIGINT NOT NULL DEFAULT "
+        "0;" SETPAY_SETTLED_SCHEMA},
     {0, NULL},
 };
 
@@ -125,7 +129,9 @@ static void decide(const struct setpay_account_ask *ask, bool limited, int64_t a
     const char *code = "00";
     int64_t approved = ask->amount.minor;
     bool own_currency = card != NULL && strcmp(card->currency, ask->amount.currency) == 0;
-    if (ask->forced_code != NULL)
+    if (ask->advice && card != NULL)
+        code = "00"; /* it has happened */
+    else if (ask->forced_code != NULL)
         code = ask->forced_code;
     else if (card == NULL)
         code = "14";
@@ -191,6 +197,23 @@ static enum setpay_error take_available(struct setpay_db *db, const char *accoun
                          SETPAY_DB_INT(minor), SETPAY_DB_TEXT(account));
 }
 
+/* What it holds is charged at once. */
+static enum setpay_error book_sale(struct setpay_db *db, const struct setpay_account_ask *ask,
+                                   int64_t minor)
+{
+    struct setpay_account_presentment sale = {
+        .original = ask->key,
+        .amount = ask->amount,
+        .period = ask->period,
+        .now = ask->now,
+    };
+    char code[3];
+    sale.amount.minor = minor;
+    memcpy(sale.id, ask->presentment, sizeof(sale.id));
+    SETPAY_TRY(setpay_account_present(db, &sale, code));
+    return strcmp(code, "00") == 0 ? SETPAY_OK : SETPAY_E_CONFLICT;
+}
+
 enum setpay_error setpay_account_authorise(struct setpay_db *db,
                                            const struct setpay_account_ask *ask,
                                            struct setpay_account_answer *answer)
@@ -228,8 +251,8 @@ enum setpay_error setpay_account_authorise(struct setpay_db *db,
         db,
         "INSERT INTO card_authorisation (id, acquirer, stan, sent, account, rrn, acceptor,"
         " currency, asked_minor, approved_minor, held_minor, response_code, approval_code,"
-        " avs_result, cvv_result, state, xid, pomd, booked_ms) VALUES ($1, $2, $3, $4, $5, $6,"
-        " $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
+        " avs_result, cvv_result, state, xid, pomd, booked_ms, sale) VALUES ($1, $2, $3, $4, $5,"
+        " $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)",
         SETPAY_DB_INT(id), SETPAY_DB_TEXT(key->acquirer), SETPAY_DB_INT(key->stan),
         SETPAY_DB_TEXT(key->sent), SETPAY_DB_TEXT(account), SETPAY_DB_TEXT(ask->rrn),
         SETPAY_DB_TEXT(ask->acceptor), SETPAY_DB_TEXT(ask->amount.currency),
@@ -237,11 +260,28 @@ enum setpay_error setpay_account_authorise(struct setpay_db *db,
         SETPAY_DB_INT(held), SETPAY_DB_TEXT(answer->response_code),
         SETPAY_DB_TEXT(answer->approval_code), SETPAY_DB_TEXT(avs), SETPAY_DB_TEXT(cvv),
         SETPAY_DB_TEXT(state), SETPAY_DB_TEXT(ask->xid), SETPAY_DB_TEXT(ask->pomd),
-        SETPAY_DB_INT(ask->now)));
-    return held > 0 ? take_available(db, account, held) : SETPAY_OK;
+        SETPAY_DB_INT(ask->now), SETPAY_DB_BOOL(ask->sale)));
+    if (held > 0)
+        SETPAY_TRY(take_available(db, account, held));
+    return ask->sale && held > 0 ? book_sale(db, ask, held) : SETPAY_OK;
 }
 
 /* ------------------------------------------------------------------ reversals */
+
+/* What a sale has charged is given back. */
+static enum setpay_error undo_sale(struct setpay_db *db, int64_t id, const char *account,
+                                   int64_t minor)
+{
+    SETPAY_TRY(setpay_db_run(db,
+                             "UPDATE card_authorisation SET state = 'reversed',"
+                             " presented_minor = 0 WHERE id = $1",
+                             SETPAY_DB_INT(id)));
+    SETPAY_TRY(setpay_db_run(db,
+                             "UPDATE card_presentment SET amount_minor = 0"
+                             " WHERE authorisation = $1 AND credits = 0",
+                             SETPAY_DB_INT(id)));
+    return take_available(db, account, -minor);
+}
 
 /* Lowers the hold to what the reversal leaves; a second time nothing is left to lower. */
 static enum setpay_error hold_lower(struct setpay_db *db, const struct setpay_account_key *key,
@@ -253,7 +293,7 @@ static enum setpay_error hold_lower(struct setpay_db *db, const struct setpay_ac
     *id = 0;
     enum setpay_error error = setpay_db_one(
         db, &rows,
-        "SELECT id, account, held_minor, state, presented_minor FROM card_authorisation"
+        "SELECT id, account, held_minor, state, presented_minor, sale FROM card_authorisation"
         " WHERE acquirer = $1 AND stan = $2 AND sent = $3",
         SETPAY_DB_TEXT(key->acquirer), SETPAY_DB_INT(key->stan), SETPAY_DB_TEXT(key->sent));
     if (error == SETPAY_E_NOT_FOUND)
@@ -265,7 +305,10 @@ static enum setpay_error hold_lower(struct setpay_db *db, const struct setpay_ac
     int64_t held = setpay_db_get_int(rows, 2);
     setpay_db_get_text(rows, 3, state, sizeof(state));
     int64_t presented = setpay_db_get_int(rows, 4);
+    bool sale = setpay_db_get_bool(rows, 5);
     SETPAY_TRY(setpay_db_end(rows));
+    if (sale)
+        return strcmp(state, "cleared") == 0 ? undo_sale(db, *id, account, presented) : SETPAY_OK;
     /* What stays authorised is held only as far as it has not been presented. */
     remaining_minor = remaining_minor > presented ? remaining_minor - presented : 0;
     if (strcmp(state, "held") != 0 || held <= remaining_minor)

@@ -41,6 +41,10 @@ struct setpay_account_ask {
     char acceptor[16];
     char xid[33];
     char pomd[65];
+    bool sale;            /* booked at once, not held */
+    char presentment[33]; /* of a sale: the id of what it books */
+    int64_t period;       /* of a sale: in which it counts (settled.h) */
+    bool advice;          /* approved elsewhere: told, not asked */
     setpay_time_ms now;
 };
 
@@ -69,7 +73,8 @@ struct setpay_account_presentment {
     struct setpay_account_key original;
     char id[33]; /* the acquirer's: one of the same id is the same presentment */
     struct setpay_money amount;
-    bool credits; /* the cardholder gets it back */
+    bool credits;   /* the cardholder gets it back */
+    int64_t period; /* in which it counts; 0: none */
     setpay_time_ms now;
 };
 /*

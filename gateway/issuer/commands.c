@@ -157,14 +157,14 @@ void setpay_issuer_status(void *arg, json_t *status)
 {
     const struct setpay_issuer_commands *commands = arg;
     const struct setpay_issuer_figures *f = setpay_issuer_server_figures(commands->server);
-    json_object_set_new(status, "figures",
-                        json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "connections",
-                                  (json_int_t)f->connections, "sign_ons", (json_int_t)f->sign_ons,
-                                  "echoes", (json_int_t)f->echoes, "authorisations",
-                                  (json_int_t)f->authorisations, "reversals",
-                                  (json_int_t)f->reversals, "presentments",
-                                  (json_int_t)f->presentments, "repeats", (json_int_t)f->repeats,
-                                  "malformed", (json_int_t)f->malformed));
+    json_object_set_new(
+        status, "figures",
+        json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "connections",
+                  (json_int_t)f->connections, "sign_ons", (json_int_t)f->sign_ons, "echoes",
+                  (json_int_t)f->echoes, "authorisations", (json_int_t)f->authorisations,
+                  "reversals", (json_int_t)f->reversals, "presentments",
+                  (json_int_t)f->presentments, "reconciliations", (json_int_t)f->reconciliations,
+                  "repeats", (json_int_t)f->repeats, "malformed", (json_int_t)f->malformed));
 }
 
 /* ------------------------------------------------------------------ client */

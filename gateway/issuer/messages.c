@@ -108,6 +108,37 @@ static enum setpay_error read_amount(const struct setpay_iso_message *request,
     return SETPAY_OK;
 }
 
+/* Element 94; 0 where there is none. */
+static enum setpay_error read_period(const struct setpay_iso_message *request, int64_t *period)
+{
+    struct setpay_view digits;
+    int64_t number = 0;
+    SETPAY_TRY(setpay_iso_element(request, SETPAY_ISO_ELEMENT_PERIOD, &digits));
+    if (digits.size > 9)
+        return SETPAY_E_FIELD;
+    for (size_t i = 0; i < digits.size; i++) {
+        if (digits.data[i] < '0' || digits.data[i] > '9')
+            return SETPAY_E_FIELD;
+        number = number * 10 + (digits.data[i] - '0');
+    }
+    if (digits.size > 0 && number == 0)
+        return SETPAY_E_FIELD;
+    *period = number;
+    return SETPAY_OK;
+}
+
+/* Element 93. */
+static enum setpay_error read_presentment_id(const struct setpay_iso_message *request, char out[33])
+{
+    struct setpay_view id;
+    SETPAY_TRY(setpay_iso_element(request, SETPAY_ISO_ELEMENT_PRESENTMENT, &id));
+    if (id.size != 32)
+        return SETPAY_E_FIELD;
+    memcpy(out, id.data, id.size);
+    out[id.size] = '\0';
+    return SETPAY_OK;
+}
+
 enum setpay_error setpay_issuer_read_authorisation(const struct setpay_iso_message *request,
                                                    setpay_time_ms now,
                                                    struct setpay_account_ask *ask)
@@ -129,6 +160,11 @@ enum setpay_error setpay_issuer_read_authorisation(const struct setpay_iso_messa
         SETPAY_TRY(setpay_iso_get_text(request, SETPAY_ISO_XID, got.xid, sizeof(got.xid)));
     if (setpay_iso_has(request, SETPAY_ISO_POMD))
         SETPAY_TRY(setpay_iso_get_text(request, SETPAY_ISO_POMD, got.pomd, sizeof(got.pomd)));
+    got.sale = strcmp(request->mti, "0200") == 0;
+    got.advice = memcmp(request->mti, "012", 3) == 0;
+    if (got.sale)
+        SETPAY_TRY(read_presentment_id(request, got.presentment));
+    SETPAY_TRY(read_period(request, &got.period));
     SETPAY_TRY(judge_card(request, &got));
     *ask = got;
     return SETPAY_OK;
@@ -149,7 +185,8 @@ static enum setpay_error read_original(const struct setpay_iso_message *request,
 {
     struct setpay_view original = setpay_iso_view(request, SETPAY_ISO_ORIGINAL);
     struct setpay_account_key got = {.stan = 0};
-    if (original.size != 42 || memcmp(original.data, "0100", 4) != 0)
+    if (original.size != 42 ||
+        (memcmp(original.data, "0100", 4) != 0 && memcmp(original.data, "0200", 4) != 0))
         return SETPAY_E_FIELD;
     got.stan = (uint32_t)digits_read(original, 4, 6);
     memcpy(got.sent, original.data + 10, 10);
@@ -161,12 +198,14 @@ static enum setpay_error read_original(const struct setpay_iso_message *request,
 
 enum setpay_error setpay_issuer_read_reversal(const struct setpay_iso_message *request,
                                               struct setpay_account_key *key,
-                                              int64_t *remaining_minor)
+                                              int64_t *remaining_minor, int64_t *period)
 {
     struct setpay_view replacement = setpay_iso_view(request, SETPAY_ISO_REPLACEMENT);
     struct setpay_account_key original;
     int64_t remaining = 0;
     SETPAY_TRY(read_original(request, &original));
+    int64_t taken_back = 0;
+    SETPAY_TRY(read_period(request, &taken_back));
     if (replacement.size != 0) {
         for (size_t i = 0; i < 12; i++)
             if (replacement.data[i] < '0' || replacement.data[i] > '9')
@@ -175,6 +214,7 @@ enum setpay_error setpay_issuer_read_reversal(const struct setpay_iso_message *r
     }
     *key = original;
     *remaining_minor = remaining;
+    *period = taken_back;
     return SETPAY_OK;
 }
 
@@ -183,19 +223,37 @@ enum setpay_error setpay_issuer_read_presentment(const struct setpay_iso_message
                                                  struct setpay_account_presentment *presentment)
 {
     struct setpay_account_presentment got = {.now = now};
-    struct setpay_view id;
     char processing[8];
     SETPAY_TRY(read_original(request, &got.original));
     SETPAY_TRY(read_amount(request, &got.amount));
-    SETPAY_TRY(setpay_iso_element(request, SETPAY_ISO_ELEMENT_PRESENTMENT, &id));
+    SETPAY_TRY(read_presentment_id(request, got.id));
+    SETPAY_TRY(read_period(request, &got.period));
     SETPAY_TRY(
         setpay_iso_get_text(request, SETPAY_ISO_PROCESSING_CODE, processing, sizeof(processing)));
     got.credits = strcmp(processing, SETPAY_ISO_PROCESSING_CREDIT) == 0;
-    if (id.size != sizeof(got.id) - 1 ||
-        (!got.credits && strcmp(processing, SETPAY_ISO_PROCESSING_PURCHASE) != 0))
+    if (!got.credits && strcmp(processing, SETPAY_ISO_PROCESSING_PURCHASE) != 0)
         return SETPAY_E_FIELD;
-    memcpy(got.id, id.data, id.size);
     *presentment = got;
+    return SETPAY_OK;
+}
+
+enum setpay_error setpay_issuer_read_reconciliation(const struct setpay_iso_message *request,
+                                                    struct setpay_issuer_reconciliation *asked)
+{
+    struct setpay_issuer_reconciliation got = {.period = 0};
+    uint64_t acquirer, numeric;
+    if (!setpay_iso_has(request, SETPAY_ISO_SETTLEMENT_DATE))
+        return SETPAY_E_FIELD;
+    SETPAY_TRY(setpay_iso_get_number(request, SETPAY_ISO_ACQUIRER, &acquirer));
+    SETPAY_TRY(setpay_iso_get_number(request, SETPAY_ISO_SETTLEMENT_CURRENCY, &numeric));
+    SETPAY_TRY(read_period(request, &got.period));
+    SETPAY_TRY(setpay_totals_get(request, &got.theirs));
+    const struct setpay_currency *currency = setpay_currency_by_numeric((unsigned)numeric);
+    if (currency == NULL || got.period == 0)
+        return SETPAY_E_FIELD;
+    snprintf(got.acquirer, sizeof(got.acquirer), "%llu", (unsigned long long)acquirer);
+    snprintf(got.currency, sizeof(got.currency), "%s", currency->code);
+    *asked = got;
     return SETPAY_OK;
 }
 
@@ -215,7 +273,9 @@ static enum setpay_error fill_answer(struct setpay_iso_message *answer,
         SETPAY_ISO_RRN,
         SETPAY_ISO_TERMINAL,
         SETPAY_ISO_ACCEPTOR,
+        SETPAY_ISO_SETTLEMENT_DATE,
         SETPAY_ISO_CURRENCY,
+        SETPAY_ISO_SETTLEMENT_CURRENCY,
         SETPAY_ISO_MANAGEMENT_CODE,
         SETPAY_ISO_ORIGINAL,
     };
@@ -267,4 +327,24 @@ enum setpay_error setpay_issuer_build_authorisation(const struct setpay_iso_mess
 {
     struct setpay_iso_message message = {0};
     return finish(fill_authorisation(&message, request, answer), &message, frame);
+}
+
+static enum setpay_error fill_reconciliation(struct setpay_iso_message *message,
+                                             const struct setpay_iso_message *request,
+                                             const struct setpay_issuer_reconciliation *asked)
+{
+    bool same = setpay_network_totals_equal(&asked->theirs, &asked->ours);
+    SETPAY_TRY(fill_answer(message, request, same ? "00" : "95"));
+    SETPAY_TRY(setpay_iso_set_number(message, SETPAY_ISO_SETTLEMENT_CODE,
+                                     same ? SETPAY_ISO_IN_BALANCE : SETPAY_ISO_OUT_OF_BALANCE));
+    return setpay_totals_set(message, &asked->ours);
+}
+
+enum setpay_error
+setpay_issuer_build_reconciliation(const struct setpay_iso_message *request,
+                                   const struct setpay_issuer_reconciliation *asked,
+                                   struct setpay_secret *frame)
+{
+    struct setpay_iso_message message = {0};
+    return finish(fill_reconciliation(&message, request, asked), &message, frame);
 }

@@ -27,6 +27,8 @@ static const struct {
     {"refuse_reversals", offsetof(struct setpay_script, refuse_reversals)},
     {"silent_presentments", offsetof(struct setpay_script, silent_presentments)},
     {"refuse_presentments", offsetof(struct setpay_script, refuse_presentments)},
+    {"silent_reconciliations", offsetof(struct setpay_script, silent_reconciliations)},
+    {"wrong_totals", offsetof(struct setpay_script, wrong_totals)},
     {"silent_echoes", offsetof(struct setpay_script, silent_echoes)},
     {"refuse_sign_on", offsetof(struct setpay_script, refuse_sign_on)},
 };

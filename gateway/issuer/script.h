@@ -28,8 +28,10 @@ struct setpay_script {
     int64_t refuse_reversals;    /* are not booked and answered with 96 */
     int64_t silent_presentments; /* as reversals; so is this */
     int64_t refuse_presentments;
-    int64_t silent_echoes;  /* are not answered */
-    int64_t refuse_sign_on; /* sign-ons are answered with 91 */
+    int64_t silent_reconciliations; /* are not answered */
+    int64_t wrong_totals;           /* are answered with one charge of one unit more */
+    int64_t silent_echoes;          /* are not answered */
+    int64_t refuse_sign_on;         /* sign-ons are answered with 91 */
 };
 
 /* Every member by its name above. */

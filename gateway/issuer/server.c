@@ -11,6 +11,7 @@
 #include "common/base/log.h"
 #include "common/base/testing.h"
 #include "gateway/issuer/messages.h"
+#include "gateway/issuer/settled.h"
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
@@ -48,7 +49,10 @@ struct exchange {
     struct setpay_account_key original;
     int64_t remaining_minor;
     bool original_known;
+    int64_t period; /* of a reversal: in which a sale is taken back */
     struct setpay_account_presentment presentment;
+    bool reconciles;
+    struct setpay_issuer_reconciliation reconciliation;
 };
 
 struct setpay_issuer_server {
@@ -169,7 +173,10 @@ static void exchange_answer(void *arg)
         connection_free(connection);
     } else if (connection != NULL && exchange->answer) {
         for (int i = 0; i < times && error == SETPAY_OK; i++) {
-            error = exchange->answer_with_code
+            error = exchange->reconciles
+                        ? setpay_issuer_build_reconciliation(&exchange->request,
+                                                             &exchange->reconciliation, &frame)
+                    : exchange->answer_with_code
                         ? setpay_issuer_build_answer(&exchange->request,
                                                      exchange->booked.response_code, &frame)
                         : setpay_issuer_build_authorisation(&exchange->request, &exchange->booked,
@@ -198,7 +205,13 @@ static void exchange_answer_after(struct exchange *exchange, int64_t delay_ms)
 static enum setpay_error book_authorisation(struct setpay_db *db, void *arg)
 {
     struct exchange *exchange = arg;
-    return setpay_account_authorise(db, &exchange->ask, &exchange->booked);
+    const struct setpay_account_ask *ask = &exchange->ask;
+    struct setpay_money amount = ask->amount;
+    SETPAY_TRY(setpay_account_authorise(db, ask, &exchange->booked));
+    amount.minor = exchange->booked.approved_minor;
+    if (!ask->sale || exchange->booked.repeated || amount.minor == 0)
+        return SETPAY_OK;
+    return setpay_settled_add(db, &ask->key, ask->period, SETPAY_SETTLED_SALE, &amount);
 }
 
 static void on_authorisation_booked(void *arg, enum setpay_error error)
@@ -248,6 +261,8 @@ static void on_authorisation(struct connection *connection, struct setpay_iso_me
     enum setpay_error error =
         setpay_issuer_read_authorisation(request, setpay_clock_now_ms(), &ask);
     server->figures.authorisations++;
+    if (request->mti[3] == '1')
+        server->figures.repeats++;
     if (error != SETPAY_OK) {
         setpay_log_error(error, "issuer.format", setpay_field_text("mti", request->mti));
         reply(connection, request, "30");
@@ -278,8 +293,9 @@ static void on_authorisation(struct connection *connection, struct setpay_iso_me
 static enum setpay_error book_reversal(struct setpay_db *db, void *arg)
 {
     struct exchange *exchange = arg;
-    return setpay_account_reverse(db, &exchange->original, exchange->remaining_minor,
-                                  exchange->ask.now, &exchange->original_known);
+    SETPAY_TRY(setpay_account_reverse(db, &exchange->original, exchange->remaining_minor,
+                                      exchange->ask.now, &exchange->original_known));
+    return setpay_settled_undo_sale(db, &exchange->original, exchange->period);
 }
 
 static void on_reversal_booked(void *arg, enum setpay_error error)
@@ -302,7 +318,9 @@ static void on_reversal(struct connection *connection, struct setpay_iso_message
     struct setpay_issuer_server *server = connection->server;
     struct setpay_account_key original;
     int64_t remaining_minor;
-    enum setpay_error error = setpay_issuer_read_reversal(request, &original, &remaining_minor);
+    int64_t period;
+    enum setpay_error error =
+        setpay_issuer_read_reversal(request, &original, &remaining_minor, &period);
     server->figures.reversals++;
     if (request->mti[3] == '1')
         server->figures.repeats++;
@@ -324,6 +342,7 @@ static void on_reversal(struct connection *connection, struct setpay_iso_message
     exchange->answer = !silent;
     exchange->original = original;
     exchange->remaining_minor = remaining_minor;
+    exchange->period = period;
     exchange->ask.now = setpay_clock_now_ms();
     error = setpay_store_submit(server->store, book_reversal, on_reversal_booked, exchange,
                                 &server->executor);
@@ -336,7 +355,13 @@ static void on_reversal(struct connection *connection, struct setpay_iso_message
 static enum setpay_error book_presentment(struct setpay_db *db, void *arg)
 {
     struct exchange *exchange = arg;
-    return setpay_account_present(db, &exchange->presentment, exchange->booked.response_code);
+    const struct setpay_account_presentment *presentment = &exchange->presentment;
+    SETPAY_TRY(setpay_account_present(db, presentment, exchange->booked.response_code));
+    if (strcmp(exchange->booked.response_code, "00") != 0)
+        return SETPAY_OK;
+    return setpay_settled_add(db, &presentment->original, presentment->period,
+                              presentment->credits ? SETPAY_SETTLED_CREDIT : SETPAY_SETTLED_CHARGE,
+                              &presentment->amount);
 }
 
 static void on_presentment_booked(void *arg, enum setpay_error error)
@@ -387,6 +412,62 @@ static void on_presentment(struct connection *connection, struct setpay_iso_mess
         on_presentment_booked(exchange, error);
 }
 
+/* ------------------------------------------------------------------ reconciliation */
+
+static enum setpay_error total_reconciliation(struct setpay_db *db, void *arg)
+{
+    struct exchange *exchange = arg;
+    struct setpay_issuer_reconciliation *asked = &exchange->reconciliation;
+    return setpay_settled_totals(db, asked->acquirer, asked->period, asked->currency, &asked->ours);
+}
+
+static void on_reconciliation_totalled(void *arg, enum setpay_error error)
+{
+    struct exchange *exchange = arg;
+    struct setpay_issuer_reconciliation *asked = &exchange->reconciliation;
+    if (error != SETPAY_OK) {
+        setpay_log_error(error, "issuer.book", setpay_field_text("mti", exchange->request.mti));
+        exchange_free(exchange); /* no answer: it will be repeated */
+        return;
+    }
+    if (setpay_script_take(&exchange->server->script.wrong_totals)) {
+        asked->ours.debit_count++;
+        asked->ours.debit_minor++;
+    }
+    setpay_log(
+        SETPAY_LOG_INFO, "issuer.reconciliation", setpay_field_text("mti", exchange->request.mti),
+        setpay_field_int("period", asked->period), setpay_field_text("currency", asked->currency),
+        setpay_field_int("our_net", setpay_network_totals_net(&asked->ours)),
+        setpay_field_int("their_net", setpay_network_totals_net(&asked->theirs)));
+    exchange_answer(exchange);
+}
+
+static void on_reconciliation(struct connection *connection, struct setpay_iso_message *request)
+{
+    struct setpay_issuer_server *server = connection->server;
+    struct setpay_issuer_reconciliation asked;
+    enum setpay_error error = setpay_issuer_read_reconciliation(request, &asked);
+    server->figures.reconciliations++;
+    if (request->mti[3] == '1')
+        server->figures.repeats++;
+    if (error != SETPAY_OK) {
+        setpay_log_error(error, "issuer.format", setpay_field_text("mti", request->mti));
+        reply(connection, request, "30");
+        return;
+    }
+    bool silent = setpay_script_take(&server->script.silent_reconciliations);
+    struct exchange *exchange = exchange_new(connection, request);
+    if (exchange == NULL)
+        return; /* no answer: it will be repeated */
+    exchange->reconciles = true;
+    exchange->reconciliation = asked;
+    exchange->answer = !silent;
+    error = setpay_store_submit(server->store, total_reconciliation, on_reconciliation_totalled,
+                                exchange, &server->executor);
+    if (error != SETPAY_OK)
+        on_reconciliation_totalled(exchange, error);
+}
+
 /* ------------------------------------------------------------------ network management */
 
 static void on_management(struct connection *connection, struct setpay_iso_message *request)
@@ -402,6 +483,8 @@ static void on_management(struct connection *connection, struct setpay_iso_messa
         reply(connection, request, refuse ? "91" : "00");
     } else if (code == 2) {
         connection->signed_on = false;
+        setpay_log(SETPAY_LOG_INFO, "issuer.signed_off",
+                   setpay_field_int("connection", (int64_t)connection->number));
         reply(connection, request, "00");
     } else if (code == 301) {
         server->figures.echoes++;
@@ -419,10 +502,13 @@ static const struct {
     handler_fn *handler;
     bool needs_sign_on;
 } handlers[] = {
-    {"0100", on_authorisation, true}, {"0400", on_reversal, true},
-    {"0401", on_reversal, true},      {"0420", on_reversal, true},
-    {"0421", on_reversal, true},      {"0220", on_presentment, true},
-    {"0221", on_presentment, true},   {"0800", on_management, false},
+    {"0100", on_authorisation, true},  {"0120", on_authorisation, true},
+    {"0121", on_authorisation, true},  {"0200", on_authorisation, true},
+    {"0220", on_presentment, true},    {"0221", on_presentment, true},
+    {"0400", on_reversal, true},       {"0401", on_reversal, true},
+    {"0420", on_reversal, true},       {"0421", on_reversal, true},
+    {"0500", on_reconciliation, true}, {"0501", on_reconciliation, true},
+    {"0800", on_management, false},
 };
 
 static void on_message(struct connection *connection, struct setpay_iso_message *message)

@@ -20,8 +20,8 @@ struct ssl_ctx_st;
 struct setpay_issuer_server;
 
 struct setpay_issuer_figures {
-    uint64_t connections, sign_ons, echoes, authorisations, reversals, presentments, repeats,
-        malformed;
+    uint64_t connections, sign_ons, echoes, authorisations, reversals, presentments,
+        reconciliations, repeats, malformed;
 };
 
 /* Takes the listener's descriptor, also on error. loop, store and tls (NULL: plain) outlive the

@@ -10,6 +10,7 @@
 
 #include <event2/event.h>
 #include <stdlib.h>
+#include <string.h>
 
 void setpay_authorise_end(struct setpay_pending *request, enum setpay_network_outcome outcome,
                           enum setpay_error reason)
@@ -54,7 +55,8 @@ void setpay_authorise_on_answer(struct setpay_route *route,
     struct setpay_network *network = route->network;
     struct setpay_pending *request = setpay_pending_find(network, message, false);
     uint64_t stan = 0;
-    if (request == NULL || request->route != route) {
+    if (request == NULL || request->route != route ||
+        strcmp(request->answer_mti, message->mti) != 0) {
         SETPAY_NETWORK_COUNT(network, answers_unmatched);
         if (setpay_iso_get_number(message, SETPAY_ISO_STAN, &stan) != SETPAY_OK)
             stan = 0;
@@ -98,6 +100,7 @@ enum setpay_error setpay_network_authorise(struct setpay_network *network,
     made->trace = request->trace;
     setpay_network_trace_rrn(&request->trace, made->rrn);
     made->asked = request->amount;
+    memcpy(made->answer_mti, request->is_sale ? "0210" : "0110", sizeof made->answer_mti);
     made->reply = *reply;
     made->answered_cb = done;
     made->arg = arg;

@@ -12,6 +12,7 @@
  *   48  requests: elements "TT" "LL" data, TT and LL two digits each, TT rising:
  *         10 billing postcode   11 house digits   42 e-commerce indicator (2 digits)
  *         92 security code (3 or 4 digits)       93 id of a presentment (32 hex digits)
+ *         94 period of the reconciliation (1 to 9 digits)
  *   126 xid, 32 hex digits          127 POMD, 64 hex digits (what the cardholder signed)
  */
 #ifndef SETPAY_GATEWAY_NETWORK_ISO8583_H
@@ -53,12 +54,17 @@ enum setpay_iso_field {
     SETPAY_ISO_RESULTS = 44,
     SETPAY_ISO_ADDITIONAL = 48,
     SETPAY_ISO_CURRENCY = 49,
+    SETPAY_ISO_SETTLEMENT_CURRENCY = 50,
     SETPAY_ISO_SETTLEMENT_CODE = 66,
     SETPAY_ISO_MANAGEMENT_CODE = 70,
     SETPAY_ISO_CREDIT_COUNT = 74,
+    SETPAY_ISO_CREDIT_REVERSAL_COUNT = 75,
     SETPAY_ISO_DEBIT_COUNT = 76,
+    SETPAY_ISO_DEBIT_REVERSAL_COUNT = 77,
     SETPAY_ISO_CREDIT_AMOUNT = 86,
+    SETPAY_ISO_CREDIT_REVERSAL_AMOUNT = 87,
     SETPAY_ISO_DEBIT_AMOUNT = 88,
+    SETPAY_ISO_DEBIT_REVERSAL_AMOUNT = 89,
     SETPAY_ISO_ORIGINAL = 90,
     SETPAY_ISO_REPLACEMENT = 95,
     SETPAY_ISO_NET_AMOUNT = 97,
@@ -174,6 +180,12 @@ enum setpay_error setpay_iso_element(const struct setpay_iso_message *message, u
 #define SETPAY_ISO_ELEMENT_ECOMMERCE 42
 #define SETPAY_ISO_ELEMENT_SECURITY_CODE 92
 #define SETPAY_ISO_ELEMENT_PRESENTMENT 93
+#define SETPAY_ISO_ELEMENT_PERIOD 94
+
+/* Field 66 */
+#define SETPAY_ISO_IN_BALANCE 1
+#define SETPAY_ISO_OUT_OF_BALANCE 2
+#define SETPAY_ISO_SETTLEMENT_ERROR 3
 
 /* Field 3 */
 #define SETPAY_ISO_PROCESSING_PURCHASE "000000"

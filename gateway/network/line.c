@@ -1,5 +1,6 @@
 /*
- * A line's life: DOWN (pausing) -> CONNECTING -> SIGNING (0800 sent) -> UP -> DOWN again.
+ * A line's life: DOWN (pausing) -> CONNECTING -> SIGNING (0800 sent) -> UP -> DOWN again; or, at
+ * the gateway's end, UP -> LEAVING (0800 with 002 sent) -> DOWN for good.
  *
  * What always holds: one timer, whose meaning is the state's: the pause, the limit on connecting
  * and signing on, the time without a word after which an echo is sent, or (echo under way) the
@@ -27,8 +28,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum state { DOWN, CONNECTING, SIGNING, UP };
-static const char *const state_names[] = {"down", "connecting", "signing on", "up"};
+enum state { DOWN, CONNECTING, SIGNING, UP, LEAVING };
+static const char *const state_names[] = {"down", "connecting", "signing on", "up", "signing off"};
 
 struct setpay_line {
     struct setpay_line_config config;
@@ -129,6 +130,10 @@ static void on_management_answer(struct setpay_line *line, const struct setpay_i
     enum setpay_error error =
         setpay_iso_get_text(message, SETPAY_ISO_RESPONSE_CODE, code, sizeof(code));
     line->asking = false;
+    if (line->state == LEAVING) { /* whatever it says to that */
+        line->closing = true;
+        return;
+    }
     bool accepted = error == SETPAY_OK && strcmp(code, "00") == 0;
     if (!accepted) {
         setpay_log(SETPAY_LOG_WARN, "line.refused", setpay_field_text("line", line->config.name),
@@ -210,20 +215,38 @@ static void on_readable(struct bufferevent *stream, void *arg)
 
 static void line_close(struct setpay_line *line, enum setpay_error why)
 {
-    bool was_up = line->state == UP;
-    setpay_log_error(why, "line.closed", setpay_field_text("line", line->config.name),
-                     setpay_field_int("again_in_ms", line->pause_ms));
+    bool was_up = line->state == UP || line->state == LEAVING;
+    bool leaves = line->state == LEAVING;
+    if (!leaves)
+        setpay_log_error(why, "line.closed", setpay_field_text("line", line->config.name),
+                         setpay_field_int("again_in_ms", line->pause_ms));
     bufferevent_free(line->stream);
     line->stream = NULL;
     line->asking = false;
     line->expecting = false;
     line->closing = false;
     enter(line, DOWN);
-    timer_start(line, line->pause_ms);
+    if (!leaves)
+        timer_start(line, line->pause_ms);
+    else
+        evtimer_del(line->timer);
     line->pause_ms *= 2;
     if (line->pause_ms > line->config.reconnect_max_ms)
         line->pause_ms = line->config.reconnect_max_ms;
     line->config.event_cb(line->config.arg, was_up ? SETPAY_LINE_LOST : SETPAY_LINE_FAILED);
+    if (leaves)
+        line->config.event_cb(line->config.arg, SETPAY_LINE_SIGNED_OFF);
+}
+
+bool setpay_line_sign_off(struct setpay_line *line)
+{
+    if (line->state != UP || line->closing)
+        return false;
+    enum setpay_error error = ask(line, SETPAY_MANAGEMENT_SIGN_OFF);
+    if (error != SETPAY_OK)
+        return false;
+    enter(line, LEAVING);
+    return true;
 }
 
 static void on_stream_event(struct bufferevent *stream, short events, void *arg)

@@ -20,9 +20,10 @@ enum setpay_line_event {
     SETPAY_LINE_SIGNED_ON,
     SETPAY_LINE_SIGN_ON_REFUSED,
     SETPAY_LINE_ECHOED,
-    SETPAY_LINE_LOST,      /* was signed on: what was sent and not answered may never be */
-    SETPAY_LINE_FAILED,    /* could not be connected, or was lost before it was signed on */
-    SETPAY_LINE_MALFORMED, /* the issuer sent what is no message; the connection is closed */
+    SETPAY_LINE_LOST,       /* was signed on: what was sent and not answered may never be */
+    SETPAY_LINE_SIGNED_OFF, /* as it was told to; stays down */
+    SETPAY_LINE_FAILED,     /* could not be connected, or was lost before it was signed on */
+    SETPAY_LINE_MALFORMED,  /* the issuer sent what is no message; the connection is closed */
 };
 
 struct setpay_line_config {
@@ -47,6 +48,10 @@ enum setpay_error setpay_line_new(const struct setpay_line_config *config, struc
                                   struct setpay_line **line) SETPAY_MUST_CHECK;
 /* NULL-safe; no callback comes any more. Not from within a callback of this line. */
 void setpay_line_free(struct setpay_line *line);
+
+/* Where it is up: sends an 0800 with 002; once that is answered the line is closed and stays down,
+ * and SIGNED_OFF comes. False where it is not up, or can't: no event comes then. */
+bool setpay_line_sign_off(struct setpay_line *line);
 
 bool setpay_line_is_up(const struct setpay_line *line);
 /* Takes the frame, on success only. SETPAY_E_UNREACHABLE while the line is down, SETPAY_E_BUSY when

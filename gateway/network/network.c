@@ -152,6 +152,10 @@ static void on_line_event(void *arg, enum setpay_line_event event)
         setpay_network_count_line_up(network, -1);
         route_lost(route);
         break;
+    case SETPAY_LINE_SIGNED_OFF:
+        SETPAY_NETWORK_COUNT(network, sign_offs);
+        setpay_sign_off_next(network);
+        break;
     case SETPAY_LINE_FAILED:
         SETPAY_NETWORK_COUNT(network, connections_failed);
         break;
@@ -164,9 +168,10 @@ static void on_line_event(void *arg, enum setpay_line_event event)
 static void on_line_message(void *arg, const struct setpay_iso_message *message)
 {
     struct setpay_route *route = arg;
-    if (strcmp(message->mti, "0110") == 0)
+    if (strcmp(message->mti, "0110") == 0 || strcmp(message->mti, "0210") == 0)
         setpay_authorise_on_answer(route, message);
-    else if (strcmp(message->mti, "0410") == 0 || strcmp(message->mti, "0230") == 0)
+    else if (strcmp(message->mti, "0410") == 0 || strcmp(message->mti, "0430") == 0 ||
+             strcmp(message->mti, "0230") == 0 || strcmp(message->mti, "0510") == 0)
         setpay_reverse_on_answer(route, message);
     else
         setpay_log(SETPAY_LOG_WARN, "network.not_taken", setpay_field_text("line", route->name),
@@ -182,6 +187,25 @@ static void on_line_trace(void *arg, struct setpay_network_trace *trace)
 bool setpay_network_is_up(const struct setpay_network *network)
 {
     return atomic_load(&network->lines_up) == network->route_count;
+}
+
+bool setpay_network_is_any_up(const struct setpay_network *network)
+{
+    return atomic_load(&network->lines_up) > 0;
+}
+
+void setpay_network_route_name(struct setpay_network *network, const struct setpay_secret *pan,
+                               char name[SETPAY_NETWORK_NAME_SIZE])
+{
+    const struct setpay_route *route = setpay_pending_find_route(network, setpay_secret_view(pan));
+    snprintf(name, SETPAY_NETWORK_NAME_SIZE, "%s", route == NULL ? "" : route->name);
+}
+
+void setpay_network_each_route(struct setpay_network *network, setpay_network_route_fn *each,
+                               void *arg)
+{
+    for (size_t i = 0; i < network->route_count; i++)
+        each(arg, network->routes[i].name, atomic_load(&network->routes[i].is_up));
 }
 
 bool setpay_network_may_reach(struct setpay_network *network, const struct setpay_secret *pan)
@@ -339,6 +363,7 @@ void setpay_network_free(struct setpay_network *network)
     if (network == NULL)
         return;
     setpay_reverse_stop_all(network, 0);
+    setpay_sign_off_stop(network);
     for (size_t i = 0; i < network->route_count; i++) {
         route_lost(&network->routes[i]);
         if (network->routes[i].line != NULL && setpay_line_is_up(network->routes[i].line))

@@ -17,6 +17,7 @@
 #include "common/base/ids.h"
 #include "common/base/money.h"
 #include "common/base/secret.h"
+#include "gateway/network/totals.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,7 +28,9 @@ struct ssl_ctx_st;
 struct setpay_network;
 
 #define SETPAY_NETWORK_ROUTES_MAX 32
-#define SETPAY_NETWORK_REQUESTS_MAX 4096 /* authorisations under way on all lines */
+#define SETPAY_NETWORK_NAME_SIZE 64         /* of a route, with its NUL */
+#define SETPAY_NETWORK_PERIOD_MAX 999999999 /* of a reconciliation; the first is 1 */
+#define SETPAY_NETWORK_REQUESTS_MAX 4096    /* authorisations under way on all lines */
 /* Reversals that are not acknowledged yet. Their frames lie in secret memory, of which there is
  * little, and which all keys and instructions need too; the others wait in the database. */
 #define SETPAY_NETWORK_REVERSALS_MAX 2048
@@ -70,12 +73,25 @@ enum setpay_error setpay_network_new(const struct setpay_network_config *config,
 /* Any thread: takes no new requests (SETPAY_E_DRAINING) and stops all reversals, whose callbacks
  * come now; authorisations under way still end as they would. */
 enum setpay_error setpay_network_drain(struct setpay_network *network) SETPAY_MUST_CHECK;
+/* On the loop's thread, once it is drained: signs off from every line that is up; done comes on
+ * that thread when all have answered, or after a second. */
+typedef void setpay_network_signed_off_cb(void *arg);
+void setpay_network_sign_off(struct setpay_network *network, setpay_network_signed_off_cb *done,
+                             void *arg);
 /* NULL-safe. On the loop's thread once it is drained, or after the loop has ended. Requests under
  * way are answered as UNKNOWN, reversals as stopped. */
 void setpay_network_free(struct setpay_network *network);
 
-/* True while every line is signed on. Any thread. */
+/* True while every line is signed on; while any is. Any thread. */
 bool setpay_network_is_up(const struct setpay_network *network);
+bool setpay_network_is_any_up(const struct setpay_network *network);
+/* The name of the route that takes this card number; "" where none does. Any thread. */
+void setpay_network_route_name(struct setpay_network *network, const struct setpay_secret *pan,
+                               char name[SETPAY_NETWORK_NAME_SIZE]);
+/* Every route and whether it is signed on, in the order of the configuration. Any thread. */
+typedef void setpay_network_route_fn(void *arg, const char *name, bool is_up);
+void setpay_network_each_route(struct setpay_network *network, setpay_network_route_fn *each,
+                               void *arg);
 /* False while the line that this card number goes to is not signed on: ask later. True also where
  * no line takes the number, since waiting would not help. Any thread. */
 bool setpay_network_may_reach(struct setpay_network *network, const struct setpay_secret *pan);
@@ -88,7 +104,9 @@ struct setpay_network_figures {
     uint64_t answers_unmatched;
     uint64_t reversals_open, reversals_sent, reversals_repeated, reversals_acknowledged;
     uint64_t presentments_open, presentments_sent, presentments_repeated, presentments_answered;
-    uint64_t sign_ons, sign_ons_refused, echoes, connections_lost, connections_failed, malformed;
+    uint64_t reconciliations_sent, reconciliations_repeated, reconciliations_answered;
+    uint64_t sign_ons, sign_offs, sign_ons_refused, echoes, connections_lost, connections_failed,
+        malformed;
 };
 void setpay_network_figures(const struct setpay_network *network,
                             struct setpay_network_figures *figures);
@@ -151,6 +169,9 @@ struct setpay_network_authorisation {
     struct setpay_secret house_digits;  /* empty: none */
     struct setpay_money amount;
     char ecommerce_indicator[3]; /* two digits, or "" */
+    bool is_sale;                /* books at once: 0200, answered by 0210 */
+    struct setpay_id sale_id;    /* of the presentment that a sale is as well */
+    int64_t period;              /* of the issuer's reconciliation, with a sale */
     struct setpay_network_acceptor acceptor;
     struct setpay_id xid;
     struct setpay_digest pomd;
@@ -178,7 +199,10 @@ struct setpay_network_reversal {
     struct setpay_network_acceptor acceptor;
     struct setpay_id xid;
     struct setpay_digest pomd;
-    bool repeated; /* may have been sent in an earlier life: starts as 0401 */
+    bool of_sale;   /* the original is an 0200 */
+    int64_t period; /* of the issuer's reconciliation, with that; else 0 */
+    bool advises;   /* of what has ended by itself: 0420, answered by 0430 */
+    bool repeated;  /* may have been sent in an earlier life: starts as 0401 or 0421 */
 };
 void setpay_network_reversal_clear(struct setpay_network_reversal *reversal);
 
@@ -194,13 +218,27 @@ struct setpay_network_presentment {
     struct setpay_id xid;
     struct setpay_digest pomd;
     struct setpay_id id; /* names it to the issuer: one of the same id is the same presentment */
+    bool of_sale;        /* the original is an 0200: a credit of a sale */
+    int64_t period;      /* of the issuer's reconciliation */
     bool repeated;       /* may have been sent in an earlier life: starts as 0221 */
 };
 void setpay_network_presentment_clear(struct setpay_network_presentment *presentment);
 
+struct setpay_network_reconciliation {
+    const char *issuer; /* the route */
+    int64_t period;
+    char currency[4];
+    setpay_time_ms cut_ms; /* the day of it is the settlement date */
+    struct setpay_network_totals totals;
+    bool repeated; /* may have been sent in an earlier life: starts as 0501 */
+};
+
 struct setpay_network_acknowledgement {
     bool acknowledged;     /* false: stopped, by request or because the network is going */
-    char response_code[3]; /* of the 0410 or 0230 */
+    char response_code[3]; /* of the 0410, 0430, 0230 or 0510 */
+    bool has_totals;       /* of an 0510: the issuer's own, and whether it finds both the same */
+    bool in_balance;
+    struct setpay_network_totals totals;
     uint32_t sent_count;
     uint64_t handle;
 };
@@ -208,9 +246,9 @@ typedef void setpay_network_acknowledged_cb(void *arg,
                                             const struct setpay_network_acknowledgement *ack);
 
 /* Any thread. Sends 0400, and 0401 again and again, over line losses too, until a 0410 takes it
- * (39 = 00, 21 or 25; any other answer counts as none). Secrets are moved in when the call
- * succeeds. Same errors as setpay_network_authorise; SETPAY_E_NOT_FOUND where no route takes the
- * PAN. handle (may be NULL) is for setpay_network_reverse_stop. */
+ * (39 = 00, 21 or 25; any other answer counts as none); or 0420, 0421 and 0430. Secrets are moved
+ * in when the call succeeds. Same errors as setpay_network_authorise; SETPAY_E_NOT_FOUND where no
+ * route takes the PAN. handle (may be NULL) is for setpay_network_reverse_stop. */
 enum setpay_error setpay_network_reverse(struct setpay_network *network,
                                          struct setpay_network_reversal *reversal,
                                          const struct setpay_executor *reply,
@@ -223,6 +261,14 @@ enum setpay_error setpay_network_present(struct setpay_network *network,
                                          const struct setpay_executor *reply,
                                          setpay_network_acknowledged_cb *done,
                                          void *arg) SETPAY_MUST_CHECK;
+/* The same for a reconciliation: 0500, and 0501 again and again, until a 0510 gives the issuer's
+ * totals (00 in balance, 95 not), or refuses for good; 91 and 96 count as no answer.
+ * SETPAY_E_NOT_FOUND where there is no such route. */
+enum setpay_error
+setpay_network_reconcile(struct setpay_network *network,
+                         const struct setpay_network_reconciliation *reconciliation,
+                         const struct setpay_executor *reply, setpay_network_acknowledged_cb *done,
+                         void *arg) SETPAY_MUST_CHECK;
 /* Any thread; nothing where it is already acknowledged. */
 enum setpay_error setpay_network_reverse_stop(struct setpay_network *network,
                                               uint64_t handle) SETPAY_MUST_CHECK;

@@ -30,11 +30,14 @@ struct setpay_pending {
     struct event *timer;
     struct setpay_executor reply;
     void *arg;
-    bool is_reversal; /* or a presentment: repeated until it is acknowledged */
+    bool is_reversal; /* or a presentment, or a reconciliation: repeated until acknowledged */
     bool presents;
+    bool reconciles;
+    char answer_mti[5]; /* what answers it */
     bool is_listed;
-    char rrn[SETPAY_NETWORK_RRN_SIZE]; /* of the authorisation that it is about */
-    struct setpay_money asked;         /* so is this */
+    char rrn[SETPAY_NETWORK_RRN_SIZE];   /* of the authorisation that it is about */
+    struct setpay_money asked;           /* so is this; of a reconciliation the currency alone */
+    struct setpay_network_totals totals; /* of a reconciliation */
     /* authorisation */
     int64_t sent_us; /* monotonic */
     setpay_network_answer_cb *answered_cb;
@@ -46,19 +49,19 @@ struct setpay_pending {
     bool is_in_flight;
     int64_t repeat_ms;
     uint32_t sent_count;
-    bool repeated; /* the frame says 0401 or 0221 */
+    bool repeated; /* the frame says 0401, 0421, 0221 or 0501 */
     setpay_network_acknowledged_cb *acknowledged_cb;
     struct setpay_network_acknowledgement ack;
 };
 
 struct setpay_route {
-    char name[64];
+    char name[SETPAY_NETWORK_NAME_SIZE];
     char tls_name[256];
     struct setpay_prefixes prefixes;
     struct setpay_network *network;
     struct setpay_line *line;
     TAILQ_HEAD(setpay_due_list, setpay_pending) due;
-    unsigned in_flight_count; /* reversals and presentments */
+    unsigned in_flight_count; /* reversals, presentments, reconciliations */
     atomic_bool is_up;        /* the line is signed on; for other threads */
 };
 
@@ -76,7 +79,11 @@ struct setpay_route {
     ROW(presentments_sent)                                                                         \
     ROW(presentments_repeated)                                                                     \
     ROW(presentments_answered)                                                                     \
+    ROW(reconciliations_sent)                                                                      \
+    ROW(reconciliations_repeated)                                                                  \
+    ROW(reconciliations_answered)                                                                  \
     ROW(sign_ons)                                                                                  \
+    ROW(sign_offs)                                                                                 \
     ROW(sign_ons_refused)                                                                          \
     ROW(echoes)                                                                                    \
     ROW(connections_lost)                                                                          \
@@ -111,6 +118,11 @@ struct setpay_network {
     atomic_uint_fast64_t lines_up;
     atomic_uint_fast64_t reversals_open;
     atomic_uint_fast64_t presentments_open;
+    /* signing off */
+    size_t signing_off;
+    struct event *sign_off_timer;
+    setpay_network_signed_off_cb *signed_off_cb;
+    void *signed_off_arg;
 };
 
 #define SETPAY_NETWORK_COUNT(network, event)                                                       \
@@ -165,5 +177,28 @@ void setpay_reverse_make_due(struct setpay_pending *request);
 void setpay_reverse_pump(struct setpay_route *route);
 /* handle 0: all. */
 void setpay_reverse_stop_all(struct setpay_network *network, uint64_t handle);
+/* A new one that is repeated until it is acknowledged, with a trace of its own; NULL for want of
+ * memory. What else it is, is the caller's to say. */
+struct setpay_pending *setpay_reverse_new(struct setpay_network *network,
+                                          struct setpay_route *route, const char *answer_mti,
+                                          bool repeated);
+/* Takes made, whose frame was built or not (built). */
+enum setpay_error setpay_reverse_hand_over(struct setpay_pending *made, enum setpay_error built,
+                                           const struct setpay_executor *reply,
+                                           setpay_network_acknowledged_cb *done,
+                                           void *arg) SETPAY_MUST_CHECK;
+
+/* ------------------------------------------------------------------ sign_off.c */
+
+/* A line has signed off. */
+void setpay_sign_off_next(struct setpay_network *network);
+/* Nobody is told any more. */
+void setpay_sign_off_stop(struct setpay_network *network);
+
+/* ------------------------------------------------------------------ reconcile.c */
+
+/* What the issuer's answer says to a reconciliation, into request->ack; false where it is none. */
+bool setpay_reconcile_read(struct setpay_pending *request,
+                           const struct setpay_iso_message *message);
 
 #endif

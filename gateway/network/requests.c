@@ -1,11 +1,14 @@
 /*
- * Builds 0100, 0220, 0400 and 0800, and reads 0110. Nothing here has state or does I/O.
+ * Builds 0100, 0200, 0220, 0400, 0420 and 0800, and reads 0110 and 0210. Nothing here has state or
+ * does I/O.
  *
  * What always holds: every value is checked by the codec's table before it goes into a message;
  * card data is copied only from secret to secret. Local time (fields 12, 13) is UTC as field 7 is,
  * so that one number and one second name a request.
  */
 #include "gateway/network/requests.h"
+
+#include "gateway/network/totals.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -146,10 +149,46 @@ static size_t element_append(uint8_t *at, unsigned tag, struct setpay_view data)
     return data.size + 4;
 }
 
-/* Field 48; left out where it would be empty. */
+/* Elements 93 and 94: what names a presentment to the issuer, and the period in which it counts. */
+struct booking_text {
+    char id[SETPAY_ID_TEXT_SIZE];
+    char period[16];
+};
+
+static void booking_format(const struct setpay_id *id, int64_t period, struct booking_text *text)
+{
+    text->id[0] = '\0';
+    text->period[0] = '\0';
+    if (id != NULL)
+        setpay_id_format(id, text->id);
+    if (period > 0 && period <= SETPAY_NETWORK_PERIOD_MAX)
+        snprintf(text->period, sizeof(text->period), "%" PRId64, period);
+}
+
+/* Field 48 of what is about an authorisation: what a presentment, or the reversal of a sale, says
+ * of the issuer's books. Left out where it would be empty. */
+static enum setpay_error set_booking(struct setpay_iso_message *message, const struct setpay_id *id,
+                                     int64_t period)
+{
+    struct booking_text text;
+    uint8_t field[8 + sizeof(text.id) + sizeof(text.period)];
+    booking_format(id, period, &text);
+    size_t size =
+        element_append(field, SETPAY_ISO_ELEMENT_PRESENTMENT, setpay_view_string(text.id));
+    size +=
+        element_append(field + size, SETPAY_ISO_ELEMENT_PERIOD, setpay_view_string(text.period));
+    if (size == 0)
+        return SETPAY_OK;
+    return setpay_iso_set(message, SETPAY_ISO_ADDITIONAL, setpay_view_of(field, size));
+}
+
+/* Field 48 of an authorisation or a sale; left out where it would be empty. */
 static enum setpay_error set_additional(struct setpay_iso_message *message,
                                         const struct setpay_network_authorisation *request)
 {
+    struct booking_text booking;
+    booking_format(request->is_sale ? &request->sale_id : NULL,
+                   request->is_sale ? request->period : 0, &booking);
     const struct {
         unsigned tag;
         struct setpay_view data;
@@ -158,6 +197,8 @@ static enum setpay_error set_additional(struct setpay_iso_message *message,
         {SETPAY_ISO_ELEMENT_HOUSE, setpay_secret_view(&request->house_digits)},
         {SETPAY_ISO_ELEMENT_ECOMMERCE, setpay_view_string(request->ecommerce_indicator)},
         {SETPAY_ISO_ELEMENT_SECURITY_CODE, setpay_secret_view(&request->security_code)},
+        {SETPAY_ISO_ELEMENT_PRESENTMENT, setpay_view_string(booking.id)},
+        {SETPAY_ISO_ELEMENT_PERIOD, setpay_view_string(booking.period)},
     };
     const size_t count = sizeof(elements) / sizeof(elements[0]);
     struct setpay_secret field = {0};
@@ -185,7 +226,7 @@ static enum setpay_error fill_authorisation(struct setpay_iso_message *message,
                                             const struct setpay_network_authorisation *request)
 {
     char rrn[SETPAY_NETWORK_RRN_SIZE];
-    SETPAY_TRY(setpay_iso_set_mti(message, "0100"));
+    SETPAY_TRY(setpay_iso_set_mti(message, request->is_sale ? "0200" : "0100"));
     SETPAY_TRY(setpay_iso_set(message, SETPAY_ISO_PAN, setpay_secret_view(&request->pan)));
     SETPAY_TRY(
         setpay_iso_set_text(message, SETPAY_ISO_PROCESSING_CODE, SETPAY_ISO_PROCESSING_PURCHASE));
@@ -204,7 +245,7 @@ static enum setpay_error fill_authorisation(struct setpay_iso_message *message,
 /* What a later message says of the authorisation that it is about: fields 37, 38 and 90. */
 static enum setpay_error set_original(struct setpay_iso_message *message,
                                       const struct setpay_request_sender *sender,
-                                      const struct setpay_network_trace *original,
+                                      const struct setpay_network_trace *original, bool of_sale,
                                       const char *approval_code)
 {
     char text[64];
@@ -214,8 +255,9 @@ static enum setpay_error set_original(struct setpay_iso_message *message,
     if (approval_code[0] != '\0')
         SETPAY_TRY(setpay_iso_set_text(message, SETPAY_ISO_APPROVAL_CODE, approval_code));
     trace_format(original, &at);
-    snprintf(text, sizeof(text), "0100%06" PRIu32 "%s%011" PRIu64 "%011d", original->stan % 1000000,
-             at.transmission, (uint64_t)strtoull(sender->acquirer_id, NULL, 10), 0);
+    snprintf(text, sizeof(text), "%s%06" PRIu32 "%s%011" PRIu64 "%011d", of_sale ? "0200" : "0100",
+             original->stan % 1000000, at.transmission,
+             (uint64_t)strtoull(sender->acquirer_id, NULL, 10), 0);
     return setpay_iso_set_text(message, SETPAY_ISO_ORIGINAL, text);
 }
 
@@ -225,7 +267,7 @@ static enum setpay_error fill_reversal(struct setpay_iso_message *message,
                                        const struct setpay_network_reversal *reversal)
 {
     char text[64];
-    SETPAY_TRY(setpay_iso_set_mti(message, "0400"));
+    SETPAY_TRY(setpay_iso_set_mti(message, reversal->advises ? "0420" : "0400"));
     SETPAY_TRY(setpay_iso_set(message, SETPAY_ISO_PAN, setpay_secret_view(&reversal->pan)));
     SETPAY_TRY(
         setpay_iso_set_text(message, SETPAY_ISO_PROCESSING_CODE, SETPAY_ISO_PROCESSING_PURCHASE));
@@ -235,7 +277,9 @@ static enum setpay_error fill_reversal(struct setpay_iso_message *message,
     SETPAY_TRY(set_parties(message, sender, &reversal->acceptor));
     SETPAY_TRY(setpay_iso_set_text(message, SETPAY_ISO_ENTRY_MODE, "010"));
     SETPAY_TRY(setpay_iso_set_text(message, SETPAY_ISO_CONDITION, "59"));
-    SETPAY_TRY(set_original(message, sender, &reversal->original, reversal->approval_code));
+    SETPAY_TRY(set_original(message, sender, &reversal->original, reversal->of_sale,
+                            reversal->approval_code));
+    SETPAY_TRY(set_booking(message, NULL, reversal->of_sale ? reversal->period : 0));
     if (reversal->partial) {
         if (reversal->remaining_minor <= 0 || reversal->remaining_minor >= reversal->amount.minor)
             return SETPAY_E_FIELD;
@@ -250,8 +294,6 @@ static enum setpay_error fill_presentment(struct setpay_iso_message *message,
                                           const struct setpay_network_trace *trace,
                                           const struct setpay_network_presentment *presentment)
 {
-    char id[SETPAY_ID_TEXT_SIZE];
-    uint8_t element[4 + SETPAY_ID_TEXT_SIZE];
     SETPAY_TRY(setpay_iso_set_mti(message, "0220"));
     SETPAY_TRY(setpay_iso_set(message, SETPAY_ISO_PAN, setpay_secret_view(&presentment->pan)));
     SETPAY_TRY(setpay_iso_set_text(message, SETPAY_ISO_PROCESSING_CODE,
@@ -264,10 +306,9 @@ static enum setpay_error fill_presentment(struct setpay_iso_message *message,
     SETPAY_TRY(set_parties(message, sender, &presentment->acceptor));
     SETPAY_TRY(setpay_iso_set_text(message, SETPAY_ISO_ENTRY_MODE, "010"));
     SETPAY_TRY(setpay_iso_set_text(message, SETPAY_ISO_CONDITION, "59"));
-    SETPAY_TRY(set_original(message, sender, &presentment->original, presentment->approval_code));
-    size_t size = element_append(element, SETPAY_ISO_ELEMENT_PRESENTMENT,
-                                 setpay_view_string(setpay_id_format(&presentment->id, id)));
-    SETPAY_TRY(setpay_iso_set(message, SETPAY_ISO_ADDITIONAL, setpay_view_of(element, size)));
+    SETPAY_TRY(set_original(message, sender, &presentment->original, presentment->of_sale,
+                            presentment->approval_code));
+    SETPAY_TRY(set_booking(message, &presentment->id, presentment->period));
     return set_evidence(message, &presentment->xid, &presentment->pomd);
 }
 
@@ -310,6 +351,34 @@ enum setpay_error setpay_request_build_presentment(
 void setpay_request_mark_repeat(struct setpay_secret *frame)
 {
     frame->data[SETPAY_ISO_HEADER_SIZE + 3] = '1';
+}
+
+static enum setpay_error
+fill_reconciliation(struct setpay_iso_message *message, const struct setpay_request_sender *sender,
+                    const struct setpay_network_trace *trace,
+                    const struct setpay_network_reconciliation *reconciliation)
+{
+    const struct setpay_currency *currency = setpay_currency_by_code(reconciliation->currency);
+    const struct setpay_network_trace day = {.time = reconciliation->cut_ms};
+    struct trace_text text;
+    if (currency == NULL || reconciliation->period <= 0)
+        return SETPAY_E_FIELD;
+    trace_format(&day, &text);
+    SETPAY_TRY(setpay_iso_set_mti(message, "0500"));
+    SETPAY_TRY(set_trace(message, trace));
+    SETPAY_TRY(setpay_iso_set_text(message, SETPAY_ISO_SETTLEMENT_DATE, text.date));
+    SETPAY_TRY(setpay_iso_set_text(message, SETPAY_ISO_ACQUIRER, sender->acquirer_id));
+    SETPAY_TRY(set_booking(message, NULL, reconciliation->period));
+    SETPAY_TRY(setpay_iso_set_number(message, SETPAY_ISO_SETTLEMENT_CURRENCY, currency->numeric));
+    return setpay_totals_set(message, &reconciliation->totals);
+}
+
+enum setpay_error setpay_request_build_reconciliation(
+    const struct setpay_request_sender *sender, const struct setpay_network_trace *trace,
+    const struct setpay_network_reconciliation *reconciliation, struct setpay_secret *frame)
+{
+    struct setpay_iso_message message = {0};
+    return finish(fill_reconciliation(&message, sender, trace, reconciliation), &message, frame);
 }
 
 static enum setpay_error fill_management(struct setpay_iso_message *message,

@@ -25,7 +25,7 @@ enum setpay_error
 setpay_request_build_authorisation(const struct setpay_request_sender *sender,
                                    const struct setpay_network_authorisation *request,
                                    struct setpay_secret *frame) SETPAY_MUST_CHECK;
-/* 0400; trace is the reversal's own. */
+/* 0400, or 0420; trace is the reversal's own. */
 enum setpay_error setpay_request_build_reversal(const struct setpay_request_sender *sender,
                                                 const struct setpay_network_trace *trace,
                                                 const struct setpay_network_reversal *reversal,
@@ -36,7 +36,13 @@ setpay_request_build_presentment(const struct setpay_request_sender *sender,
                                  const struct setpay_network_trace *trace,
                                  const struct setpay_network_presentment *presentment,
                                  struct setpay_secret *frame) SETPAY_MUST_CHECK;
-/* Turns the frame of an 0400 or 0220 into that of its repeat, 0401 or 0221. */
+/* 0500; trace is its own. */
+enum setpay_error
+setpay_request_build_reconciliation(const struct setpay_request_sender *sender,
+                                    const struct setpay_network_trace *trace,
+                                    const struct setpay_network_reconciliation *reconciliation,
+                                    struct setpay_secret *frame) SETPAY_MUST_CHECK;
+/* Turns the frame of an 0400, 0420, 0220 or 0500 into that of its repeat: 0401, … */
 void setpay_request_mark_repeat(struct setpay_secret *frame);
 /* 0800 with field 70 = code. */
 enum setpay_error setpay_request_build_management(const struct setpay_network_trace *trace,
@@ -53,9 +59,9 @@ enum setpay_error setpay_answer_check_subject(const struct setpay_iso_message *a
                                               const struct setpay_request_sender *sender,
                                               const char *rrn,
                                               const struct setpay_money *asked) SETPAY_MUST_CHECK;
-/* Reads an 0110, once checked, to a request of this trace and amount. SETPAY_E_FIELD where a field
- * is missing, and where the answer approves more than was asked, less without saying "10", or
- * without an approval code; *read is then untouched. */
+/* Reads an 0110 or 0210, once checked, to a request of this trace and amount. SETPAY_E_FIELD where
+ * a field is missing, and where the answer approves more than was asked, less without saying "10",
+ * or without an approval code; *read is then untouched. */
 enum setpay_error setpay_answer_read_authorisation(
     const struct setpay_iso_message *answer, const struct setpay_network_trace *trace,
     const struct setpay_money *asked, struct setpay_network_answer *read) SETPAY_MUST_CHECK;

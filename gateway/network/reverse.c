@@ -1,6 +1,7 @@
 /*
- * Reversals and presentments: sent as 0400 or 0220, and again as 0401 or 0221, until an 0410 or
- * 0230 takes them or they are stopped. They differ in their messages and in what an answer means.
+ * Reversals, presentments and reconciliations: sent as 0400, 0420, 0220 or 0500, and again as 0401,
+ * 0421, 0221 or 0501, until an answer takes them or they are stopped. They differ in their messages
+ * and in what an answer means.
  *
  * What always holds: each is due (in its route's queue), in flight (sent, its timer runs) or
  * gone; at most SETPAY_NETWORK_REVERSALS_AT_ONCE of a route are in flight. When a line is lost, all
@@ -42,8 +43,27 @@ static void reversal_end(struct setpay_pending *request, const char *response_co
     request->ack.acknowledged = response_code != NULL;
     if (response_code != NULL)
         memcpy(request->ack.response_code, response_code, sizeof(request->ack.response_code));
-    setpay_network_count_open(request->network, request->presents, -1);
+    if (!request->reconciles)
+        setpay_network_count_open(request->network, request->presents, -1);
     setpay_pending_end(request);
+}
+
+static void count_sent(const struct setpay_pending *request)
+{
+    struct setpay_network *network = request->network;
+    if (request->reconciles) {
+        SETPAY_NETWORK_COUNT(network, reconciliations_sent);
+        if (request->repeated)
+            SETPAY_NETWORK_COUNT(network, reconciliations_repeated);
+    } else if (request->presents) {
+        SETPAY_NETWORK_COUNT(network, presentments_sent);
+        if (request->repeated)
+            SETPAY_NETWORK_COUNT(network, presentments_repeated);
+    } else {
+        SETPAY_NETWORK_COUNT(network, reversals_sent);
+        if (request->repeated)
+            SETPAY_NETWORK_COUNT(network, reversals_repeated);
+    }
 }
 
 /* Sends one that is due. The frame stays for the next repeat. */
@@ -57,14 +77,7 @@ static enum setpay_error reversal_send(struct setpay_pending *request)
     setpay_secret_clear(&copy);
     if (error != SETPAY_OK)
         return error;
-    if (request->presents)
-        SETPAY_NETWORK_COUNT(network, presentments_sent);
-    else
-        SETPAY_NETWORK_COUNT(network, reversals_sent);
-    if (request->repeated && request->presents)
-        SETPAY_NETWORK_COUNT(network, presentments_repeated);
-    else if (request->repeated)
-        SETPAY_NETWORK_COUNT(network, reversals_repeated);
+    count_sent(request);
     setpay_request_mark_repeat(&request->frame);
     request->repeated = true;
     request->sent_count++;
@@ -99,7 +112,8 @@ static void reversal_start(void *arg)
     request->timer = evtimer_new(network->base, setpay_pending_on_timer, request);
     LIST_INSERT_HEAD(&network->reversals, request, in_reversals);
     TAILQ_INSERT_TAIL(&request->route->due, request, in_due);
-    setpay_network_count_open(network, request->presents, 1);
+    if (!request->reconciles)
+        setpay_network_count_open(network, request->presents, 1);
     if (request->timer == NULL || atomic_load(&network->draining)) {
         reversal_end(request, NULL);
         return;
@@ -112,11 +126,21 @@ static void reversal_start(void *arg)
  * acknowledgement. Of a presentment: all but the codes by which an issuer says "not now". */
 static bool acknowledges(const struct setpay_pending *request, const char *response_code)
 {
-    if (request->presents)
+    if (request->presents || request->reconciles)
         return strcmp(response_code, "30") != 0 && strcmp(response_code, "91") != 0 &&
                strcmp(response_code, "96") != 0;
     return strcmp(response_code, "00") == 0 || strcmp(response_code, "21") == 0 ||
            strcmp(response_code, "25") == 0;
+}
+
+/* Whether the answer is about what was sent. */
+static enum setpay_error check_subject(struct setpay_pending *request,
+                                       const struct setpay_iso_message *message)
+{
+    if (request->reconciles)
+        return setpay_reconcile_read(request, message) ? SETPAY_OK : SETPAY_E_FIELD;
+    return setpay_answer_check_subject(message, &request->network->sender, request->rrn,
+                                       &request->asked);
 }
 
 void setpay_reverse_on_answer(struct setpay_route *route, const struct setpay_iso_message *message)
@@ -124,15 +148,14 @@ void setpay_reverse_on_answer(struct setpay_route *route, const struct setpay_is
     struct setpay_network *network = route->network;
     struct setpay_pending *request = setpay_pending_find(network, message, true);
     char code[3] = "";
-    bool presents = strcmp(message->mti, "0230") == 0;
-    if (request == NULL || request->route != route || request->presents != presents) {
+    if (request == NULL || request->route != route ||
+        strcmp(request->answer_mti, message->mti) != 0) {
         SETPAY_NETWORK_COUNT(network, answers_unmatched);
         setpay_log(SETPAY_LOG_INFO, "network.unmatched", setpay_field_text("line", route->name),
                    setpay_field_text("mti", message->mti));
         return;
     }
-    enum setpay_error error =
-        setpay_answer_check_subject(message, &network->sender, request->rrn, &request->asked);
+    enum setpay_error error = check_subject(request, message);
     if (error != SETPAY_OK) {
         /* Not an answer to this reversal, which goes on being repeated. */
         SETPAY_NETWORK_COUNT(network, malformed);
@@ -142,13 +165,18 @@ void setpay_reverse_on_answer(struct setpay_route *route, const struct setpay_is
     }
     if (setpay_iso_get_text(message, SETPAY_ISO_RESPONSE_CODE, code, sizeof(code)) != SETPAY_OK ||
         !acknowledges(request, code)) {
-        setpay_log(
-            SETPAY_LOG_WARN, presents ? "network.presentment_refused" : "network.reversal_refused",
-            setpay_field_text("line", route->name), setpay_field_int("stan", request->trace.stan),
-            setpay_field_text("response_code", code));
+        setpay_log(SETPAY_LOG_WARN,
+                   request->reconciles ? "network.reconciliation_refused"
+                   : request->presents ? "network.presentment_refused"
+                                       : "network.reversal_refused",
+                   setpay_field_text("line", route->name),
+                   setpay_field_int("stan", request->trace.stan),
+                   setpay_field_text("response_code", code));
         return;
     }
-    if (presents)
+    if (request->reconciles)
+        SETPAY_NETWORK_COUNT(network, reconciliations_answered);
+    else if (request->presents)
         SETPAY_NETWORK_COUNT(network, presentments_answered);
     else
         SETPAY_NETWORK_COUNT(network, reversals_acknowledged);
@@ -156,11 +184,9 @@ void setpay_reverse_on_answer(struct setpay_route *route, const struct setpay_is
     setpay_reverse_pump(route);
 }
 
-/* What both kinds have in common, with a trace of its own; NULL for want of memory. */
-static struct setpay_pending *pending_new(struct setpay_network *network,
-                                          struct setpay_route *route,
-                                          const struct setpay_network_trace *original,
-                                          const struct setpay_money *amount, bool repeated)
+struct setpay_pending *setpay_reverse_new(struct setpay_network *network,
+                                          struct setpay_route *route, const char *answer_mti,
+                                          bool repeated)
 {
     struct setpay_pending *made = calloc(1, sizeof(*made));
     if (made == NULL)
@@ -168,8 +194,7 @@ static struct setpay_pending *pending_new(struct setpay_network *network,
     made->network = network;
     made->route = route;
     made->is_reversal = true;
-    setpay_network_trace_rrn(original, made->rrn);
-    made->asked = *amount;
+    memcpy(made->answer_mti, answer_mti, sizeof made->answer_mti);
     made->repeat_ms = network->config.repeat_min_ms;
     made->repeated = repeated;
     made->handle = atomic_fetch_add(&network->next_handle, 1);
@@ -177,10 +202,23 @@ static struct setpay_pending *pending_new(struct setpay_network *network,
     return made;
 }
 
-/* Takes made, whose frame was built or not (built). */
-static enum setpay_error hand_over(struct setpay_pending *made, enum setpay_error built,
-                                   const struct setpay_executor *reply,
-                                   setpay_network_acknowledged_cb *done, void *arg)
+/* The same for what is about an authorisation. */
+static struct setpay_pending *pending_new(struct setpay_network *network,
+                                          struct setpay_route *route, const char *answer_mti,
+                                          const struct setpay_network_trace *original,
+                                          const struct setpay_money *amount, bool repeated)
+{
+    struct setpay_pending *made = setpay_reverse_new(network, route, answer_mti, repeated);
+    if (made == NULL)
+        return NULL;
+    setpay_network_trace_rrn(original, made->rrn);
+    made->asked = *amount;
+    return made;
+}
+
+enum setpay_error setpay_reverse_hand_over(struct setpay_pending *made, enum setpay_error built,
+                                           const struct setpay_executor *reply,
+                                           setpay_network_acknowledged_cb *done, void *arg)
 {
     if (built != SETPAY_OK) {
         setpay_pending_free(made);
@@ -206,13 +244,14 @@ enum setpay_error setpay_network_reverse(struct setpay_network *network,
     if (route == NULL)
         return SETPAY_E_NOT_FOUND;
     struct setpay_pending *made =
-        pending_new(network, route, &reversal->original, &reversal->amount, reversal->repeated);
+        pending_new(network, route, reversal->advises ? "0430" : "0410", &reversal->original,
+                    &reversal->amount, reversal->repeated);
     if (made == NULL)
         return SETPAY_E_NOMEM;
     uint64_t number = made->handle;
     enum setpay_error built =
         setpay_request_build_reversal(&network->sender, &made->trace, reversal, &made->frame);
-    SETPAY_TRY(hand_over(made, built, reply, done, arg));
+    SETPAY_TRY(setpay_reverse_hand_over(made, built, reply, done, arg));
     setpay_network_reversal_clear(reversal);
     if (handle != NULL)
         *handle = number;
@@ -228,14 +267,14 @@ enum setpay_error setpay_network_present(struct setpay_network *network,
         setpay_pending_find_route(network, setpay_secret_view(&presentment->pan));
     if (route == NULL)
         return SETPAY_E_NOT_FOUND;
-    struct setpay_pending *made = pending_new(network, route, &presentment->original,
+    struct setpay_pending *made = pending_new(network, route, "0230", &presentment->original,
                                               &presentment->amount, presentment->repeated);
     if (made == NULL)
         return SETPAY_E_NOMEM;
     made->presents = true;
     enum setpay_error built =
         setpay_request_build_presentment(&network->sender, &made->trace, presentment, &made->frame);
-    SETPAY_TRY(hand_over(made, built, reply, done, arg));
+    SETPAY_TRY(setpay_reverse_hand_over(made, built, reply, done, arg));
     setpay_network_presentment_clear(presentment);
     return SETPAY_OK;
 }

@@ -309,7 +309,8 @@ enum setpay_error setpay_auth_answer(const struct setpay_gateway *gateway,
                                      const struct setpay_payment *payment,
                                      const struct setpay_thumbs *known,
                                      const struct setpay_sealed_receipt *receipt,
-                                     setpay_time_ms now_ms, struct setpay_buffer *bytes)
+                                     const struct setpay_step_done *capture, setpay_time_ms now_ms,
+                                     struct setpay_buffer *bytes)
 {
     struct setpay_auth_res answer;
     struct setpay_beside beside;
@@ -317,6 +318,9 @@ enum setpay_error setpay_auth_answer(const struct setpay_gateway *gateway,
     setpay_beside_init(&beside);
     setpay_buffer_init(&content, SETPAY_LIMIT_CONTENT_BYTES);
     fill_answer(payment, sign, receipt, now_ms, &answer);
+    answer.has_capture = capture != NULL;
+    if (capture != NULL)
+        answer.capture = *capture;
     setpay_thumbs_add_trust(&answer.thumbs, gateway->trust, false);
     (void)setpay_thumbs_add(&answer.thumbs, &payment->merchant);
 

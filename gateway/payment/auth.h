@@ -71,6 +71,12 @@ enum setpay_error setpay_auth_apply(struct setpay_payment *payment,
                                     const struct setpay_id *cap_token,
                                     setpay_time_ms now_ms) SETPAY_MUST_CHECK;
 
+/* The pair that the payment names, for what the gateway signs by itself. Where that has ended
+ * meanwhile nobody believes it any more; what is to be done is done all the same, under the one in
+ * use. NULL where the brand is no longer served. */
+const struct setpay_held *setpay_payment_signer(const struct setpay_keyring *keys,
+                                                const struct setpay_payment *payment);
+
 /* Signs the receipt of what the row now says (kind, amount of the step), seals it, and moves the
  * chain on in payment->last_receipt. */
 struct setpay_made_receipt {
@@ -87,11 +93,14 @@ setpay_payment_make_receipt(const struct setpay_held *sign, struct setpay_paymen
 
 /* The whole AuthRes to the row's own request, signed and packed; payment is what the row will be,
  * and sign the pair that it names.
- * known: the thumbprints that the merchant listed, NULL where they are not known any more. */
-enum setpay_error
-setpay_auth_answer(const struct setpay_gateway *gateway, const struct setpay_held *sign,
-                   const struct setpay_payment *payment, const struct setpay_thumbs *known,
-                   const struct setpay_sealed_receipt *receipt, setpay_time_ms now_ms,
-                   struct setpay_buffer *bytes) SETPAY_MUST_CHECK;
+ * known: the thumbprints that the merchant listed, NULL where they are not known any more;
+ * capture: what a sale captured, else NULL. */
+enum setpay_error setpay_auth_answer(const struct setpay_gateway *gateway,
+                                     const struct setpay_held *sign,
+                                     const struct setpay_payment *payment,
+                                     const struct setpay_thumbs *known,
+                                     const struct setpay_sealed_receipt *receipt,
+                                     const struct setpay_step_done *capture, setpay_time_ms now_ms,
+                                     struct setpay_buffer *bytes) SETPAY_MUST_CHECK;
 
 #endif

@@ -6,6 +6,7 @@
  *       void:       book, receipt, answer: one operation -> reply
  *       authorise:  book: one operation (G6, G7) -> network -> decide, receipt, answer:
  *                   one operation -> reply
+ *       sale:       the same, with what it captures in that operation (sale.c)
  *
  * A crash before the first commit leaves nothing. Between the two commits the row says "asking";
  * the next start declines and reverses it. After the second the answer is kept.
@@ -16,8 +17,10 @@
 #include "common/store/answers.h"
 #include "common/store/evidence.h"
 #include "common/wire/checks.h"
+#include "gateway/clearing/reconciliation.h"
 #include "gateway/payment/dispatch.h"
 #include "gateway/payment/reversal.h"
+#include "gateway/payment/sale.h"
 
 #include <string.h>
 
@@ -96,7 +99,13 @@ static enum setpay_receipt_kind kind_of(const struct setpay_payment *payment)
     }
 }
 
-/* Receipt and AuthRes for what work->payment now says. On error the payment is as before, so that
+/* A sale that was approved: what it captures is made, kept and told with its authorisation. */
+static bool captures(const struct setpay_gateway_work *work)
+{
+    return work->payment.is_sale && work->payment.state == SETPAY_PAYMENT_APPROVED;
+}
+
+/* Receipts and AuthRes for what work->payment now says. On error the payment is as before, so that
  * it can be tried again. */
 static enum setpay_error make_answer(struct setpay_gateway_work *work)
 {
@@ -107,9 +116,12 @@ static enum setpay_error make_answer(struct setpay_gateway_work *work)
     SETPAY_TRY(setpay_payment_make_receipt(work->sign, payment, kind_of(payment), amount,
                                            &work->instruction.pi.back_key, payment->updated_ms,
                                            &work->receipt));
-    enum setpay_error error =
-        setpay_auth_answer(work->worker->gateway, work->sign, payment, &work->auth.thumbs,
-                           &work->receipt.sealed, payment->updated_ms, &work->answer);
+    struct setpay_step_done capture;
+    enum setpay_error error = captures(work) ? setpay_sale_make(work, &capture) : SETPAY_OK;
+    if (error == SETPAY_OK)
+        error = setpay_auth_answer(work->worker->gateway, work->sign, payment, &work->auth.thumbs,
+                                   &work->receipt.sealed, captures(work) ? &capture : NULL,
+                                   payment->updated_ms, &work->answer);
     if (error != SETPAY_OK)
         payment->last_receipt = previous;
     return error;
@@ -140,6 +152,15 @@ static void log_outcome(const struct setpay_gateway_work *work)
                      : work->has_reversal                      ? 3
                                                                : 1;
     setpay_metric_add(&authorisations_total, outcome, 0, 1);
+    if (!captures(work))
+        return;
+    setpay_gateway_count_sale();
+    struct setpay_money captured = payment->amount;
+    captured.minor = payment->approved_minor;
+    setpay_log(SETPAY_LOG_INFO, "step.done", setpay_field_text("kind", "capture"),
+               setpay_field_text("state", setpay_payment_state_name(SETPAY_PAYMENT_CAPTURED)),
+               setpay_field_id("xid", &payment->xid), setpay_field_id("rrpid", &payment->rrpid),
+               setpay_field_id("step", &payment->sale_id), setpay_field_money("amount", &captured));
 }
 
 /* What the issuer has done must not be lost: it is kept once there is room again. Where the store
@@ -166,10 +187,20 @@ static void end_decided(struct setpay_gateway_work *work)
     setpay_gateway_reply(work, setpay_buffer_view(&work->answer));
 }
 
+/* The batch into which a sale was to go has been closed meanwhile: it goes into the next one. */
+static void make_again(struct setpay_gateway_work *work)
+{
+    memset(&work->payment.last_receipt, 0, sizeof work->payment.last_receipt);
+    setpay_buffer_reset(&work->answer);
+    keep_outcome(work);
+}
+
 static void on_outcome_kept(void *arg, enum setpay_error error)
 {
     if (error == SETPAY_OK)
         end_decided(arg);
+    else if (error == SETPAY_E_CONFLICT && captures(arg))
+        make_again(arg);
     else
         keep_again(arg, error);
 }
@@ -178,6 +209,10 @@ static enum setpay_error write_outcome(struct setpay_db *db, void *arg)
 {
     struct setpay_gateway_work *work = arg;
     struct setpay_payment payment = work->payment;
+    if (captures(work)) { /* the receipts in their order */
+        SETPAY_TRY(write_answer(db, work));
+        return setpay_sale_keep(db, work);
+    }
     SETPAY_TRY(setpay_payment_update(db, &payment));
     if (work->has_reversal) {
         struct setpay_gateway_reversal reversal = work->reversal;
@@ -218,6 +253,7 @@ static void take_network_answer(struct setpay_gateway_work *work,
     work->reversal = (struct setpay_gateway_reversal){
         .payment_id = work->payment.id,
         .amount_minor = work->payment.amount.minor,
+        .period = work->payment.period,
         .created_ms = now_ms,
     };
     if (error != SETPAY_OK) {
@@ -243,6 +279,9 @@ static enum setpay_error ask_network(struct setpay_gateway_work *work)
     struct setpay_network_authorisation request = {
         .trace = {.stan = work->payment.stan, .time = work->payment.trace_ms},
         .amount = work->payment.amount,
+        .is_sale = work->payment.is_sale,
+        .sale_id = work->payment.sale_id,
+        .period = work->payment.period,
         .ecommerce_indicator = "05", /* the cardholder was authenticated */
         .xid = work->payment.xid,
         .pomd = work->payment.pomd,
@@ -315,6 +354,8 @@ static enum setpay_error write_booking(struct setpay_db *db, void *arg)
 {
     struct setpay_gateway_work *work = arg;
     SETPAY_TRY(check_unanswered(db, work));
+    if (work->payment.is_sale)
+        SETPAY_TRY(setpay_reconciliation_period(db, work->payment.issuer, &work->payment.period));
     SETPAY_TRY(setpay_payment_insert(db, &work->payment));
     SETPAY_TRY(keep_evidence(db, work));
     return setpay_kept_card_insert(db, work->payment.id, &work->card);
@@ -326,6 +367,9 @@ static enum setpay_error book(struct setpay_gateway_work *work)
     struct setpay_network_trace trace;
     if (!setpay_network_may_reach(gateway->network, &work->instruction.pi.pan))
         return SETPAY_E_BUSY; /* nothing is kept, so the same request may come again */
+    setpay_network_route_name(gateway->network, &work->instruction.pi.pan, work->payment.issuer);
+    if (work->payment.is_sale)
+        SETPAY_TRY(setpay_id_random(&work->payment.sale_id));
     setpay_network_trace_allocate(gateway->network, &trace);
     work->payment.stan = trace.stan;
     work->payment.trace_ms = trace.time;
@@ -411,13 +455,14 @@ static enum setpay_error decide(struct setpay_gateway_work *work)
     enum setpay_payment_event event;
     switch (request->intent) {
     case SETPAY_INTENT_AUTHORISE:
+    case SETPAY_INTENT_SALE:
         event = SETPAY_PAYMENT_AUTHORISE;
         break;
     case SETPAY_INTENT_VOID:
         event = SETPAY_PAYMENT_VOID;
         break;
     default:
-        return SETPAY_E_MESSAGE_TYPE; /* a sale needs capture, which this gateway does not do */
+        return SETPAY_E_MESSAGE_TYPE;
     }
     if (request->has_auth_token)
         return SETPAY_E_TOKEN; /* rule G9: this gateway has given none */
@@ -436,6 +481,7 @@ static enum setpay_error decide(struct setpay_gateway_work *work)
     work->payment =
         setpay_auth_book(request, &work->message.signer, setpay_held_thumbprint(work->sign),
                          &work->request_hash, &pomd, next, work->now_ms);
+    work->payment.is_sale = request->intent == SETPAY_INTENT_SALE;
     return next == SETPAY_PAYMENT_VOIDED ? book_void(work) : book(work);
 }
 

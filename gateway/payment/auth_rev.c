@@ -6,6 +6,9 @@
  *       -> receipt, answer, row of the reversal: one operation -> reply
  *
  * The merchant is answered once that is kept; the issuer is told by store and forward.
+ *
+ * What the gateway has given up by itself (the hold has ended, a sale was undone) is asked for in
+ * the same way, by its amount: the answer has the receipt of that, and nothing is given up again.
  */
 #include "common/base/log.h"
 #include "common/store/answers.h"
@@ -24,14 +27,25 @@ struct snapshot {
     enum setpay_error found;
 };
 
+/* Nothing is held any more, since the gateway gave up the last of it: that is the newest receipt of
+ * a reversal. */
+static bool is_released(const struct setpay_payment *payment)
+{
+    return payment->released_minor > 0 && setpay_payment_held(payment) == 0;
+}
+
 static enum setpay_error read_snapshot(struct setpay_db *db, void *arg)
 {
     struct snapshot *s = arg;
     const struct setpay_auth_rev_req *request = &s->work->reverse;
+    struct setpay_gateway_work *work = s->work;
     s->found = setpay_payment_find(db, request->brand, request->merchant_id, &request->xid,
-                                   &s->work->payment);
-    if (s->found == SETPAY_OK)
-        s->found = setpay_kept_card_find(db, s->work->payment.id, &s->work->card);
+                                   &work->payment);
+    if (s->found == SETPAY_OK && is_released(&work->payment))
+        s->found = setpay_payment_find_receipt(db, work->payment.id, SETPAY_RECEIPT_REVERSAL,
+                                               &work->receipt.sealed);
+    else if (s->found == SETPAY_OK)
+        s->found = setpay_kept_card_find(db, work->payment.id, &work->card);
     return SETPAY_OK;
 }
 
@@ -48,6 +62,13 @@ static enum setpay_error check(const struct setpay_auth_rev_req *request,
      * believed. */
     if (!setpay_digest_equal(&payment->gateway_sign, receiver))
         return SETPAY_E_RECEIVER;
+    if (is_released(payment)) {
+        *next = payment->state;
+        return setpay_money_same_currency(&request->amount, &payment->amount) &&
+                       request->amount.minor == payment->released_minor
+                   ? SETPAY_OK
+                   : SETPAY_E_HOLD_OVER;
+    }
     int64_t left = setpay_payment_held(payment);
     if (payment->state == SETPAY_PAYMENT_APPROVED || payment->state == SETPAY_PAYMENT_CAPTURED) {
         /* rule G8 */
@@ -104,6 +125,19 @@ static enum setpay_error write_reversal(struct setpay_db *db, void *arg)
                                setpay_buffer_view(&work->answer), work->now_ms);
 }
 
+/* The receipt is the merchant's now: steps of the payment are taken again. */
+static enum setpay_error write_handed_out(struct setpay_db *db, void *arg)
+{
+    struct setpay_gateway_work *work = arg;
+    struct setpay_payment payment = work->payment;
+    SETPAY_TRY(setpay_payment_check_rrpid(db, &work->message.signer, &work->rrpid,
+                                          &work->request_hash)); /* rule A6 */
+    SETPAY_TRY(setpay_payment_update(db, &payment));
+    SETPAY_TRY(setpay_evidence_keep(db, payment.id, &work->message, work->merchant, work->now_ms));
+    return setpay_answers_keep(db, &work->message.signer, &work->rrpid, &work->request_hash,
+                               setpay_buffer_view(&work->answer), work->now_ms);
+}
+
 static void on_kept(void *arg, enum setpay_error error)
 {
     struct setpay_gateway_work *work = arg;
@@ -115,7 +149,7 @@ static void on_kept(void *arg, enum setpay_error error)
         setpay_gateway_refuse(work, error);
         return;
     }
-    setpay_log(SETPAY_LOG_INFO, "auth.reversed",
+    setpay_log(SETPAY_LOG_INFO, is_released(&work->payment) ? "auth.released" : "auth.reversed",
                setpay_field_text("state", setpay_payment_state_name(work->payment.state)),
                setpay_field_id("xid", &work->xid), setpay_field_id("rrpid", &work->rrpid),
                setpay_field_money("amount", &work->reverse.amount));
@@ -132,8 +166,16 @@ static enum setpay_error decide(struct setpay_gateway_work *work)
     enum setpay_payment_state next;
     SETPAY_TRY(setpay_date_check(request->header.date_ms, work->now_ms)); /* rule A5 */
     SETPAY_TRY(check(request, payment, setpay_held_thumbprint(work->sign), &next));
+    if (is_released(payment)) {
+        payment->release_open = false;
+        payment->updated_ms = work->now_ms;
+        SETPAY_TRY(make_answer(work));
+        return setpay_store_submit(gateway->store, write_handed_out, on_kept, work,
+                                   &work->worker->executor);
+    }
     payment->state = next;
     payment->reversed_minor += request->amount.minor;
+    payment->released_minor = 0; /* the newest receipt is of something else now */
     payment->updated_ms = work->now_ms;
     work->reversal = (struct setpay_gateway_reversal){
         .payment_id = payment->id,

@@ -1,12 +1,20 @@
 /*
  * Cap and CapRev without I/O: what is captured of an authorisation, and what was captured and is
- * not cleared is undone (rules G8, G9).
+ * not cleared is undone (rules G8, G9). Of a sale the issuer holds nothing once that is undone, so
+ * that it is given up as well.
  */
 #include "gateway/payment/step.h"
 
 int64_t setpay_payment_held(const struct setpay_payment *payment)
 {
     return payment->approved_minor - payment->reversed_minor - payment->captured_minor;
+}
+
+void setpay_payment_release(struct setpay_payment *payment, int64_t minor)
+{
+    payment->reversed_minor += minor;
+    payment->released_minor = minor;
+    payment->release_open = true;
 }
 
 static enum setpay_error capture(const struct setpay_step *asked, const struct setpay_fees *fees,
@@ -17,15 +25,24 @@ static enum setpay_error capture(const struct setpay_step *asked, const struct s
     if (!payment->has_cap_token ||
         !setpay_view_equal_secret(setpay_id_view(&payment->cap_token), setpay_id_view(&asked->of)))
         return SETPAY_E_TOKEN; /* rule G9 */
-    SETPAY_TRY(setpay_payment_state_next(payment->state, SETPAY_PAYMENT_CAPTURE, &next));
-    if (now_ms >= payment->hold_expiry_ms)
+    if (payment->release_open || now_ms >= payment->hold_expiry_ms)
         return SETPAY_E_HOLD_OVER; /* rule G8 */
+    SETPAY_TRY(setpay_payment_state_next(payment->state, SETPAY_PAYMENT_CAPTURE, &next));
     if (asked->amount.minor <= 0 || asked->amount.minor > setpay_payment_held(payment))
         return SETPAY_E_AMOUNT_LIMIT; /* rule G8 */
     payment->state = next;
     payment->captured_minor += asked->amount.minor;
     decision->step.charges = setpay_fees_of(fees, payment->brand, &asked->amount);
     return SETPAY_OK;
+}
+
+static enum setpay_payment_event event_of_undoing(const struct setpay_payment *payment,
+                                                  const struct setpay_gateway_step *of)
+{
+    if (payment->is_sale)
+        return SETPAY_PAYMENT_UNDO_SALE;
+    return payment->captured_minor == of->amount_minor ? SETPAY_PAYMENT_UNCAPTURE_WHOLE
+                                                       : SETPAY_PAYMENT_UNCAPTURE_PART;
 }
 
 /* The charges are those of the capture: what is undone costs nothing. */
@@ -43,13 +60,11 @@ static enum setpay_error undo(const struct setpay_step *asked,
         return SETPAY_E_CLEARED;
     if (asked->amount.minor != of->amount_minor)
         return SETPAY_E_AMOUNT_LIMIT; /* rule G8 */
-    SETPAY_TRY(setpay_payment_state_next(payment->state,
-                                         payment->captured_minor == of->amount_minor
-                                             ? SETPAY_PAYMENT_UNCAPTURE_WHOLE
-                                             : SETPAY_PAYMENT_UNCAPTURE_PART,
-                                         &next));
+    SETPAY_TRY(setpay_payment_state_next(payment->state, event_of_undoing(payment, of), &next));
     payment->state = next;
     payment->captured_minor -= of->amount_minor;
+    if (payment->is_sale)
+        setpay_payment_release(payment, of->amount_minor);
     of->undone = true;
     decision->step.charges = of->charges;
     return SETPAY_OK;

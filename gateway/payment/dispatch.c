@@ -48,6 +48,7 @@ static void end(struct setpay_gateway_work *work)
     setpay_kept_card_clear(&work->card);
     setpay_made_receipt_clear(&work->receipt);
     setpay_gateway_steps_free(work->steps);
+    setpay_gateway_sale_free(work->sale);
     setpay_gateway_batch_work_free(work->batch);
     setpay_buffer_clear(&work->answer);
     free(work);

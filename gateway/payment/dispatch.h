@@ -26,6 +26,7 @@
 struct setpay_gateway_work;
 struct setpay_gateway_steps;
 struct setpay_gateway_batch_work;
+struct setpay_gateway_sale;
 
 struct setpay_gateway_worker {
     struct setpay_gateway *gateway;
@@ -75,6 +76,7 @@ struct setpay_gateway_work {
     struct setpay_made_receipt receipt;
     struct setpay_gateway_steps *steps;      /* owned; NULL but for Cap, CapRev, Cred, CredRev */
     struct setpay_gateway_batch_work *batch; /* owned; NULL but for BatchAdmin */
+    struct setpay_gateway_sale *sale;        /* owned; NULL but for a sale that was approved */
     struct setpay_gateway_reversal reversal;
     bool has_reversal;
     struct setpay_buffer answer;
@@ -142,11 +144,14 @@ void setpay_gateway_on_pcert_req(struct setpay_gateway_work *work);
 /* Cap, CapRev, Cred, CredRev. */
 void setpay_gateway_on_step_req(struct setpay_gateway_work *work);
 void setpay_gateway_steps_free(struct setpay_gateway_steps *steps);
+void setpay_gateway_sale_free(struct setpay_gateway_sale *sale);
 void setpay_gateway_on_batch_admin_req(struct setpay_gateway_work *work);
 void setpay_gateway_batch_work_free(struct setpay_gateway_batch_work *work);
 
 /* At the start, so that a figure is there before its first event. May be called again. */
 enum setpay_error setpay_gateway_register_auth_metrics(void) SETPAY_MUST_CHECK;
 enum setpay_error setpay_gateway_register_step_metrics(void) SETPAY_MUST_CHECK;
+/* A capture that came with its authorisation. */
+void setpay_gateway_count_sale(void);
 
 #endif

@@ -15,12 +15,17 @@
 #include "common/store/db.h"
 #include "common/store/store.h"
 #include "common/wire/messages.h"
+#include "gateway/network/network.h"
 #include "gateway/payment/payment_state.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 extern const struct setpay_store_schema setpay_gateway_schema;
+
+/* SQL: something is held and not captured (the states approved and captured). */
+#define SETPAY_PAYMENT_IS_HELD                                                                     \
+    "state IN (2, 6) AND approved_minor - reversed_minor - captured_minor > 0"
 
 /* A merchant is the pair (brand, merchant id). */
 struct setpay_gateway_merchant {
@@ -78,7 +83,15 @@ struct setpay_payment {
     struct setpay_digest request_hash;
     uint32_t stan; /* at the issuer; 0: never asked */
     setpay_time_ms trace_ms;
-    struct setpay_digest pan_digest; /* keyed (rule G10) */
+    struct setpay_digest pan_digest;       /* keyed (rule G10) */
+    char issuer[SETPAY_NETWORK_NAME_SIZE]; /* the line that it goes by; "" where it has none */
+    /* A sale is captured with its authorisation: the issuer books it at once. */
+    bool is_sale;
+    struct setpay_id sale_id; /* of that capture, known to the issuer before there is one */
+    int64_t period;           /* of the issuer's reconciliation, in which it books; 0: no sale */
+    /* What the gateway has given up by itself: the newest time. */
+    int64_t released_minor; /* 0: never */
+    bool release_open;      /* its receipt has not been handed out yet */
     setpay_time_ms created_ms;
     setpay_time_ms updated_ms;
 };
@@ -124,6 +137,10 @@ enum setpay_error setpay_payment_add_receipt(struct setpay_db *db, int64_t payme
                                              const struct setpay_sealed_receipt *sealed,
                                              struct setpay_view signed_bytes,
                                              setpay_time_ms now_ms) SETPAY_MUST_CHECK;
+/* The newest receipt of that kind, sealed. SETPAY_E_NOT_FOUND. */
+enum setpay_error
+setpay_payment_find_receipt(struct setpay_db *db, int64_t payment_id, enum setpay_receipt_kind kind,
+                            struct setpay_sealed_receipt *sealed) SETPAY_MUST_CHECK;
 
 /* A reversal that the network has to acknowledge (rule G7). */
 struct setpay_gateway_reversal {
@@ -132,6 +149,8 @@ struct setpay_gateway_reversal {
     bool partial;
     int64_t amount_minor;    /* what this gives up */
     int64_t remaining_minor; /* what stays, where partial */
+    bool advice;             /* of what has ended by itself: 0420 */
+    int64_t period;          /* of the issuer's reconciliation, where it is of a sale; else 0 */
     bool acknowledged;
     char response_code[3];
     int64_t sent_count;

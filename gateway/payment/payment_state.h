@@ -26,10 +26,11 @@ enum setpay_payment_event {
     SETPAY_PAYMENT_DECLINE,   /* the network declined, or was not reached */
     SETPAY_PAYMENT_FAIL,      /* no answer, or one that can't be taken (rules G7, G11): reversed */
     SETPAY_PAYMENT_REVERSE_PART,    /* AuthRevReq, something stays held */
-    SETPAY_PAYMENT_REVERSE_WHOLE,   /* AuthRevReq, nothing does */
+    SETPAY_PAYMENT_REVERSE_WHOLE,   /* AuthRevReq, nothing does; the hold's end */
     SETPAY_PAYMENT_CAPTURE,         /* CapReq, or a sale */
     SETPAY_PAYMENT_UNCAPTURE_PART,  /* CapRevReq, something stays captured */
     SETPAY_PAYMENT_UNCAPTURE_WHOLE, /* CapRevReq, nothing does */
+    SETPAY_PAYMENT_UNDO_SALE,       /* CapRevReq of a sale: nothing is held either */
     SETPAY_PAYMENT_CREDIT,          /* CredReq */
     SETPAY_PAYMENT_UNCREDIT,        /* CredRevReq */
     SETPAY_PAYMENT_EVENTS

@@ -13,6 +13,7 @@
 #include "common/store/evidence.h"
 #include "gateway/clearing/batch.h"
 #include "gateway/clearing/ledger.h"
+#include "gateway/clearing/reconciliation.h"
 #include "gateway/payment/payment.h"
 #include "gateway/payment/step.h"
 
@@ -65,6 +66,17 @@ static const struct setpay_store_migration steps[] = {
     {5, SETPAY_BATCH_SCHEMA SETPAY_STEP_SCHEMA SETPAY_LEDGER_SCHEMA
      "ALTER TABLE payment ADD COLUMN captured_minor INTEGER NOT NULL DEFAULT 0;"
      "ALTER TABLE payment ADD COLUMN credited_minor INTEGER NOT NULL DEFAULT 0;"},
+    {6, SETPAY_RECONCILIATION_SCHEMA
+     "ALTER TABLE payment ADD COLUMN issuer TEXT NOT NULL DEFAULT '';"
+     "ALTER TABLE payment ADD COLUMN sale_id BLOB;"
+     "ALTER TABLE payment ADD COLUMN period INTEGER NOT NULL DEFAULT 0;"
+     "ALTER TABLE payment ADD COLUMN released_minor INTEGER NOT NULL DEFAULT 0;"
+     "ALTER TABLE payment ADD COLUMN release_open INTEGER NOT NULL DEFAULT 0;"
+     "CREATE INDEX payment_sale ON payment (issuer, period) WHERE sale_id IS NOT NULL;"
+     "CREATE INDEX payment_hold ON payment (hold_expiry_ms) WHERE " SETPAY_PAYMENT_IS_HELD ";"
+     "ALTER TABLE reversal ADD COLUMN advice INTEGER NOT NULL DEFAULT 0;"
+     "ALTER TABLE reversal ADD COLUMN period INTEGER NOT NULL DEFAULT 0;"
+     "CREATE INDEX reversal_period ON reversal (period);"},
     {0, NULL},
 };
 
@@ -123,7 +135,7 @@ enum setpay_error setpay_gateway_merchant_enable(struct setpay_db *db, const cha
     " terms_kind, terms_count, terms_interval_days, terms_each_minor, terms_end_ms, expiry_ms,"    \
     " action_code, approval_code, avs_result, security_code_result, hold_expiry_ms, cap_token,"    \
     " last_receipt, rrpid, request_hash, stan, trace_ms, pan_digest, created_ms, updated_ms,"      \
-    " captured_minor, credited_minor"
+    " captured_minor, credited_minor, issuer, sale_id, period, released_minor, release_open"
 
 static void read_payment(struct setpay_db_rows *rows, struct setpay_payment *payment)
 {
@@ -171,6 +183,14 @@ static void read_payment(struct setpay_db_rows *rows, struct setpay_payment *pay
     p.updated_ms = setpay_db_get_int(rows, c++);
     p.captured_minor = setpay_db_get_int(rows, c++);
     p.credited_minor = setpay_db_get_int(rows, c++);
+    setpay_db_get_text(rows, c++, p.issuer, sizeof p.issuer);
+    p.is_sale = !setpay_db_is_null(rows, c);
+    if (p.is_sale)
+        setpay_db_get_id(rows, c, &p.sale_id);
+    c++;
+    p.period = setpay_db_get_int(rows, c++);
+    p.released_minor = setpay_db_get_int(rows, c++);
+    p.release_open = setpay_db_get_bool(rows, c++);
     *payment = p;
 }
 
@@ -244,10 +264,10 @@ enum setpay_error setpay_payment_insert(struct setpay_db *db, struct setpay_paym
         " reversed_minor, partial_allowed, terms_kind, terms_count, terms_interval_days,"
         " terms_each_minor, terms_end_ms, expiry_ms, action_code, approval_code, avs_result,"
         " security_code_result, hold_expiry_ms, cap_token, last_receipt, rrpid, request_hash,"
-        " stan, trace_ms, pan_digest, created_ms, updated_ms)"
+        " stan, trace_ms, pan_digest, created_ms, updated_ms, issuer, sale_id, period)"
         " VALUES (1, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,"
         " $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34,"
-        " $35)",
+        " $35, $36, $37, $38)",
         SETPAY_DB_INT(p->state), SETPAY_DB_TEXT(p->brand), SETPAY_DB_TEXT(p->merchant_id),
         SETPAY_DB_ID(&p->xid), SETPAY_DB_DIGEST(&p->pimd), SETPAY_DB_DIGEST(&p->pomd),
         SETPAY_DB_DIGEST(&p->cardholder), SETPAY_DB_DIGEST(&p->merchant),
@@ -263,7 +283,8 @@ enum setpay_error setpay_payment_insert(struct setpay_db *db, struct setpay_paym
         SETPAY_DB_ID(p->has_cap_token ? &p->cap_token : NULL), SETPAY_DB_DIGEST(&p->last_receipt),
         SETPAY_DB_ID(&p->rrpid), SETPAY_DB_DIGEST(&p->request_hash), SETPAY_DB_INT(p->stan),
         SETPAY_DB_INT(p->trace_ms), SETPAY_DB_DIGEST(&p->pan_digest), SETPAY_DB_INT(p->created_ms),
-        SETPAY_DB_INT(p->updated_ms));
+        SETPAY_DB_INT(p->updated_ms), SETPAY_DB_TEXT(p->issuer),
+        SETPAY_DB_ID(p->is_sale ? &p->sale_id : NULL), SETPAY_DB_INT(p->period));
     if (error == SETPAY_E_DUPLICATE)
         return SETPAY_E_PI_USED; /* rule G6 */
     SETPAY_TRY(error);
@@ -284,14 +305,15 @@ enum setpay_error setpay_payment_update(struct setpay_db *db, struct setpay_paym
         "UPDATE payment SET version = version + 1, state = $1, approved_minor = $2,"
         " reversed_minor = $3, action_code = $4, approval_code = $5, avs_result = $6,"
         " security_code_result = $7, hold_expiry_ms = $8, cap_token = $9, last_receipt = $10,"
-        " updated_ms = $11, captured_minor = $12, credited_minor = $13"
-        " WHERE id = $14 AND version = $15",
+        " updated_ms = $11, captured_minor = $12, credited_minor = $13, released_minor = $14,"
+        " release_open = $15 WHERE id = $16 AND version = $17",
         SETPAY_DB_INT(p->state), SETPAY_DB_INT(p->approved_minor), SETPAY_DB_INT(p->reversed_minor),
         SETPAY_DB_TEXT(p->action_code), SETPAY_DB_TEXT(p->approval_code),
         SETPAY_DB_TEXT(p->avs_result), SETPAY_DB_TEXT(p->security_code_result),
         SETPAY_DB_INT(p->hold_expiry_ms), SETPAY_DB_ID(p->has_cap_token ? &p->cap_token : NULL),
         SETPAY_DB_DIGEST(&p->last_receipt), SETPAY_DB_INT(p->updated_ms),
-        SETPAY_DB_INT(p->captured_minor), SETPAY_DB_INT(p->credited_minor), SETPAY_DB_INT(p->id),
+        SETPAY_DB_INT(p->captured_minor), SETPAY_DB_INT(p->credited_minor),
+        SETPAY_DB_INT(p->released_minor), SETPAY_DB_BOOL(p->release_open), SETPAY_DB_INT(p->id),
         SETPAY_DB_INT(p->version)));
     if (setpay_db_changes(db) != 1)
         return SETPAY_E_CONFLICT;
@@ -360,6 +382,20 @@ enum setpay_error setpay_payment_add_receipt(struct setpay_db *db, int64_t payme
     return error;
 }
 
+enum setpay_error setpay_payment_find_receipt(struct setpay_db *db, int64_t payment_id,
+                                              enum setpay_receipt_kind kind,
+                                              struct setpay_sealed_receipt *sealed)
+{
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(setpay_db_one(db, &rows,
+                             "SELECT sealed FROM receipt WHERE payment_id = $1 AND kind = $2"
+                             " ORDER BY number DESC LIMIT 1",
+                             SETPAY_DB_INT(payment_id), SETPAY_DB_INT(kind)));
+    enum setpay_error error = setpay_sealed_receipt_parse(setpay_db_get_view(rows, 0), sealed);
+    enum setpay_error end = setpay_db_end(rows);
+    return error != SETPAY_OK ? error : end;
+}
+
 /* ------------------------------------------------------------------ reversals */
 
 enum setpay_error setpay_gateway_reversal_insert(struct setpay_db *db,
@@ -369,11 +405,12 @@ enum setpay_error setpay_gateway_reversal_insert(struct setpay_db *db,
     SETPAY_TRY(setpay_db_run(
         db,
         "INSERT INTO reversal (payment_id, partial, amount_minor, remaining_minor, acknowledged,"
-        " response_code, sent_count, created_ms, acknowledged_ms)"
-        " VALUES ($1, $2, $3, $4, 0, '', 0, $5, 0)",
+        " response_code, sent_count, created_ms, acknowledged_ms, advice, period)"
+        " VALUES ($1, $2, $3, $4, 0, '', 0, $5, 0, $6, $7)",
         SETPAY_DB_INT(reversal->payment_id), SETPAY_DB_BOOL(reversal->partial),
         SETPAY_DB_INT(reversal->amount_minor), SETPAY_DB_INT(reversal->remaining_minor),
-        SETPAY_DB_INT(reversal->created_ms)));
+        SETPAY_DB_INT(reversal->created_ms), SETPAY_DB_BOOL(reversal->advice),
+        SETPAY_DB_INT(reversal->period)));
     SETPAY_TRY(setpay_db_one(db, &rows, "SELECT MAX(id) FROM reversal WHERE payment_id = $1",
                              SETPAY_DB_INT(reversal->payment_id)));
     int64_t id = setpay_db_get_int(rows, 0);
@@ -395,7 +432,8 @@ enum setpay_error setpay_gateway_reversal_acknowledge(struct setpay_db *db, int6
 }
 
 #define REVERSAL_COLUMNS                                                                           \
-    "id, payment_id, partial, amount_minor, remaining_minor, sent_count, created_ms"
+    "id, payment_id, partial, amount_minor, remaining_minor, sent_count, created_ms, advice, "     \
+    "period"
 
 static void read_reversal(struct setpay_db_rows *rows, struct setpay_gateway_reversal *reversal)
 {
@@ -407,6 +445,8 @@ static void read_reversal(struct setpay_db_rows *rows, struct setpay_gateway_rev
         .remaining_minor = setpay_db_get_int(rows, 4),
         .sent_count = setpay_db_get_int(rows, 5),
         .created_ms = setpay_db_get_int(rows, 6),
+        .advice = setpay_db_get_bool(rows, 7),
+        .period = setpay_db_get_int(rows, 8),
     };
 }
 
@@ -495,7 +535,7 @@ enum setpay_error setpay_kept_card_purge(struct setpay_db *db, setpay_time_ms no
                              " (SELECT 1 FROM reversal WHERE reversal.payment_id ="
                              " kept_card.payment_id AND acknowledged = 0) AND NOT EXISTS"
                              " (SELECT 1 FROM payment WHERE payment.id = kept_card.payment_id"
-                             " AND payment.state = $2)",
+                             " AND (payment.state = $2 OR " SETPAY_PAYMENT_IS_HELD "))",
                              SETPAY_DB_INT(now_ms), SETPAY_DB_INT(SETPAY_PAYMENT_ASKING)));
     *deleted = setpay_db_changes(db);
     return SETPAY_OK;

@@ -45,6 +45,7 @@ static enum setpay_error write_recovery(struct setpay_db *db, void *arg)
     struct setpay_gateway_reversal reversal = {
         .payment_id = payment.id,
         .amount_minor = payment.amount.minor,
+        .period = payment.period,
         .created_ms = payment.updated_ms,
     };
     SETPAY_TRY(setpay_payment_update(db, &payment));
@@ -56,10 +57,8 @@ static enum setpay_error write_recovery(struct setpay_db *db, void *arg)
                                setpay_buffer_view(&recovery->answer), payment.updated_ms);
 }
 
-/* The pair that the payment names. Where that has ended meanwhile nobody believes an answer any
- * more; it is declined and reversed all the same, under the one in use. */
-static const struct setpay_held *find_signer(const struct setpay_keyring *keys,
-                                             const struct setpay_payment *payment)
+const struct setpay_held *setpay_payment_signer(const struct setpay_keyring *keys,
+                                                const struct setpay_payment *payment)
 {
     const struct setpay_held *named = setpay_keyring_find(keys, SETPAY_PROFILE_GATEWAY_SIGN,
                                                           payment->brand, &payment->gateway_sign);
@@ -83,7 +82,7 @@ static enum setpay_error recover_one(struct recovery *recovery, const struct set
                                   "it needs [brand %s] to answer for it",
                                   payment->brand, payment->brand);
     setpay_auth_decide(payment, &lost, &decision);
-    const struct setpay_held *sign = find_signer(keys, payment);
+    const struct setpay_held *sign = setpay_payment_signer(keys, payment);
     SETPAY_TRY(setpay_auth_apply(payment, &decision, 0, &unused, now_ms));
     SETPAY_TRY(setpay_vault_open_box(gateway->vault, SETPAY_VAULT_BACK_KEY, &payment->xid,
                                      setpay_buffer_view(&recovery->card.back_key), &back_key));
@@ -92,8 +91,8 @@ static enum setpay_error recover_one(struct recovery *recovery, const struct set
                                     &back_key, now_ms, &recovery->receipt);
     setpay_secret_clear(&back_key);
     SETPAY_TRY(error);
-    SETPAY_TRY(setpay_auth_answer(gateway, sign, payment, NULL, &recovery->receipt.sealed, now_ms,
-                                  &recovery->answer));
+    SETPAY_TRY(setpay_auth_answer(gateway, sign, payment, NULL, &recovery->receipt.sealed, NULL,
+                                  now_ms, &recovery->answer));
     SETPAY_TRY(setpay_store_submit_wait(gateway->store, write_recovery, recovery));
     setpay_log(SETPAY_LOG_WARN, "auth.recovered", setpay_field_id("xid", &payment->xid),
                setpay_field_id("rrpid", &payment->rrpid),

@@ -197,6 +197,9 @@ static enum setpay_error fill(const struct setpay_gateway_reversals *reversals,
     memcpy(request->approval_code, payment->approval_code, sizeof request->approval_code);
     request->xid = payment->xid;
     request->pomd = payment->pomd;
+    request->of_sale = payment->is_sale;
+    request->period = row->reversal->period;
+    request->advises = row->reversal->advice;
     request->repeated = reversals->first;
     SETPAY_TRY(setpay_acceptor_fill(&row->merchant, &request->acceptor));
     SETPAY_TRY(setpay_vault_open_box(vault, SETPAY_VAULT_PAN, &payment->xid,

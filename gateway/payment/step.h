@@ -16,6 +16,7 @@
 #include "common/wire/messages.h"
 #include "gateway/clearing/batch.h"
 #include "gateway/clearing/fees.h"
+#include "gateway/payment/auth.h"
 #include "gateway/payment/payment.h"
 
 #include <stdbool.h>
@@ -77,8 +78,9 @@ setpay_gateway_step_apply(struct setpay_db *db,
  * step that asked->of names (NULL with a capture, or where there is none).
  * SETPAY_E_TOKEN (rule G9: not this payment's CapToken, or no such step of it),
  * SETPAY_E_AMOUNT_LIMIT (rule G8: another currency, more than is left, or not the whole of what is
- * undone), SETPAY_E_HOLD_OVER (rule G8), SETPAY_E_CLEARED (to be undone, but its batch is closed),
- * SETPAY_E_STATE (undone already, or what is credited can't be undone).
+ * undone), SETPAY_E_HOLD_OVER (rule G8; and where the receipt of a release was not asked for yet),
+ * SETPAY_E_CLEARED (to be undone, but its batch is closed), SETPAY_E_STATE (undone already, or what
+ * is credited can't be undone).
  */
 enum setpay_error setpay_step_decide(enum setpay_step_kind kind, const struct setpay_step *asked,
                                      const struct setpay_payment *payment,
@@ -95,5 +97,15 @@ enum setpay_error setpay_credit_decide(enum setpay_step_kind kind, const struct 
                                        struct setpay_step_decision *decision) SETPAY_MUST_CHECK;
 /* What is held and not captured. */
 int64_t setpay_payment_held(const struct setpay_payment *payment);
+/* The gateway gives up so much of it by itself; the merchant has to ask for the receipt of that. */
+void setpay_payment_release(struct setpay_payment *payment, int64_t minor);
+
+/* In an operation: the payment and its step as decided, in that batch, with its ledger entry and
+ * its receipt; and, where the payment was released with it, that reversal and its receipt
+ * (released; else NULL). SETPAY_E_CONFLICT where the payment has moved on. */
+enum setpay_error
+setpay_gateway_step_keep(struct setpay_db *db, const struct setpay_step_decision *decision,
+                         int64_t batch_id, const struct setpay_made_receipt *receipt,
+                         const struct setpay_made_receipt *released) SETPAY_MUST_CHECK;
 
 #endif

@@ -13,7 +13,6 @@
 #include "common/net/metrics.h"
 #include "common/store/answers.h"
 #include "common/wire/checks.h"
-#include "gateway/clearing/ledger.h"
 #include "gateway/payment/dispatch.h"
 #include "gateway/payment/step.h"
 
@@ -41,6 +40,8 @@ struct one_step {
     enum setpay_error error; /* by which it is refused; SETPAY_OK: it is done */
     struct setpay_step_decision decision;
     struct setpay_made_receipt receipt;
+    bool releases; /* a sale that is undone is given up with it */
+    struct setpay_made_receipt released;
 };
 
 struct setpay_gateway_steps {
@@ -57,6 +58,7 @@ static void clear_steps(struct setpay_gateway_steps *steps)
     for (size_t i = 0; i < SETPAY_LIMIT_STEPS; i++) {
         setpay_kept_card_clear(&steps->list[i].card);
         setpay_made_receipt_clear(&steps->list[i].receipt);
+        setpay_made_receipt_clear(&steps->list[i].released);
     }
 }
 
@@ -111,7 +113,8 @@ static enum setpay_receipt_kind receipt_kind(enum setpay_step_kind kind)
     }
 }
 
-static enum setpay_error make_receipt(struct setpay_gateway_work *work, struct one_step *one)
+/* Also of what is given up by it: that is the next in the chain. */
+static enum setpay_error make_receipts(struct setpay_gateway_work *work, struct one_step *one)
 {
     const struct setpay_vault *vault = work->worker->gateway->vault;
     struct setpay_payment *payment = &one->decision.payment;
@@ -122,6 +125,11 @@ static enum setpay_error make_receipt(struct setpay_gateway_work *work, struct o
     enum setpay_error error =
         setpay_payment_make_receipt(work->sign, payment, receipt_kind(step->kind),
                                     step->amount_minor, &back_key, work->now_ms, &one->receipt);
+    one->releases = payment->release_open && !one->payment.release_open;
+    if (error == SETPAY_OK && one->releases)
+        error = setpay_payment_make_receipt(work->sign, payment, SETPAY_RECEIPT_REVERSAL,
+                                            payment->released_minor, &back_key, work->now_ms,
+                                            &one->released);
     setpay_secret_clear(&back_key);
     return error;
 }
@@ -144,7 +152,7 @@ static enum setpay_error decide_step(struct setpay_gateway_work *work, size_t in
     if (one->card_found != SETPAY_OK) /* without it there is no receipt, and no presentment */
         return one->card_found == SETPAY_E_NOT_FOUND ? SETPAY_E_CARD_GONE : one->card_found;
     SETPAY_TRY(setpay_id_random(&one->decision.step.token));
-    return make_receipt(work, one);
+    return make_receipts(work, one);
 }
 
 /* Whether an error is of the step; otherwise it is ours, and of the whole request. */
@@ -217,30 +225,6 @@ static enum setpay_error make_answer(struct setpay_gateway_work *work)
 
 /* ------------------------------------------------------------------ the operation */
 
-static enum setpay_error write_step(struct setpay_db *db, const struct setpay_gateway_steps *steps,
-                                    struct one_step *one, const struct setpay_batch *batch)
-{
-    struct setpay_payment payment = one->decision.payment;
-    struct setpay_step_decision decision = one->decision;
-    struct setpay_ledger_entry entry = {
-        .time_ms = decision.step.created_ms,
-        .event = decision.step.token,
-    };
-    decision.step.batch_id = batch->id;
-    SETPAY_TRY(setpay_payment_update(db, &payment));
-    SETPAY_TRY(setpay_gateway_step_apply(db, &decision));
-    memcpy(entry.brand, payment.brand, sizeof entry.brand);
-    memcpy(entry.merchant_id, payment.merchant_id, sizeof entry.merchant_id);
-    memcpy(entry.currency, payment.amount.currency, sizeof entry.currency);
-    /* The kinds of steps and of their entries have the same numbers. */
-    setpay_ledger_post((enum setpay_ledger_kind)steps->kind, decision.step.amount_minor,
-                       &decision.step.charges, &entry);
-    SETPAY_TRY(setpay_ledger_append(db, &entry));
-    return setpay_payment_add_receipt(db, payment.id, &one->receipt.sealed,
-                                      setpay_buffer_view(&one->receipt.signed_bytes),
-                                      payment.updated_ms);
-}
-
 static enum setpay_error write_steps(struct setpay_db *db, void *arg)
 {
     struct setpay_gateway_work *work = arg;
@@ -255,7 +239,9 @@ static enum setpay_error write_steps(struct setpay_db *db, void *arg)
         if (!any)
             SETPAY_TRY(setpay_batch_use(db, &batch));
         any = true;
-        SETPAY_TRY(write_step(db, steps, &steps->list[i], &batch));
+        const struct one_step *one = &steps->list[i];
+        SETPAY_TRY(setpay_gateway_step_keep(db, &one->decision, batch.id, &one->receipt,
+                                            one->releases ? &one->released : NULL));
     }
     return setpay_answers_keep(db, &work->message.signer, &work->rrpid, &work->request_hash,
                                setpay_buffer_view(&work->answer), work->now_ms);
@@ -285,6 +271,16 @@ static void log_steps(const struct setpay_gateway_work *work)
     }
 }
 
+static void wake_reversals(const struct setpay_gateway_work *work)
+{
+    const struct setpay_gateway_steps *steps = work->steps;
+    bool any = false;
+    for (size_t i = 0; i < steps->request.step_count; i++)
+        any = any || (steps->list[i].error == SETPAY_OK && steps->list[i].releases);
+    if (any)
+        setpay_gateway_reversals_wake(work->worker->reversals);
+}
+
 static void on_kept(void *arg, enum setpay_error error)
 {
     struct setpay_gateway_work *work = arg;
@@ -297,6 +293,7 @@ static void on_kept(void *arg, enum setpay_error error)
         return;
     }
     log_steps(work);
+    wake_reversals(work);
     setpay_gateway_reply(work, setpay_buffer_view(&work->answer));
 }
 
@@ -366,6 +363,11 @@ static enum setpay_step_kind kind_of(enum setpay_message_type type)
     }
 }
 
+void setpay_gateway_count_sale(void)
+{
+    setpay_metric_add(&steps_total, SETPAY_STEP_CAPTURE - 1, 0, 1);
+}
+
 enum setpay_error setpay_gateway_register_step_metrics(void)
 {
     return setpay_metric_register(&steps_total);
@@ -379,6 +381,7 @@ void setpay_gateway_on_step_req(struct setpay_gateway_work *work)
     for (size_t i = 0; steps != NULL && i < SETPAY_LIMIT_STEPS; i++) {
         setpay_kept_card_init(&steps->list[i].card);
         setpay_made_receipt_init(&steps->list[i].receipt);
+        setpay_made_receipt_init(&steps->list[i].released);
     }
     if (error == SETPAY_OK)
         error = setpay_step_req_parse(work->message.content, &steps->request);

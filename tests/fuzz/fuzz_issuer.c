@@ -45,7 +45,9 @@ static void check_request(const struct setpay_iso_message *request)
     struct setpay_account_key key;
     struct setpay_account_answer answer = {.response_code = "14"};
     struct setpay_secret frame = {0};
-    int64_t remaining = -1;
+    int64_t remaining = -1, period = -1;
+    struct setpay_account_presentment presentment;
+    struct setpay_issuer_reconciliation reconciliation;
     fuzz_stain(&ask, sizeof(ask));
     if (setpay_issuer_read_authorisation(request, FUZZ_NOW_MS, &ask) == SETPAY_OK) {
         FUZZ_CHECK(ask.amount.minor > 0 && ask.amount.minor <= SETPAY_MONEY_MAX_MINOR);
@@ -62,8 +64,24 @@ static void check_request(const struct setpay_iso_message *request)
     } else {
         FUZZ_CHECK(fuzz_is_stained(&ask, sizeof(ask)));
     }
-    if (setpay_issuer_read_reversal(request, &key, &remaining) == SETPAY_OK)
-        FUZZ_CHECK(remaining >= 0 && remaining <= SETPAY_MONEY_MAX_MINOR);
+    if (setpay_issuer_read_reversal(request, &key, &remaining, &period) == SETPAY_OK)
+        FUZZ_CHECK(remaining >= 0 && remaining <= SETPAY_MONEY_MAX_MINOR && period >= 0);
+    else
+        FUZZ_CHECK(remaining == -1 && period == -1);
+    fuzz_stain(&presentment, sizeof(presentment));
+    if (setpay_issuer_read_presentment(request, FUZZ_NOW_MS, &presentment) == SETPAY_OK)
+        FUZZ_CHECK(presentment.amount.minor > 0 && strlen(presentment.id) == 32);
+    else
+        FUZZ_CHECK(fuzz_is_stained(&presentment, sizeof(presentment)));
+    fuzz_stain(&reconciliation, sizeof(reconciliation));
+    if (setpay_issuer_read_reconciliation(request, &reconciliation) == SETPAY_OK) {
+        FUZZ_CHECK(reconciliation.period > 0 && reconciliation.theirs.debit_minor >= 0);
+        if (setpay_issuer_build_reconciliation(request, &reconciliation, &frame) == SETPAY_OK)
+            check_answer(request, &frame);
+        setpay_secret_clear(&frame);
+    } else {
+        FUZZ_CHECK(fuzz_is_stained(&reconciliation, sizeof(reconciliation)));
+    }
     if (setpay_issuer_build_answer(request, "30", &frame) == SETPAY_OK)
         check_answer(request, &frame);
     setpay_secret_clear(&frame);

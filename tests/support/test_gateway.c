@@ -122,6 +122,7 @@ static void write_configuration(struct test_gateway *g)
                   "log = %s/gateway.log\nroot = %s/crls/root.pem\ncrls = %s/crls\n"
                   "vault_key = %s/vault.key\nauth_timeout = %dms\nreconnect_min = 10ms\n"
                   "reconnect_max = 50ms\nrepeat_min = 50ms\nrepeat_max = 100ms\n"
+                  "clock_settle = 100ms\n"
                   "[issuer sim]\naddress = %s\n"
                   "[fees visa.EUR]\ninterchange = 0.25 %% + 0.10\nmerchant = 1.4 %% + 0.25\n",
                   TEST_GATEWAY_ID, g->frames, g->daemon.admin, g->folder, g->folder, g->folder,

@@ -89,7 +89,7 @@ static void replace_secret(struct setpay_secret *secret, const char *text)
 DEFECT(other_key, p->auth_key = gateway->other.sign)
 DEFECT(other_sender, p->auth.header.sender.bytes[0] ^= 1)
 DEFECT(other_receiver, p->auth.header.receiver.bytes[0] ^= 1)
-DEFECT(intent_sale, p->auth.intent = SETPAY_INTENT_SALE)
+DEFECT(sale_by_token, p->auth.intent = SETPAY_INTENT_SALE; p->auth.has_auth_token = true)
 DEFECT(auth_token, p->auth.has_auth_token = true; p->auth.auth_token.bytes[0] = 1)
 DEFECT(date_early, p->auth.header.date_ms -= 6 * SETPAY_MINUTE_MS)
 DEFECT(date_late, p->auth.header.date_ms += 6 * SETPAY_MINUTE_MS)
@@ -112,7 +112,7 @@ static void refuses_message(void **state)
         {"signed by another key", NULL, other_key, "SIGNATURE A2"},
         {"names another sender", NULL, other_sender, "SENDER A2"},
         {"meant for another gateway", NULL, other_receiver, "RECEIVER A2"},
-        {"a sale", NULL, intent_sale, "MESSAGE_TYPE A1"},
+        {"a sale by a token that was not given", NULL, sale_by_token, "TOKEN G9"},
         {"a token that was not given", NULL, auth_token, "TOKEN G9"},
         {"date too early", NULL, date_early, "DATE A5"},
         {"date too late", NULL, date_late, "DATE A5"},

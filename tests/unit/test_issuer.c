@@ -434,7 +434,7 @@ static void closes_on_what_is_wrong(void **state)
 static void answers_what_it_does_not_serve(void **state)
 {
     static const char advice[] = "\x00\x0c"
-                                 "0120\x00\x00\x00\x00\x00\x00\x00\x00";
+                                 "0520\x00\x00\x00\x00\x00\x00\x00\x00";
     static const char empty[] = "\x00\x0c"
                                 "0100\x00\x00\x00\x00\x00\x00\x00\x00";
     struct setpay_iso_message answer = {0};
@@ -444,7 +444,7 @@ static void answers_what_it_does_not_serve(void **state)
     start(&f, NULL);
     int fd = dial_and_sign_on(&f);
     assert_int_equal(send(fd, advice, 14, MSG_NOSIGNAL), 14);
-    receive_message(fd, "0130", "40", &answer);
+    receive_message(fd, "0530", "40", &answer);
     assert_int_equal(send(fd, empty, 14, MSG_NOSIGNAL), 14);
     receive_message(fd, "0110", "30", &answer);
     setpay_iso_clear(&answer);
@@ -494,6 +494,54 @@ static void books_once(void **state)
     assert_int_equal(count_in(&f, "holds"), 1);
     setpay_iso_clear(&answer);
     setpay_secret_clear(&frame);
+    setpay_network_authorisation_clear(&request);
+    close(fd);
+    close_all(&f);
+}
+
+/* Sends the frame as a message of that type, and expects that answer. */
+static void tell(int fd, struct setpay_secret *frame, const char *mti, const char *answer_mti,
+                 const char *code)
+{
+    struct setpay_iso_message answer = {0};
+    memcpy(frame->data + SETPAY_ISO_HEADER_SIZE, mti, 4);
+    send_frame(fd, frame);
+    receive_message(fd, answer_mti, code, &answer);
+    setpay_iso_clear(&answer);
+}
+
+/* An advice of what was approved elsewhere is booked once, whatever the issuer would have said. A
+ * sale that does not name what it books is none; one that does is charged, not held. */
+static void takes_advices_and_sales(void **state)
+{
+    struct setpay_network_authorisation request;
+    struct setpay_secret advice = {0}, sale = {0};
+    struct setpay_network_trace trace = trace_1;
+    struct fixture f;
+    (void)state;
+    open_all(&f);
+    start(&f, NULL);
+    int fd = dial_and_sign_on(&f);
+    fill_request(trace, "4000000000000002", &request); /* declines */
+    assert_int_equal(setpay_request_build_authorisation(&sender, &request, &advice), SETPAY_OK);
+    tell(fd, &advice, "0120", "0130", "00");
+    tell(fd, &advice, "0121", "0130", "00");
+    assert_int_equal(count_in(&f, "holds"), 1);
+    setpay_network_authorisation_clear(&request);
+    trace.stan++;
+    fill_request(trace, "4242424242424242", &request);
+    assert_int_equal(setpay_request_build_authorisation(&sender, &request, &sale), SETPAY_OK);
+    tell(fd, &sale, "0200", "0210", "30");
+    setpay_secret_clear(&sale);
+    request.is_sale = true;
+    request.period = 1;
+    assert_int_equal(setpay_request_build_authorisation(&sender, &request, &sale), SETPAY_OK);
+    tell(fd, &sale, "0200", "0210", "00");
+    tell(fd, &sale, "0200", "0210", "00");
+    assert_int_equal(count_in(&f, "holds"), 1);
+    assert_int_equal(count_in(&f, "presentments"), 1);
+    setpay_secret_clear(&advice);
+    setpay_secret_clear(&sale);
     setpay_network_authorisation_clear(&request);
     close(fd);
     close_all(&f);
@@ -634,6 +682,7 @@ int main(void)
         cmocka_unit_test(closes_on_what_is_wrong),
         cmocka_unit_test(answers_what_it_does_not_serve),
         cmocka_unit_test(books_once),
+        cmocka_unit_test(takes_advices_and_sales),
         cmocka_unit_test(approval_codes_differ),
         cmocka_unit_test(speaks_tls),
         cmocka_unit_test(lists_cards),

@@ -208,6 +208,37 @@ static void test_a_purge_leaves_cards_that_a_reversal_needs(void **state)
     assert_int_equal(purge.deleted, 1);
 }
 
+static enum setpay_error approve(struct setpay_db *db, void *arg)
+{
+    struct purge *purge = arg;
+    purge->payment.state = SETPAY_PAYMENT_APPROVED;
+    purge->payment.approved_minor = 1250;
+    return setpay_payment_update(db, &purge->payment);
+}
+
+static enum setpay_error capture_all(struct setpay_db *db, void *arg)
+{
+    struct purge *purge = arg;
+    purge->payment.state = SETPAY_PAYMENT_CAPTURED;
+    purge->payment.captured_minor = 1250;
+    return setpay_payment_update(db, &purge->payment);
+}
+
+/* rules G8, G10: without the card nobody could give up, at the hold's end, what is held */
+static void test_a_purge_leaves_cards_of_what_is_held(void **state)
+{
+    struct fixture *fixture = *state;
+    struct setpay_store *store = fixture->store;
+    struct purge purge = {.payment = payment_of(1, 1, 1)};
+    assert_int_equal(setpay_store_submit_wait(store, insert_card, &purge), SETPAY_OK);
+    assert_int_equal(setpay_store_submit_wait(store, approve, &purge), SETPAY_OK);
+    assert_int_equal(setpay_store_submit_wait(store, run_purge, &purge), SETPAY_OK);
+    assert_int_equal(purge.deleted, 0);
+    assert_int_equal(setpay_store_submit_wait(store, capture_all, &purge), SETPAY_OK);
+    assert_int_equal(setpay_store_submit_wait(store, run_purge, &purge), SETPAY_OK);
+    assert_int_equal(purge.deleted, 1);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -216,6 +247,7 @@ int main(void)
         TEST(test_a_request_under_way_holds_its_identifier),
         TEST(test_a_decision_on_an_old_state_is_not_written),
         TEST(test_a_purge_leaves_cards_that_a_reversal_needs),
+        TEST(test_a_purge_leaves_cards_of_what_is_held),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

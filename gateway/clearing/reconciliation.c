@@ -1,0 +1,312 @@
+/*
+ * The rows of cuts and reconciliations, and what a period comes to.
+ */
+#include "gateway/clearing/reconciliation.h"
+
+#include <string.h>
+
+#define CURRENCIES_MAX 200 /* more than there are */
+
+const char *setpay_reconciliation_result_name(enum setpay_reconciliation_result result)
+{
+    static const char *const names[] = {"open", "in balance", "out of balance", "refused"};
+    return (unsigned)result < sizeof names / sizeof *names ? names[result] : "unknown";
+}
+
+static enum setpay_error one_number(struct setpay_db_rows *rows, int64_t *number)
+{
+    int64_t found = setpay_db_get_int(rows, 0);
+    SETPAY_TRY(setpay_db_end(rows));
+    *number = found;
+    return SETPAY_OK;
+}
+
+/* ------------------------------------------------------------------ cuts */
+
+enum setpay_error setpay_reconciliation_period(struct setpay_db *db, const char *issuer,
+                                               int64_t *period)
+{
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(setpay_db_one(db, &rows, "SELECT " SETPAY_RECONCILIATION_PERIOD_OF("$1"),
+                             SETPAY_DB_TEXT(issuer)));
+    return one_number(rows, period);
+}
+
+static enum setpay_error insert_cut(struct setpay_db *db, const char *issuer, int64_t period,
+                                    setpay_time_ms now_ms, bool totalled)
+{
+    return setpay_db_run(db,
+                         "INSERT INTO reconciliation_cut (issuer, period, cut_ms, totalled)"
+                         " VALUES ($1, $2, $3, $4)",
+                         SETPAY_DB_TEXT(issuer), SETPAY_DB_INT(period), SETPAY_DB_INT(now_ms),
+                         SETPAY_DB_BOOL(totalled));
+}
+
+enum setpay_error setpay_reconciliation_begin(struct setpay_db *db, const char *issuer,
+                                              setpay_time_ms now_ms)
+{
+    struct setpay_db_rows *rows;
+    int64_t count = 0;
+    SETPAY_TRY(setpay_db_one(db, &rows, "SELECT COUNT(*) FROM reconciliation_cut WHERE issuer = $1",
+                             SETPAY_DB_TEXT(issuer)));
+    SETPAY_TRY(one_number(rows, &count));
+    return count > 0 ? SETPAY_OK : insert_cut(db, issuer, 0, now_ms, true);
+}
+
+enum setpay_error setpay_reconciliation_cut(struct setpay_db *db, const char *issuer,
+                                            setpay_time_ms now_ms, int64_t *period)
+{
+    int64_t current;
+    SETPAY_TRY(setpay_reconciliation_period(db, issuer, &current));
+    SETPAY_TRY(insert_cut(db, issuer, current, now_ms, false));
+    *period = current;
+    return SETPAY_OK;
+}
+
+enum setpay_error setpay_reconciliation_cut_daily(struct setpay_db *db, const char *issuer,
+                                                  setpay_time_ms due_ms, setpay_time_ms now_ms,
+                                                  bool *cut)
+{
+    struct setpay_db_rows *rows;
+    int64_t last_ms = 0, period;
+    *cut = false;
+    SETPAY_TRY(setpay_db_one(
+        db, &rows, "SELECT COALESCE(MAX(cut_ms), 0) FROM reconciliation_cut WHERE issuer = $1",
+        SETPAY_DB_TEXT(issuer)));
+    SETPAY_TRY(one_number(rows, &last_ms));
+    if (last_ms >= due_ms)
+        return SETPAY_OK;
+    SETPAY_TRY(setpay_reconciliation_cut(db, issuer, now_ms, &period));
+    *cut = true;
+    return SETPAY_OK;
+}
+
+enum setpay_error setpay_reconciliation_is_due(struct setpay_db *db, const char *issuer,
+                                               setpay_time_ms due_ms, bool *due)
+{
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(setpay_db_one(db, &rows,
+                             "SELECT COALESCE(MAX(cut_ms), 0), COALESCE(MIN(totalled), 0)"
+                             " FROM reconciliation_cut WHERE issuer = $1",
+                             SETPAY_DB_TEXT(issuer)));
+    bool found = setpay_db_get_int(rows, 0) < due_ms || setpay_db_get_int(rows, 1) == 0;
+    SETPAY_TRY(setpay_db_end(rows));
+    *due = found;
+    return SETPAY_OK;
+}
+
+/* ------------------------------------------------------------------ what a period comes to */
+
+/* What the issuer has not answered yet of the period. */
+static enum setpay_error count_unanswered(struct setpay_db *db, const char *issuer, int64_t period,
+                                          int64_t *count)
+{
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(setpay_db_one(
+        db, &rows,
+        "SELECT (SELECT COUNT(*) FROM payment WHERE sale_id IS NOT NULL AND issuer = $1"
+        " AND period = $2 AND state = 1)"
+        " + (SELECT COUNT(*) FROM presentment JOIN step ON step.id = step_id"
+        " JOIN payment ON payment.id = step.payment_id WHERE presentment.period = $2"
+        " AND payment.issuer = $1 AND acknowledged = 0)"
+        " + (SELECT COUNT(*) FROM reversal JOIN payment ON payment.id = reversal.payment_id"
+        " WHERE reversal.period = $2 AND payment.issuer = $1 AND acknowledged = 0)",
+        SETPAY_DB_TEXT(issuer), SETPAY_DB_INT(period)));
+    return one_number(rows, count);
+}
+
+/* Sales that were approved and not undone in the same period; presentments that were taken;
+ * reversals of sales of an earlier period. A credit is undone before it is presented, or not. */
+#define TOTALS_SQL                                                                                 \
+    "SELECT currency, SUM(kind = 2), SUM(CASE kind WHEN 2 THEN minor ELSE 0 END), SUM(kind = 1),"  \
+    " SUM(CASE kind WHEN 1 THEN minor ELSE 0 END), SUM(kind = 3),"                                 \
+    " SUM(CASE kind WHEN 3 THEN minor ELSE 0 END) FROM ("                                          \
+    "SELECT currency, 1 AS kind, approved_minor AS minor FROM payment"                             \
+    " WHERE sale_id IS NOT NULL AND issuer = $1 AND period = $2 AND approved_minor > 0"            \
+    " AND NOT EXISTS (SELECT 1 FROM reversal WHERE reversal.payment_id = payment.id"               \
+    " AND reversal.period = payment.period)"                                                       \
+    " UNION ALL "                                                                                  \
+    "SELECT currency, kind, step.amount_minor FROM presentment JOIN step ON step.id = step_id"     \
+    " JOIN payment ON payment.id = step.payment_id WHERE presentment.period = $2"                  \
+    " AND payment.issuer = $1 AND presentment.response_code IN ('00', '94')"                       \
+    " UNION ALL "                                                                                  \
+    "SELECT currency, 3, reversal.amount_minor FROM reversal"                                      \
+    " JOIN payment ON payment.id = reversal.payment_id WHERE reversal.period = $2"                 \
+    " AND payment.issuer = $1 AND payment.period <> $2 AND approved_minor > 0)"                    \
+    " GROUP BY currency ORDER BY currency"
+
+struct period_row {
+    char issuer[SETPAY_NETWORK_NAME_SIZE];
+    int64_t period;
+    setpay_time_ms cut_ms;
+};
+
+static enum setpay_error insert_totals(struct setpay_db *db, const struct period_row *row,
+                                       const char *currency,
+                                       const struct setpay_network_totals *totals)
+{
+    return setpay_db_run(
+        db,
+        "INSERT INTO reconciliation (issuer, period, currency, cut_ms, credit_count, credit_minor,"
+        " debit_count, debit_minor, debit_reversal_count, debit_reversal_minor,"
+        " credit_reversal_count, credit_reversal_minor)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+        SETPAY_DB_TEXT(row->issuer), SETPAY_DB_INT(row->period), SETPAY_DB_TEXT(currency),
+        SETPAY_DB_INT(row->cut_ms), SETPAY_DB_INT(totals->credit_count),
+        SETPAY_DB_INT(totals->credit_minor), SETPAY_DB_INT(totals->debit_count),
+        SETPAY_DB_INT(totals->debit_minor), SETPAY_DB_INT(totals->debit_reversal_count),
+        SETPAY_DB_INT(totals->debit_reversal_minor), SETPAY_DB_INT(totals->credit_reversal_count),
+        SETPAY_DB_INT(totals->credit_reversal_minor));
+}
+
+static enum setpay_error total_period(struct setpay_db *db, const struct period_row *row)
+{
+    struct {
+        char currency[4];
+        struct setpay_network_totals totals;
+    } found[CURRENCIES_MAX];
+    struct setpay_db_rows *rows;
+    size_t count = 0;
+    SETPAY_TRY(setpay_db_select(db, &rows, TOTALS_SQL, SETPAY_DB_TEXT(row->issuer),
+                                SETPAY_DB_INT(row->period)));
+    while (setpay_db_next(rows) && count < CURRENCIES_MAX) {
+        setpay_db_get_text(rows, 0, found[count].currency, sizeof found[count].currency);
+        found[count].totals = (struct setpay_network_totals){
+            .credit_count = setpay_db_get_int(rows, 1),
+            .credit_minor = setpay_db_get_int(rows, 2),
+            .debit_count = setpay_db_get_int(rows, 3),
+            .debit_minor = setpay_db_get_int(rows, 4),
+            .debit_reversal_count = setpay_db_get_int(rows, 5),
+            .debit_reversal_minor = setpay_db_get_int(rows, 6),
+        };
+        count++;
+    }
+    SETPAY_TRY(setpay_db_end(rows));
+    for (size_t i = 0; i < count; i++)
+        SETPAY_TRY(insert_totals(db, row, found[i].currency, &found[i].totals));
+    return setpay_db_run(
+        db, "UPDATE reconciliation_cut SET totalled = 1 WHERE issuer = $1 AND period = $2",
+        SETPAY_DB_TEXT(row->issuer), SETPAY_DB_INT(row->period));
+}
+
+#define PORTION 256 /* those that wait for an answer are looked at again each time */
+
+enum setpay_error setpay_reconciliation_total(struct setpay_db *db)
+{
+    struct period_row cuts[PORTION];
+    struct setpay_db_rows *rows;
+    size_t count = 0;
+    SETPAY_TRY(setpay_db_select(db, &rows,
+                                "SELECT issuer, period, cut_ms FROM reconciliation_cut"
+                                " WHERE totalled = 0 ORDER BY cut_ms, issuer, period LIMIT $1",
+                                SETPAY_DB_INT(PORTION)));
+    while (setpay_db_next(rows)) {
+        setpay_db_get_text(rows, 0, cuts[count].issuer, sizeof cuts[count].issuer);
+        cuts[count].period = setpay_db_get_int(rows, 1);
+        cuts[count].cut_ms = setpay_db_get_int(rows, 2);
+        count++;
+    }
+    SETPAY_TRY(setpay_db_end(rows));
+    for (size_t i = 0; i < count; i++) {
+        int64_t unanswered = 0;
+        SETPAY_TRY(count_unanswered(db, cuts[i].issuer, cuts[i].period, &unanswered));
+        if (unanswered == 0)
+            SETPAY_TRY(total_period(db, &cuts[i]));
+    }
+    return SETPAY_OK;
+}
+
+/* ------------------------------------------------------------------ reconciliations */
+
+#define COLUMNS                                                                                    \
+    "id, issuer, period, currency, cut_ms, credit_count, credit_minor, credit_reversal_count,"     \
+    " credit_reversal_minor, debit_count, debit_minor, debit_reversal_count,"                      \
+    " debit_reversal_minor, their_credit_count, their_credit_minor,"                               \
+    " their_credit_reversal_count, their_credit_reversal_minor, their_debit_count,"                \
+    " their_debit_minor, their_debit_reversal_count, their_debit_reversal_minor, result,"          \
+    " response_code, answered_ms"
+
+static void read_totals(struct setpay_db_rows *rows, int column,
+                        struct setpay_network_totals *totals)
+{
+    *totals = (struct setpay_network_totals){
+        .credit_count = setpay_db_get_int(rows, column),
+        .credit_minor = setpay_db_get_int(rows, column + 1),
+        .credit_reversal_count = setpay_db_get_int(rows, column + 2),
+        .credit_reversal_minor = setpay_db_get_int(rows, column + 3),
+        .debit_count = setpay_db_get_int(rows, column + 4),
+        .debit_minor = setpay_db_get_int(rows, column + 5),
+        .debit_reversal_count = setpay_db_get_int(rows, column + 6),
+        .debit_reversal_minor = setpay_db_get_int(rows, column + 7),
+    };
+}
+
+static void read_row(struct setpay_db_rows *rows, struct setpay_reconciliation *found)
+{
+    memset(found, 0, sizeof *found);
+    found->id = setpay_db_get_int(rows, 0);
+    setpay_db_get_text(rows, 1, found->issuer, sizeof found->issuer);
+    found->period = setpay_db_get_int(rows, 2);
+    setpay_db_get_text(rows, 3, found->currency, sizeof found->currency);
+    found->cut_ms = setpay_db_get_int(rows, 4);
+    read_totals(rows, 5, &found->ours);
+    read_totals(rows, 13, &found->theirs);
+    found->result = (enum setpay_reconciliation_result)setpay_db_get_int(rows, 21);
+    setpay_db_get_text(rows, 22, found->response_code, sizeof found->response_code);
+    found->answered_ms = setpay_db_get_int(rows, 23);
+}
+
+enum setpay_error setpay_reconciliation_next(struct setpay_db *db, int64_t after_id,
+                                             struct setpay_reconciliation *found)
+{
+    struct setpay_db_rows *rows;
+    struct setpay_reconciliation got;
+    SETPAY_TRY(setpay_db_one(
+        db, &rows,
+        "SELECT " COLUMNS " FROM reconciliation WHERE result = 0 AND id > $1 ORDER BY id LIMIT 1",
+        SETPAY_DB_INT(after_id)));
+    read_row(rows, &got);
+    SETPAY_TRY(setpay_db_end(rows));
+    *found = got;
+    return SETPAY_OK;
+}
+
+enum setpay_error setpay_reconciliation_answer(struct setpay_db *db,
+                                               const struct setpay_reconciliation *answered,
+                                               int64_t sent_count)
+{
+    const struct setpay_network_totals *theirs = &answered->theirs;
+    return setpay_db_run(
+        db,
+        "UPDATE reconciliation SET result = $1, response_code = $2, answered_ms = $3,"
+        " sent_count = sent_count + $4, their_credit_count = $5, their_credit_minor = $6,"
+        " their_credit_reversal_count = $7, their_credit_reversal_minor = $8,"
+        " their_debit_count = $9, their_debit_minor = $10, their_debit_reversal_count = $11,"
+        " their_debit_reversal_minor = $12 WHERE id = $13 AND result = 0",
+        SETPAY_DB_INT(answered->result), SETPAY_DB_TEXT(answered->response_code),
+        SETPAY_DB_INT(answered->answered_ms), SETPAY_DB_INT(sent_count),
+        SETPAY_DB_INT(theirs->credit_count), SETPAY_DB_INT(theirs->credit_minor),
+        SETPAY_DB_INT(theirs->credit_reversal_count), SETPAY_DB_INT(theirs->credit_reversal_minor),
+        SETPAY_DB_INT(theirs->debit_count), SETPAY_DB_INT(theirs->debit_minor),
+        SETPAY_DB_INT(theirs->debit_reversal_count), SETPAY_DB_INT(theirs->debit_reversal_minor),
+        SETPAY_DB_INT(answered->id));
+}
+
+enum setpay_error setpay_reconciliation_each_newest(struct setpay_db *db, const char *issuer,
+                                                    int64_t limit,
+                                                    setpay_reconciliation_each_fn *each, void *arg)
+{
+    struct setpay_db_rows *rows;
+    enum setpay_error error = SETPAY_OK;
+    SETPAY_TRY(setpay_db_select(db, &rows,
+                                "SELECT " COLUMNS " FROM reconciliation WHERE issuer = $1"
+                                " ORDER BY period DESC, currency LIMIT $2",
+                                SETPAY_DB_TEXT(issuer), SETPAY_DB_INT(limit)));
+    while (error == SETPAY_OK && setpay_db_next(rows)) {
+        struct setpay_reconciliation found;
+        read_row(rows, &found);
+        error = each(arg, &found);
+    }
+    enum setpay_error end = setpay_db_end(rows);
+    return error != SETPAY_OK ? error : end;
+}

@@ -1,0 +1,408 @@
+/*
+ * A running gateway with two issuers: their totals are compared by period and currency (0500), in
+ * balance or not, once, across kills and silences; and one that is away keeps nobody from paying by
+ * the other's cards.
+ */
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/base/secret.h"
+#include "gateway/clearing/reconciler.h"
+#include "tests/support/test_gateway.h"
+#include "tests/support/test_paid.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define CAP SETPAY_MESSAGE_CAP_REQ
+#define CAP_REV SETPAY_MESSAGE_CAP_REV_REQ
+#define CRED SETPAY_MESSAGE_CRED_REQ
+#define UNANSWERED                                                                                 \
+    "SELECT (SELECT COUNT(*) FROM reconciliation WHERE result = 0)"                                \
+    " + (SELECT COUNT(*) FROM reconciliation_cut WHERE totalled = 0)"
+
+static struct test_gateway *gateway;
+static struct test_daemon second; /* the issuer of cards that begin with 4000 */
+static char second_address[TEST_ADDRESS_SIZE];
+static struct test_cardholder *holder, *of_second;
+static struct test_line *shop;
+
+static void ask(struct test_paid *paid, const struct test_cardholder *by,
+                enum setpay_auth_intent intent, int64_t minor)
+{
+    test_paid_prepare(paid, gateway, shop, by, intent, minor, false);
+    test_paid_ask(paid);
+}
+
+static void sell(struct test_paid *paid, const struct test_cardholder *by, int64_t minor)
+{
+    ask(paid, by, SETPAY_INTENT_SALE, minor);
+    assert_int_equal(paid->auth.outcome, SETPAY_AUTH_APPROVED);
+}
+
+static void script(const char *key, int value)
+{
+    json_decref(test_gateway_issuer(gateway, "script", json_pack("{s:i}", key, value)));
+}
+
+static void cut(const char *issuer)
+{
+    json_decref(test_gateway_control(gateway, "issuer.cutoff",
+                                     issuer == NULL ? json_object()
+                                                    : json_pack("{s:s}", "issuer", issuer)));
+}
+
+/* The newest reconciliation of that issuer, once none is open. The caller's. */
+static json_t *newest(const char *issuer)
+{
+    size_t index;
+    json_t *row, *found = NULL;
+    test_daemon_wait_number(&gateway->daemon, UNANSWERED, 0);
+    json_t *result = test_gateway_control(gateway, "issuer.list", json_object());
+    json_array_foreach(json_object_get(result, "issuers"), index, row)
+    {
+        if (strcmp(json_string_value(json_object_get(row, "issuer")), issuer) == 0)
+            found = json_incref(json_array_get(json_object_get(row, "reconciliations"), 0));
+    }
+    assert_non_null(found);
+    json_decref(result);
+    return found;
+}
+
+static int64_t number_in(const json_t *row, const char *whose, const char *name)
+{
+    return json_integer_value(json_object_get(json_object_get(row, whose), name));
+}
+
+/* debits, credits, reversals of debits: number and sum of each, as both sides have them. */
+static void expect_totals(const char *issuer, const int64_t expected[6])
+{
+    static const char *const names[] = {"debit_count",          "debit_minor",
+                                        "credit_count",         "credit_minor",
+                                        "debit_reversal_count", "debit_reversal_minor"};
+    json_t *row = newest(issuer);
+    assert_string_equal(json_string_value(json_object_get(row, "result")), "in balance");
+    for (size_t i = 0; i < 6; i++) {
+        assert_int_equal(number_in(row, "ours", names[i]), expected[i]);
+        assert_int_equal(number_in(row, "theirs", names[i]), expected[i]);
+    }
+    assert_int_equal(number_in(row, "ours", "net_minor"), expected[1] - expected[3] - expected[5]);
+    json_decref(row);
+}
+
+/* ------------------------------------------------------------------ when it is time */
+
+static void knows_its_time(void **state)
+{
+    static const char *const bad[] = {"", "24:00", "12:60", "1:00", "12.00", "12:0x", "012:00"};
+    int64_t minutes = -1;
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(setpay_reconciler_parse_time(bad[i], &minutes), SETPAY_E_INVALID);
+    assert_int_equal(minutes, -1);
+    assert_int_equal(setpay_reconciler_parse_time("23:59", &minutes), SETPAY_OK);
+    assert_int_equal(minutes, 1439);
+    const setpay_time_ms day = 20000 * SETPAY_DAY_MS;
+    assert_int_equal(setpay_reconciler_due(day, 0), day);
+    assert_int_equal(setpay_reconciler_due(day - 1, 0), day - SETPAY_DAY_MS);
+    assert_int_equal(setpay_reconciler_due(day + 60 * SETPAY_MINUTE_MS, 60),
+                     day + 60 * SETPAY_MINUTE_MS);
+    assert_int_equal(setpay_reconciler_due(day + 60 * SETPAY_MINUTE_MS - 1, 60),
+                     day - SETPAY_DAY_MS + 60 * SETPAY_MINUTE_MS);
+}
+
+/* ------------------------------------------------------------------ in balance */
+
+static void both_count_the_same(void **state)
+{
+    struct test_paid paid[4], other;
+    struct setpay_step_done done;
+    (void)state;
+    sell(&paid[0], holder, 100);
+    sell(&paid[1], holder, 200);
+    sell(&other, of_second, 4000);
+    ask(&paid[2], holder, SETPAY_INTENT_AUTHORISE, 3000);
+    assert_int_equal(test_paid_step(&paid[2], CAP, &paid[2].auth.cap_token, 1000, &done), 0);
+    assert_int_equal(test_paid_step(&paid[2], CRED, &done.id, 50, NULL), 0);
+    assert_int_equal(test_paid_step(&paid[0], CRED, &paid[0].auth.capture.id, 7, NULL), 0);
+    script("silent_presentments", 1);
+    test_paid_close_batch(&paid[0]);
+    cut(NULL);
+    expect_totals("sim", (const int64_t[]){3, 1300, 2, 57, 0, 0});
+    expect_totals("second", (const int64_t[]){1, 4000, 0, 0, 0, 0});
+    cut(NULL); /* nothing has happened since: nothing to compare */
+    test_daemon_wait_number(&gateway->daemon, UNANSWERED, 0);
+    assert_int_equal(test_gateway_number(gateway, "SELECT COUNT(*) FROM reconciliation"), 2);
+    for (int i = 0; i < 3; i++)
+        test_paid_clear(&paid[i]);
+    test_paid_clear(&other);
+}
+
+/* In its own period it counts in neither sum; in a later one it is a reversal. */
+static void counts_what_is_undone(void **state)
+{
+    struct test_paid here, later;
+    (void)state;
+    sell(&here, holder, 500);
+    sell(&later, holder, 900);
+    assert_int_equal(test_paid_step(&here, CAP_REV, &here.auth.capture.id, 500, NULL), 0);
+    cut("sim");
+    expect_totals("sim", (const int64_t[]){1, 900, 0, 0, 0, 0});
+    assert_int_equal(test_paid_step(&later, CAP_REV, &later.auth.capture.id, 900, NULL), 0);
+    script("silent_reversals", 1);
+    cut("sim");
+    expect_totals("sim", (const int64_t[]){0, 0, 0, 0, 1, 900});
+    test_paid_clear(&here);
+    test_paid_clear(&later);
+}
+
+/* rule G7: a sale without an answer belongs to its period until the issuer has taken it back. */
+static void waits_for_the_last_answer(void **state)
+{
+    struct test_paid lost, sold;
+    (void)state;
+    sell(&sold, holder, 30);
+    script("silent", 1);
+    script("refuse_reversals", 3);
+    ask(&lost, holder, SETPAY_INTENT_SALE, 8000);
+    assert_int_equal(lost.auth.outcome, SETPAY_AUTH_DECLINED);
+    int64_t cuts = test_gateway_number(gateway, "SELECT COUNT(*) FROM reconciliation_cut");
+    cut("sim");
+    expect_totals("sim", (const int64_t[]){1, 30, 0, 0, 0, 0});
+    assert_int_equal(test_gateway_number(gateway, "SELECT COUNT(*) FROM reconciliation_cut"),
+                     cuts + 1); /* looked at again while it waits, and not cut off again */
+    test_paid_clear(&lost);
+    test_paid_clear(&sold);
+}
+
+/* ------------------------------------------------------------------ not in balance */
+
+static void says_what_differs(void **state)
+{
+    struct test_paid paid;
+    (void)state;
+    sell(&paid, holder, 40);
+    script("wrong_totals", 1);
+    cut("sim");
+    json_t *row = newest("sim");
+    assert_string_equal(json_string_value(json_object_get(row, "result")), "out of balance");
+    assert_int_equal(number_in(row, "ours", "debit_count"), 1);
+    assert_int_equal(number_in(row, "theirs", "debit_count"), 2);
+    assert_int_equal(number_in(row, "ours", "net_minor"), 40);
+    assert_int_equal(number_in(row, "theirs", "net_minor"), 41);
+    test_gateway_wait_log(gateway, "level=error event=reconciliation.out_of_balance", 1);
+    json_decref(row);
+    test_paid_clear(&paid);
+}
+
+/* ------------------------------------------------------------------ silences and deaths */
+
+static void asks_again_until_answered(void **state)
+{
+    struct test_paid paid;
+    (void)state;
+    sell(&paid, holder, 60);
+    script("silent_reconciliations", 2);
+    cut("sim");
+    expect_totals("sim", (const int64_t[]){1, 60, 0, 0, 0, 0});
+    assert_int_equal(test_daemon_log_count(&gateway->issuer, "mti=0501"), 2);
+    test_paid_clear(&paid);
+}
+
+static void restart(void)
+{
+    test_line_free(shop);
+    test_gateway_start(gateway, NULL);
+    shop = test_line_new(gateway, gateway->shop[0].tls, "visa");
+    assert_non_null(shop);
+}
+
+/* By the operator's program, which may hear that the gateway has gone. */
+static void cut_and_die(void)
+{
+    char path[TEST_PATH_SIZE];
+    const char *words[] = {"--config", test_path(gateway->folder, "gateway.conf", path),
+                           "issuer",   "cutoff",
+                           "--issuer", "sim",
+                           NULL};
+    (void)test_run_to_end("setpay-gateway", words, NULL);
+}
+
+static void compares_once_across_a_kill(void **state)
+{
+    static const struct {
+        const char *point;
+        int count; /* the first operation is the cut, the second its sums, the third the answer */
+    } crashes[] = {
+        {"store.write", 2}, {"store.committed", 2}, {"reconciliation.round", 1},
+        {"line.send", 1},   {"line.receive", 1},    {"reconciliation.answered", 1},
+        {"store.write", 3}, {"store.committed", 3},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof crashes / sizeof *crashes; i++) {
+        struct test_paid paid;
+        int64_t rows = test_gateway_number(gateway, "SELECT COUNT(*) FROM reconciliation");
+        int64_t minor = 1000 + (int64_t)i;
+        print_message("# %s:%d\n", crashes[i].point, crashes[i].count);
+        sell(&paid, holder, minor);
+        json_decref(test_gateway_control(
+            gateway, "testing.crash",
+            json_pack("{s:s, s:i}", "point", crashes[i].point, "count", crashes[i].count)));
+        cut_and_die();
+        test_gateway_wait_killed(gateway);
+        restart();
+        expect_totals("sim", (const int64_t[]){1, minor, 0, 0, 0, 0});
+        assert_int_equal(test_gateway_number(gateway, "SELECT COUNT(*) FROM reconciliation"),
+                         rows + 1);
+        test_paid_clear(&paid);
+    }
+}
+
+/* ------------------------------------------------------------------ by itself, once a day */
+
+static void cuts_by_itself(void **state)
+{
+    int64_t cuts = test_gateway_number(gateway, "SELECT COUNT(*) FROM reconciliation_cut");
+    (void)state;
+    for (int restarted = 0; restarted < 2; restarted++) {
+        json_decref(test_gateway_control(
+            gateway, "testing.clock", json_pack("{s:I}", "offset_ms", (json_int_t)SETPAY_DAY_MS)));
+        test_daemon_wait_number(&gateway->daemon, "SELECT COUNT(*) FROM reconciliation_cut",
+                                cuts + 2); /* each issuer once, and not again */
+        test_line_free(shop);
+        shop = NULL;
+        test_gateway_stop(gateway);
+        restart();
+    }
+}
+
+/* ------------------------------------------------------------------ one issuer away */
+
+static void one_away_is_not_everybodys(void **state)
+{
+    struct test_paid ours, theirs;
+    struct setpay_buffer answer;
+    struct setpay_message read;
+    struct setpay_error_report report;
+    (void)state;
+    ask(&theirs, of_second, SETPAY_INTENT_AUTHORISE, 700);
+    test_daemon_stop(&second);
+    test_gateway_wait_log(gateway, "event=line.state line=second from=up to=down", 1);
+    assert_int_equal(test_gateway_readiness(gateway), 200);
+    sell(&ours, holder, 11);
+    int64_t remaining;
+    assert_int_equal(test_paid_reverse(&theirs, 700, &remaining), 0); /* the issuer hears later */
+    cut("sim");
+    test_daemon_wait_number(&gateway->daemon,
+                            "SELECT COUNT(*) FROM reconciliation WHERE result = 0", 0);
+    test_paid_clear(&theirs);
+
+    /* By its own cards nothing is booked: the same request may come again (17, busy). */
+    test_paid_prepare(&theirs, gateway, shop, of_second, SETPAY_INTENT_SALE, 12, false);
+    test_line_ask(shop, setpay_buffer_view(&theirs.request), &answer);
+    assert_int_equal(setpay_message_parse(setpay_buffer_view(&answer), &read), SETPAY_OK);
+    assert_int_equal(read.type, SETPAY_MESSAGE_ERROR);
+    assert_int_equal(setpay_error_report_parse(read.content, &report), SETPAY_OK);
+    assert_int_equal(report.code, 17);
+    setpay_message_clear(&read);
+    setpay_buffer_clear(&answer);
+
+    json_t *list = test_gateway_control(gateway, "issuer.list", json_object());
+    const json_t *away = json_array_get(json_object_get(list, "issuers"), 0);
+    assert_string_equal(json_string_value(json_object_get(away, "issuer")), "second");
+    assert_string_equal(json_string_value(json_object_get(away, "line")), "down");
+    assert_int_equal(json_integer_value(json_object_get(away, "reversals_open")), 1);
+    const json_t *up = json_array_get(json_object_get(list, "issuers"), 1);
+    assert_string_equal(json_string_value(json_object_get(up, "line")), "signed on");
+    json_decref(list);
+
+    test_daemon_start(&second, NULL);
+    test_gateway_wait_acknowledged(gateway);
+    test_paid_ask(&theirs);
+    assert_int_equal(theirs.auth.outcome, SETPAY_AUTH_APPROVED);
+    test_paid_clear(&ours);
+    test_paid_clear(&theirs);
+}
+
+/* At its end the gateway signs off from both. */
+static void signs_off(void **state)
+{
+    (void)state;
+    size_t before = test_daemon_log_count(&gateway->issuer, "event=issuer.signed_off");
+    size_t before_second = test_daemon_log_count(&second, "event=issuer.signed_off");
+    test_line_free(shop);
+    shop = NULL;
+    test_gateway_stop(gateway);
+    assert_int_equal(test_daemon_log_count(&gateway->issuer, "event=issuer.signed_off"),
+                     before + 1);
+    assert_int_equal(test_daemon_log_count(&second, "event=issuer.signed_off"), before_second + 1);
+    restart();
+}
+
+static int open_all(void **state)
+{
+    char path[TEST_PATH_SIZE];
+    (void)state;
+    gateway = test_gateway_new();
+    second = (struct test_daemon){
+        .folder = gateway->folder, .program = "setpay-issuersim", .name = "second"};
+    test_choose_address(second_address);
+    FILE *file = fopen(test_path(gateway->folder, "second.conf", path), "w");
+    (void)fprintf(file,
+                  "testing = yes\nlisten = %s\ndatabase = sqlite:%s/second.db\n"
+                  "admin_socket = %s/second.sock\nlog = %s/second.log\n",
+                  second_address, gateway->folder, gateway->folder, gateway->folder);
+    if (fclose(file) != 0)
+        return -1;
+    test_daemon_start(&second, NULL);
+    test_gateway_stop(gateway);
+    file = fopen(test_path(gateway->folder, "gateway.conf", path), "a");
+    (void)fprintf(file, "[issuer second]\naddress = %s\npan_prefixes = 4000\n", second_address);
+    if (fclose(file) != 0)
+        return -1;
+    test_gateway_start(gateway, NULL);
+    test_daemon_wait_number(&gateway->daemon, "SELECT COUNT(*) FROM reconciliation_cut", 2);
+    test_gateway_wait_log(gateway, "line=second from=\"signing on\" to=up", 1);
+    holder = test_cardholder_new(gateway->pki, "visa", "4242424242424242", "3012", "123");
+    of_second = test_cardholder_new(gateway->pki, "visa", "4000000000000010", "3012", "123");
+    shop = test_line_new(gateway, gateway->shop[0].tls, "visa");
+    return shop == NULL ? -1 : 0;
+}
+
+static int close_all(void **state)
+{
+    (void)state;
+    test_line_free(shop);
+    test_cardholder_free(holder);
+    test_cardholder_free(of_second);
+    test_daemon_kill(&second);
+    test_gateway_free(gateway);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(knows_its_time),
+        cmocka_unit_test(both_count_the_same),
+        cmocka_unit_test(counts_what_is_undone),
+        cmocka_unit_test(waits_for_the_last_answer),
+        cmocka_unit_test(says_what_differs),
+        cmocka_unit_test(asks_again_until_answered),
+        cmocka_unit_test(compares_once_across_a_kill),
+        cmocka_unit_test(cuts_by_itself),
+        cmocka_unit_test(one_away_is_not_everybodys),
+        cmocka_unit_test(signs_off),
+    };
+    alarm(240);
+    if (setpay_secret_system_init() != SETPAY_OK)
+        return 1;
+    setpay_log_set_level(SETPAY_LOG_ERROR);
+    return cmocka_run_group_tests(tests, open_all, close_all);
+}

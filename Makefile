@@ -266,6 +266,7 @@ GATEWAY_CLI := \
 ISSUERSIM := \
 	gateway/issuer/accounts.c \
 	gateway/issuer/cards.c \
+	gateway/issuer/clearing_file.c \
 	gateway/issuer/commands.c \
 	gateway/issuer/messages.c \
 	gateway/issuer/presentments.c \
@@ -418,6 +419,7 @@ UNIT_TESTS := \
 	test_bytes \
 	test_ca \
 	test_chain \
+	test_clearing_file \
 	test_clock \
 	test_codec \
 	test_config \

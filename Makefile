@@ -620,6 +620,7 @@ BENCH := \
 FUZZ_TARGETS := \
 	certificate \
 	chain \
+	clearing \
 	config \
 	contents \
 	crl \
@@ -646,6 +647,7 @@ FUZZ_PARTS := \
 	$(WALLET) \
 	$(WALLETD) \
 	gateway/issuer/cards.c \
+	gateway/issuer/clearing_file.c \
 	gateway/issuer/messages.c \
 	gateway/network/iso8583.c \
 	gateway/network/prefixes.c \

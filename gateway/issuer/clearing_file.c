@@ -213,7 +213,10 @@ enum setpay_error setpay_clearing_seal(struct setpay_buffer *out, size_t start, 
 {
     struct setpay_digest digest;
     char text[SETPAY_DIGEST_TEXT_SIZE];
-    SETPAY_TRY(setpay_sha256(setpay_view_of(out->data + start, out->size - start), &digest));
+    struct setpay_view file = SETPAY_VIEW_EMPTY;
+    if (out->size > start)
+        file = setpay_view_of(out->data + start, out->size - start);
+    SETPAY_TRY(setpay_sha256(file, &digest));
     return setpay_buffer_append_format(out, "end,%zu,%s\n", row_count,
                                        setpay_digest_format(&digest, text));
 }

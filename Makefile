@@ -659,6 +659,7 @@ FUZZ_PARTS := \
 
 # What scripts of tests/integration use: programs that are no tests themselves.
 INTEGRATION_TOOLS := \
+	codec_corpus \
 	privacy/guess \
 	privacy/open \
 	privacy/seek

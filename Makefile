@@ -264,14 +264,24 @@ GATEWAY_CLI := \
 	gateway/doctor.c
 
 ISSUERSIM := \
+	gateway/issuer/account_commands.c \
 	gateway/issuer/accounts.c \
+	gateway/issuer/balances.c \
+	gateway/issuer/books_check.c \
 	gateway/issuer/cards.c \
+	gateway/issuer/clearing.c \
 	gateway/issuer/clearing_file.c \
+	gateway/issuer/client.c \
 	gateway/issuer/commands.c \
+	gateway/issuer/disputes.c \
+	gateway/issuer/holds.c \
+	gateway/issuer/lists.c \
 	gateway/issuer/messages.c \
 	gateway/issuer/presentments.c \
+	gateway/issuer/schema.c \
 	gateway/issuer/script.c \
-	gateway/issuer/server.c
+	gateway/issuer/server.c \
+	gateway/issuer/statement.c
 
 # ------------------------------------------------------------------ merchant
 MERCHANT_PAYMENT := \
@@ -416,6 +426,7 @@ SCRIPTS := tests/sandbox/setpay-sandbox tests/sandbox/setpay-sandbox-demo
 # Each unit test is one program made of tests/unit/NAME.c, tests/support and all libraries.
 UNIT_TESTS := \
 	test_answers \
+	test_books \
 	test_bytes \
 	test_ca \
 	test_chain \
@@ -445,6 +456,7 @@ UNIT_TESTS := \
 	test_ids \
 	test_iso8583 \
 	test_issuer \
+	test_issuer_script \
 	test_keyfile \
 	test_keyring \
 	test_ledger \

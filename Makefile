@@ -273,14 +273,25 @@ GATEWAY_CLI := \
 	gateway/doctor.c
 
 ISSUERSIM := \
+	gateway/issuer/account_commands.c \
 	gateway/issuer/accounts.c \
+	gateway/issuer/balances.c \
+	gateway/issuer/books_check.c \
 	gateway/issuer/cards.c \
+	gateway/issuer/clearing.c \
+	gateway/issuer/clearing_file.c \
+	gateway/issuer/client.c \
 	gateway/issuer/commands.c \
+	gateway/issuer/disputes.c \
+	gateway/issuer/holds.c \
+	gateway/issuer/lists.c \
 	gateway/issuer/messages.c \
 	gateway/issuer/presentments.c \
+	gateway/issuer/schema.c \
 	gateway/issuer/script.c \
 	gateway/issuer/server.c \
-	gateway/issuer/settled.c
+	gateway/issuer/settled.c \
+	gateway/issuer/statement.c
 
 # ------------------------------------------------------------------ merchant
 MERCHANT_PAYMENT := \
@@ -425,9 +436,11 @@ SCRIPTS := tests/sandbox/setpay-sandbox tests/sandbox/setpay-sandbox-demo
 # Each unit test is one program made of tests/unit/NAME.c, tests/support and all libraries.
 UNIT_TESTS := \
 	test_answers \
+	test_books \
 	test_bytes \
 	test_ca \
 	test_chain \
+	test_clearing_file \
 	test_clock \
 	test_codec \
 	test_config \
@@ -456,6 +469,7 @@ UNIT_TESTS := \
 	test_ids \
 	test_iso8583 \
 	test_issuer \
+	test_issuer_script \
 	test_keyfile \
 	test_keyring \
 	test_ledger \
@@ -633,6 +647,7 @@ BENCH := \
 FUZZ_TARGETS := \
 	certificate \
 	chain \
+	clearing \
 	config \
 	contents \
 	crl \
@@ -659,6 +674,7 @@ FUZZ_PARTS := \
 	$(WALLET) \
 	$(WALLETD) \
 	gateway/issuer/cards.c \
+	gateway/issuer/clearing_file.c \
 	gateway/issuer/messages.c \
 	gateway/network/iso8583.c \
 	gateway/network/prefixes.c \
@@ -671,6 +687,7 @@ FUZZ_PARTS := \
 
 # What scripts of tests/integration use: programs that are no tests themselves.
 INTEGRATION_TOOLS := \
+	codec_corpus \
 	privacy/guess \
 	privacy/open \
 	privacy/seek

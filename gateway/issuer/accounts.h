@@ -5,7 +5,8 @@
  * What always holds: an authorisation is booked once for its (acquirer, trace number, transmission
  * time); a repeat gets the same answer. A reversal can come any number of times, in any order, also
  * before what it reverses: the hold is never above what the smallest reversal has left. What is
- * presented is no longer held; credits of it never exceed it.
+ * presented is no longer held; credits of it never exceed it. A hold ends by itself. What is
+ * available is what is booked less what is held (balances.h).
  */
 #ifndef SETPAY_GATEWAY_ISSUER_ACCOUNTS_H
 #define SETPAY_GATEWAY_ISSUER_ACCOUNTS_H
@@ -42,9 +43,10 @@ struct setpay_account_ask {
     char xid[33];
     char pomd[65];
     bool sale;            /* booked at once, not held */
-    char presentment[33]; /* of a sale: the id of what it books */
+    char presentment[33]; /* of a sale: its id, or "" (the xid is taken) */
     int64_t period;       /* of a sale: in which it counts (settled.h) */
     bool advice;          /* approved elsewhere: told, not asked */
+    int64_t hold_ms;      /* how long it is held */
     setpay_time_ms now;
 };
 
@@ -62,8 +64,8 @@ enum setpay_error setpay_account_seed(struct setpay_db *db, void *unused) SETPAY
 enum setpay_error setpay_account_authorise(struct setpay_db *db,
                                            const struct setpay_account_ask *ask,
                                            struct setpay_account_answer *answer) SETPAY_MUST_CHECK;
-/* remaining_minor: what stays authorised; 0 reverses the whole. *known says whether the original
- * had been booked. */
+/* remaining_minor: what stays authorised; 0 reverses the whole. What a sale has charged above it is
+ * given back. *known says whether the original had been booked. */
 enum setpay_error setpay_account_reverse(struct setpay_db *db, const struct setpay_account_key *key,
                                          int64_t remaining_minor, setpay_time_ms now,
                                          bool *known) SETPAY_MUST_CHECK;
@@ -80,12 +82,18 @@ struct setpay_account_presentment {
 /*
  * Books it once for its (acquirer, id). response_code: "00" booked, "94" booked before with the
  * same content, and refused, with nothing booked: "25" there is no such authorisation, or it
- * approved nothing; "13" more than it approved, or a credit of more than was presented, or another
- * currency; "12" booked before with other content.
+ * approved nothing; "13" more than is authorised, or a credit of more than was presented and not
+ * given back, or another currency; "51" or "42" what is not held any more is not available, or the
+ * account is closed; "12" decided before with other content. A refusal is final: it is the answer
+ * to every repeat.
  */
 enum setpay_error setpay_account_present(struct setpay_db *db,
                                          const struct setpay_account_presentment *presentment,
                                          char response_code[3]) SETPAY_MUST_CHECK;
+
+/* Ends the holds of this account ("": of all) whose time has come. */
+enum setpay_error setpay_account_expire(struct setpay_db *db, const char *account,
+                                        setpay_time_ms now) SETPAY_MUST_CHECK;
 
 /* Lists for the operator: *list is an array, owned by the caller. last4 "" gives all. */
 enum setpay_error setpay_account_list(struct setpay_db *db, const char *last4,
@@ -95,7 +103,8 @@ enum setpay_error setpay_account_list_authorisations(struct setpay_db *db, const
                                                      json_t **list) SETPAY_MUST_CHECK;
 enum setpay_error setpay_account_list_reversals(struct setpay_db *db,
                                                 json_t **list) SETPAY_MUST_CHECK;
-/* Every presentment that was booked, and what each account has been charged in all, less credits.
+/* Every presentment, also those that were refused, and what each account has been charged in all,
+ * less credits.
  */
 enum setpay_error setpay_account_list_presentments(struct setpay_db *db,
                                                    json_t **list) SETPAY_MUST_CHECK;

@@ -1,20 +1,13 @@
 /*
  * Commands: accounts, holds, authorisations, reversals, presentments, show LAST4, script
- * [KEY=NUMBER …] [reset], disconnect. Each answers with one JSON object; for people the client
- * makes lines of it.
+ * [KEY=NUMBER …] [reset], disconnect; those of account_commands.c. Each answers with one JSON
+ * object; for people the client (client.c) makes lines of it.
  */
 #include "gateway/issuer/commands.h"
 
-#include "common/net/control_client.h"
 #include "gateway/issuer/accounts.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-
-#define CALL_TIMEOUT_MS 10000
-
-/* ------------------------------------------------------------------ daemon */
 
 struct listing {
     const char *last4;
@@ -126,6 +119,9 @@ static void on_script(struct setpay_control_call *call, const json_t *args, void
     struct setpay_script *script = setpay_issuer_server_script(commands->server);
     struct setpay_problem problem = {{0}};
     enum setpay_error error = setpay_script_apply(script, args, &problem);
+    if (error == SETPAY_OK)
+        error = setpay_issuer_server_follow_script(commands->server,
+                                                   json_object_get(args, "down_ms") != NULL);
     if (error != SETPAY_OK)
         setpay_control_fail(call, error, problem.text);
     else
@@ -147,6 +143,16 @@ const struct setpay_control_command setpay_issuer_command_table[] = {
     {"reversals", on_reversals, "every reversal, also of authorisations that are not known"},
     {"presentments", on_presentments, "every charge and credit, and what accounts come to by them"},
     {"show", on_show, "LAST4: the accounts and authorisations of cards with these last digits"},
+    {"account", setpay_issuer_on_account,
+     "NAME KEY=VALUE ...: changes an account: state, available, limited, limit, daily-limit"},
+    {"statement", setpay_issuer_on_statement, "LAST4: what was booked and is held, by currency"},
+    {"check", setpay_issuer_on_check, "recomputes the books from their rows; exit status 1: wrong"},
+    {"clearing", setpay_issuer_on_clearing,
+     "[--date YYYY-MM-DD]: the file of presentments, setpay-clearing(5)"},
+    {"dispute", setpay_issuer_on_dispute,
+     "open ID --reason R [--amount A]; close NUMBER --outcome cardholder|merchant"},
+    {"disputes", setpay_issuer_on_disputes,
+     "[--date YYYY-MM-DD]: the file of disputes, setpay-clearing(5)"},
     {"script", on_script,
      "KEY=NUMBER ... what goes wrong next; reset: nothing; alone: what is set"},
     {"disconnect", on_disconnect, "closes every connection to this issuer once"},
@@ -165,105 +171,4 @@ void setpay_issuer_status(void *arg, json_t *status)
                   "reversals", (json_int_t)f->reversals, "presentments",
                   (json_int_t)f->presentments, "reconciliations", (json_int_t)f->reconciliations,
                   "repeats", (json_int_t)f->repeats, "malformed", (json_int_t)f->malformed));
-}
-
-/* ------------------------------------------------------------------ client */
-
-static enum setpay_error read_argument(const char *command, const char *text, json_t *args,
-                                       struct setpay_problem *problem)
-{
-    const char *equals = strchr(text, '=');
-    char key[64];
-    char *end;
-    if (strcmp(command, "show") == 0) {
-        json_object_set_new(args, "last4", json_string(text));
-        return SETPAY_OK;
-    }
-    if (strcmp(command, "script") == 0 && strcmp(text, "reset") == 0) {
-        json_object_set_new(args, "reset", json_true());
-        return SETPAY_OK;
-    }
-    if (strcmp(command, "script") != 0 || equals == NULL || equals == text ||
-        (size_t)(equals - text) >= sizeof(key))
-        return setpay_problem_set(problem, SETPAY_E_USAGE, "%s takes no argument \"%s\"", command,
-                                  text);
-    memcpy(key, text, (size_t)(equals - text));
-    key[equals - text] = '\0';
-    long long value = strtoll(equals + 1, &end, 10);
-    if (equals[1] == '\0' || *end != '\0')
-        return setpay_problem_set(problem, SETPAY_E_USAGE, "%s: \"%s\" is not a number", key,
-                                  equals + 1);
-    json_object_set_new(args, key, json_integer(value));
-    return SETPAY_OK;
-}
-
-/* For people: one line a row, NAME=VALUE of each member; a single object alike. */
-static void print_row(const json_t *row)
-{
-    const char *name;
-    json_t *value;
-    const char *before = "";
-    json_object_foreach((json_t *)(uintptr_t)row, name, value)
-    {
-        char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
-        size_t size = text == NULL ? 0 : strlen(text);
-        if (json_is_string(value) && size >= 2)
-            printf("%s%s=%.*s", before, name, (int)(size - 2), text + 1);
-        else
-            printf("%s%s=%s", before, name, text == NULL ? "" : text);
-        free(text);
-        before = "  ";
-    }
-    puts("");
-}
-
-static void print_for_people(const json_t *result)
-{
-    const char *name;
-    json_t *member;
-    json_t *row;
-    size_t i;
-    bool lists = false;
-    json_object_foreach((json_t *)(uintptr_t)result, name, member)
-    {
-        if (!json_is_array(member))
-            continue;
-        lists = true;
-        printf("%s: %zu\n", name, json_array_size(member));
-        json_array_foreach(member, i, row) print_row(row);
-    }
-    if (!lists && json_object_size(result) > 0)
-        print_row(result);
-}
-
-enum setpay_error setpay_issuer_call(const char *socket_path, int argc, char **argv, bool as_json,
-                                     struct setpay_problem *problem)
-{
-    struct setpay_control_client *client = NULL;
-    json_t *args = json_object();
-    json_t *result = NULL;
-    enum setpay_error error = SETPAY_OK;
-    for (int i = 1; i < argc && error == SETPAY_OK; i++)
-        error = read_argument(argv[0], argv[i], args, problem);
-    if (error == SETPAY_OK)
-        error = setpay_control_client_open(socket_path, "setpay-issuersim",
-                                           "setpay-issuersim --config FILE", &client, problem);
-    if (error != SETPAY_OK)
-        goto out;
-    error = setpay_control_client_call(client, argv[0], args, CALL_TIMEOUT_MS, NULL, NULL, &result,
-                                       problem);
-    args = NULL;
-    if (error != SETPAY_OK)
-        goto out;
-    if (as_json) {
-        if (json_dumpf(result, stdout, JSON_INDENT(2)) != 0 || puts("") == EOF)
-            error = setpay_problem_set(problem, SETPAY_E_IO, "standard output can't be written");
-    } else {
-        print_for_people(result);
-    }
-out:
-    json_decref(args);
-    json_decref(result);
-    setpay_control_client_close(client);
-    return error;
 }

@@ -14,7 +14,9 @@
 #include "common/net/health_metrics.h"
 #include "gateway/issuer/accounts.h"
 #include "gateway/issuer/cards.h"
+#include "gateway/issuer/clearing_file.h"
 #include "gateway/issuer/commands.h"
+#include "gateway/issuer/holds.h"
 #include "gateway/issuer/script.h"
 #include "gateway/issuer/server.h"
 
@@ -44,6 +46,10 @@ static const struct setpay_option options[] = {
      "HTTP address of /healthz, /readyz and /metrics"},
     {"", "late", SETPAY_OPTION_DURATION, "8s", 1, 600000, false, false, NULL,
      "how late a late answer comes"},
+    {"", "name", SETPAY_OPTION_TEXT, "issuersim", 0, 0, false, false, NULL,
+     "the issuer's name in its files"},
+    {"", "hold", SETPAY_OPTION_DURATION, "10d", 1000, 31536000000, false, false, NULL,
+     "how long an authorisation holds its amount"},
     {"", "testing", SETPAY_OPTION_BOOL, "no", 0, 0, false, false, NULL,
      "let the control socket move the clock and arm crash points"},
     {NULL, NULL, SETPAY_OPTION_TEXT, NULL, 0, 0, false, false, NULL, NULL},
@@ -56,6 +62,8 @@ struct program {
     struct setpay_store *store;
     SSL_CTX *tls; /* NULL: plain */
     struct setpay_issuer_commands commands;
+    struct setpay_executor executor;
+    struct setpay_issuer_holds *holds;
     struct setpay_control_server *control;
     struct setpay_admin_http *admin;
 };
@@ -103,6 +111,9 @@ static enum setpay_error on_start(void *context, struct setpay_daemon *daemon,
     if (!setpay_address_is_loopback(address))
         return setpay_problem_set(problem, SETPAY_E_CONFIG,
                                   "listen: the simulator is for loopback only");
+    if (!setpay_clearing_issuer_valid(setpay_config_text(program->config, "", "name")))
+        return setpay_problem_set(problem, SETPAY_E_CONFIG,
+                                  "name: expected 1 to 32 of A-Z a-z 0-9 . _ -");
     SETPAY_TRY(load_tls(program, problem));
     SETPAY_TRY(setpay_store_open(&store, &program->store, problem));
     SETPAY_TRY(setpay_store_submit_wait(program->store, setpay_account_seed, NULL));
@@ -125,6 +136,13 @@ static enum setpay_error on_ready(void *context, struct setpay_daemon *daemon,
     SETPAY_TRY(setpay_issuer_server_new(
         loop, program->store, program->tls, setpay_daemon_take_listener(daemon, "network"),
         setpay_config_int(program->config, "", "late"), &program->commands.server));
+    setpay_issuer_server_set_hold(program->commands.server,
+                                  setpay_config_int(program->config, "", "hold"));
+    SETPAY_TRY(setpay_issuer_holds_new(loop, program->store, &program->holds));
+    program->executor = setpay_loop_executor(loop);
+    program->commands.store = program->store;
+    program->commands.executor = &program->executor;
+    program->commands.issuer = setpay_config_text(program->config, "", "name");
     const struct setpay_control_options control = {
         .loop = loop,
         .path = setpay_config_text(program->config, "", "admin_socket"),
@@ -152,6 +170,8 @@ static void on_drain(void *context, struct setpay_daemon *daemon)
     (void)daemon;
     if (program->commands.server != NULL)
         setpay_issuer_server_stop(program->commands.server);
+    if (program->holds != NULL)
+        setpay_issuer_holds_stop(program->holds);
     if (program->admin != NULL)
         setpay_admin_http_set_draining(program->admin);
 }
@@ -164,6 +184,7 @@ static void on_stop(void *context, struct setpay_daemon *daemon)
     setpay_admin_http_free(program->admin);
     setpay_reader_free(program->commands.reader);
     setpay_store_close(program->store);
+    setpay_issuer_holds_free(program->holds);
     setpay_issuer_server_free(program->commands.server);
     SSL_CTX_free(program->tls);
 }
@@ -295,6 +316,7 @@ int main(int argc, char **argv)
     bool as_json = take_flag(&argc, argv, "--json", NULL);
     bool check = take_flag(&argc, argv, "--check-config", NULL);
     take_flag(&argc, argv, "--config", &path);
+    setpay_issuer_take_flags(&argc, argv);
     enum setpay_error error = check_words(argc, argv, &problem);
     if (error != SETPAY_OK)
         return fail(error, &problem);
@@ -317,7 +339,9 @@ int main(int argc, char **argv)
     else if (error == SETPAY_OK)
         error = setpay_issuer_call(setpay_config_text(config, "", "admin_socket"), argc - 1,
                                    argv + 1, as_json, &problem);
-    if (error != SETPAY_OK)
+    if (error == SETPAY_E_STATE && problem.text[0] == '\0')
+        status = EXIT_FAILURE; /* `check` has said what is wrong */
+    else if (error != SETPAY_OK)
         status = fail(error, &problem);
     setpay_config_free(config);
     return status;

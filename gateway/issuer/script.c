@@ -1,6 +1,6 @@
 /*
  * One table names the members, for setting and for showing. Counts are used up in the order of the
- * members: silent first, close_after last.
+ * members: refuse first, close_after last.
  */
 #include "gateway/issuer/script.h"
 
@@ -11,28 +11,43 @@
 
 #define NUMBER_MAX 1000000
 
+#define AT(member) offsetof(struct setpay_script, member)
+#define FAULT(name)                                                                                \
+    {                                                                                              \
+#name, AT(name)                                                                            \
+    }
+#define FAULTS(suffix)                                                                             \
+    FAULT(refuse##suffix), FAULT(silent##suffix), FAULT(late##suffix), FAULT(duplicate##suffix),   \
+        FAULT(close_before##suffix), FAULT(close_after##suffix)
+
 static const struct {
     const char *name;
     size_t offset;
 } members[] = {
-    {"latency_ms", offsetof(struct setpay_script, latency_ms)},
-    {"hold_ms", offsetof(struct setpay_script, hold_ms)},
-    {"late_ms", offsetof(struct setpay_script, late_ms)},
-    {"silent", offsetof(struct setpay_script, silent)},
-    {"late", offsetof(struct setpay_script, late)},
-    {"duplicate", offsetof(struct setpay_script, duplicate)},
-    {"close_before", offsetof(struct setpay_script, close_before)},
-    {"close_after", offsetof(struct setpay_script, close_after)},
-    {"silent_reversals", offsetof(struct setpay_script, silent_reversals)},
-    {"refuse_reversals", offsetof(struct setpay_script, refuse_reversals)},
-    {"silent_presentments", offsetof(struct setpay_script, silent_presentments)},
-    {"refuse_presentments", offsetof(struct setpay_script, refuse_presentments)},
-    {"silent_reconciliations", offsetof(struct setpay_script, silent_reconciliations)},
-    {"wrong_totals", offsetof(struct setpay_script, wrong_totals)},
-    {"silent_echoes", offsetof(struct setpay_script, silent_echoes)},
-    {"refuse_sign_on", offsetof(struct setpay_script, refuse_sign_on)},
+    {"latency_ms", AT(latency_ms)},
+    {"latency_presentments_ms", AT(latency_presentments_ms)},
+    {"latency_reversals_ms", AT(latency_reversals_ms)},
+    {"hold_ms", AT(hold_ms)},
+    {"late_ms", AT(late_ms)},
+    {"refuse_code", AT(refuse_code)},
+    {"down", AT(down)},
+    {"down_ms", AT(down_ms)},
+    FAULTS(),
+    FAULTS(_sales),
+    FAULTS(_presentments),
+    FAULTS(_reversals),
+    FAULTS(_advices),
+    {"silent_reconciliations", AT(silent_reconciliations)},
+    {"wrong_totals", AT(wrong_totals)},
+    {"silent_echoes", AT(silent_echoes)},
+    {"refuse_sign_on", AT(refuse_sign_on)},
 };
 #define MEMBER_COUNT (sizeof(members) / sizeof(members[0]))
+
+void setpay_script_init(struct setpay_script *script, int64_t late_ms)
+{
+    *script = (struct setpay_script){.late_ms = late_ms, .refuse_code = 96};
+}
 
 static int64_t *member(struct setpay_script *script, size_t i)
 {
@@ -59,10 +74,20 @@ enum setpay_error setpay_script_apply(struct setpay_script *script, const json_t
     SETPAY_TRY(setpay_json_args_check(args, names, problem));
     SETPAY_TRY(setpay_json_arg_bool(args, "reset", false, &reset, problem));
     if (reset)
-        set = (struct setpay_script){.late_ms = script->late_ms};
+        setpay_script_init(&set, script->late_ms);
     for (size_t i = 0; i < MEMBER_COUNT; i++)
         SETPAY_TRY(setpay_json_arg_int(args, members[i].name, false, 0, NUMBER_MAX, member(&set, i),
                                        problem));
+    if (set.refuse_code > 99)
+        return setpay_problem_set(problem, SETPAY_E_USAGE,
+                                  "refuse_code: found %lld, expected 0 to 99",
+                                  (long long)set.refuse_code);
+    bool approves = set.refuse_code == 0 || set.refuse_code == 10;
+    if (approves && (set.refuse > 0 || set.refuse_sales > 0))
+        return setpay_problem_set(
+            problem, SETPAY_E_USAGE,
+            "refuse, refuse_sales: refuse_code %lld approves; set another one",
+            (long long)set.refuse_code);
     *script = set;
     return SETPAY_OK;
 }
@@ -86,18 +111,54 @@ bool setpay_script_take(int64_t *count)
     return true;
 }
 
-enum setpay_card_rule setpay_script_next(struct setpay_script *script,
-                                         const struct setpay_card *card)
+/* What is left of the faults of this kind: true where it has something for this message. */
+static bool take_fault(const struct setpay_script *script, struct setpay_script_faults *faults,
+                       struct setpay_script_fault *fault)
 {
-    if (setpay_script_take(&script->silent))
-        return SETPAY_CARD_SILENT;
-    if (setpay_script_take(&script->late))
-        return SETPAY_CARD_LATE;
-    if (setpay_script_take(&script->duplicate))
-        return SETPAY_CARD_DUPLICATE;
-    if (setpay_script_take(&script->close_before))
-        return SETPAY_CARD_DROP_BEFORE;
-    if (setpay_script_take(&script->close_after))
-        return SETPAY_CARD_DROP_AFTER;
-    return card == NULL ? SETPAY_CARD_APPROVE : card->rule;
+    if (setpay_script_take(&faults->refuse)) {
+        fault->refuse_code[0] = (char)('0' + script->refuse_code / 10);
+        fault->refuse_code[1] = (char)('0' + script->refuse_code % 10);
+    } else if (setpay_script_take(&faults->silent))
+        fault->behaviour = SETPAY_CARD_SILENT;
+    else if (setpay_script_take(&faults->late))
+        fault->behaviour = SETPAY_CARD_LATE;
+    else if (setpay_script_take(&faults->duplicate))
+        fault->behaviour = SETPAY_CARD_DUPLICATE;
+    else if (setpay_script_take(&faults->close_before))
+        fault->behaviour = SETPAY_CARD_DROP_BEFORE;
+    else if (setpay_script_take(&faults->close_after))
+        fault->behaviour = SETPAY_CARD_DROP_AFTER;
+    else
+        return false;
+    return true;
+}
+
+/* A type without its last digit, which says only whether it is a repeat. */
+static bool is_of(const char *mti, const char *type)
+{
+    return memcmp(mti, type, 3) == 0;
+}
+
+void setpay_script_next(struct setpay_script *script, const char *mti,
+                        const struct setpay_card *card, struct setpay_script_fault *fault)
+{
+    *fault =
+        (struct setpay_script_fault){.behaviour = card == NULL ? SETPAY_CARD_APPROVE : card->rule};
+    if (is_of(mti, "022")) {
+        take_fault(script, &script->presentments, fault);
+    } else if (is_of(mti, "040") || is_of(mti, "042")) {
+        if (!is_of(mti, "042") || !take_fault(script, &script->advices, fault))
+            take_fault(script, &script->reversals, fault);
+    } else {
+        if (!is_of(mti, "020") || !take_fault(script, &script->sales, fault))
+            take_fault(script, &script->authorisations, fault);
+    }
+}
+
+int64_t setpay_script_latency_ms(const struct setpay_script *script, const char *mti)
+{
+    if (is_of(mti, "022"))
+        return script->latency_presentments_ms;
+    return is_of(mti, "040") || is_of(mti, "042") ? script->latency_reversals_ms
+                                                  : script->latency_ms;
 }

@@ -43,7 +43,8 @@ struct exchange {
     struct setpay_timer *timer;
     bool answer_with_code; /* of booked, and no more: a reversal, a presentment */
     enum setpay_card_rule behaviour;
-    bool answer; /* false: silent */
+    bool answer;         /* false: silent */
+    char refuse_code[3]; /* what the script has it refused with */
     struct setpay_account_ask ask;
     struct setpay_account_answer booked;
     struct setpay_account_key original;
@@ -62,6 +63,8 @@ struct setpay_issuer_server {
     struct setpay_executor executor;
     struct evconnlistener *listener;
     struct setpay_script script;
+    struct setpay_timer *outage; /* its end */
+    int64_t hold_ms;
     struct setpay_issuer_figures figures;
     uint64_t next_number;
     size_t connection_count;
@@ -191,8 +194,13 @@ static void exchange_answer(void *arg)
     exchange_free(exchange);
 }
 
-static void exchange_answer_after(struct exchange *exchange, int64_t delay_ms)
+/* When the script, or the card, will have it. */
+static void exchange_answer_in_time(struct exchange *exchange)
 {
+    const struct setpay_script *script = &exchange->server->script;
+    int64_t delay_ms = exchange->behaviour == SETPAY_CARD_LATE
+                           ? script->late_ms
+                           : setpay_script_latency_ms(script, exchange->request.mti);
     if (delay_ms <= 0 || setpay_timer_new(exchange->server->loop, exchange_answer, exchange,
                                           &exchange->timer) != SETPAY_OK)
         exchange_answer(exchange);
@@ -217,7 +225,6 @@ static enum setpay_error book_authorisation(struct setpay_db *db, void *arg)
 static void on_authorisation_booked(void *arg, enum setpay_error error)
 {
     struct exchange *exchange = arg;
-    const struct setpay_script *script = &exchange->server->script;
     if (error != SETPAY_OK) {
         /* Nothing was booked: the network says that it can't. */
         setpay_log_error(error, "issuer.book", setpay_field_text("mti", exchange->request.mti));
@@ -237,8 +244,7 @@ static void on_authorisation_booked(void *arg, enum setpay_error error)
         setpay_field_int("stan", exchange->ask.key.stan),
         setpay_field_text("response_code", exchange->booked.response_code),
         setpay_field_text("xid", exchange->ask.xid));
-    exchange_answer_after(exchange, exchange->behaviour == SETPAY_CARD_LATE ? script->late_ms
-                                                                            : script->latency_ms);
+    exchange_answer_in_time(exchange);
 }
 
 static void authorisation_submit(void *arg)
@@ -247,6 +253,7 @@ static void authorisation_submit(void *arg)
     setpay_timer_free(exchange->timer);
     exchange->timer = NULL;
     exchange->ask.now = setpay_clock_now_ms();
+    exchange->ask.hold_ms = exchange->server->hold_ms;
     enum setpay_error error =
         setpay_store_submit(exchange->server->store, book_authorisation, on_authorisation_booked,
                             exchange, &exchange->server->executor);
@@ -268,8 +275,9 @@ static void on_authorisation(struct connection *connection, struct setpay_iso_me
         reply(connection, request, "30");
         return;
     }
-    enum setpay_card_rule behaviour = setpay_script_next(&server->script, ask.card);
-    if (behaviour == SETPAY_CARD_DROP_BEFORE) {
+    struct setpay_script_fault fault;
+    setpay_script_next(&server->script, request->mti, ask.card, &fault);
+    if (fault.behaviour == SETPAY_CARD_DROP_BEFORE) {
         connection->closing = true;
         return;
     }
@@ -279,8 +287,11 @@ static void on_authorisation(struct connection *connection, struct setpay_iso_me
         return;
     }
     exchange->ask = ask;
-    exchange->behaviour = behaviour;
-    exchange->answer = behaviour != SETPAY_CARD_SILENT;
+    exchange->behaviour = fault.behaviour;
+    exchange->answer = fault.behaviour != SETPAY_CARD_SILENT;
+    memcpy(exchange->refuse_code, fault.refuse_code, sizeof(exchange->refuse_code));
+    if (fault.refuse_code[0] != '\0')
+        exchange->ask.forced_code = exchange->refuse_code;
     if (server->script.hold_ms > 0 && setpay_timer_new(server->loop, authorisation_submit, exchange,
                                                        &exchange->timer) == SETPAY_OK)
         setpay_timer_start(exchange->timer, server->script.hold_ms);
@@ -289,6 +300,20 @@ static void on_authorisation(struct connection *connection, struct setpay_iso_me
 }
 
 /* ------------------------------------------------------------------ reversals */
+
+/* What the script has for a reversal or a presentment: true where it ends with that, unbooked. */
+static bool end_by_script(struct connection *connection, const struct setpay_iso_message *request,
+                          struct setpay_script_fault *fault)
+{
+    setpay_script_next(&connection->server->script, request->mti, NULL, fault);
+    if (fault->refuse_code[0] != '\0')
+        reply(connection, request, fault->refuse_code);
+    else if (fault->behaviour == SETPAY_CARD_DROP_BEFORE)
+        connection->closing = true;
+    else
+        return false;
+    return true;
+}
 
 static enum setpay_error book_reversal(struct setpay_db *db, void *arg)
 {
@@ -310,7 +335,7 @@ static void on_reversal_booked(void *arg, enum setpay_error error)
                setpay_field_int("original_stan", exchange->original.stan),
                setpay_field_int("remaining", exchange->remaining_minor),
                setpay_field_text("original", exchange->original_known ? "known" : "unknown"));
-    exchange_answer(exchange);
+    exchange_answer_in_time(exchange);
 }
 
 static void on_reversal(struct connection *connection, struct setpay_iso_message *request)
@@ -329,17 +354,16 @@ static void on_reversal(struct connection *connection, struct setpay_iso_message
         reply(connection, request, "30");
         return;
     }
-    if (setpay_script_take(&server->script.refuse_reversals)) {
-        reply(connection, request, "96");
+    struct setpay_script_fault fault;
+    if (end_by_script(connection, request, &fault))
         return;
-    }
-    bool silent = setpay_script_take(&server->script.silent_reversals);
     struct exchange *exchange = exchange_new(connection, request);
     if (exchange == NULL)
         return; /* no answer: it will be repeated */
     exchange->answer_with_code = true;
     memcpy(exchange->booked.response_code, "00", sizeof("00"));
-    exchange->answer = !silent;
+    exchange->behaviour = fault.behaviour;
+    exchange->answer = fault.behaviour != SETPAY_CARD_SILENT;
     exchange->original = original;
     exchange->remaining_minor = remaining_minor;
     exchange->period = period;
@@ -378,7 +402,7 @@ static void on_presentment_booked(void *arg, enum setpay_error error)
                setpay_field_text("kind", exchange->presentment.credits ? "credit" : "charge"),
                setpay_field_money("amount", &exchange->presentment.amount),
                setpay_field_text("response_code", exchange->booked.response_code));
-    exchange_answer(exchange);
+    exchange_answer_in_time(exchange);
 }
 
 static void on_presentment(struct connection *connection, struct setpay_iso_message *request)
@@ -395,16 +419,15 @@ static void on_presentment(struct connection *connection, struct setpay_iso_mess
         reply(connection, request, "30");
         return;
     }
-    if (setpay_script_take(&server->script.refuse_presentments)) {
-        reply(connection, request, "96");
+    struct setpay_script_fault fault;
+    if (end_by_script(connection, request, &fault))
         return;
-    }
-    bool silent = setpay_script_take(&server->script.silent_presentments);
     struct exchange *exchange = exchange_new(connection, request);
     if (exchange == NULL)
         return; /* no answer: it will be repeated */
     exchange->answer_with_code = true;
-    exchange->answer = !silent;
+    exchange->behaviour = fault.behaviour;
+    exchange->answer = fault.behaviour != SETPAY_CARD_SILENT;
     exchange->presentment = presentment;
     error = setpay_store_submit(server->store, book_presentment, on_presentment_booked, exchange,
                                 &server->executor);
@@ -602,7 +625,8 @@ static void on_accept(struct evconnlistener *listener, evutil_socket_t fd, struc
     (void)address;
     (void)size;
     struct connection *connection = calloc(1, sizeof(*connection));
-    if (connection == NULL || server->connection_count == SETPAY_ISSUER_CONNECTIONS_MAX)
+    if (connection == NULL || server->script.down != 0 || server->script.down_ms != 0 ||
+        server->connection_count == SETPAY_ISSUER_CONNECTIONS_MAX)
         goto refused;
     connection->stream = stream_new(server, fd);
     if (connection->stream == NULL)
@@ -637,7 +661,8 @@ enum setpay_error setpay_issuer_server_new(struct setpay_loop *loop, struct setp
     made->store = store;
     made->tls = tls;
     made->executor = setpay_loop_executor(loop);
-    made->script.late_ms = late_ms;
+    setpay_script_init(&made->script, late_ms);
+    made->hold_ms = 10 * SETPAY_DAY_MS;
     made->listener =
         evconnlistener_new(setpay_loop_base(loop), on_accept, made,
                            LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, -1, listener_fd);
@@ -659,6 +684,25 @@ void setpay_issuer_server_disconnect(struct setpay_issuer_server *server)
     }
 }
 
+static void on_outage_over(void *arg)
+{
+    struct setpay_issuer_server *server = arg;
+    server->script.down_ms = 0;
+}
+
+enum setpay_error setpay_issuer_server_follow_script(struct setpay_issuer_server *server,
+                                                     bool outage_begins)
+{
+    const struct setpay_script *script = &server->script;
+    if (script->down_ms != 0 && server->outage == NULL)
+        SETPAY_TRY(setpay_timer_new(server->loop, on_outage_over, server, &server->outage));
+    if (script->down_ms != 0 && outage_begins)
+        setpay_timer_start(server->outage, script->down_ms);
+    if (script->down != 0 || script->down_ms != 0)
+        setpay_issuer_server_disconnect(server);
+    return SETPAY_OK;
+}
+
 void setpay_issuer_server_stop(struct setpay_issuer_server *server)
 {
     if (server->listener != NULL)
@@ -672,12 +716,18 @@ void setpay_issuer_server_free(struct setpay_issuer_server *server)
     if (server == NULL)
         return;
     setpay_issuer_server_stop(server);
+    setpay_timer_free(server->outage);
     struct exchange *next;
     for (struct exchange *e = LIST_FIRST(&server->exchanges); e != NULL; e = next) {
         next = LIST_NEXT(e, in_list);
         exchange_free(e);
     }
     free(server);
+}
+
+void setpay_issuer_server_set_hold(struct setpay_issuer_server *server, int64_t hold_ms)
+{
+    server->hold_ms = hold_ms;
 }
 
 struct setpay_script *setpay_issuer_server_script(struct setpay_issuer_server *server)

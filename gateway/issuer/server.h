@@ -29,12 +29,18 @@ struct setpay_issuer_figures {
 enum setpay_error setpay_issuer_server_new(struct setpay_loop *loop, struct setpay_store *store,
                                            struct ssl_ctx_st *tls, int listener_fd, int64_t late_ms,
                                            struct setpay_issuer_server **server) SETPAY_MUST_CHECK;
+/* How long an authorisation holds its amount; ten days at first. */
+void setpay_issuer_server_set_hold(struct setpay_issuer_server *server, int64_t hold_ms);
 /* Closes the listener and all connections. What the store still works on ends unanswered. */
 void setpay_issuer_server_stop(struct setpay_issuer_server *server);
 /* NULL-safe; once the store is drained and the loop has run what that posted. */
 void setpay_issuer_server_free(struct setpay_issuer_server *server);
 
 struct setpay_script *setpay_issuer_server_script(struct setpay_issuer_server *server);
+/* After the script was changed: connections are closed where it says that nobody is served.
+ * outage_begins: its down_ms was set. SETPAY_E_NOMEM. */
+enum setpay_error setpay_issuer_server_follow_script(struct setpay_issuer_server *server,
+                                                     bool outage_begins) SETPAY_MUST_CHECK;
 const struct setpay_issuer_figures *
 setpay_issuer_server_figures(const struct setpay_issuer_server *server);
 /* Closes every connection now; they may come back. */

@@ -22,6 +22,7 @@ targets() {
     cat <<'TABLE'
 certificate 15000 der
 chain 4000 der
+clearing 60000 clearing
 config 30000 config
 contents 120000 -
 crl 40000 der

@@ -2,62 +2,19 @@
 // exchanged and packs it to the same bytes; and what it packs itself is taken by setpay-issuersim.
 //
 //   node iso8583.mjs CAPTURE ISSUER_ADDRESS
-//
-// Two habits of the library are not ISO 8583's and are put right here: it takes field 127 for a tree of Postilion's
-// sub-fields, and it writes a second bitmap also where no field above 64 is present.
-import Iso8583 from 'iso_8583';
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import net from 'node:net';
+import { checked, codec, functions, page } from './library8583.mjs';
 import { done, is, ok, tally } from './tap.mjs';
 import * as setpay from './verify.mjs';
 
 const [capture, address] = process.argv.slice(2);
 
-// ------------------------------------------------------------------ the formats, out of the page
-const formats = {},
-  where = {};
-for (const line of readFileSync(`${process.env.SETPAY_TREE}/docs/iso8583.md`, 'utf8').split('\n')) {
-  const [, numbers, label, forms, messages] = line.split('|').map((cell) => cell.trim());
-  if (!/^\d+(, \d+)*$/.test(numbers ?? '') || !/^(n|an|ans) /.test(forms ?? '')) continue;
-  numbers.split(', ').forEach((field, at) => {
-    const [, ContentType, variable, size, digits] = /^(n|an|ans) (\.\.)?(\d+)(?: (L+))?$/.exec(
-      forms.split(', ')[at],
-    );
-    formats[field] = {
-      ContentType,
-      Label: label,
-      LenType: variable ? `${digits.toLowerCase()}var` : 'fixed',
-      MaxLen: Number(size),
-    };
-    where[field] = messages.split(' ');
-  });
-}
-
-class Codec extends Iso8583 {
-  constructor(message) {
-    super(message, formats);
-    const plain = { ...formats[127], LenType: 'lllvar' };
-    this.unpack_127_1_63 = (bytes, json) => {
-      const end = 3 + Number(bytes.toString('latin1', 0, 3));
-      if (!(end <= 3 + plain.MaxLen)) return { error: 'field 127 is too long' };
-      return { json: { ...json, 127: bytes.toString('latin1', 3, end) }, remSlice: bytes.subarray(end) };
-    };
-    this.assemble127_extensions = () =>
-      Buffer.from(`${String(this.Msg[127].length).padStart(3, '0')}${this.Msg[127]}`);
-  }
-}
-const checked = (result) => {
-  if (result?.error) throw new Error(result.error);
-  return result;
-};
-const read = (bytes) => checked(new Codec().getIsoJSON(bytes, { lenHeader: false }));
-function pack(message) {
-  const bytes = checked(new Codec(message).getRawMessage());
-  if (Object.keys(message).some((field) => Number(field) > 64)) return bytes;
-  bytes[4] &= 0x7f;
-  return Buffer.concat([bytes.subarray(0, 12), bytes.subarray(20)]);
-}
+// The formats are those of the page.
+const { formats, where } = page();
+const Codec = codec(formats);
+const { read, pack } = functions(Codec);
 
 const lines = readFileSync(capture, 'utf8')
   .trim()

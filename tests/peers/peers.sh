@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Outside eyes: other people's libraries, in JavaScript, look at what setpay makes. A verifier written from
-# docs/protocol.md is held to the vectors; a wallet written from that page buys from a sandbox; the bytes of real
-# purchases are recorded on all three links, and then read by protobufjs, asn1js, @peculiar/x509 and iso_8583; the
-# store's API is held to its OpenAPI document. Needs node (18 or later), npm and, the first time, its registry.
-# Everything that npm brings goes to $BUILD/peers.
+# docs/protocol.md is held to the vectors, our codec of ISO 8583 to another one; a wallet written from that page buys
+# from a sandbox; the bytes of real purchases are recorded on all three links, and then read by protobufjs, asn1js,
+# @peculiar/x509 and iso_8583; the store's API is held to its OpenAPI document. Needs node (18 or later), npm and, the
+# first time, its registry. Everything that npm brings goes to $BUILD/peers.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../support/tap.bash"
@@ -44,6 +44,8 @@ script() {
 }
 
 script vectors
+# Messages of ISO 8583 by a seed; SEED has those of another run again.
+script codec "$(cd "$build" && pwd)/tests/integration/codec_corpus" "${SEED:-$RANDOM}"
 # The rest with SETPAY_LONG=1 only.
 is_long || done_testing
 

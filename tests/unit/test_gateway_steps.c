@@ -10,6 +10,7 @@
 #include "common/base/secret.h"
 #include "common/wire/messages.h"
 #include "common/wire/receipt.h"
+#include "gateway/issuer/clearing_file.h"
 #include "gateway/payment/step.h"
 #include "tests/support/test_asking.h"
 #include "tests/support/test_gateway.h"
@@ -719,6 +720,37 @@ static void close_batch(const struct paid *paid)
     setpay_batch_admin_res_clear(&res);
 }
 
+/* The issuer's books agree with themselves, and its clearing file with what was presented. */
+static void expect_cleared(void)
+{
+    struct setpay_clearing_file file;
+    struct setpay_problem problem = {{0}};
+    json_t *check = test_gateway_issuer(gateway, "check", json_object());
+    json_t *clearing = test_gateway_issuer(gateway, "clearing", json_object());
+    assert_true(json_is_true(json_object_get(check, "ok")));
+    const char *text = json_string_value(json_object_get(clearing, "file"));
+    if (setpay_clearing_file_parse(setpay_view_string(text), &file, &problem) != SETPAY_OK)
+        fail_msg("%s", problem.text);
+    assert_int_equal(file.row_count,
+                     test_gateway_number(gateway, "SELECT COUNT(*) FROM presentment"));
+    for (size_t i = 0; i < file.row_count; i++) {
+        const struct setpay_clearing_row *row = &file.rows[i];
+        char sql[400];
+        snprintf(
+            sql, sizeof sql,
+            "SELECT COUNT(*) FROM presentment JOIN step ON step.id = step_id JOIN payment ON"
+            " payment.id = payment_id WHERE lower(hex(token)) = '%s' AND step.amount_minor = %lld"
+            " AND lower(hex(payment.xid)) = '%s' AND kind = %d",
+            row->presentment, (long long)row->amount.minor, row->xid,
+            row->kind == SETPAY_CLEARING_CREDIT ? SETPAY_STEP_CREDIT : SETPAY_STEP_CAPTURE);
+        assert_int_equal(test_gateway_number(gateway, sql), 1);
+        assert_string_equal(row->result, "00");
+    }
+    setpay_clearing_file_clear(&file);
+    json_decref(check);
+    json_decref(clearing);
+}
+
 /* The issuer has charged what was cleared, each item once, and took every one of them. */
 static void expect_presented(void)
 {
@@ -737,6 +769,7 @@ static void expect_presented(void)
                                                   " WHERE response_code NOT IN ('00', '94')"),
                      0);
     json_decref(issuer);
+    expect_cleared();
 }
 
 static void script(const char *key, int value)

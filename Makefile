@@ -120,6 +120,7 @@ COMMON_STORE := \
 	common/store/history.c \
 	common/store/evidence.c \
 	common/store/migrate.c \
+	common/store/search.c \
 	common/store/sqlite.c \
 	common/store/store.c \
 	common/store/wait.c \

@@ -298,6 +298,7 @@ MERCHANT_PAYMENT := \
 
 MERCHANT_STORE := \
 	merchant/commands.c \
+	merchant/shop_commands.c \
 	merchant/step_commands.c \
 	merchant/store/api/api.c \
 	merchant/store/api/batches.c \
@@ -305,8 +306,10 @@ MERCHANT_STORE := \
 	merchant/store/api/openapi.c \
 	merchant/store/api/orders.c \
 	merchant/store/api/problem.c \
+	merchant/store/api/shop.c \
 	merchant/store/api/steps.c \
 	merchant/store/batch_json.c \
+	merchant/store/category.c \
 	merchant/store/order.c \
 	merchant/store/order_action.c \
 	merchant/store/order_json.c \
@@ -314,7 +317,18 @@ MERCHANT_STORE := \
 	merchant/store/order_request.c \
 	merchant/store/order_status.c \
 	merchant/store/order_step.c \
-	merchant/store/token.c
+	merchant/store/picture.c \
+	merchant/store/product.c \
+	merchant/store/product_list.c \
+	merchant/store/quote.c \
+	merchant/store/shipping.c \
+	merchant/store/shop.c \
+	merchant/store/shop_acts.c \
+	merchant/store/stock.c \
+	merchant/store/stock_acts.c \
+	merchant/store/tax.c \
+	merchant/store/token.c \
+	merchant/store/variant.c
 
 MERCHANTD := \
 	merchant/merchantd.c \
@@ -418,6 +432,7 @@ UNIT_TESTS := \
 	test_answers \
 	test_bytes \
 	test_ca \
+	test_catalogue \
 	test_chain \
 	test_clock \
 	test_codec \
@@ -460,13 +475,16 @@ UNIT_TESTS := \
 	test_money \
 	test_order \
 	test_payment_store \
+	test_quote \
 	test_receipt \
 	test_refusals \
 	test_role \
 	test_secret \
 	test_sign \
 	test_signed \
+	test_stock \
 	test_store \
+	test_store_api_shop \
 	test_store_copy \
 	test_store_crash \
 	test_store_db \
@@ -486,6 +504,7 @@ UNIT_TESTS := \
 	test_wallet_vault
 
 TEST_SUPPORT := \
+	tests/support/test_acts.c \
 	tests/support/test_agreement.c \
 	tests/support/test_asking.c \
 	tests/support/test_buyer.c \

@@ -336,9 +336,13 @@ MERCHANTD := \
 	merchant/setup.c
 
 MERCHANT_CLI := \
+	merchant/catalogue_csv.c \
+	merchant/catalogue_file.c \
 	merchant/doctor.c \
 	merchant/merchant_wait.c \
-	merchant/merchant_words.c
+	merchant/merchant_words.c \
+	merchant/shop_cli.c \
+	merchant/shop_words.c
 
 # ------------------------------------------------------------------ cardholder
 WALLET := \

@@ -430,6 +430,34 @@ setpay-merchant_PARTS := $(MERCHANT_CLI) $(MERCHANTD) $(MERCHANT_PAYMENT) $(MERC
 # Programs that are scripts: copied to build/bin
 SCRIPTS := tests/sandbox/setpay-sandbox tests/sandbox/setpay-sandbox-demo
 
+# A shop to try things with: programs find it beside them, in build/share as when installed.
+SHOP_SEED := \
+	merchant/store/seed/catalogue.json \
+	merchant/store/seed/apron.svg \
+	merchant/store/seed/beeswax-candle.svg \
+	merchant/store/seed/black-tea.svg \
+	merchant/store/seed/bowl.svg \
+	merchant/store/seed/candle-holder.svg \
+	merchant/store/seed/cup.svg \
+	merchant/store/seed/cushion.svg \
+	merchant/store/seed/cutting-board.svg \
+	merchant/store/seed/desk-lamp.svg \
+	merchant/store/seed/fountain-pen.svg \
+	merchant/store/seed/green-tea.svg \
+	merchant/store/seed/herbal-tea.svg \
+	merchant/store/seed/jug.svg \
+	merchant/store/seed/kitchen-towel.svg \
+	merchant/store/seed/lantern.svg \
+	merchant/store/seed/linen-bag.svg \
+	merchant/store/seed/notebook.svg \
+	merchant/store/seed/pen-tray.svg \
+	merchant/store/seed/pencils.svg \
+	merchant/store/seed/plate.svg \
+	merchant/store/seed/tea-strainer.svg \
+	merchant/store/seed/tea-tin.svg \
+	merchant/store/seed/teapot.svg \
+	merchant/store/seed/wool-blanket.svg
+
 # ------------------------------------------------------------------ tests
 # Each unit test is one program made of tests/unit/NAME.c, tests/support and all libraries.
 UNIT_TESTS := \

@@ -98,6 +98,13 @@ static void a_refused_request_keeps_nothing_of_its_key(void **state)
     test_api_post(&test, "/categories", NULL, "{\"slug\":\"b\",\"name\":\"B\"}", &reply);
     assert_problem(400, URN "idempotency-key");
     assert_int_equal(test_api_sql(&test, "SELECT COUNT(*) FROM category"), 1);
+    /* Only a picture may be larger than a body of JSON. */
+    char *large = calloc(1, 200 * 1024);
+    assert_non_null(large);
+    memset(large, ' ', 200 * 1024 - 1);
+    memcpy(large, "{}", 2);
+    assert_int_equal(test_api_post(&test, "/categories", "l", large, &reply), 413);
+    free(large);
     test_api_get(&test, "/products?limit=1x", &reply);
     assert_problem(400, URN "invalid-query");
     test_api_get(&test, "/products?colour=red", &reply);

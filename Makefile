@@ -120,6 +120,7 @@ COMMON_STORE := \
 	common/store/history.c \
 	common/store/evidence.c \
 	common/store/migrate.c \
+	common/store/search.c \
 	common/store/sqlite.c \
 	common/store/store.c \
 	common/store/wait.c \
@@ -318,6 +319,7 @@ MERCHANT_PAYMENT := \
 
 MERCHANT_STORE := \
 	merchant/commands.c \
+	merchant/shop_commands.c \
 	merchant/step_commands.c \
 	merchant/store/api/api.c \
 	merchant/store/api/batches.c \
@@ -325,8 +327,10 @@ MERCHANT_STORE := \
 	merchant/store/api/openapi.c \
 	merchant/store/api/orders.c \
 	merchant/store/api/problem.c \
+	merchant/store/api/shop.c \
 	merchant/store/api/steps.c \
 	merchant/store/batch_json.c \
+	merchant/store/category.c \
 	merchant/store/order.c \
 	merchant/store/order_action.c \
 	merchant/store/order_json.c \
@@ -334,7 +338,18 @@ MERCHANT_STORE := \
 	merchant/store/order_request.c \
 	merchant/store/order_status.c \
 	merchant/store/order_step.c \
-	merchant/store/token.c
+	merchant/store/picture.c \
+	merchant/store/product.c \
+	merchant/store/product_list.c \
+	merchant/store/quote.c \
+	merchant/store/shipping.c \
+	merchant/store/shop.c \
+	merchant/store/shop_acts.c \
+	merchant/store/stock.c \
+	merchant/store/stock_acts.c \
+	merchant/store/tax.c \
+	merchant/store/token.c \
+	merchant/store/variant.c
 
 MERCHANTD := \
 	merchant/merchantd.c \
@@ -342,9 +357,13 @@ MERCHANTD := \
 	merchant/setup.c
 
 MERCHANT_CLI := \
+	merchant/catalogue_csv.c \
+	merchant/catalogue_file.c \
 	merchant/doctor.c \
 	merchant/merchant_wait.c \
-	merchant/merchant_words.c
+	merchant/merchant_words.c \
+	merchant/shop_cli.c \
+	merchant/shop_words.c
 
 # ------------------------------------------------------------------ cardholder
 WALLET := \
@@ -432,6 +451,34 @@ setpay-merchant_PARTS := $(MERCHANT_CLI) $(MERCHANTD) $(MERCHANT_PAYMENT) $(MERC
 # Programs that are scripts: copied to build/bin
 SCRIPTS := tests/sandbox/setpay-sandbox tests/sandbox/setpay-sandbox-demo
 
+# A shop to try things with: programs find it beside them, in build/share as when installed.
+SHOP_SEED := \
+	merchant/store/seed/catalogue.json \
+	merchant/store/seed/apron.svg \
+	merchant/store/seed/beeswax-candle.svg \
+	merchant/store/seed/black-tea.svg \
+	merchant/store/seed/bowl.svg \
+	merchant/store/seed/candle-holder.svg \
+	merchant/store/seed/cup.svg \
+	merchant/store/seed/cushion.svg \
+	merchant/store/seed/cutting-board.svg \
+	merchant/store/seed/desk-lamp.svg \
+	merchant/store/seed/fountain-pen.svg \
+	merchant/store/seed/green-tea.svg \
+	merchant/store/seed/herbal-tea.svg \
+	merchant/store/seed/jug.svg \
+	merchant/store/seed/kitchen-towel.svg \
+	merchant/store/seed/lantern.svg \
+	merchant/store/seed/linen-bag.svg \
+	merchant/store/seed/notebook.svg \
+	merchant/store/seed/pen-tray.svg \
+	merchant/store/seed/pencils.svg \
+	merchant/store/seed/plate.svg \
+	merchant/store/seed/tea-strainer.svg \
+	merchant/store/seed/tea-tin.svg \
+	merchant/store/seed/teapot.svg \
+	merchant/store/seed/wool-blanket.svg
+
 # ------------------------------------------------------------------ tests
 # Each unit test is one program made of tests/unit/NAME.c, tests/support and all libraries.
 UNIT_TESTS := \
@@ -439,6 +486,7 @@ UNIT_TESTS := \
 	test_books \
 	test_bytes \
 	test_ca \
+	test_catalogue \
 	test_chain \
 	test_clearing_file \
 	test_clock \
@@ -487,13 +535,16 @@ UNIT_TESTS := \
 	test_money \
 	test_order \
 	test_payment_store \
+	test_quote \
 	test_receipt \
 	test_refusals \
 	test_role \
 	test_secret \
 	test_sign \
 	test_signed \
+	test_stock \
 	test_store \
+	test_store_api_shop \
 	test_store_copy \
 	test_store_crash \
 	test_store_db \
@@ -513,6 +564,7 @@ UNIT_TESTS := \
 	test_wallet_vault
 
 TEST_SUPPORT := \
+	tests/support/test_acts.c \
 	tests/support/test_agreement.c \
 	tests/support/test_asking.c \
 	tests/support/test_buyer.c \

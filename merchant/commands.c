@@ -10,10 +10,12 @@
 #include "common/net/evidence_json.h"
 #include "merchant/payment/payment_store.h"
 #include "merchant/payment/port.h"
+#include "merchant/shop_commands.h"
 #include "merchant/step_commands.h"
 #include "merchant/store/order_action.h"
 #include "merchant/store/order_list.h"
 #include "merchant/store/order_request.h"
+#include "merchant/store/quote.h"
 #include "merchant/store/token.h"
 
 #include <stdlib.h>
@@ -35,12 +37,17 @@ static enum setpay_error order_create(struct setpay_db *db,
 {
     struct setpay_order_view view = {.status = SETPAY_ORDER_STATUS_OPEN};
     struct setpay_json_fault fault = {.field = ""};
+    struct setpay_quote_short shortage;
     enum setpay_error error =
         setpay_order_request_parse(args, context->now_ms, &view.order, &fault);
-    if (error == SETPAY_E_INVALID || error == SETPAY_E_NOT_FOUND)
-        return setpay_problem_set(problem, SETPAY_E_USAGE, "%s: %s", fault.field, fault.words);
     if (error == SETPAY_OK)
         error = setpay_order_name(&view.order);
+    if (error == SETPAY_OK)
+        error =
+            setpay_quote_make(db, &context->shop, &view.order, context->now_ms, &fault, &shortage);
+    if (error != SETPAY_OK && fault.words[0] != '\0')
+        error = setpay_problem_set(problem, error == SETPAY_E_STATE ? error : SETPAY_E_USAGE,
+                                   "%s: %s", fault.field, fault.words);
     if (error == SETPAY_OK)
         error = setpay_order_insert(db, &view.order);
     if (error == SETPAY_OK)
@@ -395,7 +402,13 @@ const struct setpay_merchant_command *setpay_merchant_command_find(const char *n
         if (strcmp(commands[i].name, name) == 0)
             return &commands[i];
     }
-    return NULL;
+    return setpay_merchant_shop_command_find(name);
+}
+
+struct setpay_shop_settings setpay_merchant_shop_settings(const struct setpay_config *config)
+{
+    return (struct setpay_shop_settings){.country = setpay_config_text(config, "", "country"),
+                                         .currency = setpay_config_text(config, "", "currency")};
 }
 
 struct setpay_merchant_context setpay_merchant_context_of(const struct setpay_service *service,
@@ -405,6 +418,7 @@ struct setpay_merchant_context setpay_merchant_context_of(const struct setpay_se
         .port = &setpay_merchant_payment_port,
         .public_host = setpay_config_text(service->config, "", "public_host"),
         .merchant_id = setpay_config_text(service->config, "", "id"),
+        .shop = setpay_merchant_shop_settings(service->config),
         .daemon_runs = daemon_runs,
         .now_ms = setpay_clock_now_ms(),
     };
@@ -443,8 +457,8 @@ static void on_command_done(void *arg, enum setpay_error error)
     free(running);
 }
 
-static void start_command(struct setpay_control_call *call, const json_t *args,
-                          struct setpay_service *service, const char *name)
+void setpay_merchant_command_start(struct setpay_control_call *call, const json_t *args,
+                                   struct setpay_service *service, const char *name)
 {
     struct running *running = calloc(1, sizeof *running);
     if (running == NULL) {
@@ -467,7 +481,7 @@ static void start_command(struct setpay_control_call *call, const json_t *args,
 #define HANDLER(function, name)                                                                    \
     void function(struct setpay_control_call *call, const json_t *args, void *arg)                 \
     {                                                                                              \
-        start_command(call, args, arg, name);                                                      \
+        setpay_merchant_command_start(call, args, arg, name);                                      \
     }
 
 HANDLER(setpay_merchant_on_order_create, "order.create")

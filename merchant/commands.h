@@ -11,6 +11,7 @@
 #include "common/net/service.h"
 #include "common/store/db.h"
 #include "merchant/store/payment_port.h"
+#include "merchant/store/shop.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -20,6 +21,7 @@ struct setpay_merchant_context {
     const struct setpay_payment_port *port;
     const char *public_host;
     const char *merchant_id;
+    struct setpay_shop_settings shop;
     bool daemon_runs; /* the gateway can be asked */
     setpay_time_ms now_ms;
 };
@@ -39,9 +41,15 @@ struct setpay_merchant_command {
 
 /* NULL where there is none by that name. */
 const struct setpay_merchant_command *setpay_merchant_command_find(const char *name);
+/* Country and currency of the configuration, whose texts they are. */
+struct setpay_shop_settings setpay_merchant_shop_settings(const struct setpay_config *config);
 /* The context of a service (its configuration has public_host and id). */
 struct setpay_merchant_context setpay_merchant_context_of(const struct setpay_service *service,
                                                           bool daemon_runs);
+
+/* Carries a command to the store, and its result back to the socket. */
+void setpay_merchant_command_start(struct setpay_control_call *call, const json_t *args,
+                                   struct setpay_service *service, const char *name);
 
 /* Handlers for the daemon's table of commands; their arg is the service. */
 setpay_control_handler_fn setpay_merchant_on_order_create;

@@ -11,6 +11,7 @@
 #include "merchant/merchant_words.h"
 #include "merchant/merchantd.h"
 #include "merchant/setup.h"
+#include "merchant/shop_cli.h"
 
 static const struct setpay_flag create_flags[] = {
     {"description", SETPAY_FLAG_TEXT, "description"},
@@ -184,6 +185,7 @@ static const struct setpay_operator_command commands[] = {
      setpay_evidence_print,
      "XID",
      "what others have signed for it; with --json for a stranger to check"},
+    SETPAY_MERCHANT_SHOP_OPERATOR_COMMANDS,
     {{"status", NULL},
      "status",
      NULL,
@@ -257,6 +259,7 @@ int main(int argc, char **argv)
         .doctor_cb = doctor,
         .local = "enrol",
         .local_cb = enrol,
+        .before_cb = setpay_merchant_shop_shape,
         .after_cb = setpay_merchant_wait_for_gateway,
     };
     return setpay_operator_main(&op, argc, argv);

@@ -17,9 +17,12 @@
 #include "merchant/payment/port.h"
 #include "merchant/payment/step.h"
 #include "merchant/setup.h"
+#include "merchant/shop_commands.h"
 #include "merchant/store/api/api.h"
 #include "merchant/store/api/idempotency.h"
+#include "merchant/store/catalogue_schema.h"
 #include "merchant/store/order.h"
+#include "merchant/store/stock.h"
 #include "merchant/store/token.h"
 
 #include <stdio.h>
@@ -36,6 +39,7 @@ static const struct setpay_store_migration steps[] = {
     {2, SETPAY_EVIDENCE_SCHEMA},
     {3, SETPAY_SAVED_TRUST_SCHEMA},
     {4, SETPAY_MERCHANT_STEP_SCHEMA SETPAY_MERCHANT_BATCH_SCHEMA},
+    {5, SETPAY_CATALOGUE_SCHEMA},
     {0, NULL},
 };
 /* rule M7: sealed instructions alone are ever erased */
@@ -58,6 +62,7 @@ struct worker {
     struct setpay_merchant_worker *payment;
     struct setpay_api *api; /* NULL where the API has no address */
     struct setpay_worker *daemon_worker;
+    struct setpay_service *service;
     unsigned undrained;
 };
 
@@ -158,7 +163,7 @@ static void on_doctor(struct setpay_service *service, struct setpay_doctor *doct
 
 static const struct setpay_control_command commands[] = {
     SETPAY_MERCHANT_CONTROL_COMMANDS,
-    SETPAY_SERVICE_BACKUP_COMMAND,
+    SETPAY_MERCHANT_SHOP_CONTROL_COMMANDS SETPAY_SERVICE_BACKUP_COMMAND,
     {"gateway.status", on_gateway_status, "the lines to the gateway, and its certificates"},
     {NULL, NULL, NULL},
 };
@@ -171,6 +176,7 @@ static enum setpay_error purge(struct setpay_db *db, void *arg)
     setpay_time_ms now_ms = setpay_clock_now_ms();
     (void)arg;
     SETPAY_TRY(setpay_answers_purge(db, now_ms, PURGE_BATCH, &deleted));
+    SETPAY_TRY(setpay_stock_expire(db, now_ms, PURGE_BATCH, &deleted));
     return setpay_merchant_offer_purge(db, now_ms - OFFER_KEPT_MS, PURGE_BATCH, &deleted);
 }
 
@@ -271,6 +277,7 @@ static enum setpay_error start_api(struct worker *worker, struct merchantd *daem
         .store = daemon->merchant.store,
         .port = &setpay_merchant_payment_port,
         .public_host = daemon->merchant.public_host,
+        .shop = setpay_merchant_shop_settings(worker->service->config),
     };
     int fd = setpay_worker_take_listener(worker->daemon_worker, "api");
     if (fd < 0)
@@ -290,6 +297,7 @@ static enum setpay_error worker_init(void *context, struct setpay_worker *daemon
         return SETPAY_E_NOMEM;
     daemon_worker->user = worker;
     worker->daemon_worker = daemon_worker;
+    worker->service = service;
     SETPAY_TRY(setpay_merchant_worker_new(&daemon->merchant, daemon_worker, &worker->payment));
     return start_api(worker, daemon);
 }
@@ -353,6 +361,7 @@ static const struct setpay_backup_party backup = {
         "every order that was open has expired (rule M10): shoppers need new links. Then:\n"
         "- ask the gateway's operator for the payments since (setpay-gateway payment list): what\n"
         "  is authorised there and not known here was paid, and can't be captured;\n"
+        "- count your stock: what was sold since is there again by these books;\n"
         "- remove again the API tokens that were removed since: see `token list`.",
 };
 

@@ -5,6 +5,7 @@
 
 #include "common/net/est_client.h"
 #include "common/net/loader.h"
+#include "merchant/store/shop.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -97,6 +98,22 @@ static enum setpay_error copy_text(const struct setpay_config *config, const cha
     return SETPAY_OK;
 }
 
+static enum setpay_error check_shop(const struct setpay_config *config,
+                                    struct setpay_problem *problem)
+{
+    const char *country = setpay_config_text(config, "", "country");
+    const char *currency = setpay_config_text(config, "", "currency");
+    if (country[0] != '\0' && !setpay_shop_is_country(country))
+        return setpay_problem_set(problem, SETPAY_E_CONFIG,
+                                  "country: found '%.20s', expected two capital letters, like DE",
+                                  country);
+    if (setpay_currency_by_code(currency) == NULL)
+        return setpay_problem_set(problem, SETPAY_E_CONFIG,
+                                  "currency: found '%.20s', expected one of ISO 4217, like EUR",
+                                  currency);
+    return SETPAY_OK;
+}
+
 static enum setpay_error load_texts(const struct setpay_config *config,
                                     struct setpay_merchant *merchant,
                                     struct setpay_problem *problem)
@@ -114,6 +131,7 @@ static enum setpay_error load_texts(const struct setpay_config *config,
                                   merchant->public_host);
     memcpy(merchant->host, merchant->public_host, host);
     merchant->host[host] = '\0';
+    SETPAY_TRY(check_shop(config, problem));
     return setpay_address_parse(setpay_config_text(config, "", "gateway"), &merchant->gateway,
                                 problem);
 }

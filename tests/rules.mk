@@ -13,6 +13,7 @@ PARTS_LIB := $(BUILD)/lib/libsetpay-parts.a
 
 PROGRAM_BINS := $(PROGRAMS:%=$(BUILD)/bin/%)
 SCRIPT_BINS  := $(foreach s,$(SCRIPTS),$(BUILD)/bin/$(notdir $(s)))
+SEED_FILES   := $(SHOP_SEED:merchant/store/seed/%=$(BUILD)/share/setpay/shop/%)
 UNIT_BINS    := $(UNIT_TESTS:%=$(BUILD)/tests/%)
 INTEGRATION_BINS := $(INTEGRATION_PROGRAMS:%=$(BUILD)/tests/integration/%)
 TOOL_BINS    := $(INTEGRATION_TOOLS:%=$(BUILD)/tests/integration/%)
@@ -60,7 +61,7 @@ deps:
 	$(Q)tests/deps.sh build
 
 gen: $(GEN_C) $(GEN_INC)
-build: $(PROGRAM_BINS) $(SCRIPT_BINS)
+build: $(PROGRAM_BINS) $(SCRIPT_BINS) $(SEED_FILES)
 
 clean:
 	rm -rf $(BUILD)
@@ -113,6 +114,10 @@ $(BUILD)/bin/$(notdir $(1)): $(1)
 	$$(Q)install -m 755 $$< $$@
 endef
 $(foreach s,$(SCRIPTS),$(eval $(call script_rule,$(s))))
+
+$(BUILD)/share/setpay/shop/%: merchant/store/seed/%
+	@mkdir -p $(dir $@)
+	$(Q)install -m 644 $< $@
 
 $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(call obj,$(TEST_SUPPORT)) $(PARTS_LIB) $(COMMON_LIB)
 	@mkdir -p $(dir $@)

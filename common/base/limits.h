@@ -47,8 +47,8 @@
 #define SETPAY_LIMIT_CHAIN_CACHE 4096       /* verified chains kept */
 #define SETPAY_LIMIT_HTTP_HEADER_BYTES (16 * 1024)
 #define SETPAY_LIMIT_HTTP_BODY_BYTES (256 * 1024)
-#define SETPAY_LIMIT_CONTROL_LINE_BYTES (1024 * 1024)
-#define SETPAY_LIMIT_CONFIG_LINE_BYTES 4096 /* one line of a configuration file */
-#define SETPAY_LIMIT_CONFIG_SECTIONS 256    /* instances of repeated sections in it */
+#define SETPAY_LIMIT_CONTROL_LINE_BYTES (8 * 1024 * 1024) /* a catalogue with its pictures */
+#define SETPAY_LIMIT_CONFIG_LINE_BYTES 4096               /* one line of a configuration file */
+#define SETPAY_LIMIT_CONFIG_SECTIONS 256                  /* instances of repeated sections in it */
 
 #endif

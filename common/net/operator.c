@@ -125,6 +125,8 @@ static enum setpay_error read_command_line(struct call *call, int argc, char **a
         return refuse_words(op->program, argc, argv, problem);
     SETPAY_TRY(setpay_operator_read_words(op->program, call->command, argv + used, argc - used,
                                           call->args, problem));
+    if (op->before_cb != NULL)
+        SETPAY_TRY(op->before_cb(call->command->name, call->args, problem));
     if (call->config_path == NULL)
         return setpay_problem_set(problem, SETPAY_E_USAGE,
                                   "--config FILE is missing: expected %s's own", op->daemon->name);

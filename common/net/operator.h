@@ -56,6 +56,8 @@ struct setpay_operator {
     enum setpay_error (*direct_cb)(struct setpay_service *service, const char *name,
                                    const json_t *args, json_t **result,
                                    struct setpay_problem *problem);
+    /* Before a command is done: shapes its arguments, reads files that they name. May be NULL. */
+    enum setpay_error (*before_cb)(const char *name, json_t *args, struct setpay_problem *problem);
     /* After a result: what has to be waited for. May be NULL. client is NULL where no daemon runs.
      */
     enum setpay_error (*after_cb)(struct setpay_control_client *client, json_t **result,

@@ -24,6 +24,9 @@ for page in $PAGES; do
 done
 # What the sandbox sources for its demo is no program, and goes where nobody runs it.
 put 644 tests/sandbox/setpay-sandbox-demo "$PREFIX/share/setpay/setpay-sandbox-demo"
+for file in "$BUILD"/share/setpay/shop/*; do
+    put 644 "$file" "$PREFIX/share/setpay/shop/${file##*/}"
+done
 put 644 cardholder/cli/setpay-wallet.desktop "$PREFIX/share/applications/setpay-wallet.desktop"
 
 for party in ca merchant gateway; do

@@ -19,6 +19,7 @@
 #include "merchant/payment/drive.h"
 #include "merchant/payment/rules.h"
 #include "merchant/store/order.h"
+#include "merchant/store/stock.h"
 
 static const char *const outcomes[] = {"authorised", "declined", "voided",
                                        "reversed",   "lapsed",   NULL};
@@ -52,6 +53,8 @@ static enum setpay_error write_state(struct setpay_db *db,
     *purchase = drive->booked;
     SETPAY_TRY(setpay_merchant_purchase_update(db, purchase));
     SETPAY_TRY(keep_answer(db, drive));
+    if (purchase->state == SETPAY_PURCHASE_AUTHORISED)
+        SETPAY_TRY(setpay_stock_sell(db, purchase->order_id, purchase->updated_ms));
     if (!setpay_purchase_state_is_refused(purchase->state))
         return SETPAY_OK;
     enum setpay_error error = setpay_order_release(db, purchase->order_id, &purchase->xid);

@@ -8,6 +8,8 @@
 #include "merchant/store/order.h"
 
 #include "common/base/bytes.h"
+#include "merchant/store/quote.h"
+#include "merchant/store/stock.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -95,6 +97,7 @@ void setpay_order_clear(struct setpay_order *order)
 {
     free(order->items);
     free(order->metadata);
+    free(order->quote);
     memset(order, 0, sizeof *order);
 }
 
@@ -147,7 +150,8 @@ enum setpay_error setpay_order_insert(struct setpay_db *db, const struct setpay_
                                  SETPAY_DB_INT(item->unit_minor), SETPAY_DB_INT(item->total_minor),
                                  SETPAY_DB_TEXT(item->sku)));
     }
-    return SETPAY_OK;
+    return order->quote != NULL ? setpay_quote_insert(db, order->order_id, order->quote)
+                                : SETPAY_OK;
 }
 
 /* ------------------------------------------------------------------ find */
@@ -285,6 +289,21 @@ enum setpay_error setpay_order_take(struct setpay_db *db, const char *order_id,
     return setpay_db_changes(db) == 1 ? SETPAY_OK : SETPAY_E_ORDER_TAKEN;
 }
 
+/* What an order holds of the stock goes with its end, once nobody is paying for it any more. */
+static enum setpay_error release_stock_of_ended(struct setpay_db *db, const char *order_id)
+{
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(setpay_db_one(db, &rows,
+                             "SELECT ended, xid, expires_ms FROM orders WHERE order_id = $1",
+                             SETPAY_DB_TEXT(order_id)));
+    setpay_time_ms now_ms = setpay_clock_now_ms();
+    bool over = (enum setpay_order_end)setpay_db_get_int(rows, 0) != SETPAY_ORDER_GOES_ON ||
+                setpay_db_get_int(rows, 2) <= now_ms;
+    bool taken = !setpay_db_is_null(rows, 1);
+    SETPAY_TRY(setpay_db_end(rows));
+    return over && !taken ? setpay_stock_release(db, order_id, now_ms) : SETPAY_OK;
+}
+
 enum setpay_error setpay_order_release(struct setpay_db *db, const char *order_id,
                                        const struct setpay_id *xid)
 {
@@ -292,7 +311,9 @@ enum setpay_error setpay_order_release(struct setpay_db *db, const char *order_i
                              "UPDATE orders SET xid = NULL, version = version + 1"
                              " WHERE order_id = $1 AND xid = $2",
                              SETPAY_DB_TEXT(order_id), SETPAY_DB_ID(xid)));
-    return setpay_db_changes(db) == 1 ? SETPAY_OK : SETPAY_E_NOT_FOUND;
+    if (setpay_db_changes(db) != 1)
+        return SETPAY_E_NOT_FOUND;
+    return release_stock_of_ended(db, order_id);
 }
 
 enum setpay_error setpay_order_end(struct setpay_db *db, const char *order_id,
@@ -305,9 +326,10 @@ enum setpay_error setpay_order_end(struct setpay_db *db, const char *order_id,
     SETPAY_TRY(setpay_db_end(rows));
     if (now != SETPAY_ORDER_GOES_ON)
         return now == end ? SETPAY_OK : SETPAY_E_STATE;
-    return setpay_db_run(db,
-                         "UPDATE orders SET ended = $1, version = version + 1 WHERE order_id = $2",
-                         SETPAY_DB_INT(end), SETPAY_DB_TEXT(order_id));
+    SETPAY_TRY(
+        setpay_db_run(db, "UPDATE orders SET ended = $1, version = version + 1 WHERE order_id = $2",
+                      SETPAY_DB_INT(end), SETPAY_DB_TEXT(order_id)));
+    return release_stock_of_ended(db, order_id);
 }
 
 enum setpay_error setpay_order_expire_all(struct setpay_db *db, setpay_time_ms now_ms)

@@ -31,10 +31,11 @@
 #define SETPAY_ORDER_METADATA_KEY_BYTES 64
 #define SETPAY_ORDER_METADATA_VALUE_BYTES 512
 #define SETPAY_ORDER_METADATA_BYTES 8192 /* the whole object as JSON */
-/* How long an order may be paid, from its making. */
+/* How long an order may be paid, from its making; one that holds stock by default shorter. */
 #define SETPAY_ORDER_LIFE_MIN_MS SETPAY_MINUTE_MS
 #define SETPAY_ORDER_LIFE_MAX_MS (30 * SETPAY_DAY_MS)
 #define SETPAY_ORDER_LIFE_DEFAULT_MS SETPAY_DAY_MS
+#define SETPAY_ORDER_LIFE_RESERVED_MS SETPAY_HOUR_MS
 
 /* When the money is captured. Stored. */
 enum setpay_order_capture {
@@ -51,6 +52,8 @@ enum setpay_order_end {
     SETPAY_ORDER_VOIDED = 2,
 };
 
+struct setpay_quote;
+
 /* Zeroed memory is an empty one. */
 struct setpay_order {
     int64_t seq;                         /* ascends with the making; given by the insert */
@@ -62,6 +65,9 @@ struct setpay_order {
     size_t item_count;
     enum setpay_order_capture capture;
     char *metadata; /* owned; a JSON object of texts */
+    /* owned; quote.h: prices, taxes and shipping of the catalogue, NULL for an order without. Not
+     * found with the order: setpay_quote_find. */
+    struct setpay_quote *quote;
     enum setpay_order_end end;
     bool taken;           /* by the purchase xid, which is not finally refused */
     struct setpay_id xid; /* zero unless taken */

@@ -4,6 +4,8 @@
  */
 #include "merchant/store/order_json.h"
 
+#include "merchant/store/quote.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,6 +32,7 @@ enum setpay_error setpay_order_view_complete(struct setpay_db *db,
                                              const struct setpay_payment_port *port,
                                              setpay_time_ms now_ms, struct setpay_order_view *view)
 {
+    SETPAY_TRY(setpay_quote_find(db, view->order.order_id, &view->order.quote));
     SETPAY_TRY(port->list(db, view->order.order_id, add_payment, view));
     view->status = setpay_order_status_of(view->order.end, view->order.expires_ms, view->payments,
                                           view->payment_count, now_ms);
@@ -257,6 +260,8 @@ json_t *setpay_order_view_json(const struct setpay_order_view *view, const char 
     for (size_t i = 0; i < order->item_count; i++)
         append(items, item_json(&order->items[i], &whole), &whole);
     set(json, "items", items, &whole);
+    if (order->quote != NULL)
+        setpay_quote_json(order->quote, json, &whole);
     set(json, "capture", json_string(setpay_order_capture_name(order->capture)), &whole);
     set(json, "metadata", json_loads(order->metadata, 0, NULL), &whole);
     set(json, "created", time_json(order->created_ms), &whole);

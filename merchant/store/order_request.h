@@ -9,6 +9,8 @@
 #include "merchant/store/order.h"
 
 #include <jansson.h>
+#include <stddef.h>
+#include <stdint.h>
 
 /* What is wrong with one member of a JSON object. */
 struct setpay_json_fault {
@@ -16,6 +18,18 @@ struct setpay_json_fault {
     char words[384]; /* what was found and what is expected */
 };
 
+/* What stands there, in words, into out (SETPAY_JSON_FOUND_SIZE); returns out. */
+#define SETPAY_JSON_FOUND_SIZE 96
+const char *setpay_json_found(const json_t *value, char *out);
+/* A whole number in these bounds; what: "a whole number of seconds". SETPAY_E_INVALID with the
+ * fault, also where value is NULL; *number is then untouched. */
+enum setpay_error setpay_json_read_int(const json_t *value, const char *field, int64_t minimum,
+                                       int64_t maximum, const char *what, int64_t *number,
+                                       struct setpay_json_fault *fault) SETPAY_MUST_CHECK;
+/* One line of text for people, 1 to maximum bytes, into text (maximum + 1). */
+enum setpay_error setpay_json_read_text(const json_t *value, const char *field, size_t maximum,
+                                        char *text,
+                                        struct setpay_json_fault *fault) SETPAY_MUST_CHECK;
 /* Writes the fault and returns SETPAY_E_INVALID. */
 enum setpay_error setpay_json_fault_set(struct setpay_json_fault *fault, const char *field,
                                         const char *format, ...) SETPAY_PRINTF(3, 4);
@@ -26,11 +40,13 @@ enum setpay_error setpay_json_members_check(const json_t *object, const char *co
                                             struct setpay_json_fault *fault) SETPAY_MUST_CHECK;
 
 /*
- * Reads {"description","amount","currency"} or {"items":[{"name","quantity","unit_amount","sku"?}],
- * "currency"}, each with optional "capture", "metadata" and "expires_in" (seconds), into *order
- * (empty before; clear it after SETPAY_OK; unchanged otherwise): everything but its name.
- * SETPAY_E_INVALID, or SETPAY_E_NOT_FOUND for an item that only a catalogue could price, with the
- * fault; SETPAY_E_NOMEM.
+ * Reads {"description","amount","currency"} or {"items":[{"name","quantity","unit_amount","sku"?}
+ * or
+ * {"sku","quantity"}],"currency"}, each with optional "capture", "metadata" and "expires_in"
+ * (seconds), items also with "country", "region" and "shipping_method", into *order (empty before;
+ * clear it after SETPAY_OK; unchanged otherwise): everything but its name. Items without a name,
+ * and the amount where there are any, are what setpay_quote_make completes. SETPAY_E_INVALID with
+ * the fault; SETPAY_E_NOMEM.
  */
 enum setpay_error setpay_order_request_parse(const json_t *body, setpay_time_ms now_ms,
                                              struct setpay_order *order,

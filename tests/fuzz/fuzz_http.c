@@ -11,6 +11,7 @@
 #include "common/store/store.h"
 #include "merchant/store/api/api.h"
 #include "merchant/store/api/idempotency.h"
+#include "merchant/store/catalogue_schema.h"
 #include "merchant/store/order.h"
 #include "merchant/store/token.h"
 #include "tests/fuzz/fuzz.h"
@@ -51,7 +52,8 @@ static const struct setpay_payment_port port = {
     .list = list_none, .give_up = change_none, .reverse = change_none};
 
 static const struct setpay_store_migration steps[] = {
-    {1, SETPAY_ORDER_SCHEMA SETPAY_TOKEN_SCHEMA SETPAY_IDEMPOTENCY_SCHEMA}, {0}};
+    {1, SETPAY_ORDER_SCHEMA SETPAY_CATALOGUE_SCHEMA SETPAY_TOKEN_SCHEMA SETPAY_IDEMPOTENCY_SCHEMA},
+    {0}};
 static const struct setpay_store_schema schema = {.name = "merchant", .steps = steps};
 
 static enum setpay_error add_token(struct setpay_db *db, void *hash)
@@ -76,8 +78,11 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     FUZZ_CHECK(setpay_token_make(token, &hash) == SETPAY_OK);
     FUZZ_CHECK(setpay_store_submit_wait(store, add_token, &hash) == SETPAY_OK);
     FUZZ_CHECK(setpay_loop_new(0, &loop) == SETPAY_OK);
-    const struct setpay_api_options api_options = {
-        .loop = loop, .store = store, .port = &port, .public_host = "shop.example"};
+    const struct setpay_api_options api_options = {.loop = loop,
+                                                   .store = store,
+                                                   .port = &port,
+                                                   .public_host = "shop.example",
+                                                   .shop = {"DE", "EUR"}};
     FUZZ_CHECK(setpay_api_new(&api_options, &api) == SETPAY_OK);
     FUZZ_CHECK(setpay_api_listen(api, fuzz_listen(socket_path)) == SETPAY_OK);
     return 0;

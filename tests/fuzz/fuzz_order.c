@@ -30,9 +30,26 @@ static bool is_plain(const char *text)
     return setpay_order_text_is_plain(setpay_view_string(text));
 }
 
+/* Where the catalogue has to say what an item costs, there is no total yet. */
+static bool waits_for_catalogue(const struct setpay_order *order)
+{
+    bool waits = false;
+    for (size_t i = 0; i < order->item_count; i++) {
+        const struct setpay_item *item = &order->items[i];
+        if (item->name[0] != '\0')
+            continue;
+        FUZZ_CHECK(item->sku[0] != '\0' && item->unit_minor == 0 && item->quantity >= 1);
+        FUZZ_CHECK(order->quote != NULL && order->amount.minor == 0);
+        waits = true;
+    }
+    return waits;
+}
+
 static void check_order(const struct setpay_order *order)
 {
     struct setpay_money sum, item;
+    if (waits_for_catalogue(order))
+        return;
     FUZZ_CHECK(setpay_money_make(0, order->amount.currency, &sum) == SETPAY_OK);
     FUZZ_CHECK(order->item_count >= 1 && order->item_count <= SETPAY_LIMIT_OFFER_ITEMS);
     for (size_t i = 0; i < order->item_count; i++) {
@@ -67,7 +84,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_order(&order);
         setpay_order_clear(&order);
     } else {
-        FUZZ_CHECK(error == SETPAY_E_INVALID || error == SETPAY_E_NOT_FOUND);
+        FUZZ_CHECK(error == SETPAY_E_INVALID);
         FUZZ_CHECK(fuzz_is_blank(&order, sizeof(order)));
         FUZZ_CHECK(fault.words[0] != '\0' && is_line(fault.words) && is_line(fault.field));
     }

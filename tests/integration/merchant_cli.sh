@@ -109,6 +109,74 @@ ok "it is taken back" says "The token 'second' is no longer accepted" merchant t
 is "and is no good any more" "$(with_token)" 401
 ok "what is not there can't be taken back" refuses 1 "second" merchant token remove --name second
 
+# ------------------------------------------------------------------ the store
+stock_of() { merchant --json stock show "$1" | jq -c '[.on_hand, .reserved]'; }
+is "the sandbox has a shop" "$(merchant --json product list --limit 100 | jq '.products | length')" 24
+ok "which is shown" says '^SLUG +STATUS +VARIANTS +NAME +PRICE$
+^teapot +published +2  Teapot +49\.90 EUR' merchant product list --search tea --in-stock --limit 50
+ok "with a product and its variants" says '^slug +cup$
+^category +kitchen$
+^variant +CP-CHALK +0 left .*colour chalk$
+^picture +[0-9a-f]{64}  image/svg' merchant product show cup
+ok "a product is made" says '^status +draft$
+^variant +HAT-1 +3 left  5\.00 EUR' merchant product add --slug hat --name Hat --sku HAT-1 --amount '5 EUR' --on-hand 3
+ok "and put on sale" says '^status +published$' merchant product set hat --status published
+ok "its stock is told with the log" says '^HAT-1 +2 +0 +2  Hat$
+^log .* -1  then 2 +lost$
+\+3  then 3 +first stock$' merchant stock adjust HAT-1 --change -1 --reason lost
+ok "a tax rate is made" says '^standard\.NL +BTW 21 %, in the prices$' \
+    merchant tax add --country NL --name BTW --percent 21
+ok "and deleted" says "^'standard\.NL' is deleted" merchant tax remove standard.NL
+cat >"$tmp/good.csv" <<'CSV'
+slug,name,status,categories,sku,option:size,price:EUR,price:JPY,on_hand,picture,picture_alt
+scarf,"A ""long"" scarf, red",published,textiles,SC-S,S,"19.90",3000,5,dot.svg,A dot
+scarf,,,,SC-L,L,21.90,3300,,,
+CSV
+printf '<svg xmlns="http://www.w3.org/2000/svg"></svg>' >"$tmp/dot.svg"
+ok "a file is imported" says '^Imported: 1 products, 0 categories' merchant product import "$tmp/good.csv"
+ok "once more too" says '^Imported: 1 products' merchant product import "$tmp/good.csv"
+ok "and is what it says" says '^name +A "long" scarf, red$
+^variant +SC-S +5 left  19\.90 EUR, 3000 JPY  size S$
+^variant +SC-L +not counted  21\.90 EUR, 3300 JPY  size L$
+^picture .* A dot$' merchant product show scarf
+ok "a picture is added" says '^picture .* Another dot$' merchant picture add hat --picture "$tmp/dot.svg" --alt 'Another dot'
+dot=$(awk '$1 == "picture" { print $2 }' "$tmp/said")
+ok "and taken away" says '^slug +hat$' merchant picture remove hat --picture "$dot"
+is "and gone" "$(grep -c '^picture' "$tmp/said")" 0
+printf 'GIF89a' >"$tmp/dot.gif"
+ok "a picture of another kind" refuses 2 "dot.gif'; expected a name" merchant picture add hat --picture "$tmp/dot.gif" --alt a
+csv() { printf '%b' "$1" >"$tmp/bad.csv"; merchant product import "$tmp/bad.csv"; }
+ok "a column that is none" refuses 2 "bad.csv, line 1: unknown column 'skuu'" csv 'slug,skuu\n'
+ok "a row that is too short" refuses 2 "bad.csv, line 3: found 1 fields; expected 2" csv 'slug,sku\n\na\n'
+ok "a price with too many decimals" refuses 2 "line 2: price:EUR: found '1.234'" csv 'slug,price:EUR\na,1.234\n'
+ok "a quote that stays open" refuses 2 "line 2: a quote is opened" csv 'slug,sku\na,"b\n'
+ok "a file that is not there" refuses 2 "none.json: No such file" merchant product import "$tmp/none.json"
+printf '{"products":[{"slug":"a","name":"A","variants":[]}]}' >"$tmp/bad.json"
+ok "a product without variants" refuses 2 "products\[0\].variants" merchant product import "$tmp/bad.json"
+ok "a picture that is none" refuses 2 "type" merchant product import <(printf '{"products":[{"slug":"a","name":"A",
+    "variants":[{"sku":"A","prices":{"EUR":1}}],"pictures":[{"type":"text/html","alt":"a","data":"AAAA"}]}]}')
+ok "what is not there can't be deleted" refuses 1 "there is no product 'none'" merchant product remove none
+
+# An order of it holds the stock, through a crash; paid, it is sold; voided, it is back.
+printf '{"items":[{"sku":"HAT-1","quantity":2}]}' >"$tmp/hats"
+merchant --json order create --file "$tmp/hats" >"$tmp/hat.json"
+hats=$(jq -r .order_id "$tmp/hat.json")
+is "an order of the catalogue has its price" "$(jq -c '[.amount, .taxes[0].tax]' "$tmp/hat.json")" '[1000,160]'
+is "and holds the stock" "$(stock_of HAT-1)" '[2,2]'
+ok "of which no more is there" refuses 1 "2 of HAT-1 are wanted, and 0 left" merchant order create --file "$tmp/hats"
+pid=$(pid_of merchant)
+kill -KILL "$pid"
+wait_gone "$pid"
+ok "the merchant comes back from a crash" up
+is "and holds what it held" "$(stock_of HAT-1)" '[2,2]'
+ok "the hats are paid" wallet --json pay "$(jq -r .pay_uri "$tmp/hat.json")" --yes
+is "and sold" "$(stock_of HAT-1)" '[0,0]'
+ok "voided" says '^status +voided$' merchant order void "$hats"
+is "they are back" "$(stock_of HAT-1)" '[2,0]'
+merchant --json order create --file "$tmp/hats" >"$tmp/hat.json"
+ok "another order is cancelled" says '^status +cancelled$' merchant order cancel "$(jq -r .order_id "$tmp/hat.json")"
+is "and holds nothing" "$(stock_of HAT-1)" '[2,0]'
+
 # ------------------------------------------------------------------ slips
 ok "an order that is not there" refuses 1 "there is no order '0000'" merchant order show 0000
 ok "a purchase that is not there" refuses 1 "." merchant purchase show 00000000000000000000000000000000

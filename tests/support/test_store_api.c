@@ -7,7 +7,9 @@
 #include "common/net/loop.h"
 #include "merchant/store/api/api.h"
 #include "merchant/store/api/idempotency.h"
+#include "merchant/store/catalogue_schema.h"
 #include "merchant/store/order.h"
+#include "merchant/store/stock.h"
 #include "merchant/store/token.h"
 #include "tests/support/test_messages.h"
 
@@ -29,7 +31,7 @@
 /* ------------------------------------------------------------------ the payment side */
 
 static const struct setpay_store_migration steps[] = {
-    {1, SETPAY_ORDER_SCHEMA SETPAY_TOKEN_SCHEMA SETPAY_IDEMPOTENCY_SCHEMA
+    {1, SETPAY_ORDER_SCHEMA SETPAY_CATALOGUE_SCHEMA SETPAY_TOKEN_SCHEMA SETPAY_IDEMPOTENCY_SCHEMA
      "CREATE TABLE fake (id INTEGER PRIMARY KEY, xid BLOB NOT NULL UNIQUE, order_id TEXT NOT NULL,"
      " state INTEGER NOT NULL, version INTEGER NOT NULL);"},
     {0}};
@@ -68,6 +70,8 @@ static enum setpay_error fake_set(struct setpay_db *db, const struct setpay_id *
     SETPAY_TRY(setpay_db_end(rows));
     SETPAY_TRY(setpay_db_run(db, "UPDATE fake SET state = $1, version = version + 1 WHERE xid = $2",
                              SETPAY_DB_INT(state), SETPAY_DB_ID(xid)));
+    if (state == SETPAY_PURCHASE_AUTHORISED)
+        SETPAY_TRY(setpay_stock_sell(db, order_id, setpay_clock_now_ms()));
     if (setpay_purchase_state_is_refused(state))
         SETPAY_TRY(setpay_order_release(db, order_id, xid));
     return setpay_db_notify(db, xid, 2);
@@ -221,6 +225,7 @@ void test_api_start(struct test_api *test)
                                            .store = test->store,
                                            .port = &test_api_port,
                                            .public_host = "localhost:7443",
+                                           .shop = {"DE", "EUR"},
                                            .wait_ms = test->wait_ms};
     assert_int_equal(setpay_api_new(&api, &test->api), SETPAY_OK);
     assert_int_equal(setpay_address_parse("127.0.0.1:0", &address, &problem), SETPAY_OK);
@@ -312,6 +317,25 @@ static void keep_answer(struct test_api *test, const struct test_api_reply *repl
     json_decref(test->answer);
     test->answer = json_loads(reply->body, 0, NULL);
     assert_non_null(test->answer);
+}
+
+int test_api_edit(struct test_api *test, const char *method, const char *path, const char *version,
+                  const char *body, struct test_api_reply *reply)
+{
+    size_t room = 2048 + strlen(body);
+    char *request = malloc(room);
+    assert_non_null(request);
+    (void)snprintf(request, room,
+                   "%s /api/v1%s HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+                   "Authorization: Bearer $TOKEN\r\n%s%s%sContent-Length: %zu\r\n\r\n%s",
+                   method, path, version != NULL ? "If-Match: " : "",
+                   version != NULL ? version : "", version != NULL ? "\r\n" : "", strlen(body),
+                   body);
+    test_api_send(test, request, reply);
+    free(request);
+    if (reply->body[0] != '\0')
+        keep_answer(test, reply);
+    return reply->status;
 }
 
 int test_api_post(struct test_api *test, const char *path, const char *key, const char *body,

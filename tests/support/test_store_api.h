@@ -54,6 +54,9 @@ void test_api_send(const struct test_api *test, const char *request, struct test
  * test->answer. */
 int test_api_post(struct test_api *test, const char *path, const char *key, const char *body,
                   struct test_api_reply *reply);
+/* PATCH or DELETE, with If-Match (NULL: none). Without a body in the reply, test->answer stays. */
+int test_api_edit(struct test_api *test, const char *method, const char *path, const char *version,
+                  const char *body, struct test_api_reply *reply);
 int test_api_get(struct test_api *test, const char *path, struct test_api_reply *reply);
 /* The value of a header of the reply, into out; false where it is absent. */
 bool test_api_header(const struct test_api_reply *reply, const char *name, char *out, size_t size);

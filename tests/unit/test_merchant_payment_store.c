@@ -11,6 +11,7 @@
 #include "merchant/payment/port.h"
 #include "merchant/payment/rules.h"
 #include "merchant/payment/step.h"
+#include "merchant/store/catalogue_schema.h"
 #include "merchant/store/order.h"
 #include "tests/support/test_messages.h"
 #include "tests/support/test_pki.h"
@@ -29,8 +30,8 @@
 #define NOW_MS TEST_PKI_NOW_MS
 
 static const struct setpay_store_migration steps[] = {
-    {1, SETPAY_ANSWERS_SCHEMA SETPAY_ORDER_SCHEMA SETPAY_PURCHASE_SCHEMA SETPAY_MERCHANT_STEP_SCHEMA
-            SETPAY_MERCHANT_BATCH_SCHEMA},
+    {1, SETPAY_ANSWERS_SCHEMA SETPAY_ORDER_SCHEMA SETPAY_CATALOGUE_SCHEMA SETPAY_PURCHASE_SCHEMA
+            SETPAY_MERCHANT_STEP_SCHEMA SETPAY_MERCHANT_BATCH_SCHEMA},
     {0, NULL},
 };
 static const struct setpay_store_schema schema = {.name = "merchant", .steps = steps};

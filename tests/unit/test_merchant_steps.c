@@ -7,6 +7,7 @@
 #include "merchant/payment/batch_store.h"
 #include "merchant/payment/port.h"
 #include "merchant/payment/step.h"
+#include "merchant/store/catalogue_schema.h"
 #include "merchant/store/order.h"
 #include "tests/support/test_messages.h"
 #include "tests/support/test_store.h"
@@ -427,7 +428,7 @@ static void which_refusals_are_for_now(void **state)
 /* ------------------------------------------------------------------ the rows */
 
 static const struct setpay_store_migration migrations[] = {
-    {1, SETPAY_ORDER_SCHEMA SETPAY_PURCHASE_SCHEMA},
+    {1, SETPAY_ORDER_SCHEMA SETPAY_CATALOGUE_SCHEMA SETPAY_PURCHASE_SCHEMA},
     {2, SETPAY_MERCHANT_STEP_SCHEMA SETPAY_MERCHANT_BATCH_SCHEMA},
     {0, NULL},
 };

@@ -3,6 +3,7 @@
  * every combination of what it depends on.
  */
 #include "common/store/store.h"
+#include "merchant/store/catalogue_schema.h"
 #include "merchant/store/order.h"
 #include "merchant/store/order_request.h"
 #include "merchant/store/order_status.h"
@@ -22,7 +23,8 @@
 
 #define NOW TEST_DATE_MS
 
-static const struct setpay_store_migration steps[] = {{1, SETPAY_ORDER_SCHEMA}, {0}};
+static const struct setpay_store_migration steps[] = {
+    {1, SETPAY_ORDER_SCHEMA SETPAY_CATALOGUE_SCHEMA}, {0}};
 static const struct setpay_store_schema schema = {.name = "orders", .steps = steps};
 
 static struct setpay_store *open_store(const struct test_folder *folder)
@@ -156,7 +158,6 @@ static void test_each_wrong_member_is_named(void **state)
         {"{\"currency\":\"EUR\",\"items\":[],\"amount\":1}", "amount", SETPAY_E_INVALID},
         {ITEMS(""), "items", SETPAY_E_INVALID},
         {ITEMS("7"), "items[0]", SETPAY_E_INVALID},
-        {ITEMS("{\"sku\":\"P-1\",\"quantity\":1}"), "items[0].sku", SETPAY_E_NOT_FOUND},
         {ITEMS("{\"name\":\"a\",\"quantity\":0,\"unit_amount\":1}"), "items[0].quantity",
          SETPAY_E_INVALID},
         {ITEMS("{\"name\":\"a\",\"quantity\":1000001,\"unit_amount\":1}"), "items[0].quantity",

@@ -1,6 +1,8 @@
 /*
  * The life of a request of the merchant API.
  *
+ * A PATCH or DELETE changes something just as a POST does, without a key.
+ *
  * Every POST is a call: token, key and body are checked on the loop; then one operation looks the
  * key up, makes the effect and keeps the answer, all or nothing. A call whose answer depends on the
  * gateway is marked as under way in that operation; it waits for the store's notes about its
@@ -11,6 +13,8 @@
 
 #include "common/base/log.h"
 #include "common/net/metrics.h"
+#include "merchant/store/api/shop.h"
+#include "merchant/store/picture.h"
 #include "merchant/store/token.h"
 
 #include <pthread.h>
@@ -22,12 +26,15 @@
 #define WAIT_DEFAULT_MS 5000
 /* A mark outlives the wait by this much: for the operation that keeps the answer. */
 #define MARK_SPARE_MS 30000
-#define BODY_MAX (128 * 1024)
+#define BODY_MAX (128 * 1024) /* as JSON */
 #define RETRY_MS 200
 #define FAILURES_MAX 25
 #define BODY_DEPTH_MAX 8
 
 static void on_openapi(struct setpay_http_request *request, void *arg);
+
+#define SHOP_ROUTE(method, path, act)                                                              \
+    {SETPAY_HTTP_##method, SETPAY_API_PREFIX path, setpay_api_on_##act},
 
 static const struct setpay_http_route routes[] = {
     {SETPAY_HTTP_POST, SETPAY_API_PREFIX "/orders", setpay_api_on_order_create},
@@ -40,6 +47,9 @@ static const struct setpay_http_route routes[] = {
     {SETPAY_HTTP_POST, SETPAY_API_PREFIX "/orders/{id}/undo", setpay_api_on_order_undo},
     {SETPAY_HTTP_POST, SETPAY_API_PREFIX "/batches/close", setpay_api_on_batch_close},
     {SETPAY_HTTP_GET, SETPAY_API_PREFIX "/batches", setpay_api_on_batch_list},
+    SETPAY_API_SHOP_ROUTES(SHOP_ROUTE){SETPAY_HTTP_GET,
+                                       SETPAY_API_PREFIX "/products/{id}/pictures/{picture}",
+                                       setpay_api_on_picture_show},
     {SETPAY_HTTP_GET, SETPAY_API_PREFIX "/openapi.json", on_openapi},
     {0},
 };
@@ -60,8 +70,13 @@ static void on_openapi(struct setpay_http_request *request, void *arg)
 void setpay_api_reply(struct setpay_http_request *request, struct setpay_api_answer *answer,
                       bool replayed)
 {
-    struct setpay_http_header headers[6] = {{"Cache-Control", "no-store"}};
+    struct setpay_http_header headers[7] = {{"Cache-Control", "no-store"}};
+    char etag[32];
     size_t count = 1;
+    if (answer->version != 0) {
+        (void)snprintf(etag, sizeof etag, "\"%lld\"", (long long)answer->version);
+        headers[count++] = (struct setpay_http_header){"ETag", etag};
+    }
     if (answer->location[0] != '\0')
         headers[count++] = (struct setpay_http_header){"Location", answer->location};
     if (replayed)
@@ -72,7 +87,9 @@ void setpay_api_reply(struct setpay_http_request *request, struct setpay_api_ans
     if (answer->status == 503 || answer->status == 202)
         headers[count++] = (struct setpay_http_header){"Retry-After", "1"};
     setpay_http_reply(request, answer->status,
-                      answer->status < 400 ? "application/json" : "application/problem+json",
+                      answer->status == 204  ? NULL
+                      : answer->status < 400 ? "application/json"
+                                             : "application/problem+json",
                       headers, setpay_buffer_view(&answer->body));
     setpay_api_answer_clear(answer);
 }
@@ -197,6 +214,13 @@ static json_t *read_body(struct setpay_http_request *request, bool empty_allowed
     char words[256];
     if (body.size == 0 && empty_allowed)
         return json_object();
+    if (setpay_api_is_picture(request))
+        return setpay_api_read_picture(request);
+    if (body.size > BODY_MAX) {
+        setpay_http_reply_problem(request, 413, NULL, NULL,
+                                  "the body is too large; expected at most 128 KiB of JSON");
+        return NULL;
+    }
     if (!json_type && !guessed) {
         (void)snprintf(words, sizeof words, "Content-Type: found %.64s; expected application/json",
                        type);
@@ -251,10 +275,17 @@ struct setpay_api_call *setpay_api_call_new(struct setpay_api *api,
                                             struct setpay_http_request *request, bool empty_allowed,
                                             json_t **body)
 {
+    return setpay_api_call_begin(api, request, true, empty_allowed, body);
+}
+
+struct setpay_api_call *setpay_api_call_begin(struct setpay_api *api,
+                                              struct setpay_http_request *request, bool keyed,
+                                              bool empty_allowed, json_t **body)
+{
     struct setpay_digest token;
     if (setpay_api_authorise(api, request, &token) != SETPAY_OK)
         return NULL;
-    const char *key = setpay_http_request_header(request, "Idempotency-Key");
+    const char *key = keyed ? setpay_http_request_header(request, "Idempotency-Key") : "none";
     if (key == NULL || !setpay_idempotency_key_is_valid(key)) {
         setpay_api_reply_problem(request, SETPAY_API_NO_KEY, "Idempotency-Key",
                                  key == NULL ? "Idempotency-Key: found none; expected one of 1 to"
@@ -276,7 +307,8 @@ struct setpay_api_call *setpay_api_call_new(struct setpay_api *api,
         if (call->next != NULL)
             call->next->previous = call;
         api->calls = call;
-        if (make_idempotency(call, &token, json)) {
+        call->keyed = keyed;
+        if (!keyed || make_idempotency(call, &token, json)) {
             *body = json;
             return call;
         }
@@ -308,6 +340,7 @@ void setpay_api_call_free(struct setpay_api_call *call)
         call->next->previous = call->previous;
     setpay_timer_free(call->timer);
     setpay_order_clear(&call->order);
+    setpay_api_shop_call_free(call->shop);
     setpay_api_answer_clear(&call->answer);
     free(call);
     check_drained(api);
@@ -320,6 +353,8 @@ static enum setpay_error run_call(struct setpay_db *db, void *arg)
     struct setpay_api *api = call->api;
     if (call->waiting)
         return call->finish(db, call);
+    if (!call->keyed)
+        return call->effect(db, call);
     enum setpay_error error =
         setpay_idempotency_find(db, &call->idempotency, &api->owner, call->now_ms, &call->answer);
     switch (error) {
@@ -361,6 +396,8 @@ static void end_with_error(struct setpay_api_call *call, enum setpay_error error
         setpay_api_reply_problem(call->request, SETPAY_API_TOO_MANY, NULL,
                                  "the order has as many captures and refunds as there may be;"
                                  " nothing was changed");
+    else if (call->refuse != NULL)
+        call->refuse(call, error);
     else
         setpay_api_reply_error(call->request, error);
     setpay_api_call_free(call);
@@ -495,7 +532,7 @@ enum setpay_error setpay_api_new(const struct setpay_api_options *options, struc
         .loop = options->loop,
         .routes = routes,
         .arg = made,
-        .max_body_bytes = BODY_MAX,
+        .max_body_bytes = SETPAY_PICTURE_BYTES_MAX,
     };
     (void)pthread_once(&owner_once, make_owner);
     made->owner = owner;

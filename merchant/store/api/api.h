@@ -4,6 +4,7 @@
  *     POST /orders            GET /orders             GET /orders/{id}
  *     POST /orders/{id}/void|cancel|capture|refund|undo
  *     POST /batches/close     GET /batches
+ *     what is sold: /products, /categories, /stock, /shipping-methods, /tax-rates (shop.h)
  *     GET /openapi.json       (without a token)
  */
 #ifndef SETPAY_MERCHANT_API_API_H
@@ -15,6 +16,7 @@
 #include "common/net/loop.h"
 #include "common/store/store.h"
 #include "merchant/store/payment_port.h"
+#include "merchant/store/shop.h"
 
 #include <stdint.h>
 
@@ -25,6 +27,7 @@ struct setpay_api_options {
     struct setpay_store *store;
     const struct setpay_payment_port *port; /* outlives the API */
     const char *public_host;                /* HOST[:PORT] of pay links; outlives the API */
+    struct setpay_shop_settings shop;       /* its texts outlive the API */
     int64_t wait_ms; /* how long an answer waits for the gateway before it is 202; 0: 5 s */
 };
 

@@ -11,6 +11,7 @@
 #include "merchant/store/order_action.h"
 #include "merchant/store/order_request.h"
 #include "merchant/store/order_step.h"
+#include "merchant/store/quote.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -36,11 +37,14 @@ struct setpay_api {
     void *drained_arg;
 };
 
-/* One POST, from its body to its reply. */
+struct setpay_api_shop_call; /* shop.c */
+
+/* One request that changes something, from its body to its reply. */
 struct setpay_api_call {
     struct setpay_api *api;
     struct setpay_api_call *previous, *next;
     struct setpay_http_request *request;
+    bool keyed; /* a POST */
     struct setpay_idempotency idempotency;
     setpay_time_ms now_ms;
     struct setpay_api_answer answer;
@@ -49,6 +53,11 @@ struct setpay_api_call {
 
     /* Makes the effect and the answer, once the key was found to be new. */
     enum setpay_error (*effect)(struct setpay_db *db, struct setpay_api_call *call);
+    /* Replies for an error of the effect, which has undone it; NULL: in general words. */
+    void (*refuse)(struct setpay_api_call *call, enum setpay_error error);
+    struct setpay_api_shop_call *shop; /* owned; of shop.c's calls */
+    struct setpay_json_fault fault;    /* of an order that can't be made */
+    struct setpay_quote_short shortage;
     struct setpay_order order; /* POST /orders */
     enum setpay_order_action action;
     char order_id[SETPAY_ORDER_ID_SIZE];
@@ -97,9 +106,21 @@ void setpay_api_reply_error(struct setpay_http_request *request, enum setpay_err
 struct setpay_api_call *setpay_api_call_new(struct setpay_api *api,
                                             struct setpay_http_request *request, bool empty_allowed,
                                             json_t **body);
+/* The same; where not keyed, without an Idempotency-Key, which only a POST has. */
+struct setpay_api_call *setpay_api_call_begin(struct setpay_api *api,
+                                              struct setpay_http_request *request, bool keyed,
+                                              bool empty_allowed, json_t **body);
 /* Runs the effect behind the key's look-up, and replies. */
 void setpay_api_call_submit(struct setpay_api_call *call);
 void setpay_api_call_free(struct setpay_api_call *call);
+
+/* ---- shop.c */
+
+/* Whether the body is a picture for a product; as JSON, NULL after a reply. */
+bool setpay_api_is_picture(struct setpay_http_request *request);
+json_t *setpay_api_read_picture(struct setpay_http_request *request);
+/* NULL-safe. */
+void setpay_api_shop_call_free(struct setpay_api_shop_call *shop);
 
 /* ---- orders.c */
 

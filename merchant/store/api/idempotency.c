@@ -21,6 +21,7 @@ void setpay_api_answer_clear(struct setpay_api_answer *answer)
     setpay_buffer_clear(&answer->body);
     answer->status = 0;
     answer->location[0] = '\0';
+    answer->version = 0;
 }
 
 bool setpay_idempotency_key_is_valid(const char *key)

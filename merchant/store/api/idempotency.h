@@ -20,6 +20,7 @@
 #include "common/store/db.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #define SETPAY_IDEMPOTENCY_KEY_MAX 255
 #define SETPAY_IDEMPOTENCY_KEPT_MS SETPAY_DAY_MS
@@ -46,7 +47,8 @@ struct setpay_idempotency {
 struct setpay_api_answer {
     int status;
     struct setpay_buffer body; /* JSON: of a problem where status is 400 or more */
-    char location[64];         /* "" : none */
+    char location[192];        /* "" : none */
+    int64_t version;           /* for ETag; 0: none. Not kept: the body says it too */
 };
 void setpay_api_answer_init(struct setpay_api_answer *answer);
 void setpay_api_answer_clear(struct setpay_api_answer *answer);

@@ -3,7 +3,8 @@
  *
  * Refusals that depend on the state (no such order, a status that forbids it) are decided inside
  * the operation and kept like any other answer. Refusals of the form of a request are not: they
- * come out the same each time, and a corrected request may use the same key.
+ * come out the same each time, and a corrected request may use the same key. Nor is what the
+ * catalogue refuses: nothing was made, and there may be more of it later.
  */
 #include "merchant/store/api/api_internal.h"
 
@@ -34,8 +35,39 @@ enum setpay_error setpay_api_answer_order(struct setpay_api_answer *answer, int 
 
 /* ------------------------------------------------------------------ POST /orders */
 
+/* Ends a request for an order that was not made. */
+static void refuse_order(struct setpay_api_call *call, enum setpay_error error)
+{
+    const struct setpay_json_fault *fault = &call->fault;
+    char words[sizeof fault->field + sizeof fault->words + 2];
+    struct setpay_api_answer answer;
+    if (fault->words[0] == '\0') {
+        setpay_api_reply_error(call->request, error);
+        return;
+    }
+    (void)snprintf(words, sizeof words, "%s: %s", fault->field, fault->words);
+    setpay_api_answer_init(&answer);
+    if (error == SETPAY_E_STATE)
+        error =
+            setpay_api_answer_problem_with(&answer, SETPAY_API_OUT_OF_STOCK, fault->field, words,
+                                           json_pack("{s:s, s:I}", "sku", call->shortage.sku,
+                                                     "available", (json_int_t)call->shortage.left));
+    else
+        error = setpay_api_answer_problem(&answer,
+                                          error == SETPAY_E_NOT_FOUND ? SETPAY_API_UNKNOWN_SKU
+                                                                      : SETPAY_API_INVALID_FIELD,
+                                          fault->field, words);
+    if (error == SETPAY_OK)
+        setpay_api_reply(call->request, &answer, false);
+    else
+        setpay_api_reply_error(call->request, error);
+    setpay_api_answer_clear(&answer);
+}
+
 static enum setpay_error create(struct setpay_db *db, struct setpay_api_call *call)
 {
+    SETPAY_TRY(setpay_quote_make(db, &call->api->options.shop, &call->order, call->now_ms,
+                                 &call->fault, &call->shortage));
     const struct setpay_order_view view = {.order = call->order,
                                            .status = SETPAY_ORDER_STATUS_OPEN};
     SETPAY_TRY(setpay_order_insert(db, &call->order));
@@ -50,10 +82,10 @@ void setpay_api_on_order_create(struct setpay_http_request *request, void *arg)
     struct setpay_api_call *call = setpay_api_call_new(arg, request, false, &body);
     if (call == NULL)
         return;
-    struct setpay_json_fault fault = {.field = ""};
-    char words[sizeof fault.field + sizeof fault.words + 2];
     call->effect = create;
-    enum setpay_error error = setpay_order_request_parse(body, call->now_ms, &call->order, &fault);
+    call->refuse = refuse_order;
+    enum setpay_error error =
+        setpay_order_request_parse(body, call->now_ms, &call->order, &call->fault);
     json_decref(body);
     if (error == SETPAY_OK)
         error = setpay_order_name(&call->order);
@@ -61,14 +93,7 @@ void setpay_api_on_order_create(struct setpay_http_request *request, void *arg)
         setpay_api_call_submit(call);
         return;
     }
-    if (error == SETPAY_E_INVALID || error == SETPAY_E_NOT_FOUND) {
-        (void)snprintf(words, sizeof words, "%s: %s", fault.field, fault.words);
-        setpay_api_reply_problem(
-            request, error == SETPAY_E_INVALID ? SETPAY_API_INVALID_FIELD : SETPAY_API_UNKNOWN_SKU,
-            fault.field, words);
-    } else {
-        setpay_api_reply_error(request, error);
-    }
+    refuse_order(call, error);
     setpay_api_call_free(call);
 }
 

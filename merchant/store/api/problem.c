@@ -26,6 +26,12 @@ static const struct setpay_api_problem_info infos[SETPAY_API_PROBLEMS] = {
     [SETPAY_API_AMOUNT] = {409, URN "amount", "The amount is not what is left"},
     [SETPAY_API_STEP_REFUSED] = {409, URN "refused-by-gateway", "The gateway has refused it"},
     [SETPAY_API_TOO_MANY] = {409, URN "too-many", "There are as many as there may be"},
+    [SETPAY_API_OUT_OF_STOCK] = {409, URN "out-of-stock", "There is not enough in stock"},
+    [SETPAY_API_NOT_FOUND] = {404, URN "not-found", "There is no such thing in the store"},
+    [SETPAY_API_EXISTS] = {409, URN "exists", "There is one by that name"},
+    [SETPAY_API_IN_USE] = {409, URN "in-use", "Something else stands against it"},
+    [SETPAY_API_VERSION] = {412, URN "version", "It was changed meanwhile"},
+    [SETPAY_API_NO_VERSION] = {428, URN "version-needed", "If-Match is needed"},
     [SETPAY_API_BUSY] = {503, URN "busy", "Too much is under way: repeat the same request"},
     [SETPAY_API_INTERNAL] = {500, URN "internal", "The request failed, and changed nothing"},
 };
@@ -55,6 +61,13 @@ enum setpay_error setpay_api_answer_problem(struct setpay_api_answer *answer,
                                             enum setpay_api_problem problem, const char *field,
                                             const char *detail)
 {
+    return setpay_api_answer_problem_with(answer, problem, field, detail, NULL);
+}
+
+enum setpay_error setpay_api_answer_problem_with(struct setpay_api_answer *answer,
+                                                 enum setpay_api_problem problem, const char *field,
+                                                 const char *detail, json_t *members)
+{
     const struct setpay_api_problem_info *info = setpay_api_problem_info(problem);
     json_t *json = json_pack("{s:s, s:s, s:i}", "type", info->type, "title", info->title, "status",
                              info->status);
@@ -65,6 +78,9 @@ enum setpay_error setpay_api_answer_problem(struct setpay_api_answer *answer,
     if (error == SETPAY_OK && field != NULL && field[0] != '\0' &&
         json_object_set_new(json, "field", words_json(field)) != 0)
         error = SETPAY_E_NOMEM;
+    if (error == SETPAY_OK && members != NULL && json_object_update_missing(json, members) != 0)
+        error = SETPAY_E_NOMEM;
+    json_decref(members);
     char *text = error == SETPAY_OK ? json_dumps(json, JSON_COMPACT) : NULL;
     if (text == NULL)
         error = SETPAY_E_NOMEM;

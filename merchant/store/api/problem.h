@@ -8,6 +8,7 @@
 #include "common/base/error.h"
 #include "merchant/store/api/idempotency.h"
 
+#include <jansson.h>
 #include <stddef.h>
 
 enum setpay_api_problem {
@@ -26,6 +27,12 @@ enum setpay_api_problem {
     SETPAY_API_AMOUNT,        /* 409 */
     SETPAY_API_STEP_REFUSED,  /* 409 */
     SETPAY_API_TOO_MANY,      /* 409 */
+    SETPAY_API_OUT_OF_STOCK,  /* 409 */
+    SETPAY_API_NOT_FOUND,     /* 404: of the store; an order is SETPAY_API_NO_ORDER */
+    SETPAY_API_EXISTS,        /* 409 */
+    SETPAY_API_IN_USE,        /* 409 */
+    SETPAY_API_VERSION,       /* 412 */
+    SETPAY_API_NO_VERSION,    /* 428 */
     SETPAY_API_BUSY,          /* 503: repeat the same request */
     SETPAY_API_INTERNAL,      /* 500 */
     SETPAY_API_PROBLEMS
@@ -41,6 +48,11 @@ const struct setpay_api_problem_info *setpay_api_problem_info(enum setpay_api_pr
 
 /* Replaces the answer. field: the member, parameter or header that is meant; "" or NULL: none.
  * SETPAY_E_NOMEM. */
+/* With members of its own, which are taken (NULL: none). */
+enum setpay_error setpay_api_answer_problem_with(struct setpay_api_answer *answer,
+                                                 enum setpay_api_problem problem, const char *field,
+                                                 const char *detail,
+                                                 json_t *members) SETPAY_MUST_CHECK;
 enum setpay_error setpay_api_answer_problem(struct setpay_api_answer *answer,
                                             enum setpay_api_problem problem, const char *field,
                                             const char *detail) SETPAY_MUST_CHECK;

@@ -1,0 +1,228 @@
+/*
+ * Stock and its reservations.
+ *
+ * Operations run one after another, so what is looked at inside one is what it changes: nothing is
+ * sold twice. The database holds the same by its constraints.
+ */
+#include "merchant/store/stock.h"
+
+#include "common/base/testing.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ------------------------------------------------------------------ reserving */
+
+/* The first of which there is not enough, or count. */
+static enum setpay_error find_short(struct setpay_db *db, struct setpay_stock_want *wants,
+                                    size_t count, size_t *index)
+{
+    for (*index = 0; *index < count; (*index)++) {
+        struct setpay_stock_want *want = &wants[*index];
+        struct setpay_db_rows *rows;
+        SETPAY_TRY(setpay_db_one(db, &rows,
+                                 "SELECT tracked, on_hand - reserved FROM variant WHERE seq = $1",
+                                 SETPAY_DB_INT(want->variant_seq)));
+        bool tracked = setpay_db_get_bool(rows, 0);
+        want->left = setpay_db_get_int(rows, 1);
+        SETPAY_TRY(setpay_db_end(rows));
+        if (tracked && want->left < want->quantity)
+            break;
+    }
+    return SETPAY_OK;
+}
+
+static enum setpay_error reserve(struct setpay_db *db, const char *order_id,
+                                 const struct setpay_stock_want *want)
+{
+    SETPAY_TRY(setpay_db_run(db, "UPDATE variant SET reserved = reserved + $1 WHERE seq = $2",
+                             SETPAY_DB_INT(want->quantity), SETPAY_DB_INT(want->variant_seq)));
+    return setpay_db_run(db,
+                         "INSERT INTO reservation (order_id, variant_seq, sku, quantity, state,"
+                         " taken) VALUES ($1, $2, $3, $4, $5, 0)",
+                         SETPAY_DB_TEXT(order_id), SETPAY_DB_INT(want->variant_seq),
+                         SETPAY_DB_TEXT(want->sku), SETPAY_DB_INT(want->quantity),
+                         SETPAY_DB_INT(SETPAY_RESERVATION_HELD));
+}
+
+enum setpay_error setpay_stock_reserve(struct setpay_db *db, const char *order_id,
+                                       struct setpay_stock_want *wants, size_t count,
+                                       setpay_time_ms now_ms, size_t *short_index)
+{
+    int64_t released = 0;
+    SETPAY_TRY(find_short(db, wants, count, short_index));
+    if (*short_index < count) { /* what has expired by now need not have been swept yet */
+        SETPAY_TRY(setpay_stock_expire(db, now_ms, INT64_MAX, &released));
+        SETPAY_TRY(find_short(db, wants, count, short_index));
+    }
+    if (*short_index < count)
+        return SETPAY_E_STATE;
+    for (size_t i = 0; i < count; i++)
+        SETPAY_TRY(reserve(db, order_id, &wants[i]));
+    setpay_testing_point("stock.reserved");
+    return SETPAY_OK;
+}
+
+/* ------------------------------------------------------------------ what becomes of it */
+
+struct reservation {
+    int64_t variant_seq;
+    char sku[SETPAY_SHOP_ID_SIZE];
+    int64_t quantity;
+    enum setpay_reservation_state state;
+    int64_t taken;
+};
+
+/* One of the order's that is in this state. SETPAY_E_NOT_FOUND. */
+static enum setpay_error next_reservation(struct setpay_db *db, const char *order_id,
+                                          enum setpay_reservation_state state,
+                                          struct reservation *reservation)
+{
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(setpay_db_one(db, &rows,
+                             "SELECT variant_seq, sku, quantity, taken FROM reservation"
+                             " WHERE order_id = $1 AND state = $2 ORDER BY variant_seq LIMIT 1",
+                             SETPAY_DB_TEXT(order_id), SETPAY_DB_INT(state)));
+    reservation->variant_seq = setpay_db_get_int(rows, 0);
+    setpay_db_get_text(rows, 1, reservation->sku, sizeof reservation->sku);
+    reservation->quantity = setpay_db_get_int(rows, 2);
+    reservation->taken = setpay_db_get_int(rows, 3);
+    reservation->state = state;
+    return setpay_db_end(rows);
+}
+
+static enum setpay_error go_on(struct setpay_db *db, const char *order_id,
+                               const struct reservation *reservation,
+                               enum setpay_reservation_state state, int64_t taken)
+{
+    return setpay_db_run(db,
+                         "UPDATE reservation SET state = $1, taken = $2"
+                         " WHERE order_id = $3 AND variant_seq = $4",
+                         SETPAY_DB_INT(state), SETPAY_DB_INT(taken), SETPAY_DB_TEXT(order_id),
+                         SETPAY_DB_INT(reservation->variant_seq));
+}
+
+/* What is there of a variant; it may have been deleted since: SETPAY_E_NOT_FOUND. */
+static enum setpay_error read_on_hand(struct setpay_db *db, int64_t variant_seq, bool *tracked,
+                                      int64_t *on_hand)
+{
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(setpay_db_one(db, &rows, "SELECT tracked, on_hand FROM variant WHERE seq = $1",
+                             SETPAY_DB_INT(variant_seq)));
+    *tracked = setpay_db_get_bool(rows, 0);
+    *on_hand = setpay_db_get_int(rows, 1);
+    return setpay_db_end(rows);
+}
+
+static enum setpay_error sell_one(struct setpay_db *db, const char *order_id,
+                                  const struct reservation *reservation, setpay_time_ms now_ms)
+{
+    bool tracked = false;
+    int64_t on_hand = 0;
+    SETPAY_TRY(read_on_hand(db, reservation->variant_seq, &tracked, &on_hand));
+    int64_t taken = tracked ? reservation->quantity : 0;
+    SETPAY_TRY(setpay_db_run(db,
+                             "UPDATE variant SET reserved = reserved - $1, on_hand = on_hand - $2"
+                             " WHERE seq = $3",
+                             SETPAY_DB_INT(reservation->quantity), SETPAY_DB_INT(taken),
+                             SETPAY_DB_INT(reservation->variant_seq)));
+    if (tracked)
+        SETPAY_TRY(setpay_stock_log(db, reservation->sku, -taken, on_hand - taken, "sold", order_id,
+                                    now_ms));
+    return go_on(db, order_id, reservation, SETPAY_RESERVATION_SOLD, taken);
+}
+
+enum setpay_error setpay_stock_sell(struct setpay_db *db, const char *order_id,
+                                    setpay_time_ms now_ms)
+{
+    struct reservation reservation = {.taken = 0};
+    for (;;) {
+        enum setpay_error error =
+            next_reservation(db, order_id, SETPAY_RESERVATION_HELD, &reservation);
+        if (error == SETPAY_E_NOT_FOUND)
+            return SETPAY_OK;
+        SETPAY_TRY(error);
+        SETPAY_TRY(sell_one(db, order_id, &reservation, now_ms));
+        setpay_testing_point("stock.sold");
+    }
+}
+
+/* What was sold stands on the shelf again. */
+static enum setpay_error put_back(struct setpay_db *db, const char *order_id,
+                                  const struct reservation *reservation, setpay_time_ms now_ms)
+{
+    bool tracked = false;
+    int64_t on_hand = 0;
+    enum setpay_error error = read_on_hand(db, reservation->variant_seq, &tracked, &on_hand);
+    if (reservation->taken == 0 || error == SETPAY_E_NOT_FOUND)
+        return SETPAY_OK;
+    SETPAY_TRY(error);
+    SETPAY_TRY(setpay_db_run(db, "UPDATE variant SET on_hand = on_hand + $1 WHERE seq = $2",
+                             SETPAY_DB_INT(reservation->taken),
+                             SETPAY_DB_INT(reservation->variant_seq)));
+    return setpay_stock_log(db, reservation->sku, reservation->taken, on_hand + reservation->taken,
+                            "given back", order_id, now_ms);
+}
+
+static enum setpay_error release_one(struct setpay_db *db, const char *order_id,
+                                     const struct reservation *reservation, setpay_time_ms now_ms)
+{
+    if (reservation->state == SETPAY_RESERVATION_HELD)
+        SETPAY_TRY(setpay_db_run(db, "UPDATE variant SET reserved = reserved - $1 WHERE seq = $2",
+                                 SETPAY_DB_INT(reservation->quantity),
+                                 SETPAY_DB_INT(reservation->variant_seq)));
+    else
+        SETPAY_TRY(put_back(db, order_id, reservation, now_ms));
+    return go_on(db, order_id, reservation, SETPAY_RESERVATION_RELEASED, 0);
+}
+
+enum setpay_error setpay_stock_release(struct setpay_db *db, const char *order_id,
+                                       setpay_time_ms now_ms)
+{
+    static const enum setpay_reservation_state states[] = {SETPAY_RESERVATION_HELD,
+                                                           SETPAY_RESERVATION_SOLD};
+    struct reservation reservation = {.taken = 0};
+    for (size_t i = 0; i < sizeof states / sizeof *states;) {
+        enum setpay_error error = next_reservation(db, order_id, states[i], &reservation);
+        if (error == SETPAY_E_NOT_FOUND) {
+            i++;
+            continue;
+        }
+        SETPAY_TRY(error);
+        SETPAY_TRY(release_one(db, order_id, &reservation, now_ms));
+    }
+    return SETPAY_OK;
+}
+
+enum setpay_error setpay_stock_expire(struct setpay_db *db, setpay_time_ms now_ms, int64_t room,
+                                      int64_t *released)
+{
+    char order_id[SETPAY_ORDER_ID_SIZE];
+    struct setpay_db_rows *rows;
+    for (*released = 0; *released < room; (*released)++) {
+        enum setpay_error error =
+            setpay_db_one(db, &rows,
+                          "SELECT r.order_id FROM reservation r JOIN orders o"
+                          " ON o.order_id = r.order_id"
+                          " WHERE r.state = $1 AND o.xid IS NULL AND o.expires_ms <= $2 LIMIT 1",
+                          SETPAY_DB_INT(SETPAY_RESERVATION_HELD), SETPAY_DB_INT(now_ms));
+        if (error == SETPAY_E_NOT_FOUND)
+            return SETPAY_OK;
+        SETPAY_TRY(error);
+        setpay_db_get_text(rows, 0, order_id, sizeof order_id);
+        SETPAY_TRY(setpay_db_end(rows));
+        SETPAY_TRY(setpay_stock_release(db, order_id, now_ms));
+    }
+    return SETPAY_OK;
+}
+
+enum setpay_error setpay_stock_log(struct setpay_db *db, const char *sku, int64_t change,
+                                   int64_t on_hand, const char *reason, const char *order_id,
+                                   setpay_time_ms now_ms)
+{
+    return setpay_db_run(db,
+                         "INSERT INTO stock_log (sku, change, on_hand, reason, order_id, at_ms)"
+                         " VALUES ($1, $2, $3, $4, $5, $6)",
+                         SETPAY_DB_TEXT(sku), SETPAY_DB_INT(change), SETPAY_DB_INT(on_hand),
+                         SETPAY_DB_TEXT(reason), SETPAY_DB_TEXT(order_id), SETPAY_DB_INT(now_ms));
+}

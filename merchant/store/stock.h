@@ -1,0 +1,69 @@
+/*
+ * Stock: how much of each variant is there, and how much of that is reserved by orders.
+ *
+ * An order reserves what it is for in the operation that makes it, or it is not made. What it has
+ * reserved stays so for as long as the order can be paid or is being paid: until it is cancelled,
+ * or has expired without a purchase under way. It is sold in the operation that books the purchase
+ * as authorised, before the shopper is told; and goes back on the shelf in the operation that
+ * releases an order whose hold the store has given back. Since each of these is a part of the
+ * operation that changes the order, no crash comes between the two.
+ *
+ * Of a variant whose stock is not tracked there is always enough.
+ */
+#ifndef SETPAY_MERCHANT_STORE_STOCK_H
+#define SETPAY_MERCHANT_STORE_STOCK_H
+
+#include "merchant/store/order.h"
+#include "merchant/store/shop.h"
+
+#define SETPAY_STOCK_MAX INT64_C(1000000000) /* pieces of one variant */
+#define SETPAY_STOCK_REASON_BYTES 128
+
+/* Stored. */
+enum setpay_reservation_state {
+    SETPAY_RESERVATION_HELD = 1,
+    SETPAY_RESERVATION_SOLD = 2,
+    SETPAY_RESERVATION_RELEASED = 3,
+};
+
+/* What an order wants of one variant. */
+struct setpay_stock_want {
+    int64_t variant_seq;
+    char sku[SETPAY_SHOP_ID_SIZE];
+    int64_t quantity;
+    int64_t left; /* SETPAY_E_STATE: how much there is to be had */
+};
+
+/* Inside the operation that makes the order: all of it or nothing. SETPAY_E_STATE: *short_index is
+ * the first of which there is not enough, with left; nothing was written. Reservations of orders
+ * that have expired by now_ms are released before. */
+enum setpay_error setpay_stock_reserve(struct setpay_db *db, const char *order_id,
+                                       struct setpay_stock_want *wants, size_t count,
+                                       setpay_time_ms now_ms,
+                                       size_t *short_index) SETPAY_MUST_CHECK;
+/* Inside the operation that books a purchase of the order as authorised: what it holds is sold.
+ * Once more changes nothing; an order that has reserved nothing is none of its business. */
+enum setpay_error setpay_stock_sell(struct setpay_db *db, const char *order_id,
+                                    setpay_time_ms now_ms) SETPAY_MUST_CHECK;
+/* Inside the operation that ends the order: what it holds is free, what was sold is back. */
+enum setpay_error setpay_stock_release(struct setpay_db *db, const char *order_id,
+                                       setpay_time_ms now_ms) SETPAY_MUST_CHECK;
+/* Releases what up to room orders hold that have expired, and that no purchase has taken. */
+enum setpay_error setpay_stock_expire(struct setpay_db *db, setpay_time_ms now_ms, int64_t room,
+                                      int64_t *released) SETPAY_MUST_CHECK;
+
+/* {"tracked","on_hand","reserved","available"} of a variant; available is null where it is not
+ * tracked. NULL where memory is out. */
+json_t *setpay_stock_json(bool tracked, int64_t on_hand, int64_t reserved);
+/* Remembers a change of what is there. */
+enum setpay_error setpay_stock_log(struct setpay_db *db, const char *sku, int64_t change,
+                                   int64_t on_hand, const char *reason, const char *order_id,
+                                   setpay_time_ms now_ms) SETPAY_MUST_CHECK;
+
+/* Acts; id: the SKU. */
+setpay_shop_fn setpay_stock_list;
+setpay_shop_fn setpay_stock_show; /* with the newest entries of its log */
+/* {"change"} or {"on_hand"}, "tracked", "reason" */
+setpay_shop_fn setpay_stock_adjust;
+
+#endif

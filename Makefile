@@ -99,8 +99,10 @@ COMMON_PKI := \
 	common/pki/trust.c
 
 COMMON_WIRE := \
+	common/wire/agreement.c \
 	common/wire/arena.c \
 	common/wire/batch_messages.c \
+	common/wire/cancellation.c \
 	common/wire/checks.c \
 	common/wire/gateway_messages.c \
 	common/wire/layout.c \

@@ -231,6 +231,7 @@ GATEWAY_NETWORK := \
 	gateway/network/requests.c \
 	gateway/network/reverse.c \
 	gateway/network/sign_off.c \
+	gateway/network/stored.c \
 	gateway/network/tls.c \
 	gateway/network/totals.c
 
@@ -244,8 +245,11 @@ GATEWAY_CLEARING := \
 	gateway/clearing/reconciliation.c
 
 GATEWAY_PAYMENT := \
+	gateway/payment/agreement.c \
 	gateway/payment/auth.c \
+	gateway/payment/auth_can.c \
 	gateway/payment/auth_flow.c \
+	gateway/payment/auth_further.c \
 	gateway/payment/auth_rev.c \
 	gateway/payment/batch_admin.c \
 	gateway/payment/capture.c \
@@ -294,7 +298,8 @@ ISSUERSIM := \
 	gateway/issuer/script.c \
 	gateway/issuer/server.c \
 	gateway/issuer/settled.c \
-	gateway/issuer/statement.c
+	gateway/issuer/statement.c \
+	gateway/issuer/stored.c
 
 # ------------------------------------------------------------------ merchant
 MERCHANT_PAYMENT := \

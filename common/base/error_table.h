@@ -75,6 +75,7 @@ SETPAY_ERROR_ROW(TOO_SOON,         DECLINED, 0x3602, SETPAY_WIRE_TOO_SOON,      
 SETPAY_ERROR_ROW(TRIED_ENOUGH,     DECLINED, 0x3603, SETPAY_WIRE_TOO_SOON,            SETPAY_LOG_WARN,  "G6", "the issuer has declined too often, or not long enough ago, to be asked again")
 SETPAY_ERROR_ROW(AGREEMENT_OVER,   DECLINED, 0x3604, SETPAY_WIRE_AGREEMENT,           SETPAY_LOG_WARN,  "G6", "the agreement permits no further authorisation")
 SETPAY_ERROR_ROW(CANCELLED,        DECLINED, 0x3605, SETPAY_WIRE_AGREEMENT,           SETPAY_LOG_WARN,  "G6", "the cardholder has cancelled the agreement")
+SETPAY_ERROR_ROW(AGREEMENT_LONG,   DECLINED, 0x3606, SETPAY_WIRE_NOT_PERMITTED,       SETPAY_LOG_WARN,  "G10", "the agreement would last longer than a card is kept here")
 SETPAY_ERROR_ROW(CANCELLATION,     SECURITY, 0x3902, SETPAY_WIRE_CRYPTOGRAPHIC,       SETPAY_LOG_WARN,  "G9", "the cancellation is not the cardholder's word about this purchase")
 SETPAY_ERROR_ROW(AMOUNT_LIMIT,     DECLINED, 0x3801, SETPAY_WIRE_AMOUNT,              SETPAY_LOG_WARN,  "G8", "the amount is outside what is left or permitted")
 SETPAY_ERROR_ROW(HOLD_OVER,        DECLINED, 0x3802, SETPAY_WIRE_EXPIRED,             SETPAY_LOG_WARN,  "G8", "the hold of the authorisation has ended")

@@ -489,6 +489,7 @@ SHOP_SEED := \
 # ------------------------------------------------------------------ tests
 # Each unit test is one program made of tests/unit/NAME.c, tests/support and all libraries.
 UNIT_TESTS := \
+	test_agreement \
 	test_answers \
 	test_books \
 	test_bytes \
@@ -510,6 +511,7 @@ UNIT_TESTS := \
 	test_evidence \
 	test_est_form \
 	test_frame \
+	test_gateway_agreement \
 	test_gateway_auth \
 	test_gateway_crash \
 	test_gateway_flow \

@@ -93,6 +93,19 @@ static enum setpay_error check_tries(const struct setpay_gateway_agreement *agre
                                                                           : SETPAY_OK;
 }
 
+enum setpay_error
+setpay_gateway_agreement_check_token(const struct setpay_gateway_agreement *agreement,
+                                     const struct setpay_id *auth_token)
+{
+    const struct setpay_payment *first = &agreement->first;
+    /* Who was never given one (declined, voided, single) can't have it. */
+    return first->has_auth_token && agreement->taken.count > 0 &&
+                   setpay_view_equal_secret(setpay_id_view(&first->auth_token),
+                                            setpay_id_view(auth_token))
+               ? SETPAY_OK
+               : SETPAY_E_TOKEN; /* rule G9 */
+}
+
 enum setpay_error setpay_gateway_agreement_decide(const struct setpay_gateway_agreement *agreement,
                                                   const struct setpay_auth_req *request,
                                                   setpay_time_ms restored_ms, int64_t keep_card_ms,
@@ -100,11 +113,6 @@ enum setpay_error setpay_gateway_agreement_decide(const struct setpay_gateway_ag
 {
     const struct setpay_payment *first = &agreement->first;
     const struct setpay_money amount = {.minor = first->signed_minor};
-    /* Who was never given one (declined, voided, single) can't have it. */
-    if (!first->has_auth_token || agreement->taken.count == 0 ||
-        !setpay_view_equal_secret(setpay_id_view(&first->auth_token),
-                                  setpay_id_view(&request->auth_token)))
-        return SETPAY_E_TOKEN; /* rule G9 */
     if (!is_of(request, first))
         return SETPAY_E_PI_MISMATCH; /* rule G4 */
     if (restored_ms != 0 && first->created_ms < restored_ms)

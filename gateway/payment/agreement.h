@@ -63,12 +63,16 @@ struct setpay_agreement_taken
 setpay_gateway_agreement_taken_with(const struct setpay_agreement_taken *taken,
                                     const struct setpay_payment *approved);
 
+/* Rule G9. SETPAY_E_TOKEN where it is not the token that this merchant was given for it. */
+enum setpay_error
+setpay_gateway_agreement_check_token(const struct setpay_gateway_agreement *agreement,
+                                     const struct setpay_id *auth_token) SETPAY_MUST_CHECK;
 /*
- * A further AuthReq, with what it names: SETPAY_E_TOKEN (rule G9: not the token that this merchant
- * was given for this purchase), SETPAY_E_PI_MISMATCH (rule G4: what the request repeats of the
- * first is not what the cardholder signed), SETPAY_E_SET_BACK (rule G12: begun before the restore),
- * SETPAY_E_CANCELLED, SETPAY_E_AGREEMENT_OVER, SETPAY_E_AMOUNT_LIMIT, SETPAY_E_TOO_SOON,
- * SETPAY_E_TRIED_ENOUGH (rule G6). keep_card_ms: how long parts may follow a split payment's first.
+ * Whether a further AuthReq may be honoured: SETPAY_E_PI_MISMATCH (rule G4: what the request
+ * repeats of the first is not what the cardholder signed), SETPAY_E_SET_BACK (rule G12: begun
+ * before the restore), SETPAY_E_CANCELLED, SETPAY_E_AGREEMENT_OVER, SETPAY_E_AMOUNT_LIMIT,
+ * SETPAY_E_TOO_SOON, SETPAY_E_TRIED_ENOUGH (rule G6). keep_card_ms: how long parts may follow a
+ * split payment's first.
  */
 enum setpay_error setpay_gateway_agreement_decide(const struct setpay_gateway_agreement *agreement,
                                                   const struct setpay_auth_req *request,

@@ -22,6 +22,7 @@ struct snapshot {
     struct setpay_gateway_work *work;
     enum setpay_error found;
     struct setpay_gateway_agreement agreement;
+    enum setpay_error card_found;
     enum setpay_error own_found; /* of this very request's row */
     enum setpay_payment_state own_state;
 };
@@ -46,9 +47,7 @@ static enum setpay_error read_snapshot(struct setpay_db *db, void *arg)
     s->found = setpay_gateway_agreement_find(db, request->brand, request->merchant_id,
                                              &request->xid, s->work->now_ms, &s->agreement);
     if (s->found == SETPAY_OK) {
-        s->found = setpay_kept_card_find(db, s->agreement.first.id, &s->work->card);
-        if (s->found == SETPAY_E_NOT_FOUND)
-            s->found = SETPAY_E_CARD_GONE;
+        s->card_found = setpay_kept_card_find(db, s->agreement.first.id, &s->work->card);
     }
     return SETPAY_OK;
 }
@@ -110,12 +109,16 @@ static enum setpay_error decide(struct setpay_gateway_work *work, const struct s
     const struct setpay_auth_req *request = &work->auth;
     const struct setpay_gateway *gateway = work->worker->gateway;
     const struct setpay_payment *first = &s->agreement.first;
-    if (request->intent == SETPAY_INTENT_VOID || work->message.envelope.size != 0)
-        return SETPAY_E_FIELD; /* rule A1: nothing is opened, and an agreement ends by AuthCan */
+    if (request->intent == SETPAY_INTENT_VOID)
+        return SETPAY_E_FIELD; /* rule A1: an agreement ends by AuthCan */
+    if (s->found == SETPAY_E_NOT_FOUND)
+        return SETPAY_E_TOKEN; /* rule G9 */
+    SETPAY_TRY(s->found);
+    SETPAY_TRY(setpay_gateway_agreement_check_token(&s->agreement, &request->auth_token));
+    if (work->message.envelope.size != 0)
+        return SETPAY_E_FIELD; /* rule A1: nothing is opened */
     SETPAY_TRY(setpay_date_check(request->header.date_ms, work->now_ms)); /* rule A5 */
     SETPAY_TRY(setpay_auth_flow_find_cardholder(work));                   /* rule A3 */
-    if (s->found != SETPAY_OK)
-        return s->found == SETPAY_E_NOT_FOUND ? SETPAY_E_TOKEN : s->found; /* rule G9 */
     /* Rule G4: to the certificate that the cardholder has signed, by which the receipt is believed.
      */
     if (!setpay_digest_equal(&first->gateway_sign, setpay_held_thumbprint(work->sign)))
@@ -123,6 +126,8 @@ static enum setpay_error decide(struct setpay_gateway_work *work, const struct s
     SETPAY_TRY(setpay_gateway_agreement_decide(&s->agreement, request, gateway->restored_ms,
                                                gateway->keep_card_ms, work->now_ms));
     SETPAY_TRY(check_signature(work, first));
+    if (s->card_found != SETPAY_OK)
+        return s->card_found == SETPAY_E_NOT_FOUND ? SETPAY_E_CARD_GONE : s->card_found;
     SETPAY_TRY(open_card(work));
     fill_row(work, &s->agreement);
     return setpay_auth_flow_book(work);

@@ -374,6 +374,8 @@ MERCHANT_CLI := \
 
 # ------------------------------------------------------------------ cardholder
 WALLET := \
+	cardholder/agreement.c \
+	cardholder/agreement_store.c \
 	cardholder/answer.c \
 	cardholder/backup.c \
 	cardholder/card.c \
@@ -392,6 +394,7 @@ WALLET := \
 	cardholder/wallet_store.c
 
 WALLETD := \
+	cardholder/cancel.c \
 	cardholder/card_import.c \
 	cardholder/card_request.c \
 	cardholder/commands.c \
@@ -410,6 +413,7 @@ WALLETD := \
 
 # Without main.c: the unit test links these too.
 WALLET_CLI := \
+	cardholder/cli/agreement_commands.c \
 	cardholder/cli/backup_commands.c \
 	cardholder/cli/call.c \
 	cardholder/cli/card_commands.c \

@@ -672,6 +672,7 @@ INTEGRATION_PROGRAMS := \
 	hostile/merchantd_steps \
 	hostile/merchantd_truth \
 	hostile/merchantd_wallet \
+	hostile/walletd_agreement \
 	hostile/walletd_answer \
 	hostile/walletd_channel \
 	hostile/walletd_form \

@@ -145,7 +145,7 @@ static void further(struct agreed *a, int64_t minor, bool goes_on)
     further_message(a, minor, &message);
     test_line_ask(shop, setpay_buffer_view(&message), &answer);
     read_further(a, setpay_buffer_view(&answer));
-    assert_int_equal(a->auth.outcome, SETPAY_AUTH_APPROVED);
+    assert_string_equal(a->auth.action_code, "00");
     assert_int_equal(a->auth.amount.minor, minor);
     assert_int_equal(a->auth.has_auth_token, goes_on);
     take_receipt(a, &a->auth.receipt, SETPAY_RECEIPT_AUTHORISATION);
@@ -722,6 +722,109 @@ static void ends_by_no_other_word(void **state)
     end(&single);
 }
 
+/* ------------------------------------------------------------------ while the issuer thinks */
+
+static void issuer_takes(int ms)
+{
+    json_decref(test_gateway_issuer(gateway, "script", json_pack("{s:i}", "latency_ms", ms)));
+}
+
+/* Sends a further one, and waits until it is booked. */
+static void send_further(struct agreed *a, int64_t minor, struct setpay_buffer *message)
+{
+    char xid[SETPAY_ID_TEXT_SIZE], sql[128];
+    snprintf(sql, sizeof sql, "SELECT COUNT(*) FROM payment WHERE xid = x'%s' AND state = 1",
+             setpay_id_format(&a->purchase->auth.xid, xid));
+    further_message(a, minor, message);
+    test_line_send(shop_again, 7, setpay_buffer_view(message));
+    test_daemon_wait_number(&gateway->daemon, sql, 1);
+}
+
+static void receive_further(struct agreed *a)
+{
+    struct setpay_buffer answer;
+    uint64_t id = 0;
+    assert_true(test_line_receive(shop_again, &id, &answer));
+    assert_int_equal(id, 7);
+    read_further(a, setpay_buffer_view(&answer));
+    setpay_buffer_clear(&answer);
+}
+
+/* What is captured of another one meanwhile comes before it in the chain; nothing is lost. */
+static void the_chain_moves_on_meanwhile(void **state)
+{
+    struct agreed a;
+    struct setpay_buffer message;
+    (void)state;
+    begin(&a, &split, 1000, 400);
+    const struct setpay_auth_req asked_first = a.purchase->auth;
+    struct setpay_id cap_token = a.auth.cap_token;
+    issuer_takes(300);
+    send_further(&a, 100, &message);
+    const struct setpay_auth_req asked = a.purchase->auth;
+    a.purchase->auth = asked_first;
+    capture(&a, &cap_token, 400, SETPAY_MESSAGE_CAP_REQ, SETPAY_RECEIPT_CAPTURE);
+    a.purchase->auth = asked;
+    receive_further(&a);
+    assert_int_equal(a.auth.outcome, SETPAY_AUTH_APPROVED);
+    take_receipt(&a, &a.auth.receipt, SETPAY_RECEIPT_AUTHORISATION);
+    issuer_takes(0);
+    further(&a, 500, false);
+    setpay_buffer_clear(&message);
+    end(&a);
+}
+
+/* One that is at the issuer comes before the cancellation; none after it. */
+static void a_cancellation_waits_for_it(void **state)
+{
+    struct agreed a;
+    struct setpay_cancellation word;
+    struct setpay_buffer message, cancels;
+    (void)state;
+    begin(&a, &split, 1000, 400);
+    word_of(&a, holder->party, &word);
+    issuer_takes(300);
+    send_further(&a, 100, &message);
+    const struct setpay_auth_req asked = a.purchase->auth;
+    cancellation_message(&a, &word, holder->party, &cancels);
+    struct setpay_sealed_receipt receipt = cancelled_by(&cancels);
+    a.purchase->auth = asked;
+    receive_further(&a);
+    take_receipt(&a, &a.auth.receipt, SETPAY_RECEIPT_AUTHORISATION);
+    take_receipt(&a, &receipt, SETPAY_RECEIPT_CANCELLATION);
+    issuer_takes(0);
+    refused(&a, 100, "CANCELLED G6");
+    setpay_buffer_clear(&message);
+    setpay_buffer_clear(&cancels);
+    end(&a);
+}
+
+/* rule G4: at later ones the same merchant, though its certificate may be another */
+static void a_renewed_merchant_goes_on(void **state)
+{
+    struct agreed a;
+    struct setpay_buffer message, answer;
+    struct test_party *renewed = test_party_new(gateway->pki, "visa", SETPAY_PROFILE_MERCHANT_SIGN,
+                                                TEST_GATEWAY_MERCHANT, NULL);
+    (void)state;
+    begin(&a, &split, 1000, 400);
+    a.purchase->auth_signer = a.purchase->auth_key = renewed;
+    a.purchase->auth.header.sender = renewed->thumbprint;
+    further_message(&a, 100, &message);
+    test_line_ask(shop, setpay_buffer_view(&message), &answer);
+    read_further(&a, setpay_buffer_view(&answer));
+    assert_true(setpay_digest_equal(&a.auth.header.receiver, &renewed->thumbprint));
+    take_receipt(&a, &a.auth.receipt, SETPAY_RECEIPT_AUTHORISATION); /* names the one signed for */
+    setpay_buffer_clear(&answer);
+    test_line_ask(shop, setpay_buffer_view(&message), &answer); /* rule A6 */
+    read_further(&a, setpay_buffer_view(&answer));
+    assert_int_equal(a.auth.outcome, SETPAY_AUTH_APPROVED);
+    setpay_buffer_clear(&message);
+    setpay_buffer_clear(&answer);
+    test_party_free(renewed);
+    end(&a);
+}
+
 /* ------------------------------------------------------------------ kill -9 */
 
 static void reconnect(void)
@@ -776,10 +879,38 @@ static void stands_after_a_kill(void **state)
     }
 }
 
+/* A cancellation is booked once or not at all, and its answer is the same again. */
+static void a_cancellation_stands_after_a_kill(void **state)
+{
+    static const char *const points[] = {"net.receive", "store.write", "store.commit",
+                                         "store.committed", "net.send"};
+    (void)state;
+    for (size_t i = 0; i < sizeof points / sizeof points[0]; i++) {
+        struct agreed a;
+        struct setpay_cancellation word;
+        struct setpay_buffer message;
+        print_message("# %s\n", points[i]);
+        begin(&a, &split, 1000, 400);
+        word_of(&a, holder->party, &word);
+        cancellation_message(&a, &word, holder->party, &message);
+        json_decref(
+            test_gateway_control(gateway, "testing.crash", json_pack("{s:s}", "point", points[i])));
+        test_line_send(shop, 1, setpay_buffer_view(&message));
+        test_gateway_wait_killed(gateway);
+        test_gateway_start(gateway, NULL);
+        reconnect();
+        struct setpay_sealed_receipt receipt = cancelled_by(&message);
+        take_receipt(&a, &receipt, SETPAY_RECEIPT_CANCELLATION);
+        refused(&a, 100, "CANCELLED G6");
+        setpay_buffer_clear(&message);
+        end(&a);
+    }
+}
+
 static int open_all(void **state)
 {
     (void)state;
-    gateway = test_gateway_new();
+    gateway = test_gateway_new_patient(10000); /* a busy machine is no decline */
     holder = test_cardholder_new(gateway->pki, "visa", APPROVES, EXPIRY, CODE);
     shop = test_line_new(gateway, gateway->shop[0].tls, "visa");
     shop_again = test_line_new(gateway, gateway->shop[0].tls, "visa");
@@ -816,9 +947,13 @@ int main(void)
         cmocka_unit_test(keeps_the_card_while_it_lasts),
         cmocka_unit_test(ends_by_the_cardholders_word),
         cmocka_unit_test(ends_by_no_other_word),
+        cmocka_unit_test(the_chain_moves_on_meanwhile),
+        cmocka_unit_test(a_cancellation_waits_for_it),
+        cmocka_unit_test(a_renewed_merchant_goes_on),
         cmocka_unit_test(a_decline_may_be_tried_again),
         cmocka_unit_test(stops_where_the_certificate_is_revoked),
         cmocka_unit_test(stands_after_a_kill),
+        cmocka_unit_test(a_cancellation_stands_after_a_kill),
     };
     alarm(240);
     if (setpay_secret_system_init() != SETPAY_OK)

@@ -269,6 +269,7 @@ GATEWAY_PAYMENT := \
 	gateway/payment/vault.c
 
 GATEWAYD := \
+	gateway/agreement_view.c \
 	gateway/commands.c \
 	gateway/gatewayd.c \
 	gateway/issuer_commands.c \

@@ -500,6 +500,15 @@ static void each_has_its_own_hold(void **state)
     test_gateway_wait_acknowledged(gateway);
     int64_t held = 0;
     assert_int_equal(test_gateway_books(gateway, &a.purchase->auth.xid, &held), 3);
+    char xid[SETPAY_ID_TEXT_SIZE];
+    json_t *shown = test_gateway_control(
+        gateway, "payment.show",
+        json_pack("{s:s}", "xid", setpay_id_format(&a.purchase->auth.xid, xid)));
+    const json_t *agreement = json_object_get(shown, "agreement");
+    assert_int_equal(json_array_size(json_object_get(agreement, "authorisations")), 3);
+    assert_int_equal(json_array_size(json_object_get(shown, "receipts")), 8);
+    assert_int_equal(json_array_size(json_object_get(shown, "reversals")), 1);
+    json_decref(shown);
     end(&a);
 }
 

@@ -154,6 +154,22 @@ static void yes_alone_does_not_agree(void **state)
 
 /* ------------------------------------------------------------------ rule W6 */
 
+/* What `agreement COMMAND` prints for people holds these words. */
+static void people_read(const char *command, const struct setpay_id *xid, const char *words)
+{
+    char text[SETPAY_ID_TEXT_SIZE];
+    const char *people[] = {"--socket",
+                            test_the_world->wallet->socket,
+                            "agreement",
+                            command,
+                            xid == NULL ? NULL : setpay_id_format(xid, text),
+                            NULL};
+    char *printed = NULL;
+    test_run_program("setpay-wallet", people, &printed);
+    assert_non_null(strstr(printed, words));
+    free(printed);
+}
+
 static void takes_what_was_agreed_to(void **state)
 {
     (void)state;
@@ -167,6 +183,8 @@ static void takes_what_was_agreed_to(void **state)
     assert_int_equal(number_of(shown, "taken"), TEST_SHOP_AMOUNT + EACH);
     assert_true(json_is_null(json_object_get(shown, "disagreement")));
     json_decref(shown);
+    people_read("show", &sale->xid, "27.50 EUR in 2 payments of 12");
+    people_read("list", NULL, "180.00 EUR");
     test_world_shows(&sale->xid, json_pack("{s:s, s:i, s:n}", "state", "authorised", "receipts", 4,
                                            "disagreement"));
 }

@@ -147,7 +147,8 @@ struct setpay_wallet_purchase {
     enum setpay_receipt_kind last_kind;
     struct setpay_receipt_sums sums;
     char action_code[3], approval_code[7];
-    /* The cardholder's word that ends an agreement, from when it was asked for; of no size: none. */
+    /* The cardholder's word that ends an agreement, from when it was asked for; of no size: none.
+     */
     struct setpay_signed_cancellation cancellation;
     setpay_time_ms cancel_asked_ms;
     /* What the merchant says. */
@@ -295,7 +296,8 @@ enum setpay_error setpay_wallet_store_find_link(struct setpay_db *db,
 enum setpay_error setpay_wallet_store_list_purchases(struct setpay_db *db, bool open,
                                                      struct setpay_id *xids, size_t room,
                                                      size_t *count) SETPAY_MUST_CHECK;
-/* An authorised purchase that changed after changed_since_ms, and whose next inquiry is due at
+/* An authorised purchase that changed after changed_since_ms, or of which more may be taken by an
+ * agreement that lasts, and whose next inquiry is due at
  * now_ms; the longest due. One that is due after latest_ms was set by another clock: it is due.
  * next_ms: when it was to be, 0 where that is not set yet. SETPAY_E_NOT_FOUND. */
 struct setpay_wallet_followed {
@@ -473,8 +475,7 @@ enum setpay_error setpay_wallet_load_signer(struct setpay_wallet *wallet,
 enum setpay_error setpay_wallet_sign_request(struct setpay_wallet *wallet,
                                              const struct setpay_wallet_purchase *purchase,
                                              enum setpay_message_type type,
-                                             struct setpay_view content,
-                                             struct setpay_asked *asked,
+                                             struct setpay_view content, struct setpay_asked *asked,
                                              struct setpay_buffer *bytes) SETPAY_MUST_CHECK;
 /* An InqReq after a stored purchase, signed by its card. What was asked goes into asked and
  * challenge; bytes is replaced. SETPAY_E_LOCKED, SETPAY_E_NOT_FOUND (the card was removed). */

@@ -370,11 +370,12 @@ enum setpay_error setpay_wallet_store_find_followed(struct setpay_db *db,
     SETPAY_TRY(setpay_db_one(
         db, &rows,
         "SELECT p.xid, coalesce(f.next, 0) FROM purchase p LEFT JOIN followed f ON f.xid = p.xid"
-        " WHERE p.state = $1 AND p.updated > $2"
-        " AND (f.next IS NULL OR f.next <= $3 OR f.next > $4)"
+        " WHERE p.state = $1 AND (p.updated > $2 OR EXISTS (SELECT 1 FROM agreement a"
+        " WHERE a.xid = p.xid AND a.cancelled = 0 AND a.end_ms > $3))"
+        " AND (f.next IS NULL OR f.next <= $4 OR f.next > $5)"
         " ORDER BY coalesce(f.next, 0), p.updated LIMIT 1",
         SETPAY_DB_INT(SETPAY_WALLET_AUTHORISED), SETPAY_DB_INT(changed_since_ms),
-        SETPAY_DB_INT(now_ms), SETPAY_DB_INT(latest_ms)));
+        SETPAY_DB_INT(now_ms), SETPAY_DB_INT(now_ms), SETPAY_DB_INT(latest_ms)));
     setpay_db_get_id(rows, 0, &followed->xid);
     followed->next_ms = setpay_db_get_int(rows, 1);
     return setpay_db_end(rows);

@@ -5,6 +5,7 @@
 #include "common/base/limits.h"
 #include "common/wire/agreement.h"
 #include "common/wire/receipt.h"
+#include "gateway/payment/agreement.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -286,6 +287,63 @@ static void nothing_follows_a_cancellation(void **state)
     assert_string_equal(next(&c, SETPAY_RECEIPT_CREDIT, 1000, 2 * DAY), "");
 }
 
+/* ------------------------------------------------------------------ the gateway's decision */
+
+#define KEEP (180 * DAY)
+
+/* A split payment of which some is taken, and the request for more; what can't be had from a
+ * running gateway without waiting for it. */
+static void decides_by_the_books(void **state)
+{
+    struct setpay_gateway_agreement good = {
+        .first = {.id = 1,
+                  .number = 1,
+                  .terms = split,
+                  .amount = amount,
+                  .signed_minor = 1000,
+                  .has_auth_token = true,
+                  .created_ms = NOW_MS},
+        .taken = {1, 400, NOW_MS, false},
+        .numbers = 1,
+    };
+    const struct setpay_auth_req request = {.amount = {600, "EUR"}, .terms = split};
+    struct setpay_gateway_agreement a = good;
+    (void)state;
+#define DECIDE(restored_ms, now_ms)                                                                \
+    setpay_gateway_agreement_decide(&a, &request, restored_ms, KEEP, now_ms)
+    assert_int_equal(DECIDE(0, NOW_MS), SETPAY_OK);
+    /* rule G12: begun before the restore, or after it */
+    assert_int_equal(DECIDE(NOW_MS + 1, NOW_MS + 2), SETPAY_E_SET_BACK);
+    assert_int_equal(DECIDE(NOW_MS, NOW_MS + 2), SETPAY_OK);
+    /* rule G10: a split payment's parts come while its card is kept */
+    assert_int_equal(DECIDE(0, NOW_MS + KEEP - 1), SETPAY_OK);
+    assert_int_equal(DECIDE(0, NOW_MS + KEEP), SETPAY_E_AGREEMENT_OVER);
+    /* tries */
+    a.last_declined_ms = NOW_MS;
+    assert_int_equal(DECIDE(0, NOW_MS + DAY - 1), SETPAY_E_TRIED_ENOUGH);
+    assert_int_equal(DECIDE(0, NOW_MS + DAY), SETPAY_OK);
+    a.declines = 14;
+    assert_int_equal(DECIDE(0, NOW_MS + DAY), SETPAY_OK);
+    a.declines = 15;
+    assert_int_equal(DECIDE(0, NOW_MS + DAY), SETPAY_E_TRIED_ENOUGH);
+    a = good;
+    a.refused = true;
+    assert_int_equal(DECIDE(0, NOW_MS + DAY), SETPAY_E_AGREEMENT_OVER);
+#undef DECIDE
+    /* rule G9 */
+    a = good;
+    const struct setpay_id token = a.first.auth_token;
+    struct setpay_id other = token;
+    other.bytes[15] ^= 1;
+    assert_int_equal(setpay_gateway_agreement_check_token(&a, &token), SETPAY_OK);
+    assert_int_equal(setpay_gateway_agreement_check_token(&a, &other), SETPAY_E_TOKEN);
+    a.taken.count = 0; /* the first was declined */
+    assert_int_equal(setpay_gateway_agreement_check_token(&a, &token), SETPAY_E_TOKEN);
+    a = good;
+    a.first.has_auth_token = false;
+    assert_int_equal(setpay_gateway_agreement_check_token(&a, &token), SETPAY_E_TOKEN);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -296,6 +354,7 @@ int main(void)
         cmocka_unit_test(instalments_are_held_to_the_terms),
         cmocka_unit_test(split_payments_are_together_the_amount),
         cmocka_unit_test(nothing_follows_a_cancellation),
+        cmocka_unit_test(decides_by_the_books),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

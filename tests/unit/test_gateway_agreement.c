@@ -687,6 +687,14 @@ static void ends_by_the_cardholders_word(void **state)
     assert_true(setpay_id_equal(&again.receipt_id, &receipt.receipt_id));
     setpay_buffer_clear(&message);
     refused(&a, 1000, "CANCELLED G6");
+    /* rule G10: the card is forgotten when that of a single payment would be */
+    char xid[SETPAY_ID_TEXT_SIZE], sql[256];
+    snprintf(sql, sizeof sql,
+             "SELECT until_ms FROM kept_card JOIN payment ON payment.id = payment_id"
+             " WHERE xid = x'%s'",
+             setpay_id_format(&a.purchase->auth.xid, xid));
+    assert_true(test_gateway_number(gateway, sql) ==
+                a.expected.sums.last_authorised_ms + 180 * SETPAY_DAY_MS);
     /* what was authorised before stays what it was */
     capture(&a, &a.auth.cap_token, 400, SETPAY_MESSAGE_CAP_REQ, SETPAY_RECEIPT_CAPTURE);
     end(&a);

@@ -291,12 +291,13 @@ static enum setpay_error set_reversals(struct setpay_db *db, int64_t payment_id,
     struct setpay_db_rows *rows;
     json_t *list = json_array();
     json_object_set_new(object, "reversals", list);
-    SETPAY_TRY(setpay_db_select(db, &rows,
-                                "SELECT reversal.amount_minor, partial, acknowledged, sent_count,"
-                                " reversal.response_code, advice FROM reversal JOIN payment ON payment.id ="
-                                " payment_id WHERE COALESCE(first_id, payment.id) = $1"
-                                " ORDER BY reversal.id",
-                                SETPAY_DB_INT(payment_id)));
+    SETPAY_TRY(setpay_db_select(
+        db, &rows,
+        "SELECT reversal.amount_minor, partial, acknowledged, sent_count,"
+        " reversal.response_code, advice FROM reversal JOIN payment ON payment.id ="
+        " payment_id WHERE COALESCE(first_id, payment.id) = $1"
+        " ORDER BY reversal.id",
+        SETPAY_DB_INT(payment_id)));
     while (setpay_db_next(rows)) {
         char code[3];
         setpay_db_get_text(rows, 4, code, sizeof code);

@@ -512,6 +512,25 @@ static void each_has_its_own_hold(void **state)
     end(&a);
 }
 
+/* A further payment may be a sale: booked at once, its two receipts in the one chain. */
+static void a_further_one_may_be_a_sale(void **state)
+{
+    struct agreed a;
+    (void)state;
+    begin(&a, &split, 1000, 400);
+    const struct setpay_auth_res first = a.auth;
+    a.purchase->auth.intent = SETPAY_INTENT_SALE;
+    further(&a, 100, true);
+    assert_true(a.auth.has_capture);
+    take_receipt(&a, &a.auth.capture.receipt, SETPAY_RECEIPT_CAPTURE);
+    capture(&a, &a.auth.capture.id, 100, SETPAY_MESSAGE_CRED_REQ, SETPAY_RECEIPT_CREDIT);
+    capture(&a, &first.cap_token, 400, SETPAY_MESSAGE_CAP_REQ, SETPAY_RECEIPT_CAPTURE);
+    further(&a, 500, false);
+    take_receipt(&a, &a.auth.capture.receipt, SETPAY_RECEIPT_CAPTURE);
+    assert_int_equal(a.expected.sums.captured_minor, 1000);
+    end(&a);
+}
+
 /* rule G6: where nothing of it is left, a reversal is final */
 static void ends_where_all_is_reversed(void **state)
 {
@@ -959,6 +978,7 @@ int main(void)
         cmocka_unit_test(repeats_are_one),
         cmocka_unit_test(the_last_unit_goes_to_one),
         cmocka_unit_test(each_has_its_own_hold),
+        cmocka_unit_test(a_further_one_may_be_a_sale),
         cmocka_unit_test(ends_where_all_is_reversed),
         cmocka_unit_test(the_issuer_is_told),
         cmocka_unit_test(keeps_the_card_while_it_lasts),

@@ -99,8 +99,10 @@ COMMON_PKI := \
 	common/pki/trust.c
 
 COMMON_WIRE := \
+	common/wire/agreement.c \
 	common/wire/arena.c \
 	common/wire/batch_messages.c \
+	common/wire/cancellation.c \
 	common/wire/checks.c \
 	common/wire/gateway_messages.c \
 	common/wire/layout.c \
@@ -229,6 +231,7 @@ GATEWAY_NETWORK := \
 	gateway/network/requests.c \
 	gateway/network/reverse.c \
 	gateway/network/sign_off.c \
+	gateway/network/stored.c \
 	gateway/network/tls.c \
 	gateway/network/totals.c
 
@@ -242,8 +245,11 @@ GATEWAY_CLEARING := \
 	gateway/clearing/reconciliation.c
 
 GATEWAY_PAYMENT := \
+	gateway/payment/agreement.c \
 	gateway/payment/auth.c \
+	gateway/payment/auth_can.c \
 	gateway/payment/auth_flow.c \
+	gateway/payment/auth_further.c \
 	gateway/payment/auth_rev.c \
 	gateway/payment/batch_admin.c \
 	gateway/payment/capture.c \
@@ -263,6 +269,7 @@ GATEWAY_PAYMENT := \
 	gateway/payment/vault.c
 
 GATEWAYD := \
+	gateway/agreement_view.c \
 	gateway/commands.c \
 	gateway/gatewayd.c \
 	gateway/issuer_commands.c \
@@ -292,7 +299,8 @@ ISSUERSIM := \
 	gateway/issuer/script.c \
 	gateway/issuer/server.c \
 	gateway/issuer/settled.c \
-	gateway/issuer/statement.c
+	gateway/issuer/statement.c \
+	gateway/issuer/stored.c
 
 # ------------------------------------------------------------------ merchant
 MERCHANT_PAYMENT := \
@@ -367,6 +375,8 @@ MERCHANT_CLI := \
 
 # ------------------------------------------------------------------ cardholder
 WALLET := \
+	cardholder/agreement.c \
+	cardholder/agreement_store.c \
 	cardholder/answer.c \
 	cardholder/backup.c \
 	cardholder/card.c \
@@ -385,6 +395,7 @@ WALLET := \
 	cardholder/wallet_store.c
 
 WALLETD := \
+	cardholder/cancel.c \
 	cardholder/card_import.c \
 	cardholder/card_request.c \
 	cardholder/commands.c \
@@ -403,6 +414,7 @@ WALLETD := \
 
 # Without main.c: the unit test links these too.
 WALLET_CLI := \
+	cardholder/cli/agreement_commands.c \
 	cardholder/cli/backup_commands.c \
 	cardholder/cli/call.c \
 	cardholder/cli/card_commands.c \
@@ -482,6 +494,7 @@ SHOP_SEED := \
 # ------------------------------------------------------------------ tests
 # Each unit test is one program made of tests/unit/NAME.c, tests/support and all libraries.
 UNIT_TESTS := \
+	test_agreement \
 	test_answers \
 	test_books \
 	test_bytes \
@@ -503,6 +516,7 @@ UNIT_TESTS := \
 	test_evidence \
 	test_est_form \
 	test_frame \
+	test_gateway_agreement \
 	test_gateway_auth \
 	test_gateway_crash \
 	test_gateway_flow \
@@ -659,6 +673,7 @@ INTEGRATION_PROGRAMS := \
 	hostile/merchantd_steps \
 	hostile/merchantd_truth \
 	hostile/merchantd_wallet \
+	hostile/walletd_agreement \
 	hostile/walletd_answer \
 	hostile/walletd_channel \
 	hostile/walletd_form \

@@ -6,7 +6,7 @@
  * authorised and the codes come from receipts alone; the words are compared with that, and where
  * they disagree, a sentence says so and the signed message is kept.
  */
-#include "cardholder/wallet.h"
+#include "cardholder/agreement.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,7 +34,7 @@ enum setpay_error setpay_wallet_answer_check(const struct setpay_wallet_purchase
     /* rule W6 */
     if (!setpay_digest_equal(&pres->oimd, &purchase->oimd) ||
         !setpay_money_same_currency(&pres->amount, &purchase->amount) ||
-        pres->amount.minor > purchase->amount.minor)
+        pres->amount.minor > setpay_terms_total_max(&purchase->terms, &purchase->amount))
         return SETPAY_E_PURCHASE;
     return SETPAY_OK;
 }
@@ -66,17 +66,17 @@ void setpay_wallet_decision_clear(struct setpay_wallet_decision *decision)
 }
 
 /* What a receipt is to the table, sums having it already. Captures, credits and what undoes them
- * change no state: sums alone. */
+ * change no state: sums alone; so do further authorisations of an agreement, and their declines. */
 static bool event_of(const struct setpay_receipt_sums *sums, const struct setpay_receipt *receipt,
                      enum setpay_wallet_event *event)
 {
     switch (receipt->kind) {
     case SETPAY_RECEIPT_AUTHORISATION:
         *event = SETPAY_WALLET_RECEIPT_AUTHORISATION;
-        return true;
+        return sums->authorisations == 1;
     case SETPAY_RECEIPT_DECLINE:
         *event = SETPAY_WALLET_RECEIPT_DECLINE;
-        return true;
+        return sums->authorisations == 0;
     case SETPAY_RECEIPT_VOID:
         *event = SETPAY_WALLET_RECEIPT_VOID;
         return true;
@@ -103,7 +103,8 @@ enum setpay_error setpay_wallet_decision_take(struct setpay_wallet_decision *dec
         SETPAY_TRY(setpay_wallet_state_next(decision->state, event, &decision->state, &breach));
     decision->sums = sums;
     decision->breach = decision->breach || breach;
-    if (receipt->kind == SETPAY_RECEIPT_AUTHORISATION || receipt->kind == SETPAY_RECEIPT_DECLINE ||
+    if ((receipt->kind == SETPAY_RECEIPT_AUTHORISATION && sums.authorisations == 1) ||
+        (receipt->kind == SETPAY_RECEIPT_DECLINE && sums.authorisations == 0) ||
         receipt->kind == SETPAY_RECEIPT_VOID) {
         memcpy(decision->action_code, receipt->action_code, sizeof decision->action_code);
         memcpy(decision->approval_code, receipt->approval_code, sizeof decision->approval_code);
@@ -129,6 +130,8 @@ static enum setpay_error take_sealed(const struct setpay_wallet_purchase *purcha
         .gateway_sign = purchase->gateway_sign,
         .amount = purchase->amount,
         .previous = decision->last_hash,
+        .terms = purchase->terms,
+        .sums = decision->sums,
     };
     memcpy(expected.brand, purchase->brand, sizeof expected.brand);
     memcpy(expected.merchant_id, purchase->merchant_id, sizeof expected.merchant_id);
@@ -216,9 +219,14 @@ decide_receipts(const struct setpay_wallet_purchase *purchase, const struct setp
                 struct setpay_wallet_decision *decision, const char **disagrees)
 {
     /* Those that are known stand in the store; the chain ties the new ones to them. */
-    size_t known = purchase->receipt_count;
+    *disagrees = "number of receipts";
+    if (pres->skipped > purchase->receipt_count)
+        return SETPAY_E_RECEIPT; /* some between are missing */
+    size_t known = purchase->receipt_count - pres->skipped;
+    *disagrees = "seal or signature";
     if (pres->receipt_count <= known)
         return SETPAY_OK;
+    decision->more = pres->left > 0;
     decision->receipts = calloc(pres->receipt_count - known, sizeof *decision->receipts);
     if (decision->receipts == NULL)
         return SETPAY_E_NOMEM;
@@ -274,14 +282,19 @@ enum setpay_error setpay_wallet_answer_decide(const struct setpay_wallet_purchas
         setpay_wallet_decision_clear(&made);
         return error;
     }
-    if (made.receipt_error != SETPAY_OK && strcmp(disagrees, "sum") == 0)
+    const char *breach = setpay_wallet_breach_words(disagrees);
+    bool goes_on = setpay_terms_go_on(&purchase->terms);
+    if (made.receipt_error != SETPAY_OK && goes_on && breach != NULL)
+        snprintf(made.disagreement, sizeof made.disagreement,
+                 "the gateway has authorised what you have not agreed to: %s", breach);
+    else if (made.receipt_error != SETPAY_OK && strcmp(disagrees, "sum") == 0)
         snprintf(made.disagreement, sizeof made.disagreement,
                  "a receipt that the merchant handed on is not one that can follow: it does not "
                  "add up with those before it");
     else if (made.receipt_error != SETPAY_OK)
         snprintf(made.disagreement, sizeof made.disagreement,
                  "a receipt that the merchant handed on is not of this purchase (%s)", disagrees);
-    else
+    else if (!made.more)
         compare_words(purchase, pres, &made);
     made.keep_words = made.keep_words || made.disagreement[0] != '\0';
     *decision = made;

@@ -316,9 +316,13 @@ enum setpay_error setpay_wallet_store_remove_card(struct setpay_db *db, const st
     struct setpay_db_rows *rows;
     SETPAY_TRY(setpay_db_one(db, &rows,
                              "SELECT count(*) FROM purchase p, signing_key k WHERE k.card = $1"
-                             " AND p.cardholder = k.thumbprint AND p.state IN ($2, $3)",
+                             " AND p.cardholder = k.thumbprint AND (p.state IN ($2, $3)"
+                             " OR EXISTS (SELECT 1 FROM agreement a WHERE a.xid = p.xid"
+                             " AND p.state = $4 AND a.cancelled = 0 AND a.end_ms > $5))",
                              SETPAY_DB_ID(id), SETPAY_DB_INT(SETPAY_WALLET_PENDING),
-                             SETPAY_DB_INT(SETPAY_WALLET_REFUSED)));
+                             SETPAY_DB_INT(SETPAY_WALLET_REFUSED),
+                             SETPAY_DB_INT(SETPAY_WALLET_AUTHORISED),
+                             SETPAY_DB_INT(setpay_clock_now_ms())));
     bool is_needed = setpay_db_get_int(rows, 0) > 0;
     SETPAY_TRY(setpay_db_end(rows));
     if (is_needed)
@@ -335,11 +339,13 @@ enum setpay_error setpay_wallet_store_remove_card(struct setpay_db *db, const st
 #define IS_OVER                                                                                    \
     " FROM signing_key WHERE role = $1 AND NOT EXISTS (SELECT 1 FROM purchase p"                   \
     " WHERE p.cardholder = signing_key.thumbprint AND (p.state IN ($2, $3)"                        \
-    " OR (p.state IN ($4, $5) AND p.signed > $6)))"
+    " OR (p.state IN ($4, $5) AND p.signed > $6)"                                                  \
+    " OR EXISTS (SELECT 1 FROM agreement a WHERE a.xid = p.xid AND a.end_ms > $7)))"
 #define IS_OVER_VALUES(kept_since_ms)                                                              \
     SETPAY_DB_INT(SETPAY_WALLET_KEY_EARLIER), SETPAY_DB_INT(SETPAY_WALLET_PENDING),                \
         SETPAY_DB_INT(SETPAY_WALLET_REFUSED), SETPAY_DB_INT(SETPAY_WALLET_AUTHORISED),             \
-        SETPAY_DB_INT(SETPAY_WALLET_LAPSED), SETPAY_DB_INT(kept_since_ms)
+        SETPAY_DB_INT(SETPAY_WALLET_LAPSED), SETPAY_DB_INT(kept_since_ms),                         \
+        SETPAY_DB_INT(kept_since_ms)
 
 enum setpay_error setpay_wallet_store_count_over(struct setpay_db *db, setpay_time_ms kept_since_ms,
                                                  size_t *count)

@@ -4,6 +4,8 @@
  */
 #include "cardholder/commands.h"
 
+#include "cardholder/agreement.h"
+
 #include "cardholder/backup.h"
 #include "cardholder/doctor.h"
 #include "cardholder/wallet.h"
@@ -315,10 +317,12 @@ static void on_card_changed(void *arg, enum setpay_error error)
                              setpay_wallet_card_json(&change->card, change->wallet->renew_before_ms,
                                                      setpay_clock_now_ms()));
     else if (error == SETPAY_E_STATE)
-        setpay_control_fail(change->call, error,
-                            change->remove
-                                ? "a purchase that was signed with this card has no outcome yet"
-                                : "the card has no certificate yet");
+        setpay_control_fail(
+            change->call, error,
+            change->remove
+                ? "a purchase that was signed with this card has no outcome yet, or more may be "
+                  "taken by it: see setpay-wallet list and setpay-wallet agreement list"
+                : "the card has no certificate yet");
     else
         setpay_control_fail(change->call, error,
                             error == SETPAY_E_NOT_FOUND
@@ -399,6 +403,9 @@ const struct setpay_control_command setpay_wallet_commands[] = {
     {"purchase.list", setpay_wallet_on_purchase_list, "all purchases; refresh: asked after anew"},
     {"purchase.show", setpay_wallet_on_purchase_show, "one purchase, asked after anew"},
     {"purchase.receipt", setpay_wallet_on_purchase_receipt, "the gateway's receipts of a purchase"},
+    {"agreement.list", setpay_wallet_on_agreement_list, "what more than one payment was agreed to"},
+    {"agreement.show", setpay_wallet_on_agreement_show, "one agreement, as its receipts say"},
+    {"agreement.cancel", setpay_wallet_on_agreement_cancel, "sign and send its cancellation"},
     {"doctor", on_doctor, "what could keep a payment from working"},
     {NULL, NULL, NULL},
 };

@@ -19,7 +19,8 @@
  *
  * OFFER     {"xid","uri","host","merchant","merchant_id","brand","order_id","items":[{"name",
  *           "quantity","unit_amount","unit_amount_text","amount","amount_text","sku"?}],"amount",
- *           "currency","amount_text","terms":"single"|"split","expires","gateway","card": CARD}
+ *           "currency","amount_text","terms":"single"|"split"|"instalment"|"recurring","terms_text",
+ *           "total": the most that may ever be taken,"expires","gateway","card": CARD}
  *           merchant: the name for people; host: what the certificate names.
  *
  * PURCHASE  {"xid","status","state","amount","currency","amount_text","merchant","merchant_id",
@@ -37,6 +38,15 @@
  *           false; partial: less than the amount was authorised. approval_code, action_code: null
  *           where there is none; all that is about the authorisation comes from the receipt alone.
  *
+ * AGREEMENT {"xid","status","merchant","merchant_id","host","kind","terms_text","currency","each",
+ *           "each_text","total","total_text","payments","taken","taken_text","count",
+ *           "interval_days","end","last","next","cancel_asked","cancelled","disagreement"}
+ *           status: "pending", "active", "ended" (nothing can follow), "cancelling" (asked for, not
+ *           confirmed), "cancelled" (by the gateway's receipt), "failed"; each: the most one payment
+ *           may be; total: the most that all may come to; payments: how many were authorised; taken:
+ *           what was, less what was reversed; last, next: when the newest was, and the next may be;
+ *           count, interval_days, end: null where the terms have none.
+ *
  * wallet.status {}
  *     {"initialised","locked","cards": number of active ones,"open_purchases": number,
  *      "notices":[{"card": label,"notice"}]}: of cards whose certificates end soon, or have.
@@ -53,6 +63,14 @@
  *     {"backup","bytes","made","files",…}: a new file (0600), sealed under the wallet's keys, with
  *     all of it. path begins with /. EXISTS, NOT_FOUND (its folder), PERMISSION, STORE_FULL, BUSY
  *     (another one is being made), LOCKED.
+ *
+ * agreement.list {}
+ *     {"agreements":[AGREEMENT]}, newest first: of purchases that permit more than one payment.
+ * agreement.show {"xid"}
+ *     AGREEMENT. NOT_FOUND.
+ * agreement.cancel {"xid"}
+ *     AGREEMENT. Signs the cancellation, stores it, and sends it until the gateway's receipt
+ *     confirms it; again: the same one. NOT_FOUND, STATE (nothing stands authorised), LOCKED.
  *
  * card.request {"brand","label","pan","expiry","postcode"?,"house_digits"?}
  *     {"card_id","csr": PEM}. Makes a key and a pending card. pan: digits, spaces and hyphens are
@@ -104,8 +122,10 @@
  *     Rule W8: in the 30 days after a restore that may have forgotten a purchase, a link that has
  *     none needs insist too (else FORGOTTEN), and "insists_on" is then {"forgotten_from",
  *     "forgotten_until"}: the link may have been paid between these times.
- * pay.confirm {"xid","amount","currency","merchant_id","security_code"?,"insist"?}
+ * pay.confirm {"xid","amount","currency","merchant_id","security_code"?,"insist"?,"terms"?}
  *     What the person has agreed to, of an offer that pay.prepare gave: signs, stores and sends it.
+ *     terms: the offer's terms_text as the person has agreed to it; needed (else NOT_AGREED) where
+ *     the terms are "instalment" or "recurring": no rule or habit agrees to these (rule W4).
  *     insist: true again for an offer that came with "insists_on"; else PAYMENT_OPEN.
  *     Progress: {"stage":"signing"}, {"stage":"stored","xid"}, {"stage":"sent","xid"},
  *     {"stage":"waiting","xid"} (no answer yet; inquiring), {"stage":"answered","xid"}.

@@ -4,7 +4,7 @@
  * What always holds: nothing is signed but an offer that pay.prepare showed, for the amount and the
  * merchant that were agreed to (rules W2, W4), and nothing leaves before it is stored (rule W5).
  */
-#include "cardholder/wallet.h"
+#include "cardholder/agreement.h"
 
 #include "common/base/testing.h"
 
@@ -65,7 +65,8 @@ struct agreed {
     struct setpay_id xid;
     struct setpay_money amount;
     const char *merchant_id;
-    bool insist; /* on a second purchase of the link (rule W7) */
+    const char *terms; /* in the words that were shown; NULL: not said */
+    bool insist;       /* on a second purchase of the link (rule W7) */
     struct setpay_secret security_code;
 };
 
@@ -73,7 +74,7 @@ static enum setpay_error read_agreed(const json_t *args, struct agreed *agreed,
                                      struct setpay_problem *problem)
 {
     static const char *const names[] = {"xid",           "amount", "currency", "merchant_id",
-                                        "security_code", "insist", NULL};
+                                        "security_code", "insist", "terms",    NULL};
     const char *xid = NULL, *currency = NULL;
     int64_t minor = 0;
     SETPAY_TRY(setpay_json_args_check(args, names, problem));
@@ -85,6 +86,7 @@ static enum setpay_error read_agreed(const json_t *args, struct agreed *agreed,
     SETPAY_TRY(
         setpay_json_arg_secret(args, "security_code", false, &agreed->security_code, problem));
     SETPAY_TRY(setpay_json_arg_bool(args, "insist", false, &agreed->insist, problem));
+    SETPAY_TRY(setpay_json_arg_text(args, "terms", false, &agreed->terms, problem));
     SETPAY_TRY(setpay_money_make(minor, currency, &agreed->amount));
     if (setpay_id_parse(xid, &agreed->xid) != SETPAY_OK)
         return setpay_problem_set(problem, SETPAY_E_INVALID, "xid: expected 32 hex digits");
@@ -112,6 +114,8 @@ static enum setpay_error confirm(struct setpay_wallet *wallet, struct setpay_con
     /* rules W2, W4 */
     SETPAY_TRY(setpay_wallet_offer_check_agreed(&offer->content, &agreed->amount,
                                                 agreed->merchant_id, now_ms));
+    SETPAY_TRY(setpay_wallet_terms_check_agreed(&offer->content.terms, &offer->content.amount,
+                                                agreed->terms));
     struct signing *signing = calloc(1, sizeof *signing);
     if (signing == NULL)
         return SETPAY_E_NOMEM;

@@ -12,7 +12,7 @@
  * Vocabulary: a pursuit is one purchase being seen through; a waiter is a call that hears of it.
  * A pursuit is busy while an exchange or an operation is under way, and is freed only when not.
  */
-#include "cardholder/wallet.h"
+#include "cardholder/agreement.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,10 +40,13 @@ struct setpay_wallet_pursuit {
     unsigned attempts;
     unsigned refusals; /* Errors in a row */
     bool send_preq;    /* the next message is PReq, not InqReq */
+    bool skip_cancel;  /* the next is InqReq, not CanReq: it was refused the last time */
+    bool more;         /* receipts are left at the merchant */
     bool storing;
     bool ended; /* to be freed once nothing is being stored */
     /* What is under way. */
     bool sent_preq;
+    bool sent_cancel;
     struct setpay_asked asked;
     struct setpay_digest challenge;
     struct setpay_digest raw;
@@ -55,6 +58,13 @@ struct setpay_wallet_pursuit {
 };
 
 static void step(struct setpay_wallet_pursuit *pursuit);
+
+/* Nothing is missing: neither its outcome, nor the receipt of a cancellation. */
+static bool is_done(const struct setpay_wallet_purchase *purchase)
+{
+    return setpay_wallet_state_is_settled(purchase->state) &&
+           !setpay_wallet_is_cancelling(purchase);
+}
 
 /* ------------------------------------------------------------------ waiters */
 
@@ -286,6 +296,9 @@ static void on_applied(void *arg, enum setpay_error error)
     struct setpay_wallet_pursuit *pursuit = arg;
     enum setpay_wallet_state state = pursuit->decision.state;
     enum setpay_error receipt_error = pursuit->decision.receipt_error;
+    bool more = error == SETPAY_OK && pursuit->decision.more && receipt_error == SETPAY_OK;
+    bool cancelling =
+        setpay_wallet_is_cancelling(&pursuit->purchase) && pursuit->decision.sums.cancelled_ms == 0;
     pursuit->storing = false;
     if (error == SETPAY_OK)
         log_outcome(pursuit);
@@ -303,7 +316,10 @@ static void on_applied(void *arg, enum setpay_error error)
     reply_all(pursuit, true, state != SETPAY_WALLET_PENDING, SETPAY_OK);
     if (receipt_error != SETPAY_OK)
         fail_all(pursuit, receipt_error); /* rule W6 */
-    if (setpay_wallet_state_is_settled(state))
+    pursuit->more = more;
+    if (more) /* what did not fit into one answer */
+        setpay_timer_start(pursuit->timer, 0);
+    else if (setpay_wallet_state_is_settled(state) && !cancelling)
         end(pursuit, SETPAY_OK);
     else
         schedule(pursuit);
@@ -365,7 +381,9 @@ static void on_failed(struct setpay_wallet_pursuit *pursuit, enum setpay_error e
 {
     enum setpay_error_kind kind = setpay_error_kind(error);
     setpay_log_error(error, "purchase.unanswered", setpay_field_id("xid", &pursuit->xid),
-                     setpay_field_text("asked", pursuit->sent_preq ? "PReq" : "InqReq"));
+                     setpay_field_text("asked", pursuit->sent_preq     ? "PReq"
+                                                : pursuit->sent_cancel ? "CanReq"
+                                                                       : "InqReq"));
     reply_all(pursuit, true, false, error);
     pursuit->refusals = error == SETPAY_E_PEER_REFUSED ? pursuit->refusals + 1 : 0;
     if (kind == SETPAY_KIND_SECURITY ||
@@ -374,7 +392,8 @@ static void on_failed(struct setpay_wallet_pursuit *pursuit, enum setpay_error e
         fail_all(pursuit, error);
     else if (pursuit->refusals >= REFUSALS_TOLD)
         reply_all(pursuit, false, true, error);
-    if (setpay_wallet_state_is_settled(pursuit->purchase.state)) {
+    pursuit->skip_cancel = pursuit->sent_cancel;
+    if (is_done(&pursuit->purchase)) {
         reply_all(pursuit, false, true, error);
         end(pursuit, error);
         return;
@@ -455,8 +474,9 @@ static enum setpay_error take_answer(struct setpay_wallet_pursuit *pursuit,
                                      const struct setpay_http_answer *answer)
 {
     struct setpay_message message;
-    enum setpay_message_type wanted =
-        pursuit->sent_preq ? SETPAY_MESSAGE_P_RES : SETPAY_MESSAGE_INQ_RES;
+    enum setpay_message_type wanted = pursuit->sent_preq     ? SETPAY_MESSAGE_P_RES
+                                      : pursuit->sent_cancel ? SETPAY_MESSAGE_CAN_RES
+                                                             : SETPAY_MESSAGE_INQ_RES;
     SETPAY_TRY(setpay_wallet_receive(answer, &message));
     pursuit->now_ms = setpay_clock_now_ms();
     enum setpay_error error = SETPAY_E_MESSAGE_TYPE;
@@ -539,6 +559,9 @@ static enum setpay_error ask(struct setpay_wallet_pursuit *pursuit)
     setpay_buffer_init(&bytes, SETPAY_LIMIT_MESSAGE_BYTES);
     pursuit->sent_preq = pursuit->send_preq;
     pursuit->send_preq = false;
+    pursuit->sent_cancel =
+        !pursuit->sent_preq && setpay_wallet_is_cancelling(purchase) && !pursuit->skip_cancel;
+    pursuit->skip_cancel = false;
     pursuit->asked.has_answerer = pursuit->asked.has_asker = true;
     pursuit->asked.answerer = purchase->merchant;
     pursuit->asked.asker = purchase->cardholder;
@@ -547,6 +570,9 @@ static enum setpay_error ask(struct setpay_wallet_pursuit *pursuit)
         pursuit->asked.request_hash = purchase->request_hash;
         pursuit->challenge = purchase->chall_c;
         error = setpay_buffer_set(&bytes, setpay_buffer_view(&purchase->preq));
+    } else if (pursuit->sent_cancel) {
+        error = setpay_wallet_sign_can_req(pursuit->wallet, purchase, &pursuit->asked,
+                                           &pursuit->challenge, &bytes);
     } else {
         error = setpay_wallet_sign_inquiry(pursuit->wallet, purchase, &pursuit->asked,
                                            &pursuit->challenge, &bytes);
@@ -585,7 +611,7 @@ static void step(struct setpay_wallet_pursuit *pursuit)
         end(pursuit, error);
         return;
     }
-    if (setpay_wallet_state_is_settled(pursuit->purchase.state) && !has_refresh(pursuit)) {
+    if (is_done(&pursuit->purchase) && !has_refresh(pursuit) && !pursuit->more) {
         end(pursuit, SETPAY_OK);
         return;
     }
@@ -649,14 +675,27 @@ static enum setpay_error list_open(struct setpay_db *db, void *arg)
                                               &listing->count);
 }
 
-void setpay_wallet_pursue_open(struct setpay_wallet *wallet)
+static enum setpay_error list_cancelling(struct setpay_db *db, void *arg)
+{
+    struct listing *listing = arg;
+    return setpay_wallet_agreement_list(db, true, listing->xids, SETPAY_WALLET_OPEN_MAX,
+                                        &listing->count);
+}
+
+static void pursue_all(struct setpay_wallet *wallet, setpay_store_read_fn *list)
 {
     struct listing listing = {.count = 0};
-    enum setpay_error error = setpay_store_read(wallet->reader, list_open, &listing);
+    enum setpay_error error = setpay_store_read(wallet->reader, list, &listing);
     if (error != SETPAY_OK)
         setpay_log_error(error, "purchase.list", setpay_field_int("open", 0));
     for (size_t i = 0; i < listing.count; i++)
         setpay_wallet_pursue(wallet, &listing.xids[i], false);
+}
+
+void setpay_wallet_pursue_open(struct setpay_wallet *wallet)
+{
+    pursue_all(wallet, list_open);
+    pursue_all(wallet, list_cancelling);
 }
 
 void setpay_wallet_pursue_drain(struct setpay_wallet *wallet)

@@ -6,7 +6,7 @@
  * profile; the certificate of the connection has, and both must be of the same merchant id, the one
  * that the offer shows to the person (rule W1).
  */
-#include "cardholder/wallet.h"
+#include "cardholder/agreement.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -179,9 +179,8 @@ enum setpay_error setpay_wallet_offer_check(const struct setpay_wallet_question 
     SETPAY_TRY(setpay_wallet_offer_check_sum(offer->content));
     SETPAY_TRY(setpay_expiry_check(offer->content->expiry_ms, now_ms)); /* rules W2, A5 */
     SETPAY_TRY(check_gateway(question, offer));
-    /* rule W4: what goes on by itself later needs a rule of the person's, and there are none */
-    if (offer->content->terms.kind != SETPAY_TERMS_SINGLE &&
-        offer->content->terms.kind != SETPAY_TERMS_SPLIT)
+    /* rule W4: terms that make sense; whether they are agreed to, the person says */
+    if (!setpay_terms_are_sound(&offer->content->terms, &offer->content->amount, now_ms))
         return SETPAY_E_NOT_AGREED;
     return SETPAY_OK;
 }

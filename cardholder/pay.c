@@ -156,9 +156,10 @@ static enum setpay_error verify_offer(struct setpay_wallet_ask *ask,
     enum setpay_error error =
         setpay_wallet_offer_verify(ask->wallet->trust, message, peer, now_ms, ask->offer);
     if (error == SETPAY_E_NOT_AGREED) /* rule W4 */
-        setpay_problem_set(problem, error,
-                           "the offer is for repeated or instalment payments, to which this wallet "
-                           "does not agree");
+        setpay_problem_set(
+            problem, error,
+            "the offer's terms can't be agreed to: their end is over, or one payment "
+            "may be more than all of it, or less than the first");
     return error;
 }
 

@@ -2,8 +2,8 @@
  * The wallet's records as JSON, in the shapes that commands.h promises. Shows the last four digits
  * of a card and nothing more of it.
  */
+#include "cardholder/agreement.h"
 #include "cardholder/purchase_json.h"
-#include "cardholder/wallet.h"
 
 #include "common/base/limits.h"
 
@@ -20,15 +20,18 @@ json_t *setpay_wallet_offer_json(const struct setpay_wallet *wallet,
                                  const struct setpay_wallet_card *card)
 {
     char uri[SETPAY_WALLET_LINK_TEXT_SIZE], xid[SETPAY_ID_TEXT_SIZE];
+    char words[SETPAY_WALLET_TERMS_TEXT_SIZE];
     return json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:I, s:s, s:o, s:s, s:o, s:s, s:o}", "xid",
-        setpay_id_format(&content->xid, xid), "uri", setpay_wallet_link_format(link, uri), "host",
-        link->host, "merchant", content->merchant_name, "merchant_id", content->merchant_id,
+        "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:I, s:s, s:o, s:s, s:s, s:I, s:o, s:s, s:o}",
+        "xid", setpay_id_format(&content->xid, xid), "uri", setpay_wallet_link_format(link, uri),
+        "host", link->host, "merchant", content->merchant_name, "merchant_id", content->merchant_id,
         "brand", content->brand, "order_id", content->lid_m, "items",
         setpay_wallet_items_json(content), "amount", (json_int_t)content->amount.minor, "currency",
         content->amount.currency, "amount_text",
         setpay_wallet_money_json(content->amount.minor, content->amount.currency), "terms",
-        content->terms.kind == SETPAY_TERMS_SPLIT ? "split" : "single", "expires",
+        setpay_wallet_terms_name(content->terms.kind), "terms_text",
+        setpay_wallet_terms_text(&content->terms, &content->amount, words), "total",
+        (json_int_t)setpay_terms_total_max(&content->terms, &content->amount), "expires",
         setpay_wallet_time_json(content->expiry_ms), "gateway", gateway, "card",
         setpay_wallet_card_json(card, wallet->renew_before_ms, setpay_clock_now_ms()));
 }

@@ -95,7 +95,7 @@ static enum setpay_error fill_record(const struct setpay_wallet *wallet,
     memcpy(purchase->lid_m, content->lid_m, sizeof purchase->lid_m);
     purchase->chall_c = content->chall_c;
     purchase->amount = content->amount;
-    purchase->terms = content->terms.kind;
+    purchase->terms = content->terms;
     purchase->rrpid = oi->rrpid;
     purchase->merchant = oi->merchant;
     purchase->gateway_sign = oi->gateway_sign;
@@ -187,9 +187,9 @@ static enum setpay_error read_card(struct setpay_db *db, void *arg)
 }
 
 /* The card that signed the purchase, with the key that did (rule M8): it may be renewed since. */
-static enum setpay_error load_card(struct setpay_wallet *wallet,
-                                   const struct setpay_wallet_purchase *purchase,
-                                   struct setpay_wallet_card *card)
+enum setpay_error setpay_wallet_load_signer(struct setpay_wallet *wallet,
+                                            const struct setpay_wallet_purchase *purchase,
+                                            struct setpay_wallet_card *card)
 {
     struct setpay_secret reference = {0};
     struct setpay_id id;
@@ -208,7 +208,8 @@ static enum setpay_error load_card(struct setpay_wallet *wallet,
     return error;
 }
 
-static enum setpay_error sign_inquiry(struct setpay_wallet *wallet, struct setpay_view content,
+static enum setpay_error sign_message(struct setpay_wallet *wallet, enum setpay_message_type type,
+                                      struct setpay_view content,
                                       const struct setpay_wallet_card *card,
                                       struct setpay_buffer *bytes)
 {
@@ -223,7 +224,7 @@ static enum setpay_error sign_inquiry(struct setpay_wallet *wallet, struct setpa
         error = setpay_beside_add_chain(&beside, NULL, wallet->trust, cardholder);
     if (error == SETPAY_OK) {
         const struct setpay_message_parts parts = {
-            .type = SETPAY_MESSAGE_INQ_REQ,
+            .type = type,
             .content = content,
             .key = key,
             .signer = setpay_certificate_thumbprint(cardholder),
@@ -238,13 +239,28 @@ static enum setpay_error sign_inquiry(struct setpay_wallet *wallet, struct setpa
     return error;
 }
 
+enum setpay_error setpay_wallet_sign_request(struct setpay_wallet *wallet,
+                                             const struct setpay_wallet_purchase *purchase,
+                                             enum setpay_message_type type,
+                                             struct setpay_view content, struct setpay_asked *asked,
+                                             struct setpay_buffer *bytes)
+{
+    struct setpay_wallet_card card = {0};
+    enum setpay_error error = setpay_wallet_load_signer(wallet, purchase, &card);
+    if (error == SETPAY_OK)
+        error = sign_message(wallet, type, content, &card, bytes);
+    if (error == SETPAY_OK)
+        error = setpay_request_hash(type, &purchase->cardholder, content, &asked->request_hash);
+    setpay_wallet_card_clear(&card);
+    return error;
+}
+
 enum setpay_error setpay_wallet_sign_inquiry(struct setpay_wallet *wallet,
                                              const struct setpay_wallet_purchase *purchase,
                                              struct setpay_asked *asked,
                                              struct setpay_digest *challenge,
                                              struct setpay_buffer *bytes)
 {
-    struct setpay_wallet_card card = {0};
     struct setpay_buffer content = {0};
     struct setpay_inq_req request = {
         .header = {.date_ms = setpay_clock_now_ms(),
@@ -254,6 +270,7 @@ enum setpay_error setpay_wallet_sign_inquiry(struct setpay_wallet *wallet,
                    .receiver = purchase->merchant},
         .xid = purchase->xid,
         .lid_c = purchase->lid_c,
+        .known = (uint32_t)purchase->receipt_count,
     };
     setpay_buffer_init(&content, SETPAY_LIMIT_CONTENT_BYTES);
     enum setpay_error error = setpay_id_random(&request.header.rrpid);
@@ -262,15 +279,10 @@ enum setpay_error setpay_wallet_sign_inquiry(struct setpay_wallet *wallet,
     if (error == SETPAY_OK)
         error = setpay_inq_req_build(&request, &content);
     if (error == SETPAY_OK)
-        error = load_card(wallet, purchase, &card);
-    if (error == SETPAY_OK)
-        error = sign_inquiry(wallet, setpay_buffer_view(&content), &card, bytes);
-    if (error == SETPAY_OK)
-        error = setpay_request_hash(SETPAY_MESSAGE_INQ_REQ, &purchase->cardholder,
-                                    setpay_buffer_view(&content), &asked->request_hash);
+        error = setpay_wallet_sign_request(wallet, purchase, SETPAY_MESSAGE_INQ_REQ,
+                                           setpay_buffer_view(&content), asked, bytes);
     asked->rrpid = request.header.rrpid;
     *challenge = request.challenge;
-    setpay_wallet_card_clear(&card);
     setpay_buffer_clear(&content);
     return error;
 }

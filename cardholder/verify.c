@@ -261,6 +261,7 @@ static void fill_purchase(struct setpay_wallet_verifying *v)
     memcpy(p->lid_m, v->oi.lid_m, sizeof p->lid_m);
     p->lid_c = v->oi.lid_c;
     p->amount = v->oi.amount;
+    p->terms = v->oi.terms;
     p->merchant = v->oi.merchant;
     p->gateway_sign = v->oi.gateway_sign;
     p->cardholder = v->oi.cardholder;
@@ -279,7 +280,9 @@ static enum setpay_error check_signed_receipt(struct setpay_wallet_verifying *v,
                                                .cardholder = p->cardholder,
                                                .gateway_sign = p->gateway_sign,
                                                .amount = p->amount,
-                                               .previous = v->decision.last_hash};
+                                               .previous = v->decision.last_hash,
+                                               .terms = p->terms,
+                                               .sums = v->decision.sums};
     const char *differs = NULL;
     memcpy(expected.brand, p->brand, sizeof expected.brand);
     memcpy(expected.merchant_id, p->merchant_id, sizeof expected.merchant_id);

@@ -130,7 +130,7 @@ struct setpay_wallet_purchase {
     char lid_m[SETPAY_WIRE_LID_M_MAX + 1];
     struct setpay_digest chall_c;
     struct setpay_money amount;
-    enum setpay_terms_kind terms;
+    struct setpay_terms terms;
     struct setpay_id rrpid; /* of PReq */
     struct setpay_digest request_hash;
     struct setpay_digest merchant, gateway_sign, gateway_encrypt, cardholder;
@@ -147,6 +147,10 @@ struct setpay_wallet_purchase {
     enum setpay_receipt_kind last_kind;
     struct setpay_receipt_sums sums;
     char action_code[3], approval_code[7];
+    /* The cardholder's word that ends an agreement, from when it was asked for; of no size: none.
+     */
+    struct setpay_signed_cancellation cancellation;
+    setpay_time_ms cancel_asked_ms;
     /* What the merchant says. */
     int said; /* enum setpay_purchase_status; 0: nothing yet */
     char disagreement[SETPAY_WALLET_WORDS_MAX];
@@ -237,6 +241,7 @@ struct setpay_wallet_decision {
     bool breach;                                /* by this answer */
     char disagreement[SETPAY_WALLET_WORDS_MAX]; /* "": none */
     bool keep_words;                            /* the message is evidence */
+    bool more;                                  /* receipts are left, to be asked for at once */
     /* SETPAY_E_RECEIPT: a receipt did not hold (rule W6); those before it count. */
     enum setpay_error receipt_error;
 };
@@ -291,7 +296,8 @@ enum setpay_error setpay_wallet_store_find_link(struct setpay_db *db,
 enum setpay_error setpay_wallet_store_list_purchases(struct setpay_db *db, bool open,
                                                      struct setpay_id *xids, size_t room,
                                                      size_t *count) SETPAY_MUST_CHECK;
-/* An authorised purchase that changed after changed_since_ms, and whose next inquiry is due at
+/* An authorised purchase that changed after changed_since_ms, or of which more may be taken by an
+ * agreement that lasts, and whose next inquiry is due at
  * now_ms; the longest due. One that is due after latest_ms was set by another clock: it is due.
  * next_ms: when it was to be, 0 where that is not set yet. SETPAY_E_NOT_FOUND. */
 struct setpay_wallet_followed {
@@ -460,6 +466,17 @@ setpay_wallet_sign_opened(struct setpay_wallet *wallet, const struct setpay_wall
                           const struct setpay_wallet_signer *signer,
                           const struct setpay_secret *security_code, setpay_time_ms now_ms,
                           struct setpay_wallet_purchase *purchase) SETPAY_MUST_CHECK;
+/* The card, or the key that was its, that signed a purchase (rule M8). SETPAY_E_LOCKED,
+ * SETPAY_E_KEY_DESTROYED. */
+enum setpay_error setpay_wallet_load_signer(struct setpay_wallet *wallet,
+                                            const struct setpay_wallet_purchase *purchase,
+                                            struct setpay_wallet_card *card) SETPAY_MUST_CHECK;
+/* A request about a purchase as a message signed by that; its hash goes into asked. */
+enum setpay_error setpay_wallet_sign_request(struct setpay_wallet *wallet,
+                                             const struct setpay_wallet_purchase *purchase,
+                                             enum setpay_message_type type,
+                                             struct setpay_view content, struct setpay_asked *asked,
+                                             struct setpay_buffer *bytes) SETPAY_MUST_CHECK;
 /* An InqReq after a stored purchase, signed by its card. What was asked goes into asked and
  * challenge; bytes is replaced. SETPAY_E_LOCKED, SETPAY_E_NOT_FOUND (the card was removed). */
 /* An InqReq after a stored purchase, signed by the key that signed it (rule M8). What was asked

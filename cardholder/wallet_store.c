@@ -5,7 +5,7 @@
  * `status` show while the wallet is locked. A purchase's row is written before its PReq leaves
  * (rule W5) and changes under its version only. Receipts and evidence are added, never changed.
  */
-#include "cardholder/wallet.h"
+#include "cardholder/agreement.h"
 
 #include "common/crypto/hash.h"
 
@@ -88,6 +88,7 @@ static const struct setpay_store_migration steps[] = {
         "ALTER TABLE purchase ADD COLUMN credited INTEGER NOT NULL DEFAULT 0;"},
     /* Apart from the purchase, whose row says what was signed and what came of it. */
     {5, "CREATE TABLE followed (xid BLOB PRIMARY KEY, next INTEGER NOT NULL);"},
+    {6, SETPAY_WALLET_AGREEMENT_SCHEMA},
     {0, NULL},
 };
 
@@ -221,17 +222,20 @@ enum setpay_error setpay_wallet_store_add_purchase(struct setpay_db *db,
         SETPAY_DB_INT(p->link.port), SETPAY_DB_TEXT(p->link.token), SETPAY_DB_INT(p->created_ms),
         SETPAY_DB_TEXT(p->brand), SETPAY_DB_TEXT(p->merchant_id), SETPAY_DB_TEXT(p->merchant_name),
         SETPAY_DB_ID(&p->lid_c), SETPAY_DB_TEXT(p->lid_m), SETPAY_DB_DIGEST(&p->chall_c),
-        SETPAY_DB_INT(p->amount.minor), SETPAY_DB_TEXT(p->amount.currency), SETPAY_DB_INT(p->terms),
-        SETPAY_DB_ID(&p->rrpid), SETPAY_DB_DIGEST(&p->request_hash), SETPAY_DB_DIGEST(&p->merchant),
-        SETPAY_DB_DIGEST(&p->gateway_sign), SETPAY_DB_DIGEST(&p->gateway_encrypt),
-        SETPAY_DB_DIGEST(&p->cardholder), SETPAY_DB_DIGEST(&p->oimd), SETPAY_DB_DIGEST(&p->pomd),
-        SETPAY_DB_INT(p->signed_ms), SETPAY_DB_INT(p->expiry_ms),
-        SETPAY_DB_VIEW(setpay_buffer_view(&p->gateway_certificate)),
+        SETPAY_DB_INT(p->amount.minor), SETPAY_DB_TEXT(p->amount.currency),
+        SETPAY_DB_INT(p->terms.kind), SETPAY_DB_ID(&p->rrpid), SETPAY_DB_DIGEST(&p->request_hash),
+        SETPAY_DB_DIGEST(&p->merchant), SETPAY_DB_DIGEST(&p->gateway_sign),
+        SETPAY_DB_DIGEST(&p->gateway_encrypt), SETPAY_DB_DIGEST(&p->cardholder),
+        SETPAY_DB_DIGEST(&p->oimd), SETPAY_DB_DIGEST(&p->pomd), SETPAY_DB_INT(p->signed_ms),
+        SETPAY_DB_INT(p->expiry_ms), SETPAY_DB_VIEW(setpay_buffer_view(&p->gateway_certificate)),
         SETPAY_DB_VIEW(setpay_buffer_view(&p->card_box)),
         SETPAY_DB_VIEW(setpay_buffer_view(&p->back_key_box)),
         SETPAY_DB_VIEW(setpay_buffer_view(&p->offer)), SETPAY_DB_VIEW(setpay_buffer_view(&p->preq)),
         SETPAY_DB_DIGEST(&p->last_hash));
-    return error == SETPAY_E_DUPLICATE ? SETPAY_E_PAYMENT_OPEN : error;
+    if (error == SETPAY_E_DUPLICATE)
+        return SETPAY_E_PAYMENT_OPEN;
+    SETPAY_TRY(error);
+    return setpay_wallet_agreement_add(db, p);
 }
 
 #define PURCHASE_COLUMNS                                                                           \
@@ -259,7 +263,7 @@ static void get_identity(struct setpay_db_rows *rows, struct setpay_wallet_purch
     setpay_db_get_digest(rows, 12, &p->chall_c);
     p->amount.minor = setpay_db_get_int(rows, 13);
     setpay_db_get_text(rows, 14, p->amount.currency, sizeof p->amount.currency);
-    p->terms = (enum setpay_terms_kind)setpay_db_get_int(rows, 15);
+    p->terms.kind = (enum setpay_terms_kind)setpay_db_get_int(rows, 15);
 }
 
 static void get_signed(struct setpay_db_rows *rows, struct setpay_wallet_purchase *p)
@@ -309,7 +313,8 @@ enum setpay_error setpay_wallet_store_read_purchase(struct setpay_db *db,
     get_identity(rows, purchase);
     get_signed(rows, purchase);
     get_outcome(rows, purchase);
-    return setpay_db_end(rows);
+    SETPAY_TRY(setpay_db_end(rows));
+    return setpay_wallet_agreement_read(db, purchase);
 }
 
 enum setpay_error setpay_wallet_store_find_link(struct setpay_db *db,
@@ -365,11 +370,12 @@ enum setpay_error setpay_wallet_store_find_followed(struct setpay_db *db,
     SETPAY_TRY(setpay_db_one(
         db, &rows,
         "SELECT p.xid, coalesce(f.next, 0) FROM purchase p LEFT JOIN followed f ON f.xid = p.xid"
-        " WHERE p.state = $1 AND p.updated > $2"
-        " AND (f.next IS NULL OR f.next <= $3 OR f.next > $4)"
+        " WHERE p.state = $1 AND (p.updated > $2 OR EXISTS (SELECT 1 FROM agreement a"
+        " WHERE a.xid = p.xid AND a.cancelled = 0 AND a.end_ms > $3))"
+        " AND (f.next IS NULL OR f.next <= $4 OR f.next > $5)"
         " ORDER BY coalesce(f.next, 0), p.updated LIMIT 1",
         SETPAY_DB_INT(SETPAY_WALLET_AUTHORISED), SETPAY_DB_INT(changed_since_ms),
-        SETPAY_DB_INT(now_ms), SETPAY_DB_INT(latest_ms)));
+        SETPAY_DB_INT(now_ms), SETPAY_DB_INT(now_ms), SETPAY_DB_INT(latest_ms)));
     setpay_db_get_id(rows, 0, &followed->xid);
     followed->next_ms = setpay_db_get_int(rows, 1);
     return setpay_db_end(rows);
@@ -471,6 +477,7 @@ enum setpay_error setpay_wallet_store_apply(struct setpay_db *db,
         SETPAY_DB_ID(&purchase->xid), SETPAY_DB_INT(purchase->version)));
     if (setpay_db_changes(db) != 1)
         return SETPAY_E_CONFLICT;
+    SETPAY_TRY(setpay_wallet_agreement_apply(db, &purchase->xid, &decision->sums));
     return setpay_db_notify(db, &purchase->xid, purchase->version + 1);
 }
 

@@ -11,6 +11,7 @@
 #include "common/net/evidence_json.h"
 #include "common/net/service.h"
 #include "common/pki/role.h"
+#include "gateway/agreement_view.h"
 #include "gateway/payment/payment.h"
 #include "gateway/setup.h"
 
@@ -290,11 +291,13 @@ static enum setpay_error set_reversals(struct setpay_db *db, int64_t payment_id,
     struct setpay_db_rows *rows;
     json_t *list = json_array();
     json_object_set_new(object, "reversals", list);
-    SETPAY_TRY(setpay_db_select(db, &rows,
-                                "SELECT amount_minor, partial, acknowledged, sent_count,"
-                                " response_code, advice FROM reversal WHERE payment_id = $1"
-                                " ORDER BY id",
-                                SETPAY_DB_INT(payment_id)));
+    SETPAY_TRY(setpay_db_select(
+        db, &rows,
+        "SELECT reversal.amount_minor, partial, acknowledged, sent_count,"
+        " reversal.response_code, advice FROM reversal JOIN payment ON payment.id ="
+        " payment_id WHERE COALESCE(first_id, payment.id) = $1"
+        " ORDER BY reversal.id",
+        SETPAY_DB_INT(payment_id)));
     while (setpay_db_next(rows)) {
         char code[3];
         setpay_db_get_text(rows, 4, code, sizeof code);
@@ -319,7 +322,7 @@ static enum setpay_error find_by_xid(struct setpay_db *db, const struct setpay_i
     int64_t id = 0;
     size_t count = 0;
     SETPAY_TRY(setpay_db_select(db, &rows,
-                                "SELECT id FROM payment WHERE xid = $1"
+                                "SELECT id FROM payment WHERE xid = $1 AND number = 1"
                                 " AND ($2 IS NULL OR brand = $3)"
                                 " AND ($4 IS NULL OR merchant_id = $5) ORDER BY id LIMIT 2",
                                 SETPAY_DB_ID(xid), SETPAY_DB_TEXT(brand), SETPAY_DB_TEXT(brand),
@@ -381,6 +384,8 @@ static enum setpay_error payment_show(struct setpay_db *db, const json_t *args,
     enum setpay_error error = set_receipts(db, payment.id, object);
     if (error == SETPAY_OK)
         error = set_reversals(db, payment.id, object);
+    if (error == SETPAY_OK)
+        error = setpay_gateway_show_agreement(db, &payment, object);
     if (error != SETPAY_OK) {
         json_decref(object);
         return error;

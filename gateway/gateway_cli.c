@@ -103,6 +103,17 @@ static void print_payment(const json_t *payment)
         printf("%-14s %s, %s\n", "receipt", setpay_operator_text(entry, "kind"),
                setpay_operator_text(entry, "date"));
     }
+    const json_t *agreement = json_object_get(payment, "agreement");
+    if (agreement != NULL)
+        printf("%-14s %s%s\n", "agreement", setpay_operator_text(agreement, "kind"),
+               json_is_string(json_object_get(agreement, "cancelled")) ? ", cancelled" : "");
+    json_array_foreach(json_object_get(agreement, "authorisations"), index, entry)
+    {
+        printf("%-14s %lld: %lld, %s, %s\n", "authorisation",
+               (long long)json_integer_value(json_object_get(entry, "number")),
+               (long long)json_integer_value(json_object_get(entry, "amount")),
+               setpay_operator_text(entry, "status"), setpay_operator_text(entry, "created"));
+    }
     json_array_foreach(json_object_get(payment, "reversals"), index, entry)
     {
         printf("%-14s %lld, %s, sent %lld times\n",

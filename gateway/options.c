@@ -21,7 +21,10 @@ const struct setpay_option setpay_gateway_options[] = {
      "how long instructions are opened that were sealed to an encryption key which another has "
      "replaced; then it is destroyed; no less than an offer of any merchant lives, and 80 minutes"},
     {"", "keep_card_days", SETPAY_OPTION_INT, "180", 1, 3650, false, false, NULL,
-     "how long card number and back key are kept (encrypted)"},
+     "how long card number and back key are kept (encrypted) after an authorisation that no other "
+     "can follow"},
+    {"", "agreement_days", SETPAY_OPTION_INT, "1098", 1, 3660, false, false, NULL,
+     "how far ahead instalments and recurring payments may end; the card is kept until then"},
     {"", "hold_days", SETPAY_OPTION_INT, "7", 1, 31, false, false, NULL,
      "how long an authorisation is good for capture; then the rest of it is given up"},
     {"", "clock_settle", SETPAY_OPTION_DURATION, "5m", 0, 3600000, false, false, NULL,

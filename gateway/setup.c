@@ -171,6 +171,7 @@ enum setpay_error setpay_gatewayd_load(struct setpay_service *service,
     gateway->store = service->store;
     gateway->hold_ms = setpay_config_int(config, "", "hold_days") * SETPAY_DAY_MS;
     gateway->keep_card_ms = setpay_config_int(config, "", "keep_card_days") * SETPAY_DAY_MS;
+    gateway->agreement_ms = setpay_config_int(config, "", "agreement_days") * SETPAY_DAY_MS;
     gateway->answer_wait_ms = setpay_config_int(config, "", "auth_timeout") + SETPAY_SECOND_MS;
     daemon->clock_settle_ms = setpay_config_int(config, "", "clock_settle");
     if (setpay_reconciler_parse_time(setpay_config_text(config, "", "cutoff_time"),

@@ -100,5 +100,8 @@ setpay_cli_command_fn setpay_cli_run_pay;
 setpay_cli_command_fn setpay_cli_run_list;
 setpay_cli_command_fn setpay_cli_run_receipt;
 setpay_cli_command_fn setpay_cli_run_verify;
+setpay_cli_command_fn setpay_cli_run_agreement_list;
+setpay_cli_command_fn setpay_cli_run_agreement_show;
+setpay_cli_command_fn setpay_cli_run_agreement_cancel;
 
 #endif

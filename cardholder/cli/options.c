@@ -27,6 +27,7 @@ enum option_code {
     OPTION_YES,
     OPTION_MAX,
     OPTION_INSIST,
+    OPTION_AGREE_TERMS,
     OPTION_EXPORT,
     OPTION_CONFIG,
     OPTION_FINAL,
@@ -85,9 +86,10 @@ static const struct command_row commands[SETPAY_CLI_COMMANDS] = {
                          "show what a link asks for; nothing is signed or kept"},
     [SETPAY_CLI_PAY] = {"pay", NULL, "PAY_URI", true,
                         BIT(OPTION_CARD) | BIT(OPTION_YES) | BIT(OPTION_MAX) | BIT(OPTION_INSIST) |
-                            BIT(OPTION_SECURITY_CODE) | BIT(OPTION_SECURITY_CODE_FILE),
+                            BIT(OPTION_AGREE_TERMS) | BIT(OPTION_SECURITY_CODE) |
+                            BIT(OPTION_SECURITY_CODE_FILE),
                         0,
-                        "PAY_URI [--card C] [--yes] [--max AMOUNT]"
+                        "PAY_URI [--card C] [--yes [--agree-terms]] [--max AMOUNT]"
                         " [--security-code | --security-code-file F] [--insist]",
                         "pay what a link asks for"},
     [SETPAY_CLI_LIST] = {"list", NULL, NULL, false, 0, 0, "", "list the purchases, newest first"},
@@ -96,6 +98,12 @@ static const struct command_row commands[SETPAY_CLI_COMMANDS] = {
                             "show a purchase's receipt, or write it with all evidence to FILE"},
     [SETPAY_CLI_VERIFY] = {"verify", NULL, "FILE", true, BIT(OPTION_ROOT), 0, "FILE [--root F]",
                            "check an exported receipt by itself, without any wallet"},
+    [SETPAY_CLI_AGREEMENT_LIST] = {"agreement", "list", NULL, false, 0, 0, "",
+                                   "list what more than one payment was agreed to"},
+    [SETPAY_CLI_AGREEMENT_SHOW] = {"agreement", "show", "XID", true, 0, 0, "XID",
+                                   "show an agreement, and what was taken of it"},
+    [SETPAY_CLI_AGREEMENT_CANCEL] = {"agreement", "cancel", "XID", true, BIT(OPTION_YES), 0,
+                                     "XID [--yes]", "let nothing more be taken by an agreement"},
     [SETPAY_CLI_DOCTOR] = {"doctor", NULL, NULL, false, BIT(OPTION_CONFIG), 0, "[--config FILE]",
                            "look for what needs attention, and say what to do"},
     [SETPAY_CLI_BACKUP] = {"backup", NULL, "FILE", true,
@@ -142,6 +150,8 @@ static const struct option_row rows[OPTION_COUNT] = {
     [OPTION_YES] = {"yes", 'y', NULL, PLACE(yes), "agree without being asked"},
     [OPTION_MAX] = {"max", 0, "AMOUNT", PLACE(max),
                     "refuse more than this: 20.00, or \"20.00 EUR\""},
+    [OPTION_AGREE_TERMS] = {"agree-terms", 0, NULL, PLACE(agree_terms),
+                            "with --yes: also to instalments and recurring payments"},
     [OPTION_INSIST] = {"insist", 0, NULL, PLACE(insist),
                        "pay again what the merchant has refused, not confirmed:\n"
                        "                            you may be charged twice"},

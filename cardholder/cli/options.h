@@ -28,6 +28,9 @@ enum setpay_cli_command {
     SETPAY_CLI_LIST,
     SETPAY_CLI_RECEIPT,
     SETPAY_CLI_VERIFY,
+    SETPAY_CLI_AGREEMENT_LIST,
+    SETPAY_CLI_AGREEMENT_SHOW,
+    SETPAY_CLI_AGREEMENT_CANCEL,
     SETPAY_CLI_DOCTOR,
     SETPAY_CLI_BACKUP,
     SETPAY_CLI_RESTORE,
@@ -43,6 +46,7 @@ struct setpay_cli_options {
     bool yes;
     bool security_code;
     bool insist;
+    bool agree_terms;
     bool final;
     bool verify;
     bool force;

@@ -171,6 +171,13 @@ static void view_risk(FILE *out, const json_t *refused)
                   xid == NULL ? "?" : xid, amount == NULL ? "?" : amount);
 }
 
+/* Payments would follow by themselves. */
+static bool repeats(const json_t *offer)
+{
+    const char *terms = setpay_cli_text_of(offer, "terms");
+    return terms != NULL && strcmp(terms, "single") != 0 && strcmp(terms, "split") != 0;
+}
+
 /* Shows the offer to whoever has to agree to it, and asks. refused: the purchase that it is to
  * follow, NULL where there is none. */
 static enum setpay_error ask_person(struct setpay_cli *cli, const json_t *offer,
@@ -202,8 +209,9 @@ static enum setpay_error ask_person(struct setpay_cli *cli, const json_t *offer,
         if (refused != NULL)
             view_risk(terminal, refused);
         (void)fflush(terminal);
-        (void)snprintf(question, sizeof question, "\nPay %.40s to %s%s? [y/N] ",
+        (void)snprintf(question, sizeof question, "\nPay %.40s to %s%s%s? [y/N] ",
                        amount == NULL ? "?" : amount, clean,
+                       repeats(offer) ? ", and agree to these terms" : "",
                        refused == NULL ? "" : ", perhaps for the second time");
         error = setpay_cli_ask_yes(question, &cli->problem);
     }
@@ -211,6 +219,22 @@ static enum setpay_error ask_person(struct setpay_cli *cli, const json_t *offer,
         (void)fclose(terminal);
     free(clean);
     return error;
+}
+
+/* Rule W4: --yes alone agrees to one payment, and --max limits all that may ever be taken. */
+static enum setpay_error check_terms(struct setpay_cli *cli, const json_t *offer,
+                                     struct setpay_money *total)
+{
+    const json_t *all = json_object_get(offer, "total");
+    if (cli->options->yes && !cli->options->agree_terms)
+        return setpay_problem_set(
+            &cli->problem, SETPAY_E_NOT_AGREED,
+            "the link asks for more than one payment: %.250s; --yes alone does "
+            "not agree to that: add --agree-terms, or leave --yes out",
+            setpay_cli_text_of(offer, "terms_text"));
+    if (json_is_integer(all))
+        total->minor = json_integer_value(all);
+    return SETPAY_OK;
 }
 
 /* Limit, agreement, security code: all that stands before the signature. */
@@ -224,6 +248,8 @@ static enum setpay_error agree(struct setpay_cli *cli, const json_t *offer, cons
                                               currency, &total) != SETPAY_OK)
         return setpay_problem_set(&cli->problem, SETPAY_E_MALFORMED,
                                   "the offer that setpay-walletd gave has no amount");
+    if (repeats(offer))
+        SETPAY_TRY(check_terms(cli, offer, &total));
     if (cli->options->max != NULL)
         SETPAY_TRY(setpay_cli_limit_allows(cli->options->max, &total, &cli->problem));
     SETPAY_TRY(ask_person(cli, offer, refused));
@@ -243,6 +269,11 @@ static enum setpay_error confirm(struct setpay_cli *cli, const json_t *offer, bo
                                    setpay_cli_text_of(offer, "currency"), "merchant_id",
                                    setpay_cli_text_of(offer, "merchant_id"));
 
+    if (args != NULL && repeats(offer) &&
+        json_object_set(args, "terms", json_object_get(offer, "terms_text")) != 0) {
+        json_decref(args);
+        return SETPAY_E_NOMEM;
+    }
     if (args == NULL || json_object_set(args, "amount", json_object_get(offer, "amount")) != 0 ||
         (insist && json_object_set_new(args, "insist", json_true()) != 0))
         error = SETPAY_E_NOMEM;

@@ -106,8 +106,8 @@ void setpay_cli_view_offer(FILE *out, const json_t *offer, bool colour)
     view_items(out, json_object_get(offer, "items"), colour);
     (void)fputc('\n', out);
     add_pair(&table, "Total", text(offer, "amount_text"));
-    if (strcmp(text(offer, "terms"), "split") == 0)
-        add_pair(&table, "Terms", "may be taken in several parts, never more than the total");
+    if (strcmp(text(offer, "terms"), "single") != 0)
+        add_pair(&table, "Terms", text(offer, "terms_text"));
     if (json_is_object(card)) {
         (void)snprintf(words, sizeof words, "%s •••• %s (%s)", text(card, "brand"),
                        text(card, "last4"), text(card, "label"));

@@ -57,6 +57,8 @@ enum setpay_wire_code {
     SETPAY_WIRE_NOT_PERMITTED = 15, /* disabled merchant, wrong owner, state does not allow it */
     SETPAY_WIRE_AMOUNT = 16,        /* G8 */
     SETPAY_WIRE_BUSY = 17,          /* repeat the same request later */
+    SETPAY_WIRE_TOO_SOON = 18,      /* G6: a further authorisation, before its time */
+    SETPAY_WIRE_AGREEMENT = 19,     /* G6: no further authorisation will ever be taken */
 };
 
 /* One row of the table. Strings are static. */

@@ -112,6 +112,7 @@ enum setpay_receipt_kind {
     SETPAY_RECEIPT_CREDIT = 6,
     SETPAY_RECEIPT_CAPTURE_REVERSAL = 7,
     SETPAY_RECEIPT_CREDIT_REVERSAL = 8,
+    SETPAY_RECEIPT_CANCELLATION = 9,
     SETPAY_RECEIPT_KINDS
 };
 
@@ -259,6 +260,8 @@ struct setpay_pres {
     char approval_code[7];                  /* may be "" */
     struct setpay_sealed_receipt *receipts; /* owned (malloc); at most SETPAY_LIMIT_RECEIPTS */
     size_t receipt_count;
+    uint32_t skipped; /* receipts in front of these, which the wallet has */
+    uint32_t left;    /* receipts behind these, which did not fit */
 };
 
 struct setpay_inq_req {
@@ -266,6 +269,7 @@ struct setpay_inq_req {
     struct setpay_id xid;
     struct setpay_id lid_c;
     struct setpay_digest challenge;
+    uint32_t known; /* receipts that the wallet has */
 };
 
 enum setpay_error setpay_oi_build(const struct setpay_oi *message,
@@ -293,6 +297,72 @@ enum setpay_error setpay_inq_req_build(const struct setpay_inq_req *message,
                                        struct setpay_buffer *bytes) SETPAY_MUST_CHECK;
 enum setpay_error setpay_inq_req_parse(struct setpay_view bytes,
                                        struct setpay_inq_req *message) SETPAY_MUST_CHECK;
+
+/* ---------------------------------------------------------------- the end of an agreement */
+
+#define SETPAY_WIRE_CANCELLATION_MAX 512
+
+/* The cardholder's word; signed and verified by cancellation.h. */
+struct setpay_cancellation {
+    struct setpay_id xid;
+    char brand[SETPAY_WIRE_BRAND_MAX + 1];
+    char merchant_id[SETPAY_WIRE_PARTY_MAX + 1];
+    struct setpay_digest cardholder;
+    struct setpay_digest gateway_sign;
+    struct setpay_digest pomd;
+    setpay_time_ms date_ms;
+};
+
+/* A packed setpay_cancellation as it was signed. */
+struct setpay_signed_cancellation {
+    size_t size;
+    uint8_t bytes[SETPAY_WIRE_CANCELLATION_MAX];
+    struct setpay_signature signature;
+};
+
+struct setpay_can_req {
+    struct setpay_request_header header;
+    struct setpay_id xid;
+    struct setpay_id lid_c;
+    struct setpay_digest challenge;
+    struct setpay_signed_cancellation cancellation;
+    uint32_t known; /* receipts that the wallet has */
+};
+
+struct setpay_auth_can_req {
+    struct setpay_request_header header;
+    struct setpay_id xid;
+    char brand[SETPAY_WIRE_BRAND_MAX + 1];
+    char merchant_id[SETPAY_WIRE_PARTY_MAX + 1];
+    struct setpay_signed_cancellation cancellation;
+};
+
+struct setpay_auth_can_res {
+    struct setpay_response_header header;
+    struct setpay_id xid;
+    char brand[SETPAY_WIRE_BRAND_MAX + 1];
+    char merchant_id[SETPAY_WIRE_PARTY_MAX + 1];
+    struct setpay_digest cardholder;
+    struct setpay_digest pomd;
+    struct setpay_sealed_receipt receipt;
+};
+
+enum setpay_error setpay_cancellation_build(const struct setpay_cancellation *message,
+                                            struct setpay_buffer *bytes) SETPAY_MUST_CHECK;
+enum setpay_error setpay_cancellation_parse(struct setpay_view bytes,
+                                            struct setpay_cancellation *message) SETPAY_MUST_CHECK;
+enum setpay_error setpay_can_req_build(const struct setpay_can_req *message,
+                                       struct setpay_buffer *bytes) SETPAY_MUST_CHECK;
+enum setpay_error setpay_can_req_parse(struct setpay_view bytes,
+                                       struct setpay_can_req *message) SETPAY_MUST_CHECK;
+enum setpay_error setpay_auth_can_req_build(const struct setpay_auth_can_req *message,
+                                            struct setpay_buffer *bytes) SETPAY_MUST_CHECK;
+enum setpay_error setpay_auth_can_req_parse(struct setpay_view bytes,
+                                            struct setpay_auth_can_req *message) SETPAY_MUST_CHECK;
+enum setpay_error setpay_auth_can_res_build(const struct setpay_auth_can_res *message,
+                                            struct setpay_buffer *bytes) SETPAY_MUST_CHECK;
+enum setpay_error setpay_auth_can_res_parse(struct setpay_view bytes,
+                                            struct setpay_auth_can_res *message) SETPAY_MUST_CHECK;
 
 /* ---------------------------------------------------------------- merchant and gateway */
 

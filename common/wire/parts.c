@@ -137,6 +137,8 @@ static enum setpay_error check_terms(const void *message)
     bool none = terms->count == 0 && terms->interval_days == 0 && terms->each_minor == 0 &&
                 terms->end_ms == 0;
     bool repeats = terms->kind == SETPAY_TERMS_INSTALMENT || terms->kind == SETPAY_TERMS_RECURRING;
+    if (repeats && all && terms->each_minor > SETPAY_MONEY_MAX_MINOR / terms->count)
+        return SETPAY_E_FIELD; /* all of it together must be an amount */
     return (repeats ? all : none) ? SETPAY_OK : SETPAY_E_FIELD;
 }
 
@@ -175,6 +177,8 @@ const char *setpay_receipt_kind_name(enum setpay_receipt_kind kind)
         return "capture reversal";
     case SETPAY_RECEIPT_CREDIT_REVERSAL:
         return "credit reversal";
+    case SETPAY_RECEIPT_CANCELLATION:
+        return "cancellation";
     default:
         return NULL;
     }

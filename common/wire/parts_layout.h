@@ -32,6 +32,9 @@ extern const struct setpay_wire_layout setpay_layout_step_done;
 #define SETPAY_ROW_ACTION_CODE(number_, S) SETPAY_ROW_TEXT(number_, S, action_code, 2, ALNUM)
 #define SETPAY_ROW_RECEIPT(number_, S)                                                             \
     SETPAY_ROW(number_, MESSAGE, S, receipt), .inner = &setpay_layout_sealed_receipt
+/* A number of receipts of one purchase, absent where it is 0. */
+#define SETPAY_ROW_RECEIPTS(number_, S, M)                                                         \
+    SETPAY_ROW(number_, U32, S, M), .optional = true, .minimum = 1, .maximum = 999999
 #define SETPAY_ROW_APPROVAL_CODE(number_, S)                                                       \
     SETPAY_ROW_TEXT(number_, S, approval_code, 6, CODE), .optional = true
 

@@ -245,6 +245,8 @@ static const struct setpay_wire_field pres_fields[] = {
     {SETPAY_ROW(13, LIST, setpay_pres, receipts),
      .has = offsetof(struct setpay_pres, receipt_count), .maximum = SETPAY_LIMIT_RECEIPTS,
      .inner = &setpay_layout_sealed_receipt},
+    {SETPAY_ROW_RECEIPTS(14, setpay_pres, skipped)},
+    {SETPAY_ROW_RECEIPTS(15, setpay_pres, left)},
     {0},
 };
 
@@ -273,6 +275,7 @@ static const struct setpay_wire_field inq_req_fields[] = {
     {SETPAY_ROW(2, ID, setpay_inq_req, xid)},
     {SETPAY_ROW(3, ID, setpay_inq_req, lid_c)},
     {SETPAY_ROW(4, DIGEST, setpay_inq_req, challenge)},
+    {SETPAY_ROW_RECEIPTS(5, setpay_inq_req, known)},
     {0},
 };
 

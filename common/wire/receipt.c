@@ -8,8 +8,10 @@
  */
 #include "common/wire/receipt.h"
 
+#include "common/base/limits.h"
 #include "common/crypto/hash.h"
 #include "common/crypto/seal.h"
+#include "common/wire/agreement.h"
 #include "common/wire/arena.h"
 #include "common/wire/layout.h"
 #include "common/wire/parts_layout.h"
@@ -186,25 +188,71 @@ out:
 
 /* ------------------------------------------------------------------ rule W6 */
 
-/* A chain begins with one of three kinds, and a decline or a void is its whole. For the rest, what
- * can follow is a matter of sums (setpay_receipt_sums_add). */
-static bool kind_may_follow(enum setpay_receipt_kind kind, enum setpay_receipt_kind previous)
+/* A chain begins with one of three kinds; a void, or a decline that is the first, is its whole. For
+ * the rest, what can follow is a matter of terms and sums. */
+static bool kind_may_follow(enum setpay_receipt_kind kind, enum setpay_receipt_kind previous,
+                            const struct setpay_receipt_expected *expected)
 {
-    bool refuses = kind == SETPAY_RECEIPT_DECLINE || kind == SETPAY_RECEIPT_VOID;
+    bool goes_on = setpay_terms_go_on(&expected->terms);
+    bool agreed = expected->sums.authorisations > 0; /* something is to be declined further on */
     if (setpay_receipt_kind_name(kind) == NULL)
         return false;
     if (previous == 0)
-        return refuses || kind == SETPAY_RECEIPT_AUTHORISATION;
-    return !refuses && previous != SETPAY_RECEIPT_DECLINE && previous != SETPAY_RECEIPT_VOID;
+        return kind == SETPAY_RECEIPT_AUTHORISATION || kind == SETPAY_RECEIPT_DECLINE ||
+               kind == SETPAY_RECEIPT_VOID;
+    if (previous == SETPAY_RECEIPT_VOID || (previous == SETPAY_RECEIPT_DECLINE && !agreed))
+        return false;
+    switch (kind) {
+    case SETPAY_RECEIPT_VOID:
+        return false;
+    case SETPAY_RECEIPT_DECLINE:
+        return goes_on && agreed;
+    case SETPAY_RECEIPT_CANCELLATION:
+        return goes_on && agreed && expected->sums.cancelled_ms == 0;
+    default:
+        return true;
+    }
 }
 
-static bool amount_fits(const struct setpay_receipt *receipt, const struct setpay_money *purchase)
+static struct setpay_agreement_taken taken_of(const struct setpay_receipt_sums *sums)
 {
+    return (struct setpay_agreement_taken){
+        .count = sums->authorisations,
+        .minor = sums->authorised_minor - sums->reversed_minor,
+        .last_ms = sums->last_authorised_ms,
+        .cancelled = sums->cancelled_ms != 0,
+    };
+}
+
+/* Rule G6: NULL where the terms permit it, else what it breaks. What was declined needs no room and
+ * no interval, but must not have been asked for after a cancellation. */
+static const char *breach_of(const struct setpay_receipt *receipt,
+                             const struct setpay_receipt_expected *expected)
+{
+    struct setpay_agreement_taken taken = taken_of(&expected->sums);
+    const char *breaks = NULL;
+    if (receipt->kind == SETPAY_RECEIPT_DECLINE)
+        return taken.cancelled ? SETPAY_AGREEMENT_CANCELLED : NULL;
+    if (receipt->kind == SETPAY_RECEIPT_AUTHORISATION &&
+        setpay_agreement_check(&expected->terms, &expected->amount, &taken, receipt->amount.minor,
+                               receipt->date_ms, SETPAY_LIMIT_DATE_TOLERANCE_MS,
+                               &breaks) != SETPAY_OK)
+        return breaks;
+    return NULL;
+}
+
+static bool amount_fits(const struct setpay_receipt *receipt,
+                        const struct setpay_receipt_expected *expected)
+{
+    const struct setpay_money *purchase = &expected->amount;
+    int64_t minor = receipt->amount.minor;
+    bool whole = receipt->kind == SETPAY_RECEIPT_VOID || receipt->kind == SETPAY_RECEIPT_DECLINE;
+    bool single = expected->terms.kind == 0 || expected->terms.kind == SETPAY_TERMS_SINGLE;
     if (!setpay_money_same_currency(&receipt->amount, purchase))
         return false;
-    if (receipt->kind == SETPAY_RECEIPT_DECLINE || receipt->kind == SETPAY_RECEIPT_VOID)
-        return receipt->amount.minor == purchase->minor;
-    return receipt->amount.minor > 0 && receipt->amount.minor <= purchase->minor;
+    if (receipt->kind == SETPAY_RECEIPT_CANCELLATION || (whole && single))
+        return minor == purchase->minor;
+    return minor > 0 && minor <= setpay_terms_each_max(&expected->terms, purchase);
 }
 
 enum setpay_error setpay_receipt_check(const struct setpay_receipt *receipt,
@@ -226,12 +274,14 @@ enum setpay_error setpay_receipt_check(const struct setpay_receipt *receipt,
         field = "merchant";
     else if (!setpay_digest_equal(&receipt->cardholder, &expected->cardholder))
         field = "cardholder";
-    else if (!kind_may_follow(receipt->kind, previous_kind))
+    else if (!kind_may_follow(receipt->kind, previous_kind, expected))
         field = "kind";
     else if (!setpay_digest_equal(&receipt->previous, &expected->previous))
         field = "previous";
-    else if (!amount_fits(receipt, &expected->amount))
+    else if (!amount_fits(receipt, expected))
         field = "amount";
+    else
+        field = breach_of(receipt, expected);
     if (field == NULL)
         return SETPAY_OK;
     if (disagrees != NULL)
@@ -251,6 +301,8 @@ enum setpay_error setpay_receipt_sums_add(struct setpay_receipt_sums *sums,
     case SETPAY_RECEIPT_AUTHORISATION:
         fits = minor <= SETPAY_MONEY_MAX_MINOR - s.authorised_minor;
         s.authorised_minor += fits ? minor : 0;
+        s.authorisations++;
+        s.last_authorised_ms = receipt->date_ms;
         break;
     case SETPAY_RECEIPT_REVERSAL:
         fits = minor <= held;
@@ -271,6 +323,9 @@ enum setpay_error setpay_receipt_sums_add(struct setpay_receipt_sums *sums,
     case SETPAY_RECEIPT_CREDIT_REVERSAL:
         fits = minor <= s.credited_minor;
         s.credited_minor -= minor;
+        break;
+    case SETPAY_RECEIPT_CANCELLATION:
+        s.cancelled_ms = receipt->date_ms;
         break;
     default:
         break; /* a decline or a void moves nothing */

@@ -53,6 +53,17 @@ enum setpay_error setpay_sealed_receipt_open(const struct setpay_sealed_receipt 
                                              struct setpay_receipt *receipt,
                                              struct setpay_buffer *signed_bytes) SETPAY_MUST_CHECK;
 
+/* What a chain of receipts has come to. Zeroed memory is the beginning of one. */
+struct setpay_receipt_sums {
+    int64_t authorised_minor;
+    int64_t reversed_minor;
+    int64_t captured_minor; /* less what was undone; so credited */
+    int64_t credited_minor;
+    uint32_t authorisations; /* how many */
+    setpay_time_ms last_authorised_ms;
+    setpay_time_ms cancelled_ms; /* 0: no cancellation */
+};
+
 /* What the wallet knows by itself about the purchase that a receipt should be of. */
 struct setpay_receipt_expected {
     struct setpay_id xid;
@@ -62,27 +73,24 @@ struct setpay_receipt_expected {
     struct setpay_digest merchant;
     struct setpay_digest cardholder;
     struct setpay_digest gateway_sign;
-    struct setpay_money amount;    /* of the purchase */
-    struct setpay_digest previous; /* hash of the receipt before; zeros for the first */
+    struct setpay_money amount;      /* of the purchase */
+    struct setpay_digest previous;   /* hash of the receipt before; zeros for the first */
+    struct setpay_terms terms;       /* of the purchase; of no kind: SINGLE */
+    struct setpay_receipt_sums sums; /* of the receipts before */
 };
 
-/* Rule W6, pure. A decline or void is of exactly the amount, every other kind of at most that; a
- * chain starts with an authorisation, decline or void, and nothing follows a decline or void (the
- * caller knows the kind before: previous_kind, 0 for the first).
- * SETPAY_E_RECEIPT; *disagrees (may be NULL) then names the field for the person, a static string.
+/* Rules W6 and G6, pure. A chain starts with an authorisation, decline or void, and nothing follows
+ * a void, or a decline that is its first (the caller knows the kind before: previous_kind, 0 for
+ * the first). Each authorisation is within the terms, and so is what was declined; a cancellation
+ * is of the amount, of terms that go on, and no authorisation or decline follows it. A decline or
+ * void of SINGLE terms is of exactly the amount.
+ * SETPAY_E_RECEIPT; *disagrees (may be NULL) then names the field for the person, a static string,
+ * or what of the terms it breaks (agreement.h).
  */
 enum setpay_error setpay_receipt_check(const struct setpay_receipt *receipt,
                                        const struct setpay_receipt_expected *expected,
                                        enum setpay_receipt_kind previous_kind,
                                        const char **disagrees) SETPAY_MUST_CHECK;
-
-/* What a chain of receipts has come to. Zeroed memory is the beginning of one. */
-struct setpay_receipt_sums {
-    int64_t authorised_minor;
-    int64_t reversed_minor;
-    int64_t captured_minor; /* less what was undone; so credited */
-    int64_t credited_minor;
-};
 
 /* Rules W6 and G8, pure: adds the next receipt of the chain. SETPAY_E_RECEIPT, and nothing added,
  * for a reversal or capture of more than is held, a credit or capture reversal of more than was

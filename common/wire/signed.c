@@ -51,6 +51,10 @@ static const struct type_row types[] = {
     [SETPAY_MESSAGE_BATCH_ADMIN_RES] = {"BatchAdminRes", ALWAYS_SIGNED, false, false},
     [SETPAY_MESSAGE_PCERT_REQ] = {"PCertReq", ALWAYS_SIGNED, false, false},
     [SETPAY_MESSAGE_PCERT_RES] = {"PCertRes", ALWAYS_SIGNED, false, false},
+    [SETPAY_MESSAGE_CAN_REQ] = {"CanReq", ALWAYS_SIGNED, false, false},
+    [SETPAY_MESSAGE_CAN_RES] = {"CanRes", ALWAYS_SIGNED, false, false},
+    [SETPAY_MESSAGE_AUTH_CAN_REQ] = {"AuthCanReq", ALWAYS_SIGNED, false, false},
+    [SETPAY_MESSAGE_AUTH_CAN_RES] = {"AuthCanRes", ALWAYS_SIGNED, false, false},
     [SETPAY_MESSAGE_RECEIPT] = {"Receipt", ALWAYS_SIGNED, false, false},
     [SETPAY_MESSAGE_ERROR] = {"Error", EITHER, false, false},
 };

@@ -67,7 +67,7 @@ static bool above_limit(const struct setpay_account_ask *ask, const struct setpa
 
 /* What card and account say to this amount: response code and approved amount. Pure. */
 static void decide(const struct setpay_account_ask *ask, const struct setpay_balance *balance,
-                   struct setpay_account_answer *answer)
+                   bool known, struct setpay_account_answer *answer)
 {
     const struct setpay_card *card = ask->card;
     const char *code = "00";
@@ -82,8 +82,8 @@ static void decide(const struct setpay_account_ask *ask, const struct setpay_bal
         code = card->action_code;
     else if (balance->closed)
         code = CLOSED;
-    else if (card->rule == SETPAY_CARD_ONE_CURRENCY &&
-             strcmp(card->currency, ask->amount.currency) != 0)
+    else if (!known || (card->rule == SETPAY_CARD_ONE_CURRENCY &&
+                        strcmp(card->currency, ask->amount.currency) != 0))
         code = "57";
     else if (above_limit(ask, balance))
         code = "61";
@@ -191,6 +191,8 @@ enum setpay_error setpay_account_authorise(struct setpay_db *db,
                                            struct setpay_account_answer *answer)
 {
     struct setpay_balance balance = {.closed = false};
+    const char *account = ask->card == NULL ? "" : ask->card->name;
+    bool known = false; /* what a merchant goes on with was begun by the cardholder */
     bool reversed;
     int64_t remaining = 0;
     int64_t id;
@@ -203,7 +205,8 @@ enum setpay_error setpay_account_authorise(struct setpay_db *db,
         SETPAY_TRY(
             setpay_balance_find(db, ask->card->name, ask->amount.currency, ask->now, &balance));
     }
-    decide(ask, &balance, answer);
+    SETPAY_TRY(setpay_issuer_stored_is_known(db, account, ask->acceptor, &ask->stored, &known));
+    decide(ask, &balance, known, answer);
     SETPAY_TRY(find_reversal(db, &ask->key, &reversed, &remaining));
     SETPAY_TRY(next_id(db, &id));
     int64_t authorised = answer->approved_minor;
@@ -220,7 +223,10 @@ enum setpay_error setpay_account_authorise(struct setpay_db *db,
                         : reversed     ? "reversed"
                                        : "declined";
     SETPAY_TRY(insert(db, ask, answer, id, authorised, state));
-    return authorised > 0 ? take(db, ask, id, authorised) : SETPAY_OK;
+    if (authorised == 0)
+        return SETPAY_OK;
+    SETPAY_TRY(setpay_issuer_stored_begin(db, account, ask->acceptor, ask->rrn, &ask->stored));
+    return take(db, ask, id, authorised);
 }
 
 /* ------------------------------------------------------------------ reversals */

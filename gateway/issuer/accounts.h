@@ -16,6 +16,7 @@
 #include "common/base/money.h"
 #include "common/store/store.h"
 #include "gateway/issuer/cards.h"
+#include "gateway/issuer/stored.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -47,6 +48,7 @@ struct setpay_account_ask {
     int64_t period;       /* of a sale: in which it counts (settled.h) */
     bool advice;          /* approved elsewhere: told, not asked */
     int64_t hold_ms;      /* how long it is held */
+    struct setpay_issuer_stored stored;
     setpay_time_ms now;
 };
 

@@ -165,6 +165,7 @@ enum setpay_error setpay_issuer_read_authorisation(const struct setpay_iso_messa
     if (got.sale)
         SETPAY_TRY(read_presentment_id(request, got.presentment));
     SETPAY_TRY(read_period(request, &got.period));
+    SETPAY_TRY(setpay_issuer_read_stored(request, &got.stored));
     SETPAY_TRY(judge_card(request, &got));
     *ask = got;
     return SETPAY_OK;

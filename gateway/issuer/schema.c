@@ -113,6 +113,7 @@ static const struct setpay_store_migration steps[] = {
         " PRIMARY KEY (acquirer, id));"},
     {3, BALANCES},
     {4, SETPAY_SETTLED_SCHEMA},
+    {5, SETPAY_STORED_SCHEMA},
     {0, NULL},
 };
 

@@ -178,6 +178,8 @@ enum setpay_error setpay_iso_element(const struct setpay_iso_message *message, u
 #define SETPAY_ISO_ELEMENT_POSTCODE 10
 #define SETPAY_ISO_ELEMENT_HOUSE 11
 #define SETPAY_ISO_ELEMENT_ECOMMERCE 42
+#define SETPAY_ISO_ELEMENT_STORED 43 /* who has begun it, and what was agreed to */
+#define SETPAY_ISO_ELEMENT_FIRST 44  /* field 37 of the authorisation by which it was */
 #define SETPAY_ISO_ELEMENT_SECURITY_CODE 92
 #define SETPAY_ISO_ELEMENT_PRESENTMENT 93
 #define SETPAY_ISO_ELEMENT_PERIOD 94
@@ -188,6 +190,12 @@ enum setpay_error setpay_iso_element(const struct setpay_iso_message *message, u
 #define SETPAY_ISO_SETTLEMENT_ERROR 3
 
 /* Field 3 */
+/* Fields 22 and 25: the cardholder is at it, or the merchant with a card that is kept */
+#define SETPAY_ISO_ENTRY_KEYED "010"
+#define SETPAY_ISO_ENTRY_KEPT "100"
+#define SETPAY_ISO_CONDITION_ECOMMERCE "59"
+#define SETPAY_ISO_CONDITION_ABSENT "01"
+
 #define SETPAY_ISO_PROCESSING_PURCHASE "000000"
 #define SETPAY_ISO_PROCESSING_CREDIT "200000"
 

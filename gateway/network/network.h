@@ -159,6 +159,14 @@ struct setpay_network_answer {
 };
 typedef void setpay_network_answer_cb(void *arg, const struct setpay_network_answer *answer);
 
+/* What else the cardholder has agreed to that the card is kept for. */
+enum setpay_network_agreed {
+    SETPAY_NETWORK_ONCE = 0, /* nothing */
+    SETPAY_NETWORK_SPLIT,
+    SETPAY_NETWORK_INSTALMENT,
+    SETPAY_NETWORK_RECURRING,
+};
+
 /* Secrets are moved in when the call succeeds; the rest is copied. */
 struct setpay_network_authorisation {
     struct setpay_network_trace trace;
@@ -168,10 +176,13 @@ struct setpay_network_authorisation {
     struct setpay_secret postcode;      /* empty: none */
     struct setpay_secret house_digits;  /* empty: none */
     struct setpay_money amount;
-    char ecommerce_indicator[3]; /* two digits, or "" */
-    bool is_sale;                /* books at once: 0200, answered by 0210 */
-    struct setpay_id sale_id;    /* of the presentment that a sale is as well */
-    int64_t period;              /* of the issuer's reconciliation, with a sale */
+    char ecommerce_indicator[3]; /* two digits, or "": of what the cardholder has begun */
+    enum setpay_network_agreed agreed;
+    struct setpay_network_trace first; /* of one that the merchant has begun: the authorisation that
+                                        * the cardholder did; of no STAN: this is that one */
+    bool is_sale;                      /* books at once: 0200, answered by 0210 */
+    struct setpay_id sale_id;          /* of the presentment that a sale is as well */
+    int64_t period;                    /* of the issuer's reconciliation, with a sale */
     struct setpay_network_acceptor acceptor;
     struct setpay_id xid;
     struct setpay_digest pomd;

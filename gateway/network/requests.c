@@ -8,6 +8,7 @@
  */
 #include "gateway/network/requests.h"
 
+#include "gateway/network/stored.h"
 #include "gateway/network/totals.h"
 
 #include <inttypes.h>
@@ -189,13 +190,17 @@ static enum setpay_error set_additional(struct setpay_iso_message *message,
     struct booking_text booking;
     booking_format(request->is_sale ? &request->sale_id : NULL,
                    request->is_sale ? request->period : 0, &booking);
+    struct setpay_request_stored stored;
+    setpay_request_stored_of(request, &stored);
     const struct {
         unsigned tag;
         struct setpay_view data;
     } elements[] = {
         {SETPAY_ISO_ELEMENT_POSTCODE, setpay_secret_view(&request->postcode)},
         {SETPAY_ISO_ELEMENT_HOUSE, setpay_secret_view(&request->house_digits)},
-        {SETPAY_ISO_ELEMENT_ECOMMERCE, setpay_view_string(request->ecommerce_indicator)},
+        {SETPAY_ISO_ELEMENT_ECOMMERCE, setpay_view_string(stored.ecommerce_indicator)},
+        {SETPAY_ISO_ELEMENT_STORED, setpay_view_string(stored.indicator)},
+        {SETPAY_ISO_ELEMENT_FIRST, setpay_view_string(stored.first)},
         {SETPAY_ISO_ELEMENT_SECURITY_CODE, setpay_secret_view(&request->security_code)},
         {SETPAY_ISO_ELEMENT_PRESENTMENT, setpay_view_string(booking.id)},
         {SETPAY_ISO_ELEMENT_PERIOD, setpay_view_string(booking.period)},
@@ -234,8 +239,12 @@ static enum setpay_error fill_authorisation(struct setpay_iso_message *message,
     SETPAY_TRY(set_trace(message, &request->trace));
     SETPAY_TRY(setpay_iso_set(message, SETPAY_ISO_EXPIRY, setpay_secret_view(&request->expiry)));
     SETPAY_TRY(set_parties(message, sender, &request->acceptor));
-    SETPAY_TRY(setpay_iso_set_text(message, SETPAY_ISO_ENTRY_MODE, "010"));
-    SETPAY_TRY(setpay_iso_set_text(message, SETPAY_ISO_CONDITION, "59"));
+    bool by_merchant = request->first.stan != 0;
+    SETPAY_TRY(setpay_iso_set_text(message, SETPAY_ISO_ENTRY_MODE,
+                                   by_merchant ? SETPAY_ISO_ENTRY_KEPT : SETPAY_ISO_ENTRY_KEYED));
+    SETPAY_TRY(setpay_iso_set_text(message, SETPAY_ISO_CONDITION,
+                                   by_merchant ? SETPAY_ISO_CONDITION_ABSENT
+                                               : SETPAY_ISO_CONDITION_ECOMMERCE));
     setpay_network_trace_rrn(&request->trace, rrn);
     SETPAY_TRY(setpay_iso_set_text(message, SETPAY_ISO_RRN, rrn));
     SETPAY_TRY(set_additional(message, request));

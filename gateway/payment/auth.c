@@ -8,6 +8,7 @@
 #include "gateway/payment/auth.h"
 
 #include "common/crypto/hash.h"
+#include "common/wire/agreement.h"
 #include "common/wire/checks.h"
 #include "common/wire/receipt.h"
 #include "common/wire/thumbs.h"
@@ -60,6 +61,8 @@ enum setpay_error setpay_auth_check(
     SETPAY_TRY(setpay_instruction_check_request(
         instruction, request, setpay_certificate_thumbprint(merchant), setpay_held_thumbprint(sign),
         setpay_held_thumbprint(encrypt)));
+    if (!setpay_terms_are_sound(&request->terms, &instruction->pi.amount, 0))
+        return SETPAY_E_PI_MISMATCH; /* rule G4: their end has a check of its own, below */
     SETPAY_TRY(check_account(&instruction->pi, cardholder, brand));
     /* rule G8 */
     if (request->amount.minor <= 0 || request->amount.minor > SETPAY_MONEY_MAX_MINOR)
@@ -101,14 +104,17 @@ struct setpay_payment setpay_auth_book(const struct setpay_auth_req *request,
 {
     struct setpay_payment payment = {
         .state = state,
+        .number = 1,
         .xid = request->xid,
         .pimd = request->pimd,
         .pomd = *pomd,
         .cardholder = request->cardholder,
         .merchant = *merchant,
+        .asked_by = *merchant,
         .gateway_sign = *gateway_sign,
         .gateway_encrypt = request->gateway_encrypt,
         .amount = request->amount,
+        .signed_minor = request->amount.minor,
         .partial_allowed = request->partial_allowed,
         .terms = request->terms,
         .expiry_ms = request->expiry_ms,
@@ -195,6 +201,7 @@ enum setpay_error setpay_auth_apply(struct setpay_payment *payment,
     SETPAY_TRY(setpay_payment_state_next(payment->state, decision->event, &next));
     payment->state = next;
     payment->updated_ms = now_ms;
+    payment->decided_ms = now_ms;
     payment->approved_minor = decision->approved_minor;
     memcpy(payment->action_code, decision->action_code, sizeof payment->action_code);
     memcpy(payment->approval_code, decision->approval_code, sizeof payment->approval_code);
@@ -282,7 +289,7 @@ static void fill_answer(const struct setpay_payment *payment, const struct setpa
         .date_ms = now_ms,
         .sender = *setpay_held_thumbprint(sign),
         .has_receiver = true,
-        .receiver = payment->merchant,
+        .receiver = payment->asked_by,
     };
     answer->xid = payment->xid;
     answer->outcome = outcome_of(payment);
@@ -301,6 +308,8 @@ static void fill_answer(const struct setpay_payment *payment, const struct setpa
     answer->hold_expiry_ms = payment->hold_expiry_ms;
     answer->has_cap_token = payment->has_cap_token;
     answer->cap_token = payment->cap_token;
+    answer->has_auth_token = payment->goes_on && payment->has_cap_token;
+    answer->auth_token = payment->auth_token;
     answer->receipt = *receipt;
 }
 
@@ -322,7 +331,7 @@ enum setpay_error setpay_auth_answer(const struct setpay_gateway *gateway,
     if (capture != NULL)
         answer.capture = *capture;
     setpay_thumbs_add_trust(&answer.thumbs, gateway->trust, false);
-    (void)setpay_thumbs_add(&answer.thumbs, &payment->merchant);
+    (void)setpay_thumbs_add(&answer.thumbs, &payment->asked_by);
 
     enum setpay_error error = setpay_auth_res_build(&answer, &content);
     if (error == SETPAY_OK)

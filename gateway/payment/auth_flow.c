@@ -11,6 +11,7 @@
  * A crash before the first commit leaves nothing. Between the two commits the row says "asking";
  * the next start declines and reverses it. After the second the answer is kept.
  */
+#include "gateway/payment/auth_flow.h"
 #include "common/base/log.h"
 #include "common/base/testing.h"
 #include "common/net/metrics.h"
@@ -18,6 +19,7 @@
 #include "common/store/evidence.h"
 #include "common/wire/checks.h"
 #include "gateway/clearing/reconciliation.h"
+#include "gateway/payment/agreement.h"
 #include "gateway/payment/dispatch.h"
 #include "gateway/payment/reversal.h"
 #include "gateway/payment/sale.h"
@@ -53,7 +55,7 @@ static bool is_own_request(const struct setpay_payment *payment,
 {
     return setpay_id_equal(&payment->rrpid, &work->rrpid) &&
            setpay_digest_equal(&payment->request_hash, &work->request_hash) &&
-           setpay_digest_equal(&payment->merchant, &work->message.signer);
+           setpay_digest_equal(&payment->asked_by, &work->message.signer);
 }
 
 static enum setpay_error read_snapshot(struct setpay_db *db, void *arg)
@@ -133,7 +135,7 @@ static enum setpay_error write_answer(struct setpay_db *db, struct setpay_gatewa
     SETPAY_TRY(setpay_payment_add_receipt(db, payment->id, &work->receipt.sealed,
                                           setpay_buffer_view(&work->receipt.signed_bytes),
                                           payment->updated_ms));
-    return setpay_answers_keep(db, &payment->merchant, &payment->rrpid, &payment->request_hash,
+    return setpay_answers_keep(db, &payment->asked_by, &payment->rrpid, &payment->request_hash,
                                setpay_buffer_view(&work->answer), payment->updated_ms);
 }
 
@@ -195,14 +197,50 @@ static void make_again(struct setpay_gateway_work *work)
     keep_outcome(work);
 }
 
+/* The chain of receipts has moved on while the issuer was asked: something was captured of another
+ * authorisation of the agreement. What was decided stands, but its receipt is made anew. */
+static enum setpay_error read_chain(struct setpay_db *db, void *arg)
+{
+    struct setpay_payment *payment = arg;
+    struct setpay_payment now;
+    SETPAY_TRY(setpay_payment_load(db, payment->id, &now));
+    payment->first_version = now.first_version;
+    payment->last_receipt = now.last_receipt;
+    return SETPAY_OK;
+}
+
 static void on_outcome_kept(void *arg, enum setpay_error error)
 {
-    if (error == SETPAY_OK)
-        end_decided(arg);
-    else if (error == SETPAY_E_CONFLICT && captures(arg))
-        make_again(arg);
+    struct setpay_gateway_work *work = arg;
+    if (error == SETPAY_OK) {
+        end_decided(work);
+        return;
+    }
+    if (error == SETPAY_E_CONFLICT && work->payment.first_id != 0) {
+        setpay_buffer_reset(&work->answer);
+        error = setpay_store_read(work->worker->reader, read_chain, &work->payment);
+        if (error == SETPAY_OK)
+            error = SETPAY_E_BUSY;
+    }
+    if (error == SETPAY_E_CONFLICT && captures(work))
+        make_again(work);
     else
-        keep_again(arg, error);
+        keep_again(work, error);
+}
+
+/* Rule G10: for as long as another may follow, and no longer. What was declined ends nothing but
+ * itself, unless it is the first. */
+static enum setpay_error keep_agreed_card(struct setpay_db *db,
+                                          const struct setpay_gateway_work *work)
+{
+    const struct setpay_payment *payment = &work->payment;
+    if (!setpay_terms_go_on(&payment->terms) ||
+        (payment->state != SETPAY_PAYMENT_APPROVED && payment->first_id != 0))
+        return SETPAY_OK;
+    return setpay_kept_card_keep(
+        db, payment->id,
+        setpay_gateway_agreement_keep_until_ms(payment, work->worker->gateway->keep_card_ms,
+                                               payment->decided_ms));
 }
 
 static enum setpay_error write_outcome(struct setpay_db *db, void *arg)
@@ -218,6 +256,7 @@ static enum setpay_error write_outcome(struct setpay_db *db, void *arg)
         struct setpay_gateway_reversal reversal = work->reversal;
         SETPAY_TRY(setpay_gateway_reversal_insert(db, &reversal));
     }
+    SETPAY_TRY(keep_agreed_card(db, work));
     return write_answer(db, work);
 }
 
@@ -233,6 +272,18 @@ static void keep_outcome(struct setpay_gateway_work *work)
         keep_again(work, error);
 }
 
+/* Whether the terms permit another authorisation after this one, as it now stands. */
+static bool goes_on(const struct setpay_gateway_work *work, setpay_time_ms now_ms)
+{
+    const struct setpay_payment *payment = &work->payment;
+    struct setpay_agreement_taken taken =
+        setpay_gateway_agreement_taken_with(&work->taken, payment);
+    struct setpay_money amount = payment->amount;
+    amount.minor = payment->signed_minor;
+    return payment->state == SETPAY_PAYMENT_APPROVED && payment->has_auth_token &&
+           setpay_agreement_next_ms(&payment->terms, &amount, &taken, now_ms) != INT64_MAX;
+}
+
 static void take_network_answer(struct setpay_gateway_work *work,
                                 const struct setpay_network_answer *answer)
 {
@@ -244,6 +295,7 @@ static void take_network_answer(struct setpay_gateway_work *work,
     if (error == SETPAY_OK)
         error = setpay_auth_apply(&work->payment, &decision, work->worker->gateway->hold_ms,
                                   &cap_token, now_ms);
+    work->payment.goes_on = goes_on(work, now_ms);
     work->has_reversal = decision.event == SETPAY_PAYMENT_FAIL; /* rule G7 */
     if (work->has_reversal)
         setpay_log(SETPAY_LOG_WARN, "auth.not_taken", setpay_field_text("rule", decision.rule),
@@ -271,6 +323,21 @@ static void on_network_answer(void *arg, const struct setpay_network_answer *ans
 
 /* ------------------------------------------------------------------ asking */
 
+/* What the issuer is told that the card is kept for. */
+static enum setpay_network_agreed agreed_as(const struct setpay_terms *terms)
+{
+    switch (terms->kind) {
+    case SETPAY_TERMS_SPLIT:
+        return SETPAY_NETWORK_SPLIT;
+    case SETPAY_TERMS_INSTALMENT:
+        return SETPAY_NETWORK_INSTALMENT;
+    case SETPAY_TERMS_RECURRING:
+        return SETPAY_NETWORK_RECURRING;
+    default:
+        return SETPAY_NETWORK_ONCE;
+    }
+}
+
 /* Moves the card's secrets into the network's request: this is the last place that has them. Of the
  * instruction the back key alone stays, for the receipt (rule G10). */
 static enum setpay_error ask_network(struct setpay_gateway_work *work)
@@ -285,6 +352,8 @@ static enum setpay_error ask_network(struct setpay_gateway_work *work)
         .ecommerce_indicator = "05", /* the cardholder was authenticated */
         .xid = work->payment.xid,
         .pomd = work->payment.pomd,
+        .agreed = setpay_terms_go_on(&work->payment.terms) ? agreed_as(&work->payment.terms) : 0,
+        .first = work->original,
     };
     SETPAY_TRY(setpay_acceptor_fill(&work->merchant_row, &request.acceptor));
     enum setpay_error error = SETPAY_OK;
@@ -309,8 +378,13 @@ static enum setpay_error ask_network(struct setpay_gateway_work *work)
 static void on_booked(void *arg, enum setpay_error error)
 {
     struct setpay_gateway_work *work = arg;
-    if (error == SETPAY_E_PI_USED && work->again++ < SETPAY_LIMIT_DECIDE_AGAIN) {
-        look_and_decide(work); /* somebody was faster: perhaps the same request */
+    if ((error == SETPAY_E_PI_USED || error == SETPAY_E_CONFLICT) &&
+        work->again++ < SETPAY_LIMIT_DECIDE_AGAIN) {
+        /* Somebody was faster: perhaps the same request. */
+        if (work->auth.has_auth_token)
+            setpay_auth_further(work);
+        else
+            look_and_decide(work);
         return;
     }
     if (error != SETPAY_OK) {
@@ -330,9 +404,10 @@ static void on_booked(void *arg, enum setpay_error error)
  */
 static enum setpay_error keep_evidence(struct setpay_db *db, const struct setpay_gateway_work *work)
 {
+    const struct setpay_payment *payment = &work->payment;
     SETPAY_TRY(setpay_evidence_keep_certificate(db, work->cardholder));
-    return setpay_evidence_keep(db, work->payment.id, &work->message, work->merchant,
-                                work->payment.created_ms);
+    return setpay_evidence_keep(db, payment->first_id != 0 ? payment->first_id : payment->id,
+                                &work->message, work->merchant, work->payment.created_ms);
 }
 
 /* Rule A6: the request's identifier is still free, or the outcome could not be kept under it. */
@@ -358,10 +433,11 @@ static enum setpay_error write_booking(struct setpay_db *db, void *arg)
         SETPAY_TRY(setpay_reconciliation_period(db, work->payment.issuer, &work->payment.period));
     SETPAY_TRY(setpay_payment_insert(db, &work->payment));
     SETPAY_TRY(keep_evidence(db, work));
-    return setpay_kept_card_insert(db, work->payment.id, &work->card);
+    return work->payment.first_id != 0 ? SETPAY_OK /* it is there */
+                                       : setpay_kept_card_insert(db, work->payment.id, &work->card);
 }
 
-static enum setpay_error book(struct setpay_gateway_work *work)
+enum setpay_error setpay_auth_flow_book(struct setpay_gateway_work *work)
 {
     struct setpay_gateway *gateway = work->worker->gateway;
     struct setpay_network_trace trace;
@@ -373,7 +449,8 @@ static enum setpay_error book(struct setpay_gateway_work *work)
     setpay_network_trace_allocate(gateway->network, &trace);
     work->payment.stan = trace.stan;
     work->payment.trace_ms = trace.time;
-    SETPAY_TRY(keep_card(work));
+    if (work->payment.first_id == 0)
+        SETPAY_TRY(keep_card(work));
     return setpay_store_submit(gateway->store, write_booking, on_booked, work,
                                &work->worker->executor);
 }
@@ -413,7 +490,7 @@ static enum setpay_error book_void(struct setpay_gateway_work *work)
 /* Rule A3. A void can only prevent a payment, and is how a merchant lets go of one: neither the
  * revocation of the cardholder's certificate, nor its end, nor a list that fails to come is held
  * against it. Who signed, and what, is proven all the same (rules G3, G5). */
-static enum setpay_error find_cardholder(struct setpay_gateway_work *work)
+enum setpay_error setpay_auth_flow_find_cardholder(struct setpay_gateway_work *work)
 {
     const struct setpay_message *message = &work->message;
     struct setpay_trust *trust = work->worker->gateway->trust;
@@ -445,6 +522,18 @@ static const struct setpay_held *find_encrypt(const struct setpay_gateway_work *
                          : setpay_keyring_in_use(work->keys, SETPAY_PROFILE_GATEWAY_ENCRYPT, brand);
 }
 
+/* The token by which others may follow; it is given out where this one is approved. */
+static enum setpay_error begin_agreement(struct setpay_gateway_work *work)
+{
+    struct setpay_payment *payment = &work->payment;
+    if (!setpay_terms_go_on(&payment->terms))
+        return SETPAY_OK;
+    if (payment->terms.end_ms > work->now_ms + work->worker->gateway->agreement_ms)
+        return SETPAY_E_AGREEMENT_LONG;
+    payment->has_auth_token = true;
+    return setpay_id_random(&payment->auth_token);
+}
+
 /* Opens and checks the instruction, and submits the booking; the work goes on in its callback. */
 static enum setpay_error decide(struct setpay_gateway_work *work)
 {
@@ -464,11 +553,9 @@ static enum setpay_error decide(struct setpay_gateway_work *work)
     default:
         return SETPAY_E_MESSAGE_TYPE;
     }
-    if (request->has_auth_token)
-        return SETPAY_E_TOKEN; /* rule G9: this gateway has given none */
     SETPAY_TRY(setpay_payment_state_next(SETPAY_PAYMENT_NONE, event, &next));
     SETPAY_TRY(setpay_date_check(request->header.date_ms, work->now_ms)); /* rule A5 */
-    SETPAY_TRY(find_cardholder(work));
+    SETPAY_TRY(setpay_auth_flow_find_cardholder(work));
     setpay_instruction_clear(&work->instruction);
     const struct setpay_held *encrypt = find_encrypt(work);
     SETPAY_TRY(setpay_instruction_open(encrypt->envelope_key, work->message.envelope,
@@ -482,7 +569,11 @@ static enum setpay_error decide(struct setpay_gateway_work *work)
         setpay_auth_book(request, &work->message.signer, setpay_held_thumbprint(work->sign),
                          &work->request_hash, &pomd, next, work->now_ms);
     work->payment.is_sale = request->intent == SETPAY_INTENT_SALE;
-    return next == SETPAY_PAYMENT_VOIDED ? book_void(work) : book(work);
+    work->payment.signed_minor = work->instruction.pi.amount.minor;
+    if (next == SETPAY_PAYMENT_VOIDED)
+        return book_void(work);
+    SETPAY_TRY(begin_agreement(work));
+    return setpay_auth_flow_book(work);
 }
 
 static void look_and_decide(struct setpay_gateway_work *work)
@@ -536,5 +627,8 @@ void setpay_gateway_on_auth_req(struct setpay_gateway_work *work)
         return;
     }
     work->xid = work->auth.xid;
-    look_and_decide(work);
+    if (work->auth.has_auth_token)
+        setpay_auth_further(work);
+    else
+        look_and_decide(work);
 }

@@ -39,8 +39,9 @@ static enum setpay_error read_snapshot(struct setpay_db *db, void *arg)
     struct snapshot *s = arg;
     const struct setpay_auth_rev_req *request = &s->work->reverse;
     struct setpay_gateway_work *work = s->work;
-    s->found = setpay_payment_find(db, request->brand, request->merchant_id, &request->xid,
-                                   &work->payment);
+    s->found =
+        setpay_payment_find_authorisation(db, request->brand, request->merchant_id, &request->xid,
+                                          &request->cap_token, 0, &work->payment);
     if (s->found == SETPAY_OK && is_released(&work->payment))
         s->found = setpay_payment_find_receipt(db, work->payment.id, SETPAY_RECEIPT_REVERSAL,
                                                &work->receipt.sealed);

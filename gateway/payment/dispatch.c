@@ -342,6 +342,9 @@ static void on_request(void *arg, const struct setpay_frame_request *request)
     case SETPAY_MESSAGE_AUTH_REV_REQ:
         setpay_gateway_on_auth_rev_req(work);
         return;
+    case SETPAY_MESSAGE_AUTH_CAN_REQ:
+        setpay_gateway_on_auth_can_req(work);
+        return;
     case SETPAY_MESSAGE_CAP_REQ:
     case SETPAY_MESSAGE_CAP_REV_REQ:
     case SETPAY_MESSAGE_CRED_REQ:

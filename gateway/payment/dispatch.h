@@ -14,6 +14,7 @@
 #include "common/net/frame_server.h"
 #include "common/net/loop.h"
 #include "common/store/wait.h"
+#include "common/wire/agreement.h"
 #include "common/wire/signed.h"
 #include "gateway/clearing/presentment.h"
 #include "gateway/payment/auth.h"
@@ -79,6 +80,9 @@ struct setpay_gateway_work {
     struct setpay_gateway_sale *sale;        /* owned; NULL but for a sale that was approved */
     struct setpay_gateway_reversal reversal;
     bool has_reversal;
+    bool has_news;                        /* of a cancellation: it was not booked before */
+    struct setpay_agreement_taken taken;  /* of an agreement, before this authorisation */
+    struct setpay_network_trace original; /* its first authorisation's; of no STAN: this is it */
     struct setpay_buffer answer;
     unsigned again; /* times that it was decided anew */
 
@@ -141,6 +145,7 @@ enum setpay_error setpay_gateway_sign_answer(struct setpay_gateway_work *work,
 void setpay_gateway_on_auth_req(struct setpay_gateway_work *work);
 void setpay_gateway_on_auth_rev_req(struct setpay_gateway_work *work);
 void setpay_gateway_on_pcert_req(struct setpay_gateway_work *work);
+void setpay_gateway_on_auth_can_req(struct setpay_gateway_work *work);
 /* Cap, CapRev, Cred, CredRev. */
 void setpay_gateway_on_step_req(struct setpay_gateway_work *work);
 void setpay_gateway_steps_free(struct setpay_gateway_steps *steps);

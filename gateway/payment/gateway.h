@@ -37,6 +37,7 @@ struct setpay_gateway {
     struct setpay_fees fees;
     int64_t hold_ms;            /* how long an authorisation is good */
     int64_t keep_card_ms;       /* how long PAN and back key are kept */
+    int64_t agreement_ms;       /* how far ahead the end of an agreement may lie */
     int64_t answer_wait_ms;     /* how long a repeat waits for the request that is under way */
     setpay_time_ms restored_ms; /* rule G12: what came before may be forgotten; 0: nothing is */
 };

@@ -1,7 +1,8 @@
 /*
- * A payment as the gateway keeps it: one row for one payment instruction (rule G6), and what
- * hangs on it: receipts, reversals that the network still owes an answer, and the card under the
- * vault's key.
+ * A payment as the gateway keeps it: one row for one authorisation, the first of which is the
+ * payment instruction's (rule G6), and what hangs on it: receipts, reversals that the network still
+ * owes an answer, and the card under the vault's key. Receipts and card are the first row's; so is
+ * the chain of the receipts, and the version under which it moves on.
  *
  * All functions with a db run inside a store operation or a read.
  */
@@ -52,6 +53,9 @@ enum setpay_error setpay_gateway_merchant_enable(struct setpay_db *db, const cha
 struct setpay_payment {
     int64_t id; /* 0: not stored yet */
     int64_t version;
+    uint32_t number;       /* among the instruction's authorisations, from 1 */
+    int64_t first_id;      /* of a further one: the first; 0: it is the first */
+    int64_t first_version; /* of a further one */
     enum setpay_payment_state state;
     char brand[SETPAY_WIRE_BRAND_MAX + 1];
     char merchant_id[SETPAY_WIRE_PARTY_MAX + 1];
@@ -63,6 +67,7 @@ struct setpay_payment {
     struct setpay_digest gateway_sign;
     struct setpay_digest gateway_encrypt;
     struct setpay_money amount; /* asked */
+    int64_t signed_minor;       /* by the cardholder: the purchase's */
     int64_t approved_minor;
     int64_t reversed_minor;
     int64_t captured_minor; /* less what was undone; so credited */
@@ -77,8 +82,14 @@ struct setpay_payment {
     setpay_time_ms hold_expiry_ms; /* 0: no hold */
     bool has_cap_token;
     struct setpay_id cap_token;
+    setpay_time_ms decided_ms; /* the date of its first receipt; 0: none yet */
+    /* The instruction's, whichever of its authorisations this is. */
+    bool has_auth_token;
+    struct setpay_id auth_token;       /* of an agreement: given once the first was approved */
+    setpay_time_ms cancelled_ms;       /* 0: not cancelled */
     struct setpay_digest last_receipt; /* hash of the newest receipt; zeros: none */
     /* The request that made it, so that it can be answered after a restart too (rule A6). */
+    struct setpay_digest asked_by; /* its sender: merchant, or a later certificate of the same */
     struct setpay_id rrpid;
     struct setpay_digest request_hash;
     uint32_t stan; /* at the issuer; 0: never asked */
@@ -94,14 +105,21 @@ struct setpay_payment {
     bool release_open;      /* its receipt has not been handed out yet */
     setpay_time_ms created_ms;
     setpay_time_ms updated_ms;
+    bool goes_on; /* not stored: with this outcome another authorisation may follow */
 };
 
-/* Both SETPAY_E_NOT_FOUND. */
+/* The instruction's first authorisation. Both SETPAY_E_NOT_FOUND. */
 enum setpay_error setpay_payment_find(struct setpay_db *db, const char *brand,
                                       const char *merchant_id, const struct setpay_id *xid,
                                       struct setpay_payment *payment) SETPAY_MUST_CHECK;
 enum setpay_error setpay_payment_find_pimd(struct setpay_db *db, const struct setpay_digest *pimd,
                                            struct setpay_payment *payment) SETPAY_MUST_CHECK;
+/* The authorisation of that CapToken, or else the one of that row; the first where there is none.
+ * SETPAY_E_NOT_FOUND where there is no payment. */
+enum setpay_error
+setpay_payment_find_authorisation(struct setpay_db *db, const char *brand, const char *merchant_id,
+                                  const struct setpay_id *xid, const struct setpay_id *cap_token,
+                                  int64_t id, struct setpay_payment *payment) SETPAY_MUST_CHECK;
 /* By the row's id. */
 enum setpay_error setpay_payment_load(struct setpay_db *db, int64_t id,
                                       struct setpay_payment *payment) SETPAY_MUST_CHECK;
@@ -112,11 +130,13 @@ setpay_payment_check_rrpid(struct setpay_db *db, const struct setpay_digest *sen
                            const struct setpay_id *rrpid,
                            const struct setpay_digest *request_hash) SETPAY_MUST_CHECK;
 /* Rule G6: SETPAY_E_PI_USED where (brand, merchant, xid) or PIMD has a row, and where the request's
- * identifier has one (rule A6: look again to know which). Sets id and version. */
+ * identifier has one (rule A6: look again to know which). Sets id and version. A further one: the
+ * number stands for the pair; SETPAY_E_CONFLICT where the first's version is no longer the one that
+ * was read. */
 enum setpay_error setpay_payment_insert(struct setpay_db *db,
                                         struct setpay_payment *payment) SETPAY_MUST_CHECK;
-/* Writes what may change. SETPAY_E_CONFLICT where the row's version is no longer the payment's;
- * otherwise the version is one higher, and watchers of xid hear of it. */
+/* Writes what may change. SETPAY_E_CONFLICT where the row's version, or the first's, is no longer
+ * the payment's; otherwise the version is one higher, and watchers of xid hear of it. */
 enum setpay_error setpay_payment_update(struct setpay_db *db,
                                         struct setpay_payment *payment) SETPAY_MUST_CHECK;
 
@@ -189,6 +209,9 @@ enum setpay_error setpay_kept_card_insert(struct setpay_db *db, int64_t payment_
 /* SETPAY_E_NOT_FOUND once its time was over. */
 enum setpay_error setpay_kept_card_find(struct setpay_db *db, int64_t payment_id,
                                         struct setpay_kept_card *card) SETPAY_MUST_CHECK;
+/* Until when it is kept, of a payment's first or further authorisation. */
+enum setpay_error setpay_kept_card_keep(struct setpay_db *db, int64_t payment_id,
+                                        setpay_time_ms until_ms) SETPAY_MUST_CHECK;
 /* Deletes those whose time is over; a card that a reversal needs, or may come to need, stays. */
 enum setpay_error setpay_kept_card_purge(struct setpay_db *db, setpay_time_ms now_ms,
                                          int64_t *deleted) SETPAY_MUST_CHECK;

@@ -2,11 +2,13 @@
  * The gateway's tables, and the rows of payments in them.
  *
  * Two unique indices are what rule G6 stands on: one instruction (PIMD), and one (brand, merchant,
- * xid), has one row for ever. A third holds a request's identifier from the booking on, since its
- * answer is kept only later: were another request to take the identifier in between, the outcome
- * could never be written. An update names the version on which it was decided; a row that has
- * moved on is not touched. The card's boxes are in a table of their own, so that deleting them
- * leaves nothing behind.
+ * xid), has one first authorisation for ever, and each further one a number of its own. What is the
+ * instruction's (chain of receipts, token, cancellation) stands in the first row, whose version
+ * moves with every change of any of them. A third index holds a request's identifier from the
+ * booking on, since its answer is kept only later: were another request to take the identifier in
+ * between, the outcome could never be written. An update names the version on which it was decided;
+ * a row that has moved on is not touched. The card's boxes are in a table of their own, so that
+ * deleting them leaves nothing behind.
  */
 #include "common/net/saved_trust.h"
 #include "common/store/answers.h"
@@ -14,6 +16,7 @@
 #include "gateway/clearing/batch.h"
 #include "gateway/clearing/ledger.h"
 #include "gateway/clearing/reconciliation.h"
+#include "gateway/payment/agreement.h"
 #include "gateway/payment/payment.h"
 #include "gateway/payment/step.h"
 
@@ -77,6 +80,7 @@ static const struct setpay_store_migration steps[] = {
      "ALTER TABLE reversal ADD COLUMN advice INTEGER NOT NULL DEFAULT 0;"
      "ALTER TABLE reversal ADD COLUMN period INTEGER NOT NULL DEFAULT 0;"
      "CREATE INDEX reversal_period ON reversal (period);"},
+    {7, SETPAY_AGREEMENT_SCHEMA},
     {0, NULL},
 };
 
@@ -134,8 +138,14 @@ enum setpay_error setpay_gateway_merchant_enable(struct setpay_db *db, const cha
     " gateway_encrypt, amount_minor, currency, approved_minor, reversed_minor, partial_allowed,"   \
     " terms_kind, terms_count, terms_interval_days, terms_each_minor, terms_end_ms, expiry_ms,"    \
     " action_code, approval_code, avs_result, security_code_result, hold_expiry_ms, cap_token,"    \
-    " last_receipt, rrpid, request_hash, stan, trace_ms, pan_digest, created_ms, updated_ms,"      \
-    " captured_minor, credited_minor, issuer, sale_id, period, released_minor, release_open"
+    " (SELECT f.last_receipt FROM payment f WHERE f.id = COALESCE(payment.first_id, payment.id))," \
+    " rrpid, request_hash, stan, trace_ms, pan_digest, created_ms, updated_ms, captured_minor,"    \
+    " credited_minor, number, COALESCE(first_id, 0),"                                              \
+    " (SELECT f.version FROM payment f WHERE f.id = payment.first_id), asked_by, signed_minor,"    \
+    " decided_ms,"                                                                                 \
+    " (SELECT f.auth_token FROM payment f WHERE f.id = COALESCE(payment.first_id, payment.id)),"   \
+    " (SELECT f.cancelled_ms FROM payment f WHERE f.id = COALESCE(payment.first_id, payment.id))," \
+    " issuer, sale_id, period, released_minor, release_open"
 
 static void read_payment(struct setpay_db_rows *rows, struct setpay_payment *payment)
 {
@@ -183,6 +193,18 @@ static void read_payment(struct setpay_db_rows *rows, struct setpay_payment *pay
     p.updated_ms = setpay_db_get_int(rows, c++);
     p.captured_minor = setpay_db_get_int(rows, c++);
     p.credited_minor = setpay_db_get_int(rows, c++);
+    p.number = (uint32_t)setpay_db_get_int(rows, c++);
+    p.first_id = setpay_db_get_int(rows, c++);
+    p.first_version = p.first_id == 0 ? 0 : setpay_db_get_int(rows, c);
+    c++;
+    setpay_db_get_digest(rows, c++, &p.asked_by);
+    p.signed_minor = setpay_db_get_int(rows, c++);
+    p.decided_ms = setpay_db_get_int(rows, c++);
+    p.has_auth_token = !setpay_db_is_null(rows, c);
+    if (p.has_auth_token)
+        setpay_db_get_id(rows, c, &p.auth_token);
+    c++;
+    p.cancelled_ms = setpay_db_get_int(rows, c++);
     setpay_db_get_text(rows, c++, p.issuer, sizeof p.issuer);
     p.is_sale = !setpay_db_is_null(rows, c);
     if (p.is_sale)
@@ -210,9 +232,26 @@ enum setpay_error setpay_payment_find(struct setpay_db *db, const char *brand,
     struct setpay_db_rows *rows;
     SETPAY_TRY(setpay_db_one(db, &rows,
                              "SELECT " PAYMENT_COLUMNS " FROM payment"
-                             " WHERE brand = $1 AND merchant_id = $2 AND xid = $3",
+                             " WHERE brand = $1 AND merchant_id = $2 AND xid = $3 AND number = 1",
                              SETPAY_DB_TEXT(brand), SETPAY_DB_TEXT(merchant_id),
                              SETPAY_DB_ID(xid)));
+    return end_payment(rows, payment);
+}
+
+enum setpay_error setpay_payment_find_authorisation(struct setpay_db *db, const char *brand,
+                                                    const char *merchant_id,
+                                                    const struct setpay_id *xid,
+                                                    const struct setpay_id *cap_token, int64_t id,
+                                                    struct setpay_payment *payment)
+{
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(setpay_db_one(db, &rows,
+                             "SELECT " PAYMENT_COLUMNS " FROM payment"
+                             " WHERE brand = $1 AND merchant_id = $2 AND xid = $3"
+                             " ORDER BY CASE WHEN cap_token = $4 OR id = $5 THEN 0 ELSE 1 END,"
+                             " number LIMIT 1",
+                             SETPAY_DB_TEXT(brand), SETPAY_DB_TEXT(merchant_id), SETPAY_DB_ID(xid),
+                             SETPAY_DB_ID(cap_token), SETPAY_DB_INT(id)));
     return end_payment(rows, payment);
 }
 
@@ -220,7 +259,9 @@ enum setpay_error setpay_payment_find_pimd(struct setpay_db *db, const struct se
                                            struct setpay_payment *payment)
 {
     struct setpay_db_rows *rows;
-    SETPAY_TRY(setpay_db_one(db, &rows, "SELECT " PAYMENT_COLUMNS " FROM payment WHERE pimd = $1",
+    SETPAY_TRY(setpay_db_one(db, &rows,
+                             "SELECT " PAYMENT_COLUMNS " FROM payment"
+                             " WHERE pimd = $1 AND number = 1",
                              SETPAY_DB_DIGEST(pimd)));
     return end_payment(rows, payment);
 }
@@ -242,7 +283,7 @@ enum setpay_error setpay_payment_check_rrpid(struct setpay_db *db,
     struct setpay_db_rows *rows;
     struct setpay_digest hash = {{0}};
     enum setpay_error error = setpay_db_one(
-        db, &rows, "SELECT request_hash FROM payment WHERE merchant = $1 AND rrpid = $2",
+        db, &rows, "SELECT request_hash FROM payment WHERE asked_by = $1 AND rrpid = $2",
         SETPAY_DB_DIGEST(sender), SETPAY_DB_ID(rrpid));
     if (error == SETPAY_E_NOT_FOUND)
         return SETPAY_OK;
@@ -253,10 +294,28 @@ enum setpay_error setpay_payment_check_rrpid(struct setpay_db *db,
                                                     : SETPAY_E_RRPID_REUSED; /* rule A6 */
 }
 
+/* Moves the first row's version on, and with it the chain of receipts. Nothing for a first one. */
+static enum setpay_error move_first(struct setpay_db *db, struct setpay_payment *payment)
+{
+    if (payment->first_id == 0)
+        return SETPAY_OK;
+    SETPAY_TRY(setpay_db_run(db,
+                             "UPDATE payment SET version = version + 1, last_receipt = $1"
+                             " WHERE id = $2 AND version = $3",
+                             SETPAY_DB_DIGEST(&payment->last_receipt),
+                             SETPAY_DB_INT(payment->first_id),
+                             SETPAY_DB_INT(payment->first_version)));
+    if (setpay_db_changes(db) != 1)
+        return SETPAY_E_CONFLICT;
+    payment->first_version++;
+    return SETPAY_OK;
+}
+
 enum setpay_error setpay_payment_insert(struct setpay_db *db, struct setpay_payment *payment)
 {
     const struct setpay_payment *p = payment;
     struct setpay_db_rows *rows;
+    SETPAY_TRY(move_first(db, payment));
     enum setpay_error error = setpay_db_run(
         db,
         "INSERT INTO payment (version, state, brand, merchant_id, xid, pimd, pomd, cardholder,"
@@ -264,10 +323,11 @@ enum setpay_error setpay_payment_insert(struct setpay_db *db, struct setpay_paym
         " reversed_minor, partial_allowed, terms_kind, terms_count, terms_interval_days,"
         " terms_each_minor, terms_end_ms, expiry_ms, action_code, approval_code, avs_result,"
         " security_code_result, hold_expiry_ms, cap_token, last_receipt, rrpid, request_hash,"
-        " stan, trace_ms, pan_digest, created_ms, updated_ms, issuer, sale_id, period)"
+        " stan, trace_ms, pan_digest, created_ms, updated_ms, number, first_id, asked_by,"
+        " signed_minor, decided_ms, auth_token, issuer, sale_id, period)"
         " VALUES (1, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,"
         " $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34,"
-        " $35, $36, $37, $38)",
+        " $35, $36, NULLIF($37, 0), $38, $39, $40, $41, $42, $43, $44)",
         SETPAY_DB_INT(p->state), SETPAY_DB_TEXT(p->brand), SETPAY_DB_TEXT(p->merchant_id),
         SETPAY_DB_ID(&p->xid), SETPAY_DB_DIGEST(&p->pimd), SETPAY_DB_DIGEST(&p->pomd),
         SETPAY_DB_DIGEST(&p->cardholder), SETPAY_DB_DIGEST(&p->merchant),
@@ -283,13 +343,17 @@ enum setpay_error setpay_payment_insert(struct setpay_db *db, struct setpay_paym
         SETPAY_DB_ID(p->has_cap_token ? &p->cap_token : NULL), SETPAY_DB_DIGEST(&p->last_receipt),
         SETPAY_DB_ID(&p->rrpid), SETPAY_DB_DIGEST(&p->request_hash), SETPAY_DB_INT(p->stan),
         SETPAY_DB_INT(p->trace_ms), SETPAY_DB_DIGEST(&p->pan_digest), SETPAY_DB_INT(p->created_ms),
-        SETPAY_DB_INT(p->updated_ms), SETPAY_DB_TEXT(p->issuer),
-        SETPAY_DB_ID(p->is_sale ? &p->sale_id : NULL), SETPAY_DB_INT(p->period));
+        SETPAY_DB_INT(p->updated_ms), SETPAY_DB_INT(p->number), SETPAY_DB_INT(p->first_id),
+        SETPAY_DB_DIGEST(&p->asked_by), SETPAY_DB_INT(p->signed_minor),
+        SETPAY_DB_INT(p->decided_ms),
+        SETPAY_DB_ID(p->has_auth_token && p->first_id == 0 ? &p->auth_token : NULL),
+        SETPAY_DB_TEXT(p->issuer), SETPAY_DB_ID(p->is_sale ? &p->sale_id : NULL),
+        SETPAY_DB_INT(p->period));
     if (error == SETPAY_E_DUPLICATE)
         return SETPAY_E_PI_USED; /* rule G6 */
     SETPAY_TRY(error);
-    SETPAY_TRY(setpay_db_one(db, &rows, "SELECT id FROM payment WHERE pimd = $1",
-                             SETPAY_DB_DIGEST(&p->pimd)));
+    SETPAY_TRY(setpay_db_one(db, &rows, "SELECT id FROM payment WHERE pimd = $1 AND number = $2",
+                             SETPAY_DB_DIGEST(&p->pimd), SETPAY_DB_INT(p->number)));
     int64_t id = setpay_db_get_int(rows, 0);
     SETPAY_TRY(setpay_db_end(rows));
     payment->id = id;
@@ -300,20 +364,24 @@ enum setpay_error setpay_payment_insert(struct setpay_db *db, struct setpay_paym
 enum setpay_error setpay_payment_update(struct setpay_db *db, struct setpay_payment *payment)
 {
     const struct setpay_payment *p = payment;
+    SETPAY_TRY(move_first(db, payment));
     SETPAY_TRY(setpay_db_run(
         db,
         "UPDATE payment SET version = version + 1, state = $1, approved_minor = $2,"
         " reversed_minor = $3, action_code = $4, approval_code = $5, avs_result = $6,"
         " security_code_result = $7, hold_expiry_ms = $8, cap_token = $9, last_receipt = $10,"
         " updated_ms = $11, captured_minor = $12, credited_minor = $13, released_minor = $14,"
-        " release_open = $15 WHERE id = $16 AND version = $17",
+        " release_open = $15, decided_ms = $16,"
+        " cancelled_ms = CASE WHEN first_id IS NULL THEN $17 ELSE 0 END"
+        " WHERE id = $18 AND version = $19",
         SETPAY_DB_INT(p->state), SETPAY_DB_INT(p->approved_minor), SETPAY_DB_INT(p->reversed_minor),
         SETPAY_DB_TEXT(p->action_code), SETPAY_DB_TEXT(p->approval_code),
         SETPAY_DB_TEXT(p->avs_result), SETPAY_DB_TEXT(p->security_code_result),
         SETPAY_DB_INT(p->hold_expiry_ms), SETPAY_DB_ID(p->has_cap_token ? &p->cap_token : NULL),
         SETPAY_DB_DIGEST(&p->last_receipt), SETPAY_DB_INT(p->updated_ms),
         SETPAY_DB_INT(p->captured_minor), SETPAY_DB_INT(p->credited_minor),
-        SETPAY_DB_INT(p->released_minor), SETPAY_DB_BOOL(p->release_open), SETPAY_DB_INT(p->id),
+        SETPAY_DB_INT(p->released_minor), SETPAY_DB_BOOL(p->release_open),
+        SETPAY_DB_INT(p->decided_ms), SETPAY_DB_INT(p->cancelled_ms), SETPAY_DB_INT(p->id),
         SETPAY_DB_INT(p->version)));
     if (setpay_db_changes(db) != 1)
         return SETPAY_E_CONFLICT;
@@ -372,12 +440,13 @@ enum setpay_error setpay_payment_add_receipt(struct setpay_db *db, int64_t payme
     if (error == SETPAY_OK)
         error = setpay_db_run(
             db,
-            "INSERT INTO receipt (payment_id, number, kind, sealed, signed, created_ms)"
-            " SELECT $1, COALESCE(MAX(number), 0) + 1, $2, $3, $4, $5 FROM receipt"
-            " WHERE payment_id = $6",
-            SETPAY_DB_INT(payment_id), SETPAY_DB_INT(sealed->kind),
-            SETPAY_DB_VIEW(setpay_buffer_view(&bytes)), SETPAY_DB_VIEW(signed_bytes),
-            SETPAY_DB_INT(now_ms), SETPAY_DB_INT(payment_id));
+            "INSERT INTO receipt (payment_id, number, of_id, kind, sealed, signed, created_ms)"
+            " SELECT chain.id, (SELECT COALESCE(MAX(number), 0) + 1 FROM receipt"
+            " WHERE receipt.payment_id = chain.id), chain.of_id, $1, $2, $3, $4"
+            " FROM (SELECT COALESCE(first_id, id) AS id, id AS of_id FROM payment WHERE id = $5)"
+            " AS chain",
+            SETPAY_DB_INT(sealed->kind), SETPAY_DB_VIEW(setpay_buffer_view(&bytes)),
+            SETPAY_DB_VIEW(signed_bytes), SETPAY_DB_INT(now_ms), SETPAY_DB_INT(payment_id));
     setpay_buffer_clear(&bytes);
     return error;
 }
@@ -388,7 +457,7 @@ enum setpay_error setpay_payment_find_receipt(struct setpay_db *db, int64_t paym
 {
     struct setpay_db_rows *rows;
     SETPAY_TRY(setpay_db_one(db, &rows,
-                             "SELECT sealed FROM receipt WHERE payment_id = $1 AND kind = $2"
+                             "SELECT sealed FROM receipt WHERE of_id = $1 AND kind = $2"
                              " ORDER BY number DESC LIMIT 1",
                              SETPAY_DB_INT(payment_id), SETPAY_DB_INT(kind)));
     enum setpay_error error = setpay_sealed_receipt_parse(setpay_db_get_view(rows, 0), sealed);
@@ -517,9 +586,11 @@ enum setpay_error setpay_kept_card_find(struct setpay_db *db, int64_t payment_id
                                         struct setpay_kept_card *card)
 {
     struct setpay_db_rows *rows;
-    SETPAY_TRY(setpay_db_one(
-        db, &rows, "SELECT pan, expiry, back_key, until_ms FROM kept_card WHERE payment_id = $1",
-        SETPAY_DB_INT(payment_id)));
+    SETPAY_TRY(
+        setpay_db_one(db, &rows,
+                      "SELECT pan, expiry, back_key, until_ms FROM kept_card WHERE payment_id ="
+                      " (SELECT COALESCE(first_id, id) FROM payment WHERE id = $1)",
+                      SETPAY_DB_INT(payment_id)));
     setpay_db_get_buffer(rows, 0, &card->pan);
     setpay_db_get_buffer(rows, 1, &card->expiry);
     setpay_db_get_buffer(rows, 2, &card->back_key);
@@ -527,15 +598,26 @@ enum setpay_error setpay_kept_card_find(struct setpay_db *db, int64_t payment_id
     return setpay_db_end(rows);
 }
 
+enum setpay_error setpay_kept_card_keep(struct setpay_db *db, int64_t payment_id,
+                                        setpay_time_ms until_ms)
+{
+    return setpay_db_run(db,
+                         "UPDATE kept_card SET until_ms = $1 WHERE payment_id ="
+                         " (SELECT COALESCE(first_id, id) FROM payment WHERE id = $2)",
+                         SETPAY_DB_INT(until_ms), SETPAY_DB_INT(payment_id));
+}
+
 enum setpay_error setpay_kept_card_purge(struct setpay_db *db, setpay_time_ms now_ms,
                                          int64_t *deleted)
 {
     SETPAY_TRY(setpay_db_run(db,
                              "DELETE FROM kept_card WHERE until_ms <= $1 AND NOT EXISTS"
-                             " (SELECT 1 FROM reversal WHERE reversal.payment_id ="
-                             " kept_card.payment_id AND acknowledged = 0) AND NOT EXISTS"
-                             " (SELECT 1 FROM payment WHERE payment.id = kept_card.payment_id"
-                             " AND (payment.state = $2 OR " SETPAY_PAYMENT_IS_HELD "))",
+                             " (SELECT 1 FROM reversal JOIN payment p ON p.id = reversal.payment_id"
+                             " WHERE COALESCE(p.first_id, p.id) = kept_card.payment_id"
+                             " AND acknowledged = 0) AND NOT EXISTS"
+                             " (SELECT 1 FROM payment p WHERE"
+                             " COALESCE(p.first_id, p.id) = kept_card.payment_id AND (p.state = $2 "
+                             "OR " SETPAY_PAYMENT_IS_HELD "))",
                              SETPAY_DB_INT(now_ms), SETPAY_DB_INT(SETPAY_PAYMENT_ASKING)));
     *deleted = setpay_db_changes(db);
     return SETPAY_OK;

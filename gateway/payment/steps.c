@@ -77,9 +77,10 @@ static enum setpay_error read_step(struct setpay_db *db, const struct setpay_gat
                                    size_t index, struct one_step *one)
 {
     const struct setpay_step *asked = &steps->request.steps[index];
-    one->payment_found = setpay_payment_find(db, steps->request.brand, steps->request.merchant_id,
-                                             &asked->xid, &one->payment);
     one->of_found = setpay_gateway_step_find(db, &asked->of, &one->of);
+    one->payment_found = setpay_payment_find_authorisation(
+        db, steps->request.brand, steps->request.merchant_id, &asked->xid, &asked->of,
+        one->of_found == SETPAY_OK ? one->of.payment_id : 0, &one->payment);
     one->card_found = one->payment_found == SETPAY_OK
                           ? setpay_kept_card_find(db, one->payment.id, &one->card)
                           : SETPAY_E_NOT_FOUND;

@@ -12,8 +12,7 @@ mapfile -t rules < <(grep -oE '^- \*\*[ACGMW][0-9]+\*\*' docs/protocol.md | tr -
 not_yet() {
     cat <<'TABLE'
 W4|spending rules that a person sets|the wallet asks each time
-G4|several amounts under one instruction (split, instalment, recurring)|needs an AuthToken
-G6|further authorisations of one instruction|no AuthToken is given, and one that is presented is refused (G9)
+G4|agreements that outlast the gateway's signing certificate|receipts are believed under the one that the cardholder named
 TABLE
 }
 

@@ -86,6 +86,8 @@ static const struct {
     {SETPAY_WIRE_NOT_PERMITTED, "not permitted", "the sender or the state does not allow it"},
     {SETPAY_WIRE_AMOUNT, "amount", "outside what is left or permitted"},
     {SETPAY_WIRE_BUSY, "busy", "repeat the same request later"},
+    {SETPAY_WIRE_TOO_SOON, "too soon", "a further authorisation, before its time"},
+    {SETPAY_WIRE_AGREEMENT, "agreement", "it permits no further authorisation, and never will"},
 };
 
 static const char *wire_name(enum setpay_wire_code code)

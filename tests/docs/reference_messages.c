@@ -31,8 +31,8 @@ static const struct shown contents[] = {
     {&setpay_layout_sealed_instruction, NULL},
     {&setpay_layout_pi, NULL},
     {&setpay_layout_pres,
-     "Also the content of InqRes. amount is above 0 with AUTHORISED and 0 with "
-     "every other status."},
+     "Also the content of InqRes and CanRes. amount is above 0 with AUTHORISED and 0 with "
+     "every other status. skipped and left are 0 in a PRes."},
     {&setpay_layout_inq_req, "The header has sender and receiver."},
     {&setpay_layout_auth_req, "The header has sender and receiver."},
     {&setpay_layout_auth_res,
@@ -54,6 +54,10 @@ static const struct shown contents[] = {
      "The header has sender and receiver. totals only with BATCH_CLOSE, by currency in the order "
      "of the alphabet; after only with BATCH_QUERY."},
     {&setpay_layout_batch_admin_res, "The header has a receiver."},
+    {&setpay_layout_cancellation, "Signed by the cardholder, as type Cancellation."},
+    {&setpay_layout_can_req, "The header has sender and receiver."},
+    {&setpay_layout_auth_can_req, "The header has sender and receiver."},
+    {&setpay_layout_auth_can_res, "The header has a receiver; the receipt is a CANCELLATION."},
     {&setpay_layout_pcert_req, "The header has sender, and as receiver_name the gateway's id."},
     {&setpay_layout_pcert_res, "The header has a receiver."},
     {&setpay_layout_receipt, NULL},
@@ -69,7 +73,7 @@ static const struct {
                       "message; each says it."},
     {"ResponseHeader", "receiver is absent in PInitRes, and there in every other."},
     {"Terms", "The four optional fields are all there with INSTALMENT and RECURRING, and all "
-              "absent otherwise."},
+              "absent otherwise. count times each_minor is at most 999,999,999,999."},
     {"Item", "total_minor is quantity times unit_minor."},
     {"Step", NULL},
     {"StepDone", "amount and remaining are of one currency; the receipt is a CAPTURE, CREDIT, "

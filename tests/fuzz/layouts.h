@@ -24,6 +24,14 @@ static const struct setpay_wire_layout *const fuzz_layouts[] = {
     &setpay_layout_receipt,
     &setpay_layout_error_report,
     &setpay_layout_sealed_receipt,
+    &setpay_layout_step_req,
+    &setpay_layout_step_res,
+    &setpay_layout_batch_admin_req,
+    &setpay_layout_batch_admin_res,
+    &setpay_layout_cancellation,
+    &setpay_layout_can_req,
+    &setpay_layout_auth_can_req,
+    &setpay_layout_auth_can_res,
 };
 #define FUZZ_LAYOUT_COUNT (sizeof(fuzz_layouts) / sizeof(fuzz_layouts[0]))
 

@@ -365,6 +365,14 @@ char *test_daemon_dump(const struct test_daemon *d)
     return text;
 }
 
+void test_daemon_execute(const struct test_daemon *d, const char *sql)
+{
+    sqlite3 *db = open_database(d);
+    NEED(sqlite3_exec(db, "PRAGMA query_only = OFF", NULL, NULL, NULL) == SQLITE_OK);
+    NEED(sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK);
+    NEED(sqlite3_close(db) == SQLITE_OK);
+}
+
 int64_t test_daemon_number(const struct test_daemon *d, const char *sql)
 {
     sqlite3 *db = open_database(d);

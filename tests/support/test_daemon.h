@@ -75,6 +75,8 @@ json_t *test_daemon_control(const struct test_daemon *daemon, const char *comman
 char *test_daemon_dump(const struct test_daemon *daemon);
 /* A number out of the database: one row, one column. */
 int64_t test_daemon_number(const struct test_daemon *daemon, const char *sql);
+/* Changes it behind the daemon's back: what lies in the past can't be waited for. */
+void test_daemon_execute(const struct test_daemon *daemon, const char *sql);
 /* Waits until that number is this. */
 void test_daemon_wait_number(const struct test_daemon *daemon, const char *sql, int64_t number);
 /* The bytes of one column of one row (owned; free); NULL where there is no row, or it is NULL. */

@@ -448,6 +448,66 @@ static void fill_error_report(void *message)
     report->sender = test_digest(0xb0);
 }
 
+static void fill_cancellation(void *message)
+{
+    struct setpay_cancellation *cancellation = message;
+    cancellation->xid = test_id(0x50);
+    strcpy(cancellation->brand, "example-card");
+    strcpy(cancellation->merchant_id, "shop-1");
+    cancellation->cardholder = test_digest(0xc0);
+    cancellation->gateway_sign = test_digest(0xb0);
+    cancellation->pomd = test_digest(0x60);
+    cancellation->date_ms = TEST_DATE_MS;
+}
+
+static void fill_signed_cancellation(struct setpay_signed_cancellation *made)
+{
+    struct setpay_cancellation cancellation;
+    memset(&cancellation, 0, sizeof cancellation);
+    struct setpay_buffer content;
+    fill_cancellation(&cancellation);
+    setpay_buffer_init(&content, SETPAY_WIRE_CANCELLATION_MAX);
+    assert_int_equal(setpay_cancellation_build(&cancellation, &content), SETPAY_OK);
+    memcpy(made->bytes, content.data, content.size);
+    made->size = content.size;
+    made->signature.size = 70;
+    memset(made->signature.bytes, 0x30, made->signature.size);
+    setpay_buffer_clear(&content);
+}
+
+static void fill_can_req(void *message)
+{
+    struct setpay_can_req *req = message;
+    fill_request(&req->header);
+    req->xid = test_id(0x50);
+    req->lid_c = test_id(0x20);
+    req->challenge = test_digest(0x40);
+    fill_signed_cancellation(&req->cancellation);
+    req->known = 3;
+}
+
+static void fill_auth_can_req(void *message)
+{
+    struct setpay_auth_can_req *req = message;
+    fill_request(&req->header);
+    req->xid = test_id(0x50);
+    strcpy(req->brand, "example-card");
+    strcpy(req->merchant_id, "shop-1");
+    fill_signed_cancellation(&req->cancellation);
+}
+
+static void fill_auth_can_res(void *message)
+{
+    struct setpay_auth_can_res *res = message;
+    fill_response(&res->header);
+    res->xid = test_id(0x50);
+    strcpy(res->brand, "example-card");
+    strcpy(res->merchant_id, "shop-1");
+    res->cardholder = test_digest(0xc0);
+    res->pomd = test_digest(0x60);
+    fill_sealed(&res->receipt, SETPAY_RECEIPT_CANCELLATION);
+}
+
 const struct test_sample test_samples[] = {
     {"PInitReq", &setpay_layout_pinit_req, fill_pinit_req},
     {"PInitRes", &setpay_layout_pinit_res, test_fill_pinit_res},
@@ -466,6 +526,10 @@ const struct test_sample test_samples[] = {
     {"BatchAdminReq", &setpay_layout_batch_admin_req, fill_batch_admin_req},
     {"BatchAdminReq", &setpay_layout_batch_admin_req, fill_batch_query},
     {"BatchAdminRes", &setpay_layout_batch_admin_res, fill_batch_admin_res},
+    {"Cancellation", &setpay_layout_cancellation, fill_cancellation},
+    {"CanReq", &setpay_layout_can_req, fill_can_req},
+    {"AuthCanReq", &setpay_layout_auth_can_req, fill_auth_can_req},
+    {"AuthCanRes", &setpay_layout_auth_can_res, fill_auth_can_res},
     {"PCertReq", &setpay_layout_pcert_req, fill_pcert_req},
     {"PCertRes", &setpay_layout_pcert_res, fill_pcert_res},
     {"Receipt", &setpay_layout_receipt, test_fill_receipt},

@@ -5,6 +5,7 @@
 
 #include "common/base/clock.h"
 #include "common/crypto/envelope.h"
+#include "common/wire/cancellation.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -133,12 +134,57 @@ struct test_sale *test_sale_take_preq(struct test_shop *shop, const struct setpa
     return sale;
 }
 
-struct test_sale *test_sale_inquired(struct test_shop *shop, const struct setpay_message *request)
+/* What an InqReq or a CanReq asks. */
+static struct setpay_inq_req read_inquiry(const struct setpay_message *request,
+                                          struct setpay_signed_cancellation *cancellation)
 {
     struct setpay_inq_req asked;
-    OK(setpay_inq_req_parse(request->content, &asked));
+    struct setpay_can_req cancels;
+    if (request->type == SETPAY_MESSAGE_INQ_REQ) {
+        OK(setpay_inq_req_parse(request->content, &asked));
+        return asked;
+    }
+    OK(setpay_can_req_parse(request->content, &cancels));
+    *cancellation = cancels.cancellation;
+    return (struct setpay_inq_req){.header = cancels.header,
+                                   .xid = cancels.xid,
+                                   .lid_c = cancels.lid_c,
+                                   .challenge = cancels.challenge,
+                                   .known = cancels.known};
+}
+
+/* The cardholder's word is about this sale, under the certificate beside (rule G9). */
+static void verify_cancellation(const struct test_sale *sale, const struct setpay_message *request)
+{
+    const struct setpay_pi *pi = &sale->instruction.pi;
+    struct setpay_certificate *cardholder = NULL;
+    struct setpay_cancellation expected = {.xid = sale->xid,
+                                           .cardholder = pi->cardholder,
+                                           .gateway_sign = pi->gateway_sign,
+                                           .pomd = sale->pomd,
+                                           .date_ms = setpay_clock_now_ms()};
+    memcpy(expected.brand, pi->brand, sizeof expected.brand);
+    memcpy(expected.merchant_id, pi->merchant_id, sizeof expected.merchant_id);
+    OK(setpay_certificate_parse(setpay_message_certificate(request, &pi->cardholder), &cardholder));
+    OK(setpay_cancellation_check(&sale->cancellation, cardholder, &expected));
+    OK(setpay_message_verify(request, cardholder));
+    setpay_certificate_unref(cardholder);
+}
+
+struct test_sale *test_sale_inquired(struct test_shop *shop, const struct setpay_message *request)
+{
+    struct setpay_signed_cancellation cancellation = {.size = 0};
+    struct setpay_inq_req asked = read_inquiry(request, &cancellation);
     struct test_sale *sale = test_shop_sale(shop, &asked.xid);
     NEED(sale != NULL && request->is_signed);
+    sale->known = asked.known;
+    if (cancellation.size != 0) {
+        /* Signed once: it is the same word, however often it comes. */
+        NEED(sale->cancellation.size == 0 ||
+             memcmp(&sale->cancellation, &cancellation, sizeof cancellation) == 0);
+        sale->cancellation = cancellation;
+        verify_cancellation(sale, request);
+    }
     /* The gateway may have come to it since. */
     if (sale->preqs > 0 && sale->receipt_count == 0 && shop->outcome != 0)
         test_sale_add_receipt(sale, shop->outcome,
@@ -191,8 +237,8 @@ void test_sale_word(struct test_shop *shop, struct test_sale *sale,
         word->header.rrpid = sale->oi.rrpid;
         word->challenge = sale->oi.chall_c;
     } else {
-        struct setpay_inq_req asked;
-        OK(setpay_inq_req_parse(request->content, &asked));
+        struct setpay_signed_cancellation cancellation;
+        struct setpay_inq_req asked = read_inquiry(request, &cancellation);
         word->header.rrpid = asked.header.rrpid;
         word->challenge = asked.challenge;
         word->header.receiver = request->signer;
@@ -314,9 +360,16 @@ void test_sale_seal(const struct test_sale *sale, const struct setpay_receipt *d
 
 void test_sale_add_receipt(struct test_sale *sale, enum setpay_receipt_kind kind, int64_t minor)
 {
+    test_sale_add_receipt_at(sale, kind, minor, setpay_clock_now_ms());
+}
+
+void test_sale_add_receipt_at(struct test_sale *sale, enum setpay_receipt_kind kind, int64_t minor,
+                              setpay_time_ms date_ms)
+{
     struct setpay_receipt draft;
     NEED(sale->receipt_count < TEST_SALE_RECEIPTS);
     test_sale_draft(sale, kind, minor, &draft);
+    draft.date_ms = date_ms;
     sign_and_seal(sale, &draft, gateway_of(sale), &sale->receipts[sale->receipt_count],
                   &sale->last_hash);
     sale->kinds[sale->receipt_count++] = kind;

@@ -121,7 +121,7 @@ static bool read_request(SSL *ssl, struct setpay_buffer *body)
 static enum test_ask kind_of(enum setpay_message_type type)
 {
     NEED(type == SETPAY_MESSAGE_PINIT_REQ || type == SETPAY_MESSAGE_P_REQ ||
-         type == SETPAY_MESSAGE_INQ_REQ);
+         type == SETPAY_MESSAGE_INQ_REQ || type == SETPAY_MESSAGE_CAN_REQ);
     return type == SETPAY_MESSAGE_PINIT_REQ ? TEST_ASK_OFFER
            : type == SETPAY_MESSAGE_P_REQ   ? TEST_ASK_PAY
                                             : TEST_ASK_INQUIRE;

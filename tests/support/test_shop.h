@@ -31,7 +31,7 @@
 #define TEST_SHOP_GATEWAY "gateway-1"
 #define TEST_SHOP_AMOUNT 1250
 #define TEST_SALES_MAX 1024
-#define TEST_SALE_RECEIPTS 8
+#define TEST_SALE_RECEIPTS 100
 #define TEST_SHOP_LIES 2
 
 /* Who stands where in the next message. All borrowed. */
@@ -68,6 +68,9 @@ struct test_sale {
     size_t receipt_count;
     struct setpay_digest last_hash;
     int64_t authorised_minor, reversed_minor;
+    /* The cardholder's word that ends the agreement, verified; of no size: none came. */
+    struct setpay_signed_cancellation cancellation;
+    uint32_t known; /* receipts that the wallet said it has, the last time */
 };
 
 struct test_shop;
@@ -149,8 +152,10 @@ void test_sale_draft(const struct test_sale *sale, enum setpay_receipt_kind kind
 /* Signed by that party and sealed for the sale's cardholder, whatever it says. */
 void test_sale_seal(const struct test_sale *sale, const struct setpay_receipt *draft,
                     const struct test_party *gateway, struct setpay_sealed_receipt *sealed);
-/* A good one more. */
+/* A good one more; of another date. */
 void test_sale_add_receipt(struct test_sale *sale, enum setpay_receipt_kind kind, int64_t minor);
+void test_sale_add_receipt_at(struct test_sale *sale, enum setpay_receipt_kind kind, int64_t minor,
+                              setpay_time_ms date_ms);
 /* The word's list becomes these. */
 void test_word_receipts(struct setpay_pres *word, const struct setpay_sealed_receipt *receipts,
                         size_t count);

@@ -47,6 +47,7 @@ static int tear_down(void **state)
 static struct setpay_payment payment_of(uint8_t instruction, uint8_t rrpid, uint8_t content)
 {
     struct setpay_payment payment = {
+        .number = 1,
         .state = SETPAY_PAYMENT_ASKING,
         .amount = {1250, "EUR"},
         .expiry_ms = NOW_MS,
@@ -58,6 +59,7 @@ static struct setpay_payment payment_of(uint8_t instruction, uint8_t rrpid, uint
     snprintf(payment.brand, sizeof payment.brand, "visa");
     snprintf(payment.merchant_id, sizeof payment.merchant_id, "shop");
     memset(payment.merchant.bytes, 0xaa, sizeof payment.merchant.bytes);
+    payment.asked_by = payment.merchant;
     memset(payment.xid.bytes, instruction, sizeof payment.xid.bytes);
     memset(payment.pimd.bytes, instruction, sizeof payment.pimd.bytes);
     memset(payment.rrpid.bytes, rrpid, sizeof payment.rrpid.bytes);
@@ -73,7 +75,7 @@ static enum setpay_error insert(struct setpay_db *db, void *arg)
 static enum setpay_error check_rrpid(struct setpay_db *db, void *arg)
 {
     const struct setpay_payment *payment = arg;
-    return setpay_payment_check_rrpid(db, &payment->merchant, &payment->rrpid,
+    return setpay_payment_check_rrpid(db, &payment->asked_by, &payment->rrpid,
                                       &payment->request_hash);
 }
 
@@ -100,7 +102,7 @@ static void test_a_request_under_way_holds_its_identifier(void **state)
     struct setpay_payment first = payment_of(1, 7, 1);
     struct setpay_payment other = payment_of(2, 7, 2);
     struct setpay_payment stranger = payment_of(3, 7, 3);
-    memset(stranger.merchant.bytes, 0xbb, sizeof stranger.merchant.bytes);
+    memset(stranger.asked_by.bytes, 0xbb, sizeof stranger.asked_by.bytes);
     assert_int_equal(setpay_store_submit_wait(fixture->store, check_rrpid, &first), SETPAY_OK);
     assert_int_equal(setpay_store_submit_wait(fixture->store, insert, &first), SETPAY_OK);
     assert_int_equal(setpay_store_submit_wait(fixture->store, check_rrpid, &first), SETPAY_OK);

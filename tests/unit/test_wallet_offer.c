@@ -210,16 +210,30 @@ static void the_gateway_is_one_with_a_certificate_for_each_purpose(void **state)
     expect(&world, SETPAY_E_GATEWAY_CERTS);
 }
 
-/* rule W4 */
-static void what_goes_on_by_itself_is_not_agreed_to(void **state)
+/* rule W4: terms by which payments follow must make sense, for the person to judge them */
+static void terms_that_make_no_sense_are_not_agreed_to(void **state)
 {
-    static const enum setpay_terms_kind kinds[] = {SETPAY_TERMS_INSTALMENT, SETPAY_TERMS_RECURRING};
     struct world world;
     (void)state;
-    for (size_t i = 0; i < 2; i++) {
+    make(&world);
+    int64_t amount = world.content.amount.minor;
+    setpay_time_ms now_ms = world.content.header.date_ms;
+    const struct {
+        struct setpay_terms terms;
+        enum setpay_error error;
+    } cases[] = {
+        {{SETPAY_TERMS_RECURRING, 12, 28, amount, now_ms + SETPAY_DAY_MS}, SETPAY_OK},
+        {{SETPAY_TERMS_RECURRING, 12, 28, amount - 1, now_ms + SETPAY_DAY_MS}, SETPAY_E_NOT_AGREED},
+        {{SETPAY_TERMS_RECURRING, 12, 28, amount, now_ms - SETPAY_DAY_MS}, SETPAY_E_NOT_AGREED},
+        {{SETPAY_TERMS_INSTALMENT, 12, 28, amount, now_ms + SETPAY_DAY_MS}, SETPAY_OK},
+        {{SETPAY_TERMS_INSTALMENT, 12, 28, amount + 1, now_ms + SETPAY_DAY_MS},
+         SETPAY_E_NOT_AGREED},
+        {{SETPAY_TERMS_INSTALMENT, 12, 28, amount, now_ms - SETPAY_DAY_MS}, SETPAY_E_NOT_AGREED},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         make(&world);
-        world.content.terms.kind = kinds[i];
-        expect(&world, SETPAY_E_NOT_AGREED);
+        world.content.terms = cases[i].terms;
+        expect(&world, cases[i].error);
     }
 }
 
@@ -332,7 +346,7 @@ int main(void)
         cmocka_unit_test(the_merchant_is_the_host_and_the_name_that_is_shown),
         cmocka_unit_test(items_add_up_and_the_offer_is_not_over),
         cmocka_unit_test(the_gateway_is_one_with_a_certificate_for_each_purpose),
-        cmocka_unit_test(what_goes_on_by_itself_is_not_agreed_to),
+        cmocka_unit_test(terms_that_make_no_sense_are_not_agreed_to),
         cmocka_unit_test(only_what_was_agreed_to_is_signed),
         cmocka_unit_test(links_have_one_form),
     };

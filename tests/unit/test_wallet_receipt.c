@@ -57,7 +57,7 @@ static void make(struct world *world)
     strcpy(p->link.token, "0123456789abcdef");
     p->link.port = 443;
     p->amount = world->receipt.amount;
-    p->terms = SETPAY_TERMS_SINGLE;
+    p->terms.kind = SETPAY_TERMS_SINGLE;
     p->merchant = merchant->thumbprint;
     p->gateway_sign = gateway->thumbprint;
     p->cardholder = world->receipt.cardholder;

@@ -73,6 +73,13 @@ static void good_content(enum setpay_message_type type, struct setpay_buffer *co
         (void)snprintf(req.brand, sizeof req.brand, "visa");
         (void)snprintf(req.merchant_id, sizeof req.merchant_id, TEST_GATEWAY_MERCHANT);
         assert_int_equal(setpay_batch_admin_req_build(&req, content), SETPAY_OK);
+    } else if (type == SETPAY_MESSAGE_AUTH_CAN_REQ) {
+        struct setpay_auth_can_req req = {.header = p->auth.header, .xid = p->auth.xid};
+        (void)snprintf(req.brand, sizeof req.brand, "visa");
+        (void)snprintf(req.merchant_id, sizeof req.merchant_id, TEST_GATEWAY_MERCHANT);
+        req.cancellation.size = 200; /* what stands in it is looked at later */
+        req.cancellation.signature.size = 70;
+        assert_int_equal(setpay_auth_can_req_build(&req, content), SETPAY_OK);
     } else {
         struct setpay_pcert_req req = {.header = p->auth.header};
         req.header.has_receiver = false;
@@ -116,6 +123,7 @@ static void requests_have_one_form(void **state)
     static const uint32_t pcert[][2] = {{0, 0}, {1, 0}};
     static const uint32_t steps[][2] = {{0, 0}, {1, 0}, {4, 0}};
     static const uint32_t batch[][2] = {{0, 0}, {1, 0}, {6, 0}};
+    static const uint32_t cancel[][2] = {{0, 0}, {1, 0}};
     (void)state;
     change_content(SETPAY_MESSAGE_AUTH_REQ, auth, 4, 0);
     change_content(SETPAY_MESSAGE_AUTH_REV_REQ, reverse, 3, 0);
@@ -123,6 +131,7 @@ static void requests_have_one_form(void **state)
     change_content(SETPAY_MESSAGE_CAP_REQ, steps, 3, 3);
     change_content(SETPAY_MESSAGE_CRED_REQ, steps, 3, 3);
     change_content(SETPAY_MESSAGE_BATCH_ADMIN_REQ, batch, 3, 5);
+    change_content(SETPAY_MESSAGE_AUTH_CAN_REQ, cancel, 2, 0);
 }
 
 /* A value in a field, as bytes or as a varint's bytes. */

@@ -135,11 +135,12 @@ OFFER(encryption_nobody_knows, offer->gateway_encrypt.bytes[31] ^= 1)
 
 static void recurs(struct setpay_pinit_res *offer, enum setpay_terms_kind kind)
 {
-    offer->terms = (struct setpay_terms){.kind = kind,
-                                         .count = 12,
-                                         .interval_days = 30,
-                                         .each_minor = 100,
-                                         .end_ms = setpay_clock_now_ms() + 400 * SETPAY_DAY_MS};
+    offer->terms = (struct setpay_terms){
+        .kind = kind,
+        .count = 12,
+        .interval_days = 30,
+        .each_minor = kind == SETPAY_TERMS_RECURRING ? TEST_SHOP_AMOUNT - 1 : TEST_SHOP_AMOUNT + 1,
+        .end_ms = setpay_clock_now_ms() + 400 * SETPAY_DAY_MS};
 }
 OFFER(recurring, recurs(offer, SETPAY_TERMS_RECURRING))
 OFFER(instalments, recurs(offer, SETPAY_TERMS_INSTALMENT))
@@ -251,8 +252,8 @@ static const struct test_lie lies[] = {
      .offer = gateway_nobody_knows},
     {"rule W3: an encryption certificate that is not there", "CERT_MISSING A3",
      .offer = encryption_nobody_knows},
-    {"rule W4: recurring terms", "NOT_AGREED W4", .offer = recurring},
-    {"rule W4: instalments", "NOT_AGREED W4", .offer = instalments},
+    {"rule W4: recurring terms, the first above each", "NOT_AGREED W4", .offer = recurring},
+    {"rule W4: instalments above the whole", "NOT_AGREED W4", .offer = instalments},
     {"rule A4: another rrpid", "ANSWER_IDS A4", .offer = another_rrpid},
     {"rule A4: the hash of another request", "ANSWER_REQUEST A4", .offer = another_request},
     {"rule A4: another lid_c", "ANSWER_IDS A4", .offer = another_lid_c},

@@ -22,7 +22,7 @@ V       ?= 0
 VERSION := 0.1.0
 
 PACKAGES_PC := libcrypto libssl libevent_core libevent_extra libevent_openssl libevent_pthreads \
-               libprotobuf-c sqlite3 jansson inih libarchive
+               libprotobuf-c sqlite3 jansson inih libarchive libcurl
 
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
             -Wpointer-arith -Wcast-qual -Wwrite-strings -Wundef -Wformat=2 -Wvla
@@ -32,7 +32,8 @@ PKG_LIBS   := $(shell pkg-config --libs $(PACKAGES_PC) 2>/dev/null)
 
 ALL_CPPFLAGS := -I. -I$(BUILD)/gen -D_GNU_SOURCE -DSETPAY_VERSION='"$(VERSION)"' $(CPPFLAGS)
 ALL_CFLAGS   := -std=c11 $(OPT) $(WARNINGS) $(WERROR) $(HARDEN) -pthread $(PKG_CFLAGS) $(CFLAGS)
-ALL_LDFLAGS  := -pie -Wl,-z,relro,-z,now -pthread $(LDFLAGS)
+# A program needs only those libraries that it calls (libcurl is the merchant's alone).
+ALL_LDFLAGS  := -pie -Wl,-z,relro,-z,now -Wl,--as-needed -pthread $(LDFLAGS)
 ifneq ($(SAN),)
 ALL_CPPFLAGS += -DSETPAY_SANITIZED=1
 ALL_CFLAGS  := $(filter-out -D_FORTIFY_SOURCE=2,$(ALL_CFLAGS)) -fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=undefined
@@ -330,15 +331,21 @@ MERCHANT_STORE := \
 	merchant/shop_commands.c \
 	merchant/step_commands.c \
 	merchant/store/api/api.c \
+	merchant/store/api/authorise.c \
 	merchant/store/api/batches.c \
+	merchant/store/api/events.c \
 	merchant/store/api/idempotency.c \
 	merchant/store/api/openapi.c \
 	merchant/store/api/orders.c \
 	merchant/store/api/problem.c \
+	merchant/store/api/reply.c \
 	merchant/store/api/shop.c \
 	merchant/store/api/steps.c \
+	merchant/store/api/webhooks.c \
 	merchant/store/batch_json.c \
 	merchant/store/category.c \
+	merchant/store/event.c \
+	merchant/store/name.c \
 	merchant/store/order.c \
 	merchant/store/order_action.c \
 	merchant/store/order_json.c \
@@ -346,10 +353,12 @@ MERCHANT_STORE := \
 	merchant/store/order_request.c \
 	merchant/store/order_status.c \
 	merchant/store/order_step.c \
+	merchant/store/order_tell.c \
 	merchant/store/picture.c \
 	merchant/store/product.c \
 	merchant/store/product_list.c \
 	merchant/store/quote.c \
+	merchant/store/scope.c \
 	merchant/store/shipping.c \
 	merchant/store/shop.c \
 	merchant/store/shop_acts.c \
@@ -357,7 +366,16 @@ MERCHANT_STORE := \
 	merchant/store/stock_acts.c \
 	merchant/store/tax.c \
 	merchant/store/token.c \
-	merchant/store/variant.c
+	merchant/store/variant.c \
+	merchant/store/webhook/delivery.c \
+	merchant/store/webhook/network.c \
+	merchant/store/webhook/sender.c \
+	merchant/store/webhook/sign.c \
+	merchant/store/webhook/transfer.c \
+	merchant/store/webhook/webhook.c \
+	merchant/store/webhook/webhook_action.c \
+	merchant/store/webhook/webhook_request.c \
+	merchant/webhook_commands.c
 
 MERCHANTD := \
 	merchant/merchantd.c \
@@ -371,7 +389,8 @@ MERCHANT_CLI := \
 	merchant/merchant_wait.c \
 	merchant/merchant_words.c \
 	merchant/shop_cli.c \
-	merchant/shop_words.c
+	merchant/shop_words.c \
+	merchant/webhook_words.c
 
 # ------------------------------------------------------------------ cardholder
 WALLET := \
@@ -542,6 +561,7 @@ UNIT_TESTS := \
 	test_memory \
 	test_merchant_api \
 	test_merchant_commands \
+	test_merchant_events \
 	test_merchant_payment \
 	test_merchant_payment_store \
 	test_merchant_steps \
@@ -575,7 +595,8 @@ UNIT_TESTS := \
 	test_wallet_receipt \
 	test_wallet_renewal \
 	test_wallet_sign \
-	test_wallet_vault
+	test_wallet_vault \
+	test_webhook
 
 TEST_SUPPORT := \
 	tests/support/test_acts.c \
@@ -647,6 +668,7 @@ INTEGRATION_TESTS := \
 	tests/integration/sandbox.sh \
 	tests/integration/units.sh \
 	tests/integration/wallet_cli.sh \
+	tests/integration/webhooks.sh \
 	tests/peers/peers.sh
 
 # And those that are C programs, made as unit tests are: tests/integration/NAME.c.

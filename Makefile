@@ -59,7 +59,14 @@ PROTO := \
 	proto/setpay/v1/payment.proto
 
 # Files whose bytes a program holds: FILE becomes FILE.inc, a list of numbers
-EMBEDDED := merchant/store/api/openapi.json
+EMBEDDED := \
+	merchant/store/api/openapi.json \
+	merchant/store/www/static/shop.css \
+	merchant/store/www/templates/error.html \
+	merchant/store/www/templates/front.html \
+	merchant/store/www/templates/layout_foot.html \
+	merchant/store/www/templates/layout_head.html \
+	merchant/store/www/templates/order.html
 
 # ------------------------------------------------------------------ common, layer by layer
 COMMON_BASE := \
@@ -375,12 +382,21 @@ MERCHANT_STORE := \
 	merchant/store/webhook/webhook.c \
 	merchant/store/webhook/webhook_action.c \
 	merchant/store/webhook/webhook_request.c \
+	merchant/store/www/front.c \
+	merchant/store/www/html.c \
+	merchant/store/www/order_page.c \
+	merchant/store/www/pages.c \
+	merchant/store/www/reply.c \
+	merchant/store/www/static.c \
+	merchant/store/www/template.c \
+	merchant/store/www/www.c \
 	merchant/webhook_commands.c
 
 MERCHANTD := \
 	merchant/merchantd.c \
 	merchant/options.c \
-	merchant/setup.c
+	merchant/setup.c \
+	merchant/shop_tls.c
 
 MERCHANT_CLI := \
 	merchant/catalogue_csv.c \
@@ -583,6 +599,7 @@ UNIT_TESTS := \
 	test_store_crash \
 	test_store_db \
 	test_store_erase \
+	test_template \
 	test_tls \
 	test_under_way \
 	test_vectors \
@@ -596,7 +613,8 @@ UNIT_TESTS := \
 	test_wallet_renewal \
 	test_wallet_sign \
 	test_wallet_vault \
-	test_webhook
+	test_webhook \
+	test_www
 
 TEST_SUPPORT := \
 	tests/support/test_acts.c \
@@ -666,6 +684,7 @@ INTEGRATION_TESTS := \
 	tests/integration/renewal.sh \
 	tests/integration/salts.sh \
 	tests/integration/sandbox.sh \
+	tests/integration/shop.sh \
 	tests/integration/units.sh \
 	tests/integration/wallet_cli.sh \
 	tests/integration/webhooks.sh \
@@ -754,6 +773,7 @@ FUZZ_TARGETS := \
 	order \
 	receipt \
 	rpc \
+	template \
 	text
 
 FUZZ_PARTS := \

@@ -96,7 +96,7 @@ setpay_control_handler_fn setpay_merchant_on_purchase_evidence;
     {"batch.list", setpay_merchant_on_batch_list, "batches: limit, cursor"},                       \
     {"batch.show", setpay_merchant_on_batch_show, "a batch: batch, brand"},                        \
     {"batch.close", setpay_merchant_on_batch_close, "close what is open: brand"},                  \
-    {"token.add", setpay_merchant_on_token_add, "a new token of the API: name, scopes"},                   \
+    {"token.add", setpay_merchant_on_token_add, "a new token of the API: name, scopes"},           \
     {"token.list", setpay_merchant_on_token_list, "the names of the API's tokens"},                \
     {"token.remove", setpay_merchant_on_token_remove, "take a token of the API away: name"},       \
     {"webhook.add", setpay_merchant_on_webhook_add,                                                \

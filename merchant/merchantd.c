@@ -18,6 +18,7 @@
 #include "merchant/payment/step.h"
 #include "merchant/setup.h"
 #include "merchant/shop_commands.h"
+#include "merchant/shop_tls.h"
 #include "merchant/store/api/api.h"
 #include "merchant/store/api/idempotency.h"
 #include "merchant/store/catalogue_schema.h"
@@ -27,9 +28,11 @@
 #include "merchant/store/stock.h"
 #include "merchant/store/token.h"
 #include "merchant/store/webhook/sender.h"
+#include "merchant/store/www/www.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define PURGE_PERIOD_MS 60000
 #define PURGE_BATCH 1000
@@ -57,6 +60,7 @@ struct merchantd {
     struct setpay_upkeep *upkeep; /* of its keys, certificates and lists */
     struct setpay_networks webhook_networks;
     struct setpay_sender *sender; /* of webhooks */
+    struct setpay_tls *shop_tls;  /* NULL: the pages are plain HTTP */
     struct setpay_timer *purge_timer;
     struct setpay_timer *erase_timer;
     struct setpay_executor executor;
@@ -67,6 +71,7 @@ struct merchantd {
 struct worker {
     struct setpay_merchant_worker *payment;
     struct setpay_api *api; /* NULL where the API has no address */
+    struct setpay_www *www; /* NULL where the shop has none */
     struct setpay_worker *daemon_worker;
     struct setpay_service *service;
     unsigned undrained;
@@ -264,6 +269,7 @@ static enum setpay_error on_start(struct setpay_service *service, struct setpay_
         return SETPAY_E_NOMEM;
     service->user = daemon;
     SETPAY_TRY(load_webhooks(service, daemon, problem));
+    SETPAY_TRY(setpay_shop_tls_load(service->config, &daemon->shop_tls, problem));
     SETPAY_TRY(setpay_merchant_load(service, &daemon->merchant, &daemon->upkeep, problem));
     /* Rule M7: a crash may have come between an outcome and its checkpoint. */
     SETPAY_TRY(setpay_store_checkpoint_truncate_wait(service->store));
@@ -289,8 +295,9 @@ static enum setpay_error on_ready(struct setpay_service *service, struct setpay_
 
 static enum setpay_error on_reload(struct setpay_service *service, struct setpay_problem *problem)
 {
-    const struct merchantd *daemon = service->user;
-    return setpay_upkeep_reload(daemon->upkeep, problem);
+    struct merchantd *daemon = service->user;
+    SETPAY_TRY(setpay_upkeep_reload(daemon->upkeep, problem));
+    return setpay_shop_tls_load(service->config, &daemon->shop_tls, problem);
 }
 
 /* What is under way is sent again at the next start. */
@@ -311,6 +318,7 @@ static void on_stop(struct setpay_service *service)
     setpay_timer_free(daemon->erase_timer);
     setpay_upkeep_free(daemon->upkeep);
     setpay_merchant_clear(&daemon->merchant);
+    setpay_tls_free(daemon->shop_tls);
     free(daemon);
     service->user = NULL;
 }
@@ -333,6 +341,27 @@ static enum setpay_error start_api(struct worker *worker, struct merchantd *daem
     return setpay_api_listen(worker->api, fd);
 }
 
+static enum setpay_error start_www(struct worker *worker, struct merchantd *daemon)
+{
+    const struct setpay_www_options options = {
+        .loop = worker->daemon_worker->loop,
+        .store = daemon->merchant.store,
+        .port = &setpay_merchant_payment_port,
+        .shop = daemon->merchant.name,
+        .public_host = daemon->merchant.public_host,
+        .tls = daemon->shop_tls,
+    };
+    int fd = setpay_worker_take_listener(worker->daemon_worker, "shop");
+    if (fd < 0)
+        return SETPAY_OK; /* no shop_listen */
+    enum setpay_error error = setpay_www_new(&options, &worker->www);
+    if (error != SETPAY_OK) {
+        (void)close(fd);
+        return error;
+    }
+    return setpay_www_listen(worker->www, fd);
+}
+
 static enum setpay_error worker_init(void *context, struct setpay_worker *daemon_worker,
                                      struct setpay_problem *problem)
 {
@@ -346,7 +375,8 @@ static enum setpay_error worker_init(void *context, struct setpay_worker *daemon
     worker->daemon_worker = daemon_worker;
     worker->service = service;
     SETPAY_TRY(setpay_merchant_worker_new(&daemon->merchant, daemon_worker, &worker->payment));
-    return start_api(worker, daemon);
+    SETPAY_TRY(start_api(worker, daemon));
+    return start_www(worker, daemon);
 }
 
 static void on_drained(void *arg)
@@ -360,10 +390,12 @@ static void worker_drain(void *context, struct setpay_worker *daemon_worker)
 {
     struct worker *worker = daemon_worker->user;
     (void)context;
-    worker->undrained = worker->api != NULL ? 2 : 1;
+    worker->undrained = 1U + (worker->api != NULL ? 1 : 0) + (worker->www != NULL ? 1 : 0);
     setpay_merchant_worker_drain(worker->payment, on_drained, worker);
     if (worker->api != NULL)
         setpay_api_drain(worker->api, on_drained, worker);
+    if (worker->www != NULL)
+        setpay_www_drain(worker->www, on_drained, worker);
 }
 
 static void worker_free(void *context, struct setpay_worker *daemon_worker)
@@ -372,6 +404,7 @@ static void worker_free(void *context, struct setpay_worker *daemon_worker)
     (void)context;
     if (worker == NULL)
         return;
+    setpay_www_free(worker->www);
     setpay_api_free(worker->api);
     setpay_merchant_worker_free(worker->payment);
     free(worker);
@@ -420,7 +453,7 @@ const struct setpay_service_spec setpay_merchantd_spec = {
     .schema = &schema,
     .commands = commands,
     .backup = &backup,
-    .listeners = {{"wallets", "listen"}, {"api", "api_listen"}},
+    .listeners = {{"wallets", "listen"}, {"api", "api_listen"}, {"shop", "shop_listen"}},
     .needs_trust = true,
     .saves_trust = true,
     .on_start_cb = on_start,

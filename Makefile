@@ -22,7 +22,7 @@ V       ?= 0
 VERSION := 0.1.0
 
 PACKAGES_PC := libcrypto libssl libevent_core libevent_extra libevent_openssl libevent_pthreads \
-               libprotobuf-c sqlite3 jansson inih libarchive
+               libprotobuf-c sqlite3 jansson inih libarchive libcurl
 
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
             -Wpointer-arith -Wcast-qual -Wwrite-strings -Wundef -Wformat=2 -Wvla
@@ -32,7 +32,8 @@ PKG_LIBS   := $(shell pkg-config --libs $(PACKAGES_PC) 2>/dev/null)
 
 ALL_CPPFLAGS := -I. -I$(BUILD)/gen -D_GNU_SOURCE -DSETPAY_VERSION='"$(VERSION)"' $(CPPFLAGS)
 ALL_CFLAGS   := -std=c11 $(OPT) $(WARNINGS) $(WERROR) $(HARDEN) -pthread $(PKG_CFLAGS) $(CFLAGS)
-ALL_LDFLAGS  := -pie -Wl,-z,relro,-z,now -pthread $(LDFLAGS)
+# A program needs only those libraries that it calls (libcurl is the merchant's alone).
+ALL_LDFLAGS  := -pie -Wl,-z,relro,-z,now -Wl,--as-needed -pthread $(LDFLAGS)
 ifneq ($(SAN),)
 ALL_CPPFLAGS += -DSETPAY_SANITIZED=1
 ALL_CFLAGS  := $(filter-out -D_FORTIFY_SOURCE=2,$(ALL_CFLAGS)) -fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=undefined
@@ -58,7 +59,14 @@ PROTO := \
 	proto/setpay/v1/payment.proto
 
 # Files whose bytes a program holds: FILE becomes FILE.inc, a list of numbers
-EMBEDDED := merchant/store/api/openapi.json
+EMBEDDED := \
+	merchant/store/api/openapi.json \
+	merchant/store/www/static/shop.css \
+	merchant/store/www/templates/error.html \
+	merchant/store/www/templates/front.html \
+	merchant/store/www/templates/layout_foot.html \
+	merchant/store/www/templates/layout_head.html \
+	merchant/store/www/templates/order.html
 
 # ------------------------------------------------------------------ common, layer by layer
 COMMON_BASE := \
@@ -330,15 +338,21 @@ MERCHANT_STORE := \
 	merchant/shop_commands.c \
 	merchant/step_commands.c \
 	merchant/store/api/api.c \
+	merchant/store/api/authorise.c \
 	merchant/store/api/batches.c \
+	merchant/store/api/events.c \
 	merchant/store/api/idempotency.c \
 	merchant/store/api/openapi.c \
 	merchant/store/api/orders.c \
 	merchant/store/api/problem.c \
+	merchant/store/api/reply.c \
 	merchant/store/api/shop.c \
 	merchant/store/api/steps.c \
+	merchant/store/api/webhooks.c \
 	merchant/store/batch_json.c \
 	merchant/store/category.c \
+	merchant/store/event.c \
+	merchant/store/name.c \
 	merchant/store/order.c \
 	merchant/store/order_action.c \
 	merchant/store/order_json.c \
@@ -346,10 +360,12 @@ MERCHANT_STORE := \
 	merchant/store/order_request.c \
 	merchant/store/order_status.c \
 	merchant/store/order_step.c \
+	merchant/store/order_tell.c \
 	merchant/store/picture.c \
 	merchant/store/product.c \
 	merchant/store/product_list.c \
 	merchant/store/quote.c \
+	merchant/store/scope.c \
 	merchant/store/shipping.c \
 	merchant/store/shop.c \
 	merchant/store/shop_acts.c \
@@ -357,12 +373,30 @@ MERCHANT_STORE := \
 	merchant/store/stock_acts.c \
 	merchant/store/tax.c \
 	merchant/store/token.c \
-	merchant/store/variant.c
+	merchant/store/variant.c \
+	merchant/store/webhook/delivery.c \
+	merchant/store/webhook/network.c \
+	merchant/store/webhook/sender.c \
+	merchant/store/webhook/sign.c \
+	merchant/store/webhook/transfer.c \
+	merchant/store/webhook/webhook.c \
+	merchant/store/webhook/webhook_action.c \
+	merchant/store/webhook/webhook_request.c \
+	merchant/store/www/front.c \
+	merchant/store/www/html.c \
+	merchant/store/www/order_page.c \
+	merchant/store/www/pages.c \
+	merchant/store/www/reply.c \
+	merchant/store/www/static.c \
+	merchant/store/www/template.c \
+	merchant/store/www/www.c \
+	merchant/webhook_commands.c
 
 MERCHANTD := \
 	merchant/merchantd.c \
 	merchant/options.c \
-	merchant/setup.c
+	merchant/setup.c \
+	merchant/shop_tls.c
 
 MERCHANT_CLI := \
 	merchant/catalogue_csv.c \
@@ -371,7 +405,8 @@ MERCHANT_CLI := \
 	merchant/merchant_wait.c \
 	merchant/merchant_words.c \
 	merchant/shop_cli.c \
-	merchant/shop_words.c
+	merchant/shop_words.c \
+	merchant/webhook_words.c
 
 # ------------------------------------------------------------------ cardholder
 WALLET := \
@@ -542,6 +577,7 @@ UNIT_TESTS := \
 	test_memory \
 	test_merchant_api \
 	test_merchant_commands \
+	test_merchant_events \
 	test_merchant_payment \
 	test_merchant_payment_store \
 	test_merchant_steps \
@@ -563,6 +599,7 @@ UNIT_TESTS := \
 	test_store_crash \
 	test_store_db \
 	test_store_erase \
+	test_template \
 	test_tls \
 	test_under_way \
 	test_vectors \
@@ -575,7 +612,9 @@ UNIT_TESTS := \
 	test_wallet_receipt \
 	test_wallet_renewal \
 	test_wallet_sign \
-	test_wallet_vault
+	test_wallet_vault \
+	test_webhook \
+	test_www
 
 TEST_SUPPORT := \
 	tests/support/test_acts.c \
@@ -645,8 +684,10 @@ INTEGRATION_TESTS := \
 	tests/integration/renewal.sh \
 	tests/integration/salts.sh \
 	tests/integration/sandbox.sh \
+	tests/integration/shop.sh \
 	tests/integration/units.sh \
 	tests/integration/wallet_cli.sh \
+	tests/integration/webhooks.sh \
 	tests/peers/peers.sh
 
 # And those that are C programs, made as unit tests are: tests/integration/NAME.c.
@@ -732,6 +773,7 @@ FUZZ_TARGETS := \
 	order \
 	receipt \
 	rpc \
+	template \
 	text
 
 FUZZ_PARTS := \

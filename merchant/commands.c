@@ -15,8 +15,10 @@
 #include "merchant/store/order_action.h"
 #include "merchant/store/order_list.h"
 #include "merchant/store/order_request.h"
+#include "merchant/store/order_tell.h"
 #include "merchant/store/quote.h"
 #include "merchant/store/token.h"
+#include "merchant/webhook_commands.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -50,6 +52,8 @@ static enum setpay_error order_create(struct setpay_db *db,
                                    "%s: %s", fault.field, fault.words);
     if (error == SETPAY_OK)
         error = setpay_order_insert(db, &view.order);
+    if (error == SETPAY_OK)
+        error = setpay_order_tell(db, context->port, view.order.order_id, context->now_ms);
     if (error == SETPAY_OK)
         error = order_json(&view, context, result);
     setpay_order_view_clear(&view);
@@ -173,18 +177,51 @@ static enum setpay_error order_cancel(struct setpay_db *db,
 
 /* ------------------------------------------------------------------ tokens */
 
+/* What the arguments say of a new token. */
+static enum setpay_error read_token(const json_t *args, setpay_time_ms now_ms,
+                                    struct setpay_token *token, struct setpay_problem *problem)
+{
+    static const char *const names[] = {"name", "scopes", "expires_in", NULL};
+    const char *name = NULL;
+    const char *scopes = "all";
+    int64_t expires_in_s = 0;
+    char wrong[32];
+    SETPAY_TRY(setpay_json_args_check(args, names, problem));
+    SETPAY_TRY(setpay_json_arg_text(args, "name", true, &name, problem));
+    SETPAY_TRY(setpay_json_arg_text(args, "scopes", false, &scopes, problem));
+    SETPAY_TRY(
+        setpay_json_arg_int(args, "expires_in", false, SETPAY_TOKEN_LIFE_MIN_MS / SETPAY_SECOND_MS,
+                            SETPAY_TOKEN_LIFE_MAX_MS / SETPAY_SECOND_MS, &expires_in_s, problem));
+    if (setpay_scopes_parse(scopes, &token->scopes, wrong) != SETPAY_OK)
+        return setpay_problem_set(
+            problem, SETPAY_E_USAGE,
+            "scope: found '%s'; expected all, or of orders:read, orders:write,"
+            " refunds:write, batches:read, batches:write, products:read,"
+            " products:write, events:read, webhooks:read, webhooks:write those"
+            " that are needed, with commas between",
+            wrong);
+    if (strlen(name) > SETPAY_TOKEN_NAME_BYTES)
+        name = ""; /* is none */
+    memcpy(token->name, name, strlen(name) + 1);
+    token->created_ms = now_ms;
+    token->expires_ms = expires_in_s == 0 ? 0 : now_ms + expires_in_s * SETPAY_SECOND_MS;
+    return SETPAY_OK;
+}
+
 static enum setpay_error token_add(struct setpay_db *db,
                                    const struct setpay_merchant_context *context,
                                    const json_t *args, json_t **result,
                                    struct setpay_problem *problem)
 {
     char text[SETPAY_TOKEN_SIZE];
-    struct setpay_digest hash;
-    const char *name = NULL;
-    SETPAY_TRY(only_text(args, "name", &name, problem));
-    enum setpay_error error = setpay_token_make(text, &hash);
+    char scopes[SETPAY_SCOPES_TEXT_SIZE];
+    char expires[SETPAY_TIME_TEXT_SIZE];
+    struct setpay_token token = {.name = ""};
+    SETPAY_TRY(read_token(args, context->now_ms, &token, problem));
+    const char *name = json_string_value(json_object_get(args, "name"));
+    enum setpay_error error = setpay_token_make(text, &token.hash);
     if (error == SETPAY_OK)
-        error = setpay_token_add(db, name, &hash, context->now_ms);
+        error = setpay_token_add(db, &token);
     if (error == SETPAY_E_INVALID)
         error = setpay_problem_set(problem, SETPAY_E_USAGE,
                                    "name: found '%.70s'; expected 1 to %d of letters, digits, '.',"
@@ -200,7 +237,10 @@ static enum setpay_error token_add(struct setpay_db *db,
                                    "there are %d tokens, as many as are kept; remove one first",
                                    SETPAY_TOKENS_MAX);
     if (error == SETPAY_OK) {
-        *result = json_pack("{s:s, s:s}", "name", name, "token", text);
+        *result =
+            json_pack("{s:s, s:s, s:s, s:s?}", "name", name, "token", text, "scopes",
+                      setpay_scopes_format(token.scopes, scopes), "expires",
+                      token.expires_ms == 0 ? NULL : setpay_time_format(token.expires_ms, expires));
         error = *result == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
     }
     setpay_cleanse(text, sizeof text);
@@ -391,6 +431,16 @@ static const struct setpay_merchant_command commands[] = {
     {"token.add", true, token_add},
     {"token.list", false, token_list},
     {"token.remove", true, token_remove},
+    {"webhook.add", true, setpay_merchant_webhook_add},
+    {"webhook.list", false, setpay_merchant_webhook_list},
+    {"webhook.enable", true, setpay_merchant_webhook_enable},
+    {"webhook.disable", true, setpay_merchant_webhook_disable},
+    {"webhook.rotate", true, setpay_merchant_webhook_rotate},
+    {"webhook.remove", true, setpay_merchant_webhook_remove},
+    {"webhook.test", true, setpay_merchant_webhook_test},
+    {"webhook.deliveries", false, setpay_merchant_webhook_deliveries},
+    {"webhook.redeliver", true, setpay_merchant_webhook_redeliver},
+    {"event.list", false, setpay_merchant_event_list},
     {"purchase.list", false, purchase_list},
     {"purchase.show", false, purchase_show},
     {"purchase.evidence", false, purchase_evidence},
@@ -498,6 +548,16 @@ HANDLER(setpay_merchant_on_batch_close, "batch.close")
 HANDLER(setpay_merchant_on_token_add, "token.add")
 HANDLER(setpay_merchant_on_token_list, "token.list")
 HANDLER(setpay_merchant_on_token_remove, "token.remove")
+HANDLER(setpay_merchant_on_webhook_add, "webhook.add")
+HANDLER(setpay_merchant_on_webhook_list, "webhook.list")
+HANDLER(setpay_merchant_on_webhook_enable, "webhook.enable")
+HANDLER(setpay_merchant_on_webhook_disable, "webhook.disable")
+HANDLER(setpay_merchant_on_webhook_rotate, "webhook.rotate")
+HANDLER(setpay_merchant_on_webhook_remove, "webhook.remove")
+HANDLER(setpay_merchant_on_webhook_test, "webhook.test")
+HANDLER(setpay_merchant_on_webhook_deliveries, "webhook.deliveries")
+HANDLER(setpay_merchant_on_webhook_redeliver, "webhook.redeliver")
+HANDLER(setpay_merchant_on_event_list, "event.list")
 HANDLER(setpay_merchant_on_purchase_list, "purchase.list")
 HANDLER(setpay_merchant_on_purchase_show, "purchase.show")
 HANDLER(setpay_merchant_on_purchase_evidence, "purchase.evidence")

@@ -66,6 +66,16 @@ setpay_control_handler_fn setpay_merchant_on_batch_close;
 setpay_control_handler_fn setpay_merchant_on_token_add;
 setpay_control_handler_fn setpay_merchant_on_token_list;
 setpay_control_handler_fn setpay_merchant_on_token_remove;
+setpay_control_handler_fn setpay_merchant_on_webhook_add;
+setpay_control_handler_fn setpay_merchant_on_webhook_list;
+setpay_control_handler_fn setpay_merchant_on_webhook_enable;
+setpay_control_handler_fn setpay_merchant_on_webhook_disable;
+setpay_control_handler_fn setpay_merchant_on_webhook_rotate;
+setpay_control_handler_fn setpay_merchant_on_webhook_remove;
+setpay_control_handler_fn setpay_merchant_on_webhook_test;
+setpay_control_handler_fn setpay_merchant_on_webhook_deliveries;
+setpay_control_handler_fn setpay_merchant_on_webhook_redeliver;
+setpay_control_handler_fn setpay_merchant_on_event_list;
 setpay_control_handler_fn setpay_merchant_on_purchase_list;
 setpay_control_handler_fn setpay_merchant_on_purchase_show;
 setpay_control_handler_fn setpay_merchant_on_purchase_evidence;
@@ -86,9 +96,24 @@ setpay_control_handler_fn setpay_merchant_on_purchase_evidence;
     {"batch.list", setpay_merchant_on_batch_list, "batches: limit, cursor"},                       \
     {"batch.show", setpay_merchant_on_batch_show, "a batch: batch, brand"},                        \
     {"batch.close", setpay_merchant_on_batch_close, "close what is open: brand"},                  \
-    {"token.add", setpay_merchant_on_token_add, "a new token of the API: name"},                   \
+    {"token.add", setpay_merchant_on_token_add, "a new token of the API: name, scopes"},           \
     {"token.list", setpay_merchant_on_token_list, "the names of the API's tokens"},                \
     {"token.remove", setpay_merchant_on_token_remove, "take a token of the API away: name"},       \
+    {"webhook.add", setpay_merchant_on_webhook_add,                                                \
+     "send events to an address: url, events, description"},                                       \
+    {"webhook.list", setpay_merchant_on_webhook_list, "the webhooks"},                             \
+    {"webhook.enable", setpay_merchant_on_webhook_enable, "send to it (again): webhook_id"},       \
+    {"webhook.disable", setpay_merchant_on_webhook_disable, "send to it no longer: webhook_id"},   \
+    {"webhook.rotate", setpay_merchant_on_webhook_rotate,                                          \
+     "another secret; the old one is good for a day: webhook_id"},                                 \
+    {"webhook.remove", setpay_merchant_on_webhook_remove, "forget it: webhook_id"},                \
+    {"webhook.test", setpay_merchant_on_webhook_test,                                              \
+     "send it an event of the type webhook.test: webhook_id"},                                     \
+    {"webhook.deliveries", setpay_merchant_on_webhook_deliveries,                                  \
+     "what was sent, and what came of it: webhook_id, limit, cursor"},                             \
+    {"webhook.redeliver", setpay_merchant_on_webhook_redeliver,                                    \
+     "send it once more: webhook_id, delivery_id"},                                                \
+    {"event.list", setpay_merchant_on_event_list, "what happened: limit, cursor, type"},           \
     {"purchase.list", setpay_merchant_on_purchase_list, "purchases: limit, cursor"},               \
     {"purchase.show", setpay_merchant_on_purchase_show, "a purchase: xid"},                        \
     {"purchase.evidence", setpay_merchant_on_purchase_evidence, "what was signed for it: xid"}

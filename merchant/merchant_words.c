@@ -207,8 +207,8 @@ void setpay_merchant_words_batches(const json_t *result)
 void setpay_merchant_words_token(const json_t *result)
 {
     printf("%s\n", setpay_operator_text(result, "token"));
-    fprintf(stderr, "This is the token '%s'. It is shown only once, and kept nowhere.\n",
-            setpay_operator_text(result, "name"));
+    fprintf(stderr, "This is the token '%s', for: %s. It is shown only once, and kept nowhere.\n",
+            setpay_operator_text(result, "name"), setpay_operator_text(result, "scopes"));
 }
 
 void setpay_merchant_words_tokens(const json_t *result)
@@ -220,11 +220,12 @@ void setpay_merchant_words_tokens(const json_t *result)
         puts("There is no token. Make one: setpay-merchant token add --name NAME");
         return;
     }
-    printf("%-32s  %s\n", "NAME", "CREATED");
+    printf("%-32s  %-24s  %-24s  %-24s  %s\n", "NAME", "CREATED", "LAST USED", "EXPIRES", "SCOPES");
     json_array_foreach(tokens, index, token)
     {
-        printf("%-32s  %s\n", setpay_operator_text(token, "name"),
-               setpay_operator_text(token, "created"));
+        printf("%-32s  %-24s  %-24s  %-24s  %s\n", setpay_operator_text(token, "name"),
+               setpay_operator_text(token, "created"), setpay_operator_text(token, "last_used"),
+               setpay_operator_text(token, "expires"), setpay_operator_text(token, "scopes"));
     }
 }
 

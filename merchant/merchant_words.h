@@ -18,4 +18,14 @@ setpay_merchant_words_fn setpay_merchant_words_token_removed;
 setpay_merchant_words_fn setpay_merchant_words_purchase;
 setpay_merchant_words_fn setpay_merchant_words_purchases;
 
+/* ---- webhook_words.c */
+
+setpay_merchant_words_fn setpay_merchant_words_webhook;
+setpay_merchant_words_fn setpay_merchant_words_webhooks;
+setpay_merchant_words_fn setpay_merchant_words_webhook_tested;
+setpay_merchant_words_fn setpay_merchant_words_webhook_removed;
+setpay_merchant_words_fn setpay_merchant_words_deliveries;
+setpay_merchant_words_fn setpay_merchant_words_redelivered;
+setpay_merchant_words_fn setpay_merchant_words_events;
+
 #endif

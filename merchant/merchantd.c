@@ -18,15 +18,21 @@
 #include "merchant/payment/step.h"
 #include "merchant/setup.h"
 #include "merchant/shop_commands.h"
+#include "merchant/shop_tls.h"
 #include "merchant/store/api/api.h"
 #include "merchant/store/api/idempotency.h"
 #include "merchant/store/catalogue_schema.h"
+#include "merchant/store/event.h"
 #include "merchant/store/order.h"
+#include "merchant/store/order_tell.h"
 #include "merchant/store/stock.h"
 #include "merchant/store/token.h"
+#include "merchant/store/webhook/sender.h"
+#include "merchant/store/www/www.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #define PURGE_PERIOD_MS 60000
 #define PURGE_BATCH 1000
@@ -40,6 +46,7 @@ static const struct setpay_store_migration steps[] = {
     {3, SETPAY_SAVED_TRUST_SCHEMA},
     {4, SETPAY_MERCHANT_STEP_SCHEMA SETPAY_MERCHANT_BATCH_SCHEMA},
     {5, SETPAY_CATALOGUE_SCHEMA},
+    {6, SETPAY_TOKEN_SCOPE_SCHEMA SETPAY_EVENT_SCHEMA SETPAY_WEBHOOK_SCHEMA SETPAY_DELIVERY_SCHEMA},
     {0, NULL},
 };
 /* rule M7: sealed instructions alone are ever erased */
@@ -51,6 +58,9 @@ static const struct setpay_store_schema schema = {
 struct merchantd {
     struct setpay_merchant merchant;
     struct setpay_upkeep *upkeep; /* of its keys, certificates and lists */
+    struct setpay_networks webhook_networks;
+    struct setpay_sender *sender; /* of webhooks */
+    struct setpay_tls *shop_tls;  /* NULL: the pages are plain HTTP */
     struct setpay_timer *purge_timer;
     struct setpay_timer *erase_timer;
     struct setpay_executor executor;
@@ -61,6 +71,7 @@ struct merchantd {
 struct worker {
     struct setpay_merchant_worker *payment;
     struct setpay_api *api; /* NULL where the API has no address */
+    struct setpay_www *www; /* NULL where the shop has none */
     struct setpay_worker *daemon_worker;
     struct setpay_service *service;
     unsigned undrained;
@@ -177,6 +188,8 @@ static enum setpay_error purge(struct setpay_db *db, void *arg)
     (void)arg;
     SETPAY_TRY(setpay_answers_purge(db, now_ms, PURGE_BATCH, &deleted));
     SETPAY_TRY(setpay_stock_expire(db, now_ms, PURGE_BATCH, &deleted));
+    SETPAY_TRY(setpay_idempotency_purge(db, now_ms, PURGE_BATCH));
+    SETPAY_TRY(setpay_event_purge(db, now_ms - SETPAY_EVENT_KEPT_MS, PURGE_BATCH));
     return setpay_merchant_offer_purge(db, now_ms - OFFER_KEPT_MS, PURGE_BATCH, &deleted);
 }
 
@@ -221,12 +234,42 @@ static void on_erase_time(void *arg)
 
 /* ------------------------------------------------------------------ start and stop */
 
+static enum setpay_error load_webhooks(struct setpay_service *service, struct merchantd *daemon,
+                                       struct setpay_problem *problem)
+{
+    struct setpay_problem why = {{0}};
+    const char *networks = setpay_config_text(service->config, "", "webhook_networks");
+    enum setpay_error error = setpay_networks_parse(networks, &daemon->webhook_networks, &why);
+    if (error != SETPAY_OK)
+        return setpay_problem_set(problem, error, "webhook_networks: %s", why.text);
+    return setpay_sender_system_init();
+}
+
+static enum setpay_error start_sender(struct setpay_service *service, struct merchantd *daemon)
+{
+    const struct setpay_config *config = service->config;
+    const struct setpay_sender_options options = {
+        .loop = setpay_daemon_loop(service->daemon),
+        .store = service->store,
+        .port = &setpay_merchant_payment_port,
+        .rules = {.repeat_min_ms = setpay_config_int(config, "", "webhook_repeat_min"),
+                  .give_up_ms = setpay_config_int(config, "", "webhook_give_up"),
+                  .disable_after_ms = setpay_config_int(config, "", "webhook_disable_after")},
+        .networks = daemon->webhook_networks,
+        .ca_file = setpay_config_text(config, "", "webhook_ca_file"),
+        .timeout_ms = setpay_config_int(config, "", "webhook_timeout"),
+    };
+    return setpay_sender_new(&options, &daemon->sender);
+}
+
 static enum setpay_error on_start(struct setpay_service *service, struct setpay_problem *problem)
 {
     struct merchantd *daemon = calloc(1, sizeof *daemon);
     if (daemon == NULL)
         return SETPAY_E_NOMEM;
     service->user = daemon;
+    SETPAY_TRY(load_webhooks(service, daemon, problem));
+    SETPAY_TRY(setpay_shop_tls_load(service->config, &daemon->shop_tls, problem));
     SETPAY_TRY(setpay_merchant_load(service, &daemon->merchant, &daemon->upkeep, problem));
     /* Rule M7: a crash may have come between an outcome and its checkpoint. */
     SETPAY_TRY(setpay_store_checkpoint_truncate_wait(service->store));
@@ -242,6 +285,7 @@ static enum setpay_error on_ready(struct setpay_service *service, struct setpay_
     (void)problem;
     daemon->executor = setpay_loop_executor(loop);
     SETPAY_TRY(setpay_upkeep_start(daemon->upkeep));
+    SETPAY_TRY(start_sender(service, daemon));
     SETPAY_TRY(setpay_timer_new(loop, on_purge_time, daemon, &daemon->purge_timer));
     SETPAY_TRY(setpay_timer_new(loop, on_erase_time, daemon, &daemon->erase_timer));
     setpay_timer_start_periodic(daemon->purge_timer, PURGE_PERIOD_MS);
@@ -251,8 +295,17 @@ static enum setpay_error on_ready(struct setpay_service *service, struct setpay_
 
 static enum setpay_error on_reload(struct setpay_service *service, struct setpay_problem *problem)
 {
+    struct merchantd *daemon = service->user;
+    SETPAY_TRY(setpay_upkeep_reload(daemon->upkeep, problem));
+    return setpay_shop_tls_load(service->config, &daemon->shop_tls, problem);
+}
+
+/* What is under way is sent again at the next start. */
+static void on_drain(struct setpay_service *service)
+{
     const struct merchantd *daemon = service->user;
-    return setpay_upkeep_reload(daemon->upkeep, problem);
+    if (daemon->sender != NULL)
+        setpay_sender_stop(daemon->sender);
 }
 
 static void on_stop(struct setpay_service *service)
@@ -260,10 +313,12 @@ static void on_stop(struct setpay_service *service)
     struct merchantd *daemon = service->user;
     if (daemon == NULL)
         return;
+    setpay_sender_free(daemon->sender);
     setpay_timer_free(daemon->purge_timer);
     setpay_timer_free(daemon->erase_timer);
     setpay_upkeep_free(daemon->upkeep);
     setpay_merchant_clear(&daemon->merchant);
+    setpay_tls_free(daemon->shop_tls);
     free(daemon);
     service->user = NULL;
 }
@@ -286,6 +341,27 @@ static enum setpay_error start_api(struct worker *worker, struct merchantd *daem
     return setpay_api_listen(worker->api, fd);
 }
 
+static enum setpay_error start_www(struct worker *worker, struct merchantd *daemon)
+{
+    const struct setpay_www_options options = {
+        .loop = worker->daemon_worker->loop,
+        .store = daemon->merchant.store,
+        .port = &setpay_merchant_payment_port,
+        .shop = daemon->merchant.name,
+        .public_host = daemon->merchant.public_host,
+        .tls = daemon->shop_tls,
+    };
+    int fd = setpay_worker_take_listener(worker->daemon_worker, "shop");
+    if (fd < 0)
+        return SETPAY_OK; /* no shop_listen */
+    enum setpay_error error = setpay_www_new(&options, &worker->www);
+    if (error != SETPAY_OK) {
+        (void)close(fd);
+        return error;
+    }
+    return setpay_www_listen(worker->www, fd);
+}
+
 static enum setpay_error worker_init(void *context, struct setpay_worker *daemon_worker,
                                      struct setpay_problem *problem)
 {
@@ -299,7 +375,8 @@ static enum setpay_error worker_init(void *context, struct setpay_worker *daemon
     worker->daemon_worker = daemon_worker;
     worker->service = service;
     SETPAY_TRY(setpay_merchant_worker_new(&daemon->merchant, daemon_worker, &worker->payment));
-    return start_api(worker, daemon);
+    SETPAY_TRY(start_api(worker, daemon));
+    return start_www(worker, daemon);
 }
 
 static void on_drained(void *arg)
@@ -313,10 +390,12 @@ static void worker_drain(void *context, struct setpay_worker *daemon_worker)
 {
     struct worker *worker = daemon_worker->user;
     (void)context;
-    worker->undrained = worker->api != NULL ? 2 : 1;
+    worker->undrained = 1U + (worker->api != NULL ? 1 : 0) + (worker->www != NULL ? 1 : 0);
     setpay_merchant_worker_drain(worker->payment, on_drained, worker);
     if (worker->api != NULL)
         setpay_api_drain(worker->api, on_drained, worker);
+    if (worker->www != NULL)
+        setpay_www_drain(worker->www, on_drained, worker);
 }
 
 static void worker_free(void *context, struct setpay_worker *daemon_worker)
@@ -325,6 +404,7 @@ static void worker_free(void *context, struct setpay_worker *daemon_worker)
     (void)context;
     if (worker == NULL)
         return;
+    setpay_www_free(worker->www);
     setpay_api_free(worker->api);
     setpay_merchant_worker_free(worker->payment);
     free(worker);
@@ -345,6 +425,7 @@ static enum setpay_error strip_backup(struct setpay_db *db, void *arg)
 static enum setpay_error set_back(struct setpay_db *db, void *arg)
 {
     const struct setpay_store_restore *restore = arg;
+    SETPAY_TRY(setpay_order_tell_expire_all(db, restore->restored_ms));
     return setpay_order_expire_all(db, restore->restored_ms); /* rule M10 */
 }
 
@@ -372,12 +453,13 @@ const struct setpay_service_spec setpay_merchantd_spec = {
     .schema = &schema,
     .commands = commands,
     .backup = &backup,
-    .listeners = {{"wallets", "listen"}, {"api", "api_listen"}},
+    .listeners = {{"wallets", "listen"}, {"api", "api_listen"}, {"shop", "shop_listen"}},
     .needs_trust = true,
     .saves_trust = true,
     .on_start_cb = on_start,
     .on_ready_cb = on_ready,
     .on_reload_cb = on_reload,
+    .on_drain_cb = on_drain,
     .on_stop_cb = on_stop,
     .status_cb = on_status,
     .doctor_cb = on_doctor,

@@ -34,6 +34,10 @@ void setpay_http_connection_reply(struct setpay_http_connection *connection,
 /* The connection is going: the request must not touch it or its evhttp request again. */
 void setpay_http_request_set_gone(struct setpay_http_request *request);
 
+/* The body of an error that the server itself answers, owned (free()), and its type: a page where
+ * the server has pages, otherwise a problem document. NULL without memory. server may be NULL. */
+char *setpay_http_error_body(const struct setpay_http_server *server, int status,
+                             const char *detail, const char **content_type);
 /* The body of a problem document, owned (free()); NULL without memory. */
 char *setpay_http_problem_text(int status, const char *type, const char *title, const char *detail);
 #define SETPAY_HTTP_PROBLEM_TYPE "application/problem+json"

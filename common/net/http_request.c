@@ -113,6 +113,20 @@ char *setpay_http_problem_text(int status, const char *type, const char *title, 
     return text;
 }
 
+char *setpay_http_error_body(const struct setpay_http_server *server, int status,
+                             const char *detail, const char **content_type)
+{
+    const struct setpay_http_server_options *options =
+        server == NULL ? NULL : setpay_http_server_options(server);
+
+    if (options == NULL || options->error_page_cb == NULL) {
+        *content_type = SETPAY_HTTP_PROBLEM_TYPE;
+        return setpay_http_problem_text(status, NULL, NULL, detail);
+    }
+    *content_type = "text/html; charset=utf-8";
+    return options->error_page_cb(status, options->arg);
+}
+
 /* ------------------------------------------------------------------ copying */
 
 /* Copies into the arena, whose size was reckoned before. */
@@ -370,6 +384,16 @@ static void allowed_methods(struct setpay_http_request *request,
         snprintf(out + used, size - used, "OPTIONS");
 }
 
+/* What no handler has a word in. */
+static void reply_error(struct setpay_http_request *request, int status, const char *detail)
+{
+    const char *type;
+    char *body = setpay_http_error_body(request->server, status, detail, &type);
+
+    setpay_http_reply(request, status, type, NULL, setpay_view_string(body));
+    free(body);
+}
+
 static void route(struct setpay_http_request *request)
 {
     const struct setpay_http_server_options *options = setpay_http_server_options(request->server);
@@ -382,8 +406,7 @@ static void route(struct setpay_http_request *request)
         if (method >= 0 && (int)row->method == method &&
             match_path(request, row->pattern, false) == MATCH_YES) {
             if (match_path(request, row->pattern, true) != MATCH_YES) {
-                setpay_http_reply_problem(request, 400, NULL, NULL,
-                                          "the path is not percent-encoded UTF-8");
+                reply_error(request, 400, "the path is not percent-encoded UTF-8");
                 return;
             }
             setpay_testing_point("net.receive");
@@ -395,13 +418,13 @@ static void route(struct setpay_http_request *request)
     if (request->type == EVHTTP_REQ_OPTIONS && allow[0] != '\0') {
         setpay_http_reply(request, 204, NULL, headers, SETPAY_VIEW_EMPTY);
     } else if (allow[0] != '\0') {
-        char *body = setpay_http_problem_text(405, NULL, NULL, allow);
+        const char *type;
+        char *body = setpay_http_error_body(request->server, 405, allow, &type);
 
-        setpay_http_reply(request, 405, SETPAY_HTTP_PROBLEM_TYPE, headers,
-                          setpay_view_string(body));
+        setpay_http_reply(request, 405, type, headers, setpay_view_string(body));
         free(body);
     } else {
-        setpay_http_reply_problem(request, 404, NULL, NULL, NULL);
+        reply_error(request, 404, NULL);
     }
 }
 
@@ -471,12 +494,12 @@ void setpay_http_on_request(struct evhttp_request *ev, void *arg)
         words = framing_problem(request);
     if (words != NULL) {
         request->must_close = true;
-        setpay_http_reply_problem(request, 400, NULL, NULL, words);
+        reply_error(request, 400, words);
         return;
     }
     words = keep_query(request, uri == NULL ? NULL : evhttp_uri_get_query(uri));
     if (words != NULL) {
-        setpay_http_reply_problem(request, 400, NULL, NULL, words);
+        reply_error(request, 400, words);
         return;
     }
     route(request);
@@ -601,8 +624,13 @@ static bool add_headers(struct setpay_http_request *request, int status, const c
                         const struct setpay_http_header *headers, size_t body_size)
 {
     struct evkeyvalq *out = evhttp_request_get_output_headers(request->ev);
+    const struct setpay_http_header *always = setpay_http_server_options(request->server)->headers;
     char length[24], date[32];
 
+    for (; always != NULL && always->name != NULL; always++) {
+        if (evhttp_add_header(out, always->name, always->value) != 0)
+            return false;
+    }
     for (; headers != NULL && headers->name != NULL; headers++) {
         if (evhttp_add_header(out, headers->name, headers->value) != 0)
             return false;

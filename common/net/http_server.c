@@ -268,6 +268,8 @@ static void on_input(struct evbuffer *input, const struct evbuffer_cb_info *info
 static void replace_page(struct setpay_http_connection *connection, struct evbuffer *output,
                          const char *page, size_t size)
 {
+    const struct setpay_http_header *header = connection->server->options.headers;
+    const char *type = SETPAY_HTTP_PROBLEM_TYPE;
     char *body;
     int status = strncmp(page, "HTTP/1.", 7) == 0 && size > 9 ? (int)strtol(page + 9, NULL, 10) : 0;
 
@@ -275,14 +277,17 @@ static void replace_page(struct setpay_http_connection *connection, struct evbuf
         status = 501; /* evhttp has no number for a method that it does not know */
     setpay_metric_add(&metric_requests, connection->server->metric_label,
                       (size_t)(status / 100 - 1), 1);
-    body = setpay_http_problem_text(status, NULL, NULL, NULL);
+    body = setpay_http_error_body(connection->server, status, NULL, &type);
     if (body != NULL) {
         connection->rewriting = true;
         evbuffer_drain(output, size);
         evbuffer_add_printf(output,
-                            "HTTP/1.1 %d %s\r\nContent-Type: " SETPAY_HTTP_PROBLEM_TYPE "\r\n"
-                            "Content-Length: %zu\r\nConnection: close\r\n\r\n%s",
-                            status, setpay_http_status_phrase(status), strlen(body), body);
+                            "HTTP/1.1 %d %s\r\nContent-Type: %s\r\n"
+                            "Content-Length: %zu\r\nConnection: close\r\n",
+                            status, setpay_http_status_phrase(status), type, strlen(body));
+        for (; header != NULL && header->name != NULL; header++)
+            evbuffer_add_printf(output, "%s: %s\r\n", header->name, header->value);
+        evbuffer_add_printf(output, "\r\n%s", body);
         connection->rewriting = false;
         free(body);
     }

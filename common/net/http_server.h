@@ -61,6 +61,12 @@ struct setpay_http_server_options {
     int64_t request_deadline_ms; /* (10 s) from the first byte to the last; also for a handshake */
     int64_t idle_timeout_ms;     /* (60 s) between requests */
     int64_t send_deadline_ms;    /* (30 s) until the client has taken the whole answer */
+    /* Headers that every answer has, those of the server's own errors too; NULL: none. Outlive the
+     * server. No reply names one of them again. */
+    const struct setpay_http_header *headers;
+    /* The server's own errors as an HTML page, owned (free()), instead of problem+json; NULL from
+     * it: without a body. arg is the handlers'. */
+    char *(*error_page_cb)(int status, void *arg);
 };
 
 /* SETPAY_E_NOMEM, SETPAY_E_INVALID (a pattern that does not start with a slash). */

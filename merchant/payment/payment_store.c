@@ -8,6 +8,8 @@
 #include "merchant/payment/payment_store.h"
 
 #include "common/base/limits.h"
+#include "merchant/payment/port.h"
+#include "merchant/store/order_tell.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -214,6 +216,7 @@ enum setpay_error setpay_merchant_purchase_insert(struct setpay_db *db,
     SETPAY_TRY(setpay_db_end(rows));
     purchase->id = id;
     purchase->version = 1;
+    SETPAY_TRY(setpay_order_tell(db, &setpay_merchant_payment_port, p->order_id, p->updated_ms));
     return setpay_db_notify(db, &purchase->xid, purchase->version);
 }
 
@@ -236,6 +239,7 @@ enum setpay_error setpay_merchant_purchase_update(struct setpay_db *db,
     if (setpay_db_changes(db) != 1)
         return SETPAY_E_CONFLICT;
     purchase->version++;
+    SETPAY_TRY(setpay_order_tell(db, &setpay_merchant_payment_port, p->order_id, p->updated_ms));
     return setpay_db_notify(db, &purchase->xid, purchase->version);
 }
 

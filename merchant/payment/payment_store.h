@@ -134,7 +134,10 @@ setpay_merchant_purchase_find(struct setpay_db *db, const struct setpay_id *xid,
 enum setpay_error
 setpay_merchant_purchase_certificate(struct setpay_db *db, int64_t purchase_id,
                                      struct setpay_buffer *certificate) SETPAY_MUST_CHECK;
-/* Sets id and version; watchers of xid hear of it. SETPAY_E_ORDER_TAKEN where xid has a row. */
+/* Both add the event that the order's new status makes (merchant/store/order_tell.h), and tell the
+ * watchers of xid.
+ *
+ * Sets id and version. SETPAY_E_ORDER_TAKEN where xid has a row. */
 enum setpay_error
 setpay_merchant_purchase_insert(struct setpay_db *db, struct setpay_view certificate,
                                 struct setpay_merchant_purchase *purchase) SETPAY_MUST_CHECK;

@@ -8,6 +8,7 @@
 #include "merchant/store/order.h"
 
 #include "common/base/bytes.h"
+#include "merchant/store/name.h"
 #include "merchant/store/quote.h"
 #include "merchant/store/stock.h"
 
@@ -22,23 +23,8 @@
 
 enum setpay_error setpay_order_name(struct setpay_order *order)
 {
-    static const char digits[] = "0123456789abcdefghjkmnpqrstvwxyz";
     struct setpay_id random;
-    SETPAY_TRY(setpay_id_random(&random));
-    memcpy(order->order_id, "ord_", 4);
-    /* 20 times 5 bits out of 128. */
-    unsigned held = 0;
-    unsigned bits = 0;
-    size_t at = 0;
-    for (size_t i = 4; i < SETPAY_ORDER_ID_SIZE - 1; i++) {
-        if (held < 5) {
-            bits = (bits << 8 | random.bytes[at++]) & 0xffff;
-            held += 8;
-        }
-        held -= 5;
-        order->order_id[i] = digits[bits >> held & 31];
-    }
-    order->order_id[SETPAY_ORDER_ID_SIZE - 1] = '\0';
+    SETPAY_TRY(setpay_name_make("ord_", order->order_id));
     SETPAY_TRY(setpay_id_random(&random));
     setpay_base64url_encode(setpay_id_view(&random), order->token);
     return SETPAY_OK;

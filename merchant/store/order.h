@@ -16,13 +16,14 @@
 #include "common/base/money.h"
 #include "common/store/db.h"
 #include "common/wire/messages.h"
+#include "merchant/store/name.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* "ord_" and 20 of 0-9 a-z without i, l, o, u: 100 random bits. Fits lid_m. */
-#define SETPAY_ORDER_ID_SIZE 25
+/* "ord_…". Fits lid_m. */
+#define SETPAY_ORDER_ID_SIZE SETPAY_NAME_SIZE
 /* 16 random bytes, base64url. Fits an order token of the wire. */
 #define SETPAY_ORDER_TOKEN_SIZE SETPAY_BASE64URL_SIZE(16)
 

@@ -8,6 +8,8 @@
  */
 #include "merchant/store/order_action.h"
 
+#include "merchant/store/order_tell.h"
+
 #include <stdio.h>
 
 const char *setpay_order_action_name(enum setpay_order_action action)
@@ -87,6 +89,7 @@ enum setpay_error setpay_order_act(struct setpay_db *db, const struct setpay_pay
     if (error == SETPAY_E_STATE || error == SETPAY_E_NOT_FOUND)
         return SETPAY_E_INTERNAL; /* order and purchase disagree: what was written must go */
     SETPAY_TRY(error);
+    SETPAY_TRY(setpay_order_tell(db, port, order_id, now_ms));
     setpay_order_view_clear(view);
     SETPAY_TRY(setpay_order_view_find(db, port, order_id, now_ms, view));
     result->under_way = view->order.taken && setpay_order_is_under_way(view, &view->order.xid, 0);

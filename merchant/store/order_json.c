@@ -254,7 +254,8 @@ json_t *setpay_order_view_json(const struct setpay_order_view *view, const char 
     set(json, "status", json_string(setpay_order_status_name(view->status)), &whole);
     set(json, "amount", json_integer(order->amount.minor), &whole);
     set(json, "currency", json_string(order->amount.currency), &whole);
-    set(json, "pay_uri", json_sprintf("setpay://%s/pay/%s", public_host, order->token), &whole);
+    if (public_host != NULL)
+        set(json, "pay_uri", json_sprintf("setpay://%s/pay/%s", public_host, order->token), &whole);
     if (order->description[0] != '\0')
         set(json, "description", json_string(order->description), &whole);
     for (size_t i = 0; i < order->item_count; i++)
@@ -274,6 +275,22 @@ json_t *setpay_order_view_json(const struct setpay_order_view *view, const char 
         add_steps(view, json, &whole);
         set(json, "shipments", json_array(), &whole);
     }
+    if (whole)
+        return json;
+    json_decref(json);
+    return NULL;
+}
+
+json_t *setpay_order_event_json(const struct setpay_order_view *view)
+{
+    bool whole = true;
+    json_t *json = setpay_order_view_json(view, NULL, false);
+    if (json == NULL)
+        return NULL;
+    set(json, "payment",
+        view->payment_count == 0 ? json_null()
+                                 : payment_json(&view->payments[view->payment_count - 1], &whole),
+        &whole);
     if (whole)
         return json;
     json_decref(json);

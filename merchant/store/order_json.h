@@ -46,10 +46,16 @@ enum setpay_error setpay_order_view_find(struct setpay_db *db,
                                          struct setpay_order_view *view) SETPAY_MUST_CHECK;
 void setpay_order_view_clear(struct setpay_order_view *view);
 
-/* The order as the store sees it. public_host: HOST[:PORT] of its pay link. full: with payments,
+/* The order as the store sees it. public_host: HOST[:PORT] of its pay link; NULL: without the link.
+ * full: with payments,
  * captures, refunds and shipments. Owned; NULL where memory is out. */
 json_t *setpay_order_view_json(const struct setpay_order_view *view, const char *public_host,
                                bool full);
+
+/* The order as an event tells it: with its newest payment alone, so that no number of attempts
+ * makes it large, and without the link, so that who is told can't pay. Owned; NULL where memory is
+ * out. */
+json_t *setpay_order_event_json(const struct setpay_order_view *view);
 
 /* The state of a payment in the store's words: "paying", "authorised", "captured", "declined",
  * "voided", "reversing", "reversed", "lapsed". */

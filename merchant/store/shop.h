@@ -45,10 +45,10 @@ struct setpay_shop_ask {
 
 /* Zeroed memory is an empty one. */
 struct setpay_shop_answer {
-    json_t *json;                   /* owned; NULL where nothing is to be said */
-    int64_t version;                /* of the resource in it; 0: it has none */
+    json_t *json;                     /* owned; NULL where nothing is to be said */
+    int64_t version;                  /* of the resource in it; 0: it has none */
     char made[SETPAY_SHOP_MADE_SIZE]; /* the id of what was made */
-    struct setpay_json_fault fault; /* after a refusal: which member, and words */
+    struct setpay_json_fault fault;   /* after a refusal: which member, and words */
 };
 void setpay_shop_answer_clear(struct setpay_shop_answer *answer);
 

@@ -10,6 +10,7 @@
 #include "common/base/error.h"
 #include "common/base/ids.h"
 #include "common/store/db.h"
+#include "merchant/store/scope.h"
 
 #include <jansson.h>
 
@@ -24,22 +25,45 @@
     " name TEXT PRIMARY KEY,"                                                                      \
     " hash BLOB NOT NULL UNIQUE,"                                                                  \
     " created_ms INTEGER NOT NULL);"
+/* And for a later one. Tokens from before keep all. expires_ms 0: never; last_used_ms 0: not yet.
+ */
+#define SETPAY_TOKEN_SCOPE_SCHEMA                                                                  \
+    "ALTER TABLE token ADD COLUMN scopes INTEGER NOT NULL DEFAULT -1;"                             \
+    "ALTER TABLE token ADD COLUMN expires_ms INTEGER NOT NULL DEFAULT 0;"                          \
+    "ALTER TABLE token ADD COLUMN last_used_ms INTEGER NOT NULL DEFAULT 0;"
+
+#define SETPAY_TOKEN_LIFE_MIN_MS SETPAY_MINUTE_MS
+#define SETPAY_TOKEN_LIFE_MAX_MS (3650 * SETPAY_DAY_MS)
+/* When a token was used last is known this exactly: not every request writes. */
+#define SETPAY_TOKEN_USED_STEP_MS SETPAY_HOUR_MS
+
+struct setpay_token {
+    char name[SETPAY_TOKEN_NAME_BYTES + 1];
+    struct setpay_digest hash;
+    setpay_scopes scopes;
+    setpay_time_ms created_ms;
+    setpay_time_ms expires_ms; /* 0: never */
+    setpay_time_ms last_used_ms;
+};
 
 /* A fresh token into text (SETPAY_TOKEN_SIZE; the caller cleanses it) and its hash.
  * SETPAY_E_RANDOM, SETPAY_E_CRYPTO. */
 enum setpay_error setpay_token_make(char *text, struct setpay_digest *hash) SETPAY_MUST_CHECK;
 /* SETPAY_E_INVALID for a name that is none (1 to 64 of letters, digits, '.', '_', '-'),
  * SETPAY_E_EXISTS, SETPAY_E_TOO_BIG where there are SETPAY_TOKENS_MAX. */
-enum setpay_error setpay_token_add(struct setpay_db *db, const char *name,
-                                   const struct setpay_digest *hash,
-                                   setpay_time_ms now_ms) SETPAY_MUST_CHECK;
+enum setpay_error setpay_token_add(struct setpay_db *db,
+                                   const struct setpay_token *token) SETPAY_MUST_CHECK;
 /* SETPAY_E_NOT_FOUND. */
 enum setpay_error setpay_token_remove(struct setpay_db *db, const char *name) SETPAY_MUST_CHECK;
-/* [{"name","created"}], by name; owned. */
+/* [{"name","scopes","created","expires","last_used"}], by name; owned. */
 enum setpay_error setpay_token_list(struct setpay_db *db, json_t **list) SETPAY_MUST_CHECK;
-/* The hash by which a token that was shown to us is known, if it is. Takes as long for every token,
- * known or not. SETPAY_E_NOT_FOUND. */
+/* The token that was shown to us, if it is known. Takes as long for every one, known or not.
+ * SETPAY_E_NOT_FOUND; SETPAY_E_EXPIRED, with the token. */
 enum setpay_error setpay_token_check(struct setpay_db *db, struct setpay_view text,
-                                     struct setpay_digest *hash) SETPAY_MUST_CHECK;
+                                     setpay_time_ms now_ms,
+                                     struct setpay_token *token) SETPAY_MUST_CHECK;
+/* It was used at this time. */
+enum setpay_error setpay_token_touch(struct setpay_db *db, const struct setpay_digest *hash,
+                                     setpay_time_ms now_ms) SETPAY_MUST_CHECK;
 
 #endif

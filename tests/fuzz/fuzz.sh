@@ -40,6 +40,7 @@ message 100000 -
 order 60000 order
 receipt 12000 -
 rpc 6000 rpc
+template 100000 template
 text 150000 text
 TABLE
 }

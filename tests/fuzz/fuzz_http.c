@@ -14,6 +14,7 @@
 #include "merchant/store/catalogue_schema.h"
 #include "merchant/store/order.h"
 #include "merchant/store/token.h"
+#include "merchant/store/webhook/delivery.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/talk.h"
 
@@ -52,13 +53,18 @@ static const struct setpay_payment_port port = {
     .list = list_none, .give_up = change_none, .reverse = change_none};
 
 static const struct setpay_store_migration steps[] = {
-    {1, SETPAY_ORDER_SCHEMA SETPAY_CATALOGUE_SCHEMA SETPAY_TOKEN_SCHEMA SETPAY_IDEMPOTENCY_SCHEMA},
+    {1, SETPAY_ORDER_SCHEMA SETPAY_CATALOGUE_SCHEMA SETPAY_TOKEN_SCHEMA SETPAY_TOKEN_SCOPE_SCHEMA
+            SETPAY_IDEMPOTENCY_SCHEMA SETPAY_EVENT_SCHEMA SETPAY_WEBHOOK_SCHEMA
+                SETPAY_DELIVERY_SCHEMA},
     {0}};
 static const struct setpay_store_schema schema = {.name = "merchant", .steps = steps};
 
 static enum setpay_error add_token(struct setpay_db *db, void *hash)
 {
-    return setpay_token_add(db, "fuzz", hash, FUZZ_NOW_MS);
+    struct setpay_token made = {
+        .name = "fuzz", .scopes = SETPAY_SCOPES_ALL, .created_ms = FUZZ_NOW_MS};
+    memcpy(&made.hash, hash, sizeof made.hash);
+    return setpay_token_add(db, &made);
 }
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)

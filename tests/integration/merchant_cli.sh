@@ -103,8 +103,8 @@ ok "a token is made, and shown once" says "^spm_[A-Za-z0-9_-]+\$
 token=$(grep '^spm_' "$tmp/said")
 with_token() { curl -sS -o /dev/null -w '%{http_code}' -H "Authorization: Bearer $token" "$(get .merchant_api_url)/orders"; }
 is "it is good" "$(with_token)" 200
-ok "it is listed by its name" says '^NAME +CREATED$
-^second  +20' merchant token list
+ok "it is listed by its name" says '^NAME +CREATED +LAST USED +EXPIRES +SCOPES$
+^second  +20.* all$' merchant token list
 ok "it is taken back" says "The token 'second' is no longer accepted" merchant token remove --name second
 is "and is no good any more" "$(with_token)" 401
 ok "what is not there can't be taken back" refuses 1 "second" merchant token remove --name second

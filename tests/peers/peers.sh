@@ -2,8 +2,9 @@
 # Outside eyes: other people's libraries, in JavaScript, look at what setpay makes. A verifier written from
 # docs/protocol.md is held to the vectors, our codec of ISO 8583 to another one; a wallet written from that page buys
 # from a sandbox; the bytes of real purchases are recorded on all three links, and then read by protobufjs, asn1js,
-# @peculiar/x509 and iso_8583; the store's API is held to its OpenAPI document. Needs node (18 or later), npm and, the
-# first time, its registry. Everything that npm brings goes to $BUILD/peers.
+# @peculiar/x509 and iso_8583; the store's API is held to its OpenAPI document, its webhooks to the library of their
+# specification. Needs node (18 or later), npm and, the first time, its registry. Everything that npm brings goes to
+# $BUILD/peers.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../support/tap.bash"
@@ -152,6 +153,8 @@ from_ca "SELECT json_object('profile', profile, 'brand', brand, 'der', lower(hex
 script captured "$sandbox" "$capture"
 script chains "$sandbox" "$tmp/certificates" "$capture"
 script iso8583 "$capture" "$(get .issuer_address)"
-script api "$sandbox" "$api_record"
+token_with() { merchant --json token add --name "$1" --scope "$2" | jq -r .token; }
+script webhooks "$sandbox" "$(token_with hooks webhooks:write,webhooks:read,orders:write)"
+script api "$sandbox" "$api_record" "$(token_with reader orders:read)"
 ok "what the library held at the issuer, it gave back" nothing_left_over
 done_testing

@@ -395,7 +395,7 @@ static uint16_t free_port(int list)
     test_bail_out("no port is free");
 }
 
-#define PORTS 8
+#define PORTS 9
 struct change {
     char from[128];
     char to[128];

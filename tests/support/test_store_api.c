@@ -9,8 +9,10 @@
 #include "merchant/store/api/idempotency.h"
 #include "merchant/store/catalogue_schema.h"
 #include "merchant/store/order.h"
+#include "merchant/store/order_tell.h"
 #include "merchant/store/stock.h"
 #include "merchant/store/token.h"
+#include "merchant/store/webhook/delivery.h"
 #include "tests/support/test_messages.h"
 
 #include <arpa/inet.h>
@@ -31,7 +33,9 @@
 /* ------------------------------------------------------------------ the payment side */
 
 static const struct setpay_store_migration steps[] = {
-    {1, SETPAY_ORDER_SCHEMA SETPAY_CATALOGUE_SCHEMA SETPAY_TOKEN_SCHEMA SETPAY_IDEMPOTENCY_SCHEMA
+    {1,
+     SETPAY_ORDER_SCHEMA SETPAY_CATALOGUE_SCHEMA SETPAY_TOKEN_SCHEMA SETPAY_TOKEN_SCOPE_SCHEMA
+         SETPAY_IDEMPOTENCY_SCHEMA SETPAY_EVENT_SCHEMA SETPAY_WEBHOOK_SCHEMA SETPAY_DELIVERY_SCHEMA
      "CREATE TABLE fake (id INTEGER PRIMARY KEY, xid BLOB NOT NULL UNIQUE, order_id TEXT NOT NULL,"
      " state INTEGER NOT NULL, version INTEGER NOT NULL);"},
     {0}};
@@ -74,6 +78,7 @@ static enum setpay_error fake_set(struct setpay_db *db, const struct setpay_id *
         SETPAY_TRY(setpay_stock_sell(db, order_id, setpay_clock_now_ms()));
     if (setpay_purchase_state_is_refused(state))
         SETPAY_TRY(setpay_order_release(db, order_id, xid));
+    SETPAY_TRY(setpay_order_tell(db, &test_api_port, order_id, setpay_clock_now_ms()));
     return setpay_db_notify(db, xid, 2);
 }
 
@@ -200,9 +205,10 @@ int64_t test_api_sql(struct test_api *test, const char *sql)
 static enum setpay_error do_token(struct setpay_db *db, void *arg)
 {
     struct doing *doing = arg;
-    struct setpay_digest hash;
-    SETPAY_TRY(setpay_token_make(doing->token, &hash));
-    return setpay_token_add(db, "test", &hash, setpay_clock_now_ms());
+    struct setpay_token token = {.name = "test", .scopes = SETPAY_SCOPES_ALL};
+    SETPAY_TRY(setpay_token_make(doing->token, &token.hash));
+    token.created_ms = setpay_clock_now_ms();
+    return setpay_token_add(db, &token);
 }
 
 /* ------------------------------------------------------------------ the API */

@@ -7,6 +7,7 @@
 #include "common/base/secret.h"
 #include "merchant/store/api/api.h"
 #include "merchant/store/api/idempotency.h"
+#include "merchant/store/scope.h"
 #include "tests/support/test_store_api.h"
 
 #include <semaphore.h>
@@ -500,6 +501,17 @@ static void test_the_document_names_every_route_and_nothing_else(void **state)
         if (operation == NULL)
             fail_msg("%s %s is not in the document", methods[route->method], route->pattern);
         assert_true(json_object_size(json_object_get(operation, "responses")) > 0);
+        /* It names the scope that the daemon asks for. */
+        const json_t *security = json_object_get(operation, "security");
+        enum setpay_scope scope = SETPAY_SCOPES;
+        if (json_array_size(security) == 0)
+            continue;
+        assert_int_equal(setpay_scope_of_request(methods[route->method][0] == 'g' ? "GET" : "POST",
+                                                 route->pattern + 7, &scope),
+                         SETPAY_OK);
+        const json_t *named_scopes = json_object_get(json_array_get(security, 0), "bearer");
+        assert_string_equal(json_string_value(json_array_get(named_scopes, 0)),
+                            setpay_scope_name(scope));
     }
     assert_int_equal(named, served);
     json_decref(document);

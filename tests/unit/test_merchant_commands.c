@@ -108,9 +108,10 @@ static void test_tokens_have_a_limit(void **state)
 {
     (void)state;
     test_api_open(&test, 0);
-    assert_int_equal(test_api_sql(&test, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1"
-                                         " FROM n WHERE i < 99) INSERT INTO token"
-                                         " SELECT 'n' || i, randomblob(32), 1 FROM n"),
+    assert_int_equal(test_api_sql(&test,
+                                  "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1"
+                                  " FROM n WHERE i < 99) INSERT INTO token (name, hash, created_ms)"
+                                  " SELECT 'n' || i, randomblob(32), 1 FROM n"),
                      99);
     assert_int_equal(run("token.add", false, "{\"name\":\"more\"}"), SETPAY_E_USAGE);
     finish();

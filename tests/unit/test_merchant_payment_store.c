@@ -13,6 +13,7 @@
 #include "merchant/payment/step.h"
 #include "merchant/store/catalogue_schema.h"
 #include "merchant/store/order.h"
+#include "merchant/store/webhook/delivery.h"
 #include "tests/support/test_messages.h"
 #include "tests/support/test_pki.h"
 #include "tests/support/test_store.h"
@@ -31,7 +32,8 @@
 
 static const struct setpay_store_migration steps[] = {
     {1, SETPAY_ANSWERS_SCHEMA SETPAY_ORDER_SCHEMA SETPAY_CATALOGUE_SCHEMA SETPAY_PURCHASE_SCHEMA
-            SETPAY_MERCHANT_STEP_SCHEMA SETPAY_MERCHANT_BATCH_SCHEMA},
+            SETPAY_MERCHANT_STEP_SCHEMA SETPAY_MERCHANT_BATCH_SCHEMA SETPAY_EVENT_SCHEMA
+                SETPAY_WEBHOOK_SCHEMA SETPAY_DELIVERY_SCHEMA},
     {0, NULL},
 };
 static const struct setpay_store_schema schema = {.name = "merchant", .steps = steps};

@@ -9,6 +9,7 @@
 #include "merchant/payment/step.h"
 #include "merchant/store/catalogue_schema.h"
 #include "merchant/store/order.h"
+#include "merchant/store/webhook/delivery.h"
 #include "tests/support/test_messages.h"
 #include "tests/support/test_store.h"
 
@@ -430,6 +431,7 @@ static void which_refusals_are_for_now(void **state)
 static const struct setpay_store_migration migrations[] = {
     {1, SETPAY_ORDER_SCHEMA SETPAY_CATALOGUE_SCHEMA SETPAY_PURCHASE_SCHEMA},
     {2, SETPAY_MERCHANT_STEP_SCHEMA SETPAY_MERCHANT_BATCH_SCHEMA},
+    {3, SETPAY_EVENT_SCHEMA SETPAY_WEBHOOK_SCHEMA SETPAY_DELIVERY_SCHEMA},
     {0, NULL},
 };
 static const struct setpay_store_schema schema = {.name = "merchant", .steps = migrations};

@@ -15,13 +15,11 @@
 #include "common/net/metrics.h"
 #include "merchant/store/api/shop.h"
 #include "merchant/store/picture.h"
-#include "merchant/store/token.h"
 
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #define WAIT_DEFAULT_MS 5000
 /* A mark outlives the wait by this much: for the operation that keeps the answer. */
@@ -50,6 +48,18 @@ static const struct setpay_http_route routes[] = {
     SETPAY_API_SHOP_ROUTES(SHOP_ROUTE){SETPAY_HTTP_GET,
                                        SETPAY_API_PREFIX "/products/{id}/pictures/{picture}",
                                        setpay_api_on_picture_show},
+    {SETPAY_HTTP_GET, SETPAY_API_PREFIX "/events", setpay_api_on_event_list},
+    {SETPAY_HTTP_GET, SETPAY_API_PREFIX "/events/{id}", setpay_api_on_event_show},
+    {SETPAY_HTTP_POST, SETPAY_API_PREFIX "/webhooks", setpay_api_on_webhook_create},
+    {SETPAY_HTTP_GET, SETPAY_API_PREFIX "/webhooks", setpay_api_on_webhook_list},
+    {SETPAY_HTTP_GET, SETPAY_API_PREFIX "/webhooks/{id}", setpay_api_on_webhook_show},
+    {SETPAY_HTTP_PATCH, SETPAY_API_PREFIX "/webhooks/{id}", setpay_api_on_webhook_change},
+    {SETPAY_HTTP_DELETE, SETPAY_API_PREFIX "/webhooks/{id}", setpay_api_on_webhook_delete},
+    {SETPAY_HTTP_POST, SETPAY_API_PREFIX "/webhooks/{id}/rotate", setpay_api_on_webhook_rotate},
+    {SETPAY_HTTP_POST, SETPAY_API_PREFIX "/webhooks/{id}/test", setpay_api_on_webhook_test},
+    {SETPAY_HTTP_GET, SETPAY_API_PREFIX "/webhooks/{id}/deliveries", setpay_api_on_delivery_list},
+    {SETPAY_HTTP_POST, SETPAY_API_PREFIX "/webhooks/{id}/deliveries/{delivery}/redeliver",
+     setpay_api_on_delivery_again},
     {SETPAY_HTTP_GET, SETPAY_API_PREFIX "/openapi.json", on_openapi},
     {0},
 };
@@ -63,116 +73,6 @@ static void on_openapi(struct setpay_http_request *request, void *arg)
 {
     (void)arg;
     setpay_http_reply(request, 200, "application/json", NULL, setpay_api_openapi());
-}
-
-/* ------------------------------------------------------------------ replies */
-
-void setpay_api_reply(struct setpay_http_request *request, struct setpay_api_answer *answer,
-                      bool replayed)
-{
-    struct setpay_http_header headers[7] = {{"Cache-Control", "no-store"}};
-    char etag[32];
-    size_t count = 1;
-    if (answer->version != 0) {
-        (void)snprintf(etag, sizeof etag, "\"%lld\"", (long long)answer->version);
-        headers[count++] = (struct setpay_http_header){"ETag", etag};
-    }
-    if (answer->location[0] != '\0')
-        headers[count++] = (struct setpay_http_header){"Location", answer->location};
-    if (replayed)
-        headers[count++] = (struct setpay_http_header){"Idempotent-Replayed", "true"};
-    if (answer->status == 401)
-        headers[count++] =
-            (struct setpay_http_header){"WWW-Authenticate", "Bearer realm=\"setpay\""};
-    if (answer->status == 503 || answer->status == 202)
-        headers[count++] = (struct setpay_http_header){"Retry-After", "1"};
-    setpay_http_reply(request, answer->status,
-                      answer->status == 204  ? NULL
-                      : answer->status < 400 ? "application/json"
-                                             : "application/problem+json",
-                      headers, setpay_buffer_view(&answer->body));
-    setpay_api_answer_clear(answer);
-}
-
-void setpay_api_reply_problem(struct setpay_http_request *request, enum setpay_api_problem problem,
-                              const char *field, const char *detail)
-{
-    struct setpay_api_answer answer;
-    const struct setpay_api_problem_info *info = setpay_api_problem_info(problem);
-    setpay_api_answer_init(&answer);
-    if (problem == SETPAY_API_UNDER_WAY) {
-        static const struct setpay_http_header headers[] = {
-            {"Cache-Control", "no-store"}, {"Retry-After", "1"}, {NULL, NULL}};
-        if (setpay_api_answer_problem(&answer, problem, field, detail) == SETPAY_OK)
-            setpay_http_reply(request, info->status, "application/problem+json", headers,
-                              setpay_buffer_view(&answer.body));
-        else
-            setpay_http_reply_problem(request, info->status, info->type, info->title, NULL);
-        setpay_api_answer_clear(&answer);
-    } else if (setpay_api_answer_problem(&answer, problem, field, detail) == SETPAY_OK) {
-        setpay_api_reply(request, &answer, false);
-    } else {
-        setpay_http_reply_problem(request, info->status, info->type, info->title, NULL);
-    }
-}
-
-void setpay_api_reply_error(struct setpay_http_request *request, enum setpay_error error)
-{
-    enum setpay_error_kind kind = setpay_error_kind(error);
-    setpay_log_error(error, "api.failed",
-                     setpay_field_text("path", setpay_http_request_path(request)));
-    setpay_api_reply_problem(request,
-                             kind == SETPAY_KIND_BUSY || kind == SETPAY_KIND_AGAIN
-                                 ? SETPAY_API_BUSY
-                                 : SETPAY_API_INTERNAL,
-                             NULL, setpay_error_text(error));
-}
-
-/* ------------------------------------------------------------------ who asks */
-
-struct authorisation {
-    struct setpay_view text;
-    struct setpay_digest token;
-};
-
-static enum setpay_error read_token(struct setpay_db *db, void *arg)
-{
-    struct authorisation *authorisation = arg;
-    return setpay_token_check(db, authorisation->text, &authorisation->token);
-}
-
-enum setpay_error setpay_api_authorise(struct setpay_api *api, struct setpay_http_request *request,
-                                       struct setpay_digest *token)
-{
-    const char *header = setpay_http_request_header(request, "Authorization");
-    struct authorisation authorisation = {.text = SETPAY_VIEW_EMPTY};
-    if (header != NULL && strncasecmp(header, "Bearer ", 7) == 0) {
-        header += 7;
-        header += strspn(header, " ");
-        authorisation.text = setpay_view_string(header);
-    }
-    if (authorisation.text.size == 0) {
-        setpay_api_reply_problem(request, SETPAY_API_UNAUTHORISED, "Authorization",
-                                 "Authorization: found no bearer token; expected Bearer and a token"
-                                 " that `setpay-merchant token add` has shown");
-        return SETPAY_E_PERMISSION;
-    }
-    enum setpay_error error = setpay_store_read(api->reader, read_token, &authorisation);
-    if (error == SETPAY_E_NOT_FOUND) {
-        setpay_log(SETPAY_LOG_WARN, "api.unauthorised",
-                   setpay_field_text("remote", setpay_http_request_remote(request)),
-                   setpay_field_text("path", setpay_http_request_path(request)));
-        setpay_api_reply_problem(request, SETPAY_API_UNAUTHORISED, "Authorization",
-                                 "Authorization: the token is not known here; it may have been"
-                                 " removed (`setpay-merchant token list`)");
-        return SETPAY_E_PERMISSION;
-    }
-    if (error != SETPAY_OK) {
-        setpay_api_reply_error(request, error);
-        return SETPAY_E_PERMISSION;
-    }
-    *token = authorisation.token;
-    return SETPAY_OK;
 }
 
 /* ------------------------------------------------------------------ bodies */
@@ -271,6 +171,20 @@ static bool make_idempotency(struct setpay_api_call *call, const struct setpay_d
     return error == SETPAY_OK;
 }
 
+/* True for a request that may go on; otherwise it has been answered. */
+static bool check_key(struct setpay_http_request *request)
+{
+    const char *key = setpay_http_request_header(request, "Idempotency-Key");
+    if (key != NULL && setpay_idempotency_key_is_valid(key))
+        return true;
+    setpay_api_reply_problem(request, SETPAY_API_NO_KEY, "Idempotency-Key",
+                             key == NULL ? "Idempotency-Key: found none; expected one of 1 to"
+                                           " 255 visible characters, new for each intent"
+                                         : "Idempotency-Key: expected 1 to 255 visible ASCII"
+                                           " characters");
+    return false;
+}
+
 struct setpay_api_call *setpay_api_call_new(struct setpay_api *api,
                                             struct setpay_http_request *request, bool empty_allowed,
                                             json_t **body)
@@ -285,15 +199,8 @@ struct setpay_api_call *setpay_api_call_begin(struct setpay_api *api,
     struct setpay_digest token;
     if (setpay_api_authorise(api, request, &token) != SETPAY_OK)
         return NULL;
-    const char *key = keyed ? setpay_http_request_header(request, "Idempotency-Key") : "none";
-    if (key == NULL || !setpay_idempotency_key_is_valid(key)) {
-        setpay_api_reply_problem(request, SETPAY_API_NO_KEY, "Idempotency-Key",
-                                 key == NULL ? "Idempotency-Key: found none; expected one of 1 to"
-                                               " 255 visible characters, new for each intent"
-                                             : "Idempotency-Key: expected 1 to 255 visible ASCII"
-                                               " characters");
+    if (keyed && !check_key(request))
         return NULL;
-    }
     json_t *json = read_body(request, empty_allowed);
     if (json == NULL)
         return NULL;
@@ -341,6 +248,8 @@ void setpay_api_call_free(struct setpay_api_call *call)
     setpay_timer_free(call->timer);
     setpay_order_clear(&call->order);
     setpay_api_shop_call_free(call->shop);
+    if (call->free_cb != NULL)
+        call->free_cb(call->data);
     setpay_api_answer_clear(&call->answer);
     free(call);
     check_drained(api);

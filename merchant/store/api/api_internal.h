@@ -65,6 +65,8 @@ struct setpay_api_call {
     struct setpay_step_request step;
     int64_t first_step, last_step;         /* that were asked for; 0: none */
     char brand[SETPAY_WIRE_BRAND_MAX + 1]; /* POST /batches/close; "": all */
+    void *data;                            /* of another effect; freed by free_cb with the call */
+    void (*free_cb)(void *data);
 
     /* Where the answer waits for the gateway. What an operation writes, the loop reads only when it
      * is done: so it is the timer, and not waiting, that says to the loop that the call waits, and
@@ -88,12 +90,14 @@ struct setpay_api_call {
     struct setpay_timer *timer; /* NULL until the first operation has said that it waits */
 };
 
-/* ---- api.c */
+/* ---- authorise.c */
 
-/* The token that the request shows. Otherwise the request has been answered: SETPAY_E_PERMISSION.
- */
+/* The token that the request shows, whose scopes cover it. Otherwise the request has been answered:
+ * SETPAY_E_PERMISSION. */
 enum setpay_error setpay_api_authorise(struct setpay_api *api, struct setpay_http_request *request,
                                        struct setpay_digest *token) SETPAY_MUST_CHECK;
+/* ---- reply.c */
+
 /* Ends the request with the answer, which is cleared. */
 void setpay_api_reply(struct setpay_http_request *request, struct setpay_api_answer *answer,
                       bool replayed);
@@ -101,6 +105,21 @@ void setpay_api_reply_problem(struct setpay_http_request *request, enum setpay_a
                               const char *field, const char *detail);
 /* For an error of store or memory. */
 void setpay_api_reply_error(struct setpay_http_request *request, enum setpay_error error);
+/* Makes the answer of this status, from json, which is taken and may be NULL: no memory. */
+enum setpay_error setpay_api_answer_json(struct setpay_api_answer *answer, int status,
+                                         json_t *json) SETPAY_MUST_CHECK;
+/* A GET's, whose read ended with error; json is taken. what: "there is no such webhook". */
+void setpay_api_reply_read(struct setpay_http_request *request, enum setpay_error error,
+                           json_t *json, const char *what);
+/* For a member of a body that is not valid. */
+void setpay_api_reply_fault(struct setpay_http_request *request,
+                            const struct setpay_json_fault *fault);
+/* The query of a list: limit (1 to max) and cursor into *cursor (borrowed; NULL: none), and where
+ * other is not NULL one more parameter of that name. False: the request has been answered. */
+bool setpay_api_read_list_query(struct setpay_http_request *request, size_t max, size_t *limit,
+                                const char **cursor, const char *other, const char **value);
+/* ---- api.c */
+
 /* Authorises, checks the key, reads the body (empty where empty_allowed counts as {}): owned *body
  * and a call, which the caller fills and submits. Otherwise the request has been answered: NULL. */
 struct setpay_api_call *setpay_api_call_new(struct setpay_api *api,
@@ -121,6 +140,22 @@ bool setpay_api_is_picture(struct setpay_http_request *request);
 json_t *setpay_api_read_picture(struct setpay_http_request *request);
 /* NULL-safe. */
 void setpay_api_shop_call_free(struct setpay_api_shop_call *shop);
+/* ---- events.c */
+
+setpay_http_handler_fn setpay_api_on_event_list;
+setpay_http_handler_fn setpay_api_on_event_show;
+
+/* ---- webhooks.c */
+
+setpay_http_handler_fn setpay_api_on_webhook_create;
+setpay_http_handler_fn setpay_api_on_webhook_list;
+setpay_http_handler_fn setpay_api_on_webhook_show;
+setpay_http_handler_fn setpay_api_on_webhook_change;
+setpay_http_handler_fn setpay_api_on_webhook_delete;
+setpay_http_handler_fn setpay_api_on_webhook_rotate;
+setpay_http_handler_fn setpay_api_on_webhook_test;
+setpay_http_handler_fn setpay_api_on_delivery_list;
+setpay_http_handler_fn setpay_api_on_delivery_again;
 
 /* ---- orders.c */
 

@@ -1,6 +1,6 @@
 /*
  * The table of answered requests. Rows are short-lived and bounded by time: each look-up also
- * forgets a few that are over.
+ * forgets a few that are over, and the daemon the rest of them every minute.
  */
 #include "merchant/store/api/idempotency.h"
 
@@ -53,12 +53,13 @@ struct row {
     setpay_time_ms until_ms;
 };
 
-static enum setpay_error forget(struct setpay_db *db, setpay_time_ms now_ms)
+enum setpay_error setpay_idempotency_purge(struct setpay_db *db, setpay_time_ms now_ms,
+                                           int64_t room)
 {
     return setpay_db_run(db,
                          "DELETE FROM idempotency WHERE scope IN"
                          " (SELECT scope FROM idempotency WHERE until_ms <= $1 LIMIT $2)",
-                         SETPAY_DB_INT(now_ms), SETPAY_DB_INT(FORGET_AT_ONCE));
+                         SETPAY_DB_INT(now_ms), SETPAY_DB_INT(room));
 }
 
 enum setpay_error setpay_idempotency_find(struct setpay_db *db,
@@ -68,7 +69,7 @@ enum setpay_error setpay_idempotency_find(struct setpay_db *db,
 {
     struct setpay_db_rows *rows;
     struct row row;
-    SETPAY_TRY(forget(db, now_ms));
+    SETPAY_TRY(setpay_idempotency_purge(db, now_ms, FORGET_AT_ONCE));
     SETPAY_TRY(setpay_db_one(db, &rows,
                              "SELECT request_hash, status, body, location, owner, until_ms"
                              " FROM idempotency WHERE scope = $1",

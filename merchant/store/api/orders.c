@@ -11,6 +11,7 @@
 #include "merchant/store/order_json.h"
 #include "merchant/store/order_list.h"
 #include "merchant/store/order_request.h"
+#include "merchant/store/order_tell.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,6 +72,7 @@ static enum setpay_error create(struct setpay_db *db, struct setpay_api_call *ca
     const struct setpay_order_view view = {.order = call->order,
                                            .status = SETPAY_ORDER_STATUS_OPEN};
     SETPAY_TRY(setpay_order_insert(db, &call->order));
+    SETPAY_TRY(setpay_order_tell(db, call->api->options.port, call->order.order_id, call->now_ms));
     (void)snprintf(call->answer.location, sizeof call->answer.location,
                    SETPAY_API_PREFIX "/orders/%s", call->order.order_id);
     return setpay_api_answer_order(&call->answer, 201, &view, call->api->options.public_host);

@@ -11,6 +11,7 @@
 
 static const struct setpay_api_problem_info infos[SETPAY_API_PROBLEMS] = {
     [SETPAY_API_UNAUTHORISED] = {401, URN "unauthorised", "A valid bearer token is needed"},
+    [SETPAY_API_SCOPE] = {403, URN "scope", "The token's scopes do not cover it"},
     [SETPAY_API_NO_ORDER] = {404, URN "no-such-order", "There is no such order"},
     [SETPAY_API_NO_KEY] = {400, URN "idempotency-key", "An Idempotency-Key is needed"},
     [SETPAY_API_KEY_REUSED] = {422, URN "idempotency-key-reused",
@@ -32,6 +33,8 @@ static const struct setpay_api_problem_info infos[SETPAY_API_PROBLEMS] = {
     [SETPAY_API_IN_USE] = {409, URN "in-use", "Something else stands against it"},
     [SETPAY_API_VERSION] = {412, URN "version", "It was changed meanwhile"},
     [SETPAY_API_NO_VERSION] = {428, URN "version-needed", "If-Match is needed"},
+    [SETPAY_API_WEBHOOK_STATE] = {409, URN "webhook-state",
+                                  "The webhook's status does not allow it"},
     [SETPAY_API_BUSY] = {503, URN "busy", "Too much is under way: repeat the same request"},
     [SETPAY_API_INTERNAL] = {500, URN "internal", "The request failed, and changed nothing"},
 };

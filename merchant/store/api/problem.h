@@ -13,6 +13,7 @@
 
 enum setpay_api_problem {
     SETPAY_API_UNAUTHORISED,  /* 401 */
+    SETPAY_API_SCOPE,         /* 403: the token may not do that */
     SETPAY_API_NO_ORDER,      /* 404 */
     SETPAY_API_NO_KEY,        /* 400: Idempotency-Key is missing or not valid */
     SETPAY_API_KEY_REUSED,    /* 422 */
@@ -33,6 +34,7 @@ enum setpay_api_problem {
     SETPAY_API_IN_USE,        /* 409 */
     SETPAY_API_VERSION,       /* 412 */
     SETPAY_API_NO_VERSION,    /* 428 */
+    SETPAY_API_WEBHOOK_STATE, /* 409 */
     SETPAY_API_BUSY,          /* 503: repeat the same request */
     SETPAY_API_INTERNAL,      /* 500 */
     SETPAY_API_PROBLEMS

@@ -1,0 +1,133 @@
+/*
+ * What was told of an order, and what is to be told.
+ */
+#include "merchant/store/order_tell.h"
+
+#include "merchant/store/event.h"
+#include "merchant/store/order_json.h"
+
+#include <stdint.h>
+#include <stdio.h>
+
+#define NEVER_MS INT64_MAX
+#define TOLD_NOTHING (-2) /* it has no row: it is new */
+#define TOLD_UNKNOWN (-1) /* it is older than events */
+/* Each event may take a note of its operation (SETPAY_LIMIT_STORE_NOTES). */
+#define EXPIRED_AT_ONCE 8
+
+static enum setpay_error read_told(struct setpay_db *db, const char *order_id, int64_t *told)
+{
+    struct setpay_db_rows *rows;
+    enum setpay_error error = setpay_db_one(
+        db, &rows, "SELECT status FROM order_told WHERE order_id = $1", SETPAY_DB_TEXT(order_id));
+    *told = TOLD_NOTHING;
+    if (error == SETPAY_E_NOT_FOUND)
+        return SETPAY_OK;
+    SETPAY_TRY(error);
+    *told = setpay_db_get_int(rows, 0);
+    return setpay_db_end(rows);
+}
+
+/* When time alone changes this status. */
+static setpay_time_ms due_ms(const struct setpay_order_view *view)
+{
+    bool waits =
+        view->status == SETPAY_ORDER_STATUS_OPEN || view->status == SETPAY_ORDER_STATUS_DECLINED;
+    return waits ? view->order.expires_ms : NEVER_MS;
+}
+
+static enum setpay_error write_told(struct setpay_db *db, const struct setpay_order_view *view,
+                                    bool is_new)
+{
+    if (is_new)
+        return setpay_db_run(
+            db, "INSERT INTO order_told (order_id, status, expires_ms) VALUES ($1, $2, $3)",
+            SETPAY_DB_TEXT(view->order.order_id), SETPAY_DB_INT(view->status),
+            SETPAY_DB_INT(due_ms(view)));
+    return setpay_db_run(db,
+                         "UPDATE order_told SET status = $1, expires_ms = $2 WHERE order_id = $3",
+                         SETPAY_DB_INT(view->status), SETPAY_DB_INT(due_ms(view)),
+                         SETPAY_DB_TEXT(view->order.order_id));
+}
+
+static enum setpay_error add_event(struct setpay_db *db, const struct setpay_order_view *view,
+                                   bool is_new, setpay_time_ms now_ms)
+{
+    char type[SETPAY_EVENT_TYPE_SIZE];
+    json_t *data = setpay_order_event_json(view);
+    if (data == NULL)
+        return SETPAY_E_NOMEM;
+    (void)snprintf(type, sizeof type, "order.%s",
+                   is_new ? "created" : setpay_order_status_name(view->status));
+    enum setpay_error error = setpay_event_add(db, type, view->order.order_id, data, now_ms);
+    json_decref(data);
+    return error;
+}
+
+/* by_time: nobody has done anything to the order. */
+static enum setpay_error tell(struct setpay_db *db, const struct setpay_payment_port *port,
+                              const char *order_id, setpay_time_ms now_ms, bool by_time)
+{
+    struct setpay_order_view view = {.payments = NULL};
+    int64_t told = TOLD_NOTHING;
+    SETPAY_TRY(read_told(db, order_id, &told));
+    enum setpay_error error = setpay_order_view_find(db, port, order_id, now_ms, &view);
+    if (error == SETPAY_E_NOT_FOUND)
+        return SETPAY_OK;
+    SETPAY_TRY(error);
+    if (told != (int64_t)view.status) {
+        bool is_new = told == TOLD_NOTHING;
+        /* What ended before there were events is not news. */
+        if (told != TOLD_UNKNOWN || !by_time)
+            error = add_event(db, &view, is_new, now_ms);
+        if (error == SETPAY_OK)
+            error = write_told(db, &view, is_new);
+    }
+    setpay_order_view_clear(&view);
+    return error;
+}
+
+enum setpay_error setpay_order_tell(struct setpay_db *db, const struct setpay_payment_port *port,
+                                    const char *order_id, setpay_time_ms now_ms)
+{
+    return tell(db, port, order_id, now_ms, false);
+}
+
+/* The names first: a query must not be under way while rows change below it. */
+static enum setpay_error read_due(struct setpay_db *db, setpay_time_ms now_ms,
+                                  char names[EXPIRED_AT_ONCE][SETPAY_ORDER_ID_SIZE], size_t *count)
+{
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(setpay_db_select(db, &rows,
+                                "SELECT order_id FROM order_told WHERE expires_ms <= $1"
+                                " ORDER BY expires_ms LIMIT $2",
+                                SETPAY_DB_INT(now_ms), SETPAY_DB_INT(EXPIRED_AT_ONCE)));
+    while (*count < EXPIRED_AT_ONCE && setpay_db_next(rows))
+        setpay_db_get_text(rows, 0, names[(*count)++], SETPAY_ORDER_ID_SIZE);
+    return setpay_db_end(rows);
+}
+
+enum setpay_error setpay_order_tell_expired(struct setpay_db *db,
+                                            const struct setpay_payment_port *port,
+                                            setpay_time_ms now_ms, bool *more)
+{
+    char names[EXPIRED_AT_ONCE][SETPAY_ORDER_ID_SIZE];
+    size_t count = 0;
+    SETPAY_TRY(read_due(db, now_ms, names, &count));
+    for (size_t i = 0; i < count; i++) {
+        SETPAY_TRY(tell(db, port, names[i], now_ms, true));
+        /* It is looked at once, whatever was found. */
+        SETPAY_TRY(setpay_db_run(db, "UPDATE order_told SET expires_ms = $1 WHERE order_id = $2",
+                                 SETPAY_DB_INT(NEVER_MS), SETPAY_DB_TEXT(names[i])));
+    }
+    *more = count == EXPIRED_AT_ONCE;
+    return SETPAY_OK;
+}
+
+enum setpay_error setpay_order_tell_expire_all(struct setpay_db *db, setpay_time_ms now_ms)
+{
+    return setpay_db_run(db,
+                         "UPDATE order_told SET expires_ms = $1"
+                         " WHERE expires_ms > $1 AND expires_ms < $2",
+                         SETPAY_DB_INT(now_ms), SETPAY_DB_INT(NEVER_MS));
+}

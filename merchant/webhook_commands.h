@@ -1,0 +1,20 @@
+/*
+ * The operator's commands about webhooks and events; each is a row of the table in commands.c.
+ */
+#ifndef SETPAY_MERCHANT_WEBHOOK_COMMANDS_H
+#define SETPAY_MERCHANT_WEBHOOK_COMMANDS_H
+
+#include "merchant/commands.h"
+
+setpay_merchant_command_fn setpay_merchant_webhook_add;
+setpay_merchant_command_fn setpay_merchant_webhook_list;
+setpay_merchant_command_fn setpay_merchant_webhook_enable;
+setpay_merchant_command_fn setpay_merchant_webhook_disable;
+setpay_merchant_command_fn setpay_merchant_webhook_rotate;
+setpay_merchant_command_fn setpay_merchant_webhook_remove;
+setpay_merchant_command_fn setpay_merchant_webhook_test;
+setpay_merchant_command_fn setpay_merchant_webhook_deliveries;
+setpay_merchant_command_fn setpay_merchant_webhook_redeliver;
+setpay_merchant_command_fn setpay_merchant_event_list;
+
+#endif

@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# shellcheck disable=SC2154 # of sandbox.bash
+# The shop's public side and its private side are two addresses of a real daemon; the public one over TLS with its own
+# certificate, which is taken over on SIGHUP.
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/../support/tap.bash"
+. "$here/../support/sandbox.bash"
+
+status() { curl -sS --path-as-is -o "$tmp/page" -D "$tmp/head" -w '%{http_code}' "$@"; }
+has() { grep -qi -- "$1" "$tmp/head"; }
+
+ok "the sandbox comes up" up
+[ -f "$state" ] || done_testing
+shop=$(get .store_url)
+
+is "the front page" "$(status "$shop/")" 200
+ok "says the shop's name" grep -q "The Sandbox Shop" "$tmp/page"
+ok "with a policy" has '^content-security-policy: default-src .none'
+new_order 1250 EUR "Two candles"
+page=$shop/orders/${uri##*/}
+is "an order's page" "$(status "$page")" 200
+ok "has the link that pays it" grep -qF "href=\"$uri\"" "$tmp/page"
+ok "it is paid" wallet --json pay "$uri" --yes
+is "and its page" "$(status "$page")" 200
+ok "says so" grep -q "is held on your card" "$tmp/page"
+is "without the link" "$(grep -c 'setpay://' "$tmp/page")" 0
+
+# What is private is not there, and what is public is not on the private side.
+token=$(get .merchant_api_token)
+for path in /api/v1/orders "/api/v1/orders/$order_id" /api/v1/openapi.json /healthz /metrics "/orders/$order_id"; do
+    is "the public side has no $path" "$(status -H "Authorization: Bearer $token" "$shop$path")" 404
+done
+is "nor does it take orders" "$(status -X POST -H "Authorization: Bearer $token" -H 'Idempotency-Key: a' -d '{}' \
+    "$shop/api/v1/orders")" 404
+api_root=$(get .merchant_api_url)
+is "and the private side has no pages" "$(status "${api_root%/api/v1}/")" 404
+
+# Over TLS.
+certificate() { # certificate NAME: a key and a certificate for localhost
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$tmp/$1.key" -out "$tmp/$1.pem" \
+        -days 2 -subj "/CN=$1" -addext subjectAltName=DNS:localhost 2>/dev/null && chmod 600 "$tmp/$1.key"
+}
+certificate first && certificate second
+cp "$tmp/first.key" "$tmp/shop.key" && cp "$tmp/first.pem" "$tmp/shop.pem" && chmod 600 "$tmp/shop.key"
+https=https://localhost:${shop##*:}
+ok "a key and a certificate are named" start_again_with merchant "shop_tls_key = $tmp/shop.key" \
+    "shop_tls_cert = $tmp/shop.pem"
+is "the front page over TLS" "$(status --cacert "$tmp/first.pem" "$https/")" 200
+ok "and browsers are told to stay with it" has '^strict-transport-security: max-age='
+is "not over TLS 1.2" "$(status --tls-max 1.2 --cacert "$tmp/first.pem" "$https/" 2>/dev/null)" 000
+is "nor in the clear" "$(status "http://${https#https://}/" 2>/dev/null)" 000
+cp "$tmp/second.key" "$tmp/shop.key" && cp "$tmp/second.pem" "$tmp/shop.pem"
+kill -HUP "$(cat "$sandbox/run/merchant.pid")"
+renewed() { [ "$(status --cacert "$tmp/second.pem" "$https/" 2>/dev/null)" = 200 ]; }
+ok "a new certificate is taken over" wait_for 5 renewed
+refused() { # refused WORDS OPTION...: the daemon does not start
+    local words=$1
+    shift
+    "$bin/setpay-merchantd" --config "$sandbox/merchant.conf" --listen 127.0.0.1:0 --api_listen 127.0.0.1:0 \
+        --shop_listen 127.0.0.1:0 --admin_address 127.0.0.1:0 --admin_socket "$tmp/x.sock" \
+        --database "sqlite:$tmp/x.db" --log "$tmp/x.log" "$@" >"$tmp/said" 2>&1 && return 1
+    grep -q -- "$words" "$tmp/said" || { cat "$tmp/said"; return 1; }
+}
+ok "another key's certificate is refused" refused "do not belong together" --shop_tls_key "$tmp/first.key" \
+    --shop_tls_cert "$tmp/second.pem"
+printf 'no certificate\n' >"$tmp/none.pem"
+ok "and what is none" refused "shop_tls_cert: .*none.pem: expected" --shop_tls_cert "$tmp/none.pem"
+sed -i '/^shop_tls_cert/d' "$sandbox/merchant.conf"
+ok "and a key alone" refused "shop_tls_cert: found none"
+done_testing

@@ -410,7 +410,8 @@ WALLETD := \
 	cardholder/render.c \
 	cardholder/renew.c \
 	cardholder/saved_trust.c \
-	cardholder/sign.c
+	cardholder/sign.c \
+	cardholder/waiter.c
 
 # Without main.c: the unit test links these too.
 WALLET_CLI := \

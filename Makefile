@@ -388,6 +388,8 @@ WALLET := \
 	cardholder/purchase_state.c \
 	cardholder/question.c \
 	cardholder/renewal.c \
+	cardholder/rule.c \
+	cardholder/rule_store.c \
 	cardholder/vault.c \
 	cardholder/verify.c \
 	cardholder/verify_certificates.c \
@@ -409,6 +411,7 @@ WALLETD := \
 	cardholder/pay.c \
 	cardholder/render.c \
 	cardholder/renew.c \
+	cardholder/rule_commands.c \
 	cardholder/saved_trust.c \
 	cardholder/sign.c \
 	cardholder/waiter.c
@@ -424,6 +427,7 @@ WALLET_CLI := \
 	cardholder/cli/options.c \
 	cardholder/cli/pay_commands.c \
 	cardholder/cli/purchase_commands.c \
+	cardholder/cli/rule_commands.c \
 	cardholder/cli/text.c \
 	cardholder/cli/verify_command.c \
 	cardholder/cli/view.c \
@@ -575,6 +579,7 @@ UNIT_TESTS := \
 	test_wallet_offer \
 	test_wallet_receipt \
 	test_wallet_renewal \
+	test_wallet_rule \
 	test_wallet_sign \
 	test_wallet_vault
 
@@ -683,6 +688,7 @@ INTEGRATION_PROGRAMS := \
 	hostile/walletd_others \
 	hostile/walletd_receipt \
 	hostile/walletd_refusal \
+	hostile/walletd_rules \
 	merchant_steps \
 	net_floor \
 	races \

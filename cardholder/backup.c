@@ -64,7 +64,8 @@ const struct setpay_backup_party setpay_wallet_backup = {
         "What was paid after that moment is not in it. So that nothing is paid twice, the wallet\n"
         "pays a link only with --insist for the next 30 days (rule W8): look at your statement\n"
         "first, where the link is one of before. What is not final yet is asked after once the\n"
-        "wallet is unlocked. Cards that were removed since are back: setpay-wallet card list.",
+        "wallet is unlocked. Cards that were removed since are back: setpay-wallet card list.\n"
+        "Spending rules agree to nothing until they are set anew: setpay-wallet rule list.",
 };
 
 const struct setpay_service_spec setpay_wallet_stopped_spec = {

@@ -423,6 +423,8 @@ WALLET := \
 	cardholder/purchase_state.c \
 	cardholder/question.c \
 	cardholder/renewal.c \
+	cardholder/rule.c \
+	cardholder/rule_store.c \
 	cardholder/vault.c \
 	cardholder/verify.c \
 	cardholder/verify_certificates.c \
@@ -444,8 +446,10 @@ WALLETD := \
 	cardholder/pay.c \
 	cardholder/render.c \
 	cardholder/renew.c \
+	cardholder/rule_commands.c \
 	cardholder/saved_trust.c \
-	cardholder/sign.c
+	cardholder/sign.c \
+	cardholder/waiter.c
 
 # Without main.c: the unit test links these too.
 WALLET_CLI := \
@@ -458,6 +462,7 @@ WALLET_CLI := \
 	cardholder/cli/options.c \
 	cardholder/cli/pay_commands.c \
 	cardholder/cli/purchase_commands.c \
+	cardholder/cli/rule_commands.c \
 	cardholder/cli/text.c \
 	cardholder/cli/verify_command.c \
 	cardholder/cli/view.c \
@@ -611,6 +616,7 @@ UNIT_TESTS := \
 	test_wallet_offer \
 	test_wallet_receipt \
 	test_wallet_renewal \
+	test_wallet_rule \
 	test_wallet_sign \
 	test_wallet_vault \
 	test_webhook \
@@ -723,6 +729,7 @@ INTEGRATION_PROGRAMS := \
 	hostile/walletd_others \
 	hostile/walletd_receipt \
 	hostile/walletd_refusal \
+	hostile/walletd_rules \
 	merchant_steps \
 	net_floor \
 	races \

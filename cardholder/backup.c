@@ -39,13 +39,13 @@ const struct setpay_option setpay_wallet_options[] = {
     {"", "inquiry_max", SETPAY_OPTION_DURATION, NULL, 10, 86400000, false, false, NULL,
      "the longest pause between inquiries (60s; 1s with testing = yes)"},
     {"", "renew_before", SETPAY_OPTION_DURATION, "30d", 0, 31622400000, false, false, NULL,
-     "how long before its end a card's certificate is renewed, a third of its life at most; 0: only by command"},
+     "how long before its end a card's certificate is renewed, a third of its life at most; 0s: only by command"},
     {"", "renew_retry_min", SETPAY_OPTION_DURATION, "1m", 10, 86400000, false, false, NULL,
      "the pause after a renewal that failed; it doubles each time"},
     {"", "renew_retry_max", SETPAY_OPTION_DURATION, "6h", 10, 604800000, false, false, NULL,
      "the longest pause between renewals that fail"},
     {"", "keep_keys", SETPAY_OPTION_DURATION, "180d", 0, 63244800000, false, false, NULL,
-     "how long a renewed card's earlier key asks after purchases that were authorised; 0: until their outcome"},
+     "how long a renewed card's earlier key asks after purchases that were authorised; 0s: until their outcome"},
     {"", "follow_every", SETPAY_OPTION_DURATION, "24h", 0, 2678400000, false, false, NULL,
      "how often, about, the wallet asks by itself what became of an authorised purchase; 0s: never"},
     {"", "follow_for", SETPAY_OPTION_DURATION, "31d", 0, 63244800000, false, false, NULL,
@@ -64,7 +64,8 @@ const struct setpay_backup_party setpay_wallet_backup = {
         "What was paid after that moment is not in it. So that nothing is paid twice, the wallet\n"
         "pays a link only with --insist for the next 30 days (rule W8): look at your statement\n"
         "first, where the link is one of before. What is not final yet is asked after once the\n"
-        "wallet is unlocked. Cards that were removed since are back: setpay-wallet card list.",
+        "wallet is unlocked. Cards that were removed since are back: setpay-wallet card list.\n"
+        "Spending rules agree to nothing until they are set anew: setpay-wallet rule list.",
 };
 
 const struct setpay_service_spec setpay_wallet_stopped_spec = {

@@ -8,6 +8,7 @@
 
 #include "cardholder/backup.h"
 #include "cardholder/doctor.h"
+#include "cardholder/rule.h"
 #include "cardholder/wallet.h"
 
 #include "common/base/log.h"
@@ -406,6 +407,9 @@ const struct setpay_control_command setpay_wallet_commands[] = {
     {"agreement.list", setpay_wallet_on_agreement_list, "what more than one payment was agreed to"},
     {"agreement.show", setpay_wallet_on_agreement_show, "one agreement, as its receipts say"},
     {"agreement.cancel", setpay_wallet_on_agreement_cancel, "sign and send its cancellation"},
+    {"rule.add", setpay_wallet_on_rule_add, "a spending rule: what may be signed without asking"},
+    {"rule.list", setpay_wallet_on_rule_list, "the spending rules"},
+    {"rule.remove", setpay_wallet_on_rule_remove, "end a spending rule"},
     {"doctor", on_doctor, "what could keep a payment from working"},
     {NULL, NULL, NULL},
 };

@@ -23,12 +23,20 @@
  *           "total": the most that may ever be taken,"expires","gateway","card": CARD}
  *           merchant: the name for people; host: what the certificate names.
  *
+ * RULE      {"number","status","brand","merchant_id","card","amount","amount_text","per_day",
+ *           "per_day_text","currency","spent","spent_text","until","set","known","words"}
+ *           A spending rule (rule.h): number: never used again; status: "in_force", "ended",
+ *           "card_removed", "from_backup" (set before the wallet was restored: it agrees to
+ * nothing, and is to be set anew); card: the label of the one that it names, or null; spent: by
+ *           rules at this merchant in this currency in the last 24 hours; known: the wallet has
+ *           bought there; words: the rule as a part of a sentence.
+ *
  * PURCHASE  {"xid","status","state","amount","currency","amount_text","merchant","merchant_id",
  *           "host","uri","order_id","brand","card","approval_code","action_code",
  *           "authorised_amount","authorised_amount_text","reversed_amount","captured_amount",
  *           "captured_amount_text","credited_amount","credited_amount_text","partial","receipt",
  *           "receipts","pomd","created","updated","expires","merchant_said","disagreement",
- *           "breach","items"}
+ *           "breach","rule","items"}
  *           status: "authorised", "captured", "declined", "pending", "failed"; state: the words of
  *           purchase_state.h; card: "•••• 4242", null while locked; receipt: true where the
  *           gateway's receipt proves the status; receipts: their number; merchant_said: the
@@ -37,13 +45,14 @@
  *           a check, else null; breach: true where the merchant's signed word has turned out
  *           false; partial: less than the amount was authorised. approval_code, action_code: null
  *           where there is none; all that is about the authorisation comes from the receipt alone.
+ *           rule: the number of the spending rule that agreed to it, or null: the person did.
  *
  * AGREEMENT {"xid","status","merchant","merchant_id","host","kind","terms_text","currency","each",
  *           "each_text","total","total_text","payments","taken","taken_text","count",
  *           "interval_days","end","last","next","cancel_asked","cancelled","disagreement"}
  *           status: "pending", "active", "ended" (nothing can follow), "cancelling" (asked for, not
- *           confirmed), "cancelled" (by the gateway's receipt), "failed"; each: the most one payment
- *           may be; total: the most that all may come to; payments: how many were authorised; taken:
+ *           confirmed), "cancelled" (by the gateway's receipt), "failed"; each: the most one
+ * payment may be; total: the most that all may come to; payments: how many were authorised; taken:
  *           what was, less what was reversed; last, next: when the newest was, and the next may be;
  *           count, interval_days, end: null where the terms have none.
  *
@@ -122,11 +131,18 @@
  *     Rule W8: in the 30 days after a restore that may have forgotten a purchase, a link that has
  *     none needs insist too (else FORGOTTEN), and "insists_on" is then {"forgotten_from",
  *     "forgotten_until"}: the link may have been paid between these times.
- * pay.confirm {"xid","amount","currency","merchant_id","security_code"?,"insist"?,"terms"?}
+ *     "rule": RULE where a spending rule agrees to the offer as things are now, so that nobody need
+ *     be asked; "rule_refused": {"number","words"} where rules are about this merchant, and none
+ *     agrees. Neither for an offer with "insists_on".
+ * pay.confirm {"xid","amount","currency","merchant_id","security_code"?,"insist"?,"terms"?,
+ *  "rule"?}
  *     What the person has agreed to, of an offer that pay.prepare gave: signs, stores and sends it.
  *     terms: the offer's terms_text as the person has agreed to it; needed (else NOT_AGREED) where
  *     the terms are "instalment" or "recurring": no rule or habit agrees to these (rule W4).
  *     insist: true again for an offer that came with "insists_on"; else PAYMENT_OPEN.
+ *     rule: not the person has agreed but the rule of this number. It is asked before anything is
+ *     signed, and in the operation that stores the purchase and counts it: NOT_AGREED where it does
+ *     not agree (any more), and then nothing is stored and nothing leaves.
  *     Progress: {"stage":"signing"}, {"stage":"stored","xid"}, {"stage":"sent","xid"},
  *     {"stage":"waiting","xid"} (no answer yet; inquiring), {"stage":"answered","xid"}.
  *     PURCHASE; its status is "pending" where there is no gateway receipt in time (the wallet goes
@@ -154,6 +170,17 @@
  *     "certificates": base64 of DER of the CAs above gateway, merchant and cardholder, root first.
  *     "evidence":[{"what","received","message": base64}]: messages of the merchant that failed a
  *     check or disagree, with the words for it. NOT_FOUND also where there is neither yet.
+ *
+ * rule.add {"merchant_id","amount","per_day","currency","brand"?,"card"?,"until"?}
+ *     RULE: single payments of up to amount, and up to per_day in any 24 hours, at the merchant of
+ *     that brand and certified id, may be signed without asking. card: with this card only, whose
+ *     brand it is; neither card nor brand: the default card's brand, any card of it. INVALID (also
+ *     where merchant_id is a host that the wallet has bought at: the words say whose), NOT_FOUND
+ *     (card), STATE (there are too many), LOCKED.
+ * rule.list {}
+ *     {"rules":[RULE]}, by number.
+ * rule.remove {"number"}
+ *     {"removed": number}. NOT_FOUND.
  *
  * doctor {}
  *     {"ok": all of them,"checks":[{"name","ok","words","what_to_do"}]} with the names database,

@@ -9,26 +9,17 @@
  * they are sent all the same, since the merchant then has the instruction voided, and only the
  * gateway's receipt ends the purchase (rules M9, W7). Nothing here signs a purchase.
  *
- * Vocabulary: a pursuit is one purchase being seen through; a waiter is a call that hears of it.
+ * Vocabulary: a pursuit is one purchase being seen through; waiters (waiter.h) hear of it.
  * A pursuit is busy while an exchange or an operation is under way, and is freed only when not.
  */
 #include "cardholder/agreement.h"
+#include "cardholder/waiter.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define PREFIX_WORDS 160
 #define REFUSALS_TOLD 2 /* Errors in a row, after which a waiting person is told */
-
-struct waiter {
-    struct waiter *next;
-    struct setpay_wallet_pursuit *pursuit;
-    struct setpay_timer *timer;
-    struct setpay_control_call *call; /* that waits for the outcome, */
-    setpay_wallet_heard_fn *heard_cb; /* or NULL, and this for one answer */
-    void *arg;
-};
 
 struct setpay_wallet_pursuit {
     struct setpay_wallet_pursuit *next;
@@ -36,7 +27,7 @@ struct setpay_wallet_pursuit {
     struct setpay_id xid;
     struct setpay_timer *timer;
     struct setpay_http_exchange *exchange;
-    struct waiter *waiters;
+    struct setpay_wallet_waiters waiters;
     unsigned attempts;
     unsigned refusals; /* Errors in a row */
     bool send_preq;    /* the next message is PReq, not InqReq */
@@ -64,125 +55,6 @@ static bool is_done(const struct setpay_wallet_purchase *purchase)
 {
     return setpay_wallet_state_is_settled(purchase->state) &&
            !setpay_wallet_is_cancelling(purchase);
-}
-
-/* ------------------------------------------------------------------ waiters */
-
-/* Takes it off its pursuit's list. */
-static void waiter_unlink(struct waiter *waiter)
-{
-    struct waiter **at = &waiter->pursuit->waiters;
-    while (*at != waiter)
-        at = &(*at)->next;
-    *at = waiter->next;
-}
-
-static void waiter_free(struct waiter *waiter)
-{
-    setpay_timer_free(waiter->timer);
-    free(waiter);
-}
-
-/* PURCHASE as it is now. */
-static void reply(struct setpay_wallet *wallet, const struct setpay_id *xid,
-                  struct setpay_control_call *call)
-{
-    json_t *json = NULL;
-    enum setpay_error error = setpay_wallet_purchase_json(wallet, xid, false, &json);
-    if (error == SETPAY_OK)
-        setpay_control_reply(call, json);
-    else
-        setpay_wallet_fail(call, error, NULL);
-}
-
-/* It is off the list, here and in the next one. error: why the merchant was not heard. */
-static void waiter_reply(struct waiter *waiter, enum setpay_error error)
-{
-    if (waiter->heard_cb != NULL)
-        waiter->heard_cb(waiter->arg, error);
-    else
-        reply(waiter->pursuit->wallet, &waiter->pursuit->xid, waiter->call);
-    waiter_free(waiter);
-}
-
-/* A check failed: the person hears which, and that the purchase stays as it is. */
-static void waiter_fail(struct waiter *waiter, enum setpay_error error)
-{
-    char xid[SETPAY_ID_TEXT_SIZE];
-    struct setpay_problem problem;
-    setpay_problem_set(&problem, error,
-                       "%.*s; purchase %s stays pending, and the wallet goes on "
-                       "inquiring",
-                       PREFIX_WORDS, setpay_error_text(error),
-                       setpay_id_format(&waiter->pursuit->xid, xid));
-    setpay_wallet_fail(waiter->call, error, &problem);
-    waiter_free(waiter);
-}
-
-/* refreshes: those that want one answer; others: those that want the outcome. */
-static void reply_all(struct setpay_wallet_pursuit *pursuit, bool refreshes, bool others,
-                      enum setpay_error error)
-{
-    struct waiter **at = &pursuit->waiters;
-    while (*at != NULL) {
-        struct waiter *waiter = *at;
-        if (waiter->heard_cb != NULL ? refreshes : others) {
-            *at = waiter->next;
-            waiter_reply(waiter, error);
-        } else {
-            at = &waiter->next;
-        }
-    }
-}
-
-static void fail_all(struct setpay_wallet_pursuit *pursuit, enum setpay_error error)
-{
-    struct waiter **at = &pursuit->waiters;
-    while (*at != NULL) {
-        struct waiter *waiter = *at;
-        if (waiter->heard_cb == NULL) {
-            *at = waiter->next;
-            waiter_fail(waiter, error);
-        } else {
-            at = &waiter->next;
-        }
-    }
-}
-
-static void progress(const struct setpay_wallet_pursuit *pursuit, const char *stage)
-{
-    char xid[SETPAY_ID_TEXT_SIZE];
-    for (struct waiter *waiter = pursuit->waiters; waiter != NULL; waiter = waiter->next) {
-        if (waiter->heard_cb == NULL)
-            setpay_control_progress(waiter->call, json_pack("{s:s, s:s}", "stage", stage, "xid",
-                                                            setpay_id_format(&pursuit->xid, xid)));
-    }
-}
-
-static void on_wait_over(void *arg)
-{
-    waiter_unlink(arg);
-    waiter_reply(arg, SETPAY_E_TIMEOUT);
-}
-
-static enum setpay_error add_waiter(struct setpay_wallet_pursuit *pursuit,
-                                    const struct waiter *from, int64_t wait_ms)
-{
-    struct waiter *waiter = malloc(sizeof *waiter);
-    if (waiter == NULL)
-        return SETPAY_E_NOMEM;
-    *waiter = *from;
-    enum setpay_error error =
-        setpay_timer_new(pursuit->wallet->loop, on_wait_over, waiter, &waiter->timer);
-    if (error != SETPAY_OK) {
-        free(waiter);
-        return error;
-    }
-    waiter->pursuit = pursuit;
-    waiter->next = pursuit->waiters;
-    pursuit->waiters = waiter;
-    setpay_timer_start(waiter->timer, wait_ms);
-    return SETPAY_OK;
 }
 
 /* ------------------------------------------------------------------ pursuits */
@@ -244,9 +116,9 @@ static void pursuit_free(struct setpay_wallet_pursuit *pursuit)
 static void end(struct setpay_wallet_pursuit *pursuit, enum setpay_error error)
 {
     if (error == SETPAY_OK || error == SETPAY_E_DRAINING)
-        reply_all(pursuit, true, true, error);
-    reply_all(pursuit, true, false, error);
-    fail_all(pursuit, error);
+        setpay_wallet_waiters_tell_calls(&pursuit->waiters);
+    setpay_wallet_waiters_tell_looks(&pursuit->waiters, error);
+    setpay_wallet_waiters_fail_calls(&pursuit->waiters, error);
     pursuit_free(pursuit);
 }
 
@@ -312,10 +184,12 @@ static void on_applied(void *arg, enum setpay_error error)
         return;
     }
     pursuit->refusals = 0;
-    progress(pursuit, "answered");
-    reply_all(pursuit, true, state != SETPAY_WALLET_PENDING, SETPAY_OK);
+    setpay_wallet_waiters_progress(&pursuit->waiters, "answered");
+    setpay_wallet_waiters_tell_looks(&pursuit->waiters, SETPAY_OK);
+    if (state != SETPAY_WALLET_PENDING)
+        setpay_wallet_waiters_tell_calls(&pursuit->waiters);
     if (receipt_error != SETPAY_OK)
-        fail_all(pursuit, receipt_error); /* rule W6 */
+        setpay_wallet_waiters_fail_calls(&pursuit->waiters, receipt_error); /* rule W6 */
     pursuit->more = more;
     if (more) /* what did not fit into one answer */
         setpay_timer_start(pursuit->timer, 0);
@@ -384,23 +258,23 @@ static void on_failed(struct setpay_wallet_pursuit *pursuit, enum setpay_error e
                      setpay_field_text("asked", pursuit->sent_preq     ? "PReq"
                                                 : pursuit->sent_cancel ? "CanReq"
                                                                        : "InqReq"));
-    reply_all(pursuit, true, false, error);
+    setpay_wallet_waiters_tell_looks(&pursuit->waiters, error);
     pursuit->refusals = error == SETPAY_E_PEER_REFUSED ? pursuit->refusals + 1 : 0;
     if (kind == SETPAY_KIND_SECURITY ||
         (kind == SETPAY_KIND_PROTOCOL && error != SETPAY_E_PEER_REFUSED &&
          error != SETPAY_E_PEER_DATE))
-        fail_all(pursuit, error);
+        setpay_wallet_waiters_fail_calls(&pursuit->waiters, error);
     else if (pursuit->refusals >= REFUSALS_TOLD)
-        reply_all(pursuit, false, true, error);
+        setpay_wallet_waiters_tell_calls(&pursuit->waiters);
     pursuit->skip_cancel = pursuit->sent_cancel;
     if (is_done(&pursuit->purchase)) {
-        reply_all(pursuit, false, true, error);
+        setpay_wallet_waiters_tell_calls(&pursuit->waiters);
         end(pursuit, error);
         return;
     }
     if (try_lapse(pursuit))
         return;
-    progress(pursuit, "waiting");
+    setpay_wallet_waiters_progress(&pursuit->waiters, "waiting");
     schedule(pursuit);
 }
 
@@ -586,14 +460,6 @@ static enum setpay_error ask(struct setpay_wallet_pursuit *pursuit)
     return error;
 }
 
-static bool has_refresh(const struct setpay_wallet_pursuit *pursuit)
-{
-    const struct waiter *waiter = pursuit->waiters;
-    while (waiter != NULL && waiter->heard_cb == NULL)
-        waiter = waiter->next;
-    return waiter != NULL;
-}
-
 /* The next message, if one is needed. */
 static void step(struct setpay_wallet_pursuit *pursuit)
 {
@@ -611,7 +477,8 @@ static void step(struct setpay_wallet_pursuit *pursuit)
         end(pursuit, error);
         return;
     }
-    if (is_done(&pursuit->purchase) && !has_refresh(pursuit) && !pursuit->more) {
+    if (is_done(&pursuit->purchase) && !setpay_wallet_waiters_have_look(&pursuit->waiters) &&
+        !pursuit->more) {
         end(pursuit, SETPAY_OK);
         return;
     }
@@ -619,7 +486,7 @@ static void step(struct setpay_wallet_pursuit *pursuit)
     if (error != SETPAY_OK)
         on_failed(pursuit, error);
     else if (pursuit->sent_preq)
-        progress(pursuit, "sent");
+        setpay_wallet_waiters_progress(&pursuit->waiters, "sent");
 }
 
 /* ------------------------------------------------------------------ for others */
@@ -641,10 +508,11 @@ void setpay_wallet_pursue_wait(struct setpay_wallet *wallet, const struct setpay
     setpay_wallet_pursue(wallet, xid, false);
     struct setpay_wallet_pursuit *pursuit = find(wallet, xid);
     if (pursuit == NULL) {
-        reply(wallet, xid, call);
+        setpay_wallet_reply_purchase(wallet, xid, call);
         return;
     }
-    enum setpay_error error = add_waiter(pursuit, &(struct waiter){.call = call}, wait_ms);
+    enum setpay_error error =
+        setpay_wallet_waiters_add_call(&pursuit->waiters, wallet, xid, call, wait_ms);
     if (error != SETPAY_OK)
         setpay_control_fail(call, error, NULL);
 }
@@ -657,7 +525,7 @@ enum setpay_error setpay_wallet_refresh(struct setpay_wallet *wallet, const stru
     struct setpay_wallet_pursuit *pursuit = find(wallet, xid);
     if (pursuit == NULL)
         return SETPAY_E_DRAINING;
-    SETPAY_TRY(add_waiter(pursuit, &(struct waiter){.heard_cb = heard_cb, .arg = arg}, wait_ms));
+    SETPAY_TRY(setpay_wallet_waiters_add_look(&pursuit->waiters, wallet, heard_cb, arg, wait_ms));
     if (pursuit->exchange == NULL && !pursuit->storing)
         setpay_timer_start(pursuit->timer, 0); /* not after the pause */
     return SETPAY_OK;

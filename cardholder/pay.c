@@ -8,6 +8,7 @@
  *
  * Vocabulary: an ask is a PInitReq under way; a prepared offer waits for the person's word.
  */
+#include "cardholder/rule.h"
 #include "cardholder/wallet.h"
 
 #include <stdlib.h>
@@ -236,11 +237,14 @@ static void on_offer(void *arg, const struct setpay_http_answer *answer)
                setpay_field_money("amount", &offer->content.amount));
     if (ask->prepare) {
         offer->insists = ask->insists_on != NULL;
+        json = json_pack("{s:o, s:O*}", "offer", json, "insists_on", ask->insists_on);
+        error = setpay_wallet_rule_advise(wallet, offer, json);
+        if (error != SETPAY_OK) /* the person is asked then */
+            setpay_log_error(error, "rule.unread", setpay_field_id("xid", &offer->content.xid));
         offer->next = wallet->prepared;
         wallet->prepared = offer;
         ask->offer = NULL;
         prepared_trim(wallet, setpay_clock_now_ms());
-        json = json_pack("{s:o, s:O*}", "offer", json, "insists_on", ask->insists_on);
     }
     setpay_control_reply(ask->call, json);
     ask_free(ask);

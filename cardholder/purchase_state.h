@@ -24,7 +24,7 @@ enum setpay_wallet_state {
 };
 
 enum setpay_wallet_event {
-    SETPAY_WALLET_SIGN,             /* the person agreed (rule W4) */
+    SETPAY_WALLET_SIGN,             /* the person agreed, or a rule did (rule W4) */
     SETPAY_WALLET_NO_WORD,          /* Error, time-out, anything unsigned (rule W7) */
     SETPAY_WALLET_MERCHANT_REFUSES, /* signed: refused, or unauthorised */
     SETPAY_WALLET_TIME_OVER,        /* the instruction's expiry and the tolerance have passed */

@@ -4,6 +4,7 @@
  */
 #include "cardholder/agreement.h"
 #include "cardholder/purchase_json.h"
+#include "cardholder/rule.h"
 
 #include "common/base/limits.h"
 
@@ -41,15 +42,10 @@ json_t *setpay_wallet_offer_json(const struct setpay_wallet *wallet,
 struct loaded {
     const struct setpay_id *xid;
     struct setpay_wallet_purchase purchase;
+    int64_t rule; /* that agreed to it; 0: the person did */
     json_t *receipts;
     json_t *evidence;
 };
-
-static enum setpay_error read_purchase(struct setpay_db *db, void *arg)
-{
-    struct loaded *loaded = arg;
-    return setpay_wallet_store_read_purchase(db, loaded->xid, &loaded->purchase);
-}
 
 /* "•••• 4242", or null while the wallet is locked. */
 static json_t *masked_card(const struct setpay_wallet *wallet,
@@ -70,6 +66,24 @@ static json_t *masked_card(const struct setpay_wallet *wallet,
     return json != NULL ? json : json_null();
 }
 
+static enum setpay_error read_purchase(struct setpay_db *db, void *arg)
+{
+    struct loaded *loaded = arg;
+    SETPAY_TRY(setpay_wallet_rule_of(db, loaded->xid, &loaded->rule));
+    return setpay_wallet_store_read_purchase(db, loaded->xid, &loaded->purchase);
+}
+
+/* The purchase with all that only this wallet knows of it. */
+static json_t *own_json(const struct setpay_wallet *wallet, const struct loaded *loaded, bool items)
+{
+    const struct setpay_wallet_purchase *p = &loaded->purchase;
+    json_t *json = setpay_wallet_one_purchase_json(p, masked_card(wallet, p), items);
+    if (json != NULL)
+        json_object_set_new(json, "rule",
+                            loaded->rule != 0 ? json_integer(loaded->rule) : json_null());
+    return json;
+}
+
 enum setpay_error setpay_wallet_purchase_json(struct setpay_wallet *wallet,
                                               const struct setpay_id *xid, bool items,
                                               json_t **json)
@@ -78,8 +92,7 @@ enum setpay_error setpay_wallet_purchase_json(struct setpay_wallet *wallet,
     setpay_wallet_purchase_init(&loaded.purchase);
     enum setpay_error error = setpay_store_read(wallet->reader, read_purchase, &loaded);
     if (error == SETPAY_OK) {
-        *json = setpay_wallet_one_purchase_json(&loaded.purchase,
-                                                masked_card(wallet, &loaded.purchase), items);
+        *json = own_json(wallet, &loaded, items);
         error = *json != NULL ? SETPAY_OK : SETPAY_E_NOMEM;
     }
     setpay_wallet_purchase_clear(&loaded.purchase);
@@ -195,7 +208,7 @@ enum setpay_error setpay_wallet_receipt_json(struct setpay_wallet *wallet,
         json_array_size(loaded.evidence) == 0)
         error = SETPAY_E_NOT_FOUND;
     if (error == SETPAY_OK) {
-        made = setpay_wallet_one_purchase_json(p, masked_card(wallet, p), true);
+        made = own_json(wallet, &loaded, true);
         error = made != NULL ? SETPAY_OK : SETPAY_E_NOMEM;
     }
     if (error == SETPAY_OK) {

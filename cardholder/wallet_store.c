@@ -6,6 +6,7 @@
  * (rule W5) and changes under its version only. Receipts and evidence are added, never changed.
  */
 #include "cardholder/agreement.h"
+#include "cardholder/rule.h"
 
 #include "common/crypto/hash.h"
 
@@ -89,6 +90,7 @@ static const struct setpay_store_migration steps[] = {
     /* Apart from the purchase, whose row says what was signed and what came of it. */
     {5, "CREATE TABLE followed (xid BLOB PRIMARY KEY, next INTEGER NOT NULL);"},
     {6, SETPAY_WALLET_AGREEMENT_SCHEMA},
+    {7, SETPAY_WALLET_RULE_SCHEMA},
     {0, NULL},
 };
 

@@ -75,6 +75,8 @@ void setpay_cli_view_purchases(FILE *out, const json_t *purchases, bool colour);
 void setpay_cli_view_receipts(FILE *out, const json_t *receipts, bool colour);
 /* What there is to say about a card whose certificate ends. */
 void setpay_cli_view_notice(FILE *out, const char *label, const char *notice, bool colour);
+/* Spending rules. */
+void setpay_cli_view_rules(FILE *out, const json_t *rules, bool colour);
 void setpay_cli_view_cards(FILE *out, const json_t *cards, bool colour);
 
 /* ---- commands ---- */
@@ -103,5 +105,8 @@ setpay_cli_command_fn setpay_cli_run_verify;
 setpay_cli_command_fn setpay_cli_run_agreement_list;
 setpay_cli_command_fn setpay_cli_run_agreement_show;
 setpay_cli_command_fn setpay_cli_run_agreement_cancel;
+setpay_cli_command_fn setpay_cli_run_rule_add;
+setpay_cli_command_fn setpay_cli_run_rule_list;
+setpay_cli_command_fn setpay_cli_run_rule_remove;
 
 #endif

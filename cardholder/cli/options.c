@@ -26,6 +26,10 @@ enum option_code {
     OPTION_ID,
     OPTION_YES,
     OPTION_MAX,
+    OPTION_MERCHANT,
+    OPTION_AMOUNT,
+    OPTION_PER_DAY,
+    OPTION_UNTIL,
     OPTION_INSIST,
     OPTION_AGREE_TERMS,
     OPTION_EXPORT,
@@ -104,6 +108,16 @@ static const struct command_row commands[SETPAY_CLI_COMMANDS] = {
                                    "show an agreement, and what was taken of it"},
     [SETPAY_CLI_AGREEMENT_CANCEL] = {"agreement", "cancel", "XID", true, BIT(OPTION_YES), 0,
                                      "XID [--yes]", "let nothing more be taken by an agreement"},
+    [SETPAY_CLI_RULE_ADD] =
+        {"rule", "add", NULL, false,
+         BIT(OPTION_MERCHANT) | BIT(OPTION_AMOUNT) | BIT(OPTION_PER_DAY) |
+             BIT(OPTION_CARD) | BIT(OPTION_BRAND) | BIT(OPTION_UNTIL),
+         BIT(OPTION_MERCHANT) | BIT(OPTION_AMOUNT) | BIT(OPTION_PER_DAY),
+         "--merchant M --amount AMOUNT --per-day AMOUNT [--card C | --brand B] [--until DATE]",
+         "let pay sign single payments to a merchant without asking, up to amounts"},
+    [SETPAY_CLI_RULE_LIST] = {"rule", "list", NULL, false, 0, 0, "", "list the spending rules"},
+    [SETPAY_CLI_RULE_REMOVE] = {"rule", "remove", "NUMBER", true, 0, 0, "NUMBER",
+                                "end a spending rule"},
     [SETPAY_CLI_DOCTOR] = {"doctor", NULL, NULL, false, BIT(OPTION_CONFIG), 0, "[--config FILE]",
                            "look for what needs attention, and say what to do"},
     [SETPAY_CLI_BACKUP] = {"backup", NULL, "FILE", true,
@@ -141,7 +155,8 @@ static const struct option_row rows[OPTION_COUNT] = {
                               "ask on the terminal for the card's security code"},
     [OPTION_SECURITY_CODE_FILE] = {"security-code-file", 0, "F", PLACE(security_code_file),
                                    "a file of mode 0600 that holds it"},
-    [OPTION_CARD] = {"card", 0, "C", PLACE(card), "the card's id or label (default: the default)"},
+    [OPTION_CARD] = {"card", 0, "C", PLACE(card),
+                     "the card's id or label (to pay: else the default)"},
     [OPTION_BRAND] = {"brand", 0, "B", PLACE(brand), "the card's brand, such as visa"},
     [OPTION_LABEL] = {"label", 0, "L", PLACE(label), "what you call the card"},
     [OPTION_OUTPUT] = {"output", 'o', "FILE", PLACE(output), "where the request is written"},
@@ -152,6 +167,14 @@ static const struct option_row rows[OPTION_COUNT] = {
                     "refuse more than this: 20.00, or \"20.00 EUR\""},
     [OPTION_AGREE_TERMS] = {"agree-terms", 0, NULL, PLACE(agree_terms),
                             "with --yes: also to instalments and recurring payments"},
+    [OPTION_MERCHANT] = {"merchant", 0, "M", PLACE(merchant),
+                         "the merchant's id, as show prints it behind \"Certified as\""},
+    [OPTION_AMOUNT] = {"amount", 0, "AMOUNT", PLACE(amount),
+                       "the most that one payment may be: \"20.00 EUR\""},
+    [OPTION_PER_DAY] = {"per-day", 0, "AMOUNT", PLACE(per_day),
+                        "the most that all may be in any 24 hours: \"50.00 EUR\""},
+    [OPTION_UNTIL] = {"until", 0, "DATE", PLACE(until),
+                      "the last day, such as 2026-12-31 (default: until it is removed)"},
     [OPTION_INSIST] = {"insist", 0, NULL, PLACE(insist),
                        "pay again what the merchant has refused, not confirmed:\n"
                        "                            you may be charged twice"},
@@ -284,11 +307,18 @@ static enum setpay_error no_command(const struct parse *parse)
         return setpay_problem_set(parse->problem, SETPAY_E_USAGE,
                                   "unknown command '%.60s'; setpay-wallet --help lists them",
                                   parse->words[0]);
-    return setpay_problem_set(parse->problem, SETPAY_E_USAGE,
-                              "'%.60s%s%.60s': expected card request, import, list, remove or "
-                              "default",
-                              parse->words[0], parse->word_count > 1 ? " " : "",
-                              parse->word_count > 1 ? parse->words[1] : "");
+    char expected[120] = "";
+    for (unsigned at = 0; at < SETPAY_CLI_COMMANDS; at++) {
+        size_t used = strlen(expected);
+
+        if (strcmp(commands[at].first, parse->words[0]) == 0)
+            (void)snprintf(expected + used, sizeof expected - used, "%s%s", used > 0 ? ", " : "",
+                           commands[at].second);
+    }
+    return setpay_problem_set(
+        parse->problem, SETPAY_E_USAGE, "'%.60s%s%.60s': expected %.60s with one of: %s",
+        parse->words[0], parse->word_count > 1 ? " " : "",
+        parse->word_count > 1 ? parse->words[1] : "", parse->words[0], expected);
 }
 
 /* The command's own conditions: its options and its argument. */

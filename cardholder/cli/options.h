@@ -31,6 +31,9 @@ enum setpay_cli_command {
     SETPAY_CLI_AGREEMENT_LIST,
     SETPAY_CLI_AGREEMENT_SHOW,
     SETPAY_CLI_AGREEMENT_CANCEL,
+    SETPAY_CLI_RULE_ADD,
+    SETPAY_CLI_RULE_LIST,
+    SETPAY_CLI_RULE_REMOVE,
     SETPAY_CLI_DOCTOR,
     SETPAY_CLI_BACKUP,
     SETPAY_CLI_RESTORE,
@@ -59,12 +62,16 @@ struct setpay_cli_options {
     const char *brand;
     const char *label;
     const char *max;
+    const char *merchant;
+    const char *amount;
+    const char *per_day;
+    const char *until;
     const char *export;
     const char *root;
     const char *output;
     const char *url;
     const char *id;
-    const char *argument; /* link, XID, card, file */
+    const char *argument; /* link, XID, card, file, rule */
 };
 
 /* Fills *options from scratch. SETPAY_E_USAGE with words in problem; json, help and version are

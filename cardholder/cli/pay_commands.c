@@ -2,7 +2,9 @@
  * show and pay.
  *
  * What always holds (rule W4): walletd signs only after pay.confirm, and this program sends that
- * only after --max allowed the total and the person said yes, or said --yes on the command line.
+ * only after --max allowed the total and the person said yes, or said --yes on the command line, or
+ * a spending rule agrees: walletd says which, and this program names it in pay.confirm, where it is
+ * looked at anew. Who says --yes has agreed himself, and no rule is asked.
  * pay.confirm names amount, currency and merchant as they were shown, so that the wallet can see
  * that it is these that were agreed to. A second purchase of a link that the merchant has refused
  * is signed only with --insist, after words that say what it may cost (rule W7); so is any link in
@@ -136,12 +138,25 @@ static enum setpay_error check_security_code(struct setpay_cli *cli, struct setp
     return setpay_cli_card_security_code(code, &cli->problem);
 }
 
+/* Whether a rule might agree in the person's place. */
+static bool has_rules(struct setpay_cli *cli)
+{
+    json_t *rules = NULL;
+    enum setpay_error error =
+        setpay_cli_call(cli, "rule.list", json_object(), SETPAY_CLI_CALL_MS, NULL, NULL, &rules);
+    bool some = error == SETPAY_OK && json_array_size(json_object_get(rules, "rules")) > 0;
+
+    json_decref(rules);
+    return some;
+}
+
 static enum setpay_error check_pay(struct setpay_cli *cli, struct setpay_secret *code)
 {
     SETPAY_TRY(setpay_cli_check_link(cli->options->argument, &cli->problem));
     if (cli->options->max != NULL)
         SETPAY_TRY(setpay_cli_limit_check(cli->options->max, &cli->problem));
-    if (!cli->options->yes && !setpay_cli_terminal_there())
+    if (!cli->options->yes && !setpay_cli_terminal_there() &&
+        (cli->options->insist || !has_rules(cli)))
         return setpay_problem_set(&cli->problem, SETPAY_E_USAGE,
                                   "a payment needs your agreement, and there is no terminal to ask "
                                   "on: give --yes (and --max AMOUNT to limit it)");
@@ -178,11 +193,34 @@ static bool repeats(const json_t *offer)
     return terms != NULL && strcmp(terms, "single") != 0 && strcmp(terms, "split") != 0;
 }
 
-/* Shows the offer to whoever has to agree to it, and asks. refused: the purchase that it is to
- * follow, NULL where there is none. */
-static enum setpay_error ask_person(struct setpay_cli *cli, const json_t *offer,
-                                    const json_t *refused)
+/* Why no rule agrees. */
+static const char *why_asked(const json_t *prepared)
 {
+    const char *words = setpay_cli_text_of(json_object_get(prepared, "rule_refused"), "words");
+
+    return words == NULL ? "no spending rule covers this payment" : words;
+}
+
+/* Says which rule agrees in the person's place. */
+static void view_rule(struct setpay_cli *cli, const json_t *offer, const json_t *rule)
+{
+    const char *words = setpay_cli_text_of(rule, "words");
+    const char *spent = setpay_cli_text_of(rule, "spent_text");
+
+    setpay_cli_view_offer(stdout, offer, cli->colour);
+    (void)printf("\nAgreed to by rule %" JSON_INTEGER_FORMAT ": %s.\n"
+                 "  Spent by rules there in the last 24 hours, before this: %s.\n\n",
+                 json_integer_value(json_object_get(rule, "number")), words == NULL ? "?" : words,
+                 spent == NULL ? "?" : spent);
+    (void)fflush(stdout);
+}
+
+/* Shows the offer of what was prepared to whoever has to agree to it, and asks. Where it has
+ * insists_on, that is the purchase that it is to follow. */
+static enum setpay_error ask_person(struct setpay_cli *cli, const json_t *prepared)
+{
+    const json_t *offer = json_object_get(prepared, "offer");
+    const json_t *refused = json_object_get(prepared, "insists_on");
     const char *merchant = setpay_cli_text_of(offer, "merchant");
     const char *amount = setpay_cli_text_of(offer, "amount_text");
     char *clean = setpay_cli_text_clean(merchant, 60);
@@ -201,6 +239,13 @@ static enum setpay_error ask_person(struct setpay_cli *cli, const json_t *offer,
         }
         return SETPAY_OK;
     }
+    if (!setpay_cli_terminal_there()) {
+        free(clean);
+        return setpay_problem_set(&cli->problem, SETPAY_E_NOT_AGREED,
+                                  "%.200s; there is no terminal to ask you on, and nothing was "
+                                  "signed: to agree, give --yes",
+                                  why_asked(prepared));
+    }
     terminal = setpay_cli_terminal_open();
     if (terminal == NULL || clean == NULL) {
         error = setpay_problem_set(&cli->problem, SETPAY_E_IO, "the terminal can't be opened");
@@ -208,6 +253,8 @@ static enum setpay_error ask_person(struct setpay_cli *cli, const json_t *offer,
         setpay_cli_view_offer(terminal, offer, setpay_cli_wants_colour(terminal));
         if (refused != NULL)
             view_risk(terminal, refused);
+        if (json_object_get(prepared, "rule_refused") != NULL)
+            (void)fprintf(terminal, "\nYou are asked: %s.\n", why_asked(prepared));
         (void)fflush(terminal);
         (void)snprintf(question, sizeof question, "\nPay %.40s to %s%s%s? [y/N] ",
                        amount == NULL ? "?" : amount, clean,
@@ -238,9 +285,10 @@ static enum setpay_error check_terms(struct setpay_cli *cli, const json_t *offer
 }
 
 /* Limit, agreement, security code: all that stands before the signature. */
-static enum setpay_error agree(struct setpay_cli *cli, const json_t *offer, const json_t *refused,
+static enum setpay_error agree(struct setpay_cli *cli, const json_t *prepared, const json_t *rule,
                                struct setpay_secret *code)
 {
+    const json_t *offer = json_object_get(prepared, "offer");
     const char *currency = setpay_cli_text_of(offer, "currency");
     struct setpay_money total;
 
@@ -252,16 +300,22 @@ static enum setpay_error agree(struct setpay_cli *cli, const json_t *offer, cons
         SETPAY_TRY(check_terms(cli, offer, &total));
     if (cli->options->max != NULL)
         SETPAY_TRY(setpay_cli_limit_allows(cli->options->max, &total, &cli->problem));
-    SETPAY_TRY(ask_person(cli, offer, refused));
+    if (rule == NULL)
+        SETPAY_TRY(ask_person(cli, prepared));
+    else if (!cli->options->json)
+        view_rule(cli, offer, rule);
     if (!cli->options->security_code)
         return SETPAY_OK;
     SETPAY_TRY(setpay_cli_ask_secret("Security code: ", SECURITY_CODE_MAX, code, &cli->problem));
     return setpay_cli_card_security_code(code, &cli->problem);
 }
 
-static enum setpay_error confirm(struct setpay_cli *cli, const json_t *offer, bool insist,
+/* rule: that agrees; NULL: the person does. */
+static enum setpay_error confirm(struct setpay_cli *cli, const json_t *prepared, const json_t *rule,
                                  const struct setpay_secret *code)
 {
+    const json_t *offer = json_object_get(prepared, "offer");
+    bool insist = json_object_get(prepared, "insists_on") != NULL;
     struct course course = {0};
     json_t *result = NULL;
     enum setpay_error error = SETPAY_OK;
@@ -275,7 +329,8 @@ static enum setpay_error confirm(struct setpay_cli *cli, const json_t *offer, bo
         return SETPAY_E_NOMEM;
     }
     if (args == NULL || json_object_set(args, "amount", json_object_get(offer, "amount")) != 0 ||
-        (insist && json_object_set_new(args, "insist", json_true()) != 0))
+        (insist && json_object_set_new(args, "insist", json_true()) != 0) ||
+        (rule != NULL && json_object_set(args, "rule", json_object_get(rule, "number")) != 0))
         error = SETPAY_E_NOMEM;
     if (error == SETPAY_OK && code->size > 0)
         error = setpay_cli_args_secret(cli, args, "security_code", code);
@@ -315,6 +370,35 @@ static enum setpay_error join(struct setpay_cli *cli)
     return error;
 }
 
+/* *taken_back: the rule that had agreed does not any more. */
+static enum setpay_error pay_prepared(struct setpay_cli *cli, const json_t *prepared,
+                                      const json_t *rule, struct setpay_secret *code,
+                                      bool *taken_back)
+{
+    SETPAY_TRY(agree(cli, prepared, rule, code));
+    enum setpay_error error = confirm(cli, prepared, rule, code);
+    *taken_back = error == SETPAY_E_NOT_AGREED && rule != NULL;
+    return error == SETPAY_E_PAYMENT_OPEN ? join(cli) : error;
+}
+
+/* Another payment took what the rule had left, or it was removed, while this one was on its way:
+ * the person is asked, about a new offer. */
+static enum setpay_error ask_after_rule(struct setpay_cli *cli, struct setpay_secret *code)
+{
+    json_t *prepared = NULL;
+    bool taken_back;
+    enum setpay_error error = prepare(cli, false, &prepared);
+
+    if (cli->options->security_code) /* it is typed anew */
+        setpay_secret_clear(code);
+    if (error == SETPAY_OK && json_object_get(prepared, "purchase") != NULL)
+        error = go_on(cli, prepared);
+    else if (error == SETPAY_OK)
+        error = pay_prepared(cli, prepared, NULL, code, &taken_back);
+    json_decref(prepared);
+    return error;
+}
+
 enum setpay_error setpay_cli_run_pay(struct setpay_cli *cli)
 {
     struct setpay_secret code = {0};
@@ -326,14 +410,13 @@ enum setpay_error setpay_cli_run_pay(struct setpay_cli *cli)
     if (error == SETPAY_OK && json_object_get(prepared, "purchase") != NULL) {
         error = go_on(cli, prepared);
     } else if (error == SETPAY_OK) {
-        const json_t *offer = json_object_get(prepared, "offer");
-        const json_t *refused = json_object_get(prepared, "insists_on");
+        const json_t *rule = cli->options->yes ? NULL : json_object_get(prepared, "rule");
 
-        error = agree(cli, offer, refused, &code);
-        if (error == SETPAY_OK)
-            error = confirm(cli, offer, refused != NULL, &code);
-        if (error == SETPAY_E_PAYMENT_OPEN)
-            error = join(cli);
+        bool taken_back = false;
+
+        error = pay_prepared(cli, prepared, rule, &code, &taken_back);
+        if (taken_back && setpay_cli_terminal_there())
+            error = ask_after_rule(cli, &code);
     }
     setpay_secret_clear(&code);
     json_decref(prepared);

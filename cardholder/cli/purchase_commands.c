@@ -55,6 +55,7 @@ static enum setpay_error export_receipt(struct setpay_cli *cli, const char *xid)
     say_not_asked(cli);
     (void)json_object_del(evidence, "refreshed"); /* of this moment, and nobody else's business */
     (void)json_object_del(evidence, "refresh_error");
+    (void)json_object_del(evidence, "rule"); /* how the person spends is for nobody else either */
     text = json_dumps(evidence, JSON_INDENT(2));
     if (text == NULL)
         goto out;

@@ -285,6 +285,10 @@ void setpay_cli_view_purchase(FILE *out, const json_t *purchase, bool colour)
                                                    : text(purchase, "card"));
     add_pair(&table, "Card", words);
     add_pair(&table, "Approval code", text(purchase, "approval_code"));
+    if (number(purchase, "rule") > 0) {
+        (void)snprintf(words, sizeof words, "rule %" JSON_INTEGER_FORMAT, number(purchase, "rule"));
+        add_pair(&table, "Agreed to by", words);
+    }
     add_pair(&table, "Signed", setpay_cli_local_time(text(purchase, "created"), true, when));
     add_pair(&table, "Changed", setpay_cli_local_time(text(purchase, "updated"), true, when));
     add_pair(&table, "Merchant says", text(purchase, "merchant_said"));

@@ -6,6 +6,7 @@
  * holds a stolen card need not learn that it is known to be.
  */
 #include "cardholder/cli/words.h"
+#include "common/base/clock.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -146,4 +147,50 @@ const char *setpay_cli_local_time(const char *utc, bool full, char *out)
                  &parts) == 0)
         (void)snprintf(out, SETPAY_CLI_TIME_SIZE, "%s", utc);
     return out;
+}
+
+enum setpay_error setpay_cli_end_of_day(const char *date, char utc[SETPAY_CLI_TIME_SIZE],
+                                        struct setpay_problem *problem)
+{
+    struct tm day = {0};
+    const char *rest = strptime(date, "%Y-%m-%d", &day);
+    struct tm next = day;
+    char back[24];
+    time_t seconds;
+
+    next.tm_mday++;
+    next.tm_isdst = -1; /* as the zone has it on that day */
+    seconds = rest == NULL || *rest != '\0' ? -1 : mktime(&next);
+    /* 2026-02-30 is no day: it would come out as another one. */
+    day.tm_hour = 12;
+    if (seconds == -1 || timegm(&day) == -1 || strftime(back, sizeof back, "%Y-%m-%d", &day) == 0 ||
+        strcmp(back, date) != 0)
+        return setpay_problem_set(problem, SETPAY_E_USAGE,
+                                  "--until: found '%.40s'; expected a day such as 2026-12-31",
+                                  date);
+    (void)setpay_time_format((setpay_time_ms)seconds * SETPAY_SECOND_MS - 1, utc);
+    return SETPAY_OK;
+}
+
+enum setpay_error setpay_cli_rule_amounts(const char *amount, const char *per_day,
+                                          struct setpay_money *each, struct setpay_money *day,
+                                          struct setpay_problem *problem)
+{
+    if (setpay_money_parse(amount, each) != SETPAY_OK || each->minor == 0)
+        return setpay_problem_set(problem, SETPAY_E_USAGE,
+                                  "--amount: found '%.40s'; expected an amount with its currency, "
+                                  "such as \"20.00 EUR\"",
+                                  amount);
+    if (parse_limit(per_day, each->currency, day) != SETPAY_OK ||
+        !setpay_money_same_currency(each, day))
+        return setpay_problem_set(problem, SETPAY_E_USAGE,
+                                  "--per-day: found '%.40s'; expected an amount in %s, such as "
+                                  "\"50.00 %s\"",
+                                  per_day, each->currency, each->currency);
+    if (day->minor < each->minor)
+        return setpay_problem_set(problem, SETPAY_E_USAGE,
+                                  "--per-day: '%.40s' is less than --amount '%.40s', which one "
+                                  "payment may be",
+                                  per_day, amount);
+    return SETPAY_OK;
 }

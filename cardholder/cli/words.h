@@ -36,4 +36,15 @@ enum setpay_error setpay_cli_limit_allows(const char *text, const struct setpay_
 #define SETPAY_CLI_TIME_SIZE 48
 const char *setpay_cli_local_time(const char *utc, bool full, char *out);
 
+/* The last millisecond of a day of the calendar here: "2026-12-31" as time in UTC, in the form
+ * above, into utc. SETPAY_E_USAGE. */
+enum setpay_error setpay_cli_end_of_day(const char *date, char utc[SETPAY_CLI_TIME_SIZE],
+                                        struct setpay_problem *problem) SETPAY_MUST_CHECK;
+
+/* What a spending rule's --amount and --per-day say: the first with its currency, the second with
+ * the same or none. SETPAY_E_USAGE. */
+enum setpay_error setpay_cli_rule_amounts(const char *amount, const char *per_day,
+                                          struct setpay_money *each, struct setpay_money *day,
+                                          struct setpay_problem *problem) SETPAY_MUST_CHECK;
+
 #endif

@@ -11,7 +11,6 @@ mapfile -t rules < <(grep -oE '^- \*\*[ACGMW][0-9]+\*\*' docs/protocol.md | tr -
 # What a rule's full form needs and this version does not have. RULE|what|why
 not_yet() {
     cat <<'TABLE'
-W4|spending rules that a person sets|the wallet asks each time
 G4|agreements that outlast the gateway's signing certificate|receipts are believed under the one that the cardholder named
 TABLE
 }
@@ -57,9 +56,9 @@ places() {
                 }
             }
         }
-        FNR == 1 { leave(); place = ""; is_c = FILENAME ~ /\.c$/ }
+        FNR == 1 { leave(); place = candidate = ""; is_c = FILENAME ~ /\.c$/ }
         is_c && /^#/ { leave() }
-        is_c && /^[a-z_].*[ *][a-z_0-9]+\(/ {
+        is_c && /^([a-z_].*[ *])?[a-z_0-9]+\(/ {
             candidate = $0
             sub(/\(.*/, "", candidate)
             sub(/.*[ *]/, "", candidate)

@@ -228,8 +228,37 @@ static void seed_message(const char *name, enum setpay_message_type type,
     setpay_buffer_clear(&bytes);
 }
 
+/* A step's content stands in four messages, in each of them alike (StepReq, StepRes). */
+static void seed_steps(const char *name, struct setpay_view content)
+{
+    static const enum setpay_message_type requests[] = {
+        SETPAY_MESSAGE_CAP_REQ, SETPAY_MESSAGE_CAP_REV_REQ, SETPAY_MESSAGE_CRED_REQ,
+        SETPAY_MESSAGE_CRED_REV_REQ};
+    int answer = strcmp(name, "StepRes") == 0;
+    if (!answer && strcmp(name, "StepReq") != 0)
+        return;
+    for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
+        enum setpay_message_type type = (enum setpay_message_type)((int)requests[i] + answer);
+        seed_message(setpay_message_type_name(type), type, content);
+    }
+}
+
+/* Samples of one content each have a seed: the second one is NAME-2. */
+static const char *sample_name(size_t at, char out[64])
+{
+    unsigned number = 1;
+    for (size_t i = 0; i < at; i++)
+        number += strcmp(test_samples[i].name, test_samples[at].name) == 0;
+    if (number == 1)
+        (void)snprintf(out, 64, "%s", test_samples[at].name);
+    else
+        (void)snprintf(out, 64, "%s-%u", test_samples[at].name, number);
+    return out;
+}
+
 static void seed_contents(void)
 {
+    char name[64];
     begin("contents");
     begin("message");
     for (size_t i = 0; i < test_sample_count; i++) {
@@ -241,9 +270,11 @@ static void seed_contents(void)
         setpay_buffer_init(&bytes, SETPAY_LIMIT_CONTENT_BYTES);
         sample->fill(message);
         test_build(sample->layout, message, &bytes);
-        seed("contents", sample->name, layout_number(sample->layout), setpay_buffer_view(&bytes));
+        seed("contents", sample_name(i, name), layout_number(sample->layout),
+             setpay_buffer_view(&bytes));
         if (type_of(sample->name) != 0)
-            seed_message(sample->name, type_of(sample->name), setpay_buffer_view(&bytes));
+            seed_message(name, type_of(sample->name), setpay_buffer_view(&bytes));
+        seed_steps(sample->name, setpay_buffer_view(&bytes));
         setpay_wire_clear(sample->layout, message);
         setpay_buffer_clear(&bytes);
         free(message);

@@ -83,6 +83,7 @@ open_uri=$uri open_order=$order_id
 ) &
 stream=$!
 ok "a stream of purchases has begun" wait_for 10 grep -q . "$tmp/stream"
+wallet rule add --merchant any-shop --amount "1.00 EUR" --per-day "1.00 EUR" >/dev/null
 ok "the wallet's backup" wallet backup "$b/wallet"
 ok "the merchant's backup" merchant backup "$b/merchant"
 ok "the gateway's backup" gateway backup "$b/gateway"
@@ -276,6 +277,8 @@ only_the_revoked() {
 }
 ok "the wallet finds the card that was revoked, and nothing else" only_the_revoked
 
+rules() { wallet --json rule list | jq -r '.rules[].status'; }
+is "a spending rule came back, and agrees to nothing (rule W4)" "$(rules)" from_backup
 is "every purchase of before is in the wallet" "$(comm -23 <(echo "$before") <(xids))" ""
 shown() { for xid in $before; do "$1" --json "$2" show "$xid" | jq -r .status; done | sort -u; }
 is "at the gateway" "$(shown gateway payment)" approved

@@ -246,11 +246,15 @@ GATEWAY_NETWORK := \
 GATEWAY_CLEARING := \
 	gateway/clearing/batch.c \
 	gateway/clearing/fees.c \
+	gateway/clearing/items.c \
 	gateway/clearing/ledger.c \
 	gateway/clearing/ledger_verify.c \
 	gateway/clearing/presentment.c \
 	gateway/clearing/reconciler.c \
-	gateway/clearing/reconciliation.c
+	gateway/clearing/reconciliation.c \
+	gateway/clearing/settlement.c \
+	gateway/clearing/settlement_verify.c \
+	gateway/clearing/zone.c
 
 GATEWAY_PAYMENT := \
 	gateway/payment/agreement.c \
@@ -264,6 +268,7 @@ GATEWAY_PAYMENT := \
 	gateway/payment/credit.c \
 	gateway/payment/dispatch.c \
 	gateway/payment/holds.c \
+	gateway/payment/merchant_store.c \
 	gateway/payment/pan.c \
 	gateway/payment/payment_state.c \
 	gateway/payment/payment_store.c \
@@ -278,15 +283,30 @@ GATEWAY_PAYMENT := \
 
 GATEWAYD := \
 	gateway/agreement_view.c \
+	gateway/audit_commands.c \
 	gateway/commands.c \
 	gateway/gatewayd.c \
 	gateway/issuer_commands.c \
 	gateway/ledger_commands.c \
+	gateway/merchant_commands.c \
 	gateway/options.c \
+	gateway/settlement_commands.c \
+	gateway/settlement_json.c \
 	gateway/setup.c
 
+# What the operator's program makes of what the daemon tells.
+GATEWAY_BOOKS := \
+	gateway/clearing/camt.c \
+	gateway/clearing/clearing_compare.c \
+	gateway/clearing/report.c
+
 GATEWAY_CLI := \
-	gateway/doctor.c
+	gateway/audit.c \
+	gateway/audit_payment.c \
+	gateway/books_cli.c \
+	gateway/doctor.c \
+	gateway/reconcile_cli.c \
+	gateway/report_cli.c
 
 ISSUERSIM := \
 	gateway/issuer/account_commands.c \
@@ -486,7 +506,8 @@ setpay-ca_PARTS := $(CA_CLI)
 setpay-cad_MAIN := ca/cad_main.c
 setpay-cad_PARTS := $(CAD) $(CA_CLI)
 setpay-gateway_MAIN := gateway/gateway_cli.c
-setpay-gateway_PARTS := $(GATEWAY_CLI) $(GATEWAYD) $(GATEWAY_PAYMENT) $(GATEWAY_CLEARING) $(GATEWAY_NETWORK)
+setpay-gateway_PARTS := $(GATEWAY_CLI) $(GATEWAYD) $(GATEWAY_PAYMENT) $(GATEWAY_CLEARING) $(GATEWAY_NETWORK) \
+                        $(GATEWAY_BOOKS) gateway/issuer/clearing_file.c
 setpay-gatewayd_MAIN := gateway/gatewayd_main.c
 setpay-gatewayd_PARTS := $(GATEWAYD) $(GATEWAY_PAYMENT) $(GATEWAY_CLEARING) $(GATEWAY_NETWORK)
 setpay-issuersim_MAIN := gateway/issuer/main.c
@@ -541,6 +562,7 @@ UNIT_TESTS := \
 	test_ca \
 	test_catalogue \
 	test_chain \
+	test_clearing_compare \
 	test_clearing_file \
 	test_clock \
 	test_codec \
@@ -558,6 +580,7 @@ UNIT_TESTS := \
 	test_frame \
 	test_gateway_agreement \
 	test_gateway_auth \
+	test_gateway_books \
 	test_gateway_crash \
 	test_gateway_flow \
 	test_gateway_holds \
@@ -596,6 +619,7 @@ UNIT_TESTS := \
 	test_role \
 	test_secret \
 	test_sign \
+	test_settlement \
 	test_signed \
 	test_stock \
 	test_store \
@@ -620,7 +644,8 @@ UNIT_TESTS := \
 	test_wallet_sign \
 	test_wallet_vault \
 	test_webhook \
-	test_www
+	test_www \
+	test_zone
 
 TEST_SUPPORT := \
 	tests/support/test_acts.c \
@@ -662,6 +687,7 @@ TEST_SUPPORT := \
 	tests/support/test_shopper.c \
 	tests/support/test_store.c \
 	tests/support/test_store_api.c \
+	tests/support/test_till.c \
 	tests/support/test_wallet.c \
 	tests/support/test_world.c \
 	tests/vectors/envelopes.c

@@ -15,155 +15,12 @@
 #include "gateway/payment/payment.h"
 #include "gateway/setup.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define LIST_DEFAULT 100
 #define LIST_MAX 1000
-#define CATEGORY_DEFAULT 5999 /* miscellaneous and speciality shops */
-
-/* ------------------------------------------------------------------ merchants */
-
-static bool is_name_printable(const char *name)
-{
-    size_t size = strlen(name);
-    for (size_t i = 0; i < size; i++) {
-        if (!isprint((unsigned char)name[i]))
-            return false;
-    }
-    return size >= 1 && size <= 40;
-}
-
-static enum setpay_error merchant_arguments(const json_t *args, const char **brand, const char **id,
-                                            struct setpay_problem *problem)
-{
-    SETPAY_TRY(setpay_json_arg_text(args, "brand", true, brand, problem));
-    SETPAY_TRY(setpay_json_arg_text(args, "id", true, id, problem));
-    if (strlen(*brand) > SETPAY_WIRE_BRAND_MAX || strlen(*id) > SETPAY_WIRE_PARTY_MAX ||
-        (*brand)[0] == '\0' || (*id)[0] == '\0' ||
-        strspn(*brand, "abcdefghijklmnopqrstuvwxyz0123456789-") != strlen(*brand))
-        return setpay_problem_set(problem, SETPAY_E_INVALID,
-                                  "brand '%.40s', id '%.40s': expected 1 to 32 characters each, "
-                                  "the brand in a-z, 0-9 and -",
-                                  *brand, *id);
-    for (const char *at = *id; *at != '\0'; at++) {
-        if (!isalnum((unsigned char)*at) && *at != '_' && *at != '-')
-            return setpay_problem_set(problem, SETPAY_E_INVALID,
-                                      "id '%s': expected letters, digits, _ and -", *id);
-    }
-    return SETPAY_OK;
-}
-
-static json_t *merchant_json(const struct setpay_gateway_merchant *merchant)
-{
-    char created[SETPAY_TIME_TEXT_SIZE];
-    return json_pack("{s:s, s:s, s:s, s:i, s:b, s:s}", "brand", merchant->brand, "id", merchant->id,
-                     "name", merchant->name, "category", (int)merchant->category, "enabled",
-                     merchant->enabled ? 1 : 0, "created",
-                     setpay_time_format(merchant->created_ms, created));
-}
-
-static enum setpay_error merchant_add(struct setpay_db *db, const json_t *args,
-                                      const struct setpay_vault *vault, json_t **result,
-                                      struct setpay_problem *problem)
-{
-    static const char *const names[] = {"brand", "id", "name", "category", "if_absent", NULL};
-    struct setpay_gateway_merchant merchant = {.enabled = true};
-    const char *brand = NULL;
-    const char *id = NULL;
-    const char *name = NULL;
-    int64_t category = CATEGORY_DEFAULT;
-    bool if_absent = false;
-    (void)vault;
-    SETPAY_TRY(setpay_json_args_check(args, names, problem));
-    SETPAY_TRY(merchant_arguments(args, &brand, &id, problem));
-    SETPAY_TRY(setpay_json_arg_text(args, "name", true, &name, problem));
-    SETPAY_TRY(setpay_json_arg_int(args, "category", false, 1, 9999, &category, problem));
-    SETPAY_TRY(setpay_json_arg_bool(args, "if_absent", false, &if_absent, problem));
-    if (!is_name_printable(name))
-        return setpay_problem_set(problem, SETPAY_E_INVALID,
-                                  "name: expected 1 to 40 printable ASCII characters, as the "
-                                  "issuer prints them on a statement");
-    snprintf(merchant.brand, sizeof merchant.brand, "%s", brand);
-    snprintf(merchant.id, sizeof merchant.id, "%s", id);
-    snprintf(merchant.name, sizeof merchant.name, "%s", name);
-    merchant.category = (uint16_t)category;
-    merchant.created_ms = setpay_clock_now_ms();
-    enum setpay_error error = setpay_gateway_merchant_insert(db, &merchant);
-    if (error == SETPAY_E_DUPLICATE && if_absent)
-        error = setpay_gateway_merchant_find(db, brand, id, &merchant);
-    else if (error == SETPAY_E_DUPLICATE)
-        error = setpay_problem_set(problem, SETPAY_E_EXISTS,
-                                   "the merchant %s of the brand %s is there already", id, brand);
-    SETPAY_TRY(error);
-    *result = merchant_json(&merchant);
-    return *result != NULL ? SETPAY_OK : SETPAY_E_NOMEM;
-}
-
-static enum setpay_error merchant_list(struct setpay_db *db, const json_t *args,
-                                       const struct setpay_vault *vault, json_t **result,
-                                       struct setpay_problem *problem)
-{
-    static const char *const names[] = {NULL};
-    struct setpay_db_rows *rows;
-    (void)vault;
-    SETPAY_TRY(setpay_json_args_check(args, names, problem));
-    SETPAY_TRY(setpay_db_select(db, &rows,
-                                "SELECT brand, id, name, category, enabled, created_ms"
-                                " FROM merchant ORDER BY brand, id"));
-    json_t *list = json_array();
-    while (setpay_db_next(rows)) {
-        struct setpay_gateway_merchant merchant = {0};
-        setpay_db_get_text(rows, 0, merchant.brand, sizeof merchant.brand);
-        setpay_db_get_text(rows, 1, merchant.id, sizeof merchant.id);
-        setpay_db_get_text(rows, 2, merchant.name, sizeof merchant.name);
-        merchant.category = (uint16_t)setpay_db_get_int(rows, 3);
-        merchant.enabled = setpay_db_get_bool(rows, 4);
-        merchant.created_ms = setpay_db_get_int(rows, 5);
-        json_array_append_new(list, merchant_json(&merchant));
-    }
-    *result = json_pack("{s:o}", "merchants", list);
-    enum setpay_error error = setpay_db_end(rows);
-    return error != SETPAY_OK || *result != NULL ? error : SETPAY_E_NOMEM;
-}
-
-static enum setpay_error set_enabled(struct setpay_db *db, const json_t *args, bool enabled,
-                                     json_t **result, struct setpay_problem *problem)
-{
-    static const char *const names[] = {"brand", "id", NULL};
-    struct setpay_gateway_merchant merchant;
-    const char *brand = NULL;
-    const char *id = NULL;
-    SETPAY_TRY(setpay_json_args_check(args, names, problem));
-    SETPAY_TRY(merchant_arguments(args, &brand, &id, problem));
-    enum setpay_error error = setpay_gateway_merchant_enable(db, brand, id, enabled);
-    if (error == SETPAY_E_NOT_FOUND)
-        return setpay_problem_set(problem, error,
-                                  "there is no merchant %s of the brand %s: see merchant list", id,
-                                  brand);
-    SETPAY_TRY(error);
-    SETPAY_TRY(setpay_gateway_merchant_find(db, brand, id, &merchant));
-    *result = merchant_json(&merchant);
-    return *result != NULL ? SETPAY_OK : SETPAY_E_NOMEM;
-}
-
-static enum setpay_error merchant_enable(struct setpay_db *db, const json_t *args,
-                                         const struct setpay_vault *vault, json_t **result,
-                                         struct setpay_problem *problem)
-{
-    (void)vault;
-    return set_enabled(db, args, true, result, problem);
-}
-
-static enum setpay_error merchant_disable(struct setpay_db *db, const json_t *args,
-                                          const struct setpay_vault *vault, json_t **result,
-                                          struct setpay_problem *problem)
-{
-    (void)vault;
-    return set_enabled(db, args, false, result, problem);
-}
 
 /* ------------------------------------------------------------------ payments */
 
@@ -442,10 +299,11 @@ static enum setpay_error payment_evidence(struct setpay_db *db, const json_t *ar
 }
 
 static const struct setpay_gateway_command table[] = {
-    {"merchant.add", merchant_add, true},
-    {"merchant.list", merchant_list, false},
-    {"merchant.enable", merchant_enable, true},
-    {"merchant.disable", merchant_disable, true},
+    {"merchant.add", setpay_gateway_merchant_add, true},
+    {"merchant.set", setpay_gateway_merchant_set, true},
+    {"merchant.list", setpay_gateway_merchant_list, false},
+    {"merchant.enable", setpay_gateway_merchant_on, true},
+    {"merchant.disable", setpay_gateway_merchant_off, true},
     {"payment.list", payment_list, false},
     {"payment.show", payment_show, false},
     {"payment.evidence", payment_evidence, false},
@@ -453,6 +311,11 @@ static const struct setpay_gateway_command table[] = {
     {"ledger.balances", setpay_gateway_ledger_balances, false},
     {"issuer.list", setpay_gateway_issuer_list, false},
     {"issuer.cutoff", setpay_gateway_issuer_cutoff, true},
+    {"settle", setpay_gateway_settle, true},
+    {"settlement.list", setpay_gateway_settlement_list, false},
+    {"clearing.items", setpay_gateway_clearing_items, false},
+    {"audit.payments", setpay_gateway_audit_payments, false},
+    {"audit.clearing", setpay_gateway_audit_clearing, false},
     {NULL, NULL, false},
 };
 
@@ -495,6 +358,8 @@ static void on_done(void *arg, enum setpay_error error)
     if (error == SETPAY_OK) {
         if (call->command->run == setpay_gateway_issuer_list)
             setpay_gateway_issuer_add_lines(call->daemon->gateway.network, call->result);
+        if (call->command->run == setpay_gateway_settle)
+            setpay_gateway_log_settled(call->result);
         setpay_control_reply(call->control, call->result);
         if (call->command->run == setpay_gateway_issuer_cutoff)
             setpay_gateway_reconciler_wake(call->daemon->reconciler);
@@ -548,6 +413,7 @@ static void serve(struct setpay_control_call *control, const json_t *args, void 
         serve(call, args, arg, name);                                                              \
     }
 HANDLER(on_merchant_add, "merchant.add")
+HANDLER(on_merchant_set, "merchant.set")
 HANDLER(on_merchant_list, "merchant.list")
 HANDLER(on_merchant_enable, "merchant.enable")
 HANDLER(on_merchant_disable, "merchant.disable")
@@ -558,10 +424,17 @@ HANDLER(on_ledger_verify, "ledger.verify")
 HANDLER(on_ledger_balances, "ledger.balances")
 HANDLER(on_issuer_list, "issuer.list")
 HANDLER(on_issuer_cutoff, "issuer.cutoff")
+HANDLER(on_settle, "settle")
+HANDLER(on_settlement_list, "settlement.list")
+HANDLER(on_clearing_items, "clearing.items")
+HANDLER(on_audit_payments, "audit.payments")
+HANDLER(on_audit_clearing, "audit.clearing")
 
 const struct setpay_control_command setpay_gateway_commands[] = {
     SETPAY_SERVICE_BACKUP_COMMAND,
-    {"merchant.add", on_merchant_add, "make a merchant known: brand, id, name, category"},
+    {"merchant.add", on_merchant_add,
+     "make a merchant known: brand, id, name, category, zone, cut_off"},
+    {"merchant.set", on_merchant_set, "brand, id, and what is to change"},
     {"merchant.list", on_merchant_list, "all merchants"},
     {"merchant.enable", on_merchant_enable, "brand, id"},
     {"merchant.disable", on_merchant_disable, "brand, id"},
@@ -573,5 +446,10 @@ const struct setpay_control_command setpay_gateway_commands[] = {
     {"ledger.balances", on_ledger_balances, "what every account holds"},
     {"issuer.list", on_issuer_list, "each issuer's line, what it owes an answer, reconciliations"},
     {"issuer.cutoff", on_issuer_cutoff, "ends the period of an issuer, or of all: issuer"},
+    {"settle", on_settle, "settle what is cleared: date"},
+    {"settlement.list", on_settlement_list, "of a day: day, brand, merchant_id, after"},
+    {"clearing.items", on_clearing_items, "what was presented: settlement, sales, after"},
+    {"audit.payments", on_audit_payments, "payments with what was signed for them: after"},
+    {"audit.clearing", on_audit_clearing, "presentments, steps and accounts against each other"},
     {NULL, NULL, NULL},
 };

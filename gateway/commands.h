@@ -28,7 +28,22 @@ struct setpay_gateway_command {
 };
 const struct setpay_gateway_command *setpay_gateway_command_find(const char *name);
 
-/* ledger_commands.c: rows of that table. */
+/* merchant_commands.c: rows of that table. */
+setpay_gateway_command_fn setpay_gateway_merchant_add;
+setpay_gateway_command_fn setpay_gateway_merchant_set;
+setpay_gateway_command_fn setpay_gateway_merchant_list;
+setpay_gateway_command_fn setpay_gateway_merchant_on;
+setpay_gateway_command_fn setpay_gateway_merchant_off;
+/* settlement_commands.c */
+setpay_gateway_command_fn setpay_gateway_settle;
+/* What that did, for the log: after its commit. */
+void setpay_gateway_log_settled(const json_t *result);
+setpay_gateway_command_fn setpay_gateway_settlement_list;
+setpay_gateway_command_fn setpay_gateway_clearing_items;
+/* audit_commands.c */
+setpay_gateway_command_fn setpay_gateway_audit_payments;
+setpay_gateway_command_fn setpay_gateway_audit_clearing;
+/* ledger_commands.c */
 setpay_gateway_command_fn setpay_gateway_ledger_verify;
 setpay_gateway_command_fn setpay_gateway_ledger_balances;
 /* issuer_commands.c: the same. */

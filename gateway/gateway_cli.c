@@ -5,6 +5,8 @@
 #include "common/net/operator.h"
 #include "common/net/operator_backup.h"
 #include "common/net/party_enrol.h"
+#include "gateway/books_cli.h"
+#include "gateway/clearing/zone.h"
 #include "gateway/commands.h"
 #include "gateway/doctor.h"
 #include "gateway/gatewayd.h"
@@ -17,10 +19,11 @@
 
 static void print_merchant_line(const json_t *merchant)
 {
-    printf("%-12s %-24s %-8s %04lld  %s\n", setpay_operator_text(merchant, "brand"),
+    printf("%-12s %-24s %-8s %04lld  %-20s %-7s %s\n", setpay_operator_text(merchant, "brand"),
            setpay_operator_text(merchant, "id"),
            json_is_true(json_object_get(merchant, "enabled")) ? "enabled" : "disabled",
            (long long)json_integer_value(json_object_get(merchant, "category")),
+           setpay_operator_text(merchant, "zone"), setpay_operator_text(merchant, "cut_off"),
            setpay_operator_text(merchant, "name"));
 }
 
@@ -34,7 +37,8 @@ static void print_merchants(const json_t *result)
              "--name NAME");
         return;
     }
-    printf("%-12s %-24s %-8s %s  %s\n", "BRAND", "ID", "STATUS", "TYPE", "NAME");
+    printf("%-12s %-24s %-8s %s  %-20s %-7s %s\n", "BRAND", "ID", "STATUS", "TYPE", "ZONE",
+           "CUT-OFF", "NAME");
     json_array_foreach(list, index, merchant)
     {
         print_merchant_line(merchant);
@@ -123,20 +127,6 @@ static void print_payment(const json_t *payment)
                                                                     : "not acknowledged yet",
                (long long)json_integer_value(json_object_get(entry, "sent")));
     }
-}
-
-static void print_verified(const json_t *result)
-{
-    size_t index;
-    const json_t *finding;
-    json_array_foreach(json_object_get(result, "findings"), index, finding)
-    {
-        printf("%s\n", json_string_value(finding));
-    }
-    printf("%lld entries, %zu findings; the last entry is %s\n",
-           (long long)json_integer_value(json_object_get(result, "entries")),
-           json_array_size(json_object_get(result, "findings")),
-           setpay_operator_text(result, "head"));
 }
 
 static void print_balances(const json_t *result)
@@ -244,7 +234,37 @@ static const struct setpay_flag add_flags[] = {
     {"id", SETPAY_FLAG_TEXT, "id"},
     {"name", SETPAY_FLAG_TEXT, "name"},
     {"category", SETPAY_FLAG_NUMBER, "category"},
+    {"zone", SETPAY_FLAG_TEXT, "zone"},
+    {"cut-off", SETPAY_FLAG_TEXT, "cut_off"},
     {"if-absent", SETPAY_FLAG_SWITCH, "if_absent"},
+    {0},
+};
+static const struct setpay_flag set_flags[] = {
+    {"brand", SETPAY_FLAG_TEXT, "brand"},
+    {"id", SETPAY_FLAG_TEXT, "id"},
+    {"name", SETPAY_FLAG_TEXT, "name"},
+    {"category", SETPAY_FLAG_NUMBER, "category"},
+    {"zone", SETPAY_FLAG_TEXT, "zone"},
+    {"cut-off", SETPAY_FLAG_TEXT, "cut_off"},
+    {0},
+};
+static const struct setpay_flag settle_flags[] = {{"date", SETPAY_FLAG_TEXT, "date"}, {0}};
+static const struct setpay_flag report_flags[] = {
+    {"date", SETPAY_FLAG_TEXT, "day"},
+    {"brand", SETPAY_FLAG_TEXT, "brand"},
+    {"merchant-id", SETPAY_FLAG_TEXT, "merchant_id"},
+    {"format", SETPAY_FLAG_TEXT, "format"},
+    {0},
+};
+static const struct setpay_flag clearing_flags[] = {
+    {"date", SETPAY_FLAG_TEXT, "day"},
+    {"brand", SETPAY_FLAG_TEXT, "brand"},
+    {"merchant-id", SETPAY_FLAG_TEXT, "merchant_id"},
+    {0},
+};
+static const struct setpay_flag reconcile_flags[] = {
+    {"issuer", SETPAY_FLAG_TEXT, "issuer"},
+    {"late-hours", SETPAY_FLAG_NUMBER, "late_hours"},
     {0},
 };
 static const struct setpay_flag list_flags[] = {
@@ -281,8 +301,17 @@ static const struct setpay_operator_command commands[] = {
      NULL,
      add_flags,
      print_merchant_line,
-     "--brand B --id ID --name NAME [--category NNNN] [--if-absent]",
-     "make a merchant known, enabled; --if-absent: leave one that is there as it is"},
+     "--brand B --id ID --name NAME [--category NNNN] [--zone ZONE] [--cut-off HH:MM] "
+     "[--if-absent]",
+     "make a merchant known, enabled; its days end at --cut-off in --zone (24:00 UTC);\n      "
+     "--if-absent: leave one that is there as it is"},
+    {{"merchant", "set"},
+     "merchant.set",
+     NULL,
+     set_flags,
+     print_merchant_line,
+     "--brand B --id ID [--name NAME] [--category NNNN] [--zone ZONE] [--cut-off HH:MM]",
+     "change what is known of it"},
     {{"merchant", "list"}, "merchant.list", NULL, NULL, print_merchants, "", "all merchants"},
     {{"merchant", "enable"},
      "merchant.enable",
@@ -323,9 +352,10 @@ static const struct setpay_operator_command commands[] = {
      "ledger.verify",
      NULL,
      verify_flags,
-     print_verified,
+     setpay_books_print_verified,
      "[--from NUMBER:HASH]",
-     "recompute the ledger and compare; --from: only what came behind that entry"},
+     "recompute the ledger and compare; exit status 1 where something is found; --from: only what "
+     "came behind that entry"},
     {{"ledger", "balances"},
      "ledger.balances",
      NULL,
@@ -347,6 +377,44 @@ static const struct setpay_operator_command commands[] = {
      print_cut,
      "[--issuer NAME]",
      "end the period now, and compare totals with the issuer (all issuers)"},
+    {{"settle", NULL},
+     "settle",
+     NULL,
+     settle_flags,
+     setpay_books_print_settled,
+     "[--date YYYY-MM-DD]",
+     "settle what is cleared up to the cut-off of each merchant's last day that has ended, or of\n"
+     "      --date; nothing is settled twice"},
+    {{"report", "settlement"},
+     "report.settlement",
+     NULL,
+     report_flags,
+     setpay_books_print_report,
+     "--date YYYY-MM-DD [--brand B] [--merchant-id ID] [--format csv|camt.053|camt.054]",
+     "what was settled for a day, on standard output"},
+    {{"report", "clearing"},
+     "report.clearing",
+     NULL,
+     clearing_flags,
+     setpay_books_print_report,
+     "--date YYYY-MM-DD [--brand B] [--merchant-id ID]",
+     "the items of a day's settlements as a clearing file, on standard output"},
+    {{"reconcile", NULL},
+     "reconcile",
+     "file",
+     reconcile_flags,
+     setpay_books_print_reconciled,
+     "FILE [--issuer NAME] [--late-hours N]",
+     "an issuer's clearing file (-: standard input) against the ledger; exit status 1 where they "
+     "differ"},
+    {{"audit", NULL},
+     "audit",
+     NULL,
+     NULL,
+     setpay_books_print_audited,
+     "",
+     "verify every signature that was kept, and add up all books; exit status 1 where something\n"
+     "      is found"},
     {{"status", NULL},
      "status",
      NULL,
@@ -369,6 +437,17 @@ static const struct setpay_operator_command commands[] = {
      SETPAY_DOCTOR_USAGE,
      SETPAY_DOCTOR_HELP},
     SETPAY_OPERATOR_BACKUP_COMMANDS,
+};
+
+/* What takes more than one question. */
+static const struct setpay_operator_whole wholes[] = {
+    {"ledger.verify", setpay_books_verify},
+    {"settle", setpay_books_settle},
+    {"report.settlement", setpay_books_report_settlement},
+    {"report.clearing", setpay_books_report_clearing},
+    {"reconcile", setpay_books_reconcile},
+    {"audit", setpay_books_audit},
+    {NULL, NULL},
 };
 
 /* ------------------------------------------------------------------ on a stopped daemon */
@@ -416,15 +495,18 @@ int main(int argc, char **argv)
     const struct setpay_operator op = {
         .program = "setpay-gateway",
         .party = "the payment gateway",
-        .exits = "Exit status: 0 done, 1 failed, 2 usage, 4 the daemon does not run or answer",
+        .exits = "Exit status: 0 done, 1 failed, or something was found, 2 usage, 4 the daemon "
+                 "does not run or answer",
         .daemon = &setpay_gatewayd_spec,
         .commands = commands,
         .command_count = sizeof commands / sizeof *commands,
+        .wholes = wholes,
         .can_direct_cb = can_direct,
         .direct_cb = do_directly,
         .doctor_cb = doctor,
         .local = "enrol",
         .local_cb = enrol,
     };
+    setpay_zone_init();
     return setpay_operator_main(&op, argc, argv);
 }

@@ -135,19 +135,75 @@ static enum setpay_error read_command_line(struct call *call, int argc, char **a
 
 /* ------------------------------------------------------------------ doing it */
 
-/* On the stopped daemon's database. */
-static enum setpay_error do_directly(struct call *call, struct setpay_problem *problem)
-{
-    const struct setpay_operator *op = call->op;
+/* Whom a command asks: the daemon, or its database once that was opened. */
+struct setpay_operator_asker {
+    const struct setpay_operator *op;
+    const char *config_path;
+    struct setpay_control_client *client; /* NULL: no daemon runs */
     struct setpay_service service;
-    if (!op->can_direct_cb(call->command->name))
+    bool has_service;
+};
+
+static enum setpay_error ask_database(struct setpay_operator_asker *asker, const char *name,
+                                      const json_t *args, json_t **result,
+                                      struct setpay_problem *problem)
+{
+    const struct setpay_operator *op = asker->op;
+    if (!op->can_direct_cb(name))
         return setpay_problem_set(problem, SETPAY_E_UNREACHABLE,
                                   "%s is not running: start it with %s --config %s",
-                                  op->daemon->name, op->daemon->name, call->config_path);
-    SETPAY_TRY(setpay_service_open_stopped(op->daemon, call->config_path, &service, problem));
+                                  op->daemon->name, op->daemon->name, asker->config_path);
+    if (!asker->has_service)
+        SETPAY_TRY(
+            setpay_service_open_stopped(op->daemon, asker->config_path, &asker->service, problem));
+    asker->has_service = true;
+    return op->direct_cb(&asker->service, name, args, result, problem);
+}
+
+enum setpay_error setpay_operator_ask(struct setpay_operator_asker *asker, const char *name,
+                                      json_t *args, json_t **result, struct setpay_problem *problem)
+{
+    if (asker->client != NULL)
+        return setpay_control_client_call(asker->client, name, args, SETPAY_OPERATOR_TIMEOUT_MS,
+                                          NULL, NULL, result, problem);
+    enum setpay_error error = ask_database(asker, name, args, result, problem);
+    json_decref(args);
+    return error;
+}
+
+static const struct setpay_operator_whole *find_whole(const struct setpay_operator *op,
+                                                      const char *name)
+{
+    const struct setpay_operator_whole *whole = op->wholes;
+    while (whole != NULL && whole->name != NULL && strcmp(whole->name, name) != 0)
+        whole++;
+    return whole != NULL && whole->name != NULL ? whole : NULL;
+}
+
+/* Of the running daemon or of the stopped one's database. */
+static enum setpay_error ask(struct call *call, const struct setpay_config *config,
+                             struct setpay_problem *problem)
+{
+    const struct setpay_operator *op = call->op;
+    const struct setpay_operator_whole *whole = find_whole(op, call->command->name);
+    struct setpay_operator_asker asker = {.op = op, .config_path = call->config_path};
     enum setpay_error error =
-        op->direct_cb(&service, call->command->name, call->args, &call->result, problem);
-    setpay_service_close(&service);
+        setpay_control_client_open(setpay_config_text(config, "", "admin_socket"), op->daemon->name,
+                                   NULL, &asker.client, problem);
+    if (error == SETPAY_E_UNREACHABLE) {
+        problem->text[0] = '\0';
+        error = SETPAY_OK;
+    }
+    if (error == SETPAY_OK && whole != NULL)
+        error = whole->run_cb(&asker, config, call->args, &call->result, problem);
+    else if (error == SETPAY_OK)
+        error = setpay_operator_ask(&asker, call->command->name, json_deep_copy(call->args),
+                                    &call->result, problem);
+    if (asker.has_service)
+        setpay_service_close(&asker.service);
+    if (error == SETPAY_OK && op->after_cb != NULL)
+        error = op->after_cb(asker.client, &call->result, problem);
+    setpay_control_client_close(asker.client);
     return error;
 }
 
@@ -155,7 +211,6 @@ static enum setpay_error do_command(struct call *call, struct setpay_problem *pr
 {
     const struct setpay_operator *op = call->op;
     struct setpay_config *config = NULL;
-    struct setpay_control_client *client = NULL;
     char program[64];
     char *argv[] = {program, NULL};
     int argc = 1;
@@ -167,24 +222,10 @@ static enum setpay_error do_command(struct call *call, struct setpay_problem *pr
                                       call->args, &call->result, problem);
     SETPAY_TRY(
         setpay_config_load(op->daemon->options, call->config_path, &argc, argv, &config, problem));
-    if (op->local != NULL && strcmp(call->command->name, op->local) == 0) {
-        enum setpay_error local = op->local_cb(config, call->args, &call->result, problem);
-        setpay_config_free(config);
-        return local;
-    }
-    enum setpay_error error = setpay_control_client_open(
-        setpay_config_text(config, "", "admin_socket"), op->daemon->name, NULL, &client, problem);
+    enum setpay_error error = op->local != NULL && strcmp(call->command->name, op->local) == 0
+                                  ? op->local_cb(config, call->args, &call->result, problem)
+                                  : ask(call, config, problem);
     setpay_config_free(config);
-    if (error == SETPAY_E_UNREACHABLE) {
-        problem->text[0] = '\0';
-        error = do_directly(call, problem);
-    } else if (error == SETPAY_OK)
-        error = setpay_control_client_call(client, call->command->name, json_deep_copy(call->args),
-                                           SETPAY_OPERATOR_TIMEOUT_MS, NULL, NULL, &call->result,
-                                           problem);
-    if (error == SETPAY_OK && op->after_cb != NULL)
-        error = op->after_cb(client, &call->result, problem);
-    setpay_control_client_close(client);
     return error;
 }
 

@@ -43,6 +43,24 @@ struct setpay_operator_command {
     const char *help;
 };
 
+/*
+ * A command that takes more than one question: pages of a long list that become one text, findings
+ * that become an exit status. Its name is that of a setpay_operator_command. It asks the running
+ * daemon, or the database of a stopped one, and does the rest itself. *result may be set beside an
+ * error: what is, though it is not what was wished for.
+ */
+struct setpay_operator_asker;
+struct setpay_operator_whole {
+    const char *name; /* NULL ends the table */
+    enum setpay_error (*run_cb)(struct setpay_operator_asker *asker,
+                                const struct setpay_config *config, const json_t *args,
+                                json_t **result, struct setpay_problem *problem);
+};
+/* One question: takes args (an object, or NULL); *result is a new object. */
+enum setpay_error setpay_operator_ask(struct setpay_operator_asker *asker, const char *name,
+                                      json_t *args, json_t **result,
+                                      struct setpay_problem *problem) SETPAY_MUST_CHECK;
+
 struct setpay_operator {
     const char *program; /* "setpay-gateway" */
     const char *party;   /* "the payment gateway" */
@@ -58,6 +76,7 @@ struct setpay_operator {
                                    struct setpay_problem *problem);
     /* Before a command is done: shapes its arguments, reads files that they name. May be NULL. */
     enum setpay_error (*before_cb)(const char *name, json_t *args, struct setpay_problem *problem);
+    const struct setpay_operator_whole *wholes; /* may be NULL */
     /* After a result: what has to be waited for. May be NULL. client is NULL where no daemon runs.
      */
     enum setpay_error (*after_cb)(struct setpay_control_client *client, json_t **result,

@@ -155,16 +155,17 @@ enum setpay_error setpay_operator_read_words(const char *program,
                 return setpay_problem_set(problem, SETPAY_E_USAGE, "--%s needs a value",
                                           flag->name);
             SETPAY_TRY(read_flag(flag, words[i], args, problem));
-        } else if (words[i][0] != '-' && operand != NULL &&
-                   json_object_get(args, operand) == NULL) {
+        } else if ((words[i][0] != '-' || words[i][1] == '\0') && operand != NULL &&
+                   json_object_get(args, operand) == NULL) { /* "-": standard input */
             SETPAY_TRY(set_member(args, operand, operand, json_string(words[i]), problem));
         } else {
             return refuse_word(program, command, words[i], problem);
         }
     }
     if (operand != NULL && json_object_get(args, operand) == NULL)
-        return setpay_problem_set(
-            problem, SETPAY_E_USAGE, "%s %s: expected %s behind it", command->words[0],
-            command->words[1] != NULL ? command->words[1] : "", command->usage);
+        return setpay_problem_set(problem, SETPAY_E_USAGE, "%s%s%s: expected %s behind it",
+                                  command->words[0], command->words[1] != NULL ? " " : "",
+                                  command->words[1] != NULL ? command->words[1] : "",
+                                  command->usage);
     return SETPAY_OK;
 }

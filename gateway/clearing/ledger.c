@@ -18,6 +18,8 @@ const char *setpay_account_name(enum setpay_account account)
         [SETPAY_ACCOUNT_MERCHANT_PAYABLE] = "merchant payable",
         [SETPAY_ACCOUNT_INTERCHANGE] = "interchange",
         [SETPAY_ACCOUNT_FEES] = "fees",
+        [SETPAY_ACCOUNT_CASH] = "cash",
+        [SETPAY_ACCOUNT_SUSPENSE] = "suspense",
     };
     return (unsigned)account <= SETPAY_ACCOUNT_LAST ? names[account] : NULL;
 }
@@ -29,6 +31,8 @@ const char *setpay_ledger_kind_name(enum setpay_ledger_kind kind)
         [SETPAY_LEDGER_CREDIT] = "credit",
         [SETPAY_LEDGER_CAPTURE_REVERSAL] = "capture reversal",
         [SETPAY_LEDGER_CREDIT_REVERSAL] = "credit reversal",
+        [SETPAY_LEDGER_SETTLEMENT] = "settlement",
+        [SETPAY_LEDGER_SUSPENSE] = "suspense",
     };
     return (unsigned)kind <= SETPAY_LEDGER_LAST ? names[kind] : NULL;
 }

@@ -1,10 +1,10 @@
 /*
  * The ledger: double entry, append-only, each entry chained by hash to the one before.
  *
- * An entry belongs to one event (a step of a payment) and names it by its token. Its postings add
- * up to nothing, in one currency: debits are positive, credits negative. An entry is written in the
- * store operation that writes its event, or neither is. Nothing is ever changed: what was wrong is
- * posted again the other way round.
+ * An entry belongs to one event (a step of a payment, a payout, a refused presentment) and names it
+ * by its token. Its postings add up to nothing, in one currency: debits are positive, credits
+ * negative. An entry is written in the store operation that writes its event, or neither is.
+ * Nothing is ever changed: what was wrong is posted again the other way round.
  *
  * The hash of an entry is H("ledger", number, time, kind, event, brand, merchant id, currency,
  * account, amount, account, amount, …, hash of the entry before). It is made by the committer,
@@ -45,7 +45,9 @@ enum setpay_account {
     SETPAY_ACCOUNT_MERCHANT_PAYABLE = 2,  /* what we owe a merchant, less our fee */
     SETPAY_ACCOUNT_INTERCHANGE = 3,       /* what issuers keep */
     SETPAY_ACCOUNT_FEES = 4,              /* what merchants pay us */
-    SETPAY_ACCOUNT_LAST = SETPAY_ACCOUNT_FEES
+    SETPAY_ACCOUNT_CASH = 5,              /* what was paid out to merchants */
+    SETPAY_ACCOUNT_SUSPENSE = 6,          /* what issuers refused, until it is clear whose it is */
+    SETPAY_ACCOUNT_LAST = SETPAY_ACCOUNT_SUSPENSE
 };
 /* "issuer receivable"; NULL for a number that is none. */
 const char *setpay_account_name(enum setpay_account account);
@@ -55,7 +57,9 @@ enum setpay_ledger_kind {
     SETPAY_LEDGER_CREDIT = 2,
     SETPAY_LEDGER_CAPTURE_REVERSAL = 3,
     SETPAY_LEDGER_CREDIT_REVERSAL = 4,
-    SETPAY_LEDGER_LAST = SETPAY_LEDGER_CREDIT_REVERSAL
+    SETPAY_LEDGER_SETTLEMENT = 5, /* a payout; its event is the settlement (settlement.h) */
+    SETPAY_LEDGER_SUSPENSE = 6,   /* a presentment that was refused; its event is computed of it */
+    SETPAY_LEDGER_LAST = SETPAY_LEDGER_SUSPENSE
 };
 /* "capture reversal"; NULL for a number that is none. */
 const char *setpay_ledger_kind_name(enum setpay_ledger_kind kind);
@@ -111,10 +115,10 @@ typedef void setpay_ledger_finding_cb(void *arg, const char *words);
 
 /* Recomputes every entry behind from (NULL: from the beginning, and all around them), and
  * compares: numbers without a gap, hashes and links, sums of nothing, the head, each entry with the
- * step that it names; from the beginning also each step with its entry, what payments have been
- * captured and credited, and the balances. The walk goes on after a finding. findings is their
- * number, reached where the look ended. SETPAY_E_NOT_FOUND: there is no entry
- * with from's number and hash. */
+ * event that it names; from the beginning also each event with its entry, settlements with their
+ * items, what payments have been captured and credited, and the balances. The walk goes on after a
+ * finding. findings is their number, reached where the look ended. SETPAY_E_NOT_FOUND: there is no
+ * entry with from's number and hash. */
 enum setpay_error setpay_ledger_verify(struct setpay_db *db, const struct setpay_ledger_mark *from,
                                        setpay_ledger_finding_cb *found, void *arg,
                                        struct setpay_ledger_mark *reached,

@@ -8,21 +8,17 @@
  */
 #include "gateway/clearing/ledger.h"
 
+#include "gateway/clearing/look.h"
+#include "gateway/clearing/settlement.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #define WORDS_SIZE 320
+#define PAYOUT_MAX_MINOR (1000000 * SETPAY_MONEY_MAX_MINOR) /* of a day: many payments */
 
-struct look {
-    struct setpay_db *db;
-    setpay_ledger_finding_cb *found;
-    void *arg;
-    struct setpay_ledger_mark at; /* the last entry that was seen */
-    size_t findings;
-};
-
-__attribute__((format(printf, 2, 3))) static void find(struct look *look, const char *format, ...)
+void setpay_look_find(struct setpay_look *look, const char *format, ...)
 {
     char words[WORDS_SIZE];
     va_list list;
@@ -59,24 +55,25 @@ static enum setpay_error read_postings(struct setpay_db *db, struct setpay_ledge
     return setpay_db_end(rows);
 }
 
-static void check_sum(struct look *look, const struct setpay_ledger_entry *entry)
+static void check_sum(struct setpay_look *look, const struct setpay_ledger_entry *entry)
 {
+    int64_t limit =
+        entry->kind == SETPAY_LEDGER_SETTLEMENT ? PAYOUT_MAX_MINOR : SETPAY_MONEY_MAX_MINOR;
     int64_t sum = 0;
     for (size_t i = 0; i < entry->posting_count; i++) {
         const struct setpay_posting *posting = &entry->postings[i];
-        if (posting->amount_minor > SETPAY_MONEY_MAX_MINOR ||
-            posting->amount_minor < -SETPAY_MONEY_MAX_MINOR)
-            find(look, "entry %lld: an amount of %lld is outside of what a payment can have",
-                 (long long)entry->number, (long long)posting->amount_minor);
+        if (posting->amount_minor > limit || posting->amount_minor < -limit)
+            setpay_look_find(look, "entry %lld: an amount of %lld is outside of what it can be",
+                             (long long)entry->number, (long long)posting->amount_minor);
         else
             sum += posting->amount_minor;
         if (setpay_account_name(posting->account) == NULL)
-            find(look, "entry %lld: there is no account %d", (long long)entry->number,
-                 (int)posting->account);
+            setpay_look_find(look, "entry %lld: there is no account %d", (long long)entry->number,
+                             (int)posting->account);
     }
     if (sum != 0 || entry->posting_count == 0)
-        find(look, "entry %lld: its postings add up to %lld, expected 0", (long long)entry->number,
-             (long long)sum);
+        setpay_look_find(look, "entry %lld: its postings add up to %lld, expected 0",
+                         (long long)entry->number, (long long)sum);
 }
 
 /* What the step that the entry names would post. */
@@ -107,7 +104,8 @@ static enum setpay_error read_step(struct setpay_db *db, const struct setpay_id 
     return setpay_db_end(rows);
 }
 
-static bool same_postings(const struct setpay_ledger_entry *a, const struct setpay_ledger_entry *b)
+bool setpay_ledger_same_postings(const struct setpay_ledger_entry *a,
+                                 const struct setpay_ledger_entry *b)
 {
     if (a->posting_count != b->posting_count)
         return false;
@@ -119,7 +117,8 @@ static bool same_postings(const struct setpay_ledger_entry *a, const struct setp
     return true;
 }
 
-static enum setpay_error check_step(struct look *look, const struct setpay_ledger_entry *entry)
+static enum setpay_error check_step(struct setpay_look *look,
+                                    const struct setpay_ledger_entry *entry)
 {
     char token[SETPAY_ID_TEXT_SIZE];
     struct setpay_ledger_entry expected = {0};
@@ -127,7 +126,7 @@ static enum setpay_error check_step(struct look *look, const struct setpay_ledge
     enum setpay_error error = read_step(look->db, &entry->event, &step);
     (void)setpay_id_format(&entry->event, token);
     if (error == SETPAY_E_NOT_FOUND) {
-        find(look, "entry %lld: there is no step %s", (long long)entry->number, token);
+        setpay_look_find(look, "entry %lld: there is no step %s", (long long)entry->number, token);
         return SETPAY_OK;
     }
     SETPAY_TRY(error);
@@ -136,37 +135,39 @@ static enum setpay_error check_step(struct look *look, const struct setpay_ledge
     if (step.kind != (int64_t)entry->kind || strcmp(step.brand, entry->brand) != 0 ||
         strcmp(step.merchant_id, entry->merchant_id) != 0 ||
         strcmp(step.currency, entry->currency) != 0)
-        find(look, "entry %lld: step %s is of another kind, merchant or currency",
-             (long long)entry->number, token);
-    else if (!same_postings(entry, &expected))
-        find(look, "entry %lld: step %s would be posted with other amounts",
-             (long long)entry->number, token);
+        setpay_look_find(look, "entry %lld: step %s is of another kind, merchant or currency",
+                         (long long)entry->number, token);
+    else if (!setpay_ledger_same_postings(entry, &expected))
+        setpay_look_find(look, "entry %lld: step %s would be posted with other amounts",
+                         (long long)entry->number, token);
     return SETPAY_OK;
 }
 
 /* entry as its row has it; hash is the row's. */
-static enum setpay_error check_entry(struct look *look, struct setpay_ledger_entry *entry)
+static enum setpay_error check_entry(struct setpay_look *look, struct setpay_ledger_entry *entry)
 {
     struct setpay_digest computed;
     bool fits = false;
     int64_t expected = look->at.number + 1;
     if (entry->number > expected)
-        find(look, "entries %lld to %lld are missing", (long long)expected,
-             (long long)entry->number - 1);
+        setpay_look_find(look, "entries %lld to %lld are missing", (long long)expected,
+                         (long long)entry->number - 1);
     SETPAY_TRY(read_postings(look->db, entry, &fits));
     if (!fits)
-        find(look, "entry %lld: its postings are not numbered from 0 without a gap",
-             (long long)entry->number);
+        setpay_look_find(look, "entry %lld: its postings are not numbered from 0 without a gap",
+                         (long long)entry->number);
     SETPAY_TRY(setpay_ledger_hash(entry, &look->at.hash, &computed));
     if (!setpay_digest_equal(&computed, &entry->hash))
-        find(look,
-             "entry %lld: its hash is not that of its content behind entry %lld: it, its postings "
-             "or the entry before was changed, moved or repeated",
-             (long long)entry->number, (long long)look->at.number);
+        setpay_look_find(
+            look,
+            "entry %lld: its hash is not that of its content behind entry %lld: it, its postings "
+            "or the entry before was changed, moved or repeated",
+            (long long)entry->number, (long long)look->at.number);
     check_sum(look, entry);
     look->at.number = entry->number;
     look->at.hash = entry->hash;
-    return check_step(look, entry);
+    return entry->kind > SETPAY_LEDGER_CREDIT_REVERSAL ? setpay_settlement_verify_entry(look, entry)
+                                                       : check_step(look, entry);
 }
 
 static void read_entry(struct setpay_db_rows *rows, struct setpay_ledger_entry *entry)
@@ -182,7 +183,7 @@ static void read_entry(struct setpay_db_rows *rows, struct setpay_ledger_entry *
     setpay_db_get_digest(rows, 7, &entry->hash);
 }
 
-static enum setpay_error check_entries(struct look *look)
+static enum setpay_error check_entries(struct setpay_look *look)
 {
     struct setpay_db_rows *rows;
     enum setpay_error error = SETPAY_OK;
@@ -202,7 +203,7 @@ static enum setpay_error check_entries(struct look *look)
 
 /* ------------------------------------------------------------------ what stands around them */
 
-static enum setpay_error check_head(struct look *look)
+static enum setpay_error check_head(struct setpay_look *look)
 {
     struct setpay_db_rows *rows;
     struct setpay_digest hash = {{0}};
@@ -217,38 +218,39 @@ static enum setpay_error check_head(struct look *look)
         SETPAY_TRY(setpay_db_end(rows));
     }
     if (number != look->at.number)
-        find(look, "the head says %lld entries, found %lld", (long long)number,
-             (long long)look->at.number);
+        setpay_look_find(look, "the head says %lld entries, found %lld", (long long)number,
+                         (long long)look->at.number);
     else if (!setpay_digest_equal(&hash, &look->at.hash))
-        find(look, "the head has another hash than entry %lld", (long long)number);
+        setpay_look_find(look, "the head has another hash than entry %lld", (long long)number);
     return SETPAY_OK;
 }
 
 /* A query whose rows are each a finding: one text column. */
-static enum setpay_error each_row(struct look *look, const char *sql, const char *words)
+enum setpay_error setpay_look_each_row(struct setpay_look *look, const char *sql, const char *words)
 {
     struct setpay_db_rows *rows;
     SETPAY_TRY(setpay_db_select(look->db, &rows, sql));
     while (setpay_db_next(rows)) {
         char what[160];
         setpay_db_get_text(rows, 0, what, sizeof what);
-        find(look, "%s %s", words, what);
+        setpay_look_find(look, "%s %s", words, what);
     }
     return setpay_db_end(rows);
 }
 
-static enum setpay_error check_rest(struct look *look)
+static enum setpay_error check_rest(struct setpay_look *look)
 {
-    SETPAY_TRY(each_row(look,
-                        "SELECT lower(hex(token)) FROM step WHERE NOT EXISTS"
-                        " (SELECT 1 FROM ledger_entry WHERE event = token) ORDER BY id",
-                        "not in the ledger: step"));
-    SETPAY_TRY(each_row(look,
-                        "SELECT 'entry ' || entry || ', line ' || line FROM ledger_posting"
-                        " WHERE NOT EXISTS (SELECT 1 FROM ledger_entry WHERE number = entry)"
-                        " ORDER BY entry, line",
-                        "a posting of no entry:"));
-    SETPAY_TRY(each_row(
+    SETPAY_TRY(setpay_look_each_row(look,
+                                    "SELECT lower(hex(token)) FROM step WHERE NOT EXISTS"
+                                    " (SELECT 1 FROM ledger_entry WHERE event = token) ORDER BY id",
+                                    "not in the ledger: step"));
+    SETPAY_TRY(
+        setpay_look_each_row(look,
+                             "SELECT 'entry ' || entry || ', line ' || line FROM ledger_posting"
+                             " WHERE NOT EXISTS (SELECT 1 FROM ledger_entry WHERE number = entry)"
+                             " ORDER BY entry, line",
+                             "a posting of no entry:"));
+    SETPAY_TRY(setpay_look_each_row(
         look,
         "SELECT 'payment ' || payment.id || ', captured ' || captured_minor || ', credited ' ||"
         " credited_minor FROM payment WHERE captured_minor <>"
@@ -257,7 +259,8 @@ static enum setpay_error check_rest(struct look *look)
         " (SELECT COALESCE(SUM(CASE kind WHEN 2 THEN amount_minor WHEN 4 THEN -amount_minor"
         " ELSE 0 END), 0) FROM step WHERE payment_id = payment.id) ORDER BY payment.id",
         "its steps add up to something else:"));
-    return each_row(
+    SETPAY_TRY(setpay_settlement_verify(look));
+    return setpay_look_each_row(
         look,
         "SELECT 'account ' || account || ', ' || brand || ' ' || merchant_id || ', ' || currency ||"
         " ': ' || SUM(kept) || ', expected ' || SUM(posted) FROM"
@@ -286,7 +289,7 @@ enum setpay_error setpay_ledger_verify(struct setpay_db *db, const struct setpay
                                        setpay_ledger_finding_cb *found, void *arg,
                                        struct setpay_ledger_mark *reached, size_t *findings)
 {
-    struct look look = {.db = db, .found = found, .arg = arg};
+    struct setpay_look look = {.db = db, .found = found, .arg = arg};
     if (from != NULL) {
         SETPAY_TRY(find_mark(db, from));
         look.at = *from;

@@ -12,6 +12,7 @@
 #include "gateway/clearing/presentment.h"
 
 #include "common/base/log.h"
+#include "gateway/clearing/settlement.h"
 #include "gateway/payment/payment.h"
 #include "gateway/payment/reversal.h"
 #include "gateway/payment/step.h"
@@ -70,11 +71,6 @@ static enum setpay_error write_answer(struct setpay_db *db, void *arg)
                          SETPAY_DB_INT(presented->id));
 }
 
-static bool is_taken(const char *response_code)
-{
-    return strcmp(response_code, "00") == 0 || strcmp(response_code, "94") == 0;
-}
-
 static void on_answer_kept(void *arg, enum setpay_error error)
 {
     struct presented *presented = arg;
@@ -82,8 +78,10 @@ static void on_answer_kept(void *arg, enum setpay_error error)
         setpay_log_error(error, "presentment.not_marked",
                          setpay_field_int("presentment", presented->id));
     else
-        setpay_log(is_taken(presented->response_code) ? SETPAY_LOG_INFO : SETPAY_LOG_ERROR,
-                   is_taken(presented->response_code) ? "presentment.taken" : "presentment.refused",
+        setpay_log(setpay_presentment_is_taken(presented->response_code) ? SETPAY_LOG_INFO
+                                                                         : SETPAY_LOG_ERROR,
+                   setpay_presentment_is_taken(presented->response_code) ? "presentment.taken"
+                                                                         : "presentment.refused",
                    setpay_field_int("presentment", presented->id),
                    setpay_field_text("response", presented->response_code),
                    setpay_field_int("sent", presented->sent_count));

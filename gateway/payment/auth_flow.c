@@ -406,6 +406,8 @@ static enum setpay_error keep_evidence(struct setpay_db *db, const struct setpay
 {
     const struct setpay_payment *payment = &work->payment;
     SETPAY_TRY(setpay_evidence_keep_certificate(db, work->cardholder));
+    /* Our own too: its file goes when it ends, and receipts are verified long after. */
+    SETPAY_TRY(setpay_evidence_keep_certificate(db, work->sign->identity.certificate));
     return setpay_evidence_keep(db, payment->first_id != 0 ? payment->first_id : payment->id,
                                 &work->message, work->merchant, work->payment.created_ms);
 }

@@ -16,6 +16,7 @@
 #include "common/store/db.h"
 #include "common/store/store.h"
 #include "common/wire/messages.h"
+#include "gateway/clearing/zone.h"
 #include "gateway/network/network.h"
 #include "gateway/payment/payment_state.h"
 
@@ -36,6 +37,8 @@ struct setpay_gateway_merchant {
     uint16_t category;
     bool enabled;
     setpay_time_ms created_ms;
+    char zone[SETPAY_ZONE_MAX + 1]; /* whose days its settlements are of */
+    int64_t cut_off_minutes;        /* of the day, at which that ends for them */
 };
 
 /* SETPAY_E_NOT_FOUND. */
@@ -46,9 +49,16 @@ setpay_gateway_merchant_find(struct setpay_db *db, const char *brand, const char
 enum setpay_error
 setpay_gateway_merchant_insert(struct setpay_db *db,
                                const struct setpay_gateway_merchant *merchant) SETPAY_MUST_CHECK;
-/* SETPAY_E_NOT_FOUND. */
-enum setpay_error setpay_gateway_merchant_enable(struct setpay_db *db, const char *brand,
-                                                 const char *id, bool enabled) SETPAY_MUST_CHECK;
+/* Name, category, enabled, zone and cut-off. SETPAY_E_NOT_FOUND. */
+enum setpay_error
+setpay_gateway_merchant_update(struct setpay_db *db,
+                               const struct setpay_gateway_merchant *merchant) SETPAY_MUST_CHECK;
+typedef enum setpay_error
+setpay_gateway_merchant_each_fn(void *arg, const struct setpay_gateway_merchant *merchant);
+/* In the order of brand and id. */
+enum setpay_error setpay_gateway_merchant_each(struct setpay_db *db,
+                                               setpay_gateway_merchant_each_fn *each,
+                                               void *arg) SETPAY_MUST_CHECK;
 
 struct setpay_payment {
     int64_t id; /* 0: not stored yet */

@@ -17,6 +17,7 @@
 #include "gateway/clearing/ledger.h"
 #include "gateway/clearing/reconciliation.h"
 #include "gateway/payment/agreement.h"
+#include "gateway/clearing/settlement.h"
 #include "gateway/payment/payment.h"
 #include "gateway/payment/step.h"
 
@@ -81,6 +82,9 @@ static const struct setpay_store_migration steps[] = {
      "ALTER TABLE reversal ADD COLUMN period INTEGER NOT NULL DEFAULT 0;"
      "CREATE INDEX reversal_period ON reversal (period);"},
     {7, SETPAY_AGREEMENT_SCHEMA},
+    {8, SETPAY_SETTLEMENT_SCHEMA
+     "ALTER TABLE merchant ADD COLUMN zone TEXT NOT NULL DEFAULT 'UTC';"
+     "ALTER TABLE merchant ADD COLUMN cut_off_minutes INTEGER NOT NULL DEFAULT 1440;"},
     {0, NULL},
 };
 
@@ -88,48 +92,6 @@ static const struct setpay_store_migration steps[] = {
 static const char *const erasable[] = {"kept_card", NULL};
 const struct setpay_store_schema setpay_gateway_schema = {
     .name = "gateway", .steps = steps, .erasable = erasable};
-
-/* ------------------------------------------------------------------ merchants */
-
-enum setpay_error setpay_gateway_merchant_find(struct setpay_db *db, const char *brand,
-                                               const char *id,
-                                               struct setpay_gateway_merchant *merchant)
-{
-    struct setpay_db_rows *rows;
-    struct setpay_gateway_merchant found = {0};
-    SETPAY_TRY(setpay_db_one(db, &rows,
-                             "SELECT brand, id, name, category, enabled, created_ms FROM merchant"
-                             " WHERE brand = $1 AND id = $2",
-                             SETPAY_DB_TEXT(brand), SETPAY_DB_TEXT(id)));
-    setpay_db_get_text(rows, 0, found.brand, sizeof found.brand);
-    setpay_db_get_text(rows, 1, found.id, sizeof found.id);
-    setpay_db_get_text(rows, 2, found.name, sizeof found.name);
-    found.category = (uint16_t)setpay_db_get_int(rows, 3);
-    found.enabled = setpay_db_get_bool(rows, 4);
-    found.created_ms = setpay_db_get_int(rows, 5);
-    SETPAY_TRY(setpay_db_end(rows));
-    *merchant = found;
-    return SETPAY_OK;
-}
-
-enum setpay_error setpay_gateway_merchant_insert(struct setpay_db *db,
-                                                 const struct setpay_gateway_merchant *merchant)
-{
-    return setpay_db_run(db,
-                         "INSERT INTO merchant (brand, id, name, category, enabled, created_ms)"
-                         " VALUES ($1, $2, $3, $4, $5, $6)",
-                         SETPAY_DB_TEXT(merchant->brand), SETPAY_DB_TEXT(merchant->id),
-                         SETPAY_DB_TEXT(merchant->name), SETPAY_DB_INT(merchant->category),
-                         SETPAY_DB_BOOL(merchant->enabled), SETPAY_DB_INT(merchant->created_ms));
-}
-
-enum setpay_error setpay_gateway_merchant_enable(struct setpay_db *db, const char *brand,
-                                                 const char *id, bool enabled)
-{
-    SETPAY_TRY(setpay_db_run(db, "UPDATE merchant SET enabled = $1 WHERE brand = $2 AND id = $3",
-                             SETPAY_DB_BOOL(enabled), SETPAY_DB_TEXT(brand), SETPAY_DB_TEXT(id)));
-    return setpay_db_changes(db) == 1 ? SETPAY_OK : SETPAY_E_NOT_FOUND;
-}
 
 /* ------------------------------------------------------------------ payments */
 

@@ -1,0 +1,172 @@
+/*
+ * audit: payments page by page, then the ledger, then presentments and accounts. What is verified
+ * here takes no thread of the daemon, which gives out rows only.
+ */
+#include "gateway/audit.h"
+
+#include "common/crypto/base64.h"
+#include "common/net/identity.h"
+#include "gateway/books_cli.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#define FINDINGS_MAX 1000 /* in words; the rest are counted */
+
+void setpay_audit_find(struct setpay_audit *audit, const char *about, const char *format, ...)
+{
+    char words[480];
+    int size = about == NULL ? 0 : snprintf(words, sizeof words, "payment %.40s: ", about);
+    va_list list;
+    va_start(list, format);
+    (void)vsnprintf(words + size, sizeof words - (size_t)size, format, list);
+    va_end(list);
+    audit->found++;
+    if (json_array_size(audit->findings) < FINDINGS_MAX)
+        json_array_append_new(audit->findings, json_string(words));
+}
+
+/* ------------------------------------------------------------------ whom to believe */
+
+/* The root and the CAs of the configuration's files. */
+static enum setpay_error load_trust(struct setpay_audit *audit, struct setpay_problem *problem)
+{
+    struct setpay_crl_load load;
+    const char *folder = setpay_config_text(audit->config, "", "crls");
+    SETPAY_TRY(
+        setpay_trust_load(setpay_config_text(audit->config, "", "root"), &audit->trust, problem));
+    if (folder == NULL ||
+        setpay_trust_load_folder(audit->trust, folder, audit->now_ms, &load) == SETPAY_OK)
+        return SETPAY_OK;
+    return setpay_problem_set(problem, SETPAY_E_IO, "crls: the folder %s can't be read", folder);
+}
+
+/* Those that the daemon has learned: each proves itself under the root. */
+static void learn_authorities(struct setpay_audit *audit, const json_t *list)
+{
+    for (int pass = 0; pass < 2; pass++) { /* an issuing CA may stand before its brand's */
+        size_t index;
+        const json_t *one;
+        json_array_foreach(list, index, one)
+        {
+            const json_t *text = json_object_get(one, "certificate");
+            struct setpay_secret der = {0};
+            if (setpay_base64_decode(
+                    setpay_view_of(json_string_value(text), json_string_length(text)),
+                    SETPAY_LIMIT_CERTIFICATE_BYTES, &der) == SETPAY_OK) {
+                struct setpay_view view = setpay_secret_view(&der);
+                (void)setpay_trust_learn(audit->trust, &view, 1, NULL, 0, audit->now_ms);
+            }
+            setpay_secret_clear(&der);
+        }
+    }
+}
+
+/* ------------------------------------------------------------------ the parts */
+
+static enum setpay_error audit_payments(struct setpay_audit *audit,
+                                        struct setpay_operator_asker *asker,
+                                        struct setpay_problem *problem)
+{
+    json_int_t after = 0;
+    do {
+        json_t *page = NULL;
+        size_t index;
+        const json_t *payment;
+        enum setpay_error error = SETPAY_OK;
+        SETPAY_TRY(setpay_operator_ask(asker, "audit.payments", json_pack("{s:I}", "after", after),
+                                       &page, problem));
+        learn_authorities(audit, json_object_get(page, "authorities"));
+        json_array_foreach(json_object_get(page, "payments"), index, payment)
+        {
+            if (error == SETPAY_OK)
+                error = setpay_audit_payment(audit, payment);
+        }
+        after = json_integer_value(json_object_get(page, "next_after"));
+        json_decref(page);
+        SETPAY_TRY(error);
+    } while (after != 0);
+    return SETPAY_OK;
+}
+
+/* The findings of another look: its words, and the rest as a number. */
+static void take_findings(struct setpay_audit *audit, const json_t *result)
+{
+    size_t index;
+    const json_t *words;
+    const json_t *list = json_object_get(result, "findings");
+    json_array_foreach(list, index, words)
+    {
+        setpay_audit_find(audit, NULL, "%s", json_string_value(words));
+    }
+    audit->found +=
+        (size_t)json_integer_value(json_object_get(result, "found")) - json_array_size(list);
+}
+
+static enum setpay_error audit_books(struct setpay_audit *audit,
+                                     struct setpay_operator_asker *asker, json_t **ledger,
+                                     struct setpay_problem *problem)
+{
+    json_t *rest = NULL;
+    SETPAY_TRY(setpay_operator_ask(asker, "ledger.verify", json_object(), ledger, problem));
+    take_findings(audit, *ledger);
+    SETPAY_TRY(setpay_operator_ask(asker, "audit.clearing", json_object(), &rest, problem));
+    take_findings(audit, rest);
+    json_decref(rest);
+    return SETPAY_OK;
+}
+
+/* ------------------------------------------------------------------ the whole */
+
+static enum setpay_error make_result(const struct setpay_audit *audit, const json_t *ledger,
+                                     json_t **result)
+{
+    *result = json_pack("{s:b, s:I, s:I, s:I, s:I, s:s, s:I, s:O}", "ok", (int)(audit->found == 0),
+                        "payments", (json_int_t)audit->payments, "receipts",
+                        (json_int_t)audit->receipts, "steps", (json_int_t)audit->steps, "entries",
+                        json_integer_value(json_object_get(ledger, "entries")), "head",
+                        json_string_value(json_object_get(ledger, "head")), "found",
+                        (json_int_t)audit->found, "findings", audit->findings);
+    return *result != NULL ? SETPAY_OK : SETPAY_E_NOMEM;
+}
+
+enum setpay_error setpay_books_audit(struct setpay_operator_asker *asker,
+                                     const struct setpay_config *config, const json_t *args,
+                                     json_t **result, struct setpay_problem *problem)
+{
+    struct setpay_audit audit = {.config = config, .now_ms = setpay_clock_now_ms()};
+    json_t *ledger = NULL;
+    (void)args;
+    audit.findings = json_array();
+    enum setpay_error error = load_trust(&audit, problem);
+    if (error == SETPAY_OK)
+        error = audit_payments(&audit, asker, problem);
+    if (error == SETPAY_OK)
+        error = audit_books(&audit, asker, &ledger, problem);
+    if (error == SETPAY_OK)
+        error = make_result(&audit, ledger, result);
+    json_decref(ledger);
+    json_decref(audit.findings);
+    setpay_audit_forget_believed(&audit);
+    setpay_trust_free(audit.trust);
+    return error != SETPAY_OK ? error
+                              : setpay_books_verdict((int64_t)audit.found, "finding", problem);
+}
+
+void setpay_books_print_audited(const json_t *result)
+{
+    size_t index;
+    const json_t *words;
+    json_array_foreach(json_object_get(result, "findings"), index, words)
+    {
+        printf("%s\n", json_string_value(words));
+    }
+    printf("%lld payments, %lld receipts, %lld steps, %lld ledger entries: %lld findings; the last "
+           "entry is %s\n",
+           (long long)json_integer_value(json_object_get(result, "payments")),
+           (long long)json_integer_value(json_object_get(result, "receipts")),
+           (long long)json_integer_value(json_object_get(result, "steps")),
+           (long long)json_integer_value(json_object_get(result, "entries")),
+           (long long)json_integer_value(json_object_get(result, "found")),
+           setpay_operator_text(result, "head"));
+}

@@ -1,0 +1,271 @@
+/*
+ * What an audit asks the gateway's database for: payments with everything that was signed for them,
+ * in pages, and what can be compared by the database itself. Signatures are verified by who asks
+ * (audit.c), away from the daemon's threads. Card data is in a table that nothing here reads.
+ */
+#include "gateway/commands.h"
+
+#include "common/net/control_json.h"
+#include "common/net/evidence_json.h"
+#include "common/store/evidence.h"
+#include "gateway/clearing/settlement.h"
+#include "gateway/payment/payment.h"
+
+#include <string.h>
+
+#define PAYMENTS_PAGE 50
+#define RECEIPTS_PAGE 400 /* of all payments of a page; the last one comes whole */
+#define FINDINGS_MAX 100
+
+/* ------------------------------------------------------------------ one payment */
+
+static void set_digest(json_t *object, const char *name, const struct setpay_digest *digest)
+{
+    char text[SETPAY_DIGEST_TEXT_SIZE];
+    json_object_set_new(object, name, json_string(setpay_digest_format(digest, text)));
+}
+
+static json_t *head_json(const struct setpay_payment *payment)
+{
+    char xid[SETPAY_ID_TEXT_SIZE];
+    json_t *object = json_pack(
+        "{s:s, s:s, s:s, s:I, s:s, s:{s:i, s:i, s:i, s:I, s:I}}", "xid",
+        setpay_id_format(&payment->xid, xid), "brand", payment->brand, "merchant_id",
+        payment->merchant_id, "signed", (json_int_t)payment->signed_minor, "currency",
+        payment->amount.currency, "terms", "kind", (int)payment->terms.kind, "count",
+        (int)payment->terms.count, "interval_days", (int)payment->terms.interval_days, "each",
+        (json_int_t)payment->terms.each_minor, "end_ms", (json_int_t)payment->terms.end_ms);
+    if (object == NULL)
+        return NULL;
+    set_digest(object, "pimd", &payment->pimd);
+    set_digest(object, "pomd", &payment->pomd);
+    set_digest(object, "cardholder", &payment->cardholder);
+    set_digest(object, "merchant", &payment->merchant);
+    set_digest(object, "gateway_sign", &payment->gateway_sign);
+    set_digest(object, "last_receipt", &payment->last_receipt);
+    return object;
+}
+
+/* What is empty is left out: who looks misses it. */
+static enum setpay_error set_bytes(json_t *object, const char *name, struct setpay_view bytes)
+{
+    return bytes.size == 0 ? SETPAY_OK : setpay_evidence_json_set(object, name, bytes);
+}
+
+static enum setpay_error set_certificate(struct setpay_db *db,
+                                         const struct setpay_digest *thumbprint, const char *name,
+                                         json_t *object)
+{
+    struct setpay_buffer der;
+    setpay_buffer_init(&der, SETPAY_LIMIT_CERTIFICATE_BYTES);
+    enum setpay_error error = setpay_evidence_certificate(db, thumbprint, &der);
+    if (error == SETPAY_OK)
+        error = set_bytes(object, name, setpay_buffer_view(&der));
+    setpay_buffer_clear(&der);
+    return error == SETPAY_E_NOT_FOUND ? SETPAY_OK : error;
+}
+
+/* The requests by which it was asked for; others of it are not looked at. */
+static enum setpay_error add_request(void *arg, const struct setpay_evidence *evidence)
+{
+    json_t *request = json_object();
+    if (strcmp(evidence->type, setpay_message_type_name(SETPAY_MESSAGE_AUTH_REQ)) == 0)
+        json_array_append(arg, request);
+    enum setpay_error error = set_bytes(request, "content", evidence->content);
+    if (error == SETPAY_OK)
+        error = set_bytes(request, "signature", evidence->signature);
+    if (error == SETPAY_OK)
+        error = set_bytes(request, "certificate", evidence->certificate);
+    json_decref(request);
+    return error;
+}
+
+/* Its authorisations: one, or those of an agreement. */
+static enum setpay_error set_authorisations(struct setpay_db *db, int64_t payment_id,
+                                            json_t *object)
+{
+    struct setpay_db_rows *rows;
+    json_t *list = json_array();
+    json_object_set_new(object, "authorisations", list);
+    SETPAY_TRY(setpay_db_select(
+        db, &rows,
+        "SELECT number, rrpid, asked_by, amount_minor, approved_minor, reversed_minor,"
+        " captured_minor, credited_minor FROM payment WHERE id = $1 OR first_id = $2"
+        " ORDER BY number",
+        SETPAY_DB_INT(payment_id), SETPAY_DB_INT(payment_id)));
+    while (setpay_db_next(rows)) {
+        char text[SETPAY_ID_TEXT_SIZE];
+        struct setpay_id rrpid;
+        struct setpay_digest asked_by;
+        setpay_db_get_id(rows, 1, &rrpid);
+        setpay_db_get_digest(rows, 2, &asked_by);
+        json_t *one = json_pack("{s:I, s:s, s:I, s:I, s:I, s:I, s:I}", "number",
+                                (json_int_t)setpay_db_get_int(rows, 0), "rrpid",
+                                setpay_id_format(&rrpid, text), "amount",
+                                (json_int_t)setpay_db_get_int(rows, 3), "approved",
+                                (json_int_t)setpay_db_get_int(rows, 4), "reversed",
+                                (json_int_t)setpay_db_get_int(rows, 5), "captured",
+                                (json_int_t)setpay_db_get_int(rows, 6), "credited",
+                                (json_int_t)setpay_db_get_int(rows, 7));
+        set_digest(one, "asked_by", &asked_by);
+        json_array_append_new(list, one);
+    }
+    return setpay_db_end(rows);
+}
+
+static enum setpay_error set_receipts(struct setpay_db *db, int64_t payment_id, json_t *object,
+                                      size_t *count)
+{
+    struct setpay_db_rows *rows;
+    enum setpay_error error = SETPAY_OK;
+    json_t *list = json_array();
+    json_object_set_new(object, "receipts", list);
+    SETPAY_TRY(setpay_db_select(db, &rows,
+                                "SELECT number, kind, signed FROM receipt WHERE payment_id = $1"
+                                " ORDER BY number",
+                                SETPAY_DB_INT(payment_id)));
+    while (error == SETPAY_OK && setpay_db_next(rows)) {
+        json_t *receipt = json_pack("{s:I, s:I}", "number", (json_int_t)setpay_db_get_int(rows, 0),
+                                    "kind", (json_int_t)setpay_db_get_int(rows, 1));
+        error = set_bytes(receipt, "signed", setpay_db_get_view(rows, 2));
+        json_array_append_new(list, receipt);
+        (*count)++;
+    }
+    enum setpay_error end = setpay_db_end(rows);
+    return error != SETPAY_OK ? error : end;
+}
+
+static enum setpay_error set_steps(struct setpay_db *db, int64_t payment_id, json_t *object)
+{
+    struct setpay_db_rows *rows;
+    json_t *list = json_array();
+    json_object_set_new(object, "steps", list);
+    SETPAY_TRY(setpay_db_select(db, &rows,
+                                "SELECT token, kind, step.amount_minor FROM step"
+                                " JOIN payment ON payment.id = step.payment_id"
+                                " WHERE payment.id = $1 OR payment.first_id = $2 ORDER BY step.id",
+                                SETPAY_DB_INT(payment_id), SETPAY_DB_INT(payment_id)));
+    while (setpay_db_next(rows)) {
+        char text[SETPAY_ID_TEXT_SIZE];
+        struct setpay_id token;
+        setpay_db_get_id(rows, 0, &token);
+        json_array_append_new(list,
+                              json_pack("{s:s, s:I, s:I}", "step", setpay_id_format(&token, text),
+                                        "kind", (json_int_t)setpay_db_get_int(rows, 1), "amount",
+                                        (json_int_t)setpay_db_get_int(rows, 2)));
+    }
+    return setpay_db_end(rows);
+}
+
+static enum setpay_error fill(struct setpay_db *db, const struct setpay_payment *payment,
+                              json_t *object, size_t *receipts)
+{
+    SETPAY_TRY(set_certificate(db, &payment->cardholder, "cardholder_certificate", object));
+    SETPAY_TRY(set_certificate(db, &payment->gateway_sign, "gateway_certificate", object));
+    json_t *requests = json_array();
+    json_object_set_new(object, "requests", requests);
+    SETPAY_TRY(setpay_evidence_each(db, payment->id, add_request, requests));
+    SETPAY_TRY(set_authorisations(db, payment->id, object));
+    SETPAY_TRY(set_receipts(db, payment->id, object, receipts));
+    return set_steps(db, payment->id, object);
+}
+
+/* ------------------------------------------------------------------ a page of them */
+
+static enum setpay_error read_ids(struct setpay_db *db, int64_t after, int64_t ids[PAYMENTS_PAGE],
+                                  size_t *count)
+{
+    struct setpay_db_rows *rows;
+    *count = 0;
+    SETPAY_TRY(setpay_db_select(db, &rows,
+                                "SELECT id FROM payment WHERE id > $1 AND first_id IS NULL"
+                                " ORDER BY id LIMIT $2",
+                                SETPAY_DB_INT(after), SETPAY_DB_INT(PAYMENTS_PAGE)));
+    while (setpay_db_next(rows))
+        ids[(*count)++] = setpay_db_get_int(rows, 0);
+    return setpay_db_end(rows);
+}
+
+static enum setpay_error add_payments(struct setpay_db *db, int64_t after, json_t *list,
+                                      int64_t *next)
+{
+    int64_t ids[PAYMENTS_PAGE];
+    size_t count, receipts = 0, i;
+    SETPAY_TRY(read_ids(db, after, ids, &count));
+    for (i = 0; i < count && receipts < RECEIPTS_PAGE; i++) {
+        struct setpay_payment payment;
+        SETPAY_TRY(setpay_payment_load(db, ids[i], &payment));
+        json_t *object = head_json(&payment);
+        if (object == NULL || json_array_append_new(list, object) != 0)
+            return SETPAY_E_NOMEM;
+        SETPAY_TRY(fill(db, &payment, object, &receipts));
+    }
+    *next = i < count || count == PAYMENTS_PAGE ? ids[i - 1] : 0;
+    return SETPAY_OK;
+}
+
+/* The CA certificates that the daemon has learned. */
+static enum setpay_error add_authorities(struct setpay_db *db, json_t *list)
+{
+    struct setpay_db_rows *rows;
+    enum setpay_error error = SETPAY_OK;
+    SETPAY_TRY(setpay_db_select(db, &rows, "SELECT der FROM trust WHERE is_crl = 0"));
+    while (error == SETPAY_OK && setpay_db_next(rows)) {
+        json_t *object = json_object();
+        error = set_bytes(object, "certificate", setpay_db_get_view(rows, 0));
+        json_array_append_new(list, object);
+    }
+    enum setpay_error end = setpay_db_end(rows);
+    return error != SETPAY_OK ? error : end;
+}
+
+enum setpay_error setpay_gateway_audit_payments(struct setpay_db *db, const json_t *args,
+                                                const struct setpay_vault *vault, json_t **result,
+                                                struct setpay_problem *problem)
+{
+    static const char *const names[] = {"after", NULL};
+    int64_t after = 0, next = 0;
+    (void)vault;
+    SETPAY_TRY(setpay_json_args_check(args, names, problem));
+    SETPAY_TRY(setpay_json_arg_int(args, "after", false, 0, INT64_MAX, &after, problem));
+    json_t *payments = json_array(), *authorities = json_array();
+    enum setpay_error error = add_payments(db, after, payments, &next);
+    if (error == SETPAY_OK && after == 0)
+        error = add_authorities(db, authorities);
+    if (error != SETPAY_OK) {
+        json_decref(payments);
+        json_decref(authorities);
+        return error;
+    }
+    *result = json_pack("{s:o, s:o, s:o}", "payments", payments, "authorities", authorities,
+                        "next_after", next != 0 ? json_integer(next) : json_null());
+    return *result != NULL ? SETPAY_OK : SETPAY_E_NOMEM;
+}
+
+/* ------------------------------------------------------------------ what the database compares */
+
+static void on_finding(void *arg, const char *words)
+{
+    json_t *list = arg;
+    if (json_array_size(list) < FINDINGS_MAX)
+        json_array_append_new(list, json_string(words));
+}
+
+enum setpay_error setpay_gateway_audit_clearing(struct setpay_db *db, const json_t *args,
+                                                const struct setpay_vault *vault, json_t **result,
+                                                struct setpay_problem *problem)
+{
+    static const char *const names[] = {NULL};
+    size_t findings = 0;
+    (void)vault;
+    SETPAY_TRY(setpay_json_args_check(args, names, problem));
+    json_t *list = json_array();
+    enum setpay_error error = setpay_clearing_verify(db, on_finding, list, &findings);
+    if (error != SETPAY_OK) {
+        json_decref(list);
+        return error;
+    }
+    *result = json_pack("{s:b, s:I, s:o}", "ok", (int)(findings == 0), "found",
+                        (json_int_t)findings, "findings", list);
+    return *result != NULL ? SETPAY_OK : SETPAY_E_NOMEM;
+}

@@ -1,0 +1,145 @@
+/*
+ * ledger verify and settle, from the command line.
+ */
+#include "gateway/books_cli.h"
+
+#include "gateway/settlement_json.h"
+
+#include <stdio.h>
+
+enum setpay_error setpay_books_verdict(int64_t found, const char *what,
+                                       struct setpay_problem *problem)
+{
+    if (found == 0)
+        return SETPAY_OK;
+    return setpay_problem_set(problem, SETPAY_E_STATE, "%lld %s%s", (long long)found, what,
+                              found == 1 ? "" : "s");
+}
+
+enum setpay_error setpay_books_pages(struct setpay_operator_asker *asker, const char *command,
+                                     const json_t *args, const char *member, json_t *list,
+                                     struct setpay_problem *problem)
+{
+    json_int_t after = 0;
+    do {
+        json_t *page = NULL;
+        json_t *asked = json_deep_copy(args);
+        json_object_set_new(asked, "after", json_integer(after));
+        SETPAY_TRY(setpay_operator_ask(asker, command, asked, &page, problem));
+        int failed = json_array_extend(list, json_object_get(page, member));
+        after = json_integer_value(json_object_get(page, "next_after"));
+        json_decref(page);
+        if (failed != 0)
+            return setpay_problem_set(problem, SETPAY_E_MALFORMED, "%s: the answer has no list %s",
+                                      command, member);
+    } while (after != 0);
+    return SETPAY_OK;
+}
+
+const char *setpay_books_acquirer(const struct setpay_config *config)
+{
+    const char *id = setpay_config_text(config, "", "acquirer_id");
+    while (id[0] == '0' && id[1] != '\0')
+        id++;
+    return id;
+}
+
+/* ------------------------------------------------------------------ ledger verify */
+
+enum setpay_error setpay_books_verify(struct setpay_operator_asker *asker,
+                                      const struct setpay_config *config, const json_t *args,
+                                      json_t **result, struct setpay_problem *problem)
+{
+    (void)config;
+    SETPAY_TRY(setpay_operator_ask(asker, "ledger.verify", json_deep_copy(args), result, problem));
+    return setpay_books_verdict(json_integer_value(json_object_get(*result, "found")), "finding",
+                                problem);
+}
+
+void setpay_books_print_verified(const json_t *result)
+{
+    size_t index;
+    const json_t *finding;
+    json_array_foreach(json_object_get(result, "findings"), index, finding)
+    {
+        printf("%s\n", json_string_value(finding));
+    }
+    printf("%lld entries, %lld findings; the last entry is %s\n",
+           (long long)json_integer_value(json_object_get(result, "entries")),
+           (long long)json_integer_value(json_object_get(result, "found")),
+           setpay_operator_text(result, "head"));
+}
+
+/* ------------------------------------------------------------------ settle */
+
+enum setpay_error setpay_books_settle(struct setpay_operator_asker *asker,
+                                      const struct setpay_config *config, const json_t *args,
+                                      json_t **result, struct setpay_problem *problem)
+{
+    json_t *all = json_array();
+    bool more = true;
+    (void)config;
+    while (more) {
+        json_t *part = NULL;
+        enum setpay_error error =
+            setpay_operator_ask(asker, "settle", json_deep_copy(args), &part, problem);
+        if (error != SETPAY_OK) {
+            json_decref(all);
+            return error;
+        }
+        json_array_extend(all, json_object_get(part, "settlements"));
+        more = json_is_true(json_object_get(part, "more"));
+        json_object_set(part, "settlements", all);
+        json_object_del(part, "more");
+        json_decref(*result);
+        *result = part;
+    }
+    json_decref(all);
+    return SETPAY_OK;
+}
+
+static void print_amount(const json_t *settlement, const char *member)
+{
+    char text[SETPAY_MONEY_TEXT_SIZE];
+    printf(" %16s", setpay_amount_text(json_integer_value(json_object_get(settlement, member)),
+                                       setpay_operator_text(settlement, "currency"), text));
+}
+
+static void print_rest(const json_t *result, const char *member, const char *one, const char *many)
+{
+    json_int_t count = json_integer_value(json_object_get(result, member));
+    if (count != 0)
+        printf("%lld %s\n", (long long)count, count == 1 ? one : many);
+}
+
+void setpay_books_print_settled(const json_t *result)
+{
+    const json_t *list = json_object_get(result, "settlements");
+    size_t index;
+    const json_t *one;
+    if (json_array_size(list) == 0)
+        puts("Nothing was left to settle.");
+    else
+        printf("%-10s %-12s %-24s %16s %16s %16s %16s %16s\n", "DAY", "BRAND", "MERCHANT",
+               "CAPTURED", "CREDITED", "FEES", "PAYOUT", "CARRIED OVER");
+    json_array_foreach(list, index, one)
+    {
+        printf("%-10s %-12s %-24s", setpay_operator_text(one, "day"),
+               setpay_operator_text(one, "brand"), setpay_operator_text(one, "merchant_id"));
+        print_amount(one, "captured");
+        print_amount(one, "credited");
+        print_amount(one, "fees");
+        print_amount(one, "payout");
+        print_amount(one, "carried_out");
+        json_int_t refused = json_integer_value(json_object_get(one, "refused"));
+        if (refused != 0)
+            printf("  %lld refused by issuers: in suspense", (long long)refused);
+        puts("");
+    }
+    print_rest(result, "waiting", "item waits for its issuer's answer.",
+               "items wait for their issuers' answers.");
+    print_rest(result, "later", "item came too late for this day, and is for the next.",
+               "items came too late for this day, and are for the next.");
+    print_rest(result, "not_ended", "merchant's day has not ended yet.",
+               "merchants' days have not ended yet.");
+}

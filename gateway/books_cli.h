@@ -1,0 +1,45 @@
+/*
+ * The operator's commands on the books that ask more than once: what they do (rows for an
+ * operator's wholes), and how their results are printed.
+ */
+#ifndef SETPAY_GATEWAY_BOOKS_CLI_H
+#define SETPAY_GATEWAY_BOOKS_CLI_H
+
+#include "common/base/error.h"
+#include "common/net/operator.h"
+
+#include <jansson.h>
+
+typedef enum setpay_error setpay_books_whole_fn(struct setpay_operator_asker *asker,
+                                                const struct setpay_config *config,
+                                                const json_t *args, json_t **result,
+                                                struct setpay_problem *problem);
+
+/* books_cli.c: SETPAY_E_STATE, with the result, where something is found. */
+setpay_books_whole_fn setpay_books_verify;
+setpay_books_whole_fn setpay_books_settle;
+void setpay_books_print_verified(const json_t *result);
+void setpay_books_print_settled(const json_t *result);
+/* report_cli.c */
+setpay_books_whole_fn setpay_books_report_settlement;
+setpay_books_whole_fn setpay_books_report_clearing;
+void setpay_books_print_report(const json_t *result);
+/* reconcile_cli.c: SETPAY_E_STATE where something differs. */
+setpay_books_whole_fn setpay_books_reconcile;
+void setpay_books_print_reconciled(const json_t *result);
+/* audit.c: SETPAY_E_STATE where something is found. */
+setpay_books_whole_fn setpay_books_audit;
+void setpay_books_print_audited(const json_t *result);
+
+/* SETPAY_OK, or SETPAY_E_STATE with words: "3 findings". */
+enum setpay_error setpay_books_verdict(int64_t found, const char *what,
+                                       struct setpay_problem *problem) SETPAY_MUST_CHECK;
+/* All pages of a command into list, an array: its member in each answer. args is borrowed. */
+enum setpay_error setpay_books_pages(struct setpay_operator_asker *asker, const char *command,
+                                     const json_t *args, const char *member, json_t *list,
+                                     struct setpay_problem *problem) SETPAY_MUST_CHECK;
+
+/* The configuration's acquirer_id as clearing files have it: without zeros in front. Borrowed. */
+const char *setpay_books_acquirer(const struct setpay_config *config);
+
+#endif

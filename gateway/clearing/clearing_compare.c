@@ -1,0 +1,316 @@
+/*
+ * Rows of the file are looked up among the items by id; what of the items no row has named is
+ * missing where the file's days must have held it: presented after their beginning, and answered
+ * before their end. What was under way at either edge may stand in the file before or behind.
+ *
+ * A sale is booked by the issuer at once, and may be undone: whatever came of it here, what the
+ * file's rows of one sale come to is compared. One whose outcome nobody knew was reversed, and is
+ * no step of ours: sale and reversal are nothing then.
+ */
+#include "gateway/clearing/clearing_compare.h"
+
+#include "gateway/clearing/settlement.h"
+#include "gateway/clearing/zone.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WORDS_SIZE 320
+
+/* A sale, or the reversal of one, that is no step of ours. */
+struct unknown {
+    const struct setpay_clearing_row *row;
+    size_t line;
+};
+
+struct run {
+    struct setpay_clearing_compare *c;
+    size_t *lines;     /* by item: the line that named it; 0: none yet */
+    int64_t *reversed; /* by item: what was given back of a sale */
+    struct unknown *unknown;
+    size_t unknown_count;
+    setpay_time_ms from_ms, to_ms; /* of the file's days */
+    setpay_difference_cb *found;
+    void *arg;
+    size_t differences;
+};
+
+const char *setpay_difference_name(enum setpay_difference difference)
+{
+    static const char *const names[SETPAY_DIFFERENCES] = {
+        [SETPAY_DIFFERENCE_MISSING] = "missing",     [SETPAY_DIFFERENCE_EXTRA] = "extra",
+        [SETPAY_DIFFERENCE_AMOUNT] = "amount",       [SETPAY_DIFFERENCE_CURRENCY] = "currency",
+        [SETPAY_DIFFERENCE_DUPLICATE] = "duplicate", [SETPAY_DIFFERENCE_LATE] = "late",
+    };
+    return (unsigned)difference < SETPAY_DIFFERENCES ? names[difference] : NULL;
+}
+
+__attribute__((format(printf, 5, 6))) static void find(struct run *run,
+                                                       enum setpay_difference difference,
+                                                       const char *id, size_t line,
+                                                       const char *format, ...)
+{
+    char words[WORDS_SIZE];
+    va_list list;
+    va_start(list, format);
+    (void)vsnprintf(words, sizeof words, format, list);
+    va_end(list);
+    run->c->found[difference]++;
+    run->differences++;
+    run->found(run->arg, difference, id, line, words);
+}
+
+/* The first moment of a valid date in UTC. */
+static setpay_time_ms start_of(const char *date)
+{
+    struct setpay_date day = {1970, 1, 1};
+    return setpay_date_parse(date, &day) == SETPAY_OK ? setpay_date_start_ms(&day) : 0;
+}
+
+static int by_step(const void *a, const void *b)
+{
+    const struct setpay_clearing_item *one = a, *other = b;
+    return memcmp(one->step.bytes, other->step.bytes, sizeof one->step.bytes);
+}
+
+static struct setpay_clearing_item *find_item(const struct setpay_clearing_compare *c,
+                                              const char *presentment)
+{
+    struct setpay_clearing_item key = {.id = 0};
+    if (c->item_count == 0 || setpay_id_parse(presentment, &key.step) != SETPAY_OK)
+        return NULL;
+    return bsearch(&key, c->items, c->item_count, sizeof *c->items, by_step);
+}
+
+/* ------------------------------------------------------------------ rows of the file */
+
+/* "charged", as the file's kind or ours means it for the cardholder. */
+static const char *done(bool credits)
+{
+    return credits ? "credited" : "charged";
+}
+
+static enum setpay_clearing_kind kind_of(const struct setpay_clearing_item *item)
+{
+    return item->credits ? SETPAY_CLEARING_CREDIT
+           : item->sale  ? SETPAY_CLEARING_SALE
+                         : SETPAY_CLEARING_CAPTURE;
+}
+
+static bool same_xid(const struct setpay_clearing_row *row, const struct setpay_clearing_item *item)
+{
+    char xid[SETPAY_ID_TEXT_SIZE];
+    return row->xid[0] == '\0' || strcmp(setpay_id_format(&item->xid, xid), row->xid) == 0;
+}
+
+/* Booked, and ours: whether they agree. */
+static void compare(struct run *run, const struct setpay_clearing_row *row, size_t line,
+                    const struct setpay_clearing_item *item)
+{
+    char theirs[SETPAY_MONEY_TEXT_SIZE], ours[SETPAY_MONEY_TEXT_SIZE];
+    const char *id = row->presentment;
+    bool credits = setpay_clearing_kind_credits(row->kind);
+    size_t before = run->differences;
+    int64_t after_ms = start_of(row->date) - item->presented_ms;
+    (void)setpay_money_format(&row->amount, theirs);
+    (void)setpay_money_format(&item->amount, ours);
+    if (strcmp(row->amount.currency, item->amount.currency) != 0)
+        find(run, SETPAY_DIFFERENCE_CURRENCY, id, line, "the issuer has %s %s, the ledger %s",
+             done(credits), theirs, ours);
+    else if (row->amount.minor != item->amount.minor || row->kind != kind_of(item))
+        find(run, SETPAY_DIFFERENCE_AMOUNT, id, line,
+             "the issuer has %s %s (%s), by the ledger %s are %s (%s)", done(credits), theirs,
+             setpay_clearing_kind_name(row->kind), ours, done(item->credits),
+             setpay_clearing_kind_name(kind_of(item)));
+    else if (!same_xid(row, item))
+        find(run, SETPAY_DIFFERENCE_AMOUNT, id, line,
+             "the issuer has %s %s to another payment (xid) than the ledger", done(credits),
+             theirs);
+    if (item->acknowledged && !setpay_presentment_is_taken(item->response_code))
+        find(run, SETPAY_DIFFERENCE_EXTRA, id, line,
+             "the issuer refused it with response code %s, and has %s %s all the same",
+             item->response_code, done(credits), theirs);
+    if (after_ms > run->c->late_ms)
+        find(run, SETPAY_DIFFERENCE_LATE, id, line,
+             "booked on %s, %lld hours or more after it was presented first", row->date,
+             (long long)(after_ms / SETPAY_HOUR_MS));
+    if (run->differences == before)
+        run->c->matched++;
+}
+
+/* The issuer says that it has refused it. */
+static void look_at_refused(struct run *run, const struct setpay_clearing_row *row, size_t line,
+                            const struct setpay_clearing_item *item)
+{
+    char amount[SETPAY_MONEY_TEXT_SIZE];
+    (void)setpay_money_format(&row->amount, amount);
+    if (item->acknowledged && setpay_presentment_is_taken(item->response_code))
+        find(run, SETPAY_DIFFERENCE_MISSING, row->presentment, line,
+             "the issuer has refused %s with response code %s, and answered %s before", amount,
+             row->result, item->response_code);
+    else
+        run->c->matched++;
+}
+
+static void look_at_row(struct run *run, const struct setpay_clearing_row *row, size_t line)
+{
+    char amount[SETPAY_MONEY_TEXT_SIZE];
+    bool booked = strcmp(row->result, "00") == 0;
+    struct setpay_clearing_item *item = find_item(run->c, row->presentment);
+    (void)setpay_money_format(&row->amount, amount);
+    run->c->looked_at++;
+    if (item == NULL && (row->kind == SETPAY_CLEARING_SALE ||
+                         row->kind == SETPAY_CLEARING_SALE_REVERSAL || !booked)) {
+        if (booked) /* what a sale comes to is seen in the end */
+            run->unknown[run->unknown_count++] = (struct unknown){row, line};
+        else
+            run->c->matched++; /* on neither side */
+        return;
+    }
+    if (item == NULL) {
+        find(run, SETPAY_DIFFERENCE_EXTRA, row->presentment, line,
+             "the issuer has %s %s, and the ledger has no such step",
+             done(setpay_clearing_kind_credits(row->kind)), amount);
+        return;
+    }
+    size_t at = (size_t)(item - run->c->items);
+    if (row->kind == SETPAY_CLEARING_SALE_REVERSAL) {
+        run->reversed[at] += booked ? row->amount.minor : 0;
+        run->c->matched++;
+        return;
+    }
+    if (run->lines[at] != 0) {
+        find(run, SETPAY_DIFFERENCE_DUPLICATE, row->presentment, line,
+             "the issuer has %s again: line %zu is of the same presentment", amount,
+             run->lines[at]);
+        return;
+    }
+    run->lines[at] = line;
+    if (booked)
+        compare(run, row, line, item);
+    else
+        look_at_refused(run, row, line, item);
+}
+
+/* ------------------------------------------------------------------ sales */
+
+static int by_presentment(const void *a, const void *b)
+{
+    const struct unknown *one = a, *other = b;
+    int order = strcmp(one->row->presentment, other->row->presentment);
+    return order != 0 ? order : one->line < other->line ? -1 : 1;
+}
+
+/* Sales that are no steps of ours must have been reversed whole. */
+static void look_at_unknown(struct run *run)
+{
+    qsort(run->unknown, run->unknown_count, sizeof *run->unknown, by_presentment);
+    for (size_t i = 0, end; i < run->unknown_count; i = end) {
+        const struct setpay_clearing_row *first = run->unknown[i].row;
+        struct setpay_money left = {.minor = 0};
+        char amount[SETPAY_MONEY_TEXT_SIZE];
+        bool sold = false;
+        for (end = i; end < run->unknown_count &&
+                      strcmp(run->unknown[end].row->presentment, first->presentment) == 0;
+             end++) {
+            const struct setpay_clearing_row *row = run->unknown[end].row;
+            sold = sold || row->kind == SETPAY_CLEARING_SALE;
+            left.minor +=
+                row->kind == SETPAY_CLEARING_SALE ? row->amount.minor : -row->amount.minor;
+        }
+        memcpy(left.currency, first->amount.currency, sizeof left.currency);
+        if (sold && left.minor != 0)
+            find(run, SETPAY_DIFFERENCE_EXTRA, first->presentment, run->unknown[i].line,
+                 "the issuer has charged %s in a sale, and the ledger has no such step",
+                 setpay_money_format(&left, amount));
+        else /* undone: nothing is left of it; or a sale of a day before */
+            run->c->matched += end - i;
+    }
+}
+
+static void look_at_sale(struct run *run, size_t at)
+{
+    const struct setpay_clearing_item *item = &run->c->items[at];
+    char id[SETPAY_ID_TEXT_SIZE], amount[SETPAY_MONEY_TEXT_SIZE];
+    struct setpay_money back = item->amount;
+    back.minor = run->reversed[at];
+    (void)setpay_id_format(&item->step, id);
+    (void)setpay_money_format(&back, amount);
+    if (back.minor > (item->undone_ms != 0 ? item->amount.minor : 0))
+        find(run, SETPAY_DIFFERENCE_AMOUNT, id, run->lines[at],
+             "the issuer has given back %s of a sale, more than was undone", amount);
+    else if (item->undone_ms != 0 && back.minor < item->amount.minor &&
+             item->undone_ms >= run->from_ms && run->to_ms - item->undone_ms > run->c->late_ms)
+        find(run, SETPAY_DIFFERENCE_LATE, id, run->lines[at],
+             "a sale that was undone: the issuer has given back %s of it so far", amount);
+}
+
+/* ------------------------------------------------------------------ what no row has named */
+
+static void look_at_item(struct run *run, const struct setpay_clearing_item *item)
+{
+    char amount[SETPAY_MONEY_TEXT_SIZE], id[SETPAY_ID_TEXT_SIZE];
+    (void)setpay_money_format(&item->amount, amount);
+    (void)setpay_id_format(&item->step, id);
+    if (!item->acknowledged) {
+        if (run->to_ms - item->presented_ms > run->c->late_ms)
+            find(run, SETPAY_DIFFERENCE_LATE, id, 0,
+                 "%s of %s, presented %lld hours before the end of the file, are neither in it nor "
+                 "answered",
+                 amount, item->merchant_id,
+                 (long long)((run->to_ms - item->presented_ms) / SETPAY_HOUR_MS));
+        return;
+    }
+    if (setpay_presentment_is_taken(item->response_code) && item->presented_ms >= run->from_ms &&
+        item->acknowledged_ms < run->to_ms)
+        find(run, SETPAY_DIFFERENCE_MISSING, id, 0,
+             "%s of %s %s are not in the file, though the issuer took them with response code %s",
+             amount, item->brand, item->merchant_id, item->response_code);
+}
+
+static void look_at_all(struct run *run)
+{
+    const struct setpay_clearing_file *file = run->c->file;
+    for (size_t i = 0; i < file->row_count; i++)
+        if (strcmp(file->rows[i].acquirer, run->c->acquirer) == 0)
+            look_at_row(run, &file->rows[i], i + 2); /* behind the header */
+    look_at_unknown(run);
+    for (size_t i = 0; i < run->c->item_count; i++) {
+        const struct setpay_clearing_item *item = &run->c->items[i];
+        if (run->c->issuer != NULL && strcmp(run->c->issuer, item->issuer) != 0)
+            continue;
+        if (item->sale)
+            look_at_sale(run, i);
+        if (run->lines[i] == 0)
+            look_at_item(run, item);
+    }
+}
+
+enum setpay_error setpay_clearing_compare_run(struct setpay_clearing_compare *c,
+                                              setpay_difference_cb *found, void *arg,
+                                              size_t *differences)
+{
+    struct run run = {.c = c,
+                      .from_ms = start_of(c->file->from),
+                      .to_ms = start_of(c->file->to) + SETPAY_DAY_MS,
+                      .found = found,
+                      .arg = arg};
+    run.lines = calloc(c->item_count + 1, sizeof *run.lines);
+    run.reversed = calloc(c->item_count + 1, sizeof *run.reversed);
+    run.unknown = calloc(c->file->row_count + 1, sizeof *run.unknown);
+    memset(c->found, 0, sizeof c->found);
+    c->looked_at = c->matched = 0;
+    bool there = run.lines != NULL && run.reversed != NULL && run.unknown != NULL;
+    if (there) {
+        if (c->item_count > 0)
+            qsort(c->items, c->item_count, sizeof *c->items, by_step);
+        look_at_all(&run);
+        *differences = run.differences;
+    }
+    free(run.lines);
+    free(run.reversed);
+    free(run.unknown);
+    return there ? SETPAY_OK : SETPAY_E_NOMEM;
+}

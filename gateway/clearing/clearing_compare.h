@@ -1,0 +1,51 @@
+/*
+ * What an issuer's clearing file, setpay-clearing(5), says against what was presented to it.
+ *
+ * Every difference is of one kind, and is named with the presentment's id and, where it is in the
+ * file, its line.
+ */
+#ifndef SETPAY_GATEWAY_CLEARING_CLEARING_COMPARE_H
+#define SETPAY_GATEWAY_CLEARING_CLEARING_COMPARE_H
+
+#include "common/base/clock.h"
+#include "common/base/error.h"
+#include "gateway/clearing/items.h"
+#include "gateway/issuer/clearing_file.h"
+
+#include <stddef.h>
+
+enum setpay_difference {
+    SETPAY_DIFFERENCE_MISSING = 1, /* the issuer has taken it, and it is not booked in the file */
+    SETPAY_DIFFERENCE_EXTRA,       /* booked, and not ours, or the issuer had refused it */
+    SETPAY_DIFFERENCE_AMOUNT,      /* other amount, another kind, or of another xid */
+    SETPAY_DIFFERENCE_CURRENCY,
+    SETPAY_DIFFERENCE_DUPLICATE, /* in the file before */
+    SETPAY_DIFFERENCE_LATE,      /* booked long after it was presented; or not at all, so far */
+    SETPAY_DIFFERENCES
+};
+/* "missing"; NULL for a number that is none. */
+const char *setpay_difference_name(enum setpay_difference difference);
+
+#define SETPAY_CLEARING_LATE_MS SETPAY_DAY_MS
+
+struct setpay_clearing_compare {
+    const struct setpay_clearing_file *file;
+    const char *acquirer;               /* whose rows are looked at */
+    struct setpay_clearing_item *items; /* all that were ever presented or sold; sorted in place */
+    size_t item_count;
+    const char *issuer; /* whose file it is, by its section of the configuration; NULL: of all */
+    int64_t late_ms;
+    /* What came of it. */
+    size_t found[SETPAY_DIFFERENCES];
+    size_t looked_at; /* rows of the acquirer */
+    size_t matched;   /* of those, which agree in everything */
+};
+
+typedef void setpay_difference_cb(void *arg, enum setpay_difference difference, const char *id,
+                                  size_t line, const char *words);
+/* Pure but for the order of items. differences: how many there are. SETPAY_E_NOMEM. */
+enum setpay_error setpay_clearing_compare_run(struct setpay_clearing_compare *compare,
+                                              setpay_difference_cb *found, void *arg,
+                                              size_t *differences) SETPAY_MUST_CHECK;
+
+#endif

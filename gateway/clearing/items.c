@@ -1,0 +1,85 @@
+/*
+ * The rows of presentments, and of sales without one, with what they are of.
+ */
+#include "gateway/clearing/items.h"
+
+/* A sale's capture bears the sale's id. */
+#define IS_SALE "(payment.sale_id IS NOT NULL AND payment.sale_id = step.token)"
+#define COLUMNS                                                                                    \
+    " step.token, payment.xid, payment.brand, payment.merchant_id, kind, " IS_SALE                 \
+    ", step.amount_minor, payment.currency, fee_minor, batch.number, payment.issuer,"
+#define TABLES                                                                                     \
+    " JOIN payment ON payment.id = step.payment_id JOIN batch ON batch.id = step.batch_id"
+#define PRESENTED                                                                                  \
+    "SELECT presentment.id," COLUMNS " settlement_id, acknowledged, response_code,"                \
+    " CASE WHEN " IS_SALE " THEN step.created_ms ELSE presentment.created_ms END,"                 \
+    " acknowledged_ms, 0 FROM presentment JOIN step ON step.id = presentment.step_id" TABLES       \
+    " WHERE presentment.id > $1"
+#define KIND_CREDIT 2 /* of a step (gateway/payment/step.h) */
+
+static void read_item(struct setpay_db_rows *rows, struct setpay_clearing_item *item)
+{
+    struct setpay_clearing_item i = {0};
+    int c = 0;
+    i.id = setpay_db_get_int(rows, c++);
+    setpay_db_get_id(rows, c++, &i.step);
+    setpay_db_get_id(rows, c++, &i.xid);
+    setpay_db_get_text(rows, c++, i.brand, sizeof i.brand);
+    setpay_db_get_text(rows, c++, i.merchant_id, sizeof i.merchant_id);
+    i.credits = setpay_db_get_int(rows, c++) == KIND_CREDIT;
+    i.sale = setpay_db_get_bool(rows, c++);
+    i.amount.minor = setpay_db_get_int(rows, c++);
+    setpay_db_get_text(rows, c++, i.amount.currency, sizeof i.amount.currency);
+    i.fee_minor = setpay_db_get_int(rows, c++);
+    i.batch = (uint32_t)setpay_db_get_int(rows, c++);
+    setpay_db_get_text(rows, c++, i.issuer, sizeof i.issuer);
+    i.settlement = setpay_db_get_int(rows, c++);
+    i.acknowledged = setpay_db_get_bool(rows, c++);
+    setpay_db_get_text(rows, c++, i.response_code, sizeof i.response_code);
+    i.presented_ms = setpay_db_get_int(rows, c++);
+    i.acknowledged_ms = setpay_db_get_int(rows, c++);
+    i.undone_ms = setpay_db_get_int(rows, c++);
+    *item = i;
+}
+
+static enum setpay_error walk(struct setpay_db_rows *rows, setpay_clearing_item_fn *each, void *arg)
+{
+    enum setpay_error error = SETPAY_OK;
+    while (error == SETPAY_OK && setpay_db_next(rows)) {
+        struct setpay_clearing_item item;
+        read_item(rows, &item);
+        error = each(arg, &item);
+    }
+    enum setpay_error end = setpay_db_end(rows);
+    return error != SETPAY_OK ? error : end;
+}
+
+enum setpay_error setpay_clearing_items_each(struct setpay_db *db, int64_t settlement,
+                                             int64_t after, int64_t limit,
+                                             setpay_clearing_item_fn *each, void *arg)
+{
+    struct setpay_db_rows *rows;
+    if (settlement == 0)
+        SETPAY_TRY(setpay_db_select(db, &rows, PRESENTED " ORDER BY presentment.id LIMIT $2",
+                                    SETPAY_DB_INT(after), SETPAY_DB_INT(limit)));
+    else
+        SETPAY_TRY(setpay_db_select(
+            db, &rows, PRESENTED " AND settlement_id = $2 ORDER BY presentment.id LIMIT $3",
+            SETPAY_DB_INT(after), SETPAY_DB_INT(settlement), SETPAY_DB_INT(limit)));
+    return walk(rows, each, arg);
+}
+
+enum setpay_error setpay_clearing_sales_each(struct setpay_db *db, int64_t after, int64_t limit,
+                                             setpay_clearing_item_fn *each, void *arg)
+{
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(setpay_db_select(
+        db, &rows,
+        "SELECT step.id," COLUMNS " 0, 1, '00', step.created_ms, step.created_ms,"
+        " COALESCE((SELECT MAX(other.created_ms) FROM step AS other WHERE other.payment_id ="
+        " step.payment_id AND other.of_id = step.id AND other.kind = 3), 0)"
+        " FROM step" TABLES " WHERE step.id > $1 AND " IS_SALE " AND NOT EXISTS"
+        " (SELECT 1 FROM presentment WHERE step_id = step.id) ORDER BY step.id LIMIT $2",
+        SETPAY_DB_INT(after), SETPAY_DB_INT(limit)));
+    return walk(rows, each, arg);
+}

@@ -1,0 +1,412 @@
+/*
+ * Settling: one merchant after the other, currency by currency, in one operation of the store,
+ * which is done whole or not at all. Sums are made by the database, so that a day with a hundred
+ * thousand items takes the committer no longer than a second or two; only refused items are walked
+ * through.
+ */
+#include "gateway/clearing/settlement.h"
+
+#include "common/crypto/hash.h"
+#include "gateway/payment/payment.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* The items of a merchant that may be settled for a day, whose placeholders are those of brand,
+ * merchant and its cut-off. Kinds of steps: 1 capture, 2 credit (gateway/payment/step.h). */
+#define ITEMS(brand, merchant, cut_off)                                                            \
+    " FROM batch JOIN presentment ON presentment.batch_id = batch.id"                              \
+    " JOIN step ON step.id = presentment.step_id JOIN payment ON payment.id = step.payment_id"     \
+    " WHERE batch.brand = " brand " AND batch.merchant_id = " merchant " AND batch.open = 0"       \
+    " AND batch.closed_ms <= " cut_off " AND presentment.settlement_id = 0"
+#define TAKEN "presentment.response_code IN ('00', '94')"
+#define SETTLEMENT_COLUMNS                                                                         \
+    "id, token, brand, merchant_id, currency, day, cut_off_ms, capture_count, capture_minor,"      \
+    " credit_count, credit_minor, fee_minor, refused_count, refused_minor, carried_in_minor,"      \
+    " payout_minor, carried_out_minor, created_ms"
+
+/* ------------------------------------------------------------------ pure */
+
+bool setpay_presentment_is_taken(const char *response_code)
+{
+    return strcmp(response_code, "00") == 0 || strcmp(response_code, "94") == 0;
+}
+
+int64_t setpay_settlement_net(const struct setpay_settlement_sums *sums)
+{
+    return sums->capture_minor - sums->credit_minor - sums->fee_minor;
+}
+
+void setpay_settlement_close(struct setpay_settlement *settlement)
+{
+    int64_t due = settlement->carried_in_minor + setpay_settlement_net(&settlement->sums);
+    settlement->payout_minor = due > 0 ? due : 0;
+    settlement->carried_out_minor = due < 0 ? due : 0;
+}
+
+/* The first half of a digest: an id that nobody chooses. */
+static enum setpay_error end_token(struct setpay_hash *state, struct setpay_id *token)
+{
+    struct setpay_digest digest;
+    SETPAY_TRY(setpay_hash_final(state, &digest));
+    memcpy(token->bytes, digest.bytes, sizeof token->bytes);
+    return SETPAY_OK;
+}
+
+enum setpay_error setpay_settlement_token(const struct setpay_settlement *settlement,
+                                          struct setpay_id *token)
+{
+    struct setpay_hash state;
+    setpay_hash_init(&state, "settlement");
+    setpay_hash_add(&state, setpay_view_string(settlement->brand));
+    setpay_hash_add(&state, setpay_view_string(settlement->merchant_id));
+    setpay_hash_add(&state, setpay_view_string(settlement->currency));
+    setpay_hash_add(&state, setpay_view_string(settlement->day));
+    return end_token(&state, token);
+}
+
+enum setpay_error setpay_suspense_token(const struct setpay_id *step, struct setpay_id *token)
+{
+    struct setpay_hash state;
+    setpay_hash_init(&state, "suspense");
+    setpay_hash_add(&state, setpay_id_view(step));
+    return end_token(&state, token);
+}
+
+static void post_two(enum setpay_ledger_kind kind, enum setpay_account to, int64_t amount_minor,
+                     struct setpay_ledger_entry *entry)
+{
+    entry->kind = kind;
+    entry->posting_count = 0;
+    if (amount_minor == 0)
+        return;
+    entry->postings[0] = (struct setpay_posting){SETPAY_ACCOUNT_MERCHANT_PAYABLE, amount_minor};
+    entry->postings[1] = (struct setpay_posting){to, -amount_minor};
+    entry->posting_count = 2;
+}
+
+void setpay_settlement_post(int64_t payout_minor, struct setpay_ledger_entry *entry)
+{
+    post_two(SETPAY_LEDGER_SETTLEMENT, SETPAY_ACCOUNT_CASH, payout_minor, entry);
+}
+
+void setpay_suspense_post(int64_t amount_minor, struct setpay_ledger_entry *entry)
+{
+    post_two(SETPAY_LEDGER_SUSPENSE, SETPAY_ACCOUNT_SUSPENSE, amount_minor, entry);
+}
+
+/* ------------------------------------------------------------------ rows */
+
+static void read_settlement(struct setpay_db_rows *rows, struct setpay_settlement *settlement)
+{
+    struct setpay_settlement s = {0};
+    int c = 0;
+    s.id = setpay_db_get_int(rows, c++);
+    setpay_db_get_id(rows, c++, &s.token);
+    setpay_db_get_text(rows, c++, s.brand, sizeof s.brand);
+    setpay_db_get_text(rows, c++, s.merchant_id, sizeof s.merchant_id);
+    setpay_db_get_text(rows, c++, s.currency, sizeof s.currency);
+    setpay_db_get_text(rows, c++, s.day, sizeof s.day);
+    s.cut_off_ms = setpay_db_get_int(rows, c++);
+    s.sums.capture_count = setpay_db_get_int(rows, c++);
+    s.sums.capture_minor = setpay_db_get_int(rows, c++);
+    s.sums.credit_count = setpay_db_get_int(rows, c++);
+    s.sums.credit_minor = setpay_db_get_int(rows, c++);
+    s.sums.fee_minor = setpay_db_get_int(rows, c++);
+    s.sums.refused_count = setpay_db_get_int(rows, c++);
+    s.sums.refused_minor = setpay_db_get_int(rows, c++);
+    s.carried_in_minor = setpay_db_get_int(rows, c++);
+    s.payout_minor = setpay_db_get_int(rows, c++);
+    s.carried_out_minor = setpay_db_get_int(rows, c++);
+    s.created_ms = setpay_db_get_int(rows, c++);
+    *settlement = s;
+}
+
+enum setpay_error setpay_settlement_each(struct setpay_db *db,
+                                         const struct setpay_settlement_filter *filter,
+                                         setpay_settlement_each_fn *each, void *arg)
+{
+    struct setpay_db_rows *rows;
+    enum setpay_error error = SETPAY_OK;
+    SETPAY_TRY(setpay_db_select(
+        db, &rows,
+        "SELECT " SETTLEMENT_COLUMNS " FROM settlement WHERE day = $1 AND id > $2"
+        " AND ($3 IS NULL OR brand = $4) AND ($5 IS NULL OR merchant_id = $6)"
+        " ORDER BY id LIMIT $7",
+        SETPAY_DB_TEXT(filter->day), SETPAY_DB_INT(filter->after), SETPAY_DB_TEXT(filter->brand),
+        SETPAY_DB_TEXT(filter->brand), SETPAY_DB_TEXT(filter->merchant_id),
+        SETPAY_DB_TEXT(filter->merchant_id), SETPAY_DB_INT(filter->limit)));
+    while (error == SETPAY_OK && setpay_db_next(rows)) {
+        struct setpay_settlement settlement;
+        read_settlement(rows, &settlement);
+        error = each(arg, &settlement);
+    }
+    enum setpay_error end = setpay_db_end(rows);
+    return error != SETPAY_OK ? error : end;
+}
+
+static enum setpay_error insert(struct setpay_db *db, struct setpay_settlement *settlement)
+{
+    const struct setpay_settlement *s = settlement;
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(setpay_db_run(
+        db,
+        "INSERT INTO settlement (token, brand, merchant_id, currency, day, cut_off_ms,"
+        " capture_count, capture_minor, credit_count, credit_minor, fee_minor, refused_count,"
+        " refused_minor, carried_in_minor, payout_minor, carried_out_minor, created_ms)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
+        SETPAY_DB_ID(&s->token), SETPAY_DB_TEXT(s->brand), SETPAY_DB_TEXT(s->merchant_id),
+        SETPAY_DB_TEXT(s->currency), SETPAY_DB_TEXT(s->day), SETPAY_DB_INT(s->cut_off_ms),
+        SETPAY_DB_INT(s->sums.capture_count), SETPAY_DB_INT(s->sums.capture_minor),
+        SETPAY_DB_INT(s->sums.credit_count), SETPAY_DB_INT(s->sums.credit_minor),
+        SETPAY_DB_INT(s->sums.fee_minor), SETPAY_DB_INT(s->sums.refused_count),
+        SETPAY_DB_INT(s->sums.refused_minor), SETPAY_DB_INT(s->carried_in_minor),
+        SETPAY_DB_INT(s->payout_minor), SETPAY_DB_INT(s->carried_out_minor),
+        SETPAY_DB_INT(s->created_ms)));
+    SETPAY_TRY(setpay_db_one(db, &rows, "SELECT id FROM settlement WHERE token = $1",
+                             SETPAY_DB_ID(&s->token)));
+    int64_t id = setpay_db_get_int(rows, 0);
+    SETPAY_TRY(setpay_db_end(rows));
+    settlement->id = id;
+    return SETPAY_OK;
+}
+
+/* The newest of the same merchant and currency: what it carries over, and its day; "" where there
+ * is none. */
+static enum setpay_error read_newest(struct setpay_db *db, const struct setpay_settlement *like,
+                                     char day[SETPAY_DATE_TEXT_SIZE], int64_t *carried_minor)
+{
+    struct setpay_db_rows *rows;
+    enum setpay_error error =
+        setpay_db_one(db, &rows,
+                      "SELECT day, carried_out_minor FROM settlement WHERE brand = $1"
+                      " AND merchant_id = $2 AND currency = $3 ORDER BY day DESC LIMIT 1",
+                      SETPAY_DB_TEXT(like->brand), SETPAY_DB_TEXT(like->merchant_id),
+                      SETPAY_DB_TEXT(like->currency));
+    day[0] = '\0';
+    *carried_minor = 0;
+    if (error == SETPAY_E_NOT_FOUND)
+        return SETPAY_OK;
+    SETPAY_TRY(error);
+    setpay_db_get_text(rows, 0, day, SETPAY_DATE_TEXT_SIZE);
+    *carried_minor = setpay_db_get_int(rows, 1);
+    return setpay_db_end(rows);
+}
+
+/* ------------------------------------------------------------------ refused items */
+
+static enum setpay_error suspend(struct setpay_db *db, const struct setpay_settlement *settlement,
+                                 int64_t presentment, const struct setpay_id *step,
+                                 int64_t amount_minor)
+{
+    struct setpay_ledger_entry entry = {.time_ms = settlement->created_ms};
+    memcpy(entry.brand, settlement->brand, sizeof entry.brand);
+    memcpy(entry.merchant_id, settlement->merchant_id, sizeof entry.merchant_id);
+    memcpy(entry.currency, settlement->currency, sizeof entry.currency);
+    SETPAY_TRY(setpay_suspense_token(step, &entry.event));
+    setpay_suspense_post(amount_minor, &entry);
+    if (entry.posting_count > 0) /* a fee may take all of a capture */
+        SETPAY_TRY(setpay_ledger_append(db, &entry));
+    return setpay_db_run(db, "UPDATE presentment SET suspense = $1 WHERE id = $2",
+                         SETPAY_DB_ID(&entry.event), SETPAY_DB_INT(presentment));
+}
+
+/* The refused items of settlement that are not in suspense yet, one after the other: a row that is
+ * being read must not be changed. */
+static enum setpay_error suspend_refused(struct setpay_db *db,
+                                         const struct setpay_settlement *settlement)
+{
+    int64_t presentment = 0;
+    for (;;) {
+        struct setpay_db_rows *rows;
+        struct setpay_id step;
+        enum setpay_error error = setpay_db_one(
+            db, &rows,
+            "SELECT presentment.id, step.token, CASE kind WHEN 1 THEN amount_minor - fee_minor"
+            " ELSE fee_minor - amount_minor END FROM presentment"
+            " JOIN step ON step.id = presentment.step_id WHERE presentment.settlement_id = $1"
+            " AND presentment.id > $2 AND NOT " TAKEN " ORDER BY presentment.id LIMIT 1",
+            SETPAY_DB_INT(settlement->id), SETPAY_DB_INT(presentment));
+        if (error == SETPAY_E_NOT_FOUND)
+            return SETPAY_OK;
+        SETPAY_TRY(error);
+        presentment = setpay_db_get_int(rows, 0);
+        setpay_db_get_id(rows, 1, &step);
+        int64_t amount_minor = setpay_db_get_int(rows, 2);
+        SETPAY_TRY(setpay_db_end(rows));
+        SETPAY_TRY(suspend(db, settlement, presentment, &step, amount_minor));
+    }
+}
+
+/* ------------------------------------------------------------------ one settlement */
+
+static enum setpay_error pay_out(struct setpay_db *db, const struct setpay_settlement *settlement)
+{
+    struct setpay_ledger_entry entry = {.time_ms = settlement->created_ms,
+                                        .event = settlement->token};
+    memcpy(entry.brand, settlement->brand, sizeof entry.brand);
+    memcpy(entry.merchant_id, settlement->merchant_id, sizeof entry.merchant_id);
+    memcpy(entry.currency, settlement->currency, sizeof entry.currency);
+    setpay_settlement_post(settlement->payout_minor, &entry);
+    return entry.posting_count == 0 ? SETPAY_OK : setpay_ledger_append(db, &entry);
+}
+
+static enum setpay_error settle_one(struct setpay_db *db, struct setpay_settlement *settlement)
+{
+    const struct setpay_settlement_sums *sums = &settlement->sums;
+    SETPAY_TRY(setpay_settlement_token(settlement, &settlement->token));
+    setpay_settlement_close(settlement);
+    SETPAY_TRY(insert(db, settlement));
+    SETPAY_TRY(setpay_db_run(
+        db,
+        "UPDATE presentment SET settlement_id = $1 WHERE id IN (SELECT presentment.id" ITEMS(
+            "$2", "$3", "$4") " AND presentment.acknowledged = 1 AND payment.currency = $5)",
+        SETPAY_DB_INT(settlement->id), SETPAY_DB_TEXT(settlement->brand),
+        SETPAY_DB_TEXT(settlement->merchant_id), SETPAY_DB_INT(settlement->cut_off_ms),
+        SETPAY_DB_TEXT(settlement->currency)));
+    if (setpay_db_changes(db) != sums->capture_count + sums->credit_count + sums->refused_count)
+        return SETPAY_E_INTERNAL;
+    SETPAY_TRY(suspend_refused(db, settlement));
+    return pay_out(db, settlement);
+}
+
+/* ------------------------------------------------------------------ one merchant */
+
+/* What is ready of a merchant, by currency, into made; a currency whose day is settled already is
+ * counted as later. */
+static enum setpay_error gather(struct setpay_db *db, const struct setpay_settlement *like,
+                                struct setpay_settling *settling)
+{
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(setpay_db_select(
+        db, &rows,
+        "SELECT payment.currency, SUM(" TAKEN " AND kind = 1),"
+        " SUM(CASE WHEN " TAKEN " AND kind = 1 THEN step.amount_minor ELSE 0 END),"
+        " SUM(" TAKEN " AND kind = 2),"
+        " SUM(CASE WHEN " TAKEN " AND kind = 2 THEN step.amount_minor ELSE 0 END),"
+        " SUM(CASE WHEN " TAKEN " AND kind = 1 THEN fee_minor WHEN " TAKEN
+        " THEN -fee_minor ELSE 0 END), SUM(NOT " TAKEN "),"
+        " SUM(CASE WHEN " TAKEN " THEN 0 WHEN kind = 1 THEN step.amount_minor - fee_minor"
+        " ELSE fee_minor - step.amount_minor END)" ITEMS(
+            "$1", "$2", "$3") " AND presentment.acknowledged = 1"
+                              " GROUP BY payment.currency ORDER BY payment.currency",
+        SETPAY_DB_TEXT(like->brand), SETPAY_DB_TEXT(like->merchant_id),
+        SETPAY_DB_INT(like->cut_off_ms)));
+    while (setpay_db_next(rows)) {
+        if (settling->made_count == SETPAY_SETTLEMENTS_AT_ONCE) {
+            settling->more = true;
+            break;
+        }
+        struct setpay_settlement *made = &settling->made[settling->made_count++];
+        *made = *like;
+        setpay_db_get_text(rows, 0, made->currency, sizeof made->currency);
+        made->sums.capture_count = setpay_db_get_int(rows, 1);
+        made->sums.capture_minor = setpay_db_get_int(rows, 2);
+        made->sums.credit_count = setpay_db_get_int(rows, 3);
+        made->sums.credit_minor = setpay_db_get_int(rows, 4);
+        made->sums.fee_minor = setpay_db_get_int(rows, 5);
+        made->sums.refused_count = setpay_db_get_int(rows, 6);
+        made->sums.refused_minor = setpay_db_get_int(rows, 7);
+    }
+    return setpay_db_end(rows);
+}
+
+static enum setpay_error count_waiting(struct setpay_db *db, const struct setpay_settlement *like,
+                                       struct setpay_settling *settling)
+{
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(setpay_db_one(
+        db, &rows, "SELECT COUNT(*)" ITEMS("$1", "$2", "$3") " AND presentment.acknowledged = 0",
+        SETPAY_DB_TEXT(like->brand), SETPAY_DB_TEXT(like->merchant_id),
+        SETPAY_DB_INT(like->cut_off_ms)));
+    settling->waiting_count += setpay_db_get_int(rows, 0);
+    return setpay_db_end(rows);
+}
+
+/* Settles what was gathered from first on. A day that is settled stays as it is. */
+static enum setpay_error settle_gathered(struct setpay_db *db, size_t first,
+                                         struct setpay_settling *settling)
+{
+    size_t kept = first;
+    for (size_t i = first; i < settling->made_count; i++) {
+        struct setpay_settlement *one = &settling->made[i];
+        char newest[SETPAY_DATE_TEXT_SIZE];
+        SETPAY_TRY(read_newest(db, one, newest, &one->carried_in_minor));
+        if (strcmp(newest, one->day) >= 0) {
+            settling->later_count +=
+                one->sums.capture_count + one->sums.credit_count + one->sums.refused_count;
+            continue;
+        }
+        SETPAY_TRY(settle_one(db, one));
+        settling->made[kept++] = *one;
+    }
+    settling->made_count = kept;
+    return SETPAY_OK;
+}
+
+static enum setpay_error settle_merchant(struct setpay_db *db,
+                                         const struct setpay_gateway_merchant *merchant,
+                                         struct setpay_settling *settling)
+{
+    struct setpay_settlement like = {.created_ms = settling->now_ms};
+    struct setpay_date day = settling->date;
+    size_t first = settling->made_count;
+    if (!settling->has_date)
+        SETPAY_TRY(setpay_zone_last_day(merchant->zone, merchant->cut_off_minutes, settling->now_ms,
+                                        &day));
+    SETPAY_TRY(
+        setpay_zone_cut_off(merchant->zone, &day, merchant->cut_off_minutes, &like.cut_off_ms));
+    if (like.cut_off_ms > settling->now_ms) {
+        settling->not_ended_count++;
+        return SETPAY_OK;
+    }
+    memcpy(like.brand, merchant->brand, sizeof like.brand);
+    memcpy(like.merchant_id, merchant->id, sizeof like.merchant_id);
+    (void)setpay_date_format(&day, like.day);
+    SETPAY_TRY(gather(db, &like, settling));
+    SETPAY_TRY(count_waiting(db, &like, settling));
+    return settle_gathered(db, first, settling);
+}
+
+/* ------------------------------------------------------------------ all of them */
+
+static enum setpay_error next_merchant(struct setpay_db *db,
+                                       struct setpay_gateway_merchant *merchant)
+{
+    struct setpay_db_rows *rows;
+    char brand[sizeof merchant->brand], id[sizeof merchant->id];
+    SETPAY_TRY(setpay_db_one(db, &rows,
+                             "SELECT brand, id FROM merchant WHERE brand > $1"
+                             " OR (brand = $2 AND id > $3) ORDER BY brand, id LIMIT 1",
+                             SETPAY_DB_TEXT(merchant->brand), SETPAY_DB_TEXT(merchant->brand),
+                             SETPAY_DB_TEXT(merchant->id)));
+    setpay_db_get_text(rows, 0, brand, sizeof brand);
+    setpay_db_get_text(rows, 1, id, sizeof id);
+    SETPAY_TRY(setpay_db_end(rows));
+    return setpay_gateway_merchant_find(db, brand, id, merchant);
+}
+
+enum setpay_error setpay_settle(struct setpay_db *db, struct setpay_settling *settling,
+                                struct setpay_problem *problem)
+{
+    struct setpay_gateway_merchant merchant = {.enabled = false};
+    settling->made_count = 0;
+    settling->more = false;
+    settling->waiting_count = settling->later_count = settling->not_ended_count = 0;
+    while (!settling->more) {
+        enum setpay_error error = next_merchant(db, &merchant);
+        if (error == SETPAY_E_NOT_FOUND)
+            break;
+        SETPAY_TRY(error);
+        error = settle_merchant(db, &merchant, settling);
+        if (error == SETPAY_E_INVALID)
+            return setpay_problem_set(
+                problem, error,
+                "merchant %s of the brand %s: there is no time zone '%s' on "
+                "this machine (any more): see its package tzdata, or merchant "
+                "set --zone; nothing was settled",
+                merchant.id, merchant.brand, merchant.zone);
+        SETPAY_TRY(error);
+    }
+    return SETPAY_OK;
+}

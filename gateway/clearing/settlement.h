@@ -1,0 +1,147 @@
+/*
+ * Settlement: what a merchant gets for the items of its closed batches, for one day and currency.
+ *
+ * A day ends at the merchant's cut-off, in its zone. An item is a presentment: it is settled once,
+ * by the first settlement of a day whose cut-off its batch was closed before, after its issuer has
+ * answered. One that the issuer has refused is no part of what is paid out: it moves from what we
+ * owe the merchant to the suspense account, until somebody has found out what is right.
+ *
+ *     net = captured - credited - fees
+ *     payout = carried in + net, where that is above 0; else nothing, and it is carried out
+ *
+ * What is carried from day to day is 0 or below: what the merchant owes us. The entries of the
+ * ledger that a settlement makes have events of their own, computed from what they are of, so that
+ * nothing can be posted twice.
+ */
+#ifndef SETPAY_GATEWAY_CLEARING_SETTLEMENT_H
+#define SETPAY_GATEWAY_CLEARING_SETTLEMENT_H
+
+#include "common/base/clock.h"
+#include "common/base/error.h"
+#include "common/base/ids.h"
+#include "common/store/db.h"
+#include "common/wire/messages.h"
+#include "gateway/clearing/ledger.h"
+#include "gateway/clearing/zone.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* suspense: of a refused presentment that is settled, the event of its entry. */
+#define SETPAY_SETTLEMENT_SCHEMA                                                                   \
+    "CREATE TABLE settlement ("                                                                    \
+    " id INTEGER PRIMARY KEY, token BLOB NOT NULL UNIQUE, brand TEXT NOT NULL,"                    \
+    " merchant_id TEXT NOT NULL, currency TEXT NOT NULL, day TEXT NOT NULL,"                       \
+    " cut_off_ms INTEGER NOT NULL, capture_count INTEGER NOT NULL,"                                \
+    " capture_minor INTEGER NOT NULL, credit_count INTEGER NOT NULL,"                              \
+    " credit_minor INTEGER NOT NULL, fee_minor INTEGER NOT NULL, refused_count INTEGER NOT NULL,"  \
+    " refused_minor INTEGER NOT NULL, carried_in_minor INTEGER NOT NULL,"                          \
+    " payout_minor INTEGER NOT NULL, carried_out_minor INTEGER NOT NULL,"                          \
+    " created_ms INTEGER NOT NULL);"                                                               \
+    "CREATE UNIQUE INDEX settlement_day ON settlement (brand, merchant_id, currency, day);"        \
+    "CREATE INDEX settlement_by_day ON settlement (day, id);"                                      \
+    "ALTER TABLE presentment ADD COLUMN settlement_id INTEGER NOT NULL DEFAULT 0;"                 \
+    "ALTER TABLE presentment ADD COLUMN suspense BLOB;"                                            \
+    "CREATE INDEX presentment_settlement ON presentment (settlement_id, id);"                      \
+    "CREATE INDEX presentment_batch ON presentment (batch_id, settlement_id);"                     \
+    "CREATE UNIQUE INDEX presentment_suspense ON presentment (suspense);"
+
+/* What items come to. All of one merchant and currency. */
+struct setpay_settlement_sums {
+    int64_t capture_count, capture_minor; /* taken by the issuer; gross */
+    int64_t credit_count, credit_minor;
+    int64_t fee_minor;     /* of the captures: the merchant's */
+    int64_t refused_count; /* by the issuer */
+    int64_t refused_minor; /* what they would have been to the merchant; may be below 0 */
+};
+
+struct setpay_settlement {
+    int64_t id; /* 0: not stored yet */
+    struct setpay_id token;
+    char brand[SETPAY_WIRE_BRAND_MAX + 1];
+    char merchant_id[SETPAY_WIRE_PARTY_MAX + 1];
+    char currency[4];
+    char day[SETPAY_DATE_TEXT_SIZE];
+    setpay_time_ms cut_off_ms;
+    struct setpay_settlement_sums sums;
+    int64_t carried_in_minor; /* 0 or below */
+    int64_t payout_minor;     /* 0 or above */
+    int64_t carried_out_minor;
+    setpay_time_ms created_ms;
+};
+
+/* ------------------------------------------------------------------ pure */
+
+/* "00", "94": the issuer has it. */
+bool setpay_presentment_is_taken(const char *response_code);
+int64_t setpay_settlement_net(const struct setpay_settlement_sums *sums);
+/* Sets payout and what is carried out. */
+void setpay_settlement_close(struct setpay_settlement *settlement);
+/* The event of the entry by which a settlement is paid out, and its token: computed from merchant,
+ * currency and day. SETPAY_E_CRYPTO. */
+enum setpay_error setpay_settlement_token(const struct setpay_settlement *settlement,
+                                          struct setpay_id *token) SETPAY_MUST_CHECK;
+/* The event of the entry by which a refused presentment of that step goes to suspense. */
+enum setpay_error setpay_suspense_token(const struct setpay_id *step,
+                                        struct setpay_id *token) SETPAY_MUST_CHECK;
+/* The postings of either. amount_minor: what the step is to the merchant. */
+void setpay_settlement_post(int64_t payout_minor, struct setpay_ledger_entry *entry);
+void setpay_suspense_post(int64_t amount_minor, struct setpay_ledger_entry *entry);
+
+/* ------------------------------------------------------------------ settling */
+
+/* Rows that one operation makes at most. */
+#define SETPAY_SETTLEMENTS_AT_ONCE 200
+
+struct setpay_settling {
+    bool has_date; /* else each merchant's last day that has ended */
+    struct setpay_date date;
+    setpay_time_ms now_ms;
+    /* What came of it. */
+    struct setpay_settlement made[SETPAY_SETTLEMENTS_AT_ONCE];
+    size_t made_count;
+    bool more;               /* there is more to settle: another operation */
+    int64_t waiting_count;   /* items whose issuer has not answered yet */
+    int64_t later_count;     /* items that came too late for a day that is settled */
+    int64_t not_ended_count; /* merchants whose day has not ended yet */
+};
+
+/* Inside an operation: settles what can be. Repeating it settles nothing twice. SETPAY_E_INVALID,
+ * with words, where a merchant's zone is none. */
+enum setpay_error setpay_settle(struct setpay_db *db, struct setpay_settling *settling,
+                                struct setpay_problem *problem) SETPAY_MUST_CHECK;
+
+/* ------------------------------------------------------------------ looking */
+
+/* Of a day, in the order of their making. */
+struct setpay_settlement_filter {
+    const char *day;
+    const char *brand;       /* NULL: any */
+    const char *merchant_id; /* NULL: any */
+    int64_t after;           /* an id */
+    int64_t limit;
+};
+typedef enum setpay_error setpay_settlement_each_fn(void *arg,
+                                                    const struct setpay_settlement *settlement);
+enum setpay_error setpay_settlement_each(struct setpay_db *db,
+                                         const struct setpay_settlement_filter *filter,
+                                         setpay_settlement_each_fn *each,
+                                         void *arg) SETPAY_MUST_CHECK;
+
+/* settlement_verify.c: every settlement is computed again from its items, and compared: its sums,
+ * what was carried over from the one before, its entry; and each item with the settlement that it
+ * names. Adds findings to those of setpay_ledger_verify's from the beginning. */
+struct setpay_look;
+enum setpay_error setpay_settlement_verify(struct setpay_look *look) SETPAY_MUST_CHECK;
+/* What the entry of a settlement, or of a suspense, names. */
+enum setpay_error
+setpay_settlement_verify_entry(struct setpay_look *look,
+                               const struct setpay_ledger_entry *entry) SETPAY_MUST_CHECK;
+/* Presentments and batches: each item that was cleared is presented, once, in its batch; accounts
+ * hold what steps and settlements leave. For audits; finds in addition. */
+typedef void setpay_clearing_finding_cb(void *arg, const char *words);
+enum setpay_error setpay_clearing_verify(struct setpay_db *db, setpay_clearing_finding_cb *found,
+                                         void *arg, size_t *findings) SETPAY_MUST_CHECK;
+
+#endif

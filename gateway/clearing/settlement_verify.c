@@ -1,0 +1,401 @@
+/*
+ * Looking through settlements: each is computed again from its items, its tokens and its
+ * predecessor. What is compared here stands in tables beside the ledger, whose entries lead to it
+ * and are led to from it.
+ */
+#include "gateway/clearing/look.h"
+#include "gateway/clearing/settlement.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define TAKEN "response_code IN ('00', '94')"
+/* "presentment 17, step 3f…" of joined rows. */
+#define ITEM_WORDS "'presentment ' || presentment.id || ', step ' || lower(hex(step.token))"
+#define ITEM_TABLES                                                                                \
+    " FROM presentment JOIN step ON step.id = presentment.step_id"                                 \
+    " JOIN payment ON payment.id = step.payment_id JOIN batch ON batch.id = presentment.batch_id"
+/* What a step is to its merchant. */
+#define TO_MERCHANT                                                                                \
+    "CASE WHEN kind IN (1, 4) THEN step.amount_minor - fee_minor"                                  \
+    " ELSE fee_minor - step.amount_minor END"
+
+/* ------------------------------------------------------------------ entries */
+
+/* What an entry should be by what it names. */
+struct expected {
+    struct setpay_ledger_entry entry;
+    struct setpay_id token; /* computed */
+};
+
+static enum setpay_error read_settlement(struct setpay_db *db, const struct setpay_id *event,
+                                         struct expected *expected)
+{
+    struct setpay_db_rows *rows;
+    struct setpay_settlement settlement = {0};
+    SETPAY_TRY(setpay_db_one(db, &rows,
+                             "SELECT brand, merchant_id, currency, day, payout_minor"
+                             " FROM settlement WHERE token = $1",
+                             SETPAY_DB_ID(event)));
+    setpay_db_get_text(rows, 0, settlement.brand, sizeof settlement.brand);
+    setpay_db_get_text(rows, 1, settlement.merchant_id, sizeof settlement.merchant_id);
+    setpay_db_get_text(rows, 2, settlement.currency, sizeof settlement.currency);
+    setpay_db_get_text(rows, 3, settlement.day, sizeof settlement.day);
+    settlement.payout_minor = setpay_db_get_int(rows, 4);
+    SETPAY_TRY(setpay_db_end(rows));
+    memcpy(expected->entry.brand, settlement.brand, sizeof settlement.brand);
+    memcpy(expected->entry.merchant_id, settlement.merchant_id, sizeof settlement.merchant_id);
+    memcpy(expected->entry.currency, settlement.currency, sizeof settlement.currency);
+    setpay_settlement_post(settlement.payout_minor, &expected->entry);
+    return setpay_settlement_token(&settlement, &expected->token);
+}
+
+static enum setpay_error read_suspended(struct setpay_db *db, const struct setpay_id *event,
+                                        struct expected *expected)
+{
+    struct setpay_db_rows *rows;
+    struct setpay_id step;
+    SETPAY_TRY(setpay_db_one(db, &rows,
+                             "SELECT payment.brand, payment.merchant_id, payment.currency,"
+                             " step.token, " TO_MERCHANT ITEM_TABLES
+                             " WHERE presentment.suspense = $1",
+                             SETPAY_DB_ID(event)));
+    setpay_db_get_text(rows, 0, expected->entry.brand, sizeof expected->entry.brand);
+    setpay_db_get_text(rows, 1, expected->entry.merchant_id, sizeof expected->entry.merchant_id);
+    setpay_db_get_text(rows, 2, expected->entry.currency, sizeof expected->entry.currency);
+    setpay_db_get_id(rows, 3, &step);
+    int64_t amount_minor = setpay_db_get_int(rows, 4);
+    SETPAY_TRY(setpay_db_end(rows));
+    setpay_suspense_post(amount_minor, &expected->entry);
+    return setpay_suspense_token(&step, &expected->token);
+}
+
+enum setpay_error setpay_settlement_verify_entry(struct setpay_look *look,
+                                                 const struct setpay_ledger_entry *entry)
+{
+    char token[SETPAY_ID_TEXT_SIZE];
+    struct expected expected = {.entry = {.number = 0}};
+    bool pays_out = entry->kind == SETPAY_LEDGER_SETTLEMENT;
+    const char *what = pays_out ? "settlement" : "presentment in suspense";
+    long long number = (long long)entry->number;
+    if (setpay_ledger_kind_name(entry->kind) == NULL) {
+        setpay_look_find(look, "entry %lld: there is no kind %d", number, (int)entry->kind);
+        return SETPAY_OK;
+    }
+    enum setpay_error error = pays_out ? read_settlement(look->db, &entry->event, &expected)
+                                       : read_suspended(look->db, &entry->event, &expected);
+    (void)setpay_id_format(&entry->event, token);
+    if (error == SETPAY_E_NOT_FOUND) {
+        setpay_look_find(look, "entry %lld: there is no %s %s", number, what, token);
+        return SETPAY_OK;
+    }
+    SETPAY_TRY(error);
+    if (strcmp(expected.entry.brand, entry->brand) != 0 ||
+        strcmp(expected.entry.merchant_id, entry->merchant_id) != 0 ||
+        strcmp(expected.entry.currency, entry->currency) != 0 ||
+        !setpay_id_equal(&expected.token, &entry->event))
+        setpay_look_find(look, "entry %lld: the %s %s is of another merchant, currency or %s",
+                         number, what, token, pays_out ? "day" : "step");
+    else if (!setpay_ledger_same_postings(entry, &expected.entry))
+        setpay_look_find(look, "entry %lld: the %s %s would be posted with other amounts", number,
+                         what, token);
+    return SETPAY_OK;
+}
+
+/* ------------------------------------------------------------------ settlements */
+
+/* Of the items that name it. */
+static enum setpay_error add_up(struct setpay_db *db, int64_t id,
+                                struct setpay_settlement_sums *sums)
+{
+    struct setpay_db_rows *rows;
+    memset(sums, 0, sizeof *sums);
+    SETPAY_TRY(setpay_db_select(db, &rows,
+                                "SELECT kind, " TAKEN
+                                ", COUNT(*), SUM(step.amount_minor), SUM(fee_minor)" ITEM_TABLES
+                                " WHERE presentment.settlement_id = $1 GROUP BY kind, " TAKEN,
+                                SETPAY_DB_INT(id)));
+    while (setpay_db_next(rows)) {
+        bool captures = setpay_db_get_int(rows, 0) == 1;
+        bool taken = setpay_db_get_bool(rows, 1);
+        int64_t count = setpay_db_get_int(rows, 2), minor = setpay_db_get_int(rows, 3);
+        int64_t fee = setpay_db_get_int(rows, 4);
+        if (!taken) {
+            sums->refused_count += count;
+            sums->refused_minor += captures ? minor - fee : fee - minor;
+            continue;
+        }
+        *(captures ? &sums->capture_count : &sums->credit_count) += count;
+        *(captures ? &sums->capture_minor : &sums->credit_minor) += minor;
+        sums->fee_minor += captures ? fee : -fee;
+    }
+    return setpay_db_end(rows);
+}
+
+struct walk {
+    struct setpay_look *look;
+    struct setpay_settlement last; /* the one before */
+};
+
+static const char *describe(const struct setpay_settlement *s, char out[160])
+{
+    (void)snprintf(out, 160, "settlement %lld (%s %s, %s, %s)", (long long)s->id, s->brand,
+                   s->merchant_id, s->currency, s->day);
+    return out;
+}
+
+static void compare(struct walk *walk, const struct setpay_settlement *s,
+                    const struct setpay_settlement_sums *sums)
+{
+    char what[160];
+    struct setpay_settlement closed = *s;
+    const struct setpay_settlement *last = &walk->last;
+    bool follows = strcmp(last->brand, s->brand) == 0 && strcmp(last->currency, s->currency) == 0 &&
+                   strcmp(last->merchant_id, s->merchant_id) == 0;
+    int64_t carried = follows ? last->carried_out_minor : 0;
+    (void)describe(s, what);
+    if (memcmp(sums, &s->sums, sizeof *sums) != 0)
+        setpay_look_find(
+            walk->look,
+            "%s says %lld captured (%lld), %lld credited (%lld), %lld fees, %lld refused (%lld); "
+            "its items come to %lld (%lld), %lld (%lld), %lld, %lld (%lld)",
+            what, (long long)s->sums.capture_minor, (long long)s->sums.capture_count,
+            (long long)s->sums.credit_minor, (long long)s->sums.credit_count,
+            (long long)s->sums.fee_minor, (long long)s->sums.refused_minor,
+            (long long)s->sums.refused_count, (long long)sums->capture_minor,
+            (long long)sums->capture_count, (long long)sums->credit_minor,
+            (long long)sums->credit_count, (long long)sums->fee_minor,
+            (long long)sums->refused_minor, (long long)sums->refused_count);
+    if (s->carried_in_minor != carried)
+        setpay_look_find(walk->look, "%s carries in %lld, expected %lld from the one before", what,
+                         (long long)s->carried_in_minor, (long long)carried);
+    setpay_settlement_close(&closed);
+    if (closed.payout_minor != s->payout_minor || closed.carried_out_minor != s->carried_out_minor)
+        setpay_look_find(walk->look,
+                         "%s pays out %lld and carries out %lld, expected %lld and %lld", what,
+                         (long long)s->payout_minor, (long long)s->carried_out_minor,
+                         (long long)closed.payout_minor, (long long)closed.carried_out_minor);
+}
+
+static enum setpay_error check_settlement(struct walk *walk, const struct setpay_settlement *s)
+{
+    char what[160];
+    struct setpay_settlement_sums sums;
+    struct setpay_id token;
+    struct setpay_date day;
+    SETPAY_TRY(setpay_settlement_token(s, &token));
+    if (!setpay_id_equal(&token, &s->token))
+        setpay_look_find(walk->look, "%s: its token is of another merchant, currency or day",
+                         describe(s, what));
+    if (setpay_date_parse(s->day, &day) != SETPAY_OK)
+        setpay_look_find(walk->look, "%s: its day is no date", describe(s, what));
+    SETPAY_TRY(add_up(walk->look->db, s->id, &sums));
+    compare(walk, s, &sums);
+    walk->last = *s;
+    return SETPAY_OK;
+}
+
+static void read_row(struct setpay_db_rows *rows, struct setpay_settlement *s)
+{
+    int c = 0;
+    memset(s, 0, sizeof *s);
+    s->id = setpay_db_get_int(rows, c++);
+    setpay_db_get_id(rows, c++, &s->token);
+    setpay_db_get_text(rows, c++, s->brand, sizeof s->brand);
+    setpay_db_get_text(rows, c++, s->merchant_id, sizeof s->merchant_id);
+    setpay_db_get_text(rows, c++, s->currency, sizeof s->currency);
+    setpay_db_get_text(rows, c++, s->day, sizeof s->day);
+    s->sums.capture_count = setpay_db_get_int(rows, c++);
+    s->sums.capture_minor = setpay_db_get_int(rows, c++);
+    s->sums.credit_count = setpay_db_get_int(rows, c++);
+    s->sums.credit_minor = setpay_db_get_int(rows, c++);
+    s->sums.fee_minor = setpay_db_get_int(rows, c++);
+    s->sums.refused_count = setpay_db_get_int(rows, c++);
+    s->sums.refused_minor = setpay_db_get_int(rows, c++);
+    s->carried_in_minor = setpay_db_get_int(rows, c++);
+    s->payout_minor = setpay_db_get_int(rows, c++);
+    s->carried_out_minor = setpay_db_get_int(rows, c++);
+}
+
+static enum setpay_error check_settlements(struct setpay_look *look)
+{
+    struct setpay_db_rows *rows;
+    enum setpay_error error = SETPAY_OK;
+    struct walk walk = {.look = look};
+    SETPAY_TRY(setpay_db_select(
+        look->db, &rows,
+        "SELECT id, token, brand, merchant_id, currency, day, capture_count, capture_minor,"
+        " credit_count, credit_minor, fee_minor, refused_count, refused_minor, carried_in_minor,"
+        " payout_minor, carried_out_minor FROM settlement"
+        " ORDER BY brand, merchant_id, currency, day"));
+    while (error == SETPAY_OK && setpay_db_next(rows)) {
+        struct setpay_settlement settlement;
+        read_row(rows, &settlement);
+        error = check_settlement(&walk, &settlement);
+    }
+    enum setpay_error end = setpay_db_end(rows);
+    return error != SETPAY_OK ? error : end;
+}
+
+/* ------------------------------------------------------------------ their items */
+
+enum setpay_error setpay_settlement_verify(struct setpay_look *look)
+{
+    SETPAY_TRY(check_settlements(look));
+    SETPAY_TRY(setpay_look_each_row(
+        look,
+        "SELECT '' || id FROM settlement WHERE payout_minor > 0 AND NOT EXISTS"
+        " (SELECT 1 FROM ledger_entry WHERE event = token AND kind = 5) ORDER BY id",
+        "not in the ledger: the payout of settlement"));
+    SETPAY_TRY(setpay_look_each_row(
+        look,
+        "SELECT 'presentment ' || id || ', settlement ' || settlement_id FROM presentment"
+        " WHERE settlement_id <> 0 AND NOT EXISTS"
+        " (SELECT 1 FROM settlement WHERE settlement.id = settlement_id) ORDER BY id",
+        "settled by a settlement that is not there:"));
+    SETPAY_TRY(setpay_look_each_row(
+        look,
+        "SELECT " ITEM_WORDS ITEM_TABLES
+        " JOIN settlement ON settlement.id = presentment.settlement_id"
+        " WHERE payment.brand <> settlement.brand OR payment.currency <> settlement.currency"
+        " OR payment.merchant_id <> settlement.merchant_id ORDER BY presentment.id",
+        "settled for another merchant or in another currency:"));
+    SETPAY_TRY(
+        setpay_look_each_row(look,
+                             "SELECT " ITEM_WORDS ITEM_TABLES
+                             " JOIN settlement ON settlement.id = presentment.settlement_id"
+                             " WHERE batch.open <> 0 OR batch.closed_ms > settlement.cut_off_ms"
+                             " ORDER BY presentment.id",
+                             "settled for a day before its batch was closed:"));
+    SETPAY_TRY(setpay_look_each_row(look,
+                                    "SELECT " ITEM_WORDS ITEM_TABLES
+                                    " WHERE presentment.settlement_id <> 0"
+                                    " AND presentment.acknowledged = 0 ORDER BY presentment.id",
+                                    "settled before its issuer has answered:"));
+    SETPAY_TRY(setpay_look_each_row(
+        look,
+        "SELECT " ITEM_WORDS ITEM_TABLES " WHERE (presentment.suspense IS NOT NULL) <>"
+        " (presentment.settlement_id <> 0 AND NOT " TAKEN ") ORDER BY presentment.id",
+        "in suspense and not refused, or refused, settled and not in suspense:"));
+    return setpay_look_each_row(
+        look,
+        "SELECT " ITEM_WORDS ITEM_TABLES " WHERE presentment.suspense IS NOT NULL"
+        " AND step.amount_minor <> fee_minor AND NOT EXISTS"
+        " (SELECT 1 FROM ledger_entry WHERE event = presentment.suspense AND kind = 6)"
+        " ORDER BY presentment.id",
+        "not in the ledger: the suspense of");
+}
+
+/* ------------------------------------------------------------------ around them */
+
+static enum setpay_error check_presentments(struct setpay_look *look)
+{
+    SETPAY_TRY(setpay_look_each_row(
+        look,
+        "SELECT lower(hex(token)) FROM step JOIN batch ON batch.id = batch_id"
+        " WHERE kind IN (1, 2) AND undone = 0 AND batch.open = 0 AND NOT EXISTS"
+        " (SELECT 1 FROM presentment WHERE step_id = step.id) ORDER BY step.id",
+        "cleared and not presented: step"));
+    SETPAY_TRY(setpay_look_each_row(look,
+                                    "SELECT '' || id FROM presentment WHERE NOT EXISTS (SELECT 1 "
+                                    "FROM step WHERE step.id = step_id)"
+                                    " ORDER BY id",
+                                    "presented, and there is no such step: presentment"));
+    SETPAY_TRY(setpay_look_each_row(
+        look,
+        "SELECT " ITEM_WORDS " FROM presentment JOIN step ON step.id = presentment.step_id"
+        " WHERE undone <> 0 OR kind NOT IN (1, 2) ORDER BY presentment.id",
+        "presented though it was undone, or undoes:"));
+    SETPAY_TRY(setpay_look_each_row(
+        look,
+        "SELECT " ITEM_WORDS ITEM_TABLES " WHERE batch.open <> 0"
+        " OR presentment.batch_id <> step.batch_id OR batch.brand <> payment.brand"
+        " OR batch.merchant_id <> payment.merchant_id ORDER BY presentment.id",
+        "presented with a batch that is open, or not its own:"));
+    return setpay_look_each_row(
+        look,
+        "SELECT " ITEM_WORDS " FROM presentment JOIN step ON step.id = presentment.step_id"
+        " WHERE (acknowledged <> 0) <> (response_code <> '') ORDER BY presentment.id",
+        "answered without a response code, or the other way round:");
+}
+
+static enum setpay_error check_steps(struct setpay_look *look)
+{
+    SETPAY_TRY(setpay_look_each_row(
+        look,
+        "SELECT lower(hex(token)) FROM step WHERE kind IN (1, 2) AND undone <> EXISTS"
+        " (SELECT 1 FROM step AS other WHERE other.payment_id = step.payment_id"
+        " AND other.of_id = step.id AND other.kind IN (3, 4)) ORDER BY id",
+        "undone and no step undoes it, or the other way round: step"));
+    SETPAY_TRY(setpay_look_each_row(
+        look,
+        "SELECT lower(hex(token)) FROM step WHERE kind = 1 AND credited_minor <>"
+        " (SELECT COALESCE(SUM(other.amount_minor), 0) FROM step AS other"
+        " WHERE other.payment_id = step.payment_id AND other.of_id = step.id"
+        " AND other.kind = 2 AND other.undone = 0) ORDER BY id",
+        "what was credited of it is not what its credits come to: step"));
+    return setpay_look_each_row(
+        look,
+        "SELECT lower(hex(token)) FROM step JOIN payment ON payment.id = payment_id"
+        " WHERE NOT EXISTS (SELECT 1 FROM batch WHERE batch.id = batch_id"
+        " AND batch.brand = payment.brand AND batch.merchant_id = payment.merchant_id)"
+        " ORDER BY step.id",
+        "in no batch of its merchant: step");
+}
+
+/* Each account as steps and settlements leave it, without a look at any posting. Accounts: 1 issuer
+ * receivable, 2 merchant payable, 3 interchange, 4 fees, 5 cash, 6 suspense. */
+#define OF_STEPS(account, amount)                                                                  \
+    " UNION ALL SELECT " account ", brand, merchant_id, currency, 0,"                              \
+    " CASE WHEN kind IN (1, 4) THEN " amount " ELSE -(" amount ") END FROM step"                   \
+    " JOIN payment ON payment.id = payment_id"
+#define OF_SETTLEMENTS(account, amount)                                                            \
+    " UNION ALL SELECT " account ", brand, merchant_id, currency, 0, " amount " FROM settlement"
+
+static enum setpay_error check_accounts(struct setpay_look *look)
+{
+    SETPAY_TRY(setpay_look_each_row(
+        look,
+        "SELECT 'account ' || account || ', ' || brand || ' ' || merchant_id || ', ' || currency ||"
+        " ' holds ' || SUM(kept) || ', expected ' || SUM(expected) FROM (SELECT account, brand,"
+        " merchant_id, currency, amount_minor AS kept, 0 AS expected FROM ledger_balance" OF_STEPS(
+            "1", "step.amount_minor - interchange_minor")
+            OF_STEPS("2", "fee_minor - step.amount_minor") OF_STEPS("3", "interchange_minor")
+                OF_STEPS("4", "-fee_minor") OF_SETTLEMENTS("2", "payout_minor + refused_minor")
+                    OF_SETTLEMENTS("5", "-payout_minor") OF_SETTLEMENTS(
+                        "6", "-refused_minor") ") GROUP BY account, brand, merchant_id, currency "
+                                               "HAVING SUM(kept) <> SUM(expected)",
+        "steps and settlements leave something else:"));
+    return setpay_look_each_row(
+        look,
+        "SELECT brand || ' ' || merchant_id || ', ' || currency || ': ' || SUM(owed) ||"
+        " ', expected ' || SUM(expected) FROM (SELECT brand, merchant_id, currency,"
+        " -amount_minor AS owed, 0 AS expected FROM ledger_balance WHERE account = 2"
+        " UNION ALL SELECT brand, merchant_id, currency, 0, carried_out_minor FROM settlement"
+        " WHERE day = (SELECT MAX(day) FROM settlement AS other WHERE other.brand ="
+        " settlement.brand AND other.merchant_id = settlement.merchant_id AND other.currency ="
+        " settlement.currency)"
+        " UNION ALL SELECT brand, merchant_id, currency, 0, " TO_MERCHANT " FROM step"
+        " JOIN payment ON payment.id = payment_id WHERE NOT EXISTS (SELECT 1 FROM presentment"
+        " WHERE step_id = step.id AND settlement_id <> 0))"
+        " GROUP BY brand, merchant_id, currency HAVING SUM(owed) <> SUM(expected)",
+        "merchant payable is not what is carried over and not settled:");
+}
+
+enum setpay_error setpay_clearing_verify(struct setpay_db *db, setpay_clearing_finding_cb *found,
+                                         void *arg, size_t *findings)
+{
+    struct setpay_look look = {.db = db, .found = found, .arg = arg};
+    SETPAY_TRY(setpay_look_each_row(
+        &look,
+        "SELECT 'payment ' || lower(hex(xid)) || ', number ' || number FROM payment"
+        " WHERE first_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM payment AS first"
+        " WHERE first.id = payment.first_id AND first.first_id IS NULL"
+        " AND first.xid = payment.xid AND first.pimd = payment.pimd) ORDER BY id",
+        "a further authorisation of another instruction, or of none:"));
+    SETPAY_TRY(check_presentments(&look));
+    SETPAY_TRY(check_steps(&look));
+    SETPAY_TRY(check_accounts(&look));
+    *findings = look.findings;
+    return SETPAY_OK;
+}

@@ -1,0 +1,186 @@
+/*
+ * reconcile: an issuer's clearing file against what this gateway has presented.
+ */
+#include "gateway/books_cli.h"
+
+#include "common/net/control_json.h"
+#include "gateway/clearing/clearing_compare.h"
+#include "gateway/settlement_json.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LATE_HOURS_MAX (24 * 366)
+
+/* ------------------------------------------------------------------ the file */
+
+static enum setpay_error read_stream(FILE *stream, const char *path, struct setpay_buffer *bytes,
+                                     struct setpay_problem *problem)
+{
+    char block[65536];
+    size_t size;
+    while ((size = fread(block, 1, sizeof block, stream)) > 0)
+        if (setpay_buffer_append(bytes, setpay_view_of(block, size)) != SETPAY_OK)
+            return setpay_problem_set(problem, SETPAY_E_TOO_BIG, "%s: larger than %zu bytes", path,
+                                      (size_t)SETPAY_CLEARING_FILE_MAX);
+    if (ferror(stream))
+        return setpay_problem_set(problem, SETPAY_E_IO, "%s: %s", path, strerror(errno));
+    return SETPAY_OK;
+}
+
+static enum setpay_error read_file(const char *path, struct setpay_clearing_file *file,
+                                   struct setpay_problem *problem)
+{
+    struct setpay_buffer bytes;
+    struct setpay_problem why = {{0}};
+    bool input = strcmp(path, "-") == 0;
+    FILE *stream = input ? stdin : fopen(path, "re");
+    if (stream == NULL)
+        return setpay_problem_set(problem, SETPAY_E_USAGE, "%s: %s; expected a clearing file", path,
+                                  strerror(errno));
+    setpay_buffer_init(&bytes, SETPAY_CLEARING_FILE_MAX);
+    enum setpay_error error = read_stream(stream, path, &bytes, problem);
+    if (!input)
+        (void)fclose(stream);
+    if (error == SETPAY_OK)
+        error = setpay_clearing_file_parse(setpay_buffer_view(&bytes), file, &why);
+    if (error != SETPAY_OK && why.text[0] != '\0')
+        error = setpay_problem_set(problem, error, "%.200s: %s", input ? "standard input" : path,
+                                   why.text);
+    setpay_buffer_clear(&bytes);
+    return error;
+}
+
+/* ------------------------------------------------------------------ the ledger's side */
+
+/* Page by page, so that the whole is in memory once and not twice. */
+static enum setpay_error fetch(struct setpay_operator_asker *asker, bool sales,
+                               struct setpay_clearing_compare *r, struct setpay_problem *problem)
+{
+    json_int_t after = 0;
+    do {
+        json_t *page = NULL;
+        size_t index;
+        const json_t *one;
+        SETPAY_TRY(setpay_operator_ask(asker, "clearing.items",
+                                       json_pack("{s:I, s:b}", "after", after, "sales", (int)sales),
+                                       &page, problem));
+        const json_t *list = json_object_get(page, "items");
+        size_t room = r->item_count + json_array_size(list) + 1;
+        struct setpay_clearing_item *items = realloc(r->items, room * sizeof *items);
+        enum setpay_error error = items == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
+        if (items != NULL)
+            r->items = items;
+        json_array_foreach(list, index, one)
+        {
+            if (error == SETPAY_OK)
+                error = setpay_clearing_item_from_json(one, &r->items[r->item_count]);
+            if (error == SETPAY_OK)
+                r->item_count++;
+        }
+        after = json_integer_value(json_object_get(page, "next_after"));
+        json_decref(page);
+        SETPAY_TRY(error);
+    } while (after != 0);
+    return SETPAY_OK;
+}
+
+/* ------------------------------------------------------------------ the result */
+
+static void on_difference(void *arg, enum setpay_difference difference, const char *id, size_t line,
+                          const char *words)
+{
+    json_array_append_new(arg, json_pack("{s:s, s:s, s:o, s:s}", "difference",
+                                         setpay_difference_name(difference), "id", id, "line",
+                                         line != 0 ? json_integer((json_int_t)line) : json_null(),
+                                         "words", words));
+}
+
+static enum setpay_error compare(struct setpay_clearing_compare *r, json_t **result,
+                                 size_t *differences)
+{
+    json_t *list = json_array();
+    json_t *counts = json_object();
+    enum setpay_error error = setpay_clearing_compare_run(r, on_difference, list, differences);
+    for (int d = 1; d < SETPAY_DIFFERENCES; d++)
+        json_object_set_new(counts, setpay_difference_name((enum setpay_difference)d),
+                            json_integer((json_int_t)r->found[d]));
+    if (error == SETPAY_OK) {
+        *result = json_pack("{s:b, s:s, s:s, s:s, s:I, s:I, s:I, s:O, s:O}", "ok",
+                            (int)(*differences == 0), "issuer", r->file->issuer, "from",
+                            r->file->from, "to", r->file->to, "rows", (json_int_t)r->looked_at,
+                            "matched", (json_int_t)r->matched, "found", (json_int_t)*differences,
+                            "counts", counts, "differences", list);
+        error = *result != NULL ? SETPAY_OK : SETPAY_E_NOMEM;
+    }
+    json_decref(list);
+    json_decref(counts);
+    return error;
+}
+
+/* An issuer that the configuration does not know would have nothing to compare with. */
+static enum setpay_error check_issuer(const struct setpay_config *config, const char *name,
+                                      struct setpay_problem *problem)
+{
+    size_t count = setpay_config_instance_count(config, "issuer *");
+    if (name == NULL)
+        return SETPAY_OK;
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(setpay_config_instance(config, "issuer *", i), name) == 0)
+            return SETPAY_OK;
+    return setpay_problem_set(
+        problem, SETPAY_E_USAGE,
+        "--issuer: found '%.60s', expected one of the configuration's [issuer "
+        "NAME] sections",
+        name);
+}
+
+enum setpay_error setpay_books_reconcile(struct setpay_operator_asker *asker,
+                                         const struct setpay_config *config, const json_t *args,
+                                         json_t **result, struct setpay_problem *problem)
+{
+    struct setpay_clearing_file file = {.rows = NULL};
+    struct setpay_clearing_compare r = {.file = &file, .acquirer = setpay_books_acquirer(config)};
+    const char *path = NULL;
+    int64_t late_hours = SETPAY_CLEARING_LATE_MS / SETPAY_HOUR_MS;
+    size_t differences = 0;
+    SETPAY_TRY(setpay_json_arg_text(args, "file", true, &path, problem));
+    SETPAY_TRY(setpay_json_arg_text(args, "issuer", false, &r.issuer, problem));
+    SETPAY_TRY(
+        setpay_json_arg_int(args, "late_hours", false, 0, LATE_HOURS_MAX, &late_hours, problem));
+    SETPAY_TRY(check_issuer(config, r.issuer, problem));
+    r.late_ms = late_hours * SETPAY_HOUR_MS;
+    enum setpay_error error = read_file(path, &file, problem);
+    if (error == SETPAY_OK)
+        error = fetch(asker, false, &r, problem);
+    if (error == SETPAY_OK)
+        error = fetch(asker, true, &r, problem);
+    if (error == SETPAY_OK)
+        error = compare(&r, result, &differences);
+    setpay_clearing_file_clear(&file);
+    free(r.items);
+    return error != SETPAY_OK ? error
+                              : setpay_books_verdict((int64_t)differences, "difference", problem);
+}
+
+void setpay_books_print_reconciled(const json_t *result)
+{
+    size_t index;
+    const json_t *one;
+    json_array_foreach(json_object_get(result, "differences"), index, one)
+    {
+        json_int_t line = json_integer_value(json_object_get(one, "line"));
+        printf("%-9s %s", setpay_operator_text(one, "difference"), setpay_operator_text(one, "id"));
+        if (line != 0)
+            printf(" (line %lld)", (long long)line);
+        printf(": %s\n", setpay_operator_text(one, "words"));
+    }
+    printf("%lld rows of %s, %s to %s: %lld agree with the ledger, %lld differences\n",
+           (long long)json_integer_value(json_object_get(result, "rows")),
+           setpay_operator_text(result, "issuer"), setpay_operator_text(result, "from"),
+           setpay_operator_text(result, "to"),
+           (long long)json_integer_value(json_object_get(result, "matched")),
+           (long long)json_integer_value(json_object_get(result, "found")));
+}

@@ -1,0 +1,165 @@
+/*
+ * The operator's commands that settle, and that show settlements and their items. What can be many
+ * comes in pages: an answer of the administration socket is one line of a limited size.
+ */
+#include "gateway/commands.h"
+
+#include "common/base/log.h"
+#include "common/net/control_json.h"
+#include "gateway/clearing/items.h"
+#include "gateway/clearing/settlement.h"
+#include "gateway/settlement_json.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SETTLEMENTS_PAGE 500
+#define ITEMS_PAGE 1000
+
+/* ------------------------------------------------------------------ settling */
+
+static enum setpay_error read_date(const json_t *args, const char *name, bool required,
+                                   const char **text, struct setpay_date *date,
+                                   struct setpay_problem *problem)
+{
+    SETPAY_TRY(setpay_json_arg_text(args, name, required, text, problem));
+    if (*text != NULL && setpay_date_parse(*text, date) != SETPAY_OK)
+        return setpay_problem_set(problem, SETPAY_E_INVALID,
+                                  "date '%.40s': expected a day, YYYY-MM-DD", *text);
+    return SETPAY_OK;
+}
+
+void setpay_gateway_log_settled(const json_t *result)
+{
+    size_t index;
+    const json_t *one;
+    json_array_foreach(json_object_get(result, "settlements"), index, one)
+    {
+        struct setpay_settlement s;
+        struct setpay_money payout = {0}, carried = {0};
+        if (setpay_settlement_from_json(one, &s) != SETPAY_OK)
+            continue;
+        payout.minor = s.payout_minor;
+        carried.minor = s.carried_out_minor;
+        memcpy(payout.currency, s.currency, sizeof payout.currency);
+        memcpy(carried.currency, s.currency, sizeof carried.currency);
+        setpay_log(SETPAY_LOG_INFO, "settlement.made", setpay_field_text("brand", s.brand),
+                   setpay_field_text("merchant", s.merchant_id), setpay_field_text("day", s.day),
+                   setpay_field_id("settlement", &s.token), setpay_field_money("payout", &payout),
+                   setpay_field_money("carried", &carried),
+                   setpay_field_int("refused", s.sums.refused_count));
+    }
+}
+
+static json_t *settled_json(const struct setpay_settling *settling)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < settling->made_count; i++)
+        json_array_append_new(list, setpay_settlement_json(&settling->made[i]));
+    return json_pack("{s:o, s:b, s:I, s:I, s:I}", "settlements", list, "more", (int)settling->more,
+                     "waiting", (json_int_t)settling->waiting_count, "later",
+                     (json_int_t)settling->later_count, "not_ended",
+                     (json_int_t)settling->not_ended_count);
+}
+
+enum setpay_error setpay_gateway_settle(struct setpay_db *db, const json_t *args,
+                                        const struct setpay_vault *vault, json_t **result,
+                                        struct setpay_problem *problem)
+{
+    static const char *const names[] = {"date", NULL};
+    const char *text = NULL;
+    struct setpay_date date = {0};
+    (void)vault;
+    SETPAY_TRY(setpay_json_args_check(args, names, problem));
+    SETPAY_TRY(read_date(args, "date", false, &text, &date, problem));
+    struct setpay_settling *settling = calloc(1, sizeof *settling);
+    if (settling == NULL)
+        return SETPAY_E_NOMEM;
+    settling->has_date = text != NULL;
+    settling->date = date;
+    settling->now_ms = setpay_clock_now_ms();
+    enum setpay_error error = setpay_settle(db, settling, problem);
+    if (error == SETPAY_OK) {
+        *result = settled_json(settling);
+        error = *result != NULL ? SETPAY_OK : SETPAY_E_NOMEM;
+    }
+    free(settling);
+    return error;
+}
+
+/* ------------------------------------------------------------------ looking */
+
+struct page {
+    json_t *list;
+    int64_t last;
+};
+
+static json_t *end_page(const char *name, const struct page *page, size_t full)
+{
+    return json_pack("{s:o, s:o}", name, page->list, "next_after",
+                     json_array_size(page->list) == full ? json_integer(page->last) : json_null());
+}
+
+static enum setpay_error add_settlement(void *arg, const struct setpay_settlement *settlement)
+{
+    struct page *page = arg;
+    page->last = settlement->id;
+    return json_array_append_new(page->list, setpay_settlement_json(settlement)) == 0
+               ? SETPAY_OK
+               : SETPAY_E_NOMEM;
+}
+
+enum setpay_error setpay_gateway_settlement_list(struct setpay_db *db, const json_t *args,
+                                                 const struct setpay_vault *vault, json_t **result,
+                                                 struct setpay_problem *problem)
+{
+    static const char *const names[] = {"day", "brand", "merchant_id", "after", NULL};
+    struct setpay_settlement_filter filter = {.limit = SETTLEMENTS_PAGE};
+    struct setpay_date date;
+    (void)vault;
+    SETPAY_TRY(setpay_json_args_check(args, names, problem));
+    SETPAY_TRY(read_date(args, "day", true, &filter.day, &date, problem));
+    SETPAY_TRY(setpay_json_arg_text(args, "brand", false, &filter.brand, problem));
+    SETPAY_TRY(setpay_json_arg_text(args, "merchant_id", false, &filter.merchant_id, problem));
+    SETPAY_TRY(setpay_json_arg_int(args, "after", false, 0, INT64_MAX, &filter.after, problem));
+    struct page page = {.list = json_array()};
+    enum setpay_error error = setpay_settlement_each(db, &filter, add_settlement, &page);
+    if (error != SETPAY_OK) {
+        json_decref(page.list);
+        return error;
+    }
+    *result = end_page("settlements", &page, SETTLEMENTS_PAGE);
+    return *result != NULL ? SETPAY_OK : SETPAY_E_NOMEM;
+}
+
+static enum setpay_error add_item(void *arg, const struct setpay_clearing_item *item)
+{
+    struct page *page = arg;
+    page->last = item->id;
+    return json_array_append_new(page->list, setpay_clearing_item_json(item)) == 0 ? SETPAY_OK
+                                                                                   : SETPAY_E_NOMEM;
+}
+
+enum setpay_error setpay_gateway_clearing_items(struct setpay_db *db, const json_t *args,
+                                                const struct setpay_vault *vault, json_t **result,
+                                                struct setpay_problem *problem)
+{
+    static const char *const names[] = {"settlement", "sales", "after", NULL};
+    int64_t settlement = 0, after = 0;
+    bool sales = false;
+    (void)vault;
+    SETPAY_TRY(setpay_json_args_check(args, names, problem));
+    SETPAY_TRY(setpay_json_arg_int(args, "settlement", false, 1, INT64_MAX, &settlement, problem));
+    SETPAY_TRY(setpay_json_arg_bool(args, "sales", false, &sales, problem));
+    SETPAY_TRY(setpay_json_arg_int(args, "after", false, 0, INT64_MAX, &after, problem));
+    struct page page = {.list = json_array()};
+    enum setpay_error error =
+        sales ? setpay_clearing_sales_each(db, after, ITEMS_PAGE, add_item, &page)
+              : setpay_clearing_items_each(db, settlement, after, ITEMS_PAGE, add_item, &page);
+    if (error != SETPAY_OK) {
+        json_decref(page.list);
+        return error;
+    }
+    *result = end_page("items", &page, ITEMS_PAGE);
+    return *result != NULL ? SETPAY_OK : SETPAY_E_NOMEM;
+}

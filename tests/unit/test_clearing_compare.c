@@ -1,0 +1,320 @@
+/*
+ * An issuer's clearing file against what was presented: each kind of difference by itself, at its
+ * edges, and all together; refusals, and sales with what became of them.
+ */
+#include "gateway/clearing/clearing_compare.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FROM INT64_C(1795651200000) /* 2026-11-26T00:00:00Z */
+#define TO (FROM + SETPAY_DAY_MS)
+
+static struct setpay_clearing_row row_of(uint8_t id, enum setpay_clearing_kind kind, int64_t minor)
+{
+    struct setpay_clearing_row row = {.acquirer = "4242",
+                                      .kind = kind,
+                                      .amount = {.minor = minor, .currency = "EUR"},
+                                      .date = "2026-11-26",
+                                      .result = "00"};
+    for (size_t i = 0; i < 16; i++) {
+        (void)snprintf(row.presentment + 2 * i, 3, "%02x", id);
+        (void)snprintf(row.xid + 2 * i, 3, "%02x", 0x80 | id);
+    }
+    return row;
+}
+
+static struct setpay_clearing_row rows[16];
+static struct setpay_clearing_item items[16];
+static size_t row_count, item_count;
+static char words_of[16][400];
+static enum setpay_difference kinds[16];
+static size_t lines_of[16], found_count, matched;
+
+/* On both sides alike; the edits follow. */
+static void both(uint8_t id, enum setpay_clearing_kind kind, int64_t minor)
+{
+    struct setpay_clearing_item *item = &items[item_count++];
+    struct setpay_clearing_row row = row_of(id, kind, minor);
+    rows[row_count++] = row;
+    memset(item, 0, sizeof *item);
+    item->id = id;
+    memset(item->step.bytes, id, sizeof item->step.bytes);
+    memset(item->xid.bytes, 0x80 | id, sizeof item->xid.bytes);
+    item->credits = kind == SETPAY_CLEARING_CREDIT;
+    item->sale = kind == SETPAY_CLEARING_SALE;
+    item->amount = row.amount;
+    item->acknowledged = true;
+    strcpy(item->response_code, "00");
+    strcpy(item->issuer, "sim");
+    strcpy(item->brand, "visa");
+    strcpy(item->merchant_id, "shop");
+    item->presented_ms = FROM + id * SETPAY_MINUTE_MS;
+    item->acknowledged_ms = item->presented_ms + 10;
+}
+
+static void on_difference(void *arg, enum setpay_difference difference, const char *id, size_t line,
+                          const char *words)
+{
+    (void)arg;
+    (void)id;
+    kinds[found_count] = difference;
+    lines_of[found_count] = line;
+    (void)snprintf(words_of[found_count], sizeof words_of[0], "%s", words);
+    found_count++;
+}
+
+static size_t reconcile_for(const char *issuer)
+{
+    const struct setpay_clearing_file file = {.issuer = "bank",
+                                              .from = "2026-11-26",
+                                              .to = "2026-11-26",
+                                              .rows = rows,
+                                              .row_count = row_count};
+    struct setpay_clearing_compare c = {.file = &file,
+                                        .acquirer = "4242",
+                                        .items = items,
+                                        .item_count = item_count,
+                                        .issuer = issuer,
+                                        .late_ms = SETPAY_HOUR_MS};
+    size_t differences = 0;
+    found_count = 0;
+    assert_int_equal(setpay_clearing_compare_run(&c, on_difference, NULL, &differences), SETPAY_OK);
+    assert_int_equal(differences, found_count);
+    matched = c.matched;
+    return differences;
+}
+
+static void expect_one(enum setpay_difference difference, const char *words)
+{
+    size_t count = reconcile_for(NULL);
+    if (count != 1 || kinds[0] != difference || strstr(words_of[0], words) == NULL)
+        fail_msg("%zu differences, the first %s: %s; expected %s: %s", count,
+                 count == 0 ? "-" : setpay_difference_name(kinds[0]), words_of[0],
+                 setpay_difference_name(difference), words);
+}
+
+static int begin(void **state)
+{
+    (void)state;
+    row_count = item_count = 0;
+    for (uint8_t id = 1; id <= 5; id++)
+        both(id, id == 3 ? SETPAY_CLEARING_CREDIT : SETPAY_CLEARING_CAPTURE, 100 + id);
+    return 0;
+}
+
+static void what_agrees_has_no_difference(void **state)
+{
+    (void)state;
+    assert_int_equal(reconcile_for(NULL), 0);
+    assert_int_equal(matched, 5);
+    row_count = item_count = 0;
+    assert_int_equal(reconcile_for(NULL), 0);
+}
+
+static void names_what_is_missing(void **state)
+{
+    (void)state;
+    row_count--;
+    expect_one(SETPAY_DIFFERENCE_MISSING, "1.05 EUR of visa shop are not in the file");
+    assert_int_equal(lines_of[0], 0);
+    /* What may stand in the file before or behind is not missed. */
+    items[4].presented_ms = FROM;
+    items[4].acknowledged_ms = TO - 1;
+    assert_int_equal(reconcile_for(NULL), 1);
+    items[4].presented_ms = FROM - 1;
+    assert_int_equal(reconcile_for(NULL), 0);
+    items[4].presented_ms = FROM;
+    items[4].acknowledged_ms = TO;
+    assert_int_equal(reconcile_for(NULL), 0);
+    /* Nor what the issuer has refused. */
+    items[4].acknowledged_ms = TO - 1;
+    strcpy(items[4].response_code, "25");
+    assert_int_equal(reconcile_for(NULL), 0);
+    strcpy(items[4].response_code, "94");
+    assert_int_equal(reconcile_for(NULL), 1);
+}
+
+static void looks_at_one_issuers(void **state)
+{
+    (void)state;
+    row_count--;
+    assert_int_equal(reconcile_for("sim"), 1);
+    assert_int_equal(reconcile_for("another"), 0);
+}
+
+static void names_what_is_extra(void **state)
+{
+    (void)state;
+    item_count--;
+    expect_one(SETPAY_DIFFERENCE_EXTRA, "the issuer has charged 1.05 EUR, and the ledger has no");
+    assert_int_equal(lines_of[0], 6);
+    item_count++;
+    strcpy(items[4].response_code, "13");
+    expect_one(SETPAY_DIFFERENCE_EXTRA, "refused it with response code 13");
+}
+
+/* What both say was refused is no difference; what only the issuer says was refused, is. */
+static void compares_refusals(void **state)
+{
+    (void)state;
+    strcpy(rows[4].result, "13");
+    expect_one(SETPAY_DIFFERENCE_MISSING,
+               "has refused 1.05 EUR with response code 13, and answered");
+    assert_int_equal(lines_of[0], 6);
+    strcpy(items[4].response_code, "13");
+    assert_int_equal(reconcile_for(NULL), 0);
+    items[4].acknowledged = false;
+    assert_int_equal(reconcile_for(NULL), 0);
+    item_count--; /* refused, and not ours: nothing has moved */
+    assert_int_equal(reconcile_for(NULL), 0);
+}
+
+static void passes_over_other_acquirers(void **state)
+{
+    (void)state;
+    rows[row_count] = row_of(9, SETPAY_CLEARING_CAPTURE, 5);
+    strcpy(rows[row_count++].acquirer, "777");
+    assert_int_equal(reconcile_for(NULL), 0);
+    assert_int_equal(matched, 5);
+}
+
+static void names_other_amounts(void **state)
+{
+    (void)state;
+    rows[2].amount.minor++;
+    expect_one(SETPAY_DIFFERENCE_AMOUNT,
+               "credited 1.04 EUR (credit), by the ledger 1.03 EUR are credited (credit)");
+    rows[2].amount.minor--;
+    rows[2].kind = SETPAY_CLEARING_CAPTURE;
+    expect_one(SETPAY_DIFFERENCE_AMOUNT,
+               "charged 1.03 EUR (capture), by the ledger 1.03 EUR are credited (credit)");
+    rows[2].kind = SETPAY_CLEARING_CREDIT;
+    rows[2].xid[0] = 'f';
+    expect_one(SETPAY_DIFFERENCE_AMOUNT, "another payment");
+    rows[2].xid[0] = '\0'; /* the issuer was not told */
+    assert_int_equal(reconcile_for(NULL), 0);
+}
+
+static void names_other_currencies(void **state)
+{
+    (void)state;
+    strcpy(rows[0].amount.currency, "USD");
+    expect_one(SETPAY_DIFFERENCE_CURRENCY, "charged 1.01 USD, the ledger 1.01 EUR");
+}
+
+static void names_duplicates(void **state)
+{
+    (void)state;
+    rows[row_count++] = rows[1];
+    expect_one(SETPAY_DIFFERENCE_DUPLICATE, "has 1.02 EUR again: line 3 is of the same");
+    assert_int_equal(lines_of[0], 7);
+    rows[row_count - 1].amount.minor = 7; /* also where the second says something else */
+    expect_one(SETPAY_DIFFERENCE_DUPLICATE, "has 0.07 EUR again");
+}
+
+static void names_what_is_late(void **state)
+{
+    (void)state;
+    items[0].presented_ms = FROM - SETPAY_HOUR_MS; /* the day's beginning counts */
+    assert_int_equal(reconcile_for(NULL), 0);
+    items[0].presented_ms--;
+    expect_one(SETPAY_DIFFERENCE_LATE, "booked on 2026-11-26, 1 hours or more after");
+    items[0].presented_ms++;
+    row_count--; /* not booked, and not answered */
+    items[4].acknowledged = false;
+    items[4].presented_ms = TO - SETPAY_HOUR_MS;
+    assert_int_equal(reconcile_for(NULL), 0);
+    items[4].presented_ms--;
+    expect_one(SETPAY_DIFFERENCE_LATE, "neither in it nor answered");
+}
+
+/* ------------------------------------------------------------------ sales */
+
+static void give_back(uint8_t id, int64_t minor)
+{
+    rows[row_count++] = row_of(id, SETPAY_CLEARING_SALE_REVERSAL, minor);
+}
+
+static void compares_sales(void **state)
+{
+    (void)state;
+    both(6, SETPAY_CLEARING_SALE, 900);
+    assert_int_equal(reconcile_for(NULL), 0);
+    rows[5].kind = SETPAY_CLEARING_CAPTURE;
+    expect_one(SETPAY_DIFFERENCE_AMOUNT, "(capture), by the ledger 9.00 EUR are charged (sale)");
+    rows[5].kind = SETPAY_CLEARING_SALE;
+    give_back(6, 300);
+    expect_one(SETPAY_DIFFERENCE_AMOUNT, "given back 3.00 EUR of a sale, more than was undone");
+    items[5].undone_ms = TO - SETPAY_HOUR_MS; /* the rest may come with the next file */
+    assert_int_equal(reconcile_for(NULL), 0);
+    items[5].undone_ms--;
+    expect_one(SETPAY_DIFFERENCE_LATE, "undone: the issuer has given back 3.00 EUR of it so far");
+    give_back(6, 600);
+    assert_int_equal(reconcile_for(NULL), 0);
+    give_back(6, 1);
+    expect_one(SETPAY_DIFFERENCE_AMOUNT, "given back 9.01 EUR of a sale, more than was undone");
+}
+
+/* One of which no answer came was reversed, and is no step here. */
+static void sales_that_came_to_nothing_are_none(void **state)
+{
+    (void)state;
+    rows[row_count++] = row_of(7, SETPAY_CLEARING_SALE, 900);
+    expect_one(SETPAY_DIFFERENCE_EXTRA, "charged 9.00 EUR in a sale, and the ledger has no such");
+    give_back(7, 400);
+    expect_one(SETPAY_DIFFERENCE_EXTRA, "charged 5.00 EUR in a sale");
+    give_back(7, 500);
+    assert_int_equal(reconcile_for(NULL), 0);
+    assert_int_equal(matched, 8);
+    row_count = 5;
+    give_back(8, 500); /* of a sale in the file of the day before */
+    assert_int_equal(reconcile_for(NULL), 0);
+}
+
+static void names_all_of_them(void **state)
+{
+    (void)state;
+    rows[0].amount.minor++;
+    strcpy(rows[1].amount.currency, "JPY");
+    rows[row_count++] = rows[3];
+    rows[row_count++] = row_of(9, SETPAY_CLEARING_CAPTURE, 5);
+    items[4].presented_ms = FROM - 2 * SETPAY_HOUR_MS;
+    both(7, SETPAY_CLEARING_CAPTURE, 3);
+    row_count--;
+    assert_int_equal(reconcile_for(NULL), 6);
+    bool seen[SETPAY_DIFFERENCES] = {false};
+    for (size_t i = 0; i < found_count; i++)
+        seen[kinds[i]] = true;
+    for (int d = 1; d < SETPAY_DIFFERENCES; d++)
+        assert_true(seen[d]);
+    assert_int_equal(matched, 2);
+}
+
+#define WITH_ITEMS(test) cmocka_unit_test_setup(test, begin)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_ITEMS(what_agrees_has_no_difference),
+        WITH_ITEMS(names_what_is_missing),
+        WITH_ITEMS(looks_at_one_issuers),
+        WITH_ITEMS(names_what_is_extra),
+        WITH_ITEMS(compares_refusals),
+        WITH_ITEMS(passes_over_other_acquirers),
+        WITH_ITEMS(names_other_amounts),
+        WITH_ITEMS(names_other_currencies),
+        WITH_ITEMS(names_duplicates),
+        WITH_ITEMS(names_what_is_late),
+        WITH_ITEMS(compares_sales),
+        WITH_ITEMS(sales_that_came_to_nothing_are_none),
+        WITH_ITEMS(names_all_of_them),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

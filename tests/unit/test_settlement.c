@@ -1,0 +1,903 @@
+/*
+ * Settlements on a database: what is settled, for which day, once; what is carried over, what goes
+ * to suspense, what waits; to the last unit of currencies with two, no and three digits. In the end
+ * of every test the ledger and all that stands around it verify. Then every edit to a settled
+ * database is found, and named; and the reports are what was settled.
+ */
+#include "common/base/log.h"
+#include "common/store/db.h"
+#include "common/store/store.h"
+#include "gateway/clearing/items.h"
+#include "gateway/clearing/ledger.h"
+#include "gateway/clearing/report.h"
+#include "gateway/clearing/settlement.h"
+#include "gateway/payment/payment.h"
+#include "gateway/payment/step.h"
+#include "tests/support/test_store.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* 2026-11-26T00:00:00Z */
+#define DAY_26 INT64_C(1795651200000)
+#define NOON (DAY_26 + 12 * SETPAY_HOUR_MS)
+
+static struct test_folder folder;
+static struct setpay_store *store;
+static struct setpay_settling settled; /* what the last settling came to */
+static uint8_t next_token;
+
+/* ------------------------------------------------------------------ things to settle */
+
+static void operate(setpay_store_operation_fn *operation, void *arg)
+{
+    assert_int_equal(setpay_store_submit_wait(store, operation, arg), SETPAY_OK);
+}
+
+static enum setpay_error run_sql(struct setpay_db *db, void *arg)
+{
+    return setpay_db_run_values(db, arg,
+                                (const struct setpay_db_value[]){{.type = SETPAY_DB_TYPE_END}});
+}
+
+static void edit(const char *sql)
+{
+    char copy[1024];
+    char *rest = NULL;
+    (void)snprintf(copy, sizeof copy, "%s", sql);
+    for (char *one = strtok_r(copy, ";", &rest); one != NULL; one = strtok_r(NULL, ";", &rest))
+        operate(run_sql, one);
+}
+
+struct number {
+    const char *sql;
+    int64_t value;
+};
+
+static enum setpay_error read_number(struct setpay_db *db, void *arg)
+{
+    struct number *number = arg;
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(setpay_db_one_values(
+        db, &rows, number->sql, (const struct setpay_db_value[]){{.type = SETPAY_DB_TYPE_END}}));
+    number->value = setpay_db_get_int(rows, 0);
+    return setpay_db_end(rows);
+}
+
+static int64_t ask(const char *sql)
+{
+    struct number number = {.sql = sql};
+    operate(read_number, &number);
+    return number.value;
+}
+
+struct merchant {
+    const char *id, *zone, *cut_off;
+};
+
+static enum setpay_error write_merchant(struct setpay_db *db, void *arg)
+{
+    const struct merchant *from = arg;
+    struct setpay_gateway_merchant merchant = {
+        .enabled = true, .category = 5999, .name = "x", .brand = "visa"};
+    (void)snprintf(merchant.id, sizeof merchant.id, "%s", from->id);
+    (void)snprintf(merchant.zone, sizeof merchant.zone, "%s", from->zone);
+    SETPAY_TRY(setpay_cut_off_parse(from->cut_off, &merchant.cut_off_minutes));
+    return setpay_gateway_merchant_insert(db, &merchant);
+}
+
+static void add_merchant(const char *id, const char *zone, const char *cut_off)
+{
+    struct merchant merchant = {id, zone, cut_off};
+    operate(write_merchant, &merchant);
+}
+
+/* One step in a batch of its own that is closed, and presented. */
+struct item {
+    const char *merchant_id, *currency;
+    enum setpay_step_kind kind;
+    int64_t amount, fee, interchange;
+    setpay_time_ms closed_ms; /* 0: open, and not presented */
+    const char *code;         /* NULL: not answered */
+    int64_t payment_id;
+    struct setpay_id token;
+};
+
+static enum setpay_error find_payment(struct setpay_db *db, struct item *item)
+{
+    struct setpay_payment payment = {.state = SETPAY_PAYMENT_CAPTURED};
+    struct setpay_db_rows *rows;
+    enum setpay_error error =
+        setpay_db_one(db, &rows, "SELECT id FROM payment WHERE merchant_id = $1 AND currency = $2",
+                      SETPAY_DB_TEXT(item->merchant_id), SETPAY_DB_TEXT(item->currency));
+    if (error == SETPAY_OK) {
+        item->payment_id = setpay_db_get_int(rows, 0);
+        return setpay_db_end(rows);
+    }
+    strcpy(payment.brand, "visa");
+    (void)snprintf(payment.merchant_id, sizeof payment.merchant_id, "%s", item->merchant_id);
+    (void)snprintf(payment.amount.currency, sizeof payment.amount.currency, "%s", item->currency);
+    payment.amount.minor = payment.approved_minor = SETPAY_MONEY_MAX_MINOR;
+    SETPAY_TRY(setpay_id_random(&payment.xid));
+    SETPAY_TRY(setpay_id_random(&payment.rrpid));
+    SETPAY_TRY(setpay_digest_random(&payment.pimd));
+    SETPAY_TRY(setpay_payment_insert(db, &payment));
+    item->payment_id = payment.id;
+    return SETPAY_OK;
+}
+
+static enum setpay_error write_batch(struct setpay_db *db, const struct item *item, int64_t *id)
+{
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(setpay_db_run(db,
+                             "INSERT INTO batch (brand, merchant_id, number, open, opened_ms,"
+                             " closed_ms) SELECT 'visa', $1, COUNT(*) + 1, $2, 1, $3 FROM batch"
+                             " WHERE merchant_id = $4",
+                             SETPAY_DB_TEXT(item->merchant_id),
+                             SETPAY_DB_BOOL(item->closed_ms == 0), SETPAY_DB_INT(item->closed_ms),
+                             SETPAY_DB_TEXT(item->merchant_id)));
+    SETPAY_TRY(setpay_db_one(db, &rows, "SELECT MAX(id) FROM batch"));
+    *id = setpay_db_get_int(rows, 0);
+    return setpay_db_end(rows);
+}
+
+static enum setpay_error post(struct setpay_db *db, const struct item *item)
+{
+    const struct setpay_charges charges = {item->interchange, item->fee};
+    struct setpay_ledger_entry entry = {.time_ms = 1000, .event = item->token};
+    strcpy(entry.brand, "visa");
+    (void)snprintf(entry.merchant_id, sizeof entry.merchant_id, "%s", item->merchant_id);
+    (void)snprintf(entry.currency, sizeof entry.currency, "%s", item->currency);
+    setpay_ledger_post((enum setpay_ledger_kind)item->kind, item->amount, &charges, &entry);
+    return setpay_ledger_append(db, &entry);
+}
+
+static enum setpay_error write_item(struct setpay_db *db, void *arg)
+{
+    struct item *item = arg;
+    int64_t batch;
+    bool captures = item->kind == SETPAY_STEP_CAPTURE;
+    SETPAY_TRY(find_payment(db, item));
+    SETPAY_TRY(write_batch(db, item, &batch));
+    /* A credit is of the payment's first capture. */
+    SETPAY_TRY(setpay_db_run(
+        db,
+        "INSERT INTO step (token, payment_id, kind, of_id, amount_minor, interchange_minor,"
+        " fee_minor, batch_id, undone, credited_minor, created_ms)"
+        " SELECT $1, $2, $3, COALESCE(MIN(id), 0), $4, $5, $6, $7, 0, 0, 1000 FROM step"
+        " WHERE payment_id = $8 AND kind = 1 AND $9 = 2",
+        SETPAY_DB_ID(&item->token), SETPAY_DB_INT(item->payment_id), SETPAY_DB_INT(item->kind),
+        SETPAY_DB_INT(item->amount), SETPAY_DB_INT(item->interchange), SETPAY_DB_INT(item->fee),
+        SETPAY_DB_INT(batch), SETPAY_DB_INT(item->payment_id), SETPAY_DB_INT(item->kind)));
+    SETPAY_TRY(setpay_db_run(db,
+                             "UPDATE step SET credited_minor = credited_minor + $1 WHERE id ="
+                             " (SELECT of_id FROM step WHERE token = $2)",
+                             SETPAY_DB_INT(captures ? 0 : item->amount),
+                             SETPAY_DB_ID(&item->token)));
+    SETPAY_TRY(setpay_db_run(db,
+                             "UPDATE payment SET captured_minor = captured_minor + $1,"
+                             " credited_minor = credited_minor + $2 WHERE id = $3",
+                             SETPAY_DB_INT(captures ? item->amount : 0),
+                             SETPAY_DB_INT(captures ? 0 : item->amount),
+                             SETPAY_DB_INT(item->payment_id)));
+    SETPAY_TRY(post(db, item));
+    if (item->closed_ms == 0)
+        return SETPAY_OK;
+    return setpay_db_run(
+        db,
+        "INSERT INTO presentment (step_id, batch_id, acknowledged, response_code, sent_count,"
+        " created_ms, acknowledged_ms) SELECT id, batch_id, $1, $2, 1, $3, $4"
+        " FROM step WHERE token = $5",
+        SETPAY_DB_BOOL(item->code != NULL), SETPAY_DB_TEXT(item->code != NULL ? item->code : ""),
+        SETPAY_DB_INT(item->closed_ms),
+        SETPAY_DB_INT(item->code != NULL ? item->closed_ms + 50 : 0), SETPAY_DB_ID(&item->token));
+}
+
+static struct setpay_id add(const char *merchant_id, const char *currency,
+                            enum setpay_step_kind kind, int64_t amount, int64_t fee,
+                            setpay_time_ms closed_ms, const char *code)
+{
+    struct item item = {.merchant_id = merchant_id,
+                        .currency = currency,
+                        .kind = kind,
+                        .amount = amount,
+                        .fee = fee,
+                        .interchange = amount > 3 ? 1 : 0,
+                        .closed_ms = closed_ms,
+                        .code = code};
+    memset(item.token.bytes, ++next_token, sizeof item.token.bytes);
+    operate(write_item, &item);
+    return item.token;
+}
+
+static void capture(const char *currency, int64_t amount, int64_t fee, setpay_time_ms closed_ms)
+{
+    (void)add("shop", currency, SETPAY_STEP_CAPTURE, amount, fee, closed_ms, "00");
+}
+
+static void credit(const char *currency, int64_t amount, setpay_time_ms closed_ms)
+{
+    (void)add("shop", currency, SETPAY_STEP_CREDIT, amount, 0, closed_ms, "94");
+}
+
+/* ------------------------------------------------------------------ settling */
+
+struct settle {
+    enum setpay_error error;
+    struct setpay_problem problem;
+};
+
+static enum setpay_error run_settle(struct setpay_db *db, void *arg)
+{
+    struct settle *settle = arg;
+    settle->error = setpay_settle(db, &settled, &settle->problem);
+    return settle->error;
+}
+
+/* date NULL: each merchant's last day that has ended. Returns how many were made. */
+static size_t settle_at(setpay_time_ms now_ms, const char *date)
+{
+    struct settle settle = {.error = SETPAY_OK};
+    memset(&settled, 0, sizeof settled);
+    settled.now_ms = now_ms;
+    settled.has_date = date != NULL;
+    if (date != NULL)
+        assert_int_equal(setpay_date_parse(date, &settled.date), SETPAY_OK);
+    operate(run_settle, &settle);
+    return settled.made_count;
+}
+
+struct verified {
+    size_t findings;
+    char all[8000]; /* a line each */
+};
+
+static void on_finding(void *arg, const char *words)
+{
+    struct verified *verified = arg;
+    size_t used = strlen(verified->all);
+    (void)snprintf(verified->all + used, sizeof verified->all - used, "%s\n", words);
+}
+
+static enum setpay_error verify_in(struct setpay_db *db, void *arg)
+{
+    struct verified *v = arg;
+    struct setpay_ledger_mark reached;
+    size_t ledger = 0, clearing = 0;
+    SETPAY_TRY(setpay_ledger_verify(db, NULL, on_finding, v, &reached, &ledger));
+    SETPAY_TRY(setpay_clearing_verify(db, on_finding, v, &clearing));
+    v->findings = ledger + clearing;
+    return SETPAY_OK;
+}
+
+static struct verified verify(void)
+{
+    struct verified verified = {.findings = 0};
+    operate(verify_in, &verified);
+    return verified;
+}
+
+/* Each account's balance of the shop, as ledger balances shows it. */
+static int64_t balance(int account, const char *currency)
+{
+    char sql[256];
+    (void)snprintf(sql, sizeof sql,
+                   "SELECT COALESCE(SUM(amount_minor), 0) FROM ledger_balance WHERE account = %d"
+                   " AND currency = '%s' AND merchant_id = 'shop'",
+                   account, currency);
+    return ask(sql);
+}
+
+static int open_books(void **state)
+{
+    struct setpay_problem problem;
+    (void)state;
+    next_token = 0;
+    test_folder_make(&folder);
+    const struct setpay_store_options options = {.url = folder.url,
+                                                 .schema = &setpay_gateway_schema};
+    assert_int_equal(setpay_store_open(&options, &store, &problem), SETPAY_OK);
+    add_merchant("shop", "UTC", "24:00");
+    return 0;
+}
+
+static int close_books(void **state)
+{
+    struct verified v = verify();
+    (void)state;
+    if (v.findings != 0)
+        print_message("%s", v.all);
+    assert_int_equal(v.findings, 0);
+    setpay_store_close(store);
+    test_folder_remove(&folder);
+    return 0;
+}
+
+/* ------------------------------------------------------------------ what is settled */
+
+static void settles_what_is_cleared_once(void **state)
+{
+    (void)state;
+    assert_int_equal(settle_at(NOON, NULL), 0);
+    capture("EUR", 10000, 165, DAY_26 - 5000);
+    capture("EUR", 250, 4, DAY_26 - 4000);
+    credit("EUR", 1000, DAY_26 - 3000);
+    assert_int_equal(settle_at(NOON, NULL), 1);
+    const struct setpay_settlement *s = &settled.made[0];
+    assert_string_equal(s->day, "2026-11-25");
+    assert_string_equal(s->currency, "EUR");
+    assert_int_equal(s->cut_off_ms, DAY_26);
+    assert_int_equal(s->sums.capture_count, 2);
+    assert_int_equal(s->sums.capture_minor, 10250);
+    assert_int_equal(s->sums.credit_count, 1);
+    assert_int_equal(s->sums.credit_minor, 1000);
+    assert_int_equal(s->sums.fee_minor, 169);
+    assert_int_equal(s->payout_minor, 10250 - 1000 - 169);
+    assert_int_equal(s->carried_out_minor, 0);
+    assert_int_equal(balance(SETPAY_ACCOUNT_MERCHANT_PAYABLE, "EUR"), 0);
+    assert_int_equal(balance(SETPAY_ACCOUNT_CASH, "EUR"), -9081);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(settle_at(NOON + i, i == 2 ? "2026-11-25" : NULL), 0);
+        assert_int_equal(settled.waiting_count + settled.later_count, 0);
+    }
+    assert_int_equal(balance(SETPAY_ACCOUNT_CASH, "EUR"), -9081);
+    assert_int_equal(ask("SELECT COUNT(*) FROM settlement"), 1);
+}
+
+static void one_unit_and_nothing(void **state)
+{
+    (void)state;
+    capture("EUR", 1, 0, DAY_26 - 1);
+    capture("JPY", 1, 1, DAY_26 - 1); /* the fee takes all of it */
+    assert_int_equal(settle_at(NOON, NULL), 2);
+    assert_int_equal(settled.made[0].payout_minor, 1);
+    assert_int_equal(settled.made[1].payout_minor, 0);
+    assert_int_equal(settled.made[1].carried_out_minor, 0);
+    assert_int_equal(ask("SELECT COUNT(*) FROM ledger_entry WHERE kind = 5"), 1);
+    assert_int_equal(settle_at(NOON, NULL), 0);
+}
+
+static void each_currency_by_itself(void **state)
+{
+    (void)state;
+    capture("EUR", 1250, 10, DAY_26 - 1);
+    capture("JPY", 1250, 10, DAY_26 - 1);
+    capture("KWD", 1250, 10, DAY_26 - 1);
+    credit("JPY", 1250, DAY_26 - 1);
+    assert_int_equal(settle_at(NOON, NULL), 3);
+    assert_string_equal(settled.made[0].currency, "EUR");
+    assert_int_equal(settled.made[0].payout_minor, 1240);
+    assert_string_equal(settled.made[1].currency, "JPY");
+    assert_int_equal(settled.made[1].payout_minor, 0);
+    assert_int_equal(settled.made[1].carried_out_minor, -10);
+    assert_string_equal(settled.made[2].currency, "KWD");
+    assert_int_equal(settled.made[2].payout_minor, 1240);
+}
+
+/* What the merchant owes is taken from the next days, to the last unit. */
+static void carries_over_what_is_negative(void **state)
+{
+    (void)state;
+    capture("EUR", 100, 2, DAY_26 - 1);
+    settle_at(NOON, NULL);
+    credit("EUR", 100, DAY_26 + SETPAY_DAY_MS - 1);
+    assert_int_equal(settle_at(NOON + SETPAY_DAY_MS, NULL), 1);
+    assert_int_equal(settled.made[0].payout_minor, 0);
+    assert_int_equal(settled.made[0].carried_out_minor, -100);
+    assert_int_equal(balance(SETPAY_ACCOUNT_MERCHANT_PAYABLE, "EUR"), 100);
+    capture("EUR", 60, 1, DAY_26 + 3 * SETPAY_DAY_MS - 1);
+    assert_int_equal(settle_at(NOON + 3 * SETPAY_DAY_MS, NULL), 1);
+    assert_int_equal(settled.made[0].carried_in_minor, -100);
+    assert_int_equal(settled.made[0].payout_minor, 0);
+    assert_int_equal(settled.made[0].carried_out_minor, -41);
+    capture("EUR", 41, 0, DAY_26 + 4 * SETPAY_DAY_MS - 1);
+    settle_at(NOON + 4 * SETPAY_DAY_MS, NULL);
+    assert_int_equal(settled.made[0].payout_minor, 0);
+    assert_int_equal(settled.made[0].carried_out_minor, 0);
+    credit("EUR", 1, DAY_26 + 5 * SETPAY_DAY_MS - 1);
+    settle_at(NOON + 5 * SETPAY_DAY_MS, NULL);
+    capture("EUR", 2, 0, DAY_26 + 6 * SETPAY_DAY_MS - 1);
+    settle_at(NOON + 6 * SETPAY_DAY_MS, NULL);
+    assert_int_equal(settled.made[0].carried_in_minor, -1);
+    assert_int_equal(settled.made[0].payout_minor, 1);
+}
+
+static void refused_items_go_to_suspense(void **state)
+{
+    (void)state;
+    capture("EUR", 1000, 10, DAY_26 - 1);
+    add("shop", "EUR", SETPAY_STEP_CAPTURE, 500, 5, DAY_26 - 1, "25");
+    add("shop", "EUR", SETPAY_STEP_CREDIT, 70, 0, DAY_26 - 1, "13");
+    add("shop", "EUR", SETPAY_STEP_CAPTURE, 3, 3, DAY_26 - 1, "13"); /* the fee takes all */
+    assert_int_equal(settle_at(NOON, NULL), 1);
+    assert_int_equal(settled.made[0].sums.capture_count, 1);
+    assert_int_equal(settled.made[0].sums.refused_count, 3);
+    assert_int_equal(settled.made[0].sums.refused_minor, 495 - 70);
+    assert_int_equal(settled.made[0].payout_minor, 990);
+    assert_int_equal(balance(SETPAY_ACCOUNT_SUSPENSE, "EUR"), -(495 - 70));
+    assert_int_equal(balance(SETPAY_ACCOUNT_MERCHANT_PAYABLE, "EUR"), 0);
+    assert_int_equal(ask("SELECT COUNT(*) FROM ledger_entry WHERE kind = 6"), 2);
+    assert_int_equal(settle_at(NOON, NULL), 0);
+    /* Nothing but what was refused is a settlement too: the merchant sees it. */
+    add("shop", "JPY", SETPAY_STEP_CAPTURE, 9, 0, DAY_26 - 1, "12");
+    assert_int_equal(settle_at(NOON, NULL), 1);
+    assert_int_equal(settled.made[0].payout_minor, 0);
+    assert_int_equal(settled.made[0].sums.refused_minor, 9);
+}
+
+static void waits_for_answers(void **state)
+{
+    (void)state;
+    capture("EUR", 1000, 10, DAY_26 - 1);
+    add("shop", "EUR", SETPAY_STEP_CAPTURE, 500, 5, DAY_26 - 1, NULL);
+    capture("EUR", 77, 0, 0); /* in the open batch */
+    assert_int_equal(settle_at(NOON, NULL), 1);
+    assert_int_equal(settled.made[0].payout_minor, 990);
+    assert_int_equal(settled.waiting_count, 1);
+    /* Its answer comes after the day was settled: it is for the next day. */
+    edit("UPDATE presentment SET acknowledged = 1, response_code = '00' WHERE acknowledged = 0");
+    assert_int_equal(settle_at(NOON, "2026-11-25"), 0);
+    assert_int_equal(settled.later_count, 1);
+    assert_int_equal(settle_at(NOON, "2026-11-24"), 0);
+    assert_int_equal(settle_at(NOON + SETPAY_DAY_MS, NULL), 1);
+    assert_string_equal(settled.made[0].day, "2026-11-26");
+    assert_int_equal(settled.made[0].payout_minor, 495);
+    assert_int_equal(balance(SETPAY_ACCOUNT_MERCHANT_PAYABLE, "EUR"), -77);
+}
+
+/* ------------------------------------------------------------------ days */
+
+static void a_batch_at_the_cut_off_is_of_the_day(void **state)
+{
+    (void)state;
+    capture("EUR", 1, 0, DAY_26);
+    capture("EUR", 10, 0, DAY_26 + 1);
+    assert_int_equal(settle_at(NOON, "2026-11-25"), 1);
+    assert_int_equal(settled.made[0].payout_minor, 1);
+    assert_int_equal(settle_at(NOON, "2026-11-26"), 0);
+    assert_int_equal(settled.not_ended_count, 1);
+    assert_int_equal(settle_at(DAY_26 + SETPAY_DAY_MS - 1, "2026-11-26"), 0);
+    assert_int_equal(settled.not_ended_count, 1);
+    assert_int_equal(settle_at(DAY_26 + SETPAY_DAY_MS, "2026-11-26"), 1);
+    assert_int_equal(settled.made[0].payout_minor, 10);
+}
+
+/* Days that were left out are settled with a later one, and can't be settled any more. */
+static void days_come_in_order(void **state)
+{
+    (void)state;
+    capture("EUR", 1, 0, DAY_26 - 2 * SETPAY_DAY_MS);
+    capture("EUR", 10, 0, DAY_26 - SETPAY_DAY_MS);
+    assert_int_equal(settle_at(NOON, "2026-11-25"), 1);
+    assert_int_equal(settled.made[0].payout_minor, 11);
+    capture("EUR", 100, 0, DAY_26 - 2 * SETPAY_DAY_MS);
+    assert_int_equal(settle_at(NOON, "2026-11-24"), 0);
+    assert_int_equal(settled.later_count, 1);
+    assert_int_equal(settle_at(NOON + SETPAY_DAY_MS, "2026-11-26"), 1);
+    assert_int_equal(settled.made[0].payout_minor, 100);
+}
+
+/* 29 March 2026 in Berlin has 23 hours, 25 October 25; a merchant in Kiritimati is a day ahead. */
+static void days_are_of_the_merchants_zone(void **state)
+{
+    const setpay_time_ms march = INT64_C(1774742400000);   /* 2026-03-29T00:00:00Z */
+    const setpay_time_ms october = INT64_C(1792886400000); /* 2026-10-25T00:00:00Z */
+    (void)state;
+    edit("UPDATE merchant SET zone = 'Europe/Berlin', cut_off_minutes = 150");
+    add_merchant("atoll", "Pacific/Kiritimati", "24:00");
+    capture("EUR", 1, 0, march + SETPAY_HOUR_MS);     /* 02:00, which is 03:00: the cut-off */
+    capture("EUR", 2, 0, march + SETPAY_HOUR_MS + 1); /* the next day's */
+    add("atoll", "EUR", SETPAY_STEP_CAPTURE, 5, 0, march + SETPAY_HOUR_MS, "00");
+    assert_int_equal(settle_at(march + SETPAY_HOUR_MS - 1, NULL), 0);
+    assert_int_equal(settle_at(march + SETPAY_HOUR_MS, NULL), 1);
+    assert_string_equal(settled.made[0].day, "2026-03-29");
+    assert_int_equal(settled.made[0].payout_minor, 1);
+    assert_int_equal(settle_at(march + 10 * SETPAY_HOUR_MS, NULL), 1);
+    assert_string_equal(settled.made[0].merchant_id, "atoll");
+    assert_string_equal(settled.made[0].day, "2026-03-29");
+    capture("EUR", 4, 0, october + 30 * SETPAY_MINUTE_MS); /* 02:30 for the first time */
+    capture("EUR", 8, 0, october + 30 * SETPAY_MINUTE_MS + 1);
+    assert_int_equal(settle_at(october + 30 * SETPAY_MINUTE_MS, NULL), 1);
+    assert_string_equal(settled.made[0].day, "2026-10-25");
+    assert_int_equal(settled.made[0].payout_minor, 6);
+    assert_int_equal(settle_at(october + 24 * SETPAY_HOUR_MS, NULL), 0); /* 25 hours long */
+    assert_int_equal(settle_at(october + 25 * SETPAY_HOUR_MS + 30 * SETPAY_MINUTE_MS, NULL), 1);
+    assert_string_equal(settled.made[0].day, "2026-10-26");
+    assert_int_equal(settled.made[0].payout_minor, 8);
+}
+
+static void a_zone_that_is_gone_stops_it(void **state)
+{
+    struct settle settle = {.error = SETPAY_OK};
+    (void)state;
+    add_merchant("a-good-one", "UTC", "24:00");
+    add("a-good-one", "EUR", SETPAY_STEP_CAPTURE, 5, 0, DAY_26 - 1, "00");
+    edit("UPDATE merchant SET zone = 'Atlantis/Port' WHERE id = 'shop'");
+    memset(&settled, 0, sizeof settled);
+    settled.now_ms = NOON;
+    assert_int_equal(setpay_store_submit_wait(store, run_settle, &settle), SETPAY_E_INVALID);
+    assert_non_null(strstr(settle.problem.text, "merchant shop of the brand visa"));
+    assert_non_null(strstr(settle.problem.text, "Atlantis/Port"));
+    assert_int_equal(ask("SELECT COUNT(*) FROM settlement"), 0);
+    edit("UPDATE merchant SET zone = 'UTC'");
+    assert_int_equal(settle_at(NOON, NULL), 1);
+}
+
+/* More than one operation takes: the rest comes with the next. */
+static void many_merchants_take_several_operations(void **state)
+{
+    char id[16];
+    size_t made = 0, operations = 0;
+    (void)state;
+    for (int i = 0; i < SETPAY_SETTLEMENTS_AT_ONCE + 3; i++) {
+        (void)snprintf(id, sizeof id, "m%04d", i);
+        add_merchant(id, "UTC", "24:00");
+        struct item item = {.merchant_id = id,
+                            .currency = "EUR",
+                            .kind = SETPAY_STEP_CAPTURE,
+                            .amount = 100 + i,
+                            .closed_ms = DAY_26 - 1,
+                            .code = "00"};
+        memcpy(item.token.bytes, id, 5);
+        operate(write_item, &item);
+    }
+    do {
+        made += settle_at(NOON, NULL);
+        operations++;
+    } while (settled.more);
+    assert_int_equal(made, SETPAY_SETTLEMENTS_AT_ONCE + 3);
+    assert_int_equal(operations, 2);
+    assert_int_equal(ask("SELECT SUM(payout_minor) FROM settlement"),
+                     100 * (SETPAY_SETTLEMENTS_AT_ONCE + 3) +
+                         (SETPAY_SETTLEMENTS_AT_ONCE + 2) * (SETPAY_SETTLEMENTS_AT_ONCE + 3) / 2);
+}
+
+/* ------------------------------------------------------------------ every edit is found */
+
+/* Presentments 1 and 2 are captures of 1000 and 500, 3 and 4 credits of 1200 and 313, 5 is refused:
+ * all of settlement 1, which carries over -28; 6, a capture of 700, is of settlement 2; 7 waits. */
+static int open_settled(void **state)
+{
+    open_books(state);
+    capture("EUR", 1000, 10, DAY_26 - 5);
+    capture("EUR", 500, 5, DAY_26 - 4);
+    credit("EUR", 1200, DAY_26 - 3);
+    credit("EUR", 313, DAY_26 - 2);
+    add("shop", "EUR", SETPAY_STEP_CAPTURE, 300, 3, DAY_26 - 1, "25");
+    settle_at(NOON, NULL);
+    assert_int_equal(settled.made[0].carried_out_minor, -28);
+    capture("EUR", 700, 7, DAY_26 + 1);
+    settle_at(NOON + SETPAY_DAY_MS, NULL);
+    assert_int_equal(settled.made[0].payout_minor, 665);
+    add("shop", "EUR", SETPAY_STEP_CAPTURE, 40, 0, DAY_26 + 2, NULL);
+    return 0;
+}
+
+/* Each edit, and words of a finding that it leads to. */
+static const struct {
+    const char *sql, *words;
+} edits[] = {
+    {"UPDATE settlement SET payout_minor = 666 WHERE id = 2", "would be posted with other amounts"},
+    {"UPDATE settlement SET payout_minor = 1 WHERE id = 1", "pays out 1 and carries out -28"},
+    {"UPDATE settlement SET carried_out_minor = -27 WHERE id = 1", "carries out -27, expected 0"},
+    {"UPDATE settlement SET carried_in_minor = -27 WHERE id = 2",
+     "carries in -27, expected -28 from the one before"},
+    {"UPDATE settlement SET carried_in_minor = -1 WHERE id = 1", "carries in -1, expected 0"},
+    {"UPDATE settlement SET capture_minor = 1501 WHERE id = 1", "says 1501 captured"},
+    {"UPDATE settlement SET capture_count = 3 WHERE id = 1", "says 1500 captured (3)"},
+    {"UPDATE settlement SET credit_minor = 1 WHERE id = 1", "1 credited"},
+    {"UPDATE settlement SET credit_count = 0 WHERE id = 1", "credited (0)"},
+    {"UPDATE settlement SET fee_minor = 14 WHERE id = 1", "14 fees"},
+    {"UPDATE settlement SET refused_minor = 298 WHERE id = 1", "298 refused"},
+    {"UPDATE settlement SET refused_count = 0 WHERE id = 1", "refused (0)"},
+    {"UPDATE settlement SET day = '2026-11-27' WHERE id = 2",
+     "of another merchant, currency or day"},
+    {"UPDATE settlement SET day = 'monday' WHERE id = 1", "its token is of another merchant"},
+    {"UPDATE settlement SET merchant_id = 'other' WHERE id = 2",
+     "of another merchant, currency or day"},
+    {"UPDATE settlement SET brand = 'other' WHERE id = 1", "its token is of another"},
+    {"UPDATE settlement SET currency = 'USD' WHERE id = 2", "of another merchant, currency or day"},
+    {"UPDATE settlement SET token = zeroblob(16) WHERE id = 2", "there is no settlement"},
+    {"UPDATE settlement SET cut_off_ms = 1 WHERE id = 1",
+     "settled for a day before its batch was closed: presentment 1"},
+    {"DELETE FROM settlement WHERE id = 2", "there is no settlement"},
+    {"DELETE FROM settlement WHERE id = 1", "carries in -28, expected 0"},
+    {"INSERT INTO settlement SELECT 9, zeroblob(16), brand, merchant_id, 'JPY', day, cut_off_ms, 0,"
+     " 0, 0, 0, 0, 0, 0, 0, 5, 0, 1 FROM settlement WHERE id = 1",
+     "its token is of another merchant"},
+    {"UPDATE presentment SET settlement_id = 0 WHERE id = 1", "its items come to 500 (1)"},
+    {"UPDATE presentment SET settlement_id = 2 WHERE id = 1", "its items come to 500 (1)"},
+    {"UPDATE presentment SET settlement_id = 77 WHERE id = 1", "its items come to 500 (1)"},
+    {"UPDATE presentment SET settlement_id = 2 WHERE id = 7", "its items come to"},
+    {"UPDATE presentment SET response_code = '25' WHERE id = 1", "its items come to 500 (1)"},
+    {"UPDATE presentment SET response_code = '00' WHERE id = 5", "its items come to 1800 (3)"},
+    {"UPDATE presentment SET suspense = NULL WHERE id = 5", "there is no presentment in suspense"},
+    {"UPDATE presentment SET suspense = zeroblob(16) WHERE id = 1", "in suspense and not refused"},
+    {"UPDATE presentment SET acknowledged = 0 WHERE id = 1",
+     "settled before its issuer has answered: presentment 1"},
+    {"UPDATE presentment SET response_code = '00' WHERE id = 7",
+     "answered without a response code, or the other way round: presentment 7"},
+    {"DELETE FROM presentment WHERE id = 7", "cleared and not presented: step"},
+    {"UPDATE presentment SET step_id = 99 WHERE id = 7", "cleared and not presented: step"},
+    {"UPDATE presentment SET batch_id = 1 WHERE id = 7",
+     "presented with a batch that is open, or not its own: presentment 7"},
+    {"INSERT INTO presentment (step_id, batch_id, acknowledged, response_code, sent_count,"
+     " created_ms, acknowledged_ms) VALUES (99, 1, 0, '', 0, 1, 0)",
+     "presented, and there is no such step: presentment 8"},
+    {"UPDATE batch SET open = 1 WHERE id = 7", "presented with a batch that is open"},
+    {"UPDATE batch SET merchant_id = 'other' WHERE id = 7", "presented with a batch"},
+    {"UPDATE batch SET closed_ms = closed_ms + 10 WHERE id = 5",
+     "settled for a day before its batch was closed: presentment 5"},
+    {"DELETE FROM batch WHERE id = 7", "in no batch of its merchant"},
+    {"UPDATE step SET undone = 1 WHERE id = 7", "presented though it was undone"},
+    {"UPDATE step SET credited_minor = 0 WHERE id = 1", "what was credited of it"},
+    {"UPDATE step SET of_id = 2 WHERE id = 3", "what was credited of it"},
+    {"UPDATE ledger_entry SET kind = 7 WHERE kind = 5", "its hash is not that of its content"},
+    {"UPDATE ledger_entry SET event = zeroblob(16) WHERE kind = 5", "its hash is not"},
+    {"UPDATE ledger_balance SET amount_minor = 0 WHERE account = 5", "a balance is not the sum"},
+    {"UPDATE ledger_posting SET account = 6 WHERE account = 5", "its hash is not"},
+};
+
+/* With its hash made anew, as somebody would who knows how it is computed. */
+static enum setpay_error chain_anew(struct setpay_db *db, void *arg)
+{
+    struct setpay_ledger_entry entries[16];
+    size_t count = 0;
+    struct setpay_db_rows *rows;
+    (void)arg;
+    memset(entries, 0, sizeof entries);
+    SETPAY_TRY(setpay_db_select(db, &rows,
+                                "SELECT number, time_ms, kind, event, brand, merchant_id, currency"
+                                " FROM ledger_entry ORDER BY number"));
+    while (setpay_db_next(rows)) {
+        struct setpay_ledger_entry *e = &entries[count++];
+        e->time_ms = setpay_db_get_int(rows, 1);
+        e->kind = (enum setpay_ledger_kind)setpay_db_get_int(rows, 2);
+        setpay_db_get_id(rows, 3, &e->event);
+        setpay_db_get_text(rows, 4, e->brand, sizeof e->brand);
+        setpay_db_get_text(rows, 5, e->merchant_id, sizeof e->merchant_id);
+        setpay_db_get_text(rows, 6, e->currency, sizeof e->currency);
+    }
+    SETPAY_TRY(setpay_db_end(rows));
+    for (size_t i = 0; i < count; i++) {
+        SETPAY_TRY(setpay_db_select(db, &rows,
+                                    "SELECT account, amount_minor FROM ledger_posting"
+                                    " WHERE entry = $1 ORDER BY line",
+                                    SETPAY_DB_INT((int64_t)i + 1)));
+        while (setpay_db_next(rows))
+            entries[i].postings[entries[i].posting_count++] = (struct setpay_posting){
+                (enum setpay_account)setpay_db_get_int(rows, 0), setpay_db_get_int(rows, 1)};
+        SETPAY_TRY(setpay_db_end(rows));
+    }
+    SETPAY_TRY(setpay_db_run(db, "DELETE FROM ledger_entry"));
+    SETPAY_TRY(setpay_db_run(db, "DELETE FROM ledger_posting"));
+    SETPAY_TRY(setpay_db_run(db, "DELETE FROM ledger_balance"));
+    SETPAY_TRY(setpay_db_run(db, "DELETE FROM ledger_head"));
+    for (size_t i = 0; i < count; i++)
+        SETPAY_TRY(setpay_ledger_append(db, &entries[i]));
+    return SETPAY_OK;
+}
+
+/* Edits that somebody makes who then computes all hashes and balances anew. */
+static const struct {
+    const char *sql, *words;
+} forgeries[] = {
+    {"UPDATE ledger_posting SET amount_minor = amount_minor * 2 WHERE entry IN"
+     " (SELECT number FROM ledger_entry WHERE kind = 5)",
+     "would be posted with other amounts"},
+    {"UPDATE ledger_posting SET account = 4 WHERE account = 5",
+     "would be posted with other amounts"},
+    {"UPDATE ledger_entry SET merchant_id = 'other' WHERE kind = 5",
+     "is of another merchant, currency or day"},
+    {"UPDATE ledger_entry SET currency = 'USD' WHERE kind = 6",
+     "is of another merchant, currency or step"},
+    {"UPDATE ledger_entry SET kind = 7 WHERE kind = 5", "there is no kind 7"},
+    {"UPDATE ledger_entry SET event = zeroblob(16) WHERE kind = 6",
+     "there is no presentment in suspense 00000000000000000000000000000000"},
+    {"UPDATE ledger_entry SET event = zeroblob(16) WHERE kind = 6;"
+     "UPDATE presentment SET suspense = zeroblob(16) WHERE id = 5",
+     "is of another merchant, currency or step"},
+    {"UPDATE ledger_posting SET amount_minor = amount_minor * 2 WHERE entry IN"
+     " (SELECT number FROM ledger_entry WHERE kind = 5);"
+     "UPDATE settlement SET payout_minor = payout_minor * 2",
+     "pays out 1330 and carries out 0, expected 665 and 0"},
+    /* A payout that nobody was owed, made with everything but items. */
+    {"UPDATE settlement SET payout_minor = 700, fee_minor = -28 WHERE id = 2;"
+     "UPDATE ledger_posting SET amount_minor = CASE WHEN amount_minor > 0 THEN 700 ELSE -700 END"
+     " WHERE entry IN (SELECT number FROM ledger_entry WHERE kind = 5)",
+     "-28 fees"},
+};
+
+struct trial {
+    const char *sql;
+    bool forges;
+    struct verified verified;
+};
+
+/* In an operation that fails in the end, so that nothing of it stays. */
+static enum setpay_error try_edit(struct setpay_db *db, void *arg)
+{
+    struct trial *trial = arg;
+    char copy[1024];
+    char *rest = NULL;
+    (void)snprintf(copy, sizeof copy, "%s", trial->sql);
+    for (char *one = strtok_r(copy, ";", &rest); one != NULL; one = strtok_r(NULL, ";", &rest))
+        SETPAY_TRY(run_sql(db, one));
+    if (trial->forges)
+        SETPAY_TRY(chain_anew(db, NULL));
+    SETPAY_TRY(verify_in(db, &trial->verified));
+    return SETPAY_E_CONFLICT;
+}
+
+static void expect_found(const char *sql, const char *words, bool forges)
+{
+    struct trial trial = {.sql = sql, .forges = forges};
+    assert_int_equal(setpay_store_submit_wait(store, try_edit, &trial), SETPAY_E_CONFLICT);
+    if (trial.verified.findings == 0 || strstr(trial.verified.all, words) == NULL)
+        fail_msg("%s: %zu findings, expected '%s':\n%s", sql, trial.verified.findings, words,
+                 trial.verified.all);
+}
+
+static void every_edit_is_found_and_named(void **state)
+{
+    size_t edit_count = sizeof edits / sizeof *edits;
+    size_t forgery_count = sizeof forgeries / sizeof *forgeries;
+    (void)state;
+    for (size_t i = 0; i < edit_count; i++)
+        expect_found(edits[i].sql, edits[i].words, false);
+    operate(chain_anew, NULL);
+    assert_int_equal(verify().findings, 0);
+    for (size_t i = 0; i < forgery_count; i++)
+        expect_found(forgeries[i].sql, forgeries[i].words, true);
+    print_message("# tally: edits to settled books that were found = %zu\n",
+                  edit_count + forgery_count);
+}
+
+/* ------------------------------------------------------------------ reports */
+
+struct reported {
+    struct setpay_settlement settlements[8];
+    size_t settlement_count;
+    struct setpay_clearing_item items[16];
+    size_t item_count;
+    struct setpay_buffer bytes;
+};
+
+static enum setpay_error take_settlement(void *arg, const struct setpay_settlement *settlement)
+{
+    struct reported *r = arg;
+    r->settlements[r->settlement_count++] = *settlement;
+    return SETPAY_OK;
+}
+
+static enum setpay_error take_item(void *arg, const struct setpay_clearing_item *item)
+{
+    struct reported *r = arg;
+    r->items[r->item_count++] = *item;
+    return SETPAY_OK;
+}
+
+static enum setpay_error read_reported(struct setpay_db *db, void *arg)
+{
+    struct reported *r = arg;
+    const struct setpay_settlement_filter filter = {.day = "2026-11-25", .limit = 8};
+    SETPAY_TRY(setpay_settlement_each(db, &filter, take_settlement, r));
+    for (size_t i = 0; i < r->settlement_count; i++)
+        SETPAY_TRY(setpay_clearing_items_each(db, r->settlements[i].id, 0, 16, take_item, r));
+    return SETPAY_OK;
+}
+
+static const char *make_report(struct reported *r,
+                               enum setpay_error (*build)(const struct setpay_report *,
+                                                          struct setpay_buffer *))
+{
+    const struct setpay_report report = {
+        .gateway_id = "gateway-1",
+        .acquirer_id = "4242",
+        .day = "2026-11-25",
+        .created_ms = NOON,
+        .settlements = r->settlements,
+        .settlement_count = r->settlement_count,
+        .items = r->items,
+        .item_count = r->item_count,
+    };
+    assert_int_equal(build(&report, &r->bytes), SETPAY_OK);
+    assert_int_equal(setpay_buffer_append(&r->bytes, setpay_view_of("", 1)), SETPAY_OK);
+    return (const char *)r->bytes.data;
+}
+
+static void expect_in(const char *text, const char *words)
+{
+    if (strstr(text, words) == NULL)
+        fail_msg("'%s' is not in\n%s", words, text);
+}
+
+static void reports_what_was_settled(void **state)
+{
+    static struct reported r;
+    char token[SETPAY_ID_TEXT_SIZE], line[512];
+    (void)state;
+    memset(&r, 0, sizeof r);
+    setpay_buffer_init(&r.bytes, SETPAY_REPORT_MAX);
+    capture("EUR", 10000, 165, DAY_26 - 5);
+    add("shop", "EUR", SETPAY_STEP_CAPTURE, 300, 3, DAY_26 - 4, "25");
+    capture("JPY", 1250, 20, DAY_26 - 3);
+    credit("JPY", 1250, DAY_26 - 2);
+    capture("KWD", 1250, 0, DAY_26 - 1);
+    settle_at(NOON, NULL);
+    operate(read_reported, &r);
+    assert_int_equal(r.settlement_count, 3);
+    assert_int_equal(r.item_count, 5);
+
+    const char *csv = make_report(&r, setpay_report_csv);
+    (void)snprintf(line, sizeof line,
+                   "2026-11-25,visa,shop,EUR,2026-11-26T00:00:00.000Z,%s,1,100.00,0,0.00,1.65,"
+                   "98.35,1,2.97,0.00,98.35,0.00\r\n",
+                   setpay_id_format(&r.settlements[0].token, token));
+    expect_in(csv, line);
+    (void)snprintf(line, sizeof line, "%s,1,1250,1,1250,20,-20,0,0,0,0,-20\r\n",
+                   setpay_id_format(&r.settlements[1].token, token));
+    expect_in(csv, line);
+    (void)snprintf(line, sizeof line,
+                   "%s,1,1.250,0,0.000,0.000,1.250,0,0.000,0.000,1.250,0.000\r\n",
+                   setpay_id_format(&r.settlements[2].token, token));
+    expect_in(csv, line);
+
+    const char *statement = make_report(&r, setpay_report_camt_053);
+    expect_in(statement, "<Amt Ccy=\"EUR\">98.35</Amt>");
+    expect_in(statement, "<Amt Ccy=\"KWD\">1.250</Amt>");
+    expect_in(statement, "<Amt Ccy=\"JPY\">20</Amt>\n        <CdtDbtInd>DBIT</CdtDbtInd>");
+    expect_in(statement, "not in this statement: 1, 2.97 EUR");
+    const char *notification = make_report(&r, setpay_report_camt_054);
+    expect_in(notification, "<Amt Ccy=\"JPY\">1250</Amt>");
+    expect_in(notification, "<TtlChrgsAndTaxAmt Ccy=\"EUR\">1.65</TtlChrgsAndTaxAmt>");
+    expect_in(notification, "response code 25");
+    const char *clearing = make_report(&r, setpay_report_clearing);
+    expect_in(clearing, "header,setpay-clearing,1,gateway-1,2026-11-25,2026-11-25\n");
+    expect_in(clearing, ",capture,300,EUR,2026-11-25,25\n");
+    expect_in(clearing, "total,EUR,1,10000,0,0\ntotal,JPY,1,1250,1,1250\ntotal,KWD,1,1250,0,0\n"
+                        "end,5,");
+    setpay_buffer_clear(&r.bytes);
+}
+
+static void an_empty_day_is_no_camt(void **state)
+{
+    struct setpay_buffer bytes;
+    const struct setpay_report report = {.gateway_id = "g", .day = "2026-11-25"};
+    (void)state;
+    setpay_buffer_init(&bytes, SETPAY_REPORT_MAX);
+    assert_int_equal(setpay_report_camt_053(&report, &bytes), SETPAY_E_NOT_FOUND);
+    assert_int_equal(setpay_report_camt_054(&report, &bytes), SETPAY_E_NOT_FOUND);
+    assert_int_equal(setpay_report_csv(&report, &bytes), SETPAY_OK);
+    setpay_buffer_clear(&bytes);
+}
+
+#define BOOKS(test) cmocka_unit_test_setup_teardown(test, open_books, close_books)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        BOOKS(settles_what_is_cleared_once),
+        BOOKS(one_unit_and_nothing),
+        BOOKS(each_currency_by_itself),
+        BOOKS(carries_over_what_is_negative),
+        BOOKS(refused_items_go_to_suspense),
+        BOOKS(waits_for_answers),
+        BOOKS(a_batch_at_the_cut_off_is_of_the_day),
+        BOOKS(days_come_in_order),
+        BOOKS(days_are_of_the_merchants_zone),
+        BOOKS(a_zone_that_is_gone_stops_it),
+        BOOKS(many_merchants_take_several_operations),
+        cmocka_unit_test_setup_teardown(every_edit_is_found_and_named, open_settled, close_books),
+        BOOKS(reports_what_was_settled),
+        cmocka_unit_test(an_empty_day_is_no_camt),
+    };
+    setpay_log_set_level(SETPAY_LOG_ERROR);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

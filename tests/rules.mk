@@ -31,7 +31,7 @@ again = +$(Q)$(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j
 
 help:
 	@printf 'setpay %s\n\n' '$(VERSION)'
-	@printf '  make %-14s %s\n' demo 'start everything in a temporary folder, make one purchase, show who saw what' \
+	@printf '  make %-14s %s\n' demo 'start everything in a temporary folder, one purchase from offer to settlement, who saw what' \
 	  test 'every test but the long ones; ends with "N passed, N failed"' \
 	  check 'unit and integration tests only, the long ones in short; minutes (SETPAY_LONG=1: all)' \
 	  build 'programs into $(BUILD)/bin' \

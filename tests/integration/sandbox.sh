@@ -164,6 +164,12 @@ ok "the gateway does not have the order" demo_row 'order +One moss green teapot 
 ok "nor the note, which the wallet was not sent either" demo_row 'note +not there +for Wilhelmina +not there'
 ok "the merchant does not have the card" demo_row 'card +[^ ].*[0-9]{4} +not there +[^ ].*[0-9]{4}'
 ok "all three have what was signed" demo_row 'signed digest +([0-9a-f]{12}…) +\1 +\1'
+ok "what was shipped in two parts is captured, and a part given back" \
+    grep -q '^Captured 49.90 EUR, refunded 7.50 EUR' "$tmp/demo"
+ok "the batch is closed by both" grep -q '^visa batch 1: closed' "$tmp/demo"
+ok "the shop is paid what is left" grep -Eq '^[0-9-]+ visa +sandbox-shop .* 42\.40 EUR +0\.00 EUR$' "$tmp/demo"
+ok "the issuer's file and the ledger are one" grep -q ': 3 agree with the ledger, 0 differences' "$tmp/demo"
+ok "the audit finds nothing" grep -q ': 0 findings' "$tmp/demo"
 ok "the second payment is the first" grep -q 'This link is paid already; nothing was sent' "$tmp/demo"
 
 done_testing

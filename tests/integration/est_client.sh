@@ -148,7 +148,7 @@ sed -e 's/^id = .*/id = late-shop/' -e "s,$sandbox/merchant/,$shop/,; s,$sandbox
     -e "s,^database = .*,database = sqlite:$shop/shop.db,; s,^log = .*,log = $shop/shop.log," \
     -e "s,^admin_socket = .*,admin_socket = $shop/shop.sock," -e '/^\[brand mastercard\]/,$d' \
     "$sandbox/merchant.conf" >"$shop/shop.conf"
-for key in listen api_listen admin_address public_host; do
+for key in listen api_listen shop_listen owner_listen admin_address public_host; do
     free=$((32000 + RANDOM % 500))
     while (exec 3<>"/dev/tcp/127.0.0.1/$free") 2>/dev/null || grep -q ":$free" "$shop/shop.conf"; do free=$((free + 1)); done
     case $key in

@@ -60,6 +60,7 @@ static void setup(struct purchase_fixture *f)
         .pomd = &f->pomd,
         .request_hash = &f->hash,
         .order_expires_ms = TEST_DATE_MS + 86400000,
+        .first_minor = f->oi.amount.minor,
     };
     assert_int_equal(setpay_merchant_purchase_make(&from, NOW_MS, &f->purchase), SETPAY_OK);
 }
@@ -359,7 +360,7 @@ static void a_reversal_leaves_nothing(void **state)
     fill("AuthRevRes", &answer);
     assert_int_equal(setpay_merchant_auth_res_apply(&a.answer, NOW_MS, purchase), SETPAY_OK);
     purchase->state = SETPAY_PURCHASE_REVERSING;
-    assert_int_equal(setpay_merchant_auth_rev_res_check(purchase, "shop-1", &answer), SETPAY_OK);
+    assert_int_equal(setpay_merchant_auth_rev_res_check(purchase, "shop-1", setpay_merchant_held(purchase), &answer), SETPAY_OK);
     uint8_t *const bytes[] = {&answer.xid.bytes[3],
                               &answer.pomd.bytes[3],
                               &answer.cardholder.bytes[3],
@@ -370,7 +371,7 @@ static void a_reversal_leaves_nothing(void **state)
                               (uint8_t *)&answer.receipt.kind};
     for (size_t i = 0; i < COUNT(bytes); i++) {
         *bytes[i] ^= 1;
-        assert_int_equal(setpay_merchant_auth_rev_res_check(purchase, "shop-1", &answer),
+        assert_int_equal(setpay_merchant_auth_rev_res_check(purchase, "shop-1", setpay_merchant_held(purchase), &answer),
                          SETPAY_E_AUTH_MISMATCH);
         *bytes[i] ^= 1;
     }
@@ -517,7 +518,7 @@ static void the_wallet_is_told_what_is(void **state)
         {SETPAY_PURCHASE_LEARNING, false, SETPAY_STATUS_PENDING, false},
         {SETPAY_PURCHASE_AUTHORISED, false, SETPAY_STATUS_AUTHORISED, true},
         {SETPAY_PURCHASE_AUTHORISED, true, SETPAY_STATUS_AUTHORISED, false},
-        {SETPAY_PURCHASE_STEPPING, false, SETPAY_STATUS_AUTHORISED, true},
+        {SETPAY_PURCHASE_STEPPING, false, SETPAY_STATUS_PENDING, false}, /* taken back */
         {SETPAY_PURCHASE_STEPPING, true, SETPAY_STATUS_AUTHORISED, false},
         {SETPAY_PURCHASE_CAPTURED, true, SETPAY_STATUS_AUTHORISED, false},
         {SETPAY_PURCHASE_REVERSING, false, SETPAY_STATUS_PENDING, false},

@@ -67,6 +67,19 @@ static setpay_time_ms earliest_ms(const struct setpay_merchant_purchase *purchas
     return next < agreement->retry_ms ? agreement->retry_ms : next;
 }
 
+/* Whether nothing can follow any more. What is held may be given up, and taken again then. */
+static bool is_over(const struct setpay_merchant_purchase *purchase,
+                    const struct setpay_merchant_agreement *agreement, setpay_time_ms now_ms)
+{
+    const struct setpay_agreement_taken taken =
+        setpay_merchant_agreement_taken(purchase, agreement);
+    bool all = taken.minor >= setpay_terms_total_max(&purchase->terms, &purchase->amount);
+    bool has_ended = purchase->terms.end_ms > 0 && now_ms > purchase->terms.end_ms;
+    if (earliest_ms(purchase, agreement, now_ms) != INT64_MAX)
+        return false;
+    return !(agreement->has_auth_token && all && !has_ended && setpay_merchant_held(purchase) > 0);
+}
+
 setpay_time_ms setpay_merchant_agreement_due_ms(const struct setpay_merchant_purchase *purchase,
                                                 const struct setpay_merchant_steps *steps,
                                                 const struct setpay_merchant_agreement *agreement,
@@ -75,9 +88,9 @@ setpay_time_ms setpay_merchant_agreement_due_ms(const struct setpay_merchant_pur
     if (!goes_on(agreement) || is_waiting(steps))
         return INT64_MAX;
     setpay_time_ms next = earliest_ms(purchase, agreement, now_ms);
-    if (next == INT64_MAX)
+    if (is_over(purchase, agreement, now_ms))
         return now_ms; /* to be ended */
-    bool by_itself = agreement->schedule == SETPAY_SCHEDULE_AUTOMATIC &&
+    bool by_itself = next != INT64_MAX && agreement->schedule == SETPAY_SCHEDULE_AUTOMATIC &&
                      setpay_merchant_agreement_next_minor(purchase, agreement) > 0;
     if (by_itself)
         return next;
@@ -138,7 +151,7 @@ void setpay_merchant_agreement_settle(const struct setpay_merchant_purchase *pur
 {
     const struct setpay_agreement_taken taken =
         setpay_merchant_agreement_taken(purchase, agreement);
-    if (!goes_on(agreement) || earliest_ms(purchase, agreement, now_ms) != INT64_MAX)
+    if (!goes_on(agreement) || !is_over(purchase, agreement, now_ms))
         return;
     if (taken.count > 0 && taken.minor <= 0) {
         setpay_merchant_agreement_finish(SETPAY_ENDED_GIVEN_BACK, now_ms, agreement);

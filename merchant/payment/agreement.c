@@ -67,17 +67,22 @@ static setpay_time_ms earliest_ms(const struct setpay_merchant_purchase *purchas
     return next < agreement->retry_ms ? agreement->retry_ms : next;
 }
 
-/* Whether nothing can follow any more. What is held may be given up, and taken again then. */
+/* Whether nothing can follow any more. Where all has been taken, and there is one left to take it
+ * by, what is held may be given up and taken again. */
 static bool is_over(const struct setpay_merchant_purchase *purchase,
                     const struct setpay_merchant_agreement *agreement, setpay_time_ms now_ms)
 {
-    const struct setpay_agreement_taken taken =
-        setpay_merchant_agreement_taken(purchase, agreement);
-    bool all = taken.minor >= setpay_terms_total_max(&purchase->terms, &purchase->amount);
-    bool has_ended = purchase->terms.end_ms > 0 && now_ms > purchase->terms.end_ms;
+    const struct setpay_terms *terms = &purchase->terms;
+    struct setpay_agreement_taken taken = setpay_merchant_agreement_taken(purchase, agreement);
     if (earliest_ms(purchase, agreement, now_ms) != INT64_MAX)
         return false;
-    return !(agreement->has_auth_token && all && !has_ended && setpay_merchant_held(purchase) > 0);
+    taken.minor -= setpay_merchant_held(purchase);
+    bool may_be_again =
+        agreement->has_auth_token && taken.minor > 0 &&
+        setpay_agreement_next_ms(terms, &purchase->amount, &taken, now_ms) != INT64_MAX;
+    bool all_held = agreement->has_auth_token && !taken.cancelled && taken.minor == 0 &&
+                    terms->kind == SETPAY_TERMS_SPLIT && taken.count < SETPAY_AGREEMENT_SPLITS_MAX;
+    return !may_be_again && !all_held;
 }
 
 setpay_time_ms setpay_merchant_agreement_due_ms(const struct setpay_merchant_purchase *purchase,

@@ -611,6 +611,7 @@ UNIT_TESTS := \
 	test_log \
 	test_loop \
 	test_memory \
+	test_merchant_agreement \
 	test_merchant_api \
 	test_merchant_commands \
 	test_merchant_events \

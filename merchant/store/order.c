@@ -95,7 +95,7 @@ void setpay_order_clear(struct setpay_order *order)
 static struct setpay_order_terms agreed_of(const struct setpay_order *order)
 {
     struct setpay_order_terms agreed = order->agreed;
-    if (agreed.terms.kind == 0)
+    if (agreed.terms.kind == 0 || agreed.terms.kind == SETPAY_TERMS_SINGLE)
         agreed = (struct setpay_order_terms){.terms.kind = SETPAY_TERMS_SINGLE,
                                              .first_minor = order->amount.minor,
                                              .schedule = SETPAY_SCHEDULE_AUTOMATIC};

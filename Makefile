@@ -744,6 +744,7 @@ INTEGRATION_PROGRAMS := \
 	hostile/gatewayd_message \
 	hostile/gatewayd_replay \
 	hostile/gatewayd_twins \
+	hostile/merchantd_agreement \
 	hostile/merchantd_certificates \
 	hostile/merchantd_form \
 	hostile/merchantd_gateway \

@@ -332,12 +332,17 @@ ISSUERSIM := \
 
 # ------------------------------------------------------------------ merchant
 MERCHANT_PAYMENT := \
+	merchant/payment/agreement.c \
+	merchant/payment/agreement_store.c \
 	merchant/payment/answer.c \
 	merchant/payment/ask.c \
 	merchant/payment/authorise.c \
+	merchant/payment/authorisation.c \
 	merchant/payment/batch.c \
 	merchant/payment/batch_store.c \
+	merchant/payment/cancel.c \
 	merchant/payment/dispatch.c \
+	merchant/payment/due.c \
 	merchant/payment/heard.c \
 	merchant/payment/inquiry.c \
 	merchant/payment/merchant.c \
@@ -346,6 +351,7 @@ MERCHANT_PAYMENT := \
 	merchant/payment/pcert.c \
 	merchant/payment/pinit.c \
 	merchant/payment/port.c \
+	merchant/payment/port_agreement.c \
 	merchant/payment/preq.c \
 	merchant/payment/purchase_state.c \
 	merchant/payment/rules.c \
@@ -356,6 +362,7 @@ MERCHANT_PAYMENT := \
 MERCHANT_STORE := \
 	merchant/commands.c \
 	merchant/shop_commands.c \
+	merchant/agreement_commands.c \
 	merchant/step_commands.c \
 	merchant/store/api/api.c \
 	merchant/store/api/authorise.c \
@@ -380,6 +387,7 @@ MERCHANT_STORE := \
 	merchant/store/order_request.c \
 	merchant/store/order_status.c \
 	merchant/store/order_step.c \
+	merchant/store/order_terms.c \
 	merchant/store/order_tell.c \
 	merchant/store/picture.c \
 	merchant/store/product.c \
@@ -603,6 +611,7 @@ UNIT_TESTS := \
 	test_log \
 	test_loop \
 	test_memory \
+	test_merchant_agreement \
 	test_merchant_api \
 	test_merchant_commands \
 	test_merchant_events \
@@ -713,6 +722,7 @@ INTEGRATION_TESTS := \
 	tests/integration/purchase.sh \
 	tests/integration/readiness.sh \
 	tests/integration/recovery.sh \
+	tests/integration/agreements.sh \
 	tests/integration/renewal.sh \
 	tests/integration/salts.sh \
 	tests/integration/sandbox.sh \
@@ -734,6 +744,7 @@ INTEGRATION_PROGRAMS := \
 	hostile/gatewayd_message \
 	hostile/gatewayd_replay \
 	hostile/gatewayd_twins \
+	hostile/merchantd_agreement \
 	hostile/merchantd_certificates \
 	hostile/merchantd_form \
 	hostile/merchantd_gateway \

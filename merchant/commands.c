@@ -8,6 +8,7 @@
 #include "common/net/control_json.h"
 #include "common/net/daemon.h"
 #include "common/net/evidence_json.h"
+#include "merchant/agreement_commands.h"
 #include "merchant/payment/payment_store.h"
 #include "merchant/payment/port.h"
 #include "merchant/shop_commands.h"
@@ -16,6 +17,7 @@
 #include "merchant/store/order_list.h"
 #include "merchant/store/order_request.h"
 #include "merchant/store/order_tell.h"
+#include "merchant/store/order_terms.h"
 #include "merchant/store/quote.h"
 #include "merchant/store/token.h"
 #include "merchant/webhook_commands.h"
@@ -32,6 +34,23 @@ static enum setpay_error order_json(const struct setpay_order_view *view,
     return *result == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
 }
 
+/* The order as the API takes it: on a command line terms are a text. */
+static enum setpay_error read_terms_text(const json_t *args, json_t **body)
+{
+    json_t *copy = json_copy((json_t *)(uintptr_t)args);
+    const json_t *terms = json_object_get(args, "terms");
+    bool whole = copy != NULL;
+    if (whole && json_is_string(terms))
+        whole = json_object_set_new(copy, "terms",
+                                    setpay_order_terms_of_text(json_string_value(terms))) == 0;
+    if (!whole) {
+        json_decref(copy);
+        return SETPAY_E_NOMEM;
+    }
+    *body = copy;
+    return SETPAY_OK;
+}
+
 static enum setpay_error order_create(struct setpay_db *db,
                                       const struct setpay_merchant_context *context,
                                       const json_t *args, json_t **result,
@@ -40,13 +59,18 @@ static enum setpay_error order_create(struct setpay_db *db,
     struct setpay_order_view view = {.status = SETPAY_ORDER_STATUS_OPEN};
     struct setpay_json_fault fault = {.field = ""};
     struct setpay_quote_short shortage;
-    enum setpay_error error =
-        setpay_order_request_parse(args, context->now_ms, &view.order, &fault);
+    json_t *body = NULL;
+    enum setpay_error error = read_terms_text(args, &body);
+    if (error == SETPAY_OK)
+        error = setpay_order_request_parse(body, context->now_ms, &view.order, &fault);
+    json_decref(body);
     if (error == SETPAY_OK)
         error = setpay_order_name(&view.order);
     if (error == SETPAY_OK)
         error =
             setpay_quote_make(db, &context->shop, &view.order, context->now_ms, &fault, &shortage);
+    if (error == SETPAY_OK)
+        error = setpay_order_terms_complete(&view.order, &fault);
     if (error != SETPAY_OK && fault.words[0] != '\0')
         error = setpay_problem_set(problem, error == SETPAY_E_STATE ? error : SETPAY_E_USAGE,
                                    "%s: %s", fault.field, fault.words);
@@ -165,6 +189,14 @@ static enum setpay_error order_void(struct setpay_db *db,
                                     struct setpay_problem *problem)
 {
     return order_act(db, context, SETPAY_ORDER_VOID, args, result, problem);
+}
+
+static enum setpay_error order_end(struct setpay_db *db,
+                                   const struct setpay_merchant_context *context,
+                                   const json_t *args, json_t **result,
+                                   struct setpay_problem *problem)
+{
+    return order_act(db, context, SETPAY_ORDER_END_AGREEMENT, args, result, problem);
 }
 
 static enum setpay_error order_cancel(struct setpay_db *db,
@@ -420,6 +452,9 @@ static const struct setpay_merchant_command commands[] = {
     {"order.create", true, order_create},
     {"order.list", false, order_list},
     {"order.show", false, order_show},
+    {"order.authorise", true, setpay_merchant_command_authorise},
+    {"order.end", true, order_end},
+    {"agreement.list", false, setpay_merchant_command_agreement_list},
     {"order.void", true, order_void},
     {"order.cancel", true, order_cancel},
     {"order.capture", true, setpay_merchant_command_capture},
@@ -539,6 +574,9 @@ HANDLER(setpay_merchant_on_order_list, "order.list")
 HANDLER(setpay_merchant_on_order_show, "order.show")
 HANDLER(setpay_merchant_on_order_void, "order.void")
 HANDLER(setpay_merchant_on_order_cancel, "order.cancel")
+HANDLER(setpay_merchant_on_order_authorise, "order.authorise")
+HANDLER(setpay_merchant_on_order_end, "order.end")
+HANDLER(setpay_merchant_on_agreement_list, "agreement.list")
 HANDLER(setpay_merchant_on_order_capture, "order.capture")
 HANDLER(setpay_merchant_on_order_refund, "order.refund")
 HANDLER(setpay_merchant_on_order_undo, "order.undo")

@@ -58,6 +58,9 @@ setpay_control_handler_fn setpay_merchant_on_order_show;
 setpay_control_handler_fn setpay_merchant_on_order_void;
 setpay_control_handler_fn setpay_merchant_on_order_cancel;
 setpay_control_handler_fn setpay_merchant_on_order_capture;
+setpay_control_handler_fn setpay_merchant_on_order_authorise;
+setpay_control_handler_fn setpay_merchant_on_order_end;
+setpay_control_handler_fn setpay_merchant_on_agreement_list;
 setpay_control_handler_fn setpay_merchant_on_order_refund;
 setpay_control_handler_fn setpay_merchant_on_order_undo;
 setpay_control_handler_fn setpay_merchant_on_batch_list;
@@ -88,6 +91,10 @@ setpay_control_handler_fn setpay_merchant_on_purchase_evidence;
     {"order.show", setpay_merchant_on_order_show, "an order with its payments: order_id"},         \
     {"order.void", setpay_merchant_on_order_void, "give the hold of an order back: order_id"},     \
     {"order.cancel", setpay_merchant_on_order_cancel, "end an order without a hold: order_id"},    \
+    {"order.authorise", setpay_merchant_on_order_authorise,                                        \
+     "another payment under an agreement: order_id, amount, currency"},                            \
+    {"order.end", setpay_merchant_on_order_end, "ask for no more under it: order_id"},             \
+    {"agreement.list", setpay_merchant_on_agreement_list, "agreements that go on: limit, cursor"}, \
     {"order.capture", setpay_merchant_on_order_capture,                                            \
      "take what is held: order_id, amount, currency"},                                             \
     {"order.refund", setpay_merchant_on_order_refund,                                              \

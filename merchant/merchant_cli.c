@@ -5,6 +5,7 @@
 #include "common/net/operator.h"
 #include "common/net/operator_backup.h"
 #include "common/net/party_enrol.h"
+#include "merchant/agreement_commands.h"
 #include "merchant/commands.h"
 #include "merchant/doctor.h"
 #include "merchant/merchant_wait.h"
@@ -19,6 +20,7 @@ static const struct setpay_flag create_flags[] = {
     {"capture", SETPAY_FLAG_TEXT, "capture"},
     {"expires-in", SETPAY_FLAG_NUMBER, "expires_in"},
     {"metadata", SETPAY_FLAG_METADATA, "metadata"},
+    {"terms", SETPAY_FLAG_TEXT, "terms"},
     {"file", SETPAY_FLAG_FILE, NULL},
     {0},
 };
@@ -98,7 +100,7 @@ static const struct setpay_operator_command commands[] = {
      create_flags,
      setpay_merchant_words_order,
      "--description TEXT --amount \"12.50 EUR\" [--capture on_shipment|immediate|manual]"
-     " [--expires-in SECONDS] [--metadata KEY=VALUE]... | --file FILE|-",
+     " [--expires-in SECONDS] [--metadata KEY=VALUE]... [--terms TERMS] | --file FILE|-",
      "make an order; FILE holds the JSON that POST /orders takes"},
     {{"order", "list"},
      "order.list",
@@ -128,6 +130,27 @@ static const struct setpay_operator_command commands[] = {
      setpay_merchant_words_order,
      "ORDER",
      "end an order that is not authorised"},
+    {{"order", "authorise"},
+     "order.authorise",
+     "order_id",
+     capture_flags,
+     setpay_merchant_words_order,
+     "ORDER [--amount \"12.50 EUR\"]",
+     "another payment of what the shopper has agreed to"},
+    {{"order", "end"},
+     "order.end",
+     "order_id",
+     NULL,
+     setpay_merchant_words_order,
+     "ORDER",
+     "ask for no more payments under its agreement"},
+    {{"agreement", "list"},
+     "agreement.list",
+     NULL,
+     purchase_list_flags,
+     setpay_merchant_words_agreements,
+     "[--limit N] [--cursor C]",
+     "agreements that go on, the newest first"},
     {{"order", "capture"},
      "order.capture",
      "order_id",

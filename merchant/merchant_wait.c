@@ -49,7 +49,7 @@ static bool any_has(const json_t *array, const char *name, const char *text)
 
 /* ------------------------------------------------------------------ orders */
 
-static const char *const lists[] = {"captures", "refunds", "reversals"};
+static const char *const lists[] = {"captures", "refunds", "reversals", "authorisations"};
 #define LISTS (sizeof lists / sizeof *lists)
 
 static bool order_is_under_way(const json_t *order)
@@ -75,7 +75,7 @@ static const json_t *refused_of(const json_t *order, const json_t *asked)
             json_array_foreach(asked, k, id)
             {
                 if (has_text(step, "id", json_string_value(id)) &&
-                    has_text(step, "status", "refused"))
+                    (has_text(step, "status", "refused") || has_text(step, "status", "declined")))
                     return step;
             }
         }

@@ -93,6 +93,36 @@ static void print_steps(const json_t *order, const char *list)
     }
 }
 
+/* What was agreed to, how much of it has been taken, and what comes next. */
+static void print_agreement(const json_t *order)
+{
+    char amount[SETPAY_MONEY_TEXT_SIZE];
+    const char *currency = setpay_operator_text(order, "currency");
+    const json_t *terms = json_object_get(order, "terms");
+    const json_t *agreement = json_object_get(order, "agreement");
+    if (terms == NULL)
+        return;
+    printf("%-14s %s", "terms", setpay_operator_text(terms, "kind"));
+    if (json_is_integer(json_object_get(terms, "count")))
+        printf(", %lld of at most %s, %lld days apart, until %s (%s)", int_of(terms, "count"),
+               money_of(terms, "each", currency, amount), int_of(terms, "interval_days"),
+               setpay_operator_text(terms, "end"), setpay_operator_text(terms, "schedule"));
+    putchar('\n');
+    if (agreement == NULL)
+        return;
+    printf("%-14s %s, %lld taken, %s", "agreement", setpay_operator_text(agreement, "status"),
+           int_of(agreement, "payments"), money_of(agreement, "taken_amount", currency, amount));
+    if (json_is_string(json_object_get(agreement, "ended_because")))
+        printf(", %s since %s", setpay_operator_text(agreement, "ended_because"),
+               setpay_operator_text(agreement, "ended"));
+    else if (json_is_string(json_object_get(agreement, "next")))
+        printf(", next %s", setpay_operator_text(agreement, "next"));
+    if (json_is_true(json_object_get(agreement, "cancelled")) &&
+        json_is_false(json_object_get(agreement, "cancellation_confirmed")))
+        printf(", the gateway has not confirmed it yet");
+    putchar('\n');
+}
+
 void setpay_merchant_words_order(const json_t *order)
 {
     char amount[SETPAY_MONEY_TEXT_SIZE];
@@ -104,6 +134,7 @@ void setpay_merchant_words_order(const json_t *order)
            money_of(order, "amount", setpay_operator_text(order, "currency"), amount));
     printf("%-14s %s\n", "to be paid at", setpay_operator_text(order, "pay_uri"));
     printf("%-14s %s\n", "capture", setpay_operator_text(order, "capture"));
+    print_agreement(order);
     printf("%-14s %s\n", "created", setpay_operator_text(order, "created"));
     printf("%-14s %s\n", "expires", setpay_operator_text(order, "expires"));
     print_items(order);
@@ -116,6 +147,7 @@ void setpay_merchant_words_order(const json_t *order)
         putchar('\n');
     }
     print_payments(order);
+    print_steps(order, "authorisations");
     print_steps(order, "captures");
     print_steps(order, "refunds");
     print_steps(order, "reversals");

@@ -12,6 +12,7 @@
 #include "common/store/evidence.h"
 #include "merchant/commands.h"
 #include "merchant/options.h"
+#include "merchant/payment/agreement_store.h"
 #include "merchant/payment/batch_store.h"
 #include "merchant/payment/dispatch.h"
 #include "merchant/payment/port.h"
@@ -47,6 +48,7 @@ static const struct setpay_store_migration steps[] = {
     {4, SETPAY_MERCHANT_STEP_SCHEMA SETPAY_MERCHANT_BATCH_SCHEMA},
     {5, SETPAY_CATALOGUE_SCHEMA},
     {6, SETPAY_TOKEN_SCOPE_SCHEMA SETPAY_EVENT_SCHEMA SETPAY_WEBHOOK_SCHEMA SETPAY_DELIVERY_SCHEMA},
+    {7, SETPAY_MERCHANT_SALE_SCHEMA SETPAY_MERCHANT_AGREEMENT_SCHEMA SETPAY_ORDER_TERMS_SCHEMA},
     {0, NULL},
 };
 /* rule M7: sealed instructions alone are ever erased */

@@ -59,6 +59,7 @@ static enum setpay_error explain(enum setpay_order_step_action action, const cha
     case SETPAY_E_AMOUNT_LIMIT:
     case SETPAY_E_MONEY_CURRENCY:
     case SETPAY_E_TOO_BIG:
+    case SETPAY_E_TOO_SOON:
         setpay_order_step_explain(action, request, error, view, left_minor, words, sizeof words);
         return setpay_problem_set(problem, error == SETPAY_E_DUPLICATE ? SETPAY_E_NOT_FOUND : error,
                                   "%s", words);
@@ -116,6 +117,14 @@ enum setpay_error setpay_merchant_command_refund(struct setpay_db *db,
                                                  struct setpay_problem *problem)
 {
     return step(db, context, SETPAY_ORDER_REFUND, args, result, problem);
+}
+
+enum setpay_error setpay_merchant_command_authorise(struct setpay_db *db,
+                                                    const struct setpay_merchant_context *context,
+                                                    const json_t *args, json_t **result,
+                                                    struct setpay_problem *problem)
+{
+    return step(db, context, SETPAY_ORDER_AUTHORISE, args, result, problem);
 }
 
 enum setpay_error setpay_merchant_command_undo(struct setpay_db *db,

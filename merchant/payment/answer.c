@@ -1,5 +1,5 @@
 /*
- * PRes and InqRes.
+ * PRes, InqRes and CanRes.
  */
 #include "merchant/payment/answer.h"
 
@@ -30,9 +30,7 @@ static enum setpay_error add_gateway(struct setpay_merchant *merchant,
 #define REST_BYTES 1024
 #define RECEIPT_BESIDE_BYTES 32
 
-/* As many of the oldest as have room. Those of setpay's gateway always have: a purchase has no more
- * than SETPAY_LIMIT_RECEIPTS of them (step.h), of at most 448 bytes. Of one that seals more, the
- * wallet gets a chain that is good as far as it goes, rather than no answer. */
+/* As many of the oldest as have room: the wallet asks for the rest, which it is told of. */
 static size_t count_that_fit(const struct setpay_merchant_told *told)
 {
     size_t room = SETPAY_LIMIT_CONTENT_BYTES - REST_BYTES;
@@ -65,6 +63,10 @@ static enum setpay_error build_content(const struct setpay_merchant *merchant,
         message.receipt_count = count;
         for (size_t i = 0; i < count; i++)
             message.receipts[i] = told->receipts[i];
+    }
+    if (setpay_merchant_shows_receipts(purchase) && told->type != SETPAY_MESSAGE_P_RES) {
+        message.skipped = told->skipped;
+        message.left = told->left + (uint32_t)(told->receipt_count - count);
     }
     enum setpay_error error = setpay_pres_build(&message, content);
     setpay_pres_clear(&message);
@@ -115,7 +117,7 @@ enum setpay_error setpay_merchant_answer_build(struct setpay_merchant *merchant,
     /* A purchase lives longer than a certificate: an inquiry is answered under the one in use.
      * PReq was for the one that OI names, which also signed AuthReq. */
     const struct setpay_held *sign =
-        told->type == SETPAY_MESSAGE_INQ_RES
+        told->type != SETPAY_MESSAGE_P_RES
             ? setpay_keyring_in_use(keys, SETPAY_PROFILE_MERCHANT_SIGN, brand->name)
             : setpay_keyring_find(keys, SETPAY_PROFILE_MERCHANT_SIGN, brand->name,
                                   &purchase->merchant);

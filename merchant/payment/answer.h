@@ -1,6 +1,6 @@
 /*
- * PRes and InqRes, which have one content: what the wallet is told of its purchase, with the
- * gateway's sealed receipts.
+ * PRes, InqRes and CanRes, which have one content: what the wallet is told of its purchase, with
+ * the gateway's sealed receipts.
  */
 #ifndef SETPAY_MERCHANT_PAYMENT_ANSWER_H
 #define SETPAY_MERCHANT_PAYMENT_ANSWER_H
@@ -11,12 +11,14 @@
 #include "merchant/payment/payment_store.h"
 
 struct setpay_merchant_told {
-    enum setpay_message_type type; /* SETPAY_MESSAGE_P_RES or SETPAY_MESSAGE_INQ_RES */
+    enum setpay_message_type type; /* SETPAY_MESSAGE_P_RES, _INQ_RES or _CAN_RES */
     const struct setpay_id *rrpid; /* of the request */
     const struct setpay_digest *request_hash;
     const struct setpay_digest *challenge;
     const struct setpay_sealed_receipt *receipts; /* oldest first; borrowed */
     size_t receipt_count;
+    uint32_t skipped; /* before these, which the wallet has; not in a PRes, nor is the next */
+    uint32_t left;    /* behind these */
 };
 
 /* Signs and packs into bytes (replaced), with the merchant's and, where it is known, the gateway's

@@ -12,7 +12,9 @@
 #include "common/wire/thumbs.h"
 #include "merchant/payment/rules.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static enum setpay_message_type type_of(enum setpay_ask_kind kind)
 {
@@ -27,6 +29,8 @@ static enum setpay_message_type type_of(enum setpay_ask_kind kind)
         return SETPAY_MESSAGE_CRED_REQ;
     case SETPAY_ASK_CREDIT_REVERSAL:
         return SETPAY_MESSAGE_CRED_REV_REQ;
+    case SETPAY_ASK_CANCEL:
+        return SETPAY_MESSAGE_AUTH_CAN_REQ;
     default:
         return SETPAY_MESSAGE_AUTH_REQ;
     }
@@ -48,13 +52,68 @@ static enum setpay_error build_auth_req(struct setpay_merchant *merchant,
     return error;
 }
 
+/* By AuthToken: all of the first one but header, intent and amount, and no envelope beside. */
+static enum setpay_error build_further_req(struct setpay_merchant *merchant,
+                                           const struct setpay_merchant_purchase *purchase,
+                                           const struct setpay_merchant_asking *asking,
+                                           setpay_time_ms now_ms, struct setpay_merchant_ask *ask)
+{
+    if (asking->step == NULL || asking->agreement == NULL || !asking->agreement->has_auth_token)
+        return SETPAY_E_INTERNAL;
+    struct setpay_auth_req *request = calloc(1, sizeof *request);
+    if (request == NULL)
+        return SETPAY_E_NOMEM;
+    setpay_merchant_auth_req_fill(purchase, merchant->id,
+                                  asking->step->sale ? SETPAY_INTENT_SALE : SETPAY_INTENT_AUTHORISE,
+                                  &ask->rrpid, now_ms, request);
+    request->header.sender = ask->signer;
+    request->amount.minor = asking->step->amount_minor;
+    request->has_auth_token = true;
+    request->auth_token = asking->agreement->auth_token;
+    enum setpay_error error = setpay_auth_req_build(request, &ask->content);
+    free(request);
+    return error;
+}
+
+static enum setpay_error build_auth_can_req(const struct setpay_merchant *merchant,
+                                            const struct setpay_merchant_purchase *purchase,
+                                            const struct setpay_merchant_asking *asking,
+                                            setpay_time_ms now_ms, struct setpay_merchant_ask *ask)
+{
+    struct setpay_auth_can_req request = {
+        .header =
+            {
+                .rrpid = ask->rrpid,
+                .date_ms = now_ms,
+                .has_sender = true,
+                .sender = ask->signer,
+                .has_receiver = true,
+                .receiver = purchase->gateway_sign,
+            },
+        .xid = purchase->xid,
+    };
+    if (asking->agreement == NULL || asking->agreement->cancellation.size == 0)
+        return SETPAY_E_INTERNAL;
+    memcpy(request.brand, purchase->brand, sizeof request.brand);
+    (void)snprintf(request.merchant_id, sizeof request.merchant_id, "%s", merchant->id);
+    request.cancellation = asking->agreement->cancellation;
+    return setpay_auth_can_req_build(&request, &ask->content);
+}
+
 static enum setpay_error build_auth_rev_req(struct setpay_merchant *merchant,
                                             const struct setpay_merchant_purchase *purchase,
+                                            const struct setpay_merchant_asking *asking,
                                             setpay_time_ms now_ms, struct setpay_merchant_ask *ask)
 {
     struct setpay_auth_rev_req request;
     setpay_merchant_auth_rev_req_fill(purchase, merchant->id, &ask->rrpid, now_ms, &request);
     request.header.sender = ask->signer;
+    if (asking->step != NULL && asking->of_token == NULL)
+        return SETPAY_E_INTERNAL;
+    if (asking->step != NULL) {
+        request.cap_token = *asking->of_token;
+        request.amount.minor = asking->held_minor;
+    }
     return setpay_auth_rev_req_build(&request, &ask->content);
 }
 
@@ -100,13 +159,21 @@ static enum setpay_error make_content(struct setpay_merchant *merchant,
     SETPAY_TRY(setpay_id_random(&ask->rrpid));
     switch (asking->kind) {
     case SETPAY_ASK_AUTHORISE:
-        SETPAY_TRY(build_auth_req(merchant, purchase, SETPAY_INTENT_AUTHORISE, now_ms, ask));
+        SETPAY_TRY(build_auth_req(merchant, purchase,
+                                  purchase->sale ? SETPAY_INTENT_SALE : SETPAY_INTENT_AUTHORISE,
+                                  now_ms, ask));
         break;
     case SETPAY_ASK_VOID:
         SETPAY_TRY(build_auth_req(merchant, purchase, SETPAY_INTENT_VOID, now_ms, ask));
         break;
     case SETPAY_ASK_REVERSE:
-        SETPAY_TRY(build_auth_rev_req(merchant, purchase, now_ms, ask));
+        SETPAY_TRY(build_auth_rev_req(merchant, purchase, asking, now_ms, ask));
+        break;
+    case SETPAY_ASK_FURTHER:
+        SETPAY_TRY(build_further_req(merchant, purchase, asking, now_ms, ask));
+        break;
+    case SETPAY_ASK_CANCEL:
+        SETPAY_TRY(build_auth_can_req(merchant, purchase, asking, now_ms, ask));
         break;
     default:
         SETPAY_TRY(build_step_req(merchant, purchase, asking, ask));

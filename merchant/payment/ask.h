@@ -7,6 +7,7 @@
 
 #include "common/base/bytes.h"
 #include "common/wire/checks.h"
+#include "merchant/payment/agreement_store.h"
 #include "merchant/payment/merchant.h"
 #include "merchant/payment/payment_store.h"
 #include "merchant/payment/step.h"
@@ -17,8 +18,10 @@
 struct setpay_merchant_asking {
     enum setpay_ask_kind kind;
     const struct setpay_merchant_step *step; /* NULL: of no step */
-    const struct setpay_id
-        *of_token; /* of a step: what it is of, at the gateway; not of a release */
+    const struct setpay_id *of_token;        /* of a step: what it is of, at the gateway */
+    int64_t held_minor;                      /* of a release: what is given up */
+    /* Of a further authorisation, or a cancellation. */
+    const struct setpay_merchant_agreement *agreement;
 };
 
 /* A fresh request, signed. *ask is initialised; what it holds is replaced. By the certificate under

@@ -11,15 +11,16 @@
 #include "common/base/log.h"
 #include "common/net/metrics.h"
 #include "merchant/payment/ask.h"
+#include "merchant/payment/authorisation.h"
 #include "merchant/payment/drive.h"
 #include "merchant/payment/rules.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const kinds[] = {"authorise",       "void",   "reverse",
-                                    "capture",         "credit", "capture_reversal",
-                                    "credit_reversal", NULL};
+static const char *const kinds[] = {
+    "authorise",       "void",    "reverse", "capture", "credit", "capture_reversal",
+    "credit_reversal", "further", "cancel",  NULL};
 static struct setpay_metric gateway_seconds = {
     .name = "setpay_merchant_gateway_seconds",
     .help = "Time from a request to the gateway to its answer.",
@@ -52,6 +53,7 @@ static void forget_answer(struct setpay_merchant_drive *drive)
     setpay_message_clear(&drive->answer);
     setpay_certificate_unref(drive->signer);
     drive->signer = NULL;
+    drive->refused_code = 0;
 }
 
 static void free_drive(struct setpay_merchant_drive *drive)
@@ -65,6 +67,7 @@ static void free_drive(struct setpay_merchant_drive *drive)
     if (drive->asks)
         setpay_frame_client_cancel(setpay_merchant_client(drive->worker, drive->brand),
                                    drive->ticket);
+    free(drive->steps);
     setpay_merchant_ask_clear(&drive->ask);
     setpay_cleanse(drive->envelope.data, drive->envelope.size); /* rule M7 */
     setpay_buffer_clear(&drive->envelope);
@@ -133,23 +136,37 @@ void setpay_merchant_drive_later(struct setpay_merchant_drive *drive)
 
 /* ------------------------------------------------------------------ reading */
 
-/* The oldest step that is asked for, and what it is of. */
+/* The step whose turn it is, and what it is of. */
 static enum setpay_error read_step(struct setpay_db *db, struct setpay_merchant_drive *drive,
                                    enum setpay_ask_kind *kind)
 {
-    SETPAY_TRY(setpay_merchant_step_list(db, drive->purchase.id, &drive->steps));
-    const struct setpay_merchant_step *step = setpay_merchant_step_first(&drive->steps);
+    struct setpay_merchant_authorisation one;
+    const struct setpay_merchant_purchase *purchase = &drive->purchase;
+    if (drive->steps == NULL)
+        drive->steps = calloc(1, sizeof *drive->steps);
+    if (drive->steps == NULL)
+        return SETPAY_E_NOMEM;
+    SETPAY_TRY(setpay_merchant_step_list(db, purchase->id, drive->steps));
+    SETPAY_TRY(setpay_merchant_agreement_read(db, purchase->id, &drive->agreement));
+    const struct setpay_merchant_step *step = setpay_merchant_step_first(drive->steps);
     if (step == NULL)
         return SETPAY_E_STORE; /* state and steps disagree */
-    const struct setpay_merchant_step *of = setpay_merchant_step_of(&drive->steps, step->of_id);
+    const struct setpay_merchant_step *of = setpay_merchant_step_of(drive->steps, step->of_id);
     if (step->id != drive->step.id) {
         drive->renew = false;
         drive->tries = 0;
     }
     drive->step = *step;
-    drive->of_token = of != NULL ? of->token : drive->purchase.cap_token;
+    drive->of_token = of != NULL ? of->token : purchase->cap_token;
+    drive->held_minor = 0;
+    if (step->kind == SETPAY_MERCHANT_STEP_RELEASE &&
+        setpay_merchant_authorisation_find(purchase, drive->steps, step->of_id, &one))
+        drive->held_minor = setpay_merchant_authorisation_held(&one);
+    if (step->kind == SETPAY_MERCHANT_STEP_AUTHORISE)
+        SETPAY_TRY(
+            setpay_merchant_purchase_certificate(db, purchase->id, &drive->certificate)); /* A3 */
     *kind = setpay_merchant_step_ask_kind(step->kind);
-    return setpay_merchant_ask_find_step(db, &drive->purchase, step->id, &drive->ask);
+    return setpay_merchant_ask_find_step(db, purchase, step->id, &drive->ask);
 }
 
 static enum setpay_error read_ask(struct setpay_db *db, struct setpay_merchant_drive *drive)
@@ -254,6 +271,8 @@ static enum setpay_error make_ask(struct setpay_merchant_drive *drive)
         .kind = drive->ask.kind,
         .step = steps ? &drive->step : NULL,
         .of_token = &drive->of_token,
+        .held_minor = drive->held_minor,
+        .agreement = &drive->agreement,
     };
     SETPAY_TRY(setpay_merchant_ask_make(worker->merchant, drive->brand, &drive->purchase, &asking,
                                         setpay_clock_now_ms(), &drive->ask));
@@ -296,8 +315,7 @@ static enum setpay_error ask(struct setpay_merchant_drive *drive)
         return SETPAY_OK;
     }
     if (drive->purchase.state == SETPAY_PURCHASE_STEPPING &&
-        drive->step.kind == SETPAY_MERCHANT_STEP_RELEASE &&
-        setpay_merchant_held(&drive->purchase) == 0) {
+        drive->step.kind == SETPAY_MERCHANT_STEP_RELEASE && drive->held_minor == 0) {
         forget_answer(drive);
         setpay_merchant_book_step(drive); /* the captures before it have left nothing */
         return SETPAY_OK;

@@ -11,6 +11,7 @@
 #include "common/net/metrics.h"
 #include "common/net/refusals.h"
 #include "merchant/payment/batch_store.h"
+#include "merchant/payment/due.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +19,7 @@
 #define MEDIA_TYPE "application/x-protobuf"
 /* A stop does not wait for a gateway that may be gone: the wallet will inquire. */
 
-static const char *const types[] = {"PInitReq", "PReq", "InqReq", "other", NULL};
+static const char *const types[] = {"PInitReq", "PReq", "InqReq", "CanReq", "other", NULL};
 static const char *const results[] = {"answered", "refused", NULL};
 static struct setpay_metric requests_total = {
     .name = "setpay_merchant_requests_total",
@@ -44,8 +45,10 @@ static size_t type_index(const struct setpay_merchant_work *work)
         return 1;
     case SETPAY_MESSAGE_INQ_REQ:
         return 2;
-    default:
+    case SETPAY_MESSAGE_CAN_REQ:
         return 3;
+    default:
+        return 4;
     }
 }
 
@@ -198,6 +201,9 @@ static void take_message(struct setpay_merchant_work *work)
     case SETPAY_MESSAGE_INQ_REQ:
         setpay_merchant_on_inq_req(work);
         return;
+    case SETPAY_MESSAGE_CAN_REQ:
+        setpay_merchant_on_can_req(work);
+        return;
     default:
         setpay_merchant_refuse(work, SETPAY_E_MESSAGE_TYPE); /* rule A1 */
     }
@@ -309,6 +315,8 @@ enum setpay_error setpay_merchant_worker_new(struct setpay_merchant *merchant,
     if (error == SETPAY_OK && made->index == 0)
         error = setpay_merchant_batches_new(made, &made->batches);
     if (error == SETPAY_OK)
+        error = setpay_merchant_dues_new(made, &made->dues);
+    if (error == SETPAY_OK)
         error = setpay_timer_new(made->loop, on_start_time, made, &made->start_timer);
     if (error == SETPAY_OK)
         error = make_server(made, daemon_worker);
@@ -348,6 +356,7 @@ void setpay_merchant_worker_free(struct setpay_merchant_worker *worker)
     setpay_timer_free(worker->start_timer);
     setpay_merchant_drives_free(worker);
     setpay_merchant_batches_free(worker->batches);
+    setpay_merchant_dues_free(worker->dues);
     for (size_t i = 0; i < SETPAY_MERCHANT_BRANDS_MAX; i++)
         setpay_frame_client_free(worker->clients[i]);
     setpay_merchant_pcert_free(worker->pcert); /* hears of the end of its questions */

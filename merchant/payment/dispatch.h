@@ -25,6 +25,7 @@ struct setpay_merchant_work;
 struct setpay_merchant_drive;
 struct setpay_merchant_pcert;
 struct setpay_merchant_batches;
+struct setpay_merchant_dues;
 
 struct setpay_merchant_worker {
     struct setpay_merchant *merchant;
@@ -39,6 +40,7 @@ struct setpay_merchant_worker {
     struct setpay_merchant_drive *drives; /* purchases of this worker that wait for the gateway */
     struct setpay_merchant_pcert *pcert;  /* worker 0 only: asks for certificates */
     struct setpay_merchant_batches *batches; /* worker 0 only: closes batches */
+    struct setpay_merchant_dues *dues;       /* what is due of the purchases that it drives */
     struct setpay_timer *start_timer;
     bool draining;
 };
@@ -61,6 +63,7 @@ struct setpay_merchant_work {
     /* Of the message in hand; which ones are used depends on its type. */
     struct setpay_preq preq;
     struct setpay_oi oi;
+    struct setpay_can_req cancels; /* or an InqReq, which is one without a cancellation */
     struct setpay_merchant_offer offer;
     struct setpay_merchant_purchase purchase;
     struct setpay_merchant_ask ask;
@@ -97,6 +100,7 @@ void setpay_merchant_wait(struct setpay_merchant_work *work, setpay_merchant_res
 void setpay_merchant_on_pinit_req(struct setpay_merchant_work *work);
 void setpay_merchant_on_preq(struct setpay_merchant_work *work);
 void setpay_merchant_on_inq_req(struct setpay_merchant_work *work);
+void setpay_merchant_on_can_req(struct setpay_merchant_work *work);
 
 /* ------------------------------------------------------------------ purchases at the gateway */
 

@@ -8,6 +8,7 @@
 
 #include "common/wire/checks.h"
 #include "common/wire/signed.h"
+#include "merchant/payment/agreement_store.h"
 #include "merchant/payment/dispatch.h"
 #include "merchant/payment/step.h"
 
@@ -30,9 +31,11 @@ struct setpay_merchant_drive {
 
     /* As read for the present step. */
     struct setpay_merchant_purchase purchase;
-    struct setpay_merchant_steps steps; /* these three in state STEPPING */
-    struct setpay_merchant_step step;   /* the oldest of them that is asked for */
-    struct setpay_id of_token;          /* what it is of, at the gateway */
+    struct setpay_merchant_steps *steps; /* owned; these in state STEPPING */
+    struct setpay_merchant_step step;    /* whose turn it is */
+    struct setpay_id of_token;           /* what it is of, at the gateway */
+    int64_t held_minor;                  /* of a release: what is held of its authorisation */
+    struct setpay_merchant_agreement agreement;
     struct setpay_merchant_ask ask;
     struct setpay_buffer envelope;
     struct setpay_buffer certificate;
@@ -43,9 +46,12 @@ struct setpay_merchant_drive {
     struct setpay_certificate *signer;
     struct setpay_auth_res auth_res;
     struct setpay_auth_rev_res auth_rev_res;
+    struct setpay_auth_can_res auth_can_res;
     struct setpay_step_res step_res;
+    uint32_t refused_code; /* an Error has ended the step; 0: it is the answer that counts */
     struct setpay_merchant_purchase booked;  /* the purchase after it */
     struct setpay_merchant_step booked_step; /* and the step */
+    struct setpay_pres receipts;             /* only these of it, while a step is booked */
     struct setpay_buffer pres;               /* empty: none to be kept */
 };
 
@@ -54,9 +60,18 @@ const char *setpay_merchant_ask_name(enum setpay_ask_kind kind);
 
 /* Books the answer in auth_res or auth_rev_res, which was checked. The drive goes on by itself. */
 void setpay_merchant_book(struct setpay_merchant_drive *drive);
-/* The same for an answer to a step, in step_res, or for a release in auth_rev_res; a release of
- * nothing needs none. */
+/* The same for an answer to a step, in step_res, for a release in auth_rev_res, a further
+ * authorisation in auth_res, a cancellation in auth_can_res; or for the code by which an Error has
+ * ended one of the last two. A release of nothing needs none. */
 void setpay_merchant_book_step(struct setpay_merchant_drive *drive);
+/* PRes for the purchase in booked, where the shopper's request is to be answered now; to be kept by
+ * setpay_merchant_keep_pres in the operation that books. */
+enum setpay_error setpay_merchant_make_pres(struct setpay_merchant_drive *drive,
+                                            const struct setpay_pres *receipts,
+                                            setpay_time_ms now_ms) SETPAY_MUST_CHECK;
+enum setpay_error
+setpay_merchant_keep_pres(struct setpay_db *db,
+                          const struct setpay_merchant_drive *drive) SETPAY_MUST_CHECK;
 /* Checks what came back, in answer, and books it or asks again later. An error: it was no answer.
  */
 enum setpay_error

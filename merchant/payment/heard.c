@@ -4,27 +4,57 @@
  */
 #include "common/base/log.h"
 #include "common/base/testing.h"
+#include "merchant/payment/agreement.h"
 #include "merchant/payment/ask.h"
 #include "merchant/payment/drive.h"
 #include "merchant/payment/rules.h"
 
 #include <string.h>
 
+/* Whether the certificate that signed the request is good, as far as we can see. */
+static bool is_ours_good(const struct setpay_merchant_drive *drive, setpay_time_ms now_ms)
+{
+    struct setpay_certificate *certificate = NULL;
+    enum setpay_error error = setpay_trust_verify_known(
+        drive->worker->merchant->trust, &drive->ask.signer, SETPAY_PROFILE_MERCHANT_SIGN,
+        drive->brand->name, now_ms, &certificate);
+    setpay_certificate_unref(certificate);
+    return error == SETPAY_OK;
+}
+
 /* Whether an Error that names a certificate can only mean the cardholder's. */
 static bool cardholder_ended(const struct setpay_merchant_drive *drive, setpay_time_ms now_ms)
 {
     struct setpay_trust *trust = drive->worker->merchant->trust;
     struct setpay_certificate *certificate = NULL;
-    enum setpay_error ours =
-        setpay_trust_verify_known(trust, &drive->purchase.merchant, SETPAY_PROFILE_MERCHANT_SIGN,
-                                  drive->brand->name, now_ms, &certificate);
-    setpay_certificate_unref(certificate);
-    certificate = NULL;
     enum setpay_error theirs = setpay_trust_verify(trust, setpay_buffer_view(&drive->certificate),
                                                    NULL, 0, SETPAY_PROFILE_CARDHOLDER_SIGN,
                                                    drive->brand->name, now_ms, &certificate);
     setpay_certificate_unref(certificate);
-    return ours == SETPAY_OK && (theirs == SETPAY_E_CERT_REVOKED || theirs == SETPAY_E_CERT_TIME);
+    return is_ours_good(drive, now_ms) &&
+           (theirs == SETPAY_E_CERT_REVOKED || theirs == SETPAY_E_CERT_TIME);
+}
+
+/* To a further authorisation or a cancellation, which an Error may end. */
+static void take_further_word(struct setpay_merchant_drive *drive, uint32_t wire_code,
+                              bool by_gateway, setpay_time_ms now_ms)
+{
+    switch (setpay_merchant_further_word(drive->ask.kind, wire_code, by_gateway,
+                                         cardholder_ended(drive, now_ms),
+                                         is_ours_good(drive, now_ms))) {
+    case SETPAY_FURTHER_REFUSED:
+        drive->refused_code = wire_code;
+        drive->tries = 0;
+        drive->again = 0;
+        setpay_merchant_book_step(drive);
+        return;
+    case SETPAY_FURTHER_RENEW:
+        drive->renew = true;
+        break;
+    case SETPAY_FURTHER_LATER:
+        break;
+    }
+    setpay_merchant_drive_later(drive);
 }
 
 static void take_word(struct setpay_merchant_drive *drive, const struct setpay_message *message,
@@ -40,6 +70,10 @@ static void take_word(struct setpay_merchant_drive *drive, const struct setpay_m
         atomic_store(&drive->brand->gateway_wanted, true); /* perhaps it has new ones */
     bool by_gateway =
         message->is_signed && setpay_digest_equal(&message->signer, &drive->purchase.gateway_sign);
+    if (drive->ask.kind == SETPAY_ASK_FURTHER || drive->ask.kind == SETPAY_ASK_CANCEL) {
+        take_further_word(drive, wire_code, by_gateway, now_ms);
+        return;
+    }
     if (setpay_merchant_is_lapsed(&drive->purchase, wire_code, by_gateway,
                                   cardholder_ended(drive, now_ms), now_ms)) {
         setpay_merchant_book_event(drive, SETPAY_PURCHASE_LAPSE); /* rule M9 */
@@ -106,6 +140,8 @@ static enum setpay_message_type answer_type(enum setpay_ask_kind kind)
         return SETPAY_MESSAGE_CRED_RES;
     case SETPAY_ASK_CREDIT_REVERSAL:
         return SETPAY_MESSAGE_CRED_REV_RES;
+    case SETPAY_ASK_CANCEL:
+        return SETPAY_MESSAGE_AUTH_CAN_RES;
     default:
         return SETPAY_MESSAGE_AUTH_RES;
     }
@@ -117,8 +153,9 @@ static enum setpay_error read_step_res(struct setpay_merchant_drive *drive,
     const struct setpay_merchant *merchant = drive->worker->merchant;
     SETPAY_TRY(setpay_step_res_parse(drive->answer.content, &drive->step_res));
     SETPAY_TRY(setpay_answer_check(&drive->answer, &drive->step_res.header, asked));
-    return setpay_merchant_step_res_check(&drive->purchase, merchant->id, &drive->step,
-                                          &drive->of_token, &drive->step_res); /* rule M6 */
+    return setpay_merchant_step_res_check(&drive->purchase, drive->steps, merchant->id,
+                                          &drive->step, &drive->of_token,
+                                          &drive->step_res); /* rule M6 */
 }
 
 /* Rules A2, A3, A4, M6 for an answer proper, into the drive. */
@@ -141,8 +178,20 @@ static enum setpay_error read_answer(struct setpay_merchant_drive *drive,
     case SETPAY_ASK_REVERSE:
         SETPAY_TRY(setpay_auth_rev_res_parse(message->content, &drive->auth_rev_res));
         SETPAY_TRY(setpay_answer_check(message, &drive->auth_rev_res.header, asked));
-        return setpay_merchant_auth_rev_res_check(&drive->purchase, merchant->id,
-                                                  &drive->auth_rev_res);
+        return setpay_merchant_auth_rev_res_check(
+            &drive->purchase, merchant->id,
+            drive->ask.step_id != 0 ? drive->held_minor : setpay_merchant_held(&drive->purchase),
+            &drive->auth_rev_res);
+    case SETPAY_ASK_FURTHER:
+        SETPAY_TRY(setpay_auth_res_parse(message->content, &drive->auth_res));
+        SETPAY_TRY(setpay_answer_check(message, &drive->auth_res.header, asked));
+        return setpay_merchant_further_res_check(&drive->purchase, merchant->id, &drive->step,
+                                                 &drive->auth_res); /* rule M6 */
+    case SETPAY_ASK_CANCEL:
+        SETPAY_TRY(setpay_auth_can_res_parse(message->content, &drive->auth_can_res));
+        SETPAY_TRY(setpay_answer_check(message, &drive->auth_can_res.header, asked));
+        return setpay_merchant_auth_can_res_check(&drive->purchase, merchant->id,
+                                                  &drive->auth_can_res); /* rule M6 */
     default:
         return read_step_res(drive, asked);
     }

@@ -15,11 +15,17 @@
 #include "common/net/metrics.h"
 #include "common/store/answers.h"
 #include "common/store/evidence.h"
+#include "common/wire/agreement.h"
+#include "merchant/payment/agreement.h"
 #include "merchant/payment/answer.h"
+#include "merchant/payment/batch_store.h"
 #include "merchant/payment/drive.h"
+#include "merchant/payment/due.h"
 #include "merchant/payment/rules.h"
 #include "merchant/store/order.h"
 #include "merchant/store/stock.h"
+
+#include <stdlib.h>
 
 static const char *const outcomes[] = {"authorised", "declined", "voided",
                                        "reversed",   "lapsed",   NULL};
@@ -32,8 +38,8 @@ static struct setpay_metric purchases_total = {
 
 /* ------------------------------------------------------------------ the operation */
 
-static enum setpay_error keep_answer(struct setpay_db *db,
-                                     const struct setpay_merchant_drive *drive)
+enum setpay_error setpay_merchant_keep_pres(struct setpay_db *db,
+                                            const struct setpay_merchant_drive *drive)
 {
     const struct setpay_merchant_purchase *purchase = &drive->booked;
     if (drive->pres.size == 0)
@@ -52,8 +58,9 @@ static enum setpay_error write_state(struct setpay_db *db,
 {
     *purchase = drive->booked;
     SETPAY_TRY(setpay_merchant_purchase_update(db, purchase));
-    SETPAY_TRY(keep_answer(db, drive));
-    if (purchase->state == SETPAY_PURCHASE_AUTHORISED)
+    SETPAY_TRY(setpay_merchant_keep_pres(db, drive));
+    if (purchase->state == SETPAY_PURCHASE_AUTHORISED ||
+        purchase->state == SETPAY_PURCHASE_CAPTURED)
         SETPAY_TRY(setpay_stock_sell(db, purchase->order_id, purchase->updated_ms));
     if (!setpay_purchase_state_is_refused(purchase->state))
         return SETPAY_OK;
@@ -61,22 +68,46 @@ static enum setpay_error write_state(struct setpay_db *db,
     return error == SETPAY_E_NOT_FOUND ? SETPAY_OK : error; /* rule M4: a late one held no order */
 }
 
-/* An order whose money is wanted at once has its capture asked for in the operation that books the
- * authorisation: so no crash comes between the two. */
-static enum setpay_error capture_at_once(struct setpay_db *db,
-                                         struct setpay_merchant_purchase *purchase)
+/* A sale's capture, and its undoing where nobody wants it any more. */
+static enum setpay_error write_sale(struct setpay_db *db, const struct setpay_merchant_drive *drive,
+                                    const struct setpay_merchant_purchase *purchase)
 {
-    enum setpay_order_capture capture;
-    struct setpay_merchant_step step;
-    if (purchase->state != SETPAY_PURCHASE_AUTHORISED)
+    const struct setpay_auth_res *answer = &drive->auth_res;
+    if (drive->ask.kind == SETPAY_ASK_REVERSE || !answer->has_capture)
         return SETPAY_OK;
-    SETPAY_TRY(setpay_order_find_capture(db, purchase->order_id, &capture));
-    if (capture != SETPAY_CAPTURE_IMMEDIATE)
-        return SETPAY_OK;
+    SETPAY_TRY(setpay_merchant_receipt_add(db, purchase->id, &answer->capture.receipt,
+                                           purchase->updated_ms));
+    SETPAY_TRY(setpay_merchant_batch_meet(db, purchase->brand, answer->capture.batch,
+                                          purchase->updated_ms));
+    struct setpay_merchant_steps *steps = calloc(1, sizeof *steps);
+    if (steps == NULL)
+        return SETPAY_E_NOMEM;
     enum setpay_error error =
-        setpay_merchant_step_ask(db, purchase, SETPAY_MERCHANT_STEP_CAPTURE, NULL,
-                                 setpay_merchant_held(purchase), purchase->updated_ms, &step);
-    return error == SETPAY_E_HOLD_OVER ? SETPAY_OK : error; /* a hold of no time at all */
+        setpay_merchant_step_sold(&answer->capture, 0, purchase->state == SETPAY_PURCHASE_STEPPING,
+                                  purchase->updated_ms, steps);
+    if (error == SETPAY_OK)
+        error = setpay_merchant_step_write(db, purchase->id, steps);
+    free(steps);
+    return error;
+}
+
+/* What the shopper has agreed to beyond this payment begins with it. */
+static enum setpay_error write_agreement(struct setpay_db *db,
+                                         const struct setpay_merchant_drive *drive,
+                                         const struct setpay_merchant_purchase *purchase)
+{
+    struct setpay_merchant_agreement agreement;
+    struct setpay_order_terms terms;
+    bool begins = drive->ask.kind == SETPAY_ASK_AUTHORISE &&
+                  (purchase->state == SETPAY_PURCHASE_AUTHORISED ||
+                   purchase->state == SETPAY_PURCHASE_CAPTURED) &&
+                  setpay_terms_go_on(&purchase->terms);
+    if (!begins)
+        return SETPAY_OK;
+    SETPAY_TRY(setpay_order_find_terms(db, purchase->order_id, &terms));
+    setpay_merchant_agreement_begin(purchase, terms.schedule, &drive->auth_res,
+                                    purchase->updated_ms, &agreement);
+    return setpay_merchant_agreement_insert(db, &agreement);
 }
 
 static enum setpay_error write_outcome(struct setpay_db *db, void *arg)
@@ -88,16 +119,19 @@ static enum setpay_error write_outcome(struct setpay_db *db, void *arg)
                                                       : &drive->auth_res.receipt;
     SETPAY_TRY(write_state(db, drive, &purchase));
     SETPAY_TRY(setpay_merchant_receipt_add(db, purchase.id, receipt, purchase.updated_ms));
+    SETPAY_TRY(write_sale(db, drive, &purchase));
     SETPAY_TRY(
         setpay_evidence_keep(db, purchase.id, &drive->answer, drive->signer, purchase.updated_ms));
     SETPAY_TRY(setpay_merchant_instruction_delete(db, purchase.id)); /* rule M7 */
-    return capture_at_once(db, &purchase);
+    SETPAY_TRY(write_agreement(db, drive, &purchase));
+    return setpay_merchant_due_keep(db, &purchase, purchase.updated_ms);
 }
 
 static void count_outcome(const struct setpay_merchant_purchase *purchase)
 {
     switch (purchase->state) {
     case SETPAY_PURCHASE_AUTHORISED:
+    case SETPAY_PURCHASE_CAPTURED:
         setpay_metric_add(&purchases_total, 0, 0, 1);
         break;
     case SETPAY_PURCHASE_DECLINED:
@@ -156,7 +190,7 @@ static enum setpay_error read_snapshot(struct setpay_db *db, void *arg)
 {
     struct snapshot *s = arg;
     SETPAY_TRY(setpay_merchant_purchase_find(db, &s->drive->xid, &s->drive->purchase));
-    return setpay_merchant_receipt_list(db, s->drive->purchase.id, &s->receipts);
+    return setpay_merchant_receipt_list(db, s->drive->purchase.id, 0, &s->receipts);
 }
 
 static enum setpay_error apply(struct setpay_merchant_drive *drive, setpay_time_ms now_ms)
@@ -165,8 +199,9 @@ static enum setpay_error apply(struct setpay_merchant_drive *drive, setpay_time_
     drive->booked = drive->purchase;
     if (drive->ask.kind == SETPAY_ASK_REVERSE)
         return setpay_merchant_auth_rev_res_apply(now_ms, &drive->booked);
-    if (setpay_merchant_auth_res_event(&drive->purchase, answer) == SETPAY_PURCHASE_EXCESS)
-        setpay_log_error(answer->amount.minor > drive->purchase.amount.minor
+    enum setpay_purchase_event event = setpay_merchant_auth_res_event(&drive->purchase, answer);
+    if (event == SETPAY_PURCHASE_EXCESS || event == SETPAY_PURCHASE_OVERSOLD)
+        setpay_log_error(answer->amount.minor > drive->purchase.first_minor
                              ? SETPAY_E_OVER_APPROVED
                              : SETPAY_E_AUTH_MISMATCH,
                          "gateway.amount", setpay_field_id("xid", &drive->xid),
@@ -176,9 +211,9 @@ static enum setpay_error apply(struct setpay_merchant_drive *drive, setpay_time_
     return setpay_merchant_auth_res_apply(answer, now_ms, &drive->booked);
 }
 
-/* PRes, where the shopper's request is to be answered now. */
-static enum setpay_error make_pres(struct setpay_merchant_drive *drive,
-                                   const struct setpay_pres *receipts, setpay_time_ms now_ms)
+enum setpay_error setpay_merchant_make_pres(struct setpay_merchant_drive *drive,
+                                            const struct setpay_pres *receipts,
+                                            setpay_time_ms now_ms)
 {
     const struct setpay_merchant_told told = {
         .type = SETPAY_MESSAGE_P_RES,
@@ -200,12 +235,14 @@ static enum setpay_error decide(struct setpay_merchant_drive *drive, struct setp
 {
     setpay_time_ms now_ms = setpay_clock_now_ms();
     SETPAY_TRY(apply(drive, now_ms));
-    if (receipts->receipt_count >= SETPAY_LIMIT_RECEIPTS)
+    if (receipts->receipt_count + 2 > SETPAY_LIMIT_RECEIPTS)
         return SETPAY_E_TOO_BIG;
     receipts->receipts[receipts->receipt_count++] = drive->ask.kind == SETPAY_ASK_REVERSE
                                                         ? drive->auth_rev_res.receipt
                                                         : drive->auth_res.receipt;
-    SETPAY_TRY(make_pres(drive, receipts, now_ms));
+    if (drive->ask.kind != SETPAY_ASK_REVERSE && drive->auth_res.has_capture)
+        receipts->receipts[receipts->receipt_count++] = drive->auth_res.capture.receipt;
+    SETPAY_TRY(setpay_merchant_make_pres(drive, receipts, now_ms));
     return setpay_store_submit(drive->worker->merchant->store, write_outcome, on_outcome_kept,
                                drive, &drive->worker->executor);
 }
@@ -273,7 +310,7 @@ void setpay_merchant_book_event(struct setpay_merchant_drive *drive,
     if (error == SETPAY_OK)
         error = setpay_metric_register(&purchases_total);
     if (error == SETPAY_OK)
-        error = make_pres(drive, &no_receipts, now_ms);
+        error = setpay_merchant_make_pres(drive, &no_receipts, now_ms);
     if (error == SETPAY_OK)
         error = setpay_store_submit(drive->worker->merchant->store, write_event, on_event_kept,
                                     drive, &drive->worker->executor);

@@ -95,7 +95,7 @@ enum setpay_error setpay_merchant_offer_purge(struct setpay_db *db, setpay_time_
     " merchant, gateway_sign, gateway_encrypt, terms_kind, terms_count, terms_interval_days,"      \
     " terms_each_minor, terms_end_ms, expiry_ms, until_ms, action_code, approval_code,"            \
     " hold_expiry_ms, cap_token, answered, created_ms, decided_ms, updated_ms, captured_minor,"    \
-    " credited_minor, released_minor"
+    " credited_minor, released_minor, first_minor, sale"
 
 static enum setpay_error read_purchase(struct setpay_db_rows *rows,
                                        struct setpay_merchant_purchase *purchase)
@@ -146,6 +146,8 @@ static enum setpay_error read_purchase(struct setpay_db_rows *rows,
     p.captured_minor = setpay_db_get_int(rows, c++);
     p.credited_minor = setpay_db_get_int(rows, c++);
     p.released_minor = setpay_db_get_int(rows, c++);
+    p.first_minor = setpay_db_get_int(rows, c++);
+    p.sale = setpay_db_get_bool(rows, c++);
     *purchase = p;
     return error == SETPAY_OK ? SETPAY_OK : SETPAY_E_STORE; /* ours, so it must be well-formed */
 }
@@ -187,10 +189,10 @@ enum setpay_error setpay_merchant_purchase_insert(struct setpay_db *db,
         " envelope, cardholder, merchant, gateway_sign, gateway_encrypt, terms_kind, terms_count,"
         " terms_interval_days, terms_each_minor, terms_end_ms, expiry_ms, until_ms, action_code,"
         " approval_code, hold_expiry_ms, cap_token, answered, created_ms, decided_ms, updated_ms,"
-        " certificate)"
+        " certificate, first_minor, sale)"
         " VALUES (1, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,"
         " $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34,"
-        " $35, $36)",
+        " $35, $36, $37, $38)",
         SETPAY_DB_INT(p->state), SETPAY_DB_ID(&p->xid), SETPAY_DB_TEXT(p->order_id),
         SETPAY_DB_TEXT(p->brand), SETPAY_DB_INT(p->amount.minor),
         SETPAY_DB_TEXT(p->amount.currency), SETPAY_DB_INT(p->approved_minor),
@@ -206,7 +208,7 @@ enum setpay_error setpay_merchant_purchase_insert(struct setpay_db *db,
         SETPAY_DB_TEXT(p->approval_code), SETPAY_DB_INT(p->hold_expiry_ms),
         SETPAY_DB_ID(p->has_cap_token ? &p->cap_token : NULL), SETPAY_DB_BOOL(p->answered),
         SETPAY_DB_INT(p->created_ms), SETPAY_DB_INT(p->decided_ms), SETPAY_DB_INT(p->updated_ms),
-        SETPAY_DB_VIEW(certificate));
+        SETPAY_DB_VIEW(certificate), SETPAY_DB_INT(p->first_minor), SETPAY_DB_BOOL(p->sale));
     if (error == SETPAY_E_DUPLICATE)
         return SETPAY_E_ORDER_TAKEN; /* rule M4 */
     SETPAY_TRY(error);
@@ -438,18 +440,32 @@ enum setpay_error setpay_merchant_receipt_add(struct setpay_db *db, int64_t purc
     return error;
 }
 
+static enum setpay_error count_receipts(struct setpay_db *db, int64_t purchase_id, int64_t *count)
+{
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(setpay_db_one(db, &rows,
+                             "SELECT count(*) FROM sealed_receipt WHERE purchase_id = $1",
+                             SETPAY_DB_INT(purchase_id)));
+    *count = setpay_db_get_int(rows, 0);
+    return setpay_db_end(rows);
+}
+
 enum setpay_error setpay_merchant_receipt_list(struct setpay_db *db, int64_t purchase_id,
-                                               struct setpay_pres *message)
+                                               uint32_t skipped, struct setpay_pres *message)
 {
     struct setpay_db_rows *rows;
     enum setpay_error error = SETPAY_OK;
+    int64_t count = 0;
+    SETPAY_TRY(count_receipts(db, purchase_id, &count));
+    message->skipped = (int64_t)skipped < count ? skipped : (uint32_t)count;
     message->receipts = calloc(SETPAY_LIMIT_RECEIPTS, sizeof *message->receipts);
     if (message->receipts == NULL)
         return SETPAY_E_NOMEM;
-    SETPAY_TRY(setpay_db_select(
-        db, &rows,
-        "SELECT sealed FROM sealed_receipt WHERE purchase_id = $1 ORDER BY number LIMIT $2",
-        SETPAY_DB_INT(purchase_id), SETPAY_DB_INT(SETPAY_LIMIT_RECEIPTS)));
+    SETPAY_TRY(setpay_db_select(db, &rows,
+                                "SELECT sealed FROM sealed_receipt WHERE purchase_id = $1"
+                                " AND number >= $2 ORDER BY number LIMIT $3",
+                                SETPAY_DB_INT(purchase_id), SETPAY_DB_INT(message->skipped),
+                                SETPAY_DB_INT(SETPAY_LIMIT_RECEIPTS)));
     while (error == SETPAY_OK && message->receipt_count < SETPAY_LIMIT_RECEIPTS &&
            setpay_db_next(rows)) {
         error = setpay_sealed_receipt_parse(setpay_db_get_view(rows, 0),
@@ -458,5 +474,6 @@ enum setpay_error setpay_merchant_receipt_list(struct setpay_db *db, int64_t pur
             message->receipt_count++;
     }
     enum setpay_error end = setpay_db_end(rows);
+    message->left = (uint32_t)(count - message->skipped - (int64_t)message->receipt_count);
     return error != SETPAY_OK ? SETPAY_E_STORE : end;
 }

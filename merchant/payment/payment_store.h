@@ -94,9 +94,11 @@ struct setpay_merchant_purchase {
     struct setpay_id xid;
     char order_id[SETPAY_WIRE_LID_M_MAX + 1];
     char brand[SETPAY_WIRE_BRAND_MAX + 1];
-    struct setpay_money amount; /* asked */
-    int64_t approved_minor;
-    int64_t captured_minor; /* less what was undone; so credited */
+    struct setpay_money amount; /* of the order */
+    int64_t first_minor;        /* asked of it at first */
+    bool sale;                  /* it is asked for as a sale */
+    int64_t approved_minor;     /* over all authorisations, as are the next three */
+    int64_t captured_minor;     /* less what was undone; so credited */
     int64_t credited_minor;
     int64_t released_minor;            /* given up of what was approved */
     struct setpay_id rrpid;            /* of the PReq */
@@ -187,6 +189,8 @@ enum setpay_ask_kind {
     SETPAY_ASK_CREDIT = 5,
     SETPAY_ASK_CAPTURE_REVERSAL = 6,
     SETPAY_ASK_CREDIT_REVERSAL = 7,
+    SETPAY_ASK_FURTHER = 8, /* AuthReq by AuthToken */
+    SETPAY_ASK_CANCEL = 9,
 };
 
 /* A request as it was signed once: every repeat has the same bytes (rule A6). */
@@ -226,8 +230,11 @@ enum setpay_error setpay_merchant_ask_find_any(struct setpay_db *db,
 enum setpay_error setpay_merchant_receipt_add(struct setpay_db *db, int64_t purchase_id,
                                               const struct setpay_sealed_receipt *receipt,
                                               setpay_time_ms now_ms) SETPAY_MUST_CHECK;
-/* All, oldest first, into message->receipts (must be empty; owned by it). */
+/* Those behind the oldest skipped, oldest first and as many as an answer may hold, into
+ * message->receipts (must be empty; owned by it); message->skipped, no more than there are, and
+ * left say how many stand before and behind them. */
 enum setpay_error setpay_merchant_receipt_list(struct setpay_db *db, int64_t purchase_id,
+                                               uint32_t skipped,
                                                struct setpay_pres *message) SETPAY_MUST_CHECK;
 
 #endif

@@ -103,7 +103,7 @@ static enum setpay_error build_offer(struct setpay_merchant_work *work,
         .items = order->items, /* borrowed */
         .item_count = order->item_count,
         .amount = order->amount,
-        .terms = {.kind = SETPAY_TERMS_SINGLE},
+        .terms = order->agreed.terms,
         .expiry_ms = expiry_ms < order->expires_ms ? expiry_ms : order->expires_ms,
         .gateway_sign = *setpay_certificate_thumbprint(gateway->sign),
         .gateway_encrypt = *setpay_certificate_thumbprint(gateway->encrypt),

@@ -3,8 +3,12 @@
  */
 #include "merchant/payment/port.h"
 
+#include "merchant/payment/agreement_store.h"
+#include "merchant/payment/authorisation.h"
 #include "merchant/payment/batch_store.h"
 #include "merchant/payment/payment_store.h"
+#include "merchant/payment/port_agreement.h"
+#include "merchant/payment/rules.h"
 #include "merchant/payment/step.h"
 
 #include <stdlib.h>
@@ -31,6 +35,7 @@ static enum setpay_error visit_purchase(void *arg, const struct setpay_merchant_
     view.captured_minor = p->captured_minor;
     view.credited_minor = p->credited_minor;
     view.released_minor = p->released_minor;
+    view.unwanted = setpay_merchant_is_unwanted(p);
     memcpy(view.approval_code, p->approval_code, sizeof view.approval_code);
     memcpy(view.action_code, p->action_code, sizeof view.action_code);
     memcpy(view.brand, p->brand, sizeof view.brand);
@@ -59,6 +64,8 @@ static enum setpay_error visit_steps(const struct setpay_merchant_purchase *purc
             .kind = step->kind,
             .amount = purchase->amount,
             .asking = step->state == SETPAY_MERCHANT_STEP_ASKING,
+            .declined = step->state == SETPAY_MERCHANT_STEP_DECLINED,
+            .hold_expiry_ms = step->hold_expiry_ms,
             .code = step->code,
             .undone = step->undone,
             .credited_minor = step->credited_minor,
@@ -68,6 +75,8 @@ static enum setpay_error visit_steps(const struct setpay_merchant_purchase *purc
             .decided_ms = step->decided_ms,
         };
         view.amount.minor = step->amount_minor;
+        memcpy(view.action_code, step->action_code, sizeof view.action_code);
+        memcpy(view.approval_code, step->approval_code, sizeof view.approval_code);
         if (of != NULL)
             view.of = of->name;
         SETPAY_TRY(visit(visit_arg, &view));
@@ -108,12 +117,89 @@ static enum setpay_error capturable(struct setpay_db *db, const struct setpay_id
     return error;
 }
 
+/* The name of the step that an authorisation is, NULL of the first one. */
+static const struct setpay_id *name_of(struct setpay_merchant_steps *steps,
+                                       const struct setpay_merchant_authorisation *one)
+{
+    const struct setpay_merchant_step *step = setpay_merchant_step_of(steps, one->step_id);
+    return step == NULL ? NULL : &step->name;
+}
+
+static enum setpay_error capture_of(struct setpay_db *db, struct setpay_merchant_purchase *purchase,
+                                    const struct setpay_id *name,
+                                    const struct setpay_step_wish *wish, int64_t minor,
+                                    setpay_time_ms now_ms, int64_t *number)
+{
+    struct setpay_merchant_step stored;
+    SETPAY_TRY(setpay_merchant_step_ask(db, purchase, SETPAY_MERCHANT_STEP_CAPTURE, name, minor,
+                                        now_ms, &stored));
+    if (wish->first != NULL && *wish->first == 0)
+        *wish->first = stored.id;
+    *number = stored.id;
+    return SETPAY_OK;
+}
+
+/* Of one authorisation where one has enough, and otherwise of several, the oldest first. */
+static enum setpay_error capture_with(struct setpay_db *db,
+                                      struct setpay_merchant_purchase *purchase,
+                                      struct setpay_merchant_steps *steps,
+                                      const struct setpay_step_wish *wish, setpay_time_ms now_ms,
+                                      int64_t *number)
+{
+    struct setpay_merchant_authorisation one;
+    int64_t minor = wish->amount_minor;
+    int64_t there_is = 0;
+    for (size_t at = 0; setpay_merchant_authorisation_next(purchase, steps, &at, &one);) {
+        int64_t left =
+            now_ms < one.hold_expiry_ms ? setpay_merchant_authorisation_capturable(&one) : 0;
+        if (minor > 0 && left >= minor)
+            return capture_of(db, purchase, name_of(steps, &one), wish, minor, now_ms, number);
+        there_is += left;
+    }
+    if (minor <= 0 || minor > there_is) /* with the words for it */
+        return capture_of(
+            db, purchase, NULL, wish,
+            minor > 0 && setpay_merchant_step_capturable(purchase, steps) >= minor ? 1 : minor,
+            now_ms, number);
+    for (size_t at = 0; setpay_merchant_authorisation_next(purchase, steps, &at, &one);) {
+        int64_t left =
+            now_ms < one.hold_expiry_ms ? setpay_merchant_authorisation_capturable(&one) : 0;
+        int64_t part = left < minor ? left : minor;
+        if (part > 0)
+            SETPAY_TRY(capture_of(db, purchase, name_of(steps, &one), wish, part, now_ms, number));
+        minor -= part;
+    }
+    return SETPAY_OK;
+}
+
+static enum setpay_error read_steps(struct setpay_db *db, int64_t purchase_id,
+                                    struct setpay_merchant_steps **steps)
+{
+    struct setpay_merchant_steps *list = calloc(1, sizeof *list);
+    if (list == NULL)
+        return SETPAY_E_NOMEM;
+    enum setpay_error error = setpay_merchant_step_list(db, purchase_id, list);
+    if (error != SETPAY_OK) {
+        free(list);
+        return error;
+    }
+    *steps = list;
+    return SETPAY_OK;
+}
+
 static enum setpay_error step(struct setpay_db *db, const struct setpay_step_wish *wish,
                               setpay_time_ms now_ms, int64_t *number)
 {
     struct setpay_merchant_purchase purchase;
     struct setpay_merchant_step stored;
+    struct setpay_merchant_steps *steps = NULL;
     SETPAY_TRY(setpay_merchant_purchase_find(db, &wish->xid, &purchase));
+    if (wish->kind == SETPAY_MERCHANT_STEP_CAPTURE && wish->of == NULL) {
+        SETPAY_TRY(read_steps(db, purchase.id, &steps));
+        enum setpay_error error = capture_with(db, &purchase, steps, wish, now_ms, number);
+        free(steps);
+        return error;
+    }
     SETPAY_TRY(setpay_merchant_step_ask(db, &purchase, wish->kind, wish->of, wish->amount_minor,
                                         now_ms, &stored));
     *number = stored.id;
@@ -143,24 +229,36 @@ static enum setpay_error give_up(struct setpay_db *db, const struct setpay_id *x
     return wish(db, xid, SETPAY_PURCHASE_GIVE_UP, now_ms); /* rule M9 */
 }
 
-/* What is held beside what was captured, or is about to be, is a step behind those. */
+/* What is held beside what was captured, or is about to be, is a step behind those: one for each
+ * authorisation of which something is. */
 static enum setpay_error release(struct setpay_db *db, struct setpay_merchant_purchase *purchase,
                                  setpay_time_ms now_ms)
 {
-    struct setpay_merchant_step stored;
-    enum setpay_error error = setpay_merchant_step_ask(db, purchase, SETPAY_MERCHANT_STEP_RELEASE,
-                                                       NULL, 0, now_ms, &stored);
-    return error == SETPAY_E_AMOUNT_LIMIT ? SETPAY_OK : error; /* it is asked for already */
+    struct setpay_merchant_steps *steps = NULL;
+    struct setpay_merchant_authorisation one;
+    enum setpay_error error = read_steps(db, purchase->id, &steps);
+    for (size_t at = 0;
+         error == SETPAY_OK && setpay_merchant_authorisation_next(purchase, steps, &at, &one);) {
+        struct setpay_merchant_step stored;
+        if (setpay_merchant_authorisation_capturable(&one) > 0)
+            error = setpay_merchant_step_ask(db, purchase, SETPAY_MERCHANT_STEP_RELEASE,
+                                             name_of(steps, &one), 0, now_ms, &stored);
+    }
+    free(steps);
+    return error;
 }
 
 static enum setpay_error reverse(struct setpay_db *db, const struct setpay_id *xid,
                                  setpay_time_ms now_ms)
 {
     struct setpay_merchant_purchase purchase;
+    struct setpay_merchant_agreement agreement;
     SETPAY_TRY(setpay_merchant_purchase_find(db, xid, &purchase));
-    return purchase.state == SETPAY_PURCHASE_CAPTURED || purchase.state == SETPAY_PURCHASE_STEPPING
-               ? release(db, &purchase, now_ms)
-               : wish(db, xid, SETPAY_PURCHASE_REVERSE, now_ms);
+    SETPAY_TRY(setpay_merchant_agreement_read(db, purchase.id, &agreement));
+    bool one_alone = purchase.state != SETPAY_PURCHASE_CAPTURED &&
+                     purchase.state != SETPAY_PURCHASE_STEPPING && agreement.purchase_id == 0;
+    return one_alone ? wish(db, xid, SETPAY_PURCHASE_REVERSE, now_ms)
+                     : release(db, &purchase, now_ms);
 }
 
 const struct setpay_payment_port setpay_merchant_payment_port = {
@@ -170,6 +268,10 @@ const struct setpay_payment_port setpay_merchant_payment_port = {
     .give_up = give_up,
     .reverse = reverse,
     .step = step,
+    .agreement = setpay_merchant_port_agreement,
+    .authorise = setpay_merchant_port_authorise,
+    .end_agreement = setpay_merchant_port_end,
+    .list_agreements = setpay_merchant_port_list,
     .list_batches = setpay_merchant_batch_list,
     .close_batches = setpay_merchant_batch_close,
 };

@@ -34,6 +34,8 @@ struct snapshot {
     enum setpay_error offer_found;
     enum setpay_error payable; /* the order */
     setpay_time_ms order_expires_ms;
+    int64_t first_minor;
+    bool sale;
 };
 
 static enum setpay_error read_order(struct setpay_db *db, struct snapshot *s)
@@ -43,6 +45,8 @@ static enum setpay_error read_order(struct setpay_db *db, struct snapshot *s)
     if (error == SETPAY_OK)
         s->payable = setpay_order_check_payable(&order, s->work->now_ms);
     s->order_expires_ms = order.expires_ms;
+    s->first_minor = order.agreed.first_minor;
+    s->sale = order.capture == SETPAY_CAPTURE_IMMEDIATE;
     setpay_order_clear(&order);
     return error;
 }
@@ -179,6 +183,8 @@ static enum setpay_error decide(struct setpay_merchant_work *work, const struct 
         .pomd = &pomd,
         .request_hash = &work->request_hash,
         .order_expires_ms = snapshot->order_expires_ms,
+        .first_minor = snapshot->first_minor,
+        .sale = snapshot->sale,
     };
     enum setpay_error late = SETPAY_OK;
     enum setpay_error error = check(work, &offered, &oimd, &pomd, &late);

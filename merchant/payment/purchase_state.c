@@ -15,6 +15,9 @@
  * has to know what two that cross come to. To give up the rest of a purchase of which something is
  * captured is a step too; the whole of one of which nothing is has states of its own.
  *
+ * What a sale has captured is given back by steps as well: its capture is reversed, and the
+ * authorisation given up behind it. Until that is done such a purchase is not answered.
+ *
  * Cells that are not written out refuse: an answer with SETPAY_E_AUTH_MISMATCH, a wish with
  * SETPAY_E_STATE, another PReq with SETPAY_E_ORDER_TAKEN.
  */
@@ -27,6 +30,8 @@ static const enum setpay_purchase_state table[SETPAY_PURCHASE_STATES][SETPAY_PUR
         {
             [SETPAY_PURCHASE_APPROVED] = SETPAY_PURCHASE_AUTHORISED,
             [SETPAY_PURCHASE_EXCESS] = SETPAY_PURCHASE_REVERSING, /* rule M6 */
+            [SETPAY_PURCHASE_SOLD] = SETPAY_PURCHASE_CAPTURED,
+            [SETPAY_PURCHASE_OVERSOLD] = SETPAY_PURCHASE_STEPPING, /* rule M6 */
             [SETPAY_PURCHASE_REFUSED] = SETPAY_PURCHASE_DECLINED,
             [SETPAY_PURCHASE_GIVE_UP] = SETPAY_PURCHASE_VOIDING, /* rule M9 */
         },
@@ -35,6 +40,8 @@ static const enum setpay_purchase_state table[SETPAY_PURCHASE_STATES][SETPAY_PUR
             /* The AuthReq that was under way may be answered before the void is. */
             [SETPAY_PURCHASE_APPROVED] = SETPAY_PURCHASE_REVERSING,
             [SETPAY_PURCHASE_EXCESS] = SETPAY_PURCHASE_REVERSING,
+            [SETPAY_PURCHASE_SOLD] = SETPAY_PURCHASE_STEPPING,
+            [SETPAY_PURCHASE_OVERSOLD] = SETPAY_PURCHASE_STEPPING,
             [SETPAY_PURCHASE_REFUSED] = SETPAY_PURCHASE_DECLINED,
             [SETPAY_PURCHASE_VOID_DONE] = SETPAY_PURCHASE_VOIDED,
             [SETPAY_PURCHASE_USED] = SETPAY_PURCHASE_LEARNING,
@@ -45,6 +52,8 @@ static const enum setpay_purchase_state table[SETPAY_PURCHASE_STATES][SETPAY_PUR
         {
             [SETPAY_PURCHASE_APPROVED] = SETPAY_PURCHASE_REVERSING,
             [SETPAY_PURCHASE_EXCESS] = SETPAY_PURCHASE_REVERSING,
+            [SETPAY_PURCHASE_SOLD] = SETPAY_PURCHASE_STEPPING,
+            [SETPAY_PURCHASE_OVERSOLD] = SETPAY_PURCHASE_STEPPING,
             [SETPAY_PURCHASE_REFUSED] = SETPAY_PURCHASE_DECLINED,
             [SETPAY_PURCHASE_VOID_DONE] = SETPAY_PURCHASE_VOIDED,
             [SETPAY_PURCHASE_GIVE_UP] = SETPAY_PURCHASE_LEARNING,

@@ -32,6 +32,8 @@ enum setpay_purchase_event {
     SETPAY_PURCHASE_PREQ,         /* a PReq that passed M1 to M3 */
     SETPAY_PURCHASE_APPROVED,     /* AuthRes: approved, whole or a part that was allowed */
     SETPAY_PURCHASE_EXCESS,       /* AuthRes: more than was asked (rule M6) */
+    SETPAY_PURCHASE_SOLD,         /* AuthRes: approved and captured, as a sale */
+    SETPAY_PURCHASE_OVERSOLD,     /* the same of another amount than was asked (rule M6) */
     SETPAY_PURCHASE_REFUSED,      /* AuthRes: declined */
     SETPAY_PURCHASE_VOID_DONE,    /* AuthRes: voided */
     SETPAY_PURCHASE_USED,         /* Error: the gateway had decided on this instruction before */

@@ -73,6 +73,8 @@ enum setpay_error setpay_merchant_purchase_make(const struct setpay_merchant_pre
     struct setpay_merchant_purchase made = {
         .xid = oi->xid,
         .amount = oi->amount,
+        .first_minor = from->first_minor,
+        .sale = from->sale,
         .rrpid = oi->rrpid,
         .request_hash = *from->request_hash,
         .lid_c = oi->lid_c,
@@ -153,6 +155,7 @@ void setpay_merchant_auth_req_fill(const struct setpay_merchant_purchase *purcha
     request->xid = purchase->xid;
     request->intent = intent;
     request->amount = purchase->amount;
+    request->amount.minor = purchase->first_minor;
     memcpy(request->brand, purchase->brand, sizeof request->brand);
     snprintf(request->merchant_id, sizeof request->merchant_id, "%s", merchant_id);
     request->terms = purchase->terms;
@@ -230,10 +233,25 @@ static enum setpay_receipt_kind kind_of_outcome(enum setpay_auth_outcome outcome
                                              : SETPAY_RECEIPT_VOID;
 }
 
-enum setpay_error setpay_merchant_auth_res_check(const struct setpay_merchant_purchase *purchase,
-                                                 const char *merchant_id,
-                                                 enum setpay_ask_kind asked,
-                                                 const struct setpay_auth_res *answer)
+/* rule M6: what a sale has captured is all that was approved, once; nothing else is captured. */
+static bool capture_fits(const struct setpay_merchant_purchase *purchase, bool sale,
+                         const struct setpay_auth_res *answer)
+{
+    const struct setpay_step_done *done = &answer->capture;
+    if (!answer->has_capture)
+        return !sale || !is_approval(answer->outcome);
+    return sale && is_approval(answer->outcome) && setpay_id_equal(&done->xid, &purchase->xid) &&
+           setpay_id_equal(&done->of, &answer->cap_token) &&
+           setpay_money_equal(&done->amount, &answer->amount) && done->remaining.minor == 0 &&
+           setpay_money_same_currency(&done->remaining, &answer->amount) &&
+           setpay_digest_equal(&done->cardholder, &purchase->cardholder) &&
+           setpay_digest_equal(&done->pomd, &purchase->pomd) &&
+           done->receipt.kind == SETPAY_RECEIPT_CAPTURE;
+}
+
+/* The parts that a first and a further authorisation have in common. */
+static bool auth_res_fits(const struct setpay_merchant_purchase *purchase, const char *merchant_id,
+                          bool sale, const struct setpay_auth_res *answer)
 {
     /* rule M6, rule A4: the parties and the payment are those of our own record */
     bool same = setpay_id_equal(&answer->xid, &purchase->xid) &&
@@ -243,13 +261,49 @@ enum setpay_error setpay_merchant_auth_res_check(const struct setpay_merchant_pu
                 setpay_digest_equal(&answer->gateway_encrypt, &purchase->gateway_encrypt) &&
                 setpay_digest_equal(&answer->pomd, &purchase->pomd) &&
                 setpay_money_same_currency(&answer->amount, &purchase->amount);
-    /* A void is answered by a void, and nothing else is. */
-    bool fits = (asked == SETPAY_ASK_VOID) == (answer->outcome == SETPAY_AUTH_VOIDED) &&
-                asked != SETPAY_ASK_REVERSE && !answer->has_capture; /* nothing was sold at once */
     bool proven = answer->receipt.kind == kind_of_outcome(answer->outcome);
     bool amounts = is_approval(answer->outcome) ? answer->amount.minor > 0 && answer->has_cap_token
                                                 : answer->amount.minor == 0;
-    return same && fits && proven && amounts ? SETPAY_OK : SETPAY_E_AUTH_MISMATCH; /* rule M6 */
+    return same && proven && amounts && capture_fits(purchase, sale, answer);
+}
+
+enum setpay_error setpay_merchant_auth_res_check(const struct setpay_merchant_purchase *purchase,
+                                                 const char *merchant_id,
+                                                 enum setpay_ask_kind asked,
+                                                 const struct setpay_auth_res *answer)
+{
+    /* A void is answered by a void, and nothing else is. */
+    bool fits = (asked == SETPAY_ASK_VOID) == (answer->outcome == SETPAY_AUTH_VOIDED) &&
+                (asked == SETPAY_ASK_VOID || asked == SETPAY_ASK_AUTHORISE);
+    bool sale = asked == SETPAY_ASK_AUTHORISE && purchase->sale;
+    return fits && auth_res_fits(purchase, merchant_id, sale, answer)
+               ? SETPAY_OK
+               : SETPAY_E_AUTH_MISMATCH; /* rule M6 */
+}
+
+enum setpay_error setpay_merchant_further_res_check(const struct setpay_merchant_purchase *purchase,
+                                                    const char *merchant_id,
+                                                    const struct setpay_merchant_step *step,
+                                                    const struct setpay_auth_res *answer)
+{
+    return answer->outcome != SETPAY_AUTH_VOIDED &&
+                   auth_res_fits(purchase, merchant_id, step->sale, answer)
+               ? SETPAY_OK
+               : SETPAY_E_AUTH_MISMATCH; /* rule M6 */
+}
+
+enum setpay_error
+setpay_merchant_auth_can_res_check(const struct setpay_merchant_purchase *purchase,
+                                   const char *merchant_id,
+                                   const struct setpay_auth_can_res *answer)
+{
+    bool same = setpay_id_equal(&answer->xid, &purchase->xid) &&
+                strcmp(answer->brand, purchase->brand) == 0 &&
+                strcmp(answer->merchant_id, merchant_id) == 0 &&
+                setpay_digest_equal(&answer->cardholder, &purchase->cardholder) &&
+                setpay_digest_equal(&answer->pomd, &purchase->pomd) &&
+                answer->receipt.kind == SETPAY_RECEIPT_CANCELLATION;
+    return same ? SETPAY_OK : SETPAY_E_AUTH_MISMATCH; /* rule M6 */
 }
 
 enum setpay_purchase_event
@@ -261,8 +315,10 @@ setpay_merchant_auth_res_event(const struct setpay_merchant_purchase *purchase,
     if (answer->outcome == SETPAY_AUTH_DECLINED)
         return SETPAY_PURCHASE_REFUSED;
     /* rule M6; parts are not asked for, so that less is no more welcome than too much */
-    return answer->amount.minor == purchase->amount.minor ? SETPAY_PURCHASE_APPROVED
-                                                          : SETPAY_PURCHASE_EXCESS;
+    bool as_asked = answer->amount.minor == purchase->first_minor;
+    if (answer->has_capture)
+        return as_asked ? SETPAY_PURCHASE_SOLD : SETPAY_PURCHASE_OVERSOLD;
+    return as_asked ? SETPAY_PURCHASE_APPROVED : SETPAY_PURCHASE_EXCESS;
 }
 
 enum setpay_error setpay_merchant_auth_res_apply(const struct setpay_auth_res *answer,
@@ -274,6 +330,7 @@ enum setpay_error setpay_merchant_auth_res_apply(const struct setpay_auth_res *a
                                           setpay_merchant_auth_res_event(purchase, answer), &next));
     purchase->state = next;
     purchase->approved_minor = answer->amount.minor;
+    purchase->captured_minor = answer->has_capture ? answer->amount.minor : 0;
     memcpy(purchase->action_code, answer->action_code, sizeof purchase->action_code);
     memcpy(purchase->approval_code, answer->approval_code, sizeof purchase->approval_code);
     purchase->hold_expiry_ms = answer->hold_expiry_ms;
@@ -286,11 +343,11 @@ enum setpay_error setpay_merchant_auth_res_apply(const struct setpay_auth_res *a
 
 enum setpay_error
 setpay_merchant_auth_rev_res_check(const struct setpay_merchant_purchase *purchase,
-                                   const char *merchant_id,
+                                   const char *merchant_id, int64_t held_minor,
                                    const struct setpay_auth_rev_res *answer)
 {
     struct setpay_money given_up = purchase->amount;
-    given_up.minor = setpay_merchant_held(purchase);
+    given_up.minor = held_minor;
     bool same = setpay_id_equal(&answer->xid, &purchase->xid) &&
                 strcmp(answer->brand, purchase->brand) == 0 &&
                 strcmp(answer->merchant_id, merchant_id) == 0 &&
@@ -331,7 +388,6 @@ enum setpay_purchase_status setpay_merchant_status(const struct setpay_merchant_
 {
     switch (purchase->state) {
     case SETPAY_PURCHASE_AUTHORISED:
-    case SETPAY_PURCHASE_STEPPING:
     case SETPAY_PURCHASE_CAPTURED: /* what was captured and given back, the receipts say */
         return SETPAY_STATUS_AUTHORISED;
     case SETPAY_PURCHASE_DECLINED:
@@ -340,6 +396,7 @@ enum setpay_purchase_status setpay_merchant_status(const struct setpay_merchant_
         return SETPAY_STATUS_VOIDED;
     case SETPAY_PURCHASE_REVERSED:
         return SETPAY_STATUS_REVERSED;
+    case SETPAY_PURCHASE_STEPPING: /* not answered: a sale that nobody wants any more */
     case SETPAY_PURCHASE_REVERSING:
         /* The hold stands until the gateway has let it go. */
         return purchase->answered ? SETPAY_STATUS_AUTHORISED : SETPAY_STATUS_PENDING;
@@ -355,6 +412,11 @@ enum setpay_purchase_status setpay_merchant_status(const struct setpay_merchant_
 bool setpay_merchant_shows_receipts(const struct setpay_merchant_purchase *purchase)
 {
     return setpay_merchant_status(purchase) != SETPAY_STATUS_PENDING;
+}
+
+bool setpay_merchant_is_unwanted(const struct setpay_merchant_purchase *purchase)
+{
+    return purchase->state == SETPAY_PURCHASE_STEPPING && !purchase->answered;
 }
 
 bool setpay_merchant_is_answerable(const struct setpay_merchant_purchase *purchase)
@@ -384,8 +446,9 @@ void setpay_merchant_pres_fill(const struct setpay_merchant_purchase *purchase,
     message->challenge = *challenge;
     message->status = setpay_merchant_status(purchase);
     message->amount = purchase->amount;
-    message->amount.minor =
-        message->status == SETPAY_STATUS_AUTHORISED ? purchase->approved_minor : 0;
+    message->amount.minor = message->status == SETPAY_STATUS_AUTHORISED
+                                ? purchase->approved_minor - purchase->released_minor
+                                : 0;
     message->oimd = purchase->oimd;
     message->gateway_sign = purchase->gateway_sign;
     snprintf(message->merchant_id, sizeof message->merchant_id, "%s", merchant_id);

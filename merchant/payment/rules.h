@@ -13,6 +13,7 @@
 #include "common/wire/messages.h"
 #include "merchant/payment/payment_store.h"
 #include "merchant/payment/purchase_state.h"
+#include "merchant/payment/step.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -49,6 +50,8 @@ struct setpay_merchant_preq {
     const struct setpay_digest *pomd;
     const struct setpay_digest *request_hash;
     setpay_time_ms order_expires_ms;
+    int64_t first_minor; /* to ask for at first */
+    bool sale;           /* to be captured at once */
 };
 enum setpay_error
 setpay_merchant_purchase_make(const struct setpay_merchant_preq *from, setpay_time_ms now_ms,
@@ -103,8 +106,17 @@ enum setpay_error
 setpay_merchant_auth_res_check(const struct setpay_merchant_purchase *purchase,
                                const char *merchant_id, enum setpay_ask_kind asked,
                                const struct setpay_auth_res *answer) SETPAY_MUST_CHECK;
+/* The same for a further authorisation, asked for by a step, and for AuthCanRes. */
+enum setpay_error
+setpay_merchant_further_res_check(const struct setpay_merchant_purchase *purchase,
+                                  const char *merchant_id, const struct setpay_merchant_step *step,
+                                  const struct setpay_auth_res *answer) SETPAY_MUST_CHECK;
+enum setpay_error
+setpay_merchant_auth_can_res_check(const struct setpay_merchant_purchase *purchase,
+                                   const char *merchant_id,
+                                   const struct setpay_auth_can_res *answer) SETPAY_MUST_CHECK;
 /* The event of a checked answer. An approval of another amount than was asked is
- * SETPAY_PURCHASE_EXCESS: all of it is reversed. */
+ * SETPAY_PURCHASE_EXCESS, or of a sale SETPAY_PURCHASE_OVERSOLD: all of it is reversed. */
 enum setpay_purchase_event
 setpay_merchant_auth_res_event(const struct setpay_merchant_purchase *purchase,
                                const struct setpay_auth_res *answer);
@@ -113,11 +125,11 @@ enum setpay_error
 setpay_merchant_auth_res_apply(const struct setpay_auth_res *answer, setpay_time_ms now_ms,
                                struct setpay_merchant_purchase *purchase) SETPAY_MUST_CHECK;
 
-/* The same for AuthRevRes: all that is held is given up, and nothing is left.
+/* The same for AuthRevRes: all that is held of that authorisation is given up, and nothing is left.
  * SETPAY_E_AUTH_MISMATCH. */
 enum setpay_error
 setpay_merchant_auth_rev_res_check(const struct setpay_merchant_purchase *purchase,
-                                   const char *merchant_id,
+                                   const char *merchant_id, int64_t held_minor,
                                    const struct setpay_auth_rev_res *answer) SETPAY_MUST_CHECK;
 enum setpay_error
 setpay_merchant_auth_rev_res_apply(setpay_time_ms now_ms,
@@ -140,6 +152,9 @@ setpay_time_ms setpay_merchant_offer_answer_until(const struct setpay_merchant_o
 enum setpay_purchase_status setpay_merchant_status(const struct setpay_merchant_purchase *purchase);
 /* Receipts go with it: not while the outcome that they prove is being undone. */
 bool setpay_merchant_shows_receipts(const struct setpay_merchant_purchase *purchase);
+/* A sale that came after it was given up, or of another amount than was asked: it is being taken
+ * back, and nobody was told of it. */
+bool setpay_merchant_is_unwanted(const struct setpay_merchant_purchase *purchase);
 /* Whether PRes is to be made now: the first outcome that stands. */
 bool setpay_merchant_is_answerable(const struct setpay_merchant_purchase *purchase);
 /* All of PRes or InqRes but its receipts (must be empty). header's rrpid and request_hash are the

@@ -21,6 +21,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* SQL for the migration that brings sales, ends of holds and agreements. */
+#define SETPAY_MERCHANT_SALE_SCHEMA                                                                \
+    "ALTER TABLE step ADD COLUMN urgent INTEGER NOT NULL DEFAULT 0;"                               \
+    "ALTER TABLE step ADD COLUMN sale INTEGER NOT NULL DEFAULT 0;"                                 \
+    "ALTER TABLE step ADD COLUMN hold_expiry_ms INTEGER NOT NULL DEFAULT 0;"                       \
+    "ALTER TABLE step ADD COLUMN action_code TEXT NOT NULL DEFAULT '';"                            \
+    "ALTER TABLE step ADD COLUMN approval_code TEXT NOT NULL DEFAULT '';"                          \
+    "ALTER TABLE purchase ADD COLUMN sale INTEGER NOT NULL DEFAULT 0;"                             \
+    "ALTER TABLE purchase ADD COLUMN first_minor INTEGER NOT NULL DEFAULT 0;"                      \
+    "ALTER TABLE purchase ADD COLUMN due_ms INTEGER NOT NULL DEFAULT 0;"                           \
+    "UPDATE purchase SET first_minor = amount_minor;"                                              \
+    "UPDATE purchase SET due_ms = hold_expiry_ms WHERE state IN (4, 10, 11);"                      \
+    "CREATE INDEX purchase_due ON purchase (due_ms);"
+
 /* SQL for the migration that brings steps. A request to the gateway (payment_store.h) of no step
  * has step_id 0, and of no signer is signed by the purchase's merchant certificate. */
 #define SETPAY_MERCHANT_STEP_SCHEMA                                                                \
@@ -40,17 +54,18 @@
     "CREATE INDEX gateway_request_step ON gateway_request (step_id, id);"
 
 /* Of one purchase, whatever became of them. */
-#define SETPAY_MERCHANT_STEPS_MAX 256
-/* An answer to the wallet has room for SETPAY_LIMIT_RECEIPTS. Captures stop at half of them, so
- * that all that was captured can be given back; credits before the last, which is for undoing. */
-#define SETPAY_MERCHANT_CAPTURE_RECEIPTS (SETPAY_LIMIT_RECEIPTS / 2)
-#define SETPAY_MERCHANT_CREDIT_RECEIPTS (SETPAY_LIMIT_RECEIPTS - 1)
+#define SETPAY_MERCHANT_STEPS_MAX 1024
+/* Captures and further authorisations stop here, so that all that was taken can be given back. */
+#define SETPAY_MERCHANT_STEPS_TAKING 896
+/* Credits stop here: the rest is for undoing, releasing and cancelling. */
+#define SETPAY_MERCHANT_STEPS_GIVING 1008
 
 /* Stored. */
 enum setpay_merchant_step_state {
     SETPAY_MERCHANT_STEP_ASKING = 1,
     SETPAY_MERCHANT_STEP_DONE = 2,
     SETPAY_MERCHANT_STEP_REFUSED = 3,
+    SETPAY_MERCHANT_STEP_DECLINED = 4, /* of an authorisation: by the issuer, with a receipt */
 };
 
 struct setpay_merchant_step {
@@ -59,7 +74,8 @@ struct setpay_merchant_step {
     enum setpay_merchant_step_kind kind;
     enum setpay_merchant_step_state state;
     struct setpay_id name; /* by which the store knows it */
-    int64_t of_id;         /* the step that it undoes or credits; 0: none */
+    int64_t of_id;         /* the step that it undoes or credits, or the further authorisation that
+                              it captures or releases; 0: none, or the first authorisation */
     int64_t amount_minor;
     bool has_token; /* once it is done, but not of a release */
     struct setpay_id token;
@@ -67,6 +83,13 @@ struct setpay_merchant_step {
     uint32_t code;          /* by which it was refused: enum setpay_wire_code, or another one */
     bool undone;            /* by a step that is done */
     int64_t credited_minor; /* of a capture: by credits that are done and not undone */
+    bool urgent;            /* it goes before all that wait: the gateway takes nothing else */
+    bool changed;           /* since it was read; not stored */
+    /* Of an authorisation. */
+    bool sale; /* it captures as well */
+    setpay_time_ms hold_expiry_ms;
+    char action_code[3];
+    char approval_code[7];
     setpay_time_ms created_ms;
     setpay_time_ms decided_ms; /* 0: it is asked for */
 };
@@ -75,14 +98,13 @@ struct setpay_merchant_step {
 struct setpay_merchant_steps {
     struct setpay_merchant_step list[SETPAY_MERCHANT_STEPS_MAX];
     size_t count;
-    size_t receipts; /* that are kept of the purchase */
 };
 
 /* ------------------------------------------------------------------ what the store may ask for */
 
-/* Approved, not released and not captured. */
+/* Approved, not released and not captured, over all authorisations. */
 int64_t setpay_merchant_held(const struct setpay_merchant_purchase *purchase);
-/* What may still be captured where all that is asked for comes to pass. */
+/* What may still be captured where all that is asked for comes to pass, over all authorisations. */
 int64_t setpay_merchant_step_capturable(const struct setpay_merchant_purchase *purchase,
                                         const struct setpay_merchant_steps *steps);
 /* What of a capture may still be credited, likewise; 0 for what is no capture. */
@@ -93,7 +115,8 @@ struct setpay_merchant_step *setpay_merchant_step_of(struct setpay_merchant_step
                                                      int64_t id);
 const struct setpay_merchant_step *
 setpay_merchant_step_named(const struct setpay_merchant_steps *steps, const struct setpay_id *name);
-/* The oldest that is asked for, NULL where there is none. */
+/* Whose turn it is: the oldest that is asked for, of the urgent ones where there are any. NULL
+ * where there is none. */
 struct setpay_merchant_step *setpay_merchant_step_first(struct setpay_merchant_steps *steps);
 
 /* Whether a step may be asked for: the kind, of which other one (NULL: none), how much.
@@ -122,31 +145,45 @@ void setpay_merchant_step_req_fill(const struct setpay_merchant_purchase *purcha
 /* Rule M6: brand, merchant, xid, of and amount are those that were asked for, and each stands in
  * the answer once; of a step that is done, cardholder and POMD are our own record's, the receipt is
  * of its kind, and what remains is what we count ourselves. SETPAY_E_AUTH_MISMATCH. */
-enum setpay_error
-setpay_merchant_step_res_check(const struct setpay_merchant_purchase *purchase,
-                               const char *merchant_id, const struct setpay_merchant_step *step,
-                               const struct setpay_id *of_token,
-                               const struct setpay_step_res *answer) SETPAY_MUST_CHECK;
+enum setpay_error setpay_merchant_step_res_check(
+    const struct setpay_merchant_purchase *purchase, const struct setpay_merchant_steps *steps,
+    const char *merchant_id, const struct setpay_merchant_step *step,
+    const struct setpay_id *of_token, const struct setpay_step_res *answer) SETPAY_MUST_CHECK;
 /* Whether a refusal by that code says nothing about the step: it is asked for anew, later. */
 bool setpay_merchant_step_is_later(uint32_t wire_code);
 
-/* What became of the oldest step that is asked for. done NULL: refused by code; for a release done
- * is not looked at, but for being there. */
+/* What became of the oldest step that is asked for. code 0: it is done; done is what
+ * the gateway says of a capture, a credit or the reversal of either. */
 struct setpay_merchant_step_outcome {
     const struct setpay_step_done *done;
     uint32_t code;
     int64_t released_minor; /* of a release that is done */
+    /* Of an authorisation: */
+    const struct setpay_auth_res *answer; /* the issuer's word; NULL: refused by code */
+    bool unwanted;                        /* it is approved, but not as it was asked for */
 };
-/* Purchase and steps after it: states, sums, and what it did to other steps. Errors of
- * setpay_purchase_state_next; SETPAY_E_STATE where no step is asked for. */
+/* A step that follows from what became of another one is appended with id 0, to be stored; of_id
+ * of it may be this: the one that was appended just before. */
+#define SETPAY_MERCHANT_STEP_BEFORE (-1)
+/* Purchase and steps after it: states, sums, what it did to other steps, and those that follow: of
+ * a sale that was undone the release of what the gateway has given up with it; the same, before it
+ * is asked for again, of a step that the gateway refuses for want of that (*again); of an
+ * authorisation that is not wanted, what takes it back. Errors of setpay_purchase_state_next;
+ * SETPAY_E_STATE where no step is asked for, SETPAY_E_TOO_BIG. */
 enum setpay_error setpay_merchant_step_apply(const struct setpay_merchant_step_outcome *outcome,
                                              setpay_time_ms now_ms,
                                              struct setpay_merchant_purchase *purchase,
-                                             struct setpay_merchant_steps *steps) SETPAY_MUST_CHECK;
+                                             struct setpay_merchant_steps *steps,
+                                             bool *again) SETPAY_MUST_CHECK;
+/* What a sale has captured, and where it is not wanted its undoing, appended to the steps. of_id:
+ * that of its authorisation (0: the first). */
+enum setpay_error setpay_merchant_step_sold(const struct setpay_step_done *done, int64_t of_id,
+                                            bool unwanted, setpay_time_ms now_ms,
+                                            struct setpay_merchant_steps *steps) SETPAY_MUST_CHECK;
 
 /* ------------------------------------------------------------------ the rows */
 
-/* All of a purchase, and how many receipts it has. SETPAY_E_TOO_BIG. */
+/* All of a purchase. SETPAY_E_TOO_BIG. */
 enum setpay_error setpay_merchant_step_list(struct setpay_db *db, int64_t purchase_id,
                                             struct setpay_merchant_steps *steps) SETPAY_MUST_CHECK;
 /* Sets its id. */
@@ -158,6 +195,17 @@ enum setpay_error
 setpay_merchant_step_update(struct setpay_db *db,
                             const struct setpay_merchant_step *step) SETPAY_MUST_CHECK;
 
+/* All of a purchase that were changed or appended since they were read. */
+enum setpay_error setpay_merchant_step_write(struct setpay_db *db, int64_t purchase_id,
+                                             struct setpay_merchant_steps *steps) SETPAY_MUST_CHECK;
+/* Inside an operation: stores what has kind, of_id, amount, sale and urgent, and lets the purchase
+ * go to the gateway; *step is what was stored. What may be asked for, the caller has checked.
+ * Errors of setpay_purchase_state_next. */
+enum setpay_error setpay_merchant_step_append(struct setpay_db *db,
+                                              struct setpay_merchant_purchase *purchase,
+                                              const struct setpay_merchant_step *what,
+                                              setpay_time_ms now_ms,
+                                              struct setpay_merchant_step *step) SETPAY_MUST_CHECK;
 /* Inside an operation: checks, stores and lets the purchase go to the gateway; *step is what was
  * stored. of NULL: none. Errors of setpay_merchant_step_check; SETPAY_E_NOT_FOUND where there is no
  * such other step. */

@@ -2,19 +2,10 @@
  * The rows of steps. All changes of a purchase's steps go with a new version of the purchase, so
  * that who decided on what was there before decides anew.
  */
+#include "merchant/payment/authorisation.h"
 #include "merchant/payment/step.h"
 
 #include <stdlib.h>
-
-static enum setpay_error count_receipts(struct setpay_db *db, int64_t purchase_id, size_t *count)
-{
-    struct setpay_db_rows *rows;
-    SETPAY_TRY(setpay_db_one(db, &rows,
-                             "SELECT count(*) FROM sealed_receipt WHERE purchase_id = $1",
-                             SETPAY_DB_INT(purchase_id)));
-    *count = (size_t)setpay_db_get_int(rows, 0);
-    return setpay_db_end(rows);
-}
 
 static void read_step(struct setpay_db_rows *rows, int64_t purchase_id,
                       struct setpay_merchant_step *step)
@@ -35,6 +26,11 @@ static void read_step(struct setpay_db_rows *rows, int64_t purchase_id,
     step->credited_minor = setpay_db_get_int(rows, 10);
     step->created_ms = setpay_db_get_int(rows, 11);
     step->decided_ms = setpay_db_get_int(rows, 12);
+    step->urgent = setpay_db_get_bool(rows, 13);
+    step->sale = setpay_db_get_bool(rows, 14);
+    step->hold_expiry_ms = setpay_db_get_int(rows, 15);
+    setpay_db_get_text(rows, 16, step->action_code, sizeof step->action_code);
+    setpay_db_get_text(rows, 17, step->approval_code, sizeof step->approval_code);
 }
 
 enum setpay_error setpay_merchant_step_list(struct setpay_db *db, int64_t purchase_id,
@@ -43,12 +39,13 @@ enum setpay_error setpay_merchant_step_list(struct setpay_db *db, int64_t purcha
     struct setpay_db_rows *rows;
     bool more = false;
     steps->count = 0;
-    SETPAY_TRY(count_receipts(db, purchase_id, &steps->receipts));
-    SETPAY_TRY(setpay_db_select(db, &rows,
-                                "SELECT id, kind, state, name, of_id, amount_minor, token, batch,"
-                                " code, undone, credited_minor, created_ms, decided_ms FROM step"
-                                " WHERE purchase_id = $1 ORDER BY id",
-                                SETPAY_DB_INT(purchase_id)));
+    SETPAY_TRY(
+        setpay_db_select(db, &rows,
+                         "SELECT id, kind, state, name, of_id, amount_minor, token, batch,"
+                         " code, undone, credited_minor, created_ms, decided_ms, urgent, sale,"
+                         " hold_expiry_ms, action_code, approval_code FROM step"
+                         " WHERE purchase_id = $1 ORDER BY id",
+                         SETPAY_DB_INT(purchase_id)));
     while (!more && setpay_db_next(rows)) {
         more = steps->count == SETPAY_MERCHANT_STEPS_MAX;
         if (!more)
@@ -65,11 +62,13 @@ enum setpay_error setpay_merchant_step_insert(struct setpay_db *db,
     SETPAY_TRY(setpay_db_run(
         db,
         "INSERT INTO step (purchase_id, kind, state, name, of_id, amount_minor, token, batch, code,"
-        " undone, credited_minor, created_ms, decided_ms)"
-        " VALUES ($1, $2, $3, $4, $5, $6, NULL, 0, 0, 0, 0, $7, 0)",
+        " undone, credited_minor, created_ms, decided_ms, urgent, sale)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, 0, 0, $9, $10, $11, $12)",
         SETPAY_DB_INT(step->purchase_id), SETPAY_DB_INT(step->kind), SETPAY_DB_INT(step->state),
         SETPAY_DB_ID(&step->name), SETPAY_DB_INT(step->of_id), SETPAY_DB_INT(step->amount_minor),
-        SETPAY_DB_INT(step->created_ms)));
+        SETPAY_DB_ID(step->has_token ? &step->token : NULL), SETPAY_DB_INT(step->batch),
+        SETPAY_DB_INT(step->created_ms), SETPAY_DB_INT(step->decided_ms),
+        SETPAY_DB_BOOL(step->urgent), SETPAY_DB_BOOL(step->sale)));
     SETPAY_TRY(
         setpay_db_one(db, &rows, "SELECT id FROM step WHERE name = $1", SETPAY_DB_ID(&step->name)));
     int64_t id = setpay_db_get_int(rows, 0);
@@ -84,13 +83,52 @@ enum setpay_error setpay_merchant_step_update(struct setpay_db *db,
     SETPAY_TRY(setpay_db_run(
         db,
         "UPDATE step SET state = $1, amount_minor = $2, token = $3, batch = $4, code = $5,"
-        " undone = $6, credited_minor = $7, decided_ms = $8 WHERE id = $9",
+        " undone = $6, credited_minor = $7, decided_ms = $8, urgent = $9, hold_expiry_ms = $10,"
+        " action_code = $11, approval_code = $12 WHERE id = $13",
         SETPAY_DB_INT(step->state), SETPAY_DB_INT(step->amount_minor),
         SETPAY_DB_ID(step->has_token ? &step->token : NULL), SETPAY_DB_INT(step->batch),
         SETPAY_DB_INT(step->code), SETPAY_DB_BOOL(step->undone),
         SETPAY_DB_INT(step->credited_minor), SETPAY_DB_INT(step->decided_ms),
+        SETPAY_DB_BOOL(step->urgent), SETPAY_DB_INT(step->hold_expiry_ms),
+        SETPAY_DB_TEXT(step->action_code), SETPAY_DB_TEXT(step->approval_code),
         SETPAY_DB_INT(step->id)));
     return setpay_db_changes(db) == 1 ? SETPAY_OK : SETPAY_E_CONFLICT;
+}
+
+enum setpay_error setpay_merchant_step_write(struct setpay_db *db, int64_t purchase_id,
+                                             struct setpay_merchant_steps *steps)
+{
+    for (size_t i = 0; i < steps->count; i++) {
+        struct setpay_merchant_step *step = &steps->list[i];
+        if (step->id == 0) {
+            step->purchase_id = purchase_id;
+            if (step->of_id == SETPAY_MERCHANT_STEP_BEFORE && i > 0)
+                step->of_id = steps->list[i - 1].id;
+            SETPAY_TRY(setpay_id_random(&step->name));
+            SETPAY_TRY(setpay_merchant_step_insert(db, step));
+        }
+        if (step->changed)
+            SETPAY_TRY(setpay_merchant_step_update(db, step));
+        step->changed = false;
+    }
+    return SETPAY_OK;
+}
+
+enum setpay_error setpay_merchant_step_append(struct setpay_db *db,
+                                              struct setpay_merchant_purchase *purchase,
+                                              const struct setpay_merchant_step *what,
+                                              setpay_time_ms now_ms,
+                                              struct setpay_merchant_step *step)
+{
+    *step = *what;
+    step->purchase_id = purchase->id;
+    step->state = SETPAY_MERCHANT_STEP_ASKING;
+    step->created_ms = now_ms;
+    SETPAY_TRY(setpay_id_random(&step->name));
+    SETPAY_TRY(setpay_purchase_state_next(purchase->state, SETPAY_PURCHASE_STEP, &purchase->state));
+    purchase->updated_ms = now_ms;
+    SETPAY_TRY(setpay_merchant_step_insert(db, step));
+    return setpay_merchant_purchase_update(db, purchase);
 }
 
 static enum setpay_error ask_with(struct setpay_db *db, struct setpay_merchant_purchase *purchase,
@@ -99,26 +137,21 @@ static enum setpay_error ask_with(struct setpay_db *db, struct setpay_merchant_p
                                   int64_t amount_minor, setpay_time_ms now_ms,
                                   struct setpay_merchant_step *step)
 {
+    struct setpay_merchant_authorisation one;
     const struct setpay_merchant_step *other =
         of != NULL ? setpay_merchant_step_named(steps, of) : NULL;
     if (of != NULL && other == NULL)
         return SETPAY_E_NOT_FOUND;
-    if (kind == SETPAY_MERCHANT_STEP_RELEASE)
-        amount_minor = setpay_merchant_step_capturable(purchase, steps);
+    if (kind == SETPAY_MERCHANT_STEP_RELEASE &&
+        setpay_merchant_authorisation_find(purchase, steps, other != NULL ? other->id : 0, &one))
+        amount_minor = setpay_merchant_authorisation_capturable(&one);
     SETPAY_TRY(setpay_merchant_step_check(purchase, steps, kind, other, amount_minor, now_ms));
-    *step = (struct setpay_merchant_step){
-        .purchase_id = purchase->id,
+    const struct setpay_merchant_step what = {
         .kind = kind,
-        .state = SETPAY_MERCHANT_STEP_ASKING,
         .of_id = other != NULL ? other->id : 0,
         .amount_minor = amount_minor,
-        .created_ms = now_ms,
     };
-    SETPAY_TRY(setpay_id_random(&step->name));
-    SETPAY_TRY(setpay_purchase_state_next(purchase->state, SETPAY_PURCHASE_STEP, &purchase->state));
-    purchase->updated_ms = now_ms;
-    SETPAY_TRY(setpay_merchant_step_insert(db, step));
-    return setpay_merchant_purchase_update(db, purchase);
+    return setpay_merchant_step_append(db, purchase, &what, now_ms, step);
 }
 
 enum setpay_error setpay_merchant_step_ask(struct setpay_db *db,

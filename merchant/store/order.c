@@ -8,6 +8,7 @@
 #include "merchant/store/order.h"
 
 #include "common/base/bytes.h"
+#include "common/wire/agreement.h"
 #include "merchant/store/name.h"
 #include "merchant/store/quote.h"
 #include "merchant/store/stock.h"
@@ -17,7 +18,8 @@
 
 #define COLUMNS                                                                                    \
     "seq, order_id, token, description, amount_minor, currency, capture, metadata, ended, xid,"    \
-    " created_ms, expires_ms, version"
+    " created_ms, expires_ms, version, terms_kind, terms_count, terms_interval_days,"              \
+    " terms_each_minor, terms_end_ms, first_minor, schedule"
 
 /* ------------------------------------------------------------------ names and words */
 
@@ -89,14 +91,28 @@ void setpay_order_clear(struct setpay_order *order)
 
 /* ------------------------------------------------------------------ insert */
 
+/* Where nothing is said, the shopper is charged once. */
+static struct setpay_order_terms agreed_of(const struct setpay_order *order)
+{
+    struct setpay_order_terms agreed = order->agreed;
+    if (agreed.terms.kind == 0 || agreed.terms.kind == SETPAY_TERMS_SINGLE)
+        agreed = (struct setpay_order_terms){.terms.kind = SETPAY_TERMS_SINGLE,
+                                             .first_minor = order->amount.minor,
+                                             .schedule = SETPAY_SCHEDULE_AUTOMATIC};
+    return agreed;
+}
+
 /* What insert relies on. */
-static enum setpay_error check_order(const struct setpay_order *order)
+static enum setpay_error check_order(const struct setpay_order *order,
+                                     const struct setpay_order_terms *agreed)
 {
     struct setpay_money sum = {.minor = 0};
     if (order->item_count < 1 || order->item_count > SETPAY_LIMIT_OFFER_ITEMS ||
         order->metadata == NULL || order->amount.minor < 1 || order->end != SETPAY_ORDER_GOES_ON ||
         order->taken || setpay_order_capture_name(order->capture) == NULL ||
-        order->expires_ms <= order->created_ms ||
+        order->expires_ms <= order->created_ms || agreed->first_minor < 1 ||
+        agreed->first_minor > setpay_terms_each_max(&agreed->terms, &order->amount) ||
+        !setpay_terms_are_sound(&agreed->terms, &order->amount, order->created_ms) ||
         setpay_money_make(0, order->amount.currency, &sum) != SETPAY_OK)
         return SETPAY_E_INVALID;
     for (size_t i = 0; i < order->item_count; i++) {
@@ -114,17 +130,24 @@ static enum setpay_error check_order(const struct setpay_order *order)
 
 enum setpay_error setpay_order_insert(struct setpay_db *db, const struct setpay_order *order)
 {
-    SETPAY_TRY(check_order(order));
+    const struct setpay_order_terms agreed = agreed_of(order);
+    const struct setpay_terms *terms = &agreed.terms;
+    SETPAY_TRY(check_order(order, &agreed));
     SETPAY_TRY(setpay_db_run(
         db,
         "INSERT INTO orders (order_id, token, description, amount_minor, currency, capture,"
-        " metadata, ended, xid, created_ms, expires_ms, version)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, 0, NULL, $8, $9, 1)",
+        " metadata, ended, xid, created_ms, expires_ms, version, terms_kind, terms_count,"
+        " terms_interval_days, terms_each_minor, terms_end_ms, first_minor, schedule)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, 0, NULL, $8, $9, 1, $10, $11, $12, $13, $14, $15,"
+        " $16)",
         SETPAY_DB_TEXT(order->order_id), SETPAY_DB_TEXT(order->token),
         SETPAY_DB_TEXT(order->description), SETPAY_DB_INT(order->amount.minor),
         SETPAY_DB_TEXT(order->amount.currency), SETPAY_DB_INT(order->capture),
         SETPAY_DB_TEXT(order->metadata), SETPAY_DB_INT(order->created_ms),
-        SETPAY_DB_INT(order->expires_ms)));
+        SETPAY_DB_INT(order->expires_ms), SETPAY_DB_INT(terms->kind), SETPAY_DB_INT(terms->count),
+        SETPAY_DB_INT(terms->interval_days), SETPAY_DB_INT(terms->each_minor),
+        SETPAY_DB_INT(terms->end_ms), SETPAY_DB_INT(agreed.first_minor),
+        SETPAY_DB_INT(agreed.schedule)));
     for (size_t i = 0; i < order->item_count; i++) {
         const struct setpay_item *item = &order->items[i];
         SETPAY_TRY(setpay_db_run(db,
@@ -141,6 +164,17 @@ enum setpay_error setpay_order_insert(struct setpay_db *db, const struct setpay_
 }
 
 /* ------------------------------------------------------------------ find */
+
+static void read_terms(struct setpay_db_rows *rows, int at, struct setpay_order_terms *agreed)
+{
+    agreed->terms.kind = (enum setpay_terms_kind)setpay_db_get_int(rows, at);
+    agreed->terms.count = (uint32_t)setpay_db_get_int(rows, at + 1);
+    agreed->terms.interval_days = (uint32_t)setpay_db_get_int(rows, at + 2);
+    agreed->terms.each_minor = setpay_db_get_int(rows, at + 3);
+    agreed->terms.end_ms = setpay_db_get_int(rows, at + 4);
+    agreed->first_minor = setpay_db_get_int(rows, at + 5);
+    agreed->schedule = (enum setpay_agreement_schedule)setpay_db_get_int(rows, at + 6);
+}
 
 static enum setpay_error read_row(struct setpay_db_rows *rows, struct setpay_order *order)
 {
@@ -160,6 +194,7 @@ static enum setpay_error read_row(struct setpay_db_rows *rows, struct setpay_ord
     order->created_ms = setpay_db_get_int(rows, 10);
     order->expires_ms = setpay_db_get_int(rows, 11);
     order->version = setpay_db_get_int(rows, 12);
+    read_terms(rows, 13, &order->agreed);
     return order->metadata == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
 }
 
@@ -227,13 +262,16 @@ enum setpay_error setpay_order_find_before(struct setpay_db *db, int64_t before_
     return read_order(db, rows, order);
 }
 
-enum setpay_error setpay_order_find_capture(struct setpay_db *db, const char *order_id,
-                                            enum setpay_order_capture *capture)
+enum setpay_error setpay_order_find_terms(struct setpay_db *db, const char *order_id,
+                                          struct setpay_order_terms *agreed)
 {
     struct setpay_db_rows *rows;
-    SETPAY_TRY(setpay_db_one(db, &rows, "SELECT capture FROM orders WHERE order_id = $1",
+    SETPAY_TRY(setpay_db_one(db, &rows,
+                             "SELECT terms_kind, terms_count, terms_interval_days,"
+                             " terms_each_minor, terms_end_ms, first_minor, schedule"
+                             " FROM orders WHERE order_id = $1",
                              SETPAY_DB_TEXT(order_id)));
-    *capture = (enum setpay_order_capture)setpay_db_get_int(rows, 0);
+    read_terms(rows, 0, agreed);
     return setpay_db_end(rows);
 }
 

@@ -17,6 +17,7 @@
 #include "common/store/db.h"
 #include "common/wire/messages.h"
 #include "merchant/store/name.h"
+#include "merchant/store/payment_port.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -51,6 +52,14 @@ enum setpay_order_end {
     SETPAY_ORDER_GOES_ON = 0,
     SETPAY_ORDER_CANCELLED = 1,
     SETPAY_ORDER_VOIDED = 2,
+    SETPAY_ORDER_HOLD_OVER = 3, /* paid, and the hold has ended before anything was captured */
+};
+
+/* How often the shopper is charged for it: once, or as terms say that they agree to. */
+struct setpay_order_terms {
+    struct setpay_terms terms;
+    int64_t first_minor; /* of the first payment */
+    enum setpay_agreement_schedule schedule;
 };
 
 struct setpay_quote;
@@ -65,6 +74,7 @@ struct setpay_order {
     struct setpay_item *items; /* owned; 1 to SETPAY_LIMIT_OFFER_ITEMS, ready for an offer */
     size_t item_count;
     enum setpay_order_capture capture;
+    struct setpay_order_terms agreed;
     char *metadata; /* owned; a JSON object of texts */
     /* owned; quote.h: prices, taxes and shipping of the catalogue, NULL for an order without. Not
      * found with the order: setpay_quote_find. */
@@ -103,6 +113,17 @@ struct setpay_order {
     " sku TEXT NOT NULL,"                                                                          \
     " PRIMARY KEY (order_id, position));"
 
+/* SQL for the migration that brings agreements. */
+#define SETPAY_ORDER_TERMS_SCHEMA                                                                  \
+    "ALTER TABLE orders ADD COLUMN terms_kind INTEGER NOT NULL DEFAULT 1;"                         \
+    "ALTER TABLE orders ADD COLUMN terms_count INTEGER NOT NULL DEFAULT 0;"                        \
+    "ALTER TABLE orders ADD COLUMN terms_interval_days INTEGER NOT NULL DEFAULT 0;"                \
+    "ALTER TABLE orders ADD COLUMN terms_each_minor INTEGER NOT NULL DEFAULT 0;"                   \
+    "ALTER TABLE orders ADD COLUMN terms_end_ms INTEGER NOT NULL DEFAULT 0;"                       \
+    "ALTER TABLE orders ADD COLUMN first_minor INTEGER NOT NULL DEFAULT 0;"                        \
+    "ALTER TABLE orders ADD COLUMN schedule INTEGER NOT NULL DEFAULT 1;"                           \
+    "UPDATE orders SET first_minor = amount_minor;"
+
 /* Fresh order_id and token. SETPAY_E_RANDOM. */
 enum setpay_error setpay_order_name(struct setpay_order *order) SETPAY_MUST_CHECK;
 void setpay_order_clear(struct setpay_order *order);
@@ -121,9 +142,9 @@ enum setpay_error setpay_order_find_by_token(struct setpay_db *db, const char *t
 enum setpay_error setpay_order_find_before(struct setpay_db *db, int64_t before_seq,
                                            struct setpay_order *order) SETPAY_MUST_CHECK;
 
-/* When the order's money is captured. SETPAY_E_NOT_FOUND. */
-enum setpay_error setpay_order_find_capture(struct setpay_db *db, const char *order_id,
-                                            enum setpay_order_capture *capture) SETPAY_MUST_CHECK;
+/* What was agreed to. SETPAY_E_NOT_FOUND. */
+enum setpay_error setpay_order_find_terms(struct setpay_db *db, const char *order_id,
+                                          struct setpay_order_terms *agreed) SETPAY_MUST_CHECK;
 
 /* Pure: whether an offer may be made, or a PReq stored, at this time. SETPAY_E_ORDER_TAKEN (rule
  * M4), SETPAY_E_STATE (ended), SETPAY_E_EXPIRED. */

@@ -14,7 +14,9 @@
 
 const char *setpay_order_action_name(enum setpay_order_action action)
 {
-    return action == SETPAY_ORDER_VOID ? "void" : "cancel";
+    return action == SETPAY_ORDER_VOID     ? "void"
+           : action == SETPAY_ORDER_CANCEL ? "cancel"
+                                           : "end-agreement";
 }
 
 bool setpay_order_is_under_way(const struct setpay_order_view *view, const struct setpay_id *xid,
@@ -37,7 +39,8 @@ const struct setpay_step_view *setpay_order_refused_step(const struct setpay_ord
 {
     for (size_t i = 0; i < view->step_count && last_step != 0; i++) {
         const struct setpay_step_view *step = &view->steps[i].step;
-        if (step->number >= first_step && step->number <= last_step && step->code != 0)
+        if (step->number >= first_step && step->number <= last_step &&
+            (step->code != 0 || step->declined))
             return step;
     }
     return NULL;
@@ -74,6 +77,19 @@ static enum setpay_error act_on(struct setpay_db *db, const struct setpay_paymen
                                        : port->give_up(db, &order->xid, now_ms); /* rule M9 */
 }
 
+/* No gateway is asked: a store that wants no more just asks for no more. */
+static enum setpay_error end_agreement(struct setpay_db *db, const struct setpay_payment_port *port,
+                                       const char *order_id, setpay_time_ms now_ms,
+                                       struct setpay_order_view *view)
+{
+    if (!view->has_agreement)
+        return SETPAY_E_STATE;
+    const struct setpay_id xid = view->agreement.xid;
+    SETPAY_TRY(port->end_agreement(db, &xid, now_ms));
+    setpay_order_view_clear(view);
+    return setpay_order_view_find(db, port, order_id, now_ms, view);
+}
+
 enum setpay_error setpay_order_act(struct setpay_db *db, const struct setpay_payment_port *port,
                                    enum setpay_order_action action, const char *order_id,
                                    bool gateway_allowed, setpay_time_ms now_ms,
@@ -81,6 +97,8 @@ enum setpay_error setpay_order_act(struct setpay_db *db, const struct setpay_pay
 {
     struct setpay_order_view *view = &result->view;
     SETPAY_TRY(setpay_order_view_find(db, port, order_id, now_ms, view));
+    if (action == SETPAY_ORDER_END_AGREEMENT)
+        return end_agreement(db, port, order_id, now_ms, view);
     SETPAY_TRY(action == SETPAY_ORDER_VOID ? check_void(db, port, view)
                                            : setpay_order_check_cancel(view->status));
     if (view->order.taken && !gateway_allowed)
@@ -105,5 +123,7 @@ void setpay_order_act_explain(enum setpay_order_action action, const struct setp
         action == SETPAY_ORDER_VOID
             ? "a hold that stands, and that is not about to be captured: only that can be voided,"
               " what was captured is refunded"
+        : action == SETPAY_ORDER_END_AGREEMENT
+            ? "one with an agreement that goes on, and that nobody else has ended"
             : "open, paying, declined or expired: an authorised order is voided instead");
 }

@@ -13,7 +13,7 @@
 
 #include <stdbool.h>
 
-enum setpay_order_action { SETPAY_ORDER_VOID, SETPAY_ORDER_CANCEL };
+enum setpay_order_action { SETPAY_ORDER_VOID, SETPAY_ORDER_CANCEL, SETPAY_ORDER_END_AGREEMENT };
 
 /* "void", "cancel" */
 const char *setpay_order_action_name(enum setpay_order_action action);

@@ -4,6 +4,7 @@
  */
 #include "merchant/store/order_json.h"
 
+#include "merchant/store/order_terms.h"
 #include "merchant/store/quote.h"
 
 #include <stdlib.h>
@@ -68,6 +69,23 @@ static enum setpay_error find_steps(struct setpay_db *db, const struct setpay_pa
     return SETPAY_OK;
 }
 
+/* That of the newest payment that has one. */
+static enum setpay_error find_agreement(struct setpay_db *db,
+                                        const struct setpay_payment_port *port,
+                                        setpay_time_ms now_ms, struct setpay_order_view *view)
+{
+    if (view->order.agreed.terms.kind == SETPAY_TERMS_SINGLE)
+        return SETPAY_OK;
+    for (size_t i = view->payment_count; i-- > 0 && !view->has_agreement;) {
+        enum setpay_error error =
+            port->agreement(db, &view->payments[i].xid, now_ms, &view->agreement);
+        view->has_agreement = error == SETPAY_OK;
+        if (error != SETPAY_OK && error != SETPAY_E_NOT_FOUND)
+            return error;
+    }
+    return SETPAY_OK;
+}
+
 enum setpay_error setpay_order_view_find(struct setpay_db *db,
                                          const struct setpay_payment_port *port,
                                          const char *order_id, setpay_time_ms now_ms,
@@ -77,6 +95,8 @@ enum setpay_error setpay_order_view_find(struct setpay_db *db,
     enum setpay_error error = setpay_order_view_complete(db, port, now_ms, view);
     if (error == SETPAY_OK)
         error = find_steps(db, port, view);
+    if (error == SETPAY_OK)
+        error = find_agreement(db, port, now_ms, view);
     if (error != SETPAY_OK)
         setpay_order_view_clear(view);
     return error;
@@ -182,6 +202,10 @@ const char *setpay_step_kind_name(enum setpay_merchant_step_kind kind)
         return "capture reversal";
     case SETPAY_MERCHANT_STEP_CREDIT_REVERSAL:
         return "refund reversal";
+    case SETPAY_MERCHANT_STEP_AUTHORISE:
+        return "authorisation";
+    case SETPAY_MERCHANT_STEP_CANCEL:
+        return "cancellation";
     default:
         return "release";
     }
@@ -189,7 +213,9 @@ const char *setpay_step_kind_name(enum setpay_merchant_step_kind kind)
 
 const char *setpay_step_status_name(const struct setpay_step_view *step)
 {
-    return step->asking ? "asking" : step->code != 0 ? "refused" : "done";
+    if (step->asking)
+        return "asking";
+    return step->code != 0 ? "refused" : step->declined ? "declined" : "done";
 }
 
 static json_t *id_json(const struct setpay_id *id)
@@ -203,12 +229,20 @@ static json_t *step_json(const struct setpay_order_step *of_payment, bool *whole
     const struct setpay_step_view *step = &of_payment->step;
     bool captures = step->kind == SETPAY_MERCHANT_STEP_CAPTURE;
     bool credits = step->kind == SETPAY_MERCHANT_STEP_CREDIT;
+    bool authorises = step->kind == SETPAY_MERCHANT_STEP_AUTHORISE;
     json_t *json = json_object();
     set(json, "id", id_json(&step->id), whole);
     set(json, "payment", id_json(&of_payment->xid), whole);
     if (credits)
         set(json, "capture_id", id_json(&step->of), whole);
-    if (!captures && !credits) {
+    if (authorises) {
+        set(json, "approval_code", text_or_null(step->approval_code), whole);
+        set(json, "action_code", text_or_null(step->action_code), whole);
+        set(json, "hold_expires", time_json(step->hold_expiry_ms), whole);
+    }
+    if (captures && !setpay_id_is_zero(&step->of))
+        set(json, "authorisation_id", id_json(&step->of), whole);
+    if (!captures && !credits && !authorises) {
         set(json, "kind", json_string(setpay_step_kind_name(step->kind)), whole);
         set(json, "of", id_json(&step->of), whole);
     }
@@ -231,13 +265,19 @@ static void add_steps(const struct setpay_order_view *view, json_t *json, bool *
     json_t *captures = json_array();
     json_t *refunds = json_array();
     json_t *reversals = json_array();
+    json_t *authorisations = json_array();
     for (size_t i = 0; i < view->step_count; i++) {
         enum setpay_merchant_step_kind kind = view->steps[i].step.kind;
-        append(kind == SETPAY_MERCHANT_STEP_CAPTURE  ? captures
-               : kind == SETPAY_MERCHANT_STEP_CREDIT ? refunds
-                                                     : reversals,
+        append(kind == SETPAY_MERCHANT_STEP_CAPTURE     ? captures
+               : kind == SETPAY_MERCHANT_STEP_CREDIT    ? refunds
+               : kind == SETPAY_MERCHANT_STEP_AUTHORISE ? authorisations
+                                                        : reversals,
                step_json(&view->steps[i], whole), whole);
     }
+    if (view->order.agreed.terms.kind == SETPAY_TERMS_SINGLE)
+        json_decref(authorisations);
+    else
+        set(json, "authorisations", authorisations, whole);
     set(json, "captures", captures, whole);
     set(json, "refunds", refunds, whole);
     set(json, "reversals", reversals, whole);
@@ -264,6 +304,10 @@ json_t *setpay_order_view_json(const struct setpay_order_view *view, const char 
     if (order->quote != NULL)
         setpay_quote_json(order->quote, json, &whole);
     set(json, "capture", json_string(setpay_order_capture_name(order->capture)), &whole);
+    if (order->agreed.terms.kind > SETPAY_TERMS_SINGLE)
+        set(json, "terms", setpay_order_terms_json(&order->agreed), &whole);
+    if (view->has_agreement)
+        set(json, "agreement", setpay_order_agreement_json(&view->agreement), &whole);
     set(json, "metadata", json_loads(order->metadata, 0, NULL), &whole);
     set(json, "created", time_json(order->created_ms), &whole);
     set(json, "expires", time_json(order->expires_ms), &whole);

@@ -30,6 +30,8 @@ struct setpay_order_view {
     size_t payment_count;
     struct setpay_order_step *steps; /* owned; only after setpay_order_view_find */
     size_t step_count;
+    bool has_agreement; /* of the standing payment; only after setpay_order_view_find */
+    struct setpay_agreement_view agreement;
     enum setpay_order_status status;
 };
 
@@ -60,9 +62,10 @@ json_t *setpay_order_event_json(const struct setpay_order_view *view);
 /* The state of a payment in the store's words: "paying", "authorised", "captured", "declined",
  * "voided", "reversing", "reversed", "lapsed". */
 const char *setpay_payment_status_name(const struct setpay_payment_view *payment);
-/* "capture", "refund", "capture reversal", "refund reversal", "release". */
+/* "capture", "refund", "capture reversal", "refund reversal", "release", "authorisation",
+ * "cancellation". */
 const char *setpay_step_kind_name(enum setpay_merchant_step_kind kind);
-/* "asking", "done" or "refused". */
+/* "asking", "done", "refused" or "declined". */
 const char *setpay_step_status_name(const struct setpay_step_view *step);
 
 #endif

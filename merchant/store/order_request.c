@@ -6,6 +6,7 @@
 #include "merchant/store/order_request.h"
 
 #include "common/base/bytes.h"
+#include "merchant/store/order_terms.h"
 #include "merchant/store/quote.h"
 
 #include <stdarg.h>
@@ -398,7 +399,7 @@ static enum setpay_error read_order(const json_t *body, setpay_time_ms now_ms,
 {
     static const char *const names[] = {"description", "amount",          "items",      "currency",
                                         "capture",     "metadata",        "expires_in", "country",
-                                        "region",      "shipping_method", NULL};
+                                        "region",      "shipping_method", "terms",      NULL};
     SETPAY_TRY(setpay_json_members_check(body, names, "", fault));
     const json_t *items = json_object_get(body, "items");
     if (items != NULL && json_object_get(body, "description") != NULL)
@@ -422,6 +423,7 @@ static enum setpay_error read_order(const json_t *body, setpay_time_ms now_ms,
     SETPAY_TRY(read_destination(body, order, fault));
     SETPAY_TRY(read_capture(json_object_get(body, "capture"), &order->capture, fault));
     SETPAY_TRY(read_expires_in(json_object_get(body, "expires_in"), now_ms, order, fault));
+    SETPAY_TRY(setpay_order_terms_parse(json_object_get(body, "terms"), &order->agreed, fault));
     return read_metadata(json_object_get(body, "metadata"), &order->metadata, fault);
 }
 

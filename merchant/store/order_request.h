@@ -43,10 +43,10 @@ enum setpay_error setpay_json_members_check(const json_t *object, const char *co
  * Reads {"description","amount","currency"} or {"items":[{"name","quantity","unit_amount","sku"?}
  * or
  * {"sku","quantity"}],"currency"}, each with optional "capture", "metadata" and "expires_in"
- * (seconds), items also with "country", "region" and "shipping_method", into *order (empty before;
- * clear it after SETPAY_OK; unchanged otherwise): everything but its name. Items without a name,
- * and the amount where there are any, are what setpay_quote_make completes. SETPAY_E_INVALID with
- * the fault; SETPAY_E_NOMEM.
+ * (seconds) and "terms" (order_terms.h), items also with "country", "region" and "shipping_method",
+ * into *order (empty before; clear it after SETPAY_OK; unchanged otherwise): everything but its
+ * name. Items without a name, and the amount where there are any, are what setpay_quote_make
+ * completes. SETPAY_E_INVALID with the fault; SETPAY_E_NOMEM.
  */
 enum setpay_error setpay_order_request_parse(const json_t *body, setpay_time_ms now_ms,
                                              struct setpay_order *order,

@@ -28,7 +28,7 @@ static enum setpay_order_status status_under(const struct setpay_payment_view *p
     case SETPAY_PURCHASE_AUTHORISED:
     case SETPAY_PURCHASE_STEPPING:
     case SETPAY_PURCHASE_CAPTURED:
-        return status_by_sums(payment);
+        return payment->unwanted ? SETPAY_ORDER_STATUS_PAYING : status_by_sums(payment);
     case SETPAY_PURCHASE_REVERSING:
         /* The store voids what it had, or (rules M6, M9) gives back what it never took. */
         return end == SETPAY_ORDER_VOIDED ? SETPAY_ORDER_STATUS_AUTHORISED
@@ -63,7 +63,7 @@ enum setpay_order_status setpay_order_status_of(enum setpay_order_end end,
         return SETPAY_ORDER_STATUS_CANCELLED;
     if (end == SETPAY_ORDER_VOIDED)
         return SETPAY_ORDER_STATUS_VOIDED;
-    if (now_ms >= expires_ms)
+    if (end == SETPAY_ORDER_HOLD_OVER || now_ms >= expires_ms)
         return SETPAY_ORDER_STATUS_EXPIRED;
     return count > 0 && payments[count - 1].state == SETPAY_PURCHASE_DECLINED
                ? SETPAY_ORDER_STATUS_DECLINED

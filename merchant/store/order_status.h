@@ -26,7 +26,8 @@ enum setpay_order_status {
     SETPAY_ORDER_STATUS_DECLINED,  /* by the issuer; may be paid again until it expires */
     SETPAY_ORDER_STATUS_VOIDED,    /* the hold was given back by the store */
     SETPAY_ORDER_STATUS_CANCELLED, /* ended by the store without money */
-    SETPAY_ORDER_STATUS_EXPIRED,
+    SETPAY_ORDER_STATUS_EXPIRED,   /* was not paid in time; or was, and its hold has ended before
+                                      anything was captured: it is not paid again */
     SETPAY_ORDER_STATUSES
 };
 

@@ -29,7 +29,12 @@ static enum setpay_error ask(struct doing *doing, enum setpay_merchant_step_kind
 {
     struct setpay_order_result *result = doing->result;
     const struct setpay_step_wish wish = {
-        .xid = doing->payment->xid, .kind = kind, .of = of, .amount_minor = minor};
+        .xid = doing->payment->xid,
+        .kind = kind,
+        .of = of,
+        .amount_minor = minor,
+        .first = &result->first_step,
+    };
     SETPAY_TRY(doing->port->step(doing->db, &wish, doing->now_ms, &result->last_step));
     if (result->first_step == 0)
         result->first_step = result->last_step;
@@ -103,6 +108,26 @@ static enum setpay_error undo(struct doing *doing)
     return NO_SUCH_STEP;
 }
 
+/* The next of the schedule, or of the whole what is not taken yet; captured at once where the order
+ * is, and where the payments come by themselves otherwise. */
+static enum setpay_error authorise(struct doing *doing)
+{
+    struct setpay_order_result *result = doing->result;
+    const struct setpay_order_view *view = &result->view;
+    const struct setpay_order *order = &view->order;
+    bool splits = order->agreed.terms.kind == SETPAY_TERMS_SPLIT;
+    if (!view->has_agreement)
+        return SETPAY_E_STATE;
+    doing->left_minor =
+        splits ? order->amount.minor - view->agreement.taken_minor : view->agreement.next_minor;
+    int64_t minor = doing->request->has_amount ? doing->request->amount_minor : doing->left_minor;
+    SETPAY_TRY(doing->port->authorise(doing->db, &doing->payment->xid, minor,
+                                      !splits || order->capture == SETPAY_CAPTURE_IMMEDIATE,
+                                      doing->now_ms, &result->last_step));
+    result->first_step = result->last_step;
+    return SETPAY_OK;
+}
+
 static enum setpay_error act(struct doing *doing, enum setpay_order_step_action action)
 {
     const struct setpay_order_view *view = &doing->result->view;
@@ -116,6 +141,8 @@ static enum setpay_error act(struct doing *doing, enum setpay_order_step_action 
         return capture(doing);
     case SETPAY_ORDER_REFUND:
         return refund(doing);
+    case SETPAY_ORDER_AUTHORISE:
+        return authorise(doing);
     default:
         return undo(doing);
     }
@@ -159,6 +186,8 @@ static const char *expected_of(enum setpay_order_step_action action)
         return "one of which something is held";
     case SETPAY_ORDER_REFUND:
         return "one of which something is captured and not refunded yet";
+    case SETPAY_ORDER_AUTHORISE:
+        return "one with an agreement that goes on, and of which no payment is being asked for";
     default:
         return "a capture or refund that is done, that nothing was given back of, and that is not"
                " undone yet";
@@ -183,7 +212,15 @@ void setpay_order_step_explain(enum setpay_order_step_action action,
         (void)snprintf(words, size,
                        "amount: found %s; of the order %s no more than %s is left to %s", found,
                        order_id, setpay_money_format(&money, left),
-                       action == SETPAY_ORDER_CAPTURE ? "be captured" : "be refunded");
+                       action == SETPAY_ORDER_CAPTURE     ? "be captured"
+                       : action == SETPAY_ORDER_AUTHORISE ? "be authorised in one payment"
+                                                          : "be refunded");
+        return;
+    case SETPAY_E_TOO_SOON:
+        (void)snprintf(
+            words, size, "the next payment of the order %s is not due before %s", order_id,
+            view->agreement.next_ms == 0 ? "a while"
+                                         : setpay_time_format(view->agreement.next_ms, text));
         return;
     case SETPAY_E_MONEY_CURRENCY:
         (void)snprintf(words, size, "currency: found %s; the order %s is in %s", request->currency,
@@ -213,6 +250,12 @@ void setpay_order_refused_explain(const struct setpay_order_view *view,
                                   const struct setpay_step_view *step, char *words, size_t size)
 {
     char text[SETPAY_MONEY_TEXT_SIZE];
+    if (step->declined) {
+        (void)snprintf(words, size, "the issuer has declined %s (action %s): the order %s is %s",
+                       setpay_money_format(&step->amount, text), step->action_code,
+                       view->order.order_id, setpay_order_status_name(view->status));
+        return;
+    }
     (void)snprintf(
         words, size, "the gateway has refused the %s of %s (code %u): the order %s is %s",
         setpay_step_kind_name(step->kind), setpay_money_format(&step->amount, text),

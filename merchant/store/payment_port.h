@@ -32,7 +32,8 @@ struct setpay_payment_view {
     char brand[33];
     setpay_time_ms created_ms;
     setpay_time_ms decided_ms;     /* of the outcome; 0 before it */
-    setpay_time_ms hold_expiry_ms; /* 0 where there is no hold */
+    setpay_time_ms hold_expiry_ms; /* of the first one; 0 where there is no hold */
+    bool unwanted;                 /* a sale that came too late: it is being taken back */
 };
 
 typedef enum setpay_error setpay_payment_visit_fn(void *arg,
@@ -44,7 +45,32 @@ enum setpay_merchant_step_kind {
     SETPAY_MERCHANT_STEP_CREDIT = 2,
     SETPAY_MERCHANT_STEP_CAPTURE_REVERSAL = 3,
     SETPAY_MERCHANT_STEP_CREDIT_REVERSAL = 4,
-    SETPAY_MERCHANT_STEP_RELEASE = 5, /* of all that is held beside what was captured */
+    SETPAY_MERCHANT_STEP_RELEASE = 5,   /* of all that is held beside what was captured */
+    SETPAY_MERCHANT_STEP_AUTHORISE = 6, /* a further authorisation of an agreement */
+    SETPAY_MERCHANT_STEP_CANCEL = 7,    /* the cardholder's cancellation, handed to the gateway */
+};
+
+/* Who asks for the further payments of an agreement. Stored. */
+enum setpay_agreement_schedule {
+    SETPAY_SCHEDULE_AUTOMATIC = 1, /* the daemon, when each is due */
+    SETPAY_SCHEDULE_MANUAL = 2,    /* the store */
+};
+
+/* Why nothing follows any more. Stored. */
+enum setpay_agreement_end {
+    SETPAY_ENDED_NOT = 0,
+    SETPAY_ENDED_COMPLETED = 1,  /* all has been taken */
+    SETPAY_ENDED_EXPIRED = 2,    /* its end has passed */
+    SETPAY_ENDED_BY_SHOPPER = 3, /* cancelled */
+    SETPAY_ENDED_BY_STORE = 4,   /* the store asks no more */
+    SETPAY_ENDED_BY_GATEWAY = 5, /* which takes nothing any more, or no card that is kept */
+    SETPAY_ENDED_CARD_ENDED = 6, /* the certificate, and so the card, has ended or is revoked */
+    SETPAY_ENDED_DECLINED = 7,   /* the issuer has said: never again */
+    SETPAY_ENDED_BREACH = 8,     /* the gateway has gone beyond the terms; taken back */
+    SETPAY_ENDED_GIVEN_BACK = 9, /* all that was taken was reversed */
+    SETPAY_ENDED_AMOUNT = 10,    /* the gateway refuses the amount: the books differ */
+    SETPAY_ENDED_UNKNOWN = 11,   /* the gateway does not know the token */
+    SETPAY_ENDED_REASONS
 };
 
 /* One step of a purchase, as the store may see it. */
@@ -55,6 +81,10 @@ struct setpay_step_view {
     enum setpay_merchant_step_kind kind;
     struct setpay_money amount;
     bool asking;   /* the gateway has not answered */
+    bool declined; /* by the issuer, of a further authorisation */
+    char action_code[3];
+    char approval_code[7];         /* these of a further authorisation */
+    setpay_time_ms hold_expiry_ms; /* likewise */
     uint32_t code; /* by which the gateway has refused it, of an Error; 0: it has not */
     bool undone;
     int64_t credited_minor;   /* of a capture */
@@ -72,6 +102,7 @@ struct setpay_step_wish {
     enum setpay_merchant_step_kind kind;
     const struct setpay_id *of; /* NULL: none */
     int64_t amount_minor;       /* not looked at of a release */
+    int64_t *first;             /* NULL, or the number of the first step, where it takes several */
 };
 
 /* Stored. */
@@ -113,6 +144,25 @@ struct setpay_batch_view {
 
 typedef enum setpay_error setpay_batch_visit_fn(void *arg, const struct setpay_batch_view *batch);
 
+/* How an agreement to more than one payment stands, as the store may see it. */
+struct setpay_agreement_view {
+    struct setpay_id xid;
+    enum setpay_agreement_schedule schedule;
+    uint32_t taken_count;
+    int64_t taken_minor;    /* less what was given up again */
+    setpay_time_ms next_ms; /* the earliest next one; 0: none, or whenever the store wants */
+    int64_t next_minor;     /* 0 likewise */
+    bool asking;            /* one is at the gateway */
+    bool cancelled;         /* by the shopper */
+    bool confirmed;         /* and the gateway has said so */
+    enum setpay_agreement_end end;
+    setpay_time_ms ended_ms; /* 0: it goes on */
+};
+
+/* seq ascends with the making of purchases. */
+typedef enum setpay_error setpay_agreement_visit_fn(void *arg, int64_t seq, const char *order_id,
+                                                    const struct setpay_agreement_view *agreement);
+
 struct setpay_payment_port {
     /* Calls visit for each purchase of the order, in the order of their making; ends with its first
      * error. Inside an operation or a read. */
@@ -139,6 +189,23 @@ struct setpay_payment_port {
      * SETPAY_E_HOLD_OVER, SETPAY_E_TOO_BIG (as many steps as there may be), SETPAY_E_NOT_FOUND. */
     enum setpay_error (*step)(struct setpay_db *db, const struct setpay_step_wish *wish,
                               setpay_time_ms now_ms, int64_t *number);
+    /* How the agreement of a purchase stands. SETPAY_E_NOT_FOUND where there is none. */
+    enum setpay_error (*agreement)(struct setpay_db *db, const struct setpay_id *xid,
+                                   setpay_time_ms now_ms, struct setpay_agreement_view *view);
+    /* Inside an operation: another payment under it, captured at once where sale; *number is the
+     * step's. SETPAY_E_STATE (no agreement, none follows any more, or one is asked for),
+     * SETPAY_E_AMOUNT_LIMIT, SETPAY_E_TOO_SOON, SETPAY_E_TOO_BIG, SETPAY_E_NOT_FOUND. */
+    enum setpay_error (*authorise)(struct setpay_db *db, const struct setpay_id *xid,
+                                   int64_t amount_minor, bool sale, setpay_time_ms now_ms,
+                                   int64_t *number);
+    /* Inside an operation: the store asks for no more. SETPAY_E_STATE where nothing followed;
+     * SETPAY_E_NOT_FOUND. */
+    enum setpay_error (*end_agreement)(struct setpay_db *db, const struct setpay_id *xid,
+                                       setpay_time_ms now_ms);
+    /* Up to room purchases with an agreement and a row below before (INT64_MAX: from the youngest
+     * on), youngest first; of those that go on only. */
+    enum setpay_error (*list_agreements)(struct setpay_db *db, int64_t before, int64_t room,
+                                         setpay_agreement_visit_fn *visit, void *visit_arg);
     /* Up to room batches with seq below before (INT64_MAX: from the youngest on), youngest first.
      */
     enum setpay_error (*list_batches)(struct setpay_db *db, int64_t before, int64_t room,

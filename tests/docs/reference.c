@@ -216,6 +216,8 @@ static const char *merchant_event(int event)
         [SETPAY_PURCHASE_PREQ] = "PReq",
         [SETPAY_PURCHASE_APPROVED] = "AuthRes: approved",
         [SETPAY_PURCHASE_EXCESS] = "AuthRes: more than asked",
+        [SETPAY_PURCHASE_SOLD] = "AuthRes: sold as asked",
+        [SETPAY_PURCHASE_OVERSOLD] = "AuthRes: sold otherwise",
         [SETPAY_PURCHASE_REFUSED] = "AuthRes: declined",
         [SETPAY_PURCHASE_VOID_DONE] = "AuthRes: voided",
         [SETPAY_PURCHASE_USED] = "Error: already used",

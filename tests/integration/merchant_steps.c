@@ -211,16 +211,55 @@ static void test_refunds_what_was_captured(void **state)
     test_sale_clear(&sale);
 }
 
-/* Asked for in the operation that books the authorisation: the store does nothing. */
+/* Asked for as a sale: the shopper's own answer has the receipts of both, and nothing is held. */
 static void test_captures_at_once(void **state)
 {
+    static const struct test_end sold = {SETPAY_MESSAGE_P_RES, SETPAY_STATUS_AUTHORISED,
+                                         SETPAY_RECEIPT_CAPTURE, 1, 0};
     struct test_sale sale;
+    struct test_order order = order_to_capture("immediate");
+    struct setpay_buffer message, answer;
     (void)state;
-    pay("immediate", &sale);
-    test_merchantd_wait_state(market.merchant, &sale.purchase->oi.xid, "captured");
+    test_sale_again(&market, &order, market.holder, &sale);
+    test_purchase_sign(sale.purchase);
+    test_purchase_preq(sale.purchase, &message);
+    test_channel_ask(test_market_channel(&market), setpay_buffer_view(&message), &answer);
+    test_sale_expect(&market, &sale, setpay_buffer_view(&answer), &sold);
+    setpay_buffer_clear(&message);
+    setpay_buffer_clear(&answer);
+    assert_string_equal(test_merchantd_state(market.merchant, &sale.purchase->oi.xid), "captured");
     assert_string_equal(test_merchantd_order_status(market.merchant, &sale.order), "captured");
     assert_int_equal(booked(&sale, "captured_minor"), TEST_PRICE);
     assert_int_equal(inquire(&sale, 2).captured_minor, TEST_PRICE);
+    refused(&sale, "void", "{}", 409, "order-state");
+    test_sale_clear(&sale);
+}
+
+/* Undone, nothing of a sale is left: the receipt of what the gateway gave up with it is asked for
+ * behind, and the order is over. */
+static void test_undoes_a_sale(void **state)
+{
+    struct test_sale sale;
+    struct test_order order = order_to_capture("immediate");
+    struct setpay_buffer message, answer;
+    char body[128];
+    (void)state;
+    test_sale_again(&market, &order, market.holder, &sale);
+    test_purchase_sign(sale.purchase);
+    test_purchase_preq(sale.purchase, &message);
+    test_channel_ask(test_market_channel(&market), setpay_buffer_view(&message), &answer);
+    setpay_buffer_clear(&message);
+    setpay_buffer_clear(&answer);
+    body_with_id(&sale, "captures", 0, "id", "", body, sizeof body);
+    json_t *said = NULL;
+    assert_int_equal(post(&sale, "undo", body, &said), 200);
+    json_decref(said);
+    test_merchantd_wait_state(market.merchant, &sale.purchase->oi.xid, "reversed");
+    assert_string_equal(test_merchantd_order_status(market.merchant, &sale.order), "voided");
+    struct setpay_receipt_sums sums = inquire(&sale, 4);
+    assert_int_equal(sums.captured_minor, 0);
+    assert_int_equal(sums.reversed_minor, TEST_PRICE);
+    expect_minor(&sale, "reversals", 1, "amount", TEST_PRICE);
     test_sale_clear(&sale);
 }
 
@@ -284,20 +323,40 @@ static void test_voids_the_rest(void **state)
     test_sale_clear(&sale);
 }
 
-/* As many as there may be: the wallet is told of all, and each can be given back at once. */
+/* More receipts than an answer holds: the wallet is told how many stand behind, and asks on. */
 static void test_many_captures(void **state)
 {
     struct test_sale sale;
+    struct test_inquiry inquiry;
+    struct setpay_buffer message, answer;
+    struct setpay_pres pres;
     (void)state;
     pay("manual", &sale);
-    size_t most = SETPAY_LIMIT_RECEIPTS / 2 - 1;
-    for (size_t i = 0; i < most; i++)
+    for (size_t i = 0; i < SETPAY_LIMIT_RECEIPTS / 2; i++)
         done(&sale, "capture", "{\"amount\":1}", "partially_captured");
-    refused(&sale, "capture", "{\"amount\":1}", 409, "too-many");
     done(&sale, "refund", "{}", "partially_refunded");
-    assert_int_equal(booked(&sale, "credited_minor"), (int64_t)most);
-    struct setpay_receipt_sums sums = inquire(&sale, 1 + 2 * most);
-    assert_int_equal(sums.credited_minor, (int64_t)most);
+    assert_int_equal(booked(&sale, "credited_minor"), SETPAY_LIMIT_RECEIPTS / 2);
+    static const struct {
+        uint32_t known, skipped, count, left;
+    } rows[] = {
+        {0, 0, SETPAY_LIMIT_RECEIPTS, 1},
+        {SETPAY_LIMIT_RECEIPTS, SETPAY_LIMIT_RECEIPTS, 1, 0},
+        {SETPAY_LIMIT_RECEIPTS + 1, SETPAY_LIMIT_RECEIPTS + 1, 0, 0},
+        {SETPAY_LIMIT_RECEIPTS + 9, SETPAY_LIMIT_RECEIPTS + 1, 0, 0}, /* more than there are */
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        test_inquiry_fill(sale.purchase, setpay_clock_now_ms(), &inquiry);
+        inquiry.request.known = rows[i].known;
+        test_inquiry_message(&inquiry, &message);
+        test_channel_ask(test_market_channel(&market), setpay_buffer_view(&message), &answer);
+        test_pres_read(sale.purchase, setpay_buffer_view(&answer), SETPAY_MESSAGE_INQ_RES, &pres);
+        assert_int_equal(pres.skipped, rows[i].skipped);
+        assert_int_equal(pres.receipt_count, rows[i].count);
+        assert_int_equal(pres.left, rows[i].left);
+        setpay_buffer_clear(&message);
+        setpay_buffer_clear(&answer);
+        setpay_pres_clear(&pres);
+    }
     test_sale_clear(&sale);
 }
 
@@ -504,6 +563,7 @@ int main(void)
         cmocka_unit_test(test_captures_in_parts),
         cmocka_unit_test(test_refunds_what_was_captured),
         cmocka_unit_test(test_captures_at_once),
+        cmocka_unit_test(test_undoes_a_sale),
         cmocka_unit_test(test_undoes_while_the_batch_is_open),
         cmocka_unit_test(test_voids_the_rest),
         cmocka_unit_test(test_many_captures),

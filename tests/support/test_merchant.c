@@ -241,6 +241,11 @@ struct test_order test_merchantd_order(struct test_merchantd *m, int64_t minor,
     return make_order(m, body);
 }
 
+struct test_order test_merchantd_order_of(struct test_merchantd *m, const char *body)
+{
+    return make_order(m, body);
+}
+
 struct test_order test_merchantd_order_to_capture(struct test_merchantd *m, int64_t minor,
                                                   const char *capture)
 {

@@ -63,6 +63,8 @@ struct test_order {
 };
 struct test_order test_merchantd_order(struct test_merchantd *merchant, int64_t minor,
                                        const char *currency, int64_t expires_in_s);
+/* Of what POST /orders takes. */
+struct test_order test_merchantd_order_of(struct test_merchantd *merchant, const char *body);
 /* An order that is captured so: "on_shipment", "immediate", "manual". */
 struct test_order test_merchantd_order_to_capture(struct test_merchantd *merchant, int64_t minor,
                                                   const char *capture);

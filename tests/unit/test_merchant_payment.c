@@ -60,6 +60,7 @@ static void setup(struct purchase_fixture *f)
         .pomd = &f->pomd,
         .request_hash = &f->hash,
         .order_expires_ms = TEST_DATE_MS + 86400000,
+        .first_minor = f->oi.amount.minor,
     };
     assert_int_equal(setpay_merchant_purchase_make(&from, NOW_MS, &f->purchase), SETPAY_OK);
 }
@@ -255,6 +256,63 @@ static void an_approval_is_booked(void **state)
     teardown(&a.f);
 }
 
+/* rule M6: a sale's answer has one capture, of all that was approved and in everything our own;
+ * where it comes too late, or is of another amount, it is taken back before anybody hears of it. */
+static void a_sale_is_captured_whole(void **state)
+{
+    static const size_t defects[] = {
+        offsetof(struct setpay_step_done, xid),
+        offsetof(struct setpay_step_done, of),
+        offsetof(struct setpay_step_done, amount.minor),
+        offsetof(struct setpay_step_done, pomd),
+        offsetof(struct setpay_step_done, cardholder),
+        offsetof(struct setpay_step_done, remaining.minor),
+        offsetof(struct setpay_step_done, receipt.kind),
+    };
+    (void)state;
+    struct answer_fixture a;
+    setup_answer(&a);
+    struct setpay_merchant_purchase *purchase = &a.f.purchase;
+    purchase->sale = true;
+    a.answer.capture = (struct setpay_step_done){.xid = a.answer.xid,
+                                                 .of = a.answer.cap_token,
+                                                 .amount = a.answer.amount,
+                                                 .id = test_id(0x71),
+                                                 .batch = 1,
+                                                 .remaining = {0, "EUR"},
+                                                 .cardholder = a.answer.cardholder,
+                                                 .pomd = a.answer.pomd,
+                                                 .receipt.kind = SETPAY_RECEIPT_CAPTURE};
+    assert_int_equal(
+        setpay_merchant_auth_res_check(purchase, "shop-1", SETPAY_ASK_AUTHORISE, &a.answer),
+        SETPAY_E_AUTH_MISMATCH); /* nothing was captured */
+    a.answer.has_capture = true;
+    assert_int_equal(
+        setpay_merchant_auth_res_check(purchase, "shop-1", SETPAY_ASK_AUTHORISE, &a.answer),
+        SETPAY_OK);
+    for (size_t i = 0; i < COUNT(defects); i++) {
+        uint8_t *byte = (uint8_t *)&a.answer.capture + defects[i];
+        *byte ^= 3;
+        assert_int_equal(
+            setpay_merchant_auth_res_check(purchase, "shop-1", SETPAY_ASK_AUTHORISE, &a.answer),
+            SETPAY_E_AUTH_MISMATCH);
+        *byte ^= 3;
+    }
+    struct setpay_merchant_purchase late = *purchase, other = *purchase;
+    assert_int_equal(setpay_merchant_auth_res_apply(&a.answer, NOW_MS, purchase), SETPAY_OK);
+    assert_int_equal(purchase->state, SETPAY_PURCHASE_CAPTURED);
+    assert_int_equal(purchase->captured_minor, purchase->amount.minor);
+    assert_true(setpay_merchant_is_answerable(purchase));
+    late.state = SETPAY_PURCHASE_LEARNING;
+    assert_int_equal(setpay_merchant_auth_res_apply(&a.answer, NOW_MS, &late), SETPAY_OK);
+    assert_true(setpay_merchant_is_unwanted(&late));
+    assert_false(setpay_merchant_is_answerable(&late));
+    other.first_minor++;
+    assert_int_equal(setpay_merchant_auth_res_apply(&a.answer, NOW_MS, &other), SETPAY_OK);
+    assert_true(setpay_merchant_is_unwanted(&other));
+    teardown(&a.f);
+}
+
 #define IN_ANSWER(member)                                                                          \
     {                                                                                              \
 #member, offsetof(struct setpay_auth_res, member)                                          \
@@ -359,7 +417,9 @@ static void a_reversal_leaves_nothing(void **state)
     fill("AuthRevRes", &answer);
     assert_int_equal(setpay_merchant_auth_res_apply(&a.answer, NOW_MS, purchase), SETPAY_OK);
     purchase->state = SETPAY_PURCHASE_REVERSING;
-    assert_int_equal(setpay_merchant_auth_rev_res_check(purchase, "shop-1", &answer), SETPAY_OK);
+    assert_int_equal(setpay_merchant_auth_rev_res_check(purchase, "shop-1",
+                                                        setpay_merchant_held(purchase), &answer),
+                     SETPAY_OK);
     uint8_t *const bytes[] = {&answer.xid.bytes[3],
                               &answer.pomd.bytes[3],
                               &answer.cardholder.bytes[3],
@@ -370,7 +430,8 @@ static void a_reversal_leaves_nothing(void **state)
                               (uint8_t *)&answer.receipt.kind};
     for (size_t i = 0; i < COUNT(bytes); i++) {
         *bytes[i] ^= 1;
-        assert_int_equal(setpay_merchant_auth_rev_res_check(purchase, "shop-1", &answer),
+        assert_int_equal(setpay_merchant_auth_rev_res_check(
+                             purchase, "shop-1", setpay_merchant_held(purchase), &answer),
                          SETPAY_E_AUTH_MISMATCH);
         *bytes[i] ^= 1;
     }
@@ -517,7 +578,7 @@ static void the_wallet_is_told_what_is(void **state)
         {SETPAY_PURCHASE_LEARNING, false, SETPAY_STATUS_PENDING, false},
         {SETPAY_PURCHASE_AUTHORISED, false, SETPAY_STATUS_AUTHORISED, true},
         {SETPAY_PURCHASE_AUTHORISED, true, SETPAY_STATUS_AUTHORISED, false},
-        {SETPAY_PURCHASE_STEPPING, false, SETPAY_STATUS_AUTHORISED, true},
+        {SETPAY_PURCHASE_STEPPING, false, SETPAY_STATUS_PENDING, false}, /* taken back */
         {SETPAY_PURCHASE_STEPPING, true, SETPAY_STATUS_AUTHORISED, false},
         {SETPAY_PURCHASE_CAPTURED, true, SETPAY_STATUS_AUTHORISED, false},
         {SETPAY_PURCHASE_REVERSING, false, SETPAY_STATUS_PENDING, false},
@@ -676,6 +737,7 @@ int main(void)
         cmocka_unit_test(an_instruction_lives_an_hour),
         cmocka_unit_test(the_dual_signature_covers_the_order),
         cmocka_unit_test(an_approval_is_booked),
+        cmocka_unit_test(a_sale_is_captured_whole),
         cmocka_unit_test(another_answer_is_refused),
         cmocka_unit_test(an_answer_agrees_with_itself),
         cmocka_unit_test(another_amount_is_reversed),

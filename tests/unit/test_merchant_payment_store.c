@@ -4,6 +4,7 @@
  */
 #include "common/store/answers.h"
 #include "common/wire/signed.h"
+#include "merchant/payment/agreement_store.h"
 #include "merchant/payment/answer.h"
 #include "merchant/payment/ask.h"
 #include "merchant/payment/batch_store.h"
@@ -33,7 +34,8 @@
 static const struct setpay_store_migration steps[] = {
     {1, SETPAY_ANSWERS_SCHEMA SETPAY_ORDER_SCHEMA SETPAY_CATALOGUE_SCHEMA SETPAY_PURCHASE_SCHEMA
             SETPAY_MERCHANT_STEP_SCHEMA SETPAY_MERCHANT_BATCH_SCHEMA SETPAY_EVENT_SCHEMA
-                SETPAY_WEBHOOK_SCHEMA SETPAY_DELIVERY_SCHEMA},
+                SETPAY_WEBHOOK_SCHEMA SETPAY_DELIVERY_SCHEMA SETPAY_MERCHANT_SALE_SCHEMA
+                    SETPAY_MERCHANT_AGREEMENT_SCHEMA SETPAY_ORDER_TERMS_SCHEMA},
     {0, NULL},
 };
 static const struct setpay_store_schema schema = {.name = "merchant", .steps = steps};
@@ -86,6 +88,7 @@ static struct setpay_merchant_purchase purchase_of(const struct fixture *f, uint
         .xid = test_id(first),
         .brand = "visa",
         .amount = {1250, "EUR"},
+        .first_minor = 1250,
         .rrpid = test_id((uint8_t)(first + 1)),
         .dual_signature = {.size = 70},
         .terms = {.kind = SETPAY_TERMS_SINGLE},
@@ -341,12 +344,16 @@ static void expect_receipts(struct setpay_merchant *merchant,
     memset(p.order_id, 'o', SETPAY_WIRE_LID_M_MAX);
     told.receipts = receipts;
     told.receipt_count = SETPAY_LIMIT_RECEIPTS;
+    told.skipped = 7;
+    told.left = 3;
     setpay_buffer_init(&bytes, SETPAY_LIMIT_MESSAGE_BYTES);
     assert_int_equal(setpay_merchant_answer_build(merchant, brand, &p, &told, NOW_MS, &bytes),
                      SETPAY_OK);
     assert_int_equal(setpay_message_parse(setpay_buffer_view(&bytes), &message), SETPAY_OK);
     assert_int_equal(setpay_pres_parse(message.content, &pres), SETPAY_OK);
     assert_int_equal(pres.receipt_count, expected);
+    assert_int_equal(pres.skipped, 7);
+    assert_int_equal(pres.left, 3 + SETPAY_LIMIT_RECEIPTS - expected); /* none is lost unsaid */
     for (size_t i = 0; i < pres.receipt_count; i++)
         assert_true(setpay_id_equal(&pres.receipts[i].receipt_id, &receipts[i].receipt_id));
     setpay_pres_clear(&pres);

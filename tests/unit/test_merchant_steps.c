@@ -4,6 +4,7 @@
  * rows, and batches that are compared.
  */
 #include "common/wire/signed.h"
+#include "merchant/payment/agreement_store.h"
 #include "merchant/payment/batch_store.h"
 #include "merchant/payment/port.h"
 #include "merchant/payment/step.h"
@@ -168,19 +169,20 @@ static void goes(struct world *w, int64_t remaining, enum setpay_purchase_state 
     struct setpay_step_res answer = {
         .brand = "visa", .merchant_id = "shop-1", .done = &done, .done_count = 1};
     assert_int_equal(
-        setpay_merchant_step_res_check(&w->purchase, "shop-1", step, &done.of, &answer), SETPAY_OK);
+        setpay_merchant_step_res_check(&w->purchase, w->steps, "shop-1", step, &done.of, &answer), SETPAY_OK);
     const struct setpay_merchant_step_outcome outcome = {.done = &done};
-    assert_int_equal(setpay_merchant_step_apply(&outcome, NOW_MS, &w->purchase, w->steps),
+    bool again = true;
+    assert_int_equal(setpay_merchant_step_apply(&outcome, NOW_MS, &w->purchase, w->steps, &again),
                      SETPAY_OK);
     assert_int_equal(w->purchase.state, state);
-    w->steps->receipts++;
 }
 
 static void is_refused(struct world *w, uint32_t code, enum setpay_purchase_state state)
 {
     const struct setpay_merchant_step_outcome outcome = {.code = code};
+    bool again = true;
     struct setpay_merchant_step *step = setpay_merchant_step_first(w->steps);
-    assert_int_equal(setpay_merchant_step_apply(&outcome, NOW_MS, &w->purchase, w->steps),
+    assert_int_equal(setpay_merchant_step_apply(&outcome, NOW_MS, &w->purchase, w->steps, &again),
                      SETPAY_OK);
     assert_int_equal(step->state, SETPAY_MERCHANT_STEP_REFUSED);
     assert_int_equal(step->code, code);
@@ -279,16 +281,17 @@ static void releases_what_is_left(void **state)
 {
     struct world w = authorised(1000);
     struct setpay_merchant_step_outcome outcome = {.released_minor = 1000};
+    bool again = true;
     (void)state;
     asked(&w, CAPTURE, NULL, 700);
     asked(&w, RELEASE, NULL, 300);
     assert_int_equal(may(&w, RELEASE, NULL, 0), SETPAY_E_AMOUNT_LIMIT);
     assert_int_equal(may(&w, CAPTURE, NULL, 1), SETPAY_E_AMOUNT_LIMIT);
     is_refused(&w, SETPAY_WIRE_AMOUNT, SETPAY_PURCHASE_STEPPING);
-    assert_int_equal(setpay_merchant_step_apply(&outcome, NOW_MS, &w.purchase, w.steps), SETPAY_OK);
+    assert_int_equal(setpay_merchant_step_apply(&outcome, NOW_MS, &w.purchase, w.steps, &again), SETPAY_OK);
     assert_int_equal(w.purchase.state, SETPAY_PURCHASE_REVERSED); /* nothing is left */
     assert_int_equal(w.purchase.released_minor, 1000);
-    assert_int_equal(setpay_merchant_step_apply(&outcome, NOW_MS, &w.purchase, w.steps),
+    assert_int_equal(setpay_merchant_step_apply(&outcome, NOW_MS, &w.purchase, w.steps, &again),
                      SETPAY_E_STATE);
     free(w.steps);
     w = authorised(1000);
@@ -296,34 +299,31 @@ static void releases_what_is_left(void **state)
     goes(&w, 300, SETPAY_PURCHASE_CAPTURED);
     asked(&w, RELEASE, NULL, 300);
     outcome.released_minor = 300;
-    assert_int_equal(setpay_merchant_step_apply(&outcome, NOW_MS, &w.purchase, w.steps), SETPAY_OK);
+    assert_int_equal(setpay_merchant_step_apply(&outcome, NOW_MS, &w.purchase, w.steps, &again), SETPAY_OK);
     assert_int_equal(w.purchase.state, SETPAY_PURCHASE_CAPTURED);
     asked(&w, UNCAPTURE, capture, 700);
     goes(&w, 700, SETPAY_PURCHASE_AUTHORISED); /* held again, but for what was released */
     free(w.steps);
 }
 
-/* An answer to the wallet can't hold more receipts: captures stop at half, so that each can be
- * given back; what undoes has the last one. */
-static void receipts_have_room(void **state)
+/* What takes stops before what gives back, and that before what undoes: so that all can be. */
+static void steps_have_room(void **state)
 {
     struct world w = authorised(1000);
     (void)state;
-    w.steps->receipts = SETPAY_LIMIT_RECEIPTS / 2 - 1;
     struct setpay_merchant_step *capture = asked(&w, CAPTURE, NULL, 1);
-    assert_int_equal(may(&w, CAPTURE, NULL, 1), SETPAY_E_TOO_BIG);
     goes(&w, 999, SETPAY_PURCHASE_CAPTURED);
+    w.steps->count = SETPAY_MERCHANT_STEPS_TAKING - 1;
+    assert_int_equal(may(&w, CAPTURE, NULL, 1), SETPAY_OK);
+    w.steps->count = SETPAY_MERCHANT_STEPS_TAKING;
     assert_int_equal(may(&w, CAPTURE, NULL, 1), SETPAY_E_TOO_BIG);
     assert_int_equal(may(&w, CREDIT, capture, 1), SETPAY_OK);
-    w.steps->receipts = SETPAY_LIMIT_RECEIPTS - 1;
+    w.steps->count = SETPAY_MERCHANT_STEPS_GIVING;
     assert_int_equal(may(&w, CREDIT, capture, 1), SETPAY_E_TOO_BIG);
     assert_int_equal(may(&w, UNCAPTURE, capture, 1), SETPAY_OK);
     assert_int_equal(may(&w, RELEASE, NULL, 0), SETPAY_OK);
-    w.steps->receipts = SETPAY_LIMIT_RECEIPTS;
-    assert_int_equal(may(&w, RELEASE, NULL, 0), SETPAY_E_TOO_BIG);
-    w.steps->receipts = 1;
     w.steps->count = SETPAY_MERCHANT_STEPS_MAX;
-    assert_int_equal(may(&w, CAPTURE, NULL, 1), SETPAY_E_TOO_BIG);
+    assert_int_equal(may(&w, RELEASE, NULL, 0), SETPAY_E_TOO_BIG);
     free(w.steps);
 }
 
@@ -355,27 +355,27 @@ static void another_answer_is_no_answer(void **state)
     struct setpay_step_res answer = {
         .brand = "visa", .merchant_id = "shop-1", .done = two, .done_count = 1};
     assert_int_equal(
-        setpay_merchant_step_res_check(&w.purchase, "shop-1", step, &right.of, &answer), SETPAY_OK);
+        setpay_merchant_step_res_check(&w.purchase, w.steps, "shop-1", step, &right.of, &answer), SETPAY_OK);
     for (size_t i = 0; i < COUNT(defects); i++) {
         two[0] = right;
         *((uint8_t *)&two[0] + defects[i].offset) ^= 3;
         assert_int_equal(
-            setpay_merchant_step_res_check(&w.purchase, "shop-1", step, &right.of, &answer),
+            setpay_merchant_step_res_check(&w.purchase, w.steps, "shop-1", step, &right.of, &answer),
             SETPAY_E_AUTH_MISMATCH);
     }
     two[0] = right;
     answer.done_count = 2; /* more done than asked */
     assert_int_equal(
-        setpay_merchant_step_res_check(&w.purchase, "shop-1", step, &right.of, &answer),
+        setpay_merchant_step_res_check(&w.purchase, w.steps, "shop-1", step, &right.of, &answer),
         SETPAY_E_AUTH_MISMATCH);
     answer.done_count = 1;
     answer.brand[0] = 'w';
     assert_int_equal(
-        setpay_merchant_step_res_check(&w.purchase, "shop-1", step, &right.of, &answer),
+        setpay_merchant_step_res_check(&w.purchase, w.steps, "shop-1", step, &right.of, &answer),
         SETPAY_E_AUTH_MISMATCH);
     answer.brand[0] = 'v';
     assert_int_equal(
-        setpay_merchant_step_res_check(&w.purchase, "shop-2", step, &right.of, &answer),
+        setpay_merchant_step_res_check(&w.purchase, w.steps, "shop-2", step, &right.of, &answer),
         SETPAY_E_AUTH_MISMATCH);
     free(w.steps);
 }
@@ -393,20 +393,20 @@ static void another_refusal_is_no_answer(void **state)
     struct setpay_step_res answer = {
         .brand = "visa", .merchant_id = "shop-1", .refused = &refused, .refused_count = 1};
     assert_int_equal(
-        setpay_merchant_step_res_check(&w.purchase, "shop-1", step, &right.of, &answer), SETPAY_OK);
+        setpay_merchant_step_res_check(&w.purchase, w.steps, "shop-1", step, &right.of, &answer), SETPAY_OK);
     uint8_t *const bytes[] = {&refused.xid.bytes[0], &refused.of.bytes[0],
                               (uint8_t *)&refused.amount.minor, (uint8_t *)refused.amount.currency};
     for (size_t i = 0; i < COUNT(bytes); i++) {
         *bytes[i] ^= 1;
         assert_int_equal(
-            setpay_merchant_step_res_check(&w.purchase, "shop-1", step, &right.of, &answer),
+            setpay_merchant_step_res_check(&w.purchase, w.steps, "shop-1", step, &right.of, &answer),
             SETPAY_E_AUTH_MISMATCH);
         *bytes[i] ^= 1;
     }
     answer.done = &done;
     answer.done_count = 1;
     assert_int_equal(
-        setpay_merchant_step_res_check(&w.purchase, "shop-1", step, &right.of, &answer),
+        setpay_merchant_step_res_check(&w.purchase, w.steps, "shop-1", step, &right.of, &answer),
         SETPAY_E_AUTH_MISMATCH);
     free(w.steps);
 }
@@ -430,7 +430,8 @@ static void which_refusals_are_for_now(void **state)
 
 static const struct setpay_store_migration migrations[] = {
     {1, SETPAY_ORDER_SCHEMA SETPAY_CATALOGUE_SCHEMA SETPAY_PURCHASE_SCHEMA},
-    {2, SETPAY_MERCHANT_STEP_SCHEMA SETPAY_MERCHANT_BATCH_SCHEMA},
+    {2, SETPAY_MERCHANT_STEP_SCHEMA SETPAY_MERCHANT_BATCH_SCHEMA SETPAY_MERCHANT_SALE_SCHEMA
+            SETPAY_MERCHANT_AGREEMENT_SCHEMA SETPAY_ORDER_TERMS_SCHEMA},
     {3, SETPAY_EVENT_SCHEMA SETPAY_WEBHOOK_SCHEMA SETPAY_DELIVERY_SCHEMA},
     {0, NULL},
 };
@@ -633,7 +634,7 @@ int main(void)
         cmocka_unit_test(only_what_is_authorised_is_stepped),
         cmocka_unit_test(credits_what_was_captured),
         cmocka_unit_test(releases_what_is_left),
-        cmocka_unit_test(receipts_have_room),
+        cmocka_unit_test(steps_have_room),
         cmocka_unit_test(another_answer_is_no_answer),
         cmocka_unit_test(another_refusal_is_no_answer),
         cmocka_unit_test(which_refusals_are_for_now),

@@ -24,7 +24,7 @@
 #define NOW TEST_DATE_MS
 
 static const struct setpay_store_migration steps[] = {
-    {1, SETPAY_ORDER_SCHEMA SETPAY_CATALOGUE_SCHEMA}, {0}};
+    {1, SETPAY_ORDER_SCHEMA SETPAY_ORDER_TERMS_SCHEMA SETPAY_CATALOGUE_SCHEMA}, {0}};
 static const struct setpay_store_schema schema = {.name = "orders", .steps = steps};
 
 static struct setpay_store *open_store(const struct test_folder *folder)

@@ -179,6 +179,8 @@ void setpay_api_refuse_field(struct setpay_api_call *call, const struct setpay_j
 /* ---- steps.c */
 
 setpay_http_handler_fn setpay_api_on_order_capture;
+setpay_http_handler_fn setpay_api_on_order_authorise;
+setpay_http_handler_fn setpay_api_on_order_end;
 setpay_http_handler_fn setpay_api_on_order_refund;
 setpay_http_handler_fn setpay_api_on_order_undo;
 

@@ -12,6 +12,7 @@
 #include "merchant/store/order_list.h"
 #include "merchant/store/order_request.h"
 #include "merchant/store/order_tell.h"
+#include "merchant/store/order_terms.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,6 +70,7 @@ static enum setpay_error create(struct setpay_db *db, struct setpay_api_call *ca
 {
     SETPAY_TRY(setpay_quote_make(db, &call->api->options.shop, &call->order, call->now_ms,
                                  &call->fault, &call->shortage));
+    SETPAY_TRY(setpay_order_terms_complete(&call->order, &call->fault));
     const struct setpay_order_view view = {.order = call->order,
                                            .status = SETPAY_ORDER_STATUS_OPEN};
     SETPAY_TRY(setpay_order_insert(db, &call->order));
@@ -193,6 +195,11 @@ static void on_action(struct setpay_http_request *request, struct setpay_api *ap
 void setpay_api_on_order_void(struct setpay_http_request *request, void *arg)
 {
     on_action(request, arg, SETPAY_ORDER_VOID);
+}
+
+void setpay_api_on_order_end(struct setpay_http_request *request, void *arg)
+{
+    on_action(request, arg, SETPAY_ORDER_END_AGREEMENT);
 }
 
 void setpay_api_on_order_cancel(struct setpay_http_request *request, void *arg)

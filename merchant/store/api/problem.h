@@ -27,6 +27,8 @@ enum setpay_api_problem {
     SETPAY_API_NO_STEP,       /* 404 */
     SETPAY_API_AMOUNT,        /* 409 */
     SETPAY_API_STEP_REFUSED,  /* 409 */
+    SETPAY_API_DECLINED,
+    SETPAY_API_TOO_SOON,
     SETPAY_API_TOO_MANY,      /* 409 */
     SETPAY_API_OUT_OF_STOCK,  /* 409 */
     SETPAY_API_NOT_FOUND,     /* 404: of the store; an order is SETPAY_API_NO_ORDER */

@@ -20,7 +20,9 @@ static enum setpay_error answer_view(struct setpay_api_call *call,
         return setpay_api_answer_order(&call->answer, under_way ? 202 : 200, view,
                                        call->api->options.public_host);
     setpay_order_refused_explain(view, refused, words, sizeof words);
-    return setpay_api_answer_problem(&call->answer, SETPAY_API_STEP_REFUSED, NULL, words);
+    return setpay_api_answer_problem(
+        &call->answer, refused->declined ? SETPAY_API_DECLINED : SETPAY_API_STEP_REFUSED, NULL,
+        words);
 }
 
 static enum setpay_error finish(struct setpay_db *db, struct setpay_api_call *call)
@@ -53,6 +55,8 @@ static enum setpay_api_problem problem_of(enum setpay_error error)
     case SETPAY_E_AMOUNT_LIMIT:
     case SETPAY_E_MONEY_CURRENCY:
         return SETPAY_API_AMOUNT;
+    case SETPAY_E_TOO_SOON:
+        return SETPAY_API_TOO_SOON;
     case SETPAY_E_TOO_BIG:
         return SETPAY_API_TOO_MANY;
     default:
@@ -166,4 +170,9 @@ void setpay_api_on_order_refund(struct setpay_http_request *request, void *arg)
 void setpay_api_on_order_undo(struct setpay_http_request *request, void *arg)
 {
     on_step(request, arg, SETPAY_ORDER_UNDO);
+}
+
+void setpay_api_on_order_authorise(struct setpay_http_request *request, void *arg)
+{
+    on_step(request, arg, SETPAY_ORDER_AUTHORISE);
 }

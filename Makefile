@@ -319,6 +319,7 @@ ISSUERSIM := \
 	gateway/issuer/client.c \
 	gateway/issuer/commands.c \
 	gateway/issuer/disputes.c \
+	gateway/issuer/exchange.c \
 	gateway/issuer/holds.c \
 	gateway/issuer/lists.c \
 	gateway/issuer/messages.c \

@@ -19,6 +19,8 @@ enum test_scenario {
     TEST_CANCEL,      /* pay, and the store cancels before AuthReq comes through */
     TEST_REVERSE,     /* pay, and the store voids it then */
     TEST_TAKE,        /* pay, and the store captures it then, and gives it back */
+    TEST_UNDO,        /* the same, and each is undone */
+    TEST_CLOSE,       /* pay, the store captures it then, and closes the batch */
     TEST_CANCEL_OPEN, /* the store cancels what nobody pays */
     TEST_WAIT,        /* it comes by itself */
     TEST_KICK,        /* connections are made anew */

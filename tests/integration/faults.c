@@ -775,6 +775,7 @@ int main(void)
     run_phase(TEST_ONE_PURCHASE, lanes);
     run_phase(TEST_SHARED, lanes);
     run_mix(lanes, number_of("COUNT", is_long ? COUNT_LONG : COUNT_SHORT));
+    run_phase(TEST_CLOSINGS, lanes);
     if (case_count > 0) {
         restart_gateway(unit_ms + unit_ms / 2);
         run_phase(TEST_IDLE, lanes);

@@ -57,7 +57,7 @@ static enum test_phase phase_of(const struct test_fault *fault)
         return TEST_IDLE;
     /* What stands in a closed batch can't be undone any more. */
     if (fault->passing == TEST_BATCH_ADMIN || fault->passing == TEST_BATCH_CLOSE)
-        return TEST_SHARED;
+        return TEST_CLOSINGS;
     return is_shared && (fault->kind >= TEST_FAULT_CUT || fault->passing == TEST_SIGN_ON)
                ? TEST_SHARED
                : TEST_ONE_PURCHASE;

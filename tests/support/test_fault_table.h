@@ -26,9 +26,10 @@ enum test_scenario {
     TEST_KICK,        /* connections are made anew */
 };
 
-/* First what concerns one purchase alone, then what breaks connections that all share, at last
- * echoes, which need a line on which nothing else passes. */
-enum test_phase { TEST_ONE_PURCHASE, TEST_SHARED, TEST_IDLE };
+/* First what concerns one purchase alone, then what breaks connections that all share, then
+ * closings of batches, after which nothing can be undone any more, at last echoes, which need a
+ * line on which nothing else passes. */
+enum test_phase { TEST_ONE_PURCHASE, TEST_SHARED, TEST_CLOSINGS, TEST_IDLE };
 
 struct test_case {
     enum test_scenario scenario;

@@ -303,6 +303,8 @@ bool test_nothing_left_over(const struct test_sandbox *sandbox, const char *cons
         test_database_number(books.gateway, "SELECT count(*) FROM payment WHERE state = 1", NULL);
     int64_t reversals = test_database_number(
         books.gateway, "SELECT count(*) FROM reversal WHERE acknowledged = 0", NULL);
+    int64_t unpresented = test_database_number(
+        books.gateway, "SELECT count(*) FROM presentment WHERE acknowledged = 0", NULL);
     int64_t approved = test_database_number(books.gateway,
                                             "SELECT coalesce(sum(approved_minor - reversed_minor), "
                                             "0) FROM payment WHERE state IN (2, 6)",
@@ -312,11 +314,13 @@ bool test_nothing_left_over(const struct test_sandbox *sandbox, const char *cons
     approved -= presented_of(&books, NULL);
     books_close(&books);
     if (pending == 0 && waiting == 0 && sealed == 0 && asking == 0 && reversals == 0 &&
-        approved == held && approved >= 0)
+        unpresented == 0 && approved == held && approved >= 0)
         return true;
-    return say(words, size,
-               "left over: %d pending at the wallet, %d waiting and %d instructions at the "
-               "merchant, %d asking and %d open reversals at the gateway, approved %lld, held %lld",
-               (int)pending, (int)waiting, (int)sealed, (int)asking, (int)reversals,
-               (long long)approved, (long long)held);
+    return say(
+        words, size,
+        "left over: %d pending at the wallet, %d waiting and %d instructions at the "
+        "merchant, %d asking, %d open reversals and %d presentments at the gateway, approved %lld, "
+        "held %lld",
+        (int)pending, (int)waiting, (int)sealed, (int)asking, (int)reversals, (int)unpresented,
+        (long long)approved, (long long)held);
 }

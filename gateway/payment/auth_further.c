@@ -22,9 +22,8 @@
 static const char *const outcomes[] = {"approved", "declined", "unanswered", "refused", NULL};
 static struct setpay_metric further_total = {
     .name = "setpay_gateway_further_total",
-    .help =
-        "Further authorisations of one instruction, by how they ended: refused by a rule, or by "
-        "the issuer.",
+    .help = "Further authorisations of one instruction, by how they ended; refused: by a rule, and "
+            "the issuer was not asked.",
     .type = SETPAY_METRIC_COUNTER,
     .labels = {{"outcome", outcomes}},
 };

@@ -57,6 +57,9 @@ void setpay_merchant_book(struct setpay_merchant_drive *drive);
 /* The same for an answer to a step, in step_res, or for a release in auth_rev_res; a release of
  * nothing needs none. */
 void setpay_merchant_book_step(struct setpay_merchant_drive *drive);
+/* So that what has not happened yet shows as 0. */
+enum setpay_error setpay_merchant_register_book_metrics(void) SETPAY_MUST_CHECK;
+enum setpay_error setpay_merchant_register_step_metrics(void) SETPAY_MUST_CHECK;
 /* Checks what came back, in answer, and books it or asks again later. An error: it was no answer.
  */
 enum setpay_error

@@ -319,6 +319,7 @@ ISSUERSIM := \
 	gateway/issuer/client.c \
 	gateway/issuer/commands.c \
 	gateway/issuer/disputes.c \
+	gateway/issuer/exchange.c \
 	gateway/issuer/holds.c \
 	gateway/issuer/lists.c \
 	gateway/issuer/messages.c \
@@ -829,9 +830,11 @@ FUZZ_PARTS := \
 	gateway/issuer/cards.c \
 	gateway/issuer/clearing_file.c \
 	gateway/issuer/messages.c \
+	gateway/issuer/stored.c \
 	gateway/network/iso8583.c \
 	gateway/network/prefixes.c \
 	gateway/network/requests.c \
+	gateway/network/stored.c \
 	gateway/network/totals.c \
 	gateway/options.c \
 	gateway/payment/vault.c \

@@ -177,7 +177,7 @@ mutants:
 
 # What fuzzing starts from, made anew: only when a target or the protocol changes.
 SEEDS_BIN := $(BUILD)/tests/fuzz_seeds
-$(SEEDS_BIN): $(call obj,tests/fuzz/seeds.c tests/vectors/envelopes.c $(TEST_SUPPORT)) $(PARTS_LIB) $(COMMON_LIB)
+$(SEEDS_BIN): $(call obj,tests/fuzz/seeds.c tests/fuzz/seeds_pki.c tests/vectors/envelopes.c $(TEST_SUPPORT)) $(PARTS_LIB) $(COMMON_LIB)
 	@mkdir -p $(dir $@)
 	$(say) LD $@
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter-out %.a,$^) -Wl,--start-group $(PARTS_LIB) $(COMMON_LIB) -Wl,--end-group $(PKG_LIBS) -lcmocka

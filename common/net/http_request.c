@@ -270,7 +270,7 @@ static bool method_has_body(enum evhttp_cmd_type type)
 /* First of all, since the answer to whatever else is wrong has the request's version by evhttp. */
 static const char *version_problem(struct setpay_http_request *request)
 {
-    if (request->ev->major == 1 && request->ev->minor <= 1)
+    if (request->ev->major == 1 && (request->ev->minor == 0 || request->ev->minor == 1))
         return NULL;
     request->ev->major = request->ev->minor = 1;
     return "the version is not HTTP/1.0 or HTTP/1.1";

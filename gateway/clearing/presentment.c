@@ -12,6 +12,7 @@
 #include "gateway/clearing/presentment.h"
 
 #include "common/base/log.h"
+#include "common/net/metrics.h"
 #include "gateway/clearing/settlement.h"
 #include "gateway/payment/payment.h"
 #include "gateway/payment/reversal.h"
@@ -23,6 +24,12 @@
 #define RETRY_MS 250
 #define LOOK_AGAIN_MS 5000 /* for rows of which a full mailbox kept us from hearing */
 #define AT_ONCE 512
+
+static struct setpay_metric unsendable_total = {
+    .name = "setpay_gateway_presentments_unsendable_total",
+    .help = "Presentments since the start that can't be given to the network, however often.",
+    .type = SETPAY_METRIC_COUNTER,
+};
 
 struct setpay_gateway_presentments {
     struct setpay_gateway *gateway;
@@ -231,6 +238,8 @@ static enum setpay_error next(struct setpay_gateway_presentments *presentments)
                          setpay_field_int("presentment", row.id));
     if (may_pass(error))
         return error;
+    if (error != SETPAY_OK)
+        setpay_metric_add(&unsendable_total, 0, 0, 1);
     presentments->handed_in = row.id;
     return SETPAY_OK;
 }
@@ -277,7 +286,9 @@ enum setpay_error setpay_gateway_presentments_new(struct setpay_gateway *gateway
     made->gateway = gateway;
     made->loop = loop;
     made->executor = setpay_loop_executor(loop);
-    enum setpay_error error = setpay_reader_new(gateway->store, &made->reader);
+    enum setpay_error error = setpay_metric_register(&unsendable_total);
+    if (error == SETPAY_OK)
+        error = setpay_reader_new(gateway->store, &made->reader);
     if (error == SETPAY_OK)
         error = setpay_store_read(made->reader, read_last, made);
     if (error == SETPAY_OK)

@@ -31,7 +31,8 @@ enum setpay_error setpay_issuer_read_stored(const struct setpay_iso_message *req
     got.by_merchant = indicator.data[0] == 'M';
     if (first.size != (got.by_merchant ? sizeof got.first - 1 : 0))
         return SETPAY_E_FIELD;
-    memcpy(got.first, first.data, first.size);
+    if (first.size != 0)
+        memcpy(got.first, first.data, first.size);
     /* Nobody is there to type anything. */
     if (got.by_merchant &&
         (code.size != 0 || !text_is(request, SETPAY_ISO_ENTRY_MODE, SETPAY_ISO_ENTRY_KEPT) ||

@@ -154,6 +154,10 @@ static void log_outcome(const struct setpay_gateway_work *work)
                      : work->has_reversal                      ? 3
                                                                : 1;
     setpay_metric_add(&authorisations_total, outcome, 0, 1);
+    if (payment->number > 1)
+        setpay_auth_further_count(outcome == 0   ? SETPAY_FURTHER_APPROVED
+                                  : outcome == 3 ? SETPAY_FURTHER_UNANSWERED
+                                                 : SETPAY_FURTHER_DECLINED);
     if (!captures(work))
         return;
     setpay_gateway_count_sale();

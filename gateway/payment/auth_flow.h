@@ -15,4 +15,13 @@ enum setpay_error setpay_auth_flow_book(struct setpay_gateway_work *work) SETPAY
 /* An AuthReq with an AuthToken, from its admission on; owns work (auth_further.c). */
 void setpay_auth_further(struct setpay_gateway_work *work);
 
+enum setpay_further_outcome {
+    SETPAY_FURTHER_APPROVED,
+    SETPAY_FURTHER_DECLINED,
+    SETPAY_FURTHER_UNANSWERED, /* and reversed */
+    SETPAY_FURTHER_REFUSED,    /* by a rule: the issuer was not asked */
+};
+/* One more has ended so. */
+void setpay_auth_further_count(enum setpay_further_outcome outcome);
+
 #endif

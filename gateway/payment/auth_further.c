@@ -15,8 +15,18 @@
 
 #include "common/crypto/dual.h"
 #include "common/crypto/hash.h"
+#include "common/net/metrics.h"
 
 #include <string.h>
+
+static const char *const outcomes[] = {"approved", "declined", "unanswered", "refused", NULL};
+static struct setpay_metric further_total = {
+    .name = "setpay_gateway_further_total",
+    .help = "Further authorisations of one instruction, by how they ended; refused: by a rule, and "
+            "the issuer was not asked.",
+    .type = SETPAY_METRIC_COUNTER,
+    .labels = {{"outcome", outcomes}},
+};
 
 struct snapshot {
     struct setpay_gateway_work *work;
@@ -158,6 +168,19 @@ void setpay_auth_further(struct setpay_gateway_work *work)
     }
     if (error == SETPAY_OK)
         error = decide(work, &snapshot);
-    if (error != SETPAY_OK)
-        setpay_gateway_refuse(work, error);
+    if (error == SETPAY_OK)
+        return;
+    if (setpay_error_kind(error) == SETPAY_KIND_DECLINED)
+        setpay_metric_add(&further_total, SETPAY_FURTHER_REFUSED, 0, 1);
+    setpay_gateway_refuse(work, error);
+}
+
+void setpay_auth_further_count(enum setpay_further_outcome outcome)
+{
+    setpay_metric_add(&further_total, outcome, 0, 1);
+}
+
+enum setpay_error setpay_gateway_register_further_metrics(void)
+{
+    return setpay_metric_register(&further_total);
 }

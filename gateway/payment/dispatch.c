@@ -385,6 +385,8 @@ enum setpay_error setpay_gateway_worker_new(struct setpay_gateway *gateway,
     if (error == SETPAY_OK)
         error = setpay_gateway_register_auth_metrics();
     if (error == SETPAY_OK)
+        error = setpay_gateway_register_further_metrics();
+    if (error == SETPAY_OK)
         error = setpay_gateway_register_step_metrics();
     if (error == SETPAY_OK)
         error = setpay_refusals_register();

@@ -155,6 +155,7 @@ void setpay_gateway_batch_work_free(struct setpay_gateway_batch_work *work);
 
 /* At the start, so that a figure is there before its first event. May be called again. */
 enum setpay_error setpay_gateway_register_auth_metrics(void) SETPAY_MUST_CHECK;
+enum setpay_error setpay_gateway_register_further_metrics(void) SETPAY_MUST_CHECK;
 enum setpay_error setpay_gateway_register_step_metrics(void) SETPAY_MUST_CHECK;
 /* A capture that came with its authorisation. */
 void setpay_gateway_count_sale(void);

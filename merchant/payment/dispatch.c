@@ -6,6 +6,7 @@
  * since nothing was done.
  */
 #include "merchant/payment/dispatch.h"
+#include "merchant/payment/drive.h"
 
 #include "common/base/log.h"
 #include "common/net/metrics.h"
@@ -301,6 +302,10 @@ enum setpay_error setpay_merchant_worker_new(struct setpay_merchant *merchant,
     enum setpay_error error = setpay_metric_register(&requests_total);
     if (error == SETPAY_OK)
         error = setpay_refusals_register();
+    if (error == SETPAY_OK)
+        error = setpay_merchant_register_book_metrics();
+    if (error == SETPAY_OK)
+        error = setpay_merchant_register_step_metrics();
     if (error == SETPAY_OK)
         error = setpay_metric_register(&request_seconds);
     if (error == SETPAY_OK)

@@ -72,6 +72,9 @@ enum setpay_error setpay_merchant_make_pres(struct setpay_merchant_drive *drive,
 enum setpay_error
 setpay_merchant_keep_pres(struct setpay_db *db,
                           const struct setpay_merchant_drive *drive) SETPAY_MUST_CHECK;
+/* So that what has not happened yet shows as 0. */
+enum setpay_error setpay_merchant_register_book_metrics(void) SETPAY_MUST_CHECK;
+enum setpay_error setpay_merchant_register_step_metrics(void) SETPAY_MUST_CHECK;
 /* Checks what came back, in answer, and books it or asks again later. An error: it was no answer.
  */
 enum setpay_error

@@ -250,9 +250,7 @@ static enum setpay_error decide(struct setpay_merchant_drive *drive, struct setp
 void setpay_merchant_book(struct setpay_merchant_drive *drive)
 {
     struct snapshot snapshot = {.drive = drive};
-    enum setpay_error error = setpay_metric_register(&purchases_total);
-    if (error == SETPAY_OK)
-        error = setpay_store_read(drive->worker->reader, read_snapshot, &snapshot);
+    enum setpay_error error = setpay_store_read(drive->worker->reader, read_snapshot, &snapshot);
     if (error == SETPAY_OK)
         error = decide(drive, &snapshot.receipts);
     setpay_pres_clear(&snapshot.receipts);
@@ -308,8 +306,6 @@ void setpay_merchant_book_event(struct setpay_merchant_drive *drive,
     if (!setpay_purchase_state_is_waiting(next))
         drive->booked.decided_ms = now_ms;
     if (error == SETPAY_OK)
-        error = setpay_metric_register(&purchases_total);
-    if (error == SETPAY_OK)
         error = setpay_merchant_make_pres(drive, &no_receipts, now_ms);
     if (error == SETPAY_OK)
         error = setpay_store_submit(drive->worker->merchant->store, write_event, on_event_kept,
@@ -319,4 +315,9 @@ void setpay_merchant_book_event(struct setpay_merchant_drive *drive,
         setpay_log_error(error, "purchase.book", setpay_field_id("xid", &drive->xid));
         setpay_merchant_drive_later(drive);
     }
+}
+
+enum setpay_error setpay_merchant_register_book_metrics(void)
+{
+    return setpay_metric_register(&purchases_total);
 }

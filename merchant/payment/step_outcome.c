@@ -242,9 +242,7 @@ void setpay_merchant_book_step(struct setpay_merchant_drive *drive)
         setpay_merchant_drive_later(drive);
         return;
     }
-    enum setpay_error error = setpay_metric_register(&steps_total);
-    if (error == SETPAY_OK)
-        error = setpay_store_read(drive->worker->reader, read_snapshot, drive);
+    enum setpay_error error = setpay_store_read(drive->worker->reader, read_snapshot, drive);
     if (error == SETPAY_OK)
         error = apply(drive);
     setpay_pres_clear(&drive->receipts);
@@ -256,4 +254,9 @@ void setpay_merchant_book_step(struct setpay_merchant_drive *drive)
         setpay_log_error(error, "step.book", setpay_field_id("xid", &drive->xid));
         setpay_merchant_drive_later(drive);
     }
+}
+
+enum setpay_error setpay_merchant_register_step_metrics(void)
+{
+    return setpay_metric_register(&steps_total);
 }

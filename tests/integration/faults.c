@@ -249,6 +249,79 @@ static bool move_money(struct work *work, const char *action, const char *then)
     return false;
 }
 
+/* One of the order's captures or refunds that is not undone: its id. */
+static bool step_id(struct work *work, const char *kind, char id[64])
+{
+    char path[128];
+    json_t *shown = NULL;
+    const json_t *step;
+    size_t i;
+    (void)snprintf(path, sizeof path, "/orders/%s", last_order(work)->id);
+    (void)test_sandbox_api(&sandbox, "GET", path, NULL, NULL, &shown);
+    id[0] = '\0';
+    json_array_foreach(json_object_get(shown, kind), i, step)
+    {
+        const char *status = json_string_value(json_object_get(step, "status"));
+        if (status != NULL && strcmp(status, "done") == 0 &&
+            !json_is_true(json_object_get(step, "undone")))
+            (void)snprintf(id, 64, "%s", json_string_value(json_object_get(step, "id")));
+    }
+    json_decref(shown);
+    return id[0] != '\0' || fail(work, "a step that was done is not shown");
+}
+
+/* The store undoes it: "captures" or "refunds". */
+static bool undo(struct work *work, const char *kind, const char *then)
+{
+    char id[64], path[128], key[64], body[96];
+    struct order *order = last_order(work);
+    if (!step_id(work, kind, id))
+        return false;
+    (void)snprintf(path, sizeof path, "/orders/%s/undo", order->id);
+    (void)snprintf(key, sizeof key, "undo-%d-%llu", work->lane, (unsigned long long)number_new());
+    (void)snprintf(body, sizeof body, "{\"id\":\"%s\"}", id);
+    int status = test_store_post(&store, path, body, key, 300 * unit_ms, NULL);
+    order->then = then;
+    if (status == 200 || status == 202)
+        return becomes(work, order, then);
+    (void)snprintf(work->words, sizeof work->words, "%s answered with %d", path, status);
+    return false;
+}
+
+/* The order's capture stands in a batch that both sides have closed. */
+static bool is_closed(const char *order_id)
+{
+    static const char *const ours =
+        "SELECT count(*) FROM step JOIN purchase p ON p.id = purchase_id JOIN batch b ON"
+        " b.number = step.batch AND b.brand = p.brand WHERE order_id = ?1 AND b.state = 3";
+    sqlite3 *database = test_sandbox_database(&sandbox, "merchant");
+    bool is = test_database_number(database, ours, order_id) == 1;
+    sqlite3_close(database);
+    return is;
+}
+
+/* The store closes what is open, until that is done. */
+static bool close_batches(struct work *work)
+{
+    char key[128];
+    const struct order *order = last_order(work);
+    int64_t until_ms = test_now_ms() + 300 * unit_ms;
+    int status = 0;
+    while (test_now_ms() < until_ms) {
+        (void)snprintf(key, sizeof key, "close-%s-%llu", order->id,
+                       (unsigned long long)number_new());
+        status = test_store_post(&store, "/batches/close", "{}", key, 300 * unit_ms, NULL);
+        if (status != 200 && status != 202)
+            break;
+        if (is_closed(order->id))
+            return true;
+        test_pause_ms(20);
+    }
+    (void)snprintf(work->words, sizeof work->words, "the batch of %s is not closed: %d", order->id,
+                   status);
+    return false;
+}
+
 /* ------------------------------------------------------------------ what must hold */
 
 /* All agree on the order, at once or within seconds. */
@@ -407,6 +480,14 @@ static bool act(struct work *work, const struct test_case *the, int id)
         return buy_at_last(work, last_order(work)) && move_money(work, "capture", "captured") &&
                move_money(work, "refund", "refunded") &&
                wait_for_fault(id, the->fault.count, 100 * unit_ms);
+    case TEST_UNDO:
+        return buy_at_last(work, last_order(work)) && move_money(work, "capture", "captured") &&
+               undo(work, "captures", "authorised") && move_money(work, "capture", "captured") &&
+               move_money(work, "refund", "refunded") && undo(work, "refunds", "captured") &&
+               wait_for_fault(id, the->fault.count, 100 * unit_ms);
+    case TEST_CLOSE:
+        return buy_at_last(work, last_order(work)) && move_money(work, "capture", "captured") &&
+               close_batches(work) && wait_for_fault(id, the->fault.count, 100 * unit_ms);
     case TEST_CANCEL_OPEN:
         return give_up(work, "cancel") && wait_for_fault(id, the->fault.count, 10 * unit_ms);
     case TEST_WAIT:
@@ -473,6 +554,9 @@ static void run_random(int lane, uint64_t place)
         held = buy_at_last(&work, last_order(&work)) && give_up(&work, "void");
     if (held && place % 4 == 1) /* perhaps too late: then it stays paid */
         (void)give_up(&work, "cancel");
+    if (held && place % 4 == 2)
+        held = buy_at_last(&work, last_order(&work)) && move_money(&work, "capture", "captured") &&
+               move_money(&work, "refund", "refunded");
     if (held)
         held = all_hold(&work) && wait_for_late(&work, lane) && all_hold(&work);
     (void)snprintf(what, sizeof what, "faults at random, seed %llu, purchase %llu: %s",
@@ -691,6 +775,7 @@ int main(void)
     run_phase(TEST_ONE_PURCHASE, lanes);
     run_phase(TEST_SHARED, lanes);
     run_mix(lanes, number_of("COUNT", is_long ? COUNT_LONG : COUNT_SHORT));
+    run_phase(TEST_CLOSINGS, lanes);
     if (case_count > 0) {
         restart_gateway(unit_ms + unit_ms / 2);
         run_phase(TEST_IDLE, lanes);

@@ -98,8 +98,8 @@ await ok('every example in the document is what its schema says', () => {
 
 // ------------------------------------------------------------------ requests of every kind
 let answers = 0;
-async function call(method, path, { body, token = sandbox.merchant_api_token, key, type = 'application/json' } = {}) {
-  const headers = {};
+async function call(method, path, { body, token = sandbox.merchant_api_token, key, match, type = 'application/json' } = {}) {
+  const headers = match === undefined ? {} : { 'If-Match': match };
   if (token) headers.Authorization = `Bearer ${token}`;
   if (method === 'POST' && key !== null) headers['Idempotency-Key'] = key ?? randomBytes(8).toString('hex');
   if (body !== undefined) headers['Content-Type'] = type;
@@ -178,6 +178,73 @@ await ok('events and webhooks are as described', async () => {
   await expect(404, 'not-found', 'GET', path);
   await expect(403, 'scope', 'GET', '/events', { token: reader });
   await expect(200, null, 'GET', '/orders', { token: reader });
+});
+await ok('the catalogue, its stock, shipping and taxes are as described', async () => {
+  const name = `a${randomBytes(6).toString('hex')}`; // of this run's own
+  const sku = name.toUpperCase();
+  const category = { slug: name, name: 'Cups' };
+  await expect(201, null, 'POST', '/categories', { body: category });
+  await expect(409, 'exists', 'POST', '/categories', { body: category });
+  await expect(200, null, 'GET', '/categories');
+  await expect(200, null, 'GET', `/categories/${name}`);
+  await expect(428, 'version-needed', 'PATCH', `/categories/${name}`, { body: { name: 'Mugs' } });
+  await expect(200, null, 'PATCH', `/categories/${name}`, { body: { name: 'Mugs' }, match: '"1"' });
+  await expect(412, 'version', 'PATCH', `/categories/${name}`, { body: { name: 'Cups' }, match: '"1"' });
+
+  const product = {
+    slug: name,
+    name: 'Cup',
+    status: 'published',
+    categories: [name],
+    variants: [{ sku, prices: { EUR: 900 }, stock: { on_hand: 2 } }],
+  };
+  const made = await expect(201, null, 'POST', '/products', { body: product });
+  is(made.headers.get('etag'), '"1"', 'ETag');
+  await expect(409, 'exists', 'POST', '/products', { body: product });
+  await expect(200, null, 'GET', '/products?limit=2&q=cup');
+  await expect(200, null, 'GET', `/products/${made.body.id}`);
+  await expect(428, 'version-needed', 'PATCH', `/products/${name}`, { body: { name: 'Mug' } });
+  await expect(412, 'version', 'PATCH', `/products/${name}`, { body: { name: 'Mug' }, match: '"7"' });
+  await expect(200, null, 'PATCH', `/products/${name}`, { body: { name: 'Mug' }, match: '"1"' });
+  await expect(201, null, 'POST', `/products/${name}/variants`, {
+    body: { sku: `${sku}-L`, options: { size: 'L' }, prices: { EUR: 1100 }, stock: { on_hand: 1 } },
+  });
+  await expect(200, null, 'GET', `/products/${name}/variants`);
+  await expect(200, null, 'PATCH', `/products/${name}/variants/${sku}-L`, { body: { prices: { EUR: 1200 } }, match: '*' });
+  await expect(200, null, 'GET', `/products/${name}/pictures`);
+  await expect(404, 'not-found', 'GET', `/products/${name}/pictures/7`);
+
+  // Both are held by the first order; the third is not there.
+  const cups = { items: [{ sku, quantity: 2 }], currency: 'EUR' };
+  const { body: held } = await expect(201, null, 'POST', '/orders', { body: cups });
+  const { body: refusal } = await expect(409, 'out-of-stock', 'POST', '/orders', { body: cups });
+  is([refusal.sku, refusal.available], [sku, 0]);
+  await expect(200, null, 'GET', '/stock');
+  is((await expect(200, null, 'GET', `/stock/${sku}`)).body.reserved, 2);
+  await expect(409, 'in-use', 'POST', `/stock/${sku}/adjust`, { body: { on_hand: 1, reason: 'broken' } });
+  await expect(409, 'in-use', 'DELETE', `/products/${name}`, { match: '*' });
+  await expect(200, null, 'POST', `/orders/${held.order_id}/cancel`, { body: {} });
+  await expect(200, null, 'POST', `/stock/${sku}/adjust`, { body: { change: -1, reason: 'broken' } });
+  await expect(200, null, 'DELETE', `/products/${name}/variants/${sku}-L`, { match: '*' });
+  await expect(204, null, 'DELETE', `/products/${name}`, { match: '*' });
+  await expect(404, 'not-found', 'GET', `/products/${name}`);
+  await expect(204, null, 'DELETE', `/categories/${name}`, { match: '"2"' });
+
+  for (const path of ['/shipping-methods', '/tax-rates']) {
+    const { schema, examples } = document.paths[path].post.requestBody.content['application/json'];
+    const [{ value }] = Object.values(examples);
+    conforms(schema, value, path);
+    const { status, body, headers } = await call('POST', path, { body: value });
+    await expect(200, null, 'GET', path);
+    if (status !== 201) {
+      is([status, body.type], [409, 'urn:setpay:problem:exists'], path);
+      continue;
+    }
+    const one = `${path}/${body.id ?? headers.get('location').split('/').pop()}`;
+    const tag = (await expect(200, null, 'GET', one)).headers.get('etag');
+    await expect(428, 'version-needed', 'DELETE', one);
+    await expect(204, null, 'DELETE', one, { match: tag });
+  }
 });
 await ok('what is refused is refused as described', async () => {
   await expect(401, 'unauthorised', 'GET', '/orders', { token: null });

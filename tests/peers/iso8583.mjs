@@ -24,7 +24,7 @@ const lines = readFileSync(capture, 'utf8')
 const exchanged = lines.filter((line) => line.link === 'gateway-issuer');
 const messages = [];
 
-await ok('the page has a format for each of 26 fields', () => is(Object.keys(formats).length, 26));
+await ok('the page has a format for each of 37 fields', () => is(Object.keys(formats).length, 37));
 await ok('all that gateway and issuer exchanged: read, and packed to the same bytes', () => {
   for (const { bytes, way } of exchanged) {
     const message = read(Buffer.from(bytes, 'hex'));
@@ -219,6 +219,20 @@ await ok('0100: approved with a code, declined without', async () => {
   const declined = await line.ask(authorisation('4000000000000002', 1234));
   is([declined[0], declined[39], declined[38]], ['0110', '05', undefined]);
 });
+await ok('0200: a sale, approved, taken back, and declined; and none without its id and period', async () => {
+  const sale = (pan) => {
+    const request = authorisation(pan, 1234);
+    return { ...request, 0: '0200', 48: `${request[48]}9332${randomBytes(16).toString('hex')}94011` };
+  };
+  const request = sale('4242424242424242');
+  const answer = await line.ask(request);
+  is([answer[0], answer[39], answer[4], answer[37]], ['0210', '00', request[4], request[37]]);
+  is(/^[0-9A-Za-z]{6}$/.test(answer[38]), true, 'an approval code');
+  const undo = reversal(request, '0400');
+  is(await code({ ...undo, 48: '94011', 90: undo[90].replace(/^0100/, '0200') }, '0410'), '00', '0400');
+  is(await code(sale('4000000000000002'), '0210'), '05');
+  is(await code({ ...authorisation('4242424242424242', 300), 0: '0200' }, '0210'), '30');
+});
 await ok('0400 in part, then 0420, the advice, of all of it', async () => {
   const request = authorisation('5555555555554444', 2000);
   is(await code(request, '0110'), '00');
@@ -231,7 +245,7 @@ await ok('an authorisation that comes after its reversal holds nothing', async (
   is((await code(request, '0110')) !== '00', true);
 });
 await ok('what it does not do, it says', async () => {
-  is(await code({ ...authorisation('4242424242424242', 300), 0: '0200' }, '0210'), '40');
+  is(await code({ 0: '0520', ...stamp(), 97: `D${'0'.repeat(16)}` }, '0530'), '40');
 });
 await ok('a byte behind the last field closes the line', async () => {
   const frame = checked(new Codec(network('301')).getBufferMessage());

@@ -27,6 +27,7 @@ const keys = (party, brand, purpose) => ({
   cert: read(`${party}/${brand}/${purpose}.pem`),
 });
 const write = (line) => appendFileSync(capture, `${JSON.stringify(line)}\n`);
+// A client that resumes a session is shown no certificates: they are those of the session's first connection.
 const note = (link, socket) => {
   const { O, OU, CN } = socket.getPeerCertificate().subject ?? {};
   write({
@@ -35,6 +36,7 @@ const note = (link, socket) => {
     cipher: socket.getCipher().name,
     peer: { O, OU, CN },
     authorized: socket.authorized,
+    resumed: socket.isSessionReused(),
   });
 };
 

@@ -55,7 +55,7 @@ for (const file of ['message', 'payment']) {
       open.push({ rule: m[1], type: m[2], name: m[3], number: Number(m[4]), length: Number(m[5]) });
   }
 }
-const contents = { InqRes: 'PRes' };
+const contents = { InqRes: 'PRes', CanRes: 'PRes' };
 for (const pair of ['Cap', 'CapRev', 'Cred', 'CredRev'])
   Object.assign(contents, { [`${pair}Req`]: 'StepReq', [`${pair}Res`]: 'StepRes' });
 export const contentOf = (type) => contents[type] ?? type;

@@ -148,6 +148,17 @@ static bool wallets_agree(const struct books *books, const char *xid, enum word 
                : say(books->words, books->size, "%s: %d wallets have signed it", xid, knowing);
 }
 
+/* What the issuer has been told to charge is held no more; of one purchase, or of all (xid NULL).
+ */
+static int64_t presented_of(const struct books *books, const char *xid)
+{
+    static const char *const sum =
+        "SELECT coalesce(sum(s.amount_minor), 0) FROM presentment JOIN step s ON s.id = step_id"
+        " JOIN payment p ON p.id = s.payment_id WHERE s.kind = 1 AND acknowledged <> 0"
+        " AND (?1 IS NULL OR p.xid = unhex_xid(?1))";
+    return test_database_number(books->gateway, sum, xid);
+}
+
 /* What was captured and given back: the same to the last unit, and each step once. */
 static bool steps_agree(const struct books *books, const char *xid)
 {
@@ -194,7 +205,8 @@ static bool purchase_agrees(const struct books *books, const char *xid, enum wor
     int64_t sold = test_database_number(books->merchant,
                                         "SELECT sale FROM purchase WHERE xid = unhex_xid(?1)", xid);
     int64_t expected = word == AUTHORISED ? approved : 0;
-    if (held != (sold == 1 ? 0 : expected) || (word == AUTHORISED && left != expected))
+    if (held != (sold == 1 ? 0 : expected - presented_of(books, xid)) ||
+        (word == AUTHORISED && left != expected))
         return say(books->words, books->size,
                    "%s: %s %d at the merchant, %d left at the gateway, %d held by the issuer", xid,
                    words_of[word], (int)approved, (int)left, (int)held);
@@ -295,6 +307,8 @@ bool test_nothing_left_over(const struct test_sandbox *sandbox, const char *cons
         test_database_number(books.gateway, "SELECT count(*) FROM payment WHERE state = 1", NULL);
     int64_t reversals = test_database_number(
         books.gateway, "SELECT count(*) FROM reversal WHERE acknowledged = 0", NULL);
+    int64_t unpresented = test_database_number(
+        books.gateway, "SELECT count(*) FROM presentment WHERE acknowledged = 0", NULL);
     int64_t approved = test_database_number(books.gateway,
                                             "SELECT coalesce(sum(approved_minor - reversed_minor), "
                                             "0) FROM payment WHERE state IN (2, 6) AND "
@@ -302,13 +316,16 @@ bool test_nothing_left_over(const struct test_sandbox *sandbox, const char *cons
                                             NULL);
     int64_t held = test_database_number(
         books.issuer, "SELECT coalesce(sum(held_minor), 0) FROM card_authorisation", NULL);
+    approved -= presented_of(&books, NULL);
     books_close(&books);
     if (pending == 0 && waiting == 0 && sealed == 0 && asking == 0 && reversals == 0 &&
-        approved == held && approved >= 0)
+        unpresented == 0 && approved == held && approved >= 0)
         return true;
-    return say(words, size,
-               "left over: %d pending at the wallet, %d waiting and %d instructions at the "
-               "merchant, %d asking and %d open reversals at the gateway, approved %lld, held %lld",
-               (int)pending, (int)waiting, (int)sealed, (int)asking, (int)reversals,
-               (long long)approved, (long long)held);
+    return say(
+        words, size,
+        "left over: %d pending at the wallet, %d waiting and %d instructions at the "
+        "merchant, %d asking, %d open reversals and %d presentments at the gateway, approved %lld, "
+        "held %lld",
+        (int)pending, (int)waiting, (int)sealed, (int)asking, (int)reversals, (int)unpresented,
+        (long long)approved, (long long)held);
 }

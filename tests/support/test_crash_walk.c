@@ -22,9 +22,9 @@
 #define LATENCY_MS 150        /* of the issuer, so that there is time to cancel */
 #define AMOUNT 1000
 
-const char *const test_scenario_names[TEST_SCENARIOS] = {"approved", "declined", "partial",
-                                                         "dropped",  "late",     "cancelled",
-                                                         "void",     "captured", "refunded"};
+const char *const test_scenario_names[TEST_SCENARIOS] = {
+    "approved", "declined", "partial",  "dropped", "late",  "cancelled",
+    "void",     "captured", "refunded", "undone",  "closed"};
 static const char *const cards[TEST_SCENARIOS] = {
     [TEST_DECLINED] = "do-not-honour", [TEST_PARTIAL] = "partial", [TEST_DROPPED] = "drop-after"};
 static const char *const wallets[] = {"wallet", NULL};
@@ -34,6 +34,7 @@ struct course {
     const struct test_walk *walk;
     struct test_walk_result *result;
     char order_id[32];
+    char capture[64]; /* TEST_UNDONE: its id */
     char uri[160];
     char wallet[192];  /* its socket */
     json_t *offer;     /* TEST_LATE: prepared before the order was cancelled */
@@ -70,7 +71,7 @@ static const char *text_of(const json_t *object, const char *name)
 
 static bool is_captured(const struct course *course)
 {
-    return course->walk->scenario == TEST_CAPTURED || course->walk->scenario == TEST_REFUNDED;
+    return course->walk->scenario >= TEST_CAPTURED;
 }
 
 static bool new_order(struct course *course)
@@ -134,14 +135,16 @@ static void pay(struct course *course, const char *card)
  * cancellation that is under way) or 409 (too late for it). 0: never within the limit. */
 static int order_action(struct course *course, const char *action, int limit_ms)
 {
-    char path[80], key[80];
+    char path[80], key[80], body[96] = "{}";
     int64_t limit = test_now_ms() + limit_ms;
     bool cancels = strcmp(action, "cancel") == 0;
     (void)snprintf(path, sizeof path, "/orders/%s/%s", course->order_id, action);
     (void)snprintf(key, sizeof key, "%s-%s", action, course->order_id);
+    if (strcmp(action, "undo") == 0)
+        (void)snprintf(body, sizeof body, "{\"id\":\"%s\"}", course->capture);
     for (;;) {
         json_t *answer = NULL;
-        int status = test_sandbox_api(course->sandbox, "POST", path, "{}", key, &answer);
+        int status = test_sandbox_api(course->sandbox, "POST", path, body, key, &answer);
         bool is_late = strcmp(text_of(answer, "type"), "urn:setpay:problem:order-state") == 0;
         json_decref(answer);
         if (status == 200 || (cancels && (status == 202 || (status == 409 && is_late))))
@@ -150,6 +153,35 @@ static int order_action(struct course *course, const char *action, int limit_ms)
             return 0;
         test_pause_ms(20);
     }
+}
+
+/* Both sides have closed the batch in which the order was captured. */
+static bool is_closed(const struct course *course)
+{
+    sqlite3 *database = test_sandbox_database(course->sandbox, "merchant");
+    bool is = test_database_number(
+                  database,
+                  "SELECT count(*) FROM step JOIN purchase p ON p.id = purchase_id JOIN batch b ON"
+                  " b.number = step.batch AND b.brand = p.brand WHERE order_id = ?1"
+                  " AND b.state = 3",
+                  course->order_id) == 1;
+    sqlite3_close(database);
+    return is;
+}
+
+/* A store that asks until it is done; each time anew, since what was answered is what was then. */
+static bool close_batch(const struct course *course)
+{
+    char key[80];
+    int64_t limit = test_now_ms() + SETTLE_LIMIT_MS;
+    for (unsigned i = 0; !is_closed(course); i++) {
+        if (test_now_ms() > limit)
+            return false;
+        (void)snprintf(key, sizeof key, "close-%s-%u", course->order_id, i);
+        (void)test_sandbox_api(course->sandbox, "POST", "/batches/close", "{}", key, NULL);
+        test_pause_ms(20);
+    }
+    return true;
 }
 
 static void *act(void *arg)
@@ -166,6 +198,14 @@ static void *act(void *arg)
     case TEST_REFUNDED:
         if (order_action(course, "refund", SETTLE_LIMIT_MS) != 200)
             fail(course, "the refund was never answered");
+        break;
+    case TEST_UNDONE:
+        if (order_action(course, "undo", SETTLE_LIMIT_MS) != 200)
+            fail(course, "the capture's undoing was never answered");
+        break;
+    case TEST_CLOSED:
+        if (!close_batch(course))
+            fail(course, "the batch was never closed");
         break;
     default:
         pay(course, cards[course->walk->scenario]);
@@ -365,6 +405,20 @@ static bool play_init(struct course *course, int limit_ms, struct test_outcome *
 
 /* ------------------------------------------------------------------ before and after */
 
+/* The id of the order's capture, once it is done. */
+static bool find_capture(struct course *course)
+{
+    char path[64];
+    json_t *answer = NULL;
+    (void)snprintf(path, sizeof path, "/orders/%s", course->order_id);
+    (void)test_sandbox_api(course->sandbox, "GET", path, NULL, NULL, &answer);
+    const json_t *capture = json_array_get(json_object_get(answer, "captures"), 0);
+    bool done = strcmp(text_of(capture, "status"), "done") == 0;
+    (void)snprintf(course->capture, sizeof course->capture, "%s", text_of(capture, "id"));
+    json_decref(answer);
+    return done || fail(course, "the order was not captured beforehand");
+}
+
 static bool begin(struct course *course)
 {
     struct test_outcome outcome;
@@ -383,11 +437,15 @@ static bool begin(struct course *course)
         break;
     case TEST_VOID:
     case TEST_REFUNDED:
+    case TEST_UNDONE:
+    case TEST_CLOSED:
         pay(course, NULL);
         if (!settle(course, &outcome))
             return false;
         if (outcome.authorised != 1)
             return fail(course, "the order could not be paid beforehand");
+        if (is_captured(course) && !find_capture(course))
+            return false;
         break;
     default:
         break;
@@ -422,9 +480,10 @@ static bool pay_again(struct course *course)
     pay(course, NULL);
     if (!settle(course, &outcome))
         return false;
-    const char *status = course->walk->scenario == TEST_CAPTURED   ? "captured"
-                         : course->walk->scenario == TEST_REFUNDED ? "refunded"
-                                                                   : "authorised";
+    static const char *const statuses[TEST_SCENARIOS] = {
+        [TEST_CAPTURED] = "captured", [TEST_REFUNDED] = "refunded", [TEST_CLOSED] = "captured"};
+    const char *status = statuses[course->walk->scenario];
+    status = status == NULL ? "authorised" : status;
     if (outcome.authorised != (ends ? 0 : 1) || order_is(course, status) == ends)
         return fail(course, "the link once more: %d of %d purchases are authorised",
                     outcome.authorised, outcome.attempts);

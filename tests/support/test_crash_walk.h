@@ -22,6 +22,8 @@ enum test_scenario {
     TEST_VOID,      /* an authorised order is voided, and the wallet asks */
     TEST_CAPTURED,  /* an order whose money is wanted at once is paid */
     TEST_REFUNDED,  /* such an order is given back, by a store that repeats its request */
+    TEST_UNDONE,    /* such an order's capture is undone likewise */
+    TEST_CLOSED,    /* the batch of such an order is closed, and presented */
     TEST_SCENARIOS
 };
 extern const char *const test_scenario_names[TEST_SCENARIOS];

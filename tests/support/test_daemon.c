@@ -188,29 +188,49 @@ void test_daemon_launch(struct test_daemon *d, const char *crash)
     }
 }
 
-int test_daemon_readiness(const struct test_daemon *d)
+/* The whole answer of its administration address; empty where nobody is there. */
+static void admin_get(const struct test_daemon *d, const char *path, char *text, size_t size)
 {
     struct sockaddr_in to = {.sin_family = AF_INET};
-    char text[256];
-    int status = 0;
+    size_t used = 0;
+    ssize_t got = 0;
     const char *colon = strchr(d->admin, ':');
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     NEED(fd >= 0 && colon != NULL);
     to.sin_port = htons((uint16_t)strtoul(colon + 1, NULL, 10));
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     if (connect(fd, (struct sockaddr *)&to, sizeof to) == 0) {
-        int size = snprintf(text, sizeof text,
-                            "GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
-        if (send(fd, text, (size_t)size, MSG_NOSIGNAL) == size) {
-            ssize_t got = recv(fd, text, sizeof text - 1, 0);
-            if (got > 12) {
-                text[got] = '\0';
-                status = (int)strtol(text + 9, NULL, 10);
-            }
+        int asked = snprintf(
+            text, size, "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", path);
+        if (send(fd, text, (size_t)asked, MSG_NOSIGNAL) == asked) {
+            while (used < size - 1 && (got = recv(fd, text + used, size - 1 - used, 0)) > 0)
+                used += (size_t)got;
         }
     }
+    text[used] = '\0';
     (void)close(fd);
-    return status;
+}
+
+int test_daemon_readiness(const struct test_daemon *d)
+{
+    char text[1024];
+    admin_get(d, "/readyz", text, sizeof text);
+    return strlen(text) > 12 ? (int)strtol(text + 9, NULL, 10) : 0;
+}
+
+int64_t test_daemon_figure(const struct test_daemon *d, const char *series)
+{
+    const size_t size = (size_t)256 * 1024;
+    char line[160];
+    char *text = malloc(size);
+    NEED(text != NULL);
+    admin_get(d, "/metrics", text, size);
+    (void)snprintf(line, sizeof line, "\n%s ", series);
+    const char *found = strstr(text, line);
+    NEED(found != NULL);
+    int64_t value = strtoll(found + strlen(line), NULL, 10);
+    free(text);
+    return value;
 }
 
 void test_daemon_wait_ready(struct test_daemon *d)

@@ -19,9 +19,11 @@ const char *const test_hop_names[TEST_HOPS] = {"store-merchant", "wallet-merchan
                                                "merchant-gateway", "gateway-issuer"};
 const char *const test_way_names[TEST_WAYS] = {"request", "answer"};
 const char *const test_passing_names[TEST_PASSINGS] = {
-    "connection", "order", "order void", "order cancel", "order refund", "PInit", "P",
-    "Inq",        "Auth",  "Auth void",  "AuthRev",      "Cap",          "Cred",  "PCert",
-    "0100",       "0400",  "sign-on",    "echo",         "other",
+    "connection",   "order",      "order void",  "order cancel", "order capture",
+    "order refund", "order undo", "batch close", "PInit",        "P",
+    "Inq",          "Auth",       "Auth void",   "AuthRev",      "Cap",
+    "CapRev",       "Cred",       "CredRev",     "BatchAdmin",   "PCert",
+    "0100",         "0400",       "sign-on",     "echo",         "other",
 };
 const char *const test_fault_names[TEST_FAULT_KINDS] = {
     "nothing",
@@ -76,9 +78,15 @@ enum test_hop test_passing_hop(enum test_passing passing)
     static const enum test_hop hops[TEST_PASSINGS] = {
         [TEST_CONNECT] = TEST_HOPS,
         [TEST_ORDER] = TEST_HOP_STORE,
+        [TEST_ORDER_CAPTURE] = TEST_HOP_STORE,
         [TEST_ORDER_REFUND] = TEST_HOP_STORE,
+        [TEST_ORDER_UNDO] = TEST_HOP_STORE,
+        [TEST_BATCH_CLOSE] = TEST_HOP_STORE,
         [TEST_CAP] = TEST_HOP_GATEWAY,
+        [TEST_CAP_REV] = TEST_HOP_GATEWAY,
         [TEST_CRED] = TEST_HOP_GATEWAY,
+        [TEST_CRED_REV] = TEST_HOP_GATEWAY,
+        [TEST_BATCH_ADMIN] = TEST_HOP_GATEWAY,
         [TEST_ORDER_VOID] = TEST_HOP_STORE,
         [TEST_ORDER_CANCEL] = TEST_HOP_STORE,
         [TEST_PINIT] = TEST_HOP_WALLET,

@@ -27,10 +27,13 @@ enum test_way { TEST_REQUEST, TEST_ANSWER, TEST_WAYS };
 
 enum test_passing {
     TEST_CONNECT,
-    TEST_ORDER, /* POST /orders, and the two that follow */
+    TEST_ORDER, /* POST /orders; what follows are requests about one */
     TEST_ORDER_VOID,
     TEST_ORDER_CANCEL,
+    TEST_ORDER_CAPTURE,
     TEST_ORDER_REFUND,
+    TEST_ORDER_UNDO,
+    TEST_BATCH_CLOSE, /* POST /batches/close */
     TEST_PINIT,
     TEST_P,
     TEST_INQ,
@@ -38,7 +41,10 @@ enum test_passing {
     TEST_AUTH_VOID, /* AuthReq with the intent void (rule M9) */
     TEST_AUTH_REV,
     TEST_CAP,
+    TEST_CAP_REV,
     TEST_CRED,
+    TEST_CRED_REV,
+    TEST_BATCH_ADMIN,
     TEST_PCERT,
     TEST_0100,
     TEST_0400, /* and 0401 */

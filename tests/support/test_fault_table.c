@@ -22,10 +22,18 @@ static enum test_scenario scenario_of(enum test_passing passing)
     case TEST_ORDER_VOID:
     case TEST_AUTH_REV:
         return TEST_REVERSE;
+    case TEST_ORDER_CAPTURE:
     case TEST_ORDER_REFUND:
     case TEST_CAP:
     case TEST_CRED:
         return TEST_TAKE;
+    case TEST_ORDER_UNDO:
+    case TEST_CAP_REV:
+    case TEST_CRED_REV:
+        return TEST_UNDO;
+    case TEST_BATCH_CLOSE:
+    case TEST_BATCH_ADMIN:
+        return TEST_CLOSE;
     case TEST_ORDER_CANCEL:
         return TEST_CANCEL_OPEN;
     case TEST_INQ:
@@ -47,6 +55,9 @@ static enum test_phase phase_of(const struct test_fault *fault)
     bool is_shared = fault->hop == TEST_HOP_GATEWAY || fault->hop == TEST_HOP_ISSUER;
     if (fault->passing == TEST_ECHO)
         return TEST_IDLE;
+    /* What stands in a closed batch can't be undone any more. */
+    if (fault->passing == TEST_BATCH_ADMIN || fault->passing == TEST_BATCH_CLOSE)
+        return TEST_CLOSINGS;
     return is_shared && (fault->kind >= TEST_FAULT_CUT || fault->passing == TEST_SIGN_ON)
                ? TEST_SHARED
                : TEST_ONE_PURCHASE;
@@ -63,7 +74,8 @@ static void add_case(struct table *table, struct test_fault fault, unsigned coun
 {
     char words[256];
     bool is_hop_wide = fault.passing == TEST_CONNECT || fault.passing == TEST_PCERT ||
-                       fault.passing == TEST_SIGN_ON || fault.passing == TEST_ECHO;
+                       fault.passing == TEST_SIGN_ON || fault.passing == TEST_ECHO ||
+                       fault.passing == TEST_BATCH_ADMIN;
     fault.count = count;
     fault.cut = cut;
     fault.delay_ms = delay_past(fault.hop, table->unit_ms);

@@ -19,14 +19,17 @@ enum test_scenario {
     TEST_CANCEL,      /* pay, and the store cancels before AuthReq comes through */
     TEST_REVERSE,     /* pay, and the store voids it then */
     TEST_TAKE,        /* pay, and the store captures it then, and gives it back */
+    TEST_UNDO,        /* the same, and each is undone */
+    TEST_CLOSE,       /* pay, the store captures it then, and closes the batch */
     TEST_CANCEL_OPEN, /* the store cancels what nobody pays */
     TEST_WAIT,        /* it comes by itself */
     TEST_KICK,        /* connections are made anew */
 };
 
-/* First what concerns one purchase alone, then what breaks connections that all share, at last
- * echoes, which need a line on which nothing else passes. */
-enum test_phase { TEST_ONE_PURCHASE, TEST_SHARED, TEST_IDLE };
+/* First what concerns one purchase alone, then what breaks connections that all share, then
+ * closings of batches, after which nothing can be undone any more, at last echoes, which need a
+ * line on which nothing else passes. */
+enum test_phase { TEST_ONE_PURCHASE, TEST_SHARED, TEST_CLOSINGS, TEST_IDLE };
 
 struct test_case {
     enum test_scenario scenario;

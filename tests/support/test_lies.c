@@ -142,7 +142,6 @@ LIE(id_longer, (void)snprintf(p->auth.merchant_id, sizeof p->auth.merchant_id, "
 LIE(brand_is_other, (void)snprintf(p->auth.brand, sizeof p->auth.brand, "mastercard"))
 
 /* what for */
-LIE(intent_sale, p->auth.intent = SETPAY_INTENT_SALE)
 LIE(token_zero, p->auth.has_auth_token = true)
 LIE(token_is_xid, p->auth.has_auth_token = true; p->auth.auth_token = p->auth.xid)
 LIE(date_hour_old, p->auth.header.date_ms -= SETPAY_HOUR_MS)
@@ -275,8 +274,7 @@ const struct test_lie test_lies[] = {
     {"its own id in capitals", "MERCHANT_CHANNEL G1", TEST_STAGE_CHANNEL, TEST_TOUCHES_MERCHANT, NULL, id_in_capitals},
     {"an id that begins with its own", "MERCHANT_CHANNEL G1", TEST_STAGE_CHANNEL, TEST_TOUCHES_MERCHANT, NULL, id_longer},
     {"another brand", "MERCHANT_CHANNEL G1", TEST_STAGE_CHANNEL, TEST_TOUCHES_BRAND, NULL, brand_is_other},
-    /* rules A1, G9, A5 */
-    {"a sale", "MESSAGE_TYPE A1", TEST_STAGE_INTENT, TEST_TOUCHES_INTENT, NULL, intent_sale},
+    /* rules G9, A5 */
     {"an AuthToken of zeros", "TOKEN G9", TEST_STAGE_INTENT, TEST_TOUCHES_INTENT, NULL, token_zero},
     {"xid for an AuthToken", "TOKEN G9", TEST_STAGE_INTENT, TEST_TOUCHES_INTENT, NULL, token_is_xid},
     {"a first request an hour old", "DATE A5", TEST_STAGE_DATE, TEST_TOUCHES_DATE, NULL, date_hour_old},

@@ -37,7 +37,7 @@ enum test_stage {
     TEST_STAGE_SIGNER,   /* A3, A2: certificate, signature */
     TEST_STAGE_PARTIES,  /* A2: sender, receiver */
     TEST_STAGE_CHANNEL,  /* G1 */
-    TEST_STAGE_INTENT,   /* A1, G9: sale, token */
+    TEST_STAGE_INTENT,   /* G9: token */
     TEST_STAGE_DATE,     /* A5: of the request */
     TEST_STAGE_HOLDER,   /* A3: the cardholder's certificate */
     TEST_STAGE_ENVELOPE, /* G2 */

@@ -61,8 +61,14 @@ static enum test_passing store_passing(const uint8_t *bytes, size_t size)
         return TEST_ORDER;
     if (memmem(bytes, line, "/void ", 6) != NULL)
         return TEST_ORDER_VOID;
+    if (memmem(bytes, line, "/capture ", 9) != NULL)
+        return TEST_ORDER_CAPTURE;
     if (memmem(bytes, line, "/refund ", 8) != NULL)
         return TEST_ORDER_REFUND;
+    if (memmem(bytes, line, "/undo ", 6) != NULL)
+        return TEST_ORDER_UNDO;
+    if (memmem(bytes, line, "/batches/close ", 15) != NULL)
+        return TEST_BATCH_CLOSE;
     return memmem(bytes, line, "/cancel ", 8) != NULL ? TEST_ORDER_CANCEL : TEST_OTHER;
 }
 
@@ -114,8 +120,17 @@ static enum test_passing setpay_passing(struct test_plan *plan, struct setpay_vi
     case SETPAY_MESSAGE_CAP_REQ:
         passing = TEST_CAP;
         break;
+    case SETPAY_MESSAGE_CAP_REV_REQ:
+        passing = TEST_CAP_REV;
+        break;
     case SETPAY_MESSAGE_CRED_REQ:
         passing = TEST_CRED;
+        break;
+    case SETPAY_MESSAGE_CRED_REV_REQ:
+        passing = TEST_CRED_REV;
+        break;
+    case SETPAY_MESSAGE_BATCH_ADMIN_REQ:
+        passing = TEST_BATCH_ADMIN;
         break;
     case SETPAY_MESSAGE_PCERT_REQ:
         passing = TEST_PCERT;

@@ -564,6 +564,13 @@ static void expect_declined(struct agreed *a, int64_t minor, const char *code)
     setpay_buffer_clear(&answer);
 }
 
+static int64_t figure(const char *outcome)
+{
+    char series[80];
+    (void)snprintf(series, sizeof series, "setpay_gateway_further_total{outcome=\"%s\"}", outcome);
+    return test_daemon_figure(&gateway->daemon, series);
+}
+
 /* A decline ends nothing, does not count, and is not tried again at once. */
 static void a_decline_may_be_tried_again(void **state)
 {
@@ -573,8 +580,11 @@ static void a_decline_may_be_tried_again(void **state)
     begin(&a, &terms, 1000, 400);
     long_ago(&a, SETPAY_DAY_MS);
     test_daemon_execute(&gateway->issuer, "DELETE FROM stored_card"); /* it knows of no first one */
+    int64_t declines = figure("declined"), refusals = figure("refused");
     expect_declined(&a, 300, "57");
     refused(&a, 300, "TRIED_ENOUGH G6");
+    assert_int_equal(figure("declined"), declines + 1);
+    assert_int_equal(figure("refused"), refusals + 1);
     long_ago(&a, SETPAY_DAY_MS - 60 * SETPAY_SECOND_MS);
     refused(&a, 300, "TRIED_ENOUGH G6");
     for (int i = 1; i < 15; i++) {

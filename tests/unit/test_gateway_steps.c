@@ -832,6 +832,43 @@ static void presents_after_an_outage(void **state)
         forget(&paid[i]);
 }
 
+#define UNSENDABLE                                                                                 \
+    test_daemon_figure(&gateway->daemon, "setpay_gateway_presentments_unsendable_total")
+
+/* What can't be sent keeps nothing else from it, is counted, and is tried again at the next start.
+ */
+static void what_cannot_be_sent_waits(void **state)
+{
+    struct paid paid[2];
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        pay(&paid[i], 300 + i);
+        step_done(CAP, &paid[i], &paid[i].auth.cap_token, 300 + i, 0);
+    }
+    test_daemon_execute(&gateway->daemon, "CREATE TABLE aside AS SELECT * FROM kept_card");
+    test_daemon_execute(&gateway->daemon, "DELETE FROM kept_card WHERE payment_id ="
+                                          " (SELECT MAX(id) - 1 FROM payment)");
+    assert_int_equal(UNSENDABLE, 0);
+    close_batch(&paid[0]);
+    test_daemon_wait_number(&gateway->daemon,
+                            "SELECT COUNT(*) FROM presentment WHERE acknowledged = 0", 1);
+    assert_int_equal(UNSENDABLE, 1);
+    test_daemon_execute(&gateway->daemon,
+                        "INSERT INTO kept_card SELECT * FROM aside WHERE payment_id NOT IN"
+                        " (SELECT payment_id FROM kept_card)");
+    test_daemon_execute(&gateway->daemon, "DROP TABLE aside");
+    test_line_free(shop);
+    test_line_free(shop_again);
+    test_daemon_kill(&gateway->daemon);
+    test_gateway_start(gateway, NULL);
+    shop = test_line_new(gateway, gateway->shop[0].tls, "visa");
+    shop_again = test_line_new(gateway, gateway->shop[0].tls, "visa");
+    expect_presented();
+    assert_int_equal(UNSENDABLE, 0);
+    for (int i = 0; i < 2; i++)
+        forget(&paid[i]);
+}
+
 /* ------------------------------------------------------------------ the books */
 
 /* 0.25 % + 0.10 and 1.4 % + 0.25, as test_gateway.c configures them for EUR. */
@@ -892,6 +929,7 @@ int main(void)
         cmocka_unit_test(shows_items_in_pages),
         cmocka_unit_test(presents_each_item_once),
         cmocka_unit_test(presents_after_an_outage),
+        cmocka_unit_test(what_cannot_be_sent_waits),
         cmocka_unit_test(stands_after_a_kill),
         cmocka_unit_test(posts_what_it_costs),
     };

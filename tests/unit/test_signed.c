@@ -120,7 +120,7 @@ static void suite(Setpay__V1__Message *pb)
 }
 static void unknown_type(Setpay__V1__Message *pb)
 {
-    pb->signed_->type = (Setpay__V1__MessageType)23;
+    pb->signed_->type = (Setpay__V1__MessageType)27;
 }
 static void negative_type(Setpay__V1__Message *pb)
 {
@@ -284,7 +284,7 @@ static void test_build_refuses_what_parse_would(void **state)
     parts.signer = &merchant->thumbprint;
     parts.type = SETPAY_MESSAGE_PINIT_REQ;
     assert_int_equal(setpay_message_build(&parts, &bytes), SETPAY_E_FIELD);
-    parts.type = (enum setpay_message_type)23;
+    parts.type = (enum setpay_message_type)27;
     assert_int_equal(setpay_message_build(&parts, &bytes), SETPAY_E_MESSAGE_TYPE);
     parts.type = SETPAY_MESSAGE_AUTH_REQ;
     parts.content = setpay_view_of(zeros, SETPAY_LIMIT_CONTENT_BYTES + 1);

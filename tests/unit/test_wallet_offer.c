@@ -218,6 +218,7 @@ static void terms_that_make_no_sense_are_not_agreed_to(void **state)
     make(&world);
     int64_t amount = world.content.amount.minor;
     setpay_time_ms now_ms = world.content.header.date_ms;
+    setpay_pinit_res_clear(&world.content);
     const struct {
         struct setpay_terms terms;
         enum setpay_error error;

@@ -251,7 +251,7 @@ static void messages_have_one_form(void **state)
         {"suite 0", {2}, 1, BYTES("\0"), "SUITE A1"},
         {"suite 2", {2}, 1, BYTES("\x02"), "SUITE A1"},
         {"type 0", {2}, 2, BYTES("\0"), "MESSAGE_TYPE A1"},
-        {"a type that is to come", {2}, 2, BYTES("\x17"), "MESSAGE_TYPE A1"},
+        {"a type that is to come", {2}, 2, BYTES("\x1b"), "MESSAGE_TYPE A1"},
         {"PReq as CapReq", {2}, 2, BYTES("\x0b"), "UNSIGNED A2"},
         {"type 99", {2}, 2, BYTES("\x63"), "MESSAGE_TYPE A1"},
         {"a receipt for a message", {2}, 2, BYTES("\x1e"), "MESSAGE_TYPE A1"},

@@ -155,6 +155,7 @@ static int64_t presented_of(const struct books *books, const char *xid)
     static const char *const sum =
         "SELECT coalesce(sum(s.amount_minor), 0) FROM presentment JOIN step s ON s.id = step_id"
         " JOIN payment p ON p.id = s.payment_id WHERE s.kind = 1 AND acknowledged <> 0"
+        " AND p.sale_id IS NULL"
         " AND (?1 IS NULL OR p.xid = unhex_xid(?1))";
     return test_database_number(books->gateway, sum, xid);
 }

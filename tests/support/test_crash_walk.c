@@ -74,6 +74,13 @@ static bool is_captured(const struct course *course)
     return course->walk->scenario >= TEST_CAPTURED;
 }
 
+/* Captured with its authorisation, as a sale; what is undone was captured by itself, since an
+ * undone sale gives its authorisation up as well. */
+static bool is_sold(const struct course *course)
+{
+    return is_captured(course) && course->walk->scenario != TEST_UNDONE;
+}
+
 static bool new_order(struct course *course)
 {
     static atomic_uint number;
@@ -83,7 +90,7 @@ static bool new_order(struct course *course)
     (void)snprintf(
         body, sizeof body,
         "{\"description\":\"A crash\",\"amount\":%d,\"currency\":\"EUR\",\"capture\":\"%s\"}",
-        AMOUNT, is_captured(course) ? "immediate" : "manual");
+        AMOUNT, is_sold(course) ? "immediate" : "manual");
     int status = test_sandbox_api(course->sandbox, "POST", "/orders", body, key, &answer);
     (void)snprintf(course->order_id, sizeof course->order_id, "%s", text_of(answer, "order_id"));
     (void)snprintf(course->uri, sizeof course->uri, "%s", text_of(answer, "pay_uri"));
@@ -444,6 +451,9 @@ static bool begin(struct course *course)
             return false;
         if (outcome.authorised != 1)
             return fail(course, "the order could not be paid beforehand");
+        if (is_captured(course) && !is_sold(course) &&
+            order_action(course, "capture", SETTLE_LIMIT_MS) != 200)
+            return fail(course, "the order can't be captured beforehand");
         if (is_captured(course) && !find_capture(course))
             return false;
         break;

@@ -591,6 +591,7 @@ UNIT_TESTS := \
 	test_books \
 	test_bytes \
 	test_ca \
+	test_cart \
 	test_catalogue \
 	test_chain \
 	test_clearing_compare \
@@ -726,6 +727,7 @@ TEST_SUPPORT := \
 
 # Each integration test is a script or program that prints TAP.
 INTEGRATION_TESTS := \
+	tests/browser/browser.sh \
 	tests/docs/man.sh \
 	tests/docs/pages.sh \
 	tests/integration/backup.sh \
@@ -750,6 +752,8 @@ INTEGRATION_TESTS := \
 	tests/integration/salts.sh \
 	tests/integration/sandbox.sh \
 	tests/integration/shop.sh \
+	tests/integration/shop_attack.sh \
+	tests/integration/shop_rush.sh \
 	tests/integration/units.sh \
 	tests/integration/wallet_cli.sh \
 	tests/integration/webhooks.sh \
@@ -830,6 +834,7 @@ FUZZ_TARGETS := \
 	envelope \
 	est \
 	export \
+	form \
 	frame \
 	http \
 	http_answer \

@@ -22,7 +22,7 @@ V       ?= 0
 VERSION := 0.1.0
 
 PACKAGES_PC := libcrypto libssl libevent_core libevent_extra libevent_openssl libevent_pthreads \
-               libprotobuf-c sqlite3 jansson inih libarchive libcurl
+               libprotobuf-c sqlite3 jansson inih libarchive libcurl libqrencode
 
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
             -Wpointer-arith -Wcast-qual -Wwrite-strings -Wundef -Wformat=2 -Wvla
@@ -32,7 +32,7 @@ PKG_LIBS   := $(shell pkg-config --libs $(PACKAGES_PC) 2>/dev/null)
 
 ALL_CPPFLAGS := -I. -I$(BUILD)/gen -D_GNU_SOURCE -DSETPAY_VERSION='"$(VERSION)"' $(CPPFLAGS)
 ALL_CFLAGS   := -std=c11 $(OPT) $(WARNINGS) $(WERROR) $(HARDEN) -pthread $(PKG_CFLAGS) $(CFLAGS)
-# A program needs only those libraries that it calls (libcurl is the merchant's alone).
+# A program needs only those libraries that it calls (libcurl and libqrencode are the merchant's alone).
 ALL_LDFLAGS  := -pie -Wl,-z,relro,-z,now -Wl,--as-needed -pthread $(LDFLAGS)
 ifneq ($(SAN),)
 ALL_CPPFLAGS += -DSETPAY_SANITIZED=1
@@ -61,12 +61,20 @@ PROTO := \
 # Files whose bytes a program holds: FILE becomes FILE.inc, a list of numbers
 EMBEDDED := \
 	merchant/store/api/openapi.json \
+	merchant/store/www/static/icon.svg \
 	merchant/store/www/static/shop.css \
+	merchant/store/www/static/shop.js \
+	merchant/store/www/templates/cart.html \
+	merchant/store/www/templates/checkout.html \
 	merchant/store/www/templates/error.html \
 	merchant/store/www/templates/front.html \
+	merchant/store/www/templates/goods.html \
 	merchant/store/www/templates/layout_foot.html \
 	merchant/store/www/templates/layout_head.html \
-	merchant/store/www/templates/order.html
+	merchant/store/www/templates/list.html \
+	merchant/store/www/templates/order.html \
+	merchant/store/www/templates/product.html \
+	merchant/store/www/templates/sums.html
 
 # ------------------------------------------------------------------ common, layer by layer
 COMMON_BASE := \
@@ -378,6 +386,7 @@ MERCHANT_STORE := \
 	merchant/store/api/steps.c \
 	merchant/store/api/webhooks.c \
 	merchant/store/batch_json.c \
+	merchant/store/cart.c \
 	merchant/store/category.c \
 	merchant/store/event.c \
 	merchant/store/name.c \
@@ -395,6 +404,7 @@ MERCHANT_STORE := \
 	merchant/store/product_list.c \
 	merchant/store/quote.c \
 	merchant/store/scope.c \
+	merchant/store/ship_to.c \
 	merchant/store/shipping.c \
 	merchant/store/shop.c \
 	merchant/store/shop_acts.c \
@@ -411,13 +421,25 @@ MERCHANT_STORE := \
 	merchant/store/webhook/webhook.c \
 	merchant/store/webhook/webhook_action.c \
 	merchant/store/webhook/webhook_request.c \
-	merchant/store/www/front.c \
+	merchant/store/www/bill.c \
+	merchant/store/www/cart_page.c \
+	merchant/store/www/checkout_page.c \
+	merchant/store/www/country.c \
+	merchant/store/www/form.c \
+	merchant/store/www/goods.c \
 	merchant/store/www/html.c \
+	merchant/store/www/list_page.c \
 	merchant/store/www/order_page.c \
+	merchant/store/www/order_words.c \
 	merchant/store/www/pages.c \
+	merchant/store/www/product_page.c \
+	merchant/store/www/qr.c \
 	merchant/store/www/reply.c \
 	merchant/store/www/static.c \
+	merchant/store/www/stream.c \
 	merchant/store/www/template.c \
+	merchant/store/www/visit.c \
+	merchant/store/www/write.c \
 	merchant/store/www/www.c \
 	merchant/webhook_commands.c
 
@@ -569,6 +591,7 @@ UNIT_TESTS := \
 	test_books \
 	test_bytes \
 	test_ca \
+	test_cart \
 	test_catalogue \
 	test_chain \
 	test_clearing_compare \
@@ -704,6 +727,7 @@ TEST_SUPPORT := \
 
 # Each integration test is a script or program that prints TAP.
 INTEGRATION_TESTS := \
+	tests/browser/browser.sh \
 	tests/docs/man.sh \
 	tests/docs/pages.sh \
 	tests/integration/backup.sh \
@@ -728,6 +752,8 @@ INTEGRATION_TESTS := \
 	tests/integration/salts.sh \
 	tests/integration/sandbox.sh \
 	tests/integration/shop.sh \
+	tests/integration/shop_attack.sh \
+	tests/integration/shop_rush.sh \
 	tests/integration/units.sh \
 	tests/integration/wallet_cli.sh \
 	tests/integration/webhooks.sh \
@@ -808,6 +834,7 @@ FUZZ_TARGETS := \
 	envelope \
 	est \
 	export \
+	form \
 	frame \
 	http \
 	http_answer \

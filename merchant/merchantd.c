@@ -22,10 +22,12 @@
 #include "merchant/shop_tls.h"
 #include "merchant/store/api/api.h"
 #include "merchant/store/api/idempotency.h"
+#include "merchant/store/cart.h"
 #include "merchant/store/catalogue_schema.h"
 #include "merchant/store/event.h"
 #include "merchant/store/order.h"
 #include "merchant/store/order_tell.h"
+#include "merchant/store/ship_to.h"
 #include "merchant/store/stock.h"
 #include "merchant/store/token.h"
 #include "merchant/store/webhook/sender.h"
@@ -49,6 +51,7 @@ static const struct setpay_store_migration steps[] = {
     {5, SETPAY_CATALOGUE_SCHEMA},
     {6, SETPAY_TOKEN_SCOPE_SCHEMA SETPAY_EVENT_SCHEMA SETPAY_WEBHOOK_SCHEMA SETPAY_DELIVERY_SCHEMA},
     {7, SETPAY_MERCHANT_SALE_SCHEMA SETPAY_MERCHANT_AGREEMENT_SCHEMA SETPAY_ORDER_TERMS_SCHEMA},
+    {8, SETPAY_CART_SCHEMA SETPAY_SHIP_TO_SCHEMA},
     {0, NULL},
 };
 /* rule M7: sealed instructions alone are ever erased */
@@ -191,6 +194,7 @@ static enum setpay_error purge(struct setpay_db *db, void *arg)
     SETPAY_TRY(setpay_answers_purge(db, now_ms, PURGE_BATCH, &deleted));
     SETPAY_TRY(setpay_stock_expire(db, now_ms, PURGE_BATCH, &deleted));
     SETPAY_TRY(setpay_idempotency_purge(db, now_ms, PURGE_BATCH));
+    SETPAY_TRY(setpay_cart_purge(db, now_ms, PURGE_BATCH));
     SETPAY_TRY(setpay_event_purge(db, now_ms - SETPAY_EVENT_KEPT_MS, PURGE_BATCH));
     return setpay_merchant_offer_purge(db, now_ms - OFFER_KEPT_MS, PURGE_BATCH, &deleted);
 }
@@ -350,6 +354,7 @@ static enum setpay_error start_www(struct worker *worker, struct merchantd *daem
         .store = daemon->merchant.store,
         .port = &setpay_merchant_payment_port,
         .shop = daemon->merchant.name,
+        .settings = setpay_merchant_shop_settings(worker->service->config),
         .public_host = daemon->merchant.public_host,
         .tls = daemon->shop_tls,
     };

@@ -7,9 +7,9 @@
 set -euo pipefail
 
 build=(gcc libc6-dev pkg-config protobuf-c-compiler libprotobuf-c-dev libssl-dev libevent-dev
-    libsqlite3-dev libjansson-dev libcurl4-openssl-dev libinih-dev libarchive-dev jq curl openssl sqlite3 procps util-linux
-    ca-certificates tzdata)
-test=(libcmocka-dev clang libclang-rt-14-dev faketime gdb libxml2-utils mandoc socat)
+    libsqlite3-dev libjansson-dev libcurl4-openssl-dev libinih-dev libarchive-dev libqrencode-dev jq curl openssl
+    sqlite3 procps util-linux ca-certificates tzdata)
+test=(libcmocka-dev clang libclang-rt-14-dev faketime gdb libxml2-utils mandoc socat chromium)
 lint=(clang clang-tidy clang-format cppcheck)
 deb=(dpkg-dev debhelper fakeroot lintian)
 deb_test=(debootstrap systemd-container)

@@ -619,6 +619,15 @@ static bool format_date(setpay_time_ms now_ms, char *out, size_t size)
            strftime(out, size, "%a, %d %b %Y %H:%M:%S GMT", &utc) > 0;
 }
 
+static bool is_named(const struct setpay_http_header *headers, const char *name)
+{
+    for (; headers != NULL && headers->name != NULL; headers++) {
+        if (strcasecmp(headers->name, name) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* False without memory: an answer must not leave with a header missing. */
 static bool add_headers(struct setpay_http_request *request, int status, const char *content_type,
                         const struct setpay_http_header *headers, size_t body_size)
@@ -628,7 +637,8 @@ static bool add_headers(struct setpay_http_request *request, int status, const c
     char length[24], date[32];
 
     for (; always != NULL && always->name != NULL; always++) {
-        if (evhttp_add_header(out, always->name, always->value) != 0)
+        if (!is_named(headers, always->name) &&
+            evhttp_add_header(out, always->name, always->value) != 0)
             return false;
     }
     for (; headers != NULL && headers->name != NULL; headers++) {

@@ -62,7 +62,7 @@ struct setpay_http_server_options {
     int64_t idle_timeout_ms;     /* (60 s) between requests */
     int64_t send_deadline_ms;    /* (30 s) until the client has taken the whole answer */
     /* Headers that every answer has, those of the server's own errors too; NULL: none. Outlive the
-     * server. No reply names one of them again. */
+     * server. A reply that names one of them has its own instead. */
     const struct setpay_http_header *headers;
     /* The server's own errors as an HTML page, owned (free()), instead of problem+json; NULL from
      * it: without a body. arg is the handlers'. */

@@ -86,6 +86,19 @@ static enum setpay_error find_agreement(struct setpay_db *db,
     return SETPAY_OK;
 }
 
+static enum setpay_error find_ship_to(struct setpay_db *db, struct setpay_order_view *view)
+{
+    struct setpay_ship_to *found = calloc(1, sizeof *found);
+    if (found == NULL)
+        return SETPAY_E_NOMEM;
+    enum setpay_error error = setpay_ship_to_find(db, view->order.order_id, found);
+    if (error == SETPAY_OK)
+        view->ship_to = found;
+    else
+        free(found);
+    return error == SETPAY_E_NOT_FOUND ? SETPAY_OK : error;
+}
+
 enum setpay_error setpay_order_view_find(struct setpay_db *db,
                                          const struct setpay_payment_port *port,
                                          const char *order_id, setpay_time_ms now_ms,
@@ -97,6 +110,8 @@ enum setpay_error setpay_order_view_find(struct setpay_db *db,
         error = find_steps(db, port, view);
     if (error == SETPAY_OK)
         error = find_agreement(db, port, now_ms, view);
+    if (error == SETPAY_OK)
+        error = find_ship_to(db, view);
     if (error != SETPAY_OK)
         setpay_order_view_clear(view);
     return error;
@@ -107,6 +122,7 @@ void setpay_order_view_clear(struct setpay_order_view *view)
     setpay_order_clear(&view->order);
     free(view->payments);
     free(view->steps);
+    free(view->ship_to);
     memset(view, 0, sizeof *view);
 }
 
@@ -311,6 +327,8 @@ json_t *setpay_order_view_json(const struct setpay_order_view *view, const char 
     set(json, "metadata", json_loads(order->metadata, 0, NULL), &whole);
     set(json, "created", time_json(order->created_ms), &whole);
     set(json, "expires", time_json(order->expires_ms), &whole);
+    if (full && view->ship_to != NULL)
+        set(json, "ship_to", setpay_ship_to_json(view->ship_to), &whole);
     if (full) {
         json_t *payments = json_array();
         for (size_t i = 0; i < view->payment_count; i++)

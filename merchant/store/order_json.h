@@ -10,6 +10,7 @@
 #include "merchant/store/order.h"
 #include "merchant/store/order_status.h"
 #include "merchant/store/payment_port.h"
+#include "merchant/store/ship_to.h"
 
 #include <jansson.h>
 #include <stddef.h>
@@ -33,6 +34,7 @@ struct setpay_order_view {
     bool has_agreement; /* of the standing payment; only after setpay_order_view_find */
     struct setpay_agreement_view agreement;
     enum setpay_order_status status;
+    struct setpay_ship_to *ship_to; /* owned; where it goes; NULL: nobody has said so */
 };
 
 /* Inside an operation or a read: the purchases of view->order, which the caller has found, and its
@@ -49,7 +51,7 @@ enum setpay_error setpay_order_view_find(struct setpay_db *db,
 void setpay_order_view_clear(struct setpay_order_view *view);
 
 /* The order as the store sees it. public_host: HOST[:PORT] of its pay link; NULL: without the link.
- * full: with payments,
+ * full: with address, payments,
  * captures, refunds and shipments. Owned; NULL where memory is out. */
 json_t *setpay_order_view_json(const struct setpay_order_view *view, const char *public_host,
                                bool full);

@@ -15,6 +15,9 @@
 /* Each event may take a note of its operation (SETPAY_LIMIT_STORE_NOTES). */
 #define EXPIRED_AT_ONCE 8
 
+/* The name of the note that some order has changed: one for all, since an operation has few. */
+static const struct setpay_id some_order = {.bytes = "some order"};
+
 static enum setpay_error read_told(struct setpay_db *db, const char *order_id, int64_t *told)
 {
     struct setpay_db_rows *rows;
@@ -82,6 +85,9 @@ static enum setpay_error tell(struct setpay_db *db, const struct setpay_payment_
             error = add_event(db, &view, is_new, now_ms);
         if (error == SETPAY_OK)
             error = write_told(db, &view, is_new);
+        /* Pages that show an order look again; not every change of one is a purchase's. */
+        if (error == SETPAY_OK)
+            error = setpay_db_notify(db, &some_order, 0);
     }
     setpay_order_view_clear(&view);
     return error;

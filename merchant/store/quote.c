@@ -336,11 +336,10 @@ static bool is_asked_for(const struct setpay_order *order)
     return open;
 }
 
-enum setpay_error setpay_quote_make(struct setpay_db *db,
-                                    const struct setpay_shop_settings *settings,
-                                    struct setpay_order *order, setpay_time_ms now_ms,
-                                    struct setpay_json_fault *fault,
-                                    struct setpay_quote_short *shortage)
+/* Prices the order, and reserves its stock where it is to be made now. */
+static enum setpay_error quote(struct setpay_db *db, const struct setpay_shop_settings *settings,
+                               struct setpay_order *order, bool reserves, setpay_time_ms now_ms,
+                               struct setpay_json_fault *fault, struct setpay_quote_short *shortage)
 {
     struct setpay_quote none = {.tax_count = 0}; /* of an order that names a SKU of its own */
     struct pricing pricing = {.db = db,
@@ -359,10 +358,26 @@ enum setpay_error setpay_quote_make(struct setpay_db *db,
     if (pricing.lines == NULL)
         return SETPAY_E_NOMEM;
     enum setpay_error error = price_all(&pricing);
-    if (error == SETPAY_OK)
+    if (error == SETPAY_OK && reserves)
         error = reserve(&pricing, now_ms, shortage);
     free(pricing.lines);
     return error;
+}
+
+enum setpay_error setpay_quote_make(struct setpay_db *db,
+                                    const struct setpay_shop_settings *settings,
+                                    struct setpay_order *order, setpay_time_ms now_ms,
+                                    struct setpay_json_fault *fault,
+                                    struct setpay_quote_short *shortage)
+{
+    return quote(db, settings, order, true, now_ms, fault, shortage);
+}
+
+enum setpay_error setpay_quote_preview(struct setpay_db *db,
+                                       const struct setpay_shop_settings *settings,
+                                       struct setpay_order *order, struct setpay_json_fault *fault)
+{
+    return quote(db, settings, order, false, 0, fault, NULL);
 }
 
 /* ------------------------------------------------------------------ kept with the order */

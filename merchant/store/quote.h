@@ -50,6 +50,13 @@ enum setpay_error setpay_quote_make(struct setpay_db *db,
                                     struct setpay_json_fault *fault,
                                     struct setpay_quote_short *shortage) SETPAY_MUST_CHECK;
 
+/* The same inside a read, before the order is made: nothing is reserved, and the stock is not
+ * looked at. */
+enum setpay_error setpay_quote_preview(struct setpay_db *db,
+                                       const struct setpay_shop_settings *settings,
+                                       struct setpay_order *order,
+                                       struct setpay_json_fault *fault) SETPAY_MUST_CHECK;
+
 /* Beside the order's row. */
 enum setpay_error setpay_quote_insert(struct setpay_db *db, const char *order_id,
                                       const struct setpay_quote *quote) SETPAY_MUST_CHECK;

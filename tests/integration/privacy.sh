@@ -13,6 +13,7 @@ set -u
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../support/tap.bash"
 . "$here/../support/sandbox.bash"
+. "$here/../support/shopper.bash"
 fresh=yes
 echo "# failures count as: leaked"
 tools=$(cd "$build/tests/integration/privacy" && pwd)
@@ -32,6 +33,7 @@ umask 077
 mkdir "$tmp/places"
 card=4000005700009781 # the issuer's card that approves euros
 item="One-moss-green-teapot-zq71" note="for-Wilhelmina-zq72" amount=48271963
+street="Lindenweg-zq73-Nr-118"
 postcode=QX73KV9ZT41MW house=73915826 code=8361
 
 # Reading another process's memory, and stopping it with a debugger, is for root: setpay's daemons
@@ -154,6 +156,13 @@ ok "one that nobody answers" bash -c "'$bin/setpay-wallet' --socket '$(get .wall
     --card '$(card_id no-answer)' >'$tmp/unanswered'; [ \$? -eq 3 ]"
 no_reversals() { [ "$(sql gateway 'SELECT count(*) FROM reversal WHERE acknowledged = 0')" = 0 ]; }
 ok "is reversed" wait_for 20 no_reversals
+shop=$(get .store_url)
+shop_order() { # by the shop's pages, to a marked address
+    [ "$(put JG-STRAW 1)" = "/cart?said=added" ] && uri=$(order "street=$street") && [ -n "$uri" ] &&
+        uri=setpay://localhost:$shop_line/pay/${uri##*/}
+}
+ok "an order to a marked address" shop_order
+ok "is paid" pay
 marked_order
 ok "a marked purchase over a plain line" pay
 ok "which is authorised" wait_for 20 reaches authorised
@@ -237,7 +246,7 @@ receipt_marks() { # the signature of each receipt
     sql gateway 'SELECT hex(signed) FROM receipt' | grep -oE '304[4-7]022[01][0-9A-F]{64}' | sed 's/^.\{12\}/receipt bytes /'
 }
 all_marks() {
-    mark item text "$item" && mark note text "$note" && mark amount text "$amount" && mark amount text 482719.63 &&
+    mark item text "$item" && mark note text "$note" && mark ship_to text "$street" && mark amount text "$amount" && mark amount text 482719.63 &&
         mark pan text "$unanswered" &&
         "$tools/open" "$sandbox" "$order_id" && "$tools/open" "$sandbox" "$voided_order" &&
         "$tools/open" --vault "$sandbox" marked && "$tools/open" --card "$sandbox" online && receipt_marks &&
@@ -298,6 +307,7 @@ checked=0
 declare -A marks_of=(
     ["item names, descriptions"]=item
     ["order metadata of the store"]=note
+    ["name and address that an order is sent to"]=ship_to
     ["order id at the merchant (lid_m)"]=order
     ["amount, currency, merchant, date"]=amount
     ["xid, POMD"]=xid

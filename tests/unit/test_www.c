@@ -44,6 +44,7 @@ static void start(void *arg)
                                                .port = &test_api_port,
                                                .shop = "Kerzen & <Co>",
                                                .public_host = "localhost:7443",
+                                               .settings = {"DE", "EUR"},
                                                .request_deadline_ms = DEADLINE_MS,
                                                .max_connections = CONNECTIONS};
     (void)arg;
@@ -101,7 +102,11 @@ static void assert_page(void)
     assert_string_equal(header("Content-Type"), "text/html; charset=utf-8");
     assert_non_null(strstr(reply.body, "Kerzen &amp; &lt;Co&gt;"));
     assert_null(strstr(reply.body, "<Co>"));
-    assert_null(strcasestr(reply.body, "<script"));
+    /* One script, of ours, and nothing that a page itself runs. */
+    const char *script = strcasestr(reply.body, "<script");
+    assert_non_null(script);
+    assert_ptr_equal(script, strstr(reply.body, "<script type=\"module\" src=\"/static/shop."));
+    assert_null(strcasestr(script + 1, "<script"));
     assert_null(strstr(reply.body, "style="));
 }
 
@@ -111,7 +116,9 @@ static void assert_headers(void)
     assert_int_equal(strncmp(policy, "default-src 'none';", 19), 0);
     assert_non_null(strstr(policy, "frame-ancestors 'none'"));
     assert_null(strstr(policy, "unsafe"));
-    assert_null(strstr(policy, "script-src"));
+    assert_non_null(strstr(policy, "script-src 'self';"));
+    assert_non_null(strstr(policy, "connect-src 'self';"));
+    assert_null(strstr(policy, "http"));
     assert_string_equal(header("X-Content-Type-Options"), "nosniff");
     assert_string_equal(header("Referrer-Policy"), "no-referrer");
     assert_non_null(strstr(header("Permissions-Policy"), "payment=()"));

@@ -12,6 +12,24 @@ static const uint8_t layout_foot[] = {
 static const uint8_t front[] = {
 #include "merchant/store/www/templates/front.html.inc"
 };
+static const uint8_t list[] = {
+#include "merchant/store/www/templates/list.html.inc"
+};
+static const uint8_t product[] = {
+#include "merchant/store/www/templates/product.html.inc"
+};
+static const uint8_t cart[] = {
+#include "merchant/store/www/templates/cart.html.inc"
+};
+static const uint8_t checkout[] = {
+#include "merchant/store/www/templates/checkout.html.inc"
+};
+static const uint8_t goods[] = {
+#include "merchant/store/www/templates/goods.html.inc"
+};
+static const uint8_t sums[] = {
+#include "merchant/store/www/templates/sums.html.inc"
+};
 static const uint8_t order[] = {
 #include "merchant/store/www/templates/order.html.inc"
 };
@@ -23,14 +41,21 @@ const struct setpay_template_source setpay_www_sources[] = {
     {"layout_head", {layout_head, sizeof layout_head}},
     {"layout_foot", {layout_foot, sizeof layout_foot}},
     {"front", {front, sizeof front}},
+    {"list", {list, sizeof list}},
+    {"product", {product, sizeof product}},
+    {"cart", {cart, sizeof cart}},
+    {"checkout", {checkout, sizeof checkout}},
+    {"goods", {goods, sizeof goods}},
+    {"sums", {sums, sizeof sums}},
     {"order", {order, sizeof order}},
     {"error", {error, sizeof error}},
     {NULL, {NULL, 0}},
 };
 
 static const char *const names[SETPAY_WWW_PAGES] = {
-    [SETPAY_WWW_FRONT] = "front",
-    [SETPAY_WWW_ORDER] = "order",
+    [SETPAY_WWW_FRONT] = "front",       [SETPAY_WWW_LIST] = "list",
+    [SETPAY_WWW_PRODUCT] = "product",   [SETPAY_WWW_CART] = "cart",
+    [SETPAY_WWW_CHECKOUT] = "checkout", [SETPAY_WWW_ORDER] = "order",
     [SETPAY_WWW_ERROR] = "error",
 };
 

@@ -5,6 +5,7 @@
 
 #include "common/base/log.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,24 +13,50 @@
 /* Where not even the page of an error can be made. */
 #define LAST_RESORT "<!doctype html><title>Error</title><p>The page can't be shown now.</p>"
 
-static enum setpay_error complete(const struct setpay_www *www, const char *title, json_t *values)
+/* A value that a page has not given. */
+static void fill(json_t *values, const char *name, json_t *value, bool *whole)
 {
-    if (values == NULL || json_object_set_new(values, "title", json_string(title)) != 0 ||
-        json_object_set_new(values, "shop", json_string(www->options.shop)) != 0 ||
-        json_object_set_new(values, "css", json_string(setpay_www_static_name("shop.css"))) != 0)
-        return SETPAY_E_NOMEM;
-    return SETPAY_OK;
+    if (json_object_get(values, name) == NULL)
+        *whole = json_object_set_new(values, name, value) == 0 && *whole;
+    else
+        json_decref(value);
 }
 
-char *setpay_www_render(const struct setpay_www *www, enum setpay_www_page page, const char *title,
-                        json_t *values)
+static enum setpay_error complete(const struct setpay_www *www, const char *title, json_t *values)
+{
+    bool whole = values != NULL;
+    if (!whole)
+        return SETPAY_E_NOMEM;
+    fill(values, "title", json_string(title), &whole);
+    fill(values, "shop", json_string(www->options.shop), &whole);
+    fill(values, "css", json_string(setpay_www_static_name("shop.css")), &whole);
+    fill(values, "icon", json_string(setpay_www_static_name("icon.svg")), &whole);
+    fill(values, "q", json_string(""), &whole);
+    return whole ? SETPAY_OK : SETPAY_E_NOMEM;
+}
+
+/* The element that loads the script: an address that no value of a page has a part in. */
+static enum setpay_error add_script(struct setpay_page *page, char *html, size_t size)
+{
+    (void)snprintf(html, size, "<script type=\"module\" src=\"/static/%s\"></script>",
+                   setpay_www_static_name("shop.js"));
+    return setpay_page_add_trusted_html(page, "script", setpay_view_string(html));
+}
+
+static char *render(const struct setpay_www *www, enum setpay_www_page page, const char *title,
+                    struct setpay_view qr, json_t *values)
 {
     struct setpay_buffer html;
     struct setpay_problem problem = {{0}};
-    const struct setpay_page made = {.values = values};
+    struct setpay_page made = {.values = values};
+    char script[160];
     char *text = NULL;
     setpay_buffer_init(&html, SETPAY_PAGE_BYTES);
     enum setpay_error error = complete(www, title, values);
+    if (error == SETPAY_OK)
+        error = add_script(&made, script, sizeof script);
+    if (error == SETPAY_OK && qr.size > 0)
+        error = setpay_page_add_trusted_html(&made, "qr", qr);
     if (error == SETPAY_OK)
         error = setpay_template_render(www->templates[page], &made, &html, &problem);
     if (error == SETPAY_OK) {
@@ -43,20 +70,54 @@ char *setpay_www_render(const struct setpay_www *www, enum setpay_www_page page,
     return text;
 }
 
-void setpay_www_reply_page(struct setpay_www *www, struct setpay_http_request *request, int status,
-                           enum setpay_www_page page, const char *title, bool is_private,
-                           json_t *values)
+char *setpay_www_render(const struct setpay_www *www, enum setpay_www_page page, const char *title,
+                        json_t *values)
+{
+    return render(www, page, title, SETPAY_VIEW_EMPTY, values);
+}
+
+void setpay_www_reply(struct setpay_www *www, struct setpay_http_request *request,
+                      const struct setpay_www_answer *answer)
 {
     const struct setpay_http_header headers[] = {
-        {"Cache-Control", is_private ? "no-store" : "no-cache"}, {NULL, NULL}};
-    char *html = setpay_www_render(www, page, title, values);
+        {"Cache-Control", answer->is_private ? "no-store" : "no-cache"},
+        {answer->cookie != NULL ? "Set-Cookie" : NULL, answer->cookie},
+        {NULL, NULL}};
+    char *html = render(www, answer->page, answer->title, answer->qr, answer->values);
     if (html != NULL)
-        setpay_http_reply(request, status, HTML, headers, setpay_view_string(html));
-    else if (page != SETPAY_WWW_ERROR)
+        setpay_http_reply(request, answer->status, HTML, headers, setpay_view_string(html));
+    else if (answer->page != SETPAY_WWW_ERROR)
         setpay_www_reply_error(www, request, 500, NULL);
     else
         setpay_http_reply(request, 500, HTML, headers, setpay_view_string(LAST_RESORT));
     free(html);
+}
+
+void setpay_www_reply_page(struct setpay_www *www, struct setpay_http_request *request, int status,
+                           enum setpay_www_page page, const char *title, bool is_private,
+                           json_t *values)
+{
+    setpay_www_reply(www, request,
+                     &(struct setpay_www_answer){.status = status,
+                                                 .page = page,
+                                                 .title = title,
+                                                 .is_private = is_private,
+                                                 .values = values});
+}
+
+json_t *setpay_www_money_json(int64_t minor, const char *currency)
+{
+    struct setpay_money money;
+    char text[SETPAY_MONEY_TEXT_SIZE];
+    if (setpay_money_make(minor, currency, &money) != SETPAY_OK)
+        return NULL;
+    return json_string(setpay_money_format(&money, text));
+}
+
+json_t *setpay_www_time_json(setpay_time_ms time_ms)
+{
+    char text[SETPAY_TIME_TEXT_SIZE];
+    return json_sprintf("%.10s %.5s UTC", setpay_time_format(time_ms, text), text + 11);
 }
 
 static const char *words_for(int status)
@@ -64,6 +125,8 @@ static const char *words_for(int status)
     switch (status) {
     case 404:
         return "There is nothing under this address.";
+    case 403:
+        return "That is not permitted.";
     case 405:
         return "This address can't be asked in that way.";
     case 503:

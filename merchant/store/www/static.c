@@ -17,6 +17,14 @@ static const uint8_t shop_css[] = {
 #include "merchant/store/www/static/shop.css.inc"
 };
 
+static const uint8_t shop_js[] = {
+#include "merchant/store/www/static/shop.js.inc"
+};
+
+static const uint8_t icon_svg[] = {
+#include "merchant/store/www/static/icon.svg.inc"
+};
+
 static struct file {
     const char *stem; /* "shop", with a dot behind it */
     const char *ending;
@@ -26,6 +34,8 @@ static struct file {
     char etag[HASH_DIGITS + 3];
 } files[] = {
     {"shop.", "css", "text/css; charset=utf-8", {shop_css, sizeof shop_css}, "", ""},
+    {"icon.", "svg", "image/svg+xml", {icon_svg, sizeof icon_svg}, "", ""},
+    {"shop.", "js", "text/javascript; charset=utf-8", {shop_js, sizeof shop_js}, "", ""},
 };
 #define FILES (sizeof files / sizeof *files)
 

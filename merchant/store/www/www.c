@@ -2,11 +2,13 @@
  * The server of the shop's pages: routes, limits, and the headers that every answer has.
  *
  * An order's address holds its token, so no page says where it was left from (Referrer-Policy), no
- * page is put into another's frame, and nothing is loaded but the shop's own style sheet.
+ * page is put into another's frame, and nothing is loaded but the shop's own style sheet,
+ * script and pictures.
  */
 #include "merchant/store/www/www_internal.h"
 
 #include "common/base/log.h"
+#include "merchant/store/www/stream.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -20,7 +22,17 @@
 
 static const struct setpay_http_route routes[] = {
     {SETPAY_HTTP_GET, "/", setpay_www_on_front},
+    {SETPAY_HTTP_GET, "/categories/{slug}", setpay_www_on_category},
+    {SETPAY_HTTP_GET, "/search", setpay_www_on_search},
+    {SETPAY_HTTP_GET, "/products/{slug}", setpay_www_on_product},
+    {SETPAY_HTTP_GET, "/pictures/{picture}", setpay_www_on_picture},
+    {SETPAY_HTTP_GET, "/cart", setpay_www_on_cart},
+    {SETPAY_HTTP_POST, "/cart/add", setpay_www_on_cart_add},
+    {SETPAY_HTTP_POST, "/cart/change", setpay_www_on_cart_change},
+    {SETPAY_HTTP_GET, "/checkout", setpay_www_on_checkout},
+    {SETPAY_HTTP_POST, "/checkout", setpay_www_on_order_make},
     {SETPAY_HTTP_GET, "/orders/{token}", setpay_www_on_order},
+    {SETPAY_HTTP_GET, "/orders/{token}/events", setpay_www_on_order_events},
     {SETPAY_HTTP_GET, "/static/{file...}", setpay_www_on_static},
     {0},
 };
@@ -31,9 +43,9 @@ const struct setpay_http_route *setpay_www_routes(void)
 }
 
 #define ALWAYS                                                                                     \
-    {"Content-Security-Policy",                                                                    \
-     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none';"  \
-     " frame-ancestors 'none'"},                                                                   \
+    {"Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; "        \
+                                "img-src 'self'; connect-src 'self';"                              \
+                                " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"},   \
         {"X-Content-Type-Options", "nosniff"}, {"X-Frame-Options", "DENY"},                        \
         {"Referrer-Policy", "no-referrer"},                                                        \
         {"Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"},    \
@@ -75,6 +87,7 @@ enum setpay_error setpay_www_new(const struct setpay_www_options *options, struc
     if (made == NULL)
         return SETPAY_E_NOMEM;
     made->options = *options;
+    made->executor = setpay_loop_executor(options->loop);
     const struct setpay_http_server_options server = {
         .name = "web",
         .loop = options->loop,
@@ -98,6 +111,8 @@ enum setpay_error setpay_www_new(const struct setpay_www_options *options, struc
     if (error == SETPAY_OK)
         error = setpay_reader_new(options->store, &made->reader);
     if (error == SETPAY_OK)
+        error = setpay_streams_new(made, &made->streams);
+    if (error == SETPAY_OK)
         error = setpay_http_server_new(&server, &made->server);
     if (error == SETPAY_OK)
         *www = made;
@@ -111,15 +126,42 @@ enum setpay_error setpay_www_listen(struct setpay_www *www, int listener_fd)
     return setpay_http_server_listen(www->server, listener_fd);
 }
 
+static void check_drained(struct setpay_www *www)
+{
+    void (*drained_cb)(void *arg) = www->drained_cb;
+    if (drained_cb == NULL || !www->server_drained || www->writes > 0)
+        return;
+    www->drained_cb = NULL;
+    drained_cb(www->drained_arg);
+}
+
+void setpay_www_wrote(struct setpay_www *www)
+{
+    www->writes--;
+    check_drained(www);
+}
+
+static void on_server_drained(void *arg)
+{
+    struct setpay_www *www = arg;
+    www->server_drained = true;
+    check_drained(www);
+}
+
 void setpay_www_drain(struct setpay_www *www, void (*drained_cb)(void *arg), void *arg)
 {
-    setpay_http_server_drain(www->server, drained_cb, arg);
+    www->drained_cb = drained_cb;
+    www->drained_arg = arg;
+    setpay_http_server_drain(www->server, on_server_drained, www);
+    setpay_streams_end(www->streams);
 }
 
 void setpay_www_free(struct setpay_www *www)
 {
     if (www == NULL)
         return;
+    www->drained_cb = NULL;
+    setpay_streams_free(www->streams);
     setpay_http_server_free(www->server);
     setpay_reader_free(www->reader);
     for (size_t i = 0; i < SETPAY_WWW_PAGES; i++)

@@ -1,10 +1,15 @@
 /*
- * The shop's public side: pages for shoppers, as plain HTML without scripts, on an address of its
+ * The shop's public side: what shoppers see, as HTML that needs no script, on an address of its
  * own. Nothing of the merchant API is here, and nothing that needs a token. One per worker.
  *
- *     GET /                  the shop's name
- *     GET /orders/{token}    what is paid, and by which link
- *     GET /static/{file...}  styles, under names that change with their content
+ *     GET  /                          the shop's name, and what it sells
+ *     GET  /categories/{slug}         products of a category;  GET /search?q=: by words
+ *     GET  /products/{slug}           one product;             GET /pictures/{digest}
+ *     GET  /cart                      POST /cart/add, /cart/change
+ *     GET  /checkout                  POST /checkout: makes the order
+ *     GET  /orders/{token}            what is paid, and by which link
+ *     GET  /orders/{token}/events     tells once, as a server-sent event, that it has changed
+ *     GET  /static/{file...}          styles and script, under names that change with their content
  */
 #ifndef SETPAY_MERCHANT_WWW_WWW_H
 #define SETPAY_MERCHANT_WWW_WWW_H
@@ -14,6 +19,7 @@
 #include "common/net/loop.h"
 #include "common/store/store.h"
 #include "merchant/store/payment_port.h"
+#include "merchant/store/shop.h"
 
 struct setpay_tls;
 struct setpay_www;
@@ -24,9 +30,11 @@ struct setpay_www_options {
     const struct setpay_payment_port *port; /* the texts outlive the pages */
     const char *shop;                       /* its name */
     const char *public_host;                /* HOST[:PORT] of pay links */
+    struct setpay_shop_settings settings;   /* country and currency */
     struct setpay_tls *tls;                 /* NULL: plain HTTP, behind a proxy or on loopback */
     int64_t request_deadline_ms;            /* for tests; 0: 10 s */
     size_t max_connections;                 /* for tests; 0: 1024 */
+    size_t max_streams;                     /* pages that follow a payment; for tests; 0: 256 */
 };
 
 /* Loop's thread, all of it. SETPAY_E_NOMEM, errors of the store; SETPAY_E_INVALID for a template

@@ -13,14 +13,34 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-enum setpay_www_page { SETPAY_WWW_FRONT, SETPAY_WWW_ORDER, SETPAY_WWW_ERROR, SETPAY_WWW_PAGES };
+enum setpay_www_page {
+    SETPAY_WWW_FRONT,
+    SETPAY_WWW_LIST,
+    SETPAY_WWW_PRODUCT,
+    SETPAY_WWW_CART,
+    SETPAY_WWW_CHECKOUT,
+    SETPAY_WWW_ORDER,
+    SETPAY_WWW_ERROR,
+    SETPAY_WWW_PAGES
+};
+
+struct setpay_streams;
 
 struct setpay_www {
     struct setpay_www_options options;
     struct setpay_reader *reader;
     struct setpay_http_server *server;
     struct setpay_template *templates[SETPAY_WWW_PAGES];
+    struct setpay_executor executor;
+    struct setpay_streams *streams; /* pages that follow a payment */
+    size_t writes;                  /* operations under way */
+    bool server_drained;
+    void (*drained_cb)(void *arg);
+    void *drained_arg;
 };
+
+/* An operation has ended: a drain that waits for it may be over. */
+void setpay_www_wrote(struct setpay_www *www);
 
 /* ---- pages.c */
 
@@ -29,6 +49,20 @@ extern const struct setpay_template_source setpay_www_sources[];
 const char *setpay_www_page_name(enum setpay_www_page page);
 
 /* ---- reply.c */
+
+/* A page to be sent. */
+struct setpay_www_answer {
+    int status;
+    enum setpay_www_page page;
+    const char *title;
+    bool is_private;       /* kept nowhere */
+    const char *cookie;    /* Set-Cookie; NULL: none */
+    struct setpay_view qr; /* HTML that the program has made (qr.c), for {{qr}}; empty: none */
+    json_t *values;        /* taken; NULL: no memory */
+};
+/* Ends the request. */
+void setpay_www_reply(struct setpay_www *www, struct setpay_http_request *request,
+                      const struct setpay_www_answer *answer);
 
 /* The page as HTML, owned (free()); NULL, and logged, where it can't be made. values is taken, and
  * gets what every page has: shop, css. */
@@ -51,9 +85,24 @@ const char *setpay_www_static_name(const char *file);
 enum setpay_error setpay_www_static_init(void) SETPAY_MUST_CHECK;
 setpay_http_handler_fn setpay_www_on_static;
 
-/* ---- front.c, order_page.c */
+/* ---- money and time as pages show them; NULL without memory */
+
+json_t *setpay_www_money_json(int64_t minor, const char *currency);
+json_t *setpay_www_time_json(setpay_time_ms time_ms); /* "2026-11-26 15:00 UTC" */
+
+/* ---- list_page.c, product_page.c, cart_page.c, checkout_page.c, order_page.c, stream.c */
 
 setpay_http_handler_fn setpay_www_on_front;
+setpay_http_handler_fn setpay_www_on_category;
+setpay_http_handler_fn setpay_www_on_search;
+setpay_http_handler_fn setpay_www_on_product;
+setpay_http_handler_fn setpay_www_on_picture;
+setpay_http_handler_fn setpay_www_on_cart;
+setpay_http_handler_fn setpay_www_on_cart_add;
+setpay_http_handler_fn setpay_www_on_cart_change;
+setpay_http_handler_fn setpay_www_on_checkout;
+setpay_http_handler_fn setpay_www_on_order_make;
 setpay_http_handler_fn setpay_www_on_order;
+setpay_http_handler_fn setpay_www_on_order_events;
 
 #endif

@@ -1,0 +1,87 @@
+/*
+ * What a shopper has put aside, before there is an order: SKUs and quantities, no prices (those are
+ * of the moment in which one looks), nothing reserved, nobody's name. A cart is known by the digest
+ * of a random id that only the shopper's browser holds.
+ */
+#ifndef SETPAY_MERCHANT_STORE_CART_H
+#define SETPAY_MERCHANT_STORE_CART_H
+
+#include "merchant/store/order.h"
+#include "merchant/store/shop.h"
+#include "merchant/store/tax.h"
+
+#define SETPAY_CART_LINES_MAX 50
+#define SETPAY_CART_QUANTITY_MAX 999
+#define SETPAY_CART_KEPT_MS (30 * SETPAY_DAY_MS) /* since it was changed last */
+#define SETPAY_CARTS_MAX 200000
+
+struct setpay_cart_line {
+    char sku[SETPAY_SHOP_ID_SIZE];
+    int64_t quantity;
+};
+
+/* Zeroed memory is an empty one. */
+struct setpay_cart {
+    int64_t seq;     /* 0: it is not kept yet */
+    char country[3]; /* where it is to go; "": nothing was said */
+    char region[SETPAY_TAX_REGION_BYTES + 1];
+    char shipping_method[SETPAY_SHOP_ID_SIZE];
+    char order_token[SETPAY_ORDER_TOKEN_SIZE]; /* of the order made of it last; "": none */
+    struct setpay_cart_line lines[SETPAY_CART_LINES_MAX];
+    size_t line_count;
+};
+
+/* SQL for a migration of the merchant's database. */
+#define SETPAY_CART_SCHEMA                                                                         \
+    "CREATE TABLE cart ("                                                                          \
+    " seq INTEGER PRIMARY KEY,"                                                                    \
+    " id BLOB NOT NULL UNIQUE,"                                                                    \
+    " country TEXT NOT NULL,"                                                                      \
+    " region TEXT NOT NULL,"                                                                       \
+    " shipping_method TEXT NOT NULL,"                                                              \
+    " order_token TEXT NOT NULL,"                                                                  \
+    " changed_ms INTEGER NOT NULL);"                                                               \
+    "CREATE INDEX cart_changed ON cart (changed_ms);"                                              \
+    "CREATE TABLE cart_line ("                                                                     \
+    " cart_seq INTEGER NOT NULL,"                                                                  \
+    " position INTEGER NOT NULL,"                                                                  \
+    " sku TEXT NOT NULL,"                                                                          \
+    " quantity INTEGER NOT NULL,"                                                                  \
+    " PRIMARY KEY (cart_seq, position));"
+
+/* One that is not kept is an empty cart: SETPAY_OK all the same. */
+enum setpay_error setpay_cart_find(struct setpay_db *db, const struct setpay_digest *id,
+                                   struct setpay_cart *cart) SETPAY_MUST_CHECK;
+/* Inside an operation. SETPAY_E_BUSY: there are as many carts as there may be. */
+enum setpay_error setpay_cart_keep(struct setpay_db *db, const struct setpay_digest *id,
+                                   struct setpay_cart *cart,
+                                   setpay_time_ms now_ms) SETPAY_MUST_CHECK;
+/* Those that nobody has changed for SETPAY_CART_KEPT_MS go, up to room of them. */
+enum setpay_error setpay_cart_purge(struct setpay_db *db, setpay_time_ms now_ms,
+                                    int64_t room) SETPAY_MUST_CHECK;
+
+/* Pure. How many of it are in it. */
+int64_t setpay_cart_quantity(const struct setpay_cart *cart, const char *sku);
+int64_t setpay_cart_pieces(const struct setpay_cart *cart);
+/* Pure: so many of it from now on, none for 0. SETPAY_E_INVALID (a quantity that is none),
+ * SETPAY_E_TOO_BIG (as many lines as there may be). */
+enum setpay_error setpay_cart_set(struct setpay_cart *cart, const char *sku,
+                                  int64_t quantity) SETPAY_MUST_CHECK;
+
+/* What a SKU stands for, where it is sold in the currency. */
+struct setpay_good {
+    char slug[SETPAY_SHOP_ID_SIZE];
+    char name[SETPAY_LIMIT_NAME_BYTES + 1];
+    char options[SETPAY_LIMIT_NAME_BYTES + 1]; /* "moss green, large" */
+    int64_t price_minor;
+    bool tracked;
+    int64_t available; /* SETPAY_CART_QUANTITY_MAX where it is not tracked */
+    bool has_picture;
+    struct setpay_digest picture;
+    char alt[257];
+};
+/* SETPAY_E_NOT_FOUND: it is not sold. */
+enum setpay_error setpay_good_find(struct setpay_db *db, const char *sku, const char *currency,
+                                   struct setpay_good *good) SETPAY_MUST_CHECK;
+
+#endif

@@ -1,0 +1,278 @@
+/*
+ * Carts priced, by way of what prices orders: so what the cart says is what the order says.
+ */
+#include "merchant/store/www/bill.h"
+
+#include "merchant/store/quote.h"
+#include "merchant/store/shipping.h"
+#include "merchant/store/www/country.h"
+#include "merchant/store/www/www_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ------------------------------------------------------------------ an order of a cart */
+
+enum setpay_error setpay_bill_order(const struct setpay_cart *cart,
+                                    const struct setpay_shop_settings *settings,
+                                    const char *country, const char *region, const char *way,
+                                    setpay_time_ms now_ms, struct setpay_order *order,
+                                    struct setpay_json_fault *fault)
+{
+    bool whole = true;
+    json_t *items = json_array();
+    json_t *body = json_pack("{s:o, s:s}", "items", items, "currency", settings->currency);
+    for (size_t i = 0; i < cart->line_count; i++)
+        setpay_shop_append(items,
+                           json_pack("{s:s, s:I}", "sku", cart->lines[i].sku, "quantity",
+                                     (json_int_t)cart->lines[i].quantity),
+                           &whole);
+    if (country[0] != '\0')
+        setpay_shop_set(body, "country", json_string(country), &whole);
+    if (country[0] != '\0' && region[0] != '\0')
+        setpay_shop_set(body, "region", json_string(region), &whole);
+    if (way[0] != '\0')
+        setpay_shop_set(body, "shipping_method", json_string(way), &whole);
+    enum setpay_error error = body == NULL || !whole
+                                  ? SETPAY_E_NOMEM
+                                  : setpay_order_request_parse(body, now_ms, order, fault);
+    json_decref(body);
+    return error;
+}
+
+/* ------------------------------------------------------------------ pricing */
+
+/* The cart's order by this way, priced. Faults are told as SETPAY_E_INVALID. */
+static enum setpay_error price(struct setpay_db *db, const struct setpay_shop_settings *settings,
+                               const struct setpay_cart *cart, const struct setpay_bill *bill,
+                               const char *way, struct setpay_order *order,
+                               struct setpay_json_fault *fault)
+{
+    SETPAY_TRY(setpay_bill_order(cart, settings, bill->country, bill->region, way,
+                                 setpay_clock_now_ms(), order, fault));
+    enum setpay_error error = setpay_quote_preview(db, settings, order, fault);
+    if (error != SETPAY_OK)
+        setpay_order_clear(order);
+    return error == SETPAY_E_NOT_FOUND ? SETPAY_E_INVALID : error;
+}
+
+static enum setpay_error add_way(struct setpay_db *db, const struct setpay_shop_settings *settings,
+                                 const struct setpay_cart *cart, const json_t *method,
+                                 struct setpay_bill *bill)
+{
+    struct setpay_order order = {.seq = 0};
+    struct setpay_json_fault fault = {.field = ""};
+    const char *slug = json_string_value(json_object_get(method, "slug"));
+    const char *name = json_string_value(json_object_get(method, "name"));
+    if (bill->way_count == SETPAY_BILL_WAYS_MAX)
+        return SETPAY_OK;
+    enum setpay_error error = price(db, settings, cart, bill, slug, &order, &fault);
+    if (error == SETPAY_E_INVALID)
+        return SETPAY_OK; /* it does not go there */
+    SETPAY_TRY(error);
+    size_t at = bill->way_count++;
+    (void)snprintf(bill->ways[at].slug, sizeof bill->ways[at].slug, "%s", slug);
+    (void)snprintf(bill->ways[at].name, sizeof bill->ways[at].name, "%s", name);
+    bill->ways[at].amount_minor = order.quote != NULL ? order.quote->shipping_minor : 0;
+    if (strcmp(slug, cart->shipping_method) == 0)
+        bill->way = at;
+    setpay_order_clear(&order);
+    return SETPAY_OK;
+}
+
+static enum setpay_error list_methods(struct setpay_db *db,
+                                      const struct setpay_shop_settings *settings,
+                                      struct setpay_shop_answer *answer)
+{
+    json_t *none = json_object();
+    const struct setpay_shop_ask ask = {
+        .body = none, .version = SETPAY_SHOP_ANY_VERSION, .settings = settings};
+    enum setpay_error error =
+        none == NULL ? SETPAY_E_NOMEM : setpay_shipping_list(db, &ask, answer);
+    json_decref(none);
+    return error;
+}
+
+static enum setpay_error add_ways(struct setpay_db *db, const struct setpay_shop_settings *settings,
+                                  const struct setpay_cart *cart, struct setpay_bill *bill)
+{
+    struct setpay_shop_answer answer = {.json = NULL};
+    size_t index;
+    const json_t *method;
+    enum setpay_error error = list_methods(db, settings, &answer);
+    const json_t *methods = json_object_get(answer.json, "shipping_methods");
+    bill->ships = json_array_size(methods) > 0;
+    json_array_foreach(methods, index, method)
+    {
+        if (error == SETPAY_OK)
+            error = add_way(db, settings, cart, method, bill);
+    }
+    setpay_shop_answer_clear(&answer);
+    return error;
+}
+
+enum setpay_error setpay_bill_make(struct setpay_db *db,
+                                   const struct setpay_shop_settings *settings,
+                                   const struct setpay_cart *cart, struct setpay_bill *bill)
+{
+    (void)snprintf(bill->country, sizeof bill->country, "%s",
+                   cart->country[0] != '\0' ? cart->country : settings->country);
+    (void)snprintf(bill->region, sizeof bill->region, "%s", cart->region);
+    if (cart->line_count == 0)
+        return SETPAY_OK;
+    SETPAY_TRY(add_ways(db, settings, cart, bill));
+    bool nowhere = bill->ships && bill->way_count == 0;
+    const char *way = bill->way_count > 0 ? bill->ways[bill->way].slug : "";
+    enum setpay_error error = price(db, settings, cart, bill, way, &bill->order, &bill->fault);
+    if (error == SETPAY_OK)
+        bill->line_count = cart->line_count;
+    if (error == SETPAY_OK && nowhere)
+        (void)setpay_json_fault_set(&bill->fault, "country",
+                                    "There is no way of shipping so much to this country.");
+    else if (error == SETPAY_E_INVALID)
+        (void)setpay_json_fault_set(&bill->fault, "items",
+                                    "Something in the cart is not sold any more. Please take it"
+                                    " out.");
+    return error == SETPAY_E_INVALID ? SETPAY_OK : error;
+}
+
+void setpay_bill_clear(struct setpay_bill *bill)
+{
+    setpay_order_clear(&bill->order);
+    memset(bill, 0, sizeof *bill);
+}
+
+/* ------------------------------------------------------------------ for pages */
+
+static json_t *row(const char *name, int64_t minor, const char *currency)
+{
+    return json_pack("{s:s, s:o}", "name", name, "amount",
+                     minor > 0 ? setpay_www_money_json(minor, currency) : json_string("free"));
+}
+
+static void add_tax_notes(const struct setpay_bill *bill, json_t *values, bool *whole)
+{
+    const struct setpay_quote *quote = bill->order.quote;
+    json_t *notes = json_array();
+    for (size_t i = 0; quote != NULL && i < quote->tax_count; i++) {
+        const struct setpay_tax_rate *rate = &quote->taxes[i].rate;
+        char name[96];
+        if (!rate->included || quote->taxes[i].tax_minor == 0)
+            continue;
+        (void)snprintf(name, sizeof name, "of which %s %lld%s%.*lld %%", rate->name,
+                       (long long)(rate->rate_ppm / 10000), rate->rate_ppm % 10000 != 0 ? "." : "",
+                       rate->rate_ppm % 10000 != 0 ? 2 : 0,
+                       (long long)(rate->rate_ppm % 10000 / 100));
+        if (rate->rate_ppm % 10000 == 0)
+            (void)snprintf(name, sizeof name, "of which %s %lld %%", rate->name,
+                           (long long)(rate->rate_ppm / 10000));
+        setpay_shop_append(notes, row(name, quote->taxes[i].tax_minor, bill->order.amount.currency),
+                           whole);
+    }
+    setpay_shop_set(values, "tax_notes", notes, whole);
+}
+
+static void add_ways_json(const struct setpay_bill *bill, json_t *values, bool *whole)
+{
+    json_t *ways = json_array();
+    for (size_t i = 0; i < bill->way_count; i++)
+        setpay_shop_append(ways,
+                           json_pack("{s:s, s:s, s:o, s:b}", "slug", bill->ways[i].slug, "name",
+                                     bill->ways[i].name, "amount",
+                                     bill->ways[i].amount_minor > 0
+                                         ? setpay_www_money_json(bill->ways[i].amount_minor,
+                                                                 bill->order.amount.currency)
+                                         : json_string("free"),
+                                     "chosen", (int)(i == bill->way)),
+                           whole);
+    setpay_shop_set(values, "ways", ways, whole);
+}
+
+void setpay_bill_json(const struct setpay_bill *bill, json_t *values, bool *whole)
+{
+    const struct setpay_order *order = &bill->order;
+    json_t *sums = json_array();
+    int64_t goods = 0;
+    for (size_t i = 0; i < bill->line_count; i++)
+        goods += order->items[i].total_minor;
+    if (bill->line_count > 0)
+        setpay_shop_append(sums, row("Goods", goods, order->amount.currency), whole);
+    for (size_t i = bill->line_count; i < order->item_count; i++)
+        setpay_shop_append(
+            sums, row(order->items[i].name, order->items[i].total_minor, order->amount.currency),
+            whole);
+    setpay_shop_set(values, "sums", sums, whole);
+    setpay_shop_set(values, "total",
+                    bill->line_count > 0
+                        ? setpay_www_money_json(order->amount.minor, order->amount.currency)
+                        : json_null(),
+                    whole);
+    setpay_shop_set(values, "total_minor", json_integer(order->amount.minor), whole);
+    setpay_shop_set(values, "bill_fault", json_string(bill->fault.words), whole);
+    add_tax_notes(bill, values, whole);
+    add_ways_json(bill, values, whole);
+}
+
+/* ------------------------------------------------------------------ countries */
+
+static bool zone_has(const json_t *zone, const char *country, const char *currency)
+{
+    size_t index;
+    const json_t *value;
+    const char *own = json_string_value(json_object_get(zone, "currency"));
+    if (own == NULL || strcmp(own, currency) != 0)
+        return false;
+    json_array_foreach(json_object_get(zone, "countries"), index, value)
+    {
+        const char *text = json_string_value(value);
+        if (text != NULL && (strcmp(text, country) == 0 || strcmp(text, "*") == 0))
+            return true;
+    }
+    return false;
+}
+
+static bool is_shipped_to(const json_t *methods, const char *country, const char *currency)
+{
+    size_t index;
+    size_t at;
+    const json_t *method;
+    const json_t *zone;
+    json_array_foreach(methods, index, method)
+    {
+        json_array_foreach(json_object_get(method, "zones"), at, zone)
+        {
+            if (zone_has(zone, country, currency))
+                return true;
+        }
+    }
+    return json_array_size(methods) == 0;
+}
+
+enum setpay_error setpay_bill_countries(struct setpay_db *db,
+                                        const struct setpay_shop_settings *settings,
+                                        const char *chosen, json_t **list)
+{
+    struct setpay_shop_answer answer = {.json = NULL};
+    bool whole = true;
+    json_t *made = json_array();
+    enum setpay_error error = list_methods(db, settings, &answer);
+    const json_t *methods = json_object_get(answer.json, "shipping_methods");
+    for (size_t i = 0; error == SETPAY_OK && i < setpay_country_count; i++) {
+        const struct setpay_country *country = &setpay_countries[i];
+        if (is_shipped_to(methods, country->code, settings->currency))
+            setpay_shop_append(made,
+                               json_pack("{s:s, s:s, s:b}", "code", country->code, "name",
+                                         country->name, "chosen",
+                                         (int)(strcmp(country->code, chosen) == 0)),
+                               &whole);
+    }
+    setpay_shop_answer_clear(&answer);
+    if (error == SETPAY_OK && (made == NULL || !whole))
+        error = SETPAY_E_NOMEM;
+    if (error == SETPAY_OK)
+        *list = made;
+    else
+        json_decref(made);
+    return error;
+}

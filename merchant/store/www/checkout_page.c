@@ -1,0 +1,329 @@
+/*
+ * GET /checkout, POST /checkout
+ *
+ * The form carries the total that the shopper has seen. It is never taken for a price: where what
+ * is reckoned now is another sum, nothing is ordered, and the page says so and asks again.
+ */
+#include "common/base/log.h"
+#include "merchant/store/order_tell.h"
+#include "merchant/store/quote.h"
+#include "merchant/store/ship_to.h"
+#include "merchant/store/www/bill.h"
+#include "merchant/store/www/write.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct checkout {
+    struct setpay_www *www;
+    struct setpay_visit visit;
+    struct setpay_ship_to address;
+    char way[SETPAY_SHOP_ID_SIZE];
+    int64_t seen_minor; /* the total that was seen; -1: none */
+    bool looks;         /* a POST that only wants to see the sum */
+    struct setpay_order order;
+    struct setpay_json_fault fault;
+    struct setpay_quote_short shortage;
+    bool is_empty;
+    const char *note;
+    /* for the page */
+    struct setpay_cart cart;
+    struct setpay_bill bill;
+    json_t *values;
+};
+
+static void free_checkout(void *data)
+{
+    struct checkout *checkout = data;
+    if (checkout == NULL)
+        return;
+    setpay_order_clear(&checkout->order);
+    setpay_bill_clear(&checkout->bill);
+    free(checkout);
+}
+
+/* ------------------------------------------------------------------ the page */
+
+static const struct {
+    const char *field; /* of faults */
+    const char *wrong; /* the page's value */
+} faults[] = {
+    {"name", "wrong_name"},       {"street", "wrong_street"},
+    {"extra", "wrong_extra"},     {"postal_code", "wrong_postal_code"},
+    {"city", "wrong_city"},       {"region", "wrong_region"},
+    {"country", "wrong_country"}, {"shipping_method", "wrong_way"},
+};
+
+static void add_form(struct checkout *checkout, bool *whole)
+{
+    const struct setpay_json_fault *fault = &checkout->fault;
+    bool beside = false;
+    setpay_shop_set(checkout->values, "a", setpay_ship_to_json(&checkout->address), whole);
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+        bool here = fault->words[0] != '\0' && strcmp(fault->field, faults[i].field) == 0;
+        beside = beside || here;
+        setpay_shop_set(checkout->values, faults[i].wrong, json_string(here ? fault->words : ""),
+                        whole);
+    }
+    setpay_shop_set(checkout->values, "alert",
+                    json_string(beside ? "Something is missing or not right: see below."
+                                : fault->words[0] != '\0' ? fault->words
+                                : checkout->note != NULL  ? checkout->note
+                                                          : ""),
+                    whole);
+    setpay_shop_set(checkout->values, "is_wrong", json_boolean(fault->words[0] != '\0'), whole);
+}
+
+static enum setpay_error add_lines(struct checkout *checkout, bool *whole)
+{
+    const struct setpay_order *order = &checkout->bill.order;
+    json_t *lines = json_array();
+    for (size_t i = 0; i < checkout->bill.line_count; i++)
+        setpay_shop_append(
+            lines,
+            json_pack("{s:s, s:I, s:o}", "name", order->items[i].name, "quantity",
+                      (json_int_t)order->items[i].quantity, "sum",
+                      setpay_www_money_json(order->items[i].total_minor, order->amount.currency)),
+            whole);
+    setpay_shop_set(checkout->values, "lines", lines, whole);
+    return SETPAY_OK;
+}
+
+static enum setpay_error read_page(struct setpay_db *db, void *arg)
+{
+    struct checkout *checkout = arg;
+    const struct setpay_shop_settings *settings = &checkout->www->options.settings;
+    struct setpay_cart *cart = &checkout->cart;
+    json_t *countries = NULL;
+    bool whole = checkout->values != NULL;
+    SETPAY_TRY(setpay_visit_frame(db, &checkout->visit, cart, checkout->values));
+    if (checkout->address.country[0] != '\0') {
+        memcpy(cart->country, checkout->address.country, sizeof cart->country);
+        memcpy(cart->region, checkout->address.region, sizeof cart->region);
+    }
+    if (checkout->way[0] != '\0')
+        memcpy(cart->shipping_method, checkout->way, sizeof cart->shipping_method);
+    SETPAY_TRY(setpay_bill_make(db, settings, cart, &checkout->bill));
+    memcpy(checkout->address.country, checkout->bill.country, sizeof checkout->address.country);
+    SETPAY_TRY(setpay_bill_countries(db, settings, checkout->bill.country, &countries));
+    setpay_shop_set(checkout->values, "countries", countries, &whole);
+    setpay_bill_json(&checkout->bill, checkout->values, &whole);
+    add_form(checkout, &whole);
+    SETPAY_TRY(add_lines(checkout, &whole));
+    return whole ? SETPAY_OK : SETPAY_E_NOMEM;
+}
+
+static void show(struct checkout *checkout, struct setpay_http_request *request, int status)
+{
+    checkout->values = json_object();
+    enum setpay_error error = setpay_store_read(checkout->www->reader, read_page, checkout);
+    if (error != SETPAY_OK) {
+        json_decref(checkout->values);
+        setpay_visit_fail(checkout->www, request, error);
+    } else if (checkout->cart.line_count == 0) {
+        json_decref(checkout->values);
+        setpay_visit_go_to(checkout->www, request, &checkout->visit, "/cart");
+    } else {
+        setpay_visit_reply(checkout->www, request, &checkout->visit, status, SETPAY_WWW_CHECKOUT,
+                           "Checkout", checkout->values);
+    }
+}
+
+void setpay_www_on_checkout(struct setpay_http_request *request, void *arg)
+{
+    struct checkout *checkout = calloc(1, sizeof *checkout);
+    if (checkout == NULL) {
+        setpay_visit_fail(arg, request, SETPAY_E_NOMEM);
+        return;
+    }
+    checkout->www = arg;
+    enum setpay_error error = setpay_visit_begin(arg, request, &checkout->visit);
+    if (error == SETPAY_OK)
+        show(checkout, request, 200);
+    else
+        setpay_visit_fail(arg, request, error);
+    free_checkout(checkout);
+}
+
+/* ------------------------------------------------------------------ the form */
+
+static enum setpay_error read_line(const struct setpay_form *form, const char *name, char *text,
+                                   size_t size, struct setpay_json_fault *fault)
+{
+    if (setpay_form_copy(form, name, text, size) == SETPAY_OK)
+        return SETPAY_OK;
+    return setpay_json_fault_set(fault, name, "Please make it shorter: at most %zu characters.",
+                                 size - 1);
+}
+
+/* What is written in the form, and whether an address can be made of it. */
+static enum setpay_error read_form(const struct setpay_form *form, struct checkout *checkout)
+{
+    struct setpay_ship_to *address = &checkout->address;
+    struct setpay_json_fault fault = {.field = ""};
+    const struct {
+        const char *name;
+        char *text;
+        size_t size;
+    } lines[] = {
+        {"name", address->name, sizeof address->name},
+        {"street", address->street, sizeof address->street},
+        {"extra", address->extra, sizeof address->extra},
+        {"postal_code", address->postal_code, sizeof address->postal_code},
+        {"city", address->city, sizeof address->city},
+        {"region", address->region, sizeof address->region},
+        {"country", address->country, sizeof address->country},
+        {"shipping_method", checkout->way, sizeof checkout->way},
+    };
+    enum setpay_error error = SETPAY_OK;
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        enum setpay_error one =
+            read_line(form, lines[i].name, lines[i].text, lines[i].size, &fault);
+        if (one != SETPAY_OK && error == SETPAY_OK)
+            checkout->fault = fault;
+        error = error != SETPAY_OK ? error : one;
+    }
+    for (char *c = address->region; *c != '\0'; c++)
+        *c = *c >= 'a' && *c <= 'z' ? (char)(*c - 'a' + 'A') : *c;
+    const char *seen = setpay_form_get(form, "seen");
+    size_t digits = strspn(seen, "0123456789");
+    checkout->seen_minor = digits > 0 && digits < 16 && seen[digits] == '\0' ? atoll(seen) : -1;
+    checkout->looks = setpay_form_get(form, "look")[0] != '\0';
+    if (!setpay_shop_is_slug(checkout->way))
+        checkout->way[0] = '\0';
+    if (error != SETPAY_OK || checkout->looks) {
+        if (!setpay_shop_is_country(address->country))
+            address->country[0] = '\0';
+        return error;
+    }
+    error = setpay_ship_to_check(address, &checkout->fault);
+    if (!setpay_shop_is_country(address->country))
+        address->country[0] = '\0';
+    return error;
+}
+
+/* ------------------------------------------------------------------ the order */
+
+/* The way of shipping must be one that there is for it: without, nobody would send anything. */
+static enum setpay_error check_way(struct setpay_db *db, struct checkout *checkout)
+{
+    struct setpay_bill bill = {.line_count = 0};
+    enum setpay_error error =
+        setpay_bill_make(db, &checkout->www->options.settings, &checkout->cart, &bill);
+    bool needed = bill.ships;
+    bool found = false;
+    for (size_t i = 0; i < bill.way_count; i++)
+        found = found || strcmp(bill.ways[i].slug, checkout->way) == 0;
+    if (error == SETPAY_OK && bill.fault.words[0] != '\0') {
+        checkout->fault = bill.fault;
+        error = SETPAY_E_INVALID;
+    } else if (error == SETPAY_OK && needed && !found) {
+        error = setpay_json_fault_set(&checkout->fault, "shipping_method",
+                                      "Please choose how it is to be sent.");
+    }
+    setpay_bill_clear(&bill);
+    return error;
+}
+
+static enum setpay_error make_order(struct setpay_db *db, struct checkout *checkout,
+                                    setpay_time_ms now_ms)
+{
+    const struct setpay_www_options *options = &checkout->www->options;
+    struct setpay_order *order = &checkout->order;
+    struct setpay_order named = *order;
+    memset(order, 0, sizeof *order);
+    SETPAY_TRY(setpay_bill_order(&checkout->cart, &options->settings, checkout->address.country,
+                                 checkout->address.region, checkout->way, now_ms, order,
+                                 &checkout->fault));
+    memcpy(order->order_id, named.order_id, sizeof order->order_id);
+    memcpy(order->token, named.token, sizeof order->token);
+    SETPAY_TRY(setpay_quote_make(db, &options->settings, order, now_ms, &checkout->fault,
+                                 &checkout->shortage));
+    if (order->amount.minor != checkout->seen_minor)
+        return SETPAY_E_CONFLICT; /* and what was reserved is free again */
+    SETPAY_TRY(setpay_order_insert(db, order));
+    SETPAY_TRY(setpay_ship_to_insert(db, order->order_id, &checkout->address));
+    return setpay_order_tell(db, options->port, order->order_id, now_ms);
+}
+
+static enum setpay_error run_order(struct setpay_db *db, struct setpay_write *write)
+{
+    struct checkout *checkout = write->data;
+    struct setpay_cart *cart = &checkout->cart;
+    setpay_time_ms now_ms = setpay_clock_now_ms();
+    SETPAY_TRY(setpay_cart_find(db, &write->visit.cart_id, cart));
+    if (cart->line_count == 0) {
+        /* The button was pressed twice: the order is there. */
+        checkout->is_empty = cart->order_token[0] == '\0';
+        memcpy(checkout->order.token, cart->order_token, sizeof checkout->order.token);
+        return SETPAY_OK;
+    }
+    memcpy(cart->country, checkout->address.country, sizeof cart->country);
+    memcpy(cart->region, checkout->address.region, sizeof cart->region);
+    memcpy(cart->shipping_method, checkout->way, sizeof cart->shipping_method);
+    SETPAY_TRY(check_way(db, checkout));
+    SETPAY_TRY(make_order(db, checkout, now_ms));
+    cart->line_count = 0;
+    memcpy(cart->order_token, checkout->order.token, sizeof cart->order_token);
+    return setpay_cart_keep(db, &write->visit.cart_id, cart, now_ms);
+}
+
+static void answer_order(struct setpay_write *write, enum setpay_error error)
+{
+    struct checkout *checkout = write->data;
+    char path[64];
+    if (error == SETPAY_OK && !checkout->is_empty) {
+        (void)snprintf(path, sizeof path, "/orders/%s", checkout->order.token);
+        setpay_visit_go_to(write->www, write->request, &write->visit, path);
+    } else if (error == SETPAY_OK) {
+        setpay_visit_go_to(write->www, write->request, &write->visit, "/cart");
+    } else if (error == SETPAY_E_STATE) {
+        setpay_visit_go_to(write->www, write->request, &write->visit, "/cart?said=taken");
+    } else if (error == SETPAY_E_CONFLICT) {
+        memset(&checkout->fault, 0, sizeof checkout->fault);
+        checkout->note = "The total has changed. Nothing has been ordered yet: please look at it"
+                         " again.";
+        show(checkout, write->request, 409);
+    } else if (error == SETPAY_E_INVALID || error == SETPAY_E_NOT_FOUND) {
+        if (checkout->fault.words[0] == '\0' || error == SETPAY_E_NOT_FOUND)
+            (void)setpay_json_fault_set(&checkout->fault, "items",
+                                        "Something in the cart is not sold any more. Please go"
+                                        " back to it.");
+        show(checkout, write->request, 422);
+    } else {
+        setpay_visit_fail(write->www, write->request, error);
+    }
+}
+
+void setpay_www_on_order_make(struct setpay_http_request *request, void *arg)
+{
+    struct setpay_write *write = setpay_write_begin(arg, request);
+    if (write == NULL)
+        return;
+    struct checkout *checkout = calloc(1, sizeof *checkout);
+    write->data = checkout;
+    write->free_cb = free_checkout;
+    write->run = run_order;
+    write->answer = answer_order;
+    enum setpay_error error = checkout == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
+    if (error != SETPAY_OK) {
+        setpay_visit_fail(arg, request, error);
+        setpay_write_free(write);
+        return;
+    }
+    checkout->www = arg;
+    checkout->visit = write->visit;
+    error = read_form(&write->form, checkout);
+    if (error == SETPAY_OK && !checkout->looks)
+        error = setpay_order_name(&checkout->order);
+    if (error == SETPAY_OK && !checkout->looks) {
+        setpay_write_submit(write);
+        return;
+    }
+    if (error == SETPAY_OK || error == SETPAY_E_INVALID)
+        show(checkout, request, error == SETPAY_OK ? 200 : 422);
+    else
+        setpay_visit_fail(arg, request, error);
+    setpay_write_free(write);
+}

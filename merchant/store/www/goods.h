@@ -1,0 +1,22 @@
+/*
+ * Products as pages show them, made of what setpay_product_json says.
+ */
+#ifndef SETPAY_MERCHANT_WWW_GOODS_H
+#define SETPAY_MERCHANT_WWW_GOODS_H
+
+#include "merchant/store/shop.h"
+#include "merchant/store/www/www_internal.h"
+
+/* One in a list: {"slug","name","price","from","picture","alt","gone"}; price is null where it has
+ * none in the currency. NULL without memory. */
+json_t *setpay_goods_row(const json_t *product, const char *currency);
+/* A path of a picture: "/pictures/…" */
+json_t *setpay_goods_picture(const char *digest);
+/* "moss green, large" out of a variant's options. */
+json_t *setpay_goods_options(const json_t *options);
+/* How many there are: "In stock", "Only 3 left", "Sold out". */
+json_t *setpay_goods_stock(int64_t available, bool tracked);
+/* {"tracked","available"} of a variant's JSON. */
+void setpay_goods_available(const json_t *variant, bool *tracked, int64_t *available);
+
+#endif

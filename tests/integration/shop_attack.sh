@@ -1,0 +1,172 @@
+#!/usr/bin/env bash
+# shellcheck disable=SC2154 # of sandbox.bash
+# What somebody who is no shopper tries on the shop's pages: code in every field, forms from elsewhere, paths that lead
+# out, prices and quantities of one's own, other people's carts and orders, too much and too slow.
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/../support/tap.bash"
+. "$here/../support/sandbox.bash"
+ok "the sandbox comes up" up
+[ -f "$state" ] || done_testing
+shop=$(get .store_url)
+. "$here/../support/shopper.bash"
+ok "there is enough of what is tried with" merchant stock set JG-STRAW --on-hand 500 --reason "for the test"
+
+sql_code="x'); DROP TABLE orders; --"
+html_code='"><script src=//evil.example></script><img src=x onerror=alert(1)>'\''{{form}}'
+tables() { sql merchant "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table'"; }
+rows() { sql merchant "SELECT (SELECT COUNT(*) FROM orders) || ' ' || (SELECT COUNT(*) FROM product)"; }
+tables=$(tables)
+encoded() { jq -rn --arg s "$1" '$s | @uri'; }
+clean() { # what was sent stands nowhere in the page as code
+    ! grep -qi '<script src=//evil' "$tmp/page" && ! grep -qi '<img src=x' "$tmp/page" &&
+        [ "$(grep -ci '<script' "$tmp/page")" -le 1 ]
+}
+
+# ------------------------------------------------------------------ code in every field
+bad=()
+for code in "$sql_code" "$html_code" "' OR 1=1 --" '%00' "*" '"a" NEAR b' "$(head -c 300 /dev/zero | tr '\0' a)"; do
+    word=$(encoded "$code")
+    for path in "/search?q=$word" "/search?sort=$word" "/search?option=$word" "/search?option=a:$word" \
+        "/search?min=$word&max=$word" "/search?cursor=$word" "/search?stock=$word" "/categories/$word" \
+        "/products/$word" "/products/jug?sku=$word" "/pictures/$word" "/cart?said=$word" "/orders/$word" \
+        "/orders/$word/events" "/static/$word"; do
+        status=$(visit "$path")
+        case $status in 200 | 400 | 404) clean || status="$status with code" ;; esac
+        case $status in 200 | 400 | 404) ;; *) bad+=("$path: $status") ;; esac
+    done
+done
+is "addresses with code are looked up, or are not there" "${bad[*]:-}" ""
+put JG-STRAW 1 >/dev/null
+bad=()
+for code in "$sql_code" "$html_code"; do
+    for field in name street extra postal_code city region country shipping_method seen look form; do
+        where=$(order "$field=$code")
+        clean || bad+=("$field")
+        case $where in /orders/*) put JG-STRAW 1 >/dev/null ;; esac
+    done
+    for field in sku quantity remove country shipping_method quantity_JG-STRAW; do
+        form=$(form_of /cart)
+        visit /cart/change -d "form=$form" --data-urlencode "$field=$code" >/dev/null
+        clean || bad+=("$field")
+        visit /cart/add -d "form=$form" -d sku=JG-STRAW -d quantity=1 --data-urlencode "x$field=$code" >/dev/null
+        visit /cart >/dev/null
+        clean || bad+=("cart $field")
+    done
+done
+is "fields with code are text" "${bad[*]:-}" ""
+is "and nothing of the database has gone" "$(tables)" "$tables"
+where=$(order "name=$html_code" "city=$sql_code")
+ok "an order may have such a name" test "${where#/orders/}" != "$where"
+visit "$where" >/dev/null
+ok "which its page does not show" bash -c "! grep -q 'evil' '$tmp/page' && ! grep -q 'DROP' '$tmp/page'"
+order_id=$(sed -n 's/.*Order \(ord_[a-z0-9]*\).*/\1/p' "$tmp/page")
+is "and the owner sees as it is" "$(api GET "/orders/$order_id" | jq -r .ship_to.name)" "$html_code"
+
+# ------------------------------------------------------------------ forms from elsewhere
+form=$(form_of /products/jug)
+pieces() { visit /cart >/dev/null && sed -n 's/.*<span class="count">\([0-9]*\).*/\1/p' "$tmp/page"; }
+add=(-d sku=JG-STRAW -d quantity=1)
+is "the cart is empty" "$(pieces)" ""
+is "no form without its token" "$(visit /cart/add "${add[@]}")" 403
+is "nor with another's" "$(visit /cart/add "${add[@]}" -d "form=$(echo "$form" | tr 'a-zA-Z' 'b-zaB-ZA')")" 403
+is "nor with an empty one" "$(visit /cart/add "${add[@]}" -d form=)" 403
+is "nor from another site" "$(visit /cart/add "${add[@]}" -d "form=$form" -H 'Sec-Fetch-Site: cross-site')" 403
+is "nor from a neighbour" "$(visit /cart/add "${add[@]}" -d "form=$form" -H 'Sec-Fetch-Site: same-site')" 403
+is "nor with another origin" "$(visit /cart/add "${add[@]}" -d "form=$form" -H 'Origin: https://evil.example')" 403
+is "nor with none of our cookies" "$(curl -sS -o /dev/null -w '%{http_code}' "$shop/cart/add" "${add[@]}" -d "form=$form")" 403
+is "nor as something else than a form" "$(visit /cart/add -H 'Content-Type: text/plain' "${add[@]}" -d "form=$form")" 415
+is "an address alone changes nothing" "$(visit "/cart/add?sku=JG-STRAW&quantity=1&form=$form")" 405
+is "a field given twice is refused" "$(visit /cart/add "${add[@]}" -d sku=BW-GREYB -d "form=$form")" 400
+is "so is what is no UTF-8" "$(visit /cart/add "${add[@]}" -d "form=$form" -d 'a=%ff')" 400
+is "and the cart is still empty" "$(pieces)" ""
+is "our own form is taken" "$(visit /cart/add "${add[@]}" -d "form=$form" -H "Origin: $shop")" 303
+is "once" "$(pieces)" 1
+rm -f "$tmp/jar2"
+curl -sS -c "$tmp/jar2" -o /dev/null -D "$tmp/head" "$shop/products/jug"
+ok "the cookie is not for scripts, nor for other sites" grep -qi '^set-cookie: cart=.*HttpOnly; SameSite=Lax' "$tmp/head"
+is "a cart's id that one makes up is empty" "$(curl -sS -b cart=AAAAAAAAAAAAAAAAAAAAAA "$shop/cart" | grep -c 'class="count"')" 0
+
+# ------------------------------------------------------------------ prices and quantities of one's own
+price=$(sql merchant "SELECT amount_minor FROM price p JOIN variant v ON v.seq = p.variant_seq WHERE v.sku = 'JG-STRAW'
+    AND currency = 'EUR'")
+before=$(rows)
+visit /checkout >/dev/null
+form=$(value_of form) right=$(value_of seen)
+where=$(order seen=1)
+is "another total is not taken" "$where" ""
+ok "but said" grep -q "The total has changed" "$tmp/page"
+is "nor one that is none" "$(order seen=-1)$(order seen=99999999999999999999)$(order "seen=$right.0")" ""
+is "nor a way of shipping that does not go there" "$(order country=AT shipping_method=express)" ""
+is "nor none" "$(order shipping_method=)" ""
+is "nor a country that is none" "$(order country=ZZ)$(order country=de)$(order country=)" ""
+is "and no order was made" "$(rows)" "$before"
+is "nothing is reserved by them" "$(sql merchant "SELECT SUM(reserved) FROM variant WHERE sku = 'JG-STRAW'")" \
+    "$(sql merchant "SELECT COALESCE(SUM(quantity), 0) FROM reservation WHERE sku = 'JG-STRAW' AND state = 1")"
+form=$(form_of /cart)
+for quantity in -1 0 1.5 1e3 1000 99999999999999999999 "1 " "" 0x1 １; do
+    visit /cart/add -d "form=$form" -d sku=JG-STRAW --data-urlencode "quantity=$quantity" >/dev/null
+    [ "$(leads_to)" = "/cart?said=quantity" ] || bad+=("$quantity")
+done
+is "quantities that are none" "${bad[*]:-}" ""
+is "change nothing" "$(pieces)" 1
+where=$(order amount=1 price=1 unit_amount=1 total=1 currency=JPY)
+visit "$where" >/dev/null
+token=${where##*/}
+is "a price of one's own is nobody's" "$(sql merchant "SELECT amount_minor || currency FROM orders WHERE token = '$token'")" \
+    "$((price + 490))EUR"
+
+# ------------------------------------------------------------------ other people's orders
+# shellcheck disable=SC2034 # of shopper.bash
+jar=$tmp/jar3
+is "who is not told an order's link has none" "$(visit /orders/AAAAAAAAAAAAAAAAAAAAAA)" 404
+is "nor by its name" "$(visit "/orders/$order_id")" 404
+is "nor by a part of its link" "$(visit "/orders/${token%?}")" 404
+is "nor by the case of its letters" "$(visit "/orders/$(echo "$token" | tr 'a-zA-Z' 'A-Za-z')")" 404
+is "who comes to the checkout with nothing is led to the cart" "$(visit /checkout) $(leads_to)" "303 /cart"
+visit "/orders/$token" >/dev/null
+ok "a link shows no address" bash -c "! grep -q 'Weg 1' '$tmp/page'"
+ok "and is kept nowhere" grep -qi '^cache-control: no-store' "$tmp/head"
+
+# ------------------------------------------------------------------ paths, sizes, patience
+bad=()
+for path in /../../etc/passwd /static/../../../etc/passwd /static/..%2f..%2fetc%2fpasswd /pictures/..%2f..%2fetc%2fpasswd \
+    /categories/..%2f /products/%2e%2e%2f /.git/config /merchant.conf /api/v1/orders /owner /admin; do
+    [ "$(visit "$path")" = 404 ] || bad+=("$path")
+done
+is "paths that lead out lead nowhere" "${bad[*]:-}" ""
+picture=$(sql merchant "SELECT lower(hex(i.digest)) FROM product_picture i JOIN product p ON p.seq = i.product_seq
+    WHERE p.slug = 'bowl'")
+is "a picture is shown" "$(visit "/pictures/$picture")" 200
+ok "as one in which nothing runs" grep -qi "^content-security-policy: default-src 'none'; style-src 'unsafe-inline'.*sandbox" \
+    "$tmp/head"
+ok "a product is taken back" merchant product set bowl --status draft
+is "and its page" "$(visit /products/bowl)" 404
+is "and its picture" "$(visit "/pictures/$picture")" 404
+head -c 70000 /dev/zero | tr '\0' a >"$tmp/big"
+is "a form that is too long" "$(visit /cart/add --data-binary "@$tmp/big")" 413
+head -c 20000 "$tmp/big" >"$tmp/long"
+is "and one that is only long" "$(visit /cart/add --data-binary "@$tmp/long")" 413
+is "and too many fields" "$(visit /cart/add -d "$(seq -f 'f%g=1' 200 | paste -sd '&')")" 413
+case $(visit / -H "X: $(head -c 9000 "$tmp/big")") in 400 | 413 | 431) cut=yes ;; *) cut=no ;; esac
+is "and a header" "$cut" yes
+address=${shop#http://}
+exec {slow}<>"/dev/tcp/${address%:*}/${address#*:}"
+printf 'POST /cart/add HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 99\r\n\r\na=' >&"$slow"
+began=$(date +%s)
+timeout 30 cat <&"$slow" >"$tmp/slow"
+took=$(($(date +%s) - began))
+[ "$took" -le 15 ] && in_time=yes || in_time="after $took s"
+is "who sends slowly is cut" "$in_time" yes
+exec {slow}<&-
+# A page that follows its payment waits for as long as nothing changes, and no longer.
+seen=$(visit "/orders/$token" >/dev/null && sed -n 's/.*data-seen="\([0-9a-f]*\)".*/\1/p' "$tmp/page")
+(visit "/orders/$token/events?seen=$seen" >"$tmp/waited") &
+waiting=$!
+sleep 0.5
+ok "who follows an order waits" kill -0 "$waiting"
+merchant order cancel "$(api GET /orders | jq -r '.orders[0].order_id')" >/dev/null
+ok "until it has changed" wait_gone "$waiting"
+ok "and is told" grep -q '^event: change' "$tmp/page"
+is "the daemon has had no fault" "$(grep -c 'level=error' "$sandbox/log/merchant.log")" 0
+done_testing

@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# shellcheck disable=SC2154 # of sandbox.bash
+# Two hundred shoppers at once want the last fifty pieces: fifty orders, and the others are told before they pay. Then
+# the same while the daemon is killed; and what was not paid is free again when its time is over.
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+. "$here/../support/tap.bash"
+. "$here/../support/sandbox.bash"
+shoppers=200 pieces=50
+
+ok "the sandbox comes up" up
+[ -f "$state" ] || done_testing
+shop=$(get .store_url)
+export shop here
+
+# One shopper, from the product to the order; what came of it is one word in $tmp/said.
+one_shopper() {
+    tmp=$(mktemp -d "$1/shopper.XXXXXX")
+    . "$here/../support/shopper.bash"
+    case $(put "$2" 1) in
+    "/cart?said=added") ;;
+    "/cart?said=gone") echo told; return ;;
+    *) echo lost; return ;;
+    esac
+    case $(order) in
+    /orders/*) echo ordered ;;
+    "/cart?said=taken") grep -q . "$tmp/head" && echo told ;;
+    *) grep -q "sold" "$tmp/page" && echo told || echo lost ;;
+    esac
+} 2>/dev/null
+export -f one_shopper
+rush() { seq "$shoppers" | xargs -P 24 -I{} bash -c "one_shopper '$tmp' '$1'" >"$tmp/said"; }
+count() { grep -cx "$1" "$tmp/said"; }
+stock() { sql merchant "SELECT on_hand || ' ' || reserved FROM variant WHERE sku = '$1'"; }
+held() { sql merchant "SELECT COALESCE(SUM(quantity), 0) FROM reservation WHERE sku = '$1' AND state = 1"; }
+orders() { sql merchant "SELECT COUNT(*) FROM order_item WHERE sku = '$1'"; }
+stocked() { merchant stock set "$1" --on-hand "$pieces" --reason "counted" >/dev/null; }
+
+ok "there are $pieces jugs" stocked JG-STRAW
+ok "$shoppers shoppers come" rush JG-STRAW
+is "fifty of them have an order" "$(count ordered)" "$pieces"
+is "and the others were told" "$(count told)" "$((shoppers - pieces))"
+is "fifty orders are there" "$(orders JG-STRAW)" "$pieces"
+is "and hold all of it" "$(stock JG-STRAW)" "$pieces $pieces"
+
+# One of them pays; what the others hold is free when their hour is over.
+uri=setpay://$(sed -n 's/^public_host = //p' "$sandbox/merchant.conf")/pay/$(sql merchant \
+    "SELECT o.token FROM orders o JOIN order_item i ON i.order_id = o.order_id WHERE i.sku = 'JG-STRAW' LIMIT 1")
+ok "one pays" wallet pay "$uri" --yes
+is "and has bought one" "$(stock JG-STRAW)" "$((pieces - 1)) $((pieces - 1))"
+
+# Killed in the middle: whoever got no answer may have an order or not, but no piece is counted twice.
+ok "there are $pieces bowls" stocked BW-GREYB
+(rush BW-GREYB) &
+rusher=$!
+some_orders() { [ "$(orders BW-GREYB)" -ge 10 ]; }
+ok "some have ordered" wait_for 60 some_orders
+ok "the daemon is killed" kill_daemon merchant
+ok "and started again" up
+wait "$rusher"
+[ "$(orders BW-GREYB)" -gt "$pieces" ] && more=yes || more=no
+is "no more orders than pieces" "$more" no
+is "what is reserved is what the orders hold" "$(stock BW-GREYB)" "$pieces $(held BW-GREYB)"
+is "each order holds one" "$(held BW-GREYB)" "$(orders BW-GREYB)"
+[ "$(orders BW-GREYB)" -ge "$(count ordered)" ] && kept=yes || kept=no
+is "who was told of an order has one" "$kept" yes
+
+# Whoever comes first after that hour gets what those have left who did not pay, and holds one of it himself.
+control "$(admin_socket merchant)" '{"id":1,"command":"testing.clock","args":{"offset_ms":3700000}}' >/dev/null
+is "after an hour somebody else can have a bowl" "$(one_shopper "$tmp" BW-GREYB)" told
+merchant stock set BW-GREYB --on-hand "$((pieces + 1))" --reason "one more" >/dev/null
+is "as soon as the shelf shows one" "$(one_shopper "$tmp" BW-GREYB)" ordered
+is "and nothing else of it is reserved" "$(stock BW-GREYB)" "$((pieces + 1)) 1"
+done_testing

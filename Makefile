@@ -141,6 +141,7 @@ COMMON_NET := \
 	common/net/archive.c \
 	common/net/backup.c \
 	common/net/backup_read.c \
+	common/net/batch_file.c \
 	common/net/control_builtin.c \
 	common/net/control_client.c \
 	common/net/control_json.c \
@@ -798,6 +799,7 @@ BENCH := \
 # Fuzz targets: tests/fuzz/fuzz_NAME.c, one per parser of bytes that others send, and what of the
 # parties they are made of.
 FUZZ_TARGETS := \
+	batches \
 	certificate \
 	chain \
 	clearing \

@@ -362,6 +362,7 @@ MERCHANT_PAYMENT := \
 	merchant/payment/step_store.c
 
 MERCHANT_STORE := \
+	merchant/batch_export.c \
 	merchant/commands.c \
 	merchant/shop_commands.c \
 	merchant/agreement_commands.c \
@@ -429,6 +430,7 @@ MERCHANTD := \
 	merchant/shop_tls.c
 
 MERCHANT_CLI := \
+	merchant/batch_export_cli.c \
 	merchant/catalogue_csv.c \
 	merchant/catalogue_file.c \
 	merchant/doctor.c \

@@ -285,6 +285,7 @@ GATEWAY_PAYMENT := \
 GATEWAYD := \
 	gateway/agreement_view.c \
 	gateway/audit_commands.c \
+	gateway/audit_steps.c \
 	gateway/commands.c \
 	gateway/gatewayd.c \
 	gateway/issuer_commands.c \
@@ -303,7 +304,11 @@ GATEWAY_BOOKS := \
 
 GATEWAY_CLI := \
 	gateway/audit.c \
+	gateway/audit_clearing.c \
+	gateway/audit_files.c \
+	gateway/audit_merchant.c \
 	gateway/audit_payment.c \
+	gateway/audit_proof.c \
 	gateway/books_cli.c \
 	gateway/doctor.c \
 	gateway/reconcile_cli.c \

@@ -743,6 +743,7 @@ INTEGRATION_TESTS := \
 
 # And those that are C programs, made as unit tests are: tests/integration/NAME.c.
 INTEGRATION_PROGRAMS := \
+	batch_audit \
 	crash_points \
 	faults \
 	hostile/gatewayd_crl \

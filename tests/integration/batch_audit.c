@@ -92,26 +92,53 @@ static void sell(const char *capture)
     test_sale_clear(&sale);
 }
 
+static void undo(const struct test_sale *sale)
+{
+    char path[160], body[96];
+    json_t *order = NULL;
+    (void)snprintf(path, sizeof path, "/orders/%s", sale->order.id);
+    assert_int_equal(test_merchantd_api(market.merchant, path, NULL, &order), 200);
+    const json_t *list = json_object_get(order, "captures");
+    (void)snprintf(body, sizeof body, "{\"id\":\"%s\"}",
+                   json_string_value(json_object_get(json_array_get(list, 0), "id")));
+    post(sale, "undo", body);
+    json_decref(order);
+}
+
+/* Authorised and captured by one request, whose answer proves it. */
+static void sell_at_once(bool undone)
+{
+    static const struct test_end sold = {SETPAY_MESSAGE_P_RES, SETPAY_STATUS_AUTHORISED,
+                                         SETPAY_RECEIPT_CAPTURE, 1, 0};
+    struct test_sale sale;
+    struct setpay_buffer message, answer;
+    struct test_order order =
+        test_merchantd_order_to_capture(market.merchant, TEST_PRICE, "immediate");
+    test_sale_again(&market, &order, market.holder, &sale);
+    test_purchase_sign(sale.purchase);
+    test_purchase_preq(sale.purchase, &message);
+    test_channel_ask(test_market_channel(&market), setpay_buffer_view(&message), &answer);
+    test_sale_expect(&market, &sale, setpay_buffer_view(&answer), &sold);
+    setpay_buffer_clear(&message);
+    setpay_buffer_clear(&answer);
+    if (undone) {
+        undo(&sale);
+        test_gateway_wait_acknowledged(market.gateway);
+    }
+    test_sale_clear(&sale);
+}
+
 static void sell_and_undo(const char *refund)
 {
     struct test_sale sale;
-    char path[160], body[96];
-    json_t *order = NULL;
     struct test_order made = test_merchantd_order_to_capture(market.merchant, TEST_PRICE, "manual");
     test_sale_again(&market, &made, market.holder, &sale);
     test_sale_pay(&market, &sale);
     post(&sale, "capture", "{}");
-    if (refund != NULL) {
+    if (refund != NULL)
         post(&sale, "refund", refund);
-    } else {
-        (void)snprintf(path, sizeof path, "/orders/%s", sale.order.id);
-        assert_int_equal(test_merchantd_api(market.merchant, path, NULL, &order), 200);
-        const json_t *list = json_object_get(order, "captures");
-        (void)snprintf(body, sizeof body, "{\"id\":\"%s\"}",
-                       json_string_value(json_object_get(json_array_get(list, 0), "id")));
-        post(&sale, "undo", body);
-        json_decref(order);
-    }
+    else
+        undo(&sale);
     test_sale_clear(&sale);
 }
 
@@ -141,6 +168,8 @@ static void three_books_agree(void **state)
     sell("{}");
     sell_and_undo("{\"amount\":300}");
     sell_and_undo(NULL);
+    sell_at_once(false);
+    sell_at_once(true);
     assert_int_equal(MERCHANT("batch", "close"), 0);
     wait_presented();
     sell("{\"amount\":7}");
@@ -150,20 +179,20 @@ static void three_books_agree(void **state)
     save("shop.json", printed);
     save_clearing();
     expect("running", audit("shop.json", "clearing.csv"), 0, ": 0 findings; the last entry is ");
-    assert_non_null(strstr(printed, "shop.json, of shop: 6 items, 6 agree, 0 findings"));
-    assert_non_null(strstr(printed, "4 items, 4 agree, 0 findings")); /* the issuer's */
+    assert_non_null(strstr(printed, "shop.json, of shop: 8 items, 8 agree, 0 findings"));
+    assert_non_null(strstr(printed, "7 items, 7 agree, 0 findings")); /* the issuer's */
 
     assert_int_equal(MERCHANT("batch", "export", "1", "--brand", "visa"), 0);
     save("first.json", printed);
     assert_int_equal(MERCHANT("batch", "export", "9"), 1);
     assert_int_equal(MERCHANT("batch", "export"), 2);
     assert_int_equal(MERCHANT("batch", "export", "1", "--all"), 2);
-    expect("one batch", audit("first.json", NULL), 0, "first.json, of shop: 5 items, 5 agree");
+    expect("one batch", audit("first.json", NULL), 0, "first.json, of shop: 7 items, 7 agree");
 
     sell("{\"amount\":8}"); /* after the export, into the batch that is open */
-    expect("later", audit("shop.json", "clearing.csv"), 0, "6 items, 6 agree, 0 findings");
+    expect("later", audit("shop.json", "clearing.csv"), 0, "8 items, 8 agree, 0 findings");
     test_gateway_stop(market.gateway);
-    expect("stopped", audit("shop.json", "clearing.csv"), 0, "6 items, 6 agree, 0 findings");
+    expect("stopped", audit("shop.json", "clearing.csv"), 0, "8 items, 8 agree, 0 findings");
     assert_int_equal(GATEWAY("audit", "--merchant", "no-such-file"), 2);
     assert_int_equal(audit("clearing.csv", NULL), 2);
     assert_int_equal(audit("shop.json", "shop.json"), 2);
@@ -184,13 +213,16 @@ static json_t *items_of(json_t *file)
     return json_object_get(batch_of(file, 1), "items");
 }
 
+/* One that is no sale. */
 static size_t at_of(json_t *file, const char *kind, const char *status)
 {
     size_t index;
     json_t *item;
     json_array_foreach(items_of(file), index, item)
     {
-        if (strcmp(json_string_value(json_object_get(item, "kind")), kind) == 0 &&
+        const json_t *proof = json_object_get(item, "proof");
+        if (strcmp(json_string_value(json_object_get(proof, "type")), "AuthRes") != 0 &&
+            strcmp(json_string_value(json_object_get(item, "kind")), kind) == 0 &&
             strcmp(json_string_value(json_object_get(item, "status")), status) == 0)
             return index;
     }
@@ -337,7 +369,7 @@ static const struct {
     {"batch number", number, {": batch: the gateway has signed it into batch 1", ": batch: by"}},
     {"brand", brand, {"signed by another than this gateway for mastercard", ": extra: "}},
     {"total", total, {": totals: EUR: the merchant counts", "credits of 0,"}},
-    {"count", count, {": totals: EUR: the merchant counts 4 captures", "come to 3 of"}},
+    {"count", count, {": totals: EUR: the merchant counts 5 captures", "come to 4 of"}},
     {"no total", no_total, {": totals: there are items in EUR", "and no total"}},
     {"two totals", two_totals, {": totals: there are two totals in EUR", ""}},
     {"another merchant's file", merchant, {": merchant: the gateway has signed it to shop", ""}},
@@ -419,7 +451,7 @@ static void names_what_stands_in_two_files(void **state)
     int status = GATEWAY("--json", "audit", "--merchant",
                          test_path(market.gateway->folder, "shop.json", one), "--merchant",
                          test_path(market.gateway->folder, "first.json", other));
-    expect("two files", status, 1, "\"duplicate\": 5");
+    expect("two files", status, 1, "\"duplicate\": 7");
     expect("two files", status, 1, "\"ok\": false");
     expect("two files", status, 1, "shop.json before, in batch 1");
 }

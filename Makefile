@@ -149,6 +149,7 @@ COMMON_NET := \
 	common/net/archive.c \
 	common/net/backup.c \
 	common/net/backup_read.c \
+	common/net/batch_file.c \
 	common/net/control_builtin.c \
 	common/net/control_client.c \
 	common/net/control_json.c \
@@ -292,6 +293,7 @@ GATEWAY_PAYMENT := \
 GATEWAYD := \
 	gateway/agreement_view.c \
 	gateway/audit_commands.c \
+	gateway/audit_steps.c \
 	gateway/commands.c \
 	gateway/gatewayd.c \
 	gateway/issuer_commands.c \
@@ -310,7 +312,11 @@ GATEWAY_BOOKS := \
 
 GATEWAY_CLI := \
 	gateway/audit.c \
+	gateway/audit_clearing.c \
+	gateway/audit_files.c \
+	gateway/audit_merchant.c \
 	gateway/audit_payment.c \
+	gateway/audit_proof.c \
 	gateway/books_cli.c \
 	gateway/doctor.c \
 	gateway/reconcile_cli.c \
@@ -369,6 +375,7 @@ MERCHANT_PAYMENT := \
 	merchant/payment/step_store.c
 
 MERCHANT_STORE := \
+	merchant/batch_export.c \
 	merchant/commands.c \
 	merchant/shop_commands.c \
 	merchant/agreement_commands.c \
@@ -450,6 +457,7 @@ MERCHANTD := \
 	merchant/shop_tls.c
 
 MERCHANT_CLI := \
+	merchant/batch_export_cli.c \
 	merchant/catalogue_csv.c \
 	merchant/catalogue_file.c \
 	merchant/doctor.c \
@@ -761,6 +769,7 @@ INTEGRATION_TESTS := \
 
 # And those that are C programs, made as unit tests are: tests/integration/NAME.c.
 INTEGRATION_PROGRAMS := \
+	batch_audit \
 	crash_points \
 	faults \
 	hostile/gatewayd_crl \
@@ -824,6 +833,7 @@ BENCH := \
 # Fuzz targets: tests/fuzz/fuzz_NAME.c, one per parser of bytes that others send, and what of the
 # parties they are made of.
 FUZZ_TARGETS := \
+	batches \
 	certificate \
 	chain \
 	clearing \

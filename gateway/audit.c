@@ -1,11 +1,13 @@
 /*
- * audit: payments page by page, then the ledger, then presentments and accounts. What is verified
- * here takes no thread of the daemon, which gives out rows only.
+ * audit: payments page by page, then the ledger, then presentments and accounts, then the files of
+ * others (audit_files.h). What is verified here takes no thread of the daemon, which gives out rows
+ * only.
  */
 #include "gateway/audit.h"
 
 #include "common/crypto/base64.h"
 #include "common/net/identity.h"
+#include "gateway/audit_files.h"
 #include "gateway/books_cli.h"
 
 #include <stdarg.h>
@@ -15,7 +17,7 @@
 
 void setpay_audit_find(struct setpay_audit *audit, const char *about, const char *format, ...)
 {
-    char words[480];
+    char words[800];
     int size = about == NULL ? 0 : snprintf(words, sizeof words, "payment %.40s: ", about);
     va_list list;
     va_start(list, format);
@@ -119,14 +121,15 @@ static enum setpay_error audit_books(struct setpay_audit *audit,
 /* ------------------------------------------------------------------ the whole */
 
 static enum setpay_error make_result(const struct setpay_audit *audit, const json_t *ledger,
-                                     json_t **result)
+                                     const struct setpay_audit_files *files, json_t **result)
 {
-    *result = json_pack("{s:b, s:I, s:I, s:I, s:I, s:s, s:I, s:O}", "ok", (int)(audit->found == 0),
-                        "payments", (json_int_t)audit->payments, "receipts",
-                        (json_int_t)audit->receipts, "steps", (json_int_t)audit->steps, "entries",
-                        json_integer_value(json_object_get(ledger, "entries")), "head",
-                        json_string_value(json_object_get(ledger, "head")), "found",
-                        (json_int_t)audit->found, "findings", audit->findings);
+    *result = json_pack("{s:b, s:I, s:I, s:I, s:I, s:s, s:o, s:I, s:O}", "ok",
+                        (int)(audit->found == 0), "payments", (json_int_t)audit->payments,
+                        "receipts", (json_int_t)audit->receipts, "steps", (json_int_t)audit->steps,
+                        "entries", json_integer_value(json_object_get(ledger, "entries")), "head",
+                        json_string_value(json_object_get(ledger, "head")), "files",
+                        setpay_audit_files_json(files), "found", (json_int_t)audit->found,
+                        "findings", audit->findings);
     return *result != NULL ? SETPAY_OK : SETPAY_E_NOMEM;
 }
 
@@ -135,16 +138,21 @@ enum setpay_error setpay_books_audit(struct setpay_operator_asker *asker,
                                      json_t **result, struct setpay_problem *problem)
 {
     struct setpay_audit audit = {.config = config, .now_ms = setpay_clock_now_ms()};
+    struct setpay_audit_files files = {.audit = &audit, .asker = asker};
     json_t *ledger = NULL;
-    (void)args;
     audit.findings = json_array();
-    enum setpay_error error = load_trust(&audit, problem);
+    enum setpay_error error = setpay_audit_files_read(args, &files, problem);
+    if (error == SETPAY_OK)
+        error = load_trust(&audit, problem);
     if (error == SETPAY_OK)
         error = audit_payments(&audit, asker, problem);
     if (error == SETPAY_OK)
         error = audit_books(&audit, asker, &ledger, problem);
     if (error == SETPAY_OK)
-        error = make_result(&audit, ledger, result);
+        error = setpay_audit_files_compare(&files, problem);
+    if (error == SETPAY_OK)
+        error = make_result(&audit, ledger, &files, result);
+    setpay_audit_files_clear(&files);
     json_decref(ledger);
     json_decref(audit.findings);
     setpay_audit_forget_believed(&audit);
@@ -156,10 +164,18 @@ enum setpay_error setpay_books_audit(struct setpay_operator_asker *asker,
 void setpay_books_print_audited(const json_t *result)
 {
     size_t index;
-    const json_t *words;
+    const json_t *words, *file;
     json_array_foreach(json_object_get(result, "findings"), index, words)
     {
         printf("%s\n", json_string_value(words));
+    }
+    json_array_foreach(json_object_get(result, "files"), index, file)
+    {
+        printf("%s, of %s: %lld items, %lld agree, %lld findings\n",
+               setpay_operator_text(file, "file"), setpay_operator_text(file, "of"),
+               (long long)json_integer_value(json_object_get(file, "items")),
+               (long long)json_integer_value(json_object_get(file, "agree")),
+               (long long)json_integer_value(json_object_get(file, "found")));
     }
     printf("%lld payments, %lld receipts, %lld steps, %lld ledger entries: %lld findings; the last "
            "entry is %s\n",

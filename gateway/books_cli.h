@@ -7,6 +7,7 @@
 
 #include "common/base/error.h"
 #include "common/net/operator.h"
+#include "gateway/clearing/clearing_compare.h"
 
 #include <jansson.h>
 
@@ -27,6 +28,15 @@ void setpay_books_print_report(const json_t *result);
 /* reconcile_cli.c: SETPAY_E_STATE where something differs. */
 setpay_books_whole_fn setpay_books_reconcile;
 void setpay_books_print_reconciled(const json_t *result);
+/* A clearing file ("-": standard input). SETPAY_E_USAGE, and the errors of parsing it, with its
+ * name. */
+enum setpay_error setpay_books_read_clearing(const char *path, struct setpay_clearing_file *file,
+                                             struct setpay_problem *problem) SETPAY_MUST_CHECK;
+/* All that was ever presented or sold, behind compare's items, which the caller frees, also after
+ * an error. */
+enum setpay_error setpay_books_fetch_items(struct setpay_operator_asker *asker,
+                                           struct setpay_clearing_compare *compare,
+                                           struct setpay_problem *problem) SETPAY_MUST_CHECK;
 /* audit.c: SETPAY_E_STATE where something is found. */
 setpay_books_whole_fn setpay_books_audit;
 void setpay_books_print_audited(const json_t *result);

@@ -316,6 +316,7 @@ static const struct setpay_gateway_command table[] = {
     {"clearing.items", setpay_gateway_clearing_items, false},
     {"audit.payments", setpay_gateway_audit_payments, false},
     {"audit.clearing", setpay_gateway_audit_clearing, false},
+    {"audit.steps", setpay_gateway_audit_steps, false},
     {NULL, NULL, false},
 };
 
@@ -429,6 +430,7 @@ HANDLER(on_settlement_list, "settlement.list")
 HANDLER(on_clearing_items, "clearing.items")
 HANDLER(on_audit_payments, "audit.payments")
 HANDLER(on_audit_clearing, "audit.clearing")
+HANDLER(on_audit_steps, "audit.steps")
 
 const struct setpay_control_command setpay_gateway_commands[] = {
     SETPAY_SERVICE_BACKUP_COMMAND,
@@ -451,5 +453,6 @@ const struct setpay_control_command setpay_gateway_commands[] = {
     {"clearing.items", on_clearing_items, "what was presented: settlement, sales, after"},
     {"audit.payments", on_audit_payments, "payments with what was signed for them: after"},
     {"audit.clearing", on_audit_clearing, "presentments, steps and accounts against each other"},
+    {"audit.steps", on_audit_steps, "what a merchant captured and credited: merchant_id, after"},
     {NULL, NULL, NULL},
 };

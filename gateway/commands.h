@@ -43,6 +43,8 @@ setpay_gateway_command_fn setpay_gateway_clearing_items;
 /* audit_commands.c */
 setpay_gateway_command_fn setpay_gateway_audit_payments;
 setpay_gateway_command_fn setpay_gateway_audit_clearing;
+/* audit_steps.c */
+setpay_gateway_command_fn setpay_gateway_audit_steps;
 /* ledger_commands.c */
 setpay_gateway_command_fn setpay_gateway_ledger_verify;
 setpay_gateway_command_fn setpay_gateway_ledger_balances;

@@ -267,6 +267,11 @@ static const struct setpay_flag reconcile_flags[] = {
     {"late-hours", SETPAY_FLAG_NUMBER, "late_hours"},
     {0},
 };
+static const struct setpay_flag audit_flags[] = {
+    {"clearing", SETPAY_FLAG_TEXTS, "clearing_files"},
+    {"merchant", SETPAY_FLAG_TEXTS, "merchant_files"},
+    {0},
+};
 static const struct setpay_flag list_flags[] = {
     {"state", SETPAY_FLAG_TEXT, "state"},
     {"limit", SETPAY_FLAG_NUMBER, "limit"},
@@ -410,11 +415,11 @@ static const struct setpay_operator_command commands[] = {
     {{"audit", NULL},
      "audit",
      NULL,
-     NULL,
+     audit_flags,
      setpay_books_print_audited,
-     "",
-     "verify every signature that was kept, and add up all books; exit status 1 where something\n"
-     "      is found"},
+     "[--clearing FILE]... [--merchant FILE]...",
+     "verify every signature that was kept, and add up all books; hold issuers' clearing files and\n"
+     "      merchants' exported batches against them; exit status 1 where something is found"},
     {{"status", NULL},
      "status",
      NULL,

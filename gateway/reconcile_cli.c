@@ -30,8 +30,8 @@ static enum setpay_error read_stream(FILE *stream, const char *path, struct setp
     return SETPAY_OK;
 }
 
-static enum setpay_error read_file(const char *path, struct setpay_clearing_file *file,
-                                   struct setpay_problem *problem)
+enum setpay_error setpay_books_read_clearing(const char *path, struct setpay_clearing_file *file,
+                                             struct setpay_problem *problem)
 {
     struct setpay_buffer bytes;
     struct setpay_problem why = {{0}};
@@ -85,6 +85,14 @@ static enum setpay_error fetch(struct setpay_operator_asker *asker, bool sales,
         SETPAY_TRY(error);
     } while (after != 0);
     return SETPAY_OK;
+}
+
+enum setpay_error setpay_books_fetch_items(struct setpay_operator_asker *asker,
+                                           struct setpay_clearing_compare *compare,
+                                           struct setpay_problem *problem)
+{
+    SETPAY_TRY(fetch(asker, false, compare, problem));
+    return fetch(asker, true, compare, problem);
 }
 
 /* ------------------------------------------------------------------ the result */
@@ -152,11 +160,9 @@ enum setpay_error setpay_books_reconcile(struct setpay_operator_asker *asker,
         setpay_json_arg_int(args, "late_hours", false, 0, LATE_HOURS_MAX, &late_hours, problem));
     SETPAY_TRY(check_issuer(config, r.issuer, problem));
     r.late_ms = late_hours * SETPAY_HOUR_MS;
-    enum setpay_error error = read_file(path, &file, problem);
+    enum setpay_error error = setpay_books_read_clearing(path, &file, problem);
     if (error == SETPAY_OK)
-        error = fetch(asker, false, &r, problem);
-    if (error == SETPAY_OK)
-        error = fetch(asker, true, &r, problem);
+        error = setpay_books_fetch_items(asker, &r, problem);
     if (error == SETPAY_OK)
         error = compare(&r, result, &differences);
     setpay_clearing_file_clear(&file);

@@ -9,6 +9,7 @@
 #include "common/net/daemon.h"
 #include "common/net/evidence_json.h"
 #include "merchant/agreement_commands.h"
+#include "merchant/batch_export.h"
 #include "merchant/payment/payment_store.h"
 #include "merchant/payment/port.h"
 #include "merchant/shop_commands.h"
@@ -463,6 +464,7 @@ static const struct setpay_merchant_command commands[] = {
     {"batch.list", false, setpay_merchant_command_batch_list},
     {"batch.show", false, setpay_merchant_command_batch_show},
     {"batch.close", true, setpay_merchant_command_batch_close},
+    {"batch.items", false, setpay_merchant_command_batch_items},
     {"token.add", true, token_add},
     {"token.list", false, token_list},
     {"token.remove", true, token_remove},
@@ -583,6 +585,7 @@ HANDLER(setpay_merchant_on_order_undo, "order.undo")
 HANDLER(setpay_merchant_on_batch_list, "batch.list")
 HANDLER(setpay_merchant_on_batch_show, "batch.show")
 HANDLER(setpay_merchant_on_batch_close, "batch.close")
+HANDLER(setpay_merchant_on_batch_items, "batch.items")
 HANDLER(setpay_merchant_on_token_add, "token.add")
 HANDLER(setpay_merchant_on_token_list, "token.list")
 HANDLER(setpay_merchant_on_token_remove, "token.remove")

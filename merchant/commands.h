@@ -66,6 +66,7 @@ setpay_control_handler_fn setpay_merchant_on_order_undo;
 setpay_control_handler_fn setpay_merchant_on_batch_list;
 setpay_control_handler_fn setpay_merchant_on_batch_show;
 setpay_control_handler_fn setpay_merchant_on_batch_close;
+setpay_control_handler_fn setpay_merchant_on_batch_items;
 setpay_control_handler_fn setpay_merchant_on_token_add;
 setpay_control_handler_fn setpay_merchant_on_token_list;
 setpay_control_handler_fn setpay_merchant_on_token_remove;
@@ -103,6 +104,8 @@ setpay_control_handler_fn setpay_merchant_on_purchase_evidence;
     {"batch.list", setpay_merchant_on_batch_list, "batches: limit, cursor"},                       \
     {"batch.show", setpay_merchant_on_batch_show, "a batch: batch, brand"},                        \
     {"batch.close", setpay_merchant_on_batch_close, "close what is open: brand"},                  \
+    {"batch.items", setpay_merchant_on_batch_items,                                                \
+     "what was captured and credited in it, with proofs: batch, brand, after"},                    \
     {"token.add", setpay_merchant_on_token_add, "a new token of the API: name, scopes"},           \
     {"token.list", setpay_merchant_on_token_list, "the names of the API's tokens"},                \
     {"token.remove", setpay_merchant_on_token_remove, "take a token of the API away: name"},       \

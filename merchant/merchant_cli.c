@@ -6,6 +6,7 @@
 #include "common/net/operator_backup.h"
 #include "common/net/party_enrol.h"
 #include "merchant/agreement_commands.h"
+#include "merchant/batch_export.h"
 #include "merchant/commands.h"
 #include "merchant/doctor.h"
 #include "merchant/merchant_wait.h"
@@ -45,6 +46,11 @@ static const struct setpay_flag undo_flags[] = {{"id", SETPAY_FLAG_TEXT, "id"}, 
 static const struct setpay_flag batch_list_flags[] = {
     {"limit", SETPAY_FLAG_NUMBER, "limit"},
     {"cursor", SETPAY_FLAG_TEXT, "cursor"},
+    {0},
+};
+static const struct setpay_flag batch_export_flags[] = {
+    {"brand", SETPAY_FLAG_TEXT, "brand"},
+    {"all", SETPAY_FLAG_INSTEAD, "all"},
     {0},
 };
 static const struct setpay_flag token_flags[] = {
@@ -193,6 +199,13 @@ static const struct setpay_operator_command commands[] = {
      setpay_merchant_words_batches,
      "[--brand BRAND]",
      "close what is open, where the gateway counts the same"},
+    {{"batch", "export"},
+     "batch.export",
+     "batch",
+     batch_export_flags,
+     setpay_merchant_batch_print_export,
+     "NUMBER|--all [--brand BRAND]",
+     "what was captured and credited in it with the gateway's signatures, for the gateway's audit"},
     {{"token", "add"},
      "token.add",
      NULL,
@@ -330,6 +343,12 @@ static const struct setpay_operator_command commands[] = {
     SETPAY_OPERATOR_BACKUP_COMMANDS,
 };
 
+/* What takes more than one question. */
+static const struct setpay_operator_whole wholes[] = {
+    {"batch.export", setpay_merchant_batch_export},
+    {NULL, NULL},
+};
+
 /* ------------------------------------------------------------------ on a stopped daemon */
 
 struct direct {
@@ -374,6 +393,7 @@ int main(int argc, char **argv)
         .daemon = &setpay_merchantd_spec,
         .commands = commands,
         .command_count = sizeof commands / sizeof *commands,
+        .wholes = wholes,
         .can_direct_cb = can_direct,
         .direct_cb = do_directly,
         .doctor_cb = doctor,

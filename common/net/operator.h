@@ -21,7 +21,9 @@ enum setpay_flag_kind {
     SETPAY_FLAG_END,
     SETPAY_FLAG_TEXT,
     SETPAY_FLAG_NUMBER,
+    SETPAY_FLAG_TEXTS,    /* any number of them: an array */
     SETPAY_FLAG_SWITCH,   /* no value: true */
+    SETPAY_FLAG_INSTEAD,  /* the same, and the bare word may be missing */
     SETPAY_FLAG_MONEY,    /* "12.50 EUR": amount and currency; member is ignored */
     SETPAY_FLAG_METADATA, /* KEY=VALUE, any number of them; member is ignored */
     SETPAY_FLAG_FILE,     /* a JSON object, all of its members; "-": standard input */

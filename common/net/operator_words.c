@@ -67,6 +67,20 @@ static enum setpay_error read_metadata(const char *text, json_t *args,
     return error;
 }
 
+static enum setpay_error add_text(const struct setpay_flag *flag, const char *text, json_t *args,
+                                  struct setpay_problem *problem)
+{
+    json_t *list = json_object_get(args, flag->member);
+    if (list == NULL) {
+        SETPAY_TRY(set_member(args, flag->name, flag->member, json_array(), problem));
+        list = json_object_get(args, flag->member);
+    }
+    return json_array_append_new(list, json_string(text)) == 0
+               ? SETPAY_OK
+               : setpay_problem_set(problem, SETPAY_E_USAGE, "--%s: the value is not UTF-8",
+                                    flag->name);
+}
+
 /* Every member of the object in the file ("-": standard input). */
 static enum setpay_error read_file(const char *path, json_t *args, struct setpay_problem *problem)
 {
@@ -111,6 +125,8 @@ static enum setpay_error read_flag(const struct setpay_flag *flag, const char *v
         return read_money(value, args, problem);
     case SETPAY_FLAG_METADATA:
         return read_metadata(value, args, problem);
+    case SETPAY_FLAG_TEXTS:
+        return add_text(flag, value, args, problem);
     case SETPAY_FLAG_FILE:
         return read_file(value, args, problem);
     default:
@@ -146,9 +162,12 @@ enum setpay_error setpay_operator_read_words(const char *program,
                                              struct setpay_problem *problem)
 {
     const char *operand = command->operand;
+    bool instead = false;
     for (int i = 0; i < count; i++) {
         const struct setpay_flag *flag = find_flag(command, words[i]);
-        if (flag != NULL && flag->kind == SETPAY_FLAG_SWITCH) {
+        if (flag != NULL &&
+            (flag->kind == SETPAY_FLAG_SWITCH || flag->kind == SETPAY_FLAG_INSTEAD)) {
+            instead = instead || flag->kind == SETPAY_FLAG_INSTEAD;
             SETPAY_TRY(set_member(args, flag->name, flag->member, json_true(), problem));
         } else if (flag != NULL) {
             if (++i == count)
@@ -162,7 +181,7 @@ enum setpay_error setpay_operator_read_words(const char *program,
             return refuse_word(program, command, words[i], problem);
         }
     }
-    if (operand != NULL && json_object_get(args, operand) == NULL)
+    if (operand != NULL && json_object_get(args, operand) == NULL && !instead)
         return setpay_problem_set(problem, SETPAY_E_USAGE, "%s%s%s: expected %s behind it",
                                   command->words[0], command->words[1] != NULL ? " " : "",
                                   command->words[1] != NULL ? command->words[1] : "",

@@ -28,7 +28,7 @@ static json_t *time_json(setpay_time_ms time_ms)
     return time_ms == 0 ? json_null() : json_string(setpay_time_format(time_ms, text));
 }
 
-static json_t *total_json(const struct setpay_batch_total *total)
+json_t *setpay_batch_total_json(const struct setpay_batch_total *total)
 {
     return json_pack("{s:s, s:I, s:I, s:I, s:I}", "currency", total->currency, "capture_count",
                      (json_int_t)total->capture_count, "capture_amount",
@@ -55,7 +55,7 @@ static json_t *batch_json(const struct setpay_batch_view *batch)
     json_t *totals = json_array();
     json_t *differences = json_array();
     for (size_t i = 0; i < batch->total_count; i++)
-        (void)json_array_append_new(totals, total_json(&batch->totals[i]));
+        (void)json_array_append_new(totals, setpay_batch_total_json(&batch->totals[i]));
     for (size_t i = 0; i < batch->difference_count; i++)
         (void)json_array_append_new(differences, difference_json(&batch->differences[i]));
     if (json_array_size(totals) != batch->total_count ||

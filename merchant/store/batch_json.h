@@ -18,6 +18,8 @@
 
 /* "open", "closing", "closed", "differs". */
 const char *setpay_batch_state_name(enum setpay_batch_state state);
+/* A new object, or NULL. */
+json_t *setpay_batch_total_json(const struct setpay_batch_total *total);
 
 /* Inside an operation or a read: {"batches":[…],"has_more","next_cursor"}, the youngest first;
  * before: a cursor, or INT64_MAX. *page is owned. SETPAY_E_NOMEM, errors of the database. */

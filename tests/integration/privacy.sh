@@ -179,6 +179,13 @@ no_instruction() { [ "$(sql merchant 'SELECT count(*) FROM instruction')" = 0 ];
 ok "no sealed instruction is left at the merchant (rule M7)" wait_for 6 no_instruction
 [ -n "$why_not" ] || ok "memory is copied after it" copy_all voided
 files voided
+# What the gateway's operator is given by the merchant.
+export_batches() {
+    "$bin/setpay-merchant" --config "$(get .configs.merchant)" batch export --all >"$tmp/places/given.batches" &&
+        [ "$(jq '[.batches[].items[] | select(.status == "undone" and .proof and .undone_proof)] | length' \
+            "$tmp/places/given.batches")" = 2 ]
+}
+ok "the merchant's batches, exported with proofs" export_batches
 
 # ------------------------------------------------------------------ and one over TLS throughout
 make_network_keys() {
@@ -278,7 +285,7 @@ absent() {
     local place
     for place in {voided,wait,after}.{wallet,merchant,gateway,issuer}.{files,log} after.ca.{files,log} enrol.ca.csr \
         {voided,wait,after}.{wallet,merchant,gateway}.metrics \
-        {plain,wallet-merchant,merchant-gateway,gateway-issuer}.{there,back}.wire; do
+        {plain,wallet-merchant,merchant-gateway,gateway-issuer}.{there,back}.wire given.batches; do
         [ -s "$place" ] || echo "$place"
     done
     [ -z "$why_not" ] || return
@@ -465,6 +472,13 @@ shows() {
     grep -q '"last4": *"9781"' shown.wallet.output && ! grep -q "$card" shown.wallet.output
 }
 ok "the wallet shows its owner the last four digits, and no more" shows
+wrong=''
+for row in "${!marks_of[@]}"; do
+    case $row in "xid, POMD" | "amount, currency, merchant, date") continue ;; esac
+    for name in ${marks_of[$row]}; do look n "$name" given.batches; done
+done
+look y xid given.batches
+is "batches for the gateway's operator: no order, no card, no key" "$wrong" ""
 # On the one wire that was plain, the search finds the card.
 for name in pan address expiry; do
     wrong=''

@@ -60,6 +60,17 @@ PROTO := \
 
 # Files whose bytes a program holds: FILE becomes FILE.inc, a list of numbers
 EMBEDDED := \
+	merchant/store/admin/static/owner.css \
+	merchant/store/admin/templates/error.html \
+	merchant/store/admin/templates/layout_foot.html \
+	merchant/store/admin/templates/layout_head.html \
+	merchant/store/admin/templates/order.html \
+	merchant/store/admin/templates/orders.html \
+	merchant/store/admin/templates/product.html \
+	merchant/store/admin/templates/products.html \
+	merchant/store/admin/templates/signin.html \
+	merchant/store/admin/templates/stock.html \
+	merchant/store/admin/templates/stock_one.html \
 	merchant/store/api/openapi.json \
 	merchant/store/www/static/shop.css \
 	merchant/store/www/templates/error.html \
@@ -364,7 +375,22 @@ MERCHANT_STORE := \
 	merchant/commands.c \
 	merchant/shop_commands.c \
 	merchant/agreement_commands.c \
+	merchant/owner_commands.c \
 	merchant/step_commands.c \
+	merchant/store/admin/admin.c \
+	merchant/store/admin/kdf.c \
+	merchant/store/admin/order_act.c \
+	merchant/store/admin/order_page.c \
+	merchant/store/admin/orders.c \
+	merchant/store/admin/owner.c \
+	merchant/store/admin/pages.c \
+	merchant/store/admin/password.c \
+	merchant/store/admin/products.c \
+	merchant/store/admin/reply.c \
+	merchant/store/admin/signin.c \
+	merchant/store/admin/stock_page.c \
+	merchant/store/admin/task.c \
+	merchant/store/admin/visit.c \
 	merchant/store/api/api.c \
 	merchant/store/api/authorise.c \
 	merchant/store/api/batches.c \
@@ -390,6 +416,8 @@ MERCHANT_STORE := \
 	merchant/store/order_step.c \
 	merchant/store/order_terms.c \
 	merchant/store/order_tell.c \
+	merchant/store/part.c \
+	merchant/store/part_store.c \
 	merchant/store/picture.c \
 	merchant/store/product.c \
 	merchant/store/product_list.c \
@@ -412,6 +440,7 @@ MERCHANT_STORE := \
 	merchant/store/webhook/webhook_action.c \
 	merchant/store/webhook/webhook_request.c \
 	merchant/store/www/front.c \
+	merchant/store/www/form.c \
 	merchant/store/www/html.c \
 	merchant/store/www/order_page.c \
 	merchant/store/www/pages.c \
@@ -433,6 +462,7 @@ MERCHANT_CLI := \
 	merchant/doctor.c \
 	merchant/merchant_wait.c \
 	merchant/merchant_words.c \
+	merchant/owner_words.c \
 	merchant/shop_cli.c \
 	merchant/shop_words.c \
 	merchant/webhook_words.c
@@ -623,6 +653,7 @@ UNIT_TESTS := \
 	test_money \
 	test_order \
 	test_payment_store \
+	test_part \
 	test_quote \
 	test_receipt \
 	test_refusals \
@@ -727,6 +758,7 @@ INTEGRATION_TESTS := \
 	tests/integration/renewal.sh \
 	tests/integration/salts.sh \
 	tests/integration/sandbox.sh \
+	tests/integration/owner.sh \
 	tests/integration/shop.sh \
 	tests/integration/units.sh \
 	tests/integration/wallet_cli.sh \
@@ -768,6 +800,7 @@ INTEGRATION_PROGRAMS := \
 	hostile/walletd_receipt \
 	hostile/walletd_refusal \
 	hostile/walletd_rules \
+	merchant_shipments \
 	merchant_steps \
 	net_floor \
 	races \

@@ -5,6 +5,7 @@
 #include "merchant/store/order_json.h"
 
 #include "merchant/store/order_terms.h"
+#include "merchant/store/part.h"
 #include "merchant/store/quote.h"
 
 #include <stdlib.h>
@@ -97,6 +98,8 @@ enum setpay_error setpay_order_view_find(struct setpay_db *db,
         error = find_steps(db, port, view);
     if (error == SETPAY_OK)
         error = find_agreement(db, port, now_ms, view);
+    if (error == SETPAY_OK)
+        error = setpay_parts_find(db, view, &view->parts);
     if (error != SETPAY_OK)
         setpay_order_view_clear(view);
     return error;
@@ -107,6 +110,7 @@ void setpay_order_view_clear(struct setpay_order_view *view)
     setpay_order_clear(&view->order);
     free(view->payments);
     free(view->steps);
+    setpay_parts_free(view->parts);
     memset(view, 0, sizeof *view);
 }
 
@@ -317,7 +321,7 @@ json_t *setpay_order_view_json(const struct setpay_order_view *view, const char 
             append(payments, payment_json(&view->payments[i], &whole), &whole);
         set(json, "payments", payments, &whole);
         add_steps(view, json, &whole);
-        set(json, "shipments", json_array(), &whole);
+        setpay_parts_json(view, json, &whole);
     }
     if (whole)
         return json;

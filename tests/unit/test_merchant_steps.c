@@ -10,6 +10,7 @@
 #include "merchant/payment/step.h"
 #include "merchant/store/catalogue_schema.h"
 #include "merchant/store/order.h"
+#include "merchant/store/part.h"
 #include "merchant/store/webhook/delivery.h"
 #include "tests/support/test_messages.h"
 #include "tests/support/test_store.h"
@@ -169,7 +170,8 @@ static void goes(struct world *w, int64_t remaining, enum setpay_purchase_state 
     struct setpay_step_res answer = {
         .brand = "visa", .merchant_id = "shop-1", .done = &done, .done_count = 1};
     assert_int_equal(
-        setpay_merchant_step_res_check(&w->purchase, w->steps, "shop-1", step, &done.of, &answer), SETPAY_OK);
+        setpay_merchant_step_res_check(&w->purchase, w->steps, "shop-1", step, &done.of, &answer),
+        SETPAY_OK);
     const struct setpay_merchant_step_outcome outcome = {.done = &done};
     bool again = true;
     assert_int_equal(setpay_merchant_step_apply(&outcome, NOW_MS, &w->purchase, w->steps, &again),
@@ -288,7 +290,8 @@ static void releases_what_is_left(void **state)
     assert_int_equal(may(&w, RELEASE, NULL, 0), SETPAY_E_AMOUNT_LIMIT);
     assert_int_equal(may(&w, CAPTURE, NULL, 1), SETPAY_E_AMOUNT_LIMIT);
     is_refused(&w, SETPAY_WIRE_AMOUNT, SETPAY_PURCHASE_STEPPING);
-    assert_int_equal(setpay_merchant_step_apply(&outcome, NOW_MS, &w.purchase, w.steps, &again), SETPAY_OK);
+    assert_int_equal(setpay_merchant_step_apply(&outcome, NOW_MS, &w.purchase, w.steps, &again),
+                     SETPAY_OK);
     assert_int_equal(w.purchase.state, SETPAY_PURCHASE_REVERSED); /* nothing is left */
     assert_int_equal(w.purchase.released_minor, 1000);
     assert_int_equal(setpay_merchant_step_apply(&outcome, NOW_MS, &w.purchase, w.steps, &again),
@@ -299,7 +302,8 @@ static void releases_what_is_left(void **state)
     goes(&w, 300, SETPAY_PURCHASE_CAPTURED);
     asked(&w, RELEASE, NULL, 300);
     outcome.released_minor = 300;
-    assert_int_equal(setpay_merchant_step_apply(&outcome, NOW_MS, &w.purchase, w.steps, &again), SETPAY_OK);
+    assert_int_equal(setpay_merchant_step_apply(&outcome, NOW_MS, &w.purchase, w.steps, &again),
+                     SETPAY_OK);
     assert_int_equal(w.purchase.state, SETPAY_PURCHASE_CAPTURED);
     asked(&w, UNCAPTURE, capture, 700);
     goes(&w, 700, SETPAY_PURCHASE_AUTHORISED); /* held again, but for what was released */
@@ -355,13 +359,14 @@ static void another_answer_is_no_answer(void **state)
     struct setpay_step_res answer = {
         .brand = "visa", .merchant_id = "shop-1", .done = two, .done_count = 1};
     assert_int_equal(
-        setpay_merchant_step_res_check(&w.purchase, w.steps, "shop-1", step, &right.of, &answer), SETPAY_OK);
+        setpay_merchant_step_res_check(&w.purchase, w.steps, "shop-1", step, &right.of, &answer),
+        SETPAY_OK);
     for (size_t i = 0; i < COUNT(defects); i++) {
         two[0] = right;
         *((uint8_t *)&two[0] + defects[i].offset) ^= 3;
-        assert_int_equal(
-            setpay_merchant_step_res_check(&w.purchase, w.steps, "shop-1", step, &right.of, &answer),
-            SETPAY_E_AUTH_MISMATCH);
+        assert_int_equal(setpay_merchant_step_res_check(&w.purchase, w.steps, "shop-1", step,
+                                                        &right.of, &answer),
+                         SETPAY_E_AUTH_MISMATCH);
     }
     two[0] = right;
     answer.done_count = 2; /* more done than asked */
@@ -393,14 +398,15 @@ static void another_refusal_is_no_answer(void **state)
     struct setpay_step_res answer = {
         .brand = "visa", .merchant_id = "shop-1", .refused = &refused, .refused_count = 1};
     assert_int_equal(
-        setpay_merchant_step_res_check(&w.purchase, w.steps, "shop-1", step, &right.of, &answer), SETPAY_OK);
+        setpay_merchant_step_res_check(&w.purchase, w.steps, "shop-1", step, &right.of, &answer),
+        SETPAY_OK);
     uint8_t *const bytes[] = {&refused.xid.bytes[0], &refused.of.bytes[0],
                               (uint8_t *)&refused.amount.minor, (uint8_t *)refused.amount.currency};
     for (size_t i = 0; i < COUNT(bytes); i++) {
         *bytes[i] ^= 1;
-        assert_int_equal(
-            setpay_merchant_step_res_check(&w.purchase, w.steps, "shop-1", step, &right.of, &answer),
-            SETPAY_E_AUTH_MISMATCH);
+        assert_int_equal(setpay_merchant_step_res_check(&w.purchase, w.steps, "shop-1", step,
+                                                        &right.of, &answer),
+                         SETPAY_E_AUTH_MISMATCH);
         *bytes[i] ^= 1;
     }
     answer.done = &done;
@@ -429,7 +435,7 @@ static void which_refusals_are_for_now(void **state)
 /* ------------------------------------------------------------------ the rows */
 
 static const struct setpay_store_migration migrations[] = {
-    {1, SETPAY_ORDER_SCHEMA SETPAY_CATALOGUE_SCHEMA SETPAY_PURCHASE_SCHEMA},
+    {1, SETPAY_ORDER_SCHEMA SETPAY_CATALOGUE_SCHEMA SETPAY_PART_SCHEMA SETPAY_PURCHASE_SCHEMA},
     {2, SETPAY_MERCHANT_STEP_SCHEMA SETPAY_MERCHANT_BATCH_SCHEMA SETPAY_MERCHANT_SALE_SCHEMA
             SETPAY_MERCHANT_AGREEMENT_SCHEMA SETPAY_ORDER_TERMS_SCHEMA},
     {3, SETPAY_EVENT_SCHEMA SETPAY_WEBHOOK_SCHEMA SETPAY_DELIVERY_SCHEMA},

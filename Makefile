@@ -60,6 +60,17 @@ PROTO := \
 
 # Files whose bytes a program holds: FILE becomes FILE.inc, a list of numbers
 EMBEDDED := \
+	merchant/store/admin/static/owner.css \
+	merchant/store/admin/templates/error.html \
+	merchant/store/admin/templates/layout_foot.html \
+	merchant/store/admin/templates/layout_head.html \
+	merchant/store/admin/templates/order.html \
+	merchant/store/admin/templates/orders.html \
+	merchant/store/admin/templates/product.html \
+	merchant/store/admin/templates/products.html \
+	merchant/store/admin/templates/signin.html \
+	merchant/store/admin/templates/stock.html \
+	merchant/store/admin/templates/stock_one.html \
 	merchant/store/api/openapi.json \
 	merchant/store/www/static/icon.svg \
 	merchant/store/www/static/shop.css \
@@ -379,7 +390,22 @@ MERCHANT_STORE := \
 	merchant/commands.c \
 	merchant/shop_commands.c \
 	merchant/agreement_commands.c \
+	merchant/owner_commands.c \
 	merchant/step_commands.c \
+	merchant/store/admin/admin.c \
+	merchant/store/admin/kdf.c \
+	merchant/store/admin/order_act.c \
+	merchant/store/admin/order_page.c \
+	merchant/store/admin/orders.c \
+	merchant/store/admin/owner.c \
+	merchant/store/admin/pages.c \
+	merchant/store/admin/password.c \
+	merchant/store/admin/products.c \
+	merchant/store/admin/reply.c \
+	merchant/store/admin/signin.c \
+	merchant/store/admin/stock_page.c \
+	merchant/store/admin/task.c \
+	merchant/store/admin/visit.c \
 	merchant/store/api/api.c \
 	merchant/store/api/authorise.c \
 	merchant/store/api/batches.c \
@@ -406,6 +432,8 @@ MERCHANT_STORE := \
 	merchant/store/order_step.c \
 	merchant/store/order_terms.c \
 	merchant/store/order_tell.c \
+	merchant/store/part.c \
+	merchant/store/part_store.c \
 	merchant/store/picture.c \
 	merchant/store/product.c \
 	merchant/store/product_list.c \
@@ -463,6 +491,7 @@ MERCHANT_CLI := \
 	merchant/doctor.c \
 	merchant/merchant_wait.c \
 	merchant/merchant_words.c \
+	merchant/owner_words.c \
 	merchant/shop_cli.c \
 	merchant/shop_words.c \
 	merchant/webhook_words.c
@@ -654,6 +683,7 @@ UNIT_TESTS := \
 	test_money \
 	test_order \
 	test_payment_store \
+	test_part \
 	test_quote \
 	test_receipt \
 	test_refusals \
@@ -759,6 +789,7 @@ INTEGRATION_TESTS := \
 	tests/integration/renewal.sh \
 	tests/integration/salts.sh \
 	tests/integration/sandbox.sh \
+	tests/integration/owner.sh \
 	tests/integration/shop.sh \
 	tests/integration/shop_attack.sh \
 	tests/integration/shop_rush.sh \
@@ -803,6 +834,7 @@ INTEGRATION_PROGRAMS := \
 	hostile/walletd_receipt \
 	hostile/walletd_refusal \
 	hostile/walletd_rules \
+	merchant_shipments \
 	merchant_steps \
 	net_floor \
 	races \

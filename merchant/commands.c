@@ -10,6 +10,7 @@
 #include "common/net/evidence_json.h"
 #include "merchant/agreement_commands.h"
 #include "merchant/batch_export.h"
+#include "merchant/owner_commands.h"
 #include "merchant/payment/payment_store.h"
 #include "merchant/payment/port.h"
 #include "merchant/shop_commands.h"
@@ -19,6 +20,7 @@
 #include "merchant/store/order_request.h"
 #include "merchant/store/order_tell.h"
 #include "merchant/store/order_terms.h"
+#include "merchant/store/part.h"
 #include "merchant/store/quote.h"
 #include "merchant/store/token.h"
 #include "merchant/webhook_commands.h"
@@ -79,6 +81,8 @@ static enum setpay_error order_create(struct setpay_db *db,
         error = setpay_order_insert(db, &view.order);
     if (error == SETPAY_OK)
         error = setpay_order_tell(db, context->port, view.order.order_id, context->now_ms);
+    if (error == SETPAY_OK)
+        error = setpay_parts_find(db, &view, &view.parts);
     if (error == SETPAY_OK)
         error = order_json(&view, context, result);
     setpay_order_view_clear(&view);
@@ -460,6 +464,7 @@ static const struct setpay_merchant_command commands[] = {
     {"order.cancel", true, order_cancel},
     {"order.capture", true, setpay_merchant_command_capture},
     {"order.refund", true, setpay_merchant_command_refund},
+    {"order.ship", true, setpay_merchant_command_ship},
     {"order.undo", true, setpay_merchant_command_undo},
     {"batch.list", false, setpay_merchant_command_batch_list},
     {"batch.show", false, setpay_merchant_command_batch_show},
@@ -468,6 +473,10 @@ static const struct setpay_merchant_command commands[] = {
     {"token.add", true, token_add},
     {"token.list", false, token_list},
     {"token.remove", true, token_remove},
+    {"owner.add", true, setpay_merchant_owner_add},
+    {"owner.passwd", true, setpay_merchant_owner_passwd},
+    {"owner.list", false, setpay_merchant_owner_list},
+    {"owner.remove", true, setpay_merchant_owner_remove},
     {"webhook.add", true, setpay_merchant_webhook_add},
     {"webhook.list", false, setpay_merchant_webhook_list},
     {"webhook.enable", true, setpay_merchant_webhook_enable},
@@ -581,6 +590,7 @@ HANDLER(setpay_merchant_on_order_end, "order.end")
 HANDLER(setpay_merchant_on_agreement_list, "agreement.list")
 HANDLER(setpay_merchant_on_order_capture, "order.capture")
 HANDLER(setpay_merchant_on_order_refund, "order.refund")
+HANDLER(setpay_merchant_on_order_ship, "order.ship")
 HANDLER(setpay_merchant_on_order_undo, "order.undo")
 HANDLER(setpay_merchant_on_batch_list, "batch.list")
 HANDLER(setpay_merchant_on_batch_show, "batch.show")
@@ -589,6 +599,10 @@ HANDLER(setpay_merchant_on_batch_items, "batch.items")
 HANDLER(setpay_merchant_on_token_add, "token.add")
 HANDLER(setpay_merchant_on_token_list, "token.list")
 HANDLER(setpay_merchant_on_token_remove, "token.remove")
+HANDLER(setpay_merchant_on_owner_add, "owner.add")
+HANDLER(setpay_merchant_on_owner_passwd, "owner.passwd")
+HANDLER(setpay_merchant_on_owner_list, "owner.list")
+HANDLER(setpay_merchant_on_owner_remove, "owner.remove")
 HANDLER(setpay_merchant_on_webhook_add, "webhook.add")
 HANDLER(setpay_merchant_on_webhook_list, "webhook.list")
 HANDLER(setpay_merchant_on_webhook_enable, "webhook.enable")

@@ -62,6 +62,7 @@ setpay_control_handler_fn setpay_merchant_on_order_authorise;
 setpay_control_handler_fn setpay_merchant_on_order_end;
 setpay_control_handler_fn setpay_merchant_on_agreement_list;
 setpay_control_handler_fn setpay_merchant_on_order_refund;
+setpay_control_handler_fn setpay_merchant_on_order_ship;
 setpay_control_handler_fn setpay_merchant_on_order_undo;
 setpay_control_handler_fn setpay_merchant_on_batch_list;
 setpay_control_handler_fn setpay_merchant_on_batch_show;
@@ -70,6 +71,10 @@ setpay_control_handler_fn setpay_merchant_on_batch_items;
 setpay_control_handler_fn setpay_merchant_on_token_add;
 setpay_control_handler_fn setpay_merchant_on_token_list;
 setpay_control_handler_fn setpay_merchant_on_token_remove;
+setpay_control_handler_fn setpay_merchant_on_owner_add;
+setpay_control_handler_fn setpay_merchant_on_owner_passwd;
+setpay_control_handler_fn setpay_merchant_on_owner_list;
+setpay_control_handler_fn setpay_merchant_on_owner_remove;
 setpay_control_handler_fn setpay_merchant_on_webhook_add;
 setpay_control_handler_fn setpay_merchant_on_webhook_list;
 setpay_control_handler_fn setpay_merchant_on_webhook_enable;
@@ -99,7 +104,8 @@ setpay_control_handler_fn setpay_merchant_on_purchase_evidence;
     {"order.capture", setpay_merchant_on_order_capture,                                            \
      "take what is held: order_id, amount, currency"},                                             \
     {"order.refund", setpay_merchant_on_order_refund,                                              \
-     "give back what was captured: order_id, amount, currency, capture_id"},                       \
+     "give back what was captured: order_id; amount, currency, capture_id, or lines, restock"},    \
+    {"order.ship", setpay_merchant_on_order_ship, "a part is sent: order_id, lines, tracking"},    \
     {"order.undo", setpay_merchant_on_order_undo, "undo a capture or refund: order_id, id"},       \
     {"batch.list", setpay_merchant_on_batch_list, "batches: limit, cursor"},                       \
     {"batch.show", setpay_merchant_on_batch_show, "a batch: batch, brand"},                        \
@@ -109,6 +115,10 @@ setpay_control_handler_fn setpay_merchant_on_purchase_evidence;
     {"token.add", setpay_merchant_on_token_add, "a new token of the API: name, scopes"},           \
     {"token.list", setpay_merchant_on_token_list, "the names of the API's tokens"},                \
     {"token.remove", setpay_merchant_on_token_remove, "take a token of the API away: name"},       \
+    {"owner.add", setpay_merchant_on_owner_add, "an account: name, password"},                     \
+    {"owner.passwd", setpay_merchant_on_owner_passwd, "its password: name, password"},             \
+    {"owner.list", setpay_merchant_on_owner_list, "who may sign in"},                              \
+    {"owner.remove", setpay_merchant_on_owner_remove, "an account goes: name"},                    \
     {"webhook.add", setpay_merchant_on_webhook_add,                                                \
      "send events to an address: url, events, description"},                                       \
     {"webhook.list", setpay_merchant_on_webhook_list, "the webhooks"},                             \

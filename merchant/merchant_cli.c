@@ -12,6 +12,7 @@
 #include "merchant/merchant_wait.h"
 #include "merchant/merchant_words.h"
 #include "merchant/merchantd.h"
+#include "merchant/owner_commands.h"
 #include "merchant/setup.h"
 #include "merchant/shop_cli.h"
 
@@ -40,6 +41,13 @@ static const struct setpay_flag capture_flags[] = {{"amount", SETPAY_FLAG_MONEY,
 static const struct setpay_flag refund_flags[] = {
     {"amount", SETPAY_FLAG_MONEY, NULL},
     {"capture", SETPAY_FLAG_TEXT, "capture_id"},
+    {"line", SETPAY_FLAG_LINE, NULL},
+    {"restock", SETPAY_FLAG_SWITCH, "restock"},
+    {0},
+};
+static const struct setpay_flag ship_flags[] = {
+    {"line", SETPAY_FLAG_LINE, NULL},
+    {"tracking", SETPAY_FLAG_TEXT, "tracking"},
     {0},
 };
 static const struct setpay_flag undo_flags[] = {{"id", SETPAY_FLAG_TEXT, "id"}, {0}};
@@ -57,6 +65,10 @@ static const struct setpay_flag token_flags[] = {
     {"name", SETPAY_FLAG_TEXT, "name"},
     {"scope", SETPAY_FLAG_TEXT, "scopes"},
     {"expires-in", SETPAY_FLAG_NUMBER, "expires_in"},
+    {0},
+};
+static const struct setpay_flag owner_flags[] = {
+    {"password-file", SETPAY_FLAG_TEXT, "password_file"},
     {0},
 };
 static const struct setpay_flag webhook_flags[] = {
@@ -169,8 +181,15 @@ static const struct setpay_operator_command commands[] = {
      "order_id",
      refund_flags,
      setpay_merchant_words_order,
-     "ORDER [--amount \"12.50 EUR\"] [--capture ID]",
+     "ORDER [--amount \"12.50 EUR\"] [--capture ID] | ORDER --line N=QUANTITY... [--restock]",
      "give back what was captured, or a part of it"},
+    {{"order", "ship"},
+     "order.ship",
+     "order_id",
+     ship_flags,
+     setpay_merchant_words_order,
+     "ORDER [--line N=QUANTITY]... [--tracking TEXT]",
+     "say that lines of it, or all that is left, are sent; and take what they cost"},
     {{"order", "undo"},
      "order.undo",
      "order_id",
@@ -227,6 +246,34 @@ static const struct setpay_operator_command commands[] = {
      setpay_merchant_words_token_removed,
      "--name NAME",
      "accept a token no longer"},
+    {{"owner", "add"},
+     "owner.add",
+     "name",
+     owner_flags,
+     setpay_merchant_words_owner,
+     "NAME --password-file FILE|-",
+     "let somebody sign in to the owner's pages"},
+    {{"owner", "passwd"},
+     "owner.passwd",
+     "name",
+     owner_flags,
+     setpay_merchant_words_owner,
+     "NAME --password-file FILE|-",
+     "another password; who is signed in by the old one is out"},
+    {{"owner", "list"},
+     "owner.list",
+     NULL,
+     NULL,
+     setpay_merchant_words_owners,
+     "",
+     "who may sign in"},
+    {{"owner", "remove"},
+     "owner.remove",
+     "name",
+     NULL,
+     setpay_merchant_words_owner_removed,
+     "NAME",
+     "let somebody sign in no longer"},
     {{"webhook", "add"},
      "webhook.add",
      NULL,
@@ -383,6 +430,12 @@ static enum setpay_error do_directly(struct setpay_service *service, const char 
     return setpay_store_submit_wait(service->store, run_direct, &direct);
 }
 
+static enum setpay_error shape(const char *name, json_t *args, struct setpay_problem *problem)
+{
+    SETPAY_TRY(setpay_merchant_owner_shape(name, args, problem));
+    return setpay_merchant_shop_shape(name, args, problem);
+}
+
 int main(int argc, char **argv)
 {
     const struct setpay_operator op = {
@@ -399,7 +452,7 @@ int main(int argc, char **argv)
         .doctor_cb = doctor,
         .local = "enrol",
         .local_cb = enrol,
-        .before_cb = setpay_merchant_shop_shape,
+        .before_cb = shape,
         .after_cb = setpay_merchant_wait_for_gateway,
     };
     return setpay_operator_main(&op, argc, argv);

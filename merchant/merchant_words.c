@@ -123,6 +123,33 @@ static void print_agreement(const json_t *order)
     putchar('\n');
 }
 
+/* Shipments and returns: which lines, and how many of each. */
+static void print_parts(const json_t *order, const char *list)
+{
+    char amount[SETPAY_MONEY_TEXT_SIZE];
+    size_t index, k;
+    const json_t *part, *line;
+    json_array_foreach(json_object_get(order, list), index, part)
+    {
+        const char *tracking = json_string_value(json_object_get(part, "tracking"));
+        printf("%-14s %s  %-10s %16s  ", index == 0 ? list : "", setpay_operator_text(part, "id"),
+               setpay_operator_text(part, "status"),
+               money_of(part, "amount", setpay_operator_text(part, "currency"), amount));
+        json_array_foreach(json_object_get(part, "lines"), k, line)
+        {
+            printf("%s%lld x ", k > 0 ? ", " : "", int_of(line, "quantity"));
+            print_safely(setpay_operator_text(line, "name"));
+        }
+        if (tracking != NULL) {
+            printf(", tracking ");
+            print_safely(tracking);
+        }
+        if (json_is_true(json_object_get(part, "restocked")))
+            printf(", back in stock");
+        putchar('\n');
+    }
+}
+
 void setpay_merchant_words_order(const json_t *order)
 {
     char amount[SETPAY_MONEY_TEXT_SIZE];
@@ -151,6 +178,8 @@ void setpay_merchant_words_order(const json_t *order)
     print_steps(order, "captures");
     print_steps(order, "refunds");
     print_steps(order, "reversals");
+    print_parts(order, "shipments");
+    print_parts(order, "returns");
 }
 
 void setpay_merchant_words_orders(const json_t *result)

@@ -18,6 +18,12 @@ setpay_merchant_words_fn setpay_merchant_words_token_removed;
 setpay_merchant_words_fn setpay_merchant_words_purchase;
 setpay_merchant_words_fn setpay_merchant_words_purchases;
 
+/* ---- owner_words.c */
+
+setpay_merchant_words_fn setpay_merchant_words_owner;
+setpay_merchant_words_fn setpay_merchant_words_owner_removed;
+setpay_merchant_words_fn setpay_merchant_words_owners;
+
 /* ---- webhook_words.c */
 
 setpay_merchant_words_fn setpay_merchant_words_webhook;

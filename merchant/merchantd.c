@@ -20,6 +20,8 @@
 #include "merchant/setup.h"
 #include "merchant/shop_commands.h"
 #include "merchant/shop_tls.h"
+#include "merchant/store/admin/admin.h"
+#include "merchant/store/admin/owner.h"
 #include "merchant/store/api/api.h"
 #include "merchant/store/api/idempotency.h"
 #include "merchant/store/cart.h"
@@ -27,6 +29,7 @@
 #include "merchant/store/event.h"
 #include "merchant/store/order.h"
 #include "merchant/store/order_tell.h"
+#include "merchant/store/part.h"
 #include "merchant/store/ship_to.h"
 #include "merchant/store/stock.h"
 #include "merchant/store/token.h"
@@ -52,6 +55,8 @@ static const struct setpay_store_migration steps[] = {
     {6, SETPAY_TOKEN_SCOPE_SCHEMA SETPAY_EVENT_SCHEMA SETPAY_WEBHOOK_SCHEMA SETPAY_DELIVERY_SCHEMA},
     {7, SETPAY_MERCHANT_SALE_SCHEMA SETPAY_MERCHANT_AGREEMENT_SCHEMA SETPAY_ORDER_TERMS_SCHEMA},
     {8, SETPAY_CART_SCHEMA SETPAY_SHIP_TO_SCHEMA},
+    {9, SETPAY_PART_SCHEMA},
+    {10, SETPAY_OWNER_SCHEMA},
     {0, NULL},
 };
 /* rule M7: sealed instructions alone are ever erased */
@@ -66,6 +71,7 @@ struct merchantd {
     struct setpay_networks webhook_networks;
     struct setpay_sender *sender; /* of webhooks */
     struct setpay_tls *shop_tls;  /* NULL: the pages are plain HTTP */
+    bool owner_tls;               /* the owner's pages are not on loopback */
     struct setpay_timer *purge_timer;
     struct setpay_timer *erase_timer;
     struct setpay_executor executor;
@@ -75,8 +81,9 @@ struct merchantd {
 /* A worker's. */
 struct worker {
     struct setpay_merchant_worker *payment;
-    struct setpay_api *api; /* NULL where the API has no address */
-    struct setpay_www *www; /* NULL where the shop has none */
+    struct setpay_api *api;     /* NULL where the API has no address */
+    struct setpay_www *www;     /* NULL where the shop has none */
+    struct setpay_admin *admin; /* NULL where the owner's pages have none */
     struct setpay_worker *daemon_worker;
     struct setpay_service *service;
     unsigned undrained;
@@ -193,6 +200,7 @@ static enum setpay_error purge(struct setpay_db *db, void *arg)
     (void)arg;
     SETPAY_TRY(setpay_answers_purge(db, now_ms, PURGE_BATCH, &deleted));
     SETPAY_TRY(setpay_stock_expire(db, now_ms, PURGE_BATCH, &deleted));
+    SETPAY_TRY(setpay_owner_purge(db, now_ms));
     SETPAY_TRY(setpay_idempotency_purge(db, now_ms, PURGE_BATCH));
     SETPAY_TRY(setpay_cart_purge(db, now_ms, PURGE_BATCH));
     SETPAY_TRY(setpay_event_purge(db, now_ms - SETPAY_EVENT_KEPT_MS, PURGE_BATCH));
@@ -268,6 +276,26 @@ static enum setpay_error start_sender(struct setpay_service *service, struct mer
     return setpay_sender_new(&options, &daemon->sender);
 }
 
+/* What the owner types must not cross a network in the clear. */
+static enum setpay_error check_owner_listen(struct setpay_service *service,
+                                            struct merchantd *daemon,
+                                            struct setpay_problem *problem)
+{
+    const char *text = setpay_config_text(service->config, "", "owner_listen");
+    struct setpay_address address;
+    if (text == NULL)
+        return SETPAY_OK;
+    SETPAY_TRY(setpay_address_parse(text, &address, problem));
+    daemon->owner_tls = !setpay_address_is_loopback(&address);
+    if (daemon->owner_tls && daemon->shop_tls == NULL)
+        return setpay_problem_set(problem, SETPAY_E_CONFIG,
+                                  "owner_listen: found %s, which is not on loopback; expected an"
+                                  " address on loopback, or shop_tls_key and shop_tls_cert beside"
+                                  " it, so that passwords are not sent in the clear",
+                                  text);
+    return SETPAY_OK;
+}
+
 static enum setpay_error on_start(struct setpay_service *service, struct setpay_problem *problem)
 {
     struct merchantd *daemon = calloc(1, sizeof *daemon);
@@ -276,6 +304,7 @@ static enum setpay_error on_start(struct setpay_service *service, struct setpay_
     service->user = daemon;
     SETPAY_TRY(load_webhooks(service, daemon, problem));
     SETPAY_TRY(setpay_shop_tls_load(service->config, &daemon->shop_tls, problem));
+    SETPAY_TRY(check_owner_listen(service, daemon, problem));
     SETPAY_TRY(setpay_merchant_load(service, &daemon->merchant, &daemon->upkeep, problem));
     /* Rule M7: a crash may have come between an outcome and its checkpoint. */
     SETPAY_TRY(setpay_store_checkpoint_truncate_wait(service->store));
@@ -369,6 +398,27 @@ static enum setpay_error start_www(struct worker *worker, struct merchantd *daem
     return setpay_www_listen(worker->www, fd);
 }
 
+static enum setpay_error start_admin(struct worker *worker, struct merchantd *daemon)
+{
+    const struct setpay_admin_options options = {
+        .loop = worker->daemon_worker->loop,
+        .store = daemon->merchant.store,
+        .port = &setpay_merchant_payment_port,
+        .shop = daemon->merchant.name,
+        .settings = setpay_merchant_shop_settings(worker->service->config),
+        .tls = daemon->owner_tls ? daemon->shop_tls : NULL,
+    };
+    int fd = setpay_worker_take_listener(worker->daemon_worker, "owner");
+    if (fd < 0)
+        return SETPAY_OK; /* no owner_listen */
+    enum setpay_error error = setpay_admin_new(&options, &worker->admin);
+    if (error != SETPAY_OK) {
+        (void)close(fd);
+        return error;
+    }
+    return setpay_admin_listen(worker->admin, fd);
+}
+
 static enum setpay_error worker_init(void *context, struct setpay_worker *daemon_worker,
                                      struct setpay_problem *problem)
 {
@@ -383,7 +433,8 @@ static enum setpay_error worker_init(void *context, struct setpay_worker *daemon
     worker->service = service;
     SETPAY_TRY(setpay_merchant_worker_new(&daemon->merchant, daemon_worker, &worker->payment));
     SETPAY_TRY(start_api(worker, daemon));
-    return start_www(worker, daemon);
+    SETPAY_TRY(start_www(worker, daemon));
+    return start_admin(worker, daemon);
 }
 
 static void on_drained(void *arg)
@@ -397,12 +448,15 @@ static void worker_drain(void *context, struct setpay_worker *daemon_worker)
 {
     struct worker *worker = daemon_worker->user;
     (void)context;
-    worker->undrained = 1U + (worker->api != NULL ? 1 : 0) + (worker->www != NULL ? 1 : 0);
+    worker->undrained = 1U + (worker->api != NULL ? 1 : 0) + (worker->www != NULL ? 1 : 0) +
+                        (worker->admin != NULL ? 1 : 0);
     setpay_merchant_worker_drain(worker->payment, on_drained, worker);
     if (worker->api != NULL)
         setpay_api_drain(worker->api, on_drained, worker);
     if (worker->www != NULL)
         setpay_www_drain(worker->www, on_drained, worker);
+    if (worker->admin != NULL)
+        setpay_admin_drain(worker->admin, on_drained, worker);
 }
 
 static void worker_free(void *context, struct setpay_worker *daemon_worker)
@@ -411,6 +465,7 @@ static void worker_free(void *context, struct setpay_worker *daemon_worker)
     (void)context;
     if (worker == NULL)
         return;
+    setpay_admin_free(worker->admin);
     setpay_www_free(worker->www);
     setpay_api_free(worker->api);
     setpay_merchant_worker_free(worker->payment);
@@ -460,7 +515,10 @@ const struct setpay_service_spec setpay_merchantd_spec = {
     .schema = &schema,
     .commands = commands,
     .backup = &backup,
-    .listeners = {{"wallets", "listen"}, {"api", "api_listen"}, {"shop", "shop_listen"}},
+    .listeners = {{"wallets", "listen"},
+                  {"api", "api_listen"},
+                  {"shop", "shop_listen"},
+                  {"owner", "owner_listen"}},
     .needs_trust = true,
     .saves_trust = true,
     .on_start_cb = on_start,

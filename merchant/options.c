@@ -28,6 +28,9 @@ const struct setpay_option setpay_merchant_options[] = {
      "key of the pages' own TLS certificate (P-256, PEM)"},
     {"", "shop_tls_cert", SETPAY_OPTION_FILE, NULL, 0, 0, false, false, NULL,
      "its certificate, with those above it (PEM), by an authority that browsers know"},
+    {"", "owner_listen", SETPAY_OPTION_ADDRESS, NULL, 0, 0, false, false, NULL,
+     "where the owner's browser sees the pages to look after the shop: plain HTTP on loopback, and"
+     " elsewhere HTTPS by shop_tls_key"},
     {"", "tls_key", SETPAY_OPTION_SECRET_FILE, NULL, 0, 0, true, false, NULL,
      "TLS server key, for wallets"},
     {"", "tls_cert", SETPAY_OPTION_FILE, NULL, 0, 0, true, false, NULL,

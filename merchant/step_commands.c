@@ -7,6 +7,7 @@
 #include "merchant/store/batch_json.h"
 #include "merchant/store/order_json.h"
 #include "merchant/store/order_step.h"
+#include "merchant/store/part.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,20 +19,29 @@
 /* The arguments without order_id, as the API's body. */
 static enum setpay_error read_request(const json_t *args, enum setpay_order_step_action action,
                                       const char **order_id, struct setpay_step_request *request,
+                                      struct setpay_part_request *part,
                                       struct setpay_problem *problem)
 {
+    bool ships = action == SETPAY_ORDER_SHIP;
     struct setpay_json_fault fault = {.field = ""};
     SETPAY_TRY(setpay_json_arg_text(args, "order_id", true, order_id, problem));
     json_t *body = json_copy((json_t *)(uintptr_t)args);
     if (body == NULL)
         return SETPAY_E_NOMEM;
     (void)json_object_del(body, "order_id");
-    enum setpay_error error =
-        setpay_step_request_parse(body, action != SETPAY_ORDER_UNDO,
-                                  action == SETPAY_ORDER_REFUND ? "capture_id"
-                                  : action == SETPAY_ORDER_UNDO ? "id"
-                                                                : NULL,
-                                  action == SETPAY_ORDER_UNDO, request, &fault);
+    enum setpay_error error;
+    memset(request, 0, sizeof *request);
+    if (ships || (action == SETPAY_ORDER_REFUND && setpay_part_is_meant(body))) {
+        error = setpay_part_request_parse(body, ships ? SETPAY_PART_SHIPMENT : SETPAY_PART_REFUND,
+                                          part, &fault);
+        request->part = part;
+    } else {
+        error = setpay_step_request_parse(body, action != SETPAY_ORDER_UNDO,
+                                          action == SETPAY_ORDER_REFUND ? "capture_id"
+                                          : action == SETPAY_ORDER_UNDO ? "id"
+                                                                        : NULL,
+                                          action == SETPAY_ORDER_UNDO, request, &fault);
+    }
     json_decref(body);
     if (error == SETPAY_E_INVALID)
         return setpay_problem_set(problem, SETPAY_E_USAGE, "%s: %s", fault.field, fault.words);
@@ -40,10 +50,13 @@ static enum setpay_error read_request(const json_t *args, enum setpay_order_step
 
 static enum setpay_error explain(enum setpay_order_step_action action, const char *order_id,
                                  const struct setpay_step_request *request, enum setpay_error error,
-                                 const struct setpay_order_view *view, int64_t left_minor,
+                                 const struct setpay_order_result *done, int64_t left_minor,
                                  struct setpay_problem *problem)
 {
     char words[320];
+    if (done->fault.field[0] != '\0')
+        return setpay_problem_set(problem, error == SETPAY_E_INVALID ? SETPAY_E_USAGE : error,
+                                  "%s: %s", done->fault.field, done->fault.words);
     switch (error) {
     case SETPAY_E_NOT_FOUND:
         return setpay_problem_set(problem, error,
@@ -60,7 +73,8 @@ static enum setpay_error explain(enum setpay_order_step_action action, const cha
     case SETPAY_E_MONEY_CURRENCY:
     case SETPAY_E_TOO_BIG:
     case SETPAY_E_TOO_SOON:
-        setpay_order_step_explain(action, request, error, view, left_minor, words, sizeof words);
+        setpay_order_step_explain(action, request, error, &done->view, left_minor, words,
+                                  sizeof words);
         return setpay_problem_set(problem, error == SETPAY_E_DUPLICATE ? SETPAY_E_NOT_FOUND : error,
                                   "%s", words);
     default:
@@ -84,22 +98,36 @@ static enum setpay_error result_json(const struct setpay_order_result *done,
     return *result == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
 }
 
-static enum setpay_error step(struct setpay_db *db, const struct setpay_merchant_context *context,
-                              enum setpay_order_step_action action, const json_t *args,
-                              json_t **result, struct setpay_problem *problem)
+static enum setpay_error do_step(struct setpay_db *db,
+                                 const struct setpay_merchant_context *context,
+                                 enum setpay_order_step_action action, const json_t *args,
+                                 struct setpay_part_request *part, json_t **result,
+                                 struct setpay_problem *problem)
 {
     struct setpay_order_result done = {.under_way = false};
     struct setpay_step_request request;
     const char *order_id = NULL;
     int64_t left_minor = 0;
-    SETPAY_TRY(read_request(args, action, &order_id, &request, problem));
+    SETPAY_TRY(read_request(args, action, &order_id, &request, part, problem));
     enum setpay_error error =
         setpay_order_step(db, context->port, action, order_id, &request, context->daemon_runs,
                           context->now_ms, &done, &left_minor);
     error = error == SETPAY_OK
                 ? result_json(&done, context, result)
-                : explain(action, order_id, &request, error, &done.view, left_minor, problem);
+                : explain(action, order_id, &request, error, &done, left_minor, problem);
     setpay_order_view_clear(&done.view);
+    return error;
+}
+
+static enum setpay_error step(struct setpay_db *db, const struct setpay_merchant_context *context,
+                              enum setpay_order_step_action action, const json_t *args,
+                              json_t **result, struct setpay_problem *problem)
+{
+    struct setpay_part_request *part = calloc(1, sizeof *part);
+    if (part == NULL)
+        return SETPAY_E_NOMEM;
+    enum setpay_error error = do_step(db, context, action, args, part, result, problem);
+    free(part);
     return error;
 }
 
@@ -125,6 +153,14 @@ enum setpay_error setpay_merchant_command_authorise(struct setpay_db *db,
                                                     struct setpay_problem *problem)
 {
     return step(db, context, SETPAY_ORDER_AUTHORISE, args, result, problem);
+}
+
+enum setpay_error setpay_merchant_command_ship(struct setpay_db *db,
+                                               const struct setpay_merchant_context *context,
+                                               const json_t *args, json_t **result,
+                                               struct setpay_problem *problem)
+{
+    return step(db, context, SETPAY_ORDER_SHIP, args, result, problem);
 }
 
 enum setpay_error setpay_merchant_command_undo(struct setpay_db *db,

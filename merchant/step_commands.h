@@ -9,6 +9,7 @@
 /* {"order","under_way","asked":[ids of the steps]} */
 setpay_merchant_command_fn setpay_merchant_command_capture;
 setpay_merchant_command_fn setpay_merchant_command_refund;
+setpay_merchant_command_fn setpay_merchant_command_ship;
 setpay_merchant_command_fn setpay_merchant_command_undo;
 setpay_merchant_command_fn setpay_merchant_command_authorise;
 /* {"batches":[…],"has_more","next_cursor"} */

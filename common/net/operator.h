@@ -26,6 +26,7 @@ enum setpay_flag_kind {
     SETPAY_FLAG_INSTEAD,  /* the same, and the bare word may be missing */
     SETPAY_FLAG_MONEY,    /* "12.50 EUR": amount and currency; member is ignored */
     SETPAY_FLAG_METADATA, /* KEY=VALUE, any number of them; member is ignored */
+    SETPAY_FLAG_LINE,     /* N=QUANTITY or SKU=QUANTITY, any number of them, into lines */
     SETPAY_FLAG_FILE,     /* a JSON object, all of its members; "-": standard input */
 };
 

@@ -81,6 +81,30 @@ static enum setpay_error add_text(const struct setpay_flag *flag, const char *te
                                     flag->name);
 }
 
+/* "2=1": a piece of the second line; "CUP=3": three pieces with that SKU. */
+static enum setpay_error read_line(const char *text, json_t *args, struct setpay_problem *problem)
+{
+    const char *equals = strrchr(text, '=');
+    char *end = NULL;
+    long long quantity = equals != NULL ? strtoll(equals + 1, &end, 10) : 0;
+    if (equals == NULL || equals == text || equals[1] < '0' || equals[1] > '9' || *end != '\0')
+        return setpay_problem_set(problem, SETPAY_E_USAGE,
+                                  "--line: found '%.40s'; expected the number of a line or a SKU,"
+                                  " '=' and how many, like 1=2",
+                                  text);
+    if (json_object_get(args, "lines") == NULL)
+        SETPAY_TRY(set_member(args, "line", "lines", json_array(), problem));
+    bool is_number = strspn(text, "0123456789") == (size_t)(equals - text);
+    json_t *line = is_number ? json_pack("{s:I}", "line", (json_int_t)strtoll(text, NULL, 10))
+                             : json_pack("{s:s%}", "sku", text, (size_t)(equals - text));
+    if (json_object_set_new(line, "quantity", json_integer(quantity)) != 0) {
+        json_decref(line);
+        return SETPAY_E_NOMEM;
+    }
+    return json_array_append_new(json_object_get(args, "lines"), line) == 0 ? SETPAY_OK
+                                                                            : SETPAY_E_NOMEM;
+}
+
 /* Every member of the object in the file ("-": standard input). */
 static enum setpay_error read_file(const char *path, json_t *args, struct setpay_problem *problem)
 {
@@ -127,6 +151,8 @@ static enum setpay_error read_flag(const struct setpay_flag *flag, const char *v
         return read_metadata(value, args, problem);
     case SETPAY_FLAG_TEXTS:
         return add_text(flag, value, args, problem);
+    case SETPAY_FLAG_LINE:
+        return read_line(value, args, problem);
     case SETPAY_FLAG_FILE:
         return read_file(value, args, problem);
     default:

@@ -15,6 +15,7 @@ const struct setpay_event_type setpay_event_types[] = {
     {"order.authorised", "the money is held for the shop"},
     {"order.partially_captured", "a part of what was held was taken"},
     {"order.captured", "all that was held was taken"},
+    {"order.shipped", "a part of the order, or all of it, was sent"},
     {"order.partially_refunded", "a part of what was taken was given back"},
     {"order.refunded", "all that was taken was given back"},
     {"order.declined", "the issuer refused; the order may be paid again until it expires"},

@@ -9,6 +9,8 @@
 #include "merchant/store/order_action.h"
 
 #include "merchant/store/order_tell.h"
+#include "merchant/store/part.h"
+#include "merchant/store/stock.h"
 
 #include <stdio.h>
 
@@ -64,6 +66,24 @@ static enum setpay_error check_void(struct setpay_db *db, const struct setpay_pa
     return minor > 0 ? SETPAY_OK : SETPAY_E_STATE;
 }
 
+/* Where a part was sent and the rest is given up, nobody else will put the rest on the shelf: the
+ * purchase is not released, it was captured in part. */
+static enum setpay_error return_unsent(struct setpay_db *db, const struct setpay_order_view *view,
+                                       setpay_time_ms now_ms)
+{
+    bool shipped = false;
+    for (size_t i = 0; i < view->parts->line_count; i++)
+        shipped = shipped || view->parts->lines[i].shipped > 0;
+    for (size_t i = 0; i < view->parts->line_count && shipped; i++) {
+        int64_t rest = setpay_part_sendable(&view->parts->lines[i]);
+        const char *sku = view->order.items[i].sku;
+        if (rest > 0 && sku[0] != '\0')
+            SETPAY_TRY(
+                setpay_stock_return(db, view->order.order_id, sku, rest, "not sent", now_ms));
+    }
+    return SETPAY_OK;
+}
+
 static enum setpay_error act_on(struct setpay_db *db, const struct setpay_payment_port *port,
                                 enum setpay_order_action action, setpay_time_ms now_ms,
                                 const struct setpay_order *order)
@@ -103,7 +123,10 @@ enum setpay_error setpay_order_act(struct setpay_db *db, const struct setpay_pay
                                            : setpay_order_check_cancel(view->status));
     if (view->order.taken && !gateway_allowed)
         return SETPAY_E_DRAINING;
+    bool is_new = view->order.end == SETPAY_ORDER_GOES_ON;
     enum setpay_error error = act_on(db, port, action, now_ms, &view->order);
+    if (error == SETPAY_OK && action == SETPAY_ORDER_VOID && is_new)
+        error = return_unsent(db, view, now_ms);
     if (error == SETPAY_E_STATE || error == SETPAY_E_NOT_FOUND)
         return SETPAY_E_INTERNAL; /* order and purchase disagree: what was written must go */
     SETPAY_TRY(error);

@@ -9,6 +9,7 @@
 #include "common/base/error.h"
 #include "common/store/db.h"
 #include "merchant/store/order_json.h"
+#include "merchant/store/order_request.h"
 #include "merchant/store/payment_port.h"
 
 #include <stdbool.h>
@@ -24,6 +25,7 @@ struct setpay_order_result {
     bool under_way;     /* the gateway is asked; view.order.xid says for which purchase */
     int64_t first_step; /* that were asked for by it, by number; 0: none */
     int64_t last_step;
+    struct setpay_json_fault fault; /* of what was asked for by line */
 };
 
 /* Whether the gateway is still asked for what the order's purchase waits for: of these steps where

@@ -5,6 +5,7 @@
 #include "merchant/store/order_json.h"
 
 #include "merchant/store/order_terms.h"
+#include "merchant/store/part.h"
 #include "merchant/store/quote.h"
 
 #include <stdlib.h>
@@ -112,6 +113,8 @@ enum setpay_error setpay_order_view_find(struct setpay_db *db,
         error = find_agreement(db, port, now_ms, view);
     if (error == SETPAY_OK)
         error = find_ship_to(db, view);
+    if (error == SETPAY_OK)
+        error = setpay_parts_find(db, view, &view->parts);
     if (error != SETPAY_OK)
         setpay_order_view_clear(view);
     return error;
@@ -123,6 +126,7 @@ void setpay_order_view_clear(struct setpay_order_view *view)
     free(view->payments);
     free(view->steps);
     free(view->ship_to);
+    setpay_parts_free(view->parts);
     memset(view, 0, sizeof *view);
 }
 
@@ -335,7 +339,7 @@ json_t *setpay_order_view_json(const struct setpay_order_view *view, const char 
             append(payments, payment_json(&view->payments[i], &whole), &whole);
         set(json, "payments", payments, &whole);
         add_steps(view, json, &whole);
-        set(json, "shipments", json_array(), &whole);
+        setpay_parts_json(view, json, &whole);
     }
     if (whole)
         return json;

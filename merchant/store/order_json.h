@@ -24,6 +24,8 @@ struct setpay_order_step {
     struct setpay_step_view step;
 };
 
+struct setpay_parts;
+
 /* An order at one moment. Zeroed memory is an empty one. */
 struct setpay_order_view {
     struct setpay_order order;
@@ -33,6 +35,7 @@ struct setpay_order_view {
     size_t step_count;
     bool has_agreement; /* of the standing payment; only after setpay_order_view_find */
     struct setpay_agreement_view agreement;
+    struct setpay_parts *parts; /* owned; likewise */
     enum setpay_order_status status;
     struct setpay_ship_to *ship_to; /* owned; where it goes; NULL: nobody has said so */
 };

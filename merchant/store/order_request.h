@@ -52,6 +52,8 @@ enum setpay_error setpay_order_request_parse(const json_t *body, setpay_time_ms 
                                              struct setpay_order *order,
                                              struct setpay_json_fault *fault) SETPAY_MUST_CHECK;
 
+struct setpay_part_request;
+
 /* What a capture, a refund or an undo asks for. */
 struct setpay_step_request {
     bool has_amount; /* otherwise all there is */
@@ -59,6 +61,8 @@ struct setpay_step_request {
     char currency[4]; /* "": the order's */
     bool has_of;
     struct setpay_id of; /* of a refund: the capture; of an undo: a capture or refund */
+    /* Of a shipment, and of a refund by line (NULL: by amount). Outlives the request. */
+    const struct setpay_part_request *part;
 };
 /* Reads {"amount"?,"currency"?} and, where of_name is not NULL, the member of that name: an id,
  * which of_needed asks for; amount_allowed false: neither amount nor currency. SETPAY_E_INVALID

@@ -8,8 +8,12 @@
 #include "merchant/store/order_step.h"
 
 #include "common/base/money.h"
+#include "merchant/store/event.h"
+#include "merchant/store/part.h"
+#include "merchant/store/stock.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define NO_SUCH_STEP SETPAY_E_DUPLICATE
@@ -22,6 +26,7 @@ struct doing {
     struct setpay_order_result *result;
     const struct setpay_payment_view *payment; /* that stands */
     int64_t left_minor;
+    int64_t asked_minor; /* by a part; 0: by the request */
 };
 
 static enum setpay_error ask(struct doing *doing, enum setpay_merchant_step_kind kind,
@@ -61,7 +66,8 @@ static bool is_source(const struct doing *doing, const struct setpay_order_step 
            (!request->has_of || setpay_id_equal(&step->step.id, &request->of));
 }
 
-static enum setpay_error refund(struct doing *doing)
+/* minor 0: all that there is. */
+static enum setpay_error refund(struct doing *doing, int64_t minor)
 {
     const struct setpay_order_view *view = &doing->result->view;
     const struct setpay_step_request *request = doing->request;
@@ -76,7 +82,8 @@ static enum setpay_error refund(struct doing *doing)
         return NO_SUCH_STEP;
     if (doing->left_minor == 0)
         return SETPAY_E_STATE;
-    int64_t minor = request->has_amount ? request->amount_minor : doing->left_minor;
+    if (minor == 0)
+        minor = doing->left_minor;
     if (minor > doing->left_minor)
         return SETPAY_E_AMOUNT_LIMIT; /* rule G8 */
     for (size_t i = 0; i < view->step_count && minor > 0; i++) {
@@ -88,6 +95,144 @@ static enum setpay_error refund(struct doing *doing)
         minor -= part;
     }
     return SETPAY_OK;
+}
+
+/* ------------------------------------------------------------------ parts */
+
+/* What is asked for since the part was begun belongs to it. */
+static enum setpay_error keep_part(struct doing *doing, enum setpay_part_kind kind,
+                                   struct setpay_part_count *counts, size_t count)
+{
+    const struct setpay_part_request *request = doing->request->part;
+    struct setpay_part part = {.kind = kind,
+                               .first_step = doing->result->first_step,
+                               .last_step = doing->result->last_step,
+                               .restocked = request->restock,
+                               .created_ms = doing->now_ms,
+                               .counts = counts,
+                               .count = count};
+    memcpy(part.tracking, request->tracking, sizeof part.tracking);
+    return setpay_part_insert(doing->db, doing->result->view.order.order_id, &part);
+}
+
+/* What was captured, or is about to be, in whatever way. */
+static enum setpay_error count_captured(struct doing *doing, int64_t *minor)
+{
+    const struct setpay_payment_view *payment = doing->payment;
+    SETPAY_TRY(doing->port->capturable(doing->db, &payment->xid, &doing->left_minor));
+    *minor = payment->captured_minor;
+    for (size_t i = 0; i < doing->result->view.step_count; i++) {
+        const struct setpay_order_step *step = &doing->result->view.steps[i];
+        if (step->step.kind == SETPAY_MERCHANT_STEP_CAPTURE && step->step.asking &&
+            setpay_id_equal(&step->xid, &payment->xid))
+            *minor += step->step.amount.minor;
+    }
+    return SETPAY_OK;
+}
+
+/* Whatever was captured by amount before counts first: the parts together take the order's total,
+ * and nothing twice. */
+static enum setpay_error capture_shipped(struct doing *doing)
+{
+    const struct setpay_order_view *view = &doing->result->view;
+    int64_t captured = 0;
+    if (view->order.capture != SETPAY_CAPTURE_ON_SHIPMENT)
+        return SETPAY_OK;
+    SETPAY_TRY(count_captured(doing, &captured));
+    int64_t minor = setpay_parts_shipped_minor(view->parts) - captured;
+    if (minor <= 0)
+        return SETPAY_OK;
+    doing->asked_minor = minor;
+    return ask(doing, SETPAY_MERCHANT_STEP_CAPTURE, NULL, minor);
+}
+
+static bool can_ship(const struct doing *doing)
+{
+    enum setpay_purchase_state state = doing->payment->state;
+    return doing->result->view.order.end == SETPAY_ORDER_GOES_ON &&
+           (state == SETPAY_PURCHASE_AUTHORISED || state == SETPAY_PURCHASE_STEPPING ||
+            state == SETPAY_PURCHASE_CAPTURED);
+}
+
+static enum setpay_error ship_counts(struct doing *doing, struct setpay_part_count *counts)
+{
+    struct setpay_order_view *view = &doing->result->view;
+    size_t count = 0;
+    int64_t minor = 0;
+    SETPAY_TRY(setpay_parts_take(view->parts, &view->order, SETPAY_PART_SHIPMENT,
+                                 doing->request->part, counts, &count, &minor,
+                                 &doing->result->fault));
+    SETPAY_TRY(capture_shipped(doing));
+    return keep_part(doing, SETPAY_PART_SHIPMENT, counts, count);
+}
+
+static enum setpay_error ship(struct doing *doing)
+{
+    if (!can_ship(doing))
+        return SETPAY_E_STATE;
+    struct setpay_part_count *counts = calloc(SETPAY_LIMIT_OFFER_ITEMS, sizeof *counts);
+    if (counts == NULL)
+        return SETPAY_E_NOMEM;
+    enum setpay_error error = ship_counts(doing, counts);
+    free(counts);
+    return error;
+}
+
+static enum setpay_error restock(struct doing *doing, const struct setpay_part_count *counts,
+                                 size_t count)
+{
+    const struct setpay_order *order = &doing->result->view.order;
+    for (size_t i = 0; i < count; i++) {
+        const struct setpay_item *item = &order->items[counts[i].position];
+        if (item->sku[0] != '\0')
+            SETPAY_TRY(setpay_stock_return(doing->db, order->order_id, item->sku,
+                                           counts[i].quantity, "returned", doing->now_ms));
+    }
+    return SETPAY_OK;
+}
+
+static enum setpay_error refund_counts(struct doing *doing, struct setpay_part_count *counts)
+{
+    struct setpay_order_view *view = &doing->result->view;
+    size_t count = 0;
+    int64_t minor = 0;
+    SETPAY_TRY(setpay_parts_take(view->parts, &view->order, SETPAY_PART_REFUND,
+                                 doing->request->part, counts, &count, &minor,
+                                 &doing->result->fault));
+    doing->asked_minor = minor;
+    if (minor > 0) /* what was free is given back for nothing */
+        SETPAY_TRY(refund(doing, minor));
+    if (doing->request->part->restock)
+        SETPAY_TRY(restock(doing, counts, count));
+    return keep_part(doing, SETPAY_PART_REFUND, counts, count);
+}
+
+static enum setpay_error refund_lines(struct doing *doing)
+{
+    struct setpay_part_count *counts = calloc(SETPAY_LIMIT_OFFER_ITEMS, sizeof *counts);
+    if (counts == NULL)
+        return SETPAY_E_NOMEM;
+    enum setpay_error error = refund_counts(doing, counts);
+    free(counts);
+    return error;
+}
+
+static enum setpay_error tell_shipped(struct setpay_db *db, const struct setpay_order_view *view,
+                                      setpay_time_ms now_ms)
+{
+    const struct setpay_parts *parts = view->parts;
+    bool whole = true;
+    json_t *data = setpay_order_event_json(view);
+    if (data == NULL)
+        return SETPAY_E_NOMEM;
+    if (json_object_set_new(data, "shipment",
+                            setpay_part_json(view, &parts->list[parts->count - 1], &whole)) != 0)
+        whole = false;
+    enum setpay_error error =
+        whole ? setpay_event_add(db, "order.shipped", view->order.order_id, data, now_ms)
+              : SETPAY_E_NOMEM;
+    json_decref(data);
+    return error;
 }
 
 /* ------------------------------------------------------------------ undoing */
@@ -140,12 +285,29 @@ static enum setpay_error act(struct doing *doing, enum setpay_order_step_action 
     case SETPAY_ORDER_CAPTURE:
         return capture(doing);
     case SETPAY_ORDER_REFUND:
-        return refund(doing);
+        if (doing->request->part != NULL)
+            return refund_lines(doing);
+        return refund(doing, doing->request->has_amount ? doing->request->amount_minor : 0);
     case SETPAY_ORDER_AUTHORISE:
         return authorise(doing);
+    case SETPAY_ORDER_SHIP:
+        return ship(doing);
     default:
         return undo(doing);
     }
+}
+
+/* Lines that are there, but whose money is not. */
+static void explain_part(struct doing *doing)
+{
+    struct setpay_money money = doing->result->view.order.amount;
+    char wanted[SETPAY_MONEY_TEXT_SIZE], left[SETPAY_MONEY_TEXT_SIZE];
+    money.minor = doing->asked_minor;
+    (void)setpay_money_format(&money, wanted);
+    money.minor = doing->left_minor;
+    (void)setpay_json_fault_set(&doing->result->fault, "lines",
+                                "these lines are worth %s; of the order no more than %s is left",
+                                wanted, setpay_money_format(&money, left));
 }
 
 enum setpay_error setpay_order_step(struct setpay_db *db, const struct setpay_payment_port *port,
@@ -167,14 +329,17 @@ enum setpay_error setpay_order_step(struct setpay_db *db, const struct setpay_pa
     };
     enum setpay_error error = act(&doing, action);
     *left_minor = doing.left_minor;
+    if (error == SETPAY_E_AMOUNT_LIMIT && doing.asked_minor != 0 && result->fault.field[0] == '\0')
+        explain_part(&doing);
     SETPAY_TRY(error);
     if (!gateway_allowed)
         return SETPAY_E_DRAINING; /* what was written goes with the operation */
     xid = doing.payment->xid;
     setpay_order_view_clear(view);
     SETPAY_TRY(setpay_order_view_find(db, port, order_id, now_ms, view));
-    result->under_way = setpay_order_is_under_way(view, &xid, result->last_step);
-    return SETPAY_OK;
+    result->under_way =
+        result->last_step != 0 && setpay_order_is_under_way(view, &xid, result->last_step);
+    return action == SETPAY_ORDER_SHIP ? tell_shipped(db, view, now_ms) : SETPAY_OK;
 }
 
 /* ------------------------------------------------------------------ words */
@@ -188,6 +353,8 @@ static const char *expected_of(enum setpay_order_step_action action)
         return "one of which something is captured and not refunded yet";
     case SETPAY_ORDER_AUTHORISE:
         return "one with an agreement that goes on, and of which no payment is being asked for";
+    case SETPAY_ORDER_SHIP:
+        return "one that is paid and not voided, of which something is not shipped yet";
     default:
         return "a capture or refund that is done, that nothing was given back of, and that is not"
                " undone yet";

@@ -14,14 +14,18 @@ enum setpay_order_step_action {
     SETPAY_ORDER_REFUND,    /* of one capture, or of all, the oldest first */
     SETPAY_ORDER_UNDO,      /* of a capture or refund as a whole, while its batch is open */
     SETPAY_ORDER_AUTHORISE, /* another payment of what the shopper has agreed to */
+    SETPAY_ORDER_SHIP,      /* lines of it, which captures what they cost of an on_shipment order */
 };
 
-/*
+/* Where nothing at the gateway is asked for, result->last_step is 0: a shipment of an order that is
+ * captured otherwise. Errors of lines have their fault in result.
+ *
  * *result must be empty; clear result->view in any case. Nothing is changed where it fails:
  * SETPAY_E_NOT_FOUND (no such order), SETPAY_E_DUPLICATE (no such capture or refund),
  * SETPAY_E_STATE, SETPAY_E_AMOUNT_LIMIT, SETPAY_E_MONEY_CURRENCY, SETPAY_E_HOLD_OVER,
- * SETPAY_E_TOO_SOON, SETPAY_E_TOO_BIG, all but the first with the view and *left_minor, what there
- * would have been; SETPAY_E_DRAINING where gateway_allowed is false (the daemon is stopped).
+ * SETPAY_E_TOO_SOON, SETPAY_E_TOO_BIG, SETPAY_E_INVALID (no such line), all but the first with the
+ * view and *left_minor, what there would have been; SETPAY_E_DRAINING where gateway_allowed is
+ * false (the daemon is stopped).
  */
 enum setpay_error setpay_order_step(struct setpay_db *db, const struct setpay_payment_port *port,
                                     enum setpay_order_step_action action, const char *order_id,

@@ -150,10 +150,12 @@ static struct setpay_quote_tax *tax_line(struct setpay_quote *quote,
     return &quote->taxes[quote->tax_count++];
 }
 
-static enum setpay_error add_tax(struct pricing *pricing, const char *tax_class, int64_t minor)
+/* Of the item at this index. */
+static enum setpay_error add_tax(struct pricing *pricing, const char *tax_class, size_t index)
 {
     struct setpay_quote *quote = pricing->quote;
     struct setpay_tax_rate rate;
+    int64_t minor = pricing->order->items[index].total_minor;
     if (quote->country[0] == '\0')
         return SETPAY_OK;
     enum setpay_error error =
@@ -169,6 +171,7 @@ static enum setpay_error add_tax(struct pricing *pricing, const char *tax_class,
     int64_t tax = setpay_tax_of(&rate, minor);
     line->tax_minor += tax;
     line->base_minor += rate.included ? minor - tax : minor;
+    quote->item_tax_minor[index] = rate.included ? 0 : tax;
     return SETPAY_OK;
 }
 
@@ -228,7 +231,7 @@ static enum setpay_error add_shipping(struct pricing *pricing)
     if (error == SETPAY_OK)
         error = append_item(pricing, method.name, quote->shipping_minor);
     if (error == SETPAY_OK)
-        error = add_tax(pricing, method.tax_class, quote->shipping_minor);
+        error = add_tax(pricing, method.tax_class, pricing->order->item_count - 1);
     setpay_shipping_method_clear(&method);
     return error;
 }
@@ -316,7 +319,7 @@ static enum setpay_error price_all(struct pricing *pricing)
     }
     for (size_t i = 0; i < pricing->count; i++) {
         if (pricing->lines[i].is_of_catalogue)
-            SETPAY_TRY(add_tax(pricing, pricing->lines[i].tax_class, order->items[i].total_minor));
+            SETPAY_TRY(add_tax(pricing, pricing->lines[i].tax_class, i));
     }
     SETPAY_TRY(add_shipping(pricing));
     SETPAY_TRY(append_taxes(pricing));
@@ -401,6 +404,15 @@ enum setpay_error setpay_quote_insert(struct setpay_db *db, const char *order_id
                                  SETPAY_DB_TEXT(tax->rate.name), SETPAY_DB_INT(tax->rate.rate_ppm),
                                  SETPAY_DB_BOOL(tax->rate.included), SETPAY_DB_INT(tax->base_minor),
                                  SETPAY_DB_INT(tax->tax_minor)));
+    }
+    for (size_t i = 0; i < SETPAY_LIMIT_OFFER_ITEMS; i++) {
+        if (quote->item_tax_minor[i] == 0)
+            continue;
+        SETPAY_TRY(setpay_db_run(db,
+                                 "INSERT INTO order_line_tax (order_id, position, tax_minor)"
+                                 " VALUES ($1, $2, $3)",
+                                 SETPAY_DB_TEXT(order_id), SETPAY_DB_INT((int64_t)i),
+                                 SETPAY_DB_INT(quote->item_tax_minor[i])));
     }
     return SETPAY_OK;
 }

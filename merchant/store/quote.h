@@ -29,6 +29,8 @@ struct setpay_quote {
     int64_t shipping_minor;
     struct setpay_quote_tax taxes[SETPAY_QUOTE_TAXES_MAX];
     size_t tax_count;
+    /* Of what is added to the prices, what is on each item; only where it is made. */
+    int64_t item_tax_minor[SETPAY_LIMIT_OFFER_ITEMS];
 };
 
 /* Which SKU is short, for SETPAY_E_STATE. */

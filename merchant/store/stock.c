@@ -194,6 +194,43 @@ enum setpay_error setpay_stock_release(struct setpay_db *db, const char *order_i
     return SETPAY_OK;
 }
 
+static enum setpay_error find_sold(struct setpay_db *db, const char *order_id, const char *sku,
+                                   struct reservation *reservation)
+{
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(setpay_db_one(db, &rows,
+                             "SELECT variant_seq, taken FROM reservation"
+                             " WHERE order_id = $1 AND sku = $2 AND state = $3",
+                             SETPAY_DB_TEXT(order_id), SETPAY_DB_TEXT(sku),
+                             SETPAY_DB_INT(SETPAY_RESERVATION_SOLD)));
+    reservation->variant_seq = setpay_db_get_int(rows, 0);
+    reservation->taken = setpay_db_get_int(rows, 1);
+    return setpay_db_end(rows);
+}
+
+enum setpay_error setpay_stock_return(struct setpay_db *db, const char *order_id, const char *sku,
+                                      int64_t quantity, const char *reason, setpay_time_ms now_ms)
+{
+    struct reservation reservation = {.taken = 0};
+    bool tracked = false;
+    int64_t on_hand = 0;
+    enum setpay_error error = find_sold(db, order_id, sku, &reservation);
+    if (error == SETPAY_OK)
+        error = read_on_hand(db, reservation.variant_seq, &tracked, &on_hand);
+    if (error == SETPAY_E_NOT_FOUND)
+        return SETPAY_OK; /* not of the catalogue, or no longer */
+    SETPAY_TRY(error);
+    if (quantity > reservation.taken)
+        quantity = reservation.taken;
+    if (quantity == 0)
+        return SETPAY_OK;
+    SETPAY_TRY(setpay_db_run(db, "UPDATE variant SET on_hand = on_hand + $1 WHERE seq = $2",
+                             SETPAY_DB_INT(quantity), SETPAY_DB_INT(reservation.variant_seq)));
+    SETPAY_TRY(
+        go_on(db, order_id, &reservation, SETPAY_RESERVATION_SOLD, reservation.taken - quantity));
+    return setpay_stock_log(db, sku, quantity, on_hand + quantity, reason, order_id, now_ms);
+}
+
 enum setpay_error setpay_stock_expire(struct setpay_db *db, setpay_time_ms now_ms, int64_t room,
                                       int64_t *released)
 {

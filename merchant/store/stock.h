@@ -48,6 +48,11 @@ enum setpay_error setpay_stock_sell(struct setpay_db *db, const char *order_id,
 /* Inside the operation that ends the order: what it holds is free, what was sold is back. */
 enum setpay_error setpay_stock_release(struct setpay_db *db, const char *order_id,
                                        setpay_time_ms now_ms) SETPAY_MUST_CHECK;
+/* Pieces of a SKU that the order has bought stand on the shelf again: as many as were taken for it,
+ * and not more than these. reason: of the log. */
+enum setpay_error setpay_stock_return(struct setpay_db *db, const char *order_id, const char *sku,
+                                      int64_t quantity, const char *reason,
+                                      setpay_time_ms now_ms) SETPAY_MUST_CHECK;
 /* Releases what up to room orders hold that have expired, and that no purchase has taken. */
 enum setpay_error setpay_stock_expire(struct setpay_db *db, setpay_time_ms now_ms, int64_t room,
                                       int64_t *released) SETPAY_MUST_CHECK;

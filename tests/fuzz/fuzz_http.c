@@ -14,6 +14,7 @@
 #include "merchant/store/cart.h"
 #include "merchant/store/catalogue_schema.h"
 #include "merchant/store/order.h"
+#include "merchant/store/part.h"
 #include "merchant/store/ship_to.h"
 #include "merchant/store/token.h"
 #include "merchant/store/webhook/delivery.h"
@@ -56,8 +57,8 @@ static const struct setpay_payment_port port = {
     .list = list_none, .give_up = change_none, .reverse = change_none};
 
 static const struct setpay_store_migration steps[] = {
-    {1, SETPAY_ORDER_SCHEMA SETPAY_ORDER_TERMS_SCHEMA SETPAY_CATALOGUE_SCHEMA SETPAY_CART_SCHEMA
-            SETPAY_SHIP_TO_SCHEMA SETPAY_TOKEN_SCHEMA SETPAY_TOKEN_SCOPE_SCHEMA
+    {1, SETPAY_ORDER_SCHEMA SETPAY_ORDER_TERMS_SCHEMA SETPAY_CATALOGUE_SCHEMA SETPAY_PART_SCHEMA
+            SETPAY_CART_SCHEMA SETPAY_SHIP_TO_SCHEMA SETPAY_TOKEN_SCHEMA SETPAY_TOKEN_SCOPE_SCHEMA
                 SETPAY_IDEMPOTENCY_SCHEMA SETPAY_EVENT_SCHEMA SETPAY_WEBHOOK_SCHEMA
                     SETPAY_DELIVERY_SCHEMA},
     {0}};

@@ -4,6 +4,7 @@
 #include "tests/support/test_acts.h"
 
 #include "merchant/store/catalogue_schema.h"
+#include "merchant/store/part.h"
 #include "merchant/store/ship_to.h"
 #include "merchant/store/shop_acts.h"
 
@@ -16,8 +17,8 @@
 #include <cmocka.h>
 
 static const struct setpay_store_migration steps[] = {
-    {1,
-     SETPAY_ORDER_SCHEMA SETPAY_ORDER_TERMS_SCHEMA SETPAY_SHIP_TO_SCHEMA SETPAY_CATALOGUE_SCHEMA},
+    {1, SETPAY_ORDER_SCHEMA SETPAY_ORDER_TERMS_SCHEMA SETPAY_SHIP_TO_SCHEMA SETPAY_CATALOGUE_SCHEMA
+            SETPAY_PART_SCHEMA},
     {0}};
 const struct setpay_store_schema test_acts_schema = {.name = "merchant", .steps = steps};
 

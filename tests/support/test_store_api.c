@@ -11,6 +11,7 @@
 #include "merchant/store/catalogue_schema.h"
 #include "merchant/store/order.h"
 #include "merchant/store/order_tell.h"
+#include "merchant/store/part.h"
 #include "merchant/store/ship_to.h"
 #include "merchant/store/stock.h"
 #include "merchant/store/token.h"
@@ -35,8 +36,8 @@
 /* ------------------------------------------------------------------ the payment side */
 
 static const struct setpay_store_migration steps[] = {
-    {1, SETPAY_ORDER_SCHEMA SETPAY_ORDER_TERMS_SCHEMA SETPAY_CATALOGUE_SCHEMA SETPAY_CART_SCHEMA
-            SETPAY_SHIP_TO_SCHEMA SETPAY_TOKEN_SCHEMA SETPAY_TOKEN_SCOPE_SCHEMA
+    {1, SETPAY_ORDER_SCHEMA SETPAY_ORDER_TERMS_SCHEMA SETPAY_CATALOGUE_SCHEMA SETPAY_PART_SCHEMA
+            SETPAY_CART_SCHEMA SETPAY_SHIP_TO_SCHEMA SETPAY_TOKEN_SCHEMA SETPAY_TOKEN_SCOPE_SCHEMA
                 SETPAY_IDEMPOTENCY_SCHEMA SETPAY_EVENT_SCHEMA SETPAY_WEBHOOK_SCHEMA
                     SETPAY_DELIVERY_SCHEMA
      "CREATE TABLE fake (id INTEGER PRIMARY KEY, xid BLOB NOT NULL UNIQUE, order_id TEXT NOT NULL,"

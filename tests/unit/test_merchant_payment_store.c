@@ -13,8 +13,9 @@
 #include "merchant/payment/rules.h"
 #include "merchant/payment/step.h"
 #include "merchant/store/catalogue_schema.h"
-#include "merchant/store/ship_to.h"
 #include "merchant/store/order.h"
+#include "merchant/store/part.h"
+#include "merchant/store/ship_to.h"
 #include "merchant/store/webhook/delivery.h"
 #include "tests/support/test_messages.h"
 #include "tests/support/test_pki.h"
@@ -33,10 +34,11 @@
 #define NOW_MS TEST_PKI_NOW_MS
 
 static const struct setpay_store_migration steps[] = {
-    {1, SETPAY_ANSWERS_SCHEMA SETPAY_ORDER_SCHEMA SETPAY_SHIP_TO_SCHEMA SETPAY_CATALOGUE_SCHEMA SETPAY_PURCHASE_SCHEMA
-            SETPAY_MERCHANT_STEP_SCHEMA SETPAY_MERCHANT_BATCH_SCHEMA SETPAY_EVENT_SCHEMA
-                SETPAY_WEBHOOK_SCHEMA SETPAY_DELIVERY_SCHEMA SETPAY_MERCHANT_SALE_SCHEMA
-                    SETPAY_MERCHANT_AGREEMENT_SCHEMA SETPAY_ORDER_TERMS_SCHEMA},
+    {1, SETPAY_ANSWERS_SCHEMA SETPAY_ORDER_SCHEMA SETPAY_SHIP_TO_SCHEMA SETPAY_CATALOGUE_SCHEMA
+            SETPAY_PART_SCHEMA SETPAY_PURCHASE_SCHEMA SETPAY_MERCHANT_STEP_SCHEMA
+                SETPAY_MERCHANT_BATCH_SCHEMA SETPAY_EVENT_SCHEMA SETPAY_WEBHOOK_SCHEMA
+                    SETPAY_DELIVERY_SCHEMA SETPAY_MERCHANT_SALE_SCHEMA
+                        SETPAY_MERCHANT_AGREEMENT_SCHEMA SETPAY_ORDER_TERMS_SCHEMA},
     {0, NULL},
 };
 static const struct setpay_store_schema schema = {.name = "merchant", .steps = steps};

@@ -10,6 +10,7 @@
 #include "merchant/payment/step.h"
 #include "merchant/store/catalogue_schema.h"
 #include "merchant/store/order.h"
+#include "merchant/store/part.h"
 #include "merchant/store/ship_to.h"
 #include "merchant/store/webhook/delivery.h"
 #include "tests/support/test_messages.h"
@@ -435,7 +436,8 @@ static void which_refusals_are_for_now(void **state)
 /* ------------------------------------------------------------------ the rows */
 
 static const struct setpay_store_migration migrations[] = {
-    {1, SETPAY_ORDER_SCHEMA SETPAY_SHIP_TO_SCHEMA SETPAY_CATALOGUE_SCHEMA SETPAY_PURCHASE_SCHEMA},
+    {1, SETPAY_ORDER_SCHEMA SETPAY_SHIP_TO_SCHEMA SETPAY_CATALOGUE_SCHEMA SETPAY_PART_SCHEMA
+            SETPAY_PURCHASE_SCHEMA},
     {2, SETPAY_MERCHANT_STEP_SCHEMA SETPAY_MERCHANT_BATCH_SCHEMA SETPAY_MERCHANT_SALE_SCHEMA
             SETPAY_MERCHANT_AGREEMENT_SCHEMA SETPAY_ORDER_TERMS_SCHEMA},
     {3, SETPAY_EVENT_SCHEMA SETPAY_WEBHOOK_SCHEMA SETPAY_DELIVERY_SCHEMA},

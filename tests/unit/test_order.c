@@ -7,6 +7,7 @@
 #include "merchant/store/order.h"
 #include "merchant/store/order_request.h"
 #include "merchant/store/order_status.h"
+#include "merchant/store/part.h"
 #include "merchant/store/ship_to.h"
 #include "tests/support/test_executor.h"
 #include "tests/support/test_messages.h"
@@ -25,8 +26,8 @@
 #define NOW TEST_DATE_MS
 
 static const struct setpay_store_migration steps[] = {
-    {1,
-     SETPAY_ORDER_SCHEMA SETPAY_ORDER_TERMS_SCHEMA SETPAY_SHIP_TO_SCHEMA SETPAY_CATALOGUE_SCHEMA},
+    {1, SETPAY_ORDER_SCHEMA SETPAY_ORDER_TERMS_SCHEMA SETPAY_SHIP_TO_SCHEMA SETPAY_CATALOGUE_SCHEMA
+            SETPAY_PART_SCHEMA},
     {0}};
 static const struct setpay_store_schema schema = {.name = "orders", .steps = steps};
 

@@ -42,6 +42,7 @@ static const struct setpay_http_route routes[] = {
     {SETPAY_HTTP_POST, SETPAY_API_PREFIX "/orders/{id}/cancel", setpay_api_on_order_cancel},
     {SETPAY_HTTP_POST, SETPAY_API_PREFIX "/orders/{id}/capture", setpay_api_on_order_capture},
     {SETPAY_HTTP_POST, SETPAY_API_PREFIX "/orders/{id}/refund", setpay_api_on_order_refund},
+    {SETPAY_HTTP_POST, SETPAY_API_PREFIX "/orders/{id}/shipments", setpay_api_on_order_ship},
     {SETPAY_HTTP_POST, SETPAY_API_PREFIX "/orders/{id}/undo", setpay_api_on_order_undo},
     {SETPAY_HTTP_POST, SETPAY_API_PREFIX "/orders/{id}/authorise", setpay_api_on_order_authorise},
     {SETPAY_HTTP_POST, SETPAY_API_PREFIX "/orders/{id}/end-agreement", setpay_api_on_order_end},

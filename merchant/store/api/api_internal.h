@@ -182,6 +182,7 @@ setpay_http_handler_fn setpay_api_on_order_capture;
 setpay_http_handler_fn setpay_api_on_order_authorise;
 setpay_http_handler_fn setpay_api_on_order_end;
 setpay_http_handler_fn setpay_api_on_order_refund;
+setpay_http_handler_fn setpay_api_on_order_ship;
 setpay_http_handler_fn setpay_api_on_order_undo;
 
 /* ---- batches.c */

@@ -13,6 +13,7 @@
 #include "merchant/store/order_request.h"
 #include "merchant/store/order_tell.h"
 #include "merchant/store/order_terms.h"
+#include "merchant/store/part.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,13 +72,16 @@ static enum setpay_error create(struct setpay_db *db, struct setpay_api_call *ca
     SETPAY_TRY(setpay_quote_make(db, &call->api->options.shop, &call->order, call->now_ms,
                                  &call->fault, &call->shortage));
     SETPAY_TRY(setpay_order_terms_complete(&call->order, &call->fault));
-    const struct setpay_order_view view = {.order = call->order,
-                                           .status = SETPAY_ORDER_STATUS_OPEN};
+    struct setpay_order_view view = {.order = call->order, .status = SETPAY_ORDER_STATUS_OPEN};
     SETPAY_TRY(setpay_order_insert(db, &call->order));
     SETPAY_TRY(setpay_order_tell(db, call->api->options.port, call->order.order_id, call->now_ms));
     (void)snprintf(call->answer.location, sizeof call->answer.location,
                    SETPAY_API_PREFIX "/orders/%s", call->order.order_id);
-    return setpay_api_answer_order(&call->answer, 201, &view, call->api->options.public_host);
+    SETPAY_TRY(setpay_parts_find(db, &view, &view.parts));
+    enum setpay_error error =
+        setpay_api_answer_order(&call->answer, 201, &view, call->api->options.public_host);
+    setpay_parts_free(view.parts);
+    return error;
 }
 
 void setpay_api_on_order_create(struct setpay_http_request *request, void *arg)

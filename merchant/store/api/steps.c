@@ -7,7 +7,10 @@
  */
 #include "merchant/store/api/api_internal.h"
 
+#include "merchant/store/part.h"
+
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static enum setpay_error answer_view(struct setpay_api_call *call,
@@ -57,6 +60,8 @@ static enum setpay_api_problem problem_of(enum setpay_error error)
         return SETPAY_API_AMOUNT;
     case SETPAY_E_TOO_SOON:
         return SETPAY_API_TOO_SOON;
+    case SETPAY_E_INVALID:
+        return SETPAY_API_INVALID_FIELD;
     case SETPAY_E_TOO_BIG:
         return SETPAY_API_TOO_MANY;
     default:
@@ -65,15 +70,23 @@ static enum setpay_api_problem problem_of(enum setpay_error error)
 }
 
 static enum setpay_error refuse(struct setpay_api_call *call, enum setpay_error error,
-                                const struct setpay_order_view *view, int64_t left_minor)
+                                const struct setpay_order_result *result, int64_t left_minor)
 {
+    const struct setpay_order_view *view = &result->view;
+    const struct setpay_json_fault *fault = &result->fault;
     enum setpay_api_problem problem = problem_of(error);
     const char *field = error == SETPAY_E_AMOUNT_LIMIT     ? "amount"
                         : error == SETPAY_E_MONEY_CURRENCY ? "currency"
                                                            : NULL;
     char words[320];
-    if (problem == SETPAY_API_PROBLEMS)
+    if (problem == SETPAY_API_PROBLEMS ||
+        (problem == SETPAY_API_INVALID_FIELD && fault->field[0] == '\0'))
         return error;
+    if (fault->field[0] != '\0') {
+        char both[sizeof fault->field + sizeof fault->words + 2];
+        (void)snprintf(both, sizeof both, "%s: %s", fault->field, fault->words);
+        return setpay_api_answer_problem(&call->answer, problem, fault->field, both);
+    }
     if (problem == SETPAY_API_NO_ORDER)
         (void)snprintf(words, sizeof words, "there is no order %s", call->order_id);
     else
@@ -109,20 +122,50 @@ static enum setpay_error effect(struct setpay_db *db, struct setpay_api_call *ca
 {
     struct setpay_order_result result = {.under_way = false};
     int64_t left_minor = 0;
+    call->step.part = call->data;
     enum setpay_error error =
         setpay_order_step(db, call->api->options.port, call->step_action, call->order_id,
                           &call->step, true, call->now_ms, &result, &left_minor);
-    if (error == SETPAY_OK) {
+    if (error == SETPAY_OK && result.last_step == 0) {
+        error = answer_view(call, &result.view, false); /* the gateway is not asked */
+    } else if (error == SETPAY_OK) {
         call->first_step = result.first_step;
         call->last_step = result.last_step;
         call->xid = result.view.order.xid;
         call->waiting = true;
         note_asked(call);
     } else if (result.first_step == 0) {
-        error = refuse(call, error, &result.view, left_minor);
+        error = refuse(call, error, &result, left_minor);
     }
     setpay_order_view_clear(&result.view);
     return error;
+}
+
+/* The lines of a part, which the call owns. */
+static enum setpay_error read_part(struct setpay_api_call *call, const json_t *body,
+                                   enum setpay_part_kind kind, struct setpay_json_fault *fault)
+{
+    struct setpay_part_request *part = calloc(1, sizeof *part);
+    if (part == NULL)
+        return SETPAY_E_NOMEM;
+    call->data = part;
+    call->free_cb = free;
+    return setpay_part_request_parse(body, kind, part, fault);
+}
+
+static enum setpay_error read_body(struct setpay_api_call *call,
+                                   enum setpay_order_step_action action, const json_t *body,
+                                   struct setpay_json_fault *fault)
+{
+    if (action == SETPAY_ORDER_SHIP)
+        return read_part(call, body, SETPAY_PART_SHIPMENT, fault);
+    if (action == SETPAY_ORDER_REFUND && setpay_part_is_meant(body))
+        return read_part(call, body, SETPAY_PART_REFUND, fault);
+    return setpay_step_request_parse(body, action != SETPAY_ORDER_UNDO,
+                                     action == SETPAY_ORDER_REFUND ? "capture_id"
+                                     : action == SETPAY_ORDER_UNDO ? "id"
+                                                                   : NULL,
+                                     action == SETPAY_ORDER_UNDO, &call->step, fault);
 }
 
 static void on_step(struct setpay_http_request *request, struct setpay_api *api,
@@ -135,12 +178,7 @@ static void on_step(struct setpay_http_request *request, struct setpay_api *api,
     if (call == NULL)
         return;
     const char *order_id = setpay_http_request_param(request, "id");
-    enum setpay_error error =
-        setpay_step_request_parse(body, action != SETPAY_ORDER_UNDO,
-                                  action == SETPAY_ORDER_REFUND ? "capture_id"
-                                  : action == SETPAY_ORDER_UNDO ? "id"
-                                                                : NULL,
-                                  action == SETPAY_ORDER_UNDO, &call->step, &fault);
+    enum setpay_error error = read_body(call, action, body, &fault);
     json_decref(body);
     if (error != SETPAY_OK) {
         setpay_api_refuse_field(call, &fault);
@@ -165,6 +203,11 @@ void setpay_api_on_order_capture(struct setpay_http_request *request, void *arg)
 void setpay_api_on_order_refund(struct setpay_http_request *request, void *arg)
 {
     on_step(request, arg, SETPAY_ORDER_REFUND);
+}
+
+void setpay_api_on_order_ship(struct setpay_http_request *request, void *arg)
+{
+    on_step(request, arg, SETPAY_ORDER_SHIP);
 }
 
 void setpay_api_on_order_undo(struct setpay_http_request *request, void *arg)

@@ -1,0 +1,428 @@
+/*
+ * Goods: the list of products, one product with its variants, and what can be changed of them.
+ */
+#include "merchant/store/admin/admin_internal.h"
+
+#include "merchant/store/product.h"
+#include "merchant/store/shop_acts.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ------------------------------------------------------------------ as pages show them */
+
+/* "12.50 EUR, 14.00 USD" */
+static json_t *prices_json(const json_t *prices)
+{
+    char words[256] = "";
+    size_t used = 0;
+    const char *currency;
+    json_t *minor;
+    json_object_foreach((json_t *)(uintptr_t)prices, currency, minor)
+    {
+        struct setpay_money money;
+        char text[SETPAY_MONEY_TEXT_SIZE];
+        if (setpay_money_make(json_integer_value(minor), currency, &money) == SETPAY_OK &&
+            used + sizeof text + 2 < sizeof words)
+            used += (size_t)snprintf(words + used, sizeof words - used, "%s%s",
+                                     used > 0 ? ", " : "", setpay_money_format(&money, text));
+    }
+    return json_string(words);
+}
+
+/* "green, large" */
+static json_t *options_json(const json_t *options)
+{
+    char words[512] = "";
+    size_t used = 0;
+    const char *name;
+    json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)options, name, value)
+    {
+        const char *text = json_string_value(value);
+        if (used + strlen(name) + strlen(text) + 6 < sizeof words)
+            used += (size_t)snprintf(words + used, sizeof words - used, "%s%s: %s",
+                                     used > 0 ? ", " : "", name, text);
+    }
+    return json_string(words);
+}
+
+static json_t *variant_json(const json_t *variant)
+{
+    const json_t *stock = json_object_get(variant, "stock");
+    const json_t *available = json_object_get(stock, "available");
+    return json_pack("{s:O, s:o, s:o, s:O, s:o}", "sku", json_object_get(variant, "sku"), "options",
+                     options_json(json_object_get(variant, "options")), "prices",
+                     prices_json(json_object_get(variant, "prices")), "weight",
+                     json_object_get(variant, "weight_g"), "available",
+                     json_is_integer(available)
+                         ? json_sprintf("%lld", (long long)json_integer_value(available))
+                         : json_string("not counted"));
+}
+
+static json_t *variants_json(const json_t *product)
+{
+    json_t *list = json_array();
+    size_t index;
+    const json_t *variant;
+    json_array_foreach(json_object_get(product, "variants"), index, variant)(void)
+        json_array_append_new(list, variant_json(variant));
+    return list;
+}
+
+static json_t *product_json(const json_t *product)
+{
+    const char *status = json_string_value(json_object_get(product, "status"));
+    const json_t *variants = json_object_get(product, "variants");
+    const json_t *first = json_array_get(variants, 0);
+    return json_pack("{s:O, s:O, s:s, s:s, s:o, s:I}", "slug", json_object_get(product, "slug"),
+                     "name", json_object_get(product, "name"), "status", status, "look",
+                     setpay_admin_status_look(status), "price",
+                     prices_json(json_object_get(first, "prices")), "variants",
+                     (json_int_t)json_array_size(variants));
+}
+
+/* ------------------------------------------------------------------ looking */
+
+struct look {
+    const struct setpay_admin *admin;
+    const char *act;
+    const char *id;
+    json_t *body;
+    struct setpay_shop_answer answer;
+};
+
+static enum setpay_error read_act(struct setpay_db *db, void *arg)
+{
+    struct look *look = arg;
+    const struct setpay_shop_ask ask = {.id = look->id,
+                                        .body = look->body,
+                                        .version = SETPAY_SHOP_ANY_VERSION,
+                                        .now_ms = setpay_clock_now_ms(),
+                                        .settings = &look->admin->options.settings};
+    return setpay_shop_act_find(look->act)->run(db, &ask, &look->answer);
+}
+
+/* Replies for an error. */
+static void reply_wrong(struct setpay_admin *admin, struct setpay_http_request *request,
+                        enum setpay_error error, const struct setpay_json_fault *fault)
+{
+    if (setpay_admin_is_refusal(error))
+        setpay_admin_reply_error(admin, request, error == SETPAY_E_NOT_FOUND ? 404 : 400,
+                                 fault->words[0] != '\0' ? fault->words : NULL);
+    else
+        setpay_admin_reply_failed(admin, request, error);
+}
+
+static void set_text(json_t *object, const char *name, const char *value)
+{
+    if (value != NULL && value[0] != '\0')
+        (void)json_object_set_new(object, name, json_string(value));
+}
+
+static void reply_products(struct setpay_admin *admin, struct setpay_http_request *request,
+                           const struct setpay_admin_visit *visit, int status, const char *wrong)
+{
+    const char *q = setpay_http_request_query(request, "q");
+    struct look look = {.admin = admin, .act = "product.list", .body = json_object()};
+    json_t *rows = json_array();
+    size_t index;
+    const json_t *product;
+    set_text(look.body, "q", q);
+    set_text(look.body, "cursor", setpay_http_request_query(request, "cursor"));
+    (void)json_object_set_new(look.body, "limit", json_integer(50));
+    enum setpay_error error = setpay_store_read(admin->reader, read_act, &look);
+    if (error != SETPAY_OK) {
+        json_decref(rows);
+        reply_wrong(admin, request, error, &look.answer.fault);
+    } else {
+        json_array_foreach(json_object_get(look.answer.json, "products"), index, product)(void)
+            json_array_append_new(rows, product_json(product));
+        const char *next = json_string_value(json_object_get(look.answer.json, "next_cursor"));
+        setpay_admin_reply(admin, request, visit, status, SETPAY_ADMIN_PRODUCTS, "Goods", NULL,
+                           json_pack("{s:o, s:s, s:s, s:s, s:s}", "products", rows, "q",
+                                     q != NULL ? q : "", "next", next != NULL ? next : "", "wrong",
+                                     wrong != NULL ? wrong : "", "currency",
+                                     admin->options.settings.currency));
+    }
+    setpay_shop_answer_clear(&look.answer);
+    json_decref(look.body);
+}
+
+void setpay_admin_on_products(struct setpay_http_request *request, void *arg)
+{
+    struct setpay_admin_visit visit;
+    if (setpay_admin_visit_begin(arg, request, &visit))
+        reply_products(arg, request, &visit, 200, NULL);
+}
+
+static void reply_product(struct setpay_admin *admin, struct setpay_http_request *request,
+                          const struct setpay_admin_visit *visit, const char *id, int status,
+                          const char *wrong)
+{
+    struct look look = {.admin = admin, .act = "product.show", .id = id, .body = json_object()};
+    enum setpay_error error = setpay_store_read(admin->reader, read_act, &look);
+    if (error != SETPAY_OK) {
+        reply_wrong(admin, request, error, &look.answer.fault);
+    } else {
+        const json_t *product = look.answer.json;
+        const char *state = json_string_value(json_object_get(product, "status"));
+        const char *name = json_string_value(json_object_get(product, "name"));
+        const char *done = setpay_http_request_query(request, "done");
+        const json_t *description = json_object_get(product, "description");
+        setpay_admin_reply(
+            admin, request, visit, status, SETPAY_ADMIN_PRODUCT, name, NULL,
+            json_pack("{s:O, s:s, s:s, s:s, s:s, s:O, s:o, s:I, s:b, s:b, s:b, s:s, s:s, s:s}",
+                      "slug", json_object_get(product, "slug"), "name", name, "status", state,
+                      "look", setpay_admin_status_look(state), "description",
+                      json_is_string(description) ? json_string_value(description) : "",
+                      "tax_class", json_object_get(product, "tax_class"), "variants",
+                      variants_json(product), "version", (json_int_t)look.answer.version,
+                      "is_draft", strcmp(state, "draft") == 0, "is_published",
+                      strcmp(state, "published") == 0, "is_archived",
+                      strcmp(state, "archived") == 0, "currency", admin->options.settings.currency,
+                      "wrong", wrong != NULL ? wrong : "", "done",
+                      done != NULL && wrong == NULL ? "The product is changed." : ""));
+    }
+    setpay_shop_answer_clear(&look.answer);
+    json_decref(look.body);
+}
+
+void setpay_admin_on_product(struct setpay_http_request *request, void *arg)
+{
+    struct setpay_admin_visit visit;
+    if (setpay_admin_visit_begin(arg, request, &visit))
+        reply_product(arg, request, &visit, setpay_http_request_param(request, "id"), 200, NULL);
+}
+
+/* ------------------------------------------------------------------ changing */
+
+struct change {
+    const char *act;
+    char sub[SETPAY_SHOP_ID_SIZE];
+    int64_t version;
+};
+
+static enum setpay_error run(struct setpay_db *db, struct setpay_admin_task *task)
+{
+    const struct change *change = task->data;
+    struct setpay_shop_answer answer = {.json = NULL};
+    const struct setpay_shop_ask ask = {.id = task->id,
+                                        .sub = change->sub,
+                                        .body = task->body,
+                                        .version = change->version,
+                                        .now_ms = task->now_ms,
+                                        .settings = &task->admin->options.settings};
+    enum setpay_error error = setpay_shop_act_find(change->act)->run(db, &ask, &answer);
+    task->fault = answer.fault;
+    memcpy(task->made, answer.made, sizeof task->made);
+    setpay_shop_answer_clear(&answer);
+    return error;
+}
+
+static void words_of(const struct setpay_admin_task *task, char *words, size_t size)
+{
+    (void)snprintf(words, size, "%s%s%s", task->fault.field,
+                   task->fault.field[0] != '\0' ? ": " : "",
+                   task->fault.words[0] != '\0' ? task->fault.words : "there is no such thing");
+}
+
+static void changed(struct setpay_admin_task *task, enum setpay_error error)
+{
+    char path[SETPAY_SHOP_MADE_SIZE + 40], words[512];
+    words_of(task, words, sizeof words);
+    const char *id = task->id[0] != '\0' ? task->id : setpay_form_get(&task->form, "slug");
+    if (error == SETPAY_OK) {
+        (void)snprintf(path, sizeof path, "/products/%.70s?done=1", id);
+        setpay_admin_go_to(task->request, path, NULL);
+    } else if (!setpay_admin_is_refusal(error)) {
+        setpay_admin_reply_failed(task->admin, task->request, error);
+    } else if (task->id[0] != '\0') {
+        reply_product(task->admin, task->request, &task->visit, task->id, 409, words);
+    } else {
+        reply_products(task->admin, task->request, &task->visit, 409, words);
+    }
+}
+
+/* A price of the form: "12.50" in its currency. */
+static enum setpay_error read_price(struct setpay_admin_task *task, json_t *variant)
+{
+    char text[64];
+    const char *price = setpay_form_get(&task->form, "price");
+    const char *currency = setpay_form_get(&task->form, "currency");
+    struct setpay_money money;
+    if (price[0] == '\0')
+        return SETPAY_OK;
+    (void)snprintf(text, sizeof text, "%.24s %.3s", price, currency);
+    if (setpay_money_parse(text, &money) != SETPAY_OK)
+        return setpay_json_fault_set(&task->fault, "price",
+                                     "found '%.24s' in '%.3s'; expected one like 12.50, and the"
+                                     " three letters of a currency",
+                                     price, currency);
+    return json_object_set_new(variant, "prices",
+                               json_pack("{s:I}", money.currency, (json_int_t)money.minor)) == 0
+               ? SETPAY_OK
+               : SETPAY_E_NOMEM;
+}
+
+/* A whole number of the form into a member; "": none. */
+static enum setpay_error read_number(struct setpay_admin_task *task, const char *field,
+                                     json_t *object, const char *member)
+{
+    const char *text = setpay_form_get(&task->form, field);
+    char *end = NULL;
+    long long number = strtoll(text, &end, 10);
+    if (text[0] == '\0')
+        return SETPAY_OK;
+    if (*end != '\0')
+        return setpay_json_fault_set(&task->fault, field, "found '%.20s'; expected a whole number",
+                                     text);
+    return json_object_set_new(object, member, json_integer(number)) == 0 ? SETPAY_OK
+                                                                          : SETPAY_E_NOMEM;
+}
+
+/* "colour: green, size: M" */
+static enum setpay_error read_options(struct setpay_admin_task *task, json_t *variant)
+{
+    char text[512];
+    char *rest = text;
+    json_t *options = json_object();
+    if (setpay_form_get(&task->form, "options")[0] == '\0') {
+        json_decref(options);
+        return SETPAY_OK;
+    }
+    if (setpay_form_copy(&task->form, "options", text, sizeof text) != SETPAY_OK)
+        text[0] = '\0';
+    for (char *part; (part = strsep(&rest, ",")) != NULL;) {
+        char *colon = strchr(part, ':');
+        if (colon == NULL) {
+            json_decref(options);
+            return setpay_json_fault_set(&task->fault, "options",
+                                         "found '%.60s'; expected them like colour: green, size: M",
+                                         part);
+        }
+        *colon = '\0';
+        part += strspn(part, " ");
+        (void)json_object_set_new(options, part, json_string(colon + 1 + strspn(colon + 1, " ")));
+    }
+    return json_object_set_new(variant, "options", options) == 0 ? SETPAY_OK : SETPAY_E_NOMEM;
+}
+
+static enum setpay_error read_variant(struct setpay_admin_task *task, json_t *variant)
+{
+    set_text(variant, "sku", setpay_form_get(&task->form, "sku"));
+    SETPAY_TRY(read_price(task, variant));
+    SETPAY_TRY(read_options(task, variant));
+    SETPAY_TRY(read_number(task, "weight", variant, "weight_g"));
+    json_t *stock = json_object();
+    enum setpay_error error = read_number(task, "on_hand", stock, "on_hand");
+    if (error == SETPAY_OK && json_object_size(stock) > 0)
+        (void)json_object_set(variant, "stock", stock);
+    json_decref(stock);
+    return error;
+}
+
+static enum setpay_error read_new(struct setpay_admin_task *task)
+{
+    json_t *variant = json_object();
+    set_text(task->body, "slug", setpay_form_get(&task->form, "slug"));
+    set_text(task->body, "name", setpay_form_get(&task->form, "name"));
+    enum setpay_error error = read_variant(task, variant);
+    if (error != SETPAY_OK)
+        json_decref(variant);
+    else if (json_object_set_new(task->body, "variants", json_pack("[o]", variant)) != 0)
+        error = SETPAY_E_NOMEM;
+    return error;
+}
+
+static enum setpay_error read_edit(struct setpay_admin_task *task, struct change *change)
+{
+    const char *version = setpay_form_get(&task->form, "version");
+    set_text(task->body, "name", setpay_form_get(&task->form, "name"));
+    set_text(task->body, "status", setpay_form_get(&task->form, "status"));
+    set_text(task->body, "tax_class", setpay_form_get(&task->form, "tax_class"));
+    (void)json_object_set_new(task->body, "description",
+                              json_string(setpay_form_get(&task->form, "description")));
+    change->version = strtoll(version, NULL, 10);
+    return SETPAY_OK;
+}
+
+/* Which act, by the last part of the address. */
+static enum setpay_error read_change(struct setpay_admin_task *task, const char *act,
+                                     struct change *change)
+{
+    change->version = SETPAY_SHOP_ANY_VERSION;
+    if (strcmp(act, "new") == 0) {
+        change->act = "product.add";
+        return read_new(task);
+    }
+    if (strcmp(act, "edit") == 0) {
+        change->act = "product.set";
+        return read_edit(task, change);
+    }
+    if (strcmp(act, "variant") == 0) {
+        change->act = "variant.add";
+        return read_variant(task, task->body);
+    }
+    if (strcmp(act, "price") == 0) {
+        change->act = "variant.set";
+        (void)snprintf(change->sub, sizeof change->sub, "%.64s",
+                       setpay_form_get(&task->form, "sku"));
+        return read_price(task, task->body);
+    }
+    return SETPAY_E_NOT_FOUND;
+}
+
+/* Browsers end lines with CR LF; the shop's texts have LF alone. */
+static void unfold_lines(json_t *body)
+{
+    const char *text = json_string_value(json_object_get(body, "description"));
+    char *plain = text != NULL ? strdup(text) : NULL;
+    size_t used = 0;
+    for (size_t i = 0; plain != NULL && plain[i] != '\0'; i++) {
+        if (plain[i] != '\r')
+            plain[used++] = plain[i];
+    }
+    if (plain != NULL) {
+        plain[used] = '\0';
+        (void)json_object_set_new(body, "description", json_string(plain));
+    }
+    free(plain);
+}
+
+static void start(struct setpay_http_request *request, struct setpay_admin *admin, const char *id,
+                  const char *act)
+{
+    struct setpay_admin_task *task = setpay_admin_task_new(admin, request);
+    if (task == NULL)
+        return;
+    struct change *change = calloc(1, sizeof *change);
+    task->run = run;
+    task->done = changed;
+    task->data = change;
+    task->body = json_object();
+    if (change == NULL || task->body == NULL) {
+        setpay_admin_task_refuse(task, SETPAY_E_NOMEM);
+        return;
+    }
+    (void)snprintf(task->id, sizeof task->id, "%.*s", (int)sizeof task->id - 1, id);
+    enum setpay_error error = read_change(task, act, change);
+    unfold_lines(task->body);
+    if (error != SETPAY_OK)
+        setpay_admin_task_refuse(task, error);
+    else
+        setpay_admin_task_submit(task);
+}
+
+void setpay_admin_on_product_add(struct setpay_http_request *request, void *arg)
+{
+    start(request, arg, "", "new");
+}
+
+void setpay_admin_on_product_act(struct setpay_http_request *request, void *arg)
+{
+    const char *act = setpay_http_request_param(request, "act");
+    start(request, arg, setpay_http_request_param(request, "id"),
+          strcmp(act, "new") == 0 ? "" : act);
+}

@@ -1,0 +1,211 @@
+/*
+ * Stock: what is there and what is low, one SKU with its log, and counting anew.
+ */
+#include "merchant/store/admin/admin_internal.h"
+
+#include "merchant/store/shop_acts.h"
+#include "merchant/store/stock.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SHOWN 100
+#define LOW 5 /* pieces to be had, and fewer */
+
+struct look {
+    const struct setpay_admin *admin;
+    const char *id;
+    const char *after;
+    bool low_only;
+    json_t *rows; /* owned */
+    char last[SETPAY_SHOP_ID_SIZE];
+    bool more;
+    struct setpay_shop_answer answer;
+};
+
+static enum setpay_error read_stock(struct setpay_db *db, void *arg)
+{
+    struct look *look = arg;
+    struct setpay_db_rows *rows;
+    enum setpay_error error = SETPAY_OK;
+    SETPAY_TRY(setpay_db_select(
+        db, &rows,
+        "SELECT v.sku, p.name, v.tracked, v.on_hand, v.reserved FROM variant v"
+        " JOIN product p ON p.seq = v.product_seq"
+        " WHERE v.sku > $1 AND ($2 = 0 OR (v.tracked = 1 AND v.on_hand - v.reserved <= $3))"
+        " ORDER BY v.sku LIMIT $4",
+        SETPAY_DB_TEXT(look->after), SETPAY_DB_INT(look->low_only ? 1 : 0), SETPAY_DB_INT(LOW),
+        SETPAY_DB_INT(SHOWN + 1)));
+    while (error == SETPAY_OK && setpay_db_next(rows)) {
+        char name[SETPAY_LIMIT_NAME_BYTES + 1];
+        look->more = json_array_size(look->rows) == SHOWN;
+        if (look->more)
+            continue;
+        setpay_db_get_text(rows, 0, look->last, sizeof look->last);
+        setpay_db_get_text(rows, 1, name, sizeof name);
+        bool tracked = setpay_db_get_bool(rows, 2);
+        int64_t on_hand = setpay_db_get_int(rows, 3), reserved = setpay_db_get_int(rows, 4);
+        int64_t left = on_hand - reserved;
+        json_t *row = json_pack(
+            "{s:s, s:s, s:o, s:o, s:o, s:b, s:b}", "sku", look->last, "name", name, "on_hand",
+            tracked ? json_sprintf("%lld", (long long)on_hand) : json_string("not counted"),
+            "reserved", json_sprintf("%lld", (long long)reserved), "left",
+            tracked ? json_sprintf("%lld", (long long)left) : json_string("–"), "is_out",
+            tracked && left <= 0, "is_low", tracked && left > 0 && left <= LOW);
+        if (json_array_append_new(look->rows, row) != 0)
+            error = SETPAY_E_NOMEM;
+    }
+    enum setpay_error ended = setpay_db_end(rows);
+    return error != SETPAY_OK ? error : ended;
+}
+
+void setpay_admin_on_stock(struct setpay_http_request *request, void *arg)
+{
+    struct setpay_admin *admin = arg;
+    struct setpay_admin_visit visit;
+    const char *after = setpay_http_request_query(request, "after");
+    struct look look = {.admin = admin,
+                        .after = after != NULL ? after : "",
+                        .low_only = setpay_http_request_query(request, "low") != NULL};
+    if (!setpay_admin_visit_begin(admin, request, &visit))
+        return;
+    look.rows = json_array();
+    enum setpay_error error =
+        look.rows == NULL ? SETPAY_E_NOMEM : setpay_store_read(admin->reader, read_stock, &look);
+    if (error != SETPAY_OK) {
+        json_decref(look.rows);
+        setpay_admin_reply_failed(admin, request, error);
+        return;
+    }
+    setpay_admin_reply(admin, request, &visit, 200, SETPAY_ADMIN_STOCK, "Stock", NULL,
+                       json_pack("{s:o, s:b, s:s}", "stock", look.rows, "low", (int)look.low_only,
+                                 "next", look.more ? look.last : ""));
+}
+
+/* ------------------------------------------------------------------ one SKU */
+
+static enum setpay_error read_one(struct setpay_db *db, void *arg)
+{
+    struct look *look = arg;
+    const struct setpay_shop_ask ask = {.id = look->id,
+                                        .version = SETPAY_SHOP_ANY_VERSION,
+                                        .now_ms = setpay_clock_now_ms(),
+                                        .settings = &look->admin->options.settings};
+    return setpay_stock_show(db, &ask, &look->answer);
+}
+
+/* Times as people read them, and every member that the page names. */
+static json_t *log_json(const json_t *log)
+{
+    json_t *list = json_array();
+    size_t index;
+    const json_t *entry;
+    json_array_foreach(log, index, entry)
+    {
+        const char *at = json_string_value(json_object_get(entry, "at"));
+        const char *order_id = json_string_value(json_object_get(entry, "order_id"));
+        long long change = (long long)json_integer_value(json_object_get(entry, "change"));
+        (void)json_array_append_new(list, json_pack("{s:o, s:o, s:O, s:O, s:s}", "at",
+                                                    json_sprintf("%.10s %.5s UTC", at, at + 11),
+                                                    "change", json_sprintf("%+lld", change),
+                                                    "on_hand", json_object_get(entry, "on_hand"),
+                                                    "reason", json_object_get(entry, "reason"),
+                                                    "order_id", order_id != NULL ? order_id : ""));
+    }
+    return list;
+}
+
+static void reply_one(struct setpay_admin *admin, struct setpay_http_request *request,
+                      const struct setpay_admin_visit *visit, const char *sku, int status,
+                      const char *wrong)
+{
+    struct look look = {.admin = admin, .id = sku};
+    enum setpay_error error = setpay_store_read(admin->reader, read_one, &look);
+    const json_t *stock = look.answer.json;
+    const char *done = setpay_http_request_query(request, "done");
+    if (error == SETPAY_OK)
+        setpay_admin_reply(
+            admin, request, visit, status, SETPAY_ADMIN_STOCK_ONE, sku, NULL,
+            json_pack("{s:s, s:O, s:O, s:O, s:b, s:o, s:s, s:s}", "sku", sku, "name",
+                      json_object_get(stock, "name"), "on_hand", json_object_get(stock, "on_hand"),
+                      "reserved", json_object_get(stock, "reserved"), "tracked",
+                      (int)json_is_true(json_object_get(stock, "tracked")), "log",
+                      log_json(json_object_get(stock, "log")), "wrong", wrong != NULL ? wrong : "",
+                      "done", done != NULL && wrong == NULL ? "The stock is changed." : ""));
+    else if (error == SETPAY_E_NOT_FOUND)
+        setpay_admin_reply_error(admin, request, 404, look.answer.fault.words);
+    else
+        setpay_admin_reply_failed(admin, request, error);
+    setpay_shop_answer_clear(&look.answer);
+}
+
+void setpay_admin_on_stock_one(struct setpay_http_request *request, void *arg)
+{
+    struct setpay_admin_visit visit;
+    if (setpay_admin_visit_begin(arg, request, &visit))
+        reply_one(arg, request, &visit, setpay_http_request_param(request, "sku"), 200, NULL);
+}
+
+static enum setpay_error run(struct setpay_db *db, struct setpay_admin_task *task)
+{
+    struct setpay_shop_answer answer = {.json = NULL};
+    const struct setpay_shop_ask ask = {.id = task->id,
+                                        .body = task->body,
+                                        .version = SETPAY_SHOP_ANY_VERSION,
+                                        .now_ms = task->now_ms,
+                                        .settings = &task->admin->options.settings};
+    enum setpay_error error = setpay_stock_adjust(db, &ask, &answer);
+    task->fault = answer.fault;
+    setpay_shop_answer_clear(&answer);
+    return error;
+}
+
+static void adjusted(struct setpay_admin_task *task, enum setpay_error error)
+{
+    char path[SETPAY_SHOP_MADE_SIZE + 40];
+    char words[512];
+    (void)snprintf(words, sizeof words, "%s: %s", task->fault.field, task->fault.words);
+    if (error == SETPAY_OK) {
+        (void)snprintf(path, sizeof path, "/stock/%s?done=1", task->id);
+        setpay_admin_go_to(task->request, path, NULL);
+    } else if (setpay_admin_is_refusal(error)) {
+        reply_one(task->admin, task->request, &task->visit, task->id, 409, words);
+    } else {
+        setpay_admin_reply_failed(task->admin, task->request, error);
+    }
+}
+
+/* How it is changed: by a difference, or to a count. */
+static enum setpay_error read_form(struct setpay_admin_task *task)
+{
+    bool is_count = strcmp(setpay_form_get(&task->form, "how"), "count") == 0;
+    const char *text = setpay_form_get(&task->form, "number");
+    char *end = NULL;
+    long long number = strtoll(text, &end, 10);
+    if (text[0] == '\0' || *end != '\0')
+        return setpay_json_fault_set(&task->fault, "number",
+                                     "found '%.20s'; expected a whole number of pieces", text);
+    task->body = json_pack("{s:I, s:s}", is_count ? "on_hand" : "change", (json_int_t)number,
+                           "reason", setpay_form_get(&task->form, "reason"));
+    if (task->body != NULL && json_string_length(json_object_get(task->body, "reason")) == 0)
+        return setpay_json_fault_set(&task->fault, "reason", "found nothing; expected why");
+    return task->body == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
+}
+
+void setpay_admin_on_stock_adjust(struct setpay_http_request *request, void *arg)
+{
+    const char *sku = setpay_http_request_param(request, "sku");
+    struct setpay_admin_task *task = setpay_admin_task_new(arg, request);
+    if (task == NULL)
+        return;
+    task->run = run;
+    task->done = adjusted;
+    (void)snprintf(task->id, sizeof task->id, "%.*s", (int)sizeof task->id - 1,
+                   setpay_shop_is_sku(sku) ? sku : "none");
+    enum setpay_error error = read_form(task);
+    if (error != SETPAY_OK)
+        setpay_admin_task_refuse(task, error);
+    else
+        setpay_admin_task_submit(task);
+}

@@ -1,0 +1,341 @@
+/*
+ * A store that ships in parts, and gives back by line, at a running merchant with a running
+ * gateway: each part is captured for what its pieces cost, all of them for the order's amount; a
+ * part whose capture is refused or undone may be sent again; what comes back stands on the shelf.
+ */
+#include "common/base/log.h"
+#include "common/base/secret.h"
+#include "tests/support/test_market.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LIMIT_S 120
+
+/* Three cups at 300 and 10 % on them, a spoon at 50 and 5 on it, and 205 for the parcel: 1,250. */
+#define ORDER                                                                                      \
+    "{\"items\":[{\"sku\":\"CUP\",\"quantity\":3},{\"sku\":\"SPOON\",\"quantity\":1}],"            \
+    "\"country\":\"DE\",\"shipping_method\":\"post\",\"currency\":\"EUR\",\"capture\":\"%s\"}"
+#define LINES(n, quantity) "{\"lines\":[{\"line\":" #n ",\"quantity\":" #quantity "}]}"
+
+static struct test_market market;
+
+static void post_ok(const char *path, const char *body)
+{
+    json_t *answer = NULL;
+    int code = test_merchantd_api(market.merchant, path, body, &answer);
+    if (code / 100 != 2)
+        fail_msg("%s: %d %s", path, code, json_string_value(json_object_get(answer, "detail")));
+    json_decref(answer);
+}
+
+static void pay(const char *capture, struct test_sale *sale)
+{
+    char body[512];
+    (void)snprintf(body, sizeof body, ORDER, capture);
+    struct test_order order = test_merchantd_order_of(market.merchant, body);
+    test_sale_again(&market, &order, market.holder, sale);
+    test_sale_pay(&market, sale);
+}
+
+static int post(const struct test_sale *sale, const char *what, const char *body, json_t **answer)
+{
+    char path[160];
+    (void)snprintf(path, sizeof path, "/orders/%s/%s", sale->order.id, what);
+    return test_merchantd_api(market.merchant, path, body, answer);
+}
+
+static void done(const struct test_sale *sale, const char *what, const char *body,
+                 const char *status)
+{
+    json_t *answer = NULL;
+    int code = post(sale, what, body, &answer);
+    if (code != 200)
+        fail_msg("%s %s: %d %s", what, body, code,
+                 json_string_value(json_object_get(answer, "detail")));
+    assert_string_equal(json_string_value(json_object_get(answer, "status")), status);
+    json_decref(answer);
+}
+
+static void refused(const struct test_sale *sale, const char *what, const char *body, int code,
+                    const char *problem, const char *field)
+{
+    json_t *answer = NULL;
+    char type[80];
+    int64_t steps = test_gateway_number(market.gateway, "SELECT count(*) FROM step");
+    (void)snprintf(type, sizeof type, "urn:setpay:problem:%s", problem);
+    int found = post(sale, what, body, &answer);
+    const char *named = json_string_value(json_object_get(answer, "field"));
+    if (found != code || strcmp(json_string_value(json_object_get(answer, "type")), type) != 0 ||
+        strcmp(named != NULL ? named : "", field) != 0)
+        fail_msg("%s %s: %d %s", what, body, found,
+                 json_string_value(json_object_get(answer, "detail")));
+    json_decref(answer);
+    assert_int_equal(test_gateway_number(market.gateway, "SELECT count(*) FROM step"), steps);
+}
+
+static json_t *get(const char *path)
+{
+    json_t *answer = NULL;
+    assert_int_equal(test_merchantd_api(market.merchant, path, NULL, &answer), 200);
+    return answer;
+}
+
+static json_t *order_of(const struct test_sale *sale)
+{
+    char path[160];
+    (void)snprintf(path, sizeof path, "/orders/%s", sale->order.id);
+    return get(path);
+}
+
+/* A member of the n-th entry of a list of the order. */
+static json_t *entry_of(const struct test_sale *sale, const char *list, size_t n,
+                        const char *member)
+{
+    json_t *order = order_of(sale);
+    json_t *value =
+        json_incref(json_object_get(json_array_get(json_object_get(order, list), n), member));
+    if (value == NULL)
+        fail_msg("no %s[%zu].%s", list, n, member);
+    json_decref(order);
+    return value;
+}
+
+static void expect_int(const struct test_sale *sale, const char *list, size_t n, const char *member,
+                       int64_t number)
+{
+    json_t *value = entry_of(sale, list, n, member);
+    assert_int_equal(json_integer_value(value), number);
+    json_decref(value);
+}
+
+static void expect_text(const struct test_sale *sale, const char *list, size_t n,
+                        const char *member, const char *text)
+{
+    json_t *value = entry_of(sale, list, n, member);
+    assert_string_equal(json_string_value(value), text);
+    json_decref(value);
+}
+
+static int64_t on_hand(const char *sku)
+{
+    char path[80];
+    (void)snprintf(path, sizeof path, "/stock/%s", sku);
+    json_t *stock = get(path);
+    int64_t count = json_integer_value(json_object_get(stock, "on_hand"));
+    json_decref(stock);
+    return count;
+}
+
+static int64_t booked(const struct test_sale *sale, const char *column)
+{
+    char sql[160], hex[SETPAY_ID_TEXT_SIZE];
+    (void)snprintf(sql, sizeof sql, "SELECT %s FROM payment WHERE xid = x'%s'", column,
+                   setpay_id_format(&sale->purchase->oi.xid, hex));
+    return test_gateway_number(market.gateway, sql);
+}
+
+static int64_t events(const char *type)
+{
+    char path[80];
+    (void)snprintf(path, sizeof path, "/events?type=%s&limit=100", type);
+    json_t *list = get(path);
+    int64_t count = (int64_t)json_array_size(json_object_get(list, "events"));
+    json_decref(list);
+    return count;
+}
+
+/* ------------------------------------------------------------------ in parts */
+
+static void test_each_part_is_captured_for_what_it_costs(void **state)
+{
+    struct test_sale sale;
+    (void)state;
+    int64_t told = events("order.shipped");
+    pay("on_shipment", &sale);
+    refused(&sale, "shipments", LINES(1, 4), 409, "amount", "lines[0].quantity");
+    refused(&sale, "shipments", LINES(3, 1), 422, "invalid-field", "lines[0].line");
+    refused(&sale, "shipments", "{\"lines\":[{\"sku\":\"POT\",\"quantity\":1}]}", 422,
+            "invalid-field", "lines[0].sku");
+    refused(&sale, "shipments", "{\"line\":1}", 422, "invalid-field", "line");
+    refused(&sale, "refund", LINES(1, 1), 409, "amount", "lines[0].quantity"); /* not paid yet */
+    done(&sale, "shipments", "{\"lines\":[{\"sku\":\"CUP\",\"quantity\":1}],\"tracking\":\"RR 1\"}",
+         "partially_captured");
+    expect_int(&sale, "captures", 0, "amount", 330 + 205);
+    expect_int(&sale, "shipments", 0, "amount", 330 + 205);
+    expect_text(&sale, "shipments", 0, "tracking", "RR 1");
+    expect_text(&sale, "shipments", 0, "status", "done");
+    expect_int(&sale, "items", 0, "shipped", 1);
+    done(&sale, "shipments", LINES(2, 1), "partially_captured");
+    expect_int(&sale, "captures", 1, "amount", 55);
+    refused(&sale, "shipments", LINES(2, 1), 409, "amount", "lines[0].quantity");
+    done(&sale, "shipments", "{}", "captured"); /* all that is left */
+    expect_int(&sale, "captures", 2, "amount", 660);
+    refused(&sale, "shipments", "{}", 409, "order-state", "");
+    assert_int_equal(booked(&sale, "captured_minor"), TEST_PRICE);
+    assert_int_equal(events("order.shipped"), told + 3);
+    test_sale_clear(&sale);
+}
+
+/* The parts take the whole amount and no more, whatever was taken beside them. */
+static void test_what_was_captured_by_amount_counts_first(void **state)
+{
+    struct test_sale sale;
+    (void)state;
+    pay("on_shipment", &sale);
+    done(&sale, "capture", "{\"amount\":600}", "partially_captured");
+    done(&sale, "shipments", LINES(1, 1), "partially_captured"); /* worth 535: it is paid */
+    expect_int(&sale, "shipments", 0, "amount", 0);
+    done(&sale, "shipments", LINES(1, 1), "partially_captured");
+    expect_int(&sale, "shipments", 1, "amount", 265);
+    done(&sale, "shipments", "{}", "captured");
+    assert_int_equal(booked(&sale, "captured_minor"), TEST_PRICE);
+    test_sale_clear(&sale);
+}
+
+static void test_other_orders_are_only_marked(void **state)
+{
+    struct test_sale sale;
+    (void)state;
+    pay("manual", &sale);
+    done(&sale, "shipments", LINES(1, 2), "authorised");
+    expect_int(&sale, "items", 0, "shipped", 2);
+    done(&sale, "capture", "{}", "captured");
+    done(&sale, "shipments", "{}", "captured");
+    assert_int_equal(booked(&sale, "captured_minor"), TEST_PRICE);
+    test_sale_clear(&sale);
+    struct test_order open = test_merchantd_order(market.merchant, 100, "EUR", 600);
+    sale.order = open;
+    refused(&sale, "shipments", "{}", 409, "order-state", "");
+}
+
+/* ------------------------------------------------------------------ what is not sent, comes back
+ */
+
+static void test_the_rest_is_given_up(void **state)
+{
+    struct test_sale sale;
+    (void)state;
+    int64_t cups = on_hand("CUP"), spoons = on_hand("SPOON");
+    pay("on_shipment", &sale);
+    assert_int_equal(on_hand("CUP"), cups - 3);
+    done(&sale, "shipments", LINES(1, 2), "partially_captured");
+    done(&sale, "void", "{}", "captured");
+    done(&sale, "void", "{}", "captured"); /* again */
+    refused(&sale, "shipments", "{}", 409, "order-state", "");
+    assert_int_equal(on_hand("CUP"), cups - 2);
+    assert_int_equal(on_hand("SPOON"), spoons);
+    assert_int_equal(booked(&sale, "captured_minor"), 660 + 205);
+    assert_int_equal(booked(&sale, "reversed_minor"), TEST_PRICE - 660 - 205);
+    test_sale_clear(&sale);
+}
+
+static void test_lines_are_given_back(void **state)
+{
+    struct test_sale sale;
+    (void)state;
+    pay("on_shipment", &sale);
+    done(&sale, "shipments", LINES(1, 1), "partially_captured");
+    done(&sale, "shipments", "{}", "captured");
+    int64_t cups = on_hand("CUP"), spoons = on_hand("SPOON");
+    done(&sale, "refund", "{\"lines\":[{\"sku\":\"CUP\",\"quantity\":2}],\"restock\":true}",
+         "partially_refunded");
+    expect_int(&sale, "returns", 0, "amount", 660); /* over two captures */
+    expect_int(&sale, "items", 0, "refunded", 2);
+    assert_int_equal(on_hand("CUP"), cups + 2);
+    refused(&sale, "refund", LINES(1, 2), 409, "amount", "lines[0].quantity");
+    refused(&sale, "refund", "{\"lines\":[{\"line\":1,\"quantity\":1}],\"amount\":1}", 422,
+            "invalid-field", "amount");
+    done(&sale, "refund", LINES(3, 1), "partially_refunded"); /* the parcel */
+    expect_int(&sale, "returns", 1, "amount", 205);
+    done(&sale, "refund", "{\"lines\":[{\"line\":1,\"quantity\":1},{\"line\":2,\"quantity\":1}]}",
+         "refunded");
+    assert_int_equal(on_hand("CUP"), cups + 2);
+    assert_int_equal(on_hand("SPOON"), spoons);
+    assert_int_equal(booked(&sale, "credited_minor"), TEST_PRICE);
+    test_sale_clear(&sale);
+}
+
+/* Money that was given back by amount is not there for lines any more. */
+static void test_lines_are_given_back_no_further_than_the_money_goes(void **state)
+{
+    struct test_sale sale;
+    (void)state;
+    pay("on_shipment", &sale);
+    done(&sale, "shipments", "{}", "captured");
+    done(&sale, "refund", "{\"amount\":1000}", "partially_refunded");
+    refused(&sale, "refund", LINES(1, 1), 409, "amount", "lines");
+    done(&sale, "refund", LINES(2, 1), "partially_refunded");
+    test_sale_clear(&sale);
+}
+
+static void test_a_part_whose_capture_is_undone_is_not_sent(void **state)
+{
+    struct test_sale sale;
+    char body[128];
+    (void)state;
+    pay("on_shipment", &sale);
+    done(&sale, "shipments", LINES(1, 1), "partially_captured");
+    json_t *id = entry_of(&sale, "captures", 0, "id");
+    (void)snprintf(body, sizeof body, "{\"id\":\"%s\"}", json_string_value(id));
+    json_decref(id);
+    done(&sale, "undo", body, "authorised");
+    expect_text(&sale, "shipments", 0, "status", "undone");
+    expect_int(&sale, "items", 0, "shipped", 0);
+    done(&sale, "shipments", "{}", "captured");
+    expect_int(&sale, "captures", 1, "amount", TEST_PRICE);
+    assert_int_equal(booked(&sale, "captured_minor"), TEST_PRICE);
+    test_sale_clear(&sale);
+}
+
+/* ------------------------------------------------------------------ the world */
+
+static int open_world(void **state)
+{
+    (void)state;
+    test_market_open(&market, NULL, "5m");
+    post_ok("/tax-rates", "{\"country\":\"DE\",\"name\":\"Tax\",\"rate_ppm\":100000,"
+                          "\"included\":false}");
+    post_ok("/shipping-methods",
+            "{\"slug\":\"post\",\"name\":\"Parcel\",\"tax_class\":\"none\",\"zones\":[{"
+            "\"countries\":[\"DE\"],\"currency\":\"EUR\",\"by\":\"weight\",\"steps\":["
+            "{\"amount\":205}]}]}");
+    post_ok("/products",
+            "{\"slug\":\"cup\",\"name\":\"Cup\",\"status\":\"published\",\"variants\":[{\"sku\":"
+            "\"CUP\",\"prices\":{\"EUR\":300},\"stock\":{\"on_hand\":100}}]}");
+    post_ok("/products",
+            "{\"slug\":\"spoon\",\"name\":\"Spoon\",\"status\":\"published\",\"variants\":[{"
+            "\"sku\":\"SPOON\",\"prices\":{\"EUR\":50},\"stock\":{\"on_hand\":100}}]}");
+    return 0;
+}
+
+static int close_world(void **state)
+{
+    (void)state;
+    test_market_close(&market);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_each_part_is_captured_for_what_it_costs),
+        cmocka_unit_test(test_what_was_captured_by_amount_counts_first),
+        cmocka_unit_test(test_other_orders_are_only_marked),
+        cmocka_unit_test(test_the_rest_is_given_up),
+        cmocka_unit_test(test_lines_are_given_back),
+        cmocka_unit_test(test_lines_are_given_back_no_further_than_the_money_goes),
+        cmocka_unit_test(test_a_part_whose_capture_is_undone_is_not_sent),
+    };
+    alarm(LIMIT_S);
+    if (setpay_secret_system_init() != SETPAY_OK)
+        return 1;
+    setpay_log_set_level(SETPAY_LOG_ERROR);
+    return cmocka_run_group_tests(tests, open_world, close_world);
+}

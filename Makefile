@@ -759,6 +759,9 @@ TEST_SUPPORT := \
 	tests/support/test_store.c \
 	tests/support/test_store_api.c \
 	tests/support/test_till.c \
+	tests/support/test_town.c \
+	tests/support/test_trade_books.c \
+	tests/support/test_trade_plan.c \
 	tests/support/test_wallet.c \
 	tests/support/test_world.c \
 	tests/vectors/envelopes.c
@@ -839,6 +842,7 @@ INTEGRATION_PROGRAMS := \
 	net_floor \
 	races \
 	store_floor \
+	trade \
 	wallet_steps
 
 # What it costs: setpay-bench (docs/reference/bench.md).

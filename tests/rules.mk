@@ -26,7 +26,7 @@ JOBS ?= $(shell nproc 2>/dev/null || echo 1)
 other = $(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(JOBS)) BUILD=$(1)
 again = +$(Q)$(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(JOBS))
 
-.PHONY: help build tests clean check test lint format asan tsan valgrind coverage check-headers crash races faults demo install deps gen
+.PHONY: help build tests clean check test lint format asan tsan valgrind coverage check-headers crash races faults trade demo install deps gen
 .SECONDARY:
 
 help:
@@ -46,6 +46,7 @@ help:
 	  crash 'all pairs of crashes in a purchase; hours, goes on where it was (SEED=, FRESH=1)' \
 	  races 'races for one order, many more than the suite (SEED=, TRIES=)' \
 	  faults 'purchases with faults at random on every line (SEED=, COUNT=)' \
+	  trade 'days of trade with daemons killed at random, more than the suite (SEED=, COUNT=)' \
 	  bench 'what everything costs here, in minutes (QUICK=1: in seconds; ONLY=part, SHOPPERS=n)' \
 	  asan 'the suite under AddressSanitizer and UBSan' \
 	  tsan 'the suite under ThreadSanitizer' \
@@ -239,6 +240,12 @@ faults:
 	$(again) build tests
 	$(Q)BUILD=$(BUILD) SEED='$(SEED)' CASES=no COUNT='$(or $(COUNT),1000)' \
 	  $(BUILD)/tests/integration/faults
+
+# More sales than `make test` has of tests/integration/trade.c.
+trade:
+	$(Q)tests/deps.sh build test
+	$(again) build tests
+	$(Q)BUILD=$(BUILD) SEED='$(SEED)' COUNT='$(or $(COUNT),20000)' $(BUILD)/tests/integration/trade
 
 # Into BUILD/bench; docs/reference/bench.md.
 .PHONY: bench

@@ -38,6 +38,10 @@ static enum setpay_error confirm(const char *socket, const json_t *offer, json_t
     const char *const names[] = {"xid", "amount", "currency", "merchant_id"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         json_object_set(args, names[i], json_object_get(offer, names[i]));
+    /* More than one payment is agreed to in the words that were shown. */
+    const char *terms = json_string_value(json_object_get(offer, "terms"));
+    if (terms != NULL && strcmp(terms, "single") != 0)
+        json_object_set(args, "terms", json_object_get(offer, "terms_text"));
     return test_sandbox_call(socket, "pay.confirm", args, purchase);
 }
 
@@ -117,29 +121,24 @@ static const char *receive(int fd, int64_t until_ms, char *answer)
     return body;
 }
 
-int test_store_try(const struct test_store *store, const char *path, const char *body,
-                   const char *key, json_t **answer)
+/* One request of those bytes, and its answer. */
+static int exchange(const struct test_store *store, const char *request, size_t size,
+                    json_t **answer)
 {
     const struct sockaddr_in address = {.sin_family = AF_INET,
                                         .sin_port = htons(store->port),
                                         .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int64_t until_ms = test_now_ms() + store->timeout_ms;
-    char request[2048];
     char *text = malloc(ANSWER_MAX);
     int status = -1;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (text == NULL || fd < 0)
         test_bail_out("no memory or no socket");
-    int size = snprintf(request, sizeof request,
-                        "POST /api/v1%s HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
-                        "Authorization: Bearer %s\r\nContent-Type: application/json\r\n"
-                        "Content-Length: %zu\r\nIdempotency-Key: %s\r\n\r\n%s",
-                        path, store->token, strlen(body), key, body);
     text[0] = '\0';
     if (answer != NULL)
         *answer = NULL;
     if (connect(fd, (const struct sockaddr *)&address, sizeof address) == 0 &&
-        send(fd, request, (size_t)size, MSG_NOSIGNAL) == size) {
+        send(fd, request, size, MSG_NOSIGNAL) == (ssize_t)size) {
         const char *begin = receive(fd, until_ms, text);
         if (begin != NULL && strncmp(text, "HTTP/1.1 ", 9) == 0)
             status = (int)strtol(text + 9, NULL, 10);
@@ -149,6 +148,28 @@ int test_store_try(const struct test_store *store, const char *path, const char 
     close(fd);
     free(text);
     return status;
+}
+
+int test_store_try(const struct test_store *store, const char *path, const char *body,
+                   const char *key, json_t **answer)
+{
+    char request[2048];
+    int size = snprintf(request, sizeof request,
+                        "POST /api/v1%s HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
+                        "Authorization: Bearer %s\r\nContent-Type: application/json\r\n"
+                        "Content-Length: %zu\r\nIdempotency-Key: %s\r\n\r\n%s",
+                        path, store->token, strlen(body), key, body);
+    return exchange(store, request, (size_t)size, answer);
+}
+
+int test_store_get(const struct test_store *store, const char *path, json_t **answer)
+{
+    char request[1024];
+    int size = snprintf(request, sizeof request,
+                        "GET /api/v1%s HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
+                        "Authorization: Bearer %s\r\n\r\n",
+                        path, store->token);
+    return exchange(store, request, (size_t)size, answer);
 }
 
 /* The first try is still being worked on: the answer is there when it is asked for again. */

@@ -29,6 +29,8 @@ struct test_store {
  * owned by the caller. */
 int test_store_try(const struct test_store *store, const char *path, const char *body,
                    const char *key, json_t **answer);
+/* One try of a GET, alike. */
+int test_store_get(const struct test_store *store, const char *path, json_t **answer);
 /* The same request again and again until it is answered with anything but 5xx; -1 after limit_ms.
  */
 int test_store_post(const struct test_store *store, const char *path, const char *body,

@@ -7,6 +7,7 @@
 
 #include "common/base/ids.h"
 #include "common/net/control_client.h"
+#include "tests/support/test_sandbox_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -67,8 +68,7 @@ bool test_is_long(void)
 
 /* ------------------------------------------------------------------ processes */
 
-/* Runs a program to its end, its output into the file; its exit status. */
-static int run(const char *output, const char *const *words)
+int test_sandbox_run_program(const char *output, const char *const *words)
 {
     int status = 0;
     pid_t child = fork();
@@ -92,15 +92,14 @@ static void sandbox_make(const struct test_sandbox *sandbox)
     (void)snprintf(output, sizeof output, "%s.out", sandbox->dir);
     const char *up[] = {"tests/support/sandbox_like.sh", sandbox->dir, NULL};
     const char *down[] = {program, "down", "--dir", sandbox->dir, NULL};
-    if (run(output, up) != 0)
+    if (test_sandbox_run_program(output, up) != 0)
         test_bail_out("%s failed: see %s", up[0], output);
-    if (run(output, down) != 0)
+    if (test_sandbox_run_program(output, down) != 0)
         test_bail_out("setpay-sandbox down failed: see %s", output);
 }
 
-/* Starts a daemon as a child that dies with this process. */
-static pid_t start(const struct test_sandbox *sandbox, const char *program_name, const char *name,
-                   const char *crash)
+pid_t test_sandbox_start_program(const struct test_sandbox *sandbox, const char *program_name,
+                                 const char *name, const char *crash)
 {
     char program[600], config[192], output[192];
     (void)snprintf(program, sizeof program, "%s/%s", sandbox->bin, program_name);
@@ -125,7 +124,8 @@ static pid_t start(const struct test_sandbox *sandbox, const char *program_name,
 
 void test_sandbox_start(struct test_sandbox *sandbox, enum test_daemon daemon, const char *crash)
 {
-    sandbox->pids[daemon] = start(sandbox, programs[daemon], test_daemon_names[daemon], crash);
+    sandbox->pids[daemon] =
+        test_sandbox_start_program(sandbox, programs[daemon], test_daemon_names[daemon], crash);
 }
 
 bool test_sandbox_has_ended(struct test_sandbox *sandbox, enum test_daemon daemon, int *status)
@@ -252,7 +252,7 @@ enum setpay_error test_sandbox_admin(const struct test_sandbox *sandbox, enum te
     return test_sandbox_call(path, command, args, result);
 }
 
-static void read_line(const char *path, char *line, size_t size)
+void test_sandbox_read_line(const char *path, char *line, size_t size)
 {
     FILE *file = fopen(path, "re");
     if (file == NULL || fgets(line, (int)size, file) == NULL)
@@ -265,7 +265,7 @@ enum setpay_error test_sandbox_unlock(const struct test_sandbox *sandbox)
 {
     char path[192], passphrase[128];
     (void)snprintf(path, sizeof path, "%s/wallet.passphrase", sandbox->dir);
-    read_line(path, passphrase, sizeof passphrase);
+    test_sandbox_read_line(path, passphrase, sizeof passphrase);
     test_sandbox_wallet_socket(sandbox, path, sizeof path);
     return test_sandbox_call(path, "wallet.unlock", json_pack("{s:s}", "passphrase", passphrase),
                              NULL);
@@ -395,15 +395,17 @@ static uint16_t free_port(int list)
     test_bail_out("no port is free");
 }
 
-#define PORTS 9
-struct change {
-    char from[128];
-    char to[128];
-};
+uint16_t test_sandbox_free_port(void)
+{
+    int list = lock_ports();
+    uint16_t port = free_port(list);
+    close(list);
+    return port;
+}
 
-/* Copies a text file, with lines in front and every change made. */
-static void copy_changed(const char *from, const char *to, const char *lines,
-                         const struct change *changes, int count)
+#define PORTS 9
+void test_sandbox_copy_changed(const char *from, const char *to, const char *lines,
+                               const struct test_sandbox_change *changes, int count)
 {
     char line[1024];
     FILE *in = fopen(from, "re");
@@ -434,12 +436,12 @@ static void copy_changed(const char *from, const char *to, const char *lines,
 static void copy_folder(struct test_sandbox *sandbox, const struct test_sandbox *like,
                         const char *const lines[TEST_DAEMONS])
 {
-    struct change changes[PORTS + 1] = {{{0}, {0}}};
+    struct test_sandbox_change changes[PORTS + 1] = {{{0}, {0}}};
     char from[192], to[192], line[128], name[32];
     int count = 1;
     (void)snprintf(from, sizeof from, "%s/.", like->dir);
     const char *words[] = {"cp", "-a", from, sandbox->dir, NULL};
-    if (run("/dev/null", words) != 0)
+    if (test_sandbox_run_program("/dev/null", words) != 0)
         test_bail_out("%s can't be copied", like->dir);
     (void)snprintf(changes[0].from, sizeof changes[0].from, "%s", like->dir);
     (void)snprintf(changes[0].to, sizeof changes[0].to, "%s", sandbox->dir);
@@ -475,7 +477,7 @@ static void copy_folder(struct test_sandbox *sandbox, const struct test_sandbox 
     for (int i = 0; i < TEST_DAEMONS; i++) {
         (void)snprintf(from, sizeof from, "%s/%s.conf", like->dir, test_daemon_names[i]);
         (void)snprintf(to, sizeof to, "%s/%s.conf", sandbox->dir, test_daemon_names[i]);
-        copy_changed(from, to, lines == NULL ? NULL : lines[i], changes, count);
+        test_sandbox_copy_changed(from, to, lines == NULL ? NULL : lines[i], changes, count);
     }
 }
 
@@ -488,7 +490,7 @@ void test_sandbox_copy(struct test_sandbox *sandbox, const struct test_sandbox *
     make_folder(sandbox);
     copy_folder(sandbox, like, lines);
     (void)snprintf(path, sizeof path, "%s/merchant/api.token", sandbox->dir);
-    read_line(path, sandbox->token, sizeof sandbox->token);
+    test_sandbox_read_line(path, sandbox->token, sizeof sandbox->token);
 }
 
 void test_sandbox_run(struct test_sandbox *sandbox)
@@ -526,7 +528,7 @@ void test_sandbox_issue(const struct test_sandbox *sandbox, const char *brand, c
     const char *words[] = {program,      "--dir", dir, "--passphrase-file", passphrase, "issue",
                            "cardholder", "--csr", csr, "--brand",           brand,      "-o",
                            pem,          NULL};
-    if (run(output, words) != 0)
+    if (test_sandbox_run_program(output, words) != 0)
         test_bail_out("no certificate: see %s", output);
 }
 
@@ -568,7 +570,7 @@ pid_t test_sandbox_add_wallet(const struct test_sandbox *sandbox, const char *na
                               const char *brand, const char *pan, const char *expiry)
 {
     char from[192], to[192];
-    struct change changes[5] = {{{0}, {0}}};
+    struct test_sandbox_change changes[5] = {{{0}, {0}}};
     static const char *const parts[] = {"/run/wallet.sock", "/db/wallet.db", "/log/wallet.log",
                                         "/run/wallet-admin.sock"};
     for (size_t i = 0; i < 4; i++) {
@@ -582,8 +584,8 @@ pid_t test_sandbox_add_wallet(const struct test_sandbox *sandbox, const char *na
     (void)snprintf(changes[4].to, sizeof changes[4].to, ":0");
     (void)snprintf(from, sizeof from, "%s/wallet.conf", sandbox->dir);
     (void)snprintf(to, sizeof to, "%s/%s.conf", sandbox->dir, name);
-    copy_changed(from, to, NULL, changes, 5);
-    pid_t pid = start(sandbox, programs[TEST_WALLET], name, NULL);
+    test_sandbox_copy_changed(from, to, NULL, changes, 5);
+    pid_t pid = test_sandbox_start_program(sandbox, programs[TEST_WALLET], name, NULL);
     int64_t limit_ms = test_now_ms() + READY_LIMIT_MS;
     (void)snprintf(to, sizeof to, "%s/run/%s.sock", sandbox->dir, name);
     while (test_sandbox_call(to, "wallet.init",
@@ -609,5 +611,5 @@ void test_sandbox_down(struct test_sandbox *sandbox, bool remove)
     char output[160];
     (void)snprintf(output, sizeof output, "%s.out", sandbox->dir);
     const char *words[] = {"rm", "-rf", sandbox->dir, output, NULL};
-    run("/dev/null", words);
+    test_sandbox_run_program("/dev/null", words);
 }

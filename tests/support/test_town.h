@@ -1,0 +1,68 @@
+/*
+ * A sandbox (test_sandbox.h) with more merchants and wallets in it, all real daemons of one
+ * gateway, which can be killed and started again, and whose clocks can be moved by days.
+ *
+ * What fails that is not under test ends the program ("Bail out!").
+ */
+#ifndef SETPAY_TEST_TOWN_H
+#define SETPAY_TEST_TOWN_H
+
+#include "tests/support/test_buyer.h"
+#include "tests/support/test_sandbox.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define TEST_TOWN_MERCHANTS 3
+#define TEST_TOWN_WALLETS 3
+#define TEST_TOWN_DAEMONS (TEST_TOWN_MERCHANTS + TEST_TOWN_WALLETS + 2)
+
+struct test_townsman {
+    enum test_daemon kind;
+    char name[16]; /* of its files */
+    char id[32];   /* of a merchant */
+    char token[128];
+    uint16_t admin_port;
+    struct test_store store; /* of a merchant */
+    char socket[192];        /* of a wallet */
+    pid_t pid;
+    unsigned killed; /* how often */
+};
+
+struct test_town {
+    struct test_sandbox sandbox;
+    struct test_townsman men[TEST_TOWN_DAEMONS];
+    struct test_townsman *merchants[TEST_TOWN_MERCHANTS];
+    struct test_townsman *wallets[TEST_TOWN_WALLETS];
+    struct test_townsman *gateway, *issuer;
+    int day;
+    /* The killer's. */
+    pthread_t thread;
+    pthread_mutex_t mutex;
+    pthread_cond_t told;
+    bool kills, busy;
+    uint64_t state; /* of its generator */
+    int pause_ms;
+};
+
+/* All of them, started and ready; lines: in front of the configuration of each daemon of a kind. */
+void test_town_up(struct test_town *town, const char *const lines[TEST_DAEMONS]);
+void test_town_down(struct test_town *town, bool remove);
+
+/* Kills one by one at random (SIGKILL), about every pause_ms, and starts each again at once; until
+ * it is told to stop, when all are ready again. */
+void test_town_killing_begins(struct test_town *town, uint64_t seed, int pause_ms);
+void test_town_killing_ends(struct test_town *town);
+
+/* All stop in good order, and start again with their clocks so many days after the first; the CA's
+ * revocation lists are of that day. */
+void test_town_day(struct test_town *town, int day);
+
+/* One of the town's programs ("setpay-gateway") to its end, as of its day: its exit status. With
+ * the configuration of that daemon. words ends with NULL; output: owned by the caller, or NULL. */
+int test_town_program(const struct test_town *town, const char *program,
+                      const struct test_townsman *of, const char *const *words, char **output);
+
+#endif

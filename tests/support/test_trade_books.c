@@ -1,0 +1,416 @@
+/*
+ * Sale by sale first: the store's order, the gateway's and the issuer's rows, and what the wallet
+ * has added up from signed receipts, all against the plan. Then the whole: the operators' tools
+ * over ledger, files and accounts.
+ */
+#include "tests/support/test_trade_books.h"
+
+#include "tests/support/test_sandbox_internal.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WAIT_MS 120000 /* never reached unless something is lost */
+#define BAD_SHOWN 10
+#define LINES_SHOWN 20
+
+/* An end of a hold is not put off; what was not answered is asked for again soon. */
+static const char gateway_lines[] = "clock_settle = 0s\n";
+const char *const test_trade_lines[TEST_DAEMONS] = {NULL, NULL, gateway_lines, NULL};
+
+/* ------------------------------------------------------------------ batches */
+
+static bool are_closed(const struct test_townsman *merchant, char *words, size_t size)
+{
+    json_t *answer = NULL;
+    size_t i, open = 0;
+    const json_t *batch;
+    int status = test_store_get(&merchant->store, "/batches", &answer);
+    words[0] = '\0';
+    json_array_foreach(json_object_get(answer, "batches"), i, batch)
+    {
+        const char *how = json_string_value(json_object_get(batch, "status"));
+        if (how == NULL || strcmp(how, "closed") == 0)
+            continue;
+        open++;
+        (void)snprintf(words, size, "%s: batch %" JSON_INTEGER_FORMAT " is %s", merchant->name,
+                       json_integer_value(json_object_get(batch, "batch")), how);
+    }
+    json_decref(answer);
+    return status == 200 && open == 0;
+}
+
+/* What was in the batches has been presented to the issuer, and taken. */
+static void all_presented(const struct test_town *town, test_trade_report_fn *report)
+{
+    char what[96], words[64];
+    int64_t until_ms = test_now_ms() + WAIT_MS, open;
+    for (;;) {
+        sqlite3 *gateway = test_sandbox_database(&town->sandbox, "gateway");
+        open = test_database_number(
+            gateway, "SELECT count(*) FROM presentment WHERE acknowledged = 0", NULL);
+        sqlite3_close(gateway);
+        if (open == 0 || test_now_ms() > until_ms)
+            break;
+        test_pause_ms(50);
+    }
+    (void)snprintf(what, sizeof what, "day %d: the issuer has taken all presentments", town->day);
+    (void)snprintf(words, sizeof words, "%" PRId64 " are open", open);
+    report(open == 0, what, words);
+}
+
+void test_trade_close_batches(const struct test_town *town, test_trade_report_fn *report)
+{
+    char key[64], what[128], words[256];
+    for (size_t i = 0; i < TEST_TOWN_MERCHANTS; i++) {
+        const struct test_townsman *merchant = town->merchants[i];
+        int64_t until_ms = test_now_ms() + WAIT_MS;
+        (void)snprintf(key, sizeof key, "close-%d", town->day);
+        int status = test_store_post(&merchant->store, "/batches/close", "{}", key, WAIT_MS, NULL);
+        (void)snprintf(words, sizeof words, "status %d", status);
+        bool good = status == 200 || status == 202;
+        while (good && !are_closed(merchant, words, sizeof words) && test_now_ms() < until_ms)
+            test_pause_ms(50);
+        (void)snprintf(what, sizeof what, "day %d: %s closes its batches, and both totals agree",
+                       town->day, merchant->name);
+        report(good && words[0] == '\0', what, words);
+    }
+    all_presented(town, report);
+}
+
+/* ------------------------------------------------------------------ sale by sale */
+
+struct sums {
+    int64_t captured, credited, held;
+};
+
+struct books {
+    const struct test_town *town;
+    sqlite3 *gateway, *issuer;
+};
+
+static bool differ(const char *who, const struct sums *got, const struct sums *want, char *words,
+                   size_t size)
+{
+    if (got->captured == want->captured && got->credited == want->credited &&
+        got->held == want->held)
+        return false;
+    (void)snprintf(words, size,
+                   "%s: captured %" PRId64 ", given back %" PRId64 ", held %" PRId64
+                   ", and not %" PRId64 ", %" PRId64 ", %" PRId64,
+                   who, got->captured, got->credited, got->held, want->captured, want->credited,
+                   want->held);
+    return true;
+}
+
+static int64_t sum_of(sqlite3 *database, const char *column, const char *table, const char *xid)
+{
+    char query[160];
+    (void)snprintf(query, sizeof query, "SELECT coalesce(sum(%s), 0) FROM %s WHERE xid = %s",
+                   column, table, strcmp(table, "payment") == 0 ? "unhex_xid(?1)" : "?1");
+    return test_database_number(database, query, xid);
+}
+
+static void add_gateway(const struct books *books, const char *xid, struct sums *sums)
+{
+    sums->captured += sum_of(books->gateway, "captured_minor", "payment", xid);
+    sums->credited += sum_of(books->gateway, "credited_minor", "payment", xid);
+    sums->held +=
+        sum_of(books->gateway, "approved_minor - reversed_minor - captured_minor", "payment", xid);
+}
+
+/* What is charged in the end: a sale without an answer is booked and reversed, a thing of which
+ * nobody else has heard. */
+static void add_issuer(const struct books *books, const char *xid, struct sums *sums)
+{
+    sums->captured +=
+        sum_of(books->issuer, "presented_minor - credited_minor", "card_authorisation", xid);
+    sums->held += sum_of(books->issuer, "held_minor", "card_authorisation", xid);
+}
+
+static int64_t member(const json_t *object, const char *name)
+{
+    return json_integer_value(json_object_get(object, name));
+}
+
+/* What its holder's receipts add up to. */
+static bool add_wallet(const struct books *books, const struct test_trade_sale *sale,
+                       const char *xid, struct sums *sums)
+{
+    json_t *shown = NULL;
+    enum setpay_error error =
+        test_sandbox_call(books->town->wallets[sale->plan.wallet]->socket, "purchase.show",
+                          json_pack("{s:s}", "xid", xid), &shown);
+    const json_t *purchase = json_object_get(shown, "purchase");
+    if (purchase == NULL)
+        purchase = shown;
+    sums->captured += member(purchase, "captured_amount");
+    sums->credited += member(purchase, "credited_amount");
+    json_decref(shown);
+    return error == SETPAY_OK;
+}
+
+static bool sale_agrees(const struct books *books, const struct test_trade_sale *sale, char *words,
+                        size_t size)
+{
+    const struct sums want = {.captured = sale->plan.captured, .credited = sale->plan.credited};
+    const struct sums charged = {.captured = want.captured - want.credited};
+    struct sums store = {0}, gateway = {0}, issuer = {0}, wallet = {0};
+    char path[128];
+    json_t *order = NULL;
+    size_t i;
+    const json_t *payment;
+    bool good = true;
+    (void)snprintf(path, sizeof path, "/orders/%s", sale->order_id);
+    int status = test_store_get(&books->town->merchants[sale->plan.merchant]->store, path, &order);
+    json_array_foreach(json_object_get(order, "payments"), i, payment)
+    {
+        const char *xid = json_string_value(json_object_get(payment, "xid"));
+        store.captured += member(payment, "captured_amount");
+        store.credited += member(payment, "refunded_amount");
+        add_gateway(books, xid, &gateway);
+        add_issuer(books, xid, &issuer);
+        good = add_wallet(books, sale, xid, &wallet) && good;
+    }
+    json_decref(order);
+    (void)snprintf(words, size, "store: status %d, or the wallet does not answer", status);
+    return status == 200 && good && !differ("store", &store, &want, words, size) &&
+           !differ("gateway", &gateway, &want, words, size) &&
+           !differ("issuer", &issuer, &charged, words, size) &&
+           !differ("wallet", &wallet, &want, words, size);
+}
+
+static bool books_open(struct books *books, const struct test_town *town)
+{
+    *books = (struct books){.town = town,
+                            .gateway = test_sandbox_database(&town->sandbox, "gateway"),
+                            .issuer = test_sandbox_database(&town->sandbox, "issuer")};
+    return books->gateway != NULL && books->issuer != NULL;
+}
+
+static void books_close(struct books *books)
+{
+    sqlite3_close(books->gateway);
+    sqlite3_close(books->issuer);
+}
+
+/* Again and again while they do not: what is under way comes to its end by itself. */
+static bool agrees_at_last(const struct test_town *town, const struct test_trade_sale *sale,
+                           int64_t until_ms, char *words, size_t size)
+{
+    for (;;) {
+        struct books books;
+        (void)snprintf(words, size, "the databases can't be read");
+        bool good = books_open(&books, town) && sale_agrees(&books, sale, words, size);
+        books_close(&books);
+        if (good || test_now_ms() > until_ms)
+            return good;
+        test_pause_ms(50);
+    }
+}
+
+static void sales_agree(const struct test_town *town, const struct test_trade_sale *sales,
+                        uint64_t count, test_trade_report_fn *report)
+{
+    char words[256], plan[512], all[64];
+    uint64_t bad = 0;
+    int64_t until_ms = test_now_ms() + WAIT_MS; /* of all */
+    for (uint64_t i = 0; i < count; i++) {
+        if (agrees_at_last(town, &sales[i], until_ms, words, sizeof words))
+            continue;
+        if (bad++ < BAD_SHOWN) {
+            test_trade_describe(&sales[i].plan, plan, sizeof plan);
+            printf("# %s (%s): %s\n", plan, sales[i].order_id, words);
+        }
+    }
+    (void)snprintf(all, sizeof all, "%" PRIu64 " of %" PRIu64 " do not", bad, count);
+    report(bad == 0, "store, gateway, issuer and wallet agree on each sale with the plan", all);
+}
+
+/* ------------------------------------------------------------------ the operators' tools */
+
+/* Ends with 0; what it has said is shown where it does not. */
+static void tool(const struct test_town *town, const char *what, const char *program,
+                 const struct test_townsman *of, const char *const *words,
+                 test_trade_report_fn *report)
+{
+    char *output = NULL;
+    int status = test_town_program(town, program, of, words, &output);
+    if (status != 0) {
+        printf("# exit status %d\n", status);
+        int lines = 0;
+        for (char *line = strtok(output, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+            if (lines++ < LINES_SHOWN)
+                printf("# %s\n", line);
+        }
+    }
+    report(status == 0, what, "the operator's tool found something");
+    free(output);
+}
+
+/* What a program prints, as a file of the town's. */
+static bool print_to_file(const struct test_town *town, const char *program,
+                          const struct test_townsman *of, const char *const *words,
+                          const char *name, char path[192])
+{
+    char *output = NULL;
+    int status = test_town_program(town, program, of, words, &output);
+    (void)snprintf(path, 192, "%s/%s", town->sandbox.dir, name);
+    FILE *file = fopen(path, "we");
+    bool good = file != NULL && fputs(output, file) >= 0;
+    if (file != NULL && fclose(file) != 0)
+        good = false;
+    free(output);
+    return good && status == 0;
+}
+
+/* ------------------------------------------------------------------ money */
+
+/* What a merchant has coming to it of a currency, by the plan, and by all settlements. */
+static void add_planned(const struct test_trade_sale *sales, uint64_t count, size_t merchant,
+                        size_t currency, struct sums *sums)
+{
+    for (uint64_t i = 0; i < count; i++) {
+        if (sales[i].plan.merchant != merchant || sales[i].plan.currency != currency)
+            continue;
+        sums->captured += sales[i].plan.captured;
+        sums->credited += sales[i].plan.credited;
+    }
+}
+
+static int64_t settled(sqlite3 *gateway, const char *sum, const char *merchant,
+                       const char *currency)
+{
+    char query[320];
+    (void)snprintf(query, sizeof query,
+                   "SELECT coalesce(sum(%s), 0) FROM settlement WHERE merchant_id = ?1 AND "
+                   "currency = '%s'",
+                   sum, currency);
+    return test_database_number(gateway, query, merchant);
+}
+
+static bool is_settled(const struct test_town *town, const struct test_trade_sale *sales,
+                       uint64_t count, char *words, size_t size)
+{
+    sqlite3 *gateway = test_sandbox_database(&town->sandbox, "gateway");
+    bool good = gateway != NULL;
+    for (size_t i = 0; good && i < (size_t)TEST_TOWN_MERCHANTS * TEST_TRADE_CURRENCIES; i++) {
+        size_t merchant = i % TEST_TOWN_MERCHANTS, currency = i / TEST_TOWN_MERCHANTS;
+        const char *id = town->merchants[merchant]->id;
+        const char *code = test_trade_currencies[currency];
+        struct sums want = {0};
+        add_planned(sales, count, merchant, currency, &want);
+        struct sums got = {.captured = settled(gateway, "capture_minor", id, code),
+                           .credited = settled(gateway, "credit_minor", id, code)};
+        /* Fees are none, and no presentment was refused; carried over is 0 or what is owed. */
+        int64_t paid =
+            settled(gateway, "payout_minor + carried_out_minor - carried_in_minor", id, code);
+        good = !differ("settled", &got, &want, words, size);
+        if (good && paid != want.captured - want.credited) {
+            (void)snprintf(words, size, "%s, %s: paid out and owed %" PRId64 ", not %" PRId64, id,
+                           code, paid, want.captured - want.credited);
+            good = false;
+        }
+    }
+    sqlite3_close(gateway);
+    return good;
+}
+
+static void settle(const struct test_town *town, const struct test_trade_sale *sales,
+                   uint64_t count, test_trade_report_fn *report)
+{
+    char words[256] = "the database can't be read";
+    const char *const settle[] = {"settle", NULL};
+    tool(town, "setpay-gateway settle", "setpay-gateway", town->gateway, settle, report);
+    bool good = is_settled(town, sales, count, words, sizeof words);
+    report(good, "each merchant is paid, in each currency, what the plan says", words);
+    tool(town, "settle again", "setpay-gateway", town->gateway, settle, report);
+    good = is_settled(town, sales, count, words, sizeof words);
+    report(good, "which pays nobody twice", words);
+}
+
+/* The reports of every day that was settled, in the eyes of a program that gets their path behind
+ * its other words; *status is the last one's. */
+static bool are_valid(const struct test_town *town, const char *format, const char *const *program,
+                      int *status, char *words, size_t size)
+{
+    char path[192], output[192], day[16];
+    const char *check[8] = {NULL};
+    size_t used = 0;
+    while (program[used] != NULL && used < 6) {
+        check[used] = program[used];
+        used++;
+    }
+    check[used] = path;
+    (void)snprintf(output, sizeof output, "%s/xmllint.out", town->sandbox.dir);
+    *status = 0;
+    sqlite3 *gateway = test_sandbox_database(&town->sandbox, "gateway");
+    sqlite3_stmt *days = NULL;
+    size_t seen = 0;
+    bool good = sqlite3_prepare_v2(gateway, "SELECT DISTINCT day FROM settlement", -1, &days,
+                                   NULL) == SQLITE_OK;
+    while (good && sqlite3_step(days) == SQLITE_ROW) {
+        (void)snprintf(day, sizeof day, "%s", (const char *)sqlite3_column_text(days, 0));
+        const char *print[] = {"report", "settlement", "--date", day, "--format", format, NULL};
+        good = print_to_file(town, "setpay-gateway", town->gateway, print, format, path);
+        *status = good ? test_sandbox_run_program(output, check) : 1;
+        good = *status == 0;
+        (void)snprintf(words, size, "%s of %s: see %s", format, day, output);
+        seen++;
+    }
+    sqlite3_finalize(days);
+    sqlite3_close(gateway);
+    return good && seen > 0;
+}
+
+static void reports_are_valid(const struct test_town *town, test_trade_report_fn *report)
+{
+    static const char *const formats[] = {"camt.053", "camt.054"};
+    static const char official[] = "ISO's own schema accepts the camt.054 of each day";
+    char what[160], schema[96], words[256] = "nothing was settled";
+    int status;
+    for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
+        (void)snprintf(schema, sizeof schema, "tests/schemas/%s.xsd", formats[i]);
+        (void)snprintf(what, sizeof what, "xmllint accepts each day's report as %s", formats[i]);
+        const char *const lint[] = {"xmllint", "--noout", "--nonet", "--schema", schema, NULL};
+        bool good = are_valid(town, formats[i], lint, &status, words, sizeof words);
+        report(good, what, words);
+    }
+    bool good = are_valid(town, "camt.054", (const char *[]){"tests/schemas/official.sh", NULL},
+                          &status, words, sizeof words);
+    (void)snprintf(what, sizeof what, "%s%s", official,
+                   status == 77 ? " # SKIP it can't be fetched" : "");
+    report(good || status == 77, what, words);
+}
+
+static void reconcile(const struct test_town *town, test_trade_report_fn *report)
+{
+    char path[192];
+    report(print_to_file(town, "setpay-issuersim", town->issuer, (const char *[]){"clearing", NULL},
+                         "clearing.csv", path),
+           "the issuer writes its clearing file", path);
+    tool(town, "setpay-gateway reconcile: the issuer's file and the ledger are one",
+         "setpay-gateway", town->gateway, (const char *[]){"reconcile", path, NULL}, report);
+}
+
+/* ------------------------------------------------------------------ all of it */
+
+void test_trade_books_agree(struct test_town *town, const struct test_trade_sale *sales,
+                            uint64_t count, test_trade_report_fn *report)
+{
+    sales_agree(town, sales, count, report);
+    test_town_day(town, town->day + 1); /* a day is settled once it has ended */
+    tool(town, "setpay-gateway issuer cutoff: both sides' totals are in balance", "setpay-gateway",
+         town->gateway, (const char *[]){"issuer", "cutoff", NULL}, report);
+    settle(town, sales, count, report);
+    reports_are_valid(town, report);
+    reconcile(town, report);
+    tool(town, "setpay-issuersim check: the accounts are those of their rows", "setpay-issuersim",
+         town->issuer, (const char *[]){"check", NULL}, report);
+    tool(town, "setpay-gateway ledger verify: every entry is that of its event", "setpay-gateway",
+         town->gateway, (const char *[]){"ledger", "verify", NULL}, report);
+    tool(town, "setpay-gateway audit: signatures, receipts and books prove each other",
+         "setpay-gateway", town->gateway, (const char *[]){"audit", NULL}, report);
+}

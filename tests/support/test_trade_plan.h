@@ -1,0 +1,62 @@
+/*
+ * What happens in a day of trade: sales made up by a seed, each with all that the store will ask
+ * for afterwards and what has to come of it. Pure: the same seed and number give the same sale,
+ * whoever is killed in between.
+ */
+#ifndef SETPAY_TEST_TRADE_PLAN_H
+#define SETPAY_TEST_TRADE_PLAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define TEST_TRADE_STEPS 12
+#define TEST_TRADE_CURRENCIES 3
+
+/* One without minor units, one with two digits of them, one with three. */
+extern const char *const test_trade_currencies[TEST_TRADE_CURRENCIES];
+
+/* Days since the first, on which the clocks of all parties stand. */
+enum test_trade_day { TEST_DAY_SALE, TEST_DAY_NEXT, TEST_DAY_LATE, TEST_DAYS };
+extern const int test_trade_days[TEST_DAYS];
+
+/* What the shopper agrees to with the one signature. Three payments, a day between two of them at
+ * least, which the merchant takes by itself: one on each of the days. */
+enum test_trade_terms { TEST_TRADE_SINGLE, TEST_TRADE_INSTALMENT, TEST_TRADE_RECURRING };
+#define TEST_TRADE_PAYMENTS 3
+
+enum test_trade_act { TEST_TRADE_CAPTURE, TEST_TRADE_REFUND, TEST_TRADE_VOID };
+extern const char *const test_trade_acts[]; /* as the API's paths name them */
+
+struct test_trade_step {
+    enum test_trade_act act;
+    enum test_trade_day day;
+    int64_t minor; /* 0: said without an amount, so all that there is */
+    bool is_refused;
+    /* After it, by the signed receipts. */
+    int64_t captured, credited;
+};
+
+struct test_trade {
+    uint64_t number;
+    size_t merchant, wallet, currency;
+    const char *card; /* of the first wallet, whose cards differ; NULL: the default */
+    int64_t minor;
+    const char *capture; /* "immediate" or "manual" */
+    bool is_declined;
+    enum test_trade_terms terms;
+    int64_t each;             /* unless single */
+    bool is_cancelled;        /* by the shopper, on the second day */
+    int64_t taken[TEST_DAYS]; /* of terms: in all, by the end of that day */
+    struct test_trade_step steps[TEST_TRADE_STEPS];
+    size_t step_count;
+    /* In the end. What was neither captured nor given up is reversed with the end of its hold. */
+    int64_t captured, credited;
+};
+
+void test_trade_plan(uint64_t seed, uint64_t number, size_t merchants, size_t wallets,
+                     struct test_trade *trade);
+/* "JPY 1200 at 2, manual: capture 700, refund 1 (refused), …" */
+void test_trade_describe(const struct test_trade *trade, char *words, size_t size);
+
+#endif

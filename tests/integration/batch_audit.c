@@ -266,44 +266,156 @@ static json_t *total_of(json_t *file)
     return json_array_get(json_object_get(batch_of(file, 1), "totals"), 0);
 }
 
-/* clang-format off */
-static void amount(json_t *f) { add_to(capture_of(f), "amount", 1); add_to(total_of(f), "capture_amount", 1); }
-static void currency(json_t *f) { set_text(capture_of(f), "currency", "USD"); }
-static void kind(json_t *f) { set_text(other_of(f), "kind", "capture"); }
-static void payment(json_t *f) { set_text(capture_of(f), "xid", OTHER_ID); }
-static void day(json_t *f) { set_text(capture_of(f), "date", "2026-01-01T00:00:00.000Z"); }
-static void moment(json_t *f) { set_text(capture_of(f), "date", json_string_value(json_object_get(f, "exported"))); }
-static void id(json_t *f) { set_text(capture_of(f), "id", OTHER_ID); }
-static void remove_item(json_t *f) { json_array_remove(items_of(f), at_of(f, "capture", "done")); }
-static void remove_undone(json_t *f) { json_array_remove(items_of(f), at_of(f, "capture", "undone")); }
-static void repeat(json_t *f) { json_array_insert(items_of(f), 1, json_array_get(items_of(f), 0)); }
-static void repeat_in_other(json_t *f) { json_array_append(json_object_get(batch_of(f, 0), "items"), capture_of(f)); }
-static void reorder(json_t *f) { json_array_append(items_of(f), json_array_get(items_of(f), 0)); json_array_remove(items_of(f), 0); }
-static void number(json_t *f) { add_to(batch_of(f, 1), "batch", 6); }
-static void brand(json_t *f) { set_text(batch_of(f, 1), "brand", "mastercard"); }
-static void total(json_t *f) { add_to(total_of(f), "credit_amount", -300); }
-static void count(json_t *f) { add_to(total_of(f), "capture_count", 1); }
-static void no_total(json_t *f) { json_array_clear(json_object_get(batch_of(f, 1), "totals")); }
-static void two_totals(json_t *f) { json_array_append(json_object_get(batch_of(f, 1), "totals"), total_of(f)); }
-static void hash(json_t *f) { set_text(batch_of(f, 1), "hash", OTHER_ID OTHER_ID); }
-static void merchant(json_t *f) { set_text(f, "merchant_id", TEST_GATEWAY_OTHER); }
-static void swap_signature(json_t *f) { json_object_set(proof_of(capture_of(f)), "signature", json_object_get(proof_of(undone_of(f)), "signature")); }
-static void swap_content(json_t *f) { json_object_set(proof_of(capture_of(f)), "content", json_object_get(proof_of(undone_of(f)), "content")); }
-static void swap_proof(json_t *f) { json_object_set(capture_of(f), "proof", proof_of(undone_of(f))); }
-static void swap_kind(json_t *f) { json_object_set(capture_of(f), "proof", proof_of(other_of(f))); }
-static void retype(json_t *f) { set_text(proof_of(capture_of(f)), "type", "AuthRes"); }
-static void no_proof(json_t *f) { json_object_del(capture_of(f), "proof"); }
-static void bad_proof(json_t *f) { set_text(proof_of(capture_of(f)), "content", "*"); }
-static void say_undone(json_t *f) { set_text(capture_of(f), "status", "undone"); }
-static void prove_undone(json_t *f) { json_object_set(capture_of(f), "undone_proof", json_object_get(undone_of(f), "undone_proof")); set_text(capture_of(f), "status", "undone"); }
-static void say_done(json_t *f) { set_text(undone_of(f), "status", "done"); }
-static void hide_undone(json_t *f) { json_object_del(undone_of(f), "undone_proof"); set_text(undone_of(f), "status", "done"); }
-static void no_certificates(json_t *f) { json_array_clear(json_object_get(f, "certificates")); }
-static void bad_certificate(json_t *f) { json_array_insert_new(json_object_get(f, "certificates"), 0, json_string("TUlJQg==")); }
-static void batch_twice(json_t *f) { json_array_append(json_object_get(f, "batches"), batch_of(f, 1)); }
-static void no_batch(json_t *f) { json_array_remove(json_object_get(f, "batches"), 1); }
-static void close_it(json_t *f) { set_text(batch_of(f, 0), "status", "closed"); }
-/* clang-format on */
+static void amount(json_t *f)
+{
+    add_to(capture_of(f), "amount", 1);
+    add_to(total_of(f), "capture_amount", 1);
+}
+static void currency(json_t *f)
+{
+    set_text(capture_of(f), "currency", "USD");
+}
+static void kind(json_t *f)
+{
+    set_text(other_of(f), "kind", "capture");
+}
+static void payment(json_t *f)
+{
+    set_text(capture_of(f), "xid", OTHER_ID);
+}
+static void day(json_t *f)
+{
+    set_text(capture_of(f), "date", "2026-01-01T00:00:00.000Z");
+}
+static void moment(json_t *f)
+{
+    set_text(capture_of(f), "date", json_string_value(json_object_get(f, "exported")));
+}
+static void id(json_t *f)
+{
+    set_text(capture_of(f), "id", OTHER_ID);
+}
+static void remove_item(json_t *f)
+{
+    json_array_remove(items_of(f), at_of(f, "capture", "done"));
+}
+static void remove_undone(json_t *f)
+{
+    json_array_remove(items_of(f), at_of(f, "capture", "undone"));
+}
+static void repeat(json_t *f)
+{
+    json_array_insert(items_of(f), 1, json_array_get(items_of(f), 0));
+}
+static void repeat_in_other(json_t *f)
+{
+    json_array_append(json_object_get(batch_of(f, 0), "items"), capture_of(f));
+}
+static void reorder(json_t *f)
+{
+    json_array_append(items_of(f), json_array_get(items_of(f), 0));
+    json_array_remove(items_of(f), 0);
+}
+static void number(json_t *f)
+{
+    add_to(batch_of(f, 1), "batch", 6);
+}
+static void brand(json_t *f)
+{
+    set_text(batch_of(f, 1), "brand", "mastercard");
+}
+static void total(json_t *f)
+{
+    add_to(total_of(f), "credit_amount", -300);
+}
+static void count(json_t *f)
+{
+    add_to(total_of(f), "capture_count", 1);
+}
+static void no_total(json_t *f)
+{
+    json_array_clear(json_object_get(batch_of(f, 1), "totals"));
+}
+static void two_totals(json_t *f)
+{
+    json_array_append(json_object_get(batch_of(f, 1), "totals"), total_of(f));
+}
+static void hash(json_t *f)
+{
+    set_text(batch_of(f, 1), "hash", OTHER_ID OTHER_ID);
+}
+static void merchant(json_t *f)
+{
+    set_text(f, "merchant_id", TEST_GATEWAY_OTHER);
+}
+static void swap_signature(json_t *f)
+{
+    json_object_set(proof_of(capture_of(f)), "signature",
+                    json_object_get(proof_of(undone_of(f)), "signature"));
+}
+static void swap_content(json_t *f)
+{
+    json_object_set(proof_of(capture_of(f)), "content",
+                    json_object_get(proof_of(undone_of(f)), "content"));
+}
+static void swap_proof(json_t *f)
+{
+    json_object_set(capture_of(f), "proof", proof_of(undone_of(f)));
+}
+static void swap_kind(json_t *f)
+{
+    json_object_set(capture_of(f), "proof", proof_of(other_of(f)));
+}
+static void retype(json_t *f)
+{
+    set_text(proof_of(capture_of(f)), "type", "AuthRes");
+}
+static void no_proof(json_t *f)
+{
+    json_object_del(capture_of(f), "proof");
+}
+static void bad_proof(json_t *f)
+{
+    set_text(proof_of(capture_of(f)), "content", "*");
+}
+static void say_undone(json_t *f)
+{
+    set_text(capture_of(f), "status", "undone");
+}
+static void prove_undone(json_t *f)
+{
+    json_object_set(capture_of(f), "undone_proof", json_object_get(undone_of(f), "undone_proof"));
+    set_text(capture_of(f), "status", "undone");
+}
+static void say_done(json_t *f)
+{
+    set_text(undone_of(f), "status", "done");
+}
+static void hide_undone(json_t *f)
+{
+    json_object_del(undone_of(f), "undone_proof");
+    set_text(undone_of(f), "status", "done");
+}
+static void no_certificates(json_t *f)
+{
+    json_array_clear(json_object_get(f, "certificates"));
+}
+static void bad_certificate(json_t *f)
+{
+    json_array_insert_new(json_object_get(f, "certificates"), 0, json_string("TUlJQg=="));
+}
+static void batch_twice(json_t *f)
+{
+    json_array_append(json_object_get(f, "batches"), batch_of(f, 1));
+}
+static void no_batch(json_t *f)
+{
+    json_array_remove(json_object_get(f, "batches"), 1);
+}
+static void close_it(json_t *f)
+{
+    set_text(batch_of(f, 0), "status", "closed");
+}
 
 /* Another's signature over the same words, with its certificate in the file. */
 static void sign_by(json_t *file, struct test_pki *pki, const char *gateway_id)
@@ -468,17 +580,44 @@ static struct setpay_clearing_row *row_of(struct setpay_clearing_file *file)
     return NULL;
 }
 
-/* clang-format off */
-static void row_amount(struct setpay_clearing_file *f) { row_of(f)->amount.minor++; }
-static void row_currency(struct setpay_clearing_file *f) { memcpy(row_of(f)->amount.currency, "USD", 4); }
-static void row_kind(struct setpay_clearing_file *f) { row_of(f)->kind = SETPAY_CLEARING_CREDIT; }
-static void row_removed(struct setpay_clearing_file *f) { *row_of(f) = f->rows[f->row_count - 1]; f->row_count--; }
-static void row_repeated(struct setpay_clearing_file *f) { const struct setpay_clearing_row row = *row_of(f); assert_int_equal(setpay_clearing_file_add(f, &row), SETPAY_OK); }
-static void row_id(struct setpay_clearing_file *f) { memcpy(row_of(f)->presentment, OTHER_ID, sizeof OTHER_ID); }
-static void row_xid(struct setpay_clearing_file *f) { memcpy(row_of(f)->xid, OTHER_ID, sizeof OTHER_ID); }
-static void row_acquirer(struct setpay_clearing_file *f) { memcpy(row_of(f)->acquirer, "77", 3); }
-static void row_refused(struct setpay_clearing_file *f) { memcpy(row_of(f)->result, "51", 3); }
-/* clang-format on */
+static void row_amount(struct setpay_clearing_file *f)
+{
+    row_of(f)->amount.minor++;
+}
+static void row_currency(struct setpay_clearing_file *f)
+{
+    memcpy(row_of(f)->amount.currency, "USD", 4);
+}
+static void row_kind(struct setpay_clearing_file *f)
+{
+    row_of(f)->kind = SETPAY_CLEARING_CREDIT;
+}
+static void row_removed(struct setpay_clearing_file *f)
+{
+    *row_of(f) = f->rows[f->row_count - 1];
+    f->row_count--;
+}
+static void row_repeated(struct setpay_clearing_file *f)
+{
+    const struct setpay_clearing_row row = *row_of(f);
+    assert_int_equal(setpay_clearing_file_add(f, &row), SETPAY_OK);
+}
+static void row_id(struct setpay_clearing_file *f)
+{
+    memcpy(row_of(f)->presentment, OTHER_ID, sizeof OTHER_ID);
+}
+static void row_xid(struct setpay_clearing_file *f)
+{
+    memcpy(row_of(f)->xid, OTHER_ID, sizeof OTHER_ID);
+}
+static void row_acquirer(struct setpay_clearing_file *f)
+{
+    memcpy(row_of(f)->acquirer, "77", 3);
+}
+static void row_refused(struct setpay_clearing_file *f)
+{
+    memcpy(row_of(f)->result, "51", 3);
+}
 
 static const struct {
     const char *name;

@@ -418,7 +418,8 @@ static const struct setpay_operator_command commands[] = {
      audit_flags,
      setpay_books_print_audited,
      "[--clearing FILE]... [--merchant FILE]...",
-     "verify every signature that was kept, and add up all books; hold issuers' clearing files and\n"
+     "verify every signature that was kept, and add up all books; hold issuers' clearing files "
+     "and\n"
      "      merchants' exported batches against them; exit status 1 where something is found"},
     {{"status", NULL},
      "status",

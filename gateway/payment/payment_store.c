@@ -16,8 +16,8 @@
 #include "gateway/clearing/batch.h"
 #include "gateway/clearing/ledger.h"
 #include "gateway/clearing/reconciliation.h"
-#include "gateway/payment/agreement.h"
 #include "gateway/clearing/settlement.h"
+#include "gateway/payment/agreement.h"
 #include "gateway/payment/payment.h"
 #include "gateway/payment/step.h"
 

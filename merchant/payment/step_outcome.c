@@ -86,9 +86,8 @@ static enum setpay_error end_order(struct setpay_db *db, const struct setpay_mer
     const struct setpay_merchant_purchase *booked = &drive->booked;
     if (!setpay_purchase_state_is_refused(booked->state) || !drive->purchase.answered)
         return SETPAY_OK;
-    enum setpay_error error =
-        setpay_order_end(db, booked->order_id,
-                         booked->sale ? SETPAY_ORDER_VOIDED : SETPAY_ORDER_HOLD_OVER);
+    enum setpay_error error = setpay_order_end(
+        db, booked->order_id, booked->sale ? SETPAY_ORDER_VOIDED : SETPAY_ORDER_HOLD_OVER);
     return error == SETPAY_E_STATE ? SETPAY_OK : error; /* ended before */
 }
 

@@ -307,6 +307,7 @@ GATEWAYD := \
 	gateway/audit_steps.c \
 	gateway/commands.c \
 	gateway/gatewayd.c \
+	gateway/batch_commands.c \
 	gateway/issuer_commands.c \
 	gateway/ledger_commands.c \
 	gateway/merchant_commands.c \

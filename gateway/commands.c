@@ -307,6 +307,8 @@ static const struct setpay_gateway_command table[] = {
     {"payment.list", payment_list, false},
     {"payment.show", payment_show, false},
     {"payment.evidence", payment_evidence, false},
+    {"batch.list", setpay_gateway_batch_list, false},
+    {"batch.show", setpay_gateway_batch_show, false},
     {"ledger.verify", setpay_gateway_ledger_verify, false},
     {"ledger.balances", setpay_gateway_ledger_balances, false},
     {"issuer.list", setpay_gateway_issuer_list, false},
@@ -421,6 +423,8 @@ HANDLER(on_merchant_disable, "merchant.disable")
 HANDLER(on_payment_list, "payment.list")
 HANDLER(on_payment_show, "payment.show")
 HANDLER(on_payment_evidence, "payment.evidence")
+HANDLER(on_batch_list, "batch.list")
+HANDLER(on_batch_show, "batch.show")
 HANDLER(on_ledger_verify, "ledger.verify")
 HANDLER(on_ledger_balances, "ledger.balances")
 HANDLER(on_issuer_list, "issuer.list")
@@ -444,6 +448,8 @@ const struct setpay_control_command setpay_gateway_commands[] = {
     {"payment.show", on_payment_show,
      "one payment: xid, and brand and merchant_id where several used it"},
     {"payment.evidence", on_payment_evidence, "what was signed for it: xid, brand, merchant_id"},
+    {"batch.list", on_batch_list, "batches, newest first: brand, merchant_id, open, limit, before"},
+    {"batch.show", on_batch_show, "one batch with its items: brand, merchant_id, batch"},
     {"ledger.verify", on_ledger_verify, "recompute the ledger: from (NUMBER:HASH, as it gave)"},
     {"ledger.balances", on_ledger_balances, "what every account holds"},
     {"issuer.list", on_issuer_list, "each issuer's line, what it owes an answer, reconciliations"},

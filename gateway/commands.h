@@ -48,6 +48,9 @@ setpay_gateway_command_fn setpay_gateway_audit_steps;
 /* ledger_commands.c */
 setpay_gateway_command_fn setpay_gateway_ledger_verify;
 setpay_gateway_command_fn setpay_gateway_ledger_balances;
+/* batch_commands.c */
+setpay_gateway_command_fn setpay_gateway_batch_list;
+setpay_gateway_command_fn setpay_gateway_batch_show;
 /* issuer_commands.c: the same. */
 setpay_gateway_command_fn setpay_gateway_issuer_list;
 setpay_gateway_command_fn setpay_gateway_issuer_cutoff;

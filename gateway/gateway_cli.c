@@ -129,6 +129,55 @@ static void print_payment(const json_t *payment)
     }
 }
 
+static void print_batch_line(const json_t *batch)
+{
+    size_t index;
+    const json_t *total;
+    const char *closed = json_string_value(json_object_get(batch, "closed"));
+    printf("%s, %s, batch %lld: %s %s\n", setpay_operator_text(batch, "merchant_id"),
+           setpay_operator_text(batch, "brand"),
+           (long long)json_integer_value(json_object_get(batch, "batch")),
+           closed == NULL ? "open since" : "closed",
+           closed == NULL ? setpay_operator_text(batch, "opened") : closed);
+    json_array_foreach(json_object_get(batch, "totals"), index, total)
+    {
+        printf("  captures %6lld %20s    credits %6lld %20s\n",
+               (long long)json_integer_value(json_object_get(total, "captures")),
+               setpay_operator_text(total, "captured_text"),
+               (long long)json_integer_value(json_object_get(total, "credits")),
+               setpay_operator_text(total, "credited_text"));
+    }
+}
+
+static void print_batches(const json_t *result)
+{
+    const json_t *list = json_object_get(result, "batches");
+    const json_t *before = json_object_get(result, "before");
+    size_t index;
+    const json_t *batch;
+    if (json_array_size(list) == 0)
+        puts("There is no such batch.");
+    json_array_foreach(list, index, batch)
+    {
+        print_batch_line(batch);
+    }
+    if (json_is_integer(before))
+        printf("There may be more: --before %lld\n", (long long)json_integer_value(before));
+}
+
+static void print_batch(const json_t *result)
+{
+    size_t index;
+    const json_t *item;
+    print_batch_line(result);
+    json_array_foreach(json_object_get(result, "items"), index, item)
+    {
+        printf("  %s  %-7s %20s  %s  of %s\n", setpay_operator_text(item, "date"),
+               setpay_operator_text(item, "kind"), setpay_operator_text(item, "amount_text"),
+               setpay_operator_text(item, "id"), setpay_operator_text(item, "xid"));
+    }
+}
+
 static void print_balances(const json_t *result)
 {
     const json_t *list = json_object_get(result, "balances");
@@ -222,6 +271,17 @@ static void print_cut(const json_t *result)
 /* ------------------------------------------------------------------ the commands */
 
 static const struct setpay_flag cutoff_flags[] = {{"issuer", SETPAY_FLAG_TEXT, "issuer"}, {0}};
+static const struct setpay_flag batch_list_flags[] = {
+    {"brand", SETPAY_FLAG_TEXT, "brand"},     {"merchant-id", SETPAY_FLAG_TEXT, "merchant_id"},
+    {"open", SETPAY_FLAG_SWITCH, "open"},     {"limit", SETPAY_FLAG_NUMBER, "limit"},
+    {"before", SETPAY_FLAG_NUMBER, "before"}, {0},
+};
+static const struct setpay_flag batch_show_flags[] = {
+    {"brand", SETPAY_FLAG_TEXT, "brand"},
+    {"merchant-id", SETPAY_FLAG_TEXT, "merchant_id"},
+    {"batch", SETPAY_FLAG_NUMBER, "batch"},
+    {0},
+};
 static const struct setpay_flag verify_flags[] = {{"from", SETPAY_FLAG_TEXT, "from"}, {0}};
 
 static const struct setpay_flag merchant_flags[] = {
@@ -353,6 +413,20 @@ static const struct setpay_operator_command commands[] = {
      setpay_evidence_print,
      "XID [--brand B] [--merchant-id ID]",
      "what others have signed for it; with --json for a stranger to check"},
+    {{"batch", "list"},
+     "batch.list",
+     NULL,
+     batch_list_flags,
+     print_batches,
+     "[--brand B] [--merchant-id ID] [--open] [--limit N] [--before N]",
+     "batches with their totals, the newest first; --open: those alone; --before: the next page"},
+    {{"batch", "show"},
+     "batch.show",
+     NULL,
+     batch_show_flags,
+     print_batch,
+     "--brand B --merchant-id ID --batch N",
+     "one batch with its items"},
     {{"ledger", "verify"},
      "ledger.verify",
      NULL,

@@ -167,6 +167,7 @@ ok "all three have what was signed" demo_row 'signed digest +([0-9a-f]{12}…) +
 ok "what was shipped in two parts is captured, and a part given back" \
     grep -q '^Captured 49.90 EUR, refunded 7.50 EUR' "$tmp/demo"
 ok "the batch is closed by both" grep -q '^visa batch 1: closed' "$tmp/demo"
+ok "the gateway shows what is in it" grep -Eq '^  [0-9TZ:.-]+  credit +7\.50 EUR ' "$tmp/demo"
 ok "the shop is paid what is left" grep -Eq '^[0-9-]+ visa +sandbox-shop .* 42\.40 EUR +0\.00 EUR$' "$tmp/demo"
 ok "the issuer's file and the ledger are one" grep -q ': 3 agree with the ledger, 0 differences' "$tmp/demo"
 ok "the audit finds nothing" grep -q ': 0 findings' "$tmp/demo"

@@ -91,13 +91,21 @@ enum setpay_error setpay_cart_find(struct setpay_db *db, const struct setpay_dig
     return read_lines(db, cart);
 }
 
-static enum setpay_error check_room(struct setpay_db *db)
+/* Anybody can fill the table: the cart that was left longest makes room, so that there is always
+ * some for who comes now. */
+static enum setpay_error make_room(struct setpay_db *db)
 {
+    static const char oldest[] = "DELETE FROM cart_line WHERE cart_seq ="
+                                 " (SELECT seq FROM cart ORDER BY changed_ms, seq LIMIT 1)";
     struct setpay_db_rows *rows;
     SETPAY_TRY(setpay_db_one(db, &rows, "SELECT COUNT(*) FROM cart"));
     bool full = setpay_db_get_int(rows, 0) >= SETPAY_CARTS_MAX;
     SETPAY_TRY(setpay_db_end(rows));
-    return full ? SETPAY_E_BUSY : SETPAY_OK;
+    if (!full)
+        return SETPAY_OK;
+    SETPAY_TRY(setpay_db_run(db, oldest));
+    return setpay_db_run(db, "DELETE FROM cart WHERE seq ="
+                             " (SELECT seq FROM cart ORDER BY changed_ms, seq LIMIT 1)");
 }
 
 static enum setpay_error keep_row(struct setpay_db *db, const struct setpay_digest *id,
@@ -112,7 +120,7 @@ static enum setpay_error keep_row(struct setpay_db *db, const struct setpay_dige
             SETPAY_DB_TEXT(cart->country), SETPAY_DB_TEXT(cart->region),
             SETPAY_DB_TEXT(cart->shipping_method), SETPAY_DB_TEXT(cart->order_token),
             SETPAY_DB_INT(now_ms), SETPAY_DB_INT(cart->seq));
-    SETPAY_TRY(check_room(db));
+    SETPAY_TRY(make_room(db));
     SETPAY_TRY(setpay_db_run(
         db,
         "INSERT INTO cart (id, country, region, shipping_method, order_token, changed_ms)"

@@ -150,6 +150,7 @@ static bool can_ship(const struct doing *doing)
 {
     enum setpay_purchase_state state = doing->payment->state;
     return doing->result->view.order.end == SETPAY_ORDER_GOES_ON &&
+           doing->result->view.status != SETPAY_ORDER_STATUS_REFUNDED &&
            (state == SETPAY_PURCHASE_AUTHORISED || state == SETPAY_PURCHASE_STEPPING ||
             state == SETPAY_PURCHASE_CAPTURED);
 }

@@ -113,7 +113,9 @@ enum setpay_error setpay_scope_of_request(const char *method, const char *path,
         if (strlen(requests[i].segment) != size || memcmp(requests[i].segment, path + 1, size) != 0)
             continue;
         *scope = reads ? requests[i].reads : requests[i].writes;
-        if (*scope == SETPAY_SCOPE_ORDERS_WRITE && ends_in(path, "/refund"))
+        /* What gives money back, or takes back what was given. */
+        if (*scope == SETPAY_SCOPE_ORDERS_WRITE &&
+            (ends_in(path, "/refund") || ends_in(path, "/undo")))
             *scope = SETPAY_SCOPE_REFUNDS_WRITE;
         return SETPAY_OK;
     }

@@ -403,7 +403,7 @@ uint16_t test_sandbox_free_port(void)
     return port;
 }
 
-#define PORTS 9
+#define PORTS 10
 void test_sandbox_copy_changed(const char *from, const char *to, const char *lines,
                                const struct test_sandbox_change *changes, int count)
 {

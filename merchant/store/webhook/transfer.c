@@ -233,6 +233,8 @@ static enum setpay_error set_options(struct setpay_transfer *transfer, const cha
         SET(CURLOPT_CAPATH, NULL);
     }
     SET(CURLOPT_NOSIGNAL, 1L);
+    /* A resolver that never answers has a thread of its own: nobody waits for its end. */
+    SET(CURLOPT_QUICK_EXIT, 1L);
     SET(CURLOPT_TIMEOUT_MS, (long)options->timeout_ms);
     SET(CURLOPT_CONNECTTIMEOUT_MS,
         (long)(options->timeout_ms < CONNECT_MAX_MS ? options->timeout_ms : CONNECT_MAX_MS));

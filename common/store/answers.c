@@ -63,6 +63,15 @@ enum setpay_error setpay_answers_keep_until(struct setpay_db *db,
     return setpay_digest_equal(&hash, request_hash) ? SETPAY_E_CONFLICT : SETPAY_E_RRPID_REUSED;
 }
 
+enum setpay_error setpay_answers_keep_for_good(struct setpay_db *db,
+                                               const struct setpay_digest *sender,
+                                               const struct setpay_id *rrpid,
+                                               const struct setpay_digest *request_hash,
+                                               struct setpay_view response)
+{
+    return setpay_answers_keep_until(db, sender, rrpid, request_hash, response, INT64_MAX);
+}
+
 enum setpay_error setpay_answers_purge(struct setpay_db *db, setpay_time_ms now_ms, int64_t room,
                                        int64_t *deleted)
 {

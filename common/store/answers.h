@@ -48,6 +48,14 @@ enum setpay_error
 setpay_answers_keep_until(struct setpay_db *db, const struct setpay_digest *sender,
                           const struct setpay_id *rrpid, const struct setpay_digest *request_hash,
                           struct setpay_view response, setpay_time_ms until_ms) SETPAY_MUST_CHECK;
+/* The same for good: for requests that move money. Who was away for however long repeats the same
+ * bytes, and must never be told that they are too old: a new rrpid would do the same thing twice.
+ */
+enum setpay_error setpay_answers_keep_for_good(struct setpay_db *db,
+                                               const struct setpay_digest *sender,
+                                               const struct setpay_id *rrpid,
+                                               const struct setpay_digest *request_hash,
+                                               struct setpay_view response) SETPAY_MUST_CHECK;
 /* Deletes up to room answers whose time is over; *deleted says how many. */
 enum setpay_error setpay_answers_purge(struct setpay_db *db, setpay_time_ms now_ms, int64_t room,
                                        int64_t *deleted) SETPAY_MUST_CHECK;

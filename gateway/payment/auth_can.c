@@ -100,8 +100,8 @@ static enum setpay_error make_answer(struct setpay_gateway_work *work,
 
 static enum setpay_error keep_answer(struct setpay_db *db, const struct setpay_gateway_work *work)
 {
-    return setpay_answers_keep(db, &work->message.signer, &work->rrpid, &work->request_hash,
-                               setpay_buffer_view(&work->answer), work->now_ms);
+    return setpay_answers_keep_for_good(db, &work->message.signer, &work->rrpid,
+                                        &work->request_hash, setpay_buffer_view(&work->answer));
 }
 
 static enum setpay_error write_cancellation(struct setpay_db *db, void *arg)

@@ -135,8 +135,8 @@ static enum setpay_error write_answer(struct setpay_db *db, struct setpay_gatewa
     SETPAY_TRY(setpay_payment_add_receipt(db, payment->id, &work->receipt.sealed,
                                           setpay_buffer_view(&work->receipt.signed_bytes),
                                           payment->updated_ms));
-    return setpay_answers_keep(db, &payment->asked_by, &payment->rrpid, &payment->request_hash,
-                               setpay_buffer_view(&work->answer), payment->updated_ms);
+    return setpay_answers_keep_for_good(db, &payment->asked_by, &payment->rrpid,
+                                        &payment->request_hash, setpay_buffer_view(&work->answer));
 }
 
 static void log_outcome(const struct setpay_gateway_work *work)
@@ -253,7 +253,8 @@ static enum setpay_error write_outcome(struct setpay_db *db, void *arg)
     struct setpay_payment payment = work->payment;
     if (captures(work)) { /* the receipts in their order */
         SETPAY_TRY(write_answer(db, work));
-        return setpay_sale_keep(db, work);
+        SETPAY_TRY(setpay_sale_keep(db, work));
+        return keep_agreed_card(db, work);
     }
     SETPAY_TRY(setpay_payment_update(db, &payment));
     if (work->has_reversal) {

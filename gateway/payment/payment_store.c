@@ -579,7 +579,13 @@ enum setpay_error setpay_kept_card_purge(struct setpay_db *db, setpay_time_ms no
                              " AND acknowledged = 0) AND NOT EXISTS"
                              " (SELECT 1 FROM payment p WHERE"
                              " COALESCE(p.first_id, p.id) = kept_card.payment_id AND (p.state = $2 "
-                             "OR " SETPAY_PAYMENT_IS_HELD "))",
+                             "OR " SETPAY_PAYMENT_IS_HELD "))"
+                             /* Nor what is still to be presented, or has not been taken yet. */
+                             " AND NOT EXISTS (SELECT 1 FROM step JOIN payment p ON"
+                             " p.id = step.payment_id LEFT JOIN presentment ON step_id = step.id"
+                             " WHERE (p.id = kept_card.payment_id"
+                             " OR p.first_id = kept_card.payment_id) AND step.kind IN (1, 2)"
+                             " AND undone = 0 AND COALESCE(acknowledged, 0) = 0)",
                              SETPAY_DB_INT(now_ms), SETPAY_DB_INT(SETPAY_PAYMENT_ASKING)));
     *deleted = setpay_db_changes(db);
     return SETPAY_OK;

@@ -53,8 +53,9 @@ static enum setpay_error write_recovery(struct setpay_db *db, void *arg)
     SETPAY_TRY(setpay_payment_add_receipt(db, payment.id, &recovery->receipt.sealed,
                                           setpay_buffer_view(&recovery->receipt.signed_bytes),
                                           payment.updated_ms));
-    return setpay_answers_keep(db, &payment.asked_by, &payment.rrpid, &payment.request_hash,
-                               setpay_buffer_view(&recovery->answer), payment.updated_ms);
+    return setpay_answers_keep_for_good(db, &payment.asked_by, &payment.rrpid,
+                                        &payment.request_hash,
+                                        setpay_buffer_view(&recovery->answer));
 }
 
 const struct setpay_held *setpay_payment_signer(const struct setpay_keyring *keys,

@@ -244,8 +244,8 @@ static enum setpay_error write_steps(struct setpay_db *db, void *arg)
         SETPAY_TRY(setpay_gateway_step_keep(db, &one->decision, batch.id, &one->receipt,
                                             one->releases ? &one->released : NULL));
     }
-    return setpay_answers_keep(db, &work->message.signer, &work->rrpid, &work->request_hash,
-                               setpay_buffer_view(&work->answer), work->now_ms);
+    return setpay_answers_keep_for_good(db, &work->message.signer, &work->rrpid,
+                                        &work->request_hash, setpay_buffer_view(&work->answer));
 }
 
 static void log_steps(const struct setpay_gateway_work *work)

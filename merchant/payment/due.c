@@ -109,7 +109,9 @@ static enum setpay_error take_next(struct setpay_db *db, struct standing *s, set
     int64_t minor = setpay_merchant_agreement_next_minor(&s->purchase, agreement);
     if (agreement->schedule != SETPAY_SCHEDULE_AUTOMATIC || minor <= 0 ||
         setpay_merchant_agreement_check(&s->purchase, s->steps, agreement, minor, now_ms) !=
-            SETPAY_OK)
+            SETPAY_OK ||
+        setpay_merchant_step_check(&s->purchase, s->steps, SETPAY_MERCHANT_STEP_AUTHORISE, NULL,
+                                   minor, now_ms) != SETPAY_OK) /* there is no room for more */
         return SETPAY_OK;
     setpay_log(SETPAY_LOG_INFO, "agreement.due", setpay_field_id("xid", &s->purchase.xid),
                setpay_field_text("order", s->purchase.order_id),

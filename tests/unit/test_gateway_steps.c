@@ -378,6 +378,11 @@ static void captures_while_it_is_held(void **state)
 
 /* ------------------------------------------------------------------ many, twice, at once */
 
+/* Of such an answer no merchant is ever told that its request is too old: it would make a new one.
+ */
+static const char kept_for_good[] =
+    "SELECT COUNT(*) FROM answer WHERE kept_until = 9223372036854775807";
+
 /* Each step is done or refused by itself; a repeat is the same to the last byte (rule A6). */
 static void does_many_in_one_request(void **state)
 {
@@ -393,7 +398,9 @@ static void does_many_in_one_request(void **state)
     request_add(&request, &paid[1], &paid[0].auth.cap_token, 101); /* another payment's token */
     request_add(&request, &paid[2], &paid[2].auth.cap_token, 52);
     request_sign(&request, gateway->shop[0].sign);
+    int64_t kept = test_gateway_number(gateway, kept_for_good);
     test_line_ask(shop, setpay_buffer_view(&request.message), &first);
+    assert_int_equal(test_gateway_number(gateway, kept_for_good), kept + 1);
     read_answer(&request, setpay_buffer_view(&first), &res);
     assert_int_equal(res.done_count, 2);
     assert_int_equal(res.refused_count, 1);

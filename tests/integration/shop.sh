@@ -58,7 +58,7 @@ refused() { # refused WORDS OPTION...: the daemon does not start
     local words=$1
     shift
     "$bin/setpay-merchantd" --config "$sandbox/merchant.conf" --listen 127.0.0.1:0 --api_listen 127.0.0.1:0 \
-        --shop_listen 127.0.0.1:0 --admin_address 127.0.0.1:0 --admin_socket "$tmp/x.sock" \
+        --shop_listen 127.0.0.1:0 --owner_listen 127.0.0.1:0 --admin_address 127.0.0.1:0 --admin_socket "$tmp/x.sock" \
         --database "sqlite:$tmp/x.db" --log "$tmp/x.log" "$@" >"$tmp/said" 2>&1 && return 1
     grep -q -- "$words" "$tmp/said" || { cat "$tmp/said"; return 1; }
 }

@@ -217,7 +217,7 @@ ok "a webhook that takes nothing is switched off" wait_for 15 switched_off
 is "no secret is in a log" "$(for one in "${secrets[@]}"; do grep -lF -- "$one" "$sandbox"/log/*; done)" ""
 is "nor in what is shown" "$(merchant --json webhook list | grep -c whsec_)" 0
 is "a wrong network is refused before the start" \
-    "$("$bin/setpay-merchantd" --config "$sandbox/merchant.conf" --listen 127.0.0.1:0 --api_listen 127.0.0.1:0 --shop_listen 127.0.0.1:0 \
+    "$("$bin/setpay-merchantd" --config "$sandbox/merchant.conf" --listen 127.0.0.1:0 --api_listen 127.0.0.1:0 --shop_listen 127.0.0.1:0 --owner_listen 127.0.0.1:0 \
         --admin_address 127.0.0.1:0 --admin_socket "$tmp/x.sock" --database "sqlite:$tmp/x.db" --log "$tmp/x.log" \
         --webhook_networks 10.0.0.0 2>&1 | grep -c 'webhook_networks: found')" 1
 done_testing

@@ -297,7 +297,10 @@ await ok("every receipt opens with its purchase's back key, is the gateway's, an
     ['PRes', 'InqRes', 'AuthRes', 'AuthRevRes'].includes(one.type),
   )) {
     const p = purchases.get(hex(content.xid));
-    let previous = type === 'AuthRevRes' ? null : '00'.repeat(32); // its first receipt came before
+    // An AuthRevRes has one that stands behind others; an InqRes leaves out what the wallet knows.
+    let at = type === 'AuthRevRes' ? NaN : content.skipped ?? 0;
+    p.chain ??= [];
+    let previous = at === 0 ? '00'.repeat(32) : p.chain[at - 1] ?? null;
     for (const sealed of content.receipts ?? [content.receipt]) {
       const bytes = setpay.openReceipt(
         p.pi.back_key,
@@ -319,6 +322,7 @@ await ok("every receipt opens with its purchase's back key, is the gateway's, an
       is([hex(receipt.xid), hex(receipt.pomd), receipt.kind], [hex(p.pi.xid), hex(p.authRes.pomd), sealed.kind]);
       if (previous !== null) is(hex(receipt.previous), previous, 'previous');
       previous = hex(setpay.H('rcpt', bytes));
+      if (!Number.isNaN(at)) p.chain[at++] = previous;
       seen.add(kinds[receipt.kind]);
       for (const other of each.filter((one) => one !== p))
         refused(

@@ -62,6 +62,8 @@ static void start_all(struct test_town *town)
 {
     start(town, town->issuer);
     start(town, town->gateway);
+    wait_ready(town, town->issuer);
+    wait_ready(town, town->gateway); /* what is due is asked for as soon as a merchant is up */
     for (size_t i = 0; i < TEST_TOWN_DAEMONS; i++) {
         if (&town->men[i] != town->issuer && &town->men[i] != town->gateway)
             start(town, &town->men[i]);

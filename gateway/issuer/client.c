@@ -56,10 +56,12 @@ void setpay_issuer_take_flags(int *argc, char **argv)
         if (i + 1 == *argc || strncmp(argv[i], "--", 2) != 0 ||
             !has_key(form, argv[i] + 2, size - 2))
             continue;
-        char *word = malloc(size + strlen(argv[i + 1])); /* stays until the program's end */
+        size_t room =
+            size + strlen(argv[i + 1]); /* "--key" and its value: as long as "key=value" */
+        char *word = malloc(room);      /* stays until the program's end */
         if (word == NULL)
             return;
-        sprintf(word, "%s=%s", argv[i] + 2, argv[i + 1]);
+        (void)snprintf(word, room, "%s=%s", argv[i] + 2, argv[i + 1]);
         argv[i] = word;
         for (int k = i + 1; k < *argc; k++)
             argv[k] = argv[k + 1];

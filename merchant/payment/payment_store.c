@@ -398,6 +398,12 @@ enum setpay_error setpay_merchant_ask_find_step(struct setpay_db *db,
     return read_ask(rows, purchase, ask);
 }
 
+enum setpay_error setpay_merchant_ask_forget_step(struct setpay_db *db, int64_t step_id)
+{
+    return setpay_db_run(db, "DELETE FROM gateway_request WHERE step_id = $1",
+                         SETPAY_DB_INT(step_id));
+}
+
 enum setpay_error setpay_merchant_ask_find_any(struct setpay_db *db,
                                                const struct setpay_merchant_purchase *purchase,
                                                uint64_t index, struct setpay_merchant_ask *ask)

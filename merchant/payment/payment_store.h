@@ -220,6 +220,9 @@ enum setpay_error setpay_merchant_ask_find_step(struct setpay_db *db,
                                                 int64_t step_id,
                                                 struct setpay_merchant_ask *ask) SETPAY_MUST_CHECK;
 /* The index-th newest AuthReq, whatever its intent, counted around. SETPAY_E_NOT_FOUND. */
+/* What was asked for it, and answered, is not asked again: the next request is a new one. */
+enum setpay_error setpay_merchant_ask_forget_step(struct setpay_db *db,
+                                                  int64_t step_id) SETPAY_MUST_CHECK;
 enum setpay_error setpay_merchant_ask_find_any(struct setpay_db *db,
                                                const struct setpay_merchant_purchase *purchase,
                                                uint64_t index,

@@ -109,6 +109,9 @@ static enum setpay_error write_step(struct setpay_db *db, void *arg)
     SETPAY_TRY(setpay_merchant_keep_pres(db, drive));
     SETPAY_TRY(setpay_merchant_step_write(db, purchase.id, drive->steps));
     SETPAY_TRY(write_answer(db, drive, &purchase));
+    /* Something else goes first; the gateway's refusal of the old request is for good. */
+    if (drive->booked_step.state == SETPAY_MERCHANT_STEP_ASKING)
+        SETPAY_TRY(setpay_merchant_ask_forget_step(db, drive->booked_step.id));
     if (drive->agreement.purchase_id != 0)
         SETPAY_TRY(setpay_merchant_agreement_update(db, &drive->agreement));
     SETPAY_TRY(release_order(db, &purchase));
@@ -149,9 +152,7 @@ static void on_step_kept(void *arg, enum setpay_error error)
         return;
     }
     setpay_testing_point("step.decided");
-    if (drive->booked_step.state == SETPAY_MERCHANT_STEP_ASKING)
-        drive->renew = true; /* something else goes first */
-    else
+    if (drive->booked_step.state != SETPAY_MERCHANT_STEP_ASKING)
         log_step(drive);
     setpay_merchant_drive_step(drive);
 }

@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 #include <pthread.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -451,6 +452,50 @@ static void test_a_repeat_across_a_kill(void **state)
     test_sale_clear(&sale);
 }
 
+/* Its clock, and nobody else's. */
+static void move_gateway(int64_t days)
+{
+    json_decref(
+        test_gateway_control(market.gateway, "testing.clock",
+                             json_pack("{s:I}", "offset_ms", (json_int_t)(days * SETPAY_DAY_MS))));
+}
+
+/* The gateway has ended a hold of which the merchant does not know yet: a refund that meets that is
+ * refused (11), goes behind the receipt of the end, and is asked for anew; the old request has its
+ * answer for good. */
+static void test_a_refund_meets_the_end_of_a_hold(void **state)
+{
+    struct test_sale sale;
+    sqlite3 *db = NULL;
+    char path[TEST_PATH_SIZE], sql[160], hex[SETPAY_ID_TEXT_SIZE];
+    (void)state;
+    pay("manual", &sale);
+    done(&sale, "capture", "{\"amount\":400}", "partially_captured");
+    move_gateway(8);
+    (void)snprintf(sql, sizeof sql,
+                   "SELECT count(*) FROM payment WHERE release_open = 1 AND xid = x'%s'",
+                   setpay_id_format(&sale.purchase->oi.xid, hex));
+    test_daemon_wait_number(&market.gateway->daemon, sql, 1);
+    move_gateway(0);
+    test_daemon_stop(&market.merchant->daemon);
+    (void)snprintf(sql, sizeof sql,
+                   "UPDATE purchase SET hold_expiry_ms = %lld WHERE order_id = '%s'",
+                   (long long)setpay_clock_now_ms() + SETPAY_MINUTE_MS, sale.order.id);
+    (void)snprintf(path, sizeof path, "%s/%s.db", market.merchant->daemon.folder,
+                   market.merchant->daemon.name);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    test_daemon_start(&market.merchant->daemon, NULL);
+    test_market_reconnect(&market);
+    done(&sale, "refund", "{\"amount\":150}", "partially_refunded");
+    assert_int_equal(booked(&sale, "credited_minor"), 150);
+    struct setpay_receipt_sums sums = inquire(&sale, 4);
+    assert_int_equal(sums.reversed_minor, TEST_PRICE - 400);
+    assert_int_equal(sums.credited_minor, 150);
+    test_sale_clear(&sale);
+}
+
 /* ------------------------------------------------------------------ batches */
 
 static json_t *close_batches(int code)
@@ -569,6 +614,7 @@ int main(void)
         cmocka_unit_test(test_many_captures),
         cmocka_unit_test(test_clients_at_once),
         cmocka_unit_test(test_a_repeat_across_a_kill),
+        cmocka_unit_test(test_a_refund_meets_the_end_of_a_hold),
         cmocka_unit_test(test_batches_are_compared),
         cmocka_unit_test(test_the_ledger_holds),
     };

@@ -194,14 +194,6 @@ static bool take_step(struct test_trade_sale *sale, size_t at)
     if (step->minor > 0)
         (void)snprintf(body, sizeof body, "{\"amount\":%" PRId64 "}", step->minor);
     int status = test_store_post(store_of(sale), path, body, key, STEP_LIMIT_MS, NULL);
-    /* Refused while the end of a hold is told: such a refund is asked for anew by its store. */
-    for (int i = 0; i < 50 && step->day == TEST_DAY_LATE && step->act == TEST_TRADE_REFUND &&
-                    !step->is_refused && status == 409;
-         i++) {
-        test_pause_ms(200);
-        (void)snprintf(key, sizeof key, "step-%" PRIu64 "-%zu-%d", sale->plan.number, at, i);
-        status = test_store_post(store_of(sale), path, body, key, STEP_LIMIT_MS, NULL);
-    }
     bool is_taken = status == 200 || status == 201 || status == 202;
     bool is_refused = status == 409 || status == 422;
     if (!is_taken && !is_refused)

@@ -15,7 +15,6 @@
 
 #include <cmocka.h>
 #include <pthread.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -466,8 +465,7 @@ static void move_gateway(int64_t days)
 static void test_a_refund_meets_the_end_of_a_hold(void **state)
 {
     struct test_sale sale;
-    sqlite3 *db = NULL;
-    char path[TEST_PATH_SIZE], sql[160], hex[SETPAY_ID_TEXT_SIZE];
+    char sql[160], hex[SETPAY_ID_TEXT_SIZE];
     (void)state;
     pay("manual", &sale);
     done(&sale, "capture", "{\"amount\":400}", "partially_captured");
@@ -481,11 +479,7 @@ static void test_a_refund_meets_the_end_of_a_hold(void **state)
     (void)snprintf(sql, sizeof sql,
                    "UPDATE purchase SET hold_expiry_ms = %lld WHERE order_id = '%s'",
                    (long long)setpay_clock_now_ms() + SETPAY_MINUTE_MS, sale.order.id);
-    (void)snprintf(path, sizeof path, "%s/%s.db", market.merchant->daemon.folder,
-                   market.merchant->daemon.name);
-    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    test_daemon_execute(&market.merchant->daemon, sql);
     test_daemon_start(&market.merchant->daemon, NULL);
     test_market_reconnect(&market);
     done(&sale, "refund", "{\"amount\":150}", "partially_refunded");

@@ -71,9 +71,9 @@ int64_t test_daemon_figure(const struct test_daemon *daemon, const char *series)
 /* One command of its administration socket; takes args. The result is the caller's. */
 json_t *test_daemon_control(const struct test_daemon *daemon, const char *command, json_t *args);
 
-/* All rows of all tables as text, in the order of their keys (owned; free). A merchant's and a
- * gateway's table of CAs and lists is left out: they keep what they learn in their own time,
- * whatever becomes of the message that it came beside. */
+/* All rows of all tables as text, in the order of their keys (owned; free). What a
+ * merchant or a gateway keeps in its own time is left out, whatever becomes of the message that it
+ * came beside: CAs and lists, and the cut-offs of a gateway's days. */
 char *test_daemon_dump(const struct test_daemon *daemon);
 /* A number out of the database: one row, one column. */
 int64_t test_daemon_number(const struct test_daemon *daemon, const char *sql);

@@ -27,7 +27,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define COUNT_LONG 300
+#define COUNT_LONG 2000
 #define COUNT_SHORT 150
 #define COUNT_MAX 100000
 #define LANES_DEFAULT 16

@@ -17,7 +17,7 @@
 
 #define READY_LIMIT_MS 120000
 #define OUTPUT_MAX (4 * 1024 * 1024)
-#define DAY_MS 86400000LL
+#define HOUR_MS 3600000LL
 
 static const char *const programs[TEST_DAEMONS] = {"setpay-walletd", "setpay-merchantd",
                                                    "setpay-gatewayd", "setpay-issuersim"};
@@ -353,7 +353,7 @@ void test_town_down(struct test_town *town, bool remove)
 
 static void make_lists(const struct test_town *town)
 {
-    char program[600], ca[160], passphrase[160], crls[160], output[160], days[16];
+    char program[600], ca[160], passphrase[160], crls[160], output[160], ahead[16];
     const char *dir = town->sandbox.dir;
     (void)snprintf(program, sizeof program, "%s/setpay-ca", town->sandbox.bin);
     (void)snprintf(ca, sizeof ca, "%s/ca", dir);
@@ -361,21 +361,21 @@ static void make_lists(const struct test_town *town)
     (void)snprintf(crls, sizeof crls, "%s/crls", dir);
     (void)snprintf(output, sizeof output, "%s/log/ca.out", dir);
     /* The operator's program has no clock of its own to move. */
-    (void)snprintf(days, sizeof days, "+%dd", town->day);
-    const char *words[] = {"faketime",          "-f",       days,  program, "--dir", ca,
+    (void)snprintf(ahead, sizeof ahead, "+%dh", town->hour);
+    const char *words[] = {"faketime",          "-f",       ahead, program, "--dir", ca,
                            "--passphrase-file", passphrase, "crl", "-o",    crls,    NULL};
     if (test_sandbox_run_program(output, words) != 0)
         test_bail_out("no revocation lists: see %s", output);
 }
 
-void test_town_day(struct test_town *town, int day)
+void test_town_hour(struct test_town *town, int hour)
 {
     char offset[32];
     for (size_t i = 0; i < TEST_TOWN_DAEMONS; i++)
         end(&town->men[i], SIGTERM);
-    (void)snprintf(offset, sizeof offset, "%lld", day * DAY_MS);
+    (void)snprintf(offset, sizeof offset, "%lld", hour * HOUR_MS);
     setenv("SETPAY_CLOCK", offset, 1);
-    town->day = day;
+    town->hour = hour;
     make_lists(town);
     start_all(town);
 }

@@ -1,6 +1,6 @@
 /*
  * A sandbox (test_sandbox.h) with more merchants and wallets in it, all real daemons of one
- * gateway, which can be killed and started again, and whose clocks can be moved by days.
+ * gateway, which can be killed and started again, and whose clocks can be moved by hours.
  *
  * What fails that is not under test ends the program ("Bail out!").
  */
@@ -37,7 +37,7 @@ struct test_town {
     struct test_townsman *merchants[TEST_TOWN_MERCHANTS];
     struct test_townsman *wallets[TEST_TOWN_WALLETS];
     struct test_townsman *gateway, *issuer;
-    int day;
+    int hour; /* of its clocks, since the first */
     /* The killer's. */
     pthread_t thread;
     pthread_mutex_t mutex;
@@ -56,11 +56,11 @@ void test_town_down(struct test_town *town, bool remove);
 void test_town_killing_begins(struct test_town *town, uint64_t seed, int pause_ms);
 void test_town_killing_ends(struct test_town *town);
 
-/* All stop in good order, and start again with their clocks so many days after the first; the CA's
- * revocation lists are of that day. */
-void test_town_day(struct test_town *town, int day);
+/* All stop in good order, and start again with their clocks so many hours after the first; the CA's
+ * revocation lists are of that hour. */
+void test_town_hour(struct test_town *town, int hour);
 
-/* One of the town's programs ("setpay-gateway") to its end, as of its day: its exit status. With
+/* One of the town's programs ("setpay-gateway") to its end, as of its hour: its exit status. With
  * the configuration of that daemon. words ends with NULL; output: owned by the caller, or NULL. */
 int test_town_program(const struct test_town *town, const char *program,
                       const struct test_townsman *of, const char *const *words, char **output);

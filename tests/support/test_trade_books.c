@@ -56,7 +56,8 @@ static void all_presented(const struct test_town *town, test_trade_report_fn *re
             break;
         test_pause_ms(50);
     }
-    (void)snprintf(what, sizeof what, "day %d: the issuer has taken all presentments", town->day);
+    (void)snprintf(what, sizeof what, "day %d: the issuer has taken all presentments",
+                   town->hour / 24);
     (void)snprintf(words, sizeof words, "%" PRId64 " are open", open);
     report(open == 0, what, words);
 }
@@ -67,14 +68,14 @@ void test_trade_close_batches(const struct test_town *town, test_trade_report_fn
     for (size_t i = 0; i < TEST_TOWN_MERCHANTS; i++) {
         const struct test_townsman *merchant = town->merchants[i];
         int64_t until_ms = test_now_ms() + WAIT_MS;
-        (void)snprintf(key, sizeof key, "close-%d", town->day);
+        (void)snprintf(key, sizeof key, "close-%d", town->hour);
         int status = test_store_post(&merchant->store, "/batches/close", "{}", key, WAIT_MS, NULL);
         (void)snprintf(words, sizeof words, "status %d", status);
         bool good = status == 200 || status == 202;
         while (good && !are_closed(merchant, words, sizeof words) && test_now_ms() < until_ms)
             test_pause_ms(50);
         (void)snprintf(what, sizeof what, "day %d: %s closes its batches, and both totals agree",
-                       town->day, merchant->name);
+                       town->hour / 24, merchant->name);
         report(good && words[0] == '\0', what, words);
     }
     all_presented(town, report);
@@ -401,7 +402,7 @@ void test_trade_books_agree(struct test_town *town, const struct test_trade_sale
                             uint64_t count, test_trade_report_fn *report)
 {
     sales_agree(town, sales, count, report);
-    test_town_day(town, town->day + 1); /* a day is settled once it has ended */
+    test_town_hour(town, town->hour + 24); /* a day is settled once it has ended */
     tool(town, "setpay-gateway issuer cutoff: both sides' totals are in balance", "setpay-gateway",
          town->gateway, (const char *[]){"issuer", "cutoff", NULL}, report);
     settle(town, sales, count, report);

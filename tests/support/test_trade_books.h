@@ -16,6 +16,7 @@ struct test_trade_sale {
     struct test_trade plan;
     char order_id[64];
     char uri[256];
+    bool is_put_off; /* its payment of the day */
     char words[256]; /* what went another way; "" while nothing did */
 };
 

@@ -221,8 +221,10 @@ static enum setpay_error take_certificate(struct setpay_wallet_renewal *renewal,
     setpay_certificate_unref(certificate);
     if (error != SETPAY_OK)
         return error;
-    /* An authority that gives no longer one is not asked again and again. */
-    if (renewal->certified.expires_ms <= renewal->card.expires_ms)
+    /* An authority that gives no longer one is not asked again and again. Two of the same second
+     * say nothing of that. */
+    if (renewal->certified.expires_ms <= renewal->card.expires_ms &&
+        renewal->certified.begins_ms > renewal->card.begins_ms)
         renewal->certified.ends_with_card = true;
     renewal->storing = true;
     setpay_testing_point("renew.received");

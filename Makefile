@@ -860,12 +860,15 @@ BENCH := \
 	tests/bench/market.c \
 	tests/bench/measure.c \
 	tests/bench/merchant_load.c \
+	tests/bench/nginx.c \
 	tests/bench/plot.c \
 	tests/bench/purchases.c \
 	tests/bench/report.c \
+	tests/bench/shop_load.c \
 	tests/bench/shopper.c \
 	tests/bench/usage.c \
-	tests/bench/wallet_load.c
+	tests/bench/wallet_load.c \
+	tests/bench/web.c
 
 # Fuzz targets: tests/fuzz/fuzz_NAME.c, one per parser of bytes that others send, and what of the
 # parties they are made of.

@@ -43,9 +43,9 @@ static const char usage[] =
     "\n"
     "Measures the machine, setpay's parts, each daemon alone and whole purchases.\n"
     "  --quick       a short run with small counts: whether all works, not how fast it is\n"
-    "  --only PART   of the daemons and purchases one alone: blocks, merchantd, gatewayd, "
-    "issuersim,\n"
-    "                cad, walletd or purchases\n"
+    "  --only PART   of the daemons and purchases one alone: blocks, merchantd, shop, "
+    "gatewayd,\n"
+    "                issuersim, cad, walletd or purchases\n"
     "  --shoppers N  whole purchases with so many at once, and nothing else of them\n"
     "  --out DIR     where bench.json and the plots go (default: bench in the build's folder)\n";
 
@@ -77,14 +77,14 @@ static bool does(const struct options *options, const char *part)
 
 static void check_only(const struct options *options)
 {
-    static const char *const parts[] = {"blocks", "merchantd", "gatewayd",  "issuersim",
+    static const char *const parts[] = {"blocks", "merchantd", "shop",      "gatewayd", "issuersim",
                                         "cad",    "walletd",   "purchases", NULL};
     size_t i = 0;
     while (parts[i] != NULL && !does(options, parts[i]))
         i++;
     if (parts[i] == NULL)
-        refuse(
-            "--only: expected blocks, merchantd, gatewayd, issuersim, cad, walletd or purchases");
+        refuse("--only: expected blocks, merchantd, shop, gatewayd, issuersim, cad, walletd or "
+               "purchases");
 }
 
 static void read_options(int argc, char **argv, struct options *options)
@@ -158,6 +158,8 @@ static void run(const struct options *options)
         bench_connections(&report, market); /* first, while it is fresh */
         bench_merchant_alone(&report, market);
     }
+    if (does(options, "shop"))
+        bench_shop_alone(&report, market, work);
     if (does(options, "gatewayd"))
         bench_gateway_alone(&report, market);
     if (does(options, "issuersim"))

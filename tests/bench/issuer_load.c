@@ -118,6 +118,5 @@ void bench_issuer_alone(struct bench_report *report, struct bench_market *market
     bench_report_repeats(report, "issuersim: authorisations", "issuersim: CPU of an authorisation",
                          &repeats, bench_report_value(report, "  CPU of one in a group of 50"),
                          "1 of 50 in a commit");
-    BENCH_OK(setpay_network_drain(load.network));
     setpay_network_free(load.network);
 }

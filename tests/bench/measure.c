@@ -40,6 +40,18 @@ void bench_timing_of(double *values, unsigned count, struct bench_timing *timing
     timing->runs = count;
 }
 
+static int compare_whole(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+int64_t bench_percentile(int64_t *values, int64_t count, int percent)
+{
+    qsort(values, (size_t)count, sizeof *values, compare_whole);
+    return values[(count - 1) * percent / 100];
+}
+
 static double time_calls(bench_fn *fn, void *arg, clockid_t clock, long calls)
 {
     double started = now_us(clock);

@@ -35,6 +35,9 @@ void bench_measure(bench_fn *fn, void *arg, enum bench_clock clock, struct bench
 /* From values of several runs (sorted in place). */
 void bench_timing_of(double *values, unsigned count, struct bench_timing *timing);
 
+/* The value below which so many in a hundred lie (sorted in place); there must be one. */
+int64_t bench_percentile(int64_t *values, int64_t count, int percent);
+
 double bench_wall_us(void);
 /* Of this thread. */
 double bench_cpu_us(void);

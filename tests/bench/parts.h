@@ -31,6 +31,8 @@ void bench_merchant_alone(struct bench_report *report, struct bench_market *mark
 void bench_gateway_alone(struct bench_report *report, struct bench_market *market);
 void bench_issuer_alone(struct bench_report *report, struct bench_market *market);
 void bench_wallet_alone(struct bench_report *report, struct bench_market *market);
+/* Pages and orders of a catalogue, beside nginx, whose files go into a folder below dir. */
+void bench_shop_alone(struct bench_report *report, struct bench_market *market, const char *dir);
 /* An authority of its own in a folder below dir. */
 void bench_authority_alone(struct bench_report *report, const char *dir);
 

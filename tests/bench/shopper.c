@@ -4,6 +4,7 @@
  */
 #include "tests/bench/fail.h"
 #include "tests/bench/market.h"
+#include "tests/bench/measure.h"
 
 #include <event2/buffer.h>
 #include <event2/event.h>
@@ -255,18 +256,6 @@ static void begin(struct shopper *shopper)
     make_order(shopper);
 }
 
-static int compare(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return x < y ? -1 : x > y;
-}
-
-static int64_t percentile(int64_t *values, int64_t count, int percent)
-{
-    qsort(values, (size_t)count, sizeof *values, compare);
-    return values[(count - 1) * percent / 100];
-}
-
 static void run_shoppers(struct load *load, struct shopper *shoppers)
 {
     /* Connections that the merchant has closed as idle meanwhile are noticed before they are used.
@@ -287,10 +276,10 @@ static void report(struct load *load, struct bench_found *found)
 {
     found->count = load->ended;
     found->seconds = (double)(load->ended_us - load->started_us) / 1e6;
-    found->p50_us = percentile(load->whole_us, load->ended, 50);
-    found->p99_us = percentile(load->whole_us, load->ended, 99);
+    found->p50_us = bench_percentile(load->whole_us, load->ended, 50);
+    found->p99_us = bench_percentile(load->whole_us, load->ended, 99);
     for (int i = 0; i < BENCH_STAGES; i++)
-        found->stage_p50_us[i] = percentile(load->stages_us[i], load->ended, 50);
+        found->stage_p50_us[i] = bench_percentile(load->stages_us[i], load->ended, 50);
 }
 
 void bench_market_run(struct bench_market *market, const struct bench_load *wish,

@@ -49,6 +49,15 @@ merchantd: orders
 merchantd: CPU of an order
 merchantd: orders with an offer
 merchantd: CPU of order and offer
+nginx: a file of a product page's size
+nginx: CPU of it
+nginx: p99 of it, wall
+merchantd: product pages
+merchantd: CPU of a product page
+merchantd: p99 of a product page, wall
+merchantd: orders of the catalogue
+merchantd: CPU of an order of the catalogue
+merchantd: p99 of an order of the catalogue, wall
 gatewayd: authorisations
 gatewayd: CPU of an authorisation
 issuersim: authorisations

@@ -91,14 +91,14 @@ static void write_configuration(struct test_merchantd *m, const char *frames, co
     (void)fprintf(file,
                   "testing = yes\nworkers = 2\nid = %s\nname = A Test Shop\nlisten = %s\n"
                   "public_host = " TEST_MERCHANT_HOST
-                  "%s\napi_listen = %s\ngateway = %s\ngateway_id = %s\n"
+                  "%s\napi_listen = %s\nshop_listen = %s\ngateway = %s\ngateway_id = %s\n"
                   "admin_address = %s\ndatabase = sqlite:%s/%s.db\nadmin_socket = %s/%s.sock\n"
                   "log = %s/%s.log\nroot = %s/%s-crls/root.pem\ncrls = %s/%s-crls\n"
                   "tls_key = %s/%s-all-server.key\ntls_cert = %s/%s-all-server.pem\n"
                   "gateway_timeout = 5s\ndrain_timeout = 4s\nanswer_wait = 2m\nrepeat_min = "
                   "20ms\nrepeat_max = "
                   "100ms\nrefresh_interval = %s\n",
-                  id, m->wallets, strchr(m->wallets, ':'), m->api, frames, TEST_GATEWAY_ID,
+                  id, m->wallets, strchr(m->wallets, ':'), m->api, m->shop, frames, TEST_GATEWAY_ID,
                   m->daemon.admin, folder, name, folder, name, folder, name, folder, name, folder,
                   name, folder, id, folder, id, refresh);
     for (size_t i = 0; i < m->brand_count && brand_names[i] != NULL; i++) {
@@ -140,6 +140,7 @@ static struct test_merchantd *start(struct test_gateway *gateway, const struct t
     m->daemon.program = "setpay-merchantd";
     test_choose_address(m->wallets);
     test_choose_address(m->api);
+    test_choose_address(m->shop);
     test_choose_address(m->daemon.admin);
     m->server = test_party_new(gateway->pki, "visa", SETPAY_PROFILE_MERCHANT_TLS_SERVER, m->id,
                                TEST_MERCHANT_HOST);

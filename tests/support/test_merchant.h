@@ -29,9 +29,10 @@ struct test_merchantd {
     size_t brand_count;
     char wallets[TEST_ADDRESS_SIZE];
     char api[TEST_ADDRESS_SIZE];
-    struct test_party *server; /* TLS, to wallets */
-    char *token;               /* of the API */
-    unsigned requests;         /* made to the API */
+    char shop[TEST_ADDRESS_SIZE]; /* its pages */
+    struct test_party *server;    /* TLS, to wallets */
+    char *token;                  /* of the API */
+    unsigned requests;            /* made to the API */
 };
 
 /* TEST_GATEWAY_MERCHANT of both brands. frames: where it is told that its gateway is; refresh: how

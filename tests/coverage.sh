@@ -26,7 +26,10 @@ gateway/issuer 80
 gateway/network 80
 merchant 75
 merchant/store 80
-merchant/store/api 80'
+merchant/store/admin 80
+merchant/store/api 80
+merchant/store/webhook 80
+merchant/store/www 80'
 
 [ -n "$(find "$BUILD/obj" -name '*.gcda' -print -quit 2>/dev/null)" ] || {
     echo "coverage.sh: nothing was counted in $BUILD: run 'make coverage', which builds and tests there" >&2

@@ -26,14 +26,14 @@ JOBS ?= $(shell nproc 2>/dev/null || echo 1)
 other = $(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(JOBS)) BUILD=$(1)
 again = +$(Q)$(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(JOBS))
 
-.PHONY: help build tests clean check test lint format asan tsan valgrind coverage check-headers crash races faults trade demo install deps gen
+.PHONY: help build tests clean check suite test lint format asan tsan valgrind coverage check-headers crash races faults trade demo install deps gen
 .SECONDARY:
 
 help:
 	@printf 'setpay %s\n\n' '$(VERSION)'
 	@printf '  make %-14s %s\n' demo 'start everything in a temporary folder, one purchase from offer to settlement, who saw what' \
 	  test 'every test but the long ones; ends with "N passed, N failed"' \
-	  check 'unit and integration tests only, the long ones in short; minutes (SETPAY_LONG=1: all)' \
+	  check 'most unit and integration tests, in short; two minutes (SETPAY_LONG=1: all their cases)' \
 	  build 'programs into $(BUILD)/bin' \
 	  deps 'what the build needs, from Debian' \
 	  lint 'clang-tidy, cppcheck, formatting, layers, headers' \
@@ -199,19 +199,20 @@ reference: build $(REFERENCE_BIN)
 # Unit tests and integration programs, built and not run.
 tests: $(UNIT_BINS) $(INTEGRATION_BINS) $(TOOL_BINS) $(REFERENCE_BIN) $(BENCH_BIN)
 
-# RULE_TESTS: checks of the tree itself, which only `make test` adds. SETPAY_LONG=1: what walks
-# through many cases (crashes, races, faults, other people's libraries) takes all of them, as it does
-# in `make test`, where otherwise it takes a few of each kind.
-check: build tests
-	$(Q)BUILD=$(BUILD) WARNINGS='$(WARNINGS)' \
-	  tests/run.sh $(RULE_TESTS) $(INTEGRATION_BINS) $(INTEGRATION_TESTS) $(UNIT_BINS)
+# The suite, and what of it tells soonest that something broke. RULE_TESTS: checks of the tree itself,
+# which only `make test` adds. SETPAY_LONG=1: what walks through many cases (crashes, races, faults,
+# other people's libraries) takes all of them, as it does in `make test`, where otherwise it takes a
+# few of each kind.
+suite check: build tests
+	$(Q)BUILD=$(BUILD) WARNINGS='$(WARNINGS)' tests/run.sh $(RULE_TESTS) $(INTEGRATION_BINS) \
+	  $(INTEGRATION_TESTS) $(if $(filter suite,$@),$(LONG_TESTS)) $(UNIT_BINS)
 
 # What these two need may only just have been installed, while pkg-config was asked when this make
 # read its files: so a second make does the work. clang's build is long on a slow machine.
 test:
 	$(Q)tests/deps.sh build test
 	$(again) build tests
-	$(Q)TIMEOUT=$${TIMEOUT:-1200} SETPAY_LONG=1 $(MAKE) --no-print-directory check \
+	$(Q)TIMEOUT=$${TIMEOUT:-1200} SETPAY_LONG=1 $(MAKE) --no-print-directory suite \
 	  RULE_TESTS='tests/clang.sh tests/fuzz/fuzz.sh tests/headers.sh tests/layers.sh tests/mutants/apply.sh'
 
 demo:
@@ -259,7 +260,7 @@ bench:
 asan:
 	$(Q)tests/deps.sh build test
 	+$(Q)TIMEOUT=$${TIMEOUT:-1800} SETPAY_LONG=$${SETPAY_LONG-1} \
-	  $(call other,build/asan) check SAN=address,undefined
+	  $(call other,build/asan) suite SAN=address,undefined
 
 # Casts inside OpenSSL's macros are no concern of ours (tests/clang.sh). Where the kernel moves
 # mappings by 32 bits, some end up where the sanitiser has its own: there without moving them.
@@ -267,14 +268,14 @@ TSAN_ASLR = $(shell [ "$$(cat /proc/sys/vm/mmap_rnd_bits 2>/dev/null || echo 0)"
 tsan:
 	$(Q)tests/deps.sh build test
 	+$(Q)TIMEOUT=$${TIMEOUT:-3600} $(TSAN_ASLR) \
-	  $(call other,build/tsan) check SAN=thread CC='$(CCACHE) clang' CFLAGS='$(CFLAGS) -Wno-cast-qual'
+	  $(call other,build/tsan) suite SAN=thread CC='$(CCACHE) clang' CFLAGS='$(CFLAGS) -Wno-cast-qual'
 
 # What each line of tests/coverage.sh asks for stands there.
 coverage:
 	$(Q)tests/deps.sh build test coverage
 	$(Q)rm -rf build/coverage/test-logs
 	$(Q)find build/coverage -name '*.gcda' -delete 2>/dev/null || true
-	+$(Q)TIMEOUT=$${TIMEOUT:-1200} $(call other,build/coverage) check COVERAGE=1
+	+$(Q)TIMEOUT=$${TIMEOUT:-1200} $(call other,build/coverage) suite COVERAGE=1
 	$(Q)BUILD=build/coverage tests/coverage.sh
 
 valgrind:

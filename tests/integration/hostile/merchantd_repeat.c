@@ -496,11 +496,14 @@ static void test_inquiry_ends(void **state)
     (void)state;
     test_sale_make(&market, market.holder, &sale);
     test_sale_pay(&market, &sale);
+    /* Nothing is held, so that no hold ends by itself meanwhile. */
+    assert_int_equal(test_merchantd_end_order(market.merchant, &sale.order, "void"), 200);
+    test_merchantd_wait_state(market.merchant, &sale.purchase->oi.xid, "reversed");
     restart();
     set_clock(61 * SETPAY_DAY_MS); /* leaves of the test's PKI live for sixty */
     test_merchantd_refresh_crls(market.merchant, merchants_now());
     test_inquiry_fill(sale.purchase, merchants_now(), &inquiry);
-    test_sale_inquire(&market, &sale, merchants_now(), &test_end_authorised);
+    test_sale_inquire(&market, &sale, merchants_now(), &test_end_reversed);
     test_pki_revoke(market.gateway->pki, market.holder->party);
     test_merchantd_refresh_crls(market.merchant, merchants_now());
     assert_int_equal(setpay_id_random(&inquiry.request.header.rrpid), SETPAY_OK);

@@ -300,7 +300,7 @@ static void is_cancelled_by_the_receipt_alone(void **state)
     struct test_sale *sale = begin();
     (void)state;
     /* the merchant is away */
-    shop->silent_at[TEST_ASK_INQUIRE] = true;
+    test_shop_silent(shop, TEST_ASK_INQUIRE);
     json_t *shown = agreement("cancel", sale, 4);
     assert_string_equal(text_of(shown, "status"), "cancelling");
     assert_true(json_is_null(json_object_get(shown, "cancelled")));

@@ -18,6 +18,8 @@ struct call {
     const char *config_path;
     bool json;
     bool help;
+    const char
+        *topic; /* the first word of several commands, which help is asked about; NULL: all */
     json_t *args;
     json_t *result;
 };
@@ -39,6 +41,12 @@ static void print_help(const struct call *call)
         print_usage(call->command);
         return;
     }
+    if (call->topic != NULL) {
+        for (size_t i = 0; i < op->command_count; i++)
+            if (strcmp(op->commands[i].words[0], call->topic) == 0)
+                print_usage(&op->commands[i]);
+        return;
+    }
     printf("The operator's program of %s. FILE is the daemon's own configuration.\n"
            "While the daemon runs it is asked; while it is stopped its database is opened.\n\n",
            op->party);
@@ -46,7 +54,7 @@ static void print_help(const struct call *call)
         print_usage(&op->commands[i]);
     printf("\n  --config FILE  the configuration of %s\n"
            "  --json         one JSON object on standard output, and nothing else there\n"
-           "  --help         this text, or the help of the command named\n"
+           "  --help         this text; behind a command, or its first word, what there is of it\n"
            "  --version      the version\n\n"
            "%s\n",
            op->daemon->name, op->exits);
@@ -66,6 +74,14 @@ static const struct setpay_operator_command *find_command(const struct setpay_op
     }
     *used = 0;
     return NULL;
+}
+
+static bool is_topic(const struct setpay_operator *op, const char *word)
+{
+    for (size_t i = 0; i < op->command_count; i++)
+        if (strcmp(op->commands[i].words[0], word) == 0)
+            return true;
+    return false;
 }
 
 /* Takes the program's own options out of argv; what stays, from argv[0] on, are the command's
@@ -97,9 +113,10 @@ static enum setpay_error take_options(struct call *call, int *argc, char **argv,
 }
 
 /* Words that begin with no command. */
-static enum setpay_error refuse_words(const char *program, int argc, char **argv,
+static enum setpay_error refuse_words(const struct setpay_operator *op, int argc, char **argv,
                                       struct setpay_problem *problem)
 {
+    const char *program = op->program;
     if (argc == 0)
         return setpay_problem_set(problem, SETPAY_E_USAGE, "a command is needed (see %s --help)",
                                   program);
@@ -107,9 +124,14 @@ static enum setpay_error refuse_words(const char *program, int argc, char **argv
         return setpay_problem_set(problem, SETPAY_E_USAGE, "unknown option '%.40s' (see %s --help)",
                                   argv[0], program);
     bool two = argc > 1 && argv[1][0] != '-';
-    return setpay_problem_set(problem, SETPAY_E_USAGE,
-                              "unknown command '%.40s%s%.40s' (see %s --help)", argv[0],
-                              two ? " " : "", two ? argv[1] : "", program);
+    bool half = is_topic(op, argv[0]);
+    if (half && !two)
+        return setpay_problem_set(problem, SETPAY_E_USAGE,
+                                  "'%.40s' needs one more word (see %s %.40s --help)", argv[0],
+                                  program, argv[0]);
+    return setpay_problem_set(
+        problem, SETPAY_E_USAGE, "unknown command '%.40s%s%.40s' (see %s%s%.40s --help)", argv[0],
+        two ? " " : "", two ? argv[1] : "", program, half ? " " : "", half ? argv[0] : "");
 }
 
 static enum setpay_error read_command_line(struct call *call, int argc, char **argv,
@@ -119,10 +141,15 @@ static enum setpay_error read_command_line(struct call *call, int argc, char **a
     int used = 0;
     SETPAY_TRY(take_options(call, &argc, argv, problem));
     call->command = find_command(op, argv, argc, &used);
+    if (call->help && call->command == NULL && argc > 0 && argv[0][0] != '-') {
+        if (!is_topic(op, argv[0]))
+            return refuse_words(op, argc, argv, problem);
+        call->topic = argv[0];
+    }
     if (call->help)
         return SETPAY_OK;
     if (call->command == NULL)
-        return refuse_words(op->program, argc, argv, problem);
+        return refuse_words(op, argc, argv, problem);
     SETPAY_TRY(setpay_operator_read_words(op->program, call->command, argv + used, argc - used,
                                           call->args, problem));
     if (op->before_cb != NULL)

@@ -53,6 +53,12 @@ for program in $programs; do
     esac
 done
 
+run "$bin/setpay-merchant" stock --help
+ok "the help of a first word is of its commands alone" holds '[ "$status" -eq 0 ]' '[ -z "$err" ]' \
+    '[[ $out == *"stock set SKU"* && $out == *"stock list"* && $out != *"order list"* ]]'
+refused setpay-merchant "'frobnicate'" frobnicate --help
+refused setpay-merchant "'stock' needs one more word (see setpay-merchant stock --help)" stock
+
 # Half a command, options of other commands, options without what they need.
 refused setpay-ca "'brand frobnicate'" brand frobnicate
 refused setpay-gateway "'merchant frobnicate'" merchant frobnicate

@@ -494,9 +494,11 @@ static void test_inquiry_ends(void **state)
     struct test_sale sale;
     struct test_inquiry inquiry;
     (void)state;
+    /* Nothing is held in all the market, so that no hold ends by itself meanwhile. */
+    test_market_close(&market);
+    test_market_open(&market, NULL, "5m");
     test_sale_make(&market, market.holder, &sale);
     test_sale_pay(&market, &sale);
-    /* Nothing is held, so that no hold ends by itself meanwhile. */
     assert_int_equal(test_merchantd_end_order(market.merchant, &sale.order, "void"), 200);
     test_merchantd_wait_state(market.merchant, &sale.purchase->oi.xid, "reversed");
     restart();

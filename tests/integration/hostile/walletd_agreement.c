@@ -308,7 +308,9 @@ static void is_cancelled_by_the_receipt_alone(void **state)
     /* it hears of it, and does nothing */
     test_shop_honest(shop);
     test_shop_wait(shop, TEST_ASK_INQUIRE, 2); /* the wallet asks by itself */
+    test_shop_lock(shop);
     assert_int_not_equal(sale->cancellation.size, 0);
+    test_shop_unlock(shop);
     shown = agreement("show", sale, 0);
     assert_string_equal(text_of(shown, "status"), "cancelling");
     json_decref(shown);

@@ -334,6 +334,12 @@ GATEWAY_CLI := \
 	gateway/reconcile_cli.c \
 	gateway/report_cli.c
 
+# Of the issuers' files, what gateways read.
+GATEWAY_FILES := \
+	gateway/issuer/clearing_file.c \
+	gateway/issuer/clearing_lines.c \
+	gateway/issuer/dispute_file.c
+
 ISSUERSIM := \
 	gateway/issuer/account_commands.c \
 	gateway/issuer/accounts.c \
@@ -342,6 +348,7 @@ ISSUERSIM := \
 	gateway/issuer/cards.c \
 	gateway/issuer/clearing.c \
 	gateway/issuer/clearing_file.c \
+	gateway/issuer/clearing_lines.c \
 	gateway/issuer/client.c \
 	gateway/issuer/commands.c \
 	gateway/issuer/disputes.c \
@@ -576,9 +583,9 @@ setpay-cad_MAIN := ca/cad_main.c
 setpay-cad_PARTS := $(CAD) $(CA_CLI)
 setpay-gateway_MAIN := gateway/gateway_cli.c
 setpay-gateway_PARTS := $(GATEWAY_CLI) $(GATEWAYD) $(GATEWAY_PAYMENT) $(GATEWAY_CLEARING) $(GATEWAY_NETWORK) \
-                        $(GATEWAY_BOOKS) gateway/issuer/clearing_file.c
+                        $(GATEWAY_BOOKS) $(GATEWAY_FILES)
 setpay-gatewayd_MAIN := gateway/gatewayd_main.c
-setpay-gatewayd_PARTS := $(GATEWAYD) $(GATEWAY_PAYMENT) $(GATEWAY_CLEARING) $(GATEWAY_NETWORK)
+setpay-gatewayd_PARTS := $(GATEWAYD) $(GATEWAY_PAYMENT) $(GATEWAY_CLEARING) $(GATEWAY_NETWORK) $(GATEWAY_FILES)
 setpay-issuersim_MAIN := gateway/issuer/main.c
 setpay-issuersim_PARTS := $(ISSUERSIM) gateway/network/iso8583.c gateway/network/totals.c
 setpay-merchantd_MAIN := merchant/merchantd_main.c
@@ -909,6 +916,7 @@ FUZZ_PARTS := \
 	$(WALLETD) \
 	gateway/issuer/cards.c \
 	gateway/issuer/clearing_file.c \
+	gateway/issuer/clearing_lines.c \
 	gateway/issuer/messages.c \
 	gateway/issuer/stored.c \
 	gateway/network/iso8583.c \

@@ -7,7 +7,7 @@ obj = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 
 COMMON_LIB := $(BUILD)/lib/libsetpay-common.a
 # What the daemons are made of, for tests: everything but the files with main().
-PARTS := $(CA_CLI) $(CAD) $(GATEWAY_BOOKS) $(GATEWAY_CLEARING) $(GATEWAY_NETWORK) $(GATEWAY_PAYMENT) $(GATEWAYD) $(ISSUERSIM) $(MERCHANT_PAYMENT) \
+PARTS := $(CA_CLI) $(CAD) $(GATEWAY_BOOKS) $(GATEWAY_CLEARING) $(GATEWAY_NETWORK) $(GATEWAY_PAYMENT) $(GATEWAYD) $(GATEWAY_FILES) $(ISSUERSIM) $(MERCHANT_PAYMENT) \
          $(MERCHANT_STORE) $(MERCHANTD) $(WALLET) $(WALLETD) $(WALLET_CLI)
 PARTS_LIB := $(BUILD)/lib/libsetpay-parts.a
 

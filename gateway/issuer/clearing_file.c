@@ -5,20 +5,16 @@
 #include "gateway/issuer/clearing_file.h"
 
 #include "common/crypto/hash.h"
+#include "gateway/issuer/clearing_lines.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define FORM "setpay-clearing"
 #define VERSION "1"
-#define FIELDS_MAX 10
-#define FIELD_MAX 64 /* the digest */
-#define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-#define SMALL "abcdefghijklmnopqrstuvwxyz"
-#define DIGITS "0123456789"
+#define ROW_FIELDS 10
 
 static const char *const kinds[] = {
     [SETPAY_CLEARING_CAPTURE] = "capture",
@@ -40,21 +36,10 @@ const char *setpay_clearing_kind_name(enum setpay_clearing_kind kind)
     return kinds[kind];
 }
 
-/* Nothing but these characters, so many of them. */
-static bool made_of(const char *text, const char *characters, size_t least, size_t most)
-{
-    size_t size = strlen(text);
-    return size >= least && size <= most && strspn(text, characters) == size;
-}
-
-static bool id_valid(const char *text)
-{
-    return made_of(text, DIGITS "abcdef", 32, 32);
-}
-
 bool setpay_clearing_issuer_valid(const char *issuer)
 {
-    return made_of(issuer, LETTERS SMALL DIGITS "._-", 1, SETPAY_CLEARING_ISSUER_SIZE - 1);
+    return setpay_lines_made_of(issuer, SETPAY_LINES_ALNUM "._-", 1,
+                                SETPAY_CLEARING_ISSUER_SIZE - 1);
 }
 
 bool setpay_clearing_date_valid(const char *date)
@@ -72,32 +57,9 @@ bool setpay_clearing_date_valid(const char *date)
     return day >= 1 && day <= days[month - 1] + (month == 2 && leap ? 1 : 0);
 }
 
-/* A number in its one form: no sign, no zero in front. */
-static bool number_read(const char *text, int64_t least, int64_t most, int64_t *value)
-{
-    if (!made_of(text, DIGITS, 1, 18) || (text[0] == '0' && text[1] != '\0'))
-        return false;
-    int64_t got = strtoll(text, NULL, 10);
-    if (got < least || got > most)
-        return false;
-    *value = got;
-    return true;
-}
-
-static bool acquirer_valid(const char *text)
-{
-    int64_t value;
-    return made_of(text, DIGITS, 1, 11) && number_read(text, 0, INT64_MAX, &value);
-}
-
-static bool reference_valid(const char *text)
-{
-    return made_of(text, LETTERS SMALL DIGITS, 12, 12);
-}
-
 static bool result_valid(const char *text)
 {
-    return made_of(text, LETTERS SMALL DIGITS, 2, 2);
+    return setpay_lines_made_of(text, SETPAY_LINES_ALNUM, 2, 2);
 }
 
 /* What stands in the way of writing this row: the field's name, or NULL. */
@@ -105,13 +67,13 @@ static const char *row_problem(const struct setpay_clearing_file *file,
                                const struct setpay_clearing_row *row)
 {
     struct setpay_money money;
-    if (!acquirer_valid(row->acquirer))
+    if (!setpay_lines_acquirer_valid(row->acquirer))
         return "acquirer";
-    if (!id_valid(row->presentment))
+    if (!setpay_lines_id_valid(row->presentment))
         return "presentment";
-    if (row->xid[0] != '\0' && !id_valid(row->xid))
+    if (row->xid[0] != '\0' && !setpay_lines_id_valid(row->xid))
         return "xid";
-    if (row->reference[0] != '\0' && !reference_valid(row->reference))
+    if (row->reference[0] != '\0' && !setpay_lines_reference_valid(row->reference))
         return "reference";
     if ((size_t)row->kind >= KIND_COUNT)
         return "kind";
@@ -259,116 +221,29 @@ enum setpay_error setpay_clearing_file_build(const struct setpay_clearing_file *
 
 /* ------------------------------------------------------------------ parsing */
 
-struct reader {
-    struct setpay_view bytes;
-    size_t at;    /* of the next line */
-    size_t start; /* of this line */
-    size_t number;
-    char fields[FIELDS_MAX][FIELD_MAX + 1];
-    size_t field_count;
-    struct setpay_problem *problem;
-};
-
-static enum setpay_error refuse(const struct reader *reader, const char *format, ...)
-    SETPAY_PRINTF(2, 3);
-
-static enum setpay_error refuse(const struct reader *reader, const char *format, ...)
+static enum setpay_error parse_header(struct setpay_lines *reader,
+                                      struct setpay_clearing_file *file)
 {
-    char words[256];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(words, sizeof(words), format, args);
-    va_end(args);
-    return setpay_problem_set(reader->problem, SETPAY_E_INVALID, "line %zu: %s", reader->number,
-                              words);
-}
-
-static enum setpay_error refuse_field(const struct reader *reader, size_t field, const char *name,
-                                      const char *expected)
-{
-    return refuse(reader, "%s: found \"%s\", expected %s", name, reader->fields[field], expected);
-}
-
-/* The next line's fields. */
-static enum setpay_error next_line(struct reader *reader)
-{
-    size_t size = 0;
-    reader->number++;
-    reader->start = reader->at;
-    reader->field_count = 0;
-    memset(reader->fields, 0, sizeof(reader->fields));
-    if (reader->at == reader->bytes.size)
-        return refuse(reader, "the file ends without a line \"end\"; it is not whole");
-    for (; reader->at < reader->bytes.size; reader->at++) {
-        uint8_t c = reader->bytes.data[reader->at];
-        if (c == '\n' || c == ',') {
-            size = 0;
-            reader->field_count++;
-            if (c == ',' && reader->field_count == FIELDS_MAX)
-                return refuse(reader, "more than %d fields", FIELDS_MAX);
-            if (c == ',')
-                continue;
-            reader->at++;
-            return SETPAY_OK;
-        }
-        if (c <= ' ' || c > '~' || c == '"')
-            return refuse(reader, "field %zu holds the byte 0x%02x, which no field may",
-                          reader->field_count + 1, c);
-        if (size == FIELD_MAX)
-            return refuse(reader, "field %zu is longer than %d characters", reader->field_count + 1,
-                          FIELD_MAX);
-        reader->fields[reader->field_count][size++] = (char)c;
-    }
-    return refuse(reader, "does not end with a newline; the file is not whole");
-}
-
-static bool line_is(const struct reader *reader, const char *kind)
-{
-    return strcmp(reader->fields[0], kind) == 0;
-}
-
-static enum setpay_error check_count(const struct reader *reader, size_t count)
-{
-    if (reader->field_count == count)
-        return SETPAY_OK;
-    return refuse(reader, "found %zu fields, expected the %zu of \"%s\"", reader->field_count,
-                  count, reader->fields[0]);
-}
-
-/* A copy of a field, or "?", which is valid nowhere, of one that does not fit. */
-static void take(const struct reader *reader, size_t field, char *out, size_t size)
-{
-    const char *text = reader->fields[field];
-    size_t length = strlen(text);
-    if (length >= size) {
-        text = "?";
-        length = 1;
-    }
-    memcpy(out, text, length);
-    out[length] = '\0';
-}
-
-static enum setpay_error parse_header(struct reader *reader, struct setpay_clearing_file *file)
-{
-    SETPAY_TRY(next_line(reader));
-    if (!line_is(reader, "header") || strcmp(reader->fields[1], FORM) != 0)
-        return refuse(reader,
-                      "found \"%s,%s\", expected \"header," FORM "\": is it a clearing "
-                      "file?",
-                      reader->fields[0], reader->fields[1]);
+    SETPAY_TRY(setpay_lines_next(reader));
+    if (!setpay_lines_is(reader, "header") || strcmp(reader->fields[1], FORM) != 0)
+        return setpay_lines_refuse(reader,
+                                   "found \"%s,%s\", expected \"header," FORM
+                                   "\": is it a clearing "
+                                   "file?",
+                                   reader->fields[0], reader->fields[1]);
     if (strcmp(reader->fields[2], VERSION) != 0)
-        return refuse_field(reader, 2, "version", VERSION);
-    SETPAY_TRY(check_count(reader, 6));
-    take(reader, 3, file->issuer, sizeof(file->issuer));
-    take(reader, 4, file->from, sizeof(file->from));
-    take(reader, 5, file->to, sizeof(file->to));
+        return setpay_lines_refuse_field(reader, 2, "version", VERSION);
+    SETPAY_TRY(setpay_lines_check_count(reader, 6));
+    setpay_lines_take(reader, 3, file->issuer, sizeof(file->issuer));
+    setpay_lines_take(reader, 4, file->from, sizeof(file->from));
+    setpay_lines_take(reader, 5, file->to, sizeof(file->to));
     const char *wrong = header_problem(file);
     if (wrong == NULL)
         return SETPAY_OK;
     if (strcmp(wrong, "issuer") == 0)
-        return refuse_field(reader, 3, wrong, "1 to 32 of A-Z a-z 0-9 . _ -");
-    return refuse_field(reader, strcmp(wrong, "from") == 0 ? 4 : 5, wrong,
-                        "a date YYYY-MM-DD, the first not after the last");
+        return setpay_lines_refuse_field(reader, 3, wrong, "1 to 32 of A-Z a-z 0-9 . _ -");
+    return setpay_lines_refuse_field(reader, strcmp(wrong, "from") == 0 ? 4 : 5, wrong,
+                                     "a date YYYY-MM-DD, the first not after the last");
 }
 
 static const struct {
@@ -386,73 +261,45 @@ static const struct {
     {"result", 9, "a response code of 2 letters or digits"},
 };
 
-static enum setpay_error parse_row(struct reader *reader, struct setpay_clearing_file *file)
+static enum setpay_error parse_row(struct setpay_lines *reader, struct setpay_clearing_file *file)
 {
     struct setpay_clearing_row row = {.kind = SETPAY_CLEARING_CAPTURE};
-    SETPAY_TRY(check_count(reader, 10));
-    take(reader, 1, row.acquirer, sizeof(row.acquirer));
-    take(reader, 2, row.presentment, sizeof(row.presentment));
-    take(reader, 3, row.xid, sizeof(row.xid));
-    take(reader, 4, row.reference, sizeof(row.reference));
+    SETPAY_TRY(setpay_lines_check_count(reader, ROW_FIELDS));
+    setpay_lines_take(reader, 1, row.acquirer, sizeof(row.acquirer));
+    setpay_lines_take(reader, 2, row.presentment, sizeof(row.presentment));
+    setpay_lines_take(reader, 3, row.xid, sizeof(row.xid));
+    setpay_lines_take(reader, 4, row.reference, sizeof(row.reference));
     while ((size_t)row.kind < KIND_COUNT && strcmp(kinds[row.kind], reader->fields[5]) != 0)
         row.kind++;
-    if (!number_read(reader->fields[6], 1, SETPAY_MONEY_MAX_MINOR, &row.amount.minor))
+    if (!setpay_lines_read_number(reader->fields[6], 1, SETPAY_MONEY_MAX_MINOR, &row.amount.minor))
         row.amount.minor = -1;
     if (setpay_currency_by_code(reader->fields[7]) == NULL)
-        return refuse_field(reader, 7, "currency", "three letters of ISO 4217");
-    take(reader, 7, row.amount.currency, sizeof(row.amount.currency));
-    take(reader, 8, row.date, sizeof(row.date));
-    take(reader, 9, row.result, sizeof(row.result));
+        return setpay_lines_refuse_field(reader, 7, "currency", "three letters of ISO 4217");
+    setpay_lines_take(reader, 7, row.amount.currency, sizeof(row.amount.currency));
+    setpay_lines_take(reader, 8, row.date, sizeof(row.date));
+    setpay_lines_take(reader, 9, row.result, sizeof(row.result));
     const char *wrong = row_problem(file, &row);
     for (size_t i = 0; wrong != NULL && i < sizeof(row_fields) / sizeof(row_fields[0]); i++)
         if (strcmp(wrong, row_fields[i].name) == 0)
-            return refuse_field(reader, row_fields[i].field, wrong, row_fields[i].expected);
+            return setpay_lines_refuse_field(reader, row_fields[i].field, wrong,
+                                             row_fields[i].expected);
     return setpay_clearing_file_add(file, &row);
 }
 
 /* The totals that stand in the file, against those of its rows; the reader is at the first line
  * behind the rows, and is left at the first behind the totals. */
-static enum setpay_error check_totals(struct reader *reader, const struct totals *totals)
+static enum setpay_error check_totals(struct setpay_lines *reader, const struct totals *totals)
 {
-    for (size_t i = 0; i < totals->count || line_is(reader, "total"); i++) {
+    for (size_t i = 0; i < totals->count || setpay_lines_is(reader, "total"); i++) {
         char expected[128];
         if (i == totals->count)
-            return refuse(reader, "a total of %s, of which no row is booked", reader->fields[1]);
+            return setpay_lines_refuse(reader, "a total of %s, of which no row is booked",
+                                       reader->fields[1]);
         const struct total *t = &totals->all[i];
         int size = snprintf(expected, sizeof(expected),
                             "total,%s,%" PRId64 ",%" PRId64 ",%" PRId64 ",%" PRId64 "\n",
                             t->currency, t->charges, t->charged, t->credits, t->credited);
-        struct setpay_view found =
-            setpay_view_of(reader->bytes.data + reader->start, reader->at - reader->start);
-        if (!setpay_view_equal(found, setpay_view_of(expected, (size_t)size)))
-            return refuse(reader, "found \"%.*s\", but the rows come to \"%.*s\"",
-                          (int)(found.size > 100 ? 100 : found.size - 1), (const char *)found.data,
-                          size - 1, expected);
-        SETPAY_TRY(next_line(reader));
-    }
-    return SETPAY_OK;
-}
-
-static enum setpay_error check_end(struct reader *reader, size_t row_count)
-{
-    struct setpay_digest digest;
-    char rows[24];
-    char text[SETPAY_DIGEST_TEXT_SIZE];
-    if (!line_is(reader, "end"))
-        return refuse_field(reader, 0, "the line's kind", "row, then total, then end");
-    SETPAY_TRY(check_count(reader, 3));
-    snprintf(rows, sizeof(rows), "%zu", row_count);
-    if (strcmp(reader->fields[1], rows) != 0)
-        return refuse_field(reader, 1, "the number of rows", rows);
-    SETPAY_TRY(setpay_sha256(setpay_view_of(reader->bytes.data, reader->start), &digest));
-    if (strcmp(reader->fields[2], setpay_digest_format(&digest, text)) != 0)
-        return refuse(reader,
-                      "the SHA-256 of what stands before is %s, not \"%s\": the file was "
-                      "changed or is damaged",
-                      text, reader->fields[2]);
-    if (reader->at != reader->bytes.size) {
-        reader->number++;
-        return refuse(reader, "there is something behind the line \"end\"");
+        SETPAY_TRY(setpay_lines_expect(reader, expected, (size_t)size));
     }
     return SETPAY_OK;
 }
@@ -463,27 +310,27 @@ enum setpay_error setpay_clearing_file_parse(struct setpay_view bytes,
 {
     struct setpay_clearing_file got = {.rows = NULL};
     struct totals totals = {NULL, 0};
-    struct reader reader = {.bytes = bytes, .problem = problem};
+    struct setpay_lines reader = {.bytes = bytes, .field_limit = ROW_FIELDS, .problem = problem};
     if (bytes.size > SETPAY_CLEARING_FILE_MAX)
         return setpay_problem_set(problem, SETPAY_E_INVALID,
                                   "the file has %zu bytes, more than the %u that are read",
                                   bytes.size, SETPAY_CLEARING_FILE_MAX);
     enum setpay_error error = parse_header(&reader, &got);
     if (error == SETPAY_OK)
-        error = next_line(&reader);
-    while (error == SETPAY_OK && line_is(&reader, "row")) {
+        error = setpay_lines_next(&reader);
+    while (error == SETPAY_OK && setpay_lines_is(&reader, "row")) {
         error = parse_row(&reader, &got);
         if (error == SETPAY_OK)
-            error = next_line(&reader);
+            error = setpay_lines_next(&reader);
     }
     if (error == SETPAY_OK)
         error = total_up(&got, &totals);
     if (error == SETPAY_E_MONEY_OVERFLOW)
-        error = refuse(&reader, "the rows come to more than a total can be");
+        error = setpay_lines_refuse(&reader, "the rows come to more than a total can be");
     if (error == SETPAY_OK)
         error = check_totals(&reader, &totals);
     if (error == SETPAY_OK)
-        error = check_end(&reader, got.row_count);
+        error = setpay_lines_check_end(&reader, got.row_count);
     free(totals.all);
     if (error == SETPAY_OK)
         *file = got;

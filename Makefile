@@ -264,16 +264,24 @@ GATEWAY_NETWORK := \
 	gateway/network/totals.c
 
 GATEWAY_CLEARING := \
+	gateway/clearing/adjustment.c \
 	gateway/clearing/batch.c \
+	gateway/clearing/dispute.c \
+	gateway/clearing/dispute_verify.c \
 	gateway/clearing/fees.c \
+	gateway/clearing/incoming.c \
+	gateway/clearing/incoming_verify.c \
 	gateway/clearing/items.c \
 	gateway/clearing/ledger.c \
 	gateway/clearing/ledger_verify.c \
 	gateway/clearing/presentment.c \
 	gateway/clearing/reconciler.c \
 	gateway/clearing/reconciliation.c \
+	gateway/clearing/reserve.c \
+	gateway/clearing/reserve_verify.c \
 	gateway/clearing/settlement.c \
 	gateway/clearing/settlement_verify.c \
+	gateway/clearing/suspense.c \
 	gateway/clearing/zone.c
 
 GATEWAY_PAYMENT := \
@@ -308,6 +316,8 @@ GATEWAYD := \
 	gateway/commands.c \
 	gateway/gatewayd.c \
 	gateway/batch_commands.c \
+	gateway/dispute_commands.c \
+	gateway/incoming_commands.c \
 	gateway/issuer_commands.c \
 	gateway/ledger_commands.c \
 	gateway/merchant_commands.c \
@@ -330,7 +340,10 @@ GATEWAY_CLI := \
 	gateway/audit_payment.c \
 	gateway/audit_proof.c \
 	gateway/books_cli.c \
+	gateway/dispute_cli.c \
 	gateway/doctor.c \
+	gateway/gateway_words.c \
+	gateway/incoming_cli.c \
 	gateway/reconcile_cli.c \
 	gateway/report_cli.c
 

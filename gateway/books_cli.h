@@ -5,6 +5,7 @@
 #ifndef SETPAY_GATEWAY_BOOKS_CLI_H
 #define SETPAY_GATEWAY_BOOKS_CLI_H
 
+#include "common/base/bytes.h"
 #include "common/base/error.h"
 #include "common/net/operator.h"
 #include "gateway/clearing/clearing_compare.h"
@@ -40,6 +41,23 @@ enum setpay_error setpay_books_fetch_items(struct setpay_operator_asker *asker,
 /* audit.c: SETPAY_E_STATE where something is found. */
 setpay_books_whole_fn setpay_books_audit;
 void setpay_books_print_audited(const json_t *result);
+
+/* dispute_cli.c */
+setpay_books_whole_fn setpay_books_import_disputes;
+setpay_books_whole_fn setpay_books_list_disputes;
+setpay_books_whole_fn setpay_books_dispute_evidence;
+/* incoming_cli.c */
+setpay_books_whole_fn setpay_books_issuer_paid;
+
+/* A whole file ("-": standard input) behind bytes, up to its max. expected: "a clearing file".
+ * SETPAY_E_USAGE, SETPAY_E_TOO_BIG, SETPAY_E_IO, with its name. */
+enum setpay_error setpay_books_read_file(const char *path, const char *expected,
+                                         struct setpay_buffer *bytes,
+                                         struct setpay_problem *problem) SETPAY_MUST_CHECK;
+/* Whether the configuration has that issuer's section (NULL: nothing was asked for): what is of
+ * another has nothing to be compared with. SETPAY_E_USAGE. */
+enum setpay_error setpay_books_check_issuer(const struct setpay_config *config, const char *name,
+                                            struct setpay_problem *problem) SETPAY_MUST_CHECK;
 
 /* SETPAY_OK, or SETPAY_E_STATE with words: "3 findings". */
 enum setpay_error setpay_books_verdict(int64_t found, const char *what,

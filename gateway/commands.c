@@ -281,6 +281,19 @@ static enum setpay_error add_evidence(struct setpay_db *db, const struct setpay_
     return error != SETPAY_OK ? error : end;
 }
 
+enum setpay_error setpay_gateway_evidence_of(struct setpay_db *db,
+                                             const struct setpay_payment *payment, json_t **result)
+{
+    json_t *file = setpay_evidence_json_new("gateway", &payment->xid, &payment->pomd);
+    enum setpay_error error = file == NULL ? SETPAY_E_NOMEM : add_evidence(db, payment, file);
+    if (error != SETPAY_OK) {
+        json_decref(file);
+        return error;
+    }
+    *result = file;
+    return SETPAY_OK;
+}
+
 static enum setpay_error payment_evidence(struct setpay_db *db, const json_t *args,
                                           const struct setpay_vault *vault, json_t **result,
                                           struct setpay_problem *problem)
@@ -288,14 +301,7 @@ static enum setpay_error payment_evidence(struct setpay_db *db, const json_t *ar
     struct setpay_payment payment;
     (void)vault;
     SETPAY_TRY(find_payment(db, args, &payment, problem));
-    json_t *file = setpay_evidence_json_new("gateway", &payment.xid, &payment.pomd);
-    enum setpay_error error = file == NULL ? SETPAY_E_NOMEM : add_evidence(db, &payment, file);
-    if (error != SETPAY_OK) {
-        json_decref(file);
-        return error;
-    }
-    *result = file;
-    return SETPAY_OK;
+    return setpay_gateway_evidence_of(db, &payment, result);
 }
 
 static const struct setpay_gateway_command table[] = {
@@ -316,6 +322,13 @@ static const struct setpay_gateway_command table[] = {
     {"settle", setpay_gateway_settle, true},
     {"settlement.list", setpay_gateway_settlement_list, false},
     {"clearing.items", setpay_gateway_clearing_items, false},
+    {"dispute.import", setpay_gateway_import_disputes, true},
+    {"dispute.list", setpay_gateway_dispute_list, false},
+    {"dispute.show", setpay_gateway_dispute_show, false},
+    {"dispute.evidence", setpay_gateway_dispute_evidence, false},
+    {"issuer.paid", setpay_gateway_issuer_paid, true},
+    {"suspense.list", setpay_gateway_suspense_list, false},
+    {"suspense.clear", setpay_gateway_suspense_clear, true},
     {"audit.payments", setpay_gateway_audit_payments, false},
     {"audit.clearing", setpay_gateway_audit_clearing, false},
     {"audit.steps", setpay_gateway_audit_steps, false},
@@ -355,14 +368,30 @@ static enum setpay_error run(struct setpay_db *db, void *arg)
     return call->error;
 }
 
+/* After its commit. */
+static void log_done(const struct call *call)
+{
+    static const struct {
+        setpay_gateway_command_fn *run;
+        void (*log)(const json_t *result);
+    } logs[] = {
+        {setpay_gateway_settle, setpay_gateway_log_settled},
+        {setpay_gateway_import_disputes, setpay_gateway_log_disputes},
+        {setpay_gateway_issuer_paid, setpay_gateway_log_paid},
+        {setpay_gateway_suspense_clear, setpay_gateway_log_cleared},
+    };
+    for (size_t i = 0; i < sizeof logs / sizeof *logs; i++)
+        if (call->command->run == logs[i].run)
+            logs[i].log(call->result);
+}
+
 static void on_done(void *arg, enum setpay_error error)
 {
     struct call *call = arg;
     if (error == SETPAY_OK) {
         if (call->command->run == setpay_gateway_issuer_list)
             setpay_gateway_issuer_add_lines(call->daemon->gateway.network, call->result);
-        if (call->command->run == setpay_gateway_settle)
-            setpay_gateway_log_settled(call->result);
+        log_done(call);
         setpay_control_reply(call->control, call->result);
         if (call->command->run == setpay_gateway_issuer_cutoff)
             setpay_gateway_reconciler_wake(call->daemon->reconciler);
@@ -432,6 +461,13 @@ HANDLER(on_issuer_cutoff, "issuer.cutoff")
 HANDLER(on_settle, "settle")
 HANDLER(on_settlement_list, "settlement.list")
 HANDLER(on_clearing_items, "clearing.items")
+HANDLER(on_dispute_import, "dispute.import")
+HANDLER(on_dispute_list, "dispute.list")
+HANDLER(on_dispute_show, "dispute.show")
+HANDLER(on_dispute_evidence, "dispute.evidence")
+HANDLER(on_issuer_paid, "issuer.paid")
+HANDLER(on_suspense_list, "suspense.list")
+HANDLER(on_suspense_clear, "suspense.clear")
 HANDLER(on_audit_payments, "audit.payments")
 HANDLER(on_audit_clearing, "audit.clearing")
 HANDLER(on_audit_steps, "audit.steps")
@@ -439,7 +475,8 @@ HANDLER(on_audit_steps, "audit.steps")
 const struct setpay_control_command setpay_gateway_commands[] = {
     SETPAY_SERVICE_BACKUP_COMMAND,
     {"merchant.add", on_merchant_add,
-     "make a merchant known: brand, id, name, category, zone, cut_off"},
+     "make a merchant known: brand, id, name, category, zone, cut_off, reserve_percent, "
+     "reserve_days"},
     {"merchant.set", on_merchant_set, "brand, id, and what is to change"},
     {"merchant.list", on_merchant_list, "all merchants"},
     {"merchant.enable", on_merchant_enable, "brand, id"},
@@ -457,6 +494,13 @@ const struct setpay_control_command setpay_gateway_commands[] = {
     {"settle", on_settle, "settle what is cleared: date"},
     {"settlement.list", on_settlement_list, "of a day: day, brand, merchant_id, after"},
     {"clearing.items", on_clearing_items, "what was presented: settlement, sales, after"},
+    {"dispute.import", on_dispute_import, "an issuer's file: content, acquirer, issuer"},
+    {"dispute.list", on_dispute_list, "outcome, brand, merchant_id, settlement, after"},
+    {"dispute.show", on_dispute_show, "one dispute: id"},
+    {"dispute.evidence", on_dispute_evidence, "what was signed for the payment in dispute: id"},
+    {"issuer.paid", on_issuer_paid, "what issuers paid, as CSV: content"},
+    {"suspense.list", on_suspense_list, "what is left in suspense"},
+    {"suspense.clear", on_suspense_clear, "to where it belongs: id, to, reason, amount, currency"},
     {"audit.payments", on_audit_payments, "payments with what was signed for them: after"},
     {"audit.clearing", on_audit_clearing, "presentments, steps and accounts against each other"},
     {"audit.steps", on_audit_steps, "what a merchant captured and credited: merchant_id, after"},

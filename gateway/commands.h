@@ -28,6 +28,13 @@ struct setpay_gateway_command {
 };
 const struct setpay_gateway_command *setpay_gateway_command_find(const char *name);
 
+/* What was signed for a payment, its instruction's first authorisation, as setpay-evidence(5) has
+ * it. *result is a new object. */
+struct setpay_payment;
+enum setpay_error setpay_gateway_evidence_of(struct setpay_db *db,
+                                             const struct setpay_payment *payment,
+                                             json_t **result) SETPAY_MUST_CHECK;
+
 /* merchant_commands.c: rows of that table. */
 setpay_gateway_command_fn setpay_gateway_merchant_add;
 setpay_gateway_command_fn setpay_gateway_merchant_set;
@@ -40,6 +47,18 @@ setpay_gateway_command_fn setpay_gateway_settle;
 void setpay_gateway_log_settled(const json_t *result);
 setpay_gateway_command_fn setpay_gateway_settlement_list;
 setpay_gateway_command_fn setpay_gateway_clearing_items;
+/* dispute_commands.c; the log of an import: after its commit. */
+setpay_gateway_command_fn setpay_gateway_import_disputes;
+void setpay_gateway_log_disputes(const json_t *result);
+setpay_gateway_command_fn setpay_gateway_dispute_list;
+setpay_gateway_command_fn setpay_gateway_dispute_show;
+setpay_gateway_command_fn setpay_gateway_dispute_evidence;
+/* incoming_commands.c; the logs likewise. */
+setpay_gateway_command_fn setpay_gateway_issuer_paid;
+void setpay_gateway_log_paid(const json_t *result);
+setpay_gateway_command_fn setpay_gateway_suspense_list;
+setpay_gateway_command_fn setpay_gateway_suspense_clear;
+void setpay_gateway_log_cleared(const json_t *result);
 /* audit_commands.c */
 setpay_gateway_command_fn setpay_gateway_audit_payments;
 setpay_gateway_command_fn setpay_gateway_audit_clearing;

@@ -9,264 +9,10 @@
 #include "gateway/clearing/zone.h"
 #include "gateway/commands.h"
 #include "gateway/doctor.h"
+#include "gateway/gateway_words.h"
 #include "gateway/gatewayd.h"
 #include "gateway/payment/vault.h"
 #include "gateway/setup.h"
-
-#include <stdio.h>
-
-/* ------------------------------------------------------------------ words for people */
-
-static void print_merchant_line(const json_t *merchant)
-{
-    printf("%-12s %-24s %-8s %04lld  %-20s %-7s %s\n", setpay_operator_text(merchant, "brand"),
-           setpay_operator_text(merchant, "id"),
-           json_is_true(json_object_get(merchant, "enabled")) ? "enabled" : "disabled",
-           (long long)json_integer_value(json_object_get(merchant, "category")),
-           setpay_operator_text(merchant, "zone"), setpay_operator_text(merchant, "cut_off"),
-           setpay_operator_text(merchant, "name"));
-}
-
-static void print_merchants(const json_t *result)
-{
-    const json_t *list = json_object_get(result, "merchants");
-    size_t index;
-    const json_t *merchant;
-    if (json_array_size(list) == 0) {
-        puts("No merchant is known. Add one: setpay-gateway merchant add --brand B --id ID "
-             "--name NAME");
-        return;
-    }
-    printf("%-12s %-24s %-8s %s  %-20s %-7s %s\n", "BRAND", "ID", "STATUS", "TYPE", "ZONE",
-           "CUT-OFF", "NAME");
-    json_array_foreach(list, index, merchant)
-    {
-        print_merchant_line(merchant);
-    }
-}
-
-static void print_payments(const json_t *result)
-{
-    const json_t *list = json_object_get(result, "payments");
-    size_t index;
-    const json_t *payment;
-    if (json_array_size(list) == 0) {
-        puts("There is no such payment yet.");
-        return;
-    }
-    printf("%-32s  %-9s %16s  %-6s %-12s %s\n", "XID", "STATUS", "AMOUNT", "ACTION", "BRAND",
-           "MERCHANT");
-    json_array_foreach(list, index, payment)
-    {
-        printf("%-32s  %-9s %16s  %-6s %-12s %s\n", setpay_operator_text(payment, "xid"),
-               setpay_operator_text(payment, "status"),
-               setpay_operator_text(payment, "amount_text"),
-               setpay_operator_text(payment, "action_code"), setpay_operator_text(payment, "brand"),
-               setpay_operator_text(payment, "merchant_id"));
-    }
-    json_int_t next = json_integer_value(json_object_get(result, "next_before"));
-    if (next != 0)
-        printf("There are older ones: --before %lld\n", (long long)next);
-}
-
-static void print_payment(const json_t *payment)
-{
-    static const struct {
-        const char *title;
-        const char *member;
-    } rows[] = {
-        {"payment", "xid"},
-        {"status", "status"},
-        {"asked", "amount_text"},
-        {"brand", "brand"},
-        {"merchant", "merchant_id"},
-        {"card", "card"},
-        {"issuer", "issuer"},
-        {"action code", "action_code"},
-        {"approval code", "approval_code"},
-        {"address check", "avs_result"},
-        {"security code", "security_code_result"},
-        {"signed digest", "pomd"},
-        {"hold until", "hold_expiry"},
-        {"created", "created"},
-        {"updated", "updated"},
-    };
-    size_t index;
-    const json_t *entry;
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        printf("%-14s %s\n", rows[i].title, setpay_operator_text(payment, rows[i].member));
-    if (json_is_true(json_object_get(payment, "sale")))
-        printf("%-14s booked by the issuer at once\n", "sale");
-    printf("%-14s %lld approved, %lld reversed, %lld captured, %lld credited (minor units)\n",
-           "amounts", (long long)json_integer_value(json_object_get(payment, "approved")),
-           (long long)json_integer_value(json_object_get(payment, "reversed")),
-           (long long)json_integer_value(json_object_get(payment, "captured")),
-           (long long)json_integer_value(json_object_get(payment, "credited")));
-    json_array_foreach(json_object_get(payment, "receipts"), index, entry)
-    {
-        printf("%-14s %s, %s\n", "receipt", setpay_operator_text(entry, "kind"),
-               setpay_operator_text(entry, "date"));
-    }
-    const json_t *agreement = json_object_get(payment, "agreement");
-    if (agreement != NULL)
-        printf("%-14s %s%s\n", "agreement", setpay_operator_text(agreement, "kind"),
-               json_is_string(json_object_get(agreement, "cancelled")) ? ", cancelled" : "");
-    json_array_foreach(json_object_get(agreement, "authorisations"), index, entry)
-    {
-        printf("%-14s %lld: %lld, %s, %s\n", "authorisation",
-               (long long)json_integer_value(json_object_get(entry, "number")),
-               (long long)json_integer_value(json_object_get(entry, "amount")),
-               setpay_operator_text(entry, "status"), setpay_operator_text(entry, "created"));
-    }
-    json_array_foreach(json_object_get(payment, "reversals"), index, entry)
-    {
-        printf("%-14s %lld, %s, sent %lld times\n",
-               json_is_true(json_object_get(entry, "advice")) ? "hold ended" : "reversal",
-               (long long)json_integer_value(json_object_get(entry, "amount")),
-               json_is_true(json_object_get(entry, "acknowledged")) ? "acknowledged by the issuer"
-                                                                    : "not acknowledged yet",
-               (long long)json_integer_value(json_object_get(entry, "sent")));
-    }
-}
-
-static void print_batch_line(const json_t *batch)
-{
-    size_t index;
-    const json_t *total;
-    const char *closed = json_string_value(json_object_get(batch, "closed"));
-    printf("%s, %s, batch %lld: %s %s\n", setpay_operator_text(batch, "merchant_id"),
-           setpay_operator_text(batch, "brand"),
-           (long long)json_integer_value(json_object_get(batch, "batch")),
-           closed == NULL ? "open since" : "closed",
-           closed == NULL ? setpay_operator_text(batch, "opened") : closed);
-    json_array_foreach(json_object_get(batch, "totals"), index, total)
-    {
-        printf("  captures %6lld %20s    credits %6lld %20s\n",
-               (long long)json_integer_value(json_object_get(total, "captures")),
-               setpay_operator_text(total, "captured_text"),
-               (long long)json_integer_value(json_object_get(total, "credits")),
-               setpay_operator_text(total, "credited_text"));
-    }
-}
-
-static void print_batches(const json_t *result)
-{
-    const json_t *list = json_object_get(result, "batches");
-    const json_t *before = json_object_get(result, "before");
-    size_t index;
-    const json_t *batch;
-    if (json_array_size(list) == 0)
-        puts("There is no such batch.");
-    json_array_foreach(list, index, batch)
-    {
-        print_batch_line(batch);
-    }
-    if (json_is_integer(before))
-        printf("There may be more: --before %lld\n", (long long)json_integer_value(before));
-}
-
-static void print_batch(const json_t *result)
-{
-    size_t index;
-    const json_t *item;
-    print_batch_line(result);
-    json_array_foreach(json_object_get(result, "items"), index, item)
-    {
-        printf("  %s  %-7s %20s  %s  of %s\n", setpay_operator_text(item, "date"),
-               setpay_operator_text(item, "kind"), setpay_operator_text(item, "amount_text"),
-               setpay_operator_text(item, "id"), setpay_operator_text(item, "xid"));
-    }
-}
-
-static void print_balances(const json_t *result)
-{
-    const json_t *list = json_object_get(result, "balances");
-    size_t index;
-    const json_t *balance;
-    if (json_array_size(list) == 0) {
-        puts("Nothing has been captured yet.");
-        return;
-    }
-    printf("%-18s %-12s %-24s %20s\n", "ACCOUNT", "BRAND", "MERCHANT", "BALANCE");
-    json_array_foreach(list, index, balance)
-    {
-        printf("%-18s %-12s %-24s %20s %s\n", setpay_operator_text(balance, "account"),
-               setpay_operator_text(balance, "brand"), setpay_operator_text(balance, "merchant_id"),
-               setpay_operator_text(balance, "amount_text"), setpay_operator_text(balance, "side"));
-    }
-}
-
-static void print_totals(const char *whose, const json_t *totals)
-{
-    static const struct {
-        const char *title;
-        const char *count;
-        const char *text;
-    } rows[] = {
-        {"charged", "debit_count", "debit_text"},
-        {"given back", "credit_count", "credit_text"},
-        {"charges undone", "debit_reversal_count", "debit_reversal_text"},
-    };
-    printf("    %-7s", whose);
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        printf("%s %lld (%s), ", rows[i].title,
-               (long long)json_integer_value(json_object_get(totals, rows[i].count)),
-               setpay_operator_text(totals, rows[i].text));
-    printf("%s %s\n",
-           json_integer_value(json_object_get(totals, "net_minor")) < 0 ? "owed to the issuer"
-                                                                        : "owed by the issuer",
-           setpay_operator_text(totals, "net_text"));
-}
-
-static void print_issuer(const json_t *issuer)
-{
-    size_t index;
-    const json_t *row;
-    printf("%s: %s; %lld reversals and %lld presentments without an answer; period %lld since %s\n",
-           setpay_operator_text(issuer, "issuer"), setpay_operator_text(issuer, "line"),
-           (long long)json_integer_value(json_object_get(issuer, "reversals_open")),
-           (long long)json_integer_value(json_object_get(issuer, "presentments_open")),
-           (long long)json_integer_value(json_object_get(issuer, "period")),
-           setpay_operator_text(issuer, "since"));
-    json_int_t waiting = json_integer_value(json_object_get(issuer, "periods_waiting"));
-    if (waiting > 0)
-        printf("  %lld periods have ended and wait for their last answers\n", (long long)waiting);
-    json_array_foreach(json_object_get(issuer, "reconciliations"), index, row)
-    {
-        printf("  period %lld, %s, ended %s: %s\n",
-               (long long)json_integer_value(json_object_get(row, "period")),
-               setpay_operator_text(row, "currency"), setpay_operator_text(row, "ended"),
-               setpay_operator_text(row, "result"));
-        print_totals("ours", json_object_get(row, "ours"));
-        if (json_object_get(row, "theirs") != NULL)
-            print_totals("theirs", json_object_get(row, "theirs"));
-    }
-}
-
-static void print_issuers(const json_t *result)
-{
-    const json_t *list = json_object_get(result, "issuers");
-    size_t index;
-    const json_t *issuer;
-    if (json_array_size(list) == 0)
-        puts("No issuer is known yet: the gateway has not run since it reconciles.");
-    json_array_foreach(list, index, issuer)
-    {
-        print_issuer(issuer);
-    }
-}
-
-static void print_cut(const json_t *result)
-{
-    size_t index;
-    const json_t *row;
-    json_array_foreach(json_object_get(result, "cut"), index, row)
-    {
-        printf("%s: period %lld has ended\n", setpay_operator_text(row, "issuer"),
-               (long long)json_integer_value(json_object_get(row, "period")));
-    }
-    puts("What it comes to is compared once all of it is answered: see issuer list.");
-}
 
 /* ------------------------------------------------------------------ the commands */
 
@@ -296,6 +42,8 @@ static const struct setpay_flag add_flags[] = {
     {"category", SETPAY_FLAG_NUMBER, "category"},
     {"zone", SETPAY_FLAG_TEXT, "zone"},
     {"cut-off", SETPAY_FLAG_TEXT, "cut_off"},
+    {"reserve-percent", SETPAY_FLAG_TEXT, "reserve_percent"},
+    {"reserve-days", SETPAY_FLAG_NUMBER, "reserve_days"},
     {"if-absent", SETPAY_FLAG_SWITCH, "if_absent"},
     {0},
 };
@@ -306,6 +54,35 @@ static const struct setpay_flag set_flags[] = {
     {"category", SETPAY_FLAG_NUMBER, "category"},
     {"zone", SETPAY_FLAG_TEXT, "zone"},
     {"cut-off", SETPAY_FLAG_TEXT, "cut_off"},
+    {"reserve-percent", SETPAY_FLAG_TEXT, "reserve_percent"},
+    {"reserve-days", SETPAY_FLAG_NUMBER, "reserve_days"},
+    {0},
+};
+static const struct setpay_flag paid_flags[] = {
+    {"issuer", SETPAY_FLAG_TEXT, "issuer"},
+    {"amount", SETPAY_FLAG_TEXT, "amount"},
+    {"currency", SETPAY_FLAG_TEXT, "currency"},
+    {"date", SETPAY_FLAG_TEXT, "date"},
+    {"reference", SETPAY_FLAG_TEXT, "reference"},
+    {"file", SETPAY_FLAG_TEXT, "file"},
+    {0},
+};
+static const struct setpay_flag clear_flags[] = {
+    {"to", SETPAY_FLAG_TEXT, "to"},
+    {"reason", SETPAY_FLAG_TEXT, "reason"},
+    {"amount", SETPAY_FLAG_MONEY, NULL},
+    {0},
+};
+static const struct setpay_flag import_flags[] = {{"issuer", SETPAY_FLAG_TEXT, "issuer"}, {0}};
+static const struct setpay_flag dispute_flags[] = {
+    {"outcome", SETPAY_FLAG_TEXT, "outcome"},
+    {"brand", SETPAY_FLAG_TEXT, "brand"},
+    {"merchant-id", SETPAY_FLAG_TEXT, "merchant_id"},
+    {0},
+};
+static const struct setpay_flag evidence_flags[] = {
+    {"o", SETPAY_FLAG_TEXT, "output"},
+    {"output", SETPAY_FLAG_TEXT, "output"},
     {0},
 };
 static const struct setpay_flag settle_flags[] = {{"date", SETPAY_FLAG_TEXT, "date"}, {0}};
@@ -365,45 +142,53 @@ static const struct setpay_operator_command commands[] = {
      "merchant.add",
      NULL,
      add_flags,
-     print_merchant_line,
+     setpay_gateway_print_merchant_line,
      "--brand B --id ID --name NAME [--category NNNN] [--zone ZONE] [--cut-off HH:MM] "
-     "[--if-absent]",
+     "[--reserve-percent N] [--reserve-days D] [--if-absent]",
      "make a merchant known, enabled; its days end at --cut-off in --zone (24:00 UTC);\n      "
+     "settlements hold back N % of its captures for D days (0, 180);\n      "
      "--if-absent: leave one that is there as it is"},
     {{"merchant", "set"},
      "merchant.set",
      NULL,
      set_flags,
-     print_merchant_line,
-     "--brand B --id ID [--name NAME] [--category NNNN] [--zone ZONE] [--cut-off HH:MM]",
+     setpay_gateway_print_merchant_line,
+     "--brand B --id ID [--name NAME] [--category NNNN] [--zone ZONE] [--cut-off HH:MM] "
+     "[--reserve-percent N] [--reserve-days D]",
      "change what is known of it"},
-    {{"merchant", "list"}, "merchant.list", NULL, NULL, print_merchants, "", "all merchants"},
+    {{"merchant", "list"},
+     "merchant.list",
+     NULL,
+     NULL,
+     setpay_gateway_print_merchants,
+     "",
+     "all merchants"},
     {{"merchant", "enable"},
      "merchant.enable",
      NULL,
      merchant_flags,
-     print_merchant_line,
+     setpay_gateway_print_merchant_line,
      "--brand B --id ID",
      "its requests are taken again"},
     {{"merchant", "disable"},
      "merchant.disable",
      NULL,
      merchant_flags,
-     print_merchant_line,
+     setpay_gateway_print_merchant_line,
      "--brand B --id ID",
      "its requests are refused from now on"},
     {{"payment", "list"},
      "payment.list",
      NULL,
      list_flags,
-     print_payments,
+     setpay_gateway_print_payments,
      "[--state asking|approved|captured|declined|voided|reversed] [--limit N] [--before N]",
      "payments, the newest first; --before: the next page"},
     {{"payment", "show"},
      "payment.show",
      "xid",
      show_flags,
-     print_payment,
+     setpay_gateway_print_payment,
      "XID [--brand B] [--merchant-id ID]",
      "one payment with its receipts and reversals"},
     {{"payment", "evidence"},
@@ -417,14 +202,14 @@ static const struct setpay_operator_command commands[] = {
      "batch.list",
      NULL,
      batch_list_flags,
-     print_batches,
+     setpay_gateway_print_batches,
      "[--brand B] [--merchant-id ID] [--open] [--limit N] [--before N]",
      "batches with their totals, the newest first; --open: those alone; --before: the next page"},
     {{"batch", "show"},
      "batch.show",
      NULL,
      batch_show_flags,
-     print_batch,
+     setpay_gateway_print_batch,
      "--brand B --merchant-id ID --batch N",
      "one batch with its items"},
     {{"ledger", "verify"},
@@ -439,23 +224,75 @@ static const struct setpay_operator_command commands[] = {
      "ledger.balances",
      NULL,
      NULL,
-     print_balances,
+     setpay_gateway_print_balances,
      "",
      "what every account holds"},
     {{"issuer", "list"},
      "issuer.list",
      NULL,
      NULL,
-     print_issuers,
+     setpay_gateway_print_issuers,
      "",
      "each issuer's line, what it owes an answer, and its last reconciliations"},
     {{"issuer", "cutoff"},
      "issuer.cutoff",
      NULL,
      cutoff_flags,
-     print_cut,
+     setpay_gateway_print_cut,
      "[--issuer NAME]",
      "end the period now, and compare totals with the issuer (all issuers)"},
+    {{"issuer", "paid"},
+     "issuer.paid",
+     NULL,
+     paid_flags,
+     setpay_gateway_print_paid,
+     "--issuer NAME --amount 12.50 --currency EUR --date YYYY-MM-DD --reference R | --file FILE",
+     "book what an issuer has paid against what it owes, the rest to suspense; a reference is "
+     "booked\n"
+     "      once; FILE (-: standard input): a CSV of several, all of them or none"},
+    {{"suspense", "list"},
+     "suspense.list",
+     NULL,
+     NULL,
+     setpay_gateway_print_suspense,
+     "",
+     "what is in suspense: refused by issuers, or paid by them and not owed"},
+    {{"suspense", "clear"},
+     "suspense.clear",
+     "id",
+     clear_flags,
+     setpay_gateway_print_cleared,
+     "ID --to merchant|issuer|cash --reason WORDS [--amount \"12.50 EUR\"]",
+     "move it, or so much of it, to where it belongs"},
+    {{"dispute", "import"},
+     "dispute.import",
+     "file",
+     import_flags,
+     setpay_gateway_print_imported,
+     "FILE [--issuer NAME]",
+     "an issuer's file of disputes (-: standard input), all of it or nothing; what is in dispute "
+     "is\n      held back from its merchant"},
+    {{"dispute", "list"},
+     "dispute.list",
+     NULL,
+     dispute_flags,
+     setpay_gateway_print_disputes,
+     "[--outcome open|cardholder|merchant] [--brand B] [--merchant-id ID]",
+     "disputes, and how they stand"},
+    {{"dispute", "show"},
+     "dispute.show",
+     "id",
+     NULL,
+     setpay_gateway_print_dispute,
+     "ID",
+     "one dispute"},
+    {{"dispute", "evidence"},
+     "dispute.evidence",
+     "id",
+     evidence_flags,
+     setpay_gateway_print_evidence,
+     "ID [-o FILE]",
+     "what merchant, cardholder and this gateway have signed for it, for a stranger to check"},
     {{"settle", NULL},
      "settle",
      NULL,
@@ -525,6 +362,10 @@ static const struct setpay_operator_whole wholes[] = {
     {"settle", setpay_books_settle},
     {"report.settlement", setpay_books_report_settlement},
     {"report.clearing", setpay_books_report_clearing},
+    {"dispute.import", setpay_books_import_disputes},
+    {"dispute.list", setpay_books_list_disputes},
+    {"dispute.evidence", setpay_books_dispute_evidence},
+    {"issuer.paid", setpay_books_issuer_paid},
     {"reconcile", setpay_books_reconcile},
     {"audit", setpay_books_audit},
     {NULL, NULL},

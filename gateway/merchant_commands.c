@@ -4,6 +4,8 @@
 #include "gateway/commands.h"
 
 #include "common/net/control_json.h"
+#include "gateway/clearing/fees.h"
+#include "gateway/clearing/reserve.h"
 #include "gateway/payment/payment.h"
 
 #include <ctype.h>
@@ -46,14 +48,37 @@ static json_t *merchant_json(const struct setpay_gateway_merchant *merchant)
 {
     char created[SETPAY_TIME_TEXT_SIZE];
     char cut_off[SETPAY_CUT_OFF_TEXT_SIZE];
-    return json_pack("{s:s, s:s, s:s, s:i, s:b, s:s, s:s, s:s}", "brand", merchant->brand, "id",
-                     merchant->id, "name", merchant->name, "category", (int)merchant->category,
-                     "enabled", merchant->enabled ? 1 : 0, "zone", merchant->zone, "cut_off",
-                     setpay_cut_off_format(merchant->cut_off_minutes, cut_off), "created",
-                     setpay_time_format(merchant->created_ms, created));
+    char percent[SETPAY_SHARE_TEXT_SIZE], reserve[SETPAY_SHARE_TEXT_SIZE + 32] = "";
+    (void)setpay_share_format(merchant->reserve_ppm, percent);
+    if (merchant->reserve_ppm != 0)
+        (void)snprintf(reserve, sizeof reserve, "%s%% %lldd", percent,
+                       (long long)merchant->reserve_days);
+    return json_pack("{s:s, s:s, s:s, s:i, s:b, s:s, s:s, s:s, s:I, s:s, s:s}", "brand",
+                     merchant->brand, "id", merchant->id, "name", merchant->name, "category",
+                     (int)merchant->category, "enabled", merchant->enabled ? 1 : 0, "zone",
+                     merchant->zone, "cut_off",
+                     setpay_cut_off_format(merchant->cut_off_minutes, cut_off), "reserve_percent",
+                     percent, "reserve_days", (json_int_t)merchant->reserve_days, "reserve_text",
+                     reserve, "created", setpay_time_format(merchant->created_ms, created));
 }
 
-/* Name, category, zone and cut-off, as far as they are among the arguments. */
+/* The share in hundredths, as the operator says it, and the days. */
+static enum setpay_error take_reserve(const json_t *args, struct setpay_gateway_merchant *merchant,
+                                      struct setpay_problem *problem)
+{
+    const char *percent = NULL;
+    SETPAY_TRY(setpay_json_arg_text(args, "reserve_percent", false, &percent, problem));
+    SETPAY_TRY(setpay_json_arg_int(args, "reserve_days", false, 1, SETPAY_RESERVE_DAYS_MAX,
+                                   &merchant->reserve_days, problem));
+    if (percent != NULL && setpay_share_parse(percent, &merchant->reserve_ppm) != SETPAY_OK)
+        return setpay_problem_set(problem, SETPAY_E_INVALID,
+                                  "reserve_percent '%.20s': expected 0 to 100, with up to four "
+                                  "digits behind the point",
+                                  percent);
+    return SETPAY_OK;
+}
+
+/* Name, category, zone, cut-off and reserve, as far as they are among the arguments. */
 static enum setpay_error take_fields(const json_t *args, struct setpay_gateway_merchant *merchant,
                                      struct setpay_problem *problem)
 {
@@ -77,6 +102,7 @@ static enum setpay_error take_fields(const json_t *args, struct setpay_gateway_m
                                   "cut_off '%.20s': expected a time of the day, HH:MM from 00:00 "
                                   "to 24:00",
                                   cut_off);
+    SETPAY_TRY(take_reserve(args, merchant, problem));
     merchant->category = (uint16_t)category;
     if (name != NULL)
         (void)snprintf(merchant->name, sizeof merchant->name, "%s", name);
@@ -89,12 +115,14 @@ enum setpay_error setpay_gateway_merchant_add(struct setpay_db *db, const json_t
                                               const struct setpay_vault *vault, json_t **result,
                                               struct setpay_problem *problem)
 {
-    static const char *const names[] = {"brand", "id",      "name",      "category",
-                                        "zone",  "cut_off", "if_absent", NULL};
+    static const char *const names[] = {"brand",        "id",      "name",      "category",
+                                        "zone",         "cut_off", "if_absent", "reserve_percent",
+                                        "reserve_days", NULL};
     struct setpay_gateway_merchant merchant = {.enabled = true,
                                                .category = CATEGORY_DEFAULT,
                                                .zone = SETPAY_ZONE_DEFAULT,
-                                               .cut_off_minutes = SETPAY_CUT_OFF_MAX};
+                                               .cut_off_minutes = SETPAY_CUT_OFF_MAX,
+                                               .reserve_days = SETPAY_RESERVE_DAYS_DEFAULT};
     const char *brand = NULL;
     const char *id = NULL;
     const char *name = NULL;
@@ -169,14 +197,17 @@ enum setpay_error setpay_gateway_merchant_set(struct setpay_db *db, const json_t
                                               const struct setpay_vault *vault, json_t **result,
                                               struct setpay_problem *problem)
 {
-    static const char *const names[] = {"brand", "id", "name", "category", "zone", "cut_off", NULL};
+    static const char *const names[] = {"brand",           "id",           "name",
+                                        "category",        "zone",         "cut_off",
+                                        "reserve_percent", "reserve_days", NULL};
     struct setpay_gateway_merchant merchant;
     (void)vault;
     SETPAY_TRY(setpay_json_args_check(args, names, problem));
     SETPAY_TRY(find(db, args, &merchant, problem));
     if (json_object_size(args) == 2)
         return setpay_problem_set(problem, SETPAY_E_USAGE,
-                                  "expected what is to change: name, category, zone or cut_off");
+                                  "expected what is to change: name, category, zone, cut_off, "
+                                  "reserve_percent or reserve_days");
     SETPAY_TRY(take_fields(args, &merchant, problem));
     return update(db, &merchant, result);
 }

@@ -24,10 +24,25 @@ static enum setpay_error read_stream(FILE *stream, const char *path, struct setp
     while ((size = fread(block, 1, sizeof block, stream)) > 0)
         if (setpay_buffer_append(bytes, setpay_view_of(block, size)) != SETPAY_OK)
             return setpay_problem_set(problem, SETPAY_E_TOO_BIG, "%s: larger than %zu bytes", path,
-                                      (size_t)SETPAY_CLEARING_FILE_MAX);
+                                      bytes->max);
     if (ferror(stream))
         return setpay_problem_set(problem, SETPAY_E_IO, "%s: %s", path, strerror(errno));
     return SETPAY_OK;
+}
+
+enum setpay_error setpay_books_read_file(const char *path, const char *expected,
+                                         struct setpay_buffer *bytes,
+                                         struct setpay_problem *problem)
+{
+    bool input = strcmp(path, "-") == 0;
+    FILE *stream = input ? stdin : fopen(path, "re");
+    if (stream == NULL)
+        return setpay_problem_set(problem, SETPAY_E_USAGE, "%s: %s; expected %s", path,
+                                  strerror(errno), expected);
+    enum setpay_error error = read_stream(stream, input ? "standard input" : path, bytes, problem);
+    if (!input)
+        (void)fclose(stream);
+    return error;
 }
 
 enum setpay_error setpay_books_read_clearing(const char *path, struct setpay_clearing_file *file,
@@ -36,14 +51,8 @@ enum setpay_error setpay_books_read_clearing(const char *path, struct setpay_cle
     struct setpay_buffer bytes;
     struct setpay_problem why = {{0}};
     bool input = strcmp(path, "-") == 0;
-    FILE *stream = input ? stdin : fopen(path, "re");
-    if (stream == NULL)
-        return setpay_problem_set(problem, SETPAY_E_USAGE, "%s: %s; expected a clearing file", path,
-                                  strerror(errno));
     setpay_buffer_init(&bytes, SETPAY_CLEARING_FILE_MAX);
-    enum setpay_error error = read_stream(stream, path, &bytes, problem);
-    if (!input)
-        (void)fclose(stream);
+    enum setpay_error error = setpay_books_read_file(path, "a clearing file", &bytes, problem);
     if (error == SETPAY_OK)
         error = setpay_clearing_file_parse(setpay_buffer_view(&bytes), file, &why);
     if (error != SETPAY_OK && why.text[0] != '\0')
@@ -128,9 +137,8 @@ static enum setpay_error compare(struct setpay_clearing_compare *r, json_t **res
     return error;
 }
 
-/* An issuer that the configuration does not know would have nothing to compare with. */
-static enum setpay_error check_issuer(const struct setpay_config *config, const char *name,
-                                      struct setpay_problem *problem)
+enum setpay_error setpay_books_check_issuer(const struct setpay_config *config, const char *name,
+                                            struct setpay_problem *problem)
 {
     size_t count = setpay_config_instance_count(config, "issuer *");
     if (name == NULL)
@@ -158,7 +166,7 @@ enum setpay_error setpay_books_reconcile(struct setpay_operator_asker *asker,
     SETPAY_TRY(setpay_json_arg_text(args, "issuer", false, &r.issuer, problem));
     SETPAY_TRY(
         setpay_json_arg_int(args, "late_hours", false, 0, LATE_HOURS_MAX, &late_hours, problem));
-    SETPAY_TRY(check_issuer(config, r.issuer, problem));
+    SETPAY_TRY(setpay_books_check_issuer(config, r.issuer, problem));
     r.late_ms = late_hours * SETPAY_HOUR_MS;
     enum setpay_error error = setpay_books_read_clearing(path, &file, problem);
     if (error == SETPAY_OK)

@@ -4,6 +4,8 @@
  */
 #include "gateway/settlement_json.h"
 
+#include "gateway/clearing/fees.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -18,8 +20,9 @@ json_t *setpay_settlement_json(const struct setpay_settlement *s)
 {
     char token[SETPAY_ID_TEXT_SIZE], payout[SETPAY_MONEY_TEXT_SIZE], net[SETPAY_MONEY_TEXT_SIZE];
     char cut_off[SETPAY_TIME_TEXT_SIZE];
+    char percent[SETPAY_SHARE_TEXT_SIZE];
     int64_t net_minor = setpay_settlement_net(&s->sums);
-    return json_pack(
+    json_t *object = json_pack(
         "{s:I, s:s, s:s, s:s, s:s, s:s, s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I,"
         " s:I, s:I, s:s, s:s}",
         "id", (json_int_t)s->id, "settlement", setpay_id_format(&s->token, token), "brand",
@@ -34,6 +37,21 @@ json_t *setpay_settlement_json(const struct setpay_settlement *s)
         (json_int_t)s->carried_out_minor, "created_ms", (json_int_t)s->created_ms, "net_text",
         setpay_amount_text(net_minor, s->currency, net), "payout_text",
         setpay_amount_text(s->payout_minor, s->currency, payout));
+    const struct setpay_adjustment_sums *a = &s->adjusted;
+    json_t *more = json_pack(
+        "{s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:I, s:I, s:I, s:I}", "disputes",
+        (json_int_t)a->disputed_count, "disputed", (json_int_t)a->disputed_minor, "returns",
+        (json_int_t)a->returned_count, "returned", (json_int_t)a->returned_minor, "clearings",
+        (json_int_t)a->cleared_count, "cleared", (json_int_t)a->cleared_minor, "reserve_percent",
+        setpay_share_format(s->reserve_ppm, percent), "reserve_ppm", (json_int_t)s->reserve_ppm,
+        "reserve_days", (json_int_t)s->reserve_days, "held", (json_int_t)s->held_minor, "released",
+        (json_int_t)s->released_minor);
+    if (more == NULL || json_object_update(object, more) != 0) {
+        json_decref(object);
+        object = NULL;
+    }
+    json_decref(more);
+    return object;
 }
 
 json_t *setpay_clearing_item_json(const struct setpay_clearing_item *i)
@@ -49,6 +67,23 @@ json_t *setpay_clearing_item_json(const struct setpay_clearing_item *i)
         (json_int_t)i->settlement, "acknowledged", (int)i->acknowledged, "response_code",
         i->response_code, "issuer", i->issuer, "presented_ms", (json_int_t)i->presented_ms,
         "acknowledged_ms", (json_int_t)i->acknowledged_ms, "undone_ms", (json_int_t)i->undone_ms);
+}
+
+json_t *setpay_dispute_json(const struct setpay_gateway_dispute *d)
+{
+    char token[SETPAY_ID_TEXT_SIZE], step[SETPAY_ID_TEXT_SIZE], xid[SETPAY_ID_TEXT_SIZE];
+    char amount[SETPAY_MONEY_TEXT_SIZE];
+    return json_pack(
+        "{s:I, s:s, s:s, s:I, s:s, s:s, s:s, s:s, s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I,"
+        " s:I}",
+        "id", (json_int_t)d->id, "dispute", setpay_id_format(&d->token, token), "issuer", d->issuer,
+        "number", (json_int_t)d->number, "step", setpay_id_format(&d->step, step), "xid",
+        setpay_id_format(&d->xid, xid), "brand", d->brand, "merchant_id", d->merchant_id, "amount",
+        (json_int_t)d->amount.minor, "currency", d->amount.currency, "amount_text",
+        setpay_money_format(&d->amount, amount), "reason", d->reason, "opened", d->opened, "closed",
+        d->closed, "outcome", setpay_dispute_outcome_name(d->outcome), "opened_ms",
+        (json_int_t)d->opened_ms, "closed_ms", (json_int_t)d->closed_ms, "settlement",
+        (json_int_t)d->opened_settlement, "returned_settlement", (json_int_t)d->closed_settlement);
 }
 
 /* ------------------------------------------------------------------ and back */
@@ -78,6 +113,20 @@ static bool take_id(const json_t *json, const char *name, struct setpay_id *id)
     return text != NULL && setpay_id_parse(text, id) == SETPAY_OK;
 }
 
+/* What is not of items. */
+static bool take_rest(const json_t *json, struct setpay_settlement *s)
+{
+    return take_int(json, "disputes", &s->adjusted.disputed_count) &&
+           take_int(json, "disputed", &s->adjusted.disputed_minor) &&
+           take_int(json, "returns", &s->adjusted.returned_count) &&
+           take_int(json, "returned", &s->adjusted.returned_minor) &&
+           take_int(json, "clearings", &s->adjusted.cleared_count) &&
+           take_int(json, "cleared", &s->adjusted.cleared_minor) &&
+           take_int(json, "reserve_ppm", &s->reserve_ppm) &&
+           take_int(json, "reserve_days", &s->reserve_days) &&
+           take_int(json, "held", &s->held_minor) && take_int(json, "released", &s->released_minor);
+}
+
 enum setpay_error setpay_settlement_from_json(const json_t *json,
                                               struct setpay_settlement *settlement)
 {
@@ -98,7 +147,7 @@ enum setpay_error setpay_settlement_from_json(const json_t *json,
         !take_int(json, "carried_in", &s.carried_in_minor) ||
         !take_int(json, "payout", &s.payout_minor) ||
         !take_int(json, "carried_out", &s.carried_out_minor) ||
-        !take_int(json, "created_ms", &s.created_ms))
+        !take_int(json, "created_ms", &s.created_ms) || !take_rest(json, &s))
         return SETPAY_E_MALFORMED;
     *settlement = s;
     return SETPAY_OK;
@@ -127,5 +176,40 @@ enum setpay_error setpay_clearing_item_from_json(const json_t *json,
     i.sale = json_is_true(json_object_get(json, "sale"));
     i.acknowledged = json_is_true(json_object_get(json, "acknowledged"));
     *item = i;
+    return SETPAY_OK;
+}
+
+static bool take_outcome(const json_t *json, enum setpay_dispute_outcome *outcome)
+{
+    char text[16];
+    if (!take_text(json, "outcome", text, sizeof text))
+        return false;
+    for (int i = SETPAY_DISPUTE_OPEN; i <= SETPAY_DISPUTE_MERCHANT; i++) {
+        *outcome = (enum setpay_dispute_outcome)i;
+        if (strcmp(text, setpay_dispute_outcome_name(*outcome)) == 0)
+            return true;
+    }
+    return false;
+}
+
+enum setpay_error setpay_dispute_from_json(const json_t *json,
+                                           struct setpay_gateway_dispute *dispute)
+{
+    struct setpay_gateway_dispute d = {.id = 0};
+    if (!take_int(json, "id", &d.id) || !take_id(json, "dispute", &d.token) ||
+        !take_text(json, "issuer", d.issuer, sizeof d.issuer) ||
+        !take_int(json, "number", &d.number) || !take_id(json, "step", &d.step) ||
+        !take_id(json, "xid", &d.xid) || !take_text(json, "brand", d.brand, sizeof d.brand) ||
+        !take_text(json, "merchant_id", d.merchant_id, sizeof d.merchant_id) ||
+        !take_int(json, "amount", &d.amount.minor) ||
+        !take_text(json, "currency", d.amount.currency, sizeof d.amount.currency) ||
+        !take_text(json, "reason", d.reason, sizeof d.reason) ||
+        !take_text(json, "opened", d.opened, sizeof d.opened) ||
+        !take_text(json, "closed", d.closed, sizeof d.closed) || !take_outcome(json, &d.outcome) ||
+        !take_int(json, "opened_ms", &d.opened_ms) || !take_int(json, "closed_ms", &d.closed_ms) ||
+        !take_int(json, "settlement", &d.opened_settlement) ||
+        !take_int(json, "returned_settlement", &d.closed_settlement))
+        return SETPAY_E_MALFORMED;
+    *dispute = d;
     return SETPAY_OK;
 }

@@ -31,7 +31,7 @@ enum setpay_flag_kind {
 };
 
 struct setpay_flag {
-    const char *name; /* without the dashes */
+    const char *name; /* without the dashes; of one letter: with one dash */
     enum setpay_flag_kind kind;
     const char *member;
 };

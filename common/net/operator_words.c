@@ -165,9 +165,11 @@ static const struct setpay_flag *find_flag(const struct setpay_operator_command 
 {
     static const struct setpay_flag none = {0};
     const struct setpay_flag *flag = command->flags != NULL ? command->flags : &none;
-    if (strncmp(word, "--", 2) != 0)
+    bool is_letter = word[0] == '-' && word[1] != '-' && word[1] != '\0' && word[2] == '\0';
+    if (strncmp(word, "--", 2) != 0 && !is_letter)
         return NULL;
-    while (flag->kind != SETPAY_FLAG_END && strcmp(flag->name, word + 2) != 0)
+    const char *name = is_letter ? word + 1 : word + 2;
+    while (flag->kind != SETPAY_FLAG_END && strcmp(flag->name, name) != 0)
         flag++;
     return flag->kind != SETPAY_FLAG_END ? flag : NULL;
 }

@@ -11,14 +11,21 @@
 /* Digits behind the point of a percentage: one hundredth of a hundredth, a part per million. */
 #define SHARE_DIGITS 4
 
-int64_t setpay_fee_of(const struct setpay_fee *fee, int64_t amount_minor)
+int64_t setpay_share_of(int64_t share_ppm, int64_t amount_minor)
 {
-    /* At most 10^12 times 10^6: far from the end of 64 bits. */
-    int64_t parts = amount_minor * fee->share_ppm;
-    int64_t whole = parts / SETPAY_FEE_SHARE_WHOLE;
+    /* In two halves: many payments times a million would not fit. */
+    int64_t parts = amount_minor % SETPAY_FEE_SHARE_WHOLE * share_ppm;
+    int64_t whole =
+        amount_minor / SETPAY_FEE_SHARE_WHOLE * share_ppm + parts / SETPAY_FEE_SHARE_WHOLE;
     int64_t rest = parts % SETPAY_FEE_SHARE_WHOLE;
     if (rest * 2 > SETPAY_FEE_SHARE_WHOLE || (rest * 2 == SETPAY_FEE_SHARE_WHOLE && whole % 2 != 0))
         whole++;
+    return whole;
+}
+
+int64_t setpay_fee_of(const struct setpay_fee *fee, int64_t amount_minor)
+{
+    int64_t whole = setpay_share_of(fee->share_ppm, amount_minor);
     return fee->fixed_minor > amount_minor - whole ? amount_minor : whole + fee->fixed_minor;
 }
 
@@ -72,6 +79,27 @@ static const char *read_decimal(const char *at, int digits, int64_t *value)
     }
     *value = made;
     return at;
+}
+
+enum setpay_error setpay_share_parse(const char *text, int64_t *share_ppm)
+{
+    int64_t value = 0;
+    const char *end = read_decimal(text, SHARE_DIGITS, &value);
+    if (end == NULL || *end != '\0' || value > SETPAY_FEE_SHARE_WHOLE)
+        return SETPAY_E_INVALID;
+    *share_ppm = value;
+    return SETPAY_OK;
+}
+
+const char *setpay_share_format(int64_t share_ppm, char out[SETPAY_SHARE_TEXT_SIZE])
+{
+    int size = snprintf(out, SETPAY_SHARE_TEXT_SIZE, "%lld.%04lld", (long long)(share_ppm / 10000),
+                        (long long)(share_ppm % 10000));
+    while (out[size - 1] == '0')
+        out[--size] = '\0';
+    if (out[size - 1] == '.')
+        out[size - 1] = '\0';
+    return out;
 }
 
 enum setpay_error setpay_fee_parse(const char *text, const char *currency, struct setpay_fee *fee)

@@ -42,11 +42,19 @@ struct setpay_charges {
     int64_t fee_minor;
 };
 
+/* Pure. A share of an amount that may be many payments', from 0 on, rounded. */
+int64_t setpay_share_of(int64_t share_ppm, int64_t amount_minor);
 /* Pure. amount_minor: 0 to SETPAY_MONEY_MAX_MINOR. */
 int64_t setpay_fee_of(const struct setpay_fee *fee, int64_t amount_minor);
 /* Zeros where no row names brand and currency. */
 struct setpay_charges setpay_fees_of(const struct setpay_fees *fees, const char *brand,
                                      const struct setpay_money *amount);
+
+/* "2.5": a percentage with up to four digits behind the point, 0 to 100, in parts per million.
+ * SETPAY_E_INVALID. And back, without zeros at its end. */
+enum setpay_error setpay_share_parse(const char *text, int64_t *share_ppm) SETPAY_MUST_CHECK;
+#define SETPAY_SHARE_TEXT_SIZE 24
+const char *setpay_share_format(int64_t share_ppm, char out[SETPAY_SHARE_TEXT_SIZE]);
 
 /* "0.25 % + 0.10": a share with up to four digits behind the point, a fixed amount in the currency,
  * or both. SETPAY_E_INVALID. */

@@ -20,6 +20,8 @@ const char *setpay_account_name(enum setpay_account account)
         [SETPAY_ACCOUNT_FEES] = "fees",
         [SETPAY_ACCOUNT_CASH] = "cash",
         [SETPAY_ACCOUNT_SUSPENSE] = "suspense",
+        [SETPAY_ACCOUNT_DISPUTES] = "disputes",
+        [SETPAY_ACCOUNT_RESERVE] = "reserve",
     };
     return (unsigned)account <= SETPAY_ACCOUNT_LAST ? names[account] : NULL;
 }
@@ -33,6 +35,13 @@ const char *setpay_ledger_kind_name(enum setpay_ledger_kind kind)
         [SETPAY_LEDGER_CREDIT_REVERSAL] = "credit reversal",
         [SETPAY_LEDGER_SETTLEMENT] = "settlement",
         [SETPAY_LEDGER_SUSPENSE] = "suspense",
+        [SETPAY_LEDGER_DISPUTE] = "dispute",
+        [SETPAY_LEDGER_DISPUTE_LOST] = "dispute lost",
+        [SETPAY_LEDGER_DISPUTE_WON] = "dispute won",
+        [SETPAY_LEDGER_RESERVE] = "reserve",
+        [SETPAY_LEDGER_RESERVE_RELEASE] = "reserve release",
+        [SETPAY_LEDGER_ISSUER_PAYMENT] = "issuer payment",
+        [SETPAY_LEDGER_SUSPENSE_CLEARED] = "suspense cleared",
     };
     return (unsigned)kind <= SETPAY_LEDGER_LAST ? names[kind] : NULL;
 }
@@ -57,6 +66,24 @@ void setpay_ledger_post(enum setpay_ledger_kind kind, int64_t amount_minor,
     post(entry, SETPAY_ACCOUNT_INTERCHANGE, sign * charges->interchange_minor);
     post(entry, SETPAY_ACCOUNT_MERCHANT_PAYABLE, -sign * (amount_minor - charges->fee_minor));
     post(entry, SETPAY_ACCOUNT_FEES, -sign * charges->fee_minor);
+}
+
+void setpay_ledger_post_two(enum setpay_ledger_kind kind, enum setpay_account from,
+                            enum setpay_account to, int64_t amount_minor,
+                            struct setpay_ledger_entry *entry)
+{
+    entry->kind = kind;
+    entry->posting_count = 0;
+    post(entry, from, amount_minor);
+    post(entry, to, -amount_minor);
+}
+
+enum setpay_error setpay_ledger_end_event(struct setpay_hash *state, struct setpay_id *event)
+{
+    struct setpay_digest digest;
+    SETPAY_TRY(setpay_hash_final(state, &digest));
+    memcpy(event->bytes, digest.bytes, sizeof event->bytes);
+    return SETPAY_OK;
 }
 
 enum setpay_error setpay_ledger_hash(const struct setpay_ledger_entry *entry,

@@ -45,9 +45,12 @@ enum setpay_account {
     SETPAY_ACCOUNT_MERCHANT_PAYABLE = 2,  /* what we owe a merchant, less our fee */
     SETPAY_ACCOUNT_INTERCHANGE = 3,       /* what issuers keep */
     SETPAY_ACCOUNT_FEES = 4,              /* what merchants pay us */
-    SETPAY_ACCOUNT_CASH = 5,              /* what was paid out to merchants */
-    SETPAY_ACCOUNT_SUSPENSE = 6,          /* what issuers refused, until it is clear whose it is */
-    SETPAY_ACCOUNT_LAST = SETPAY_ACCOUNT_SUSPENSE
+    SETPAY_ACCOUNT_CASH = 5,              /* what issuers paid, less what was paid to merchants */
+    SETPAY_ACCOUNT_SUSPENSE = 6,          /* what issuers refused, or paid too much, until it is
+                                           * clear whose it is */
+    SETPAY_ACCOUNT_DISPUTES = 7,          /* held back from merchants while it is in dispute */
+    SETPAY_ACCOUNT_RESERVE = 8,           /* held back from merchants for some time */
+    SETPAY_ACCOUNT_LAST = SETPAY_ACCOUNT_RESERVE
 };
 /* "issuer receivable"; NULL for a number that is none. */
 const char *setpay_account_name(enum setpay_account account);
@@ -59,7 +62,14 @@ enum setpay_ledger_kind {
     SETPAY_LEDGER_CREDIT_REVERSAL = 4,
     SETPAY_LEDGER_SETTLEMENT = 5, /* a payout; its event is the settlement (settlement.h) */
     SETPAY_LEDGER_SUSPENSE = 6,   /* a presentment that was refused; its event is computed of it */
-    SETPAY_LEDGER_LAST = SETPAY_LEDGER_SUSPENSE
+    SETPAY_LEDGER_DISPUTE = 7,    /* these three are of a dispute (dispute.h) */
+    SETPAY_LEDGER_DISPUTE_LOST = 8,
+    SETPAY_LEDGER_DISPUTE_WON = 9,
+    SETPAY_LEDGER_RESERVE = 10, /* a settlement holds something back (reserve.h) */
+    SETPAY_LEDGER_RESERVE_RELEASE = 11,
+    SETPAY_LEDGER_ISSUER_PAYMENT = 12, /* an issuer has paid (incoming.h); of no merchant */
+    SETPAY_LEDGER_SUSPENSE_CLEARED = 13,
+    SETPAY_LEDGER_LAST = SETPAY_LEDGER_SUSPENSE_CLEARED
 };
 /* "capture reversal"; NULL for a number that is none. */
 const char *setpay_ledger_kind_name(enum setpay_ledger_kind kind);
@@ -76,7 +86,7 @@ struct setpay_ledger_entry {
     setpay_time_ms time_ms;
     enum setpay_ledger_kind kind;
     struct setpay_id event;
-    char brand[SETPAY_WIRE_BRAND_MAX + 1];
+    char brand[SETPAY_WIRE_BRAND_MAX + 1]; /* "": of an issuer, which merchant_id names */
     char merchant_id[SETPAY_WIRE_PARTY_MAX + 1];
     char currency[4];
     struct setpay_posting postings[SETPAY_LEDGER_POSTINGS_MAX];
@@ -90,6 +100,16 @@ struct setpay_ledger_entry {
  * same the other way round. */
 void setpay_ledger_post(enum setpay_ledger_kind kind, int64_t amount_minor,
                         const struct setpay_charges *charges, struct setpay_ledger_entry *entry);
+
+/* Pure: two postings, of from and to the other way round; none of 0. Debits from. */
+void setpay_ledger_post_two(enum setpay_ledger_kind kind, enum setpay_account from,
+                            enum setpay_account to, int64_t amount_minor,
+                            struct setpay_ledger_entry *entry);
+/* An event that is computed of what it is of: the first half of a digest, an id that nobody
+ * chooses. */
+struct setpay_hash;
+enum setpay_error setpay_ledger_end_event(struct setpay_hash *state,
+                                          struct setpay_id *event) SETPAY_MUST_CHECK;
 
 /* Pure: the hash of entry as it stands, behind the entry with the hash previous. */
 enum setpay_error setpay_ledger_hash(const struct setpay_ledger_entry *entry,

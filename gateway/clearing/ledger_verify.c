@@ -57,8 +57,9 @@ static enum setpay_error read_postings(struct setpay_db *db, struct setpay_ledge
 
 static void check_sum(struct setpay_look *look, const struct setpay_ledger_entry *entry)
 {
-    int64_t limit =
-        entry->kind == SETPAY_LEDGER_SETTLEMENT ? PAYOUT_MAX_MINOR : SETPAY_MONEY_MAX_MINOR;
+    bool is_of_many =
+        entry->kind == SETPAY_LEDGER_SETTLEMENT || entry->kind >= SETPAY_LEDGER_RESERVE;
+    int64_t limit = is_of_many ? PAYOUT_MAX_MINOR : SETPAY_MONEY_MAX_MINOR;
     int64_t sum = 0;
     for (size_t i = 0; i < entry->posting_count; i++) {
         const struct setpay_posting *posting = &entry->postings[i];
@@ -260,6 +261,9 @@ static enum setpay_error check_rest(struct setpay_look *look)
         " ELSE 0 END), 0) FROM step WHERE payment_id = payment.id) ORDER BY payment.id",
         "its steps add up to something else:"));
     SETPAY_TRY(setpay_settlement_verify(look));
+    SETPAY_TRY(setpay_look_disputes(look));
+    SETPAY_TRY(setpay_look_reserve(look));
+    SETPAY_TRY(setpay_look_incoming(look));
     return setpay_look_each_row(
         look,
         "SELECT 'account ' || account || ', ' || brand || ' ' || merchant_id || ', ' || currency ||"

@@ -25,6 +25,31 @@ void setpay_look_find(struct setpay_look *look, const char *format, ...) SETPAY_
 /* A query whose rows are each a finding: one text column, which stands behind words. */
 enum setpay_error setpay_look_each_row(struct setpay_look *look, const char *sql,
                                        const char *words) SETPAY_MUST_CHECK;
+/* What an entry should be, by what its event names. */
+struct setpay_look_expected {
+    struct setpay_ledger_entry entry; /* brand, merchant, currency and postings */
+    struct setpay_id token;           /* computed of what it names */
+};
+/* SETPAY_E_NOT_FOUND: there is nothing of that event. One for each kind of entry that is not of a
+ * step. */
+typedef enum setpay_error setpay_look_expect_fn(struct setpay_db *db, const struct setpay_id *event,
+                                                struct setpay_look_expected *expected);
+/* dispute_verify.c */
+setpay_look_expect_fn setpay_look_expect_dispute;
+setpay_look_expect_fn setpay_look_expect_lost;
+setpay_look_expect_fn setpay_look_expect_won;
+/* reserve_verify.c */
+setpay_look_expect_fn setpay_look_expect_reserve;
+setpay_look_expect_fn setpay_look_expect_release;
+/* incoming_verify.c */
+setpay_look_expect_fn setpay_look_expect_payment;
+setpay_look_expect_fn setpay_look_expect_cleared;
+
+/* The rows beside the ledger, each with its entry and what it did; from the beginning. */
+enum setpay_error setpay_look_disputes(struct setpay_look *look) SETPAY_MUST_CHECK;
+enum setpay_error setpay_look_reserve(struct setpay_look *look) SETPAY_MUST_CHECK;
+enum setpay_error setpay_look_incoming(struct setpay_look *look) SETPAY_MUST_CHECK;
+
 /* Whether both have the same postings. */
 bool setpay_ledger_same_postings(const struct setpay_ledger_entry *a,
                                  const struct setpay_ledger_entry *b);

@@ -7,6 +7,7 @@
 #include "gateway/clearing/settlement.h"
 
 #include "common/crypto/hash.h"
+#include "gateway/clearing/reserve.h"
 #include "gateway/payment/payment.h"
 
 #include <stdio.h>
@@ -20,10 +21,6 @@
     " WHERE batch.brand = " brand " AND batch.merchant_id = " merchant " AND batch.open = 0"       \
     " AND batch.closed_ms <= " cut_off " AND presentment.settlement_id = 0"
 #define TAKEN "presentment.response_code IN ('00', '94')"
-#define SETTLEMENT_COLUMNS                                                                         \
-    "id, token, brand, merchant_id, currency, day, cut_off_ms, capture_count, capture_minor,"      \
-    " credit_count, credit_minor, fee_minor, refused_count, refused_minor, carried_in_minor,"      \
-    " payout_minor, carried_out_minor, created_ms"
 
 /* ------------------------------------------------------------------ pure */
 
@@ -39,18 +36,13 @@ int64_t setpay_settlement_net(const struct setpay_settlement_sums *sums)
 
 void setpay_settlement_close(struct setpay_settlement *settlement)
 {
-    int64_t due = settlement->carried_in_minor + setpay_settlement_net(&settlement->sums);
+    int64_t due = settlement->carried_in_minor + setpay_settlement_net(&settlement->sums) +
+                  setpay_adjustment_net(&settlement->adjusted) + settlement->released_minor;
+    int64_t share = setpay_share_of(settlement->reserve_ppm, settlement->sums.capture_minor);
+    settlement->held_minor = due <= 0 ? 0 : share < due ? share : due;
+    due -= settlement->held_minor;
     settlement->payout_minor = due > 0 ? due : 0;
     settlement->carried_out_minor = due < 0 ? due : 0;
-}
-
-/* The first half of a digest: an id that nobody chooses. */
-static enum setpay_error end_token(struct setpay_hash *state, struct setpay_id *token)
-{
-    struct setpay_digest digest;
-    SETPAY_TRY(setpay_hash_final(state, &digest));
-    memcpy(token->bytes, digest.bytes, sizeof token->bytes);
-    return SETPAY_OK;
 }
 
 enum setpay_error setpay_settlement_token(const struct setpay_settlement *settlement,
@@ -62,7 +54,7 @@ enum setpay_error setpay_settlement_token(const struct setpay_settlement *settle
     setpay_hash_add(&state, setpay_view_string(settlement->merchant_id));
     setpay_hash_add(&state, setpay_view_string(settlement->currency));
     setpay_hash_add(&state, setpay_view_string(settlement->day));
-    return end_token(&state, token);
+    return setpay_ledger_end_event(&state, token);
 }
 
 enum setpay_error setpay_suspense_token(const struct setpay_id *step, struct setpay_id *token)
@@ -70,34 +62,33 @@ enum setpay_error setpay_suspense_token(const struct setpay_id *step, struct set
     struct setpay_hash state;
     setpay_hash_init(&state, "suspense");
     setpay_hash_add(&state, setpay_id_view(step));
-    return end_token(&state, token);
-}
-
-static void post_two(enum setpay_ledger_kind kind, enum setpay_account to, int64_t amount_minor,
-                     struct setpay_ledger_entry *entry)
-{
-    entry->kind = kind;
-    entry->posting_count = 0;
-    if (amount_minor == 0)
-        return;
-    entry->postings[0] = (struct setpay_posting){SETPAY_ACCOUNT_MERCHANT_PAYABLE, amount_minor};
-    entry->postings[1] = (struct setpay_posting){to, -amount_minor};
-    entry->posting_count = 2;
+    return setpay_ledger_end_event(&state, token);
 }
 
 void setpay_settlement_post(int64_t payout_minor, struct setpay_ledger_entry *entry)
 {
-    post_two(SETPAY_LEDGER_SETTLEMENT, SETPAY_ACCOUNT_CASH, payout_minor, entry);
+    setpay_ledger_post_two(SETPAY_LEDGER_SETTLEMENT, SETPAY_ACCOUNT_MERCHANT_PAYABLE,
+                           SETPAY_ACCOUNT_CASH, payout_minor, entry);
 }
 
 void setpay_suspense_post(int64_t amount_minor, struct setpay_ledger_entry *entry)
 {
-    post_two(SETPAY_LEDGER_SUSPENSE, SETPAY_ACCOUNT_SUSPENSE, amount_minor, entry);
+    setpay_ledger_post_two(SETPAY_LEDGER_SUSPENSE, SETPAY_ACCOUNT_MERCHANT_PAYABLE,
+                           SETPAY_ACCOUNT_SUSPENSE, amount_minor, entry);
 }
 
 /* ------------------------------------------------------------------ rows */
 
-static void read_settlement(struct setpay_db_rows *rows, struct setpay_settlement *settlement)
+static struct setpay_adjustment adjustment_like(const struct setpay_settlement *settlement)
+{
+    struct setpay_adjustment like = {.id = 0};
+    memcpy(like.brand, settlement->brand, sizeof like.brand);
+    memcpy(like.merchant_id, settlement->merchant_id, sizeof like.merchant_id);
+    memcpy(like.currency, settlement->currency, sizeof like.currency);
+    return like;
+}
+
+void setpay_settlement_read(struct setpay_db_rows *rows, struct setpay_settlement *settlement)
 {
     struct setpay_settlement s = {0};
     int c = 0;
@@ -119,6 +110,16 @@ static void read_settlement(struct setpay_db_rows *rows, struct setpay_settlemen
     s.payout_minor = setpay_db_get_int(rows, c++);
     s.carried_out_minor = setpay_db_get_int(rows, c++);
     s.created_ms = setpay_db_get_int(rows, c++);
+    s.adjusted.disputed_count = setpay_db_get_int(rows, c++);
+    s.adjusted.disputed_minor = setpay_db_get_int(rows, c++);
+    s.adjusted.returned_count = setpay_db_get_int(rows, c++);
+    s.adjusted.returned_minor = setpay_db_get_int(rows, c++);
+    s.adjusted.cleared_count = setpay_db_get_int(rows, c++);
+    s.adjusted.cleared_minor = setpay_db_get_int(rows, c++);
+    s.reserve_ppm = setpay_db_get_int(rows, c++);
+    s.reserve_days = setpay_db_get_int(rows, c++);
+    s.held_minor = setpay_db_get_int(rows, c++);
+    s.released_minor = setpay_db_get_int(rows, c++);
     *settlement = s;
 }
 
@@ -130,7 +131,7 @@ enum setpay_error setpay_settlement_each(struct setpay_db *db,
     enum setpay_error error = SETPAY_OK;
     SETPAY_TRY(setpay_db_select(
         db, &rows,
-        "SELECT " SETTLEMENT_COLUMNS " FROM settlement WHERE day = $1 AND id > $2"
+        "SELECT " SETPAY_SETTLEMENT_COLUMNS " FROM settlement WHERE day = $1 AND id > $2"
         " AND ($3 IS NULL OR brand = $4) AND ($5 IS NULL OR merchant_id = $6)"
         " ORDER BY id LIMIT $7",
         SETPAY_DB_TEXT(filter->day), SETPAY_DB_INT(filter->after), SETPAY_DB_TEXT(filter->brand),
@@ -138,7 +139,7 @@ enum setpay_error setpay_settlement_each(struct setpay_db *db,
         SETPAY_DB_TEXT(filter->merchant_id), SETPAY_DB_INT(filter->limit)));
     while (error == SETPAY_OK && setpay_db_next(rows)) {
         struct setpay_settlement settlement;
-        read_settlement(rows, &settlement);
+        setpay_settlement_read(rows, &settlement);
         error = each(arg, &settlement);
     }
     enum setpay_error end = setpay_db_end(rows);
@@ -153,8 +154,11 @@ static enum setpay_error insert(struct setpay_db *db, struct setpay_settlement *
         db,
         "INSERT INTO settlement (token, brand, merchant_id, currency, day, cut_off_ms,"
         " capture_count, capture_minor, credit_count, credit_minor, fee_minor, refused_count,"
-        " refused_minor, carried_in_minor, payout_minor, carried_out_minor, created_ms)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
+        " refused_minor, carried_in_minor, payout_minor, carried_out_minor, created_ms,"
+        " disputed_count, disputed_minor, returned_count, returned_minor, cleared_count,"
+        " cleared_minor, reserve_ppm, reserve_days, held_minor, released_minor)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,"
+        " $18, $19, $20, $21, $22, $23, $24, $25, $26, $27)",
         SETPAY_DB_ID(&s->token), SETPAY_DB_TEXT(s->brand), SETPAY_DB_TEXT(s->merchant_id),
         SETPAY_DB_TEXT(s->currency), SETPAY_DB_TEXT(s->day), SETPAY_DB_INT(s->cut_off_ms),
         SETPAY_DB_INT(s->sums.capture_count), SETPAY_DB_INT(s->sums.capture_minor),
@@ -162,7 +166,12 @@ static enum setpay_error insert(struct setpay_db *db, struct setpay_settlement *
         SETPAY_DB_INT(s->sums.fee_minor), SETPAY_DB_INT(s->sums.refused_count),
         SETPAY_DB_INT(s->sums.refused_minor), SETPAY_DB_INT(s->carried_in_minor),
         SETPAY_DB_INT(s->payout_minor), SETPAY_DB_INT(s->carried_out_minor),
-        SETPAY_DB_INT(s->created_ms)));
+        SETPAY_DB_INT(s->created_ms), SETPAY_DB_INT(s->adjusted.disputed_count),
+        SETPAY_DB_INT(s->adjusted.disputed_minor), SETPAY_DB_INT(s->adjusted.returned_count),
+        SETPAY_DB_INT(s->adjusted.returned_minor), SETPAY_DB_INT(s->adjusted.cleared_count),
+        SETPAY_DB_INT(s->adjusted.cleared_minor), SETPAY_DB_INT(s->reserve_ppm),
+        SETPAY_DB_INT(s->reserve_days), SETPAY_DB_INT(s->held_minor),
+        SETPAY_DB_INT(s->released_minor)));
     SETPAY_TRY(setpay_db_one(db, &rows, "SELECT id FROM settlement WHERE token = $1",
                              SETPAY_DB_ID(&s->token)));
     int64_t id = setpay_db_get_int(rows, 0);
@@ -251,10 +260,20 @@ static enum setpay_error pay_out(struct setpay_db *db, const struct setpay_settl
     return entry.posting_count == 0 ? SETPAY_OK : setpay_ledger_append(db, &entry);
 }
 
+/* What adjustments and reserve add to a settlement. */
+static enum setpay_error add_rest(struct setpay_db *db, struct setpay_settlement *settlement)
+{
+    const struct setpay_adjustment like = adjustment_like(settlement);
+    SETPAY_TRY(setpay_adjustment_waiting(db, &like, settlement->cut_off_ms, &settlement->adjusted));
+    return setpay_reserve_due(db, settlement, &settlement->released_minor);
+}
+
 static enum setpay_error settle_one(struct setpay_db *db, struct setpay_settlement *settlement)
 {
     const struct setpay_settlement_sums *sums = &settlement->sums;
+    const struct setpay_adjustment like = adjustment_like(settlement);
     SETPAY_TRY(setpay_settlement_token(settlement, &settlement->token));
+    SETPAY_TRY(add_rest(db, settlement));
     setpay_settlement_close(settlement);
     SETPAY_TRY(insert(db, settlement));
     SETPAY_TRY(setpay_db_run(
@@ -266,7 +285,11 @@ static enum setpay_error settle_one(struct setpay_db *db, struct setpay_settleme
         SETPAY_DB_TEXT(settlement->currency)));
     if (setpay_db_changes(db) != sums->capture_count + sums->credit_count + sums->refused_count)
         return SETPAY_E_INTERNAL;
+    SETPAY_TRY(setpay_adjustment_settle(db, &like, settlement->cut_off_ms, settlement->id,
+                                        &settlement->adjusted));
     SETPAY_TRY(suspend_refused(db, settlement));
+    SETPAY_TRY(setpay_reserve_release(db, settlement));
+    SETPAY_TRY(setpay_reserve_hold(db, settlement));
     return pay_out(db, settlement);
 }
 
@@ -311,6 +334,40 @@ static enum setpay_error gather(struct setpay_db *db, const struct setpay_settle
     return setpay_db_end(rows);
 }
 
+/* A currency in which there are no items, but something was adjusted, or is to be released. */
+static enum setpay_error gather_rest(struct setpay_db *db, const struct setpay_settlement *like,
+                                     size_t first, struct setpay_settling *settling)
+{
+    struct setpay_db_rows *rows;
+    size_t with_items = settling->made_count;
+    SETPAY_TRY(setpay_db_select(
+        db, &rows,
+        "SELECT currency FROM adjustment WHERE brand = $1 AND merchant_id = $2"
+        " AND settlement_id = 0 AND created_ms <= $3 UNION"
+        " SELECT currency FROM reserve WHERE brand = $4 AND merchant_id = $5 AND released_by = 0"
+        " AND due_day <= $6 ORDER BY currency",
+        SETPAY_DB_TEXT(like->brand), SETPAY_DB_TEXT(like->merchant_id),
+        SETPAY_DB_INT(like->cut_off_ms), SETPAY_DB_TEXT(like->brand),
+        SETPAY_DB_TEXT(like->merchant_id), SETPAY_DB_TEXT(like->day)));
+    while (setpay_db_next(rows)) {
+        char currency[sizeof like->currency];
+        bool known = false;
+        setpay_db_get_text(rows, 0, currency, sizeof currency);
+        for (size_t i = first; i < with_items; i++)
+            known = known || strcmp(settling->made[i].currency, currency) == 0;
+        if (known)
+            continue;
+        if (settling->made_count == SETPAY_SETTLEMENTS_AT_ONCE) {
+            settling->more = true;
+            break;
+        }
+        struct setpay_settlement *made = &settling->made[settling->made_count++];
+        *made = *like;
+        memcpy(made->currency, currency, sizeof made->currency);
+    }
+    return setpay_db_end(rows);
+}
+
 static enum setpay_error count_waiting(struct setpay_db *db, const struct setpay_settlement *like,
                                        struct setpay_settling *settling)
 {
@@ -333,8 +390,10 @@ static enum setpay_error settle_gathered(struct setpay_db *db, size_t first,
         char newest[SETPAY_DATE_TEXT_SIZE];
         SETPAY_TRY(read_newest(db, one, newest, &one->carried_in_minor));
         if (strcmp(newest, one->day) >= 0) {
-            settling->later_count +=
-                one->sums.capture_count + one->sums.credit_count + one->sums.refused_count;
+            SETPAY_TRY(add_rest(db, one));
+            settling->later_count += one->sums.capture_count + one->sums.credit_count +
+                                     one->sums.refused_count +
+                                     setpay_adjustment_count(&one->adjusted);
             continue;
         }
         SETPAY_TRY(settle_one(db, one));
@@ -363,7 +422,11 @@ static enum setpay_error settle_merchant(struct setpay_db *db,
     memcpy(like.brand, merchant->brand, sizeof like.brand);
     memcpy(like.merchant_id, merchant->id, sizeof like.merchant_id);
     (void)setpay_date_format(&day, like.day);
+    like.reserve_ppm = merchant->reserve_ppm;
+    like.reserve_days = merchant->reserve_days;
     SETPAY_TRY(gather(db, &like, settling));
+    if (!settling->more)
+        SETPAY_TRY(gather_rest(db, &like, first, settling));
     SETPAY_TRY(count_waiting(db, &like, settling));
     return settle_gathered(db, first, settling);
 }

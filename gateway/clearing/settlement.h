@@ -7,9 +7,12 @@
  * owe the merchant to the suspense account, until somebody has found out what is right.
  *
  *     net = captured - credited - fees
- *     payout = carried in + net, where that is above 0; else nothing, and it is carried out
+ *     due = carried in + net - disputed + returned + cleared + released
+ *     held = a share of what was captured (reserve.h), but no more than is due
+ *     payout = due - held, where that is above 0; else nothing, and it is carried out
  *
- * What is carried from day to day is 0 or below: what the merchant owes us. The entries of the
+ * What is disputed, returned and cleared are adjustments (adjustment.h). What is carried from day
+ * to day is 0 or below: what the merchant owes us. The entries of the
  * ledger that a settlement makes have events of their own, computed from what they are of, so that
  * nothing can be posted twice.
  */
@@ -21,6 +24,7 @@
 #include "common/base/ids.h"
 #include "common/store/db.h"
 #include "common/wire/messages.h"
+#include "gateway/clearing/adjustment.h"
 #include "gateway/clearing/ledger.h"
 #include "gateway/clearing/zone.h"
 
@@ -47,6 +51,19 @@
     "CREATE INDEX presentment_batch ON presentment (batch_id, settlement_id);"                     \
     "CREATE UNIQUE INDEX presentment_suspense ON presentment (suspense);"
 
+/* Of a later step of the gateway's schema. */
+#define SETPAY_SETTLEMENT_MORE_SCHEMA                                                              \
+    "ALTER TABLE settlement ADD COLUMN disputed_count INTEGER NOT NULL DEFAULT 0;"                 \
+    "ALTER TABLE settlement ADD COLUMN disputed_minor INTEGER NOT NULL DEFAULT 0;"                 \
+    "ALTER TABLE settlement ADD COLUMN returned_count INTEGER NOT NULL DEFAULT 0;"                 \
+    "ALTER TABLE settlement ADD COLUMN returned_minor INTEGER NOT NULL DEFAULT 0;"                 \
+    "ALTER TABLE settlement ADD COLUMN cleared_count INTEGER NOT NULL DEFAULT 0;"                  \
+    "ALTER TABLE settlement ADD COLUMN cleared_minor INTEGER NOT NULL DEFAULT 0;"                  \
+    "ALTER TABLE settlement ADD COLUMN reserve_ppm INTEGER NOT NULL DEFAULT 0;"                    \
+    "ALTER TABLE settlement ADD COLUMN reserve_days INTEGER NOT NULL DEFAULT 0;"                   \
+    "ALTER TABLE settlement ADD COLUMN held_minor INTEGER NOT NULL DEFAULT 0;"                     \
+    "ALTER TABLE settlement ADD COLUMN released_minor INTEGER NOT NULL DEFAULT 0;"
+
 /* What items come to. All of one merchant and currency. */
 struct setpay_settlement_sums {
     int64_t capture_count, capture_minor; /* taken by the issuer; gross */
@@ -65,6 +82,11 @@ struct setpay_settlement {
     char day[SETPAY_DATE_TEXT_SIZE];
     setpay_time_ms cut_off_ms;
     struct setpay_settlement_sums sums;
+    struct setpay_adjustment_sums adjusted;
+    int64_t reserve_ppm;      /* the share of what was captured that is held back */
+    int64_t reserve_days;     /* for so long */
+    int64_t held_minor;       /* into the reserve */
+    int64_t released_minor;   /* out of it: of earlier settlements */
     int64_t carried_in_minor; /* 0 or below */
     int64_t payout_minor;     /* 0 or above */
     int64_t carried_out_minor;
@@ -76,7 +98,7 @@ struct setpay_settlement {
 /* "00", "94": the issuer has it. */
 bool setpay_presentment_is_taken(const char *response_code);
 int64_t setpay_settlement_net(const struct setpay_settlement_sums *sums);
-/* Sets payout and what is carried out. */
+/* Sets what is held back, payout and what is carried out. */
 void setpay_settlement_close(struct setpay_settlement *settlement);
 /* The event of the entry by which a settlement is paid out, and its token: computed from merchant,
  * currency and day. SETPAY_E_CRYPTO. */
@@ -113,6 +135,15 @@ enum setpay_error setpay_settle(struct setpay_db *db, struct setpay_settling *se
                                 struct setpay_problem *problem) SETPAY_MUST_CHECK;
 
 /* ------------------------------------------------------------------ looking */
+
+/* Of the rows of settlements, as setpay_settlement_read reads them. */
+#define SETPAY_SETTLEMENT_COLUMNS                                                                  \
+    "id, token, brand, merchant_id, currency, day, cut_off_ms, capture_count, capture_minor,"      \
+    " credit_count, credit_minor, fee_minor, refused_count, refused_minor, carried_in_minor,"      \
+    " payout_minor, carried_out_minor, created_ms, disputed_count, disputed_minor,"                \
+    " returned_count, returned_minor, cleared_count, cleared_minor, reserve_ppm, reserve_days,"    \
+    " held_minor, released_minor"
+void setpay_settlement_read(struct setpay_db_rows *rows, struct setpay_settlement *settlement);
 
 /* Of a day, in the order of their making. */
 struct setpay_settlement_filter {

@@ -22,14 +22,8 @@
 
 /* ------------------------------------------------------------------ entries */
 
-/* What an entry should be by what it names. */
-struct expected {
-    struct setpay_ledger_entry entry;
-    struct setpay_id token; /* computed */
-};
-
 static enum setpay_error read_settlement(struct setpay_db *db, const struct setpay_id *event,
-                                         struct expected *expected)
+                                         struct setpay_look_expected *expected)
 {
     struct setpay_db_rows *rows;
     struct setpay_settlement settlement = {0};
@@ -51,7 +45,7 @@ static enum setpay_error read_settlement(struct setpay_db *db, const struct setp
 }
 
 static enum setpay_error read_suspended(struct setpay_db *db, const struct setpay_id *event,
-                                        struct expected *expected)
+                                        struct setpay_look_expected *expected)
 {
     struct setpay_db_rows *rows;
     struct setpay_id step;
@@ -70,20 +64,36 @@ static enum setpay_error read_suspended(struct setpay_db *db, const struct setpa
     return setpay_suspense_token(&step, &expected->token);
 }
 
+/* What the kinds of entries that are not of steps name, and what else that is of. */
+static const struct {
+    const char *what, *of;
+    setpay_look_expect_fn *expect;
+} kinds[SETPAY_LEDGER_LAST + 1] = {
+    [SETPAY_LEDGER_SETTLEMENT] = {"settlement", "day", read_settlement},
+    [SETPAY_LEDGER_SUSPENSE] = {"presentment in suspense", "step", read_suspended},
+    [SETPAY_LEDGER_DISPUTE] = {"dispute", "content", setpay_look_expect_dispute},
+    [SETPAY_LEDGER_DISPUTE_LOST] = {"dispute that was lost", "content", setpay_look_expect_lost},
+    [SETPAY_LEDGER_DISPUTE_WON] = {"dispute that was won", "content", setpay_look_expect_won},
+    [SETPAY_LEDGER_RESERVE] = {"reserve", "settlement", setpay_look_expect_reserve},
+    [SETPAY_LEDGER_RESERVE_RELEASE] = {"reserve that was released", "settlement",
+                                       setpay_look_expect_release},
+    [SETPAY_LEDGER_ISSUER_PAYMENT] = {"issuer's payment", "content", setpay_look_expect_payment},
+    [SETPAY_LEDGER_SUSPENSE_CLEARED] = {"clearing of suspense", "content",
+                                        setpay_look_expect_cleared},
+};
+
 enum setpay_error setpay_settlement_verify_entry(struct setpay_look *look,
                                                  const struct setpay_ledger_entry *entry)
 {
     char token[SETPAY_ID_TEXT_SIZE];
-    struct expected expected = {.entry = {.number = 0}};
-    bool pays_out = entry->kind == SETPAY_LEDGER_SETTLEMENT;
-    const char *what = pays_out ? "settlement" : "presentment in suspense";
+    struct setpay_look_expected expected = {.entry = {.number = 0}};
     long long number = (long long)entry->number;
-    if (setpay_ledger_kind_name(entry->kind) == NULL) {
+    if (setpay_ledger_kind_name(entry->kind) == NULL || kinds[entry->kind].expect == NULL) {
         setpay_look_find(look, "entry %lld: there is no kind %d", number, (int)entry->kind);
         return SETPAY_OK;
     }
-    enum setpay_error error = pays_out ? read_settlement(look->db, &entry->event, &expected)
-                                       : read_suspended(look->db, &entry->event, &expected);
+    const char *what = kinds[entry->kind].what;
+    enum setpay_error error = kinds[entry->kind].expect(look->db, &entry->event, &expected);
     (void)setpay_id_format(&entry->event, token);
     if (error == SETPAY_E_NOT_FOUND) {
         setpay_look_find(look, "entry %lld: there is no %s %s", number, what, token);
@@ -95,7 +105,7 @@ enum setpay_error setpay_settlement_verify_entry(struct setpay_look *look,
         strcmp(expected.entry.currency, entry->currency) != 0 ||
         !setpay_id_equal(&expected.token, &entry->event))
         setpay_look_find(look, "entry %lld: the %s %s is of another merchant, currency or %s",
-                         number, what, token, pays_out ? "day" : "step");
+                         number, what, token, kinds[entry->kind].of);
     else if (!setpay_ledger_same_postings(entry, &expected.entry))
         setpay_look_find(look, "entry %lld: the %s %s would be posted with other amounts", number,
                          what, token);
@@ -170,11 +180,34 @@ static void compare(struct walk *walk, const struct setpay_settlement *s,
         setpay_look_find(walk->look, "%s carries in %lld, expected %lld from the one before", what,
                          (long long)s->carried_in_minor, (long long)carried);
     setpay_settlement_close(&closed);
+    if (closed.held_minor != s->held_minor)
+        setpay_look_find(walk->look, "%s holds %lld back, expected %lld", what,
+                         (long long)s->held_minor, (long long)closed.held_minor);
     if (closed.payout_minor != s->payout_minor || closed.carried_out_minor != s->carried_out_minor)
         setpay_look_find(walk->look,
                          "%s pays out %lld and carries out %lld, expected %lld and %lld", what,
                          (long long)s->payout_minor, (long long)s->carried_out_minor,
                          (long long)closed.payout_minor, (long long)closed.carried_out_minor);
+}
+
+static enum setpay_error compare_adjusted(struct walk *walk, const struct setpay_settlement *s)
+{
+    char what[160];
+    struct setpay_adjustment_sums sums;
+    const struct setpay_adjustment_sums *says = &s->adjusted;
+    SETPAY_TRY(setpay_adjustment_sums_of(walk->look->db, s->id, &sums));
+    if (memcmp(&sums, says, sizeof sums) != 0)
+        setpay_look_find(
+            walk->look,
+            "%s says %lld disputed (%lld), %lld returned (%lld), %lld cleared (%lld); its "
+            "adjustments come to %lld (%lld), %lld (%lld), %lld (%lld)",
+            describe(s, what), (long long)says->disputed_minor, (long long)says->disputed_count,
+            (long long)says->returned_minor, (long long)says->returned_count,
+            (long long)says->cleared_minor, (long long)says->cleared_count,
+            (long long)sums.disputed_minor, (long long)sums.disputed_count,
+            (long long)sums.returned_minor, (long long)sums.returned_count,
+            (long long)sums.cleared_minor, (long long)sums.cleared_count);
+    return SETPAY_OK;
 }
 
 static enum setpay_error check_settlement(struct walk *walk, const struct setpay_settlement *s)
@@ -191,30 +224,9 @@ static enum setpay_error check_settlement(struct walk *walk, const struct setpay
         setpay_look_find(walk->look, "%s: its day is no date", describe(s, what));
     SETPAY_TRY(add_up(walk->look->db, s->id, &sums));
     compare(walk, s, &sums);
+    SETPAY_TRY(compare_adjusted(walk, s));
     walk->last = *s;
     return SETPAY_OK;
-}
-
-static void read_row(struct setpay_db_rows *rows, struct setpay_settlement *s)
-{
-    int c = 0;
-    memset(s, 0, sizeof *s);
-    s->id = setpay_db_get_int(rows, c++);
-    setpay_db_get_id(rows, c++, &s->token);
-    setpay_db_get_text(rows, c++, s->brand, sizeof s->brand);
-    setpay_db_get_text(rows, c++, s->merchant_id, sizeof s->merchant_id);
-    setpay_db_get_text(rows, c++, s->currency, sizeof s->currency);
-    setpay_db_get_text(rows, c++, s->day, sizeof s->day);
-    s->sums.capture_count = setpay_db_get_int(rows, c++);
-    s->sums.capture_minor = setpay_db_get_int(rows, c++);
-    s->sums.credit_count = setpay_db_get_int(rows, c++);
-    s->sums.credit_minor = setpay_db_get_int(rows, c++);
-    s->sums.fee_minor = setpay_db_get_int(rows, c++);
-    s->sums.refused_count = setpay_db_get_int(rows, c++);
-    s->sums.refused_minor = setpay_db_get_int(rows, c++);
-    s->carried_in_minor = setpay_db_get_int(rows, c++);
-    s->payout_minor = setpay_db_get_int(rows, c++);
-    s->carried_out_minor = setpay_db_get_int(rows, c++);
 }
 
 static enum setpay_error check_settlements(struct setpay_look *look)
@@ -222,15 +234,12 @@ static enum setpay_error check_settlements(struct setpay_look *look)
     struct setpay_db_rows *rows;
     enum setpay_error error = SETPAY_OK;
     struct walk walk = {.look = look};
-    SETPAY_TRY(setpay_db_select(
-        look->db, &rows,
-        "SELECT id, token, brand, merchant_id, currency, day, capture_count, capture_minor,"
-        " credit_count, credit_minor, fee_minor, refused_count, refused_minor, carried_in_minor,"
-        " payout_minor, carried_out_minor FROM settlement"
-        " ORDER BY brand, merchant_id, currency, day"));
+    SETPAY_TRY(setpay_db_select(look->db, &rows,
+                                "SELECT " SETPAY_SETTLEMENT_COLUMNS " FROM settlement"
+                                " ORDER BY brand, merchant_id, currency, day"));
     while (error == SETPAY_OK && setpay_db_next(rows)) {
         struct setpay_settlement settlement;
-        read_row(rows, &settlement);
+        setpay_settlement_read(rows, &settlement);
         error = check_settlement(&walk, &settlement);
     }
     enum setpay_error end = setpay_db_end(rows);
@@ -343,14 +352,26 @@ static enum setpay_error check_steps(struct setpay_look *look)
         "in no batch of its merchant: step");
 }
 
-/* Each account as steps and settlements leave it, without a look at any posting. Accounts: 1 issuer
- * receivable, 2 merchant payable, 3 interchange, 4 fees, 5 cash, 6 suspense. */
+/* Each account as steps, settlements, disputes and payments leave it, without a look at any
+ * posting. Accounts: 1 issuer receivable, 2 merchant payable, 3 interchange, 4 fees, 5 cash, 6
+ * suspense, 7 disputes, 8 reserve. Outcomes of disputes: 0 open, 1 for the cardholder. */
 #define OF_STEPS(account, amount)                                                                  \
     " UNION ALL SELECT " account ", brand, merchant_id, currency, 0,"                              \
     " CASE WHEN kind IN (1, 4) THEN " amount " ELSE -(" amount ") END FROM step"                   \
     " JOIN payment ON payment.id = payment_id"
 #define OF_SETTLEMENTS(account, amount)                                                            \
     " UNION ALL SELECT " account ", brand, merchant_id, currency, 0, " amount " FROM settlement"
+
+#define OF_DISPUTES(account, outcome)                                                              \
+    " UNION ALL SELECT " account ", brand, merchant_id, currency, 0, -dispute.amount_minor"        \
+    " FROM dispute JOIN step ON step.id = step_id JOIN payment ON payment.id = step.payment_id"    \
+    " WHERE outcome = " outcome
+#define OF_PAYMENTS(account, amount)                                                               \
+    " UNION ALL SELECT " account ", '', issuer, currency, 0, " amount " FROM issuer_payment"
+/* What was cleared, out of suspense and to where; a merchant's share is an adjustment. */
+#define OF_CLEARED(account, amount, where)                                                         \
+    " UNION ALL SELECT " account ", brand, merchant_id, currency, 0, " amount                      \
+    " FROM suspense_clearing" where
 
 static enum setpay_error check_accounts(struct setpay_look *look)
 {
@@ -359,12 +380,21 @@ static enum setpay_error check_accounts(struct setpay_look *look)
         "SELECT 'account ' || account || ', ' || brand || ' ' || merchant_id || ', ' || currency ||"
         " ' holds ' || SUM(kept) || ', expected ' || SUM(expected) FROM (SELECT account, brand,"
         " merchant_id, currency, amount_minor AS kept, 0 AS expected FROM ledger_balance" OF_STEPS(
-            "1", "step.amount_minor - interchange_minor")
-            OF_STEPS("2", "fee_minor - step.amount_minor") OF_STEPS("3", "interchange_minor")
-                OF_STEPS("4", "-fee_minor") OF_SETTLEMENTS("2", "payout_minor + refused_minor")
-                    OF_SETTLEMENTS("5", "-payout_minor") OF_SETTLEMENTS(
-                        "6", "-refused_minor") ") GROUP BY account, brand, merchant_id, currency "
-                                               "HAVING SUM(kept) <> SUM(expected)",
+            "1", "step.amount_minor - interchange_minor") OF_STEPS("2",
+                                                                   "fee_minor - step.amount_minor")
+            OF_STEPS("3", "interchange_minor") OF_STEPS("4", "-fee_minor") OF_SETTLEMENTS(
+                "2", "payout_minor + refused_minor + held_minor - released_minor")
+                OF_SETTLEMENTS("5", "-payout_minor") OF_SETTLEMENTS("6", "-refused_minor")
+                    OF_SETTLEMENTS("8", "released_minor - held_minor") OF_DISPUTES(
+                        "7", "0") OF_DISPUTES("1", "1") OF_PAYMENTS("5", "amount_minor")
+                        OF_PAYMENTS("1", "-matched_minor") OF_PAYMENTS(
+                            "6", "matched_minor - amount_minor") OF_CLEARED("6", "amount_minor", "")
+                            OF_CLEARED("1", "-amount_minor", " WHERE account = 1") OF_CLEARED(
+                                "5", "-amount_minor",
+                                " WHERE account = 5") " UNION ALL SELECT 2, brand, merchant_id, "
+                                                      "currency, 0, -amount_minor FROM adjustment)"
+                                                      " GROUP BY account, brand, merchant_id, "
+                                                      "currency HAVING SUM(kept) <> SUM(expected)",
         "steps and settlements leave something else:"));
     return setpay_look_each_row(
         look,
@@ -375,6 +405,8 @@ static enum setpay_error check_accounts(struct setpay_look *look)
         " WHERE day = (SELECT MAX(day) FROM settlement AS other WHERE other.brand ="
         " settlement.brand AND other.merchant_id = settlement.merchant_id AND other.currency ="
         " settlement.currency)"
+        " UNION ALL SELECT brand, merchant_id, currency, 0, amount_minor FROM adjustment"
+        " WHERE settlement_id = 0"
         " UNION ALL SELECT brand, merchant_id, currency, 0, " TO_MERCHANT " FROM step"
         " JOIN payment ON payment.id = payment_id WHERE NOT EXISTS (SELECT 1 FROM presentment"
         " WHERE step_id = step.id AND settlement_id <> 0))"

@@ -54,7 +54,7 @@ static enum setpay_error undo(const struct setpay_step *asked,
     enum setpay_payment_state next;
     if (of->kind != SETPAY_STEP_CAPTURE)
         return SETPAY_E_TOKEN; /* rule G9 */
-    if (of->undone || of->credited_minor != 0)
+    if (of->undone || of->credited_minor != 0 || of->disputed_minor != 0)
         return SETPAY_E_STATE;
     if (!of->batch_open)
         return SETPAY_E_CLEARED;

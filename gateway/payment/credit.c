@@ -3,7 +3,8 @@
  * cleared is undone (rules G8, G9).
  *
  * A credit need not wait until its capture is cleared: both then go to the issuer with the same
- * batch. It is of one capture, so that nothing is given back that was never taken.
+ * batch. It is of one capture, so that nothing is given back that was never taken; and what is in
+ * dispute at the issuer, or was given back by one, is not there to be credited once more.
  */
 #include "gateway/payment/step.h"
 
@@ -17,7 +18,8 @@ static enum setpay_error credit(const struct setpay_step *asked, const struct se
         return SETPAY_E_TOKEN; /* rule G9 */
     if (of->undone)
         return SETPAY_E_STATE;
-    if (asked->amount.minor <= 0 || asked->amount.minor > of->amount_minor - of->credited_minor)
+    if (asked->amount.minor <= 0 ||
+        asked->amount.minor > of->amount_minor - of->credited_minor - of->disputed_minor)
         return SETPAY_E_AMOUNT_LIMIT; /* rule G8 */
     SETPAY_TRY(setpay_payment_state_next(payment->state, SETPAY_PAYMENT_CREDIT, &next));
     payment->state = next;

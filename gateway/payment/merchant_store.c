@@ -3,7 +3,9 @@
  */
 #include "gateway/payment/payment.h"
 
-#define MERCHANT_COLUMNS "brand, id, name, category, enabled, created_ms, zone, cut_off_minutes"
+#define MERCHANT_COLUMNS                                                                           \
+    "brand, id, name, category, enabled, created_ms, zone, cut_off_minutes, reserve_ppm,"          \
+    " reserve_days"
 
 static void read_merchant(struct setpay_db_rows *rows, struct setpay_gateway_merchant *merchant)
 {
@@ -16,6 +18,8 @@ static void read_merchant(struct setpay_db_rows *rows, struct setpay_gateway_mer
     found.created_ms = setpay_db_get_int(rows, 5);
     setpay_db_get_text(rows, 6, found.zone, sizeof found.zone);
     found.cut_off_minutes = setpay_db_get_int(rows, 7);
+    found.reserve_ppm = setpay_db_get_int(rows, 8);
+    found.reserve_days = setpay_db_get_int(rows, 9);
     *merchant = found;
 }
 
@@ -56,11 +60,14 @@ enum setpay_error setpay_gateway_merchant_insert(struct setpay_db *db,
 {
     return setpay_db_run(db,
                          "INSERT INTO merchant (brand, id, name, category, enabled, created_ms,"
-                         " zone, cut_off_minutes) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+                         " zone, cut_off_minutes, reserve_ppm, reserve_days)"
+                         " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
                          SETPAY_DB_TEXT(merchant->brand), SETPAY_DB_TEXT(merchant->id),
                          SETPAY_DB_TEXT(merchant->name), SETPAY_DB_INT(merchant->category),
                          SETPAY_DB_BOOL(merchant->enabled), SETPAY_DB_INT(merchant->created_ms),
-                         SETPAY_DB_TEXT(merchant->zone), SETPAY_DB_INT(merchant->cut_off_minutes));
+                         SETPAY_DB_TEXT(merchant->zone), SETPAY_DB_INT(merchant->cut_off_minutes),
+                         SETPAY_DB_INT(merchant->reserve_ppm),
+                         SETPAY_DB_INT(merchant->reserve_days));
 }
 
 enum setpay_error setpay_gateway_merchant_update(struct setpay_db *db,
@@ -68,10 +75,13 @@ enum setpay_error setpay_gateway_merchant_update(struct setpay_db *db,
 {
     SETPAY_TRY(setpay_db_run(db,
                              "UPDATE merchant SET name = $1, category = $2, enabled = $3,"
-                             " zone = $4, cut_off_minutes = $5 WHERE brand = $6 AND id = $7",
+                             " zone = $4, cut_off_minutes = $5, reserve_ppm = $6,"
+                             " reserve_days = $7 WHERE brand = $8 AND id = $9",
                              SETPAY_DB_TEXT(merchant->name), SETPAY_DB_INT(merchant->category),
                              SETPAY_DB_BOOL(merchant->enabled), SETPAY_DB_TEXT(merchant->zone),
                              SETPAY_DB_INT(merchant->cut_off_minutes),
-                             SETPAY_DB_TEXT(merchant->brand), SETPAY_DB_TEXT(merchant->id)));
+                             SETPAY_DB_INT(merchant->reserve_ppm),
+                             SETPAY_DB_INT(merchant->reserve_days), SETPAY_DB_TEXT(merchant->brand),
+                             SETPAY_DB_TEXT(merchant->id)));
     return setpay_db_changes(db) == 1 ? SETPAY_OK : SETPAY_E_NOT_FOUND;
 }

@@ -39,6 +39,8 @@ struct setpay_gateway_merchant {
     setpay_time_ms created_ms;
     char zone[SETPAY_ZONE_MAX + 1]; /* whose days its settlements are of */
     int64_t cut_off_minutes;        /* of the day, at which that ends for them */
+    int64_t reserve_ppm;            /* of what it captures, that settlements hold back */
+    int64_t reserve_days;           /* for so long */
 };
 
 /* SETPAY_E_NOT_FOUND. */
@@ -49,7 +51,7 @@ setpay_gateway_merchant_find(struct setpay_db *db, const char *brand, const char
 enum setpay_error
 setpay_gateway_merchant_insert(struct setpay_db *db,
                                const struct setpay_gateway_merchant *merchant) SETPAY_MUST_CHECK;
-/* Name, category, enabled, zone and cut-off. SETPAY_E_NOT_FOUND. */
+/* Name, category, enabled, zone, cut-off and reserve. SETPAY_E_NOT_FOUND. */
 enum setpay_error
 setpay_gateway_merchant_update(struct setpay_db *db,
                                const struct setpay_gateway_merchant *merchant) SETPAY_MUST_CHECK;

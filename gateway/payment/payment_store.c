@@ -14,8 +14,11 @@
 #include "common/store/answers.h"
 #include "common/store/evidence.h"
 #include "gateway/clearing/batch.h"
+#include "gateway/clearing/dispute.h"
+#include "gateway/clearing/incoming.h"
 #include "gateway/clearing/ledger.h"
 #include "gateway/clearing/reconciliation.h"
+#include "gateway/clearing/reserve.h"
 #include "gateway/clearing/settlement.h"
 #include "gateway/payment/agreement.h"
 #include "gateway/payment/payment.h"
@@ -85,6 +88,10 @@ static const struct setpay_store_migration steps[] = {
     {8, SETPAY_SETTLEMENT_SCHEMA
      "ALTER TABLE merchant ADD COLUMN zone TEXT NOT NULL DEFAULT 'UTC';"
      "ALTER TABLE merchant ADD COLUMN cut_off_minutes INTEGER NOT NULL DEFAULT 1440;"},
+    {9, SETPAY_SETTLEMENT_MORE_SCHEMA SETPAY_ADJUSTMENT_SCHEMA SETPAY_GATEWAY_DISPUTE_SCHEMA
+            SETPAY_RESERVE_SCHEMA SETPAY_INCOMING_SCHEMA
+     "ALTER TABLE merchant ADD COLUMN reserve_ppm INTEGER NOT NULL DEFAULT 0;"
+     "ALTER TABLE merchant ADD COLUMN reserve_days INTEGER NOT NULL DEFAULT 180;"},
     {0, NULL},
 };
 

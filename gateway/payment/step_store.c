@@ -11,7 +11,7 @@ enum setpay_error setpay_gateway_step_find(struct setpay_db *db, const struct se
     SETPAY_TRY(setpay_db_one(
         db, &rows,
         "SELECT step.id, payment_id, kind, of_id, amount_minor, interchange_minor, fee_minor,"
-        " batch_id, undone, credited_minor, created_ms, batch.open FROM step"
+        " batch_id, undone, credited_minor, disputed_minor, created_ms, batch.open FROM step"
         " JOIN batch ON batch.id = step.batch_id WHERE token = $1",
         SETPAY_DB_ID(token)));
     found.id = setpay_db_get_int(rows, 0);
@@ -24,8 +24,9 @@ enum setpay_error setpay_gateway_step_find(struct setpay_db *db, const struct se
     found.batch_id = setpay_db_get_int(rows, 7);
     found.undone = setpay_db_get_bool(rows, 8);
     found.credited_minor = setpay_db_get_int(rows, 9);
-    found.created_ms = setpay_db_get_int(rows, 10);
-    found.batch_open = setpay_db_get_bool(rows, 11);
+    found.disputed_minor = setpay_db_get_int(rows, 10);
+    found.created_ms = setpay_db_get_int(rows, 11);
+    found.batch_open = setpay_db_get_bool(rows, 12);
     SETPAY_TRY(setpay_db_end(rows));
     *step = found;
     return SETPAY_OK;

@@ -1,0 +1,238 @@
+/*
+ * What issuers have paid: lines of a bank's statement become rows, each with its entry of the
+ * ledger. How much of a payment is matched is decided once, on what the issuer owes at that moment.
+ */
+#include "gateway/clearing/incoming.h"
+
+#include "common/crypto/hash.h"
+#include "gateway/issuer/clearing_file.h"
+#include "gateway/issuer/clearing_lines.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FIELDS 5
+#define NAMES "issuer,amount,currency,date,reference"
+
+/* ------------------------------------------------------------------ reading lines */
+
+void setpay_incoming_list_clear(struct setpay_incoming_list *list)
+{
+    free(list->rows);
+    *list = (struct setpay_incoming_list){.rows = NULL};
+}
+
+static bool is_there(const struct setpay_incoming_list *list, const struct setpay_incoming *row)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (strcmp(list->rows[i].reference, row->reference) == 0 &&
+            strcmp(list->rows[i].issuer, row->issuer) == 0)
+            return true;
+    return false;
+}
+
+static enum setpay_error add(struct setpay_incoming_list *list, const struct setpay_incoming *row)
+{
+    size_t count = list->count;
+    if ((count & (count - 1)) == 0) { /* room doubles at each power of two */
+        struct setpay_incoming *rows =
+            realloc(list->rows, (count == 0 ? 1 : count * 2) * sizeof *rows);
+        if (rows == NULL)
+            return SETPAY_E_NOMEM;
+        list->rows = rows;
+    }
+    list->rows[list->count++] = *row;
+    return SETPAY_OK;
+}
+
+static enum setpay_error parse_row(struct setpay_lines *reader, struct setpay_incoming_list *list)
+{
+    struct setpay_incoming row = {.line = reader->number};
+    char amount[2 * SETPAY_LINES_FIELD_MAX + 2];
+    SETPAY_TRY(setpay_lines_check_count(reader, FIELDS));
+    setpay_lines_take(reader, 0, row.issuer, sizeof row.issuer);
+    setpay_lines_take(reader, 3, row.day, sizeof row.day);
+    setpay_lines_take(reader, 4, row.reference, sizeof row.reference);
+    (void)snprintf(amount, sizeof amount, "%s %s", reader->fields[1], reader->fields[2]);
+    if (row.issuer[0] == '\0' || row.issuer[0] == '?')
+        return setpay_lines_refuse_field(reader, 0, "issuer",
+                                         "the name of an [issuer NAME] section, of 1 to 32 "
+                                         "characters");
+    if (setpay_currency_by_code(reader->fields[2]) == NULL)
+        return setpay_lines_refuse_field(reader, 2, "currency", "three letters of ISO 4217");
+    if (setpay_money_parse(amount, &row.amount) != SETPAY_OK || row.amount.minor == 0)
+        return setpay_lines_refuse_field(reader, 1, "amount",
+                                         "more than 0, with no more digits than the currency has");
+    if (!setpay_clearing_date_valid(row.day))
+        return setpay_lines_refuse_field(reader, 3, "date", "a day YYYY-MM-DD");
+    if (row.reference[0] == '\0')
+        return setpay_lines_refuse_field(reader, 4, "reference",
+                                         "the bank's reference, of 1 to 64 characters");
+    if (is_there(list, &row))
+        return setpay_lines_refuse_field(reader, 4, "reference",
+                                         "one that no line of that issuer before it has");
+    return add(list, &row);
+}
+
+static enum setpay_error parse(struct setpay_lines *reader, struct setpay_incoming_list *list)
+{
+    SETPAY_TRY(setpay_lines_next(reader));
+    size_t size = reader->at - reader->start;
+    if (size != sizeof NAMES || memcmp(reader->bytes.data, NAMES, size - 1) != 0)
+        return setpay_lines_refuse(reader, "expected the names of the columns, " NAMES);
+    while (reader->at < reader->bytes.size) {
+        SETPAY_TRY(setpay_lines_next(reader));
+        SETPAY_TRY(parse_row(reader, list));
+    }
+    return list->count > 0 ? SETPAY_OK : setpay_lines_refuse(reader, "no payment is behind it");
+}
+
+enum setpay_error setpay_incoming_parse(struct setpay_view bytes, struct setpay_incoming_list *list,
+                                        struct setpay_problem *problem)
+{
+    struct setpay_incoming_list got = {.rows = NULL};
+    struct setpay_lines reader = {.bytes = bytes, .field_limit = FIELDS, .problem = problem};
+    if (bytes.size > SETPAY_INCOMING_FILE_MAX)
+        return setpay_problem_set(problem, SETPAY_E_INVALID,
+                                  "the list has %zu bytes, more than the %u that are read",
+                                  bytes.size, SETPAY_INCOMING_FILE_MAX);
+    enum setpay_error error = parse(&reader, &got);
+    if (error == SETPAY_OK)
+        *list = got;
+    else
+        setpay_incoming_list_clear(&got);
+    return error;
+}
+
+/* ------------------------------------------------------------------ one payment */
+
+int64_t setpay_incoming_match(int64_t amount_minor, int64_t owed_minor)
+{
+    if (owed_minor <= 0)
+        return 0;
+    return owed_minor < amount_minor ? owed_minor : amount_minor;
+}
+
+enum setpay_error setpay_incoming_token(const struct setpay_incoming *payment,
+                                        struct setpay_id *token)
+{
+    struct setpay_hash state;
+    setpay_hash_init(&state, "issuer payment");
+    setpay_hash_add(&state, setpay_view_string(payment->issuer));
+    setpay_hash_add(&state, setpay_view_string(payment->reference));
+    setpay_hash_add_u64(&state, (uint64_t)payment->amount.minor);
+    setpay_hash_add(&state, setpay_view_string(payment->amount.currency));
+    setpay_hash_add(&state, setpay_view_string(payment->day));
+    setpay_hash_add_u64(&state, (uint64_t)payment->created_ms);
+    return setpay_ledger_end_event(&state, token);
+}
+
+void setpay_incoming_post(int64_t amount_minor, int64_t matched_minor,
+                          struct setpay_ledger_entry *entry)
+{
+    setpay_ledger_post_two(SETPAY_LEDGER_ISSUER_PAYMENT, SETPAY_ACCOUNT_CASH,
+                           SETPAY_ACCOUNT_ISSUER_RECEIVABLE, matched_minor, entry);
+    if (amount_minor == matched_minor)
+        return;
+    if (matched_minor == 0) {
+        setpay_ledger_post_two(SETPAY_LEDGER_ISSUER_PAYMENT, SETPAY_ACCOUNT_CASH,
+                               SETPAY_ACCOUNT_SUSPENSE, amount_minor, entry);
+        return;
+    }
+    entry->postings[0].amount_minor = amount_minor;
+    entry->postings[entry->posting_count++] =
+        (struct setpay_posting){SETPAY_ACCOUNT_SUSPENSE, matched_minor - amount_minor};
+}
+
+enum setpay_error setpay_incoming_owed(struct setpay_db *db, const char *issuer,
+                                       const char *currency, int64_t *minor)
+{
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(setpay_db_one(
+        db, &rows,
+        "SELECT COALESCE((SELECT SUM(CASE step.kind WHEN 1 THEN step.amount_minor -"
+        " interchange_minor ELSE interchange_minor - step.amount_minor END) FROM presentment"
+        " JOIN step ON step.id = presentment.step_id JOIN payment ON payment.id = step.payment_id"
+        " WHERE response_code IN ('00', '94') AND payment.issuer = $1 AND currency = $2), 0)"
+        " - COALESCE((SELECT SUM(dispute.amount_minor) FROM dispute"
+        " JOIN step ON step.id = dispute.step_id JOIN payment ON payment.id = step.payment_id"
+        " WHERE outcome = 1 AND payment.issuer = $3 AND currency = $4), 0)"
+        " - COALESCE((SELECT SUM(matched_minor) FROM issuer_payment"
+        " WHERE issuer = $5 AND currency = $6), 0)"
+        " - COALESCE((SELECT SUM(amount_minor) FROM suspense_clearing"
+        " WHERE brand = '' AND account = 1 AND merchant_id = $7 AND currency = $8), 0)",
+        SETPAY_DB_TEXT(issuer), SETPAY_DB_TEXT(currency), SETPAY_DB_TEXT(issuer),
+        SETPAY_DB_TEXT(currency), SETPAY_DB_TEXT(issuer), SETPAY_DB_TEXT(currency),
+        SETPAY_DB_TEXT(issuer), SETPAY_DB_TEXT(currency)));
+    int64_t owed = setpay_db_get_int(rows, 0);
+    SETPAY_TRY(setpay_db_end(rows));
+    *minor = owed;
+    return SETPAY_OK;
+}
+
+static enum setpay_error find(struct setpay_db *db, const struct setpay_incoming *like,
+                              struct setpay_incoming *payment)
+{
+    struct setpay_incoming p = *like;
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(setpay_db_one(db, &rows,
+                             "SELECT id, token, currency, amount_minor, day, matched_minor,"
+                             " created_ms FROM issuer_payment WHERE issuer = $1 AND reference = $2",
+                             SETPAY_DB_TEXT(like->issuer), SETPAY_DB_TEXT(like->reference)));
+    p.id = setpay_db_get_int(rows, 0);
+    setpay_db_get_id(rows, 1, &p.token);
+    setpay_db_get_text(rows, 2, p.amount.currency, sizeof p.amount.currency);
+    p.amount.minor = setpay_db_get_int(rows, 3);
+    setpay_db_get_text(rows, 4, p.day, sizeof p.day);
+    p.matched_minor = setpay_db_get_int(rows, 5);
+    p.created_ms = setpay_db_get_int(rows, 6);
+    SETPAY_TRY(setpay_db_end(rows));
+    *payment = p;
+    return SETPAY_OK;
+}
+
+static enum setpay_error insert(struct setpay_db *db, const struct setpay_incoming *payment)
+{
+    struct setpay_ledger_entry entry = {.time_ms = payment->created_ms, .event = payment->token};
+    memcpy(entry.merchant_id, payment->issuer, sizeof entry.merchant_id);
+    memcpy(entry.currency, payment->amount.currency, sizeof entry.currency);
+    setpay_incoming_post(payment->amount.minor, payment->matched_minor, &entry);
+    SETPAY_TRY(setpay_db_run(
+        db,
+        "INSERT INTO issuer_payment (token, issuer, reference, currency, amount_minor, day,"
+        " matched_minor, created_ms) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        SETPAY_DB_ID(&payment->token), SETPAY_DB_TEXT(payment->issuer),
+        SETPAY_DB_TEXT(payment->reference), SETPAY_DB_TEXT(payment->amount.currency),
+        SETPAY_DB_INT(payment->amount.minor), SETPAY_DB_TEXT(payment->day),
+        SETPAY_DB_INT(payment->matched_minor), SETPAY_DB_INT(payment->created_ms)));
+    return setpay_ledger_append(db, &entry);
+}
+
+enum setpay_error setpay_incoming_keep(struct setpay_db *db, struct setpay_incoming *payment,
+                                       bool *known, struct setpay_problem *problem)
+{
+    struct setpay_incoming there;
+    int64_t owed_minor;
+    char text[SETPAY_MONEY_TEXT_SIZE];
+    enum setpay_error error = find(db, payment, &there);
+    *known = error == SETPAY_OK;
+    if (*known && setpay_money_equal(&there.amount, &payment->amount) &&
+        strcmp(there.day, payment->day) == 0) {
+        *payment = there;
+        return SETPAY_OK;
+    }
+    if (*known)
+        return setpay_problem_set(
+            problem, SETPAY_E_EXISTS,
+            "line %zu: reference: %s has paid with %s before, %s on %s; nothing was booked",
+            payment->line, payment->issuer, payment->reference,
+            setpay_money_format(&there.amount, text), there.day);
+    if (error != SETPAY_E_NOT_FOUND)
+        return error;
+    SETPAY_TRY(setpay_incoming_owed(db, payment->issuer, payment->amount.currency, &owed_minor));
+    payment->matched_minor = setpay_incoming_match(payment->amount.minor, owed_minor);
+    SETPAY_TRY(setpay_incoming_token(payment, &payment->token));
+    SETPAY_TRY(insert(db, payment));
+    return find(db, payment, payment);
+}

@@ -1,0 +1,147 @@
+/*
+ * Incoming money: what issuers have paid, as the bank's statement says. So much of it as the issuer
+ * owes goes against issuer receivable, the rest to suspense; and what is in suspense, from there or
+ * because an issuer has refused a presentment, until somebody has found out where it belongs.
+ *
+ *     paid        cash <- issuer receivable, suspense      (of the issuer: brand "", its name)
+ *     cleared     suspense -> merchant payable, issuer receivable or cash
+ *
+ * An issuer owes what it has taken, less its interchange and what was credited or lost in disputes,
+ * and less what it has paid. A payment is known by issuer and reference.
+ *
+ * All functions with a db run inside a store operation or a read.
+ */
+#ifndef SETPAY_GATEWAY_CLEARING_INCOMING_H
+#define SETPAY_GATEWAY_CLEARING_INCOMING_H
+
+#include "common/base/bytes.h"
+#include "common/base/clock.h"
+#include "common/base/error.h"
+#include "common/base/ids.h"
+#include "common/base/money.h"
+#include "common/store/db.h"
+#include "common/wire/messages.h"
+#include "gateway/clearing/ledger.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* item: the event of the entry by which something went to suspense; number: from 1, of its
+ * clearings. */
+#define SETPAY_INCOMING_SCHEMA                                                                     \
+    "CREATE TABLE issuer_payment ("                                                                \
+    " id INTEGER PRIMARY KEY, token BLOB NOT NULL UNIQUE, issuer TEXT NOT NULL,"                   \
+    " reference TEXT NOT NULL, currency TEXT NOT NULL, amount_minor INTEGER NOT NULL,"             \
+    " day TEXT NOT NULL, matched_minor INTEGER NOT NULL, created_ms INTEGER NOT NULL);"            \
+    "CREATE UNIQUE INDEX issuer_payment_reference ON issuer_payment (issuer, reference);"          \
+    "CREATE TABLE suspense_clearing ("                                                             \
+    " id INTEGER PRIMARY KEY, token BLOB NOT NULL UNIQUE, item BLOB NOT NULL,"                     \
+    " number INTEGER NOT NULL, brand TEXT NOT NULL, merchant_id TEXT NOT NULL,"                    \
+    " currency TEXT NOT NULL, amount_minor INTEGER NOT NULL, account INTEGER NOT NULL,"            \
+    " reason TEXT NOT NULL, created_ms INTEGER NOT NULL);"                                         \
+    "CREATE UNIQUE INDEX suspense_clearing_item ON suspense_clearing (item, number);"
+
+#define SETPAY_INCOMING_REFERENCE_SIZE 65
+#define SETPAY_INCOMING_DAY_SIZE 11
+#define SETPAY_INCOMING_FILE_MAX (4U * 1024 * 1024)
+#define SETPAY_SUSPENSE_REASON_SIZE 201
+
+/* ------------------------------------------------------------------ what issuers paid */
+
+struct setpay_incoming {
+    int64_t id; /* 0: not stored yet */
+    struct setpay_id token;
+    char issuer[SETPAY_WIRE_PARTY_MAX + 1]; /* its section of the configuration */
+    char reference[SETPAY_INCOMING_REFERENCE_SIZE];
+    struct setpay_money amount;
+    char day[SETPAY_INCOMING_DAY_SIZE]; /* on which the bank booked it */
+    int64_t matched_minor;              /* against what it owed; the rest is in suspense */
+    setpay_time_ms created_ms;
+    size_t line; /* of the list it came with */
+};
+
+struct setpay_incoming_list {
+    struct setpay_incoming *rows; /* owned */
+    size_t count;
+};
+void setpay_incoming_list_clear(struct setpay_incoming_list *list);
+/* Pure. A line "issuer,amount,currency,date,reference" of names, then one for each payment; amounts
+ * with their currency's digits. SETPAY_E_INVALID with line and field, also where one reference of
+ * an issuer is there twice; SETPAY_E_NOMEM. *list is untouched on error. */
+enum setpay_error setpay_incoming_parse(struct setpay_view bytes, struct setpay_incoming_list *list,
+                                        struct setpay_problem *problem) SETPAY_MUST_CHECK;
+
+/* Pure: how much of a payment goes against what is owed (which may be below 0). */
+int64_t setpay_incoming_match(int64_t amount_minor, int64_t owed_minor);
+/* Computed of all that a payment says. SETPAY_E_CRYPTO. */
+enum setpay_error setpay_incoming_token(const struct setpay_incoming *payment,
+                                        struct setpay_id *token) SETPAY_MUST_CHECK;
+void setpay_incoming_post(int64_t amount_minor, int64_t matched_minor,
+                          struct setpay_ledger_entry *entry);
+
+/* What an issuer owes in a currency now; below 0: we owe it. */
+enum setpay_error setpay_incoming_owed(struct setpay_db *db, const char *issuer,
+                                       const char *currency, int64_t *minor) SETPAY_MUST_CHECK;
+/* In an operation: stores it and sets what the database knows; *known where it was there already,
+ * and nothing was done. SETPAY_E_EXISTS with words: issuer and reference are there with another
+ * amount or day. */
+enum setpay_error setpay_incoming_keep(struct setpay_db *db, struct setpay_incoming *payment,
+                                       bool *known,
+                                       struct setpay_problem *problem) SETPAY_MUST_CHECK;
+
+/* ------------------------------------------------------------------ suspense */
+
+struct setpay_suspense_item {
+    struct setpay_id event;
+    bool is_payment; /* else a presentment that was refused */
+    char brand[SETPAY_WIRE_BRAND_MAX + 1];
+    char merchant_id[SETPAY_WIRE_PARTY_MAX + 1]; /* of a payment: the issuer */
+    char currency[4];
+    int64_t amount_minor;  /* as it went in; below 0 of a credit that was refused */
+    int64_t cleared_minor; /* of the same sign */
+    int64_t clearings;
+    setpay_time_ms since_ms;
+    char what[SETPAY_INCOMING_REFERENCE_SIZE]; /* the reference; or the step that was refused */
+};
+typedef enum setpay_error setpay_suspense_each_fn(void *arg,
+                                                  const struct setpay_suspense_item *item);
+/* What is left in suspense. */
+enum setpay_error setpay_suspense_each(struct setpay_db *db, setpay_suspense_each_fn *each,
+                                       void *arg) SETPAY_MUST_CHECK;
+
+struct setpay_suspense_clearing {
+    int64_t id;
+    struct setpay_id token;
+    struct setpay_id item;
+    int64_t number;
+    char brand[SETPAY_WIRE_BRAND_MAX + 1];
+    char merchant_id[SETPAY_WIRE_PARTY_MAX + 1];
+    char currency[4];
+    int64_t amount_minor; /* below 0 of a credit */
+    enum setpay_account account;
+    char reason[SETPAY_SUSPENSE_REASON_SIZE];
+    setpay_time_ms created_ms;
+};
+enum setpay_error setpay_suspense_clearing_token(const struct setpay_suspense_clearing *clearing,
+                                                 struct setpay_id *token) SETPAY_MUST_CHECK;
+
+/* Pure: how much is cleared of an item, with its sign; asked_minor 0: all that is left. With words:
+ * SETPAY_E_AMOUNT_LIMIT (more than is left, or nothing is), SETPAY_E_INVALID (an account to which
+ * such an item does not go). */
+enum setpay_error setpay_suspense_decide(const struct setpay_suspense_item *item,
+                                         enum setpay_account account, int64_t asked_minor,
+                                         int64_t *amount_minor,
+                                         struct setpay_problem *problem) SETPAY_MUST_CHECK;
+/* In an operation. Item, account, reason and created_ms are set; asked is of a currency, or has
+ * minor 0 for all. The errors above; SETPAY_E_NOT_FOUND (no such item), SETPAY_E_MONEY_CURRENCY,
+ * SETPAY_E_AMOUNT_LIMIT (to an issuer that owes less than a payment's rest). */
+enum setpay_error setpay_suspense_clear(struct setpay_db *db,
+                                        struct setpay_suspense_clearing *clearing,
+                                        const struct setpay_money *asked,
+                                        struct setpay_problem *problem) SETPAY_MUST_CHECK;
+/* SETPAY_E_NOT_FOUND; what is left of it may be nothing. */
+enum setpay_error setpay_suspense_find(struct setpay_db *db, const struct setpay_id *event,
+                                       struct setpay_suspense_item *item) SETPAY_MUST_CHECK;
+
+#endif

@@ -1,0 +1,199 @@
+/*
+ * The operator's commands about disputes.
+ */
+#include "gateway/commands.h"
+
+#include "common/base/log.h"
+#include "common/crypto/hash.h"
+#include "common/net/control_json.h"
+#include "gateway/clearing/dispute.h"
+#include "gateway/payment/payment.h"
+#include "gateway/settlement_json.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define PAGE 500
+
+/* ------------------------------------------------------------------ reading a file in */
+
+static void on_told(void *arg, const struct setpay_gateway_dispute *dispute,
+                    enum setpay_dispute_action action)
+{
+    json_t *one = setpay_dispute_json(dispute);
+    json_object_set_new(one, "opens", json_boolean(action != SETPAY_DISPUTE_CLOSES));
+    json_array_append_new(arg, one);
+}
+
+static enum setpay_error import(struct setpay_db *db, const struct setpay_dispute_file *file,
+                                struct setpay_gateway_dispute_import *asked, json_t **result,
+                                struct setpay_problem *problem)
+{
+    json_t *list = json_array();
+    asked->file = file;
+    asked->now_ms = setpay_clock_now_ms();
+    asked->told_cb = on_told;
+    asked->arg = list;
+    enum setpay_error error = setpay_gateway_dispute_import(db, asked, problem);
+    if (error != SETPAY_OK) {
+        json_decref(list);
+        return error;
+    }
+    *result = json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o}", "issuer", file->issuer,
+                        "from", file->from, "to", file->to, "opened", (json_int_t)asked->opened,
+                        "lost", (json_int_t)asked->lost, "won", (json_int_t)asked->won, "known",
+                        (json_int_t)asked->known, "others", (json_int_t)asked->passed_over,
+                        "disputes", list);
+    return *result != NULL ? SETPAY_OK : SETPAY_E_NOMEM;
+}
+
+enum setpay_error setpay_gateway_import_disputes(struct setpay_db *db, const json_t *args,
+                                                 const struct setpay_vault *vault, json_t **result,
+                                                 struct setpay_problem *problem)
+{
+    static const char *const names[] = {"content", "acquirer", "issuer", NULL};
+    struct setpay_gateway_dispute_import asked = {.acquirer = NULL};
+    struct setpay_dispute_file file;
+    const char *content = NULL;
+    (void)vault;
+    SETPAY_TRY(setpay_json_args_check(args, names, problem));
+    SETPAY_TRY(setpay_json_arg_text(args, "content", true, &content, problem));
+    SETPAY_TRY(setpay_json_arg_text(args, "acquirer", true, &asked.acquirer, problem));
+    SETPAY_TRY(setpay_json_arg_text(args, "issuer", false, &asked.by, problem));
+    struct setpay_view bytes = setpay_view_string(content);
+    SETPAY_TRY(setpay_dispute_file_parse(bytes, &file, problem));
+    enum setpay_error error = setpay_sha256(bytes, &asked.digest);
+    if (error == SETPAY_OK)
+        error = import(db, &file, &asked, result, problem);
+    setpay_dispute_file_clear(&file);
+    return error;
+}
+
+/* One line for what was opened, and one for what was closed. */
+void setpay_gateway_log_disputes(const json_t *result)
+{
+    size_t index;
+    const json_t *one;
+    json_array_foreach(json_object_get(result, "disputes"), index, one)
+    {
+        struct setpay_gateway_dispute d;
+        if (setpay_dispute_from_json(one, &d) != SETPAY_OK)
+            continue;
+        if (json_is_true(json_object_get(one, "opens")))
+            setpay_log(SETPAY_LOG_INFO, "dispute.opened", setpay_field_int("dispute", d.id),
+                       setpay_field_id("xid", &d.xid), setpay_field_id("step", &d.step),
+                       setpay_field_text("merchant", d.merchant_id),
+                       setpay_field_text("reason", d.reason),
+                       setpay_field_money("amount", &d.amount));
+        if (d.outcome != SETPAY_DISPUTE_OPEN)
+            setpay_log(SETPAY_LOG_INFO, "dispute.closed", setpay_field_int("dispute", d.id),
+                       setpay_field_id("xid", &d.xid), setpay_field_id("step", &d.step),
+                       setpay_field_text("merchant", d.merchant_id),
+                       setpay_field_text("outcome", setpay_dispute_outcome_name(d.outcome)),
+                       setpay_field_money("amount", &d.amount));
+    }
+}
+
+/* ------------------------------------------------------------------ looking */
+
+struct page {
+    json_t *list;
+    int64_t last;
+};
+
+static enum setpay_error add_dispute(void *arg, const struct setpay_gateway_dispute *dispute)
+{
+    struct page *page = arg;
+    page->last = dispute->id;
+    return json_array_append_new(page->list, setpay_dispute_json(dispute)) == 0 ? SETPAY_OK
+                                                                                : SETPAY_E_NOMEM;
+}
+
+static enum setpay_error read_outcome(const json_t *args, int *outcome,
+                                      struct setpay_problem *problem)
+{
+    const char *text = NULL;
+    SETPAY_TRY(setpay_json_arg_text(args, "outcome", false, &text, problem));
+    if (text == NULL)
+        return SETPAY_OK;
+    for (int i = SETPAY_DISPUTE_OPEN; i <= SETPAY_DISPUTE_MERCHANT; i++) {
+        if (strcmp(text, setpay_dispute_outcome_name((enum setpay_dispute_outcome)i)) == 0) {
+            *outcome = i;
+            return SETPAY_OK;
+        }
+    }
+    return setpay_problem_set(problem, SETPAY_E_INVALID,
+                              "outcome '%.40s': expected open, cardholder or merchant", text);
+}
+
+enum setpay_error setpay_gateway_dispute_list(struct setpay_db *db, const json_t *args,
+                                              const struct setpay_vault *vault, json_t **result,
+                                              struct setpay_problem *problem)
+{
+    static const char *const names[] = {"outcome",    "brand", "merchant_id",
+                                        "settlement", "after", NULL};
+    struct setpay_gateway_dispute_filter filter = {.outcome = -1, .limit = PAGE};
+    (void)vault;
+    SETPAY_TRY(setpay_json_args_check(args, names, problem));
+    SETPAY_TRY(read_outcome(args, &filter.outcome, problem));
+    SETPAY_TRY(setpay_json_arg_text(args, "brand", false, &filter.brand, problem));
+    SETPAY_TRY(setpay_json_arg_text(args, "merchant_id", false, &filter.merchant_id, problem));
+    SETPAY_TRY(
+        setpay_json_arg_int(args, "settlement", false, 1, INT64_MAX, &filter.settlement, problem));
+    SETPAY_TRY(setpay_json_arg_int(args, "after", false, 0, INT64_MAX, &filter.after, problem));
+    struct page page = {.list = json_array()};
+    enum setpay_error error = setpay_gateway_dispute_each(db, &filter, add_dispute, &page);
+    if (error != SETPAY_OK) {
+        json_decref(page.list);
+        return error;
+    }
+    bool full = json_array_size(page.list) == PAGE;
+    *result = json_pack("{s:o, s:o}", "disputes", page.list, "next_after",
+                        full ? json_integer(page.last) : json_null());
+    return *result != NULL ? SETPAY_OK : SETPAY_E_NOMEM;
+}
+
+/* The dispute that the argument id names, by its text: a bare word of the command line is one. */
+static enum setpay_error find(struct setpay_db *db, const json_t *args,
+                              struct setpay_gateway_dispute *dispute,
+                              struct setpay_problem *problem)
+{
+    static const char *const names[] = {"id", NULL};
+    const char *text = NULL;
+    int64_t id = 0;
+    SETPAY_TRY(setpay_json_args_check(args, names, problem));
+    SETPAY_TRY(setpay_json_arg_text(args, "id", true, &text, problem));
+    if (strlen(text) > 0 && strlen(text) < 19 && strspn(text, "0123456789") == strlen(text))
+        id = strtoll(text, NULL, 10);
+    enum setpay_error error = setpay_gateway_dispute_find(db, id, dispute);
+    if (error == SETPAY_E_NOT_FOUND)
+        return setpay_problem_set(problem, error, "there is no dispute '%.40s': see dispute list",
+                                  text);
+    return error;
+}
+
+enum setpay_error setpay_gateway_dispute_show(struct setpay_db *db, const json_t *args,
+                                              const struct setpay_vault *vault, json_t **result,
+                                              struct setpay_problem *problem)
+{
+    struct setpay_gateway_dispute dispute;
+    (void)vault;
+    SETPAY_TRY(find(db, args, &dispute, problem));
+    *result = setpay_dispute_json(&dispute);
+    return *result != NULL ? SETPAY_OK : SETPAY_E_NOMEM;
+}
+
+/* What was signed for the payment in dispute: of an agreement, also all of its other steps. */
+enum setpay_error setpay_gateway_dispute_evidence(struct setpay_db *db, const json_t *args,
+                                                  const struct setpay_vault *vault, json_t **result,
+                                                  struct setpay_problem *problem)
+{
+    struct setpay_gateway_dispute dispute;
+    struct setpay_payment payment;
+    (void)vault;
+    SETPAY_TRY(find(db, args, &dispute, problem));
+    SETPAY_TRY(setpay_payment_load(db, dispute.payment_id, &payment));
+    if (payment.first_id != 0)
+        SETPAY_TRY(setpay_payment_load(db, payment.first_id, &payment));
+    return setpay_gateway_evidence_of(db, &payment, result);
+}

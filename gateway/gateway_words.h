@@ -1,0 +1,28 @@
+/*
+ * The results of the operator's commands as words for people.
+ */
+#ifndef SETPAY_GATEWAY_GATEWAY_WORDS_H
+#define SETPAY_GATEWAY_GATEWAY_WORDS_H
+
+#include <jansson.h>
+
+void setpay_gateway_print_merchant_line(const json_t *merchant);
+void setpay_gateway_print_merchants(const json_t *result);
+void setpay_gateway_print_payments(const json_t *result);
+void setpay_gateway_print_payment(const json_t *payment);
+void setpay_gateway_print_batches(const json_t *result);
+void setpay_gateway_print_batch(const json_t *result);
+void setpay_gateway_print_balances(const json_t *result);
+void setpay_gateway_print_issuers(const json_t *result);
+void setpay_gateway_print_cut(const json_t *result);
+/* dispute_cli.c */
+void setpay_gateway_print_imported(const json_t *result);
+void setpay_gateway_print_disputes(const json_t *result);
+void setpay_gateway_print_dispute(const json_t *result);
+void setpay_gateway_print_evidence(const json_t *result);
+/* incoming_cli.c */
+void setpay_gateway_print_paid(const json_t *result);
+void setpay_gateway_print_suspense(const json_t *result);
+void setpay_gateway_print_cleared(const json_t *result);
+
+#endif

@@ -1,0 +1,126 @@
+/*
+ * issuer paid: one payment from the command line, or several from a file, go to the gateway in the
+ * same form; and the words about suspense.
+ */
+#include "gateway/books_cli.h"
+
+#include "common/net/control_json.h"
+#include "gateway/clearing/incoming.h"
+#include "gateway/gateway_words.h"
+#include "gateway/settlement_json.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ------------------------------------------------------------------ what issuers paid */
+
+/* The one payment of the flags, as a list of one. */
+static enum setpay_error write_one(const json_t *args, struct setpay_buffer *bytes,
+                                   struct setpay_problem *problem)
+{
+    static const char *const names[] = {"issuer", "amount", "currency", "date", "reference"};
+    SETPAY_TRY(setpay_buffer_append_format(bytes, "issuer,amount,currency,date,reference\n"));
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const char *text = NULL;
+        SETPAY_TRY(setpay_json_arg_text(args, names[i], false, &text, problem));
+        if (text == NULL)
+            return setpay_problem_set(problem, SETPAY_E_USAGE,
+                                      "--%s is missing: expected one payment, or --file FILE",
+                                      names[i]);
+        if (strpbrk(text, ",\n") != NULL)
+            return setpay_problem_set(problem, SETPAY_E_USAGE, "--%s: no comma is taken", names[i]);
+        SETPAY_TRY(setpay_buffer_append_format(bytes, "%s%s", text, i < 4 ? "," : "\n"));
+    }
+    return SETPAY_OK;
+}
+
+static enum setpay_error read_payments(const json_t *args, struct setpay_buffer *bytes,
+                                       struct setpay_problem *problem)
+{
+    const char *path = NULL;
+    SETPAY_TRY(setpay_json_arg_text(args, "file", false, &path, problem));
+    if (path == NULL)
+        return write_one(args, bytes, problem);
+    if (json_object_size(args) > 1)
+        return setpay_problem_set(problem, SETPAY_E_USAGE, "--file: expected no payment beside it");
+    return setpay_books_read_file(path, "a list of payments", bytes, problem);
+}
+
+/* Each is of an issuer that the configuration knows. */
+static enum setpay_error check(const struct setpay_config *config, struct setpay_view bytes,
+                               struct setpay_problem *problem)
+{
+    struct setpay_incoming_list list;
+    SETPAY_TRY(setpay_incoming_parse(bytes, &list, problem));
+    enum setpay_error error = SETPAY_OK;
+    for (size_t i = 0; error == SETPAY_OK && i < list.count; i++)
+        error = setpay_books_check_issuer(config, list.rows[i].issuer, problem);
+    setpay_incoming_list_clear(&list);
+    return error;
+}
+
+enum setpay_error setpay_books_issuer_paid(struct setpay_operator_asker *asker,
+                                           const struct setpay_config *config, const json_t *args,
+                                           json_t **result, struct setpay_problem *problem)
+{
+    struct setpay_buffer bytes;
+    json_t *asked = NULL;
+    setpay_buffer_init(&bytes, SETPAY_INCOMING_FILE_MAX);
+    enum setpay_error error = read_payments(args, &bytes, problem);
+    if (error == SETPAY_OK)
+        error = check(config, setpay_buffer_view(&bytes), problem);
+    if (error == SETPAY_OK) {
+        asked = json_pack("{s:s%}", "content", (const char *)bytes.data, bytes.size);
+        error = asked != NULL ? SETPAY_OK : SETPAY_E_NOMEM;
+    }
+    setpay_buffer_clear(&bytes);
+    return error != SETPAY_OK ? error
+                              : setpay_operator_ask(asker, "issuer.paid", asked, result, problem);
+}
+
+void setpay_gateway_print_paid(const json_t *result)
+{
+    size_t index;
+    const json_t *one;
+    json_array_foreach(json_object_get(result, "payments"), index, one)
+    {
+        char text[SETPAY_MONEY_TEXT_SIZE];
+        const char *currency = setpay_operator_text(one, "currency");
+        int64_t suspense = json_integer_value(json_object_get(one, "suspense"));
+        printf("%s, %s: %s%s", setpay_operator_text(one, "issuer"),
+               setpay_operator_text(one, "reference"), setpay_operator_text(one, "amount_text"),
+               json_is_true(json_object_get(one, "known")) ? ", booked before" : "");
+        if (suspense != 0)
+            printf("; of it %s in suspense", setpay_amount_text(suspense, currency, text));
+        puts("");
+    }
+}
+
+/* ------------------------------------------------------------------ suspense */
+
+void setpay_gateway_print_suspense(const json_t *result)
+{
+    const json_t *list = json_object_get(result, "items");
+    size_t index;
+    const json_t *one;
+    if (json_array_size(list) == 0) {
+        puts("Nothing is in suspense.");
+        return;
+    }
+    printf("%-32s  %-8s %20s  %-24s %s\n", "ID", "KIND", "LEFT", "SINCE", "OF");
+    json_array_foreach(list, index, one)
+    {
+        bool paid = strcmp(setpay_operator_text(one, "kind"), "paid") == 0;
+        printf("%-32s  %-8s %20s  %-24s %s %s\n", setpay_operator_text(one, "id"),
+               setpay_operator_text(one, "kind"), setpay_operator_text(one, "left_text"),
+               setpay_operator_text(one, "since"),
+               setpay_operator_text(one, paid ? "issuer" : "merchant_id"),
+               setpay_operator_text(one, paid ? "reference" : "step"));
+    }
+}
+
+void setpay_gateway_print_cleared(const json_t *result)
+{
+    printf("%s moved from suspense to %s: %s\n", setpay_operator_text(result, "amount_text"),
+           setpay_operator_text(result, "account"), setpay_operator_text(result, "reason"));
+}

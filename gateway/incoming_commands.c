@@ -1,0 +1,203 @@
+/*
+ * The operator's commands about what issuers paid, and about suspense.
+ */
+#include "gateway/commands.h"
+
+#include "common/base/log.h"
+#include "common/net/control_json.h"
+#include "gateway/clearing/incoming.h"
+#include "gateway/settlement_json.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ------------------------------------------------------------------ what issuers paid */
+
+static json_t *incoming_json(const struct setpay_incoming *p, bool known)
+{
+    char token[SETPAY_ID_TEXT_SIZE], amount[SETPAY_MONEY_TEXT_SIZE];
+    int64_t suspense = p->amount.minor - p->matched_minor;
+    return json_pack("{s:s, s:s, s:s, s:I, s:s, s:s, s:s, s:I, s:I, s:b}", "payment",
+                     setpay_id_format(&p->token, token), "issuer", p->issuer, "reference",
+                     p->reference, "amount", (json_int_t)p->amount.minor, "currency",
+                     p->amount.currency, "amount_text", setpay_money_format(&p->amount, amount),
+                     "date", p->day, "matched", (json_int_t)p->matched_minor, "suspense",
+                     (json_int_t)suspense, "known", (int)known);
+}
+
+static enum setpay_error keep_all(struct setpay_db *db, struct setpay_incoming_list *list,
+                                  json_t *payments, struct setpay_problem *problem)
+{
+    setpay_time_ms now_ms = setpay_clock_now_ms();
+    for (size_t i = 0; i < list->count; i++) {
+        bool known = false;
+        list->rows[i].created_ms = now_ms;
+        SETPAY_TRY(setpay_incoming_keep(db, &list->rows[i], &known, problem));
+        if (json_array_append_new(payments, incoming_json(&list->rows[i], known)) != 0)
+            return SETPAY_E_NOMEM;
+    }
+    return SETPAY_OK;
+}
+
+enum setpay_error setpay_gateway_issuer_paid(struct setpay_db *db, const json_t *args,
+                                             const struct setpay_vault *vault, json_t **result,
+                                             struct setpay_problem *problem)
+{
+    static const char *const names[] = {"content", NULL};
+    struct setpay_incoming_list list;
+    const char *content = NULL;
+    (void)vault;
+    SETPAY_TRY(setpay_json_args_check(args, names, problem));
+    SETPAY_TRY(setpay_json_arg_text(args, "content", true, &content, problem));
+    SETPAY_TRY(setpay_incoming_parse(setpay_view_string(content), &list, problem));
+    json_t *payments = json_array();
+    enum setpay_error error = keep_all(db, &list, payments, problem);
+    setpay_incoming_list_clear(&list);
+    if (error != SETPAY_OK) {
+        json_decref(payments);
+        return error;
+    }
+    *result = json_pack("{s:o}", "payments", payments);
+    return *result != NULL ? SETPAY_OK : SETPAY_E_NOMEM;
+}
+
+static struct setpay_money money_of(const json_t *object, const char *member)
+{
+    struct setpay_money money = {.minor = json_integer_value(json_object_get(object, member))};
+    const char *currency = json_string_value(json_object_get(object, "currency"));
+    if (currency != NULL && strlen(currency) < sizeof money.currency)
+        memcpy(money.currency, currency, strlen(currency) + 1);
+    return money;
+}
+
+void setpay_gateway_log_paid(const json_t *result)
+{
+    size_t index;
+    const json_t *one;
+    json_array_foreach(json_object_get(result, "payments"), index, one)
+    {
+        const struct setpay_money amount = money_of(one, "amount");
+        const struct setpay_money suspense = money_of(one, "suspense");
+        if (json_is_true(json_object_get(one, "known")))
+            continue;
+        setpay_log(
+            suspense.minor != 0 ? SETPAY_LOG_WARN : SETPAY_LOG_INFO, "issuer.paid",
+            setpay_field_text("issuer", json_string_value(json_object_get(one, "issuer"))),
+            setpay_field_text("reference", json_string_value(json_object_get(one, "reference"))),
+            setpay_field_money("amount", &amount), setpay_field_money("suspense", &suspense));
+    }
+}
+
+/* ------------------------------------------------------------------ suspense */
+
+static enum setpay_error add_item(void *arg, const struct setpay_suspense_item *item)
+{
+    char id[SETPAY_ID_TEXT_SIZE], since[SETPAY_TIME_TEXT_SIZE], text[SETPAY_MONEY_TEXT_SIZE];
+    int64_t left = item->amount_minor - item->cleared_minor;
+    json_t *one = json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:s, s:s, s:s}", "id",
+        setpay_id_format(&item->event, id), "kind", item->is_payment ? "paid" : "refused",
+        item->is_payment ? "issuer" : "merchant_id", item->merchant_id, "brand", item->brand,
+        "currency", item->currency, "amount", (json_int_t)item->amount_minor, "cleared",
+        (json_int_t)item->cleared_minor, "left", (json_int_t)left, "left_text",
+        setpay_amount_text(left, item->currency, text), item->is_payment ? "reference" : "step",
+        item->what, "since", setpay_time_format(item->since_ms, since));
+    return json_array_append_new(arg, one) == 0 ? SETPAY_OK : SETPAY_E_NOMEM;
+}
+
+enum setpay_error setpay_gateway_suspense_list(struct setpay_db *db, const json_t *args,
+                                               const struct setpay_vault *vault, json_t **result,
+                                               struct setpay_problem *problem)
+{
+    static const char *const names[] = {NULL};
+    (void)vault;
+    SETPAY_TRY(setpay_json_args_check(args, names, problem));
+    json_t *list = json_array();
+    enum setpay_error error = setpay_suspense_each(db, add_item, list);
+    if (error != SETPAY_OK) {
+        json_decref(list);
+        return error;
+    }
+    *result = json_pack("{s:o}", "items", list);
+    return *result != NULL ? SETPAY_OK : SETPAY_E_NOMEM;
+}
+
+static const struct {
+    const char *name;
+    enum setpay_account account;
+} places[] = {
+    {"merchant", SETPAY_ACCOUNT_MERCHANT_PAYABLE},
+    {"issuer", SETPAY_ACCOUNT_ISSUER_RECEIVABLE},
+    {"cash", SETPAY_ACCOUNT_CASH},
+};
+
+static enum setpay_error read_clearing(const json_t *args,
+                                       struct setpay_suspense_clearing *clearing,
+                                       struct setpay_money *asked, struct setpay_problem *problem)
+{
+    const char *id = NULL, *to = NULL, *reason = NULL, *currency = "";
+    SETPAY_TRY(setpay_json_arg_text(args, "id", true, &id, problem));
+    SETPAY_TRY(setpay_json_arg_text(args, "to", true, &to, problem));
+    SETPAY_TRY(setpay_json_arg_text(args, "reason", true, &reason, problem));
+    SETPAY_TRY(setpay_json_arg_int(args, "amount", false, 1, SETPAY_MONEY_MAX_MINOR, &asked->minor,
+                                   problem));
+    SETPAY_TRY(setpay_json_arg_text(args, "currency", asked->minor != 0, &currency, problem));
+    if (setpay_id_parse(id, &clearing->item) != SETPAY_OK)
+        return setpay_problem_set(problem, SETPAY_E_INVALID, "id '%.60s': expected 32 hex digits",
+                                  id);
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++)
+        if (strcmp(to, places[i].name) == 0)
+            clearing->account = places[i].account;
+    if ((int)clearing->account == 0)
+        return setpay_problem_set(problem, SETPAY_E_INVALID,
+                                  "to '%.40s': expected merchant, issuer or cash", to);
+    size_t size = strlen(reason);
+    bool printable = true;
+    for (size_t i = 0; i < size; i++)
+        printable = printable && (unsigned char)reason[i] >= ' ' && reason[i] != 0x7f;
+    if (size == 0 || size >= sizeof clearing->reason || !printable)
+        return setpay_problem_set(problem, SETPAY_E_INVALID,
+                                  "reason: expected words, of 1 to %zu bytes on one line",
+                                  sizeof clearing->reason - 1);
+    if (strlen(currency) >= sizeof asked->currency)
+        return setpay_problem_set(problem, SETPAY_E_MONEY_CURRENCY,
+                                  "currency '%.40s': expected three letters", currency);
+    memcpy(clearing->reason, reason, size + 1);
+    memcpy(asked->currency, currency, strlen(currency) + 1);
+    return SETPAY_OK;
+}
+
+enum setpay_error setpay_gateway_suspense_clear(struct setpay_db *db, const json_t *args,
+                                                const struct setpay_vault *vault, json_t **result,
+                                                struct setpay_problem *problem)
+{
+    static const char *const names[] = {"id", "to", "reason", "amount", "currency", NULL};
+    struct setpay_suspense_clearing clearing = {.created_ms = setpay_clock_now_ms()};
+    struct setpay_money asked = {.minor = 0};
+    char item[SETPAY_ID_TEXT_SIZE], token[SETPAY_ID_TEXT_SIZE], text[SETPAY_MONEY_TEXT_SIZE];
+    (void)vault;
+    SETPAY_TRY(setpay_json_args_check(args, names, problem));
+    SETPAY_TRY(read_clearing(args, &clearing, &asked, problem));
+    SETPAY_TRY(setpay_suspense_clear(db, &clearing, &asked, problem));
+    *result = json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:I, s:s, s:s, s:s}", "clearing",
+        setpay_id_format(&clearing.token, token), "item", setpay_id_format(&clearing.item, item),
+        "account", setpay_account_name(clearing.account), "brand", clearing.brand,
+        clearing.brand[0] == '\0' ? "issuer" : "merchant_id", clearing.merchant_id, "amount",
+        (json_int_t)clearing.amount_minor, "currency", clearing.currency, "amount_text",
+        setpay_amount_text(clearing.amount_minor, clearing.currency, text), "reason",
+        clearing.reason);
+    return *result != NULL ? SETPAY_OK : SETPAY_E_NOMEM;
+}
+
+void setpay_gateway_log_cleared(const json_t *result)
+{
+    struct setpay_money amount = money_of(result, "amount");
+    struct setpay_id item = {{0}};
+    amount.minor = llabs(amount.minor);
+    if (setpay_id_parse(json_string_value(json_object_get(result, "item")), &item) != SETPAY_OK)
+        return;
+    setpay_log(SETPAY_LOG_INFO, "suspense.cleared", setpay_field_id("item", &item),
+               setpay_field_text("account", json_string_value(json_object_get(result, "account"))),
+               setpay_field_money("amount", &amount));
+}

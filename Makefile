@@ -746,6 +746,7 @@ TEST_SUPPORT := \
 	tests/support/test_buyer.c \
 	tests/support/test_crash_walk.c \
 	tests/support/test_daemon.c \
+	tests/support/test_day.c \
 	tests/support/test_executor.c \
 	tests/support/test_export.c \
 	tests/support/test_false_answer.c \

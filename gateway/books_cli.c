@@ -105,6 +105,17 @@ static void print_amount(const json_t *settlement, const char *member)
                                        setpay_operator_text(settlement, "currency"), text));
 }
 
+/* What there is not on every day. */
+static void print_part(const json_t *settlement, const char *member, const char *words)
+{
+    char text[SETPAY_MONEY_TEXT_SIZE];
+    int64_t minor = json_integer_value(json_object_get(settlement, member));
+    if (minor != 0)
+        printf("  %s %s",
+               setpay_amount_text(minor, setpay_operator_text(settlement, "currency"), text),
+               words);
+}
+
 static void print_rest(const json_t *result, const char *member, const char *one, const char *many)
 {
     json_int_t count = json_integer_value(json_object_get(result, member));
@@ -134,6 +145,11 @@ void setpay_books_print_settled(const json_t *result)
         json_int_t refused = json_integer_value(json_object_get(one, "refused"));
         if (refused != 0)
             printf("  %lld refused by issuers: in suspense", (long long)refused);
+        print_part(one, "disputed", "in dispute");
+        print_part(one, "returned", "back from disputes");
+        print_part(one, "cleared", "out of suspense");
+        print_part(one, "held", "into the reserve");
+        print_part(one, "released", "out of the reserve");
         puts("");
     }
     print_rest(result, "waiting", "item waits for its issuer's answer.",

@@ -33,6 +33,8 @@ struct fetched {
     size_t settlement_count;
     struct setpay_clearing_item *items;
     size_t item_count;
+    struct setpay_gateway_dispute *disputes;
+    size_t dispute_count;
 };
 
 /* ------------------------------------------------------------------ fetching */
@@ -83,6 +85,40 @@ static enum setpay_error fetch_items(struct setpay_operator_asker *asker, int64_
     return error;
 }
 
+static enum setpay_error take_disputes(const json_t *list, struct fetched *fetched)
+{
+    size_t index;
+    const json_t *one;
+    size_t room = fetched->dispute_count + json_array_size(list) + 1;
+    struct setpay_gateway_dispute *disputes = realloc(fetched->disputes, room * sizeof *disputes);
+    if (disputes == NULL)
+        return SETPAY_E_NOMEM;
+    fetched->disputes = disputes;
+    json_array_foreach(list, index, one)
+    {
+        SETPAY_TRY(setpay_dispute_from_json(one, &disputes[fetched->dispute_count]));
+        fetched->dispute_count++;
+    }
+    return SETPAY_OK;
+}
+
+static enum setpay_error fetch_disputes(struct setpay_operator_asker *asker,
+                                        const struct setpay_settlement *settlement,
+                                        struct fetched *fetched, struct setpay_problem *problem)
+{
+    if (settlement->adjusted.disputed_count + settlement->adjusted.returned_count == 0)
+        return SETPAY_OK;
+    json_t *list = json_array();
+    json_t *asked = json_pack("{s:I}", "settlement", (json_int_t)settlement->id);
+    enum setpay_error error =
+        setpay_books_pages(asker, "dispute.list", asked, "disputes", list, problem);
+    if (error == SETPAY_OK)
+        error = take_disputes(list, fetched);
+    json_decref(asked);
+    json_decref(list);
+    return error;
+}
+
 static enum setpay_error fetch(struct setpay_operator_asker *asker, const json_t *asked,
                                bool with_items, struct fetched *fetched,
                                struct setpay_problem *problem)
@@ -93,8 +129,11 @@ static enum setpay_error fetch(struct setpay_operator_asker *asker, const json_t
     if (error == SETPAY_OK)
         error = take_settlements(list, fetched);
     json_decref(list);
-    for (size_t i = 0; error == SETPAY_OK && with_items && i < fetched->settlement_count; i++)
+    for (size_t i = 0; error == SETPAY_OK && with_items && i < fetched->settlement_count; i++) {
         error = fetch_items(asker, fetched->settlements[i].id, fetched, problem);
+        if (error == SETPAY_OK)
+            error = fetch_disputes(asker, &fetched->settlements[i], fetched, problem);
+    }
     return error;
 }
 
@@ -113,6 +152,8 @@ static enum setpay_error build(const struct setpay_config *config, const struct 
         .settlement_count = fetched->settlement_count,
         .items = fetched->items,
         .item_count = fetched->item_count,
+        .disputes = fetched->disputes,
+        .dispute_count = fetched->dispute_count,
     };
     struct setpay_buffer bytes;
     setpay_buffer_init(&bytes, SETPAY_REPORT_MAX);
@@ -150,6 +191,7 @@ static enum setpay_error report(struct setpay_operator_asker *asker,
         error = build(config, format, day, &fetched, result, problem);
     free(fetched.settlements);
     free(fetched.items);
+    free(fetched.disputes);
     return error;
 }
 

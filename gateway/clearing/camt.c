@@ -1,7 +1,8 @@
 /*
  * ISO 20022 bank-to-customer messages: camt.053.001.08 and camt.054.001.08, the part of them that a
  * settlement needs. The account is what the gateway owes the merchant; of it a capture is a credit,
- * and a credit to the cardholder, a fee and the payout are debits.
+ * and a credit to the cardholder, a fee, what is in dispute or held back, and the payout are
+ * debits.
  *
  * Elements stand in the order of the standard's sequences. Where it wants a code of a list that
  * says nothing about cards, the proprietary choice is taken, with setpay as its issuer.
@@ -253,6 +254,11 @@ static void put_statement(struct writer *w, const struct setpay_report *report,
     put_sum(w, s, "CAPTURES", s->sums.capture_count, s->sums.capture_minor);
     put_sum(w, s, "CREDITS", s->sums.credit_count, -s->sums.credit_minor);
     put_sum(w, s, "FEES", 0, -s->sums.fee_minor);
+    put_sum(w, s, "DISPUTES", s->adjusted.disputed_count, -s->adjusted.disputed_minor);
+    put_sum(w, s, "DISPUTES-RETURNED", s->adjusted.returned_count, s->adjusted.returned_minor);
+    put_sum(w, s, "SUSPENSE-CLEARED", s->adjusted.cleared_count, s->adjusted.cleared_minor);
+    put_sum(w, s, "RESERVE-RELEASED", 0, s->released_minor);
+    put_sum(w, s, "RESERVE", 0, -s->held_minor);
     put_sum(w, s, "PAYOUT", 0, -s->payout_minor);
     if (s->sums.refused_count > 0) {
         (void)snprintf(words, sizeof words,
@@ -311,11 +317,51 @@ static void put_item(struct writer *w, const struct setpay_settlement *s,
     close_element(w, "Ntry");
 }
 
+/* One way of a dispute's amount, with the issuer's reason. */
+static void put_movement(struct writer *w, const struct setpay_settlement *s,
+                         const struct setpay_gateway_dispute *d, bool returns)
+{
+    char token[SETPAY_ID_TEXT_SIZE], step[SETPAY_ID_TEXT_SIZE], xid[SETPAY_ID_TEXT_SIZE];
+    int64_t minor = returns ? d->amount.minor : -d->amount.minor;
+    open_element(w, "Ntry");
+    put_signed(w, minor, d->amount.currency);
+    put_booking(w, s, "BOOK", setpay_id_format(&d->token, token),
+                returns ? "DISPUTE-RETURNED" : "DISPUTE");
+    open_element(w, "NtryDtls");
+    open_element(w, "TxDtls");
+    open_element(w, "Refs");
+    put_text(w, "AcctSvcrRef", setpay_id_format(&d->step, step));
+    put_text(w, "EndToEndId", setpay_id_format(&d->xid, xid));
+    close_element(w, "Refs");
+    put_signed(w, minor, d->amount.currency);
+    put_path(w, "RtrInf/Rsn/Prtry", d->reason);
+    close_element(w, "TxDtls");
+    close_element(w, "NtryDtls");
+    close_element(w, "Ntry");
+}
+
+static bool is_of(const struct setpay_gateway_dispute *d, const struct setpay_settlement *s)
+{
+    return d->opened_settlement == s->id || d->closed_settlement == s->id;
+}
+
+static void put_disputes(struct writer *w, const struct setpay_report *report,
+                         const struct setpay_settlement *s, size_t *at)
+{
+    for (; *at < report->dispute_count && is_of(&report->disputes[*at], s); (*at)++) {
+        const struct setpay_gateway_dispute *d = &report->disputes[*at];
+        if (d->opened_settlement == s->id)
+            put_movement(w, s, d, false);
+        if (d->closed_settlement == s->id)
+            put_movement(w, s, d, true);
+    }
+}
+
 enum setpay_error setpay_report_camt_054(const struct setpay_report *report,
                                          struct setpay_buffer *bytes)
 {
     struct writer w = {.bytes = bytes};
-    size_t at = 0;
+    size_t at = 0, dispute = 0;
     SETPAY_TRY(begin(&w, report, "camt.054", "BkToCstmrDbtCdtNtfctn"));
     for (size_t i = 0; i < report->settlement_count; i++) {
         const struct setpay_settlement *s = &report->settlements[i];
@@ -323,6 +369,7 @@ enum setpay_error setpay_report_camt_054(const struct setpay_report *report,
         put_head(&w, report, s);
         for (; at < report->item_count && report->items[at].settlement == s->id; at++)
             put_item(&w, s, &report->items[at]);
+        put_disputes(&w, report, s, &dispute);
         close_element(&w, "Ntfctn");
     }
     return end(&w, "BkToCstmrDbtCdtNtfctn");

@@ -13,7 +13,7 @@
 #include "gateway/clearing/settlement.h"
 #include "gateway/payment/payment.h"
 #include "gateway/payment/step.h"
-#include "tests/support/test_store.h"
+#include "tests/support/test_day.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,312 +24,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* 2026-11-26T00:00:00Z */
-#define DAY_26 INT64_C(1795651200000)
-#define NOON (DAY_26 + 12 * SETPAY_HOUR_MS)
-
-static struct test_folder folder;
-static struct setpay_store *store;
-static struct setpay_settling settled; /* what the last settling came to */
-static uint8_t next_token;
-
-/* ------------------------------------------------------------------ things to settle */
-
-static void operate(setpay_store_operation_fn *operation, void *arg)
-{
-    assert_int_equal(setpay_store_submit_wait(store, operation, arg), SETPAY_OK);
-}
-
-static enum setpay_error run_sql(struct setpay_db *db, void *arg)
-{
-    return setpay_db_run_values(db, arg,
-                                (const struct setpay_db_value[]){{.type = SETPAY_DB_TYPE_END}});
-}
-
-static void edit(const char *sql)
-{
-    char copy[1024];
-    char *rest = NULL;
-    (void)snprintf(copy, sizeof copy, "%s", sql);
-    for (char *one = strtok_r(copy, ";", &rest); one != NULL; one = strtok_r(NULL, ";", &rest))
-        operate(run_sql, one);
-}
-
-struct number {
-    const char *sql;
-    int64_t value;
-};
-
-static enum setpay_error read_number(struct setpay_db *db, void *arg)
-{
-    struct number *number = arg;
-    struct setpay_db_rows *rows;
-    SETPAY_TRY(setpay_db_one_values(
-        db, &rows, number->sql, (const struct setpay_db_value[]){{.type = SETPAY_DB_TYPE_END}}));
-    number->value = setpay_db_get_int(rows, 0);
-    return setpay_db_end(rows);
-}
-
-static int64_t ask(const char *sql)
-{
-    struct number number = {.sql = sql};
-    operate(read_number, &number);
-    return number.value;
-}
-
-struct merchant {
-    const char *id, *zone, *cut_off;
-};
-
-static enum setpay_error write_merchant(struct setpay_db *db, void *arg)
-{
-    const struct merchant *from = arg;
-    struct setpay_gateway_merchant merchant = {
-        .enabled = true, .category = 5999, .name = "x", .brand = "visa"};
-    (void)snprintf(merchant.id, sizeof merchant.id, "%s", from->id);
-    (void)snprintf(merchant.zone, sizeof merchant.zone, "%s", from->zone);
-    SETPAY_TRY(setpay_cut_off_parse(from->cut_off, &merchant.cut_off_minutes));
-    return setpay_gateway_merchant_insert(db, &merchant);
-}
-
-static void add_merchant(const char *id, const char *zone, const char *cut_off)
-{
-    struct merchant merchant = {id, zone, cut_off};
-    operate(write_merchant, &merchant);
-}
-
-/* One step in a batch of its own that is closed, and presented. */
-struct item {
-    const char *merchant_id, *currency;
-    enum setpay_step_kind kind;
-    int64_t amount, fee, interchange;
-    setpay_time_ms closed_ms; /* 0: open, and not presented */
-    const char *code;         /* NULL: not answered */
-    int64_t payment_id;
-    struct setpay_id token;
-};
-
-static enum setpay_error find_payment(struct setpay_db *db, struct item *item)
-{
-    struct setpay_payment payment = {.state = SETPAY_PAYMENT_CAPTURED};
-    struct setpay_db_rows *rows;
-    enum setpay_error error =
-        setpay_db_one(db, &rows, "SELECT id FROM payment WHERE merchant_id = $1 AND currency = $2",
-                      SETPAY_DB_TEXT(item->merchant_id), SETPAY_DB_TEXT(item->currency));
-    if (error == SETPAY_OK) {
-        item->payment_id = setpay_db_get_int(rows, 0);
-        return setpay_db_end(rows);
-    }
-    strcpy(payment.brand, "visa");
-    (void)snprintf(payment.merchant_id, sizeof payment.merchant_id, "%s", item->merchant_id);
-    (void)snprintf(payment.amount.currency, sizeof payment.amount.currency, "%s", item->currency);
-    payment.amount.minor = payment.approved_minor = SETPAY_MONEY_MAX_MINOR;
-    SETPAY_TRY(setpay_id_random(&payment.xid));
-    SETPAY_TRY(setpay_id_random(&payment.rrpid));
-    SETPAY_TRY(setpay_digest_random(&payment.pimd));
-    SETPAY_TRY(setpay_payment_insert(db, &payment));
-    item->payment_id = payment.id;
-    return SETPAY_OK;
-}
-
-static enum setpay_error write_batch(struct setpay_db *db, const struct item *item, int64_t *id)
-{
-    struct setpay_db_rows *rows;
-    SETPAY_TRY(setpay_db_run(db,
-                             "INSERT INTO batch (brand, merchant_id, number, open, opened_ms,"
-                             " closed_ms) SELECT 'visa', $1, COUNT(*) + 1, $2, 1, $3 FROM batch"
-                             " WHERE merchant_id = $4",
-                             SETPAY_DB_TEXT(item->merchant_id),
-                             SETPAY_DB_BOOL(item->closed_ms == 0), SETPAY_DB_INT(item->closed_ms),
-                             SETPAY_DB_TEXT(item->merchant_id)));
-    SETPAY_TRY(setpay_db_one(db, &rows, "SELECT MAX(id) FROM batch"));
-    *id = setpay_db_get_int(rows, 0);
-    return setpay_db_end(rows);
-}
-
-static enum setpay_error post(struct setpay_db *db, const struct item *item)
-{
-    const struct setpay_charges charges = {item->interchange, item->fee};
-    struct setpay_ledger_entry entry = {.time_ms = 1000, .event = item->token};
-    strcpy(entry.brand, "visa");
-    (void)snprintf(entry.merchant_id, sizeof entry.merchant_id, "%s", item->merchant_id);
-    (void)snprintf(entry.currency, sizeof entry.currency, "%s", item->currency);
-    setpay_ledger_post((enum setpay_ledger_kind)item->kind, item->amount, &charges, &entry);
-    return setpay_ledger_append(db, &entry);
-}
-
-static enum setpay_error write_item(struct setpay_db *db, void *arg)
-{
-    struct item *item = arg;
-    int64_t batch;
-    bool captures = item->kind == SETPAY_STEP_CAPTURE;
-    SETPAY_TRY(find_payment(db, item));
-    SETPAY_TRY(write_batch(db, item, &batch));
-    /* A credit is of the payment's first capture. */
-    SETPAY_TRY(setpay_db_run(
-        db,
-        "INSERT INTO step (token, payment_id, kind, of_id, amount_minor, interchange_minor,"
-        " fee_minor, batch_id, undone, credited_minor, created_ms)"
-        " SELECT $1, $2, $3, COALESCE(MIN(id), 0), $4, $5, $6, $7, 0, 0, 1000 FROM step"
-        " WHERE payment_id = $8 AND kind = 1 AND $9 = 2",
-        SETPAY_DB_ID(&item->token), SETPAY_DB_INT(item->payment_id), SETPAY_DB_INT(item->kind),
-        SETPAY_DB_INT(item->amount), SETPAY_DB_INT(item->interchange), SETPAY_DB_INT(item->fee),
-        SETPAY_DB_INT(batch), SETPAY_DB_INT(item->payment_id), SETPAY_DB_INT(item->kind)));
-    SETPAY_TRY(setpay_db_run(db,
-                             "UPDATE step SET credited_minor = credited_minor + $1 WHERE id ="
-                             " (SELECT of_id FROM step WHERE token = $2)",
-                             SETPAY_DB_INT(captures ? 0 : item->amount),
-                             SETPAY_DB_ID(&item->token)));
-    SETPAY_TRY(setpay_db_run(db,
-                             "UPDATE payment SET captured_minor = captured_minor + $1,"
-                             " credited_minor = credited_minor + $2 WHERE id = $3",
-                             SETPAY_DB_INT(captures ? item->amount : 0),
-                             SETPAY_DB_INT(captures ? 0 : item->amount),
-                             SETPAY_DB_INT(item->payment_id)));
-    SETPAY_TRY(post(db, item));
-    if (item->closed_ms == 0)
-        return SETPAY_OK;
-    return setpay_db_run(
-        db,
-        "INSERT INTO presentment (step_id, batch_id, acknowledged, response_code, sent_count,"
-        " created_ms, acknowledged_ms) SELECT id, batch_id, $1, $2, 1, $3, $4"
-        " FROM step WHERE token = $5",
-        SETPAY_DB_BOOL(item->code != NULL), SETPAY_DB_TEXT(item->code != NULL ? item->code : ""),
-        SETPAY_DB_INT(item->closed_ms),
-        SETPAY_DB_INT(item->code != NULL ? item->closed_ms + 50 : 0), SETPAY_DB_ID(&item->token));
-}
-
-static struct setpay_id add(const char *merchant_id, const char *currency,
-                            enum setpay_step_kind kind, int64_t amount, int64_t fee,
-                            setpay_time_ms closed_ms, const char *code)
-{
-    struct item item = {.merchant_id = merchant_id,
-                        .currency = currency,
-                        .kind = kind,
-                        .amount = amount,
-                        .fee = fee,
-                        .interchange = amount > 3 ? 1 : 0,
-                        .closed_ms = closed_ms,
-                        .code = code};
-    memset(item.token.bytes, ++next_token, sizeof item.token.bytes);
-    operate(write_item, &item);
-    return item.token;
-}
-
-static void capture(const char *currency, int64_t amount, int64_t fee, setpay_time_ms closed_ms)
-{
-    (void)add("shop", currency, SETPAY_STEP_CAPTURE, amount, fee, closed_ms, "00");
-}
-
-static void credit(const char *currency, int64_t amount, setpay_time_ms closed_ms)
-{
-    (void)add("shop", currency, SETPAY_STEP_CREDIT, amount, 0, closed_ms, "94");
-}
-
-/* ------------------------------------------------------------------ settling */
-
-struct settle {
-    enum setpay_error error;
-    struct setpay_problem problem;
-};
-
-static enum setpay_error run_settle(struct setpay_db *db, void *arg)
-{
-    struct settle *settle = arg;
-    settle->error = setpay_settle(db, &settled, &settle->problem);
-    return settle->error;
-}
-
-/* date NULL: each merchant's last day that has ended. Returns how many were made. */
-static size_t settle_at(setpay_time_ms now_ms, const char *date)
-{
-    struct settle settle = {.error = SETPAY_OK};
-    memset(&settled, 0, sizeof settled);
-    settled.now_ms = now_ms;
-    settled.has_date = date != NULL;
-    if (date != NULL)
-        assert_int_equal(setpay_date_parse(date, &settled.date), SETPAY_OK);
-    operate(run_settle, &settle);
-    return settled.made_count;
-}
-
-struct verified {
-    size_t findings;
-    char all[8000]; /* a line each */
-};
-
-static void on_finding(void *arg, const char *words)
-{
-    struct verified *verified = arg;
-    size_t used = strlen(verified->all);
-    (void)snprintf(verified->all + used, sizeof verified->all - used, "%s\n", words);
-}
-
-static enum setpay_error verify_in(struct setpay_db *db, void *arg)
-{
-    struct verified *v = arg;
-    struct setpay_ledger_mark reached;
-    size_t ledger = 0, clearing = 0;
-    SETPAY_TRY(setpay_ledger_verify(db, NULL, on_finding, v, &reached, &ledger));
-    SETPAY_TRY(setpay_clearing_verify(db, on_finding, v, &clearing));
-    v->findings = ledger + clearing;
-    return SETPAY_OK;
-}
-
-static struct verified verify(void)
-{
-    struct verified verified = {.findings = 0};
-    operate(verify_in, &verified);
-    return verified;
-}
-
-/* Each account's balance of the shop, as ledger balances shows it. */
-static int64_t balance(int account, const char *currency)
-{
-    char sql[256];
-    (void)snprintf(sql, sizeof sql,
-                   "SELECT COALESCE(SUM(amount_minor), 0) FROM ledger_balance WHERE account = %d"
-                   " AND currency = '%s' AND merchant_id = 'shop'",
-                   account, currency);
-    return ask(sql);
-}
-
-static int open_books(void **state)
-{
-    struct setpay_problem problem;
-    (void)state;
-    next_token = 0;
-    test_folder_make(&folder);
-    const struct setpay_store_options options = {.url = folder.url,
-                                                 .schema = &setpay_gateway_schema};
-    assert_int_equal(setpay_store_open(&options, &store, &problem), SETPAY_OK);
-    add_merchant("shop", "UTC", "24:00");
-    return 0;
-}
-
-static int close_books(void **state)
-{
-    struct verified v = verify();
-    (void)state;
-    if (v.findings != 0)
-        print_message("%s", v.all);
-    assert_int_equal(v.findings, 0);
-    setpay_store_close(store);
-    test_folder_remove(&folder);
-    return 0;
-}
-
 /* ------------------------------------------------------------------ what is settled */
 
 static void settles_what_is_cleared_once(void **state)
 {
     (void)state;
-    assert_int_equal(settle_at(NOON, NULL), 0);
-    capture("EUR", 10000, 165, DAY_26 - 5000);
-    capture("EUR", 250, 4, DAY_26 - 4000);
-    credit("EUR", 1000, DAY_26 - 3000);
-    assert_int_equal(settle_at(NOON, NULL), 1);
-    const struct setpay_settlement *s = &settled.made[0];
+    assert_int_equal(test_day_settle(NOON, NULL), 0);
+    test_day_capture("EUR", 10000, 165, DAY_26 - 5000);
+    test_day_capture("EUR", 250, 4, DAY_26 - 4000);
+    test_day_credit("EUR", 1000, DAY_26 - 3000);
+    assert_int_equal(test_day_settle(NOON, NULL), 1);
+    const struct setpay_settlement *s = &test_day_settled.made[0];
     assert_string_equal(s->day, "2026-11-25");
     assert_string_equal(s->currency, "EUR");
     assert_int_equal(s->cut_off_ms, DAY_26);
@@ -340,115 +45,117 @@ static void settles_what_is_cleared_once(void **state)
     assert_int_equal(s->sums.fee_minor, 169);
     assert_int_equal(s->payout_minor, 10250 - 1000 - 169);
     assert_int_equal(s->carried_out_minor, 0);
-    assert_int_equal(balance(SETPAY_ACCOUNT_MERCHANT_PAYABLE, "EUR"), 0);
-    assert_int_equal(balance(SETPAY_ACCOUNT_CASH, "EUR"), -9081);
+    assert_int_equal(test_day_balance(SETPAY_ACCOUNT_MERCHANT_PAYABLE, "EUR"), 0);
+    assert_int_equal(test_day_balance(SETPAY_ACCOUNT_CASH, "EUR"), -9081);
     for (int i = 0; i < 3; i++) {
-        assert_int_equal(settle_at(NOON + i, i == 2 ? "2026-11-25" : NULL), 0);
-        assert_int_equal(settled.waiting_count + settled.later_count, 0);
+        assert_int_equal(test_day_settle(NOON + i, i == 2 ? "2026-11-25" : NULL), 0);
+        assert_int_equal(test_day_settled.waiting_count + test_day_settled.later_count, 0);
     }
-    assert_int_equal(balance(SETPAY_ACCOUNT_CASH, "EUR"), -9081);
-    assert_int_equal(ask("SELECT COUNT(*) FROM settlement"), 1);
+    assert_int_equal(test_day_balance(SETPAY_ACCOUNT_CASH, "EUR"), -9081);
+    assert_int_equal(test_day_ask("SELECT COUNT(*) FROM settlement"), 1);
 }
 
 static void one_unit_and_nothing(void **state)
 {
     (void)state;
-    capture("EUR", 1, 0, DAY_26 - 1);
-    capture("JPY", 1, 1, DAY_26 - 1); /* the fee takes all of it */
-    assert_int_equal(settle_at(NOON, NULL), 2);
-    assert_int_equal(settled.made[0].payout_minor, 1);
-    assert_int_equal(settled.made[1].payout_minor, 0);
-    assert_int_equal(settled.made[1].carried_out_minor, 0);
-    assert_int_equal(ask("SELECT COUNT(*) FROM ledger_entry WHERE kind = 5"), 1);
-    assert_int_equal(settle_at(NOON, NULL), 0);
+    test_day_capture("EUR", 1, 0, DAY_26 - 1);
+    test_day_capture("JPY", 1, 1, DAY_26 - 1); /* the fee takes all of it */
+    assert_int_equal(test_day_settle(NOON, NULL), 2);
+    assert_int_equal(test_day_settled.made[0].payout_minor, 1);
+    assert_int_equal(test_day_settled.made[1].payout_minor, 0);
+    assert_int_equal(test_day_settled.made[1].carried_out_minor, 0);
+    assert_int_equal(test_day_ask("SELECT COUNT(*) FROM ledger_entry WHERE kind = 5"), 1);
+    assert_int_equal(test_day_settle(NOON, NULL), 0);
 }
 
 static void each_currency_by_itself(void **state)
 {
     (void)state;
-    capture("EUR", 1250, 10, DAY_26 - 1);
-    capture("JPY", 1250, 10, DAY_26 - 1);
-    capture("KWD", 1250, 10, DAY_26 - 1);
-    credit("JPY", 1250, DAY_26 - 1);
-    assert_int_equal(settle_at(NOON, NULL), 3);
-    assert_string_equal(settled.made[0].currency, "EUR");
-    assert_int_equal(settled.made[0].payout_minor, 1240);
-    assert_string_equal(settled.made[1].currency, "JPY");
-    assert_int_equal(settled.made[1].payout_minor, 0);
-    assert_int_equal(settled.made[1].carried_out_minor, -10);
-    assert_string_equal(settled.made[2].currency, "KWD");
-    assert_int_equal(settled.made[2].payout_minor, 1240);
+    test_day_capture("EUR", 1250, 10, DAY_26 - 1);
+    test_day_capture("JPY", 1250, 10, DAY_26 - 1);
+    test_day_capture("KWD", 1250, 10, DAY_26 - 1);
+    test_day_credit("JPY", 1250, DAY_26 - 1);
+    assert_int_equal(test_day_settle(NOON, NULL), 3);
+    assert_string_equal(test_day_settled.made[0].currency, "EUR");
+    assert_int_equal(test_day_settled.made[0].payout_minor, 1240);
+    assert_string_equal(test_day_settled.made[1].currency, "JPY");
+    assert_int_equal(test_day_settled.made[1].payout_minor, 0);
+    assert_int_equal(test_day_settled.made[1].carried_out_minor, -10);
+    assert_string_equal(test_day_settled.made[2].currency, "KWD");
+    assert_int_equal(test_day_settled.made[2].payout_minor, 1240);
 }
 
 /* What the merchant owes is taken from the next days, to the last unit. */
 static void carries_over_what_is_negative(void **state)
 {
     (void)state;
-    capture("EUR", 100, 2, DAY_26 - 1);
-    settle_at(NOON, NULL);
-    credit("EUR", 100, DAY_26 + SETPAY_DAY_MS - 1);
-    assert_int_equal(settle_at(NOON + SETPAY_DAY_MS, NULL), 1);
-    assert_int_equal(settled.made[0].payout_minor, 0);
-    assert_int_equal(settled.made[0].carried_out_minor, -100);
-    assert_int_equal(balance(SETPAY_ACCOUNT_MERCHANT_PAYABLE, "EUR"), 100);
-    capture("EUR", 60, 1, DAY_26 + 3 * SETPAY_DAY_MS - 1);
-    assert_int_equal(settle_at(NOON + 3 * SETPAY_DAY_MS, NULL), 1);
-    assert_int_equal(settled.made[0].carried_in_minor, -100);
-    assert_int_equal(settled.made[0].payout_minor, 0);
-    assert_int_equal(settled.made[0].carried_out_minor, -41);
-    capture("EUR", 41, 0, DAY_26 + 4 * SETPAY_DAY_MS - 1);
-    settle_at(NOON + 4 * SETPAY_DAY_MS, NULL);
-    assert_int_equal(settled.made[0].payout_minor, 0);
-    assert_int_equal(settled.made[0].carried_out_minor, 0);
-    credit("EUR", 1, DAY_26 + 5 * SETPAY_DAY_MS - 1);
-    settle_at(NOON + 5 * SETPAY_DAY_MS, NULL);
-    capture("EUR", 2, 0, DAY_26 + 6 * SETPAY_DAY_MS - 1);
-    settle_at(NOON + 6 * SETPAY_DAY_MS, NULL);
-    assert_int_equal(settled.made[0].carried_in_minor, -1);
-    assert_int_equal(settled.made[0].payout_minor, 1);
+    test_day_capture("EUR", 100, 2, DAY_26 - 1);
+    test_day_settle(NOON, NULL);
+    test_day_credit("EUR", 100, DAY_26 + SETPAY_DAY_MS - 1);
+    assert_int_equal(test_day_settle(NOON + SETPAY_DAY_MS, NULL), 1);
+    assert_int_equal(test_day_settled.made[0].payout_minor, 0);
+    assert_int_equal(test_day_settled.made[0].carried_out_minor, -100);
+    assert_int_equal(test_day_balance(SETPAY_ACCOUNT_MERCHANT_PAYABLE, "EUR"), 100);
+    test_day_capture("EUR", 60, 1, DAY_26 + 3 * SETPAY_DAY_MS - 1);
+    assert_int_equal(test_day_settle(NOON + 3 * SETPAY_DAY_MS, NULL), 1);
+    assert_int_equal(test_day_settled.made[0].carried_in_minor, -100);
+    assert_int_equal(test_day_settled.made[0].payout_minor, 0);
+    assert_int_equal(test_day_settled.made[0].carried_out_minor, -41);
+    test_day_capture("EUR", 41, 0, DAY_26 + 4 * SETPAY_DAY_MS - 1);
+    test_day_settle(NOON + 4 * SETPAY_DAY_MS, NULL);
+    assert_int_equal(test_day_settled.made[0].payout_minor, 0);
+    assert_int_equal(test_day_settled.made[0].carried_out_minor, 0);
+    test_day_credit("EUR", 1, DAY_26 + 5 * SETPAY_DAY_MS - 1);
+    test_day_settle(NOON + 5 * SETPAY_DAY_MS, NULL);
+    test_day_capture("EUR", 2, 0, DAY_26 + 6 * SETPAY_DAY_MS - 1);
+    test_day_settle(NOON + 6 * SETPAY_DAY_MS, NULL);
+    assert_int_equal(test_day_settled.made[0].carried_in_minor, -1);
+    assert_int_equal(test_day_settled.made[0].payout_minor, 1);
 }
 
 static void refused_items_go_to_suspense(void **state)
 {
     (void)state;
-    capture("EUR", 1000, 10, DAY_26 - 1);
-    add("shop", "EUR", SETPAY_STEP_CAPTURE, 500, 5, DAY_26 - 1, "25");
-    add("shop", "EUR", SETPAY_STEP_CREDIT, 70, 0, DAY_26 - 1, "13");
-    add("shop", "EUR", SETPAY_STEP_CAPTURE, 3, 3, DAY_26 - 1, "13"); /* the fee takes all */
-    assert_int_equal(settle_at(NOON, NULL), 1);
-    assert_int_equal(settled.made[0].sums.capture_count, 1);
-    assert_int_equal(settled.made[0].sums.refused_count, 3);
-    assert_int_equal(settled.made[0].sums.refused_minor, 495 - 70);
-    assert_int_equal(settled.made[0].payout_minor, 990);
-    assert_int_equal(balance(SETPAY_ACCOUNT_SUSPENSE, "EUR"), -(495 - 70));
-    assert_int_equal(balance(SETPAY_ACCOUNT_MERCHANT_PAYABLE, "EUR"), 0);
-    assert_int_equal(ask("SELECT COUNT(*) FROM ledger_entry WHERE kind = 6"), 2);
-    assert_int_equal(settle_at(NOON, NULL), 0);
+    test_day_capture("EUR", 1000, 10, DAY_26 - 1);
+    test_day_add("shop", "EUR", SETPAY_STEP_CAPTURE, 500, 5, DAY_26 - 1, "25");
+    test_day_add("shop", "EUR", SETPAY_STEP_CREDIT, 70, 0, DAY_26 - 1, "13");
+    test_day_add("shop", "EUR", SETPAY_STEP_CAPTURE, 3, 3, DAY_26 - 1,
+                 "13"); /* the fee takes all */
+    assert_int_equal(test_day_settle(NOON, NULL), 1);
+    assert_int_equal(test_day_settled.made[0].sums.capture_count, 1);
+    assert_int_equal(test_day_settled.made[0].sums.refused_count, 3);
+    assert_int_equal(test_day_settled.made[0].sums.refused_minor, 495 - 70);
+    assert_int_equal(test_day_settled.made[0].payout_minor, 990);
+    assert_int_equal(test_day_balance(SETPAY_ACCOUNT_SUSPENSE, "EUR"), -(495 - 70));
+    assert_int_equal(test_day_balance(SETPAY_ACCOUNT_MERCHANT_PAYABLE, "EUR"), 0);
+    assert_int_equal(test_day_ask("SELECT COUNT(*) FROM ledger_entry WHERE kind = 6"), 2);
+    assert_int_equal(test_day_settle(NOON, NULL), 0);
     /* Nothing but what was refused is a settlement too: the merchant sees it. */
-    add("shop", "JPY", SETPAY_STEP_CAPTURE, 9, 0, DAY_26 - 1, "12");
-    assert_int_equal(settle_at(NOON, NULL), 1);
-    assert_int_equal(settled.made[0].payout_minor, 0);
-    assert_int_equal(settled.made[0].sums.refused_minor, 9);
+    test_day_add("shop", "JPY", SETPAY_STEP_CAPTURE, 9, 0, DAY_26 - 1, "12");
+    assert_int_equal(test_day_settle(NOON, NULL), 1);
+    assert_int_equal(test_day_settled.made[0].payout_minor, 0);
+    assert_int_equal(test_day_settled.made[0].sums.refused_minor, 9);
 }
 
 static void waits_for_answers(void **state)
 {
     (void)state;
-    capture("EUR", 1000, 10, DAY_26 - 1);
-    add("shop", "EUR", SETPAY_STEP_CAPTURE, 500, 5, DAY_26 - 1, NULL);
-    capture("EUR", 77, 0, 0); /* in the open batch */
-    assert_int_equal(settle_at(NOON, NULL), 1);
-    assert_int_equal(settled.made[0].payout_minor, 990);
-    assert_int_equal(settled.waiting_count, 1);
+    test_day_capture("EUR", 1000, 10, DAY_26 - 1);
+    test_day_add("shop", "EUR", SETPAY_STEP_CAPTURE, 500, 5, DAY_26 - 1, NULL);
+    test_day_capture("EUR", 77, 0, 0); /* in the open batch */
+    assert_int_equal(test_day_settle(NOON, NULL), 1);
+    assert_int_equal(test_day_settled.made[0].payout_minor, 990);
+    assert_int_equal(test_day_settled.waiting_count, 1);
     /* Its answer comes after the day was settled: it is for the next day. */
-    edit("UPDATE presentment SET acknowledged = 1, response_code = '00' WHERE acknowledged = 0");
-    assert_int_equal(settle_at(NOON, "2026-11-25"), 0);
-    assert_int_equal(settled.later_count, 1);
-    assert_int_equal(settle_at(NOON, "2026-11-24"), 0);
-    assert_int_equal(settle_at(NOON + SETPAY_DAY_MS, NULL), 1);
-    assert_string_equal(settled.made[0].day, "2026-11-26");
-    assert_int_equal(settled.made[0].payout_minor, 495);
-    assert_int_equal(balance(SETPAY_ACCOUNT_MERCHANT_PAYABLE, "EUR"), -77);
+    test_day_edit(
+        "UPDATE presentment SET acknowledged = 1, response_code = '00' WHERE acknowledged = 0");
+    assert_int_equal(test_day_settle(NOON, "2026-11-25"), 0);
+    assert_int_equal(test_day_settled.later_count, 1);
+    assert_int_equal(test_day_settle(NOON, "2026-11-24"), 0);
+    assert_int_equal(test_day_settle(NOON + SETPAY_DAY_MS, NULL), 1);
+    assert_string_equal(test_day_settled.made[0].day, "2026-11-26");
+    assert_int_equal(test_day_settled.made[0].payout_minor, 495);
+    assert_int_equal(test_day_balance(SETPAY_ACCOUNT_MERCHANT_PAYABLE, "EUR"), -77);
 }
 
 /* ------------------------------------------------------------------ days */
@@ -456,31 +163,31 @@ static void waits_for_answers(void **state)
 static void a_batch_at_the_cut_off_is_of_the_day(void **state)
 {
     (void)state;
-    capture("EUR", 1, 0, DAY_26);
-    capture("EUR", 10, 0, DAY_26 + 1);
-    assert_int_equal(settle_at(NOON, "2026-11-25"), 1);
-    assert_int_equal(settled.made[0].payout_minor, 1);
-    assert_int_equal(settle_at(NOON, "2026-11-26"), 0);
-    assert_int_equal(settled.not_ended_count, 1);
-    assert_int_equal(settle_at(DAY_26 + SETPAY_DAY_MS - 1, "2026-11-26"), 0);
-    assert_int_equal(settled.not_ended_count, 1);
-    assert_int_equal(settle_at(DAY_26 + SETPAY_DAY_MS, "2026-11-26"), 1);
-    assert_int_equal(settled.made[0].payout_minor, 10);
+    test_day_capture("EUR", 1, 0, DAY_26);
+    test_day_capture("EUR", 10, 0, DAY_26 + 1);
+    assert_int_equal(test_day_settle(NOON, "2026-11-25"), 1);
+    assert_int_equal(test_day_settled.made[0].payout_minor, 1);
+    assert_int_equal(test_day_settle(NOON, "2026-11-26"), 0);
+    assert_int_equal(test_day_settled.not_ended_count, 1);
+    assert_int_equal(test_day_settle(DAY_26 + SETPAY_DAY_MS - 1, "2026-11-26"), 0);
+    assert_int_equal(test_day_settled.not_ended_count, 1);
+    assert_int_equal(test_day_settle(DAY_26 + SETPAY_DAY_MS, "2026-11-26"), 1);
+    assert_int_equal(test_day_settled.made[0].payout_minor, 10);
 }
 
 /* Days that were left out are settled with a later one, and can't be settled any more. */
 static void days_come_in_order(void **state)
 {
     (void)state;
-    capture("EUR", 1, 0, DAY_26 - 2 * SETPAY_DAY_MS);
-    capture("EUR", 10, 0, DAY_26 - SETPAY_DAY_MS);
-    assert_int_equal(settle_at(NOON, "2026-11-25"), 1);
-    assert_int_equal(settled.made[0].payout_minor, 11);
-    capture("EUR", 100, 0, DAY_26 - 2 * SETPAY_DAY_MS);
-    assert_int_equal(settle_at(NOON, "2026-11-24"), 0);
-    assert_int_equal(settled.later_count, 1);
-    assert_int_equal(settle_at(NOON + SETPAY_DAY_MS, "2026-11-26"), 1);
-    assert_int_equal(settled.made[0].payout_minor, 100);
+    test_day_capture("EUR", 1, 0, DAY_26 - 2 * SETPAY_DAY_MS);
+    test_day_capture("EUR", 10, 0, DAY_26 - SETPAY_DAY_MS);
+    assert_int_equal(test_day_settle(NOON, "2026-11-25"), 1);
+    assert_int_equal(test_day_settled.made[0].payout_minor, 11);
+    test_day_capture("EUR", 100, 0, DAY_26 - 2 * SETPAY_DAY_MS);
+    assert_int_equal(test_day_settle(NOON, "2026-11-24"), 0);
+    assert_int_equal(test_day_settled.later_count, 1);
+    assert_int_equal(test_day_settle(NOON + SETPAY_DAY_MS, "2026-11-26"), 1);
+    assert_int_equal(test_day_settled.made[0].payout_minor, 100);
 }
 
 /* 29 March 2026 in Berlin has 23 hours, 25 October 25; a merchant in Kiritimati is a day ahead. */
@@ -489,44 +196,46 @@ static void days_are_of_the_merchants_zone(void **state)
     const setpay_time_ms march = INT64_C(1774742400000);   /* 2026-03-29T00:00:00Z */
     const setpay_time_ms october = INT64_C(1792886400000); /* 2026-10-25T00:00:00Z */
     (void)state;
-    edit("UPDATE merchant SET zone = 'Europe/Berlin', cut_off_minutes = 150");
-    add_merchant("atoll", "Pacific/Kiritimati", "24:00");
-    capture("EUR", 1, 0, march + SETPAY_HOUR_MS);     /* 02:00, which is 03:00: the cut-off */
-    capture("EUR", 2, 0, march + SETPAY_HOUR_MS + 1); /* the next day's */
-    add("atoll", "EUR", SETPAY_STEP_CAPTURE, 5, 0, march + SETPAY_HOUR_MS, "00");
-    assert_int_equal(settle_at(march + SETPAY_HOUR_MS - 1, NULL), 0);
-    assert_int_equal(settle_at(march + SETPAY_HOUR_MS, NULL), 1);
-    assert_string_equal(settled.made[0].day, "2026-03-29");
-    assert_int_equal(settled.made[0].payout_minor, 1);
-    assert_int_equal(settle_at(march + 10 * SETPAY_HOUR_MS, NULL), 1);
-    assert_string_equal(settled.made[0].merchant_id, "atoll");
-    assert_string_equal(settled.made[0].day, "2026-03-29");
-    capture("EUR", 4, 0, october + 30 * SETPAY_MINUTE_MS); /* 02:30 for the first time */
-    capture("EUR", 8, 0, october + 30 * SETPAY_MINUTE_MS + 1);
-    assert_int_equal(settle_at(october + 30 * SETPAY_MINUTE_MS, NULL), 1);
-    assert_string_equal(settled.made[0].day, "2026-10-25");
-    assert_int_equal(settled.made[0].payout_minor, 6);
-    assert_int_equal(settle_at(october + 24 * SETPAY_HOUR_MS, NULL), 0); /* 25 hours long */
-    assert_int_equal(settle_at(october + 25 * SETPAY_HOUR_MS + 30 * SETPAY_MINUTE_MS, NULL), 1);
-    assert_string_equal(settled.made[0].day, "2026-10-26");
-    assert_int_equal(settled.made[0].payout_minor, 8);
+    test_day_edit("UPDATE merchant SET zone = 'Europe/Berlin', cut_off_minutes = 150");
+    test_day_merchant("atoll", "Pacific/Kiritimati", "24:00");
+    test_day_capture("EUR", 1, 0, march + SETPAY_HOUR_MS); /* 02:00, which is 03:00: the cut-off */
+    test_day_capture("EUR", 2, 0, march + SETPAY_HOUR_MS + 1); /* the next day's */
+    test_day_add("atoll", "EUR", SETPAY_STEP_CAPTURE, 5, 0, march + SETPAY_HOUR_MS, "00");
+    assert_int_equal(test_day_settle(march + SETPAY_HOUR_MS - 1, NULL), 0);
+    assert_int_equal(test_day_settle(march + SETPAY_HOUR_MS, NULL), 1);
+    assert_string_equal(test_day_settled.made[0].day, "2026-03-29");
+    assert_int_equal(test_day_settled.made[0].payout_minor, 1);
+    assert_int_equal(test_day_settle(march + 10 * SETPAY_HOUR_MS, NULL), 1);
+    assert_string_equal(test_day_settled.made[0].merchant_id, "atoll");
+    assert_string_equal(test_day_settled.made[0].day, "2026-03-29");
+    test_day_capture("EUR", 4, 0, october + 30 * SETPAY_MINUTE_MS); /* 02:30 for the first time */
+    test_day_capture("EUR", 8, 0, october + 30 * SETPAY_MINUTE_MS + 1);
+    assert_int_equal(test_day_settle(october + 30 * SETPAY_MINUTE_MS, NULL), 1);
+    assert_string_equal(test_day_settled.made[0].day, "2026-10-25");
+    assert_int_equal(test_day_settled.made[0].payout_minor, 6);
+    assert_int_equal(test_day_settle(october + 24 * SETPAY_HOUR_MS, NULL), 0); /* 25 hours long */
+    assert_int_equal(test_day_settle(october + 25 * SETPAY_HOUR_MS + 30 * SETPAY_MINUTE_MS, NULL),
+                     1);
+    assert_string_equal(test_day_settled.made[0].day, "2026-10-26");
+    assert_int_equal(test_day_settled.made[0].payout_minor, 8);
 }
 
 static void a_zone_that_is_gone_stops_it(void **state)
 {
-    struct settle settle = {.error = SETPAY_OK};
+    struct test_day_settle_call settle = {.error = SETPAY_OK};
     (void)state;
-    add_merchant("a-good-one", "UTC", "24:00");
-    add("a-good-one", "EUR", SETPAY_STEP_CAPTURE, 5, 0, DAY_26 - 1, "00");
-    edit("UPDATE merchant SET zone = 'Atlantis/Port' WHERE id = 'shop'");
-    memset(&settled, 0, sizeof settled);
-    settled.now_ms = NOON;
-    assert_int_equal(setpay_store_submit_wait(store, run_settle, &settle), SETPAY_E_INVALID);
+    test_day_merchant("a-good-one", "UTC", "24:00");
+    test_day_add("a-good-one", "EUR", SETPAY_STEP_CAPTURE, 5, 0, DAY_26 - 1, "00");
+    test_day_edit("UPDATE merchant SET zone = 'Atlantis/Port' WHERE id = 'shop'");
+    memset(&test_day_settled, 0, sizeof test_day_settled);
+    test_day_settled.now_ms = NOON;
+    assert_int_equal(setpay_store_submit_wait(test_day_store, test_day_run_settle, &settle),
+                     SETPAY_E_INVALID);
     assert_non_null(strstr(settle.problem.text, "merchant shop of the brand visa"));
     assert_non_null(strstr(settle.problem.text, "Atlantis/Port"));
-    assert_int_equal(ask("SELECT COUNT(*) FROM settlement"), 0);
-    edit("UPDATE merchant SET zone = 'UTC'");
-    assert_int_equal(settle_at(NOON, NULL), 1);
+    assert_int_equal(test_day_ask("SELECT COUNT(*) FROM settlement"), 0);
+    test_day_edit("UPDATE merchant SET zone = 'UTC'");
+    assert_int_equal(test_day_settle(NOON, NULL), 1);
 }
 
 /* More than one operation takes: the rest comes with the next. */
@@ -537,23 +246,23 @@ static void many_merchants_take_several_operations(void **state)
     (void)state;
     for (int i = 0; i < SETPAY_SETTLEMENTS_AT_ONCE + 3; i++) {
         (void)snprintf(id, sizeof id, "m%04d", i);
-        add_merchant(id, "UTC", "24:00");
-        struct item item = {.merchant_id = id,
-                            .currency = "EUR",
-                            .kind = SETPAY_STEP_CAPTURE,
-                            .amount = 100 + i,
-                            .closed_ms = DAY_26 - 1,
-                            .code = "00"};
+        test_day_merchant(id, "UTC", "24:00");
+        struct test_day_item item = {.merchant_id = id,
+                                     .currency = "EUR",
+                                     .kind = SETPAY_STEP_CAPTURE,
+                                     .amount = 100 + i,
+                                     .closed_ms = DAY_26 - 1,
+                                     .code = "00"};
         memcpy(item.token.bytes, id, 5);
-        operate(write_item, &item);
+        test_day_operate(test_day_write_item, &item);
     }
     do {
-        made += settle_at(NOON, NULL);
+        made += test_day_settle(NOON, NULL);
         operations++;
-    } while (settled.more);
+    } while (test_day_settled.more);
     assert_int_equal(made, SETPAY_SETTLEMENTS_AT_ONCE + 3);
     assert_int_equal(operations, 2);
-    assert_int_equal(ask("SELECT SUM(payout_minor) FROM settlement"),
+    assert_int_equal(test_day_ask("SELECT SUM(payout_minor) FROM settlement"),
                      100 * (SETPAY_SETTLEMENTS_AT_ONCE + 3) +
                          (SETPAY_SETTLEMENTS_AT_ONCE + 2) * (SETPAY_SETTLEMENTS_AT_ONCE + 3) / 2);
 }
@@ -564,18 +273,18 @@ static void many_merchants_take_several_operations(void **state)
  * all of settlement 1, which carries over -28; 6, a capture of 700, is of settlement 2; 7 waits. */
 static int open_settled(void **state)
 {
-    open_books(state);
-    capture("EUR", 1000, 10, DAY_26 - 5);
-    capture("EUR", 500, 5, DAY_26 - 4);
-    credit("EUR", 1200, DAY_26 - 3);
-    credit("EUR", 313, DAY_26 - 2);
-    add("shop", "EUR", SETPAY_STEP_CAPTURE, 300, 3, DAY_26 - 1, "25");
-    settle_at(NOON, NULL);
-    assert_int_equal(settled.made[0].carried_out_minor, -28);
-    capture("EUR", 700, 7, DAY_26 + 1);
-    settle_at(NOON + SETPAY_DAY_MS, NULL);
-    assert_int_equal(settled.made[0].payout_minor, 665);
-    add("shop", "EUR", SETPAY_STEP_CAPTURE, 40, 0, DAY_26 + 2, NULL);
+    test_day_open(state);
+    test_day_capture("EUR", 1000, 10, DAY_26 - 5);
+    test_day_capture("EUR", 500, 5, DAY_26 - 4);
+    test_day_credit("EUR", 1200, DAY_26 - 3);
+    test_day_credit("EUR", 313, DAY_26 - 2);
+    test_day_add("shop", "EUR", SETPAY_STEP_CAPTURE, 300, 3, DAY_26 - 1, "25");
+    test_day_settle(NOON, NULL);
+    assert_int_equal(test_day_settled.made[0].carried_out_minor, -28);
+    test_day_capture("EUR", 700, 7, DAY_26 + 1);
+    test_day_settle(NOON + SETPAY_DAY_MS, NULL);
+    assert_int_equal(test_day_settled.made[0].payout_minor, 665);
+    test_day_add("shop", "EUR", SETPAY_STEP_CAPTURE, 40, 0, DAY_26 + 2, NULL);
     return 0;
 }
 
@@ -609,7 +318,7 @@ static const struct {
     {"DELETE FROM settlement WHERE id = 2", "there is no settlement"},
     {"DELETE FROM settlement WHERE id = 1", "carries in -28, expected 0"},
     {"INSERT INTO settlement SELECT 9, zeroblob(16), brand, merchant_id, 'JPY', day, cut_off_ms, 0,"
-     " 0, 0, 0, 0, 0, 0, 0, 5, 0, 1 FROM settlement WHERE id = 1",
+     " 0, 0, 0, 0, 0, 0, 0, 5, 0, 1, 0, 0, 0, 0, 0, 0, 0, 180, 0, 0 FROM settlement WHERE id = 1",
      "its token is of another merchant"},
     {"UPDATE presentment SET settlement_id = 0 WHERE id = 1", "its items come to 500 (1)"},
     {"UPDATE presentment SET settlement_id = 2 WHERE id = 1", "its items come to 500 (1)"},
@@ -644,46 +353,6 @@ static const struct {
     {"UPDATE ledger_posting SET account = 6 WHERE account = 5", "its hash is not"},
 };
 
-/* With its hash made anew, as somebody would who knows how it is computed. */
-static enum setpay_error chain_anew(struct setpay_db *db, void *arg)
-{
-    struct setpay_ledger_entry entries[16];
-    size_t count = 0;
-    struct setpay_db_rows *rows;
-    (void)arg;
-    memset(entries, 0, sizeof entries);
-    SETPAY_TRY(setpay_db_select(db, &rows,
-                                "SELECT number, time_ms, kind, event, brand, merchant_id, currency"
-                                " FROM ledger_entry ORDER BY number"));
-    while (setpay_db_next(rows)) {
-        struct setpay_ledger_entry *e = &entries[count++];
-        e->time_ms = setpay_db_get_int(rows, 1);
-        e->kind = (enum setpay_ledger_kind)setpay_db_get_int(rows, 2);
-        setpay_db_get_id(rows, 3, &e->event);
-        setpay_db_get_text(rows, 4, e->brand, sizeof e->brand);
-        setpay_db_get_text(rows, 5, e->merchant_id, sizeof e->merchant_id);
-        setpay_db_get_text(rows, 6, e->currency, sizeof e->currency);
-    }
-    SETPAY_TRY(setpay_db_end(rows));
-    for (size_t i = 0; i < count; i++) {
-        SETPAY_TRY(setpay_db_select(db, &rows,
-                                    "SELECT account, amount_minor FROM ledger_posting"
-                                    " WHERE entry = $1 ORDER BY line",
-                                    SETPAY_DB_INT((int64_t)i + 1)));
-        while (setpay_db_next(rows))
-            entries[i].postings[entries[i].posting_count++] = (struct setpay_posting){
-                (enum setpay_account)setpay_db_get_int(rows, 0), setpay_db_get_int(rows, 1)};
-        SETPAY_TRY(setpay_db_end(rows));
-    }
-    SETPAY_TRY(setpay_db_run(db, "DELETE FROM ledger_entry"));
-    SETPAY_TRY(setpay_db_run(db, "DELETE FROM ledger_posting"));
-    SETPAY_TRY(setpay_db_run(db, "DELETE FROM ledger_balance"));
-    SETPAY_TRY(setpay_db_run(db, "DELETE FROM ledger_head"));
-    for (size_t i = 0; i < count; i++)
-        SETPAY_TRY(setpay_ledger_append(db, &entries[i]));
-    return SETPAY_OK;
-}
-
 /* Edits that somebody makes who then computes all hashes and balances anew. */
 static const struct {
     const char *sql, *words;
@@ -697,7 +366,8 @@ static const struct {
      "is of another merchant, currency or day"},
     {"UPDATE ledger_entry SET currency = 'USD' WHERE kind = 6",
      "is of another merchant, currency or step"},
-    {"UPDATE ledger_entry SET kind = 7 WHERE kind = 5", "there is no kind 7"},
+    {"UPDATE ledger_entry SET kind = 99 WHERE kind = 5", "there is no kind 99"},
+    {"UPDATE ledger_entry SET kind = 7 WHERE kind = 5", "there is no dispute "},
     {"UPDATE ledger_entry SET event = zeroblob(16) WHERE kind = 6",
      "there is no presentment in suspense 00000000000000000000000000000000"},
     {"UPDATE ledger_entry SET event = zeroblob(16) WHERE kind = 6;"
@@ -714,47 +384,17 @@ static const struct {
      "-28 fees"},
 };
 
-struct trial {
-    const char *sql;
-    bool forges;
-    struct verified verified;
-};
-
-/* In an operation that fails in the end, so that nothing of it stays. */
-static enum setpay_error try_edit(struct setpay_db *db, void *arg)
-{
-    struct trial *trial = arg;
-    char copy[1024];
-    char *rest = NULL;
-    (void)snprintf(copy, sizeof copy, "%s", trial->sql);
-    for (char *one = strtok_r(copy, ";", &rest); one != NULL; one = strtok_r(NULL, ";", &rest))
-        SETPAY_TRY(run_sql(db, one));
-    if (trial->forges)
-        SETPAY_TRY(chain_anew(db, NULL));
-    SETPAY_TRY(verify_in(db, &trial->verified));
-    return SETPAY_E_CONFLICT;
-}
-
-static void expect_found(const char *sql, const char *words, bool forges)
-{
-    struct trial trial = {.sql = sql, .forges = forges};
-    assert_int_equal(setpay_store_submit_wait(store, try_edit, &trial), SETPAY_E_CONFLICT);
-    if (trial.verified.findings == 0 || strstr(trial.verified.all, words) == NULL)
-        fail_msg("%s: %zu findings, expected '%s':\n%s", sql, trial.verified.findings, words,
-                 trial.verified.all);
-}
-
 static void every_edit_is_found_and_named(void **state)
 {
     size_t edit_count = sizeof edits / sizeof *edits;
     size_t forgery_count = sizeof forgeries / sizeof *forgeries;
     (void)state;
     for (size_t i = 0; i < edit_count; i++)
-        expect_found(edits[i].sql, edits[i].words, false);
-    operate(chain_anew, NULL);
-    assert_int_equal(verify().findings, 0);
+        test_day_expect_found(edits[i].sql, edits[i].words, false);
+    test_day_operate(test_day_chain_anew, NULL);
+    assert_int_equal(test_day_verify().findings, 0);
     for (size_t i = 0; i < forgery_count; i++)
-        expect_found(forgeries[i].sql, forgeries[i].words, true);
+        test_day_expect_found(forgeries[i].sql, forgeries[i].words, true);
     print_message("# tally: edits to settled books that were found = %zu\n",
                   edit_count + forgery_count);
 }
@@ -825,27 +465,28 @@ static void reports_what_was_settled(void **state)
     (void)state;
     memset(&r, 0, sizeof r);
     setpay_buffer_init(&r.bytes, SETPAY_REPORT_MAX);
-    capture("EUR", 10000, 165, DAY_26 - 5);
-    add("shop", "EUR", SETPAY_STEP_CAPTURE, 300, 3, DAY_26 - 4, "25");
-    capture("JPY", 1250, 20, DAY_26 - 3);
-    credit("JPY", 1250, DAY_26 - 2);
-    capture("KWD", 1250, 0, DAY_26 - 1);
-    settle_at(NOON, NULL);
-    operate(read_reported, &r);
+    test_day_capture("EUR", 10000, 165, DAY_26 - 5);
+    test_day_add("shop", "EUR", SETPAY_STEP_CAPTURE, 300, 3, DAY_26 - 4, "25");
+    test_day_capture("JPY", 1250, 20, DAY_26 - 3);
+    test_day_credit("JPY", 1250, DAY_26 - 2);
+    test_day_capture("KWD", 1250, 0, DAY_26 - 1);
+    test_day_settle(NOON, NULL);
+    test_day_operate(read_reported, &r);
     assert_int_equal(r.settlement_count, 3);
     assert_int_equal(r.item_count, 5);
 
     const char *csv = make_report(&r, setpay_report_csv);
     (void)snprintf(line, sizeof line,
                    "2026-11-25,visa,shop,EUR,2026-11-26T00:00:00.000Z,%s,1,100.00,0,0.00,1.65,"
-                   "98.35,1,2.97,0.00,98.35,0.00\r\n",
+                   "98.35,1,2.97,0.00,98.35,0.00,0,0.00,0,0.00,0,0.00,0.00,0.00\r\n",
                    setpay_id_format(&r.settlements[0].token, token));
     expect_in(csv, line);
-    (void)snprintf(line, sizeof line, "%s,1,1250,1,1250,20,-20,0,0,0,0,-20\r\n",
+    (void)snprintf(line, sizeof line, "%s,1,1250,1,1250,20,-20,0,0,0,0,-20,0,0,0,0,0,0,0,0\r\n",
                    setpay_id_format(&r.settlements[1].token, token));
     expect_in(csv, line);
     (void)snprintf(line, sizeof line,
-                   "%s,1,1.250,0,0.000,0.000,1.250,0,0.000,0.000,1.250,0.000\r\n",
+                   "%s,1,1.250,0,0.000,0.000,1.250,0,0.000,0.000,1.250,0.000,"
+                   "0,0.000,0,0.000,0,0.000,0.000,0.000\r\n",
                    setpay_id_format(&r.settlements[2].token, token));
     expect_in(csv, line);
 
@@ -878,7 +519,7 @@ static void an_empty_day_is_no_camt(void **state)
     setpay_buffer_clear(&bytes);
 }
 
-#define BOOKS(test) cmocka_unit_test_setup_teardown(test, open_books, close_books)
+#define BOOKS(test) cmocka_unit_test_setup_teardown(test, test_day_open, test_day_close)
 
 int main(void)
 {
@@ -894,7 +535,8 @@ int main(void)
         BOOKS(days_are_of_the_merchants_zone),
         BOOKS(a_zone_that_is_gone_stops_it),
         BOOKS(many_merchants_take_several_operations),
-        cmocka_unit_test_setup_teardown(every_edit_is_found_and_named, open_settled, close_books),
+        cmocka_unit_test_setup_teardown(every_edit_is_found_and_named, open_settled,
+                                        test_day_close),
         BOOKS(reports_what_was_settled),
         cmocka_unit_test(an_empty_day_is_no_camt),
     };

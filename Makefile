@@ -662,6 +662,7 @@ UNIT_TESTS := \
 	test_csr \
 	test_daemon \
 	test_doctor \
+	test_dispute \
 	test_dual \
 	test_envelope \
 	test_error \
@@ -681,6 +682,7 @@ UNIT_TESTS := \
 	test_gateway_steps \
 	test_hash \
 	test_http \
+	test_incoming \
 	test_ids \
 	test_iso8583 \
 	test_issuer \
@@ -708,6 +710,7 @@ UNIT_TESTS := \
 	test_quote \
 	test_receipt \
 	test_refusals \
+	test_reserve \
 	test_role \
 	test_secret \
 	test_sign \

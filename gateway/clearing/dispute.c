@@ -47,17 +47,18 @@ static enum setpay_error decide_known(const struct setpay_dispute_row *row, cons
         return refuse(
             row, SETPAY_E_EXISTS, problem, "changed: it was told before as %s of %s, %s, opened %s",
             setpay_money_format(&known->amount, amount), step, known->reason, known->opened);
-    *action = SETPAY_DISPUTE_NOTHING;
     if (known->outcome == SETPAY_DISPUTE_OPEN) {
-        if (row->outcome != SETPAY_DISPUTE_OPEN)
-            *action = SETPAY_DISPUTE_CLOSES;
+        bool closes = row->outcome != SETPAY_DISPUTE_OPEN;
+        *action = closes ? SETPAY_DISPUTE_CLOSES : SETPAY_DISPUTE_NOTHING;
         return SETPAY_OK;
     }
     /* A file of earlier days has it open still. */
     bool is_earlier = row->outcome == SETPAY_DISPUTE_OPEN && strcmp(file_to, known->closed) < 0;
     bool is_same = row->outcome == known->outcome && strcmp(row->closed, known->closed) == 0;
-    if (is_earlier || is_same)
+    if (is_earlier || is_same) {
+        *action = SETPAY_DISPUTE_NOTHING;
         return SETPAY_OK;
+    }
     return refuse(row, SETPAY_E_EXISTS, problem, "outcome: it was told before as closed %s, for %s",
                   known->closed, setpay_dispute_outcome_name(known->outcome));
 }

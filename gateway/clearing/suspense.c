@@ -19,8 +19,10 @@
     " AS cleared_minor, (SELECT COUNT(*) FROM suspense_clearing c WHERE c.item = event)"           \
     " FROM (SELECT suspense AS event, 0 AS is_payment, payment.brand AS brand,"                    \
     " payment.merchant_id AS merchant_id, payment.currency AS currency,"                           \
-    " CASE WHEN kind = 1 THEN step.amount_minor - fee_minor ELSE fee_minor - step.amount_minor"    \
-    " END AS amount_minor, lower(hex(step.token)) AS what, settlement.created_ms AS since_ms"      \
+    " CASE WHEN kind = 1 THEN step.amount_minor - step.fee_minor"                                  \
+    " ELSE step.fee_minor - step.amount_minor END AS amount_minor, lower(hex(step.token)) AS "     \
+    "what,"                                                                                        \
+    " settlement.created_ms AS since_ms"                                                           \
     " FROM presentment JOIN step ON step.id = presentment.step_id"                                 \
     " JOIN payment ON payment.id = step.payment_id"                                                \
     " JOIN settlement ON settlement.id = presentment.settlement_id WHERE suspense IS NOT NULL"     \

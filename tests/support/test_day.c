@@ -292,7 +292,7 @@ int test_day_close(void **state)
 /* With its hash made anew, as somebody would who knows how it is computed. */
 enum setpay_error test_day_chain_anew(struct setpay_db *db, void *arg)
 {
-    struct setpay_ledger_entry entries[16];
+    static struct setpay_ledger_entry entries[64];
     size_t count = 0;
     struct setpay_db_rows *rows;
     (void)arg;

@@ -1,0 +1,463 @@
+/*
+ * Incoming money: lists of payments and what is wrong with them; how much is matched (pure); and on
+ * a database: booked once by its reference, against what the issuer owes, the rest in suspense;
+ * suspense cleared to where it belongs, never beyond nothing. In the end of every test the ledger
+ * and all that stands around it verify. Then every edit is found, and named.
+ */
+#include "common/base/log.h"
+#include "gateway/clearing/incoming.h"
+#include "tests/support/test_day.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NAMES "issuer,amount,currency,date,reference\n"
+
+/* ------------------------------------------------------------------ pure */
+
+static void a_list_is_read(void **state)
+{
+    struct setpay_incoming_list list;
+    struct setpay_problem problem;
+    (void)state;
+    assert_int_equal(
+        setpay_incoming_parse(setpay_view_string(NAMES "sim,12.50,EUR,2026-11-26,REF/1\n"
+                                                       "sim,1,JPY,2026-11-26,REF/2\n"
+                                                       "other,0.001,KWD,2026-11-26,REF/1\n"
+                                                       "sim,9999999999.99,EUR,2026-11-26,a\n"),
+                              &list, &problem),
+        SETPAY_OK);
+    assert_int_equal(list.count, 4);
+    assert_int_equal(list.rows[0].amount.minor, 1250);
+    assert_string_equal(list.rows[0].reference, "REF/1");
+    assert_int_equal(list.rows[1].amount.minor, 1);
+    assert_int_equal(list.rows[2].amount.minor, 1);
+    assert_string_equal(list.rows[2].issuer, "other");
+    assert_int_equal(list.rows[3].amount.minor, SETPAY_MONEY_MAX_MINOR);
+    setpay_incoming_list_clear(&list);
+}
+
+static void what_is_wrong_with_a_list_is_named(void **state)
+{
+    static const struct {
+        const char *lines, *words;
+    } wrong[] = {
+        {"", "line 1: the file ends"},
+        {"sim,1,EUR,2026-11-26,a\n", "line 1: expected the names of the columns"},
+        {NAMES, "no payment is behind it"},
+        {NAMES "sim,1,EUR,2026-11-26,a", "line 2: does not end with a newline"},
+        {NAMES "sim,1,EUR,2026-11-26\n", "line 2: found 4 fields"},
+        {NAMES "sim,1,EUR,2026-11-26,a,b\n", "line 2: more than 5 fields"},
+        {NAMES ",1,EUR,2026-11-26,a\n", "line 2: issuer"},
+        {NAMES "an-issuer-of-more-than-32-letters,1,EUR,2026-11-26,a\n", "line 2: issuer"},
+        {NAMES "sim,0,EUR,2026-11-26,a\n", "line 2: amount"},
+        {NAMES "sim,-1,EUR,2026-11-26,a\n", "line 2: amount"},
+        {NAMES "sim,1.005,EUR,2026-11-26,a\n", "line 2: amount"},
+        {NAMES "sim,1.5,JPY,2026-11-26,a\n", "line 2: amount"},
+        {NAMES "sim,10000000000.00,EUR,2026-11-26,a\n", "line 2: amount"},
+        {NAMES "sim,1,EUX,2026-11-26,a\n", "line 2: currency"},
+        {NAMES "sim,1,EUR,2026-02-29,a\n", "line 2: date"},
+        {NAMES "sim,1,EUR,2026-11-26,\n", "line 2: reference"},
+        {NAMES "sim,1,EUR,2026-11-26,a b\n", "which no field may"},
+        {NAMES "sim,1,EUR,2026-11-26,a\r\n", "which no field may"},
+        {NAMES "sim,1,EUR,2026-11-26,a\nsim,1,EUR,2026-11-26,a\n", "line 3: reference"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        struct setpay_incoming_list list = {.count = 77};
+        struct setpay_problem problem = {{0}};
+        enum setpay_error error =
+            setpay_incoming_parse(setpay_view_string(wrong[i].lines), &list, &problem);
+        if (error != SETPAY_E_INVALID || strstr(problem.text, wrong[i].words) == NULL)
+            fail_msg("%s: %d, '%s', expected '%s'", wrong[i].lines, (int)error, problem.text,
+                     wrong[i].words);
+        assert_int_equal(list.count, 77); /* untouched */
+    }
+}
+
+static void no_more_is_matched_than_is_owed(void **state)
+{
+    (void)state;
+    assert_int_equal(setpay_incoming_match(100, 100), 100);
+    assert_int_equal(setpay_incoming_match(100, 99), 99);
+    assert_int_equal(setpay_incoming_match(100, 101), 100);
+    assert_int_equal(setpay_incoming_match(1, 0), 0);
+    assert_int_equal(setpay_incoming_match(1, -5), 0);
+    assert_int_equal(setpay_incoming_match(SETPAY_MONEY_MAX_MINOR, INT64_MAX),
+                     SETPAY_MONEY_MAX_MINOR);
+}
+
+static void an_item_is_cleared_in_its_own_direction(void **state)
+{
+    static const struct {
+        bool is_payment;
+        int64_t amount, cleared, asked;
+        enum setpay_account account;
+        enum setpay_error error;
+        int64_t made;
+    } cases[] = {
+        {false, 495, 0, 0, SETPAY_ACCOUNT_MERCHANT_PAYABLE, SETPAY_OK, 495},
+        {false, 495, 95, 0, SETPAY_ACCOUNT_ISSUER_RECEIVABLE, SETPAY_OK, 400},
+        {false, 495, 494, 1, SETPAY_ACCOUNT_MERCHANT_PAYABLE, SETPAY_OK, 1},
+        {false, 495, 494, 2, SETPAY_ACCOUNT_MERCHANT_PAYABLE, SETPAY_E_AMOUNT_LIMIT, 77},
+        {false, 495, 495, 0, SETPAY_ACCOUNT_MERCHANT_PAYABLE, SETPAY_E_AMOUNT_LIMIT, 77},
+        {false, 495, 0, 1, SETPAY_ACCOUNT_CASH, SETPAY_E_INVALID, 77},
+        {false, -70, 0, 0, SETPAY_ACCOUNT_MERCHANT_PAYABLE, SETPAY_OK, -70},
+        {false, -70, -69, 1, SETPAY_ACCOUNT_MERCHANT_PAYABLE, SETPAY_OK, -1},
+        {false, -70, -69, 2, SETPAY_ACCOUNT_MERCHANT_PAYABLE, SETPAY_E_AMOUNT_LIMIT, 77},
+        {true, 10, 0, 3, SETPAY_ACCOUNT_CASH, SETPAY_OK, 3},
+        {true, 10, 0, 0, SETPAY_ACCOUNT_ISSUER_RECEIVABLE, SETPAY_OK, 10},
+        {true, 10, 0, 11, SETPAY_ACCOUNT_CASH, SETPAY_E_AMOUNT_LIMIT, 77},
+        {true, 10, 0, 1, SETPAY_ACCOUNT_MERCHANT_PAYABLE, SETPAY_E_INVALID, 77},
+        {true, 10, 0, 1, SETPAY_ACCOUNT_FEES, SETPAY_E_INVALID, 77},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct setpay_suspense_item item = {.is_payment = cases[i].is_payment,
+                                            .currency = "EUR",
+                                            .amount_minor = cases[i].amount,
+                                            .cleared_minor = cases[i].cleared};
+        struct setpay_problem problem;
+        int64_t made = 77;
+        enum setpay_error error =
+            setpay_suspense_decide(&item, cases[i].account, cases[i].asked, &made, &problem);
+        if (error != cases[i].error || made != cases[i].made)
+            fail_msg("case %zu: error %d, %lld", i, (int)error, (long long)made);
+    }
+}
+
+/* ------------------------------------------------------------------ on a database */
+
+static struct paying {
+    const char *lines;
+    setpay_time_ms now_ms;
+    struct setpay_problem problem;
+    int64_t matched, suspense, known; /* of all */
+} paying;
+
+static enum setpay_error run_paid(struct setpay_db *db, void *arg)
+{
+    struct paying *p = arg;
+    struct setpay_incoming_list list;
+    enum setpay_error error = SETPAY_OK;
+    p->matched = p->suspense = p->known = 0;
+    SETPAY_TRY(setpay_incoming_parse(setpay_view_string(p->lines), &list, &p->problem));
+    for (size_t i = 0; error == SETPAY_OK && i < list.count; i++) {
+        bool known;
+        list.rows[i].created_ms = p->now_ms;
+        error = setpay_incoming_keep(db, &list.rows[i], &known, &p->problem);
+        p->matched += list.rows[i].matched_minor;
+        p->suspense += list.rows[i].amount.minor - list.rows[i].matched_minor;
+        p->known += known;
+    }
+    setpay_incoming_list_clear(&list);
+    return error;
+}
+
+static enum setpay_error paid(const char *lines)
+{
+    paying = (struct paying){.lines = lines, .now_ms = NOON};
+    return setpay_store_submit_wait(test_day_store, run_paid, &paying);
+}
+
+static struct clearing {
+    struct setpay_suspense_clearing row;
+    struct setpay_money asked;
+    struct setpay_problem problem;
+} clearing;
+
+static enum setpay_error run_clear(struct setpay_db *db, void *arg)
+{
+    struct clearing *c = arg;
+    return setpay_suspense_clear(db, &c->row, &c->asked, &c->problem);
+}
+
+static enum setpay_error clear(const struct setpay_id *item, enum setpay_account account,
+                               int64_t minor, const char *currency, setpay_time_ms now_ms)
+{
+    clearing = (struct clearing){.row = {.item = *item, .account = account, .created_ms = now_ms}};
+    clearing.asked.minor = minor;
+    strcpy(clearing.asked.currency, currency);
+    strcpy(clearing.row.reason, "the bank has said so");
+    return setpay_store_submit_wait(test_day_store, run_clear, &clearing);
+}
+
+struct first_item {
+    struct setpay_suspense_item item;
+    size_t count;
+};
+
+static enum setpay_error take_item(void *arg, const struct setpay_suspense_item *item)
+{
+    struct first_item *first = arg;
+    if (first->count++ == 0)
+        first->item = *item;
+    return SETPAY_OK;
+}
+
+static enum setpay_error read_items(struct setpay_db *db, void *arg)
+{
+    return setpay_suspense_each(db, take_item, arg);
+}
+
+static struct first_item items(void)
+{
+    struct first_item first = {.count = 0};
+    test_day_operate(read_items, &first);
+    return first;
+}
+
+/* All accounts of the issuer sim, as ledger balances shows them. */
+static int64_t sim(int account)
+{
+    char sql[256];
+    (void)snprintf(sql, sizeof sql,
+                   "SELECT COALESCE(SUM(amount_minor), 0) FROM ledger_balance WHERE account = %d"
+                   " AND brand = '' AND merchant_id = 'sim'",
+                   account);
+    return test_day_ask(sql);
+}
+
+/* What sim owes: 1000 + 500 - 200, less interchange of 1 each way, is 1299. */
+static int open_owing(void **state)
+{
+    test_day_open(state);
+    test_day_capture("EUR", 1000, 10, DAY_26 - 5);
+    test_day_capture("EUR", 500, 5, DAY_26 - 4);
+    test_day_credit("EUR", 200, DAY_26 - 3);
+    (void)test_day_add("shop", "EUR", SETPAY_STEP_CAPTURE, 300, 3, DAY_26 - 1, "25");
+    (void)test_day_add("shop", "EUR", SETPAY_STEP_CAPTURE, 40, 0, DAY_26 - 1, NULL);
+    test_day_edit("UPDATE payment SET issuer = 'sim'");
+    return 0;
+}
+
+static void a_payment_goes_against_what_is_owed(void **state)
+{
+    (void)state;
+    assert_int_equal(paid(NAMES "sim,5.00,EUR,2026-11-26,R1\n"), SETPAY_OK);
+    assert_int_equal(paying.matched, 500);
+    assert_int_equal(sim(SETPAY_ACCOUNT_CASH), 500);
+    assert_int_equal(sim(SETPAY_ACCOUNT_ISSUER_RECEIVABLE), -500);
+    assert_int_equal(paid(NAMES "sim,7.99,EUR,2026-11-27,R2\n"), SETPAY_OK);
+    assert_int_equal(paying.matched, 799); /* to the last unit */
+    assert_int_equal(paying.suspense, 0);
+    assert_int_equal(items().count, 0);
+    assert_int_equal(paid(NAMES "sim,0.01,EUR,2026-11-28,R3\n"), SETPAY_OK);
+    assert_int_equal(paying.matched, 0);
+    assert_int_equal(paying.suspense, 1);
+    assert_int_equal(sim(SETPAY_ACCOUNT_SUSPENSE), -1);
+    assert_int_equal(items().count, 1);
+}
+
+static void the_rest_goes_to_suspense(void **state)
+{
+    (void)state;
+    assert_int_equal(paid(NAMES "sim,13.00,EUR,2026-11-26,R1\n"
+                                "sim,1,JPY,2026-11-26,R2\n"
+                                "another,2.00,EUR,2026-11-26,R1\n"),
+                     SETPAY_OK);
+    assert_int_equal(paying.matched, 1299);
+    assert_int_equal(paying.suspense, 1 + 1 + 200);
+    assert_int_equal(test_day_ask("SELECT COUNT(*) FROM ledger_entry WHERE kind = 12"), 3);
+    assert_int_equal(items().count, 3);
+}
+
+static void a_reference_is_booked_once(void **state)
+{
+    (void)state;
+    assert_int_equal(paid(NAMES "sim,5.00,EUR,2026-11-26,R1\n"), SETPAY_OK);
+    assert_int_equal(paid(NAMES "sim,5.00,EUR,2026-11-26,R1\nsim,1.00,EUR,2026-11-26,R2\n"),
+                     SETPAY_OK);
+    assert_int_equal(paying.known, 1);
+    assert_int_equal(sim(SETPAY_ACCOUNT_CASH), 600);
+    /* Another amount, currency or day under it is refused, and all that came with it. */
+    static const char *const others[] = {"5.01,EUR,2026-11-26", "5.00,USD,2026-11-26",
+                                         "5.00,EUR,2026-11-27"};
+    for (size_t i = 0; i < 3; i++) {
+        char lines[256];
+        (void)snprintf(lines, sizeof lines, NAMES "sim,9.00,EUR,2026-11-26,R9\nsim,%s,R1\n",
+                       others[i]);
+        assert_int_equal(paid(lines), SETPAY_E_EXISTS);
+        assert_non_null(strstr(paying.problem.text, "line 3: reference: sim has paid with R1"));
+    }
+    assert_int_equal(sim(SETPAY_ACCOUNT_CASH), 600);
+    assert_int_equal(test_day_ask("SELECT COUNT(*) FROM issuer_payment"), 2);
+}
+
+static void suspense_of_a_payment_goes_to_the_issuer_or_back(void **state)
+{
+    (void)state;
+    assert_int_equal(paid(NAMES "sim,13.99,EUR,2026-11-26,R1\n"), SETPAY_OK);
+    struct setpay_suspense_item item = items().item;
+    assert_true(item.is_payment);
+    assert_int_equal(item.amount_minor, 100);
+    assert_string_equal(item.what, "R1");
+    /* It owes nothing more; then it takes what waited, and owes 39. */
+    assert_int_equal(clear(&item.event, SETPAY_ACCOUNT_ISSUER_RECEIVABLE, 1, "EUR", NOON),
+                     SETPAY_E_AMOUNT_LIMIT);
+    assert_non_null(strstr(clearing.problem.text, "the issuer sim owes only 0.00 EUR"));
+    test_day_edit("UPDATE presentment SET acknowledged = 1, response_code = '00'"
+                  " WHERE acknowledged = 0");
+    assert_int_equal(clear(&item.event, SETPAY_ACCOUNT_ISSUER_RECEIVABLE, 40, "EUR", NOON),
+                     SETPAY_E_AMOUNT_LIMIT);
+    assert_int_equal(clear(&item.event, SETPAY_ACCOUNT_ISSUER_RECEIVABLE, 39, "EUR", NOON),
+                     SETPAY_OK);
+    assert_int_equal(clear(&item.event, SETPAY_ACCOUNT_CASH, 0, "", NOON), SETPAY_OK);
+    assert_int_equal(clearing.row.amount_minor, 61);
+    assert_int_equal(sim(SETPAY_ACCOUNT_SUSPENSE), 0);
+    assert_int_equal(sim(SETPAY_ACCOUNT_CASH), 1399 - 61);
+    assert_int_equal(sim(SETPAY_ACCOUNT_ISSUER_RECEIVABLE), -1299 - 39);
+    assert_int_equal(items().count, 0);
+    assert_int_equal(clear(&item.event, SETPAY_ACCOUNT_CASH, 1, "EUR", NOON),
+                     SETPAY_E_AMOUNT_LIMIT);
+    assert_int_equal(paid(NAMES "sim,0.01,EUR,2026-11-27,R2\n"), SETPAY_OK);
+    assert_int_equal(paying.suspense, 1); /* it owes nothing again */
+}
+
+/* What was refused, and was right after all, is paid with the merchant's next settlement. */
+static void suspense_of_a_presentment_goes_to_the_merchant_or_the_issuer(void **state)
+{
+    struct setpay_id nothing = {{7}};
+    (void)state;
+    test_day_settle(NOON, NULL);
+    struct setpay_suspense_item item = items().item;
+    assert_int_equal(items().count, 1);
+    assert_false(item.is_payment);
+    assert_int_equal(item.amount_minor, 297);
+    assert_int_equal(clear(&nothing, SETPAY_ACCOUNT_MERCHANT_PAYABLE, 0, "", NOON),
+                     SETPAY_E_NOT_FOUND);
+    assert_int_equal(clear(&item.event, SETPAY_ACCOUNT_MERCHANT_PAYABLE, 1, "USD", NOON),
+                     SETPAY_E_MONEY_CURRENCY);
+    assert_int_equal(clear(&item.event, SETPAY_ACCOUNT_CASH, 1, "EUR", NOON), SETPAY_E_INVALID);
+    assert_int_equal(clear(&item.event, SETPAY_ACCOUNT_MERCHANT_PAYABLE, 298, "EUR", NOON),
+                     SETPAY_E_AMOUNT_LIMIT);
+    assert_int_equal(clear(&item.event, SETPAY_ACCOUNT_MERCHANT_PAYABLE, 200, "EUR", NOON),
+                     SETPAY_OK);
+    assert_int_equal(clear(&item.event, SETPAY_ACCOUNT_ISSUER_RECEIVABLE, 0, "", NOON), SETPAY_OK);
+    assert_int_equal(test_day_balance(SETPAY_ACCOUNT_SUSPENSE, "EUR"), 0);
+    assert_int_equal(test_day_settle(NOON, NULL), 0);
+    assert_int_equal(test_day_settle(NOON + SETPAY_DAY_MS, NULL), 1);
+    assert_int_equal(test_day_settled.made[0].adjusted.cleared_minor, 200);
+    assert_int_equal(test_day_settled.made[0].payout_minor, 200);
+}
+
+/* ------------------------------------------------------------------ every edit is found */
+
+/* R1 is matched, R2 leaves 100 in suspense, of which 30 went back; of 297 that were refused 200
+ * went to the merchant, with settlement 2. */
+static int open_paid(void **state)
+{
+    open_owing(state);
+    test_day_settle(NOON, NULL);
+    struct setpay_suspense_item refused = items().item;
+    assert_int_equal(clear(&refused.event, SETPAY_ACCOUNT_MERCHANT_PAYABLE, 200, "EUR", NOON),
+                     SETPAY_OK);
+    assert_int_equal(clear(&refused.event, SETPAY_ACCOUNT_ISSUER_RECEIVABLE, 0, "", NOON),
+                     SETPAY_OK);
+    assert_int_equal(paid(NAMES "sim,5.00,EUR,2026-11-26,R1\nsim,8.99,EUR,2026-11-26,R2\n"),
+                     SETPAY_OK);
+    struct setpay_suspense_item rest = items().item;
+    assert_int_equal(rest.amount_minor, 100);
+    assert_int_equal(clear(&rest.event, SETPAY_ACCOUNT_CASH, 30, "EUR", NOON), SETPAY_OK);
+    test_day_settle(NOON + SETPAY_DAY_MS, NULL);
+    assert_int_equal(test_day_verify().findings, 0);
+    return 0;
+}
+
+static const struct {
+    const char *sql, *words;
+} edits[] = {
+    {"UPDATE issuer_payment SET amount_minor = 501 WHERE id = 1", "currency or content"},
+    {"UPDATE issuer_payment SET matched_minor = 499 WHERE id = 1", "posted with other amounts"},
+    {"UPDATE issuer_payment SET matched_minor = 501 WHERE id = 1", "matched beyond what was paid"},
+    {"UPDATE issuer_payment SET matched_minor = -1 WHERE id = 1", "matched beyond what was paid"},
+    {"UPDATE issuer_payment SET reference = 'R9' WHERE id = 1", "currency or content"},
+    {"UPDATE issuer_payment SET issuer = 'another' WHERE id = 1", "currency or content"},
+    {"UPDATE issuer_payment SET currency = 'USD' WHERE id = 1", "currency or content"},
+    {"UPDATE issuer_payment SET day = '2026-11-27' WHERE id = 1", "currency or content"},
+    {"UPDATE issuer_payment SET created_ms = 1 WHERE id = 1", "currency or content"},
+    {"UPDATE issuer_payment SET token = zeroblob(16) WHERE id = 1", "there is no issuer's payment"},
+    {"DELETE FROM issuer_payment WHERE id = 1", "there is no issuer's payment"},
+    {"DELETE FROM issuer_payment WHERE id = 2", "cleared out of suspense, and never in it"},
+    {"INSERT INTO issuer_payment SELECT 9, zeroblob(16), issuer, 'R9', currency, 1, day, 1,"
+     " created_ms FROM issuer_payment WHERE id = 1",
+     "not in the ledger: what was paid by sim R9"},
+    {"UPDATE suspense_clearing SET amount_minor = 31 WHERE id = 3", "currency or content"},
+    {"UPDATE suspense_clearing SET amount_minor = 101 WHERE id = 3", "beyond nothing"},
+    {"UPDATE suspense_clearing SET amount_minor = -1 WHERE id = 2", "beyond nothing"},
+    {"UPDATE suspense_clearing SET account = 1 WHERE id = 3", "currency or content"},
+    {"UPDATE suspense_clearing SET account = 2 WHERE id = 3", "to where it can't go"},
+    {"UPDATE suspense_clearing SET account = 5 WHERE id = 1", "to where it can't go"},
+    {"UPDATE suspense_clearing SET reason = 'none' WHERE id = 3", "currency or content"},
+    {"UPDATE suspense_clearing SET number = 2 WHERE id = 3", "not numbered from 1 without a gap"},
+    {"UPDATE suspense_clearing SET item = zeroblob(16) WHERE id = 3", "and never in it"},
+    {"UPDATE suspense_clearing SET brand = 'visa' WHERE id = 3", "out of suspense for another"},
+    {"UPDATE suspense_clearing SET merchant_id = 'x' WHERE id = 1", "out of suspense for another"},
+    {"UPDATE suspense_clearing SET currency = 'USD' WHERE id = 3", "out of suspense for another"},
+    {"UPDATE suspense_clearing SET created_ms = 1 WHERE id = 1", "currency or content"},
+    {"UPDATE suspense_clearing SET token = zeroblob(16) WHERE id = 3", "there is no clearing of"},
+    {"DELETE FROM suspense_clearing WHERE id = 3", "there is no clearing of suspense"},
+    {"DELETE FROM suspense_clearing WHERE id = 1", "of no dispute and no clearing"},
+    {"INSERT INTO suspense_clearing SELECT 9, zeroblob(16), item, 2, brand, merchant_id, currency,"
+     " 1, 5, reason, created_ms FROM suspense_clearing WHERE id = 3",
+     "not in the ledger: clearing 9"},
+    {"DELETE FROM adjustment", "nothing was adjusted for it: kind 3 of 1"},
+    {"UPDATE settlement SET cleared_minor = 199 WHERE id = 2", "199 cleared (1)"},
+    {"UPDATE settlement SET cleared_count = 0 WHERE id = 2", "200 cleared (0)"},
+    {"UPDATE ledger_balance SET amount_minor = amount_minor + 1 WHERE account = 5 AND brand = ''",
+     "steps and settlements leave something else: account 5,  sim, EUR"},
+};
+
+static const struct {
+    const char *sql, *words;
+} forgeries[] = {
+    {"UPDATE ledger_posting SET amount_minor = amount_minor * 2 WHERE entry IN"
+     " (SELECT MIN(number) FROM ledger_entry WHERE kind = 12)",
+     "would be posted with other amounts"},
+    {"UPDATE ledger_posting SET account = 2 WHERE account = 5 AND entry IN"
+     " (SELECT number FROM ledger_entry WHERE kind = 13)",
+     "the clearing of suspense"},
+    {"UPDATE ledger_entry SET merchant_id = 'other' WHERE kind = 12", "of another merchant"},
+    {"UPDATE ledger_entry SET currency = 'USD' WHERE kind = 13", "of another merchant, currency"},
+};
+
+static void every_edit_is_found_and_named(void **state)
+{
+    size_t edit_count = sizeof edits / sizeof *edits;
+    size_t forgery_count = sizeof forgeries / sizeof *forgeries;
+    (void)state;
+    for (size_t i = 0; i < edit_count; i++)
+        test_day_expect_found(edits[i].sql, edits[i].words, false);
+    test_day_operate(test_day_chain_anew, NULL);
+    assert_int_equal(test_day_verify().findings, 0);
+    for (size_t i = 0; i < forgery_count; i++)
+        test_day_expect_found(forgeries[i].sql, forgeries[i].words, true);
+    print_message("# tally: edits to settled books that were found = %zu\n",
+                  edit_count + forgery_count);
+}
+
+#define BOOKS(test) cmocka_unit_test_setup_teardown(test, open_owing, test_day_close)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_list_is_read),
+        cmocka_unit_test(what_is_wrong_with_a_list_is_named),
+        cmocka_unit_test(no_more_is_matched_than_is_owed),
+        cmocka_unit_test(an_item_is_cleared_in_its_own_direction),
+        BOOKS(a_payment_goes_against_what_is_owed),
+        BOOKS(the_rest_goes_to_suspense),
+        BOOKS(a_reference_is_booked_once),
+        BOOKS(suspense_of_a_payment_goes_to_the_issuer_or_back),
+        BOOKS(suspense_of_a_presentment_goes_to_the_merchant_or_the_issuer),
+        cmocka_unit_test_setup_teardown(every_edit_is_found_and_named, open_paid, test_day_close),
+    };
+    setpay_log_set_level(SETPAY_LOG_ERROR);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

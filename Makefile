@@ -673,6 +673,7 @@ UNIT_TESTS := \
 	test_gateway_auth \
 	test_gateway_books \
 	test_gateway_crash \
+	test_gateway_disputes \
 	test_gateway_flow \
 	test_gateway_holds \
 	test_gateway_issuers \

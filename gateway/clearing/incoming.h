@@ -127,7 +127,7 @@ enum setpay_error setpay_suspense_clearing_token(const struct setpay_suspense_cl
                                                  struct setpay_id *token) SETPAY_MUST_CHECK;
 
 /* Pure: how much is cleared of an item, with its sign; asked_minor 0: all that is left. With words:
- * SETPAY_E_AMOUNT_LIMIT (more than is left, or nothing is), SETPAY_E_INVALID (an account to which
+ * SETPAY_E_MONEY_NEGATIVE (more than is left, or nothing is), SETPAY_E_INVALID (an account to which
  * such an item does not go). */
 enum setpay_error setpay_suspense_decide(const struct setpay_suspense_item *item,
                                          enum setpay_account account, int64_t asked_minor,
@@ -135,7 +135,7 @@ enum setpay_error setpay_suspense_decide(const struct setpay_suspense_item *item
                                          struct setpay_problem *problem) SETPAY_MUST_CHECK;
 /* In an operation. Item, account, reason and created_ms are set; asked is of a currency, or has
  * minor 0 for all. The errors above; SETPAY_E_NOT_FOUND (no such item), SETPAY_E_MONEY_CURRENCY,
- * SETPAY_E_AMOUNT_LIMIT (to an issuer that owes less than a payment's rest). */
+ * SETPAY_E_MONEY_NEGATIVE (to an issuer that owes less than a payment's rest). */
 enum setpay_error setpay_suspense_clear(struct setpay_db *db,
                                         struct setpay_suspense_clearing *clearing,
                                         const struct setpay_money *asked,

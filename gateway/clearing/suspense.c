@@ -106,7 +106,7 @@ enum setpay_error setpay_suspense_decide(const struct setpay_suspense_item *item
                                       : "what an issuer refused goes to issuer or merchant");
     memcpy(money.currency, item->currency, sizeof money.currency);
     if (made <= 0 || made > left)
-        return setpay_problem_set(problem, SETPAY_E_AMOUNT_LIMIT, "%s of it are in suspense",
+        return setpay_problem_set(problem, SETPAY_E_MONEY_NEGATIVE, "%s of it are in suspense",
                                   setpay_money_format(&money, text));
     *amount_minor = item->amount_minor < 0 ? -made : made;
     return SETPAY_OK;
@@ -124,7 +124,7 @@ static enum setpay_error check_owed(struct setpay_db *db,
         return SETPAY_OK;
     money.minor = owed > 0 ? owed : 0;
     memcpy(money.currency, clearing->currency, sizeof money.currency);
-    return setpay_problem_set(problem, SETPAY_E_AMOUNT_LIMIT, "the issuer %s owes only %s",
+    return setpay_problem_set(problem, SETPAY_E_MONEY_NEGATIVE, "the issuer %s owes only %s",
                               clearing->merchant_id, setpay_money_format(&money, text));
 }
 

@@ -238,10 +238,13 @@ static void reports_are_valid(void **state)
 {
     (void)state;
     assert_int_equal(RUN("report", "settlement", "--date", day), 0);
-    expect_printed(",2,100.01,1,25.00,1.66,73.35,0,0.00,0.00,73.35,0.00\r\n");
-    expect_printed(",1,1250,1,1250,0,0,0,0,0,0,0\r\n");
-    expect_printed(",1,1.001,0,0.000,0.000,1.001,0,0.000,0.000,1.001,0.000\r\n");
-    expect_printed(",0,0.00,0,0.00,0.00,0.00,1,7.00,0.00,0.00,0.00\r\n");
+    expect_printed(
+        ",2,100.01,1,25.00,1.66,73.35,0,0.00,0.00,73.35,0.00,0,0.00,0,0.00,0,0.00,0.00,0.00\r\n");
+    expect_printed(",1,1250,1,1250,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0\r\n");
+    expect_printed(",1,1.001,0,0.000,0.000,1.001,0,0.000,0.000,1.001,0.000,0,0.000,0,0.000,0,0.000,"
+                   "0.000,0.000\r\n");
+    expect_printed(
+        ",0,0.00,0,0.00,0.00,0.00,1,7.00,0.00,0.00,0.00,0,0.00,0,0.00,0,0.00,0.00,0.00\r\n");
     assert_int_equal(
         RUN("report", "settlement", "--date", day, "--merchant-id", TEST_GATEWAY_OTHER), 0);
     assert_null(strstr(printed, "EUR"));

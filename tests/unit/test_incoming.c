@@ -105,15 +105,15 @@ static void an_item_is_cleared_in_its_own_direction(void **state)
         {false, 495, 0, 0, SETPAY_ACCOUNT_MERCHANT_PAYABLE, SETPAY_OK, 495},
         {false, 495, 95, 0, SETPAY_ACCOUNT_ISSUER_RECEIVABLE, SETPAY_OK, 400},
         {false, 495, 494, 1, SETPAY_ACCOUNT_MERCHANT_PAYABLE, SETPAY_OK, 1},
-        {false, 495, 494, 2, SETPAY_ACCOUNT_MERCHANT_PAYABLE, SETPAY_E_AMOUNT_LIMIT, 77},
-        {false, 495, 495, 0, SETPAY_ACCOUNT_MERCHANT_PAYABLE, SETPAY_E_AMOUNT_LIMIT, 77},
+        {false, 495, 494, 2, SETPAY_ACCOUNT_MERCHANT_PAYABLE, SETPAY_E_MONEY_NEGATIVE, 77},
+        {false, 495, 495, 0, SETPAY_ACCOUNT_MERCHANT_PAYABLE, SETPAY_E_MONEY_NEGATIVE, 77},
         {false, 495, 0, 1, SETPAY_ACCOUNT_CASH, SETPAY_E_INVALID, 77},
         {false, -70, 0, 0, SETPAY_ACCOUNT_MERCHANT_PAYABLE, SETPAY_OK, -70},
         {false, -70, -69, 1, SETPAY_ACCOUNT_MERCHANT_PAYABLE, SETPAY_OK, -1},
-        {false, -70, -69, 2, SETPAY_ACCOUNT_MERCHANT_PAYABLE, SETPAY_E_AMOUNT_LIMIT, 77},
+        {false, -70, -69, 2, SETPAY_ACCOUNT_MERCHANT_PAYABLE, SETPAY_E_MONEY_NEGATIVE, 77},
         {true, 10, 0, 3, SETPAY_ACCOUNT_CASH, SETPAY_OK, 3},
         {true, 10, 0, 0, SETPAY_ACCOUNT_ISSUER_RECEIVABLE, SETPAY_OK, 10},
-        {true, 10, 0, 11, SETPAY_ACCOUNT_CASH, SETPAY_E_AMOUNT_LIMIT, 77},
+        {true, 10, 0, 11, SETPAY_ACCOUNT_CASH, SETPAY_E_MONEY_NEGATIVE, 77},
         {true, 10, 0, 1, SETPAY_ACCOUNT_MERCHANT_PAYABLE, SETPAY_E_INVALID, 77},
         {true, 10, 0, 1, SETPAY_ACCOUNT_FEES, SETPAY_E_INVALID, 77},
     };
@@ -300,12 +300,12 @@ static void suspense_of_a_payment_goes_to_the_issuer_or_back(void **state)
     assert_string_equal(item.what, "R1");
     /* It owes nothing more; then it takes what waited, and owes 39. */
     assert_int_equal(clear(&item.event, SETPAY_ACCOUNT_ISSUER_RECEIVABLE, 1, "EUR", NOON),
-                     SETPAY_E_AMOUNT_LIMIT);
+                     SETPAY_E_MONEY_NEGATIVE);
     assert_non_null(strstr(clearing.problem.text, "the issuer sim owes only 0.00 EUR"));
     test_day_edit("UPDATE presentment SET acknowledged = 1, response_code = '00'"
                   " WHERE acknowledged = 0");
     assert_int_equal(clear(&item.event, SETPAY_ACCOUNT_ISSUER_RECEIVABLE, 40, "EUR", NOON),
-                     SETPAY_E_AMOUNT_LIMIT);
+                     SETPAY_E_MONEY_NEGATIVE);
     assert_int_equal(clear(&item.event, SETPAY_ACCOUNT_ISSUER_RECEIVABLE, 39, "EUR", NOON),
                      SETPAY_OK);
     assert_int_equal(clear(&item.event, SETPAY_ACCOUNT_CASH, 0, "", NOON), SETPAY_OK);
@@ -315,7 +315,7 @@ static void suspense_of_a_payment_goes_to_the_issuer_or_back(void **state)
     assert_int_equal(sim(SETPAY_ACCOUNT_ISSUER_RECEIVABLE), -1299 - 39);
     assert_int_equal(items().count, 0);
     assert_int_equal(clear(&item.event, SETPAY_ACCOUNT_CASH, 1, "EUR", NOON),
-                     SETPAY_E_AMOUNT_LIMIT);
+                     SETPAY_E_MONEY_NEGATIVE);
     assert_int_equal(paid(NAMES "sim,0.01,EUR,2026-11-27,R2\n"), SETPAY_OK);
     assert_int_equal(paying.suspense, 1); /* it owes nothing again */
 }
@@ -336,7 +336,7 @@ static void suspense_of_a_presentment_goes_to_the_merchant_or_the_issuer(void **
                      SETPAY_E_MONEY_CURRENCY);
     assert_int_equal(clear(&item.event, SETPAY_ACCOUNT_CASH, 1, "EUR", NOON), SETPAY_E_INVALID);
     assert_int_equal(clear(&item.event, SETPAY_ACCOUNT_MERCHANT_PAYABLE, 298, "EUR", NOON),
-                     SETPAY_E_AMOUNT_LIMIT);
+                     SETPAY_E_MONEY_NEGATIVE);
     assert_int_equal(clear(&item.event, SETPAY_ACCOUNT_MERCHANT_PAYABLE, 200, "EUR", NOON),
                      SETPAY_OK);
     assert_int_equal(clear(&item.event, SETPAY_ACCOUNT_ISSUER_RECEIVABLE, 0, "", NOON), SETPAY_OK);

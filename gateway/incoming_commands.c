@@ -81,7 +81,7 @@ void setpay_gateway_log_paid(const json_t *result)
         if (json_is_true(json_object_get(one, "known")))
             continue;
         setpay_log(
-            suspense.minor != 0 ? SETPAY_LOG_WARN : SETPAY_LOG_INFO, "issuer.paid",
+            SETPAY_LOG_INFO, "issuer.paid",
             setpay_field_text("issuer", json_string_value(json_object_get(one, "issuer"))),
             setpay_field_text("reference", json_string_value(json_object_get(one, "reference"))),
             setpay_field_money("amount", &amount), setpay_field_money("suspense", &suspense));
@@ -198,6 +198,6 @@ void setpay_gateway_log_cleared(const json_t *result)
     if (setpay_id_parse(json_string_value(json_object_get(result, "item")), &item) != SETPAY_OK)
         return;
     setpay_log(SETPAY_LOG_INFO, "suspense.cleared", setpay_field_id("item", &item),
-               setpay_field_text("account", json_string_value(json_object_get(result, "account"))),
+               setpay_field_text("to", json_string_value(json_object_get(result, "account"))),
                setpay_field_money("amount", &amount));
 }

@@ -376,6 +376,46 @@ static void captures_while_it_is_held(void **state)
     assert_int_equal(decision.remaining_minor, 0);
 }
 
+/* rule G8: what is disputed of a capture counts as credited, and what is disputed is not undone */
+static void what_is_disputed_is_not_given_back_again(void **state)
+{
+    const struct setpay_fees fees = {.count = 0};
+    const struct setpay_payment payment = {.id = 1,
+                                           .state = SETPAY_PAYMENT_CAPTURED,
+                                           .approved_minor = 100,
+                                           .captured_minor = 100,
+                                           .credited_minor = 30,
+                                           .amount = {.minor = 100, .currency = "EUR"}};
+    struct setpay_gateway_step capture = {.id = 5,
+                                          .payment_id = 1,
+                                          .kind = SETPAY_STEP_CAPTURE,
+                                          .amount_minor = 100,
+                                          .credited_minor = 30,
+                                          .disputed_minor = 50,
+                                          .batch_open = true};
+    struct setpay_step asked = {.amount = {.minor = 21, .currency = "EUR"}};
+    struct setpay_step_decision decision;
+    (void)state;
+    assert_int_equal(
+        setpay_step_decide(SETPAY_STEP_CREDIT, &asked, &payment, &capture, &fees, 1, &decision),
+        SETPAY_E_AMOUNT_LIMIT);
+    asked.amount.minor = 20;
+    assert_int_equal(
+        setpay_step_decide(SETPAY_STEP_CREDIT, &asked, &payment, &capture, &fees, 1, &decision),
+        SETPAY_OK);
+    assert_int_equal(decision.of.credited_minor, 50);
+    capture.credited_minor = 0;
+    capture.disputed_minor = 1;
+    asked.amount.minor = 100;
+    assert_int_equal(setpay_step_decide(SETPAY_STEP_CAPTURE_REVERSAL, &asked, &payment, &capture,
+                                        &fees, 1, &decision),
+                     SETPAY_E_STATE);
+    capture.disputed_minor = 0;
+    assert_int_equal(setpay_step_decide(SETPAY_STEP_CAPTURE_REVERSAL, &asked, &payment, &capture,
+                                        &fees, 1, &decision),
+                     SETPAY_OK);
+}
+
 /* ------------------------------------------------------------------ many, twice, at once */
 
 /* Of such an answer no merchant is ever told that its request is too old: it would make a new one.
@@ -927,6 +967,7 @@ int main(void)
         cmocka_unit_test(what_was_undone_is_not_credited),
         cmocka_unit_test(a_step_serves_its_own_payment),
         cmocka_unit_test(captures_while_it_is_held),
+        cmocka_unit_test(what_is_disputed_is_not_given_back_again),
         cmocka_unit_test(does_many_in_one_request),
         cmocka_unit_test(refuses_whole_requests),
         cmocka_unit_test(is_for_the_merchant_of_the_token_alone),

@@ -909,6 +909,7 @@ FUZZ_TARGETS := \
 	contents \
 	crl \
 	csr \
+	disputes \
 	envelope \
 	est \
 	export \
@@ -928,6 +929,9 @@ FUZZ_TARGETS := \
 
 FUZZ_PARTS := \
 	$(CA_CLI) \
+	gateway/clearing/incoming.c \
+	gateway/clearing/ledger.c \
+	gateway/issuer/dispute_file.c \
 	ca/est.c \
 	$(MERCHANT_STORE) \
 	$(WALLET) \

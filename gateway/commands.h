@@ -47,9 +47,10 @@ setpay_gateway_command_fn setpay_gateway_settle;
 void setpay_gateway_log_settled(const json_t *result);
 setpay_gateway_command_fn setpay_gateway_settlement_list;
 setpay_gateway_command_fn setpay_gateway_clearing_items;
-/* dispute_commands.c; the log of an import: after its commit. */
+/* dispute_commands.c; log and figures of an import: after its commit. */
 setpay_gateway_command_fn setpay_gateway_import_disputes;
 void setpay_gateway_log_disputes(const json_t *result);
+enum setpay_error setpay_gateway_register_dispute_metrics(void) SETPAY_MUST_CHECK;
 setpay_gateway_command_fn setpay_gateway_dispute_list;
 setpay_gateway_command_fn setpay_gateway_dispute_show;
 setpay_gateway_command_fn setpay_gateway_dispute_evidence;

@@ -6,6 +6,7 @@
 #include "common/base/log.h"
 #include "common/crypto/hash.h"
 #include "common/net/control_json.h"
+#include "common/net/metrics.h"
 #include "gateway/clearing/dispute.h"
 #include "gateway/payment/payment.h"
 #include "gateway/settlement_json.h"
@@ -14,6 +15,19 @@
 #include <string.h>
 
 #define PAGE 500
+
+static const char *const events[] = {"opened", "lost", "won", NULL};
+static struct setpay_metric disputes_total = {
+    .name = "setpay_gateway_disputes_total",
+    .help = "Disputes that issuers' files have opened and closed.",
+    .type = SETPAY_METRIC_COUNTER,
+    .labels = {{"event", events}},
+};
+
+enum setpay_error setpay_gateway_register_dispute_metrics(void)
+{
+    return setpay_metric_register(&disputes_total);
+}
 
 /* ------------------------------------------------------------------ reading a file in */
 
@@ -69,11 +83,14 @@ enum setpay_error setpay_gateway_import_disputes(struct setpay_db *db, const jso
     return error;
 }
 
-/* One line for what was opened, and one for what was closed. */
+/* One line for what was opened, and one for what was closed; and they are counted. */
 void setpay_gateway_log_disputes(const json_t *result)
 {
     size_t index;
     const json_t *one;
+    for (size_t i = 0; events[i] != NULL; i++)
+        setpay_metric_add(&disputes_total, i, 0,
+                          json_integer_value(json_object_get(result, events[i])));
     json_array_foreach(json_object_get(result, "disputes"), index, one)
     {
         struct setpay_gateway_dispute d;

@@ -106,6 +106,7 @@ static enum setpay_error on_start(struct setpay_service *service, struct setpay_
         service, &(struct setpay_ready_check){"issuer_line", check_line, &keeping->daemon});
     SETPAY_TRY(setpay_gateway_register_hold_metrics());
     SETPAY_TRY(setpay_gateway_register_reconciler_metrics());
+    SETPAY_TRY(setpay_gateway_register_dispute_metrics());
     return setpay_metric_register(&reversals_open);
 }
 

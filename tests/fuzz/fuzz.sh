@@ -28,6 +28,7 @@ config 30000 config
 contents 120000 -
 crl 40000 der
 csr 15000 der
+disputes 60000 clearing
 envelope 6000 der
 est 60000 -
 export 3000 -

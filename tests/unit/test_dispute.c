@@ -440,6 +440,21 @@ static void what_was_read_late_opens_and_closes_at_once(void **state)
     assert_int_equal(test_day_ask("SELECT COUNT(*) FROM ledger_entry WHERE kind IN (7, 8, 9)"), 4);
 }
 
+/* What is read in at the cut-off is of the day; a millisecond later, of the next. */
+static void what_is_read_after_the_cut_off_is_of_the_next_day(void **state)
+{
+    struct setpay_id charge = charge_of("EUR", 100, 0);
+    (void)state;
+    assert_int_equal(import_at(DAY_26, file_of(1, &charge, 10, "EUR", OPEN)), SETPAY_OK);
+    assert_int_equal(import_at(DAY_26 + 1, file_of(2, &charge, 20, "EUR", OPEN)), SETPAY_OK);
+    assert_int_equal(test_day_settle(NOON, NULL), 1);
+    assert_int_equal(test_day_settled.made[0].adjusted.disputed_minor, 10);
+    assert_int_equal(test_day_settled.made[0].payout_minor, 90);
+    assert_int_equal(test_day_settle(NOON + SETPAY_DAY_MS, NULL), 1);
+    assert_int_equal(test_day_settled.made[0].adjusted.disputed_minor, 20);
+    assert_int_equal(test_day_settled.made[0].carried_out_minor, -20);
+}
+
 /* Rule G8: credits and disputes never come to more than was captured. */
 static void credits_and_disputes_share_the_capture(void **state)
 {
@@ -649,6 +664,7 @@ int main(void)
         BOOKS(a_lost_dispute_goes_to_the_issuer),
         BOOKS(a_won_dispute_comes_back),
         BOOKS(what_was_read_late_opens_and_closes_at_once),
+        BOOKS(what_is_read_after_the_cut_off_is_of_the_next_day),
         BOOKS(credits_and_disputes_share_the_capture),
         BOOKS(a_row_that_does_not_fit_refuses_the_file),
         BOOKS(a_dispute_is_known_by_issuer_and_number),

@@ -13,7 +13,7 @@
 
 /* ------------------------------------------------------------------ what issuers paid */
 
-static json_t *incoming_json(const struct setpay_incoming *p, bool known)
+static json_t *incoming_json(const struct setpay_incoming *p)
 {
     char token[SETPAY_ID_TEXT_SIZE], amount[SETPAY_MONEY_TEXT_SIZE];
     int64_t suspense = p->amount.minor - p->matched_minor;
@@ -22,21 +22,7 @@ static json_t *incoming_json(const struct setpay_incoming *p, bool known)
                      p->reference, "amount", (json_int_t)p->amount.minor, "currency",
                      p->amount.currency, "amount_text", setpay_money_format(&p->amount, amount),
                      "date", p->day, "matched", (json_int_t)p->matched_minor, "suspense",
-                     (json_int_t)suspense, "known", (int)known);
-}
-
-static enum setpay_error keep_all(struct setpay_db *db, struct setpay_incoming_list *list,
-                                  json_t *payments, struct setpay_problem *problem)
-{
-    setpay_time_ms now_ms = setpay_clock_now_ms();
-    for (size_t i = 0; i < list->count; i++) {
-        bool known = false;
-        list->rows[i].created_ms = now_ms;
-        SETPAY_TRY(setpay_incoming_keep(db, &list->rows[i], &known, problem));
-        if (json_array_append_new(payments, incoming_json(&list->rows[i], known)) != 0)
-            return SETPAY_E_NOMEM;
-    }
-    return SETPAY_OK;
+                     (json_int_t)suspense, "known", (int)p->known);
 }
 
 enum setpay_error setpay_gateway_issuer_paid(struct setpay_db *db, const json_t *args,
@@ -51,7 +37,10 @@ enum setpay_error setpay_gateway_issuer_paid(struct setpay_db *db, const json_t 
     SETPAY_TRY(setpay_json_arg_text(args, "content", true, &content, problem));
     SETPAY_TRY(setpay_incoming_parse(setpay_view_string(content), &list, problem));
     json_t *payments = json_array();
-    enum setpay_error error = keep_all(db, &list, payments, problem);
+    enum setpay_error error = setpay_incoming_keep(db, &list, setpay_clock_now_ms(), problem);
+    for (size_t i = 0; error == SETPAY_OK && i < list.count; i++)
+        if (json_array_append_new(payments, incoming_json(&list.rows[i])) != 0)
+            error = SETPAY_E_NOMEM;
     setpay_incoming_list_clear(&list);
     if (error != SETPAY_OK) {
         json_decref(payments);

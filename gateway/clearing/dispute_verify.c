@@ -111,13 +111,14 @@ static enum setpay_error check_adjustments(struct setpay_look *look)
 {
     SETPAY_TRY(setpay_look_each_row(
         look,
-        "SELECT " ADJUSTMENT_WORDS " FROM adjustment WHERE NOT EXISTS (SELECT 1 FROM (" SOURCES
-        ") AS source WHERE source.token = adjustment.token AND source.kind = adjustment.kind"
+        "SELECT " ADJUSTMENT_WORDS " FROM adjustment LEFT JOIN (" SOURCES ") AS source"
+        " ON source.token = adjustment.token AND source.kind = adjustment.kind"
         " AND source.source_id = adjustment.source_id AND source.brand = adjustment.brand"
         " AND source.merchant_id = adjustment.merchant_id"
         " AND source.currency = adjustment.currency"
         " AND source.amount_minor = adjustment.amount_minor"
-        " AND source.made_ms = adjustment.created_ms) ORDER BY adjustment.id",
+        " AND source.made_ms = adjustment.created_ms WHERE source.token IS NULL"
+        " ORDER BY adjustment.id",
         "of no dispute and no clearing, or not as that is:"));
     SETPAY_TRY(setpay_look_each_row(look,
                                     "SELECT kind || ' of ' || source_id FROM (" SOURCES

@@ -69,6 +69,9 @@ static enum setpay_error parse_row(struct setpay_lines *reader, struct setpay_in
     if (row.reference[0] == '\0')
         return setpay_lines_refuse_field(reader, 4, "reference",
                                          "the bank's reference, of 1 to 64 characters");
+    if (list->count == SETPAY_INCOMING_ROWS_MAX)
+        return setpay_lines_refuse(reader, "more than %d payments: divide them into several lists",
+                                   SETPAY_INCOMING_ROWS_MAX);
     if (is_there(list, &row))
         return setpay_lines_refuse_field(reader, 4, "reference",
                                          "one that no line of that issuer before it has");
@@ -176,6 +179,7 @@ static enum setpay_error find(struct setpay_db *db, const struct setpay_incoming
 {
     struct setpay_incoming p = *like;
     struct setpay_db_rows *rows;
+    p.known = true;
     SETPAY_TRY(setpay_db_one(db, &rows,
                              "SELECT id, token, currency, amount_minor, day, matched_minor,"
                              " created_ms FROM issuer_payment WHERE issuer = $1 AND reference = $2",
@@ -209,30 +213,61 @@ static enum setpay_error insert(struct setpay_db *db, const struct setpay_incomi
     return setpay_ledger_append(db, &entry);
 }
 
-enum setpay_error setpay_incoming_keep(struct setpay_db *db, struct setpay_incoming *payment,
-                                       bool *known, struct setpay_problem *problem)
+/* Whether it is there already, as it is now. */
+static enum setpay_error look_for(struct setpay_db *db, struct setpay_incoming *payment,
+                                  struct setpay_problem *problem)
 {
     struct setpay_incoming there;
-    int64_t owed_minor;
     char text[SETPAY_MONEY_TEXT_SIZE];
     enum setpay_error error = find(db, payment, &there);
-    *known = error == SETPAY_OK;
-    if (*known && setpay_money_equal(&there.amount, &payment->amount) &&
+    payment->known = error == SETPAY_OK;
+    if (error == SETPAY_E_NOT_FOUND)
+        return SETPAY_OK;
+    SETPAY_TRY(error);
+    if (setpay_money_equal(&there.amount, &payment->amount) &&
         strcmp(there.day, payment->day) == 0) {
         *payment = there;
         return SETPAY_OK;
     }
-    if (*known)
-        return setpay_problem_set(
-            problem, SETPAY_E_EXISTS,
-            "line %zu: reference: %s has paid with %s before, %s on %s; nothing was booked",
-            payment->line, payment->issuer, payment->reference,
-            setpay_money_format(&there.amount, text), there.day);
-    if (error != SETPAY_E_NOT_FOUND)
-        return error;
-    SETPAY_TRY(setpay_incoming_owed(db, payment->issuer, payment->amount.currency, &owed_minor));
-    payment->matched_minor = setpay_incoming_match(payment->amount.minor, owed_minor);
-    SETPAY_TRY(setpay_incoming_token(payment, &payment->token));
-    SETPAY_TRY(insert(db, payment));
-    return find(db, payment, payment);
+    return setpay_problem_set(
+        problem, SETPAY_E_EXISTS,
+        "line %zu: reference: %s has paid with %s before, %s on %s; nothing was booked",
+        payment->line, payment->issuer, payment->reference,
+        setpay_money_format(&there.amount, text), there.day);
+}
+
+/* What the issuer of a payment owes before it: as the payments above it in the list have left it,
+ * so that the database adds up once for each issuer and currency. */
+static enum setpay_error owed_before(struct setpay_db *db, const struct setpay_incoming_list *list,
+                                     size_t index, int64_t *owed_minor)
+{
+    const struct setpay_incoming *payment = &list->rows[index];
+    for (size_t i = index; i > 0; i--) {
+        const struct setpay_incoming *other = &list->rows[i - 1];
+        if (other->known || strcmp(other->issuer, payment->issuer) != 0 ||
+            !setpay_money_same_currency(&other->amount, &payment->amount))
+            continue;
+        *owed_minor = other->left_minor;
+        return SETPAY_OK;
+    }
+    return setpay_incoming_owed(db, payment->issuer, payment->amount.currency, owed_minor);
+}
+
+enum setpay_error setpay_incoming_keep(struct setpay_db *db, struct setpay_incoming_list *list,
+                                       setpay_time_ms now_ms, struct setpay_problem *problem)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        struct setpay_incoming *payment = &list->rows[i];
+        int64_t owed_minor;
+        SETPAY_TRY(look_for(db, payment, problem));
+        if (payment->known)
+            continue;
+        SETPAY_TRY(owed_before(db, list, i, &owed_minor));
+        payment->created_ms = now_ms;
+        payment->matched_minor = setpay_incoming_match(payment->amount.minor, owed_minor);
+        payment->left_minor = owed_minor - payment->matched_minor;
+        SETPAY_TRY(setpay_incoming_token(payment, &payment->token));
+        SETPAY_TRY(insert(db, payment));
+    }
+    return SETPAY_OK;
 }

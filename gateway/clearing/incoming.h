@@ -45,6 +45,7 @@
 #define SETPAY_INCOMING_REFERENCE_SIZE 65
 #define SETPAY_INCOMING_DAY_SIZE 11
 #define SETPAY_INCOMING_FILE_MAX (4U * 1024 * 1024)
+#define SETPAY_INCOMING_ROWS_MAX 10000
 #define SETPAY_SUSPENSE_REASON_SIZE 201
 
 /* ------------------------------------------------------------------ what issuers paid */
@@ -58,7 +59,9 @@ struct setpay_incoming {
     char day[SETPAY_INCOMING_DAY_SIZE]; /* on which the bank booked it */
     int64_t matched_minor;              /* against what it owed; the rest is in suspense */
     setpay_time_ms created_ms;
-    size_t line; /* of the list it came with */
+    size_t line;        /* of the list it came with */
+    bool known;         /* it was booked before */
+    int64_t left_minor; /* what the issuer owes behind it */
 };
 
 struct setpay_incoming_list {
@@ -83,11 +86,11 @@ void setpay_incoming_post(int64_t amount_minor, int64_t matched_minor,
 /* What an issuer owes in a currency now; below 0: we owe it. */
 enum setpay_error setpay_incoming_owed(struct setpay_db *db, const char *issuer,
                                        const char *currency, int64_t *minor) SETPAY_MUST_CHECK;
-/* In an operation: stores it and sets what the database knows; *known where it was there already,
- * and nothing was done. SETPAY_E_EXISTS with words: issuer and reference are there with another
- * amount or day. */
-enum setpay_error setpay_incoming_keep(struct setpay_db *db, struct setpay_incoming *payment,
-                                       bool *known,
+/* In an operation: books each payment of the list, and sets what is known of it then; one that is
+ * there already is left as it is. SETPAY_E_EXISTS with words: issuer and reference are there with
+ * another amount or day. */
+enum setpay_error setpay_incoming_keep(struct setpay_db *db, struct setpay_incoming_list *list,
+                                       setpay_time_ms now_ms,
                                        struct setpay_problem *problem) SETPAY_MUST_CHECK;
 
 /* ------------------------------------------------------------------ suspense */

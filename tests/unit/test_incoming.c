@@ -81,6 +81,27 @@ static void what_is_wrong_with_a_list_is_named(void **state)
     }
 }
 
+static void a_list_has_no_more_than_its_limit(void **state)
+{
+    struct setpay_incoming_list list;
+    struct setpay_problem problem;
+    struct setpay_buffer bytes;
+    (void)state;
+    setpay_buffer_init(&bytes, SETPAY_INCOMING_FILE_MAX);
+    assert_int_equal(setpay_buffer_append_format(&bytes, NAMES), SETPAY_OK);
+    for (int i = 0; i < SETPAY_INCOMING_ROWS_MAX; i++)
+        assert_int_equal(setpay_buffer_append_format(&bytes, "sim,1,EUR,2026-11-26,R%d\n", i),
+                         SETPAY_OK);
+    assert_int_equal(setpay_incoming_parse(setpay_buffer_view(&bytes), &list, &problem), SETPAY_OK);
+    assert_int_equal(list.count, SETPAY_INCOMING_ROWS_MAX);
+    setpay_incoming_list_clear(&list);
+    assert_int_equal(setpay_buffer_append_format(&bytes, "sim,1,EUR,2026-11-26,last\n"), SETPAY_OK);
+    assert_int_equal(setpay_incoming_parse(setpay_buffer_view(&bytes), &list, &problem),
+                     SETPAY_E_INVALID);
+    assert_non_null(strstr(problem.text, "line 10002: more than 10000 payments"));
+    setpay_buffer_clear(&bytes);
+}
+
 static void no_more_is_matched_than_is_owed(void **state)
 {
     (void)state;
@@ -145,16 +166,13 @@ static enum setpay_error run_paid(struct setpay_db *db, void *arg)
 {
     struct paying *p = arg;
     struct setpay_incoming_list list;
-    enum setpay_error error = SETPAY_OK;
     p->matched = p->suspense = p->known = 0;
     SETPAY_TRY(setpay_incoming_parse(setpay_view_string(p->lines), &list, &p->problem));
+    enum setpay_error error = setpay_incoming_keep(db, &list, p->now_ms, &p->problem);
     for (size_t i = 0; error == SETPAY_OK && i < list.count; i++) {
-        bool known;
-        list.rows[i].created_ms = p->now_ms;
-        error = setpay_incoming_keep(db, &list.rows[i], &known, &p->problem);
         p->matched += list.rows[i].matched_minor;
         p->suspense += list.rows[i].amount.minor - list.rows[i].matched_minor;
-        p->known += known;
+        p->known += list.rows[i].known;
     }
     setpay_incoming_list_clear(&list);
     return error;
@@ -347,6 +365,50 @@ static void suspense_of_a_presentment_goes_to_the_merchant_or_the_issuer(void **
     assert_int_equal(test_day_settled.made[0].payout_minor, 200);
 }
 
+/* One list is booked as several would be. */
+static void a_list_matches_line_by_line(void **state)
+{
+    (void)state;
+    assert_int_equal(paid(NAMES "sim,5.00,EUR,2026-11-26,R1\n"
+                                "sim,1,JPY,2026-11-26,R2\n"
+                                "sim,7.00,EUR,2026-11-26,R3\n"
+                                "sim,1.00,EUR,2026-11-26,R4\n"
+                                "sim,1.00,EUR,2026-11-26,R5\n"),
+                     SETPAY_OK);
+    assert_int_equal(test_day_ask("SELECT matched_minor FROM issuer_payment"
+                                  " WHERE reference = 'R3'"),
+                     700);
+    assert_int_equal(test_day_ask("SELECT matched_minor FROM issuer_payment"
+                                  " WHERE reference = 'R4'"),
+                     99);
+    assert_int_equal(test_day_ask("SELECT matched_minor FROM issuer_payment"
+                                  " WHERE reference IN ('R2', 'R5') ORDER BY 1 DESC"),
+                     0);
+    assert_int_equal(sim(SETPAY_ACCOUNT_ISSUER_RECEIVABLE), -1299);
+}
+
+/* A credit that was refused went to suspense the other way, and is cleared the other way. */
+static void a_refused_credit_is_cleared_below_nothing(void **state)
+{
+    (void)state;
+    test_day_edit("UPDATE presentment SET response_code = '13' WHERE id = 3");
+    test_day_edit("UPDATE presentment SET response_code = '00' WHERE id = 4");
+    test_day_settle(NOON, NULL);
+    struct setpay_suspense_item item = items().item;
+    assert_int_equal(item.amount_minor, -200);
+    assert_int_equal(test_day_balance(SETPAY_ACCOUNT_SUSPENSE, "EUR"), 200);
+    assert_int_equal(clear(&item.event, SETPAY_ACCOUNT_MERCHANT_PAYABLE, 50, "EUR", NOON),
+                     SETPAY_OK);
+    assert_int_equal(clearing.row.amount_minor, -50);
+    assert_int_equal(clear(&item.event, SETPAY_ACCOUNT_MERCHANT_PAYABLE, 151, "EUR", NOON),
+                     SETPAY_E_MONEY_NEGATIVE);
+    assert_int_equal(clear(&item.event, SETPAY_ACCOUNT_ISSUER_RECEIVABLE, 0, "", NOON), SETPAY_OK);
+    assert_int_equal(test_day_balance(SETPAY_ACCOUNT_SUSPENSE, "EUR"), 0);
+    assert_int_equal(test_day_settle(NOON + SETPAY_DAY_MS, NULL), 1);
+    assert_int_equal(test_day_settled.made[0].adjusted.cleared_minor, -50);
+    assert_int_equal(test_day_settled.made[0].carried_out_minor, -50); /* it gave that back */
+}
+
 /* ------------------------------------------------------------------ every edit is found */
 
 /* R1 is matched, R2 leaves 100 in suspense, of which 30 went back; of 297 that were refused 200
@@ -449,11 +511,14 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_list_is_read),
         cmocka_unit_test(what_is_wrong_with_a_list_is_named),
+        cmocka_unit_test(a_list_has_no_more_than_its_limit),
         cmocka_unit_test(no_more_is_matched_than_is_owed),
         cmocka_unit_test(an_item_is_cleared_in_its_own_direction),
         BOOKS(a_payment_goes_against_what_is_owed),
         BOOKS(the_rest_goes_to_suspense),
         BOOKS(a_reference_is_booked_once),
+        BOOKS(a_list_matches_line_by_line),
+        BOOKS(a_refused_credit_is_cleared_below_nothing),
         BOOKS(suspense_of_a_payment_goes_to_the_issuer_or_back),
         BOOKS(suspense_of_a_presentment_goes_to_the_merchant_or_the_issuer),
         cmocka_unit_test_setup_teardown(every_edit_is_found_and_named, open_paid, test_day_close),

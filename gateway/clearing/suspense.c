@@ -50,7 +50,7 @@ enum setpay_error setpay_suspense_each(struct setpay_db *db, setpay_suspense_eac
 {
     struct setpay_db_rows *rows;
     enum setpay_error error = SETPAY_OK;
-    SETPAY_TRY(setpay_db_select(db, &rows, ITEMS " ORDER BY since_ms, event"));
+    SETPAY_TRY(setpay_db_select(db, &rows, ITEMS " ORDER BY since_ms, what, event"));
     while (error == SETPAY_OK && setpay_db_next(rows)) {
         struct setpay_suspense_item item;
         read_item(rows, &item);

@@ -68,9 +68,6 @@ static enum setpay_error check_charge(const struct setpay_dispute_row *row, cons
                                       struct setpay_problem *problem)
 {
     char xid[SETPAY_ID_TEXT_SIZE], amount[SETPAY_MONEY_TEXT_SIZE];
-    if (charge == NULL)
-        return refuse(row, SETPAY_E_NOT_FOUND, problem, "unknown: no charge has the id %s",
-                      row->presentment);
     if (by != NULL && strcmp(by, charge->issuer) != 0)
         return refuse(row, SETPAY_E_INVALID, problem,
                       "issuer: the charge went to [issuer %.63s], not to %.63s", charge->issuer,
@@ -99,6 +96,9 @@ enum setpay_error setpay_gateway_dispute_decide(const struct setpay_dispute_row 
     char text[SETPAY_MONEY_TEXT_SIZE];
     if (known != NULL)
         return decide_known(row, file_to, known, action, problem);
+    if (charge == NULL)
+        return refuse(row, SETPAY_E_NOT_FOUND, problem, "unknown: no charge has the id %s",
+                      row->presentment);
     SETPAY_TRY(check_charge(row, by, charge, problem));
     struct setpay_money left = charge->amount;
     left.minor = charge->left_minor;
@@ -426,9 +426,9 @@ static enum setpay_error import_row(struct setpay_db *db,
                                     const struct setpay_dispute_row *row,
                                     struct setpay_problem *problem)
 {
-    struct setpay_gateway_charge charge;
-    struct setpay_gateway_dispute dispute;
-    enum setpay_dispute_action action;
+    struct setpay_gateway_charge charge = {.step_id = 0};
+    struct setpay_gateway_dispute dispute = {.id = 0};
+    enum setpay_dispute_action action = SETPAY_DISPUTE_NOTHING;
     enum setpay_error known = find_known(db, import->file->issuer, row->number, &dispute);
     if (known != SETPAY_OK && known != SETPAY_E_NOT_FOUND)
         return known;

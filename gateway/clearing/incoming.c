@@ -164,10 +164,16 @@ enum setpay_error setpay_incoming_owed(struct setpay_db *db, const char *issuer,
         " - COALESCE((SELECT SUM(matched_minor) FROM issuer_payment"
         " WHERE issuer = $5 AND currency = $6), 0)"
         " - COALESCE((SELECT SUM(amount_minor) FROM suspense_clearing"
-        " WHERE brand = '' AND account = 1 AND merchant_id = $7 AND currency = $8), 0)",
+        " WHERE brand = '' AND account = 1 AND merchant_id = $7 AND currency = $8), 0)"
+        /* What it has refused, and was right after all: the merchant has it, we claim it. */
+        " + COALESCE((SELECT SUM(c.amount_minor) FROM suspense_clearing c"
+        " JOIN presentment ON suspense = c.item JOIN step ON step.id = presentment.step_id"
+        " JOIN payment ON payment.id = step.payment_id"
+        " WHERE c.account = 2 AND payment.issuer = $9 AND payment.currency = $10), 0)",
         SETPAY_DB_TEXT(issuer), SETPAY_DB_TEXT(currency), SETPAY_DB_TEXT(issuer),
         SETPAY_DB_TEXT(currency), SETPAY_DB_TEXT(issuer), SETPAY_DB_TEXT(currency),
-        SETPAY_DB_TEXT(issuer), SETPAY_DB_TEXT(currency)));
+        SETPAY_DB_TEXT(issuer), SETPAY_DB_TEXT(currency), SETPAY_DB_TEXT(issuer),
+        SETPAY_DB_TEXT(currency)));
     int64_t owed = setpay_db_get_int(rows, 0);
     SETPAY_TRY(setpay_db_end(rows));
     *minor = owed;

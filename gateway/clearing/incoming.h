@@ -6,8 +6,9 @@
  *     paid        cash <- issuer receivable, suspense      (of the issuer: brand "", its name)
  *     cleared     suspense -> merchant payable, issuer receivable or cash
  *
- * An issuer owes what it has taken, less its interchange and what was credited or lost in disputes,
- * and less what it has paid. A payment is known by issuer and reference.
+ * An issuer owes what it has taken, less its interchange and what was credited or lost in disputes;
+ * what it has refused and was cleared to a merchant; and less what it has paid. A payment is known
+ * by issuer and reference.
  *
  * All functions with a db run inside a store operation or a read.
  */

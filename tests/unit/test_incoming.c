@@ -363,6 +363,10 @@ static void suspense_of_a_presentment_goes_to_the_merchant_or_the_issuer(void **
     assert_int_equal(test_day_settle(NOON + SETPAY_DAY_MS, NULL), 1);
     assert_int_equal(test_day_settled.made[0].adjusted.cleared_minor, 200);
     assert_int_equal(test_day_settled.made[0].payout_minor, 200);
+    /* Of what the merchant got, the issuer owes it; of the rest nothing is claimed any more. */
+    assert_int_equal(paid(NAMES "sim,15.00,EUR,2026-11-27,R1\n"), SETPAY_OK);
+    assert_int_equal(paying.matched, 1299 + 200);
+    assert_int_equal(paying.suspense, 1);
 }
 
 /* One list is booked as several would be. */
@@ -422,7 +426,7 @@ static int open_paid(void **state)
                      SETPAY_OK);
     assert_int_equal(clear(&refused.event, SETPAY_ACCOUNT_ISSUER_RECEIVABLE, 0, "", NOON),
                      SETPAY_OK);
-    assert_int_equal(paid(NAMES "sim,5.00,EUR,2026-11-26,R1\nsim,8.99,EUR,2026-11-26,R2\n"),
+    assert_int_equal(paid(NAMES "sim,5.00,EUR,2026-11-26,R1\nsim,10.99,EUR,2026-11-26,R2\n"),
                      SETPAY_OK);
     struct setpay_suspense_item rest = items().item;
     assert_int_equal(rest.amount_minor, 100);

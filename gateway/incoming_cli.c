@@ -51,10 +51,15 @@ static enum setpay_error check(const struct setpay_config *config, struct setpay
                                struct setpay_problem *problem)
 {
     struct setpay_incoming_list list;
+    struct setpay_problem ignored;
     SETPAY_TRY(setpay_incoming_parse(bytes, &list, problem));
     enum setpay_error error = SETPAY_OK;
     for (size_t i = 0; error == SETPAY_OK && i < list.count; i++)
-        error = setpay_books_check_issuer(config, list.rows[i].issuer, problem);
+        if (setpay_books_check_issuer(config, list.rows[i].issuer, &ignored) != SETPAY_OK)
+            error = setpay_problem_set(problem, SETPAY_E_USAGE,
+                                       "line %zu: issuer: found \"%s\", expected one of the "
+                                       "configuration's [issuer NAME] sections; nothing was booked",
+                                       list.rows[i].line, list.rows[i].issuer);
     setpay_incoming_list_clear(&list);
     return error;
 }

@@ -199,8 +199,8 @@ enum setpay_error setpay_operator_read_words(const char *program,
             SETPAY_TRY(set_member(args, flag->name, flag->member, json_true(), problem));
         } else if (flag != NULL) {
             if (++i == count)
-                return setpay_problem_set(problem, SETPAY_E_USAGE, "--%s needs a value",
-                                          flag->name);
+                return setpay_problem_set(problem, SETPAY_E_USAGE, "%s needs a value",
+                                          words[i - 1]);
             SETPAY_TRY(read_flag(flag, words[i], args, problem));
         } else if ((words[i][0] != '-' || words[i][1] == '\0') && operand != NULL &&
                    json_object_get(args, operand) == NULL) { /* "-": standard input */

@@ -478,9 +478,9 @@ void test_trade_books_agree(struct test_town *town, const struct test_trade_sale
     tool(town, "setpay-gateway issuer cutoff: both sides' totals are in balance", "setpay-gateway",
          town->gateway, (const char *[]){"issuer", "cutoff", NULL}, report);
     settle(town, sales, count, report);
+    dispute(town, report);
     reports_are_valid(town, report);
     reconcile(town, report);
-    dispute(town, report);
     tool(town, "setpay-issuersim check: the accounts are those of their rows", "setpay-issuersim",
          town->issuer, (const char *[]){"check", NULL}, report);
     tool(town, "setpay-gateway ledger verify: every entry is that of its event", "setpay-gateway",

@@ -502,6 +502,23 @@ static void a_row_that_does_not_fit_refuses_the_file(void **state)
     assert_int_equal(importing.import.passed_over, 1);
 }
 
+/* An issuer books a sale at once, so that it can be disputed before its batch is closed; one that
+ * was undone is there no more. */
+static void a_sale_is_disputed_before_it_is_presented(void **state)
+{
+    struct setpay_id sale = test_day_add("shop", "EUR", SETPAY_STEP_CAPTURE, 100, 0, 0, NULL);
+    (void)state;
+    assert_int_equal(import_at(DAY_26, file_of(1, &sale, 60, "EUR", OPEN)), SETPAY_E_NOT_FOUND);
+    test_day_edit("UPDATE payment SET sale_id = (SELECT token FROM step)");
+    assert_int_equal(import_at(DAY_26, file_of(1, &sale, 60, "EUR", OPEN)), SETPAY_OK);
+    assert_int_equal(test_day_settle(NOON, NULL), 1); /* held back before it is due */
+    assert_int_equal(test_day_settled.made[0].carried_out_minor, -60);
+    test_day_edit("UPDATE step SET undone = 1");
+    assert_int_equal(import_at(DAY_26, file_of(2, &sale, 1, "EUR", OPEN)), SETPAY_E_AMOUNT_LIMIT);
+    assert_non_null(strstr(importing.problem.text, "left: only 0.00 EUR"));
+    test_day_edit("UPDATE step SET undone = 0");
+}
+
 /* Two issuers may number alike. */
 static void a_dispute_is_known_by_issuer_and_number(void **state)
 {
@@ -667,6 +684,7 @@ int main(void)
         BOOKS(what_is_read_after_the_cut_off_is_of_the_next_day),
         BOOKS(credits_and_disputes_share_the_capture),
         BOOKS(a_row_that_does_not_fit_refuses_the_file),
+        BOOKS(a_sale_is_disputed_before_it_is_presented),
         BOOKS(a_dispute_is_known_by_issuer_and_number),
         BOOKS(a_dispute_moves_its_payment_on),
         cmocka_unit_test_setup_teardown(every_edit_is_found_and_named, open_disputed,

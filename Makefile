@@ -85,7 +85,11 @@ EMBEDDED := \
 	merchant/store/www/templates/list.html \
 	merchant/store/www/templates/order.html \
 	merchant/store/www/templates/product.html \
-	merchant/store/www/templates/sums.html
+	merchant/store/www/templates/sums.html \
+	tests/sandbox/explorer/box.html \
+	tests/sandbox/explorer/fields.html \
+	tests/sandbox/explorer/page.css \
+	tests/sandbox/explorer/page.html
 
 # ------------------------------------------------------------------ common, layer by layer
 COMMON_BASE := \
@@ -578,10 +582,19 @@ WALLET_CLI := \
 	cardholder/cli/wallet_commands.c \
 	cardholder/cli/words.c
 
+# ------------------------------------------------------------------ the sandbox's explorer
+EXPLORER := \
+	tests/sandbox/explorer/check.c \
+	tests/sandbox/explorer/fields.c \
+	tests/sandbox/explorer/page.c \
+	tests/sandbox/explorer/read.c \
+	tests/sandbox/explorer/rows.c
+
 # ------------------------------------------------------------------ programs: name, and its sources
 PROGRAMS := \
 	setpay-ca \
 	setpay-cad \
+	setpay-explorer \
 	setpay-gateway \
 	setpay-gatewayd \
 	setpay-issuersim \
@@ -594,6 +607,9 @@ setpay-ca_MAIN := ca/main.c
 setpay-ca_PARTS := $(CA_CLI)
 setpay-cad_MAIN := ca/cad_main.c
 setpay-cad_PARTS := $(CAD) $(CA_CLI)
+setpay-explorer_MAIN := tests/sandbox/explorer/main.c
+setpay-explorer_PARTS := $(EXPLORER) merchant/payment/purchase_state.c merchant/store/www/html.c \
+                         merchant/store/www/template.c
 setpay-gateway_MAIN := gateway/gateway_cli.c
 setpay-gateway_PARTS := $(GATEWAY_CLI) $(GATEWAYD) $(GATEWAY_PAYMENT) $(GATEWAY_CLEARING) $(GATEWAY_NETWORK) \
                         $(GATEWAY_BOOKS) $(GATEWAY_FILES)

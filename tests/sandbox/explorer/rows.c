@@ -1,0 +1,725 @@
+/*
+ * Messages as rows, each with a cell for every party: in it what that party holds, field by field,
+ * out of its own copy. Copies belong together by type and rrpid; where they differ, the page says so.
+ *
+ * Beside the messages stand the two halves of the purchase (order information, payment instruction)
+ * and the gateway's receipts, which travel inside of messages and are seen by some hands closed.
+ */
+#include "tests/sandbox/explorer/explorer.h"
+
+#include "common/crypto/hash.h"
+#include "common/wire/layouts.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define VALUE_SIZE 1024
+#define BYTES_SHOWN 12
+#define ROWS_MAX (EXPLORER_HELD + EXPLORER_RECEIPTS + 2)
+
+enum row_kind { ROW_MESSAGE, ROW_ORDER, ROW_INSTRUCTION, ROW_RECEIPT };
+
+struct row {
+    enum row_kind kind;
+    enum setpay_message_type type;
+    bool has_rrpid;
+    struct setpay_id rrpid;
+    const struct explorer_held *held[EXPLORER_PARTIES];
+    bool is_guessed;           /* nobody holds it; its answer names its hash */
+    struct setpay_digest hash; /* of a request: what its answer names */
+    bool has_hash;
+    size_t receipt;
+    setpay_time_ms date_ms;
+    int rank; /* among rows of one date */
+};
+
+/* ------------------------------------------------------------------ one field in words */
+
+static bool ends_with(const char *name, const char *end)
+{
+    size_t size = strlen(name), tail = strlen(end);
+    return size >= tail && strcmp(name + size - tail, end) == 0;
+}
+
+/* Of a message of secrets only what says nothing about the card. */
+static bool is_shown(const struct explorer_field *field)
+{
+    if (!field->is_secret)
+        return strcmp(field->name, "oi_salt") != 0;
+    switch (field->kind) {
+    case SETPAY_WIRE_SECRET:
+    case SETPAY_WIRE_DIGITS:
+    case SETPAY_WIRE_BYTES:
+    case SETPAY_WIRE_BLOCK:
+        return false;
+    case SETPAY_WIRE_TEXT:
+        return strcmp(field->name, "brand") == 0 || strcmp(field->name, "merchant_id") == 0;
+    default:
+        return true;
+    }
+}
+
+static void write_bytes(struct setpay_view bytes, char *value)
+{
+    char hex[2 * BYTES_SHOWN + 1];
+    size_t shown = bytes.size < BYTES_SHOWN ? bytes.size : BYTES_SHOWN;
+    setpay_hex_encode(setpay_view_of(bytes.data, shown), hex);
+    (void)snprintf(value, VALUE_SIZE, "%s… (%zu bytes)", hex, bytes.size);
+}
+
+static void write_word(const char *word, char *value)
+{
+    size_t i = 0;
+    for (; word[i] != '\0' && i + 1 < VALUE_SIZE; i++)
+        value[i] = word[i] == '_' ? ' ' : (char)tolower((unsigned char)word[i]);
+    value[i] = '\0';
+}
+
+/* value has room for VALUE_SIZE. */
+static void write_value(const struct explorer_field *field, char *value)
+{
+    char text[SETPAY_TIME_TEXT_SIZE + SETPAY_MONEY_TEXT_SIZE];
+    switch (field->kind) {
+    case SETPAY_WIRE_ID:
+    case SETPAY_WIRE_DIGEST:
+        setpay_hex_encode(field->bytes, value);
+        break;
+    case SETPAY_WIRE_TEXT:
+        (void)snprintf(value, VALUE_SIZE, "%.*s", (int)field->bytes.size,
+                       (const char *)field->bytes.data);
+        break;
+    case SETPAY_WIRE_I64:
+        if (ends_with(field->name, "_ms"))
+            (void)snprintf(value, VALUE_SIZE, "%s", setpay_time_format(field->number, text));
+        else
+            (void)snprintf(value, VALUE_SIZE, "%lld", (long long)field->number);
+        break;
+    case SETPAY_WIRE_U32:
+        (void)snprintf(value, VALUE_SIZE, "%lld", (long long)field->number);
+        break;
+    case SETPAY_WIRE_BOOL:
+        (void)snprintf(value, VALUE_SIZE, "%s", field->number != 0 ? "yes" : "no");
+        break;
+    case SETPAY_WIRE_ENUM:
+        write_word(field->word, value);
+        break;
+    case SETPAY_WIRE_MONEY:
+        (void)snprintf(value, VALUE_SIZE, "%s", setpay_money_format(&field->money, text));
+        break;
+    case SETPAY_WIRE_THUMBS:
+        (void)snprintf(value, VALUE_SIZE, "%lld thumbprints", (long long)field->number);
+        break;
+    default:
+        write_bytes(field->bytes, value);
+    }
+}
+
+/* Whose certificate a thumbprint is, by what the party itself holds. */
+static void write_owner(const struct explorer *explorer, enum explorer_party party,
+                        struct setpay_view bytes, char *note)
+{
+    struct setpay_digest thumbprint;
+    if (setpay_digest_from_view(bytes, &thumbprint) != SETPAY_OK)
+        return;
+    const struct setpay_certificate *certificate =
+        explorer_certificate(explorer, party, &thumbprint);
+    if (certificate == NULL || setpay_certificate_profile(certificate) == SETPAY_PROFILE_NONE)
+        return;
+    const struct setpay_profile_info *info =
+        setpay_profile_info(setpay_certificate_profile(certificate));
+    bool is_blind = strcmp(info->role, "cardholder") == 0;
+    (void)snprintf(note, EXPLORER_WORDS, "certificate %s%s%s", info->name, is_blind ? "" : ", ",
+                   is_blind ? "" : setpay_certificate_id(certificate));
+}
+
+static const char *note_of(enum explorer_party party, const struct explorer_field *field)
+{
+    static const struct {
+        const char *name;
+        int party; /* EXPLORER_PARTIES: whichever */
+        const char *words;
+    } notes[] = {
+        {"oimd", EXPLORER_GATEWAY, "stands for the order, which never comes here"},
+        {"oimd", EXPLORER_PARTIES, "digest of the order"},
+        {"pimd", EXPLORER_MERCHANT, "stands for the payment instruction, which stays shut here"},
+        {"pimd", EXPLORER_PARTIES, "digest of the payment instruction"},
+        {"pomd", EXPLORER_PARTIES, "the joint digest, which the cardholder has signed"},
+        {"request_hash", EXPLORER_PARTIES, "digest of the request that this answers"},
+        {"offer", EXPLORER_PARTIES, "digest of the merchant's offer"},
+        {"envelope", EXPLORER_PARTIES, "digest of the sealed instruction"},
+        {"previous", EXPLORER_PARTIES, "digest of the receipt before; zeros in the first"},
+        {"oi_salt", EXPLORER_PARTIES, "32 random bytes; not shown on this page"},
+        {"dual_signature", EXPLORER_PARTIES, "the cardholder's one signature, DS"},
+    };
+    for (size_t i = 0; i < sizeof notes / sizeof *notes; i++)
+        if (strcmp(notes[i].name, field->name) == 0 &&
+            (notes[i].party == EXPLORER_PARTIES || notes[i].party == (int)party))
+            return notes[i].words;
+    return "";
+}
+
+struct fill {
+    const struct explorer *explorer;
+    enum explorer_party party;
+    const char *only;    /* paths that begin so, and without it; or "" */
+    const char *without; /* no path that begins so; or "" */
+    json_t *main, *more;
+};
+
+static bool is_main(const struct explorer_field *field)
+{
+    static const char *const names[] = {"name",        "amount",   "merchant_name", "lid_m",
+                                        "status",      "outcome",  "intent",        "approval_code",
+                                        "oimd",        "pimd",     "pomd",          "offer",
+                                        "merchant_id", "envelope", "pan",           "ciphertext",
+                                        "remaining"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(names[i], field->name) == 0)
+            return field->is_there;
+    return strcmp(field->path, "kind") == 0;
+}
+
+static json_t *field_json(const char *path, const char *value, const char *note, bool is_code)
+{
+    return json_pack("{s:s, s:s, s:s, s:b, s:b, s:b, s:b}", "path", path, "value", value, "note",
+                     note, "code", is_code ? 1 : 0, "sealed", 0, "hidden", 0, "absent", 0);
+}
+
+static json_t *describe(const struct explorer *explorer, enum explorer_party party,
+                        const struct explorer_field *field, const char *path)
+{
+    char value[VALUE_SIZE] = "", note[EXPLORER_WORDS];
+    bool sealed = field->kind == SETPAY_WIRE_BLOCK, hidden = !is_shown(field);
+    bool is_code = field->kind == SETPAY_WIRE_ID || field->kind == SETPAY_WIRE_DIGEST ||
+                   field->kind == SETPAY_WIRE_SIGNATURE || field->kind == SETPAY_WIRE_BYTES;
+    (void)snprintf(note, sizeof note, "%s", note_of(party, field));
+    if (!field->is_there)
+        (void)snprintf(value, sizeof value, "–");
+    else if (sealed)
+        (void)snprintf(value, sizeof value, "%zu bytes, for the wallet", field->bytes.size);
+    else if (strcmp(field->name, "pan") == 0 && field->bytes.size >= 12)
+        (void)snprintf(value, sizeof value, "•••• %.4s",
+                       (const char *)field->bytes.data + field->bytes.size - 4);
+    else if (hidden)
+        (void)snprintf(value, sizeof value, "•••• read here, not shown on this page");
+    else
+        write_value(field, value);
+    if (field->kind == SETPAY_WIRE_DIGEST && *note == '\0' && field->is_there)
+        write_owner(explorer, party, field->bytes, note);
+    json_t *json = field_json(path, value, note, is_code && !hidden && field->is_there);
+    json_object_set_new(json, "sealed", json_boolean(sealed && field->is_there));
+    json_object_set_new(json, "hidden",
+                        json_boolean(hidden && field->is_there && strcmp(field->name, "pan") != 0));
+    json_object_set_new(json, "absent", json_boolean(!field->is_there));
+    return json;
+}
+
+static enum setpay_error add_field(void *arg, const struct explorer_field *field)
+{
+    const struct fill *fill = arg;
+    const char *path = field->path;
+    size_t only = strlen(fill->only), without = strlen(fill->without);
+    if (only > 0 && strncmp(path, fill->only, only) != 0)
+        return SETPAY_OK;
+    if (without > 0 && strncmp(path, fill->without, without) == 0)
+        return SETPAY_OK;
+    json_t *json = describe(fill->explorer, fill->party, field, path + only);
+    if (json == NULL || (is_main(field) && json_array_append(fill->main, json) != 0) ||
+        json_array_append_new(fill->more, json) != 0)
+        return SETPAY_E_NOMEM;
+    return SETPAY_OK;
+}
+
+/* ------------------------------------------------------------------ a cell */
+
+/* tone: "open", "shut" or "none", for the look. */
+static json_t *cell_new(enum explorer_party party, const char *state, const char *tone,
+                        const char *words)
+{
+    static const char *const titles[EXPLORER_PARTIES] = {"Wallet", "Merchant", "Gateway"};
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:[], s:[], s:s, s:s, s:s, s:s}", "party",
+                     titles[party], "key", explorer_party_name(party), "state", state, "tone", tone,
+                     "words", words, "from", "", "main", "more", "count", "", "box", "", "opener",
+                     "", "wrong", "");
+}
+
+/* Fields of a message into a cell; what can't be read is told in it. */
+static enum setpay_error cell_fill(struct explorer *explorer, enum explorer_party party,
+                                   json_t *cell, const struct setpay_wire_layout *layout,
+                                   struct setpay_view content, const void *parsed,
+                                   const char *only, const char *without)
+{
+    char count[32];
+    struct fill fill = {
+        explorer, party, only, without, json_object_get(cell, "main"), json_object_get(cell, "more")};
+    enum setpay_error error = parsed != NULL
+                                  ? explorer_fields_of(layout, parsed, add_field, &fill)
+                                  : explorer_fields(layout, content, add_field, &fill);
+    if (error == SETPAY_E_NOMEM)
+        return error;
+    if (error != SETPAY_OK) {
+        explorer_note(explorer, party, false, setpay_error_text(error),
+                      "the %s's copy can be read", explorer_party_name(party));
+        json_object_set_new(cell, "wrong", json_string(setpay_error_text(error)));
+    }
+    (void)snprintf(count, sizeof count, "%zu", json_array_size(fill.more));
+    return json_object_set_new(cell, "count", json_string(json_array_size(fill.more) > 0 ? count : "")) == 0
+               ? SETPAY_OK
+               : SETPAY_E_NOMEM;
+}
+
+static void cell_box(json_t *cell, size_t size, const char *opener)
+{
+    char words[64];
+    if (size > 0)
+        (void)snprintf(words, sizeof words, "%zu bytes", size);
+    else
+        (void)snprintf(words, sizeof words, "of a size that is not kept");
+    json_object_set_new(cell, "box", json_string(words));
+    json_object_set_new(cell, "opener", json_string(opener));
+}
+
+/* ------------------------------------------------------------------ cells of a message */
+
+static const char *missing_words(const struct row *row, enum explorer_party party)
+{
+    if (!explorer_is_answer(row->type))
+        return row->has_hash ? "No copy is kept: what is left of it is its digest in the answer."
+                             : "No copy is kept.";
+    return party == EXPLORER_WALLET
+               ? "No copy is kept of the merchant's words; the gateway's receipts in it are, opened."
+               : "No copy is kept.";
+}
+
+static enum setpay_error message_cell(struct explorer *explorer, const struct row *row,
+                                      enum explorer_party party, json_t **cell)
+{
+    const struct explorer_kind *kind = explorer_kind(row->type);
+    const struct explorer_held *held = row->held[party];
+    const char *state = party == kind->from ? "Sent" : party == kind->to ? "Received" : "Not seen";
+    char from[64];
+    if (held == NULL) {
+        bool involved = party == kind->from || party == kind->to;
+        *cell = cell_new(party, state, involved ? "gone" : "none",
+                         involved ? missing_words(row, party) : "It never comes here.");
+        if (*cell != NULL && involved && row->has_hash) {
+            char hex[SETPAY_DIGEST_TEXT_SIZE];
+            json_array_append_new(json_object_get(*cell, "main"),
+                                  field_json("digest", setpay_digest_format(&row->hash, hex), "",
+                                             true));
+        }
+        return *cell == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
+    }
+    *cell = cell_new(party, state, "open", "");
+    if (*cell == NULL)
+        return SETPAY_E_NOMEM;
+    (void)snprintf(from, sizeof from, "%s.db, %s", explorer_party_name(party), held->from);
+    json_object_set_new(*cell, "from", json_string(from));
+    return cell_fill(explorer, party, *cell, kind->layout, setpay_buffer_view(&held->content), NULL,
+                     "", row->type == SETPAY_MESSAGE_P_REQ ? "oi." : "");
+}
+
+/* ------------------------------------------------------------------ cells of the two halves */
+
+static enum setpay_error order_cell(struct explorer *explorer, const struct row *row,
+                                    enum explorer_party party, json_t **cell)
+{
+    const struct explorer_dual *dual = &explorer->dual[party];
+    char hex[SETPAY_DIGEST_TEXT_SIZE];
+    if (party == EXPLORER_GATEWAY) {
+        *cell = cell_new(party, "Not seen", "none",
+                         dual->has_digests ? "All that comes here is the digest of it."
+                                           : "Nothing of it came here.");
+        if (*cell != NULL && dual->has_digests)
+            json_array_append_new(
+                json_object_get(*cell, "main"),
+                field_json("oimd", setpay_digest_format(&dual->oimd, hex),
+                           "a digest over it and 32 random bytes that never come here", true));
+        return *cell == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
+    }
+    const struct explorer_held *held = row->held[party];
+    *cell = cell_new(party, party == EXPLORER_WALLET ? "Made" : "Received",
+                     held != NULL ? "open" : "gone", held != NULL ? "" : "No copy is kept.");
+    if (*cell == NULL || held == NULL)
+        return *cell == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
+    return cell_fill(explorer, party, *cell, &setpay_layout_preq,
+                     setpay_buffer_view(&held->content), NULL, "oi.", "");
+}
+
+static json_t *wallet_instruction(const struct explorer *explorer)
+{
+    char card[32];
+    json_t *cell = cell_new(EXPLORER_WALLET, "Made and sealed", "shut",
+                            "Signed, sealed for the gateway, and not kept in the clear.");
+    if (cell != NULL && explorer->envelope.size > 0)
+        cell_box(cell, explorer->envelope.size, "the gateway");
+    if (cell != NULL && *explorer->card_last4 != '\0') {
+        (void)snprintf(card, sizeof card, "•••• %.4s", explorer->card_last4);
+        json_array_append_new(json_object_get(cell, "main"),
+                              field_json("card.pan", card, "of a card that its vault holds", false));
+    }
+    return cell;
+}
+
+static json_t *merchant_instruction(const struct explorer *explorer, const struct row *row)
+{
+    const struct explorer_held *held = row->held[EXPLORER_MERCHANT];
+    struct setpay_digest digest;
+    char hex[SETPAY_DIGEST_TEXT_SIZE];
+    json_t *cell = cell_new(EXPLORER_MERCHANT, "Passed on, shut", "shut",
+                            explorer->merchant_has_envelope
+                                ? "Kept sealed until the outcome is known."
+                                : "Erased since the outcome is known; its digest is kept.");
+    if (cell == NULL || held == NULL)
+        return cell;
+    cell_box(cell, explorer->envelope.size, "the gateway");
+    if (explorer_find_digest(&setpay_layout_preq, setpay_buffer_view(&held->content), "envelope",
+                             &digest))
+        json_array_append_new(json_object_get(cell, "main"),
+                              field_json("envelope", setpay_digest_format(&digest, hex),
+                                         "digest of the sealed instruction", true));
+    return cell;
+}
+
+static enum setpay_error gateway_instruction(struct explorer *explorer, json_t **cell)
+{
+    if (explorer->is_opened) {
+        *cell = cell_new(EXPLORER_GATEWAY, "Received and opened", "open",
+                         "With its own key. It keeps no envelope: the wallet's copy was opened, whose "
+                         "digest is the one that the merchant has signed.");
+        return *cell == NULL ? SETPAY_E_NOMEM
+                             : cell_fill(explorer, EXPLORER_GATEWAY, *cell, &setpay_layout_pi,
+                                         SETPAY_VIEW_EMPTY, &explorer->instruction.pi, "", "");
+    }
+    *cell = cell_new(EXPLORER_GATEWAY, explorer->dual[EXPLORER_GATEWAY].there ? "Received" : "Not seen",
+                     "shut", "No envelope that its key opens is kept.");
+    return *cell == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
+}
+
+static enum setpay_error instruction_cell(struct explorer *explorer, const struct row *row,
+                                          enum explorer_party party, json_t **cell)
+{
+    if (party == EXPLORER_GATEWAY)
+        return gateway_instruction(explorer, cell);
+    *cell = party == EXPLORER_WALLET ? wallet_instruction(explorer)
+                                     : merchant_instruction(explorer, row);
+    return *cell == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
+}
+
+/* ------------------------------------------------------------------ cells of a receipt */
+
+static enum setpay_error receipt_fields(struct explorer *explorer, enum explorer_party party,
+                                        size_t number, json_t *cell)
+{
+    struct setpay_receipt receipt;
+    enum setpay_error error = explorer_receipt_read(explorer, party, number, &receipt);
+    if (error != SETPAY_OK) /* told by its check too */
+        return json_object_set_new(cell, "wrong", json_string(setpay_error_text(error))) == 0
+                   ? SETPAY_OK
+                   : SETPAY_E_NOMEM;
+    return cell_fill(explorer, party, cell, &setpay_layout_receipt, SETPAY_VIEW_EMPTY, &receipt, "",
+                     "");
+}
+
+static enum setpay_error receipt_cell(struct explorer *explorer, const struct row *row,
+                                      enum explorer_party party, json_t **cell)
+{
+    const struct explorer_receipt *receipt = &explorer->receipts[row->receipt];
+    size_t sealed = receipt->sealed[party].size;
+    if (receipt->opened[party].size > 0) {
+        *cell = cell_new(party, party == EXPLORER_GATEWAY ? "Made and sealed" : "Received and opened",
+                         "open", "");
+        return *cell == NULL ? SETPAY_E_NOMEM : receipt_fields(explorer, party, row->receipt, *cell);
+    }
+    if (sealed > 0) {
+        bool fetched = receipt->opened[EXPLORER_WALLET].size > 0;
+        *cell = cell_new(party, fetched ? "Passed on, shut" : "Holds it, shut", "shut",
+                         fetched ? "" : "The wallet has not asked for it yet.");
+        if (*cell != NULL)
+            cell_box(*cell, sealed, "the wallet");
+    } else {
+        *cell = cell_new(party, "Not seen", "none",
+                         party == EXPLORER_WALLET ? "It has not come here yet." : "");
+    }
+    return *cell == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
+}
+
+/* ------------------------------------------------------------------ which rows there are */
+
+struct rows {
+    struct row list[ROWS_MAX];
+    size_t count;
+};
+
+static bool find_rrpid(const struct explorer_held *held, struct setpay_id *rrpid)
+{
+    return explorer_find_id(explorer_kind(held->type)->layout, setpay_buffer_view(&held->content),
+                            "rrpid", rrpid);
+}
+
+static int rank_of(enum setpay_message_type type)
+{
+    switch (type) {
+    case SETPAY_MESSAGE_P_RES:
+        return 90;
+    case SETPAY_MESSAGE_P_REQ:
+        return 10;
+    default:
+        return type < SETPAY_MESSAGE_P_REQ ? (int)type : 20 + (int)type;
+    }
+}
+
+static struct row *new_row(struct rows *rows, enum row_kind kind, enum setpay_message_type type)
+{
+    struct row *row = &rows->list[rows->count++];
+    *row = (struct row){.kind = kind, .type = type, .rank = rank_of(type)};
+    return row;
+}
+
+/* The row of a copy: of the same rrpid; for one that can't be read, the next that lacks it. */
+static struct row *row_for(struct rows *rows, const struct explorer_held *held, bool has_rrpid,
+                           const struct setpay_id *rrpid)
+{
+    for (size_t i = 0; i < rows->count; i++) {
+        struct row *row = &rows->list[i];
+        if (row->type != held->type || row->held[held->party] != NULL)
+            continue;
+        if (!has_rrpid || !row->has_rrpid || setpay_id_equal(&row->rrpid, rrpid))
+            return row;
+    }
+    return new_row(rows, ROW_MESSAGE, held->type);
+}
+
+static void place(struct rows *rows, const struct explorer_held *held)
+{
+    struct setpay_id rrpid;
+    int64_t date_ms;
+    bool has_rrpid = find_rrpid(held, &rrpid);
+    struct row *row = row_for(rows, held, has_rrpid, &rrpid);
+    row->held[held->party] = held;
+    if (has_rrpid && !row->has_rrpid) {
+        row->has_rrpid = true;
+        row->rrpid = rrpid;
+    }
+    if (row->date_ms == 0 &&
+        explorer_find_number(explorer_kind(held->type)->layout, setpay_buffer_view(&held->content),
+                             "date_ms", &date_ms))
+        row->date_ms = date_ms;
+    if (!explorer_is_answer(held->type) && !row->has_hash)
+        row->has_hash = setpay_request_hash(held->type,
+                                            held->signature.size > 0 ? &held->signer : NULL,
+                                            setpay_buffer_view(&held->content), &row->hash) ==
+                        SETPAY_OK;
+}
+
+/* Two copies of one message are the same bytes. */
+static void compare(struct explorer *explorer, const struct row *row)
+{
+    const struct explorer_kind *kind = explorer_kind(row->type);
+    const struct explorer_held *sent = row->held[kind->from], *came = row->held[kind->to];
+    if (sent != NULL && came != NULL)
+        explorer_note(explorer, kind->to,
+                      setpay_view_equal(setpay_buffer_view(&sent->content),
+                                        setpay_buffer_view(&came->content)),
+                      "the two copies differ", "%s is the same at %s and %s, byte for byte",
+                      setpay_message_type_name(row->type), explorer_party_name(kind->from),
+                      explorer_party_name(kind->to));
+}
+
+/* Whether an answer to it is kept, or a request that nobody keeps left its hash in an answer. */
+static void add_guessed(struct rows *rows)
+{
+    size_t count = rows->count;
+    for (size_t i = 0; i < count; i++) {
+        const struct row answer = rows->list[i];
+        struct setpay_digest hash;
+        bool known = !explorer_is_answer(answer.type);
+        for (int party = 0; !known && party < EXPLORER_PARTIES; party++) {
+            const struct explorer_held *held = answer.held[party];
+            if (held == NULL ||
+                !explorer_find_digest(explorer_kind(held->type)->layout,
+                                      setpay_buffer_view(&held->content), "request_hash", &hash))
+                continue;
+            for (size_t j = 0; !known && j < rows->count; j++)
+                known = rows->list[j].type == answer.type - 1 && rows->list[j].has_rrpid &&
+                        setpay_id_equal(&rows->list[j].rrpid, &answer.rrpid);
+            if (known || rows->count == ROWS_MAX - EXPLORER_RECEIPTS - 2)
+                break;
+            struct row *row =
+                new_row(rows, ROW_MESSAGE, (enum setpay_message_type)(answer.type - 1));
+            row->is_guessed = row->has_hash = row->has_rrpid = known = true;
+            row->hash = hash;
+            row->rrpid = answer.rrpid;
+            row->date_ms = answer.date_ms;
+        }
+    }
+}
+
+static void add_halves(struct rows *rows)
+{
+    size_t count = rows->count;
+    for (size_t i = 0; i < count; i++) {
+        if (rows->list[i].type != SETPAY_MESSAGE_P_REQ)
+            continue;
+        for (int half = 0; half < 2; half++) {
+            struct row *row = new_row(rows, half == 0 ? ROW_ORDER : ROW_INSTRUCTION,
+                                      SETPAY_MESSAGE_P_REQ);
+            memcpy(row->held, rows->list[i].held, sizeof row->held);
+            row->date_ms = rows->list[i].date_ms;
+            row->rank += 1 + half;
+        }
+        return;
+    }
+}
+
+static setpay_time_ms receipt_date(const struct explorer *explorer, size_t number)
+{
+    struct setpay_receipt receipt;
+    for (int party = 0; party < EXPLORER_PARTIES; party++)
+        if (explorer_receipt_read(explorer, (enum explorer_party)party, number, &receipt) ==
+            SETPAY_OK)
+            return receipt.date_ms;
+    return 0;
+}
+
+static void add_receipts(const struct explorer *explorer, struct rows *rows)
+{
+    setpay_time_ms before = 0;
+    for (size_t i = 0; i < explorer->receipt_count; i++) {
+        struct row *row = new_row(rows, ROW_RECEIPT, SETPAY_MESSAGE_RECEIPT);
+        row->receipt = i;
+        row->date_ms = receipt_date(explorer, i);
+        if (row->date_ms == 0) /* nobody can read it: behind the one before */
+            row->date_ms = before;
+        before = row->date_ms;
+        row->rank = 80;
+    }
+}
+
+static int in_time(const void *left, const void *right)
+{
+    const struct row *a = left, *b = right;
+    if (a->date_ms != b->date_ms)
+        return a->date_ms < b->date_ms ? -1 : 1;
+    return a->rank < b->rank ? -1 : a->rank > b->rank ? 1 : 0;
+}
+
+/* ------------------------------------------------------------------ rows as JSON */
+
+static const char *row_name(const struct row *row)
+{
+    static const char *const names[] = {[ROW_ORDER] = "OI",
+                                        [ROW_INSTRUCTION] = "PI",
+                                        [ROW_RECEIPT] = "Receipt"};
+    return row->kind == ROW_MESSAGE ? setpay_message_type_name(row->type) : names[row->kind];
+}
+
+static const char *row_title(const struct row *row)
+{
+    static const char *const titles[] = {
+        [ROW_ORDER] = "Order information: the half for the merchant",
+        [ROW_INSTRUCTION] = "Payment instruction: the half for the gateway",
+        [ROW_RECEIPT] = "The gateway's word to the cardholder, carried by the merchant"};
+    return row->kind == ROW_MESSAGE ? explorer_kind(row->type)->title : titles[row->kind];
+}
+
+static enum setpay_error cell_of(struct explorer *explorer, const struct row *row,
+                                 enum explorer_party party, json_t **cell)
+{
+    switch (row->kind) {
+    case ROW_ORDER:
+        return order_cell(explorer, row, party, cell);
+    case ROW_INSTRUCTION:
+        return instruction_cell(explorer, row, party, cell);
+    case ROW_RECEIPT:
+        return receipt_cell(explorer, row, party, cell);
+    default:
+        return message_cell(explorer, row, party, cell);
+    }
+}
+
+static enum setpay_error row_json(struct explorer *explorer, const struct row *row, json_t *list)
+{
+    char date[SETPAY_TIME_TEXT_SIZE] = "";
+    char number[16];
+    (void)snprintf(number, sizeof number, "%zu", json_array_size(list) + 1);
+    if (row->date_ms > 0)
+        setpay_time_format(row->date_ms, date);
+    json_t *json =
+        json_pack("{s:s, s:s, s:s, s:s, s:b, s:[]}", "number", number, "name", row_name(row),
+                  "title", row_title(row), "date", date, "inside", row->kind != ROW_MESSAGE ? 1 : 0, "cells");
+    if (json == NULL || json_array_append_new(list, json) != 0)
+        return SETPAY_E_NOMEM;
+    for (int party = 0; party < EXPLORER_PARTIES; party++) {
+        json_t *cell = NULL;
+        SETPAY_TRY(cell_of(explorer, row, (enum explorer_party)party, &cell));
+        if (json_array_append_new(json_object_get(json, "cells"), cell) != 0)
+            return SETPAY_E_NOMEM;
+    }
+    return SETPAY_OK;
+}
+
+enum setpay_error explorer_rows(struct explorer *explorer, json_t **rows)
+{
+    struct rows *all = calloc(1, sizeof *all);
+    json_t *list = json_array();
+    enum setpay_error error = all == NULL || list == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
+    if (error == SETPAY_OK) {
+        for (size_t i = 0; i < explorer->held_count; i++)
+            place(all, &explorer->held[i]);
+        for (size_t i = 0; i < all->count; i++)
+            compare(explorer, &all->list[i]);
+        add_guessed(all);
+        add_halves(all);
+        add_receipts(explorer, all);
+        qsort(all->list, all->count, sizeof *all->list, in_time);
+    }
+    for (size_t i = 0; error == SETPAY_OK && i < all->count; i++)
+        error = row_json(explorer, &all->list[i], list);
+    free(all);
+    if (error != SETPAY_OK) {
+        json_decref(list);
+        return error;
+    }
+    *rows = list;
+    return SETPAY_OK;
+}
+
+/* ------------------------------------------------------------------ one value of a party */
+
+struct wanted {
+    const char *name;
+    char value[VALUE_SIZE];
+    bool found;
+};
+
+static enum setpay_error want(void *arg, const struct explorer_field *field)
+{
+    struct wanted *wanted = arg;
+    if (wanted->found || !field->is_there || strcmp(field->name, wanted->name) != 0 ||
+        !is_shown(field))
+        return SETPAY_OK;
+    write_value(field, wanted->value);
+    wanted->found = true;
+    return SETPAY_OK;
+}
+
+json_t *explorer_value(const struct explorer *explorer, enum explorer_party party, const char *name)
+{
+    struct wanted wanted = {.name = name};
+    for (size_t i = 0; i < explorer->held_count && !wanted.found; i++) {
+        const struct explorer_held *held = &explorer->held[i];
+        if (held->party == party &&
+            explorer_fields(explorer_kind(held->type)->layout, setpay_buffer_view(&held->content),
+                            want, &wanted) != SETPAY_OK)
+            continue; /* told where it is shown */
+    }
+    struct setpay_receipt receipt;
+    for (size_t i = 0; i < explorer->receipt_count && !wanted.found; i++)
+        if (explorer_receipt_read(explorer, party, i, &receipt) == SETPAY_OK &&
+            explorer_fields_of(&setpay_layout_receipt, &receipt, want, &wanted) != SETPAY_OK)
+            break;
+    return wanted.found ? json_string(wanted.value) : NULL;
+}

@@ -331,7 +331,7 @@ static void check_envelope(struct explorer *explorer)
                       "the merchant passed on exactly the envelope that it got");
     if (explorer->merchant_tried)
         explorer_note(explorer, EXPLORER_MERCHANT, explorer->merchant_opens == SETPAY_E_ENVELOPE,
-                      "it opens", "the merchant's own key was tried on the envelope: it stays shut");
+                      "it opens", "the merchant's own key was tried on the envelope: it stays sealed");
     if (explorer->is_opened)
         explorer_note(explorer, EXPLORER_MERCHANT,
                       !explorer_database_has(explorer, EXPLORER_MERCHANT,

@@ -178,15 +178,17 @@ static void add_card_lines(const struct explorer *explorer, json_t *lines)
     if (*explorer->card_last4 != '\0')
         (void)snprintf(card, sizeof card, "•••• %.4s", explorer->card_last4);
     if (passed && explorer->envelope.size > 0)
-        (void)snprintf(size, sizeof size, "in a shut box of %zu bytes", explorer->envelope.size);
+        (void)snprintf(size, sizeof size, "in a sealed box of %zu bytes", explorer->envelope.size);
     add_line(lines, "Card number",
              known(*explorer->card_last4 != '\0' ? "open" : "none", card, ""),
              known(passed ? "shut" : "none", size,
-                   explorer->merchant_tried ? "its own key was tried: it stays shut" : ""),
+                   explorer->merchant_tried ? "its own key was tried: it stays sealed" : ""),
              card_at_gateway(explorer));
     add_line(lines, "Card expiry, security code, secrets",
-             known("shut", "in its vault", "not shown on this page"),
-             known("none", "not there", ""),
+             *explorer->card_last4 != '\0'
+                 ? known("shut", "sealed in its vault", "not shown on this page")
+                 : known("none", "not there", ""),
+             known("none", "not there", "no message of it has them"),
              explorer->is_opened ? known("open", "read", "not shown on this page")
                                  : known("shut", "not opened here", ""));
 }
@@ -204,7 +206,7 @@ static void add_receipt_line(const struct explorer *explorer, json_t *lines)
     char words[EXPLORER_PARTIES][48];
     (void)snprintf(words[0], sizeof words[0], "%zu, opened",
                    count_receipts(explorer, EXPLORER_WALLET, true));
-    (void)snprintf(words[1], sizeof words[1], "%zu, shut",
+    (void)snprintf(words[1], sizeof words[1], "%zu, sealed",
                    count_receipts(explorer, EXPLORER_MERCHANT, false));
     (void)snprintf(words[2], sizeof words[2], "%zu, made by it",
                    count_receipts(explorer, EXPLORER_GATEWAY, true));

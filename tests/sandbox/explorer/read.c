@@ -15,10 +15,10 @@
 #include "merchant/payment/purchase_state.h"
 
 #include <dirent.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define DATABASE_MAX ((size_t)256 * 1024 * 1024) /* looked through in one piece */
 
@@ -45,15 +45,27 @@ static bool path_of(char *path, const struct explorer *explorer, enum explorer_p
            EXPLORER_PATH;
 }
 
-/* ------------------------------------------------------------------ a database that is in use */
+/* ------------------------------------------------------------------ a database, as it is now */
 
-static enum setpay_error read_live(const char *path, setpay_store_read_fn *read, void *arg,
+/* A daemon that runs has a log beside its database; one that was stopped has left none, and then
+ * nothing is to be made there by looking. */
+static enum setpay_error open_database(const char *path, void **connection,
+                                       struct setpay_problem *problem)
+{
+    const struct setpay_store_backend *backend = &setpay_store_sqlite;
+    char log[EXPLORER_PATH + 8];
+    (void)snprintf(log, sizeof log, "%s-wal", path);
+    return access(log, F_OK) == 0 ? backend->open(path, false, NULL, connection, problem)
+                                  : backend->open_still(path, connection, problem);
+}
+
+static enum setpay_error read_database(const char *path, setpay_store_read_fn *read, void *arg,
                                    struct setpay_problem *problem)
 {
     const struct setpay_store_backend *backend = &setpay_store_sqlite;
     void *connection = NULL;
     struct setpay_db *db = NULL;
-    SETPAY_TRY(backend->open(path, false, NULL, &connection, problem));
+    SETPAY_TRY(open_database(path, &connection, problem));
     enum setpay_error error = setpay_db_new(backend, connection, 0, &db);
     if (error != SETPAY_OK) {
         backend->close(connection, true);
@@ -606,7 +618,7 @@ enum setpay_error explorer_read(struct explorer *explorer, struct setpay_problem
         char path[EXPLORER_PATH];
         if (!path_in(path, explorer, "db", explorer_party_name(parties[i].party), ".db"))
             return setpay_problem_set(problem, SETPAY_E_USAGE, "the folder's name is too long");
-        SETPAY_TRY(read_live(path, parties[i].read, &reading, problem));
+        SETPAY_TRY(read_database(path, parties[i].read, &reading, problem));
     }
     SETPAY_TRY(read_trust(explorer, problem));
     read_keys(explorer);

@@ -17,6 +17,7 @@
 
 #define VALUE_SIZE 1024
 #define BYTES_SHOWN 12
+#define DIGITS_SHOWN 16
 #define ROWS_MAX (EXPLORER_HELD + EXPLORER_RECEIPTS + 2)
 
 enum row_kind { ROW_MESSAGE, ROW_ORDER, ROW_INSTRUCTION, ROW_RECEIPT };
@@ -27,9 +28,6 @@ struct row {
     bool has_rrpid;
     struct setpay_id rrpid;
     const struct explorer_held *held[EXPLORER_PARTIES];
-    bool is_guessed;           /* nobody holds it; its answer names its hash */
-    struct setpay_digest hash; /* of a request: what its answer names */
-    bool has_hash;
     size_t receipt;
     setpay_time_ms date_ms;
     int rank; /* among rows of one date */
@@ -216,6 +214,16 @@ static json_t *describe(const struct explorer *explorer, enum explorer_party par
     return json;
 }
 
+/* A copy with the first digits of a digest, which are enough to see that two are the same. */
+static json_t *shorter(const json_t *field)
+{
+    json_t *copy = json_copy((json_t *)(uintptr_t)field);
+    const char *value = json_string_value(json_object_get(copy, "value"));
+    if (json_is_true(json_object_get(copy, "code")) && strlen(value) > DIGITS_SHOWN)
+        json_object_set_new(copy, "value", json_sprintf("%.*s…", DIGITS_SHOWN, value));
+    return copy;
+}
+
 static enum setpay_error add_field(void *arg, const struct explorer_field *field)
 {
     const struct fill *fill = arg;
@@ -226,7 +234,7 @@ static enum setpay_error add_field(void *arg, const struct explorer_field *field
     if (without > 0 && strncmp(path, fill->without, without) == 0)
         return SETPAY_OK;
     json_t *json = describe(fill->explorer, fill->party, field, path + only);
-    if (json == NULL || (is_main(field) && json_array_append(fill->main, json) != 0) ||
+    if (json == NULL || (is_main(field) && json_array_append_new(fill->main, shorter(json)) != 0) ||
         json_array_append_new(fill->more, json) != 0)
         return SETPAY_E_NOMEM;
     return SETPAY_OK;
@@ -283,11 +291,43 @@ static void cell_box(json_t *cell, size_t size, const char *opener)
 
 /* ------------------------------------------------------------------ cells of a message */
 
+static bool find_rrpid(const struct explorer_held *held, struct setpay_id *rrpid)
+{
+    return explorer_find_id(explorer_kind(held->type)->layout, setpay_buffer_view(&held->content),
+                            "rrpid", rrpid);
+}
+
+/* What a party still has of a request that it keeps no copy of: the digest in its own copy of the
+ * answer. */
+static bool find_left(const struct explorer *explorer, const struct row *row,
+                      enum explorer_party party, struct setpay_digest *hash)
+{
+    for (size_t i = 0; row->has_rrpid && i < explorer->held_count; i++) {
+        const struct explorer_held *held = &explorer->held[i];
+        struct setpay_id rrpid;
+        if (held->party == party && held->type == row->type + 1 && find_rrpid(held, &rrpid) &&
+            setpay_id_equal(&rrpid, &row->rrpid) &&
+            explorer_find_digest(explorer_kind(held->type)->layout,
+                                 setpay_buffer_view(&held->content), "request_hash", hash))
+            return true;
+    }
+    return false;
+}
+
+static enum setpay_error add_digest(json_t *cell, const struct setpay_digest *hash)
+{
+    char hex[SETPAY_DIGEST_TEXT_SIZE];
+    setpay_digest_format(hash, hex);
+    return json_array_append_new(json_object_get(cell, "main"),
+                                 field_json("digest", hex, "", true)) == 0
+               ? SETPAY_OK
+               : SETPAY_E_NOMEM;
+}
+
 static const char *missing_words(const struct row *row, enum explorer_party party)
 {
     if (!explorer_is_answer(row->type))
-        return row->has_hash ? "No copy is kept: what is left of it is its digest in the answer."
-                             : "No copy is kept.";
+        return "No copy is kept.";
     return party == EXPLORER_WALLET
                ? "No copy is kept of the merchant's words; the gateway's receipts in it are, opened."
                : "No copy is kept.";
@@ -299,18 +339,17 @@ static enum setpay_error message_cell(struct explorer *explorer, const struct ro
     const struct explorer_kind *kind = explorer_kind(row->type);
     const struct explorer_held *held = row->held[party];
     const char *state = party == kind->from ? "Sent" : party == kind->to ? "Received" : "Not seen";
+    struct setpay_digest hash;
     char from[64];
     if (held == NULL) {
         bool involved = party == kind->from || party == kind->to;
+        bool is_left =
+            involved && !explorer_is_answer(row->type) && find_left(explorer, row, party, &hash);
         *cell = cell_new(party, state, involved ? "gone" : "none",
-                         involved ? missing_words(row, party) : "It never comes here.");
-        if (*cell != NULL && involved && row->has_hash) {
-            char hex[SETPAY_DIGEST_TEXT_SIZE];
-            json_array_append_new(json_object_get(*cell, "main"),
-                                  field_json("digest", setpay_digest_format(&row->hash, hex), "",
-                                             true));
-        }
-        return *cell == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
+                         !involved ? "It never comes here."
+                         : is_left ? "No copy is kept: what is left of it is its digest in the answer."
+                                   : missing_words(row, party));
+        return *cell == NULL ? SETPAY_E_NOMEM : is_left ? add_digest(*cell, &hash) : SETPAY_OK;
     }
     *cell = cell_new(party, state, "open", "");
     if (*cell == NULL)
@@ -366,20 +405,27 @@ static json_t *wallet_instruction(const struct explorer *explorer)
 static json_t *merchant_instruction(const struct explorer *explorer, const struct row *row)
 {
     const struct explorer_held *held = row->held[EXPLORER_MERCHANT];
-    struct setpay_digest digest;
+    struct setpay_digest digest, is;
     char hex[SETPAY_DIGEST_TEXT_SIZE];
-    json_t *cell = cell_new(EXPLORER_MERCHANT, "Passed on, shut", "shut",
+    json_t *cell = cell_new(EXPLORER_MERCHANT, "Passed on, sealed", "shut",
                             explorer->merchant_has_envelope
                                 ? "Kept sealed until the outcome is known."
                                 : "Erased since the outcome is known; its digest is kept.");
     if (cell == NULL || held == NULL)
         return cell;
-    cell_box(cell, explorer->envelope.size, "the gateway");
-    if (explorer_find_digest(&setpay_layout_preq, setpay_buffer_view(&held->content), "envelope",
-                             &digest))
+    bool found = explorer_find_digest(&setpay_layout_preq, setpay_buffer_view(&held->content),
+                                      "envelope", &digest);
+    bool same = found &&
+                setpay_envelope_digest(setpay_buffer_view(&explorer->envelope), &is) == SETPAY_OK &&
+                setpay_digest_equal(&digest, &is);
+    cell_box(cell, same ? explorer->envelope.size : 0, "the gateway");
+    if (found)
         json_array_append_new(json_object_get(cell, "main"),
                               field_json("envelope", setpay_digest_format(&digest, hex),
-                                         "digest of the sealed instruction", true));
+                                         same ? "digest of the sealed instruction; the size is that "
+                                                "of the wallet's copy, which has this digest"
+                                              : "digest of the sealed instruction",
+                                         true));
     return cell;
 }
 
@@ -435,7 +481,7 @@ static enum setpay_error receipt_cell(struct explorer *explorer, const struct ro
     }
     if (sealed > 0) {
         bool fetched = receipt->opened[EXPLORER_WALLET].size > 0;
-        *cell = cell_new(party, fetched ? "Passed on, shut" : "Holds it, shut", "shut",
+        *cell = cell_new(party, fetched ? "Passed on, sealed" : "Holds it, sealed", "shut",
                          fetched ? "" : "The wallet has not asked for it yet.");
         if (*cell != NULL)
             cell_box(*cell, sealed, "the wallet");
@@ -452,12 +498,6 @@ struct rows {
     struct row list[ROWS_MAX];
     size_t count;
 };
-
-static bool find_rrpid(const struct explorer_held *held, struct setpay_id *rrpid)
-{
-    return explorer_find_id(explorer_kind(held->type)->layout, setpay_buffer_view(&held->content),
-                            "rrpid", rrpid);
-}
 
 static int rank_of(enum setpay_message_type type)
 {
@@ -507,11 +547,6 @@ static void place(struct rows *rows, const struct explorer_held *held)
         explorer_find_number(explorer_kind(held->type)->layout, setpay_buffer_view(&held->content),
                              "date_ms", &date_ms))
         row->date_ms = date_ms;
-    if (!explorer_is_answer(held->type) && !row->has_hash)
-        row->has_hash = setpay_request_hash(held->type,
-                                            held->signature.size > 0 ? &held->signer : NULL,
-                                            setpay_buffer_view(&held->content), &row->hash) ==
-                        SETPAY_OK;
 }
 
 /* Two copies of one message are the same bytes. */
@@ -528,32 +563,22 @@ static void compare(struct explorer *explorer, const struct row *row)
                       explorer_party_name(kind->to));
 }
 
-/* Whether an answer to it is kept, or a request that nobody keeps left its hash in an answer. */
+/* A request that nobody keeps, of which an answer speaks. */
 static void add_guessed(struct rows *rows)
 {
     size_t count = rows->count;
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count && rows->count < ROWS_MAX - EXPLORER_RECEIPTS - 2; i++) {
         const struct row answer = rows->list[i];
-        struct setpay_digest hash;
-        bool known = !explorer_is_answer(answer.type);
-        for (int party = 0; !known && party < EXPLORER_PARTIES; party++) {
-            const struct explorer_held *held = answer.held[party];
-            if (held == NULL ||
-                !explorer_find_digest(explorer_kind(held->type)->layout,
-                                      setpay_buffer_view(&held->content), "request_hash", &hash))
-                continue;
-            for (size_t j = 0; !known && j < rows->count; j++)
-                known = rows->list[j].type == answer.type - 1 && rows->list[j].has_rrpid &&
-                        setpay_id_equal(&rows->list[j].rrpid, &answer.rrpid);
-            if (known || rows->count == ROWS_MAX - EXPLORER_RECEIPTS - 2)
-                break;
-            struct row *row =
-                new_row(rows, ROW_MESSAGE, (enum setpay_message_type)(answer.type - 1));
-            row->is_guessed = row->has_hash = row->has_rrpid = known = true;
-            row->hash = hash;
-            row->rrpid = answer.rrpid;
-            row->date_ms = answer.date_ms;
-        }
+        bool known = !explorer_is_answer(answer.type) || !answer.has_rrpid;
+        for (size_t j = 0; !known && j < rows->count; j++)
+            known = rows->list[j].type == answer.type - 1 && rows->list[j].has_rrpid &&
+                    setpay_id_equal(&rows->list[j].rrpid, &answer.rrpid);
+        if (known)
+            continue;
+        struct row *row = new_row(rows, ROW_MESSAGE, (enum setpay_message_type)(answer.type - 1));
+        row->has_rrpid = true;
+        row->rrpid = answer.rrpid;
+        row->date_ms = answer.date_ms;
     }
 }
 

@@ -838,6 +838,7 @@ LONG_TESTS := \
 	tests/integration/docs.sh \
 	tests/integration/drain.sh \
 	tests/integration/est_client.sh \
+	tests/integration/explorer.sh \
 	tests/integration/monitoring.sh \
 	tests/integration/privacy.sh \
 	tests/integration/recovery.sh \

@@ -157,7 +157,7 @@ agree | sed 's/^/# /'
 ok "down at the end" down
 
 # ------------------------------------------------------------------ the demonstration
-"$bin/setpay-sandbox" demo >"$tmp/demo" 2>&1
+TMPDIR=$tmp "$bin/setpay-sandbox" demo >"$tmp/demo" 2>&1
 is "the demonstration runs to its end" "$?" 0
 demo_row() { LC_ALL=C.UTF-8 grep -Eq "^  $1$" "$tmp/demo" || { cat "$tmp/demo"; return 1; }; }
 ok "the gateway does not have the order" demo_row 'order +One moss green teapot +One moss green teapot +not there'
@@ -171,6 +171,9 @@ ok "the gateway shows what is in it" grep -Eq '^  [0-9TZ:.-]+  credit +7\.50 EUR
 ok "the shop is paid what is left" grep -Eq '^[0-9-]+ visa +sandbox-shop .* 42\.40 EUR +0\.00 EUR$' "$tmp/demo"
 ok "the issuer's file and the ledger are one" grep -q ': 3 agree with the ledger, 0 differences' "$tmp/demo"
 ok "the audit finds nothing" grep -q ': 0 findings' "$tmp/demo"
+page=$(grep -x "$tmp/setpay-demo\.......\.html" "$tmp/demo")
+ok "its page stays, and says that all holds" grep -q 'Everything was computed again, and holds' "$page"
+is "and nothing else of it" "$(cd "$tmp" && echo setpay-demo.*)" "${page##*/}"
 ok "the second payment is the first" grep -q 'This link is paid already; nothing was sent' "$tmp/demo"
 
 done_testing

@@ -114,6 +114,8 @@ static struct setpay_view bytes_of(const struct setpay_wire_field *row, const vo
 static bool is_there(const struct setpay_wire_field *row, const struct explorer_field *field,
                      const void *message)
 {
+    if (row->kind == SETPAY_WIRE_LIST)
+        return *(const size_t *)at(message, row->has) > 0;
     if (!row->optional)
         return true;
     switch (row->kind) {
@@ -219,10 +221,12 @@ static enum setpay_error walk_field(struct walk *walk, const struct setpay_wire_
                                    .word = ""};
     read_value(row, descriptor, message, &field);
     field.is_there = is_there(row, &field, message);
-    if (row->kind == SETPAY_WIRE_LIST || (row->kind == SETPAY_WIRE_MESSAGE && field.is_there))
+    if ((row->kind == SETPAY_WIRE_LIST || row->kind == SETPAY_WIRE_MESSAGE) && field.is_there)
         return walk_inner(walk, row, message, used + (size_t)more, depth + 1);
     const struct setpay_wire_layout *packed =
-        row->kind == SETPAY_WIRE_BYTES ? packed_layout(field.name) : NULL;
+        row->kind == SETPAY_WIRE_BYTES || row->kind == SETPAY_WIRE_BLOCK
+            ? packed_layout(field.name)
+            : NULL;
     if (packed != NULL && field.is_there)
         return walk_packed(walk, packed, field.bytes, used + (size_t)more, depth + 1);
     return walk->visit(walk->arg, &field);

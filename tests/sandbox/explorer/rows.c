@@ -189,7 +189,7 @@ static json_t *describe(const struct explorer *explorer, enum explorer_party par
                         const struct explorer_field *field, const char *path)
 {
     char value[VALUE_SIZE] = "", note[EXPLORER_WORDS];
-    bool sealed = field->kind == SETPAY_WIRE_BLOCK, hidden = !is_shown(field);
+    bool sealed = strcmp(field->name, "ciphertext") == 0, hidden = !is_shown(field);
     bool is_code = field->kind == SETPAY_WIRE_ID || field->kind == SETPAY_WIRE_DIGEST ||
                    field->kind == SETPAY_WIRE_SIGNATURE || field->kind == SETPAY_WIRE_BYTES;
     (void)snprintf(note, sizeof note, "%s", note_of(party, field));

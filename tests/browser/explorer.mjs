@@ -25,7 +25,7 @@ async function look(browser, label, width, colorScheme) {
   page.on("pageerror", (error) => wrong.push(error.message));
   page.on("request", (asked) => asked.url() === `file://${file}` || wrong.push(asked.url()));
   await page.goto(`file://${file}`);
-  await page.screenshot({ path: `${out}/${name}-${label}.png`, fullPage: true });
+  await page.screenshot({ path: `${out}/${name}-${label.replace(" ", "-")}.png`, fullPage: true });
   const styled = await page.evaluate("getComputedStyle(document.querySelector('.trio')).display");
   ok(`${label}, its policy lets its style in`, styled === "grid", styled);
   const columns = await page.evaluate(

@@ -172,6 +172,7 @@ tampered() { # WHAT IS-SAID PARTY TABLE COLUMN WHERE FROM TO
     ok "which stands at its top" eval 'failed | grep -qF "Something here does not hold"'
     ok "and says: $said" eval 'failed | grep -qF -- "$said" || { failed; false; }'
     ok "and not that all holds" eval '! grep -qF "Everything was computed again, and holds" "$page"'
+    marked=$(grep -c 'This copy does not hold' "$page")
     put_back "$1" "$2" "$3" "$4" "$before"
     explore "$order_id"
     is "put back, all holds" $? 0
@@ -180,6 +181,7 @@ purchase="owner = (SELECT id FROM purchase WHERE order_id = '$order_id')"
 payment="owner = (SELECT id FROM payment WHERE hex(xid) = upper('$xid'))"
 tampered "the merchant's AuthRes is of another currency" "Merchant : this does not hold: AuthRes is signed by the gateway" \
     merchant evidence content "$purchase AND type = 'AuthRes'" EUR USD
+is "and at its cell" "$marked" 1
 tampered "the merchant's PReq is of another order" "Merchant : this does not hold: the dual signature verifies at the merchant" \
     merchant evidence content "$purchase AND type = 'PReq'" "$order_id" "${order_id%?}$([ "${order_id: -1}" = 0 ] && echo 1 || echo 0)"
 tampered "the gateway's AuthReq is of another amount" "Gateway : this does not hold: AuthReq is signed by the merchant" \

@@ -54,9 +54,9 @@ static enum setpay_error check_chain(const struct explorer *explorer,
                                      enum explorer_party signer, setpay_time_ms date_ms)
 {
     struct setpay_certificate *verified = NULL;
-    enum setpay_error error = setpay_trust_verify_unlisted(
-        explorer->trust, setpay_certificate_der(certificate), NULL, 0, profile_of(signer),
-        explorer->brand, date_ms, &verified);
+    enum setpay_error error =
+        setpay_trust_verify_unlisted(explorer->trust, setpay_certificate_der(certificate), NULL, 0,
+                                     profile_of(signer), explorer->brand, date_ms, &verified);
     setpay_certificate_unref(verified);
     return error;
 }
@@ -71,27 +71,29 @@ static enum setpay_error check_signature(const struct explorer *explorer,
         explorer_certificate(explorer, held->party, &held->signer);
     if (certificate == NULL)
         return SETPAY_E_CERT_MISSING;
-    SETPAY_TRY(setpay_verify(setpay_certificate_key(certificate),
-                             setpay_message_type_name(held->type), SETPAY_SUITE, &held->signer,
-                             setpay_buffer_view(&held->content),
-                             setpay_buffer_view(&held->signature)));
+    SETPAY_TRY(setpay_verify(
+        setpay_certificate_key(certificate), setpay_message_type_name(held->type), SETPAY_SUITE,
+        &held->signer, setpay_buffer_view(&held->content), setpay_buffer_view(&held->signature)));
     if (!explorer_find_number(kind->layout, setpay_buffer_view(&held->content), "date_ms",
                               &date_ms))
         return SETPAY_E_FIELD;
     return check_chain(explorer, certificate, kind->from, date_ms);
 }
 
-static void check_held(struct explorer *explorer, const struct explorer_held *held)
+static void check_held(struct explorer *explorer, struct explorer_held *held)
 {
     const struct explorer_kind *kind = explorer_kind(held->type);
     char what[EXPLORER_WORDS];
     if (held->signature.size > 0) {
-        (void)snprintf(what, sizeof what, "%s is signed by the %s, whose certificate leads to the root",
+        (void)snprintf(what, sizeof what,
+                       "%s is signed by the %s, whose certificate leads to the root",
                        setpay_message_type_name(held->type), explorer_party_name(kind->from));
-        note_error(explorer, held->party, check_signature(explorer, held, kind), what);
+        held->error = check_signature(explorer, held, kind);
+        note_error(explorer, held->party, held->error, what);
     } else if (held->type == SETPAY_MESSAGE_PINIT_RES) {
-        explorer_note(explorer, held->party, true, "",
-                      "PInitRes is kept without its signature, whose time of being repeated is over");
+        explorer_note(
+            explorer, held->party, true, "",
+            "PInitRes is kept without its signature, whose time of being repeated is over");
     }
 }
 
@@ -118,23 +120,20 @@ static void check_answer(struct explorer *explorer, const struct explorer_held *
         const struct explorer_held *request = &explorer->held[i];
         const struct explorer_kind *of = explorer_kind(request->type);
         if (request->party != answer->party || request->type != answer->type - 1 ||
-            !explorer_find_id(of->layout, setpay_buffer_view(&request->content), "rrpid",
-                              &asked) ||
+            !explorer_find_id(of->layout, setpay_buffer_view(&request->content), "rrpid", &asked) ||
             !setpay_id_equal(&asked, &rrpid))
             continue;
-        explorer_note(explorer, answer->party,
-                      hash_of(request, &hash) && setpay_digest_equal(&hash, &named),
-                      "the hash in it is another one", "%s answers exactly this %s",
-                      setpay_message_type_name(answer->type),
-                      setpay_message_type_name(request->type));
+        explorer_note(
+            explorer, answer->party, hash_of(request, &hash) && setpay_digest_equal(&hash, &named),
+            "the hash in it is another one", "%s answers exactly this %s",
+            setpay_message_type_name(answer->type), setpay_message_type_name(request->type));
     }
 }
 
 /* ------------------------------------------------------------------ the dual signature */
 
-static const struct explorer_held *find_held(const struct explorer *explorer,
-                                             enum explorer_party party,
-                                             enum setpay_message_type type)
+static const struct explorer_held *
+find_held(const struct explorer *explorer, enum explorer_party party, enum setpay_message_type type)
 {
     for (size_t i = 0; i < explorer->held_count; i++)
         if (explorer->held[i].party == party && explorer->held[i].type == type)
@@ -197,10 +196,11 @@ static void check_at(struct explorer *explorer, enum explorer_party party)
         return;
     dual->there = dual->oi_is_open = true;
     dual->error = check_preq(explorer, party, setpay_buffer_view(&preq->content), dual);
-    (void)snprintf(dual->words, sizeof dual->words, "%s",
-                   dual->error == SETPAY_OK
-                       ? "OIMD computed from the order and its salt; DS verified over the joint digest"
-                       : setpay_error_text(dual->error));
+    (void)snprintf(
+        dual->words, sizeof dual->words, "%s",
+        dual->error == SETPAY_OK
+            ? "OIMD computed from the order and its salt; DS verified over the joint digest"
+            : setpay_error_text(dual->error));
     check_offer(explorer, party, preq);
 }
 
@@ -225,8 +225,8 @@ static enum setpay_error check_instruction(struct explorer *explorer,
                                            const struct setpay_certificate *cardholder)
 {
     struct setpay_digest pomd;
-    SETPAY_TRY(setpay_instruction_check_signature(&explorer->instruction, request, cardholder,
-                                                  &pomd));
+    SETPAY_TRY(
+        setpay_instruction_check_signature(&explorer->instruction, request, cardholder, &pomd));
     return setpay_instruction_check_request(&explorer->instruction, request, signer,
                                             &request->header.receiver, &request->gateway_encrypt);
 }
@@ -268,11 +268,12 @@ static void check_gateway(struct explorer *explorer)
     dual->error = setpay_auth_req_parse(setpay_buffer_view(&held->content), &request);
     if (dual->error == SETPAY_OK)
         dual->error = check_payment(explorer, &request, &held->signer, dual);
-    (void)snprintf(dual->words, sizeof dual->words, "%s",
-                   dual->error != SETPAY_OK ? setpay_error_text(dual->error)
-                   : dual->pi_is_open
-                       ? "PIMD computed from the opened instruction; DS verified over the joint digest"
-                       : "the instruction is not kept; DS verified over the joint digest");
+    (void)snprintf(
+        dual->words, sizeof dual->words, "%s",
+        dual->error != SETPAY_OK ? setpay_error_text(dual->error)
+        : dual->pi_is_open
+            ? "PIMD computed from the opened instruction; DS verified over the joint digest"
+            : "the instruction is not kept; DS verified over the joint digest");
 }
 
 /* A party's own record, and the digests that it has just computed. */
@@ -287,10 +288,9 @@ static void check_record(struct explorer *explorer, enum explorer_party party)
                   "the dual signature verifies at the %s", explorer_party_name(party));
     if (!dual->has_digests)
         return;
-    bool same =
-        (!record->has_oimd || setpay_digest_equal(&record->oimd, &dual->oimd)) &&
-        (!record->has_pimd || setpay_digest_equal(&record->pimd, &dual->pimd)) &&
-        (!record->has_pomd || setpay_digest_equal(&record->pomd, &dual->pomd));
+    bool same = (!record->has_oimd || setpay_digest_equal(&record->oimd, &dual->oimd)) &&
+                (!record->has_pimd || setpay_digest_equal(&record->pimd, &dual->pimd)) &&
+                (!record->has_pomd || setpay_digest_equal(&record->pomd, &dual->pomd));
     explorer_note(explorer, party, same, "the record has others",
                   "the %s's record has the digests that were computed again",
                   explorer_party_name(party));
@@ -331,7 +331,8 @@ static void check_envelope(struct explorer *explorer)
                       "the merchant passed on exactly the envelope that it got");
     if (explorer->merchant_tried)
         explorer_note(explorer, EXPLORER_MERCHANT, explorer->merchant_opens == SETPAY_E_ENVELOPE,
-                      "it opens", "the merchant's own key was tried on the envelope: it stays sealed");
+                      "it opens",
+                      "the merchant's own key was tried on the envelope: it stays sealed");
     if (explorer->is_opened)
         explorer_note(explorer, EXPLORER_MERCHANT,
                       !explorer_database_has(explorer, EXPLORER_MERCHANT,
@@ -359,8 +360,7 @@ static enum setpay_error check_receipt(const struct explorer *explorer, enum exp
 {
     struct setpay_receipt receipt;
     SETPAY_TRY(explorer_receipt_read(explorer, party, number, &receipt));
-    SETPAY_TRY(check_chain(explorer,
-                           explorer_certificate(explorer, party, &receipt.gateway_sign),
+    SETPAY_TRY(check_chain(explorer, explorer_certificate(explorer, party, &receipt.gateway_sign),
                            EXPLORER_GATEWAY, receipt.date_ms));
     const struct explorer_dual *dual = &explorer->dual[party];
     if (!setpay_id_equal(&receipt.xid, &explorer->xid) ||
@@ -394,9 +394,8 @@ static void check_carried(struct explorer *explorer, size_t number)
     struct setpay_view left = setpay_buffer_view(&receipt->sealed[EXPLORER_GATEWAY]);
     struct setpay_view carried = setpay_buffer_view(&receipt->sealed[EXPLORER_MERCHANT]);
     if (left.size > 0 && carried.size > 0)
-        explorer_note(explorer, EXPLORER_MERCHANT, setpay_view_equal(left, carried),
-                      "they differ", "receipt %zu is carried sealed, as the gateway sealed it",
-                      number + 1);
+        explorer_note(explorer, EXPLORER_MERCHANT, setpay_view_equal(left, carried), "they differ",
+                      "receipt %zu is carried sealed, as the gateway sealed it", number + 1);
     if (made.size > 0 && came.size > 0)
         explorer_note(explorer, EXPLORER_WALLET, setpay_view_equal(made, came), "they differ",
                       "receipt %zu was opened into the very bytes that the gateway signed",

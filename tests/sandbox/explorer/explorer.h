@@ -48,6 +48,7 @@ struct explorer_held {
     struct setpay_buffer content;
     struct setpay_buffer signature; /* empty: none is kept, or the type has none */
     struct setpay_digest signer;    /* of a signature */
+    enum setpay_error error;        /* what came of verifying it (check.c); none: SETPAY_OK */
 };
 
 /* The number-th receipt of the purchase (from 0), as three parties may hold it. */
@@ -86,7 +87,7 @@ struct explorer_check {
 };
 
 struct explorer {
-    const char *folder;  /* the sandbox's */
+    const char *folder;   /* the sandbox's */
     const char *order_id; /* as asked for; NULL: the newest that was paid */
 
     char order[SETPAY_WIRE_LID_M_MAX + 1];
@@ -103,12 +104,12 @@ struct explorer {
     struct explorer_certificates certificates[EXPLORER_PARTIES];
     struct explorer_record records[EXPLORER_PARTIES];
 
-    char card_last4[8];            /* of the wallet's own card; "" */
-    struct setpay_buffer envelope; /* as the wallet keeps it */
-    bool merchant_has_envelope;    /* still, or again */
+    char card_last4[8];                      /* of the wallet's own card; "" */
+    struct setpay_buffer envelope;           /* as the wallet keeps it */
+    bool merchant_has_envelope;              /* still, or again */
     struct setpay_envelope_key *gateway_key; /* NULL: it has none that can be read */
     struct setpay_digest gateway_key_of;     /* the certificate of it */
-    struct setpay_instruction instruction; /* the gateway's, opened */
+    struct setpay_instruction instruction;   /* the gateway's, opened */
     bool is_opened;
     enum setpay_error merchant_opens; /* what came of trying with the merchant's keys */
     bool merchant_tried;

@@ -145,8 +145,8 @@ static enum setpay_error walk_inner(struct walk *walk, const struct setpay_wire_
     const uint8_t *items = *(uint8_t *const *)value;
     for (size_t i = 0; i < count; i++) {
         int more = snprintf(walk->path + used, sizeof walk->path - used, "[%zu]", i + 1);
-        SETPAY_TRY(walk_message(walk, row->inner, items + i * row->inner->size,
-                                used + (size_t)more, depth));
+        SETPAY_TRY(walk_message(walk, row->inner, items + i * row->inner->size, used + (size_t)more,
+                                depth));
     }
     walk->path[used] = '\0';
     return SETPAY_OK;
@@ -194,7 +194,7 @@ static void read_value(const struct setpay_wire_field *row,
     else if (row->kind == SETPAY_WIRE_BOOL)
         field->number = *(const bool *)value ? 1 : 0;
     else if (row->kind == SETPAY_WIRE_ENUM) {
-        field->number = (int64_t)*(const unsigned *)value;
+        field->number = (int64_t) * (const unsigned *)value;
         field->word = word_of(descriptor, field->number);
     } else if (row->kind == SETPAY_WIRE_MONEY)
         field->money = *(const struct setpay_money *)value;
@@ -224,9 +224,8 @@ static enum setpay_error walk_field(struct walk *walk, const struct setpay_wire_
     if ((row->kind == SETPAY_WIRE_LIST || row->kind == SETPAY_WIRE_MESSAGE) && field.is_there)
         return walk_inner(walk, row, message, used + (size_t)more, depth + 1);
     const struct setpay_wire_layout *packed =
-        row->kind == SETPAY_WIRE_BYTES || row->kind == SETPAY_WIRE_BLOCK
-            ? packed_layout(field.name)
-            : NULL;
+        row->kind == SETPAY_WIRE_BYTES || row->kind == SETPAY_WIRE_BLOCK ? packed_layout(field.name)
+                                                                         : NULL;
     if (packed != NULL && field.is_there)
         return walk_packed(walk, packed, field.bytes, used + (size_t)more, depth + 1);
     return walk->visit(walk->arg, &field);

@@ -22,7 +22,8 @@ static const char usage[] =
     "usage: setpay-explorer page [ORDER] --dir D --output FILE\n"
     "\n"
     "One purchase of a sandbox as wallet, merchant and gateway saw it, message by message, as one\n"
-    "HTML file: what each can read, what is shut for it, and what never came to it. Signatures and\n"
+    "HTML file: what each can read, what is shut for it, and what never came to it. Signatures "
+    "and\n"
     "digests are computed again.\n"
     "\n"
     "  ORDER            the order's id (default: the newest that was paid)\n"
@@ -126,7 +127,8 @@ static int run(const struct words *words)
         (void)fprintf(stderr, "setpay-explorer: %s\n",
                       problem.text[0] != '\0' ? problem.text : setpay_error_text(error));
     } else if (explorer->failed_count > 0) {
-        (void)fprintf(stderr, "setpay-explorer: %zu of %zu checks do NOT hold: the page says which\n",
+        (void)fprintf(stderr,
+                      "setpay-explorer: %zu of %zu checks do NOT hold: the page says which\n",
                       explorer->failed_count, explorer->check_count);
         status = setpay_error_exit_status(SETPAY_E_SIGNATURE);
     }

@@ -1,7 +1,7 @@
 /*
  * The page: one file that asks nobody for anything. Its template escapes every value (the shop's
- * own, merchant/store/www/template.h); its policy allows one style sheet, by its digest, and nothing
- * else.
+ * own, merchant/store/www/template.h); its policy allows one style sheet, by its digest, and
+ * nothing else.
  */
 #include "tests/sandbox/explorer/explorer.h"
 
@@ -85,8 +85,8 @@ static json_t *items_json(const struct items *items)
         text = longer;
     }
     if (items->count > ITEMS_SHOWN) {
-        json_t *longer = json_sprintf("%s, and %zu more", json_string_value(text),
-                                      items->count - ITEMS_SHOWN);
+        json_t *longer =
+            json_sprintf("%s, and %zu more", json_string_value(text), items->count - ITEMS_SHOWN);
         json_decref(text);
         text = longer;
     }
@@ -105,8 +105,8 @@ static json_t *known(const char *how, const char *value, const char *note)
 static void add_line(json_t *lines, const char *what, json_t *wallet, json_t *merchant,
                      json_t *gateway)
 {
-    json_array_append_new(lines, json_pack("{s:s, s:[o,o,o]}", "what", what, "cells", wallet,
-                                           merchant, gateway));
+    json_array_append_new(
+        lines, json_pack("{s:s, s:[o,o,o]}", "what", what, "cells", wallet, merchant, gateway));
 }
 
 /* A field of that name out of each party's own messages. */
@@ -179,8 +179,7 @@ static void add_card_lines(const struct explorer *explorer, json_t *lines)
         (void)snprintf(card, sizeof card, "•••• %.4s", explorer->card_last4);
     if (passed && explorer->envelope.size > 0)
         (void)snprintf(size, sizeof size, "in a sealed box of %zu bytes", explorer->envelope.size);
-    add_line(lines, "Card number",
-             known(*explorer->card_last4 != '\0' ? "open" : "none", card, ""),
+    add_line(lines, "Card number", known(*explorer->card_last4 != '\0' ? "open" : "none", card, ""),
              known(passed ? "shut" : "none", size,
                    explorer->merchant_tried ? "its own key was tried: it stays sealed" : ""),
              card_at_gateway(explorer));
@@ -193,11 +192,13 @@ static void add_card_lines(const struct explorer *explorer, json_t *lines)
                                  : known("shut", "not opened here", ""));
 }
 
-static size_t count_receipts(const struct explorer *explorer, enum explorer_party party, bool opened)
+static size_t count_receipts(const struct explorer *explorer, enum explorer_party party,
+                             bool opened)
 {
     size_t count = 0;
     for (size_t i = 0; i < explorer->receipt_count; i++)
-        count += (opened ? explorer->receipts[i].opened : explorer->receipts[i].sealed)[party].size > 0;
+        count +=
+            (opened ? explorer->receipts[i].opened : explorer->receipts[i].sealed)[party].size > 0;
     return count;
 }
 
@@ -243,13 +244,13 @@ static json_t *dual_party(const struct explorer *explorer, enum explorer_party p
 {
     const struct explorer_dual *dual = &explorer->dual[party];
     bool holds = dual->there && dual->error == SETPAY_OK;
-    return json_pack(
-        "{s:s, s:s, s:b, s:b, s:b, s:b, s:b, s:b, s:o, s:o, s:o, s:s}", "party", titles[party],
-        "key", explorer_party_name(party), "there", dual->there, "holds", holds, "oi_open",
-        dual->oi_is_open, "pi_open", dual->pi_is_open, "pi_made", party == EXPLORER_WALLET,
-        "pi_shut", party == EXPLORER_MERCHANT, "oimd", digest_json(dual, &dual->oimd), "pimd",
-        digest_json(dual, &dual->pimd), "pomd", digest_json(dual, &dual->pomd), "words",
-        dual->there ? dual->words : "It holds nothing of this purchase.");
+    return json_pack("{s:s, s:s, s:b, s:b, s:b, s:b, s:b, s:b, s:o, s:o, s:o, s:s}", "party",
+                     titles[party], "key", explorer_party_name(party), "there", dual->there,
+                     "holds", holds, "oi_open", dual->oi_is_open, "pi_open", dual->pi_is_open,
+                     "pi_made", party == EXPLORER_WALLET, "pi_shut", party == EXPLORER_MERCHANT,
+                     "oimd", digest_json(dual, &dual->oimd), "pimd", digest_json(dual, &dual->pimd),
+                     "pomd", digest_json(dual, &dual->pomd), "words",
+                     dual->there ? dual->words : "It holds nothing of this purchase.");
 }
 
 static json_t *dual_digest(const struct explorer *explorer, const char *name, const char *of,
@@ -298,9 +299,8 @@ static json_t *checks_json(const struct explorer *explorer, bool holds)
     for (size_t i = 0; i < explorer->check_count; i++) {
         const struct explorer_check *check = &explorer->checks[i];
         if (check->holds == holds)
-            json_array_append_new(list,
-                                  json_pack("{s:s, s:s, s:s}", "where", titles[check->party],
-                                            "what", check->what, "words", check->words));
+            json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "where", titles[check->party],
+                                                  "what", check->what, "words", check->words));
     }
     return list;
 }
@@ -323,15 +323,15 @@ static json_t *story(const struct explorer *explorer)
     enum explorer_party buyer =
         explorer->records[EXPLORER_WALLET].there ? EXPLORER_WALLET : EXPLORER_MERCHANT;
     read_items(explorer, buyer, &items);
-    return json_pack(
-        "{s:o, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "items", items_json(&items),
-        "order", explorer->order, "xid", setpay_id_format(&explorer->xid, xid), "state",
-        explorer->state, "card", explorer->card_last4, "made",
-        setpay_time_format(setpay_clock_now_ms(), now), "amount", sum_json(&explorer->amount),
-        "approved", sum_json(&explorer->approved), "captured", sum_json(&explorer->captured),
-        "credited", sum_json(&explorer->credited), "shop",
-        or_empty(explorer_value(explorer, buyer, "merchant_name")), "approval",
-        or_empty(explorer_value(explorer, EXPLORER_MERCHANT, "approval_code")));
+    return json_pack("{s:o, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "items",
+                     items_json(&items), "order", explorer->order, "xid",
+                     setpay_id_format(&explorer->xid, xid), "state", explorer->state, "card",
+                     explorer->card_last4, "made", setpay_time_format(setpay_clock_now_ms(), now),
+                     "amount", sum_json(&explorer->amount), "approved",
+                     sum_json(&explorer->approved), "captured", sum_json(&explorer->captured),
+                     "credited", sum_json(&explorer->credited), "shop",
+                     or_empty(explorer_value(explorer, buyer, "merchant_name")), "approval",
+                     or_empty(explorer_value(explorer, EXPLORER_MERCHANT, "approval_code")));
 }
 
 /* The one style sheet, and before it the policy that allows it and nothing else. Both are the

@@ -41,8 +41,8 @@ static bool path_of(char *path, const struct explorer *explorer, enum explorer_p
                     const char *name)
 {
     return snprintf(path, EXPLORER_PATH, "%s/%s/%s%s%s", explorer->folder,
-                    explorer_party_name(party), explorer->brand, *name != '\0' ? "/" : "", name) <
-           EXPLORER_PATH;
+                    explorer_party_name(party), explorer->brand, *name != '\0' ? "/" : "",
+                    name) < EXPLORER_PATH;
 }
 
 /* ------------------------------------------------------------------ a database, as it is now */
@@ -60,7 +60,7 @@ static enum setpay_error open_database(const char *path, void **connection,
 }
 
 static enum setpay_error read_database(const char *path, setpay_store_read_fn *read, void *arg,
-                                   struct setpay_problem *problem)
+                                       struct setpay_problem *problem)
 {
     const struct setpay_store_backend *backend = &setpay_store_sqlite;
     void *connection = NULL;
@@ -225,8 +225,7 @@ static enum setpay_error read_answers(struct explorer *explorer, struct setpay_d
     enum setpay_error error = SETPAY_OK;
     SETPAY_TRY(setpay_db_select(db, &rows, "SELECT response FROM answer ORDER BY rowid"));
     while (error == SETPAY_OK && setpay_db_next(rows))
-        error =
-            add_message(explorer, party, "answer", setpay_db_get_view(rows, 0), false, NULL);
+        error = add_message(explorer, party, "answer", setpay_db_get_view(rows, 0), false, NULL);
     enum setpay_error end = setpay_db_end(rows);
     return error != SETPAY_OK ? error : end;
 }
@@ -249,14 +248,13 @@ static enum setpay_error find_purchase(struct explorer *explorer, struct setpay_
         SETPAY_TRY(error);
     }
     enum setpay_error error =
-        order_id != NULL
-            ? setpay_db_one(db, &rows,
-                            "SELECT id, xid FROM purchase WHERE order_id = $1"
-                            " ORDER BY approved_minor > 0 DESC, id DESC LIMIT 1",
-                            SETPAY_DB_TEXT(order_id))
-            : setpay_db_one(db, &rows,
-                            "SELECT id, xid FROM purchase WHERE approved_minor > 0"
-                            " ORDER BY id DESC LIMIT 1");
+        order_id != NULL ? setpay_db_one(db, &rows,
+                                         "SELECT id, xid FROM purchase WHERE order_id = $1"
+                                         " ORDER BY approved_minor > 0 DESC, id DESC LIMIT 1",
+                                         SETPAY_DB_TEXT(order_id))
+                         : setpay_db_one(db, &rows,
+                                         "SELECT id, xid FROM purchase WHERE approved_minor > 0"
+                                         " ORDER BY id DESC LIMIT 1");
     if (error == SETPAY_E_NOT_FOUND && order_id != NULL)
         return setpay_problem_set(problem, error,
                                   "nobody has tried to pay the order '%.64s' yet: pay its link",
@@ -354,8 +352,7 @@ static enum setpay_error read_carried(struct explorer *explorer, struct setpay_d
     while (error == SETPAY_OK && setpay_db_next(rows)) {
         error = add_receipt(explorer, setpay_db_get_int(rows, 0), &receipt);
         if (error == SETPAY_OK)
-            error =
-                set_bytes(&receipt->sealed[EXPLORER_MERCHANT], setpay_db_get_view(rows, 1));
+            error = set_bytes(&receipt->sealed[EXPLORER_MERCHANT], setpay_db_get_view(rows, 1));
     }
     enum setpay_error end = setpay_db_end(rows);
     SETPAY_TRY(error != SETPAY_OK ? error : end);
@@ -391,8 +388,8 @@ static enum setpay_error read_merchant(struct setpay_db *db, void *arg)
     struct kept kept = {explorer, EXPLORER_MERCHANT};
     SETPAY_TRY(find_purchase(explorer, db, reading->problem));
     SETPAY_TRY(read_purchase(explorer, db));
-    SETPAY_TRY(read_certificates(explorer, db, EXPLORER_MERCHANT,
-                                 "SELECT der FROM evidence_certificate"));
+    SETPAY_TRY(
+        read_certificates(explorer, db, EXPLORER_MERCHANT, "SELECT der FROM evidence_certificate"));
     SETPAY_TRY(read_answers(explorer, db, EXPLORER_MERCHANT));
     SETPAY_TRY(read_offer(explorer, db));
     SETPAY_TRY(setpay_evidence_each(db, explorer->purchase_id, add_evidence, &kept));
@@ -419,8 +416,8 @@ static enum setpay_error read_wallet_purchase(struct explorer *explorer, struct 
     setpay_db_get_digest(rows, 0, &record->oimd);
     setpay_db_get_digest(rows, 1, &record->pomd);
     add_certificate(explorer, EXPLORER_WALLET, setpay_db_get_view(rows, 2));
-    error = add_message(explorer, EXPLORER_WALLET, "purchase", setpay_db_get_view(rows, 3), true,
-                        NULL);
+    error =
+        add_message(explorer, EXPLORER_WALLET, "purchase", setpay_db_get_view(rows, 3), true, NULL);
     if (error == SETPAY_OK)
         error = add_message(explorer, EXPLORER_WALLET, "purchase", setpay_db_get_view(rows, 4),
                             true, &explorer->envelope);
@@ -436,8 +433,8 @@ static enum setpay_error read_wallet(struct setpay_db *db, void *arg)
     struct setpay_db_rows *rows;
     enum setpay_error error = SETPAY_OK, end;
     SETPAY_TRY(read_wallet_purchase(explorer, db));
-    SETPAY_TRY(read_certificates(explorer, db, EXPLORER_WALLET,
-                                 "SELECT der FROM trust WHERE is_crl = 0"));
+    SETPAY_TRY(
+        read_certificates(explorer, db, EXPLORER_WALLET, "SELECT der FROM trust WHERE is_crl = 0"));
     SETPAY_TRY(setpay_db_select(db, &rows, "SELECT bytes FROM evidence WHERE xid = $1",
                                 SETPAY_DB_ID(&explorer->xid)));
     while (error == SETPAY_OK && setpay_db_next(rows))
@@ -463,10 +460,9 @@ static enum setpay_error read_payment(struct explorer *explorer, struct setpay_d
 {
     struct explorer_record *record = &explorer->records[EXPLORER_GATEWAY];
     struct setpay_db_rows *rows;
-    enum setpay_error error =
-        setpay_db_one(db, &rows,
-                      "SELECT id, pimd, pomd FROM payment WHERE xid = $1 ORDER BY id LIMIT 1",
-                      SETPAY_DB_ID(&explorer->xid));
+    enum setpay_error error = setpay_db_one(
+        db, &rows, "SELECT id, pimd, pomd FROM payment WHERE xid = $1 ORDER BY id LIMIT 1",
+        SETPAY_DB_ID(&explorer->xid));
     *payment_id = 0;
     if (error != SETPAY_OK)
         return error == SETPAY_E_NOT_FOUND ? SETPAY_OK : error;
@@ -502,8 +498,8 @@ static enum setpay_error read_gateway(struct setpay_db *db, void *arg)
     struct explorer *explorer = ((const struct reading *)arg)->explorer;
     struct kept kept = {explorer, EXPLORER_GATEWAY};
     int64_t payment_id;
-    SETPAY_TRY(read_certificates(explorer, db, EXPLORER_GATEWAY,
-                                 "SELECT der FROM evidence_certificate"));
+    SETPAY_TRY(
+        read_certificates(explorer, db, EXPLORER_GATEWAY, "SELECT der FROM evidence_certificate"));
     SETPAY_TRY(read_payment(explorer, db, &payment_id));
     SETPAY_TRY(read_answers(explorer, db, EXPLORER_GATEWAY));
     SETPAY_TRY(setpay_evidence_each(db, payment_id, add_evidence, &kept));
@@ -542,8 +538,7 @@ static void read_own(struct explorer *explorer, enum explorer_party party)
 
 static enum setpay_error load_envelope_key(const char *key_path, const char *certificate_path,
                                            struct setpay_envelope_key **key,
-                                           struct setpay_digest *of,
-                                           struct setpay_problem *problem)
+                                           struct setpay_digest *of, struct setpay_problem *problem)
 {
     struct setpay_certificate *certificate = NULL;
     EVP_PKEY *pkey = NULL;
@@ -583,8 +578,7 @@ static enum setpay_error read_trust(struct explorer *explorer, struct setpay_pro
 {
     char root[EXPLORER_PATH], lists[EXPLORER_PATH];
     struct setpay_crl_load load;
-    if (!path_in(root, explorer, "ca", "root", ".pem") ||
-        !path_in(lists, explorer, "crls", "", ""))
+    if (!path_in(root, explorer, "ca", "root", ".pem") || !path_in(lists, explorer, "crls", "", ""))
         return setpay_problem_set(problem, SETPAY_E_USAGE, "the folder's name is too long");
     SETPAY_TRY(setpay_trust_load(root, &explorer->trust, problem));
     return setpay_trust_load_folder(explorer->trust, lists, setpay_clock_now_ms(), &load);

@@ -1,6 +1,7 @@
 /*
  * Messages as rows, each with a cell for every party: in it what that party holds, field by field,
- * out of its own copy. Copies belong together by type and rrpid; where they differ, the page says so.
+ * out of its own copy. Copies belong together by type and rrpid; where they differ, the page says
+ * so.
  *
  * Beside the messages stand the two halves of the purchase (order information, payment instruction)
  * and the gateway's receipts, which travel inside of messages and are seen by some hands closed.
@@ -141,7 +142,7 @@ static const char *note_of(enum explorer_party party, const struct explorer_fiel
     } notes[] = {
         {"oimd", EXPLORER_GATEWAY, "stands for the order, which never comes here"},
         {"oimd", EXPLORER_PARTIES, "digest of the order"},
-        {"pimd", EXPLORER_MERCHANT, "stands for the payment instruction, which stays shut here"},
+        {"pimd", EXPLORER_MERCHANT, "stands for the payment instruction, which stays sealed here"},
         {"pimd", EXPLORER_PARTIES, "digest of the payment instruction"},
         {"pomd", EXPLORER_PARTIES, "the joint digest, which the cardholder has signed"},
         {"request_hash", EXPLORER_PARTIES, "digest of the request that this answers"},
@@ -168,11 +169,10 @@ struct fill {
 
 static bool is_main(const struct explorer_field *field)
 {
-    static const char *const names[] = {"name",        "amount",   "merchant_name", "lid_m",
-                                        "status",      "outcome",  "intent",        "approval_code",
-                                        "oimd",        "pimd",     "pomd",          "offer",
-                                        "merchant_id", "envelope", "pan",           "ciphertext",
-                                        "remaining"};
+    static const char *const names[] = {
+        "name",        "amount",        "merchant_name", "lid_m",      "status",   "outcome",
+        "intent",      "approval_code", "oimd",          "pimd",       "pomd",     "offer",
+        "merchant_id", "envelope",      "pan",           "ciphertext", "remaining"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(names[i], field->name) == 0)
             return field->is_there;
@@ -242,38 +242,55 @@ static enum setpay_error add_field(void *arg, const struct explorer_field *field
 
 /* ------------------------------------------------------------------ a cell */
 
+/* A digest that stands in the place of a message. */
+static enum setpay_error add_digest(json_t *cell, const char *path,
+                                    const struct setpay_digest *digest, const char *note)
+{
+    char hex[SETPAY_DIGEST_TEXT_SIZE];
+    json_t *field = field_json(path, setpay_digest_format(digest, hex), note, true);
+    enum setpay_error error =
+        json_array_append_new(json_object_get(cell, "main"), shorter(field)) == 0 ? SETPAY_OK
+                                                                                  : SETPAY_E_NOMEM;
+    json_decref(field);
+    return error;
+}
+
 /* tone: "open", "shut" or "none", for the look. */
 static json_t *cell_new(enum explorer_party party, const char *state, const char *tone,
                         const char *words)
 {
     static const char *const titles[EXPLORER_PARTIES] = {"Wallet", "Merchant", "Gateway"};
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:[], s:[], s:s, s:s, s:s, s:s}", "party",
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:[], s:[], s:s, s:s, s:s, s:s, s:s}", "party",
                      titles[party], "key", explorer_party_name(party), "state", state, "tone", tone,
                      "words", words, "from", "", "main", "more", "count", "", "box", "", "opener",
-                     "", "wrong", "");
+                     "", "wrong", "", "verified", "");
 }
 
 /* Fields of a message into a cell; what can't be read is told in it. */
 static enum setpay_error cell_fill(struct explorer *explorer, enum explorer_party party,
                                    json_t *cell, const struct setpay_wire_layout *layout,
-                                   struct setpay_view content, const void *parsed,
-                                   const char *only, const char *without)
+                                   struct setpay_view content, const void *parsed, const char *only,
+                                   const char *without)
 {
     char count[32];
-    struct fill fill = {
-        explorer, party, only, without, json_object_get(cell, "main"), json_object_get(cell, "more")};
-    enum setpay_error error = parsed != NULL
-                                  ? explorer_fields_of(layout, parsed, add_field, &fill)
-                                  : explorer_fields(layout, content, add_field, &fill);
+    struct fill fill = {explorer,
+                        party,
+                        only,
+                        without,
+                        json_object_get(cell, "main"),
+                        json_object_get(cell, "more")};
+    enum setpay_error error = parsed != NULL ? explorer_fields_of(layout, parsed, add_field, &fill)
+                                             : explorer_fields(layout, content, add_field, &fill);
     if (error == SETPAY_E_NOMEM)
         return error;
     if (error != SETPAY_OK) {
-        explorer_note(explorer, party, false, setpay_error_text(error),
-                      "the %s's copy can be read", explorer_party_name(party));
+        explorer_note(explorer, party, false, setpay_error_text(error), "the %s's copy can be read",
+                      explorer_party_name(party));
         json_object_set_new(cell, "wrong", json_string(setpay_error_text(error)));
     }
     (void)snprintf(count, sizeof count, "%zu", json_array_size(fill.more));
-    return json_object_set_new(cell, "count", json_string(json_array_size(fill.more) > 0 ? count : "")) == 0
+    return json_object_set_new(cell, "count",
+                               json_string(json_array_size(fill.more) > 0 ? count : "")) == 0
                ? SETPAY_OK
                : SETPAY_E_NOMEM;
 }
@@ -314,23 +331,13 @@ static bool find_left(const struct explorer *explorer, const struct row *row,
     return false;
 }
 
-static enum setpay_error add_digest(json_t *cell, const struct setpay_digest *hash)
-{
-    char hex[SETPAY_DIGEST_TEXT_SIZE];
-    setpay_digest_format(hash, hex);
-    return json_array_append_new(json_object_get(cell, "main"),
-                                 field_json("digest", hex, "", true)) == 0
-               ? SETPAY_OK
-               : SETPAY_E_NOMEM;
-}
-
 static const char *missing_words(const struct row *row, enum explorer_party party)
 {
     if (!explorer_is_answer(row->type))
         return "No copy is kept.";
-    return party == EXPLORER_WALLET
-               ? "No copy is kept of the merchant's words; the gateway's receipts in it are, opened."
-               : "No copy is kept.";
+    return party == EXPLORER_WALLET ? "No copy is kept of the merchant's words; the gateway's "
+                                      "receipts in it are, opened."
+                                    : "No copy is kept.";
 }
 
 static enum setpay_error message_cell(struct explorer *explorer, const struct row *row,
@@ -345,17 +352,24 @@ static enum setpay_error message_cell(struct explorer *explorer, const struct ro
         bool involved = party == kind->from || party == kind->to;
         bool is_left =
             involved && !explorer_is_answer(row->type) && find_left(explorer, row, party, &hash);
-        *cell = cell_new(party, state, involved ? "gone" : "none",
-                         !involved ? "It never comes here."
-                         : is_left ? "No copy is kept: what is left of it is its digest in the answer."
-                                   : missing_words(row, party));
-        return *cell == NULL ? SETPAY_E_NOMEM : is_left ? add_digest(*cell, &hash) : SETPAY_OK;
+        *cell =
+            cell_new(party, state, involved ? "gone" : "none",
+                     !involved ? "It never comes here."
+                     : is_left ? "No copy is kept: what is left of it is its digest in the answer."
+                               : missing_words(row, party));
+        return *cell == NULL ? SETPAY_E_NOMEM
+               : is_left     ? add_digest(*cell, "digest", &hash, "")
+                             : SETPAY_OK;
     }
     *cell = cell_new(party, state, "open", "");
     if (*cell == NULL)
         return SETPAY_E_NOMEM;
     (void)snprintf(from, sizeof from, "%s.db, %s", explorer_party_name(party), held->from);
     json_object_set_new(*cell, "from", json_string(from));
+    if (held->error != SETPAY_OK)
+        json_object_set_new(*cell, "wrong", json_string(setpay_error_text(held->error)));
+    else if (held->signature.size > 0)
+        json_object_set_new(*cell, "verified", json_string(explorer_party_name(kind->from)));
     return cell_fill(explorer, party, *cell, kind->layout, setpay_buffer_view(&held->content), NULL,
                      "", row->type == SETPAY_MESSAGE_P_REQ ? "oi." : "");
 }
@@ -366,17 +380,15 @@ static enum setpay_error order_cell(struct explorer *explorer, const struct row 
                                     enum explorer_party party, json_t **cell)
 {
     const struct explorer_dual *dual = &explorer->dual[party];
-    char hex[SETPAY_DIGEST_TEXT_SIZE];
     if (party == EXPLORER_GATEWAY) {
         *cell = cell_new(party, "Not seen", "none",
                          dual->has_digests ? "All that comes here is the digest of it."
                                            : "Nothing of it came here.");
-        if (*cell != NULL && dual->has_digests)
-            json_array_append_new(
-                json_object_get(*cell, "main"),
-                field_json("oimd", setpay_digest_format(&dual->oimd, hex),
-                           "a digest over it and 32 random bytes that never come here", true));
-        return *cell == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
+        return *cell == NULL ? SETPAY_E_NOMEM
+               : !dual->has_digests
+                   ? SETPAY_OK
+                   : add_digest(*cell, "oimd", &dual->oimd,
+                                "over it and 32 random bytes that never come here");
     }
     const struct explorer_held *held = row->held[party];
     *cell = cell_new(party, party == EXPLORER_WALLET ? "Made" : "Received",
@@ -396,51 +408,51 @@ static json_t *wallet_instruction(const struct explorer *explorer)
         cell_box(cell, explorer->envelope.size, "the gateway");
     if (cell != NULL && *explorer->card_last4 != '\0') {
         (void)snprintf(card, sizeof card, "•••• %.4s", explorer->card_last4);
-        json_array_append_new(json_object_get(cell, "main"),
-                              field_json("card.pan", card, "of a card that its vault holds", false));
+        json_array_append_new(
+            json_object_get(cell, "main"),
+            field_json("card.pan", card, "of a card that its vault holds", false));
     }
     return cell;
 }
 
-static json_t *merchant_instruction(const struct explorer *explorer, const struct row *row)
+static enum setpay_error merchant_instruction(const struct explorer *explorer,
+                                              const struct row *row, json_t **cell)
 {
     const struct explorer_held *held = row->held[EXPLORER_MERCHANT];
     struct setpay_digest digest, is;
-    char hex[SETPAY_DIGEST_TEXT_SIZE];
-    json_t *cell = cell_new(EXPLORER_MERCHANT, "Passed on, sealed", "shut",
-                            explorer->merchant_has_envelope
-                                ? "Kept sealed until the outcome is known."
-                                : "Erased since the outcome is known; its digest is kept.");
-    if (cell == NULL || held == NULL)
-        return cell;
+    *cell = cell_new(EXPLORER_MERCHANT, "Passed on, sealed", "shut",
+                     explorer->merchant_has_envelope
+                         ? "Kept sealed until the outcome is known."
+                         : "Erased since the outcome is known; its digest is kept.");
+    if (*cell == NULL || held == NULL)
+        return *cell == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
     bool found = explorer_find_digest(&setpay_layout_preq, setpay_buffer_view(&held->content),
                                       "envelope", &digest);
     bool same = found &&
                 setpay_envelope_digest(setpay_buffer_view(&explorer->envelope), &is) == SETPAY_OK &&
                 setpay_digest_equal(&digest, &is);
-    cell_box(cell, same ? explorer->envelope.size : 0, "the gateway");
-    if (found)
-        json_array_append_new(json_object_get(cell, "main"),
-                              field_json("envelope", setpay_digest_format(&digest, hex),
-                                         same ? "digest of the sealed instruction; the size is that "
-                                                "of the wallet's copy, which has this digest"
-                                              : "digest of the sealed instruction",
-                                         true));
-    return cell;
+    cell_box(*cell, same ? explorer->envelope.size : 0, "the gateway");
+    return !found ? SETPAY_OK
+                  : add_digest(*cell, "envelope", &digest,
+                               same ? "digest of the sealed instruction; the size is that of the "
+                                      "wallet's copy, which has this digest"
+                                    : "digest of the sealed instruction");
 }
 
 static enum setpay_error gateway_instruction(struct explorer *explorer, json_t **cell)
 {
     if (explorer->is_opened) {
-        *cell = cell_new(EXPLORER_GATEWAY, "Received and opened", "open",
-                         "With its own key. It keeps no envelope: the wallet's copy was opened, whose "
-                         "digest is the one that the merchant has signed.");
+        *cell =
+            cell_new(EXPLORER_GATEWAY, "Received and opened", "open",
+                     "With its own key. It keeps no envelope: the wallet's copy was opened, whose "
+                     "digest is the one that the merchant has signed.");
         return *cell == NULL ? SETPAY_E_NOMEM
                              : cell_fill(explorer, EXPLORER_GATEWAY, *cell, &setpay_layout_pi,
                                          SETPAY_VIEW_EMPTY, &explorer->instruction.pi, "", "");
     }
-    *cell = cell_new(EXPLORER_GATEWAY, explorer->dual[EXPLORER_GATEWAY].there ? "Received" : "Not seen",
-                     "shut", "No envelope that its key opens is kept.");
+    *cell =
+        cell_new(EXPLORER_GATEWAY, explorer->dual[EXPLORER_GATEWAY].there ? "Received" : "Not seen",
+                 "shut", "No envelope that its key opens is kept.");
     return *cell == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
 }
 
@@ -449,8 +461,9 @@ static enum setpay_error instruction_cell(struct explorer *explorer, const struc
 {
     if (party == EXPLORER_GATEWAY)
         return gateway_instruction(explorer, cell);
-    *cell = party == EXPLORER_WALLET ? wallet_instruction(explorer)
-                                     : merchant_instruction(explorer, row);
+    if (party == EXPLORER_MERCHANT)
+        return merchant_instruction(explorer, row, cell);
+    *cell = wallet_instruction(explorer);
     return *cell == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
 }
 
@@ -465,6 +478,7 @@ static enum setpay_error receipt_fields(struct explorer *explorer, enum explorer
         return json_object_set_new(cell, "wrong", json_string(setpay_error_text(error))) == 0
                    ? SETPAY_OK
                    : SETPAY_E_NOMEM;
+    json_object_set_new(cell, "verified", json_string("gateway"));
     return cell_fill(explorer, party, cell, &setpay_layout_receipt, SETPAY_VIEW_EMPTY, &receipt, "",
                      "");
 }
@@ -475,9 +489,11 @@ static enum setpay_error receipt_cell(struct explorer *explorer, const struct ro
     const struct explorer_receipt *receipt = &explorer->receipts[row->receipt];
     size_t sealed = receipt->sealed[party].size;
     if (receipt->opened[party].size > 0) {
-        *cell = cell_new(party, party == EXPLORER_GATEWAY ? "Made and sealed" : "Received and opened",
-                         "open", "");
-        return *cell == NULL ? SETPAY_E_NOMEM : receipt_fields(explorer, party, row->receipt, *cell);
+        *cell =
+            cell_new(party, party == EXPLORER_GATEWAY ? "Made and sealed" : "Received and opened",
+                     "open", "");
+        return *cell == NULL ? SETPAY_E_NOMEM
+                             : receipt_fields(explorer, party, row->receipt, *cell);
     }
     if (sealed > 0) {
         bool fetched = receipt->opened[EXPLORER_WALLET].size > 0;
@@ -589,8 +605,8 @@ static void add_halves(struct rows *rows)
         if (rows->list[i].type != SETPAY_MESSAGE_P_REQ)
             continue;
         for (int half = 0; half < 2; half++) {
-            struct row *row = new_row(rows, half == 0 ? ROW_ORDER : ROW_INSTRUCTION,
-                                      SETPAY_MESSAGE_P_REQ);
+            struct row *row =
+                new_row(rows, half == 0 ? ROW_ORDER : ROW_INSTRUCTION, SETPAY_MESSAGE_P_REQ);
             memcpy(row->held, rows->list[i].held, sizeof row->held);
             row->date_ms = rows->list[i].date_ms;
             row->rank += 1 + half;
@@ -635,9 +651,8 @@ static int in_time(const void *left, const void *right)
 
 static const char *row_name(const struct row *row)
 {
-    static const char *const names[] = {[ROW_ORDER] = "OI",
-                                        [ROW_INSTRUCTION] = "PI",
-                                        [ROW_RECEIPT] = "Receipt"};
+    static const char *const names[] = {
+        [ROW_ORDER] = "OI", [ROW_INSTRUCTION] = "PI", [ROW_RECEIPT] = "Receipt"};
     return row->kind == ROW_MESSAGE ? setpay_message_type_name(row->type) : names[row->kind];
 }
 
@@ -672,9 +687,9 @@ static enum setpay_error row_json(struct explorer *explorer, const struct row *r
     (void)snprintf(number, sizeof number, "%zu", json_array_size(list) + 1);
     if (row->date_ms > 0)
         setpay_time_format(row->date_ms, date);
-    json_t *json =
-        json_pack("{s:s, s:s, s:s, s:s, s:b, s:[]}", "number", number, "name", row_name(row),
-                  "title", row_title(row), "date", date, "inside", row->kind != ROW_MESSAGE ? 1 : 0, "cells");
+    json_t *json = json_pack("{s:s, s:s, s:s, s:s, s:b, s:[]}", "number", number, "name",
+                             row_name(row), "title", row_title(row), "date", date, "inside",
+                             row->kind != ROW_MESSAGE ? 1 : 0, "cells");
     if (json == NULL || json_array_append_new(list, json) != 0)
         return SETPAY_E_NOMEM;
     for (int party = 0; party < EXPLORER_PARTIES; party++) {

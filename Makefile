@@ -586,9 +586,11 @@ WALLET_CLI := \
 EXPLORER := \
 	tests/sandbox/explorer/check.c \
 	tests/sandbox/explorer/fields.c \
+	tests/sandbox/explorer/keys.c \
 	tests/sandbox/explorer/page.c \
 	tests/sandbox/explorer/read.c \
-	tests/sandbox/explorer/rows.c
+	tests/sandbox/explorer/rows.c \
+	tests/sandbox/explorer/words.c
 
 # ------------------------------------------------------------------ programs: name, and its sources
 PROGRAMS := \

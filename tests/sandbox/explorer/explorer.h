@@ -5,8 +5,10 @@
  * is filled in from another's. Who holds no copy of a message has none on the page either.
  *
  *     read.c     what each party holds of the purchase
+ *     keys.c     its certificates, and what its keys open
  *     fields.c   the fields of a message, by the tables that the codec itself goes by
  *     check.c    signatures, chains, digests and the dual signature, computed again
+ *     words.c    fields in words, and which of them are not shown
  *     rows.c     which of it belongs together, in order of time
  *     page.c     the page
  */
@@ -133,10 +135,25 @@ enum setpay_error explorer_read(struct explorer *explorer,
 /* Whether those bytes stand anywhere in the files of a party's database. */
 bool explorer_database_has(const struct explorer *explorer, enum explorer_party party,
                            struct setpay_view bytes);
+
+/* ---- keys.c ---- */
+
+/* FOLDER/BETWEEN/NAME END of the sandbox, into EXPLORER_PATH bytes; false where that is too long.
+ */
+bool explorer_path(char *path, const struct explorer *explorer, const char *between,
+                   const char *name, const char *end);
+/* What is no certificate of this PKI, or one too many, is passed over: its message says so then. */
+void explorer_add_certificate(struct explorer *explorer, enum explorer_party party,
+                              struct setpay_view der);
 /* The party's own certificate of that thumbprint, borrowed; NULL. */
 struct setpay_certificate *explorer_certificate(const struct explorer *explorer,
                                                 enum explorer_party party,
                                                 const struct setpay_digest *thumbprint);
+
+/* The root, the parties' own certificates, the gateway's key; and what came of trying the
+ * merchant's. Errors of files, with words in problem. */
+enum setpay_error explorer_read_keys(struct explorer *explorer,
+                                     struct setpay_problem *problem) SETPAY_MUST_CHECK;
 
 /* ---- fields.c ---- */
 
@@ -198,13 +215,30 @@ enum setpay_error explorer_receipt_read(const struct explorer *explorer, enum ex
                                         size_t number,
                                         struct setpay_receipt *receipt) SETPAY_MUST_CHECK;
 
+/* ---- words.c ---- */
+
+/* A field for the page; is_code: its value is a digest, an id, or other bytes in hexadecimal. */
+json_t *explorer_field_json(const char *path, const char *value, const char *note, bool is_code);
+/* Adds a digest that stands in the place of a message to a cell's main fields, by its first digits.
+ * SETPAY_E_NOMEM. */
+enum setpay_error explorer_digest_json(json_t *cell, const char *path,
+                                       const struct setpay_digest *digest,
+                                       const char *note) SETPAY_MUST_CHECK;
+/* Fields of a message into a cell's lists main and more: those whose path begins with only and not
+ * with without, each of which may be "". parsed: the struct, or NULL for content. What can't be
+ * read is told in the cell and noted as a check that does not hold. SETPAY_E_NOMEM. */
+enum setpay_error explorer_cell_fill(struct explorer *explorer, enum explorer_party party,
+                                     json_t *cell, const struct setpay_wire_layout *layout,
+                                     struct setpay_view content, const void *parsed,
+                                     const char *only, const char *without) SETPAY_MUST_CHECK;
+/* A field of a party's own messages by its name, in words, short; NULL where it has none. */
+json_t *explorer_value(const struct explorer *explorer, enum explorer_party party,
+                       const char *name);
+
 /* ---- rows.c ---- */
 
 /* The messages as rows for the page: a new array. */
 enum setpay_error explorer_rows(struct explorer *explorer, json_t **rows) SETPAY_MUST_CHECK;
-/* A field of a party's own messages by its name, in words, short; NULL where it has none. */
-json_t *explorer_value(const struct explorer *explorer, enum explorer_party party,
-                       const char *name);
 
 /* ---- page.c ---- */
 

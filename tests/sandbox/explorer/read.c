@@ -5,16 +5,12 @@
  */
 #include "tests/sandbox/explorer/explorer.h"
 
-#include "common/crypto/file.h"
 #include "common/crypto/hash.h"
-#include "common/crypto/keyfile.h"
-#include "common/net/identity.h"
 #include "common/store/connection.h"
 #include "common/store/evidence.h"
 #include "merchant/payment/payment_store.h"
 #include "merchant/payment/purchase_state.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,23 +22,6 @@ const char *explorer_party_name(enum explorer_party party)
 {
     static const char *const names[EXPLORER_PARTIES] = {"wallet", "merchant", "gateway"};
     return names[party];
-}
-
-/* FOLDER/BETWEEN/NAME END of the sandbox; false where that is too long. */
-static bool path_in(char *path, const struct explorer *explorer, const char *between,
-                    const char *name, const char *end)
-{
-    return snprintf(path, EXPLORER_PATH, "%s/%s/%s%s", explorer->folder, between, name, end) <
-           EXPLORER_PATH;
-}
-
-/* The same of a party's own folder for the brand. */
-static bool path_of(char *path, const struct explorer *explorer, enum explorer_party party,
-                    const char *name)
-{
-    return snprintf(path, EXPLORER_PATH, "%s/%s/%s%s%s", explorer->folder,
-                    explorer_party_name(party), explorer->brand, *name != '\0' ? "/" : "",
-                    name) < EXPLORER_PATH;
 }
 
 /* ------------------------------------------------------------------ a database, as it is now */
@@ -85,32 +64,6 @@ static enum setpay_error read_database(const char *path, setpay_store_read_fn *r
 
 /* ------------------------------------------------------------------ what is kept of it */
 
-struct setpay_certificate *explorer_certificate(const struct explorer *explorer,
-                                                enum explorer_party party,
-                                                const struct setpay_digest *thumbprint)
-{
-    const struct explorer_certificates *of = &explorer->certificates[party];
-    for (size_t i = 0; i < of->count; i++)
-        if (setpay_digest_equal(setpay_certificate_thumbprint(of->list[i]), thumbprint))
-            return of->list[i];
-    return NULL;
-}
-
-/* What is no certificate of this PKI, or one too many, is passed over: its message says so then. */
-static void add_certificate(struct explorer *explorer, enum explorer_party party,
-                            struct setpay_view der)
-{
-    struct explorer_certificates *of = &explorer->certificates[party];
-    struct setpay_certificate *certificate = NULL;
-    if (der.size == 0 || of->count == EXPLORER_CERTIFICATES ||
-        setpay_certificate_parse(der, &certificate) != SETPAY_OK)
-        return;
-    if (explorer_certificate(explorer, party, setpay_certificate_thumbprint(certificate)) != NULL)
-        setpay_certificate_unref(certificate);
-    else
-        of->list[of->count++] = certificate;
-}
-
 static bool is_held(const struct explorer *explorer, enum explorer_party party,
                     enum setpay_message_type type, struct setpay_view content)
 {
@@ -143,7 +96,8 @@ static enum setpay_error add_held(struct explorer *explorer, enum explorer_party
     return SETPAY_OK;
 }
 
-/* A whole Message that a party keeps, if it is about the purchase; its certificates always. */
+/* A whole Message that a party keeps, with the certificates beside it, if it is about the purchase.
+ */
 static enum setpay_error add_message(struct explorer *explorer, enum explorer_party party,
                                      const char *from, struct setpay_view bytes, bool always,
                                      struct setpay_buffer *envelope)
@@ -152,9 +106,10 @@ static enum setpay_error add_message(struct explorer *explorer, enum explorer_pa
     if (setpay_message_parse(bytes, &message) != SETPAY_OK)
         return SETPAY_OK; /* what can't be read is not shown; its row lacks this party's copy */
     enum setpay_error error = SETPAY_OK;
-    for (size_t i = 0; i < message.certificate_count; i++)
-        add_certificate(explorer, party, message.certificates[i]);
-    if (always || explorer_concerns(message.type, message.content, &explorer->xid))
+    bool concerns = always || explorer_concerns(message.type, message.content, &explorer->xid);
+    for (size_t i = 0; concerns && i < message.certificate_count; i++)
+        explorer_add_certificate(explorer, party, message.certificates[i]);
+    if (concerns)
         error = add_held(explorer, party, from, message.type, message.content, message.signature,
                          &message.signer);
     if (error == SETPAY_OK && envelope != NULL) {
@@ -202,22 +157,23 @@ static enum setpay_error add_evidence(void *arg, const struct setpay_evidence *e
     const struct kept *kept = arg;
     struct setpay_digest signer;
     SETPAY_TRY(setpay_sha256(evidence->certificate, &signer)); /* its thumbprint */
-    add_certificate(kept->explorer, kept->party, evidence->certificate);
+    explorer_add_certificate(kept->explorer, kept->party, evidence->certificate);
     return add_held(kept->explorer, kept->party, "evidence", type_by_name(evidence->type),
                     evidence->content, evidence->signature, &signer);
 }
 
-/* Certificates, one in a row; and Messages, those that are about the purchase. */
+/* Certificates, one in a row. */
 static enum setpay_error read_certificates(struct explorer *explorer, struct setpay_db *db,
                                            enum explorer_party party, const char *sql)
 {
     struct setpay_db_rows *rows;
     SETPAY_TRY(setpay_db_select(db, &rows, sql));
     while (setpay_db_next(rows))
-        add_certificate(explorer, party, setpay_db_get_view(rows, 0));
+        explorer_add_certificate(explorer, party, setpay_db_get_view(rows, 0));
     return setpay_db_end(rows);
 }
 
+/* Of the answers that it has given, those about the purchase. */
 static enum setpay_error read_answers(struct explorer *explorer, struct setpay_db *db,
                                       enum explorer_party party)
 {
@@ -300,7 +256,7 @@ static enum setpay_error read_purchase(struct explorer *explorer, struct setpay_
     setpay_db_get_digest(rows, 9, &record->pimd);
     setpay_db_get_digest(rows, 10, &record->pomd);
     record->there = record->has_oimd = record->has_pimd = record->has_pomd = true;
-    add_certificate(explorer, EXPLORER_MERCHANT, setpay_db_get_view(rows, 11));
+    explorer_add_certificate(explorer, EXPLORER_MERCHANT, setpay_db_get_view(rows, 11));
     return setpay_db_end(rows);
 }
 
@@ -415,7 +371,7 @@ static enum setpay_error read_wallet_purchase(struct explorer *explorer, struct 
     record->there = record->has_oimd = record->has_pomd = true;
     setpay_db_get_digest(rows, 0, &record->oimd);
     setpay_db_get_digest(rows, 1, &record->pomd);
-    add_certificate(explorer, EXPLORER_WALLET, setpay_db_get_view(rows, 2));
+    explorer_add_certificate(explorer, EXPLORER_WALLET, setpay_db_get_view(rows, 2));
     error =
         add_message(explorer, EXPLORER_WALLET, "purchase", setpay_db_get_view(rows, 3), true, NULL);
     if (error == SETPAY_OK)
@@ -455,22 +411,41 @@ static enum setpay_error read_wallet(struct setpay_db *db, void *arg)
 
 /* ------------------------------------------------------------------ gateway */
 
+static enum setpay_error read_signer(struct explorer *explorer, struct setpay_db *db,
+                                     const struct setpay_digest *thumbprint)
+{
+    struct setpay_buffer der;
+    setpay_buffer_init(&der, SETPAY_LIMIT_CERTIFICATE_BYTES);
+    enum setpay_error error = setpay_evidence_certificate(db, thumbprint, &der);
+    explorer_add_certificate(explorer, EXPLORER_GATEWAY, setpay_buffer_view(&der));
+    setpay_buffer_clear(&der);
+    return error == SETPAY_E_NOT_FOUND ? SETPAY_OK : error;
+}
+
 static enum setpay_error read_payment(struct explorer *explorer, struct setpay_db *db,
                                       int64_t *payment_id)
 {
     struct explorer_record *record = &explorer->records[EXPLORER_GATEWAY];
     struct setpay_db_rows *rows;
-    enum setpay_error error = setpay_db_one(
-        db, &rows, "SELECT id, pimd, pomd FROM payment WHERE xid = $1 ORDER BY id LIMIT 1",
-        SETPAY_DB_ID(&explorer->xid));
+    enum setpay_error error =
+        setpay_db_one(db, &rows,
+                      "SELECT id, pimd, pomd, cardholder, merchant, gateway_sign FROM payment"
+                      " WHERE xid = $1 ORDER BY id LIMIT 1",
+                      SETPAY_DB_ID(&explorer->xid));
     *payment_id = 0;
     if (error != SETPAY_OK)
         return error == SETPAY_E_NOT_FOUND ? SETPAY_OK : error;
+    struct setpay_digest signers[3];
     *payment_id = setpay_db_get_int(rows, 0);
     setpay_db_get_digest(rows, 1, &record->pimd);
     setpay_db_get_digest(rows, 2, &record->pomd);
     record->there = record->has_pimd = record->has_pomd = true;
-    return setpay_db_end(rows);
+    for (int i = 0; i < 3; i++)
+        setpay_db_get_digest(rows, 3 + i, &signers[i]);
+    SETPAY_TRY(setpay_db_end(rows));
+    for (int i = 0; i < 3; i++)
+        SETPAY_TRY(read_signer(explorer, db, &signers[i]));
+    return SETPAY_OK;
 }
 
 static enum setpay_error read_made(struct explorer *explorer, struct setpay_db *db,
@@ -506,98 +481,7 @@ static enum setpay_error read_gateway(struct setpay_db *db, void *arg)
     return read_made(explorer, db, payment_id);
 }
 
-/* ------------------------------------------------------------------ keys and certificates */
-
-static bool ends_with(const char *name, const char *end)
-{
-    size_t size = strlen(name), tail = strlen(end);
-    return size > tail && strcmp(name + size - tail, end) == 0;
-}
-
-/* The certificates of a party's own files for the brand. */
-static void read_own(struct explorer *explorer, enum explorer_party party)
-{
-    char folder[EXPLORER_PATH], path[2 * EXPLORER_PATH];
-    if (!path_of(folder, explorer, party, ""))
-        return;
-    DIR *open = opendir(folder);
-    if (open == NULL)
-        return;
-    for (const struct dirent *entry; (entry = readdir(open)) != NULL;) {
-        struct setpay_certificate *certificate = NULL;
-        struct setpay_problem ignored;
-        if (!ends_with(entry->d_name, ".pem"))
-            continue;
-        (void)snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
-        if (setpay_identity_read_certificate(path, &certificate, &ignored) == SETPAY_OK)
-            add_certificate(explorer, party, setpay_certificate_der(certificate));
-        setpay_certificate_unref(certificate);
-    }
-    closedir(open);
-}
-
-static enum setpay_error load_envelope_key(const char *key_path, const char *certificate_path,
-                                           struct setpay_envelope_key **key,
-                                           struct setpay_digest *of, struct setpay_problem *problem)
-{
-    struct setpay_certificate *certificate = NULL;
-    EVP_PKEY *pkey = NULL;
-    enum setpay_error error = setpay_key_load(key_path, NULL, &pkey, problem);
-    if (error == SETPAY_OK)
-        error = setpay_identity_read_certificate(certificate_path, &certificate, problem);
-    if (error == SETPAY_OK)
-        error = setpay_envelope_key_new(pkey, setpay_certificate_x509(certificate), key);
-    if (error == SETPAY_OK)
-        *of = *setpay_certificate_thumbprint(certificate);
-    setpay_certificate_unref(certificate);
-    EVP_PKEY_free(pkey);
-    return error;
-}
-
-/* The merchant has no key for envelopes; it is tried with the one that it has. */
-static void try_merchant(struct explorer *explorer)
-{
-    char key_path[EXPLORER_PATH], certificate_path[EXPLORER_PATH];
-    struct setpay_problem ignored;
-    struct setpay_secret plaintext = {0};
-    struct setpay_envelope_key *key = NULL;
-    struct setpay_digest of;
-    if (explorer->envelope.size == 0 ||
-        !path_of(key_path, explorer, EXPLORER_MERCHANT, "sign.key") ||
-        !path_of(certificate_path, explorer, EXPLORER_MERCHANT, "sign.pem") ||
-        load_envelope_key(key_path, certificate_path, &key, &of, &ignored) != SETPAY_OK)
-        return;
-    explorer->merchant_tried = true;
-    explorer->merchant_opens =
-        setpay_envelope_open(key, setpay_buffer_view(&explorer->envelope), &plaintext);
-    setpay_secret_clear(&plaintext);
-    setpay_envelope_key_free(key);
-}
-
-static enum setpay_error read_trust(struct explorer *explorer, struct setpay_problem *problem)
-{
-    char root[EXPLORER_PATH], lists[EXPLORER_PATH];
-    struct setpay_crl_load load;
-    if (!path_in(root, explorer, "ca", "root", ".pem") || !path_in(lists, explorer, "crls", "", ""))
-        return setpay_problem_set(problem, SETPAY_E_USAGE, "the folder's name is too long");
-    SETPAY_TRY(setpay_trust_load(root, &explorer->trust, problem));
-    return setpay_trust_load_folder(explorer->trust, lists, setpay_clock_now_ms(), &load);
-}
-
-static void read_keys(struct explorer *explorer)
-{
-    char key_path[EXPLORER_PATH], certificate_path[EXPLORER_PATH];
-    struct setpay_problem ignored;
-    read_own(explorer, EXPLORER_MERCHANT);
-    read_own(explorer, EXPLORER_GATEWAY);
-    /* A gateway that has destroyed its key opens nothing any more, and then nor does the page. */
-    if (path_of(key_path, explorer, EXPLORER_GATEWAY, "encrypt.key") &&
-        path_of(certificate_path, explorer, EXPLORER_GATEWAY, "encrypt.pem") &&
-        load_envelope_key(key_path, certificate_path, &explorer->gateway_key,
-                          &explorer->gateway_key_of, &ignored) != SETPAY_OK)
-        explorer->gateway_key = NULL;
-    try_merchant(explorer);
-}
+/* ------------------------------------------------------------------ all three */
 
 enum setpay_error explorer_read(struct explorer *explorer, struct setpay_problem *problem)
 {
@@ -610,13 +494,11 @@ enum setpay_error explorer_read(struct explorer *explorer, struct setpay_problem
     struct reading reading = {explorer, problem};
     for (size_t i = 0; i < sizeof parties / sizeof *parties; i++) {
         char path[EXPLORER_PATH];
-        if (!path_in(path, explorer, "db", explorer_party_name(parties[i].party), ".db"))
+        if (!explorer_path(path, explorer, "db", explorer_party_name(parties[i].party), ".db"))
             return setpay_problem_set(problem, SETPAY_E_USAGE, "the folder's name is too long");
         SETPAY_TRY(read_database(path, parties[i].read, &reading, problem));
     }
-    SETPAY_TRY(read_trust(explorer, problem));
-    read_keys(explorer);
-    return SETPAY_OK;
+    return explorer_read_keys(explorer, problem);
 }
 
 /* ------------------------------------------------------------------ looking for bytes */
@@ -645,7 +527,7 @@ bool explorer_database_has(const struct explorer *explorer, enum explorer_party 
     static const char *const files[] = {".db", ".db-wal"};
     for (size_t i = 0; bytes.size > 0 && i < sizeof files / sizeof *files; i++) {
         char path[EXPLORER_PATH];
-        if (path_in(path, explorer, "db", explorer_party_name(party), files[i]) &&
+        if (explorer_path(path, explorer, "db", explorer_party_name(party), files[i]) &&
             file_has(path, bytes))
             return true;
     }

@@ -192,8 +192,19 @@ tampered "the wallet's receipt is of another currency" "Wallet : this does not h
     wallet receipt bytes "hex(xid) = upper('$xid') AND number = 1" EUR USD
 tampered "the wallet's offer has another name in it" "Wallet : this does not hold: the order names exactly the offer that was made" \
     wallet purchase offer "hex(xid) = upper('$xid')" "The Sandbox Shop" "The Sandbox Ship"
+tampered "the wallet's envelope is another one" "Wallet : this does not hold: the envelope that it keeps is the one that it has signed" \
+    wallet purchase preq "hex(xid) = upper('$xid')" $'\x06\x0b\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x01\x17' $'\x06\x0b\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x01\x18'
+tampered "the gateway's answer can't be read" "Gateway : this does not hold: each message in its table answer can be read" \
+    gateway answer response "instr(hex(response), '${pomd^^}') > 0 AND instr(hex(response), hex('$approval')) > 0" "" ""
+tampered "the signer of the merchant's AuthRes is nobody" "Merchant : this does not hold: each message in its table evidence has its signer's certificate" \
+    merchant evidence signer "$purchase AND type = 'AuthRes'" "" ""
 tampered "the merchant's record has another digest" "Merchant : this does not hold: the merchant's record has the digests" \
     merchant purchase pomd "order_id = '$order_id'" "" ""
+ok "the wallet's first receipt is gone" sqlite3 -cmd '.timeout 5000' "$sandbox/db/wallet.db" \
+    "UPDATE receipt SET number = 70 WHERE hex(xid) = upper('$xid') AND number = 0"
+says 5 "NOT hold" "$order_id"
+ok "and those behind it are no chain" eval 'failed | grep -qF "Wallet : this does not hold: receipt 2 follows the one before: the one before is missing"'
+sqlite3 -cmd '.timeout 5000' "$sandbox/db/wallet.db" "UPDATE receipt SET number = 0 WHERE number = 70"
 ok "the merchant's PReq is gone" sqlite3 -cmd '.timeout 5000' "$sandbox/db/merchant.db" \
     "UPDATE evidence SET type = 'Gone' WHERE $purchase AND type = 'PReq'"
 says 5 "NOT hold" "$order_id"
@@ -201,6 +212,11 @@ ok "is no proof" eval 'failed | grep -qF "it holds no copy of what was signed"'
 sqlite3 -cmd '.timeout 5000' "$sandbox/db/merchant.db" "UPDATE evidence SET type = 'PReq' WHERE type = 'Gone'"
 
 # ------------------------------------------------------------------ other purchases
+many() { jq -n '{currency: "EUR", items: [range(200) | {name: ("<b>" + ("&" * 118) + "\(. + 100)"), quantity: 1, unit_amount: 1}]}'; }
+ok "an order of two hundred things" eval 'many | api POST /orders "$(cat)" >"$tmp/many"'
+ok "is paid" wallet --json pay "$(jq -r .pay_uri "$tmp/many")" --yes
+says 0 "$page" "$(jq -r .order_id "$tmp/many")"
+is "and all of them are shown" "$(cell wallet PInitRes | grep -cE '<code>items\[[0-9]+\]\.total_minor<')" 200
 ok "the next order is declined" eval '! wallet --json pay "$uri" --yes --card "$(card_id no-funds)"'
 says 0 "$page" "$other"
 ok "and its page says so" eval 'sed -n "/<p class=\"story\">/,/<\/p>/p" "$page" | words_of | grep -qF "Nothing is approved. At the merchant the purchase is now declined"'

@@ -209,9 +209,13 @@ static void check_at(struct explorer *explorer, enum explorer_party party)
 static enum setpay_error open_instruction(struct explorer *explorer,
                                           const struct setpay_auth_req *request)
 {
+    struct setpay_digest is;
     if (explorer->envelope.size == 0 || explorer->gateway_key == NULL ||
         !setpay_digest_equal(&request->gateway_encrypt, &explorer->gateway_key_of))
         return SETPAY_E_NOT_FOUND;
+    SETPAY_TRY(setpay_envelope_digest(setpay_buffer_view(&explorer->envelope), &is));
+    if (!setpay_digest_equal(&is, &request->envelope))
+        return SETPAY_E_NOT_FOUND; /* the wallet's fault, and told as such */
     SETPAY_TRY(setpay_instruction_open(explorer->gateway_key,
                                        setpay_buffer_view(&explorer->envelope), &request->envelope,
                                        &explorer->instruction));
@@ -313,8 +317,26 @@ static void check_same(struct explorer *explorer)
     }
 }
 
+/* Whether the envelope as the wallet keeps it is the one that a party's PReq names. */
+static bool names_envelope(const struct explorer *explorer, enum explorer_party party)
+{
+    const struct explorer_held *preq = find_held(explorer, party, SETPAY_MESSAGE_P_REQ);
+    struct setpay_digest named, is;
+    return preq != NULL &&
+           explorer_find_digest(&setpay_layout_preq, setpay_buffer_view(&preq->content), "envelope",
+                                &named) &&
+           setpay_envelope_digest(setpay_buffer_view(&explorer->envelope), &is) == SETPAY_OK &&
+           setpay_digest_equal(&named, &is);
+}
+
 static void check_envelope(struct explorer *explorer)
 {
+    if (explorer->envelope.size > 0)
+        explorer_note(explorer, EXPLORER_WALLET, names_envelope(explorer, EXPLORER_WALLET),
+                      "it is another one",
+                      "the envelope that it keeps is the one that it has signed");
+    explorer->passed_size =
+        names_envelope(explorer, EXPLORER_MERCHANT) ? explorer->envelope.size : 0;
     const struct explorer_held *preq = find_held(explorer, EXPLORER_MERCHANT, SETPAY_MESSAGE_P_REQ);
     const struct explorer_held *request =
         find_held(explorer, EXPLORER_MERCHANT, SETPAY_MESSAGE_AUTH_REQ);
@@ -374,10 +396,18 @@ static enum setpay_error check_receipt(const struct explorer *explorer, enum exp
 static void check_receipts(struct explorer *explorer, enum explorer_party party)
 {
     struct setpay_digest previous = {{0}};
+    bool is_gap = false;
     for (size_t i = 0; i < explorer->receipt_count; i++) {
         char what[EXPLORER_WORDS];
-        if (explorer->receipts[i].opened[party].size == 0)
-            return; /* what follows, if anything, has no beginning */
+        if (explorer->receipts[i].opened[party].size == 0) {
+            is_gap = true; /* and no fault, unless there is one behind it */
+            continue;
+        }
+        if (is_gap) {
+            explorer_note(explorer, party, false, "the one before is missing",
+                          "receipt %zu follows the one before", i + 1);
+            return;
+        }
         (void)snprintf(what, sizeof what,
                        "receipt %zu is the gateway's, of this purchase, and follows the one before",
                        i + 1);

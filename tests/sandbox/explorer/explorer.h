@@ -36,11 +36,13 @@
 enum explorer_party { EXPLORER_WALLET, EXPLORER_MERCHANT, EXPLORER_GATEWAY, EXPLORER_PARTIES };
 
 #define EXPLORER_WORDS 320 /* room for one sentence */
-#define EXPLORER_HELD 512  /* messages of one purchase, at all parties */
-#define EXPLORER_RECEIPTS 256
+#define EXPLORER_HELD 2048 /* messages of one purchase, at all parties */
+#define EXPLORER_RECEIPTS 1024
 #define EXPLORER_CERTIFICATES 256 /* at one party */
-#define EXPLORER_CHECKS 2048
+#define EXPLORER_CHECKS 4096
 #define EXPLORER_PATH 4096
+#define EXPLORER_PAGE_BYTES                                                                        \
+    ((size_t)32 * 1024 * 1024) /* of 1,024 receipts, with what led to them */
 
 /* A message of which a party holds the exact bytes that were signed. */
 struct explorer_held {
@@ -106,9 +108,10 @@ struct explorer {
     struct explorer_certificates certificates[EXPLORER_PARTIES];
     struct explorer_record records[EXPLORER_PARTIES];
 
-    char card_last4[8];                      /* of the wallet's own card; "" */
-    struct setpay_buffer envelope;           /* as the wallet keeps it */
-    bool merchant_has_envelope;              /* still, or again */
+    char card_last4[8];            /* of the wallet's own card; "" */
+    struct setpay_buffer envelope; /* as the wallet keeps it */
+    bool merchant_has_envelope;    /* still, or again */
+    size_t passed_size; /* of the envelope that the merchant's PReq names; 0: not known */
     struct setpay_envelope_key *gateway_key; /* NULL: it has none that can be read */
     struct setpay_digest gateway_key_of;     /* the certificate of it */
     struct setpay_instruction instruction;   /* the gateway's, opened */

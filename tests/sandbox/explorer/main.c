@@ -7,7 +7,6 @@
 #include "common/base/log.h"
 #include "common/base/secret.h"
 #include "common/crypto/file.h"
-#include "merchant/store/www/template.h"
 
 #include <stdarg.h>
 #include <stdbool.h>
@@ -101,7 +100,7 @@ static enum setpay_error make_page(const struct words *words, struct explorer *e
                                    struct setpay_problem *problem)
 {
     struct setpay_buffer html;
-    setpay_buffer_init(&html, SETPAY_PAGE_BYTES);
+    setpay_buffer_init(&html, EXPLORER_PAGE_BYTES);
     explorer->folder = words->folder;
     explorer->order_id = words->order_id;
     enum setpay_error error = explorer_read(explorer, problem);

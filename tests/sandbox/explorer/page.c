@@ -177,11 +177,15 @@ static void add_card_lines(const struct explorer *explorer, json_t *lines)
     bool passed = explorer->dual[EXPLORER_MERCHANT].there;
     if (*explorer->card_last4 != '\0')
         (void)snprintf(card, sizeof card, "•••• %.4s", explorer->card_last4);
-    if (passed && explorer->envelope.size > 0)
-        (void)snprintf(size, sizeof size, "in a sealed box of %zu bytes", explorer->envelope.size);
+    if (passed && explorer->passed_size > 0)
+        (void)snprintf(size, sizeof size, "in a sealed box of %zu bytes", explorer->passed_size);
+    else if (passed)
+        (void)snprintf(size, sizeof size, "in a sealed box");
     add_line(lines, "Card number", known(*explorer->card_last4 != '\0' ? "open" : "none", card, ""),
              known(passed ? "shut" : "none", size,
-                   explorer->merchant_tried ? "its own key was tried: it stays sealed" : ""),
+                   explorer->merchant_tried && explorer->merchant_opens == SETPAY_E_ENVELOPE
+                       ? "its own key was tried: it stays sealed"
+                       : ""),
              card_at_gateway(explorer));
     add_line(lines, "Card expiry, security code, secrets",
              *explorer->card_last4 != '\0'

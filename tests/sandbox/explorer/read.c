@@ -103,9 +103,12 @@ static enum setpay_error add_message(struct explorer *explorer, enum explorer_pa
                                      struct setpay_buffer *envelope)
 {
     struct setpay_message message;
-    if (setpay_message_parse(bytes, &message) != SETPAY_OK)
-        return SETPAY_OK; /* what can't be read is not shown; its row lacks this party's copy */
-    enum setpay_error error = SETPAY_OK;
+    enum setpay_error error = setpay_message_parse(bytes, &message);
+    if (error != SETPAY_OK) {
+        explorer_note(explorer, party, false, setpay_error_text(error),
+                      "each message in its table %s can be read", from);
+        return SETPAY_OK;
+    }
     bool concerns = always || explorer_concerns(message.type, message.content, &explorer->xid);
     for (size_t i = 0; concerns && i < message.certificate_count; i++)
         explorer_add_certificate(explorer, party, message.certificates[i]);
@@ -140,6 +143,7 @@ static enum setpay_error set_bytes(struct setpay_buffer *buffer, struct setpay_v
 struct kept {
     struct explorer *explorer;
     enum explorer_party party;
+    int64_t count;
 };
 
 static enum setpay_message_type type_by_name(const char *name)
@@ -154,12 +158,28 @@ static enum setpay_message_type type_by_name(const char *name)
 
 static enum setpay_error add_evidence(void *arg, const struct setpay_evidence *evidence)
 {
-    const struct kept *kept = arg;
+    struct kept *kept = arg;
     struct setpay_digest signer;
+    kept->count++;
     SETPAY_TRY(setpay_sha256(evidence->certificate, &signer)); /* its thumbprint */
     explorer_add_certificate(kept->explorer, kept->party, evidence->certificate);
     return add_held(kept->explorer, kept->party, "evidence", type_by_name(evidence->type),
                     evidence->content, evidence->signature, &signer);
+}
+
+/* All evidence of one owner; what lacks its signer's certificate is not among it, and is told. */
+static enum setpay_error read_evidence(struct explorer *explorer, struct setpay_db *db,
+                                       enum explorer_party party, int64_t owner)
+{
+    struct kept kept = {explorer, party, 0};
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(setpay_evidence_each(db, owner, add_evidence, &kept));
+    SETPAY_TRY(setpay_db_one(db, &rows, "SELECT count(*) FROM evidence WHERE owner = $1",
+                             SETPAY_DB_INT(owner)));
+    if (setpay_db_get_int(rows, 0) != kept.count)
+        explorer_note(explorer, party, false, "there is one without",
+                      "each message in its table evidence has its signer's certificate");
+    return setpay_db_end(rows);
 }
 
 /* Certificates, one in a row. */
@@ -341,14 +361,13 @@ static enum setpay_error read_merchant(struct setpay_db *db, void *arg)
 {
     const struct reading *reading = arg;
     struct explorer *explorer = reading->explorer;
-    struct kept kept = {explorer, EXPLORER_MERCHANT};
     SETPAY_TRY(find_purchase(explorer, db, reading->problem));
     SETPAY_TRY(read_purchase(explorer, db));
     SETPAY_TRY(
         read_certificates(explorer, db, EXPLORER_MERCHANT, "SELECT der FROM evidence_certificate"));
     SETPAY_TRY(read_answers(explorer, db, EXPLORER_MERCHANT));
     SETPAY_TRY(read_offer(explorer, db));
-    SETPAY_TRY(setpay_evidence_each(db, explorer->purchase_id, add_evidence, &kept));
+    SETPAY_TRY(read_evidence(explorer, db, EXPLORER_MERCHANT, explorer->purchase_id));
     SETPAY_TRY(read_asked(explorer, db));
     return read_carried(explorer, db);
 }
@@ -471,13 +490,12 @@ static enum setpay_error read_made(struct explorer *explorer, struct setpay_db *
 static enum setpay_error read_gateway(struct setpay_db *db, void *arg)
 {
     struct explorer *explorer = ((const struct reading *)arg)->explorer;
-    struct kept kept = {explorer, EXPLORER_GATEWAY};
     int64_t payment_id;
     SETPAY_TRY(
         read_certificates(explorer, db, EXPLORER_GATEWAY, "SELECT der FROM evidence_certificate"));
     SETPAY_TRY(read_payment(explorer, db, &payment_id));
     SETPAY_TRY(read_answers(explorer, db, EXPLORER_GATEWAY));
-    SETPAY_TRY(setpay_evidence_each(db, payment_id, add_evidence, &kept));
+    SETPAY_TRY(read_evidence(explorer, db, EXPLORER_GATEWAY, payment_id));
     return read_made(explorer, db, payment_id);
 }
 

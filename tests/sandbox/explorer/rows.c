@@ -27,7 +27,8 @@ struct row {
     const struct explorer_held *held[EXPLORER_PARTIES];
     size_t receipt;
     setpay_time_ms date_ms;
-    int rank; /* among rows of one date */
+    int rank;     /* among rows of one date */
+    size_t place; /* among those of one rank */
 };
 
 /* ------------------------------------------------------------------ a cell */
@@ -168,25 +169,22 @@ static enum setpay_error merchant_instruction(const struct explorer *explorer,
                                               const struct row *row, json_t **cell)
 {
     const struct explorer_held *held = row->held[EXPLORER_MERCHANT];
-    struct setpay_digest digest, is;
+    struct setpay_digest digest;
     *cell = cell_new(EXPLORER_MERCHANT, "Passed on, sealed", "shut",
                      explorer->merchant_has_envelope
                          ? "Kept sealed until the outcome is known."
                          : "Erased since the outcome is known; its digest is kept.");
     if (*cell == NULL || held == NULL)
         return *cell == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
-    bool found = explorer_find_digest(&setpay_layout_preq, setpay_buffer_view(&held->content),
-                                      "envelope", &digest);
-    bool same = found &&
-                setpay_envelope_digest(setpay_buffer_view(&explorer->envelope), &is) == SETPAY_OK &&
-                setpay_digest_equal(&digest, &is);
-    cell_box(*cell, same ? explorer->envelope.size : 0, "the gateway");
-    return !found ? SETPAY_OK
-                  : explorer_digest_json(
-                        *cell, "envelope", &digest,
-                        same ? "digest of the sealed instruction; the size is that of the "
-                               "wallet's copy, which has this digest"
-                             : "digest of the sealed instruction");
+    cell_box(*cell, explorer->passed_size, "the gateway");
+    if (!explorer_find_digest(&setpay_layout_preq, setpay_buffer_view(&held->content), "envelope",
+                              &digest))
+        return SETPAY_OK; /* told where PReq is shown */
+    return explorer_digest_json(*cell, "envelope", &digest,
+                                explorer->passed_size > 0
+                                    ? "digest of the sealed instruction; the size is that of the "
+                                      "wallet's copy, which has this digest"
+                                    : "digest of the sealed instruction");
 }
 
 static enum setpay_error gateway_instruction(struct explorer *explorer, json_t **cell)
@@ -281,7 +279,7 @@ static int rank_of(enum setpay_message_type type)
 static struct row *new_row(struct rows *rows, enum row_kind kind, enum setpay_message_type type)
 {
     struct row *row = &rows->list[rows->count++];
-    *row = (struct row){.kind = kind, .type = type, .rank = rank_of(type)};
+    *row = (struct row){.kind = kind, .type = type, .rank = rank_of(type), .place = rows->count};
     return row;
 }
 
@@ -395,7 +393,9 @@ static int in_time(const void *left, const void *right)
     const struct row *a = left, *b = right;
     if (a->date_ms != b->date_ms)
         return a->date_ms < b->date_ms ? -1 : 1;
-    return a->rank < b->rank ? -1 : a->rank > b->rank ? 1 : 0;
+    if (a->rank != b->rank)
+        return a->rank < b->rank ? -1 : 1;
+    return a->place < b->place ? -1 : 1;
 }
 
 /* ------------------------------------------------------------------ rows as JSON */

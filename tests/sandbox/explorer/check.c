@@ -21,8 +21,10 @@ void explorer_note(struct explorer *explorer, enum explorer_party party, bool ho
 {
     if (!holds)
         explorer->failed_count++;
-    if (explorer->check_count == EXPLORER_CHECKS)
+    if (explorer->check_count == EXPLORER_CHECKS && holds)
         return;
+    /* What does not hold is never left out, whatever has to make room. */
+    explorer->check_count -= explorer->check_count == EXPLORER_CHECKS;
     struct explorer_check *check = &explorer->checks[explorer->check_count++];
     check->party = party;
     check->holds = holds;

@@ -51,8 +51,11 @@ static void write_word(const char *word, char *value)
 {
     size_t i = 0;
     for (; word[i] != '\0' && i + 1 < VALUE_SIZE; i++)
-        value[i] = word[i] == '_' ? ' ' : (char)tolower((unsigned char)word[i]);
+        value[i] = (char)tolower((unsigned char)word[i]);
     value[i] = '\0';
+    for (char *at = value; *at != '\0'; at++)
+        if (*at == '_')
+            *at = ' ';
 }
 
 /* value has room for VALUE_SIZE. */

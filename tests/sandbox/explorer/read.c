@@ -88,7 +88,7 @@ static enum setpay_error add_held(struct explorer *explorer, enum explorer_party
     held->type = type;
     held->from = from;
     setpay_buffer_init(&held->content, SETPAY_LIMIT_CONTENT_BYTES);
-    setpay_buffer_init(&held->signature, SETPAY_SIGNATURE_MAX + 64);
+    setpay_buffer_init(&held->signature, SETPAY_LIMIT_CONTENT_BYTES);
     SETPAY_TRY(setpay_buffer_set(&held->content, content));
     SETPAY_TRY(setpay_buffer_set(&held->signature, signature));
     if (signature.size > 0)

@@ -165,10 +165,12 @@ static json_t *card_at_gateway(const struct explorer *explorer)
 {
     const struct setpay_secret *pan = &explorer->instruction.pi.pan;
     char card[32];
+    if (!explorer->dual[EXPLORER_GATEWAY].there)
+        return known("none", "not there", "it holds nothing of this purchase");
     if (!explorer->is_opened || pan->size < 12)
         return known("shut", "not opened here", "no envelope that its key opens is kept");
     (void)snprintf(card, sizeof card, "•••• %.4s", (const char *)pan->data + pan->size - 4);
-    return known("open", card, "read for the bank; kept encrypted");
+    return known("open", card, "read, for the bank");
 }
 
 static void add_card_lines(const struct explorer *explorer, json_t *lines)
@@ -193,7 +195,8 @@ static void add_card_lines(const struct explorer *explorer, json_t *lines)
                  : known("none", "not there", ""),
              known("none", "not there", "no message of it has them"),
              explorer->is_opened ? known("open", "read", "not shown on this page")
-                                 : known("shut", "not opened here", ""));
+             : explorer->dual[EXPLORER_GATEWAY].there ? known("shut", "not opened here", "")
+                                                      : known("none", "not there", ""));
 }
 
 static size_t count_receipts(const struct explorer *explorer, enum explorer_party party,
@@ -206,17 +209,22 @@ static size_t count_receipts(const struct explorer *explorer, enum explorer_part
     return count;
 }
 
+static json_t *receipts_at(const struct explorer *explorer, enum explorer_party party)
+{
+    static const char *const words[EXPLORER_PARTIES] = {"opened", "sealed", "made by it"};
+    bool is_shut = party == EXPLORER_MERCHANT;
+    size_t count = count_receipts(explorer, party, !is_shut);
+    char text[48];
+    if (count == 0)
+        return known("none", "not there", "");
+    (void)snprintf(text, sizeof text, "%zu, %s", count, words[party]);
+    return known(is_shut ? "shut" : "open", text, is_shut ? "carried for the wallet" : "");
+}
+
 static void add_receipt_line(const struct explorer *explorer, json_t *lines)
 {
-    char words[EXPLORER_PARTIES][48];
-    (void)snprintf(words[0], sizeof words[0], "%zu, opened",
-                   count_receipts(explorer, EXPLORER_WALLET, true));
-    (void)snprintf(words[1], sizeof words[1], "%zu, sealed",
-                   count_receipts(explorer, EXPLORER_MERCHANT, false));
-    (void)snprintf(words[2], sizeof words[2], "%zu, made by it",
-                   count_receipts(explorer, EXPLORER_GATEWAY, true));
-    add_line(lines, "The gateway's receipts", known("open", words[0], ""),
-             known("shut", words[1], "carried to the wallet"), known("open", words[2], ""));
+    add_line(lines, "The gateway's receipts", receipts_at(explorer, EXPLORER_WALLET),
+             receipts_at(explorer, EXPLORER_MERCHANT), receipts_at(explorer, EXPLORER_GATEWAY));
 }
 
 static json_t *known_lines(const struct explorer *explorer)

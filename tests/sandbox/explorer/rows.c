@@ -80,13 +80,43 @@ static bool find_left(const struct explorer *explorer, const struct row *row,
     return false;
 }
 
-static const char *missing_words(const struct row *row, enum explorer_party party)
+/* Whether the wallet has a receipt, opened, that the merchant's answer carried. */
+static bool has_receipts_of(const struct explorer *explorer, const struct row *row)
 {
-    if (!explorer_is_answer(row->type))
-        return "No copy is kept.";
-    return party == EXPLORER_WALLET ? "No copy is kept of the merchant's words; the gateway's "
-                                      "receipts in it are, opened."
-                                    : "No copy is kept.";
+    const struct explorer_held *sent = row->held[EXPLORER_MERCHANT];
+    struct setpay_pres answer;
+    if (sent == NULL || explorer_kind(row->type)->layout != &setpay_layout_pres ||
+        setpay_pres_parse(setpay_buffer_view(&sent->content), &answer) != SETPAY_OK)
+        return false;
+    bool has = answer.receipt_count > 0;
+    for (size_t i = 0; i < answer.receipt_count; i++)
+        has = has && answer.skipped + i < explorer->receipt_count &&
+              explorer->receipts[answer.skipped + i].opened[EXPLORER_WALLET].size > 0;
+    setpay_pres_clear(&answer);
+    return has;
+}
+
+/* A party that keeps no copy: what is shown is what its own records still say of the message. */
+static enum setpay_error missing_cell(const struct explorer *explorer, const struct row *row,
+                                      enum explorer_party party, json_t **cell)
+{
+    const struct explorer_kind *kind = explorer_kind(row->type);
+    struct setpay_digest hash;
+    if (party != kind->from && party != kind->to) {
+        *cell = cell_new(party, "Not seen", "none", "It never comes here.");
+    } else if (!explorer_is_answer(row->type) && find_left(explorer, row, party, &hash)) {
+        *cell = cell_new(party, party == kind->from ? "Sent" : "Received", "gone",
+                         "No copy is kept: what is left of it is its digest in the answer.");
+        return *cell == NULL ? SETPAY_E_NOMEM : explorer_digest_json(*cell, "digest", &hash, "");
+    } else if (party == EXPLORER_WALLET && has_receipts_of(explorer, row)) {
+        *cell =
+            cell_new(party, "Received", "gone",
+                     "No copy is kept of the merchant's words; the gateway's receipts in it are, "
+                     "opened.");
+    } else {
+        *cell = cell_new(party, "No copy", "gone", "Nothing that it holds speaks of it.");
+    }
+    return *cell == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
 }
 
 static enum setpay_error message_cell(struct explorer *explorer, const struct row *row,
@@ -94,23 +124,10 @@ static enum setpay_error message_cell(struct explorer *explorer, const struct ro
 {
     const struct explorer_kind *kind = explorer_kind(row->type);
     const struct explorer_held *held = row->held[party];
-    const char *state = party == kind->from ? "Sent" : party == kind->to ? "Received" : "Not seen";
-    struct setpay_digest hash;
     char from[64];
-    if (held == NULL) {
-        bool involved = party == kind->from || party == kind->to;
-        bool is_left =
-            involved && !explorer_is_answer(row->type) && find_left(explorer, row, party, &hash);
-        *cell =
-            cell_new(party, state, involved ? "gone" : "none",
-                     !involved ? "It never comes here."
-                     : is_left ? "No copy is kept: what is left of it is its digest in the answer."
-                               : missing_words(row, party));
-        return *cell == NULL ? SETPAY_E_NOMEM
-               : is_left     ? explorer_digest_json(*cell, "digest", &hash, "")
-                             : SETPAY_OK;
-    }
-    *cell = cell_new(party, state, "open", "");
+    if (held == NULL)
+        return missing_cell(explorer, row, party, cell);
+    *cell = cell_new(party, party == kind->from ? "Sent" : "Received", "open", "");
     if (*cell == NULL)
         return SETPAY_E_NOMEM;
     (void)snprintf(from, sizeof from, "%s.db, %s", explorer_party_name(party), held->from);
@@ -141,10 +158,11 @@ static enum setpay_error order_cell(struct explorer *explorer, const struct row 
                                           "over it and 32 random bytes that never come here");
     }
     const struct explorer_held *held = row->held[party];
-    *cell = cell_new(party, party == EXPLORER_WALLET ? "Made" : "Received",
-                     held != NULL ? "open" : "gone", held != NULL ? "" : "No copy is kept.");
-    if (*cell == NULL || held == NULL)
-        return *cell == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
+    if (held == NULL)
+        return missing_cell(explorer, row, party, cell);
+    *cell = cell_new(party, party == EXPLORER_WALLET ? "Made" : "Received", "open", "");
+    if (*cell == NULL)
+        return SETPAY_E_NOMEM;
     return explorer_cell_fill(explorer, party, *cell, &setpay_layout_preq,
                               setpay_buffer_view(&held->content), NULL, "oi.", "");
 }
@@ -170,12 +188,15 @@ static enum setpay_error merchant_instruction(const struct explorer *explorer,
 {
     const struct explorer_held *held = row->held[EXPLORER_MERCHANT];
     struct setpay_digest digest;
-    *cell = cell_new(EXPLORER_MERCHANT, "Passed on, sealed", "shut",
-                     explorer->merchant_has_envelope
-                         ? "Kept sealed until the outcome is known."
-                         : "Erased since the outcome is known; its digest is kept.");
-    if (*cell == NULL || held == NULL)
-        return *cell == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
+    if (held == NULL)
+        return missing_cell(explorer, row, EXPLORER_MERCHANT, cell);
+    *cell = cell_new(
+        EXPLORER_MERCHANT,
+        explorer->merchant_has_envelope ? "Holds it, sealed" : "Passed on, sealed", "shut",
+        explorer->merchant_has_envelope ? "Kept sealed until the outcome is known."
+                                        : "Erased since the outcome is known; its digest is kept.");
+    if (*cell == NULL)
+        return SETPAY_E_NOMEM;
     cell_box(*cell, explorer->passed_size, "the gateway");
     if (!explorer_find_digest(&setpay_layout_preq, setpay_buffer_view(&held->content), "envelope",
                               &digest))
@@ -199,9 +220,10 @@ static enum setpay_error gateway_instruction(struct explorer *explorer, json_t *
                    : explorer_cell_fill(explorer, EXPLORER_GATEWAY, *cell, &setpay_layout_pi,
                                         SETPAY_VIEW_EMPTY, &explorer->instruction.pi, "", "");
     }
-    *cell =
-        cell_new(EXPLORER_GATEWAY, explorer->dual[EXPLORER_GATEWAY].there ? "Received" : "Not seen",
-                 "shut", "No envelope that its key opens is kept.");
+    *cell = explorer->dual[EXPLORER_GATEWAY].there
+                ? cell_new(EXPLORER_GATEWAY, "Received", "shut",
+                           "No envelope that its key opens is kept.")
+                : cell_new(EXPLORER_GATEWAY, "Not seen", "none", "It has not come here.");
     return *cell == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
 }
 
@@ -212,6 +234,8 @@ static enum setpay_error instruction_cell(struct explorer *explorer, const struc
         return gateway_instruction(explorer, cell);
     if (party == EXPLORER_MERCHANT)
         return merchant_instruction(explorer, row, cell);
+    if (row->held[EXPLORER_WALLET] == NULL)
+        return missing_cell(explorer, row, EXPLORER_WALLET, cell);
     *cell = wallet_instruction(explorer);
     return *cell == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
 }

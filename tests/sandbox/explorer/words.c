@@ -131,7 +131,7 @@ static const char *note_of(enum explorer_party party, const struct explorer_fiel
         {"offer", EXPLORER_PARTIES, "digest of the merchant's offer"},
         {"envelope", EXPLORER_PARTIES, "digest of the sealed instruction"},
         {"previous", EXPLORER_PARTIES, "digest of the receipt before; zeros in the first"},
-        {"oi_salt", EXPLORER_PARTIES, "32 random bytes; not shown on this page"},
+        {"oi_salt", EXPLORER_PARTIES, "32 random bytes"},
         {"dual_signature", EXPLORER_PARTIES, "the cardholder's one signature, DS"},
     };
     for (size_t i = 0; i < sizeof notes / sizeof *notes; i++)
@@ -183,7 +183,8 @@ static json_t *describe(const struct explorer *explorer, enum explorer_party par
         (void)snprintf(value, sizeof value, "•••• %.4s",
                        (const char *)field->bytes.data + field->bytes.size - 4);
     else if (hidden)
-        (void)snprintf(value, sizeof value, "•••• read here, not shown on this page");
+        (void)snprintf(value, sizeof value, "•••• %snot shown on this page",
+                       field->is_secret ? "read here, " : "");
     else
         write_value(field, value);
     if (field->kind == SETPAY_WIRE_DIGEST && *note == '\0' && field->is_there)

@@ -58,6 +58,7 @@ wallet status "$xid" >/dev/null
 new_order 500 EUR "Another thing"
 other=$order_id
 order_id=$(wallet --json status "$xid" | jq -r .order_id)
+first=$order_id
 approval=$(wallet --json status "$xid" | jq -r .approval_code)
 says 0 "$page"
 ok "by default it is the newest that was paid" grep -qF "Order $order_id as three" "$page"
@@ -214,10 +215,26 @@ tampered "the signer of the merchant's AuthRes is nobody" "Merchant : this does 
     merchant evidence signer "$purchase AND type = 'AuthRes'" "" ""
 tampered "the merchant's record has another digest" "Merchant : this does not hold: the merchant's record has the digests" \
     merchant purchase pomd "order_id = '$order_id'" "" ""
+tampered "the gateway's record has another digest" "Gateway : this does not hold: the gateway's record has the digests" \
+    gateway payment pimd "hex(xid) = upper('$xid')" "" ""
+tampered "the merchant carries another sealed receipt" "Merchant : this does not hold: receipt 1 is carried sealed, as the gateway sealed it" \
+    merchant sealed_receipt sealed "number = 0 AND purchase_id = (SELECT id FROM purchase WHERE order_id = '$order_id')" "" ""
+metadata() { sqlite3 -cmd '.timeout 5000' "$sandbox/db/merchant.db" "UPDATE orders SET metadata = '$1' WHERE order_id = '$order_id'"; }
+ok "the card's number is in the merchant's database" metadata '{"n":"4242424242424242"}'
+says 5 "NOT hold" "$order_id"
+ok "which is told" eval 'failed | grep -qF "card'"'"'s number was looked for in the merchant'"'"'s database: not there: it is there"'
+metadata '{}'
+sqlite3 -cmd '.timeout 5000' -cmd 'PRAGMA secure_delete = ON' "$sandbox/db/merchant.db" 'VACUUM; PRAGMA wal_checkpoint(TRUNCATE)' >/dev/null
+says 0 "$page" "$order_id"
+shop_name() { sqlite3 -cmd '.timeout 5000' "$sandbox/db/gateway.db" "UPDATE merchant SET name = '$1' WHERE brand = 'visa'"; }
+ok "a shop is called as the goods are" shop_name "$item"
+says 0 "$page" "$order_id"
+ok "which is said, and no fault" grep -qF 'though the same words stand in its database' "$page"
+shop_name "The Sandbox Shop"
 ok "the wallet's first receipt is gone" sqlite3 -cmd '.timeout 5000' "$sandbox/db/wallet.db" \
     "UPDATE receipt SET number = 70 WHERE hex(xid) = upper('$xid') AND number = 0"
 says 5 "NOT hold" "$order_id"
-ok "and those behind it are no chain" eval 'failed | grep -qF "Wallet : this does not hold: receipt 2 follows the one before: the one before is missing"'
+ok "and those behind it are no chain" eval 'failed | grep -q "Wallet : this does not hold: receipt 2 is .* and follows the one before: the one before is missing"'
 sqlite3 -cmd '.timeout 5000' "$sandbox/db/wallet.db" "UPDATE receipt SET number = 0 WHERE number = 70"
 ok "the merchant's PReq is gone" sqlite3 -cmd '.timeout 5000' "$sandbox/db/merchant.db" \
     "UPDATE evidence SET type = 'Gone' WHERE $purchase AND type = 'PReq'"
@@ -261,4 +278,13 @@ ok "the sandbox goes down" down
 files=$(cd "$sandbox/db" && echo *)
 says 0 "$page" "$order_id"
 is "and leaves nothing beside the databases of a sandbox that is down" "$(cd "$sandbox/db" && echo *)" "$files"
+order_id=$first
+says 0 "$page" "$order_id"
+signed=$(grep -c '✓ signed by the' "$page")
+printf 'another authority' >"$tmp/passphrase" && chmod 600 "$tmp/passphrase"
+ok "another root of the same name" "$bin/setpay-ca" --dir "$tmp/ca" --passphrase-file "$tmp/passphrase" init --name "setpay sandbox"
+cp "$tmp/ca/root.pem" "$sandbox/ca/root.pem"
+says 5 "NOT hold" "$order_id"
+is "under it no signature of anybody leads anywhere" "$(grep -c '✓ signed by the' "$page") $(grep -c 'This copy does not hold' "$page")" "0 $signed"
+ok "and so does no dual signature" test "$(grep -c 'DS does NOT hold' "$page")" = 3
 done_testing

@@ -400,20 +400,21 @@ static void check_receipts(struct explorer *explorer, enum explorer_party party)
     struct setpay_digest previous = {{0}};
     bool is_gap = false;
     for (size_t i = 0; i < explorer->receipt_count; i++) {
+        struct explorer_receipt *receipt = &explorer->receipts[i];
         char what[EXPLORER_WORDS];
-        if (explorer->receipts[i].opened[party].size == 0) {
+        if (receipt->opened[party].size == 0) {
             is_gap = true; /* and no fault, unless there is one behind it */
             continue;
         }
-        if (is_gap) {
-            explorer_note(explorer, party, false, "the one before is missing",
-                          "receipt %zu follows the one before", i + 1);
-            return;
-        }
+        receipt->error[party] =
+            is_gap ? SETPAY_E_RECEIPT : check_receipt(explorer, party, i, &previous);
         (void)snprintf(what, sizeof what,
                        "receipt %zu is the gateway's, of this purchase, and follows the one before",
                        i + 1);
-        note_error(explorer, party, check_receipt(explorer, party, i, &previous), what);
+        explorer_note(explorer, party, receipt->error[party] == SETPAY_OK,
+                      is_gap ? "the one before is missing"
+                             : setpay_error_text(receipt->error[party]),
+                      "%s", what);
     }
 }
 

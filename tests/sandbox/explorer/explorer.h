@@ -59,6 +59,7 @@ struct explorer_held {
 struct explorer_receipt {
     struct setpay_buffer opened[EXPLORER_PARTIES]; /* a packed Signed */
     struct setpay_buffer sealed[EXPLORER_PARTIES]; /* a packed SealedReceipt */
+    enum setpay_error error[EXPLORER_PARTIES];     /* of opened, by check.c; none: SETPAY_OK */
 };
 
 struct explorer_certificates {

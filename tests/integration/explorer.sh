@@ -187,7 +187,7 @@ tampered() { # WHAT IS-SAID PARTY TABLE COLUMN WHERE FROM TO
     ok "which stands at its top" eval 'failed | grep -qF "Something here does not hold"'
     ok "and says: $said" eval 'failed | grep -qF -- "$said" || { failed; false; }'
     ok "and not that all holds" eval '! grep -qF "Everything was computed again, and holds" "$page"'
-    marked=$(grep -c 'This copy does not hold' "$page")
+    marked=$(grep -c 'This copy does not hold' "$page") offers=$(grep -c '<h3><code>PInitRes' "$page")
     put_back "$1" "$2" "$3" "$4" "$before"
     explore "$order_id"
     is "put back, all holds" $? 0
@@ -215,6 +215,9 @@ tampered "the signer of the merchant's AuthRes is nobody" "Merchant : this does 
     merchant evidence signer "$purchase AND type = 'AuthRes'" "" ""
 tampered "the merchant's record has another digest" "Merchant : this does not hold: the merchant's record has the digests" \
     merchant purchase pomd "order_id = '$order_id'" "" ""
+tampered "the merchant's own record of its offer is another one" "Merchant : this does not hold: there is one PInitRes of this rrpid at the merchant" \
+    merchant offer content "order_id = '$order_id'" "The Sandbox Shop" "The Sandbox Ship"
+is "which is a row of its own" "$offers" 2
 tampered "the gateway's record has another digest" "Gateway : this does not hold: the gateway's record has the digests" \
     gateway payment pimd "hex(xid) = upper('$xid')" "" ""
 tampered "the merchant carries another sealed receipt" "Merchant : this does not hold: receipt 1 is carried sealed, as the gateway sealed it" \

@@ -154,6 +154,8 @@ static json_t *items_at_gateway(const struct explorer *explorer)
         looked = true;
         found = found || explorer_database_has(explorer, EXPLORER_GATEWAY, name);
     }
+    if (!explorer->dual[EXPLORER_GATEWAY].has_digests)
+        return known("none", "not there", "it holds nothing of this purchase");
     if (found) /* of another purchase perhaps, or a name that it has for other reasons */
         return known("none", "in no message", "though the same words stand in its database");
     return known("digest", "not there",

@@ -322,11 +322,25 @@ static struct row *row_for(struct rows *rows, const struct explorer_held *held, 
     return new_row(rows, ROW_MESSAGE, held->type);
 }
 
-static void place(struct rows *rows, const struct explorer_held *held)
+/* One message that a party keeps in two places is one content: others are two rows, and told. */
+static void look_for_second(struct explorer *explorer, const struct rows *rows,
+                            const struct explorer_held *held, const struct setpay_id *rrpid)
+{
+    for (size_t i = 0; i < rows->count; i++)
+        if (rows->list[i].type == held->type && rows->list[i].held[held->party] != NULL &&
+            rows->list[i].has_rrpid && setpay_id_equal(&rows->list[i].rrpid, rrpid))
+            explorer_note(explorer, held->party, false, "it keeps two that differ",
+                          "there is one %s of this rrpid at the %s",
+                          setpay_message_type_name(held->type), explorer_party_name(held->party));
+}
+
+static void place(struct explorer *explorer, struct rows *rows, const struct explorer_held *held)
 {
     struct setpay_id rrpid;
     int64_t date_ms;
     bool has_rrpid = find_rrpid(held, &rrpid);
+    if (has_rrpid)
+        look_for_second(explorer, rows, held, &rrpid);
     struct row *row = row_for(rows, held, has_rrpid, &rrpid);
     row->held[held->party] = held;
     if (has_rrpid && !row->has_rrpid) {
@@ -484,7 +498,7 @@ enum setpay_error explorer_rows(struct explorer *explorer, json_t **rows)
     enum setpay_error error = all == NULL || list == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
     if (error == SETPAY_OK) {
         for (size_t i = 0; i < explorer->held_count; i++)
-            place(all, &explorer->held[i]);
+            place(explorer, all, &explorer->held[i]);
         for (size_t i = 0; i < all->count; i++)
             compare(explorer, &all->list[i]);
         add_guessed(all);

@@ -204,8 +204,9 @@ build_for() { # TEST...
         unit) targets+=("build/tests/$test") ;;
         program) targets+=("build/tests/integration/$test") ;;
         script)
-            # Its own tools stand in a folder of its name.
-            for tool in "${test%.sh}"/*.c; do
+            # Its own tools stand in a folder of its name; where it uses another's, it names that.
+            # shellcheck disable=SC2046 # a pattern
+            for tool in "${test%.sh}"/*.c $(sed -n 's|^tools=\$build/\(tests/integration/[a-z_]*\)$|\1/*.c|p' "$test"); do
                 [ ! -f "$tool" ] || targets+=("build/${tool%.c}")
             done
             ;;

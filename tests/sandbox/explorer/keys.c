@@ -122,15 +122,28 @@ static void try_merchant(struct explorer *explorer)
     setpay_envelope_key_free(key);
 }
 
+/* The brand's authorities, each below one that is known by then. Their revocation lists are not
+ * asked: they say what holds now, and not what held when something was signed. */
 static enum setpay_error read_trust(struct explorer *explorer, struct setpay_problem *problem)
 {
-    char root[EXPLORER_PATH], lists[EXPLORER_PATH];
-    struct setpay_crl_load load;
-    if (!explorer_path(root, explorer, "ca", "root", ".pem") ||
-        !explorer_path(lists, explorer, "crls", "", ""))
+    static const char *const kinds[] = {".brand.pem", ".cca.pem", ".mca.pem", ".pca.pem"};
+    char path[EXPLORER_PATH];
+    if (!explorer_path(path, explorer, "ca", "root", ".pem"))
         return setpay_problem_set(problem, SETPAY_E_USAGE, "the folder's name is too long");
-    SETPAY_TRY(setpay_trust_load(root, &explorer->trust, problem));
-    return setpay_trust_load_folder(explorer->trust, lists, setpay_clock_now_ms(), &load);
+    SETPAY_TRY(setpay_trust_load(path, &explorer->trust, problem));
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        struct setpay_certificate *authority = NULL;
+        if (!explorer_path(path, explorer, "crls", explorer->brand, kinds[i]))
+            return setpay_problem_set(problem, SETPAY_E_USAGE, "the folder's name is too long");
+        SETPAY_TRY(setpay_identity_read_certificate(path, &authority, problem));
+        /* What does not lead to the root is not among the known: each check of a chain says so. */
+        enum setpay_error error =
+            setpay_trust_add_ca(explorer->trust, setpay_certificate_der(authority));
+        setpay_certificate_unref(authority);
+        if (error == SETPAY_E_NOMEM)
+            return error;
+    }
+    return SETPAY_OK;
 }
 
 enum setpay_error explorer_read_keys(struct explorer *explorer, struct setpay_problem *problem)

@@ -308,10 +308,13 @@ static enum setpay_error read_asked(struct explorer *explorer, struct setpay_db 
                                 SETPAY_DB_INT(explorer->purchase_id)));
     while (error == SETPAY_OK && setpay_db_next(rows)) {
         struct setpay_digest signer;
+        enum setpay_message_type type = asked_type(setpay_db_get_int(rows, 0));
         setpay_db_get_digest(rows, 3, &signer);
-        error = add_held(explorer, EXPLORER_MERCHANT, "gateway_request",
-                         asked_type(setpay_db_get_int(rows, 0)), setpay_db_get_view(rows, 1),
-                         setpay_db_get_view(rows, 2), &signer);
+        if (type == SETPAY_MESSAGE_ERROR)
+            explorer_note(explorer, EXPLORER_MERCHANT, false, "there is one of no kind",
+                          "each request in its table gateway_request can be read");
+        error = add_held(explorer, EXPLORER_MERCHANT, "gateway_request", type,
+                         setpay_db_get_view(rows, 1), setpay_db_get_view(rows, 2), &signer);
     }
     enum setpay_error end = setpay_db_end(rows);
     return error != SETPAY_OK ? error : end;

@@ -263,7 +263,7 @@ struct search {
     const char *name;
     enum setpay_wire_kind kind;
     struct setpay_view bytes; /* to be compared with; or */
-    uint8_t *out;             /* to be filled */
+    void *out;                /* to be filled */
     int64_t number;
     bool found;
 };
@@ -288,14 +288,14 @@ static enum setpay_error look(void *arg, const struct explorer_field *field)
 bool explorer_find_id(const struct setpay_wire_layout *layout, struct setpay_view content,
                       const char *name, struct setpay_id *id)
 {
-    struct search search = {.name = name, .kind = SETPAY_WIRE_ID, .out = id->bytes};
+    struct search search = {.name = name, .kind = SETPAY_WIRE_ID, .out = id};
     return explorer_fields(layout, content, look, &search) == SETPAY_OK && search.found;
 }
 
 bool explorer_find_digest(const struct setpay_wire_layout *layout, struct setpay_view content,
                           const char *name, struct setpay_digest *digest)
 {
-    struct search search = {.name = name, .kind = SETPAY_WIRE_DIGEST, .out = digest->bytes};
+    struct search search = {.name = name, .kind = SETPAY_WIRE_DIGEST, .out = digest};
     return explorer_fields(layout, content, look, &search) == SETPAY_OK && search.found;
 }
 

@@ -576,8 +576,11 @@ enum setpay_error setpay_wallet_renewer_new(struct setpay_wallet *wallet)
 /* The loop has ended: nothing more comes of the store. */
 void setpay_wallet_renewer_free(struct setpay_wallet *wallet)
 {
-    while (wallet->renewals != NULL)
-        renewal_free(wallet->renewals);
+    struct setpay_wallet_renewal *next;
+    for (struct setpay_wallet_renewal *one = wallet->renewals; one != NULL; one = next) {
+        next = one->next_one;
+        renewal_free(one);
+    }
     if (wallet->renewer == NULL)
         return;
     setpay_timer_free(wallet->renewer->timer);

@@ -25,10 +25,10 @@ struct item {
     int64_t id;
     int64_t purchase_id;
     struct setpay_id token, xid;
-    enum setpay_batch_item_kind kind; /* the same numbers as in the row */
     struct setpay_money amount;
-    bool undone;
     setpay_time_ms decided_ms;
+    enum setpay_batch_item_kind kind; /* the same numbers as in the row */
+    bool undone;
 };
 
 /* ------------------------------------------------------------------ the answer that proves it */

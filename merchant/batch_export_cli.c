@@ -35,7 +35,7 @@ static json_t *sorted(const json_t *items)
 {
     size_t count = json_array_size(items);
     json_t *made = json_array();
-    json_t **list = calloc(count + 1, sizeof *list);
+    json_t **list = calloc(count + 1, sizeof(json_t *));
     if (list == NULL || made == NULL) {
         free(list);
         json_decref(made);
@@ -43,7 +43,7 @@ static json_t *sorted(const json_t *items)
     }
     for (size_t i = 0; i < count; i++)
         list[i] = json_array_get(items, i);
-    qsort(list, count, sizeof *list, by_id);
+    qsort(list, count, sizeof(json_t *), by_id);
     for (size_t i = 0; i < count; i++)
         (void)json_array_append(made, list[i]);
     free(list);

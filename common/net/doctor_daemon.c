@@ -271,7 +271,7 @@ static json_t *clocks_json(const struct setpay_doctor *doctor)
     for (size_t i = 0; i < doctor->clock_count; i++)
         (void)json_array_append_new(
             list, json_pack("{s:s, s:I}", "whose", doctor->clocks[i].whose, "time_ms",
-                            (json_int_t)(setpay_clock_now_ms() + doctor->clocks[i].ahead_ms)));
+                            (json_int_t)setpay_clock_now_ms() + doctor->clocks[i].ahead_ms));
     return list;
 }
 

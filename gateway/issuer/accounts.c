@@ -223,7 +223,7 @@ enum setpay_error setpay_account_authorise(struct setpay_db *db,
                         : reversed     ? "reversed"
                                        : "declined";
     SETPAY_TRY(insert(db, ask, answer, id, authorised, state));
-    if (authorised == 0)
+    if (authorised == 0 || ask->card == NULL)
         return SETPAY_OK;
     SETPAY_TRY(setpay_issuer_stored_begin(db, account, ask->acceptor, ask->rrn, &ask->stored));
     return take(db, ask, id, authorised);

@@ -63,7 +63,7 @@ static double time_calls(bench_fn *fn, void *arg, clockid_t clock, long calls)
 void bench_measure(bench_fn *fn, void *arg, enum bench_clock which, struct bench_timing *timing)
 {
     clockid_t clock = which == BENCH_CPU ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC;
-    double values[RUNS_MAX];
+    double values[RUNS_MAX] = {0};
     unsigned runs = bench_plan.runs < RUNS_MAX ? bench_plan.runs : RUNS_MAX;
     fn(arg); /* what only the first call does */
     double one_us = time_calls(fn, arg, clock, 3);

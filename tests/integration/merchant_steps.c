@@ -456,7 +456,7 @@ static void move_gateway(int64_t days)
 {
     json_decref(
         test_gateway_control(market.gateway, "testing.clock",
-                             json_pack("{s:I}", "offset_ms", (json_int_t)(days * SETPAY_DAY_MS))));
+                             json_pack("{s:I}", "offset_ms", (json_int_t)days * SETPAY_DAY_MS)));
 }
 
 /* The gateway has ended a hold of which the merchant does not know yet: a refund that meets that is

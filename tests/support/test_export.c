@@ -157,8 +157,8 @@ static void add_word(const struct test_export_knobs *k, const struct setpay_wall
                                .amount = p->amount,
                                .oimd = p->oimd,
                                .gateway_sign = p->gateway_sign};
-    strcpy(word.lid_m, p->lid_m);
-    strcpy(word.merchant_id, p->merchant_id);
+    (void)snprintf(word.lid_m, sizeof word.lid_m, "%s", p->lid_m);
+    (void)snprintf(word.merchant_id, sizeof word.merchant_id, "%s", p->merchant_id);
     word.amount.minor = status == SETPAY_STATUS_AUTHORISED ? p->amount.minor : 0;
     if (k->word != NULL)
         k->word(&word);
@@ -209,18 +209,18 @@ static void fill_record(const struct setpay_pinit_res *offer, const struct test_
     p->created_ms = order->oi.date_ms;
     p->updated_ms = order->oi.date_ms + 5000;
     p->expiry_ms = order->oi.expiry_ms;
-    strcpy(p->brand, offer->brand);
-    strcpy(p->merchant_id, offer->merchant_id);
-    strcpy(p->merchant_name, offer->merchant_name);
+    (void)snprintf(p->brand, sizeof p->brand, "%s", offer->brand);
+    (void)snprintf(p->merchant_id, sizeof p->merchant_id, "%s", offer->merchant_id);
+    (void)snprintf(p->merchant_name, sizeof p->merchant_name, "%s", offer->merchant_name);
     p->lid_c = offer->lid_c;
-    strcpy(p->lid_m, offer->lid_m);
+    (void)snprintf(p->lid_m, sizeof p->lid_m, "%s", offer->lid_m);
     p->amount = offer->amount;
     p->oimd = order->oimd;
     p->pomd = order->pomd;
     p->cardholder = order->oi.cardholder;
     p->gateway_sign = order->oi.gateway_sign;
     p->said = SETPAY_STATUS_AUTHORISED;
-    strcpy(p->disagreement, BREACH_WORDS);
+    (void)snprintf(p->disagreement, sizeof p->disagreement, "%s", BREACH_WORDS);
     p->breach = true;
 }
 

@@ -41,7 +41,7 @@ static void move_clock(int64_t days)
 {
     json_decref(
         test_gateway_control(gateway, "testing.clock",
-                             json_pack("{s:I}", "offset_ms", (json_int_t)(days * SETPAY_DAY_MS))));
+                             json_pack("{s:I}", "offset_ms", (json_int_t)days * SETPAY_DAY_MS)));
 }
 
 static void script(const char *key, int value)

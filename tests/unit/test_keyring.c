@@ -185,7 +185,7 @@ static void expect_in_use(const struct fixture *f, const struct test_party *part
 static void an_exchange_keeps_the_pair_before(void **state)
 {
     struct fixture *f = *state;
-    struct setpay_party_earlier earlier;
+    struct setpay_party_earlier earlier = {.replaced_ms = 0};
     struct setpay_problem problem;
     struct stat before, after;
     bool present = false;

@@ -36,6 +36,13 @@ static void make_order(const char *key, char *order_id)
     (void)snprintf(order_id, SETPAY_ORDER_ID_SIZE, "%s", test_api_text(&test, "order_id"));
 }
 
+static void add(char *path, size_t size, const char *end)
+{
+    size_t length = strlen(path);
+    assert_true(length + strlen(end) < size);
+    (void)snprintf(path + length, size - length, "%s", end);
+}
+
 /* METHOD PATH with a body (may be NULL) and no key. */
 static int send_plain(const char *method, const char *path, const char *body)
 {
@@ -224,13 +231,13 @@ static void test_a_webhook_shows_its_secret_once(void **state)
     assert_int_equal(send_plain("PATCH", path, "{\"enabled\":false}"), 200);
     assert_string_equal(test_api_text(&test, "status"), "disabled");
     assert_null(strstr(reply.body, "secret"));
-    strcat(path, "/test");
+    add(path, sizeof path, "/test");
     assert_int_equal(test_api_post(&test, path, "t1", NULL, &reply), 409);
     assert_string_equal(test_api_text(&test, "type"), URN "webhook-state");
     path[strlen(path) - 5] = '\0';
     assert_int_equal(send_plain("PATCH", path, "{\"url\":\"ftp://a.example/\"}"), 422);
     assert_int_equal(send_plain("PATCH", path, "{\"enabled\":true,\"events\":[]}"), 200);
-    strcat(path, "/rotate");
+    add(path, sizeof path, "/rotate");
     assert_int_equal(test_api_post(&test, path, "r1", NULL, &reply), 200);
     assert_string_not_equal(test_api_text(&test, "secret"), secret);
     path[strlen(path) - 7] = '\0';
@@ -303,7 +310,8 @@ static void test_attempts_are_booked_and_a_dead_webhook_is_switched_off(void **s
     attempt(&trying, SETPAY_DELIVERY_REFUSED, 500, now_ms);
     assert_int_equal(trying.attempt.attempts, 1);
     assert_false(trying.attempt.gave_up);
-    strcpy(strrchr(path, '/'), "/deliveries");
+    *strrchr(path, '/') = '\0';
+    add(path, sizeof path, "/deliveries");
     assert_int_equal(test_api_get(&test, path, &reply), 200);
     const json_t *row = json_array_get(json_object_get(test.answer, "deliveries"), 0);
     assert_string_equal(json_string_value(json_object_get(row, "status")), "pending");
@@ -331,7 +339,7 @@ static void test_attempts_are_booked_and_a_dead_webhook_is_switched_off(void **s
     assert_int_equal(test_api_sql(&test, "SELECT status FROM webhook"), SETPAY_WEBHOOK_FAILED);
     assert_int_equal(test_api_post(&test, again, "a3", NULL, &reply), 409);
     /* One that says 410 is taken at its word. */
-    strcpy(strrchr(path, '/'), "");
+    *strrchr(path, '/') = '\0';
     assert_int_equal(send_plain("PATCH", path, "{\"enabled\":true}"), 200);
     assert_true(json_is_null(json_object_get(test.answer, "failing_since")));
     attempt(&trying, SETPAY_DELIVERY_REFUSED, 410, now_ms + 2 * SETPAY_DAY_MS);

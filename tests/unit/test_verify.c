@@ -480,10 +480,11 @@ static void a_text_that_is_no_file(void **state)
     struct setpay_wallet_verdict verdict = {0};
     json_t *file = test_export_good();
     char *text = json_dumps(file, 0);
+    assert_non_null(text);
     size_t size = strlen(text);
     char *more = malloc(size + 64);
     (void)state;
-    assert_true(text != NULL && more != NULL);
+    assert_non_null(more);
     static const char *const others[] = {
         "", "[]", "{}", "null", "{\"setpay_receipt\":\"1\"}", "\xff\xfe"};
     for (size_t i = 0; i < COUNT(others); i++)

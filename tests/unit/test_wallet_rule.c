@@ -167,8 +167,8 @@ static void a_rule_must_make_sense(void **state)
         struct setpay_problem problem = {{0}};
         rule.each.minor = rows[i].each;
         rule.day.minor = rows[i].day;
-        strcpy(rule.day.currency, rows[i].currency);
-        strcpy(rule.merchant_id, rows[i].merchant);
+        (void)snprintf(rule.day.currency, sizeof rule.day.currency, "%s", rows[i].currency);
+        (void)snprintf(rule.merchant_id, sizeof rule.merchant_id, "%s", rows[i].merchant);
         rule.until_ms = rows[i].until_ms;
         enum setpay_error error = setpay_wallet_rule_check_sound(&rule, NOW, &problem);
         assert_int_equal(error, rows[i].words == NULL ? SETPAY_OK : SETPAY_E_INVALID);
@@ -283,7 +283,8 @@ static void the_day_is_24_hours(void **state)
         for (size_t i = 0; i < sizeof evenings / sizeof evenings[0]; i++) {
             /* Far from each other, by years. */
             setpay_time_ms at = evenings[i] + (setpay_time_ms)(zone * 4 + i) * 728 * SETPAY_DAY_MS;
-            buy((struct bought){.first = first++, .created_ms = at});
+            buy((struct bought){.first = first, .created_ms = at});
+            first++;
             assert_int_equal(spent_at(at), 1000);
             assert_int_equal(spent_at(at + 2 * SETPAY_MINUTE_MS), 1000); /* over midnight */
             assert_int_equal(spent_at(at + SETPAY_DAY_MS - 1), 1000);

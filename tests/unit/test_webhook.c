@@ -184,7 +184,7 @@ static void test_repeats_grow_apart_and_end(void **state)
     setpay_time_ms now_ms = 1000000;
     setpay_time_ms next_ms = 0;
     int64_t attempts = 1;
-    int64_t waits[32];
+    int64_t waits[32] = {0};
     while (setpay_delivery_next(&rules, attempts, 1000000, now_ms, 0, 0, &next_ms)) {
         assert_true(attempts < 32);
         waits[attempts - 1] = next_ms - now_ms;

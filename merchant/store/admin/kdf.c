@@ -124,7 +124,8 @@ enum setpay_error setpay_kdf_check(struct setpay_kdf *kdf, struct setpay_secret 
     }
     (void)pthread_mutex_unlock(&kdf->lock);
     if (!is_full)
-        return SETPAY_OK;
+        // cppcheck-suppress memleak
+        return SETPAY_OK; /* it is in the queue */
     kdf->executor.release(kdf->executor.self);
     free(job);
     return SETPAY_E_BUSY;

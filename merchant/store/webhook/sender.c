@@ -361,8 +361,11 @@ void setpay_sender_free(struct setpay_sender *sender)
 {
     if (sender == NULL)
         return;
-    while (sender->sendings != NULL)
-        sending_free(sender->sendings);
+    struct sending *next;
+    for (struct sending *one = sender->sendings; one != NULL; one = next) {
+        next = one->next;
+        sending_free(one);
+    }
     if (sender->watcher != NULL)
         setpay_store_unwatch(sender->watcher);
     setpay_transfers_free(sender->transfers);

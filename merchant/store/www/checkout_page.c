@@ -184,11 +184,14 @@ static enum setpay_error read_form(const struct setpay_form *form, struct checko
             checkout->fault = fault;
         error = error != SETPAY_OK ? error : one;
     }
-    for (char *c = address->region; *c != '\0'; c++)
-        *c = *c >= 'a' && *c <= 'z' ? (char)(*c - 'a' + 'A') : *c;
+    for (char *c = address->region; *c != '\0'; c++) {
+        if (*c >= 'a' && *c <= 'z')
+            *c = (char)(*c - 'a' + 'A');
+    }
     const char *seen = setpay_form_get(form, "seen");
     size_t digits = strspn(seen, "0123456789");
-    checkout->seen_minor = digits > 0 && digits < 16 && seen[digits] == '\0' ? atoll(seen) : -1;
+    checkout->seen_minor =
+        digits > 0 && digits < 16 && seen[digits] == '\0' ? strtoll(seen, NULL, 10) : -1;
     checkout->looks = setpay_form_get(form, "look")[0] != '\0';
     if (!setpay_shop_is_slug(checkout->way))
         checkout->way[0] = '\0';

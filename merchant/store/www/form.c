@@ -28,7 +28,10 @@ static enum setpay_error decode(char *text)
             if (*out++ == '\0')
                 return SETPAY_E_INVALID;
         } else {
-            *out++ = *in == '+' ? ' ' : *in;
+            *out = *in;
+            if (*in == '+')
+                *out = ' ';
+            out++;
         }
     }
     *out = '\0';

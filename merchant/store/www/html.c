@@ -22,7 +22,9 @@ static bool is_name(char c)
 
 static char lower(char c)
 {
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+    if (c >= 'A' && c <= 'Z')
+        return (char)(c - 'A' + 'a');
+    return c;
 }
 
 /* Adds to a name; one that is too long for its room is none that matters, and keeps its start. */

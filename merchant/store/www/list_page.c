@@ -41,8 +41,8 @@ static int64_t read_price(const struct listing *listing, const char *name)
     if (value[0] == '\0' || strlen(value) > 20)
         return -1;
     (void)snprintf(text, sizeof text, "%s %s", value, listing->www->options.settings.currency);
-    for (char *comma = text; *comma != '\0'; comma++)
-        *comma = *comma == ',' ? '.' : *comma;
+    for (char *comma = strchr(text, ','); comma != NULL; comma = strchr(comma, ','))
+        *comma = '.';
     return setpay_money_parse(text, &money) == SETPAY_OK ? money.minor : -1;
 }
 

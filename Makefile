@@ -458,6 +458,7 @@ MERCHANT_STORE := \
 	merchant/store/order_terms.c \
 	merchant/store/order_tell.c \
 	merchant/store/part.c \
+	merchant/store/part_settle.c \
 	merchant/store/part_store.c \
 	merchant/store/picture.c \
 	merchant/store/product.c \
@@ -726,6 +727,7 @@ UNIT_TESTS := \
 	test_order \
 	test_payment_store \
 	test_part \
+	test_part_settle \
 	test_quote \
 	test_receipt \
 	test_refusals \
@@ -825,6 +827,7 @@ INTEGRATION_TESTS := \
 	tests/integration/agreements.sh \
 	tests/integration/salts.sh \
 	tests/integration/owner.sh \
+	tests/integration/parts.sh \
 	tests/integration/shop.sh \
 	tests/integration/shop_rush.sh \
 	tests/integration/units.sh \

@@ -104,8 +104,8 @@ setpay_control_handler_fn setpay_merchant_on_purchase_evidence;
     {"order.capture", setpay_merchant_on_order_capture,                                            \
      "take what is held: order_id, amount, currency"},                                             \
     {"order.refund", setpay_merchant_on_order_refund,                                              \
-     "give back what was captured: order_id; amount, currency, capture_id, or lines, restock"},    \
-    {"order.ship", setpay_merchant_on_order_ship, "a part is sent: order_id, lines, tracking"},    \
+     "give back what was captured: order_id; amount, currency, capture_id, or lines, of, restock"},    \
+    {"order.ship", setpay_merchant_on_order_ship, "a part is sent: order_id, lines, carrier, tracking, tracking_url"},    \
     {"order.undo", setpay_merchant_on_order_undo, "undo a capture or refund: order_id, id"},       \
     {"batch.list", setpay_merchant_on_batch_list, "batches: limit, cursor"},                       \
     {"batch.show", setpay_merchant_on_batch_show, "a batch: batch, brand"},                        \

@@ -39,15 +39,15 @@ static const struct setpay_flag purchase_list_flags[] = {
 };
 static const struct setpay_flag capture_flags[] = {{"amount", SETPAY_FLAG_MONEY, NULL}, {0}};
 static const struct setpay_flag refund_flags[] = {
-    {"amount", SETPAY_FLAG_MONEY, NULL},
-    {"capture", SETPAY_FLAG_TEXT, "capture_id"},
-    {"line", SETPAY_FLAG_LINE, NULL},
-    {"restock", SETPAY_FLAG_SWITCH, "restock"},
-    {0},
+    {"amount", SETPAY_FLAG_MONEY, NULL},        {"capture", SETPAY_FLAG_TEXT, "capture_id"},
+    {"line", SETPAY_FLAG_LINE, NULL},           {"of", SETPAY_FLAG_TEXT, "of"},
+    {"restock", SETPAY_FLAG_SWITCH, "restock"}, {0},
 };
 static const struct setpay_flag ship_flags[] = {
     {"line", SETPAY_FLAG_LINE, NULL},
+    {"carrier", SETPAY_FLAG_TEXT, "carrier"},
     {"tracking", SETPAY_FLAG_TEXT, "tracking"},
+    {"tracking-url", SETPAY_FLAG_TEXT, "tracking_url"},
     {0},
 };
 static const struct setpay_flag undo_flags[] = {{"id", SETPAY_FLAG_TEXT, "id"}, {0}};
@@ -181,14 +181,15 @@ static const struct setpay_operator_command commands[] = {
      "order_id",
      refund_flags,
      setpay_merchant_words_order,
-     "ORDER [--amount \"12.50 EUR\"] [--capture ID] | ORDER --line N=QUANTITY... [--restock]",
+     "ORDER [--amount \"12.50 EUR\"] [--capture ID] | ORDER --line N=QUANTITY..."
+     " [--of unsent|sent] [--restock]",
      "give back what was captured, or a part of it"},
     {{"order", "ship"},
      "order.ship",
      "order_id",
      ship_flags,
      setpay_merchant_words_order,
-     "ORDER [--line N=QUANTITY]... [--tracking TEXT]",
+     "ORDER [--line N=QUANTITY]... [--carrier NAME] [--tracking TEXT] [--tracking-url URL]",
      "say that lines of it, or all that is left, are sent; and take what they cost"},
     {{"order", "undo"},
      "order.undo",

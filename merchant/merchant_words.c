@@ -123,6 +123,18 @@ static void print_agreement(const json_t *order)
     putchar('\n');
 }
 
+static void print_tracking(const json_t *part)
+{
+    static const char *const members[] = {"carrier", "tracking", "tracking_url"};
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+        const char *text = json_string_value(json_object_get(part, members[i]));
+        if (text != NULL) {
+            printf("%s", i == 1 ? ", tracking " : ", ");
+            print_safely(text);
+        }
+    }
+}
+
 /* Shipments and returns: which lines, and how many of each. */
 static void print_parts(const json_t *order, const char *list)
 {
@@ -131,7 +143,6 @@ static void print_parts(const json_t *order, const char *list)
     const json_t *part, *line;
     json_array_foreach(json_object_get(order, list), index, part)
     {
-        const char *tracking = json_string_value(json_object_get(part, "tracking"));
         printf("%-14s %s  %-10s %16s  ", index == 0 ? list : "", setpay_operator_text(part, "id"),
                setpay_operator_text(part, "status"),
                money_of(part, "amount", setpay_operator_text(part, "currency"), amount));
@@ -140,10 +151,7 @@ static void print_parts(const json_t *order, const char *list)
             printf("%s%lld x ", k > 0 ? ", " : "", int_of(line, "quantity"));
             print_safely(setpay_operator_text(line, "name"));
         }
-        if (tracking != NULL) {
-            printf(", tracking ");
-            print_safely(tracking);
-        }
+        print_tracking(part);
         if (json_is_true(json_object_get(part, "restocked")))
             printf(", back in stock");
         putchar('\n');

@@ -10,9 +10,9 @@
 
 #include "merchant/store/order_tell.h"
 #include "merchant/store/part.h"
-#include "merchant/store/stock.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 const char *setpay_order_action_name(enum setpay_order_action action)
 {
@@ -66,22 +66,63 @@ static enum setpay_error check_void(struct setpay_db *db, const struct setpay_pa
     return minor > 0 ? SETPAY_OK : SETPAY_E_STATE;
 }
 
-/* Where a part was sent and the rest is given up, nobody else will put the rest on the shelf: the
- * purchase is not released, it was captured in part. */
-static enum setpay_error return_unsent(struct setpay_db *db, const struct setpay_order_view *view,
-                                       setpay_time_ms now_ms)
+/* The releases that a void has asked for. */
+struct releases {
+    int64_t after; /* the last step before it */
+    int64_t first, last;
+};
+
+static enum setpay_error find_release(void *arg, const struct setpay_step_view *step)
 {
-    bool shipped = false;
-    for (size_t i = 0; i < view->parts->line_count; i++)
-        shipped = shipped || view->parts->lines[i].shipped > 0;
-    for (size_t i = 0; i < view->parts->line_count && shipped; i++) {
-        int64_t rest = setpay_part_sendable(&view->parts->lines[i]);
-        const char *sku = view->order.items[i].sku;
-        if (rest > 0 && sku[0] != '\0')
-            SETPAY_TRY(
-                setpay_stock_return(db, view->order.order_id, sku, rest, "not sent", now_ms));
-    }
+    struct releases *releases = arg;
+    if (step->number <= releases->after || step->kind != SETPAY_MERCHANT_STEP_RELEASE)
+        return SETPAY_OK;
+    if (releases->first == 0)
+        releases->first = step->number;
+    releases->last = step->number;
     return SETPAY_OK;
+}
+
+/* What of the goods was never sent, into counts. */
+static size_t count_unsent(const struct setpay_parts *parts, struct setpay_part_count *counts)
+{
+    size_t count = 0;
+    bool shipped = false;
+    for (size_t i = 0; i < parts->line_count; i++) {
+        int64_t rest = setpay_part_sendable(&parts->lines[i]);
+        shipped = shipped || parts->lines[i].shipped > 0;
+        if (rest > 0)
+            counts[count++] = (struct setpay_part_count){.position = i, .quantity = rest};
+    }
+    return shipped ? count : 0;
+}
+
+/* Where a part was sent and the rest is given up, nobody else will put the rest on the shelf: the
+ * purchase is not released, it was captured in part. It is there when the gateway has released what
+ * is held for it. */
+static enum setpay_error give_up_unsent(struct setpay_db *db,
+                                        const struct setpay_payment_port *port,
+                                        const struct setpay_order_view *view, setpay_time_ms now_ms)
+{
+    struct setpay_part part = {.kind = SETPAY_PART_GIVEN_UP, .restock = true, .created_ms = now_ms};
+    struct releases releases = {.after = 0};
+    for (size_t i = 0; i < view->step_count; i++) {
+        if (view->steps[i].step.number > releases.after)
+            releases.after = view->steps[i].step.number;
+    }
+    SETPAY_TRY(port->list_steps(db, &view->order.xid, find_release, &releases));
+    if (releases.first == 0)
+        return SETPAY_OK; /* all of it is reversed, and comes back with that */
+    part.first_step = releases.first;
+    part.last_step = releases.last;
+    part.counts = calloc(SETPAY_LIMIT_OFFER_ITEMS, sizeof *part.counts);
+    if (part.counts == NULL)
+        return SETPAY_E_NOMEM;
+    part.count = count_unsent(view->parts, part.counts);
+    enum setpay_error error =
+        part.count > 0 ? setpay_part_insert(db, view->order.order_id, &part) : SETPAY_OK;
+    free(part.counts);
+    return error;
 }
 
 static enum setpay_error act_on(struct setpay_db *db, const struct setpay_payment_port *port,
@@ -126,7 +167,7 @@ enum setpay_error setpay_order_act(struct setpay_db *db, const struct setpay_pay
     bool is_new = view->order.end == SETPAY_ORDER_GOES_ON;
     enum setpay_error error = act_on(db, port, action, now_ms, &view->order);
     if (error == SETPAY_OK && action == SETPAY_ORDER_VOID && is_new)
-        error = return_unsent(db, view, now_ms);
+        error = give_up_unsent(db, port, view, now_ms);
     if (error == SETPAY_E_STATE || error == SETPAY_E_NOT_FOUND)
         return SETPAY_E_INTERNAL; /* order and purchase disagree: what was written must go */
     SETPAY_TRY(error);

@@ -8,9 +8,8 @@
 #include "merchant/store/order_step.h"
 
 #include "common/base/money.h"
-#include "merchant/store/event.h"
+#include "merchant/store/order_tell.h"
 #include "merchant/store/part.h"
-#include "merchant/store/stock.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -107,11 +106,13 @@ static enum setpay_error keep_part(struct doing *doing, enum setpay_part_kind ki
     struct setpay_part part = {.kind = kind,
                                .first_step = doing->result->first_step,
                                .last_step = doing->result->last_step,
-                               .restocked = request->restock,
+                               .restock = request->restock,
                                .created_ms = doing->now_ms,
                                .counts = counts,
                                .count = count};
+    memcpy(part.carrier, request->carrier, sizeof part.carrier);
     memcpy(part.tracking, request->tracking, sizeof part.tracking);
+    memcpy(part.tracking_url, request->tracking_url, sizeof part.tracking_url);
     return setpay_part_insert(doing->db, doing->result->view.order.order_id, &part);
 }
 
@@ -179,19 +180,6 @@ static enum setpay_error ship(struct doing *doing)
     return error;
 }
 
-static enum setpay_error restock(struct doing *doing, const struct setpay_part_count *counts,
-                                 size_t count)
-{
-    const struct setpay_order *order = &doing->result->view.order;
-    for (size_t i = 0; i < count; i++) {
-        const struct setpay_item *item = &order->items[counts[i].position];
-        if (item->sku[0] != '\0')
-            SETPAY_TRY(setpay_stock_return(doing->db, order->order_id, item->sku,
-                                           counts[i].quantity, "returned", doing->now_ms));
-    }
-    return SETPAY_OK;
-}
-
 static enum setpay_error refund_counts(struct doing *doing, struct setpay_part_count *counts)
 {
     struct setpay_order_view *view = &doing->result->view;
@@ -203,8 +191,6 @@ static enum setpay_error refund_counts(struct doing *doing, struct setpay_part_c
     doing->asked_minor = minor;
     if (minor > 0) /* what was free is given back for nothing */
         SETPAY_TRY(refund(doing, minor));
-    if (doing->request->part->restock)
-        SETPAY_TRY(restock(doing, counts, count));
     return keep_part(doing, SETPAY_PART_REFUND, counts, count);
 }
 
@@ -215,24 +201,6 @@ static enum setpay_error refund_lines(struct doing *doing)
         return SETPAY_E_NOMEM;
     enum setpay_error error = refund_counts(doing, counts);
     free(counts);
-    return error;
-}
-
-static enum setpay_error tell_shipped(struct setpay_db *db, const struct setpay_order_view *view,
-                                      setpay_time_ms now_ms)
-{
-    const struct setpay_parts *parts = view->parts;
-    bool whole = true;
-    json_t *data = setpay_order_event_json(view);
-    if (data == NULL)
-        return SETPAY_E_NOMEM;
-    if (json_object_set_new(data, "shipment",
-                            setpay_part_json(view, &parts->list[parts->count - 1], &whole)) != 0)
-        whole = false;
-    enum setpay_error error =
-        whole ? setpay_event_add(db, "order.shipped", view->order.order_id, data, now_ms)
-              : SETPAY_E_NOMEM;
-    json_decref(data);
     return error;
 }
 
@@ -336,11 +304,13 @@ enum setpay_error setpay_order_step(struct setpay_db *db, const struct setpay_pa
     if (!gateway_allowed)
         return SETPAY_E_DRAINING; /* what was written goes with the operation */
     xid = doing.payment->xid;
+    /* What asks the gateway for nothing is settled here and now. */
+    SETPAY_TRY(setpay_order_tell(db, port, order_id, now_ms));
     setpay_order_view_clear(view);
     SETPAY_TRY(setpay_order_view_find(db, port, order_id, now_ms, view));
     result->under_way =
         result->last_step != 0 && setpay_order_is_under_way(view, &xid, result->last_step);
-    return action == SETPAY_ORDER_SHIP ? tell_shipped(db, view, now_ms) : SETPAY_OK;
+    return SETPAY_OK;
 }
 
 /* ------------------------------------------------------------------ words */

@@ -5,6 +5,7 @@
 
 #include "merchant/store/event.h"
 #include "merchant/store/order_json.h"
+#include "merchant/store/part.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -89,6 +90,8 @@ static enum setpay_error tell(struct setpay_db *db, const struct setpay_payment_
         if (error == SETPAY_OK)
             error = setpay_db_notify(db, &some_order, 0);
     }
+    if (error == SETPAY_OK)
+        error = setpay_parts_settle(db, &view, now_ms);
     setpay_order_view_clear(&view);
     return error;
 }

@@ -2,7 +2,7 @@
  * Events of orders. An order's status is computed (order_status.h), so an event is what is found
  * when it is computed inside an operation that may have changed it, and differs from what was told
  * last. Whoever changes an order or one of its purchases calls setpay_order_tell at the end of the
- * same operation.
+ * same operation. What follows from the parts of an order (part.h) follows there too.
  */
 #ifndef SETPAY_MERCHANT_STORE_ORDER_TELL_H
 #define SETPAY_MERCHANT_STORE_ORDER_TELL_H

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 /* ------------------------------------------------------------------ worth */
 
@@ -45,22 +46,42 @@ int64_t setpay_parts_shipped_minor(const struct setpay_parts *parts)
 
 /* ------------------------------------------------------------------ what is left */
 
-int64_t setpay_part_sendable(const struct setpay_part_line *line)
+/* What was sent, or was given back as sent: a piece that was paid back is not sent anew, also where
+ * the shipment that it went with has fallen away since. */
+static int64_t gone(const struct setpay_part_line *line)
 {
-    return line->kind == SETPAY_LINE_GOODS ? line->quantity - line->shipped - line->unsent : 0;
+    int64_t returned = line->refunded - line->unsent;
+    return line->shipped > returned ? line->shipped : returned;
 }
 
-int64_t setpay_part_refundable(const struct setpay_parts *parts, size_t position, bool paid_as_sent)
+int64_t setpay_part_sendable(const struct setpay_part_line *line)
+{
+    return line->kind == SETPAY_LINE_GOODS ? line->quantity - gone(line) - line->unsent : 0;
+}
+
+/* Shipping is sent with the first piece that is. */
+static int64_t refundable_shipping(const struct setpay_parts *parts, size_t position,
+                                   bool paid_as_sent, enum setpay_part_of of)
 {
     const struct setpay_part_line *line = &parts->lines[position];
-    int64_t paid = line->quantity;
+    bool sent = anything_is_sent(parts);
+    if ((paid_as_sent && !sent) || (of == SETPAY_PART_OF_SENT && !sent) ||
+        (of == SETPAY_PART_OF_UNSENT && sent))
+        return 0;
+    return line->quantity - line->refunded;
+}
+
+int64_t setpay_part_refundable(const struct setpay_parts *parts, size_t position, bool paid_as_sent,
+                               enum setpay_part_of of)
+{
+    const struct setpay_part_line *line = &parts->lines[position];
     if (line->kind == SETPAY_LINE_TAX)
         return 0;
-    if (paid_as_sent && line->kind == SETPAY_LINE_GOODS)
-        paid = line->shipped;
-    if (paid_as_sent && line->kind == SETPAY_LINE_SHIPPING && !anything_is_sent(parts))
-        paid = 0;
-    return paid > line->refunded ? paid - line->refunded : 0;
+    if (line->kind == SETPAY_LINE_SHIPPING)
+        return refundable_shipping(parts, position, paid_as_sent, of);
+    int64_t sent = gone(line) - (line->refunded - line->unsent);
+    int64_t unsent = paid_as_sent ? 0 : setpay_part_sendable(line);
+    return of == SETPAY_PART_OF_SENT ? sent : of == SETPAY_PART_OF_UNSENT ? unsent : sent + unsent;
 }
 
 bool setpay_parts_are_sent(const struct setpay_parts *parts)
@@ -78,16 +99,29 @@ struct taking {
     struct setpay_parts *parts;
     const struct setpay_order *order;
     enum setpay_part_kind kind;
+    enum setpay_part_of of;
     bool paid_as_sent;
     int64_t wanted[SETPAY_LIMIT_OFFER_ITEMS];
 };
 
 static int64_t left_of(const struct taking *taking, size_t position)
 {
-    int64_t left = taking->kind == SETPAY_PART_SHIPMENT
-                       ? setpay_part_sendable(&taking->parts->lines[position])
-                       : setpay_part_refundable(taking->parts, position, taking->paid_as_sent);
+    int64_t left =
+        taking->kind == SETPAY_PART_SHIPMENT
+            ? setpay_part_sendable(&taking->parts->lines[position])
+            : setpay_part_refundable(taking->parts, position, taking->paid_as_sent, taking->of);
     return left - taking->wanted[position];
+}
+
+/* What a piece that is left can. */
+static const char *can_be(const struct taking *taking)
+{
+    static const char *const words[] = {
+        [SETPAY_PART_OF_ANY] = "be given back",
+        [SETPAY_PART_OF_UNSENT] = "be given back that were paid and not sent",
+        [SETPAY_PART_OF_SENT] = "be given back that were sent",
+    };
+    return taking->kind == SETPAY_PART_SHIPMENT ? "be shipped" : words[taking->of];
 }
 
 /* A SKU may stand in several lines: from the first on, as far as there is something left. */
@@ -115,8 +149,7 @@ static enum setpay_error want_sku(struct taking *taking, const char *sku, int64_
         return SETPAY_OK;
     (void)setpay_json_fault_set(fault, field, "%lld of %.64s are wanted, and %lld left to %s",
                                 (long long)quantity, sku, (long long)(quantity - missing),
-                                taking->kind == SETPAY_PART_SHIPMENT ? "be shipped"
-                                                                     : "be given back");
+                                can_be(taking));
     return SETPAY_E_AMOUNT_LIMIT;
 }
 
@@ -143,10 +176,9 @@ static enum setpay_error want_line(struct taking *taking, size_t position, int64
     if (quantity <= left)
         return SETPAY_OK;
     (void)snprintf(field, sizeof field, "lines[%zu].quantity", index);
-    (void)setpay_json_fault_set(
-        fault, field, "%lld of the line %zu are wanted, and %lld left to %s", (long long)quantity,
-        position + 1, (long long)left,
-        taking->kind == SETPAY_PART_SHIPMENT ? "be shipped" : "be given back");
+    (void)setpay_json_fault_set(fault, field,
+                                "%lld of the line %zu are wanted, and %lld left to %s",
+                                (long long)quantity, position + 1, (long long)left, can_be(taking));
     return SETPAY_E_AMOUNT_LIMIT;
 }
 
@@ -166,18 +198,17 @@ static enum setpay_error read_wants(struct taking *taking,
     return SETPAY_OK;
 }
 
-/* The pieces go; returns what those of a refund are worth. Pieces that were sent come back first:
- * who has them has sent them back. */
-static int64_t apply(struct setpay_part_line *line, enum setpay_part_kind kind,
-                     struct setpay_part_count *count)
+/* The pieces go; returns what those of a refund are worth. */
+static int64_t apply(const struct taking *taking, struct setpay_part_count *count)
 {
-    if (kind == SETPAY_PART_SHIPMENT) {
+    struct setpay_part_line *line = &taking->parts->lines[count->position];
+    if (taking->kind == SETPAY_PART_SHIPMENT) {
         line->shipped += count->quantity;
         return 0;
     }
-    int64_t sent = line->shipped - (line->refunded - line->unsent);
-    if (line->kind == SETPAY_LINE_GOODS && count->quantity > sent)
-        count->unsent = count->quantity - (sent > 0 ? sent : 0);
+    int64_t unsent =
+        taking->paid_as_sent || taking->of == SETPAY_PART_OF_SENT ? 0 : setpay_part_sendable(line);
+    count->unsent = count->quantity < unsent ? count->quantity : unsent;
     int64_t minor = setpay_part_share(line, line->refunded, line->refunded + count->quantity);
     line->refunded += count->quantity;
     line->unsent += count->unsent;
@@ -193,6 +224,7 @@ enum setpay_error setpay_parts_take(struct setpay_parts *parts, const struct set
     struct taking taking = {.parts = parts,
                             .order = order,
                             .kind = kind,
+                            .of = request->of,
                             .paid_as_sent = order->capture == SETPAY_CAPTURE_ON_SHIPMENT};
     SETPAY_TRY(read_wants(&taking, request, fault));
     *count = 0;
@@ -201,7 +233,7 @@ enum setpay_error setpay_parts_take(struct setpay_parts *parts, const struct set
         struct setpay_part_count one = {.position = i, .quantity = taking.wanted[i]};
         if (one.quantity == 0)
             continue;
-        *minor += apply(&parts->lines[i], kind, &one);
+        *minor += apply(&taking, &one);
         counts[(*count)++] = one;
     }
     return *count > 0 ? SETPAY_OK : SETPAY_E_STATE;
@@ -241,15 +273,71 @@ static enum setpay_error read_want(const json_t *json, size_t index,
 
 bool setpay_part_is_meant(const json_t *body)
 {
-    return json_object_get(body, "lines") != NULL || json_object_get(body, "restock") != NULL;
+    return json_object_get(body, "lines") != NULL || json_object_get(body, "restock") != NULL ||
+           json_object_get(body, "of") != NULL;
+}
+
+bool setpay_part_url_is(const char *url)
+{
+    static const char *const schemes[] = {"https://", "http://"};
+    for (const char *at = url; *at != '\0'; at++) {
+        if (*at <= ' ' || *at > '~' || strchr("\"'<>\\^`{|}", *at) != NULL)
+            return false;
+    }
+    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
+        size_t size = strlen(schemes[i]);
+        if (strncasecmp(url, schemes[i], size) != 0)
+            continue;
+        size_t host = strcspn(url + size, "/?#");
+        return host > 0 && memchr(url + size, '@', host) == NULL && url[size] != ':';
+    }
+    return false;
+}
+
+static enum setpay_error read_tracking(const json_t *body, struct setpay_part_request *request,
+                                       struct setpay_json_fault *fault)
+{
+    const struct {
+        const char *name;
+        size_t max;
+        char *out;
+    } texts[] = {
+        {"carrier", SETPAY_PART_CARRIER_BYTES, request->carrier},
+        {"tracking", SETPAY_PART_TRACKING_BYTES, request->tracking},
+        {"tracking_url", SETPAY_PART_URL_BYTES, request->tracking_url},
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        const json_t *text = json_object_get(body, texts[i].name);
+        if (text != NULL)
+            SETPAY_TRY(
+                setpay_json_read_text(text, texts[i].name, texts[i].max, texts[i].out, fault));
+    }
+    if (request->tracking_url[0] != '\0' && !setpay_part_url_is(request->tracking_url))
+        return setpay_json_fault_set(fault, "tracking_url",
+                                     "found \"%.64s\"; expected an address that begins with"
+                                     " https:// or http://, and a host",
+                                     request->tracking_url);
+    return SETPAY_OK;
+}
+
+static enum setpay_error read_of(const json_t *of, struct setpay_part_request *request,
+                                 struct setpay_json_fault *fault)
+{
+    char words[SETPAY_JSON_FOUND_SIZE];
+    const char *text = json_string_value(of);
+    if (text == NULL || (strcmp(text, "unsent") != 0 && strcmp(text, "sent") != 0))
+        return setpay_json_fault_set(fault, "of", "found %s; expected \"unsent\" or \"sent\"",
+                                     setpay_json_found(of, words));
+    request->of = text[0] == 'u' ? SETPAY_PART_OF_UNSENT : SETPAY_PART_OF_SENT;
+    return SETPAY_OK;
 }
 
 enum setpay_error setpay_part_request_parse(const json_t *body, enum setpay_part_kind kind,
                                             struct setpay_part_request *request,
                                             struct setpay_json_fault *fault)
 {
-    static const char *const shipment[] = {"lines", "tracking", NULL};
-    static const char *const refund[] = {"lines", "restock", NULL};
+    static const char *const shipment[] = {"lines", "carrier", "tracking", "tracking_url", NULL};
+    static const char *const refund[] = {"lines", "of", "restock", NULL};
     char words[SETPAY_JSON_FOUND_SIZE];
     size_t index;
     const json_t *want;
@@ -257,7 +345,7 @@ enum setpay_error setpay_part_request_parse(const json_t *body, enum setpay_part
     SETPAY_TRY(setpay_json_members_check(body, kind == SETPAY_PART_SHIPMENT ? shipment : refund, "",
                                          fault));
     const json_t *lines = json_object_get(body, "lines");
-    const json_t *tracking = json_object_get(body, "tracking");
+    const json_t *of = json_object_get(body, "of");
     const json_t *restock = json_object_get(body, "restock");
     size_t count = json_array_size(lines);
     if (lines != NULL && (count < 1 || count > SETPAY_LIMIT_OFFER_ITEMS))
@@ -266,9 +354,9 @@ enum setpay_error setpay_part_request_parse(const json_t *body, enum setpay_part
                                      " quantity",
                                      setpay_json_found(lines, words), SETPAY_LIMIT_OFFER_ITEMS);
     json_array_foreach(lines, index, want) SETPAY_TRY(read_want(want, index, request, fault));
-    if (tracking != NULL)
-        SETPAY_TRY(setpay_json_read_text(tracking, "tracking", SETPAY_PART_TRACKING_BYTES,
-                                         request->tracking, fault));
+    SETPAY_TRY(read_tracking(body, request, fault));
+    if (of != NULL)
+        SETPAY_TRY(read_of(of, request, fault));
     if (restock != NULL && !json_is_boolean(restock))
         return setpay_json_fault_set(fault, "restock", "found %s; expected true or false",
                                      setpay_json_found(restock, words));

@@ -9,6 +9,10 @@
  *
  * A part stands as long as its money does. Whose capture or refund the gateway has refused, or that
  * was undone, counts no longer, and its pieces may be sent, or given back, again.
+ *
+ * What follows from a part (an event, pieces back in stock) follows when the gateway has answered
+ * its steps, in the operation that keeps the last of these answers: the part is settled with it, so
+ * that nothing follows twice, and nothing from what was refused.
  */
 #ifndef SETPAY_MERCHANT_STORE_PART_H
 #define SETPAY_MERCHANT_STORE_PART_H
@@ -19,6 +23,8 @@
 #include "merchant/store/payment_port.h"
 
 #define SETPAY_PART_TRACKING_BYTES 128
+#define SETPAY_PART_CARRIER_BYTES 64
+#define SETPAY_PART_URL_BYTES 512
 #define SETPAY_PART_SKU_SIZE 65
 
 /* SQL for a migration of the merchant's database. order_line_tax: of the tax that was added to the
@@ -47,8 +53,35 @@
     " unsent INTEGER NOT NULL," /* of a refund: pieces that had not been sent */                   \
     " PRIMARY KEY (part_seq, position));"
 
+/* SQL for the migration by which parts are settled. Of those that are older all has followed when
+ * they were asked for. */
+#define SETPAY_PART_SETTLED_SCHEMA                                                                 \
+    "ALTER TABLE order_part ADD COLUMN carrier TEXT NOT NULL DEFAULT '';"                          \
+    "ALTER TABLE order_part ADD COLUMN tracking_url TEXT NOT NULL DEFAULT '';"                     \
+    "ALTER TABLE order_part ADD COLUMN settled INTEGER NOT NULL DEFAULT 1;"                        \
+    "ALTER TABLE order_part ADD COLUMN settled_ms INTEGER NOT NULL DEFAULT 0;"                     \
+    "UPDATE order_part SET settled_ms = created_ms;"
+
 /* Stored. */
-enum setpay_part_kind { SETPAY_PART_SHIPMENT = 1, SETPAY_PART_REFUND = 2 };
+enum setpay_part_kind {
+    SETPAY_PART_SHIPMENT = 1,
+    SETPAY_PART_REFUND = 2,
+    SETPAY_PART_GIVEN_UP = 3, /* pieces that were not sent, of an order whose rest was voided */
+};
+
+/* Stored. */
+enum setpay_part_settled {
+    SETPAY_PART_OPEN = 0,    /* the gateway is being asked */
+    SETPAY_PART_DONE = 1,    /* what follows from it has followed */
+    SETPAY_PART_REFUSED = 2, /* nothing follows from it */
+};
+
+/* Which pieces are given back. */
+enum setpay_part_of {
+    SETPAY_PART_OF_ANY, /* those that were not sent first */
+    SETPAY_PART_OF_UNSENT,
+    SETPAY_PART_OF_SENT,
+};
 
 enum setpay_line_kind { SETPAY_LINE_GOODS, SETPAY_LINE_SHIPPING, SETPAY_LINE_TAX };
 
@@ -60,7 +93,7 @@ struct setpay_part_line {
     int64_t tax_minor; /* added to all of it */
     int64_t shipped;   /* pieces, of parts that stand */
     int64_t refunded;
-    int64_t unsent; /* of those, pieces that will not be sent */
+    int64_t unsent; /* of those, pieces that will never be sent */
 };
 
 struct setpay_part_count {
@@ -74,8 +107,12 @@ struct setpay_part {
     struct setpay_id name;
     enum setpay_part_kind kind;
     int64_t first_step, last_step;
-    char tracking[SETPAY_PART_TRACKING_BYTES + 1]; /* "": none */
-    bool restocked;
+    char carrier[SETPAY_PART_CARRIER_BYTES + 1]; /* "": none; so the others */
+    char tracking[SETPAY_PART_TRACKING_BYTES + 1];
+    char tracking_url[SETPAY_PART_URL_BYTES + 1]; /* http or https */
+    bool restock;                                 /* as soon as it is settled */
+    enum setpay_part_settled settled;
+    setpay_time_ms settled_ms; /* 0 before it */
     setpay_time_ms created_ms;
     struct setpay_part_count *counts; /* owned */
     size_t count;
@@ -97,18 +134,25 @@ struct setpay_part_request {
         int64_t quantity;
     } wants[SETPAY_LIMIT_OFFER_ITEMS];
     size_t count; /* 0: all that is left */
+    char carrier[SETPAY_PART_CARRIER_BYTES + 1];
     char tracking[SETPAY_PART_TRACKING_BYTES + 1];
+    char tracking_url[SETPAY_PART_URL_BYTES + 1];
+    enum setpay_part_of of; /* of a refund */
     bool restock;
 };
 
 /* ------------------------------------------------------------------ pure */
 
-/* Reads {"lines"?: [{"line"|"sku","quantity"}],"tracking"?} of a shipment, or {"lines",
- * "restock"?} of a refund; line counts from 1. SETPAY_E_INVALID with the fault. */
+/* Reads {"lines"?: [{"line"|"sku","quantity"}],"carrier"?,"tracking"?,"tracking_url"?} of a
+ * shipment, or {"lines","of"?,"restock"?} of a refund; line counts from 1. SETPAY_E_INVALID with
+ * the fault. */
 enum setpay_error setpay_part_request_parse(const json_t *body, enum setpay_part_kind kind,
                                             struct setpay_part_request *request,
                                             struct setpay_json_fault *fault) SETPAY_MUST_CHECK;
 
+/* Whether a browser may be sent there: an absolute address of http or https with a host, without a
+ * user's name, of printable ASCII alone. */
+bool setpay_part_url_is(const char *url);
 /* Whether the body of a refund speaks of lines, and not of an amount. */
 bool setpay_part_is_meant(const json_t *body);
 /* What the pieces from one to another (counted from 0, the second not among them) are worth. */
@@ -117,8 +161,8 @@ int64_t setpay_part_share(const struct setpay_part_line *line, int64_t from, int
 int64_t setpay_parts_shipped_minor(const struct setpay_parts *parts);
 /* Pieces that can still be sent, or given back. paid_as_sent: only what was sent is paid. */
 int64_t setpay_part_sendable(const struct setpay_part_line *line);
-int64_t setpay_part_refundable(const struct setpay_parts *parts, size_t position,
-                               bool paid_as_sent);
+int64_t setpay_part_refundable(const struct setpay_parts *parts, size_t position, bool paid_as_sent,
+                               enum setpay_part_of of);
 /* Whether everything was shipped that will be. */
 bool setpay_parts_are_sent(const struct setpay_parts *parts);
 
@@ -145,6 +189,12 @@ void setpay_parts_free(struct setpay_parts *parts);
 /* Its name is made. */
 enum setpay_error setpay_part_insert(struct setpay_db *db, const char *order_id,
                                      struct setpay_part *part) SETPAY_MUST_CHECK;
+/* Inside an operation that may have brought answers: what follows from the parts of the view that
+ * are answered now follows, once. Errors of the stock and of events. */
+enum setpay_error setpay_parts_settle(struct setpay_db *db, struct setpay_order_view *view,
+                                      setpay_time_ms now_ms) SETPAY_MUST_CHECK;
+/* Whether its money does: nothing refused or undone, or not all of it. */
+bool setpay_part_stands(const struct setpay_order_view *view, const struct setpay_part *part);
 /* "asking", "done", "refused" or "undone", by its steps. */
 const char *setpay_part_status_name(const struct setpay_order_view *view,
                                     const struct setpay_part *part);

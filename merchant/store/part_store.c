@@ -118,7 +118,8 @@ static enum setpay_error read_parts(struct setpay_db *db, const char *order_id,
     struct setpay_db_rows *rows;
     SETPAY_TRY(setpay_db_select(db, &rows,
                                 "SELECT seq, name, kind, first_step, last_step, tracking,"
-                                " restocked, created_ms FROM order_part"
+                                " restocked, created_ms, carrier, tracking_url, settled,"
+                                " settled_ms FROM order_part"
                                 " WHERE order_id = $1 ORDER BY seq",
                                 SETPAY_DB_TEXT(order_id)));
     while (setpay_db_next(rows)) {
@@ -135,8 +136,12 @@ static enum setpay_error read_parts(struct setpay_db *db, const char *order_id,
         part->first_step = setpay_db_get_int(rows, 3);
         part->last_step = setpay_db_get_int(rows, 4);
         setpay_db_get_text(rows, 5, part->tracking, sizeof part->tracking);
-        part->restocked = setpay_db_get_bool(rows, 6);
+        part->restock = setpay_db_get_bool(rows, 6);
         part->created_ms = setpay_db_get_int(rows, 7);
+        setpay_db_get_text(rows, 8, part->carrier, sizeof part->carrier);
+        setpay_db_get_text(rows, 9, part->tracking_url, sizeof part->tracking_url);
+        part->settled = (enum setpay_part_settled)setpay_db_get_int(rows, 10);
+        part->settled_ms = setpay_db_get_int(rows, 11);
     }
     SETPAY_TRY(setpay_db_end(rows));
     for (size_t i = 0; i < parts->count; i++)
@@ -170,7 +175,7 @@ static struct steps steps_of(const struct setpay_order_view *view, const struct 
     return steps;
 }
 
-static bool stands(const struct setpay_order_view *view, const struct setpay_part *part)
+bool setpay_part_stands(const struct setpay_order_view *view, const struct setpay_part *part)
 {
     struct steps steps = steps_of(view, part);
     return steps.all == 0 || steps.refused + steps.undone < steps.all;
@@ -190,14 +195,14 @@ static void count_all(const struct setpay_order_view *view, struct setpay_parts 
 {
     for (size_t i = 0; i < parts->count; i++) {
         const struct setpay_part *part = &parts->list[i];
-        for (size_t k = 0; k < part->count && stands(view, part); k++) {
+        for (size_t k = 0; k < part->count && setpay_part_stands(view, part); k++) {
             const struct setpay_part_count *count = &part->counts[k];
             if (count->position >= parts->line_count)
                 continue;
             struct setpay_part_line *line = &parts->lines[count->position];
             if (part->kind == SETPAY_PART_SHIPMENT) {
                 line->shipped += count->quantity;
-            } else {
+            } else if (part->kind == SETPAY_PART_REFUND) {
                 line->refunded += count->quantity;
                 line->unsent += count->unsent;
             }
@@ -240,12 +245,14 @@ enum setpay_error setpay_part_insert(struct setpay_db *db, const char *order_id,
     SETPAY_TRY(setpay_id_random(&part->name));
     SETPAY_TRY(setpay_db_run(db,
                              "INSERT INTO order_part (name, order_id, kind, first_step, last_step,"
-                             " tracking, restocked, created_ms)"
-                             " VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+                             " tracking, restocked, created_ms, carrier, tracking_url, settled)"
+                             " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
                              SETPAY_DB_ID(&part->name), SETPAY_DB_TEXT(order_id),
                              SETPAY_DB_INT(part->kind), SETPAY_DB_INT(part->first_step),
                              SETPAY_DB_INT(part->last_step), SETPAY_DB_TEXT(part->tracking),
-                             SETPAY_DB_BOOL(part->restocked), SETPAY_DB_INT(part->created_ms)));
+                             SETPAY_DB_BOOL(part->restock), SETPAY_DB_INT(part->created_ms),
+                             SETPAY_DB_TEXT(part->carrier), SETPAY_DB_TEXT(part->tracking_url),
+                             SETPAY_DB_INT(SETPAY_PART_OPEN)));
     SETPAY_TRY(setpay_db_one(db, &rows, "SELECT seq FROM order_part WHERE name = $1",
                              SETPAY_DB_ID(&part->name)));
     part->seq = setpay_db_get_int(rows, 0);
@@ -284,9 +291,16 @@ static json_t *counts_json(const struct setpay_order *order, const struct setpay
                 setpay_shop_set(line, "sku", json_string(item->sku), whole);
         }
         setpay_shop_set(line, "quantity", json_integer(count->quantity), whole);
+        if (part->kind == SETPAY_PART_REFUND)
+            setpay_shop_set(line, "unsent", json_integer(count->unsent), whole);
         setpay_shop_append(lines, line, whole);
     }
     return lines;
+}
+
+static json_t *text_or_null(const char *text)
+{
+    return text[0] == '\0' ? json_null() : json_string(text);
 }
 
 json_t *setpay_part_json(const struct setpay_order_view *view, const struct setpay_part *part,
@@ -302,9 +316,9 @@ json_t *setpay_part_json(const struct setpay_order_view *view, const struct setp
     setpay_shop_set(json, "amount", json_integer(steps.minor), whole);
     setpay_shop_set(json, "currency", json_string(view->order.amount.currency), whole);
     if (ships) {
-        setpay_shop_set(json, "tracking",
-                        part->tracking[0] == '\0' ? json_null() : json_string(part->tracking),
-                        whole);
+        setpay_shop_set(json, "carrier", text_or_null(part->carrier), whole);
+        setpay_shop_set(json, "tracking", text_or_null(part->tracking), whole);
+        setpay_shop_set(json, "tracking_url", text_or_null(part->tracking_url), whole);
         setpay_shop_set(json, "capture_id",
                         steps.first == NULL ? json_null() : id_json(&steps.first->id), whole);
     }
@@ -315,7 +329,8 @@ json_t *setpay_part_json(const struct setpay_order_view *view, const struct setp
     }
     if (!ships) {
         setpay_shop_set(json, "refund_ids", json_incref(refunds), whole);
-        setpay_shop_set(json, "restocked", json_boolean(part->restocked), whole);
+        setpay_shop_set(json, "restocked",
+                        json_boolean(part->restock && part->settled == SETPAY_PART_DONE), whole);
     }
     json_decref(refunds);
     setpay_shop_set(json, "created", setpay_shop_time_json(part->created_ms), whole);
@@ -349,6 +364,8 @@ void setpay_parts_json(const struct setpay_order_view *view, json_t *order, bool
     }
     for (size_t i = 0; parts != NULL && i < parts->count; i++) {
         const struct setpay_part *part = &parts->list[i];
+        if (part->kind == SETPAY_PART_GIVEN_UP)
+            continue;
         setpay_shop_append(part->kind == SETPAY_PART_SHIPMENT ? shipments : returns,
                            setpay_part_json(view, part, whole), whole);
     }

@@ -4,9 +4,12 @@
 #include "tests/support/test_acts.h"
 
 #include "merchant/store/catalogue_schema.h"
+#include "merchant/store/event.h"
 #include "merchant/store/part.h"
 #include "merchant/store/ship_to.h"
 #include "merchant/store/shop_acts.h"
+#include "merchant/store/webhook/delivery.h"
+#include "merchant/store/webhook/webhook.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,7 +21,8 @@
 
 static const struct setpay_store_migration steps[] = {
     {1, SETPAY_ORDER_SCHEMA SETPAY_ORDER_TERMS_SCHEMA SETPAY_SHIP_TO_SCHEMA SETPAY_CATALOGUE_SCHEMA
-            SETPAY_PART_SCHEMA},
+            SETPAY_PART_SCHEMA SETPAY_PART_SETTLED_SCHEMA SETPAY_EVENT_SCHEMA SETPAY_WEBHOOK_SCHEMA
+                SETPAY_DELIVERY_SCHEMA},
     {0}};
 const struct setpay_store_schema test_acts_schema = {.name = "merchant", .steps = steps};
 

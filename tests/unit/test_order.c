@@ -27,7 +27,7 @@
 
 static const struct setpay_store_migration steps[] = {
     {1, SETPAY_ORDER_SCHEMA SETPAY_ORDER_TERMS_SCHEMA SETPAY_SHIP_TO_SCHEMA SETPAY_CATALOGUE_SCHEMA
-            SETPAY_PART_SCHEMA},
+            SETPAY_PART_SCHEMA SETPAY_PART_SETTLED_SCHEMA},
     {0}};
 static const struct setpay_store_schema schema = {.name = "orders", .steps = steps};
 

@@ -188,23 +188,70 @@ static void refunds_of_lines_give_back_what_they_cost(void **state)
     refused(SETPAY_PART_REFUND, "{\"restock\":true}", SETPAY_E_STATE, "");
 }
 
-static void what_is_given_back_unsent_is_not_sent(void **state)
+/* Of three cups some are sent, and some given back; rows in which more is wanted than is left are
+ * refused, and what was given back unsent is never sent. */
+static void each_choice_of_pieces_leaves_exactly_the_others(void **state)
 {
     (void)state;
-    a_basket(SETPAY_CAPTURE_IMMEDIATE);
-    /* Of three, one is sent; two are given back: the sent one first, and one that was not. */
-    assert_int_equal(take(SETPAY_PART_SHIPMENT, "{\"lines\":[{\"line\":1,\"quantity\":1}]}"),
-                     SETPAY_OK);
-    assert_int_equal(take(SETPAY_PART_REFUND, "{\"lines\":[{\"line\":1,\"quantity\":2}]}"),
-                     SETPAY_OK);
-    assert_int_equal(counts[0].unsent, 1);
-    assert_int_equal(setpay_part_sendable(&parts.lines[0]), 1);
-    refused(SETPAY_PART_SHIPMENT, "{\"lines\":[{\"line\":1,\"quantity\":2}]}",
-            SETPAY_E_AMOUNT_LIMIT, "lines[0].quantity");
-    assert_int_equal(take(SETPAY_PART_SHIPMENT, "{\"lines\":[{\"line\":1,\"quantity\":1}]}"),
-                     SETPAY_OK);
-    assert_int_equal(setpay_part_sendable(&parts.lines[0]), 0);
-    /* What is paid as it is sent can't be given back before. */
+    static const struct {
+        int sent;         /* before */
+        const char *of;   /* "": not said */
+        int64_t back;     /* wanted */
+        int64_t unsent;   /* -1: refused */
+        int64_t sendable; /* after */
+        int64_t left_any, left_unsent, left_sent;
+    } rows[] = {
+        {0, "", 1, 1, 2, 2, 2, 0},        {0, "", 3, 3, 0, 0, 0, 0},
+        {0, "", 4, -1, 3, 3, 3, 0},       {0, "unsent", 1, 1, 2, 2, 2, 0},
+        {0, "unsent", 3, 3, 0, 0, 0, 0},  {0, "unsent", 4, -1, 3, 3, 3, 0},
+        {0, "sent", 1, -1, 3, 3, 3, 0},   {1, "", 1, 1, 1, 2, 1, 1},
+        {1, "", 2, 2, 0, 1, 0, 1},        {1, "", 3, 2, 0, 0, 0, 0},
+        {1, "unsent", 1, 1, 1, 2, 1, 1},  {1, "unsent", 2, 2, 0, 1, 0, 1},
+        {1, "unsent", 3, -1, 2, 3, 2, 1}, {1, "sent", 1, 0, 2, 2, 2, 0},
+        {1, "sent", 2, -1, 2, 3, 2, 1},   {2, "", 1, 1, 0, 2, 0, 2},
+        {2, "", 2, 1, 0, 1, 0, 1},        {2, "unsent", 2, -1, 1, 3, 1, 2},
+        {2, "sent", 2, 0, 1, 1, 1, 0},    {2, "sent", 3, -1, 1, 3, 1, 2},
+        {3, "", 1, 0, 0, 2, 0, 2},        {3, "", 3, 0, 0, 0, 0, 0},
+        {3, "unsent", 1, -1, 0, 3, 0, 3}, {3, "sent", 3, 0, 0, 0, 0, 0},
+        {3, "sent", 4, -1, 0, 3, 0, 3},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char body[160], of[32] = "";
+        a_basket(SETPAY_CAPTURE_IMMEDIATE);
+        (void)snprintf(body, sizeof body, "{\"lines\":[{\"line\":1,\"quantity\":%d}]}",
+                       rows[i].sent);
+        if (rows[i].sent > 0)
+            assert_int_equal(take(SETPAY_PART_SHIPMENT, body), SETPAY_OK);
+        if (rows[i].of[0] != '\0')
+            (void)snprintf(of, sizeof of, ",\"of\":\"%s\"", rows[i].of);
+        (void)snprintf(body, sizeof body, "{\"lines\":[{\"line\":1,\"quantity\":%lld}]%s}",
+                       (long long)rows[i].back, of);
+        if (rows[i].unsent < 0) {
+            refused(SETPAY_PART_REFUND, body, SETPAY_E_AMOUNT_LIMIT, "lines[0].quantity");
+        } else {
+            assert_int_equal(take(SETPAY_PART_REFUND, body), SETPAY_OK);
+            assert_int_equal(counts[0].quantity, rows[i].back);
+            assert_int_equal(counts[0].unsent, rows[i].unsent);
+            assert_int_equal(minor, setpay_part_share(&parts.lines[0], 0, rows[i].back));
+        }
+        const struct setpay_part_line *line = &parts.lines[0];
+        if (setpay_part_sendable(line) != rows[i].sendable ||
+            setpay_part_refundable(&parts, 0, false, SETPAY_PART_OF_ANY) != rows[i].left_any ||
+            setpay_part_refundable(&parts, 0, false, SETPAY_PART_OF_UNSENT) !=
+                rows[i].left_unsent ||
+            setpay_part_refundable(&parts, 0, false, SETPAY_PART_OF_SENT) != rows[i].left_sent)
+            fail_msg("row %zu: %d sent, %lld of '%s': %lld can be sent", i, rows[i].sent,
+                     (long long)rows[i].back, rows[i].of, (long long)setpay_part_sendable(line));
+        (void)snprintf(body, sizeof body, "{\"lines\":[{\"line\":1,\"quantity\":%lld}]}",
+                       (long long)rows[i].sendable + 1);
+        refused(SETPAY_PART_SHIPMENT, body, SETPAY_E_AMOUNT_LIMIT, "lines[0].quantity");
+    }
+}
+
+/* What is paid as it is sent can't be given back before, and all of it was sent. */
+static void of_what_is_paid_as_it_is_sent_only_that_is_given_back(void **state)
+{
+    (void)state;
     a_basket(SETPAY_CAPTURE_ON_SHIPMENT);
     refused(SETPAY_PART_REFUND, "{\"lines\":[{\"line\":1,\"quantity\":1}]}", SETPAY_E_AMOUNT_LIMIT,
             "lines[0].quantity");
@@ -214,10 +261,83 @@ static void what_is_given_back_unsent_is_not_sent(void **state)
                      SETPAY_OK);
     refused(SETPAY_PART_REFUND, "{\"lines\":[{\"line\":1,\"quantity\":3}]}", SETPAY_E_AMOUNT_LIMIT,
             "lines[0].quantity");
+    refused(SETPAY_PART_REFUND, "{\"lines\":[{\"line\":1,\"quantity\":1}],\"of\":\"unsent\"}",
+            SETPAY_E_AMOUNT_LIMIT, "lines[0].quantity");
     assert_int_equal(take(SETPAY_PART_REFUND, "{\"lines\":[{\"line\":1,\"quantity\":2}]}"),
                      SETPAY_OK);
     assert_int_equal(counts[0].unsent, 0);
     assert_int_equal(setpay_part_sendable(&parts.lines[0]), 1);
+    /* The shipment falls away, as its capture is undone: what was paid back is not sent again. */
+    parts.lines[0].shipped = 0;
+    assert_int_equal(setpay_part_sendable(&parts.lines[0]), 1);
+    assert_int_equal(setpay_part_refundable(&parts, 0, true, SETPAY_PART_OF_ANY), 0);
+}
+
+/* Without lines, of means all of that kind, and the shipping with what was sent. */
+static void all_of_a_kind_is_given_back(void **state)
+{
+    (void)state;
+    a_basket(SETPAY_CAPTURE_MANUAL);
+    assert_int_equal(take(SETPAY_PART_SHIPMENT, "{\"lines\":[{\"line\":1,\"quantity\":1}]}"),
+                     SETPAY_OK);
+    assert_int_equal(take(SETPAY_PART_REFUND, "{\"of\":\"unsent\"}"), SETPAY_OK);
+    assert_int_equal(count, 3); /* two cups, two teas, the other cup; not the shipping */
+    assert_int_equal(counts[0].quantity, 2);
+    assert_int_equal(counts[0].unsent, 2);
+    assert_int_equal(counts[1].quantity, 2);
+    assert_int_equal(counts[2].quantity, 1);
+    int64_t sum = minor;
+    assert_true(setpay_parts_are_sent(&parts));
+    refused(SETPAY_PART_SHIPMENT, "{}", SETPAY_E_STATE, "");
+    refused(SETPAY_PART_REFUND, "{\"of\":\"unsent\"}", SETPAY_E_STATE, "");
+    assert_int_equal(take(SETPAY_PART_REFUND, "{\"of\":\"sent\"}"), SETPAY_OK);
+    assert_int_equal(count, 2);
+    assert_int_equal(counts[1].position, 3);
+    assert_int_equal(sum + minor, BASKET);
+    /* Nothing is sent: the shipping is not either. */
+    a_basket(SETPAY_CAPTURE_MANUAL);
+    refused(SETPAY_PART_REFUND, "{\"lines\":[{\"line\":4,\"quantity\":1}],\"of\":\"sent\"}",
+            SETPAY_E_AMOUNT_LIMIT, "lines[0].quantity");
+    assert_int_equal(take(SETPAY_PART_REFUND, "{\"of\":\"unsent\"}"), SETPAY_OK);
+    assert_int_equal(minor, BASKET);
+}
+
+static void a_link_to_follow_a_parcel_is_one_of_the_web(void **state)
+{
+    (void)state;
+    static const char *const good[] = {
+        "https://a.example",       "http://a.example/t?id=1&x=%20#y",
+        "HTTPS://A.EXAMPLE/",      "https://[2001:db8::1]:8443/t",
+        "https://a.example/@name",
+    };
+    static const char *const bad[] = {
+        "",
+        "javascript:alert(1)",
+        "data:text/html,x",
+        "//a.example/",
+        "/t",
+        "https://",
+        "https:///t",
+        "https://u@a.example/",
+        "https://:",
+        "https://u:p@a.example/",
+        "https://a b/",
+        "https://a.example/\"x",
+        "ftp://a/",
+        " https://a.example/",
+        "https://a\tb/",
+        "https://a.example/<b>",
+        "https:/a",
+        "https://a.example/'",
+        "https://\xc3\xa9",
+        "https://a.example\\@b/",
+    };
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        assert_true(setpay_part_url_is(good[i]));
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        if (setpay_part_url_is(bad[i]))
+            fail_msg("'%s' is taken", bad[i]);
+    }
 }
 
 /* ------------------------------------------------------------------ the request */
@@ -269,6 +389,12 @@ static void a_request_that_means_nothing_is_refused_by_its_member(void **state)
         {SETPAY_PART_SHIPMENT, "{\"tracking\":\"a\\u0007\"}", "tracking"},
         {SETPAY_PART_REFUND, "{\"lines\":[{\"line\":1,\"quantity\":1}],\"amount\":1}", "amount"},
         {SETPAY_PART_REFUND, "{\"restock\":1}", "restock"},
+        {SETPAY_PART_REFUND, "{\"of\":1}", "of"},
+        {SETPAY_PART_REFUND, "{\"of\":\"any\"}", "of"},
+        {SETPAY_PART_SHIPMENT, "{\"of\":\"sent\"}", "of"},
+        {SETPAY_PART_SHIPMENT, "{\"carrier\":\"\"}", "carrier"},
+        {SETPAY_PART_SHIPMENT, "{\"tracking_url\":\"javascript:alert(1)\"}", "tracking_url"},
+        {SETPAY_PART_REFUND, "{\"of\":\"sent\",\"tracking\":\"1\"}", "tracking"},
     };
     a_basket(SETPAY_CAPTURE_IMMEDIATE);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
@@ -281,7 +407,10 @@ int main(void)
         cmocka_unit_test(pieces_of_a_line_add_up_to_it_wherever_it_is_cut),
         cmocka_unit_test(shipments_in_any_order_capture_the_whole_order),
         cmocka_unit_test(refunds_of_lines_give_back_what_they_cost),
-        cmocka_unit_test(what_is_given_back_unsent_is_not_sent),
+        cmocka_unit_test(each_choice_of_pieces_leaves_exactly_the_others),
+        cmocka_unit_test(of_what_is_paid_as_it_is_sent_only_that_is_given_back),
+        cmocka_unit_test(all_of_a_kind_is_given_back),
+        cmocka_unit_test(a_link_to_follow_a_parcel_is_one_of_the_web),
         cmocka_unit_test(a_sku_means_its_lines_in_their_order),
         cmocka_unit_test(a_request_that_means_nothing_is_refused_by_its_member),
     };

@@ -154,6 +154,47 @@ static enum setpay_error read_amount(struct setpay_admin_task *task,
     return SETPAY_OK;
 }
 
+static enum setpay_error read_tracking(struct setpay_admin_task *task,
+                                       struct setpay_part_request *part)
+{
+    const struct {
+        const char *name;
+        char *out;
+        size_t size;
+    } texts[] = {
+        {"carrier", part->carrier, sizeof part->carrier},
+        {"tracking", part->tracking, sizeof part->tracking},
+        {"tracking_url", part->tracking_url, sizeof part->tracking_url},
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        if (setpay_form_copy(&task->form, texts[i].name, texts[i].out, texts[i].size) !=
+                SETPAY_OK ||
+            !setpay_order_text_is_plain(setpay_view_string(texts[i].out)))
+            return setpay_json_fault_set(&task->fault, texts[i].name,
+                                         "%s: expected one line of at most %zu characters",
+                                         texts[i].name, texts[i].size - 1);
+    }
+    return part->tracking_url[0] == '\0' || setpay_part_url_is(part->tracking_url)
+               ? SETPAY_OK
+               : setpay_json_fault_set(&task->fault, "tracking_url",
+                                       "the address to follow it: found '%.64s'; expected one that"
+                                       " begins with https:// or http://",
+                                       part->tracking_url);
+}
+
+static enum setpay_error read_of(struct setpay_admin_task *task, struct setpay_part_request *part)
+{
+    const char *of = setpay_form_get(&task->form, "of");
+    part->of = strcmp(of, "unsent") == 0 ? SETPAY_PART_OF_UNSENT
+               : strcmp(of, "sent") == 0 ? SETPAY_PART_OF_SENT
+                                         : SETPAY_PART_OF_ANY;
+    return of[0] == '\0' || part->of != SETPAY_PART_OF_ANY
+               ? SETPAY_OK
+               : setpay_json_fault_set(&task->fault, "of",
+                                       "which pieces: found '%.20s'; expected 'unsent' or 'sent'",
+                                       of);
+}
+
 static enum setpay_error read_form(struct setpay_admin_task *task, struct order_task *wanted)
 {
     if (!acts[wanted->act].is_step)
@@ -164,12 +205,10 @@ static enum setpay_error read_form(struct setpay_admin_task *task, struct order_
         return read_amount(task, &wanted->request);
     wanted->request.part = &wanted->part;
     wanted->part.restock = !ships && setpay_form_get(&task->form, "restock")[0] != '\0';
-    if (ships && (setpay_form_copy(&task->form, "tracking", wanted->part.tracking,
-                                   sizeof wanted->part.tracking) != SETPAY_OK ||
-                  !setpay_order_text_is_plain(setpay_view_string(wanted->part.tracking))))
-        return setpay_json_fault_set(&task->fault, "tracking",
-                                     "tracking: expected one line of at most %d characters",
-                                     SETPAY_PART_TRACKING_BYTES);
+    if (ships)
+        SETPAY_TRY(read_tracking(task, &wanted->part));
+    else
+        SETPAY_TRY(read_of(task, &wanted->part));
     return read_lines(task, &wanted->part);
 }
 

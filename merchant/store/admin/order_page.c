@@ -105,6 +105,17 @@ static enum setpay_error add_steps(struct look *look)
     return SETPAY_OK;
 }
 
+static json_t *tracking_words(const struct setpay_part *part)
+{
+    const char *number = part->tracking[0] != '\0' ? "tracking " : "";
+    const char *after_carrier =
+        part->carrier[0] != '\0' && (number[0] != '\0' || part->tracking_url[0] != '\0') ? ", "
+                                                                                         : "";
+    return json_sprintf("%s%s%s%s%s%s", part->carrier, after_carrier, number, part->tracking,
+                        number[0] != '\0' && part->tracking_url[0] != '\0' ? ", " : "",
+                        part->tracking_url);
+}
+
 static enum setpay_error add_parts(struct look *look)
 {
     const struct setpay_parts *parts = look->view.parts;
@@ -122,11 +133,14 @@ static enum setpay_error add_parts(struct look *look)
         if (!setpay_text_is_utf8(setpay_view_string(words)))
             words[0] = '\0'; /* a name was cut within a character */
         bool ships = part->kind == SETPAY_PART_SHIPMENT;
+        if (part->kind == SETPAY_PART_GIVEN_UP)
+            continue;
         SETPAY_TRY(add(look, part->created_ms, setpay_part_status_name(&look->view, part),
                        json_sprintf("%s: %s", ships ? "Sent" : "Given back", words),
-                       part->tracking[0] != '\0' ? json_sprintf("tracking %s", part->tracking)
-                       : part->restocked         ? json_string("back in stock")
-                                                 : json_string("")));
+                       ships ? tracking_words(part)
+                             : json_string(part->restock && part->settled == SETPAY_PART_DONE
+                                               ? "back in stock"
+                                               : "")));
     }
     return SETPAY_OK;
 }
@@ -166,8 +180,8 @@ static json_t *items_json(const struct look *look, bool may_ship, bool *sendable
     for (size_t i = 0; i < order->item_count && items != NULL; i++) {
         const struct setpay_item *item = &order->items[i];
         int64_t send = may_ship ? setpay_part_sendable(&parts->lines[i]) : 0;
-        int64_t back =
-            setpay_part_refundable(parts, i, order->capture == SETPAY_CAPTURE_ON_SHIPMENT);
+        int64_t back = setpay_part_refundable(
+            parts, i, order->capture == SETPAY_CAPTURE_ON_SHIPMENT, SETPAY_PART_OF_ANY);
         *sendable = *sendable || send > 0;
         *refundable = *refundable || back > 0;
         json_t *row = json_pack(
@@ -225,6 +239,17 @@ static bool is_under_way(const struct look *look)
     return look->view.status == SETPAY_ORDER_STATUS_PAYING;
 }
 
+/* Whether there is a choice of what to give back. */
+static bool any_unsent(const struct look *look)
+{
+    bool paid_as_sent = look->view.order.capture == SETPAY_CAPTURE_ON_SHIPMENT;
+    for (size_t i = 0; i < look->view.parts->line_count; i++) {
+        if (setpay_part_refundable(look->view.parts, i, paid_as_sent, SETPAY_PART_OF_UNSENT) > 0)
+            return true;
+    }
+    return false;
+}
+
 static json_t *values_of(struct look *look, const char *wrong, const char *done)
 {
     const struct setpay_order *order = &look->view.order;
@@ -260,6 +285,7 @@ static json_t *values_of(struct look *look, const char *wrong, const char *done)
     (void)json_object_set_new(values, "may_refund", json_boolean(back_minor > 0));
     (void)json_object_set_new(values, "may_refund_lines",
                               json_boolean(back_minor > 0 && refundable));
+    (void)json_object_set_new(values, "any_unsent", json_boolean(any_unsent(look)));
     (void)json_object_set_new(values, "may_void", json_boolean(look->capturable > 0 && may_ship));
     (void)json_object_set_new(values, "may_cancel", json_boolean(may_cancel));
     (void)json_object_set_new(values, "captured_by_parts",

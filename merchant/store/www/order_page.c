@@ -27,15 +27,17 @@ static enum setpay_error read_order(struct setpay_db *db, void *arg)
     return setpay_visit_frame(db, &look->visit, &look->cart, look->values);
 }
 
-static json_t *items_json(const struct setpay_order *order)
+static json_t *items_json(const struct setpay_order_view *view)
 {
+    const struct setpay_order *order = &view->order;
     json_t *items = json_array();
     for (size_t i = 0; i < order->item_count && items != NULL; i++) {
         const struct setpay_item *item = &order->items[i];
-        json_t *row = json_pack(
-            "{s:s, s:I, s:o, s:o}", "name", item->name, "quantity", (json_int_t)item->quantity,
-            "unit", setpay_www_money_json(item->unit_minor, order->amount.currency), "total",
-            setpay_www_money_json(item->total_minor, order->amount.currency));
+        json_t *row =
+            json_pack("{s:s, s:I, s:o, s:o, s:o}", "name", item->name, "quantity",
+                      (json_int_t)item->quantity, "became", setpay_order_line_words(view, i),
+                      "unit", setpay_www_money_json(item->unit_minor, order->amount.currency),
+                      "total", setpay_www_money_json(item->total_minor, order->amount.currency));
         if (json_array_append_new(items, row) != 0) {
             json_decref(items);
             items = NULL;
@@ -73,18 +75,15 @@ static enum setpay_error add_values(struct look *look)
     setpay_shop_set(values, "turns", json_boolean(view->status == SETPAY_ORDER_STATUS_PAYING),
                     &whole);
     setpay_shop_set(values, "description", json_string(repeats ? "" : order->description), &whole);
-    setpay_shop_set(values, "items", items_json(order), &whole);
+    setpay_shop_set(values, "items", items_json(view), &whole);
     setpay_shop_set(values, "total",
                     setpay_www_money_json(order->amount.minor, order->amount.currency), &whole);
     setpay_shop_set(values, "created", setpay_www_time_json(order->created_ms), &whole);
     setpay_shop_set(values, "expires", setpay_www_time_json(order->expires_ms), &whole);
+    setpay_shop_set(values, "shipments", setpay_order_shipments(view), &whole);
     setpay_shop_set(values, "receipt", setpay_order_receipt(view), &whole);
     setpay_shop_set(values, "refresh", json_boolean(moving), &whole);
-    setpay_shop_set(values, "follow",
-                    json_string(moving || view->status == SETPAY_ORDER_STATUS_AUTHORISED ||
-                                        view->status == SETPAY_ORDER_STATUS_PARTIALLY_CAPTURED
-                                    ? "yes"
-                                    : ""),
+    setpay_shop_set(values, "follow", json_string(setpay_order_is_over(view->status) ? "" : "yes"),
                     &whole);
     setpay_shop_set(values, "narrow", json_true(), &whole);
     setpay_shop_set(

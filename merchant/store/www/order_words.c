@@ -3,9 +3,11 @@
  */
 #include "merchant/store/www/order_words.h"
 
+#include "merchant/store/part.h"
 #include "merchant/store/shop.h"
 #include "merchant/store/www/www_internal.h"
 
+#include <stdio.h>
 #include <string.h>
 
 const char *setpay_order_words(enum setpay_order_status status)
@@ -18,7 +20,7 @@ const char *setpay_order_words(enum setpay_order_status status)
     case SETPAY_ORDER_STATUS_AUTHORISED:
         return "Paid: the amount is held on your card for the shop.";
     case SETPAY_ORDER_STATUS_PARTIALLY_CAPTURED:
-        return "Paid: a part of the amount has been taken, as a part of the order was sent.";
+        return "Paid: a part of the amount has been taken, the rest is held on your card.";
     case SETPAY_ORDER_STATUS_CAPTURED:
         return "Paid.";
     case SETPAY_ORDER_STATUS_PARTIALLY_REFUNDED:
@@ -59,6 +61,12 @@ bool setpay_order_is_moving(enum setpay_order_status status)
            status == SETPAY_ORDER_STATUS_DECLINED;
 }
 
+bool setpay_order_is_over(enum setpay_order_status status)
+{
+    return status == SETPAY_ORDER_STATUS_REFUNDED || status == SETPAY_ORDER_STATUS_VOIDED ||
+           status == SETPAY_ORDER_STATUS_CANCELLED || status == SETPAY_ORDER_STATUS_EXPIRED;
+}
+
 static const struct {
     char code[3];
     const char *words;
@@ -93,6 +101,63 @@ const char *setpay_decline_words(const char *action_code)
     return "";
 }
 
+/* ------------------------------------------------------------------ parts */
+
+/* "2 × Cup, 1 × Spoon" */
+static json_t *pieces_json(const struct setpay_order *order, const struct setpay_part *part,
+                           const char *prefix)
+{
+    json_t *words = json_string(prefix);
+    for (size_t i = 0; i < part->count && words != NULL; i++) {
+        const struct setpay_part_count *count = &part->counts[i];
+        if (count->position >= order->item_count)
+            continue;
+        json_t *longer =
+            json_sprintf("%s%s%lld × %s", json_string_value(words), i > 0 ? ", " : "",
+                         (long long)count->quantity, order->items[count->position].name);
+        json_decref(words);
+        words = longer;
+    }
+    return words;
+}
+
+json_t *setpay_order_shipments(const struct setpay_order_view *view)
+{
+    bool whole = true;
+    json_t *rows = json_array();
+    for (size_t i = 0; i < view->parts->count; i++) {
+        const struct setpay_part *part = &view->parts->list[i];
+        if (part->kind != SETPAY_PART_SHIPMENT || part->settled != SETPAY_PART_DONE ||
+            !setpay_part_stands(view, part))
+            continue; /* it is not sent before its capture is answered */
+        setpay_shop_append(rows,
+                           json_pack("{s:o, s:o, s:s, s:s, s:s}", "when",
+                                     setpay_www_time_json(part->settled_ms), "what",
+                                     pieces_json(&view->order, part, ""), "carrier", part->carrier,
+                                     "tracking", part->tracking, "url", part->tracking_url),
+                           &whole);
+    }
+    if (whole)
+        return rows;
+    json_decref(rows);
+    return NULL;
+}
+
+json_t *setpay_order_line_words(const struct setpay_order_view *view, size_t position)
+{
+    const struct setpay_part_line *line = &view->parts->lines[position];
+    char sent[48] = "", back[48] = "";
+    if (line->kind == SETPAY_LINE_GOODS && line->shipped > 0)
+        (void)snprintf(sent, sizeof sent,
+                       line->shipped < line->quantity ? "%lld of %lld sent" : "sent",
+                       (long long)line->shipped, (long long)line->quantity);
+    if (line->refunded > 0)
+        (void)snprintf(back, sizeof back,
+                       line->refunded < line->quantity ? "%lld of %lld paid back" : "paid back",
+                       (long long)line->refunded, (long long)line->quantity);
+    return json_sprintf("%s%s%s", sent, sent[0] != '\0' && back[0] != '\0' ? ", " : "", back);
+}
+
 /* ------------------------------------------------------------------ the receipt */
 
 static void add_row(json_t *rows, setpay_time_ms when_ms, const char *what, int64_t minor,
@@ -118,7 +183,25 @@ static void add_payment(json_t *rows, const struct setpay_payment_view *payment,
                 json_string(setpay_decline_words(payment->action_code)), whole);
 }
 
-static void add_step(json_t *rows, const struct setpay_step_view *step, bool *whole)
+/* "For 2 × Cup": of a capture or refund that was made for lines. */
+static json_t *pieces_of_step(const struct setpay_order_view *view,
+                              const struct setpay_step_view *step)
+{
+    enum setpay_part_kind kind =
+        step->kind == SETPAY_MERCHANT_STEP_CAPTURE ? SETPAY_PART_SHIPMENT : SETPAY_PART_REFUND;
+    bool has_part =
+        step->kind == SETPAY_MERCHANT_STEP_CAPTURE || step->kind == SETPAY_MERCHANT_STEP_CREDIT;
+    for (size_t i = 0; has_part && i < view->parts->count; i++) {
+        const struct setpay_part *part = &view->parts->list[i];
+        if (part->kind == kind && part->first_step != 0 && step->number >= part->first_step &&
+            step->number <= part->last_step)
+            return pieces_json(&view->order, part, "For ");
+    }
+    return json_string("");
+}
+
+static void add_step(json_t *rows, const struct setpay_order_view *view,
+                     const struct setpay_step_view *step, bool *whole)
 {
     const char *what = step->kind == SETPAY_MERCHANT_STEP_CAPTURE            ? "Taken by the shop"
                        : step->kind == SETPAY_MERCHANT_STEP_CREDIT           ? "Given back"
@@ -129,10 +212,7 @@ static void add_step(json_t *rows, const struct setpay_step_view *step, bool *wh
     if (step->asking || step->code != 0)
         return;
     add_row(rows, step->decided_ms, what, step->amount.minor, step->amount.currency,
-            json_string(step->kind == SETPAY_MERCHANT_STEP_CAPTURE ? "The order, or a part of it,"
-                                                                     " is on its way."
-                                                                   : ""),
-            whole);
+            pieces_of_step(view, step), whole);
 }
 
 json_t *setpay_order_receipt(const struct setpay_order_view *view)
@@ -142,7 +222,7 @@ json_t *setpay_order_receipt(const struct setpay_order_view *view)
     for (size_t i = 0; i < view->payment_count; i++)
         add_payment(rows, &view->payments[i], &whole);
     for (size_t i = 0; i < view->step_count; i++)
-        add_step(rows, &view->steps[i].step, &whole);
+        add_step(rows, view, &view->steps[i].step, &whole);
     if (whole)
         return rows;
     json_decref(rows);

@@ -20,4 +20,12 @@ const char *setpay_decline_words(const char *action_code);
  */
 json_t *setpay_order_receipt(const struct setpay_order_view *view);
 
+/* Whether nothing more will happen to it. */
+bool setpay_order_is_over(enum setpay_order_status status);
+/* What was sent: [{"what","when","carrier","tracking","url"}], "" for what the owner has not said.
+ * Owned; NULL without memory. */
+json_t *setpay_order_shipments(const struct setpay_order_view *view);
+/* "1 of 3 sent, 1 of 3 paid back" of a line; "" where nothing was. Owned; NULL without memory. */
+json_t *setpay_order_line_words(const struct setpay_order_view *view, size_t position);
+
 #endif

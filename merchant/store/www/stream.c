@@ -5,6 +5,7 @@
 
 #include "common/base/log.h"
 #include "common/crypto/hash.h"
+#include "merchant/store/part.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,6 +52,12 @@ enum setpay_error setpay_stream_seen(const struct setpay_order_view *view, char 
         setpay_hash_add_u64(&hash, (uint64_t)view->payments[i].captured_minor);
         setpay_hash_add_u64(&hash, (uint64_t)view->payments[i].credited_minor);
         setpay_hash_add_u64(&hash, (uint64_t)view->payments[i].released_minor);
+    }
+    for (size_t i = 0; view->parts != NULL && i < view->parts->count; i++) {
+        const struct setpay_part *part = &view->parts->list[i];
+        setpay_hash_add_u64(&hash, (uint64_t)part->kind);
+        setpay_hash_add_u64(&hash, (uint64_t)part->settled);
+        setpay_hash_add_u64(&hash, setpay_part_stands(view, part) ? 1 : 0);
     }
     SETPAY_TRY(setpay_hash_final(&hash, &digest));
     (void)snprintf(seen, SETPAY_STREAM_SEEN_SIZE, "%.16s", setpay_digest_format(&digest, text));

@@ -1,0 +1,76 @@
+/*
+ * What follows from a part when the gateway has answered: the event of a shipment, and pieces that
+ * are back in stock.
+ */
+#include "merchant/store/part.h"
+
+#include "common/base/testing.h"
+#include "merchant/store/event.h"
+#include "merchant/store/order_json.h"
+#include "merchant/store/stock.h"
+
+#include <string.h>
+
+static enum setpay_error tell_shipped(struct setpay_db *db, const struct setpay_order_view *view,
+                                      const struct setpay_part *part, setpay_time_ms now_ms)
+{
+    bool whole = true;
+    json_t *data = setpay_order_event_json(view);
+    if (data == NULL)
+        return SETPAY_E_NOMEM;
+    if (json_object_set_new(data, "shipment", setpay_part_json(view, part, &whole)) != 0)
+        whole = false;
+    enum setpay_error error =
+        whole ? setpay_event_add(db, "order.shipped", view->order.order_id, data, now_ms)
+              : SETPAY_E_NOMEM;
+    json_decref(data);
+    return error;
+}
+
+static enum setpay_error return_pieces(struct setpay_db *db, const struct setpay_order *order,
+                                       const struct setpay_part *part, setpay_time_ms now_ms)
+{
+    for (size_t i = 0; i < part->count; i++) {
+        const struct setpay_part_count *count = &part->counts[i];
+        const char *sku =
+            count->position < order->item_count ? order->items[count->position].sku : "";
+        int64_t unsent = part->kind == SETPAY_PART_GIVEN_UP ? count->quantity : count->unsent;
+        if (sku[0] == '\0')
+            continue;
+        if (unsent > 0)
+            SETPAY_TRY(setpay_stock_return(db, order->order_id, sku, unsent, "not sent", now_ms));
+        if (count->quantity > unsent)
+            SETPAY_TRY(setpay_stock_return(db, order->order_id, sku, count->quantity - unsent,
+                                           "returned", now_ms));
+    }
+    return SETPAY_OK;
+}
+
+static enum setpay_error settle(struct setpay_db *db, const struct setpay_order_view *view,
+                                struct setpay_part *part, setpay_time_ms now_ms)
+{
+    bool stands = setpay_part_stands(view, part);
+    part->settled = stands ? SETPAY_PART_DONE : SETPAY_PART_REFUSED;
+    part->settled_ms = now_ms;
+    SETPAY_TRY(setpay_db_run(
+        db, "UPDATE order_part SET settled = $1, settled_ms = $2 WHERE seq = $3",
+        SETPAY_DB_INT(part->settled), SETPAY_DB_INT(now_ms), SETPAY_DB_INT(part->seq)));
+    if (stands && part->restock)
+        SETPAY_TRY(return_pieces(db, &view->order, part, now_ms));
+    if (stands && part->kind == SETPAY_PART_SHIPMENT)
+        SETPAY_TRY(tell_shipped(db, view, part, now_ms));
+    setpay_testing_point("part.settled");
+    return SETPAY_OK;
+}
+
+enum setpay_error setpay_parts_settle(struct setpay_db *db, struct setpay_order_view *view,
+                                      setpay_time_ms now_ms)
+{
+    for (size_t i = 0; view->parts != NULL && i < view->parts->count; i++) {
+        struct setpay_part *part = &view->parts->list[i];
+        if (part->settled == SETPAY_PART_OPEN &&
+            strcmp(setpay_part_status_name(view, part), "asking") != 0)
+            SETPAY_TRY(settle(db, view, part, now_ms));
+    }
+    return SETPAY_OK;
+}

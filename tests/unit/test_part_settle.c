@@ -1,0 +1,205 @@
+/*
+ * What follows from a part of an order, and when: the event of a shipment and pieces in stock
+ * follow with the gateway's last answer, once, and from what was refused nothing does.
+ */
+#include "merchant/store/event.h"
+#include "merchant/store/order_json.h"
+#include "merchant/store/part.h"
+#include "merchant/store/stock.h"
+#include "tests/support/test_acts.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define SHOP                                                                                       \
+    "{\"slug\":\"cup\",\"name\":\"Cup\",\"status\":\"published\",\"variants\":["                   \
+    "{\"sku\":\"CUP\",\"prices\":{\"EUR\":900},\"stock\":{\"on_hand\":10}}]}"
+#define ORDER "{\"items\":[{\"sku\":\"CUP\",\"quantity\":5}]}"
+#define STEPS_MAX 4
+
+static struct test_acts test;
+
+/* How the gateway has answered each step. */
+enum answer { ASKING, DONE, REFUSED, UNDONE };
+
+struct settling {
+    char order_id[SETPAY_ORDER_ID_SIZE];
+    struct setpay_part part;
+    struct setpay_part_count counts[1];
+    enum answer answers[STEPS_MAX];
+    size_t steps;
+};
+
+static void open_order(struct settling *s, enum setpay_part_kind kind, int64_t quantity,
+                       int64_t unsent, size_t steps)
+{
+    struct test_ordering ordering;
+    memset(s, 0, sizeof *s);
+    test_acts_open(&test);
+    assert_int_equal(test_act(&test, "product.add", NULL, NULL, SHOP), SETPAY_OK);
+    assert_int_equal(test_order(&test, ORDER, &ordering), SETPAY_OK);
+    memcpy(s->order_id, ordering.order.order_id, sizeof s->order_id);
+    setpay_order_clear(&ordering.order);
+    s->counts[0] = (struct setpay_part_count){.quantity = quantity, .unsent = unsent};
+    s->steps = steps;
+    s->part = (struct setpay_part){.kind = kind,
+                                   .first_step = steps > 0 ? 1 : 0,
+                                   .last_step = (int64_t)steps,
+                                   .restock = kind != SETPAY_PART_SHIPMENT,
+                                   .counts = s->counts,
+                                   .count = 1};
+}
+
+static enum setpay_error keep(struct setpay_db *db, void *arg)
+{
+    struct settling *s = arg;
+    SETPAY_TRY(setpay_stock_sell(db, s->order_id, test.now_ms));
+    return setpay_part_insert(db, s->order_id, &s->part);
+}
+
+static enum setpay_error settle(struct setpay_db *db, void *arg)
+{
+    struct settling *s = arg;
+    struct setpay_order_view view = {.payments = NULL};
+    SETPAY_TRY(setpay_order_find(db, s->order_id, &view.order));
+    view.steps = calloc(STEPS_MAX, sizeof *view.steps);
+    assert_non_null(view.steps);
+    for (view.step_count = 0; view.step_count < s->steps; view.step_count++) {
+        enum answer answer = s->answers[view.step_count];
+        view.steps[view.step_count].step =
+            (struct setpay_step_view){.number = (int64_t)view.step_count + 1,
+                                      .kind = SETPAY_MERCHANT_STEP_CREDIT,
+                                      .amount = {100, "EUR"},
+                                      .asking = answer == ASKING,
+                                      .code = answer == REFUSED ? 9 : 0,
+                                      .undone = answer == UNDONE};
+    }
+    enum setpay_error error = setpay_parts_find(db, &view, &view.parts);
+    if (error == SETPAY_OK)
+        error = setpay_parts_settle(db, &view, test.now_ms + 7);
+    setpay_order_view_clear(&view);
+    return error;
+}
+
+/* Twice: the second time nothing follows. */
+static void expect(struct settling *s, enum setpay_part_settled settled, int64_t on_hand,
+                   int64_t shipped)
+{
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(setpay_store_submit_wait(test.store, settle, s), SETPAY_OK);
+        assert_int_equal(test_acts_sql(&test, "SELECT settled FROM order_part"), settled);
+        assert_int_equal(test_acts_sql(&test, "SELECT on_hand FROM variant"), on_hand);
+        assert_int_equal(
+            test_acts_sql(&test, "SELECT COUNT(*) FROM event WHERE type = 'order.shipped'"),
+            shipped);
+        assert_int_equal(test_acts_sql(&test, "SELECT settled_ms FROM order_part"),
+                         settled == SETPAY_PART_OPEN ? 0 : test.now_ms + 7);
+    }
+}
+
+static void begin(struct settling *s)
+{
+    assert_int_equal(setpay_store_submit_wait(test.store, keep, s), SETPAY_OK);
+    assert_int_equal(test_acts_sql(&test, "SELECT on_hand FROM variant"), 5);
+}
+
+static void pieces_are_back_with_the_last_answer(void **state)
+{
+    (void)state;
+    struct settling s;
+    open_order(&s, SETPAY_PART_REFUND, 3, 1, 2);
+    begin(&s);
+    expect(&s, SETPAY_PART_OPEN, 5, 0);
+    s.answers[0] = DONE;
+    expect(&s, SETPAY_PART_OPEN, 5, 0);
+    s.answers[1] = DONE;
+    expect(&s, SETPAY_PART_DONE, 8, 0);
+    assert_int_equal(test_acts_sql(&test, "SELECT change FROM stock_log WHERE reason = 'not sent'"),
+                     1);
+    assert_int_equal(test_acts_sql(&test, "SELECT change FROM stock_log WHERE reason = 'returned'"),
+                     2);
+    s.answers[0] = s.answers[1] = UNDONE;
+    expect(&s, SETPAY_PART_DONE, 8, 0);
+    test_acts_close(&test);
+}
+
+static void what_is_refused_puts_nothing_back(void **state)
+{
+    (void)state;
+    struct settling s;
+    open_order(&s, SETPAY_PART_REFUND, 3, 3, 2);
+    begin(&s);
+    s.answers[0] = REFUSED;
+    expect(&s, SETPAY_PART_OPEN, 5, 0);
+    s.answers[1] = REFUSED;
+    expect(&s, SETPAY_PART_REFUSED, 5, 0);
+    test_acts_close(&test);
+    /* Refused in part, it stands: its pieces are given back. */
+    open_order(&s, SETPAY_PART_REFUND, 3, 0, 2);
+    begin(&s);
+    s.answers[0] = REFUSED;
+    s.answers[1] = DONE;
+    expect(&s, SETPAY_PART_DONE, 8, 0);
+    test_acts_close(&test);
+    open_order(&s, SETPAY_PART_GIVEN_UP, 2, 0, 1);
+    begin(&s);
+    s.answers[0] = REFUSED;
+    expect(&s, SETPAY_PART_REFUSED, 5, 0);
+    test_acts_close(&test);
+}
+
+static void what_is_given_up_is_back_when_it_is_released(void **state)
+{
+    (void)state;
+    struct settling s;
+    open_order(&s, SETPAY_PART_GIVEN_UP, 2, 0, 1);
+    begin(&s);
+    expect(&s, SETPAY_PART_OPEN, 5, 0);
+    s.answers[0] = DONE;
+    expect(&s, SETPAY_PART_DONE, 7, 0);
+    assert_int_equal(test_acts_sql(&test, "SELECT change FROM stock_log WHERE reason = 'not sent'"),
+                     2);
+    test_acts_close(&test);
+}
+
+static void a_shipment_is_told_when_it_is_captured(void **state)
+{
+    (void)state;
+    struct settling s;
+    open_order(&s, SETPAY_PART_SHIPMENT, 2, 0, 1);
+    begin(&s);
+    expect(&s, SETPAY_PART_OPEN, 5, 0);
+    s.answers[0] = DONE;
+    expect(&s, SETPAY_PART_DONE, 5, 1);
+    assert_int_equal(test_acts_sql(&test, "SELECT COUNT(*) FROM event WHERE body LIKE"
+                                          " '%\"shipment\":{%\"status\":\"done\"%'"),
+                     1);
+    test_acts_close(&test);
+    open_order(&s, SETPAY_PART_SHIPMENT, 2, 0, 1);
+    begin(&s);
+    s.answers[0] = REFUSED;
+    expect(&s, SETPAY_PART_REFUSED, 5, 0);
+    test_acts_close(&test);
+    /* It moves no money: told at once. */
+    open_order(&s, SETPAY_PART_SHIPMENT, 2, 0, 0);
+    begin(&s);
+    expect(&s, SETPAY_PART_DONE, 5, 1);
+    test_acts_close(&test);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(pieces_are_back_with_the_last_answer),
+        cmocka_unit_test(what_is_refused_puts_nothing_back),
+        cmocka_unit_test(what_is_given_up_is_back_when_it_is_released),
+        cmocka_unit_test(a_shipment_is_told_when_it_is_captured),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

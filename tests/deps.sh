@@ -7,7 +7,7 @@
 set -euo pipefail
 
 build=(gcc libc6-dev pkg-config protobuf-c-compiler libprotobuf-c-dev libssl-dev libevent-dev
-    libsqlite3-dev libjansson-dev libcurl4-openssl-dev libinih-dev libarchive-dev libqrencode-dev jq curl openssl
+    libsqlite3-dev libjansson-dev libcurl4-openssl-dev libinih-dev libarchive-dev libqrencode-dev libgmime-3.0-dev jq curl openssl
     sqlite3 procps util-linux ca-certificates tzdata)
 test=(libcmocka-dev clang libclang-rt-14-dev faketime gdb libxml2-utils mandoc socat chromium)
 lint=(clang clang-tidy clang-format cppcheck)

@@ -10,7 +10,7 @@ mapfile -t all < <(find common ca gateway merchant cardholder tests -name '*.[ch
 [ -z "${LINT_FILES:-}" ] || read -ra all <<<"$LINT_FILES"
 mapfile -t units < <(printf '%s\n' "${all[@]}" | grep '\.c$')
 packages='libcrypto libssl libevent_core libevent_extra libevent_openssl libevent_pthreads
-    libprotobuf-c sqlite3 jansson inih libarchive'
+    libprotobuf-c sqlite3 jansson inih libarchive gmime-3.0'
 # shellcheck disable=SC2086 # words
 read -ra flags < <(pkg-config --cflags $packages)
 flags+=(-std=c11 -D_GNU_SOURCE -DSETPAY_VERSION='"0"' -I. -I"$BUILD/gen" -pthread -Wall -Wextra)

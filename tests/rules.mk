@@ -85,6 +85,7 @@ $(BUILD)/gen/%.inc: %
 	$(say) EMBED $<
 	$(Q)od -An -v -tx1 $< | sed 's/ \([0-9a-f][0-9a-f]\)/0x\1,/g' >$@.new && mv $@.new $@
 
+$(BUILD)/obj/merchant/store/admin/multipart.o: ALL_CFLAGS += $(GMIME_CFLAGS)
 $(BUILD)/obj/%.o: %.c | $(GEN_C) $(GEN_INC)
 	@mkdir -p $(dir $@)
 	$(say) CC $<

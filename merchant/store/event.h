@@ -47,6 +47,12 @@
     "CREATE INDEX order_told_expires ON order_told (expires_ms);"                                  \
     "INSERT INTO order_told SELECT order_id, -1, expires_ms FROM orders;"
 
+/* SQL for a later migration. to_send: pieces of the order that can be sent now; -1: unknown, of an
+ * order that is older than this column and has not changed since. */
+#define SETPAY_EVENT_TO_SEND_SCHEMA                                                                \
+    "ALTER TABLE order_told ADD COLUMN to_send INTEGER NOT NULL DEFAULT -1;"                       \
+    "CREATE INDEX order_told_to_send ON order_told (order_id) WHERE to_send <> 0;"
+
 /* The types that there are, with a sentence each; ends with a NULL name. Who adds a type adds a row
  * (event.c), and openapi.json says it too. */
 struct setpay_event_type {

@@ -126,3 +126,11 @@ enum setpay_error setpay_order_check_cancel(enum setpay_order_status status)
         return SETPAY_E_STATE;
     }
 }
+
+bool setpay_order_may_ship(enum setpay_order_end end, enum setpay_order_status status)
+{
+    return end == SETPAY_ORDER_GOES_ON && (status == SETPAY_ORDER_STATUS_AUTHORISED ||
+                                           status == SETPAY_ORDER_STATUS_PARTIALLY_CAPTURED ||
+                                           status == SETPAY_ORDER_STATUS_CAPTURED ||
+                                           status == SETPAY_ORDER_STATUS_PARTIALLY_REFUNDED);
+}

@@ -50,4 +50,7 @@ enum setpay_error setpay_order_status_parse(const char *name,
 enum setpay_error setpay_order_check_void(enum setpay_order_status status) SETPAY_MUST_CHECK;
 enum setpay_error setpay_order_check_cancel(enum setpay_order_status status) SETPAY_MUST_CHECK;
 
+/* Whether pieces of it may be sent: it is paid, and nothing has ended it. */
+bool setpay_order_may_ship(enum setpay_order_end end, enum setpay_order_status status);
+
 #endif

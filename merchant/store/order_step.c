@@ -147,15 +147,6 @@ static enum setpay_error capture_shipped(struct doing *doing)
     return ask(doing, SETPAY_MERCHANT_STEP_CAPTURE, NULL, minor);
 }
 
-static bool can_ship(const struct doing *doing)
-{
-    enum setpay_purchase_state state = doing->payment->state;
-    return doing->result->view.order.end == SETPAY_ORDER_GOES_ON &&
-           doing->result->view.status != SETPAY_ORDER_STATUS_REFUNDED &&
-           (state == SETPAY_PURCHASE_AUTHORISED || state == SETPAY_PURCHASE_STEPPING ||
-            state == SETPAY_PURCHASE_CAPTURED);
-}
-
 static enum setpay_error ship_counts(struct doing *doing, struct setpay_part_count *counts)
 {
     struct setpay_order_view *view = &doing->result->view;
@@ -170,7 +161,7 @@ static enum setpay_error ship_counts(struct doing *doing, struct setpay_part_cou
 
 static enum setpay_error ship(struct doing *doing)
 {
-    if (!can_ship(doing))
+    if (!setpay_order_may_ship(doing->result->view.order.end, doing->result->view.status))
         return SETPAY_E_STATE;
     struct setpay_part_count *counts = calloc(SETPAY_LIMIT_OFFER_ITEMS, sizeof *counts);
     if (counts == NULL)

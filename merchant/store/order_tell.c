@@ -19,16 +19,19 @@
 /* The name of the note that some order has changed: one for all, since an operation has few. */
 static const struct setpay_id some_order = {.bytes = "some order"};
 
-static enum setpay_error read_told(struct setpay_db *db, const char *order_id, int64_t *told)
+static enum setpay_error read_told(struct setpay_db *db, const char *order_id, int64_t *told,
+                                   int64_t *to_send)
 {
     struct setpay_db_rows *rows;
-    enum setpay_error error = setpay_db_one(
-        db, &rows, "SELECT status FROM order_told WHERE order_id = $1", SETPAY_DB_TEXT(order_id));
+    enum setpay_error error =
+        setpay_db_one(db, &rows, "SELECT status, to_send FROM order_told WHERE order_id = $1",
+                      SETPAY_DB_TEXT(order_id));
     *told = TOLD_NOTHING;
     if (error == SETPAY_E_NOT_FOUND)
         return SETPAY_OK;
     SETPAY_TRY(error);
     *told = setpay_db_get_int(rows, 0);
+    *to_send = setpay_db_get_int(rows, 1);
     return setpay_db_end(rows);
 }
 
@@ -44,13 +47,21 @@ static enum setpay_error write_told(struct setpay_db *db, const struct setpay_or
                                     bool is_new)
 {
     if (is_new)
-        return setpay_db_run(
-            db, "INSERT INTO order_told (order_id, status, expires_ms) VALUES ($1, $2, $3)",
-            SETPAY_DB_TEXT(view->order.order_id), SETPAY_DB_INT(view->status),
-            SETPAY_DB_INT(due_ms(view)));
+        return setpay_db_run(db,
+                             "INSERT INTO order_told (order_id, status, expires_ms, to_send)"
+                             " VALUES ($1, $2, $3, 0)",
+                             SETPAY_DB_TEXT(view->order.order_id), SETPAY_DB_INT(view->status),
+                             SETPAY_DB_INT(due_ms(view)));
     return setpay_db_run(db,
                          "UPDATE order_told SET status = $1, expires_ms = $2 WHERE order_id = $3",
                          SETPAY_DB_INT(view->status), SETPAY_DB_INT(due_ms(view)),
+                         SETPAY_DB_TEXT(view->order.order_id));
+}
+
+static enum setpay_error write_to_send(struct setpay_db *db, const struct setpay_order_view *view)
+{
+    return setpay_db_run(db, "UPDATE order_told SET to_send = $1 WHERE order_id = $2",
+                         SETPAY_DB_INT(setpay_order_to_send(view)),
                          SETPAY_DB_TEXT(view->order.order_id));
 }
 
@@ -73,8 +84,8 @@ static enum setpay_error tell(struct setpay_db *db, const struct setpay_payment_
                               const char *order_id, setpay_time_ms now_ms, bool by_time)
 {
     struct setpay_order_view view = {.payments = NULL};
-    int64_t told = TOLD_NOTHING;
-    SETPAY_TRY(read_told(db, order_id, &told));
+    int64_t told = TOLD_NOTHING, to_send = 0;
+    SETPAY_TRY(read_told(db, order_id, &told, &to_send));
     enum setpay_error error = setpay_order_view_find(db, port, order_id, now_ms, &view);
     if (error == SETPAY_E_NOT_FOUND)
         return SETPAY_OK;
@@ -92,6 +103,8 @@ static enum setpay_error tell(struct setpay_db *db, const struct setpay_payment_
     }
     if (error == SETPAY_OK)
         error = setpay_parts_settle(db, &view, now_ms);
+    if (error == SETPAY_OK && to_send != setpay_order_to_send(&view))
+        error = write_to_send(db, &view);
     setpay_order_view_clear(&view);
     return error;
 }

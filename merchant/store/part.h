@@ -189,6 +189,8 @@ void setpay_parts_free(struct setpay_parts *parts);
 /* Its name is made. */
 enum setpay_error setpay_part_insert(struct setpay_db *db, const char *order_id,
                                      struct setpay_part *part) SETPAY_MUST_CHECK;
+/* Pieces of it that can be sent now. */
+int64_t setpay_order_to_send(const struct setpay_order_view *view);
 /* Inside an operation that may have brought answers: what follows from the parts of the view that
  * are answered now follows, once. Errors of the stock and of events. */
 enum setpay_error setpay_parts_settle(struct setpay_db *db, struct setpay_order_view *view,

@@ -63,6 +63,15 @@ static enum setpay_error settle(struct setpay_db *db, const struct setpay_order_
     return SETPAY_OK;
 }
 
+int64_t setpay_order_to_send(const struct setpay_order_view *view)
+{
+    int64_t pieces = 0;
+    bool may_ship = setpay_order_may_ship(view->order.end, view->status);
+    for (size_t i = 0; may_ship && i < view->parts->line_count; i++)
+        pieces += setpay_part_sendable(&view->parts->lines[i]);
+    return pieces;
+}
+
 enum setpay_error setpay_parts_settle(struct setpay_db *db, struct setpay_order_view *view,
                                       setpay_time_ms now_ms)
 {

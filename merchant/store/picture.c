@@ -131,6 +131,20 @@ enum setpay_error setpay_picture_check(enum setpay_picture_type type, struct set
     return good ? SETPAY_OK : SETPAY_E_INVALID;
 }
 
+enum setpay_error setpay_picture_guess(struct setpay_view bytes, enum setpay_picture_type *type)
+{
+    static const enum setpay_picture_type types[] = {SETPAY_PICTURE_PNG, SETPAY_PICTURE_JPEG,
+                                                     SETPAY_PICTURE_WEBP};
+    const char *expected = "";
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        if (setpay_picture_check(types[i], bytes, &expected) == SETPAY_OK) {
+            *type = types[i];
+            return SETPAY_OK;
+        }
+    }
+    return SETPAY_E_INVALID;
+}
+
 /* ------------------------------------------------------------------ base64 */
 
 json_t *setpay_picture_body(const char *type, const char *alt, struct setpay_view bytes)
@@ -180,6 +194,12 @@ enum setpay_error setpay_picture_find(struct setpay_db *db, const char *digest,
     *type = (enum setpay_picture_type)setpay_db_get_int(rows, 0);
     setpay_db_get_buffer(rows, 1, bytes);
     return setpay_db_end(rows);
+}
+
+enum setpay_error setpay_picture_read_show(struct setpay_db *db, void *arg)
+{
+    struct setpay_picture_show *show = arg;
+    return setpay_picture_find(db, show->digest, &show->type, &show->bytes);
 }
 
 enum setpay_error setpay_picture_list_json(struct setpay_db *db,

@@ -37,6 +37,10 @@ enum setpay_error setpay_picture_type_parse(const char *name,
 enum setpay_error setpay_picture_check(enum setpay_picture_type type, struct setpay_view bytes,
                                        const char **expected) SETPAY_MUST_CHECK;
 
+/* Pure: which kind of PNG, JPEG or WebP it is, by its bytes. SETPAY_E_INVALID: none of these. */
+enum setpay_error setpay_picture_guess(struct setpay_view bytes,
+                                       enum setpay_picture_type *type) SETPAY_MUST_CHECK;
+
 /* {"type","alt","data"} as setpay_picture_add takes it; NULL where memory is out. */
 json_t *setpay_picture_body(const char *type, const char *alt, struct setpay_view bytes);
 
@@ -45,6 +49,14 @@ json_t *setpay_picture_body(const char *type, const char *alt, struct setpay_vie
 enum setpay_error setpay_picture_find(struct setpay_db *db, const char *digest,
                                       enum setpay_picture_type *type,
                                       struct setpay_buffer *bytes) SETPAY_MUST_CHECK;
+
+/* The same as a read of the store. */
+struct setpay_picture_show {
+    const char *digest;
+    enum setpay_picture_type type;
+    struct setpay_buffer bytes;
+};
+enum setpay_error setpay_picture_read_show(struct setpay_db *db, void *show) SETPAY_MUST_CHECK;
 
 enum setpay_error setpay_picture_list_json(struct setpay_db *db,
                                            const struct setpay_product *product,

@@ -35,11 +35,11 @@ password=$(cat "$(get .admin_password_file)")
 is "the password is the owner's alone" "$(stat -c %a "$(get .admin_password_file)")" 600
 
 # ---------------------------------------------------------------- nobody is signed in
-for path in / /products /products/teapot /stock /stock/CUP /orders/ord_00000000000000000000; do
+for path in / /products /products/teapot /stock /stock/CUP /shipments /webhooks /webhooks/whk_a /pictures/00 /orders/ord_00000000000000000000; do
     is "$path is not shown to anybody" "$(status "$owner$path")" 303
 done
 ok "but where to sign in" has '^location: /signin'
-for path in /orders/a/void /products /products/teapot/edit /stock/CUP /signout; do
+for path in /orders/a/void /products /products/teapot/edit /products/teapot/pictures /webhooks/a/redeliver /stock/CUP /signout; do
     is "and $path does nothing" "$(status -d csrf=x "$owner$path")" 303
 done
 for path in /../etc/passwd /static/..%2f..%2fetc%2fpasswd /static/%2e%2e/owner.css /static/ /static/shop.css; do
@@ -81,20 +81,33 @@ is "nor by a statement" "$(grep -c 'href="/orders/' "$tmp/page")" 0
 is "its page" "$(see "$page")" 200
 is "shows what others wrote as text" "$(grep -c '<script' "$tmp/page")" 0
 ok "as it was written" says '&lt;script&gt;'
-is "one piece is sent" "$(send "$page" "$page/ship" -d q1=1 --data-urlencode 'tracking=RR "1" <b>')" 303
+is "one piece is sent" "$(send "$page" "$page/ship" -d q1=1 --data-urlencode 'tracking=RR "1" <b>' \
+    --data-urlencode 'carrier=Post <i>' --data-urlencode 'tracking_url=https://track.example/?a=1&b')" 303
 ok "and captured" wait_for 10 order_is partially_captured
 is "the page" "$(see "$page?done=ship")" 200
 ok "says so" says "The part is noted as sent."
-ok "with its tracking as text" says 'tracking RR &quot;1&quot; &lt;b&gt;'
+ok "with its tracking as text" says 'Post &lt;i&gt;, tracking RR &quot;1&quot; &lt;b&gt;, https://track.example/?a=1&amp;b'
+is "an address to follow it that would run" "$(send "$page" "$page/ship" -d q1=1 --data-urlencode 'tracking_url=javascript:x')" 409
+ok "is refused in words" says "expected one that begins with https:// or http://"
 is "more than there is" "$(send "$page" "$page/ship" -d q1=3)" 409
 ok "is refused in words" says "3 of the line 1 are wanted, and 2 left to be shipped"
 is "no number" "$(send "$page" "$page/ship" -d q1=-1)" 409
 is "a form that was sent before" "$(send "$page" "$page/ship" -d seen=0.0.0 -d q1=1)" 400
 is "or whose order has changed" "$(see "$page" >/dev/null; status -b "$jar" --data-urlencode "csrf=$(field csrf)" \
     -d seen=0.0.0 -d q1=1 "$owner$page/ship")" 409
+see /shipments >/dev/null
+ok "what is to be sent is listed" says "/orders/$order_id"
+ok "with how much" says "2 × "
+see '/shipments?sent=1' >/dev/null
+ok "and what was sent" says "/orders/$order_id"
+ok "with a link that tells the carrier nothing" says 'href="https://track.example/?a=1&amp;b" rel="noreferrer noopener nofollow"'
 is "the rest is sent" "$(send "$page" "$page/ship" -d q1=2)" 303
 ok "and captured whole" wait_for 10 order_is captured
-is "one comes back" "$(send "$page" "$page/refund" -d by_line=1 -d q1=1 -d restock=1)" 303
+see /shipments >/dev/null
+is "nothing of it is to be sent any more" "$(grep -c "/orders/$order_id" "$tmp/page")" 0
+is "what was not sent can't come back" "$(send "$page" "$page/refund" -d by_line=1 -d q1=1 -d of=unsent)" 409
+is "nor other pieces than there are" "$(send "$page" "$page/refund" -d by_line=1 -d q1=1 -d of=lost)" 409
+is "one comes back" "$(send "$page" "$page/refund" -d by_line=1 -d q1=1 -d of=sent -d restock=1)" 303
 ok "and is given back" wait_for 10 order_is partially_refunded
 is "an amount too" "$(send "$page" "$page/refund" -d amount=0.01 -d currency=EUR)" 303
 is "but not one that is none" "$(send "$page" "$page/refund" -d amount=1e3 -d currency=EUR)" 409
@@ -119,6 +132,85 @@ is "not below nothing" "$(send /stock/ODD-1 /stock/ODD-1 -d how=change -d number
 is "not without a reason" "$(send /stock/ODD-1 /stock/ODD-1 -d how=count -d number=9)" 409
 see '/stock?low=1' >/dev/null
 ok "what is low is listed" says /stock/ODD-1
+
+# ---------------------------------------------------------------- pictures
+# upload FILE OPTION...: the form of the product's page, with this file
+upload() {
+    local file=$1
+    shift
+    see /products/odd >/dev/null
+    status -b "$jar" -F "csrf=$(field csrf)" -F "picture=@$file" "$@" "$owner/products/odd/pictures"
+}
+pictures() { api GET /products/odd/pictures | jq -c '[.pictures[] | [.type, .alt]]'; }
+printf '\x89PNG\r\n\x1a\n\0\0--x\r\n' >"$tmp/a.png"
+printf '\xff\xd8\xff\xe0 a photograph' >"$tmp/b.jpg"
+printf 'RIFF\4\0\0\0WEBPVP8 ' >"$tmp/c.webp"
+printf '<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>' >"$tmp/d.svg"
+printf '<svg xmlns="http://www.w3.org/2000/svg"/>' >"$tmp/e.png"
+printf 'GIF89a' >"$tmp/f.png"
+{ cat "$tmp/a.png"; head -c $((512 * 1024)) /dev/zero; } >"$tmp/g.png"
+{ cat "$tmp/a.png"; head -c $((512 * 1024 - $(stat -c %s "$tmp/a.png"))) /dev/zero; } >"$tmp/h.png"
+is "a PNG is added" "$(upload "$tmp/a.png" --form-string 'alt=An "odd" <b> thing')" 303
+is "a JPEG too, whatever it is called" "$(upload "$tmp/b.jpg;type=text/html;filename=x.html" -F alt=B)" 303
+is "a WebP too" "$(upload "$tmp/c.webp" -F alt=C)" 303
+is "as what they are" "$(pictures)" '[["image/png","An \"odd\" <b> thing"],["image/jpeg","B"],["image/webp","C"]]'
+is "the largest there may be" "$(upload "$tmp/h.png" -F alt=H)" 303
+is "an SVG is not" "$(upload "$tmp/d.svg" -F alt=D)" 409
+ok "and is told why" says 'expected a PNG, a JPEG or a WebP'
+is "by no other name either" "$(upload "$tmp/e.png;type=image/png" -F alt=E)" 409
+is "nor what is no picture" "$(upload "$tmp/f.png" -F alt=F)" 409
+is "nor what is too large" "$(upload "$tmp/g.png" -F alt=G)" 413
+is "nor nothing" "$(upload /dev/null -F alt=N)" 409
+is "nor one without words" "$(upload "$tmp/a.png" -F 'alt= ')" 409
+is "nor two at once" "$(upload "$tmp/a.png" -F "other=@$tmp/b.jpg" -F alt=A)" 400
+is "nor without the page's token" "$(status -b "$jar" -F "picture=@$tmp/a.png" -F alt=A "$owner/products/odd/pictures")" 403
+see /products/odd >/dev/null
+is "nor as a form without a file" "$(status -b "$jar" --data-urlencode "csrf=$(field csrf)" -d alt=A "$owner/products/odd/pictures")" 415
+is "nor to a product that there is none of" "$(see /products/odd >/dev/null; status -b "$jar" -F "csrf=$(field csrf)" \
+    -F "picture=@$tmp/a.png" -F alt=A "$owner/products/none/pictures")" 404
+is "nor by nobody" "$(status -F "picture=@$tmp/a.png" "$owner/products/odd/pictures")" 303
+is "four there are" "$(api GET /products/odd/pictures | jq '.pictures | length')" 4
+see /products/odd >/dev/null
+ok "its words are text" says 'alt="An &quot;odd&quot; &lt;b&gt; thing"'
+picture=$(api GET /products/odd/pictures | jq -r '.pictures[0].id')
+is "the owner sees it" "$(see "/pictures/$picture")" 200
+ok "as a picture in which nothing runs" has "^content-security-policy: default-src 'none'.*sandbox"
+ok "and which is nothing else" has '^content-type: image/png'
+ok "byte by byte" cmp "$tmp/page" "$tmp/a.png"
+is "nobody else does" "$(status "$owner/pictures/$picture")" 303
+is "there is no other" "$(see /pictures/00)" 404
+is "it is taken away" "$(send /products/odd /products/odd/pictures/remove -d "picture=$picture")" 303
+is "once" "$(send /products/odd /products/odd/pictures/remove -d "picture=$picture")" 409
+is "and gone" "$(see "/pictures/$picture")" 404
+
+# ---------------------------------------------------------------- webhooks
+hook=$(api POST /webhooks '{"url":"https://127.0.0.1:1/<b>?x=1","description":"<i>"}' | jq -r .webhook_id)
+delivery_of() { sql merchant "SELECT delivery_id FROM webhook_delivery ORDER BY seq DESC LIMIT 1"; }
+tried() { [ "$(sql merchant "SELECT attempts FROM webhook_delivery WHERE delivery_id = '$delivery'")" -ge "$1" ]; }
+new_order 100 EUR "Tells a webhook"
+delivery=$(delivery_of)
+ok "an event is tried" wait_for 20 tried 1
+is "the webhooks" "$(see /webhooks)" 200
+ok "are listed" says "/webhooks/$hook"
+is "with no tag of their own" "$(grep -c '<i>' "$tmp/page")" 0
+is "what was sent to it" "$(see "/webhooks/$hook")" 200
+ok "is listed" says 'order.created'
+ok "with what came of it" says unreachable
+is "nothing of its secret" "$(grep -c whsec_ "$tmp/page")" 0
+attempts=$(sql merchant "SELECT attempts FROM webhook_delivery WHERE delivery_id = '$delivery'")
+is "it is sent again by hand" "$(send "/webhooks/$hook" "/webhooks/$hook/redeliver" -d "delivery=$delivery")" 303
+ok "and is tried anew" wait_for 20 tried 1
+is "one that there is none of is not" "$(send "/webhooks/$hook" "/webhooks/$hook/redeliver" -d delivery=dlv_none)" 409
+is "nor to another webhook" "$(send "/webhooks/$hook" "/webhooks/whk_none/redeliver" -d "delivery=$delivery")" 404
+is "nor without the token" "$(status -b "$jar" -d "delivery=$delivery" "$owner/webhooks/$hook/redeliver")" 403
+is "nor by nobody" "$(status -d "delivery=$delivery" "$owner/webhooks/$hook/redeliver")" 303
+api PATCH "/webhooks/$hook" '{"enabled":false}' >/dev/null
+see "/webhooks/$hook" >/dev/null
+is "one that is switched off has no button" "$(grep -c redeliver "$tmp/page")" 0
+is "and takes nothing" "$(send / "/webhooks/$hook/redeliver" -d "delivery=$delivery")" 409
+ok "which is said" says "The webhook is switched off"
+is "there is no other" "$(see /webhooks/whk_none)" 404
+is "nor another page of it" "$(see "/webhooks/$hook?cursor=x")" 404
 
 # ---------------------------------------------------------------- what another site would do
 see "$page" >/dev/null

@@ -4,13 +4,14 @@
 #include "merchant/store/admin/admin_internal.h"
 
 #include "common/base/log.h"
+#include "merchant/store/picture.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 
 #define CONNECTIONS 64
 #define HEADER_BYTES 8192
-#define BODY_BYTES 65536
+#define BODY_BYTES (SETPAY_PICTURE_BYTES_MAX + 16384) /* a picture, and the form around it */
 #define REQUEST_DEADLINE_MS 15000
 #define IDLE_TIMEOUT_MS 30000
 #define SEND_DEADLINE_MS 20000
@@ -26,7 +27,14 @@ static const struct setpay_http_route routes[] = {
     {SETPAY_HTTP_GET, "/products", setpay_admin_on_products},
     {SETPAY_HTTP_POST, "/products", setpay_admin_on_product_add},
     {SETPAY_HTTP_GET, "/products/{id}", setpay_admin_on_product},
+    {SETPAY_HTTP_POST, "/products/{id}/pictures", setpay_admin_on_picture_add},
+    {SETPAY_HTTP_POST, "/products/{id}/pictures/remove", setpay_admin_on_picture_remove},
     {SETPAY_HTTP_POST, "/products/{id}/{act}", setpay_admin_on_product_act},
+    {SETPAY_HTTP_GET, "/pictures/{picture}", setpay_admin_on_picture},
+    {SETPAY_HTTP_GET, "/shipments", setpay_admin_on_shipments},
+    {SETPAY_HTTP_GET, "/webhooks", setpay_admin_on_webhooks},
+    {SETPAY_HTTP_GET, "/webhooks/{id}", setpay_admin_on_webhook},
+    {SETPAY_HTTP_POST, "/webhooks/{id}/redeliver", setpay_admin_on_redeliver},
     {SETPAY_HTTP_GET, "/stock", setpay_admin_on_stock},
     {SETPAY_HTTP_GET, "/stock/{sku}", setpay_admin_on_stock_one},
     {SETPAY_HTTP_POST, "/stock/{sku}", setpay_admin_on_stock_adjust},

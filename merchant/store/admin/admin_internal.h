@@ -28,6 +28,9 @@ enum setpay_admin_page {
     SETPAY_ADMIN_PRODUCT,
     SETPAY_ADMIN_STOCK,
     SETPAY_ADMIN_STOCK_ONE,
+    SETPAY_ADMIN_SHIPMENTS,
+    SETPAY_ADMIN_WEBHOOKS,
+    SETPAY_ADMIN_WEBHOOK,
     SETPAY_ADMIN_ERROR,
     SETPAY_ADMIN_PAGES
 };
@@ -76,9 +79,11 @@ const char *setpay_admin_cookie(const struct setpay_admin *admin,
 /* Who is signed in; otherwise the request has been answered: false. */
 bool setpay_admin_visit_begin(struct setpay_admin *admin, struct setpay_http_request *request,
                               struct setpay_admin_visit *visit);
-/* The form of a POST that has come from a page of ours; false: answered. Clear it after true. */
+/* The form of a POST that has come from a page of ours; false: answered. Clear it after true. file:
+ * where a form with a file is expected, what it has of one; NULL: a form without. */
 bool setpay_admin_form_read(struct setpay_admin *admin, struct setpay_http_request *request,
-                            const struct setpay_admin_visit *visit, struct setpay_form *form);
+                            const struct setpay_admin_visit *visit, struct setpay_form *form,
+                            struct setpay_buffer *file);
 
 /* ---- pages.c and reply.c */
 
@@ -114,6 +119,7 @@ struct setpay_admin_task {
     struct setpay_http_request *request;
     struct setpay_admin_visit visit;
     struct setpay_form form;
+    struct setpay_buffer file; /* of a form that has one */
     setpay_time_ms now_ms;
     char id[SETPAY_SHOP_MADE_SIZE]; /* an order's, a product's, a SKU */
     const char *act;                /* static: how the page is told what was done */
@@ -129,6 +135,10 @@ struct setpay_admin_task {
 /* Of who is signed in, with a form of ours. NULL: the request has been answered. */
 struct setpay_admin_task *setpay_admin_task_new(struct setpay_admin *admin,
                                                 struct setpay_http_request *request);
+/* The same with a form that has a file of up to max bytes. */
+struct setpay_admin_task *setpay_admin_task_new_upload(struct setpay_admin *admin,
+                                                       struct setpay_http_request *request,
+                                                       size_t max);
 /* Runs it; done is called in any case, and the task is freed behind it. */
 void setpay_admin_task_submit(struct setpay_admin_task *task);
 /* Calls done with this error without an operation. */
@@ -149,10 +159,21 @@ setpay_http_handler_fn setpay_admin_on_products;
 setpay_http_handler_fn setpay_admin_on_product;
 setpay_http_handler_fn setpay_admin_on_product_add;
 setpay_http_handler_fn setpay_admin_on_product_act;
+setpay_http_handler_fn setpay_admin_on_picture;
+setpay_http_handler_fn setpay_admin_on_picture_add;
+setpay_http_handler_fn setpay_admin_on_picture_remove;
+setpay_http_handler_fn setpay_admin_on_shipments;
+setpay_http_handler_fn setpay_admin_on_webhooks;
+setpay_http_handler_fn setpay_admin_on_webhook;
+setpay_http_handler_fn setpay_admin_on_redeliver;
 setpay_http_handler_fn setpay_admin_on_stock;
 setpay_http_handler_fn setpay_admin_on_stock_one;
 setpay_http_handler_fn setpay_admin_on_stock_adjust;
 
+/* The page of a product, likewise. */
+void setpay_admin_reply_product(struct setpay_admin *admin, struct setpay_http_request *request,
+                                const struct setpay_admin_visit *visit, const char *id, int status,
+                                const char *wrong);
 /* The page of an order, with what was wrong with what was asked for it (NULL: nothing). */
 void setpay_admin_reply_order(struct setpay_admin *admin, struct setpay_http_request *request,
                               const struct setpay_admin_visit *visit, const char *order_id,

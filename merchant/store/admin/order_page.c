@@ -256,9 +256,7 @@ static json_t *values_of(struct look *look, const char *wrong, const char *done)
     const char *status = setpay_order_status_name(look->view.status);
     const char *currency = order->amount.currency;
     int64_t back_minor = refundable_minor(look);
-    bool stands = setpay_order_check_void(look->view.status) == SETPAY_OK ||
-                  look->view.status == SETPAY_ORDER_STATUS_CAPTURED;
-    bool may_ship = stands && order->end == SETPAY_ORDER_GOES_ON;
+    bool may_ship = setpay_order_may_ship(order->end, look->view.status);
     bool sendable = false, refundable = false;
     json_t *items = items_json(look, may_ship, &sendable, &refundable);
     bool repeats = order->item_count == 1 && strcmp(order->items[0].name, order->description) == 0;

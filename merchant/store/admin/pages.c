@@ -30,6 +30,15 @@ static const uint8_t stock[] = {
 static const uint8_t stock_one[] = {
 #include "merchant/store/admin/templates/stock_one.html.inc"
 };
+static const uint8_t shipments[] = {
+#include "merchant/store/admin/templates/shipments.html.inc"
+};
+static const uint8_t webhooks[] = {
+#include "merchant/store/admin/templates/webhooks.html.inc"
+};
+static const uint8_t webhook[] = {
+#include "merchant/store/admin/templates/webhook.html.inc"
+};
 static const uint8_t error[] = {
 #include "merchant/store/admin/templates/error.html.inc"
 };
@@ -45,6 +54,9 @@ const struct setpay_template_source setpay_admin_sources[] = {
     {"product", {product, sizeof product}},
     {"stock", {stock, sizeof stock}},
     {"stock_one", {stock_one, sizeof stock_one}},
+    {"shipments", {shipments, sizeof shipments}},
+    {"webhooks", {webhooks, sizeof webhooks}},
+    {"webhook", {webhook, sizeof webhook}},
     {"error", {error, sizeof error}},
     {NULL, {NULL, 0}},
 };
@@ -54,7 +66,9 @@ static const char *const names[SETPAY_ADMIN_PAGES] = {
     [SETPAY_ADMIN_SIGNIN] = "signin",       [SETPAY_ADMIN_ORDERS] = "orders",
     [SETPAY_ADMIN_ORDER] = "order",         [SETPAY_ADMIN_PRODUCTS] = "products",
     [SETPAY_ADMIN_PRODUCT] = "product",     [SETPAY_ADMIN_STOCK] = "stock",
-    [SETPAY_ADMIN_STOCK_ONE] = "stock_one", [SETPAY_ADMIN_ERROR] = "error",
+    [SETPAY_ADMIN_STOCK_ONE] = "stock_one", [SETPAY_ADMIN_SHIPMENTS] = "shipments",
+    [SETPAY_ADMIN_WEBHOOKS] = "webhooks",   [SETPAY_ADMIN_WEBHOOK] = "webhook",
+    [SETPAY_ADMIN_ERROR] = "error",
 };
 
 const char *setpay_admin_page_name(enum setpay_admin_page page)

@@ -157,9 +157,9 @@ void setpay_admin_on_products(struct setpay_http_request *request, void *arg)
         reply_products(arg, request, &visit, 200, NULL);
 }
 
-static void reply_product(struct setpay_admin *admin, struct setpay_http_request *request,
-                          const struct setpay_admin_visit *visit, const char *id, int status,
-                          const char *wrong)
+void setpay_admin_reply_product(struct setpay_admin *admin, struct setpay_http_request *request,
+                                const struct setpay_admin_visit *visit, const char *id, int status,
+                                const char *wrong)
 {
     struct look look = {.admin = admin, .act = "product.show", .id = id, .body = json_object()};
     enum setpay_error error = setpay_store_read(admin->reader, read_act, &look);
@@ -173,16 +173,16 @@ static void reply_product(struct setpay_admin *admin, struct setpay_http_request
         const json_t *description = json_object_get(product, "description");
         setpay_admin_reply(
             admin, request, visit, status, SETPAY_ADMIN_PRODUCT, name, NULL,
-            json_pack("{s:O, s:s, s:s, s:s, s:s, s:O, s:o, s:I, s:b, s:b, s:b, s:s, s:s, s:s}",
+            json_pack("{s:O, s:s, s:s, s:s, s:s, s:O, s:o, s:O, s:I, s:b, s:b, s:b, s:s, s:s, s:s}",
                       "slug", json_object_get(product, "slug"), "name", name, "status", state,
                       "look", setpay_admin_status_look(state), "description",
                       json_is_string(description) ? json_string_value(description) : "",
                       "tax_class", json_object_get(product, "tax_class"), "variants",
-                      variants_json(product), "version", (json_int_t)look.answer.version,
-                      "is_draft", strcmp(state, "draft") == 0, "is_published",
-                      strcmp(state, "published") == 0, "is_archived",
-                      strcmp(state, "archived") == 0, "currency", admin->options.settings.currency,
-                      "wrong", wrong != NULL ? wrong : "", "done",
+                      variants_json(product), "pictures", json_object_get(product, "pictures"),
+                      "version", (json_int_t)look.answer.version, "is_draft",
+                      strcmp(state, "draft") == 0, "is_published", strcmp(state, "published") == 0,
+                      "is_archived", strcmp(state, "archived") == 0, "currency",
+                      admin->options.settings.currency, "wrong", wrong != NULL ? wrong : "", "done",
                       done != NULL && wrong == NULL ? "The product is changed." : ""));
     }
     setpay_shop_answer_clear(&look.answer);
@@ -193,7 +193,8 @@ void setpay_admin_on_product(struct setpay_http_request *request, void *arg)
 {
     struct setpay_admin_visit visit;
     if (setpay_admin_visit_begin(arg, request, &visit))
-        reply_product(arg, request, &visit, setpay_http_request_param(request, "id"), 200, NULL);
+        setpay_admin_reply_product(arg, request, &visit, setpay_http_request_param(request, "id"),
+                                   200, NULL);
 }
 
 /* ------------------------------------------------------------------ changing */
@@ -239,7 +240,7 @@ static void changed(struct setpay_admin_task *task, enum setpay_error error)
     } else if (!setpay_admin_is_refusal(error)) {
         setpay_admin_reply_failed(task->admin, task->request, error);
     } else if (task->id[0] != '\0') {
-        reply_product(task->admin, task->request, &task->visit, task->id, 409, words);
+        setpay_admin_reply_product(task->admin, task->request, &task->visit, task->id, 409, words);
     } else {
         reply_products(task->admin, task->request, &task->visit, 409, words);
     }

@@ -74,6 +74,9 @@ static enum setpay_error complete(const struct setpay_admin *admin,
          json_boolean(page == SETPAY_ADMIN_PRODUCTS || page == SETPAY_ADMIN_PRODUCT), &whole);
     fill(values, "at_stock",
          json_boolean(page == SETPAY_ADMIN_STOCK || page == SETPAY_ADMIN_STOCK_ONE), &whole);
+    fill(values, "at_shipments", json_boolean(page == SETPAY_ADMIN_SHIPMENTS), &whole);
+    fill(values, "at_webhooks",
+         json_boolean(page == SETPAY_ADMIN_WEBHOOKS || page == SETPAY_ADMIN_WEBHOOK), &whole);
     return whole ? SETPAY_OK : SETPAY_E_NOMEM;
 }
 
@@ -206,6 +209,8 @@ const char *setpay_admin_status_look(const char *status)
         {"published", "good"}, {"authorised", "wait"},
         {"paying", "wait"},    {"asking", "wait"},
         {"declined", "bad"},   {"refused", "bad"},
+        {"delivered", "good"}, {"pending", "wait"},
+        {"failed", "bad"},     {"enabled", "good"},
         {"expired", "bad"},    {"partially_captured", "wait"},
     };
     for (size_t i = 0; i < sizeof looks / sizeof *looks; i++) {

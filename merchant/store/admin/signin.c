@@ -176,7 +176,7 @@ void setpay_admin_on_signin(struct setpay_http_request *request, void *arg)
         return;
     }
     /* Without the cookie of the page with the form, no token is right. */
-    if (!setpay_admin_form_read(admin, request, &visit, &form))
+    if (!setpay_admin_form_read(admin, request, &visit, &form, NULL))
         return;
     start(admin, request, &visit, &form);
     setpay_cleanse(form.text, strlen(form.text));

@@ -5,35 +5,52 @@
 
 #include <stdlib.h>
 
-struct setpay_admin_task *setpay_admin_task_new(struct setpay_admin *admin,
-                                                struct setpay_http_request *request)
+static void task_free(struct setpay_admin_task *task)
+{
+    setpay_form_clear(&task->form);
+    setpay_buffer_clear(&task->file);
+    json_decref(task->body);
+    free(task->data);
+    setpay_cleanse(task->visit.id, sizeof task->visit.id);
+    free(task);
+}
+
+/* max 0: without a file. */
+static struct setpay_admin_task *begin(struct setpay_admin *admin,
+                                       struct setpay_http_request *request, size_t max)
 {
     struct setpay_admin_visit visit;
-    struct setpay_form form = {.count = 0};
-    if (!setpay_admin_visit_begin(admin, request, &visit) ||
-        !setpay_admin_form_read(admin, request, &visit, &form))
+    if (!setpay_admin_visit_begin(admin, request, &visit))
         return NULL;
     struct setpay_admin_task *task = calloc(1, sizeof *task);
     if (task == NULL) {
-        setpay_form_clear(&form);
         setpay_admin_reply_failed(admin, request, SETPAY_E_NOMEM);
         return NULL;
     }
     task->admin = admin;
     task->request = request;
     task->visit = visit;
-    task->form = form;
     task->now_ms = setpay_clock_now_ms();
+    setpay_buffer_init(&task->file, max);
+    if (!setpay_admin_form_read(admin, request, &visit, &task->form,
+                                max > 0 ? &task->file : NULL)) {
+        task_free(task);
+        return NULL;
+    }
     return task;
 }
 
-static void task_free(struct setpay_admin_task *task)
+struct setpay_admin_task *setpay_admin_task_new(struct setpay_admin *admin,
+                                                struct setpay_http_request *request)
 {
-    setpay_form_clear(&task->form);
-    json_decref(task->body);
-    free(task->data);
-    setpay_cleanse(task->visit.id, sizeof task->visit.id);
-    free(task);
+    return begin(admin, request, 0);
+}
+
+struct setpay_admin_task *setpay_admin_task_new_upload(struct setpay_admin *admin,
+                                                       struct setpay_http_request *request,
+                                                       size_t max)
+{
+    return begin(admin, request, max);
 }
 
 void setpay_admin_task_refuse(struct setpay_admin_task *task, enum setpay_error error)

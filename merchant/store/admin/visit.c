@@ -9,6 +9,7 @@
 
 #include "common/base/log.h"
 #include "common/crypto/hash.h"
+#include "merchant/store/admin/multipart.h"
 
 #include <openssl/crypto.h>
 #include <stdio.h>
@@ -163,13 +164,18 @@ static bool has_token(const struct setpay_form *form, const struct setpay_admin_
 }
 
 bool setpay_admin_form_read(struct setpay_admin *admin, struct setpay_http_request *request,
-                            const struct setpay_admin_visit *visit, struct setpay_form *form)
+                            const struct setpay_admin_visit *visit, struct setpay_form *form,
+                            struct setpay_buffer *file)
 {
-    if (!setpay_http_request_has_type(request, "application/x-www-form-urlencoded")) {
+    if (!setpay_http_request_has_type(
+            request, file != NULL ? "multipart/form-data" : "application/x-www-form-urlencoded")) {
         setpay_admin_reply_error(admin, request, 415, NULL);
         return false;
     }
-    enum setpay_error error = setpay_form_parse(setpay_http_request_body(request), form);
+    enum setpay_error error =
+        file != NULL ? setpay_multipart_parse(setpay_http_request_header(request, "Content-Type"),
+                                              setpay_http_request_body(request), form, file)
+                     : setpay_form_parse(setpay_http_request_body(request), form);
     if (error != SETPAY_OK) {
         setpay_admin_reply_error(admin, request, error == SETPAY_E_TOO_BIG ? 413 : 400, NULL);
         return false;

@@ -298,18 +298,6 @@ bool setpay_api_is_picture(struct setpay_http_request *request)
            strncasecmp(type, "image/", 6) == 0;
 }
 
-struct show_picture {
-    const char *digest;
-    enum setpay_picture_type type;
-    struct setpay_buffer bytes;
-};
-
-static enum setpay_error read_picture(struct setpay_db *db, void *arg)
-{
-    struct show_picture *show = arg;
-    return setpay_picture_find(db, show->digest, &show->type, &show->bytes);
-}
-
 /* The bytes themselves, such that nothing in them runs wherever they are opened. */
 void setpay_api_on_picture_show(struct setpay_http_request *request, void *arg)
 {
@@ -322,9 +310,9 @@ void setpay_api_on_picture_show(struct setpay_http_request *request, void *arg)
     struct setpay_digest token;
     if (setpay_api_authorise(api, request, &token) != SETPAY_OK)
         return;
-    struct show_picture show = {.digest = setpay_http_request_param(request, "picture")};
+    struct setpay_picture_show show = {.digest = setpay_http_request_param(request, "picture")};
     setpay_buffer_init(&show.bytes, SETPAY_PICTURE_BYTES_MAX);
-    enum setpay_error error = setpay_store_read(api->reader, read_picture, &show);
+    enum setpay_error error = setpay_store_read(api->reader, setpay_picture_read_show, &show);
     if (error == SETPAY_OK)
         setpay_http_reply(request, 200, setpay_picture_type_name(show.type), headers,
                           setpay_buffer_view(&show.bytes));

@@ -497,6 +497,7 @@ MERCHANT_STORE := \
 	merchant/store/www/country.c \
 	merchant/store/www/form.c \
 	merchant/store/www/goods.c \
+	merchant/store/www/guard.c \
 	merchant/store/www/html.c \
 	merchant/store/www/list_page.c \
 	merchant/store/www/order_page.c \
@@ -709,6 +710,7 @@ UNIT_TESTS := \
 	test_gateway_sale \
 	test_gateway_state \
 	test_gateway_steps \
+	test_guard \
 	test_hash \
 	test_http \
 	test_incoming \

@@ -34,6 +34,7 @@
 #include "merchant/store/stock.h"
 #include "merchant/store/token.h"
 #include "merchant/store/webhook/sender.h"
+#include "merchant/store/www/guard.h"
 #include "merchant/store/www/www.h"
 
 #include <stdio.h>
@@ -57,7 +58,8 @@ static const struct setpay_store_migration steps[] = {
     {8, SETPAY_CART_SCHEMA SETPAY_SHIP_TO_SCHEMA},
     {9, SETPAY_PART_SCHEMA},
     {10, SETPAY_OWNER_SCHEMA},
-    {11, SETPAY_PART_SETTLED_SCHEMA SETPAY_EVENT_TO_SEND_SCHEMA},
+    {11, SETPAY_PART_SETTLED_SCHEMA SETPAY_EVENT_TO_SEND_SCHEMA SETPAY_CART_TOTAL_SCHEMA
+             SETPAY_GUARD_SCHEMA},
     {0, NULL},
 };
 /* rule M7: sealed instructions alone are ever erased */
@@ -71,6 +73,7 @@ struct merchantd {
     struct setpay_upkeep *upkeep; /* of its keys, certificates and lists */
     struct setpay_networks webhook_networks;
     struct setpay_sender *sender; /* of webhooks */
+    struct setpay_guard *guard;   /* of the shop's pages */
     struct setpay_tls *shop_tls;  /* NULL: the pages are plain HTTP */
     bool owner_tls;               /* the owner's pages are not on loopback */
     struct setpay_timer *purge_timer;
@@ -204,6 +207,7 @@ static enum setpay_error purge(struct setpay_db *db, void *arg)
     SETPAY_TRY(setpay_owner_purge(db, now_ms));
     SETPAY_TRY(setpay_idempotency_purge(db, now_ms, PURGE_BATCH));
     SETPAY_TRY(setpay_cart_purge(db, now_ms, PURGE_BATCH));
+    SETPAY_TRY(setpay_guard_purge(db, now_ms, PURGE_BATCH));
     SETPAY_TRY(setpay_event_purge(db, now_ms - SETPAY_EVENT_KEPT_MS, PURGE_BATCH));
     return setpay_merchant_offer_purge(db, now_ms - OFFER_KEPT_MS, PURGE_BATCH, &deleted);
 }
@@ -277,6 +281,25 @@ static enum setpay_error start_sender(struct setpay_service *service, struct mer
     return setpay_sender_new(&options, &daemon->sender);
 }
 
+static enum setpay_error load_guard(struct setpay_service *service, struct merchantd *daemon,
+                                    struct setpay_problem *problem)
+{
+    struct setpay_problem why = {{0}};
+    const struct setpay_config *config = service->config;
+    struct setpay_guard_options options = {
+        .orders_client = setpay_config_int(config, "", "shop_orders_address"),
+        .orders_visitor = setpay_config_int(config, "", "shop_orders_visitor"),
+        .carts_client = setpay_config_int(config, "", "shop_carts_address"),
+        .streams = (size_t)setpay_config_int(config, "", "shop_streams"),
+        .streams_client = (size_t)setpay_config_int(config, "", "shop_streams_address"),
+    };
+    enum setpay_error error = setpay_networks_parse(setpay_config_text(config, "", "shop_proxies"),
+                                                    &options.proxies, &why);
+    if (error != SETPAY_OK)
+        return setpay_problem_set(problem, error, "shop_proxies: %s", why.text);
+    return setpay_guard_new(&options, &daemon->guard);
+}
+
 /* What the owner types must not cross a network in the clear. */
 static enum setpay_error check_owner_listen(struct setpay_service *service,
                                             struct merchantd *daemon,
@@ -304,6 +327,7 @@ static enum setpay_error on_start(struct setpay_service *service, struct setpay_
         return SETPAY_E_NOMEM;
     service->user = daemon;
     SETPAY_TRY(load_webhooks(service, daemon, problem));
+    SETPAY_TRY(load_guard(service, daemon, problem));
     SETPAY_TRY(setpay_shop_tls_load(service->config, &daemon->shop_tls, problem));
     SETPAY_TRY(check_owner_listen(service, daemon, problem));
     SETPAY_TRY(setpay_merchant_load(service, &daemon->merchant, &daemon->upkeep, problem));
@@ -355,6 +379,7 @@ static void on_stop(struct setpay_service *service)
     setpay_upkeep_free(daemon->upkeep);
     setpay_merchant_clear(&daemon->merchant);
     setpay_tls_free(daemon->shop_tls);
+    setpay_guard_free(daemon->guard);
     free(daemon);
     service->user = NULL;
 }
@@ -387,6 +412,7 @@ static enum setpay_error start_www(struct worker *worker, struct merchantd *daem
         .settings = setpay_merchant_shop_settings(worker->service->config),
         .public_host = daemon->merchant.public_host,
         .tls = daemon->shop_tls,
+        .guard = daemon->guard,
     };
     int fd = setpay_worker_take_listener(worker->daemon_worker, "shop");
     if (fd < 0)

@@ -561,6 +561,16 @@ const char *setpay_http_request_query_name(const struct setpay_http_request *req
     return index < request->query_count ? request->query[index].name : NULL;
 }
 
+const char *setpay_http_request_header_last(const struct setpay_http_request *request,
+                                            const char *name)
+{
+    for (size_t i = request->header_count; i-- > 0;) {
+        if (strcasecmp(request->headers[i].name, name) == 0)
+            return request->headers[i].value;
+    }
+    return NULL;
+}
+
 const char *setpay_http_request_header(const struct setpay_http_request *request, const char *name)
 {
     for (size_t i = 0; i < request->header_count; i++) {

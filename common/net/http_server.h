@@ -99,6 +99,9 @@ size_t setpay_http_request_query_count(const struct setpay_http_request *request
 const char *setpay_http_request_query_name(const struct setpay_http_request *request, size_t index);
 /* A header by its name in any case, the first of several; NULL where it is absent. */
 const char *setpay_http_request_header(const struct setpay_http_request *request, const char *name);
+/* The last of several: of a header that each hop adds to. */
+const char *setpay_http_request_header_last(const struct setpay_http_request *request,
+                                            const char *name);
 /* True where Content-Type is this media type ("application/json"), whatever its parameters. */
 bool setpay_http_request_has_type(const struct setpay_http_request *request, const char *type);
 struct setpay_view setpay_http_request_body(const struct setpay_http_request *request);

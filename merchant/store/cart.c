@@ -91,25 +91,61 @@ enum setpay_error setpay_cart_find(struct setpay_db *db, const struct setpay_dig
     return read_lines(db, cart);
 }
 
+static enum setpay_error read_number(struct setpay_db_rows *rows, int64_t *number)
+{
+    *number = setpay_db_get_int(rows, 0);
+    return setpay_db_end(rows);
+}
+
+static enum setpay_error add_to_total(struct setpay_db *db, int64_t carts)
+{
+    return setpay_db_run(db, "UPDATE cart_total SET carts = carts + $1", SETPAY_DB_INT(carts));
+}
+
+static enum setpay_error remove_cart(struct setpay_db *db, int64_t seq)
+{
+    SETPAY_TRY(setpay_db_run(db, "DELETE FROM cart_line WHERE cart_seq = $1", SETPAY_DB_INT(seq)));
+    SETPAY_TRY(setpay_db_run(db, "DELETE FROM cart WHERE seq = $1", SETPAY_DB_INT(seq)));
+    return add_to_total(db, -setpay_db_changes(db));
+}
+
+static enum setpay_error make_room_of(struct setpay_db *db, const struct setpay_cart_maker *maker)
+{
+    struct setpay_db_rows *rows;
+    int64_t count = 0, oldest = 0;
+    if (maker->client == NULL || maker->max == 0)
+        return SETPAY_OK;
+    SETPAY_TRY(setpay_db_one(db, &rows, "SELECT COUNT(*) FROM cart WHERE client = $1",
+                             SETPAY_DB_DIGEST(maker->client)));
+    SETPAY_TRY(read_number(rows, &count));
+    if (count < maker->max)
+        return SETPAY_OK;
+    SETPAY_TRY(setpay_db_one(db, &rows,
+                             "SELECT seq FROM cart WHERE client = $1"
+                             " ORDER BY changed_ms, seq LIMIT 1",
+                             SETPAY_DB_DIGEST(maker->client)));
+    SETPAY_TRY(read_number(rows, &oldest));
+    return remove_cart(db, oldest);
+}
+
 /* Anybody can fill the table: the cart that was left longest makes room, so that there is always
  * some for who comes now. */
 static enum setpay_error make_room(struct setpay_db *db)
 {
-    static const char oldest[] = "DELETE FROM cart_line WHERE cart_seq ="
-                                 " (SELECT seq FROM cart ORDER BY changed_ms, seq LIMIT 1)";
     struct setpay_db_rows *rows;
-    SETPAY_TRY(setpay_db_one(db, &rows, "SELECT COUNT(*) FROM cart"));
-    bool full = setpay_db_get_int(rows, 0) >= SETPAY_CARTS_MAX;
-    SETPAY_TRY(setpay_db_end(rows));
-    if (!full)
+    int64_t count = 0, oldest = 0;
+    SETPAY_TRY(setpay_db_one(db, &rows, "SELECT carts FROM cart_total"));
+    SETPAY_TRY(read_number(rows, &count));
+    if (count < SETPAY_CARTS_MAX)
         return SETPAY_OK;
-    SETPAY_TRY(setpay_db_run(db, oldest));
-    return setpay_db_run(db, "DELETE FROM cart WHERE seq ="
-                             " (SELECT seq FROM cart ORDER BY changed_ms, seq LIMIT 1)");
+    SETPAY_TRY(setpay_db_one(db, &rows, "SELECT seq FROM cart ORDER BY changed_ms, seq LIMIT 1"));
+    SETPAY_TRY(read_number(rows, &oldest));
+    return remove_cart(db, oldest);
 }
 
 static enum setpay_error keep_row(struct setpay_db *db, const struct setpay_digest *id,
-                                  struct setpay_cart *cart, setpay_time_ms now_ms)
+                                  const struct setpay_cart_maker *maker, struct setpay_cart *cart,
+                                  setpay_time_ms now_ms)
 {
     struct setpay_db_rows *rows;
     if (cart->seq != 0)
@@ -120,14 +156,16 @@ static enum setpay_error keep_row(struct setpay_db *db, const struct setpay_dige
             SETPAY_DB_TEXT(cart->country), SETPAY_DB_TEXT(cart->region),
             SETPAY_DB_TEXT(cart->shipping_method), SETPAY_DB_TEXT(cart->order_token),
             SETPAY_DB_INT(now_ms), SETPAY_DB_INT(cart->seq));
+    SETPAY_TRY(make_room_of(db, maker));
     SETPAY_TRY(make_room(db));
+    SETPAY_TRY(add_to_total(db, 1));
     SETPAY_TRY(setpay_db_run(
         db,
-        "INSERT INTO cart (id, country, region, shipping_method, order_token, changed_ms)"
-        " VALUES ($1, $2, $3, $4, $5, $6)",
+        "INSERT INTO cart (id, country, region, shipping_method, order_token, changed_ms, client)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7)",
         SETPAY_DB_DIGEST(id), SETPAY_DB_TEXT(cart->country), SETPAY_DB_TEXT(cart->region),
         SETPAY_DB_TEXT(cart->shipping_method), SETPAY_DB_TEXT(cart->order_token),
-        SETPAY_DB_INT(now_ms)));
+        SETPAY_DB_INT(now_ms), SETPAY_DB_DIGEST(maker->client)));
     SETPAY_TRY(
         setpay_db_one(db, &rows, "SELECT seq FROM cart WHERE id = $1", SETPAY_DB_DIGEST(id)));
     cart->seq = setpay_db_get_int(rows, 0);
@@ -135,9 +173,10 @@ static enum setpay_error keep_row(struct setpay_db *db, const struct setpay_dige
 }
 
 enum setpay_error setpay_cart_keep(struct setpay_db *db, const struct setpay_digest *id,
-                                   struct setpay_cart *cart, setpay_time_ms now_ms)
+                                   const struct setpay_cart_maker *maker, struct setpay_cart *cart,
+                                   setpay_time_ms now_ms)
 {
-    SETPAY_TRY(keep_row(db, id, cart, now_ms));
+    SETPAY_TRY(keep_row(db, id, maker, cart, now_ms));
     SETPAY_TRY(
         setpay_db_run(db, "DELETE FROM cart_line WHERE cart_seq = $1", SETPAY_DB_INT(cart->seq)));
     for (size_t i = 0; i < cart->line_count; i++)
@@ -157,8 +196,9 @@ enum setpay_error setpay_cart_purge(struct setpay_db *db, setpay_time_ms now_ms,
     setpay_time_ms before_ms = now_ms - SETPAY_CART_KEPT_MS;
     SETPAY_TRY(setpay_db_run(db, "DELETE FROM cart_line WHERE cart_seq IN " OLD,
                              SETPAY_DB_INT(before_ms), SETPAY_DB_INT(room)));
-    return setpay_db_run(db, "DELETE FROM cart WHERE seq IN " OLD, SETPAY_DB_INT(before_ms),
-                         SETPAY_DB_INT(room));
+    SETPAY_TRY(setpay_db_run(db, "DELETE FROM cart WHERE seq IN " OLD, SETPAY_DB_INT(before_ms),
+                             SETPAY_DB_INT(room)));
+    return add_to_total(db, -setpay_db_changes(db));
 }
 
 /* ------------------------------------------------------------------ what is in it */

@@ -49,12 +49,27 @@ struct setpay_cart {
     " quantity INTEGER NOT NULL,"                                                                  \
     " PRIMARY KEY (cart_seq, position));"
 
+/* SQL for a later migration. client: by whose address it was made (www/guard.h); cart_total: how
+ * many carts there are, in one row, so that nobody counts them. */
+#define SETPAY_CART_TOTAL_SCHEMA                                                                   \
+    "ALTER TABLE cart ADD COLUMN client BLOB;"                                                     \
+    "CREATE INDEX cart_client ON cart (client, changed_ms);"                                       \
+    "CREATE TABLE cart_total (carts INTEGER NOT NULL);"                                            \
+    "INSERT INTO cart_total SELECT COUNT(*) FROM cart;"
+
+/* Who makes a cart, and how many they may have. */
+struct setpay_cart_maker {
+    const struct setpay_digest *client; /* NULL: unknown */
+    int64_t max;                        /* 0: no limit */
+};
+
 /* One that is not kept is an empty cart: SETPAY_OK all the same. */
 enum setpay_error setpay_cart_find(struct setpay_db *db, const struct setpay_digest *id,
                                    struct setpay_cart *cart) SETPAY_MUST_CHECK;
-/* Inside an operation. SETPAY_E_BUSY: there are as many carts as there may be. */
+/* Inside an operation. Where its maker has as many as they may have, the one of them that was left
+ * longest goes; where there are SETPAY_CARTS_MAX in all, that of all. */
 enum setpay_error setpay_cart_keep(struct setpay_db *db, const struct setpay_digest *id,
-                                   struct setpay_cart *cart,
+                                   const struct setpay_cart_maker *maker, struct setpay_cart *cart,
                                    setpay_time_ms now_ms) SETPAY_MUST_CHECK;
 /* Those that nobody has changed for SETPAY_CART_KEPT_MS go, up to room of them. */
 enum setpay_error setpay_cart_purge(struct setpay_db *db, setpay_time_ms now_ms,

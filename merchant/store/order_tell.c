@@ -3,12 +3,14 @@
  */
 #include "merchant/store/order_tell.h"
 
+#include "common/crypto/hash.h"
 #include "merchant/store/event.h"
 #include "merchant/store/order_json.h"
 #include "merchant/store/part.h"
 
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 #define NEVER_MS INT64_MAX
 #define TOLD_NOTHING (-2) /* it has no row: it is new */
@@ -16,8 +18,21 @@
 /* Each event may take a note of its operation (SETPAY_LIMIT_STORE_NOTES). */
 #define EXPIRED_AT_ONCE 8
 
-/* The name of the note that some order has changed: one for all, since an operation has few. */
-static const struct setpay_id some_order = {.bytes = "some order"};
+enum setpay_error setpay_order_note(const char *order_id, struct setpay_id *note)
+{
+    struct setpay_digest digest;
+    SETPAY_TRY(setpay_hash_one("order note", setpay_view_string(order_id), &digest));
+    memcpy(note->bytes, digest.bytes, sizeof note->bytes);
+    return SETPAY_OK;
+}
+
+/* Pages that show an order look again; not every change of one is a purchase's. */
+static enum setpay_error notify(struct setpay_db *db, const char *order_id)
+{
+    struct setpay_id note;
+    SETPAY_TRY(setpay_order_note(order_id, &note));
+    return setpay_db_notify(db, &note, 0);
+}
 
 static enum setpay_error read_told(struct setpay_db *db, const char *order_id, int64_t *told,
                                    int64_t *to_send)
@@ -97,10 +112,9 @@ static enum setpay_error tell(struct setpay_db *db, const struct setpay_payment_
             error = add_event(db, &view, is_new, now_ms);
         if (error == SETPAY_OK)
             error = write_told(db, &view, is_new);
-        /* Pages that show an order look again; not every change of one is a purchase's. */
-        if (error == SETPAY_OK)
-            error = setpay_db_notify(db, &some_order, 0);
     }
+    if (error == SETPAY_OK)
+        error = notify(db, order_id);
     if (error == SETPAY_OK)
         error = setpay_parts_settle(db, &view, now_ms);
     if (error == SETPAY_OK && to_send != setpay_order_to_send(&view))

@@ -14,6 +14,10 @@
 
 #include <stdbool.h>
 
+/* The id under which the store's watchers hear that this order may look different. SETPAY_E_CRYPTO.
+ */
+enum setpay_error setpay_order_note(const char *order_id, struct setpay_id *note) SETPAY_MUST_CHECK;
+
 /* Inside the operation: an event where the status is another one than was told. An order that is
  * not there has nothing to tell. SETPAY_E_NOMEM, errors of setpay_event_add. */
 enum setpay_error setpay_order_tell(struct setpay_db *db, const struct setpay_payment_port *port,

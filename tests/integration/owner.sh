@@ -197,9 +197,11 @@ is "what was sent to it" "$(see "/webhooks/$hook")" 200
 ok "is listed" says 'order.created'
 ok "with what came of it" says unreachable
 is "nothing of its secret" "$(grep -c whsec_ "$tmp/page")" 0
-attempts=$(sql merchant "SELECT attempts FROM webhook_delivery WHERE delivery_id = '$delivery'")
+begun() { sql merchant "SELECT since_ms FROM webhook_delivery WHERE delivery_id = '$delivery'"; }
+before=$(begun) attempts=$(sql merchant "SELECT attempts FROM webhook_delivery WHERE delivery_id = '$delivery'")
 is "it is sent again by hand" "$(send "/webhooks/$hook" "/webhooks/$hook/redeliver" -d "delivery=$delivery")" 303
-ok "and is tried anew" wait_for 20 tried 1
+ok "from then on" [ "$(begun)" -gt "$before" ]
+ok "and is tried anew" wait_for 20 tried $((attempts + 1))
 is "one that there is none of is not" "$(send "/webhooks/$hook" "/webhooks/$hook/redeliver" -d delivery=dlv_none)" 409
 is "nor to another webhook" "$(send "/webhooks/$hook" "/webhooks/whk_none/redeliver" -d "delivery=$delivery")" 404
 is "nor without the token" "$(status -b "$jar" -d "delivery=$delivery" "$owner/webhooks/$hook/redeliver")" 403

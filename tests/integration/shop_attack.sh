@@ -168,5 +168,85 @@ ok "who follows an order waits" kill -0 "$waiting"
 merchant order cancel "$(api GET /orders | jq -r '.orders[0].order_id')" >/dev/null
 ok "until it has changed" wait_gone "$waiting"
 ok "and is told" grep -q '^event: change' "$tmp/page"
+# ------------------------------------------------------------------ too much of it
+ok "limits are small" restart_with merchant "shop_orders_visitor = 2" "shop_orders_address = 3" "shop_carts_address = 4" \
+    "shop_streams = 4" "shop_streams_address = 2"
+shop=$(get .store_url)
+# shopper NAME ADDRESS: a fresh jar, from that address
+shopper() { jar=$tmp/jar-$1 from=$2; }
+visit() {
+    local path=$1
+    shift
+    curl -sS --path-as-is -m 20 -b "$jar" -c "$jar" -o "$tmp/page" -D "$tmp/head" -w '%{http_code}' \
+        -H "X-Forwarded-For: 203.0.113.1, $from" "$@" "$shop$path"
+}
+buys() { # whether there is an order then
+    put JG-STRAW 1 >/dev/null
+    case $(order) in /orders/*) return 0 ;; *) return 1 ;; esac
+}
+orders() { sql merchant "SELECT COUNT(*) FROM orders"; }
+crowded() { # that is refused, in words, with the cart as it was
+    local before
+    before=$(orders)
+    ! buys && grep -q '^HTTP/1.1 429' "$tmp/head" && grep -q 'too many unpaid orders' "$tmp/page" &&
+        [ "$(orders)" = "$before" ] && [ "$(pieces)" = 1 ]
+}
+shopper ada 198.51.100.1
+ok "one order is not paid" buys
+first=$(leads_to)
+ok "nor another" buys
+ok "a third of this visitor is too many" crowded
+is "nothing is reserved for it" "$(sql merchant "SELECT SUM(reserved) FROM variant WHERE sku = 'JG-STRAW'")" \
+    "$(sql merchant "SELECT COALESCE(SUM(quantity), 0) FROM reservation WHERE sku = 'JG-STRAW' AND state = 1")"
+shopper ben 198.51.100.1
+ok "a neighbour has one" buys
+ok "and no more: the address has three" crowded
+shopper cem 198.51.100.2
+ok "somebody from elsewhere is not kept out" buys
+shopper dot 198.51.100.1
+ok "without a cookie it is no better" crowded
+ok "one is paid" wallet pay "setpay://$(sed -n 's/^public_host = //p' "$sandbox/merchant.conf")/pay/${first#/orders/}" --yes
+shopper ada 198.51.100.1
+ok "and there is room for one" buys
+ok "and no more" crowded
+made=$(orders)
+for _ in 1 2 3 4 5; do new_order 100 EUR "By a store's own program" && [ -n "$order_id" ]; done
+is "a store's own program is not limited" "$(($(orders) - made))" 5
+is "nobody's address is written down" "$(sql merchant "SELECT COUNT(*) FROM order_visitor WHERE CAST(client AS TEXT) LIKE '%198%'
+    OR LENGTH(client) <> 32")" 0
+carts() { sql merchant "SELECT COUNT(*) || ' ' || (SELECT carts FROM cart_total) FROM cart WHERE client =
+    (SELECT client FROM cart ORDER BY seq DESC LIMIT 1)"; }
+for name in e f g h i j; do
+    shopper "$name" 192.0.2.77
+    put JG-STRAW 1 >/dev/null
+done
+is "one address has four carts" "$(carts | cut -d' ' -f1)" 4
+is "and the count of all is right" "$(carts | cut -d' ' -f2)" "$(sql merchant "SELECT COUNT(*) FROM cart")"
+shopper e 192.0.2.77
+is "of which the oldest went" "$(pieces)" ""
+shopper j 192.0.2.77
+is "and the youngest is there" "$(pieces)" 1
+
+seen_of() { visit "$first" >/dev/null && sed -n 's/.*data-seen="\([0-9a-f]*\)".*/\1/p' "$tmp/page"; }
+seen=$(seen_of)
+follow() { # ADDRESS: in the background
+    curl -sS -m 20 -o /dev/null -H "X-Forwarded-For: $1" "$shop$first/events?seen=$seen" &
+    followers+=($!)
+}
+no_room() { # ADDRESS
+    [ "$(curl -sS -m 1 -o /dev/null -D "$tmp/head" -w '%{http_code}' -H "X-Forwarded-For: $1" "$shop$first/events?seen=$seen")" = 503 ]
+} 2>/dev/null
+followers=()
+follow 192.0.2.1
+follow 192.0.2.1
+ok "two pages of one address follow an order, and a third does not" wait_for 10 no_room 192.0.2.1
+ok "it is told when to come back" grep -qi '^retry-after: 15' "$tmp/head"
+ok "another address has room" eval '! no_room 192.0.2.2'
+follow 192.0.2.2
+follow 192.0.2.3
+ok "until there is none for anybody" wait_for 10 no_room 192.0.2.4
+api POST "/orders/$(api GET '/orders?limit=100' | jq -r --arg t "${first#/orders/}" '.orders[] | select(.pay_uri | endswith($t)).order_id')/capture" '{}' >/dev/null
+for follower in "${followers[@]}"; do wait_gone "$follower"; done
+ok "when it has changed they have gone, and there is room again" eval '! no_room 192.0.2.4'
 is "the daemon has had no fault" "$(grep -c 'level=error' "$sandbox/log/merchant.log")" 0
 done_testing

@@ -200,7 +200,7 @@ static enum setpay_error run_add(struct setpay_db *db, struct setpay_write *writ
         return SETPAY_OK;
     SETPAY_TRY(
         put(db, write, &cart, sku, setpay_cart_quantity(&cart, sku) + quantity, &outcome->said));
-    return setpay_cart_keep(db, &write->visit.cart_id, &cart, setpay_clock_now_ms());
+    return setpay_visit_keep_cart(db, write->www, &write->visit, &cart, setpay_clock_now_ms());
 }
 
 /* All lines at once: "quantity_SKU"; "remove" takes one out. */
@@ -246,7 +246,7 @@ static enum setpay_error run_change(struct setpay_db *db, struct setpay_write *w
     if (setpay_shop_is_slug(way))
         (void)snprintf(cart.shipping_method, sizeof cart.shipping_method, "%s", way);
     SETPAY_TRY(change_lines(db, write, &cart, outcome));
-    return setpay_cart_keep(db, &write->visit.cart_id, &cart, setpay_clock_now_ms());
+    return setpay_visit_keep_cart(db, write->www, &write->visit, &cart, setpay_clock_now_ms());
 }
 
 static void answer(struct setpay_write *write, enum setpay_error error)

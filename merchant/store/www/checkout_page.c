@@ -26,6 +26,7 @@ struct checkout {
     struct setpay_json_fault fault;
     struct setpay_quote_short shortage;
     bool is_empty;
+    bool too_many; /* of this visitor's orders are not paid */
     const char *note;
     /* for the page */
     struct setpay_cart cart;
@@ -245,6 +246,12 @@ static enum setpay_error make_order(struct setpay_db *db, struct checkout *check
                                  &checkout->shortage));
     if (order->amount.minor != checkout->seen_minor)
         return SETPAY_E_CONFLICT; /* and what was reserved is free again */
+    const struct setpay_visit *visit = &checkout->visit;
+    enum setpay_error error =
+        setpay_guard_order(db, checkout->www->guard, order->order_id, &visit->cart_id,
+                           visit->has_client ? &visit->client : NULL, now_ms);
+    checkout->too_many = error == SETPAY_E_BUSY;
+    SETPAY_TRY(error);
     SETPAY_TRY(setpay_order_insert(db, order));
     SETPAY_TRY(setpay_ship_to_insert(db, order->order_id, &checkout->address));
     return setpay_order_tell(db, options->port, order->order_id, now_ms);
@@ -269,7 +276,7 @@ static enum setpay_error run_order(struct setpay_db *db, struct setpay_write *wr
     SETPAY_TRY(make_order(db, checkout, now_ms));
     cart->line_count = 0;
     memcpy(cart->order_token, checkout->order.token, sizeof cart->order_token);
-    return setpay_cart_keep(db, &write->visit.cart_id, cart, now_ms);
+    return setpay_visit_keep_cart(db, write->www, &write->visit, cart, now_ms);
 }
 
 static void answer_order(struct setpay_write *write, enum setpay_error error)
@@ -281,6 +288,11 @@ static void answer_order(struct setpay_write *write, enum setpay_error error)
         setpay_visit_go_to(write->www, write->request, &write->visit, path);
     } else if (error == SETPAY_OK) {
         setpay_visit_go_to(write->www, write->request, &write->visit, "/cart");
+    } else if (checkout->too_many) {
+        setpay_www_reply_error(write->www, write->request, 429,
+                               "There are too many unpaid orders of yours, or from where you are."
+                               " Nothing was ordered, and your cart is as it was. Pay one of them,"
+                               " or come back when their time is over, within an hour or so.");
     } else if (error == SETPAY_E_STATE) {
         setpay_visit_go_to(write->www, write->request, &write->visit, "/cart?said=taken");
     } else if (error == SETPAY_E_CONFLICT) {

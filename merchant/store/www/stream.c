@@ -5,24 +5,30 @@
 
 #include "common/base/log.h"
 #include "common/crypto/hash.h"
+#include "merchant/store/order_tell.h"
 #include "merchant/store/part.h"
+#include "merchant/store/www/visit.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
 
-#define STREAMS_MAX 256
 #define LIFE_MS 25000    /* proxies cut what is silent for a minute or less */
 #define LOOK_DELAY_MS 50 /* changes within it are looked at together */
 #define SWEEP_MS 1000
-#define AGAIN_MS 500 /* after which a browser comes back */
+#define AGAIN_MS 500     /* after which a browser comes back */
+#define RETRY_AFTER "15" /* seconds, for who finds no room */
 
 struct stream {
     LIST_ENTRY(stream) link;
     struct setpay_http_request *request;
     char token[SETPAY_ORDER_TOKEN_SIZE];
     char seen[SETPAY_STREAM_SEEN_SIZE];
+    struct setpay_id note; /* by which changes of its order are named */
+    bool due;              /* there was one */
+    bool has_who;
+    struct setpay_digest who;  /* whom it counts for */
     int64_t until_ms;          /* monotonic */
     setpay_time_ms expires_ms; /* when the order changes by itself */
 };
@@ -34,8 +40,14 @@ struct setpay_streams {
     struct setpay_timer *look_timer;
     struct setpay_timer *sweep_timer;
     struct stream_list list;
-    size_t count;
     bool ending;
+};
+
+/* What is found when an order is looked at. */
+struct sight {
+    char seen[SETPAY_STREAM_SEEN_SIZE];
+    struct setpay_id note;
+    setpay_time_ms expires_ms;
 };
 
 /* ------------------------------------------------------------------ an order as it is seen */
@@ -88,16 +100,18 @@ static enum setpay_error read_look(struct setpay_db *db, void *arg)
 
 /* What there is to see now. */
 static enum setpay_error look_at(const struct setpay_streams *streams, const char *token,
-                                 char *seen, setpay_time_ms *expires_ms)
+                                 struct sight *sight)
 {
     struct look look = {.www = streams->www, .token = token};
     enum setpay_error error = setpay_store_read(streams->www->reader, read_look, &look);
     if (error == SETPAY_OK)
-        error = setpay_stream_seen(&look.view, seen);
+        error = setpay_stream_seen(&look.view, sight->seen);
     if (error == SETPAY_OK)
-        *expires_ms = look.view.order.expires_ms > setpay_clock_now_ms()
-                          ? look.view.order.expires_ms
-                          : INT64_MAX;
+        error = setpay_order_note(look.view.order.order_id, &sight->note);
+    if (error == SETPAY_OK)
+        sight->expires_ms = look.view.order.expires_ms > setpay_clock_now_ms()
+                                ? look.view.order.expires_ms
+                                : INT64_MAX;
     setpay_order_view_clear(&look.view);
     return error;
 }
@@ -121,17 +135,19 @@ static void reply(struct setpay_http_request *request, const char *seen)
 static void end_stream(struct setpay_streams *streams, struct stream *stream, const char *seen)
 {
     LIST_REMOVE(stream, link);
-    streams->count--;
+    setpay_guard_stream_end(streams->www->guard, stream->has_who ? &stream->who : NULL);
     reply(stream->request, seen);
     free(stream);
 }
 
 static void look_again(struct setpay_streams *streams, struct stream *stream)
 {
-    char seen[SETPAY_STREAM_SEEN_SIZE];
-    enum setpay_error error = look_at(streams, stream->token, seen, &stream->expires_ms);
-    if (error != SETPAY_OK || strcmp(seen, stream->seen) != 0)
-        end_stream(streams, stream, error == SETPAY_OK ? seen : NULL);
+    struct sight sight = {.seen = ""};
+    enum setpay_error error = look_at(streams, stream->token, &sight);
+    stream->due = false;
+    stream->expires_ms = sight.expires_ms;
+    if (error != SETPAY_OK || strcmp(sight.seen, stream->seen) != 0)
+        end_stream(streams, stream, error == SETPAY_OK ? sight.seen : NULL);
 }
 
 static void on_look_time(void *arg)
@@ -140,19 +156,34 @@ static void on_look_time(void *arg)
     struct stream *next;
     for (struct stream *stream = LIST_FIRST(&streams->list); stream != NULL; stream = next) {
         next = LIST_NEXT(stream, link);
-        look_again(streams, stream);
+        if (stream->due)
+            look_again(streams, stream);
     }
 }
 
-/* An open order has no purchase yet by which a note could name it: so all are looked at, a few
- * times a second at most. */
+static bool is_named(const struct stream *stream, const struct setpay_store_note *notes,
+                     size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (setpay_id_equal(&notes[i].id, &stream->note))
+            return true;
+    }
+    return false;
+}
+
+/* Only orders that are named are looked at, a few times a second at most; all of them only where
+ * notes were lost. */
 static void on_notes(void *arg, const struct setpay_store_note *notes, size_t count, bool reread)
 {
     struct setpay_streams *streams = arg;
-    (void)notes;
-    (void)count;
-    (void)reread;
-    if (streams->count > 0 && !setpay_timer_is_started(streams->look_timer))
+    struct stream *stream;
+    bool any = false;
+    LIST_FOREACH(stream, &streams->list, link)
+    {
+        stream->due = stream->due || reread || is_named(stream, notes, count);
+        any = any || stream->due;
+    }
+    if (any && !setpay_timer_is_started(streams->look_timer))
         setpay_timer_start(streams->look_timer, LOOK_DELAY_MS);
 }
 
@@ -173,21 +204,46 @@ static void on_sweep_time(void *arg)
 
 /* ------------------------------------------------------------------ the request */
 
+/* By its address, and where that is unknown by its cookie. */
+static bool find_who(const struct setpay_www *www, const struct setpay_http_request *request,
+                     struct setpay_digest *who)
+{
+    struct setpay_visit visit;
+    if (setpay_visit_begin(www, request, &visit) != SETPAY_OK)
+        return false;
+    *who = visit.has_client ? visit.client : visit.cart_id;
+    return visit.has_client || !visit.is_new;
+}
+
+static void refuse(struct setpay_http_request *request)
+{
+    static const struct setpay_http_header headers[] = {
+        {"Cache-Control", "no-store"}, {"Retry-After", RETRY_AFTER}, {NULL, NULL}};
+    setpay_http_reply(request, 503, NULL, headers, SETPAY_VIEW_EMPTY);
+}
+
+/* Where there is no room, the page looks for itself now and then. */
 static void park(struct setpay_streams *streams, struct setpay_http_request *request,
-                 const char *token, const char *seen, setpay_time_ms expires_ms)
+                 const char *token, const struct sight *sight)
 {
     struct stream *stream = calloc(1, sizeof *stream);
     if (stream == NULL) {
         reply(request, NULL);
         return;
     }
+    stream->has_who = find_who(streams->www, request, &stream->who);
+    if (!setpay_guard_stream_begin(streams->www->guard, stream->has_who ? &stream->who : NULL)) {
+        free(stream);
+        refuse(request);
+        return;
+    }
     stream->request = request;
     stream->until_ms = setpay_clock_monotonic_ms() + LIFE_MS;
-    stream->expires_ms = expires_ms;
+    stream->expires_ms = sight->expires_ms;
+    stream->note = sight->note;
     (void)snprintf(stream->token, sizeof stream->token, "%s", token);
-    (void)snprintf(stream->seen, sizeof stream->seen, "%s", seen);
+    (void)snprintf(stream->seen, sizeof stream->seen, "%s", sight->seen);
     LIST_INSERT_HEAD(&streams->list, stream, link);
-    streams->count++;
 }
 
 void setpay_www_on_order_events(struct setpay_http_request *request, void *arg)
@@ -196,25 +252,21 @@ void setpay_www_on_order_events(struct setpay_http_request *request, void *arg)
     struct setpay_streams *streams = www->streams;
     const char *token = setpay_http_request_param(request, "token");
     const char *known = setpay_http_request_query(request, "seen");
-    char seen[SETPAY_STREAM_SEEN_SIZE];
-    setpay_time_ms expires_ms = 0;
-    size_t room = www->options.max_streams != 0 ? www->options.max_streams : STREAMS_MAX;
+    struct sight sight = {.seen = ""};
     enum setpay_error error = strlen(token) < SETPAY_ORDER_TOKEN_SIZE
-                                  ? look_at(streams, token, seen, &expires_ms)
+                                  ? look_at(streams, token, &sight)
                                   : SETPAY_E_NOT_FOUND;
     if (error == SETPAY_E_NOT_FOUND) {
         setpay_www_reply_error(www, request, 404, NULL);
     } else if (error != SETPAY_OK) {
         setpay_log_error(error, "www.order", setpay_field_text("area", "store"));
         setpay_www_reply_error(www, request, 503, NULL);
-    } else if (known == NULL || strcmp(known, seen) != 0) {
-        reply(request, seen);
+    } else if (known == NULL || strcmp(known, sight.seen) != 0) {
+        reply(request, sight.seen);
     } else if (streams->ending) {
         reply(request, NULL);
-    } else if (streams->count >= room) {
-        setpay_www_reply_error(www, request, 503, NULL); /* the page then asks now and then */
     } else {
-        park(streams, request, token, seen, expires_ms);
+        park(streams, request, token, &sight);
     }
 }
 

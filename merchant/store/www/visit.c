@@ -57,6 +57,10 @@ enum setpay_error setpay_visit_begin(const struct setpay_www *www,
         SETPAY_TRY(setpay_id_random(&id));
         setpay_base64url_encode(setpay_id_view(&id), visit->id);
     }
+    enum setpay_error known = setpay_guard_client(www->guard, request, &visit->client);
+    if (known != SETPAY_OK && known != SETPAY_E_NOT_FOUND)
+        return known;
+    visit->has_client = known == SETPAY_OK;
     SETPAY_TRY(setpay_hash_one("shop.cart", setpay_id_view(&id), &visit->cart_id));
     SETPAY_TRY(setpay_hash_one("shop.form", setpay_id_view(&id), &csrf));
     setpay_base64url_encode(SETPAY_VIEW_ARRAY(csrf.bytes), visit->csrf);
@@ -64,6 +68,15 @@ enum setpay_error setpay_visit_begin(const struct setpay_www *www,
                    "%s=%s; Path=/; HttpOnly; SameSite=Lax; Max-Age=%lld%s", cookie_name(www),
                    visit->id, (long long)COOKIE_LIFE_S, www->options.tls != NULL ? "; Secure" : "");
     return SETPAY_OK;
+}
+
+enum setpay_error setpay_visit_keep_cart(struct setpay_db *db, const struct setpay_www *www,
+                                         const struct setpay_visit *visit, struct setpay_cart *cart,
+                                         setpay_time_ms now_ms)
+{
+    const struct setpay_cart_maker maker = {.client = visit->has_client ? &visit->client : NULL,
+                                            .max = setpay_guard_carts(www->guard)};
+    return setpay_cart_keep(db, &visit->cart_id, &maker, cart, now_ms);
 }
 
 /* ------------------------------------------------------------------ forms */

@@ -20,9 +20,16 @@ struct setpay_visit {
     bool is_new;                          /* the browser has no cookie yet */
     char id[SETPAY_BASE64URL_SIZE(16)];   /* secret */
     struct setpay_digest cart_id;         /* of its cart in the database */
+    bool has_client;                      /* its address is known */
+    struct setpay_digest client;          /* of its address (guard.h) */
     char csrf[SETPAY_BASE64URL_SIZE(32)]; /* of its forms */
     char cookie[160];                     /* Set-Cookie */
 };
+
+/* Its cart is kept, within what its address may have. Inside an operation. */
+enum setpay_error setpay_visit_keep_cart(struct setpay_db *db, const struct setpay_www *www,
+                                         const struct setpay_visit *visit, struct setpay_cart *cart,
+                                         setpay_time_ms now_ms) SETPAY_MUST_CHECK;
 
 /* SETPAY_E_RANDOM, SETPAY_E_CRYPTO. */
 enum setpay_error setpay_visit_begin(const struct setpay_www *www,

@@ -110,6 +110,9 @@ enum setpay_error setpay_www_new(const struct setpay_www_options *options, struc
         error = read_templates(made);
     if (error == SETPAY_OK)
         error = setpay_reader_new(options->store, &made->reader);
+    if (error == SETPAY_OK && options->guard == NULL)
+        error = setpay_guard_new(&setpay_guard_defaults, &made->own_guard);
+    made->guard = options->guard != NULL ? options->guard : made->own_guard;
     if (error == SETPAY_OK)
         error = setpay_streams_new(made, &made->streams);
     if (error == SETPAY_OK)
@@ -166,5 +169,6 @@ void setpay_www_free(struct setpay_www *www)
     setpay_reader_free(www->reader);
     for (size_t i = 0; i < SETPAY_WWW_PAGES; i++)
         setpay_template_free(www->templates[i]);
+    setpay_guard_free(www->own_guard);
     free(www);
 }

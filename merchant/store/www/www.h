@@ -21,6 +21,7 @@
 #include "merchant/store/payment_port.h"
 #include "merchant/store/shop.h"
 
+struct setpay_guard;
 struct setpay_tls;
 struct setpay_www;
 
@@ -34,7 +35,7 @@ struct setpay_www_options {
     struct setpay_tls *tls;                 /* NULL: plain HTTP, behind a proxy or on loopback */
     int64_t request_deadline_ms;            /* for tests; 0: 10 s */
     size_t max_connections;                 /* for tests; 0: 1024 */
-    size_t max_streams;                     /* pages that follow a payment; for tests; 0: 256 */
+    struct setpay_guard *guard;             /* of all workers, outlives them; NULL: its own */
 };
 
 /* Loop's thread, all of it. SETPAY_E_NOMEM, errors of the store; SETPAY_E_INVALID for a template

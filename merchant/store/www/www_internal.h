@@ -7,6 +7,7 @@
 #ifndef SETPAY_MERCHANT_WWW_INTERNAL_H
 #define SETPAY_MERCHANT_WWW_INTERNAL_H
 
+#include "merchant/store/www/guard.h"
 #include "merchant/store/www/template.h"
 #include "merchant/store/www/www.h"
 
@@ -32,6 +33,8 @@ struct setpay_www {
     struct setpay_http_server *server;
     struct setpay_template *templates[SETPAY_WWW_PAGES];
     struct setpay_executor executor;
+    struct setpay_guard *guard;     /* the options', or its own */
+    struct setpay_guard *own_guard; /* owned; NULL where the options have one */
     struct setpay_streams *streams; /* pages that follow a payment */
     size_t writes;                  /* operations under way */
     bool server_drained;
@@ -72,6 +75,7 @@ char *setpay_www_render(const struct setpay_www *www, enum setpay_www_page page,
 void setpay_www_reply_page(struct setpay_www *www, struct setpay_http_request *request, int status,
                            enum setpay_www_page page, const char *title, bool is_private,
                            json_t *values);
+/* words NULL: those of the status. */
 void setpay_www_reply_error(struct setpay_www *www, struct setpay_http_request *request, int status,
                             const char *words);
 /* The page of an error that the server itself answers (http_server.h); arg is the www. */

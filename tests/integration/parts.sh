@@ -113,6 +113,57 @@ for point in "${points[@]}"; do
     is "$point: and told of is what was" "$(told)" 1
 done
 
+# ------------------------------------------------------------------ the same key, while it is under way
+ok "there is stock" merchant stock set P-JUG --on-hand 30 --reason "counted"
+token2=$(merchant --json token add --name second | jq -r .token)
+keyed() { # FILE TOKEN PATH KEY BODY: POST; its head and body go to FILE.head and FILE, its status is printed
+    curl -sS -m 60 -D "$1.head" -o "$1" -w '%{http_code}' -X POST -H "Authorization: Bearer $2" \
+        -H 'Content-Type: application/json' -H "Idempotency-Key: $4" -d "$5" "$(get .merchant_api_url)$3"
+}
+asking() { [ "$(sql merchant 'SELECT (SELECT COUNT(*) FROM step WHERE state = 1) + (SELECT COUNT(*) FROM batch WHERE state = 2)')" -gt 0 ]; }
+quiet() { ! asking; }
+type_of() { jq -r .type "$1" | sed 's/urn:setpay:problem://'; }
+under_way() { # NAME PATH BODY OTHER-BODY: and what counts how often it was done
+    local name=$1 path=$2 key="way-$1-$RANDOM" token first
+    token=$(get .merchant_api_token)
+    stop_gateway
+    keyed "$tmp/first" "$token" "$path" "$key" "$3" >"$tmp/first.status" &
+    first=$!
+    ok "$name: it is asked for" wait_for 10 asking
+    is "$name: the same again is under way" "$(keyed "$tmp/again" "$token" "$path" "$key" "$3") $(type_of "$tmp/again")" \
+        "409 request-under-way"
+    ok "$name: which says when to come back" grep -qi '^retry-after:' "$tmp/again.head"
+    is "$name: another body is another intent" "$(keyed "$tmp/again" "$token" "$path" "$key" "$4") $(type_of "$tmp/again")" \
+        "422 idempotency-key-reused"
+    gateway_goes_on
+    wait "$first"
+    is "$name: the first is answered" "$(cat "$tmp/first.status")" 200
+    ok "$name: as new" eval '! grep -qi "^idempotent-replayed" "$tmp/first.head"'
+    is "$name: the same again has its answer" "$(keyed "$tmp/again" "$token" "$path" "$key" "$3")" 200
+    ok "$name: word by word" cmp "$tmp/first" "$tmp/again"
+    ok "$name: and is told so" grep -qi '^idempotent-replayed: true' "$tmp/again.head"
+    is "$name: another body is still none" "$(keyed "$tmp/again" "$token" "$path" "$key" "$4") $(type_of "$tmp/again")" \
+        "422 idempotency-key-reused"
+    last_key=$key
+}
+step_count() { sql merchant "SELECT COUNT(*) FROM step WHERE kind = $1"; }
+order manual >/dev/null
+before=$(step_count 1)
+under_way capture "/orders/$order_id/capture" '{"amount":500}' '{"amount":501}'
+is "capture: it was done once" "$(step_count 1)" $((before + 1))
+is "capture: another token's key is another key" "$(keyed "$tmp/again" "$token2" "/orders/$order_id/capture" "$last_key" '{"amount":500}')" 200
+ok "capture: which is not told what it is not" eval '! grep -qi "^idempotent-replayed" "$tmp/again.head"'
+is "capture: so it is done again" "$(step_count 1)" $((before + 2))
+before=$(step_count 2)
+under_way refund "/orders/$order_id/refund" '{"amount":300}' '{"amount":200}'
+is "refund: it was done once" "$(step_count 2)" $((before + 1))
+order on_shipment >/dev/null
+before=$(step_count 1)
+under_way shipment "/orders/$order_id/shipments" '{"lines":[{"line":1,"quantity":1}]}' '{}'
+is "shipment: it was done once" "$(step_count 1) $(line)" "$((before + 1)) [1,0]"
+under_way batches /batches/close '{}' '{"brand":"visa"}'
+ok "nothing is under way any more" wait_for 10 quiet
+
 # ------------------------------------------------------------------ what the shopper sees
 order on_shipment >/dev/null
 page

@@ -258,6 +258,19 @@ void setpay_api_call_free(struct setpay_api_call *call)
     check_drained(api);
 }
 
+/* What it stands for was asked for before: it waits for that, and is under way again. */
+static enum setpay_error resume_call(struct setpay_db *db, struct setpay_api_call *call,
+                                     int64_t limit_ms)
+{
+    struct setpay_view asked = setpay_buffer_view(&call->answer.body);
+    if (call->resume == NULL)
+        return SETPAY_E_INTERNAL;
+    SETPAY_TRY(call->resume(call, asked));
+    call->waiting = true;
+    return setpay_idempotency_mark(db, &call->idempotency, &call->api->owner, call->now_ms,
+                                   limit_ms, asked);
+}
+
 /* One operation: the key, and what it stands for. */
 static enum setpay_error run_call(struct setpay_db *db, void *arg)
 {
@@ -267,8 +280,9 @@ static enum setpay_error run_call(struct setpay_db *db, void *arg)
         return call->finish(db, call);
     if (!call->keyed)
         return call->effect(db, call);
-    enum setpay_error error =
-        setpay_idempotency_find(db, &call->idempotency, &api->owner, call->now_ms, &call->answer);
+    int64_t limit_ms = api->options.wait_ms + MARK_SPARE_MS;
+    enum setpay_error error = setpay_idempotency_find(db, &call->idempotency, &api->owner,
+                                                      call->now_ms, limit_ms, &call->answer);
     switch (error) {
     case SETPAY_OK:
         call->replayed = true;
@@ -276,9 +290,7 @@ static enum setpay_error run_call(struct setpay_db *db, void *arg)
     case SETPAY_E_NOT_FOUND:
         break;
     case SETPAY_E_EXISTS:
-        call->waiting = true;
-        return call->resume != NULL ? call->resume(call, setpay_buffer_view(&call->answer.body))
-                                    : SETPAY_E_INTERNAL;
+        return resume_call(db, call, limit_ms);
     case SETPAY_E_RRPID_REUSED:
         return setpay_api_answer_problem(&call->answer, SETPAY_API_KEY_REUSED, "Idempotency-Key",
                                          "Idempotency-Key: it was used with another body; expected"
@@ -288,8 +300,7 @@ static enum setpay_error run_call(struct setpay_db *db, void *arg)
     }
     SETPAY_TRY(call->effect(db, call));
     if (call->waiting)
-        return setpay_idempotency_mark(db, &call->idempotency, &api->owner, call->now_ms,
-                                       api->options.wait_ms + MARK_SPARE_MS,
+        return setpay_idempotency_mark(db, &call->idempotency, &api->owner, call->now_ms, limit_ms,
                                        setpay_view_of(call->asked, call->asked_size));
     return setpay_idempotency_keep(db, &call->idempotency, &api->owner, call->now_ms,
                                    &call->answer);

@@ -65,7 +65,7 @@ enum setpay_error setpay_idempotency_purge(struct setpay_db *db, setpay_time_ms 
 enum setpay_error setpay_idempotency_find(struct setpay_db *db,
                                           const struct setpay_idempotency *request,
                                           const struct setpay_id *owner, setpay_time_ms now_ms,
-                                          struct setpay_api_answer *answer)
+                                          int64_t limit_ms, struct setpay_api_answer *answer)
 {
     struct setpay_db_rows *rows;
     struct row row;
@@ -85,10 +85,14 @@ enum setpay_error setpay_idempotency_find(struct setpay_db *db,
         return SETPAY_E_NOT_FOUND;
     if (!setpay_digest_equal(&row.request_hash, &request->request_hash))
         return SETPAY_E_RRPID_REUSED;
-    if (row.status == 0 && answer->body.size > 0)
-        return SETPAY_E_EXISTS;
-    if (row.status == 0)
-        return setpay_id_equal(&row.owner, owner) ? SETPAY_E_UNDER_WAY : SETPAY_E_NOT_FOUND;
+    if (row.status == 0) {
+        bool has_asked = answer->body.size > 0; /* kept for longer than it is under way */
+        setpay_time_ms end_ms =
+            has_asked ? row.until_ms - SETPAY_IDEMPOTENCY_KEPT_MS + limit_ms : row.until_ms;
+        if (setpay_id_equal(&row.owner, owner) && now_ms < end_ms)
+            return SETPAY_E_UNDER_WAY;
+        return has_asked ? SETPAY_E_EXISTS : SETPAY_E_NOT_FOUND;
+    }
     answer->status = (int)row.status;
     return SETPAY_OK;
 }

@@ -7,8 +7,9 @@
  * gateway, the operation marks the request as under way, and another one keeps the answer. A mark
  * of another run of the program, or one whose time is over, was left by a crash: the request is
  * then taken anew, which is safe where what waits may be repeated. What may not be (money is moved
- * by it) leaves in its mark what was asked for: the same request then waits for that, and asks for
- * nothing, in whatever run of the program and however often.
+ * by it) leaves in its mark what was asked for: when it is no longer under way, and has no answer,
+ * the same request waits for that, and asks for nothing, in whatever run of the program and however
+ * often.
  */
 #ifndef SETPAY_MERCHANT_API_IDEMPOTENCY_H
 #define SETPAY_MERCHANT_API_IDEMPOTENCY_H
@@ -65,11 +66,13 @@ enum setpay_error setpay_idempotency_make(const struct setpay_digest *token, con
  * Inside the operation, before its effect. SETPAY_OK: there is an answer, replaced. Otherwise:
  * SETPAY_E_NOT_FOUND (go on), SETPAY_E_RRPID_REUSED (the key stands for another body),
  * SETPAY_E_UNDER_WAY, or SETPAY_E_EXISTS with what a mark holds as the answer's body. owner: of
- * this run of the program. Forgets some whose time is over.
+ * this run of the program. limit_ms: how long a request may be under way. Forgets some whose time
+ * is over.
  */
 enum setpay_error setpay_idempotency_find(struct setpay_db *db,
                                           const struct setpay_idempotency *request,
                                           const struct setpay_id *owner, setpay_time_ms now_ms,
+                                          int64_t limit_ms,
                                           struct setpay_api_answer *answer) SETPAY_MUST_CHECK;
 /* Keeps an answer below 500; replaces a mark. SETPAY_E_INTERNAL for another one. */
 enum setpay_error setpay_idempotency_keep(struct setpay_db *db,

@@ -738,6 +738,7 @@ UNIT_TESTS := \
 	test_multipart \
 	test_order \
 	test_payment_store \
+	test_owner \
 	test_part \
 	test_part_settle \
 	test_quote \

@@ -156,6 +156,17 @@ ok "one that nobody answers" bash -c "'$bin/setpay-wallet' --socket '$(get .wall
     --card '$(card_id no-answer)' >'$tmp/unanswered'; [ \$? -eq 3 ]"
 no_reversals() { [ "$(sql gateway 'SELECT count(*) FROM reversal WHERE acknowledged = 0')" = 0 ]; }
 ok "is reversed" wait_for 20 no_reversals
+# The owner signs in, and is caught at it.
+owner=$(get .admin_url)
+signs_in() {
+    local token
+    token=$(curl -sS -c "$tmp/owner.jar" "$owner/signin" | grep -o 'name="csrf" value="[^"]*' | cut -d'"' -f4)
+    [ "$(curl -sS -b "$tmp/owner.jar" -c "$tmp/owner.jar" -o "$tmp/owner.page" -w '%{http_code}' --data-urlencode "csrf=$token" \
+        -d name="$(get .admin_account)" --data-urlencode "password=$(cat "$(get .admin_password_file)")" "$owner/signin")" = 303 ]
+}
+[ -n "$why_not" ] || ok "the merchant will be caught as it looks at a password" catch work merchant setpay_password_check
+ok "the owner signs in" signs_in
+[ -n "$why_not" ] || ok "it was caught" wait "$catcher"
 shop=$(get .store_url)
 shop_order() { # by the shop's pages, to a marked address
     [ "$(put JG-STRAW 1)" = "/cart?said=added" ] && uri=$(order "street=$street") && [ -n "$uri" ] &&
@@ -254,7 +265,7 @@ receipt_marks() { # the signature of each receipt
 }
 all_marks() {
     mark item text "$item" && mark note text "$note" && mark ship_to text "$street" && mark amount text "$amount" && mark amount text 482719.63 &&
-        mark pan text "$unanswered" &&
+        mark pan text "$unanswered" && mark owner_password text "$(cat "$(get .admin_password_file)")" &&
         "$tools/open" "$sandbox" "$order_id" && "$tools/open" "$sandbox" "$voided_order" &&
         "$tools/open" --vault "$sandbox" marked && "$tools/open" --card "$sandbox" online && receipt_marks &&
         mark issuer_secret text "$issuer_secret" && mark issuer_secret text "${issuer_secret//-/}" || return
@@ -291,7 +302,7 @@ absent() {
     [ -z "$why_not" ] || return
     for place in enrolling.ca.memory issued.ca.{memory,core} \
         {voided,wait,after}.{wallet,merchant,gateway,issuer}.memory {inquiry,locked}.wallet.memory \
-        work.{wallet,gateway}.{memory,core} wait.{wallet,merchant,gateway}.core; do
+        work.{wallet,merchant,gateway}.{memory,core} wait.{wallet,merchant,gateway}.core; do
         [ -s "$place" ] || echo "$place"
     done
 }
@@ -331,6 +342,7 @@ declare -A marks_of=(
     ["the sealed payment instruction"]=envelope
     ["the gateway's receipt"]=receipt
     ["cardholder's certificate (blinded account id)"]=account
+    ["the owner's password"]=owner_password
     ["private keys"]="key_wallet key_master key_merchant key_gateway key_ca"
 )
 # A party's cells: what must (y), must not (n) or may (.) be found
@@ -351,6 +363,7 @@ declare -A expected=(
     ["until the issuer is asked; encrypted at rest for a stated time"]="y n n n n n n"
     ["until the issuer is asked"]="y n n n n n n"
     ["during one check"]="y n n n n n n"
+    ["while it is checked; its scrypt is kept"]="y . n n n n n"
     ["until the outcome is known"]=". . y . n n n"
     ["until the outcome is known; encrypted at rest for a stated time"]="y n y n n n n"
     ["until the outcome is known, 5 seconds longer at most"]=". . y y . n n"

@@ -74,6 +74,7 @@ enum setpay_part_settled {
     SETPAY_PART_OPEN = 0,    /* the gateway is being asked */
     SETPAY_PART_DONE = 1,    /* what follows from it has followed */
     SETPAY_PART_REFUSED = 2, /* nothing follows from it */
+    SETPAY_PART_UNDONE = 3,  /* it was done, and is no more: its pieces are out of stock again */
 };
 
 /* Which pieces are given back. */

@@ -63,6 +63,24 @@ static enum setpay_error settle(struct setpay_db *db, const struct setpay_order_
     return SETPAY_OK;
 }
 
+/* What was in stock again is the order's again, as far as nobody else has bought it since. */
+static enum setpay_error undo(struct setpay_db *db, const struct setpay_order *order,
+                              struct setpay_part *part, setpay_time_ms now_ms)
+{
+    part->settled = SETPAY_PART_UNDONE;
+    SETPAY_TRY(setpay_db_run(db, "UPDATE order_part SET settled = $1 WHERE seq = $2",
+                             SETPAY_DB_INT(part->settled), SETPAY_DB_INT(part->seq)));
+    for (size_t i = 0; i < part->count && part->restock; i++) {
+        const struct setpay_part_count *count = &part->counts[i];
+        const char *sku =
+            count->position < order->item_count ? order->items[count->position].sku : "";
+        if (sku[0] != '\0')
+            SETPAY_TRY(setpay_stock_take_back(db, order->order_id, sku, count->quantity,
+                                              "refund undone", now_ms));
+    }
+    return SETPAY_OK;
+}
+
 int64_t setpay_order_to_send(const struct setpay_order_view *view)
 {
     int64_t pieces = 0;
@@ -80,6 +98,8 @@ enum setpay_error setpay_parts_settle(struct setpay_db *db, struct setpay_order_
         if (part->settled == SETPAY_PART_OPEN &&
             strcmp(setpay_part_status_name(view, part), "asking") != 0)
             SETPAY_TRY(settle(db, view, part, now_ms));
+        else if (part->settled == SETPAY_PART_DONE && !setpay_part_stands(view, part))
+            SETPAY_TRY(undo(db, &view->order, part, now_ms));
     }
     return SETPAY_OK;
 }

@@ -208,6 +208,20 @@ static enum setpay_error find_sold(struct setpay_db *db, const char *order_id, c
     return setpay_db_end(rows);
 }
 
+/* So many more (or fewer, below 0) are there of what the order has bought. */
+static enum setpay_error move(struct setpay_db *db, const char *order_id, const char *sku,
+                              const struct reservation *reservation, int64_t on_hand,
+                              int64_t change, const char *reason, setpay_time_ms now_ms)
+{
+    if (change == 0)
+        return SETPAY_OK;
+    SETPAY_TRY(setpay_db_run(db, "UPDATE variant SET on_hand = on_hand + $1 WHERE seq = $2",
+                             SETPAY_DB_INT(change), SETPAY_DB_INT(reservation->variant_seq)));
+    SETPAY_TRY(
+        go_on(db, order_id, reservation, SETPAY_RESERVATION_SOLD, reservation->taken - change));
+    return setpay_stock_log(db, sku, change, on_hand + change, reason, order_id, now_ms);
+}
+
 enum setpay_error setpay_stock_return(struct setpay_db *db, const char *order_id, const char *sku,
                                       int64_t quantity, const char *reason, setpay_time_ms now_ms)
 {
@@ -220,15 +234,29 @@ enum setpay_error setpay_stock_return(struct setpay_db *db, const char *order_id
     if (error == SETPAY_E_NOT_FOUND)
         return SETPAY_OK; /* not of the catalogue, or no longer */
     SETPAY_TRY(error);
-    if (quantity > reservation.taken)
-        quantity = reservation.taken;
-    if (quantity == 0)
+    return move(db, order_id, sku, &reservation, on_hand,
+                quantity < reservation.taken ? quantity : reservation.taken, reason, now_ms);
+}
+
+enum setpay_error setpay_stock_take_back(struct setpay_db *db, const char *order_id,
+                                         const char *sku, int64_t quantity, const char *reason,
+                                         setpay_time_ms now_ms)
+{
+    struct reservation reservation = {.taken = 0};
+    struct setpay_db_rows *rows;
+    enum setpay_error error = find_sold(db, order_id, sku, &reservation);
+    if (error == SETPAY_OK)
+        error = setpay_db_one(db, &rows,
+                              "SELECT on_hand, on_hand - reserved FROM variant"
+                              " WHERE seq = $1 AND tracked = 1",
+                              SETPAY_DB_INT(reservation.variant_seq));
+    if (error == SETPAY_E_NOT_FOUND)
         return SETPAY_OK;
-    SETPAY_TRY(setpay_db_run(db, "UPDATE variant SET on_hand = on_hand + $1 WHERE seq = $2",
-                             SETPAY_DB_INT(quantity), SETPAY_DB_INT(reservation.variant_seq)));
-    SETPAY_TRY(
-        go_on(db, order_id, &reservation, SETPAY_RESERVATION_SOLD, reservation.taken - quantity));
-    return setpay_stock_log(db, sku, quantity, on_hand + quantity, reason, order_id, now_ms);
+    SETPAY_TRY(error);
+    int64_t on_hand = setpay_db_get_int(rows, 0), available = setpay_db_get_int(rows, 1);
+    SETPAY_TRY(setpay_db_end(rows));
+    return move(db, order_id, sku, &reservation, on_hand,
+                -(quantity < available ? quantity : available), reason, now_ms);
 }
 
 enum setpay_error setpay_stock_expire(struct setpay_db *db, setpay_time_ms now_ms, int64_t room,

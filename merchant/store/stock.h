@@ -53,6 +53,11 @@ enum setpay_error setpay_stock_release(struct setpay_db *db, const char *order_i
 enum setpay_error setpay_stock_return(struct setpay_db *db, const char *order_id, const char *sku,
                                       int64_t quantity, const char *reason,
                                       setpay_time_ms now_ms) SETPAY_MUST_CHECK;
+/* The opposite: pieces that were returned are the order's again, as many as are there and reserved
+ * by nobody. */
+enum setpay_error setpay_stock_take_back(struct setpay_db *db, const char *order_id,
+                                         const char *sku, int64_t quantity, const char *reason,
+                                         setpay_time_ms now_ms) SETPAY_MUST_CHECK;
 /* Releases what up to room orders hold that have expired, and that no purchase has taken. */
 enum setpay_error setpay_stock_expire(struct setpay_db *db, setpay_time_ms now_ms, int64_t room,
                                       int64_t *released) SETPAY_MUST_CHECK;

@@ -124,8 +124,34 @@ static void pieces_are_back_with_the_last_answer(void **state)
                      1);
     assert_int_equal(test_acts_sql(&test, "SELECT change FROM stock_log WHERE reason = 'returned'"),
                      2);
-    s.answers[0] = s.answers[1] = UNDONE;
+    test_acts_close(&test);
+}
+
+static void what_is_undone_is_out_of_stock_again(void **state)
+{
+    (void)state;
+    struct settling s;
+    open_order(&s, SETPAY_PART_REFUND, 3, 1, 2);
+    begin(&s);
+    s.answers[0] = s.answers[1] = DONE;
     expect(&s, SETPAY_PART_DONE, 8, 0);
+    s.answers[0] = UNDONE; /* not all of it: it stands */
+    expect(&s, SETPAY_PART_DONE, 8, 0);
+    s.answers[1] = UNDONE;
+    expect(&s, SETPAY_PART_UNDONE, 5, 0);
+    assert_int_equal(
+        test_acts_sql(&test, "SELECT change FROM stock_log WHERE reason = 'refund undone'"), -3);
+    assert_int_equal(test_acts_sql(&test, "SELECT taken FROM reservation"), 5);
+    test_acts_close(&test);
+    /* All but one of the others are somebody else's by now. */
+    open_order(&s, SETPAY_PART_REFUND, 3, 1, 2);
+    begin(&s);
+    s.answers[0] = s.answers[1] = DONE;
+    expect(&s, SETPAY_PART_DONE, 8, 0);
+    assert_int_equal(test_acts_sql(&test, "UPDATE variant SET reserved = 7 RETURNING reserved"), 7);
+    s.answers[0] = s.answers[1] = UNDONE;
+    expect(&s, SETPAY_PART_UNDONE, 7, 0);
+    assert_int_equal(test_acts_sql(&test, "SELECT taken FROM reservation"), 3);
     test_acts_close(&test);
 }
 
@@ -197,6 +223,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pieces_are_back_with_the_last_answer),
+        cmocka_unit_test(what_is_undone_is_out_of_stock_again),
         cmocka_unit_test(what_is_refused_puts_nothing_back),
         cmocka_unit_test(what_is_given_up_is_back_when_it_is_released),
         cmocka_unit_test(a_shipment_is_told_when_it_is_captured),

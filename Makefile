@@ -956,6 +956,7 @@ FUZZ_TARGETS := \
 	issuer \
 	keyfile \
 	message \
+	multipart \
 	order \
 	receipt \
 	rpc \

@@ -32,6 +32,7 @@ disputes 60000 clearing
 envelope 6000 der
 est 60000 -
 export 3000 -
+form 100000 -
 frame 100000 -
 http 2500 http
 http_answer 100000 http_answer
@@ -39,6 +40,7 @@ iso8583 200000 iso8583
 issuer 100000 iso8583
 keyfile 4000 pem
 message 100000 -
+multipart 10000 -
 order 60000 order
 receipt 12000 -
 rpc 6000 rpc

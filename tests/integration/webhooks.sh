@@ -92,6 +92,15 @@ is "no link that pays" "$(cat "$tmp"/got/*/body | grep -c 'setpay://')" 0
 is "as delivered in the log of deliveries" \
     "$(merchant --json webhook deliveries "$hook_id" | jq -r '[.deliveries[] | .status] | unique | join(" ")')" delivered
 
+# While a slow receiver thinks, others are told; what is on its way is not begun again by that.
+forget
+echo 1 >"$tmp/pause"
+for _ in 1 2 3 4; do tries >/dev/null; done
+all_taken() { merchant --json webhook deliveries "$hook_id" --limit 4 | jq -e 'all(.deliveries[]; .status == "delivered")'; }
+ok "four events on their way at once are taken" wait_for 20 all_taken
+is "each once" "$(count) $(cat "$tmp"/got/*/head | grep '^webhook-id' | sort -u | wc -l)" "4 4"
+echo 0 >"$tmp/pause"
+
 # ------------------------------------------------------------------ again, until it is taken
 forget
 echo 500 >"$tmp/answer"

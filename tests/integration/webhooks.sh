@@ -101,6 +101,27 @@ ok "four events on their way at once are taken" wait_for 20 all_taken
 is "each once" "$(count) $(cat "$tmp"/got/*/head | grep '^webhook-id' | sort -u | wc -l)" "4 4"
 echo 0 >"$tmp/pause"
 
+# What is switched off is not called, also for what was to be sent to it before.
+ok "another webhook is made" hook "http://127.0.0.1:$port/off"
+off_id=$hook_id
+echo 500 >"$tmp/answer"
+forget
+ok "what it refuses" tries
+ok "is to be sent again" wait_for 10 has 1
+ok "it is switched off" api PATCH "/webhooks/$off_id" '{"enabled":false}'
+forget
+is_due() { [ "$(sql merchant "SELECT d.state = 0 AND d.next_ms <= $(date +%s%3N) FROM webhook_delivery d
+    JOIN webhook w ON w.seq = d.webhook_seq WHERE w.webhook_id = '$off_id' ORDER BY d.seq DESC LIMIT 1")" = 1 ]; }
+ok "its time comes" wait_for 20 is_due
+echo 204 >"$tmp/answer"
+ok "a webhook is made" hook "http://127.0.0.1:$port/on" webhook.test
+ok "another event is sent elsewhere" tries
+ok "and comes there" wait_for 10 last_is status delivered
+is "and nothing where it is switched off" "$(cat "$tmp"/got/*/head | grep -c '^POST /off')" 0
+merchant webhook remove "$off_id" >/dev/null
+merchant webhook remove "$hook_id" >/dev/null
+ok "a webhook is made" hook "http://127.0.0.1:$port/hook"
+
 # ------------------------------------------------------------------ again, until it is taken
 forget
 echo 500 >"$tmp/answer"

@@ -131,6 +131,23 @@ static void test_the_operators_networks_hold_what_they_say(void **state)
 /* ------------------------------------------------------------------ signatures */
 
 /* The example of the Standard Webhooks specification. */
+static void test_only_what_is_ours_is_called_without_tls(void **state)
+{
+    (void)state;
+    struct setpay_networks own = {.count = 0};
+    struct setpay_problem problem;
+    assert_false(setpay_address_is_permitted(&own, false, address_of("93.184.216.34")));
+    assert_true(setpay_address_is_permitted(&own, true, address_of("93.184.216.34")));
+    assert_false(setpay_address_is_permitted(&own, true, address_of("127.0.0.1")));
+    assert_false(setpay_address_is_permitted(&own, true, address_of("10.1.2.3")));
+    assert_false(setpay_address_is_permitted(&own, false, address_of("10.1.2.3")));
+    assert_int_equal(setpay_networks_parse("10.1.0.0/16", &own, &problem), SETPAY_OK);
+    assert_true(setpay_address_is_permitted(&own, true, address_of("10.1.2.3")));
+    assert_true(setpay_address_is_permitted(&own, false, address_of("10.1.2.3")));
+    assert_false(setpay_address_is_permitted(&own, true, address_of("10.2.2.3")));
+    assert_false(setpay_address_is_permitted(&own, false, address_of("93.184.216.34")));
+}
+
 static void test_the_signature_is_that_of_standard_webhooks(void **state)
 {
     (void)state;
@@ -358,6 +375,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_only_addresses_of_the_public_internet_are_public),
         cmocka_unit_test(test_the_operators_networks_hold_what_they_say),
+        cmocka_unit_test(test_only_what_is_ours_is_called_without_tls),
         cmocka_unit_test(test_the_signature_is_that_of_standard_webhooks),
         cmocka_unit_test(test_a_secret_is_32_bytes_and_shown_as_whsec),
         cmocka_unit_test(test_repeats_grow_apart_and_end),

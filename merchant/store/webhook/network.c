@@ -160,3 +160,9 @@ bool setpay_address_is_public(const struct sockaddr *address)
     return (bytes[0] & 0xe0) == 0x20 &&
            !is_in(bytes, special_v6, sizeof special_v6 / sizeof *special_v6);
 }
+
+bool setpay_address_is_permitted(const struct setpay_networks *own, bool is_tls,
+                                 const struct sockaddr *address)
+{
+    return setpay_networks_have(own, address) || (is_tls && setpay_address_is_public(address));
+}

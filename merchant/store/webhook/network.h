@@ -35,5 +35,9 @@ bool setpay_networks_have(const struct setpay_networks *networks, const struct s
 /* Whether it is one of the public internet: neither private, loopback, link-local, multicast,
  * reserved, for documentation, nor one that carries an IPv4 address inside. */
 bool setpay_address_is_public(const struct sockaddr *address);
+/* Whether a webhook may be sent there: to the operator's own networks, and with TLS to the public
+ * internet. Without TLS nobody knows who reads along. */
+bool setpay_address_is_permitted(const struct setpay_networks *own, bool is_tls,
+                                 const struct sockaddr *address);
 
 #endif

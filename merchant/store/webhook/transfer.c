@@ -161,14 +161,12 @@ static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void 
 
 /* ------------------------------------------------------------------ one transfer */
 
-/* Without TLS nobody knows who reads along, so http:// goes to the operator's own networks only. */
 static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 {
     struct setpay_transfer *transfer = arg;
-    bool permitted = setpay_networks_have(transfer->transfers->options.networks, &address->addr) ||
-                     (transfer->is_tls && setpay_address_is_public(&address->addr));
     (void)purpose;
-    if (!permitted) {
+    if (!setpay_address_is_permitted(transfer->transfers->options.networks, transfer->is_tls,
+                                     &address->addr)) {
         transfer->forbidden = true;
         return CURL_SOCKET_BAD;
     }

@@ -17,8 +17,8 @@
 #define LIFE_MS 25000    /* proxies cut what is silent for a minute or less */
 #define LOOK_DELAY_MS 50 /* changes within it are looked at together */
 #define SWEEP_MS 1000
-#define AGAIN_MS 500     /* after which a browser comes back */
-#define RETRY_AFTER "15" /* seconds, for who finds no room */
+#define AGAIN_MS 500    /* after which a browser comes back */
+#define RETRY_AFTER "5" /* seconds, for who finds no room */
 
 struct stream {
     LIST_ENTRY(stream) link;
@@ -176,10 +176,9 @@ static bool is_named(const struct stream *stream, const struct setpay_store_note
 static void on_notes(void *arg, const struct setpay_store_note *notes, size_t count, bool reread)
 {
     struct setpay_streams *streams = arg;
-    struct stream *stream;
     bool any = false;
-    LIST_FOREACH(stream, &streams->list, link)
-    {
+    for (struct stream *stream = LIST_FIRST(&streams->list); stream != NULL;
+         stream = LIST_NEXT(stream, link)) {
         stream->due = stream->due || reread || is_named(stream, notes, count);
         any = any || stream->due;
     }
@@ -298,10 +297,11 @@ enum setpay_error setpay_streams_new(struct setpay_www *www, struct setpay_strea
 void setpay_streams_end(struct setpay_streams *streams)
 {
     streams->ending = true;
-    /* What ended is not on the list any more, which the analyser does not see. */
-    while (!LIST_EMPTY(&streams->list))
-        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc) */
-        end_stream(streams, LIST_FIRST(&streams->list), NULL);
+    struct stream *next;
+    for (struct stream *stream = LIST_FIRST(&streams->list); stream != NULL; stream = next) {
+        next = LIST_NEXT(stream, link);
+        end_stream(streams, stream, NULL);
+    }
 }
 
 void setpay_streams_free(struct setpay_streams *streams)

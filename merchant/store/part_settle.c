@@ -81,10 +81,20 @@ static enum setpay_error undo(struct setpay_db *db, const struct setpay_order *o
     return SETPAY_OK;
 }
 
+/* Its hold has ended before all of it was sent: nothing is there to pay for the rest. */
+static bool is_released(const struct setpay_order_view *view)
+{
+    const struct setpay_payment_view *payment =
+        setpay_order_standing(view->payments, view->payment_count);
+    return view->order.capture == SETPAY_CAPTURE_ON_SHIPMENT && payment != NULL &&
+           payment->released_minor > 0 &&
+           payment->approved.minor - payment->released_minor <= payment->captured_minor;
+}
+
 int64_t setpay_order_to_send(const struct setpay_order_view *view)
 {
     int64_t pieces = 0;
-    bool may_ship = setpay_order_may_ship(view->order.end, view->status);
+    bool may_ship = setpay_order_may_ship(view->order.end, view->status) && !is_released(view);
     for (size_t i = 0; may_ship && i < view->parts->line_count; i++)
         pieces += setpay_part_sendable(&view->parts->lines[i]);
     return pieces;

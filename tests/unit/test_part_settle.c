@@ -219,6 +219,47 @@ static void a_shipment_is_told_when_it_is_captured(void **state)
     test_acts_close(&test);
 }
 
+/* What of an order is to be sent, by how it stands. */
+static void what_is_to_be_sent_is_paid_or_held(void **state)
+{
+    (void)state;
+    static const struct {
+        enum setpay_order_capture capture;
+        enum setpay_order_end end;
+        enum setpay_order_status status;
+        int64_t captured, released, to_send;
+    } rows[] = {
+        {SETPAY_CAPTURE_ON_SHIPMENT, 0, SETPAY_ORDER_STATUS_OPEN, 0, 0, 0},
+        {SETPAY_CAPTURE_ON_SHIPMENT, 0, SETPAY_ORDER_STATUS_PAYING, 0, 0, 0},
+        {SETPAY_CAPTURE_ON_SHIPMENT, 0, SETPAY_ORDER_STATUS_AUTHORISED, 0, 0, 3},
+        {SETPAY_CAPTURE_ON_SHIPMENT, 0, SETPAY_ORDER_STATUS_PARTIALLY_CAPTURED, 400, 0, 3},
+        {SETPAY_CAPTURE_ON_SHIPMENT, 0, SETPAY_ORDER_STATUS_PARTIALLY_CAPTURED, 400, 100, 3},
+        {SETPAY_CAPTURE_ON_SHIPMENT, 0, SETPAY_ORDER_STATUS_CAPTURED, 400, 600, 0},
+        {SETPAY_CAPTURE_ON_SHIPMENT, 0, SETPAY_ORDER_STATUS_CAPTURED, 1000, 0, 3},
+        {SETPAY_CAPTURE_IMMEDIATE, 0, SETPAY_ORDER_STATUS_CAPTURED, 1000, 0, 3},
+        {SETPAY_CAPTURE_MANUAL, 0, SETPAY_ORDER_STATUS_CAPTURED, 400, 600, 3},
+        {SETPAY_CAPTURE_MANUAL, 0, SETPAY_ORDER_STATUS_REFUNDED, 1000, 0, 0},
+        {SETPAY_CAPTURE_MANUAL, SETPAY_ORDER_VOIDED, SETPAY_ORDER_STATUS_CAPTURED, 400, 600, 0},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct setpay_parts parts = {.line_count = 1};
+        struct setpay_payment_view payment = {.state = SETPAY_PURCHASE_CAPTURED,
+                                              .approved = {1000, "EUR"},
+                                              .captured_minor = rows[i].captured,
+                                              .released_minor = rows[i].released};
+        const struct setpay_order_view view = {
+            .order = {.capture = rows[i].capture, .end = rows[i].end},
+            .payments = &payment,
+            .payment_count = 1,
+            .parts = &parts,
+            .status = rows[i].status};
+        parts.lines[0] =
+            (struct setpay_part_line){.quantity = 5, .shipped = 1, .unsent = 1, .refunded = 1};
+        if (setpay_order_to_send(&view) != rows[i].to_send)
+            fail_msg("row %zu: %lld", i, (long long)setpay_order_to_send(&view));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -226,6 +267,7 @@ int main(void)
         cmocka_unit_test(what_is_undone_is_out_of_stock_again),
         cmocka_unit_test(what_is_refused_puts_nothing_back),
         cmocka_unit_test(what_is_given_up_is_back_when_it_is_released),
+        cmocka_unit_test(what_is_to_be_sent_is_paid_or_held),
         cmocka_unit_test(a_shipment_is_told_when_it_is_captured),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

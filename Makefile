@@ -275,6 +275,7 @@ GATEWAY_CLEARING := \
 	gateway/clearing/fees.c \
 	gateway/clearing/incoming.c \
 	gateway/clearing/incoming_verify.c \
+	gateway/clearing/given_back.c \
 	gateway/clearing/items.c \
 	gateway/clearing/ledger.c \
 	gateway/clearing/ledger_verify.c \

@@ -16,6 +16,7 @@
 #include "gateway/clearing/batch.h"
 #include "gateway/clearing/dispute.h"
 #include "gateway/clearing/incoming.h"
+#include "gateway/clearing/given_back.h"
 #include "gateway/clearing/ledger.h"
 #include "gateway/clearing/reconciliation.h"
 #include "gateway/clearing/reserve.h"
@@ -92,6 +93,7 @@ static const struct setpay_store_migration steps[] = {
             SETPAY_RESERVE_SCHEMA SETPAY_INCOMING_SCHEMA
      "ALTER TABLE merchant ADD COLUMN reserve_ppm INTEGER NOT NULL DEFAULT 0;"
      "ALTER TABLE merchant ADD COLUMN reserve_days INTEGER NOT NULL DEFAULT 180;"},
+    {10, SETPAY_GIVEN_BACK_SCHEMA},
     {0, NULL},
 };
 

@@ -65,16 +65,21 @@ static void take_receipt(struct paid *paid, const struct setpay_sealed_receipt *
     setpay_buffer_clear(&bytes);
 }
 
-static void pay(struct paid *paid, int64_t minor)
+static void pay_in(struct paid *paid, int64_t minor, const char *currency)
 {
     const struct test_purchase_parties parties = test_gateway_parties(gateway, 0);
     struct setpay_receipt receipt;
     memset(paid, 0, sizeof *paid);
-    paid->purchase = test_purchase_new(&parties, holder, minor, "EUR", setpay_clock_now_ms());
+    paid->purchase = test_purchase_new(&parties, holder, minor, currency, setpay_clock_now_ms());
     test_purchase_sign(paid->purchase);
     paid->auth = test_authorise(gateway, shop, paid->purchase, &receipt);
     assert_int_equal(paid->auth.outcome, SETPAY_AUTH_APPROVED);
     take_receipt(paid, &paid->auth.receipt);
+}
+
+static void pay(struct paid *paid, int64_t minor)
+{
+    pay_in(paid, minor, "EUR");
 }
 
 /* One request of several steps, packed and signed once. */
@@ -937,6 +942,34 @@ static void posts_what_it_costs(void **state)
     forget(&paid);
 }
 
+/* Interchange of 100 is 0 and the fixed 10: ten credits give back 10, and not 10 each. */
+static void gives_back_what_was_kept(void **state)
+{
+    struct paid paid;
+    struct setpay_id credit = {{0}};
+    (void)state;
+    pay(&paid, 100);
+    struct setpay_id capture = step_done(CAP, &paid, &paid.auth.cap_token, 100, 0);
+#define GIVEN                                                                                      \
+    test_gateway_number(gateway, "SELECT SUM(interchange_minor) FROM step WHERE kind = 2 AND"      \
+                                 " undone = 0 AND payment_id = (SELECT MAX(id) FROM payment)")
+    for (int i = 1; i <= 9; i++) {
+        credit = step_done(CRED, &paid, &capture, 10, 100 - 10 * i);
+        assert_int_equal(GIVEN, i);
+    }
+    step_done(CRED_REV, &paid, &credit, 10, 20);
+    assert_int_equal(GIVEN, 8);
+    step_done(CRED, &paid, &capture, 1, 19);
+    assert_int_equal(GIVEN, 8);
+    step_done(CRED, &paid, &capture, 18, 1);
+    assert_int_equal(GIVEN, 10);
+    step_done(CRED, &paid, &capture, 1, 0);
+    assert_int_equal(GIVEN, 10);
+#undef GIVEN
+    expect_ledger_holds();
+    forget(&paid);
+}
+
 static int open_all(void **state)
 {
     (void)state;
@@ -980,6 +1013,7 @@ int main(void)
         cmocka_unit_test(what_cannot_be_sent_waits),
         cmocka_unit_test(stands_after_a_kill),
         cmocka_unit_test(posts_what_it_costs),
+        cmocka_unit_test(gives_back_what_was_kept),
     };
     alarm(240);
     if (setpay_secret_system_init() != SETPAY_OK)

@@ -408,6 +408,7 @@ MERCHANT_PAYMENT := \
 	merchant/payment/purchase_state.c \
 	merchant/payment/rules.c \
 	merchant/payment/step.c \
+	merchant/payment/step_apply.c \
 	merchant/payment/step_outcome.c \
 	merchant/payment/step_store.c
 

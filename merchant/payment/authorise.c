@@ -247,6 +247,12 @@ static void on_answer(void *arg, enum setpay_error error, struct setpay_view ans
 static enum setpay_error write_ask(struct setpay_db *db, void *arg)
 {
     struct setpay_merchant_drive *drive = arg;
+    struct setpay_merchant_agreement agreement;
+    if (drive->ask.kind == SETPAY_ASK_FURTHER) { /* it may have ended since it was looked at */
+        SETPAY_TRY(setpay_merchant_agreement_read(db, drive->purchase.id, &agreement));
+        if (agreement.ended != SETPAY_ENDED_NOT)
+            return SETPAY_E_CONFLICT;
+    }
     return setpay_merchant_ask_insert(db, drive->purchase.id, &drive->ask); /* rule M5 */
 }
 
@@ -254,8 +260,9 @@ static void on_ask_kept(void *arg, enum setpay_error error)
 {
     struct setpay_merchant_drive *drive = arg;
     drive->stores = false;
-    if (error == SETPAY_OK) {
+    if (error == SETPAY_OK)
         drive->renew = false;
+    if (error == SETPAY_OK || error == SETPAY_E_CONFLICT) {
         setpay_merchant_drive_step(drive);
         return;
     }
@@ -303,6 +310,15 @@ static enum setpay_error send_ask(struct setpay_merchant_drive *drive)
     return error;
 }
 
+/* A further authorisation that has not left, or of which the gateway will hear no more, though the
+ * agreement has ended. */
+static bool is_withdrawn(const struct setpay_merchant_drive *drive)
+{
+    return drive->purchase.state == SETPAY_PURCHASE_STEPPING &&
+           drive->step.kind == SETPAY_MERCHANT_STEP_AUTHORISE &&
+           drive->agreement.ended != SETPAY_ENDED_NOT && (drive->ask.id == 0 || drive->renew);
+}
+
 static enum setpay_error ask(struct setpay_merchant_drive *drive)
 {
     drive->brand = setpay_merchant_find_brand(drive->worker->merchant, drive->purchase.brand);
@@ -318,6 +334,12 @@ static enum setpay_error ask(struct setpay_merchant_drive *drive)
         drive->step.kind == SETPAY_MERCHANT_STEP_RELEASE && drive->held_minor == 0) {
         forget_answer(drive);
         setpay_merchant_book_step(drive); /* the captures before it have left nothing */
+        return SETPAY_OK;
+    }
+    if (is_withdrawn(drive)) {
+        forget_answer(drive);
+        drive->refused_code = SETPAY_WIRE_AGREEMENT;
+        setpay_merchant_book_step(drive);
         return SETPAY_OK;
     }
     return drive->ask.id == 0 || drive->renew ? make_ask(drive) : send_ask(drive);

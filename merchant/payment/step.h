@@ -175,6 +175,12 @@ enum setpay_error setpay_merchant_step_apply(const struct setpay_merchant_step_o
                                              struct setpay_merchant_purchase *purchase,
                                              struct setpay_merchant_steps *steps,
                                              bool *again) SETPAY_MUST_CHECK;
+/* The state of a purchase whose steps were withdrawn, by what they and the sums leave. Errors of
+ * setpay_purchase_state_next. */
+enum setpay_error
+setpay_merchant_step_state_after(const struct setpay_merchant_purchase *purchase,
+                                 struct setpay_merchant_steps *steps,
+                                 enum setpay_purchase_state *state) SETPAY_MUST_CHECK;
 /* What a sale has captured, and where it is not wanted its undoing, appended to the steps. of_id:
  * that of its authorisation (0: the first). */
 enum setpay_error setpay_merchant_step_sold(const struct setpay_step_done *done, int64_t of_id,
@@ -198,6 +204,12 @@ setpay_merchant_step_update(struct setpay_db *db,
 /* All of a purchase that were changed or appended since they were read. */
 enum setpay_error setpay_merchant_step_write(struct setpay_db *db, int64_t purchase_id,
                                              struct setpay_merchant_steps *steps) SETPAY_MUST_CHECK;
+/* Inside an operation: further authorisations that wait, and of which no request is kept, have not
+ * left, and never will: they are refused by AGREEMENT, here and in their rows. What they leave of
+ * the purchase's state is the caller's. */
+enum setpay_error setpay_merchant_step_withdraw(struct setpay_db *db,
+                                                struct setpay_merchant_steps *steps,
+                                                setpay_time_ms now_ms) SETPAY_MUST_CHECK;
 /* Inside an operation: stores what has kind, of_id, amount, sale and urgent, and lets the purchase
  * go to the gateway; *step is what was stored. What may be asked for, the caller has checked.
  * Errors of setpay_purchase_state_next. */

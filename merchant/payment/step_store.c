@@ -114,6 +114,37 @@ enum setpay_error setpay_merchant_step_write(struct setpay_db *db, int64_t purch
     return SETPAY_OK;
 }
 
+/* Whether a request of that step is kept. */
+static enum setpay_error has_left(struct setpay_db *db, int64_t step_id, bool *left)
+{
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(setpay_db_one(db, &rows, "SELECT count(*) FROM gateway_request WHERE step_id = $1",
+                             SETPAY_DB_INT(step_id)));
+    *left = setpay_db_get_int(rows, 0) > 0;
+    return setpay_db_end(rows);
+}
+
+enum setpay_error setpay_merchant_step_withdraw(struct setpay_db *db,
+                                                struct setpay_merchant_steps *steps,
+                                                setpay_time_ms now_ms)
+{
+    for (size_t i = 0; i < steps->count; i++) {
+        struct setpay_merchant_step *step = &steps->list[i];
+        bool left = true;
+        if (step->kind != SETPAY_MERCHANT_STEP_AUTHORISE ||
+            step->state != SETPAY_MERCHANT_STEP_ASKING)
+            continue;
+        SETPAY_TRY(has_left(db, step->id, &left));
+        if (left)
+            continue;
+        step->state = SETPAY_MERCHANT_STEP_REFUSED;
+        step->code = SETPAY_WIRE_AGREEMENT;
+        step->decided_ms = now_ms;
+        SETPAY_TRY(setpay_merchant_step_update(db, step));
+    }
+    return SETPAY_OK;
+}
+
 enum setpay_error setpay_merchant_step_append(struct setpay_db *db,
                                               struct setpay_merchant_purchase *purchase,
                                               const struct setpay_merchant_step *what,

@@ -554,6 +554,117 @@ static void a_void_waits_its_turn(void **state)
     assert_int_equal(r->w.purchase.state, SETPAY_PURCHASE_STEPPING);
 }
 
+/* ------------------------------------------------------------------ an agreement that is ended */
+
+/* A purchase of a split, authorised for 600 of 1000, with an agreement. */
+static enum setpay_error insert_agreed(struct setpay_db *db, void *arg)
+{
+    struct rows *r = arg;
+    struct setpay_merchant_purchase *purchase = &r->w.purchase;
+    purchase->terms.kind = SETPAY_TERMS_SPLIT;
+    purchase->approved_minor = 600;
+    purchase->first_minor = 600;
+    SETPAY_TRY(insert_purchase(db, r));
+    const struct setpay_merchant_agreement agreement = {
+        .purchase_id = purchase->id,
+        .has_auth_token = true,
+        .auth_token = test_id(0x61),
+        .schedule = SETPAY_SCHEDULE_MANUAL,
+        .taken_count = 1,
+        .last_ms = NOW_MS,
+        .created_ms = NOW_MS,
+    };
+    return setpay_merchant_agreement_insert(db, &agreement);
+}
+
+static enum setpay_error wish_for_another(struct setpay_db *db, void *arg)
+{
+    struct rows *r = arg;
+    int64_t number;
+    return setpay_merchant_payment_port.authorise(db, &r->w.purchase.xid, 300, false, NOW_MS,
+                                                  &number);
+}
+
+static enum setpay_error end_agreement(struct setpay_db *db, void *arg)
+{
+    struct rows *r = arg;
+    return setpay_merchant_payment_port.end_agreement(db, &r->w.purchase.xid, NOW_MS + 5);
+}
+
+/* Its request is kept: it may have left. */
+static enum setpay_error keep_request(struct setpay_db *db, void *arg)
+{
+    struct rows *r = arg;
+    struct setpay_merchant_ask ask;
+    setpay_merchant_ask_init(&ask);
+    ask.kind = SETPAY_ASK_FURTHER;
+    ask.rrpid = test_id(0x71);
+    ask.created_ms = NOW_MS;
+    ask.step_id = r->w.steps->list[r->w.steps->count - 1].id;
+    ask.signature.size = 8;
+    enum setpay_error error = setpay_buffer_append(&ask.content, setpay_view_string("content"));
+    if (error == SETPAY_OK)
+        error = setpay_merchant_ask_insert(db, r->w.purchase.id, &ask);
+    setpay_merchant_ask_clear(&ask);
+    return error;
+}
+
+static void run(struct rows *r, enum setpay_error (*operation)(struct setpay_db *db, void *arg),
+                enum setpay_error expected)
+{
+    assert_int_equal(setpay_store_submit_wait(r->store, operation, r), expected);
+    assert_int_equal(setpay_store_submit_wait(r->store, read_rows, r), SETPAY_OK);
+}
+
+/* A payment that waits does not come after the store has ended what it is of. */
+static void what_waits_is_withdrawn(void **state)
+{
+    struct rows *r = *state;
+    run(r, insert_agreed, SETPAY_OK);
+    run(r, wish_for_another, SETPAY_OK);
+    assert_int_equal(r->w.purchase.state, SETPAY_PURCHASE_STEPPING);
+    int64_t version = r->w.purchase.version;
+    run(r, end_agreement, SETPAY_OK);
+    assert_int_equal(r->w.steps->count, 1);
+    assert_int_equal(r->w.steps->list[0].state, SETPAY_MERCHANT_STEP_REFUSED);
+    assert_int_equal(r->w.steps->list[0].code, SETPAY_WIRE_AGREEMENT);
+    assert_int_equal(r->w.steps->list[0].decided_ms, NOW_MS + 5);
+    assert_int_equal(r->w.purchase.state, SETPAY_PURCHASE_AUTHORISED);
+    assert_true(r->w.purchase.version > version);
+    run(r, end_agreement, SETPAY_OK); /* again */
+    run(r, wish_for_another, SETPAY_E_STATE);
+    assert_int_equal(r->w.steps->count, 1);
+}
+
+/* Behind a capture that goes on. */
+static void what_waits_behind_others_is_withdrawn(void **state)
+{
+    struct rows *r = *state;
+    struct wish wish = {.r = r};
+    run(r, insert_agreed, SETPAY_OK);
+    wish.wish =
+        (struct setpay_step_wish){.xid = r->w.purchase.xid, .kind = CAPTURE, .amount_minor = 100};
+    assert_int_equal(setpay_store_submit_wait(r->store, make_wish, &wish), SETPAY_OK);
+    run(r, wish_for_another, SETPAY_OK);
+    run(r, end_agreement, SETPAY_OK);
+    assert_int_equal(r->w.steps->list[0].state, SETPAY_MERCHANT_STEP_ASKING);
+    assert_int_equal(r->w.steps->list[1].state, SETPAY_MERCHANT_STEP_REFUSED);
+    assert_int_equal(r->w.purchase.state, SETPAY_PURCHASE_STEPPING);
+}
+
+/* What has left is awaited: nobody knows what became of it. */
+static void what_has_left_is_awaited(void **state)
+{
+    struct rows *r = *state;
+    run(r, insert_agreed, SETPAY_OK);
+    run(r, wish_for_another, SETPAY_OK);
+    run(r, keep_request, SETPAY_OK);
+    run(r, end_agreement, SETPAY_OK);
+    assert_int_equal(r->w.steps->list[0].state, SETPAY_MERCHANT_STEP_ASKING);
+    assert_int_equal(r->w.purchase.state, SETPAY_PURCHASE_STEPPING);
+    run(r, wish_for_another, SETPAY_E_STATE);
+}
+
 /* ------------------------------------------------------------------ batches */
 
 struct batch_test {
@@ -649,6 +760,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(two_clients_get_no_more_than_there_is, open_rows,
                                         close_rows),
         cmocka_unit_test_setup_teardown(a_void_waits_its_turn, open_rows, close_rows),
+        cmocka_unit_test_setup_teardown(what_waits_is_withdrawn, open_rows, close_rows),
+        cmocka_unit_test_setup_teardown(what_waits_behind_others_is_withdrawn, open_rows,
+                                        close_rows),
+        cmocka_unit_test_setup_teardown(what_has_left_is_awaited, open_rows, close_rows),
         cmocka_unit_test_setup_teardown(a_batch_is_closed_once, open_rows, close_rows),
         cmocka_unit_test(items_that_differ_are_named),
     };

@@ -85,8 +85,9 @@ enum setpay_error setpay_step_decide(enum setpay_step_kind kind, const struct se
     bool captures = kind == SETPAY_STEP_CAPTURE;
     if (!captures && (of == NULL || of->payment_id != payment->id))
         return SETPAY_E_TOKEN; /* rule G9 */
-    /* Receipts are chained: that of what the gateway gave up by itself is to be had first. */
-    if (!captures && payment->release_open)
+    /* Rule G9: receipts are chained, that of what the gateway gave up by itself is to be had first,
+     * of whichever authorisation. */
+    if (!captures && (payment->release_open || payment->release_owed))
         return SETPAY_E_HOLD_OVER;
     if (!setpay_money_same_currency(&asked->amount, &payment->amount))
         return SETPAY_E_AMOUNT_LIMIT; /* rule G8 */

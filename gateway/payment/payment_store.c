@@ -116,7 +116,10 @@ const struct setpay_store_schema setpay_gateway_schema = {
     " decided_ms,"                                                                                 \
     " (SELECT f.auth_token FROM payment f WHERE f.id = COALESCE(payment.first_id, payment.id)),"   \
     " (SELECT f.cancelled_ms FROM payment f WHERE f.id = COALESCE(payment.first_id, payment.id))," \
-    " issuer, sale_id, period, released_minor, release_open"
+    " issuer, sale_id, period, released_minor, release_open,"                                      \
+    " (SELECT COUNT(*) FROM payment f WHERE f.release_open = 1 AND"                                \
+    " (f.id = COALESCE(payment.first_id, payment.id) OR"                                           \
+    " f.first_id = COALESCE(payment.first_id, payment.id)))"
 
 static void read_payment(struct setpay_db_rows *rows, struct setpay_payment *payment)
 {
@@ -184,6 +187,7 @@ static void read_payment(struct setpay_db_rows *rows, struct setpay_payment *pay
     p.period = setpay_db_get_int(rows, c++);
     p.released_minor = setpay_db_get_int(rows, c++);
     p.release_open = setpay_db_get_bool(rows, c++);
+    p.release_owed = setpay_db_get_int(rows, c++) > 0;
     *payment = p;
 }
 

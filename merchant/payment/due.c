@@ -89,6 +89,7 @@ static enum setpay_error release_ended(struct setpay_db *db, struct standing *s,
             db, &s->purchase,
             &(struct setpay_merchant_step){.kind = SETPAY_MERCHANT_STEP_RELEASE,
                                            .of_id = one.step_id,
+                                           .urgent = true, /* all else is refused until then */
                                            .amount_minor =
                                                setpay_merchant_authorisation_held(&one)},
             now_ms, &stored));

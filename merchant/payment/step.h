@@ -152,9 +152,10 @@ enum setpay_error setpay_merchant_step_res_check(
 /* Whether a refusal by that code says nothing about the step: it is asked for anew, later. */
 bool setpay_merchant_step_is_later(uint32_t wire_code);
 
-/* What became of the oldest step that is asked for. code 0: it is done; done is what
+/* What became of a step that is asked for. code 0: it is done; done is what
  * the gateway says of a capture, a credit or the reversal of either. */
 struct setpay_merchant_step_outcome {
+    int64_t step_id; /* 0: the one whose turn it is */
     const struct setpay_step_done *done;
     uint32_t code;
     int64_t released_minor; /* of a release that is done */

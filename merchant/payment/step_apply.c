@@ -198,19 +198,30 @@ static enum setpay_error after_done(const struct setpay_merchant_step *step, set
     return release_first(&one, now_ms, steps);
 }
 
-/* Whether the gateway refuses a step because a receipt of what it gave up was not asked for. */
+/* Whether the gateway refuses a step because the receipt of what it gave up, of whichever
+ * authorisation, was not asked for. A capture after the end of its own hold is refused for good. */
 static bool wants_release(const struct setpay_merchant_step *step, uint32_t code,
                           setpay_time_ms now_ms, const struct setpay_merchant_purchase *purchase,
                           const struct setpay_merchant_steps *steps,
                           struct setpay_merchant_authorisation *one)
 {
-    bool kept_waiting = step->kind == SETPAY_MERCHANT_STEP_CREDIT ||
+    setpay_time_ms over_ms = now_ms + SETPAY_LIMIT_DATE_TOLERANCE_MS;
+    bool captures = step->kind == SETPAY_MERCHANT_STEP_CAPTURE;
+    bool kept_waiting = captures || step->kind == SETPAY_MERCHANT_STEP_CREDIT ||
                         step->kind == SETPAY_MERCHANT_STEP_CREDIT_REVERSAL ||
                         step->kind == SETPAY_MERCHANT_STEP_CAPTURE_REVERSAL;
-    return code == SETPAY_WIRE_EXPIRED && kept_waiting &&
-           setpay_merchant_authorisation_find(purchase, steps,
-                                              setpay_merchant_authorisation_of(steps, step), one) &&
-           setpay_merchant_authorisation_is_over(one, now_ms + SETPAY_LIMIT_DATE_TOLERANCE_MS);
+    if (code != SETPAY_WIRE_EXPIRED || !kept_waiting)
+        return false;
+    if (captures &&
+        setpay_merchant_authorisation_find(purchase, steps,
+                                           setpay_merchant_authorisation_of(steps, step), one) &&
+        setpay_merchant_authorisation_is_over(one, over_ms))
+        return false;
+    for (size_t at = 0; setpay_merchant_authorisation_next(purchase, steps, &at, one);) {
+        if (setpay_merchant_authorisation_is_over(one, over_ms))
+            return true;
+    }
+    return false;
 }
 
 static enum setpay_error apply_refused(uint32_t code, size_t at, setpay_time_ms now_ms,
@@ -240,10 +251,12 @@ enum setpay_error setpay_merchant_step_apply(const struct setpay_merchant_step_o
                                              struct setpay_merchant_purchase *purchase,
                                              struct setpay_merchant_steps *steps, bool *again)
 {
-    struct setpay_merchant_step *step = setpay_merchant_step_first(steps);
+    struct setpay_merchant_step *step = outcome->step_id != 0
+                                            ? setpay_merchant_step_of(steps, outcome->step_id)
+                                            : setpay_merchant_step_first(steps);
     enum setpay_error error = SETPAY_OK;
     *again = false;
-    if (step == NULL)
+    if (step == NULL || !is_asking(step))
         return SETPAY_E_STATE;
     size_t at = (size_t)(step - steps->list);
     step->changed = true;

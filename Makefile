@@ -323,6 +323,7 @@ GATEWAYD := \
 	gateway/batch_commands.c \
 	gateway/dispute_commands.c \
 	gateway/incoming_commands.c \
+	gateway/presentment_commands.c \
 	gateway/issuer_commands.c \
 	gateway/ledger_commands.c \
 	gateway/merchant_commands.c \
@@ -692,6 +693,7 @@ UNIT_TESTS := \
 	test_gateway_agreement \
 	test_gateway_auth \
 	test_gateway_books \
+	test_gateway_operator \
 	test_gateway_crash \
 	test_gateway_disputes \
 	test_gateway_flow \

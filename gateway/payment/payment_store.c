@@ -15,8 +15,8 @@
 #include "common/store/evidence.h"
 #include "gateway/clearing/batch.h"
 #include "gateway/clearing/dispute.h"
-#include "gateway/clearing/incoming.h"
 #include "gateway/clearing/given_back.h"
+#include "gateway/clearing/incoming.h"
 #include "gateway/clearing/ledger.h"
 #include "gateway/clearing/reconciliation.h"
 #include "gateway/clearing/reserve.h"
@@ -93,7 +93,8 @@ static const struct setpay_store_migration steps[] = {
             SETPAY_RESERVE_SCHEMA SETPAY_INCOMING_SCHEMA
      "ALTER TABLE merchant ADD COLUMN reserve_ppm INTEGER NOT NULL DEFAULT 0;"
      "ALTER TABLE merchant ADD COLUMN reserve_days INTEGER NOT NULL DEFAULT 180;"},
-    {10, SETPAY_GIVEN_BACK_SCHEMA},
+    {10, SETPAY_GIVEN_BACK_SCHEMA
+     "ALTER TABLE presentment ADD COLUMN reason TEXT NOT NULL DEFAULT '';"},
     {0, NULL},
 };
 

@@ -57,6 +57,7 @@ static const struct setpay_store_migration steps[] = {
     {8, SETPAY_CART_SCHEMA SETPAY_SHIP_TO_SCHEMA},
     {9, SETPAY_PART_SCHEMA},
     {10, SETPAY_OWNER_SCHEMA},
+    {11, SETPAY_MERCHANT_PART_RELEASE_SCHEMA},
     {0, NULL},
 };
 /* rule M7: sealed instructions alone are ever erased */

@@ -159,9 +159,14 @@ static enum setpay_error read_step(struct setpay_db *db, struct setpay_merchant_
     drive->step = *step;
     drive->of_token = of != NULL ? of->token : purchase->cap_token;
     drive->held_minor = 0;
+    drive->left_minor = 0;
     if (step->kind == SETPAY_MERCHANT_STEP_RELEASE &&
         setpay_merchant_authorisation_find(purchase, drive->steps, step->of_id, &one))
         drive->held_minor = setpay_merchant_authorisation_held(&one);
+    if (step->part && step->amount_minor < drive->held_minor) {
+        drive->left_minor = drive->held_minor - step->amount_minor;
+        drive->held_minor = step->amount_minor;
+    }
     if (step->kind == SETPAY_MERCHANT_STEP_AUTHORISE)
         SETPAY_TRY(
             setpay_merchant_purchase_certificate(db, purchase->id, &drive->certificate)); /* A3 */

@@ -34,7 +34,8 @@ struct setpay_merchant_drive {
     struct setpay_merchant_steps *steps; /* owned; these in state STEPPING */
     struct setpay_merchant_step step;    /* whose turn it is */
     struct setpay_id of_token;           /* what it is of, at the gateway */
-    int64_t held_minor;                  /* of a release: what is held of its authorisation */
+    int64_t held_minor;                  /* of a release: what is given up */
+    int64_t left_minor;                  /* likewise: what is held of its authorisation then */
     struct setpay_merchant_agreement agreement;
     struct setpay_merchant_ask ask;
     struct setpay_buffer envelope;

@@ -181,7 +181,7 @@ static enum setpay_error read_answer(struct setpay_merchant_drive *drive,
         return setpay_merchant_auth_rev_res_check(
             &drive->purchase, merchant->id,
             drive->ask.step_id != 0 ? drive->held_minor : setpay_merchant_held(&drive->purchase),
-            &drive->auth_rev_res);
+            drive->ask.step_id != 0 ? drive->left_minor : 0, &drive->auth_rev_res);
     case SETPAY_ASK_FURTHER:
         SETPAY_TRY(setpay_auth_res_parse(message->content, &drive->auth_res));
         SETPAY_TRY(setpay_answer_check(message, &drive->auth_res.header, asked));

@@ -189,7 +189,9 @@ enum setpay_error setpay_merchant_step_check(const struct setpay_merchant_purcha
         break;
     case SETPAY_MERCHANT_STEP_RELEASE:
         error = find_authorisation(purchase, steps, of, &one);
-        if (error == SETPAY_OK && setpay_merchant_authorisation_capturable(&one) == 0)
+        if (error == SETPAY_OK && amount_minor != 0) /* of a part, as a capture */
+            error = check_capture(&one, amount_minor, now_ms);
+        else if (error == SETPAY_OK && setpay_merchant_authorisation_capturable(&one) == 0)
             error = SETPAY_E_AMOUNT_LIMIT;
         break;
     case SETPAY_MERCHANT_STEP_AUTHORISE: /* what the terms permit, agreement.c knows */

@@ -35,6 +35,10 @@
     "UPDATE purchase SET due_ms = hold_expiry_ms WHERE state IN (4, 10, 11);"                      \
     "CREATE INDEX purchase_due ON purchase (due_ms);"
 
+/* SQL for the migration that brings releases of a part. */
+#define SETPAY_MERCHANT_PART_RELEASE_SCHEMA                                                        \
+    "ALTER TABLE step ADD COLUMN part INTEGER NOT NULL DEFAULT 0;"
+
 /* SQL for the migration that brings steps. A request to the gateway (payment_store.h) of no step
  * has step_id 0, and of no signer is signed by the purchase's merchant certificate. */
 #define SETPAY_MERCHANT_STEP_SCHEMA                                                                \
@@ -85,6 +89,7 @@ struct setpay_merchant_step {
     int64_t credited_minor; /* of a capture: by credits that are done and not undone */
     bool urgent;            /* it goes before all that wait: the gateway takes nothing else */
     bool changed;           /* since it was read; not stored */
+    bool part;              /* of a release: of its amount, and not of all that is held by then */
     /* Of an authorisation. */
     bool sale; /* it captures as well */
     setpay_time_ms hold_expiry_ms;
@@ -119,7 +124,8 @@ setpay_merchant_step_named(const struct setpay_merchant_steps *steps, const stru
  * where there is none. */
 struct setpay_merchant_step *setpay_merchant_step_first(struct setpay_merchant_steps *steps);
 
-/* Whether a step may be asked for: the kind, of which other one (NULL: none), how much.
+/* Whether a step may be asked for: the kind, of which other one (NULL: none), how much (of a
+ * release 0: all).
  * SETPAY_E_STATE (nothing is authorised, or the other one is not done, was undone, or has credits),
  * SETPAY_E_AMOUNT_LIMIT (rule G8: more than is left, or not the whole of what is undone; 0),
  * SETPAY_E_HOLD_OVER (rule G8), SETPAY_E_TOO_BIG (as many steps or receipts as there may be). */

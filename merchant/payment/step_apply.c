@@ -81,7 +81,7 @@ static enum setpay_error release_first(const struct setpay_merchant_authorisatio
     };
     for (size_t i = 0; i < steps->count; i++) {
         struct setpay_merchant_step *step = &steps->list[i];
-        if (is_asking(step) && step->kind == SETPAY_MERCHANT_STEP_RELEASE &&
+        if (is_asking(step) && step->kind == SETPAY_MERCHANT_STEP_RELEASE && !step->part &&
             step->of_id == one->step_id) {
             step->urgent = true;
             step->changed = true;

@@ -323,6 +323,94 @@ static void test_voids_the_rest(void **state)
     test_sale_clear(&sale);
 }
 
+/* So much of it, to the last unit and not one more; what is left is captured, or given up too. */
+static void test_voids_a_part(void **state)
+{
+    struct test_sale sale;
+    int64_t held = 0;
+    (void)state;
+    pay("manual", &sale);
+    refused(&sale, "void", "{\"amount\":0}", 422, "invalid-field");
+    refused(&sale, "void", "{\"amount\":-1}", 422, "invalid-field");
+    refused(&sale, "void", "{\"amount\":\"1\"}", 422, "invalid-field");
+    refused(&sale, "void", "{\"amount\":1251}", 409, "amount");
+    refused(&sale, "void", "{\"amount\":1,\"currency\":\"USD\"}", 409, "amount");
+    refused(&sale, "void", "{\"currency\":\"EUR\"}", 422, "invalid-field");
+    done(&sale, "void", "{\"amount\":1}", "authorised");
+    assert_int_equal(booked(&sale, "reversed_minor"), 1);
+    refused(&sale, "void", "{\"amount\":1250}", 409, "amount");
+    refused(&sale, "capture", "{\"amount\":1250}", 409, "amount");
+    done(&sale, "capture", "{\"amount\":1000}", "partially_captured");
+    done(&sale, "void", "{\"amount\":200,\"currency\":\"EUR\"}", "partially_captured");
+    refused(&sale, "void", "{\"amount\":50}", 409, "amount");
+    expect_minor(&sale, "payments", 0, "released_amount", 201);
+    test_gateway_wait_acknowledged(market.gateway);
+    assert_int_equal(test_gateway_books(market.gateway, &sale.purchase->oi.xid, &held), 1);
+    assert_int_equal(held, 1049);
+    done(&sale, "void", "{\"amount\":49}", "captured"); /* the last of it */
+    refused(&sale, "void", "{\"amount\":1}", 409, "order-state");
+    refused(&sale, "capture", "{\"amount\":1}", 409, "order-state");
+    done(&sale, "void", "{}", "captured"); /* again, as ever */
+    assert_int_equal(booked(&sale, "reversed_minor"), TEST_PRICE - 1000);
+    struct setpay_receipt_sums sums = inquire(&sale, 5);
+    assert_int_equal(sums.reversed_minor, TEST_PRICE - 1000);
+    assert_int_equal(sums.captured_minor, 1000);
+    test_sale_clear(&sale);
+}
+
+/* All of it by parts is as all of it at once. */
+static void test_voids_all_by_parts(void **state)
+{
+    struct test_sale sale;
+    (void)state;
+    pay("manual", &sale);
+    done(&sale, "void", "{\"amount\":1000}", "authorised");
+    done(&sale, "void", "{\"amount\":250}", "voided");
+    assert_string_equal(test_merchantd_state(market.merchant, &sale.purchase->oi.xid), "reversed");
+    refused(&sale, "void", "{\"amount\":1}", 409, "order-state");
+    assert_int_equal(inquire(&sale, 3).reversed_minor, TEST_PRICE);
+    test_sale_clear(&sale);
+    pay("manual", &sale);
+    done(&sale, "void", "{\"amount\":1250}", "voided");
+    assert_int_equal(inquire(&sale, 2).reversed_minor, TEST_PRICE);
+    test_sale_clear(&sale);
+}
+
+struct racing {
+    const struct test_sale *sale;
+    const char *what;
+    int code;
+};
+
+static void *race(void *arg)
+{
+    struct racing *racing = arg;
+    json_t *answer = NULL;
+    racing->code = post(racing->sale, racing->what, "{\"amount\":700}", &answer);
+    json_decref(answer);
+    return NULL;
+}
+
+/* A capture and a part given up that do not fit together: one of the two is done. */
+static void test_a_part_races_a_capture(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        struct test_sale sale;
+        pthread_t threads[2];
+        pay("manual", &sale);
+        struct racing both[2] = {{&sale, "capture", 0}, {&sale, "void", 0}};
+        for (size_t k = 0; k < 2; k++)
+            assert_int_equal(pthread_create(&threads[k], NULL, race, &both[k]), 0);
+        for (size_t k = 0; k < 2; k++)
+            assert_int_equal(pthread_join(threads[k], NULL), 0);
+        assert_int_equal(both[0].code + both[1].code, 200 + 409);
+        assert_int_equal(booked(&sale, "captured_minor"), both[0].code == 200 ? 700 : 0);
+        assert_int_equal(booked(&sale, "reversed_minor"), both[1].code == 200 ? 700 : 0);
+        test_sale_clear(&sale);
+    }
+}
+
 /* More receipts than an answer holds: the wallet is told how many stand behind, and asks on. */
 static void test_many_captures(void **state)
 {
@@ -605,6 +693,9 @@ int main(void)
         cmocka_unit_test(test_undoes_a_sale),
         cmocka_unit_test(test_undoes_while_the_batch_is_open),
         cmocka_unit_test(test_voids_the_rest),
+        cmocka_unit_test(test_voids_a_part),
+        cmocka_unit_test(test_voids_all_by_parts),
+        cmocka_unit_test(test_a_part_races_a_capture),
         cmocka_unit_test(test_many_captures),
         cmocka_unit_test(test_clients_at_once),
         cmocka_unit_test(test_a_repeat_across_a_kill),

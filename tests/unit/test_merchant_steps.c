@@ -439,7 +439,8 @@ static const struct setpay_store_migration migrations[] = {
     {1, SETPAY_ORDER_SCHEMA SETPAY_SHIP_TO_SCHEMA SETPAY_CATALOGUE_SCHEMA SETPAY_PART_SCHEMA
             SETPAY_PURCHASE_SCHEMA},
     {2, SETPAY_MERCHANT_STEP_SCHEMA SETPAY_MERCHANT_BATCH_SCHEMA SETPAY_MERCHANT_SALE_SCHEMA
-            SETPAY_MERCHANT_AGREEMENT_SCHEMA SETPAY_ORDER_TERMS_SCHEMA},
+            SETPAY_MERCHANT_PART_RELEASE_SCHEMA SETPAY_MERCHANT_AGREEMENT_SCHEMA
+                SETPAY_ORDER_TERMS_SCHEMA},
     {3, SETPAY_EVENT_SCHEMA SETPAY_WEBHOOK_SCHEMA SETPAY_DELIVERY_SCHEMA},
     {0, NULL},
 };
@@ -551,7 +552,44 @@ static void a_void_waits_its_turn(void **state)
     assert_int_equal(r->w.steps->count, 2);
     assert_int_equal(r->w.steps->list[1].kind, RELEASE);
     assert_int_equal(r->w.steps->list[1].amount_minor, 400);
+    assert_false(r->w.steps->list[1].part);
     assert_int_equal(r->w.purchase.state, SETPAY_PURCHASE_STEPPING);
+}
+
+/* What waits to be given up is not captured, nor given up again, and the rest is still to be had.
+ */
+static void a_part_is_given_up_once(void **state)
+{
+    static const struct {
+        enum setpay_merchant_step_kind kind;
+        int64_t minor;
+        enum setpay_error error;
+    } wishes[] = {
+        {RELEASE, 1001, SETPAY_E_AMOUNT_LIMIT},
+        {RELEASE, -1, SETPAY_E_AMOUNT_LIMIT},
+        {RELEASE, 300, SETPAY_OK},
+        {CAPTURE, 701, SETPAY_E_AMOUNT_LIMIT},
+        {CAPTURE, 600, SETPAY_OK},
+        {RELEASE, 101, SETPAY_E_AMOUNT_LIMIT},
+        {RELEASE, 100, SETPAY_OK},
+        {RELEASE, 1, SETPAY_E_AMOUNT_LIMIT},
+        {RELEASE, 0, SETPAY_E_AMOUNT_LIMIT},
+        {CAPTURE, 1, SETPAY_E_AMOUNT_LIMIT},
+    };
+    struct rows *r = *state;
+    assert_int_equal(setpay_store_submit_wait(r->store, insert_purchase, r), SETPAY_OK);
+    for (size_t i = 0; i < COUNT(wishes); i++) {
+        struct wish wish = {.r = r,
+                            .wish = {.xid = r->w.purchase.xid,
+                                     .kind = wishes[i].kind,
+                                     .amount_minor = wishes[i].minor}};
+        assert_int_equal(setpay_store_submit_wait(r->store, make_wish, &wish), wishes[i].error);
+    }
+    assert_int_equal(setpay_store_submit_wait(r->store, read_rows, r), SETPAY_OK);
+    assert_int_equal(r->w.steps->count, 3);
+    assert_true(r->w.steps->list[0].part);
+    assert_int_equal(r->w.steps->list[0].amount_minor, 300);
+    assert_int_equal(r->w.steps->list[2].amount_minor, 100);
 }
 
 /* ------------------------------------------------------------------ an agreement that is ended */
@@ -760,6 +798,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(two_clients_get_no_more_than_there_is, open_rows,
                                         close_rows),
         cmocka_unit_test_setup_teardown(a_void_waits_its_turn, open_rows, close_rows),
+        cmocka_unit_test_setup_teardown(a_part_is_given_up_once, open_rows, close_rows),
         cmocka_unit_test_setup_teardown(what_waits_is_withdrawn, open_rows, close_rows),
         cmocka_unit_test_setup_teardown(what_waits_behind_others_is_withdrawn, open_rows,
                                         close_rows),

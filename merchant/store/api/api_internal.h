@@ -184,6 +184,10 @@ setpay_http_handler_fn setpay_api_on_order_end;
 setpay_http_handler_fn setpay_api_on_order_refund;
 setpay_http_handler_fn setpay_api_on_order_ship;
 setpay_http_handler_fn setpay_api_on_order_undo;
+/* A step of the order's money, asked for by a body of which it takes ownership; the call
+ * goes on by itself, or is refused and freed. */
+void setpay_api_begin_step(struct setpay_http_request *request, struct setpay_api_call *call,
+                           enum setpay_order_step_action action, json_t *body);
 
 /* ---- batches.c */
 

@@ -168,15 +168,10 @@ static enum setpay_error read_body(struct setpay_api_call *call,
                                      action == SETPAY_ORDER_UNDO, &call->step, fault);
 }
 
-static void on_step(struct setpay_http_request *request, struct setpay_api *api,
-                    enum setpay_order_step_action action)
+void setpay_api_begin_step(struct setpay_http_request *request, struct setpay_api_call *call,
+                           enum setpay_order_step_action action, json_t *body)
 {
     struct setpay_json_fault fault = {.field = ""};
-    json_t *body = NULL;
-    struct setpay_api_call *call =
-        setpay_api_call_new(api, request, action != SETPAY_ORDER_UNDO, &body);
-    if (call == NULL)
-        return;
     const char *order_id = setpay_http_request_param(request, "id");
     enum setpay_error error = read_body(call, action, body, &fault);
     json_decref(body);
@@ -193,6 +188,16 @@ static void on_step(struct setpay_http_request *request, struct setpay_api *api,
         memcpy(call->order_id, order_id, strlen(order_id) + 1);
         setpay_api_call_submit(call);
     }
+}
+
+static void on_step(struct setpay_http_request *request, struct setpay_api *api,
+                    enum setpay_order_step_action action)
+{
+    json_t *body = NULL;
+    struct setpay_api_call *call =
+        setpay_api_call_new(api, request, action != SETPAY_ORDER_UNDO, &body);
+    if (call != NULL)
+        setpay_api_begin_step(request, call, action, body);
 }
 
 void setpay_api_on_order_capture(struct setpay_http_request *request, void *arg)

@@ -112,6 +112,26 @@ static void what_is_stuck_is_seen_and_written_off(void **state)
                             "SELECT SUM(debit_minor) FROM reconciliation WHERE result <> 0", 700);
 }
 
+/* What only waits for an issuer that is away is not given up. */
+static void what_waits_is_not_written_off(void **state)
+{
+    struct test_paid paid;
+    (void)state;
+    test_till_pay(&till, 200, "EUR", &paid);
+    (void)test_till_step(&till, SETPAY_MESSAGE_CAP_REQ, &paid, &paid.auth.cap_token, 200);
+    test_paid_free(&paid);
+    test_gateway_stop_issuer(till.gateway);
+    assert_int_equal(RUN("batch", "close", OF_SHOP, "--batch", "2"), 0);
+    assert_int_equal(RUN("presentment", "list", "--stuck"), 0);
+    expect_printed("Issuers have answered everything");
+    assert_int_equal(RUN("presentment", "list"), 0);
+    expect_printed("waits for its issuer");
+    assert_int_equal(RUN("presentment", "write-off", "--presentment", "3", "--reason", "no"), 1);
+    assert_int_equal(number("SELECT acknowledged FROM presentment WHERE id = 3"), 0);
+    test_gateway_start_issuer(till.gateway);
+    test_till_wait_presented(&till);
+}
+
 static void it_is_settled_to_suspense(void **state)
 {
     char day[16], cut_off[8], clock[24];
@@ -131,8 +151,8 @@ static void it_is_settled_to_suspense(void **state)
     test_gateway_stop(till.gateway);
     test_gateway_start(till.gateway, NULL);
     assert_int_equal(RUN("settle", "--date", day), 0);
-    /* 1.4 % + 0.25 of 7.00 is 0.35, of 3.00 it is 0.29. */
-    assert_int_equal(number("SELECT payout_minor FROM settlement"), 700 - 35);
+    /* 1.4 % + 0.25 of 7.00 is 0.35, of 3.00 it is 0.29, of 2.00 it is 0.28. */
+    assert_int_equal(number("SELECT payout_minor FROM settlement"), 700 - 35 + 200 - 28);
     assert_int_equal(number("SELECT refused_minor FROM settlement"), 300 - 29);
     assert_int_equal(number("SELECT amount_minor FROM ledger_balance WHERE account = 6"),
                      -(300 - 29));
@@ -165,6 +185,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(closes_a_batch_in_its_merchants_place),
         cmocka_unit_test(what_is_stuck_is_seen_and_written_off),
+        cmocka_unit_test(what_waits_is_not_written_off),
         cmocka_unit_test(it_is_settled_to_suspense),
     };
     alarm(120);

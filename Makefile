@@ -410,6 +410,7 @@ MERCHANT_PAYMENT := \
 	merchant/payment/rules.c \
 	merchant/payment/step.c \
 	merchant/payment/step_apply.c \
+	merchant/payment/together.c \
 	merchant/payment/step_outcome.c \
 	merchant/payment/step_store.c
 
@@ -437,6 +438,7 @@ MERCHANT_STORE := \
 	merchant/store/api/api.c \
 	merchant/store/api/authorise.c \
 	merchant/store/api/batches.c \
+	merchant/store/api/captures.c \
 	merchant/store/api/events.c \
 	merchant/store/api/idempotency.c \
 	merchant/store/api/openapi.c \

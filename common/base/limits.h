@@ -38,7 +38,7 @@
 #define SETPAY_LIMIT_MAILBOX_JOBS 65536
 #define SETPAY_LIMIT_STORE_QUEUE 4096       /* operations waiting for the committer */
 #define SETPAY_LIMIT_STORE_GROUP 64         /* operations in one commit */
-#define SETPAY_LIMIT_STORE_NOTES 16         /* of one operation to the watchers */
+#define SETPAY_LIMIT_STORE_NOTES 64         /* of one operation to the watchers */
 #define SETPAY_LIMIT_STORE_WATCH_NOTES 4096 /* waiting for one watcher; beyond: reread */
 #define SETPAY_LIMIT_STORE_STATEMENTS 256   /* prepared and kept, per connection */
 #define SETPAY_LIMIT_STORE_PARAMETERS 48    /* of one statement */

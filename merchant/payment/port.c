@@ -131,6 +131,9 @@ static enum setpay_error take_of(struct setpay_db *db, struct setpay_merchant_pu
 {
     struct setpay_merchant_step stored;
     SETPAY_TRY(setpay_merchant_step_ask(db, purchase, wish->kind, name, minor, now_ms, &stored));
+    if (wish->together != 0)
+        SETPAY_TRY(setpay_db_run(db, "UPDATE step SET together = $1 WHERE id = $2",
+                                 SETPAY_DB_INT(wish->together), SETPAY_DB_INT(stored.id)));
     if (wish->first != NULL && *wish->first == 0)
         *wish->first = stored.id;
     *number = stored.id;

@@ -35,9 +35,22 @@
     "UPDATE purchase SET due_ms = hold_expiry_ms WHERE state IN (4, 10, 11);"                      \
     "CREATE INDEX purchase_due ON purchase (due_ms);"
 
-/* SQL for the migration that brings releases of a part. */
+/* SQL for the migration that brings releases of a part, and captures that are asked for together:
+ * one request is then of several steps, each with a row of its own. */
 #define SETPAY_MERCHANT_PART_RELEASE_SCHEMA                                                        \
-    "ALTER TABLE step ADD COLUMN part INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE step ADD COLUMN part INTEGER NOT NULL DEFAULT 0;"                                 \
+    "ALTER TABLE step ADD COLUMN together INTEGER NOT NULL DEFAULT 0;"                             \
+    "CREATE INDEX step_together ON step (together) WHERE together <> 0;"                           \
+    "CREATE TABLE request_of_steps ("                                                              \
+    " id INTEGER PRIMARY KEY, purchase_id INTEGER NOT NULL, kind INTEGER NOT NULL,"                \
+    " rrpid BLOB NOT NULL, content BLOB NOT NULL, signature BLOB NOT NULL,"                        \
+    " created_ms INTEGER NOT NULL, step_id INTEGER NOT NULL DEFAULT 0, signer BLOB);"              \
+    "INSERT INTO request_of_steps SELECT id, purchase_id, kind, rrpid, content, signature,"        \
+    " created_ms, step_id, signer FROM gateway_request;"                                           \
+    "DROP TABLE gateway_request;"                                                                  \
+    "ALTER TABLE request_of_steps RENAME TO gateway_request;"                                      \
+    "CREATE INDEX gateway_request_purchase ON gateway_request (purchase_id, id);"                  \
+    "CREATE INDEX gateway_request_step ON gateway_request (step_id, id);"
 
 /* SQL for the migration that brings steps. A request to the gateway (payment_store.h) of no step
  * has step_id 0, and of no signer is signed by the purchase's merchant certificate. */
@@ -90,6 +103,8 @@ struct setpay_merchant_step {
     bool urgent;            /* it goes before all that wait: the gateway takes nothing else */
     bool changed;           /* since it was read; not stored */
     bool part;              /* of a release: of its amount, and not of all that is held by then */
+    int64_t
+        together; /* with all steps of this number in one request, as far as it may be; 0: alone */
     /* Of an authorisation. */
     bool sale; /* it captures as well */
     setpay_time_ms hold_expiry_ms;

@@ -32,6 +32,7 @@ static void read_step(struct setpay_db_rows *rows, int64_t purchase_id,
     setpay_db_get_text(rows, 16, step->action_code, sizeof step->action_code);
     setpay_db_get_text(rows, 17, step->approval_code, sizeof step->approval_code);
     step->part = setpay_db_get_bool(rows, 18);
+    step->together = setpay_db_get_int(rows, 19);
 }
 
 enum setpay_error setpay_merchant_step_list(struct setpay_db *db, int64_t purchase_id,
@@ -44,7 +45,7 @@ enum setpay_error setpay_merchant_step_list(struct setpay_db *db, int64_t purcha
         setpay_db_select(db, &rows,
                          "SELECT id, kind, state, name, of_id, amount_minor, token, batch,"
                          " code, undone, credited_minor, created_ms, decided_ms, urgent, sale,"
-                         " hold_expiry_ms, action_code, approval_code, part FROM step"
+                         " hold_expiry_ms, action_code, approval_code, part, together FROM step"
                          " WHERE purchase_id = $1 ORDER BY id",
                          SETPAY_DB_INT(purchase_id)));
     while (!more && setpay_db_next(rows)) {

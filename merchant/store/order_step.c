@@ -38,6 +38,7 @@ static enum setpay_error ask(struct doing *doing, enum setpay_merchant_step_kind
         .kind = kind,
         .of = of,
         .amount_minor = minor,
+        .together = doing->request->together,
         .first = &result->first_step,
     };
     SETPAY_TRY(doing->port->step(doing->db, &wish, doing->now_ms, &result->last_step));

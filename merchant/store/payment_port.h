@@ -102,6 +102,7 @@ struct setpay_step_wish {
     enum setpay_merchant_step_kind kind;
     const struct setpay_id *of; /* NULL: none */
     int64_t amount_minor;       /* of a release 0: all that is held then */
+    int64_t together;           /* 0, or in one request with all of this number (captures only) */
     int64_t *first;             /* NULL, or the number of the first step, where it takes several */
 };
 

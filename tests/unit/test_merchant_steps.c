@@ -8,6 +8,7 @@
 #include "merchant/payment/batch_store.h"
 #include "merchant/payment/port.h"
 #include "merchant/payment/step.h"
+#include "merchant/payment/together.h"
 #include "merchant/store/catalogue_schema.h"
 #include "merchant/store/order.h"
 #include "merchant/store/part.h"
@@ -418,6 +419,69 @@ static void another_refusal_is_no_answer(void **state)
     free(w.steps);
 }
 
+/* One request of several purchases: as many answers as steps, and this purchase's among them, once.
+ */
+static void an_answer_to_many_has_each_once(void **state)
+{
+    enum { ASKED = 3 };
+    static const struct {
+        uint8_t done[ASKED + 1], refused[ASKED + 1]; /* xids; 0: the end */
+        enum setpay_error error;
+        bool is_done;
+    } rows[] = {
+        {{1, 2, 3}, {0}, SETPAY_OK, true},
+        {{1}, {3, 2}, SETPAY_OK, false},
+        {{3}, {1, 2}, SETPAY_OK, false},
+        {{1, 3}, {0}, SETPAY_E_AUTH_MISMATCH, false},       /* one is missing */
+        {{1, 3}, {4}, SETPAY_E_AUTH_MISMATCH, false},       /* it is another's */
+        {{2, 2}, {3}, SETPAY_E_AUTH_MISMATCH, false},       /* twice */
+        {{2, 1}, {2}, SETPAY_E_AUTH_MISMATCH, false},       /* both done and refused */
+        {{1, 2, 3, 4}, {0}, SETPAY_E_AUTH_MISMATCH, false}, /* more than was asked */
+        {{0}, {0}, SETPAY_E_AUTH_MISMATCH, false},
+    };
+    const struct setpay_id own = test_id(2);
+    struct setpay_merchant_ask ask;
+    struct setpay_step steps[ASKED];
+    (void)state;
+    for (size_t i = 0; i < ASKED; i++)
+        steps[i] = (struct setpay_step){
+            .xid = test_id((uint8_t)(i + 1)), .of = test_id(9), .amount = {100, "EUR"}};
+    const struct setpay_step_req many = {
+        .header = {.rrpid = test_id(7),
+                   .date_ms = NOW_MS,
+                   .has_sender = true,
+                   .sender = test_digest(1),
+                   .has_receiver = true,
+                   .receiver = test_digest(2)},
+        .brand = "visa",
+        .merchant_id = "shop-1",
+        .steps = steps,
+        .step_count = ASKED,
+    };
+    setpay_merchant_ask_init(&ask);
+    assert_int_equal(setpay_step_req_build(&many, &ask.content), SETPAY_OK);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct setpay_step_done done[ASKED + 1] = {{.amount = {0}}};
+        struct setpay_step_refused refused[ASKED + 1] = {{.code = 0}};
+        struct setpay_step_res answer = {.done = done, .refused = refused};
+        while (answer.done_count <= ASKED && rows[i].done[answer.done_count] != 0) {
+            done[answer.done_count].xid = test_id(rows[i].done[answer.done_count]);
+            answer.done_count++;
+        }
+        while (answer.refused_count <= ASKED && rows[i].refused[answer.refused_count] != 0) {
+            refused[answer.refused_count].xid = test_id(rows[i].refused[answer.refused_count]);
+            answer.refused_count++;
+        }
+        assert_int_equal(setpay_merchant_together_pick(&ask, &own, &answer), rows[i].error);
+        if (rows[i].error != SETPAY_OK)
+            continue;
+        assert_int_equal(answer.done_count, rows[i].is_done ? 1 : 0);
+        assert_int_equal(answer.refused_count, rows[i].is_done ? 0 : 1);
+        assert_true(setpay_id_equal(rows[i].is_done ? &done[0].xid : &refused[0].xid, &own));
+    }
+    setpay_merchant_ask_clear(&ask);
+}
+
 /* What the gateway's present trouble is, is no word about the step; all else ends it. */
 static void which_refusals_are_for_now(void **state)
 {
@@ -794,6 +858,7 @@ int main(void)
         cmocka_unit_test(steps_have_room),
         cmocka_unit_test(another_answer_is_no_answer),
         cmocka_unit_test(another_refusal_is_no_answer),
+        cmocka_unit_test(an_answer_to_many_has_each_once),
         cmocka_unit_test(which_refusals_are_for_now),
         cmocka_unit_test_setup_teardown(two_clients_get_no_more_than_there_is, open_rows,
                                         close_rows),

@@ -246,6 +246,23 @@ static enum setpay_error apply_refused(uint32_t code, size_t at, setpay_time_ms 
     return SETPAY_OK;
 }
 
+/* Nothing is at the gateway now: what it has given up goes first, since all else is refused. */
+static void put_releases_first(const struct setpay_merchant_purchase *purchase,
+                               setpay_time_ms now_ms, struct setpay_merchant_steps *steps)
+{
+    for (size_t i = 0; i < steps->count; i++) {
+        struct setpay_merchant_step *step = &steps->list[i];
+        struct setpay_merchant_authorisation one;
+        if (!is_asking(step) || step->urgent || step->part ||
+            step->kind != SETPAY_MERCHANT_STEP_RELEASE ||
+            !setpay_merchant_authorisation_find(purchase, steps, step->of_id, &one) ||
+            !setpay_merchant_authorisation_is_over(&one, now_ms))
+            continue;
+        step->urgent = true;
+        step->changed = true;
+    }
+}
+
 enum setpay_error setpay_merchant_step_apply(const struct setpay_merchant_step_outcome *outcome,
                                              setpay_time_ms now_ms,
                                              struct setpay_merchant_purchase *purchase,
@@ -272,6 +289,7 @@ enum setpay_error setpay_merchant_step_apply(const struct setpay_merchant_step_o
     SETPAY_TRY(error);
     if (!*again)
         step->decided_ms = now_ms;
+    put_releases_first(purchase, now_ms, steps);
     purchase->updated_ms = now_ms;
     return setpay_purchase_state_next(purchase->state, event_after(purchase, steps),
                                       &purchase->state);

@@ -599,6 +599,35 @@ static void an_answer_is_of_the_step_that_was_asked(void **state)
     forget(&w);
 }
 
+/* A release of a hold that has ended goes before what else waits, once nothing is at the gateway
+ * that could change how much it is of. */
+static void an_ended_hold_goes_first_once_it_is_certain(void **state)
+{
+    struct world w = agreed(SETPAY_TERMS_SPLIT, 0, 1000, 0);
+    const struct setpay_merchant_step_outcome refused = {.code = SETPAY_WIRE_EXPIRED};
+    bool again;
+    (void)state;
+    append(&w, CAPTURE, 0, 400, false);
+    append(&w, AUTHORISE, 0, 100, false);
+    struct setpay_merchant_step *release = append(&w, SETPAY_MERCHANT_STEP_RELEASE, 0, 1000, false);
+    assert_int_equal(setpay_merchant_step_first(w.steps)->kind, CAPTURE);
+    assert_int_equal(
+        setpay_merchant_step_apply(&refused, NOW_MS + DAYS(7), &w.purchase, w.steps, &again),
+        SETPAY_OK);
+    assert_true(release->urgent);
+    assert_ptr_equal(setpay_merchant_step_first(w.steps), release);
+    forget(&w);
+    w = agreed(SETPAY_TERMS_SPLIT, 0, 1000, 0); /* one that the store wished for waits its turn */
+    append(&w, CAPTURE, 0, 400, false);
+    append(&w, AUTHORISE, 0, 100, false);
+    release = append(&w, SETPAY_MERCHANT_STEP_RELEASE, 0, 1000, false);
+    assert_int_equal(
+        setpay_merchant_step_apply(&refused, NOW_MS + DAYS(1), &w.purchase, w.steps, &again),
+        SETPAY_OK);
+    assert_false(release->urgent);
+    forget(&w);
+}
+
 /* ------------------------------------------------------------------ words of a command line */
 
 static void terms_are_read_from_a_text(void **state)
@@ -653,6 +682,7 @@ int main(void)
         cmocka_unit_test(a_step_waits_for_the_end_of_a_hold),
         cmocka_unit_test(a_step_waits_for_the_end_of_another_hold),
         cmocka_unit_test(an_answer_is_of_the_step_that_was_asked),
+        cmocka_unit_test(an_ended_hold_goes_first_once_it_is_certain),
         cmocka_unit_test(terms_are_read_from_a_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -280,6 +280,7 @@ GATEWAY_CLEARING := \
 	gateway/clearing/fees.c \
 	gateway/clearing/incoming.c \
 	gateway/clearing/incoming_verify.c \
+	gateway/clearing/given_back.c \
 	gateway/clearing/items.c \
 	gateway/clearing/ledger.c \
 	gateway/clearing/ledger_verify.c \
@@ -327,6 +328,7 @@ GATEWAYD := \
 	gateway/batch_commands.c \
 	gateway/dispute_commands.c \
 	gateway/incoming_commands.c \
+	gateway/presentment_commands.c \
 	gateway/issuer_commands.c \
 	gateway/ledger_commands.c \
 	gateway/merchant_commands.c \
@@ -412,6 +414,8 @@ MERCHANT_PAYMENT := \
 	merchant/payment/purchase_state.c \
 	merchant/payment/rules.c \
 	merchant/payment/step.c \
+	merchant/payment/step_apply.c \
+	merchant/payment/together.c \
 	merchant/payment/step_outcome.c \
 	merchant/payment/step_store.c
 
@@ -443,6 +447,7 @@ MERCHANT_STORE := \
 	merchant/store/api/api.c \
 	merchant/store/api/authorise.c \
 	merchant/store/api/batches.c \
+	merchant/store/api/captures.c \
 	merchant/store/api/events.c \
 	merchant/store/api/idempotency.c \
 	merchant/store/api/openapi.c \
@@ -701,6 +706,7 @@ UNIT_TESTS := \
 	test_gateway_agreement \
 	test_gateway_auth \
 	test_gateway_books \
+	test_gateway_operator \
 	test_gateway_crash \
 	test_gateway_disputes \
 	test_gateway_flow \

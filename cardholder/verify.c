@@ -354,10 +354,10 @@ static enum setpay_error check_receipts(struct setpay_wallet_verifying *v)
     struct setpay_buffer bytes = {0};
     enum setpay_error error = SETPAY_OK;
     size_t count = json_array_size(list);
-    if (count > SETPAY_LIMIT_RECEIPTS)
+    if (count > SETPAY_WALLET_EXPORT_RECEIPTS)
         return setpay_wallet_verify_fail(v, SETPAY_E_EVIDENCE, "receipts",
-                                         "expected at most %d, found %zu", SETPAY_LIMIT_RECEIPTS,
-                                         count);
+                                         "expected at most %d, found %zu",
+                                         SETPAY_WALLET_EXPORT_RECEIPTS, count);
     setpay_buffer_init(&bytes, SETPAY_WIRE_RECEIPT_MAX);
     for (size_t i = 0; i < count && error == SETPAY_OK; i++) {
         char what[24];

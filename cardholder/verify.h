@@ -13,8 +13,10 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-/* An export of 64 receipts with evidence is far below this. */
-#define SETPAY_WALLET_EXPORT_MAX ((size_t)4 * 1024 * 1024)
+/* A purchase has at most 1024 steps at setpay's merchant, with one or two receipts each. */
+#define SETPAY_WALLET_EXPORT_RECEIPTS 2304
+/* An export of as many, with evidence, is below this. */
+#define SETPAY_WALLET_EXPORT_MAX ((size_t)16 * 1024 * 1024)
 #define SETPAY_WALLET_EXPORT_CERTIFICATES 16
 
 /* Zeroed memory is empty. */

@@ -163,30 +163,15 @@ static enum setpay_error add_items(struct setpay_db *db, const struct setpay_bat
     return SETPAY_OK;
 }
 
-enum setpay_error setpay_gateway_batch_show(struct setpay_db *db, const json_t *args,
-                                            const struct setpay_vault *vault, json_t **result,
-                                            struct setpay_problem *problem)
+/* One with its items, as the commands give it. */
+static enum setpay_error give(struct setpay_db *db, const struct setpay_batch *batch,
+                              json_t **result)
 {
-    static const char *const names[] = {"brand", "merchant_id", "batch", NULL};
-    const char *brand = NULL, *merchant_id = NULL;
-    struct setpay_batch batch;
-    int64_t number = 0;
-    (void)vault;
-    SETPAY_TRY(setpay_json_args_check(args, names, problem));
-    SETPAY_TRY(setpay_json_arg_text(args, "brand", true, &brand, problem));
-    SETPAY_TRY(setpay_json_arg_text(args, "merchant_id", true, &merchant_id, problem));
-    SETPAY_TRY(setpay_json_arg_int(args, "batch", true, 1, BATCH_NUMBER_MAX, &number, problem));
-    enum setpay_error error = setpay_batch_find(db, brand, merchant_id, (uint32_t)number, &batch);
-    if (error == SETPAY_E_NOT_FOUND)
-        return setpay_problem_set(problem, error,
-                                  "%.64s of %.32s has no batch %lld: see batch list", merchant_id,
-                                  brand, (long long)number);
-    SETPAY_TRY(error);
     json_t *object = json_object();
     json_t *list = json_array();
-    error = describe(db, &batch, object);
+    enum setpay_error error = describe(db, batch, object);
     if (error == SETPAY_OK)
-        error = add_items(db, &batch, list);
+        error = add_items(db, batch, list);
     json_object_set_new(object, "items", list);
     if (error != SETPAY_OK) {
         json_decref(object);
@@ -194,4 +179,51 @@ enum setpay_error setpay_gateway_batch_show(struct setpay_db *db, const json_t *
     }
     *result = object;
     return SETPAY_OK;
+}
+
+static enum setpay_error find_named(struct setpay_db *db, const json_t *args,
+                                    struct setpay_batch *batch, struct setpay_problem *problem)
+{
+    static const char *const names[] = {"brand", "merchant_id", "batch", NULL};
+    const char *brand = NULL, *merchant_id = NULL;
+    int64_t number = 0;
+    SETPAY_TRY(setpay_json_args_check(args, names, problem));
+    SETPAY_TRY(setpay_json_arg_text(args, "brand", true, &brand, problem));
+    SETPAY_TRY(setpay_json_arg_text(args, "merchant_id", true, &merchant_id, problem));
+    SETPAY_TRY(setpay_json_arg_int(args, "batch", true, 1, BATCH_NUMBER_MAX, &number, problem));
+    enum setpay_error error = setpay_batch_find(db, brand, merchant_id, (uint32_t)number, batch);
+    if (error == SETPAY_E_NOT_FOUND)
+        return setpay_problem_set(problem, error,
+                                  "%.64s of %.32s has no batch %lld: see batch list", merchant_id,
+                                  brand, (long long)number);
+    return error;
+}
+
+enum setpay_error setpay_gateway_batch_show(struct setpay_db *db, const json_t *args,
+                                            const struct setpay_vault *vault, json_t **result,
+                                            struct setpay_problem *problem)
+{
+    struct setpay_batch batch;
+    (void)vault;
+    SETPAY_TRY(find_named(db, args, &batch, problem));
+    return give(db, &batch, result);
+}
+
+/* ------------------------------------------------------------------ close */
+
+enum setpay_error setpay_gateway_batch_close(struct setpay_db *db, const json_t *args,
+                                             const struct setpay_vault *vault, json_t **result,
+                                             struct setpay_problem *problem)
+{
+    char text[SETPAY_TIME_TEXT_SIZE];
+    struct setpay_batch batch;
+    (void)vault;
+    SETPAY_TRY(find_named(db, args, &batch, problem));
+    if (!batch.open)
+        return setpay_problem_set(problem, SETPAY_E_STATE, "batch %u of %s is closed since %s",
+                                  (unsigned)batch.number, batch.merchant_id,
+                                  setpay_time_format(batch.closed_ms, text));
+    SETPAY_TRY(setpay_batch_close(db, &batch, setpay_clock_now_ms()));
+    SETPAY_TRY(setpay_batch_find(db, batch.brand, batch.merchant_id, batch.number, &batch));
+    return give(db, &batch, result);
 }

@@ -5,6 +5,7 @@
  * commit.
  */
 #include "gateway/commands.h"
+#include "gateway/clearing/presentment.h"
 
 #include "common/base/log.h"
 #include "common/net/control_json.h"
@@ -315,6 +316,9 @@ static const struct setpay_gateway_command table[] = {
     {"payment.evidence", payment_evidence, false},
     {"batch.list", setpay_gateway_batch_list, false},
     {"batch.show", setpay_gateway_batch_show, false},
+    {"batch.close", setpay_gateway_batch_close, true},
+    {"presentment.list", setpay_gateway_presentment_list, false},
+    {"presentment.write_off", setpay_gateway_presentment_write_off, true},
     {"ledger.verify", setpay_gateway_ledger_verify, false},
     {"ledger.balances", setpay_gateway_ledger_balances, false},
     {"issuer.list", setpay_gateway_issuer_list, false},
@@ -379,6 +383,7 @@ static void log_done(const struct call *call)
         {setpay_gateway_import_disputes, setpay_gateway_log_disputes},
         {setpay_gateway_issuer_paid, setpay_gateway_log_paid},
         {setpay_gateway_suspense_clear, setpay_gateway_log_cleared},
+        {setpay_gateway_presentment_write_off, setpay_gateway_log_written_off},
     };
     for (size_t i = 0; i < sizeof logs / sizeof *logs; i++)
         if (call->command->run == logs[i].run)
@@ -393,7 +398,10 @@ static void on_done(void *arg, enum setpay_error error)
             setpay_gateway_issuer_add_lines(call->daemon->gateway.network, call->result);
         log_done(call);
         setpay_control_reply(call->control, call->result);
-        if (call->command->run == setpay_gateway_issuer_cutoff)
+        if (call->command->run == setpay_gateway_batch_close)
+            setpay_gateway_presentments_wake(call->daemon->presentments);
+        if (call->command->run == setpay_gateway_issuer_cutoff ||
+            call->command->run == setpay_gateway_presentment_write_off)
             setpay_gateway_reconciler_wake(call->daemon->reconciler);
     } else {
         json_decref(call->result);
@@ -454,6 +462,9 @@ HANDLER(on_payment_show, "payment.show")
 HANDLER(on_payment_evidence, "payment.evidence")
 HANDLER(on_batch_list, "batch.list")
 HANDLER(on_batch_show, "batch.show")
+HANDLER(on_batch_close, "batch.close")
+HANDLER(on_presentment_list, "presentment.list")
+HANDLER(on_presentment_write_off, "presentment.write_off")
 HANDLER(on_ledger_verify, "ledger.verify")
 HANDLER(on_ledger_balances, "ledger.balances")
 HANDLER(on_issuer_list, "issuer.list")
@@ -487,6 +498,10 @@ const struct setpay_control_command setpay_gateway_commands[] = {
     {"payment.evidence", on_payment_evidence, "what was signed for it: xid, brand, merchant_id"},
     {"batch.list", on_batch_list, "batches, newest first: brand, merchant_id, open, limit, before"},
     {"batch.show", on_batch_show, "one batch with its items: brand, merchant_id, batch"},
+    {"batch.close", on_batch_close, "closes it in its merchant's place: brand, merchant_id, batch"},
+    {"presentment.list", on_presentment_list, "what issuers owe an answer: stuck, limit, after"},
+    {"presentment.write_off", on_presentment_write_off,
+     "gives up what can't be sent: presentment, reason"},
     {"ledger.verify", on_ledger_verify, "recompute the ledger: from (NUMBER:HASH, as it gave)"},
     {"ledger.balances", on_ledger_balances, "what every account holds"},
     {"issuer.list", on_issuer_list, "each issuer's line, what it owes an answer, reconciliations"},

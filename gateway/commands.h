@@ -71,6 +71,12 @@ setpay_gateway_command_fn setpay_gateway_ledger_balances;
 /* batch_commands.c */
 setpay_gateway_command_fn setpay_gateway_batch_list;
 setpay_gateway_command_fn setpay_gateway_batch_show;
+setpay_gateway_command_fn setpay_gateway_batch_close;
+/* presentment_commands.c */
+setpay_gateway_command_fn setpay_gateway_presentment_list;
+setpay_gateway_command_fn setpay_gateway_presentment_write_off;
+/* What that did, for the log: after its commit. */
+void setpay_gateway_log_written_off(const json_t *result);
 /* issuer_commands.c: the same. */
 setpay_gateway_command_fn setpay_gateway_issuer_list;
 setpay_gateway_command_fn setpay_gateway_issuer_cutoff;

@@ -28,6 +28,17 @@ static const struct setpay_flag batch_show_flags[] = {
     {"batch", SETPAY_FLAG_NUMBER, "batch"},
     {0},
 };
+static const struct setpay_flag presentment_list_flags[] = {
+    {"stuck", SETPAY_FLAG_SWITCH, "stuck"},
+    {"limit", SETPAY_FLAG_NUMBER, "limit"},
+    {"after", SETPAY_FLAG_NUMBER, "after"},
+    {0},
+};
+static const struct setpay_flag presentment_off_flags[] = {
+    {"presentment", SETPAY_FLAG_NUMBER, "presentment"},
+    {"reason", SETPAY_FLAG_TEXT, "reason"},
+    {0},
+};
 static const struct setpay_flag verify_flags[] = {{"from", SETPAY_FLAG_TEXT, "from"}, {0}};
 
 static const struct setpay_flag merchant_flags[] = {
@@ -212,6 +223,27 @@ static const struct setpay_operator_command commands[] = {
      setpay_gateway_print_batch,
      "--brand B --merchant-id ID --batch N",
      "one batch with its items"},
+    {{"batch", "close"},
+     "batch.close",
+     NULL,
+     batch_show_flags,
+     setpay_gateway_print_batch,
+     "--brand B --merchant-id ID --batch N",
+     "close a batch in its merchant's place; its items go to the issuers"},
+    {{"presentment", "list"},
+     "presentment.list",
+     NULL,
+     presentment_list_flags,
+     setpay_gateway_print_presentments,
+     "[--stuck] [--limit N] [--after N]",
+     "what issuers have not answered, the oldest first; --stuck: what can't be sent"},
+    {{"presentment", "write-off"},
+     "presentment.write_off",
+     NULL,
+     presentment_off_flags,
+     setpay_gateway_print_presentment,
+     "--presentment N --reason TEXT",
+     "give up one that can't be sent: it is settled to suspense, as one that was refused"},
     {{"ledger", "verify"},
      "ledger.verify",
      NULL,

@@ -258,3 +258,30 @@ void setpay_gateway_print_cut(const json_t *result)
     }
     puts("What it comes to is compared once all of it is answered: see issuer list.");
 }
+
+void setpay_gateway_print_presentment(const json_t *one)
+{
+    printf("%lld  %-7s %20s  of %s  %s, %s batch %lld  %s\n",
+           (long long)json_integer_value(json_object_get(one, "presentment")),
+           setpay_operator_text(one, "kind"), setpay_operator_text(one, "amount_text"),
+           setpay_operator_text(one, "xid"), setpay_operator_text(one, "merchant_id"),
+           setpay_operator_text(one, "brand"),
+           (long long)json_integer_value(json_object_get(one, "batch")),
+           setpay_operator_text(one, "status"));
+}
+
+void setpay_gateway_print_presentments(const json_t *result)
+{
+    const json_t *list = json_object_get(result, "presentments");
+    const json_t *after = json_object_get(result, "after");
+    size_t index;
+    const json_t *one;
+    if (json_array_size(list) == 0)
+        puts("Issuers have answered everything of that kind.");
+    json_array_foreach(list, index, one)
+    {
+        setpay_gateway_print_presentment(one);
+    }
+    if (json_is_integer(after))
+        printf("There may be more: --after %lld\n", (long long)json_integer_value(after));
+}

@@ -193,6 +193,8 @@ static enum setpay_error order_void(struct setpay_db *db,
                                     const json_t *args, json_t **result,
                                     struct setpay_problem *problem)
 {
+    if (json_object_get(args, "amount") != NULL)
+        return setpay_merchant_command_give_up(db, context, args, result, problem);
     return order_act(db, context, SETPAY_ORDER_VOID, args, result, problem);
 }
 

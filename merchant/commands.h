@@ -95,7 +95,7 @@ setpay_control_handler_fn setpay_merchant_on_purchase_evidence;
     {"order.create", setpay_merchant_on_order_create, "make an order (members as POST /orders)"},  \
     {"order.list", setpay_merchant_on_order_list, "orders: limit, cursor, status"},                \
     {"order.show", setpay_merchant_on_order_show, "an order with its payments: order_id"},         \
-    {"order.void", setpay_merchant_on_order_void, "give the hold of an order back: order_id"},     \
+    {"order.void", setpay_merchant_on_order_void, "give what is held of an order back: order_id, amount, currency"},     \
     {"order.cancel", setpay_merchant_on_order_cancel, "end an order without a hold: order_id"},    \
     {"order.authorise", setpay_merchant_on_order_authorise,                                        \
      "another payment under an agreement: order_id, amount, currency"},                            \

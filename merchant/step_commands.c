@@ -139,6 +139,14 @@ enum setpay_error setpay_merchant_command_capture(struct setpay_db *db,
     return step(db, context, SETPAY_ORDER_CAPTURE, args, result, problem);
 }
 
+enum setpay_error setpay_merchant_command_give_up(struct setpay_db *db,
+                                                  const struct setpay_merchant_context *context,
+                                                  const json_t *args, json_t **result,
+                                                  struct setpay_problem *problem)
+{
+    return step(db, context, SETPAY_ORDER_GIVE_UP, args, result, problem);
+}
+
 enum setpay_error setpay_merchant_command_refund(struct setpay_db *db,
                                                  const struct setpay_merchant_context *context,
                                                  const json_t *args, json_t **result,

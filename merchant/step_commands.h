@@ -11,6 +11,7 @@ setpay_merchant_command_fn setpay_merchant_command_capture;
 setpay_merchant_command_fn setpay_merchant_command_refund;
 setpay_merchant_command_fn setpay_merchant_command_ship;
 setpay_merchant_command_fn setpay_merchant_command_undo;
+setpay_merchant_command_fn setpay_merchant_command_give_up;
 setpay_merchant_command_fn setpay_merchant_command_authorise;
 /* {"batches":[…],"has_more","next_cursor"} */
 setpay_merchant_command_fn setpay_merchant_command_batch_list;

@@ -103,6 +103,7 @@ SETPAY_ERROR_ROW(TLS,              SECURITY, 0x5004, SETPAY_WIRE_UNSPECIFIED,   
 SETPAY_ERROR_ROW(UNDER_WAY,        BUSY,     0x5005, SETPAY_WIRE_BUSY,                SETPAY_LOG_INFO,  "",   "the same request is being worked on")
 SETPAY_ERROR_ROW(BUSY,             BUSY,     0x5006, SETPAY_WIRE_BUSY,                SETPAY_LOG_WARN,  "",   "too much is under way; repeat later")
 SETPAY_ERROR_ROW(DRAINING,         BUSY,     0x5007, SETPAY_WIRE_BUSY,                SETPAY_LOG_INFO,  "",   "the daemon is stopping; repeat later")
+SETPAY_ERROR_ROW(RELEASE_OWED,     BUSY,     0x5008, SETPAY_WIRE_BUSY,                SETPAY_LOG_INFO,  "G9", "the receipt of what was given up is to be asked for first")
 /* People and programs that call us */
 SETPAY_ERROR_ROW(USAGE,            USAGE,    0x6001, SETPAY_WIRE_UNSPECIFIED,         SETPAY_LOG_WARN,  "",   "the command line is wrong")
 SETPAY_ERROR_ROW(CONFIG,           USAGE,    0x6002, SETPAY_WIRE_UNSPECIFIED,         SETPAY_LOG_ERROR, "",   "the configuration is wrong")

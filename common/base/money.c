@@ -8,6 +8,8 @@
  */
 #include "common/base/money.h"
 
+#include "common/base/limits.h"
+
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -62,6 +64,9 @@ static const struct setpay_currency currencies[] = {
 /* clang-format on */
 
 #define CURRENCY_COUNT (sizeof(currencies) / sizeof(currencies[0]))
+
+/* So that a batch can be closed whatever is in it. */
+_Static_assert(CURRENCY_COUNT <= SETPAY_LIMIT_CURRENCIES, "a batch has a total of each currency");
 
 const struct setpay_currency *setpay_currency_by_code(const char *code)
 {

@@ -96,8 +96,8 @@ struct setpay_ledger_entry {
 
 /* Pure: the postings of a step of amount_minor that costs charges. A capture: the issuer owes the
  * amount less interchange, we owe the merchant the amount less the fee. A credit goes the other
- * way, gives the interchange back, and keeps the fee (charges.fee_minor is 0). Reversals are the
- * same the other way round. */
+ * way, gives interchange back (given_back.h), and keeps the fee (charges.fee_minor is 0). Reversals
+ * are the same the other way round. */
 void setpay_ledger_post(enum setpay_ledger_kind kind, int64_t amount_minor,
                         const struct setpay_charges *charges, struct setpay_ledger_entry *entry);
 

@@ -8,6 +8,7 @@
  */
 #include "gateway/clearing/ledger.h"
 
+#include "gateway/clearing/given_back.h"
 #include "gateway/clearing/look.h"
 #include "gateway/clearing/settlement.h"
 
@@ -260,6 +261,7 @@ static enum setpay_error check_rest(struct setpay_look *look)
         " (SELECT COALESCE(SUM(CASE kind WHEN 2 THEN amount_minor WHEN 4 THEN -amount_minor"
         " ELSE 0 END), 0) FROM step WHERE payment_id = payment.id) ORDER BY payment.id",
         "its steps add up to something else:"));
+    SETPAY_TRY(setpay_given_back_verify(look));
     SETPAY_TRY(setpay_settlement_verify(look));
     SETPAY_TRY(setpay_look_disputes(look));
     SETPAY_TRY(setpay_look_reserve(look));

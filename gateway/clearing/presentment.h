@@ -9,6 +9,9 @@
 #include "common/net/loop.h"
 #include "gateway/payment/gateway.h"
 
+/* In the place of an issuer's response code: the operator gave it up. */
+#define SETPAY_PRESENTMENT_WRITTEN_OFF "WO"
+
 struct setpay_gateway_presentments;
 
 /* Lives on loop's thread (the network's). Hands in at once what is open from before. */

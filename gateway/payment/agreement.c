@@ -28,7 +28,7 @@ static enum setpay_error add_up(struct setpay_db *db, setpay_time_ms now_ms,
         " SUM(CASE WHEN state = $2 AND action_code IN (" CODES_NEVER ") THEN 1 ELSE 0 END),"
         " SUM(CASE WHEN state = $3 AND decided_ms > $4 THEN 1 ELSE 0 END),"
         " COALESCE(MAX(CASE WHEN state = $5 AND action_code NOT IN (" CODES_UNHEARD ")"
-        " THEN decided_ms END), 0)"
+        " THEN decided_ms END), 0), SUM(release_open)"
         " FROM payment WHERE id = $6 OR first_id = $7",
         SETPAY_DB_INT(SETPAY_PAYMENT_ASKING), SETPAY_DB_INT(SETPAY_PAYMENT_DECLINED),
         SETPAY_DB_INT(SETPAY_PAYMENT_DECLINED),
@@ -43,6 +43,7 @@ static enum setpay_error add_up(struct setpay_db *db, setpay_time_ms now_ms,
     agreement->refused = setpay_db_get_int(rows, 5) > 0;
     agreement->declines = (uint32_t)setpay_db_get_int(rows, 6);
     agreement->last_declined_ms = setpay_db_get_int(rows, 7);
+    agreement->owes = setpay_db_get_int(rows, 8) > 0;
     agreement->taken.cancelled = agreement->first.cancelled_ms != 0;
     return setpay_db_end(rows);
 }

@@ -46,10 +46,11 @@
 struct setpay_gateway_agreement {
     struct setpay_payment first;
     struct setpay_agreement_taken taken;
-    uint32_t numbers;                /* authorisations there are, also declined ones */
-    bool asking;                     /* one of them is at the issuer */
-    bool refused;                    /* by a code that means never */
-    uint32_t declines;               /* in the last SETPAY_AGREEMENT_DECLINES_MS */
+    uint32_t numbers;  /* authorisations there are, also declined ones */
+    bool asking;       /* one of them is at the issuer */
+    bool owes;         /* the receipt of what was given up of one is to be had first */
+    bool refused;      /* by a code that means never */
+    uint32_t declines; /* in the last SETPAY_AGREEMENT_DECLINES_MS */
     setpay_time_ms last_declined_ms; /* by an issuer; 0: never */
 };
 

@@ -182,6 +182,8 @@ static enum setpay_error decide(struct setpay_gateway_work *work, struct snapsho
         SETPAY_TRY(make_answer(work, &s->receipt));
         return submit(work);
     }
+    if (s->agreement.owes) /* rule G9: that receipt comes before this one */
+        return SETPAY_E_RELEASE_OWED;
     if (s->card_found != SETPAY_OK) /* without it there is no receipt */
         return s->card_found == SETPAY_E_NOT_FOUND ? SETPAY_E_CARD_GONE : s->card_found;
     work->has_news = true;

@@ -26,7 +26,7 @@
 
 #include <string.h>
 
-#define RETRY_MS 100         /* the store's queue is full */
+#define RETRY_MS 100         /* the store's queue is full, or what was decided on has moved on */
 #define RETRY_FAILED_MS 1000 /* disk or memory is full: somebody must make room */
 
 static const char *const outcomes[] = {"approved", "declined", "voided", "unanswered", NULL};
@@ -193,12 +193,15 @@ static void end_decided(struct setpay_gateway_work *work)
     setpay_gateway_reply(work, setpay_buffer_view(&work->answer));
 }
 
-/* The batch into which a sale was to go has been closed meanwhile: it goes into the next one. */
+/* The batch into which a sale was to go has been closed meanwhile: it goes into the next one. Not
+ * at once: what stands in the way may stand there for a while. */
 static void make_again(struct setpay_gateway_work *work)
 {
     memset(&work->payment.last_receipt, 0, sizeof work->payment.last_receipt);
     setpay_buffer_reset(&work->answer);
-    keep_outcome(work);
+    setpay_log(SETPAY_LOG_INFO, "auth.outcome_anew", setpay_field_id("xid", &work->xid),
+               setpay_field_int("again_in_ms", RETRY_MS));
+    setpay_gateway_later(work, RETRY_MS, keep_outcome);
 }
 
 /* The chain of receipts has moved on while the issuer was asked: something was captured of another

@@ -136,6 +136,10 @@ static enum setpay_error decide(struct setpay_gateway_work *work, const struct s
     SETPAY_TRY(setpay_gateway_agreement_decide(&s->agreement, request, gateway->restored_ms,
                                                gateway->keep_card_ms, work->now_ms));
     SETPAY_TRY(check_signature(work, first));
+    /* Rule G9: receipts are chained, and a merchant that has not asked for one can't hand on what
+     * comes behind it. Nothing is kept, so the same request may come again. */
+    if (s->agreement.owes)
+        return SETPAY_E_RELEASE_OWED;
     if (s->card_found != SETPAY_OK)
         return s->card_found == SETPAY_E_NOT_FOUND ? SETPAY_E_CARD_GONE : s->card_found;
     SETPAY_TRY(open_card(work));

@@ -70,6 +70,8 @@ static enum setpay_error check(const struct setpay_auth_rev_req *request,
                    ? SETPAY_OK
                    : SETPAY_E_HOLD_OVER;
     }
+    if (payment->release_owed) /* rule G9: that of another authorisation comes first */
+        return SETPAY_E_HOLD_OVER;
     int64_t left = setpay_payment_held(payment);
     if (payment->state == SETPAY_PAYMENT_APPROVED || payment->state == SETPAY_PAYMENT_CAPTURED) {
         /* rule G8 */

@@ -25,7 +25,7 @@ static enum setpay_error capture(const struct setpay_step *asked, const struct s
     if (!payment->has_cap_token ||
         !setpay_view_equal_secret(setpay_id_view(&payment->cap_token), setpay_id_view(&asked->of)))
         return SETPAY_E_TOKEN; /* rule G9 */
-    if (payment->release_open || now_ms >= payment->hold_expiry_ms)
+    if (payment->release_open || payment->release_owed || now_ms >= payment->hold_expiry_ms)
         return SETPAY_E_HOLD_OVER; /* rule G8 */
     SETPAY_TRY(setpay_payment_state_next(payment->state, SETPAY_PAYMENT_CAPTURE, &next));
     if (asked->amount.minor <= 0 || asked->amount.minor > setpay_payment_held(payment))

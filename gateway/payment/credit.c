@@ -8,7 +8,22 @@
  */
 #include "gateway/payment/step.h"
 
-static enum setpay_error credit(const struct setpay_step *asked, const struct setpay_fees *fees,
+#include "gateway/clearing/given_back.h"
+
+/* The issuer gives its interchange back; the merchant's fee was for the capture, and stays. */
+static struct setpay_charges give_back(const struct setpay_gateway_step *capture,
+                                       int64_t credit_minor)
+{
+    const struct setpay_kept_interchange kept = {
+        .captured_minor = capture->amount_minor,
+        .kept_minor = capture->charges.interchange_minor,
+        .credited_minor = capture->credited_minor,
+        .given_minor = capture->given_back_minor,
+    };
+    return (struct setpay_charges){.interchange_minor = setpay_given_back(&kept, credit_minor)};
+}
+
+static enum setpay_error credit(const struct setpay_step *asked,
                                 struct setpay_step_decision *decision)
 {
     struct setpay_payment *payment = &decision->payment;
@@ -23,11 +38,10 @@ static enum setpay_error credit(const struct setpay_step *asked, const struct se
         return SETPAY_E_AMOUNT_LIMIT; /* rule G8 */
     SETPAY_TRY(setpay_payment_state_next(payment->state, SETPAY_PAYMENT_CREDIT, &next));
     payment->state = next;
+    decision->step.charges = give_back(of, asked->amount.minor);
     payment->credited_minor += asked->amount.minor;
     of->credited_minor += asked->amount.minor;
-    /* The issuer gives its interchange back; the merchant's fee was for the capture, and stays. */
-    decision->step.charges = setpay_fees_of(fees, payment->brand, &asked->amount);
-    decision->step.charges.fee_minor = 0;
+    of->given_back_minor += decision->step.charges.interchange_minor;
     return SETPAY_OK;
 }
 
@@ -54,10 +68,9 @@ static enum setpay_error undo(const struct setpay_step *asked,
 }
 
 enum setpay_error setpay_credit_decide(enum setpay_step_kind kind, const struct setpay_step *asked,
-                                       const struct setpay_fees *fees,
                                        struct setpay_step_decision *decision)
 {
-    SETPAY_TRY(kind == SETPAY_STEP_CREDIT ? credit(asked, fees, decision) : undo(asked, decision));
+    SETPAY_TRY(kind == SETPAY_STEP_CREDIT ? credit(asked, decision) : undo(asked, decision));
     decision->remaining_minor = decision->payment.captured_minor - decision->payment.credited_minor;
     return SETPAY_OK;
 }
@@ -72,8 +85,9 @@ enum setpay_error setpay_step_decide(enum setpay_step_kind kind, const struct se
     bool captures = kind == SETPAY_STEP_CAPTURE;
     if (!captures && (of == NULL || of->payment_id != payment->id))
         return SETPAY_E_TOKEN; /* rule G9 */
-    /* Receipts are chained: that of what the gateway gave up by itself is to be had first. */
-    if (!captures && payment->release_open)
+    /* Rule G9: receipts are chained, that of what the gateway gave up by itself is to be had first,
+     * of whichever authorisation. */
+    if (!captures && (payment->release_open || payment->release_owed))
         return SETPAY_E_HOLD_OVER;
     if (!setpay_money_same_currency(&asked->amount, &payment->amount))
         return SETPAY_E_AMOUNT_LIMIT; /* rule G8 */
@@ -81,7 +95,7 @@ enum setpay_error setpay_step_decide(enum setpay_step_kind kind, const struct se
         made.of = *of;
     SETPAY_TRY(kind == SETPAY_STEP_CAPTURE || kind == SETPAY_STEP_CAPTURE_REVERSAL
                    ? setpay_capture_decide(kind, asked, fees, now_ms, &made)
-                   : setpay_credit_decide(kind, asked, fees, &made));
+                   : setpay_credit_decide(kind, asked, &made));
     made.payment.updated_ms = now_ms;
     made.step.kind = kind;
     made.step.payment_id = payment->id;

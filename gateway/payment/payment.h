@@ -115,6 +115,7 @@ struct setpay_payment {
     /* What the gateway has given up by itself: the newest time. */
     int64_t released_minor; /* 0: never */
     bool release_open;      /* its receipt has not been handed out yet */
+    bool release_owed;      /* not stored: so of any authorisation of the instruction */
     setpay_time_ms created_ms;
     setpay_time_ms updated_ms;
     bool goes_on; /* not stored: with this outcome another authorisation may follow */

@@ -15,6 +15,7 @@
 #include "common/store/evidence.h"
 #include "gateway/clearing/batch.h"
 #include "gateway/clearing/dispute.h"
+#include "gateway/clearing/given_back.h"
 #include "gateway/clearing/incoming.h"
 #include "gateway/clearing/ledger.h"
 #include "gateway/clearing/reconciliation.h"
@@ -92,6 +93,8 @@ static const struct setpay_store_migration steps[] = {
             SETPAY_RESERVE_SCHEMA SETPAY_INCOMING_SCHEMA
      "ALTER TABLE merchant ADD COLUMN reserve_ppm INTEGER NOT NULL DEFAULT 0;"
      "ALTER TABLE merchant ADD COLUMN reserve_days INTEGER NOT NULL DEFAULT 180;"},
+    {10, SETPAY_GIVEN_BACK_SCHEMA
+     "ALTER TABLE presentment ADD COLUMN reason TEXT NOT NULL DEFAULT '';"},
     {0, NULL},
 };
 
@@ -114,7 +117,10 @@ const struct setpay_store_schema setpay_gateway_schema = {
     " decided_ms,"                                                                                 \
     " (SELECT f.auth_token FROM payment f WHERE f.id = COALESCE(payment.first_id, payment.id)),"   \
     " (SELECT f.cancelled_ms FROM payment f WHERE f.id = COALESCE(payment.first_id, payment.id))," \
-    " issuer, sale_id, period, released_minor, release_open"
+    " issuer, sale_id, period, released_minor, release_open,"                                      \
+    " (SELECT COUNT(*) FROM payment f WHERE f.release_open = 1 AND"                                \
+    " (f.id = COALESCE(payment.first_id, payment.id) OR"                                           \
+    " f.first_id = COALESCE(payment.first_id, payment.id)))"
 
 static void read_payment(struct setpay_db_rows *rows, struct setpay_payment *payment)
 {
@@ -182,6 +188,7 @@ static void read_payment(struct setpay_db_rows *rows, struct setpay_payment *pay
     p.period = setpay_db_get_int(rows, c++);
     p.released_minor = setpay_db_get_int(rows, c++);
     p.release_open = setpay_db_get_bool(rows, c++);
+    p.release_owed = setpay_db_get_int(rows, c++) > 0;
     *payment = p;
 }
 

@@ -54,7 +54,9 @@ struct setpay_gateway_step {
     int64_t credited_minor; /* of a capture: by credits that are not undone */
     int64_t disputed_minor; /* of a capture: in dispute, or lost in one */
     setpay_time_ms created_ms;
-    bool batch_open; /* read with the row; not the step's own */
+    /* Read with the row; not the step's own. */
+    bool batch_open;
+    int64_t given_back_minor; /* of a capture: interchange, by the credits in credited_minor */
 };
 
 /* SETPAY_E_NOT_FOUND. */
@@ -94,7 +96,6 @@ enum setpay_error setpay_capture_decide(enum setpay_step_kind kind, const struct
                                         const struct setpay_fees *fees, setpay_time_ms now_ms,
                                         struct setpay_step_decision *decision) SETPAY_MUST_CHECK;
 enum setpay_error setpay_credit_decide(enum setpay_step_kind kind, const struct setpay_step *asked,
-                                       const struct setpay_fees *fees,
                                        struct setpay_step_decision *decision) SETPAY_MUST_CHECK;
 /* What is held and not captured. */
 int64_t setpay_payment_held(const struct setpay_payment *payment);

@@ -11,7 +11,10 @@ enum setpay_error setpay_gateway_step_find(struct setpay_db *db, const struct se
     SETPAY_TRY(setpay_db_one(
         db, &rows,
         "SELECT step.id, payment_id, kind, of_id, amount_minor, interchange_minor, fee_minor,"
-        " batch_id, undone, credited_minor, disputed_minor, created_ms, batch.open FROM step"
+        " batch_id, undone, credited_minor, disputed_minor, created_ms, batch.open,"
+        " (SELECT COALESCE(SUM(credit.interchange_minor), 0) FROM step credit"
+        " WHERE credit.payment_id = step.payment_id AND credit.of_id = step.id"
+        " AND credit.kind = 2 AND credit.undone = 0) FROM step"
         " JOIN batch ON batch.id = step.batch_id WHERE token = $1",
         SETPAY_DB_ID(token)));
     found.id = setpay_db_get_int(rows, 0);
@@ -27,6 +30,7 @@ enum setpay_error setpay_gateway_step_find(struct setpay_db *db, const struct se
     found.disputed_minor = setpay_db_get_int(rows, 10);
     found.created_ms = setpay_db_get_int(rows, 11);
     found.batch_open = setpay_db_get_bool(rows, 12);
+    found.given_back_minor = setpay_db_get_int(rows, 13);
     SETPAY_TRY(setpay_db_end(rows));
     *step = found;
     return SETPAY_OK;

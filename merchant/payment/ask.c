@@ -11,6 +11,7 @@
 #include "common/wire/signed.h"
 #include "common/wire/thumbs.h"
 #include "merchant/payment/rules.h"
+#include "merchant/payment/together.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -123,11 +124,16 @@ static enum setpay_error build_step_req(const struct setpay_merchant *merchant,
                                         struct setpay_merchant_ask *ask)
 {
     struct setpay_step_req request;
-    struct setpay_step one;
+    struct setpay_step list[SETPAY_LIMIT_STEPS];
+    const struct setpay_merchant_together *together = asking->together;
     if (asking->step == NULL || asking->of_token == NULL)
         return SETPAY_E_INTERNAL;
-    setpay_merchant_step_req_fill(purchase, merchant->id, asking->step, asking->of_token, ask, &one,
+    setpay_merchant_step_req_fill(purchase, merchant->id, asking->step, asking->of_token, ask, list,
                                   &request);
+    for (size_t i = 0; together != NULL && i < together->count; i++)
+        list[i] = together->list[i].step;
+    if (together != NULL)
+        request.step_count = together->count;
     return setpay_step_req_build(&request, &ask->content);
 }
 

@@ -15,11 +15,14 @@
 #include <stdbool.h>
 
 /* What is to be asked. */
+struct setpay_merchant_together;
+
 struct setpay_merchant_asking {
     enum setpay_ask_kind kind;
-    const struct setpay_merchant_step *step; /* NULL: of no step */
-    const struct setpay_id *of_token;        /* of a step: what it is of, at the gateway */
-    int64_t held_minor;                      /* of a release: what is given up */
+    const struct setpay_merchant_step *step;         /* NULL: of no step */
+    const struct setpay_id *of_token;                /* of a step: what it is of, at the gateway */
+    const struct setpay_merchant_together *together; /* of a capture: NULL, or with which others */
+    int64_t held_minor;                              /* of a release: what is given up */
     /* Of a further authorisation, or a cancellation. */
     const struct setpay_merchant_agreement *agreement;
 };

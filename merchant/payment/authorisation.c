@@ -34,7 +34,9 @@ static void count_step(const struct setpay_merchant_step *step,
     bool done = step->state == SETPAY_MERCHANT_STEP_DONE;
     if (step->kind == SETPAY_MERCHANT_STEP_CAPTURE && asking)
         one->capturing_minor += step->amount_minor;
-    if (step->kind == SETPAY_MERCHANT_STEP_RELEASE && asking)
+    if (step->kind == SETPAY_MERCHANT_STEP_RELEASE && asking && step->part)
+        one->releasing_minor += step->amount_minor;
+    else if (step->kind == SETPAY_MERCHANT_STEP_RELEASE && asking)
         one->releasing = true;
     if (step->kind == SETPAY_MERCHANT_STEP_RELEASE && done)
         one->released_minor += step->amount_minor;
@@ -133,7 +135,8 @@ int64_t setpay_merchant_authorisation_held(const struct setpay_merchant_authoris
 
 int64_t setpay_merchant_authorisation_capturable(const struct setpay_merchant_authorisation *one)
 {
-    int64_t left = setpay_merchant_authorisation_held(one) - one->capturing_minor;
+    int64_t left =
+        setpay_merchant_authorisation_held(one) - one->capturing_minor - one->releasing_minor;
     return one->releasing || left < 0 ? 0 : left;
 }
 

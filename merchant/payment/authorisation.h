@@ -26,7 +26,8 @@ struct setpay_merchant_authorisation {
     int64_t credited_minor;
     int64_t released_minor;
     int64_t capturing_minor; /* by captures that wait */
-    bool releasing;          /* a release waits */
+    int64_t releasing_minor; /* by releases of a part that wait */
+    bool releasing;          /* a release of all the rest waits */
     setpay_time_ms hold_expiry_ms;
 };
 

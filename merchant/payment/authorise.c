@@ -159,9 +159,14 @@ static enum setpay_error read_step(struct setpay_db *db, struct setpay_merchant_
     drive->step = *step;
     drive->of_token = of != NULL ? of->token : purchase->cap_token;
     drive->held_minor = 0;
+    drive->left_minor = 0;
     if (step->kind == SETPAY_MERCHANT_STEP_RELEASE &&
         setpay_merchant_authorisation_find(purchase, drive->steps, step->of_id, &one))
         drive->held_minor = setpay_merchant_authorisation_held(&one);
+    if (step->part && step->amount_minor < drive->held_minor) {
+        drive->left_minor = drive->held_minor - step->amount_minor;
+        drive->held_minor = step->amount_minor;
+    }
     if (step->kind == SETPAY_MERCHANT_STEP_AUTHORISE)
         SETPAY_TRY(
             setpay_merchant_purchase_certificate(db, purchase->id, &drive->certificate)); /* A3 */
@@ -224,10 +229,12 @@ static void report_nothing(struct setpay_merchant_drive *drive, enum setpay_erro
                      setpay_field_int("tries", drive->tries + 1));
 }
 
-static void on_answer(void *arg, enum setpay_error error, struct setpay_view answer)
+static void take(struct setpay_merchant_drive *drive, enum setpay_error error,
+                 struct setpay_view answer)
 {
-    struct setpay_merchant_drive *drive = arg;
     drive->asks = false;
+    drive->follows = false;
+    setpay_timer_stop(drive->timer);
     forget_answer(drive);
     if (error == SETPAY_OK) {
         setpay_metric_observe(&gateway_seconds, (size_t)drive->ask.kind - 1, 0,
@@ -242,20 +249,49 @@ static void on_answer(void *arg, enum setpay_error error, struct setpay_view ans
     }
 }
 
+/* Whose request it is, too, and who waits for the answer that the other one gets. */
+static struct setpay_merchant_drive *find_follower(const struct setpay_merchant_worker *worker,
+                                                   const struct setpay_id *rrpid)
+{
+    struct setpay_merchant_drive *drive = worker->drives;
+    while (drive != NULL && !(drive->follows && setpay_id_equal(&drive->ask.rrpid, rrpid)))
+        drive = drive->next;
+    return drive;
+}
+
+static void on_answer(void *arg, enum setpay_error error, struct setpay_view answer)
+{
+    struct setpay_merchant_drive *drive = arg;
+    struct setpay_merchant_worker *worker = drive->worker;
+    const struct setpay_id rrpid = drive->ask.rrpid;
+    take(drive, error, answer);
+    while ((drive = find_follower(worker, &rrpid)) != NULL)
+        take(drive, error, answer);
+}
+
 /* ------------------------------------------------------------------ asking */
 
 static enum setpay_error write_ask(struct setpay_db *db, void *arg)
 {
     struct setpay_merchant_drive *drive = arg;
-    return setpay_merchant_ask_insert(db, drive->purchase.id, &drive->ask); /* rule M5 */
+    struct setpay_merchant_agreement agreement;
+    if (drive->ask.kind == SETPAY_ASK_FURTHER) { /* it may have ended since it was looked at */
+        SETPAY_TRY(setpay_merchant_agreement_read(db, drive->purchase.id, &agreement));
+        if (agreement.ended != SETPAY_ENDED_NOT)
+            return SETPAY_E_CONFLICT;
+    }
+    if (drive->together.count > 0)
+        return setpay_merchant_together_keep(db, &drive->together, &drive->ask); /* rule M5 */
+    return setpay_merchant_ask_insert(db, drive->purchase.id, &drive->ask);      /* rule M5 */
 }
 
 static void on_ask_kept(void *arg, enum setpay_error error)
 {
     struct setpay_merchant_drive *drive = arg;
     drive->stores = false;
-    if (error == SETPAY_OK) {
+    if (error == SETPAY_OK)
         drive->renew = false;
+    if (error == SETPAY_OK || error == SETPAY_E_CONFLICT) {
         setpay_merchant_drive_step(drive);
         return;
     }
@@ -263,9 +299,26 @@ static void on_ask_kept(void *arg, enum setpay_error error)
     setpay_merchant_drive_later(drive);
 }
 
+static enum setpay_error read_together(struct setpay_db *db, void *arg)
+{
+    struct setpay_merchant_drive *drive = arg;
+    return setpay_merchant_together_find(db, &drive->purchase, &drive->step, &drive->together);
+}
+
+/* What was refused for its date goes alone, since its request is kept. */
+static enum setpay_error find_together(struct setpay_merchant_drive *drive)
+{
+    drive->together.count = 0;
+    if (drive->purchase.state != SETPAY_PURCHASE_STEPPING || drive->step.together == 0 ||
+        drive->step.kind != SETPAY_MERCHANT_STEP_CAPTURE || drive->renew)
+        return SETPAY_OK;
+    return setpay_store_read(drive->worker->reader, read_together, drive);
+}
+
 static enum setpay_error make_ask(struct setpay_merchant_drive *drive)
 {
     struct setpay_merchant_worker *worker = drive->worker;
+    SETPAY_TRY(find_together(drive));
     bool steps = drive->purchase.state == SETPAY_PURCHASE_STEPPING;
     const struct setpay_merchant_asking asking = {
         .kind = drive->ask.kind,
@@ -273,6 +326,7 @@ static enum setpay_error make_ask(struct setpay_merchant_drive *drive)
         .of_token = &drive->of_token,
         .held_minor = drive->held_minor,
         .agreement = &drive->agreement,
+        .together = drive->together.count > 0 ? &drive->together : NULL,
     };
     SETPAY_TRY(setpay_merchant_ask_make(worker->merchant, drive->brand, &drive->purchase, &asking,
                                         setpay_clock_now_ms(), &drive->ask));
@@ -282,9 +336,26 @@ static enum setpay_error make_ask(struct setpay_merchant_drive *drive)
     return SETPAY_OK;
 }
 
+/* Whether the same request is at the gateway already: then its answer is this drive's, too. */
+static bool follow(struct setpay_merchant_drive *drive)
+{
+    const struct setpay_merchant_drive *other = drive->worker->drives;
+    while (other != NULL && !(other->asks && setpay_id_equal(&other->ask.rrpid, &drive->ask.rrpid)))
+        other = other->next;
+    if (other == NULL)
+        return false;
+    drive->follows = true;
+    drive->raw = other->raw;
+    drive->asked_us = setpay_clock_monotonic_us();
+    setpay_timer_start(drive->timer, drive->worker->merchant->gateway_wait_ms);
+    return true;
+}
+
 static enum setpay_error send_ask(struct setpay_merchant_drive *drive)
 {
     struct setpay_merchant *merchant = drive->worker->merchant;
+    if (drive->step.together != 0 && follow(drive))
+        return SETPAY_OK;
     struct setpay_buffer bytes;
     setpay_buffer_init(&bytes, SETPAY_LIMIT_MESSAGE_BYTES);
     enum setpay_error error = setpay_merchant_ask_pack(
@@ -301,6 +372,15 @@ static enum setpay_error send_ask(struct setpay_merchant_drive *drive)
     setpay_cleanse(bytes.data, bytes.size); /* rule M7 */
     setpay_buffer_clear(&bytes);
     return error;
+}
+
+/* A further authorisation that has not left, or of which the gateway will hear no more, though the
+ * agreement has ended. */
+static bool is_withdrawn(const struct setpay_merchant_drive *drive)
+{
+    return drive->purchase.state == SETPAY_PURCHASE_STEPPING &&
+           drive->step.kind == SETPAY_MERCHANT_STEP_AUTHORISE &&
+           drive->agreement.ended != SETPAY_ENDED_NOT && (drive->ask.id == 0 || drive->renew);
 }
 
 static enum setpay_error ask(struct setpay_merchant_drive *drive)
@@ -320,12 +400,19 @@ static enum setpay_error ask(struct setpay_merchant_drive *drive)
         setpay_merchant_book_step(drive); /* the captures before it have left nothing */
         return SETPAY_OK;
     }
+    if (is_withdrawn(drive)) {
+        forget_answer(drive);
+        drive->refused_code = SETPAY_WIRE_AGREEMENT;
+        setpay_merchant_book_step(drive);
+        return SETPAY_OK;
+    }
     return drive->ask.id == 0 || drive->renew ? make_ask(drive) : send_ask(drive);
 }
 
 void setpay_merchant_drive_step(struct setpay_merchant_drive *drive)
 {
     setpay_timer_stop(drive->timer);
+    drive->follows = false;
     enum setpay_purchase_state before = drive->purchase.state;
     enum setpay_error error = setpay_store_read(drive->worker->reader, read_drive, drive);
     if (error == SETPAY_OK && !setpay_purchase_state_is_waiting(drive->purchase.state)) {

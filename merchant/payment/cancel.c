@@ -13,36 +13,6 @@
 
 #include <stdlib.h>
 
-/* Whether a request of that step is kept. */
-static enum setpay_error has_left(struct setpay_db *db, int64_t step_id, bool *left)
-{
-    struct setpay_db_rows *rows;
-    SETPAY_TRY(setpay_db_one(db, &rows, "SELECT count(*) FROM gateway_request WHERE step_id = $1",
-                             SETPAY_DB_INT(step_id)));
-    *left = setpay_db_get_int(rows, 0) > 0;
-    return setpay_db_end(rows);
-}
-
-static enum setpay_error withdraw(struct setpay_db *db, struct setpay_merchant_steps *steps,
-                                  setpay_time_ms now_ms)
-{
-    for (size_t i = 0; i < steps->count; i++) {
-        struct setpay_merchant_step *step = &steps->list[i];
-        bool left = true;
-        if (step->kind != SETPAY_MERCHANT_STEP_AUTHORISE ||
-            step->state != SETPAY_MERCHANT_STEP_ASKING)
-            continue;
-        SETPAY_TRY(has_left(db, step->id, &left));
-        if (left)
-            continue;
-        step->state = SETPAY_MERCHANT_STEP_REFUSED;
-        step->code = SETPAY_WIRE_AGREEMENT;
-        step->decided_ms = now_ms;
-        SETPAY_TRY(setpay_merchant_step_update(db, step));
-    }
-    return SETPAY_OK;
-}
-
 static enum setpay_error withdraw_waiting(struct setpay_db *db, int64_t purchase_id,
                                           setpay_time_ms now_ms)
 {
@@ -51,7 +21,7 @@ static enum setpay_error withdraw_waiting(struct setpay_db *db, int64_t purchase
         return SETPAY_E_NOMEM;
     enum setpay_error error = setpay_merchant_step_list(db, purchase_id, steps);
     if (error == SETPAY_OK)
-        error = withdraw(db, steps, now_ms);
+        error = setpay_merchant_step_withdraw(db, steps, now_ms);
     free(steps);
     return error;
 }

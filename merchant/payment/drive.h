@@ -11,6 +11,7 @@
 #include "merchant/payment/agreement_store.h"
 #include "merchant/payment/dispatch.h"
 #include "merchant/payment/step.h"
+#include "merchant/payment/together.h"
 
 /* At any time exactly one thing is under way: a try at the gateway, an operation of the store, or
  * the wait before the next try. */
@@ -22,6 +23,7 @@ struct setpay_merchant_drive {
     struct setpay_timer *timer; /* the wait */
     bool asks;                  /* a try is under way */
     bool stores;                /* an operation is under way */
+    bool follows;               /* another drive has sent the request that is this one's, too */
     uint64_t ticket;            /* of the try */
     int64_t asked_us;           /* when it began */
     unsigned tries;             /* without an answer, since the last progress */
@@ -31,10 +33,12 @@ struct setpay_merchant_drive {
 
     /* As read for the present step. */
     struct setpay_merchant_purchase purchase;
-    struct setpay_merchant_steps *steps; /* owned; these in state STEPPING */
-    struct setpay_merchant_step step;    /* whose turn it is */
-    struct setpay_id of_token;           /* what it is of, at the gateway */
-    int64_t held_minor;                  /* of a release: what is held of its authorisation */
+    struct setpay_merchant_steps *steps;      /* owned; these in state STEPPING */
+    struct setpay_merchant_step step;         /* whose turn it is */
+    struct setpay_id of_token;                /* what it is of, at the gateway */
+    struct setpay_merchant_together together; /* of a capture: in whose request it goes */
+    int64_t held_minor;                       /* of a release: what is given up */
+    int64_t left_minor;                       /* likewise: what is held of its authorisation then */
     struct setpay_merchant_agreement agreement;
     struct setpay_merchant_ask ask;
     struct setpay_buffer envelope;

@@ -75,6 +75,18 @@ enum setpay_error setpay_merchant_due_keep(struct setpay_db *db,
     return error;
 }
 
+/* Whether what is held of it is certain: the step at hand may have left, and its outcome would
+ * change that. */
+static bool is_certain(struct setpay_merchant_steps *steps,
+                       const struct setpay_merchant_authorisation *one)
+{
+    const struct setpay_merchant_step *first = setpay_merchant_step_first(steps);
+    bool changes_held = first != NULL && (first->kind == SETPAY_MERCHANT_STEP_CAPTURE ||
+                                          first->kind == SETPAY_MERCHANT_STEP_CAPTURE_REVERSAL ||
+                                          first->kind == SETPAY_MERCHANT_STEP_RELEASE);
+    return !changes_held || setpay_merchant_authorisation_of(steps, first) != one->step_id;
+}
+
 /* What is held although its hold is over: the gateway has given it up, or does so now. */
 static enum setpay_error release_ended(struct setpay_db *db, struct standing *s,
                                        setpay_time_ms now_ms)
@@ -89,6 +101,8 @@ static enum setpay_error release_ended(struct setpay_db *db, struct standing *s,
             db, &s->purchase,
             &(struct setpay_merchant_step){.kind = SETPAY_MERCHANT_STEP_RELEASE,
                                            .of_id = one.step_id,
+                                           /* all else is refused until then */
+                                           .urgent = is_certain(s->steps, &one),
                                            .amount_minor =
                                                setpay_merchant_authorisation_held(&one)},
             now_ms, &stored));

@@ -153,6 +153,7 @@ static enum setpay_error read_step_res(struct setpay_merchant_drive *drive,
     const struct setpay_merchant *merchant = drive->worker->merchant;
     SETPAY_TRY(setpay_step_res_parse(drive->answer.content, &drive->step_res));
     SETPAY_TRY(setpay_answer_check(&drive->answer, &drive->step_res.header, asked));
+    SETPAY_TRY(setpay_merchant_together_pick(&drive->ask, &drive->xid, &drive->step_res));
     return setpay_merchant_step_res_check(&drive->purchase, drive->steps, merchant->id,
                                           &drive->step, &drive->of_token,
                                           &drive->step_res); /* rule M6 */
@@ -181,7 +182,7 @@ static enum setpay_error read_answer(struct setpay_merchant_drive *drive,
         return setpay_merchant_auth_rev_res_check(
             &drive->purchase, merchant->id,
             drive->ask.step_id != 0 ? drive->held_minor : setpay_merchant_held(&drive->purchase),
-            &drive->auth_rev_res);
+            drive->ask.step_id != 0 ? drive->left_minor : 0, &drive->auth_rev_res);
     case SETPAY_ASK_FURTHER:
         SETPAY_TRY(setpay_auth_res_parse(message->content, &drive->auth_res));
         SETPAY_TRY(setpay_answer_check(message, &drive->auth_res.header, asked));

@@ -125,26 +125,27 @@ static const struct setpay_id *name_of(struct setpay_merchant_steps *steps,
     return step == NULL ? NULL : &step->name;
 }
 
-static enum setpay_error capture_of(struct setpay_db *db, struct setpay_merchant_purchase *purchase,
-                                    const struct setpay_id *name,
-                                    const struct setpay_step_wish *wish, int64_t minor,
-                                    setpay_time_ms now_ms, int64_t *number)
+static enum setpay_error take_of(struct setpay_db *db, struct setpay_merchant_purchase *purchase,
+                                 const struct setpay_id *name, const struct setpay_step_wish *wish,
+                                 int64_t minor, setpay_time_ms now_ms, int64_t *number)
 {
     struct setpay_merchant_step stored;
-    SETPAY_TRY(setpay_merchant_step_ask(db, purchase, SETPAY_MERCHANT_STEP_CAPTURE, name, minor,
-                                        now_ms, &stored));
+    SETPAY_TRY(setpay_merchant_step_ask(db, purchase, wish->kind, name, minor, now_ms, &stored));
+    if (wish->together != 0)
+        SETPAY_TRY(setpay_db_run(db, "UPDATE step SET together = $1 WHERE id = $2",
+                                 SETPAY_DB_INT(wish->together), SETPAY_DB_INT(stored.id)));
     if (wish->first != NULL && *wish->first == 0)
         *wish->first = stored.id;
     *number = stored.id;
     return SETPAY_OK;
 }
 
-/* Of one authorisation where one has enough, and otherwise of several, the oldest first. */
-static enum setpay_error capture_with(struct setpay_db *db,
-                                      struct setpay_merchant_purchase *purchase,
-                                      struct setpay_merchant_steps *steps,
-                                      const struct setpay_step_wish *wish, setpay_time_ms now_ms,
-                                      int64_t *number)
+/* Captures, or gives up, what is held: of one authorisation where one has enough, and otherwise of
+ * several, the oldest first. */
+static enum setpay_error take_with(struct setpay_db *db, struct setpay_merchant_purchase *purchase,
+                                   struct setpay_merchant_steps *steps,
+                                   const struct setpay_step_wish *wish, setpay_time_ms now_ms,
+                                   int64_t *number)
 {
     struct setpay_merchant_authorisation one;
     int64_t minor = wish->amount_minor;
@@ -153,11 +154,11 @@ static enum setpay_error capture_with(struct setpay_db *db,
         int64_t left =
             now_ms < one.hold_expiry_ms ? setpay_merchant_authorisation_capturable(&one) : 0;
         if (minor > 0 && left >= minor)
-            return capture_of(db, purchase, name_of(steps, &one), wish, minor, now_ms, number);
+            return take_of(db, purchase, name_of(steps, &one), wish, minor, now_ms, number);
         there_is += left;
     }
     if (minor <= 0 || minor > there_is) /* with the words for it */
-        return capture_of(
+        return take_of(
             db, purchase, NULL, wish,
             minor > 0 && setpay_merchant_step_capturable(purchase, steps) >= minor ? 1 : minor,
             now_ms, number);
@@ -166,7 +167,7 @@ static enum setpay_error capture_with(struct setpay_db *db,
             now_ms < one.hold_expiry_ms ? setpay_merchant_authorisation_capturable(&one) : 0;
         int64_t part = left < minor ? left : minor;
         if (part > 0)
-            SETPAY_TRY(capture_of(db, purchase, name_of(steps, &one), wish, part, now_ms, number));
+            SETPAY_TRY(take_of(db, purchase, name_of(steps, &one), wish, part, now_ms, number));
         minor -= part;
     }
     return SETPAY_OK;
@@ -194,9 +195,11 @@ static enum setpay_error step(struct setpay_db *db, const struct setpay_step_wis
     struct setpay_merchant_step stored;
     struct setpay_merchant_steps *steps = NULL;
     SETPAY_TRY(setpay_merchant_purchase_find(db, &wish->xid, &purchase));
-    if (wish->kind == SETPAY_MERCHANT_STEP_CAPTURE && wish->of == NULL) {
+    bool of_held = wish->kind == SETPAY_MERCHANT_STEP_CAPTURE ||
+                   (wish->kind == SETPAY_MERCHANT_STEP_RELEASE && wish->amount_minor != 0);
+    if (of_held && wish->of == NULL) {
         SETPAY_TRY(read_steps(db, purchase.id, &steps));
-        enum setpay_error error = capture_with(db, &purchase, steps, wish, now_ms, number);
+        enum setpay_error error = take_with(db, &purchase, steps, wish, now_ms, number);
         free(steps);
         return error;
     }

@@ -98,6 +98,27 @@ enum setpay_error setpay_merchant_port_authorise(struct setpay_db *db, const str
     return error;
 }
 
+/* Where the withdrawn one was all that there was to do, and nothing stands of the purchase, the
+ * order is over with it: who drives the purchase books that (authorise.c). */
+static enum setpay_error withdraw(struct setpay_db *db, struct standing *s, setpay_time_ms now_ms)
+{
+    bool stands = s->purchase.captured_minor > 0 || setpay_merchant_held(&s->purchase) > 0;
+    if (!is_asking(s->steps) || !stands)
+        return SETPAY_OK;
+    SETPAY_TRY(setpay_merchant_step_withdraw(db, s->steps, now_ms));
+    return setpay_merchant_step_state_after(&s->purchase, s->steps, &s->purchase.state);
+}
+
+static enum setpay_error end(struct setpay_db *db, struct standing *s, setpay_time_ms now_ms)
+{
+    setpay_merchant_agreement_finish(SETPAY_ENDED_BY_STORE, now_ms, &s->agreement);
+    SETPAY_TRY(setpay_merchant_agreement_update(db, &s->agreement));
+    SETPAY_TRY(withdraw(db, s, now_ms));
+    s->purchase.updated_ms = now_ms; /* who decides on what was there before decides anew */
+    SETPAY_TRY(setpay_merchant_purchase_update(db, &s->purchase));
+    return setpay_merchant_due_keep(db, &s->purchase, now_ms);
+}
+
 enum setpay_error setpay_merchant_port_end(struct setpay_db *db, const struct setpay_id *xid,
                                            setpay_time_ms now_ms)
 {
@@ -105,15 +126,8 @@ enum setpay_error setpay_merchant_port_end(struct setpay_db *db, const struct se
     enum setpay_error error = find(db, xid, &s);
     if (error == SETPAY_OK && s.agreement.ended != SETPAY_ENDED_NOT)
         error = s.agreement.ended == SETPAY_ENDED_BY_STORE ? SETPAY_OK : SETPAY_E_STATE;
-    else if (error == SETPAY_OK) {
-        setpay_merchant_agreement_finish(SETPAY_ENDED_BY_STORE, now_ms, &s.agreement);
-        s.purchase.updated_ms = now_ms;
-        error = setpay_merchant_agreement_update(db, &s.agreement);
-        if (error == SETPAY_OK) /* who decides on what was there before decides anew */
-            error = setpay_merchant_purchase_update(db, &s.purchase);
-        if (error == SETPAY_OK)
-            error = setpay_merchant_due_keep(db, &s.purchase, now_ms);
-    }
+    else if (error == SETPAY_OK)
+        error = end(db, &s, now_ms);
     free(s.steps);
     return error;
 }

@@ -343,17 +343,18 @@ enum setpay_error setpay_merchant_auth_res_apply(const struct setpay_auth_res *a
 
 enum setpay_error
 setpay_merchant_auth_rev_res_check(const struct setpay_merchant_purchase *purchase,
-                                   const char *merchant_id, int64_t held_minor,
-                                   const struct setpay_auth_rev_res *answer)
+                                   const char *merchant_id, int64_t given_up_minor,
+                                   int64_t left_minor, const struct setpay_auth_rev_res *answer)
 {
     struct setpay_money given_up = purchase->amount;
-    given_up.minor = held_minor;
+    given_up.minor = given_up_minor;
     bool same = setpay_id_equal(&answer->xid, &purchase->xid) &&
                 strcmp(answer->brand, purchase->brand) == 0 &&
                 strcmp(answer->merchant_id, merchant_id) == 0 &&
                 setpay_digest_equal(&answer->cardholder, &purchase->cardholder) &&
                 setpay_digest_equal(&answer->pomd, &purchase->pomd) &&
-                setpay_money_equal(&answer->amount, &given_up) && answer->remaining.minor == 0 &&
+                setpay_money_equal(&answer->amount, &given_up) &&
+                answer->remaining.minor == left_minor &&
                 setpay_money_same_currency(&answer->remaining, &given_up) &&
                 answer->receipt.kind == SETPAY_RECEIPT_REVERSAL;
     return same ? SETPAY_OK : SETPAY_E_AUTH_MISMATCH; /* rule M6 */

@@ -125,11 +125,12 @@ enum setpay_error
 setpay_merchant_auth_res_apply(const struct setpay_auth_res *answer, setpay_time_ms now_ms,
                                struct setpay_merchant_purchase *purchase) SETPAY_MUST_CHECK;
 
-/* The same for AuthRevRes: all that is held of that authorisation is given up, and nothing is left.
- * SETPAY_E_AUTH_MISMATCH. */
+/* The same for AuthRevRes: so much of the authorisation is given up, and so much of it is held
+ * then. SETPAY_E_AUTH_MISMATCH. */
 enum setpay_error
 setpay_merchant_auth_rev_res_check(const struct setpay_merchant_purchase *purchase,
-                                   const char *merchant_id, int64_t held_minor,
+                                   const char *merchant_id, int64_t given_up_minor,
+                                   int64_t left_minor,
                                    const struct setpay_auth_rev_res *answer) SETPAY_MUST_CHECK;
 enum setpay_error
 setpay_merchant_auth_rev_res_apply(setpay_time_ms now_ms,

@@ -35,6 +35,23 @@
     "UPDATE purchase SET due_ms = hold_expiry_ms WHERE state IN (4, 10, 11);"                      \
     "CREATE INDEX purchase_due ON purchase (due_ms);"
 
+/* SQL for the migration that brings releases of a part, and captures that are asked for together:
+ * one request is then of several steps, each with a row of its own. */
+#define SETPAY_MERCHANT_PART_RELEASE_SCHEMA                                                        \
+    "ALTER TABLE step ADD COLUMN part INTEGER NOT NULL DEFAULT 0;"                                 \
+    "ALTER TABLE step ADD COLUMN together INTEGER NOT NULL DEFAULT 0;"                             \
+    "CREATE INDEX step_together ON step (together) WHERE together <> 0;"                           \
+    "CREATE TABLE request_of_steps ("                                                              \
+    " id INTEGER PRIMARY KEY, purchase_id INTEGER NOT NULL, kind INTEGER NOT NULL,"                \
+    " rrpid BLOB NOT NULL, content BLOB NOT NULL, signature BLOB NOT NULL,"                        \
+    " created_ms INTEGER NOT NULL, step_id INTEGER NOT NULL DEFAULT 0, signer BLOB);"              \
+    "INSERT INTO request_of_steps SELECT id, purchase_id, kind, rrpid, content, signature,"        \
+    " created_ms, step_id, signer FROM gateway_request;"                                           \
+    "DROP TABLE gateway_request;"                                                                  \
+    "ALTER TABLE request_of_steps RENAME TO gateway_request;"                                      \
+    "CREATE INDEX gateway_request_purchase ON gateway_request (purchase_id, id);"                  \
+    "CREATE INDEX gateway_request_step ON gateway_request (step_id, id);"
+
 /* SQL for the migration that brings steps. A request to the gateway (payment_store.h) of no step
  * has step_id 0, and of no signer is signed by the purchase's merchant certificate. */
 #define SETPAY_MERCHANT_STEP_SCHEMA                                                                \
@@ -85,6 +102,9 @@ struct setpay_merchant_step {
     int64_t credited_minor; /* of a capture: by credits that are done and not undone */
     bool urgent;            /* it goes before all that wait: the gateway takes nothing else */
     bool changed;           /* since it was read; not stored */
+    bool part;              /* of a release: of its amount, and not of all that is held by then */
+    int64_t
+        together; /* with all steps of this number in one request, as far as it may be; 0: alone */
     /* Of an authorisation. */
     bool sale; /* it captures as well */
     setpay_time_ms hold_expiry_ms;
@@ -119,7 +139,8 @@ setpay_merchant_step_named(const struct setpay_merchant_steps *steps, const stru
  * where there is none. */
 struct setpay_merchant_step *setpay_merchant_step_first(struct setpay_merchant_steps *steps);
 
-/* Whether a step may be asked for: the kind, of which other one (NULL: none), how much.
+/* Whether a step may be asked for: the kind, of which other one (NULL: none), how much (of a
+ * release 0: all).
  * SETPAY_E_STATE (nothing is authorised, or the other one is not done, was undone, or has credits),
  * SETPAY_E_AMOUNT_LIMIT (rule G8: more than is left, or not the whole of what is undone; 0),
  * SETPAY_E_HOLD_OVER (rule G8), SETPAY_E_TOO_BIG (as many steps or receipts as there may be). */
@@ -152,9 +173,10 @@ enum setpay_error setpay_merchant_step_res_check(
 /* Whether a refusal by that code says nothing about the step: it is asked for anew, later. */
 bool setpay_merchant_step_is_later(uint32_t wire_code);
 
-/* What became of the oldest step that is asked for. code 0: it is done; done is what
+/* What became of a step that is asked for. code 0: it is done; done is what
  * the gateway says of a capture, a credit or the reversal of either. */
 struct setpay_merchant_step_outcome {
+    int64_t step_id; /* 0: the one whose turn it is */
     const struct setpay_step_done *done;
     uint32_t code;
     int64_t released_minor; /* of a release that is done */
@@ -175,6 +197,12 @@ enum setpay_error setpay_merchant_step_apply(const struct setpay_merchant_step_o
                                              struct setpay_merchant_purchase *purchase,
                                              struct setpay_merchant_steps *steps,
                                              bool *again) SETPAY_MUST_CHECK;
+/* The state of a purchase whose steps were withdrawn, by what they and the sums leave. Errors of
+ * setpay_purchase_state_next. */
+enum setpay_error
+setpay_merchant_step_state_after(const struct setpay_merchant_purchase *purchase,
+                                 struct setpay_merchant_steps *steps,
+                                 enum setpay_purchase_state *state) SETPAY_MUST_CHECK;
 /* What a sale has captured, and where it is not wanted its undoing, appended to the steps. of_id:
  * that of its authorisation (0: the first). */
 enum setpay_error setpay_merchant_step_sold(const struct setpay_step_done *done, int64_t of_id,
@@ -198,6 +226,12 @@ setpay_merchant_step_update(struct setpay_db *db,
 /* All of a purchase that were changed or appended since they were read. */
 enum setpay_error setpay_merchant_step_write(struct setpay_db *db, int64_t purchase_id,
                                              struct setpay_merchant_steps *steps) SETPAY_MUST_CHECK;
+/* Inside an operation: further authorisations that wait, and of which no request is kept, have not
+ * left, and never will: they are refused by AGREEMENT, here and in their rows. What they leave of
+ * the purchase's state is the caller's. */
+enum setpay_error setpay_merchant_step_withdraw(struct setpay_db *db,
+                                                struct setpay_merchant_steps *steps,
+                                                setpay_time_ms now_ms) SETPAY_MUST_CHECK;
 /* Inside an operation: stores what has kind, of_id, amount, sale and urgent, and lets the purchase
  * go to the gateway; *step is what was stored. What may be asked for, the caller has checked.
  * Errors of setpay_purchase_state_next. */

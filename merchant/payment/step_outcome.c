@@ -203,18 +203,20 @@ static enum setpay_error make_pres(struct setpay_merchant_drive *drive, setpay_t
 static enum setpay_error apply(struct setpay_merchant_drive *drive)
 {
     const struct setpay_step_res *answer = &drive->step_res;
-    struct setpay_merchant_step *step = setpay_merchant_step_first(drive->steps);
+    /* One that goes first may have been asked for while it was at the gateway. */
+    struct setpay_merchant_step *step = setpay_merchant_step_of(drive->steps, drive->step.id);
     bool further = drive->step.kind == SETPAY_MERCHANT_STEP_AUTHORISE && drive->refused_code == 0;
     setpay_time_ms now_ms = setpay_clock_now_ms();
     struct setpay_merchant_step_outcome outcome = {
+        .step_id = drive->step.id,
         .done = answer->done_count > 0 ? &answer->done[0] : NULL,
         .code = answer->refused_count > 0 ? answer->refused[0].code : drive->refused_code,
         .released_minor = drive->held_minor,
         .answer = further ? &drive->auth_res : NULL,
     };
     bool again = false;
-    if (step == NULL || step->id != drive->step.id)
-        return SETPAY_E_INTERNAL; /* nobody else ends a step of this purchase */
+    if (step == NULL || step->state != SETPAY_MERCHANT_STEP_ASKING)
+        return SETPAY_E_INTERNAL; /* nobody else ends a step that has left */
     bool permitted = !further || drive->auth_res.outcome == SETPAY_AUTH_DECLINED ||
                      setpay_merchant_agreement_permits(&drive->purchase, &drive->agreement, step,
                                                        &drive->auth_res);

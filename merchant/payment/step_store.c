@@ -31,6 +31,8 @@ static void read_step(struct setpay_db_rows *rows, int64_t purchase_id,
     step->hold_expiry_ms = setpay_db_get_int(rows, 15);
     setpay_db_get_text(rows, 16, step->action_code, sizeof step->action_code);
     setpay_db_get_text(rows, 17, step->approval_code, sizeof step->approval_code);
+    step->part = setpay_db_get_bool(rows, 18);
+    step->together = setpay_db_get_int(rows, 19);
 }
 
 enum setpay_error setpay_merchant_step_list(struct setpay_db *db, int64_t purchase_id,
@@ -43,7 +45,7 @@ enum setpay_error setpay_merchant_step_list(struct setpay_db *db, int64_t purcha
         setpay_db_select(db, &rows,
                          "SELECT id, kind, state, name, of_id, amount_minor, token, batch,"
                          " code, undone, credited_minor, created_ms, decided_ms, urgent, sale,"
-                         " hold_expiry_ms, action_code, approval_code FROM step"
+                         " hold_expiry_ms, action_code, approval_code, part, together FROM step"
                          " WHERE purchase_id = $1 ORDER BY id",
                          SETPAY_DB_INT(purchase_id)));
     while (!more && setpay_db_next(rows)) {
@@ -62,13 +64,13 @@ enum setpay_error setpay_merchant_step_insert(struct setpay_db *db,
     SETPAY_TRY(setpay_db_run(
         db,
         "INSERT INTO step (purchase_id, kind, state, name, of_id, amount_minor, token, batch, code,"
-        " undone, credited_minor, created_ms, decided_ms, urgent, sale)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, 0, 0, $9, $10, $11, $12)",
+        " undone, credited_minor, created_ms, decided_ms, urgent, sale, part)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, 0, 0, $9, $10, $11, $12, $13)",
         SETPAY_DB_INT(step->purchase_id), SETPAY_DB_INT(step->kind), SETPAY_DB_INT(step->state),
         SETPAY_DB_ID(&step->name), SETPAY_DB_INT(step->of_id), SETPAY_DB_INT(step->amount_minor),
         SETPAY_DB_ID(step->has_token ? &step->token : NULL), SETPAY_DB_INT(step->batch),
         SETPAY_DB_INT(step->created_ms), SETPAY_DB_INT(step->decided_ms),
-        SETPAY_DB_BOOL(step->urgent), SETPAY_DB_BOOL(step->sale)));
+        SETPAY_DB_BOOL(step->urgent), SETPAY_DB_BOOL(step->sale), SETPAY_DB_BOOL(step->part)));
     SETPAY_TRY(
         setpay_db_one(db, &rows, "SELECT id FROM step WHERE name = $1", SETPAY_DB_ID(&step->name)));
     int64_t id = setpay_db_get_int(rows, 0);
@@ -114,6 +116,37 @@ enum setpay_error setpay_merchant_step_write(struct setpay_db *db, int64_t purch
     return SETPAY_OK;
 }
 
+/* Whether a request of that step is kept. */
+static enum setpay_error has_left(struct setpay_db *db, int64_t step_id, bool *left)
+{
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(setpay_db_one(db, &rows, "SELECT count(*) FROM gateway_request WHERE step_id = $1",
+                             SETPAY_DB_INT(step_id)));
+    *left = setpay_db_get_int(rows, 0) > 0;
+    return setpay_db_end(rows);
+}
+
+enum setpay_error setpay_merchant_step_withdraw(struct setpay_db *db,
+                                                struct setpay_merchant_steps *steps,
+                                                setpay_time_ms now_ms)
+{
+    for (size_t i = 0; i < steps->count; i++) {
+        struct setpay_merchant_step *step = &steps->list[i];
+        bool left = true;
+        if (step->kind != SETPAY_MERCHANT_STEP_AUTHORISE ||
+            step->state != SETPAY_MERCHANT_STEP_ASKING)
+            continue;
+        SETPAY_TRY(has_left(db, step->id, &left));
+        if (left)
+            continue;
+        step->state = SETPAY_MERCHANT_STEP_REFUSED;
+        step->code = SETPAY_WIRE_AGREEMENT;
+        step->decided_ms = now_ms;
+        SETPAY_TRY(setpay_merchant_step_update(db, step));
+    }
+    return SETPAY_OK;
+}
+
 enum setpay_error setpay_merchant_step_append(struct setpay_db *db,
                                               struct setpay_merchant_purchase *purchase,
                                               const struct setpay_merchant_step *what,
@@ -142,15 +175,16 @@ static enum setpay_error ask_with(struct setpay_db *db, struct setpay_merchant_p
         of != NULL ? setpay_merchant_step_named(steps, of) : NULL;
     if (of != NULL && other == NULL)
         return SETPAY_E_NOT_FOUND;
-    if (kind == SETPAY_MERCHANT_STEP_RELEASE &&
-        setpay_merchant_authorisation_find(purchase, steps, other != NULL ? other->id : 0, &one))
-        amount_minor = setpay_merchant_authorisation_capturable(&one);
     SETPAY_TRY(setpay_merchant_step_check(purchase, steps, kind, other, amount_minor, now_ms));
-    const struct setpay_merchant_step what = {
+    struct setpay_merchant_step what = {
         .kind = kind,
         .of_id = other != NULL ? other->id : 0,
         .amount_minor = amount_minor,
+        .part = kind == SETPAY_MERCHANT_STEP_RELEASE && amount_minor != 0,
     };
+    if (kind == SETPAY_MERCHANT_STEP_RELEASE && !what.part &&
+        setpay_merchant_authorisation_find(purchase, steps, what.of_id, &one))
+        what.amount_minor = setpay_merchant_authorisation_capturable(&one);
     return setpay_merchant_step_append(db, purchase, &what, now_ms, step);
 }
 

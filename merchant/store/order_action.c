@@ -125,6 +125,15 @@ static enum setpay_error give_up_unsent(struct setpay_db *db,
     return error;
 }
 
+enum setpay_error setpay_order_end_voided(struct setpay_db *db,
+                                          const struct setpay_payment_port *port,
+                                          const struct setpay_order_view *view,
+                                          setpay_time_ms now_ms)
+{
+    SETPAY_TRY(setpay_order_end(db, view->order.order_id, SETPAY_ORDER_VOIDED));
+    return give_up_unsent(db, port, view, now_ms);
+}
+
 static enum setpay_error act_on(struct setpay_db *db, const struct setpay_payment_port *port,
                                 enum setpay_order_action action, setpay_time_ms now_ms,
                                 const struct setpay_order *order)

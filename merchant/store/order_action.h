@@ -45,6 +45,12 @@ enum setpay_error setpay_order_act(struct setpay_db *db, const struct setpay_pay
                                    enum setpay_order_action action, const char *order_id,
                                    bool gateway_allowed, setpay_time_ms now_ms,
                                    struct setpay_order_result *result) SETPAY_MUST_CHECK;
+/* Inside an operation: all that was held is asked to be given up, and the order is over with that.
+ * What of it was not sent goes back on the shelf where a part was. */
+enum setpay_error setpay_order_end_voided(struct setpay_db *db,
+                                          const struct setpay_payment_port *port,
+                                          const struct setpay_order_view *view,
+                                          setpay_time_ms now_ms) SETPAY_MUST_CHECK;
 /* The words for SETPAY_E_STATE: what was found, and what the action is for. */
 void setpay_order_act_explain(enum setpay_order_action action, const struct setpay_order_view *view,
                               char *words, size_t size);

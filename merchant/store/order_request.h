@@ -63,6 +63,7 @@ struct setpay_step_request {
     struct setpay_id of; /* of a refund: the capture; of an undo: a capture or refund */
     /* Of a shipment, and of a refund by line (NULL: by amount). Outlives the request. */
     const struct setpay_part_request *part;
+    int64_t together; /* of a capture: with all of this number; 0: alone (payment_port.h) */
 };
 /* Reads {"amount"?,"currency"?} and, where of_name is not NULL, the member of that name: an id,
  * which of_needed asks for; amount_allowed false: neither amount nor currency. SETPAY_E_INVALID

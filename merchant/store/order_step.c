@@ -37,6 +37,7 @@ static enum setpay_error ask(struct doing *doing, enum setpay_merchant_step_kind
         .kind = kind,
         .of = of,
         .amount_minor = minor,
+        .together = doing->request->together,
         .first = &result->first_step,
     };
     SETPAY_TRY(doing->port->step(doing->db, &wish, doing->now_ms, &result->last_step));
@@ -213,6 +214,24 @@ static enum setpay_error undo(struct doing *doing)
     return NO_SUCH_STEP;
 }
 
+/* A part of what is held; the last of it ends the order, as a void without an amount does. */
+static enum setpay_error give_up(struct doing *doing)
+{
+    const struct setpay_order_view *view = &doing->result->view;
+    const struct setpay_step_request *request = doing->request;
+    if (view->order.end != SETPAY_ORDER_GOES_ON)
+        return SETPAY_E_STATE;
+    SETPAY_TRY(setpay_order_check_void(view->status));
+    SETPAY_TRY(doing->port->capturable(doing->db, &doing->payment->xid, &doing->left_minor));
+    if (doing->left_minor == 0)
+        return SETPAY_E_STATE;
+    int64_t minor = request->has_amount ? request->amount_minor : doing->left_minor;
+    SETPAY_TRY(ask(doing, SETPAY_MERCHANT_STEP_RELEASE, NULL, minor));
+    return minor < doing->left_minor
+               ? SETPAY_OK
+               : setpay_order_end_voided(doing->db, doing->port, view, doing->now_ms);
+}
+
 /* The next of the schedule, or of the whole what is not taken yet; captured at once where the order
  * is, and where the payments come by themselves otherwise. */
 static enum setpay_error authorise(struct doing *doing)
@@ -252,6 +271,8 @@ static enum setpay_error act(struct doing *doing, enum setpay_order_step_action 
         return authorise(doing);
     case SETPAY_ORDER_SHIP:
         return ship(doing);
+    case SETPAY_ORDER_GIVE_UP:
+        return give_up(doing);
     default:
         return undo(doing);
     }
@@ -311,6 +332,9 @@ static const char *expected_of(enum setpay_order_step_action action)
     switch (action) {
     case SETPAY_ORDER_CAPTURE:
         return "one of which something is held";
+    case SETPAY_ORDER_GIVE_UP:
+        return "one of which something is held that is not about to be captured: what was captured"
+               " is refunded";
     case SETPAY_ORDER_REFUND:
         return "one of which something is captured and not refunded yet";
     case SETPAY_ORDER_AUTHORISE:
@@ -342,6 +366,7 @@ void setpay_order_step_explain(enum setpay_order_step_action action,
                        "amount: found %s; of the order %s no more than %s is left to %s", found,
                        order_id, setpay_money_format(&money, left),
                        action == SETPAY_ORDER_CAPTURE     ? "be captured"
+                       : action == SETPAY_ORDER_GIVE_UP   ? "be given up"
                        : action == SETPAY_ORDER_AUTHORISE ? "be authorised in one payment"
                                                           : "be refunded");
         return;
@@ -357,8 +382,8 @@ void setpay_order_step_explain(enum setpay_order_step_action action,
         return;
     case SETPAY_E_HOLD_OVER:
         (void)snprintf(words, size,
-                       "the hold of the order %s has ended: nothing can be captured any more",
-                       order_id);
+                       "the hold of the order %s has ended: nothing can be %s any more", order_id,
+                       action == SETPAY_ORDER_GIVE_UP ? "given up in part" : "captured");
         return;
     case SETPAY_E_TOO_BIG:
         (void)snprintf(words, size, "the order %s has as many captures and refunds as there may be",

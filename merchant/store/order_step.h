@@ -14,6 +14,7 @@ enum setpay_order_step_action {
     SETPAY_ORDER_REFUND,    /* of one capture, or of all, the oldest first */
     SETPAY_ORDER_UNDO,      /* of a capture or refund as a whole, while its batch is open */
     SETPAY_ORDER_AUTHORISE, /* another payment of what the shopper has agreed to */
+    SETPAY_ORDER_GIVE_UP,   /* of what is held, a part or all: a void with an amount */
     SETPAY_ORDER_SHIP,      /* lines of it, which captures what they cost of an on_shipment order */
 };
 

@@ -45,7 +45,7 @@ enum setpay_merchant_step_kind {
     SETPAY_MERCHANT_STEP_CREDIT = 2,
     SETPAY_MERCHANT_STEP_CAPTURE_REVERSAL = 3,
     SETPAY_MERCHANT_STEP_CREDIT_REVERSAL = 4,
-    SETPAY_MERCHANT_STEP_RELEASE = 5,   /* of all that is held beside what was captured */
+    SETPAY_MERCHANT_STEP_RELEASE = 5,   /* of what is held beside what was captured, or a part */
     SETPAY_MERCHANT_STEP_AUTHORISE = 6, /* a further authorisation of an agreement */
     SETPAY_MERCHANT_STEP_CANCEL = 7,    /* the cardholder's cancellation, handed to the gateway */
 };
@@ -101,7 +101,8 @@ struct setpay_step_wish {
     struct setpay_id xid;
     enum setpay_merchant_step_kind kind;
     const struct setpay_id *of; /* NULL: none */
-    int64_t amount_minor;       /* not looked at of a release */
+    int64_t amount_minor;       /* of a release 0: all that is held then */
+    int64_t together;           /* 0, or in one request with all of this number (captures only) */
     int64_t *first;             /* NULL, or the number of the first step, where it takes several */
 };
 

@@ -27,6 +27,7 @@ static const struct {
     enum setpay_scope writes; /* the same where nothing can be written */
 } requests[] = {
     {"orders", SETPAY_SCOPE_ORDERS_READ, SETPAY_SCOPE_ORDERS_WRITE},
+    {"captures", SETPAY_SCOPE_ORDERS_READ, SETPAY_SCOPE_ORDERS_WRITE},
     {"batches", SETPAY_SCOPE_BATCHES_READ, SETPAY_SCOPE_BATCHES_WRITE},
     {"products", SETPAY_SCOPE_PRODUCTS_READ, SETPAY_SCOPE_PRODUCTS_WRITE},
     {"categories", SETPAY_SCOPE_PRODUCTS_READ, SETPAY_SCOPE_PRODUCTS_WRITE},

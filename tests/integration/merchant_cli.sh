@@ -67,6 +67,18 @@ ok "the hold is given back" says '^status +voided$' merchant order void "$order"
 ok "an open order is ended" says '^status +cancelled$' merchant order cancel "$lamp"
 ok "once more: still" says '^status +cancelled$' merchant order cancel "$lamp"
 
+# ------------------------------------------------------------------ voids of a part
+order_to_void() {
+    merchant --json order create --description "Two cups" --amount "10.00 EUR" --capture manual >"$tmp/cups" &&
+        order_id=$(jq -r .order_id "$tmp/cups") && wallet pay "$(jq -r .pay_uri "$tmp/cups")" --yes
+}
+ok "an order is paid" order_to_void
+ok "a part of its hold is given back" says '^status +authorised$' merchant order void "$order_id" --amount '4.00 EUR'
+ok "no more than is left" refuses 1 "found 6.01 EUR; .* no more than 6.00 EUR is left to be given up" \
+    merchant order void "$order_id" --amount '6.01 EUR'
+ok "nor in another currency" refuses 1 "currency: found USD" merchant order void "$order_id" --amount '1 USD'
+ok "the last of it voids the order" says '^status +voided$' merchant order void "$order_id" --amount '6.00 EUR'
+
 # ------------------------------------------------------------------ captures, refunds, batches
 new_order 1000 EUR
 ok "a third order is paid" wallet --json pay "$uri" --yes

@@ -323,6 +323,193 @@ static void test_voids_the_rest(void **state)
     test_sale_clear(&sale);
 }
 
+/* So much of it, to the last unit and not one more; what is left is captured, or given up too. */
+static void test_voids_a_part(void **state)
+{
+    struct test_sale sale;
+    int64_t held = 0;
+    (void)state;
+    pay("manual", &sale);
+    refused(&sale, "void", "{\"amount\":0}", 422, "invalid-field");
+    refused(&sale, "void", "{\"amount\":-1}", 422, "invalid-field");
+    refused(&sale, "void", "{\"amount\":\"1\"}", 422, "invalid-field");
+    refused(&sale, "void", "{\"amount\":1251}", 409, "amount");
+    refused(&sale, "void", "{\"amount\":1,\"currency\":\"USD\"}", 409, "amount");
+    refused(&sale, "void", "{\"currency\":\"EUR\"}", 422, "invalid-field");
+    done(&sale, "void", "{\"amount\":1}", "authorised");
+    assert_int_equal(booked(&sale, "reversed_minor"), 1);
+    refused(&sale, "void", "{\"amount\":1250}", 409, "amount");
+    refused(&sale, "capture", "{\"amount\":1250}", 409, "amount");
+    done(&sale, "capture", "{\"amount\":1000}", "partially_captured");
+    done(&sale, "void", "{\"amount\":200,\"currency\":\"EUR\"}", "partially_captured");
+    refused(&sale, "void", "{\"amount\":50}", 409, "amount");
+    expect_minor(&sale, "payments", 0, "released_amount", 201);
+    test_gateway_wait_acknowledged(market.gateway);
+    assert_int_equal(test_gateway_books(market.gateway, &sale.purchase->oi.xid, &held), 1);
+    assert_int_equal(held, 1049);
+    done(&sale, "void", "{\"amount\":49}", "captured"); /* the last of it */
+    refused(&sale, "void", "{\"amount\":1}", 409, "order-state");
+    refused(&sale, "capture", "{\"amount\":1}", 409, "order-state");
+    done(&sale, "void", "{}", "captured"); /* again, as ever */
+    assert_int_equal(booked(&sale, "reversed_minor"), TEST_PRICE - 1000);
+    struct setpay_receipt_sums sums = inquire(&sale, 5);
+    assert_int_equal(sums.reversed_minor, TEST_PRICE - 1000);
+    assert_int_equal(sums.captured_minor, 1000);
+    test_sale_clear(&sale);
+}
+
+/* All of it by parts is as all of it at once. */
+static void test_voids_all_by_parts(void **state)
+{
+    struct test_sale sale;
+    (void)state;
+    pay("manual", &sale);
+    done(&sale, "void", "{\"amount\":1000}", "authorised");
+    done(&sale, "void", "{\"amount\":250}", "voided");
+    assert_string_equal(test_merchantd_state(market.merchant, &sale.purchase->oi.xid), "reversed");
+    refused(&sale, "void", "{\"amount\":1}", 409, "order-state");
+    assert_int_equal(inquire(&sale, 3).reversed_minor, TEST_PRICE);
+    test_sale_clear(&sale);
+    pay("manual", &sale);
+    done(&sale, "void", "{\"amount\":1250}", "voided");
+    assert_int_equal(inquire(&sale, 2).reversed_minor, TEST_PRICE);
+    test_sale_clear(&sale);
+}
+
+struct racing {
+    const struct test_sale *sale;
+    const char *what;
+    int code;
+};
+
+static void *race(void *arg)
+{
+    struct racing *racing = arg;
+    json_t *answer = NULL;
+    racing->code = post(racing->sale, racing->what, "{\"amount\":700}", &answer);
+    json_decref(answer);
+    return NULL;
+}
+
+/* A capture and a part given up that do not fit together: one of the two is done. */
+static void test_a_part_races_a_capture(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        struct test_sale sale;
+        pthread_t threads[2];
+        pay("manual", &sale);
+        struct racing both[2] = {{&sale, "capture", 0}, {&sale, "void", 0}};
+        for (size_t k = 0; k < 2; k++)
+            assert_int_equal(pthread_create(&threads[k], NULL, race, &both[k]), 0);
+        for (size_t k = 0; k < 2; k++)
+            assert_int_equal(pthread_join(threads[k], NULL), 0);
+        assert_int_equal(both[0].code + both[1].code, 200 + 409);
+        assert_int_equal(booked(&sale, "captured_minor"), both[0].code == 200 ? 700 : 0);
+        assert_int_equal(booked(&sale, "reversed_minor"), both[1].code == 200 ? 700 : 0);
+        test_sale_clear(&sale);
+    }
+}
+
+/* ------------------------------------------------------------------ many at once */
+
+#define TOGETHER 5
+
+/* POST /captures of these orders; more: members of each, by its place. */
+static int capture_all(const struct test_sale *sales, size_t count, const char *const *more,
+                       json_t **answer)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++) {
+        json_t *one =
+            more == NULL || more[i] == NULL ? json_object() : json_loads(more[i], 0, NULL);
+        assert_non_null(one);
+        json_object_set_new(one, "order_id", json_string(sales[i].order.id));
+        json_array_append_new(list, one);
+    }
+    json_t *body = json_pack("{s:o}", "captures", list);
+    char *text = json_dumps(body, JSON_COMPACT);
+    int code = test_merchantd_api(market.merchant, "/captures", text, answer);
+    free(text);
+    json_decref(body);
+    return code;
+}
+
+static const char *status_of(const json_t *answer, size_t at)
+{
+    const json_t *one = json_array_get(json_object_get(answer, "captures"), at);
+    return json_string_value(json_object_get(one, "status"));
+}
+
+/* The requests of before, and how many more there are, each counted once though several keep it. */
+static int64_t requests(void)
+{
+    return test_daemon_number(&market.merchant->daemon,
+                              "SELECT COUNT(DISTINCT rrpid) FROM gateway_request WHERE kind = 4");
+}
+
+static void test_captures_many_at_once(void **state)
+{
+    static const char *const more[TOGETHER] = {NULL, "{\"amount\":1}", "{\"amount\":1251}",
+                                               "{\"amount\":1,\"currency\":\"USD\"}", NULL};
+    struct test_sale sales[TOGETHER];
+    json_t *answer = NULL;
+    (void)state;
+    for (size_t i = 0; i < TOGETHER; i++)
+        pay("manual", &sales[i]);
+    done(&sales[4], "void", "{}", "voided");
+    int64_t before = requests();
+    assert_int_equal(capture_all(sales, TOGETHER, more, &answer), 200);
+    assert_string_equal(status_of(answer, 0), "done");
+    assert_string_equal(status_of(answer, 1), "done");
+    const char *const problems[] = {NULL, NULL, "amount", "amount", "order-state"};
+    for (size_t i = 2; i < TOGETHER; i++) {
+        const json_t *one = json_array_get(json_object_get(answer, "captures"), i);
+        char type[64];
+        assert_string_equal(status_of(answer, i), "refused");
+        (void)snprintf(type, sizeof type, "urn:setpay:problem:%s", problems[i]);
+        assert_string_equal(
+            json_string_value(json_object_get(json_object_get(one, "problem"), "type")), type);
+    }
+    json_decref(answer);
+    assert_int_equal(requests(), before + 1); /* both in one, signed once */
+    assert_int_equal(booked(&sales[0], "captured_minor"), TEST_PRICE);
+    assert_int_equal(booked(&sales[1], "captured_minor"), 1);
+    for (size_t i = 2; i < TOGETHER; i++)
+        assert_int_equal(booked(&sales[i], "captured_minor"), 0);
+    assert_int_equal(inquire(&sales[0], 2).captured_minor, TEST_PRICE); /* its receipt alone */
+    assert_int_equal(inquire(&sales[1], 2).captured_minor, 1);
+    for (size_t i = 0; i < TOGETHER; i++)
+        test_sale_clear(&sales[i]);
+}
+
+static void test_refuses_what_is_no_list_of_captures(void **state)
+{
+    static const char *const bodies[] = {
+        "{}",
+        "{\"captures\":[]}",
+        "{\"captures\":{}}",
+        "{\"captures\":[7]}",
+        "{\"captures\":[{}]}",
+        "{\"captures\":[{\"order_id\":\"\"}]}",
+        "{\"captures\":[{\"order_id\":\"a\"},{\"order_id\":\"a\"}]}",
+        "{\"captures\":[{\"order_id\":\"a\",\"amount\":0}]}",
+        "{\"captures\":[{\"order_id\":\"a\",\"more\":1}]}",
+        "{\"captures\":[{\"order_id\":\"a\"}],\"more\":1}",
+    };
+    json_t *answer = NULL;
+    (void)state;
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+        assert_int_equal(test_merchantd_api(market.merchant, "/captures", bodies[i], &answer), 422);
+        json_decref(answer);
+    }
+    assert_int_equal(test_merchantd_api(market.merchant, "/captures",
+                                        "{\"captures\":[{\"order_id\":\"nobody\"}]}", &answer),
+                     200);
+    assert_string_equal(status_of(answer, 0), "refused");
+    json_decref(answer);
+}
+
 /* More receipts than an answer holds: the wallet is told how many stand behind, and asks on. */
 static void test_many_captures(void **state)
 {
@@ -407,18 +594,25 @@ static void test_clients_at_once(void **state)
 
 /* The same request as test_merchantd_api's next one, whose answer nobody waits for: the connection
  * is the caller's to close. */
-static int send_only(const struct test_sale *sale, const char *what, const char *body)
+static int send_to(const char *path, const char *body)
 {
     char request[1024];
     int fd = test_connect(market.merchant->api);
-    int length = snprintf(request, sizeof request,
-                          "POST /api/v1/orders/%s/%s HTTP/1.1\r\nHost: localhost\r\n"
-                          "Authorization: Bearer %s\r\nIdempotency-Key: test-%u\r\n"
-                          "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
-                          sale->order.id, what, market.merchant->token, market.merchant->requests,
-                          strlen(body), body);
+    int length =
+        snprintf(request, sizeof request,
+                 "POST /api/v1%s HTTP/1.1\r\nHost: localhost\r\n"
+                 "Authorization: Bearer %s\r\nIdempotency-Key: test-%u\r\n"
+                 "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
+                 path, market.merchant->token, market.merchant->requests, strlen(body), body);
     assert_int_equal(write(fd, request, (size_t)length), length);
     return fd;
+}
+
+static int send_only(const struct test_sale *sale, const char *what, const char *body)
+{
+    char path[160];
+    (void)snprintf(path, sizeof path, "/orders/%s/%s", sale->order.id, what);
+    return send_to(path, body);
 }
 
 /* The same key after a kill between asking and answering, and two more on the way: the refund is
@@ -449,6 +643,51 @@ static void test_a_repeat_across_a_kill(void **state)
     assert_int_equal(booked(&sale, "credited_minor"), 250);
     assert_int_equal(inquire(&sale, 3).credited_minor, 250);
     test_sale_clear(&sale);
+}
+
+/* Captures that were asked for together, across a kill at each place: each is done once, and told
+ * once it is; the refused one stays refused. */
+static void test_captures_together_across_a_kill(void **state)
+{
+    static const char *const points[] = {"store.committed:1", "store.committed:2",
+                                         "gateway.answered:1", "gateway.answered:2",
+                                         "step.decided:1"};
+    static const char *const asking = "SELECT count(*) FROM step WHERE state = 1";
+    (void)state;
+    for (size_t i = 0; i < sizeof points / sizeof *points; i++) {
+        struct test_sale sales[3];
+        char body[512];
+        json_t *answer = NULL;
+        print_message("# %s\n", points[i]);
+        for (size_t k = 0; k < 3; k++)
+            pay("manual", &sales[k]);
+        (void)snprintf(body, sizeof body,
+                       "{\"captures\":[{\"order_id\":\"%s\"},{\"order_id\":\"%s\",\"amount\":1251},"
+                       "{\"order_id\":\"%s\",\"amount\":7}]}",
+                       sales[0].order.id, sales[1].order.id, sales[2].order.id);
+        test_gateway_stop(market.gateway);
+        int fd = send_to("/captures", body);
+        test_daemon_wait_number(&market.merchant->daemon, asking, 2);
+        test_daemon_kill(&market.merchant->daemon);
+        (void)close(fd);
+        test_daemon_launch(&market.merchant->daemon, points[i]);
+        test_gateway_start(market.gateway, NULL);
+        test_daemon_wait_killed(&market.merchant->daemon);
+        test_daemon_start(&market.merchant->daemon, NULL);
+        test_market_reconnect(&market);
+        assert_int_equal(test_merchantd_api(market.merchant, "/captures", body, &answer), 200);
+        assert_string_equal(status_of(answer, 0), "done");
+        assert_string_equal(status_of(answer, 1), "refused");
+        assert_string_equal(status_of(answer, 2), "done");
+        json_decref(answer);
+        assert_int_equal(booked(&sales[0], "captured_minor"), TEST_PRICE);
+        assert_int_equal(booked(&sales[1], "captured_minor"), 0);
+        assert_int_equal(booked(&sales[2], "captured_minor"), 7);
+        assert_int_equal(inquire(&sales[0], 2).captured_minor, TEST_PRICE);
+        assert_int_equal(inquire(&sales[2], 2).captured_minor, 7);
+        for (size_t k = 0; k < 3; k++)
+            test_sale_clear(&sales[k]);
+    }
 }
 
 /* Its clock, and nobody else's. */
@@ -605,9 +844,15 @@ int main(void)
         cmocka_unit_test(test_undoes_a_sale),
         cmocka_unit_test(test_undoes_while_the_batch_is_open),
         cmocka_unit_test(test_voids_the_rest),
+        cmocka_unit_test(test_voids_a_part),
+        cmocka_unit_test(test_voids_all_by_parts),
+        cmocka_unit_test(test_a_part_races_a_capture),
+        cmocka_unit_test(test_captures_many_at_once),
+        cmocka_unit_test(test_refuses_what_is_no_list_of_captures),
         cmocka_unit_test(test_many_captures),
         cmocka_unit_test(test_clients_at_once),
         cmocka_unit_test(test_a_repeat_across_a_kill),
+        cmocka_unit_test(test_captures_together_across_a_kill),
         cmocka_unit_test(test_a_refund_meets_the_end_of_a_hold),
         cmocka_unit_test(test_batches_are_compared),
         cmocka_unit_test(test_the_ledger_holds),

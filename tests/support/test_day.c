@@ -4,6 +4,7 @@
 #include "tests/support/test_day.h"
 
 #include "common/store/db.h"
+#include "gateway/clearing/given_back.h"
 #include "gateway/clearing/ledger.h"
 #include "gateway/payment/payment.h"
 #include "tests/support/test_store.h"
@@ -137,6 +138,29 @@ static enum setpay_error post(struct setpay_db *db, const struct test_day_item *
     return setpay_ledger_append(db, &entry);
 }
 
+/* What comes back with a credit of the payment's first capture. */
+static enum setpay_error give_back(struct setpay_db *db, struct test_day_item *item)
+{
+    struct setpay_kept_interchange of;
+    struct setpay_db_rows *rows;
+    enum setpay_error error =
+        setpay_db_one(db, &rows,
+                      "SELECT amount_minor, interchange_minor, credited_minor,"
+                      " (SELECT COALESCE(SUM(interchange_minor), 0) FROM step credit"
+                      " WHERE credit.of_id = step.id) FROM step"
+                      " WHERE payment_id = $1 AND kind = 1 ORDER BY id LIMIT 1",
+                      SETPAY_DB_INT(item->payment_id));
+    if (error == SETPAY_E_NOT_FOUND)
+        return SETPAY_OK;
+    SETPAY_TRY(error);
+    of.captured_minor = setpay_db_get_int(rows, 0);
+    of.kept_minor = setpay_db_get_int(rows, 1);
+    of.credited_minor = setpay_db_get_int(rows, 2);
+    of.given_minor = setpay_db_get_int(rows, 3);
+    item->interchange = setpay_given_back(&of, item->amount);
+    return setpay_db_end(rows);
+}
+
 enum setpay_error test_day_write_item(struct setpay_db *db, void *arg)
 {
     struct test_day_item *item = arg;
@@ -144,6 +168,8 @@ enum setpay_error test_day_write_item(struct setpay_db *db, void *arg)
     bool captures = item->kind == SETPAY_STEP_CAPTURE;
     SETPAY_TRY(find_payment(db, item));
     SETPAY_TRY(write_batch(db, item, &batch));
+    if (!captures)
+        SETPAY_TRY(give_back(db, item));
     /* A credit is of the payment's first capture. */
     SETPAY_TRY(setpay_db_run(
         db,

@@ -110,11 +110,12 @@ static void add_receipts(const struct test_export_knobs *k, const struct test_pu
     struct setpay_digest last = {{0}};
     struct setpay_buffer bytes;
     setpay_buffer_init(&bytes, SETPAY_WIRE_RECEIPT_MAX);
-    for (size_t i = 0; i < TEST_EXPORT_RECEIPTS; i++) {
+    for (size_t i = 0; i < TEST_EXPORT_RECEIPTS + k->captures; i++) {
         struct setpay_receipt receipt = {0};
+        bool more = i >= TEST_EXPORT_RECEIPTS;
         test_fill_receipt(&receipt);
-        receipt.kind = steps[i].kind;
-        receipt.amount.minor = steps[i].minor;
+        receipt.kind = more ? SETPAY_RECEIPT_CAPTURE : steps[i].kind;
+        receipt.amount.minor = more ? 1 : steps[i].minor;
         strcpy(receipt.brand, "visa");
         receipt.merchant = order->oi.merchant;
         receipt.cardholder = order->oi.cardholder;
@@ -137,7 +138,7 @@ static void add_receipts(const struct test_export_knobs *k, const struct test_pu
     setpay_buffer_clear(&bytes);
     strcpy(p->approval_code, "A1B2C3");
     strcpy(p->action_code, "00");
-    p->receipt_count = TEST_EXPORT_RECEIPTS;
+    p->receipt_count = TEST_EXPORT_RECEIPTS + k->captures;
 }
 
 static void add_word(const struct test_export_knobs *k, const struct setpay_wallet_purchase *p,

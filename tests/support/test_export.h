@@ -28,12 +28,13 @@ extern struct test_export_people test_people;
 int test_export_set_up(void **state);
 int test_export_tear_down(void **state);
 
-/* Who and what is different in a file that is signed throughout. All may be NULL. */
+/* Who and what is different in a file that is signed throughout. All may be NULL and 0. */
 struct test_export_knobs {
     const struct test_party *merchant, *offer_key, *gateway, *encrypt, *receipt_key, *word_key;
     const struct test_cardholder *holder;
     const struct test_party *ds_signer;
     struct test_pki *pki;
+    size_t captures; /* more of them, of one minor unit each, behind the three receipts */
     void (*offer)(struct setpay_pinit_res *offer);
     void (*order)(struct setpay_oi *oi);
     void (*receipt)(size_t at, struct setpay_receipt *receipt);

@@ -46,7 +46,7 @@ void test_api_close(struct test_api *test);
 struct test_api_reply {
     int status;
     char head[2048];
-    char body[256 * 1024];
+    char body[512 * 1024];
 };
 /* The whole request as given, but for "$TOKEN" in it. */
 void test_api_send(const struct test_api *test, const char *request, struct test_api_reply *reply);

@@ -425,14 +425,14 @@ static void the_last_unit_goes_to_one(void **state)
 
 /* ------------------------------------------------------------------ each its own hold */
 
-static struct setpay_id capture(struct agreed *a, const struct setpay_id *of, int64_t minor,
-                                enum setpay_message_type type, enum setpay_receipt_kind kind)
+/* One step; what was answered is the caller's. */
+static void ask_step(struct agreed *a, const struct setpay_id *of, int64_t minor,
+                     enum setpay_message_type type, struct setpay_step_res *res)
 {
     struct setpay_step step = {
         .xid = a->purchase->auth.xid, .of = *of, .amount = a->purchase->auth.amount};
     struct setpay_step_req request = {
         .header = a->purchase->auth.header, .steps = &step, .step_count = 1};
-    struct setpay_step_res res;
     struct setpay_message read;
     struct setpay_buffer content, message, answer;
     step.amount.minor = minor;
@@ -445,17 +445,23 @@ static struct setpay_id capture(struct agreed *a, const struct setpay_id *of, in
     test_merchant_message(type, gateway->shop[0].sign, setpay_buffer_view(&content), &message);
     test_line_ask(shop, setpay_buffer_view(&message), &answer);
     assert_int_equal(setpay_message_parse(setpay_buffer_view(&answer), &read), SETPAY_OK);
-    assert_int_equal(setpay_step_res_parse(read.content, &res), SETPAY_OK);
-    if (res.done_count != 1)
-        fail_msg("%s",
-                 test_daemon_refusal(&gateway->daemon, "step.refused", &request.header.rrpid));
-    struct setpay_id id = res.done[0].id;
-    take_receipt(a, &res.done[0].receipt, kind);
-    setpay_step_res_clear(&res);
+    assert_int_equal(setpay_step_res_parse(read.content, res), SETPAY_OK);
     setpay_message_clear(&read);
     setpay_buffer_clear(&content);
     setpay_buffer_clear(&message);
     setpay_buffer_clear(&answer);
+}
+
+static struct setpay_id capture(struct agreed *a, const struct setpay_id *of, int64_t minor,
+                                enum setpay_message_type type, enum setpay_receipt_kind kind)
+{
+    struct setpay_step_res res;
+    ask_step(a, of, minor, type, &res);
+    if (res.done_count != 1)
+        fail_msg("%s", test_daemon_refusal(&gateway->daemon, "step.refused", NULL));
+    struct setpay_id id = res.done[0].id;
+    take_receipt(a, &res.done[0].receipt, kind);
+    setpay_step_res_clear(&res);
     return id;
 }
 
@@ -509,6 +515,53 @@ static void each_has_its_own_hold(void **state)
     assert_int_equal(json_array_size(json_object_get(shown, "receipts")), 8);
     assert_int_equal(json_array_size(json_object_get(shown, "reversals")), 1);
     json_decref(shown);
+    end(&a);
+}
+
+static void step_is_over(struct agreed *a, const struct setpay_id *of, int64_t minor,
+                         enum setpay_message_type type)
+{
+    struct setpay_step_res res;
+    ask_step(a, of, minor, type, &res);
+    assert_int_equal(res.refused_count, 1);
+    assert_int_equal(res.refused[0].code, SETPAY_WIRE_EXPIRED);
+    setpay_step_res_clear(&res);
+}
+
+/* rule G9: what the gateway gave up by itself stands in the chain; until the merchant has asked for
+ * its receipt there is nothing behind it, of whichever authorisation */
+static void what_was_given_up_comes_first(void **state)
+{
+    struct agreed a;
+    char xid[SETPAY_ID_TEXT_SIZE], sql[256];
+    struct setpay_buffer message, answer;
+    (void)state;
+    begin(&a, &split, 1000, 400);
+    const struct setpay_auth_res first = a.auth;
+    further(&a, 300, true);
+    const struct setpay_auth_res second = a.auth;
+    struct setpay_id taken =
+        capture(&a, &second.cap_token, 200, SETPAY_MESSAGE_CAP_REQ, SETPAY_RECEIPT_CAPTURE);
+    (void)setpay_id_format(&a.purchase->auth.xid, xid);
+    (void)snprintf(sql, sizeof sql,
+                   "UPDATE payment SET hold_expiry_ms = 1 WHERE xid = x'%s' AND number = 1", xid);
+    test_daemon_execute(&gateway->daemon, sql);
+    (void)snprintf(sql, sizeof sql, "SELECT SUM(release_open) FROM payment WHERE xid = x'%s'", xid);
+    test_daemon_wait_number(&gateway->daemon, sql, 1);
+    refused(&a, 100, "RELEASE_OWED G9");
+    step_is_over(&a, &second.cap_token, 50, SETPAY_MESSAGE_CAP_REQ);
+    step_is_over(&a, &taken, 50, SETPAY_MESSAGE_CRED_REQ);
+    step_is_over(&a, &taken, 200, SETPAY_MESSAGE_CAP_REV_REQ);
+    struct setpay_auth_rev_req rest = test_reversal_of(a.purchase, &second, 100);
+    test_reversal_message(&rest, gateway->shop[0].sign, &message);
+    test_line_ask(shop, setpay_buffer_view(&message), &answer);
+    assert_string_equal(test_gateway_refusal(gateway, &rest.header.rrpid), "HOLD_OVER G8");
+    setpay_buffer_clear(&answer);
+    setpay_buffer_clear(&message);
+    reverse(&a, &first, 400, 0);
+    capture(&a, &taken, 50, SETPAY_MESSAGE_CRED_REQ, SETPAY_RECEIPT_CREDIT);
+    reverse(&a, &second, 100, 0);
+    further(&a, 100, true);
     end(&a);
 }
 
@@ -988,6 +1041,7 @@ int main(void)
         cmocka_unit_test(repeats_are_one),
         cmocka_unit_test(the_last_unit_goes_to_one),
         cmocka_unit_test(each_has_its_own_hold),
+        cmocka_unit_test(what_was_given_up_comes_first),
         cmocka_unit_test(a_further_one_may_be_a_sale),
         cmocka_unit_test(ends_where_all_is_reversed),
         cmocka_unit_test(the_issuer_is_told),

@@ -430,6 +430,38 @@ static void goes_into_the_next_batch(void **state)
     test_paid_clear(&paid);
 }
 
+/* However long something is in its way, the outcome is kept in the end, and nothing is kept busy by
+ * trying. */
+static void is_kept_again_in_its_time(void **state)
+{
+    enum { TRIES = 4, PAUSE_MS = 100 };
+    struct test_paid paid;
+    struct setpay_buffer answer;
+    struct setpay_receipt receipt;
+    uint64_t id = 0;
+    (void)state;
+    test_daemon_execute(&gateway->daemon,
+                        "CREATE TRIGGER in_the_way BEFORE UPDATE ON payment"
+                        " WHEN NEW.captured_minor > 0 BEGIN SELECT RAISE(IGNORE); END");
+    test_paid_prepare(&paid, gateway, shop, holder, SETPAY_INTENT_SALE, 30, false);
+    test_line_send(shop, 1, setpay_buffer_view(&paid.request));
+    test_daemon_wait_number(&gateway->daemon, "SELECT COUNT(*) FROM payment WHERE state = 1", 1);
+    int64_t from_us = setpay_clock_monotonic_us();
+    size_t before = test_daemon_log_count(&gateway->daemon, "auth.outcome_anew");
+    test_daemon_wait_log(&gateway->daemon, "auth.outcome_anew", before + TRIES);
+    assert_true(setpay_clock_monotonic_us() - from_us >= (TRIES - 1) * PAUSE_MS * 1000);
+    assert_int_equal(number_of(&paid, "captured_minor"), 0);
+    test_daemon_execute(&gateway->daemon, "DROP TRIGGER in_the_way");
+    assert_true(test_line_receive(shop, &id, &answer));
+    paid.auth = test_auth_res_read(gateway, paid.purchase, setpay_buffer_view(&answer), &receipt);
+    assert_int_equal(paid.auth.outcome, SETPAY_AUTH_APPROVED);
+    assert_int_equal(number_of(&paid, "captured_minor"), 30);
+    assert_int_equal(charged(&paid), 30);
+    expect_ledger_holds();
+    setpay_buffer_clear(&answer);
+    test_paid_clear(&paid);
+}
+
 /* The same at the last moment: what was decided for a batch that is closed by now is not kept, no
  * part of it. */
 struct late {
@@ -541,6 +573,7 @@ int main(void)
         cmocka_unit_test(needs_no_presentment),
         cmocka_unit_test(is_not_undone_once_cleared),
         cmocka_unit_test(goes_into_the_next_batch),
+        cmocka_unit_test(is_kept_again_in_its_time),
         cmocka_unit_test(a_closed_batch_takes_no_sale),
         cmocka_unit_test(ends_once_whatever_the_issuer_does),
         cmocka_unit_test(sells_across_a_kill),

@@ -65,16 +65,21 @@ static void take_receipt(struct paid *paid, const struct setpay_sealed_receipt *
     setpay_buffer_clear(&bytes);
 }
 
-static void pay(struct paid *paid, int64_t minor)
+static void pay_in(struct paid *paid, int64_t minor, const char *currency)
 {
     const struct test_purchase_parties parties = test_gateway_parties(gateway, 0);
     struct setpay_receipt receipt;
     memset(paid, 0, sizeof *paid);
-    paid->purchase = test_purchase_new(&parties, holder, minor, "EUR", setpay_clock_now_ms());
+    paid->purchase = test_purchase_new(&parties, holder, minor, currency, setpay_clock_now_ms());
     test_purchase_sign(paid->purchase);
     paid->auth = test_authorise(gateway, shop, paid->purchase, &receipt);
     assert_int_equal(paid->auth.outcome, SETPAY_AUTH_APPROVED);
     take_receipt(paid, &paid->auth.receipt);
+}
+
+static void pay(struct paid *paid, int64_t minor)
+{
+    pay_in(paid, minor, "EUR");
 }
 
 /* One request of several steps, packed and signed once. */
@@ -612,9 +617,9 @@ static void stands_after_a_kill(void **state)
 
 /* ------------------------------------------------------------------ batches */
 
-static void ask_batch(const struct paid *paid, enum setpay_batch_action action, uint32_t batch,
-                      struct setpay_batch_total *total, const struct setpay_id *after,
-                      struct setpay_batch_admin_res *res)
+static void ask_batch_with(const struct paid *paid, enum setpay_batch_action action, uint32_t batch,
+                           struct setpay_batch_total *totals, size_t count,
+                           const struct setpay_id *after, struct setpay_batch_admin_res *res)
 {
     struct request like;
     struct setpay_batch_admin_req request = {.action = action, .batch = batch};
@@ -624,8 +629,8 @@ static void ask_batch(const struct paid *paid, enum setpay_batch_action action, 
     request.header = like.content.header;
     memcpy(request.brand, like.content.brand, sizeof request.brand);
     memcpy(request.merchant_id, like.content.merchant_id, sizeof request.merchant_id);
-    request.totals = total;
-    request.total_count = total != NULL ? 1 : 0;
+    request.totals = totals;
+    request.total_count = count;
     request.has_after = after != NULL;
     if (after != NULL)
         request.after = *after;
@@ -644,6 +649,13 @@ static void ask_batch(const struct paid *paid, enum setpay_batch_action action, 
     setpay_buffer_clear(&content);
     setpay_buffer_clear(&bytes);
     setpay_buffer_clear(&answer);
+}
+
+static void ask_batch(const struct paid *paid, enum setpay_batch_action action, uint32_t batch,
+                      struct setpay_batch_total *total, const struct setpay_id *after,
+                      struct setpay_batch_admin_res *res)
+{
+    ask_batch_with(paid, action, batch, total, total != NULL ? 1 : 0, after, res);
 }
 
 static uint32_t open_batch(void)
@@ -705,6 +717,40 @@ static void closes_where_both_agree(void **state)
     assert_int_equal(open_batch(), batch + 1);
     step_done(CRED, &paid, &first, 350, 600); /* of the closed one: into the next batch */
     step_done(CAP_REV, &paid, &later, 600, 600);
+    expect_ledger_holds();
+    forget(&paid);
+}
+
+/* As many totals as there are currencies: whatever a merchant took, its batch can be closed. */
+static void closes_a_batch_of_every_currency(void **state)
+{
+    struct setpay_batch_admin_res res;
+    struct paid paid;
+    size_t count = 0;
+    (void)state;
+    for (unsigned numeric = 0; numeric <= 999; numeric++) {
+        const struct setpay_currency *currency = setpay_currency_by_numeric(numeric);
+        if (currency == NULL)
+            continue;
+        if (count++ > 0)
+            forget(&paid);
+        pay_in(&paid, 700, currency->code);
+        step_done(CAP, &paid, &paid.auth.cap_token, 700, 0);
+    }
+    assert_true(count > 150);
+    uint32_t batch = open_batch();
+    ask_batch(&paid, SETPAY_BATCH_QUERY, batch, NULL, NULL, &res);
+    assert_int_equal(res.total_count, count);
+    struct setpay_batch_total *totals = res.totals;
+    res.totals = NULL;
+    setpay_batch_admin_res_clear(&res);
+    ask_batch_with(&paid, SETPAY_BATCH_CLOSE, batch, totals, count, NULL, &res);
+    assert_true(res.agreed);
+    assert_int_equal(res.total_count, count);
+    setpay_batch_admin_res_clear(&res);
+    free(totals);
+    test_daemon_wait_number(&gateway->daemon,
+                            "SELECT COUNT(*) FROM presentment WHERE acknowledged = 0", 0);
     expect_ledger_holds();
     forget(&paid);
 }
@@ -937,6 +983,34 @@ static void posts_what_it_costs(void **state)
     forget(&paid);
 }
 
+/* Interchange of 100 is 0 and the fixed 10: ten credits give back 10, and not 10 each. */
+static void gives_back_what_was_kept(void **state)
+{
+    struct paid paid;
+    struct setpay_id credit = {{0}};
+    (void)state;
+    pay(&paid, 100);
+    struct setpay_id capture = step_done(CAP, &paid, &paid.auth.cap_token, 100, 0);
+#define GIVEN                                                                                      \
+    test_gateway_number(gateway, "SELECT SUM(interchange_minor) FROM step WHERE kind = 2 AND"      \
+                                 " undone = 0 AND payment_id = (SELECT MAX(id) FROM payment)")
+    for (int i = 1; i <= 9; i++) {
+        credit = step_done(CRED, &paid, &capture, 10, 100 - 10 * i);
+        assert_int_equal(GIVEN, i);
+    }
+    step_done(CRED_REV, &paid, &credit, 10, 20);
+    assert_int_equal(GIVEN, 8);
+    step_done(CRED, &paid, &capture, 1, 19);
+    assert_int_equal(GIVEN, 8);
+    step_done(CRED, &paid, &capture, 18, 1);
+    assert_int_equal(GIVEN, 10);
+    step_done(CRED, &paid, &capture, 1, 0);
+    assert_int_equal(GIVEN, 10);
+#undef GIVEN
+    expect_ledger_holds();
+    forget(&paid);
+}
+
 static int open_all(void **state)
 {
     (void)state;
@@ -980,6 +1054,8 @@ int main(void)
         cmocka_unit_test(what_cannot_be_sent_waits),
         cmocka_unit_test(stands_after_a_kill),
         cmocka_unit_test(posts_what_it_costs),
+        cmocka_unit_test(gives_back_what_was_kept),
+        cmocka_unit_test(closes_a_batch_of_every_currency),
     };
     alarm(240);
     if (setpay_secret_system_init() != SETPAY_OK)

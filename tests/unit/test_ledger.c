@@ -6,6 +6,7 @@
 #include "common/store/db.h"
 #include "common/store/store.h"
 #include "gateway/clearing/fees.h"
+#include "gateway/clearing/given_back.h"
 #include "gateway/clearing/ledger.h"
 #include "gateway/payment/payment.h"
 #include "tests/support/test_store.h"
@@ -101,6 +102,106 @@ static void reads_fees(void **state)
     assert_int_equal(setpay_fee_parse("0", "XXY", &fee), SETPAY_E_INVALID);
 }
 
+/* ------------------------------------------------------------------ what comes back */
+
+/* Credits all of it by parts of one size, the last of what is left; what came back in all. */
+static int64_t give_back_all(int64_t captured, int64_t kept, int64_t part)
+{
+    struct setpay_kept_interchange of = {.captured_minor = captured, .kept_minor = kept};
+    while (of.credited_minor < captured) {
+        int64_t left = captured - of.credited_minor;
+        int64_t credit = part < left ? part : left;
+        int64_t given = setpay_given_back(&of, credit);
+        assert_true(given >= 0 && given <= credit);
+        of.credited_minor += credit;
+        of.given_minor += given;
+        assert_true(of.given_minor <= kept);
+    }
+    return of.given_minor;
+}
+
+static void all_of_it_comes_back_and_no_more(void **state)
+{
+    static const struct {
+        int64_t captured, kept, part;
+    } cases[] = {
+        {100, 10, 10},
+        {100, 10, 1},
+        {100, 10, 33},
+        {100, 10, 100},
+        {100, 0, 7},
+        {100, 100, 3},
+        {1, 1, 1},
+        {1, 0, 1},
+        {7, 6, 1},
+        {10, 9, 1},
+        {999983, 2510, 997},
+        {SETPAY_MONEY_MAX_MINOR, SETPAY_MONEY_MAX_MINOR, SETPAY_MONEY_MAX_MINOR / 3},
+        {SETPAY_MONEY_MAX_MINOR, 1, SETPAY_MONEY_MAX_MINOR / 7},
+        {SETPAY_MONEY_MAX_MINOR, SETPAY_MONEY_MAX_MINOR - 1, SETPAY_MONEY_MAX_MINOR - 1},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_int_equal(give_back_all(cases[i].captured, cases[i].kept, cases[i].part),
+                         cases[i].kept);
+}
+
+static void what_comes_back_is_rounded_over_all_credits(void **state)
+{
+    static const struct {
+        struct setpay_kept_interchange of;
+        int64_t credit, given;
+    } cases[] = {
+        {{1000, 1, 0, 0}, 500, 0},   /* 0.5: to 0 */
+        {{1000, 1, 0, 0}, 501, 1},   /* above a half */
+        {{1000, 3, 0, 0}, 500, 2},   /* 1.5: to 2 */
+        {{1000, 5, 0, 0}, 500, 2},   /* 2.5: to 2 */
+        {{1000, 5, 500, 2}, 500, 3}, /* the rest */
+        {{1000, 35, 999, 35}, 1, 0}, {{1000, 35, 0, 0}, 1, 0},
+        {{10, 1, 5, 1}, 1, 0}, /* one was undone: more came back already than is due */
+        {{10, 1, 5, 1}, 5, 0},       {{10, 9, 5, 0}, 2, 2}, /* and less: at most what is credited */
+        {{0, 0, 0, 0}, 1, 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_int_equal(setpay_given_back(&cases[i].of, cases[i].credit), cases[i].given);
+}
+
+/* In whatever order credits are made and undone (from a seed): never more, and in the end all. */
+static void undone_credits_leave_no_remainder(void **state)
+{
+    enum { PARTS = 12, TURNS = 4000 };
+    uint32_t seed = 20261127;
+    (void)state;
+#define NEXT(limit) (seed = seed * 1664525 + 1013904223, (int64_t)((seed >> 8) % (uint32_t)(limit)))
+    for (int turn = 0; turn < TURNS; turn++) {
+        int64_t credits[PARTS], given[PARTS];
+        size_t count = 0;
+        struct setpay_kept_interchange of = {.captured_minor = 1 + NEXT(60)};
+        of.kept_minor = NEXT(of.captured_minor + 1);
+        for (int i = 0; i < 40; i++) {
+            int64_t left = of.captured_minor - of.credited_minor;
+            if (count > 0 && (NEXT(2) == 0 || left == 0 || count == PARTS)) {
+                size_t at = (size_t)NEXT(count);
+                of.credited_minor -= credits[at];
+                of.given_minor -= given[at];
+                credits[at] = credits[--count];
+                given[at] = given[count];
+                continue;
+            }
+            credits[count] = 1 + NEXT(left);
+            given[count] = setpay_given_back(&of, credits[count]);
+            of.credited_minor += credits[count];
+            of.given_minor += given[count++];
+            assert_true(of.given_minor <= of.kept_minor);
+        }
+        if (of.credited_minor < of.captured_minor)
+            of.given_minor += setpay_given_back(&of, of.captured_minor - of.credited_minor);
+        assert_int_equal(of.given_minor, of.kept_minor);
+    }
+#undef NEXT
+}
+
 /* ------------------------------------------------------------------ postings */
 
 static void what_is_undone_leaves_nothing(void **state)
@@ -156,6 +257,32 @@ static enum setpay_error write_step(struct setpay_db *db, void *arg)
         " fee_minor, batch_id, undone, credited_minor, created_ms)"
         " VALUES ($1, 1, 1, 0, 100, 3, 5, 1, 0, 0, 1000)",
         SETPAY_DB_ID(&entry.event)));
+    return setpay_ledger_append(db, &entry);
+}
+
+/* A credit of the fifth capture (100, interchange 3), or the reversal of one. */
+struct credit {
+    int name;
+    int64_t kind, of_id, amount, interchange;
+};
+
+static enum setpay_error write_credit(struct setpay_db *db, void *arg)
+{
+    const struct credit *credit = arg;
+    const struct setpay_charges charges = {credit->interchange, 0};
+    struct setpay_ledger_entry entry = {.time_ms = 2000};
+    memset(entry.event.bytes, credit->name, sizeof entry.event.bytes);
+    strcpy(entry.brand, "visa");
+    strcpy(entry.merchant_id, "shop");
+    strcpy(entry.currency, "EUR");
+    setpay_ledger_post((enum setpay_ledger_kind)credit->kind, credit->amount, &charges, &entry);
+    SETPAY_TRY(setpay_db_run(
+        db,
+        "INSERT INTO step (token, payment_id, kind, of_id, amount_minor, interchange_minor,"
+        " fee_minor, batch_id, undone, credited_minor, created_ms)"
+        " VALUES ($1, 1, $2, $3, $4, $5, 0, 1, 0, 0, 2000)",
+        SETPAY_DB_ID(&entry.event), SETPAY_DB_INT(credit->kind), SETPAY_DB_INT(credit->of_id),
+        SETPAY_DB_INT(credit->amount), SETPAY_DB_INT(credit->interchange)));
     return setpay_ledger_append(db, &entry);
 }
 
@@ -345,15 +472,65 @@ static void every_edit_is_found_and_named(void **state)
                   sizeof edits / sizeof *edits);
 }
 
+/* Steps 11 to 15. What each says and what its entry posts is the same: only the rule shows it. */
+static const struct {
+    struct credit credits[5];
+    const char *words; /* "": it is as it should be */
+} given_back[] = {
+    {{{50, 2, 5, 50, 2},
+      {51, 2, 5, 25, 0},
+      {52, 4, 11, 50, 2},
+      {53, 2, 5, 50, 2},
+      {54, 2, 5, 25, 1}},
+     ""},
+    {{{50, 2, 5, 50, 3}},
+     "step 32323232323232323232323232323232 gives back interchange of 3, expected 2"},
+    {{{50, 2, 5, 50, 1}},
+     "step 32323232323232323232323232323232 gives back interchange of 1, expected 2"},
+    {{{50, 2, 5, 50, 2}, {51, 2, 5, 50, 2}},
+     "step 33333333333333333333333333333333 gives back interchange of 2, expected 1"},
+    {{{50, 2, 5, 50, 2}, {52, 4, 11, 50, 1}},
+     "step 34343434343434343434343434343434 gives back interchange of 1, expected 2"},
+};
+
+static void verify_knows_what_comes_back(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof given_back / sizeof *given_back; i++) {
+        int64_t credited = 0;
+        open_ledger(NULL);
+        for (size_t k = 0; k < 5 && given_back[i].credits[k].name != 0; k++) {
+            struct credit credit = given_back[i].credits[k];
+            credited += credit.kind == 2 ? credit.amount : -credit.amount;
+            assert_int_equal(setpay_store_submit_wait(store, write_credit, &credit), SETPAY_OK);
+        }
+        char sql[80];
+        (void)snprintf(sql, sizeof sql, "UPDATE payment SET credited_minor = %lld",
+                       (long long)credited);
+        edit(sql);
+        struct verified v = look(NULL);
+        assert_string_equal(v.first, given_back[i].words);
+        assert_int_equal(v.findings, given_back[i].words[0] != '\0');
+        /* Of before the rule: it is what it was. */
+        edit("UPDATE given_back_rule SET last_before = 15");
+        assert_int_equal(look(NULL).findings, 0);
+        close_ledger(NULL);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rounds_a_half_to_even),
         cmocka_unit_test(reads_fees),
+        cmocka_unit_test(all_of_it_comes_back_and_no_more),
+        cmocka_unit_test(what_comes_back_is_rounded_over_all_credits),
+        cmocka_unit_test(undone_credits_leave_no_remainder),
         cmocka_unit_test(what_is_undone_leaves_nothing),
         cmocka_unit_test_setup_teardown(a_good_one_verifies, open_ledger, close_ledger),
         cmocka_unit_test_setup_teardown(an_event_is_posted_once, open_ledger, close_ledger),
         cmocka_unit_test_setup_teardown(every_edit_is_found_and_named, open_ledger, close_ledger),
+        cmocka_unit_test(verify_knows_what_comes_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

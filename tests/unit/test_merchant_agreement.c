@@ -544,6 +544,90 @@ static void a_step_waits_for_the_end_of_a_hold(void **state)
     }
 }
 
+/* So it is where another authorisation's hold has ended: a capture, too, waits for that. */
+static void a_step_waits_for_the_end_of_another_hold(void **state)
+{
+    static const enum setpay_merchant_step_kind kinds[] = {CAPTURE, SETPAY_MERCHANT_STEP_CREDIT};
+    (void)state;
+    for (size_t i = 0; i < COUNT(kinds); i++) {
+        struct world w = agreed(SETPAY_TERMS_SPLIT, 0, 1000, 0);
+        const struct setpay_merchant_step_outcome refused = {.code = SETPAY_WIRE_EXPIRED};
+        struct setpay_auth_res later = approval(300, NOW_MS + DAYS(6), false);
+        bool again;
+        w.purchase.approved_minor = w.purchase.first_minor = 600;
+        struct setpay_merchant_step *second = append(&w, AUTHORISE, 0, 300, false);
+        answered(&w, &later);
+        const struct setpay_step_done done = {.amount = {200, "EUR"}, .id = test_id(0x99)};
+        const struct setpay_merchant_step_outcome captured = {.done = &done};
+        append(&w, CAPTURE, second->id, 200, false);
+        assert_int_equal(
+            setpay_merchant_step_apply(&captured, NOW_MS + DAYS(6), &w.purchase, w.steps, &again),
+            SETPAY_OK);
+        struct setpay_merchant_step *step =
+            append(&w, kinds[i], kinds[i] == CAPTURE ? second->id : 2, 50, false);
+        assert_int_equal(
+            setpay_merchant_step_apply(&refused, NOW_MS + DAYS(7), &w.purchase, w.steps, &again),
+            SETPAY_OK);
+        assert_true(again);
+        assert_int_equal(step->state, SETPAY_MERCHANT_STEP_ASKING);
+        const struct setpay_merchant_step *first = setpay_merchant_step_first(w.steps);
+        assert_int_equal(first->kind, SETPAY_MERCHANT_STEP_RELEASE);
+        assert_int_equal(first->of_id, 0);
+        assert_int_equal(first->amount_minor, 600);
+        forget(&w);
+    }
+}
+
+/* What goes first may have been asked for while another step was at the gateway. */
+static void an_answer_is_of_the_step_that_was_asked(void **state)
+{
+    struct world w = agreed(SETPAY_TERMS_SPLIT, 0, 1000, 0);
+    const struct setpay_step_done done = {.amount = {400, "EUR"}, .id = test_id(0x99)};
+    struct setpay_merchant_step_outcome captured = {.done = &done};
+    bool again;
+    (void)state;
+    struct setpay_merchant_step *step = append(&w, CAPTURE, 0, 400, false);
+    append(&w, SETPAY_MERCHANT_STEP_RELEASE, 0, 600, false)->urgent = true;
+    captured.step_id = step->id;
+    assert_int_equal(setpay_merchant_step_apply(&captured, NOW_MS, &w.purchase, w.steps, &again),
+                     SETPAY_OK);
+    assert_int_equal(step->state, SETPAY_MERCHANT_STEP_DONE);
+    assert_int_equal(w.purchase.captured_minor, 400);
+    assert_int_equal(setpay_merchant_step_first(w.steps)->kind, SETPAY_MERCHANT_STEP_RELEASE);
+    assert_int_equal(setpay_merchant_step_apply(&captured, NOW_MS, &w.purchase, w.steps, &again),
+                     SETPAY_E_STATE); /* it is done */
+    forget(&w);
+}
+
+/* A release of a hold that has ended goes before what else waits, once nothing is at the gateway
+ * that could change how much it is of. */
+static void an_ended_hold_goes_first_once_it_is_certain(void **state)
+{
+    struct world w = agreed(SETPAY_TERMS_SPLIT, 0, 1000, 0);
+    const struct setpay_merchant_step_outcome refused = {.code = SETPAY_WIRE_EXPIRED};
+    bool again;
+    (void)state;
+    append(&w, CAPTURE, 0, 400, false);
+    append(&w, AUTHORISE, 0, 100, false);
+    struct setpay_merchant_step *release = append(&w, SETPAY_MERCHANT_STEP_RELEASE, 0, 1000, false);
+    assert_int_equal(setpay_merchant_step_first(w.steps)->kind, CAPTURE);
+    assert_int_equal(
+        setpay_merchant_step_apply(&refused, NOW_MS + DAYS(7), &w.purchase, w.steps, &again),
+        SETPAY_OK);
+    assert_true(release->urgent);
+    assert_ptr_equal(setpay_merchant_step_first(w.steps), release);
+    forget(&w);
+    w = agreed(SETPAY_TERMS_SPLIT, 0, 1000, 0); /* one that the store wished for waits its turn */
+    append(&w, CAPTURE, 0, 400, false);
+    append(&w, AUTHORISE, 0, 100, false);
+    release = append(&w, SETPAY_MERCHANT_STEP_RELEASE, 0, 1000, false);
+    assert_int_equal(
+        setpay_merchant_step_apply(&refused, NOW_MS + DAYS(1), &w.purchase, w.steps, &again),
+        SETPAY_OK);
+    assert_false(release->urgent);
+    forget(&w);
+}
+
 /* ------------------------------------------------------------------ words of a command line */
 
 static void terms_are_read_from_a_text(void **state)
@@ -596,6 +680,9 @@ int main(void)
         cmocka_unit_test(each_authorisation_is_counted_by_itself),
         cmocka_unit_test(an_undone_sale_is_released_first),
         cmocka_unit_test(a_step_waits_for_the_end_of_a_hold),
+        cmocka_unit_test(a_step_waits_for_the_end_of_another_hold),
+        cmocka_unit_test(an_answer_is_of_the_step_that_was_asked),
+        cmocka_unit_test(an_ended_hold_goes_first_once_it_is_certain),
         cmocka_unit_test(terms_are_read_from_a_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

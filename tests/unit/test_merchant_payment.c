@@ -418,7 +418,7 @@ static void a_reversal_leaves_nothing(void **state)
     assert_int_equal(setpay_merchant_auth_res_apply(&a.answer, NOW_MS, purchase), SETPAY_OK);
     purchase->state = SETPAY_PURCHASE_REVERSING;
     assert_int_equal(setpay_merchant_auth_rev_res_check(purchase, "shop-1",
-                                                        setpay_merchant_held(purchase), &answer),
+                                                        setpay_merchant_held(purchase), 0, &answer),
                      SETPAY_OK);
     uint8_t *const bytes[] = {&answer.xid.bytes[3],
                               &answer.pomd.bytes[3],
@@ -431,10 +431,18 @@ static void a_reversal_leaves_nothing(void **state)
     for (size_t i = 0; i < COUNT(bytes); i++) {
         *bytes[i] ^= 1;
         assert_int_equal(setpay_merchant_auth_rev_res_check(
-                             purchase, "shop-1", setpay_merchant_held(purchase), &answer),
+                             purchase, "shop-1", setpay_merchant_held(purchase), 0, &answer),
                          SETPAY_E_AUTH_MISMATCH);
         *bytes[i] ^= 1;
     }
+    answer.amount.minor = 1; /* of a part, what is left has to be ours too */
+    answer.remaining.minor = setpay_merchant_held(purchase) - 1;
+    assert_int_equal(
+        setpay_merchant_auth_rev_res_check(purchase, "shop-1", 1, answer.remaining.minor, &answer),
+        SETPAY_OK);
+    assert_int_equal(setpay_merchant_auth_rev_res_check(purchase, "shop-1", 1,
+                                                        answer.remaining.minor - 1, &answer),
+                     SETPAY_E_AUTH_MISMATCH);
     assert_int_equal(setpay_merchant_auth_rev_res_apply(NOW_MS, purchase), SETPAY_OK);
     assert_int_equal(purchase->state, SETPAY_PURCHASE_REVERSED);
     assert_true(setpay_merchant_is_answerable(purchase));

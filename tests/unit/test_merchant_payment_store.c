@@ -38,8 +38,8 @@ static const struct setpay_store_migration steps[] = {
             SETPAY_PART_SCHEMA SETPAY_PART_SETTLED_SCHEMA SETPAY_PURCHASE_SCHEMA
                 SETPAY_MERCHANT_STEP_SCHEMA SETPAY_MERCHANT_BATCH_SCHEMA SETPAY_EVENT_SCHEMA
                     SETPAY_EVENT_TO_SEND_SCHEMA SETPAY_WEBHOOK_SCHEMA SETPAY_DELIVERY_SCHEMA
-                        SETPAY_MERCHANT_SALE_SCHEMA SETPAY_MERCHANT_AGREEMENT_SCHEMA
-                            SETPAY_ORDER_TERMS_SCHEMA},
+                        SETPAY_MERCHANT_SALE_SCHEMA SETPAY_MERCHANT_PART_RELEASE_SCHEMA
+                            SETPAY_MERCHANT_AGREEMENT_SCHEMA SETPAY_ORDER_TERMS_SCHEMA},
     {0, NULL},
 };
 static const struct setpay_store_schema schema = {.name = "merchant", .steps = steps};

@@ -8,6 +8,7 @@
 #include "merchant/payment/batch_store.h"
 #include "merchant/payment/port.h"
 #include "merchant/payment/step.h"
+#include "merchant/payment/together.h"
 #include "merchant/store/catalogue_schema.h"
 #include "merchant/store/order.h"
 #include "merchant/store/part.h"
@@ -418,6 +419,69 @@ static void another_refusal_is_no_answer(void **state)
     free(w.steps);
 }
 
+/* One request of several purchases: as many answers as steps, and this purchase's among them, once.
+ */
+static void an_answer_to_many_has_each_once(void **state)
+{
+    enum { ASKED = 3 };
+    static const struct {
+        uint8_t done[ASKED + 1], refused[ASKED + 1]; /* xids; 0: the end */
+        enum setpay_error error;
+        bool is_done;
+    } rows[] = {
+        {{1, 2, 3}, {0}, SETPAY_OK, true},
+        {{1}, {3, 2}, SETPAY_OK, false},
+        {{3}, {1, 2}, SETPAY_OK, false},
+        {{1, 3}, {0}, SETPAY_E_AUTH_MISMATCH, false},       /* one is missing */
+        {{1, 3}, {4}, SETPAY_E_AUTH_MISMATCH, false},       /* it is another's */
+        {{2, 2}, {3}, SETPAY_E_AUTH_MISMATCH, false},       /* twice */
+        {{2, 1}, {2}, SETPAY_E_AUTH_MISMATCH, false},       /* both done and refused */
+        {{1, 2, 3, 4}, {0}, SETPAY_E_AUTH_MISMATCH, false}, /* more than was asked */
+        {{0}, {0}, SETPAY_E_AUTH_MISMATCH, false},
+    };
+    const struct setpay_id own = test_id(2);
+    struct setpay_merchant_ask ask;
+    struct setpay_step steps[ASKED];
+    (void)state;
+    for (size_t i = 0; i < ASKED; i++)
+        steps[i] = (struct setpay_step){
+            .xid = test_id((uint8_t)(i + 1)), .of = test_id(9), .amount = {100, "EUR"}};
+    const struct setpay_step_req many = {
+        .header = {.rrpid = test_id(7),
+                   .date_ms = NOW_MS,
+                   .has_sender = true,
+                   .sender = test_digest(1),
+                   .has_receiver = true,
+                   .receiver = test_digest(2)},
+        .brand = "visa",
+        .merchant_id = "shop-1",
+        .steps = steps,
+        .step_count = ASKED,
+    };
+    setpay_merchant_ask_init(&ask);
+    assert_int_equal(setpay_step_req_build(&many, &ask.content), SETPAY_OK);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct setpay_step_done done[ASKED + 1] = {{.amount = {0}}};
+        struct setpay_step_refused refused[ASKED + 1] = {{.code = 0}};
+        struct setpay_step_res answer = {.done = done, .refused = refused};
+        while (answer.done_count <= ASKED && rows[i].done[answer.done_count] != 0) {
+            done[answer.done_count].xid = test_id(rows[i].done[answer.done_count]);
+            answer.done_count++;
+        }
+        while (answer.refused_count <= ASKED && rows[i].refused[answer.refused_count] != 0) {
+            refused[answer.refused_count].xid = test_id(rows[i].refused[answer.refused_count]);
+            answer.refused_count++;
+        }
+        assert_int_equal(setpay_merchant_together_pick(&ask, &own, &answer), rows[i].error);
+        if (rows[i].error != SETPAY_OK)
+            continue;
+        assert_int_equal(answer.done_count, rows[i].is_done ? 1 : 0);
+        assert_int_equal(answer.refused_count, rows[i].is_done ? 0 : 1);
+        assert_true(setpay_id_equal(rows[i].is_done ? &done[0].xid : &refused[0].xid, &own));
+    }
+    setpay_merchant_ask_clear(&ask);
+}
+
 /* What the gateway's present trouble is, is no word about the step; all else ends it. */
 static void which_refusals_are_for_now(void **state)
 {
@@ -439,7 +503,8 @@ static const struct setpay_store_migration migrations[] = {
     {1, SETPAY_ORDER_SCHEMA SETPAY_SHIP_TO_SCHEMA SETPAY_CATALOGUE_SCHEMA SETPAY_PART_SCHEMA
             SETPAY_PART_SETTLED_SCHEMA SETPAY_PURCHASE_SCHEMA},
     {2, SETPAY_MERCHANT_STEP_SCHEMA SETPAY_MERCHANT_BATCH_SCHEMA SETPAY_MERCHANT_SALE_SCHEMA
-            SETPAY_MERCHANT_AGREEMENT_SCHEMA SETPAY_ORDER_TERMS_SCHEMA},
+            SETPAY_MERCHANT_PART_RELEASE_SCHEMA SETPAY_MERCHANT_AGREEMENT_SCHEMA
+                SETPAY_ORDER_TERMS_SCHEMA},
     {3,
      SETPAY_EVENT_SCHEMA SETPAY_EVENT_TO_SEND_SCHEMA SETPAY_WEBHOOK_SCHEMA SETPAY_DELIVERY_SCHEMA},
     {0, NULL},
@@ -552,7 +617,155 @@ static void a_void_waits_its_turn(void **state)
     assert_int_equal(r->w.steps->count, 2);
     assert_int_equal(r->w.steps->list[1].kind, RELEASE);
     assert_int_equal(r->w.steps->list[1].amount_minor, 400);
+    assert_false(r->w.steps->list[1].part);
     assert_int_equal(r->w.purchase.state, SETPAY_PURCHASE_STEPPING);
+}
+
+/* What waits to be given up is not captured, nor given up again, and the rest is still to be had.
+ */
+static void a_part_is_given_up_once(void **state)
+{
+    static const struct {
+        enum setpay_merchant_step_kind kind;
+        int64_t minor;
+        enum setpay_error error;
+    } wishes[] = {
+        {RELEASE, 1001, SETPAY_E_AMOUNT_LIMIT},
+        {RELEASE, -1, SETPAY_E_AMOUNT_LIMIT},
+        {RELEASE, 300, SETPAY_OK},
+        {CAPTURE, 701, SETPAY_E_AMOUNT_LIMIT},
+        {CAPTURE, 600, SETPAY_OK},
+        {RELEASE, 101, SETPAY_E_AMOUNT_LIMIT},
+        {RELEASE, 100, SETPAY_OK},
+        {RELEASE, 1, SETPAY_E_AMOUNT_LIMIT},
+        {RELEASE, 0, SETPAY_E_AMOUNT_LIMIT},
+        {CAPTURE, 1, SETPAY_E_AMOUNT_LIMIT},
+    };
+    struct rows *r = *state;
+    assert_int_equal(setpay_store_submit_wait(r->store, insert_purchase, r), SETPAY_OK);
+    for (size_t i = 0; i < COUNT(wishes); i++) {
+        struct wish wish = {.r = r,
+                            .wish = {.xid = r->w.purchase.xid,
+                                     .kind = wishes[i].kind,
+                                     .amount_minor = wishes[i].minor}};
+        assert_int_equal(setpay_store_submit_wait(r->store, make_wish, &wish), wishes[i].error);
+    }
+    assert_int_equal(setpay_store_submit_wait(r->store, read_rows, r), SETPAY_OK);
+    assert_int_equal(r->w.steps->count, 3);
+    assert_true(r->w.steps->list[0].part);
+    assert_int_equal(r->w.steps->list[0].amount_minor, 300);
+    assert_int_equal(r->w.steps->list[2].amount_minor, 100);
+}
+
+/* ------------------------------------------------------------------ an agreement that is ended */
+
+/* A purchase of a split, authorised for 600 of 1000, with an agreement. */
+static enum setpay_error insert_agreed(struct setpay_db *db, void *arg)
+{
+    struct rows *r = arg;
+    struct setpay_merchant_purchase *purchase = &r->w.purchase;
+    purchase->terms.kind = SETPAY_TERMS_SPLIT;
+    purchase->approved_minor = 600;
+    purchase->first_minor = 600;
+    SETPAY_TRY(insert_purchase(db, r));
+    const struct setpay_merchant_agreement agreement = {
+        .purchase_id = purchase->id,
+        .has_auth_token = true,
+        .auth_token = test_id(0x61),
+        .schedule = SETPAY_SCHEDULE_MANUAL,
+        .taken_count = 1,
+        .last_ms = NOW_MS,
+        .created_ms = NOW_MS,
+    };
+    return setpay_merchant_agreement_insert(db, &agreement);
+}
+
+static enum setpay_error wish_for_another(struct setpay_db *db, void *arg)
+{
+    struct rows *r = arg;
+    int64_t number;
+    return setpay_merchant_payment_port.authorise(db, &r->w.purchase.xid, 300, false, NOW_MS,
+                                                  &number);
+}
+
+static enum setpay_error end_agreement(struct setpay_db *db, void *arg)
+{
+    struct rows *r = arg;
+    return setpay_merchant_payment_port.end_agreement(db, &r->w.purchase.xid, NOW_MS + 5);
+}
+
+/* Its request is kept: it may have left. */
+static enum setpay_error keep_request(struct setpay_db *db, void *arg)
+{
+    struct rows *r = arg;
+    struct setpay_merchant_ask ask;
+    setpay_merchant_ask_init(&ask);
+    ask.kind = SETPAY_ASK_FURTHER;
+    ask.rrpid = test_id(0x71);
+    ask.created_ms = NOW_MS;
+    ask.step_id = r->w.steps->list[r->w.steps->count - 1].id;
+    ask.signature.size = 8;
+    enum setpay_error error = setpay_buffer_append(&ask.content, setpay_view_string("content"));
+    if (error == SETPAY_OK)
+        error = setpay_merchant_ask_insert(db, r->w.purchase.id, &ask);
+    setpay_merchant_ask_clear(&ask);
+    return error;
+}
+
+static void run(struct rows *r, enum setpay_error (*operation)(struct setpay_db *db, void *arg),
+                enum setpay_error expected)
+{
+    assert_int_equal(setpay_store_submit_wait(r->store, operation, r), expected);
+    assert_int_equal(setpay_store_submit_wait(r->store, read_rows, r), SETPAY_OK);
+}
+
+/* A payment that waits does not come after the store has ended what it is of. */
+static void what_waits_is_withdrawn(void **state)
+{
+    struct rows *r = *state;
+    run(r, insert_agreed, SETPAY_OK);
+    run(r, wish_for_another, SETPAY_OK);
+    assert_int_equal(r->w.purchase.state, SETPAY_PURCHASE_STEPPING);
+    int64_t version = r->w.purchase.version;
+    run(r, end_agreement, SETPAY_OK);
+    assert_int_equal(r->w.steps->count, 1);
+    assert_int_equal(r->w.steps->list[0].state, SETPAY_MERCHANT_STEP_REFUSED);
+    assert_int_equal(r->w.steps->list[0].code, SETPAY_WIRE_AGREEMENT);
+    assert_int_equal(r->w.steps->list[0].decided_ms, NOW_MS + 5);
+    assert_int_equal(r->w.purchase.state, SETPAY_PURCHASE_AUTHORISED);
+    assert_true(r->w.purchase.version > version);
+    run(r, end_agreement, SETPAY_OK); /* again */
+    run(r, wish_for_another, SETPAY_E_STATE);
+    assert_int_equal(r->w.steps->count, 1);
+}
+
+/* Behind a capture that goes on. */
+static void what_waits_behind_others_is_withdrawn(void **state)
+{
+    struct rows *r = *state;
+    struct wish wish = {.r = r};
+    run(r, insert_agreed, SETPAY_OK);
+    wish.wish =
+        (struct setpay_step_wish){.xid = r->w.purchase.xid, .kind = CAPTURE, .amount_minor = 100};
+    assert_int_equal(setpay_store_submit_wait(r->store, make_wish, &wish), SETPAY_OK);
+    run(r, wish_for_another, SETPAY_OK);
+    run(r, end_agreement, SETPAY_OK);
+    assert_int_equal(r->w.steps->list[0].state, SETPAY_MERCHANT_STEP_ASKING);
+    assert_int_equal(r->w.steps->list[1].state, SETPAY_MERCHANT_STEP_REFUSED);
+    assert_int_equal(r->w.purchase.state, SETPAY_PURCHASE_STEPPING);
+}
+
+/* What has left is awaited: nobody knows what became of it. */
+static void what_has_left_is_awaited(void **state)
+{
+    struct rows *r = *state;
+    run(r, insert_agreed, SETPAY_OK);
+    run(r, wish_for_another, SETPAY_OK);
+    run(r, keep_request, SETPAY_OK);
+    run(r, end_agreement, SETPAY_OK);
+    assert_int_equal(r->w.steps->list[0].state, SETPAY_MERCHANT_STEP_ASKING);
+    assert_int_equal(r->w.purchase.state, SETPAY_PURCHASE_STEPPING);
+    run(r, wish_for_another, SETPAY_E_STATE);
 }
 
 /* ------------------------------------------------------------------ batches */
@@ -646,10 +859,16 @@ int main(void)
         cmocka_unit_test(steps_have_room),
         cmocka_unit_test(another_answer_is_no_answer),
         cmocka_unit_test(another_refusal_is_no_answer),
+        cmocka_unit_test(an_answer_to_many_has_each_once),
         cmocka_unit_test(which_refusals_are_for_now),
         cmocka_unit_test_setup_teardown(two_clients_get_no_more_than_there_is, open_rows,
                                         close_rows),
         cmocka_unit_test_setup_teardown(a_void_waits_its_turn, open_rows, close_rows),
+        cmocka_unit_test_setup_teardown(a_part_is_given_up_once, open_rows, close_rows),
+        cmocka_unit_test_setup_teardown(what_waits_is_withdrawn, open_rows, close_rows),
+        cmocka_unit_test_setup_teardown(what_waits_behind_others_is_withdrawn, open_rows,
+                                        close_rows),
+        cmocka_unit_test_setup_teardown(what_has_left_is_awaited, open_rows, close_rows),
         cmocka_unit_test_setup_teardown(a_batch_is_closed_once, open_rows, close_rows),
         cmocka_unit_test(items_that_differ_are_named),
     };

@@ -75,6 +75,25 @@ static void a_good_file_is_good(void **state)
     json_decref(file);
 }
 
+/* A purchase may have more receipts than one answer has room for, and its export has them all. */
+static void many_receipts_are_verified(void **state)
+{
+    struct setpay_wallet_verdict verdict = {0};
+    const struct test_export_knobs many = {.captures = 200};
+    const struct test_export_knobs most = {.captures = SETPAY_WALLET_EXPORT_RECEIPTS -
+                                                       TEST_EXPORT_RECEIPTS + 1};
+    json_t *file = test_export_make(&many);
+    (void)state;
+    OK(test_export_check(file, &verdict));
+    assert_string_equal(proven(&verdict, "chain"),
+                        "203 receipts, each naming the one before, and adding up: authorised "
+                        "12.50 EUR, captured 9.00 EUR, refunded 1.00 EUR");
+    setpay_wallet_verdict_clear(&verdict);
+    json_array_remove(json_object_get(file, "receipts"), 150); /* a gap is one, wherever it is */
+    test_export_refuses(file, SETPAY_E_RECEIPT, "receipts[150]");
+    test_export_refuses(test_export_make(&most), SETPAY_E_EVIDENCE, "receipts");
+}
+
 /* Without a root of one's own the file's is taken, and named. */
 static void without_a_root_its_own_is_named(void **state)
 {
@@ -525,6 +544,7 @@ static void add(const char *prefix, const char *what, CMUnitTestFunction test, c
 int main(void)
 {
     add("", "a good file is good", a_good_file_is_good, NULL);
+    add("", "without a root, its own is named", many_receipts_are_verified, NULL);
     add("", "without a root, its own is named", without_a_root_its_own_is_named, NULL);
     add("", "a whole forgery", a_whole_forgery_is_refused_by_the_root, NULL);
     add("", "a shorter chain is what it was", a_shorter_chain_is_what_it_was, NULL);

@@ -46,6 +46,7 @@ static const struct setpay_http_route routes[] = {
     {SETPAY_HTTP_POST, SETPAY_API_PREFIX "/orders/{id}/undo", setpay_api_on_order_undo},
     {SETPAY_HTTP_POST, SETPAY_API_PREFIX "/orders/{id}/authorise", setpay_api_on_order_authorise},
     {SETPAY_HTTP_POST, SETPAY_API_PREFIX "/orders/{id}/end-agreement", setpay_api_on_order_end},
+    {SETPAY_HTTP_POST, SETPAY_API_PREFIX "/captures", setpay_api_on_captures},
     {SETPAY_HTTP_POST, SETPAY_API_PREFIX "/batches/close", setpay_api_on_batch_close},
     {SETPAY_HTTP_GET, SETPAY_API_PREFIX "/batches", setpay_api_on_batch_list},
     SETPAY_API_SHOP_ROUTES(SHOP_ROUTE){SETPAY_HTTP_GET,

@@ -20,6 +20,7 @@
 
 /* Each is a note of one operation (SETPAY_LIMIT_STORE_NOTES). */
 #define SETPAY_API_BATCHES_AT_ONCE 16
+#define SETPAY_API_ASKED_SIZE 32 /* of each, in the mark of a call */
 
 struct setpay_api_call;
 
@@ -78,7 +79,7 @@ struct setpay_api_call {
     enum setpay_error (*finish)(struct setpay_db *db, struct setpay_api_call *call);
     /* What a mark keeps of a call that moves money, so that the same request again asks for
      * nothing: the effect writes it, resume reads it into the call, which then waits. */
-    uint8_t asked[SETPAY_API_BATCHES_AT_ONCE * sizeof(struct setpay_id)];
+    uint8_t asked[SETPAY_API_BATCHES_AT_ONCE * SETPAY_API_ASKED_SIZE];
     size_t asked_size;
     enum setpay_error (*resume)(struct setpay_api_call *call, struct setpay_view asked);
     struct setpay_id xid;                               /* of the purchase */
@@ -184,6 +185,26 @@ setpay_http_handler_fn setpay_api_on_order_end;
 setpay_http_handler_fn setpay_api_on_order_refund;
 setpay_http_handler_fn setpay_api_on_order_ship;
 setpay_http_handler_fn setpay_api_on_order_undo;
+/* A step of the order's money, asked for by a body of which it takes ownership; the call
+ * goes on by itself, or is refused and freed. */
+void setpay_api_begin_step(struct setpay_http_request *request, struct setpay_api_call *call,
+                           enum setpay_order_step_action action, json_t *body);
+
+/* What came of steps, in an answer: the order, or the problem of the first that was refused. */
+enum setpay_error setpay_api_answer_steps(struct setpay_api_answer *answer,
+                                          const struct setpay_order_view *view, int64_t first_step,
+                                          int64_t last_step, bool under_way,
+                                          const char *public_host) SETPAY_MUST_CHECK;
+/* The problem that an error of setpay_order_step is; returns the error where it is none. */
+enum setpay_error
+setpay_api_answer_step_error(struct setpay_api_answer *answer, enum setpay_order_step_action action,
+                             const char *order_id, const struct setpay_step_request *step,
+                             enum setpay_error error, const struct setpay_order_result *result,
+                             int64_t left_minor) SETPAY_MUST_CHECK;
+
+/* ---- captures.c */
+
+setpay_http_handler_fn setpay_api_on_captures;
 
 /* ---- batches.c */
 

@@ -171,15 +171,11 @@ void setpay_api_refuse_field(struct setpay_api_call *call, const struct setpay_j
     setpay_api_call_free(call);
 }
 
-static void on_action(struct setpay_http_request *request, struct setpay_api *api,
-                      enum setpay_order_action action)
+static void begin_action(struct setpay_http_request *request, struct setpay_api_call *call,
+                         enum setpay_order_action action, json_t *body)
 {
     static const char *const none[] = {NULL};
     struct setpay_json_fault fault = {.field = ""};
-    json_t *body = NULL;
-    struct setpay_api_call *call = setpay_api_call_new(api, request, true, &body);
-    if (call == NULL)
-        return;
     const char *order_id = setpay_http_request_param(request, "id");
     enum setpay_error error = setpay_json_members_check(body, none, "", &fault);
     json_decref(body);
@@ -196,9 +192,26 @@ static void on_action(struct setpay_http_request *request, struct setpay_api *ap
     }
 }
 
+static void on_action(struct setpay_http_request *request, struct setpay_api *api,
+                      enum setpay_order_action action)
+{
+    json_t *body = NULL;
+    struct setpay_api_call *call = setpay_api_call_new(api, request, true, &body);
+    if (call != NULL)
+        begin_action(request, call, action, body);
+}
+
+/* Of a part it is a step of the order's money, like a capture. */
 void setpay_api_on_order_void(struct setpay_http_request *request, void *arg)
 {
-    on_action(request, arg, SETPAY_ORDER_VOID);
+    json_t *body = NULL;
+    struct setpay_api_call *call = setpay_api_call_new(arg, request, true, &body);
+    if (call == NULL)
+        return;
+    if (json_object_get(body, "amount") != NULL)
+        setpay_api_begin_step(request, call, SETPAY_ORDER_GIVE_UP, body);
+    else
+        begin_action(request, call, SETPAY_ORDER_VOID, body);
 }
 
 void setpay_api_on_order_end(struct setpay_http_request *request, void *arg)

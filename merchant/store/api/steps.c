@@ -13,19 +13,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum setpay_error setpay_api_answer_steps(struct setpay_api_answer *answer,
+                                          const struct setpay_order_view *view, int64_t first_step,
+                                          int64_t last_step, bool under_way,
+                                          const char *public_host)
+{
+    const struct setpay_step_view *refused = setpay_order_refused_step(view, first_step, last_step);
+    char words[256];
+    if (refused == NULL || under_way)
+        return setpay_api_answer_order(answer, under_way ? 202 : 200, view, public_host);
+    setpay_order_refused_explain(view, refused, words, sizeof words);
+    return setpay_api_answer_problem(
+        answer, refused->declined ? SETPAY_API_DECLINED : SETPAY_API_STEP_REFUSED, NULL, words);
+}
+
 static enum setpay_error answer_view(struct setpay_api_call *call,
                                      const struct setpay_order_view *view, bool under_way)
 {
-    const struct setpay_step_view *refused =
-        setpay_order_refused_step(view, call->first_step, call->last_step);
-    char words[256];
-    if (refused == NULL || under_way)
-        return setpay_api_answer_order(&call->answer, under_way ? 202 : 200, view,
-                                       call->api->options.public_host);
-    setpay_order_refused_explain(view, refused, words, sizeof words);
-    return setpay_api_answer_problem(
-        &call->answer, refused->declined ? SETPAY_API_DECLINED : SETPAY_API_STEP_REFUSED, NULL,
-        words);
+    return setpay_api_answer_steps(&call->answer, view, call->first_step, call->last_step,
+                                   under_way, call->api->options.public_host);
 }
 
 static enum setpay_error finish(struct setpay_db *db, struct setpay_api_call *call)
@@ -69,8 +75,11 @@ static enum setpay_api_problem problem_of(enum setpay_error error)
     }
 }
 
-static enum setpay_error refuse(struct setpay_api_call *call, enum setpay_error error,
-                                const struct setpay_order_result *result, int64_t left_minor)
+enum setpay_error
+setpay_api_answer_step_error(struct setpay_api_answer *answer, enum setpay_order_step_action action,
+                             const char *order_id, const struct setpay_step_request *step,
+                             enum setpay_error error, const struct setpay_order_result *result,
+                             int64_t left_minor)
 {
     const struct setpay_order_view *view = &result->view;
     const struct setpay_json_fault *fault = &result->fault;
@@ -85,14 +94,13 @@ static enum setpay_error refuse(struct setpay_api_call *call, enum setpay_error 
     if (fault->field[0] != '\0') {
         char both[sizeof fault->field + sizeof fault->words + 2];
         (void)snprintf(both, sizeof both, "%s: %s", fault->field, fault->words);
-        return setpay_api_answer_problem(&call->answer, problem, fault->field, both);
+        return setpay_api_answer_problem(answer, problem, fault->field, both);
     }
     if (problem == SETPAY_API_NO_ORDER)
-        (void)snprintf(words, sizeof words, "there is no order %s", call->order_id);
+        (void)snprintf(words, sizeof words, "there is no order %s", order_id);
     else
-        setpay_order_step_explain(call->step_action, &call->step, error, view, left_minor, words,
-                                  sizeof words);
-    return setpay_api_answer_problem(&call->answer, problem, field, words);
+        setpay_order_step_explain(action, step, error, view, left_minor, words, sizeof words);
+    return setpay_api_answer_problem(answer, problem, field, words);
 }
 
 #define ASKED_SIZE 32
@@ -135,7 +143,8 @@ static enum setpay_error effect(struct setpay_db *db, struct setpay_api_call *ca
         call->waiting = true;
         note_asked(call);
     } else if (result.first_step == 0) {
-        error = refuse(call, error, &result, left_minor);
+        error = setpay_api_answer_step_error(&call->answer, call->step_action, call->order_id,
+                                             &call->step, error, &result, left_minor);
     }
     setpay_order_view_clear(&result.view);
     return error;
@@ -168,15 +177,10 @@ static enum setpay_error read_body(struct setpay_api_call *call,
                                      action == SETPAY_ORDER_UNDO, &call->step, fault);
 }
 
-static void on_step(struct setpay_http_request *request, struct setpay_api *api,
-                    enum setpay_order_step_action action)
+void setpay_api_begin_step(struct setpay_http_request *request, struct setpay_api_call *call,
+                           enum setpay_order_step_action action, json_t *body)
 {
     struct setpay_json_fault fault = {.field = ""};
-    json_t *body = NULL;
-    struct setpay_api_call *call =
-        setpay_api_call_new(api, request, action != SETPAY_ORDER_UNDO, &body);
-    if (call == NULL)
-        return;
     const char *order_id = setpay_http_request_param(request, "id");
     enum setpay_error error = read_body(call, action, body, &fault);
     json_decref(body);
@@ -193,6 +197,16 @@ static void on_step(struct setpay_http_request *request, struct setpay_api *api,
         memcpy(call->order_id, order_id, strlen(order_id) + 1);
         setpay_api_call_submit(call);
     }
+}
+
+static void on_step(struct setpay_http_request *request, struct setpay_api *api,
+                    enum setpay_order_step_action action)
+{
+    json_t *body = NULL;
+    struct setpay_api_call *call =
+        setpay_api_call_new(api, request, action != SETPAY_ORDER_UNDO, &body);
+    if (call != NULL)
+        setpay_api_begin_step(request, call, action, body);
 }
 
 void setpay_api_on_order_capture(struct setpay_http_request *request, void *arg)

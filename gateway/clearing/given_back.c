@@ -1,0 +1,106 @@
+/*
+ * The rule, and the walk that computes it again: through the credits of one capture after the
+ * other, each in the order in which they were booked.
+ */
+#include "gateway/clearing/given_back.h"
+
+#include <stdbool.h>
+
+/* kept * credited / captured, a half to the even one: as fees are rounded. 64 bits would not hold
+ * the product. */
+static int64_t share(const struct setpay_kept_interchange *of, int64_t credited_minor)
+{
+    __extension__ typedef __int128 wide;
+    wide parts = (wide)of->kept_minor * credited_minor;
+    int64_t whole = (int64_t)(parts / of->captured_minor);
+    wide twice = 2 * (parts % of->captured_minor);
+    return twice > of->captured_minor || (twice == of->captured_minor && whole % 2 != 0) ? whole + 1
+                                                                                         : whole;
+}
+
+int64_t setpay_given_back(const struct setpay_kept_interchange *of, int64_t credit_minor)
+{
+    if (of->captured_minor <= 0)
+        return 0;
+    int64_t more = share(of, of->credited_minor + credit_minor) - of->given_minor;
+    /* Where one in the middle was undone, those that stand may have given back more or less than
+     * their share: the next ones make up for it. */
+    if (more < 0)
+        return 0;
+    return more > credit_minor ? credit_minor : more;
+}
+
+/* ------------------------------------------------------------------ looking again */
+
+struct walk {
+    struct setpay_look *look;
+    int64_t last_before; /* the last step of before the rule */
+    int64_t capture_id;
+    struct setpay_kept_interchange of;
+};
+
+struct row {
+    int64_t id, amount_minor, interchange_minor, undone_minor;
+    bool undoes;
+    char token[33];
+};
+
+static void check_row(struct walk *walk, const struct row *row)
+{
+    int64_t expected =
+        row->undoes ? row->undone_minor : setpay_given_back(&walk->of, row->amount_minor);
+    int64_t sign = row->undoes ? -1 : 1;
+    if (row->id > walk->last_before && row->interchange_minor != expected)
+        setpay_look_find(walk->look, "step %s gives back interchange of %lld, expected %lld",
+                         row->token, (long long)row->interchange_minor, (long long)expected);
+    walk->of.credited_minor += sign * row->amount_minor;
+    walk->of.given_minor += sign * row->interchange_minor;
+}
+
+static void read_row(struct setpay_db_rows *rows, struct walk *walk)
+{
+    int64_t capture_id = setpay_db_get_int(rows, 0);
+    if (capture_id != walk->capture_id)
+        walk->of = (struct setpay_kept_interchange){
+            .captured_minor = setpay_db_get_int(rows, 1),
+            .kept_minor = setpay_db_get_int(rows, 2),
+        };
+    walk->capture_id = capture_id;
+    struct row row = {
+        .id = setpay_db_get_int(rows, 3),
+        .undoes = setpay_db_get_bool(rows, 4),
+        .amount_minor = setpay_db_get_int(rows, 5),
+        .interchange_minor = setpay_db_get_int(rows, 6),
+        .undone_minor = setpay_db_get_int(rows, 8),
+    };
+    setpay_db_get_text(rows, 7, row.token, sizeof row.token);
+    check_row(walk, &row);
+}
+
+static enum setpay_error read_rule(struct setpay_db *db, int64_t *last_before)
+{
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(setpay_db_one(db, &rows, "SELECT last_before FROM given_back_rule WHERE id = 1"));
+    *last_before = setpay_db_get_int(rows, 0);
+    return setpay_db_end(rows);
+}
+
+enum setpay_error setpay_given_back_verify(struct setpay_look *look)
+{
+    struct walk walk = {.look = look};
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(read_rule(look->db, &walk.last_before));
+    /* Kinds of steps: 2 credit, 4 credit reversal (gateway/payment/step.h). */
+    SETPAY_TRY(setpay_db_select(
+        look->db, &rows,
+        "SELECT capture.id, capture.amount_minor, capture.interchange_minor, step.id,"
+        " step.kind = 4, step.amount_minor, step.interchange_minor, lower(hex(step.token)),"
+        " COALESCE(undone.interchange_minor, 0) FROM step"
+        " LEFT JOIN step undone ON step.kind = 4 AND undone.id = step.of_id"
+        " JOIN step capture ON capture.id ="
+        " CASE step.kind WHEN 2 THEN step.of_id ELSE undone.of_id END"
+        " WHERE step.kind IN (2, 4) ORDER BY capture.id, step.id"));
+    while (setpay_db_next(rows))
+        read_row(rows, &walk);
+    return setpay_db_end(rows);
+}

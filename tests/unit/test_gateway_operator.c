@@ -1,0 +1,196 @@
+/*
+ * What an operator does in the place of others, with the program and a running gateway: a batch
+ * that its merchant leaves open is closed; a presentment whose card is gone from the vault is seen,
+ * written off with a reason, and settled to suspense, so that its period ends.
+ */
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/base/secret.h"
+#include "tests/support/test_gateway.h"
+#include "tests/support/test_till.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define APPROVES "4242424242424242"
+#define AHEAD_MS (10 * SETPAY_MINUTE_MS)
+#define OF_SHOP "--brand", "visa", "--merchant-id", TEST_GATEWAY_MERCHANT
+
+static struct test_till till;
+static char *printed; /* by the last program */
+
+static int run(const char *const *words)
+{
+    char path[TEST_PATH_SIZE];
+    const char *all[20] = {"--config", test_path(till.gateway->folder, "gateway.conf", path)};
+    size_t count = 2;
+    for (; *words != NULL; words++)
+        all[count++] = *words;
+    free(printed);
+    printed = NULL;
+    return test_run_to_end("setpay-gateway", all, &printed);
+}
+#define RUN(...) run((const char *const[]){__VA_ARGS__, NULL})
+
+static void expect_printed(const char *words)
+{
+    if (strstr(printed, words) == NULL)
+        fail_msg("expected '%s' in:\n%s", words, printed);
+}
+
+static int64_t number(const char *sql)
+{
+    return test_gateway_number(till.gateway, sql);
+}
+
+/* Two captures, of 700 and 300; of the second the card is lost. */
+static void capture_two(void)
+{
+    struct test_paid paid[2];
+    static const int64_t minor[] = {700, 300};
+    for (size_t i = 0; i < 2; i++) {
+        test_till_pay(&till, minor[i], "EUR", &paid[i]);
+        (void)test_till_step(&till, SETPAY_MESSAGE_CAP_REQ, &paid[i], &paid[i].auth.cap_token,
+                             minor[i]);
+        test_paid_free(&paid[i]);
+    }
+    test_daemon_execute(&till.gateway->daemon, "DELETE FROM kept_card WHERE payment_id = 2");
+}
+
+static void closes_a_batch_in_its_merchants_place(void **state)
+{
+    (void)state;
+    capture_two();
+    assert_int_equal(RUN("batch", "close", OF_SHOP, "--batch", "7"), 1);
+    assert_int_equal(RUN("batch", "close", OF_SHOP), 2);
+    assert_int_equal(number("SELECT COUNT(*) FROM presentment"), 0);
+    assert_int_equal(RUN("batch", "close", OF_SHOP, "--batch", "1"), 0);
+    expect_printed("batch 1: closed 20");
+    expect_printed("10.00 EUR");
+    assert_int_equal(number("SELECT COUNT(*) FROM presentment"), 2);
+    assert_int_equal(RUN("batch", "close", OF_SHOP, "--batch", "1"), 1);
+    assert_int_equal(number("SELECT COUNT(*) FROM presentment"), 2);
+    assert_int_equal(number("SELECT COUNT(*) FROM batch WHERE open = 1"), 0);
+    test_daemon_wait_number(&till.gateway->daemon,
+                            "SELECT COUNT(*) FROM presentment WHERE acknowledged = 0", 1);
+}
+
+static void what_is_stuck_is_seen_and_written_off(void **state)
+{
+    (void)state;
+    assert_int_equal(RUN("presentment", "list", "--stuck"), 0);
+    expect_printed("3.00 EUR");
+    expect_printed("stuck: its card is gone");
+    assert_null(strstr(printed, "7.00 EUR"));
+    assert_int_equal(RUN("issuer", "cutoff"), 0); /* its period waits for it */
+    assert_int_equal(number("SELECT COUNT(*) FROM reconciliation"), 0);
+    assert_int_equal(RUN("presentment", "write-off", "--presentment", "1", "--reason", "no"), 1);
+    assert_int_equal(RUN("presentment", "write-off", "--presentment", "9", "--reason", "no"), 1);
+    assert_int_equal(RUN("presentment", "write-off", "--presentment", "2"), 2);
+    assert_int_equal(number("SELECT acknowledged FROM presentment WHERE id = 2"), 0);
+    assert_int_equal(
+        RUN("presentment", "write-off", "--presentment", "2", "--reason", "the vault was lost"), 0);
+    expect_printed("written off");
+    assert_int_equal(number("SELECT COUNT(*) FROM presentment WHERE id = 2 AND acknowledged = 1"
+                            " AND response_code = 'WO' AND reason = 'the vault was lost'"),
+                     1);
+    assert_int_equal(RUN("presentment", "write-off", "--presentment", "2", "--reason", "no"), 1);
+    assert_int_equal(number("SELECT COUNT(*) FROM presentment WHERE reason = 'no'"), 0);
+    assert_int_equal(RUN("presentment", "list"), 0);
+    expect_printed("Issuers have answered everything");
+    test_daemon_wait_log(&till.gateway->daemon, "presentment.written_off", 1);
+    /* Of the period only what the issuer has taken counts, and it agrees. */
+    test_daemon_wait_number(&till.gateway->daemon,
+                            "SELECT SUM(debit_minor) FROM reconciliation WHERE result <> 0", 700);
+}
+
+/* What only waits for an issuer that is away is not given up. */
+static void what_waits_is_not_written_off(void **state)
+{
+    struct test_paid paid;
+    (void)state;
+    test_till_pay(&till, 200, "EUR", &paid);
+    (void)test_till_step(&till, SETPAY_MESSAGE_CAP_REQ, &paid, &paid.auth.cap_token, 200);
+    test_paid_free(&paid);
+    test_gateway_stop_issuer(till.gateway);
+    assert_int_equal(RUN("batch", "close", OF_SHOP, "--batch", "2"), 0);
+    assert_int_equal(RUN("presentment", "list", "--stuck"), 0);
+    expect_printed("Issuers have answered everything");
+    assert_int_equal(RUN("presentment", "list"), 0);
+    expect_printed("waits for its issuer");
+    assert_int_equal(RUN("presentment", "write-off", "--presentment", "3", "--reason", "no"), 1);
+    assert_int_equal(number("SELECT acknowledged FROM presentment WHERE id = 3"), 0);
+    test_gateway_start_issuer(till.gateway);
+    test_till_wait_presented(&till);
+}
+
+static void it_is_settled_to_suspense(void **state)
+{
+    char day[16], cut_off[8], clock[24];
+    struct tm parts;
+    time_t end = (time_t)(setpay_clock_now_ms() / SETPAY_SECOND_MS) + 300;
+    (void)state;
+    (void)gmtime_r(&end, &parts);
+    (void)strftime(day, sizeof day, "%Y-%m-%d", &parts);
+    (void)strftime(cut_off, sizeof cut_off, "%H:%M", &parts);
+    assert_int_equal(RUN("merchant", "set", "--brand", "visa", "--id", TEST_GATEWAY_MERCHANT,
+                         "--cut-off", cut_off),
+                     0);
+    (void)snprintf(clock, sizeof clock, "%lld", (long long)AHEAD_MS);
+    test_line_free(till.line);
+    till.line = NULL;
+    assert_int_equal(setenv("SETPAY_CLOCK", clock, 1), 0);
+    test_gateway_stop(till.gateway);
+    test_gateway_start(till.gateway, NULL);
+    assert_int_equal(RUN("settle", "--date", day), 0);
+    /* 1.4 % + 0.25 of 7.00 is 0.35, of 3.00 it is 0.29, of 2.00 it is 0.28. */
+    assert_int_equal(number("SELECT payout_minor FROM settlement"), 700 - 35 + 200 - 28);
+    assert_int_equal(number("SELECT refused_minor FROM settlement"), 300 - 29);
+    assert_int_equal(number("SELECT amount_minor FROM ledger_balance WHERE account = 6"),
+                     -(300 - 29));
+    assert_int_equal(RUN("ledger", "verify"), 0);
+    expect_printed(" 0 findings;");
+    assert_int_equal(RUN("audit"), 0);
+}
+
+static int open_all(void **state)
+{
+    (void)state;
+    till.gateway = test_gateway_new();
+    till.holder = test_cardholder_new(till.gateway->pki, "visa", APPROVES, "3012", "123");
+    till.line = test_line_new(till.gateway, till.gateway->shop[0].tls, "visa");
+    return till.line == NULL ? -1 : 0;
+}
+
+static int close_all(void **state)
+{
+    (void)state;
+    test_line_free(till.line);
+    test_cardholder_free(till.holder);
+    test_gateway_free(till.gateway);
+    free(printed);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(closes_a_batch_in_its_merchants_place),
+        cmocka_unit_test(what_is_stuck_is_seen_and_written_off),
+        cmocka_unit_test(what_waits_is_not_written_off),
+        cmocka_unit_test(it_is_settled_to_suspense),
+    };
+    alarm(120);
+    if (setpay_secret_system_init() != SETPAY_OK)
+        return 1;
+    setpay_log_set_level(SETPAY_LOG_ERROR);
+    return cmocka_run_group_tests(tests, open_all, close_all);
+}

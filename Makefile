@@ -853,7 +853,8 @@ LONG_TESTS := \
 	tests/integration/renewal.sh \
 	tests/integration/sandbox.sh \
 	tests/integration/shop_attack.sh \
-	tests/peers/peers.sh
+	tests/peers/peers.sh \
+	tests/peers/store.sh
 
 # And those that are C programs, made as unit tests are: tests/integration/NAME.c.
 INTEGRATION_PROGRAMS := \

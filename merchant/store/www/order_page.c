@@ -81,11 +81,7 @@ static enum setpay_error add_values(struct look *look)
     setpay_shop_set(values, "receipt", setpay_order_receipt(view), &whole);
     setpay_shop_set(values, "refresh", json_boolean(moving), &whole);
     setpay_shop_set(values, "follow",
-                    json_string(moving || view->status == SETPAY_ORDER_STATUS_AUTHORISED ||
-                                        view->status == SETPAY_ORDER_STATUS_PARTIALLY_CAPTURED
-                                    ? "yes"
-                                    : ""),
-                    &whole);
+                    json_string(setpay_order_is_followed(view->status) ? "yes" : ""), &whole);
     setpay_shop_set(values, "narrow", json_true(), &whole);
     setpay_shop_set(
         values, "pay_uri",

@@ -59,6 +59,14 @@ bool setpay_order_is_moving(enum setpay_order_status status)
            status == SETPAY_ORDER_STATUS_DECLINED;
 }
 
+bool setpay_order_is_followed(enum setpay_order_status status)
+{
+    return setpay_order_is_moving(status) || status == SETPAY_ORDER_STATUS_AUTHORISED ||
+           status == SETPAY_ORDER_STATUS_PARTIALLY_CAPTURED ||
+           status == SETPAY_ORDER_STATUS_CAPTURED ||
+           status == SETPAY_ORDER_STATUS_PARTIALLY_REFUNDED;
+}
+
 static const struct {
     char code[3];
     const char *words;

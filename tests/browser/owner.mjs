@@ -79,7 +79,7 @@ async function trade(visit, shopper) {
     await page.goto(place);
     await page.getByLabel("Cup, slate", { exact: true }).first().fill("1");
     await page.getByLabel("Teapot, sand", { exact: true }).first().fill("0");
-    await page.getByLabel("Tracking").fill("RR 123 456 DE");
+    await page.getByLabel(/^Tracking/).fill("RR 123 456 DE");
     await page.getByRole("button", { name: "Note as sent" }).click();
     await page.getByText("The part is noted as sent.").waitFor();
     await page.getByText("partially captured").first().waitFor();
@@ -132,7 +132,7 @@ async function trade(visit, shopper) {
   await look(visit, "owner-order-refused");
 }
 
-// An order that nobody pays, ended by the owner before the shopper's eyes.
+// An order that nobody pays, ended by the owner before the shopper's eyes; and one that is paid, and not sent.
 async function giveUp(visit, shopper) {
   const { page, label } = visit;
   await step(`${label}: a candle is ordered, and not paid`, async () => {
@@ -151,6 +151,26 @@ async function giveUp(visit, shopper) {
     return (await shopper.page.locator("a[href^=setpay]").count()) === 0;
   });
   await look(shopper, "cancelled");
+  await step(`${label}: a candle is ordered and paid, and the owner has none`, async () => {
+    await put(shopper.page, "beeswax-candle");
+    await wallet("pay", await order(shopper.page), "--yes");
+    await page.goto(`${owner}/?q=candle&status=authorised`);
+    await page.getByRole("row").filter({ hasText: "Beeswax candle" }).first().getByRole("link").click();
+    await page.getByRole("button", { name: "Give up 12.80 EUR" }).click();
+    await page.getByText("The order is voided").first().waitFor();
+  });
+  await look(visit, "owner-order-voided");
+  await step(`${label}: the shopper has the amount back`, async () => {
+    await shopper.page.getByText("The shop has given the amount free again.").first().waitFor();
+    return differs(await sums(shopper.page, "Held on your card, and given free"), ["12.80 EUR"]);
+    return differs(await sums(shopper.page, "Given free"), ["12.80 EUR"]);
+  });
+  await look(shopper, "voided");
+  await step(`${label}: a search for an order that there is none of`, async () => {
+    await page.goto(`${owner}/?q=zeppelin`);
+    await page.getByText("There is no such order.").waitFor();
+  });
+  await look(visit, "owner-orders-empty");
 }
 
 async function goods(visit) {
@@ -190,6 +210,14 @@ async function goods(visit) {
     await page.locator(".badge").filter({ hasText: "published" }).waitFor();
   });
   await look(visit, "owner-product");
+  await step(`${label}: a price that is none is told`, async () => {
+    const price = page.getByLabel(`New price of ${sku} in EUR`, { exact: true });
+    await price.fill("free");
+    await price.press("Enter");
+    await page.getByRole("alert").filter({ hasText: "free" }).waitFor();
+  });
+  expected(visit, 409);
+  await look(visit, "owner-product-refused");
   await step(`${label}: it is in the shop at that price`, async () => {
     const answer = await page.context().request.get(`${shop}/products/${slug}`);
     return answer.ok() && (await answer.text()).includes("25.90 EUR");

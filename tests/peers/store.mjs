@@ -29,7 +29,7 @@ export class Refusal extends Error {
     super(`${problem.title}${problem.detail ? `: ${problem.detail}` : ''}`);
     this.problem = problem;
     this.status = problem.status;
-    this.type = problem.type.replace('urn:setpay:problem:', '');
+    this.type = (problem.type ?? 'about:blank').replace('urn:setpay:problem:', '');
   }
 }
 
@@ -88,7 +88,7 @@ export class Api {
       }
       const later = !answer || answer.status >= 500 || answer.body?.type === 'urn:setpay:problem:request-under-way';
       if (!later || last) {
-        if (answer.status >= 400) throw new Refusal(answer.body);
+        if (answer.status >= 400) throw new Refusal(answer.body ?? { title: 'no answer', status: answer.status });
         return answer;
       }
       await pause(1000 * Number(answer?.headers.get('Retry-After') ?? 1));
@@ -101,10 +101,11 @@ export class Api {
     if (body !== undefined) headers['Content-Type'] = 'application/json';
     const signal = AbortSignal.timeout(30000);
     const got = await fetch(this.#base + path, { method, headers, body: body && JSON.stringify(body), signal });
-    const text = await got.text();
+    // A proxy in between says what it has to say in HTML.
+    const isJson = /^application\/(problem\+)?json/.test(got.headers.get('Content-Type') ?? '');
     const answer = {
       status: got.status,
-      body: text ? JSON.parse(text) : null,
+      body: isJson ? await got.json() : null,
       headers: got.headers,
       replayed: got.headers.get('Idempotent-Replayed') === 'true',
     };

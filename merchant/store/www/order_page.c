@@ -80,8 +80,8 @@ static enum setpay_error add_values(struct look *look)
     setpay_shop_set(values, "expires", setpay_www_time_json(order->expires_ms), &whole);
     setpay_shop_set(values, "receipt", setpay_order_receipt(view), &whole);
     setpay_shop_set(values, "refresh", json_boolean(moving), &whole);
-    setpay_shop_set(values, "follow",
-                    json_string(setpay_order_is_followed(view->status) ? "yes" : ""), &whole);
+    setpay_shop_set(values, "follow", json_string(setpay_order_is_over(view->status) ? "" : "yes"),
+                    &whole);
     setpay_shop_set(values, "narrow", json_true(), &whole);
     setpay_shop_set(
         values, "pay_uri",

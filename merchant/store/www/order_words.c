@@ -59,12 +59,10 @@ bool setpay_order_is_moving(enum setpay_order_status status)
            status == SETPAY_ORDER_STATUS_DECLINED;
 }
 
-bool setpay_order_is_followed(enum setpay_order_status status)
+bool setpay_order_is_over(enum setpay_order_status status)
 {
-    return setpay_order_is_moving(status) || status == SETPAY_ORDER_STATUS_AUTHORISED ||
-           status == SETPAY_ORDER_STATUS_PARTIALLY_CAPTURED ||
-           status == SETPAY_ORDER_STATUS_CAPTURED ||
-           status == SETPAY_ORDER_STATUS_PARTIALLY_REFUNDED;
+    return status == SETPAY_ORDER_STATUS_REFUNDED || status == SETPAY_ORDER_STATUS_VOIDED ||
+           status == SETPAY_ORDER_STATUS_CANCELLED || status == SETPAY_ORDER_STATUS_EXPIRED;
 }
 
 static const struct {
@@ -119,7 +117,10 @@ static void add_payment(json_t *rows, const struct setpay_payment_view *payment,
     if (payment->decided_ms == 0)
         return;
     if (payment->approved.minor > 0)
-        add_row(rows, payment->decided_ms, "Paid by card", payment->approved.minor, currency,
+        add_row(rows, payment->decided_ms,
+                payment->state == SETPAY_PURCHASE_REVERSED ? "Held on your card, and given free"
+                                                           : "Paid by card",
+                payment->approved.minor, currency,
                 json_sprintf("%s, approval %s", payment->brand, payment->approval_code), whole);
     else if (payment->action_code[0] != '\0')
         add_row(rows, payment->decided_ms, "Refused by the bank", payment->amount.minor, currency,

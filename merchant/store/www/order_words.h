@@ -14,12 +14,13 @@ const char *setpay_order_words(enum setpay_order_status status);
 const char *setpay_order_tone(enum setpay_order_status status);
 /* Whether it changes by itself, soon: the page is loaded again without being asked. */
 bool setpay_order_is_moving(enum setpay_order_status status);
-/* Whether the shop or the wallet may still change it: an open page waits for that. */
-bool setpay_order_is_followed(enum setpay_order_status status);
 /* Why a bank has refused, by its action code (ISO 8583 field 39); never NULL. */
 const char *setpay_decline_words(const char *action_code);
 /* [{"when","what","amount","note"}]: what was paid, taken, given back. Owned; NULL without memory.
  */
 json_t *setpay_order_receipt(const struct setpay_order_view *view);
+
+/* Whether nothing more will happen to it. */
+bool setpay_order_is_over(enum setpay_order_status status);
 
 #endif

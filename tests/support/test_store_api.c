@@ -16,6 +16,7 @@
 #include "merchant/store/stock.h"
 #include "merchant/store/token.h"
 #include "merchant/store/webhook/delivery.h"
+#include "tests/support/test_answered.h"
 #include "tests/support/test_messages.h"
 
 #include <arpa/inet.h>
@@ -294,6 +295,7 @@ void test_api_send(const struct test_api *test, const char *request, struct test
     size_t size = 0;
     size_t max = sizeof reply->head + sizeof reply->body - 2;
     char *all = malloc(max + 1);
+    const char *whole = request;
     const char *rest = strstr(request, "$TOKEN");
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_non_null(all);
@@ -312,6 +314,7 @@ void test_api_send(const struct test_api *test, const char *request, struct test
     }
     close(fd);
     all[size] = '\0';
+    test_answered(whole, all);
     char *end = strstr(all, "\r\n\r\n");
     assert_non_null(end);
     *end = '\0';

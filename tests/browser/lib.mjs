@@ -51,7 +51,8 @@ const isLong = process.env.SETPAY_LONG === "1";
 export async function open(browser, label, where, options) {
   const context = await browser.newContext(options);
   const page = await context.newPage();
-  const visit = { page, label, context, schemes: isLong ? ["light", "dark"] : [options.colorScheme], wrong: [] };
+  const { width } = options.viewport;
+  const visit = { page, label, context, width, schemes: isLong ? ["light", "dark"] : [options.colorScheme], wrong: [] };
   page.on("console", (said) => said.type() === "error" && visit.wrong.push(said.text()));
   page.on("pageerror", (error) => visit.wrong.push(error.message));
   page.on("request", (asked) => asked.url().startsWith(where) || visit.wrong.push(asked.url()));
@@ -94,9 +95,16 @@ export async function look(visit, name) {
       else console.log(`# ${label}: ${name}: ${v.impact}: ${v.id}: ${v.nodes[0].html.slice(0, 100)}`);
   }
   ok(`${label}: ${name} is accessible`, bad.length === 0, bad.join("\n"));
-  const width = await page.evaluate("document.documentElement.scrollWidth - innerWidth");
+  const width = await tooWide(page);
   ok(`${label}: ${name} fits the width`, width <= 0, `${width} pixels too wide`);
+  // Also the narrowest phone, or a desk's page at four times its size (WCAG 2.1, 1.4.10).
+  const { height } = page.viewportSize();
+  await page.setViewportSize({ width: 320, height });
+  const narrow = await tooWide(page);
+  await page.setViewportSize({ width: visit.width, height });
+  ok(`${label}: ${name} fits 320 pixels`, narrow <= 0, `${narrow} pixels too wide`);
 }
+const tooWide = (page) => page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth");
 
 // All visits of a script, each a function of the browser; the plan at the end.
 export async function visits(...all) {

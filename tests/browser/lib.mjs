@@ -71,7 +71,8 @@ export async function end(visit) {
   await visit.context.close();
 }
 
-export const picture = ({ page, label }, name) => page.screenshot({ path: `${out}/${name}-${label}.png`, fullPage: true });
+export const picture = ({ page, label }, name) =>
+  page.screenshot({ path: `${out}/${name}-${label}.png`, fullPage: true });
 
 // The page as it is: a picture of it, and what axe-core finds in it.
 export async function look(visit, name) {

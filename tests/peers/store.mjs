@@ -115,6 +115,14 @@ export class Api {
 }
 
 // ------------------------------------------------------------------ the store
+function whole(line) {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+}
+
 // Emits each new event by its type ('order.authorised', …), 'again' for one that it had, 'refused' for a forgery.
 export class Store extends EventEmitter {
   orders = new Map(); // order_id: { status, at }, by the youngest event
@@ -133,7 +141,12 @@ export class Store extends EventEmitter {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     const written = this.#read('events.jsonl') ?? '';
     this.#journal = openSync(join(folder, 'events.jsonl'), 'a', 0o600);
-    for (const line of written.split('\n').slice(0, -1)) if (line) this.#note(JSON.parse(line));
+    // What a crash has cut off is no event: it was not answered, and comes again.
+    if (written && !written.endsWith('\n')) appendFileSync(this.#journal, '\n');
+    for (const line of written.split('\n')) {
+      const event = whole(line);
+      if (event) this.#note(event);
+    }
     this.#webhook = JSON.parse(this.#read('webhook.json') ?? 'null');
     this.#cursor = this.#read('cursor');
   }

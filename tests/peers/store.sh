@@ -20,8 +20,8 @@ script selling "$sandbox" "$(cd "$bin" && pwd)" "$token" "$tmp/store"
 
 # Of each payment what the gateway took and gave back, and what the store was told of it last.
 of() { # BASKET JQ
-    jq -rs --arg of "$1" "[.[].data | select(.metadata.basket == \$of).payment | values] | last | $2" \
-        "$tmp/store/events.jsonl"
+    grep '}$' "$tmp/store/events.jsonl" |
+        jq -rs --arg of "$1" "[.[].data | select(.metadata.basket == \$of).payment | values] | last | $2"
 }
 books() { sql gateway "SELECT captured_minor || ' ' || credited_minor FROM payment WHERE xid = x'$(of "$1" .xid)'"; }
 is "the gateway's books have what was taken and given back" "$(books basket-1)" "9980 1500"

@@ -29,15 +29,16 @@ issuer() { "$bin/setpay-issuersim" --config "$sandbox/issuer.conf" "$@"; }
 api_record=${SETPAY_API_ANSWERS:+$SETPAY_API_ANSWERS/$$.jsonl}
 api() {
     local status type body=$tmp/body.$BASHPID # several may ask at once
-    local args=(-sS -X "$1" -H "Authorization: Bearer $(get .merchant_api_token)" -o "$body" -w '%{http_code} %{content_type}')
+    local args=(-sS -X "$1" -H "Authorization: Bearer $(get .merchant_api_token)" -o "$body")
+    args+=(-w '%{http_code} %{content_type}')
     if [ $# -ge 3 ]; then
         args+=(-H 'Content-Type: application/json' -H "Idempotency-Key: ${4:-key-$RANDOM-$RANDOM-$(date +%s%N)}" -d "$3")
     fi
     : >"$body"
     read -r status type <<<"$(curl "${args[@]}" "$(get .merchant_api_url)$2")"
     [ -z "$api_record" ] || [ "$status" = 000 ] ||
-        jq -cn --arg method "$1" --arg path "$2" --argjson status "$status" --arg type "$type" --slurpfile body "$body" \
-            '{$method, $path, $status, $type, body: $body[0]}' >>"$api_record"
+        jq -cn --arg method "$1" --arg path "$2" --argjson status "$status" --arg type "$type" \
+            --slurpfile body "$body" '{$method, $path, $status, $type, body: $body[0]}' >>"$api_record"
     mv "$body" "$tmp/body"
     echo "$status" >"$tmp/status"
     cat "$tmp/body"

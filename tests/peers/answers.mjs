@@ -12,8 +12,8 @@ const { judge, seen } = describe(document);
 const answers = readdirSync(folder).flatMap((name) =>
   readFileSync(`${folder}/${name}`, 'utf8').split('\n').filter(Boolean).map((line) => JSON.parse(line)));
 
-await ok('the tests had answers of every kind', () => {
-  is(answers.length > 300, true, `${answers.length} answers`);
+await ok('the tests have left answers', () => {
+  is(answers.length > 100, true, `${answers.length} answers`);
   is(seen.size, 0);
 });
 await ok('every one of them is as described', () => {

@@ -241,7 +241,7 @@ void test_api_start(struct test_api *test)
     assert_int_equal(setpay_api_new(&api, &test->api), SETPAY_OK);
     assert_int_equal(setpay_address_parse("127.0.0.1:0", &address, &problem), SETPAY_OK);
     assert_int_equal(setpay_listeners_open(&address, 1, &listeners, &problem), SETPAY_OK);
-    test->port = setpay_address_port(&listeners.address);
+    test->port = test->api_port = setpay_address_port(&listeners.address);
     assert_int_equal(setpay_api_listen(test->api, setpay_listeners_take(&listeners, 0)), SETPAY_OK);
     setpay_listeners_close(&listeners);
     assert_int_equal(pthread_create(&test->thread, NULL, run_loop, test->loop), 0);
@@ -314,7 +314,8 @@ void test_api_send(const struct test_api *test, const char *request, struct test
     }
     close(fd);
     all[size] = '\0';
-    test_answered(whole, all);
+    if (test->port == test->api_port)
+        test_answered(whole, all);
     char *end = strstr(all, "\r\n\r\n");
     assert_non_null(end);
     *end = '\0';

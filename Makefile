@@ -785,6 +785,7 @@ UNIT_TESTS := \
 TEST_SUPPORT := \
 	tests/support/test_acts.c \
 	tests/support/test_agreement.c \
+	tests/support/test_answered.c \
 	tests/support/test_asking.c \
 	tests/support/test_buyer.c \
 	tests/support/test_crash_walk.c \
@@ -869,7 +870,11 @@ LONG_TESTS := \
 	tests/integration/renewal.sh \
 	tests/integration/sandbox.sh \
 	tests/integration/shop_attack.sh \
-	tests/peers/peers.sh
+	tests/peers/peers.sh \
+	tests/peers/store.sh
+
+# Looks at what the others have left.
+LAST_TEST := tests/peers/answers.sh
 
 # And those that are C programs, made as unit tests are: tests/integration/NAME.c.
 INTEGRATION_PROGRAMS := \

@@ -205,7 +205,7 @@ tests: $(UNIT_BINS) $(INTEGRATION_BINS) $(TOOL_BINS) $(REFERENCE_BIN) $(BENCH_BI
 # other people's libraries) takes all of them, as it does in `make test`, where otherwise it takes a
 # few of each kind.
 suite check: build tests
-	$(Q)BUILD=$(BUILD) WARNINGS='$(WARNINGS)' tests/run.sh $(RULE_TESTS) $(INTEGRATION_BINS) \
+	$(Q)BUILD=$(BUILD) WARNINGS='$(WARNINGS)' LAST='$(if $(filter suite,$@),$(LAST_TEST))' tests/run.sh $(RULE_TESTS) $(INTEGRATION_BINS) \
 	  $(INTEGRATION_TESTS) $(if $(filter suite,$@),$(LONG_TESTS)) $(UNIT_BINS)
 
 # What these two need may only just have been installed, while pkg-config was asked when this make

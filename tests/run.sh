@@ -7,6 +7,8 @@
 # A line "# tally: WHAT = N" says how much of something a test has gone through; a line "# failures
 # count as: WHAT" that each of its failures is one of those. The sums of all tests are printed as a
 # table before the end.
+# What the store's API answered on the way is kept in LOGS/api-answers (tests/support/test_answered.h).
+# LAST: a test that is run when all others have ended.
 # BUILD: the build folder.  TIMEOUT: seconds for one test (default 300).
 # TEST_JOBS: tests at a time (default: twice the cores).
 set -u
@@ -73,6 +75,10 @@ if [ "${1:-}" = --one ]; then
 fi
 
 mkdir -p "$logs"
+rm -rf "$logs/api-answers"
+mkdir "$logs/api-answers"
+SETPAY_API_ANSWERS=$(cd "$logs/api-answers" && pwd)
+export SETPAY_API_ANSWERS
 twice=$(for test in "$@"; do basename "$test"; done | sort | uniq -d)
 [ -z "$twice" ] || { echo "run.sh: two tests are called $twice: their logs would be one" >&2; exit 2; }
 
@@ -83,6 +89,10 @@ for test in "$@"; do
     rm -f "$logs/$(basename "$test").result" "$logs/$(basename "$test").log"
     printf '%s\t%s\0' "${seconds:-99999}" "$test"
 done | sort -z -s -n -r -k 1,1 | sed -z 's/^[^\t]*\t//' | xargs -0 -r -n 1 -P "$TEST_JOBS" "$0" --one
+if [ -n "${LAST:-}" ]; then
+    "$0" --one "$LAST"
+    set -- "$@" "$LAST"
+fi
 
 passed=0 failed=0
 : >"$logs/tally"

@@ -1,86 +1,9 @@
-// A whole visit to the shop: search, cart, checkout, payment by the wallet, receipt. Prints TAP.
-//
-//     node visit.mjs SANDBOX BIN OUT
-//
-// Screenshots of every page go to OUT; every page is looked over by axe-core.
-import { chromium } from "playwright-core";
-import { execFile } from "node:child_process";
-import fs from "node:fs";
-import { createRequire } from "node:module";
-import { promisify } from "node:util";
-
-const [, , sandbox, bin, out] = process.argv;
-const state = JSON.parse(fs.readFileSync(`${sandbox}/sandbox.json`, "utf8"));
-const shop = state.store_url;
-const axe = fs.readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const run = promisify(execFile);
-let n = 0;
-
-function ok(name, right, why = "") {
-  n++;
-  console.log(`${right ? "" : "not "}ok ${n} - ${name}`);
-  if (!right && why) console.log(String(why).replace(/^/gm, "# "));
-}
-
-// What goes wrong in a step is told as that step's failure, and the visit ends there.
-async function step(name, act) {
-  try {
-    const said = await act();
-    ok(name, said !== false, said);
-  } catch (error) {
-    ok(name, false, error.stack);
-    throw error;
-  }
-}
-
-const wallet = (...words) =>
-  run(`${bin}/setpay-wallet`, ["--socket", state.wallet_socket, "--json", ...words]).then(
-    (done) => JSON.parse(done.stdout),
-    (failed) => JSON.parse(failed.stdout)
-  );
-
-// The page as it is: a picture of it, and what axe-core finds in it.
-async function look(visit, name) {
-  const { page, label } = visit;
-  await page.screenshot({ path: `${out}/${name}-${label}.png`, fullPage: true });
-  // The policy of the pages forbids scripts from elsewhere; a debugger's are not the page's.
-  const found = await page.evaluate(`(() => { ${axe}; return axe.run(); })()`);
-  const bad = found.violations.filter((v) => v.impact === "serious" || v.impact === "critical");
-  ok(
-    `${label}: ${name} is accessible`,
-    bad.length === 0,
-    bad.map((v) => `${v.id}: ${v.help}\n  ${v.nodes.map((node) => node.html).join("\n  ")}`).join("\n")
-  );
-  const width = await page.evaluate("document.documentElement.scrollWidth - innerWidth");
-  ok(`${label}: ${name} fits the width`, width <= 0, `${width} pixels too wide`);
-}
-
-async function fill(page) {
-  await page.getByLabel("Name", { exact: true }).fill("Ada Lovelace");
-  await page.getByLabel("Street and number").fill("Weg 1");
-  await page.getByLabel("Postal code").fill("10115");
-  await page.getByLabel("Town").fill("Berlin");
-}
-
-async function open(browser, label, options) {
-  const context = await browser.newContext(options);
-  const page = await context.newPage();
-  const visit = { page, label, context, wrong: [] };
-  page.on("console", (said) => said.type() === "error" && visit.wrong.push(said.text()));
-  page.on("pageerror", (error) => visit.wrong.push(error.message));
-  page.on("request", (asked) => asked.url().startsWith(shop) || visit.wrong.push(asked.url()));
-  page.setDefaultTimeout(15000);
-  return visit;
-}
-
-async function end(visit) {
-  ok(`${visit.label}: no error, and nothing asked of anybody else`, visit.wrong.length === 0,
-    visit.wrong.join("\n"));
-  await visit.context.close();
-}
+// A shopper's visit: search, cart, checkout, payment by the wallet, receipt; without JavaScript, and by keyboard; and
+// the pages of what is not there. See lib.mjs.
+import { desk, end, expected, fill, look, open, phone, picture, put, shop, step, visits, wallet } from "./lib.mjs";
 
 async function buy(browser, label, options) {
-  const visit = await open(browser, label, options);
+  const visit = await open(browser, label, shop, options);
   const { page } = visit;
   await step(`${label}: the shop is there`, () => page.goto(shop));
   await look(visit, "front");
@@ -125,7 +48,7 @@ async function buy(browser, label, options) {
     await page.getByText("Please give the town.").waitFor();
     return (await page.getByLabel("Street and number").inputValue()) === "Weg 1";
   });
-  visit.wrong = visit.wrong.filter((said) => !/status of 422/.test(said)); // as it should be
+  expected(visit, 422);
   await look(visit, "checkout");
   await step(`${label}: the order is made`, async () => {
     await page.getByLabel("Town").fill("Berlin");
@@ -152,9 +75,45 @@ async function buy(browser, label, options) {
   await end(visit);
 }
 
+// What is empty, sold out, or not there.
+async function astray(browser, label, options) {
+  const visit = await open(browser, label, shop, options);
+  const { page } = visit;
+  await step(`${label}: the cart of who has just come is empty`, async () => {
+    await page.goto(`${shop}/cart`);
+    await page.getByRole("heading", { name: "It is empty" }).waitFor();
+  });
+  await look(visit, "cart-empty");
+  await step(`${label}: a search without a find`, async () => {
+    await page.goto(`${shop}/search?q=zeppelin`);
+    await page.getByText("Nothing found").waitFor();
+  });
+  await look(visit, "search-empty");
+  await step(`${label}: a variant that is sold out can't be chosen`, async () => {
+    await page.goto(`${shop}/products/cup`);
+    return page.getByLabel("chalk").isDisabled();
+  });
+  await look(visit, "product-sold-out");
+  await step(`${label}: more than there is is not sold`, async () => {
+    await put(page, "lantern", { quantity: 4 });
+    await page.getByLabel("Quantity of Lantern").fill("40");
+    await page.getByRole("button", { name: "Change quantities" }).click();
+    await page.getByText("your cart has what there is").waitFor();
+    return (await page.getByLabel("Quantity of Lantern").inputValue()) === "4";
+  });
+  await look(visit, "cart-short");
+  await step(`${label}: an address that leads nowhere`, async () => {
+    await page.goto(`${shop}/nowhere`);
+    await page.getByText("There is nothing under this address.").waitFor();
+  });
+  expected(visit, 404);
+  await look(visit, "error");
+  await end(visit);
+}
+
 async function withoutScript(browser) {
   const label = "without JavaScript";
-  const visit = await open(browser, label, { viewport: { width: 390, height: 800 }, javaScriptEnabled: false });
+  const visit = await open(browser, label, shop, { viewport: { width: 390, height: 800 }, javaScriptEnabled: false });
   const { page } = visit;
   await step(`${label}: from a product to the payment`, async () => {
     await page.goto(`${shop}/products/black-tea`);
@@ -170,19 +129,19 @@ async function withoutScript(browser) {
     await page.getByRole("button", { name: /^Order/ }).click();
     await page.getByText("Not paid yet.").waitFor();
   });
-  await page.screenshot({ path: `${out}/order-without-script.png`, fullPage: true });
+  await picture({ page, label: "without-script" }, "order");
   await step(`${label}: the page is loaded again until it is paid`, async () => {
     const link = await page.getByRole("link", { name: /^Pay with/ }).getAttribute("href");
     await wallet("pay", link, "--yes");
     await page.getByText("is held on your card").first().waitFor();
   });
-  visit.wrong = visit.wrong.filter((said) => !/status of 409/.test(said));
+  expected(visit, 409);
   await end(visit);
 }
 
 async function byKeyboard(browser) {
   const label = "by keyboard";
-  const visit = await open(browser, label, { viewport: { width: 1280, height: 900 } });
+  const visit = await open(browser, label, shop, { viewport: { width: 1280, height: 900 } });
   const { page } = visit;
   await step(`${label}: the first key leads past the head`, async () => {
     await page.goto(`${shop}/products/jug`);
@@ -203,17 +162,11 @@ async function byKeyboard(browser) {
   await end(visit);
 }
 
-fs.mkdirSync(out, { recursive: true });
-const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-  args: ["--no-sandbox"] });
-try {
-  await buy(browser, "desktop", { viewport: { width: 1280, height: 900 }, colorScheme: "light" });
-  await buy(browser, "phone", { viewport: { width: 390, height: 844 }, colorScheme: "dark", hasTouch: true });
-  await withoutScript(browser);
-  await byKeyboard(browser);
-} catch {
-  // it has been told
-} finally {
-  await browser.close();
-  console.log(`1..${n}`);
-}
+await visits(
+  (browser) => buy(browser, "desktop", desk),
+  (browser) => buy(browser, "phone", phone),
+  (browser) => astray(browser, "desktop", desk),
+  (browser) => astray(browser, "phone", phone),
+  withoutScript,
+  byKeyboard
+);

@@ -26,6 +26,21 @@ is "and its page" "$(status "$page")" 200
 ok "says so" grep -q "is held on your card" "$tmp/page"
 is "without the link" "$(grep -c 'setpay://' "$tmp/page")" 0
 
+# It follows the order for as long as anything may happen to it.
+follows() { status "$page" >/dev/null; sed -n 's/.*data-seen="\([^"]*\)" data-follow="\([^"]*\)".*/\1 \2/p' "$tmp/page"; }
+order_is() { [ "$(order_status "$order_id")" = "$1" ]; }
+api POST "/orders/$order_id/capture" '{}' >/dev/null
+ok "all is captured" wait_for 10 order_is captured
+read -r seen following <<<"$(follows)"
+is "its page goes on following" "$following" yes
+curl -sS --max-time 20 "$page/events?seen=$seen" >"$tmp/told" &
+waiting=$!
+api POST "/orders/$order_id/refund" '{}' >/dev/null
+ok "who waits there is told" wait "$waiting"
+ok "that something was given back" grep -q '^event: change' "$tmp/told"
+ok "which is all" wait_for 10 order_is refunded
+is "and then no more" "$(follows | wc -w)" 1
+
 # What is private is not there, and what is public is not on the private side.
 token=$(get .merchant_api_token)
 for path in /api/v1/orders "/api/v1/orders/$order_id" /api/v1/openapi.json /healthz /metrics "/orders/$order_id"; do

@@ -1,14 +1,13 @@
-// The store's API, held to its own description: @seriousme/openapi-schema-validator judges the document, ajv the
-// examples in it, each answer to requests of every kind made here, and all answers that other tests have recorded. An
-// answer with a status, a media type, a header or a member that the document does not have is a failure.
+// The store's API, held to its own description: @seriousme/openapi-schema-validator judges the document, ajv
+// (description.mjs) the examples in it, each answer to requests of every kind made here, and all answers that other
+// tests have recorded.
 //
 //   node api.mjs SANDBOX RECORD READER    a line of RECORD: { method, path, status, body }; READER: a token that has
 //                                         orders:read alone
 import { Validator } from '@seriousme/openapi-schema-validator';
-import Ajv from 'ajv/dist/2020.js';
-import addFormats from 'ajv-formats';
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { describe } from './description.mjs';
 import { done, is, ok, refused, tally } from './tap.mjs';
 
 const [sandboxFolder, record, reader] = process.argv.slice(2);
@@ -23,64 +22,7 @@ await ok('the document is valid OpenAPI 3.1, and the one in the tree', async () 
   is(document.openapi, '3.1.0');
 });
 
-// ------------------------------------------------------------------ what the document says
-const ajv = addFormats(new Ajv({ strict: false, allErrors: true }));
-const resolve = (one) =>
-  one?.$ref ? resolve(one.$ref.slice(2).split('/').reduce((at, name) => at[name], document)) : one;
-// A schema that takes no members but those it names: answers must not have others.
-const closed = (schema) => {
-  if (Array.isArray(schema)) return schema.map(closed);
-  if (schema === null || typeof schema !== 'object') return schema;
-  if (schema.$ref) return closed(resolve(schema));
-  if (schema.allOf)
-    return closed({
-      type: 'object',
-      required: schema.allOf.flatMap((one) => resolve(one).required ?? []),
-      properties: Object.assign({}, ...schema.allOf.map((one) => resolve(one).properties)),
-    });
-  const inside = Object.fromEntries(Object.entries(schema).map(([name, value]) => [name, closed(value)]));
-  if (schema.properties) {
-    inside.properties = Object.fromEntries(Object.entries(schema.properties).map(([k, v]) => [k, closed(v)]));
-    inside.additionalProperties ??= false;
-  }
-  return inside;
-};
-const validators = new Map();
-function conforms(schema, value, what) {
-  const key = JSON.stringify(schema);
-  if (!validators.has(key)) validators.set(key, ajv.compile(closed(schema)));
-  const validate = validators.get(key);
-  if (!validate(value)) throw new Error(`${what}: ${ajv.errorsText(validate.errors)}: ${JSON.stringify(value)}`);
-}
-// The operation of a method and path: { template, operation }.
-function operationOf(method, path) {
-  const [bare] = path.split('?');
-  for (const [template, operations] of Object.entries(document.paths)) {
-    const pattern = new RegExp(`^${template.replace(/\{[^}]*\}/g, '[^/]+')}$`);
-    if (pattern.test(bare) && operations[method.toLowerCase()]) return operations[method.toLowerCase()];
-  }
-  return undefined;
-}
-const seen = new Set(); // "METHOD operationId status"
-function judge({ method, path, status, body, type, headers }) {
-  const operation = operationOf(method, path);
-  if (!operation) {
-    // No path of the document: a problem all the same.
-    if (status < 400) throw new Error(`${method} ${path}: ${status}, and the document has no such path`);
-    conforms({ $ref: '#/components/schemas/Problem' }, body, `${method} ${path} ${status}`);
-    return;
-  }
-  const answer = resolve(operation.responses[String(status)]);
-  if (!answer) throw new Error(`${method} ${path}: the document has no status ${status}`);
-  seen.add(`${operation.operationId} ${status}`);
-  if (!answer.content) return is(body, null, `${method} ${path} ${status}: a body`);
-  const [[media, { schema }]] = Object.entries(answer.content);
-  if (type) is(type, media, `${method} ${path} ${status}: Content-Type`);
-  for (const name of ['Location', 'Retry-After', 'WWW-Authenticate'])
-    if (headers?.get(name) && !answer.headers?.[name]) throw new Error(`${method} ${path} ${status} has ${name}`);
-  conforms(schema, body, `${method} ${path} ${status}`);
-}
-
+const { resolve, conforms, judge, seen } = describe(document);
 await ok('every example in the document is what its schema says', () => {
   let count = 0;
   const walk = (at, where) => {

@@ -9,7 +9,7 @@ set -u
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../support/tap.bash"
 . "$here/../support/sandbox.bash"
-peers=$build/peers
+. "$here/../support/node.bash"
 SETPAY_TREE=$(cd "$here/../.." && pwd)
 export SETPAY_TREE
 
@@ -18,31 +18,9 @@ cleanup() {
     [ ! -f "$sandbox/ports" ] || down >/dev/null 2>&1
 }
 
-# ------------------------------------------------------------------ the libraries, as package-lock.json names them
-install_libraries() {
-    mkdir -p "$peers" && cp "$here"/*.mjs "$peers"/ || return 1
-    cmp -s "$here/package-lock.json" "$peers/installed.json" && return
-    rm -f "$peers/installed.json"
-    cp "$here/package.json" "$here/package-lock.json" "$peers"/ &&
-        (cd "$peers" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error) &&
-        cp "$here/package-lock.json" "$peers/installed.json"
-}
 ok "node is there" node --version
-ok "npm brings the libraries" install_libraries
-[ -f "$peers/installed.json" ] || done_testing
-
-# script NAME ARGUMENT...: its TAP is ours.
-script() {
-    local name=$1 status
-    shift
-    (cd "$peers" && node "$name.mjs" "$@") >"$tmp/$name.tap"
-    status=$?
-    sed -e "s/^\(not \)\{0,1\}ok [0-9]* -/\1ok - $name:/" "$tmp/$name.tap" | grep -v '^1\.\.'
-    ran=$(grep -c '^\(not \)\{0,1\}ok ' "$tmp/$name.tap")
-    n=$((n + ran))
-    failures=$((failures + $(grep -c '^not ok ' "$tmp/$name.tap")))
-    is "$name.mjs ran to its end" "$status $(sed -n 's/^1\.\.//p' "$tmp/$name.tap")" "0 $ran"
-}
+ok "npm brings the libraries" npm_libraries "$build/peers"
+has_libraries || done_testing
 
 script vectors
 # Messages of ISO 8583 by a seed; SEED has those of another run again.
@@ -74,7 +52,7 @@ enrolments() {
 ok "an issuer tells three cardholders their secrets" enrolments
 script purchase "$sandbox" "$tmp/enrolments"
 
-(cd "$peers" && exec node record.mjs "$sandbox" "$capture" "$tmp/record.ports") >"$tmp/record.log" 2>&1 &
+(cd "$scripts" && exec node record.mjs "$sandbox" "$capture" "$tmp/record.ports") >"$tmp/record.log" 2>&1 &
 recorder=$!
 ok "the recorder listens" wait_for 20 test -f "$tmp/record.ports"
 port() { jq -er ".$1" "$tmp/record.ports"; }

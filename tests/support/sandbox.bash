@@ -24,16 +24,23 @@ gateway() { "$bin/setpay-gateway" --config "$sandbox/gateway.conf" "$@"; }
 merchant() { "$bin/setpay-merchant" --config "$sandbox/merchant.conf" "$@"; }
 issuer() { "$bin/setpay-issuersim" --config "$sandbox/issuer.conf" "$@"; }
 
-# api METHOD PATH [BODY [KEY]]: the answer's body; the status goes to $tmp/status. With api_record, a
-# line of JSON on each goes into that file.
+# api METHOD PATH [BODY [KEY]]: the answer's body; the status goes to $tmp/status. A line of JSON on each goes into the
+# file api_record, or one of the folder SETPAY_API_ANSWERS (test_answered.h).
+api_record=${SETPAY_API_ANSWERS:+$SETPAY_API_ANSWERS/$$.jsonl}
 api() {
-    local args=(-sS -X "$1" -H "Authorization: Bearer $(get .merchant_api_token)" -o "$tmp/body" -w '%{http_code}')
+    local status type body=$tmp/body.$BASHPID # several may ask at once
+    local args=(-sS -X "$1" -H "Authorization: Bearer $(get .merchant_api_token)" -o "$body")
+    args+=(-w '%{http_code} %{content_type}')
     if [ $# -ge 3 ]; then
         args+=(-H 'Content-Type: application/json' -H "Idempotency-Key: ${4:-key-$RANDOM-$RANDOM-$(date +%s%N)}" -d "$3")
     fi
-    curl "${args[@]}" "$(get .merchant_api_url)$2" >"$tmp/status"
-    [ -z "${api_record:-}" ] || jq -c --arg method "$1" --arg path "$2" --arg status "$(cat "$tmp/status")" \
-        '{$method, $path, $status, body: .}' "$tmp/body" >>"$api_record"
+    : >"$body"
+    read -r status type <<<"$(curl "${args[@]}" "$(get .merchant_api_url)$2")"
+    [ -z "$api_record" ] || [ "$status" = 000 ] ||
+        jq -cn --arg method "$1" --arg path "$2" --argjson status "$status" --arg type "$type" \
+            --slurpfile body "$body" '{$method, $path, $status, $type, body: $body[0]}' >>"$api_record"
+    mv "$body" "$tmp/body"
+    echo "$status" >"$tmp/status"
     cat "$tmp/body"
 }
 

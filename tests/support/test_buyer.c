@@ -5,6 +5,7 @@
 #include "tests/support/test_buyer.h"
 
 #include "common/net/control_client.h"
+#include "tests/support/test_answered.h"
 #include "tests/support/test_sandbox.h"
 
 #include <errno.h>
@@ -142,6 +143,10 @@ static int exchange(const struct test_store *store, const char *request, size_t 
         const char *begin = receive(fd, until_ms, text);
         if (begin != NULL && strncmp(text, "HTTP/1.1 ", 9) == 0)
             status = (int)strtol(text + 9, NULL, 10);
+        json_t *once = status > 0 ? json_loads(begin, 0, NULL) : NULL;
+        if (once != NULL)
+            test_answered(request, text);
+        json_decref(once);
         if (status > 0 && answer != NULL)
             *answer = json_loads(begin, JSON_DISABLE_EOF_CHECK, NULL); /* it may come twice */
     }

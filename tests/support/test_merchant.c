@@ -5,6 +5,7 @@
 
 #include "common/base/clock.h"
 #include "merchant/payment/purchase_state.h"
+#include "tests/support/test_answered.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -212,6 +213,7 @@ int test_merchantd_api(struct test_merchantd *m, const char *path, const char *b
     reply[size] = '\0';
     const char *end = strstr(reply, "\r\n\r\n");
     NEED(end != NULL && strncmp(reply, "HTTP/1.1 ", 9) == 0);
+    test_answered(request, reply);
     *answer = json_loads(end + 4, 0, NULL);
     NEED(*answer != NULL);
     return (int)strtol(reply + 9, NULL, 10);

@@ -7,6 +7,7 @@
 
 #include "common/base/ids.h"
 #include "common/net/control_client.h"
+#include "tests/support/test_answered.h"
 #include "tests/support/test_sandbox_internal.h"
 
 #include <errno.h>
@@ -209,6 +210,8 @@ int test_sandbox_api(const struct test_sandbox *sandbox, const char *method, con
         *answer = begin == NULL ? NULL : json_loads(begin + 4, 0, NULL);
         if (status >= 0 && *answer == NULL)
             status = -1; /* cut off */
+        else if (status >= 0)
+            test_answered(request, text);
     }
     free(text);
     return status;

@@ -17,6 +17,7 @@
 #include "merchant/store/token.h"
 #include "merchant/store/webhook/delivery.h"
 #include "merchant/store/www/guard.h"
+#include "tests/support/test_answered.h"
 #include "tests/support/test_messages.h"
 
 #include <arpa/inet.h>
@@ -242,7 +243,7 @@ void test_api_start(struct test_api *test)
     assert_int_equal(setpay_api_new(&api, &test->api), SETPAY_OK);
     assert_int_equal(setpay_address_parse("127.0.0.1:0", &address, &problem), SETPAY_OK);
     assert_int_equal(setpay_listeners_open(&address, 1, &listeners, &problem), SETPAY_OK);
-    test->port = setpay_address_port(&listeners.address);
+    test->port = test->api_port = setpay_address_port(&listeners.address);
     assert_int_equal(setpay_api_listen(test->api, setpay_listeners_take(&listeners, 0)), SETPAY_OK);
     setpay_listeners_close(&listeners);
     assert_int_equal(pthread_create(&test->thread, NULL, run_loop, test->loop), 0);
@@ -296,6 +297,7 @@ void test_api_send(const struct test_api *test, const char *request, struct test
     size_t size = 0;
     size_t max = sizeof reply->head + sizeof reply->body - 2;
     char *all = malloc(max + 1);
+    const char *whole = request;
     const char *rest = strstr(request, "$TOKEN");
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_non_null(all);
@@ -314,6 +316,8 @@ void test_api_send(const struct test_api *test, const char *request, struct test
     }
     close(fd);
     all[size] = '\0';
+    if (test->port == test->api_port)
+        test_answered(whole, all);
     char *end = strstr(all, "\r\n\r\n");
     assert_non_null(end);
     *end = '\0';

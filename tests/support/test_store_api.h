@@ -24,7 +24,8 @@ struct test_api {
     struct setpay_loop *loop;
     struct setpay_api *api;
     pthread_t thread;
-    uint16_t port;
+    uint16_t port; /* that requests go to */
+    uint16_t api_port;
     int64_t wait_ms;
     char token[64];
     json_t *answer; /* of the last request; owned by this */

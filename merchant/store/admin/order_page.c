@@ -230,13 +230,18 @@ static int64_t refundable_minor(const struct look *look)
     return minor;
 }
 
+/* Whether the gateway is being asked, so that the page loads itself again. */
 static bool is_under_way(const struct look *look)
 {
     for (size_t i = 0; i < look->view.step_count; i++) {
         if (look->view.steps[i].step.asking)
             return true;
     }
-    return look->view.status == SETPAY_ORDER_STATUS_PAYING;
+    for (size_t i = 0; i < look->view.payment_count; i++) {
+        if (setpay_purchase_state_is_waiting(look->view.payments[i].state))
+            return true; /* also one that is being given up */
+    }
+    return false;
 }
 
 /* Whether there is a choice of what to give back. */

@@ -176,7 +176,10 @@ static void add_payment(json_t *rows, const struct setpay_payment_view *payment,
     if (payment->decided_ms == 0)
         return;
     if (payment->approved.minor > 0)
-        add_row(rows, payment->decided_ms, "Paid by card", payment->approved.minor, currency,
+        add_row(rows, payment->decided_ms,
+                payment->state == SETPAY_PURCHASE_REVERSED ? "Held on your card, and given free"
+                                                           : "Paid by card",
+                payment->approved.minor, currency,
                 json_sprintf("%s, approval %s", payment->brand, payment->approval_code), whole);
     else if (payment->action_code[0] != '\0')
         add_row(rows, payment->decided_ms, "Refused by the bank", payment->amount.minor, currency,

@@ -342,7 +342,10 @@ static void dump_table(sqlite3 *db, const char *table, FILE *out)
     sqlite3_stmt *rows = NULL;
     char sql[256];
     (void)snprintf(sql, sizeof sql, "SELECT * FROM \"%s\" ORDER BY 1, 2", table);
-    NEED(sqlite3_prepare_v2(db, sql, -1, &rows, NULL) == SQLITE_OK);
+    if (sqlite3_prepare_v2(db, sql, -1, &rows, NULL) != SQLITE_OK) { /* it has one column */
+        (void)snprintf(sql, sizeof sql, "SELECT * FROM \"%s\" ORDER BY 1", table);
+        NEED(sqlite3_prepare_v2(db, sql, -1, &rows, NULL) == SQLITE_OK);
+    }
     (void)fprintf(out, "== %s\n", table);
     while (sqlite3_step(rows) == SQLITE_ROW) {
         for (int c = 0; c < sqlite3_column_count(rows); c++) {

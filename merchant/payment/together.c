@@ -33,7 +33,8 @@ enum setpay_error setpay_merchant_together_find(struct setpay_db *db,
         "SELECT step.id, step.purchase_id, xid, COALESCE(approval.token, cap_token),"
         " step.amount_minor, currency FROM step JOIN purchase ON purchase.id = step.purchase_id"
         " LEFT JOIN step approval ON approval.id = step.of_id"
-        " WHERE step.together = $1 AND brand = $2 AND gateway_sign = $3 AND merchant = $4"
+        " WHERE step.together = $1 AND step.together <> 0 AND brand = $2 AND gateway_sign = $3 AND "
+        "merchant = $4"
         " AND purchase.state = $5 AND" IS_NEXT " ORDER BY step.id LIMIT $6",
         SETPAY_DB_INT(step->together), SETPAY_DB_TEXT(purchase->brand),
         SETPAY_DB_DIGEST(&purchase->gateway_sign), SETPAY_DB_DIGEST(&purchase->merchant),

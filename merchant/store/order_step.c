@@ -214,7 +214,19 @@ static enum setpay_error undo(struct doing *doing)
     return NO_SUCH_STEP;
 }
 
-/* A part of what is held; the last of it ends the order, as a void without an amount does. */
+static bool is_capture_asking(const struct setpay_order_view *view)
+{
+    for (size_t i = 0; i < view->step_count; i++) {
+        const struct setpay_step_view *step = &view->steps[i].step;
+        if (step->kind == SETPAY_MERCHANT_STEP_CAPTURE && step->asking)
+            return true;
+    }
+    return false;
+}
+
+/* A part of what is held; the last of it ends the order, as a void without an amount does. Not
+ * while a capture is undecided: were it refused, its amount would stay held, and nothing could give
+ * it up. */
 static enum setpay_error give_up(struct doing *doing)
 {
     const struct setpay_order_view *view = &doing->result->view;
@@ -226,10 +238,10 @@ static enum setpay_error give_up(struct doing *doing)
     if (doing->left_minor == 0)
         return SETPAY_E_STATE;
     int64_t minor = request->has_amount ? request->amount_minor : doing->left_minor;
+    bool is_last = minor == doing->left_minor && !is_capture_asking(view);
     SETPAY_TRY(ask(doing, SETPAY_MERCHANT_STEP_RELEASE, NULL, minor));
-    return minor < doing->left_minor
-               ? SETPAY_OK
-               : setpay_order_end_voided(doing->db, doing->port, view, doing->now_ms);
+    return !is_last ? SETPAY_OK
+                    : setpay_order_end_voided(doing->db, doing->port, view, doing->now_ms);
 }
 
 /* The next of the schedule, or of the whole what is not taken yet; captured at once where the order

@@ -157,7 +157,8 @@ export class Store extends EventEmitter {
   }
 
   // ---------------------------------------------------------------- what a shopper or the owner wants
-  // Keys are made of what is wanted, never of the time: who wants the same again, gets the same.
+  // Keys are made of what is wanted, never of the time: who wants the same again within a day
+  // gets the same. The API forgets a key after that: a later wish is a new one, so a store keeps what was answered.
 
   // An order for one basket, by the store's own number: a description and an amount, or items of the catalogue.
   async sell(basket, wanted) {

@@ -272,6 +272,8 @@ static void expect_outcome(enum setpay_auth_outcome outcome, const char *action)
     test_gateway_wait_acknowledged(gateway);
     (void)snprintf(words, sizeof words, "event=auth.not_taken rule=G7 action=91 xid=%s",
                    setpay_id_format(&p->auth.xid, hex));
+    if (outcome == SETPAY_AUTH_DECLINED)
+        test_gateway_wait_log(gateway, words, 1); /* it is written beside the answer */
     assert_int_equal(test_gateway_log_count(gateway, words), outcome == SETPAY_AUTH_DECLINED);
     test_purchase_free(p);
 }

@@ -21,24 +21,23 @@ enum setpay_error setpay_reserve_due_day(const char *day, int64_t days,
     return SETPAY_OK;
 }
 
-static enum setpay_error token_of(const char *what, const struct setpay_id *settlement,
-                                  struct setpay_id *token)
+enum setpay_error setpay_reserve_token(const struct setpay_id *settlement, const char *due_day,
+                                       struct setpay_id *token)
 {
     struct setpay_hash state;
-    setpay_hash_init(&state, what);
+    setpay_hash_init(&state, "reserve");
     setpay_hash_add(&state, setpay_id_view(settlement));
+    setpay_hash_add(&state, setpay_view_string(due_day));
     return setpay_ledger_end_event(&state, token);
-}
-
-enum setpay_error setpay_reserve_token(const struct setpay_id *settlement, struct setpay_id *token)
-{
-    return token_of("reserve", settlement, token);
 }
 
 enum setpay_error setpay_reserve_release_token(const struct setpay_id *settlement,
                                                struct setpay_id *token)
 {
-    return token_of("reserve release", settlement, token);
+    struct setpay_hash state;
+    setpay_hash_init(&state, "reserve release");
+    setpay_hash_add(&state, setpay_id_view(settlement));
+    return setpay_ledger_end_event(&state, token);
 }
 
 void setpay_reserve_post(int64_t amount_minor, struct setpay_ledger_entry *entry)
@@ -132,8 +131,8 @@ enum setpay_error setpay_reserve_hold(struct setpay_db *db,
     if (settlement->held_minor == 0)
         return SETPAY_OK;
     entry_of(settlement, &entry);
-    SETPAY_TRY(setpay_reserve_token(&settlement->token, &entry.event));
     SETPAY_TRY(setpay_reserve_due_day(settlement->day, settlement->reserve_days, due_day));
+    SETPAY_TRY(setpay_reserve_token(&settlement->token, due_day, &entry.event));
     setpay_reserve_post(settlement->held_minor, &entry);
     SETPAY_TRY(setpay_ledger_append(db, &entry));
     return setpay_db_run(

@@ -35,8 +35,9 @@
 /* Pure. "2026-11-26" and 30 days: "2026-12-26". SETPAY_E_INVALID: day is no date. */
 enum setpay_error setpay_reserve_due_day(const char *day, int64_t days,
                                          char due[SETPAY_DATE_TEXT_SIZE]) SETPAY_MUST_CHECK;
-/* The events of the entries, computed of the settlement that holds it back. SETPAY_E_CRYPTO. */
-enum setpay_error setpay_reserve_token(const struct setpay_id *settlement,
+/* The events of the entries, computed of the settlement that holds it back; that of holding back
+ * also of the day on which it is due, which stands nowhere else in the ledger. SETPAY_E_CRYPTO. */
+enum setpay_error setpay_reserve_token(const struct setpay_id *settlement, const char *due_day,
                                        struct setpay_id *token) SETPAY_MUST_CHECK;
 enum setpay_error setpay_reserve_release_token(const struct setpay_id *settlement,
                                                struct setpay_id *token) SETPAY_MUST_CHECK;

@@ -14,11 +14,12 @@ static enum setpay_error expect(struct setpay_db *db, const struct setpay_id *ev
 {
     struct setpay_ledger_entry *entry = &expected->entry;
     struct setpay_id settlement;
+    char due_day[SETPAY_DATE_TEXT_SIZE];
     struct setpay_db_rows *rows;
     SETPAY_TRY(setpay_db_one(
         db, &rows,
         "SELECT reserve.brand, reserve.merchant_id, reserve.currency, reserve.amount_minor,"
-        " settlement.token FROM reserve JOIN settlement ON settlement.id = settlement_id"
+        " settlement.token, due_day FROM reserve JOIN settlement ON settlement.id = settlement_id"
         " WHERE ($1 = 0 AND reserve.token = $2) OR ($3 = 1 AND release = $4)",
         SETPAY_DB_BOOL(releases), SETPAY_DB_ID(event), SETPAY_DB_BOOL(releases),
         SETPAY_DB_ID(event)));
@@ -27,13 +28,14 @@ static enum setpay_error expect(struct setpay_db *db, const struct setpay_id *ev
     setpay_db_get_text(rows, 2, entry->currency, sizeof entry->currency);
     int64_t amount_minor = setpay_db_get_int(rows, 3);
     setpay_db_get_id(rows, 4, &settlement);
+    setpay_db_get_text(rows, 5, due_day, sizeof due_day);
     SETPAY_TRY(setpay_db_end(rows));
     if (releases) {
         setpay_reserve_release_post(amount_minor, entry);
         return setpay_reserve_release_token(&settlement, &expected->token);
     }
     setpay_reserve_post(amount_minor, entry);
-    return setpay_reserve_token(&settlement, &expected->token);
+    return setpay_reserve_token(&settlement, due_day, &expected->token);
 }
 
 enum setpay_error setpay_look_expect_reserve(struct setpay_db *db, const struct setpay_id *event,

@@ -286,6 +286,10 @@ static const struct {
     {"UPDATE settlement SET reserve_ppm = 0 WHERE id = 2", "holds 50 back, expected 0"},
     {"UPDATE settlement SET reserve_days = 2 WHERE id = 1", "expected 2026-11-27"},
     {"UPDATE settlement SET reserve_days = -1 WHERE id = 2", "is due 2026-12-26, expected ?"},
+    /* The days and the day together: what is not released yet has no other trace of it. */
+    {"UPDATE settlement SET reserve_days = 60 WHERE id = 2;"
+     "UPDATE reserve SET due_day = '2027-01-25' WHERE id = 2",
+     "is of another merchant, currency or settlement"},
     {"UPDATE settlement SET released_minor = 0 WHERE id = 2",
      "what it gives back did not come out"},
     {"UPDATE settlement SET released_minor = 1 WHERE id = 1",

@@ -83,6 +83,12 @@ enum setpay_error setpay_hold_end_decide(struct setpay_payment *payment, setpay_
 
 /* ------------------------------------------------------------------ one payment */
 
+/* Nothing of the same instruction is at its issuer. The receipt of what that comes to leaves with
+ * its answer: it must not stand behind one of what was given up, which the merchant has not got. */
+#define NONE_ASKS                                                                                  \
+    " NOT EXISTS (SELECT 1 FROM payment p WHERE p.state = 1 AND"                                   \
+    " COALESCE(p.first_id, p.id) = COALESCE(payment.first_id, payment.id))"
+
 static void look(void *arg);
 
 static void end(struct ending *ending)
@@ -95,11 +101,24 @@ static void end(struct ending *ending)
         setpay_timer_start(owner->timer, 0);
 }
 
+/* SETPAY_E_CONFLICT: it is asked for another of its instruction since it was read. */
+static enum setpay_error check_none_asks(struct setpay_db *db, int64_t payment_id)
+{
+    struct setpay_db_rows *rows;
+    enum setpay_error error = setpay_db_one(
+        db, &rows, "SELECT 1 FROM payment WHERE id = $1 AND" NONE_ASKS, SETPAY_DB_INT(payment_id));
+    if (error == SETPAY_E_NOT_FOUND)
+        return SETPAY_E_CONFLICT;
+    SETPAY_TRY(error);
+    return setpay_db_end(rows);
+}
+
 static enum setpay_error write_end(struct setpay_db *db, void *arg)
 {
     const struct ending *ending = arg;
     struct setpay_payment payment = ending->payment;
     struct setpay_gateway_reversal reversal = ending->reversal;
+    SETPAY_TRY(check_none_asks(db, payment.id));
     SETPAY_TRY(setpay_payment_update(db, &payment));
     SETPAY_TRY(setpay_gateway_reversal_insert(db, &reversal));
     return setpay_payment_add_receipt(db, payment.id, &ending->receipt.sealed,
@@ -120,7 +139,7 @@ static void on_kept(void *arg, enum setpay_error error)
                    setpay_field_text("state", setpay_payment_state_name(ending->payment.state)),
                    setpay_field_money("amount", &amount));
         setpay_gateway_reversals_wake(owner->reversals);
-    } else if (error != SETPAY_E_CONFLICT) { /* that: a merchant was faster; the next look knows */
+    } else if (error != SETPAY_E_CONFLICT) { /* that: another was faster; the next look knows */
         owner->skip++;
         setpay_log_error(error, "hold.not_ended", setpay_field_id("xid", &ending->payment.xid));
     }
@@ -210,7 +229,7 @@ static enum setpay_error read_portion(struct setpay_db *db, void *arg)
     holds->next_ms = 0;
     SETPAY_TRY(setpay_db_select(db, &rows,
                                 "SELECT id, hold_expiry_ms FROM payment"
-                                " WHERE " SETPAY_PAYMENT_IS_HELD
+                                " WHERE " SETPAY_PAYMENT_IS_HELD " AND" NONE_ASKS
                                 " ORDER BY hold_expiry_ms, id LIMIT $1 OFFSET $2",
                                 SETPAY_DB_INT(PORTION), SETPAY_DB_INT((int64_t)holds->skip)));
     while (setpay_db_next(rows) && holds->next_ms == 0) {

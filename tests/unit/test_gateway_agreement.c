@@ -873,6 +873,34 @@ static void the_chain_moves_on_meanwhile(void **state)
     end(&a);
 }
 
+/* A hold that ends meanwhile is given up behind it: its receipt leaves with the answer, and must
+ * not stand behind one that the merchant has not asked for. The issuer takes longer than two looks.
+ */
+static void the_end_of_a_hold_waits_for_it(void **state)
+{
+    struct agreed a;
+    struct setpay_buffer message;
+    char xid[SETPAY_ID_TEXT_SIZE], sql[256];
+    (void)state;
+    begin(&a, &split, 1000, 400);
+    const struct setpay_auth_res first = a.auth;
+    issuer_takes(2500);
+    send_further(&a, 100, &message);
+    (void)setpay_id_format(&a.purchase->auth.xid, xid);
+    (void)snprintf(sql, sizeof sql,
+                   "UPDATE payment SET hold_expiry_ms = 1 WHERE xid = x'%s' AND number = 1", xid);
+    test_daemon_execute(&gateway->daemon, sql);
+    receive_further(&a);
+    assert_int_equal(a.auth.outcome, SETPAY_AUTH_APPROVED);
+    take_receipt(&a, &a.auth.receipt, SETPAY_RECEIPT_AUTHORISATION);
+    issuer_takes(0);
+    (void)snprintf(sql, sizeof sql, "SELECT SUM(release_open) FROM payment WHERE xid = x'%s'", xid);
+    test_daemon_wait_number(&gateway->daemon, sql, 1);
+    reverse(&a, &first, 400, 0);
+    setpay_buffer_clear(&message);
+    end(&a);
+}
+
 /* One that is at the issuer comes before the cancellation; none after it. */
 static void a_cancellation_waits_for_it(void **state)
 {
@@ -1049,6 +1077,7 @@ int main(void)
         cmocka_unit_test(ends_by_the_cardholders_word),
         cmocka_unit_test(ends_by_no_other_word),
         cmocka_unit_test(the_chain_moves_on_meanwhile),
+        cmocka_unit_test(the_end_of_a_hold_waits_for_it),
         cmocka_unit_test(a_cancellation_waits_for_it),
         cmocka_unit_test(a_renewed_merchant_goes_on),
         cmocka_unit_test(a_decline_may_be_tried_again),

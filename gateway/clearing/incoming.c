@@ -5,6 +5,7 @@
 #include "gateway/clearing/incoming.h"
 
 #include "common/crypto/hash.h"
+#include "gateway/clearing/presentment.h"
 #include "gateway/issuer/clearing_file.h"
 #include "gateway/issuer/clearing_lines.h"
 
@@ -165,11 +166,13 @@ enum setpay_error setpay_incoming_owed(struct setpay_db *db, const char *issuer,
         " WHERE issuer = $5 AND currency = $6), 0)"
         " - COALESCE((SELECT SUM(amount_minor) FROM suspense_clearing"
         " WHERE brand = '' AND account = 1 AND merchant_id = $7 AND currency = $8), 0)"
-        /* What it has refused, and was right after all: the merchant has it, we claim it. */
+        /* What it has refused, and was right after all: the merchant has it, we claim it. Of what
+         * was written off the issuer has never heard. */
         " + COALESCE((SELECT SUM(c.amount_minor) FROM suspense_clearing c"
         " JOIN presentment ON suspense = c.item JOIN step ON step.id = presentment.step_id"
         " JOIN payment ON payment.id = step.payment_id"
-        " WHERE c.account = 2 AND payment.issuer = $9 AND payment.currency = $10), 0)",
+        " WHERE c.account = 2 AND response_code <> '" SETPAY_PRESENTMENT_WRITTEN_OFF
+        "' AND payment.issuer = $9 AND payment.currency = $10), 0)",
         SETPAY_DB_TEXT(issuer), SETPAY_DB_TEXT(currency), SETPAY_DB_TEXT(issuer),
         SETPAY_DB_TEXT(currency), SETPAY_DB_TEXT(issuer), SETPAY_DB_TEXT(currency),
         SETPAY_DB_TEXT(issuer), SETPAY_DB_TEXT(currency), SETPAY_DB_TEXT(issuer),

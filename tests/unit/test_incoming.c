@@ -370,6 +370,21 @@ static void suspense_of_a_presentment_goes_to_the_merchant_or_the_issuer(void **
     assert_int_equal(paying.suspense, 1);
 }
 
+/* What was written off was never sent: its issuer owes nothing of it, whoever has it. */
+static void what_was_written_off_is_owed_by_nobody(void **state)
+{
+    (void)state;
+    test_day_edit("UPDATE presentment SET response_code = 'WO' WHERE response_code = '25'");
+    test_day_settle(NOON, NULL);
+    struct setpay_suspense_item item = items().item;
+    assert_int_equal(item.amount_minor, 297);
+    assert_int_equal(clear(&item.event, SETPAY_ACCOUNT_MERCHANT_PAYABLE, 0, "", NOON), SETPAY_OK);
+    assert_int_equal(test_day_balance(SETPAY_ACCOUNT_SUSPENSE, "EUR"), 0);
+    assert_int_equal(paid(NAMES "sim,13.00,EUR,2026-11-27,R1\n"), SETPAY_OK);
+    assert_int_equal(paying.matched, 1299);
+    assert_int_equal(paying.suspense, 1);
+}
+
 /* One list is booked as several would be. */
 static void a_list_matches_line_by_line(void **state)
 {
@@ -523,6 +538,7 @@ int main(void)
         BOOKS(the_rest_goes_to_suspense),
         BOOKS(a_reference_is_booked_once),
         BOOKS(a_list_matches_line_by_line),
+        BOOKS(what_was_written_off_is_owed_by_nobody),
         BOOKS(a_refused_credit_is_cleared_below_nothing),
         BOOKS(suspense_of_a_payment_goes_to_the_issuer_or_back),
         BOOKS(suspense_of_a_presentment_goes_to_the_merchant_or_the_issuer),

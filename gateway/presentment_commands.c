@@ -1,10 +1,11 @@
 /*
  * The operator's look at what issuers have not answered yet, and the end of what can't be sent.
  *
- * A presentment needs the card. Where that is gone from the vault nothing can be presented, however
- * long it is tried, and the period in which it counts stays open. It is written off by a person,
- * with a reason: from then on it is as one that its issuer has refused, so that its merchant is not
- * paid for it, and its settlement posts it to suspense.
+ * A presentment needs the card. Where that is gone from the vault, or is sealed under a key that
+ * the gateway has not, nothing can be presented, however long it is tried, and the period in which
+ * it counts stays open. It is written off by a person, with a reason: from then on it is as one
+ * that its issuer has refused, so that its merchant is not paid for it, and its settlement posts it
+ * to suspense.
  */
 #include "gateway/commands.h"
 
@@ -24,11 +25,11 @@
     "presentment.id, kind, xid, token, step.amount_minor, currency, payment.brand,"                \
     " payment.merchant_id, payment.issuer, batch.number, presentment.period,"                      \
     " presentment.created_ms, presentment.acknowledged, presentment.response_code,"                \
-    " EXISTS (SELECT 1 FROM kept_card WHERE kept_card.payment_id ="                                \
-    " COALESCE(payment.first_id, payment.id))"
+    " kept_card.pan, kept_card.expiry"
 #define TABLES                                                                                     \
     " FROM presentment JOIN step ON step.id = step_id"                                             \
-    " JOIN payment ON payment.id = step.payment_id JOIN batch ON batch.id = presentment.batch_id"
+    " JOIN payment ON payment.id = step.payment_id JOIN batch ON batch.id = presentment.batch_id"  \
+    " LEFT JOIN kept_card ON kept_card.payment_id = COALESCE(payment.first_id, payment.id)"
 
 struct presentment {
     int64_t id, kind, period;
@@ -37,11 +38,21 @@ struct presentment {
     char brand[SETPAY_WIRE_BRAND_MAX + 1], merchant_id[SETPAY_WIRE_PARTY_MAX + 1], issuer[64];
     int64_t batch;
     setpay_time_ms created_ms;
-    bool answered, has_card;
+    bool answered, has_card, opens; /* opens: or there is no vault at hand to try it with */
     char code[3];
 };
 
-static struct presentment read_row(struct setpay_db_rows *rows)
+/* What is opened is only for the trial. */
+static bool opens(const struct setpay_vault *vault, enum setpay_vault_column column,
+                  const struct setpay_id *xid, struct setpay_view box)
+{
+    struct setpay_secret plain = {0};
+    enum setpay_error error = setpay_vault_open_box(vault, column, xid, box, &plain);
+    setpay_secret_clear(&plain);
+    return error != SETPAY_E_CRYPTO; /* any other is of the moment */
+}
+
+static struct presentment read_row(struct setpay_db_rows *rows, const struct setpay_vault *vault)
 {
     struct presentment p = {.id = setpay_db_get_int(rows, 0)};
     p.kind = setpay_db_get_int(rows, 1);
@@ -57,15 +68,27 @@ static struct presentment read_row(struct setpay_db_rows *rows)
     p.created_ms = setpay_db_get_int(rows, 11);
     p.answered = setpay_db_get_bool(rows, 12);
     setpay_db_get_text(rows, 13, p.code, sizeof p.code);
-    p.has_card = setpay_db_get_bool(rows, 14);
+    struct setpay_view pan = setpay_db_get_view(rows, 14);
+    struct setpay_view expiry = setpay_db_get_view(rows, 15);
+    p.has_card = pan.size > 0;
+    p.opens = vault == NULL || p.answered || !p.has_card ||
+              (opens(vault, SETPAY_VAULT_PAN, &p.xid, pan) &&
+               opens(vault, SETPAY_VAULT_EXPIRY, &p.xid, expiry));
     return p;
+}
+
+static bool is_stuck(const struct presentment *p)
+{
+    return !p->answered && (!p->has_card || !p->opens);
 }
 
 static const char *status_of(const struct presentment *p)
 {
     if (p->answered)
         return strcmp(p->code, SETPAY_PRESENTMENT_WRITTEN_OFF) == 0 ? "written off" : "answered";
-    return p->has_card ? "waits for its issuer" : "stuck: its card is gone";
+    if (!is_stuck(p))
+        return "waits for its issuer";
+    return p->has_card ? "stuck: its card is sealed under another key" : "stuck: its card is gone";
 }
 
 static json_t *to_json(const struct presentment *p)
@@ -80,7 +103,7 @@ static json_t *to_json(const struct presentment *p)
                      setpay_money_format(&p->amount, amount), "brand", p->brand, "merchant_id",
                      p->merchant_id, "issuer", p->issuer, "batch", (json_int_t)p->batch, "period",
                      (json_int_t)p->period, "created", setpay_time_format(p->created_ms, created),
-                     "stuck", !p->answered && !p->has_card, "status", status_of(p));
+                     "stuck", is_stuck(p), "status", status_of(p));
 }
 
 enum setpay_error setpay_gateway_presentment_list(struct setpay_db *db, const json_t *args,
@@ -91,20 +114,20 @@ enum setpay_error setpay_gateway_presentment_list(struct setpay_db *db, const js
     bool stuck = false, whole = true;
     int64_t limit = LISTED, after = 0, last = 0;
     struct setpay_db_rows *rows;
-    (void)vault;
     SETPAY_TRY(setpay_json_args_check(args, names, problem));
     SETPAY_TRY(setpay_json_arg_bool(args, "stuck", false, &stuck, problem));
     SETPAY_TRY(setpay_json_arg_int(args, "limit", false, 1, LISTED_MAX, &limit, problem));
     SETPAY_TRY(setpay_json_arg_int(args, "after", false, 1, INT64_MAX, &after, problem));
-    SETPAY_TRY(setpay_db_select(
-        db, &rows,
-        "SELECT " COLUMNS TABLES " WHERE presentment.acknowledged = 0 AND presentment.id > $1"
-        " AND ($2 = 0 OR NOT EXISTS (SELECT 1 FROM kept_card WHERE kept_card.payment_id ="
-        " COALESCE(payment.first_id, payment.id))) ORDER BY presentment.id LIMIT $3",
-        SETPAY_DB_INT(after), SETPAY_DB_BOOL(stuck), SETPAY_DB_INT(limit)));
+    SETPAY_TRY(setpay_db_select(db, &rows,
+                                "SELECT " COLUMNS TABLES
+                                " WHERE presentment.acknowledged = 0 AND presentment.id > $1"
+                                " ORDER BY presentment.id",
+                                SETPAY_DB_INT(after)));
     json_t *list = json_array();
-    while (setpay_db_next(rows)) {
-        struct presentment one = read_row(rows);
+    while (json_array_size(list) < (size_t)limit && whole && setpay_db_next(rows)) {
+        struct presentment one = read_row(rows, vault);
+        if (stuck && !is_stuck(&one))
+            continue;
         last = one.id;
         whole = json_array_append_new(list, to_json(&one)) == 0 && whole;
     }
@@ -115,12 +138,13 @@ enum setpay_error setpay_gateway_presentment_list(struct setpay_db *db, const js
     return error != SETPAY_OK ? error : *result != NULL && whole ? SETPAY_OK : SETPAY_E_NOMEM;
 }
 
-static enum setpay_error find(struct setpay_db *db, int64_t id, struct presentment *found)
+static enum setpay_error find(struct setpay_db *db, const struct setpay_vault *vault, int64_t id,
+                              struct presentment *found)
 {
     struct setpay_db_rows *rows;
     SETPAY_TRY(setpay_db_one(db, &rows, "SELECT " COLUMNS TABLES " WHERE presentment.id = $1",
                              SETPAY_DB_INT(id)));
-    *found = read_row(rows);
+    *found = read_row(rows, vault);
     return setpay_db_end(rows);
 }
 
@@ -132,7 +156,7 @@ static enum setpay_error check_stuck(const struct presentment *p, struct setpay_
             (long long)p->id,
             strcmp(p->code, SETPAY_PRESENTMENT_WRITTEN_OFF) == 0 ? "written off already"
                                                                  : "answered by its issuer");
-    if (p->has_card)
+    if (!is_stuck(p))
         return setpay_problem_set(problem, SETPAY_E_STATE,
                                   "presentment %lld waits for its issuer %s: expected one that "
                                   "can't be sent, see presentment list --stuck",
@@ -149,7 +173,6 @@ enum setpay_error setpay_gateway_presentment_write_off(struct setpay_db *db, con
     const char *reason = NULL;
     struct presentment one;
     int64_t id = 0;
-    (void)vault;
     SETPAY_TRY(setpay_json_args_check(args, names, problem));
     SETPAY_TRY(setpay_json_arg_int(args, "presentment", true, 1, INT64_MAX, &id, problem));
     SETPAY_TRY(setpay_json_arg_text(args, "reason", true, &reason, problem));
@@ -157,7 +180,7 @@ enum setpay_error setpay_gateway_presentment_write_off(struct setpay_db *db, con
         return setpay_problem_set(problem, SETPAY_E_INVALID,
                                   "reason: found %zu bytes, expected 1 to %d", strlen(reason),
                                   REASON_MAX);
-    enum setpay_error error = find(db, id, &one);
+    enum setpay_error error = find(db, vault, id, &one);
     if (error == SETPAY_E_NOT_FOUND)
         return setpay_problem_set(problem, error, "there is no presentment %lld", (long long)id);
     SETPAY_TRY(error);
@@ -168,7 +191,7 @@ enum setpay_error setpay_gateway_presentment_write_off(struct setpay_db *db, con
                              SETPAY_DB_TEXT(SETPAY_PRESENTMENT_WRITTEN_OFF),
                              SETPAY_DB_INT(setpay_clock_now_ms()), SETPAY_DB_TEXT(reason),
                              SETPAY_DB_INT(id)));
-    SETPAY_TRY(find(db, id, &one));
+    SETPAY_TRY(find(db, vault, id, &one));
     *result = to_json(&one);
     return *result != NULL && json_object_set_new(*result, "reason", json_string(reason)) == 0
                ? SETPAY_OK

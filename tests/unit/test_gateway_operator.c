@@ -132,6 +132,40 @@ static void what_waits_is_not_written_off(void **state)
     test_till_wait_presented(&till);
 }
 
+/* As after a restore without the vault's key: the card is there, and opens no more. */
+static void what_the_vault_cannot_open_is_stuck(void **state)
+{
+    static const char *const spoil[] = {
+        "UPDATE kept_card SET expiry = pan WHERE payment_id = 4",
+        "UPDATE kept_card SET pan = expiry WHERE payment_id = 5",
+    };
+    static const char *const numbers[] = {"4", "5"};
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct test_paid paid;
+        test_till_pay(&till, 400, "EUR", &paid);
+        (void)test_till_step(&till, SETPAY_MESSAGE_CAP_REQ, &paid, &paid.auth.cap_token, 400);
+        test_paid_free(&paid);
+        test_daemon_execute(&till.gateway->daemon, spoil[i]);
+    }
+    assert_int_equal(RUN("batch", "close", OF_SHOP, "--batch", "3"), 0);
+    assert_int_equal(RUN("presentment", "list", "--stuck", "--limit", "1"), 0);
+    expect_printed("stuck: its card is sealed under another key");
+    assert_int_equal(RUN("presentment", "list", "--stuck", "--after", "4"), 0);
+    expect_printed("stuck: its card is sealed under another key");
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(RUN("presentment", "write-off", "--presentment", numbers[i], "--reason",
+                             "restored without the key"),
+                         0);
+        expect_printed("written off");
+    }
+    assert_int_equal(number("SELECT COUNT(*) FROM presentment WHERE id IN (4, 5)"
+                            " AND response_code = 'WO' AND acknowledged = 1"),
+                     2);
+    assert_int_equal(RUN("presentment", "list"), 0);
+    expect_printed("Issuers have answered everything");
+}
+
 static void it_is_settled_to_suspense(void **state)
 {
     char day[16], cut_off[8], clock[24];
@@ -151,11 +185,12 @@ static void it_is_settled_to_suspense(void **state)
     test_gateway_stop(till.gateway);
     test_gateway_start(till.gateway, NULL);
     assert_int_equal(RUN("settle", "--date", day), 0);
-    /* 1.4 % + 0.25 of 7.00 is 0.35, of 3.00 it is 0.29, of 2.00 it is 0.28. */
+    /* 1.4 % + 0.25 of 7.00 is 0.35, of 3.00 it is 0.29, of 2.00 it is 0.28, of 4.00 it is
+     * 0.31. */
     assert_int_equal(number("SELECT payout_minor FROM settlement"), 700 - 35 + 200 - 28);
-    assert_int_equal(number("SELECT refused_minor FROM settlement"), 300 - 29);
+    assert_int_equal(number("SELECT refused_minor FROM settlement"), 300 - 29 + 2 * (400 - 31));
     assert_int_equal(number("SELECT amount_minor FROM ledger_balance WHERE account = 6"),
-                     -(300 - 29));
+                     -(300 - 29 + 2 * (400 - 31)));
     assert_int_equal(RUN("ledger", "verify"), 0);
     expect_printed(" 0 findings;");
     assert_int_equal(RUN("audit"), 0);
@@ -186,6 +221,7 @@ int main(void)
         cmocka_unit_test(closes_a_batch_in_its_merchants_place),
         cmocka_unit_test(what_is_stuck_is_seen_and_written_off),
         cmocka_unit_test(what_waits_is_not_written_off),
+        cmocka_unit_test(what_the_vault_cannot_open_is_stuck),
         cmocka_unit_test(it_is_settled_to_suspense),
     };
     alarm(120);

@@ -63,9 +63,11 @@ void test_answered(const char *request, const char *answer)
     json_t *kept = json_pack("{s:s, s:s, s:i, s:s, s:o}", "method", method, "path", path, "status",
                              status, "type", type, "body", json);
     char *text = json_dumps(kept, JSON_COMPACT);
-    char *line = text == NULL ? NULL : realloc(text, strlen(text) + 2);
+    size_t length = text == NULL ? 0 : strlen(text);
+    char *line = text == NULL ? NULL : realloc(text, length + 2);
     if (line != NULL) {
-        strcat(line, "\n");
+        line[length] = '\n';
+        line[length + 1] = '\0';
         append(folder, line);
     }
     free(line);

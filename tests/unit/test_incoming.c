@@ -201,8 +201,8 @@ static enum setpay_error clear(const struct setpay_id *item, enum setpay_account
 {
     clearing = (struct clearing){.row = {.item = *item, .account = account, .created_ms = now_ms}};
     clearing.asked.minor = minor;
-    strcpy(clearing.asked.currency, currency);
-    strcpy(clearing.row.reason, "the bank has said so");
+    (void)snprintf(clearing.asked.currency, sizeof clearing.asked.currency, "%s", currency);
+    (void)snprintf(clearing.row.reason, sizeof clearing.row.reason, "the bank has said so");
     return setpay_store_submit_wait(test_day_store, run_clear, &clearing);
 }
 

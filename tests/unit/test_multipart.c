@@ -130,7 +130,7 @@ static void what_is_no_such_form_is_refused(void **state)
         "multipart/form-data; boundary=",
         "multipart/mixed; boundary=----WebKitFormBoundaryABCDEFGH",
         "application/x-www-form-urlencoded",
-        TYPE "\r\nContent-Transfer-Encoding: base64",
+        (TYPE "\r\nContent-Transfer-Encoding: base64"),
         "multipart/form-data; boundary=other",
     };
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {

@@ -27,18 +27,44 @@ static enum setpay_error tell_shipped(struct setpay_db *db, const struct setpay_
     return error;
 }
 
+static int64_t unsent_of(const struct setpay_part *part, const struct setpay_part_count *count)
+{
+    return part->kind == SETPAY_PART_GIVEN_UP ? count->quantity : count->unsent;
+}
+
+/* Of the line's pieces that were never sent, those that no other part has settled: a piece that was
+ * given up when the rest was voided may still be paid back, but comes back once. */
+static int64_t unsent_left(const struct setpay_parts *parts, const struct setpay_part *part,
+                           size_t position)
+{
+    const struct setpay_part_line *line = &parts->lines[position];
+    int64_t left = setpay_part_sendable(line) + line->unsent;
+    for (size_t i = 0; i < parts->count; i++) {
+        const struct setpay_part *other = &parts->list[i];
+        if (other == part || other->settled != SETPAY_PART_DONE ||
+            other->kind == SETPAY_PART_SHIPMENT)
+            continue;
+        for (size_t k = 0; k < other->count; k++)
+            left -= other->counts[k].position == position ? unsent_of(other, &other->counts[k]) : 0;
+    }
+    return left > 0 ? left : 0;
+}
+
 static enum setpay_error return_pieces(struct setpay_db *db, const struct setpay_order *order,
+                                       const struct setpay_parts *parts,
                                        const struct setpay_part *part, setpay_time_ms now_ms)
 {
     for (size_t i = 0; i < part->count; i++) {
         const struct setpay_part_count *count = &part->counts[i];
         const char *sku =
             count->position < order->item_count ? order->items[count->position].sku : "";
-        int64_t unsent = part->kind == SETPAY_PART_GIVEN_UP ? count->quantity : count->unsent;
         if (sku[0] == '\0')
             continue;
+        int64_t unsent = unsent_of(part, count);
+        int64_t left = unsent_left(parts, part, count->position);
         if (unsent > 0)
-            SETPAY_TRY(setpay_stock_return(db, order->order_id, sku, unsent, "not sent", now_ms));
+            SETPAY_TRY(setpay_stock_return(db, order->order_id, sku, unsent < left ? unsent : left,
+                                           "not sent", now_ms));
         if (count->quantity > unsent)
             SETPAY_TRY(setpay_stock_return(db, order->order_id, sku, count->quantity - unsent,
                                            "returned", now_ms));
@@ -56,7 +82,7 @@ static enum setpay_error settle(struct setpay_db *db, const struct setpay_order_
         db, "UPDATE order_part SET settled = $1, settled_ms = $2 WHERE seq = $3",
         SETPAY_DB_INT(part->settled), SETPAY_DB_INT(now_ms), SETPAY_DB_INT(part->seq)));
     if (stands && part->restock)
-        SETPAY_TRY(return_pieces(db, &view->order, part, now_ms));
+        SETPAY_TRY(return_pieces(db, &view->order, view->parts, part, now_ms));
     if (stands && part->kind == SETPAY_PART_SHIPMENT)
         SETPAY_TRY(tell_shipped(db, view, part, now_ms));
     setpay_testing_point("part.settled");

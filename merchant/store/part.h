@@ -54,13 +54,16 @@
     " PRIMARY KEY (part_seq, position));"
 
 /* SQL for the migration by which parts are settled. Of those that are older all has followed when
- * they were asked for. */
+ * they were asked for; how many pieces were in stock again was not kept, and is taken for all. */
 #define SETPAY_PART_SETTLED_SCHEMA                                                                 \
     "ALTER TABLE order_part ADD COLUMN carrier TEXT NOT NULL DEFAULT '';"                          \
     "ALTER TABLE order_part ADD COLUMN tracking_url TEXT NOT NULL DEFAULT '';"                     \
     "ALTER TABLE order_part ADD COLUMN settled INTEGER NOT NULL DEFAULT 1;"                        \
     "ALTER TABLE order_part ADD COLUMN settled_ms INTEGER NOT NULL DEFAULT 0;"                     \
-    "UPDATE order_part SET settled_ms = created_ms;"
+    "ALTER TABLE order_part_line ADD COLUMN moved INTEGER NOT NULL DEFAULT 0;"                     \
+    "UPDATE order_part SET settled_ms = created_ms;"                                               \
+    "UPDATE order_part_line SET moved = quantity WHERE part_seq IN"                                \
+    " (SELECT seq FROM order_part WHERE restocked = 1);"
 
 /* Stored. */
 enum setpay_part_kind {
@@ -101,6 +104,7 @@ struct setpay_part_count {
     size_t position; /* among the order's items, from 0 */
     int64_t quantity;
     int64_t unsent;
+    int64_t moved; /* of them are in stock again by this part */
 };
 
 struct setpay_part {

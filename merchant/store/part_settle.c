@@ -50,25 +50,33 @@ static int64_t unsent_left(const struct setpay_parts *parts, const struct setpay
     return left > 0 ? left : 0;
 }
 
-static enum setpay_error return_pieces(struct setpay_db *db, const struct setpay_order *order,
-                                       const struct setpay_parts *parts,
+static enum setpay_error return_line(struct setpay_db *db, const struct setpay_order *order,
+                                     const struct setpay_parts *parts,
+                                     const struct setpay_part *part,
+                                     struct setpay_part_count *count, setpay_time_ms now_ms)
+{
+    const char *sku = count->position < order->item_count ? order->items[count->position].sku : "";
+    if (sku[0] == '\0')
+        return SETPAY_OK;
+    int64_t unsent = unsent_of(part, count);
+    int64_t left = unsent_left(parts, part, count->position);
+    if (unsent > 0)
+        SETPAY_TRY(setpay_stock_return(db, order->order_id, sku, unsent < left ? unsent : left,
+                                       "not sent", now_ms, &count->moved));
+    if (count->quantity > unsent)
+        SETPAY_TRY(setpay_stock_return(db, order->order_id, sku, count->quantity - unsent,
+                                       "returned", now_ms, &count->moved));
+    return setpay_db_run(
+        db, "UPDATE order_part_line SET moved = $1 WHERE part_seq = $2 AND position = $3",
+        SETPAY_DB_INT(count->moved), SETPAY_DB_INT(part->seq),
+        SETPAY_DB_INT((int64_t)count->position));
+}
+
+static enum setpay_error return_pieces(struct setpay_db *db, const struct setpay_order_view *view,
                                        const struct setpay_part *part, setpay_time_ms now_ms)
 {
-    for (size_t i = 0; i < part->count; i++) {
-        const struct setpay_part_count *count = &part->counts[i];
-        const char *sku =
-            count->position < order->item_count ? order->items[count->position].sku : "";
-        if (sku[0] == '\0')
-            continue;
-        int64_t unsent = unsent_of(part, count);
-        int64_t left = unsent_left(parts, part, count->position);
-        if (unsent > 0)
-            SETPAY_TRY(setpay_stock_return(db, order->order_id, sku, unsent < left ? unsent : left,
-                                           "not sent", now_ms));
-        if (count->quantity > unsent)
-            SETPAY_TRY(setpay_stock_return(db, order->order_id, sku, count->quantity - unsent,
-                                           "returned", now_ms));
-    }
+    for (size_t i = 0; i < part->count; i++)
+        SETPAY_TRY(return_line(db, &view->order, view->parts, part, &part->counts[i], now_ms));
     return SETPAY_OK;
 }
 
@@ -82,14 +90,15 @@ static enum setpay_error settle(struct setpay_db *db, const struct setpay_order_
         db, "UPDATE order_part SET settled = $1, settled_ms = $2 WHERE seq = $3",
         SETPAY_DB_INT(part->settled), SETPAY_DB_INT(now_ms), SETPAY_DB_INT(part->seq)));
     if (stands && part->restock)
-        SETPAY_TRY(return_pieces(db, &view->order, view->parts, part, now_ms));
+        SETPAY_TRY(return_pieces(db, view, part, now_ms));
     if (stands && part->kind == SETPAY_PART_SHIPMENT)
         SETPAY_TRY(tell_shipped(db, view, part, now_ms));
     setpay_testing_point("part.settled");
     return SETPAY_OK;
 }
 
-/* What was in stock again is the order's again, as far as nobody else has bought it since. */
+/* What this part put in stock again is the order's again, as far as nobody else has bought it
+ * since. */
 static enum setpay_error undo(struct setpay_db *db, const struct setpay_order *order,
                               struct setpay_part *part, setpay_time_ms now_ms)
 {
@@ -101,7 +110,7 @@ static enum setpay_error undo(struct setpay_db *db, const struct setpay_order *o
         const char *sku =
             count->position < order->item_count ? order->items[count->position].sku : "";
         if (sku[0] != '\0')
-            SETPAY_TRY(setpay_stock_take_back(db, order->order_id, sku, count->quantity,
+            SETPAY_TRY(setpay_stock_take_back(db, order->order_id, sku, count->moved,
                                               "refund undone", now_ms));
     }
     return SETPAY_OK;

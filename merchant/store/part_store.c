@@ -100,14 +100,15 @@ static enum setpay_error read_counts(struct setpay_db *db, struct setpay_part *p
     if (part->counts == NULL)
         return SETPAY_E_NOMEM;
     SETPAY_TRY(setpay_db_select(db, &rows,
-                                "SELECT position, quantity, unsent FROM order_part_line"
+                                "SELECT position, quantity, unsent, moved FROM order_part_line"
                                 " WHERE part_seq = $1 ORDER BY position",
                                 SETPAY_DB_INT(part->seq)));
     while (part->count < SETPAY_LIMIT_OFFER_ITEMS && setpay_db_next(rows)) {
         part->counts[part->count++] =
             (struct setpay_part_count){.position = (size_t)setpay_db_get_int(rows, 0),
                                        .quantity = setpay_db_get_int(rows, 1),
-                                       .unsent = setpay_db_get_int(rows, 2)};
+                                       .unsent = setpay_db_get_int(rows, 2),
+                                       .moved = setpay_db_get_int(rows, 3)};
     }
     return setpay_db_end(rows);
 }

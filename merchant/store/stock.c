@@ -223,7 +223,8 @@ static enum setpay_error move(struct setpay_db *db, const char *order_id, const 
 }
 
 enum setpay_error setpay_stock_return(struct setpay_db *db, const char *order_id, const char *sku,
-                                      int64_t quantity, const char *reason, setpay_time_ms now_ms)
+                                      int64_t quantity, const char *reason, setpay_time_ms now_ms,
+                                      int64_t *moved)
 {
     struct reservation reservation = {.taken = 0};
     bool tracked = false;
@@ -234,8 +235,9 @@ enum setpay_error setpay_stock_return(struct setpay_db *db, const char *order_id
     if (error == SETPAY_E_NOT_FOUND)
         return SETPAY_OK; /* not of the catalogue, or no longer */
     SETPAY_TRY(error);
-    return move(db, order_id, sku, &reservation, on_hand,
-                quantity < reservation.taken ? quantity : reservation.taken, reason, now_ms);
+    int64_t change = quantity < reservation.taken ? quantity : reservation.taken;
+    *moved += change;
+    return move(db, order_id, sku, &reservation, on_hand, change, reason, now_ms);
 }
 
 enum setpay_error setpay_stock_take_back(struct setpay_db *db, const char *order_id,

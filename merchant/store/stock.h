@@ -49,10 +49,10 @@ enum setpay_error setpay_stock_sell(struct setpay_db *db, const char *order_id,
 enum setpay_error setpay_stock_release(struct setpay_db *db, const char *order_id,
                                        setpay_time_ms now_ms) SETPAY_MUST_CHECK;
 /* Pieces of a SKU that the order has bought stand on the shelf again: as many as were taken for it,
- * and not more than these. reason: of the log. */
+ * and not more than these; so many are added to *moved. reason: of the log. */
 enum setpay_error setpay_stock_return(struct setpay_db *db, const char *order_id, const char *sku,
-                                      int64_t quantity, const char *reason,
-                                      setpay_time_ms now_ms) SETPAY_MUST_CHECK;
+                                      int64_t quantity, const char *reason, setpay_time_ms now_ms,
+                                      int64_t *moved) SETPAY_MUST_CHECK;
 /* The opposite: pieces that were returned are the order's again, as many as are there and reserved
  * by nobody. */
 enum setpay_error setpay_stock_take_back(struct setpay_db *db, const char *order_id,

@@ -161,6 +161,25 @@ static void what_is_undone_is_out_of_stock_again(void **state)
     test_acts_close(&test);
 }
 
+/* Sold while nobody counted: the refund put nothing on the shelf, so undoing it takes nothing. */
+static void what_was_not_put_back_is_not_taken(void **state)
+{
+    (void)state;
+    struct settling s;
+    open_order(&s, SETPAY_PART_REFUND, 3, 0, 1);
+    assert_int_equal(test_acts_sql(&test, "UPDATE variant SET tracked = 0 RETURNING tracked"), 0);
+    assert_int_equal(setpay_store_submit_wait(test.store, keep, &s), SETPAY_OK);
+    assert_int_equal(test_acts_sql(&test, "SELECT taken FROM reservation"), 0);
+    assert_int_equal(
+        test_acts_sql(&test, "UPDATE variant SET tracked = 1, on_hand = 50 RETURNING on_hand"), 50);
+    s.answers[0] = DONE;
+    expect(&s, SETPAY_PART_DONE, 50, 0);
+    s.answers[0] = UNDONE;
+    expect(&s, SETPAY_PART_UNDONE, 50, 0);
+    assert_int_equal(test_acts_sql(&test, "SELECT taken FROM reservation"), 0);
+    test_acts_close(&test);
+}
+
 static void what_is_refused_puts_nothing_back(void **state)
 {
     (void)state;
@@ -323,6 +342,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pieces_are_back_with_the_last_answer),
         cmocka_unit_test(what_is_undone_is_out_of_stock_again),
+        cmocka_unit_test(what_was_not_put_back_is_not_taken),
         cmocka_unit_test(what_is_refused_puts_nothing_back),
         cmocka_unit_test(what_is_given_up_is_back_when_it_is_released),
         cmocka_unit_test(what_is_given_up_and_paid_back_is_back_once),

@@ -66,7 +66,7 @@ const char *setpay_merchant_ask_name(enum setpay_ask_kind kind);
 void setpay_merchant_book(struct setpay_merchant_drive *drive);
 /* The same for an answer to a step, in step_res, for a release in auth_rev_res, a further
  * authorisation in auth_res, a cancellation in auth_can_res; or for the code by which an Error has
- * ended one of the last two. A release of nothing needs none. */
+ * ended one of the last two, or the release of a part. A release of nothing needs none. */
 void setpay_merchant_book_step(struct setpay_merchant_drive *drive);
 /* PRes for the purchase in booked, where the shopper's request is to be answered now; to be kept by
  * setpay_merchant_keep_pres in the operation that books. */

@@ -35,6 +35,15 @@ static bool cardholder_ended(const struct setpay_merchant_drive *drive, setpay_t
            (theirs == SETPAY_E_CERT_REVOKED || theirs == SETPAY_E_CERT_TIME);
 }
 
+/* The Error has ended the step. */
+static void take_refusal(struct setpay_merchant_drive *drive, uint32_t wire_code)
+{
+    drive->refused_code = wire_code;
+    drive->tries = 0;
+    drive->again = 0;
+    setpay_merchant_book_step(drive);
+}
+
 /* To a further authorisation or a cancellation, which an Error may end. */
 static void take_further_word(struct setpay_merchant_drive *drive, uint32_t wire_code,
                               bool by_gateway, setpay_time_ms now_ms)
@@ -43,10 +52,7 @@ static void take_further_word(struct setpay_merchant_drive *drive, uint32_t wire
                                          cardholder_ended(drive, now_ms),
                                          is_ours_good(drive, now_ms))) {
     case SETPAY_FURTHER_REFUSED:
-        drive->refused_code = wire_code;
-        drive->tries = 0;
-        drive->again = 0;
-        setpay_merchant_book_step(drive);
+        take_refusal(drive, wire_code);
         return;
     case SETPAY_FURTHER_RENEW:
         drive->renew = true;
@@ -72,6 +78,12 @@ static void take_word(struct setpay_merchant_drive *drive, const struct setpay_m
         message->is_signed && setpay_digest_equal(&message->signer, &drive->purchase.gateway_sign);
     if (drive->ask.kind == SETPAY_ASK_FURTHER || drive->ask.kind == SETPAY_ASK_CANCEL) {
         take_further_word(drive, wire_code, by_gateway, now_ms);
+        return;
+    }
+    if (drive->ask.kind == SETPAY_ASK_REVERSE && drive->ask.step_id != 0 &&
+        setpay_merchant_part_is_over(&drive->purchase, drive->steps, &drive->step, wire_code,
+                                     by_gateway, now_ms)) {
+        take_refusal(drive, wire_code);
         return;
     }
     if (setpay_merchant_is_lapsed(&drive->purchase, wire_code, by_gateway,

@@ -197,6 +197,14 @@ enum setpay_error setpay_merchant_step_apply(const struct setpay_merchant_step_o
                                              struct setpay_merchant_purchase *purchase,
                                              struct setpay_merchant_steps *steps,
                                              bool *again) SETPAY_MUST_CHECK;
+/* Whether an Error to the release of a part ends it: the hold is over, by the gateway's word and
+ * our clock as far as the two may differ, so that all that is held is given up, and a part of it
+ * can't be any more (rule G9). Another Error, an unsigned one, or one while the hold stands (the
+ * gateway may want the receipt of another authorisation first) ends nothing. */
+bool setpay_merchant_part_is_over(const struct setpay_merchant_purchase *purchase,
+                                  const struct setpay_merchant_steps *steps,
+                                  const struct setpay_merchant_step *step, uint32_t wire_code,
+                                  bool signed_by_gateway, setpay_time_ms now_ms);
 /* The state of a purchase whose steps were withdrawn, by what they and the sums leave. Errors of
  * setpay_purchase_state_next. */
 enum setpay_error

@@ -246,6 +246,19 @@ static enum setpay_error apply_refused(uint32_t code, size_t at, setpay_time_ms 
     return SETPAY_OK;
 }
 
+bool setpay_merchant_part_is_over(const struct setpay_merchant_purchase *purchase,
+                                  const struct setpay_merchant_steps *steps,
+                                  const struct setpay_merchant_step *step, uint32_t wire_code,
+                                  bool signed_by_gateway, setpay_time_ms now_ms)
+{
+    struct setpay_merchant_authorisation one;
+    setpay_time_ms over_ms = now_ms + SETPAY_LIMIT_DATE_TOLERANCE_MS;
+    return step->kind == SETPAY_MERCHANT_STEP_RELEASE && step->part && signed_by_gateway &&
+           wire_code == SETPAY_WIRE_EXPIRED &&
+           setpay_merchant_authorisation_find(purchase, steps, step->of_id, &one) &&
+           setpay_merchant_authorisation_is_over(&one, over_ms);
+}
+
 /* Nothing is at the gateway now: what it has given up goes first, since all else is refused. */
 static void put_releases_first(const struct setpay_merchant_purchase *purchase,
                                setpay_time_ms now_ms, struct setpay_merchant_steps *steps)

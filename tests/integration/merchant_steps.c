@@ -698,29 +698,53 @@ static void move_gateway(int64_t days)
                              json_pack("{s:I}", "offset_ms", (json_int_t)days * SETPAY_DAY_MS)));
 }
 
-/* The gateway has ended a hold of which the merchant does not know yet: a refund that meets that is
- * refused (11), goes behind the receipt of the end, and is asked for anew; the old request has its
- * answer for good. */
-static void test_a_refund_meets_the_end_of_a_hold(void **state)
+/* The gateway has ended the hold, and the merchant, which thinks that it ends in a minute, does not
+ * know of that yet. */
+static void end_hold_at_gateway(const struct test_sale *sale)
 {
-    struct test_sale sale;
     char sql[160], hex[SETPAY_ID_TEXT_SIZE];
-    (void)state;
-    pay("manual", &sale);
-    done(&sale, "capture", "{\"amount\":400}", "partially_captured");
     move_gateway(8);
     (void)snprintf(sql, sizeof sql,
                    "SELECT count(*) FROM payment WHERE release_open = 1 AND xid = x'%s'",
-                   setpay_id_format(&sale.purchase->oi.xid, hex));
+                   setpay_id_format(&sale->purchase->oi.xid, hex));
     test_daemon_wait_number(&market.gateway->daemon, sql, 1);
     move_gateway(0);
     test_daemon_stop(&market.merchant->daemon);
     (void)snprintf(sql, sizeof sql,
                    "UPDATE purchase SET hold_expiry_ms = %lld WHERE order_id = '%s'",
-                   (long long)setpay_clock_now_ms() + SETPAY_MINUTE_MS, sale.order.id);
+                   (long long)setpay_clock_now_ms() + SETPAY_MINUTE_MS, sale->order.id);
     test_daemon_execute(&market.merchant->daemon, sql);
     test_daemon_start(&market.merchant->daemon, NULL);
     test_market_reconnect(&market);
+}
+
+/* A refund that meets the end of a hold is refused (11), goes behind the receipt of the end, and is
+ * asked for anew; the old request has its answer for good. */
+static void test_a_refund_meets_the_end_of_a_hold(void **state)
+{
+    struct test_sale sale;
+    (void)state;
+    pay("manual", &sale);
+    done(&sale, "capture", "{\"amount\":400}", "partially_captured");
+    end_hold_at_gateway(&sale);
+    done(&sale, "refund", "{\"amount\":150}", "partially_refunded");
+    assert_int_equal(booked(&sale, "credited_minor"), 150);
+    struct setpay_receipt_sums sums = inquire(&sale, 4);
+    assert_int_equal(sums.reversed_minor, TEST_PRICE - 400);
+    assert_int_equal(sums.credited_minor, 150);
+    test_sale_clear(&sale);
+}
+
+/* A part of the hold that is given up when all of it is over is refused for good: what follows does
+ * not wait behind it. */
+static void test_a_part_meets_the_end_of_its_hold(void **state)
+{
+    struct test_sale sale;
+    (void)state;
+    pay("manual", &sale);
+    done(&sale, "capture", "{\"amount\":400}", "partially_captured");
+    end_hold_at_gateway(&sale);
+    refused(&sale, "void", "{\"amount\":30}", 409, "refused-by-gateway");
     done(&sale, "refund", "{\"amount\":150}", "partially_refunded");
     assert_int_equal(booked(&sale, "credited_minor"), 150);
     struct setpay_receipt_sums sums = inquire(&sale, 4);
@@ -854,6 +878,7 @@ int main(void)
         cmocka_unit_test(test_a_repeat_across_a_kill),
         cmocka_unit_test(test_captures_together_across_a_kill),
         cmocka_unit_test(test_a_refund_meets_the_end_of_a_hold),
+        cmocka_unit_test(test_a_part_meets_the_end_of_its_hold),
         cmocka_unit_test(test_batches_are_compared),
         cmocka_unit_test(test_the_ledger_holds),
     };

@@ -312,6 +312,55 @@ static void releases_what_is_left(void **state)
     free(w.steps);
 }
 
+/* The hold ends before the gateway has heard of the part that is to be given up: that is refused,
+ * and the release of all that is held, which waited behind it, goes before what waits else. */
+static void a_part_of_what_is_over_is_refused(void **state)
+{
+    struct world w = authorised(1000);
+    (void)state;
+    struct setpay_merchant_step *capture = asked(&w, CAPTURE, NULL, 200);
+    goes(&w, 800, SETPAY_PURCHASE_CAPTURED);
+    struct setpay_merchant_step *part = asked(&w, RELEASE, NULL, 300);
+    part->part = true;
+    asked(&w, CREDIT, capture, 100);
+    struct setpay_merchant_step *rest = asked(&w, RELEASE, NULL, 500);
+    setpay_time_ms over_ms = w.purchase.hold_expiry_ms;
+    setpay_time_ms near_ms = over_ms - SETPAY_LIMIT_DATE_TOLERANCE_MS;
+    const struct {
+        const struct setpay_merchant_step *step;
+        uint32_t code;
+        bool by_gateway;
+        setpay_time_ms now_ms;
+        bool ends;
+    } rows[] = {
+        {part, SETPAY_WIRE_EXPIRED, true, over_ms, true},
+        {part, SETPAY_WIRE_EXPIRED, true, near_ms, true},
+        {part, SETPAY_WIRE_EXPIRED, true, near_ms - 1, false},
+        {part, SETPAY_WIRE_EXPIRED, false, over_ms, false},
+        {part, SETPAY_WIRE_BUSY, true, over_ms, false},
+        {part, SETPAY_WIRE_AMOUNT, true, over_ms, false},
+        {rest, SETPAY_WIRE_EXPIRED, true, over_ms, false},
+        {capture, SETPAY_WIRE_EXPIRED, true, over_ms, false},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        if (setpay_merchant_part_is_over(&w.purchase, w.steps, rows[i].step, rows[i].code,
+                                         rows[i].by_gateway, rows[i].now_ms) != rows[i].ends)
+            fail_msg("row %zu", i);
+    }
+    const struct setpay_merchant_step_outcome refused = {.step_id = part->id,
+                                                         .code = SETPAY_WIRE_EXPIRED};
+    bool again = true;
+    assert_int_equal(setpay_merchant_step_apply(&refused, over_ms, &w.purchase, w.steps, &again),
+                     SETPAY_OK);
+    assert_false(again);
+    assert_int_equal(part->state, SETPAY_MERCHANT_STEP_REFUSED);
+    assert_int_equal(part->code, SETPAY_WIRE_EXPIRED);
+    assert_int_equal(w.purchase.released_minor, 0);
+    assert_int_equal(w.purchase.state, SETPAY_PURCHASE_STEPPING);
+    assert_ptr_equal(setpay_merchant_step_first(w.steps), rest);
+    free(w.steps);
+}
+
 /* What takes stops before what gives back, and that before what undoes: so that all can be. */
 static void steps_have_room(void **state)
 {
@@ -856,6 +905,7 @@ int main(void)
         cmocka_unit_test(only_what_is_authorised_is_stepped),
         cmocka_unit_test(credits_what_was_captured),
         cmocka_unit_test(releases_what_is_left),
+        cmocka_unit_test(a_part_of_what_is_over_is_refused),
         cmocka_unit_test(steps_have_room),
         cmocka_unit_test(another_answer_is_no_answer),
         cmocka_unit_test(another_refusal_is_no_answer),

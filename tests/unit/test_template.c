@@ -3,6 +3,7 @@
  * else is not understood, are refused with line and words; blocks, includes, missing values; and
  * every template of the shop holds.
  */
+#include "merchant/store/admin/admin_internal.h"
 #include "merchant/store/www/html.h"
 #include "merchant/store/www/template.h"
 #include "merchant/store/www/www_internal.h"
@@ -249,6 +250,47 @@ static void test_every_template_of_the_shop_holds(void **state)
     }
 }
 
+/* Old orders may all have been sent, and those that wait stand on the next page. */
+static void test_nothing_is_to_be_sent_where_no_page_follows(void **state)
+{
+    (void)state;
+    static const char common[] = "{\"title\":\"Shipments\",\"shop\":\"Cups\",\"css\":\"a.css\","
+                                 "\"who\":\"\",\"sent\":false}";
+    static const char nothing[] = "Nothing is to be sent.", more[] = "/shipments?from=7";
+    static const struct {
+        const char *values;
+        bool nothing, more;
+    } rows[] = {
+        {"{\"orders\":[],\"next\":\"\"}", true, false},
+        {"{\"orders\":[],\"next\":\"7\"}", false, true},
+        {"{\"orders\":[{\"id\":\"ord\",\"what\":\"\",\"where\":\"\",\"at\":\"\",\"amount\":\"\"}],"
+         "\"next\":\"\"}",
+         false, false},
+    };
+    struct setpay_template *template = NULL;
+    const char *name = setpay_admin_page_name(SETPAY_ADMIN_SHIPMENTS);
+    assert_int_equal(setpay_template_new(setpay_admin_sources, name, &template, &problem),
+                     SETPAY_OK);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct setpay_buffer html;
+        json_t *values = json_loads(rows[i].values, 0, NULL);
+        json_t *fixed = json_loads(common, 0, NULL);
+        const struct setpay_page page = {.values = values};
+        assert_int_equal(json_object_update_missing(values, fixed), 0);
+        json_decref(fixed);
+        setpay_buffer_init(&html, SETPAY_PAGE_BYTES);
+        if (setpay_template_render(template, &page, &html, &problem) != SETPAY_OK)
+            fail_msg("row %zu: %s", i, problem.text);
+        bool says_nothing = memmem(html.data, html.size, nothing, strlen(nothing)) != NULL;
+        bool says_more = memmem(html.data, html.size, more, strlen(more)) != NULL;
+        if (says_nothing != rows[i].nothing || says_more != rows[i].more)
+            fail_msg("row %zu: %.*s", i, (int)html.size, (const char *)html.data);
+        setpay_buffer_clear(&html);
+        json_decref(values);
+    }
+    setpay_template_free(template);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -258,6 +300,7 @@ int main(void)
         cmocka_unit_test(test_what_is_not_understood_is_refused_with_its_line),
         cmocka_unit_test(test_trusted_html_stands_in_text_alone),
         cmocka_unit_test(test_every_template_of_the_shop_holds),
+        cmocka_unit_test(test_nothing_is_to_be_sent_where_no_page_follows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

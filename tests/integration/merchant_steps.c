@@ -7,6 +7,7 @@
 #include "common/base/log.h"
 #include "common/base/secret.h"
 #include "common/wire/receipt.h"
+#include "merchant/store/api/idempotency.h"
 #include "tests/support/test_market.h"
 
 #include <setjmp.h>
@@ -21,6 +22,8 @@
 #include <unistd.h>
 
 #define LIMIT_S 200
+#define LARGE 13 /* orders that are large together */
+#define LARGE_TEXT "13"
 
 static struct test_market market;
 
@@ -596,7 +599,7 @@ static void test_clients_at_once(void **state)
  * is the caller's to close. */
 static int send_to(const char *path, const char *body)
 {
-    char request[1024];
+    char request[2048];
     int fd = test_connect(market.merchant->api);
     int length =
         snprintf(request, sizeof request,
@@ -687,6 +690,62 @@ static void test_captures_together_across_a_kill(void **state)
         assert_int_equal(inquire(&sales[2], 2).captured_minor, 7);
         for (size_t k = 0; k < 3; k++)
             test_sale_clear(&sales[k]);
+    }
+}
+
+/* The orders have as many items as there may be, each with as long a name. */
+static void make_large(void)
+{
+    test_daemon_stop(&market.merchant->daemon);
+    test_daemon_execute(
+        &market.merchant->daemon,
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 199)"
+        " INSERT INTO order_item SELECT order_id, i, hex(zeroblob(64)), 1, 0, 0, 'SKU-' || i"
+        " FROM n, orders WHERE order_id IN"
+        " (SELECT order_id FROM orders ORDER BY seq DESC LIMIT " LARGE_TEXT ")");
+    test_daemon_start(&market.merchant->daemon, NULL);
+    test_market_reconnect(&market);
+}
+
+/* Reads an answer of 200 that has more than so many bytes; the rest of it is not waited for. */
+static void expect_more_than(int fd, size_t size)
+{
+    static char bytes[65536];
+    for (size_t all = 0; all <= size;) {
+        ssize_t got = read(fd, bytes, sizeof bytes);
+        if (got <= 0)
+            fail_msg("it ends after %zu bytes", all);
+        if (all == 0)
+            assert_memory_equal(bytes, "HTTP/1.1 200", 12);
+        all += (size_t)got;
+    }
+    (void)close(fd);
+}
+
+/* However long the answer is, it is kept, and the same key gets it again. */
+static void test_a_long_answer_is_kept(void **state)
+{
+    struct test_sale sales[LARGE];
+    json_t *list = json_array();
+    (void)state;
+    for (size_t i = 0; i < LARGE; i++) {
+        pay("manual", &sales[i]);
+        json_array_append_new(list, json_pack("{s:s}", "order_id", sales[i].order.id));
+    }
+    json_t *whole = json_pack("{s:o}", "captures", list);
+    char *body = json_dumps(whole, JSON_COMPACT);
+    assert_non_null(body);
+    json_decref(whole);
+    make_large();
+    int64_t before = requests();
+    market.merchant->requests++;
+    for (int i = 0; i < 2; i++)
+        expect_more_than(send_to("/captures", body), SETPAY_IDEMPOTENCY_BODY_MAX);
+    free(body);
+    assert_int_equal(requests(), before + 1);
+    for (size_t i = 0; i < LARGE; i++) {
+        assert_int_equal(booked(&sales[i], "captured_minor"), TEST_PRICE);
+        test_sale_clear(&sales[i]);
     }
 }
 
@@ -877,6 +936,7 @@ int main(void)
         cmocka_unit_test(test_clients_at_once),
         cmocka_unit_test(test_a_repeat_across_a_kill),
         cmocka_unit_test(test_captures_together_across_a_kill),
+        cmocka_unit_test(test_a_long_answer_is_kept),
         cmocka_unit_test(test_a_refund_meets_the_end_of_a_hold),
         cmocka_unit_test(test_a_part_meets_the_end_of_its_hold),
         cmocka_unit_test(test_batches_are_compared),

@@ -13,6 +13,8 @@
 #include <string.h>
 
 #define AT_ONCE SETPAY_LIMIT_STEPS
+/* As many answers as there are orders, each as long as one may be alone: it can always be kept. */
+#define ANSWER_MAX (AT_ONCE * (size_t)(SETPAY_IDEMPOTENCY_BODY_MAX + 1024))
 _Static_assert(AT_ONCE <= SETPAY_API_BATCHES_AT_ONCE, "a call waits for no more");
 
 struct item {
@@ -278,6 +280,7 @@ void setpay_api_on_captures(struct setpay_http_request *request, void *arg)
     if (call == NULL)
         return;
     struct items *items = calloc(1, sizeof *items);
+    call->answer.body.max = ANSWER_MAX;
     call->data = items;
     call->free_cb = free;
     enum setpay_error error = items == NULL ? SETPAY_E_NOMEM : read_body(body, items, &fault);

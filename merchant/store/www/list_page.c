@@ -40,7 +40,7 @@ static int64_t read_price(const struct listing *listing, const char *name)
     const char *value = asked(listing, name);
     if (value[0] == '\0' || strlen(value) > 20)
         return -1;
-    (void)snprintf(text, sizeof text, "%s %s", value, listing->www->options.settings.currency);
+    (void)snprintf(text, sizeof text, "%.20s %.3s", value, listing->www->options.settings.currency);
     for (char *comma = strchr(text, ','); comma != NULL; comma = strchr(comma, ','))
         *comma = '.';
     return setpay_money_parse(text, &money) == SETPAY_OK ? money.minor : -1;

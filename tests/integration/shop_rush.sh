@@ -10,6 +10,7 @@ shoppers=200 pieces=50
 
 ok "the sandbox comes up" up
 [ -f "$state" ] || done_testing
+ok "all shoppers come from here, and none is too many" restart_with merchant "shop_orders_address = 0"
 shop=$(get .store_url)
 export shop here
 
@@ -65,10 +66,13 @@ is "each order holds one" "$(held BW-GREYB)" "$(orders BW-GREYB)"
 [ "$(orders BW-GREYB)" -ge "$(count ordered)" ] && kept=yes || kept=no
 is "who was told of an order has one" "$kept" yes
 
+# Shoppers who came while it was dead left some on the shelf: those go.
+left=$(held BW-GREYB)
+ok "the shelf is empty" merchant stock set BW-GREYB --on-hand "$left" --reason "the rest is broken"
 # Whoever comes first after that hour gets what those have left who did not pay, and holds one of it himself.
 control "$(admin_socket merchant)" '{"id":1,"command":"testing.clock","args":{"offset_ms":3700000}}' >/dev/null
 is "after an hour somebody else can have a bowl" "$(one_shopper "$tmp" BW-GREYB)" told
-merchant stock set BW-GREYB --on-hand "$((pieces + 1))" --reason "one more" >/dev/null
+merchant stock set BW-GREYB --on-hand "$((left + 1))" --reason "one more" >/dev/null
 is "as soon as the shelf shows one" "$(one_shopper "$tmp" BW-GREYB)" ordered
-is "and nothing else of it is reserved" "$(stock BW-GREYB)" "$((pieces + 1)) 1"
+is "and nothing else of it is reserved" "$(stock BW-GREYB)" "$((left + 1)) 1"
 done_testing

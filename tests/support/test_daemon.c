@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -80,15 +81,26 @@ void test_remove_folder(const char *folder)
     NEED(system(command) == 0);
 }
 
+/* Below those that the kernel gives to connections (from 32768 on): while a daemon is dead, its
+ * port stays free for it. */
+#define PORT_FIRST 12000
+#define PORT_LAST 31999
+
 void test_choose_address(char text[TEST_ADDRESS_SIZE])
 {
     struct setpay_address address;
     struct setpay_listeners listeners;
-    char formatted[SETPAY_ADDRESS_TEXT_SIZE];
-    NEED(setpay_address_parse("127.0.0.1:0", &address, NULL) == SETPAY_OK);
-    NEED(setpay_listeners_open(&address, 1, &listeners, NULL) == SETPAY_OK);
-    NEED(snprintf(text, TEST_ADDRESS_SIZE, "%s",
-                  setpay_address_format(&listeners.address, formatted)) < TEST_ADDRESS_SIZE);
+    enum setpay_error error;
+    unsigned tries = 0;
+    do {
+        uint16_t number = 0;
+        NEED(getrandom(&number, sizeof number, 0) == (ssize_t)sizeof number);
+        unsigned port = PORT_FIRST + number % (PORT_LAST - PORT_FIRST + 1);
+        NEED(snprintf(text, TEST_ADDRESS_SIZE, "127.0.0.1:%u", port) < TEST_ADDRESS_SIZE);
+        NEED(setpay_address_parse(text, &address, NULL) == SETPAY_OK);
+        error = setpay_listeners_open(&address, 1, &listeners, NULL);
+    } while (error != SETPAY_OK && ++tries < 100);
+    NEED(error == SETPAY_OK);
     setpay_listeners_close(&listeners);
 }
 

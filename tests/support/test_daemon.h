@@ -36,7 +36,7 @@ void test_write_file(const char *folder, const char *name, struct setpay_view by
 char *test_read_file(const char *folder, const char *name, size_t *size);
 /* Removes the folder and all in it, unless SETPAY_KEEP_FOLDER is set. */
 void test_remove_folder(const char *folder);
-/* The kernel's choice of a port on 127.0.0.1, given back for a daemon to take again and again. */
+/* A free port on 127.0.0.1, for a daemon to take again and again. */
 void test_choose_address(char text[TEST_ADDRESS_SIZE]);
 /* A TCP connection to HOST:PORT on loopback, whose reads have that limit. */
 int test_connect(const char *address);

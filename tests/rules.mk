@@ -33,7 +33,7 @@ help:
 	@printf 'setpay %s\n\n' '$(VERSION)'
 	@printf '  make %-14s %s\n' demo 'start everything in a temporary folder, one purchase from offer to settlement, who saw what' \
 	  test 'every test but the long ones; ends with "N passed, N failed"' \
-	  check 'most unit and integration tests, in short; two minutes (SETPAY_LONG=1: all their cases)' \
+	  check 'most unit and integration tests, in short; three minutes (SETPAY_LONG=1: all their cases)' \
 	  build 'programs into $(BUILD)/bin' \
 	  deps 'what the build needs, from Debian' \
 	  lint 'clang-tidy, cppcheck, formatting, layers, headers' \

@@ -21,8 +21,10 @@ enum setpay_error setpay_balance_find(struct setpay_db *db, const char *account,
         " COALESCE(b.booked_minor, 0), COALESCE(b.held_minor, 0),"
         " COALESCE(b.available_minor, 0), COALESCE(b.purchase_limit_minor, -1),"
         " COALESCE(b.daily_limit_minor, -1),"
+        /* A day is added up for the sake of a daily limit alone. */
+        " CASE WHEN b.daily_limit_minor IS NULL THEN 0 ELSE"
         " CAST(COALESCE((SELECT SUM(z.authorised_minor) FROM card_authorisation z"
-        " WHERE z.account = a.name AND z.currency = $1 AND z.booked_ms >= $2), 0) AS BIGINT)"
+        " WHERE z.account = a.name AND z.currency = $1 AND z.booked_ms >= $2), 0) AS BIGINT) END"
         " FROM account a LEFT JOIN account_balance b ON b.account = a.name AND b.currency = $1"
         " WHERE a.name = $3",
         SETPAY_DB_TEXT(currency), SETPAY_DB_INT(midnight), SETPAY_DB_TEXT(account)));

@@ -114,6 +114,8 @@ static const struct setpay_store_migration steps[] = {
     {3, BALANCES},
     {4, SETPAY_SETTLED_SCHEMA},
     {5, SETPAY_STORED_SCHEMA},
+    {6, "CREATE INDEX card_authorisation_day"
+        " ON card_authorisation (account, currency, booked_ms);"},
     {0, NULL},
 };
 

@@ -445,24 +445,29 @@ static enum setpay_error read_state(struct setpay_db *db, void *arg)
     return setpay_merchant_purchase_find(db, read->xid, &read->purchase);
 }
 
+/* Its first step reads all that is needed at once, and frees it where nothing waits any more. */
+static void start_drive(struct setpay_merchant_worker *worker, const struct setpay_id *xid)
+{
+    struct setpay_merchant_drive *drive = new_drive(worker, xid);
+    if (drive != NULL)
+        setpay_merchant_drive_step(drive);
+    else /* the next note or start takes it up */
+        setpay_log_error(SETPAY_E_NOMEM, "gateway.request", setpay_field_id("xid", xid));
+}
+
 void setpay_merchant_drive(struct setpay_merchant_worker *worker, const struct setpay_id *xid)
 {
     struct setpay_merchant_drive *drive = find_drive(worker, xid);
-    struct state_read read = {.xid = xid};
-    if (drive != NULL && drive->stores)
-        return; /* its completion reads again */
-    enum setpay_error error = setpay_store_read(worker->reader, read_state, &read);
-    if (error == SETPAY_E_NOT_FOUND)
-        return; /* a note on something else */
-    bool waits = error != SETPAY_OK || setpay_purchase_state_is_waiting(read.purchase.state);
-    if (drive == NULL && waits)
-        drive = new_drive(worker, xid);
-    else if (drive == NULL || (error == SETPAY_OK && read.purchase.state == drive->purchase.state))
-        return;
     if (drive == NULL) {
-        setpay_log_error(SETPAY_E_NOMEM, "gateway.request", setpay_field_id("xid", xid));
-        return; /* the next note or start takes it up */
+        start_drive(worker, xid);
+        return;
     }
+    if (drive->stores)
+        return; /* its completion reads again */
+    struct state_read read = {.xid = xid};
+    enum setpay_error error = setpay_store_read(worker->reader, read_state, &read);
+    if (error == SETPAY_OK && read.purchase.state == drive->purchase.state)
+        return;
     if (drive->asks) { /* the store's wish comes before an answer that may be long in coming */
         setpay_frame_client_cancel(setpay_merchant_client(worker, drive->brand), drive->ticket);
         drive->asks = false;

@@ -4,6 +4,7 @@
 #include "merchant/payment/batch_store.h"
 
 #include "common/base/limits.h"
+#include "merchant/note.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -238,7 +239,7 @@ static enum setpay_error leave(struct setpay_db *db, const struct setpay_merchan
         SETPAY_DB_INT(from)));
     if (setpay_db_changes(db) != 1)
         return SETPAY_E_CONFLICT;
-    return setpay_db_notify(db, &batch->name, SETPAY_MERCHANT_BATCH_NOTE);
+    return setpay_db_notify(db, &batch->name, SETPAY_MERCHANT_NOTE_BATCH);
 }
 
 enum setpay_error setpay_merchant_batch_closed(struct setpay_db *db,

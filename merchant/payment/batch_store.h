@@ -36,9 +36,6 @@
 #define SETPAY_MERCHANT_BATCH_ITEMS_MAX 100000
 #define SETPAY_MERCHANT_DIFFERENCES_MAX 1000
 
-/* The version in notes about batches: purchases have none below 1. */
-#define SETPAY_MERCHANT_BATCH_NOTE 0
-
 struct setpay_merchant_batch {
     int64_t id;
     struct setpay_id name; /* of the notes about it */

@@ -16,7 +16,7 @@
 static enum setpay_error withdraw_waiting(struct setpay_db *db, int64_t purchase_id,
                                           setpay_time_ms now_ms)
 {
-    struct setpay_merchant_steps *steps = calloc(1, sizeof *steps);
+    struct setpay_merchant_steps *steps = setpay_merchant_steps_new();
     if (steps == NULL)
         return SETPAY_E_NOMEM;
     enum setpay_error error = setpay_merchant_step_list(db, purchase_id, steps);

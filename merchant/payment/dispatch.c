@@ -6,6 +6,7 @@
  * since nothing was done.
  */
 #include "merchant/payment/dispatch.h"
+#include "merchant/note.h"
 #include "merchant/payment/drive.h"
 
 #include "common/base/log.h"
@@ -166,9 +167,9 @@ static void on_notes(void *arg, const struct setpay_store_note *notes, size_t co
     setpay_waiters_wake(&worker->waiters, notes, count, reread);
     bool told_of_batches = false;
     for (size_t i = 0; i < count; i++) {
-        if (notes[i].version == SETPAY_MERCHANT_BATCH_NOTE)
+        if (notes[i].version == SETPAY_MERCHANT_NOTE_BATCH)
             told_of_batches = true;
-        else if (setpay_merchant_drives(worker, &notes[i].id))
+        else if (notes[i].version > 0 && setpay_merchant_drives(worker, &notes[i].id))
             setpay_merchant_drive(worker, &notes[i].id);
     }
     if (reread)

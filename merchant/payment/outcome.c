@@ -79,7 +79,7 @@ static enum setpay_error write_sale(struct setpay_db *db, const struct setpay_me
                                            purchase->updated_ms));
     SETPAY_TRY(setpay_merchant_batch_meet(db, purchase->brand, answer->capture.batch,
                                           purchase->updated_ms));
-    struct setpay_merchant_steps *steps = calloc(1, sizeof *steps);
+    struct setpay_merchant_steps *steps = setpay_merchant_steps_new();
     if (steps == NULL)
         return SETPAY_E_NOMEM;
     enum setpay_error error =

@@ -92,7 +92,7 @@ static enum setpay_error list_steps(struct setpay_db *db, const struct setpay_id
     if (error == SETPAY_E_NOT_FOUND)
         return SETPAY_OK;
     SETPAY_TRY(error);
-    struct setpay_merchant_steps *steps = calloc(1, sizeof *steps);
+    struct setpay_merchant_steps *steps = setpay_merchant_steps_new();
     if (steps == NULL)
         return SETPAY_E_NOMEM;
     error = setpay_merchant_step_list(db, purchase.id, steps);
@@ -107,7 +107,7 @@ static enum setpay_error capturable(struct setpay_db *db, const struct setpay_id
 {
     struct setpay_merchant_purchase purchase;
     SETPAY_TRY(setpay_merchant_purchase_find(db, xid, &purchase));
-    struct setpay_merchant_steps *steps = calloc(1, sizeof *steps);
+    struct setpay_merchant_steps *steps = setpay_merchant_steps_new();
     if (steps == NULL)
         return SETPAY_E_NOMEM;
     enum setpay_error error = setpay_merchant_step_list(db, purchase.id, steps);
@@ -176,7 +176,7 @@ static enum setpay_error take_with(struct setpay_db *db, struct setpay_merchant_
 static enum setpay_error read_steps(struct setpay_db *db, int64_t purchase_id,
                                     struct setpay_merchant_steps **steps)
 {
-    struct setpay_merchant_steps *list = calloc(1, sizeof *list);
+    struct setpay_merchant_steps *list = setpay_merchant_steps_new();
     if (list == NULL)
         return SETPAY_E_NOMEM;
     enum setpay_error error = setpay_merchant_step_list(db, purchase_id, list);

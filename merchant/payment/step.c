@@ -12,7 +12,16 @@
 #include "merchant/payment/purchase_state.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+struct setpay_merchant_steps *setpay_merchant_steps_new(void)
+{
+    struct setpay_merchant_steps *steps = malloc(sizeof *steps);
+    if (steps != NULL)
+        steps->count = 0;
+    return steps;
+}
 
 /* ------------------------------------------------------------------ counting */
 

@@ -120,6 +120,9 @@ struct setpay_merchant_steps {
     size_t count;
 };
 
+/* None yet; NULL without memory. For free(). Not zeroed: room for so many is worth not to touch. */
+struct setpay_merchant_steps *setpay_merchant_steps_new(void);
+
 /* ------------------------------------------------------------------ what the store may ask for */
 
 /* Approved, not released and not captured, over all authorisations. */

@@ -194,7 +194,7 @@ enum setpay_error setpay_merchant_step_ask(struct setpay_db *db,
                                            const struct setpay_id *of, int64_t amount_minor,
                                            setpay_time_ms now_ms, struct setpay_merchant_step *step)
 {
-    struct setpay_merchant_steps *steps = calloc(1, sizeof *steps);
+    struct setpay_merchant_steps *steps = setpay_merchant_steps_new();
     if (steps == NULL)
         return SETPAY_E_NOMEM;
     enum setpay_error error = setpay_merchant_step_list(db, purchase->id, steps);

@@ -4,6 +4,7 @@
 #include "merchant/store/order_tell.h"
 
 #include "common/crypto/hash.h"
+#include "merchant/note.h"
 #include "merchant/store/event.h"
 #include "merchant/store/order_json.h"
 #include "merchant/store/part.h"
@@ -31,7 +32,7 @@ static enum setpay_error notify(struct setpay_db *db, const char *order_id)
 {
     struct setpay_id note;
     SETPAY_TRY(setpay_order_note(order_id, &note));
-    return setpay_db_notify(db, &note, 0);
+    return setpay_db_notify(db, &note, SETPAY_MERCHANT_NOTE_ORDER);
 }
 
 static enum setpay_error read_told(struct setpay_db *db, const char *order_id, int64_t *told,

@@ -69,6 +69,17 @@ static void prepare(struct database *database, const char *sql, sqlite3_stmt **s
     BENCH_NEED(sqlite3_prepare_v2(database->handle, sql, -1, statement, NULL) == SQLITE_OK);
 }
 
+/* Also what a run that was ended has left. */
+static void remove_database(const char *path)
+{
+    static const char *const suffixes[] = {"", "-wal", "-shm"};
+    char name[520];
+    for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
+        (void)snprintf(name, sizeof name, "%s%s", path, suffixes[i]);
+        (void)unlink(name);
+    }
+}
+
 static void open_database(struct database *database, const char *path)
 {
     BENCH_NEED(sqlite3_open(path, &database->handle) == SQLITE_OK &&
@@ -105,6 +116,7 @@ void bench_floor_disk(struct bench_report *report, const char *dir)
     bench_report_section(report, "disk and SQLite (wall)");
     bench_append(report, dir);
     (void)snprintf(path, sizeof path, "%s/floor.db", dir);
+    remove_database(path);
     open_database(&database, path);
     for (size_t i = 0; i < sizeof groups / sizeof groups[0]; i++) {
         database.group = groups[i].group;
@@ -117,5 +129,5 @@ void bench_floor_disk(struct bench_report *report, const char *dir)
     timing.high_us /= database.group;
     bench_report_time(report, "  CPU of one in a group of 50", &timing, 0, "");
     close_database(&database);
-    (void)unlink(path);
+    remove_database(path);
 }

@@ -4,6 +4,7 @@
 #include "merchant/store/webhook/delivery.h"
 
 #include "common/base/bytes.h"
+#include "merchant/note.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -69,7 +70,7 @@ enum setpay_error setpay_delivery_add(struct setpay_db *db, int64_t webhook_seq,
 
 enum setpay_error setpay_delivery_tell(struct setpay_db *db)
 {
-    return setpay_db_notify(db, &setpay_delivery_note, 1);
+    return setpay_db_notify(db, &setpay_delivery_note, SETPAY_MERCHANT_NOTE_DELIVERY);
 }
 
 enum setpay_error setpay_delivery_add_all(struct setpay_db *db, int64_t event_seq, const char *type,

@@ -576,7 +576,6 @@ WALLETD := \
 	cardholder/render.c \
 	cardholder/renew.c \
 	cardholder/rule_commands.c \
-	cardholder/saved_trust.c \
 	cardholder/sign.c \
 	cardholder/waiter.c
 

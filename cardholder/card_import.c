@@ -40,7 +40,7 @@ static void on_imported(void *arg, enum setpay_error error)
     struct import *import = arg;
     if (error == SETPAY_OK) {
         setpay_log(SETPAY_LOG_INFO, "card.imported", setpay_field_id("card", &import->id));
-        setpay_wallet_save_trust(import->wallet);
+        setpay_saved_trust_save(&import->wallet->saved);
         setpay_control_reply(import->call,
                              setpay_wallet_card_json(&import->card, import->wallet->renew_before_ms,
                                                      setpay_clock_now_ms()));

@@ -77,7 +77,7 @@ enum setpay_error setpay_wallet_records_read(struct setpay_db *db, void *arg)
     if (error != SETPAY_OK && error != SETPAY_E_NOT_FOUND)
         return error;
     if (records->trust != NULL)
-        SETPAY_TRY(setpay_wallet_store_load_trust(db, records->trust, setpay_clock_now_ms()));
+        SETPAY_TRY(setpay_saved_trust_read(db, records->trust, setpay_clock_now_ms()));
     SETPAY_TRY(setpay_wallet_store_list_cards(db, records->cards, SETPAY_WALLET_CARDS_MAX,
                                               &records->card_count));
     SETPAY_TRY(read_certificates(db, records));

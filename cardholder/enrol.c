@@ -123,7 +123,7 @@ static void on_certificates(void *arg, const struct setpay_est_result *result)
     enrolment->task = NULL; /* it goes by itself */
     enum setpay_error error = take_certificate(enrolment, result, &problem);
     if (error != SETPAY_OK) {
-        setpay_wallet_save_trust(wallet); /* the lists were learned all the same */
+        setpay_saved_trust_save(&wallet->saved); /* the lists were learned all the same */
         enrolment_fail(enrolment, error, &problem);
         return;
     }

@@ -405,7 +405,7 @@ static void on_answer(void *arg, const struct setpay_http_answer *answer)
     struct setpay_wallet_pursuit *pursuit = arg;
     pursuit->exchange = NULL;
     enum setpay_error error = take_answer(pursuit, answer);
-    setpay_wallet_save_trust(pursuit->wallet);
+    setpay_saved_trust_save(&pursuit->wallet->saved);
     if (error == SETPAY_OK)
         apply(pursuit);
     else if (!keep_evidence(pursuit, error, answer->body))

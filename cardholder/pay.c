@@ -217,7 +217,7 @@ static void on_offer(void *arg, const struct setpay_http_answer *answer)
     struct setpay_problem problem = {{0}};
     ask->exchange = NULL;
     enum setpay_error error = take_offer(ask, answer, &problem);
-    setpay_wallet_save_trust(wallet);
+    setpay_saved_trust_save(&wallet->saved);
     if (error == SETPAY_OK && wallet->draining)
         error = SETPAY_E_DRAINING;
     if (error == SETPAY_E_UNREACHABLE || error == SETPAY_E_TIMEOUT)

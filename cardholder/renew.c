@@ -242,7 +242,7 @@ static void on_certificates(void *arg, const struct setpay_est_result *result)
     struct setpay_problem problem = {{0}};
     renewal->task = NULL; /* it goes by itself */
     enum setpay_error error = take_certificate(renewal, result, &problem);
-    setpay_wallet_save_trust(wallet); /* the lists were learned in any case */
+    setpay_saved_trust_save(&wallet->saved); /* the lists were learned in any case */
     if (error != SETPAY_OK)
         renewal_fail(renewal, error, &problem);
 }

@@ -23,6 +23,7 @@
 #include "common/net/est_client.h"
 #include "common/net/http_client.h"
 #include "common/net/loop.h"
+#include "common/net/saved_trust.h"
 #include "common/net/service.h"
 #include "common/net/tls.h"
 #include "common/pki/certificate.h"
@@ -336,12 +337,6 @@ enum setpay_error setpay_wallet_store_each_receipt(struct setpay_db *db,
                                                    const struct setpay_id *xid,
                                                    setpay_wallet_receipt_fn *each,
                                                    void *arg) SETPAY_MUST_CHECK;
-/* CA certificates and revocation lists that came in-band, so that they survive a restart. */
-enum setpay_error setpay_wallet_store_clear_trust(struct setpay_db *db) SETPAY_MUST_CHECK;
-enum setpay_error setpay_wallet_store_add_trust(struct setpay_db *db, bool is_crl,
-                                                struct setpay_view der) SETPAY_MUST_CHECK;
-enum setpay_error setpay_wallet_store_load_trust(struct setpay_db *db, struct setpay_trust *trust,
-                                                 setpay_time_ms now_ms) SETPAY_MUST_CHECK;
 
 /* ------------------------------------------------------------------ the daemon */
 
@@ -379,13 +374,11 @@ struct setpay_wallet {
     struct setpay_wallet_renewer *renewer;
     struct setpay_wallet_lists *lists;
     struct setpay_wallet_follower *follower;
-    struct setpay_digest saved_trust; /* of what was stored last */
+    struct setpay_saved_trust saved; /* what came beside a merchant's messages, too */
     bool draining;
 };
 
 bool setpay_wallet_is_locked(const struct setpay_wallet *wallet);
-/* saved_trust.c: stores CAs and revocation lists that are new since the last time. */
-void setpay_wallet_save_trust(struct setpay_wallet *wallet);
 /* Reads the folder of revocation lists now: a list is taken only once its CA is known. */
 void setpay_wallet_load_crls(struct setpay_wallet *wallet);
 /* A leaf of one's own from its stored DER. */

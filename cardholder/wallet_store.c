@@ -14,7 +14,6 @@
 #include <string.h>
 
 #define OFFER_MAX SETPAY_LIMIT_MESSAGE_BYTES
-#define TRUST_MAX 512
 
 static const struct setpay_store_migration steps[] = {
     {1, "CREATE TABLE vault ("
@@ -51,9 +50,7 @@ static const struct setpay_store_migration steps[] = {
         " bytes BLOB NOT NULL, PRIMARY KEY (xid, number));"
         "CREATE TABLE evidence ("
         " xid BLOB NOT NULL, what TEXT NOT NULL, received INTEGER NOT NULL, bytes BLOB NOT NULL,"
-        " PRIMARY KEY (xid, what));"
-        "CREATE TABLE trust ("
-        " thumbprint BLOB PRIMARY KEY, is_crl INTEGER NOT NULL, der BLOB NOT NULL);"},
+        " PRIMARY KEY (xid, what));" SETPAY_SAVED_TRUST_SCHEMA},
     {2, "CREATE TABLE authority ("
         " card BLOB PRIMARY KEY, host TEXT NOT NULL, port INTEGER NOT NULL);"},
     /* Keys in a table of their own: a card that is renewed has more than one, and one that is
@@ -495,62 +492,4 @@ enum setpay_error setpay_wallet_store_each_receipt(struct setpay_db *db,
         error = each(arg, setpay_db_get_view(rows, 0));
     enum setpay_error ended = setpay_db_end(rows);
     return error != SETPAY_OK ? error : ended;
-}
-
-/* ------------------------------------------------------------------ trust */
-
-enum setpay_error setpay_wallet_store_clear_trust(struct setpay_db *db)
-{
-    return setpay_db_run(db, "DELETE FROM trust");
-}
-
-enum setpay_error setpay_wallet_store_add_trust(struct setpay_db *db, bool is_crl,
-                                                struct setpay_view der)
-{
-    struct setpay_digest thumbprint;
-    SETPAY_TRY(setpay_sha256(der, &thumbprint));
-    return setpay_db_run(db,
-                         "INSERT INTO trust (thumbprint, is_crl, der) VALUES ($1, $2, $3)"
-                         " ON CONFLICT (thumbprint) DO NOTHING",
-                         SETPAY_DB_DIGEST(&thumbprint), SETPAY_DB_BOOL(is_crl),
-                         SETPAY_DB_VIEW(der));
-}
-
-/* One kind into views; the bytes are copies, freed by the caller. */
-static enum setpay_error read_trust(struct setpay_db *db, bool is_crl, struct setpay_buffer *ders,
-                                    struct setpay_view *views, size_t *count)
-{
-    struct setpay_db_rows *rows;
-    SETPAY_TRY(setpay_db_select(db, &rows, "SELECT der FROM trust WHERE is_crl = $1",
-                                SETPAY_DB_BOOL(is_crl)));
-    while (*count < TRUST_MAX && setpay_db_next(rows)) {
-        setpay_buffer_init(&ders[*count], SETPAY_LIMIT_CRL_BYTES);
-        setpay_db_get_buffer(rows, 0, &ders[*count]);
-        views[*count] = setpay_buffer_view(&ders[*count]);
-        (*count)++;
-    }
-    return setpay_db_end(rows);
-}
-
-enum setpay_error setpay_wallet_store_load_trust(struct setpay_db *db, struct setpay_trust *trust,
-                                                 setpay_time_ms now_ms)
-{
-    struct setpay_buffer *ders = calloc(2 * TRUST_MAX, sizeof *ders);
-    struct setpay_view *views = calloc(2 * TRUST_MAX, sizeof *views);
-    size_t cas = 0, crls = 0;
-    enum setpay_error error = ders != NULL && views != NULL ? SETPAY_OK : SETPAY_E_NOMEM;
-    if (error == SETPAY_OK)
-        error = read_trust(db, false, ders, views, &cas);
-    if (error == SETPAY_OK)
-        error = read_trust(db, true, ders + TRUST_MAX, views + TRUST_MAX, &crls);
-    /* What holds no more under the root is passed over. */
-    if (error == SETPAY_OK)
-        setpay_trust_learn(trust, views, cas, views + TRUST_MAX, crls, now_ms);
-    for (size_t i = 0; ders != NULL && i < TRUST_MAX; i++) {
-        setpay_buffer_clear(&ders[i]);
-        setpay_buffer_clear(&ders[TRUST_MAX + i]);
-    }
-    free(ders);
-    free(views);
-    return error;
 }

@@ -17,11 +17,6 @@
 
 #define INQUIRY_MAX_TESTING_MS 1000
 
-static enum setpay_error load_trust(struct setpay_db *db, void *arg)
-{
-    return setpay_wallet_store_load_trust(db, arg, setpay_clock_now_ms());
-}
-
 /* ------------------------------------------------------------------ the worker */
 
 static enum setpay_error open_wallet(struct setpay_wallet *wallet, struct setpay_service *service,
@@ -43,8 +38,8 @@ static enum setpay_error open_wallet(struct setpay_wallet *wallet, struct setpay
     wallet->renew_before_ms = setpay_config_int(config, "", "renew_before");
     wallet->follow_for_ms = setpay_config_int(config, "", "follow_for");
     SETPAY_TRY(setpay_reader_new(wallet->store, &wallet->reader));
-    SETPAY_TRY(setpay_store_read(wallet->reader, load_trust, wallet->trust));
-    setpay_wallet_load_crls(wallet); /* also those of CAs that were known only now */
+    wallet->saved = (struct setpay_saved_trust){
+        .store = wallet->store, .trust = wallet->trust, .executor = &wallet->executor};
     const struct setpay_tls_config tls = {
         .trust = wallet->trust,
         .peer_profiles = SETPAY_TLS_PROFILE(SETPAY_PROFILE_MERCHANT_TLS_SERVER),
@@ -140,6 +135,7 @@ int main(int argc, char **argv)
         .backup = &setpay_wallet_backup,
         .schema = &setpay_wallet_schema,
         .needs_trust = true,
+        .saves_trust = true,
         .worker_init_cb = worker_init,
         .worker_drain_cb = worker_drain,
         .worker_free_cb = worker_free,

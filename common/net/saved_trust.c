@@ -138,12 +138,19 @@ static enum setpay_error learn(struct setpay_db *db, struct loading *loading, bo
     return error == SETPAY_E_NOMEM ? error : ended;
 }
 
+enum setpay_error setpay_saved_trust_read(struct setpay_db *db, struct setpay_trust *trust,
+                                          setpay_time_ms now_ms)
+{
+    struct loading loading = {.trust = trust, .now_ms = now_ms};
+    SETPAY_TRY(learn(db, &loading, false)); /* brands, then the CAs below them */
+    SETPAY_TRY(learn(db, &loading, false));
+    return learn(db, &loading, true);
+}
+
 static enum setpay_error read_all(struct setpay_db *db, void *arg)
 {
-    struct loading *loading = arg;
-    SETPAY_TRY(learn(db, loading, false)); /* brands, then the CAs below them */
-    SETPAY_TRY(learn(db, loading, false));
-    return learn(db, loading, true);
+    const struct loading *loading = arg;
+    return setpay_saved_trust_read(db, loading->trust, loading->now_ms);
 }
 
 enum setpay_error setpay_saved_trust_load(struct setpay_store *store, struct setpay_trust *trust,

@@ -10,6 +10,7 @@
 #include "common/base/executor.h"
 #include "common/base/ids.h"
 #include "common/pki/chain.h"
+#include "common/store/db.h"
 #include "common/store/store.h"
 
 /* The table; part of the daemon's schema. */
@@ -30,7 +31,10 @@ struct setpay_saved_trust {
 void setpay_saved_trust_save(struct setpay_saved_trust *saved);
 
 /* Learns what was saved; what does not hold any more (a list that is past its time) is passed over.
- * Waits for the store: for the start. */
+ */
+enum setpay_error setpay_saved_trust_read(struct setpay_db *db, struct setpay_trust *trust,
+                                          setpay_time_ms now_ms) SETPAY_MUST_CHECK;
+/* The same with a reader of its own: for the start. */
 enum setpay_error setpay_saved_trust_load(struct setpay_store *store, struct setpay_trust *trust,
                                           setpay_time_ms now_ms) SETPAY_MUST_CHECK;
 

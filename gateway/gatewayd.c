@@ -124,7 +124,7 @@ static enum setpay_error on_ready(struct setpay_service *service, struct setpay_
 
 static enum setpay_error on_reload(struct setpay_service *service, struct setpay_problem *problem)
 {
-    return setpay_upkeep_reload(daemon_of(service)->upkeep, problem);
+    return setpay_gatewayd_reload(service, daemon_of(service), problem);
 }
 
 static void on_stop(struct setpay_service *service)

@@ -10,6 +10,7 @@
 
 #include <openssl/ssl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ------------------------------------------------------------------ after a restore */
@@ -141,8 +142,9 @@ enum setpay_error setpay_gateway_issuer_tls(const struct setpay_config *config, 
     return setpay_network_tls_new(&options, tls, problem);
 }
 
+/* On an error what was made stands in tls all the same, for the caller to free. */
 static enum setpay_error load_issuers(const struct setpay_loader *loader,
-                                      struct setpay_gatewayd *daemon)
+                                      SSL_CTX *tls[SETPAY_NETWORK_ROUTES_MAX])
 {
     const struct setpay_config *config = loader->config;
     size_t count = setpay_config_instance_count(config, "issuer *");
@@ -153,8 +155,8 @@ static enum setpay_error load_issuers(const struct setpay_loader *loader,
     for (size_t i = 0; i < count; i++) {
         char section[SETPAY_GATEWAY_SECTION_SIZE];
         SETPAY_TRY(issuer_section(config, i, section, loader->problem));
-        SETPAY_TRY(setpay_gateway_issuer_tls(config, section, loader->passphrase,
-                                             &daemon->issuer_tls[i], loader->problem));
+        SETPAY_TRY(setpay_gateway_issuer_tls(config, section, loader->passphrase, &tls[i],
+                                             loader->problem));
     }
     return SETPAY_OK;
 }
@@ -195,7 +197,7 @@ enum setpay_error setpay_gatewayd_load(struct setpay_service *service,
         error = setpay_loader_brands(&loader, SETPAY_GATEWAY_BRANDS_MAX, &gateway->brand_count,
                                      load_brand, gateway);
     if (error == SETPAY_OK)
-        error = load_issuers(&loader, daemon);
+        error = load_issuers(&loader, daemon->issuer_tls);
     setpay_loader_clear(&loader);
     if (error == SETPAY_OK)
         error = setpay_vault_open(setpay_config_text(config, "", "vault_key"), &gateway->vault,
@@ -270,6 +272,56 @@ enum setpay_error setpay_gatewayd_start_network(struct setpay_service *service,
         return SETPAY_E_NOMEM;
     daemon->network_runs = true;
     return SETPAY_OK;
+}
+
+/* ------------------------------------------------------------------ new keys for the lines */
+
+struct issuer_contexts {
+    struct setpay_gatewayd *daemon;
+    SSL_CTX *tls[SETPAY_NETWORK_ROUTES_MAX]; /* owned */
+};
+
+static void free_contexts(struct issuer_contexts *contexts)
+{
+    for (size_t i = 0; i < SETPAY_NETWORK_ROUTES_MAX; i++)
+        SSL_CTX_free(contexts->tls[i]);
+    free(contexts);
+}
+
+/* On the network's thread. */
+static void take_contexts(void *arg)
+{
+    struct issuer_contexts *contexts = arg;
+    struct setpay_gatewayd *daemon = contexts->daemon;
+    setpay_network_take_tls(daemon->gateway.network, contexts->tls);
+    for (size_t i = 0; i < SETPAY_NETWORK_ROUTES_MAX; i++) {
+        SSL_CTX *before = daemon->issuer_tls[i];
+        daemon->issuer_tls[i] = contexts->tls[i];
+        contexts->tls[i] = before;
+    }
+    free_contexts(contexts);
+}
+
+enum setpay_error setpay_gatewayd_reload(struct setpay_service *service,
+                                         struct setpay_gatewayd *daemon,
+                                         struct setpay_problem *problem)
+{
+    struct setpay_loader loader;
+    struct issuer_contexts *contexts = calloc(1, sizeof *contexts);
+    if (contexts == NULL)
+        return SETPAY_E_NOMEM;
+    contexts->daemon = daemon;
+    enum setpay_error error = setpay_loader_init(&loader, service, problem);
+    if (error == SETPAY_OK)
+        error = load_issuers(&loader, contexts->tls);
+    setpay_loader_clear(&loader);
+    if (error == SETPAY_OK)
+        error = setpay_upkeep_reload(daemon->upkeep, problem);
+    if (error == SETPAY_OK)
+        error = setpay_loop_post(daemon->network_loop, take_contexts, contexts);
+    if (error != SETPAY_OK)
+        free_contexts(contexts);
+    return error;
 }
 
 /* Runs on the network's thread: its requests end here, while the loop still takes what they post.

@@ -28,7 +28,8 @@ struct setpay_gatewayd {
     struct setpay_gateway gateway;
     struct setpay_tls *tls;
     struct setpay_upkeep *upkeep;                   /* of its keys, certificates and lists */
-    SSL_CTX *issuer_tls[SETPAY_NETWORK_ROUTES_MAX]; /* by [issuer] section; NULL: plain */
+    SSL_CTX *issuer_tls[SETPAY_NETWORK_ROUTES_MAX]; /* by [issuer] section; NULL: plain; from the
+                                                     * network's start on its thread's alone */
     /* The thread that owns the lines to the issuers. */
     struct setpay_loop *network_loop;
     struct setpay_executor network_executor;
@@ -59,6 +60,11 @@ enum setpay_error setpay_gatewayd_load(struct setpay_service *service,
 enum setpay_error setpay_gatewayd_start_network(struct setpay_service *service,
                                                 struct setpay_gatewayd *daemon,
                                                 struct setpay_problem *problem) SETPAY_MUST_CHECK;
+/* Reads the keys, certificates and CAs of all [issuer] lines and of all brands again: all are taken
+ * over, or none. A line that is up goes on, and has the new ones when it connects again. */
+enum setpay_error setpay_gatewayd_reload(struct setpay_service *service,
+                                         struct setpay_gatewayd *daemon,
+                                         struct setpay_problem *problem) SETPAY_MUST_CHECK;
 void setpay_gatewayd_stop_network(struct setpay_gatewayd *daemon);
 void setpay_gatewayd_clear(struct setpay_gatewayd *daemon);
 

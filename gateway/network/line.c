@@ -337,9 +337,20 @@ enum setpay_error setpay_line_new(const struct setpay_line_config *config, struc
         free(made);
         return SETPAY_E_NOMEM;
     }
+    if (made->config.tls != NULL)
+        SSL_CTX_up_ref(made->config.tls);
     timer_start(made, 0);
     *line = made;
     return SETPAY_OK;
+}
+
+void setpay_line_take_tls(struct setpay_line *line, struct ssl_ctx_st *tls)
+{
+    if (line->config.tls == NULL || tls == NULL)
+        return; /* whether a line has TLS is decided at the start */
+    SSL_CTX_up_ref(tls);
+    SSL_CTX_free(line->config.tls);
+    line->config.tls = tls;
 }
 
 void setpay_line_free(struct setpay_line *line)
@@ -349,6 +360,7 @@ void setpay_line_free(struct setpay_line *line)
     if (line->stream != NULL)
         bufferevent_free(line->stream);
     event_free(line->timer);
+    SSL_CTX_free(line->config.tls);
     free(line);
 }
 

@@ -30,7 +30,7 @@ struct setpay_line_config {
     const char *name; /* borrowed */
     struct sockaddr_storage address;
     socklen_t address_size;
-    struct ssl_ctx_st *tls; /* NULL: plain */
+    struct ssl_ctx_st *tls; /* NULL: plain; the line has a reference of its own */
     char *tls_name;         /* borrowed; not changed */
     int64_t answer_timeout_ms;
     int64_t echo_interval_ms;
@@ -52,6 +52,9 @@ void setpay_line_free(struct setpay_line *line);
 /* Where it is up: sends an 0800 with 002; once that is answered the line is closed and stays down,
  * and SIGNED_OFF comes. False where it is not up, or can't: no event comes then. */
 bool setpay_line_sign_off(struct setpay_line *line);
+
+/* A line that has one connects with this one from now on; a connection that is there stays. */
+void setpay_line_take_tls(struct setpay_line *line, struct ssl_ctx_st *tls);
 
 bool setpay_line_is_up(const struct setpay_line *line);
 /* Takes the frame, on success only. SETPAY_E_UNREACHABLE while the line is down, SETPAY_E_BUSY when

@@ -358,6 +358,12 @@ out:
     return error;
 }
 
+void setpay_network_take_tls(struct setpay_network *network, struct ssl_ctx_st *const *tls)
+{
+    for (size_t i = 0; i < network->route_count; i++)
+        setpay_line_take_tls(network->routes[i].line, tls[i]);
+}
+
 void setpay_network_free(struct setpay_network *network)
 {
     if (network == NULL)

@@ -43,7 +43,7 @@ struct setpay_network_route {
     const char
         *prefixes; /* PAN prefixes and ranges: "4,51-55", "*" for any; the longest match wins */
     const char *address;    /* HOST:PORT with a numeric host; without TLS loopback only */
-    struct ssl_ctx_st *tls; /* NULL: plain; borrowed */
+    struct ssl_ctx_st *tls; /* NULL: plain; borrowed for the call */
     const char *tls_name;   /* the name that the issuer's certificate must bear */
 };
 
@@ -78,6 +78,11 @@ enum setpay_error setpay_network_drain(struct setpay_network *network) SETPAY_MU
 typedef void setpay_network_signed_off_cb(void *arg);
 void setpay_network_sign_off(struct setpay_network *network, setpay_network_signed_off_cb *done,
                              void *arg);
+/* On the loop's thread: one context for each route, in their order (NULL where it is plain), for
+ * the connections that are made from now on. Those that are there stay, and so does what is under
+ * way.
+ */
+void setpay_network_take_tls(struct setpay_network *network, struct ssl_ctx_st *const *tls);
 /* NULL-safe. On the loop's thread once it is drained, or after the loop has ended. Requests under
  * way are answered as UNKNOWN, reversals as stopped. */
 void setpay_network_free(struct setpay_network *network);

@@ -125,6 +125,38 @@ write_gateway "127.0.0.1:$port" "tls = yes" "tls_ca = network.pem" "tls_name = i
     "tls_cert = acquirer.pem" "tls_key = acquirer.key"
 start
 ok "the gateway shows its certificate" wait_for 10 served 'CN *= *acquirer'
+
+# ------------------------------------------------------------------ files that are replaced
+accept_again() { # the same address, and nothing that was served before
+    openssl s_server -accept "127.0.0.1:$port" -cert issuer.pem -key issuer.key -Verify 2 \
+        -CAfile network.pem -verify_return_error >served 2>&1 <&8 &
+    server=$!
+    pids+=("$server")
+}
+reloads() { grep -c "$1" gateway.log; }
+has_reloaded() { [ "$(reloads 'event=daemon.reload')" -gt "$before" ]; }
+reload() {
+    before=$(reloads 'event=daemon.reload')
+    kill -HUP "$gateway"
+    wait_for 10 has_reloaded
+}
+cp acquirer.pem first.pem
+ok "a certificate by another name" make_leaf renewed network rsa:2048
+chmod 600 renewed.key
+cp renewed.pem acquirer.pem # and the key is still the other one's
+ok "SIGHUP with half of a pair" reload
+ok "is refused, and says why" log_has 'event=daemon.reload_failed.*tls_key: .* has not the key'
+unserve
+accept_again
+ok "the next connection shows what was in use" wait_for 10 served 'CN *= *acquirer'
+cp renewed.key acquirer.key
+closed=$(reloads 'event=line.closed')
+ok "SIGHUP with the whole pair" reload
+is "no line is closed for it" "$(reloads 'event=line.closed')" "$closed"
+unserve
+accept_again
+ok "the next connection shows the new certificate" wait_for 10 served 'CN *= *renewed'
+cp first.pem acquirer.pem # as the rest of this test knows it
 stop
 unserve
 

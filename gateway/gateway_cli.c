@@ -84,6 +84,11 @@ static const struct setpay_flag clear_flags[] = {
     {"amount", SETPAY_FLAG_MONEY, NULL},
     {0},
 };
+static const struct setpay_flag suspense_flags[] = {
+    {"limit", SETPAY_FLAG_NUMBER, "limit"},
+    {"after", SETPAY_FLAG_TEXT, "after"},
+    {0},
+};
 static const struct setpay_flag import_flags[] = {{"issuer", SETPAY_FLAG_TEXT, "issuer"}, {0}};
 static const struct setpay_flag dispute_flags[] = {
     {"outcome", SETPAY_FLAG_TEXT, "outcome"},
@@ -285,10 +290,10 @@ static const struct setpay_operator_command commands[] = {
     {{"suspense", "list"},
      "suspense.list",
      NULL,
-     NULL,
+     suspense_flags,
      setpay_gateway_print_suspense,
-     "",
-     "what is in suspense: refused by issuers, or paid by them and not owed"},
+     "[--limit N] [--after ID]",
+     "what is in suspense, the oldest first: refused by issuers, or paid by them and not owed"},
     {{"suspense", "clear"},
      "suspense.clear",
      "id",

@@ -89,7 +89,11 @@ static const struct setpay_flag suspense_flags[] = {
     {"after", SETPAY_FLAG_TEXT, "after"},
     {0},
 };
-static const struct setpay_flag import_flags[] = {{"issuer", SETPAY_FLAG_TEXT, "issuer"}, {0}};
+static const struct setpay_flag import_flags[] = {
+    {"issuer", SETPAY_FLAG_TEXT, "issuer"},
+    {"skip", SETPAY_FLAG_TEXTS, "skip"},
+    {0},
+};
 static const struct setpay_flag dispute_flags[] = {
     {"outcome", SETPAY_FLAG_TEXT, "outcome"},
     {"brand", SETPAY_FLAG_TEXT, "brand"},
@@ -306,9 +310,11 @@ static const struct setpay_operator_command commands[] = {
      "file",
      import_flags,
      setpay_gateway_print_imported,
-     "FILE [--issuer NAME]",
+     "FILE [--issuer NAME] [--skip NUMBER]...",
      "an issuer's file of disputes (-: standard input), all of it or nothing; what is in dispute "
-     "is\n      held back from its merchant"},
+     "is\n      held back from its merchant; --skip: all but the row of that dispute, which can't "
+     "be "
+     "taken"},
     {{"dispute", "list"},
      "dispute.list",
      NULL,

@@ -122,6 +122,8 @@ static const struct setpay_flag clearing_flags[] = {
 static const struct setpay_flag reconcile_flags[] = {
     {"issuer", SETPAY_FLAG_TEXT, "issuer"},
     {"late-hours", SETPAY_FLAG_NUMBER, "late_hours"},
+    {"from", SETPAY_FLAG_TEXT, "from"},
+    {"to", SETPAY_FLAG_TEXT, "to"},
     {0},
 };
 static const struct setpay_flag audit_flags[] = {
@@ -363,9 +365,9 @@ static const struct setpay_operator_command commands[] = {
      "file",
      reconcile_flags,
      setpay_books_print_reconciled,
-     "FILE [--issuer NAME] [--late-hours N]",
+     "FILE [--issuer NAME] [--late-hours N] [--from YYYY-MM-DD] [--to YYYY-MM-DD]",
      "an issuer's clearing file (-: standard input) against the ledger; exit status 1 where they "
-     "differ"},
+     "differ;\n      --from, --to: only these days of it"},
     {{"audit", NULL},
      "audit",
      NULL,

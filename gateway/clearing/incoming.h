@@ -13,8 +13,8 @@
  * our loss.
  *
  * An issuer owes what it has taken, less its interchange and what was credited or lost in disputes;
- * what it has refused and was cleared to a merchant; and less what it has paid. A payment is known
- * by issuer and reference.
+ * what it has refused and was cleared to a merchant, less interchange; and less what it has paid. A
+ * payment is known by issuer and reference.
  *
  * All functions with a db run inside a store operation or a read.
  */

@@ -7,6 +7,7 @@
 #include "gateway/clearing/presentment.h"
 #include "gateway/clearing/settlement.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* ------------------------------------------------------------------ entries */
@@ -36,9 +37,8 @@ enum setpay_error setpay_look_expect_payment(struct setpay_db *db, const struct 
 }
 
 #define CLEARING_COLUMNS                                                                           \
-    "token, item, number, brand, merchant_id, currency, amount_minor, account, reason, "           \
-    "created_ms,"                                                                                  \
-    " interchange_minor, fee_minor, loss_minor, id"
+    "token, item, number, brand, merchant_id, currency, amount_minor, account, reason,"            \
+    " created_ms, interchange_minor, fee_minor, loss_minor, id"
 
 static void read_clearing(struct setpay_db_rows *rows, struct setpay_suspense_clearing *clearing)
 {
@@ -196,7 +196,9 @@ static enum setpay_error check_part(struct parts *parts, const struct setpay_sus
     SETPAY_TRY(setpay_suspense_clearing_token(c, &token));
     if (!setpay_id_equal(&token, &c->token))
         setpay_look_find(parts->look, "clearing %lld: its token is of another content", id);
-    if (!parts->known) /* which is found by check_clearings */
+    bool fits = llabs(c->amount_minor) <= SETPAY_MONEY_MAX_MINOR &&
+                llabs(parts->item.cleared_minor) <= SETPAY_MONEY_MAX_MINOR;
+    if (!parts->known || !fits) /* which is found by check_clearings */
         return SETPAY_OK;
     setpay_suspense_share(&parts->item, &expected);
     if (!c->is_of_before &&

@@ -377,36 +377,36 @@ static enum setpay_error check_steps(struct setpay_look *look)
     " UNION ALL SELECT " account ", brand, merchant_id, currency, 0, " amount                      \
     " FROM suspense_clearing" where
 
+#define EXPECTED                                                                                   \
+    OF_STEPS("1", "step.amount_minor - interchange_minor")                                         \
+    OF_STEPS("2", "fee_minor - step.amount_minor")                                                 \
+    OF_STEPS("3", "interchange_minor")                                                             \
+    OF_STEPS("4", "-fee_minor")                                                                    \
+    OF_SETTLEMENTS("2", "payout_minor + refused_minor + held_minor - released_minor")              \
+    OF_SETTLEMENTS("5", "-payout_minor")                                                           \
+    OF_SETTLEMENTS("6", "-refused_minor")                                                          \
+    OF_SETTLEMENTS("8", "released_minor - held_minor")                                             \
+    OF_DISPUTES("7", "0")                                                                          \
+    OF_DISPUTES("1", "1")                                                                          \
+    OF_PAYMENTS("5", "amount_minor")                                                               \
+    OF_PAYMENTS("1", "-matched_minor")                                                             \
+    OF_PAYMENTS("6", "matched_minor - amount_minor")                                               \
+    OF_CLEARED("6", "amount_minor", "")                                                            \
+    OF_CLEARED("1", "-" CLAIMED, UNCLAIMED)                                                        \
+    OF_CLEARED("3", "-COALESCE(interchange_minor, 0)", UNCLAIMED)                                  \
+    OF_CLEARED("4", "COALESCE(fee_minor, 0)", " WHERE account = 1")                                \
+    OF_CLEARED("9", "loss_minor", " WHERE loss_minor <> 0")                                        \
+    OF_CLEARED("5", "-amount_minor", " WHERE account = 5")                                         \
+    " UNION ALL SELECT 2, brand, merchant_id, currency, 0, -amount_minor FROM adjustment"
+
 static enum setpay_error check_accounts(struct setpay_look *look)
 {
     SETPAY_TRY(setpay_look_each_row(
         look,
         "SELECT 'account ' || account || ', ' || brand || ' ' || merchant_id || ', ' || currency ||"
         " ' holds ' || SUM(kept) || ', expected ' || SUM(expected) FROM (SELECT account, brand,"
-        " merchant_id, currency, amount_minor AS kept, 0 AS expected FROM ledger_balance" OF_STEPS(
-            "1", "step.amount_minor - interchange_minor") OF_STEPS("2",
-                                                                   "fee_minor - step.amount_minor")
-            OF_STEPS("3", "interchange_minor") OF_STEPS("4", "-fee_minor") OF_SETTLEMENTS(
-                "2", "payout_minor + refused_minor + held_minor - released_minor")
-                OF_SETTLEMENTS("5", "-payout_minor") OF_SETTLEMENTS(
-                    "6",
-                    "-refused_minor") OF_SETTLEMENTS("8",
-                                                     "released_minor - held_minor") OF_DISPUTES("7",
-                                                                                                "0")
-                    OF_DISPUTES("1", "1") OF_PAYMENTS("5", "amount_minor") OF_PAYMENTS(
-                        "1", "-matched_minor") OF_PAYMENTS("6", "matched_minor - amount_minor")
-                        OF_CLEARED("6", "amount_minor", "") OF_CLEARED(
-                            "1", "-" CLAIMED,
-                            UNCLAIMED) OF_CLEARED("3", "-COALESCE(interchange_minor, 0)",
-                                                  UNCLAIMED) OF_CLEARED("4",
-                                                                        "COALESCE(fee_minor, 0)",
-                                                                        " WHERE account = 1")
-                            OF_CLEARED("9", "loss_minor", " WHERE loss_minor <> 0") OF_CLEARED(
-                                "5", "-amount_minor",
-                                " WHERE account = 5") " UNION ALL SELECT 2, brand, merchant_id, "
-                                                      "currency, 0, -amount_minor FROM adjustment)"
-                                                      " GROUP BY account, brand, merchant_id, "
-                                                      "currency HAVING SUM(kept) <> SUM(expected)",
+        " merchant_id, currency, amount_minor AS kept, 0 AS expected FROM ledger_balance" EXPECTED
+        ") GROUP BY account, brand, merchant_id, currency HAVING SUM(kept) <> SUM(expected)",
         "steps and settlements leave something else:"));
     return setpay_look_each_row(
         look,

@@ -62,23 +62,18 @@ static enum setpay_error import(struct setpay_db *db, const struct setpay_disput
                                 struct setpay_gateway_dispute_import *asked, json_t **result,
                                 struct setpay_problem *problem)
 {
-    struct lists lists = {json_array(), json_array()};
+    const struct lists *lists = asked->arg;
     asked->file = file;
     asked->now_ms = setpay_clock_now_ms();
     asked->told_cb = on_told;
     asked->skipped_cb = on_skipped;
-    asked->arg = &lists;
-    enum setpay_error error = setpay_gateway_dispute_import(db, asked, problem);
-    if (error != SETPAY_OK) {
-        json_decref(lists.told);
-        json_decref(lists.skipped);
-        return error;
-    }
-    *result = json_pack(
-        "{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "issuer", file->issuer, "from",
-        file->from, "to", file->to, "opened", (json_int_t)asked->opened, "lost",
-        (json_int_t)asked->lost, "won", (json_int_t)asked->won, "known", (json_int_t)asked->known,
-        "others", (json_int_t)asked->passed_over, "skipped", lists.skipped, "disputes", lists.told);
+    SETPAY_TRY(setpay_gateway_dispute_import(db, asked, problem));
+    *result =
+        json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:O, s:O}", "issuer", file->issuer,
+                  "from", file->from, "to", file->to, "opened", (json_int_t)asked->opened, "lost",
+                  (json_int_t)asked->lost, "won", (json_int_t)asked->won, "known",
+                  (json_int_t)asked->known, "others", (json_int_t)asked->passed_over, "skipped",
+                  lists->skipped, "disputes", lists->told);
     return *result != NULL ? SETPAY_OK : SETPAY_E_NOMEM;
 }
 
@@ -111,7 +106,8 @@ enum setpay_error setpay_gateway_import_disputes(struct setpay_db *db, const jso
                                                  struct setpay_problem *problem)
 {
     static const char *const names[] = {"content", "acquirer", "issuer", "skip", NULL};
-    struct setpay_gateway_dispute_import asked = {.acquirer = NULL};
+    struct lists lists = {NULL, NULL};
+    struct setpay_gateway_dispute_import asked = {.arg = &lists};
     struct setpay_dispute_file file;
     int64_t skip[SETPAY_DISPUTE_SKIP_MAX];
     const char *content = NULL;
@@ -124,9 +120,13 @@ enum setpay_error setpay_gateway_import_disputes(struct setpay_db *db, const jso
     asked.skip = skip;
     struct setpay_view bytes = setpay_view_string(content);
     SETPAY_TRY(setpay_dispute_file_parse(bytes, &file, problem));
+    lists.told = json_array();
+    lists.skipped = json_array();
     enum setpay_error error = setpay_sha256(bytes, &asked.digest);
     if (error == SETPAY_OK)
         error = import(db, &file, &asked, result, problem);
+    json_decref(lists.told);
+    json_decref(lists.skipped);
     setpay_dispute_file_clear(&file);
     return error;
 }

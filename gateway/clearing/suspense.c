@@ -1,7 +1,8 @@
 /*
- * What is in suspense, and clearing it: each item is a presentment that its issuer refused, with
- * the settlement that put it aside, or what an issuer paid beyond what it owed. It is cleared in
- * parts or whole, never beyond nothing.
+ * What is in suspense, and clearing it: each item is a presentment that its issuer refused, or that
+ * was written off, with the settlement that put it aside, or what an issuer paid beyond what it
+ * owed. It is cleared in parts or whole, never beyond nothing; a presentment's interchange and fee
+ * go with it, in the same proportion.
  */
 #include "common/crypto/hash.h"
 #include "gateway/clearing/adjustment.h"

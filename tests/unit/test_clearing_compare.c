@@ -84,7 +84,7 @@ static size_t reconcile_for(const char *issuer)
                                         .from = days_from,
                                         .to = days_to};
     size_t differences = 0;
-    strcpy(file.to, file_to);
+    (void)snprintf(file.to, sizeof file.to, "%s", file_to);
     found_count = 0;
     assert_int_equal(setpay_clearing_compare_run(&c, on_difference, NULL, &differences), SETPAY_OK);
     assert_int_equal(differences, found_count);
@@ -292,7 +292,7 @@ static void three_days(void)
     file_to = "2026-11-28";
     for (size_t i = 0; i < row_count; i++) {
         size_t day = day_of[items[i].id];
-        strcpy(rows[i].date, days[day]);
+        (void)snprintf(rows[i].date, sizeof rows[i].date, "%s", days[day]);
         items[i].presented_ms += (int64_t)day * SETPAY_DAY_MS;
         items[i].acknowledged_ms += (int64_t)day * SETPAY_DAY_MS;
     }

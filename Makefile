@@ -762,6 +762,7 @@ UNIT_TESTS := \
 	test_store_crash \
 	test_store_db \
 	test_store_erase \
+	test_suspense \
 	test_template \
 	test_tls \
 	test_under_way \
@@ -807,6 +808,7 @@ TEST_SUPPORT := \
 	tests/support/test_network_keys.c \
 	tests/support/test_paid.c \
 	tests/support/test_opened.c \
+	tests/support/test_paying.c \
 	tests/support/test_pki.c \
 	tests/support/test_proto.c \
 	tests/support/test_proxy.c \

@@ -30,9 +30,10 @@ enum setpay_error setpay_books_import_disputes(struct setpay_operator_asker *ask
     enum setpay_error error = setpay_books_read_file(path, "a file of disputes", &bytes, problem);
     json_t *asked = NULL;
     if (error == SETPAY_OK) {
-        asked = json_pack("{s:s%, s:s, s:s*}", "content",
+        asked = json_pack("{s:s%, s:s, s:s*, s:O*}", "content",
                           bytes.size > 0 ? (const char *)bytes.data : "", bytes.size, "acquirer",
-                          setpay_books_acquirer(config), "issuer", issuer);
+                          setpay_books_acquirer(config), "issuer", issuer, "skip",
+                          json_object_get(args, "skip"));
         error = asked != NULL
                     ? SETPAY_OK
                     : setpay_problem_set(problem, SETPAY_E_INVALID,
@@ -50,6 +51,8 @@ enum setpay_error setpay_books_import_disputes(struct setpay_operator_asker *ask
 
 void setpay_gateway_print_imported(const json_t *result)
 {
+    size_t index;
+    const json_t *one;
     printf("disputes of %s, %s to %s: %lld opened, %lld lost, %lld won, %lld known before",
            setpay_operator_text(result, "issuer"), setpay_operator_text(result, "from"),
            setpay_operator_text(result, "to"),
@@ -61,6 +64,14 @@ void setpay_gateway_print_imported(const json_t *result)
     if (others != 0)
         printf("; %lld of other acquirers", (long long)others);
     puts("");
+    json_array_foreach(json_object_get(result, "skipped"), index, one)
+    {
+        printf("skipped: dispute %lld (line %lld), %s of %s, %s, %s\n",
+               (long long)json_integer_value(json_object_get(one, "number")),
+               (long long)json_integer_value(json_object_get(one, "line")),
+               setpay_operator_text(one, "amount_text"), setpay_operator_text(one, "step"),
+               setpay_operator_text(one, "reason"), setpay_operator_text(one, "outcome"));
+    }
 }
 
 /* ------------------------------------------------------------------ list and show */

@@ -84,7 +84,16 @@ static const struct setpay_flag clear_flags[] = {
     {"amount", SETPAY_FLAG_MONEY, NULL},
     {0},
 };
-static const struct setpay_flag import_flags[] = {{"issuer", SETPAY_FLAG_TEXT, "issuer"}, {0}};
+static const struct setpay_flag suspense_flags[] = {
+    {"limit", SETPAY_FLAG_NUMBER, "limit"},
+    {"after", SETPAY_FLAG_TEXT, "after"},
+    {0},
+};
+static const struct setpay_flag import_flags[] = {
+    {"issuer", SETPAY_FLAG_TEXT, "issuer"},
+    {"skip", SETPAY_FLAG_TEXTS, "skip"},
+    {0},
+};
 static const struct setpay_flag dispute_flags[] = {
     {"outcome", SETPAY_FLAG_TEXT, "outcome"},
     {"brand", SETPAY_FLAG_TEXT, "brand"},
@@ -113,6 +122,8 @@ static const struct setpay_flag clearing_flags[] = {
 static const struct setpay_flag reconcile_flags[] = {
     {"issuer", SETPAY_FLAG_TEXT, "issuer"},
     {"late-hours", SETPAY_FLAG_NUMBER, "late_hours"},
+    {"from", SETPAY_FLAG_TEXT, "from"},
+    {"to", SETPAY_FLAG_TEXT, "to"},
     {0},
 };
 static const struct setpay_flag audit_flags[] = {
@@ -285,10 +296,10 @@ static const struct setpay_operator_command commands[] = {
     {{"suspense", "list"},
      "suspense.list",
      NULL,
-     NULL,
+     suspense_flags,
      setpay_gateway_print_suspense,
-     "",
-     "what is in suspense: refused by issuers, or paid by them and not owed"},
+     "[--limit N] [--after ID]",
+     "what is in suspense, the oldest first: refused by issuers, or paid by them and not owed"},
     {{"suspense", "clear"},
      "suspense.clear",
      "id",
@@ -301,9 +312,11 @@ static const struct setpay_operator_command commands[] = {
      "file",
      import_flags,
      setpay_gateway_print_imported,
-     "FILE [--issuer NAME]",
+     "FILE [--issuer NAME] [--skip NUMBER]...",
      "an issuer's file of disputes (-: standard input), all of it or nothing; what is in dispute "
-     "is\n      held back from its merchant"},
+     "is\n      held back from its merchant; --skip: all but the row of that dispute, which can't "
+     "be "
+     "taken"},
     {{"dispute", "list"},
      "dispute.list",
      NULL,
@@ -352,9 +365,9 @@ static const struct setpay_operator_command commands[] = {
      "file",
      reconcile_flags,
      setpay_books_print_reconciled,
-     "FILE [--issuer NAME] [--late-hours N]",
+     "FILE [--issuer NAME] [--late-hours N] [--from YYYY-MM-DD] [--to YYYY-MM-DD]",
      "an issuer's clearing file (-: standard input) against the ledger; exit status 1 where they "
-     "differ"},
+     "differ;\n      --from, --to: only these days of it"},
     {{"audit", NULL},
      "audit",
      NULL,

@@ -112,20 +112,37 @@ void setpay_gateway_print_suspense(const json_t *result)
         puts("Nothing is in suspense.");
         return;
     }
-    printf("%-32s  %-8s %20s  %-24s %s\n", "ID", "KIND", "LEFT", "SINCE", "OF");
+    printf("%-32s  %-11s %20s  %-24s %s\n", "ID", "KIND", "LEFT", "SINCE", "OF");
     json_array_foreach(list, index, one)
     {
         bool paid = strcmp(setpay_operator_text(one, "kind"), "paid") == 0;
-        printf("%-32s  %-8s %20s  %-24s %s %s\n", setpay_operator_text(one, "id"),
-               setpay_operator_text(one, "kind"), setpay_operator_text(one, "left_text"),
-               setpay_operator_text(one, "since"),
+        bool off = json_is_true(json_object_get(one, "written_off"));
+        printf("%-32s  %-11s %20s  %-24s %s %s\n", setpay_operator_text(one, "id"),
+               off ? "written off" : setpay_operator_text(one, "kind"),
+               setpay_operator_text(one, "left_text"), setpay_operator_text(one, "since"),
                setpay_operator_text(one, paid ? "issuer" : "merchant_id"),
                setpay_operator_text(one, paid ? "reference" : "step"));
     }
+    if (json_is_string(json_object_get(result, "after")))
+        printf("There are more: --after %s\n", setpay_operator_text(result, "after"));
 }
 
 void setpay_gateway_print_cleared(const json_t *result)
 {
+    const char *account = setpay_operator_text(result, "account");
+    const char *currency = setpay_operator_text(result, "currency");
+    int64_t interchange = json_integer_value(json_object_get(result, "interchange"));
+    int64_t fee = json_integer_value(json_object_get(result, "fee"));
+    int64_t loss = json_integer_value(json_object_get(result, "loss"));
+    char one[SETPAY_MONEY_TEXT_SIZE], other[SETPAY_MONEY_TEXT_SIZE];
     printf("%s moved from suspense to %s: %s\n", setpay_operator_text(result, "amount_text"),
-           setpay_operator_text(result, "account"), setpay_operator_text(result, "reason"));
+           account, setpay_operator_text(result, "reason"));
+    if (strcmp(account, setpay_account_name(SETPAY_ACCOUNT_ISSUER_RECEIVABLE)) == 0 &&
+        (interchange != 0 || fee != 0))
+        printf("Nobody was charged: interchange of %s and a fee of %s are undone.\n",
+               setpay_amount_text(interchange, currency, one),
+               setpay_amount_text(fee, currency, other));
+    if (loss != 0)
+        printf("No issuer will pay it: %s are in losses.\n",
+               setpay_amount_text(loss, currency, one));
 }

@@ -79,35 +79,75 @@ void setpay_gateway_log_paid(const json_t *result)
 
 /* ------------------------------------------------------------------ suspense */
 
-static enum setpay_error add_item(void *arg, const struct setpay_suspense_item *item)
+#define LISTED 50
+#define LISTED_MAX 500
+
+static json_t *item_json(const struct setpay_suspense_item *item)
 {
     char id[SETPAY_ID_TEXT_SIZE], since[SETPAY_TIME_TEXT_SIZE], text[SETPAY_MONEY_TEXT_SIZE];
     int64_t left = item->amount_minor - item->cleared_minor;
-    json_t *one = json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:s, s:s, s:s}", "id",
+    return json_pack(
+        "{s:s, s:s, s:b, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:s, s:s, s:s}", "id",
         setpay_id_format(&item->event, id), "kind", item->is_payment ? "paid" : "refused",
-        item->is_payment ? "issuer" : "merchant_id", item->merchant_id, "brand", item->brand,
-        "currency", item->currency, "amount", (json_int_t)item->amount_minor, "cleared",
-        (json_int_t)item->cleared_minor, "left", (json_int_t)left, "left_text",
-        setpay_amount_text(left, item->currency, text), item->is_payment ? "reference" : "step",
-        item->what, "since", setpay_time_format(item->since_ms, since));
-    return json_array_append_new(arg, one) == 0 ? SETPAY_OK : SETPAY_E_NOMEM;
+        "written_off", (int)item->is_written_off, item->is_payment ? "issuer" : "merchant_id",
+        item->merchant_id, "brand", item->brand, "currency", item->currency, "amount",
+        (json_int_t)item->amount_minor, "cleared", (json_int_t)item->cleared_minor, "interchange",
+        (json_int_t)item->interchange_minor, "fee", (json_int_t)item->fee_minor, "left",
+        (json_int_t)left, "left_text", setpay_amount_text(left, item->currency, text),
+        item->is_payment ? "reference" : "step", item->what, "since",
+        setpay_time_format(item->since_ms, since));
+}
+
+struct page {
+    json_t *list;
+    int64_t limit;
+};
+
+/* SETPAY_E_EXISTS: there is one that the page has no room for. */
+static enum setpay_error add_item(void *arg, const struct setpay_suspense_item *item)
+{
+    struct page *page = arg;
+    if (json_array_size(page->list) == (size_t)page->limit)
+        return SETPAY_E_EXISTS;
+    return json_array_append_new(page->list, item_json(item)) == 0 ? SETPAY_OK : SETPAY_E_NOMEM;
+}
+
+static enum setpay_error read_after(const json_t *args, struct setpay_id *id, bool *is_set,
+                                    struct setpay_problem *problem)
+{
+    const char *text = NULL;
+    SETPAY_TRY(setpay_json_arg_text(args, "after", false, &text, problem));
+    *is_set = text != NULL;
+    if (text != NULL && setpay_id_parse(text, id) != SETPAY_OK)
+        return setpay_problem_set(problem, SETPAY_E_INVALID,
+                                  "after '%.60s': expected 32 hex digits", text);
+    return SETPAY_OK;
 }
 
 enum setpay_error setpay_gateway_suspense_list(struct setpay_db *db, const json_t *args,
                                                const struct setpay_vault *vault, json_t **result,
                                                struct setpay_problem *problem)
 {
-    static const char *const names[] = {NULL};
+    static const char *const names[] = {"limit", "after", NULL};
+    struct page page = {.limit = LISTED};
+    struct setpay_id after;
+    bool is_behind = false;
     (void)vault;
     SETPAY_TRY(setpay_json_args_check(args, names, problem));
-    json_t *list = json_array();
-    enum setpay_error error = setpay_suspense_each(db, add_item, list);
-    if (error != SETPAY_OK) {
-        json_decref(list);
-        return error;
+    SETPAY_TRY(setpay_json_arg_int(args, "limit", false, 1, LISTED_MAX, &page.limit, problem));
+    SETPAY_TRY(read_after(args, &after, &is_behind, problem));
+    page.list = json_array();
+    enum setpay_error error = setpay_suspense_each(db, is_behind ? &after : NULL, add_item, &page);
+    bool more = error == SETPAY_E_EXISTS;
+    if (error != SETPAY_OK && !more) {
+        json_decref(page.list);
+        return error != SETPAY_E_NOT_FOUND
+                   ? error
+                   : setpay_problem_set(problem, error, "after: nothing went to suspense as that");
     }
-    *result = json_pack("{s:o}", "items", list);
+    const json_t *last = json_array_get(page.list, json_array_size(page.list) - 1);
+    *result = json_pack("{s:o, s:O}", "items", page.list, "after",
+                        more ? json_object_get(last, "id") : json_null());
     return *result != NULL ? SETPAY_OK : SETPAY_E_NOMEM;
 }
 
@@ -169,11 +209,13 @@ enum setpay_error setpay_gateway_suspense_clear(struct setpay_db *db, const json
     SETPAY_TRY(read_clearing(args, &clearing, &asked, problem));
     SETPAY_TRY(setpay_suspense_clear(db, &clearing, &asked, problem));
     *result = json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:I, s:s, s:s, s:s}", "clearing",
+        "{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:s, s:s, s:s}", "clearing",
         setpay_id_format(&clearing.token, token), "item", setpay_id_format(&clearing.item, item),
         "account", setpay_account_name(clearing.account), "brand", clearing.brand,
         clearing.brand[0] == '\0' ? "issuer" : "merchant_id", clearing.merchant_id, "amount",
-        (json_int_t)clearing.amount_minor, "currency", clearing.currency, "amount_text",
+        (json_int_t)clearing.amount_minor, "interchange", (json_int_t)clearing.interchange_minor,
+        "fee", (json_int_t)clearing.fee_minor, "loss", (json_int_t)clearing.loss_minor, "currency",
+        clearing.currency, "amount_text",
         setpay_amount_text(clearing.amount_minor, clearing.currency, text), "reason",
         clearing.reason);
     return *result != NULL ? SETPAY_OK : SETPAY_E_NOMEM;

@@ -125,11 +125,14 @@ static enum setpay_error compare(struct setpay_clearing_compare *r, json_t **res
         json_object_set_new(counts, setpay_difference_name((enum setpay_difference)d),
                             json_integer((json_int_t)r->found[d]));
     if (error == SETPAY_OK) {
-        *result = json_pack("{s:b, s:s, s:s, s:s, s:I, s:I, s:I, s:O, s:O}", "ok",
+        const char *first, *last;
+        (void)setpay_clearing_compare_days(r, &first, &last);
+        *result = json_pack("{s:b, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:O, s:O}", "ok",
                             (int)(*differences == 0), "issuer", r->file->issuer, "from",
-                            r->file->from, "to", r->file->to, "rows", (json_int_t)r->looked_at,
-                            "matched", (json_int_t)r->matched, "found", (json_int_t)*differences,
-                            "counts", counts, "differences", list);
+                            r->file->from, "to", r->file->to, "compared_from", first, "compared_to",
+                            last, "outside", (json_int_t)r->outside, "rows",
+                            (json_int_t)r->looked_at, "matched", (json_int_t)r->matched, "found",
+                            (json_int_t)*differences, "counts", counts, "differences", list);
         error = *result != NULL ? SETPAY_OK : SETPAY_E_NOMEM;
     }
     json_decref(list);
@@ -153,6 +156,30 @@ enum setpay_error setpay_books_check_issuer(const struct setpay_config *config, 
         name);
 }
 
+/* A day of the calendar, or NULL. */
+static enum setpay_error read_day(const json_t *args, const char *name, const char **day,
+                                  struct setpay_problem *problem)
+{
+    SETPAY_TRY(setpay_json_arg_text(args, name, false, day, problem));
+    if (*day != NULL && !setpay_clearing_date_valid(*day))
+        return setpay_problem_set(problem, SETPAY_E_USAGE,
+                                  "--%s: found '%.40s', expected a day YYYY-MM-DD", name, *day);
+    return SETPAY_OK;
+}
+
+/* Days of which the file has none would agree with everything. */
+static enum setpay_error check_days(const struct setpay_clearing_compare *r,
+                                    struct setpay_problem *problem)
+{
+    const char *first, *last;
+    if (setpay_clearing_compare_days(r, &first, &last))
+        return SETPAY_OK;
+    return setpay_problem_set(
+        problem, SETPAY_E_USAGE,
+        "--from, --to: the file is of %s to %s: no day of it would be compared", r->file->from,
+        r->file->to);
+}
+
 enum setpay_error setpay_books_reconcile(struct setpay_operator_asker *asker,
                                          const struct setpay_config *config, const json_t *args,
                                          json_t **result, struct setpay_problem *problem)
@@ -166,9 +193,13 @@ enum setpay_error setpay_books_reconcile(struct setpay_operator_asker *asker,
     SETPAY_TRY(setpay_json_arg_text(args, "issuer", false, &r.issuer, problem));
     SETPAY_TRY(
         setpay_json_arg_int(args, "late_hours", false, 0, LATE_HOURS_MAX, &late_hours, problem));
+    SETPAY_TRY(read_day(args, "from", &r.from, problem));
+    SETPAY_TRY(read_day(args, "to", &r.to, problem));
     SETPAY_TRY(setpay_books_check_issuer(config, r.issuer, problem));
     r.late_ms = late_hours * SETPAY_HOUR_MS;
     enum setpay_error error = setpay_books_read_clearing(path, &file, problem);
+    if (error == SETPAY_OK)
+        error = check_days(&r, problem);
     if (error == SETPAY_OK)
         error = setpay_books_fetch_items(asker, &r, problem);
     if (error == SETPAY_OK)
@@ -191,10 +222,18 @@ void setpay_books_print_reconciled(const json_t *result)
             printf(" (line %lld)", (long long)line);
         printf(": %s\n", setpay_operator_text(one, "words"));
     }
+    json_int_t outside = json_integer_value(json_object_get(result, "outside"));
+    if (strcmp(setpay_operator_text(result, "from"),
+               setpay_operator_text(result, "compared_from")) != 0 ||
+        strcmp(setpay_operator_text(result, "to"), setpay_operator_text(result, "compared_to")) !=
+            0)
+        printf("Not compared: %lld rows of other days; the file is of %s to %s.\n",
+               (long long)outside, setpay_operator_text(result, "from"),
+               setpay_operator_text(result, "to"));
     printf("%lld rows of %s, %s to %s: %lld agree with the ledger, %lld differences\n",
            (long long)json_integer_value(json_object_get(result, "rows")),
-           setpay_operator_text(result, "issuer"), setpay_operator_text(result, "from"),
-           setpay_operator_text(result, "to"),
+           setpay_operator_text(result, "issuer"), setpay_operator_text(result, "compared_from"),
+           setpay_operator_text(result, "compared_to"),
            (long long)json_integer_value(json_object_get(result, "matched")),
            (long long)json_integer_value(json_object_get(result, "found")));
 }

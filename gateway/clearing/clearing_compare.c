@@ -6,6 +6,10 @@
  * A sale is booked by the issuer at once, and may be undone: whatever came of it here, what the
  * file's rows of one sale come to is compared. One whose outcome nobody knew was reversed, and is
  * no step of ours: sale and reversal are nothing then.
+ *
+ * Of a file of many days only some may be compared. A row of another day is not judged; but it says
+ * what the issuer has, so that what it names is not missing, and what it gives back of a sale is
+ * not owed.
  */
 #include "gateway/clearing/clearing_compare.h"
 
@@ -23,15 +27,18 @@
 struct unknown {
     const struct setpay_clearing_row *row;
     size_t line;
+    bool outside; /* of the days that are compared */
 };
 
 struct run {
     struct setpay_clearing_compare *c;
     size_t *lines;     /* by item: the line that named it; 0: none yet */
     int64_t *reversed; /* by item: what was given back of a sale */
+    bool *inside;      /* by item: a row of it is of the days that are compared */
     struct unknown *unknown;
     size_t unknown_count;
-    setpay_time_ms from_ms, to_ms; /* of the file's days */
+    const char *first, *last;      /* days that are compared */
+    setpay_time_ms from_ms, to_ms; /* their beginning and end */
     setpay_difference_cb *found;
     void *arg;
     size_t differences;
@@ -154,6 +161,26 @@ static void look_at_refused(struct run *run, const struct setpay_clearing_row *r
         run->c->matched++;
 }
 
+/* Of a day that is not compared. */
+static void look_past_row(struct run *run, const struct setpay_clearing_row *row, size_t line)
+{
+    bool booked = strcmp(row->result, "00") == 0;
+    const struct setpay_clearing_item *item = find_item(run->c, row->presentment);
+    bool sale = row->kind == SETPAY_CLEARING_SALE,
+         back = row->kind == SETPAY_CLEARING_SALE_REVERSAL;
+    run->c->outside++;
+    if (item == NULL) {
+        if (booked && (sale || back))
+            run->unknown[run->unknown_count++] = (struct unknown){row, line, true};
+        return;
+    }
+    size_t at = (size_t)(item - run->c->items);
+    if (back)
+        run->reversed[at] += booked ? row->amount.minor : 0;
+    else if (run->lines[at] == 0)
+        run->lines[at] = line;
+}
+
 static void look_at_row(struct run *run, const struct setpay_clearing_row *row, size_t line)
 {
     char amount[SETPAY_MONEY_TEXT_SIZE];
@@ -164,7 +191,7 @@ static void look_at_row(struct run *run, const struct setpay_clearing_row *row, 
     if (item == NULL && (row->kind == SETPAY_CLEARING_SALE ||
                          row->kind == SETPAY_CLEARING_SALE_REVERSAL || !booked)) {
         if (booked) /* what a sale comes to is seen in the end */
-            run->unknown[run->unknown_count++] = (struct unknown){row, line};
+            run->unknown[run->unknown_count++] = (struct unknown){row, line, false};
         else
             run->c->matched++; /* on neither side */
         return;
@@ -176,6 +203,7 @@ static void look_at_row(struct run *run, const struct setpay_clearing_row *row, 
         return;
     }
     size_t at = (size_t)(item - run->c->items);
+    run->inside[at] = true;
     if (row->kind == SETPAY_CLEARING_SALE_REVERSAL) {
         run->reversed[at] += booked ? row->amount.minor : 0;
         run->c->matched++;
@@ -212,11 +240,13 @@ static void look_at_unknown(struct run *run)
         struct setpay_money left = {.minor = 0};
         char amount[SETPAY_MONEY_TEXT_SIZE];
         bool sold = false;
+        size_t inside = 0;
         for (end = i; end < run->unknown_count &&
                       strcmp(run->unknown[end].row->presentment, first->presentment) == 0;
              end++) {
             const struct setpay_clearing_row *row = run->unknown[end].row;
-            sold = sold || row->kind == SETPAY_CLEARING_SALE;
+            inside += run->unknown[end].outside ? 0 : 1;
+            sold = sold || (row->kind == SETPAY_CLEARING_SALE && !run->unknown[end].outside);
             left.minor +=
                 row->kind == SETPAY_CLEARING_SALE ? row->amount.minor : -row->amount.minor;
         }
@@ -226,7 +256,7 @@ static void look_at_unknown(struct run *run)
                  "the issuer has charged %s in a sale, and the ledger has no such step",
                  setpay_money_format(&left, amount));
         else /* undone: nothing is left of it; or a sale of a day before */
-            run->c->matched += end - i;
+            run->c->matched += inside;
     }
 }
 
@@ -238,7 +268,7 @@ static void look_at_sale(struct run *run, size_t at)
     back.minor = run->reversed[at];
     (void)setpay_id_format(&item->step, id);
     (void)setpay_money_format(&back, amount);
-    if (back.minor > (item->undone_ms != 0 ? item->amount.minor : 0))
+    if (run->inside[at] && back.minor > (item->undone_ms != 0 ? item->amount.minor : 0))
         find(run, SETPAY_DIFFERENCE_AMOUNT, id, run->lines[at],
              "the issuer has given back %s of a sale, more than was undone", amount);
     else if (item->undone_ms != 0 && back.minor < item->amount.minor &&
@@ -255,7 +285,10 @@ static void look_at_item(struct run *run, const struct setpay_clearing_item *ite
     (void)setpay_money_format(&item->amount, amount);
     (void)setpay_id_format(&item->step, id);
     if (!item->acknowledged) {
-        if (run->to_ms - item->presented_ms > run->c->late_ms)
+        /* What waits from before the file still waits; from before the days asked for, it is not
+         * asked for. */
+        bool early = run->first == run->c->from && item->presented_ms < run->from_ms;
+        if (!early && run->to_ms - item->presented_ms > run->c->late_ms)
             find(run, SETPAY_DIFFERENCE_LATE, id, 0,
                  "%s of %s, presented %lld hours before the end of the file, are neither in it nor "
                  "answered",
@@ -273,9 +306,12 @@ static void look_at_item(struct run *run, const struct setpay_clearing_item *ite
 static void look_at_all(struct run *run)
 {
     const struct setpay_clearing_file *file = run->c->file;
-    for (size_t i = 0; i < file->row_count; i++)
-        if (strcmp(file->rows[i].acquirer, run->c->acquirer) == 0)
-            look_at_row(run, &file->rows[i], i + 2); /* behind the header */
+    for (size_t i = 0; i < file->row_count; i++) {
+        const struct setpay_clearing_row *row = &file->rows[i];
+        bool inside = strcmp(row->date, run->first) >= 0 && strcmp(row->date, run->last) <= 0;
+        if (strcmp(row->acquirer, run->c->acquirer) == 0)
+            (inside ? look_at_row : look_past_row)(run, row, i + 2); /* behind the header */
+    }
     look_at_unknown(run);
     for (size_t i = 0; i < run->c->item_count; i++) {
         const struct setpay_clearing_item *item = &run->c->items[i];
@@ -288,27 +324,37 @@ static void look_at_all(struct run *run)
     }
 }
 
+bool setpay_clearing_compare_days(const struct setpay_clearing_compare *c, const char **first,
+                                  const char **last)
+{
+    *first = c->from != NULL && strcmp(c->from, c->file->from) > 0 ? c->from : c->file->from;
+    *last = c->to != NULL && strcmp(c->to, c->file->to) < 0 ? c->to : c->file->to;
+    return strcmp(*first, *last) <= 0;
+}
+
 enum setpay_error setpay_clearing_compare_run(struct setpay_clearing_compare *c,
                                               setpay_difference_cb *found, void *arg,
                                               size_t *differences)
 {
-    struct run run = {.c = c,
-                      .from_ms = start_of(c->file->from),
-                      .to_ms = start_of(c->file->to) + SETPAY_DAY_MS,
-                      .found = found,
-                      .arg = arg};
+    struct run run = {.c = c, .found = found, .arg = arg};
+    (void)setpay_clearing_compare_days(c, &run.first, &run.last);
+    run.from_ms = start_of(run.first);
+    run.to_ms = start_of(run.last) + SETPAY_DAY_MS;
+    run.inside = calloc(c->item_count + 1, sizeof *run.inside);
     run.lines = calloc(c->item_count + 1, sizeof *run.lines);
     run.reversed = calloc(c->item_count + 1, sizeof *run.reversed);
     run.unknown = calloc(c->file->row_count + 1, sizeof *run.unknown);
     memset(c->found, 0, sizeof c->found);
-    c->looked_at = c->matched = 0;
-    bool there = run.lines != NULL && run.reversed != NULL && run.unknown != NULL;
+    c->looked_at = c->matched = c->outside = 0;
+    bool there =
+        run.inside != NULL && run.lines != NULL && run.reversed != NULL && run.unknown != NULL;
     if (there) {
         if (c->item_count > 0)
             qsort(c->items, c->item_count, sizeof *c->items, by_step);
         look_at_all(&run);
         *differences = run.differences;
     }
+    free(run.inside);
     free(run.lines);
     free(run.reversed);
     free(run.unknown);

@@ -35,15 +35,23 @@ struct setpay_clearing_compare {
     size_t item_count;
     const char *issuer; /* whose file it is, by its section of the configuration; NULL: of all */
     int64_t late_ms;
+    const char *from; /* only the file's days from this one on are compared; NULL: all */
+    const char *to;   /* and up to this one */
     /* What came of it. */
+    size_t outside; /* rows of the acquirer, of other days */
     size_t found[SETPAY_DIFFERENCES];
-    size_t looked_at; /* rows of the acquirer */
+    size_t looked_at; /* rows of the acquirer that were compared */
     size_t matched;   /* of those, which agree in everything */
 };
 
 typedef void setpay_difference_cb(void *arg, enum setpay_difference difference, const char *id,
                                   size_t line, const char *words);
-/* Pure but for the order of items. differences: how many there are. SETPAY_E_NOMEM. */
+/* The first and the last day that are compared: of the file, and within from and to. False: there
+ * is none. */
+bool setpay_clearing_compare_days(const struct setpay_clearing_compare *compare, const char **first,
+                                  const char **last);
+/* Pure but for the order of items; there is a day to compare. differences: how many there are.
+ * SETPAY_E_NOMEM. */
 enum setpay_error setpay_clearing_compare_run(struct setpay_clearing_compare *compare,
                                               setpay_difference_cb *found, void *arg,
                                               size_t *differences) SETPAY_MUST_CHECK;

@@ -441,17 +441,57 @@ static enum setpay_error import_row(struct setpay_db *db,
     return apply(db, import, row, &charge, action, &dispute);
 }
 
+static bool is_ours(const struct setpay_gateway_dispute_import *import,
+                    const struct setpay_dispute_row *row)
+{
+    return strcmp(row->acquirer, import->acquirer) == 0;
+}
+
+static bool is_skipped(const struct setpay_gateway_dispute_import *import,
+                       const struct setpay_dispute_row *row)
+{
+    for (size_t i = 0; i < import->skip_count; i++)
+        if (import->skip[i] == row->number)
+            return true;
+    return false;
+}
+
+/* A number that was mistyped must not leave the operator believing that its row was left out. */
+static enum setpay_error check_skip(const struct setpay_gateway_dispute_import *import,
+                                    struct setpay_problem *problem)
+{
+    for (size_t i = 0; i < import->skip_count; i++) {
+        bool found = false;
+        for (size_t k = 0; k < import->file->row_count && !found; k++)
+            found = import->file->rows[k].number == import->skip[i] &&
+                    is_ours(import, &import->file->rows[k]);
+        if (!found)
+            return setpay_problem_set(
+                problem, SETPAY_E_INVALID,
+                "skip: no row of ours is of dispute %lld; nothing was imported",
+                (long long)import->skip[i]);
+    }
+    return SETPAY_OK;
+}
+
 enum setpay_error setpay_gateway_dispute_import(struct setpay_db *db,
                                                 struct setpay_gateway_dispute_import *import,
                                                 struct setpay_problem *problem)
 {
-    import->opened = import->lost = import->won = import->known = import->passed_over = 0;
+    import->opened = import->lost = import->won = import->known = 0;
+    import->passed_over = import->skipped = 0;
+    SETPAY_TRY(check_skip(import, problem));
     for (size_t i = 0; i < import->file->row_count; i++) {
         const struct setpay_dispute_row *row = &import->file->rows[i];
-        if (strcmp(row->acquirer, import->acquirer) != 0)
+        if (!is_ours(import, row)) {
             import->passed_over++;
-        else
+        } else if (is_skipped(import, row)) {
+            import->skipped++;
+            if (import->skipped_cb != NULL)
+                import->skipped_cb(import->arg, row);
+        } else {
             SETPAY_TRY(import_row(db, import, row, problem));
+        }
     }
     return SETPAY_OK;
 }

@@ -119,18 +119,25 @@ void setpay_gateway_dispute_post(enum setpay_ledger_kind kind, int64_t amount_mi
 typedef void setpay_gateway_dispute_told_cb(void *arg, const struct setpay_gateway_dispute *dispute,
                                             enum setpay_dispute_action action);
 
+#define SETPAY_DISPUTE_SKIP_MAX 64 /* rows that an operator has passed over */
+typedef void setpay_gateway_dispute_skipped_cb(void *arg, const struct setpay_dispute_row *row);
+
 struct setpay_gateway_dispute_import {
     const struct setpay_dispute_file *file;
     struct setpay_digest digest; /* of its bytes */
     const char *acquirer;        /* whose rows are ours; those of others are passed over */
     const char *by;              /* NULL: of any line */
+    const int64_t *skip;         /* numbers of rows that an operator wants to be left out */
+    size_t skip_count;
     setpay_time_ms now_ms;
-    setpay_gateway_dispute_told_cb *told_cb; /* of each that was opened or closed */
+    setpay_gateway_dispute_told_cb *told_cb;       /* of each that was opened or closed */
+    setpay_gateway_dispute_skipped_cb *skipped_cb; /* of each that was left out */
     void *arg;
     /* What came of it. */
-    int64_t opened, lost, won, known, passed_over;
+    int64_t opened, lost, won, known, passed_over, skipped;
 };
-/* In an operation: all rows or none. The errors of setpay_gateway_dispute_decide. */
+/* In an operation: all rows but those to skip, or none. The errors of
+ * setpay_gateway_dispute_decide; SETPAY_E_INVALID where no row of ours has a number of skip. */
 enum setpay_error setpay_gateway_dispute_import(struct setpay_db *db,
                                                 struct setpay_gateway_dispute_import *import,
                                                 struct setpay_problem *problem) SETPAY_MUST_CHECK;

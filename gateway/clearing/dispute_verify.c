@@ -104,7 +104,7 @@ static enum setpay_error check_steps(struct setpay_look *look)
     " dispute.amount_minor, closed_ms FROM dispute JOIN step ON step.id = step_id"                 \
     " JOIN payment ON payment.id = step.payment_id WHERE outcome = 2"                              \
     " UNION ALL SELECT token, 3, id, brand, merchant_id, currency, amount_minor, created_ms"       \
-    " FROM suspense_clearing WHERE account = 2"
+    " FROM suspense_clearing WHERE account = 2 AND amount_minor <> 0"
 #define ADJUSTMENT_WORDS "'adjustment ' || adjustment.id || ', settlement ' || settlement_id"
 
 static enum setpay_error check_adjustments(struct setpay_look *look)

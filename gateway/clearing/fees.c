@@ -23,6 +23,15 @@ int64_t setpay_share_of(int64_t share_ppm, int64_t amount_minor)
     return whole;
 }
 
+int64_t setpay_cost_of_part(int64_t cost_minor, int64_t part_minor, int64_t whole_minor)
+{
+    __extension__ typedef __int128 wide; /* 64 bits would not hold the product */
+    wide parts = (wide)cost_minor * part_minor;
+    int64_t share = (int64_t)(parts / whole_minor);
+    wide twice = 2 * (parts % whole_minor);
+    return twice > whole_minor || (twice == whole_minor && share % 2 != 0) ? share + 1 : share;
+}
+
 int64_t setpay_fee_of(const struct setpay_fee *fee, int64_t amount_minor)
 {
     int64_t whole = setpay_share_of(fee->share_ppm, amount_minor);

@@ -44,6 +44,9 @@ struct setpay_charges {
 
 /* Pure. A share of an amount that may be many payments', from 0 on, rounded. */
 int64_t setpay_share_of(int64_t share_ppm, int64_t amount_minor);
+/* Pure. What falls on the part of a whole that costs cost_minor, rounded; all of it on the whole.
+ * Each 0 or above, and part_minor at most whole_minor, which is above 0. */
+int64_t setpay_cost_of_part(int64_t cost_minor, int64_t part_minor, int64_t whole_minor);
 /* Pure. amount_minor: 0 to SETPAY_MONEY_MAX_MINOR. */
 int64_t setpay_fee_of(const struct setpay_fee *fee, int64_t amount_minor);
 /* Zeros where no row names brand and currency. */

@@ -4,25 +4,17 @@
  */
 #include "gateway/clearing/given_back.h"
 
-#include <stdbool.h>
+#include "gateway/clearing/fees.h"
 
-/* kept * credited / captured, a half to the even one: as fees are rounded. 64 bits would not hold
- * the product. */
-static int64_t share(const struct setpay_kept_interchange *of, int64_t credited_minor)
-{
-    __extension__ typedef __int128 wide;
-    wide parts = (wide)of->kept_minor * credited_minor;
-    int64_t whole = (int64_t)(parts / of->captured_minor);
-    wide twice = 2 * (parts % of->captured_minor);
-    return twice > of->captured_minor || (twice == of->captured_minor && whole % 2 != 0) ? whole + 1
-                                                                                         : whole;
-}
+#include <stdbool.h>
 
 int64_t setpay_given_back(const struct setpay_kept_interchange *of, int64_t credit_minor)
 {
     if (of->captured_minor <= 0)
         return 0;
-    int64_t more = share(of, of->credited_minor + credit_minor) - of->given_minor;
+    int64_t credited_minor = of->credited_minor + credit_minor;
+    int64_t due_minor = setpay_cost_of_part(of->kept_minor, credited_minor, of->captured_minor);
+    int64_t more = due_minor - of->given_minor;
     /* Where one in the middle was undone, those that stand may have given back more or less than
      * their share: the next ones make up for it. */
     if (more < 0)

@@ -166,9 +166,10 @@ enum setpay_error setpay_incoming_owed(struct setpay_db *db, const char *issuer,
         " WHERE issuer = $5 AND currency = $6), 0)"
         " - COALESCE((SELECT SUM(amount_minor) FROM suspense_clearing"
         " WHERE brand = '' AND account = 1 AND merchant_id = $7 AND currency = $8), 0)"
-        /* What it has refused, and was right after all: the merchant has it, we claim it. Of what
-         * was written off the issuer has never heard. */
-        " + COALESCE((SELECT SUM(c.amount_minor) FROM suspense_clearing c"
+        /* What it has refused, and was right after all: the merchant has it less its fee, we claim
+         * it less interchange. Of what was written off the issuer has never heard. */
+        " + COALESCE((SELECT SUM(c.amount_minor - COALESCE(c.interchange_minor, 0)"
+        " + COALESCE(c.fee_minor, 0)) FROM suspense_clearing c"
         " JOIN presentment ON suspense = c.item JOIN step ON step.id = presentment.step_id"
         " JOIN payment ON payment.id = step.payment_id"
         " WHERE c.account = 2 AND response_code <> '" SETPAY_PRESENTMENT_WRITTEN_OFF

@@ -6,9 +6,15 @@
  *     paid        cash <- issuer receivable, suspense      (of the issuer: brand "", its name)
  *     cleared     suspense -> merchant payable, issuer receivable or cash
  *
+ * A presentment that was refused went to suspense as what it would have been to its merchant; its
+ * interchange and fee stayed where they were. What is cleared of it has its share of them: to the
+ * issuer, where nobody was charged, takes them back; to the merchant leaves them, since the issuer
+ * owes it less interchange. What was written off never reached an issuer: to the merchant, it is
+ * our loss.
+ *
  * An issuer owes what it has taken, less its interchange and what was credited or lost in disputes;
- * what it has refused and was cleared to a merchant; and less what it has paid. A payment is known
- * by issuer and reference.
+ * what it has refused and was cleared to a merchant, less interchange; and less what it has paid. A
+ * payment is known by issuer and reference.
  *
  * All functions with a db run inside a store operation or a read.
  */
@@ -42,6 +48,12 @@
     " currency TEXT NOT NULL, amount_minor INTEGER NOT NULL, account INTEGER NOT NULL,"            \
     " reason TEXT NOT NULL, created_ms INTEGER NOT NULL);"                                         \
     "CREATE UNIQUE INDEX suspense_clearing_item ON suspense_clearing (item, number);"
+
+/* Of a later step of the gateway's schema. NULL: cleared before it, and posted without them. */
+#define SETPAY_INCOMING_MORE_SCHEMA                                                                \
+    "ALTER TABLE suspense_clearing ADD COLUMN interchange_minor INTEGER;"                          \
+    "ALTER TABLE suspense_clearing ADD COLUMN fee_minor INTEGER;"                                  \
+    "ALTER TABLE suspense_clearing ADD COLUMN loss_minor INTEGER;"
 
 #define SETPAY_INCOMING_REFERENCE_SIZE 65
 #define SETPAY_INCOMING_DAY_SIZE 11
@@ -98,11 +110,15 @@ enum setpay_error setpay_incoming_keep(struct setpay_db *db, struct setpay_incom
 
 struct setpay_suspense_item {
     struct setpay_id event;
-    bool is_payment; /* else a presentment that was refused */
+    bool is_payment;     /* else a presentment that was refused */
+    bool is_written_off; /* that one: by us; its issuer has never heard of it */
     char brand[SETPAY_WIRE_BRAND_MAX + 1];
     char merchant_id[SETPAY_WIRE_PARTY_MAX + 1]; /* of a payment: the issuer */
     char currency[4];
-    int64_t amount_minor;  /* as it went in; below 0 of a credit that was refused */
+    int64_t amount_minor;      /* as it went in; below 0 of a credit that was refused; 0 where a fee
+                                * took all of a capture */
+    int64_t interchange_minor; /* these two are the presentment's, of the same sign */
+    int64_t fee_minor;
     int64_t cleared_minor; /* of the same sign */
     int64_t clearings;
     setpay_time_ms since_ms;
@@ -110,9 +126,10 @@ struct setpay_suspense_item {
 };
 typedef enum setpay_error setpay_suspense_each_fn(void *arg,
                                                   const struct setpay_suspense_item *item);
-/* What is left in suspense. */
-enum setpay_error setpay_suspense_each(struct setpay_db *db, setpay_suspense_each_fn *each,
-                                       void *arg) SETPAY_MUST_CHECK;
+/* What is left in suspense, the oldest first; behind the item after, also where nothing is left of
+ * that (NULL: from the first on). Ends with each's error. SETPAY_E_NOT_FOUND: never there. */
+enum setpay_error setpay_suspense_each(struct setpay_db *db, const struct setpay_id *after,
+                                       setpay_suspense_each_fn *each, void *arg) SETPAY_MUST_CHECK;
 
 struct setpay_suspense_clearing {
     int64_t id;
@@ -122,7 +139,11 @@ struct setpay_suspense_clearing {
     char brand[SETPAY_WIRE_BRAND_MAX + 1];
     char merchant_id[SETPAY_WIRE_PARTY_MAX + 1];
     char currency[4];
-    int64_t amount_minor; /* below 0 of a credit */
+    int64_t amount_minor; /* below 0 of a credit; what follows of the same sign */
+    bool is_of_before;    /* cleared before there were shares: these are 0 */
+    int64_t interchange_minor;
+    int64_t fee_minor;
+    int64_t loss_minor; /* what nobody will pay us, with the fee: written off, to the merchant */
     enum setpay_account account;
     char reason[SETPAY_SUSPENSE_REASON_SIZE];
     setpay_time_ms created_ms;
@@ -130,6 +151,15 @@ struct setpay_suspense_clearing {
 enum setpay_error setpay_suspense_clearing_token(const struct setpay_suspense_clearing *clearing,
                                                  struct setpay_id *token) SETPAY_MUST_CHECK;
 
+/* Pure: whether there is something to clear. */
+bool setpay_suspense_is_open(const struct setpay_suspense_item *item);
+/* Pure: the shares and the loss of clearing->amount_minor, to clearing->account, of what is left of
+ * the item. Those of all parts come to exactly what it is in whole. */
+void setpay_suspense_share(const struct setpay_suspense_item *item,
+                           struct setpay_suspense_clearing *clearing);
+/* Pure: the postings; none where nothing moves. */
+void setpay_suspense_clearing_post(const struct setpay_suspense_clearing *clearing,
+                                   struct setpay_ledger_entry *entry);
 /* Pure: how much is cleared of an item, with its sign; asked_minor 0: all that is left. With words:
  * SETPAY_E_MONEY_NEGATIVE (more than is left, or nothing is), SETPAY_E_INVALID (an account to which
  * such an item does not go). */

@@ -1,9 +1,13 @@
 /*
- * Looking through what issuers have paid, and what was cleared out of suspense.
+ * Looking through what issuers have paid, what was written off, and what was cleared out of
+ * suspense.
  */
 #include "gateway/clearing/incoming.h"
 #include "gateway/clearing/look.h"
+#include "gateway/clearing/presentment.h"
+#include "gateway/clearing/settlement.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* ------------------------------------------------------------------ entries */
@@ -32,28 +36,49 @@ enum setpay_error setpay_look_expect_payment(struct setpay_db *db, const struct 
     return setpay_incoming_token(&payment, &expected->token);
 }
 
+#define CLEARING_COLUMNS                                                                           \
+    "token, item, number, brand, merchant_id, currency, amount_minor, account, reason,"            \
+    " created_ms, interchange_minor, fee_minor, loss_minor, id"
+
+static void read_clearing(struct setpay_db_rows *rows, struct setpay_suspense_clearing *clearing)
+{
+    struct setpay_suspense_clearing c = {.id = 0};
+    setpay_db_get_id(rows, 0, &c.token);
+    setpay_db_get_id(rows, 1, &c.item);
+    c.number = setpay_db_get_int(rows, 2);
+    setpay_db_get_text(rows, 3, c.brand, sizeof c.brand);
+    setpay_db_get_text(rows, 4, c.merchant_id, sizeof c.merchant_id);
+    setpay_db_get_text(rows, 5, c.currency, sizeof c.currency);
+    c.amount_minor = setpay_db_get_int(rows, 6);
+    c.account = (enum setpay_account)setpay_db_get_int(rows, 7);
+    setpay_db_get_text(rows, 8, c.reason, sizeof c.reason);
+    c.created_ms = setpay_db_get_int(rows, 9);
+    c.is_of_before =
+        setpay_db_is_null(rows, 10) || setpay_db_is_null(rows, 11) || setpay_db_is_null(rows, 12);
+    if (!c.is_of_before) {
+        c.interchange_minor = setpay_db_get_int(rows, 10);
+        c.fee_minor = setpay_db_get_int(rows, 11);
+        c.loss_minor = setpay_db_get_int(rows, 12);
+    }
+    c.id = setpay_db_get_int(rows, 13);
+    *clearing = c;
+}
+
 enum setpay_error setpay_look_expect_cleared(struct setpay_db *db, const struct setpay_id *event,
                                              struct setpay_look_expected *expected)
 {
-    struct setpay_suspense_clearing c = {.id = 0};
+    struct setpay_suspense_clearing c;
     struct setpay_ledger_entry *entry = &expected->entry;
     struct setpay_db_rows *rows;
     SETPAY_TRY(setpay_db_one(db, &rows,
-                             "SELECT item, number, brand, merchant_id, currency, amount_minor,"
-                             " account, reason, created_ms FROM suspense_clearing WHERE token = $1",
+                             "SELECT " CLEARING_COLUMNS " FROM suspense_clearing WHERE token = $1",
                              SETPAY_DB_ID(event)));
-    setpay_db_get_id(rows, 0, &c.item);
-    c.number = setpay_db_get_int(rows, 1);
-    setpay_db_get_text(rows, 2, entry->brand, sizeof entry->brand);
-    setpay_db_get_text(rows, 3, entry->merchant_id, sizeof entry->merchant_id);
-    setpay_db_get_text(rows, 4, entry->currency, sizeof entry->currency);
-    c.amount_minor = setpay_db_get_int(rows, 5);
-    c.account = (enum setpay_account)setpay_db_get_int(rows, 6);
-    setpay_db_get_text(rows, 7, c.reason, sizeof c.reason);
-    c.created_ms = setpay_db_get_int(rows, 8);
+    read_clearing(rows, &c);
     SETPAY_TRY(setpay_db_end(rows));
-    setpay_ledger_post_two(SETPAY_LEDGER_SUSPENSE_CLEARED, SETPAY_ACCOUNT_SUSPENSE, c.account,
-                           c.amount_minor, entry);
+    memcpy(entry->brand, c.brand, sizeof entry->brand);
+    memcpy(entry->merchant_id, c.merchant_id, sizeof entry->merchant_id);
+    memcpy(entry->currency, c.currency, sizeof entry->currency);
+    setpay_suspense_clearing_post(&c, entry);
     return setpay_suspense_clearing_token(&c, &expected->token);
 }
 
@@ -146,6 +171,108 @@ static enum setpay_error check_clearings(struct setpay_look *look)
     return error != SETPAY_OK ? error : end;
 }
 
+/* ------------------------------------------------------------------ shares */
+
+struct parts {
+    struct setpay_look *look;
+    struct setpay_suspense_item item; /* with what the parts before have cleared of it */
+    bool known;
+};
+
+/* One part behind those before it. */
+static enum setpay_error check_part(struct parts *parts, const struct setpay_suspense_clearing *c)
+{
+    struct setpay_suspense_clearing expected = *c;
+    struct setpay_id token;
+    long long id = (long long)c->id;
+    if (!setpay_id_equal(&parts->item.event, &c->item)) {
+        enum setpay_error error = setpay_suspense_find(parts->look->db, &c->item, &parts->item);
+        parts->known = error == SETPAY_OK;
+        if (error != SETPAY_OK && error != SETPAY_E_NOT_FOUND)
+            return error;
+        parts->item.event = c->item;
+        parts->item.cleared_minor = 0;
+    }
+    SETPAY_TRY(setpay_suspense_clearing_token(c, &token));
+    if (!setpay_id_equal(&token, &c->token))
+        setpay_look_find(parts->look, "clearing %lld: its token is of another content", id);
+    bool fits = llabs(c->amount_minor) <= SETPAY_MONEY_MAX_MINOR &&
+                llabs(parts->item.cleared_minor) <= SETPAY_MONEY_MAX_MINOR;
+    if (!parts->known || !fits) /* which is found by check_clearings */
+        return SETPAY_OK;
+    setpay_suspense_share(&parts->item, &expected);
+    if (!c->is_of_before &&
+        (c->interchange_minor != expected.interchange_minor || c->fee_minor != expected.fee_minor ||
+         c->loss_minor != expected.loss_minor))
+        setpay_look_find(
+            parts->look,
+            "clearing %lld: interchange of %lld, a fee of %lld and a loss of %lld fall "
+            "on it, expected %lld, %lld and %lld",
+            id, (long long)c->interchange_minor, (long long)c->fee_minor, (long long)c->loss_minor,
+            (long long)expected.interchange_minor, (long long)expected.fee_minor,
+            (long long)expected.loss_minor);
+    parts->item.cleared_minor += c->amount_minor;
+    return SETPAY_OK;
+}
+
+static enum setpay_error check_parts(struct setpay_look *look)
+{
+    struct setpay_db_rows *rows;
+    struct parts parts = {.look = look};
+    enum setpay_error error = SETPAY_OK;
+    SETPAY_TRY(setpay_db_select(look->db, &rows,
+                                "SELECT " CLEARING_COLUMNS
+                                " FROM suspense_clearing ORDER BY item, number"));
+    while (error == SETPAY_OK && setpay_db_next(rows)) {
+        struct setpay_suspense_clearing clearing;
+        read_clearing(rows, &clearing);
+        error = check_part(&parts, &clearing);
+    }
+    enum setpay_error end = setpay_db_end(rows);
+    return error != SETPAY_OK ? error : end;
+}
+
+/* ------------------------------------------------------------------ write-offs */
+
+#define WRITTEN_OFF "response_code = '" SETPAY_PRESENTMENT_WRITTEN_OFF "'"
+
+/* What was told with each is what it is known by. One of before is known by nothing. */
+static enum setpay_error check_told(struct setpay_look *look)
+{
+    struct setpay_db_rows *rows;
+    enum setpay_error error = SETPAY_OK;
+    SETPAY_TRY(setpay_db_select(
+        look->db, &rows,
+        "SELECT presentment.id, token, acknowledged_ms, reason, write_off FROM presentment"
+        " JOIN step ON step.id = step_id WHERE length(write_off) > 0 ORDER BY presentment.id"));
+    while (error == SETPAY_OK && setpay_db_next(rows)) {
+        struct setpay_id step, kept, token;
+        char reason[SETPAY_WRITE_OFF_REASON_SIZE];
+        long long id = (long long)setpay_db_get_int(rows, 0);
+        setpay_db_get_id(rows, 1, &step);
+        setpay_db_get_text(rows, 3, reason, sizeof reason);
+        setpay_db_get_id(rows, 4, &kept);
+        error = setpay_write_off_token(&step, setpay_db_get_int(rows, 2), reason, &token);
+        if (error == SETPAY_OK && !setpay_id_equal(&token, &kept))
+            setpay_look_find(look,
+                             "presentment %lld: written off at another time, or with other "
+                             "words",
+                             id);
+    }
+    enum setpay_error end = setpay_db_end(rows);
+    return error != SETPAY_OK ? error : end;
+}
+
+static enum setpay_error check_write_offs(struct setpay_look *look)
+{
+    SETPAY_TRY(setpay_look_each_row(look,
+                                    "SELECT '' || id FROM presentment"
+                                    " WHERE (" WRITTEN_OFF ") <> (write_off IS NOT NULL)"
+                                    " OR (reason <> '' AND write_off IS NULL) ORDER BY id",
+                                    "written off by nobody, or not written off: presentment"));
+    return check_told(look);
+}
+
 enum setpay_error setpay_look_incoming(struct setpay_look *look)
 {
     SETPAY_TRY(setpay_look_each_row(
@@ -160,8 +287,18 @@ enum setpay_error setpay_look_incoming(struct setpay_look *look)
                              "matched beyond what was paid, or below nothing:"));
     SETPAY_TRY(setpay_look_each_row(
         look,
-        "SELECT " CLEARING_WORDS " FROM suspense_clearing WHERE NOT EXISTS"
+        "SELECT " CLEARING_WORDS " FROM suspense_clearing"
+        " WHERE (amount_minor <> 0 OR account <> 2 OR loss_minor <> 0) AND NOT EXISTS"
         " (SELECT 1 FROM ledger_entry WHERE event = token AND kind = 13) ORDER BY id",
         "not in the ledger:"));
+    SETPAY_TRY(setpay_look_each_row(
+        look,
+        "SELECT " CLEARING_WORDS " FROM suspense_clearing WHERE interchange_minor IS NULL"
+        " AND id > (SELECT MIN(id) FROM suspense_clearing WHERE interchange_minor IS NOT NULL)"
+        " OR (interchange_minor IS NULL) <> (fee_minor IS NULL)"
+        " OR (interchange_minor IS NULL) <> (loss_minor IS NULL) ORDER BY id",
+        "without a share behind one that has it:"));
+    SETPAY_TRY(check_parts(look));
+    SETPAY_TRY(check_write_offs(look));
     return check_clearings(look);
 }

@@ -22,6 +22,7 @@ const char *setpay_account_name(enum setpay_account account)
         [SETPAY_ACCOUNT_SUSPENSE] = "suspense",
         [SETPAY_ACCOUNT_DISPUTES] = "disputes",
         [SETPAY_ACCOUNT_RESERVE] = "reserve",
+        [SETPAY_ACCOUNT_LOSSES] = "losses",
     };
     return (unsigned)account <= SETPAY_ACCOUNT_LAST ? names[account] : NULL;
 }
@@ -48,10 +49,11 @@ const char *setpay_ledger_kind_name(enum setpay_ledger_kind kind)
 
 /* ------------------------------------------------------------------ pure */
 
-static void post(struct setpay_ledger_entry *entry, enum setpay_account account, int64_t minor)
+void setpay_ledger_add(struct setpay_ledger_entry *entry, enum setpay_account account,
+                       int64_t amount_minor)
 {
-    if (minor != 0)
-        entry->postings[entry->posting_count++] = (struct setpay_posting){account, minor};
+    if (amount_minor != 0)
+        entry->postings[entry->posting_count++] = (struct setpay_posting){account, amount_minor};
 }
 
 void setpay_ledger_post(enum setpay_ledger_kind kind, int64_t amount_minor,
@@ -61,11 +63,12 @@ void setpay_ledger_post(enum setpay_ledger_kind kind, int64_t amount_minor,
     int64_t sign = to_merchant ? 1 : -1;
     entry->kind = kind;
     entry->posting_count = 0;
-    post(entry, SETPAY_ACCOUNT_ISSUER_RECEIVABLE,
-         sign * (amount_minor - charges->interchange_minor));
-    post(entry, SETPAY_ACCOUNT_INTERCHANGE, sign * charges->interchange_minor);
-    post(entry, SETPAY_ACCOUNT_MERCHANT_PAYABLE, -sign * (amount_minor - charges->fee_minor));
-    post(entry, SETPAY_ACCOUNT_FEES, -sign * charges->fee_minor);
+    setpay_ledger_add(entry, SETPAY_ACCOUNT_ISSUER_RECEIVABLE,
+                      sign * (amount_minor - charges->interchange_minor));
+    setpay_ledger_add(entry, SETPAY_ACCOUNT_INTERCHANGE, sign * charges->interchange_minor);
+    setpay_ledger_add(entry, SETPAY_ACCOUNT_MERCHANT_PAYABLE,
+                      -sign * (amount_minor - charges->fee_minor));
+    setpay_ledger_add(entry, SETPAY_ACCOUNT_FEES, -sign * charges->fee_minor);
 }
 
 void setpay_ledger_post_two(enum setpay_ledger_kind kind, enum setpay_account from,
@@ -74,8 +77,8 @@ void setpay_ledger_post_two(enum setpay_ledger_kind kind, enum setpay_account fr
 {
     entry->kind = kind;
     entry->posting_count = 0;
-    post(entry, from, amount_minor);
-    post(entry, to, -amount_minor);
+    setpay_ledger_add(entry, from, amount_minor);
+    setpay_ledger_add(entry, to, -amount_minor);
 }
 
 enum setpay_error setpay_ledger_end_event(struct setpay_hash *state, struct setpay_id *event)

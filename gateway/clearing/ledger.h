@@ -50,7 +50,8 @@ enum setpay_account {
                                            * clear whose it is */
     SETPAY_ACCOUNT_DISPUTES = 7,          /* held back from merchants while it is in dispute */
     SETPAY_ACCOUNT_RESERVE = 8,           /* held back from merchants for some time */
-    SETPAY_ACCOUNT_LAST = SETPAY_ACCOUNT_RESERVE
+    SETPAY_ACCOUNT_LOSSES = 9,            /* paid to merchants, and owed to us by nobody */
+    SETPAY_ACCOUNT_LAST = SETPAY_ACCOUNT_LOSSES
 };
 /* "issuer receivable"; NULL for a number that is none. */
 const char *setpay_account_name(enum setpay_account account);
@@ -101,6 +102,9 @@ struct setpay_ledger_entry {
 void setpay_ledger_post(enum setpay_ledger_kind kind, int64_t amount_minor,
                         const struct setpay_charges *charges, struct setpay_ledger_entry *entry);
 
+/* Pure: one posting more; none of 0. There must be room. */
+void setpay_ledger_add(struct setpay_ledger_entry *entry, enum setpay_account account,
+                       int64_t amount_minor);
 /* Pure: two postings, of from and to the other way round; none of 0. Debits from. */
 void setpay_ledger_post_two(enum setpay_ledger_kind kind, enum setpay_account from,
                             enum setpay_account to, int64_t amount_minor,

@@ -11,6 +11,7 @@
 
 /* In the place of an issuer's response code: the operator gave it up. */
 #define SETPAY_PRESENTMENT_WRITTEN_OFF "WO"
+#define SETPAY_WRITE_OFF_REASON_SIZE 201
 
 struct setpay_gateway_presentments;
 

@@ -56,8 +56,15 @@ enum setpay_error setpay_reconciliation_begin(struct setpay_db *db, const char *
 enum setpay_error setpay_reconciliation_cut(struct setpay_db *db, const char *issuer,
                                             setpay_time_ms now_ms, int64_t *period)
 {
-    int64_t current;
+    struct setpay_db_rows *rows;
+    int64_t current, last = -1;
     SETPAY_TRY(setpay_reconciliation_period(db, issuer, &current));
+    SETPAY_TRY(setpay_db_one(
+        db, &rows, "SELECT COALESCE(MAX(period), -1) FROM reconciliation_cut WHERE issuer = $1",
+        SETPAY_DB_TEXT(issuer)));
+    SETPAY_TRY(one_number(rows, &last));
+    if (last >= 0 && last + 1 < current) /* that of the backup */
+        SETPAY_TRY(insert_cut(db, issuer, last + 1, now_ms, false));
     SETPAY_TRY(insert_cut(db, issuer, current, now_ms, false));
     *period = current;
     return SETPAY_OK;

@@ -9,6 +9,12 @@
  *
  * What is undone within its own period counts in none of the sums.
  *
+ * A gateway that was restored from a backup has forgotten which periods came after it, and an
+ * issuer has answered for them. Its next period is numbered by the moment of the restore: above all
+ * that can have been, since no issuer's periods end once in ten seconds. The one that was current
+ * in the backup ends with it: its items were given its number, and to what it comes now shows what
+ * was lost.
+ *
  * All functions run inside a store operation or a read.
  */
 #ifndef SETPAY_GATEWAY_CLEARING_RECONCILIATION_H
@@ -71,9 +77,15 @@ struct setpay_reconciliation {
     setpay_time_ms answered_ms; /* 0: not yet */
 };
 
+/* SQL: the least number that a period may have after the last restore, in tens of seconds since
+ * 2020 began; 0 where there was none. In 2026 it has eight digits, of the nine that are sent. */
+#define SETPAY_RECONCILIATION_AFTER_RESTORE                                                        \
+    "COALESCE((SELECT (MAX(restored_ms) - 1577836800000) / 10000 FROM restoration"                 \
+    " WHERE moved = 0), 0)"
 /* SQL: the number of the period that is current for the issuer in column. */
 #define SETPAY_RECONCILIATION_PERIOD_OF(column)                                                    \
-    "(SELECT COALESCE(MAX(period), 0) + 1 FROM reconciliation_cut WHERE issuer = " column ")"
+    "(SELECT MAX(COALESCE(MAX(period), 0) + 1, " SETPAY_RECONCILIATION_AFTER_RESTORE               \
+    ") FROM reconciliation_cut WHERE issuer = " column ")"
 
 enum setpay_error setpay_reconciliation_period(struct setpay_db *db, const char *issuer,
                                                int64_t *period) SETPAY_MUST_CHECK;
@@ -81,7 +93,8 @@ enum setpay_error setpay_reconciliation_period(struct setpay_db *db, const char 
 /* The first time that the gateway has this issuer: its period 1 begins now. Later nothing. */
 enum setpay_error setpay_reconciliation_begin(struct setpay_db *db, const char *issuer,
                                               setpay_time_ms now_ms) SETPAY_MUST_CHECK;
-/* Ends the current period. */
+/* Ends the current period; the first time after a restore, also the one that was current in the
+ * backup. */
 enum setpay_error setpay_reconciliation_cut(struct setpay_db *db, const char *issuer,
                                             setpay_time_ms now_ms,
                                             int64_t *period) SETPAY_MUST_CHECK;

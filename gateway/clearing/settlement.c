@@ -57,24 +57,10 @@ enum setpay_error setpay_settlement_token(const struct setpay_settlement *settle
     return setpay_ledger_end_event(&state, token);
 }
 
-enum setpay_error setpay_suspense_token(const struct setpay_id *step, struct setpay_id *token)
-{
-    struct setpay_hash state;
-    setpay_hash_init(&state, "suspense");
-    setpay_hash_add(&state, setpay_id_view(step));
-    return setpay_ledger_end_event(&state, token);
-}
-
 void setpay_settlement_post(int64_t payout_minor, struct setpay_ledger_entry *entry)
 {
     setpay_ledger_post_two(SETPAY_LEDGER_SETTLEMENT, SETPAY_ACCOUNT_MERCHANT_PAYABLE,
                            SETPAY_ACCOUNT_CASH, payout_minor, entry);
-}
-
-void setpay_suspense_post(int64_t amount_minor, struct setpay_ledger_entry *entry)
-{
-    setpay_ledger_post_two(SETPAY_LEDGER_SUSPENSE, SETPAY_ACCOUNT_MERCHANT_PAYABLE,
-                           SETPAY_ACCOUNT_SUSPENSE, amount_minor, entry);
 }
 
 /* ------------------------------------------------------------------ rows */
@@ -204,46 +190,62 @@ static enum setpay_error read_newest(struct setpay_db *db, const struct setpay_s
 
 /* ------------------------------------------------------------------ refused items */
 
+/* A presentment that goes there. */
+struct refused {
+    int64_t presentment;
+    int64_t amount_minor; /* to the merchant */
+    struct setpay_id event;
+};
+
 static enum setpay_error suspend(struct setpay_db *db, const struct setpay_settlement *settlement,
-                                 int64_t presentment, const struct setpay_id *step,
-                                 int64_t amount_minor)
+                                 const struct refused *refused)
 {
-    struct setpay_ledger_entry entry = {.time_ms = settlement->created_ms};
+    struct setpay_ledger_entry entry = {.time_ms = settlement->created_ms, .event = refused->event};
     memcpy(entry.brand, settlement->brand, sizeof entry.brand);
     memcpy(entry.merchant_id, settlement->merchant_id, sizeof entry.merchant_id);
     memcpy(entry.currency, settlement->currency, sizeof entry.currency);
-    SETPAY_TRY(setpay_suspense_token(step, &entry.event));
-    setpay_suspense_post(amount_minor, &entry);
+    setpay_suspense_post(refused->amount_minor, &entry);
     if (entry.posting_count > 0) /* a fee may take all of a capture */
         SETPAY_TRY(setpay_ledger_append(db, &entry));
     return setpay_db_run(db, "UPDATE presentment SET suspense = $1 WHERE id = $2",
-                         SETPAY_DB_ID(&entry.event), SETPAY_DB_INT(presentment));
+                         SETPAY_DB_ID(&entry.event), SETPAY_DB_INT(refused->presentment));
 }
 
-/* The refused items of settlement that are not in suspense yet, one after the other: a row that is
- * being read must not be changed. */
+/* The first refused item of settlement behind *refused. SETPAY_E_NOT_FOUND. */
+static enum setpay_error next_refused(struct setpay_db *db,
+                                      const struct setpay_settlement *settlement,
+                                      struct refused *refused)
+{
+    struct setpay_db_rows *rows;
+    struct setpay_id step;
+    SETPAY_TRY(setpay_db_one(
+        db, &rows,
+        "SELECT presentment.id, step.token, CASE kind WHEN 1 THEN amount_minor - fee_minor"
+        " ELSE fee_minor - amount_minor END, presentment.write_off FROM presentment"
+        " JOIN step ON step.id = presentment.step_id WHERE presentment.settlement_id = $1"
+        " AND presentment.id > $2 AND NOT " TAKEN " ORDER BY presentment.id LIMIT 1",
+        SETPAY_DB_INT(settlement->id), SETPAY_DB_INT(refused->presentment)));
+    refused->presentment = setpay_db_get_int(rows, 0);
+    setpay_db_get_id(rows, 1, &step);
+    refused->amount_minor = setpay_db_get_int(rows, 2);
+    enum setpay_error error =
+        setpay_suspense_token(&step, setpay_db_get_view(rows, 3), &refused->event);
+    enum setpay_error end = setpay_db_end(rows);
+    return error != SETPAY_OK ? error : end;
+}
+
+/* The refused items of settlement, one after the other: a row that is being read must not be
+ * changed. */
 static enum setpay_error suspend_refused(struct setpay_db *db,
                                          const struct setpay_settlement *settlement)
 {
-    int64_t presentment = 0;
+    struct refused refused = {.presentment = 0};
     for (;;) {
-        struct setpay_db_rows *rows;
-        struct setpay_id step;
-        enum setpay_error error = setpay_db_one(
-            db, &rows,
-            "SELECT presentment.id, step.token, CASE kind WHEN 1 THEN amount_minor - fee_minor"
-            " ELSE fee_minor - amount_minor END FROM presentment"
-            " JOIN step ON step.id = presentment.step_id WHERE presentment.settlement_id = $1"
-            " AND presentment.id > $2 AND NOT " TAKEN " ORDER BY presentment.id LIMIT 1",
-            SETPAY_DB_INT(settlement->id), SETPAY_DB_INT(presentment));
+        enum setpay_error error = next_refused(db, settlement, &refused);
         if (error == SETPAY_E_NOT_FOUND)
             return SETPAY_OK;
         SETPAY_TRY(error);
-        presentment = setpay_db_get_int(rows, 0);
-        setpay_db_get_id(rows, 1, &step);
-        int64_t amount_minor = setpay_db_get_int(rows, 2);
-        SETPAY_TRY(setpay_db_end(rows));
-        SETPAY_TRY(suspend(db, settlement, presentment, &step, amount_minor));
+        SETPAY_TRY(suspend(db, settlement, &refused));
     }
 }
 

@@ -64,6 +64,12 @@
     "ALTER TABLE settlement ADD COLUMN held_minor INTEGER NOT NULL DEFAULT 0;"                     \
     "ALTER TABLE settlement ADD COLUMN released_minor INTEGER NOT NULL DEFAULT 0;"
 
+/* write_off: of a presentment that the operator gave up, computed of what was told with it (""
+ * where that was before this step of the schema). */
+#define SETPAY_WRITE_OFF_SCHEMA                                                                    \
+    "ALTER TABLE presentment ADD COLUMN write_off BLOB;"                                           \
+    "UPDATE presentment SET write_off = x'' WHERE response_code = 'WO';"
+
 /* What items come to. All of one merchant and currency. */
 struct setpay_settlement_sums {
     int64_t capture_count, capture_minor; /* taken by the issuer; gross */
@@ -104,8 +110,14 @@ void setpay_settlement_close(struct setpay_settlement *settlement);
  * currency and day. SETPAY_E_CRYPTO. */
 enum setpay_error setpay_settlement_token(const struct setpay_settlement *settlement,
                                           struct setpay_id *token) SETPAY_MUST_CHECK;
-/* The event of the entry by which a refused presentment of that step goes to suspense. */
-enum setpay_error setpay_suspense_token(const struct setpay_id *step,
+/* suspense.c: what a write-off of that step's presentment is known by: nothing that was told with
+ * it can be changed behind it. */
+enum setpay_error setpay_write_off_token(const struct setpay_id *step, setpay_time_ms at_ms,
+                                         const char *reason,
+                                         struct setpay_id *token) SETPAY_MUST_CHECK;
+/* The event of the entry by which a refused presentment of that step goes to suspense. write_off:
+ * that of one that was written off; else empty. */
+enum setpay_error setpay_suspense_token(const struct setpay_id *step, struct setpay_view write_off,
                                         struct setpay_id *token) SETPAY_MUST_CHECK;
 /* The postings of either. amount_minor: what the step is to the merchant. */
 void setpay_settlement_post(int64_t payout_minor, struct setpay_ledger_entry *entry);

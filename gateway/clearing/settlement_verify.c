@@ -51,17 +51,18 @@ static enum setpay_error read_suspended(struct setpay_db *db, const struct setpa
     struct setpay_id step;
     SETPAY_TRY(setpay_db_one(db, &rows,
                              "SELECT payment.brand, payment.merchant_id, payment.currency,"
-                             " step.token, " TO_MERCHANT ITEM_TABLES
+                             " step.token, " TO_MERCHANT ", presentment.write_off" ITEM_TABLES
                              " WHERE presentment.suspense = $1",
                              SETPAY_DB_ID(event)));
     setpay_db_get_text(rows, 0, expected->entry.brand, sizeof expected->entry.brand);
     setpay_db_get_text(rows, 1, expected->entry.merchant_id, sizeof expected->entry.merchant_id);
     setpay_db_get_text(rows, 2, expected->entry.currency, sizeof expected->entry.currency);
     setpay_db_get_id(rows, 3, &step);
-    int64_t amount_minor = setpay_db_get_int(rows, 4);
-    SETPAY_TRY(setpay_db_end(rows));
-    setpay_suspense_post(amount_minor, &expected->entry);
-    return setpay_suspense_token(&step, &expected->token);
+    setpay_suspense_post(setpay_db_get_int(rows, 4), &expected->entry);
+    enum setpay_error error =
+        setpay_suspense_token(&step, setpay_db_get_view(rows, 5), &expected->token);
+    enum setpay_error end = setpay_db_end(rows);
+    return error != SETPAY_OK ? error : end;
 }
 
 /* What the kinds of entries that are not of steps name, and what else that is of. */
@@ -354,7 +355,7 @@ static enum setpay_error check_steps(struct setpay_look *look)
 
 /* Each account as steps, settlements, disputes and payments leave it, without a look at any
  * posting. Accounts: 1 issuer receivable, 2 merchant payable, 3 interchange, 4 fees, 5 cash, 6
- * suspense, 7 disputes, 8 reserve. Outcomes of disputes: 0 open, 1 for the cardholder. */
+ * suspense, 7 disputes, 8 reserve, 9 losses. Outcomes of disputes: 0 open, 1 for the cardholder. */
 #define OF_STEPS(account, amount)                                                                  \
     " UNION ALL SELECT " account ", brand, merchant_id, currency, 0,"                              \
     " CASE WHEN kind IN (1, 4) THEN " amount " ELSE -(" amount ") END FROM step"                   \
@@ -368,10 +369,35 @@ static enum setpay_error check_steps(struct setpay_look *look)
     " WHERE outcome = " outcome
 #define OF_PAYMENTS(account, amount)                                                               \
     " UNION ALL SELECT " account ", '', issuer, currency, 0, " amount " FROM issuer_payment"
-/* What was cleared, out of suspense and to where; a merchant's share is an adjustment. */
+/* What was cleared, out of suspense and to where; a merchant's share is an adjustment. CLAIMED:
+ * what was claimed from the issuer of it; UNCLAIMED: where it is claimed no more. */
+#define CLAIMED "(amount_minor - COALESCE(interchange_minor, 0) + COALESCE(fee_minor, 0))"
+#define UNCLAIMED " WHERE (account = 1 OR loss_minor <> 0)"
 #define OF_CLEARED(account, amount, where)                                                         \
     " UNION ALL SELECT " account ", brand, merchant_id, currency, 0, " amount                      \
     " FROM suspense_clearing" where
+
+#define EXPECTED                                                                                   \
+    OF_STEPS("1", "step.amount_minor - interchange_minor")                                         \
+    OF_STEPS("2", "fee_minor - step.amount_minor")                                                 \
+    OF_STEPS("3", "interchange_minor")                                                             \
+    OF_STEPS("4", "-fee_minor")                                                                    \
+    OF_SETTLEMENTS("2", "payout_minor + refused_minor + held_minor - released_minor")              \
+    OF_SETTLEMENTS("5", "-payout_minor")                                                           \
+    OF_SETTLEMENTS("6", "-refused_minor")                                                          \
+    OF_SETTLEMENTS("8", "released_minor - held_minor")                                             \
+    OF_DISPUTES("7", "0")                                                                          \
+    OF_DISPUTES("1", "1")                                                                          \
+    OF_PAYMENTS("5", "amount_minor")                                                               \
+    OF_PAYMENTS("1", "-matched_minor")                                                             \
+    OF_PAYMENTS("6", "matched_minor - amount_minor")                                               \
+    OF_CLEARED("6", "amount_minor", "")                                                            \
+    OF_CLEARED("1", "-" CLAIMED, UNCLAIMED)                                                        \
+    OF_CLEARED("3", "-COALESCE(interchange_minor, 0)", UNCLAIMED)                                  \
+    OF_CLEARED("4", "COALESCE(fee_minor, 0)", " WHERE account = 1")                                \
+    OF_CLEARED("9", "loss_minor", " WHERE loss_minor <> 0")                                        \
+    OF_CLEARED("5", "-amount_minor", " WHERE account = 5")                                         \
+    " UNION ALL SELECT 2, brand, merchant_id, currency, 0, -amount_minor FROM adjustment"
 
 static enum setpay_error check_accounts(struct setpay_look *look)
 {
@@ -379,22 +405,8 @@ static enum setpay_error check_accounts(struct setpay_look *look)
         look,
         "SELECT 'account ' || account || ', ' || brand || ' ' || merchant_id || ', ' || currency ||"
         " ' holds ' || SUM(kept) || ', expected ' || SUM(expected) FROM (SELECT account, brand,"
-        " merchant_id, currency, amount_minor AS kept, 0 AS expected FROM ledger_balance" OF_STEPS(
-            "1", "step.amount_minor - interchange_minor") OF_STEPS("2",
-                                                                   "fee_minor - step.amount_minor")
-            OF_STEPS("3", "interchange_minor") OF_STEPS("4", "-fee_minor") OF_SETTLEMENTS(
-                "2", "payout_minor + refused_minor + held_minor - released_minor")
-                OF_SETTLEMENTS("5", "-payout_minor") OF_SETTLEMENTS("6", "-refused_minor")
-                    OF_SETTLEMENTS("8", "released_minor - held_minor") OF_DISPUTES(
-                        "7", "0") OF_DISPUTES("1", "1") OF_PAYMENTS("5", "amount_minor")
-                        OF_PAYMENTS("1", "-matched_minor") OF_PAYMENTS(
-                            "6", "matched_minor - amount_minor") OF_CLEARED("6", "amount_minor", "")
-                            OF_CLEARED("1", "-amount_minor", " WHERE account = 1") OF_CLEARED(
-                                "5", "-amount_minor",
-                                " WHERE account = 5") " UNION ALL SELECT 2, brand, merchant_id, "
-                                                      "currency, 0, -amount_minor FROM adjustment)"
-                                                      " GROUP BY account, brand, merchant_id, "
-                                                      "currency HAVING SUM(kept) <> SUM(expected)",
+        " merchant_id, currency, amount_minor AS kept, 0 AS expected FROM ledger_balance" EXPECTED
+        ") GROUP BY account, brand, merchant_id, currency HAVING SUM(kept) <> SUM(expected)",
         "steps and settlements leave something else:"));
     return setpay_look_each_row(
         look,

@@ -1,20 +1,55 @@
 /*
- * What is in suspense, and clearing it: each item is a presentment that its issuer refused, with
- * the settlement that put it aside, or what an issuer paid beyond what it owed. It is cleared in
- * parts or whole, never beyond nothing.
+ * What is in suspense, and clearing it: each item is a presentment that its issuer refused, or that
+ * was written off, with the settlement that put it aside, or what an issuer paid beyond what it
+ * owed. It is cleared in parts or whole, never beyond nothing; a presentment's interchange and fee
+ * go with it, in the same proportion.
  */
 #include "common/crypto/hash.h"
 #include "gateway/clearing/adjustment.h"
+#include "gateway/clearing/fees.h"
 #include "gateway/clearing/incoming.h"
+#include "gateway/clearing/presentment.h"
+#include "gateway/clearing/settlement.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+/* ------------------------------------------------------------------ going there */
+
+enum setpay_error setpay_write_off_token(const struct setpay_id *step, setpay_time_ms at_ms,
+                                         const char *reason, struct setpay_id *token)
+{
+    struct setpay_hash state;
+    setpay_hash_init(&state, "write-off");
+    setpay_hash_add(&state, setpay_id_view(step));
+    setpay_hash_add_u64(&state, (uint64_t)at_ms);
+    setpay_hash_add(&state, setpay_view_string(reason));
+    return setpay_ledger_end_event(&state, token);
+}
+
+enum setpay_error setpay_suspense_token(const struct setpay_id *step, struct setpay_view write_off,
+                                        struct setpay_id *token)
+{
+    struct setpay_hash state;
+    setpay_hash_init(&state, "suspense");
+    setpay_hash_add(&state, setpay_id_view(step));
+    if (write_off.size > 0)
+        setpay_hash_add(&state, write_off);
+    return setpay_ledger_end_event(&state, token);
+}
+
+void setpay_suspense_post(int64_t amount_minor, struct setpay_ledger_entry *entry)
+{
+    setpay_ledger_post_two(SETPAY_LEDGER_SUSPENSE, SETPAY_ACCOUNT_MERCHANT_PAYABLE,
+                           SETPAY_ACCOUNT_SUSPENSE, amount_minor, entry);
+}
 
 /* ------------------------------------------------------------------ items */
 
 /* What a refused step would have been to its merchant went to suspense with its settlement. */
 #define ITEMS                                                                                      \
     "SELECT event, is_payment, brand, merchant_id, currency, amount_minor, what, since_ms,"        \
+    " is_written_off, interchange_minor, fee_minor,"                                               \
     " COALESCE((SELECT SUM(c.amount_minor) FROM suspense_clearing c WHERE c.item = event), 0)"     \
     " AS cleared_minor, (SELECT COUNT(*) FROM suspense_clearing c WHERE c.item = event)"           \
     " FROM (SELECT suspense AS event, 0 AS is_payment, payment.brand AS brand,"                    \
@@ -22,12 +57,15 @@
     " CASE WHEN kind = 1 THEN step.amount_minor - step.fee_minor"                                  \
     " ELSE step.fee_minor - step.amount_minor END AS amount_minor, lower(hex(step.token)) AS "     \
     "what,"                                                                                        \
-    " settlement.created_ms AS since_ms"                                                           \
+    " settlement.created_ms AS since_ms, response_code = '" SETPAY_PRESENTMENT_WRITTEN_OFF         \
+    "' AS is_written_off, CASE WHEN kind = 1 THEN step.interchange_minor"                          \
+    " ELSE -step.interchange_minor END AS interchange_minor,"                                      \
+    " CASE WHEN kind = 1 THEN step.fee_minor ELSE -step.fee_minor END AS fee_minor"                \
     " FROM presentment JOIN step ON step.id = presentment.step_id"                                 \
     " JOIN payment ON payment.id = step.payment_id"                                                \
     " JOIN settlement ON settlement.id = presentment.settlement_id WHERE suspense IS NOT NULL"     \
     " UNION ALL SELECT token, 1, '', issuer, currency, amount_minor - matched_minor, reference,"   \
-    " created_ms FROM issuer_payment WHERE amount_minor > matched_minor) AS item"
+    " created_ms, 0, 0, 0 FROM issuer_payment WHERE amount_minor > matched_minor) AS item"
 
 static void read_item(struct setpay_db_rows *rows, struct setpay_suspense_item *item)
 {
@@ -40,25 +78,12 @@ static void read_item(struct setpay_db_rows *rows, struct setpay_suspense_item *
     i.amount_minor = setpay_db_get_int(rows, 5);
     setpay_db_get_text(rows, 6, i.what, sizeof i.what);
     i.since_ms = setpay_db_get_int(rows, 7);
-    i.cleared_minor = setpay_db_get_int(rows, 8);
-    i.clearings = setpay_db_get_int(rows, 9);
+    i.is_written_off = setpay_db_get_bool(rows, 8);
+    i.interchange_minor = setpay_db_get_int(rows, 9);
+    i.fee_minor = setpay_db_get_int(rows, 10);
+    i.cleared_minor = setpay_db_get_int(rows, 11);
+    i.clearings = setpay_db_get_int(rows, 12);
     *item = i;
-}
-
-enum setpay_error setpay_suspense_each(struct setpay_db *db, setpay_suspense_each_fn *each,
-                                       void *arg)
-{
-    struct setpay_db_rows *rows;
-    enum setpay_error error = SETPAY_OK;
-    SETPAY_TRY(setpay_db_select(db, &rows, ITEMS " ORDER BY since_ms, what, event"));
-    while (error == SETPAY_OK && setpay_db_next(rows)) {
-        struct setpay_suspense_item item;
-        read_item(rows, &item);
-        if (item.amount_minor != item.cleared_minor)
-            error = each(arg, &item);
-    }
-    enum setpay_error end = setpay_db_end(rows);
-    return error != SETPAY_OK ? error : end;
 }
 
 enum setpay_error setpay_suspense_find(struct setpay_db *db, const struct setpay_id *event,
@@ -71,6 +96,30 @@ enum setpay_error setpay_suspense_find(struct setpay_db *db, const struct setpay
     SETPAY_TRY(setpay_db_end(rows));
     *item = found;
     return SETPAY_OK;
+}
+
+enum setpay_error setpay_suspense_each(struct setpay_db *db, const struct setpay_id *after,
+                                       setpay_suspense_each_fn *each, void *arg)
+{
+    struct setpay_suspense_item last = {.since_ms = INT64_MIN};
+    struct setpay_db_rows *rows;
+    enum setpay_error error = SETPAY_OK;
+    if (after != NULL)
+        SETPAY_TRY(setpay_suspense_find(db, after, &last));
+    SETPAY_TRY(setpay_db_select(
+        db, &rows,
+        ITEMS
+        " WHERE since_ms > $1 OR (since_ms = $1 AND (what > $2 OR (what = $2 AND event > $3)))"
+        " ORDER BY since_ms, what, event",
+        SETPAY_DB_INT(last.since_ms), SETPAY_DB_TEXT(last.what), SETPAY_DB_ID(&last.event)));
+    while (error == SETPAY_OK && setpay_db_next(rows)) {
+        struct setpay_suspense_item item;
+        read_item(rows, &item);
+        if (setpay_suspense_is_open(&item))
+            error = each(arg, &item);
+    }
+    enum setpay_error end = setpay_db_end(rows);
+    return error != SETPAY_OK ? error : end;
 }
 
 /* ------------------------------------------------------------------ clearing */
@@ -86,7 +135,61 @@ enum setpay_error setpay_suspense_clearing_token(const struct setpay_suspense_cl
     setpay_hash_add_u64(&state, (uint64_t)clearing->account);
     setpay_hash_add(&state, setpay_view_string(clearing->reason));
     setpay_hash_add_u64(&state, (uint64_t)clearing->created_ms);
+    if (!clearing->is_of_before) {
+        setpay_hash_add_u64(&state, (uint64_t)clearing->interchange_minor);
+        setpay_hash_add_u64(&state, (uint64_t)clearing->fee_minor);
+        setpay_hash_add_u64(&state, (uint64_t)clearing->loss_minor);
+    }
     return setpay_ledger_end_event(&state, token);
+}
+
+bool setpay_suspense_is_open(const struct setpay_suspense_item *item)
+{
+    return item->amount_minor != item->cleared_minor ||
+           (item->amount_minor == 0 && item->clearings == 0);
+}
+
+/* What falls on all that is cleared by then, less what fell on it before: so that the last part
+ * takes the rest. */
+static int64_t share(const struct setpay_suspense_item *item, int64_t cost_minor,
+                     int64_t amount_minor)
+{
+    int64_t whole = llabs(item->amount_minor), before = llabs(item->cleared_minor);
+    int64_t cost = llabs(cost_minor);
+    if (whole == 0) /* the whole of it is one part */
+        return cost_minor;
+    int64_t made = setpay_cost_of_part(cost, before + llabs(amount_minor), whole) -
+                   setpay_cost_of_part(cost, before, whole);
+    return cost_minor < 0 ? -made : made;
+}
+
+void setpay_suspense_share(const struct setpay_suspense_item *item,
+                           struct setpay_suspense_clearing *clearing)
+{
+    bool is_lost = item->is_written_off && clearing->account == SETPAY_ACCOUNT_MERCHANT_PAYABLE;
+    clearing->interchange_minor = share(item, item->interchange_minor, clearing->amount_minor);
+    clearing->fee_minor = share(item, item->fee_minor, clearing->amount_minor);
+    clearing->loss_minor = is_lost ? clearing->amount_minor + clearing->fee_minor : 0;
+}
+
+void setpay_suspense_clearing_post(const struct setpay_suspense_clearing *c,
+                                   struct setpay_ledger_entry *entry)
+{
+    int64_t claimed = c->amount_minor - c->interchange_minor + c->fee_minor;
+    bool of_issuer = c->account == SETPAY_ACCOUNT_ISSUER_RECEIVABLE;
+    entry->kind = SETPAY_LEDGER_SUSPENSE_CLEARED;
+    entry->posting_count = 0;
+    setpay_ledger_add(entry, SETPAY_ACCOUNT_SUSPENSE, c->amount_minor);
+    if (!of_issuer)
+        setpay_ledger_add(entry, c->account, -c->amount_minor);
+    if (!of_issuer && c->loss_minor == 0)
+        return;
+    setpay_ledger_add(entry, SETPAY_ACCOUNT_ISSUER_RECEIVABLE, -claimed);
+    setpay_ledger_add(entry, SETPAY_ACCOUNT_INTERCHANGE, -c->interchange_minor);
+    if (of_issuer)
+        setpay_ledger_add(entry, SETPAY_ACCOUNT_FEES, c->fee_minor);
+    else
+        setpay_ledger_add(entry, SETPAY_ACCOUNT_LOSSES, c->loss_minor);
 }
 
 enum setpay_error setpay_suspense_decide(const struct setpay_suspense_item *item,
@@ -105,7 +208,7 @@ enum setpay_error setpay_suspense_decide(const struct setpay_suspense_item *item
                                       ? "what an issuer paid goes to issuer or cash"
                                       : "what an issuer refused goes to issuer or merchant");
     memcpy(money.currency, item->currency, sizeof money.currency);
-    if (made <= 0 || made > left)
+    if (made < 0 || made > left || (made == 0 && !setpay_suspense_is_open(item)))
         return setpay_problem_set(problem, SETPAY_E_MONEY_NEGATIVE, "%s of it are in suspense",
                                   setpay_money_format(&money, text));
     *amount_minor = item->amount_minor < 0 ? -made : made;
@@ -135,12 +238,13 @@ static enum setpay_error insert(struct setpay_db *db, struct setpay_suspense_cle
     SETPAY_TRY(setpay_db_run(
         db,
         "INSERT INTO suspense_clearing (token, item, number, brand, merchant_id, currency,"
-        " amount_minor, account, reason, created_ms)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        " amount_minor, account, reason, created_ms, interchange_minor, fee_minor, loss_minor)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
         SETPAY_DB_ID(&c->token), SETPAY_DB_ID(&c->item), SETPAY_DB_INT(c->number),
         SETPAY_DB_TEXT(c->brand), SETPAY_DB_TEXT(c->merchant_id), SETPAY_DB_TEXT(c->currency),
         SETPAY_DB_INT(c->amount_minor), SETPAY_DB_INT(c->account), SETPAY_DB_TEXT(c->reason),
-        SETPAY_DB_INT(c->created_ms)));
+        SETPAY_DB_INT(c->created_ms), SETPAY_DB_INT(c->interchange_minor),
+        SETPAY_DB_INT(c->fee_minor), SETPAY_DB_INT(c->loss_minor)));
     SETPAY_TRY(setpay_db_one(db, &rows, "SELECT id FROM suspense_clearing WHERE token = $1",
                              SETPAY_DB_ID(&c->token)));
     clearing->id = setpay_db_get_int(rows, 0);
@@ -159,10 +263,10 @@ static enum setpay_error book(struct setpay_db *db, const struct setpay_suspense
     memcpy(entry.brand, c->brand, sizeof entry.brand);
     memcpy(entry.merchant_id, c->merchant_id, sizeof entry.merchant_id);
     memcpy(entry.currency, c->currency, sizeof entry.currency);
-    setpay_ledger_post_two(SETPAY_LEDGER_SUSPENSE_CLEARED, SETPAY_ACCOUNT_SUSPENSE, c->account,
-                           c->amount_minor, &entry);
-    SETPAY_TRY(setpay_ledger_append(db, &entry));
-    if (c->account != SETPAY_ACCOUNT_MERCHANT_PAYABLE)
+    setpay_suspense_clearing_post(c, &entry);
+    if (entry.posting_count > 0) /* a fee may have taken all of a capture */
+        SETPAY_TRY(setpay_ledger_append(db, &entry));
+    if (c->account != SETPAY_ACCOUNT_MERCHANT_PAYABLE || c->amount_minor == 0)
         return SETPAY_OK;
     memcpy(adjustment.brand, c->brand, sizeof adjustment.brand);
     memcpy(adjustment.merchant_id, c->merchant_id, sizeof adjustment.merchant_id);
@@ -194,6 +298,7 @@ enum setpay_error setpay_suspense_clear(struct setpay_db *db,
     memcpy(clearing->currency, item.currency, sizeof clearing->currency);
     if (item.is_payment && clearing->account == SETPAY_ACCOUNT_ISSUER_RECEIVABLE)
         SETPAY_TRY(check_owed(db, clearing, problem));
+    setpay_suspense_share(&item, clearing);
     SETPAY_TRY(setpay_suspense_clearing_token(clearing, &clearing->token));
     SETPAY_TRY(insert(db, clearing));
     return book(db, clearing);

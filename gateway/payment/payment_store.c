@@ -95,6 +95,7 @@ static const struct setpay_store_migration steps[] = {
      "ALTER TABLE merchant ADD COLUMN reserve_days INTEGER NOT NULL DEFAULT 180;"},
     {10, SETPAY_GIVEN_BACK_SCHEMA
      "ALTER TABLE presentment ADD COLUMN reason TEXT NOT NULL DEFAULT '';"},
+    {11, SETPAY_INCOMING_MORE_SCHEMA SETPAY_WRITE_OFF_SCHEMA},
     {0, NULL},
 };
 

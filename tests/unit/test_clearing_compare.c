@@ -35,7 +35,8 @@ static struct setpay_clearing_item items[16];
 static size_t row_count, item_count;
 static char words_of[16][400];
 static enum setpay_difference kinds[16];
-static size_t lines_of[16], found_count, matched;
+static size_t lines_of[16], found_count, matched, looked_at, outside;
+static const char *file_to = "2026-11-26", *days_from, *days_to; /* NULL: all */
 
 /* On both sides alike; the edits follow. */
 static void both(uint8_t id, enum setpay_clearing_kind kind, int64_t minor)
@@ -72,22 +73,24 @@ static void on_difference(void *arg, enum setpay_difference difference, const ch
 
 static size_t reconcile_for(const char *issuer)
 {
-    const struct setpay_clearing_file file = {.issuer = "bank",
-                                              .from = "2026-11-26",
-                                              .to = "2026-11-26",
-                                              .rows = rows,
-                                              .row_count = row_count};
+    struct setpay_clearing_file file = {
+        .issuer = "bank", .from = "2026-11-26", .rows = rows, .row_count = row_count};
     struct setpay_clearing_compare c = {.file = &file,
                                         .acquirer = "4242",
                                         .items = items,
                                         .item_count = item_count,
                                         .issuer = issuer,
-                                        .late_ms = SETPAY_HOUR_MS};
+                                        .late_ms = SETPAY_HOUR_MS,
+                                        .from = days_from,
+                                        .to = days_to};
     size_t differences = 0;
+    (void)snprintf(file.to, sizeof file.to, "%s", file_to);
     found_count = 0;
     assert_int_equal(setpay_clearing_compare_run(&c, on_difference, NULL, &differences), SETPAY_OK);
     assert_int_equal(differences, found_count);
     matched = c.matched;
+    looked_at = c.looked_at;
+    outside = c.outside;
     return differences;
 }
 
@@ -104,6 +107,8 @@ static int begin(void **state)
 {
     (void)state;
     row_count = item_count = 0;
+    file_to = "2026-11-26";
+    days_from = days_to = NULL;
     for (uint8_t id = 1; id <= 5; id++)
         both(id, id == 3 ? SETPAY_CLEARING_CREDIT : SETPAY_CLEARING_CAPTURE, 100 + id);
     return 0;
@@ -278,6 +283,137 @@ static void sales_that_came_to_nothing_are_none(void **state)
     assert_int_equal(reconcile_for(NULL), 0);
 }
 
+/* A file of three days, a presentment of each: 1 and 2 of the first, 3 of the second, 4 and 5 of
+ * the third. Day by day nothing differs; and each day names its own. */
+static void three_days(void)
+{
+    static const char *const days[] = {"2026-11-26", "2026-11-27", "2026-11-28"};
+    static const size_t day_of[] = {0, 0, 0, 1, 2, 2};
+    file_to = "2026-11-28";
+    for (size_t i = 0; i < row_count; i++) {
+        size_t day = day_of[items[i].id];
+        (void)snprintf(rows[i].date, sizeof rows[i].date, "%s", days[day]);
+        items[i].presented_ms += (int64_t)day * SETPAY_DAY_MS;
+        items[i].acknowledged_ms += (int64_t)day * SETPAY_DAY_MS;
+    }
+}
+
+static void looks_at_some_days(void **state)
+{
+    (void)state;
+    three_days();
+    assert_int_equal(reconcile_for(NULL), 0);
+    assert_int_equal(looked_at, 5);
+    assert_int_equal(outside, 0);
+    days_from = days_to = "2026-11-27";
+    assert_int_equal(reconcile_for(NULL), 0);
+    assert_int_equal(looked_at, 1);
+    assert_int_equal(outside, 4);
+    assert_int_equal(matched, 1);
+    /* What is wrong on another day is not said; what is on this one is. */
+    rows[0].amount.minor++;
+    rows[4].amount.minor++;
+    assert_int_equal(reconcile_for(NULL), 0);
+    rows[2].amount.minor++;
+    expect_one(SETPAY_DIFFERENCE_AMOUNT, "the issuer has credited 1.04 EUR");
+    rows[2].amount.minor--;
+    days_from = "2026-11-28";
+    days_to = NULL;
+    expect_one(SETPAY_DIFFERENCE_AMOUNT, "charged 1.06 EUR");
+    days_from = NULL;
+    days_to = "2026-11-27";
+    expect_one(SETPAY_DIFFERENCE_AMOUNT, "charged 1.02 EUR");
+    assert_int_equal(looked_at, 3);
+    /* Days beyond the file's are its own. */
+    days_from = "2026-01-01";
+    days_to = "2027-01-01";
+    assert_int_equal(reconcile_for(NULL), 2);
+    assert_int_equal(outside, 0);
+}
+
+static void misses_what_is_of_those_days(void **state)
+{
+    (void)state;
+    three_days();
+    rows[2] = rows[--row_count]; /* 3 is not there; 5 stands in its place */
+    days_from = days_to = "2026-11-26";
+    assert_int_equal(reconcile_for(NULL), 0);
+    days_from = days_to = "2026-11-27";
+    expect_one(SETPAY_DIFFERENCE_MISSING, "1.03 EUR of visa shop are not in the file");
+    /* Booked a day later than asked for: it is not missing. */
+    strcpy(rows[0].date, "2026-11-28");
+    days_from = days_to = "2026-11-26";
+    assert_int_equal(reconcile_for(NULL), 0);
+    /* Twice, of which one is of another day. */
+    strcpy(rows[0].date, "2026-11-26");
+    rows[row_count++] = rows[0];
+    strcpy(rows[row_count - 1].date, "2026-11-28");
+    assert_int_equal(reconcile_for(NULL), 0);
+    days_from = days_to = "2026-11-28";
+    expect_one(SETPAY_DIFFERENCE_DUPLICATE, "line 2 is of the same presentment");
+    row_count--;
+    /* What waits for its answer, by the day on which it was presented. */
+    items[0].acknowledged = false;
+    rows[0] = rows[--row_count];
+    days_from = days_to = "2026-11-26";
+    expect_one(SETPAY_DIFFERENCE_LATE, "neither in it nor answered");
+    days_from = days_to = "2026-11-28";
+    assert_int_equal(reconcile_for(NULL), 0);
+}
+
+/* A sale that is given back on a day that is not compared is not owed, and not given back twice. */
+static void sales_may_end_on_another_day(void **state)
+{
+    (void)state;
+    row_count = item_count = 0;
+    file_to = "2026-11-28";
+    both(6, SETPAY_CLEARING_SALE, 100);
+    items[0].undone_ms = FROM + SETPAY_HOUR_MS;
+    give_back(6, 100);
+    strcpy(rows[1].date, "2026-11-28");
+    days_from = days_to = "2026-11-26";
+    assert_int_equal(reconcile_for(NULL), 0);
+    assert_int_equal(looked_at, 1);
+    rows[1].amount.minor = 99;
+    expect_one(SETPAY_DIFFERENCE_LATE, "the issuer has given back 0.99 EUR");
+    rows[1].amount.minor = 101;
+    expect_one(SETPAY_DIFFERENCE_AMOUNT, "the issuer has given back 1.01 EUR of a sale");
+    days_from = days_to = "2026-11-27"; /* no row of it */
+    assert_int_equal(reconcile_for(NULL), 0);
+    /* One that is no step of ours: what is left of it in the whole file. */
+    item_count = 0;
+    rows[1].amount.minor = 100;
+    days_from = days_to = "2026-11-26";
+    assert_int_equal(reconcile_for(NULL), 0);
+    assert_int_equal(matched, 1);
+    rows[1].amount.minor = 99;
+    expect_one(SETPAY_DIFFERENCE_EXTRA, "charged 0.01 EUR in a sale");
+    days_from = days_to = "2026-11-28";
+    assert_int_equal(reconcile_for(NULL), 0);
+}
+
+static void days_of_no_file_are_none(void **state)
+{
+    const struct setpay_clearing_file file = {.from = "2026-11-26", .to = "2026-11-28"};
+    struct setpay_clearing_compare c = {.file = &file};
+    const char *first, *last;
+    (void)state;
+    assert_true(setpay_clearing_compare_days(&c, &first, &last));
+    assert_string_equal(first, "2026-11-26");
+    assert_string_equal(last, "2026-11-28");
+    c.from = "2026-11-28";
+    assert_true(setpay_clearing_compare_days(&c, &first, &last));
+    assert_string_equal(first, "2026-11-28");
+    c.from = "2026-11-29";
+    assert_false(setpay_clearing_compare_days(&c, &first, &last));
+    c.from = NULL;
+    c.to = "2026-11-25";
+    assert_false(setpay_clearing_compare_days(&c, &first, &last));
+    c.from = "2026-11-28";
+    c.to = "2026-11-27";
+    assert_false(setpay_clearing_compare_days(&c, &first, &last));
+}
+
 static void names_all_of_them(void **state)
 {
     (void)state;
@@ -314,6 +450,10 @@ int main(void)
         WITH_ITEMS(names_what_is_late),
         WITH_ITEMS(compares_sales),
         WITH_ITEMS(sales_that_came_to_nothing_are_none),
+        WITH_ITEMS(looks_at_some_days),
+        WITH_ITEMS(misses_what_is_of_those_days),
+        WITH_ITEMS(sales_may_end_on_another_day),
+        WITH_ITEMS(days_of_no_file_are_none),
         WITH_ITEMS(names_all_of_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -307,18 +307,32 @@ static void a_known_row_changes_nothing_or_closes(void **state)
 struct importing {
     const char *lines;
     setpay_time_ms now_ms;
+    const int64_t *skip;
+    size_t skip_count;
     enum setpay_error error;
     struct setpay_gateway_dispute_import import;
     struct setpay_problem problem;
 };
+
+static struct setpay_dispute_row skipped; /* the last */
+
+static void on_skipped(void *arg, const struct setpay_dispute_row *row)
+{
+    (void)arg;
+    skipped = *row;
+}
 
 static enum setpay_error run_import(struct setpay_db *db, void *arg)
 {
     struct importing *importing = arg;
     struct setpay_dispute_file file;
     SETPAY_TRY(parse(importing->lines, &file, &importing->problem));
-    importing->import = (struct setpay_gateway_dispute_import){
-        .file = &file, .acquirer = "4242", .now_ms = importing->now_ms};
+    importing->import = (struct setpay_gateway_dispute_import){.file = &file,
+                                                               .acquirer = "4242",
+                                                               .skip = importing->skip,
+                                                               .skip_count = importing->skip_count,
+                                                               .skipped_cb = on_skipped,
+                                                               .now_ms = importing->now_ms};
     SETPAY_TRY(setpay_sha256(setpay_view_string(importing->lines), &importing->import.digest));
     enum setpay_error error =
         setpay_gateway_dispute_import(db, &importing->import, &importing->problem);
@@ -331,6 +345,13 @@ static struct importing importing;
 static enum setpay_error import_at(setpay_time_ms now_ms, const char *lines)
 {
     importing = (struct importing){.lines = lines, .now_ms = now_ms};
+    return setpay_store_submit_wait(test_day_store, run_import, &importing);
+}
+
+static enum setpay_error import_without(const int64_t *skip, size_t count, const char *lines)
+{
+    importing =
+        (struct importing){.lines = lines, .now_ms = DAY_26, .skip = skip, .skip_count = count};
     return setpay_store_submit_wait(test_day_store, run_import, &importing);
 }
 
@@ -500,6 +521,40 @@ static void a_row_that_does_not_fit_refuses_the_file(void **state)
     assert_int_equal(import_at(DAY_26, lines), SETPAY_OK);
     assert_int_equal(importing.import.opened, 1);
     assert_int_equal(importing.import.passed_over, 1);
+}
+
+/* A row that can't be taken stands in the way of all others, unless the operator leaves it out: by
+ * a number that is in the file, and ours. */
+static void a_row_is_left_out(void **state)
+{
+    static const int64_t second[] = {2}, second_twice[] = {2, 2}, first[] = {1};
+    static const int64_t others[] = {3}, unknown[] = {2, 4};
+    char lines[2048];
+    struct setpay_id charge = charge_of("EUR", 100, 0);
+    (void)state;
+    (void)snprintf(lines, sizeof lines,
+                   LATER "row,1,4242,%s,,,10,EUR,fraud,2026-11-02,,\n"
+                         "row,2,4242," ID ",,,50,EUR,fraud,2026-11-02,,\n"
+                         "row,3,77," ID ",,,5,EUR,fraud,2026-11-02,,\ntotal,EUR,3,65\n",
+                   text_of(&charge));
+    assert_int_equal(import_without(first, 1, lines), SETPAY_E_NOT_FOUND);
+    assert_int_equal(import_without(others, 1, lines), SETPAY_E_INVALID);
+    assert_string_equal(importing.problem.text,
+                        "skip: no row of ours is of dispute 3; nothing was imported");
+    assert_int_equal(import_without(unknown, 2, lines), SETPAY_E_INVALID);
+    assert_non_null(strstr(importing.problem.text, "is of dispute 4"));
+    assert_int_equal(test_day_ask("SELECT COUNT(*) FROM dispute"), 0);
+    assert_int_equal(import_without(second_twice, 2, lines), SETPAY_OK);
+    assert_int_equal(importing.import.opened, 1);
+    assert_int_equal(importing.import.skipped, 1);
+    assert_int_equal(importing.import.passed_over, 1);
+    assert_int_equal(skipped.number, 2);
+    assert_int_equal(skipped.line, 3);
+    assert_int_equal(test_day_ask("SELECT COUNT(*) FROM dispute"), 1);
+    /* It is not known then: it stands in the way again. */
+    assert_int_equal(import_at(DAY_26, lines), SETPAY_E_NOT_FOUND);
+    assert_int_equal(import_without(second, 1, lines), SETPAY_OK);
+    assert_int_equal(importing.import.known, 1);
 }
 
 /* An issuer books a sale at once, so that it can be disputed before its batch is closed; one that
@@ -684,6 +739,7 @@ int main(void)
         BOOKS(what_is_read_after_the_cut_off_is_of_the_next_day),
         BOOKS(credits_and_disputes_share_the_capture),
         BOOKS(a_row_that_does_not_fit_refuses_the_file),
+        BOOKS(a_row_is_left_out),
         BOOKS(a_sale_is_disputed_before_it_is_presented),
         BOOKS(a_dispute_is_known_by_issuer_and_number),
         BOOKS(a_dispute_moves_its_payment_on),

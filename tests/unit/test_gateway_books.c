@@ -285,14 +285,44 @@ static void reports_are_valid(void **state)
 
 /* ------------------------------------------------------------------ reconciled */
 
+/* Of a file of four days, of which the one that was charged twice is of the first. */
+static void compares_the_last_day(void)
+{
+    char path[TEST_PATH_SIZE], last[16];
+    test_gateway_stop_issuer(till.gateway);
+    edit("issuer.db", "UPDATE card_presentment SET first_ms = first_ms - 3 * 86400000"
+                      " WHERE amount_minor = 10000");
+    test_gateway_start_issuer(till.gateway);
+    save_clearing("days.csv");
+    (void)test_path(till.gateway->folder, "days.csv", path);
+    assert_int_equal(RUN("--json", "reconcile", path), 1);
+    json_t *whole = json_loads(printed, 0, NULL);
+    (void)snprintf(last, sizeof last, "%s", json_string_value(json_object_get(whole, "to")));
+    assert_int_equal(json_integer_value(json_object_get(whole, "outside")), 0);
+    json_decref(whole);
+    assert_int_equal(RUN("reconcile", path, "--from", last), 1);
+    expect_printed("Not compared: 2 rows of other days; the file is of ");
+    expect_printed("issuersim, ");
+    assert_null(strstr(printed, "the issuer has 100.00 EUR again"));
+    assert_int_equal(RUN("reconcile", path, "--to", last), 1);
+    expect_printed("the issuer has 100.00 EUR again");
+    assert_null(strstr(printed, "Not compared"));
+}
+
 static void reconciles_with_the_issuer(void **state)
 {
+    char path[TEST_PATH_SIZE];
     (void)state;
     save_clearing("good.csv");
     assert_int_equal(reconcile("good.csv"), 0);
     expect_printed("7 rows of issuersim, ");
     expect_printed(": 7 agree with the ledger, 0 differences");
     assert_int_equal(RUN("--json", "reconcile", "-"), 2); /* nothing on standard input */
+    (void)test_path(till.gateway->folder, "good.csv", path);
+    assert_int_equal(RUN("reconcile", path, "--to", "2000-01-01"), 2);
+    assert_int_equal(RUN("reconcile", path, "--from", "yesterday"), 2);
+    assert_int_equal(RUN("reconcile", path, "--from", "2000-01-01", "--to", "9999-12-31"), 0);
+    assert_null(strstr(printed, "Not compared"));
     assert_int_equal(reconcile("no-such-file"), 2);
     assert_int_equal(RUN("reconcile"), 2);
     test_gateway_stop_issuer(till.gateway);
@@ -321,7 +351,6 @@ static void reconciles_with_the_issuer(void **state)
     expect_printed("the issuer has 100.00 EUR again: line ");
     expect_printed("extra     ffffffffffffffffffffffffffffffff (line ");
     expect_printed(": 3 agree with the ledger, 6 differences");
-    char path[TEST_PATH_SIZE];
     assert_int_equal(RUN("--json", "reconcile", test_path(till.gateway->folder, "edited.csv", path),
                          "--late-hours", "99"),
                      1);
@@ -329,6 +358,7 @@ static void reconciles_with_the_issuer(void **state)
     expect_printed("\"found\": 5");
     assert_int_equal(RUN("reconcile", path, "--issuer", "sim"), 1);
     assert_int_equal(RUN("reconcile", path, "--issuer", "another"), 2);
+    compares_the_last_day();
 }
 
 /* ------------------------------------------------------------------ audited */

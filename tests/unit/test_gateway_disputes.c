@@ -198,6 +198,7 @@ static void dies_importing(const char *name, const char *point)
 static void a_file_is_imported_once_through_kills(void **state)
 {
     static const char *const points[] = {"store.write", "store.commit"};
+    char path[TEST_PATH_SIZE];
     (void)state;
     choose_cut_off();
     charge();
@@ -213,9 +214,18 @@ static void a_file_is_imported_once_through_kills(void **state)
         assert_int_equal(number("SELECT COUNT(*) FROM dispute"), 0);
         assert_int_equal(number("SELECT SUM(disputed_minor) FROM step"), 0);
     }
+    /* A row that nobody has is no row to leave out. */
+    (void)test_path(till.gateway->folder, "opened.csv", path);
+    assert_int_equal(RUN("dispute", "import", path, "--skip", "2", "--skip", "99"), 2);
+    assert_int_equal(RUN("dispute", "import", path, "--skip", "x"), 2);
+    assert_int_equal(number("SELECT COUNT(*) FROM dispute"), 0);
+    assert_int_equal(RUN("dispute", "import", path, "--skip", "2"), 0);
+    expect_printed(": 1 opened, 0 lost, 0 won, 0 known before");
+    expect_printed("skipped: dispute 2 (line 3), 50.00 EUR of ");
+    assert_int_equal(test_gateway_log_count(till.gateway, "event=dispute.skipped"), 1);
     assert_int_equal(import("opened.csv"), 0);
     expect_printed("disputes of issuersim, ");
-    expect_printed(": 2 opened, 0 lost, 0 won, 0 known before");
+    expect_printed(": 1 opened, 0 lost, 0 won, 1 known before");
     assert_int_equal(import("opened.csv"), 0);
     expect_printed(": 0 opened, 0 lost, 0 won, 2 known before");
     assert_int_equal(number("SELECT COUNT(*) FROM ledger_entry WHERE kind = 7"), 2);

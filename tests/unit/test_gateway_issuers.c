@@ -330,6 +330,80 @@ static void one_away_is_not_everybodys(void **state)
     test_paid_clear(&theirs);
 }
 
+/* ------------------------------------------------------------------ put back to before */
+
+static void operate(const char *command, const char *option)
+{
+    char path[TEST_PATH_SIZE], backup[TEST_PATH_SIZE];
+    const char *words[] = {"--config", test_path(gateway->folder, "gateway.conf", path),
+                           command,    test_path(gateway->folder, "backup", backup),
+                           option,     NULL};
+    assert_int_equal(test_run_to_end("setpay-gateway", words, NULL), 0);
+}
+
+static int64_t period_of_sim(void)
+{
+    return test_gateway_number(gateway, "SELECT MAX(period) FROM reconciliation"
+                                        " WHERE issuer = 'sim'");
+}
+
+/* Its issuer has answered for periods that the gateway has forgotten. None of them is used again:
+ * what is booked from then on is compared, and agrees; of the period of the backup it is seen that
+ * something was lost. */
+static void no_period_is_used_again_after_a_restore(void **state)
+{
+    struct test_paid held, paid[3];
+    char sql[160];
+    (void)state;
+    ask(&held, holder, SETPAY_INTENT_AUTHORISE, 500);
+    sell(&paid[0], holder, 70);
+    operate("backup", NULL);
+    sell(&paid[1], holder, 71);
+    cut("sim");
+    expect_totals("sim", (const int64_t[]){2, 141, 0, 0, 0, 0});
+    int64_t of_backup = period_of_sim();
+    sell(&paid[2], holder, 72);
+    cut("sim");
+    expect_totals("sim", (const int64_t[]){1, 72, 0, 0, 0, 0});
+    assert_int_equal(period_of_sim(), of_backup + 1);
+
+    test_line_free(shop);
+    shop = NULL;
+    test_gateway_stop(gateway);
+    operate("restore", "--force");
+    size_t differed =
+        test_daemon_log_count(&gateway->daemon, "event=reconciliation.out_of_balance");
+    restart();
+    held.line = shop;
+    assert_int_equal(test_paid_step(&held, CAP, &held.auth.cap_token, 100, NULL), 0);
+    test_paid_close_batch(&held);
+    test_gateway_wait_acknowledged(gateway);
+    cut("sim");
+    expect_totals("sim", (const int64_t[]){1, 100, 0, 0, 0, 0});
+    assert_true(period_of_sim() > of_backup + 1000000);
+    (void)snprintf(sql, sizeof sql,
+                   "SELECT COUNT(*) FROM reconciliation WHERE issuer = 'sim' AND period = %lld"
+                   " AND debit_minor = 70 AND their_debit_minor = 141 AND result = 2",
+                   (long long)of_backup);
+    assert_int_equal(test_gateway_number(gateway, sql), 1);
+    test_gateway_wait_log(gateway, "event=reconciliation.out_of_balance", differed + 1);
+    (void)snprintf(sql, sizeof sql,
+                   "SELECT COUNT(*) FROM reconciliation_cut WHERE issuer = 'sim' AND period = %lld",
+                   (long long)of_backup + 1);
+    assert_int_equal(test_gateway_number(gateway, sql), 0);
+    /* And the next one is the next. */
+    int64_t after = period_of_sim();
+    assert_int_equal(test_paid_step(&held, CAP, &held.auth.cap_token, 50, NULL), 0);
+    test_paid_close_batch(&held);
+    test_gateway_wait_acknowledged(gateway);
+    cut("sim");
+    expect_totals("sim", (const int64_t[]){1, 50, 0, 0, 0, 0});
+    assert_int_equal(period_of_sim(), after + 1);
+    test_paid_clear(&held);
+    for (int i = 0; i < 3; i++)
+        test_paid_clear(&paid[i]);
+}
+
 /* At its end the gateway signs off from both. */
 static void signs_off(void **state)
 {
@@ -398,6 +472,7 @@ int main(void)
         cmocka_unit_test(compares_once_across_a_kill),
         cmocka_unit_test(cuts_by_itself),
         cmocka_unit_test(one_away_is_not_everybodys),
+        cmocka_unit_test(no_period_is_used_again_after_a_restore),
         cmocka_unit_test(signs_off),
     };
     alarm(240);

@@ -196,6 +196,78 @@ static void it_is_settled_to_suspense(void **state)
     assert_int_equal(RUN("audit"), 0);
 }
 
+/* The next item in suspense, behind the one of id; and its id. false: there is none. */
+static bool next_item(char id[33])
+{
+    char after[33];
+    (void)snprintf(after, sizeof after, "%s", id);
+    assert_int_equal(after[0] == '\0'
+                         ? RUN("--json", "suspense", "list", "--limit", "1")
+                         : RUN("--json", "suspense", "list", "--limit", "1", "--after", after),
+                     0);
+    json_t *page = json_loads(printed, 0, NULL);
+    const json_t *list = json_object_get(page, "items");
+    bool found = json_array_size(list) == 1;
+    if (found) {
+        assert_true(json_is_true(json_object_get(json_array_get(list, 0), "written_off")));
+        (void)snprintf(id, 33, "%s",
+                       json_string_value(json_object_get(json_array_get(list, 0), "id")));
+    }
+    json_decref(page);
+    return found;
+}
+
+/* What is in suspense comes in pages; one that was paid all the same is lost, the others are as if
+ * they had never been. */
+static void suspense_is_looked_through_and_cleared(void **state)
+{
+    char id[3][33] = {"", "", ""};
+    (void)state;
+    assert_int_equal(RUN("suspense", "list", "--limit", "2"), 0);
+    expect_printed("There are more: --after ");
+    expect_printed("written off");
+    assert_int_equal(RUN("suspense", "list", "--limit", "3"), 0);
+    assert_null(strstr(printed, "There are more"));
+    assert_int_equal(RUN("suspense", "list", "--limit", "0"), 2);
+    assert_int_equal(RUN("suspense", "list", "--after", "3"), 2);
+    assert_int_equal(RUN("suspense", "list", "--after", "00000000000000000000000000000000"), 1);
+    for (size_t i = 0; i < 3; i++) {
+        (void)snprintf(id[i], sizeof id[i], "%s", i == 0 ? "" : id[i - 1]);
+        assert_true(next_item(id[i]));
+    }
+    assert_string_not_equal(id[0], id[1]);
+    assert_string_not_equal(id[0], id[2]);
+    assert_string_not_equal(id[1], id[2]);
+    char last[33];
+    (void)snprintf(last, sizeof last, "%s", id[2]);
+    assert_false(next_item(last));
+    assert_int_equal(RUN("suspense", "clear", id[0], "--to", "merchant", "--reason", "our fault"),
+                     0);
+    expect_printed("No issuer will pay it: ");
+    for (size_t i = 1; i < 3; i++) {
+        assert_int_equal(RUN("suspense", "clear", id[i], "--to", "issuer", "--reason", "lost"), 0);
+        expect_printed("Nobody was charged: interchange of ");
+    }
+    /* Behind one that is gone the page is that of before. */
+    assert_int_equal(RUN("suspense", "list", "--after", id[0]), 0);
+    expect_printed("Nothing is in suspense.");
+    assert_int_equal(number("SELECT SUM(amount_minor) FROM ledger_balance WHERE account = 6"), 0);
+    assert_int_equal(number("SELECT SUM(amount_minor) FROM ledger_balance WHERE account = 1"),
+                     number("SELECT SUM(step.amount_minor - interchange_minor) FROM presentment"
+                            " JOIN step ON step.id = step_id WHERE response_code = '00'"));
+    assert_int_equal(
+        number("SELECT SUM(amount_minor) FROM ledger_balance WHERE account = 9"),
+        number("SELECT step.amount_minor FROM presentment JOIN step ON step.id ="
+               " step_id JOIN suspense_clearing ON item = suspense WHERE account = 2"));
+    assert_int_equal(RUN("ledger", "verify"), 0);
+    expect_printed(" 0 findings;");
+    assert_int_equal(RUN("audit"), 0);
+    test_daemon_execute(&till.gateway->daemon,
+                        "UPDATE presentment SET reason = 'nobody knows' WHERE id = 2");
+    assert_int_equal(RUN("ledger", "verify"), 1);
+    expect_printed("presentment 2: written off at another time, or with other words");
+}
+
 static int open_all(void **state)
 {
     (void)state;
@@ -223,6 +295,7 @@ int main(void)
         cmocka_unit_test(what_waits_is_not_written_off),
         cmocka_unit_test(what_the_vault_cannot_open_is_stuck),
         cmocka_unit_test(it_is_settled_to_suspense),
+        cmocka_unit_test(suspense_is_looked_through_and_cleared),
     };
     alarm(120);
     if (setpay_secret_system_init() != SETPAY_OK)

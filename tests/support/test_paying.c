@@ -1,0 +1,107 @@
+/*
+ * Payments of issuers and clearings of suspense, each in an operation of its own.
+ */
+#include "tests/support/test_paying.h"
+
+#include "tests/support/test_day.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+
+struct test_paying test_paying_last;
+struct test_paying_clearing test_paying_cleared;
+
+static enum setpay_error run_paid(struct setpay_db *db, void *arg)
+{
+    struct test_paying *p = arg;
+    struct setpay_incoming_list list;
+    p->matched = p->suspense = p->known = 0;
+    SETPAY_TRY(setpay_incoming_parse(setpay_view_string(p->lines), &list, &p->problem));
+    enum setpay_error error = setpay_incoming_keep(db, &list, p->now_ms, &p->problem);
+    for (size_t i = 0; error == SETPAY_OK && i < list.count; i++) {
+        p->matched += list.rows[i].matched_minor;
+        p->suspense += list.rows[i].amount.minor - list.rows[i].matched_minor;
+        p->known += list.rows[i].known;
+    }
+    setpay_incoming_list_clear(&list);
+    return error;
+}
+
+enum setpay_error test_paying_paid(const char *lines)
+{
+    test_paying_last = (struct test_paying){.lines = lines, .now_ms = NOON};
+    return setpay_store_submit_wait(test_day_store, run_paid, &test_paying_last);
+}
+
+static enum setpay_error run_clear(struct setpay_db *db, void *arg)
+{
+    struct test_paying_clearing *c = arg;
+    return setpay_suspense_clear(db, &c->row, &c->asked, &c->problem);
+}
+
+enum setpay_error test_paying_clear(const struct setpay_id *item, enum setpay_account account,
+                                    int64_t minor, const char *currency, setpay_time_ms now_ms)
+{
+    struct test_paying_clearing *c = &test_paying_cleared;
+    *c = (struct test_paying_clearing){
+        .row = {.item = *item, .account = account, .created_ms = now_ms}};
+    c->asked.minor = minor;
+    (void)snprintf(c->asked.currency, sizeof c->asked.currency, "%s", currency);
+    (void)snprintf(c->row.reason, sizeof c->row.reason, "the bank has said so");
+    return setpay_store_submit_wait(test_day_store, run_clear, c);
+}
+
+static enum setpay_error take_item(void *arg, const struct setpay_suspense_item *item)
+{
+    struct test_paying_items *first = arg;
+    if (first->count++ == 0)
+        first->item = *item;
+    return SETPAY_OK;
+}
+
+static enum setpay_error read_items(struct setpay_db *db, void *arg)
+{
+    return setpay_suspense_each(db, NULL, take_item, arg);
+}
+
+struct test_paying_items test_paying_items(void)
+{
+    struct test_paying_items first = {.count = 0};
+    test_day_operate(read_items, &first);
+    return first;
+}
+
+int64_t test_paying_sim(int account)
+{
+    char sql[256];
+    (void)snprintf(sql, sizeof sql,
+                   "SELECT COALESCE(SUM(amount_minor), 0) FROM ledger_balance WHERE account = %d"
+                   " AND brand = '' AND merchant_id = 'sim'",
+                   account);
+    return test_day_ask(sql);
+}
+
+int64_t test_paying_all(int account)
+{
+    char sql[256];
+    (void)snprintf(sql, sizeof sql,
+                   "SELECT COALESCE(SUM(amount_minor), 0) FROM ledger_balance WHERE account = %d",
+                   account);
+    return test_day_ask(sql);
+}
+
+int test_paying_open(void **state)
+{
+    test_day_open(state);
+    test_day_capture("EUR", 1001, 10, DAY_26 - 5);
+    test_day_capture("EUR", 500, 5, DAY_26 - 4);
+    test_day_credit("EUR", 200, DAY_26 - 3);
+    (void)test_day_add("shop", "EUR", SETPAY_STEP_CAPTURE, 300, 3, DAY_26 - 1, "25");
+    (void)test_day_add("shop", "EUR", SETPAY_STEP_CAPTURE, 40, 0, DAY_26 - 1, NULL);
+    test_day_edit("UPDATE payment SET issuer = 'sim'");
+    return 0;
+}

@@ -110,6 +110,7 @@ COMMON_BASE := \
 	common/base/log.c \
 	common/base/memory.c \
 	common/base/money.c \
+	common/base/noun.c \
 	common/base/secret.c \
 	common/base/terminal.c \
 	common/base/testing.c
@@ -742,6 +743,7 @@ UNIT_TESTS := \
 	test_metrics \
 	test_money \
 	test_multipart \
+	test_noun \
 	test_order \
 	test_payment_store \
 	test_owner \

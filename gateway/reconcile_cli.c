@@ -3,6 +3,7 @@
  */
 #include "gateway/books_cli.h"
 
+#include "common/base/noun.h"
 #include "common/net/control_json.h"
 #include "gateway/clearing/clearing_compare.h"
 #include "gateway/settlement_json.h"
@@ -191,10 +192,12 @@ void setpay_books_print_reconciled(const json_t *result)
             printf(" (line %lld)", (long long)line);
         printf(": %s\n", setpay_operator_text(one, "words"));
     }
-    printf("%lld rows of %s, %s to %s: %lld agree with the ledger, %lld differences\n",
-           (long long)json_integer_value(json_object_get(result, "rows")),
-           setpay_operator_text(result, "issuer"), setpay_operator_text(result, "from"),
-           setpay_operator_text(result, "to"),
-           (long long)json_integer_value(json_object_get(result, "matched")),
-           (long long)json_integer_value(json_object_get(result, "found")));
+    json_int_t rows = json_integer_value(json_object_get(result, "rows"));
+    json_int_t matched = json_integer_value(json_object_get(result, "matched"));
+    json_int_t found = json_integer_value(json_object_get(result, "found"));
+    printf("%lld %s of %s, %s to %s: %lld %s with the ledger, %lld %s\n", (long long)rows,
+           setpay_noun(rows, "row", "rows"), setpay_operator_text(result, "issuer"),
+           setpay_operator_text(result, "from"), setpay_operator_text(result, "to"),
+           (long long)matched, setpay_noun(matched, "agrees", "agree"), (long long)found,
+           setpay_noun(found, "difference", "differences"));
 }

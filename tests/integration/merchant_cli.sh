@@ -97,7 +97,7 @@ ok "a refund is undone" says '^reversals +[0-9a-f]{32} +done +1\.00 EUR +refund 
 ok "once" refuses 1 "not undone yet" merchant order undo "$order_id" --id "$refund"
 ok "an id that is none" refuses 2 "32 hexadecimal digits" merchant order undo "$order_id" --id 7
 ok "the batch counts it" says '^visa batch 1: open since 20
-^ +2 captures +10\.00 EUR, +1 refunds +4\.00 EUR$' merchant batch list
+^ +2 captures +10\.00 EUR, +1 refund +4\.00 EUR$' merchant batch list
 ok "it is closed" says '^visa batch 1: closed 20' merchant batch close
 ok "and shown" says '^visa batch 1: closed 20' merchant batch show 1
 ok "nothing more is open" says 'nothing was captured since' merchant batch close
@@ -145,8 +145,8 @@ scarf,"A ""long"" scarf, red",published,textiles,SC-S,S,"19.90",3000,5,dot.svg,A
 scarf,,,,SC-L,L,21.90,3300,,,
 CSV
 printf '<svg xmlns="http://www.w3.org/2000/svg"></svg>' >"$tmp/dot.svg"
-ok "a file is imported" says '^Imported: 1 products, 0 categories' merchant product import "$tmp/good.csv"
-ok "once more too" says '^Imported: 1 products' merchant product import "$tmp/good.csv"
+ok "a file is imported" says '^Imported: 1 product, 0 categories' merchant product import "$tmp/good.csv"
+ok "once more too" says '^Imported: 1 product' merchant product import "$tmp/good.csv"
 ok "and is what it says" says '^name +A "long" scarf, red$
 ^variant +SC-S +5 left  19\.90 EUR, 3000 JPY  size S$
 ^variant +SC-L +not counted  21\.90 EUR, 3300 JPY  size L$
@@ -159,7 +159,7 @@ printf 'GIF89a' >"$tmp/dot.gif"
 ok "a picture of another kind" refuses 2 "dot.gif'; expected a name" merchant picture add hat --picture "$tmp/dot.gif" --alt a
 csv() { printf '%b' "$1" >"$tmp/bad.csv"; merchant product import "$tmp/bad.csv"; }
 ok "a column that is none" refuses 2 "bad.csv, line 1: unknown column 'skuu'" csv 'slug,skuu\n'
-ok "a row that is too short" refuses 2 "bad.csv, line 3: found 1 fields; expected 2" csv 'slug,sku\n\na\n'
+ok "a row that is too short" refuses 2 "bad.csv, line 3: found 1 field; expected 2" csv 'slug,sku\n\na\n'
 ok "a price with too many decimals" refuses 2 "line 2: price:EUR: found '1.234'" csv 'slug,price:EUR\na,1.234\n'
 ok "a quote that stays open" refuses 2 "line 2: a quote is opened" csv 'slug,sku\na,"b\n'
 ok "a file that is not there" refuses 2 "none.json: No such file" merchant product import "$tmp/none.json"

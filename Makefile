@@ -422,6 +422,7 @@ MERCHANT_PAYMENT := \
 
 MERCHANT_STORE := \
 	merchant/batch_export.c \
+	merchant/capture_commands.c \
 	merchant/commands.c \
 	merchant/shop_commands.c \
 	merchant/agreement_commands.c \
@@ -465,6 +466,7 @@ MERCHANT_STORE := \
 	merchant/store/name.c \
 	merchant/store/order.c \
 	merchant/store/order_action.c \
+	merchant/store/order_captures.c \
 	merchant/store/order_json.c \
 	merchant/store/order_list.c \
 	merchant/store/order_request.c \
@@ -528,6 +530,7 @@ MERCHANTD := \
 
 MERCHANT_CLI := \
 	merchant/batch_export_cli.c \
+	merchant/capture_cli.c \
 	merchant/catalogue_csv.c \
 	merchant/catalogue_file.c \
 	merchant/doctor.c \

@@ -325,6 +325,7 @@ GATEWAYD := \
 	gateway/audit_commands.c \
 	gateway/audit_steps.c \
 	gateway/commands.c \
+	gateway/clearing_figures.c \
 	gateway/gatewayd.c \
 	gateway/batch_commands.c \
 	gateway/dispute_commands.c \

@@ -717,6 +717,7 @@ UNIT_TESTS := \
 	test_gateway_flow \
 	test_gateway_holds \
 	test_gateway_issuers \
+	test_gateway_life \
 	test_gateway_pipeline \
 	test_gateway_sale \
 	test_gateway_state \
@@ -807,6 +808,7 @@ TEST_SUPPORT := \
 	tests/support/test_gateway_line.c \
 	tests/support/test_issuer.c \
 	tests/support/test_lied_sale.c \
+	tests/support/test_life.c \
 	tests/support/test_lies.c \
 	tests/support/test_market.c \
 	tests/support/test_merchant.c \

@@ -356,6 +356,7 @@ static void print_states(void)
         "change; – can't occur.");
     for (size_t i = 0; i < sizeof parties / sizeof parties[0]; i++)
         print_party(&parties[i]);
+    setpay_reference_life();
 }
 
 int main(int argc, char **argv)

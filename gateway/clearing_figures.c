@@ -3,7 +3,8 @@
  *
  * What grows with the gateway's age is never walked through: balances are kept by the ledger, one
  * row for each merchant and currency; of presentments only those are looked at that are not
- * answered or not settled, by their indices; of settlements the newest.
+ * answered or not settled, by their indices (the + keeps one from being taken that finds nearly
+ * all); of settlements the newest.
  */
 #include "gateway/clearing_figures.h"
 
@@ -120,7 +121,7 @@ enum setpay_error setpay_clearing_figures_read(struct setpay_db *db,
     SETPAY_TRY(setpay_gateway_presentments_count(db, vault, &read.waiting, &read.stuck));
     SETPAY_TRY(read_number(db,
                            "SELECT COUNT(*) FROM presentment WHERE settlement_id = 0 AND"
-                           " acknowledged = 1 AND response_code NOT IN ('00', '94')",
+                           " +acknowledged = 1 AND response_code NOT IN ('00', '94')",
                            &read.refused));
     SETPAY_TRY(setpay_suspense_each(db, count_item, &read.suspense_items));
     SETPAY_TRY(

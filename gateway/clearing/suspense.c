@@ -12,7 +12,8 @@
 
 /* ------------------------------------------------------------------ items */
 
-/* What a refused step would have been to its merchant went to suspense with its settlement. */
+/* What a refused step would have been to its merchant went to suspense with its settlement. Above
+ * nothing: by the index, of which IS NOT NULL would make no use. */
 #define ITEMS                                                                                      \
     "SELECT event, is_payment, brand, merchant_id, currency, amount_minor, what, since_ms,"        \
     " COALESCE((SELECT SUM(c.amount_minor) FROM suspense_clearing c WHERE c.item = event), 0)"     \
@@ -25,7 +26,7 @@
     " settlement.created_ms AS since_ms"                                                           \
     " FROM presentment JOIN step ON step.id = presentment.step_id"                                 \
     " JOIN payment ON payment.id = step.payment_id"                                                \
-    " JOIN settlement ON settlement.id = presentment.settlement_id WHERE suspense IS NOT NULL"     \
+    " JOIN settlement ON settlement.id = presentment.settlement_id WHERE suspense > x''"           \
     " UNION ALL SELECT token, 1, '', issuer, currency, amount_minor - matched_minor, reference,"   \
     " created_ms FROM issuer_payment WHERE amount_minor > matched_minor) AS item"
 

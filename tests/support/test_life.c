@@ -414,6 +414,8 @@ static enum setpay_error reverse(struct test_life *life, enum test_life_op op)
 static enum setpay_error hold_end(struct test_life *life)
 {
     struct setpay_gateway_reversal reversal;
+    if (life->card_gone)
+        return SETPAY_E_INTERNAL; /* holds.c: it is tried again and again, without a receipt */
     if (setpay_hold_end_decide(&life->payment, life->payment.hold_expiry_ms, &reversal) !=
         SETPAY_OK)
         return SETPAY_E_INTERNAL; /* there is nothing to end */
@@ -617,6 +619,8 @@ const struct test_life_situation test_life_situations[] = {
     SITUATION("sold, closed", TEST_LIFE_SELL, TEST_LIFE_CLOSE),
     SITUATION("captured, closed, its card lost", TEST_LIFE_AUTHORISE, TEST_LIFE_CAPTURE_LAST,
               TEST_LIFE_CLOSE, TEST_LIFE_LOSE_CARD),
+    SITUATION("captured in part, closed, its card lost", TEST_LIFE_AUTHORISE,
+              TEST_LIFE_CAPTURE_PART, TEST_LIFE_CLOSE, TEST_LIFE_LOSE_CARD),
     SITUATION("captured, written off", TEST_LIFE_AUTHORISE, TEST_LIFE_CAPTURE_LAST, TEST_LIFE_CLOSE,
               TEST_LIFE_LOSE_CARD, TEST_LIFE_WRITE_OFF),
     SITUATION("captured, presented", TEST_LIFE_AUTHORISE, TEST_LIFE_CAPTURE_LAST, TEST_LIFE_CLOSE,

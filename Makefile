@@ -110,6 +110,7 @@ COMMON_BASE := \
 	common/base/log.c \
 	common/base/memory.c \
 	common/base/money.c \
+	common/base/noun.c \
 	common/base/secret.c \
 	common/base/terminal.c \
 	common/base/testing.c
@@ -324,6 +325,7 @@ GATEWAYD := \
 	gateway/audit_commands.c \
 	gateway/audit_steps.c \
 	gateway/commands.c \
+	gateway/clearing_figures.c \
 	gateway/gatewayd.c \
 	gateway/batch_commands.c \
 	gateway/dispute_commands.c \
@@ -421,6 +423,7 @@ MERCHANT_PAYMENT := \
 
 MERCHANT_STORE := \
 	merchant/batch_export.c \
+	merchant/capture_commands.c \
 	merchant/commands.c \
 	merchant/shop_commands.c \
 	merchant/agreement_commands.c \
@@ -464,6 +467,7 @@ MERCHANT_STORE := \
 	merchant/store/name.c \
 	merchant/store/order.c \
 	merchant/store/order_action.c \
+	merchant/store/order_captures.c \
 	merchant/store/order_json.c \
 	merchant/store/order_list.c \
 	merchant/store/order_request.c \
@@ -527,6 +531,7 @@ MERCHANTD := \
 
 MERCHANT_CLI := \
 	merchant/batch_export_cli.c \
+	merchant/capture_cli.c \
 	merchant/catalogue_csv.c \
 	merchant/catalogue_file.c \
 	merchant/doctor.c \
@@ -711,6 +716,7 @@ UNIT_TESTS := \
 	test_gateway_flow \
 	test_gateway_holds \
 	test_gateway_issuers \
+	test_gateway_life \
 	test_gateway_pipeline \
 	test_gateway_sale \
 	test_gateway_state \
@@ -741,6 +747,7 @@ UNIT_TESTS := \
 	test_metrics \
 	test_money \
 	test_multipart \
+	test_noun \
 	test_order \
 	test_payment_store \
 	test_owner \
@@ -801,6 +808,7 @@ TEST_SUPPORT := \
 	tests/support/test_gateway_line.c \
 	tests/support/test_issuer.c \
 	tests/support/test_lied_sale.c \
+	tests/support/test_life.c \
 	tests/support/test_lies.c \
 	tests/support/test_market.c \
 	tests/support/test_merchant.c \

@@ -121,6 +121,8 @@ extern const struct setpay_ca_command_row setpay_ca_commands[];
 extern const size_t setpay_ca_command_count;
 /* The command that the words name, and how many words that are; NULL where none does. */
 const struct setpay_ca_command_row *setpay_ca_command_find(char **words, int count, int *used);
+/* Whether the row is of two words, and this is the first. */
+bool setpay_ca_command_begins(const struct setpay_ca_command_row *row, const char *word);
 
 /* The whole of doctor: opens the CA or asks setpay-cad, and looks at that too (doctor_command.c).
  */

@@ -59,7 +59,14 @@ const struct setpay_ca_command_row setpay_ca_commands[] = {
 };
 const size_t setpay_ca_command_count = sizeof setpay_ca_commands / sizeof *setpay_ca_commands;
 
-/* The command that the words name, and how many words that are; NULL where none does. */
+bool setpay_ca_command_begins(const struct setpay_ca_command_row *row, const char *word)
+{
+    const char *blank = strchr(row->words, ' ');
+    size_t first = blank == NULL ? 0 : (size_t)(blank - row->words);
+
+    return blank != NULL && strlen(word) == first && strncmp(word, row->words, first) == 0;
+}
+
 const struct setpay_ca_command_row *setpay_ca_command_find(char **words, int count, int *used)
 {
     for (size_t at = 0; at < setpay_ca_command_count; at++) {

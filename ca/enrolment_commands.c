@@ -5,6 +5,7 @@
 #include "ca/cli.h"
 #include "ca/enrolment.h"
 #include "common/base/limits.h"
+#include "common/base/noun.h"
 #include "common/crypto/file.h"
 
 #include <inttypes.h>
@@ -251,8 +252,8 @@ enum setpay_error setpay_ca_command_enrolment_import(struct setpay_ca_command *c
     put(command, "read", json_integer((json_int_t)import->lines));
     put(command, "added", json_integer((json_int_t)import->added));
     if (!command->options->json)
-        fprintf(command->out, "%zu enrolments read, %zu of them new.\n", import->lines,
-                import->added);
+        fprintf(command->out, "%zu %s read, %zu of them new.\n", import->lines,
+                setpay_noun((int64_t)import->lines, "enrolment", "enrolments"), import->added);
     return SETPAY_OK;
 }
 

@@ -13,6 +13,7 @@
  */
 #include "ca/state.h"
 
+#include "common/base/noun.h"
 #include "common/crypto/hash.h"
 #include "common/crypto/sign.h"
 
@@ -322,9 +323,11 @@ static enum setpay_error check_head(struct walk *walk)
     if (row.head.count != walk->last.count ||
         !setpay_digest_equal(&row.head.hash, &walk->last.hash))
         return setpay_problem_set(walk->problem, SETPAY_E_CA_LOG,
-                                  "the log: its signed head counts %llu entries, %llu are there",
+                                  "the log: its signed head counts %llu %s, %llu %s there",
                                   (unsigned long long)row.head.count,
-                                  (unsigned long long)walk->last.count);
+                                  setpay_noun((int64_t)row.head.count, "entry", "entries"),
+                                  (unsigned long long)walk->last.count,
+                                  setpay_noun((int64_t)walk->last.count, "is", "are"));
     if (walk->witness != NULL && !walk->witnessed)
         return setpay_problem_set(walk->problem, SETPAY_E_CA_LOG,
                                   "the log does not hold the witnessed head %llu: it was set back "

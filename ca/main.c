@@ -78,8 +78,37 @@ static const struct option long_options[] = {
     {NULL, 0, NULL, 0},
 };
 
-static void print_help(const struct setpay_ca_command_row *only)
+static void print_command(const struct setpay_ca_command_row *row)
 {
+    printf("  %s%s%s\n      %s\n", row->words, *row->usage != '\0' ? " " : "", row->usage,
+           row->help);
+}
+
+static bool is_topic(const char *word)
+{
+    for (size_t at = 0; at < setpay_ca_command_count; at++) {
+        if (setpay_ca_command_begins(&setpay_ca_commands[at], word))
+            return true;
+    }
+    return false;
+}
+
+static void print_topic(const char *topic)
+{
+    printf("usage: setpay-ca [--dir D] [--json] [--passphrase-file F] %s ...\n\n", topic);
+    for (size_t at = 0; at < setpay_ca_command_count; at++) {
+        if (setpay_ca_command_begins(&setpay_ca_commands[at], topic))
+            print_command(&setpay_ca_commands[at]);
+    }
+}
+
+/* Of all, of one command, or of those that begin with the topic. */
+static void print_help(const struct setpay_ca_command_row *only, const char *topic)
+{
+    if (topic != NULL) {
+        print_topic(topic);
+        return;
+    }
     if (only != NULL) {
         printf("usage: setpay-ca [--dir D] [--json] [--passphrase-file F] %s %s\n\n%s\n",
                only->words, only->usage, only->help);
@@ -88,9 +117,7 @@ static void print_help(const struct setpay_ca_command_row *only)
     printf("setpay-ca " SETPAY_VERSION ": the certification authority of setpay\n\n"
            "usage: setpay-ca [--dir D] [--json] [--passphrase-file F] COMMAND ...\n\n");
     for (size_t at = 0; at < setpay_ca_command_count; at++)
-        printf("  %s%s%s\n      %s\n", setpay_ca_commands[at].words,
-               *setpay_ca_commands[at].usage != '\0' ? " " : "", setpay_ca_commands[at].usage,
-               setpay_ca_commands[at].help);
+        print_command(&setpay_ca_commands[at]);
     printf(
         "\n"
         "  --dir D              the CA's folder (default: the current one)\n"
@@ -99,7 +126,8 @@ static void print_help(const struct setpay_ca_command_row *only)
         "                       (default: cards.key in the CA's folder)\n"
         "  --config FILE        doctor: the configuration of setpay-cad\n"
         "  --json               one JSON object instead of words\n"
-        "  -h, --help           this text, or the help of the command named\n"
+        "  -h, --help           this text; behind a command, or its first word, what there is of "
+        "it\n"
         "  --version            the version\n\n"
         "PROFILE: cardholder-sign (or cardholder), merchant-sign, merchant-tls-client,\n"
         "  merchant-tls-server, gateway-sign, gateway-encrypt, gateway-tls-server, ca-tls-server\n"
@@ -180,8 +208,27 @@ static bool take_switch(struct setpay_ca_options *options, int code)
     }
 }
 
+/* Words that begin with no command. */
+static enum setpay_error refuse_words(char **words, int count, struct setpay_problem *problem)
+{
+    bool half = count > 0 && is_topic(words[0]);
+
+    if (count == 0)
+        return setpay_problem_set(problem, SETPAY_E_USAGE,
+                                  "a command is needed; setpay-ca --help lists them");
+    if (half && count == 1)
+        return setpay_problem_set(problem, SETPAY_E_USAGE,
+                                  "'%.40s' needs one more word; setpay-ca %.40s --help lists them",
+                                  words[0], words[0]);
+    return setpay_problem_set(problem, SETPAY_E_USAGE,
+                              "unknown command '%.40s%s%.40s'; setpay-ca %s%s--help lists them",
+                              words[0], count > 1 ? " " : "", count > 1 ? words[1] : "",
+                              half ? words[0] : "", half ? " " : "");
+}
+
 static enum setpay_error parse_command_line(int argc, char **argv,
                                             struct setpay_ca_options *options, bool *help,
+                                            const char **topic,
                                             const struct setpay_ca_command_row **command,
                                             struct setpay_problem *problem)
 {
@@ -208,16 +255,15 @@ static enum setpay_error parse_command_line(int argc, char **argv,
             SETPAY_TRY(take_value(options, code, optarg, problem));
     }
     *command = setpay_ca_command_find(argv + optind, argc - optind, &used);
+    if (*help && *command == NULL && optind < argc) {
+        if (optind + 1 < argc || !is_topic(argv[optind]))
+            return refuse_words(argv + optind, argc - optind, problem);
+        *topic = argv[optind];
+    }
     if (*help)
         return SETPAY_OK;
     if (*command == NULL)
-        return setpay_problem_set(
-            problem, SETPAY_E_USAGE,
-            optind < argc ? "unknown command '%.40s%s%.40s'; setpay-ca --help lists them"
-                          : "a command is needed%s%s%s; setpay-ca --help "
-                            "lists them",
-            optind < argc ? argv[optind] : "", optind + 1 < argc ? " " : "",
-            optind + 1 < argc ? argv[optind + 1] : "");
+        return refuse_words(argv + optind, argc - optind, problem);
     for (int at = optind + used; at < argc; at++) {
         if (options->argument_count == (*command)->arguments)
             return setpay_problem_set(problem, SETPAY_E_USAGE, "'%.40s' is one word too many",
@@ -284,15 +330,16 @@ int main(int argc, char **argv)
     const struct setpay_ca_command_row *row = NULL;
     struct setpay_ca_command command = {.options = &options, .problem = &problem, .out = stdout};
     bool help = false;
+    const char *topic = NULL;
     enum setpay_error error;
 
     (void)signal(SIGPIPE, SIG_IGN);
     (void)umask(022);
     error = setpay_secret_system_init();
     if (error == SETPAY_OK)
-        error = parse_command_line(argc, argv, &options, &help, &row, &problem);
+        error = parse_command_line(argc, argv, &options, &help, &topic, &row, &problem);
     if (error == SETPAY_OK && help) {
-        print_help(row);
+        print_help(row, topic);
         return 0;
     }
     setpay_log_set_level(SETPAY_LOG_ERROR);

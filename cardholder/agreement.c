@@ -3,6 +3,7 @@
  * clock; all that is said of payments comes from the gateway's receipts.
  */
 #include "cardholder/agreement.h"
+#include "common/base/noun.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -55,9 +56,9 @@ const char *setpay_wallet_terms_text(const struct setpay_terms *terms,
                  "%s%u payment%s of at most %s, at least %u day%s apart, until %s; "
                  "together at most %s",
                  terms->kind == SETPAY_TERMS_RECURRING ? "up to " : "", terms->count,
-                 terms->count == 1 ? "" : "s",
+                 setpay_noun(terms->count, "", "s"),
                  money(setpay_terms_each_max(terms, amount), amount, each), terms->interval_days,
-                 terms->interval_days == 1 ? "" : "s", until,
+                 setpay_noun(terms->interval_days, "", "s"), until,
                  money(setpay_terms_total_max(terms, amount), amount, total));
     return out;
 }

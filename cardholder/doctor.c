@@ -5,6 +5,7 @@
  * are those of open purchases alone, whom the wallet inquires of by itself anyway.
  */
 #include "cardholder/doctor.h"
+#include "common/base/noun.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -177,8 +178,10 @@ static void check_cards(struct setpay_doctor *doctor, struct setpay_trust *trust
     setpay_doctor_say(doctor, active > 0 ? SETPAY_FINDING_OK : SETPAY_FINDING_FAIL, "cards", "",
                       "get a card's certificate: setpay-wallet card enrol; or card request, then "
                       "import",
-                      "%zu cards can pay, %zu wait for a certificate, %zu are over", active,
-                      pending, over);
+                      "%zu %s can pay, %zu %s for a certificate, %zu %s over", active,
+                      setpay_noun((int64_t)active, "card", "cards"), pending,
+                      setpay_noun((int64_t)pending, "waits", "wait"), over,
+                      setpay_noun((int64_t)over, "is", "are"));
 }
 
 static void check_lists(struct setpay_doctor *doctor, struct setpay_trust *trust,
@@ -216,5 +219,7 @@ void setpay_wallet_doctor_records(struct setpay_doctor *doctor, struct setpay_tr
     setpay_doctor_say(
         doctor, records->open_count == 0 || !is_locked ? SETPAY_FINDING_OK : SETPAY_FINDING_FAIL,
         "purchases", "", "setpay-wallet unlock: the wallet then inquires by itself",
-        "%zu purchases wait for their outcome", records->open_count);
+        "%zu %s for %s outcome", records->open_count,
+        setpay_noun((int64_t)records->open_count, "purchase waits", "purchases wait"),
+        setpay_noun((int64_t)records->open_count, "its", "their"));
 }

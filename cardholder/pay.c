@@ -138,6 +138,10 @@ static enum setpay_error refusal_words(const struct setpay_wallet_ask *ask,
     case SETPAY_WIRE_EXPIRED:
         return setpay_problem_set(problem, SETPAY_E_NOT_FOUND,
                                   "the merchant says that this order has expired");
+    case SETPAY_WIRE_ENDED:
+        return setpay_problem_set(problem, SETPAY_E_ORDER_ENDED,
+                                  "the merchant says that this order was ended: nothing can be paid"
+                                  " by this link any more");
     case SETPAY_WIRE_NOT_PERMITTED:
         return setpay_problem_set(problem, SETPAY_E_PERMISSION,
                                   "the merchant does not take %s for this order; choose another "

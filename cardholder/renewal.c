@@ -7,6 +7,7 @@
  * no authority that gives short lives is asked for ever.
  */
 #include "cardholder/card.h"
+#include "common/base/noun.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -125,8 +126,9 @@ static void say_failed(const struct setpay_wallet_card *card, const char *date, 
     (void)snprintf(words, SETPAY_WALLET_NOTICE_SIZE,
                    "its certificate ends on %s, and could not be renewed (%u %s): %s; the wallet "
                    "tries again after %s, or now by: setpay-wallet card renew",
-                   date, card->renewal.failures, card->renewal.failures == 1 ? "try" : "tries",
-                   card->renewal.words, setpay_time_format(card->renewal.again_ms, again));
+                   date, card->renewal.failures,
+                   setpay_noun(card->renewal.failures, "try", "tries"), card->renewal.words,
+                   setpay_time_format(card->renewal.again_ms, again));
 }
 
 const char *setpay_wallet_renewal_words(const struct setpay_wallet_card *card, int64_t lead_ms,

@@ -11,6 +11,7 @@
 #include "cardholder/verify.h"
 
 #include "cardholder/purchase_json.h"
+#include "common/base/noun.h"
 #include "common/crypto/hash.h"
 #include "common/wire/purchase.h"
 
@@ -150,8 +151,9 @@ static enum setpay_error check_offer(struct setpay_wallet_verifying *v)
     return setpay_wallet_verify_proven(
         v, "offer", "merchant %s signed at %s: %zu %s, in all %s, order %s, open until %s",
         v->offer.merchant_id, when(v->offer.header.date_ms, date), v->offer.item_count,
-        v->offer.item_count == 1 ? "item" : "items", setpay_money_format(&v->offer.amount, amount),
-        v->offer.lid_m, when(v->offer.expiry_ms, until));
+        setpay_noun((int64_t)v->offer.item_count, "item", "items"),
+        setpay_money_format(&v->offer.amount, amount), v->offer.lid_m,
+        when(v->offer.expiry_ms, until));
 }
 
 /* ------------------------------------------------------------------ the dual signature */
@@ -343,9 +345,10 @@ static enum setpay_error say_sums(struct setpay_wallet_verifying *v, size_t coun
             (void)snprintf(words + used, sizeof words - used, "%s%s %s", used > 0 ? ", " : "",
                            parts[i].name, setpay_money_format(&money, text));
     }
-    return setpay_wallet_verify_proven(
-        v, "chain", "%zu %s, each naming the one before, and adding up: %s", count,
-        count == 1 ? "receipt" : "receipts", words[0] != '\0' ? words : "nothing authorised");
+    return setpay_wallet_verify_proven(v, "chain",
+                                       "%zu %s, each naming the one before, and adding up: %s",
+                                       count, setpay_noun((int64_t)count, "receipt", "receipts"),
+                                       words[0] != '\0' ? words : "nothing authorised");
 }
 
 static enum setpay_error check_receipts(struct setpay_wallet_verifying *v)

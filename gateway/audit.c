@@ -5,6 +5,7 @@
  */
 #include "gateway/audit.h"
 
+#include "common/base/noun.h"
 #include "common/crypto/base64.h"
 #include "common/net/identity.h"
 #include "gateway/audit_files.h"
@@ -161,6 +162,11 @@ enum setpay_error setpay_books_audit(struct setpay_operator_asker *asker,
                               : setpay_books_verdict((int64_t)audit.found, "finding", problem);
 }
 
+static long long int_of(const json_t *object, const char *name)
+{
+    return (long long)json_integer_value(json_object_get(object, name));
+}
+
 void setpay_books_print_audited(const json_t *result)
 {
     size_t index;
@@ -171,18 +177,18 @@ void setpay_books_print_audited(const json_t *result)
     }
     json_array_foreach(json_object_get(result, "files"), index, file)
     {
-        printf("%s, of %s: %lld items, %lld agree, %lld findings\n",
-               setpay_operator_text(file, "file"), setpay_operator_text(file, "of"),
-               (long long)json_integer_value(json_object_get(file, "items")),
-               (long long)json_integer_value(json_object_get(file, "agree")),
-               (long long)json_integer_value(json_object_get(file, "found")));
+        printf("%s, of %s: %lld %s, %lld %s, %lld %s\n", setpay_operator_text(file, "file"),
+               setpay_operator_text(file, "of"), int_of(file, "items"),
+               setpay_noun(int_of(file, "items"), "item", "items"), int_of(file, "agree"),
+               setpay_noun(int_of(file, "agree"), "agrees", "agree"), int_of(file, "found"),
+               setpay_noun(int_of(file, "found"), "finding", "findings"));
     }
-    printf("%lld payments, %lld receipts, %lld steps, %lld ledger entries: %lld findings; the last "
-           "entry is %s\n",
-           (long long)json_integer_value(json_object_get(result, "payments")),
-           (long long)json_integer_value(json_object_get(result, "receipts")),
-           (long long)json_integer_value(json_object_get(result, "steps")),
-           (long long)json_integer_value(json_object_get(result, "entries")),
-           (long long)json_integer_value(json_object_get(result, "found")),
-           setpay_operator_text(result, "head"));
+    printf(
+        "%lld %s, %lld %s, %lld %s, %lld ledger %s: %lld %s; the last entry is %s\n",
+        int_of(result, "payments"), setpay_noun(int_of(result, "payments"), "payment", "payments"),
+        int_of(result, "receipts"), setpay_noun(int_of(result, "receipts"), "receipt", "receipts"),
+        int_of(result, "steps"), setpay_noun(int_of(result, "steps"), "step", "steps"),
+        int_of(result, "entries"), setpay_noun(int_of(result, "entries"), "entry", "entries"),
+        int_of(result, "found"), setpay_noun(int_of(result, "found"), "finding", "findings"),
+        setpay_operator_text(result, "head"));
 }

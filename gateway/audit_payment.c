@@ -9,6 +9,7 @@
  */
 #include "gateway/audit.h"
 
+#include "common/base/noun.h"
 #include "common/crypto/base64.h"
 #include "common/crypto/dual.h"
 #include "common/crypto/hash.h"
@@ -501,8 +502,8 @@ static void check_end(struct setpay_audit *audit, const struct looked_at *p,
                           "its newest receipt is not the last one that is kept");
     if (chain->step < steps)
         setpay_audit_find(
-            audit, p->xid_text, "%zu of its steps have no receipt, the first is %s",
-            steps - chain->step,
+            audit, p->xid_text, "%zu of its steps %s no receipt, the first is %s",
+            steps - chain->step, setpay_noun((int64_t)(steps - chain->step), "has", "have"),
             json_string_value(json_object_get(json_array_get(chain->steps, chain->step), "step")));
     check_sums(audit, p, sums, authorisations);
     if (sums->authorised_minor == 0 && steps > 0)

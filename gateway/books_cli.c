@@ -3,6 +3,7 @@
  */
 #include "gateway/books_cli.h"
 
+#include "common/base/noun.h"
 #include "gateway/settlement_json.h"
 
 #include <stdio.h>
@@ -13,7 +14,7 @@ enum setpay_error setpay_books_verdict(int64_t found, const char *what,
     if (found == 0)
         return SETPAY_OK;
     return setpay_problem_set(problem, SETPAY_E_STATE, "%lld %s%s", (long long)found, what,
-                              found == 1 ? "" : "s");
+                              setpay_noun(found, "", "s"));
 }
 
 enum setpay_error setpay_books_pages(struct setpay_operator_asker *asker, const char *command,
@@ -64,10 +65,11 @@ void setpay_books_print_verified(const json_t *result)
     {
         printf("%s\n", json_string_value(finding));
     }
-    printf("%lld entries, %lld findings; the last entry is %s\n",
-           (long long)json_integer_value(json_object_get(result, "entries")),
-           (long long)json_integer_value(json_object_get(result, "found")),
-           setpay_operator_text(result, "head"));
+    json_int_t entries = json_integer_value(json_object_get(result, "entries"));
+    json_int_t found = json_integer_value(json_object_get(result, "found"));
+    printf("%lld %s, %lld %s; the last entry is %s\n", (long long)entries,
+           setpay_noun(entries, "entry", "entries"), (long long)found,
+           setpay_noun(found, "finding", "findings"), setpay_operator_text(result, "head"));
 }
 
 /* ------------------------------------------------------------------ settle */
@@ -120,7 +122,7 @@ static void print_rest(const json_t *result, const char *member, const char *one
 {
     json_int_t count = json_integer_value(json_object_get(result, member));
     if (count != 0)
-        printf("%lld %s\n", (long long)count, count == 1 ? one : many);
+        printf("%lld %s\n", (long long)count, setpay_noun(count, one, many));
 }
 
 void setpay_books_print_settled(const json_t *result)

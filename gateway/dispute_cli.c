@@ -4,6 +4,7 @@
  */
 #include "gateway/books_cli.h"
 
+#include "common/base/noun.h"
 #include "common/net/control_json.h"
 #include "common/net/evidence_json.h"
 #include "gateway/gateway_words.h"
@@ -188,9 +189,9 @@ void setpay_gateway_print_evidence(const json_t *result)
         setpay_evidence_print(result);
         return;
     }
-    printf("%s: %lld messages and %lld receipts of payment %s\n",
-           setpay_operator_text(result, "file"),
-           (long long)json_integer_value(json_object_get(result, "messages")),
-           (long long)json_integer_value(json_object_get(result, "receipts")),
-           setpay_operator_text(result, "xid"));
+    json_int_t messages = json_integer_value(json_object_get(result, "messages"));
+    json_int_t receipts = json_integer_value(json_object_get(result, "receipts"));
+    printf("%s: %lld %s and %lld %s of payment %s\n", setpay_operator_text(result, "file"),
+           (long long)messages, setpay_noun(messages, "message", "messages"), (long long)receipts,
+           setpay_noun(receipts, "receipt", "receipts"), setpay_operator_text(result, "xid"));
 }

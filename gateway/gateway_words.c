@@ -4,6 +4,7 @@
  */
 #include "gateway/gateway_words.h"
 
+#include "common/base/noun.h"
 #include "common/net/operator.h"
 
 #include <stdio.h>
@@ -111,12 +112,13 @@ void setpay_gateway_print_payment(const json_t *payment)
     }
     json_array_foreach(json_object_get(payment, "reversals"), index, entry)
     {
-        printf("%-14s %lld, %s, sent %lld times\n",
+        json_int_t sent = json_integer_value(json_object_get(entry, "sent"));
+        printf("%-14s %lld, %s, sent %lld %s\n",
                json_is_true(json_object_get(entry, "advice")) ? "hold ended" : "reversal",
                (long long)json_integer_value(json_object_get(entry, "amount")),
                json_is_true(json_object_get(entry, "acknowledged")) ? "acknowledged by the issuer"
                                                                     : "not acknowledged yet",
-               (long long)json_integer_value(json_object_get(entry, "sent")));
+               (long long)sent, setpay_noun(sent, "time", "times"));
     }
 }
 
@@ -213,15 +215,19 @@ static void print_issuer(const json_t *issuer)
 {
     size_t index;
     const json_t *row;
-    printf("%s: %s; %lld reversals and %lld presentments without an answer; period %lld since %s\n",
+    json_int_t reversals = json_integer_value(json_object_get(issuer, "reversals_open"));
+    json_int_t presentments = json_integer_value(json_object_get(issuer, "presentments_open"));
+    printf("%s: %s; %lld %s and %lld %s without an answer; period %lld since %s\n",
            setpay_operator_text(issuer, "issuer"), setpay_operator_text(issuer, "line"),
-           (long long)json_integer_value(json_object_get(issuer, "reversals_open")),
-           (long long)json_integer_value(json_object_get(issuer, "presentments_open")),
+           (long long)reversals, setpay_noun(reversals, "reversal", "reversals"),
+           (long long)presentments, setpay_noun(presentments, "presentment", "presentments"),
            (long long)json_integer_value(json_object_get(issuer, "period")),
            setpay_operator_text(issuer, "since"));
     json_int_t waiting = json_integer_value(json_object_get(issuer, "periods_waiting"));
     if (waiting > 0)
-        printf("  %lld periods have ended and wait for their last answers\n", (long long)waiting);
+        printf("  %lld %s ended and %s last answers\n", (long long)waiting,
+               setpay_noun(waiting, "period has", "periods have"),
+               setpay_noun(waiting, "waits for its", "wait for their"));
     json_array_foreach(json_object_get(issuer, "reconciliations"), index, row)
     {
         printf("  period %lld, %s, ended %s: %s\n",

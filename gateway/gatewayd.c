@@ -7,6 +7,7 @@
 #include "common/base/log.h"
 #include "common/net/metrics.h"
 #include "common/store/answers.h"
+#include "gateway/clearing_figures.h"
 #include "gateway/commands.h"
 #include "gateway/payment/dispatch.h"
 #include "gateway/setup.h"
@@ -22,6 +23,7 @@ struct housekeeping {
     struct setpay_timer *timer;
     struct setpay_executor executor;
     struct setpay_store *store;
+    struct setpay_clearing_watch *watch;
     int64_t answers_deleted; /* by the newest purge */
 };
 
@@ -107,6 +109,7 @@ static enum setpay_error on_start(struct setpay_service *service, struct setpay_
     SETPAY_TRY(setpay_gateway_register_hold_metrics());
     SETPAY_TRY(setpay_gateway_register_reconciler_metrics());
     SETPAY_TRY(setpay_gateway_register_dispute_metrics());
+    SETPAY_TRY(setpay_clearing_watch_register());
     return setpay_metric_register(&reversals_open);
 }
 
@@ -119,7 +122,8 @@ static enum setpay_error on_ready(struct setpay_service *service, struct setpay_
     SETPAY_TRY(setpay_upkeep_start(keeping->daemon.upkeep));
     SETPAY_TRY(setpay_timer_new(loop, on_purge_time, keeping, &keeping->timer));
     setpay_timer_start_periodic(keeping->timer, PURGE_PERIOD_MS);
-    return SETPAY_OK;
+    return setpay_clearing_watch_new(keeping->store, loop, keeping->daemon.gateway.vault,
+                                     &keeping->watch);
 }
 
 static enum setpay_error on_reload(struct setpay_service *service, struct setpay_problem *problem)
@@ -133,6 +137,7 @@ static void on_stop(struct setpay_service *service)
     if (keeping == NULL)
         return;
     setpay_timer_free(keeping->timer);
+    setpay_clearing_watch_free(keeping->watch);
     setpay_gatewayd_stop_network(&keeping->daemon);
     setpay_gatewayd_clear(&keeping->daemon);
     free(keeping);

@@ -139,6 +139,32 @@ enum setpay_error setpay_gateway_presentment_list(struct setpay_db *db, const js
     return error != SETPAY_OK ? error : *result != NULL && whole ? SETPAY_OK : SETPAY_E_NOMEM;
 }
 
+/* So many are opened to see whether they can be; whoever has more knows that something is wrong. */
+#define TRIED_MAX 1000
+
+enum setpay_error setpay_gateway_presentments_count(struct setpay_db *db,
+                                                    const struct setpay_vault *vault,
+                                                    int64_t *waiting, int64_t *stuck)
+{
+    struct setpay_db_rows *rows;
+    int64_t all = 0, found = 0;
+    SETPAY_TRY(setpay_db_one(db, &rows, "SELECT COUNT(*) FROM presentment WHERE acknowledged = 0"));
+    all = setpay_db_get_int(rows, 0);
+    SETPAY_TRY(setpay_db_end(rows));
+    SETPAY_TRY(setpay_db_select(db, &rows,
+                                "SELECT " COLUMNS TABLES " WHERE presentment.acknowledged = 0"
+                                " ORDER BY presentment.id LIMIT $1",
+                                SETPAY_DB_INT(TRIED_MAX)));
+    while (setpay_db_next(rows)) {
+        struct presentment one = read_row(rows, vault);
+        found += is_stuck(&one) ? 1 : 0;
+    }
+    SETPAY_TRY(setpay_db_end(rows));
+    *waiting = all - found;
+    *stuck = found;
+    return SETPAY_OK;
+}
+
 static enum setpay_error find(struct setpay_db *db, const struct setpay_vault *vault, int64_t id,
                               struct presentment *found)
 {
@@ -151,18 +177,18 @@ static enum setpay_error find(struct setpay_db *db, const struct setpay_vault *v
 
 static enum setpay_error check_stuck(const struct presentment *p, struct setpay_problem *problem)
 {
+    if (setpay_presentment_check_write_off(p->answered, p->has_card && p->opens) == SETPAY_OK)
+        return SETPAY_OK;
     if (p->answered)
         return setpay_problem_set(
             problem, SETPAY_E_STATE, "presentment %lld is %s: expected one that can't be sent",
             (long long)p->id,
             strcmp(p->code, SETPAY_PRESENTMENT_WRITTEN_OFF) == 0 ? "written off already"
                                                                  : "answered by its issuer");
-    if (!is_stuck(p))
-        return setpay_problem_set(problem, SETPAY_E_STATE,
-                                  "presentment %lld waits for its issuer %s: expected one that "
-                                  "can't be sent, see presentment list --stuck",
-                                  (long long)p->id, p->issuer);
-    return SETPAY_OK;
+    return setpay_problem_set(problem, SETPAY_E_STATE,
+                              "presentment %lld waits for its issuer %s: expected one that can't "
+                              "be sent, see presentment list --stuck",
+                              (long long)p->id, p->issuer);
 }
 
 enum setpay_error setpay_gateway_presentment_write_off(struct setpay_db *db, const json_t *args,

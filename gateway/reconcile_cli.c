@@ -3,6 +3,7 @@
  */
 #include "gateway/books_cli.h"
 
+#include "common/base/noun.h"
 #include "common/net/control_json.h"
 #include "gateway/clearing/clearing_compare.h"
 #include "gateway/settlement_json.h"
@@ -227,13 +228,16 @@ void setpay_books_print_reconciled(const json_t *result)
                setpay_operator_text(result, "compared_from")) != 0 ||
         strcmp(setpay_operator_text(result, "to"), setpay_operator_text(result, "compared_to")) !=
             0)
-        printf("Not compared: %lld rows of other days; the file is of %s to %s.\n",
-               (long long)outside, setpay_operator_text(result, "from"),
-               setpay_operator_text(result, "to"));
-    printf("%lld rows of %s, %s to %s: %lld agree with the ledger, %lld differences\n",
-           (long long)json_integer_value(json_object_get(result, "rows")),
-           setpay_operator_text(result, "issuer"), setpay_operator_text(result, "compared_from"),
-           setpay_operator_text(result, "compared_to"),
-           (long long)json_integer_value(json_object_get(result, "matched")),
-           (long long)json_integer_value(json_object_get(result, "found")));
+        printf("Not compared: %lld %s of other days; the file is of %s to %s.\n",
+               (long long)outside, setpay_noun(outside, "row", "rows"),
+               setpay_operator_text(result, "from"), setpay_operator_text(result, "to"));
+    json_int_t rows = json_integer_value(json_object_get(result, "rows"));
+    json_int_t matched = json_integer_value(json_object_get(result, "matched"));
+    json_int_t found = json_integer_value(json_object_get(result, "found"));
+    printf("%lld %s of %s, %s to %s: %lld %s with the ledger, %lld %s\n", (long long)rows,
+           setpay_noun(rows, "row", "rows"), setpay_operator_text(result, "issuer"),
+           setpay_operator_text(result, "compared_from"),
+           setpay_operator_text(result, "compared_to"), (long long)matched,
+           setpay_noun(matched, "agrees", "agree"), (long long)found,
+           setpay_noun(found, "difference", "differences"));
 }

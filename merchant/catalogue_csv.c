@@ -6,6 +6,7 @@
 
 #include "common/base/bytes.h"
 #include "common/base/money.h"
+#include "common/base/noun.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -281,8 +282,8 @@ static enum setpay_error add_row(struct csv *csv, size_t count, json_t *products
 {
     json_t *product = NULL;
     if (count != csv->column_count)
-        return REFUSE(csv, "found %zu fields; expected %zu, as many as columns", count,
-                      csv->column_count);
+        return REFUSE(csv, "found %zu %s; expected %zu, as many as columns", count,
+                      setpay_noun((int64_t)count, "field", "fields"), csv->column_count);
     SETPAY_TRY(find_product(csv, products, &product));
     json_t *variant = json_object();
     if (json_array_append_new(json_object_get(product, "variants"), variant) != 0)

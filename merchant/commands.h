@@ -102,7 +102,7 @@ setpay_control_handler_fn setpay_merchant_on_purchase_evidence;
     {"order.end", setpay_merchant_on_order_end, "ask for no more under it: order_id"},             \
     {"agreement.list", setpay_merchant_on_agreement_list, "agreements that go on: limit, cursor"}, \
     {"order.capture", setpay_merchant_on_order_capture,                                            \
-     "take what is held: order_id, amount, currency"},                                             \
+     "take what is held: order_id, amount, currency; or captures, of several orders"},             \
     {"order.refund", setpay_merchant_on_order_refund,                                              \
      "give back what was captured: order_id; amount, currency, capture_id, or lines, of, restock"},    \
     {"order.ship", setpay_merchant_on_order_ship, "a part is sent: order_id, lines, carrier, tracking, tracking_url"},    \

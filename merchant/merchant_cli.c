@@ -7,6 +7,7 @@
 #include "common/net/party_enrol.h"
 #include "merchant/agreement_commands.h"
 #include "merchant/batch_export.h"
+#include "merchant/capture_cli.h"
 #include "merchant/commands.h"
 #include "merchant/doctor.h"
 #include "merchant/merchant_wait.h"
@@ -37,7 +38,12 @@ static const struct setpay_flag purchase_list_flags[] = {
     {"cursor", SETPAY_FLAG_NUMBER, "cursor"},
     {0},
 };
-static const struct setpay_flag capture_flags[] = {{"amount", SETPAY_FLAG_MONEY, NULL}, {0}};
+static const struct setpay_flag amount_flags[] = {{"amount", SETPAY_FLAG_MONEY, NULL}, {0}};
+static const struct setpay_flag capture_flags[] = {
+    {"amount", SETPAY_FLAG_MONEY, NULL},
+    {"ORDER", SETPAY_FLAG_MORE, "more"},
+    {0},
+};
 static const struct setpay_flag refund_flags[] = {
     {"amount", SETPAY_FLAG_MONEY, NULL},        {"capture", SETPAY_FLAG_TEXT, "capture_id"},
     {"line", SETPAY_FLAG_LINE, NULL},           {"of", SETPAY_FLAG_TEXT, "of"},
@@ -137,7 +143,7 @@ static const struct setpay_operator_command commands[] = {
     {{"order", "void"},
      "order.void",
      "order_id",
-     capture_flags,
+     amount_flags,
      setpay_merchant_words_order,
      "ORDER [--amount \"12.50 EUR\"]",
      "give back what is held of an order, or so much of it"},
@@ -151,7 +157,7 @@ static const struct setpay_operator_command commands[] = {
     {{"order", "authorise"},
      "order.authorise",
      "order_id",
-     capture_flags,
+     amount_flags,
      setpay_merchant_words_order,
      "ORDER [--amount \"12.50 EUR\"]",
      "another payment of what the shopper has agreed to"},
@@ -173,9 +179,9 @@ static const struct setpay_operator_command commands[] = {
      "order.capture",
      "order_id",
      capture_flags,
-     setpay_merchant_words_order,
-     "ORDER [--amount \"12.50 EUR\"]",
-     "take what is held, or a part of it"},
+     setpay_merchant_words_captured,
+     "ORDER [--amount \"12.50 EUR\"] | ORDER ORDER...",
+     "take what is held, or a part of it; of up to 16 orders at once all that is held"},
     {{"order", "refund"},
      "order.refund",
      "order_id",
@@ -434,6 +440,7 @@ static enum setpay_error do_directly(struct setpay_service *service, const char 
 static enum setpay_error shape(const char *name, json_t *args, struct setpay_problem *problem)
 {
     SETPAY_TRY(setpay_merchant_owner_shape(name, args, problem));
+    SETPAY_TRY(setpay_merchant_capture_shape(name, args, problem));
     return setpay_merchant_shop_shape(name, args, problem);
 }
 

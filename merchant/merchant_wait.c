@@ -5,6 +5,7 @@
 
 #include "common/net/operator.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -116,6 +117,93 @@ static enum setpay_error wait_for_order(struct setpay_control_client *client, js
     return error;
 }
 
+/* ------------------------------------------------------------------ captures of several orders */
+
+static enum setpay_error say_refused(json_t *one, const json_t *step)
+{
+    char words[96];
+    (void)snprintf(words, sizeof words,
+                   "the gateway has refused it, with code %d (see the page of errors)",
+                   (int)json_integer_value(json_object_get(step, "code")));
+    bool kept = json_object_set_new(one, "status", json_string("refused")) == 0 &&
+                json_object_set_new(
+                    one, "error",
+                    json_pack("{s:s, s:s, s:s}", "name", setpay_error_name(SETPAY_E_STATE), "rule",
+                              setpay_error_rule(SETPAY_E_STATE), "text", words)) == 0;
+    return kept ? SETPAY_OK : SETPAY_E_NOMEM;
+}
+
+/* What has become of one that was asked for, by its order. */
+static enum setpay_error settle_one(json_t *one)
+{
+    const json_t *order = json_object_get(one, "order");
+    const json_t *asked = json_object_get(one, "asked");
+    size_t index, k;
+    const json_t *step, *id;
+    json_array_foreach(json_object_get(order, "captures"), index, step)
+    {
+        json_array_foreach(asked, k, id)
+        {
+            if (has_text(step, "id", json_string_value(id)) && has_text(step, "status", "asking"))
+                return SETPAY_OK;
+        }
+    }
+    const json_t *refused = refused_of(order, asked);
+    if (refused != NULL)
+        return say_refused(one, refused);
+    return json_object_set_new(one, "status", json_string("done")) == 0 ? SETPAY_OK
+                                                                        : SETPAY_E_NOMEM;
+}
+
+static enum setpay_error look_again(struct setpay_control_client *client, json_t *list,
+                                    struct setpay_problem *problem)
+{
+    size_t index;
+    json_t *one;
+    json_array_foreach(list, index, one)
+    {
+        json_t *order = NULL;
+        if (!has_text(one, "status", "asking"))
+            continue;
+        SETPAY_TRY(ask(client, "order.show",
+                       json_pack("{s:O}", "order_id", json_object_get(one, "order_id")), &order,
+                       problem));
+        if (json_object_set_new(one, "order", order) != 0)
+            return SETPAY_E_NOMEM;
+        SETPAY_TRY(settle_one(one));
+    }
+    return SETPAY_OK;
+}
+
+static size_t count_of(const json_t *list, const char *status)
+{
+    size_t index, count = 0;
+    const json_t *one;
+    json_array_foreach(list, index, one) count += has_text(one, "status", status) ? 1 : 0;
+    return count;
+}
+
+static enum setpay_error wait_for_captures(struct setpay_control_client *client, json_t **result,
+                                           struct setpay_problem *problem)
+{
+    json_t *list = json_object_get(*result, "captures");
+    (void)json_object_del(*result, "under_way");
+    for (int looked = 0; any_has(list, "status", "asking"); looked++) {
+        if (looked == GATEWAY_WAIT_MS / GATEWAY_LOOK_MS)
+            return setpay_problem_set(problem, SETPAY_E_TIMEOUT,
+                                      "of %zu orders the gateway has not answered for %zu yet; the"
+                                      " daemon goes on (see `setpay-merchant order show`)",
+                                      json_array_size(list), count_of(list, "asking"));
+        pause_shortly();
+        SETPAY_TRY(look_again(client, list, problem));
+    }
+    size_t refused = count_of(list, "refused");
+    return refused == 0 ? SETPAY_OK
+                        : setpay_problem_set(problem, SETPAY_E_STATE,
+                                             "of %zu orders %zu could not be captured",
+                                             json_array_size(list), refused);
+}
+
 /* ------------------------------------------------------------------ batches */
 
 /* Of the batches that were to be closed, as they stand in the list. */
@@ -171,6 +259,8 @@ enum setpay_error setpay_merchant_wait_for_gateway(struct setpay_control_client 
 {
     if (json_object_get(*result, "under_way") == NULL)
         return SETPAY_OK;
+    if (json_object_get(*result, "captures") != NULL)
+        return wait_for_captures(client, result, problem);
     return json_object_get(*result, "batches") != NULL ? wait_for_batches(client, result, problem)
                                                        : wait_for_order(client, result, problem);
 }

@@ -10,8 +10,8 @@
 #include <jansson.h>
 
 /* Looks again, for a while, until what the command has asked for is decided. *result becomes the
- * order, or {"batches":[…]}, alone. With it: SETPAY_E_TIMEOUT where it is not decided yet,
- * SETPAY_E_STATE where the gateway has refused it, also where batches differ. */
+ * order, {"captures":[…]} or {"batches":[…]}, alone. With it: SETPAY_E_TIMEOUT where it is not
+ * decided yet, SETPAY_E_STATE where any of it was refused, also where batches differ. */
 enum setpay_error
 setpay_merchant_wait_for_gateway(struct setpay_control_client *client, json_t **result,
                                  struct setpay_problem *problem) SETPAY_MUST_CHECK;

@@ -5,6 +5,7 @@
 #include "merchant/merchant_words.h"
 
 #include "common/base/money.h"
+#include "common/base/noun.h"
 #include "common/net/operator.h"
 
 #include <stdio.h>
@@ -104,8 +105,9 @@ static void print_agreement(const json_t *order)
         return;
     printf("%-14s %s", "terms", setpay_operator_text(terms, "kind"));
     if (json_is_integer(json_object_get(terms, "count")))
-        printf(", %lld of at most %s, %lld days apart, until %s (%s)", int_of(terms, "count"),
+        printf(", %lld of at most %s, %lld %s apart, until %s (%s)", int_of(terms, "count"),
                money_of(terms, "each", currency, amount), int_of(terms, "interval_days"),
+               setpay_noun(int_of(terms, "interval_days"), "day", "days"),
                setpay_operator_text(terms, "end"), setpay_operator_text(terms, "schedule"));
     putchar('\n');
     if (agreement == NULL)
@@ -252,8 +254,10 @@ void setpay_merchant_words_batch(const json_t *batch)
     json_array_foreach(json_object_get(batch, "totals"), index, entry)
     {
         const char *currency = setpay_operator_text(entry, "currency");
-        printf("  %6lld captures %18s, %6lld refunds %18s\n", int_of(entry, "capture_count"),
+        printf("  %6lld %-8s %18s, %6lld %-7s %18s\n", int_of(entry, "capture_count"),
+               setpay_noun(int_of(entry, "capture_count"), "capture", "captures"),
                money_of(entry, "capture_amount", currency, captures), int_of(entry, "credit_count"),
+               setpay_noun(int_of(entry, "credit_count"), "refund", "refunds"),
                money_of(entry, "credit_amount", currency, credits));
     }
     json_array_foreach(json_object_get(batch, "differences"), index, entry) print_difference(entry);

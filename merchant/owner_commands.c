@@ -4,6 +4,7 @@
  */
 #include "merchant/owner_commands.h"
 
+#include "common/base/noun.h"
 #include "common/base/secret.h"
 #include "common/net/control_json.h"
 #include "common/net/operator.h"
@@ -45,9 +46,10 @@ static enum setpay_error shape_password(json_t *args, struct setpay_problem *pro
     setpay_cleanse(line, sizeof line);
     if (error == SETPAY_E_INVALID)
         return setpay_problem_set(problem, SETPAY_E_USAGE,
-                                  "--password-file: found %zu bytes in its first line; expected a"
+                                  "--password-file: found %zu %s in its first line; expected a"
                                   " password of %d to %d",
-                                  length, SETPAY_PASSWORD_BYTES_MIN, SETPAY_PASSWORD_BYTES_MAX);
+                                  length, setpay_noun((int64_t)length, "byte", "bytes"),
+                                  SETPAY_PASSWORD_BYTES_MIN, SETPAY_PASSWORD_BYTES_MAX);
     SETPAY_TRY(error);
     (void)json_object_del(args, "password_file");
     return json_object_set_new(args, "password", json_string(text)) == 0 ? SETPAY_OK

@@ -3,6 +3,7 @@
  * terminal.
  */
 #include "common/base/money.h"
+#include "common/base/noun.h"
 #include "merchant/shop_cli.h"
 
 #include <stdio.h>
@@ -129,8 +130,9 @@ void setpay_merchant_words_product(const json_t *product)
     }
     json_array_foreach(json_object_get(product, "pictures"), index, part)
     {
-        printf("%-14s %s  %-13s %6lld bytes  ", "picture", setpay_operator_text(part, "id"),
-               setpay_operator_text(part, "type"), int_of(part, "bytes"));
+        printf("%-14s %s  %-13s %6lld %-5s  ", "picture", setpay_operator_text(part, "id"),
+               setpay_operator_text(part, "type"), int_of(part, "bytes"),
+               setpay_noun(int_of(part, "bytes"), "byte", "bytes"));
         print_safely(setpay_operator_text(part, "alt"));
         putchar('\n');
     }
@@ -138,9 +140,14 @@ void setpay_merchant_words_product(const json_t *product)
 
 void setpay_merchant_words_imported(const json_t *result)
 {
-    printf("Imported: %lld products, %lld categories, %lld shipping methods, %lld tax rates.\n",
-           int_of(result, "products"), int_of(result, "categories"),
-           int_of(result, "shipping_methods"), int_of(result, "tax_rates"));
+    printf("Imported: %lld %s, %lld %s, %lld shipping %s, %lld tax %s.\n",
+           int_of(result, "products"),
+           setpay_noun(int_of(result, "products"), "product", "products"),
+           int_of(result, "categories"),
+           setpay_noun(int_of(result, "categories"), "category", "categories"),
+           int_of(result, "shipping_methods"),
+           setpay_noun(int_of(result, "shipping_methods"), "method", "methods"),
+           int_of(result, "tax_rates"), setpay_noun(int_of(result, "tax_rates"), "rate", "rates"));
 }
 
 /* ------------------------------------------------------------------ categories */

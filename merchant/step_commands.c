@@ -48,10 +48,12 @@ static enum setpay_error read_request(const json_t *args, enum setpay_order_step
     return error;
 }
 
-static enum setpay_error explain(enum setpay_order_step_action action, const char *order_id,
-                                 const struct setpay_step_request *request, enum setpay_error error,
-                                 const struct setpay_order_result *done, int64_t left_minor,
-                                 struct setpay_problem *problem)
+enum setpay_error setpay_merchant_step_explain(enum setpay_order_step_action action,
+                                               const char *order_id,
+                                               const struct setpay_step_request *request,
+                                               enum setpay_error error,
+                                               const struct setpay_order_result *done,
+                                               int64_t left_minor, struct setpay_problem *problem)
 {
     char words[320];
     if (done->fault.field[0] != '\0')
@@ -82,17 +84,24 @@ static enum setpay_error explain(enum setpay_order_step_action action, const cha
     }
 }
 
+json_t *setpay_merchant_steps_asked(const struct setpay_order_view *view, int64_t first_step,
+                                    int64_t last_step)
+{
+    json_t *asked = json_array();
+    for (size_t i = 0; i < view->step_count; i++) {
+        const struct setpay_step_view *step = &view->steps[i].step;
+        char id[SETPAY_ID_TEXT_SIZE];
+        if (step->number >= first_step && step->number <= last_step)
+            (void)json_array_append_new(asked, json_string(setpay_id_format(&step->id, id)));
+    }
+    return asked;
+}
+
 static enum setpay_error result_json(const struct setpay_order_result *done,
                                      const struct setpay_merchant_context *context, json_t **result)
 {
-    json_t *asked = json_array();
+    json_t *asked = setpay_merchant_steps_asked(&done->view, done->first_step, done->last_step);
     json_t *order = setpay_order_view_json(&done->view, context->public_host, true);
-    for (size_t i = 0; i < done->view.step_count; i++) {
-        const struct setpay_step_view *step = &done->view.steps[i].step;
-        char id[SETPAY_ID_TEXT_SIZE];
-        if (step->number >= done->first_step && step->number <= done->last_step)
-            (void)json_array_append_new(asked, json_string(setpay_id_format(&step->id, id)));
-    }
     *result =
         json_pack("{s:o, s:b, s:o}", "order", order, "under_way", done->under_way, "asked", asked);
     return *result == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
@@ -112,9 +121,9 @@ static enum setpay_error do_step(struct setpay_db *db,
     enum setpay_error error =
         setpay_order_step(db, context->port, action, order_id, &request, context->daemon_runs,
                           context->now_ms, &done, &left_minor);
-    error = error == SETPAY_OK
-                ? result_json(&done, context, result)
-                : explain(action, order_id, &request, error, &done, left_minor, problem);
+    error = error == SETPAY_OK ? result_json(&done, context, result)
+                               : setpay_merchant_step_explain(action, order_id, &request, error,
+                                                              &done, left_minor, problem);
     setpay_order_view_clear(&done.view);
     return error;
 }
@@ -136,6 +145,8 @@ enum setpay_error setpay_merchant_command_capture(struct setpay_db *db,
                                                   const json_t *args, json_t **result,
                                                   struct setpay_problem *problem)
 {
+    if (json_object_get(args, "captures") != NULL)
+        return setpay_merchant_command_captures(db, context, args, result, problem);
     return step(db, context, SETPAY_ORDER_CAPTURE, args, result, problem);
 }
 

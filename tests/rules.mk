@@ -189,7 +189,7 @@ fuzz-seeds: $(SEEDS_BIN)
 
 # The pages of docs/ that are made from the code (tests/docs/make.sh); tests/docs/pages.sh compares.
 REFERENCE_BIN := $(BUILD)/tests/reference
-$(REFERENCE_BIN): $(call obj,tests/docs/reference.c tests/docs/reference_messages.c) $(PARTS_LIB) $(COMMON_LIB)
+$(REFERENCE_BIN): $(call obj,tests/docs/reference.c tests/docs/reference_life.c tests/docs/reference_messages.c tests/support/test_life.c) $(PARTS_LIB) $(COMMON_LIB)
 	@mkdir -p $(dir $@)
 	$(say) LD $@
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter-out %.a,$^) -Wl,--start-group $(PARTS_LIB) $(COMMON_LIB) -Wl,--end-group $(PKG_LIBS)

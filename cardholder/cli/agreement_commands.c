@@ -9,6 +9,7 @@
 #include "cardholder/cli/text.h"
 #include "cardholder/cli/words.h"
 #include "common/base/ids.h"
+#include "common/base/noun.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -48,10 +49,10 @@ static void view(FILE *out, const json_t *agreement, bool colour)
     char last[SETPAY_CLI_TIME_SIZE], next[SETPAY_CLI_TIME_SIZE], asked[SETPAY_CLI_TIME_SIZE];
     char taken[160];
     const json_t *count = json_object_get(agreement, "count");
-    (void)snprintf(taken, sizeof taken, "%.60s in %" JSON_INTEGER_FORMAT " payment%s",
-                   text(agreement, "taken_text"),
-                   json_integer_value(json_object_get(agreement, "payments")),
-                   json_integer_value(json_object_get(agreement, "payments")) == 1 ? "" : "s");
+    (void)snprintf(
+        taken, sizeof taken, "%.60s in %" JSON_INTEGER_FORMAT " payment%s",
+        text(agreement, "taken_text"), json_integer_value(json_object_get(agreement, "payments")),
+        setpay_noun(json_integer_value(json_object_get(agreement, "payments")), "", "s"));
     if (json_is_integer(count))
         (void)snprintf(taken + strlen(taken), sizeof taken - strlen(taken),
                        " of %" JSON_INTEGER_FORMAT, json_integer_value(count));

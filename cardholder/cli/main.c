@@ -83,13 +83,13 @@ static enum setpay_error say_help(struct setpay_cli *cli)
         return SETPAY_OK;
     }
     if (!cli->options->json) {
-        setpay_cli_print_help(stdout, cli->options->command);
+        setpay_cli_print_help(stdout, cli->options);
         return SETPAY_OK;
     }
     memory = open_memstream(&text, &size);
     if (memory == NULL)
         return SETPAY_E_NOMEM;
-    setpay_cli_print_help(memory, cli->options->command);
+    setpay_cli_print_help(memory, cli->options);
     (void)fclose(memory);
     cli->result = json_pack("{s:s}", "help", text);
     free(text);

@@ -147,7 +147,8 @@ static const struct option_row rows[OPTION_COUNT] = {
                        "setpay-walletd's socket (default: $SETPAY_WALLET_SOCKET, else\n"
                        "                            $XDG_RUNTIME_DIR/setpay-wallet.sock)"},
     [OPTION_JSON] = {"json", 0, NULL, PLACE(json), "one JSON object instead of words"},
-    [OPTION_HELP] = {"help", 'h', NULL, PLACE(help), "this, or the help of the command named"},
+    [OPTION_HELP] = {"help", 'h', NULL, PLACE(help),
+                     "this; behind a command, or its first word, what there is of it"},
     [OPTION_VERSION] = {"version", 0, NULL, PLACE(version), "the version"},
     [OPTION_PASSPHRASE_FILE] = {"passphrase-file", 0, "F", PLACE(passphrase_file),
                                 "a file of mode 0600 instead of the terminal"},
@@ -388,10 +389,11 @@ enum setpay_error setpay_cli_parse(int argc, char *const *argv, struct setpay_cl
     options->command = find_command(&parse, &used);
     if (options->version || (options->help && parse.word_count <= used))
         return SETPAY_OK;
-    if (options->command == SETPAY_CLI_COMMANDS)
-        return options->help && parse.word_count == 1 && is_first_word(parse.words[0])
-                   ? SETPAY_OK
-                   : no_command(&parse);
+    if (options->command == SETPAY_CLI_COMMANDS) {
+        if (!options->help || parse.word_count != 1 || !is_first_word(parse.words[0]))
+            return no_command(&parse);
+        options->topic = parse.words[0];
+    }
     if (options->help)
         return SETPAY_OK;
     SETPAY_TRY(check_command(&parse, used));
@@ -410,36 +412,60 @@ static void print_option(FILE *out, const struct option_row *row)
     (void)fprintf(out, "  %-24s  %s\n", name, row->help);
 }
 
-void setpay_cli_print_help(FILE *out, enum setpay_cli_command command)
+static void print_options(FILE *out, unsigned codes)
 {
-    if ((unsigned)command < SETPAY_CLI_COMMANDS) {
-        const struct command_row *row = &commands[command];
+    for (unsigned code = 0; code < OPTION_COUNT; code++) {
+        if ((codes & BIT(code)) != 0)
+            print_option(out, &rows[code]);
+    }
+}
+
+static void print_command(FILE *out, const struct command_row *row)
+{
+    (void)fprintf(out, "  %s%s%s%s%s\n      %s\n", row->first, row->second == NULL ? "" : " ",
+                  row->second == NULL ? "" : row->second, *row->usage == '\0' ? "" : " ",
+                  row->usage, row->help);
+}
+
+/* The commands that begin with that word, and all options that any of them takes. */
+static void print_topic(FILE *out, const char *topic)
+{
+    unsigned codes = EVERYWHERE;
+
+    (void)fprintf(out, "usage: setpay-wallet [--socket S] [--json] %s ...\n\n", topic);
+    for (unsigned at = 0; at < SETPAY_CLI_COMMANDS; at++) {
+        if (strcmp(commands[at].first, topic) != 0)
+            continue;
+        print_command(out, &commands[at]);
+        codes |= commands[at].options;
+    }
+    (void)fprintf(out, "\n");
+    print_options(out, codes);
+}
+
+void setpay_cli_print_help(FILE *out, const struct setpay_cli_options *options)
+{
+    if ((unsigned)options->command < SETPAY_CLI_COMMANDS) {
+        const struct command_row *row = &commands[options->command];
 
         (void)fprintf(out, "usage: setpay-wallet [--socket S] [--json] %s%s%s%s%s\n\n  %s\n\n",
                       row->first, row->second == NULL ? "" : " ",
                       row->second == NULL ? "" : row->second, *row->usage == '\0' ? "" : " ",
                       row->usage, row->help);
-        for (unsigned code = 0; code < OPTION_COUNT; code++) {
-            if (((row->options | EVERYWHERE) & BIT(code)) != 0)
-                print_option(out, &rows[code]);
-        }
+        print_options(out, row->options | EVERYWHERE);
+        return;
+    }
+    if (options->topic != NULL) {
+        print_topic(out, options->topic);
         return;
     }
     (void)fprintf(out, "setpay-wallet " SETPAY_VERSION ": your cards, your purchases, "
                        "your receipts\n\n"
                        "usage: setpay-wallet [--socket S] [--json] COMMAND ...\n\n");
-    for (unsigned at = 0; at < SETPAY_CLI_COMMANDS; at++) {
-        const struct command_row *row = &commands[at];
-
-        (void)fprintf(out, "  %s%s%s%s%s\n      %s\n", row->first, row->second == NULL ? "" : " ",
-                      row->second == NULL ? "" : row->second, *row->usage == '\0' ? "" : " ",
-                      row->usage, row->help);
-    }
+    for (unsigned at = 0; at < SETPAY_CLI_COMMANDS; at++)
+        print_command(out, &commands[at]);
     (void)fprintf(out, "\n");
-    for (unsigned code = 0; code < OPTION_COUNT; code++) {
-        if ((EVERYWHERE & BIT(code)) != 0)
-            print_option(out, &rows[code]);
-    }
+    print_options(out, EVERYWHERE);
     (void)fprintf(out, "\nExit status: 0 done, 1 failed, 2 usage, 3 declined by the issuer,\n"
                        "  4 no answer yet (safe to repeat), 5 a security check failed,\n"
                        "  6 you said no. Details: setpay-wallet(1)\n");

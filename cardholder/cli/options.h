@@ -43,6 +43,7 @@ enum setpay_cli_command {
 /* What was asked for. Texts are borrowed from argv; NULL where not given. */
 struct setpay_cli_options {
     enum setpay_cli_command command;
+    const char *topic; /* with help: the first word of several commands; NULL: none of these */
     bool json;
     bool help;
     bool version;
@@ -79,8 +80,9 @@ struct setpay_cli_options {
 enum setpay_error setpay_cli_parse(int argc, char *const *argv, struct setpay_cli_options *options,
                                    struct setpay_problem *problem) SETPAY_MUST_CHECK;
 
-/* How the program is used, or one command where one is named. */
-void setpay_cli_print_help(FILE *out, enum setpay_cli_command command);
+/* How the program is used: the command, or the commands that begin with the topic, where one is
+ * named. */
+void setpay_cli_print_help(FILE *out, const struct setpay_cli_options *options);
 
 /* Where walletd listens: the option, else environment (value of SETPAY_WALLET_SOCKET), else
  * runtime_dir (of XDG_RUNTIME_DIR)/setpay-wallet.sock; empty values count as absent. Into path of

@@ -4,6 +4,7 @@
  */
 #include "cardholder/cli/cli.h"
 #include "common/base/ids.h"
+#include "common/base/noun.h"
 #include "common/crypto/file.h"
 
 #include <stdlib.h>
@@ -67,8 +68,8 @@ static enum setpay_error export_receipt(struct setpay_cli *cli, const char *xid)
         json_pack("{s:s, s:s, s:I}", "xid", xid, "file", file, "receipts", (json_int_t)receipts);
     if (!cli->options->json)
         (void)printf("%zu %s in %s.\n", receipts,
-                     receipts == 1 ? "receipt and what proves it are"
-                                   : "receipts and what proves them are",
+                     setpay_noun((int64_t)receipts, "receipt and what proves it are",
+                                 "receipts and what proves them are"),
                      file);
 out:
     free(text);

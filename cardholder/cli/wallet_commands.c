@@ -7,6 +7,7 @@
 #include "cardholder/cli/cli.h"
 #include "cardholder/cli/terminal.h"
 #include "common/base/ids.h"
+#include "common/base/noun.h"
 #include "common/crypto/file.h"
 
 #include <string.h>
@@ -127,7 +128,7 @@ static enum setpay_error wallet_status(struct setpay_cli *cli)
         (void)printf("It holds no card: get one with setpay-wallet card enrol\n");
     else
         (void)printf("It holds %" JSON_INTEGER_FORMAT " %s.\n", cards,
-                     cards == 1 ? "card" : "cards");
+                     setpay_noun(cards, "card", "cards"));
     json_array_foreach(json_object_get(cli->result, "notices"), at, notice)
     {
         const char *card = setpay_cli_text_of(notice, "card");

@@ -59,6 +59,7 @@ enum setpay_wire_code {
     SETPAY_WIRE_BUSY = 17,          /* repeat the same request later */
     SETPAY_WIRE_TOO_SOON = 18,      /* G6: a further authorisation, before its time */
     SETPAY_WIRE_AGREEMENT = 19,     /* G6: no further authorisation will ever be taken */
+    SETPAY_WIRE_ENDED = 20,         /* M4: the order is over, and is not paid any more */
 };
 
 /* One row of the table. Strings are static. */

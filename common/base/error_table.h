@@ -60,6 +60,7 @@ SETPAY_ERROR_ROW(OFFER_MISMATCH,   SECURITY, 0x2102, SETPAY_WIRE_MISMATCH,      
 SETPAY_ERROR_ROW(DS_ORDER,         SECURITY, 0x2201, SETPAY_WIRE_CRYPTOGRAPHIC,       SETPAY_LOG_WARN,  "M2", "the dual signature does not cover this order")
 SETPAY_ERROR_ROW(ORDER_MISMATCH,   SECURITY, 0x2301, SETPAY_WIRE_MISMATCH,            SETPAY_LOG_WARN,  "M3", "amount, brand, terms or parties are not those of the offer")
 SETPAY_ERROR_ROW(ORDER_TAKEN,      DECLINED, 0x2401, SETPAY_WIRE_ALREADY_USED,        SETPAY_LOG_WARN,  "M4", "the order has another purchase that is not finally refused")
+SETPAY_ERROR_ROW(ORDER_ENDED,      DECLINED, 0x2402, SETPAY_WIRE_ENDED,               SETPAY_LOG_INFO,  "M4", "the order was ended, and can't be paid any more")
 SETPAY_ERROR_ROW(AUTH_MISMATCH,    SECURITY, 0x2601, SETPAY_WIRE_MISMATCH,            SETPAY_LOG_ERROR, "M6", "the gateway's answer is not for what was asked")
 SETPAY_ERROR_ROW(OVER_APPROVED,    SECURITY, 0x2602, SETPAY_WIRE_AMOUNT,              SETPAY_LOG_ERROR, "M6", "the gateway approved more than was asked")
 SETPAY_ERROR_ROW(NOT_CARDHOLDER,   SECURITY, 0x2801, SETPAY_WIRE_UNKNOWN_TRANSACTION, SETPAY_LOG_WARN,  "M8", "the purchase was signed by another certificate")

@@ -88,6 +88,11 @@ const struct setpay_currency *setpay_currency_by_code(const char *code)
     return NULL;
 }
 
+const struct setpay_currency *setpay_currency_at(size_t index)
+{
+    return index < CURRENCY_COUNT ? &currencies[index] : NULL;
+}
+
 const struct setpay_currency *setpay_currency_by_numeric(unsigned numeric)
 {
     for (size_t i = 0; i < CURRENCY_COUNT; i++) {

@@ -8,6 +8,7 @@
 #include "common/base/error.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* The largest amount of one payment (rule G8): ISO 8583 field 4 has twelve digits. */
@@ -28,6 +29,8 @@ struct setpay_currency {
 /* NULL where the currency is unknown. */
 const struct setpay_currency *setpay_currency_by_code(const char *code);
 const struct setpay_currency *setpay_currency_by_numeric(unsigned numeric);
+/* All of them, from 0, in the order of their codes; NULL behind the last. */
+const struct setpay_currency *setpay_currency_at(size_t index);
 
 /* Checks the currency and 0 <= minor <= SETPAY_MONEY_MAX_MINOR. SETPAY_E_MONEY_*. */
 enum setpay_error setpay_money_make(int64_t minor, const char *currency,

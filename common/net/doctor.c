@@ -3,6 +3,7 @@
  */
 #include "common/net/doctor.h"
 
+#include "common/base/noun.h"
 #include "common/base/terminal.h"
 
 #include <inttypes.h>
@@ -88,8 +89,11 @@ enum setpay_error setpay_doctor_verdict(const struct setpay_doctor *doctor,
 {
     if (doctor->failed == 0)
         return SETPAY_OK;
-    return setpay_problem_set(problem, SETPAY_E_STATE, "%zu of %zu findings need attention",
-                              doctor->failed, json_array_size(doctor->checks));
+    return setpay_problem_set(
+        problem, SETPAY_E_STATE, "%zu of %zu %s attention", doctor->failed,
+        json_array_size(doctor->checks),
+        setpay_noun((int64_t)json_array_size(doctor->checks), "finding needs",
+                    setpay_noun((int64_t)doctor->failed, "findings needs", "findings need")));
 }
 
 /* ------------------------------------------------------------------ for people */
@@ -160,6 +164,6 @@ const char *setpay_doctor_span(int64_t span_ms, char out[SETPAY_SPAN_TEXT_SIZE])
         at++;
     int64_t number = (span_ms + units[at].ms / 2) / units[at].ms;
     (void)snprintf(out, SETPAY_SPAN_TEXT_SIZE, "%" PRId64 " %s%s", number, units[at].name,
-                   number == 1 ? "" : "s");
+                   setpay_noun(number, "", "s"));
     return out;
 }

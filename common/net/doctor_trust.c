@@ -7,6 +7,7 @@
  * is spoken of.
  */
 #include "common/base/limits.h"
+#include "common/base/noun.h"
 #include "common/crypto/file.h"
 #include "common/net/doctor.h"
 #include "common/net/identity.h"
@@ -430,12 +431,13 @@ static void say_lists(struct setpay_doctor *doctor, const struct list_faults *fa
         setpay_doctor_say(doctor, SETPAY_FINDING_FAIL, SETPAY_CHECK_CRLS, faults->missing, todo,
                           "there is no revocation list of %s", faults->missing);
     if (faults->stale_count > 0)
-        setpay_doctor_say(doctor, SETPAY_FINDING_FAIL, SETPAY_CHECK_CRLS, faults->stale, todo,
-                          "stale: the revocation list%s of %s%s due %s ago, at %s",
-                          faults->stale_count == 1 ? "" : "s", faults->stale,
-                          faults->stale_count == 1 ? " was" : " are over; the first was",
-                          setpay_doctor_span(doctor->now_ms - faults->due_ms, span),
-                          setpay_time_format(faults->due_ms, text));
+        setpay_doctor_say(
+            doctor, SETPAY_FINDING_FAIL, SETPAY_CHECK_CRLS, faults->stale, todo,
+            "stale: the revocation list%s of %s%s due %s ago, at %s",
+            setpay_noun((int64_t)faults->stale_count, "", "s"), faults->stale,
+            setpay_noun((int64_t)faults->stale_count, " was", " are over; the first was"),
+            setpay_doctor_span(doctor->now_ms - faults->due_ms, span),
+            setpay_time_format(faults->due_ms, text));
 }
 
 void setpay_doctor_lists(struct setpay_doctor *doctor, struct setpay_trust *trust,
@@ -461,6 +463,7 @@ void setpay_doctor_lists(struct setpay_doctor *doctor, struct setpay_trust *trus
     say_lists(doctor, &faults, todo);
     if (faults.missing_count + faults.stale_count == 0)
         setpay_doctor_say(doctor, SETPAY_FINDING_OK, SETPAY_CHECK_CRLS, "", "",
-                          "%zu revocation lists are held, one of every CA; the first is due at %s",
-                          count, setpay_time_format(first_ms, text));
+                          "%zu %s held, one of every CA; the first is due at %s", count,
+                          setpay_noun((int64_t)count, "revocation list is", "revocation lists are"),
+                          setpay_time_format(first_ms, text));
 }

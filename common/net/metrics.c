@@ -25,6 +25,9 @@ const int64_t setpay_metric_default_bounds[] = {
     100,    250,    500,    1000,    2500,    5000,    10000,    25000,    50000,
     100000, 250000, 500000, 1000000, 2500000, 5000000, 10000000, 30000000, 0};
 
+/* In a cell of a sparse gauge. */
+#define NEVER_SET INT64_MIN
+
 static pthread_mutex_t registry_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct setpay_metric *registry; /* sorted by name */
 
@@ -87,6 +90,8 @@ static bool is_permitted(const struct setpay_metric *metric)
         if (label->name != NULL && (!is_name(label->name, false) || strcmp(label->name, "le") == 0))
             return false;
     }
+    if (metric->is_sparse && metric->type != SETPAY_METRIC_GAUGE)
+        return false;
     if (metric->read_cb != NULL &&
         (metric->type == SETPAY_METRIC_HISTOGRAM || metric->labels[0].name != NULL))
         return false;
@@ -131,7 +136,7 @@ enum setpay_error setpay_metric_register(struct setpay_metric *metric)
         goto out;
     }
     for (size_t i = 0; i < count; i++)
-        atomic_init(&cells[i], 0);
+        atomic_init(&cells[i], metric->is_sparse ? NEVER_SET : 0);
     metric->next = *at;
     *at = metric;
     atomic_store_explicit(&metric->cells, cells, memory_order_release);
@@ -159,7 +164,7 @@ void setpay_metric_add(struct setpay_metric *metric, size_t i, size_t j, int64_t
 {
     _Atomic int64_t *at = cell(metric, i, j);
 
-    if (at != NULL && metric->type != SETPAY_METRIC_HISTOGRAM &&
+    if (at != NULL && metric->type != SETPAY_METRIC_HISTOGRAM && !metric->is_sparse &&
         (amount >= 0 || metric->type == SETPAY_METRIC_GAUGE))
         atomic_fetch_add_explicit(at, amount, memory_order_relaxed);
 }
@@ -195,8 +200,10 @@ int64_t setpay_metric_value(struct setpay_metric *metric, size_t i, size_t j)
 
     if (at == NULL)
         return 0;
-    if (metric->type != SETPAY_METRIC_HISTOGRAM)
-        return atomic_load_explicit(at, memory_order_relaxed);
+    if (metric->type != SETPAY_METRIC_HISTOGRAM) {
+        value = atomic_load_explicit(at, memory_order_relaxed);
+        return metric->is_sparse && value == NEVER_SET ? 0 : value;
+    }
     for (size_t bucket = 0; bucket <= bound_count(metric); bucket++)
         value += atomic_load_explicit(at + bucket, memory_order_relaxed);
     return value;
@@ -310,11 +317,13 @@ static enum setpay_error write_metric(struct setpay_buffer *out, const struct se
                 SETPAY_TRY(write_histogram(out, metric, i, j, at));
                 continue;
             }
-            SETPAY_TRY(setpay_buffer_append(out, setpay_view_string(metric->name)));
-            SETPAY_TRY(write_labels(out, metric, i, j, NULL));
             int64_t value = metric->read_cb != NULL
                                 ? metric->read_cb(metric->read_arg)
                                 : atomic_load_explicit(at, memory_order_relaxed);
+            if (metric->is_sparse && value == NEVER_SET)
+                continue;
+            SETPAY_TRY(setpay_buffer_append(out, setpay_view_string(metric->name)));
+            SETPAY_TRY(write_labels(out, metric, i, j, NULL));
             SETPAY_TRY(write_value(out, metric, value));
         }
     }

@@ -30,7 +30,7 @@ enum setpay_metric_type {
 };
 
 #define SETPAY_METRIC_LABELS 2
-#define SETPAY_METRIC_LABEL_VALUES_MAX 64
+#define SETPAY_METRIC_LABEL_VALUES_MAX 192 /* as many as there are currencies, and some */
 #define SETPAY_METRIC_BOUNDS_MAX 24
 
 struct setpay_metric_label {
@@ -50,6 +50,9 @@ struct setpay_metric {
      * leave it NULL. */
     int64_t (*read_cb)(void *arg);
     void *read_arg;
+    /* Gauge with labels that is only set, never added to: a pair is shown from its first value on.
+     * For tables of which few values will ever occur. */
+    bool is_sparse;
     bool is_of_time; /* gauge, from 0 up: set and read in microseconds, shown in seconds */
 
     /* The module's own: leave zeroed. */

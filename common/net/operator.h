@@ -27,6 +27,7 @@ enum setpay_flag_kind {
     SETPAY_FLAG_MONEY,    /* "12.50 EUR": amount and currency; member is ignored */
     SETPAY_FLAG_METADATA, /* KEY=VALUE, any number of them; member is ignored */
     SETPAY_FLAG_LINE,     /* N=QUANTITY or SKU=QUANTITY, any number of them, into lines */
+    SETPAY_FLAG_MORE,     /* no flag: bare words behind the operand, any number of them: an array */
     SETPAY_FLAG_FILE,     /* a JSON object, all of its members; "-": standard input */
 };
 

@@ -3,6 +3,7 @@
  * backup --verify and restore: here, whatever runs.
  */
 #include "common/net/operator_backup.h"
+#include "common/base/noun.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -124,6 +125,7 @@ void setpay_backup_print(FILE *out, const json_t *result)
     size_t index;
     const json_t *apart;
     bool verified = json_is_true(json_object_get(result, "verified"));
+    size_t files = json_array_size(json_object_get(result, "files"));
     (void)fprintf(out, "%s %s: the %s as of %s%s\n",
                   verified ? "Whole:" : "Made:", setpay_operator_text(result, "backup"),
                   setpay_operator_text(result, "party"), setpay_operator_text(result, "made"),
@@ -131,8 +133,9 @@ void setpay_backup_print(FILE *out, const json_t *result)
     if (!verified)
         (void)fprintf(out, "%lld bytes; ",
                       (long long)json_integer_value(json_object_get(result, "bytes")));
-    (void)fprintf(out, "%zu keys, certificates and other files; the database\n",
-                  json_array_size(json_object_get(result, "files")));
+    (void)fprintf(out, "%zu %s; the database\n", files,
+                  setpay_noun((int64_t)files, "key, certificate or other file",
+                              "keys, certificates and other files"));
     json_array_foreach(json_object_get(result, "apart"), index, apart)
     {
         (void)fprintf(out, "Not in it: %s (%s)\n", setpay_operator_text(apart, "path"),

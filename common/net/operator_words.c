@@ -160,6 +160,15 @@ static enum setpay_error read_flag(const struct setpay_flag *flag, const char *v
     }
 }
 
+/* What bare words behind the operand are; NULL: there may be none. */
+static const struct setpay_flag *find_more(const struct setpay_operator_command *command)
+{
+    const struct setpay_flag *flag = command->flags;
+    while (flag != NULL && flag->kind != SETPAY_FLAG_END && flag->kind != SETPAY_FLAG_MORE)
+        flag++;
+    return flag != NULL && flag->kind == SETPAY_FLAG_MORE ? flag : NULL;
+}
+
 static const struct setpay_flag *find_flag(const struct setpay_operator_command *command,
                                            const char *word)
 {
@@ -169,7 +178,8 @@ static const struct setpay_flag *find_flag(const struct setpay_operator_command 
     if (strncmp(word, "--", 2) != 0 && !is_letter)
         return NULL;
     const char *name = is_letter ? word + 1 : word + 2;
-    while (flag->kind != SETPAY_FLAG_END && strcmp(flag->name, name) != 0)
+    while (flag->kind != SETPAY_FLAG_END &&
+           (flag->kind == SETPAY_FLAG_MORE || strcmp(flag->name, name) != 0))
         flag++;
     return flag->kind != SETPAY_FLAG_END ? flag : NULL;
 }
@@ -205,6 +215,8 @@ enum setpay_error setpay_operator_read_words(const char *program,
         } else if ((words[i][0] != '-' || words[i][1] == '\0') && operand != NULL &&
                    json_object_get(args, operand) == NULL) { /* "-": standard input */
             SETPAY_TRY(set_member(args, operand, operand, json_string(words[i]), problem));
+        } else if (words[i][0] != '-' && find_more(command) != NULL) {
+            SETPAY_TRY(add_text(find_more(command), words[i], args, problem));
         } else {
             return refuse_word(program, command, words[i], problem);
         }

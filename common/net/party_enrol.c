@@ -4,6 +4,7 @@
 #include "common/net/party_enrol.h"
 
 #include "common/base/clock.h"
+#include "common/base/noun.h"
 #include "common/base/terminal.h"
 #include "common/crypto/file.h"
 #include "common/net/est_client.h"
@@ -337,6 +338,7 @@ void setpay_party_print_enrolled(const json_t *result)
         printf("%-20s %-8s %s\n", setpay_operator_text(entry, "profile"),
                setpay_operator_text(entry, "status"), setpay_operator_text(entry, "file"));
     }
-    printf("%lld revocation lists are in the folder of the key crls.\n",
-           (long long)json_integer_value(json_object_get(result, "lists")));
+    json_int_t lists = json_integer_value(json_object_get(result, "lists"));
+    printf("%lld %s in the folder of the key crls.\n", (long long)lists,
+           setpay_noun(lists, "revocation list is", "revocation lists are"));
 }

@@ -13,6 +13,7 @@
  */
 #include "gateway/clearing/clearing_compare.h"
 
+#include "common/base/noun.h"
 #include "gateway/clearing/settlement.h"
 #include "gateway/clearing/zone.h"
 
@@ -141,8 +142,9 @@ static void compare(struct run *run, const struct setpay_clearing_row *row, size
              item->response_code, done(credits), theirs);
     if (after_ms > run->c->late_ms)
         find(run, SETPAY_DIFFERENCE_LATE, id, line,
-             "booked on %s, %lld hours or more after it was presented first", row->date,
-             (long long)(after_ms / SETPAY_HOUR_MS));
+             "booked on %s, %lld %s or more after it was presented first", row->date,
+             (long long)(after_ms / SETPAY_HOUR_MS),
+             setpay_noun(after_ms / SETPAY_HOUR_MS, "hour", "hours"));
     if (run->differences == before)
         run->c->matched++;
 }
@@ -285,15 +287,15 @@ static void look_at_item(struct run *run, const struct setpay_clearing_item *ite
     (void)setpay_money_format(&item->amount, amount);
     (void)setpay_id_format(&item->step, id);
     if (!item->acknowledged) {
+        int64_t hours = (run->to_ms - item->presented_ms) / SETPAY_HOUR_MS;
         /* What waits from before the file still waits; from before the days asked for, it is not
          * asked for. */
         bool early = run->first == run->c->from && item->presented_ms < run->from_ms;
         if (!early && run->to_ms - item->presented_ms > run->c->late_ms)
             find(run, SETPAY_DIFFERENCE_LATE, id, 0,
-                 "%s of %s, presented %lld hours before the end of the file, are neither in it nor "
+                 "%s of %s, presented %lld %s before the end of the file, are neither in it nor "
                  "answered",
-                 amount, item->merchant_id,
-                 (long long)((run->to_ms - item->presented_ms) / SETPAY_HOUR_MS));
+                 amount, item->merchant_id, (long long)hours, setpay_noun(hours, "hour", "hours"));
         return;
     }
     if (setpay_presentment_is_taken(item->response_code) && item->presented_ms >= run->from_ms &&

@@ -8,6 +8,7 @@
  */
 #include "gateway/clearing/ledger.h"
 
+#include "common/base/noun.h"
 #include "gateway/clearing/given_back.h"
 #include "gateway/clearing/look.h"
 #include "gateway/clearing/settlement.h"
@@ -220,8 +221,8 @@ static enum setpay_error check_head(struct setpay_look *look)
         SETPAY_TRY(setpay_db_end(rows));
     }
     if (number != look->at.number)
-        setpay_look_find(look, "the head says %lld entries, found %lld", (long long)number,
-                         (long long)look->at.number);
+        setpay_look_find(look, "the head says %lld %s, found %lld", (long long)number,
+                         setpay_noun(number, "entry", "entries"), (long long)look->at.number);
     else if (!setpay_digest_equal(&hash, &look->at.hash))
         setpay_look_find(look, "the head has another hash than entry %lld", (long long)number);
     return SETPAY_OK;

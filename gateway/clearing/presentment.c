@@ -54,6 +54,11 @@ struct presented {
 
 static void look(void *arg);
 
+enum setpay_error setpay_presentment_check_write_off(bool answered, bool sendable)
+{
+    return answered || sendable ? SETPAY_E_STATE : SETPAY_OK;
+}
+
 /* ------------------------------------------------------------------ answered */
 
 static void end(struct presented *presented)

@@ -9,9 +9,15 @@
 #include "common/net/loop.h"
 #include "gateway/payment/gateway.h"
 
+#include <stdbool.h>
+
 /* In the place of an issuer's response code: the operator gave it up. */
 #define SETPAY_PRESENTMENT_WRITTEN_OFF "WO"
 #define SETPAY_WRITE_OFF_REASON_SIZE 201
+
+/* Pure: whether the operator may give it up. SETPAY_E_STATE: it is answered, or can be sent. */
+enum setpay_error setpay_presentment_check_write_off(bool answered,
+                                                     bool sendable) SETPAY_MUST_CHECK;
 
 struct setpay_gateway_presentments;
 

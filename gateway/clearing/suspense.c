@@ -46,7 +46,8 @@ void setpay_suspense_post(int64_t amount_minor, struct setpay_ledger_entry *entr
 
 /* ------------------------------------------------------------------ items */
 
-/* What a refused step would have been to its merchant went to suspense with its settlement. */
+/* What a refused step would have been to its merchant went to suspense with its settlement. Above
+ * nothing: by the index, of which IS NOT NULL would make no use. */
 #define ITEMS                                                                                      \
     "SELECT event, is_payment, brand, merchant_id, currency, amount_minor, what, since_ms,"        \
     " is_written_off, interchange_minor, fee_minor,"                                               \
@@ -63,7 +64,7 @@ void setpay_suspense_post(int64_t amount_minor, struct setpay_ledger_entry *entr
     " CASE WHEN kind = 1 THEN step.fee_minor ELSE -step.fee_minor END AS fee_minor"                \
     " FROM presentment JOIN step ON step.id = presentment.step_id"                                 \
     " JOIN payment ON payment.id = step.payment_id"                                                \
-    " JOIN settlement ON settlement.id = presentment.settlement_id WHERE suspense IS NOT NULL"     \
+    " JOIN settlement ON settlement.id = presentment.settlement_id WHERE suspense > x''"           \
     " UNION ALL SELECT token, 1, '', issuer, currency, amount_minor - matched_minor, reference,"   \
     " created_ms, 0, 0, 0 FROM issuer_payment WHERE amount_minor > matched_minor) AS item"
 

@@ -3,6 +3,7 @@
  */
 #include "gateway/issuer/clearing_lines.h"
 
+#include "common/base/noun.h"
 #include "common/crypto/hash.h"
 
 #include <stdarg.h>
@@ -109,8 +110,9 @@ enum setpay_error setpay_lines_check_count(const struct setpay_lines *reader, si
 {
     if (reader->field_count == count)
         return SETPAY_OK;
-    return setpay_lines_refuse(reader, "found %zu fields, expected the %zu of \"%s\"",
-                               reader->field_count, count, reader->fields[0]);
+    return setpay_lines_refuse(
+        reader, "found %zu %s, expected the %zu of \"%s\"", reader->field_count,
+        setpay_noun((int64_t)reader->field_count, "field", "fields"), count, reader->fields[0]);
 }
 
 void setpay_lines_take(const struct setpay_lines *reader, size_t field, char *out, size_t size)

@@ -5,6 +5,7 @@
 #include "gateway/issuer/commands.h"
 
 #include "common/base/money.h"
+#include "common/base/noun.h"
 #include "common/net/control_client.h"
 
 #include <stdio.h>
@@ -224,6 +225,16 @@ static void print_script(const json_t *script)
 
 static void print_check(const json_t *result)
 {
+    static const struct {
+        const char *member;
+        const char *one;
+    } counted[] = {
+        {"balances", "balance"},
+        {"entries", "entry"},
+        {"authorisations", "authorisation"},
+        {"presentments", "presentment"},
+        {"disputes", "dispute"},
+    };
     size_t i;
     json_t *words;
     json_int_t found = json_integer_value(json_object_get(result, "found"));
@@ -231,13 +242,12 @@ static void print_check(const json_t *result)
         printf("%s\n", json_string_value(words));
     if (found > (json_int_t)i)
         printf("and %lld more\n", (long long)found - (long long)i);
-    printf("%lld balances, %lld entries, %lld authorisations, %lld presentments, %lld disputes: "
-           "%lld differences\n",
-           (long long)json_integer_value(json_object_get(result, "balances")),
-           (long long)json_integer_value(json_object_get(result, "entries")),
-           (long long)json_integer_value(json_object_get(result, "authorisations")),
-           (long long)json_integer_value(json_object_get(result, "presentments")),
-           (long long)json_integer_value(json_object_get(result, "disputes")), (long long)found);
+    for (i = 0; i < sizeof counted / sizeof *counted; i++) {
+        json_int_t count = json_integer_value(json_object_get(result, counted[i].member));
+        printf("%lld %s%s", (long long)count, setpay_noun(count, counted[i].one, counted[i].member),
+               i + 1 < sizeof counted / sizeof *counted ? ", " : ": ");
+    }
+    printf("%lld %s\n", (long long)found, setpay_noun(found, "difference", "differences"));
 }
 
 static void print_result(const char *command, const json_t *result)

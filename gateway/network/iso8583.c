@@ -7,6 +7,7 @@
  * failure name fields and places, never values.
  */
 #include "gateway/network/iso8583.h"
+#include "common/base/noun.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -365,9 +366,9 @@ static enum setpay_error field_parse(struct reader *reader, unsigned number,
             size = size * 10 + (size_t)(bytes.data[i] - '0');
         }
         if (size == 0 || size > info->max)
-            return setpay_problem_set(problem, SETPAY_E_FIELD,
-                                      "field %u has %zu characters, expected 1 to %u", number, size,
-                                      (unsigned)info->max);
+            return setpay_problem_set(
+                problem, SETPAY_E_FIELD, "field %u has %zu %s, expected 1 to %u", number, size,
+                setpay_noun((int64_t)size, "character", "characters"), (unsigned)info->max);
     }
     if (!reader_take(reader, size, &bytes))
         return setpay_problem_set(problem, SETPAY_E_MALFORMED,
@@ -413,8 +414,9 @@ static enum setpay_error message_parse(struct reader *reader, struct setpay_iso_
         if (bitmap_has(bitmap, number))
             SETPAY_TRY(field_parse(reader, number, message, problem));
     if (reader->rest.size != 0)
-        return setpay_problem_set(problem, SETPAY_E_NOT_CANONICAL,
-                                  "%zu bytes stand behind the last field", reader->rest.size);
+        return setpay_problem_set(
+            problem, SETPAY_E_NOT_CANONICAL, "%zu %s behind the last field", reader->rest.size,
+            setpay_noun((int64_t)reader->rest.size, "byte stands", "bytes stand"));
     return SETPAY_OK;
 }
 

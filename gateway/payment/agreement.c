@@ -125,6 +125,16 @@ enum setpay_error setpay_gateway_agreement_decide(const struct setpay_gateway_ag
     return check_tries(agreement, now_ms);
 }
 
+enum setpay_error
+setpay_gateway_agreement_check_cancel(const struct setpay_gateway_agreement *agreement)
+{
+    if (!agreement->first.has_auth_token || agreement->taken.count == 0)
+        return SETPAY_E_STATE;
+    if (agreement->first.cancelled_ms != 0)
+        return SETPAY_OK;
+    return agreement->owes ? SETPAY_E_RELEASE_OWED : SETPAY_OK;
+}
+
 setpay_time_ms setpay_gateway_agreement_keep_until_ms(const struct setpay_payment *payment,
                                                       int64_t keep_card_ms, setpay_time_ms now_ms)
 {

@@ -80,6 +80,11 @@ enum setpay_error setpay_gateway_agreement_decide(const struct setpay_gateway_ag
                                                   setpay_time_ms restored_ms, int64_t keep_card_ms,
                                                   setpay_time_ms now_ms) SETPAY_MUST_CHECK;
 
+/* Whether the cardholder's word may end it, or has ended it already: SETPAY_E_STATE (nothing is to
+ * follow anyway), SETPAY_E_RELEASE_OWED (rule G9: that receipt comes before this one). */
+enum setpay_error setpay_gateway_agreement_check_cancel(
+    const struct setpay_gateway_agreement *agreement) SETPAY_MUST_CHECK;
+
 /* The card of an authorisation that was decided so is kept until then (rule G10): for as long as
  * another may follow, and then as for every payment. */
 setpay_time_ms setpay_gateway_agreement_keep_until_ms(const struct setpay_payment *payment,

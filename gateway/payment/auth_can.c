@@ -174,16 +174,13 @@ static enum setpay_error decide(struct setpay_gateway_work *work, struct snapsho
     if (!setpay_digest_equal(&first->gateway_sign, setpay_held_thumbprint(work->sign)))
         return SETPAY_E_RECEIVER;
     SETPAY_TRY(check_word(s));
-    if (!first->has_auth_token || s->agreement.taken.count == 0)
-        return SETPAY_E_STATE; /* nothing is to follow anyway */
+    SETPAY_TRY(setpay_gateway_agreement_check_cancel(&s->agreement));
     work->payment = *first;
     if (first->cancelled_ms != 0) {
         SETPAY_TRY(s->receipt_found);
         SETPAY_TRY(make_answer(work, &s->receipt));
         return submit(work);
     }
-    if (s->agreement.owes) /* rule G9: that receipt comes before this one */
-        return SETPAY_E_RELEASE_OWED;
     if (s->card_found != SETPAY_OK) /* without it there is no receipt */
         return s->card_found == SETPAY_E_NOT_FOUND ? SETPAY_E_CARD_GONE : s->card_found;
     work->has_news = true;

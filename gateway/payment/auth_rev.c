@@ -25,11 +25,10 @@ static void look_and_decide(struct setpay_gateway_work *work);
 struct snapshot {
     struct setpay_gateway_work *work;
     enum setpay_error found;
+    enum setpay_error card_found;
 };
 
-/* Nothing is held any more, since the gateway gave up the last of it: that is the newest receipt of
- * a reversal. */
-static bool is_released(const struct setpay_payment *payment)
+bool setpay_payment_is_released(const struct setpay_payment *payment)
 {
     return payment->released_minor > 0 && setpay_payment_held(payment) == 0;
 }
@@ -42,19 +41,18 @@ static enum setpay_error read_snapshot(struct setpay_db *db, void *arg)
     s->found =
         setpay_payment_find_authorisation(db, request->brand, request->merchant_id, &request->xid,
                                           &request->cap_token, 0, &work->payment);
-    if (s->found == SETPAY_OK && is_released(&work->payment))
+    if (s->found == SETPAY_OK && setpay_payment_is_released(&work->payment))
         s->found = setpay_payment_find_receipt(db, work->payment.id, SETPAY_RECEIPT_REVERSAL,
                                                &work->receipt.sealed);
     else if (s->found == SETPAY_OK)
-        s->found = setpay_kept_card_find(db, work->payment.id, &work->card);
+        s->card_found = setpay_kept_card_find(db, work->payment.id, &work->card);
     return SETPAY_OK;
 }
 
-/* Pure: rules G8 and G9, to whom it is, and what follows by the table. */
-static enum setpay_error check(const struct setpay_auth_rev_req *request,
-                               const struct setpay_payment *payment,
-                               const struct setpay_digest *receiver,
-                               enum setpay_payment_state *next)
+enum setpay_error setpay_auth_reverse_check(const struct setpay_auth_rev_req *request,
+                                            const struct setpay_payment *payment,
+                                            const struct setpay_digest *receiver,
+                                            enum setpay_payment_state *next)
 {
     if (!payment->has_cap_token || !setpay_view_equal_secret(setpay_id_view(&payment->cap_token),
                                                              setpay_id_view(&request->cap_token)))
@@ -63,7 +61,7 @@ static enum setpay_error check(const struct setpay_auth_rev_req *request,
      * believed. */
     if (!setpay_digest_equal(&payment->gateway_sign, receiver))
         return SETPAY_E_RECEIVER;
-    if (is_released(payment)) {
+    if (setpay_payment_is_released(payment)) {
         *next = payment->state;
         return setpay_money_same_currency(&request->amount, &payment->amount) &&
                        request->amount.minor == payment->released_minor
@@ -83,6 +81,19 @@ static enum setpay_error check(const struct setpay_auth_rev_req *request,
                                      request->amount.minor < left ? SETPAY_PAYMENT_REVERSE_PART
                                                                   : SETPAY_PAYMENT_REVERSE_WHOLE,
                                      next);
+}
+
+void setpay_auth_reverse_apply(struct setpay_payment *payment, enum setpay_payment_state next,
+                               int64_t minor, setpay_time_ms now_ms)
+{
+    payment->updated_ms = now_ms;
+    if (setpay_payment_is_released(payment)) {
+        payment->release_open = false;
+        return;
+    }
+    payment->state = next;
+    payment->reversed_minor += minor;
+    payment->released_minor = 0; /* the newest receipt is of something else now */
 }
 
 static enum setpay_error make_answer(struct setpay_gateway_work *work)
@@ -152,7 +163,8 @@ static void on_kept(void *arg, enum setpay_error error)
         setpay_gateway_refuse(work, error);
         return;
     }
-    setpay_log(SETPAY_LOG_INFO, is_released(&work->payment) ? "auth.released" : "auth.reversed",
+    setpay_log(SETPAY_LOG_INFO,
+               setpay_payment_is_released(&work->payment) ? "auth.released" : "auth.reversed",
                setpay_field_text("state", setpay_payment_state_name(work->payment.state)),
                setpay_field_id("xid", &work->xid), setpay_field_id("rrpid", &work->rrpid),
                setpay_field_money("amount", &work->reverse.amount));
@@ -160,7 +172,7 @@ static void on_kept(void *arg, enum setpay_error error)
     setpay_gateway_reply(work, setpay_buffer_view(&work->answer));
 }
 
-static enum setpay_error decide(struct setpay_gateway_work *work)
+static enum setpay_error decide(struct setpay_gateway_work *work, enum setpay_error card_found)
 {
     struct setpay_gateway *gateway = work->worker->gateway;
     struct setpay_payment *payment = &work->payment;
@@ -168,18 +180,17 @@ static enum setpay_error decide(struct setpay_gateway_work *work)
     struct setpay_secret back_key = {0};
     enum setpay_payment_state next;
     SETPAY_TRY(setpay_date_check(request->header.date_ms, work->now_ms)); /* rule A5 */
-    SETPAY_TRY(check(request, payment, setpay_held_thumbprint(work->sign), &next));
-    if (is_released(payment)) {
-        payment->release_open = false;
-        payment->updated_ms = work->now_ms;
+    SETPAY_TRY(
+        setpay_auth_reverse_check(request, payment, setpay_held_thumbprint(work->sign), &next));
+    bool handed_out = setpay_payment_is_released(payment);
+    if (!handed_out && card_found != SETPAY_OK) /* without it there is no receipt */
+        return card_found == SETPAY_E_NOT_FOUND ? SETPAY_E_CARD_GONE : card_found;
+    setpay_auth_reverse_apply(payment, next, request->amount.minor, work->now_ms);
+    if (handed_out) {
         SETPAY_TRY(make_answer(work));
         return setpay_store_submit(gateway->store, write_handed_out, on_kept, work,
                                    &work->worker->executor);
     }
-    payment->state = next;
-    payment->reversed_minor += request->amount.minor;
-    payment->released_minor = 0; /* the newest receipt is of something else now */
-    payment->updated_ms = work->now_ms;
     work->reversal = (struct setpay_gateway_reversal){
         .payment_id = payment->id,
         .partial = next != SETPAY_PAYMENT_REVERSED,
@@ -217,7 +228,7 @@ static void look_and_decide(struct setpay_gateway_work *work)
     if (error == SETPAY_OK && snapshot.found != SETPAY_OK)
         error = snapshot.found == SETPAY_E_NOT_FOUND ? SETPAY_E_TOKEN : snapshot.found;
     if (error == SETPAY_OK)
-        error = decide(work);
+        error = decide(work, snapshot.card_found);
     if (error != SETPAY_OK)
         setpay_gateway_refuse(work, error);
 }

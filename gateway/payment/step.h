@@ -110,4 +110,19 @@ setpay_gateway_step_keep(struct setpay_db *db, const struct setpay_step_decision
                          int64_t batch_id, const struct setpay_made_receipt *receipt,
                          const struct setpay_made_receipt *released) SETPAY_MUST_CHECK;
 
+/* Pure: nothing is held any more, since the gateway gave up the last of it: that is the newest
+ * receipt of a reversal. */
+bool setpay_payment_is_released(const struct setpay_payment *payment);
+/* Pure: whether so much of an authorisation may be given up, or is the amount that the gateway has
+ * given up by itself, whose receipt is asked for; and the state then. receiver: whose certificate
+ * answers. SETPAY_E_TOKEN (rule G9), SETPAY_E_RECEIVER (rules A2, G4), SETPAY_E_HOLD_OVER (rule
+ * G9), SETPAY_E_AMOUNT_LIMIT (rule G8), and errors of setpay_payment_state_next. */
+enum setpay_error setpay_auth_reverse_check(const struct setpay_auth_rev_req *request,
+                                            const struct setpay_payment *payment,
+                                            const struct setpay_digest *receiver,
+                                            enum setpay_payment_state *next) SETPAY_MUST_CHECK;
+/* Pure, behind that check. */
+void setpay_auth_reverse_apply(struct setpay_payment *payment, enum setpay_payment_state next,
+                               int64_t minor, setpay_time_ms now_ms);
+
 #endif

@@ -89,7 +89,7 @@ static void on_stored(void *arg, enum setpay_error error)
     /* Taken, perhaps by a twin of this request; or ended since it was looked at: then it is late.
      */
     bool decided_on_old =
-        error == SETPAY_E_ORDER_TAKEN || error == SETPAY_E_EXPIRED || error == SETPAY_E_STATE;
+        error == SETPAY_E_ORDER_TAKEN || error == SETPAY_E_EXPIRED || error == SETPAY_E_ORDER_ENDED;
     if (decided_on_old && work->again++ < SETPAY_LIMIT_DECIDE_AGAIN) {
         look_and_decide(work);
         return;

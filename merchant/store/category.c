@@ -5,6 +5,7 @@
 #include "merchant/store/category.h"
 
 #include "common/base/limits.h"
+#include "common/base/noun.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -304,8 +305,9 @@ enum setpay_error setpay_category_remove(struct setpay_db *db, const struct setp
     SETPAY_TRY(setpay_db_end(rows));
     if (below > 0)
         return setpay_shop_refuse(answer, SETPAY_E_STATE, "id",
-                                  "%lld categories stand below '%s'; move or delete them first",
-                                  (long long)below, category.slug);
+                                  "%lld %s below '%s'; move or delete %s first", (long long)below,
+                                  setpay_noun(below, "category stands", "categories stand"),
+                                  category.slug, setpay_noun(below, "it", "them"));
     /* Its products stay, without it. */
     SETPAY_TRY(setpay_db_run(db, "DELETE FROM product_category WHERE category_seq = $1",
                              SETPAY_DB_INT(category.seq)));

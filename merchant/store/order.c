@@ -284,7 +284,7 @@ static enum setpay_error check_payable(bool taken, enum setpay_order_end end,
     if (taken)
         return SETPAY_E_ORDER_TAKEN; /* rule M4 */
     if (end != SETPAY_ORDER_GOES_ON)
-        return SETPAY_E_STATE;
+        return SETPAY_E_ORDER_ENDED;
     return now_ms < expires_ms ? SETPAY_OK : SETPAY_E_EXPIRED;
 }
 

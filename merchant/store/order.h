@@ -147,7 +147,7 @@ enum setpay_error setpay_order_find_terms(struct setpay_db *db, const char *orde
                                           struct setpay_order_terms *agreed) SETPAY_MUST_CHECK;
 
 /* Pure: whether an offer may be made, or a PReq stored, at this time. SETPAY_E_ORDER_TAKEN (rule
- * M4), SETPAY_E_STATE (ended), SETPAY_E_EXPIRED. */
+ * M4), SETPAY_E_ORDER_ENDED (likewise), SETPAY_E_EXPIRED. */
 enum setpay_error setpay_order_check_payable(const struct setpay_order *order,
                                              setpay_time_ms now_ms) SETPAY_MUST_CHECK;
 

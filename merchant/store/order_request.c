@@ -6,6 +6,7 @@
 #include "merchant/store/order_request.h"
 
 #include "common/base/bytes.h"
+#include "common/base/noun.h"
 #include "merchant/store/order_terms.h"
 #include "merchant/store/quote.h"
 
@@ -218,8 +219,8 @@ static enum setpay_error check_metadata_entry(const char *key, const json_t *val
         !setpay_order_text_is_plain(setpay_view_of(key, size)))
         return setpay_json_fault_set(
             fault, "metadata",
-            "found a key of %zu bytes; expected keys of 1 to %d bytes without control characters",
-            size, SETPAY_ORDER_METADATA_KEY_BYTES);
+            "found a key of %zu %s; expected keys of 1 to %d bytes without control characters",
+            size, setpay_noun((int64_t)size, "byte", "bytes"), SETPAY_ORDER_METADATA_KEY_BYTES);
     (void)snprintf(field, sizeof field, "metadata.%s", key);
     if (!json_is_string(value))
         return setpay_json_fault_set(fault, field, "found %s; expected a text",

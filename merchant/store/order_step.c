@@ -337,6 +337,25 @@ enum setpay_error setpay_order_step(struct setpay_db *db, const struct setpay_pa
     return SETPAY_OK;
 }
 
+bool setpay_order_step_is_refused(enum setpay_error error, const struct setpay_order_result *result)
+{
+    switch (error) {
+    case SETPAY_E_NOT_FOUND:
+    case NO_SUCH_STEP:
+    case SETPAY_E_STATE:
+    case SETPAY_E_HOLD_OVER:
+    case SETPAY_E_AMOUNT_LIMIT:
+    case SETPAY_E_MONEY_CURRENCY:
+    case SETPAY_E_TOO_SOON:
+    case SETPAY_E_TOO_BIG:
+        return result->first_step == 0;
+    case SETPAY_E_INVALID:
+        return result->first_step == 0 && result->fault.field[0] != '\0';
+    default:
+        return false;
+    }
+}
+
 /* ------------------------------------------------------------------ words */
 
 static const char *expected_of(enum setpay_order_step_action action)

@@ -34,6 +34,10 @@ enum setpay_error setpay_order_step(struct setpay_db *db, const struct setpay_pa
                                     setpay_time_ms now_ms, struct setpay_order_result *result,
                                     int64_t *left_minor) SETPAY_MUST_CHECK;
 
+/* Whether such an error is one for who asked, with nothing changed; otherwise something failed
+ * here, or steps were asked for that have to be undone. */
+bool setpay_order_step_is_refused(enum setpay_error error,
+                                  const struct setpay_order_result *result);
 /* The words for these errors: what was found, what is expected. */
 void setpay_order_step_explain(enum setpay_order_step_action action,
                                const struct setpay_step_request *request, enum setpay_error error,

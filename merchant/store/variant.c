@@ -3,6 +3,7 @@
  * currency or several, and a stock.
  */
 #include "common/base/money.h"
+#include "common/base/noun.h"
 #include "merchant/store/product.h"
 #include "merchant/store/stock.h"
 
@@ -116,8 +117,8 @@ static enum setpay_error check_options(const json_t *options, const char *prefix
         size_t size = strlen(name);
         if (!setpay_shop_is_slug(name) || size > SETPAY_VARIANT_OPTION_BYTES)
             return setpay_json_fault_set(
-                fault, field, "found a name of %zu bytes; expected names of a-z, 0-9 and hyphens",
-                size);
+                fault, field, "found a name of %zu %s; expected names of a-z, 0-9 and hyphens",
+                size, setpay_noun((int64_t)size, "byte", "bytes"));
         (void)snprintf(field, sizeof field, "%soptions.%s", prefix, name);
         SETPAY_TRY(setpay_json_read_text(value, field, SETPAY_VARIANT_OPTION_BYTES, text, fault));
     }

@@ -83,7 +83,7 @@ Merchant_and_gateway - common/net/upkeep.c common/net/refusals.c
 Wallet,_merchant_and_gateway - common/net/lists.c
 Wallet - cardholder
 Merchant - merchant
-Gateway - gateway/clearing gateway/payment gateway/network gateway/dispute_commands.c gateway/gatewayd.c
+Gateway - gateway/clearing gateway/payment gateway/network gateway/clearing_figures.c gateway/dispute_commands.c gateway/gatewayd.c
 Issuer_simulator - gateway/issuer
 Certification_authority - ca
 TABLE

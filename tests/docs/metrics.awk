@@ -1,7 +1,7 @@
 # metrics.awk: rows of docs/reference/metrics.md from one preprocessed C file on standard input.
 # A metric is a `struct setpay_metric NAME = {...};` with designated initialisers
 # (common/net/metrics.h); the values of its labels are a table of strings in the same file, or one
-# that is filled from the configuration.
+# that is filled from the configuration, or with all currencies.
 
 { text = text " " $0 }
 
@@ -72,7 +72,7 @@ END {
         rest = substr(rest, RSTART + RLENGTH)
         sub(/^static const char \*/, "", name)
         sub(/\[.*/, "", name)
-        values[name] = "those of the configuration"
+        values[name] = name == "currencies" ? "those that were met" : "those of the configuration"
     }
     for (i = 1; i <= count; i++) {
         piece = after_last(parts[i], "struct setpay_metric ")

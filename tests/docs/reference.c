@@ -88,6 +88,7 @@ static const struct {
     {SETPAY_WIRE_BUSY, "busy", "repeat the same request later"},
     {SETPAY_WIRE_TOO_SOON, "too soon", "a further authorisation, before its time"},
     {SETPAY_WIRE_AGREEMENT, "agreement", "it permits no further authorisation, and never will"},
+    {SETPAY_WIRE_ENDED, "ended", "the order is over, and is not paid any more"},
 };
 
 static const char *wire_name(enum setpay_wire_code code)
@@ -355,6 +356,7 @@ static void print_states(void)
         "change; – can't occur.");
     for (size_t i = 0; i < sizeof parties / sizeof parties[0]; i++)
         print_party(&parties[i]);
+    setpay_reference_life();
 }
 
 int main(int argc, char **argv)

@@ -8,4 +8,7 @@ void setpay_reference_words(const char *words);
 /* Whole pages. */
 void setpay_reference_messages(void);
 
+/* The table of all steps after a purchase (reference_life.c). */
+void setpay_reference_life(void);
+
 #endif

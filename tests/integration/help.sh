@@ -56,7 +56,21 @@ done
 run "$bin/setpay-merchant" stock --help
 ok "the help of a first word is of its commands alone" holds '[ "$status" -eq 0 ]' '[ -z "$err" ]' \
     '[[ $out == *"stock set SKU"* && $out == *"stock list"* && $out != *"order list"* ]]'
-refused setpay-merchant "'frobnicate'" frobnicate --help
+run "$bin/setpay-wallet" card --help
+ok "of the wallet's too, with the options that they take" holds '[ "$status" -eq 0 ]' '[ -z "$err" ]' \
+    '[[ $out == *"card enrol --url"* && $out == *"card list"* && $out != *"rule add"* && $out != *"pay PAY_URI"* ]]' \
+    '[[ $out == *"--label L"* && $out == *"--socket S"* && $out != *"--insist"* ]]'
+run "$bin/setpay-wallet" --json rule --help
+ok "as JSON" holds '[ "$status" -eq 0 ]' '[[ $out == *"rule add"* && $out != *"card list"* ]]' 'jq -e .help <<<"$out"'
+run "$bin/setpay-ca" enrolment --help
+ok "and of the authority's" holds '[ "$status" -eq 0 ]' '[ -z "$err" ]' \
+    '[[ $out == "usage: setpay-ca "* && $out == *"enrolment make"* && $out == *"enrolment remove ID"* && $out != *"brand add"* ]]'
+for program in setpay-merchant setpay-gateway setpay-wallet setpay-ca; do
+    refused "$program" "'frobnicate'" frobnicate --help
+done
+refused setpay-ca "'brand frobnicate'" brand frobnicate --help
+refused setpay-ca "'brand' needs one more word" brand
+refused setpay-wallet "'card frobnicate'" card frobnicate --help
 refused setpay-merchant "'stock' needs one more word (see setpay-merchant stock --help)" stock
 
 # Half a command, options of other commands, options without what they need.

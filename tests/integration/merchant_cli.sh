@@ -97,7 +97,7 @@ ok "a refund is undone" says '^reversals +[0-9a-f]{32} +done +1\.00 EUR +refund 
 ok "once" refuses 1 "not undone yet" merchant order undo "$order_id" --id "$refund"
 ok "an id that is none" refuses 2 "32 hexadecimal digits" merchant order undo "$order_id" --id 7
 ok "the batch counts it" says '^visa batch 1: open since 20
-^ +2 captures +10\.00 EUR, +1 refunds +4\.00 EUR$' merchant batch list
+^ +2 captures +10\.00 EUR, +1 refund +4\.00 EUR$' merchant batch list
 ok "it is closed" says '^visa batch 1: closed 20' merchant batch close
 ok "and shown" says '^visa batch 1: closed 20' merchant batch show 1
 ok "nothing more is open" says 'nothing was captured since' merchant batch close
@@ -107,6 +107,35 @@ merchant order undo "$order_id" --id "$capture" >"$tmp/said" 2>"$tmp/error"
 is "the gateway undoes nothing that is cleared" $? 1
 ok "with what code it was refused" grep -q "refused it, with code 14" "$tmp/error"
 ok "and what became of it" grep -q "capture reversal, refused with code 14" "$tmp/said"
+
+# ------------------------------------------------------------------ several orders at once
+paid=()
+for amount in 100 200 300 400; do
+    new_order "$amount" EUR && wallet pay "$uri" --yes >/dev/null
+    paid+=("$order_id")
+done
+requests() { sql merchant 'SELECT COUNT(DISTINCT rrpid) FROM gateway_request WHERE kind = 4'; }
+before=$(requests)
+ok "two orders are captured" says "^ORDER +STATUS +AMOUNT\$
+^${paid[0]} +done +1\\.00 EUR +the order is captured\$
+^${paid[1]} +done +2\\.00 EUR +the order is captured\$" merchant order capture "${paid[0]}" "${paid[1]}"
+is "in one request that was signed once" "$(requests)" $((before + 1))
+# What can't be captured keeps none of the others from it, and is told for each.
+merchant --json order capture "${paid[0]}" nobody "${paid[2]}" >"$tmp/captures" 2>"$tmp/error"
+is "one of three is captured: exit status" $? 1
+ok "how many were not" grep -q "^setpay-merchant: of 3 orders 2 could not be captured$" "$tmp/error"
+is "one that was captured already" "$(jq -r '.captures[0] | [.status, .error.name] | join(" ")' "$tmp/captures")" "refused STATE"
+ok "in the words of a capture of it alone" eval 'merchant order capture "${paid[0]}" 2>&1 | grep -qF "$(jq -r ".captures[0].error.text" "$tmp/captures")"'
+is "one that is not there" "$(jq -r '.captures[1] | [.order_id, .status, .error.name] | join(" ")' "$tmp/captures")" "nobody refused NOT_FOUND"
+is "the third" "$(jq -r '.captures[2] | [.status, .order.status, (.order.captures | length), .order.captures[0].amount] | join(" ")' "$tmp/captures")" "done captured 1 300"
+is "no word of how it was waited for" "$(jq 'has("under_way")' "$tmp/captures")" false
+ok "none of it is said to people otherwise" eval 'merchant order capture nobody nobody2 2>/dev/null | grep -qE "^nobody2 +refused +- +there is no order .nobody2."'
+ok "no order twice" refuses 2 "order_id: ${paid[3]} stands in it twice" merchant order capture "${paid[3]}" "${paid[3]}"
+ok "no part of several" refuses 2 "--amount: found 2 orders; expected one" merchant order capture "${paid[3]}" "${paid[0]}" --amount '1 EUR'
+# shellcheck disable=SC2046 # as many words
+ok "more than 16" refuses 2 "found 17 orders; expected at most 16 at once" merchant order capture $(seq 17)
+# shellcheck disable=SC2046
+ok "16 are taken" eval 'merchant --json order capture $(seq 15) "${paid[3]}" 2>/dev/null | jq -e ".captures | length == 16 and .[15].status == \"done\""'
 
 # ------------------------------------------------------------------ tokens
 is "one token is there" "$(merchant --json token list | jq -r '[.tokens[].name] | join(" ")')" sandbox
@@ -145,8 +174,8 @@ scarf,"A ""long"" scarf, red",published,textiles,SC-S,S,"19.90",3000,5,dot.svg,A
 scarf,,,,SC-L,L,21.90,3300,,,
 CSV
 printf '<svg xmlns="http://www.w3.org/2000/svg"></svg>' >"$tmp/dot.svg"
-ok "a file is imported" says '^Imported: 1 products, 0 categories' merchant product import "$tmp/good.csv"
-ok "once more too" says '^Imported: 1 products' merchant product import "$tmp/good.csv"
+ok "a file is imported" says '^Imported: 1 product, 0 categories' merchant product import "$tmp/good.csv"
+ok "once more too" says '^Imported: 1 product' merchant product import "$tmp/good.csv"
 ok "and is what it says" says '^name +A "long" scarf, red$
 ^variant +SC-S +5 left  19\.90 EUR, 3000 JPY  size S$
 ^variant +SC-L +not counted  21\.90 EUR, 3300 JPY  size L$
@@ -159,7 +188,7 @@ printf 'GIF89a' >"$tmp/dot.gif"
 ok "a picture of another kind" refuses 2 "dot.gif'; expected a name" merchant picture add hat --picture "$tmp/dot.gif" --alt a
 csv() { printf '%b' "$1" >"$tmp/bad.csv"; merchant product import "$tmp/bad.csv"; }
 ok "a column that is none" refuses 2 "bad.csv, line 1: unknown column 'skuu'" csv 'slug,skuu\n'
-ok "a row that is too short" refuses 2 "bad.csv, line 3: found 1 fields; expected 2" csv 'slug,sku\n\na\n'
+ok "a row that is too short" refuses 2 "bad.csv, line 3: found 1 field; expected 2" csv 'slug,sku\n\na\n'
 ok "a price with too many decimals" refuses 2 "line 2: price:EUR: found '1.234'" csv 'slug,price:EUR\na,1.234\n'
 ok "a quote that stays open" refuses 2 "line 2: a quote is opened" csv 'slug,sku\na,"b\n'
 ok "a file that is not there" refuses 2 "none.json: No such file" merchant product import "$tmp/none.json"
@@ -209,6 +238,7 @@ ok "a token is made without it" says '^spm_' merchant token add --name third
 token=$(grep '^spm_' "$tmp/said")
 ok "a void needs it" refuses 4 "." merchant order void "$order_id"
 ok "so does a capture" refuses 4 "stopped" merchant order capture "$order_id"
+ok "and one of several" refuses 4 "stopped" merchant order capture "${paid[0]}" "$order_id"
 ok "and a batch" refuses 4 "stopped" merchant batch close
 ok "it comes back" up
 is "and knows the token" "$(with_token)" 200

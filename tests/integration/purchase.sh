@@ -124,7 +124,11 @@ new_order 300 EUR
 api POST "/orders/$order_id/cancel" '{}' >/dev/null
 is "an open order is cancelled" "$(order_status "$order_id")" cancelled
 wallet --json pay "$uri" --yes >"$tmp/cancelled" 2>/dev/null
-ok "and can't be paid" test $? -ne 0
+is "and can't be paid, exit status" $? 1
+is "why, and not that another card would do" "$(jq -r .error.text "$tmp/cancelled")" \
+    "the merchant says that this order was ended: nothing can be paid by this link any more"
+wallet show "$uri" >/dev/null 2>"$tmp/error"
+ok "nor is it shown" grep -q 'this order was ended' "$tmp/error"
 
 # ------------------------------------------------------------------ evidence for openssl
 # A person waits for 40 s, a merchant for 25; nothing here needs that.

@@ -245,6 +245,13 @@ int64_t test_daemon_figure(const struct test_daemon *d, const char *series)
     return value;
 }
 
+void test_daemon_wait_figure(const struct test_daemon *d, const char *series, int64_t value)
+{
+    int64_t until = setpay_clock_monotonic_ms() + TEST_WAIT_MS;
+    while (test_daemon_figure(d, series) != value)
+        pause_until(until);
+}
+
 void test_daemon_wait_ready(struct test_daemon *d)
 {
     int64_t until = setpay_clock_monotonic_ms() + TEST_WAIT_MS;

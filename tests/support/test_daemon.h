@@ -67,6 +67,8 @@ void test_daemon_wait_readiness(const struct test_daemon *daemon, int status);
 int test_daemon_readiness(const struct test_daemon *daemon);
 /* A figure of /metrics: series is its name, with its labels as they stand there. */
 int64_t test_daemon_figure(const struct test_daemon *daemon, const char *series);
+/* Waits until the figure is that. */
+void test_daemon_wait_figure(const struct test_daemon *daemon, const char *series, int64_t value);
 
 /* One command of its administration socket; takes args. The result is the caller's. */
 json_t *test_daemon_control(const struct test_daemon *daemon, const char *command, json_t *args);

@@ -13,8 +13,8 @@
 #include <cmocka.h>
 #include <string.h>
 
-static void take_receipt(struct test_paid *paid, const struct setpay_sealed_receipt *sealed,
-                         enum setpay_receipt_kind kind, int64_t minor)
+void test_paid_take_receipt(struct test_paid *paid, const struct setpay_sealed_receipt *sealed,
+                            enum setpay_receipt_kind kind, int64_t minor)
 {
     const struct setpay_certificate *sign = paid->gateway->sign[0]->certificate;
     struct setpay_receipt receipt;
@@ -57,10 +57,11 @@ void test_paid_ask(struct test_paid *paid)
     test_line_ask(paid->line, setpay_buffer_view(&paid->request), &answer);
     paid->auth =
         test_auth_res_read(paid->gateway, paid->purchase, setpay_buffer_view(&answer), &receipt);
-    take_receipt(paid, &paid->auth.receipt, paid->auth.receipt.kind, receipt.amount.minor);
+    test_paid_take_receipt(paid, &paid->auth.receipt, paid->auth.receipt.kind,
+                           receipt.amount.minor);
     if (paid->auth.has_capture)
-        take_receipt(paid, &paid->auth.capture.receipt, SETPAY_RECEIPT_CAPTURE,
-                     paid->auth.capture.amount.minor);
+        test_paid_take_receipt(paid, &paid->auth.capture.receipt, SETPAY_RECEIPT_CAPTURE,
+                               paid->auth.capture.amount.minor);
     setpay_buffer_clear(&answer);
 }
 
@@ -129,7 +130,7 @@ uint32_t test_paid_step_send(struct test_paid *paid, enum setpay_message_type ty
     assert_int_equal(setpay_message_verify(&read, paid->gateway->sign[0]->certificate), SETPAY_OK);
     assert_int_equal(setpay_step_res_parse(read.content, &res), SETPAY_OK);
     if (res.done_count == 1) {
-        take_receipt(paid, &res.done[0].receipt, kind_of(type), minor);
+        test_paid_take_receipt(paid, &res.done[0].receipt, kind_of(type), minor);
         if (done != NULL)
             *done = res.done[0];
     } else {
@@ -161,7 +162,7 @@ uint32_t test_paid_reverse(struct test_paid *paid, int64_t minor, int64_t *remai
                          SETPAY_OK);
         assert_int_equal(setpay_auth_rev_res_parse(read.content, &res), SETPAY_OK);
         assert_int_equal(res.amount.minor, minor);
-        take_receipt(paid, &res.receipt, SETPAY_RECEIPT_REVERSAL, minor);
+        test_paid_take_receipt(paid, &res.receipt, SETPAY_RECEIPT_REVERSAL, minor);
         *remaining = res.remaining.minor;
     }
     setpay_message_clear(&read);

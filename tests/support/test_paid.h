@@ -28,6 +28,9 @@ void test_paid_prepare(struct test_paid *paid, struct test_gateway *gateway, str
 /* Sends it, and takes the AuthRes with its receipts. */
 void test_paid_ask(struct test_paid *paid);
 void test_paid_clear(struct test_paid *paid);
+/* One more receipt, which must be of that kind and amount, and the next in the chain. */
+void test_paid_take_receipt(struct test_paid *paid, const struct setpay_sealed_receipt *sealed,
+                            enum setpay_receipt_kind kind, int64_t minor);
 
 /* One step. 0: done, and its receipt is taken; else the code by which it was refused. */
 uint32_t test_paid_step(struct test_paid *paid, enum setpay_message_type type,

@@ -139,7 +139,7 @@ static void warnings_do_not_fail_and_nothing_reaches_the_terminal(void **state)
     assert_error(setpay_doctor_init(&doctor, &daemon_spec), SETPAY_OK);
     setpay_doctor_take(&doctor, other.checks);
     assert_error(setpay_doctor_verdict(&doctor, &problem), SETPAY_E_STATE);
-    assert_string_equal(problem.text, "1 of 2 findings need attention");
+    assert_string_equal(problem.text, "1 of 2 findings needs attention");
     json_t *result = setpay_doctor_result(&doctor);
     assert_true(json_is_false(json_object_get(result, "ok")));
     FILE *out = open_memstream(&text, &size);

@@ -70,7 +70,7 @@ static void test_rows_are_whole(void **state)
 
         assert_int_equal((int)row->error >> 16, (int)row->kind);
         assert_in_range(row->kind, SETPAY_KIND_AGAIN, SETPAY_KIND_SYSTEM);
-        assert_in_range(row->wire, SETPAY_WIRE_UNSPECIFIED, SETPAY_WIRE_AGREEMENT);
+        assert_in_range(row->wire, SETPAY_WIRE_UNSPECIFIED, SETPAY_WIRE_ENDED);
         assert_in_range(row->level, SETPAY_LOG_DEBUG, SETPAY_LOG_ERROR);
         assert_true(size > 0 && row->text[size - 1] != '.');
         assert_rule_exists(row->rule);

@@ -376,7 +376,7 @@ static const struct {
     {"UPDATE receipt SET signed = (SELECT signed FROM receipt WHERE payment_id = 2 AND number = 2)"
      " WHERE payment_id = 1 AND number = 2",
      "receipt 2 does not fit: "},
-    {"DELETE FROM receipt WHERE payment_id = 1 AND number = 3", "of its steps have no receipt"},
+    {"DELETE FROM receipt WHERE payment_id = 1 AND number = 3", "of its steps has no receipt"},
     {"DELETE FROM receipt WHERE payment_id = 1 AND number = 1", "receipt 2 does not fit"},
     {"DELETE FROM receipt WHERE payment_id = 1", "its newest receipt is not the last one"},
     {"UPDATE receipt SET number = 9 WHERE payment_id = 1 AND number = 2", "receipt 3 does not fit"},
@@ -470,7 +470,7 @@ static void audits_and_names_every_edit(void **state)
     assert_int_equal(RUN("audit"), 0);
     edit("gateway.db", "UPDATE ledger_head SET number = 1");
     assert_int_equal(RUN("ledger", "verify"), 1);
-    expect_printed("the head says 1 entries, found ");
+    expect_printed("the head says 1 entry, found ");
     assert_int_equal(RUN("--json", "ledger", "verify"), 1);
     expect_printed("\"ok\": false");
     print_message("# tally: edits to a gateway's database that its audit found = %zu\n",

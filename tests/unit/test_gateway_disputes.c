@@ -62,6 +62,12 @@ static int64_t number(const char *sql)
     return test_gateway_number(till.gateway, sql);
 }
 
+static int64_t figure(const char *series)
+{
+    return test_daemon_figure(&till.gateway->daemon, series);
+}
+#define BALANCE(account) "setpay_gateway_balance_minor{account=\"" account "\",currency=\"EUR\"}"
+
 /* The issuer's file of disputes, as it is now. */
 static void save_disputes(const char *name)
 {
@@ -270,7 +276,7 @@ static void evidence_goes_into_a_file(void **state)
     (void)state;
     (void)test_path(till.gateway->folder, "evidence.json", path);
     assert_int_equal(RUN("dispute", "evidence", "1", "-o", path), 0);
-    expect_printed("1 messages and 2 receipts of payment ");
+    expect_printed("1 message and 2 receipts of payment ");
     /* The same that is shown of the payment, which openssl alone checks. */
     char *bytes = test_read_file(till.gateway->folder, "evidence.json", &size);
     json_t *file = json_loadb(bytes, size, 0, NULL);
@@ -320,6 +326,8 @@ static void a_settlement_is_less_by_disputes_and_reserve(void **state)
 {
     (void)state;
     wait_days(0);
+    assert_int_equal(figure("setpay_gateway_disputes_open"), 2);
+    assert_int_equal(figure(BALANCE("disputes")), 9000);
     assert_int_equal(RUN("settle"), 0);
     expect_printed("90.00 EUR in dispute");
     expect_printed("17.00 EUR into the reserve");
@@ -361,6 +369,9 @@ static void disputes_are_closed_both_ways(void **state)
                             " WHERE account = 7"),
                      0);
     wait_days(1);
+    assert_int_equal(figure("setpay_gateway_disputes_open"), 0);
+    assert_int_equal(figure(BALANCE("disputes")), 0);
+    assert_int_equal(figure(BALANCE("reserve")), 1700);
     assert_int_equal(RUN("settle"), 0);
     expect_printed("50.00 EUR back from disputes");
     assert_int_equal(number("SELECT payout_minor FROM settlement WHERE id = 2"), 5000);
@@ -426,6 +437,9 @@ static void incoming_money_is_booked_once(void **state)
     expect_printed("MT940/3: 5.00 EUR; of it 5.00 EUR in suspense");
     assert_int_equal(number("SELECT SUM(matched_minor) FROM issuer_payment"), OWED);
     assert_int_equal(OWED, 12928);
+    test_daemon_wait_figure(&till.gateway->daemon, "setpay_gateway_suspense_items", 1);
+    assert_int_equal(figure(BALANCE("suspense")), 500);
+    assert_int_equal(figure(BALANCE("issuer_receivable")), 0);
     assert_int_equal(test_gateway_log_count(till.gateway, "event=issuer.paid"), 3);
 }
 

@@ -83,9 +83,25 @@ static void closes_a_batch_in_its_merchants_place(void **state)
                             "SELECT COUNT(*) FROM presentment WHERE acknowledged = 0", 1);
 }
 
+#define PRESENTMENTS(state) "setpay_gateway_presentments{state=\"" state "\"}"
+
+static void wait_figure(const char *series, int64_t value)
+{
+    test_daemon_wait_figure(&till.gateway->daemon, series, value);
+}
+
+static int64_t figure(const char *series)
+{
+    return test_daemon_figure(&till.gateway->daemon, series);
+}
+
 static void what_is_stuck_is_seen_and_written_off(void **state)
 {
     (void)state;
+    wait_figure(PRESENTMENTS("stuck"), 1);
+    assert_int_equal(figure(PRESENTMENTS("waiting")), 0);
+    assert_int_equal(figure(PRESENTMENTS("refused")), 0);
+    assert_int_equal(figure("setpay_gateway_settled_until_seconds"), 0);
     assert_int_equal(RUN("presentment", "list", "--stuck"), 0);
     expect_printed("3.00 EUR");
     expect_printed("stuck: its card is gone");
@@ -126,6 +142,9 @@ static void what_waits_is_not_written_off(void **state)
     expect_printed("Issuers have answered everything");
     assert_int_equal(RUN("presentment", "list"), 0);
     expect_printed("waits for its issuer");
+    wait_figure(PRESENTMENTS("waiting"), 1);
+    assert_int_equal(figure(PRESENTMENTS("stuck")), 0);
+    assert_int_equal(figure(PRESENTMENTS("refused")), 1); /* what was written off */
     assert_int_equal(RUN("presentment", "write-off", "--presentment", "3", "--reason", "no"), 1);
     assert_int_equal(number("SELECT acknowledged FROM presentment WHERE id = 3"), 0);
     test_gateway_start_issuer(till.gateway);
@@ -151,6 +170,7 @@ static void what_the_vault_cannot_open_is_stuck(void **state)
     assert_int_equal(RUN("batch", "close", OF_SHOP, "--batch", "3"), 0);
     assert_int_equal(RUN("presentment", "list", "--stuck", "--limit", "1"), 0);
     expect_printed("stuck: its card is sealed under another key");
+    wait_figure(PRESENTMENTS("stuck"), 2);
     assert_int_equal(RUN("presentment", "list", "--stuck", "--after", "4"), 0);
     expect_printed("stuck: its card is sealed under another key");
     for (size_t i = 0; i < 2; i++) {
@@ -184,6 +204,13 @@ static void it_is_settled_to_suspense(void **state)
     assert_int_equal(setenv("SETPAY_CLOCK", clock, 1), 0);
     test_gateway_stop(till.gateway);
     test_gateway_start(till.gateway, NULL);
+    /* Read before anybody can ask: three written off, closed some minutes ago by this clock. */
+    assert_int_equal(figure(PRESENTMENTS("refused")), 3);
+    assert_true(figure("setpay_gateway_unsettled_age_seconds") >= AHEAD_MS / SETPAY_SECOND_MS);
+    assert_int_equal(figure("setpay_gateway_suspense_items"), 0);
+    int64_t owed =
+        figure("setpay_gateway_balance_minor{account=\"merchant_payable\",currency=\"EUR\"}");
+    assert_int_equal(owed, 700 - 35 + 200 - 28 + 300 - 29 + 2 * (400 - 31));
     assert_int_equal(RUN("settle", "--date", day), 0);
     /* 1.4 % + 0.25 of 7.00 is 0.35, of 3.00 it is 0.29, of 2.00 it is 0.28, of 4.00 it is
      * 0.31. */
@@ -194,6 +221,15 @@ static void it_is_settled_to_suspense(void **state)
     assert_int_equal(RUN("ledger", "verify"), 0);
     expect_printed(" 0 findings;");
     assert_int_equal(RUN("audit"), 0);
+    wait_figure("setpay_gateway_suspense_items", 3);
+    assert_int_equal(figure(PRESENTMENTS("refused")), 0);
+    assert_int_equal(figure("setpay_gateway_unsettled_age_seconds"), 0);
+    assert_int_equal(figure("setpay_gateway_settled_until_seconds"),
+                     number("SELECT cut_off_ms / 1000 FROM settlement"));
+    assert_int_equal(figure("setpay_gateway_balance_minor{account=\"suspense\",currency=\"EUR\"}"),
+                     300 - 29 + 2 * (400 - 31));
+    assert_int_equal(
+        figure("setpay_gateway_balance_minor{account=\"merchant_payable\",currency=\"EUR\"}"), 0);
 }
 
 /* The next item in suspense, behind the one of id; and its id. false: there is none. */

@@ -84,6 +84,35 @@ static void values_are_counted(void **state)
     assert_int_equal(setpay_metric_value(&histogram, 0, 0), 4);
 }
 
+/* Of a sparse gauge only what was set is shown, also 0. */
+static void what_was_never_set_is_not_shown(void **state)
+{
+    static struct setpay_metric sparse = {
+        .name = "test_sparse",
+        .help = "Few.",
+        .type = SETPAY_METRIC_GAUGE,
+        .labels = {{"outcome", outcomes}},
+        .is_sparse = true,
+    };
+    char *text;
+
+    (void)state;
+    assert_int_equal(setpay_metric_register(&sparse), SETPAY_OK);
+    setpay_metric_add(&sparse, 0, 0, 1); /* counts for nothing */
+    assert_int_equal(setpay_metric_value(&sparse, 0, 0), 0);
+    text = exposition();
+    assert_has(text, "# TYPE test_sparse gauge\n");
+    assert_null(strstr(text, "test_sparse{"));
+    free(text);
+    setpay_metric_set(&sparse, 1, 0, 0);
+    text = exposition();
+    assert_has(text, "# TYPE test_sparse gauge\ntest_sparse{outcome=\"declined\"} 0\n");
+    assert_null(strstr(text, "test_sparse{outcome=\"approved\"}"));
+    free(text);
+    setpay_metric_set(&sparse, 1, 0, -5);
+    assert_int_equal(setpay_metric_value(&sparse, 1, 0), -5);
+}
+
 static void the_format_is_prometheus_text(void **state)
 {
     char *text;
@@ -147,6 +176,7 @@ static void what_is_not_permitted_is_refused(void **state)
         {.name = "test_empty", .help = "x", .labels = {{"l", none}}},
         {.name = "test_le", .help = "x", .labels = {{"le", outcomes}}},
         {.name = "test_falling", .help = "x", .type = SETPAY_METRIC_HISTOGRAM, .bounds = falling},
+        {.name = "test_sparse_total", .help = "x", .is_sparse = true},
         {.name = "test_queue", .help = "taken", .type = SETPAY_METRIC_GAUGE},
     };
 
@@ -184,6 +214,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_are_counted),
+        cmocka_unit_test(what_was_never_set_is_not_shown),
         cmocka_unit_test(the_format_is_prometheus_text),
         cmocka_unit_test(every_line_is_well_formed),
         cmocka_unit_test(what_is_not_permitted_is_refused),

@@ -295,8 +295,10 @@ static void test_a_taken_ended_or_expired_order_is_not_payable(void **state)
     (void)state;
     assert_int_equal(setpay_order_check_payable(&order, 999), SETPAY_OK);
     assert_int_equal(setpay_order_check_payable(&order, 1000), SETPAY_E_EXPIRED);
-    order.end = SETPAY_ORDER_CANCELLED;
-    assert_int_equal(setpay_order_check_payable(&order, 999), SETPAY_E_STATE);
+    for (int end = SETPAY_ORDER_GOES_ON + 1; end <= SETPAY_ORDER_HOLD_OVER; end++) {
+        order.end = (enum setpay_order_end)end;
+        assert_int_equal(setpay_order_check_payable(&order, 999), SETPAY_E_ORDER_ENDED);
+    }
     order.end = SETPAY_ORDER_GOES_ON;
     order.taken = true;
     assert_int_equal(setpay_order_check_payable(&order, 999), SETPAY_E_ORDER_TAKEN);
@@ -320,7 +322,7 @@ static void test_an_ended_or_expired_order_is_not_taken(void **state)
     assert_int_equal(setpay_store_submit_wait(store, end_it, &take), SETPAY_OK);
     take.end = SETPAY_ORDER_VOIDED;
     assert_int_equal(setpay_store_submit_wait(store, end_it, &take), SETPAY_E_STATE);
-    assert_int_equal(setpay_store_submit_wait(store, take_it, &take), SETPAY_E_STATE);
+    assert_int_equal(setpay_store_submit_wait(store, take_it, &take), SETPAY_E_ORDER_ENDED);
     setpay_store_close(store);
     test_folder_remove(&folder);
 }

@@ -166,13 +166,14 @@ static void test_help(void **state)
     assert_int_equal(parse("help|pay", &line, &options, &problem), SETPAY_OK);
     assert_true(options.help && options.command == SETPAY_CLI_PAY);
     assert_int_equal(parse("card|--help", &line, &options, &problem), SETPAY_OK);
+    assert_string_equal(options.topic, "card");
     assert_int_equal(parse("help|nothing", &line, &options, &problem), SETPAY_E_USAGE);
-    setpay_cli_print_help(memory, SETPAY_CLI_COMMANDS);
+    setpay_cli_print_help(memory, &(struct setpay_cli_options){.command = SETPAY_CLI_COMMANDS});
     (void)fflush(memory);
     assert_non_null(strstr(text, "card default CARD"));
     assert_non_null(strstr(text, "card renew CARD [--url URL]"));
     assert_null(strstr(text, "--max AMOUNT  "));
-    setpay_cli_print_help(memory, SETPAY_CLI_PAY);
+    setpay_cli_print_help(memory, &(struct setpay_cli_options){.command = SETPAY_CLI_PAY});
     (void)fclose(memory);
     assert_non_null(strstr(text, "--max AMOUNT  "));
     free(text);

@@ -7,84 +7,22 @@
  * from it.
  */
 #include "merchant/store/api/api_internal.h"
+#include "merchant/store/order_captures.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define AT_ONCE SETPAY_LIMIT_STEPS
+#define AT_ONCE SETPAY_CAPTURES_AT_ONCE
 /* As many answers as there are orders, each as long as one may be alone: it can always be kept. */
 #define ANSWER_MAX (AT_ONCE * (size_t)(SETPAY_IDEMPOTENCY_BODY_MAX + 1024))
 _Static_assert(AT_ONCE <= SETPAY_API_BATCHES_AT_ONCE, "a call waits for no more");
 
-struct item {
-    char order_id[SETPAY_ORDER_ID_SIZE];
-    struct setpay_step_request step;
-    struct setpay_id xid;
-    int64_t first_step, last_step; /* that were asked for; 0: none */
-    enum setpay_error error;       /* by which it was not */
-};
-
-struct items {
-    struct item list[AT_ONCE];
-    size_t count;
-};
-
-/* ------------------------------------------------------------------ the body */
-
-static enum setpay_error read_item(const json_t *value, const struct items *items,
-                                   struct item *item, struct setpay_json_fault *fault)
-{
-    char found[SETPAY_JSON_FOUND_SIZE];
-    const json_t *id = json_object_get(value, "order_id");
-    if (!json_is_object(value))
-        return setpay_json_fault_set(fault, "captures", "found %s; expected an object",
-                                     setpay_json_found(value, found));
-    if (!json_is_string(id) || json_string_length(id) == 0 ||
-        !setpay_api_is_order_id(json_string_value(id)))
-        return setpay_json_fault_set(fault, "order_id", "found %s; expected the id of an order",
-                                     setpay_json_found(id, found));
-    (void)snprintf(item->order_id, sizeof item->order_id, "%s", json_string_value(id));
-    for (size_t i = 0; i < items->count; i++) {
-        if (strcmp(items->list[i].order_id, item->order_id) == 0)
-            return setpay_json_fault_set(fault, "order_id", "%s stands in it twice",
-                                         item->order_id);
-    }
-    json_t *rest = json_copy((json_t *)(uintptr_t)value);
-    if (rest == NULL)
-        return SETPAY_E_NOMEM;
-    (void)json_object_del(rest, "order_id");
-    enum setpay_error error =
-        setpay_step_request_parse(rest, true, NULL, false, &item->step, fault);
-    json_decref(rest);
-    return error;
-}
-
-static enum setpay_error read_body(const json_t *body, struct items *items,
-                                   struct setpay_json_fault *fault)
-{
-    static const char *const names[] = {"captures", NULL};
-    char found[SETPAY_JSON_FOUND_SIZE];
-    size_t index;
-    json_t *value;
-    SETPAY_TRY(setpay_json_members_check(body, names, "", fault));
-    const json_t *list = json_object_get(body, "captures");
-    if (!json_is_array(list) || json_array_size(list) == 0 || json_array_size(list) > AT_ONCE)
-        return setpay_json_fault_set(fault, "captures", "found %s; expected a list of 1 to %d",
-                                     setpay_json_found(list, found), AT_ONCE);
-    json_array_foreach(list, index, value)
-    {
-        SETPAY_TRY(read_item(value, items, &items->list[items->count], fault));
-        items->count++;
-    }
-    return SETPAY_OK;
-}
-
 /* ------------------------------------------------------------------ the answer */
 
 /* What an answer says, as a member of the whole one. */
-static json_t *item_json(const struct item *item, const struct setpay_api_answer *answer,
-                         bool under_way)
+static json_t *item_json(const struct setpay_captures_item *item,
+                         const struct setpay_api_answer *answer, bool under_way)
 {
     json_t *said = json_loadb((const char *)answer->body.data, answer->body.size, 0, NULL);
     bool done = answer->status == 200 || answer->status == 202;
@@ -97,16 +35,14 @@ static json_t *item_json(const struct item *item, const struct setpay_api_answer
 
 /* What was refused at once is said of the order as it is now. */
 static enum setpay_error say_refused(struct setpay_db *db, const struct setpay_api_call *call,
-                                     const struct item *item, struct setpay_api_answer *answer)
+                                     const struct setpay_captures_item *item,
+                                     struct setpay_api_answer *answer)
 {
     struct setpay_order_result result = {.under_way = false};
-    const struct setpay_payment_port *port = call->api->options.port;
     int64_t left_minor = 0;
     enum setpay_error error =
-        setpay_order_view_find(db, port, item->order_id, call->now_ms, &result.view);
-    if (error == SETPAY_OK && result.view.order.taken)
-        error = port->capturable(db, &result.view.order.xid, &left_minor);
-    if (error == SETPAY_OK || error == SETPAY_E_NOT_FOUND)
+        setpay_captures_look(db, call->api->options.port, item, call->now_ms, &result, &left_minor);
+    if (error == SETPAY_OK)
         error = setpay_api_answer_step_error(answer, SETPAY_ORDER_CAPTURE, item->order_id,
                                              &item->step, item->error, &result, left_minor);
     setpay_order_view_clear(&result.view);
@@ -114,8 +50,8 @@ static enum setpay_error say_refused(struct setpay_db *db, const struct setpay_a
 }
 
 static enum setpay_error say_asked(struct setpay_db *db, const struct setpay_api_call *call,
-                                   const struct item *item, struct setpay_api_answer *answer,
-                                   bool *under_way)
+                                   const struct setpay_captures_item *item,
+                                   struct setpay_api_answer *answer, bool *under_way)
 {
     struct setpay_order_view view = {.payments = NULL};
     const struct setpay_api_options *options = &call->api->options;
@@ -134,9 +70,9 @@ static enum setpay_error say_asked(struct setpay_db *db, const struct setpay_api
 static enum setpay_error say_all(struct setpay_db *db, const struct setpay_api_call *call,
                                  json_t *list, bool *any_under_way)
 {
-    const struct items *items = call->data;
+    const struct setpay_captures *items = call->data;
     for (size_t i = 0; i < items->count; i++) {
-        const struct item *item = &items->list[i];
+        const struct setpay_captures_item *item = &items->list[i];
         struct setpay_api_answer answer;
         bool under_way = false;
         setpay_api_answer_init(&answer);
@@ -190,7 +126,7 @@ static enum setpay_error finish(struct setpay_db *db, struct setpay_api_call *ca
 /* ------------------------------------------------------------------ asking */
 
 /* In the mark: xid, the first step, the last; where there is none, the error instead of it. */
-static void note_item(const struct item *item, uint8_t *asked)
+static void note_item(const struct setpay_captures_item *item, uint8_t *asked)
 {
     memcpy(asked, item->xid.bytes, sizeof item->xid.bytes);
     setpay_write_u64be(asked + 16, (uint64_t)item->first_step);
@@ -198,7 +134,7 @@ static void note_item(const struct item *item, uint8_t *asked)
                        (uint64_t)(item->first_step != 0 ? item->last_step : (int64_t)item->error));
 }
 
-static void wait_for(struct setpay_api_call *call, const struct item *item)
+static void wait_for(struct setpay_api_call *call, const struct setpay_captures_item *item)
 {
     if (item->last_step != 0)
         call->names[call->name_count++] = item->xid;
@@ -206,13 +142,13 @@ static void wait_for(struct setpay_api_call *call, const struct item *item)
 
 static enum setpay_error resume(struct setpay_api_call *call, struct setpay_view asked)
 {
-    struct items *items = call->data;
+    struct setpay_captures *items = call->data;
     if (asked.size != items->count * SETPAY_API_ASKED_SIZE)
         return SETPAY_E_STORE;
     call->name_count = 0;
     for (size_t i = 0; i < items->count; i++) {
         const uint8_t *from = asked.data + i * SETPAY_API_ASKED_SIZE;
-        struct item *item = &items->list[i];
+        struct setpay_captures_item *item = &items->list[i];
         memcpy(item->xid.bytes, from, sizeof item->xid.bytes);
         item->first_step = (int64_t)setpay_read_u64be(from + 16);
         int64_t last = (int64_t)setpay_read_u64be(from + 24);
@@ -223,45 +159,14 @@ static enum setpay_error resume(struct setpay_api_call *call, struct setpay_view
     return SETPAY_OK;
 }
 
-/* What is refused has asked for nothing; an error of our own undoes all of it. */
-static enum setpay_error ask_item(struct setpay_db *db, struct setpay_api_call *call,
-                                  struct item *item)
-{
-    struct setpay_order_result result = {.under_way = false};
-    struct setpay_api_answer answer;
-    int64_t left_minor = 0;
-    setpay_api_answer_init(&answer);
-    item->first_step = item->last_step = 0; /* it may be tried a second time */
-    item->error =
-        setpay_order_step(db, call->api->options.port, SETPAY_ORDER_CAPTURE, item->order_id,
-                          &item->step, true, call->now_ms, &result, &left_minor);
-    enum setpay_error error = item->error;
-    if (error == SETPAY_OK) {
-        item->first_step = result.first_step;
-        item->last_step = result.last_step;
-        item->xid = result.view.order.xid;
-    } else if (result.first_step == 0) {
-        error = setpay_api_answer_step_error(&answer, SETPAY_ORDER_CAPTURE, item->order_id,
-                                             &item->step, error, &result, left_minor);
-    }
-    setpay_api_answer_clear(&answer);
-    setpay_order_view_clear(&result.view);
-    return error;
-}
-
 static enum setpay_error effect(struct setpay_db *db, struct setpay_api_call *call)
 {
-    struct items *items = call->data;
-    struct setpay_id random;
+    struct setpay_captures *items = call->data;
     bool waits = false;
-    SETPAY_TRY(setpay_id_random(&random));
-    /* A positive number that no other call has. */
-    int64_t together = (int64_t)(setpay_read_u64be(random.bytes) >> 1) | 1;
+    SETPAY_TRY(setpay_captures_ask(db, call->api->options.port, items, true, call->now_ms));
     call->name_count = 0;
     for (size_t i = 0; i < items->count; i++) {
-        struct item *item = &items->list[i];
-        item->step.together = together;
-        SETPAY_TRY(ask_item(db, call, item));
+        const struct setpay_captures_item *item = &items->list[i];
         note_item(item, call->asked + i * SETPAY_API_ASKED_SIZE);
         wait_for(call, item);
     }
@@ -279,11 +184,12 @@ void setpay_api_on_captures(struct setpay_http_request *request, void *arg)
     struct setpay_api_call *call = setpay_api_call_new(arg, request, false, &body);
     if (call == NULL)
         return;
-    struct items *items = calloc(1, sizeof *items);
+    struct setpay_captures *items = calloc(1, sizeof *items);
     call->answer.body.max = ANSWER_MAX;
     call->data = items;
     call->free_cb = free;
-    enum setpay_error error = items == NULL ? SETPAY_E_NOMEM : read_body(body, items, &fault);
+    enum setpay_error error =
+        items == NULL ? SETPAY_E_NOMEM : setpay_captures_parse(body, items, &fault);
     json_decref(body);
     if (error == SETPAY_E_INVALID) {
         setpay_api_refuse_field(call, &fault);

@@ -88,8 +88,7 @@ setpay_api_answer_step_error(struct setpay_api_answer *answer, enum setpay_order
                         : error == SETPAY_E_MONEY_CURRENCY ? "currency"
                                                            : NULL;
     char words[320];
-    if (problem == SETPAY_API_PROBLEMS ||
-        (problem == SETPAY_API_INVALID_FIELD && fault->field[0] == '\0'))
+    if (problem == SETPAY_API_PROBLEMS || !setpay_order_step_is_refused(error, result))
         return error;
     if (fault->field[0] != '\0') {
         char both[sizeof fault->field + sizeof fault->words + 2];

@@ -326,13 +326,13 @@ static void test_ended_orders(void **state)
     (void)state;
     test_sale_make(&market, market.holder, &cancelled);
     assert_int_equal(test_merchantd_end_order(market.merchant, &cancelled.order, "cancel"), 200);
-    test_sale_expect_voided(&market, &cancelled, "STATE");
+    test_sale_expect_voided(&market, &cancelled, "ORDER_ENDED M4");
     assert_string_equal(test_merchantd_order_status(market.merchant, &cancelled.order),
                         "cancelled");
     test_pinit_fill(&cancelled.order, "visa", merchants_now(), &request);
     test_pinit_message(&request, &message);
     const struct test_attack attack = {.message = setpay_buffer_view(&message),
-                                       .expected = "STATE",
+                                       .expected = "ORDER_ENDED M4",
                                        .rrpid = &request.header.rrpid,
                                        .signer = market.gateway->shop[0].sign};
     test_market_attack(&market, &attack); /* and no new offer is made for it */

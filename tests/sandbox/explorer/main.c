@@ -5,6 +5,7 @@
 #include "tests/sandbox/explorer/explorer.h"
 
 #include "common/base/log.h"
+#include "common/base/noun.h"
 #include "common/base/secret.h"
 #include "common/crypto/file.h"
 
@@ -127,8 +128,9 @@ static int run(const struct words *words)
                       problem.text[0] != '\0' ? problem.text : setpay_error_text(error));
     } else if (explorer->failed_count > 0) {
         (void)fprintf(stderr,
-                      "setpay-explorer: %zu of %zu checks do NOT hold: the page says which\n",
-                      explorer->failed_count, explorer->check_count);
+                      "setpay-explorer: %zu of %zu checks %s NOT hold: the page says which\n",
+                      explorer->failed_count, explorer->check_count,
+                      setpay_noun((int64_t)explorer->failed_count, "does", "do"));
         status = setpay_error_exit_status(SETPAY_E_SIGNATURE);
     }
     if (explorer != NULL)

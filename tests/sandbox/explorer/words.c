@@ -3,6 +3,7 @@
  */
 #include "tests/sandbox/explorer/explorer.h"
 
+#include "common/base/noun.h"
 #include "common/wire/layouts.h"
 
 #include <ctype.h>
@@ -44,7 +45,8 @@ static void write_bytes(struct setpay_view bytes, char *value)
     char hex[2 * BYTES_SHOWN + 1];
     size_t shown = bytes.size < BYTES_SHOWN ? bytes.size : BYTES_SHOWN;
     setpay_hex_encode(setpay_view_of(bytes.data, shown), hex);
-    (void)snprintf(value, VALUE_SIZE, "%s… (%zu bytes)", hex, bytes.size);
+    (void)snprintf(value, VALUE_SIZE, "%s… (%zu %s)", hex, bytes.size,
+                   setpay_noun((int64_t)bytes.size, "byte", "bytes"));
 }
 
 static void write_word(const char *word, char *value)
@@ -90,7 +92,8 @@ static void write_value(const struct explorer_field *field, char *value)
         (void)snprintf(value, VALUE_SIZE, "%s", setpay_money_format(&field->money, text));
         break;
     case SETPAY_WIRE_THUMBS:
-        (void)snprintf(value, VALUE_SIZE, "%lld thumbprints", (long long)field->number);
+        (void)snprintf(value, VALUE_SIZE, "%lld %s", (long long)field->number,
+                       setpay_noun(field->number, "thumbprint", "thumbprints"));
         break;
     default:
         write_bytes(field->bytes, value);

@@ -123,7 +123,7 @@ enum setpay_error setpay_clearing_figures_read(struct setpay_db *db,
                            "SELECT COUNT(*) FROM presentment WHERE settlement_id = 0 AND"
                            " +acknowledged = 1 AND response_code NOT IN ('00', '94')",
                            &read.refused));
-    SETPAY_TRY(setpay_suspense_each(db, count_item, &read.suspense_items));
+    SETPAY_TRY(setpay_suspense_each(db, NULL, count_item, &read.suspense_items));
     SETPAY_TRY(
         read_number(db, "SELECT COUNT(*) FROM dispute WHERE closed_ms = 0", &read.disputes_open));
     SETPAY_TRY(read_number(db,

@@ -95,6 +95,10 @@ static const struct setpay_store_migration steps[] = {
      "ALTER TABLE merchant ADD COLUMN reserve_days INTEGER NOT NULL DEFAULT 180;"},
     {10, SETPAY_GIVEN_BACK_SCHEMA
      "ALTER TABLE presentment ADD COLUMN reason TEXT NOT NULL DEFAULT '';"},
+    /* What was kept under a further authorisation belongs to the first, behind what is there. */
+    {11, "UPDATE evidence SET number = owner * 1000000 + number, owner ="
+         " (SELECT first_id FROM payment WHERE payment.id = evidence.owner)"
+         " WHERE owner IN (SELECT id FROM payment WHERE first_id IS NOT NULL);"},
     {0, NULL},
 };
 

@@ -69,8 +69,7 @@
 enum setpay_part_kind {
     SETPAY_PART_SHIPMENT = 1,
     SETPAY_PART_REFUND = 2,
-    SETPAY_PART_GIVEN_UP =
-        3, /* pieces that were not sent: the rest was voided, or its hold ended */
+    SETPAY_PART_GIVEN_UP = 3, /* pieces never sent: the rest was voided, or its hold ended */
 };
 
 /* Stored. */

@@ -740,6 +740,7 @@ UNIT_TESTS := \
 	test_merchant_agreement \
 	test_merchant_api \
 	test_merchant_commands \
+	test_merchant_due \
 	test_merchant_events \
 	test_merchant_payment \
 	test_merchant_payment_store \
@@ -795,6 +796,7 @@ TEST_SUPPORT := \
 	tests/support/test_answered.c \
 	tests/support/test_asking.c \
 	tests/support/test_buyer.c \
+	tests/support/test_cancel.c \
 	tests/support/test_crash_walk.c \
 	tests/support/test_daemon.c \
 	tests/support/test_day.c \
@@ -899,6 +901,7 @@ INTEGRATION_PROGRAMS := \
 	hostile/gatewayd_replay \
 	hostile/gatewayd_twins \
 	hostile/merchantd_agreement \
+	hostile/merchantd_cancel \
 	hostile/merchantd_certificates \
 	hostile/merchantd_form \
 	hostile/merchantd_gateway \

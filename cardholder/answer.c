@@ -140,6 +140,9 @@ static enum setpay_error take_sealed(const struct setpay_wallet_purchase *purcha
                                                          &kept.receipt, &kept.signed_bytes);
     if (error == SETPAY_OK)
         error = setpay_receipt_check(&kept.receipt, &expected, decision->last_kind, disagrees);
+    if (error != SETPAY_OK && kept.receipt.kind == SETPAY_RECEIPT_CANCELLATION &&
+        strcmp(*disagrees, SETPAY_AGREEMENT_AMOUNT) == 0)
+        *disagrees = "amount of a cancellation"; /* no payment that was too much */
     if (error == SETPAY_OK)
         error = setpay_receipt_hash(setpay_buffer_view(&kept.signed_bytes), &hash);
     if (error == SETPAY_OK)

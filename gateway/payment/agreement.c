@@ -48,6 +48,11 @@ static enum setpay_error add_up(struct setpay_db *db, setpay_time_ms now_ms,
     return setpay_db_end(rows);
 }
 
+int64_t setpay_payment_first(const struct setpay_payment *payment)
+{
+    return payment->first_id != 0 ? payment->first_id : payment->id;
+}
+
 enum setpay_error setpay_gateway_agreement_find(struct setpay_db *db, const char *brand,
                                                 const char *merchant_id,
                                                 const struct setpay_id *xid, setpay_time_ms now_ms,

@@ -416,8 +416,8 @@ static enum setpay_error keep_evidence(struct setpay_db *db, const struct setpay
     SETPAY_TRY(setpay_evidence_keep_certificate(db, work->cardholder));
     /* Our own too: its file goes when it ends, and receipts are verified long after. */
     SETPAY_TRY(setpay_evidence_keep_certificate(db, work->sign->identity.certificate));
-    return setpay_evidence_keep(db, payment->first_id != 0 ? payment->first_id : payment->id,
-                                &work->message, work->merchant, work->payment.created_ms);
+    return setpay_evidence_keep(db, setpay_payment_first(payment), &work->message, work->merchant,
+                                payment->created_ms);
 }
 
 /* Rule A6: the request's identifier is still free, or the outcome could not be kept under it. */

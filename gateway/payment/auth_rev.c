@@ -131,7 +131,8 @@ static enum setpay_error write_reversal(struct setpay_db *db, void *arg)
                                           &work->request_hash)); /* rule A6 */
     SETPAY_TRY(setpay_payment_update(db, &payment));
     SETPAY_TRY(setpay_gateway_reversal_insert(db, &reversal));
-    SETPAY_TRY(setpay_evidence_keep(db, payment.id, &work->message, work->merchant, work->now_ms));
+    SETPAY_TRY(setpay_evidence_keep(db, setpay_payment_first(&payment), &work->message,
+                                    work->merchant, work->now_ms));
     SETPAY_TRY(setpay_payment_add_receipt(db, payment.id, &work->receipt.sealed,
                                           setpay_buffer_view(&work->receipt.signed_bytes),
                                           work->now_ms));
@@ -147,7 +148,8 @@ static enum setpay_error write_handed_out(struct setpay_db *db, void *arg)
     SETPAY_TRY(setpay_payment_check_rrpid(db, &work->message.signer, &work->rrpid,
                                           &work->request_hash)); /* rule A6 */
     SETPAY_TRY(setpay_payment_update(db, &payment));
-    SETPAY_TRY(setpay_evidence_keep(db, payment.id, &work->message, work->merchant, work->now_ms));
+    SETPAY_TRY(setpay_evidence_keep(db, setpay_payment_first(&payment), &work->message,
+                                    work->merchant, work->now_ms));
     return setpay_answers_keep_for_good(db, &work->message.signer, &work->rrpid,
                                         &work->request_hash, setpay_buffer_view(&work->answer));
 }

@@ -121,6 +121,8 @@ struct setpay_payment {
     bool goes_on; /* not stored: with this outcome another authorisation may follow */
 };
 
+/* The row of the instruction's first authorisation: evidence of all of them is kept under it. */
+int64_t setpay_payment_first(const struct setpay_payment *payment);
 /* The instruction's first authorisation. Both SETPAY_E_NOT_FOUND. */
 enum setpay_error setpay_payment_find(struct setpay_db *db, const char *brand,
                                       const char *merchant_id, const struct setpay_id *xid,

@@ -96,6 +96,10 @@ static const struct setpay_store_migration steps[] = {
     {10, SETPAY_GIVEN_BACK_SCHEMA
      "ALTER TABLE presentment ADD COLUMN reason TEXT NOT NULL DEFAULT '';"},
     {11, SETPAY_INCOMING_MORE_SCHEMA SETPAY_WRITE_OFF_SCHEMA},
+    /* What was kept under a further authorisation belongs to the first, behind what is there. */
+    {12, "UPDATE evidence SET number = owner * 1000000 + number, owner ="
+         " (SELECT first_id FROM payment WHERE payment.id = evidence.owner)"
+         " WHERE owner IN (SELECT id FROM payment WHERE first_id IS NOT NULL);"},
     {0, NULL},
 };
 

@@ -5,13 +5,15 @@
  *     read content -> admit (A2, G1, A6) with a snapshot -> date (A5) -> decide each step (G8, G9)
  *       -> receipts, answer; rows, ledger entries, answer kept: one operation -> reply
  *
- * Each step is done or refused by itself, but all that are done are kept together. One of which
+ * Each step is done or refused by itself, but all that are done are kept together, each with the
+ * request that it was asked for by, at most SETPAY_LIMIT_STEPS copies of a short one. One of which
  * nobody can say yet (memory, disk, a queue that is full) leaves the whole request undecided: an
  * Error, and it may come again.
  */
 #include "common/base/log.h"
 #include "common/net/metrics.h"
 #include "common/store/answers.h"
+#include "common/store/evidence.h"
 #include "common/wire/checks.h"
 #include "gateway/payment/dispatch.h"
 #include "gateway/payment/step.h"
@@ -243,6 +245,8 @@ static enum setpay_error write_steps(struct setpay_db *db, void *arg)
         const struct one_step *one = &steps->list[i];
         SETPAY_TRY(setpay_gateway_step_keep(db, &one->decision, batch.id, &one->receipt,
                                             one->releases ? &one->released : NULL));
+        SETPAY_TRY(setpay_evidence_keep(db, setpay_payment_first(&one->payment), &work->message,
+                                        work->merchant, work->now_ms));
     }
     return setpay_answers_keep_for_good(db, &work->message.signer, &work->rrpid,
                                         &work->request_hash, setpay_buffer_view(&work->answer));

@@ -228,6 +228,18 @@ static enum setpay_error add_cardholder(struct setpay_merchant *merchant,
     return error;
 }
 
+enum setpay_error setpay_merchant_ask_keep(struct setpay_db *db, int64_t purchase_id,
+                                           const struct setpay_merchant_ask *ask)
+{
+    struct setpay_merchant_agreement agreement;
+    if (ask->kind == SETPAY_ASK_FURTHER) {
+        SETPAY_TRY(setpay_merchant_agreement_read(db, purchase_id, &agreement));
+        if (agreement.ended != SETPAY_ENDED_NOT)
+            return SETPAY_E_CONFLICT;
+    }
+    return setpay_merchant_ask_insert(db, purchase_id, ask);
+}
+
 enum setpay_error setpay_merchant_ask_pack(
     struct setpay_merchant *merchant, const struct setpay_merchant_brand *brand,
     const struct setpay_merchant_purchase *purchase, const struct setpay_merchant_ask *ask,

@@ -36,6 +36,10 @@ enum setpay_error setpay_merchant_ask_make(struct setpay_merchant *merchant,
                                            const struct setpay_merchant_asking *asking,
                                            setpay_time_ms now_ms,
                                            struct setpay_merchant_ask *ask) SETPAY_MUST_CHECK;
+/* Inside an operation: keeps it, before it leaves (rule M5). SETPAY_E_CONFLICT, and nothing is
+ * kept, of a further authorisation whose agreement has ended since it was looked at. */
+enum setpay_error setpay_merchant_ask_keep(struct setpay_db *db, int64_t purchase_id,
+                                           const struct setpay_merchant_ask *ask) SETPAY_MUST_CHECK;
 /* The Message for one try, into bytes (replaced). envelope and certificate (the cardholder's) are
  * empty but for an AuthReq. */
 enum setpay_error setpay_merchant_ask_pack(struct setpay_merchant *merchant,

@@ -274,15 +274,9 @@ static void on_answer(void *arg, enum setpay_error error, struct setpay_view ans
 static enum setpay_error write_ask(struct setpay_db *db, void *arg)
 {
     struct setpay_merchant_drive *drive = arg;
-    struct setpay_merchant_agreement agreement;
-    if (drive->ask.kind == SETPAY_ASK_FURTHER) { /* it may have ended since it was looked at */
-        SETPAY_TRY(setpay_merchant_agreement_read(db, drive->purchase.id, &agreement));
-        if (agreement.ended != SETPAY_ENDED_NOT)
-            return SETPAY_E_CONFLICT;
-    }
     if (drive->together.count > 0)
         return setpay_merchant_together_keep(db, &drive->together, &drive->ask); /* rule M5 */
-    return setpay_merchant_ask_insert(db, drive->purchase.id, &drive->ask);      /* rule M5 */
+    return setpay_merchant_ask_keep(db, drive->purchase.id, &drive->ask);        /* rule M5 */
 }
 
 static void on_ask_kept(void *arg, enum setpay_error error)

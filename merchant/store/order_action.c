@@ -156,6 +156,7 @@ static enum setpay_error end_agreement(struct setpay_db *db, const struct setpay
         return SETPAY_E_STATE;
     const struct setpay_id xid = view->agreement.xid;
     SETPAY_TRY(port->end_agreement(db, &xid, now_ms));
+    SETPAY_TRY(setpay_order_tell(db, port, order_id, now_ms));
     setpay_order_view_clear(view);
     return setpay_order_view_find(db, port, order_id, now_ms, view);
 }

@@ -134,7 +134,7 @@ static enum setpay_error count_captured(struct doing *doing, int64_t *minor)
 
 /* Whatever was captured by amount before counts first: the parts together take the order's total,
  * and nothing twice. */
-static enum setpay_error capture_shipped(struct doing *doing)
+static enum setpay_error capture_shipped(struct doing *doing, bool rest_was_over)
 {
     const struct setpay_order_view *view = &doing->result->view;
     int64_t captured = 0;
@@ -143,7 +143,7 @@ static enum setpay_error capture_shipped(struct doing *doing)
     SETPAY_TRY(count_captured(doing, &captured));
     int64_t minor = setpay_parts_shipped_minor(view->parts) - captured;
     if (minor <= 0)
-        return SETPAY_OK;
+        return rest_was_over ? SETPAY_E_HOLD_OVER : SETPAY_OK; /* pieces that cost nothing */
     doing->asked_minor = minor;
     return ask(doing, SETPAY_MERCHANT_STEP_CAPTURE, NULL, minor);
 }
@@ -153,10 +153,11 @@ static enum setpay_error ship_counts(struct doing *doing, struct setpay_part_cou
     struct setpay_order_view *view = &doing->result->view;
     size_t count = 0;
     int64_t minor = 0;
+    bool rest_was_over = setpay_order_rest_is_over(view);
     SETPAY_TRY(setpay_parts_take(view->parts, &view->order, SETPAY_PART_SHIPMENT,
                                  doing->request->part, counts, &count, &minor,
                                  &doing->result->fault));
-    SETPAY_TRY(capture_shipped(doing));
+    SETPAY_TRY(capture_shipped(doing, rest_was_over));
     return keep_part(doing, SETPAY_PART_SHIPMENT, counts, count);
 }
 

@@ -69,7 +69,7 @@
 enum setpay_part_kind {
     SETPAY_PART_SHIPMENT = 1,
     SETPAY_PART_REFUND = 2,
-    SETPAY_PART_GIVEN_UP = 3, /* pieces that were not sent, of an order whose rest was voided */
+    SETPAY_PART_GIVEN_UP = 3, /* pieces never sent: the rest was voided, or its hold ended */
 };
 
 /* Stored. */
@@ -194,10 +194,17 @@ void setpay_parts_free(struct setpay_parts *parts);
 /* Its name is made. */
 enum setpay_error setpay_part_insert(struct setpay_db *db, const char *order_id,
                                      struct setpay_part *part) SETPAY_MUST_CHECK;
+/* Of the pieces of that SKU, those that are not the order's to put back any more: they were sent,
+ * or have been given up or paid back unsent before. */
+enum setpay_error setpay_parts_count_gone(struct setpay_db *db, const char *order_id,
+                                          const char *sku, int64_t *pieces) SETPAY_MUST_CHECK;
+/* Whether its hold has ended before all of it was sent: nothing pays for the rest. */
+bool setpay_order_rest_is_over(const struct setpay_order_view *view);
 /* Pieces of it that can be sent now. */
 int64_t setpay_order_to_send(const struct setpay_order_view *view);
 /* Inside an operation that may have brought answers: what follows from the parts of the view that
- * are answered now follows, once. Errors of the stock and of events. */
+ * are answered now follows, once; and where the rest is over, what was not sent is given up. Errors
+ * of the stock and of events. */
 enum setpay_error setpay_parts_settle(struct setpay_db *db, struct setpay_order_view *view,
                                       setpay_time_ms now_ms) SETPAY_MUST_CHECK;
 /* Whether its money does: nothing refused or undone, or not all of it. */

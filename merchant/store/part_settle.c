@@ -1,6 +1,7 @@
 /*
  * What follows from a part when the gateway has answered: the event of a shipment, and pieces that
- * are back in stock.
+ * are back in stock. And what follows where a hold has ended before all was sent: nobody voids that
+ * order, so that the pieces which nothing pays for any more are given up here.
  */
 #include "merchant/store/part.h"
 
@@ -9,6 +10,7 @@
 #include "merchant/store/order_json.h"
 #include "merchant/store/stock.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static enum setpay_error tell_shipped(struct setpay_db *db, const struct setpay_order_view *view,
@@ -116,20 +118,58 @@ static enum setpay_error undo(struct setpay_db *db, const struct setpay_order *o
     return SETPAY_OK;
 }
 
-/* Its hold has ended before all of it was sent: nothing is there to pay for the rest. */
-static bool is_released(const struct setpay_order_view *view)
+/* ------------------------------------------------------------------ a hold that has ended */
+
+/* What was captured ahead of the shipments may still be sent for; and another authorisation may
+ * follow where the shopper has agreed to more. */
+bool setpay_order_rest_is_over(const struct setpay_order_view *view)
 {
     const struct setpay_payment_view *payment =
         setpay_order_standing(view->payments, view->payment_count);
+    bool more_may_follow = view->has_agreement && view->agreement.end == SETPAY_ENDED_NOT;
     return view->order.capture == SETPAY_CAPTURE_ON_SHIPMENT && payment != NULL &&
-           payment->released_minor > 0 &&
-           payment->approved.minor - payment->released_minor <= payment->captured_minor;
+           !more_may_follow && payment->released_minor > 0 &&
+           payment->approved.minor - payment->released_minor <= payment->captured_minor &&
+           payment->captured_minor <= setpay_parts_shipped_minor(view->parts);
 }
+
+/* Whatever was given up before is none of it: looked at again, there is nothing left. */
+static enum setpay_error give_up_counts(struct setpay_db *db, const struct setpay_order_view *view,
+                                        struct setpay_part_count *counts, setpay_time_ms now_ms)
+{
+    struct setpay_part part = {
+        .kind = SETPAY_PART_GIVEN_UP, .restock = true, .created_ms = now_ms, .counts = counts};
+    for (size_t i = 0; i < view->parts->line_count; i++) {
+        int64_t left = unsent_left(view->parts, NULL, i);
+        if (left > 0)
+            counts[part.count++] = (struct setpay_part_count){.position = i, .quantity = left};
+    }
+    if (part.count == 0)
+        return SETPAY_OK;
+    SETPAY_TRY(setpay_part_insert(db, view->order.order_id, &part));
+    return settle(db, view, &part, now_ms);
+}
+
+static enum setpay_error give_up_rest(struct setpay_db *db, const struct setpay_order_view *view,
+                                      setpay_time_ms now_ms)
+{
+    if (!setpay_order_rest_is_over(view))
+        return SETPAY_OK;
+    struct setpay_part_count *counts = calloc(SETPAY_LIMIT_OFFER_ITEMS, sizeof *counts);
+    if (counts == NULL)
+        return SETPAY_E_NOMEM;
+    enum setpay_error error = give_up_counts(db, view, counts, now_ms);
+    free(counts);
+    return error;
+}
+
+/* ------------------------------------------------------------------ all that there is to do */
 
 int64_t setpay_order_to_send(const struct setpay_order_view *view)
 {
     int64_t pieces = 0;
-    bool may_ship = setpay_order_may_ship(view->order.end, view->status) && !is_released(view);
+    bool may_ship =
+        setpay_order_may_ship(view->order.end, view->status) && !setpay_order_rest_is_over(view);
     for (size_t i = 0; may_ship && i < view->parts->line_count; i++)
         pieces += setpay_part_sendable(&view->parts->lines[i]);
     return pieces;
@@ -146,5 +186,5 @@ enum setpay_error setpay_parts_settle(struct setpay_db *db, struct setpay_order_
         else if (part->settled == SETPAY_PART_DONE && !setpay_part_stands(view, part))
             SETPAY_TRY(undo(db, &view->order, part, now_ms));
     }
-    return SETPAY_OK;
+    return view->parts == NULL ? SETPAY_OK : give_up_rest(db, view, now_ms);
 }

@@ -269,6 +269,24 @@ enum setpay_error setpay_part_insert(struct setpay_db *db, const char *order_id,
     return SETPAY_OK;
 }
 
+enum setpay_error setpay_parts_count_gone(struct setpay_db *db, const char *order_id,
+                                          const char *sku, int64_t *pieces)
+{
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(setpay_db_one(
+        db, &rows,
+        "SELECT COALESCE(SUM(CASE WHEN part.kind = $1 THEN line.unsent ELSE line.quantity END), 0)"
+        " FROM order_part part JOIN order_part_line line ON line.part_seq = part.seq"
+        " JOIN order_item item ON item.order_id = part.order_id AND item.position = line.position"
+        " WHERE part.order_id = $2 AND item.sku = $3"
+        " AND (part.settled = $4 OR (part.settled = $5 AND part.kind = $6))",
+        SETPAY_DB_INT(SETPAY_PART_REFUND), SETPAY_DB_TEXT(order_id), SETPAY_DB_TEXT(sku),
+        SETPAY_DB_INT(SETPAY_PART_DONE), SETPAY_DB_INT(SETPAY_PART_OPEN),
+        SETPAY_DB_INT(SETPAY_PART_SHIPMENT)));
+    *pieces = setpay_db_get_int(rows, 0);
+    return setpay_db_end(rows);
+}
+
 /* ------------------------------------------------------------------ as JSON */
 
 static json_t *id_json(const struct setpay_id *id)

@@ -7,6 +7,7 @@
 #include "merchant/store/stock.h"
 
 #include "common/base/testing.h"
+#include "merchant/store/part.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -147,25 +148,28 @@ enum setpay_error setpay_stock_sell(struct setpay_db *db, const char *order_id,
     }
 }
 
-/* What was sold stands on the shelf again. */
+/* What was sold stands on the shelf again, but for what has left it, or has come back, before. */
 static enum setpay_error put_back(struct setpay_db *db, const char *order_id,
-                                  const struct reservation *reservation, setpay_time_ms now_ms)
+                                  struct reservation *reservation, setpay_time_ms now_ms)
 {
     bool tracked = false;
-    int64_t on_hand = 0;
+    int64_t on_hand = 0, gone = 0;
+    SETPAY_TRY(setpay_parts_count_gone(db, order_id, reservation->sku, &gone));
+    int64_t there = reservation->quantity - gone;
+    int64_t back = there < reservation->taken ? there : reservation->taken;
     enum setpay_error error = read_on_hand(db, reservation->variant_seq, &tracked, &on_hand);
-    if (reservation->taken == 0 || error == SETPAY_E_NOT_FOUND)
+    if (back <= 0 || error == SETPAY_E_NOT_FOUND)
         return SETPAY_OK;
     SETPAY_TRY(error);
+    reservation->taken -= back;
     SETPAY_TRY(setpay_db_run(db, "UPDATE variant SET on_hand = on_hand + $1 WHERE seq = $2",
-                             SETPAY_DB_INT(reservation->taken),
-                             SETPAY_DB_INT(reservation->variant_seq)));
-    return setpay_stock_log(db, reservation->sku, reservation->taken, on_hand + reservation->taken,
-                            "given back", order_id, now_ms);
+                             SETPAY_DB_INT(back), SETPAY_DB_INT(reservation->variant_seq)));
+    return setpay_stock_log(db, reservation->sku, back, on_hand + back, "given back", order_id,
+                            now_ms);
 }
 
 static enum setpay_error release_one(struct setpay_db *db, const char *order_id,
-                                     const struct reservation *reservation, setpay_time_ms now_ms)
+                                     struct reservation *reservation, setpay_time_ms now_ms)
 {
     if (reservation->state == SETPAY_RESERVATION_HELD)
         SETPAY_TRY(setpay_db_run(db, "UPDATE variant SET reserved = reserved - $1 WHERE seq = $2",
@@ -173,7 +177,7 @@ static enum setpay_error release_one(struct setpay_db *db, const char *order_id,
                                  SETPAY_DB_INT(reservation->variant_seq)));
     else
         SETPAY_TRY(put_back(db, order_id, reservation, now_ms));
-    return go_on(db, order_id, reservation, SETPAY_RESERVATION_RELEASED, 0);
+    return go_on(db, order_id, reservation, SETPAY_RESERVATION_RELEASED, reservation->taken);
 }
 
 enum setpay_error setpay_stock_release(struct setpay_db *db, const char *order_id,

@@ -45,7 +45,8 @@ enum setpay_error setpay_stock_reserve(struct setpay_db *db, const char *order_i
  * Once more changes nothing; an order that has reserved nothing is none of its business. */
 enum setpay_error setpay_stock_sell(struct setpay_db *db, const char *order_id,
                                     setpay_time_ms now_ms) SETPAY_MUST_CHECK;
-/* Inside the operation that ends the order: what it holds is free, what was sold is back. */
+/* Inside the operation that ends the order: what it holds is free, what was sold and not sent is
+ * back, but for pieces that came back before. */
 enum setpay_error setpay_stock_release(struct setpay_db *db, const char *order_id,
                                        setpay_time_ms now_ms) SETPAY_MUST_CHECK;
 /* Pieces of a SKU that the order has bought stand on the shelf again: as many as were taken for it,

@@ -257,6 +257,7 @@ static bool is_its_own(const struct measured *point)
     case TEST_VOID:
     case TEST_REFUNDED:
     case TEST_UNDONE:
+    case TEST_FURTHER:
         return point->daemon != TEST_WALLET;
     default:
         return true;

@@ -2,8 +2,8 @@
  * Faults of the lines between store, merchant, wallet, gateway and issuer: a sandbox of real
  * daemons, a proxy on each hop (tests/support/test_proxy.h), and a table, made by rule and not by
  * hand, of each fault on each hop, each way, at each message of a purchase and of its void, cancel
- * and reversal. Several purchases run side by side, each with the fault of its own; then others
- * with faults at random everywhere (SEED).
+ * and reversal, of a further payment and of the end of an agreement. Several purchases run side by
+ * side, each with the fault of its own; then others with faults at random everywhere (SEED).
  *
  * What is tried by it: a repeat is the same request (rule A6), a purchase is stored before it
  * leaves and ends by a receipt alone (rules W5, W7, M5), an order and an instruction are authorised
@@ -45,6 +45,7 @@
 #define LANES_DEFAULT 12
 #define BY_PROGRAM 16 /* every so many-th link is opened once more, by setpay-wallet itself */
 #define CHAOS_PER_MILLE 120
+#define FIRST 400  /* of an order that is paid in parts */
 #define UP_MS 9000 /* what a sandbox takes to come up on two cores with nothing else to do */
 #define SLOWEST 5
 
@@ -83,6 +84,8 @@ struct order {
     char uri[256];
     bool is_ended;    /* voided or cancelled by the store: it is not to be paid */
     const char *then; /* its status once it is paid and the store is done; NULL: authorised */
+    int payments;     /* of what was agreed to, once the store is done; 0: there is no agreement */
+    bool is_stopped;  /* the shopper has cancelled it */
 };
 
 struct work {
@@ -91,6 +94,7 @@ struct work {
     size_t order_count;
     const char *card;
     uint64_t place; /* among purchases with faults at random, from 1: what these depend on */
+    bool in_parts;  /* orders are paid in parts, as the store asks */
     char words[512];
 };
 
@@ -127,15 +131,17 @@ static int64_t orders_described(const char *description)
 static bool order_new(struct work *work)
 {
     uint64_t number = number_new();
-    char body[160], key[64], token[128], description[64];
+    char body[224], terms[64] = "", key[64], token[128], description[64];
     json_t *answer = NULL;
     if (work->order_count == ORDERS_MAX)
         return fail(work, "too many orders for one case");
     (void)snprintf(description, sizeof description, "%d-%llu", work->lane,
                    (unsigned long long)number);
+    if (work->in_parts)
+        (void)snprintf(terms, sizeof terms, ",\"terms\":{\"kind\":\"split\",\"first\":%d}", FIRST);
     (void)snprintf(body, sizeof body,
-                   "{\"description\":\"%s\",\"amount\":%llu,\"currency\":\"EUR\"}", description,
-                   1000 + (unsigned long long)number % 9000);
+                   "{\"description\":\"%s\",\"amount\":%llu,\"currency\":\"EUR\"%s}", description,
+                   1000 + (unsigned long long)number % 9000, terms);
     (void)snprintf(key, sizeof key, "order-%d-%llu", work->lane, (unsigned long long)number);
     test_plan_set_lane(plan, work->lane, key, work->place);
     int status = test_store_post(&store, "/orders", body, key, 300 * unit_ms, &answer);
@@ -144,7 +150,7 @@ static bool order_new(struct work *work)
     bool made = status == 201 && id != NULL && uri != NULL && strrchr(uri, '/') != NULL;
     if (made) {
         struct order *order = &work->orders[work->order_count++];
-        *order = (struct order){.is_ended = false};
+        *order = (struct order){.payments = work->in_parts ? 1 : 0};
         (void)snprintf(order->id, sizeof order->id, "%s", id);
         (void)snprintf(order->uri, sizeof order->uri, "%s", uri);
         (void)snprintf(token, sizeof token, "%s", strrchr(uri, '/') + 1);
@@ -246,6 +252,55 @@ static bool move_money(struct work *work, const char *action, const char *then)
     if (status == 200 || status == 202)
         return becomes(work, order, then);
     (void)snprintf(work->words, sizeof work->words, "%s answered with %d", path, status);
+    return false;
+}
+
+/* The store takes the second part. Where nobody has heard the issuer's word it was declined. */
+static bool take_part(struct work *work)
+{
+    char path[128], key[64];
+    json_t *answer = NULL;
+    struct order *order = last_order(work);
+    (void)snprintf(path, sizeof path, "/orders/%s/authorise", order->id);
+    (void)snprintf(key, sizeof key, "authorise-%d-%llu", work->lane,
+                   (unsigned long long)number_new());
+    int status = test_store_post(&store, path, "{}", key, 300 * unit_ms, &answer);
+    const char *type = json_string_value(json_object_get(answer, "type"));
+    bool declined = type != NULL && strcmp(type, "urn:setpay:problem:declined") == 0;
+    json_decref(answer);
+    order->payments = declined ? 1 : 2;
+    if (status == 200 || status == 202 || declined)
+        return true;
+    (void)snprintf(work->words, sizeof work->words, "%s answered with %d", path, status);
+    return false;
+}
+
+/* The shopper ends it: the wallet has the word, and goes on by itself. */
+static bool stop(struct work *work)
+{
+    struct order *order = last_order(work);
+    enum setpay_error error = test_agreement_cancel(&sandbox, "wallet", order->id);
+    order->is_stopped = error == SETPAY_OK;
+    if (order->is_stopped)
+        return true;
+    (void)snprintf(work->words, sizeof work->words, "%s can't be cancelled: %s", order->id,
+                   setpay_error_name(error));
+    return false;
+}
+
+/* What was agreed to was taken so often, and ended, as it should. What was under way when the store
+ * was answered may have been declined since. */
+static bool agreement_holds(struct work *work, const struct order *order)
+{
+    if (order->payments == 0)
+        return true;
+    int64_t payments = test_agreement_payments(&sandbox, order->id);
+    int64_t stopped = test_agreement_is_cancelled(&sandbox, "wallet", order->id);
+    if (stopped == (order->is_stopped ? 1 : 0) && payments >= 1 && payments <= order->payments)
+        return true;
+    (void)snprintf(work->words, sizeof work->words,
+                   "order %s: %d payments of %d, the wallet's word for cancelled is %d", order->id,
+                   (int)payments, order->payments, (int)stopped);
     return false;
 }
 
@@ -351,6 +406,8 @@ static bool order_holds(struct work *work, const struct order *order)
         return false;
     if (then.authorised != 1)
         return fail(work, "paid, and not authorised once");
+    if (!agreement_holds(work, order))
+        return false;
     const char *paid = order->then != NULL ? order->then : "authorised";
     if (!status_is(work, order, paid, paid))
         return false;
@@ -488,6 +545,12 @@ static bool act(struct work *work, const struct test_case *the, int id)
     case TEST_CLOSE:
         return buy_at_last(work, last_order(work)) && move_money(work, "capture", "captured") &&
                close_batches(work) && wait_for_fault(id, the->fault.count, 100 * unit_ms);
+    case TEST_PARTS:
+        return buy_at_last(work, last_order(work)) && take_part(work) &&
+               wait_for_fault(id, the->fault.count, 100 * unit_ms);
+    case TEST_PARTS_END:
+        return buy_at_last(work, last_order(work)) && stop(work) &&
+               wait_for_fault(id, the->fault.count, 100 * unit_ms);
     case TEST_CANCEL_OPEN:
         return give_up(work, "cancel") && wait_for_fault(id, the->fault.count, 10 * unit_ms);
     case TEST_WAIT:
@@ -508,6 +571,7 @@ static bool attempt(struct work *work, const struct test_case *the, bool *held)
     unsigned believed = test_plan_believed(plan, fault.hop);
     work->order_count = 0;
     work->words[0] = '\0';
+    work->in_parts = the->scenario == TEST_PARTS || the->scenario == TEST_PARTS_END;
     int id = test_plan_arm(plan, &fault);
     struct test_case mine = {.scenario = the->scenario, .fault = fault};
     bool done = order_new(work) && act(work, &mine, id);
@@ -547,6 +611,7 @@ static void run_random(int lane, uint64_t place)
     struct work work = {.lane = lane, .place = place};
     char what[160];
     work.card = place % 3 == 0 ? "approve-mastercard" : NULL;
+    work.in_parts = place % 4 == 3;
     bool held = order_new(&work);
     for (int i = 0; held && i < 2 && !buy(&work); i++)
         continue;
@@ -557,6 +622,8 @@ static void run_random(int lane, uint64_t place)
     if (held && place % 4 == 2)
         held = buy_at_last(&work, last_order(&work)) && move_money(&work, "capture", "captured") &&
                move_money(&work, "refund", "refunded");
+    if (held && place % 4 == 3)
+        held = buy_at_last(&work, last_order(&work)) && take_part(&work) && stop(&work);
     if (held)
         held = all_hold(&work) && wait_for_late(&work, lane) && all_hold(&work);
     (void)snprintf(what, sizeof what, "faults at random, seed %llu, purchase %llu: %s",

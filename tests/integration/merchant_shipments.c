@@ -1,8 +1,10 @@
 /*
  * A store that ships in parts, and gives back by line, at a running merchant with a running
  * gateway: each part is captured for what its pieces cost, all of them for the order's amount; a
- * part whose capture is refused or undone may be sent again; what comes back stands on the shelf.
+ * part whose capture is refused or undone may be sent again; what comes back, or can't be paid for
+ * any more, stands on the shelf, and what was sent does not.
  */
+#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/secret.h"
 #include "tests/support/test_market.h"
@@ -35,13 +37,18 @@ static void post_ok(const char *path, const char *body)
     json_decref(answer);
 }
 
+static void pay_for(const char *body, struct test_sale *sale)
+{
+    struct test_order order = test_merchantd_order_of(market.merchant, body);
+    test_sale_again(&market, &order, market.holder, sale);
+    test_sale_pay(&market, sale);
+}
+
 static void pay(const char *capture, struct test_sale *sale)
 {
     char body[512];
     (void)snprintf(body, sizeof body, ORDER, capture);
-    struct test_order order = test_merchantd_order_of(market.merchant, body);
-    test_sale_again(&market, &order, market.holder, sale);
-    test_sale_pay(&market, sale);
+    pay_for(body, sale);
 }
 
 static int post(const struct test_sale *sale, const char *what, const char *body, json_t **answer)
@@ -236,6 +243,85 @@ static void test_the_rest_is_given_up(void **state)
     test_sale_clear(&sale);
 }
 
+/* The gateway's clock, and nobody else's. */
+static void move_gateway(int64_t days)
+{
+    json_decref(
+        test_gateway_control(market.gateway, "testing.clock",
+                             json_pack("{s:I}", "offset_ms", (json_int_t)days * SETPAY_DAY_MS)));
+}
+
+/* The gateway has ended the hold, and the merchant finds out by its own look. */
+static void end_hold(const struct test_sale *sale)
+{
+    char sql[200], hex[SETPAY_ID_TEXT_SIZE];
+    move_gateway(8);
+    (void)snprintf(sql, sizeof sql,
+                   "SELECT count(*) FROM payment WHERE release_open = 1 AND xid = x'%s'",
+                   setpay_id_format(&sale->purchase->oi.xid, hex));
+    test_daemon_wait_number(&market.gateway->daemon, sql, 1);
+    move_gateway(0);
+    (void)snprintf(sql, sizeof sql,
+                   "UPDATE purchase SET hold_expiry_ms = %lld, due_ms = 1 WHERE order_id = '%s'",
+                   (long long)setpay_clock_now_ms() - SETPAY_MINUTE_MS, sale->order.id);
+    test_daemon_stop(&market.merchant->daemon);
+    test_daemon_execute(&market.merchant->daemon, sql);
+    test_daemon_start(&market.merchant->daemon, NULL);
+    test_market_reconnect(&market);
+    (void)snprintf(sql, sizeof sql,
+                   "SELECT count(*) FROM step JOIN purchase ON purchase.id = purchase_id"
+                   " WHERE order_id = '%s' AND kind = 5 AND step.state = 2",
+                   sale->order.id);
+    test_daemon_wait_number(&market.merchant->daemon, sql, 1);
+}
+
+/* Nobody voids it: what nothing pays for any more is back by itself, once; the present, too. */
+static void test_the_rest_is_over_with_its_hold(void **state)
+{
+    struct test_sale sale;
+    (void)state;
+    int64_t cups = on_hand("CUP"), spoons = on_hand("SPOON"), cards = on_hand("CARD");
+    pay_for("{\"items\":[{\"sku\":\"CUP\",\"quantity\":3},{\"sku\":\"SPOON\",\"quantity\":1},"
+            "{\"sku\":\"CARD\",\"quantity\":1}],\"country\":\"DE\",\"shipping_method\":\"post\","
+            "\"currency\":\"EUR\",\"capture\":\"on_shipment\"}",
+            &sale);
+    done(&sale, "shipments", LINES(1, 2), "partially_captured");
+    end_hold(&sale);
+    assert_int_equal(on_hand("CUP"), cups - 2);
+    assert_int_equal(on_hand("SPOON"), spoons);
+    assert_int_equal(on_hand("CARD"), cards);
+    refused(&sale, "shipments", LINES(1, 1), 409, "order-state", "");
+    refused(&sale, "shipments", LINES(3, 1), 409, "order-state", ""); /* it costs nothing */
+    refused(&sale, "void", "{}", 409, "order-state", "");
+    done(&sale, "refund", LINES(1, 1), "partially_refunded"); /* something else happens to it */
+    assert_int_equal(on_hand("CUP"), cups - 2);
+    assert_int_equal(on_hand("SPOON"), spoons);
+    test_sale_clear(&sale);
+}
+
+/* What the shop has said to be on its way is not on the shelf, whatever becomes of the money. */
+static void test_what_was_sent_is_not_back_with_a_void(void **state)
+{
+    struct test_sale sale;
+    (void)state;
+    int64_t cups = on_hand("CUP"), spoons = on_hand("SPOON");
+    pay("manual", &sale);
+    done(&sale, "shipments", LINES(1, 2), "authorised");
+    done(&sale, "void", "{}", "voided");
+    done(&sale, "void", "{}", "voided"); /* again */
+    assert_int_equal(on_hand("CUP"), cups - 2);
+    assert_int_equal(on_hand("SPOON"), spoons);
+    assert_int_equal(booked(&sale, "reversed_minor"), TEST_PRICE);
+    test_sale_clear(&sale);
+    /* Nor with the end of the hold. */
+    pay("manual", &sale);
+    done(&sale, "shipments", LINES(1, 1), "authorised");
+    end_hold(&sale);
+    assert_int_equal(on_hand("CUP"), cups - 3);
+    assert_int_equal(on_hand("SPOON"), spoons);
+    test_sale_clear(&sale);
+}
+
 static void test_lines_are_given_back(void **state)
 {
     struct test_sale sale;
@@ -312,6 +398,9 @@ static int open_world(void **state)
     post_ok("/products",
             "{\"slug\":\"spoon\",\"name\":\"Spoon\",\"status\":\"published\",\"variants\":[{"
             "\"sku\":\"SPOON\",\"prices\":{\"EUR\":50},\"stock\":{\"on_hand\":100}}]}");
+    post_ok("/products",
+            "{\"slug\":\"card\",\"name\":\"Greeting\",\"status\":\"published\",\"variants\":[{"
+            "\"sku\":\"CARD\",\"prices\":{\"EUR\":0},\"stock\":{\"on_hand\":100}}]}");
     return 0;
 }
 
@@ -329,6 +418,8 @@ int main(void)
         cmocka_unit_test(test_what_was_captured_by_amount_counts_first),
         cmocka_unit_test(test_other_orders_are_only_marked),
         cmocka_unit_test(test_the_rest_is_given_up),
+        cmocka_unit_test(test_the_rest_is_over_with_its_hold),
+        cmocka_unit_test(test_what_was_sent_is_not_back_with_a_void),
         cmocka_unit_test(test_lines_are_given_back),
         cmocka_unit_test(test_lines_are_given_back_no_further_than_the_money_goes),
         cmocka_unit_test(test_a_part_whose_capture_is_undone_is_not_sent),

@@ -129,10 +129,11 @@ if [ -z "$why_not" ]; then
 fi
 wallet --json card list >"$tmp/places/shown.wallet.output"
 printf '%s\n' "$code" >"$tmp/code"
-marked_order() {
-    local order
-    order=$(api POST /orders "$(jq -n --arg d "$item" --arg n "$note" --argjson a "$amount" \
-        '{description: $d, amount: $a, currency: "EUR", metadata: {note: $n}}')")
+marked_order() { # [JSON: members more]
+    local order more='{}'
+    [ $# -eq 0 ] || more=$1
+    order=$(api POST /orders "$(jq -n --arg d "$item" --arg n "$note" --argjson a "$amount" --argjson more "$more" \
+        '{description: $d, amount: $a, currency: "EUR", metadata: {note: $n}} + $more')")
     order_id=$(jq -r .order_id <<<"$order")
     uri=$(jq -r .pay_uri <<<"$order")
 }
@@ -186,6 +187,22 @@ ok "and the capture" api POST "/orders/$order_id/undo" "{\"id\": \"$capture_id\"
 ok "and voided, for which the gateway opens what it kept" api POST "/orders/$order_id/void" '{}'
 ok "until that is done" wait_for 20 reaches voided
 voided_order=$order_id
+# What is agreed to beyond one payment: the second is asked for without the wallet, by what the gateway kept; and the
+# shopper's word that it is over goes from hand to hand.
+marked_order '{"terms": {"kind": "split", "first": 1000}}'
+agreed_order=$order_id
+ok "a marked order that is paid in parts" pay --agree-terms
+ok "of which the first is authorised" wait_for 20 reaches authorised
+ok "the second is asked for" api POST "/orders/$order_id/authorise" '{"amount": 2000}'
+parts_of() { sql gateway "SELECT count(*) || ' ' || total(approved_minor) FROM payment WHERE id = (SELECT max(id) FROM payment WHERE first_id IS NULL) OR first_id IS NOT NULL"; }
+is "and authorised, by the card that the gateway opens for it" "$(parts_of)" "2 3000.0"
+agreed_xid=$(api GET "/orders/$agreed_order" | jq -r '.payments[0].xid')
+ends() { # confirmed, or not yet
+    wallet agreement cancel "$agreed_xid" --yes || [ $? -eq 4 ]
+}
+ok "the shopper ends it" ends
+is_ended() { wallet --json agreement show "$agreed_xid" | jq -e '.status == "cancelled"'; }
+ok "for which the gateway opens what it kept" wait_for 20 is_ended
 no_instruction() { [ "$(sql merchant 'SELECT count(*) FROM instruction')" = 0 ]; }
 ok "no sealed instruction is left at the merchant (rule M7)" wait_for 6 no_instruction
 [ -n "$why_not" ] || ok "memory is copied after it" copy_all voided
@@ -267,6 +284,8 @@ all_marks() {
     mark item text "$item" && mark note text "$note" && mark ship_to text "$street" && mark amount text "$amount" && mark amount text 482719.63 &&
         mark pan text "$unanswered" && mark owner_password text "$(cat "$(get .admin_password_file)")" &&
         "$tools/open" "$sandbox" "$order_id" && "$tools/open" "$sandbox" "$voided_order" &&
+        "$tools/open" "$sandbox" "$agreed_order" &&
+        printf 'cancellation bytes %s\n' "$(sql wallet 'SELECT hex(signature) FROM agreement WHERE word IS NOT NULL')" &&
         "$tools/open" --vault "$sandbox" marked && "$tools/open" --card "$sandbox" online && receipt_marks &&
         mark issuer_secret text "$issuer_secret" && mark issuer_secret text "${issuer_secret//-/}" || return
     local key
@@ -341,6 +360,7 @@ declare -A marks_of=(
     ["salt of the order information"]=oi_salt
     ["the sealed payment instruction"]=envelope
     ["the gateway's receipt"]=receipt
+    ["the cardholder's cancellation of an agreement"]=cancellation
     ["cardholder's certificate (blinded account id)"]=account
     ["the owner's password"]=owner_password
     ["private keys"]="key_wallet key_master key_merchant key_gateway key_ca"

@@ -12,6 +12,9 @@
  *
  * - expire: an order is paid at the moment at which it expires
  *
+ * - further: of an order that is paid in parts the store takes the second while the shopper cancels
+ *   what was agreed to, twice at once
+ *
  * What always has to hold: every order has at most one authorisation, and of each purchase the
  * issuer was asked at most once; whoever sent the same bytes got the same answer, to the last byte;
  * what a shopper was told, by receipt or refusal, is what the books say; what the store was told of

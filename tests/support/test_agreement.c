@@ -169,12 +169,63 @@ static bool steps_agree(const struct books *books, const char *xid)
         (void)snprintf(sql, sizeof sql, "SELECT %s FROM purchase WHERE xid = unhex_xid(?1)",
                        sums[i]);
         int64_t ours = test_database_number(books->merchant, sql, xid);
-        (void)snprintf(sql, sizeof sql, "SELECT %s FROM payment WHERE xid = unhex_xid(?1)",
+        (void)snprintf(sql, sizeof sql,
+                       "SELECT coalesce(sum(%s), 0) FROM payment WHERE xid = unhex_xid(?1)",
                        sums[i]);
         int64_t theirs = test_database_number(books->gateway, sql, xid);
         if (ours != theirs)
             return say(books->words, books->size, "%s: %s is %d at the merchant, %d at the gateway",
                        xid, sums[i], (int)ours, (int)theirs);
+    }
+    return true;
+}
+
+/* Further authorisations: each that the merchant knows the end of, and no other, has its row. */
+static bool further_agree(const struct books *books, const char *xid, int64_t rows)
+{
+    static const char *const answered =
+        "SELECT count(*) FROM step JOIN purchase p ON p.id = purchase_id"
+        " WHERE p.xid = unhex_xid(?1) AND step.kind = 6 AND step.state IN (2, 4)";
+    static const char *const approved =
+        "SELECT count(*) FROM payment WHERE xid = unhex_xid(?1) AND approved_minor > 0";
+    static const char *const taken =
+        "SELECT taken_count FROM agreement JOIN purchase p ON p.id = purchase_id"
+        " WHERE p.xid = unhex_xid(?1)";
+    int64_t further = test_database_number(books->merchant, answered, xid);
+    int64_t counted = test_database_number(books->merchant, taken, xid);
+    if (rows != 1 + further)
+        return say(books->words, books->size,
+                   "%s: %d rows at the gateway, %d further payments at the merchant", xid,
+                   (int)rows, (int)further);
+    int64_t stands = test_database_number(books->gateway, approved, xid);
+    return counted < 0 || counted == stands ||
+           say(books->words, books->size, "%s: %d payments at the merchant, %d at the gateway", xid,
+               (int)counted, (int)stands);
+}
+
+/* A cancellation: asked for at nobody's, or confirmed at everybody's and booked once. */
+static bool cancellations_agree(const struct books *books, const char *xid)
+{
+    static const char *const kept =
+        "SELECT (cancellation IS NOT NULL) + 2 * confirmed FROM agreement"
+        " JOIN purchase p ON p.id = purchase_id WHERE p.xid = unhex_xid(?1)";
+    static const char *const booked =
+        "SELECT (cancelled_ms <> 0) + 2 * (SELECT count(*) FROM receipt WHERE receipt.kind = 9 AND"
+        " payment_id = payment.id) FROM payment WHERE xid = unhex_xid(?1) AND first_id IS NULL";
+    static const char *const signed_word =
+        "SELECT (word IS NOT NULL) + 2 * (cancelled <> 0) FROM agreement WHERE xid ="
+        " unhex_xid(?1)";
+    int64_t ours = test_database_number(books->merchant, kept, xid);
+    int64_t theirs = test_database_number(books->gateway, booked, xid);
+    for (size_t i = 0; i < books->wallet_count && ours >= 0; i++) {
+        int64_t wallet = test_database_number(books->wallet[i], signed_word, xid);
+        if (wallet < 0)
+            continue;
+        if ((ours != 0 && ours != 3) || theirs != ours || wallet != ours)
+            return say(books->words, books->size,
+                       "%s: a cancellation is %d at the wallet, %d at the merchant, %d at the "
+                       "gateway (1: asked for, 3: confirmed)",
+                       xid, (int)wallet, (int)ours, (int)theirs);
     }
     return true;
 }
@@ -185,10 +236,11 @@ static bool purchase_agrees(const struct books *books, const char *xid, enum wor
     int64_t rows = test_database_number(
         books->gateway, "SELECT count(*) FROM payment WHERE xid = unhex_xid(?1)", xid);
     int64_t state = test_database_number(
-        books->gateway, "SELECT state FROM payment WHERE xid = unhex_xid(?1)", xid);
+        books->gateway, "SELECT state FROM payment WHERE xid = unhex_xid(?1) AND first_id IS NULL",
+        xid);
     int64_t left = test_database_number(
         books->gateway,
-        "SELECT approved_minor - reversed_minor FROM payment WHERE xid = unhex_xid(?1)", xid);
+        "SELECT sum(approved_minor - reversed_minor) FROM payment WHERE xid = unhex_xid(?1)", xid);
     int64_t asked = test_database_number(
         books->issuer, "SELECT count(*) FROM card_authorisation WHERE xid = ?1", xid);
     int64_t held = test_database_number(
@@ -196,10 +248,10 @@ static bool purchase_agrees(const struct books *books, const char *xid, enum wor
         xid);
     if (word == UNDER_WAY)
         return say(books->words, books->size, "%s: under way at the merchant", xid);
-    if (rows != 1 || gateway_word(state) != word)
+    if (rows < 1 || gateway_word(state) != word)
         return say(books->words, books->size, "%s: %s at the gateway (%d rows), %s at the merchant",
                    xid, words_of[gateway_word(state)], (int)rows, words_of[word]);
-    if (asked > 1 || asked < 0 || (word == VOIDED && asked != 0))
+    if (asked > rows || asked < 0 || (word == VOIDED && asked != 0))
         return say(books->words, books->size, "%s: %s, the issuer was asked %d times", xid,
                    words_of[word], (int)asked);
     /* A sale is booked at once: nothing of it is held. */
@@ -211,7 +263,8 @@ static bool purchase_agrees(const struct books *books, const char *xid, enum wor
         return say(books->words, books->size,
                    "%s: %s %d at the merchant, %d left at the gateway, %d held by the issuer", xid,
                    words_of[word], (int)approved, (int)left, (int)held);
-    return steps_agree(books, xid) && wallets_agree(books, xid, word);
+    return further_agree(books, xid, rows) && steps_agree(books, xid) &&
+           wallets_agree(books, xid, word) && cancellations_agree(books, xid);
 }
 
 /* What a wallet has signed for the order has come to the merchant. */
@@ -285,6 +338,63 @@ bool test_order_agrees(const struct test_sandbox *sandbox, const char *order_id,
                 purchases_agree(&books, order_id, outcome);
     books_close(&books);
     return good;
+}
+
+/* ------------------------------------------------------------------ what was agreed to */
+
+/* Of the newest attempt. */
+static bool find_xid(const struct test_sandbox *sandbox, const char *wallet, const char *order_id,
+                     char xid[33])
+{
+    sqlite3 *database = test_sandbox_database(sandbox, wallet);
+    sqlite3_stmt *statement = NULL;
+    bool found = sqlite3_prepare_v2(database,
+                                    "SELECT lower(hex(xid)) FROM purchase WHERE lid_m = ?1"
+                                    " ORDER BY created DESC, rowid DESC",
+                                    -1, &statement, NULL) == SQLITE_OK &&
+                 sqlite3_bind_text(statement, 1, order_id, -1, SQLITE_STATIC) == SQLITE_OK &&
+                 sqlite3_step(statement) == SQLITE_ROW;
+    if (found)
+        (void)snprintf(xid, 33, "%s", (const char *)sqlite3_column_text(statement, 0));
+    sqlite3_finalize(statement);
+    sqlite3_close(database);
+    return found;
+}
+
+enum setpay_error test_agreement_cancel(const struct test_sandbox *sandbox, const char *wallet,
+                                        const char *order_id)
+{
+    char xid[33], socket[192];
+    if (!find_xid(sandbox, wallet, order_id, xid))
+        return SETPAY_E_NOT_FOUND;
+    (void)snprintf(socket, sizeof socket, "%s/run/%s.sock", sandbox->dir, wallet);
+    return test_sandbox_call(socket, "agreement.cancel", json_pack("{s:s}", "xid", xid), NULL);
+}
+
+static int64_t number_of(const struct test_sandbox *sandbox, const char *party, const char *sql,
+                         const char *order_id)
+{
+    sqlite3 *database = test_sandbox_database(sandbox, party);
+    int64_t number = test_database_number(database, sql, order_id);
+    sqlite3_close(database);
+    return number;
+}
+
+int64_t test_agreement_payments(const struct test_sandbox *sandbox, const char *order_id)
+{
+    return number_of(sandbox, "merchant",
+                     "SELECT max(taken_count) FROM agreement JOIN purchase p ON p.id = purchase_id"
+                     " WHERE order_id = ?1",
+                     order_id);
+}
+
+int64_t test_agreement_is_cancelled(const struct test_sandbox *sandbox, const char *wallet,
+                                    const char *order_id)
+{
+    return number_of(sandbox, wallet,
+                     "SELECT max(cancelled <> 0) FROM agreement JOIN purchase p ON p.xid ="
+                     " agreement.xid WHERE lid_m = ?1",
+                     order_id);
 }
 
 /* ------------------------------------------------------------------ everything */

@@ -4,6 +4,7 @@
 #include "tests/support/test_asking.h"
 
 #include "common/base/clock.h"
+#include "common/crypto/base64.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -99,4 +100,44 @@ int64_t test_remaining_in(const struct test_gateway *gateway, const struct test_
     setpay_buffer_clear(&signed_bytes);
     setpay_message_clear(&message);
     return res.remaining.minor;
+}
+
+static struct setpay_secret decoded(const json_t *kept, const char *member)
+{
+    struct setpay_secret bytes = {0};
+    const char *text = json_string_value(json_object_get(kept, member));
+    assert_non_null(text);
+    assert_int_equal(
+        setpay_base64_decode(setpay_view_string(text), SETPAY_LIMIT_CONTENT_BYTES, &bytes),
+        SETPAY_OK);
+    return bytes;
+}
+
+void test_expect_evidence(struct test_gateway *gateway, const struct setpay_id *xid,
+                          struct setpay_view bytes, const struct test_party *signer)
+{
+    char text[SETPAY_ID_TEXT_SIZE];
+    struct setpay_message asked;
+    assert_int_equal(setpay_message_parse(bytes, &asked), SETPAY_OK);
+    json_t *file = test_gateway_control(gateway, "payment.evidence",
+                                        json_pack("{s:s}", "xid", setpay_id_format(xid, text)));
+    const json_t *messages = json_object_get(file, "messages");
+    const json_t *kept = json_array_get(messages, json_array_size(messages) - 1);
+    struct setpay_secret content = decoded(kept, "content");
+    struct setpay_secret signature = decoded(kept, "signature");
+    struct setpay_secret certificate = decoded(kept, "certificate");
+    assert_string_equal(json_string_value(json_object_get(kept, "type")),
+                        setpay_message_type_name(asked.type));
+    assert_true(setpay_view_equal(setpay_secret_view(&content), asked.content));
+    assert_true(setpay_view_equal(setpay_secret_view(&signature), asked.signature));
+    assert_true(setpay_view_equal(setpay_secret_view(&certificate),
+                                  setpay_certificate_der(signer->certificate)));
+    asked.content = setpay_secret_view(&content);
+    asked.signature = setpay_secret_view(&signature);
+    assert_int_equal(setpay_message_verify(&asked, signer->certificate), SETPAY_OK);
+    setpay_secret_clear(&content);
+    setpay_secret_clear(&signature);
+    setpay_secret_clear(&certificate);
+    setpay_message_clear(&asked);
+    json_decref(file);
 }

@@ -29,4 +29,9 @@ void test_reversal_message(const struct setpay_auth_rev_req *request,
 int64_t test_remaining_in(const struct test_gateway *gateway, const struct test_purchase *purchase,
                           struct setpay_view answer, struct setpay_receipt *receipt);
 
+/* The newest request that is kept as evidence of that payment is this one, to the byte, and
+ * verifies under its signer's certificate, which is kept too. */
+void test_expect_evidence(struct test_gateway *gateway, const struct setpay_id *xid,
+                          struct setpay_view message, const struct test_party *signer);
+
 #endif

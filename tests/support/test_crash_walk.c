@@ -21,10 +21,11 @@
 #define SETTLE_LIMIT_MS 30000 /* for what is not under test */
 #define LATENCY_MS 150        /* of the issuer, so that there is time to cancel */
 #define AMOUNT 1000
+#define FIRST 400 /* of it, where it is paid in parts */
 
 const char *const test_scenario_names[TEST_SCENARIOS] = {
-    "approved", "declined", "partial",  "dropped", "late",  "cancelled",
-    "void",     "captured", "refunded", "undone",  "closed"};
+    "approved", "declined", "partial", "dropped", "late",    "cancelled", "void",
+    "captured", "refunded", "undone",  "closed",  "further", "stopped"};
 static const char *const cards[TEST_SCENARIOS] = {
     [TEST_DECLINED] = "do-not-honour", [TEST_PARTIAL] = "partial", [TEST_DROPPED] = "drop-after"};
 static const char *const wallets[] = {"wallet", NULL};
@@ -40,6 +41,7 @@ struct course {
     json_t *offer;     /* TEST_LATE: prepared before the order was cancelled */
     atomic_bool ended; /* the shopper and the store have had their answer, or lost their peer */
     bool was_cancelled;
+    bool was_declined; /* TEST_FURTHER */
     bool died_once;
     bool died_twice;
     bool is_starting[TEST_DAEMONS]; /* until its administration socket answers */
@@ -69,9 +71,15 @@ static const char *text_of(const json_t *object, const char *name)
     return text == NULL ? "" : text;
 }
 
+/* The shopper has agreed to more than one payment. */
+static bool is_agreed(const struct course *course)
+{
+    return course->walk->scenario == TEST_FURTHER || course->walk->scenario == TEST_STOPPED;
+}
+
 static bool is_captured(const struct course *course)
 {
-    return course->walk->scenario >= TEST_CAPTURED;
+    return course->walk->scenario >= TEST_CAPTURED && !is_agreed(course);
 }
 
 /* Captured with its authorisation, as a sale; what is undone was captured by itself, since an
@@ -84,13 +92,15 @@ static bool is_sold(const struct course *course)
 static bool new_order(struct course *course)
 {
     static atomic_uint number;
-    char body[160], key[64];
+    char body[200], terms[64] = "", key[64];
     json_t *answer = NULL;
     (void)snprintf(key, sizeof key, "order-%d-%u", (int)getpid(), atomic_fetch_add(&number, 1));
+    if (is_agreed(course))
+        (void)snprintf(terms, sizeof terms, ",\"terms\":{\"kind\":\"split\",\"first\":%d}", FIRST);
     (void)snprintf(
         body, sizeof body,
-        "{\"description\":\"A crash\",\"amount\":%d,\"currency\":\"EUR\",\"capture\":\"%s\"}",
-        AMOUNT, is_sold(course) ? "immediate" : "manual");
+        "{\"description\":\"A crash\",\"amount\":%d,\"currency\":\"EUR\",\"capture\":\"%s\"%s}",
+        AMOUNT, is_sold(course) ? "immediate" : "manual", terms);
     int status = test_sandbox_api(course->sandbox, "POST", "/orders", body, key, &answer);
     (void)snprintf(course->order_id, sizeof course->order_id, "%s", text_of(answer, "order_id"));
     (void)snprintf(course->uri, sizeof course->uri, "%s", text_of(answer, "pay_uri"));
@@ -125,6 +135,8 @@ static void confirm(struct course *course, const json_t *offer)
         json_pack("{s:s, s:s, s:s, s:O}", "xid", text_of(offer, "xid"), "currency",
                   text_of(offer, "currency"), "merchant_id", text_of(offer, "merchant_id"),
                   "amount", json_object_get(offer, "amount"));
+    if (is_agreed(course))
+        json_object_set(args, "terms", json_object_get(offer, "terms_text"));
     /* What it says is not believed: the databases are looked into. */
     enum setpay_error error = test_sandbox_call(course->wallet, "pay.confirm", args, NULL);
     (void)error;
@@ -139,12 +151,13 @@ static void pay(struct course *course, const char *card)
 }
 
 /* A store repeats a request until it is answered, with the same key: 200 (done), 202 (a
- * cancellation that is under way) or 409 (too late for it). 0: never within the limit. */
+ * cancellation that is under way) or 409 (too late for it; or a payment that is declined, since
+ * nobody has heard the issuer's word). 0: never within the limit. */
 static int order_action(struct course *course, const char *action, int limit_ms)
 {
     char path[80], key[80], body[96] = "{}";
     int64_t limit = test_now_ms() + limit_ms;
-    bool cancels = strcmp(action, "cancel") == 0;
+    bool cancels = strcmp(action, "cancel") == 0, pays = strcmp(action, "authorise") == 0;
     (void)snprintf(path, sizeof path, "/orders/%s/%s", course->order_id, action);
     (void)snprintf(key, sizeof key, "%s-%s", action, course->order_id);
     if (strcmp(action, "undo") == 0)
@@ -153,8 +166,10 @@ static int order_action(struct course *course, const char *action, int limit_ms)
         json_t *answer = NULL;
         int status = test_sandbox_api(course->sandbox, "POST", path, body, key, &answer);
         bool is_late = strcmp(text_of(answer, "type"), "urn:setpay:problem:order-state") == 0;
+        bool is_declined = strcmp(text_of(answer, "type"), "urn:setpay:problem:declined") == 0;
         json_decref(answer);
-        if (status == 200 || (cancels && (status == 202 || (status == 409 && is_late))))
+        if (status == 200 || (cancels && (status == 202 || (status == 409 && is_late))) ||
+            (pays && is_declined))
             return status;
         if (test_now_ms() > limit)
             return 0;
@@ -174,6 +189,14 @@ static bool is_closed(const struct course *course)
                   course->order_id) == 1;
     sqlite3_close(database);
     return is;
+}
+
+/* What the wallet says is not believed: where it dies, the person sees that, and the agreement goes
+ * on or not. */
+static void cancel_agreement(const struct course *course)
+{
+    enum setpay_error error = test_agreement_cancel(course->sandbox, "wallet", course->order_id);
+    (void)error;
 }
 
 /* A store that asks until it is done; each time anew, since what was answered is what was then. */
@@ -213,6 +236,20 @@ static void *act(void *arg)
     case TEST_CLOSED:
         if (!close_batch(course))
             fail(course, "the batch was never closed");
+        break;
+    case TEST_FURTHER:
+        switch (order_action(course, "authorise", SETTLE_LIMIT_MS)) {
+        case 200:
+            break;
+        case 409:
+            course->was_declined = true;
+            break;
+        default:
+            fail(course, "the second payment was never answered");
+        }
+        break;
+    case TEST_STOPPED:
+        cancel_agreement(course);
         break;
     default:
         pay(course, cards[course->walk->scenario]);
@@ -446,6 +483,8 @@ static bool begin(struct course *course)
     case TEST_REFUNDED:
     case TEST_UNDONE:
     case TEST_CLOSED:
+    case TEST_FURTHER:
+    case TEST_STOPPED:
         pay(course, NULL);
         if (!settle(course, &outcome))
             return false;
@@ -472,6 +511,56 @@ static bool order_is(struct course *course, const char *status)
     bool is = strcmp(text_of(answer, "status"), status) == 0;
     json_decref(answer);
     return is;
+}
+
+/* What was taken, and that it was taken once. */
+static bool parts_are(struct course *course, int64_t parts, int64_t minor)
+{
+    int64_t taken = test_agreement_payments(course->sandbox, course->order_id);
+    sqlite3 *database = test_sandbox_database(course->sandbox, "merchant");
+    int64_t approved = test_database_number(
+        database, "SELECT sum(approved_minor) FROM purchase WHERE order_id = ?1", course->order_id);
+    sqlite3_close(database);
+    return (taken == parts && approved == minor) ||
+           fail(course, "%d payments of %d in all", (int)taken, (int)approved);
+}
+
+/* A POST about the order, tried once: is it refused for that reason? */
+static bool is_refused(struct course *course, const char *action, const char *problem)
+{
+    char path[80], key[80], type[80];
+    json_t *answer = NULL;
+    (void)snprintf(path, sizeof path, "/orders/%s/%s", course->order_id, action);
+    (void)snprintf(key, sizeof key, "%s-%s-again", action, course->order_id);
+    (void)snprintf(type, sizeof type, "urn:setpay:problem:%s", problem);
+    int status = test_sandbox_api(course->sandbox, "POST", path, "{}", key, &answer);
+    bool is = status == 409 && strcmp(text_of(answer, "type"), type) == 0;
+    if (!is)
+        fail(course, "%s once more: %d %s", action, status, text_of(answer, "type"));
+    json_decref(answer);
+    return is;
+}
+
+/* The second payment was taken once; or not at all, and then the store may ask an hour later. */
+static bool take_again(struct course *course)
+{
+    if (!course->was_declined)
+        return parts_are(course, 2, AMOUNT) && is_refused(course, "authorise", "order-state");
+    return parts_are(course, 1, FIRST) && is_refused(course, "authorise", "too-soon") &&
+           parts_are(course, 1, FIRST);
+}
+
+/* Whoever asked and got no answer asks once more; then the agreement is over, and takes no more. */
+static bool stop_again(struct course *course)
+{
+    struct test_outcome outcome;
+    cancel_agreement(course);
+    if (!settle(course, &outcome) || !parts_are(course, 1, FIRST))
+        return false;
+    int64_t cancelled = test_agreement_is_cancelled(course->sandbox, "wallet", course->order_id);
+    if (cancelled != 1)
+        return fail(course, "the wallet does not know that it is cancelled");
+    return is_refused(course, "authorise", "order-state") && parts_are(course, 1, FIRST);
 }
 
 /* What can be paid still, is; what is paid, is not paid again; what has ended, stays so. */
@@ -521,7 +610,9 @@ static bool walk_through(struct course *course, int limit_ms)
         }
     }
     pthread_join(thread, NULL);
-    if (!good || !everyone_is_ready(course) || !pay_again(course))
+    if (!good || !everyone_is_ready(course) || !pay_again(course) ||
+        (walk->scenario == TEST_FURTHER && !take_again(course)) ||
+        (walk->scenario == TEST_STOPPED && !stop_again(course)))
         return false;
     bool all = (walk->first.count == 0 || course->died_once) &&
                (walk->second.count == 0 || course->died_twice);

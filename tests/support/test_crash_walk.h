@@ -24,6 +24,8 @@ enum test_scenario {
     TEST_REFUNDED,  /* such an order is given back, by a store that repeats its request */
     TEST_UNDONE,    /* such an order's capture is undone likewise */
     TEST_CLOSED,    /* the batch of such an order is closed, and presented */
+    TEST_FURTHER,   /* of an order that is paid in parts the store takes the second */
+    TEST_STOPPED,   /* such an order's shopper cancels what was agreed to */
     TEST_SCENARIOS
 };
 extern const char *const test_scenario_names[TEST_SCENARIOS];

@@ -19,11 +19,14 @@ const char *const test_hop_names[TEST_HOPS] = {"store-merchant", "wallet-merchan
                                                "merchant-gateway", "gateway-issuer"};
 const char *const test_way_names[TEST_WAYS] = {"request", "answer"};
 const char *const test_passing_names[TEST_PASSINGS] = {
-    "connection",   "order",      "order void",  "order cancel", "order capture",
-    "order refund", "order undo", "batch close", "PInit",        "P",
-    "Inq",          "Auth",       "Auth void",   "AuthRev",      "Cap",
-    "CapRev",       "Cred",       "CredRev",     "BatchAdmin",   "PCert",
-    "0100",         "0400",       "sign-on",     "echo",         "other",
+    "connection",    "order",        "order void", "order cancel",
+    "order capture", "order refund", "order undo", "order authorise",
+    "batch close",   "PInit",        "P",          "Inq",
+    "Can",           "Auth",         "Auth void",  "Auth further",
+    "AuthRev",       "Cap",          "CapRev",     "Cred",
+    "CredRev",       "AuthCan",      "BatchAdmin", "PCert",
+    "0100",          "0400",         "sign-on",    "echo",
+    "other",
 };
 const char *const test_fault_names[TEST_FAULT_KINDS] = {
     "nothing",
@@ -81,6 +84,7 @@ enum test_hop test_passing_hop(enum test_passing passing)
         [TEST_ORDER_CAPTURE] = TEST_HOP_STORE,
         [TEST_ORDER_REFUND] = TEST_HOP_STORE,
         [TEST_ORDER_UNDO] = TEST_HOP_STORE,
+        [TEST_ORDER_AUTHORISE] = TEST_HOP_STORE,
         [TEST_BATCH_CLOSE] = TEST_HOP_STORE,
         [TEST_CAP] = TEST_HOP_GATEWAY,
         [TEST_CAP_REV] = TEST_HOP_GATEWAY,
@@ -92,8 +96,11 @@ enum test_hop test_passing_hop(enum test_passing passing)
         [TEST_PINIT] = TEST_HOP_WALLET,
         [TEST_P] = TEST_HOP_WALLET,
         [TEST_INQ] = TEST_HOP_WALLET,
+        [TEST_CAN] = TEST_HOP_WALLET,
         [TEST_AUTH] = TEST_HOP_GATEWAY,
         [TEST_AUTH_VOID] = TEST_HOP_GATEWAY,
+        [TEST_AUTH_FURTHER] = TEST_HOP_GATEWAY,
+        [TEST_AUTH_CAN] = TEST_HOP_GATEWAY,
         [TEST_AUTH_REV] = TEST_HOP_GATEWAY,
         [TEST_PCERT] = TEST_HOP_GATEWAY,
         [TEST_0100] = TEST_HOP_ISSUER,

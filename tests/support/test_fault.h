@@ -33,17 +33,21 @@ enum test_passing {
     TEST_ORDER_CAPTURE,
     TEST_ORDER_REFUND,
     TEST_ORDER_UNDO,
+    TEST_ORDER_AUTHORISE,
     TEST_BATCH_CLOSE, /* POST /batches/close */
     TEST_PINIT,
     TEST_P,
     TEST_INQ,
+    TEST_CAN, /* CanReq, and CanRes */
     TEST_AUTH,
-    TEST_AUTH_VOID, /* AuthReq with the intent void (rule M9) */
+    TEST_AUTH_VOID,    /* AuthReq with the intent void (rule M9) */
+    TEST_AUTH_FURTHER, /* AuthReq by AuthToken */
     TEST_AUTH_REV,
     TEST_CAP,
     TEST_CAP_REV,
     TEST_CRED,
     TEST_CRED_REV,
+    TEST_AUTH_CAN,
     TEST_BATCH_ADMIN,
     TEST_PCERT,
     TEST_0100,

@@ -34,6 +34,12 @@ static enum test_scenario scenario_of(enum test_passing passing)
     case TEST_BATCH_CLOSE:
     case TEST_BATCH_ADMIN:
         return TEST_CLOSE;
+    case TEST_ORDER_AUTHORISE:
+    case TEST_AUTH_FURTHER:
+        return TEST_PARTS;
+    case TEST_CAN:
+    case TEST_AUTH_CAN:
+        return TEST_PARTS_END;
     case TEST_ORDER_CANCEL:
         return TEST_CANCEL_OPEN;
     case TEST_INQ:

@@ -22,6 +22,8 @@ enum test_scenario {
     TEST_UNDO,        /* the same, and each is undone */
     TEST_CLOSE,       /* pay, the store captures it then, and closes the batch */
     TEST_CANCEL_OPEN, /* the store cancels what nobody pays */
+    TEST_PARTS,       /* pay a part, and the store takes the other */
+    TEST_PARTS_END,   /* pay a part, and the shopper cancels what was agreed to */
     TEST_WAIT,        /* it comes by itself */
     TEST_KICK,        /* connections are made anew */
 };

@@ -80,6 +80,71 @@ void test_lied_sale(struct test_market *market, struct test_false_gateway *liar,
     assert_string_equal(test_merchantd_order_status(market->merchant, &order), "authorised");
 }
 
+/* ------------------------------------------------------------------ what follows a sale */
+
+void test_lied_agree(struct test_market *market, int first_minor, struct test_sale *sale)
+{
+    const struct test_end authorised = {SETPAY_MESSAGE_P_RES, SETPAY_STATUS_AUTHORISED,
+                                        SETPAY_RECEIPT_AUTHORISATION, 1, first_minor};
+    struct setpay_buffer message, answer;
+    char body[192];
+    (void)snprintf(body, sizeof body,
+                   "{\"description\":\"in parts\",\"amount\":%d,\"currency\":\"EUR\","
+                   "\"terms\":{\"kind\":\"split\",\"first\":%d}}",
+                   TEST_PRICE, first_minor);
+    struct test_order order = test_merchantd_order_of(market->merchant, body);
+    test_sale_again(market, &order, market->holder, sale);
+    test_purchase_sign(sale->purchase);
+    test_purchase_preq(sale->purchase, &message);
+    test_channel_ask(test_market_channel(market), setpay_buffer_view(&message), &answer);
+    test_sale_expect(market, sale, setpay_buffer_view(&answer), &authorised);
+    setpay_buffer_clear(&message);
+    setpay_buffer_clear(&answer);
+}
+
+void test_lied_wait_told(struct test_false_gateway *liar, unsigned more)
+{
+    int64_t until = setpay_clock_monotonic_ms() + TEST_WAIT_MS;
+    unsigned enough = test_false_gateway_told(liar) + more;
+    while (test_false_gateway_told(liar) < enough) {
+        assert_true(setpay_clock_monotonic_ms() < until);
+        (void)usleep(TEST_POLL_US);
+    }
+}
+
+struct setpay_id test_lied_newest_rrpid(const struct test_market *market)
+{
+    struct setpay_id rrpid = {{0}};
+    size_t size = 0;
+    uint8_t *bytes =
+        test_daemon_bytes(&market->merchant->daemon,
+                          "SELECT rrpid FROM gateway_request ORDER BY id DESC LIMIT 1", &size);
+    assert_non_null(bytes);
+    assert_int_equal(setpay_id_from_view(setpay_view_of(bytes, size), &rrpid), SETPAY_OK);
+    free(bytes);
+    return rrpid;
+}
+
+void test_lied_expect_nothing(struct test_market *market, struct test_false_gateway *liar,
+                              const struct test_sale *sale, const char *expected, const char *then)
+{
+    struct test_standing before;
+    const struct setpay_id *xid = &sale->purchase->oi.xid;
+    test_lied_wait_told(liar, 2);
+    struct setpay_id rrpid = test_lied_newest_rrpid(market);
+    test_standing_take_but_answers(market->merchant, &before);
+    test_lied_wait_told(liar, 2);
+    assert_null(test_standing_moved(market->merchant, &before));
+    assert_string_equal(test_merchantd_state(market->merchant, xid), "stepping");
+    if (expected != NULL)
+        assert_string_equal(test_daemon_wait_refusal(&market->merchant->daemon, "gateway.no_answer",
+                                                     &rrpid, expected, NULL),
+                            expected);
+    test_false_gateway_behave(liar);
+    test_merchantd_wait_state(market->merchant, xid, then);
+    market->lies++;
+}
+
 /* ------------------------------------------------------------------ scenes */
 
 void test_scene_start(struct test_market *market, struct test_false_gateway *liar,

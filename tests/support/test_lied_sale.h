@@ -35,6 +35,20 @@ void test_lied_sale_end(struct test_market *market, struct test_false_gateway *l
 void test_lied_sale(struct test_market *market, struct test_false_gateway *liar,
                     const struct test_lie *lie, const char *expected, const char *or_expected);
 
+/* ------------------------------------------------------------------ what follows a sale */
+
+/* An order that is paid in parts, the first of which is authorised. */
+void test_lied_agree(struct test_market *market, int first_minor, struct test_sale *sale);
+/* Waits until the lie was told so many times more. */
+void test_lied_wait_told(struct test_false_gateway *liar, unsigned more);
+/* Of the merchant's newest request to its gateway. */
+struct setpay_id test_lied_newest_rrpid(const struct test_market *market);
+/* A step is asked for, and the lie about it is told again and again: nothing moves, and of the
+ * newest request the merchant's log says so (NULL: whatever). Then the truth, and the purchase gets
+ * to that state. Counts a lie. */
+void test_lied_expect_nothing(struct test_market *market, struct test_false_gateway *liar,
+                              const struct test_sale *sale, const char *expected, const char *then);
+
 /* ------------------------------------------------------------------ scenes */
 
 /* A sale whose instruction lives for a minute only, so that a clock two minutes ahead makes the

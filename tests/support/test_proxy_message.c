@@ -67,19 +67,26 @@ static enum test_passing store_passing(const uint8_t *bytes, size_t size)
         return TEST_ORDER_REFUND;
     if (memmem(bytes, line, "/undo ", 6) != NULL)
         return TEST_ORDER_UNDO;
+    if (memmem(bytes, line, "/authorise ", 11) != NULL)
+        return TEST_ORDER_AUTHORISE;
     if (memmem(bytes, line, "/batches/close ", 15) != NULL)
         return TEST_BATCH_CLOSE;
     return memmem(bytes, line, "/cancel ", 8) != NULL ? TEST_ORDER_CANCEL : TEST_OTHER;
 }
 
-/* Whether an AuthReq asks for a void. */
-static bool is_void(const struct setpay_message *message)
+/* Which AuthReq it is: for a void, by AuthToken, or the first. */
+static enum test_passing auth_passing(const struct setpay_message *message)
 {
+    enum test_passing passing = TEST_AUTH;
     struct setpay_auth_req *request = calloc(1, sizeof *request);
-    bool is = request != NULL && setpay_auth_req_parse(message->content, request) == SETPAY_OK &&
-              request->intent == SETPAY_INTENT_VOID;
+    if (request == NULL || setpay_auth_req_parse(message->content, request) != SETPAY_OK)
+        passing = TEST_AUTH;
+    else if (request->intent == SETPAY_INTENT_VOID)
+        passing = TEST_AUTH_VOID;
+    else if (request->has_auth_token)
+        passing = TEST_AUTH_FURTHER;
     free(request);
-    return is;
+    return passing;
 }
 
 static void learn_xid(struct test_plan *plan, const struct setpay_message *message, int lane)
@@ -112,7 +119,13 @@ static enum test_passing setpay_passing(struct test_plan *plan, struct setpay_vi
         passing = TEST_INQ;
         break;
     case SETPAY_MESSAGE_AUTH_REQ:
-        passing = is_void(&message) ? TEST_AUTH_VOID : TEST_AUTH;
+        passing = auth_passing(&message);
+        break;
+    case SETPAY_MESSAGE_CAN_REQ:
+        passing = TEST_CAN;
+        break;
+    case SETPAY_MESSAGE_AUTH_CAN_REQ:
+        passing = TEST_AUTH_CAN;
         break;
     case SETPAY_MESSAGE_AUTH_REV_REQ:
         passing = TEST_AUTH_REV;

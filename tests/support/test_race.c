@@ -22,10 +22,12 @@
 
 #define SHOPPERS 6
 #define LINES_MAX 256
+#define FIRST 400           /* of an order that is paid in parts */
 #define START_US 2000       /* until all threads are there */
 #define EXPIRE_LEAD_MS 1000 /* before the first of the expiring orders expires */
 
-const char *const test_race_names[TEST_RACES] = {"same", "shoppers", "cancel", "void", "expire"};
+const char *const test_race_names[TEST_RACES] = {"same", "shoppers", "cancel",
+                                                 "void", "expire",   "further"};
 
 struct test_race_track {
     const struct test_sandbox *sandbox;
@@ -38,6 +40,7 @@ struct test_race_track {
     int64_t offset_ms; /* of all clocks */
     atomic_uint paid[TEST_RACES], unpaid[TEST_RACES];
     atomic_uint voided, reversed, refused, copies, busy;
+    atomic_uint taken, too_late; /* further payments */
 };
 
 static void broke(struct test_race *race, const char *format, ...)
@@ -98,6 +101,8 @@ static void plan_action(struct test_race *race, uint64_t *state)
     default:
         break;
     }
+    for (int i = 0; i < TEST_RACE_WORDS; i++)
+        race->words_us[i] = between(state, 0, 8000);
     race->action_delay_us = between(state, 0, most);
     race->action_tries = race->kind == TEST_RACE_VOID ? tries : 1;
 }
@@ -105,12 +110,12 @@ static void plan_action(struct test_race *race, uint64_t *state)
 void test_race_plan(struct test_race *race, uint64_t seed, uint64_t number, bool expires)
 {
     uint64_t state = seed * 0x9e3779b97f4a7c15 ^ number << 20;
-    static const enum test_race_kind kinds[] = {TEST_RACE_SAME, TEST_RACE_SHOPPERS,
-                                                TEST_RACE_CANCEL, TEST_RACE_VOID};
+    static const enum test_race_kind kinds[] = {
+        TEST_RACE_SAME, TEST_RACE_SHOPPERS, TEST_RACE_CANCEL, TEST_RACE_VOID, TEST_RACE_FURTHER};
     memset(race, 0, sizeof *race);
     (void)draw(&state);
     race->number = number;
-    race->kind = expires ? TEST_RACE_EXPIRE : kinds[draw(&state) % 4];
+    race->kind = expires ? TEST_RACE_EXPIRE : kinds[draw(&state) % 5];
     race->copies = race->kind == TEST_RACE_SAME ? between(&state, 8, TEST_RACE_COPIES) : 1;
     race->payer_count = race->kind == TEST_RACE_SHOPPERS ? between(&state, 2, TEST_RACE_PAYERS) : 1;
     int first = between(&state, 0, SHOPPERS - 1), wallet = between(&state, 1, 2);
@@ -118,7 +123,8 @@ void test_race_plan(struct test_race *race, uint64_t seed, uint64_t number, bool
         struct test_payer *payer = &race->payers[i];
         payer->shopper = (first + i) % SHOPPERS;
         /* One race in four has a real wallet in it; among shoppers two of them may meet. */
-        if (race->kind != TEST_RACE_SAME && i < 2 && between(&state, 1, 4) == 1) {
+        if (race->kind != TEST_RACE_SAME && i < 2 &&
+            (between(&state, 1, 4) == 1 || race->kind == TEST_RACE_FURTHER)) {
             payer->wallet = wallet;
             wallet = 3 - wallet;
         }
@@ -155,7 +161,8 @@ static void give_line(struct test_race_track *track, struct test_post *line)
 struct act {
     struct test_race_track *track;
     struct test_race *race;
-    struct test_payer *payer; /* NULL: cancel or void */
+    struct test_payer *payer; /* NULL: cancel or void, or the store's payment */
+    bool ends_agreement;      /* the payer's wallet is told to */
     int64_t at_us;
     int status;
     struct setpay_buffer answer;
@@ -189,6 +196,8 @@ static void confirm(struct act *act)
         json_pack("{s:s, s:s, s:s, s:O}", "xid", text_of(offer, "xid"), "currency",
                   text_of(offer, "currency"), "merchant_id", text_of(offer, "merchant_id"),
                   "amount", json_object_get(offer, "amount"));
+    if (act->race->kind == TEST_RACE_FURTHER)
+        json_object_set(args, "terms", json_object_get(offer, "terms_text"));
     /* What became of it is read from the wallet's books. */
     enum setpay_error error =
         test_sandbox_call(act->track->wallets[act->payer->wallet - 1], "pay.confirm", args, NULL);
@@ -211,11 +220,33 @@ static void act_on_order(struct act *act)
     race->action_status = act->status;
 }
 
+static const char *wallet_name(const struct test_payer *payer)
+{
+    return payer->wallet == 1 ? "wallet" : "other";
+}
+
+/* The second part. */
+static void take_part(struct act *act)
+{
+    struct test_race *race = act->race;
+    char path[80], key[96];
+    (void)snprintf(path, sizeof path, "/orders/%s/authorise", race->order_id);
+    (void)snprintf(key, sizeof key, "authorise-%s", race->order_id);
+    race->action_status = test_sandbox_api(act->track->sandbox, "POST", path, "{}", key, NULL);
+}
+
 static void *run_act(void *arg)
 {
     struct act *act = arg;
     sleep_until(act->at_us);
-    if (act->payer == NULL) {
+    if (act->ends_agreement) {
+        enum setpay_error error = test_agreement_cancel(
+            act->track->sandbox, wallet_name(act->payer), act->race->order_id);
+        if (error != SETPAY_OK)
+            broke(act->race, "the agreement can't be cancelled: %s", setpay_error_name(error));
+    } else if (act->payer == NULL && act->race->kind == TEST_RACE_FURTHER) {
+        take_part(act);
+    } else if (act->payer == NULL) {
         act_on_order(act);
     } else if (act->payer->wallet > 0) {
         confirm(act);
@@ -228,9 +259,13 @@ static void *run_act(void *arg)
 }
 
 static void start_act(struct act *act, struct test_race_track *track, struct test_race *race,
-                      struct test_payer *payer, int64_t at_us)
+                      struct test_payer *payer, bool ends_agreement, int64_t at_us)
 {
-    *act = (struct act){.track = track, .race = race, .payer = payer, .at_us = at_us};
+    *act = (struct act){.track = track,
+                        .race = race,
+                        .payer = payer,
+                        .ends_agreement = ends_agreement,
+                        .at_us = at_us};
     setpay_buffer_init(&act->answer, SETPAY_LIMIT_MESSAGE_BYTES);
     if (pthread_create(&act->thread, NULL, run_act, act) != 0)
         test_bail_out("no thread");
@@ -240,13 +275,16 @@ static void start_act(struct act *act, struct test_race_track *track, struct tes
 
 static void new_order(struct test_race_track *track, struct test_race *race)
 {
-    char body[160], key[64];
+    char body[200], terms[64], key[64];
     json_t *answer = NULL;
     (void)snprintf(key, sizeof key, "race-%llu", (unsigned long long)race->number);
+    (void)snprintf(terms, sizeof terms, ",\"terms\":{\"kind\":\"split\",\"first\":%d}", FIRST);
     (void)snprintf(body, sizeof body,
                    "{\"description\":\"A race\",\"amount\":%llu,\"currency\":\"EUR\"%s}",
                    (unsigned long long)(1000 + race->number % 1000),
-                   race->kind == TEST_RACE_EXPIRE ? ",\"expires_in\":60" : "");
+                   race->kind == TEST_RACE_EXPIRE    ? ",\"expires_in\":60"
+                   : race->kind == TEST_RACE_FURTHER ? terms
+                                                     : "");
     int status = test_sandbox_api(track->sandbox, "POST", "/orders", body, key, &answer);
     (void)snprintf(race->order_id, sizeof race->order_id, "%s", text_of(answer, "order_id"));
     (void)snprintf(race->uri, sizeof race->uri, "%s", text_of(answer, "pay_uri"));
@@ -329,19 +367,43 @@ static void compare_copies(struct test_race_track *track, struct test_race *race
     }
 }
 
+/* The first part is paid; then the store takes the second while the shopper cancels what was agreed
+ * to, twice at once. */
+static void run_further(struct test_race_track *track, struct test_race *race)
+{
+    struct act acts[TEST_RACE_WORDS + 1], pays = {.track = track, .race = race};
+    int count = 0;
+    prepare(track, race);
+    pays.payer = &race->payers[0];
+    confirm(&pays);
+    int64_t start_us = now_us() + START_US;
+    for (int i = 0; i < TEST_RACE_WORDS; i++)
+        start_act(&acts[count++], track, race, &race->payers[0], true,
+                  start_us + race->words_us[i]);
+    start_act(&acts[count++], track, race, NULL, false, start_us + race->action_delay_us);
+    for (int i = 0; i < count; i++) {
+        pthread_join(acts[i].thread, NULL);
+        setpay_buffer_clear(&acts[i].answer);
+    }
+}
+
 void test_race_run(struct test_race_track *track, struct test_race *race)
 {
+    if (race->kind == TEST_RACE_FURTHER) {
+        run_further(track, race);
+        return;
+    }
     struct act acts[TEST_RACE_COPIES + TEST_RACE_PAYERS + 1];
     int count = 0;
     prepare(track, race);
     int64_t start_us = now_us() + START_US;
     for (int i = 0; i < race->payer_count; i++) {
         for (int copy = 0; copy < race->copies; copy++)
-            start_act(&acts[count++], track, race, &race->payers[i],
+            start_act(&acts[count++], track, race, &race->payers[i], false,
                       start_us + race->payers[i].delay_us);
     }
     if (race->kind == TEST_RACE_CANCEL || race->kind == TEST_RACE_VOID)
-        start_act(&acts[count++], track, race, NULL, start_us + race->action_delay_us);
+        start_act(&acts[count++], track, race, NULL, false, start_us + race->action_delay_us);
     for (int i = 0; i < count; i++)
         pthread_join(acts[i].thread, NULL);
     if (race->kind == TEST_RACE_SAME)
@@ -401,7 +463,7 @@ void test_race_run_expiring(struct test_race_track *track, struct test_race *rac
         move_clocks(track, track->offset_ms + ahead_ms);
     for (size_t i = 0; i < count; i++) {
         int64_t in_ms = expiry_ms(&races[i]) - setpay_clock_now_ms();
-        start_act(&acts[i], track, &races[i], &races[i].payers[0],
+        start_act(&acts[i], track, &races[i], &races[i].payers[0], false,
                   now_us() + in_ms * 1000 + races[i].payers[0].delay_us);
     }
     for (size_t i = 0; i < count; i++) {
@@ -495,6 +557,23 @@ static void judge_answer(struct test_race_track *track, struct test_race *race,
     setpay_message_clear(&message);
 }
 
+/* It is cancelled, once (test_order_agrees), and the store was told what became of its payment:
+ * done is taken, and anything else is not, but for one that is under way when the answer leaves. */
+static void judge_agreement(struct test_race_track *track, struct test_race *race)
+{
+    int64_t payments = test_agreement_payments(track->sandbox, race->order_id);
+    if (test_agreement_is_cancelled(track->sandbox, wallet_name(&race->payers[0]),
+                                    race->order_id) != 1)
+        broke(race, "the agreement is not cancelled");
+    if (race->action_status != 200 && race->action_status != 202 && race->action_status != 409)
+        broke(race, "the further payment: status %d", race->action_status);
+    if (payments < 1 || payments > 2 ||
+        (race->action_status != 202 && payments != (race->action_status == 200 ? 2 : 1)))
+        broke(race, "the further payment was answered with %d, and %d were taken",
+              race->action_status, (int)payments);
+    atomic_fetch_add(payments == 2 ? &track->taken : &track->too_late, 1);
+}
+
 static void judge_order(struct test_race_track *track, struct test_race *race,
                         const struct test_outcome *outcome)
 {
@@ -523,6 +602,11 @@ static void judge_order(struct test_race_track *track, struct test_race *race,
         if (done == paid)
             broke(race, "%s was %s, and the order is %s", test_race_names[race->kind],
                   done ? "done" : "refused", status);
+        break;
+    case TEST_RACE_FURTHER:
+        if (!paid)
+            broke(race, "the first part is not authorised");
+        judge_agreement(track, race);
         break;
     default:
         if (!paid && strcmp(status, "expired") != 0)
@@ -603,6 +687,8 @@ void test_race_track_report(const struct test_race_track *track)
     for (int i = 0; i < TEST_RACES; i++)
         printf("# %s: %u ended paid, %u not\n", test_race_names[i], atomic_load(&track->paid[i]),
                atomic_load(&track->unpaid[i]));
+    printf("# further payments taken %u, too late %u\n", atomic_load(&track->taken),
+           atomic_load(&track->too_late));
     printf(
         "# purchases voided %u, reversed %u; shoppers refused by an Error %u; copies answered %u, "
         "told to come again %u\n",
@@ -623,6 +709,11 @@ bool test_race_track_met(const struct test_race_track *track, char *words, size_
         }
     }
     words[0] = '\0';
+    if (atomic_load(&track->taken) == 0 || atomic_load(&track->too_late) == 0) {
+        (void)snprintf(words, size, "further: %u were taken, %u came too late",
+                       atomic_load(&track->taken), atomic_load(&track->too_late));
+        return false;
+    }
     if (atomic_load(&track->copies) > 0)
         return true;
     (void)snprintf(words, size, "%s: no copy was answered", test_race_names[TEST_RACE_SAME]);

@@ -17,12 +17,15 @@ enum test_race_kind {
     TEST_RACE_CANCEL,
     TEST_RACE_VOID,
     TEST_RACE_EXPIRE,
+    TEST_RACE_FURTHER, /* of what was agreed to: the store takes a part, the shopper cancels it
+                          twice */
     TEST_RACES
 };
 extern const char *const test_race_names[TEST_RACES];
 
 #define TEST_RACE_PAYERS 4
 #define TEST_RACE_COPIES 32
+#define TEST_RACE_WORDS 2
 
 /* Who signs, and what they were told. */
 struct test_payer {
@@ -42,13 +45,14 @@ struct test_race {
     int copies; /* of the same PReq */
     int payer_count;
     struct test_payer payers[TEST_RACE_PAYERS];
-    int64_t action_delay_us; /* of cancel or void */
+    int64_t action_delay_us; /* of cancel or void; or of the store's further payment */
     int action_tries;        /* a void that comes too early is repeated */
     char order_id[32];
     char uri[160];
     int64_t expires_ms;
-    int action_status; /* of the last cancel or void; 0: none */
-    char words[400];   /* what broke while it ran; "" so far nothing */
+    int64_t words_us[TEST_RACE_WORDS]; /* when the shopper's wallet is told to cancel */
+    int action_status;                 /* of the last cancel, void or payment; 0: none */
+    char words[400];                   /* what broke while it ran; "" so far nothing */
 };
 
 /* The sandbox, its shoppers, and connections to its merchant. */
@@ -60,8 +64,9 @@ void test_race_track_free(struct test_race_track *track);
 /* Prints how often what came out. */
 void test_race_track_report(const struct test_race_track *track);
 
-/* Whether those that raced have met: of cancel, void and expire some ended paid and some not, and
- * copies of a PReq were answered. Otherwise words say which did not. */
+/* Whether those that raced have met: of cancel, void and expire some ended paid and some not, of
+ * further payments some were taken and some came too late, and copies of a PReq were answered.
+ * Otherwise words say which did not. */
 bool test_race_track_met(const struct test_race_track *track, char *words, size_t size);
 
 /* Fills in everything that the seed decides. */

@@ -122,8 +122,8 @@ static void check_size(const struct setpay_message *message,
 /* Whatever has to do with keys, digests, card or instruction is one code and no other. */
 static void check_alike(const char *expected, uint32_t code)
 {
-    static const char *const secret[] = {"SIGNATURE A2", "UNSIGNED A2", "ENVELOPE G2",
-                                         "DS_PAYMENT G3", "ACCOUNT G5"};
+    static const char *const secret[] = {"SIGNATURE A2",  "UNSIGNED A2", "ENVELOPE G2",
+                                         "DS_PAYMENT G3", "ACCOUNT G5",  "CANCELLATION G9"};
     for (size_t i = 0; i < sizeof secret / sizeof *secret; i++) {
         if (strcmp(expected, secret[i]) == 0) {
             assert_int_equal(code, 8);

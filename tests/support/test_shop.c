@@ -216,7 +216,9 @@ static void answer(struct test_shop *shop, SSL *ssl, struct setpay_view body)
     setpay_buffer_init(&message, 4 * SETPAY_LIMIT_MESSAGE_BYTES);
     test_shop_lock(shop);
     shop->asked[kind]++;
-    bool lies = shop->lies_at[kind], silent = shop->silent_at[kind];
+    bool of_type = (unsigned)shop->lies_to == 0 || shop->lies_to == request.type;
+    bool lies = shop->lies_at[kind] && of_type, silent = shop->silent_at[kind];
+    shop->told += lies;
     const struct test_lie *http = lies ? http_lie(shop) : NULL;
     make_answer(shop, body, &request, lies, &message);
     test_shop_unlock(shop);
@@ -359,14 +361,16 @@ void test_shop_unlock(struct test_shop *shop)
 
 static void restart_counters(struct test_shop *shop)
 {
-    shop->connections = shop->handshakes = 0;
+    shop->connections = shop->handshakes = shop->told = 0;
     memset(shop->asked, 0, sizeof shop->asked);
 }
 
-void test_shop_lie(struct test_shop *shop, const struct test_lie *first,
-                   const struct test_lie *second, bool offer, bool pay, bool inquire)
+static void set_lies(struct test_shop *shop, const struct test_lie *first,
+                     const struct test_lie *second, bool offer, bool pay, bool inquire,
+                     enum setpay_message_type to)
 {
     test_shop_lock(shop);
+    shop->lies_to = to;
     shop->lies[0] = first;
     shop->lies[1] = second;
     shop->lies_at[TEST_ASK_OFFER] = offer;
@@ -374,6 +378,25 @@ void test_shop_lie(struct test_shop *shop, const struct test_lie *first,
     shop->lies_at[TEST_ASK_INQUIRE] = inquire;
     restart_counters(shop);
     test_shop_unlock(shop);
+}
+
+void test_shop_lie(struct test_shop *shop, const struct test_lie *first,
+                   const struct test_lie *second, bool offer, bool pay, bool inquire)
+{
+    set_lies(shop, first, second, offer, pay, inquire, (enum setpay_message_type)0);
+}
+
+void test_shop_lie_to_cancellations(struct test_shop *shop, const struct test_lie *lie)
+{
+    set_lies(shop, lie, NULL, false, false, true, SETPAY_MESSAGE_CAN_REQ);
+}
+
+size_t test_shop_told(struct test_shop *shop)
+{
+    test_shop_lock(shop);
+    size_t told = shop->told;
+    test_shop_unlock(shop);
+    return told;
 }
 
 void test_shop_honest(struct test_shop *shop)

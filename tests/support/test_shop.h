@@ -102,7 +102,9 @@ struct test_shop {
     struct test_party *tls, *sign, *gateway_sign, *gateway_encrypt;
     const struct test_lie *lies[TEST_SHOP_LIES];
     bool lies_at[TEST_ASKS];
-    bool silent_at[TEST_ASKS]; /* the connection is closed without an answer */
+    enum setpay_message_type lies_to; /* of these the only type that is lied to; 0: to all */
+    size_t told;                      /* lies, since the counters started */
+    bool silent_at[TEST_ASKS];        /* the connection is closed without an answer */
     /* What the gateway does with a PReq: its first receipt; 0: it does not come to it. */
     enum setpay_receipt_kind outcome;
     int64_t approves_minor; /* 0: all */
@@ -126,6 +128,10 @@ void test_shop_unlock(struct test_shop *shop);
 /* Tells these lies (NULL: fewer) to requests of these kinds; counters start anew. */
 void test_shop_lie(struct test_shop *shop, const struct test_lie *first,
                    const struct test_lie *second, bool offer, bool pay, bool inquire);
+/* Tells this lie to CanReq alone; counters start anew. */
+void test_shop_lie_to_cancellations(struct test_shop *shop, const struct test_lie *lie);
+/* How many lies were told since the counters started. */
+size_t test_shop_told(struct test_shop *shop);
 /* Honest again: no lies, no silence, authorises all; counters start anew. */
 void test_shop_honest(struct test_shop *shop);
 /* What the gateway does from now on (0: it does not come to it); how much of it it approves (0:

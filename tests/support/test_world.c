@@ -382,3 +382,61 @@ void test_world_tally(void)
 {
     printf("# tally: rules attacked = %zu\n", test_world_attacks);
 }
+
+/* ------------------------------------------------------------------ agreements */
+
+setpay_time_ms test_agreed_end_ms(void)
+{
+    static setpay_time_ms end_ms;
+    if (end_ms == 0)
+        end_ms = setpay_clock_now_ms() + 360 * SETPAY_DAY_MS;
+    return end_ms;
+}
+
+static void recurs(struct test_shop *shop, struct test_sale *sale, struct setpay_pinit_res *offer)
+{
+    (void)shop;
+    (void)sale;
+    offer->terms = (struct setpay_terms){SETPAY_TERMS_RECURRING, TEST_AGREED_PAYMENTS,
+                                         TEST_AGREED_DAYS, TEST_AGREED_EACH, test_agreed_end_ms()};
+}
+const struct test_lie test_recurring = {.offer = recurs};
+
+json_t *test_world_prepare_agreement(void)
+{
+    json_t *prepared = NULL;
+    test_shop_honest(test_the_world->shop);
+    test_shop_lie(test_the_world->shop, &test_recurring, NULL, true, false, false);
+    assert_int_equal(test_world_prepare(NULL, &prepared), SETPAY_OK);
+    return prepared;
+}
+
+json_t *test_world_agree_to_terms(const json_t *prepared)
+{
+    json_t *args = test_world_agree(prepared);
+    json_object_set(args, "terms",
+                    json_object_get(json_object_get(prepared, "offer"), "terms_text"));
+    return args;
+}
+
+struct test_sale *test_world_begin_agreement(void)
+{
+    json_t *prepared = test_world_prepare_agreement();
+    json_decref(
+        test_wallet_do(test_the_world->wallet, "pay.confirm", test_world_agree_to_terms(prepared)));
+    json_decref(prepared);
+    struct test_sale *sale = test_shop_last(test_the_world->shop);
+    assert_int_equal(sale->receipt_count, 1);
+    return sale;
+}
+
+void test_confirms_cancellation(struct test_shop *shop, struct test_sale *sale,
+                                struct setpay_pres *word)
+{
+    (void)shop;
+    if (sale->cancellation.size == 0)
+        return;
+    if (sale->kinds[sale->receipt_count - 1] != SETPAY_RECEIPT_CANCELLATION)
+        test_sale_add_receipt(sale, SETPAY_RECEIPT_CANCELLATION, TEST_SHOP_AMOUNT);
+    test_word_receipts(word, sale->receipts, sale->receipt_count);
+}

@@ -54,6 +54,21 @@ enum setpay_error test_world_prepare(const char *card, json_t **offer);
 /* The arguments of pay.confirm: agrees to what was shown. */
 json_t *test_world_agree(const json_t *prepared);
 
+/* An agreement to more than one payment: so many of at most that much, so far apart, until
+ * test_agreed_end_ms. What is prepared; the arguments that agree to it in its own words; and the
+ * sale once its first payment is authorised. */
+#define TEST_AGREED_EACH 1500
+#define TEST_AGREED_DAYS 28
+#define TEST_AGREED_PAYMENTS 12
+setpay_time_ms test_agreed_end_ms(void);
+extern const struct test_lie test_recurring;
+json_t *test_world_prepare_agreement(void);
+json_t *test_world_agree_to_terms(const json_t *prepared);
+struct test_sale *test_world_begin_agreement(void);
+/* The gateway's receipt of a cancellation, once that has come: a struct test_lie's word. */
+void test_confirms_cancellation(struct test_shop *shop, struct test_sale *sale,
+                                struct setpay_pres *word);
+
 /* Starts the wallet anew, so that the authorities and lists that it has learnt are in its store. */
 void test_world_settle(void);
 /* All that the wallet's database holds; and that it still holds just that (frees before). */

@@ -446,6 +446,9 @@ static void ask_step(struct agreed *a, const struct setpay_id *of, int64_t minor
     test_line_ask(shop, setpay_buffer_view(&message), &answer);
     assert_int_equal(setpay_message_parse(setpay_buffer_view(&answer), &read), SETPAY_OK);
     assert_int_equal(setpay_step_res_parse(read.content, res), SETPAY_OK);
+    if (res->done_count > 0)
+        test_expect_evidence(gateway, &step.xid, setpay_buffer_view(&message),
+                             gateway->shop[0].sign);
     setpay_message_clear(&read);
     setpay_buffer_clear(&content);
     setpay_buffer_clear(&message);
@@ -478,6 +481,8 @@ static void reverse(struct agreed *a, const struct setpay_auth_res *of, int64_t 
     assert_int_equal(setpay_auth_rev_res_parse(read.content, &res), SETPAY_OK);
     assert_int_equal(res.remaining.minor, remaining);
     take_receipt(a, &res.receipt, SETPAY_RECEIPT_REVERSAL);
+    test_expect_evidence(gateway, &request.xid, setpay_buffer_view(&message),
+                         gateway->shop[0].sign);
     setpay_message_clear(&read);
     setpay_buffer_clear(&message);
     setpay_buffer_clear(&answer);
@@ -760,6 +765,8 @@ static void ends_by_the_cardholders_word(void **state)
     cancellation_message(&a, &word, holder->party, &message);
     struct setpay_sealed_receipt receipt = cancelled_by(&message);
     take_receipt(&a, &receipt, SETPAY_RECEIPT_CANCELLATION);
+    test_expect_evidence(gateway, &a.purchase->auth.xid, setpay_buffer_view(&message),
+                         gateway->shop[0].sign);
     /* the same again, and in another request: the same receipt */
     struct setpay_sealed_receipt again = cancelled_by(&message);
     assert_memory_equal(&again, &receipt, sizeof again);

@@ -157,6 +157,8 @@ static struct setpay_id step_done(enum setpay_message_type type, struct paid *pa
     assert_int_equal(res.done[0].remaining.minor, remaining);
     assert_true(setpay_digest_equal(&res.done[0].pomd, &paid->purchase->pomd));
     take_receipt(paid, &res.done[0].receipt);
+    test_expect_evidence(gateway, &paid->purchase->auth.xid, setpay_buffer_view(&request.message),
+                         gateway->shop[0].sign);
     struct setpay_id id = res.done[0].id;
     setpay_step_res_clear(&res);
     setpay_buffer_clear(&answer);
@@ -179,6 +181,7 @@ static void step_refused(enum setpay_message_type type, const struct paid *paid,
     int64_t entries = test_gateway_number(gateway, "SELECT COUNT(*) FROM ledger_entry");
     int64_t receipts = test_gateway_number(gateway, "SELECT COUNT(*) FROM receipt");
     int64_t versions = test_gateway_number(gateway, "SELECT SUM(version) FROM payment");
+    int64_t kept = test_gateway_number(gateway, "SELECT COUNT(*) FROM evidence");
     request_init(&request, type, paid);
     request_add(&request, paid, of, minor);
     request_sign(&request, gateway->shop[0].sign);
@@ -189,6 +192,7 @@ static void step_refused(enum setpay_message_type type, const struct paid *paid,
     assert_int_equal(test_gateway_number(gateway, "SELECT COUNT(*) FROM ledger_entry"), entries);
     assert_int_equal(test_gateway_number(gateway, "SELECT COUNT(*) FROM receipt"), receipts);
     assert_int_equal(test_gateway_number(gateway, "SELECT SUM(version) FROM payment"), versions);
+    assert_int_equal(test_gateway_number(gateway, "SELECT COUNT(*) FROM evidence"), kept);
     setpay_step_res_clear(&res);
     setpay_buffer_clear(&answer);
     setpay_buffer_clear(&request.message);
@@ -444,6 +448,7 @@ static void does_many_in_one_request(void **state)
     request_add(&request, &paid[2], &paid[2].auth.cap_token, 52);
     request_sign(&request, gateway->shop[0].sign);
     int64_t kept = test_gateway_number(gateway, kept_for_good);
+    int64_t evidence = test_gateway_number(gateway, "SELECT COUNT(*) FROM evidence");
     test_line_ask(shop, setpay_buffer_view(&request.message), &first);
     assert_int_equal(test_gateway_number(gateway, kept_for_good), kept + 1);
     read_answer(&request, setpay_buffer_view(&first), &res);
@@ -456,6 +461,11 @@ static void does_many_in_one_request(void **state)
     take_receipt(&paid[2], &res.done[1].receipt);
     test_line_ask(shop_again, setpay_buffer_view(&request.message), &second);
     assert_true(setpay_view_equal(setpay_buffer_view(&first), setpay_buffer_view(&second)));
+    /* The request is kept with each payment of which something was done, once. */
+    assert_int_equal(test_gateway_number(gateway, "SELECT COUNT(*) FROM evidence"), evidence + 2);
+    for (int i = 0; i < 3; i += 2)
+        test_expect_evidence(gateway, &paid[i].purchase->auth.xid,
+                             setpay_buffer_view(&request.message), gateway->shop[0].sign);
     expect_status(&paid[0], "captured");
     expect_status(&paid[1], "approved");
     setpay_step_res_clear(&res);

@@ -34,6 +34,9 @@ struct settling {
     struct setpay_part_count counts[1];
     enum answer answers[STEPS_MAX];
     size_t steps;
+    struct setpay_payment_view payment; /* of state 0: none stands */
+    enum setpay_agreement_end agreement_end;
+    bool has_agreement;
 };
 
 static void open_order(struct settling *s, enum setpay_part_kind kind, int64_t quantity,
@@ -86,6 +89,14 @@ static enum setpay_error settle(struct setpay_db *db, void *arg)
                                       .code = answer == REFUSED ? 9 : 0,
                                       .undone = answer == UNDONE};
     }
+    if (s->payment.state != SETPAY_PURCHASE_NONE) {
+        view.payments = malloc(sizeof *view.payments);
+        assert_non_null(view.payments);
+        view.payments[0] = s->payment;
+        view.payment_count = 1;
+    }
+    view.has_agreement = s->has_agreement;
+    view.agreement.end = s->agreement_end;
     enum setpay_error error = setpay_parts_find(db, &view, &view.parts);
     if (error == SETPAY_OK)
         error = setpay_parts_settle(db, &view, test.now_ms + 7);
@@ -271,6 +282,137 @@ static void what_is_given_up_and_paid_back_is_back_once(void **state)
     test_acts_close(&test);
 }
 
+/* ------------------------------------------------------------------ a hold that has ended */
+
+/* Two of the five were sent, the second of them for step 1; nothing has ended yet. */
+static void open_shipped(struct settling *s)
+{
+    open_order(s, SETPAY_PART_SHIPMENT, 1, 0, 0);
+    begin(s);
+    s->part.first_step = s->part.last_step = 1;
+    s->steps = 1;
+    s->answers[0] = DONE;
+    insert_of(s, SETPAY_PART_SHIPMENT, 1, 0, false);
+    s->payment = (struct setpay_payment_view){
+        .state = SETPAY_PURCHASE_CAPTURED, .approved = {4500, "EUR"}, .captured_minor = 1800};
+    settles_at(s, 5);
+}
+
+static void hold_ends(struct settling *s)
+{
+    s->payment.released_minor = s->payment.approved.minor - s->payment.captured_minor;
+}
+
+static void what_was_not_sent_when_the_hold_ended_is_back_once(void **state)
+{
+    (void)state;
+    struct settling s;
+    open_shipped(&s);
+    hold_ends(&s);
+    settles_at(&s, 8);
+    assert_int_equal(test_acts_sql(&test, "SELECT taken FROM reservation"), 2);
+    assert_int_equal(test_acts_sql(&test, "SELECT change FROM stock_log WHERE reason = 'not sent'"),
+                     3);
+    assert_int_equal(test_acts_sql(&test, "SELECT COUNT(*) FROM order_part WHERE kind = 3"), 1);
+    insert_of(&s, SETPAY_PART_GIVEN_UP, 3, 0, true); /* a void that was asked for meanwhile */
+    settles_at(&s, 8);
+    test_acts_close(&test);
+    /* The other way round. */
+    open_shipped(&s);
+    s.part.first_step = s.part.last_step = 0;
+    insert_of(&s, SETPAY_PART_GIVEN_UP, 3, 0, true);
+    settles_at(&s, 8);
+    hold_ends(&s);
+    settles_at(&s, 8);
+    test_acts_close(&test);
+}
+
+/* A shipment is at the gateway when the hold ends: its pieces are back once it is refused. */
+static void what_is_refused_after_the_end_is_back_too(void **state)
+{
+    (void)state;
+    struct settling s;
+    open_shipped(&s);
+    s.answers[0] = ASKING;
+    s.payment.captured_minor = 900;
+    hold_ends(&s);
+    settles_at(&s, 8);
+    s.answers[0] = REFUSED;
+    settles_at(&s, 9);
+    assert_int_equal(test_acts_sql(&test, "SELECT taken FROM reservation"), 1);
+    test_acts_close(&test);
+}
+
+/* What may still be paid for, or was paid ahead, or is another order's business, stays. */
+static void what_may_still_be_sent_stays(void **state)
+{
+    (void)state;
+    struct settling s;
+    open_shipped(&s);
+    s.payment.released_minor = 2600; /* a part alone */
+    settles_at(&s, 5);
+    hold_ends(&s);
+    s.payment.captured_minor += 100; /* ahead of what was sent */
+    settles_at(&s, 5);
+    s.payment.captured_minor -= 100;
+    s.has_agreement = true;
+    settles_at(&s, 5);
+    s.agreement_end = SETPAY_ENDED_BY_STORE;
+    settles_at(&s, 8);
+    test_acts_close(&test);
+    open_shipped(&s);
+    char sql[96];
+    (void)snprintf(sql, sizeof sql, "UPDATE orders SET capture = %d RETURNING capture",
+                   SETPAY_CAPTURE_MANUAL);
+    assert_int_equal(test_acts_sql(&test, sql), SETPAY_CAPTURE_MANUAL);
+    hold_ends(&s);
+    settles_at(&s, 5);
+    test_acts_close(&test);
+}
+
+static enum setpay_error release(struct setpay_db *db, void *arg)
+{
+    const struct settling *s = arg;
+    return setpay_stock_release(db, s->order_id, test.now_ms);
+}
+
+static void released_leaves(struct settling *s, int64_t on_hand)
+{
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(setpay_store_submit_wait(test.store, release, s), SETPAY_OK);
+        assert_int_equal(test_acts_sql(&test, "SELECT on_hand FROM variant"), on_hand);
+    }
+    test_acts_close(&test);
+}
+
+/* An order all of whose hold is given back: what was marked as sent is with the shopper. */
+static void what_was_sent_is_not_back_with_the_order(void **state)
+{
+    (void)state;
+    struct settling s;
+    open_shipped(&s);
+    released_leaves(&s, 8);
+    open_shipped(&s); /* its capture undone, it counts as not sent */
+    s.answers[0] = UNDONE;
+    settles_at(&s, 5);
+    released_leaves(&s, 9);
+    open_shipped(&s); /* not settled yet */
+    assert_int_equal(
+        test_acts_sql(&test, "UPDATE order_part SET settled = 0 WHERE seq = 2 RETURNING settled"),
+        0);
+    released_leaves(&s, 8);
+    open_shipped(&s); /* what was given up is back already */
+    s.part.first_step = s.part.last_step = 0;
+    insert_of(&s, SETPAY_PART_GIVEN_UP, 2, 0, true);
+    settles_at(&s, 7);
+    released_leaves(&s, 8);
+    open_shipped(&s); /* broken, and so not put back */
+    s.part.first_step = s.part.last_step = 0;
+    insert_of(&s, SETPAY_PART_REFUND, 2, 1, false);
+    settles_at(&s, 5);
+    released_leaves(&s, 7);
+}
+
 static void a_shipment_is_told_when_it_is_captured(void **state)
 {
     (void)state;
@@ -312,6 +454,7 @@ static void what_is_to_be_sent_is_paid_or_held(void **state)
         {SETPAY_CAPTURE_ON_SHIPMENT, 0, SETPAY_ORDER_STATUS_PARTIALLY_CAPTURED, 400, 0, 3},
         {SETPAY_CAPTURE_ON_SHIPMENT, 0, SETPAY_ORDER_STATUS_PARTIALLY_CAPTURED, 400, 100, 3},
         {SETPAY_CAPTURE_ON_SHIPMENT, 0, SETPAY_ORDER_STATUS_CAPTURED, 400, 600, 0},
+        {SETPAY_CAPTURE_ON_SHIPMENT, 0, SETPAY_ORDER_STATUS_CAPTURED, 500, 500, 3},
         {SETPAY_CAPTURE_ON_SHIPMENT, 0, SETPAY_ORDER_STATUS_CAPTURED, 1000, 0, 3},
         {SETPAY_CAPTURE_IMMEDIATE, 0, SETPAY_ORDER_STATUS_CAPTURED, 1000, 0, 3},
         {SETPAY_CAPTURE_MANUAL, 0, SETPAY_ORDER_STATUS_CAPTURED, 400, 600, 3},
@@ -330,8 +473,8 @@ static void what_is_to_be_sent_is_paid_or_held(void **state)
             .payment_count = 1,
             .parts = &parts,
             .status = rows[i].status};
-        parts.lines[0] =
-            (struct setpay_part_line){.quantity = 5, .shipped = 1, .unsent = 1, .refunded = 1};
+        parts.lines[0] = (struct setpay_part_line){
+            .quantity = 5, .unit_minor = 400, .shipped = 1, .unsent = 1, .refunded = 1};
         if (setpay_order_to_send(&view) != rows[i].to_send)
             fail_msg("row %zu: %lld", i, (long long)setpay_order_to_send(&view));
     }
@@ -346,6 +489,10 @@ int main(void)
         cmocka_unit_test(what_is_refused_puts_nothing_back),
         cmocka_unit_test(what_is_given_up_is_back_when_it_is_released),
         cmocka_unit_test(what_is_given_up_and_paid_back_is_back_once),
+        cmocka_unit_test(what_was_not_sent_when_the_hold_ended_is_back_once),
+        cmocka_unit_test(what_is_refused_after_the_end_is_back_too),
+        cmocka_unit_test(what_may_still_be_sent_stays),
+        cmocka_unit_test(what_was_sent_is_not_back_with_the_order),
         cmocka_unit_test(what_is_to_be_sent_is_paid_or_held),
         cmocka_unit_test(a_shipment_is_told_when_it_is_captured),
     };

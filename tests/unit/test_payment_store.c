@@ -241,6 +241,66 @@ static void test_a_purge_leaves_cards_of_what_is_held(void **state)
     assert_int_equal(purge.deleted, 1);
 }
 
+/* ------------------------------------------------------------------ evidence of before */
+
+#define STEPS_BEFORE 11 /* schema steps, before evidence was kept under the first authorisation */
+
+/* Of a first authorisation (row 1), a single payment (2), and one that follows the first (3). */
+static enum setpay_error write_old(struct setpay_db *db, void *arg)
+{
+    struct setpay_payment *payments = arg;
+    for (int64_t owner = 1; owner <= 3; owner++) {
+        SETPAY_TRY(setpay_payment_insert(db, &payments[owner - 1]));
+        for (int64_t number = 1; number <= 2; number++)
+            SETPAY_TRY(setpay_db_run(
+                db,
+                "INSERT INTO evidence (owner, number, type, content, signature, signer, created_ms)"
+                " VALUES ($1, $2, 'AuthRevReq', $3, 'signature', 'signer', 1)",
+                SETPAY_DB_INT(owner), SETPAY_DB_INT(number), SETPAY_DB_INT(owner * 10 + number)));
+    }
+    return SETPAY_OK;
+}
+
+static enum setpay_error look_old(struct setpay_db *db, void *arg)
+{
+    struct setpay_db_rows *rows;
+    (void)arg;
+    SETPAY_TRY(setpay_db_one(db, &rows,
+                             "SELECT group_concat(owner || ':' || content, ' ') FROM"
+                             " (SELECT owner, content FROM evidence ORDER BY owner, number)"));
+    char text[64];
+    setpay_db_get_text(rows, 0, text, sizeof text);
+    assert_string_equal(text, "1:11 1:12 1:31 1:32 2:21 2:22");
+    return setpay_db_end(rows);
+}
+
+static void test_evidence_of_before_is_the_first_ones(void **state)
+{
+    struct fixture *fixture = *state;
+    struct setpay_store_migration steps[STEPS_BEFORE + 1] = {{0, NULL}};
+    struct setpay_problem problem = {{0}};
+    struct setpay_payment payments[3] = {payment_of(1, 1, 1), payment_of(2, 2, 2),
+                                         payment_of(1, 3, 3)};
+    char url[160];
+    memcpy(steps, setpay_gateway_schema.steps, STEPS_BEFORE * sizeof *steps);
+    const struct setpay_store_schema old = {.name = setpay_gateway_schema.name,
+                                            .steps = steps,
+                                            .erasable = setpay_gateway_schema.erasable};
+    (void)snprintf(url, sizeof url, "sqlite:%s/old.db", fixture->folder.path);
+    struct setpay_store_options options = {.url = url, .schema = &old};
+    payments[0].state = SETPAY_PAYMENT_APPROVED;
+    payments[2].number = 2;
+    payments[2].first_id = 1;
+    payments[2].first_version = 1;
+    setpay_store_close(fixture->store);
+    assert_int_equal(setpay_store_open(&options, &fixture->store, &problem), SETPAY_OK);
+    assert_int_equal(setpay_store_submit_wait(fixture->store, write_old, payments), SETPAY_OK);
+    setpay_store_close(fixture->store);
+    options.schema = &setpay_gateway_schema;
+    assert_int_equal(setpay_store_open(&options, &fixture->store, &problem), SETPAY_OK);
+    assert_int_equal(setpay_store_submit_wait(fixture->store, look_old, NULL), SETPAY_OK);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -250,6 +310,7 @@ int main(void)
         TEST(test_a_decision_on_an_old_state_is_not_written),
         TEST(test_a_purge_leaves_cards_that_a_reversal_needs),
         TEST(test_a_purge_leaves_cards_of_what_is_held),
+        TEST(test_evidence_of_before_is_the_first_ones),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

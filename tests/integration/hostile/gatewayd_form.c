@@ -10,6 +10,8 @@
 #include "common/base/log.h"
 #include "common/base/secret.h"
 #include "common/crypto/envelope.h"
+#include "tests/support/test_asking.h"
+#include "tests/support/test_cancel.h"
 #include "tests/support/test_lies.h"
 #include "tests/support/test_proto.h"
 #include "tests/support/test_refusal.h"
@@ -271,6 +273,53 @@ static void many_thumbs_are_too_many(void **state)
     }
 }
 
+/* ------------------------------------------------------------------ cancellations */
+
+static struct test_purchase *agreed; /* to be paid in parts, and the first is */
+
+static void refuse_as_word(struct setpay_view changed, const char *what, const char *expected,
+                           const void *arg)
+{
+    struct test_cancel cancel;
+    struct setpay_buffer message;
+    (void)expected;
+    if (changed.size > SETPAY_WIRE_CANCELLATION_MAX)
+        return; /* no AuthCanReq holds it */
+    print_message("# in AuthCanReq, %s: %s\n", (const char *)arg, what);
+    test_cancel_fill(agreed, setpay_clock_now_ms(), &cancel);
+    test_cancel_sign_bytes(&cancel, changed);
+    test_auth_can_req_message(&cancel, agreed, setpay_clock_now_ms(), &message);
+    test_refusal_expect(gateway, liar->line, setpay_buffer_view(&message), "CANCELLATION G9");
+    setpay_buffer_clear(&message);
+}
+
+/* rules A1, G9: the cardholder's word in every other form, signed as it is; then the good one */
+static void cancellations_have_one_form(void **state)
+{
+    struct test_cancel cancel;
+    struct setpay_buffer message, answer;
+    struct setpay_message read;
+    struct setpay_receipt receipt;
+    (void)state;
+    agreed = test_liar_purchase(liar);
+    agreed->oi.terms = agreed->pi.terms = (struct setpay_terms){.kind = SETPAY_TERMS_SPLIT};
+    test_purchase_sign(agreed);
+    agreed->auth.amount.minor = 500;
+    (void)test_authorise(gateway, liar->line, agreed, &receipt);
+    test_cancel_fill(agreed, setpay_clock_now_ms(), &cancel);
+    const struct setpay_signed_cancellation good = cancel.request.cancellation;
+    test_proto_change_all(setpay_view_of(good.bytes, good.size), top, 0, 0, refuse_as_word,
+                          "the word");
+    test_auth_can_req_message(&cancel, agreed, setpay_clock_now_ms(), &message);
+    test_line_ask(liar->line, setpay_buffer_view(&message), &answer);
+    assert_int_equal(setpay_message_parse(setpay_buffer_view(&answer), &read), SETPAY_OK);
+    assert_int_equal(read.type, SETPAY_MESSAGE_AUTH_CAN_RES);
+    setpay_message_clear(&read);
+    setpay_buffer_clear(&message);
+    setpay_buffer_clear(&answer);
+    test_purchase_free(agreed);
+}
+
 /* ------------------------------------------------------------------ types */
 
 static void a_signature_is_for_one_type(void **state)
@@ -289,6 +338,9 @@ static void a_signature_is_for_one_type(void **state)
         {SETPAY_MESSAGE_CRED_REQ, SETPAY_MESSAGE_CAP_REQ},
         {SETPAY_MESSAGE_CAP_REV_REQ, SETPAY_MESSAGE_CAP_REQ},
         {SETPAY_MESSAGE_CAP_REQ, SETPAY_MESSAGE_BATCH_ADMIN_REQ},
+        {SETPAY_MESSAGE_CAN_REQ, SETPAY_MESSAGE_AUTH_CAN_REQ},
+        {SETPAY_MESSAGE_AUTH_REV_REQ, SETPAY_MESSAGE_AUTH_CAN_REQ},
+        {SETPAY_MESSAGE_AUTH_CAN_REQ, SETPAY_MESSAGE_AUTH_REV_REQ},
     };
     static const uint32_t is_signed[] = {2, 0};
     (void)state;
@@ -316,7 +368,8 @@ static void a_gateway_takes_requests_only(void **state)
         SETPAY_MESSAGE_PINIT_RES,       SETPAY_MESSAGE_P_RES,        SETPAY_MESSAGE_INQ_REQ,
         SETPAY_MESSAGE_INQ_RES,         SETPAY_MESSAGE_AUTH_REV_RES, SETPAY_MESSAGE_AUTH_RES,
         SETPAY_MESSAGE_PCERT_RES,       SETPAY_MESSAGE_CAP_RES,      SETPAY_MESSAGE_CRED_REV_RES,
-        SETPAY_MESSAGE_BATCH_ADMIN_RES, SETPAY_MESSAGE_ERROR,
+        SETPAY_MESSAGE_BATCH_ADMIN_RES, SETPAY_MESSAGE_ERROR,        SETPAY_MESSAGE_CAN_REQ,
+        SETPAY_MESSAGE_CAN_RES,         SETPAY_MESSAGE_AUTH_CAN_RES,
     };
     struct setpay_buffer content, preq;
     (void)state;
@@ -357,6 +410,7 @@ int main(void)
         cmocka_unit_test(values_are_in_their_range),
         cmocka_unit_test(instructions_have_one_form),
         cmocka_unit_test(many_thumbs_are_too_many),
+        cmocka_unit_test(cancellations_have_one_form),
         cmocka_unit_test(a_signature_is_for_one_type),
         cmocka_unit_test(a_gateway_takes_requests_only),
     };

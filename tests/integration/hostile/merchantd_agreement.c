@@ -1,7 +1,8 @@
 /*
  * A lying gateway before a running merchant that takes further payments of an agreement: an AuthRes
  * by AuthToken that does not fit in everything is as if nothing had come, and one that fits, but is
- * of more than was asked, is booked and taken back (rule M6).
+ * of more than was asked, is booked and taken back (rule M6). What waits does not leave
+ * once its agreement is over.
  */
 #include "common/base/clock.h"
 #include "common/base/log.h"
@@ -28,29 +29,6 @@ static struct test_market market;
 static struct test_gateway *gateway;
 static struct test_false_gateway *liar;
 static struct test_party *other_gateway;
-
-static void wait_told(unsigned more)
-{
-    int64_t until = setpay_clock_monotonic_ms() + TEST_WAIT_MS;
-    unsigned enough = test_false_gateway_told(liar) + more;
-    while (test_false_gateway_told(liar) < enough) {
-        assert_true(setpay_clock_monotonic_ms() < until);
-        (void)usleep(TEST_POLL_US);
-    }
-}
-
-static struct setpay_id newest_rrpid(void)
-{
-    struct setpay_id rrpid = {{0}};
-    size_t size = 0;
-    uint8_t *bytes =
-        test_daemon_bytes(&market.merchant->daemon,
-                          "SELECT rrpid FROM gateway_request ORDER BY id DESC LIMIT 1", &size);
-    assert_non_null(bytes);
-    assert_int_equal(setpay_id_from_view(setpay_view_of(bytes, size), &rrpid), SETPAY_OK);
-    free(bytes);
-    return rrpid;
-}
 
 /* ------------------------------------------------------------------ the lies */
 
@@ -140,47 +118,6 @@ static const struct {
 };
 #define ROWS (sizeof rows / sizeof *rows)
 
-/* The lie is told again and again, and nothing moves: then the truth, and it is done. */
-static void expect_nothing(const struct test_sale *sale, const char *expected, const char *then)
-{
-    struct test_standing before;
-    const struct setpay_id *xid = &sale->purchase->oi.xid;
-    wait_told(2);
-    struct setpay_id rrpid = newest_rrpid();
-    test_standing_take_but_answers(market.merchant, &before);
-    wait_told(2);
-    assert_null(test_standing_moved(market.merchant, &before));
-    assert_string_equal(test_merchantd_state(market.merchant, xid), "stepping");
-    if (expected != NULL)
-        assert_string_equal(test_daemon_wait_refusal(&market.merchant->daemon, "gateway.no_answer",
-                                                     &rrpid, expected, NULL),
-                            expected);
-    test_false_gateway_behave(liar);
-    test_merchantd_wait_state(market.merchant, xid, then);
-    market.lies++;
-}
-
-/* An order to be shipped in parts, of which the first is authorised. */
-static void agree(struct test_sale *sale)
-{
-    static const struct test_end authorised = {SETPAY_MESSAGE_P_RES, SETPAY_STATUS_AUTHORISED,
-                                               SETPAY_RECEIPT_AUTHORISATION, 1, FIRST};
-    struct setpay_buffer message, answer;
-    char body[192];
-    (void)snprintf(body, sizeof body,
-                   "{\"description\":\"in parts\",\"amount\":%d,\"currency\":\"EUR\","
-                   "\"terms\":{\"kind\":\"split\",\"first\":%d}}",
-                   TEST_PRICE, FIRST);
-    struct test_order order = test_merchantd_order_of(market.merchant, body);
-    test_sale_again(&market, &order, market.holder, sale);
-    test_purchase_sign(sale->purchase);
-    test_purchase_preq(sale->purchase, &message);
-    test_channel_ask(test_market_channel(&market), setpay_buffer_view(&message), &answer);
-    test_sale_expect(&market, sale, setpay_buffer_view(&answer), &authorised);
-    setpay_buffer_clear(&message);
-    setpay_buffer_clear(&answer);
-}
-
 static void ask_next(const struct test_sale *sale)
 {
     json_decref(test_daemon_control(&market.merchant->daemon, "order.authorise",
@@ -205,10 +142,10 @@ static void test_false_further_payments(void **state)
         const struct test_lie lie = {
             .to = SETPAY_MESSAGE_AUTH_REQ, .tell = tell_further, .arg = &rows[i].lie};
         print_message("# %s\n", rows[i].what);
-        agree(&sale);
+        test_lied_agree(&market, FIRST, &sale);
         test_false_gateway_lie(liar, &lie);
         ask_next(&sale);
-        expect_nothing(&sale, rows[i].expected, "authorised");
+        test_lied_expect_nothing(&market, liar, &sale, rows[i].expected, "authorised");
         assert_int_equal(kept(&sale, "approved_minor"), FIRST + NEXT);
         test_sale_clear(&sale);
     }
@@ -222,7 +159,7 @@ static void test_a_further_payment_of_more(void **state)
     const struct test_lie lie = {.to = SETPAY_MESSAGE_AUTH_REQ, .tell = tell_further, .arg = &more};
     struct test_sale sale;
     (void)state;
-    agree(&sale);
+    test_lied_agree(&market, FIRST, &sale);
     test_false_gateway_lie(liar, &lie);
     ask_next(&sale);
     test_daemon_wait_number(&market.merchant->daemon,
@@ -232,6 +169,51 @@ static void test_a_further_payment_of_more(void **state)
     assert_string_equal(test_merchantd_state(market.merchant, &sale.purchase->oi.xid), "stepping");
     test_sale_clear(&sale);
     market.lies++;
+}
+
+static void tell_nothing(const struct test_question *q, const void *arg,
+                         struct setpay_buffer *answer)
+{
+    (void)q;
+    (void)arg;
+    (void)answer;
+}
+
+/* A payment waits behind a capture that the gateway does not answer, and what it is of is over
+ * before it could leave: it is withdrawn, and the gateway never hears of it. */
+static void test_what_waits_does_not_leave_after_the_end(void **state)
+{
+    const struct test_lie silence = {.to = SETPAY_MESSAGE_CAP_REQ, .tell = tell_nothing};
+    char sql[200], hex[SETPAY_ID_TEXT_SIZE];
+    struct test_sale sale;
+    (void)state;
+    test_lied_agree(&market, FIRST, &sale);
+    test_false_gateway_lie(liar, &silence);
+    json_decref(test_daemon_control(&market.merchant->daemon, "order.capture",
+                                    json_pack("{s:s, s:i, s:s}", "order_id", sale.order.id,
+                                              "amount", FIRST, "currency", "EUR")));
+    test_lied_wait_told(liar, 1);
+    ask_next(&sale);
+    (void)snprintf(sql, sizeof sql,
+                   "UPDATE agreement SET ended = %d, ended_ms = 1 WHERE purchase_id ="
+                   " (SELECT id FROM purchase WHERE xid = x'%s')",
+                   SETPAY_ENDED_EXPIRED, setpay_id_format(&sale.purchase->oi.xid, hex));
+    test_daemon_execute(&market.merchant->daemon, sql);
+    test_false_gateway_behave(liar);
+    test_merchantd_wait_state(market.merchant, &sale.purchase->oi.xid, "captured");
+    (void)snprintf(sql, sizeof sql,
+                   "SELECT code FROM step JOIN purchase ON purchase.id = purchase_id WHERE kind ="
+                   " %d AND step.state = 3 AND xid = x'%s'",
+                   SETPAY_MERCHANT_STEP_AUTHORISE, hex);
+    assert_int_equal(test_daemon_number(&market.merchant->daemon, sql), SETPAY_WIRE_AGREEMENT);
+    (void)snprintf(sql, sizeof sql, "SELECT COUNT(*) FROM payment WHERE xid = x'%s'", hex);
+    assert_int_equal(test_gateway_number(gateway, sql), 1);
+    (void)snprintf(sql, sizeof sql,
+                   "SELECT COUNT(*) FROM gateway_request JOIN purchase ON purchase.id ="
+                   " purchase_id WHERE kind = 8 AND xid = x'%s'",
+                   hex);
+    assert_int_equal(test_daemon_number(&market.merchant->daemon, sql), 0);
+    test_sale_clear(&sale);
 }
 
 /* ------------------------------------------------------------------ the world */
@@ -261,6 +243,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_false_further_payments),
+        cmocka_unit_test(test_what_waits_does_not_leave_after_the_end),
         cmocka_unit_test(test_a_further_payment_of_more),
     };
     alarm(LIMIT_S);

@@ -1,14 +1,15 @@
 /*
  * A hostile wallet at a running merchant: bytes that are no message of the protocol (rule A1).
- * Every field of PInitReq, of PReq and the OI in it, of InqReq and of the message around them is
- * left out, given twice, emptied, moved and encoded otherwise; unknown fields stand in signed
- * things; numbers and texts leave their ranges; messages are cut, grown and nested. All of it is
- * signed as it is sent, so that nothing but its form is wrong.
+ * Every field of PInitReq, of PReq and the OI in it, of InqReq, of CanReq and the word in it, and
+ * of the message around them is left out, given twice, emptied, moved and encoded otherwise;
+ * unknown fields stand in signed things; numbers and texts leave their ranges; messages are cut,
+ * grown and nested. All of it is signed as it is sent, so that nothing but its form is wrong.
  */
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/secret.h"
-#include "tests/support/test_market.h"
+#include "tests/support/test_cancel.h"
+#include "tests/support/test_lied_sale.h"
 #include "tests/support/test_proto.h"
 
 #include <setjmp.h>
@@ -22,10 +23,12 @@
 
 #define LIMIT_S 280
 #define CONTENT_MAX SETPAY_LIMIT_CONTENT_BYTES
+#define FIRST 300
 
 static struct test_market market;
-static struct test_sale sale; /* the offer that is lied about */
-static struct test_sale paid; /* what is inquired after */
+static struct test_sale sale;   /* the offer that is lied about */
+static struct test_sale paid;   /* what is inquired after */
+static struct test_sale agreed; /* to be paid in parts, and the first is */
 static const uint32_t top[] = {0};
 
 /* ------------------------------------------------------------------ sending */
@@ -155,6 +158,92 @@ static void refuse_inquiry(struct setpay_view changed, const char *expected)
     setpay_buffer_clear(&message);
 }
 
+static void refuse_cancellation(struct setpay_view changed, const char *expected)
+{
+    struct test_cancel cancel;
+    struct setpay_buffer message;
+    test_cancel_fill(agreed.purchase, setpay_clock_now_ms(), &cancel);
+    test_can_req_of(&cancel, SETPAY_MESSAGE_CAN_REQ, changed, &message);
+    refuse_form(setpay_buffer_view(&message), expected);
+    setpay_buffer_clear(&message);
+}
+
+/* The word that ends an agreement, in another form and signed as it is: refused like every other
+ * word that is not good (rule G9). */
+static void refuse_word(struct setpay_view changed, const char *expected)
+{
+    struct test_cancel cancel;
+    struct setpay_buffer message;
+    (void)expected;
+    if (changed.size > SETPAY_WIRE_CANCELLATION_MAX)
+        return; /* no CanReq holds it */
+    test_cancel_fill(agreed.purchase, setpay_clock_now_ms(), &cancel);
+    test_cancel_sign_bytes(&cancel, changed);
+    test_can_req_message(&cancel, &message);
+    refuse_message(setpay_buffer_view(&message), "CANCELLATION G9");
+    setpay_buffer_clear(&message);
+}
+
+/* rules A1, G9 */
+static void cancellations_have_one_form(void **state)
+{
+    static const uint32_t paths[][2] = {{0, 0}, {1, 0}}; /* the content, its header */
+    struct test_cancel cancel;
+    struct setpay_buffer content;
+    (void)state;
+    setpay_buffer_init(&content, CONTENT_MAX);
+    test_cancel_fill(agreed.purchase, setpay_clock_now_ms(), &cancel);
+    assert_int_equal(setpay_id_random(&cancel.request.header.rrpid), SETPAY_OK);
+    assert_int_equal(setpay_can_req_build(&cancel.request, &content), SETPAY_OK);
+    for (size_t i = 0; i < 2; i++)
+        change_everything("CanReq", setpay_buffer_view(&content), paths[i], 0, refuse_cancellation);
+    const struct setpay_signed_cancellation *word = &cancel.request.cancellation;
+    change_everything("Cancellation", setpay_view_of(word->bytes, word->size), top, 0, refuse_word);
+    setpay_buffer_clear(&content);
+}
+
+/* rule A2: what was signed as one type and is shown as the other, of the same form or not */
+static void a_signature_is_for_one_type(void **state)
+{
+    static const struct {
+        enum setpay_message_type as;
+        uint8_t shown;
+        bool cancels; /* the content is a CanReq's */
+        const char *expected;
+    } rows[] = {
+        {SETPAY_MESSAGE_INQ_REQ, SETPAY_MESSAGE_CAN_REQ, true, "SIGNATURE A2"},
+        {SETPAY_MESSAGE_CAN_REQ, SETPAY_MESSAGE_INQ_REQ, false, "SIGNATURE A2"},
+        {SETPAY_MESSAGE_AUTH_CAN_REQ, SETPAY_MESSAGE_CAN_REQ, true, "SIGNATURE A2"},
+        {SETPAY_MESSAGE_CAN_REQ, SETPAY_MESSAGE_INQ_REQ, true, "MALFORMED A1"},
+        {SETPAY_MESSAGE_CAN_REQ, SETPAY_MESSAGE_AUTH_CAN_REQ, true, "MESSAGE_TYPE A1"},
+        {SETPAY_MESSAGE_CAN_REQ, SETPAY_MESSAGE_CAN_RES, true, "MESSAGE_TYPE A1"},
+    };
+    static const uint32_t is_signed[] = {2, 0};
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct test_cancel cancel;
+        struct test_inquiry inquiry;
+        struct setpay_buffer content, message, changed;
+        setpay_buffer_init(&content, CONTENT_MAX);
+        setpay_buffer_init(&changed, SETPAY_LIMIT_MESSAGE_BYTES);
+        test_cancel_fill(agreed.purchase, setpay_clock_now_ms(), &cancel);
+        assert_int_equal(setpay_id_random(&cancel.request.header.rrpid), SETPAY_OK);
+        test_inquiry_fill(agreed.purchase, setpay_clock_now_ms(), &inquiry);
+        assert_int_equal(rows[i].cancels ? setpay_can_req_build(&cancel.request, &content)
+                                         : setpay_inq_req_build(&inquiry.request, &content),
+                         SETPAY_OK);
+        print_message("# signed as %s, shown as type %u\n", setpay_message_type_name(rows[i].as),
+                      rows[i].shown);
+        test_can_req_of(&cancel, rows[i].as, setpay_buffer_view(&content), &message);
+        test_proto_replace(setpay_buffer_view(&message), is_signed, 2,
+                           setpay_view_of(&rows[i].shown, 1), &changed);
+        refuse_message(setpay_buffer_view(&changed), rows[i].expected);
+        setpay_buffer_clear(&content);
+        setpay_buffer_clear(&message);
+        setpay_buffer_clear(&changed);
+    }
+}
+
 /* rule A1 */
 static void requests_have_one_form(void **state)
 {
@@ -252,6 +341,7 @@ static void messages_have_one_form(void **state)
         {"suite 2", {2}, 1, BYTES("\x02"), "SUITE A1"},
         {"type 0", {2}, 2, BYTES("\0"), "MESSAGE_TYPE A1"},
         {"a type that is to come", {2}, 2, BYTES("\x1b"), "MESSAGE_TYPE A1"},
+        {"PReq as CanReq", {2}, 2, BYTES("\x17"), "UNSIGNED A2"},
         {"PReq as CapReq", {2}, 2, BYTES("\x0b"), "UNSIGNED A2"},
         {"type 99", {2}, 2, BYTES("\x63"), "MESSAGE_TYPE A1"},
         {"a receipt for a message", {2}, 2, BYTES("\x1e"), "MESSAGE_TYPE A1"},
@@ -373,7 +463,8 @@ static void other_messages(void **state)
         SETPAY_MESSAGE_PINIT_RES,       SETPAY_MESSAGE_P_RES,        SETPAY_MESSAGE_INQ_RES,
         SETPAY_MESSAGE_AUTH_RES,        SETPAY_MESSAGE_AUTH_REV_RES, SETPAY_MESSAGE_PCERT_REQ,
         SETPAY_MESSAGE_PCERT_RES,       SETPAY_MESSAGE_CAP_RES,      SETPAY_MESSAGE_CRED_REQ,
-        SETPAY_MESSAGE_BATCH_ADMIN_RES, SETPAY_MESSAGE_ERROR,
+        SETPAY_MESSAGE_BATCH_ADMIN_RES, SETPAY_MESSAGE_ERROR,        SETPAY_MESSAGE_CAN_RES,
+        SETPAY_MESSAGE_AUTH_CAN_REQ,    SETPAY_MESSAGE_AUTH_CAN_RES,
     };
     setpay_buffer_init(&content, CONTENT_MAX);
     assert_int_equal(setpay_oi_build(&p->oi, &content), SETPAY_OK);
@@ -404,6 +495,7 @@ static int open_world(void **state)
     test_sale_make(&market, market.holder, &sale);
     test_sale_make(&market, market.holder, &paid);
     test_sale_pay(&market, &paid);
+    test_lied_agree(&market, FIRST, &agreed);
     return 0;
 }
 
@@ -412,6 +504,7 @@ static int close_world(void **state)
     (void)state;
     test_sale_clear(&sale);
     test_sale_clear(&paid);
+    test_sale_clear(&agreed);
     test_market_close(&market);
     return 0;
 }
@@ -421,6 +514,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(purchases_have_one_form),
         cmocka_unit_test(requests_have_one_form),
+        cmocka_unit_test(cancellations_have_one_form),
+        cmocka_unit_test(a_signature_is_for_one_type),
         cmocka_unit_test(values_are_in_their_range),
         cmocka_unit_test(messages_have_one_form),
         cmocka_unit_test(limits_hold),

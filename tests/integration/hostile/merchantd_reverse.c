@@ -1,7 +1,8 @@
 /*
  * A lying gateway before a running merchant that takes an authorisation back: because more or less
  * was approved than it had asked for (rule M6), or because it has given the order up (rule M9). The
- * reversal is repeated until an answer fits in everything; the shopper hears of the end only.
+ * reversal is repeated until an answer fits in everything; the shopper hears of the end only. And
+ * one that refuses a capture after the store has given up the rest.
  */
 #include "common/base/clock.h"
 #include "common/base/log.h"
@@ -293,6 +294,113 @@ static void test_other_amounts(void **state)
     }
 }
 
+/* ------------------------------------------------------------------ the last part */
+
+#define TAKEN 500 /* of TEST_PRICE */
+
+/* To a capture that the real gateway never hears of: nothing, or that it is refused. */
+static void tell_capture(const struct test_question *q, const void *arg,
+                         struct setpay_buffer *answer)
+{
+    struct setpay_step_req asked;
+    struct setpay_step_refused refused;
+    struct setpay_buffer content;
+    if (!*(const bool *)arg)
+        return;
+    must(setpay_step_req_parse(q->message.content, &asked));
+    refused = (struct setpay_step_refused){.xid = asked.steps[0].xid,
+                                           .of = asked.steps[0].of,
+                                           .amount = asked.steps[0].amount,
+                                           .code = SETPAY_WIRE_AMOUNT};
+    struct setpay_step_res res = {
+        .header = {.rrpid = q->rrpid,
+                   .date_ms = setpay_clock_now_ms(),
+                   .sender = gateway->sign[0]->thumbprint,
+                   .has_receiver = true,
+                   .receiver = q->message.signer},
+        .refused = &refused,
+        .refused_count = 1,
+    };
+    must(setpay_message_request_hash(&q->message, &res.header.request_hash));
+    memcpy(res.brand, asked.brand, sizeof res.brand);
+    memcpy(res.merchant_id, asked.merchant_id, sizeof res.merchant_id);
+    setpay_buffer_init(&content, SETPAY_LIMIT_CONTENT_BYTES);
+    must(setpay_step_res_build(&res, &content));
+    test_false_answer_sign(SETPAY_MESSAGE_CAP_RES, gateway->sign[0], setpay_buffer_view(&content),
+                           answer);
+    setpay_buffer_clear(&content);
+    setpay_step_req_clear(&asked);
+}
+
+static void command(const struct test_sale *sale, const char *name, int minor)
+{
+    json_decref(test_daemon_control(&market.merchant->daemon, name,
+                                    json_pack("{s:s, s:i, s:s}", "order_id", sale->order.id,
+                                              "amount", minor, "currency", "EUR")));
+}
+
+static void expect_done(const struct test_sale *sale, const char *what, const char *body,
+                        const char *status)
+{
+    char path[160];
+    json_t *answer = NULL;
+    (void)snprintf(path, sizeof path, "/orders/%s/%s", sale->order.id, what);
+    int code = test_merchantd_api(market.merchant, path, body, &answer);
+    if (code != 200)
+        fail_msg("%s: %d %s", what, code, json_string_value(json_object_get(answer, "detail")));
+    assert_string_equal(json_string_value(json_object_get(answer, "status")), status);
+    json_decref(answer);
+}
+
+static int64_t ended(const struct test_sale *sale)
+{
+    char sql[128];
+    (void)snprintf(sql, sizeof sql, "SELECT ended FROM orders WHERE order_id = '%s'",
+                   sale->order.id);
+    return test_daemon_number(&market.merchant->daemon, sql);
+}
+
+static int64_t reversed(const struct test_sale *sale)
+{
+    char sql[160], hex[SETPAY_ID_TEXT_SIZE];
+    (void)snprintf(sql, sizeof sql, "SELECT reversed_minor FROM payment WHERE xid = x'%s'",
+                   setpay_id_format(&sale->purchase->oi.xid, hex));
+    return test_gateway_number(gateway, sql);
+}
+
+/* All that is left is given up while a capture is undecided: it is the last part only where that
+ * comes to pass. It is refused, so that the order goes on, and what it would have taken is given up
+ * as a part again. */
+static void test_the_last_part_while_a_capture_is_undecided(void **state)
+{
+    static const bool silent = false, refuses = true;
+    const struct test_lie nothing = {
+        .to = SETPAY_MESSAGE_CAP_REQ, .tell = tell_capture, .arg = &silent, .alone = true};
+    const struct test_lie refusal = {
+        .to = SETPAY_MESSAGE_CAP_REQ, .tell = tell_capture, .arg = &refuses, .alone = true};
+    struct test_sale sale;
+    struct setpay_id rrpid;
+    (void)state;
+    test_sale_make(&market, market.holder, &sale);
+    test_sale_pay(&market, &sale);
+    test_false_gateway_hold(liar, &nothing);
+    command(&sale, "order.capture", TAKEN);
+    test_false_gateway_wait_held(liar, &rrpid);
+    command(&sale, "order.void", TEST_PRICE - TAKEN);
+    assert_int_equal(ended(&sale), 0);
+    test_false_gateway_release(liar);
+    test_false_gateway_lie(liar, &refusal);
+    test_merchantd_wait_state(market.merchant, &sale.purchase->oi.xid, "authorised");
+    test_false_gateway_behave(liar);
+    assert_int_equal(reversed(&sale), TEST_PRICE - TAKEN);
+    assert_int_equal(ended(&sale), 0);
+    expect_done(&sale, "void", "{\"amount\":200}", "authorised");
+    expect_done(&sale, "void", "{\"amount\":300}", "voided");
+    assert_int_equal(reversed(&sale), TEST_PRICE);
+    test_sale_clear(&sale);
+    market.lies++;
+}
+
 /* ------------------------------------------------------------------ the world */
 
 static int open_world(void **state)
@@ -322,6 +430,7 @@ int main(void)
         cmocka_unit_test(test_false_reversal),
         cmocka_unit_test(test_refused_reversal),
         cmocka_unit_test(test_other_amounts),
+        cmocka_unit_test(test_the_last_part_while_a_capture_is_undecided),
     };
     alarm(LIMIT_S);
     if (setpay_secret_system_init() != SETPAY_OK)

@@ -62,29 +62,6 @@ static void ask(const struct test_sale *sale, const char *command, const char *m
     json_decref(test_daemon_control(&market.merchant->daemon, command, args));
 }
 
-static void wait_told(unsigned more)
-{
-    int64_t until = setpay_clock_monotonic_ms() + TEST_WAIT_MS;
-    unsigned enough = test_false_gateway_told(liar) + more;
-    while (test_false_gateway_told(liar) < enough) {
-        assert_true(setpay_clock_monotonic_ms() < until);
-        (void)usleep(TEST_POLL_US);
-    }
-}
-
-static struct setpay_id newest_rrpid(void)
-{
-    struct setpay_id rrpid = {{0}};
-    size_t size = 0;
-    uint8_t *bytes =
-        test_daemon_bytes(&market.merchant->daemon,
-                          "SELECT rrpid FROM gateway_request ORDER BY id DESC LIMIT 1", &size);
-    assert_non_null(bytes);
-    assert_int_equal(setpay_id_from_view(setpay_view_of(bytes, size), &rrpid), SETPAY_OK);
-    free(bytes);
-    return rrpid;
-}
-
 static int64_t booked(const struct test_sale *sale, const char *column)
 {
     char sql[160], hex[SETPAY_ID_TEXT_SIZE];
@@ -280,26 +257,6 @@ static const struct {
 };
 #define ROWS (sizeof rows / sizeof *rows)
 
-/* The lie is told again and again, and nothing moves: then the truth, and it is done. */
-static void expect_nothing(const struct test_sale *sale, const char *expected, const char *then)
-{
-    struct test_standing before;
-    const struct setpay_id *xid = &sale->purchase->oi.xid;
-    wait_told(2);
-    struct setpay_id rrpid = newest_rrpid();
-    test_standing_take_but_answers(market.merchant, &before);
-    wait_told(2);
-    assert_null(test_standing_moved(market.merchant, &before));
-    assert_string_equal(test_merchantd_state(market.merchant, xid), "stepping");
-    if (expected != NULL)
-        assert_string_equal(test_daemon_wait_refusal(&market.merchant->daemon, "gateway.no_answer",
-                                                     &rrpid, expected, NULL),
-                            expected);
-    test_false_gateway_behave(liar);
-    test_merchantd_wait_state(market.merchant, xid, then);
-    market.lies++;
-}
-
 static void settle(const struct test_sale *sale, const char *then)
 {
     test_merchantd_wait_state(market.merchant, &sale->purchase->oi.xid, then);
@@ -323,7 +280,7 @@ static void test_false_steps(void **state)
         lie.to = SETPAY_MESSAGE_CAP_REQ;
         test_false_gateway_lie(liar, &lie);
         ask(&sale, "order.capture", NULL, NULL);
-        expect_nothing(&sale, rows[i].expected, "captured");
+        test_lied_expect_nothing(&market, liar, &sale, rows[i].expected, "captured");
         assert_int_equal(booked(&sale, "captured_minor"), TEST_PRICE);
         assert_string_equal(test_merchantd_order_status(market.merchant, &sale.order), "captured");
         if (i % 3 != 0) { /* the same code judges both */
@@ -333,7 +290,7 @@ static void test_false_steps(void **state)
         lie.to = SETPAY_MESSAGE_CRED_REQ;
         test_false_gateway_lie(liar, &lie);
         ask(&sale, "order.refund", NULL, NULL);
-        expect_nothing(&sale, rows[i].expected, "captured");
+        test_lied_expect_nothing(&market, liar, &sale, rows[i].expected, "captured");
         assert_int_equal(booked(&sale, "credited_minor"), TEST_PRICE);
         assert_string_equal(test_merchantd_order_status(market.merchant, &sale.order), "refunded");
         test_sale_clear(&sale);
@@ -356,12 +313,12 @@ static void test_false_undoing(void **state)
         lie.to = SETPAY_MESSAGE_CRED_REV_REQ;
         test_false_gateway_lie(liar, &lie);
         ask(&sale, "order.undo", "id", "refunds");
-        expect_nothing(&sale, "AUTH_MISMATCH M6", "captured");
+        test_lied_expect_nothing(&market, liar, &sale, "AUTH_MISMATCH M6", "captured");
         assert_int_equal(booked(&sale, "credited_minor"), 0);
         lie.to = SETPAY_MESSAGE_CAP_REV_REQ;
         test_false_gateway_lie(liar, &lie);
         ask(&sale, "order.undo", "id", "captures");
-        expect_nothing(&sale, "AUTH_MISMATCH M6", "authorised");
+        test_lied_expect_nothing(&market, liar, &sale, "AUTH_MISMATCH M6", "authorised");
         assert_int_equal(booked(&sale, "captured_minor"), 0);
         assert_string_equal(test_merchantd_order_status(market.merchant, &sale.order),
                             "authorised");
@@ -418,7 +375,7 @@ static void test_errors(void **state)
         pay(&sale);
         test_false_gateway_lie(liar, &lie);
         ask(&sale, "order.capture", NULL, NULL);
-        expect_nothing(&sale, NULL, "captured");
+        test_lied_expect_nothing(&market, liar, &sale, NULL, "captured");
         assert_int_equal(booked(&sale, "captured_minor"), TEST_PRICE);
         test_sale_clear(&sale);
     }
@@ -502,10 +459,10 @@ static void test_refused_for_now(void **state)
         pay(&sale);
         test_false_gateway_lie(liar, &lie);
         ask(&sale, "order.capture", NULL, NULL);
-        wait_told(1);
-        struct setpay_id first = newest_rrpid();
-        wait_told(2);
-        struct setpay_id later = newest_rrpid();
+        test_lied_wait_told(liar, 1);
+        struct setpay_id first = test_lied_newest_rrpid(&market);
+        test_lied_wait_told(liar, 2);
+        struct setpay_id later = test_lied_newest_rrpid(&market);
         assert_false(setpay_id_equal(&first, &later));
         assert_string_equal(test_merchantd_state(market.merchant, &sale.purchase->oi.xid),
                             "stepping");
@@ -576,7 +533,7 @@ static void test_false_batches(void **state)
         settle(&sale, "captured");
         test_false_gateway_lie(liar, &lie);
         json_decref(test_daemon_control(&market.merchant->daemon, "batch.close", json_object()));
-        wait_told(2);
+        test_lied_wait_told(liar, 2);
         assert_int_equal(state_of_newest_batch(), SETPAY_BATCH_STATE_CLOSING);
         assert_string_equal(test_daemon_wait_refusal(&market.merchant->daemon, "batch.no_answer",
                                                      NULL, "AUTH_MISMATCH M6", NULL),

@@ -16,50 +16,12 @@
 #include <cmocka.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define EACH 1500
-#define DAYS 28
-#define PAYMENTS 12
+#define EACH TEST_AGREED_EACH
+#define DAYS TEST_AGREED_DAYS
+#define PAYMENTS TEST_AGREED_PAYMENTS
 #define TERMS_TEXT                                                                                 \
     "up to 12 payments of at most 15.00 EUR, at least 28 days apart, until %s; together at most "  \
     "180.00 EUR"
-
-static setpay_time_ms end_ms;
-
-static void recurs(struct test_shop *shop, struct test_sale *sale, struct setpay_pinit_res *offer)
-{
-    (void)shop;
-    (void)sale;
-    offer->terms = (struct setpay_terms){SETPAY_TERMS_RECURRING, PAYMENTS, DAYS, EACH, end_ms};
-}
-static const struct test_lie recurring = {.offer = recurs};
-
-static json_t *prepare(void)
-{
-    json_t *prepared = NULL;
-    test_shop_honest(test_the_world->shop);
-    test_shop_lie(test_the_world->shop, &recurring, NULL, true, false, false);
-    assert_int_equal(test_world_prepare(NULL, &prepared), SETPAY_OK);
-    return prepared;
-}
-
-static json_t *agree(const json_t *prepared)
-{
-    json_t *args = test_world_agree(prepared);
-    json_object_set(args, "terms",
-                    json_object_get(json_object_get(prepared, "offer"), "terms_text"));
-    return args;
-}
-
-/* A purchase whose first payment is authorised now. */
-static struct test_sale *begin(void)
-{
-    json_t *prepared = prepare();
-    json_decref(test_wallet_do(test_the_world->wallet, "pay.confirm", agree(prepared)));
-    json_decref(prepared);
-    struct test_sale *sale = test_shop_last(test_the_world->shop);
-    assert_int_equal(sale->receipt_count, 1);
-    return sale;
-}
 
 static const char *text_of(const json_t *object, const char *name)
 {
@@ -100,11 +62,11 @@ static void is_agreed_to_in_its_own_words(void **state)
 {
     struct test_world *world = test_the_world;
     char expected[256], until[16];
-    time_t end = (time_t)(end_ms / SETPAY_SECOND_MS);
+    time_t end = (time_t)(test_agreed_end_ms() / SETPAY_SECOND_MS);
     struct tm utc;
     json_t *paid = NULL;
     (void)state;
-    json_t *prepared = prepare();
+    json_t *prepared = test_world_prepare_agreement();
     const json_t *offer = json_object_get(prepared, "offer");
     assert_non_null(gmtime_r(&end, &utc));
     strftime(until, sizeof until, "%Y-%m-%d", &utc);
@@ -117,14 +79,14 @@ static void is_agreed_to_in_its_own_words(void **state)
     assert_string_equal(test_error_words(test_wallet_call(world->wallet, "pay.confirm",
                                                           test_world_agree(prepared), &paid)),
                         "NOT_AGREED W4");
-    json_t *other = agree(prepared);
+    json_t *other = test_world_agree_to_terms(prepared);
     json_object_set_new(other, "terms", json_string("one payment of 12.50 EUR"));
     assert_string_equal(
         test_error_words(test_wallet_call(world->wallet, "pay.confirm", other, &paid)),
         "NOT_AGREED W4");
     test_world_unchanged(before);
     assert_int_equal(test_shop_count(world->shop, TEST_ASK_PAY), 0);
-    json_decref(test_wallet_do(world->wallet, "pay.confirm", agree(prepared)));
+    json_decref(test_wallet_do(world->wallet, "pay.confirm", test_world_agree_to_terms(prepared)));
     assert_int_equal(test_shop_count(world->shop, TEST_ASK_PAY), 1);
     json_decref(prepared);
 }
@@ -135,7 +97,7 @@ static void yes_alone_does_not_agree(void **state)
     json_t *printed = NULL;
     (void)state;
     test_shop_honest(shop);
-    test_shop_lie(shop, &recurring, NULL, true, false, false);
+    test_shop_lie(shop, &test_recurring, NULL, true, false, false);
     const char *yes[] = {"pay", test_shop_link(shop), "--yes", NULL};
     assert_int_equal(test_wallet_cli(test_the_world->wallet, yes, &printed), 6);
     json_decref(printed);
@@ -173,7 +135,7 @@ static void people_read(const char *command, const struct setpay_id *xid, const 
 static void takes_what_was_agreed_to(void **state)
 {
     (void)state;
-    struct test_sale *sale = begin();
+    struct test_sale *sale = test_world_begin_agreement();
     add(sale, SETPAY_RECEIPT_CAPTURE, TEST_SHOP_AMOUNT, 0);
     add(sale, SETPAY_RECEIPT_DECLINE, EACH, 27 * SETPAY_DAY_MS);
     add(sale, SETPAY_RECEIPT_AUTHORISATION, EACH, DAYS * SETPAY_DAY_MS);
@@ -204,7 +166,7 @@ static void refuses_what_was_not(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
         char words[200];
-        struct test_sale *sale = begin();
+        struct test_sale *sale = test_world_begin_agreement();
         add(sale, SETPAY_RECEIPT_AUTHORISATION, cases[i].minor, cases[i].after_ms);
         json_t *shown = agreement("show", sale, 0);
         (void)snprintf(words, sizeof words,
@@ -224,7 +186,7 @@ static void refuses_what_was_not(void **state)
 static void refuses_one_too_many(void **state)
 {
     (void)state;
-    struct test_sale *sale = begin();
+    struct test_sale *sale = test_world_begin_agreement();
     for (int i = 1; i < PAYMENTS; i++)
         add(sale, SETPAY_RECEIPT_AUTHORISATION, 1, i * DAYS * SETPAY_DAY_MS);
     json_t *shown = agreement("show", sale, 0);
@@ -265,7 +227,7 @@ static void fetches_a_long_chain(void **state)
     static const struct test_lie paged = {.word = ten_at_a_time};
     static const struct test_lie gap = {.word = some_between_are_missing};
     (void)state;
-    struct test_sale *sale = begin();
+    struct test_sale *sale = test_world_begin_agreement();
     add(sale, SETPAY_RECEIPT_CAPTURE, TEST_SHOP_AMOUNT, 0);
     for (int i = 0; i < 40; i++) {
         add(sale, SETPAY_RECEIPT_CREDIT, 10, 0);
@@ -283,21 +245,12 @@ static void fetches_a_long_chain(void **state)
 
 /* ------------------------------------------------------------------ cancelling */
 
-static void confirms(struct test_shop *shop, struct test_sale *sale, struct setpay_pres *word)
-{
-    (void)shop;
-    if (sale->cancellation.size == 0)
-        return;
-    if (sale->kinds[sale->receipt_count - 1] != SETPAY_RECEIPT_CANCELLATION)
-        test_sale_add_receipt(sale, SETPAY_RECEIPT_CANCELLATION, TEST_SHOP_AMOUNT);
-    test_word_receipts(word, sale->receipts, sale->receipt_count);
-}
-static const struct test_lie confirming = {.word = confirms};
+static const struct test_lie confirming = {.word = test_confirms_cancellation};
 
 static void is_cancelled_by_the_receipt_alone(void **state)
 {
     struct test_shop *shop = test_the_world->shop;
-    struct test_sale *sale = begin();
+    struct test_sale *sale = test_world_begin_agreement();
     (void)state;
     /* the merchant is away */
     test_shop_silent(shop, TEST_ASK_INQUIRE);
@@ -343,6 +296,111 @@ static void is_cancelled_by_the_receipt_alone(void **state)
     test_world_attacks++;
 }
 
+/* Rule W6: what is handed on as the receipt of the cancellation is none. The merchant has sealed
+ * it: the gateway colludes. */
+static struct test_sale *another; /* cancelled */
+enum false_receipt {
+    OF_LESS,
+    OF_ANOTHER_POMD,
+    OF_ANOTHER_MERCHANT,
+    OF_ANOTHER_CARDHOLDER,
+    BEHIND_ANOTHER,
+    BY_ANOTHER_GATEWAY,
+    BY_THE_MERCHANT,
+    RELABELLED,
+    OF_ANOTHER_AGREEMENT,
+};
+static enum false_receipt false_receipt;
+
+static void draft_falsely(const struct test_shop *shop, const struct test_sale *sale,
+                          struct setpay_sealed_receipt *sealed)
+{
+    const struct test_others *others = &test_the_world->others;
+    const struct test_party *gateway = shop->gateway_sign;
+    struct setpay_receipt draft;
+    enum setpay_receipt_kind kind =
+        false_receipt == RELABELLED ? SETPAY_RECEIPT_CAPTURE : SETPAY_RECEIPT_CANCELLATION;
+    test_sale_draft(sale, kind, TEST_SHOP_AMOUNT, &draft);
+    if (false_receipt == OF_LESS)
+        draft.amount.minor--;
+    else if (false_receipt == OF_ANOTHER_POMD)
+        draft.pomd.bytes[0] ^= 1;
+    else if (false_receipt == OF_ANOTHER_MERCHANT)
+        (void)snprintf(draft.merchant_id, sizeof draft.merchant_id, "other");
+    else if (false_receipt == OF_ANOTHER_CARDHOLDER)
+        draft.cardholder = others->cardholder->thumbprint;
+    else if (false_receipt == BEHIND_ANOTHER)
+        draft.previous.bytes[0] ^= 1;
+    else if (false_receipt == BY_ANOTHER_GATEWAY)
+        gateway = others->gateway_sign;
+    else if (false_receipt == BY_THE_MERCHANT)
+        gateway = shop->sign;
+    test_sale_seal(sale, &draft, gateway, sealed);
+    sealed->kind = SETPAY_RECEIPT_CANCELLATION;
+}
+
+static void confirms_falsely(struct test_shop *shop, struct test_sale *sale,
+                             struct setpay_pres *word)
+{
+    struct setpay_sealed_receipt both[2] = {sale->receipts[0], {.size = 0}};
+    if (false_receipt == OF_ANOTHER_AGREEMENT)
+        both[1] = another->receipts[another->receipt_count - 1];
+    else
+        draft_falsely(shop, sale, &both[1]);
+    test_word_receipts(word, both, 2);
+}
+
+static void no_other_receipt_cancels(void **state)
+{
+    static const struct test_lie lie = {.word = confirms_falsely};
+    static const struct {
+        enum false_receipt what;
+        const char *field;
+    } rows[] = {
+        {OF_LESS, "amount of a cancellation"},
+        {OF_ANOTHER_POMD, "pomd"},
+        {OF_ANOTHER_MERCHANT, "merchant"},
+        {OF_ANOTHER_CARDHOLDER, "cardholder"},
+        {BEHIND_ANOTHER, "previous"},
+        {BY_ANOTHER_GATEWAY, "seal or signature"},
+        {BY_THE_MERCHANT, "seal or signature"},
+        {RELABELLED, "seal or signature"},
+        {OF_ANOTHER_AGREEMENT, "seal or signature"},
+    };
+    struct test_shop *shop = test_the_world->shop;
+    (void)state;
+    another = test_world_begin_agreement();
+    test_shop_lie(shop, &confirming, NULL, false, false, true);
+    json_decref(agreement("cancel", another, 0));
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        char words[200];
+        struct test_sale *sale = test_world_begin_agreement();
+        false_receipt = rows[i].what;
+        test_shop_lie(shop, &lie, NULL, false, false, true);
+        json_t *shown = agreement("cancel", sale, 4);
+        assert_string_equal(text_of(shown, "status"), "cancelling");
+        json_decref(shown);
+        (void)snprintf(words, sizeof words,
+                       "a receipt that the merchant handed on is not of this purchase (%s)",
+                       rows[i].field);
+        shown = agreement("show", sale, 0);
+        assert_string_equal(text_of(shown, "status"), "cancelling");
+        assert_string_equal(text_of(shown, "disagreement"), words);
+        json_decref(shown);
+        assert_string_equal(
+            test_daemon_refusal(&test_the_world->wallet->daemon, "receipt.refused", NULL),
+            "RECEIPT W6");
+        assert_int_equal(test_world_evidence(&sale->xid, words), 1);
+        assert_int_equal(test_world_column(&sale->xid, "receipts"), 1);
+        test_shop_lie(shop, &confirming, NULL, false, false, true);
+        shown = agreement("show", sale, 0);
+        assert_string_equal(text_of(shown, "status"), "cancelled");
+        json_decref(shown);
+        test_world_attacks++;
+    }
+    test_shop_honest(shop);
+}
+
 static void one_payment_is_no_agreement(void **state)
 {
     struct test_world *world = test_the_world;
@@ -357,7 +415,7 @@ static void one_payment_is_no_agreement(void **state)
                                       &result),
                      SETPAY_E_NOT_FOUND);
     /* a card that an agreement needs is not removed */
-    begin();
+    test_world_begin_agreement();
     const char *remove[] = {"card", "remove", "daily", "--yes", NULL};
     assert_int_not_equal(test_wallet_cli(world->wallet, remove, &result), 0);
     json_decref(result);
@@ -370,7 +428,6 @@ static int set_up(void **state)
 {
     (void)state;
     (void)test_world_new();
-    end_ms = setpay_clock_now_ms() + 360 * SETPAY_DAY_MS;
     return 0;
 }
 
@@ -391,6 +448,7 @@ int main(void)
         cmocka_unit_test(refuses_one_too_many),
         cmocka_unit_test(fetches_a_long_chain),
         cmocka_unit_test(is_cancelled_by_the_receipt_alone),
+        cmocka_unit_test(no_other_receipt_cancels),
         cmocka_unit_test(one_payment_is_no_agreement),
     };
     int failed = cmocka_run_group_tests_name("walletd_agreement", tests, set_up, tear_down);

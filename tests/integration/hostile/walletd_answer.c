@@ -1,11 +1,12 @@
 /*
- * What a hostile merchant says after the real setpay-walletd has signed: PRes and InqRes that are
- * to another question, of another purchase, by somebody else, or no messages (rules A1 to A4, W6).
- * None moves the purchase: the person hears the rule, the message is kept, the purchase stays
- * pending, and an honest answer ends it.
+ * What a hostile merchant says after the real setpay-walletd has signed: PRes, InqRes and CanRes
+ * that are to another question, of another purchase, by somebody else, or no messages (rules A1 to
+ * A4, W6). None moves the purchase: the person hears the rule, the message is kept, the purchase
+ * stays pending, and an honest answer ends it. Nor does one end an agreement: it stays asked for.
  */
 #include "common/base/clock.h"
 #include "tests/support/test_proto.h"
+#include "tests/support/test_sale.h"
 #include "tests/support/test_world.h"
 
 #include <setjmp.h>
@@ -52,7 +53,7 @@ WORD(another_gateway, word->gateway_sign = test_the_world->others.gateway_sign->
 WORD(another_merchant, strcpy(word->merchant_id, "other"))
 WORD(another_order, word->oimd.bytes[0] ^= 1)
 WORD(the_digest_of_both, word->oimd = sale->pomd)
-WORD(more_than_was_signed, word->amount.minor = TEST_SHOP_AMOUNT + 1)
+WORD(more_than_was_signed, word->amount.minor = TEST_AGREED_PAYMENTS * TEST_AGREED_EACH + 1)
 WORD(another_currency, strcpy(word->amount.currency, "USD"))
 
 /* ------------------------------------------------------------------ rules A2, A3 */
@@ -130,6 +131,14 @@ BYTES(sixty_five_receipts, {
             assert_int_equal(setpay_buffer_append(&made, fields[i].whole), SETPAY_OK);
     setpay_buffer_move(bytes, &made);
 })
+BYTES(half_of_it, bytes->size /= 2)
+BYTES(twice_in_one, {
+    struct setpay_buffer made;
+    setpay_buffer_init(&made, (size_t)2 * SETPAY_LIMIT_MESSAGE_BYTES);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(setpay_buffer_append(&made, setpay_buffer_view(bytes)), SETPAY_OK);
+    setpay_buffer_move(bytes, &made);
+})
 /* A bit of the receipt inside, after the merchant had signed. */
 BYTES(changed_after_signing, {
     struct setpay_message parsed;
@@ -167,7 +176,7 @@ static void the_same_answer_again(struct test_shop *shop, struct test_sale *sale
     (void)shop;
     (void)sale;
     (void)raw;
-    if (request->type != SETPAY_MESSAGE_INQ_REQ)
+    if (request->type != SETPAY_MESSAGE_INQ_REQ && request->type != SETPAY_MESSAGE_CAN_REQ)
         return;
     if (first_word.size == 0)
         assert_int_equal(setpay_buffer_set(&first_word, setpay_buffer_view(message)), SETPAY_OK);
@@ -351,6 +360,116 @@ static void a_certificate_that_is_revoked_meanwhile_is_silenced(void **state)
     test_world_attacks++;
 }
 
+/* ------------------------------------------------------------------ CanRes */
+
+/* What it would say to an inquiry at this moment; shown as what it is, or as the other. */
+static void say_as_inquiry(const struct test_shop *shop, bool shown_as_asked,
+                           struct setpay_buffer *message)
+{
+    const struct test_cast cast = {.tls = shop->tls,
+                                   .signer = shop->sign,
+                                   .key = shop->sign,
+                                   .gateway_sign = shop->gateway_sign,
+                                   .gateway_encrypt = shop->gateway_encrypt};
+    struct setpay_message parsed;
+    struct setpay_buffer made;
+    setpay_buffer_init(&made, message->max);
+    assert_int_equal(setpay_message_parse(setpay_buffer_view(message), &parsed), SETPAY_OK);
+    test_sale_message(&cast, SETPAY_MESSAGE_INQ_RES, parsed.content, false, &made);
+    if (shown_as_asked)
+        replace(&made, in_signed, 2, "\x18", 1);
+    setpay_message_clear(&parsed);
+    setpay_buffer_move(message, &made);
+}
+BYTES(the_answer_to_an_inquiry, say_as_inquiry(shop, false, bytes))
+BYTES(an_inquirys_answer_relabelled, say_as_inquiry(shop, true, bytes))
+
+static void an_error(struct test_shop *shop, struct test_sale *sale,
+                     const struct setpay_message *request, struct setpay_view raw,
+                     struct setpay_buffer *message)
+{
+    const struct setpay_refusal refusal = {.error = SETPAY_E_STATE, .message = request};
+    (void)shop;
+    (void)sale;
+    (void)raw;
+    setpay_buffer_reset(message);
+    assert_int_equal(setpay_refusal_build(&refusal, setpay_clock_now_ms(), message), SETPAY_OK);
+}
+
+static const struct test_lie of_cancellations[] = {
+    {"rule A1: InqRes for CanRes", "MESSAGE_TYPE A1", .message = the_answer_to_an_inquiry},
+    {"rule A2: InqRes relabelled as CanRes", "SIGNATURE A2",
+     .message = an_inquirys_answer_relabelled},
+    {"rule A1: half of it", "MALFORMED A1", .message = half_of_it},
+    {"rule A1: twice in one", "NOT_CANONICAL A1", .message = twice_in_one},
+    {"rule W7: an Error", "PEER_REFUSED", .instead = an_error},
+    {"rule A4: the answer to an earlier CanReq", NULL, .instead = the_same_answer_again},
+    {"rule A4: the answer to an earlier CanReq, again", "ANSWER_IDS A4",
+     .instead = the_same_answer_again},
+};
+
+/* `agreement show` has the wallet ask now: CanReq and InqReq in turn. */
+static void look(const struct test_sale *sale)
+{
+    char xid[SETPAY_ID_TEXT_SIZE];
+    const char *words[] = {"agreement", "show", setpay_id_format(&sale->xid, xid), NULL};
+    json_t *shown = NULL;
+    assert_int_equal(test_wallet_cli(test_the_world->wallet, words, &shown), 0);
+    assert_string_equal(json_string_value(json_object_get(shown, "status")), "cancelling");
+    json_decref(shown);
+}
+
+/* The lie is told to CanReq, and InqReq is answered honestly: the agreement stays as it is. The
+ * second is asked when the first was judged. */
+static void does_not_cancel(const struct test_sale *sale, const struct test_lie *lie,
+                            const char *expected)
+{
+    struct test_world *world = test_the_world;
+    char *before = test_world_dump();
+    print_message("# CanRes, %s\n", lie->what);
+    test_shop_lie_to_cancellations(world->shop, lie);
+    for (int looks = 0; looks < 8 && test_shop_told(world->shop) < 2; looks++)
+        look(sale);
+    assert_true(test_shop_told(world->shop) >= 2);
+    if (expected != NULL)
+        assert_string_equal(
+            test_daemon_refusal(&world->wallet->daemon, "purchase.unanswered", NULL), expected);
+    test_world_only_added(before);
+    assert_int_equal(test_world_column(&sale->xid, "receipts"), 1);
+    test_world_attacks++;
+}
+
+static void a_false_answer_does_not_cancel(void **state)
+{
+    static const struct test_lie confirming = {.word = test_confirms_cancellation};
+    struct test_world *world = test_the_world;
+    char xid[SETPAY_ID_TEXT_SIZE];
+    (void)state;
+    struct test_sale *sale = test_world_begin_agreement();
+    test_shop_lie_to_cancellations(world->shop, NULL);
+    json_decref(test_wallet_do(world->wallet, "agreement.cancel",
+                               json_pack("{s:s}", "xid", setpay_id_format(&sale->xid, xid))));
+    test_shop_wait(world->shop, TEST_ASK_INQUIRE, 1);
+    setpay_buffer_init(&first_word, SETPAY_LIMIT_MESSAGE_BYTES);
+    /* The same code judges PRes, InqRes and CanRes: a sample will do, but for the long form. */
+    const char *wish = getenv("SETPAY_LONG");
+    size_t stride = wish != NULL && strcmp(wish, "1") == 0 ? 1 : 3;
+    for (size_t i = 0; i < COUNT(rows); i += stride) {
+        if (!of_the_channel(&rows[i].lie))
+            does_not_cancel(sale, &rows[i].lie,
+                            rows[i].inquired != NULL ? rows[i].inquired : rows[i].lie.expected);
+    }
+    for (size_t i = 0; i < COUNT(of_cancellations); i++)
+        does_not_cancel(sale, &of_cancellations[i], of_cancellations[i].expected);
+    setpay_buffer_clear(&first_word);
+    test_shop_lie(world->shop, &confirming, NULL, false, false, true);
+    test_daemon_wait_number(&world->wallet->daemon,
+                            "SELECT count(*) FROM agreement WHERE word IS NOT NULL"
+                            " AND cancelled = 0",
+                            0);
+    test_shop_honest(world->shop);
+}
+
 /* ------------------------------------------------------------------ the program */
 
 static int set_up(void **state)
@@ -371,6 +490,7 @@ int main(void)
 {
     static const struct CMUnitTest others[] = {
         cmocka_unit_test(refuses_pairs),
+        cmocka_unit_test(a_false_answer_does_not_cancel),
         cmocka_unit_test(an_answer_is_taken_once),
         cmocka_unit_test(a_renewed_certificate_answers_inquiries_only),
         cmocka_unit_test(a_certificate_that_is_revoked_meanwhile_is_silenced),

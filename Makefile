@@ -485,6 +485,7 @@ MERCHANT_STORE := \
 	merchant/store/shop_acts.c \
 	merchant/store/stock.c \
 	merchant/store/stock_acts.c \
+	merchant/store/stock_level.c \
 	merchant/store/tax.c \
 	merchant/store/token.c \
 	merchant/store/variant.c \
@@ -757,6 +758,7 @@ UNIT_TESTS := \
 	test_settlement \
 	test_signed \
 	test_stock \
+	test_stock_level \
 	test_store \
 	test_store_api_shop \
 	test_store_copy \

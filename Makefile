@@ -606,6 +606,7 @@ EXPLORER := \
 	tests/sandbox/explorer/keys.c \
 	tests/sandbox/explorer/page.c \
 	tests/sandbox/explorer/read.c \
+	tests/sandbox/explorer/revoked.c \
 	tests/sandbox/explorer/rows.c \
 	tests/sandbox/explorer/words.c
 

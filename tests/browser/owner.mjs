@@ -374,7 +374,7 @@ async function hooks(visit) {
   const hook = await api("/webhooks", { url: listener.url, events: ["stock.low", "stock.out"], description: "Till" });
   await step(`${label}: the owner says how many are few`, async () => {
     await page.goto(`${owner}/stock/${sku}`);
-    await page.getByLabel(/^So many are few/).fill("1");
+    await page.getByLabel(/^So many or fewer/).fill("1");
     await page.getByRole("button", { name: "Save" }).click();
     await page.getByText("The stock is changed.").waitFor();
   });

@@ -285,7 +285,7 @@ listed() { [ "$(sql "$1" "SELECT count(*) FROM trust WHERE is_crl = 1 AND instr(
 # verdicts WHAT: of its row in the table of certificates, for wallet, merchant and gateway.
 verdicts() { local n; for n in 1 2 3; do printf '%s|' "$(known "$1 \([0-9a-f]{8}…\)" "$n")"; done; }
 says 0 "$page" "$first"
-for what in "The card&#39;s certificate" "The merchant&#39;s certificate" "The gateway&#39;s certificate" "The gateway&#39;s certificate to seal for" \
+for what in "The card&#39;s certificate" "The merchant&#39;s certificate" "The gateway&#39;s certificate" "The gateway&#39;s sealing certificate" \
     "The brand&#39;s authority" "The cardholders&#39; authority" "The merchants&#39; authority" "The gateways&#39; authority"; do
     is "no list of anybody revokes $what" "$(verdicts "$what")" "not revoked|not revoked|not revoked|"
 done

@@ -194,7 +194,7 @@ void explorer_signer_title(const struct explorer_signer *signer, char *title)
         [SETPAY_PROFILE_CARDHOLDER_SIGN] = "the card's certificate",
         [SETPAY_PROFILE_MERCHANT_SIGN] = "the merchant's certificate",
         [SETPAY_PROFILE_GATEWAY_SIGN] = "the gateway's certificate",
-        [SETPAY_PROFILE_GATEWAY_ENCRYPT] = "the gateway's certificate to seal for"};
+        [SETPAY_PROFILE_GATEWAY_ENCRYPT] = "the gateway's sealing certificate"};
     static const char *const authorities[SETPAY_CA_KINDS] = {
         [SETPAY_CA_BRAND] = "the brand's authority",
         [SETPAY_CA_CARDHOLDER] = "the cardholders' authority",

@@ -138,6 +138,8 @@ ok "its stock is told with the log" says '^HAT-1 +2 +0 +2  Hat$
 ^log .* -1  then 2 +lost$
 \+3  then 3 +first stock$' merchant stock adjust HAT-1 --change -1 --reason lost
 ok "how many are few is said" says '^low +1 or fewer$' merchant stock set HAT-1 --low-at 1
+ok "which is told as an event" says '^EVENT +TIME +TYPE +ABOUT$
+^evt_.* stock\.enough +HAT-1$' merchant event list --type stock.enough
 ok "but not as less than none" refuses 2 "low_at" merchant stock set HAT-1 --low-at -1
 ok "a tax rate is made" says '^standard\.NL +BTW 21 %, in the prices$' \
     merchant tax add --country NL --name BTW --percent 21

@@ -170,7 +170,7 @@ static json_t *pictures_json(const json_t *product)
             json_pack("{s:O, s:O, s:o, s:o}", "id", json_object_get(picture, "id"), "alt",
                       json_object_get(picture, "alt"), "earlier",
                       index > 0 ? json_integer((json_int_t)index) : json_null(), "later",
-                      index + 1 < count ? json_integer((json_int_t)(index + 2)) : json_null());
+                      index + 1 < count ? json_integer((json_int_t)index + 2) : json_null());
         if (json_array_append_new(list, row) != 0) {
             json_decref(list);
             return NULL;

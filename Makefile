@@ -489,6 +489,7 @@ MERCHANT_STORE := \
 	merchant/store/shop_acts.c \
 	merchant/store/stock.c \
 	merchant/store/stock_acts.c \
+	merchant/store/stock_level.c \
 	merchant/store/tax.c \
 	merchant/store/token.c \
 	merchant/store/variant.c \
@@ -609,6 +610,7 @@ EXPLORER := \
 	tests/sandbox/explorer/keys.c \
 	tests/sandbox/explorer/page.c \
 	tests/sandbox/explorer/read.c \
+	tests/sandbox/explorer/revoked.c \
 	tests/sandbox/explorer/rows.c \
 	tests/sandbox/explorer/words.c
 
@@ -764,6 +766,7 @@ UNIT_TESTS := \
 	test_settlement \
 	test_signed \
 	test_stock \
+	test_stock_level \
 	test_store \
 	test_store_api_shop \
 	test_store_copy \

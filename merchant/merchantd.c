@@ -32,6 +32,7 @@
 #include "merchant/store/part.h"
 #include "merchant/store/ship_to.h"
 #include "merchant/store/stock.h"
+#include "merchant/store/stock_level.h"
 #include "merchant/store/token.h"
 #include "merchant/store/webhook/sender.h"
 #include "merchant/store/www/guard.h"
@@ -61,6 +62,7 @@ static const struct setpay_store_migration steps[] = {
     {11, SETPAY_MERCHANT_PART_RELEASE_SCHEMA},
     {12, SETPAY_PART_SETTLED_SCHEMA SETPAY_EVENT_TO_SEND_SCHEMA SETPAY_CART_TOTAL_SCHEMA
              SETPAY_GUARD_SCHEMA},
+    {13, SETPAY_STOCK_LEVEL_SCHEMA},
     {0, NULL},
 };
 /* rule M7: sealed instructions alone are ever erased */

@@ -27,6 +27,10 @@ const struct setpay_flag setpay_merchant_product_flags[] = {
 const struct setpay_flag setpay_merchant_picture_flags[] = {
     {"picture", SETPAY_FLAG_TEXT, "file"}, {"alt", SETPAY_FLAG_TEXT, "alt"}, {0},
 };
+const struct setpay_flag setpay_merchant_picture_set_flags[] = {
+    {"picture", SETPAY_FLAG_TEXT, "sub"}, {"alt", SETPAY_FLAG_TEXT, "alt"},
+    {"position", SETPAY_FLAG_NUMBER, "position"}, {0},
+};
 const struct setpay_flag setpay_merchant_picture_remove_flags[] = {
     {"picture", SETPAY_FLAG_TEXT, "sub"}, {0},
 };
@@ -41,7 +45,7 @@ const struct setpay_flag setpay_merchant_stock_list_flags[] = {
 const struct setpay_flag setpay_merchant_stock_flags[] = {
     {"on-hand", SETPAY_FLAG_NUMBER, "on_hand"}, {"change", SETPAY_FLAG_NUMBER, "change"},
     {"tracked", SETPAY_FLAG_TEXT, "tracked"},   {"reason", SETPAY_FLAG_TEXT, "reason"},
-    {0},
+    {"low-at", SETPAY_FLAG_NUMBER, "low_at"},   {0},
 };
 const struct setpay_flag setpay_merchant_shipping_flags[] = {{"file", SETPAY_FLAG_FILE, NULL}, {0}};
 const struct setpay_flag setpay_merchant_tax_flags[] = {

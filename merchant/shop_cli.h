@@ -9,6 +9,7 @@
 extern const struct setpay_flag setpay_merchant_product_list_flags[];
 extern const struct setpay_flag setpay_merchant_product_flags[];
 extern const struct setpay_flag setpay_merchant_picture_flags[];
+extern const struct setpay_flag setpay_merchant_picture_set_flags[];
 extern const struct setpay_flag setpay_merchant_picture_remove_flags[];
 extern const struct setpay_flag setpay_merchant_category_flags[];
 extern const struct setpay_flag setpay_merchant_stock_flags[];
@@ -63,6 +64,9 @@ enum setpay_error setpay_merchant_shop_shape(const char *name, json_t *args,
     {{"picture", "add"}, "picture.add", "id", setpay_merchant_picture_flags,                       \
      setpay_merchant_words_product, "PRODUCT --picture FILE --alt TEXT",                           \
      "one more picture of a product: SVG, PNG, JPEG or WebP"},                                     \
+    {{"picture", "set"}, "picture.set", "id", setpay_merchant_picture_set_flags,                   \
+     setpay_merchant_words_product, "PRODUCT --picture ID [--alt TEXT] [--position N]",            \
+     "say anew what one shows, or where it stands; the first is the product's face"},              \
     {{"picture", "remove"}, "picture.remove", "id", setpay_merchant_picture_remove_flags,          \
      setpay_merchant_words_product, "PRODUCT --picture ID", "take one away"},                      \
     {{"category", "list"}, "category.list", NULL, NULL, setpay_merchant_words_categories,          \
@@ -82,7 +86,8 @@ enum setpay_error setpay_merchant_shop_shape(const char *name, json_t *args,
      "SKU", "the stock of a variant, and how it came about"},                                      \
     {{"stock", "set"}, "stock.adjust", "id", setpay_merchant_stock_flags,                          \
      setpay_merchant_words_stock,                                                                  \
-     "SKU [--on-hand N] [--tracked yes|no] --reason TEXT", "say what is there"},                   \
+     "SKU [--on-hand N] [--tracked yes|no] --reason TEXT | SKU --low-at N",                        \
+     "say what is there, or how many are few"},                                                    \
     {{"stock", "adjust"}, "stock.adjust", "id", setpay_merchant_stock_flags,                       \
      setpay_merchant_words_stock, "SKU --change N --reason TEXT", "say by how much it changes"},   \
     {{"shipping", "list"}, "shipping.list", NULL, NULL, setpay_merchant_words_shippings,           \

@@ -22,6 +22,7 @@
     ROW("variant.remove", variant_remove, "delete a variant: id, sub (its SKU)")                   \
     ROW("picture.list", picture_list, "the pictures of a product: id")                             \
     ROW("picture.add", picture_add, "one more picture: id, type, alt, data (base64)")              \
+    ROW("picture.set", picture_set, "change one: id, sub (its digest), alt or position")           \
     ROW("picture.remove", picture_remove, "take a picture away: id, sub (its digest)")             \
     ROW("category.list", category_list, "the tree of categories")                                  \
     ROW("category.show", category_show, "a category: id")                                          \
@@ -30,7 +31,7 @@
     ROW("category.remove", category_remove, "delete a category: id")                               \
     ROW("stock.list", stock_list, "the stock of all variants: limit, cursor")                      \
     ROW("stock.show", stock_show, "the stock of a variant with its log: id (the SKU)")             \
-    ROW("stock.adjust", stock_adjust, "id, change or on_hand or tracked, reason")                  \
+    ROW("stock.adjust", stock_adjust, "id, change or on_hand or tracked, reason; low_at")          \
     ROW("shipping.list", shipping_list, "ways of shipping")                                        \
     ROW("shipping.show", shipping_show, "one of them: id")                                         \
     ROW("shipping.add", shipping_add, "make one (members as POST /shipping-methods)")              \

@@ -215,6 +215,7 @@ void setpay_merchant_words_stock(const json_t *stock)
     const json_t *entry;
     print_stock_head();
     print_stock(stock);
+    printf("%-14s %lld or fewer\n", "low", int_of(stock, "low_at"));
     json_array_foreach(json_object_get(stock, "log"), index, entry)
     {
         printf("%-14s %s  %+8lld  then %-8lld ", index == 0 ? "log" : "",

@@ -109,6 +109,17 @@ void setpay_merchant_words_redelivered(const json_t *result)
     printf("The delivery %s is being sent again.\n", setpay_operator_text(result, "delivery_id"));
 }
 
+/* What an event is about: an order, a variant's SKU, a webhook. */
+static const char *about(const json_t *data)
+{
+    static const char *const names[] = {"order_id", "sku"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (json_object_get(data, names[i]) != NULL)
+            return setpay_operator_text(data, names[i]);
+    }
+    return setpay_operator_text(data, "webhook_id");
+}
+
 void setpay_merchant_words_events(const json_t *result)
 {
     const json_t *events = json_object_get(result, "events");
@@ -117,12 +128,12 @@ void setpay_merchant_words_events(const json_t *result)
     if (json_array_size(events) == 0)
         puts("There is no such event.");
     else
-        printf("%-24s  %-24s  %-26s  %s\n", "EVENT", "TIME", "TYPE", "ORDER");
+        printf("%-24s  %-24s  %-26s  %s\n", "EVENT", "TIME", "TYPE", "ABOUT");
     json_array_foreach(events, index, event)
     {
         printf("%-24s  %-24s  %-26s  %s\n", setpay_operator_text(event, "id"),
                setpay_operator_text(event, "timestamp"), setpay_operator_text(event, "type"),
-               setpay_operator_text(json_object_get(event, "data"), "order_id"));
+               about(json_object_get(event, "data")));
     }
     print_next(result);
 }

@@ -121,7 +121,7 @@ static enum setpay_error check_money(const struct setpay_wire_field *field,
     return SETPAY_OK;
 }
 
-static struct setpay_view view_of_value(const struct setpay_wire_field *field, const void *message)
+struct setpay_view setpay_wire_bytes(const struct setpay_wire_field *field, const void *message)
 {
     const void *value = at_const(message, field->offset);
     switch (field->kind) {
@@ -135,13 +135,17 @@ static struct setpay_view view_of_value(const struct setpay_wire_field *field, c
         return setpay_buffer_view(value);
     case SETPAY_WIRE_BLOCK:
         return setpay_view_of(value, *(const size_t *)at_const(message, field->has));
-    default:
+    case SETPAY_WIRE_SECRET:
+    case SETPAY_WIRE_DIGITS:
         return setpay_secret_view(value);
+    case SETPAY_WIRE_TEXT:
+        return setpay_view_string(value);
+    default:
+        return SETPAY_VIEW_EMPTY;
     }
 }
 
-/* Whether an optional value of our struct is there. */
-static bool has_value(const struct setpay_wire_field *field, const void *message)
+bool setpay_wire_has(const struct setpay_wire_field *field, const void *message)
 {
     const void *value = at_const(message, field->offset);
     if (!field->optional)
@@ -151,14 +155,12 @@ static bool has_value(const struct setpay_wire_field *field, const void *message
     case SETPAY_WIRE_DIGEST:
     case SETPAY_WIRE_MESSAGE:
         return *(const bool *)at_const(message, field->has);
-    case SETPAY_WIRE_TEXT:
-        return *(const char *)value != 0;
     case SETPAY_WIRE_U32:
         return *(const uint32_t *)value != 0;
     case SETPAY_WIRE_I64:
         return *(const int64_t *)value != 0;
     default:
-        return view_of_value(field, message).size != 0;
+        return setpay_wire_bytes(field, message).size != 0;
     }
 }
 
@@ -199,7 +201,7 @@ static enum setpay_error check_value(const struct setpay_wire_layout *layout,
     case SETPAY_WIRE_MONEY:
         return check_money(field, value);
     case SETPAY_WIRE_MESSAGE:
-        return has_value(field, message) ? check_message(field->inner, value) : SETPAY_OK;
+        return setpay_wire_has(field, message) ? check_message(field->inner, value) : SETPAY_OK;
     case SETPAY_WIRE_THUMBS:
         return ((const struct setpay_thumbs *)value)->count <= (size_t)field->maximum
                    ? SETPAY_OK
@@ -509,7 +511,7 @@ static enum setpay_error write_field(const struct setpay_wire_layout *layout,
     const ProtobufCFieldDescriptor *described = descriptor_field(layout, field);
     void *pb = at(to, described->offset);
     const void *value = at_const(message, field->offset);
-    if (!has_value(field, message))
+    if (!setpay_wire_has(field, message))
         return SETPAY_OK;
     if (field->optional && field->kind != SETPAY_WIRE_TEXT && field->kind != SETPAY_WIRE_MESSAGE)
         *(protobuf_c_boolean *)at(to, described->quantifier_offset) = 1;
@@ -543,7 +545,7 @@ static enum setpay_error write_field(const struct setpay_wire_layout *layout,
         return write_list(field, count, *(const uint8_t *const *)value, arena, pb);
     }
     default:
-        *(ProtobufCBinaryData *)pb = pb_of_view(view_of_value(field, message));
+        *(ProtobufCBinaryData *)pb = pb_of_view(setpay_wire_bytes(field, message));
         return SETPAY_OK;
     }
 }

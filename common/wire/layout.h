@@ -91,6 +91,11 @@ enum setpay_error setpay_wire_build(const struct setpay_wire_layout *layout, con
 enum setpay_error setpay_wire_build_secret(const struct setpay_wire_layout *layout,
                                            const void *message,
                                            struct setpay_secret *bytes) SETPAY_MUST_CHECK;
+/* The bytes of a field of our struct, borrowed from it: of text without its NUL; none of a kind
+ * that is not of bytes. And whether an optional field is there; true of a required one. For who
+ * shows messages. */
+struct setpay_view setpay_wire_bytes(const struct setpay_wire_field *field, const void *message);
+bool setpay_wire_has(const struct setpay_wire_field *field, const void *message);
 /* Frees what the struct owns and zeroes it; cleanses where the layout is of secrets. */
 void setpay_wire_clear(const struct setpay_wire_layout *layout, void *message);
 

@@ -23,6 +23,10 @@ const struct setpay_event_type setpay_event_types[] = {
     {"order.voided", "the hold was given back by the shop"},
     {"order.cancelled", "the shop ended the order without money"},
     {"order.expired", "the order was not paid in time"},
+    {"stock.changed", "the shop has changed by hand what is there of a variant"},
+    {"stock.low", "few are there of a variant: no more than its low_at, and more than none"},
+    {"stock.out", "none is there of a variant any more"},
+    {"stock.enough", "more than its low_at are there of a variant again"},
     {"webhook.test", "somebody asked for it, to try a webhook"},
     {NULL, NULL},
 };

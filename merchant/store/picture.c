@@ -11,6 +11,9 @@
 #include <string.h>
 #include <strings.h>
 
+/* Positions of pictures while they change places; none has one as large. */
+#define OLD_POSITIONS 1000000
+
 static const char *const type_names[] = {
     [SETPAY_PICTURE_SVG] = "image/svg+xml",
     [SETPAY_PICTURE_PNG] = "image/png",
@@ -355,6 +358,99 @@ enum setpay_error setpay_picture_list(struct setpay_db *db, const struct setpay_
     return answer->json == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
 }
 
+/* ------------------------------------------------------------------ changing */
+
+/* What a product shows, in order. */
+struct shown {
+    struct setpay_digest digests[SETPAY_PICTURES_MAX];
+    size_t count;
+};
+
+static enum setpay_error read_shown(struct setpay_db *db, int64_t product_seq, struct shown *shown)
+{
+    struct setpay_db_rows *rows;
+    shown->count = 0;
+    SETPAY_TRY(setpay_db_select(db, &rows,
+                                "SELECT digest FROM product_picture WHERE product_seq = $1"
+                                " ORDER BY position",
+                                SETPAY_DB_INT(product_seq)));
+    while (shown->count < SETPAY_PICTURES_MAX && setpay_db_next(rows))
+        setpay_db_get_digest(rows, 0, &shown->digests[shown->count++]);
+    return setpay_db_end(rows);
+}
+
+/* Pure: the picture at from stands at to, the others as they were to each other. */
+static void move(struct shown *shown, size_t from, size_t to)
+{
+    const struct setpay_digest moved = shown->digests[from];
+    struct setpay_digest *all = shown->digests;
+    if (from < to)
+        memmove(&all[from], &all[from + 1], (to - from) * sizeof *all);
+    else
+        memmove(&all[to + 1], &all[to], (from - to) * sizeof *all);
+    all[to] = moved;
+}
+
+static enum setpay_error write_shown(struct setpay_db *db, int64_t product_seq,
+                                     const struct shown *shown)
+{
+    SETPAY_TRY(setpay_db_run(db,
+                             "UPDATE product_picture SET position = position + $1"
+                             " WHERE product_seq = $2",
+                             SETPAY_DB_INT(OLD_POSITIONS), SETPAY_DB_INT(product_seq)));
+    for (size_t i = 0; i < shown->count; i++)
+        SETPAY_TRY(setpay_db_run(db,
+                                 "UPDATE product_picture SET position = $1"
+                                 " WHERE product_seq = $2 AND digest = $3",
+                                 SETPAY_DB_INT((int64_t)i + 1), SETPAY_DB_INT(product_seq),
+                                 SETPAY_DB_DIGEST(&shown->digests[i])));
+    return SETPAY_OK;
+}
+
+static enum setpay_error no_such_picture(const struct setpay_product *product,
+                                         struct setpay_shop_answer *answer)
+{
+    return setpay_shop_refuse(answer, SETPAY_E_NOT_FOUND, "picture",
+                              "the product '%s' has no such picture", product->slug);
+}
+
+enum setpay_error setpay_picture_set(struct setpay_db *db, const struct setpay_shop_ask *ask,
+                                     struct setpay_shop_answer *answer)
+{
+    static const char *const names[] = {"alt", "position", NULL};
+    char alt[SETPAY_PICTURE_ALT_BYTES + 1] = "";
+    struct setpay_product product = {.seq = 0};
+    struct setpay_digest digest = {{0}};
+    struct shown shown;
+    size_t at = 0;
+    SETPAY_TRY(setpay_json_members_check(ask->body, names, "", &answer->fault));
+    if (json_object_size(ask->body) == 0)
+        return setpay_json_fault_set(&answer->fault, "alt",
+                                     "found nothing; expected alt or"
+                                     " position");
+    SETPAY_TRY(setpay_product_asked(db, ask, &product, answer));
+    SETPAY_TRY(read_shown(db, product.seq, &shown));
+    if (setpay_hex_decode(ask->sub, digest.bytes, sizeof digest.bytes) != SETPAY_OK)
+        return no_such_picture(&product, answer);
+    while (at < shown.count && !setpay_digest_equal(&shown.digests[at], &digest))
+        at++;
+    if (at == shown.count)
+        return no_such_picture(&product, answer);
+    int64_t position = (int64_t)at + 1;
+    SETPAY_TRY(setpay_shop_get_text(ask->body, "alt", "", false, SETPAY_PICTURE_ALT_BYTES, alt,
+                                    &answer->fault));
+    SETPAY_TRY(setpay_shop_get_int(ask->body, "position", "", false, 1, (int64_t)shown.count,
+                                   &position, &answer->fault));
+    if (json_object_get(ask->body, "alt") != NULL)
+        SETPAY_TRY(setpay_db_run(
+            db, "UPDATE product_picture SET alt = $1 WHERE product_seq = $2 AND digest = $3",
+            SETPAY_DB_TEXT(alt), SETPAY_DB_INT(product.seq), SETPAY_DB_DIGEST(&digest)));
+    move(&shown, at, (size_t)position - 1);
+    SETPAY_TRY(write_shown(db, product.seq, &shown));
+    SETPAY_TRY(setpay_product_changed(db, &product, ask->now_ms));
+    return setpay_product_answer(db, &product, answer);
+}
+
 enum setpay_error setpay_picture_remove(struct setpay_db *db, const struct setpay_shop_ask *ask,
                                         struct setpay_shop_answer *answer)
 {
@@ -367,8 +463,7 @@ enum setpay_error setpay_picture_remove(struct setpay_db *db, const struct setpa
             setpay_db_run(db, "DELETE FROM product_picture WHERE product_seq = $1 AND digest = $2",
                           SETPAY_DB_INT(product.seq), SETPAY_DB_DIGEST(&digest)));
     if (!is_digest || setpay_db_changes(db) == 0)
-        return setpay_shop_refuse(answer, SETPAY_E_NOT_FOUND, "picture",
-                                  "the product '%s' has no such picture", product.slug);
+        return no_such_picture(&product, answer);
     SETPAY_TRY(remove_unused(db));
     SETPAY_TRY(setpay_product_changed(db, &product, ask->now_ms));
     return setpay_product_answer(db, &product, answer);

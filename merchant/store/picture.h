@@ -67,6 +67,7 @@ enum setpay_error setpay_picture_remove_all(struct setpay_db *db,
 /* Acts; id: the product, sub: the picture's digest. */
 setpay_shop_fn setpay_picture_list;
 setpay_shop_fn setpay_picture_add; /* the same one once more changes its alt */
+setpay_shop_fn setpay_picture_set; /* {"alt","position"}: its words, and where it stands */
 setpay_shop_fn setpay_picture_remove;
 
 #endif

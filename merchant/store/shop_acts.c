@@ -26,6 +26,7 @@ static const struct setpay_shop_act acts[] = {
     {"variant.remove", true, setpay_variant_remove},
     {"picture.list", false, setpay_picture_list},
     {"picture.add", true, setpay_picture_add},
+    {"picture.set", true, setpay_picture_set},
     {"picture.remove", true, setpay_picture_remove},
     {"category.list", false, setpay_category_list},
     {"category.show", false, setpay_category_show},

@@ -8,6 +8,7 @@
 
 #include "common/base/testing.h"
 #include "merchant/store/part.h"
+#include "merchant/store/stock_level.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -104,32 +105,45 @@ static enum setpay_error go_on(struct setpay_db *db, const char *order_id,
 }
 
 /* What is there of a variant; it may have been deleted since: SETPAY_E_NOT_FOUND. */
-static enum setpay_error read_on_hand(struct setpay_db *db, int64_t variant_seq, bool *tracked,
-                                      int64_t *on_hand)
+static enum setpay_error read_count(struct setpay_db *db, int64_t variant_seq,
+                                    struct setpay_stock_count *count)
 {
     struct setpay_db_rows *rows;
-    SETPAY_TRY(setpay_db_one(db, &rows, "SELECT tracked, on_hand FROM variant WHERE seq = $1",
+    SETPAY_TRY(setpay_db_one(db, &rows,
+                             "SELECT tracked, on_hand, low_at FROM variant WHERE seq = $1",
                              SETPAY_DB_INT(variant_seq)));
-    *tracked = setpay_db_get_bool(rows, 0);
-    *on_hand = setpay_db_get_int(rows, 1);
+    count->tracked = setpay_db_get_bool(rows, 0);
+    count->on_hand = setpay_db_get_int(rows, 1);
+    count->low_at = setpay_db_get_int(rows, 2);
     return setpay_db_end(rows);
+}
+
+/* So many more (or fewer, below 0) are there than before, for the order: logged, and told where it
+ * is news. The row has been changed. */
+static enum setpay_error remember(struct setpay_db *db, const char *order_id, int64_t variant_seq,
+                                  const char *sku, const struct setpay_stock_count *before,
+                                  int64_t change, const char *reason, setpay_time_ms now_ms)
+{
+    struct setpay_stock_count after = *before;
+    after.on_hand += change;
+    SETPAY_TRY(setpay_stock_log(db, sku, change, after.on_hand, reason, order_id, now_ms));
+    return setpay_stock_tell_level(db, variant_seq, before, &after, now_ms);
 }
 
 static enum setpay_error sell_one(struct setpay_db *db, const char *order_id,
                                   const struct reservation *reservation, setpay_time_ms now_ms)
 {
-    bool tracked = false;
-    int64_t on_hand = 0;
-    SETPAY_TRY(read_on_hand(db, reservation->variant_seq, &tracked, &on_hand));
-    int64_t taken = tracked ? reservation->quantity : 0;
+    struct setpay_stock_count count = {.on_hand = 0};
+    SETPAY_TRY(read_count(db, reservation->variant_seq, &count));
+    int64_t taken = count.tracked ? reservation->quantity : 0;
     SETPAY_TRY(setpay_db_run(db,
                              "UPDATE variant SET reserved = reserved - $1, on_hand = on_hand - $2"
                              " WHERE seq = $3",
                              SETPAY_DB_INT(reservation->quantity), SETPAY_DB_INT(taken),
                              SETPAY_DB_INT(reservation->variant_seq)));
-    if (tracked)
-        SETPAY_TRY(setpay_stock_log(db, reservation->sku, -taken, on_hand - taken, "sold", order_id,
-                                    now_ms));
+    if (count.tracked)
+        SETPAY_TRY(remember(db, order_id, reservation->variant_seq, reservation->sku, &count,
+                            -taken, "sold", now_ms));
     return go_on(db, order_id, reservation, SETPAY_RESERVATION_SOLD, taken);
 }
 
@@ -152,20 +166,20 @@ enum setpay_error setpay_stock_sell(struct setpay_db *db, const char *order_id,
 static enum setpay_error put_back(struct setpay_db *db, const char *order_id,
                                   struct reservation *reservation, setpay_time_ms now_ms)
 {
-    bool tracked = false;
-    int64_t on_hand = 0, gone = 0;
+    struct setpay_stock_count count = {.on_hand = 0};
+    int64_t gone = 0;
     SETPAY_TRY(setpay_parts_count_gone(db, order_id, reservation->sku, &gone));
     int64_t there = reservation->quantity - gone;
     int64_t back = there < reservation->taken ? there : reservation->taken;
-    enum setpay_error error = read_on_hand(db, reservation->variant_seq, &tracked, &on_hand);
+    enum setpay_error error = read_count(db, reservation->variant_seq, &count);
     if (back <= 0 || error == SETPAY_E_NOT_FOUND)
         return SETPAY_OK;
     SETPAY_TRY(error);
     reservation->taken -= back;
     SETPAY_TRY(setpay_db_run(db, "UPDATE variant SET on_hand = on_hand + $1 WHERE seq = $2",
                              SETPAY_DB_INT(back), SETPAY_DB_INT(reservation->variant_seq)));
-    return setpay_stock_log(db, reservation->sku, back, on_hand + back, "given back", order_id,
-                            now_ms);
+    return remember(db, order_id, reservation->variant_seq, reservation->sku, &count, back,
+                    "given back", now_ms);
 }
 
 static enum setpay_error release_one(struct setpay_db *db, const char *order_id,
@@ -214,8 +228,9 @@ static enum setpay_error find_sold(struct setpay_db *db, const char *order_id, c
 
 /* So many more (or fewer, below 0) are there of what the order has bought. */
 static enum setpay_error move(struct setpay_db *db, const char *order_id, const char *sku,
-                              const struct reservation *reservation, int64_t on_hand,
-                              int64_t change, const char *reason, setpay_time_ms now_ms)
+                              const struct reservation *reservation,
+                              const struct setpay_stock_count *before, int64_t change,
+                              const char *reason, setpay_time_ms now_ms)
 {
     if (change == 0)
         return SETPAY_OK;
@@ -223,7 +238,7 @@ static enum setpay_error move(struct setpay_db *db, const char *order_id, const 
                              SETPAY_DB_INT(change), SETPAY_DB_INT(reservation->variant_seq)));
     SETPAY_TRY(
         go_on(db, order_id, reservation, SETPAY_RESERVATION_SOLD, reservation->taken - change));
-    return setpay_stock_log(db, sku, change, on_hand + change, reason, order_id, now_ms);
+    return remember(db, order_id, reservation->variant_seq, sku, before, change, reason, now_ms);
 }
 
 enum setpay_error setpay_stock_return(struct setpay_db *db, const char *order_id, const char *sku,
@@ -231,17 +246,16 @@ enum setpay_error setpay_stock_return(struct setpay_db *db, const char *order_id
                                       int64_t *moved)
 {
     struct reservation reservation = {.taken = 0};
-    bool tracked = false;
-    int64_t on_hand = 0;
+    struct setpay_stock_count count = {.on_hand = 0};
     enum setpay_error error = find_sold(db, order_id, sku, &reservation);
     if (error == SETPAY_OK)
-        error = read_on_hand(db, reservation.variant_seq, &tracked, &on_hand);
+        error = read_count(db, reservation.variant_seq, &count);
     if (error == SETPAY_E_NOT_FOUND)
         return SETPAY_OK; /* not of the catalogue, or no longer */
     SETPAY_TRY(error);
     int64_t change = quantity < reservation.taken ? quantity : reservation.taken;
     *moved += change;
-    return move(db, order_id, sku, &reservation, on_hand, change, reason, now_ms);
+    return move(db, order_id, sku, &reservation, &count, change, reason, now_ms);
 }
 
 enum setpay_error setpay_stock_take_back(struct setpay_db *db, const char *order_id,
@@ -249,19 +263,22 @@ enum setpay_error setpay_stock_take_back(struct setpay_db *db, const char *order
                                          setpay_time_ms now_ms)
 {
     struct reservation reservation = {.taken = 0};
+    struct setpay_stock_count count = {.tracked = true};
     struct setpay_db_rows *rows;
     enum setpay_error error = find_sold(db, order_id, sku, &reservation);
     if (error == SETPAY_OK)
         error = setpay_db_one(db, &rows,
-                              "SELECT on_hand, on_hand - reserved FROM variant"
+                              "SELECT on_hand, on_hand - reserved, low_at FROM variant"
                               " WHERE seq = $1 AND tracked = 1",
                               SETPAY_DB_INT(reservation.variant_seq));
     if (error == SETPAY_E_NOT_FOUND)
         return SETPAY_OK;
     SETPAY_TRY(error);
-    int64_t on_hand = setpay_db_get_int(rows, 0), available = setpay_db_get_int(rows, 1);
+    int64_t available = setpay_db_get_int(rows, 1);
+    count.on_hand = setpay_db_get_int(rows, 0);
+    count.low_at = setpay_db_get_int(rows, 2);
     SETPAY_TRY(setpay_db_end(rows));
-    return move(db, order_id, sku, &reservation, on_hand,
+    return move(db, order_id, sku, &reservation, &count,
                 -(quantity < available ? quantity : available), reason, now_ms);
 }
 

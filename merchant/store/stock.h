@@ -63,9 +63,9 @@ enum setpay_error setpay_stock_take_back(struct setpay_db *db, const char *order
 enum setpay_error setpay_stock_expire(struct setpay_db *db, setpay_time_ms now_ms, int64_t room,
                                       int64_t *released) SETPAY_MUST_CHECK;
 
-/* {"tracked","on_hand","reserved","available"} of a variant; available is null where it is not
- * tracked. NULL where memory is out. */
-json_t *setpay_stock_json(bool tracked, int64_t on_hand, int64_t reserved);
+/* {"tracked","on_hand","reserved","available","low_at"} of a variant; available is null where it is
+ * not tracked. NULL where memory is out. */
+json_t *setpay_stock_json(bool tracked, int64_t on_hand, int64_t reserved, int64_t low_at);
 /* Remembers a change of what is there. */
 enum setpay_error setpay_stock_log(struct setpay_db *db, const char *sku, int64_t change,
                                    int64_t on_hand, const char *reason, const char *order_id,
@@ -74,7 +74,7 @@ enum setpay_error setpay_stock_log(struct setpay_db *db, const char *sku, int64_
 /* Acts; id: the SKU. */
 setpay_shop_fn setpay_stock_list;
 setpay_shop_fn setpay_stock_show; /* with the newest entries of its log */
-/* {"change"} or {"on_hand"}, "tracked", "reason" */
+/* {"change"} or {"on_hand"}, "tracked", "reason"; "low_at", which needs no reason */
 setpay_shop_fn setpay_stock_adjust;
 
 #endif

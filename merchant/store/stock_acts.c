@@ -3,18 +3,19 @@
  */
 #include "merchant/store/stock.h"
 
+#include "merchant/store/stock_level.h"
+
 #include <string.h>
 
 #define LOG_SHOWN 50
 #define SELECT                                                                                     \
-    "SELECT v.sku, p.name, v.tracked, v.on_hand, v.reserved, v.seq FROM variant v"                 \
+    "SELECT v.sku, p.name, v.tracked, v.on_hand, v.reserved, v.low_at, v.seq FROM variant v"       \
     " JOIN product p ON p.seq = v.product_seq"
 
 struct row {
     char sku[SETPAY_SHOP_ID_SIZE];
     char name[SETPAY_LIMIT_NAME_BYTES + 1];
-    bool tracked;
-    int64_t on_hand;
+    struct setpay_stock_count count;
     int64_t reserved;
     int64_t seq;
 };
@@ -23,10 +24,11 @@ static void read_row(struct setpay_db_rows *rows, struct row *row)
 {
     setpay_db_get_text(rows, 0, row->sku, sizeof row->sku);
     setpay_db_get_text(rows, 1, row->name, sizeof row->name);
-    row->tracked = setpay_db_get_bool(rows, 2);
-    row->on_hand = setpay_db_get_int(rows, 3);
+    row->count.tracked = setpay_db_get_bool(rows, 2);
+    row->count.on_hand = setpay_db_get_int(rows, 3);
     row->reserved = setpay_db_get_int(rows, 4);
-    row->seq = setpay_db_get_int(rows, 5);
+    row->count.low_at = setpay_db_get_int(rows, 5);
+    row->seq = setpay_db_get_int(rows, 6);
 }
 
 static enum setpay_error find(struct setpay_db *db, const struct setpay_shop_ask *ask,
@@ -42,17 +44,19 @@ static enum setpay_error find(struct setpay_db *db, const struct setpay_shop_ask
     return setpay_db_end(rows);
 }
 
-json_t *setpay_stock_json(bool tracked, int64_t on_hand, int64_t reserved)
+json_t *setpay_stock_json(bool tracked, int64_t on_hand, int64_t reserved, int64_t low_at)
 {
-    return json_pack("{s:b, s:I, s:I, s:o}", "tracked", tracked, "on_hand", (json_int_t)on_hand,
-                     "reserved", (json_int_t)reserved, "available",
-                     tracked ? json_integer(on_hand - reserved) : json_null());
+    return json_pack("{s:b, s:I, s:I, s:o, s:I}", "tracked", tracked, "on_hand",
+                     (json_int_t)on_hand, "reserved", (json_int_t)reserved, "available",
+                     tracked ? json_integer(on_hand - reserved) : json_null(), "low_at",
+                     (json_int_t)low_at);
 }
 
 static json_t *row_json(const struct row *row)
 {
     bool whole = true;
-    json_t *json = setpay_stock_json(row->tracked, row->on_hand, row->reserved);
+    json_t *json =
+        setpay_stock_json(row->count.tracked, row->count.on_hand, row->reserved, row->count.low_at);
     setpay_shop_set(json, "sku", json_string(row->sku), &whole);
     setpay_shop_set(json, "name", json_string(row->name), &whole);
     if (whole)
@@ -159,34 +163,40 @@ enum setpay_error setpay_stock_show(struct setpay_db *db, const struct setpay_sh
 
 /* ------------------------------------------------------------------ adjusting */
 
-static enum setpay_error read_adjustment(const json_t *body, struct row *row, char *reason,
+/* What becomes of *count. *by_hand: what is there changes, or whether it is counted; otherwise only
+ * when it is low. */
+static enum setpay_error read_adjustment(const json_t *body, struct setpay_stock_count *count,
+                                         bool *by_hand, char *reason,
                                          struct setpay_json_fault *fault)
 {
-    static const char *const names[] = {"change", "on_hand", "tracked", "reason", NULL};
+    static const char *const names[] = {"change", "on_hand", "tracked", "low_at", "reason", NULL};
     int64_t change = 0;
     SETPAY_TRY(setpay_json_members_check(body, names, "", fault));
     bool by = json_object_get(body, "change") != NULL;
     bool to = json_object_get(body, "on_hand") != NULL;
+    *by_hand = by || to || json_object_get(body, "tracked") != NULL;
     if (by && to)
         return setpay_json_fault_set(fault, "change",
                                      "found beside on_hand; expected either what is there, or by"
                                      " how much it changes");
-    if (!by && !to && json_object_get(body, "tracked") == NULL)
+    if (!*by_hand && json_object_get(body, "low_at") == NULL)
         return setpay_json_fault_set(fault, "change",
-                                     "found nothing; expected change, on_hand or tracked");
+                                     "found nothing; expected change, on_hand, tracked or low_at");
+    SETPAY_TRY(setpay_shop_get_text(body, "reason", "", *by_hand, SETPAY_STOCK_REASON_BYTES, reason,
+                                    fault));
+    SETPAY_TRY(setpay_shop_get_bool(body, "tracked", "", &count->tracked, fault));
     SETPAY_TRY(
-        setpay_shop_get_text(body, "reason", "", true, SETPAY_STOCK_REASON_BYTES, reason, fault));
-    SETPAY_TRY(setpay_shop_get_bool(body, "tracked", "", &row->tracked, fault));
+        setpay_shop_get_int(body, "low_at", "", false, 0, SETPAY_STOCK_MAX, &count->low_at, fault));
     SETPAY_TRY(setpay_shop_get_int(body, "change", "", false, -SETPAY_STOCK_MAX, SETPAY_STOCK_MAX,
                                    &change, fault));
-    row->on_hand += change;
-    SETPAY_TRY(
-        setpay_shop_get_int(body, "on_hand", "", false, 0, SETPAY_STOCK_MAX, &row->on_hand, fault));
-    if (row->on_hand < 0 || row->on_hand > SETPAY_STOCK_MAX)
+    count->on_hand += change;
+    SETPAY_TRY(setpay_shop_get_int(body, "on_hand", "", false, 0, SETPAY_STOCK_MAX, &count->on_hand,
+                                   fault));
+    if (count->on_hand < 0 || count->on_hand > SETPAY_STOCK_MAX)
         return setpay_json_fault_set(fault, "change",
                                      "found %lld, with which there would be %lld; expected from 0"
                                      " to %lld then",
-                                     (long long)change, (long long)row->on_hand,
+                                     (long long)change, (long long)count->on_hand,
                                      (long long)SETPAY_STOCK_MAX);
     return SETPAY_OK;
 }
@@ -196,20 +206,27 @@ enum setpay_error setpay_stock_adjust(struct setpay_db *db, const struct setpay_
 {
     char reason[SETPAY_STOCK_REASON_BYTES + 1] = "";
     struct row row = {.seq = 0};
+    bool by_hand = false;
     int64_t released = 0;
     SETPAY_TRY(setpay_stock_expire(db, ask->now_ms, INT64_MAX, &released));
     SETPAY_TRY(find(db, ask, &row, answer));
-    int64_t before = row.on_hand;
-    SETPAY_TRY(read_adjustment(ask->body, &row, reason, &answer->fault));
-    if (row.tracked && row.on_hand < row.reserved)
+    const struct setpay_stock_count before = row.count;
+    struct setpay_stock_count *after = &row.count;
+    SETPAY_TRY(read_adjustment(ask->body, after, &by_hand, reason, &answer->fault));
+    if (after->tracked && after->on_hand < row.reserved)
         return setpay_shop_refuse(answer, SETPAY_E_STATE, "on_hand",
                                   "%lld of %s are reserved by orders that can be paid; expected at"
                                   " least as many there: cancel such orders first",
                                   (long long)row.reserved, row.sku);
-    SETPAY_TRY(setpay_db_run(db, "UPDATE variant SET tracked = $1, on_hand = $2 WHERE seq = $3",
-                             SETPAY_DB_BOOL(row.tracked), SETPAY_DB_INT(row.on_hand),
-                             SETPAY_DB_INT(row.seq)));
-    SETPAY_TRY(
-        setpay_stock_log(db, row.sku, row.on_hand - before, row.on_hand, reason, "", ask->now_ms));
+    SETPAY_TRY(setpay_db_run(
+        db, "UPDATE variant SET tracked = $1, on_hand = $2, low_at = $3 WHERE seq = $4",
+        SETPAY_DB_BOOL(after->tracked), SETPAY_DB_INT(after->on_hand), SETPAY_DB_INT(after->low_at),
+        SETPAY_DB_INT(row.seq)));
+    if (by_hand) {
+        int64_t change = after->on_hand - before.on_hand;
+        SETPAY_TRY(setpay_stock_log(db, row.sku, change, after->on_hand, reason, "", ask->now_ms));
+        SETPAY_TRY(setpay_stock_tell_change(db, row.seq, change, reason, ask->now_ms));
+    }
+    SETPAY_TRY(setpay_stock_tell_level(db, row.seq, &before, after, ask->now_ms));
     return answer_row(db, &row, answer);
 }

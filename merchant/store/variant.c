@@ -6,6 +6,7 @@
 #include "common/base/noun.h"
 #include "merchant/store/product.h"
 #include "merchant/store/stock.h"
+#include "merchant/store/stock_level.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +27,7 @@ struct variant {
     bool tracked;
     int64_t on_hand;
     int64_t reserved;
+    int64_t low_at;
 };
 
 /* ------------------------------------------------------------------ as JSON */
@@ -70,7 +72,7 @@ static enum setpay_error row_json(struct setpay_db *db, struct setpay_db_rows *r
     setpay_shop_set(json, "prices", prices, &whole);
     setpay_shop_set(json, "stock",
                     setpay_stock_json(setpay_db_get_bool(rows, 4), setpay_db_get_int(rows, 5),
-                                      setpay_db_get_int(rows, 6)),
+                                      setpay_db_get_int(rows, 6), setpay_db_get_int(rows, 7)),
                     &whole);
     setpay_shop_append(list, json, &whole);
     return whole ? SETPAY_OK : SETPAY_E_NOMEM;
@@ -80,10 +82,11 @@ enum setpay_error setpay_variant_list_json(struct setpay_db *db, int64_t product
 {
     struct setpay_db_rows *rows;
     enum setpay_error error = SETPAY_OK;
-    SETPAY_TRY(setpay_db_select(db, &rows,
-                                "SELECT seq, sku, options, weight_g, tracked, on_hand, reserved"
-                                " FROM variant WHERE product_seq = $1 ORDER BY position, seq",
-                                SETPAY_DB_INT(product_seq)));
+    SETPAY_TRY(
+        setpay_db_select(db, &rows,
+                         "SELECT seq, sku, options, weight_g, tracked, on_hand, reserved,"
+                         " low_at FROM variant WHERE product_seq = $1 ORDER BY position, seq",
+                         SETPAY_DB_INT(product_seq)));
     json_t *array = json_array();
     while (error == SETPAY_OK && setpay_db_next(rows))
         error = row_json(db, rows, array);
@@ -174,7 +177,7 @@ static enum setpay_error read_sku(const json_t *object, const char *prefix, char
 static enum setpay_error read_stock(const json_t *object, const char *prefix,
                                     struct variant *variant, struct setpay_json_fault *fault)
 {
-    static const char *const names[] = {"tracked", "on_hand", NULL};
+    static const char *const names[] = {"tracked", "on_hand", "low_at", NULL};
     char deeper[64];
     const json_t *stock = json_object_get(object, "stock");
     if (stock == NULL)
@@ -183,6 +186,8 @@ static enum setpay_error read_stock(const json_t *object, const char *prefix,
     SETPAY_TRY(setpay_json_members_check(stock, names, deeper, fault));
     variant->tracked = true;
     SETPAY_TRY(setpay_shop_get_bool(stock, "tracked", deeper, &variant->tracked, fault));
+    SETPAY_TRY(setpay_shop_get_int(stock, "low_at", deeper, false, 0, SETPAY_STOCK_MAX,
+                                   &variant->low_at, fault));
     return setpay_shop_get_int(stock, "on_hand", deeper, false, 0, SETPAY_STOCK_MAX,
                                &variant->on_hand, fault);
 }
@@ -274,13 +279,14 @@ static enum setpay_error insert(struct setpay_db *db, struct variant *variant,
                                 setpay_time_ms now_ms)
 {
     struct variant made = *variant;
-    SETPAY_TRY(
-        setpay_db_run(db,
-                      "INSERT INTO variant (product_seq, sku, position, options, weight_g,"
-                      " tracked, on_hand, reserved) VALUES ($1, $2, $3, '{}', $4, $5, $6, 0)",
-                      SETPAY_DB_INT(variant->product_seq), SETPAY_DB_TEXT(variant->sku),
-                      SETPAY_DB_INT(variant->position), SETPAY_DB_INT(variant->weight_g),
-                      SETPAY_DB_BOOL(variant->tracked), SETPAY_DB_INT(variant->on_hand)));
+    SETPAY_TRY(setpay_db_run(db,
+                             "INSERT INTO variant (product_seq, sku, position, options, weight_g,"
+                             " tracked, on_hand, reserved, low_at)"
+                             " VALUES ($1, $2, $3, '{}', $4, $5, $6, 0, $7)",
+                             SETPAY_DB_INT(variant->product_seq), SETPAY_DB_TEXT(variant->sku),
+                             SETPAY_DB_INT(variant->position), SETPAY_DB_INT(variant->weight_g),
+                             SETPAY_DB_BOOL(variant->tracked), SETPAY_DB_INT(variant->on_hand),
+                             SETPAY_DB_INT(variant->low_at)));
     SETPAY_TRY(find(db, variant->sku, &made));
     variant->seq = made.seq;
     if (variant->on_hand > 0)
@@ -340,7 +346,7 @@ static enum setpay_error put(struct setpay_db *db, const struct setpay_product *
                              const json_t *object, const char *prefix, int64_t position,
                              setpay_time_ms now_ms, struct setpay_shop_answer *answer)
 {
-    struct variant variant = {.seq = 0};
+    struct variant variant = {.low_at = SETPAY_STOCK_LOW_AT};
     char sku[SETPAY_SHOP_ID_SIZE];
     struct setpay_json_fault *fault = &answer->fault;
     SETPAY_TRY(setpay_json_members_check(object, names, prefix, fault));
@@ -366,6 +372,7 @@ static enum setpay_error put(struct setpay_db *db, const struct setpay_product *
         return update(db, &variant);
     variant.tracked = stock.tracked;
     variant.on_hand = stock.on_hand;
+    variant.low_at = stock.low_at;
     return insert(db, &variant, now_ms);
 }
 

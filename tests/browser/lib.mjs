@@ -107,6 +107,26 @@ export async function look(visit, name) {
 }
 const tooWide = (page) => page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth");
 
+// Tab until what this names has the focus, which must be seen to have it.
+export async function tabTo(page, name, limit = 80) {
+  const seen = [];
+  for (let i = 0; i < limit; i++) {
+    await page.keyboard.press("Tab");
+    const at = await page.evaluate(() => {
+      const one = document.activeElement;
+      const style = getComputedStyle(one);
+      return {
+        name: (one.getAttribute("aria-label") ?? one.labels?.[0]?.textContent ?? one.textContent).trim(),
+        shown: style.outlineStyle !== "none" || style.boxShadow !== "none"
+      };
+    });
+    if (!at.shown) throw new Error(`the focus is not to be seen at: ${at.name}`);
+    if (typeof name === "string" ? at.name.startsWith(name) : name.test(at.name)) return;
+    seen.push(at.name);
+  }
+  throw new Error(`no way by Tab to ${name}, but to: ${seen.join(", ")}`);
+}
+
 // All visits of a script, each a function of the browser; the plan at the end.
 export async function visits(...all) {
   fs.mkdirSync(out, { recursive: true });

@@ -16,6 +16,7 @@
 #include "merchant/store/order.h"
 #include "merchant/store/part.h"
 #include "merchant/store/ship_to.h"
+#include "merchant/store/stock_level.h"
 #include "merchant/store/token.h"
 #include "merchant/store/webhook/delivery.h"
 #include "merchant/store/www/guard.h"
@@ -58,11 +59,12 @@ static const struct setpay_payment_port port = {
     .list = list_none, .give_up = change_none, .reverse = change_none};
 
 static const struct setpay_store_migration steps[] = {
-    {1, SETPAY_ORDER_SCHEMA SETPAY_ORDER_TERMS_SCHEMA SETPAY_CATALOGUE_SCHEMA SETPAY_PART_SCHEMA
-            SETPAY_PART_SETTLED_SCHEMA SETPAY_CART_SCHEMA SETPAY_CART_TOTAL_SCHEMA
-                SETPAY_GUARD_SCHEMA SETPAY_SHIP_TO_SCHEMA SETPAY_TOKEN_SCHEMA
-                    SETPAY_TOKEN_SCOPE_SCHEMA SETPAY_IDEMPOTENCY_SCHEMA SETPAY_EVENT_SCHEMA
-                        SETPAY_EVENT_TO_SEND_SCHEMA SETPAY_WEBHOOK_SCHEMA SETPAY_DELIVERY_SCHEMA},
+    {1,
+     SETPAY_ORDER_SCHEMA SETPAY_ORDER_TERMS_SCHEMA SETPAY_CATALOGUE_SCHEMA SETPAY_STOCK_LEVEL_SCHEMA
+         SETPAY_PART_SCHEMA SETPAY_PART_SETTLED_SCHEMA SETPAY_CART_SCHEMA SETPAY_CART_TOTAL_SCHEMA
+             SETPAY_GUARD_SCHEMA SETPAY_SHIP_TO_SCHEMA SETPAY_TOKEN_SCHEMA SETPAY_TOKEN_SCOPE_SCHEMA
+                 SETPAY_IDEMPOTENCY_SCHEMA SETPAY_EVENT_SCHEMA SETPAY_EVENT_TO_SEND_SCHEMA
+                     SETPAY_WEBHOOK_SCHEMA SETPAY_DELIVERY_SCHEMA},
     {0}};
 static const struct setpay_store_schema schema = {.name = "merchant", .steps = steps};
 

@@ -277,6 +277,31 @@ is "nor that the gateway holds anything" "$(known "Card number" 3)|$(known "Amou
 kill -TERM "$paying"
 wait "$paying"
 
+# ------------------------------------------------------------------ revocation
+ca() { "$bin/setpay-ca" --dir "$sandbox/ca" --passphrase-file "$sandbox/ca.passphrase" "$@"; }
+serial_of() { openssl x509 -in "$sandbox/$1.pem" -noout -serial | cut -d= -f2; }
+# listed PARTY SERIAL: a list in its database names it.
+listed() { [ "$(sql "$1" "SELECT count(*) FROM trust WHERE is_crl = 1 AND instr(hex(der), '$2') > 0")" -gt 0 ]; }
+# verdicts WHAT: of its row in the table of certificates, for wallet, merchant and gateway.
+verdicts() { local n; for n in 1 2 3; do printf '%s|' "$(known "$1 \([0-9a-f]{8}…\)" "$n")"; done; }
+says 0 "$page" "$first"
+for what in "The card&#39;s certificate" "The merchant&#39;s certificate" "The gateway&#39;s certificate" "The gateway&#39;s sealing certificate" \
+    "The brand&#39;s authority" "The cardholders&#39; authority" "The merchants&#39; authority" "The gateways&#39; authority"; do
+    is "no list of anybody revokes $what" "$(verdicts "$what")" "not revoked|not revoked|not revoked|"
+done
+ok "the gateway is back" up
+serial=$(serial_of merchant/visa/sign)
+ok "the merchant's certificate is revoked" ca revoke --certificate "$sandbox/merchant/visa/sign.pem" --reason superseded --alone
+ok "in a new list" ca crl -o "$sandbox/crls"
+for party in merchant gateway; do
+    kill -HUP "$(pid_of "$party")"
+    ok "of which the $party hears" wait_for 20 listed "$party" "$serial"
+done
+says 0 "$page" "$first"
+is "their lists say so; the wallet has asked nobody since" "$(verdicts "The merchant&#39;s certificate" | sed -E 's/20[0-9-]+ [0-9:]+ UTC/DATE/g')" "not revoked|revoked DATE|revoked DATE|"
+ok "which is no fault of what it had signed before" grep -qE 'Merchant</b>: the merchant&#39;s certificate \([0-9a-f]{8}…\) was revoked after all that it has signed here' "$page"
+is "and nobody else is revoked" "$(verdicts "The gateway&#39;s certificate")" "not revoked|not revoked|not revoked|"
+
 ok "the sandbox goes down" down
 files=$(cd "$sandbox/db" && echo *)
 says 0 "$page" "$order_id"
@@ -288,6 +313,35 @@ later() { faketime -f "$1" "$bin/setpay-explorer" page "$order_id" --dir "$sandb
 if command -v faketime >/dev/null; then
     is "a year later, when every list is stale, all that was signed still holds" "$(later +400d; echo $?)" 0
 fi
+# give PARTY FILE: a list into its database, in the place of none.
+give() {
+    sqlite3 "$sandbox/db/$1.db" "INSERT OR REPLACE INTO trust VALUES (X'$(sha256sum <"$2" | cut -d' ' -f1)', 1, X'$(od -An -v -tx1 <"$2" | tr -d ' \n')')"
+}
+if command -v faketime >/dev/null; then
+    mkdir "$tmp/lists"
+    ok "an authority says that the gateway's certificate was revoked before" faketime -f -2d "$bin/setpay-ca" --dir "$sandbox/ca" \
+        --passphrase-file "$sandbox/ca.passphrase" revoke --certificate "$sandbox/gateway/visa/sign.pem" --reason keyCompromise --alone
+    ok "on its newest list" ca crl -o "$tmp/lists"
+    openssl crl -in "$tmp/lists/visa.pca.crl" -outform DER -out "$tmp/newest.crl"
+    ok "which the merchant gets" give merchant "$tmp/newest.crl"
+    says 5 "NOT hold" "$order_id"
+    ok "what it signed after that does not hold, at who holds the list" eval 'failed | grep -qE "Merchant : this does not hold: the gateway.s certificate \([0-9a-f]{8}…\) was revoked after all that it has signed here: the list that it holds says that it was revoked before" || { failed; false; }'
+    is "and nobody else knows" "$(verdicts "The gateway&#39;s certificate" | sed -E 's/20[0-9-]+ [0-9:]+ UTC/DATE/g')" "not revoked|revoked DATE|not revoked|"
+    sqlite3 "$sandbox/db/merchant.db" "DELETE FROM trust WHERE instr(hex(der), '$(serial_of gateway/visa/sign)') > 0"
+    says 0 "$page" "$order_id"
+fi
+openssl crl -in "$sandbox/crls/visa.pca.crl" -outform DER -out "$tmp/forged.crl"
+printf '\001' | dd of="$tmp/forged.crl" bs=1 seek=$(($(stat -c %s "$tmp/forged.crl") - 5)) conv=notrunc status=none
+ok "a list that its authority has not signed" give gateway "$tmp/forged.crl"
+says 5 "NOT hold" "$order_id"
+ok "is told" eval 'failed | grep -qE "Gateway : this does not hold: revocation list [0-9]+ in its table trust is its authority.s: its signature is not"'
+sqlite3 "$sandbox/db/gateway.db" "DELETE FROM trust WHERE thumbprint = X'$(sha256sum <"$tmp/forged.crl" | cut -d' ' -f1)'"
+ok "something that is no list" give wallet /etc/hostname
+says 5 "NOT hold" "$order_id"
+ok "is told too" eval 'failed | grep -qF "Wallet : this does not hold: each revocation list in its table trust can be read"'
+sqlite3 "$sandbox/db/wallet.db" "DELETE FROM trust WHERE is_crl = 1"
+says 0 "$page" "$order_id"
+is "who holds no list knows nothing" "$(known "The card&#39;s certificate \([0-9a-f]{8}…\)" 1)" "not known"
 printf 'another authority' >"$tmp/passphrase" && chmod 600 "$tmp/passphrase"
 ok "another root of the same name" "$bin/setpay-ca" --dir "$tmp/ca" --passphrase-file "$tmp/passphrase" init --name "setpay sandbox"
 cp "$tmp/ca/root.pem" "$sandbox/ca/root.pem"

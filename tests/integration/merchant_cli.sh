@@ -163,8 +163,13 @@ ok "a product is made" says '^status +draft$
 ^variant +HAT-1 +3 left  5\.00 EUR' merchant product add --slug hat --name Hat --sku HAT-1 --amount '5 EUR' --on-hand 3
 ok "and put on sale" says '^status +published$' merchant product set hat --status published
 ok "its stock is told with the log" says '^HAT-1 +2 +0 +2  Hat$
+^low +5 or fewer$
 ^log .* -1  then 2 +lost$
 \+3  then 3 +first stock$' merchant stock adjust HAT-1 --change -1 --reason lost
+ok "how many are few is said" says '^low +1 or fewer$' merchant stock set HAT-1 --low-at 1
+ok "which is told as an event" says '^EVENT +TIME +TYPE +ABOUT$
+^evt_.* stock\.enough +HAT-1$' merchant event list --type stock.enough
+ok "but not as less than none" refuses 2 "low_at" merchant stock set HAT-1 --low-at -1
 ok "a tax rate is made" says '^standard\.NL +BTW 21 %, in the prices$' \
     merchant tax add --country NL --name BTW --percent 21
 ok "and deleted" says "^'standard\.NL' is deleted" merchant tax remove standard.NL
@@ -182,6 +187,8 @@ ok "and is what it says" says '^name +A "long" scarf, red$
 ^picture .* A dot$' merchant product show scarf
 ok "a picture is added" says '^picture .* Another dot$' merchant picture add hat --picture "$tmp/dot.svg" --alt 'Another dot'
 dot=$(awk '$1 == "picture" { print $2 }' "$tmp/said")
+ok "and described anew" says '^picture .* A third dot$' merchant picture set hat --picture "$dot" --alt 'A third dot'
+ok "but it can't be the second of one" refuses 2 "position" merchant picture set hat --picture "$dot" --position 2
 ok "and taken away" says '^slug +hat$' merchant picture remove hat --picture "$dot"
 is "and gone" "$(grep -c '^picture' "$tmp/said")" 0
 printf 'GIF89a' >"$tmp/dot.gif"

@@ -132,6 +132,20 @@ is "not below nothing" "$(send /stock/ODD-1 /stock/ODD-1 -d how=change -d number
 is "not without a reason" "$(send /stock/ODD-1 /stock/ODD-1 -d how=count -d number=9)" 409
 see '/stock?low=1' >/dev/null
 ok "what is low is listed" says /stock/ODD-1
+few() { api GET /stock/ODD-1 | jq -c '[.tracked, .on_hand, .low_at]'; }
+is "none is few" "$(send /stock/ODD-1 /stock/ODD-1 -d how=low -d number=0)" 303
+see '/stock?low=1' >/dev/null
+is "it is low no longer" "$(grep -c /stock/ODD-1 "$tmp/page")" 0
+is "fewer than none is not" "$(send /stock/ODD-1 /stock/ODD-1 -d how=low -d number=-1)" 409
+is "it is counted no longer" "$(send /stock/ODD-1 /stock/ODD-1 -d how=uncounted -d number= -d reason=enough)" 303
+is "nor" "$(few)" '[false,1,0]'
+is "it is counted again" "$(send /stock/ODD-1 /stock/ODD-1 -d how=count -d number=1 -d reason=counted)" 303
+is "with what is there" "$(few)" '[true,1,0]'
+is "in a way that there is none of" "$(send /stock/ODD-1 /stock/ODD-1 -d how=steal -d number=1 -d reason=x)" 409
+is "whoever wants to know was told" "$(api GET '/events?type=stock.changed&limit=100' |
+    jq -r '[.events[].data | select(.sku == "ODD-1") | .reason] | join("|")')" "broken'; DROP TABLE owner|enough|counted"
+is "also that it was low, and is not" "$(api GET '/events?limit=100' |
+    jq -r '[.events[] | select(.data.sku == "ODD-1" and .type != "stock.changed") | .type] | join(" ")')" "stock.enough"
 
 # ---------------------------------------------------------------- pictures
 # upload FILE OPTION...: the form of the product's page, with this file
@@ -173,6 +187,24 @@ is "four there are" "$(api GET /products/odd/pictures | jq '.pictures | length')
 see /products/odd >/dev/null
 ok "its words are text" says 'alt="An &quot;odd&quot; &lt;b&gt; thing"'
 picture=$(api GET /products/odd/pictures | jq -r '.pictures[0].id')
+edit() { send /products/odd /products/odd/pictures/edit -d "picture=$picture" "$@"; }
+alts() { api GET /products/odd/pictures | jq -r '[.pictures[].alt] | join(" ")'; }
+is "it is described anew" "$(edit --data-urlencode 'alt= A "fine" <i> ')" 303
+see /products/odd >/dev/null
+ok "as text again" says 'value="A &quot;fine&quot; &lt;i&gt;"'
+is "and stands second" "$(edit -d alt=A -d position=2)" 303
+is "behind the other" "$(alts)" "B A C H"
+is "and last" "$(edit -d alt=A -d position=4)" 303
+is "behind all" "$(alts)" "B C H A"
+is "but not behind that" "$(edit -d alt=A -d position=5)" 409
+is "nor anywhere else" "$(edit -d alt=A -d position=1x)" 409
+is "nor without words" "$(edit -d alt=)" 409
+ok "which is said" says "what the picture shows: expected 1 to 256 bytes"
+is "nor without the page's token" "$(status -b "$jar" -d "picture=$picture" -d alt=X "$owner/products/odd/pictures/edit")" 403
+is "nor by nobody" "$(status -d "picture=$picture" -d alt=X "$owner/products/odd/pictures/edit")" 303
+is "nor one that there is none of" "$(send /products/odd /products/odd/pictures/edit -d picture=00 -d alt=X)" 409
+is "and again first" "$(edit -d alt=A -d position=1)" 303
+is "before all" "$(alts)" "A B C H"
 is "the owner sees it" "$(see "/pictures/$picture")" 200
 ok "as a picture in which nothing runs" has "^content-security-policy: default-src 'none'.*sandbox"
 ok "and which is nothing else" has '^content-type: image/png'

@@ -469,6 +469,78 @@ static void pictures_are_kept_once_and_go_with_their_last_product(void **state)
     test_acts_close(&test);
 }
 
+/* "b a c": what the pictures of the cup show, in order. */
+static const char *shown(void)
+{
+    static char text[256];
+    size_t used = 0, index;
+    const json_t *picture;
+    text[0] = '\0';
+    json_array_foreach(json_object_get(test.answer.json, "pictures"), index, picture)
+    {
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s%s", index > 0 ? " " : "",
+                                 json_string_value(json_object_get(picture, "alt")));
+    }
+    return text;
+}
+
+static void a_picture_is_described_anew_and_put_elsewhere(void **state)
+{
+    (void)state;
+    static const struct {
+        int which;
+        const char *change;
+        const char *shown;
+    } steps[] = {
+        {2, "{\"position\":1}", "c a b"},
+        {2, "{\"position\":2}", "a c b"},
+        {0, "{\"position\":3,\"alt\":\"A\"}", "c b A"},
+        {0, "{\"position\":3}", "c b A"},
+        {1, "{\"alt\":\"<b>\"}", "c <b> A"},
+    };
+    char ids[3][SETPAY_SHOP_MADE_SIZE];
+    test_acts_open(&test);
+    assert_int_equal(test_act(&test, "product.add", NULL, NULL, CUP), SETPAY_OK);
+    for (int i = 0; i < 3; i++) {
+        char svg[32], alt[2] = {(char)('a' + i), '\0'};
+        (void)snprintf(svg, sizeof svg, "<svg>%d</svg>", i);
+        json_t *body = setpay_picture_body("image/svg+xml", alt, setpay_view_string(svg));
+        char *text = json_dumps(body, 0);
+        assert_int_equal(test_act(&test, "picture.add", "cup", NULL, text), SETPAY_OK);
+        memcpy(ids[i], test.answer.made, sizeof *ids);
+        free(text);
+        json_decref(body);
+    }
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        int64_t version = test.answer.version;
+        assert_int_equal(
+            test_act(&test, "picture.set", "cup", ids[steps[i].which], steps[i].change), SETPAY_OK);
+        assert_string_equal(shown(), steps[i].shown);
+        assert_true(test.answer.version > version);
+    }
+    assert_int_equal(test_act_at(&test, 1, "picture.set", "cup", ids[0], "{\"position\":1}"),
+                     SETPAY_E_CONFLICT);
+    test_act_refuses(&test, SETPAY_E_INVALID, "alt", "picture.set", "cup", ids[0], "{}");
+    test_act_refuses(&test, SETPAY_E_INVALID, "alt", "picture.set", "cup", ids[0],
+                     "{\"alt\":\"\"}");
+    test_act_refuses(&test, SETPAY_E_INVALID, "position", "picture.set", "cup", ids[0],
+                     "{\"position\":0}");
+    test_act_refuses(&test, SETPAY_E_INVALID, "position", "picture.set", "cup", ids[0],
+                     "{\"position\":4}");
+    test_act_refuses(&test, SETPAY_E_INVALID, "type", "picture.set", "cup", ids[0],
+                     "{\"type\":\"image/png\"}");
+    test_act_refuses(&test, SETPAY_E_NOT_FOUND, "picture", "picture.set", "cup", "zz",
+                     "{\"position\":1}");
+    ids[0][0] = ids[0][0] == '0' ? '1' : '0';
+    test_act_refuses(&test, SETPAY_E_NOT_FOUND, "picture", "picture.set", "cup", ids[0],
+                     "{\"position\":1}");
+    /* One that goes leaves no gap that the next change would stumble over. */
+    assert_int_equal(test_act(&test, "picture.remove", "cup", ids[1], NULL), SETPAY_OK);
+    assert_int_equal(test_act(&test, "picture.set", "cup", ids[2], "{\"position\":2}"), SETPAY_OK);
+    assert_string_equal(shown(), "A c");
+    test_acts_close(&test);
+}
+
 /* ------------------------------------------------------------------ import */
 
 static void an_import_is_whole_or_not_at_all_and_may_be_repeated(void **state)
@@ -510,6 +582,7 @@ int main(void)
         cmocka_unit_test(pages_hold_each_product_once_and_forged_cursors_are_refused),
         cmocka_unit_test(only_what_is_a_still_picture_is_taken),
         cmocka_unit_test(pictures_are_kept_once_and_go_with_their_last_product),
+        cmocka_unit_test(a_picture_is_described_anew_and_put_elsewhere),
         cmocka_unit_test(an_import_is_whole_or_not_at_all_and_may_be_repeated),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

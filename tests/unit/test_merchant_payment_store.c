@@ -16,6 +16,7 @@
 #include "merchant/store/order.h"
 #include "merchant/store/part.h"
 #include "merchant/store/ship_to.h"
+#include "merchant/store/stock_level.h"
 #include "merchant/store/webhook/delivery.h"
 #include "tests/support/test_messages.h"
 #include "tests/support/test_pki.h"
@@ -35,11 +36,12 @@
 
 static const struct setpay_store_migration steps[] = {
     {1, SETPAY_ANSWERS_SCHEMA SETPAY_ORDER_SCHEMA SETPAY_SHIP_TO_SCHEMA SETPAY_CATALOGUE_SCHEMA
-            SETPAY_PART_SCHEMA SETPAY_PART_SETTLED_SCHEMA SETPAY_PURCHASE_SCHEMA
-                SETPAY_MERCHANT_STEP_SCHEMA SETPAY_MERCHANT_BATCH_SCHEMA SETPAY_EVENT_SCHEMA
-                    SETPAY_EVENT_TO_SEND_SCHEMA SETPAY_WEBHOOK_SCHEMA SETPAY_DELIVERY_SCHEMA
-                        SETPAY_MERCHANT_SALE_SCHEMA SETPAY_MERCHANT_PART_RELEASE_SCHEMA
-                            SETPAY_MERCHANT_AGREEMENT_SCHEMA SETPAY_ORDER_TERMS_SCHEMA},
+            SETPAY_STOCK_LEVEL_SCHEMA SETPAY_PART_SCHEMA SETPAY_PART_SETTLED_SCHEMA
+                SETPAY_PURCHASE_SCHEMA SETPAY_MERCHANT_STEP_SCHEMA SETPAY_MERCHANT_BATCH_SCHEMA
+                    SETPAY_EVENT_SCHEMA SETPAY_EVENT_TO_SEND_SCHEMA SETPAY_WEBHOOK_SCHEMA
+                        SETPAY_DELIVERY_SCHEMA SETPAY_MERCHANT_SALE_SCHEMA
+                            SETPAY_MERCHANT_PART_RELEASE_SCHEMA SETPAY_MERCHANT_AGREEMENT_SCHEMA
+                                SETPAY_ORDER_TERMS_SCHEMA},
     {0, NULL},
 };
 static const struct setpay_store_schema schema = {.name = "merchant", .steps = steps};

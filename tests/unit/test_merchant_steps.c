@@ -13,6 +13,7 @@
 #include "merchant/store/order.h"
 #include "merchant/store/part.h"
 #include "merchant/store/ship_to.h"
+#include "merchant/store/stock_level.h"
 #include "merchant/store/webhook/delivery.h"
 #include "tests/support/test_messages.h"
 #include "tests/support/test_store.h"
@@ -549,8 +550,8 @@ static void which_refusals_are_for_now(void **state)
 /* ------------------------------------------------------------------ the rows */
 
 static const struct setpay_store_migration migrations[] = {
-    {1, SETPAY_ORDER_SCHEMA SETPAY_SHIP_TO_SCHEMA SETPAY_CATALOGUE_SCHEMA SETPAY_PART_SCHEMA
-            SETPAY_PART_SETTLED_SCHEMA SETPAY_PURCHASE_SCHEMA},
+    {1, SETPAY_ORDER_SCHEMA SETPAY_SHIP_TO_SCHEMA SETPAY_CATALOGUE_SCHEMA SETPAY_STOCK_LEVEL_SCHEMA
+            SETPAY_PART_SCHEMA SETPAY_PART_SETTLED_SCHEMA SETPAY_PURCHASE_SCHEMA},
     {2, SETPAY_MERCHANT_STEP_SCHEMA SETPAY_MERCHANT_BATCH_SCHEMA SETPAY_MERCHANT_SALE_SCHEMA
             SETPAY_MERCHANT_PART_RELEASE_SCHEMA SETPAY_MERCHANT_AGREEMENT_SCHEMA
                 SETPAY_ORDER_TERMS_SCHEMA},

@@ -9,6 +9,7 @@
 #include "merchant/store/order_status.h"
 #include "merchant/store/part.h"
 #include "merchant/store/ship_to.h"
+#include "merchant/store/stock_level.h"
 #include "tests/support/test_executor.h"
 #include "tests/support/test_messages.h"
 #include "tests/support/test_store.h"
@@ -27,7 +28,7 @@
 
 static const struct setpay_store_migration steps[] = {
     {1, SETPAY_ORDER_SCHEMA SETPAY_ORDER_TERMS_SCHEMA SETPAY_SHIP_TO_SCHEMA SETPAY_CATALOGUE_SCHEMA
-            SETPAY_PART_SCHEMA SETPAY_PART_SETTLED_SCHEMA},
+            SETPAY_STOCK_LEVEL_SCHEMA SETPAY_PART_SCHEMA SETPAY_PART_SETTLED_SCHEMA},
     {0}};
 static const struct setpay_store_schema schema = {.name = "orders", .steps = steps};
 

@@ -226,8 +226,49 @@ static void a_picture_is_served_such_that_nothing_in_it_runs(void **state)
     assert_header("X-Content-Type-Options", "nosniff");
     test_api_get(&test, "/products/cup/pictures/00", &reply);
     assert_problem(404, URN "not-found");
+    /* Its words can be changed by who has seen how it is now. */
+    test_api_edit(&test, "PATCH", path, NULL, "{\"alt\":\"Mine\"}", &reply);
+    assert_problem(428, URN "version-needed");
+    test_api_edit(&test, "PATCH", path, "\"1\"", "{\"alt\":\"Mine\"}", &reply);
+    assert_problem(412, URN "version");
+    test_api_edit(&test, "PATCH", path, "\"2\"", "{\"position\":2}", &reply);
+    assert_problem(422, URN "invalid-field");
+    assert_int_equal(test_api_edit(&test, "PATCH", path, "\"2\"", "{\"alt\":\"Mine\"}", &reply),
+                     200);
+    assert_header("ETag", "\"3\"");
+    picture = json_array_get(json_object_get(test.answer, "pictures"), 0);
+    assert_string_equal(json_string_value(json_object_get(picture, "alt")), "Mine");
     assert_int_equal(test_api_edit(&test, "DELETE", path, "*", "", &reply), 200);
     assert_int_equal(test_api_sql(&test, "SELECT COUNT(*) FROM picture"), 0);
+    test_api_close(&test);
+}
+
+static void a_change_of_stock_is_told_once_to_who_wants_it(void **state)
+{
+    (void)state;
+    open_shop();
+    assert_int_equal(test_api_post(&test, "/webhooks", "w",
+                                   "{\"url\":\"https://a.example/\",\"events\":[\"stock.out\"]}",
+                                   &reply),
+                     201);
+    /* The same request again is not told again. */
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(test_api_post(&test, "/stock/CUP/adjust", "s",
+                                       "{\"on_hand\":0,\"reason\":\"<b>\"}", &reply),
+                         200);
+    assert_header("Idempotent-Replayed", "true");
+    assert_int_equal(test_api_get(&test, "/events", &reply), 200);
+    const json_t *events = json_object_get(test.answer, "events");
+    assert_int_equal(json_array_size(events), 2);
+    const json_t *data = json_object_get(json_array_get(events, 0), "data");
+    assert_string_equal(json_string_value(json_object_get(data, "reason")), "<b>");
+    assert_int_equal(json_integer_value(json_object_get(data, "change")), -2);
+    data = json_object_get(json_array_get(events, 1), "data");
+    assert_string_equal(json_string_value(json_object_get(data, "product")), "cup");
+    assert_int_equal(test_api_sql(&test, "SELECT COUNT(*) FROM webhook_delivery"), 1);
+    assert_int_equal(test_api_sql(&test, "SELECT COUNT(*) FROM webhook_delivery d JOIN event e"
+                                         " ON e.seq = d.event_seq WHERE e.type = 'stock.out'"),
+                     1);
     test_api_close(&test);
 }
 
@@ -241,6 +282,7 @@ static void nothing_of_the_store_is_told_without_a_token(void **state)
                                            "POST /api/v1/products",
                                            "GET /api/v1/stock",
                                            "GET /api/v1/products/cup/pictures/00",
+                                           "PATCH /api/v1/products/cup/pictures/00",
                                            "GET /api/v1/tax-rates"};
     char request[256];
     open_shop();
@@ -264,6 +306,7 @@ int main(void)
         cmocka_unit_test(an_order_of_the_catalogue_holds_its_stock),
         cmocka_unit_test(of_many_buyers_as_many_get_one_as_there_are),
         cmocka_unit_test(a_picture_is_served_such_that_nothing_in_it_runs),
+        cmocka_unit_test(a_change_of_stock_is_told_once_to_who_wants_it),
         cmocka_unit_test(nothing_of_the_store_is_told_without_a_token),
     };
     if (setpay_secret_system_init() != SETPAY_OK)

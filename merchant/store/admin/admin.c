@@ -28,6 +28,7 @@ static const struct setpay_http_route routes[] = {
     {SETPAY_HTTP_POST, "/products", setpay_admin_on_product_add},
     {SETPAY_HTTP_GET, "/products/{id}", setpay_admin_on_product},
     {SETPAY_HTTP_POST, "/products/{id}/pictures", setpay_admin_on_picture_add},
+    {SETPAY_HTTP_POST, "/products/{id}/pictures/edit", setpay_admin_on_picture_edit},
     {SETPAY_HTTP_POST, "/products/{id}/pictures/remove", setpay_admin_on_picture_remove},
     {SETPAY_HTTP_POST, "/products/{id}/{act}", setpay_admin_on_product_act},
     {SETPAY_HTTP_GET, "/pictures/{picture}", setpay_admin_on_picture},

@@ -63,7 +63,11 @@ static enum setpay_error add_events(struct setpay_db *db, struct look *look)
         const char *name = strchr(type, '.') != NULL ? strchr(type, '.') + 1 : type;
         for (char *at = type; (at = strchr(at, '_')) != NULL;)
             *at = ' ';
-        error = add(look, setpay_db_get_int(rows, 1), "", json_sprintf("The order is %s", name),
+        error = add(look, setpay_db_get_int(rows, 1), "",
+                    strcmp(name, "paying") == 0 ? json_string("A payment was begun")
+                    : strcmp(name, "open") == 0
+                        ? json_string("The payment came to nothing: it can be paid again")
+                        : json_sprintf("The order is %s", name),
                     json_string(""));
     }
     enum setpay_error ended = setpay_db_end(rows);

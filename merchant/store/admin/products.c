@@ -157,6 +157,28 @@ void setpay_admin_on_products(struct setpay_http_request *request, void *arg)
         reply_products(arg, request, &visit, 200, NULL);
 }
 
+/* Each with the places beside its own, null where there is none. NULL without memory. */
+static json_t *pictures_json(const json_t *product)
+{
+    const json_t *pictures = json_object_get(product, "pictures");
+    json_t *list = json_array();
+    size_t index, count = json_array_size(pictures);
+    const json_t *picture;
+    json_array_foreach(pictures, index, picture)
+    {
+        json_t *row =
+            json_pack("{s:O, s:O, s:o, s:o}", "id", json_object_get(picture, "id"), "alt",
+                      json_object_get(picture, "alt"), "earlier",
+                      index > 0 ? json_integer((json_int_t)index) : json_null(), "later",
+                      index + 1 < count ? json_integer((json_int_t)index + 2) : json_null());
+        if (json_array_append_new(list, row) != 0) {
+            json_decref(list);
+            return NULL;
+        }
+    }
+    return list;
+}
+
 void setpay_admin_reply_product(struct setpay_admin *admin, struct setpay_http_request *request,
                                 const struct setpay_admin_visit *visit, const char *id, int status,
                                 const char *wrong)
@@ -173,16 +195,16 @@ void setpay_admin_reply_product(struct setpay_admin *admin, struct setpay_http_r
         const json_t *description = json_object_get(product, "description");
         setpay_admin_reply(
             admin, request, visit, status, SETPAY_ADMIN_PRODUCT, name, NULL,
-            json_pack("{s:O, s:s, s:s, s:s, s:s, s:O, s:o, s:O, s:I, s:b, s:b, s:b, s:s, s:s, s:s}",
+            json_pack("{s:O, s:s, s:s, s:s, s:s, s:O, s:o, s:o, s:I, s:b, s:b, s:b, s:s, s:s, s:s}",
                       "slug", json_object_get(product, "slug"), "name", name, "status", state,
                       "look", setpay_admin_status_look(state), "description",
                       json_is_string(description) ? json_string_value(description) : "",
                       "tax_class", json_object_get(product, "tax_class"), "variants",
-                      variants_json(product), "pictures", json_object_get(product, "pictures"),
-                      "version", (json_int_t)look.answer.version, "is_draft",
-                      strcmp(state, "draft") == 0, "is_published", strcmp(state, "published") == 0,
-                      "is_archived", strcmp(state, "archived") == 0, "currency",
-                      admin->options.settings.currency, "wrong", wrong != NULL ? wrong : "", "done",
+                      variants_json(product), "pictures", pictures_json(product), "version",
+                      (json_int_t)look.answer.version, "is_draft", strcmp(state, "draft") == 0,
+                      "is_published", strcmp(state, "published") == 0, "is_archived",
+                      strcmp(state, "archived") == 0, "currency", admin->options.settings.currency,
+                      "wrong", wrong != NULL ? wrong : "", "done",
                       done != NULL && wrong == NULL ? "The product is changed." : ""));
     }
     setpay_shop_answer_clear(&look.answer);

@@ -11,7 +11,6 @@
 #include <string.h>
 
 #define SHOWN 100
-#define LOW 5 /* pieces to be had, and fewer */
 
 struct look {
     const struct setpay_admin *admin;
@@ -31,11 +30,11 @@ static enum setpay_error read_stock(struct setpay_db *db, void *arg)
     enum setpay_error error = SETPAY_OK;
     SETPAY_TRY(setpay_db_select(
         db, &rows,
-        "SELECT v.sku, p.name, v.tracked, v.on_hand, v.reserved FROM variant v"
+        "SELECT v.sku, p.name, v.tracked, v.on_hand, v.reserved, v.low_at FROM variant v"
         " JOIN product p ON p.seq = v.product_seq"
-        " WHERE v.sku > $1 AND ($2 = 0 OR (v.tracked = 1 AND v.on_hand - v.reserved <= $3))"
-        " ORDER BY v.sku LIMIT $4",
-        SETPAY_DB_TEXT(look->after), SETPAY_DB_INT(look->low_only ? 1 : 0), SETPAY_DB_INT(LOW),
+        " WHERE v.sku > $1 AND ($2 = 0 OR (v.tracked = 1 AND v.on_hand - v.reserved <= v.low_at))"
+        " ORDER BY v.sku LIMIT $3",
+        SETPAY_DB_TEXT(look->after), SETPAY_DB_INT(look->low_only ? 1 : 0),
         SETPAY_DB_INT(SHOWN + 1)));
     while (error == SETPAY_OK && setpay_db_next(rows)) {
         char name[SETPAY_LIMIT_NAME_BYTES + 1];
@@ -46,13 +45,13 @@ static enum setpay_error read_stock(struct setpay_db *db, void *arg)
         setpay_db_get_text(rows, 1, name, sizeof name);
         bool tracked = setpay_db_get_bool(rows, 2);
         int64_t on_hand = setpay_db_get_int(rows, 3), reserved = setpay_db_get_int(rows, 4);
-        int64_t left = on_hand - reserved;
+        int64_t left = on_hand - reserved, low_at = setpay_db_get_int(rows, 5);
         json_t *row = json_pack(
             "{s:s, s:s, s:o, s:o, s:o, s:b, s:b}", "sku", look->last, "name", name, "on_hand",
             tracked ? json_sprintf("%lld", (long long)on_hand) : json_string("not counted"),
             "reserved", json_sprintf("%lld", (long long)reserved), "left",
             tracked ? json_sprintf("%lld", (long long)left) : json_string("–"), "is_out",
-            tracked && left <= 0, "is_low", tracked && left > 0 && left <= LOW);
+            tracked && left <= 0, "is_low", tracked && left > 0 && left <= low_at);
         if (json_array_append_new(look->rows, row) != 0)
             error = SETPAY_E_NOMEM;
     }
@@ -127,9 +126,10 @@ static void reply_one(struct setpay_admin *admin, struct setpay_http_request *re
     if (error == SETPAY_OK)
         setpay_admin_reply(
             admin, request, visit, status, SETPAY_ADMIN_STOCK_ONE, sku, NULL,
-            json_pack("{s:s, s:O, s:O, s:O, s:b, s:o, s:s, s:s}", "sku", sku, "name",
+            json_pack("{s:s, s:O, s:O, s:O, s:O, s:b, s:o, s:s, s:s}", "sku", sku, "name",
                       json_object_get(stock, "name"), "on_hand", json_object_get(stock, "on_hand"),
-                      "reserved", json_object_get(stock, "reserved"), "tracked",
+                      "reserved", json_object_get(stock, "reserved"), "low_at",
+                      json_object_get(stock, "low_at"), "tracked",
                       (int)json_is_true(json_object_get(stock, "tracked")), "log",
                       log_json(json_object_get(stock, "log")), "wrong", wrong != NULL ? wrong : "",
                       "done", done != NULL && wrong == NULL ? "The stock is changed." : ""));
@@ -176,21 +176,51 @@ static void adjusted(struct setpay_admin_task *task, enum setpay_error error)
     }
 }
 
-/* How it is changed: by a difference, or to a count. */
-static enum setpay_error read_form(struct setpay_admin_task *task)
+/* What the forms of the page change, by their "how". */
+enum how { BY_CHANGE, BY_COUNT, NOT_COUNTED, LOW_AT, HOWS };
+static const struct {
+    const char *name;
+    const char *member; /* that takes the number; NULL: there is none */
+    bool has_reason;
+} hows[HOWS] = {
+    [BY_CHANGE] = {"change", "change", true},
+    [BY_COUNT] = {"count", "on_hand", true},
+    [NOT_COUNTED] = {"uncounted", NULL, true},
+    [LOW_AT] = {"low", "low_at", false},
+};
+
+static enum setpay_error read_number(struct setpay_admin_task *task, const char *member)
 {
-    bool is_count = strcmp(setpay_form_get(&task->form, "how"), "count") == 0;
     const char *text = setpay_form_get(&task->form, "number");
     char *end = NULL;
     long long number = strtoll(text, &end, 10);
     if (text[0] == '\0' || *end != '\0')
         return setpay_json_fault_set(&task->fault, "number",
                                      "found '%.20s'; expected a whole number of pieces", text);
-    task->body = json_pack("{s:I, s:s}", is_count ? "on_hand" : "change", (json_int_t)number,
-                           "reason", setpay_form_get(&task->form, "reason"));
-    if (task->body != NULL && json_string_length(json_object_get(task->body, "reason")) == 0)
+    return json_object_set_new(task->body, member, json_integer(number)) == 0 ? SETPAY_OK
+                                                                              : SETPAY_E_NOMEM;
+}
+
+static enum setpay_error read_form(struct setpay_admin_task *task)
+{
+    size_t how = 0;
+    const char *reason = setpay_form_get(&task->form, "reason");
+    while (how < HOWS && strcmp(setpay_form_get(&task->form, "how"), hows[how].name) != 0)
+        how++;
+    if (how == HOWS)
+        return setpay_json_fault_set(&task->fault, "how", "found '%.20s'; expected one of the page",
+                                     setpay_form_get(&task->form, "how"));
+    task->body = json_object();
+    if (hows[how].member != NULL)
+        SETPAY_TRY(read_number(task, hows[how].member));
+    if (hows[how].has_reason && reason[0] == '\0')
         return setpay_json_fault_set(&task->fault, "reason", "found nothing; expected why");
-    return task->body == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
+    bool whole = task->body != NULL;
+    if (hows[how].has_reason)
+        setpay_shop_set(task->body, "reason", json_string(reason), &whole);
+    if (how == BY_COUNT || how == NOT_COUNTED) /* who counts it wants it counted from now on */
+        setpay_shop_set(task->body, "tracked", json_boolean(how == BY_COUNT), &whole);
+    return whole ? SETPAY_OK : SETPAY_E_NOMEM;
 }
 
 void setpay_admin_on_stock_adjust(struct setpay_http_request *request, void *arg)

@@ -22,6 +22,7 @@
     ROW(DELETE, "/products/{id}/variants/{sku}", variant_remove)                                   \
     ROW(GET, "/products/{id}/pictures", picture_list)                                              \
     ROW(POST, "/products/{id}/pictures", picture_add)                                              \
+    ROW(PATCH, "/products/{id}/pictures/{picture}", picture_set)                                   \
     ROW(DELETE, "/products/{id}/pictures/{picture}", picture_remove)                               \
     ROW(GET, "/categories", category_list)                                                         \
     ROW(POST, "/categories", category_add)                                                         \

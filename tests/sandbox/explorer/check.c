@@ -50,12 +50,14 @@ static enum setpay_profile profile_of(enum explorer_party party)
     return profiles[party];
 }
 
-/* Rule A3 at that date; revocation apart, of which only its authority knows what it was then. */
-static enum setpay_error check_chain(const struct explorer *explorer,
+/* Rule A3 at that date; whether it was revoked by then is asked apart, of all of them (revoked.c).
+ */
+static enum setpay_error check_chain(struct explorer *explorer,
                                      const struct setpay_certificate *certificate,
                                      enum explorer_party signer, setpay_time_ms date_ms)
 {
     struct setpay_certificate *verified = NULL;
+    explorer_add_signer(explorer, certificate, date_ms);
     enum setpay_error error =
         setpay_trust_verify_unlisted(explorer->trust, setpay_certificate_der(certificate), NULL, 0,
                                      profile_of(signer), explorer->brand, date_ms, &verified);
@@ -64,7 +66,7 @@ static enum setpay_error check_chain(const struct explorer *explorer,
 }
 
 /* Rules A2 and A3. */
-static enum setpay_error check_signature(const struct explorer *explorer,
+static enum setpay_error check_signature(struct explorer *explorer,
                                          const struct explorer_held *held,
                                          const struct explorer_kind *kind)
 {
@@ -242,6 +244,10 @@ static enum setpay_error check_payment(struct explorer *explorer,
                                        const struct setpay_digest *signer,
                                        struct explorer_dual *dual)
 {
+    const struct setpay_certificate *sealed_for =
+        explorer_certificate(explorer, EXPLORER_GATEWAY, &request->gateway_encrypt);
+    if (sealed_for != NULL)
+        explorer_add_signer(explorer, sealed_for, request->header.date_ms);
     enum setpay_error opened = open_instruction(explorer, request);
     dual->pi_is_open = opened == SETPAY_OK;
     dual->oimd = request->oimd;
@@ -379,7 +385,7 @@ enum setpay_error explorer_receipt_read(const struct explorer *explorer, enum ex
     return setpay_receipt_verify(bytes, gateway, receipt);
 }
 
-static enum setpay_error check_receipt(const struct explorer *explorer, enum explorer_party party,
+static enum setpay_error check_receipt(struct explorer *explorer, enum explorer_party party,
                                        size_t number, struct setpay_digest *previous)
 {
     struct setpay_receipt receipt;
@@ -452,4 +458,5 @@ void explorer_check(struct explorer *explorer)
     check_receipts(explorer, EXPLORER_GATEWAY);
     for (size_t i = 0; i < explorer->receipt_count; i++)
         check_carried(explorer, i);
+    explorer_check_revocation(explorer);
 }

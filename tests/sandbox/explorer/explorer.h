@@ -8,6 +8,7 @@
  *     keys.c     its certificates, and what its keys open
  *     fields.c   the fields of a message, by the tables that the codec itself goes by
  *     check.c    signatures, chains, digests and the dual signature, computed again
+ *     revoked.c  whether a list that a party holds names what has signed
  *     words.c    fields in words, and which of them are not shown
  *     rows.c     which of it belongs together, in order of time
  *     page.c     the page
@@ -23,6 +24,7 @@
 #include "common/crypto/envelope.h"
 #include "common/pki/certificate.h"
 #include "common/pki/chain.h"
+#include "common/pki/crl.h"
 #include "common/wire/layout.h"
 #include "common/wire/purchase.h"
 #include "common/wire/receipt.h"
@@ -39,6 +41,8 @@ enum explorer_party { EXPLORER_WALLET, EXPLORER_MERCHANT, EXPLORER_GATEWAY, EXPL
 #define EXPLORER_HELD 2048 /* messages of one purchase, at all parties */
 #define EXPLORER_RECEIPTS 1024
 #define EXPLORER_CERTIFICATES 256 /* at one party */
+#define EXPLORER_LISTS 256        /* revocation lists, likewise */
+#define EXPLORER_SIGNERS 64       /* certificates that have signed, and what is above them */
 #define EXPLORER_CHECKS 4096
 #define EXPLORER_PATH 4096
 #define EXPLORER_PAGE_BYTES                                                                        \
@@ -65,6 +69,25 @@ struct explorer_receipt {
 struct explorer_certificates {
     struct setpay_certificate *list[EXPLORER_CERTIFICATES]; /* owned */
     size_t count;
+};
+
+struct explorer_lists {
+    struct setpay_crl *list[EXPLORER_LISTS]; /* owned */
+    size_t count;
+};
+
+/* What a party's newest list of an authority says of a certificate of that authority. */
+struct explorer_listing {
+    const struct setpay_crl *list; /* borrowed; NULL: it holds none */
+    bool is_revoked;
+    setpay_time_ms revoked_ms;
+};
+
+/* A certificate by which something here was signed or sealed, or an authority above one. */
+struct explorer_signer {
+    const struct setpay_certificate *certificate; /* borrowed */
+    setpay_time_ms last_ms;                       /* the latest date of what it was used for */
+    struct explorer_listing listings[EXPLORER_PARTIES];
 };
 
 /* What a party's own row of the purchase says. */
@@ -107,6 +130,10 @@ struct explorer {
     struct explorer_receipt receipts[EXPLORER_RECEIPTS];
     size_t receipt_count;
     struct explorer_certificates certificates[EXPLORER_PARTIES];
+    struct explorer_certificates authorities; /* of the brand, as the sandbox has them */
+    struct explorer_lists lists[EXPLORER_PARTIES];
+    struct explorer_signer signers[EXPLORER_SIGNERS];
+    size_t signer_count;
     struct explorer_record records[EXPLORER_PARTIES];
 
     char card_last4[8];            /* of the wallet's own card; "" */
@@ -218,6 +245,19 @@ void explorer_note(struct explorer *explorer, enum explorer_party party, bool ho
 enum setpay_error explorer_receipt_read(const struct explorer *explorer, enum explorer_party party,
                                         size_t number,
                                         struct setpay_receipt *receipt) SETPAY_MUST_CHECK;
+
+/* ---- revoked.c ---- */
+
+/* One that a party holds; what is none is told as a check that does not hold. */
+void explorer_add_list(struct explorer *explorer, enum explorer_party party,
+                       struct setpay_view der);
+/* The certificate (borrowed) was used for something of that date. */
+void explorer_add_signer(struct explorer *explorer, const struct setpay_certificate *certificate,
+                         setpay_time_ms date_ms);
+/* Looks for all that was added, and for the authorities above, on the parties' lists. */
+void explorer_check_revocation(struct explorer *explorer);
+/* "the merchant's certificate (1a2b3c4d…)", always with "the", into EXPLORER_WORDS bytes. */
+void explorer_signer_title(const struct explorer_signer *signer, char *title);
 
 /* ---- words.c ---- */
 

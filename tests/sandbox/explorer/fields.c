@@ -87,48 +87,11 @@ static const void *at(const void *base, size_t offset)
     return (const uint8_t *)base + offset;
 }
 
-static struct setpay_view bytes_of(const struct setpay_wire_field *row, const void *message)
-{
-    const void *value = at(message, row->offset);
-    switch (row->kind) {
-    case SETPAY_WIRE_ID:
-        return setpay_id_view(value);
-    case SETPAY_WIRE_DIGEST:
-        return setpay_digest_view(value);
-    case SETPAY_WIRE_SIGNATURE:
-        return setpay_signature_view(value);
-    case SETPAY_WIRE_BYTES:
-        return setpay_buffer_view(value);
-    case SETPAY_WIRE_BLOCK:
-        return setpay_view_of(value, *(const size_t *)at(message, row->has));
-    case SETPAY_WIRE_SECRET:
-    case SETPAY_WIRE_DIGITS:
-        return setpay_secret_view(value);
-    case SETPAY_WIRE_TEXT:
-        return setpay_view_string(value);
-    default:
-        return SETPAY_VIEW_EMPTY;
-    }
-}
-
-static bool is_there(const struct setpay_wire_field *row, const struct explorer_field *field,
-                     const void *message)
+static bool is_there(const struct setpay_wire_field *row, const void *message)
 {
     if (row->kind == SETPAY_WIRE_LIST)
         return *(const size_t *)at(message, row->has) > 0;
-    if (!row->optional)
-        return true;
-    switch (row->kind) {
-    case SETPAY_WIRE_ID:
-    case SETPAY_WIRE_DIGEST:
-    case SETPAY_WIRE_MESSAGE:
-        return *(const bool *)at(message, row->has);
-    case SETPAY_WIRE_U32:
-    case SETPAY_WIRE_I64:
-        return field->number != 0;
-    default:
-        return field->bytes.size > 0;
-    }
+    return setpay_wire_has(row, message);
 }
 
 static enum setpay_error walk_message(struct walk *walk, const struct setpay_wire_layout *layout,
@@ -186,7 +149,7 @@ static void read_value(const struct setpay_wire_field *row,
                        struct explorer_field *field)
 {
     const void *value = at(message, row->offset);
-    field->bytes = bytes_of(row, message);
+    field->bytes = setpay_wire_bytes(row, message);
     if (row->kind == SETPAY_WIRE_U32)
         field->number = *(const uint32_t *)value;
     else if (row->kind == SETPAY_WIRE_I64)
@@ -220,7 +183,7 @@ static enum setpay_error walk_field(struct walk *walk, const struct setpay_wire_
                                    .is_secret = walk->is_secret || layout->secret,
                                    .word = ""};
     read_value(row, descriptor, message, &field);
-    field.is_there = is_there(row, &field, message);
+    field.is_there = is_there(row, message);
     if ((row->kind == SETPAY_WIRE_LIST || row->kind == SETPAY_WIRE_MESSAGE) && field.is_there)
         return walk_inner(walk, row, message, used + (size_t)more, depth + 1);
     const struct setpay_wire_layout *packed =

@@ -122,8 +122,7 @@ static void try_merchant(struct explorer *explorer)
     setpay_envelope_key_free(key);
 }
 
-/* The brand's authorities, each below one that is known by then. Their revocation lists are not
- * asked: they say what holds now, and not what held when something was signed. */
+/* The brand's authorities, each below one that is known by then. */
 static enum setpay_error read_trust(struct explorer *explorer, struct setpay_problem *problem)
 {
     static const char *const kinds[] = {".brand.pem", ".cca.pem", ".mca.pem", ".pca.pem"};
@@ -139,7 +138,7 @@ static enum setpay_error read_trust(struct explorer *explorer, struct setpay_pro
         /* What does not lead to the root is not among the known: each check of a chain says so. */
         enum setpay_error error =
             setpay_trust_add_ca(explorer->trust, setpay_certificate_der(authority));
-        setpay_certificate_unref(authority);
+        explorer->authorities.list[explorer->authorities.count++] = authority;
         if (error == SETPAY_E_NOMEM)
             return error;
     }

@@ -305,6 +305,48 @@ static json_t *dual_json(const struct explorer *explorer)
         dual_digest(explorer, "POMD", "both", offsetof(struct explorer_dual, pomd)));
 }
 
+/* ------------------------------------------------------------------ revocation */
+
+/* "2026-11-27 11:40 UTC" */
+static const char *short_time(setpay_time_ms time_ms, char *text, size_t size)
+{
+    char whole[SETPAY_TIME_TEXT_SIZE];
+    (void)setpay_time_format(time_ms, whole);
+    (void)snprintf(text, size, "%.10s %.5s UTC", whole, whole + 11);
+    return text;
+}
+
+static json_t *listing_json(const struct explorer_signer *signer, enum explorer_party party)
+{
+    const struct explorer_listing *listing = &signer->listings[party];
+    char time[32], value[64] = "not revoked", note[128];
+    if (listing->list == NULL)
+        return known("none", "not known", "it holds no list of who issued it");
+    const struct setpay_crl_info *info = &listing->list->info;
+    (void)snprintf(note, sizeof note, "by list %llu, %s %s", (unsigned long long)info->number,
+                   info->next_update_ms <= setpay_clock_now_ms() ? "past its time since"
+                                                                 : "good until",
+                   short_time(info->next_update_ms, time, sizeof time));
+    if (listing->is_revoked)
+        (void)snprintf(value, sizeof value, "revoked %s",
+                       short_time(listing->revoked_ms, time, sizeof time));
+    return known(listing->is_revoked ? "revoked" : "open", value, note);
+}
+
+static json_t *revocation_lines(const struct explorer *explorer)
+{
+    json_t *lines = json_array();
+    for (size_t i = 0; i < explorer->signer_count; i++) {
+        const struct explorer_signer *signer = &explorer->signers[i];
+        char title[EXPLORER_WORDS];
+        explorer_signer_title(signer, title);
+        title[0] = 'T'; /* "the …" */
+        add_line(lines, title, listing_json(signer, EXPLORER_WALLET),
+                 listing_json(signer, EXPLORER_MERCHANT), listing_json(signer, EXPLORER_GATEWAY));
+    }
+    return lines;
+}
+
 /* ------------------------------------------------------------------ all of it */
 
 static json_t *checks_json(const struct explorer *explorer, bool holds)
@@ -373,10 +415,11 @@ static enum setpay_error values_json(struct explorer *explorer, json_t **values)
     char held[32];
     SETPAY_TRY(explorer_rows(explorer, &rows)); /* the first: it compares copies */
     (void)snprintf(held, sizeof held, "%zu", explorer->check_count - explorer->failed_count);
-    *values = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:s}", "story", story(explorer), "known",
-                        known_lines(explorer), "dual", dual_json(explorer), "rows", rows, "held",
-                        checks_json(explorer, true), "failed", checks_json(explorer, false),
-                        "held_count", held);
+    *values =
+        json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:s}", "story", story(explorer), "known",
+                  known_lines(explorer), "revocation", revocation_lines(explorer), "dual",
+                  dual_json(explorer), "rows", rows, "held", checks_json(explorer, true), "failed",
+                  checks_json(explorer, false), "held_count", held);
     return *values == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
 }
 

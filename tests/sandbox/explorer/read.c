@@ -193,6 +193,18 @@ static enum setpay_error read_certificates(struct explorer *explorer, struct set
     return setpay_db_end(rows);
 }
 
+/* What the party has been told of authorities, and of what they have revoked. */
+static enum setpay_error read_lists(struct explorer *explorer, struct setpay_db *db,
+                                    enum explorer_party party)
+{
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(read_certificates(explorer, db, party, "SELECT der FROM trust WHERE is_crl = 0"));
+    SETPAY_TRY(setpay_db_select(db, &rows, "SELECT der FROM trust WHERE is_crl = 1"));
+    while (setpay_db_next(rows))
+        explorer_add_list(explorer, party, setpay_db_get_view(rows, 0));
+    return setpay_db_end(rows);
+}
+
 /* Of the answers that it has given, those about the purchase. */
 static enum setpay_error read_answers(struct explorer *explorer, struct setpay_db *db,
                                       enum explorer_party party)
@@ -368,6 +380,7 @@ static enum setpay_error read_merchant(struct setpay_db *db, void *arg)
     SETPAY_TRY(read_purchase(explorer, db));
     SETPAY_TRY(
         read_certificates(explorer, db, EXPLORER_MERCHANT, "SELECT der FROM evidence_certificate"));
+    SETPAY_TRY(read_lists(explorer, db, EXPLORER_MERCHANT));
     SETPAY_TRY(read_answers(explorer, db, EXPLORER_MERCHANT));
     SETPAY_TRY(read_offer(explorer, db));
     SETPAY_TRY(read_evidence(explorer, db, EXPLORER_MERCHANT, explorer->purchase_id));
@@ -411,8 +424,7 @@ static enum setpay_error read_wallet(struct setpay_db *db, void *arg)
     struct setpay_db_rows *rows;
     enum setpay_error error = SETPAY_OK, end;
     SETPAY_TRY(read_wallet_purchase(explorer, db));
-    SETPAY_TRY(
-        read_certificates(explorer, db, EXPLORER_WALLET, "SELECT der FROM trust WHERE is_crl = 0"));
+    SETPAY_TRY(read_lists(explorer, db, EXPLORER_WALLET));
     SETPAY_TRY(setpay_db_select(db, &rows, "SELECT bytes FROM evidence WHERE xid = $1",
                                 SETPAY_DB_ID(&explorer->xid)));
     while (error == SETPAY_OK && setpay_db_next(rows))
@@ -496,6 +508,7 @@ static enum setpay_error read_gateway(struct setpay_db *db, void *arg)
     int64_t payment_id;
     SETPAY_TRY(
         read_certificates(explorer, db, EXPLORER_GATEWAY, "SELECT der FROM evidence_certificate"));
+    SETPAY_TRY(read_lists(explorer, db, EXPLORER_GATEWAY));
     SETPAY_TRY(read_payment(explorer, db, &payment_id));
     SETPAY_TRY(read_answers(explorer, db, EXPLORER_GATEWAY));
     SETPAY_TRY(read_evidence(explorer, db, EXPLORER_GATEWAY, payment_id));
@@ -571,6 +584,11 @@ void explorer_clear(struct explorer *explorer)
     for (int party = 0; party < EXPLORER_PARTIES; party++)
         for (size_t i = 0; i < explorer->certificates[party].count; i++)
             setpay_certificate_unref(explorer->certificates[party].list[i]);
+    for (size_t i = 0; i < explorer->authorities.count; i++)
+        setpay_certificate_unref(explorer->authorities.list[i]);
+    for (int party = 0; party < EXPLORER_PARTIES; party++)
+        for (size_t i = 0; i < explorer->lists[party].count; i++)
+            setpay_crl_unref(explorer->lists[party].list[i]);
     setpay_buffer_clear(&explorer->envelope);
     setpay_envelope_key_free(explorer->gateway_key);
     setpay_instruction_clear(&explorer->instruction);

@@ -96,6 +96,22 @@ static bool has_receipts_of(const struct explorer *explorer, const struct row *r
     return has;
 }
 
+/* Why both ends let go of a request once it is answered. */
+static const char *why_left(enum setpay_message_type type)
+{
+    switch (type) {
+    case SETPAY_MESSAGE_PINIT_REQ:
+        return "No copy is kept, here or there: it asks what an order costs, binds nobody and is "
+               "signed by nobody, and the signed answer names it. What is left of it is its digest "
+               "there.";
+    case SETPAY_MESSAGE_INQ_REQ:
+        return "No copy is kept, here or there: it only asks how things stand, and may be asked "
+               "again and again. What is left of it is its digest in the signed answer.";
+    default:
+        return "No copy is kept: what is left of it is its digest in the answer.";
+    }
+}
+
 /* A party that keeps no copy: what is shown is what its own records still say of the message. */
 static enum setpay_error missing_cell(const struct explorer *explorer, const struct row *row,
                                       enum explorer_party party, json_t **cell)
@@ -105,8 +121,8 @@ static enum setpay_error missing_cell(const struct explorer *explorer, const str
     if (party != kind->from && party != kind->to) {
         *cell = cell_new(party, "Not seen", "none", "It never comes here.");
     } else if (!explorer_is_answer(row->type) && find_left(explorer, row, party, &hash)) {
-        *cell = cell_new(party, party == kind->from ? "Sent" : "Received", "gone",
-                         "No copy is kept: what is left of it is its digest in the answer.");
+        *cell =
+            cell_new(party, party == kind->from ? "Sent" : "Received", "gone", why_left(row->type));
         return *cell == NULL ? SETPAY_E_NOMEM : explorer_digest_json(*cell, "digest", &hash, "");
     } else if (party == EXPLORER_WALLET && has_receipts_of(explorer, row)) {
         *cell =

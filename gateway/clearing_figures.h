@@ -12,17 +12,16 @@
 #include "common/base/error.h"
 #include "common/net/loop.h"
 #include "common/store/store.h"
-#include "gateway/payment/vault.h"
 
 #include <stdint.h>
 
-/* How old a figure may be. */
+/* How often it is read; more seldom where reading takes more than a hundredth of that. */
 #define SETPAY_CLEARING_FIGURES_MS 5000
 
 struct setpay_clearing_figures {
     /* presentments */
     int64_t waiting; /* for their issuer, or that could not be told yet */
-    int64_t stuck;   /* their card is gone, or can't be opened */
+    int64_t stuck;   /* their card is gone; no card is opened to count them */
     int64_t refused; /* by their issuer or written off, and not settled yet */
     int64_t suspense_items;
     int64_t disputes_open;
@@ -31,18 +30,17 @@ struct setpay_clearing_figures {
                                 * settled; 0: there is none */
 };
 
-/* Inside a read. vault: NULL: what is sealed counts as what can be opened. */
+/* Inside a read. */
 enum setpay_error
-setpay_clearing_figures_read(struct setpay_db *db, const struct setpay_vault *vault,
+setpay_clearing_figures_read(struct setpay_db *db,
                              struct setpay_clearing_figures *figures) SETPAY_MUST_CHECK;
 
 struct setpay_clearing_watch;
 
 /* At the start, so that the figures are there before they are read first. */
 enum setpay_error setpay_clearing_watch_register(void) SETPAY_MUST_CHECK;
-/* Lives on loop's thread; reads at once, and then every SETPAY_CLEARING_FIGURES_MS. */
+/* Lives on loop's thread; reads at once, and then again and again. */
 enum setpay_error setpay_clearing_watch_new(struct setpay_store *store, struct setpay_loop *loop,
-                                            const struct setpay_vault *vault,
                                             struct setpay_clearing_watch **watch) SETPAY_MUST_CHECK;
 /* NULL-safe. */
 void setpay_clearing_watch_free(struct setpay_clearing_watch *watch);

@@ -74,11 +74,9 @@ setpay_gateway_command_fn setpay_gateway_batch_show;
 setpay_gateway_command_fn setpay_gateway_batch_close;
 /* presentment_commands.c */
 setpay_gateway_command_fn setpay_gateway_presentment_list;
-/* How many issuers have not answered: those that wait, and those that can't be sent, as
- * presentment.list says it. vault may be NULL. */
-enum setpay_error setpay_gateway_presentments_count(struct setpay_db *db,
-                                                    const struct setpay_vault *vault,
-                                                    int64_t *waiting,
+/* How many issuers have not answered: those that wait, and those whose card is gone. No card is
+ * opened for it, as presentment.list does to find those that can't be opened. */
+enum setpay_error setpay_gateway_presentments_count(struct setpay_db *db, int64_t *waiting,
                                                     int64_t *stuck) SETPAY_MUST_CHECK;
 setpay_gateway_command_fn setpay_gateway_presentment_write_off;
 /* What that did, for the log: after its commit. */

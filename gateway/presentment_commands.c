@@ -139,30 +139,17 @@ enum setpay_error setpay_gateway_presentment_list(struct setpay_db *db, const js
     return error != SETPAY_OK ? error : *result != NULL && whole ? SETPAY_OK : SETPAY_E_NOMEM;
 }
 
-/* So many are opened to see whether they can be; whoever has more knows that something is wrong. */
-#define TRIED_MAX 1000
-
-enum setpay_error setpay_gateway_presentments_count(struct setpay_db *db,
-                                                    const struct setpay_vault *vault,
-                                                    int64_t *waiting, int64_t *stuck)
+enum setpay_error setpay_gateway_presentments_count(struct setpay_db *db, int64_t *waiting,
+                                                    int64_t *stuck)
 {
     struct setpay_db_rows *rows;
-    int64_t all = 0, found = 0;
-    SETPAY_TRY(setpay_db_one(db, &rows, "SELECT COUNT(*) FROM presentment WHERE acknowledged = 0"));
-    all = setpay_db_get_int(rows, 0);
-    SETPAY_TRY(setpay_db_end(rows));
-    SETPAY_TRY(setpay_db_select(db, &rows,
-                                "SELECT " COLUMNS TABLES " WHERE presentment.acknowledged = 0"
-                                " ORDER BY presentment.id LIMIT $1",
-                                SETPAY_DB_INT(TRIED_MAX)));
-    while (setpay_db_next(rows)) {
-        struct presentment one = read_row(rows, vault);
-        found += is_stuck(&one) ? 1 : 0;
-    }
-    SETPAY_TRY(setpay_db_end(rows));
-    *waiting = all - found;
-    *stuck = found;
-    return SETPAY_OK;
+    SETPAY_TRY(
+        setpay_db_one(db, &rows,
+                      "SELECT COUNT(*), COUNT(CASE WHEN kept_card.pan IS NULL THEN 1 END)" TABLES
+                      " WHERE presentment.acknowledged = 0"));
+    *waiting = setpay_db_get_int(rows, 0) - setpay_db_get_int(rows, 1);
+    *stuck = setpay_db_get_int(rows, 1);
+    return setpay_db_end(rows);
 }
 
 static enum setpay_error find(struct setpay_db *db, const struct setpay_vault *vault, int64_t id,

@@ -316,11 +316,18 @@ enum setpay_error setpay_gatewayd_reload(struct setpay_service *service,
         error = load_issuers(&loader, contexts->tls);
     setpay_loader_clear(&loader);
     if (error == SETPAY_OK)
-        error = setpay_upkeep_reload(daemon->upkeep, problem);
-    if (error == SETPAY_OK)
-        error = setpay_loop_post(daemon->network_loop, take_contexts, contexts);
-    if (error != SETPAY_OK)
+        error = setpay_loop_reserve(daemon->network_loop);
+    if (error != SETPAY_OK) {
         free_contexts(contexts);
+        return error;
+    }
+    error = setpay_upkeep_reload(daemon->upkeep, problem);
+    if (error == SETPAY_OK) {
+        setpay_loop_post_reserved(daemon->network_loop, take_contexts, contexts);
+        return SETPAY_OK;
+    }
+    setpay_loop_release(daemon->network_loop);
+    free_contexts(contexts);
     return error;
 }
 

@@ -293,8 +293,8 @@ static void look_at_item(struct run *run, const struct setpay_clearing_item *ite
         bool early = run->first == run->c->from && item->presented_ms < run->from_ms;
         if (!early && run->to_ms - item->presented_ms > run->c->late_ms)
             find(run, SETPAY_DIFFERENCE_LATE, id, 0,
-                 "%s of %s, presented %lld %s before the end of the file, are neither in it nor "
-                 "answered",
+                 "%s of %s, presented %lld %s before the end of what is compared, are neither "
+                 "in the file nor answered",
                  amount, item->merchant_id, (long long)hours, setpay_noun(hours, "hour", "hours"));
         return;
     }

@@ -276,7 +276,7 @@ static void evidence_goes_into_a_file(void **state)
     (void)state;
     (void)test_path(till.gateway->folder, "evidence.json", path);
     assert_int_equal(RUN("dispute", "evidence", "1", "-o", path), 0);
-    expect_printed("1 message and 2 receipts of payment ");
+    expect_printed("2 messages and 2 receipts of payment "); /* AuthReq and CapReq */
     /* The same that is shown of the payment, which openssl alone checks. */
     char *bytes = test_read_file(till.gateway->folder, "evidence.json", &size);
     json_t *file = json_loadb(bytes, size, 0, NULL);

@@ -850,20 +850,12 @@ TEST_SUPPORT := \
 INTEGRATION_TESTS := \
 	tests/docs/man.sh \
 	tests/docs/pages.sh \
-	tests/integration/ca.sh \
-	tests/integration/doctor.sh \
-	tests/integration/enrolment.sh \
 	tests/integration/help.sh \
 	tests/integration/issuer_tls.sh \
 	tests/integration/merchant_cli.sh \
 	tests/integration/purchase.sh \
 	tests/integration/readiness.sh \
-	tests/integration/agreements.sh \
-	tests/integration/salts.sh \
-	tests/integration/owner.sh \
-	tests/integration/parts.sh \
 	tests/integration/shop.sh \
-	tests/integration/shop_rush.sh \
 	tests/integration/units.sh \
 	tests/integration/wallet_cli.sh \
 	tests/integration/webhooks.sh
@@ -871,19 +863,27 @@ INTEGRATION_TESTS := \
 # Whole stories, which need their minutes: for `make test`, and not for `make check`.
 LONG_TESTS := \
 	tests/browser/browser.sh \
+	tests/integration/agreements.sh \
 	tests/integration/backup.sh \
 	tests/integration/bench.sh \
+	tests/integration/ca.sh \
 	tests/integration/card_renewal.sh \
 	tests/integration/docs.sh \
+	tests/integration/doctor.sh \
 	tests/integration/drain.sh \
+	tests/integration/enrolment.sh \
 	tests/integration/est_client.sh \
 	tests/integration/explorer.sh \
 	tests/integration/monitoring.sh \
+	tests/integration/owner.sh \
+	tests/integration/parts.sh \
 	tests/integration/privacy.sh \
 	tests/integration/recovery.sh \
 	tests/integration/renewal.sh \
+	tests/integration/salts.sh \
 	tests/integration/sandbox.sh \
 	tests/integration/shop_attack.sh \
+	tests/integration/shop_rush.sh \
 	tests/peers/peers.sh \
 	tests/peers/store.sh
 

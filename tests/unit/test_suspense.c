@@ -5,6 +5,7 @@
  * all that stands around it verify. Then every edit is found, and named.
  */
 #include "common/base/log.h"
+#include "gateway/clearing/adjustment.h"
 #include "gateway/clearing/presentment.h"
 #include "gateway/payment/payment.h"
 #include "tests/support/test_day.h"
@@ -426,7 +427,17 @@ static enum setpay_error clear_as_before(struct setpay_db *db, void *arg)
     strcpy(entry.currency, "EUR");
     setpay_ledger_post_two(SETPAY_LEDGER_SUSPENSE_CLEARED, SETPAY_ACCOUNT_SUSPENSE, c->account,
                            c->amount_minor, &entry);
-    return setpay_ledger_append(db, &entry);
+    SETPAY_TRY(setpay_ledger_append(db, &entry));
+    struct setpay_adjustment adjustment = {.token = c->token,
+                                           .kind = SETPAY_ADJUSTMENT_CLEARED,
+                                           .source_id = c->number,
+                                           .brand = "visa",
+                                           .merchant_id = "shop",
+                                           .currency = "EUR",
+                                           .amount_minor = c->amount_minor,
+                                           .created_ms = c->created_ms};
+    return c->account == SETPAY_ACCOUNT_MERCHANT_PAYABLE ? setpay_adjustment_insert(db, &adjustment)
+                                                         : SETPAY_OK;
 }
 
 /* What was cleared without a share stays as it was posted; what is cleared now has its own. */
@@ -453,6 +464,72 @@ static void what_was_cleared_before_stays(void **state)
                           "currency or content", false);
     test_day_expect_found("UPDATE suspense_clearing SET loss_minor = 1 WHERE id = 1",
                           "without a share behind one that has it", false);
+}
+
+/* So many minor units of an item were cleared to its merchant then. */
+static void cleared_before(const struct setpay_id *item, int64_t number, int64_t minor)
+{
+    struct setpay_suspense_clearing old = {.item = *item,
+                                           .number = number,
+                                           .amount_minor = minor,
+                                           .account = SETPAY_ACCOUNT_MERCHANT_PAYABLE,
+                                           .reason = "as it was",
+                                           .created_ms = NOON};
+    test_day_operate(clear_as_before, &old);
+    assert_int_equal(test_day_verify().findings, 0);
+}
+
+static enum setpay_error ask_owed(struct setpay_db *db, void *arg)
+{
+    return setpay_incoming_owed(db, "sim", "EUR", arg);
+}
+
+static int64_t owed_by_sim(void)
+{
+    int64_t owed = -1;
+    test_day_operate(ask_owed, &owed);
+    return owed;
+}
+
+/* Its issuer owes that less interchange, as it stands in its account; and its payment is matched
+ * to the cent, whatever was cleared before and what now. */
+static void what_was_cleared_before_is_owed(void **state)
+{
+    (void)state;
+    struct setpay_id item = refused(SETPAY_STEP_CAPTURE, 5000, 10, 65, "25");
+    cleared_before(&item, 1, 4935);
+    all_is_paid("49.90");
+    expect_left(10, -65, 0, 4990 - 4935);
+}
+
+static void what_was_cleared_before_in_parts_is_owed(void **state)
+{
+    (void)state;
+    struct setpay_id item = refused(SETPAY_STEP_CAPTURE, 5000, 10, 65, "25");
+    for (int i = 0; i < 3; i++)
+        cleared_before(&item, i + 1, 333 + i);
+    cleared(&item, SETPAY_ACCOUNT_MERCHANT_PAYABLE, 0);
+    all_is_paid("49.90");
+    expect_left(10, -65, 0, 4990 - 4935);
+}
+
+/* A credit: it takes what the merchant gave back, less the interchange that came back. */
+static void a_credit_that_was_cleared_before_is_owed(void **state)
+{
+    (void)state;
+    struct setpay_id item = refused(SETPAY_STEP_CREDIT, 200, 3, 0, "25");
+    cleared_before(&item, 1, -200);
+    assert_int_equal(test_paying_all(SETPAY_ACCOUNT_ISSUER_RECEIVABLE), -197);
+    assert_int_equal(owed_by_sim(), -197);
+}
+
+/* Of what was written off it owes nothing. */
+static void what_was_written_off_before_is_not_owed(void **state)
+{
+    (void)state;
+    struct setpay_id item = refused(SETPAY_STEP_CAPTURE, 5000, 10, 65, "WO");
+    cleared_before(&item, 1, 1000);
+    assert_int_equal(owed_by_sim(), 0);
 }
 
 /* A database of the step before: what was written off then is known as such, and what it says
@@ -605,6 +682,10 @@ int main(void)
         BOOKS(what_is_nothing_to_its_merchant_and_owed),
         BOOKS(a_credit_that_was_written_off),
         BOOKS(what_was_cleared_before_stays),
+        BOOKS(what_was_cleared_before_is_owed),
+        BOOKS(what_was_cleared_before_in_parts_is_owed),
+        BOOKS(a_credit_that_was_cleared_before_is_owed),
+        BOOKS(what_was_written_off_before_is_not_owed),
         OWING(a_refused_credit_is_cleared_below_nothing),
         OWING(suspense_of_a_presentment_goes_to_the_merchant_or_the_issuer),
         cmocka_unit_test(a_database_of_before_is_moved),

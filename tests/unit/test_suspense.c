@@ -73,37 +73,66 @@ static int64_t next_random(uint64_t *seed, int64_t below)
     return (int64_t)((*seed >> 11) % (uint64_t)below);
 }
 
-/* Clears an item in parts, to places by turns; what falls on them, added up, is what it is whole.
- */
-static void clear_in_parts(struct setpay_suspense_item *item, uint64_t *seed)
+/* What was posted to an account. */
+static int64_t posted(const struct setpay_ledger_entry *entry, enum setpay_account account)
+{
+    int64_t sum = 0;
+    for (size_t i = 0; i < entry->posting_count; i++)
+        sum += entry->postings[i].account == account ? entry->postings[i].amount_minor : 0;
+    return sum;
+}
+
+/* One part of at least one minor unit, to the account; adds up what falls on it, and what is posted
+ * to issuer receivable. */
+static void clear_part(struct setpay_suspense_item *item, enum setpay_account account,
+                       uint64_t *seed, struct setpay_suspense_clearing *all, int64_t *receivable)
 {
     int64_t sign = item->amount_minor < 0 ? -1 : 1;
-    int64_t interchange = 0, fee = 0, loss = 0, lost = 0;
+    int64_t left = llabs(item->amount_minor - item->cleared_minor);
+    int64_t part = left == 0 ? 0 : 1 + next_random(seed, left);
+    struct setpay_suspense_clearing c = {.amount_minor = sign * part, .account = account};
+    struct setpay_ledger_entry entry = {.number = 0};
+    int64_t sum = 0;
+    setpay_suspense_share(item, &c);
+    assert_true(sign * c.interchange_minor >= 0 && sign * c.fee_minor >= 0 &&
+                sign * c.loss_minor >= 0);
+    setpay_suspense_clearing_post(&c, &entry);
+    for (size_t i = 0; i < entry.posting_count; i++)
+        sum += entry.postings[i].amount_minor;
+    assert_int_equal(sum, 0);
+    assert_int_equal(posted(&entry, SETPAY_ACCOUNT_LOSSES), c.loss_minor);
+    *receivable += posted(&entry, SETPAY_ACCOUNT_ISSUER_RECEIVABLE);
+    all->interchange_minor += c.interchange_minor;
+    all->fee_minor += c.fee_minor;
+    all->loss_minor += c.loss_minor;
+    item->cleared_minor += c.amount_minor;
+    item->clearings++;
+}
+
+/* Clears an item in parts: all to its merchant, all to its issuer, or by turns. What falls on them,
+ * added up, is what it is whole; of what was written off no claim is left, and the loss is the
+ * gross amount where all of it went to the merchant. */
+static void clear_in_parts(struct setpay_suspense_item *item, int64_t gross_minor, uint64_t *seed)
+{
+    int64_t places = next_random(seed, 3);
+    int64_t receivable = 0;
+    struct setpay_suspense_clearing all = {.loss_minor = 0};
     while (setpay_suspense_is_open(item)) {
-        int64_t left = llabs(item->amount_minor - item->cleared_minor);
-        int64_t part = left == 0 ? 0 : 1 + next_random(seed, left);
-        struct setpay_suspense_clearing c = {.amount_minor = sign * part};
-        c.account = next_random(seed, 2) == 0 ? SETPAY_ACCOUNT_MERCHANT_PAYABLE
-                                              : SETPAY_ACCOUNT_ISSUER_RECEIVABLE;
-        setpay_suspense_share(item, &c);
-        assert_true(sign * c.interchange_minor >= 0 && sign * c.fee_minor >= 0);
-        struct setpay_ledger_entry entry = {.number = 0};
-        int64_t sum = 0;
-        setpay_suspense_clearing_post(&c, &entry);
-        for (size_t i = 0; i < entry.posting_count; i++)
-            sum += entry.postings[i].amount_minor;
-        assert_int_equal(sum, 0);
-        interchange += c.interchange_minor;
-        fee += c.fee_minor;
-        loss += c.loss_minor;
-        if (item->is_written_off && c.account == SETPAY_ACCOUNT_MERCHANT_PAYABLE)
-            lost += c.amount_minor + c.fee_minor;
-        item->cleared_minor += c.amount_minor;
-        item->clearings++;
+        bool to_merchant = places == 2 ? next_random(seed, 2) == 0 : places == 0;
+        clear_part(item,
+                   to_merchant ? SETPAY_ACCOUNT_MERCHANT_PAYABLE : SETPAY_ACCOUNT_ISSUER_RECEIVABLE,
+                   seed, &all, &receivable);
     }
-    assert_int_equal(interchange, item->interchange_minor);
-    assert_int_equal(fee, item->fee_minor);
-    assert_int_equal(loss, lost);
+    assert_int_equal(all.interchange_minor, item->interchange_minor);
+    assert_int_equal(all.fee_minor, item->fee_minor);
+    if (item->is_written_off || places == 1)
+        assert_int_equal(receivable, -(gross_minor - item->interchange_minor));
+    else if (places == 0)
+        assert_int_equal(receivable, 0);
+    if (item->is_written_off && places == 0)
+        assert_int_equal(all.loss_minor, gross_minor);
+    else if (!item->is_written_off || places == 1)
+        assert_int_equal(all.loss_minor, 0);
 }
 
 static void the_shares_of_all_parts_come_to_the_whole(void **state)
@@ -122,7 +151,7 @@ static void the_shares_of_all_parts_come_to_the_whole(void **state)
             .interchange_minor = sign * next_random(&seed, gross + 1),
             .fee_minor = fee,
         };
-        clear_in_parts(&item, &seed);
+        clear_in_parts(&item, sign * gross, &seed);
     }
 }
 

@@ -618,7 +618,19 @@ static int open_written_off(void **state)
 struct edit {
     const char *sql, *words;
 };
+#define LEAST "-9223372036854775808" /* without an amount of the other sign */
 static const struct edit edits[] = {
+    {"UPDATE suspense_clearing SET amount_minor = " LEAST " WHERE id = 1", "beyond nothing"},
+    {"UPDATE suspense_clearing SET amount_minor = " LEAST " WHERE id = 2", "beyond nothing"},
+    {"UPDATE suspense_clearing SET amount_minor = " LEAST " WHERE id = 2",
+     "steps and settlements leave something else: account 6"},
+    {"UPDATE suspense_clearing SET interchange_minor = " LEAST " WHERE id = 2",
+     "clearing 2: interchange of " LEAST ", a fee of 52 and a loss of 0 fall on it, expected 8,"},
+    {"UPDATE suspense_clearing SET fee_minor = " LEAST " WHERE id = 2",
+     "a fee of " LEAST " and a loss of 0 fall on it"},
+    {"UPDATE suspense_clearing SET loss_minor = " LEAST " WHERE id = 1",
+     "and a loss of " LEAST " fall on it, expected 2, 13 and 0"},
+    {"UPDATE suspense_clearing SET loss_minor = " LEAST " WHERE id = 1", "currency or content"},
     {"UPDATE suspense_clearing SET interchange_minor = 3 WHERE id = 1",
      "clearing 1: interchange of 3, a fee of 13 and a loss of 0 fall on it, expected 2, 13 and 0"},
     {"UPDATE suspense_clearing SET fee_minor = 12 WHERE id = 1", "a fee of 12 and a loss of 0"},

@@ -774,6 +774,7 @@ UNIT_TESTS := \
 	test_store_db \
 	test_store_erase \
 	test_suspense \
+	test_suspense_before \
 	test_template \
 	test_tls \
 	test_under_way \

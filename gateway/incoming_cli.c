@@ -127,6 +127,32 @@ void setpay_gateway_print_suspense(const json_t *result)
         printf("There are more: --after %s\n", setpay_operator_text(result, "after"));
 }
 
+/* What follows of a capture for an issuer, and for us. */
+static void print_charge(const char *currency, bool to_issuer, int64_t interchange, int64_t fee,
+                         int64_t loss)
+{
+    char one[SETPAY_MONEY_TEXT_SIZE], other[SETPAY_MONEY_TEXT_SIZE];
+    if (to_issuer && (interchange != 0 || fee != 0))
+        printf("Nobody was charged: interchange of %s and a fee of %s are undone.\n",
+               setpay_amount_text(interchange, currency, one),
+               setpay_amount_text(fee, currency, other));
+    if (loss != 0)
+        printf("No issuer will pay it: %s are in losses.\n",
+               setpay_amount_text(loss, currency, one));
+}
+
+/* The same of a credit, whose amounts are below 0; no fee falls on it. */
+static void print_credit(const char *currency, bool to_issuer, int64_t interchange, int64_t loss)
+{
+    char text[SETPAY_MONEY_TEXT_SIZE];
+    if (to_issuer && interchange != 0)
+        printf("Nobody was credited: interchange of %s that came back is undone.\n",
+               setpay_amount_text(-interchange, currency, text));
+    if (loss != 0)
+        printf("No issuer has given it to anybody: losses are less by %s.\n",
+               setpay_amount_text(-loss, currency, text));
+}
+
 void setpay_gateway_print_cleared(const json_t *result)
 {
     const char *account = setpay_operator_text(result, "account");
@@ -134,15 +160,11 @@ void setpay_gateway_print_cleared(const json_t *result)
     int64_t interchange = json_integer_value(json_object_get(result, "interchange"));
     int64_t fee = json_integer_value(json_object_get(result, "fee"));
     int64_t loss = json_integer_value(json_object_get(result, "loss"));
-    char one[SETPAY_MONEY_TEXT_SIZE], other[SETPAY_MONEY_TEXT_SIZE];
+    bool to_issuer = strcmp(account, setpay_account_name(SETPAY_ACCOUNT_ISSUER_RECEIVABLE)) == 0;
     printf("%s moved from suspense to %s: %s\n", setpay_operator_text(result, "amount_text"),
            account, setpay_operator_text(result, "reason"));
-    if (strcmp(account, setpay_account_name(SETPAY_ACCOUNT_ISSUER_RECEIVABLE)) == 0 &&
-        (interchange != 0 || fee != 0))
-        printf("Nobody was charged: interchange of %s and a fee of %s are undone.\n",
-               setpay_amount_text(interchange, currency, one),
-               setpay_amount_text(fee, currency, other));
-    if (loss != 0)
-        printf("No issuer will pay it: %s are in losses.\n",
-               setpay_amount_text(loss, currency, one));
+    if (json_integer_value(json_object_get(result, "amount")) < 0)
+        print_credit(currency, to_issuer, interchange, loss);
+    else
+        print_charge(currency, to_issuer, interchange, fee, loss);
 }

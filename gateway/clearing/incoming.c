@@ -149,8 +149,11 @@ void setpay_incoming_post(int64_t amount_minor, int64_t matched_minor,
         (struct setpay_posting){SETPAY_ACCOUNT_SUSPENSE, matched_minor - amount_minor};
 }
 
-enum setpay_error setpay_incoming_owed(struct setpay_db *db, const char *issuer,
-                                       const char *currency, int64_t *minor)
+/* What the database adds up. Of what an issuer has refused, and was right after all, the merchant
+ * has it less its fee, and we claim it less interchange. Of what was written off the issuer has
+ * never heard. */
+static enum setpay_error owed_by_rows(struct setpay_db *db, const char *issuer,
+                                      const char *currency, int64_t *minor)
 {
     struct setpay_db_rows *rows;
     SETPAY_TRY(setpay_db_one(
@@ -161,27 +164,71 @@ enum setpay_error setpay_incoming_owed(struct setpay_db *db, const char *issuer,
         " WHERE response_code IN ('00', '94') AND payment.issuer = $1 AND currency = $2), 0)"
         " - COALESCE((SELECT SUM(dispute.amount_minor) FROM dispute"
         " JOIN step ON step.id = dispute.step_id JOIN payment ON payment.id = step.payment_id"
-        " WHERE outcome = 1 AND payment.issuer = $3 AND currency = $4), 0)"
+        " WHERE outcome = 1 AND payment.issuer = $1 AND currency = $2), 0)"
         " - COALESCE((SELECT SUM(matched_minor) FROM issuer_payment"
-        " WHERE issuer = $5 AND currency = $6), 0)"
+        " WHERE issuer = $1 AND currency = $2), 0)"
         " - COALESCE((SELECT SUM(amount_minor) FROM suspense_clearing"
-        " WHERE brand = '' AND account = 1 AND merchant_id = $7 AND currency = $8), 0)"
-        /* What it has refused, and was right after all: the merchant has it less its fee, we claim
-         * it less interchange. Of what was written off the issuer has never heard. */
-        " + COALESCE((SELECT SUM(c.amount_minor - COALESCE(c.interchange_minor, 0)"
-        " + COALESCE(c.fee_minor, 0)) FROM suspense_clearing c"
-        " JOIN presentment ON suspense = c.item JOIN step ON step.id = presentment.step_id"
-        " JOIN payment ON payment.id = step.payment_id"
-        " WHERE c.account = 2 AND response_code <> '" SETPAY_PRESENTMENT_WRITTEN_OFF
-        "' AND payment.issuer = $9 AND payment.currency = $10), 0)",
-        SETPAY_DB_TEXT(issuer), SETPAY_DB_TEXT(currency), SETPAY_DB_TEXT(issuer),
-        SETPAY_DB_TEXT(currency), SETPAY_DB_TEXT(issuer), SETPAY_DB_TEXT(currency),
-        SETPAY_DB_TEXT(issuer), SETPAY_DB_TEXT(currency), SETPAY_DB_TEXT(issuer),
-        SETPAY_DB_TEXT(currency)));
+        " WHERE brand = '' AND account = 1 AND merchant_id = $1 AND currency = $2), 0)"
+        " + COALESCE((SELECT SUM(c.amount_minor - c.interchange_minor + c.fee_minor)"
+        " FROM suspense_clearing c JOIN presentment ON suspense = c.item"
+        " JOIN step ON step.id = presentment.step_id JOIN payment ON payment.id = step.payment_id"
+        " WHERE c.account = 2 AND c.interchange_minor IS NOT NULL"
+        " AND response_code <> '" SETPAY_PRESENTMENT_WRITTEN_OFF "'"
+        " AND payment.issuer = $1 AND payment.currency = $2), 0)",
+        SETPAY_DB_TEXT(issuer), SETPAY_DB_TEXT(currency)));
     int64_t owed = setpay_db_get_int(rows, 0);
     SETPAY_TRY(setpay_db_end(rows));
     *minor = owed;
     return SETPAY_OK;
+}
+
+/* What was cleared so before there were shares: they are computed, each behind those before it, as
+ * they would have been. */
+static enum setpay_error owed_of_before(struct setpay_db *db, const char *issuer,
+                                        const char *currency, int64_t *minor)
+{
+    struct setpay_db_rows *rows;
+    enum setpay_error error = SETPAY_OK;
+    int64_t owed = 0;
+    SETPAY_TRY(setpay_db_select(
+        db, &rows,
+        "SELECT CASE kind WHEN 1 THEN step.amount_minor - step.fee_minor"
+        " ELSE step.fee_minor - step.amount_minor END,"
+        " CASE kind WHEN 1 THEN step.interchange_minor ELSE -step.interchange_minor END,"
+        " CASE kind WHEN 1 THEN step.fee_minor ELSE -step.fee_minor END,"
+        " COALESCE((SELECT SUM(b.amount_minor) FROM suspense_clearing b"
+        " WHERE b.item = c.item AND b.number < c.number), 0), c.amount_minor"
+        " FROM suspense_clearing c JOIN presentment ON suspense = c.item"
+        " JOIN step ON step.id = presentment.step_id JOIN payment ON payment.id = step.payment_id"
+        " WHERE c.account = 2 AND c.interchange_minor IS NULL"
+        " AND response_code <> '" SETPAY_PRESENTMENT_WRITTEN_OFF "'"
+        " AND payment.issuer = $1 AND payment.currency = $2",
+        SETPAY_DB_TEXT(issuer), SETPAY_DB_TEXT(currency)));
+    while (error == SETPAY_OK && setpay_db_next(rows)) {
+        const struct setpay_suspense_item item = {.amount_minor = setpay_db_get_int(rows, 0),
+                                                  .interchange_minor = setpay_db_get_int(rows, 1),
+                                                  .fee_minor = setpay_db_get_int(rows, 2),
+                                                  .cleared_minor = setpay_db_get_int(rows, 3)};
+        struct setpay_suspense_clearing c = {.amount_minor = setpay_db_get_int(rows, 4),
+                                             .account = SETPAY_ACCOUNT_MERCHANT_PAYABLE};
+        setpay_suspense_share(&item, &c);
+        if (__builtin_add_overflow(owed, c.amount_minor - c.interchange_minor + c.fee_minor, &owed))
+            error = SETPAY_E_MONEY_OVERFLOW;
+    }
+    enum setpay_error end = setpay_db_end(rows);
+    SETPAY_TRY(error);
+    SETPAY_TRY(end);
+    *minor = owed;
+    return SETPAY_OK;
+}
+
+enum setpay_error setpay_incoming_owed(struct setpay_db *db, const char *issuer,
+                                       const char *currency, int64_t *minor)
+{
+    int64_t owed, of_before;
+    SETPAY_TRY(owed_by_rows(db, issuer, currency, &owed));
+    SETPAY_TRY(owed_of_before(db, issuer, currency, &of_before));
+    return __builtin_add_overflow(owed, of_before, minor) ? SETPAY_E_MONEY_OVERFLOW : SETPAY_OK;
 }
 
 static enum setpay_error find(struct setpay_db *db, const struct setpay_incoming *like,

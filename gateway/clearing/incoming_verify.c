@@ -7,8 +7,13 @@
 #include "gateway/clearing/presentment.h"
 #include "gateway/clearing/settlement.h"
 
-#include <stdlib.h>
 #include <string.h>
+
+/* A row that was edited may say anything, with which nothing can be computed. */
+static bool is_amount(int64_t minor)
+{
+    return minor >= -SETPAY_MONEY_MAX_MINOR && minor <= SETPAY_MONEY_MAX_MINOR;
+}
 
 /* ------------------------------------------------------------------ entries */
 
@@ -78,7 +83,9 @@ enum setpay_error setpay_look_expect_cleared(struct setpay_db *db, const struct 
     memcpy(entry->brand, c.brand, sizeof entry->brand);
     memcpy(entry->merchant_id, c.merchant_id, sizeof entry->merchant_id);
     memcpy(entry->currency, c.currency, sizeof entry->currency);
-    setpay_suspense_clearing_post(&c, entry);
+    if (is_amount(c.amount_minor) && is_amount(c.interchange_minor) && is_amount(c.fee_minor) &&
+        is_amount(c.loss_minor)) /* else it would not be posted at all */
+        setpay_suspense_clearing_post(&c, entry);
     return setpay_suspense_clearing_token(&c, &expected->token);
 }
 
@@ -196,9 +203,11 @@ static enum setpay_error check_part(struct parts *parts, const struct setpay_sus
     SETPAY_TRY(setpay_suspense_clearing_token(c, &token));
     if (!setpay_id_equal(&token, &c->token))
         setpay_look_find(parts->look, "clearing %lld: its token is of another content", id);
-    bool fits = llabs(c->amount_minor) <= SETPAY_MONEY_MAX_MINOR &&
-                llabs(parts->item.cleared_minor) <= SETPAY_MONEY_MAX_MINOR;
-    if (!parts->known || !fits) /* which is found by check_clearings */
+    const struct setpay_suspense_item *item = &parts->item;
+    /* What does not fit is beyond nothing, or a step with other amounts: found elsewhere. */
+    if (!parts->known || !is_amount(c->amount_minor) || !is_amount(item->cleared_minor) ||
+        !is_amount(item->amount_minor) || !is_amount(item->interchange_minor) ||
+        !is_amount(item->fee_minor))
         return SETPAY_OK;
     setpay_suspense_share(&parts->item, &expected);
     if (!c->is_of_before &&

@@ -53,6 +53,20 @@ enum setpay_error setpay_reconciliation_begin(struct setpay_db *db, const char *
     return count > 0 ? SETPAY_OK : insert_cut(db, issuer, 0, now_ms, true);
 }
 
+/* Those that were current in backups, when these were restored: the one behind last, and one that
+ * began with each restore before the last. */
+static enum setpay_error insert_of_backups(struct setpay_db *db, const char *issuer, int64_t last,
+                                           int64_t current, setpay_time_ms now_ms)
+{
+    return setpay_db_run(
+        db,
+        "INSERT INTO reconciliation_cut (issuer, period, cut_ms, totalled)"
+        " SELECT $1, period, $2, 0 FROM (SELECT $3 + 1 AS period"
+        " UNION SELECT " SETPAY_RECONCILIATION_OF_RESTORE " FROM restoration WHERE moved = 0)"
+        " WHERE period > $3 AND period < $4",
+        SETPAY_DB_TEXT(issuer), SETPAY_DB_INT(now_ms), SETPAY_DB_INT(last), SETPAY_DB_INT(current));
+}
+
 enum setpay_error setpay_reconciliation_cut(struct setpay_db *db, const char *issuer,
                                             setpay_time_ms now_ms, int64_t *period)
 {
@@ -63,8 +77,8 @@ enum setpay_error setpay_reconciliation_cut(struct setpay_db *db, const char *is
         db, &rows, "SELECT COALESCE(MAX(period), -1) FROM reconciliation_cut WHERE issuer = $1",
         SETPAY_DB_TEXT(issuer)));
     SETPAY_TRY(one_number(rows, &last));
-    if (last >= 0 && last + 1 < current) /* that of the backup */
-        SETPAY_TRY(insert_cut(db, issuer, last + 1, now_ms, false));
+    if (last >= 0)
+        SETPAY_TRY(insert_of_backups(db, issuer, last, current, now_ms));
     SETPAY_TRY(insert_cut(db, issuer, current, now_ms, false));
     *period = current;
     return SETPAY_OK;
@@ -166,6 +180,25 @@ static enum setpay_error insert_totals(struct setpay_db *db, const struct period
         SETPAY_DB_INT(totals->credit_reversal_minor));
 }
 
+/* Of a period that a restore has ended, the next one begins with that: whatever it may have lost is
+ * asked for, in every currency that there ever was with its issuer. */
+static enum setpay_error insert_what_is_lost(struct setpay_db *db, const struct period_row *row)
+{
+    return setpay_db_run(
+        db,
+        "INSERT INTO reconciliation (issuer, period, currency, cut_ms, credit_count, credit_minor,"
+        " debit_count, debit_minor, debit_reversal_count, debit_reversal_minor,"
+        " credit_reversal_count, credit_reversal_minor)"
+        " SELECT $1, $2, currency, $3, 0, 0, 0, 0, 0, 0, 0, 0 FROM"
+        " (SELECT DISTINCT currency FROM payment WHERE issuer = $1) AS had"
+        " WHERE EXISTS (SELECT 1 FROM restoration WHERE moved = 0 AND"
+        " " SETPAY_RECONCILIATION_OF_RESTORE " = (SELECT MIN(period) FROM reconciliation_cut"
+        " WHERE issuer = $1 AND period > $2))"
+        " AND NOT EXISTS (SELECT 1 FROM reconciliation AS other WHERE other.issuer = $1"
+        " AND other.period = $2 AND other.currency = had.currency) ORDER BY currency",
+        SETPAY_DB_TEXT(row->issuer), SETPAY_DB_INT(row->period), SETPAY_DB_INT(row->cut_ms));
+}
+
 static enum setpay_error total_period(struct setpay_db *db, const struct period_row *row)
 {
     struct {
@@ -191,6 +224,7 @@ static enum setpay_error total_period(struct setpay_db *db, const struct period_
     SETPAY_TRY(setpay_db_end(rows));
     for (size_t i = 0; i < count; i++)
         SETPAY_TRY(insert_totals(db, row, found[i].currency, &found[i].totals));
+    SETPAY_TRY(insert_what_is_lost(db, row));
     return setpay_db_run(
         db, "UPDATE reconciliation_cut SET totalled = 1 WHERE issuer = $1 AND period = $2",
         SETPAY_DB_TEXT(row->issuer), SETPAY_DB_INT(row->period));

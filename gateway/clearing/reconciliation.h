@@ -13,7 +13,8 @@
  * issuer has answered for them. Its next period is numbered by the moment of the restore: above all
  * that can have been, since no issuer's periods end once in ten seconds. The one that was current
  * in the backup ends with it: its items were given its number, and to what it comes now shows what
- * was lost.
+ * was lost, also where nothing of it is left. Where it was restored more than once since the last
+ * cut, there is one such period for each restore.
  *
  * All functions run inside a store operation or a read.
  */
@@ -77,11 +78,13 @@ struct setpay_reconciliation {
     setpay_time_ms answered_ms; /* 0: not yet */
 };
 
-/* SQL: the least number that a period may have after the last restore, in tens of seconds since
- * 2020 began; 0 where there was none. In 2026 it has eight digits, of the nine that are sent. */
+/* SQL: the least number that a period may have after a restore (a row of restoration), in tens of
+ * seconds since 2020 began. In 2026 it has eight digits, of the nine that are sent. */
+#define SETPAY_RECONCILIATION_OF_RESTORE "(restored_ms - 1577836800000) / 10000"
+/* SQL: that of the last restore; 0 where there was none. */
 #define SETPAY_RECONCILIATION_AFTER_RESTORE                                                        \
-    "COALESCE((SELECT (MAX(restored_ms) - 1577836800000) / 10000 FROM restoration"                 \
-    " WHERE moved = 0), 0)"
+    "COALESCE((SELECT MAX(" SETPAY_RECONCILIATION_OF_RESTORE                                       \
+    ") FROM restoration WHERE moved = 0), 0)"
 /* SQL: the number of the period that is current for the issuer in column. */
 #define SETPAY_RECONCILIATION_PERIOD_OF(column)                                                    \
     "(SELECT MAX(COALESCE(MAX(period), 0) + 1, " SETPAY_RECONCILIATION_AFTER_RESTORE               \
@@ -93,8 +96,8 @@ enum setpay_error setpay_reconciliation_period(struct setpay_db *db, const char 
 /* The first time that the gateway has this issuer: its period 1 begins now. Later nothing. */
 enum setpay_error setpay_reconciliation_begin(struct setpay_db *db, const char *issuer,
                                               setpay_time_ms now_ms) SETPAY_MUST_CHECK;
-/* Ends the current period; the first time after a restore, also the one that was current in the
- * backup. */
+/* Ends the current period; the first time after a restore, or after several, also those that were
+ * current in the backups. */
 enum setpay_error setpay_reconciliation_cut(struct setpay_db *db, const char *issuer,
                                             setpay_time_ms now_ms,
                                             int64_t *period) SETPAY_MUST_CHECK;
@@ -107,7 +110,8 @@ enum setpay_error setpay_reconciliation_cut_daily(struct setpay_db *db, const ch
 enum setpay_error setpay_reconciliation_is_due(struct setpay_db *db, const char *issuer,
                                                setpay_time_ms due_ms, bool *due) SETPAY_MUST_CHECK;
 /* Adds up every period that was cut and of which nothing is unanswered; each then has a row for
- * each of its currencies, open. The others wait. */
+ * each of its currencies, open; one that a restore ended has one for each currency that there ever
+ * was with its issuer. The others wait. */
 enum setpay_error setpay_reconciliation_total(struct setpay_db *db) SETPAY_MUST_CHECK;
 
 /* The first open one behind after_id. SETPAY_E_NOT_FOUND. */

@@ -3,6 +3,7 @@
  */
 #include "tests/support/test_paying.h"
 
+#include "gateway/clearing/presentment.h"
 #include "tests/support/test_day.h"
 
 #include <setjmp.h>
@@ -11,6 +12,7 @@
 
 #include <cmocka.h>
 #include <stdio.h>
+#include <string.h>
 
 struct test_paying test_paying_last;
 struct test_paying_clearing test_paying_cleared;
@@ -104,4 +106,78 @@ int test_paying_open(void **state)
     (void)test_day_add("shop", "EUR", SETPAY_STEP_CAPTURE, 40, 0, DAY_26 - 1, NULL);
     test_day_edit("UPDATE payment SET issuer = 'sim'");
     return 0;
+}
+
+/* What was marked as written off gets its reason, and what it is known by. */
+static enum setpay_error give_up(struct setpay_db *db, void *arg)
+{
+    const char *reason = arg;
+    struct setpay_id step, token;
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(setpay_db_one(db, &rows,
+                             "SELECT token, acknowledged_ms FROM presentment"
+                             " JOIN step ON step.id = step_id WHERE response_code = 'WO'"));
+    setpay_db_get_id(rows, 0, &step);
+    setpay_time_ms at_ms = setpay_db_get_int(rows, 1);
+    SETPAY_TRY(setpay_db_end(rows));
+    SETPAY_TRY(setpay_write_off_token(&step, at_ms, reason, &token));
+    return setpay_db_run(db,
+                         "UPDATE presentment SET reason = $1, write_off = $2"
+                         " WHERE response_code = 'WO'",
+                         SETPAY_DB_TEXT(reason), SETPAY_DB_ID(&token));
+}
+
+struct setpay_id test_paying_refused(enum setpay_step_kind kind, int64_t amount,
+                                     int64_t interchange, int64_t fee, const char *code)
+{
+    struct test_day_item item = {.merchant_id = "shop",
+                                 .currency = "EUR",
+                                 .kind = kind,
+                                 .amount = amount,
+                                 .interchange = interchange,
+                                 .fee = fee,
+                                 .closed_ms = DAY_26 - 1,
+                                 .code = code};
+    char reason[] = "the vault was lost";
+    memset(item.token.bytes, 77, sizeof item.token.bytes);
+    test_day_operate(test_day_write_item, &item);
+    test_day_edit("UPDATE payment SET issuer = 'sim'");
+    if (strcmp(code, SETPAY_PRESENTMENT_WRITTEN_OFF) == 0)
+        test_day_operate(give_up, reason);
+    test_day_settle(NOON, NULL);
+    struct test_paying_items found = test_paying_items();
+    assert_int_equal(found.count, 1);
+    assert_int_equal(found.item.interchange_minor,
+                     kind == SETPAY_STEP_CAPTURE ? interchange : -interchange);
+    return found.item.event;
+}
+
+void test_paying_move(const struct setpay_id *item, enum setpay_account account, int64_t minor)
+{
+    assert_int_equal(test_paying_clear(item, account, minor, "EUR", NOON), SETPAY_OK);
+}
+
+void test_paying_finish(const char *amount)
+{
+    char lines[256];
+    test_day_settle(NOON + SETPAY_DAY_MS, NULL);
+    assert_int_equal(test_paying_items().count, 0);
+    if (amount != NULL) {
+        (void)snprintf(lines, sizeof lines, TEST_PAYING_NAMES "sim,%s,EUR,2026-11-27,R1\n", amount);
+        assert_int_equal(test_paying_paid(lines), SETPAY_OK);
+        assert_int_equal(test_paying_last.suspense, 0);
+    }
+    assert_int_equal(test_paying_paid(TEST_PAYING_NAMES "sim,0.01,EUR,2026-11-27,R2\n"), SETPAY_OK);
+    assert_int_equal(test_paying_last.suspense, 1); /* it owes nothing more */
+    assert_int_equal(test_paying_all(SETPAY_ACCOUNT_ISSUER_RECEIVABLE), 0);
+    assert_int_equal(test_paying_all(SETPAY_ACCOUNT_MERCHANT_PAYABLE), 0);
+    assert_int_equal(test_paying_all(SETPAY_ACCOUNT_SUSPENSE), -1);
+}
+
+void test_paying_expect_left(int64_t interchange, int64_t fees, int64_t losses, int64_t cash)
+{
+    assert_int_equal(test_paying_all(SETPAY_ACCOUNT_INTERCHANGE), interchange);
+    assert_int_equal(test_paying_all(SETPAY_ACCOUNT_FEES), fees);
+    assert_int_equal(test_paying_all(SETPAY_ACCOUNT_LOSSES), losses);
+    assert_int_equal(test_paying_all(SETPAY_ACCOUNT_CASH) - 1, cash);
 }

@@ -6,6 +6,7 @@
 #define SETPAY_TEST_PAYING_H
 
 #include "gateway/clearing/incoming.h"
+#include "gateway/payment/step.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -48,5 +49,17 @@ int64_t test_paying_all(int account);
  * each capture, of which a fifth gives nothing back: 1299. Presentment 4, of 300, interchange 1 and
  * a fee of 3, was refused, 5 has no answer. Closed by test_day_close. */
 int test_paying_open(void **state);
+
+/* On an empty day: a step that its issuer, sim, has not taken (code; with that of a write-off: that
+ * we have given up), and that is settled: its item in suspense. */
+struct setpay_id test_paying_refused(enum setpay_step_kind kind, int64_t amount,
+                                     int64_t interchange, int64_t fee, const char *code);
+/* Clears so much of it, which must be done. */
+void test_paying_move(const struct setpay_id *item, enum setpay_account account, int64_t minor);
+/* The merchant is paid what it is due, and the issuer pays so much (NULL: nothing), which is
+ * exactly what it owes: of a cent more all is in suspense. */
+void test_paying_finish(const char *amount);
+/* What is left where something was earned or lost; cash without that cent. */
+void test_paying_expect_left(int64_t interchange, int64_t fees, int64_t losses, int64_t cash);
 
 #endif

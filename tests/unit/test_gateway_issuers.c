@@ -341,6 +341,51 @@ static void operate(const char *command, const char *option)
     assert_int_equal(test_run_to_end("setpay-gateway", words, NULL), 0);
 }
 
+/* Authorised before the first backup: a restored gateway agrees to nothing new for a while. */
+static struct test_paid held[4];
+
+static void back_up(void)
+{
+    operate("backup", NULL);
+}
+
+/* later_ms: as if it were done so much later. */
+static void restore(int64_t later_ms)
+{
+    char sql[160], backup[TEST_PATH_SIZE];
+    test_line_free(shop);
+    shop = NULL;
+    test_gateway_stop(gateway);
+    operate("restore", "--force");
+    assert_int_equal(unlink(test_path(gateway->folder, "backup", backup)), 0);
+    (void)snprintf(sql, sizeof sql,
+                   "UPDATE restoration SET restored_ms = restored_ms + %lld"
+                   " WHERE number = (SELECT MAX(number) FROM restoration)",
+                   (long long)later_ms);
+    test_daemon_execute(&gateway->daemon, sql);
+    restart();
+    for (size_t i = 0; i < sizeof held / sizeof *held; i++)
+        held[i].line = shop;
+}
+
+static void capture(struct test_paid *of, int64_t minor)
+{
+    assert_int_equal(test_paid_step(of, CAP, &of->auth.cap_token, minor, NULL), 0);
+    test_paid_close_batch(of);
+    test_gateway_wait_acknowledged(gateway);
+}
+
+/* That this period of sim, in EUR, was compared once, came to so much, and differed. */
+static void expect_differed(int64_t period, int64_t ours, int64_t theirs)
+{
+    char sql[240];
+    (void)snprintf(sql, sizeof sql,
+                   "SELECT COUNT(*) FROM reconciliation WHERE issuer = 'sim' AND period = %lld"
+                   " AND debit_minor = %lld AND their_debit_minor = %lld AND result = 2",
+                   (long long)period, (long long)ours, (long long)theirs);
+    assert_int_equal(test_gateway_number(gateway, sql), 1);
+}
+
 static int64_t period_of_sim(void)
 {
     return test_gateway_number(gateway, "SELECT MAX(period) FROM reconciliation"
@@ -352,12 +397,13 @@ static int64_t period_of_sim(void)
  * something was lost. */
 static void no_period_is_used_again_after_a_restore(void **state)
 {
-    struct test_paid held, paid[3];
+    struct test_paid paid[3];
     char sql[160];
     (void)state;
-    ask(&held, holder, SETPAY_INTENT_AUTHORISE, 500);
+    for (size_t i = 0; i < sizeof held / sizeof *held; i++)
+        ask(&held[i], holder, SETPAY_INTENT_AUTHORISE, 500);
     sell(&paid[0], holder, 70);
-    operate("backup", NULL);
+    back_up();
     sell(&paid[1], holder, 71);
     cut("sim");
     expect_totals("sim", (const int64_t[]){2, 141, 0, 0, 0, 0});
@@ -367,25 +413,14 @@ static void no_period_is_used_again_after_a_restore(void **state)
     expect_totals("sim", (const int64_t[]){1, 72, 0, 0, 0, 0});
     assert_int_equal(period_of_sim(), of_backup + 1);
 
-    test_line_free(shop);
-    shop = NULL;
-    test_gateway_stop(gateway);
-    operate("restore", "--force");
     size_t differed =
         test_daemon_log_count(&gateway->daemon, "event=reconciliation.out_of_balance");
-    restart();
-    held.line = shop;
-    assert_int_equal(test_paid_step(&held, CAP, &held.auth.cap_token, 100, NULL), 0);
-    test_paid_close_batch(&held);
-    test_gateway_wait_acknowledged(gateway);
+    restore(0);
+    capture(&held[0], 100);
     cut("sim");
     expect_totals("sim", (const int64_t[]){1, 100, 0, 0, 0, 0});
     assert_true(period_of_sim() > of_backup + 1000000);
-    (void)snprintf(sql, sizeof sql,
-                   "SELECT COUNT(*) FROM reconciliation WHERE issuer = 'sim' AND period = %lld"
-                   " AND debit_minor = 70 AND their_debit_minor = 141 AND result = 2",
-                   (long long)of_backup);
-    assert_int_equal(test_gateway_number(gateway, sql), 1);
+    expect_differed(of_backup, 70, 141);
     test_gateway_wait_log(gateway, "event=reconciliation.out_of_balance", differed + 1);
     (void)snprintf(sql, sizeof sql,
                    "SELECT COUNT(*) FROM reconciliation_cut WHERE issuer = 'sim' AND period = %lld",
@@ -393,15 +428,45 @@ static void no_period_is_used_again_after_a_restore(void **state)
     assert_int_equal(test_gateway_number(gateway, sql), 0);
     /* And the next one is the next. */
     int64_t after = period_of_sim();
-    assert_int_equal(test_paid_step(&held, CAP, &held.auth.cap_token, 50, NULL), 0);
-    test_paid_close_batch(&held);
-    test_gateway_wait_acknowledged(gateway);
+    capture(&held[0], 50);
     cut("sim");
     expect_totals("sim", (const int64_t[]){1, 50, 0, 0, 0, 0});
     assert_int_equal(period_of_sim(), after + 1);
-    test_paid_clear(&held);
     for (int i = 0; i < 3; i++)
         test_paid_clear(&paid[i]);
+}
+
+/* Twice before a cut. Of the first backup's period nothing is left, and its issuer is asked all the
+ * same; what came between the two has a period of its own. */
+static void every_period_that_a_restore_ends_is_compared(void **state)
+{
+    int64_t last = period_of_sim();
+    int64_t rows = test_gateway_number(gateway, "SELECT COUNT(*) FROM reconciliation");
+    (void)state;
+    back_up();
+    capture(&held[1], 60);
+    restore(SETPAY_HOUR_MS);
+    capture(&held[2], 61);
+    int64_t between = test_gateway_number(gateway, "SELECT MAX(period) FROM presentment");
+    assert_true(between > last + 1);
+    back_up();
+    capture(&held[3], 62);
+    restore(2 * SETPAY_HOUR_MS);
+    capture(&held[0], 40);
+    cut("sim");
+    expect_totals("sim", (const int64_t[]){1, 40, 0, 0, 0, 0});
+    assert_true(period_of_sim() > between);
+    expect_differed(last + 1, 0, 60);
+    expect_differed(between, 61, 123);
+    /* These three, and from then on each is asked after once. */
+    capture(&held[0], 41);
+    cut("sim");
+    expect_totals("sim", (const int64_t[]){1, 41, 0, 0, 0, 0});
+    cut("sim"); /* of an empty one that no restore has ended there is nothing to ask */
+    test_daemon_wait_number(&gateway->daemon, UNANSWERED, 0);
+    assert_int_equal(test_gateway_number(gateway, "SELECT COUNT(*) FROM reconciliation"), rows + 4);
+    for (size_t i = 0; i < sizeof held / sizeof *held; i++)
+        test_paid_clear(&held[i]);
 }
 
 /* At its end the gateway signs off from both. */
@@ -473,6 +538,7 @@ int main(void)
         cmocka_unit_test(cuts_by_itself),
         cmocka_unit_test(one_away_is_not_everybodys),
         cmocka_unit_test(no_period_is_used_again_after_a_restore),
+        cmocka_unit_test(every_period_that_a_restore_ends_is_compared),
         cmocka_unit_test(signs_off),
     };
     alarm(240);

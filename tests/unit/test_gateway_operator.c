@@ -25,6 +25,8 @@
 #define OF_SHOP "--brand", "visa", "--merchant-id", TEST_GATEWAY_MERCHANT
 
 static struct test_till till;
+static struct test_paid credited; /* of what it captured a part is given back later */
+static struct setpay_id captured;
 static char *printed; /* by the last program */
 
 static int run(const char *const *words)
@@ -131,11 +133,10 @@ static void what_is_stuck_is_seen_and_written_off(void **state)
 /* What only waits for an issuer that is away is not given up. */
 static void what_waits_is_not_written_off(void **state)
 {
-    struct test_paid paid;
     (void)state;
-    test_till_pay(&till, 200, "EUR", &paid);
-    (void)test_till_step(&till, SETPAY_MESSAGE_CAP_REQ, &paid, &paid.auth.cap_token, 200);
-    test_paid_free(&paid);
+    test_till_pay(&till, 200, "EUR", &credited);
+    captured =
+        test_till_step(&till, SETPAY_MESSAGE_CAP_REQ, &credited, &credited.auth.cap_token, 200);
     test_gateway_stop_issuer(till.gateway);
     assert_int_equal(RUN("batch", "close", OF_SHOP, "--batch", "2"), 0);
     assert_int_equal(RUN("presentment", "list", "--stuck"), 0);
@@ -151,14 +152,15 @@ static void what_waits_is_not_written_off(void **state)
     test_till_wait_presented(&till);
 }
 
-/* As after a restore without the vault's key: the card is there, and opens no more. */
+/* As after a restore without the vault's key: the card is there, and opens no more. Of a credit it
+ * is gone. */
 static void what_the_vault_cannot_open_is_stuck(void **state)
 {
     static const char *const spoil[] = {
         "UPDATE kept_card SET expiry = pan WHERE payment_id = 4",
         "UPDATE kept_card SET pan = expiry WHERE payment_id = 5",
     };
-    static const char *const numbers[] = {"4", "5"};
+    static const char *const numbers[] = {"4", "5", "6"};
     (void)state;
     for (size_t i = 0; i < 2; i++) {
         struct test_paid paid;
@@ -167,21 +169,23 @@ static void what_the_vault_cannot_open_is_stuck(void **state)
         test_paid_free(&paid);
         test_daemon_execute(&till.gateway->daemon, spoil[i]);
     }
+    (void)test_till_step(&till, SETPAY_MESSAGE_CRED_REQ, &credited, &captured, 150);
+    test_daemon_execute(&till.gateway->daemon, "DELETE FROM kept_card WHERE payment_id = 3");
     assert_int_equal(RUN("batch", "close", OF_SHOP, "--batch", "3"), 0);
     assert_int_equal(RUN("presentment", "list", "--stuck", "--limit", "1"), 0);
     expect_printed("stuck: its card is sealed under another key");
-    wait_figure(PRESENTMENTS("waiting"), 2); /* no card is opened to count them */
+    wait_figure(PRESENTMENTS("waiting"), 3); /* no card is opened to count them */
     assert_int_equal(RUN("presentment", "list", "--stuck", "--after", "4"), 0);
     expect_printed("stuck: its card is sealed under another key");
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < 3; i++) {
         assert_int_equal(RUN("presentment", "write-off", "--presentment", numbers[i], "--reason",
                              "restored without the key"),
                          0);
         expect_printed("written off");
     }
-    assert_int_equal(number("SELECT COUNT(*) FROM presentment WHERE id IN (4, 5)"
+    assert_int_equal(number("SELECT COUNT(*) FROM presentment WHERE id IN (4, 5, 6)"
                             " AND response_code = 'WO' AND acknowledged = 1"),
-                     2);
+                     3);
     assert_int_equal(RUN("presentment", "list"), 0);
     expect_printed("Issuers have answered everything");
 }
@@ -204,30 +208,31 @@ static void it_is_settled_to_suspense(void **state)
     assert_int_equal(setenv("SETPAY_CLOCK", clock, 1), 0);
     test_gateway_stop(till.gateway);
     test_gateway_start(till.gateway, NULL);
-    /* Read before anybody can ask: three written off, closed some minutes ago by this clock. */
-    assert_int_equal(figure(PRESENTMENTS("refused")), 3);
+    /* Read before anybody can ask: four written off, closed some minutes ago by this clock. */
+    assert_int_equal(figure(PRESENTMENTS("refused")), 4);
     assert_true(figure("setpay_gateway_unsettled_age_seconds") >= AHEAD_MS / SETPAY_SECOND_MS);
     assert_int_equal(figure("setpay_gateway_suspense_items"), 0);
     int64_t owed =
         figure("setpay_gateway_balance_minor{account=\"merchant_payable\",currency=\"EUR\"}");
-    assert_int_equal(owed, 700 - 35 + 200 - 28 + 300 - 29 + 2 * (400 - 31));
+    assert_int_equal(owed, 700 - 35 + 200 - 28 + 300 - 29 + 2 * (400 - 31) - 150);
     assert_int_equal(RUN("settle", "--date", day), 0);
     /* 1.4 % + 0.25 of 7.00 is 0.35, of 3.00 it is 0.29, of 2.00 it is 0.28, of 4.00 it is
      * 0.31. */
     assert_int_equal(number("SELECT payout_minor FROM settlement"), 700 - 35 + 200 - 28);
-    assert_int_equal(number("SELECT refused_minor FROM settlement"), 300 - 29 + 2 * (400 - 31));
+    assert_int_equal(number("SELECT refused_minor FROM settlement"),
+                     300 - 29 + 2 * (400 - 31) - 150);
     assert_int_equal(number("SELECT amount_minor FROM ledger_balance WHERE account = 6"),
-                     -(300 - 29 + 2 * (400 - 31)));
+                     -(300 - 29 + 2 * (400 - 31) - 150));
     assert_int_equal(RUN("ledger", "verify"), 0);
     expect_printed(" 0 findings;");
     assert_int_equal(RUN("audit"), 0);
-    wait_figure("setpay_gateway_suspense_items", 3);
+    wait_figure("setpay_gateway_suspense_items", 4);
     assert_int_equal(figure(PRESENTMENTS("refused")), 0);
     assert_int_equal(figure("setpay_gateway_unsettled_age_seconds"), 0);
     assert_int_equal(figure("setpay_gateway_settled_until_seconds"),
                      number("SELECT cut_off_ms / 1000 FROM settlement"));
     assert_int_equal(figure("setpay_gateway_balance_minor{account=\"suspense\",currency=\"EUR\"}"),
-                     300 - 29 + 2 * (400 - 31));
+                     300 - 29 + 2 * (400 - 31) - 150);
     assert_int_equal(
         figure("setpay_gateway_balance_minor{account=\"merchant_payable\",currency=\"EUR\"}"), 0);
 }
@@ -251,6 +256,38 @@ static bool next_item(char id[33])
     }
     json_decref(page);
     return found;
+}
+
+/* A credit that was written off: what its merchant gives up nobody has got, and what is undone it
+ * keeps. */
+static void a_credit_is_cleared_in_words_of_its_own(void **state)
+{
+    char id[33] = "";
+    size_t index;
+    const json_t *one;
+    int64_t claimed = number("SELECT SUM(amount_minor) FROM ledger_balance WHERE account = 1");
+    (void)state;
+    assert_int_equal(RUN("--json", "suspense", "list"), 0);
+    json_t *all = json_loads(printed, 0, NULL);
+    json_array_foreach(json_object_get(all, "items"), index, one)
+    {
+        if (json_integer_value(json_object_get(one, "amount")) < 0)
+            (void)snprintf(id, sizeof id, "%s", json_string_value(json_object_get(one, "id")));
+    }
+    json_decref(all);
+    assert_int_equal(RUN("suspense", "clear", id, "--to", "merchant", "--amount", "0.50 EUR",
+                         "--reason", "it is found out who gets it"),
+                     0);
+    expect_printed("-0.50 EUR moved from suspense to merchant payable");
+    expect_printed("No issuer has given it to anybody: losses are less by 0.50 EUR.");
+    assert_null(strstr(printed, "will pay"));
+    assert_int_equal(number("SELECT amount_minor FROM ledger_balance WHERE account = 9"), -50);
+    assert_int_equal(RUN("suspense", "clear", id, "--to", "issuer", "--reason", "lost"), 0);
+    expect_printed("-1.00 EUR moved from suspense to issuer receivable");
+    expect_printed("Nobody was credited: interchange of 0.");
+    assert_null(strstr(printed, "charged"));
+    assert_int_equal(number("SELECT SUM(amount_minor) FROM ledger_balance WHERE account = 1"),
+                     claimed + 150 - number("SELECT interchange_minor FROM step WHERE kind = 2"));
 }
 
 /* What is in suspense comes in pages; one that was paid all the same is lost, the others are as if
@@ -291,10 +328,11 @@ static void suspense_is_looked_through_and_cleared(void **state)
     assert_int_equal(number("SELECT SUM(amount_minor) FROM ledger_balance WHERE account = 1"),
                      number("SELECT SUM(step.amount_minor - interchange_minor) FROM presentment"
                             " JOIN step ON step.id = step_id WHERE response_code = '00'"));
-    assert_int_equal(
-        number("SELECT SUM(amount_minor) FROM ledger_balance WHERE account = 9"),
-        number("SELECT step.amount_minor FROM presentment JOIN step ON step.id ="
-               " step_id JOIN suspense_clearing ON item = suspense WHERE account = 2"));
+    assert_int_equal(number("SELECT SUM(amount_minor) FROM ledger_balance WHERE account = 9"),
+                     number("SELECT step.amount_minor FROM presentment JOIN step ON step.id ="
+                            " step_id JOIN suspense_clearing ON item = suspense WHERE account = 2"
+                            " AND kind = 1") -
+                         50);
     assert_int_equal(RUN("ledger", "verify"), 0);
     expect_printed(" 0 findings;");
     assert_int_equal(RUN("audit"), 0);
@@ -317,6 +355,7 @@ static int close_all(void **state)
 {
     (void)state;
     test_line_free(till.line);
+    test_paid_free(&credited);
     test_cardholder_free(till.holder);
     test_gateway_free(till.gateway);
     free(printed);
@@ -331,6 +370,7 @@ int main(void)
         cmocka_unit_test(what_waits_is_not_written_off),
         cmocka_unit_test(what_the_vault_cannot_open_is_stuck),
         cmocka_unit_test(it_is_settled_to_suspense),
+        cmocka_unit_test(a_credit_is_cleared_in_words_of_its_own),
         cmocka_unit_test(suspense_is_looked_through_and_cleared),
     };
     alarm(120);

@@ -6,10 +6,8 @@
  */
 #include "common/base/log.h"
 #include "gateway/clearing/presentment.h"
-#include "gateway/payment/payment.h"
 #include "tests/support/test_day.h"
 #include "tests/support/test_paying.h"
-#include "tests/support/test_store.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -72,37 +70,66 @@ static int64_t next_random(uint64_t *seed, int64_t below)
     return (int64_t)((*seed >> 11) % (uint64_t)below);
 }
 
-/* Clears an item in parts, to places by turns; what falls on them, added up, is what it is whole.
- */
-static void clear_in_parts(struct setpay_suspense_item *item, uint64_t *seed)
+/* What was posted to an account. */
+static int64_t posted(const struct setpay_ledger_entry *entry, enum setpay_account account)
+{
+    int64_t sum = 0;
+    for (size_t i = 0; i < entry->posting_count; i++)
+        sum += entry->postings[i].account == account ? entry->postings[i].amount_minor : 0;
+    return sum;
+}
+
+/* One part of at least one minor unit, to the account; adds up what falls on it, and what is posted
+ * to issuer receivable. */
+static void clear_part(struct setpay_suspense_item *item, enum setpay_account account,
+                       uint64_t *seed, struct setpay_suspense_clearing *all, int64_t *receivable)
 {
     int64_t sign = item->amount_minor < 0 ? -1 : 1;
-    int64_t interchange = 0, fee = 0, loss = 0, lost = 0;
+    int64_t left = llabs(item->amount_minor - item->cleared_minor);
+    int64_t part = left == 0 ? 0 : 1 + next_random(seed, left);
+    struct setpay_suspense_clearing c = {.amount_minor = sign * part, .account = account};
+    struct setpay_ledger_entry entry = {.number = 0};
+    int64_t sum = 0;
+    setpay_suspense_share(item, &c);
+    assert_true(sign * c.interchange_minor >= 0 && sign * c.fee_minor >= 0 &&
+                sign * c.loss_minor >= 0);
+    setpay_suspense_clearing_post(&c, &entry);
+    for (size_t i = 0; i < entry.posting_count; i++)
+        sum += entry.postings[i].amount_minor;
+    assert_int_equal(sum, 0);
+    assert_int_equal(posted(&entry, SETPAY_ACCOUNT_LOSSES), c.loss_minor);
+    *receivable += posted(&entry, SETPAY_ACCOUNT_ISSUER_RECEIVABLE);
+    all->interchange_minor += c.interchange_minor;
+    all->fee_minor += c.fee_minor;
+    all->loss_minor += c.loss_minor;
+    item->cleared_minor += c.amount_minor;
+    item->clearings++;
+}
+
+/* Clears an item in parts: all to its merchant, all to its issuer, or by turns. What falls on them,
+ * added up, is what it is whole; of what was written off no claim is left, and the loss is the
+ * gross amount where all of it went to the merchant. */
+static void clear_in_parts(struct setpay_suspense_item *item, int64_t gross_minor, uint64_t *seed)
+{
+    int64_t places = next_random(seed, 3);
+    int64_t receivable = 0;
+    struct setpay_suspense_clearing all = {.loss_minor = 0};
     while (setpay_suspense_is_open(item)) {
-        int64_t left = llabs(item->amount_minor - item->cleared_minor);
-        int64_t part = left == 0 ? 0 : 1 + next_random(seed, left);
-        struct setpay_suspense_clearing c = {.amount_minor = sign * part};
-        c.account = next_random(seed, 2) == 0 ? SETPAY_ACCOUNT_MERCHANT_PAYABLE
-                                              : SETPAY_ACCOUNT_ISSUER_RECEIVABLE;
-        setpay_suspense_share(item, &c);
-        assert_true(sign * c.interchange_minor >= 0 && sign * c.fee_minor >= 0);
-        struct setpay_ledger_entry entry = {.number = 0};
-        int64_t sum = 0;
-        setpay_suspense_clearing_post(&c, &entry);
-        for (size_t i = 0; i < entry.posting_count; i++)
-            sum += entry.postings[i].amount_minor;
-        assert_int_equal(sum, 0);
-        interchange += c.interchange_minor;
-        fee += c.fee_minor;
-        loss += c.loss_minor;
-        if (item->is_written_off && c.account == SETPAY_ACCOUNT_MERCHANT_PAYABLE)
-            lost += c.amount_minor + c.fee_minor;
-        item->cleared_minor += c.amount_minor;
-        item->clearings++;
+        bool to_merchant = places == 2 ? next_random(seed, 2) == 0 : places == 0;
+        clear_part(item,
+                   to_merchant ? SETPAY_ACCOUNT_MERCHANT_PAYABLE : SETPAY_ACCOUNT_ISSUER_RECEIVABLE,
+                   seed, &all, &receivable);
     }
-    assert_int_equal(interchange, item->interchange_minor);
-    assert_int_equal(fee, item->fee_minor);
-    assert_int_equal(loss, lost);
+    assert_int_equal(all.interchange_minor, item->interchange_minor);
+    assert_int_equal(all.fee_minor, item->fee_minor);
+    if (item->is_written_off || places == 1)
+        assert_int_equal(receivable, -(gross_minor - item->interchange_minor));
+    else if (places == 0)
+        assert_int_equal(receivable, 0);
+    if (item->is_written_off && places == 0)
+        assert_int_equal(all.loss_minor, gross_minor);
+    else if (!item->is_written_off || places == 1)
+        assert_int_equal(all.loss_minor, 0);
 }
 
 static void the_shares_of_all_parts_come_to_the_whole(void **state)
@@ -121,7 +148,7 @@ static void the_shares_of_all_parts_come_to_the_whole(void **state)
             .interchange_minor = sign * next_random(&seed, gross + 1),
             .fee_minor = fee,
         };
-        clear_in_parts(&item, &seed);
+        clear_in_parts(&item, sign * gross, &seed);
     }
 }
 
@@ -151,149 +178,72 @@ static void a_part_has_its_share_rounded_to_the_even_one(void **state)
 
 /* ------------------------------------------------------------------ on a database */
 
-static enum setpay_error give_up(struct setpay_db *db, void *arg)
-{
-    const char *reason = arg;
-    struct setpay_id step, token;
-    struct setpay_db_rows *rows;
-    SETPAY_TRY(setpay_db_one(db, &rows,
-                             "SELECT token, acknowledged_ms FROM presentment"
-                             " JOIN step ON step.id = step_id WHERE response_code = 'WO'"));
-    setpay_db_get_id(rows, 0, &step);
-    setpay_time_ms at_ms = setpay_db_get_int(rows, 1);
-    SETPAY_TRY(setpay_db_end(rows));
-    SETPAY_TRY(setpay_write_off_token(&step, at_ms, reason, &token));
-    return setpay_db_run(db,
-                         "UPDATE presentment SET reason = $1, write_off = $2"
-                         " WHERE response_code = 'WO'",
-                         SETPAY_DB_TEXT(reason), SETPAY_DB_ID(&token));
-}
-
-/* A step that its issuer, sim, has not taken, and that is settled: its item in suspense. */
-static struct setpay_id refused(enum setpay_step_kind kind, int64_t amount, int64_t interchange,
-                                int64_t fee, const char *code)
-{
-    struct test_day_item item = {.merchant_id = "shop",
-                                 .currency = "EUR",
-                                 .kind = kind,
-                                 .amount = amount,
-                                 .interchange = interchange,
-                                 .fee = fee,
-                                 .closed_ms = DAY_26 - 1,
-                                 .code = code};
-    char reason[] = "the vault was lost";
-    memset(item.token.bytes, 77, sizeof item.token.bytes);
-    test_day_operate(test_day_write_item, &item);
-    test_day_edit("UPDATE payment SET issuer = 'sim'");
-    if (strcmp(code, SETPAY_PRESENTMENT_WRITTEN_OFF) == 0)
-        test_day_operate(give_up, reason);
-    test_day_settle(NOON, NULL);
-    struct test_paying_items found = test_paying_items();
-    assert_int_equal(found.count, 1);
-    assert_int_equal(found.item.interchange_minor,
-                     kind == SETPAY_STEP_CAPTURE ? interchange : -interchange);
-    return found.item.event;
-}
-
-static void cleared(const struct setpay_id *item, enum setpay_account account, int64_t minor)
-{
-    assert_int_equal(test_paying_clear(item, account, minor, "EUR", NOON), SETPAY_OK);
-}
-
-/* The merchant is paid what it is due, and the issuer pays so much, which is exactly what it
- * owes. */
-static void all_is_paid(const char *amount)
-{
-    char lines[256];
-    test_day_settle(NOON + SETPAY_DAY_MS, NULL);
-    assert_int_equal(test_paying_items().count, 0);
-    if (amount != NULL) {
-        (void)snprintf(lines, sizeof lines, NAMES "sim,%s,EUR,2026-11-27,R1\n", amount);
-        assert_int_equal(test_paying_paid(lines), SETPAY_OK);
-        assert_int_equal(test_paying_last.suspense, 0);
-    }
-    assert_int_equal(test_paying_paid(NAMES "sim,0.01,EUR,2026-11-27,R2\n"), SETPAY_OK);
-    assert_int_equal(test_paying_last.suspense, 1); /* it owes nothing more */
-    assert_int_equal(test_paying_all(SETPAY_ACCOUNT_ISSUER_RECEIVABLE), 0);
-    assert_int_equal(test_paying_all(SETPAY_ACCOUNT_MERCHANT_PAYABLE), 0);
-    assert_int_equal(test_paying_all(SETPAY_ACCOUNT_SUSPENSE), -1);
-}
-
-/* What is left where something was earned or lost; cash without the cent that is in suspense. */
-static void expect_left(int64_t interchange, int64_t fees, int64_t losses, int64_t cash)
-{
-    assert_int_equal(test_paying_all(SETPAY_ACCOUNT_INTERCHANGE), interchange);
-    assert_int_equal(test_paying_all(SETPAY_ACCOUNT_FEES), fees);
-    assert_int_equal(test_paying_all(SETPAY_ACCOUNT_LOSSES), losses);
-    assert_int_equal(test_paying_all(SETPAY_ACCOUNT_CASH) - 1, cash);
-}
-
 static void nobody_was_charged(void **state)
 {
     (void)state;
-    struct setpay_id item = refused(SETPAY_STEP_CAPTURE, 5000, 10, 65, "25");
-    cleared(&item, SETPAY_ACCOUNT_ISSUER_RECEIVABLE, 0);
+    struct setpay_id item = test_paying_refused(SETPAY_STEP_CAPTURE, 5000, 10, 65, "25");
+    test_paying_move(&item, SETPAY_ACCOUNT_ISSUER_RECEIVABLE, 0);
     assert_int_equal(test_paying_cleared.row.interchange_minor, 10);
     assert_int_equal(test_paying_cleared.row.fee_minor, 65);
-    all_is_paid(NULL);
-    expect_left(0, 0, 0, 0);
+    test_paying_finish(NULL);
+    test_paying_expect_left(0, 0, 0, 0);
 }
 
 static void nobody_was_charged_in_parts(void **state)
 {
     (void)state;
-    struct setpay_id item = refused(SETPAY_STEP_CAPTURE, 5000, 10, 65, "25");
+    struct setpay_id item = test_paying_refused(SETPAY_STEP_CAPTURE, 5000, 10, 65, "25");
     for (int i = 0; i < 7; i++)
-        cleared(&item, SETPAY_ACCOUNT_ISSUER_RECEIVABLE, 333 + i);
-    cleared(&item, SETPAY_ACCOUNT_ISSUER_RECEIVABLE, 0);
-    all_is_paid(NULL);
-    expect_left(0, 0, 0, 0);
+        test_paying_move(&item, SETPAY_ACCOUNT_ISSUER_RECEIVABLE, 333 + i);
+    test_paying_move(&item, SETPAY_ACCOUNT_ISSUER_RECEIVABLE, 0);
+    test_paying_finish(NULL);
+    test_paying_expect_left(0, 0, 0, 0);
 }
 
 /* It owes the amount less interchange, the merchant got the amount less the fee. */
 static void it_was_right_after_all(void **state)
 {
     (void)state;
-    struct setpay_id item = refused(SETPAY_STEP_CAPTURE, 5000, 10, 65, "25");
-    cleared(&item, SETPAY_ACCOUNT_MERCHANT_PAYABLE, 1234);
-    cleared(&item, SETPAY_ACCOUNT_MERCHANT_PAYABLE, 0);
-    all_is_paid("49.90");
-    expect_left(10, -65, 0, 4990 - 4935);
+    struct setpay_id item = test_paying_refused(SETPAY_STEP_CAPTURE, 5000, 10, 65, "25");
+    test_paying_move(&item, SETPAY_ACCOUNT_MERCHANT_PAYABLE, 1234);
+    test_paying_move(&item, SETPAY_ACCOUNT_MERCHANT_PAYABLE, 0);
+    test_paying_finish("49.90");
+    test_paying_expect_left(10, -65, 0, 4990 - 4935);
 }
 
 static void part_of_it_was_right(void **state)
 {
     (void)state;
-    struct setpay_id item = refused(SETPAY_STEP_CAPTURE, 5000, 10, 65, "25");
-    cleared(&item, SETPAY_ACCOUNT_MERCHANT_PAYABLE, 1000);
-    cleared(&item, SETPAY_ACCOUNT_ISSUER_RECEIVABLE, 2000);
-    cleared(&item, SETPAY_ACCOUNT_MERCHANT_PAYABLE, 0);
+    struct setpay_id item = test_paying_refused(SETPAY_STEP_CAPTURE, 5000, 10, 65, "25");
+    test_paying_move(&item, SETPAY_ACCOUNT_MERCHANT_PAYABLE, 1000);
+    test_paying_move(&item, SETPAY_ACCOUNT_ISSUER_RECEIVABLE, 2000);
+    test_paying_move(&item, SETPAY_ACCOUNT_MERCHANT_PAYABLE, 0);
     /* 1000 - 2 + 13, and 1935 - 4 + 25 */
-    all_is_paid("29.67");
-    expect_left(6, -38, 0, 2967 - 2935);
+    test_paying_finish("29.67");
+    test_paying_expect_left(6, -38, 0, 2967 - 2935);
 }
 
 /* No issuer has ever heard of it: what the merchant gets is our loss. */
 static void written_off_and_paid_all_the_same(void **state)
 {
     (void)state;
-    struct setpay_id item = refused(SETPAY_STEP_CAPTURE, 5000, 10, 65, "WO");
+    struct setpay_id item = test_paying_refused(SETPAY_STEP_CAPTURE, 5000, 10, 65, "WO");
     assert_true(test_paying_items().item.is_written_off);
-    cleared(&item, SETPAY_ACCOUNT_MERCHANT_PAYABLE, 4000);
+    test_paying_move(&item, SETPAY_ACCOUNT_MERCHANT_PAYABLE, 4000);
     assert_int_equal(test_paying_cleared.row.loss_minor, 4000 + 53);
-    cleared(&item, SETPAY_ACCOUNT_MERCHANT_PAYABLE, 0);
-    all_is_paid(NULL);
-    expect_left(0, -65, 5000, -4935);
+    test_paying_move(&item, SETPAY_ACCOUNT_MERCHANT_PAYABLE, 0);
+    test_paying_finish(NULL);
+    test_paying_expect_left(0, -65, 5000, -4935);
 }
 
 static void written_off_and_owed_by_nobody(void **state)
 {
     (void)state;
-    struct setpay_id item = refused(SETPAY_STEP_CAPTURE, 5000, 10, 65, "WO");
-    cleared(&item, SETPAY_ACCOUNT_MERCHANT_PAYABLE, 1000);
-    cleared(&item, SETPAY_ACCOUNT_ISSUER_RECEIVABLE, 0);
-    all_is_paid(NULL);
-    expect_left(0, -13, 1013, -1000);
+    struct setpay_id item = test_paying_refused(SETPAY_STEP_CAPTURE, 5000, 10, 65, "WO");
+    test_paying_move(&item, SETPAY_ACCOUNT_MERCHANT_PAYABLE, 1000);
+    test_paying_move(&item, SETPAY_ACCOUNT_ISSUER_RECEIVABLE, 0);
+    test_paying_finish(NULL);
+    test_paying_expect_left(0, -13, 1013, -1000);
 }
 
 /* A fee took all of the capture: nothing of it is the merchant's, and yet the issuer owes it, or
@@ -301,25 +251,25 @@ static void written_off_and_owed_by_nobody(void **state)
 static void what_is_nothing_to_its_merchant(void **state)
 {
     (void)state;
-    struct setpay_id item = refused(SETPAY_STEP_CAPTURE, 5, 1, 5, "25");
+    struct setpay_id item = test_paying_refused(SETPAY_STEP_CAPTURE, 5, 1, 5, "25");
     assert_int_equal(test_paying_items().item.amount_minor, 0);
     assert_int_equal(test_paying_clear(&item, SETPAY_ACCOUNT_ISSUER_RECEIVABLE, 1, "EUR", NOON),
                      SETPAY_E_MONEY_NEGATIVE);
-    cleared(&item, SETPAY_ACCOUNT_ISSUER_RECEIVABLE, 0);
+    test_paying_move(&item, SETPAY_ACCOUNT_ISSUER_RECEIVABLE, 0);
     assert_int_equal(test_paying_clear(&item, SETPAY_ACCOUNT_MERCHANT_PAYABLE, 0, "", NOON),
                      SETPAY_E_MONEY_NEGATIVE);
-    all_is_paid(NULL);
-    expect_left(0, 0, 0, 0);
+    test_paying_finish(NULL);
+    test_paying_expect_left(0, 0, 0, 0);
 }
 
 static void what_is_nothing_to_its_merchant_and_owed(void **state)
 {
     (void)state;
-    struct setpay_id item = refused(SETPAY_STEP_CAPTURE, 5, 1, 5, "25");
-    cleared(&item, SETPAY_ACCOUNT_MERCHANT_PAYABLE, 0);
+    struct setpay_id item = test_paying_refused(SETPAY_STEP_CAPTURE, 5, 1, 5, "25");
+    test_paying_move(&item, SETPAY_ACCOUNT_MERCHANT_PAYABLE, 0);
     assert_int_equal(test_day_ask("SELECT COUNT(*) FROM adjustment"), 0);
-    all_is_paid("0.04");
-    expect_left(1, -5, 0, 4);
+    test_paying_finish("0.04");
+    test_paying_expect_left(1, -5, 0, 4);
     test_day_expect_found("UPDATE suspense_clearing SET reason = 'x'",
                           "its token is of another content", false);
     test_day_expect_found("UPDATE suspense_clearing SET account = 1", "not in the ledger", false);
@@ -393,98 +343,14 @@ static void a_refused_credit_is_cleared_below_nothing(void **state)
 static void a_credit_that_was_written_off(void **state)
 {
     (void)state;
-    struct setpay_id item = refused(SETPAY_STEP_CREDIT, 200, 0, 0, "WO");
-    cleared(&item, SETPAY_ACCOUNT_MERCHANT_PAYABLE, 50);
+    struct setpay_id item = test_paying_refused(SETPAY_STEP_CREDIT, 200, 0, 0, "WO");
+    test_paying_move(&item, SETPAY_ACCOUNT_MERCHANT_PAYABLE, 50);
     assert_int_equal(test_paying_cleared.row.loss_minor, -50);
-    cleared(&item, SETPAY_ACCOUNT_ISSUER_RECEIVABLE, 0);
+    test_paying_move(&item, SETPAY_ACCOUNT_ISSUER_RECEIVABLE, 0);
     assert_int_equal(test_paying_all(SETPAY_ACCOUNT_LOSSES), -50);
     assert_int_equal(test_paying_all(SETPAY_ACCOUNT_ISSUER_RECEIVABLE), 0);
     assert_int_equal(test_paying_all(SETPAY_ACCOUNT_SUSPENSE), 0);
     assert_int_equal(test_paying_all(SETPAY_ACCOUNT_MERCHANT_PAYABLE), 50);
-}
-
-/* ------------------------------------------------------------------ of before */
-
-/* Clears as it was done before there were shares. */
-static enum setpay_error clear_as_before(struct setpay_db *db, void *arg)
-{
-    struct setpay_suspense_clearing *c = arg;
-    struct setpay_ledger_entry entry = {.time_ms = c->created_ms};
-    c->is_of_before = true;
-    SETPAY_TRY(setpay_suspense_clearing_token(c, &c->token));
-    SETPAY_TRY(setpay_db_run(
-        db,
-        "INSERT INTO suspense_clearing (token, item, number, brand, merchant_id, currency,"
-        " amount_minor, account, reason, created_ms)"
-        " VALUES ($1, $2, $3, 'visa', 'shop', 'EUR', $4, $5, $6, $7)",
-        SETPAY_DB_ID(&c->token), SETPAY_DB_ID(&c->item), SETPAY_DB_INT(c->number),
-        SETPAY_DB_INT(c->amount_minor), SETPAY_DB_INT(c->account), SETPAY_DB_TEXT(c->reason),
-        SETPAY_DB_INT(c->created_ms)));
-    entry.event = c->token;
-    strcpy(entry.brand, "visa");
-    strcpy(entry.merchant_id, "shop");
-    strcpy(entry.currency, "EUR");
-    setpay_ledger_post_two(SETPAY_LEDGER_SUSPENSE_CLEARED, SETPAY_ACCOUNT_SUSPENSE, c->account,
-                           c->amount_minor, &entry);
-    return setpay_ledger_append(db, &entry);
-}
-
-/* What was cleared without a share stays as it was posted; what is cleared now has its own. */
-static void what_was_cleared_before_stays(void **state)
-{
-    (void)state;
-    struct setpay_suspense_clearing old = {.number = 1,
-                                           .amount_minor = 1000,
-                                           .account = SETPAY_ACCOUNT_ISSUER_RECEIVABLE,
-                                           .reason = "as it was",
-                                           .created_ms = NOON};
-    old.item = refused(SETPAY_STEP_CAPTURE, 5000, 10, 65, "25");
-    test_day_operate(clear_as_before, &old);
-    assert_int_equal(test_day_verify().findings, 0);
-    cleared(&old.item, SETPAY_ACCOUNT_ISSUER_RECEIVABLE, 0);
-    assert_int_equal(test_paying_cleared.row.interchange_minor, 8);
-    assert_int_equal(test_paying_cleared.row.fee_minor, 52);
-    assert_int_equal(test_paying_all(SETPAY_ACCOUNT_ISSUER_RECEIVABLE), 11);
-    test_day_expect_found("UPDATE suspense_clearing SET interchange_minor = 2, fee_minor = 13,"
-                          " loss_minor = 0 WHERE id = 1",
-                          "currency or content", false);
-    test_day_expect_found("UPDATE suspense_clearing SET interchange_minor = NULL,"
-                          " fee_minor = NULL, loss_minor = NULL WHERE id = 2",
-                          "currency or content", false);
-    test_day_expect_found("UPDATE suspense_clearing SET loss_minor = 1 WHERE id = 1",
-                          "without a share behind one that has it", false);
-}
-
-/* A database of the step before: what was written off then is known as such, and what it says
- * verifies. */
-static void a_database_of_before_is_moved(void **state)
-{
-    struct setpay_store_migration before[16];
-    struct setpay_store *store;
-    struct setpay_problem problem;
-    struct test_folder folder;
-    struct test_day_findings found = {.findings = 0};
-    size_t count = 0;
-    (void)state;
-    for (; setpay_gateway_schema.steps[count].number < 11; count++)
-        before[count] = setpay_gateway_schema.steps[count];
-    before[count] = (struct setpay_store_migration){0, NULL};
-    struct setpay_store_schema schema = setpay_gateway_schema;
-    schema.steps = before;
-    test_folder_make(&folder);
-    struct setpay_store_options options = {.url = folder.url, .schema = &schema};
-    assert_int_equal(setpay_store_open(&options, &store, &problem), SETPAY_OK);
-    char sql[] = "INSERT INTO presentment (step_id, batch_id, acknowledged, response_code,"
-                 " sent_count, created_ms, acknowledged_ms, reason)"
-                 " VALUES (1, 1, 1, 'WO', 0, 1, 2, 'lost')";
-    assert_int_equal(setpay_store_submit_wait(store, test_day_run_sql, sql), SETPAY_OK);
-    setpay_store_close(store);
-    options.schema = &setpay_gateway_schema;
-    assert_int_equal(setpay_store_open(&options, &store, &problem), SETPAY_OK);
-    assert_int_equal(setpay_store_submit_wait(store, test_day_verify_in, &found), SETPAY_OK);
-    assert_null(strstr(found.all, "written off by nobody"));
-    setpay_store_close(store);
-    test_folder_remove(&folder);
 }
 
 /* ------------------------------------------------------------------ every edit is found */
@@ -493,9 +359,9 @@ static void a_database_of_before_is_moved(void **state)
 static int open_refused(void **state)
 {
     test_day_open(state);
-    struct setpay_id item = refused(SETPAY_STEP_CAPTURE, 5000, 10, 65, "25");
-    cleared(&item, SETPAY_ACCOUNT_MERCHANT_PAYABLE, 1000);
-    cleared(&item, SETPAY_ACCOUNT_ISSUER_RECEIVABLE, 0);
+    struct setpay_id item = test_paying_refused(SETPAY_STEP_CAPTURE, 5000, 10, 65, "25");
+    test_paying_move(&item, SETPAY_ACCOUNT_MERCHANT_PAYABLE, 1000);
+    test_paying_move(&item, SETPAY_ACCOUNT_ISSUER_RECEIVABLE, 0);
     assert_int_equal(test_day_verify().findings, 0);
     return 0;
 }
@@ -503,8 +369,8 @@ static int open_refused(void **state)
 static int open_written_off(void **state)
 {
     test_day_open(state);
-    struct setpay_id item = refused(SETPAY_STEP_CAPTURE, 5000, 10, 65, "WO");
-    cleared(&item, SETPAY_ACCOUNT_MERCHANT_PAYABLE, 1000);
+    struct setpay_id item = test_paying_refused(SETPAY_STEP_CAPTURE, 5000, 10, 65, "WO");
+    test_paying_move(&item, SETPAY_ACCOUNT_MERCHANT_PAYABLE, 1000);
     assert_int_equal(test_day_verify().findings, 0);
     return 0;
 }
@@ -512,7 +378,19 @@ static int open_written_off(void **state)
 struct edit {
     const char *sql, *words;
 };
+#define LEAST "-9223372036854775808" /* without an amount of the other sign */
 static const struct edit edits[] = {
+    {"UPDATE suspense_clearing SET amount_minor = " LEAST " WHERE id = 1", "beyond nothing"},
+    {"UPDATE suspense_clearing SET amount_minor = " LEAST " WHERE id = 2", "beyond nothing"},
+    {"UPDATE suspense_clearing SET amount_minor = " LEAST " WHERE id = 2",
+     "steps and settlements leave something else: account 6"},
+    {"UPDATE suspense_clearing SET interchange_minor = " LEAST " WHERE id = 2",
+     "clearing 2: interchange of " LEAST ", a fee of 52 and a loss of 0 fall on it, expected 8,"},
+    {"UPDATE suspense_clearing SET fee_minor = " LEAST " WHERE id = 2",
+     "a fee of " LEAST " and a loss of 0 fall on it"},
+    {"UPDATE suspense_clearing SET loss_minor = " LEAST " WHERE id = 1",
+     "and a loss of " LEAST " fall on it, expected 2, 13 and 0"},
+    {"UPDATE suspense_clearing SET loss_minor = " LEAST " WHERE id = 1", "currency or content"},
     {"UPDATE suspense_clearing SET interchange_minor = 3 WHERE id = 1",
      "clearing 1: interchange of 3, a fee of 13 and a loss of 0 fall on it, expected 2, 13 and 0"},
     {"UPDATE suspense_clearing SET fee_minor = 12 WHERE id = 1", "a fee of 12 and a loss of 0"},
@@ -604,10 +482,8 @@ int main(void)
         BOOKS(what_is_nothing_to_its_merchant),
         BOOKS(what_is_nothing_to_its_merchant_and_owed),
         BOOKS(a_credit_that_was_written_off),
-        BOOKS(what_was_cleared_before_stays),
         OWING(a_refused_credit_is_cleared_below_nothing),
         OWING(suspense_of_a_presentment_goes_to_the_merchant_or_the_issuer),
-        cmocka_unit_test(a_database_of_before_is_moved),
         cmocka_unit_test_setup_teardown(every_edit_is_found_and_named, open_refused,
                                         test_day_close),
         cmocka_unit_test_setup_teardown(every_edit_of_a_write_off_is_found_and_named,

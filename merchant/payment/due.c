@@ -112,6 +112,15 @@ static enum setpay_error release_ended(struct setpay_db *db, struct standing *s,
     return SETPAY_OK;
 }
 
+/* With the purchase, which tells what follows: pieces that nothing will pay for come back. */
+static enum setpay_error end_by_time(struct setpay_db *db, struct standing *s,
+                                     setpay_time_ms now_ms)
+{
+    SETPAY_TRY(setpay_merchant_agreement_update(db, &s->agreement));
+    s->purchase.updated_ms = now_ms;
+    return setpay_merchant_purchase_update(db, &s->purchase);
+}
+
 static enum setpay_error take_next(struct setpay_db *db, struct standing *s, setpay_time_ms now_ms)
 {
     struct setpay_merchant_agreement *agreement = &s->agreement;
@@ -119,7 +128,7 @@ static enum setpay_error take_next(struct setpay_db *db, struct standing *s, set
     enum setpay_agreement_end before = agreement->ended;
     setpay_merchant_agreement_settle(&s->purchase, now_ms, agreement);
     if (agreement->ended != before)
-        return setpay_merchant_agreement_update(db, agreement);
+        return end_by_time(db, s, now_ms);
     int64_t minor = setpay_merchant_agreement_next_minor(&s->purchase, agreement);
     if (agreement->schedule != SETPAY_SCHEDULE_AUTOMATIC || minor <= 0 ||
         setpay_merchant_agreement_check(&s->purchase, s->steps, agreement, minor, now_ms) !=

@@ -148,8 +148,10 @@ static enum setpay_error take_with(struct setpay_db *db, struct setpay_merchant_
                                    int64_t *number)
 {
     struct setpay_merchant_authorisation one;
+    enum setpay_purchase_state next;
     int64_t minor = wish->amount_minor;
     int64_t there_is = 0;
+    SETPAY_TRY(setpay_purchase_state_next(purchase->state, SETPAY_PURCHASE_STEP, &next));
     for (size_t at = 0; setpay_merchant_authorisation_next(purchase, steps, &at, &one);) {
         int64_t left =
             now_ms < one.hold_expiry_ms ? setpay_merchant_authorisation_capturable(&one) : 0;
@@ -157,11 +159,10 @@ static enum setpay_error take_with(struct setpay_db *db, struct setpay_merchant_
             return take_of(db, purchase, name_of(steps, &one), wish, minor, now_ms, number);
         there_is += left;
     }
+    if (minor > there_is && minor <= setpay_merchant_step_capturable(purchase, steps))
+        return SETPAY_E_HOLD_OVER;      /* rule G8: that of a part of it */
     if (minor <= 0 || minor > there_is) /* with the words for it */
-        return take_of(
-            db, purchase, NULL, wish,
-            minor > 0 && setpay_merchant_step_capturable(purchase, steps) >= minor ? 1 : minor,
-            now_ms, number);
+        return take_of(db, purchase, NULL, wish, minor, now_ms, number);
     for (size_t at = 0; setpay_merchant_authorisation_next(purchase, steps, &at, &one);) {
         int64_t left =
             now_ms < one.hold_expiry_ms ? setpay_merchant_authorisation_capturable(&one) : 0;

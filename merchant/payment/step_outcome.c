@@ -105,16 +105,16 @@ static enum setpay_error write_step(struct setpay_db *db, void *arg)
     struct setpay_merchant_drive *drive = arg;
     struct setpay_merchant_purchase purchase = drive->booked;
     SETPAY_TRY(end_order(db, drive));
-    /* The steps first: what follows from them is told with the purchase. */
+    /* The steps and the agreement first: what follows from them is told with the purchase. */
     SETPAY_TRY(setpay_merchant_step_write(db, purchase.id, drive->steps));
+    if (drive->agreement.purchase_id != 0)
+        SETPAY_TRY(setpay_merchant_agreement_update(db, &drive->agreement));
     SETPAY_TRY(setpay_merchant_purchase_update(db, &purchase));
     SETPAY_TRY(setpay_merchant_keep_pres(db, drive));
     SETPAY_TRY(write_answer(db, drive, &purchase));
     /* Something else goes first; the gateway's refusal of the old request is for good. */
     if (drive->booked_step.state == SETPAY_MERCHANT_STEP_ASKING)
         SETPAY_TRY(setpay_merchant_ask_forget_step(db, drive->booked_step.id));
-    if (drive->agreement.purchase_id != 0)
-        SETPAY_TRY(setpay_merchant_agreement_update(db, &drive->agreement));
     SETPAY_TRY(release_order(db, &purchase));
     return setpay_merchant_due_keep(db, &purchase, purchase.updated_ms);
 }

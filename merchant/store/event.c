@@ -26,7 +26,8 @@ const struct setpay_event_type setpay_event_types[] = {
     {"stock.changed", "the shop has changed by hand what is there of a variant"},
     {"stock.low", "few are there of a variant: no more than its low_at, and more than none"},
     {"stock.out", "none is there of a variant any more"},
-    {"stock.enough", "more than its low_at are there of a variant again"},
+    {"stock.enough",
+     "more than its low_at are there of a variant again, or it is counted no longer"},
     {"webhook.test", "somebody asked for it, to try a webhook"},
     {NULL, NULL},
 };

@@ -104,14 +104,16 @@ static enum setpay_error go_on(struct setpay_db *db, const char *order_id,
                          SETPAY_DB_INT(reservation->variant_seq));
 }
 
-/* What is there of a variant; it may have been deleted since: SETPAY_E_NOT_FOUND. */
-static enum setpay_error read_count(struct setpay_db *db, int64_t variant_seq,
+/* What is there of a variant; it may have been deleted since: SETPAY_E_NOT_FOUND. The number of one
+ * that is gone may be another one's by now (SQLite gives the highest again), the SKU tells. */
+static enum setpay_error read_count(struct setpay_db *db, int64_t variant_seq, const char *sku,
                                     struct setpay_stock_count *count)
 {
     struct setpay_db_rows *rows;
     SETPAY_TRY(setpay_db_one(db, &rows,
-                             "SELECT tracked, on_hand, low_at FROM variant WHERE seq = $1",
-                             SETPAY_DB_INT(variant_seq)));
+                             "SELECT tracked, on_hand, low_at FROM variant"
+                             " WHERE seq = $1 AND sku = $2",
+                             SETPAY_DB_INT(variant_seq), SETPAY_DB_TEXT(sku)));
     count->tracked = setpay_db_get_bool(rows, 0);
     count->on_hand = setpay_db_get_int(rows, 1);
     count->low_at = setpay_db_get_int(rows, 2);
@@ -134,7 +136,7 @@ static enum setpay_error sell_one(struct setpay_db *db, const char *order_id,
                                   const struct reservation *reservation, setpay_time_ms now_ms)
 {
     struct setpay_stock_count count = {.on_hand = 0};
-    SETPAY_TRY(read_count(db, reservation->variant_seq, &count));
+    SETPAY_TRY(read_count(db, reservation->variant_seq, reservation->sku, &count));
     int64_t taken = count.tracked ? reservation->quantity : 0;
     SETPAY_TRY(setpay_db_run(db,
                              "UPDATE variant SET reserved = reserved - $1, on_hand = on_hand - $2"
@@ -171,7 +173,7 @@ static enum setpay_error put_back(struct setpay_db *db, const char *order_id,
     SETPAY_TRY(setpay_parts_count_gone(db, order_id, reservation->sku, &gone));
     int64_t there = reservation->quantity - gone;
     int64_t back = there < reservation->taken ? there : reservation->taken;
-    enum setpay_error error = read_count(db, reservation->variant_seq, &count);
+    enum setpay_error error = read_count(db, reservation->variant_seq, reservation->sku, &count);
     if (back <= 0 || error == SETPAY_E_NOT_FOUND)
         return SETPAY_OK;
     SETPAY_TRY(error);
@@ -249,7 +251,7 @@ enum setpay_error setpay_stock_return(struct setpay_db *db, const char *order_id
     struct setpay_stock_count count = {.on_hand = 0};
     enum setpay_error error = find_sold(db, order_id, sku, &reservation);
     if (error == SETPAY_OK)
-        error = read_count(db, reservation.variant_seq, &count);
+        error = read_count(db, reservation.variant_seq, sku, &count);
     if (error == SETPAY_E_NOT_FOUND)
         return SETPAY_OK; /* not of the catalogue, or no longer */
     SETPAY_TRY(error);
@@ -269,8 +271,8 @@ enum setpay_error setpay_stock_take_back(struct setpay_db *db, const char *order
     if (error == SETPAY_OK)
         error = setpay_db_one(db, &rows,
                               "SELECT on_hand, on_hand - reserved, low_at FROM variant"
-                              " WHERE seq = $1 AND tracked = 1",
-                              SETPAY_DB_INT(reservation.variant_seq));
+                              " WHERE seq = $1 AND sku = $2 AND tracked = 1",
+                              SETPAY_DB_INT(reservation.variant_seq), SETPAY_DB_TEXT(sku));
     if (error == SETPAY_E_NOT_FOUND)
         return SETPAY_OK;
     SETPAY_TRY(error);

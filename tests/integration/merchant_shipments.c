@@ -7,6 +7,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/secret.h"
+#include "merchant/store/payment_port.h"
 #include "tests/support/test_market.h"
 
 #include <setjmp.h>
@@ -16,6 +17,7 @@
 #include <cmocka.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define LIMIT_S 120
@@ -251,6 +253,15 @@ static void move_gateway(int64_t days)
                              json_pack("{s:I}", "offset_ms", (json_int_t)days * SETPAY_DAY_MS)));
 }
 
+/* While the merchant's daemon is down. */
+static void change_merchant(const char *sql)
+{
+    test_daemon_stop(&market.merchant->daemon);
+    test_daemon_execute(&market.merchant->daemon, sql);
+    test_daemon_start(&market.merchant->daemon, NULL);
+    test_market_reconnect(&market);
+}
+
 /* The gateway has ended the hold, and the merchant finds out by its own look. */
 static void end_hold(const struct test_sale *sale)
 {
@@ -264,10 +275,7 @@ static void end_hold(const struct test_sale *sale)
     (void)snprintf(sql, sizeof sql,
                    "UPDATE purchase SET hold_expiry_ms = %lld, due_ms = 1 WHERE order_id = '%s'",
                    (long long)setpay_clock_now_ms() - SETPAY_MINUTE_MS, sale->order.id);
-    test_daemon_stop(&market.merchant->daemon);
-    test_daemon_execute(&market.merchant->daemon, sql);
-    test_daemon_start(&market.merchant->daemon, NULL);
-    test_market_reconnect(&market);
+    change_merchant(sql);
     (void)snprintf(sql, sizeof sql,
                    "SELECT count(*) FROM step JOIN purchase ON purchase.id = purchase_id"
                    " WHERE order_id = '%s' AND kind = 5 AND step.state = 2",
@@ -295,6 +303,85 @@ static void test_the_rest_is_over_with_its_hold(void **state)
     refused(&sale, "void", "{}", 409, "order-state", "");
     done(&sale, "refund", LINES(1, 1), "partially_refunded"); /* something else happens to it */
     assert_int_equal(on_hand("CUP"), cups - 2);
+    assert_int_equal(on_hand("SPOON"), spoons);
+    test_sale_clear(&sale);
+}
+
+/* Of 1,250 the shopper has agreed to, 1,000 are authorised, one cup is sent for 535, and the hold
+ * of the other 465 has ended: further payments may follow, so that the rest is still the order's.
+ */
+static void pay_in_parts(const char *terms, struct test_sale *sale)
+{
+    static const struct test_end first = {SETPAY_MESSAGE_P_RES, SETPAY_STATUS_AUTHORISED,
+                                          SETPAY_RECEIPT_AUTHORISATION, 1, 1000};
+    struct setpay_buffer message, answer;
+    char body[512];
+    int64_t cups = on_hand("CUP"), spoons = on_hand("SPOON");
+    (void)snprintf(body, sizeof body, ORDER, "on_shipment");
+    (void)snprintf(body + strlen(body) - 1, sizeof body - strlen(body), ",\"terms\":%s}", terms);
+    struct test_order order = test_merchantd_order_of(market.merchant, body);
+    test_sale_again(&market, &order, market.holder, sale);
+    test_purchase_sign(sale->purchase);
+    test_purchase_preq(sale->purchase, &message);
+    test_channel_ask(test_market_channel(&market), setpay_buffer_view(&message), &answer);
+    test_sale_expect(&market, sale, setpay_buffer_view(&answer), &first);
+    setpay_buffer_clear(&message);
+    setpay_buffer_clear(&answer);
+    done(sale, "shipments", LINES(1, 1), "partially_captured");
+    end_hold(sale);
+    assert_int_equal(on_hand("CUP"), cups - 3);
+    assert_int_equal(on_hand("SPOON"), spoons - 1);
+}
+
+static void declined_for_good(const struct test_sale *sale)
+{
+    json_t *answer = NULL;
+    json_decref(test_gateway_issuer(market.gateway, "script",
+                                    json_pack("{s:i, s:i}", "refuse", 1, "refuse_code", 43)));
+    (void)post(sale, "authorise", "{\"amount\":715}", &answer);
+    assert_string_equal(json_string_value(json_object_get(answer, "type")),
+                        "urn:setpay:problem:declined");
+    json_decref(answer);
+}
+
+/* What was to pay for the rest is over, too: the rest is back with that, in the same operation. */
+static void test_the_rest_is_over_with_its_agreement(void **state)
+{
+    struct test_sale sale;
+    (void)state;
+    int64_t cups = on_hand("CUP"), spoons = on_hand("SPOON");
+    pay_in_parts("{\"kind\":\"split\",\"first\":1000}", &sale);
+    declined_for_good(&sale);
+    assert_int_equal(on_hand("CUP"), cups - 1);
+    assert_int_equal(on_hand("SPOON"), spoons);
+    refused(&sale, "shipments", "{}", 409, "order-state", "");
+    test_sale_clear(&sale);
+}
+
+/* The same by time: the merchant finds out by its own look. */
+static void test_the_rest_is_over_with_the_time_of_its_agreement(void **state)
+{
+    struct test_sale sale;
+    char text[200], day[16];
+    (void)state;
+    int64_t cups = on_hand("CUP"), spoons = on_hand("SPOON");
+    time_t end = (time_t)(setpay_clock_now_ms() / SETPAY_SECOND_MS) + 60 * 24 * 3600;
+    (void)strftime(day, sizeof day, "%Y-%m-%d", gmtime(&end));
+    (void)snprintf(text, sizeof text,
+                   "{\"kind\":\"instalment\",\"count\":2,\"interval_days\":28,\"each\":1000,"
+                   "\"first\":1000,\"schedule\":\"manual\",\"end\":\"%s\"}",
+                   day);
+    pay_in_parts(text, &sale);
+    (void)snprintf(text, sizeof text,
+                   "UPDATE purchase SET terms_end_ms = %lld, due_ms = 1 WHERE order_id = '%s'",
+                   (long long)setpay_clock_now_ms() - SETPAY_MINUTE_MS, sale.order.id);
+    change_merchant(text);
+    (void)snprintf(text, sizeof text,
+                   "SELECT count(*) FROM agreement JOIN purchase ON purchase.id = purchase_id"
+                   " WHERE order_id = '%s' AND ended = %d",
+                   sale.order.id, SETPAY_ENDED_EXPIRED);
+    test_daemon_wait_number(&market.merchant->daemon, text, 1);
+    assert_int_equal(on_hand("CUP"), cups - 1);
     assert_int_equal(on_hand("SPOON"), spoons);
     test_sale_clear(&sale);
 }
@@ -419,6 +506,8 @@ int main(void)
         cmocka_unit_test(test_other_orders_are_only_marked),
         cmocka_unit_test(test_the_rest_is_given_up),
         cmocka_unit_test(test_the_rest_is_over_with_its_hold),
+        cmocka_unit_test(test_the_rest_is_over_with_its_agreement),
+        cmocka_unit_test(test_the_rest_is_over_with_the_time_of_its_agreement),
         cmocka_unit_test(test_what_was_sent_is_not_back_with_a_void),
         cmocka_unit_test(test_lines_are_given_back),
         cmocka_unit_test(test_lines_are_given_back_no_further_than_the_money_goes),

@@ -114,6 +114,19 @@ is "but not one that is none" "$(send "$page" "$page/refund" -d amount=1e3 -d cu
 is "nor more than there is" "$(send "$page" "$page/refund" -d amount=99999.00 -d currency=EUR)" 409
 is "nor is a captured order voided" "$(send "$page" "$page/void")" 409
 is "an act that there is none of" "$(send "$page" "$page/steal")" 404
+api POST /orders "{\"items\":[{\"sku\":\"$sku\",\"quantity\":2}],\"country\":\"DE\"}" >"$tmp/made"
+order_id=$(jq -r .order_id "$tmp/made")
+ok "another order is paid" wallet --json pay "$(jq -r .pay_uri "$tmp/made")" --yes
+part=/orders/$order_id
+is "a piece of it is sent" "$(send "$part" "$part/ship" -d q1=1)" 303
+ok "and captured, too" wait_for 10 order_is partially_captured
+see "$part" >/dev/null
+ok "the other can be sent" says "action=\"$part/ship\""
+is "but is given up" "$(send "$part" "$part/void")" 303
+ok "so that all is captured" wait_for 10 order_is captured
+is "its page then" "$(see "$part")" 200
+is "has nothing to send" "$(grep -c "action=\"$part/ship\"" "$tmp/page")" 0
+ok "but what may come back" says "action=\"$part/refund\""
 new_order 500 EUR "Nobody pays it"
 is "an open order is ended" "$(send "/orders/$order_id" "/orders/$order_id/cancel")" 303
 ok "and is" order_is cancelled
@@ -128,6 +141,15 @@ is "is what it costs" "$(api GET /products/odd | jq -r '.variants[0].prices.EUR'
 is "the same short name again" "$(send /products /products -d slug=odd -d name=Odd -d sku=ODD-2 -d price=1 -d currency=EUR)" 409
 is "stock is adjusted" "$(send /stock/ODD-1 /stock/ODD-1 -d how=change -d number=-3 --data-urlencode "reason=broken'; DROP TABLE owner")" 303
 is "so" "$(api GET /stock/ODD-1 | jq .on_hand)" 1
+see /stock/ODD-1 >/dev/null
+twice=(-b "$jar" -d how=change -d number=2 -d reason=found --data-urlencode "csrf=$(field csrf)" "$owner/stock/ODD-1")
+seen=$(field seen)
+is "a change is sent" "$(status "${twice[@]}" --data-urlencode "seen=$seen")" 303
+is "and once more by the same hand" "$(status "${twice[@]}" --data-urlencode "seen=$seen")" 409
+ok "which is refused in words" says '"alert">The stock has changed since you looked at it; nothing was done.'
+is "as is one that does not say what it has seen" "$(status "${twice[@]}")" 409
+is "and counts once" "$(api GET /stock/ODD-1 | jq -c '[.on_hand, ([.log[] | select(.reason == "found")] | length)]')" '[3,1]'
+is "it is as before" "$(send /stock/ODD-1 /stock/ODD-1 -d how=change -d number=-2 -d reason=lost)" 303
 is "not below nothing" "$(send /stock/ODD-1 /stock/ODD-1 -d how=change -d number=-3 -d reason=x)" 409
 is "not without a reason" "$(send /stock/ODD-1 /stock/ODD-1 -d how=count -d number=9)" 409
 see '/stock?low=1' >/dev/null
@@ -143,7 +165,7 @@ is "it is counted again" "$(send /stock/ODD-1 /stock/ODD-1 -d how=count -d numbe
 is "with what is there" "$(few)" '[true,1,0]'
 is "in a way that there is none of" "$(send /stock/ODD-1 /stock/ODD-1 -d how=steal -d number=1 -d reason=x)" 409
 is "whoever wants to know was told" "$(api GET '/events?type=stock.changed&limit=100' |
-    jq -r '[.events[].data | select(.sku == "ODD-1") | .reason] | join("|")')" "broken'; DROP TABLE owner|enough|counted"
+    jq -r '[.events[].data | select(.sku == "ODD-1") | .reason] | join("|")')" "broken'; DROP TABLE owner|found|lost|enough|counted"
 is "also that it was low, and is not" "$(api GET '/events?limit=100' |
     jq -r '[.events[] | select(.data.sku == "ODD-1" and .type != "stock.changed") | .type] | join(" ")')" "stock.enough"
 

@@ -707,6 +707,50 @@ static void a_part_is_given_up_once(void **state)
     assert_int_equal(r->w.steps->list[2].amount_minor, 100);
 }
 
+/* Of 1000, 300 are of a second authorisation. */
+static enum setpay_error insert_second(struct setpay_db *db, void *arg)
+{
+    struct rows *r = arg;
+    SETPAY_TRY(insert_purchase(db, r));
+    struct setpay_merchant_step second = {.purchase_id = r->w.purchase.id,
+                                          .name = test_id(0x70),
+                                          .kind = SETPAY_MERCHANT_STEP_AUTHORISE,
+                                          .state = SETPAY_MERCHANT_STEP_DONE,
+                                          .amount_minor = 300,
+                                          .has_token = true,
+                                          .token = test_id(0x71),
+                                          .hold_expiry_ms = NOW_MS};
+    SETPAY_TRY(setpay_merchant_step_insert(db, &second));
+    return setpay_merchant_step_update(db, &second); /* what an answer brings */
+}
+
+/* What the hold that has ended would pay for is refused, and not asked for in some part. */
+static void what_one_hold_is_too_small_for_is_refused(void **state)
+{
+    static const struct {
+        enum setpay_merchant_step_kind kind;
+        int64_t minor;
+        enum setpay_error error;
+    } wishes[] = {
+        {CAPTURE, 701, SETPAY_E_HOLD_OVER},  {CAPTURE, 1000, SETPAY_E_HOLD_OVER},
+        {RELEASE, 701, SETPAY_E_HOLD_OVER},  {CAPTURE, 1001, SETPAY_E_AMOUNT_LIMIT},
+        {CAPTURE, 0, SETPAY_E_AMOUNT_LIMIT}, {CAPTURE, 700, SETPAY_OK},
+        {CAPTURE, 1, SETPAY_E_HOLD_OVER},
+    };
+    struct rows *r = *state;
+    assert_int_equal(setpay_store_submit_wait(r->store, insert_second, r), SETPAY_OK);
+    for (size_t i = 0; i < COUNT(wishes); i++) {
+        struct wish wish = {.r = r,
+                            .wish = {.xid = r->w.purchase.xid,
+                                     .kind = wishes[i].kind,
+                                     .amount_minor = wishes[i].minor}};
+        assert_int_equal(setpay_store_submit_wait(r->store, make_wish, &wish), wishes[i].error);
+    }
+    assert_int_equal(setpay_store_submit_wait(r->store, read_rows, r), SETPAY_OK);
+    assert_int_equal(r->w.steps->count, 2);
+    assert_int_equal(r->w.steps->list[1].amount_minor, 700);
+}
+
 /* ------------------------------------------------------------------ an agreement that is ended */
 
 /* A purchase of a split, authorised for 600 of 1000, with an agreement. */
@@ -916,6 +960,8 @@ int main(void)
                                         close_rows),
         cmocka_unit_test_setup_teardown(a_void_waits_its_turn, open_rows, close_rows),
         cmocka_unit_test_setup_teardown(a_part_is_given_up_once, open_rows, close_rows),
+        cmocka_unit_test_setup_teardown(what_one_hold_is_too_small_for_is_refused, open_rows,
+                                        close_rows),
         cmocka_unit_test_setup_teardown(what_waits_is_withdrawn, open_rows, close_rows),
         cmocka_unit_test_setup_teardown(what_waits_behind_others_is_withdrawn, open_rows,
                                         close_rows),

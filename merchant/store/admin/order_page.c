@@ -266,8 +266,9 @@ static json_t *values_of(struct look *look, const char *wrong, const char *done)
     const char *currency = order->amount.currency;
     int64_t back_minor = refundable_minor(look);
     bool may_ship = setpay_order_may_ship(order->end, look->view.status);
+    bool may_send = may_ship && !setpay_order_rest_is_over(&look->view);
     bool sendable = false, refundable = false;
-    json_t *items = items_json(look, may_ship, &sendable, &refundable);
+    json_t *items = items_json(look, may_send, &sendable, &refundable);
     bool repeats = order->item_count == 1 && strcmp(order->items[0].name, order->description) == 0;
     bool may_cancel = setpay_order_check_cancel(look->view.status) == SETPAY_OK &&
                       look->view.status != SETPAY_ORDER_STATUS_CANCELLED;
@@ -286,7 +287,7 @@ static json_t *values_of(struct look *look, const char *wrong, const char *done)
     (void)json_object_set_new(values, "seen",
                               json_sprintf("%zu.%zu.%d", look->view.step_count,
                                            look->view.parts->count, (int)order->end));
-    (void)json_object_set_new(values, "may_send", json_boolean(may_ship && sendable));
+    (void)json_object_set_new(values, "may_send", json_boolean(may_send && sendable));
     (void)json_object_set_new(values, "may_capture",
                               json_boolean(look->capturable > 0 && may_ship));
     (void)json_object_set_new(values, "may_refund", json_boolean(back_minor > 0));

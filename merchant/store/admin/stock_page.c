@@ -1,5 +1,7 @@
 /*
- * Stock: what is there and what is low, one SKU with its log, and counting anew.
+ * Stock: what is there and what is low, one SKU with its log, and counting anew. Since a form may
+ * be sent twice by one hand, one that changes what is there names the newest entry of the log that
+ * its page has shown.
  */
 #include "merchant/store/admin/admin_internal.h"
 
@@ -20,6 +22,7 @@ struct look {
     json_t *rows; /* owned */
     char last[SETPAY_SHOP_ID_SIZE];
     bool more;
+    int64_t newest; /* entry of the SKU's log; 0: there is none */
     struct setpay_shop_answer answer;
 };
 
@@ -84,9 +87,20 @@ void setpay_admin_on_stock(struct setpay_http_request *request, void *arg)
 
 /* ------------------------------------------------------------------ one SKU */
 
+static enum setpay_error read_newest(struct setpay_db *db, const char *sku, int64_t *newest)
+{
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(setpay_db_one(db, &rows,
+                             "SELECT COALESCE(MAX(seq), 0) FROM stock_log WHERE sku = $1",
+                             SETPAY_DB_TEXT(sku)));
+    *newest = setpay_db_get_int(rows, 0);
+    return setpay_db_end(rows);
+}
+
 static enum setpay_error read_one(struct setpay_db *db, void *arg)
 {
     struct look *look = arg;
+    SETPAY_TRY(read_newest(db, look->id, &look->newest));
     const struct setpay_shop_ask ask = {.id = look->id,
                                         .version = SETPAY_SHOP_ANY_VERSION,
                                         .now_ms = setpay_clock_now_ms(),
@@ -124,15 +138,17 @@ static void reply_one(struct setpay_admin *admin, struct setpay_http_request *re
     const json_t *stock = look.answer.json;
     const char *done = setpay_http_request_query(request, "done");
     if (error == SETPAY_OK)
-        setpay_admin_reply(
-            admin, request, visit, status, SETPAY_ADMIN_STOCK_ONE, sku, NULL,
-            json_pack("{s:s, s:O, s:O, s:O, s:O, s:b, s:o, s:s, s:s}", "sku", sku, "name",
-                      json_object_get(stock, "name"), "on_hand", json_object_get(stock, "on_hand"),
-                      "reserved", json_object_get(stock, "reserved"), "low_at",
-                      json_object_get(stock, "low_at"), "tracked",
-                      (int)json_is_true(json_object_get(stock, "tracked")), "log",
-                      log_json(json_object_get(stock, "log")), "wrong", wrong != NULL ? wrong : "",
-                      "done", done != NULL && wrong == NULL ? "The stock is changed." : ""));
+        setpay_admin_reply(admin, request, visit, status, SETPAY_ADMIN_STOCK_ONE, sku, NULL,
+                           json_pack("{s:s, s:O, s:O, s:O, s:O, s:b, s:o, s:o, s:s, s:s}", "sku",
+                                     sku, "name", json_object_get(stock, "name"), "on_hand",
+                                     json_object_get(stock, "on_hand"), "reserved",
+                                     json_object_get(stock, "reserved"), "low_at",
+                                     json_object_get(stock, "low_at"), "tracked",
+                                     (int)json_is_true(json_object_get(stock, "tracked")), "log",
+                                     log_json(json_object_get(stock, "log")), "seen",
+                                     json_sprintf("%lld", (long long)look.newest), "wrong",
+                                     wrong != NULL ? wrong : "", "done",
+                                     done != NULL && wrong == NULL ? "The stock is changed." : ""));
     else if (error == SETPAY_E_NOT_FOUND)
         setpay_admin_reply_error(admin, request, 404, look.answer.fault.words);
     else
@@ -147,6 +163,41 @@ void setpay_admin_on_stock_one(struct setpay_http_request *request, void *arg)
         reply_one(arg, request, &visit, setpay_http_request_param(request, "sku"), 200, NULL);
 }
 
+/* What the forms of the page change, by their "how". */
+enum how { BY_CHANGE, BY_COUNT, NOT_COUNTED, LOW_AT, HOWS };
+static const struct {
+    const char *name;
+    const char *member; /* that takes the number; NULL: there is none */
+    bool is_logged;     /* for a reason, then */
+} hows[HOWS] = {
+    [BY_CHANGE] = {"change", "change", true},
+    [BY_COUNT] = {"count", "on_hand", true},
+    [NOT_COUNTED] = {"uncounted", NULL, true},
+    [LOW_AT] = {"low", "low_at", false},
+};
+
+static size_t how_of(const struct setpay_admin_task *task)
+{
+    size_t how = 0;
+    while (how < HOWS && strcmp(setpay_form_get(&task->form, "how"), hows[how].name) != 0)
+        how++;
+    return how;
+}
+
+static enum setpay_error check_seen(struct setpay_db *db, struct setpay_admin_task *task)
+{
+    char seen[24];
+    int64_t newest = 0;
+    SETPAY_TRY(read_newest(db, task->id, &newest));
+    (void)snprintf(seen, sizeof seen, "%lld", (long long)newest);
+    if (strcmp(seen, setpay_form_get(&task->form, "seen")) == 0)
+        return SETPAY_OK;
+    (void)setpay_json_fault_set(&task->fault, "",
+                                "The stock has changed since you looked at it; nothing was done."
+                                " See how it is now, and do it again where it is still needed.");
+    return SETPAY_E_CONFLICT;
+}
+
 static enum setpay_error run(struct setpay_db *db, struct setpay_admin_task *task)
 {
     struct setpay_shop_answer answer = {.json = NULL};
@@ -155,6 +206,8 @@ static enum setpay_error run(struct setpay_db *db, struct setpay_admin_task *tas
                                         .version = SETPAY_SHOP_ANY_VERSION,
                                         .now_ms = task->now_ms,
                                         .settings = &task->admin->options.settings};
+    if (hows[how_of(task)].is_logged)
+        SETPAY_TRY(check_seen(db, task));
     enum setpay_error error = setpay_stock_adjust(db, &ask, &answer);
     task->fault = answer.fault;
     setpay_shop_answer_clear(&answer);
@@ -165,7 +218,8 @@ static void adjusted(struct setpay_admin_task *task, enum setpay_error error)
 {
     char path[SETPAY_SHOP_MADE_SIZE + 40];
     char words[512];
-    (void)snprintf(words, sizeof words, "%s: %s", task->fault.field, task->fault.words);
+    (void)snprintf(words, sizeof words, "%s%s%s", task->fault.field,
+                   task->fault.field[0] != '\0' ? ": " : "", task->fault.words);
     if (error == SETPAY_OK) {
         (void)snprintf(path, sizeof path, "/stock/%s?done=1", task->id);
         setpay_admin_go_to(task->request, path, NULL);
@@ -175,19 +229,6 @@ static void adjusted(struct setpay_admin_task *task, enum setpay_error error)
         setpay_admin_reply_failed(task->admin, task->request, error);
     }
 }
-
-/* What the forms of the page change, by their "how". */
-enum how { BY_CHANGE, BY_COUNT, NOT_COUNTED, LOW_AT, HOWS };
-static const struct {
-    const char *name;
-    const char *member; /* that takes the number; NULL: there is none */
-    bool has_reason;
-} hows[HOWS] = {
-    [BY_CHANGE] = {"change", "change", true},
-    [BY_COUNT] = {"count", "on_hand", true},
-    [NOT_COUNTED] = {"uncounted", NULL, true},
-    [LOW_AT] = {"low", "low_at", false},
-};
 
 static enum setpay_error read_number(struct setpay_admin_task *task, const char *member)
 {
@@ -203,20 +244,18 @@ static enum setpay_error read_number(struct setpay_admin_task *task, const char 
 
 static enum setpay_error read_form(struct setpay_admin_task *task)
 {
-    size_t how = 0;
+    size_t how = how_of(task);
     const char *reason = setpay_form_get(&task->form, "reason");
-    while (how < HOWS && strcmp(setpay_form_get(&task->form, "how"), hows[how].name) != 0)
-        how++;
     if (how == HOWS)
         return setpay_json_fault_set(&task->fault, "how", "found '%.20s'; expected one of the page",
                                      setpay_form_get(&task->form, "how"));
     task->body = json_object();
     if (hows[how].member != NULL)
         SETPAY_TRY(read_number(task, hows[how].member));
-    if (hows[how].has_reason && reason[0] == '\0')
+    if (hows[how].is_logged && reason[0] == '\0')
         return setpay_json_fault_set(&task->fault, "reason", "found nothing; expected why");
     bool whole = task->body != NULL;
-    if (hows[how].has_reason)
+    if (hows[how].is_logged)
         setpay_shop_set(task->body, "reason", json_string(reason), &whole);
     if (how == BY_COUNT || how == NOT_COUNTED) /* who counts it wants it counted from now on */
         setpay_shop_set(task->body, "tracked", json_boolean(how == BY_COUNT), &whole);

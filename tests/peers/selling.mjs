@@ -189,7 +189,7 @@ await ok('another order is cancelled, and can be paid no more', async () => {
   is((await stockOf('CP-SLATE')).reserved, reserved - 1, 'reserved');
   let said;
   await pay(given.pay_uri).catch((error) => (said = error));
-  is([said?.code, JSON.parse(said?.stdout).error.name], [1, 'PERMISSION'], 'what the wallet says');
+  is([said?.code, JSON.parse(said?.stdout).error.name], [1, 'ORDER_ENDED'], 'what the wallet says');
   is(typesOf(given.order_id), ['order.cancelled', 'order.created']);
 });
 

@@ -230,14 +230,14 @@ static void names_what_is_late(void **state)
     items[0].presented_ms = FROM - SETPAY_HOUR_MS; /* the day's beginning counts */
     assert_int_equal(reconcile_for(NULL), 0);
     items[0].presented_ms--;
-    expect_one(SETPAY_DIFFERENCE_LATE, "booked on 2026-11-26, 1 hours or more after");
+    expect_one(SETPAY_DIFFERENCE_LATE, "booked on 2026-11-26, 1 hour or more after");
     items[0].presented_ms++;
     row_count--; /* not booked, and not answered */
     items[4].acknowledged = false;
     items[4].presented_ms = TO - SETPAY_HOUR_MS;
     assert_int_equal(reconcile_for(NULL), 0);
     items[4].presented_ms--;
-    expect_one(SETPAY_DIFFERENCE_LATE, "neither in it nor answered");
+    expect_one(SETPAY_DIFFERENCE_LATE, "neither in the file nor answered");
 }
 
 /* ------------------------------------------------------------------ sales */
@@ -356,7 +356,7 @@ static void misses_what_is_of_those_days(void **state)
     items[0].acknowledged = false;
     rows[0] = rows[--row_count];
     days_from = days_to = "2026-11-26";
-    expect_one(SETPAY_DIFFERENCE_LATE, "neither in it nor answered");
+    expect_one(SETPAY_DIFFERENCE_LATE, "neither in the file nor answered");
     days_from = days_to = "2026-11-28";
     assert_int_equal(reconcile_for(NULL), 0);
 }

@@ -124,6 +124,9 @@ see "$part" >/dev/null
 ok "the other can be sent" says "action=\"$part/ship\""
 is "but is given up" "$(send "$part" "$part/void")" 303
 ok "so that all is captured" wait_for 10 order_is captured
+# Where nobody has given it up, and the hold has ended by itself, the order is not ended by the store.
+is "as where its hold has ended" "$(sqlite3 -cmd '.timeout 5000' "$(get .databases.merchant)" \
+    "UPDATE orders SET ended = 0 WHERE order_id = '$order_id' RETURNING ended")" 0
 is "its page then" "$(see "$part")" 200
 is "has nothing to send" "$(grep -c "action=\"$part/ship\"" "$tmp/page")" 0
 ok "but what may come back" says "action=\"$part/refund\""

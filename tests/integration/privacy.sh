@@ -74,6 +74,7 @@ files() {
 # made of it as gdb does (which leaves out what a process has forbidden to dump), and let go.
 catch() {
     local log=$tmp/gdb.$2
+    : >"$log" # what an earlier catch has said there would be taken for this one's
     "${as_root[@]}" gdb -nx -batch -p "$(pid_of "$2")" -ex 'set pagination off' -ex 'set confirm off' \
         -ex "break $3" -ex 'echo catching\n' -ex continue \
         -ex "shell $tools/seek --copy $(pid_of "$2") $tmp/places/$1.$2.memory" \

@@ -160,8 +160,9 @@ static enum setpay_error take_with(struct setpay_db *db, struct setpay_merchant_
         there_is += left;
     }
     if (minor > there_is && minor <= setpay_merchant_step_capturable(purchase, steps))
-        return SETPAY_E_HOLD_OVER;      /* rule G8: that of a part of it */
-    if (minor <= 0 || minor > there_is) /* with the words for it */
+        return SETPAY_E_HOLD_OVER; /* rule G8: that of a part of it */
+    /* With the words for it. */
+    if (minor <= 0 || minor > there_is)
         return take_of(db, purchase, NULL, wish, minor, now_ms, number);
     for (size_t at = 0; setpay_merchant_authorisation_next(purchase, steps, &at, &one);) {
         int64_t left =

@@ -992,16 +992,15 @@ FUZZ_TARGETS := \
 
 FUZZ_PARTS := \
 	$(CA_CLI) \
-	gateway/clearing/incoming.c \
-	gateway/clearing/ledger.c \
-	gateway/issuer/dispute_file.c \
 	ca/est.c \
+	$(GATEWAY_CLEARING) \
 	$(MERCHANT_STORE) \
 	$(WALLET) \
 	$(WALLETD) \
 	gateway/issuer/cards.c \
 	gateway/issuer/clearing_file.c \
 	gateway/issuer/clearing_lines.c \
+	gateway/issuer/dispute_file.c \
 	gateway/issuer/messages.c \
 	gateway/issuer/stored.c \
 	gateway/network/iso8583.c \

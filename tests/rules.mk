@@ -91,15 +91,17 @@ $(BUILD)/obj/%.o: %.c | $(GEN_C) $(GEN_INC)
 	$(say) CC $<
 	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
-$(COMMON_LIB): $(GEN_O) $(call obj,$(COMMON))
+# A name added to a list makes an object that make takes for intermediate: what it's missing from is
+# made again because the list itself is newer.
+$(COMMON_LIB): $(GEN_O) $(call obj,$(COMMON)) Makefile
 	@mkdir -p $(dir $@)
 	$(say) AR $@
-	$(Q)rm -f $@ && ar rcs $@ $^
+	$(Q)rm -f $@ && ar rcs $@ $(filter %.o,$^)
 
-$(PARTS_LIB): $(call obj,$(PARTS))
+$(PARTS_LIB): $(call obj,$(PARTS)) Makefile
 	@mkdir -p $(dir $@)
 	$(say) AR $@
-	$(Q)rm -f $@ && ar rcs $@ $^
+	$(Q)rm -f $@ && ar rcs $@ $(filter %.o,$^)
 
 # build/bin/NAME links NAME_MAIN (the file with main) with NAME_PARTS and the common library.
 define program_rule
@@ -154,10 +156,10 @@ vectors: $(VECTORS_BIN)
 FUZZ_BINS := $(FUZZ_TARGETS:%=$(BUILD)/targets/%)
 FUZZ_LIB := $(BUILD)/lib/libsetpay-fuzz.a
 FUZZ_COMMON := $(call obj,tests/fuzz/fuzz.c tests/fuzz/mutate.c tests/fuzz/talk.c)
-$(FUZZ_LIB): $(call obj,$(FUZZ_PARTS))
+$(FUZZ_LIB): $(call obj,$(FUZZ_PARTS)) Makefile
 	@mkdir -p $(dir $@)
 	$(say) AR $@
-	$(Q)rm -f $@ && ar rcs $@ $^
+	$(Q)rm -f $@ && ar rcs $@ $(filter %.o,$^)
 $(BUILD)/targets/rpc: ALL_LDFLAGS += -Wl,--wrap=setpay_http_client_post
 $(BUILD)/targets/%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(FUZZ_COMMON) $(FUZZ_LIB) $(COMMON_LIB)
 	@mkdir -p $(dir $@)

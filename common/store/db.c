@@ -294,6 +294,20 @@ enum setpay_error setpay_db_one_values(struct setpay_db *db, struct setpay_db_ro
     return SETPAY_OK;
 }
 
+enum setpay_error setpay_db_insert_values(struct setpay_db *db, int64_t *row, const char *sql,
+                                          const struct setpay_db_value *values)
+{
+    struct setpay_db_rows *rows;
+    enum setpay_error error = setpay_db_one_values(db, &rows, sql, values);
+    if (error == SETPAY_E_NOT_FOUND)
+        return failed(db, sql, SETPAY_E_INTERNAL); /* it returns nothing, or inserts none */
+    SETPAY_TRY(error);
+    int64_t key = setpay_db_get_int(rows, 0);
+    SETPAY_TRY(setpay_db_end(rows));
+    *row = key;
+    return SETPAY_OK;
+}
+
 /* ------------------------------------------------------------------ columns */
 
 static struct setpay_db_value get(struct setpay_db_rows *rows, int column)

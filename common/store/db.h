@@ -87,6 +87,16 @@ struct setpay_db_value setpay_db_value_digest(const struct setpay_digest *digest
 /* values ends with SETPAY_DB_TYPE_END. */
 enum setpay_error setpay_db_run_values(struct setpay_db *db, const char *sql,
                                        const struct setpay_db_value *values) SETPAY_MUST_CHECK;
+/* Runs an INSERT that ends with "RETURNING column": *row is the key which the database gave to that
+ * one row. Errors of setpay_db_run, after which *row is what it was. */
+#define setpay_db_insert(db, row, sql, ...)                                                        \
+    setpay_db_insert_values((db), (row), (sql),                                                    \
+                            (const struct setpay_db_value[]){setpay_db_value_null(),               \
+                                                             ##__VA_ARGS__,                        \
+                                                             {.type = SETPAY_DB_TYPE_END}} +       \
+                                1)
+enum setpay_error setpay_db_insert_values(struct setpay_db *db, int64_t *row, const char *sql,
+                                          const struct setpay_db_value *values) SETPAY_MUST_CHECK;
 /* The rows that the last setpay_db_run of this db inserted, updated or deleted. */
 int64_t setpay_db_changes(const struct setpay_db *db);
 

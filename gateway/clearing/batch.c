@@ -80,27 +80,15 @@ static enum setpay_error check_open(struct setpay_db *db, const struct setpay_ba
 
 enum setpay_error setpay_batch_use(struct setpay_db *db, struct setpay_batch *batch)
 {
-    struct setpay_db_rows *rows;
     if (batch->id != 0)
         return check_open(db, batch);
-    enum setpay_error error =
-        setpay_db_run(db,
-                      "INSERT INTO batch (brand, merchant_id, number, open, opened_ms, closed_ms)"
-                      " VALUES ($1, $2, $3, 1, $4, 0)",
-                      SETPAY_DB_TEXT(batch->brand), SETPAY_DB_TEXT(batch->merchant_id),
-                      SETPAY_DB_INT(batch->number), SETPAY_DB_INT(batch->opened_ms));
-    if (error == SETPAY_E_DUPLICATE)
-        return SETPAY_E_CONFLICT;
-    SETPAY_TRY(error);
-    SETPAY_TRY(setpay_db_one(db, &rows,
-                             "SELECT id FROM batch WHERE brand = $1 AND merchant_id = $2"
-                             " AND number = $3",
-                             SETPAY_DB_TEXT(batch->brand), SETPAY_DB_TEXT(batch->merchant_id),
-                             SETPAY_DB_INT(batch->number)));
-    int64_t id = setpay_db_get_int(rows, 0);
-    SETPAY_TRY(setpay_db_end(rows));
-    batch->id = id;
-    return SETPAY_OK;
+    enum setpay_error error = setpay_db_insert(
+        db, &batch->id,
+        "INSERT INTO batch (brand, merchant_id, number, open, opened_ms, closed_ms)"
+        " VALUES ($1, $2, $3, 1, $4, 0) RETURNING id",
+        SETPAY_DB_TEXT(batch->brand), SETPAY_DB_TEXT(batch->merchant_id),
+        SETPAY_DB_INT(batch->number), SETPAY_DB_INT(batch->opened_ms));
+    return error == SETPAY_E_DUPLICATE ? SETPAY_E_CONFLICT : error;
 }
 
 /* ------------------------------------------------------------------ what is in it */

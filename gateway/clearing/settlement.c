@@ -135,16 +135,15 @@ enum setpay_error setpay_settlement_each(struct setpay_db *db,
 static enum setpay_error insert(struct setpay_db *db, struct setpay_settlement *settlement)
 {
     const struct setpay_settlement *s = settlement;
-    struct setpay_db_rows *rows;
-    SETPAY_TRY(setpay_db_run(
-        db,
+    return setpay_db_insert(
+        db, &settlement->id,
         "INSERT INTO settlement (token, brand, merchant_id, currency, day, cut_off_ms,"
         " capture_count, capture_minor, credit_count, credit_minor, fee_minor, refused_count,"
         " refused_minor, carried_in_minor, payout_minor, carried_out_minor, created_ms,"
         " disputed_count, disputed_minor, returned_count, returned_minor, cleared_count,"
         " cleared_minor, reserve_ppm, reserve_days, held_minor, released_minor)"
         " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,"
-        " $18, $19, $20, $21, $22, $23, $24, $25, $26, $27)",
+        " $18, $19, $20, $21, $22, $23, $24, $25, $26, $27) RETURNING id",
         SETPAY_DB_ID(&s->token), SETPAY_DB_TEXT(s->brand), SETPAY_DB_TEXT(s->merchant_id),
         SETPAY_DB_TEXT(s->currency), SETPAY_DB_TEXT(s->day), SETPAY_DB_INT(s->cut_off_ms),
         SETPAY_DB_INT(s->sums.capture_count), SETPAY_DB_INT(s->sums.capture_minor),
@@ -157,13 +156,7 @@ static enum setpay_error insert(struct setpay_db *db, struct setpay_settlement *
         SETPAY_DB_INT(s->adjusted.returned_minor), SETPAY_DB_INT(s->adjusted.cleared_count),
         SETPAY_DB_INT(s->adjusted.cleared_minor), SETPAY_DB_INT(s->reserve_ppm),
         SETPAY_DB_INT(s->reserve_days), SETPAY_DB_INT(s->held_minor),
-        SETPAY_DB_INT(s->released_minor)));
-    SETPAY_TRY(setpay_db_one(db, &rows, "SELECT id FROM settlement WHERE token = $1",
-                             SETPAY_DB_ID(&s->token)));
-    int64_t id = setpay_db_get_int(rows, 0);
-    SETPAY_TRY(setpay_db_end(rows));
-    settlement->id = id;
-    return SETPAY_OK;
+        SETPAY_DB_INT(s->released_minor));
 }
 
 /* The newest of the same merchant and currency: what it carries over, and its day; "" where there

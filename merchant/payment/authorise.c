@@ -142,11 +142,7 @@ static enum setpay_error read_step(struct setpay_db *db, struct setpay_merchant_
 {
     struct setpay_merchant_authorisation one;
     const struct setpay_merchant_purchase *purchase = &drive->purchase;
-    if (drive->steps == NULL)
-        drive->steps = calloc(1, sizeof *drive->steps);
-    if (drive->steps == NULL)
-        return SETPAY_E_NOMEM;
-    SETPAY_TRY(setpay_merchant_step_list(db, purchase->id, drive->steps));
+    SETPAY_TRY(setpay_merchant_step_list(db, purchase->id, &drive->steps));
     SETPAY_TRY(setpay_merchant_agreement_read(db, purchase->id, &drive->agreement));
     const struct setpay_merchant_step *step = setpay_merchant_step_first(drive->steps);
     if (step == NULL)

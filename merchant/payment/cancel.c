@@ -16,10 +16,8 @@
 static enum setpay_error withdraw_waiting(struct setpay_db *db, int64_t purchase_id,
                                           setpay_time_ms now_ms)
 {
-    struct setpay_merchant_steps *steps = setpay_merchant_steps_new();
-    if (steps == NULL)
-        return SETPAY_E_NOMEM;
-    enum setpay_error error = setpay_merchant_step_list(db, purchase_id, steps);
+    struct setpay_merchant_steps *steps = NULL;
+    enum setpay_error error = setpay_merchant_step_list(db, purchase_id, &steps);
     if (error == SETPAY_OK)
         error = setpay_merchant_step_withdraw(db, steps, now_ms);
     free(steps);

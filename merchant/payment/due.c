@@ -52,11 +52,7 @@ struct standing {
 
 static enum setpay_error read_standing(struct setpay_db *db, struct standing *s)
 {
-    if (s->steps == NULL)
-        s->steps = calloc(1, sizeof *s->steps);
-    if (s->steps == NULL)
-        return SETPAY_E_NOMEM;
-    SETPAY_TRY(setpay_merchant_step_list(db, s->purchase.id, s->steps));
+    SETPAY_TRY(setpay_merchant_step_list(db, s->purchase.id, &s->steps));
     return setpay_merchant_agreement_read(db, s->purchase.id, &s->agreement);
 }
 

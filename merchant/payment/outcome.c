@@ -79,7 +79,7 @@ static enum setpay_error write_sale(struct setpay_db *db, const struct setpay_me
                                            purchase->updated_ms));
     SETPAY_TRY(setpay_merchant_batch_meet(db, purchase->brand, answer->capture.batch,
                                           purchase->updated_ms));
-    struct setpay_merchant_steps *steps = setpay_merchant_steps_new();
+    struct setpay_merchant_steps *steps = setpay_merchant_steps_new(SETPAY_MERCHANT_STEPS_ADDED);
     if (steps == NULL)
         return SETPAY_E_NOMEM;
     enum setpay_error error =
@@ -235,7 +235,7 @@ static enum setpay_error decide(struct setpay_merchant_drive *drive, struct setp
 {
     setpay_time_ms now_ms = setpay_clock_now_ms();
     SETPAY_TRY(apply(drive, now_ms));
-    if (receipts->receipt_count + 2 > SETPAY_LIMIT_RECEIPTS)
+    if (receipts->receipt_count + SETPAY_MERCHANT_RECEIPTS_ADDED > SETPAY_LIMIT_RECEIPTS)
         return SETPAY_E_TOO_BIG;
     receipts->receipts[receipts->receipt_count++] = drive->ask.kind == SETPAY_ASK_REVERSE
                                                         ? drive->auth_rev_res.receipt

@@ -181,9 +181,8 @@ enum setpay_error setpay_merchant_purchase_insert(struct setpay_db *db,
                                                   struct setpay_merchant_purchase *purchase)
 {
     const struct setpay_merchant_purchase *p = purchase;
-    struct setpay_db_rows *rows;
-    enum setpay_error error = setpay_db_run(
-        db,
+    enum setpay_error error = setpay_db_insert(
+        db, &purchase->id,
         "INSERT INTO purchase (version, state, xid, order_id, brand, amount_minor, currency,"
         " approved_minor, rrpid, request_hash, lid_c, chall_c, oimd, pimd, pomd, dual_signature,"
         " envelope, cardholder, merchant, gateway_sign, gateway_encrypt, terms_kind, terms_count,"
@@ -192,7 +191,7 @@ enum setpay_error setpay_merchant_purchase_insert(struct setpay_db *db,
         " certificate, first_minor, sale)"
         " VALUES (1, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,"
         " $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34,"
-        " $35, $36, $37, $38)",
+        " $35, $36, $37, $38) RETURNING id",
         SETPAY_DB_INT(p->state), SETPAY_DB_ID(&p->xid), SETPAY_DB_TEXT(p->order_id),
         SETPAY_DB_TEXT(p->brand), SETPAY_DB_INT(p->amount.minor),
         SETPAY_DB_TEXT(p->amount.currency), SETPAY_DB_INT(p->approved_minor),
@@ -212,11 +211,6 @@ enum setpay_error setpay_merchant_purchase_insert(struct setpay_db *db,
     if (error == SETPAY_E_DUPLICATE)
         return SETPAY_E_ORDER_TAKEN; /* rule M4 */
     SETPAY_TRY(error);
-    SETPAY_TRY(
-        setpay_db_one(db, &rows, "SELECT id FROM purchase WHERE xid = $1", SETPAY_DB_ID(&p->xid)));
-    int64_t id = setpay_db_get_int(rows, 0);
-    SETPAY_TRY(setpay_db_end(rows));
-    purchase->id = id;
     purchase->version = 1;
     SETPAY_TRY(setpay_order_tell(db, &setpay_merchant_payment_port, p->order_id, p->updated_ms));
     return setpay_db_notify(db, &purchase->xid, purchase->version);
@@ -464,16 +458,19 @@ enum setpay_error setpay_merchant_receipt_list(struct setpay_db *db, int64_t pur
     int64_t count = 0;
     SETPAY_TRY(count_receipts(db, purchase_id, &count));
     message->skipped = (int64_t)skipped < count ? skipped : (uint32_t)count;
-    message->receipts = calloc(SETPAY_LIMIT_RECEIPTS, sizeof *message->receipts);
+    int64_t wanted = count - message->skipped;
+    if (wanted > SETPAY_LIMIT_RECEIPTS)
+        wanted = SETPAY_LIMIT_RECEIPTS;
+    message->receipts =
+        calloc((size_t)wanted + SETPAY_MERCHANT_RECEIPTS_ADDED, sizeof *message->receipts);
     if (message->receipts == NULL)
         return SETPAY_E_NOMEM;
     SETPAY_TRY(setpay_db_select(db, &rows,
                                 "SELECT sealed FROM sealed_receipt WHERE purchase_id = $1"
                                 " AND number >= $2 ORDER BY number LIMIT $3",
                                 SETPAY_DB_INT(purchase_id), SETPAY_DB_INT(message->skipped),
-                                SETPAY_DB_INT(SETPAY_LIMIT_RECEIPTS)));
-    while (error == SETPAY_OK && message->receipt_count < SETPAY_LIMIT_RECEIPTS &&
-           setpay_db_next(rows)) {
+                                SETPAY_DB_INT(wanted)));
+    while (error == SETPAY_OK && message->receipt_count < (size_t)wanted && setpay_db_next(rows)) {
         error = setpay_sealed_receipt_parse(setpay_db_get_view(rows, 0),
                                             &message->receipts[message->receipt_count]);
         if (error == SETPAY_OK)

@@ -233,9 +233,11 @@ enum setpay_error setpay_merchant_ask_find_any(struct setpay_db *db,
 enum setpay_error setpay_merchant_receipt_add(struct setpay_db *db, int64_t purchase_id,
                                               const struct setpay_sealed_receipt *receipt,
                                               setpay_time_ms now_ms) SETPAY_MUST_CHECK;
+/* What one outcome adds at most: the authorisation's, and a sale's capture. */
+#define SETPAY_MERCHANT_RECEIPTS_ADDED 2
 /* Those behind the oldest skipped, oldest first and as many as an answer may hold, into
- * message->receipts (must be empty; owned by it); message->skipped, no more than there are, and
- * left say how many stand before and behind them. */
+ * message->receipts (must be empty; owned by it; with room for what an outcome adds);
+ * message->skipped, no more than there are, and left say how many stand before and behind them. */
 enum setpay_error setpay_merchant_receipt_list(struct setpay_db *db, int64_t purchase_id,
                                                uint32_t skipped,
                                                struct setpay_pres *message) SETPAY_MUST_CHECK;

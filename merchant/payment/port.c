@@ -51,7 +51,7 @@ static enum setpay_error list_of_order(struct setpay_db *db, const char *order_i
 
 /* ------------------------------------------------------------------ steps */
 
-static enum setpay_error visit_steps(const struct setpay_merchant_purchase *purchase,
+static enum setpay_error visit_steps(const struct setpay_money *of_purchase,
                                      struct setpay_merchant_steps *steps,
                                      setpay_step_visit_fn *visit, void *visit_arg)
 {
@@ -62,7 +62,7 @@ static enum setpay_error visit_steps(const struct setpay_merchant_purchase *purc
             .number = step->id,
             .id = step->name,
             .kind = step->kind,
-            .amount = purchase->amount,
+            .amount = *of_purchase,
             .asking = step->state == SETPAY_MERCHANT_STEP_ASKING,
             .declined = step->state == SETPAY_MERCHANT_STEP_DECLINED,
             .hold_expiry_ms = step->hold_expiry_ms,
@@ -84,20 +84,33 @@ static enum setpay_error visit_steps(const struct setpay_merchant_purchase *purc
     return SETPAY_OK;
 }
 
+/* The rest of a purchase is large. */
+static enum setpay_error find_key(struct setpay_db *db, const struct setpay_id *xid, int64_t *id,
+                                  struct setpay_money *amount)
+{
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(setpay_db_one(db, &rows,
+                             "SELECT id, amount_minor, currency FROM purchase WHERE xid = $1",
+                             SETPAY_DB_ID(xid)));
+    *id = setpay_db_get_int(rows, 0);
+    amount->minor = setpay_db_get_int(rows, 1);
+    setpay_db_get_text(rows, 2, amount->currency, sizeof amount->currency);
+    return setpay_db_end(rows);
+}
+
 static enum setpay_error list_steps(struct setpay_db *db, const struct setpay_id *xid,
                                     setpay_step_visit_fn *visit, void *visit_arg)
 {
-    struct setpay_merchant_purchase purchase;
-    enum setpay_error error = setpay_merchant_purchase_find(db, xid, &purchase);
+    struct setpay_merchant_steps *steps = NULL;
+    struct setpay_money amount;
+    int64_t purchase_id;
+    enum setpay_error error = find_key(db, xid, &purchase_id, &amount);
     if (error == SETPAY_E_NOT_FOUND)
         return SETPAY_OK;
     SETPAY_TRY(error);
-    struct setpay_merchant_steps *steps = setpay_merchant_steps_new();
-    if (steps == NULL)
-        return SETPAY_E_NOMEM;
-    error = setpay_merchant_step_list(db, purchase.id, steps);
+    error = setpay_merchant_step_list(db, purchase_id, &steps);
     if (error == SETPAY_OK)
-        error = visit_steps(&purchase, steps, visit, visit_arg);
+        error = visit_steps(&amount, steps, visit, visit_arg);
     free(steps);
     return error;
 }
@@ -107,10 +120,8 @@ static enum setpay_error capturable(struct setpay_db *db, const struct setpay_id
 {
     struct setpay_merchant_purchase purchase;
     SETPAY_TRY(setpay_merchant_purchase_find(db, xid, &purchase));
-    struct setpay_merchant_steps *steps = setpay_merchant_steps_new();
-    if (steps == NULL)
-        return SETPAY_E_NOMEM;
-    enum setpay_error error = setpay_merchant_step_list(db, purchase.id, steps);
+    struct setpay_merchant_steps *steps = NULL;
+    enum setpay_error error = setpay_merchant_step_list(db, purchase.id, &steps);
     if (error == SETPAY_OK)
         *minor = setpay_merchant_step_capturable(&purchase, steps);
     free(steps);
@@ -175,21 +186,6 @@ static enum setpay_error take_with(struct setpay_db *db, struct setpay_merchant_
     return SETPAY_OK;
 }
 
-static enum setpay_error read_steps(struct setpay_db *db, int64_t purchase_id,
-                                    struct setpay_merchant_steps **steps)
-{
-    struct setpay_merchant_steps *list = setpay_merchant_steps_new();
-    if (list == NULL)
-        return SETPAY_E_NOMEM;
-    enum setpay_error error = setpay_merchant_step_list(db, purchase_id, list);
-    if (error != SETPAY_OK) {
-        free(list);
-        return error;
-    }
-    *steps = list;
-    return SETPAY_OK;
-}
-
 static enum setpay_error step(struct setpay_db *db, const struct setpay_step_wish *wish,
                               setpay_time_ms now_ms, int64_t *number)
 {
@@ -200,7 +196,7 @@ static enum setpay_error step(struct setpay_db *db, const struct setpay_step_wis
     bool of_held = wish->kind == SETPAY_MERCHANT_STEP_CAPTURE ||
                    (wish->kind == SETPAY_MERCHANT_STEP_RELEASE && wish->amount_minor != 0);
     if (of_held && wish->of == NULL) {
-        SETPAY_TRY(read_steps(db, purchase.id, &steps));
+        SETPAY_TRY(setpay_merchant_step_list(db, purchase.id, &steps));
         enum setpay_error error = take_with(db, &purchase, steps, wish, now_ms, number);
         free(steps);
         return error;
@@ -241,7 +237,7 @@ static enum setpay_error release(struct setpay_db *db, struct setpay_merchant_pu
 {
     struct setpay_merchant_steps *steps = NULL;
     struct setpay_merchant_authorisation one;
-    enum setpay_error error = read_steps(db, purchase->id, &steps);
+    enum setpay_error error = setpay_merchant_step_list(db, purchase->id, &steps);
     for (size_t at = 0;
          error == SETPAY_OK && setpay_merchant_authorisation_next(purchase, steps, &at, &one);) {
         struct setpay_merchant_step stored;

@@ -18,15 +18,8 @@ static enum setpay_error find(struct setpay_db *db, const struct setpay_id *xid,
 {
     SETPAY_TRY(setpay_merchant_purchase_find(db, xid, &s->purchase));
     SETPAY_TRY(setpay_merchant_agreement_find(db, s->purchase.id, &s->agreement));
-    s->steps = calloc(1, sizeof *s->steps);
-    if (s->steps == NULL)
-        return SETPAY_E_NOMEM;
-    enum setpay_error error = setpay_merchant_step_list(db, s->purchase.id, s->steps);
-    if (error != SETPAY_OK) {
-        free(s->steps);
-        s->steps = NULL;
-    }
-    return error;
+    s->steps = NULL;
+    return setpay_merchant_step_list(db, s->purchase.id, &s->steps);
 }
 
 static bool is_asking(const struct setpay_merchant_steps *steps)

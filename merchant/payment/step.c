@@ -15,11 +15,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct setpay_merchant_steps *setpay_merchant_steps_new(void)
+struct setpay_merchant_steps *setpay_merchant_steps_new(size_t room)
 {
-    struct setpay_merchant_steps *steps = malloc(sizeof *steps);
-    if (steps != NULL)
+    struct setpay_merchant_steps *steps = malloc(sizeof *steps + room * sizeof steps->list[0]);
+    if (steps != NULL) {
         steps->count = 0;
+        steps->room = room;
+    }
     return steps;
 }
 

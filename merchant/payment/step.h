@@ -72,6 +72,8 @@
 
 /* Of one purchase, whatever became of them. */
 #define SETPAY_MERCHANT_STEPS_MAX 1024
+/* What one answer of the gateway adds at most: a sale's capture, and its undoing. */
+#define SETPAY_MERCHANT_STEPS_ADDED 2
 /* Captures and further authorisations stop here, so that all that was taken can be given back. */
 #define SETPAY_MERCHANT_STEPS_TAKING 896
 /* Credits stop here: the rest is for undoing, releasing and cancelling. */
@@ -114,14 +116,15 @@ struct setpay_merchant_step {
     setpay_time_ms decided_ms; /* 0: it is asked for */
 };
 
-/* All steps of a purchase, the oldest first. */
+/* All steps of a purchase, the oldest first, and room for those that an answer adds. Most purchases
+ * have few: room for all that there may be would cost each of them more than its rows. */
 struct setpay_merchant_steps {
-    struct setpay_merchant_step list[SETPAY_MERCHANT_STEPS_MAX];
-    size_t count;
+    size_t count, room;
+    struct setpay_merchant_step list[];
 };
 
-/* None yet; NULL without memory. For free(). Not zeroed: room for so many is worth not to touch. */
-struct setpay_merchant_steps *setpay_merchant_steps_new(void);
+/* None yet, and so much room; NULL without memory. For free(). */
+struct setpay_merchant_steps *setpay_merchant_steps_new(size_t room);
 
 /* ------------------------------------------------------------------ what the store may ask for */
 
@@ -222,9 +225,10 @@ enum setpay_error setpay_merchant_step_sold(const struct setpay_step_done *done,
 
 /* ------------------------------------------------------------------ the rows */
 
-/* All of a purchase. SETPAY_E_TOO_BIG. */
+/* All of a purchase: *steps (NULL at first) is given back, and is new afterwards, for free(); it is
+ * what it was after an error. SETPAY_E_TOO_BIG. */
 enum setpay_error setpay_merchant_step_list(struct setpay_db *db, int64_t purchase_id,
-                                            struct setpay_merchant_steps *steps) SETPAY_MUST_CHECK;
+                                            struct setpay_merchant_steps **steps) SETPAY_MUST_CHECK;
 /* Sets its id. */
 enum setpay_error setpay_merchant_step_insert(struct setpay_db *db,
                                               struct setpay_merchant_step *step) SETPAY_MUST_CHECK;

@@ -37,6 +37,8 @@ static enum setpay_error follow(struct setpay_merchant_steps *steps,
 {
     if (steps->count == SETPAY_MERCHANT_STEPS_MAX)
         return SETPAY_E_TOO_BIG;
+    if (steps->count == steps->room)
+        return SETPAY_E_INTERNAL; /* no answer adds so many */
     struct setpay_merchant_step *step = &steps->list[steps->count++];
     *step = *what;
     step->created_ms = now_ms;

@@ -167,7 +167,7 @@ static enum setpay_error read_snapshot(struct setpay_db *db, void *arg)
     SETPAY_TRY(setpay_merchant_agreement_read(db, drive->purchase.id, &drive->agreement));
     if (setpay_merchant_is_unwanted(&drive->purchase))
         SETPAY_TRY(setpay_merchant_receipt_list(db, drive->purchase.id, 0, &drive->receipts));
-    return setpay_merchant_step_list(db, drive->purchase.id, drive->steps);
+    return setpay_merchant_step_list(db, drive->purchase.id, &drive->steps);
 }
 
 /* What a further authorisation, or a cancellation, does to the agreement. */

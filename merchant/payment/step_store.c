@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 
+#define ROOM_AT_FIRST 8
+
 static void read_step(struct setpay_db_rows *rows, int64_t purchase_id,
                       struct setpay_merchant_step *step)
 {
@@ -35,12 +37,28 @@ static void read_step(struct setpay_db_rows *rows, int64_t purchase_id,
     step->together = setpay_db_get_int(rows, 19);
 }
 
-enum setpay_error setpay_merchant_step_list(struct setpay_db *db, int64_t purchase_id,
-                                            struct setpay_merchant_steps *steps)
+/* Keeps room for what an answer adds. */
+static enum setpay_error make_room(struct setpay_merchant_steps **steps)
+{
+    struct setpay_merchant_steps *old = *steps;
+    if (old->count == SETPAY_MERCHANT_STEPS_MAX)
+        return SETPAY_E_TOO_BIG;
+    if (old->count + SETPAY_MERCHANT_STEPS_ADDED < old->room)
+        return SETPAY_OK;
+    struct setpay_merchant_steps *grown =
+        realloc(old, sizeof *old + 2 * old->room * sizeof old->list[0]);
+    if (grown == NULL)
+        return SETPAY_E_NOMEM;
+    grown->room *= 2;
+    *steps = grown;
+    return SETPAY_OK;
+}
+
+static enum setpay_error read_steps(struct setpay_db *db, int64_t purchase_id,
+                                    struct setpay_merchant_steps **steps)
 {
     struct setpay_db_rows *rows;
-    bool more = false;
-    steps->count = 0;
+    enum setpay_error room = SETPAY_OK;
     SETPAY_TRY(
         setpay_db_select(db, &rows,
                          "SELECT id, kind, state, name, of_id, amount_minor, token, batch,"
@@ -48,35 +66,45 @@ enum setpay_error setpay_merchant_step_list(struct setpay_db *db, int64_t purcha
                          " hold_expiry_ms, action_code, approval_code, part, together FROM step"
                          " WHERE purchase_id = $1 ORDER BY id",
                          SETPAY_DB_INT(purchase_id)));
-    while (!more && setpay_db_next(rows)) {
-        more = steps->count == SETPAY_MERCHANT_STEPS_MAX;
-        if (!more)
-            read_step(rows, purchase_id, &steps->list[steps->count++]);
+    while (room == SETPAY_OK && setpay_db_next(rows)) {
+        room = make_room(steps);
+        if (room == SETPAY_OK)
+            read_step(rows, purchase_id, &(*steps)->list[(*steps)->count++]);
     }
     SETPAY_TRY(setpay_db_end(rows));
-    return more ? SETPAY_E_TOO_BIG : SETPAY_OK;
+    return room;
+}
+
+enum setpay_error setpay_merchant_step_list(struct setpay_db *db, int64_t purchase_id,
+                                            struct setpay_merchant_steps **steps)
+{
+    struct setpay_merchant_steps *found = setpay_merchant_steps_new(ROOM_AT_FIRST);
+    if (found == NULL)
+        return SETPAY_E_NOMEM;
+    enum setpay_error error = read_steps(db, purchase_id, &found);
+    if (error != SETPAY_OK) {
+        free(found);
+        return error;
+    }
+    free(*steps);
+    *steps = found;
+    return SETPAY_OK;
 }
 
 enum setpay_error setpay_merchant_step_insert(struct setpay_db *db,
                                               struct setpay_merchant_step *step)
 {
-    struct setpay_db_rows *rows;
-    SETPAY_TRY(setpay_db_run(
-        db,
+    return setpay_db_insert(
+        db, &step->id,
         "INSERT INTO step (purchase_id, kind, state, name, of_id, amount_minor, token, batch, code,"
         " undone, credited_minor, created_ms, decided_ms, urgent, sale, part)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, 0, 0, $9, $10, $11, $12, $13)",
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, 0, 0, $9, $10, $11, $12, $13)"
+        " RETURNING id",
         SETPAY_DB_INT(step->purchase_id), SETPAY_DB_INT(step->kind), SETPAY_DB_INT(step->state),
         SETPAY_DB_ID(&step->name), SETPAY_DB_INT(step->of_id), SETPAY_DB_INT(step->amount_minor),
         SETPAY_DB_ID(step->has_token ? &step->token : NULL), SETPAY_DB_INT(step->batch),
         SETPAY_DB_INT(step->created_ms), SETPAY_DB_INT(step->decided_ms),
-        SETPAY_DB_BOOL(step->urgent), SETPAY_DB_BOOL(step->sale), SETPAY_DB_BOOL(step->part)));
-    SETPAY_TRY(
-        setpay_db_one(db, &rows, "SELECT id FROM step WHERE name = $1", SETPAY_DB_ID(&step->name)));
-    int64_t id = setpay_db_get_int(rows, 0);
-    SETPAY_TRY(setpay_db_end(rows));
-    step->id = id;
-    return SETPAY_OK;
+        SETPAY_DB_BOOL(step->urgent), SETPAY_DB_BOOL(step->sale), SETPAY_DB_BOOL(step->part));
 }
 
 enum setpay_error setpay_merchant_step_update(struct setpay_db *db,
@@ -194,10 +222,8 @@ enum setpay_error setpay_merchant_step_ask(struct setpay_db *db,
                                            const struct setpay_id *of, int64_t amount_minor,
                                            setpay_time_ms now_ms, struct setpay_merchant_step *step)
 {
-    struct setpay_merchant_steps *steps = setpay_merchant_steps_new();
-    if (steps == NULL)
-        return SETPAY_E_NOMEM;
-    enum setpay_error error = setpay_merchant_step_list(db, purchase->id, steps);
+    struct setpay_merchant_steps *steps = NULL;
+    enum setpay_error error = setpay_merchant_step_list(db, purchase->id, &steps);
     if (error == SETPAY_OK)
         error = ask_with(db, purchase, steps, kind, of, amount_minor, now_ms, step);
     free(steps);

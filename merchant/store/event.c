@@ -65,24 +65,19 @@ static enum setpay_error insert(struct setpay_db *db, const char *type, const ch
                                 const json_t *data, setpay_time_ms now_ms, char *event_id,
                                 int64_t *seq)
 {
-    struct setpay_db_rows *rows;
     char *body = NULL;
     if (!setpay_event_type_is_known(type))
         return SETPAY_E_INTERNAL;
     SETPAY_TRY(setpay_name_make("evt_", event_id));
     SETPAY_TRY(body_of(event_id, type, data, now_ms, &body));
     enum setpay_error error =
-        setpay_db_run(db,
-                      "INSERT INTO event (event_id, type, order_id, body, created_ms)"
-                      " VALUES ($1, $2, $3, $4, $5)",
-                      SETPAY_DB_TEXT(event_id), SETPAY_DB_TEXT(type), SETPAY_DB_TEXT(order_id),
-                      SETPAY_DB_TEXT(body), SETPAY_DB_INT(now_ms));
+        setpay_db_insert(db, seq,
+                         "INSERT INTO event (event_id, type, order_id, body, created_ms)"
+                         " VALUES ($1, $2, $3, $4, $5) RETURNING seq",
+                         SETPAY_DB_TEXT(event_id), SETPAY_DB_TEXT(type), SETPAY_DB_TEXT(order_id),
+                         SETPAY_DB_TEXT(body), SETPAY_DB_INT(now_ms));
     free(body);
-    SETPAY_TRY(error);
-    SETPAY_TRY(setpay_db_one(db, &rows, "SELECT seq FROM event WHERE event_id = $1",
-                             SETPAY_DB_TEXT(event_id)));
-    *seq = setpay_db_get_int(rows, 0);
-    return setpay_db_end(rows);
+    return error;
 }
 
 enum setpay_error setpay_event_add(struct setpay_db *db, const char *type, const char *order_id,

@@ -198,17 +198,34 @@ static enum setpay_error read_row(struct setpay_db_rows *rows, struct setpay_ord
     return order->metadata == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
 }
 
+/* Most orders have few. */
+static enum setpay_error make_room(struct setpay_order *order, size_t *room)
+{
+    if (order->item_count < *room)
+        return SETPAY_OK;
+    size_t wanted = *room == 0 ? 4 : 2 * *room;
+    struct setpay_item *grown = realloc(order->items, wanted * sizeof *grown);
+    if (grown == NULL)
+        return SETPAY_E_NOMEM;
+    memset(grown + *room, 0, (wanted - *room) * sizeof *grown);
+    order->items = grown;
+    *room = wanted;
+    return SETPAY_OK;
+}
+
 static enum setpay_error read_items(struct setpay_db *db, struct setpay_order *order)
 {
     struct setpay_db_rows *rows;
-    order->items = calloc(SETPAY_LIMIT_OFFER_ITEMS, sizeof *order->items);
-    if (order->items == NULL)
-        return SETPAY_E_NOMEM;
+    size_t room = 0;
+    enum setpay_error error = SETPAY_OK;
     SETPAY_TRY(setpay_db_select(db, &rows,
                                 "SELECT name, quantity, unit_minor, total_minor, sku"
                                 " FROM order_item WHERE order_id = $1 ORDER BY position",
                                 SETPAY_DB_TEXT(order->order_id)));
     while (order->item_count < SETPAY_LIMIT_OFFER_ITEMS && setpay_db_next(rows)) {
+        error = make_room(order, &room);
+        if (error != SETPAY_OK)
+            break;
         struct setpay_item *item = &order->items[order->item_count++];
         setpay_db_get_text(rows, 0, item->name, sizeof item->name);
         item->quantity = (uint32_t)setpay_db_get_int(rows, 1);
@@ -216,7 +233,8 @@ static enum setpay_error read_items(struct setpay_db *db, struct setpay_order *o
         item->total_minor = setpay_db_get_int(rows, 3);
         setpay_db_get_text(rows, 4, item->sku, sizeof item->sku);
     }
-    return setpay_db_end(rows);
+    enum setpay_error end = setpay_db_end(rows);
+    return error != SETPAY_OK ? error : end;
 }
 
 /* Reads the row that rows stands on, ends the query, and reads the items. */

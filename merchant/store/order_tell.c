@@ -60,25 +60,19 @@ static setpay_time_ms due_ms(const struct setpay_order_view *view)
 }
 
 static enum setpay_error write_told(struct setpay_db *db, const struct setpay_order_view *view,
-                                    bool is_new)
+                                    int64_t to_send, bool is_new)
 {
     if (is_new)
         return setpay_db_run(db,
                              "INSERT INTO order_told (order_id, status, expires_ms, to_send)"
-                             " VALUES ($1, $2, $3, 0)",
+                             " VALUES ($1, $2, $3, $4)",
                              SETPAY_DB_TEXT(view->order.order_id), SETPAY_DB_INT(view->status),
-                             SETPAY_DB_INT(due_ms(view)));
+                             SETPAY_DB_INT(due_ms(view)), SETPAY_DB_INT(to_send));
     return setpay_db_run(db,
-                         "UPDATE order_told SET status = $1, expires_ms = $2 WHERE order_id = $3",
+                         "UPDATE order_told SET status = $1, expires_ms = $2, to_send = $3"
+                         " WHERE order_id = $4",
                          SETPAY_DB_INT(view->status), SETPAY_DB_INT(due_ms(view)),
-                         SETPAY_DB_TEXT(view->order.order_id));
-}
-
-static enum setpay_error write_to_send(struct setpay_db *db, const struct setpay_order_view *view)
-{
-    return setpay_db_run(db, "UPDATE order_told SET to_send = $1 WHERE order_id = $2",
-                         SETPAY_DB_INT(setpay_order_to_send(view)),
-                         SETPAY_DB_TEXT(view->order.order_id));
+                         SETPAY_DB_INT(to_send), SETPAY_DB_TEXT(view->order.order_id));
 }
 
 static enum setpay_error add_event(struct setpay_db *db, const struct setpay_order_view *view,
@@ -106,20 +100,17 @@ static enum setpay_error tell(struct setpay_db *db, const struct setpay_payment_
     if (error == SETPAY_E_NOT_FOUND)
         return SETPAY_OK;
     SETPAY_TRY(error);
-    if (told != (int64_t)view.status) {
-        bool is_new = told == TOLD_NOTHING;
-        /* What ended before there were events is not news. */
-        if (told != TOLD_UNKNOWN || !by_time)
-            error = add_event(db, &view, is_new, now_ms);
-        if (error == SETPAY_OK)
-            error = write_told(db, &view, is_new);
-    }
+    bool is_news = told != (int64_t)view.status, is_new = told == TOLD_NOTHING;
+    /* What ended before there were events is not news. */
+    if (is_news && (told != TOLD_UNKNOWN || !by_time))
+        error = add_event(db, &view, is_new, now_ms);
     if (error == SETPAY_OK)
         error = notify(db, order_id);
     if (error == SETPAY_OK)
         error = setpay_parts_settle(db, &view, now_ms);
-    if (error == SETPAY_OK && to_send != setpay_order_to_send(&view))
-        error = write_to_send(db, &view);
+    int64_t left = setpay_order_to_send(&view);
+    if (error == SETPAY_OK && (is_news || to_send != left))
+        error = write_told(db, &view, left, is_new);
     setpay_order_view_clear(&view);
     return error;
 }

@@ -242,22 +242,18 @@ void setpay_parts_free(struct setpay_parts *parts)
 enum setpay_error setpay_part_insert(struct setpay_db *db, const char *order_id,
                                      struct setpay_part *part)
 {
-    struct setpay_db_rows *rows;
     SETPAY_TRY(setpay_id_random(&part->name));
-    SETPAY_TRY(setpay_db_run(db,
-                             "INSERT INTO order_part (name, order_id, kind, first_step, last_step,"
-                             " tracking, restocked, created_ms, carrier, tracking_url, settled)"
-                             " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-                             SETPAY_DB_ID(&part->name), SETPAY_DB_TEXT(order_id),
-                             SETPAY_DB_INT(part->kind), SETPAY_DB_INT(part->first_step),
-                             SETPAY_DB_INT(part->last_step), SETPAY_DB_TEXT(part->tracking),
-                             SETPAY_DB_BOOL(part->restock), SETPAY_DB_INT(part->created_ms),
-                             SETPAY_DB_TEXT(part->carrier), SETPAY_DB_TEXT(part->tracking_url),
-                             SETPAY_DB_INT(SETPAY_PART_OPEN)));
-    SETPAY_TRY(setpay_db_one(db, &rows, "SELECT seq FROM order_part WHERE name = $1",
-                             SETPAY_DB_ID(&part->name)));
-    part->seq = setpay_db_get_int(rows, 0);
-    SETPAY_TRY(setpay_db_end(rows));
+    SETPAY_TRY(setpay_db_insert(
+        db, &part->seq,
+        "INSERT INTO order_part (name, order_id, kind, first_step, last_step,"
+        " tracking, restocked, created_ms, carrier, tracking_url, settled)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
+        " RETURNING seq",
+        SETPAY_DB_ID(&part->name), SETPAY_DB_TEXT(order_id), SETPAY_DB_INT(part->kind),
+        SETPAY_DB_INT(part->first_step), SETPAY_DB_INT(part->last_step),
+        SETPAY_DB_TEXT(part->tracking), SETPAY_DB_BOOL(part->restock),
+        SETPAY_DB_INT(part->created_ms), SETPAY_DB_TEXT(part->carrier),
+        SETPAY_DB_TEXT(part->tracking_url), SETPAY_DB_INT(SETPAY_PART_OPEN)));
     for (size_t i = 0; i < part->count; i++) {
         const struct setpay_part_count *count = &part->counts[i];
         SETPAY_TRY(setpay_db_run(db,

@@ -101,24 +101,20 @@ static enum setpay_error insert(struct setpay_db *db, struct setpay_product *pro
 {
     char key[SETPAY_LIMIT_NAME_BYTES + 1];
     struct setpay_id random;
-    struct setpay_db_rows *rows;
     char hex[2 * sizeof random.bytes + 1];
     SETPAY_TRY(setpay_id_random(&random));
     setpay_hex_encode(setpay_id_view(&random), hex);
     (void)snprintf(product->product_id, sizeof product->product_id, "prd_%.20s", hex);
     make_name_key(product->name, key);
-    SETPAY_TRY(setpay_db_run(
-        db,
+    return setpay_db_insert(
+        db, &product->seq,
         "INSERT INTO product (product_id, slug, name, name_key, description, status, tax_class,"
-        " created_ms, updated_ms, version) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, 0)",
+        " created_ms, updated_ms, version) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, 0)"
+        " RETURNING seq",
         SETPAY_DB_TEXT(product->product_id), SETPAY_DB_TEXT(product->slug),
         SETPAY_DB_TEXT(product->name), SETPAY_DB_TEXT(key), SETPAY_DB_TEXT(product->description),
         SETPAY_DB_INT(product->status), SETPAY_DB_TEXT(product->tax_class),
-        SETPAY_DB_INT(product->created_ms)));
-    SETPAY_TRY(setpay_db_one(db, &rows, "SELECT seq FROM product WHERE product_id = $1",
-                             SETPAY_DB_TEXT(product->product_id)));
-    product->seq = setpay_db_get_int(rows, 0);
-    return setpay_db_end(rows);
+        SETPAY_DB_INT(product->created_ms));
 }
 
 static enum setpay_error update(struct setpay_db *db, const struct setpay_product *product)

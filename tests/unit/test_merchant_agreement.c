@@ -50,7 +50,7 @@ static struct world agreed(enum setpay_terms_kind kind, uint32_t count, int64_t 
                                .interval_days = repeats ? 28 : 0,
                                .each_minor = repeats ? each : 0,
                                .end_ms = repeats ? NOW_MS + DAYS(400) : 0}},
-        .steps = calloc(1, sizeof *w.steps),
+        .steps = setpay_merchant_steps_new(SETPAY_MERCHANT_STEPS_MAX),
     };
     struct setpay_auth_res answer = {.outcome = SETPAY_AUTH_APPROVED,
                                      .header.date_ms = NOW_MS,

@@ -66,8 +66,6 @@ static int open_rows(void **state)
     test_folder_make(&r->folder);
     const struct setpay_store_options options = {.url = r->folder.url, .schema = &schema};
     assert_int_equal(setpay_store_open(&options, &r->store, &problem), SETPAY_OK);
-    r->steps = calloc(1, sizeof *r->steps);
-    assert_non_null(r->steps);
     r->purchase = (struct setpay_merchant_purchase){
         .state = SETPAY_PURCHASE_AUTHORISED,
         .xid = test_id(0x10),
@@ -134,7 +132,7 @@ static enum setpay_error look(struct setpay_db *db, void *arg)
 {
     struct rows *r = arg;
     SETPAY_TRY(setpay_merchant_purchase_find(db, &r->purchase.xid, &r->purchase));
-    return setpay_merchant_step_list(db, r->purchase.id, r->steps);
+    return setpay_merchant_step_list(db, r->purchase.id, &r->steps);
 }
 
 static void run(struct rows *r, enum setpay_error (*operation)(struct setpay_db *db, void *arg),

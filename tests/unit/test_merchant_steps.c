@@ -107,7 +107,7 @@ static struct world authorised(int64_t minor)
                      .hold_expiry_ms = NOW_MS + SETPAY_DAY_MS,
                      .has_cap_token = true,
                      .cap_token = test_id(0x50)},
-        .steps = calloc(1, sizeof *w.steps),
+        .steps = setpay_merchant_steps_new(SETPAY_MERCHANT_STEPS_MAX),
     };
     assert_non_null(w.steps);
     return w;
@@ -602,7 +602,7 @@ static enum setpay_error read_rows(struct setpay_db *db, void *arg)
 {
     struct rows *r = arg;
     SETPAY_TRY(setpay_merchant_purchase_find(db, &r->w.purchase.xid, &r->w.purchase));
-    return setpay_merchant_step_list(db, r->w.purchase.id, r->w.steps);
+    return setpay_merchant_step_list(db, r->w.purchase.id, &r->w.steps);
 }
 
 struct wish {

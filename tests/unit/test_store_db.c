@@ -246,6 +246,35 @@ static void the_same_statement_may_be_nested(void **state)
     assert_int_equal(pairs, 4);
 }
 
+/* Keys of rows that were just inserted, and what they are where none was. */
+static enum setpay_error insert_returning(struct setpay_db *db, void *arg)
+{
+    int64_t *keys = arg;
+    SETPAY_TRY(setpay_db_insert(db, &keys[0],
+                                "INSERT INTO item (key, value) VALUES ($1, 'a') RETURNING key",
+                                SETPAY_DB_INT(41)));
+    assert_error(setpay_db_insert(db, &keys[1],
+                                  "INSERT INTO item (key, value) VALUES ($1, 'b') RETURNING key",
+                                  SETPAY_DB_INT(41)),
+                 SETPAY_E_DUPLICATE);
+    assert_error(setpay_db_insert(db, &keys[1], "INSERT INTO item (key, value) VALUES ($1, 'c')",
+                                  SETPAY_DB_INT(42)),
+                 SETPAY_E_INTERNAL);
+    return setpay_db_insert(db, &keys[2],
+                            "INSERT INTO item (key, value) VALUES ($1, 'd') RETURNING key",
+                            SETPAY_DB_INT(43));
+}
+
+static void an_insert_returns_its_key(void **state)
+{
+    struct fixture *fixture = *state;
+    int64_t keys[3] = {-1, -1, -1};
+    assert_success(setpay_store_submit_wait(fixture->store, insert_returning, keys));
+    assert_int_equal(keys[0], 41);
+    assert_int_equal(keys[1], -1);
+    assert_int_equal(keys[2], 43);
+}
+
 static enum setpay_error leave_rows(struct setpay_db *db, void *arg)
 {
     struct setpay_db_rows *rows = NULL;
@@ -419,6 +448,7 @@ int main(void)
         test(a_wrong_statement_is_refused),
         test(a_duplicate_leaves_the_operation_alive),
         test(the_same_statement_may_be_nested),
+        test(an_insert_returns_its_key),
         test(rows_that_are_not_ended_fail_the_operation),
         test(more_statements_than_are_kept_still_run),
         test(a_reader_can_not_write),

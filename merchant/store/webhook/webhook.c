@@ -126,17 +126,13 @@ enum setpay_error setpay_webhook_insert(struct setpay_db *db, struct setpay_webh
     if (count >= SETPAY_WEBHOOKS_MAX)
         return SETPAY_E_TOO_BIG;
     SETPAY_TRY(setpay_name_make("whk_", webhook->webhook_id));
-    SETPAY_TRY(setpay_db_run(
-        db,
+    SETPAY_TRY(setpay_db_insert(
+        db, &webhook->seq,
         "INSERT INTO webhook (webhook_id, url, description, types, status, failing_since_ms,"
-        " created_ms) VALUES ($1, $2, $3, $4, $5, 0, $6)",
+        " created_ms) VALUES ($1, $2, $3, $4, $5, 0, $6) RETURNING seq",
         SETPAY_DB_TEXT(webhook->webhook_id), SETPAY_DB_TEXT(webhook->url),
         SETPAY_DB_TEXT(webhook->description), SETPAY_DB_TEXT(webhook->types),
         SETPAY_DB_INT(webhook->status), SETPAY_DB_INT(webhook->created_ms)));
-    SETPAY_TRY(setpay_db_one(db, &rows, "SELECT seq FROM webhook WHERE webhook_id = $1",
-                             SETPAY_DB_TEXT(webhook->webhook_id)));
-    webhook->seq = setpay_db_get_int(rows, 0);
-    SETPAY_TRY(setpay_db_end(rows));
     return insert_secret(db, webhook->seq, secret);
 }
 

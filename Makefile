@@ -853,7 +853,6 @@ INTEGRATION_TESTS := \
 	tests/docs/pages.sh \
 	tests/integration/help.sh \
 	tests/integration/issuer_tls.sh \
-	tests/integration/merchant_cli.sh \
 	tests/integration/purchase.sh \
 	tests/integration/readiness.sh \
 	tests/integration/shop.sh \
@@ -875,6 +874,7 @@ LONG_TESTS := \
 	tests/integration/enrolment.sh \
 	tests/integration/est_client.sh \
 	tests/integration/explorer.sh \
+	tests/integration/merchant_cli.sh \
 	tests/integration/monitoring.sh \
 	tests/integration/owner.sh \
 	tests/integration/parts.sh \
@@ -894,8 +894,6 @@ LAST_TEST := tests/peers/answers.sh
 # And those that are C programs, made as unit tests are: tests/integration/NAME.c.
 INTEGRATION_PROGRAMS := \
 	batch_audit \
-	crash_points \
-	faults \
 	hostile/gatewayd_crl \
 	hostile/gatewayd_form \
 	hostile/gatewayd_issuer \
@@ -931,10 +929,16 @@ INTEGRATION_PROGRAMS := \
 	merchant_shipments \
 	merchant_steps \
 	net_floor \
-	races \
 	store_floor \
-	trade \
 	wallet_steps
+
+# Those that walk through many cases, each with a target of its own besides: for `make test`, and not
+# for `make check`.
+LONG_PROGRAMS := \
+	crash_points \
+	faults \
+	races \
+	trade
 
 # What it costs: setpay-bench (docs/reference/bench.md).
 BENCH := \

@@ -16,6 +16,7 @@ SCRIPT_BINS  := $(foreach s,$(SCRIPTS),$(BUILD)/bin/$(notdir $(s)))
 SEED_FILES   := $(SHOP_SEED:merchant/store/seed/%=$(BUILD)/share/setpay/shop/%)
 UNIT_BINS    := $(UNIT_TESTS:%=$(BUILD)/tests/%)
 INTEGRATION_BINS := $(INTEGRATION_PROGRAMS:%=$(BUILD)/tests/integration/%)
+LONG_BINS := $(LONG_PROGRAMS:%=$(BUILD)/tests/integration/%)
 TOOL_BINS    := $(INTEGRATION_TOOLS:%=$(BUILD)/tests/integration/%)
 
 # Formatting is for what people write.
@@ -200,7 +201,7 @@ reference: build $(REFERENCE_BIN)
 	$(Q)BUILD=$(BUILD) CC='$(CC)' tests/docs/make.sh docs
 
 # Unit tests and integration programs, built and not run.
-tests: $(UNIT_BINS) $(INTEGRATION_BINS) $(TOOL_BINS) $(REFERENCE_BIN) $(BENCH_BIN)
+tests: $(UNIT_BINS) $(INTEGRATION_BINS) $(LONG_BINS) $(TOOL_BINS) $(REFERENCE_BIN) $(BENCH_BIN)
 
 # The suite, and what of it tells soonest that something broke. RULE_TESTS: checks of the tree itself,
 # which only `make test` adds. SETPAY_LONG=1: what walks through many cases (crashes, races, faults,
@@ -208,7 +209,7 @@ tests: $(UNIT_BINS) $(INTEGRATION_BINS) $(TOOL_BINS) $(REFERENCE_BIN) $(BENCH_BI
 # few of each kind.
 suite check: build tests
 	$(Q)BUILD=$(BUILD) WARNINGS='$(WARNINGS)' LAST='$(if $(filter suite,$@),$(LAST_TEST))' tests/run.sh $(RULE_TESTS) $(INTEGRATION_BINS) \
-	  $(INTEGRATION_TESTS) $(if $(filter suite,$@),$(LONG_TESTS)) $(UNIT_BINS)
+	  $(INTEGRATION_TESTS) $(if $(filter suite,$@),$(LONG_BINS) $(LONG_TESTS)) $(UNIT_BINS)
 
 # What these two need may only just have been installed, while pkg-config was asked when this make
 # read its files: so a second make does the work. clang's build is long on a slow machine.

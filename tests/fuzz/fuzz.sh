@@ -63,7 +63,7 @@ make_targets() {
     local clang=clang
     [ -z "${CCACHE:-}" ] || clang="$CCACHE clang"
     # The casts are inside OpenSSL's macros.
-    make -k -j"$jobs" CC="$clang" SAN=fuzzer-no-link,address,undefined OPT='-O1 -g' \
+    make -k -j"$jobs" CC="$clang" SAN=fuzzer-no-link,address,undefined OPT='-O1 -gline-tables-only' \
         CFLAGS=-Wno-cast-qual BUILD="$fuzz" fuzz-targets
 }
 

@@ -949,6 +949,7 @@ BENCH := \
 	tests/bench/floor_disk.c \
 	tests/bench/floor_tls.c \
 	tests/bench/gateway_load.c \
+	tests/bench/held.c \
 	tests/bench/issuer_load.c \
 	tests/bench/machine.c \
 	tests/bench/market.c \

@@ -10,6 +10,7 @@
 #include "common/net/est_client.h"
 #include "common/pki/csr.h"
 #include "tests/bench/fail.h"
+#include "tests/bench/held.h"
 
 #include <event2/event.h>
 #include <openssl/pem.h>
@@ -280,6 +281,15 @@ static void open_authority(struct load *load, const char *dir)
     trust_root(load);
 }
 
+static void measure_memory(struct bench_report *report, const struct load *load)
+{
+    SSL_CTX *client = SSL_CTX_new(TLS_client_method());
+    BENCH_NEED(client != NULL);
+    bench_held_tls(report, "cad: memory of a connection", load->daemon.pid, load->listen,
+                   "localhost", client);
+    SSL_CTX_free(client);
+}
+
 static void close_authority(struct load *load)
 {
     test_daemon_stop(&load->daemon);
@@ -305,6 +315,7 @@ void bench_authority_alone(struct bench_report *report, const char *dir)
         run(load, &repeats.each_us[i], &repeats.cpu_us[i]);
     bench_report_repeats(report, "cad: cards enrolled", "cad: CPU of an enrolment", &repeats,
                          scrypt.median_us, "1 scrypt");
+    measure_memory(report, load);
     close_authority(load);
     free(load);
 }

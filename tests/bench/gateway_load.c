@@ -7,6 +7,7 @@
 
 #include "common/net/frame_client.h"
 #include "tests/bench/fail.h"
+#include "tests/bench/held.h"
 #include "tests/support/test_purchase.h"
 
 #include <event2/event.h>
@@ -120,6 +121,25 @@ static void connect_to_gateway(struct load *load)
     sk_X509_pop_free(chain, X509_free);
 }
 
+/* As a merchant's. */
+static void measure_memory(struct bench_report *report, struct bench_market *market)
+{
+    const struct test_party *party = market->gateway->shop[0].tls;
+    SSL_CTX *client = SSL_CTX_new(TLS_client_method());
+    BENCH_NEED(client != NULL && SSL_CTX_use_certificate(client, party->x509) == 1 &&
+               SSL_CTX_use_PrivateKey(client, party->key) == 1);
+    for (size_t i = 0; i < SETPAY_CHAIN_CAS; i++) {
+        const unsigned char *at = party->chain[i].data;
+        X509 *authority = d2i_X509(NULL, &at, (long)party->chain[i].size);
+        BENCH_NEED(authority != NULL && SSL_CTX_add1_chain_cert(client, authority) == 1);
+        X509_free(authority);
+    }
+    bench_held_tls(report, "gatewayd: memory of a merchant's connection",
+                   bench_market_daemon(market, BENCH_GATEWAY)->pid, market->gateway->frames, "visa",
+                   client);
+    SSL_CTX_free(client);
+}
+
 void bench_gateway_alone(struct bench_report *report, struct bench_market *market)
 {
     struct load load = {.market = market};
@@ -133,6 +153,7 @@ void bench_gateway_alone(struct bench_report *report, struct bench_market *marke
             test_cardholder_new(market->gateway->pki, "visa", "4242424242424242", "3012", "");
     connect_to_gateway(&load);
     run(&load, 2 * CARDHOLDERS, &unused[0], &unused[1]);
+    measure_memory(report, market);
     for (unsigned i = 0; i < REPEATS; i++)
         run(&load, count, &repeats.each_us[i], &repeats.cpu_us[i]);
     bench_report_repeats(report, "gatewayd: authorisations", BENCH_ROW_GATEWAY_CPU, &repeats,

@@ -5,6 +5,7 @@
 #include "tests/bench/parts.h"
 
 #include "tests/bench/fail.h"
+#include "tests/bench/held.h"
 #include "tests/support/test_wallet.h"
 
 #include <string.h>
@@ -41,6 +42,8 @@ void bench_wallet_alone(struct bench_report *report, struct bench_market *market
     bench_floors_read(report, &floors);
     test_wallet_add_card(wallet, "visa", "4242424242424242", "3012", "bench");
     pay(market, wallet);
+    bench_held_local(report, "walletd: memory of a local connection", wallet->daemon.pid,
+                     wallet->socket);
     for (unsigned i = 0; i < REPEATS; i++) {
         struct bench_usage before, after;
         bench_usage_read(wallet->daemon.pid, &before);

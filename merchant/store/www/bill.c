@@ -94,6 +94,9 @@ static enum setpay_error list_methods(struct setpay_db *db,
     return error;
 }
 
+static bool is_shipped_to(const json_t *methods, const char *country, const char *currency);
+
+/* A country that the store does not send to is none: the shopper chooses one. */
 static enum setpay_error add_ways(struct setpay_db *db, const struct setpay_shop_settings *settings,
                                   const struct setpay_cart *cart, struct setpay_bill *bill)
 {
@@ -103,6 +106,8 @@ static enum setpay_error add_ways(struct setpay_db *db, const struct setpay_shop
     enum setpay_error error = list_methods(db, settings, &answer);
     const json_t *methods = json_object_get(answer.json, "shipping_methods");
     bill->ships = json_array_size(methods) > 0;
+    if (bill->country[0] != '\0' && !is_shipped_to(methods, bill->country, settings->currency))
+        bill->country[0] = '\0';
     json_array_foreach(methods, index, method)
     {
         if (error == SETPAY_OK)
@@ -127,7 +132,9 @@ enum setpay_error setpay_bill_make(struct setpay_db *db,
     enum setpay_error error = price(db, settings, cart, bill, way, &bill->order, &bill->fault);
     if (error == SETPAY_OK)
         bill->line_count = cart->line_count;
-    if (error == SETPAY_OK && nowhere)
+    if (error == SETPAY_OK && bill->country[0] == '\0')
+        (void)setpay_json_fault_set(&bill->fault, "country", "Choose where it goes.");
+    else if (error == SETPAY_OK && nowhere)
         (void)setpay_json_fault_set(&bill->fault, "country",
                                     "There is no way of shipping so much to this country.");
     else if (error == SETPAY_E_INVALID)
@@ -258,6 +265,10 @@ enum setpay_error setpay_bill_countries(struct setpay_db *db,
     json_t *made = json_array();
     enum setpay_error error = list_methods(db, settings, &answer);
     const json_t *methods = json_object_get(answer.json, "shipping_methods");
+    /* A browser would show the first as chosen. */
+    if (chosen[0] == '\0')
+        setpay_shop_append(
+            made, json_pack("{s:s, s:s, s:b}", "code", "", "name", "Choose…", "chosen", 1), &whole);
     for (size_t i = 0; error == SETPAY_OK && i < setpay_country_count; i++) {
         const struct setpay_country *country = &setpay_countries[i];
         if (is_shipped_to(methods, country->code, settings->currency))

@@ -1,0 +1,234 @@
+/*
+ * The shop's pages with goods in the shop, as a shopper goes through them: what carts, checkouts
+ * and orders say, and what only they themselves may see.
+ */
+#include "common/base/secret.h"
+#include "common/net/listen.h"
+#include "common/net/loop.h"
+#include "merchant/store/www/guard.h"
+#include "merchant/store/www/www.h"
+#include "tests/support/test_store_api.h"
+
+#include <semaphore.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define CUP                                                                                        \
+    "{\"slug\":\"cup\",\"name\":\"Cup\",\"status\":\"published\",\"variants\":["                   \
+    "{\"sku\":\"CUP\",\"prices\":{\"EUR\":900},\"stock\":{\"on_hand\":20}}]}"
+#define PARCEL                                                                                     \
+    "{\"slug\":\"parcel\",\"name\":\"Parcel\",\"zones\":[{\"countries\":[\"AT\",\"DE\"],"          \
+    "\"currency\":\"EUR\",\"by\":\"weight\",\"steps\":[{\"amount\":490}]}]}"
+#define VAT "{\"class\":\"standard\",\"country\":\"DE\",\"name\":\"VAT\",\"rate_ppm\":190000}"
+#define ADDRESS                                                                                    \
+    "name=Ada&street=Weg+1&postal_code=10115&city=Berlin&country=DE&shipping_method=parcel"
+
+static struct test_api test;
+static struct test_api_reply reply;
+static struct setpay_www *www;
+static uint16_t www_port;
+static sem_t done;
+static struct setpay_www_options options;
+
+/* ------------------------------------------------------------------ the shop */
+
+static void start(void *arg)
+{
+    struct setpay_address address;
+    struct setpay_problem problem;
+    struct setpay_listeners listeners = {0};
+    (void)arg;
+    options.loop = test.loop;
+    options.store = test.store;
+    options.port = &test_api_port;
+    options.shop = "Cups";
+    options.public_host = "localhost:7443";
+    assert_int_equal(setpay_www_new(&options, &www), SETPAY_OK);
+    assert_int_equal(setpay_address_parse("127.0.0.1:0", &address, &problem), SETPAY_OK);
+    assert_int_equal(setpay_listeners_open(&address, 1, &listeners, &problem), SETPAY_OK);
+    www_port = setpay_address_port(&listeners.address);
+    assert_int_equal(setpay_www_listen(www, setpay_listeners_take(&listeners, 0)), SETPAY_OK);
+    setpay_listeners_close(&listeners);
+    sem_post(&done);
+}
+
+static void stop(void *arg)
+{
+    (void)arg;
+    setpay_www_free(www);
+    sem_post(&done);
+}
+
+static void make(const char *path, const char *body)
+{
+    static int key;
+    char text[16];
+    (void)snprintf(text, sizeof text, "key-%d", key++);
+    if (test_api_post(&test, path, text, body, &reply) != 201)
+        fail_msg("%s: %d %s", path, reply.status, reply.body);
+}
+
+/* A shop that sells cups and sends them to Austria and Germany. */
+static void open_shop(const char *country)
+{
+    memset(&options, 0, sizeof options);
+    options.settings.country = country;
+    options.settings.currency = "EUR";
+    test_api_open(&test, 0);
+    make("/products", CUP);
+    make("/shipping-methods", PARCEL);
+    make("/tax-rates", VAT);
+    assert_int_equal(setpay_loop_post(test.loop, start, NULL), SETPAY_OK);
+    sem_wait(&done);
+}
+
+static void close_shop(void)
+{
+    assert_int_equal(setpay_loop_post(test.loop, stop, NULL), SETPAY_OK);
+    sem_wait(&done);
+    test_api_close(&test);
+}
+
+/* ------------------------------------------------------------------ a shopper */
+
+struct shopper {
+    char cookie[128]; /* "cart=…" */
+    char form[128];
+    char once[128];
+    const char *headers; /* more of them; NULL: none */
+};
+
+static const char *header(const char *name)
+{
+    static char value[512];
+    return test_api_header(&reply, name, value, sizeof value) ? value : "";
+}
+
+/* The value of a hidden field of the page; "" where there is none. */
+static void read_value(const char *name, char *out, size_t size)
+{
+    char begin[64];
+    (void)snprintf(begin, sizeof begin, "name=\"%s\" value=\"", name);
+    const char *at = strstr(reply.body, begin);
+    out[0] = '\0';
+    if (at != NULL)
+        (void)snprintf(out, size, "%.*s", (int)strcspn(at + strlen(begin), "\""),
+                       at + strlen(begin));
+}
+
+static int visit(struct shopper *shopper, const char *method, const char *path, const char *body)
+{
+    struct test_api shop = test;
+    char request[4096];
+    shop.port = www_port;
+    (void)snprintf(request, sizeof request,
+                   "%s %s HTTP/1.1\r\nHost: a\r\nConnection: close\r\n%s%s%s%s"
+                   "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: %zu\r\n\r\n"
+                   "%s",
+                   method, path, shopper->cookie[0] != '\0' ? "Cookie: " : "", shopper->cookie,
+                   shopper->cookie[0] != '\0' ? "\r\n" : "",
+                   shopper->headers != NULL ? shopper->headers : "", strlen(body), body);
+    test_api_send(&shop, request, &reply);
+    const char *set = header("Set-Cookie");
+    if (set[0] != '\0')
+        (void)snprintf(shopper->cookie, sizeof shopper->cookie, "%.*s", (int)strcspn(set, ";"),
+                       set);
+    return reply.status;
+}
+
+static int see(struct shopper *shopper, const char *path)
+{
+    int status = visit(shopper, "GET", path, "");
+    read_value("form", shopper->form, sizeof shopper->form);
+    read_value("once", shopper->once, sizeof shopper->once);
+    return status;
+}
+
+static int post(struct shopper *shopper, const char *path, const char *fields)
+{
+    char body[2048];
+    (void)snprintf(body, sizeof body, "form=%s&%s", shopper->form, fields);
+    return visit(shopper, "POST", path, body);
+}
+
+static bool says(const char *words)
+{
+    return strstr(reply.body, words) != NULL;
+}
+
+static void put_cups(struct shopper *shopper, const char *quantity)
+{
+    char fields[64];
+    assert_int_equal(see(shopper, "/products/cup"), 200);
+    (void)snprintf(fields, sizeof fields, "sku=CUP&quantity=%s", quantity);
+    assert_int_equal(post(shopper, "/cart/add", fields), 303);
+    assert_string_equal(header("Location"), "/cart?said=added");
+}
+
+/* ------------------------------------------------------------------ where it goes */
+
+/* country: of the configuration; chosen: what the page has chosen at first, "" for nothing. */
+static void assert_asks_where(const char *country)
+{
+    struct shopper ada = {.headers = NULL};
+    open_shop(country);
+    put_cups(&ada, "2");
+    assert_int_equal(see(&ada, "/cart"), 200);
+    assert_true(says("<option value=\"\" selected=\"\">Choose…</option>"));
+    assert_false(says("<option value=\"AT\" selected=\"\">"));
+    assert_true(says("Choose where it goes."));
+    assert_false(says("There is no way of shipping"));
+    assert_false(says("href=\"/checkout\""));
+    /* The first of the list can be chosen like any other. */
+    assert_int_equal(post(&ada, "/cart/change", "country=AT"), 303);
+    assert_int_equal(see(&ada, "/cart"), 200);
+    assert_true(says("<option value=\"AT\" selected=\"\">"));
+    assert_false(says("Choose"));
+    assert_true(says("22.90 EUR"));
+    assert_true(says("href=\"/checkout\""));
+    /* A country that the shop does not send to is as none. */
+    assert_int_equal(post(&ada, "/cart/change", "country=FR"), 303);
+    assert_int_equal(see(&ada, "/cart"), 200);
+    assert_true(says("Choose where it goes."));
+    assert_int_equal(see(&ada, "/checkout"), 200);
+    assert_true(says("<option value=\"\" selected=\"\">Choose…</option>"));
+    close_shop();
+}
+
+static void the_cart_asks_where_it_goes_where_that_is_unknown(void **state)
+{
+    (void)state;
+    assert_asks_where("");
+    assert_asks_where("US");
+}
+
+static void the_shops_own_country_is_chosen_at_first(void **state)
+{
+    (void)state;
+    struct shopper ada = {.headers = NULL};
+    open_shop("DE");
+    put_cups(&ada, "2");
+    assert_int_equal(see(&ada, "/cart"), 200);
+    assert_true(says("<option value=\"DE\" selected=\"\">"));
+    assert_false(says("Choose"));
+    assert_true(says("href=\"/checkout\""));
+    close_shop();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_cart_asks_where_it_goes_where_that_is_unknown),
+        cmocka_unit_test(the_shops_own_country_is_chosen_at_first),
+    };
+    (void)sem_init(&done, 0, 0);
+    if (setpay_secret_system_init() != SETPAY_OK)
+        return EXIT_FAILURE;
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

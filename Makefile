@@ -792,6 +792,7 @@ UNIT_TESTS := \
 	test_wallet_vault \
 	test_webhook \
 	test_www \
+	test_www_pages \
 	test_zone
 
 TEST_SUPPORT := \

@@ -57,6 +57,9 @@ struct setpay_cart {
     "CREATE TABLE cart_total (carts INTEGER NOT NULL);"                                            \
     "INSERT INTO cart_total SELECT COUNT(*) FROM cart;"
 
+/* SQL for a later migration. order_form: of the form that has made the order of order_token. */
+#define SETPAY_CART_FORM_SCHEMA "ALTER TABLE cart ADD COLUMN order_form BLOB;"
+
 /* Who makes a cart, and how many they may have. */
 struct setpay_cart_maker {
     const struct setpay_digest *client; /* NULL: unknown */
@@ -71,6 +74,13 @@ enum setpay_error setpay_cart_find(struct setpay_db *db, const struct setpay_dig
 enum setpay_error setpay_cart_keep(struct setpay_db *db, const struct setpay_digest *id,
                                    const struct setpay_cart_maker *maker, struct setpay_cart *cart,
                                    setpay_time_ms now_ms) SETPAY_MUST_CHECK;
+/* The order of its token was made by this form: by the digest of the value that the form had alone;
+ * NULL: it had none. Whether it was this one. Of a cart that is kept. */
+enum setpay_error setpay_cart_set_form(struct setpay_db *db, const struct setpay_cart *cart,
+                                       const struct setpay_digest *form) SETPAY_MUST_CHECK;
+enum setpay_error setpay_cart_has_form(struct setpay_db *db, const struct setpay_cart *cart,
+                                       const struct setpay_digest *form,
+                                       bool *has) SETPAY_MUST_CHECK;
 /* Those that nobody has changed for SETPAY_CART_KEPT_MS go, up to room of them. */
 enum setpay_error setpay_cart_purge(struct setpay_db *db, setpay_time_ms now_ms,
                                     int64_t room) SETPAY_MUST_CHECK;
@@ -83,19 +93,21 @@ int64_t setpay_cart_pieces(const struct setpay_cart *cart);
 enum setpay_error setpay_cart_set(struct setpay_cart *cart, const char *sku,
                                   int64_t quantity) SETPAY_MUST_CHECK;
 
-/* What a SKU stands for, where it is sold in the currency. */
+/* What a SKU stands for, sold or not. */
 struct setpay_good {
     char slug[SETPAY_SHOP_ID_SIZE];
     char name[SETPAY_LIMIT_NAME_BYTES + 1];
     char options[SETPAY_LIMIT_NAME_BYTES + 1]; /* "moss green, large" */
+    bool is_published;                         /* otherwise it is not sold, any more or yet */
+    bool has_price;                            /* in the currency that was asked for */
     int64_t price_minor;
     bool tracked;
     int64_t available; /* SETPAY_CART_QUANTITY_MAX where it is not tracked */
-    bool has_picture;
+    bool has_picture;  /* not of a draft: that is its owner's own */
     struct setpay_digest picture;
     char alt[257];
 };
-/* SETPAY_E_NOT_FOUND: it is not sold. */
+/* SETPAY_E_NOT_FOUND: there is no such SKU. */
 enum setpay_error setpay_good_find(struct setpay_db *db, const char *sku, const char *currency,
                                    struct setpay_good *good) SETPAY_MUST_CHECK;
 

@@ -94,6 +94,9 @@ static enum setpay_error list_methods(struct setpay_db *db,
     return error;
 }
 
+static bool is_shipped_to(const json_t *methods, const char *country, const char *currency);
+
+/* A country that the store does not send to is none: the shopper chooses one. */
 static enum setpay_error add_ways(struct setpay_db *db, const struct setpay_shop_settings *settings,
                                   const struct setpay_cart *cart, struct setpay_bill *bill)
 {
@@ -103,6 +106,8 @@ static enum setpay_error add_ways(struct setpay_db *db, const struct setpay_shop
     enum setpay_error error = list_methods(db, settings, &answer);
     const json_t *methods = json_object_get(answer.json, "shipping_methods");
     bill->ships = json_array_size(methods) > 0;
+    if (bill->country[0] != '\0' && !is_shipped_to(methods, bill->country, settings->currency))
+        bill->country[0] = '\0';
     json_array_foreach(methods, index, method)
     {
         if (error == SETPAY_OK)
@@ -110,6 +115,30 @@ static enum setpay_error add_ways(struct setpay_db *db, const struct setpay_shop
     }
     setpay_shop_answer_clear(&answer);
     return error;
+}
+
+/* Why it has no price. */
+static enum setpay_error say_why(struct setpay_db *db, const struct setpay_shop_settings *settings,
+                                 const struct setpay_cart *cart, struct setpay_bill *bill)
+{
+    bool costs = false;
+    bool sold = true;
+    for (size_t i = 0; i < cart->line_count; i++) {
+        struct setpay_good good;
+        enum setpay_error error =
+            setpay_good_find(db, cart->lines[i].sku, settings->currency, &good);
+        if (error != SETPAY_OK && error != SETPAY_E_NOT_FOUND)
+            return error;
+        sold = sold && error == SETPAY_OK && good.is_published && good.has_price;
+        costs = costs || good.price_minor > 0;
+    }
+    (void)setpay_json_fault_set(
+        &bill->fault, "items", "%s",
+        !sold    ? "Something in the cart is not sold any more. Please take it out."
+        : !costs ? "What is in the cart costs nothing, and nothing can't be paid. Please put"
+                   " something in that has a price."
+                 : "That is too much for one order. Please make two orders of it.");
+    return SETPAY_OK;
 }
 
 enum setpay_error setpay_bill_make(struct setpay_db *db,
@@ -127,14 +156,14 @@ enum setpay_error setpay_bill_make(struct setpay_db *db,
     enum setpay_error error = price(db, settings, cart, bill, way, &bill->order, &bill->fault);
     if (error == SETPAY_OK)
         bill->line_count = cart->line_count;
-    if (error == SETPAY_OK && nowhere)
+    if (error == SETPAY_OK && bill->country[0] == '\0')
+        (void)setpay_json_fault_set(&bill->fault, "country", "Choose where it goes.");
+    else if (error == SETPAY_OK && nowhere)
         (void)setpay_json_fault_set(&bill->fault, "country",
                                     "There is no way of shipping so much to this country.");
     else if (error == SETPAY_E_INVALID)
-        (void)setpay_json_fault_set(&bill->fault, "items",
-                                    "Something in the cart is not sold any more. Please take it"
-                                    " out.");
-    return error == SETPAY_E_INVALID ? SETPAY_OK : error;
+        error = say_why(db, settings, cart, bill);
+    return error;
 }
 
 void setpay_bill_clear(struct setpay_bill *bill)
@@ -151,9 +180,9 @@ static json_t *row(const char *name, int64_t minor, const char *currency)
                      minor > 0 ? setpay_www_money_json(minor, currency) : json_string("free"));
 }
 
-static void add_tax_notes(const struct setpay_bill *bill, json_t *values, bool *whole)
+void setpay_bill_tax_notes(const struct setpay_order *order, json_t *values, bool *whole)
 {
-    const struct setpay_quote *quote = bill->order.quote;
+    const struct setpay_quote *quote = order->quote;
     json_t *notes = json_array();
     for (size_t i = 0; quote != NULL && i < quote->tax_count; i++) {
         const struct setpay_tax_rate *rate = &quote->taxes[i].rate;
@@ -167,7 +196,7 @@ static void add_tax_notes(const struct setpay_bill *bill, json_t *values, bool *
         if (rate->rate_ppm % 10000 == 0)
             (void)snprintf(name, sizeof name, "of which %s %lld %%", rate->name,
                            (long long)(rate->rate_ppm / 10000));
-        setpay_shop_append(notes, row(name, quote->taxes[i].tax_minor, bill->order.amount.currency),
+        setpay_shop_append(notes, row(name, quote->taxes[i].tax_minor, order->amount.currency),
                            whole);
     }
     setpay_shop_set(values, "tax_notes", notes, whole);
@@ -210,7 +239,7 @@ void setpay_bill_json(const struct setpay_bill *bill, json_t *values, bool *whol
                     whole);
     setpay_shop_set(values, "total_minor", json_integer(order->amount.minor), whole);
     setpay_shop_set(values, "bill_fault", json_string(bill->fault.words), whole);
-    add_tax_notes(bill, values, whole);
+    setpay_bill_tax_notes(order, values, whole);
     add_ways_json(bill, values, whole);
 }
 
@@ -258,6 +287,10 @@ enum setpay_error setpay_bill_countries(struct setpay_db *db,
     json_t *made = json_array();
     enum setpay_error error = list_methods(db, settings, &answer);
     const json_t *methods = json_object_get(answer.json, "shipping_methods");
+    /* A browser would show the first as chosen. */
+    if (chosen[0] == '\0')
+        setpay_shop_append(
+            made, json_pack("{s:s, s:s, s:b}", "code", "", "name", "Choose…", "chosen", 1), &whole);
     for (size_t i = 0; error == SETPAY_OK && i < setpay_country_count; i++) {
         const struct setpay_country *country = &setpay_countries[i];
         if (is_shipped_to(methods, country->code, settings->currency))

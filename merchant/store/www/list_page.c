@@ -2,6 +2,7 @@
  * Lists of products: the front page, a category, what a search finds. All three ask the same
  * question of the catalogue (product_list.c), with what the address says.
  */
+#include "common/base/money.h"
 #include "merchant/store/category.h"
 #include "merchant/store/product.h"
 #include "merchant/store/www/goods.h"
@@ -46,6 +47,26 @@ static int64_t read_price(const struct listing *listing, const char *name)
     return setpay_money_parse(text, &money) == SETPAY_OK ? money.minor : -1;
 }
 
+/* As one is written in the currency. */
+static const char *price_like(const char *currency)
+{
+    static const char *const likes[] = {"1250", "12.5", "12.50", "12.500"};
+    const struct setpay_currency *known = setpay_currency_by_code(currency);
+    return known != NULL && known->exponent < 4 ? likes[known->exponent] : "12";
+}
+
+/* Whether what is asked of prices are some. */
+static bool has_prices(const struct listing *listing)
+{
+    static const char *const names[] = {"min", "max"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const char *value = setpay_http_request_query(listing->request, names[i]);
+        if (value != NULL && value[0] != '\0' && read_price(listing, names[i]) < 0)
+            return false;
+    }
+    return true;
+}
+
 /* ------------------------------------------------------------------ the question */
 
 static json_t *question(const struct listing *listing)
@@ -83,8 +104,13 @@ static enum setpay_error add_products(struct setpay_db *db, struct listing *list
     json_t *goods = json_array();
     size_t index;
     const json_t *product;
-    enum setpay_error error =
-        body == NULL ? SETPAY_E_NOMEM : setpay_product_list(db, &ask, &answer);
+    enum setpay_error error = body == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
+    if (error == SETPAY_OK && !has_prices(listing))
+        error = setpay_json_fault_set(&answer.fault, "price",
+                                      "A price is a number, like %s. Please write it so.",
+                                      price_like(ask.settings->currency));
+    if (error == SETPAY_OK)
+        error = setpay_product_list(db, &ask, &answer);
     json_array_foreach(json_object_get(answer.json, "products"), index, product)
     {
         setpay_shop_append(goods, setpay_goods_row(product, ask.settings->currency), whole);
@@ -95,11 +121,14 @@ static enum setpay_error add_products(struct setpay_db *db, struct listing *list
                     whole);
     if (error == SETPAY_E_INVALID || error == SETPAY_E_TOO_BIG) {
         bool is_word = strcmp(answer.fault.field, "q") == 0;
+        bool is_price = strcmp(answer.fault.field, "price") == 0;
         setpay_shop_set(listing->values, "fault",
-                        json_string(is_word ? "There is no word in it to search for."
-                                            : "The shop does not know what this address asks for."),
+                        json_string(is_price  ? answer.fault.words
+                                    : is_word ? "There is no word in it to search for."
+                                              : "The shop does not know what this address asks"
+                                                " for."),
                         whole);
-        listing->status = is_word ? 200 : 400;
+        listing->status = is_word || is_price ? 200 : 400;
         error = SETPAY_OK;
     }
     setpay_shop_answer_clear(&answer);
@@ -122,7 +151,8 @@ static enum setpay_error add_options(struct setpay_db *db, struct listing *listi
         "SELECT DISTINCT o.name, o.value FROM variant_option o JOIN variant v ON v.seq ="
         " o.variant_seq JOIN product p ON p.seq = v.product_seq WHERE p.status = $1 AND ($2 = 0 OR"
         " EXISTS (SELECT 1 FROM product_category c WHERE c.product_seq = p.seq AND"
-        " c.category_seq = $2)) ORDER BY o.name, o.value LIMIT $3",
+        " c.category_seq IN " SETPAY_CATEGORY_WITH_BELOW(
+            "$2") ")) ORDER BY o.name, o.value LIMIT $3",
         SETPAY_DB_INT(SETPAY_PRODUCT_PUBLISHED), SETPAY_DB_INT(category),
         SETPAY_DB_INT(OPTIONS_MAX)));
     while (setpay_db_next(rows)) {
@@ -187,10 +217,29 @@ static enum setpay_error name_category(struct setpay_db *db, struct listing *lis
     SETPAY_TRY(setpay_db_one(db, &rows, "SELECT name FROM category WHERE slug = $1",
                              SETPAY_DB_TEXT(listing->category)));
     setpay_db_get_text(rows, 0, listing->title, sizeof listing->title);
-    setpay_shop_set(listing->values, "category", json_string(listing->category), whole);
     setpay_shop_set(listing->values, "base", json_sprintf("/categories/%s", listing->category),
                     whole);
     return setpay_db_end(rows);
+}
+
+/* What stands above it, to go back to, and right below it, to go on. */
+static enum setpay_error add_kin(struct setpay_db *db, struct listing *listing, bool *whole)
+{
+    json_t *path = NULL;
+    json_t *below = NULL;
+    int64_t seq = 0;
+    if (listing->category == NULL)
+        return SETPAY_OK;
+    SETPAY_TRY(setpay_category_seq(db, listing->category, &seq));
+    SETPAY_TRY(setpay_category_path(db, seq, &path));
+    /* Of the header's, the one at the top is where one is. */
+    setpay_shop_set(listing->values, "category",
+                    json_incref(json_object_get(json_array_get(path, 0), "slug")), whole);
+    (void)json_array_remove(path, json_array_size(path) - 1);
+    setpay_shop_set(listing->values, "above", path, whole);
+    SETPAY_TRY(setpay_category_below(db, seq, &below));
+    setpay_shop_set(listing->values, "below", below, whole);
+    return SETPAY_OK;
 }
 
 static enum setpay_error read_listing(struct setpay_db *db, void *arg)
@@ -198,6 +247,7 @@ static enum setpay_error read_listing(struct setpay_db *db, void *arg)
     struct listing *listing = arg;
     bool whole = listing->values != NULL;
     SETPAY_TRY(name_category(db, listing, &whole));
+    SETPAY_TRY(add_kin(db, listing, &whole));
     SETPAY_TRY(setpay_visit_frame(db, &listing->visit, &listing->cart, listing->values));
     SETPAY_TRY(add_products(db, listing, &whole));
     SETPAY_TRY(add_options(db, listing, &whole));

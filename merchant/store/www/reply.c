@@ -4,6 +4,7 @@
 #include "merchant/store/www/www_internal.h"
 
 #include "common/base/log.h"
+#include "merchant/store/www/guard.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,11 +23,20 @@ static void fill(json_t *values, const char *name, json_t *value, bool *whole)
         json_decref(value);
 }
 
-static enum setpay_error complete(const struct setpay_www *www, const char *title, json_t *values)
+/* Whether search engines are to leave it out: what is one shopper's own, and errors. */
+static bool is_hidden(enum setpay_www_page page)
+{
+    return page == SETPAY_WWW_CART || page == SETPAY_WWW_CHECKOUT || page == SETPAY_WWW_ORDER ||
+           page == SETPAY_WWW_ERROR;
+}
+
+static enum setpay_error complete(const struct setpay_www *www, enum setpay_www_page page,
+                                  const char *title, json_t *values)
 {
     bool whole = values != NULL;
     if (!whole)
         return SETPAY_E_NOMEM;
+    fill(values, "hidden", json_boolean(is_hidden(page)), &whole);
     fill(values, "title", json_string(title), &whole);
     fill(values, "shop", json_string(www->options.shop), &whole);
     fill(values, "css", json_string(setpay_www_static_name("shop.css")), &whole);
@@ -52,7 +62,7 @@ static char *render(const struct setpay_www *www, enum setpay_www_page page, con
     char script[160];
     char *text = NULL;
     setpay_buffer_init(&html, SETPAY_PAGE_BYTES);
-    enum setpay_error error = complete(www, title, values);
+    enum setpay_error error = complete(www, page, title, values);
     if (error == SETPAY_OK)
         error = add_script(&made, script, sizeof script);
     if (error == SETPAY_OK && qr.size > 0)
@@ -76,13 +86,22 @@ char *setpay_www_render(const struct setpay_www *www, enum setpay_www_page page,
     return render(www, page, title, SETPAY_VIEW_EMPTY, values);
 }
 
+bool setpay_www_is_secure(const struct setpay_www *www, const struct setpay_http_request *request)
+{
+    return www->options.tls != NULL || setpay_guard_is_https(www->guard, request);
+}
+
 void setpay_www_reply(struct setpay_www *www, struct setpay_http_request *request,
                       const struct setpay_www_answer *answer)
 {
-    const struct setpay_http_header headers[] = {
-        {"Cache-Control", answer->is_private ? "no-store" : "no-cache"},
-        {answer->cookie != NULL ? "Set-Cookie" : NULL, answer->cookie},
-        {NULL, NULL}};
+    struct setpay_http_header headers[4] = {
+        {"Cache-Control", answer->is_private ? "no-store" : "no-cache"}};
+    size_t count = 1;
+    if (answer->cookie != NULL)
+        headers[count++] = (struct setpay_http_header){"Set-Cookie", answer->cookie};
+    /* With TLS of its own, the server says it in every answer (www.c). */
+    if (www->options.tls == NULL && setpay_www_is_secure(www, request))
+        headers[count++] = (struct setpay_http_header){SETPAY_WWW_STAY_SECURE};
     char *html = render(www, answer->page, answer->title, answer->qr, answer->values);
     if (html != NULL)
         setpay_http_reply(request, answer->status, HTML, headers, setpay_view_string(html));

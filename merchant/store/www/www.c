@@ -34,6 +34,7 @@ static const struct setpay_http_route routes[] = {
     {SETPAY_HTTP_GET, "/orders/{token}", setpay_www_on_order},
     {SETPAY_HTTP_GET, "/orders/{token}/events", setpay_www_on_order_events},
     {SETPAY_HTTP_GET, "/static/{file...}", setpay_www_on_static},
+    {SETPAY_HTTP_GET, "/robots.txt", setpay_www_on_robots},
     {0},
 };
 
@@ -56,7 +57,7 @@ const struct setpay_http_route *setpay_www_routes(void)
 
 static const struct setpay_http_header plain_headers[] = {ALWAYS, {NULL, NULL}};
 static const struct setpay_http_header tls_headers[] = {
-    ALWAYS, {"Strict-Transport-Security", "max-age=63072000"}, {NULL, NULL}};
+    ALWAYS, {SETPAY_WWW_STAY_SECURE}, {NULL, NULL}};
 
 static pthread_once_t static_once = PTHREAD_ONCE_INIT;
 static enum setpay_error static_error;

@@ -395,7 +395,7 @@ static enum setpay_error start_api(struct worker *worker, struct merchantd *daem
         .loop = worker->daemon_worker->loop,
         .store = daemon->merchant.store,
         .port = &setpay_merchant_payment_port,
-        .public_host = daemon->merchant.public_host,
+        .links = setpay_merchant_order_links(worker->service->config),
         .shop = setpay_merchant_shop_settings(worker->service->config),
     };
     int fd = setpay_worker_take_listener(worker->daemon_worker, "api");

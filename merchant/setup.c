@@ -98,6 +98,43 @@ static enum setpay_error copy_text(const struct setpay_config *config, const cha
     return SETPAY_OK;
 }
 
+/* "http://" or "https://" with HOST or HOST:PORT behind it: the shop's pages know no other path. */
+static bool is_site(const char *text)
+{
+    size_t scheme = strncmp(text, "https://", 8) == 0  ? 8
+                    : strncmp(text, "http://", 7) == 0 ? 7
+                                                       : 0;
+    const char *host = text + scheme;
+    size_t size = host[0] == '['
+                      ? strspn(host + 1, "0123456789abcdefABCDEF:.") + 2
+                      : strspn(host, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                     "0123456789-.");
+    if (scheme == 0 || size == 0 || size > SETPAY_WIRE_HOST_MAX || strlen(host) < size ||
+        (host[0] == '[' && (size < 4 || host[size - 1] != ']')))
+        return false;
+    const char *port = host + size;
+    size_t digits = port[0] == ':' ? strspn(port + 1, "0123456789") : 0;
+    return port[0] == '\0' || (digits >= 1 && digits <= 5 && port[1 + digits] == '\0');
+}
+
+/* An address where nobody serves the pages would be told to every shopper. */
+static enum setpay_error check_shop_url(const struct setpay_config *config,
+                                        struct setpay_problem *problem)
+{
+    const char *url = setpay_config_text(config, "", "shop_url");
+    if (url != NULL && !is_site(url))
+        return setpay_problem_set(problem, SETPAY_E_CONFIG,
+                                  "shop_url: found '%.80s', expected https://HOST or"
+                                  " https://HOST:PORT, with nothing behind it",
+                                  url);
+    if (url != NULL && setpay_config_text(config, "", "shop_listen") == NULL)
+        return setpay_problem_set(problem, SETPAY_E_CONFIG,
+                                  "shop_url: found %.80s, but no shop_listen, without which there"
+                                  " are no pages; set both or neither",
+                                  url);
+    return SETPAY_OK;
+}
+
 static enum setpay_error check_shop(const struct setpay_config *config,
                                     struct setpay_problem *problem)
 {
@@ -111,7 +148,7 @@ static enum setpay_error check_shop(const struct setpay_config *config,
         return setpay_problem_set(problem, SETPAY_E_CONFIG,
                                   "currency: found '%.20s', expected one of ISO 4217, like EUR",
                                   currency);
-    return SETPAY_OK;
+    return check_shop_url(config, problem);
 }
 
 static enum setpay_error load_texts(const struct setpay_config *config,

@@ -19,7 +19,8 @@ ok "says the shop's name" grep -q "The Sandbox Shop" "$tmp/page"
 ok "with a policy" has '^content-security-policy: default-src .none'
 new_order 1250 EUR "Two candles"
 page=$shop/orders/${uri##*/}
-is "an order's page" "$(status "$page")" 200
+is "the API tells an order's page" "$(api GET "/orders/$order_id" | jq -r .checkout_url)" "$page"
+is "which is there" "$(status "$page")" 200
 ok "has the link that pays it" grep -qF "href=\"$uri\"" "$tmp/page"
 ok "it is paid" wallet --json pay "$uri" --yes
 is "and its page" "$(status "$page")" 200
@@ -81,6 +82,10 @@ ok "another key's certificate is refused" refused "do not belong together" --sho
     --shop_tls_cert "$tmp/second.pem"
 printf 'no certificate\n' >"$tmp/none.pem"
 ok "and what is none" refused "shop_tls_cert: .*none.pem: expected" --shop_tls_cert "$tmp/none.pem"
+for url in shop.example ftp://shop.example https:// https://shop.example/ https://shop.example/kiosk "https://a b" \
+    https://shop.example:x 'https://shop.example?a' 'https://[::1' https://shop.example:; do
+    ok "the pages are not at '$url'" refused "shop_url: found '.*expected https://HOST" --shop_url "$url"
+done
 sed -i '/^shop_tls_cert/d' "$sandbox/merchant.conf"
 ok "and a key alone" refused "shop_tls_cert: found none"
 done_testing

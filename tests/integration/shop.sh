@@ -70,6 +70,11 @@ cp "$tmp/second.key" "$tmp/shop.key" && cp "$tmp/second.pem" "$tmp/shop.pem"
 kill -HUP "$(cat "$sandbox/run/merchant.pid")"
 renewed() { [ "$(status --cacert "$tmp/second.pem" "$https/" 2>/dev/null)" = 200 ]; }
 ok "a new certificate is taken over" wait_for 5 renewed
+sed -i 's/^country = DE/country = germany/' "$sandbox/merchant.conf"
+kill -HUP "$(cat "$sandbox/run/merchant.pid")"
+ok "a file that is wrong now is told, on SIGHUP too" wait_for 5 grep -q "event=daemon.reload_failed .*country: found" \
+    "$sandbox/log/merchant.log"
+sed -i 's/^country = germany/country = DE/' "$sandbox/merchant.conf"
 refused() { # refused WORDS OPTION...: the daemon does not start
     local words=$1
     shift

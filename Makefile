@@ -527,6 +527,7 @@ MERCHANT_STORE := \
 MERCHANTD := \
 	merchant/merchantd.c \
 	merchant/options.c \
+	merchant/check.c \
 	merchant/setup.c \
 	merchant/shop_tls.c
 

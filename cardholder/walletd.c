@@ -125,6 +125,11 @@ static void worker_free(void *context, struct setpay_worker *worker)
     worker->user = NULL;
 }
 
+static enum setpay_error check(const struct setpay_config *config, struct setpay_problem *problem)
+{
+    return setpay_control_check_path("socket", setpay_config_text(config, "", "socket"), problem);
+}
+
 int main(int argc, char **argv)
 {
     static const struct setpay_service_spec spec = {
@@ -136,6 +141,7 @@ int main(int argc, char **argv)
         .schema = &setpay_wallet_schema,
         .needs_trust = true,
         .saves_trust = true,
+        .check_cb = check,
         .worker_init_cb = worker_init,
         .worker_drain_cb = worker_drain,
         .worker_free_cb = worker_free,

@@ -196,6 +196,7 @@ const struct setpay_service_spec setpay_gatewayd_spec = {
     .listeners = {{"merchants", "listen"}},
     .needs_trust = true,
     .saves_trust = true,
+    .check_cb = setpay_gateway_check,
     .on_start_cb = on_start,
     .on_ready_cb = on_ready,
     .on_reload_cb = on_reload,

@@ -53,14 +53,24 @@ static const struct setpay_party_certificate certificates[] = {
 };
 const struct setpay_party setpay_gateway_party = {SETPAY_EST_GATEWAY, certificates};
 
+static enum setpay_error read_prefixes(const struct setpay_config *config, const char *section,
+                                       struct setpay_prefixes *prefixes,
+                                       struct setpay_problem *problem)
+{
+    struct setpay_problem why = {{0}};
+    enum setpay_error error =
+        setpay_prefixes_parse(setpay_config_text(config, section, "pan_prefixes"), prefixes, &why);
+    return error == SETPAY_OK
+               ? SETPAY_OK
+               : setpay_problem_set(problem, error, "[%s] pan_prefixes: %s", section, why.text);
+}
+
 static enum setpay_error load_brand(const struct setpay_loader *loader, size_t index, void *arg)
 {
     struct setpay_gateway *gateway = arg;
     struct setpay_gateway_brand *brand = &gateway->brands[index];
     snprintf(brand->name, sizeof brand->name, "%s", loader->brand);
-    return setpay_prefixes_parse(
-        setpay_config_text(loader->config, loader->section, "pan_prefixes"), &brand->prefixes,
-        loader->problem);
+    return read_prefixes(loader->config, loader->section, &brand->prefixes, loader->problem);
 }
 
 /* The TLS context of a ring: the first time a new one, later the same with other certificates. */
@@ -114,24 +124,31 @@ static enum setpay_error issuer_section(const struct setpay_config *config, size
     return setpay_problem_set(problem, SETPAY_E_CONFIG, "[issuer %s]: the name is too long", name);
 }
 
-enum setpay_error setpay_gateway_issuer_tls(const struct setpay_config *config, const char *section,
-                                            const struct setpay_secret *passphrase, SSL_CTX **tls,
-                                            struct setpay_problem *problem)
+static enum setpay_error check_issuer_tls(const struct setpay_config *config, const char *section,
+                                          struct setpay_problem *problem)
 {
     static const char *const keys[] = {"tls_ca", "tls_name", "tls_cert", "tls_key"};
-    if (!setpay_config_bool(config, section, "tls")) {
-        for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-            if (setpay_config_is_set(config, section, keys[i]))
-                return setpay_problem_set(problem, SETPAY_E_CONFIG,
-                                          "[%s] %s is given, but tls is not yes", section, keys[i]);
-        }
-        return SETPAY_OK;
+    bool tls = setpay_config_bool(config, section, "tls");
+    for (size_t i = 0; !tls && i < sizeof keys / sizeof *keys; i++) {
+        if (setpay_config_is_set(config, section, keys[i]))
+            return setpay_problem_set(problem, SETPAY_E_CONFIG,
+                                      "[%s] %s is given, but tls is not yes", section, keys[i]);
     }
-    if (!setpay_config_is_set(config, section, "tls_name"))
+    if (tls && !setpay_config_is_set(config, section, "tls_name"))
         return setpay_problem_set(problem, SETPAY_E_CONFIG,
                                   "[%s] tls_name is missing: with tls = yes the name that the "
                                   "issuer's certificate bears must be given",
                                   section);
+    return SETPAY_OK;
+}
+
+enum setpay_error setpay_gateway_issuer_tls(const struct setpay_config *config, const char *section,
+                                            const struct setpay_secret *passphrase, SSL_CTX **tls,
+                                            struct setpay_problem *problem)
+{
+    SETPAY_TRY(check_issuer_tls(config, section, problem));
+    if (!setpay_config_bool(config, section, "tls"))
+        return SETPAY_OK;
     const struct setpay_network_tls options = {
         .name = section + strlen("issuer "),
         .ca = setpay_config_text(config, section, "tls_ca"),
@@ -142,16 +159,24 @@ enum setpay_error setpay_gateway_issuer_tls(const struct setpay_config *config, 
     return setpay_network_tls_new(&options, tls, problem);
 }
 
+static enum setpay_error check_issuer_count(const struct setpay_config *config,
+                                            struct setpay_problem *problem)
+{
+    size_t count = setpay_config_instance_count(config, "issuer *");
+    if (count >= 1 && count <= SETPAY_NETWORK_ROUTES_MAX)
+        return SETPAY_OK;
+    return setpay_problem_set(problem, SETPAY_E_CONFIG,
+                              "found %zu [issuer NAME] sections, expected 1 to %d", count,
+                              SETPAY_NETWORK_ROUTES_MAX);
+}
+
 /* On an error what was made stands in tls all the same, for the caller to free. */
 static enum setpay_error load_issuers(const struct setpay_loader *loader,
                                       SSL_CTX *tls[SETPAY_NETWORK_ROUTES_MAX])
 {
     const struct setpay_config *config = loader->config;
     size_t count = setpay_config_instance_count(config, "issuer *");
-    if (count == 0 || count > SETPAY_NETWORK_ROUTES_MAX)
-        return setpay_problem_set(loader->problem, SETPAY_E_CONFIG,
-                                  "found %zu [issuer NAME] sections, expected 1 to %d", count,
-                                  SETPAY_NETWORK_ROUTES_MAX);
+    SETPAY_TRY(check_issuer_count(config, loader->problem));
     for (size_t i = 0; i < count; i++) {
         char section[SETPAY_GATEWAY_SECTION_SIZE];
         SETPAY_TRY(issuer_section(config, i, section, loader->problem));
@@ -161,16 +186,13 @@ static enum setpay_error load_issuers(const struct setpay_loader *loader,
     return SETPAY_OK;
 }
 
-enum setpay_error setpay_gatewayd_load(struct setpay_service *service,
-                                       struct setpay_gatewayd *daemon,
-                                       struct setpay_problem *problem)
+/* All that needs neither files nor other machines. */
+static enum setpay_error load_values(const struct setpay_config *config,
+                                     struct setpay_gatewayd *daemon, struct setpay_problem *problem)
 {
-    const struct setpay_config *config = service->config;
     struct setpay_gateway *gateway = &daemon->gateway;
-    struct setpay_loader loader;
+    struct setpay_loader loader = {.config = config, .problem = problem};
     const char *id = setpay_config_text(config, "", "id");
-    gateway->trust = service->trust;
-    gateway->store = service->store;
     gateway->hold_ms = setpay_config_int(config, "", "hold_days") * SETPAY_DAY_MS;
     gateway->keep_card_ms = setpay_config_int(config, "", "keep_card_days") * SETPAY_DAY_MS;
     gateway->agreement_ms = setpay_config_int(config, "", "agreement_days") * SETPAY_DAY_MS;
@@ -190,12 +212,23 @@ enum setpay_error setpay_gatewayd_load(struct setpay_service *service,
         return setpay_problem_set(problem, SETPAY_E_CONFIG, "id: '%s' has more than %d characters",
                                   id, SETPAY_WIRE_PARTY_MAX);
     snprintf(gateway->id, sizeof gateway->id, "%s", id);
-    SETPAY_TRY(load_restore(service, gateway));
     SETPAY_TRY(setpay_fees_load(config, &gateway->fees, problem));
+    return setpay_loader_brands(&loader, SETPAY_GATEWAY_BRANDS_MAX, &gateway->brand_count,
+                                load_brand, gateway);
+}
+
+enum setpay_error setpay_gatewayd_load(struct setpay_service *service,
+                                       struct setpay_gatewayd *daemon,
+                                       struct setpay_problem *problem)
+{
+    const struct setpay_config *config = service->config;
+    struct setpay_gateway *gateway = &daemon->gateway;
+    struct setpay_loader loader;
+    gateway->trust = service->trust;
+    gateway->store = service->store;
+    SETPAY_TRY(load_values(config, daemon, problem));
+    SETPAY_TRY(load_restore(service, gateway));
     enum setpay_error error = setpay_loader_init(&loader, service, problem);
-    if (error == SETPAY_OK)
-        error = setpay_loader_brands(&loader, SETPAY_GATEWAY_BRANDS_MAX, &gateway->brand_count,
-                                     load_brand, gateway);
     if (error == SETPAY_OK)
         error = load_issuers(&loader, daemon->issuer_tls);
     setpay_loader_clear(&loader);
@@ -205,7 +238,24 @@ enum setpay_error setpay_gatewayd_load(struct setpay_service *service,
     return error == SETPAY_OK ? load_keys(service, daemon, problem) : error;
 }
 
-/* ------------------------------------------------------------------ the network's thread */
+/* ------------------------------------------------------------------ the network */
+
+/* Without its routes. */
+static struct setpay_network_config network_of(const struct setpay_config *config)
+{
+    struct setpay_network_config network;
+    setpay_network_config_defaults(&network);
+    network.route_count = setpay_config_instance_count(config, "issuer *");
+    network.acquirer_id = setpay_config_text(config, "", "acquirer_id");
+    network.terminal_id = setpay_config_text(config, "", "terminal_id");
+    network.answer_timeout_ms = setpay_config_int(config, "", "auth_timeout");
+    network.echo_interval_ms = setpay_config_int(config, "", "echo_interval");
+    network.reconnect_min_ms = setpay_config_int(config, "", "reconnect_min");
+    network.reconnect_max_ms = setpay_config_int(config, "", "reconnect_max");
+    network.repeat_min_ms = setpay_config_int(config, "", "repeat_min");
+    network.repeat_max_ms = setpay_config_int(config, "", "repeat_max");
+    return network;
+}
 
 static enum setpay_error make_network(struct setpay_service *service,
                                       struct setpay_gatewayd *daemon,
@@ -213,9 +263,8 @@ static enum setpay_error make_network(struct setpay_service *service,
 {
     const struct setpay_config *config = service->config;
     struct setpay_network_route routes[SETPAY_NETWORK_ROUTES_MAX];
-    struct setpay_network_config network;
-    size_t count = setpay_config_instance_count(config, "issuer *"); /* as load_issuers found it */
-    for (size_t i = 0; i < count; i++) {
+    struct setpay_network_config network = network_of(config);
+    for (size_t i = 0; i < network.route_count; i++) { /* as load_issuers found them */
         char section[SETPAY_GATEWAY_SECTION_SIZE];
         SETPAY_TRY(issuer_section(config, i, section, problem));
         routes[i] = (struct setpay_network_route){
@@ -226,20 +275,51 @@ static enum setpay_error make_network(struct setpay_service *service,
             .address = setpay_config_text(config, section, "address"),
         };
     }
-    setpay_network_config_defaults(&network);
     network.routes = routes;
-    network.route_count = count;
-    network.acquirer_id = setpay_config_text(config, "", "acquirer_id");
-    network.terminal_id = setpay_config_text(config, "", "terminal_id");
-    network.answer_timeout_ms = setpay_config_int(config, "", "auth_timeout");
-    network.echo_interval_ms = setpay_config_int(config, "", "echo_interval");
-    network.reconnect_min_ms = setpay_config_int(config, "", "reconnect_min");
-    network.reconnect_max_ms = setpay_config_int(config, "", "reconnect_max");
-    network.repeat_min_ms = setpay_config_int(config, "", "repeat_min");
-    network.repeat_max_ms = setpay_config_int(config, "", "repeat_max");
     return setpay_network_new(&network, setpay_loop_base(daemon->network_loop),
                               &daemon->network_executor, &daemon->gateway.network, problem);
 }
+
+/* ------------------------------------------------------------------ without starting */
+
+static enum setpay_error check_issuer(const struct setpay_config *config, const char *section,
+                                      struct setpay_problem *problem)
+{
+    struct setpay_prefixes prefixes;
+    struct setpay_address address;
+    const char *text = setpay_config_text(config, section, "address");
+    SETPAY_TRY(check_issuer_tls(config, section, problem));
+    SETPAY_TRY(read_prefixes(config, section, &prefixes, problem));
+    if (setpay_config_bool(config, section, "tls"))
+        return SETPAY_OK;
+    SETPAY_TRY(setpay_address_parse(text, &address, problem));
+    if (setpay_address_is_loopback(&address))
+        return SETPAY_OK;
+    return setpay_problem_set(problem, SETPAY_E_CONFIG,
+                              "[%s] address: %s is not on loopback and needs TLS", section, text);
+}
+
+enum setpay_error setpay_gateway_check(const struct setpay_config *config,
+                                       struct setpay_problem *problem)
+{
+    const struct setpay_network_config network = network_of(config);
+    struct setpay_gatewayd *scratch = calloc(1, sizeof *scratch);
+    if (scratch == NULL)
+        return SETPAY_E_NOMEM;
+    enum setpay_error error = load_values(config, scratch, problem);
+    free(scratch);
+    SETPAY_TRY(error);
+    SETPAY_TRY(setpay_upkeep_check(config, problem));
+    SETPAY_TRY(check_issuer_count(config, problem));
+    for (size_t i = 0; i < network.route_count; i++) {
+        char section[SETPAY_GATEWAY_SECTION_SIZE];
+        SETPAY_TRY(issuer_section(config, i, section, problem));
+        SETPAY_TRY(check_issuer(config, section, problem));
+    }
+    return setpay_network_config_check(&network, problem);
+}
+
+/* ------------------------------------------------------------------ the network's thread */
 
 static void *run_network(void *arg)
 {

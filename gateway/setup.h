@@ -52,6 +52,10 @@ enum setpay_error setpay_gateway_issuer_tls(const struct setpay_config *config, 
                                             const struct setpay_secret *passphrase, SSL_CTX **tls,
                                             struct setpay_problem *problem) SETPAY_MUST_CHECK;
 
+/* Every value that the daemon would refuse to start with, but for what files hold: opens nothing,
+ * and asks nobody but the resolver for issuers without TLS. SETPAY_E_CONFIG with words. */
+enum setpay_error setpay_gateway_check(const struct setpay_config *config,
+                                       struct setpay_problem *problem) SETPAY_MUST_CHECK;
 /* Loads keys and certificates of every [brand], opens the vault, makes the TLS contexts. */
 enum setpay_error setpay_gatewayd_load(struct setpay_service *service,
                                        struct setpay_gatewayd *daemon,

@@ -23,13 +23,14 @@ static enum setpay_error refused_json(const struct setpay_captures_item *item,
 }
 
 static enum setpay_error asked_json(const struct setpay_captures_item *item,
-                                    const struct setpay_order_view *view, const char *public_host,
-                                    bool under_way, json_t **one)
+                                    const struct setpay_order_view *view,
+                                    const struct setpay_order_links *links, bool under_way,
+                                    json_t **one)
 {
     *one = json_pack("{s:s, s:s, s:o, s:o}", "order_id", item->order_id, "status",
                      under_way ? "asking" : "done", "asked",
                      setpay_merchant_steps_asked(view, item->first_step, item->last_step), "order",
-                     setpay_order_view_json(view, public_host, true));
+                     setpay_order_view_json(view, links, true));
     return *one == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
 }
 
@@ -47,7 +48,7 @@ static enum setpay_error item_json(struct setpay_db *db,
     if (error == SETPAY_OK)
         error = item->last_step == 0
                     ? refused_json(item, &found, left_minor, one)
-                    : asked_json(item, &found.view, context->public_host, *under_way, one);
+                    : asked_json(item, &found.view, &context->links, *under_way, one);
     setpay_order_view_clear(&found.view);
     return error;
 }

@@ -33,7 +33,7 @@
 static enum setpay_error order_json(const struct setpay_order_view *view,
                                     const struct setpay_merchant_context *context, json_t **result)
 {
-    *result = setpay_order_view_json(view, context->public_host, true);
+    *result = setpay_order_view_json(view, &context->links, true);
     return *result == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
 }
 
@@ -96,7 +96,7 @@ static enum setpay_error order_list(struct setpay_db *db,
 {
     static const char *const names[] = {"limit", "cursor", "status", NULL};
     struct setpay_order_list wanted = {.port = context->port,
-                                       .public_host = context->public_host,
+                                       .links = &context->links,
                                        .now_ms = context->now_ms,
                                        .before_seq = INT64_MAX};
     const char *cursor = NULL;
@@ -509,12 +509,18 @@ struct setpay_shop_settings setpay_merchant_shop_settings(const struct setpay_co
                                          .currency = setpay_config_text(config, "", "currency")};
 }
 
+struct setpay_order_links setpay_merchant_order_links(const struct setpay_config *config)
+{
+    return (struct setpay_order_links){.public_host = setpay_config_text(config, "", "public_host"),
+                                       .shop_url = setpay_config_text(config, "", "shop_url")};
+}
+
 struct setpay_merchant_context setpay_merchant_context_of(const struct setpay_service *service,
                                                           bool daemon_runs)
 {
     return (struct setpay_merchant_context){
         .port = &setpay_merchant_payment_port,
-        .public_host = setpay_config_text(service->config, "", "public_host"),
+        .links = setpay_merchant_order_links(service->config),
         .merchant_id = setpay_config_text(service->config, "", "id"),
         .shop = setpay_merchant_shop_settings(service->config),
         .daemon_runs = daemon_runs,

@@ -10,6 +10,7 @@
 #include "common/net/control_server.h"
 #include "common/net/service.h"
 #include "common/store/db.h"
+#include "merchant/store/order_json.h"
 #include "merchant/store/payment_port.h"
 #include "merchant/store/shop.h"
 
@@ -19,7 +20,7 @@
 /* What a command works with besides the database. */
 struct setpay_merchant_context {
     const struct setpay_payment_port *port;
-    const char *public_host;
+    struct setpay_order_links links;
     const char *merchant_id;
     struct setpay_shop_settings shop;
     bool daemon_runs; /* the gateway can be asked */
@@ -43,6 +44,8 @@ struct setpay_merchant_command {
 const struct setpay_merchant_command *setpay_merchant_command_find(const char *name);
 /* Country and currency of the configuration, whose texts they are. */
 struct setpay_shop_settings setpay_merchant_shop_settings(const struct setpay_config *config);
+/* What pay links and pages of orders begin with, likewise. */
+struct setpay_order_links setpay_merchant_order_links(const struct setpay_config *config);
 /* The context of a service (its configuration has public_host and id). */
 struct setpay_merchant_context setpay_merchant_context_of(const struct setpay_service *service,
                                                           bool daemon_runs);

@@ -170,6 +170,8 @@ void setpay_merchant_words_order(const json_t *order)
     printf("%-14s %s\n", "amount",
            money_of(order, "amount", setpay_operator_text(order, "currency"), amount));
     printf("%-14s %s\n", "to be paid at", setpay_operator_text(order, "pay_uri"));
+    if (json_object_get(order, "checkout_url") != NULL)
+        printf("%-14s %s\n", "its page", setpay_operator_text(order, "checkout_url"));
     printf("%-14s %s\n", "capture", setpay_operator_text(order, "capture"));
     print_agreement(order);
     printf("%-14s %s\n", "created", setpay_operator_text(order, "created"));

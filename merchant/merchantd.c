@@ -10,6 +10,7 @@
 #include "common/net/saved_trust.h"
 #include "common/store/answers.h"
 #include "common/store/evidence.h"
+#include "merchant/check.h"
 #include "merchant/commands.h"
 #include "merchant/options.h"
 #include "merchant/payment/agreement_store.h"
@@ -260,11 +261,8 @@ static void on_erase_time(void *arg)
 static enum setpay_error load_webhooks(struct setpay_service *service, struct merchantd *daemon,
                                        struct setpay_problem *problem)
 {
-    struct setpay_problem why = {{0}};
-    const char *networks = setpay_config_text(service->config, "", "webhook_networks");
-    enum setpay_error error = setpay_networks_parse(networks, &daemon->webhook_networks, &why);
-    if (error != SETPAY_OK)
-        return setpay_problem_set(problem, error, "webhook_networks: %s", why.text);
+    SETPAY_TRY(setpay_merchant_networks(service->config, "webhook_networks",
+                                        &daemon->webhook_networks, problem));
     return setpay_sender_system_init();
 }
 
@@ -288,7 +286,6 @@ static enum setpay_error start_sender(struct setpay_service *service, struct mer
 static enum setpay_error load_guard(struct setpay_service *service, struct merchantd *daemon,
                                     struct setpay_problem *problem)
 {
-    struct setpay_problem why = {{0}};
     const struct setpay_config *config = service->config;
     struct setpay_guard_options options = {
         .orders_client = setpay_config_int(config, "", "shop_orders_address"),
@@ -297,31 +294,8 @@ static enum setpay_error load_guard(struct setpay_service *service, struct merch
         .streams = (size_t)setpay_config_int(config, "", "shop_streams"),
         .streams_client = (size_t)setpay_config_int(config, "", "shop_streams_address"),
     };
-    enum setpay_error error = setpay_networks_parse(setpay_config_text(config, "", "shop_proxies"),
-                                                    &options.proxies, &why);
-    if (error != SETPAY_OK)
-        return setpay_problem_set(problem, error, "shop_proxies: %s", why.text);
+    SETPAY_TRY(setpay_merchant_networks(config, "shop_proxies", &options.proxies, problem));
     return setpay_guard_new(&options, &daemon->guard);
-}
-
-/* What the owner types must not cross a network in the clear. */
-static enum setpay_error check_owner_listen(struct setpay_service *service,
-                                            struct merchantd *daemon,
-                                            struct setpay_problem *problem)
-{
-    const char *text = setpay_config_text(service->config, "", "owner_listen");
-    struct setpay_address address;
-    if (text == NULL)
-        return SETPAY_OK;
-    SETPAY_TRY(setpay_address_parse(text, &address, problem));
-    daemon->owner_tls = !setpay_address_is_loopback(&address);
-    if (daemon->owner_tls && daemon->shop_tls == NULL)
-        return setpay_problem_set(problem, SETPAY_E_CONFIG,
-                                  "owner_listen: found %s, which is not on loopback; expected an"
-                                  " address on loopback, or shop_tls_key and shop_tls_cert beside"
-                                  " it, so that passwords are not sent in the clear",
-                                  text);
-    return SETPAY_OK;
 }
 
 static enum setpay_error on_start(struct setpay_service *service, struct setpay_problem *problem)
@@ -333,7 +307,7 @@ static enum setpay_error on_start(struct setpay_service *service, struct setpay_
     SETPAY_TRY(load_webhooks(service, daemon, problem));
     SETPAY_TRY(load_guard(service, daemon, problem));
     SETPAY_TRY(setpay_shop_tls_load(service->config, &daemon->shop_tls, problem));
-    SETPAY_TRY(check_owner_listen(service, daemon, problem));
+    SETPAY_TRY(setpay_merchant_owner_needs_tls(service->config, &daemon->owner_tls, problem));
     SETPAY_TRY(setpay_merchant_load(service, &daemon->merchant, &daemon->upkeep, problem));
     /* Rule M7: a crash may have come between an outcome and its checkpoint. */
     SETPAY_TRY(setpay_store_checkpoint_truncate_wait(service->store));
@@ -396,7 +370,7 @@ static enum setpay_error start_api(struct worker *worker, struct merchantd *daem
         .loop = worker->daemon_worker->loop,
         .store = daemon->merchant.store,
         .port = &setpay_merchant_payment_port,
-        .public_host = daemon->merchant.public_host,
+        .links = setpay_merchant_order_links(worker->service->config),
         .shop = setpay_merchant_shop_settings(worker->service->config),
     };
     int fd = setpay_worker_take_listener(worker->daemon_worker, "api");
@@ -552,6 +526,7 @@ const struct setpay_service_spec setpay_merchantd_spec = {
                   {"owner", "owner_listen"}},
     .needs_trust = true,
     .saves_trust = true,
+    .check_cb = setpay_merchant_check,
     .on_start_cb = on_start,
     .on_ready_cb = on_ready,
     .on_reload_cb = on_reload,

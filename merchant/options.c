@@ -24,6 +24,9 @@ const struct setpay_option setpay_merchant_options[] = {
      "where the store's own programs call the JSON API (plain HTTP: a private address)"},
     {"", "shop_listen", SETPAY_OPTION_ADDRESS, NULL, 0, 0, false, false, NULL,
      "where shoppers' browsers see the shop's pages: HTTP for a proxy, or HTTPS by shop_tls_key"},
+    {"", "shop_url", SETPAY_OPTION_TEXT, NULL, 0, 0, false, false, NULL,
+     "where browsers find those pages (https://HOST[:PORT]): orders then tell theirs as"
+     " checkout_url"},
     {"", "shop_tls_key", SETPAY_OPTION_SECRET_FILE, NULL, 0, 0, false, false, NULL,
      "key of the pages' own TLS certificate (P-256, PEM)"},
     {"", "shop_tls_cert", SETPAY_OPTION_FILE, NULL, 0, 0, false, false, NULL,

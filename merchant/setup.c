@@ -5,7 +5,6 @@
 
 #include "common/net/est_client.h"
 #include "common/net/loader.h"
-#include "merchant/store/shop.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -98,25 +97,9 @@ static enum setpay_error copy_text(const struct setpay_config *config, const cha
     return SETPAY_OK;
 }
 
-static enum setpay_error check_shop(const struct setpay_config *config,
-                                    struct setpay_problem *problem)
-{
-    const char *country = setpay_config_text(config, "", "country");
-    const char *currency = setpay_config_text(config, "", "currency");
-    if (country[0] != '\0' && !setpay_shop_is_country(country))
-        return setpay_problem_set(problem, SETPAY_E_CONFIG,
-                                  "country: found '%.20s', expected two capital letters, like DE",
-                                  country);
-    if (setpay_currency_by_code(currency) == NULL)
-        return setpay_problem_set(problem, SETPAY_E_CONFIG,
-                                  "currency: found '%.20s', expected one of ISO 4217, like EUR",
-                                  currency);
-    return SETPAY_OK;
-}
-
-static enum setpay_error load_texts(const struct setpay_config *config,
-                                    struct setpay_merchant *merchant,
-                                    struct setpay_problem *problem)
+enum setpay_error setpay_merchant_load_texts(const struct setpay_config *config,
+                                             struct setpay_merchant *merchant,
+                                             struct setpay_problem *problem)
 {
     SETPAY_TRY(copy_text(config, "id", merchant->id, sizeof merchant->id, problem));
     SETPAY_TRY(copy_text(config, "name", merchant->name, sizeof merchant->name, problem));
@@ -131,9 +114,7 @@ static enum setpay_error load_texts(const struct setpay_config *config,
                                   merchant->public_host);
     memcpy(merchant->host, merchant->public_host, host);
     merchant->host[host] = '\0';
-    SETPAY_TRY(check_shop(config, problem));
-    return setpay_address_parse(setpay_config_text(config, "", "gateway"), &merchant->gateway,
-                                problem);
+    return SETPAY_OK;
 }
 
 static void load_times(const struct setpay_config *config, struct setpay_merchant *merchant)
@@ -177,10 +158,10 @@ enum setpay_error setpay_merchant_load(struct setpay_service *service,
     merchant->store = service->store;
     merchant->worker_count = setpay_daemon_worker_count(service->daemon);
     load_times(service->config, merchant);
-    enum setpay_error error = load_texts(service->config, merchant, problem);
-    if (error != SETPAY_OK)
-        return error;
-    error = setpay_loader_init(&loader, service, problem);
+    SETPAY_TRY(setpay_merchant_load_texts(service->config, merchant, problem));
+    SETPAY_TRY(setpay_address_parse(setpay_config_text(service->config, "", "gateway"),
+                                    &merchant->gateway, problem));
+    enum setpay_error error = setpay_loader_init(&loader, service, problem);
     if (error == SETPAY_OK)
         error = setpay_loader_brands(&loader, SETPAY_MERCHANT_BRANDS_MAX, &merchant->brand_count,
                                      load_brand, merchant);

@@ -12,6 +12,11 @@
 
 extern const struct setpay_party setpay_merchant_party; /* which certificates it has */
 
+/* Ids, names and hosts: the part of setpay_merchant_load that opens nothing and asks nobody.
+ * SETPAY_E_CONFIG with words. */
+enum setpay_error setpay_merchant_load_texts(const struct setpay_config *config,
+                                             struct setpay_merchant *merchant,
+                                             struct setpay_problem *problem) SETPAY_MUST_CHECK;
 /* Fills *merchant, which is zeroed, and makes the upkeep of its keys. Clear it also after an error,
  * when the upkeep (NULL where there is none) is gone. */
 enum setpay_error setpay_merchant_load(struct setpay_service *service,

@@ -84,19 +84,27 @@ static enum setpay_error make(const struct loaded *loaded, struct setpay_tls **t
                         : setpay_tls_reload(*tls, &config, problem);
 }
 
+enum setpay_error setpay_shop_tls_check(const struct setpay_config *config,
+                                        struct setpay_problem *problem)
+{
+    bool has_key = setpay_config_text(config, "", "shop_tls_key") != NULL;
+    bool has_cert = setpay_config_text(config, "", "shop_tls_cert") != NULL;
+    if (has_key == has_cert)
+        return SETPAY_OK;
+    return setpay_problem_set(
+        problem, SETPAY_E_CONFIG, "%s: found none; expected it beside %s, or neither",
+        has_cert ? "shop_tls_key" : "shop_tls_cert", has_cert ? "shop_tls_cert" : "shop_tls_key");
+}
+
 enum setpay_error setpay_shop_tls_load(const struct setpay_config *config, struct setpay_tls **tls,
                                        struct setpay_problem *problem)
 {
     struct loaded loaded = {.key = NULL};
     const char *key_path = setpay_config_text(config, "", "shop_tls_key");
     const char *cert_path = setpay_config_text(config, "", "shop_tls_cert");
-    if (key_path == NULL && cert_path == NULL)
+    SETPAY_TRY(setpay_shop_tls_check(config, problem));
+    if (key_path == NULL)
         return SETPAY_OK;
-    if (key_path == NULL || cert_path == NULL)
-        return setpay_problem_set(problem, SETPAY_E_CONFIG,
-                                  "%s: found none; expected it beside %s, or neither",
-                                  key_path == NULL ? "shop_tls_key" : "shop_tls_cert",
-                                  key_path == NULL ? "shop_tls_cert" : "shop_tls_key");
     enum setpay_error error = setpay_key_load(key_path, NULL, &loaded.key, problem);
     if (error == SETPAY_OK)
         error = read_chain(cert_path, &loaded, problem);

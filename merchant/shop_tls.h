@@ -9,6 +9,9 @@
 #include "common/base/error.h"
 #include "common/net/tls.h"
 
+/* Whether both are named or neither; opens nothing. SETPAY_E_CONFIG with words. */
+enum setpay_error setpay_shop_tls_check(const struct setpay_config *config,
+                                        struct setpay_problem *problem) SETPAY_MUST_CHECK;
 /* Reads shop_tls_key and shop_tls_cert. *tls NULL: makes the context, or leaves it NULL where
  * neither is set; otherwise it gets the certificate that the files hold now (SIGHUP).
  * SETPAY_E_CONFIG and the errors of setpay_key_load, with words in problem; nothing has changed

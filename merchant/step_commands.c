@@ -101,7 +101,7 @@ static enum setpay_error result_json(const struct setpay_order_result *done,
                                      const struct setpay_merchant_context *context, json_t **result)
 {
     json_t *asked = setpay_merchant_steps_asked(&done->view, done->first_step, done->last_step);
-    json_t *order = setpay_order_view_json(&done->view, context->public_host, true);
+    json_t *order = setpay_order_view_json(&done->view, &context->links, true);
     *result =
         json_pack("{s:o, s:b, s:o}", "order", order, "under_way", done->under_way, "asked", asked);
     return *result == NULL ? SETPAY_E_NOMEM : SETPAY_OK;

@@ -53,6 +53,10 @@ struct setpay_control_options {
 #define SETPAY_CONTROL_CONNECTIONS_MAX 64
 #define SETPAY_CONTROL_CALLS_MAX 64 /* under way on one connection; more: SETPAY_E_BUSY */
 
+/* Whether a UNIX socket can have this path, which key of the configuration names: looks at nothing.
+ * SETPAY_E_CONFIG. */
+enum setpay_error setpay_control_check_path(const char *key, const char *path,
+                                            struct setpay_problem *problem) SETPAY_MUST_CHECK;
 /*
  * Binds and listens. Every server also takes: `help`, `status`, `doctor`, `log.level
  * {"level":"debug"}`, `testing.clock {"offset_ms":N}` and `testing.crash

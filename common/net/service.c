@@ -137,6 +137,38 @@ static enum setpay_error load_config(const struct setpay_service *service,
     return error;
 }
 
+/* Of what testing = yes opens up nobody must hear outside. */
+static enum setpay_error check_listeners(const struct setpay_service_spec *spec,
+                                         const struct setpay_config *config,
+                                         struct setpay_problem *problem)
+{
+    struct setpay_address addresses[SETPAY_SERVICE_LISTENERS_MAX + 1];
+    size_t count = 0;
+    if (!setpay_config_bool(config, "", "testing"))
+        return SETPAY_OK;
+    for (size_t i = 0; i <= SETPAY_SERVICE_LISTENERS_MAX; i++) {
+        const char *key =
+            i == SETPAY_SERVICE_LISTENERS_MAX ? "admin_address" : spec->listeners[i].key;
+        const char *address = key == NULL ? NULL : setpay_config_text(config, "", key);
+        if (address != NULL)
+            SETPAY_TRY(setpay_address_parse(address, &addresses[count++], problem));
+    }
+    return setpay_daemon_check_testing(addresses, count, problem);
+}
+
+/* All that can be said of a configuration without its files. */
+static enum setpay_error check_values(const struct setpay_service_spec *spec,
+                                      const struct setpay_config *config,
+                                      struct setpay_problem *problem)
+{
+    if (spec->schema != NULL)
+        SETPAY_TRY(setpay_store_check_url(setpay_config_text(config, "", "database"), problem));
+    SETPAY_TRY(setpay_control_check_path("admin_socket",
+                                         setpay_config_text(config, "", "admin_socket"), problem));
+    SETPAY_TRY(check_listeners(spec, config, problem));
+    return spec->check_cb != NULL ? spec->check_cb(config, problem) : SETPAY_OK;
+}
+
 static enum setpay_error on_start(void *context, struct setpay_daemon *daemon,
                                   struct setpay_problem *problem)
 {
@@ -227,6 +259,8 @@ static enum setpay_error reload_config(struct setpay_service *service,
 {
     struct setpay_config *fresh = NULL;
     enum setpay_error error = load_config(service, &fresh, problem);
+    if (error == SETPAY_OK)
+        error = check_values(service->spec, fresh, problem);
     if (error == SETPAY_OK)
         setpay_log_set_level(level_of(setpay_config_text(fresh, "", "log_level")));
     setpay_config_free(fresh);
@@ -399,6 +433,8 @@ int setpay_service_main(const struct setpay_service_spec *spec, int argc, char *
                                    "--config FILE is missing (see %s --help)", spec->name);
     if (error == SETPAY_OK)
         error = load_config(&service, &service.config, &problem);
+    if (error == SETPAY_OK)
+        error = check_values(spec, service.config, &problem);
     if (error == SETPAY_OK && arguments.check_only)
         error = setpay_config_check_files(service.config, &problem);
     if (error == SETPAY_OK && arguments.check_only) {

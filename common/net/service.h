@@ -46,6 +46,10 @@ struct setpay_service_spec {
     struct setpay_service_listener listeners[SETPAY_SERVICE_LISTENERS_MAX]; /* one per worker */
     bool needs_trust; /* has the keys root and crls */
     bool saves_trust; /* its schema has SETPAY_SAVED_TRUST_SCHEMA; somebody saves */
+    /* What the table of options can't say of values: called by --check-config, at the start and on
+     * SIGHUP alike, before anything is opened or asked. May be NULL. SETPAY_E_CONFIG with words. */
+    enum setpay_error (*check_cb)(const struct setpay_config *config,
+                                  struct setpay_problem *problem);
     /* Its own; each may be NULL. On the main thread. arg is what on_start_cb has set. */
     enum setpay_error (*on_start_cb)(struct setpay_service *service,
                                      struct setpay_problem *problem);

@@ -413,26 +413,49 @@ static void on_fetched(void *arg)
 
 /* ------------------------------------------------------------------ making it */
 
+/* The authority of the index-th brand; *known false: none is named, or the brand's name is too
+ * long, which is refused where its keys are loaded. */
+static enum setpay_error read_source(const struct setpay_config *config, size_t index, bool *known,
+                                     struct setpay_lists_source *source,
+                                     struct setpay_problem *problem)
+{
+    const char *brand = setpay_config_instance(config, "brand *", index);
+    struct setpay_problem why;
+    char section[SETPAY_BRAND_MAX + 8];
+    *known = false;
+    if (snprintf(section, sizeof section, "brand %s", brand) >= (int)sizeof section)
+        return SETPAY_OK;
+    const char *url = setpay_config_text(config, section, "ca_url");
+    if (url == NULL)
+        url = setpay_config_text(config, "", "ca_url");
+    if (url == NULL)
+        return SETPAY_OK;
+    if (setpay_est_place_parse(url, &source->place, &why) != SETPAY_OK)
+        return setpay_problem_set(problem, SETPAY_E_CONFIG, "ca_url: %s", why.text);
+    memcpy(source->brand, brand, strlen(brand) + 1);
+    *known = true;
+    return SETPAY_OK;
+}
+
+enum setpay_error setpay_upkeep_check(const struct setpay_config *config,
+                                      struct setpay_problem *problem)
+{
+    struct setpay_lists_source ignored;
+    bool known;
+    size_t count = setpay_config_instance_count(config, "brand *");
+    for (size_t i = 0; i < count; i++)
+        SETPAY_TRY(read_source(config, i, &known, &ignored, problem));
+    return SETPAY_OK;
+}
+
 static enum setpay_error read_sources(struct setpay_upkeep *upkeep, struct setpay_problem *problem)
 {
     const struct setpay_config *config = upkeep->options.service->config;
     size_t count = setpay_config_instance_count(config, "brand *");
     for (size_t i = 0; i < count && i < BRANDS_MAX; i++) {
-        const char *brand = setpay_config_instance(config, "brand *", i);
-        struct setpay_lists_source *source = &upkeep->sources[upkeep->source_count];
-        struct setpay_problem why;
-        char section[SETPAY_BRAND_MAX + 8];
-        if (snprintf(section, sizeof section, "brand %s", brand) >= (int)sizeof section)
-            continue; /* refused where its keys are loaded */
-        const char *url = setpay_config_text(config, section, "ca_url");
-        if (url == NULL)
-            url = setpay_config_text(config, "", "ca_url");
-        if (url == NULL)
-            continue;
-        if (setpay_est_place_parse(url, &source->place, &why) != SETPAY_OK)
-            return setpay_problem_set(problem, SETPAY_E_CONFIG, "ca_url: %s", why.text);
-        memcpy(source->brand, brand, strlen(brand) + 1);
-        upkeep->source_count++;
+        bool known;
+        SETPAY_TRY(read_source(config, i, &known, &upkeep->sources[upkeep->source_count], problem));
+        upkeep->source_count += known;
     }
     return SETPAY_OK;
 }

@@ -33,6 +33,9 @@ struct setpay_upkeep_options {
     void *arg;
 };
 
+/* The values of SETPAY_UPKEEP_OPTIONS, without looking at any file. SETPAY_E_CONFIG with words. */
+enum setpay_error setpay_upkeep_check(const struct setpay_config *config,
+                                      struct setpay_problem *problem) SETPAY_MUST_CHECK;
 /* Loads the keys for the first time. SETPAY_E_CONFIG and those of setpay_keyring_load and take_cb,
  * with words. */
 enum setpay_error setpay_upkeep_new(const struct setpay_upkeep_options *options,

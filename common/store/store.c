@@ -197,6 +197,12 @@ const char *setpay_store_path(const char *url)
     return strncmp(url, scheme, strlen(scheme)) == 0 ? url + strlen(scheme) : NULL;
 }
 
+enum setpay_error setpay_store_check_url(const char *url, struct setpay_problem *problem)
+{
+    const struct setpay_store_backend *backend = NULL;
+    return find_backend(url, &backend, problem);
+}
+
 enum setpay_error setpay_store_check(const char *url, struct setpay_problem *problem)
 {
     const struct setpay_store_backend *backend = NULL;

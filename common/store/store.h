@@ -138,6 +138,9 @@ enum setpay_error setpay_store_read(struct setpay_reader *reader, setpay_store_r
 enum setpay_error setpay_store_copy(struct setpay_store *store, const char *path,
                                     const atomic_bool *cancel,
                                     struct setpay_problem *problem) SETPAY_MUST_CHECK;
+/* Whether it is a URL of a database that this program can open: opens nothing. SETPAY_E_CONFIG. */
+enum setpay_error setpay_store_check_url(const char *url,
+                                         struct setpay_problem *problem) SETPAY_MUST_CHECK;
 /* Reads all of the database that nobody has open. SETPAY_E_STORE where it is damaged. */
 enum setpay_error setpay_store_check(const char *url,
                                      struct setpay_problem *problem) SETPAY_MUST_CHECK;

@@ -78,15 +78,34 @@ static enum setpay_error check_store(void *arg, struct setpay_problem *why)
     return SETPAY_OK;
 }
 
+/* What the table of options can't say of values; opens nothing. */
+static enum setpay_error check_values(const struct setpay_config *config,
+                                      struct setpay_problem *problem)
+{
+    struct setpay_address address;
+    bool has_cert = setpay_config_text(config, "", "tls_cert") != NULL;
+    SETPAY_TRY(setpay_store_check_url(setpay_config_text(config, "", "database"), problem));
+    SETPAY_TRY(setpay_control_check_path("admin_socket",
+                                         setpay_config_text(config, "", "admin_socket"), problem));
+    SETPAY_TRY(setpay_address_parse(setpay_config_text(config, "", "listen"), &address, problem));
+    if (!setpay_address_is_loopback(&address))
+        return setpay_problem_set(problem, SETPAY_E_CONFIG,
+                                  "listen: the simulator is for loopback only");
+    if (!setpay_clearing_issuer_valid(setpay_config_text(config, "", "name")))
+        return setpay_problem_set(problem, SETPAY_E_CONFIG,
+                                  "name: expected 1 to 32 of A-Z a-z 0-9 . _ -");
+    if (has_cert != (setpay_config_text(config, "", "tls_key") != NULL))
+        return setpay_problem_set(problem, SETPAY_E_CONFIG,
+                                  "tls_cert and tls_key: both are needed, or neither");
+    return SETPAY_OK;
+}
+
 static enum setpay_error load_tls(struct program *program, struct setpay_problem *problem)
 {
     const char *cert = setpay_config_text(program->config, "", "tls_cert");
     const char *key = setpay_config_text(program->config, "", "tls_key");
-    if (cert == NULL && key == NULL)
+    if (cert == NULL)
         return SETPAY_OK;
-    if (cert == NULL || key == NULL)
-        return setpay_problem_set(problem, SETPAY_E_CONFIG,
-                                  "tls_cert and tls_key: both are needed, or neither");
     program->tls = SSL_CTX_new(TLS_server_method());
     if (program->tls == NULL)
         return SETPAY_E_NOMEM;
@@ -103,17 +122,11 @@ static enum setpay_error on_start(void *context, struct setpay_daemon *daemon,
                                   struct setpay_problem *problem)
 {
     struct program *program = context;
-    const struct setpay_address *address = setpay_daemon_address(daemon, "network");
     const struct setpay_store_options store = {
         .url = setpay_config_text(program->config, "", "database"),
         .schema = &setpay_account_schema,
     };
-    if (!setpay_address_is_loopback(address))
-        return setpay_problem_set(problem, SETPAY_E_CONFIG,
-                                  "listen: the simulator is for loopback only");
-    if (!setpay_clearing_issuer_valid(setpay_config_text(program->config, "", "name")))
-        return setpay_problem_set(problem, SETPAY_E_CONFIG,
-                                  "name: expected 1 to 32 of A-Z a-z 0-9 . _ -");
+    (void)daemon;
     SETPAY_TRY(load_tls(program, problem));
     SETPAY_TRY(setpay_store_open(&store, &program->store, problem));
     SETPAY_TRY(setpay_store_submit_wait(program->store, setpay_account_seed, NULL));
@@ -330,6 +343,8 @@ int main(int argc, char **argv)
         return fail(SETPAY_E_USAGE, &problem);
     }
     error = setpay_config_load(options, path, &argc, argv, &config, &problem);
+    if (error == SETPAY_OK && (check || argc == 1))
+        error = check_values(config, &problem);
     if (error == SETPAY_OK && check)
         error = setpay_config_check_files(config, &problem);
     if (error == SETPAY_OK && check)

@@ -243,8 +243,8 @@ void setpay_network_config_defaults(struct setpay_network_config *config)
     };
 }
 
-static enum setpay_error config_check(const struct setpay_network_config *config,
-                                      struct setpay_problem *problem)
+enum setpay_error setpay_network_config_check(const struct setpay_network_config *config,
+                                              struct setpay_problem *problem)
 {
     size_t acquirer_size = config->acquirer_id == NULL ? 0 : strlen(config->acquirer_id);
     size_t terminal_size = config->terminal_id == NULL ? 0 : strlen(config->terminal_id);
@@ -325,7 +325,7 @@ enum setpay_error setpay_network_new(const struct setpay_network_config *config,
                                      struct setpay_problem *problem)
 {
     uint32_t stan;
-    SETPAY_TRY(config_check(config, problem));
+    SETPAY_TRY(setpay_network_config_check(config, problem));
     SETPAY_TRY(stan_start(config->stan_first, &stan));
     SETPAY_TRY(metrics_register());
     setpay_metric_set(&lines_all_metric, 0, 0, (int64_t)config->route_count);

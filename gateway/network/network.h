@@ -63,6 +63,11 @@ struct setpay_network_config {
 /* Sensible values for all but routes and acquirer_id. */
 void setpay_network_config_defaults(struct setpay_network_config *config);
 
+/* Whether a network can be made of it, but for each route's prefixes, address and TLS.
+ * SETPAY_E_CONFIG with words. */
+enum setpay_error setpay_network_config_check(const struct setpay_network_config *config,
+                                              struct setpay_problem *problem) SETPAY_MUST_CHECK;
+
 /* base is the loop that runs the network, and own (copied) the executor that posts to that loop's
  * thread; both outlive it. Call before the loop runs or on its thread. SETPAY_E_CONFIG with words.
  */

@@ -303,8 +303,19 @@ static void add_steps(const struct setpay_order_view *view, json_t *json, bool *
     set(json, "reversals", reversals, whole);
 }
 
-json_t *setpay_order_view_json(const struct setpay_order_view *view, const char *public_host,
-                               bool full)
+/* The page shows the pay link, so that both are told together or not at all. */
+static void add_links(const struct setpay_order *order, const struct setpay_order_links *links,
+                      json_t *json, bool *whole)
+{
+    set(json, "pay_uri", json_sprintf("setpay://%s/pay/%s", links->public_host, order->token),
+        whole);
+    if (links->shop_url != NULL)
+        set(json, "checkout_url", json_sprintf("%s/orders/%s", links->shop_url, order->token),
+            whole);
+}
+
+json_t *setpay_order_view_json(const struct setpay_order_view *view,
+                               const struct setpay_order_links *links, bool full)
 {
     const struct setpay_order *order = &view->order;
     bool whole = true;
@@ -314,8 +325,8 @@ json_t *setpay_order_view_json(const struct setpay_order_view *view, const char 
     set(json, "status", json_string(setpay_order_status_name(view->status)), &whole);
     set(json, "amount", json_integer(order->amount.minor), &whole);
     set(json, "currency", json_string(order->amount.currency), &whole);
-    if (public_host != NULL)
-        set(json, "pay_uri", json_sprintf("setpay://%s/pay/%s", public_host, order->token), &whole);
+    if (links != NULL)
+        add_links(order, links, json, &whole);
     if (order->description[0] != '\0')
         set(json, "description", json_string(order->description), &whole);
     for (size_t i = 0; i < order->item_count; i++)

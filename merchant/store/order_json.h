@@ -53,14 +53,20 @@ enum setpay_error setpay_order_view_find(struct setpay_db *db,
                                          struct setpay_order_view *view) SETPAY_MUST_CHECK;
 void setpay_order_view_clear(struct setpay_order_view *view);
 
-/* The order as the store sees it. public_host: HOST[:PORT] of its pay link; NULL: without the link.
- * full: with address, payments,
- * captures, refunds and shipments. Owned; NULL where memory is out. */
-json_t *setpay_order_view_json(const struct setpay_order_view *view, const char *public_host,
-                               bool full);
+/* What the addresses of an order begin with. Texts outlive whoever holds them. */
+struct setpay_order_links {
+    const char *public_host; /* HOST[:PORT] of pay links */
+    const char *shop_url;    /* where the shop's pages are; NULL: orders tell no page */
+};
+
+/* The order as the store sees it. links NULL: without link and page, which let whoever knows them
+ * pay. full: with address, payments, captures, refunds and shipments. Owned; NULL where memory is
+ * out. */
+json_t *setpay_order_view_json(const struct setpay_order_view *view,
+                               const struct setpay_order_links *links, bool full);
 
 /* The order as an event tells it: with its newest payment alone, so that no number of attempts
- * makes it large, and without the link, so that who is told can't pay. Owned; NULL where memory is
+ * makes it large, and without the links, so that who is told can't pay. Owned; NULL where memory is
  * out. */
 json_t *setpay_order_event_json(const struct setpay_order_view *view);
 

@@ -29,7 +29,7 @@ static enum setpay_error list_one(struct setpay_db *db, const struct setpay_orde
     enum setpay_error error = setpay_order_view_complete(db, wanted->port, wanted->now_ms, &view);
     *at_seq = view.order.seq;
     if (error == SETPAY_OK && (!wanted->has_status || view.status == wanted->status)) {
-        json_t *json = setpay_order_view_json(&view, wanted->public_host, false);
+        json_t *json = setpay_order_view_json(&view, wanted->links, false);
         if (json == NULL || json_array_append_new(orders, json) != 0)
             error = SETPAY_E_NOMEM;
     }

@@ -8,6 +8,7 @@
 #include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/store/db.h"
+#include "merchant/store/order_json.h"
 #include "merchant/store/order_status.h"
 #include "merchant/store/payment_port.h"
 
@@ -23,7 +24,7 @@
 
 struct setpay_order_list {
     const struct setpay_payment_port *port;
-    const char *public_host;
+    const struct setpay_order_links *links;
     setpay_time_ms now_ms;
     int64_t before_seq; /* INT64_MAX: from the youngest on */
     size_t limit;       /* 1 to SETPAY_ORDER_LIST_MAX */

@@ -102,7 +102,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     const struct setpay_api_options api_options = {.loop = loop,
                                                    .store = store,
                                                    .port = &port,
-                                                   .public_host = "shop.example",
+                                                   .links = {"shop.example", NULL},
                                                    .shop = {"DE", "EUR"}};
     FUZZ_CHECK(setpay_api_new(&api_options, &api) == SETPAY_OK);
     FUZZ_CHECK(setpay_api_listen(api, fuzz_listen(socket_path)) == SETPAY_OK);

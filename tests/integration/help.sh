@@ -87,9 +87,9 @@ refused setpay-issuersim 'the nearest known is --late' --lat 5s
 # A file that is as it should be, for each daemon, and the files that it names.
 touch "$tmp/root.pem" "$tmp/a" "$tmp/v"
 chmod 600 "$tmp/a" "$tmp/v"
-common='root = root.pem
-database = sqlite:a.db
-admin_socket = a.sock'
+common="root = root.pem
+database = sqlite:$tmp/a.db
+admin_socket = a.sock"
 brand='
 [brand visa]
 sign_key = a
@@ -105,7 +105,9 @@ listen = 127.0.0.1:0
 vault_key = v$brand
 encrypt_key = a
 encrypt_cert = a
-pan_prefixes = 4" ;;
+pan_prefixes = 4
+[issuer bank]
+address = 127.0.0.1:1" ;;
     setpay-issuersim)
         sed 1d <<<"$common" ;;
     setpay-cad)
@@ -153,6 +155,21 @@ names() {
         "[[ \$err == *$(printf %q "$3")* ]]" "[[ \$err == *$(printf %q "$4")* ]]" "[[ \$err == *$(printf %q "$5")* ]]"
 }
 
+# unfit PROGRAM LINE WORD...: with this line in place of that of its key, or above all others, --check-config and the
+# start refuse the configuration alike.
+unfit() {
+    local program=$1 line=$2 key=${2%% =*} word checks
+    shift 2
+    { grep -q "^$key = " "$tmp/good" || echo "$line"; sed "s;^$key = .*;$line;" "$tmp/good"; } >"$tmp/bad"
+    checks=('[ "$status" -eq 2 ]' '[ -z "$out" ]' '[ ! -e "$tmp/a.db" ]')
+    for word in "$program: " "$@"; do checks+=("[[ \$err == *$(printf %q "$word")* ]]"); done
+    run "$bin/$program" --config "$tmp/bad" --check-config
+    ok "$program --check-config: ${line:0:60}" holds "${checks[@]}"
+    local said=$err
+    run "$bin/$program" --config "$tmp/bad"
+    ok "and the start says the same" holds "${checks[@]}" "[ \"\$err\" = $(printf %q "$said") ]"
+}
+
 for program in $daemons; do
     good "$program" >"$tmp/good"
     run "$bin/$program" --config "$tmp/good" --check-config
@@ -192,6 +209,39 @@ for program in $daemons; do
     *)
         names "$program" 'a root that is not there' '"root"' "$tmp/none" 'No such file'
         names "$program" 'a file instead of a folder' '"crls"' "$tmp/a" 'Not a directory'
+        ;;
+    esac
+    long=$(printf 'x%.0s' {1..120})
+    unfit "$program" "admin_socket = $long" 'admin_socket: ' ' 1 to 107'
+    [ "$program" = setpay-cad ] || unfit "$program" 'database = mysql:x' 'database: ' 'expected sqlite:PATH'
+    case $program in
+    setpay-merchantd)
+        for line in 'currency = euro' 'country = germany' 'shop_proxies = nonsense' 'webhook_networks = nonsense' \
+            'owner_listen = 0.0.0.0:0' 'shop_tls_key = a' 'ca_url = nonsense' 'public_host = :1' "id = $long" "name = $long$long$long" \
+            'shop_url = https://shop.example/kiosk' 'gateway_id = '; do
+            unfit "$program" "$line" "${line%% =*}"
+        done
+        unfit "$program" 'shop_url = https://shop.example' 'but no shop_listen'
+        ;;
+    setpay-gatewayd)
+        for line in 'pan_prefixes = abc' 'cutoff_time = noon' 'keep_card_days = 1' "id = $long" 'ca_url = nonsense' \
+            'tls_ca = a' 'address = 192.0.2.1:1'; do
+            unfit "$program" "$line" "${line%% =*}"
+        done
+        unfit "$program" 'acquirer_id = bank' "acquirer's id"
+        ;;
+    setpay-issuersim)
+        unfit "$program" 'name = a bank' 'name: '
+        unfit "$program" 'listen = 0.0.0.0:0' 'listen: '
+        unfit "$program" 'tls_cert = a' 'tls_key'
+        ;;
+    setpay-walletd) unfit "$program" "socket = $long" 'socket: ' ' 1 to 107' ;;
+    esac
+    case $program in
+    setpay-issuersim | setpay-walletd) ;;
+    *)
+        { echo 'testing = yes'; good "$program"; } >"$tmp/good"
+        unfit "$program" 'listen = 0.0.0.0:0' 'testing = yes is refused'
         ;;
     esac
     rm "$tmp/bad"

@@ -24,7 +24,8 @@ is "the one below" "$(status "$shop/categories/tableware")" 200
 ok "leads back" grep -q 'href="/categories/kitchen">Kitchen</a> / Tableware' "$tmp/page"
 new_order 1250 EUR "Two candles"
 page=$shop/orders/${uri##*/}
-is "an order's page" "$(status "$page")" 200
+is "the API tells an order's page" "$(api GET "/orders/$order_id" | jq -r .checkout_url)" "$page"
+is "which is there" "$(status "$page")" 200
 ok "has the link that pays it" grep -qF "href=\"$uri\"" "$tmp/page"
 ok "it is paid" wallet --json pay "$uri" --yes
 is "and its page" "$(status "$page")" 200
@@ -74,6 +75,11 @@ cp "$tmp/second.key" "$tmp/shop.key" && cp "$tmp/second.pem" "$tmp/shop.pem"
 kill -HUP "$(cat "$sandbox/run/merchant.pid")"
 renewed() { [ "$(status --cacert "$tmp/second.pem" "$https/" 2>/dev/null)" = 200 ]; }
 ok "a new certificate is taken over" wait_for 5 renewed
+sed -i 's/^country = DE/country = germany/' "$sandbox/merchant.conf"
+kill -HUP "$(cat "$sandbox/run/merchant.pid")"
+ok "a file that is wrong now is told, on SIGHUP too" wait_for 5 grep -q "event=daemon.reload_failed .*country: found" \
+    "$sandbox/log/merchant.log"
+sed -i 's/^country = germany/country = DE/' "$sandbox/merchant.conf"
 refused() { # refused WORDS OPTION...: the daemon does not start
     local words=$1
     shift
@@ -86,6 +92,10 @@ ok "another key's certificate is refused" refused "do not belong together" --sho
     --shop_tls_cert "$tmp/second.pem"
 printf 'no certificate\n' >"$tmp/none.pem"
 ok "and what is none" refused "shop_tls_cert: .*none.pem: expected" --shop_tls_cert "$tmp/none.pem"
+for url in shop.example ftp://shop.example https:// https://shop.example/ https://shop.example/kiosk "https://a b" \
+    https://shop.example:x 'https://shop.example?a' 'https://[::1' https://shop.example:; do
+    ok "the pages are not at '$url'" refused "shop_url: found '.*expected https://HOST" --shop_url "$url"
+done
 sed -i '/^shop_tls_cert/d' "$sandbox/merchant.conf"
 ok "and a key alone" refused "shop_tls_cert: found none"
 done_testing

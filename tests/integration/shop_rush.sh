@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # shellcheck disable=SC2154 # of sandbox.bash
-# Two hundred shoppers at once want the last fifty pieces: fifty orders, and the others are told before they pay. Then
-# the same while the daemon is killed; and what was not paid is free again when its time is over.
+# Two hundred shoppers at once want the last fifty pieces: fifty orders, and the others are told before they pay. All
+# fifty pay, and the daemon is killed meanwhile: fifty pieces are sold, none of them twice. Then it is killed while they
+# order; and what was not paid is free again when its time is over.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/../support/tap.bash"
@@ -44,11 +45,35 @@ is "and the others were told" "$(count told)" "$((shoppers - pieces))"
 is "fifty orders are there" "$(orders JG-STRAW)" "$pieces"
 is "and hold all of it" "$(stock JG-STRAW)" "$pieces $pieces"
 
-# One of them pays; what the others hold is free when their hour is over.
-uri=setpay://$(sed -n 's/^public_host = //p' "$sandbox/merchant.conf")/pay/$(sql merchant \
-    "SELECT o.token FROM orders o JOIN order_item i ON i.order_id = o.order_id WHERE i.sku = 'JG-STRAW' LIMIT 1")
-ok "one pays" wallet pay "$uri" --yes
-is "and has bought one" "$(stock JG-STRAW)" "$((pieces - 1)) $((pieces - 1))"
+# All of them pay, several at a time, and the daemon dies on the way. Who got no answer pays again.
+host=$(sed -n 's/^public_host = //p' "$sandbox/merchant.conf")
+sql merchant "SELECT 'setpay://$host/pay/' || o.token FROM orders o JOIN order_item i ON i.order_id = o.order_id
+    WHERE i.sku = 'JG-STRAW'" >"$tmp/links"
+touch "$tmp/paid"
+pay_one() { "$bin/setpay-wallet" --socket "$socket" --json pay "$1" --yes && echo "$1" >>"$paid"; } >/dev/null 2>&1
+export -f pay_one
+export bin socket paid=$tmp/paid
+socket=$(get .wallet_socket)
+pay_all() { grep -vxFf "$tmp/paid" "$tmp/links" | xargs -P 8 -I{} bash -c "pay_one '{}'"; }
+paid() { wc -l <"$tmp/paid"; }
+some_paid() { [ "$(paid)" -ge 10 ]; }
+all_paid() { pay_all; [ "$(paid)" -eq "$pieces" ]; }
+sold() { api GET "/orders?limit=100&status=authorised" | jq '[.orders[] | select(.items[0].sku == "JG-STRAW")] | length'; }
+holds_before=$(open_holds)
+pay_all &
+payer=$!
+ok "some have paid" wait_for 60 some_paid
+ok "the daemon is killed" kill_daemon merchant
+[ "$(paid)" -lt "$pieces" ] && midway=yes || midway=no
+is "while others pay" "$midway" yes
+echo "# $(paid) had paid"
+ok "and started again" up
+wait "$payer"
+ok "all fifty have paid, some at another try" wait_for 60 all_paid
+is "fifty orders are authorised" "$(sold)" "$pieces"
+is "the issuer holds the money of fifty" "$(($(open_holds) - holds_before))" "$pieces"
+is "nothing is on the shelf, and nothing is reserved" "$(stock JG-STRAW) $(held JG-STRAW)" "0 0 0"
+is "and whoever comes now is told before there is anything to pay" "$(one_shopper "$tmp" JG-STRAW)" told
 
 # Killed in the middle: whoever got no answer may have an order or not, but no piece is counted twice.
 ok "there are $pieces bowls" stocked BW-GREYB

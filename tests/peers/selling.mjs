@@ -113,6 +113,10 @@ await ok('the same key with another body is refused, and makes nothing', async (
   is([other.status, other.type], [422, 'idempotency-key-reused']);
   for await (const one of api.each('listOrders', 'orders')) is(one.amount === 998, false, 'an order of 9.98');
 });
+await ok('its page shows the link, to a shopper who is sent there', async () => {
+  const page = await fetch(order.checkout_url);
+  is([page.status, (await page.text()).includes(`href="${order.pay_uri}"`)], [200, true]);
+});
 await ok('the wallet pays by its link, and the store hears of it', async () => {
   is((await pay(order.pay_uri)).status, 'authorised');
   const { data } = await store.until(order.order_id, 'order.authorised');

@@ -7,7 +7,7 @@
 //   await store.listen(8000);                                   // webhooks come to this port
 //   await store.subscribe('http://127.0.0.1:8000/setpay');      // once
 //   const order = await store.sell('basket-4711', { description: 'Two teapots', amount: 9980, currency: 'EUR' });
-//   // Show order.pay_uri to the shopper. And then:
+//   // Send the shopper to order.checkout_url, or show order.pay_uri on a page of your own. And then:
 //   await store.until(order.order_id, 'order.authorised');
 //
 // docs/how-to/sell-from-your-own-store.md and react-to-events.md say why things are done so.

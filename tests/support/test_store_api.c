@@ -239,7 +239,7 @@ void test_api_start(struct test_api *test)
     const struct setpay_api_options api = {.loop = test->loop,
                                            .store = test->store,
                                            .port = &test_api_port,
-                                           .public_host = "localhost:7443",
+                                           .links = {"localhost:7443", test->shop_url},
                                            .shop = {"DE", "EUR"},
                                            .wait_ms = test->wait_ms};
     assert_int_equal(setpay_api_new(&api, &test->api), SETPAY_OK);

@@ -27,6 +27,7 @@ struct test_api {
     uint16_t port; /* that requests go to */
     uint16_t api_port;
     int64_t wait_ms;
+    const char *shop_url; /* NULL: none; told from the next start on */
     char token[64];
     json_t *answer; /* of the last request; owned by this */
 };

@@ -84,6 +84,31 @@ static void test_an_order_is_made_and_shown(void **state)
     test_api_close(&test);
 }
 
+static void test_an_order_tells_its_page_where_there_is_one(void **state)
+{
+    (void)state;
+    char order_id[64];
+    char page[128];
+    test_api_open(&test, 0);
+    test_api_stop(&test);
+    test.shop_url = "https://shop.example";
+    test_api_start(&test);
+    make_order("k1", order_id, sizeof order_id);
+    (void)snprintf(page, sizeof page, "https://shop.example/orders%s",
+                   strrchr(test_api_text(&test, "pay_uri"), '/'));
+    assert_string_equal(test_api_text(&test, "checkout_url"), page);
+    assert_int_equal(test_api_get(&test, path_of(order_id, ""), &reply), 200);
+    assert_string_equal(test_api_text(&test, "checkout_url"), page);
+    assert_int_equal(test_api_get(&test, "/orders", &reply), 200);
+    assert_non_null(strstr(reply.body, page));
+    /* Who hears of an order must not be able to pay it. */
+    assert_int_equal(test_api_get(&test, "/events", &reply), 200);
+    assert_non_null(strstr(reply.body, order_id));
+    assert_null(strstr(reply.body, "checkout_url"));
+    assert_null(strstr(reply.body, strrchr(page, '/') + 1));
+    test_api_close(&test);
+}
+
 static void test_each_refusal_has_its_status_and_changes_nothing(void **state)
 {
     (void)state;
@@ -522,6 +547,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_an_order_is_made_and_shown),
+        cmocka_unit_test(test_an_order_tells_its_page_where_there_is_one),
         cmocka_unit_test(test_each_refusal_has_its_status_and_changes_nothing),
         cmocka_unit_test(test_a_body_without_its_type_is_taken_only_where_it_is_json),
         cmocka_unit_test(test_nothing_is_told_without_a_token),

@@ -40,7 +40,7 @@ static enum setpay_error run(const char *name, bool daemon_runs, const char *arg
     json_decref(running.result);
     running = (struct running){.command = setpay_merchant_command_find(name),
                                .context = {.port = &test_api_port,
-                                           .public_host = "localhost",
+                                           .links = {"localhost", "https://shop.example"},
                                            .merchant_id = "shop",
                                            .daemon_runs = daemon_runs,
                                            .now_ms = setpay_clock_now_ms()},

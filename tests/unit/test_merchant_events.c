@@ -297,6 +297,35 @@ static void attempt(struct trying *trying, enum setpay_delivery_result result, i
     assert_int_equal(setpay_store_submit_wait(test.store, record, trying), SETPAY_OK);
 }
 
+static void test_a_redelivery_that_fails_is_repeated_soon(void **state)
+{
+    (void)state;
+    setpay_time_ms now_ms = setpay_clock_now_ms();
+    struct trying trying = {.rules = {1000, SETPAY_DAY_MS, 5 * SETPAY_DAY_MS}};
+    char path[256];
+    test_api_open(&test, 0);
+    assert_int_equal(test_api_post(&test, "/webhooks", "w1", HOOK, &reply), 201);
+    (void)snprintf(path, sizeof path, "/webhooks/%s/test", test_api_text(&test, "webhook_id"));
+    assert_int_equal(test_api_post(&test, path, "t1", NULL, &reply), 202);
+    for (int i = 12; i > 0; i--)
+        attempt(&trying, SETPAY_DELIVERY_TIMEOUT, 0, now_ms - i * SETPAY_HOUR_MS);
+    assert_int_equal(trying.attempt.attempts, 12);
+    *strrchr(path, '/') = '\0';
+    add(path, sizeof path, "/deliveries");
+    assert_int_equal(test_api_get(&test, path, &reply), 200);
+    const json_t *row = json_array_get(json_object_get(test.answer, "deliveries"), 0);
+    add(path, sizeof path, "/");
+    add(path, sizeof path, json_string_value(json_object_get(row, "delivery_id")));
+    add(path, sizeof path, "/redeliver");
+    assert_int_equal(test_api_post(&test, path, "a1", NULL, &reply), 202);
+    /* The receiver took its time to fail it. */
+    now_ms = setpay_clock_now_ms();
+    attempt(&trying, SETPAY_DELIVERY_TIMEOUT, 0, now_ms + 15000);
+    assert_int_equal(trying.attempt.attempts, 13);
+    assert_int_equal(test_api_sql(&test, "SELECT next_ms - last_ms FROM webhook_delivery"), 1000);
+    test_api_close(&test);
+}
+
 static void test_attempts_are_booked_and_a_dead_webhook_is_switched_off(void **state)
 {
     (void)state;
@@ -491,6 +520,7 @@ int main(void)
         cmocka_unit_test(test_time_that_runs_out_is_told_once_and_of_unpaid_orders_alone),
         cmocka_unit_test(test_a_webhook_shows_its_secret_once),
         cmocka_unit_test(test_an_event_and_its_deliveries_are_one_operation),
+        cmocka_unit_test(test_a_redelivery_that_fails_is_repeated_soon),
         cmocka_unit_test(test_attempts_are_booked_and_a_dead_webhook_is_switched_off),
         cmocka_unit_test(test_old_events_go_with_their_deliveries),
         cmocka_unit_test(test_a_request_beyond_its_tokens_scopes_is_refused_by_name),

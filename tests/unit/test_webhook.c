@@ -222,10 +222,30 @@ static void test_repeats_grow_apart_and_end(void **state)
     /* The receiver may ask for more time, not for less, nor for all of it. */
     assert_true(setpay_delivery_next(&rules, 1, 0, 0, 60000, 0, &next_ms));
     assert_int_equal(next_ms, 60000);
-    assert_true(setpay_delivery_next(&rules, 3, 0, 0, 1000, 0, &next_ms));
-    assert_int_equal(next_ms, 45000);
+    assert_true(setpay_delivery_next(&rules, 3, 0, 20000, 1000, 0, &next_ms));
+    assert_int_equal(next_ms, 20000 + 45000);
     assert_true(setpay_delivery_next(&rules, 1, 0, 0, INT64_MAX, 0, &next_ms));
     assert_int_equal(next_ms, 8 * SETPAY_HOUR_MS);
+}
+
+static void test_what_is_sent_again_by_hand_begins_anew(void **state)
+{
+    (void)state;
+    static const struct setpay_delivery_rules rules = {5000, SETPAY_DAY_MS, 5 * SETPAY_DAY_MS};
+    static const uint8_t jitters[] = {0, 255};
+    /* Twelve attempts were made before; of those that follow, the third waits as a third one. */
+    for (size_t i = 0; i < sizeof jitters; i++) {
+        setpay_time_ms now_ms = 1000000;
+        setpay_time_ms next_ms = 0;
+        int64_t wait_ms = 5000;
+        for (int64_t attempts = 13; attempts < 18; attempts++) {
+            assert_true(
+                setpay_delivery_next(&rules, attempts, 1000000, now_ms, 0, jitters[i], &next_ms));
+            assert_int_equal(next_ms - now_ms, wait_ms - (jitters[i] == 0 ? 0 : wait_ms / 10));
+            now_ms = next_ms;
+            wait_ms *= 3;
+        }
+    }
 }
 
 /* ------------------------------------------------------------------ what a request says */
@@ -379,6 +399,7 @@ int main(void)
         cmocka_unit_test(test_the_signature_is_that_of_standard_webhooks),
         cmocka_unit_test(test_a_secret_is_32_bytes_and_shown_as_whsec),
         cmocka_unit_test(test_repeats_grow_apart_and_end),
+        cmocka_unit_test(test_what_is_sent_again_by_hand_begins_anew),
         cmocka_unit_test(test_urls_are_http_with_a_host_and_no_more),
         cmocka_unit_test(test_what_a_request_says_is_taken_member_by_member),
         cmocka_unit_test(test_all_types_at_once_have_room),

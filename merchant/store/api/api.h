@@ -15,6 +15,7 @@
 #include "common/net/http_server.h"
 #include "common/net/loop.h"
 #include "common/store/store.h"
+#include "merchant/store/order_json.h"
 #include "merchant/store/payment_port.h"
 #include "merchant/store/shop.h"
 
@@ -26,7 +27,7 @@ struct setpay_api_options {
     struct setpay_loop *loop;
     struct setpay_store *store;
     const struct setpay_payment_port *port; /* outlives the API */
-    const char *public_host;                /* HOST[:PORT] of pay links; outlives the API */
+    struct setpay_order_links links;        /* its texts outlive the API */
     struct setpay_shop_settings shop;       /* its texts outlive the API */
     int64_t wait_ms; /* how long an answer waits for the gateway before it is 202; 0: 5 s */
 };

@@ -168,7 +168,7 @@ setpay_http_handler_fn setpay_api_on_order_cancel;
 /* The answer from an order; takes nothing. */
 enum setpay_error setpay_api_answer_order(struct setpay_api_answer *answer, int status,
                                           const struct setpay_order_view *view,
-                                          const char *public_host) SETPAY_MUST_CHECK;
+                                          const struct setpay_order_links *links) SETPAY_MUST_CHECK;
 /* Inside an operation: keeps the answer of a call that waited; it waits no longer. */
 enum setpay_error setpay_api_call_keep(struct setpay_db *db,
                                        struct setpay_api_call *call) SETPAY_MUST_CHECK;
@@ -194,7 +194,7 @@ void setpay_api_begin_step(struct setpay_http_request *request, struct setpay_ap
 enum setpay_error setpay_api_answer_steps(struct setpay_api_answer *answer,
                                           const struct setpay_order_view *view, int64_t first_step,
                                           int64_t last_step, bool under_way,
-                                          const char *public_host) SETPAY_MUST_CHECK;
+                                          const struct setpay_order_links *links) SETPAY_MUST_CHECK;
 /* The problem that an error of setpay_order_step is; returns the error where it is none. */
 enum setpay_error
 setpay_api_answer_step_error(struct setpay_api_answer *answer, enum setpay_order_step_action action,

@@ -60,7 +60,7 @@ static enum setpay_error say_asked(struct setpay_db *db, const struct setpay_api
     if (error == SETPAY_OK) {
         *under_way = setpay_order_is_under_way(&view, &item->xid, item->last_step);
         error = setpay_api_answer_steps(answer, &view, item->first_step, item->last_step,
-                                        *under_way, options->public_host);
+                                        *under_way, &options->links);
     }
     setpay_order_view_clear(&view);
     return error;

@@ -23,9 +23,9 @@
 
 enum setpay_error setpay_api_answer_order(struct setpay_api_answer *answer, int status,
                                           const struct setpay_order_view *view,
-                                          const char *public_host)
+                                          const struct setpay_order_links *links)
 {
-    json_t *json = setpay_order_view_json(view, public_host, true);
+    json_t *json = setpay_order_view_json(view, links, true);
     char *text = json == NULL ? NULL : json_dumps(json, JSON_COMPACT);
     enum setpay_error error =
         text == NULL ? SETPAY_E_NOMEM : setpay_buffer_set(&answer->body, setpay_view_string(text));
@@ -79,7 +79,7 @@ static enum setpay_error create(struct setpay_db *db, struct setpay_api_call *ca
                    SETPAY_API_PREFIX "/orders/%s", call->order.order_id);
     SETPAY_TRY(setpay_parts_find(db, &view, &view.parts));
     enum setpay_error error =
-        setpay_api_answer_order(&call->answer, 201, &view, call->api->options.public_host);
+        setpay_api_answer_order(&call->answer, 201, &view, &call->api->options.links);
     setpay_parts_free(view.parts);
     return error;
 }
@@ -124,8 +124,8 @@ static enum setpay_error finish(struct setpay_db *db, struct setpay_api_call *ca
     bool under_way = setpay_order_is_under_way(&view, &call->xid, 0);
     enum setpay_error error = SETPAY_OK;
     if (!under_way || call->is_last) {
-        error = setpay_api_answer_order(&call->answer, under_way ? 202 : 200, &view,
-                                        options->public_host);
+        error =
+            setpay_api_answer_order(&call->answer, under_way ? 202 : 200, &view, &options->links);
         if (error == SETPAY_OK)
             error = setpay_api_call_keep(db, call);
     }
@@ -152,7 +152,7 @@ static enum setpay_error act(struct setpay_db *db, struct setpay_api_call *call)
         call->xid = result.view.order.xid;
     } else if (error == SETPAY_OK) {
         error = setpay_api_answer_order(&call->answer, result.under_way ? 202 : 200, &result.view,
-                                        options->public_host);
+                                        &options->links);
     }
     setpay_order_view_clear(&result.view);
     return error;
@@ -252,7 +252,7 @@ void setpay_api_on_order_show(struct setpay_http_request *request, void *arg)
                                   : SETPAY_E_NOT_FOUND;
     setpay_api_answer_init(&answer);
     if (error == SETPAY_OK)
-        error = setpay_api_answer_order(&answer, 200, &show.view, api->options.public_host);
+        error = setpay_api_answer_order(&answer, 200, &show.view, &api->options.links);
     if (error == SETPAY_OK)
         setpay_api_reply(request, &answer, false);
     else if (error == SETPAY_E_NOT_FOUND)
@@ -339,7 +339,7 @@ void setpay_api_on_order_list(struct setpay_http_request *request, void *arg)
     const char *field = NULL;
     char words[256];
     struct list list = {.wanted = {.port = api->options.port,
-                                   .public_host = api->options.public_host,
+                                   .links = &api->options.links,
                                    .now_ms = setpay_clock_now_ms(),
                                    .before_seq = INT64_MAX,
                                    .limit = SETPAY_ORDER_LIST_DEFAULT}};

@@ -16,12 +16,12 @@
 enum setpay_error setpay_api_answer_steps(struct setpay_api_answer *answer,
                                           const struct setpay_order_view *view, int64_t first_step,
                                           int64_t last_step, bool under_way,
-                                          const char *public_host)
+                                          const struct setpay_order_links *links)
 {
     const struct setpay_step_view *refused = setpay_order_refused_step(view, first_step, last_step);
     char words[256];
     if (refused == NULL || under_way)
-        return setpay_api_answer_order(answer, under_way ? 202 : 200, view, public_host);
+        return setpay_api_answer_order(answer, under_way ? 202 : 200, view, links);
     setpay_order_refused_explain(view, refused, words, sizeof words);
     return setpay_api_answer_problem(
         answer, refused->declined ? SETPAY_API_DECLINED : SETPAY_API_STEP_REFUSED, NULL, words);
@@ -31,7 +31,7 @@ static enum setpay_error answer_view(struct setpay_api_call *call,
                                      const struct setpay_order_view *view, bool under_way)
 {
     return setpay_api_answer_steps(&call->answer, view, call->first_step, call->last_step,
-                                   under_way, call->api->options.public_host);
+                                   under_way, &call->api->options.links);
 }
 
 static enum setpay_error finish(struct setpay_db *db, struct setpay_api_call *call)

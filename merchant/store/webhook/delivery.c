@@ -33,16 +33,28 @@ const char *setpay_delivery_result_name(enum setpay_delivery_result result)
 
 /* ------------------------------------------------------------------ the spread of attempts */
 
+/* What was tried before since_ms counts no more: no wait was shorter than by a tenth, so that only
+ * so many attempts fit into the time from then on. */
+static int64_t wait_after(const struct setpay_delivery_rules *rules, int64_t attempts,
+                          int64_t elapsed_ms)
+{
+    int64_t wait_ms = rules->repeat_min_ms;
+    int64_t waited_ms = 0;
+    for (int64_t i = 1; i < attempts && wait_ms < WAIT_MAX_MS; i++) {
+        waited_ms += wait_ms - wait_ms / 10;
+        if (waited_ms > elapsed_ms)
+            break;
+        wait_ms *= GROWTH;
+    }
+    return wait_ms < WAIT_MAX_MS ? wait_ms : WAIT_MAX_MS;
+}
+
 bool setpay_delivery_next(const struct setpay_delivery_rules *rules, int64_t attempts,
                           setpay_time_ms since_ms, setpay_time_ms now_ms, int64_t retry_after_ms,
                           uint8_t jitter, setpay_time_ms *next_ms)
 {
-    int64_t wait_ms = rules->repeat_min_ms;
+    int64_t wait_ms = wait_after(rules, attempts, now_ms - since_ms);
     setpay_time_ms last_ms = since_ms + rules->give_up_ms;
-    for (int64_t i = 1; i < attempts && wait_ms < WAIT_MAX_MS; i++)
-        wait_ms *= GROWTH;
-    if (wait_ms > WAIT_MAX_MS)
-        wait_ms = WAIT_MAX_MS;
     wait_ms -= wait_ms / 10 * jitter / 255;
     if (retry_after_ms > wait_ms)
         wait_ms = retry_after_ms < WAIT_MAX_MS ? retry_after_ms : WAIT_MAX_MS;
@@ -146,20 +158,22 @@ enum setpay_error setpay_delivery_record(struct setpay_db *db,
     struct setpay_db_rows *rows;
     struct row row = {.next_ms = 0};
     bool taken = attempt->result == SETPAY_DELIVERY_TAKEN;
-    enum setpay_error error =
-        setpay_db_one(db, &rows, "SELECT attempts, since_ms FROM webhook_delivery WHERE seq = $1",
-                      SETPAY_DB_INT(attempt->seq));
+    enum setpay_error error = setpay_db_one(
+        db, &rows, "SELECT attempts, since_ms, last_ms FROM webhook_delivery WHERE seq = $1",
+        SETPAY_DB_INT(attempt->seq));
     if (error == SETPAY_E_NOT_FOUND)
         return SETPAY_OK;
     SETPAY_TRY(error);
     attempt->attempts = setpay_db_get_int(rows, 0) + 1;
     row.since_ms = setpay_db_get_int(rows, 1);
+    /* Sent again by hand, it is a first attempt, however long the receiver took to fail it. */
+    int64_t counted = setpay_db_get_int(rows, 2) < row.since_ms ? 1 : attempt->attempts;
     SETPAY_TRY(setpay_db_end(rows));
     attempt->disabled = false;
     SETPAY_TRY(record_webhook(db, rules, attempt, &attempt->disabled));
     attempt->gave_up =
         !taken && (attempt->disabled ||
-                   !setpay_delivery_next(rules, attempt->attempts, row.since_ms, attempt->ended_ms,
+                   !setpay_delivery_next(rules, counted, row.since_ms, attempt->ended_ms,
                                          attempt->retry_after_ms, attempt->jitter, &row.next_ms));
     row.state = taken              ? SETPAY_DELIVERY_DELIVERED
                 : attempt->gave_up ? SETPAY_DELIVERY_FAILED

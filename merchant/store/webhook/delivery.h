@@ -70,9 +70,10 @@ struct setpay_delivery_rules {
     int64_t disable_after_ms; /* a webhook that took nothing for so long is switched off */
 };
 /*
- * When the next attempt is due after this many (1, 2, …) have failed, the last at now_ms. jitter:
- * any byte, which takes up to a tenth of the wait away, so that repeats do not come all at once.
- * retry_after_ms: what the receiver asked for; 0: nothing. False: none, it is given up. Pure.
+ * When the next attempt is due after this many (1, 2, …) have failed, the last at now_ms. Of those
+ * count no more than there can have been since since_ms: what was sent again by hand begins anew.
+ * jitter: any byte, which takes up to a tenth of the wait away, so that repeats do not come all at
+ * once. retry_after_ms: what the receiver asked for; 0: nothing. False: none, it is given up. Pure.
  */
 bool setpay_delivery_next(const struct setpay_delivery_rules *rules, int64_t attempts,
                           setpay_time_ms since_ms, setpay_time_ms now_ms, int64_t retry_after_ms,

@@ -108,22 +108,57 @@ static void compare(struct run *run, const char *where, const struct setpay_clea
                                 "the issuer has booked %s, by %.100s it was undone", issuer, path);
 }
 
+/* A sale that the issuer has undone, whole or in part: whether the merchant has it as undone. What
+ * was undone behind its export is not in there. */
+static void compare_reversal(struct run *run, const char *where,
+                             const struct setpay_clearing_row *row,
+                             const struct setpay_audit_item *item)
+{
+    const struct setpay_batch_line *line = item->line;
+    char issuer[SETPAY_MONEY_TEXT_SIZE], merchant[SETPAY_MONEY_TEXT_SIZE];
+    char xid[SETPAY_ID_TEXT_SIZE];
+    const char *path = item->file->path, *kind = NULL;
+    bool is_final = item->part->closed ||
+                    strncmp(row->date, item->file->batches.exported, strlen(row->date)) < 0;
+    (void)setpay_money_format(&row->amount, issuer);
+    (void)setpay_money_format(&line->amount, merchant);
+    if (strcmp(row->amount.currency, line->amount.currency) != 0)
+        kind = "currency";
+    else if (row->amount.minor > line->amount.minor || line->kind == SETPAY_BATCH_CREDIT)
+        kind = "amount";
+    else if (is_final && !line->undone)
+        kind = "undone";
+    if (kind != NULL)
+        setpay_audit_files_find(run->files, run->file, where, kind,
+                                "the issuer has given back %s of a sale, by %.100s the merchant "
+                                "has %s (%s%s)",
+                                issuer, path, merchant, line->undone ? "undone " : "",
+                                setpay_batch_kind_name(line->kind));
+    if (row->xid[0] != '\0' && strcmp(setpay_id_format(&line->xid, xid), row->xid) != 0)
+        setpay_audit_files_find(run->files, run->file, where, "xid",
+                                "the issuer has it of another payment than the merchant in %.100s",
+                                path);
+}
+
 static void look_at_row(struct run *run, const struct setpay_clearing_row *row, size_t number)
 {
     struct setpay_id id;
     char where[SETPAY_AUDIT_WHERE_SIZE], amount[SETPAY_MONEY_TEXT_SIZE];
     if (strcmp(row->acquirer, run->compare.acquirer) != 0 || strcmp(row->result, "00") != 0 ||
-        row->kind == SETPAY_CLEARING_SALE_REVERSAL ||
         setpay_id_parse(row->presentment, &id) != SETPAY_OK)
         return;
     (void)snprintf(where, sizeof where, "line %zu, %s", number, row->presentment);
     const struct setpay_audit_item *item = find_item(run->files, &id);
+    bool is_back = row->kind == SETPAY_CLEARING_SALE_REVERSAL;
     if (item != NULL) {
-        compare(run, where, row, item);
+        (is_back ? compare_reversal : compare)(run, where, row, item);
         return;
     }
+    if (is_back) /* the sale's own row says that it is missing */
+        return;
     const struct setpay_clearing_item *ledger = find_ledger(run, &id);
-    const struct setpay_audit_file *file = ledger != NULL ? must_hold(run->files, ledger) : NULL;
+    const struct setpay_audit_file *file =
+        ledger != NULL && !ledger->unsold ? must_hold(run->files, ledger) : NULL;
     if (file != NULL)
         setpay_audit_files_find(run->files, run->file, where, "missing",
                                 "the issuer has booked %s, and it is not in %.100s",

@@ -65,8 +65,9 @@ enum setpay_error setpay_books_read_clearing(const char *path, struct setpay_cle
 
 /* ------------------------------------------------------------------ the ledger's side */
 
-/* Page by page, so that the whole is in memory once and not twice. */
-static enum setpay_error fetch(struct setpay_operator_asker *asker, bool sales,
+/* Page by page, so that the whole is in memory once and not twice. which: those that the command
+ * gives when asked by that name; NULL: presentments. */
+static enum setpay_error fetch(struct setpay_operator_asker *asker, const char *which,
                                struct setpay_clearing_compare *r, struct setpay_problem *problem)
 {
     json_int_t after = 0;
@@ -74,9 +75,10 @@ static enum setpay_error fetch(struct setpay_operator_asker *asker, bool sales,
         json_t *page = NULL;
         size_t index;
         const json_t *one;
-        SETPAY_TRY(setpay_operator_ask(asker, "clearing.items",
-                                       json_pack("{s:I, s:b}", "after", after, "sales", (int)sales),
-                                       &page, problem));
+        json_t *args = json_pack("{s:I}", "after", after);
+        if (which != NULL)
+            json_object_set_new(args, which, json_true());
+        SETPAY_TRY(setpay_operator_ask(asker, "clearing.items", args, &page, problem));
         const json_t *list = json_object_get(page, "items");
         size_t room = r->item_count + json_array_size(list) + 1;
         struct setpay_clearing_item *items = realloc(r->items, room * sizeof *items);
@@ -101,8 +103,9 @@ enum setpay_error setpay_books_fetch_items(struct setpay_operator_asker *asker,
                                            struct setpay_clearing_compare *compare,
                                            struct setpay_problem *problem)
 {
-    SETPAY_TRY(fetch(asker, false, compare, problem));
-    return fetch(asker, true, compare, problem);
+    SETPAY_TRY(fetch(asker, NULL, compare, problem));
+    SETPAY_TRY(fetch(asker, "sales", compare, problem));
+    return fetch(asker, "unsold", compare, problem);
 }
 
 /* ------------------------------------------------------------------ the result */

@@ -17,7 +17,8 @@
 enum setpay_difference {
     SETPAY_DIFFERENCE_MISSING = 1, /* the issuer has taken it, and it is not booked in the file */
     SETPAY_DIFFERENCE_EXTRA,       /* booked, and not ours, or the issuer had refused it */
-    SETPAY_DIFFERENCE_AMOUNT,      /* other amount, another kind, or of another xid */
+    SETPAY_DIFFERENCE_AMOUNT,      /* other amount, another kind, or of another xid; also of what is
+                                      given back of a sale */
     SETPAY_DIFFERENCE_CURRENCY,
     SETPAY_DIFFERENCE_DUPLICATE, /* in the file before */
     SETPAY_DIFFERENCE_LATE,      /* booked long after it was presented; or not at all, so far */
@@ -30,8 +31,9 @@ const char *setpay_difference_name(enum setpay_difference difference);
 
 struct setpay_clearing_compare {
     const struct setpay_clearing_file *file;
-    const char *acquirer;               /* whose rows are looked at */
-    struct setpay_clearing_item *items; /* all that were ever presented or sold; sorted in place */
+    const char *acquirer; /* whose rows are looked at */
+    /* All that were ever presented, sold, or asked for as a sale and reversed; sorted in place. */
+    struct setpay_clearing_item *items;
     size_t item_count;
     const char *issuer; /* whose file it is, by its section of the configuration; NULL: of all */
     int64_t late_ms;

@@ -570,14 +570,20 @@ static void names_what_stands_in_two_files(void **state)
 
 /* ------------------------------------------------------------------ of the clearing file */
 
+static struct setpay_clearing_row *row_of_kind(struct setpay_clearing_file *file,
+                                               enum setpay_clearing_kind kind)
+{
+    for (size_t i = 0; i < file->row_count; i++)
+        if (file->rows[i].kind == kind)
+            return &file->rows[i];
+    fail_msg("no %s is booked", setpay_clearing_kind_name(kind));
+    abort(); /* which the line above does not come back from */
+}
+
 /* A row that is ours, booked, and a capture of the merchant's. */
 static struct setpay_clearing_row *row_of(struct setpay_clearing_file *file)
 {
-    for (size_t i = 0; i < file->row_count; i++)
-        if (file->rows[i].kind == SETPAY_CLEARING_CAPTURE)
-            return &file->rows[i];
-    fail_msg("no capture is booked");
-    abort(); /* which the line above does not come back from */
+    return row_of_kind(file, SETPAY_CLEARING_CAPTURE);
 }
 
 static void row_amount(struct setpay_clearing_file *f)
@@ -619,6 +625,48 @@ static void row_refused(struct setpay_clearing_file *f)
     memcpy(row_of(f)->result, "51", 3);
 }
 
+/* The one that undid the sale that was undone. */
+static struct setpay_clearing_row *undoing_of(struct setpay_clearing_file *file)
+{
+    return row_of_kind(file, SETPAY_CLEARING_SALE_REVERSAL);
+}
+static void undoing_amount(struct setpay_clearing_file *f)
+{
+    undoing_of(f)->amount.minor++;
+}
+static void undoing_currency(struct setpay_clearing_file *f)
+{
+    memcpy(undoing_of(f)->amount.currency, "JPY", 4);
+}
+static void undoing_xid(struct setpay_clearing_file *f)
+{
+    memcpy(undoing_of(f)->xid, OTHER_ID, sizeof OTHER_ID);
+}
+static void undoing_id(struct setpay_clearing_file *f)
+{
+    memcpy(undoing_of(f)->presentment, OTHER_ID, sizeof OTHER_ID);
+}
+static void undoing_capture(struct setpay_clearing_file *f)
+{
+    struct setpay_clearing_row row = *row_of(f);
+    row.kind = SETPAY_CLEARING_SALE_REVERSAL;
+    assert_int_equal(setpay_clearing_file_add(f, &row), SETPAY_OK);
+}
+/* The other sale, which stands. */
+static void undoing_another(struct setpay_clearing_file *f)
+{
+    char undone[33];
+    memcpy(undone, undoing_of(f)->presentment, sizeof undone);
+    for (size_t i = 0; i < f->row_count; i++)
+        if (f->rows[i].kind == SETPAY_CLEARING_SALE &&
+            strcmp(f->rows[i].presentment, undone) != 0) {
+            memcpy(undoing_of(f)->presentment, f->rows[i].presentment, sizeof undone);
+            memcpy(undoing_of(f)->xid, f->rows[i].xid, sizeof f->rows[i].xid);
+            return;
+        }
+    fail_msg("every sale was undone");
+}
+
 static const struct {
     const char *name;
     void (*edit)(struct setpay_clearing_file *file);
@@ -633,6 +681,23 @@ static const struct {
     {"xid", row_xid, {": amount: the issuer has charged", ": xid: the issuer has it of another"}},
     {"acquirer", row_acquirer, {": missing: ", "are not in the file"}},
     {"result", row_refused, {": missing: the issuer has refused", "answered 00 before"}},
+    {"undone, amount",
+     undoing_amount,
+     {"more than was undone", "the merchant has 12.50 EUR (undone"}},
+    {"undone, currency",
+     undoing_currency,
+     {": currency: the issuer has given back 1250 JPY of a sale, the ledger",
+      ": currency: the issuer has given back 1250 JPY of a sale, by "}},
+    {"undone, xid",
+     undoing_xid,
+     {": amount: the issuer has given back", ": xid: the issuer has it of another"}},
+    {"undone, id", undoing_id, {": extra: the issuer has given back", "does not know"}},
+    {"undone, a capture",
+     undoing_capture,
+     {"as of a sale (sale-reversal)", ": undone: the issuer"}},
+    {"undone, another",
+     undoing_another,
+     {"of a sale, more than was undone", ": undone: the issuer has given back"}},
 };
 
 static void save_rows(const char *name, void (*edit)(struct setpay_clearing_file *file))

@@ -1,7 +1,9 @@
 /*
  * Rows of the file are looked up among the items by id; what of the items no row has named is
- * missing where the file's days must have held it: presented after their beginning, and answered
- * before their end. What was under way at either edge may stand in the file before or behind.
+ * missing where the file must have held it: answered on the days that are compared, and presented
+ * when the file had begun. So each item is asked for by the file of the day of its answer. What was
+ * presented before that file begins may stand in an earlier one, where the issuer's answer was late
+ * or lost: it is told, with the days whose file must hold it.
  *
  * A sale is booked by the issuer at once, and may be undone: whatever came of it here, what the
  * file's rows of one sale come to is compared. One whose outcome nobody knew was reversed, and is
@@ -395,6 +397,19 @@ static void look_at_sale(struct run *run, size_t at)
 
 /* ------------------------------------------------------------------ what no row has named */
 
+/* It is in a file of before this one, or nowhere. */
+static void look_elsewhere(struct run *run, const struct setpay_clearing_item *item)
+{
+    struct setpay_date day = setpay_date_of_ms(item->presented_ms);
+    char first[SETPAY_DATE_TEXT_SIZE], last[SETPAY_DATE_TEXT_SIZE];
+    (void)setpay_date_format(&day, first);
+    day = setpay_date_of_ms(start_of(run->c->file->from) - 1);
+    (void)setpay_date_format(&day, last);
+    run->c->elsewhere++;
+    if (run->c->elsewhere_cb != NULL)
+        run->c->elsewhere_cb(run->arg, item, first, last);
+}
+
 static void look_at_item(struct run *run, const struct setpay_clearing_item *item)
 {
     char amount[SETPAY_MONEY_TEXT_SIZE], id[SETPAY_ID_TEXT_SIZE];
@@ -412,8 +427,12 @@ static void look_at_item(struct run *run, const struct setpay_clearing_item *ite
                  amount, item->merchant_id, (long long)hours, setpay_noun(hours, "hour", "hours"));
         return;
     }
-    if (setpay_presentment_is_taken(item->response_code) && item->presented_ms >= run->from_ms &&
-        item->acknowledged_ms < run->to_ms)
+    if (!setpay_presentment_is_taken(item->response_code) || item->acknowledged_ms < run->from_ms ||
+        item->acknowledged_ms >= run->to_ms)
+        return;
+    if (item->presented_ms < start_of(run->c->file->from))
+        look_elsewhere(run, item);
+    else
         find(run, SETPAY_DIFFERENCE_MISSING, id, 0,
              "%s of %s %s are not in the file, though the issuer took them with response code %s",
              amount, item->brand, item->merchant_id, item->response_code);
@@ -461,7 +480,7 @@ enum setpay_error setpay_clearing_compare_run(struct setpay_clearing_compare *c,
     run.reversed = calloc(c->item_count + 1, sizeof *run.reversed);
     run.unknown = calloc(c->file->row_count + 1, sizeof *run.unknown);
     memset(c->found, 0, sizeof c->found);
-    c->looked_at = c->matched = c->outside = 0;
+    c->looked_at = c->matched = c->outside = c->elsewhere = 0;
     bool there =
         run.inside != NULL && run.lines != NULL && run.reversed != NULL && run.unknown != NULL;
     if (there) {

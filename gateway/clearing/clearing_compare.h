@@ -29,6 +29,11 @@ const char *setpay_difference_name(enum setpay_difference difference);
 
 #define SETPAY_CLEARING_LATE_MS SETPAY_DAY_MS
 
+/* An item that was answered on the days that are compared, and presented before the file begins: it
+ * is not in this file. A file of the issuer's of the days from first to last must hold it. */
+typedef void setpay_elsewhere_cb(void *arg, const struct setpay_clearing_item *item,
+                                 const char *first, const char *last);
+
 struct setpay_clearing_compare {
     const struct setpay_clearing_file *file;
     const char *acquirer; /* whose rows are looked at */
@@ -39,8 +44,10 @@ struct setpay_clearing_compare {
     int64_t late_ms;
     const char *from; /* only the file's days from this one on are compared; NULL: all */
     const char *to;   /* and up to this one */
+    setpay_elsewhere_cb *elsewhere_cb; /* NULL: nobody asks */
     /* What came of it. */
-    size_t outside; /* rows of the acquirer, of other days */
+    size_t outside;   /* rows of the acquirer, of other days */
+    size_t elsewhere; /* items that an earlier file must hold: no differences */
     size_t found[SETPAY_DIFFERENCES];
     size_t looked_at; /* rows of the acquirer that were compared */
     size_t matched;   /* of those, which agree in everything */
@@ -52,7 +59,8 @@ typedef void setpay_difference_cb(void *arg, enum setpay_difference difference, 
  * is none. */
 bool setpay_clearing_compare_days(const struct setpay_clearing_compare *compare, const char **first,
                                   const char **last);
-/* Pure but for the order of items; there is a day to compare. differences: how many there are.
+/* Pure but for the order of items; there is a day to compare. arg is also what elsewhere_cb gets.
+ * differences: how many there are.
  * SETPAY_E_NOMEM. */
 enum setpay_error setpay_clearing_compare_run(struct setpay_clearing_compare *compare,
                                               setpay_difference_cb *found, void *arg,

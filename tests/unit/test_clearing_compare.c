@@ -36,6 +36,8 @@ static size_t row_count, item_count;
 static char words_of[16][400];
 static enum setpay_difference kinds[16];
 static size_t lines_of[16], found_count, matched, looked_at, outside;
+static char elsewhere[64]; /* the days of the last one */
+static size_t elsewhere_count;
 static const char *file_to = "2026-11-26", *days_from, *days_to; /* NULL: all */
 
 /* On both sides alike; the edits follow. */
@@ -71,6 +73,13 @@ static void on_difference(void *arg, enum setpay_difference difference, const ch
     found_count++;
 }
 
+static void on_elsewhere(void *arg, const struct setpay_clearing_item *item, const char *first,
+                         const char *last)
+{
+    (void)arg;
+    (void)snprintf(elsewhere, sizeof elsewhere, "%lld: %s to %s", (long long)item->id, first, last);
+}
+
 static size_t reconcile_for(const char *issuer)
 {
     struct setpay_clearing_file file = {
@@ -82,15 +91,19 @@ static size_t reconcile_for(const char *issuer)
                                         .issuer = issuer,
                                         .late_ms = SETPAY_HOUR_MS,
                                         .from = days_from,
-                                        .to = days_to};
+                                        .to = days_to,
+                                        .elsewhere_cb = on_elsewhere};
     size_t differences = 0;
     (void)snprintf(file.to, sizeof file.to, "%s", file_to);
     found_count = 0;
+    elsewhere[0] = '\0';
     assert_int_equal(setpay_clearing_compare_run(&c, on_difference, NULL, &differences), SETPAY_OK);
     assert_int_equal(differences, found_count);
     matched = c.matched;
     looked_at = c.looked_at;
     outside = c.outside;
+    elsewhere_count = c.elsewhere;
+    assert_int_equal(elsewhere_count != 0, elsewhere[0] != '\0');
     return differences;
 }
 
@@ -133,8 +146,10 @@ static void names_what_is_missing(void **state)
     items[4].presented_ms = FROM;
     items[4].acknowledged_ms = TO - 1;
     assert_int_equal(reconcile_for(NULL), 1);
+    assert_int_equal(elsewhere_count, 0);
     items[4].presented_ms = FROM - 1;
     assert_int_equal(reconcile_for(NULL), 0);
+    assert_string_equal(elsewhere, "5: 2026-11-25 to 2026-11-25");
     items[4].presented_ms = FROM;
     items[4].acknowledged_ms = TO;
     assert_int_equal(reconcile_for(NULL), 0);
@@ -451,6 +466,42 @@ static void misses_what_is_of_those_days(void **state)
     assert_int_equal(reconcile_for(NULL), 0);
 }
 
+/* Presented on the 26th, answered on the 27th, and in neither file: that of the 27th says that
+ * another must have it, and one of both days misses it, whichever of them are compared. */
+static void misses_what_was_answered_a_day_later(void **state)
+{
+    struct setpay_clearing_item *item = &items[4];
+    (void)state;
+    row_count--;
+    item->acknowledged_ms = TO;
+    assert_int_equal(reconcile_for(NULL), 0); /* of the 26th */
+    assert_int_equal(elsewhere_count, 0);
+    item->presented_ms -= SETPAY_DAY_MS; /* and so is the file of the 27th to it */
+    item->acknowledged_ms -= SETPAY_DAY_MS;
+    assert_int_equal(reconcile_for(NULL), 0);
+    assert_int_equal(elsewhere_count, 1);
+    assert_string_equal(elsewhere, "5: 2026-11-25 to 2026-11-25");
+    item->presented_ms -= 2 * SETPAY_DAY_MS;
+    assert_int_equal(reconcile_for(NULL), 0);
+    assert_string_equal(elsewhere, "5: 2026-11-23 to 2026-11-25");
+    strcpy(item->response_code, "13"); /* refused: in no file */
+    assert_int_equal(reconcile_for(NULL), 0);
+    assert_int_equal(elsewhere_count, 0);
+    strcpy(item->response_code, "00");
+    item->acknowledged_ms = FROM - 1; /* asked for by the file of that day */
+    assert_int_equal(reconcile_for(NULL), 0);
+    assert_int_equal(elsewhere_count, 0);
+    item->presented_ms = FROM;
+    item->acknowledged_ms = TO;
+    file_to = "2026-11-27";
+    expect_one(SETPAY_DIFFERENCE_MISSING, "1.05 EUR of visa shop are not in the file");
+    days_from = "2026-11-27";
+    expect_one(SETPAY_DIFFERENCE_MISSING, "1.05 EUR of visa shop are not in the file");
+    days_from = NULL;
+    days_to = "2026-11-26"; /* it may be of the day that is not compared */
+    assert_int_equal(reconcile_for(NULL), 0);
+}
+
 /* A sale that is given back on a day that is not compared is not owed, and not given back twice. */
 static void sales_may_end_on_another_day(void **state)
 {
@@ -545,6 +596,7 @@ int main(void)
         WITH_ITEMS(what_is_undone_is_a_sale),
         WITH_ITEMS(looks_at_some_days),
         WITH_ITEMS(misses_what_is_of_those_days),
+        WITH_ITEMS(misses_what_was_answered_a_day_later),
         WITH_ITEMS(sales_may_end_on_another_day),
         WITH_ITEMS(days_of_no_file_are_none),
         WITH_ITEMS(names_all_of_them),

@@ -613,6 +613,17 @@ static void a_closed_batch_takes_no_sale(void **state)
     test_folder_remove(&folder);
 }
 
+/* A sale is captured by the request that authorised it. */
+static void what_was_sold_is_audited(void **state)
+{
+    (void)state;
+    test_gateway_expect_audited(gateway, NULL);
+    test_gateway_expect_edit_found(gateway,
+                                   "UPDATE evidence SET owner = -owner WHERE type = 'CapRevReq'",
+                                   "UPDATE evidence SET owner = -owner WHERE owner < 0",
+                                   "no request of the merchant's for it is kept");
+}
+
 static int open_all(void **state)
 {
     (void)state;
@@ -652,6 +663,7 @@ int main(void)
         cmocka_unit_test(what_came_to_nothing_is_reconciled),
         cmocka_unit_test(sells_across_a_kill),
         cmocka_unit_test(undoes_across_a_kill),
+        cmocka_unit_test(what_was_sold_is_audited),
     };
     alarm(240);
     if (setpay_secret_system_init() != SETPAY_OK)

@@ -352,6 +352,7 @@ GATEWAY_CLI := \
 	gateway/audit_merchant.c \
 	gateway/audit_payment.c \
 	gateway/audit_proof.c \
+	gateway/audit_requests.c \
 	gateway/books_cli.c \
 	gateway/dispute_cli.c \
 	gateway/doctor.c \

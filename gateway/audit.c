@@ -182,6 +182,11 @@ void setpay_books_print_audited(const json_t *result)
                setpay_noun(int_of(file, "items"), "item", "items"), int_of(file, "agree"),
                setpay_noun(int_of(file, "agree"), "agrees", "agree"), int_of(file, "found"),
                setpay_noun(int_of(file, "found"), "finding", "findings"));
+        if (int_of(file, "elsewhere") != 0)
+            printf("%s: %lld %s in it and must be in a file of days before it, which is not "
+                   "here\n",
+                   setpay_operator_text(file, "file"), int_of(file, "elsewhere"),
+                   setpay_noun(int_of(file, "elsewhere"), "item is not", "items are not"));
     }
     printf(
         "%lld %s, %lld %s, %lld %s, %lld ledger %s: %lld %s; the last entry is %s\n",

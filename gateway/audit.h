@@ -37,7 +37,7 @@ struct setpay_audit {
 /* One finding: "payment 3f…: …". about may be NULL. */
 void setpay_audit_find(struct setpay_audit *audit, const char *about, const char *format, ...)
     SETPAY_PRINTF(3, 4);
-/* audit_payment.c: one payment as the command audit.payments gives it: the request that merchant
+/* audit_payment.c: one payment as the command audit.payments gives it: every request that merchant
  * and cardholder signed, and the chain of receipts with the steps that they are of. SETPAY_E_NOMEM.
  */
 enum setpay_error setpay_audit_payment(struct setpay_audit *audit,

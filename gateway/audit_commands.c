@@ -14,8 +14,13 @@
 #include <string.h>
 
 #define PAYMENTS_PAGE 50
-#define RECEIPTS_PAGE 400 /* of all payments of a page; the last one comes whole */
+#define RECEIPTS_PAGE 400 /* and requests, of all payments of a page; the last one comes whole */
 #define FINDINGS_MAX 100
+
+/* SQL: whether the request for what was made then must be kept. Those for steps are kept since the
+ * schema's step 12; where the row of that is gone, all must be. */
+#define IS_ASKED_FOR(created_ms)                                                                   \
+    created_ms " >= COALESCE((SELECT applied_ms FROM schema_version WHERE number = 12), 0)"
 
 /* ------------------------------------------------------------------ one payment */
 
@@ -65,19 +70,41 @@ static enum setpay_error set_certificate(struct setpay_db *db,
     return error == SETPAY_E_NOT_FOUND ? SETPAY_OK : error;
 }
 
-/* The requests by which it was asked for; others of it are not looked at. */
+struct requests {
+    json_t *list, *certificates; /* these by their thumbprints: many requests bear the same */
+};
+
+/* A request by which it, or a step of it, was asked for. */
 static enum setpay_error add_request(void *arg, const struct setpay_evidence *evidence)
 {
+    const struct requests *requests = arg;
     json_t *request = json_object();
-    if (strcmp(evidence->type, setpay_message_type_name(SETPAY_MESSAGE_AUTH_REQ)) == 0)
-        json_array_append(arg, request);
-    enum setpay_error error = set_bytes(request, "content", evidence->content);
+    char signer[SETPAY_DIGEST_TEXT_SIZE];
+    enum setpay_error error = SETPAY_OK;
+    (void)setpay_digest_format(&evidence->signer, signer);
+    if (json_object_set_new(request, "type", json_string(evidence->type)) != 0 ||
+        json_object_set_new(request, "signer", json_string(signer)) != 0 ||
+        json_array_append(requests->list, request) != 0)
+        error = SETPAY_E_NOMEM;
+    if (error == SETPAY_OK)
+        error = set_bytes(request, "content", evidence->content);
     if (error == SETPAY_OK)
         error = set_bytes(request, "signature", evidence->signature);
-    if (error == SETPAY_OK)
-        error = set_bytes(request, "certificate", evidence->certificate);
+    if (error == SETPAY_OK && json_object_get(requests->certificates, signer) == NULL)
+        error = set_bytes(requests->certificates, signer, evidence->certificate);
     json_decref(request);
     return error;
+}
+
+static enum setpay_error set_requests(struct setpay_db *db, int64_t payment_id, json_t *object,
+                                      size_t *count)
+{
+    struct requests requests = {json_array(), json_object()};
+    json_object_set_new(object, "requests", requests.list);
+    json_object_set_new(object, "certificates", requests.certificates);
+    SETPAY_TRY(setpay_evidence_each(db, payment_id, add_request, &requests));
+    *count += json_array_size(requests.list);
+    return SETPAY_OK;
 }
 
 /* Its authorisations: one, or those of an agreement. */
@@ -90,7 +117,8 @@ static enum setpay_error set_authorisations(struct setpay_db *db, int64_t paymen
     SETPAY_TRY(setpay_db_select(
         db, &rows,
         "SELECT number, rrpid, asked_by, amount_minor, approved_minor, reversed_minor,"
-        " captured_minor, credited_minor FROM payment WHERE id = $1 OR first_id = $2"
+        " captured_minor, credited_minor, sale_id IS NOT NULL, release_open FROM payment"
+        " WHERE id = $1 OR first_id = $2"
         " ORDER BY number",
         SETPAY_DB_INT(payment_id), SETPAY_DB_INT(payment_id)));
     while (setpay_db_next(rows)) {
@@ -99,14 +127,15 @@ static enum setpay_error set_authorisations(struct setpay_db *db, int64_t paymen
         struct setpay_digest asked_by;
         setpay_db_get_id(rows, 1, &rrpid);
         setpay_db_get_digest(rows, 2, &asked_by);
-        json_t *one = json_pack("{s:I, s:s, s:I, s:I, s:I, s:I, s:I}", "number",
-                                (json_int_t)setpay_db_get_int(rows, 0), "rrpid",
-                                setpay_id_format(&rrpid, text), "amount",
-                                (json_int_t)setpay_db_get_int(rows, 3), "approved",
-                                (json_int_t)setpay_db_get_int(rows, 4), "reversed",
-                                (json_int_t)setpay_db_get_int(rows, 5), "captured",
-                                (json_int_t)setpay_db_get_int(rows, 6), "credited",
-                                (json_int_t)setpay_db_get_int(rows, 7));
+        json_t *one = json_pack(
+            "{s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:b, s:b}", "number",
+            (json_int_t)setpay_db_get_int(rows, 0), "rrpid", setpay_id_format(&rrpid, text),
+            "amount", (json_int_t)setpay_db_get_int(rows, 3), "approved",
+            (json_int_t)setpay_db_get_int(rows, 4), "reversed",
+            (json_int_t)setpay_db_get_int(rows, 5), "captured",
+            (json_int_t)setpay_db_get_int(rows, 6), "credited",
+            (json_int_t)setpay_db_get_int(rows, 7), "sale", (int)setpay_db_get_bool(rows, 8),
+            "release_open", (int)setpay_db_get_bool(rows, 9));
         set_digest(one, "asked_by", &asked_by);
         json_array_append_new(list, one);
     }
@@ -120,13 +149,15 @@ static enum setpay_error set_receipts(struct setpay_db *db, int64_t payment_id, 
     enum setpay_error error = SETPAY_OK;
     json_t *list = json_array();
     json_object_set_new(object, "receipts", list);
-    SETPAY_TRY(setpay_db_select(db, &rows,
-                                "SELECT number, kind, signed FROM receipt WHERE payment_id = $1"
-                                " ORDER BY number",
-                                SETPAY_DB_INT(payment_id)));
+    SETPAY_TRY(
+        setpay_db_select(db, &rows,
+                         "SELECT number, kind, signed, " IS_ASKED_FOR(
+                             "created_ms") " FROM receipt WHERE payment_id = $1 ORDER BY number",
+                         SETPAY_DB_INT(payment_id)));
     while (error == SETPAY_OK && setpay_db_next(rows)) {
-        json_t *receipt = json_pack("{s:I, s:I}", "number", (json_int_t)setpay_db_get_int(rows, 0),
-                                    "kind", (json_int_t)setpay_db_get_int(rows, 1));
+        json_t *receipt = json_pack(
+            "{s:I, s:I, s:b}", "number", (json_int_t)setpay_db_get_int(rows, 0), "kind",
+            (json_int_t)setpay_db_get_int(rows, 1), "asked_for", (int)setpay_db_get_bool(rows, 3));
         error = set_bytes(receipt, "signed", setpay_db_get_view(rows, 2));
         json_array_append_new(list, receipt);
         (*count)++;
@@ -140,19 +171,30 @@ static enum setpay_error set_steps(struct setpay_db *db, int64_t payment_id, jso
     struct setpay_db_rows *rows;
     json_t *list = json_array();
     json_object_set_new(object, "steps", list);
-    SETPAY_TRY(setpay_db_select(db, &rows,
-                                "SELECT token, kind, step.amount_minor FROM step"
-                                " JOIN payment ON payment.id = step.payment_id"
-                                " WHERE payment.id = $1 OR payment.first_id = $2 ORDER BY step.id",
-                                SETPAY_DB_INT(payment_id), SETPAY_DB_INT(payment_id)));
+    SETPAY_TRY(setpay_db_select(
+        db, &rows,
+        "SELECT token, kind, step.amount_minor, CASE kind WHEN 1 THEN cap_token ELSE"
+        " (SELECT made.token FROM step made WHERE made.id = step.of_id) END,"
+        " payment.sale_id IS NOT NULL AND payment.sale_id = step.token,"
+        " " IS_ASKED_FOR(
+            "step.created_ms") " FROM step"
+                               " JOIN payment ON payment.id = step.payment_id"
+                               " WHERE payment.id = $1 OR payment.first_id = $2 ORDER BY step.id",
+        SETPAY_DB_INT(payment_id), SETPAY_DB_INT(payment_id)));
     while (setpay_db_next(rows)) {
         char text[SETPAY_ID_TEXT_SIZE];
         struct setpay_id token;
         setpay_db_get_id(rows, 0, &token);
-        json_array_append_new(list,
-                              json_pack("{s:s, s:I, s:I}", "step", setpay_id_format(&token, text),
-                                        "kind", (json_int_t)setpay_db_get_int(rows, 1), "amount",
-                                        (json_int_t)setpay_db_get_int(rows, 2)));
+        json_t *step = json_pack(
+            "{s:s, s:I, s:I, s:b, s:b}", "step", setpay_id_format(&token, text), "kind",
+            (json_int_t)setpay_db_get_int(rows, 1), "amount",
+            (json_int_t)setpay_db_get_int(rows, 2), "sale", (int)setpay_db_get_bool(rows, 4),
+            "asked_for", (int)setpay_db_get_bool(rows, 5));
+        if (!setpay_db_is_null(rows, 3)) {
+            setpay_db_get_id(rows, 3, &token);
+            json_object_set_new(step, "of", json_string(setpay_id_format(&token, text)));
+        }
+        json_array_append_new(list, step);
     }
     return setpay_db_end(rows);
 }
@@ -162,9 +204,7 @@ static enum setpay_error fill(struct setpay_db *db, const struct setpay_payment 
 {
     SETPAY_TRY(set_certificate(db, &payment->cardholder, "cardholder_certificate", object));
     SETPAY_TRY(set_certificate(db, &payment->gateway_sign, "gateway_certificate", object));
-    json_t *requests = json_array();
-    json_object_set_new(object, "requests", requests);
-    SETPAY_TRY(setpay_evidence_each(db, payment->id, add_request, requests));
+    SETPAY_TRY(set_requests(db, payment->id, object, receipts));
     SETPAY_TRY(set_authorisations(db, payment->id, object));
     SETPAY_TRY(set_receipts(db, payment->id, object, receipts));
     return set_steps(db, payment->id, object);

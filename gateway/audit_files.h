@@ -21,7 +21,9 @@ struct setpay_audit_file {
     struct setpay_batch_file batches;
     struct setpay_clearing_file clearing;
     size_t items, agree, found; /* looked at; of those, that nothing was found at; all findings */
-    json_t *counts;             /* owned: findings by kind */
+    size_t elsewhere; /* of a clearing file: items that one of before it must hold, which is not
+                         here */
+    json_t *counts;   /* owned: findings by kind */
 };
 
 /* An item of a merchant's file: all of all files, sorted by id. */

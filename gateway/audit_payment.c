@@ -1,18 +1,17 @@
 /*
  * One payment under audit: what the merchant asked for, that the cardholder has signed it (the dual
  * signature over POMD, which is computed again), and the gateway's receipts from the first to the
- * last, with the steps that they are of and what all of it comes to.
+ * last, with the steps that they are of, the requests by which these were asked for, and what all
+ * of it comes to.
  *
  * Certificates were verified when they were used, and may have ended or been revoked since; here it
  * is asked whether the right authority has issued them. No card number is at hand, and none is
  * needed: the cardholder's signature covers PIMD, a digest of the instruction.
  */
-#include "gateway/audit.h"
+#include "gateway/audit_payment.h"
 
 #include "common/base/noun.h"
 #include "common/crypto/base64.h"
-#include "common/crypto/dual.h"
-#include "common/crypto/hash.h"
 #include "common/net/identity.h"
 #include "common/net/party_files.h"
 #include "common/wire/receipt.h"
@@ -26,76 +25,52 @@
 
 #define EARLIER_MAX 64
 
-/* The instruction, as its first authorisation's row has it. */
-struct looked_at {
-    const char *xid_text;
-    struct setpay_id xid;
-    const char *brand, *merchant_id;
-    struct setpay_money amount; /* that was signed */
-    struct setpay_terms terms;
-    struct setpay_digest pimd, pomd, cardholder, merchant, gateway_sign, last_receipt;
-};
-
-/* One authorisation of it; most instructions have one. */
-struct authorisation {
-    json_int_t number;
-    struct setpay_id rrpid;
-    struct setpay_digest asked_by;
-    int64_t amount_minor;
-};
-
-static bool take_digest(const json_t *json, const char *name, struct setpay_digest *digest)
+bool setpay_audit_take_digest(const json_t *json, const char *name, struct setpay_digest *digest)
 {
     const char *text = json_string_value(json_object_get(json, name));
     return text != NULL && setpay_digest_parse(text, digest) == SETPAY_OK;
 }
 
-static bool take_id(const json_t *json, const char *name, struct setpay_id *id)
+bool setpay_audit_take_id(const json_t *json, const char *name, struct setpay_id *id)
 {
     const char *text = json_string_value(json_object_get(json, name));
     return text != NULL && setpay_id_parse(text, id) == SETPAY_OK;
 }
 
-static int64_t take_int(const json_t *json, const char *name)
+int64_t setpay_audit_take_int(const json_t *json, const char *name)
 {
     return json_integer_value(json_object_get(json, name));
 }
 
-static bool read_row(const json_t *json, struct looked_at *p)
+static bool read_row(const json_t *json, struct setpay_audit_row *p)
 {
     const char *currency = json_string_value(json_object_get(json, "currency"));
     const json_t *terms = json_object_get(json, "terms");
     p->xid_text = json_string_value(json_object_get(json, "xid"));
     p->brand = json_string_value(json_object_get(json, "brand"));
     p->merchant_id = json_string_value(json_object_get(json, "merchant_id"));
-    p->amount.minor = take_int(json, "signed");
+    p->amount.minor = setpay_audit_take_int(json, "signed");
     p->terms = (struct setpay_terms){
-        .kind = (enum setpay_terms_kind)take_int(terms, "kind"),
-        .count = (uint32_t)take_int(terms, "count"),
-        .interval_days = (uint32_t)take_int(terms, "interval_days"),
-        .each_minor = take_int(terms, "each"),
-        .end_ms = take_int(terms, "end_ms"),
+        .kind = (enum setpay_terms_kind)setpay_audit_take_int(terms, "kind"),
+        .count = (uint32_t)setpay_audit_take_int(terms, "count"),
+        .interval_days = (uint32_t)setpay_audit_take_int(terms, "interval_days"),
+        .each_minor = setpay_audit_take_int(terms, "each"),
+        .end_ms = setpay_audit_take_int(terms, "end_ms"),
     };
     if (currency != NULL)
         (void)snprintf(p->amount.currency, sizeof p->amount.currency, "%s", currency);
     return currency != NULL && p->brand != NULL && p->merchant_id != NULL &&
-           take_id(json, "xid", &p->xid) && take_digest(json, "pimd", &p->pimd) &&
-           take_digest(json, "pomd", &p->pomd) && take_digest(json, "cardholder", &p->cardholder) &&
-           take_digest(json, "merchant", &p->merchant) &&
-           take_digest(json, "gateway_sign", &p->gateway_sign) &&
-           take_digest(json, "last_receipt", &p->last_receipt);
+           setpay_audit_take_id(json, "xid", &p->xid) &&
+           setpay_audit_take_digest(json, "pimd", &p->pimd) &&
+           setpay_audit_take_digest(json, "pomd", &p->pomd) &&
+           setpay_audit_take_digest(json, "cardholder", &p->cardholder) &&
+           setpay_audit_take_digest(json, "merchant", &p->merchant) &&
+           setpay_audit_take_digest(json, "gateway_sign", &p->gateway_sign) &&
+           setpay_audit_take_digest(json, "last_receipt", &p->last_receipt);
 }
 
-static bool read_authorisation(const json_t *json, struct authorisation *a)
-{
-    a->number = take_int(json, "number");
-    a->amount_minor = take_int(json, "amount");
-    return take_id(json, "rrpid", &a->rrpid) && take_digest(json, "asked_by", &a->asked_by);
-}
-
-/* A member in base64; false where there is none, or it is none. bytes must be empty. */
-static bool take_bytes(const json_t *json, const char *name, size_t max,
-                       struct setpay_secret *bytes)
+bool setpay_audit_take_bytes(const json_t *json, const char *name, size_t max,
+                             struct setpay_secret *bytes)
 {
     const json_t *text = json_object_get(json, name);
     return json_is_string(text) &&
@@ -139,9 +114,9 @@ void setpay_audit_forget_believed(struct setpay_audit *audit)
 
 /* Believes a certificate that was kept: of that thumbprint, issued for that profile and brand. NULL
  * with a finding where it does not hold. */
-static struct setpay_certificate *believe(struct setpay_audit *audit, const struct looked_at *p,
-                                          struct setpay_view der, const char *whose,
-                                          enum setpay_profile profile,
+static struct setpay_certificate *believe(struct setpay_audit *audit,
+                                          const struct setpay_audit_row *p, struct setpay_view der,
+                                          const char *whose, enum setpay_profile profile,
                                           const struct setpay_digest *thumbprint)
 {
     struct setpay_certificate *certificate = recall(audit, der, profile, p->brand);
@@ -165,14 +140,15 @@ static struct setpay_certificate *believe(struct setpay_audit *audit, const stru
     return NULL;
 }
 
-static struct setpay_certificate *kept(struct setpay_audit *audit, const struct looked_at *p,
-                                       const json_t *json, const char *member, const char *whose,
-                                       enum setpay_profile profile,
-                                       const struct setpay_digest *thumbprint)
+struct setpay_certificate *setpay_audit_kept(struct setpay_audit *audit,
+                                             const struct setpay_audit_row *p, const json_t *json,
+                                             const char *member, const char *whose,
+                                             enum setpay_profile profile,
+                                             const struct setpay_digest *thumbprint)
 {
     struct setpay_secret der = {0};
     struct setpay_certificate *certificate = NULL;
-    if (take_bytes(json, member, SETPAY_LIMIT_CERTIFICATE_BYTES, &der))
+    if (setpay_audit_take_bytes(json, member, SETPAY_LIMIT_CERTIFICATE_BYTES, &der))
         certificate = believe(audit, p, setpay_secret_view(&der), whose, profile, thumbprint);
     else
         setpay_audit_find(audit, p->xid_text, "the certificate of the %s is not kept", whose);
@@ -195,7 +171,7 @@ static struct setpay_certificate *read_own(const char *path, const struct setpay
 
 /* Ours, out of the files of the configuration: in use, or earlier. */
 static struct setpay_certificate *find_own(const struct setpay_audit *audit,
-                                           const struct looked_at *p)
+                                           const struct setpay_audit_row *p)
 {
     char section[SETPAY_WIRE_BRAND_MAX + sizeof "brand "];
     struct setpay_party_files files;
@@ -218,8 +194,8 @@ static struct setpay_certificate *find_own(const struct setpay_audit *audit,
 }
 
 /* The gateway's certificate: its file goes when it ends, so that it is kept with the payment. */
-static struct setpay_certificate *own_certificate(struct setpay_audit *audit,
-                                                  const struct looked_at *p, const json_t *json)
+static struct setpay_certificate *
+own_certificate(struct setpay_audit *audit, const struct setpay_audit_row *p, const json_t *json)
 {
     const char *id = setpay_config_text(audit->config, "", "id");
     struct setpay_certificate *certificate = NULL;
@@ -233,8 +209,8 @@ static struct setpay_certificate *own_certificate(struct setpay_audit *audit,
                               "the certificate of the gateway is neither kept nor in a file");
         setpay_certificate_unref(own);
     } else {
-        certificate = kept(audit, p, json, "gateway_certificate", "gateway",
-                           SETPAY_PROFILE_GATEWAY_SIGN, &p->gateway_sign);
+        certificate = setpay_audit_kept(audit, p, json, "gateway_certificate", "gateway",
+                                        SETPAY_PROFILE_GATEWAY_SIGN, &p->gateway_sign);
     }
     if (certificate == NULL || strcmp(setpay_certificate_id(certificate), id) == 0)
         return certificate;
@@ -242,128 +218,6 @@ static struct setpay_certificate *own_certificate(struct setpay_audit *audit,
                       setpay_certificate_id(certificate), id);
     setpay_certificate_unref(certificate);
     return NULL;
-}
-
-/* ------------------------------------------------------------------ the requests */
-
-static void check_request_fields(struct setpay_audit *audit, const struct looked_at *p,
-                                 const struct authorisation *a,
-                                 const struct setpay_auth_req *request)
-{
-    const char *wrong = NULL;
-    if (!setpay_id_equal(&request->xid, &p->xid))
-        wrong = "xid";
-    else if (!setpay_digest_equal(&request->pimd, &p->pimd))
-        wrong = "instruction (PIMD)";
-    else if (request->amount.minor != a->amount_minor ||
-             !setpay_money_same_currency(&request->amount, &p->amount))
-        wrong = "amount";
-    else if (strcmp(request->brand, p->brand) != 0 ||
-             strcmp(request->merchant_id, p->merchant_id) != 0)
-        wrong = "merchant";
-    else if (!setpay_digest_equal(&request->cardholder, &p->cardholder))
-        wrong = "cardholder";
-    else if (!setpay_terms_equal(&request->terms, &p->terms))
-        wrong = "terms";
-    else if (p->terms.kind == SETPAY_TERMS_SINGLE && a->amount_minor != p->amount.minor)
-        wrong = "amount than was signed";
-    if (wrong != NULL)
-        setpay_audit_find(audit, p->xid_text, "the merchant's request %lld is of another %s",
-                          (long long)a->number, wrong);
-}
-
-/* POMD = H("po", suite, PIMD, OIMD), and DS over it by the cardholder's key. */
-static void check_dual_signature(struct setpay_audit *audit, const struct looked_at *p,
-                                 const json_t *json, const struct setpay_auth_req *request)
-{
-    struct setpay_digest pomd;
-    if (setpay_dual_pomd(SETPAY_SUITE, &p->pimd, &request->oimd, &pomd) != SETPAY_OK ||
-        !setpay_digest_equal(&pomd, &p->pomd)) {
-        setpay_audit_find(audit, p->xid_text,
-                          "its POMD is not the one of its instruction and the merchant's order");
-        return;
-    }
-    struct setpay_certificate *cardholder =
-        kept(audit, p, json, "cardholder_certificate", "cardholder", SETPAY_PROFILE_CARDHOLDER_SIGN,
-             &p->cardholder);
-    if (cardholder == NULL)
-        return;
-    struct setpay_view ds =
-        setpay_view_of(request->dual_signature.bytes, request->dual_signature.size);
-    if (setpay_dual_verify(setpay_certificate_key(cardholder), SETPAY_SUITE, &p->cardholder, &pomd,
-                           ds) != SETPAY_OK)
-        setpay_audit_find(audit, p->xid_text, "the cardholder has not signed its POMD");
-    setpay_certificate_unref(cardholder);
-}
-
-static void check_merchant_signature(struct setpay_audit *audit, const struct looked_at *p,
-                                     const struct authorisation *a, const json_t *kept_request,
-                                     struct setpay_view content)
-{
-    struct setpay_secret signature = {0};
-    struct setpay_certificate *merchant = kept(audit, p, kept_request, "certificate", "merchant",
-                                               SETPAY_PROFILE_MERCHANT_SIGN, &a->asked_by);
-    if (merchant == NULL)
-        return;
-    struct setpay_message message = {.type = SETPAY_MESSAGE_AUTH_REQ,
-                                     .suite = SETPAY_SUITE,
-                                     .content = content,
-                                     .is_signed = true,
-                                     .signer = a->asked_by};
-    bool there = take_bytes(kept_request, "signature", SETPAY_WIRE_SIGNATURE_MAX, &signature);
-    message.signature = setpay_secret_view(&signature);
-    if (!there || setpay_message_verify(&message, merchant) != SETPAY_OK)
-        setpay_audit_find(audit, p->xid_text,
-                          "the merchant has not signed the request %lld as it is",
-                          (long long)a->number);
-    setpay_secret_clear(&signature);
-    setpay_certificate_unref(merchant);
-}
-
-/* Whether this kept request is the one of that authorisation; then it is checked. */
-static bool check_request(struct setpay_audit *audit, const struct looked_at *p,
-                          const struct authorisation *a, const json_t *json,
-                          const json_t *kept_request)
-{
-    struct setpay_secret content = {0};
-    struct setpay_auth_req request;
-    bool is_it = take_bytes(kept_request, "content", SETPAY_LIMIT_CONTENT_BYTES, &content) &&
-                 setpay_auth_req_parse(setpay_secret_view(&content), &request) == SETPAY_OK &&
-                 setpay_id_equal(&request.header.rrpid, &a->rrpid);
-    if (is_it) {
-        check_merchant_signature(audit, p, a, kept_request, setpay_secret_view(&content));
-        check_request_fields(audit, p, a, &request);
-        check_dual_signature(audit, p, json, &request);
-    }
-    setpay_secret_clear(&content);
-    return is_it;
-}
-
-/* Each authorisation was asked for by a request that is kept. */
-static void check_requests(struct setpay_audit *audit, const struct looked_at *p,
-                           const json_t *json)
-{
-    size_t index, at;
-    const json_t *one, *kept_request;
-    json_array_foreach(json_object_get(json, "authorisations"), index, one)
-    {
-        struct authorisation a;
-        bool found = false;
-        if (!read_authorisation(one, &a) || a.number != (json_int_t)index + 1) {
-            setpay_audit_find(audit, p->xid_text,
-                              "its authorisations are not numbered from 1 without a gap");
-            continue;
-        }
-        json_array_foreach(json_object_get(json, "requests"), at, kept_request)
-        {
-            if (!found)
-                found = check_request(audit, p, &a, json, kept_request);
-        }
-        if (!found)
-            setpay_audit_find(audit, p->xid_text,
-                              "the merchant's request %lld is not kept, or can't be read",
-                              (long long)a.number);
-    }
 }
 
 /* ------------------------------------------------------------------ receipts and steps */
@@ -375,6 +229,8 @@ struct chain {
     struct setpay_receipt_sums sums;
     const json_t *steps;
     size_t step; /* the next */
+    struct setpay_audit_asked_list *asked;
+    size_t not_asked; /* reversals that no request asks for */
 };
 
 static enum setpay_receipt_kind kind_of_step(json_int_t kind)
@@ -393,9 +249,63 @@ static enum setpay_receipt_kind kind_of_step(json_int_t kind)
     }
 }
 
+static enum setpay_message_type type_of_step(json_int_t kind)
+{
+    switch (kind) {
+    case SETPAY_STEP_CREDIT:
+        return SETPAY_MESSAGE_CRED_REQ;
+    case SETPAY_STEP_CAPTURE_REVERSAL:
+        return SETPAY_MESSAGE_CAP_REV_REQ;
+    case SETPAY_STEP_CREDIT_REVERSAL:
+        return SETPAY_MESSAGE_CRED_REV_REQ;
+    default:
+        return SETPAY_MESSAGE_CAP_REQ;
+    }
+}
+
+/* Each step by a request of its own, but for the capture of a sale, which its authorisation asks
+ * for. */
+static void check_steps_asked(struct setpay_audit *audit, const struct setpay_audit_row *p,
+                              const json_t *steps, struct setpay_audit_asked_list *asked)
+{
+    size_t index;
+    const json_t *step;
+    json_array_foreach(steps, index, step)
+    {
+        struct setpay_money amount = p->amount;
+        struct setpay_id of;
+        amount.minor = setpay_audit_take_int(step, "amount");
+        if (json_is_true(json_object_get(step, "sale")) ||
+            !json_is_true(json_object_get(step, "asked_for")))
+            continue;
+        if (!setpay_audit_take_id(step, "of", &of) ||
+            !setpay_audit_use_asked(asked, type_of_step(setpay_audit_take_int(step, "kind")), &of,
+                                    &amount))
+            setpay_audit_find(audit, p->xid_text,
+                              "step %s: no request of the merchant's for it is kept",
+                              json_string_value(json_object_get(step, "step")));
+    }
+}
+
+/* What was given up of it, and the end of an agreement, were asked for, too. */
+static void check_receipt_asked(struct setpay_audit *audit, const struct setpay_audit_row *p,
+                                struct chain *chain, const json_t *row,
+                                const struct setpay_receipt *receipt)
+{
+    if (!json_is_true(json_object_get(row, "asked_for")))
+        return;
+    if (receipt->kind == SETPAY_RECEIPT_REVERSAL &&
+        !setpay_audit_use_asked(chain->asked, SETPAY_MESSAGE_AUTH_REV_REQ, NULL, &receipt->amount))
+        chain->not_asked++;
+    if (receipt->kind == SETPAY_RECEIPT_CANCELLATION &&
+        !setpay_audit_use_asked(chain->asked, SETPAY_MESSAGE_AUTH_CAN_REQ, NULL, NULL))
+        setpay_audit_find(audit, p->xid_text,
+                          "the merchant's request to end the agreement is not kept");
+}
+
 /* Steps and their receipts are made together, and so stand in the same order. */
-static void match_step(struct setpay_audit *audit, const struct looked_at *p, struct chain *chain,
-                       json_int_t number, const struct setpay_receipt *receipt)
+static void match_step(struct setpay_audit *audit, const struct setpay_audit_row *p,
+                       struct chain *chain, json_int_t number, const struct setpay_receipt *receipt)
 {
     const json_t *step = json_array_get(chain->steps, chain->step);
     if (receipt->kind < SETPAY_RECEIPT_CAPTURE || receipt->kind > SETPAY_RECEIPT_CREDIT_REVERSAL)
@@ -412,8 +322,9 @@ static void match_step(struct setpay_audit *audit, const struct looked_at *p, st
                           json_string_value(json_object_get(step, "step")), (long long)number);
 }
 
-static void take_receipt(struct setpay_audit *audit, const struct looked_at *p, struct chain *chain,
-                         const json_t *row, const struct setpay_receipt *receipt)
+static void take_receipt(struct setpay_audit *audit, const struct setpay_audit_row *p,
+                         struct chain *chain, const json_t *row,
+                         const struct setpay_receipt *receipt)
 {
     json_int_t number = json_integer_value(json_object_get(row, "number"));
     const char *field = NULL;
@@ -431,17 +342,18 @@ static void take_receipt(struct setpay_audit *audit, const struct looked_at *p, 
                           "receipt %lld is of more than what there was to take or give back",
                           (long long)number);
     match_step(audit, p, chain, number, receipt);
+    check_receipt_asked(audit, p, chain, row, receipt);
     chain->last_kind = receipt->kind;
 }
 
-static void check_receipt(struct setpay_audit *audit, const struct looked_at *p,
+static void check_receipt(struct setpay_audit *audit, const struct setpay_audit_row *p,
                           struct chain *chain, const json_t *row)
 {
     json_int_t number = json_integer_value(json_object_get(row, "number"));
     struct setpay_secret bytes = {0};
     struct setpay_receipt receipt;
     audit->receipts++;
-    if (!take_bytes(row, "signed", SETPAY_WIRE_RECEIPT_MAX, &bytes))
+    if (!setpay_audit_take_bytes(row, "signed", SETPAY_WIRE_RECEIPT_MAX, &bytes))
         setpay_audit_find(audit, p->xid_text, "receipt %lld is empty", (long long)number);
     else if (setpay_receipt_verify(setpay_secret_view(&bytes), chain->gateway, &receipt) !=
              SETPAY_OK)
@@ -465,12 +377,12 @@ static int64_t total(const json_t *authorisations, const char *member)
     int64_t sum = 0;
     json_array_foreach(authorisations, index, one)
     {
-        sum += take_int(one, member);
+        sum += setpay_audit_take_int(one, member);
     }
     return sum;
 }
 
-static void check_sums(struct setpay_audit *audit, const struct looked_at *p,
+static void check_sums(struct setpay_audit *audit, const struct setpay_audit_row *p,
                        const struct setpay_receipt_sums *sums, const json_t *authorisations)
 {
     long long captured = total(authorisations, "captured");
@@ -492,7 +404,18 @@ static void check_sums(struct setpay_audit *audit, const struct looked_at *p,
             (long long)sums->authorised_minor, (long long)sums->reversed_minor, approved, reversed);
 }
 
-static void check_end(struct setpay_audit *audit, const struct looked_at *p,
+static size_t open_releases(const json_t *authorisations)
+{
+    size_t index, count = 0;
+    const json_t *one;
+    json_array_foreach(authorisations, index, one)
+    {
+        count += json_is_true(json_object_get(one, "release_open")) ? 1 : 0;
+    }
+    return count;
+}
+
+static void check_end(struct setpay_audit *audit, const struct setpay_audit_row *p,
                       const struct chain *chain, const json_t *authorisations)
 {
     const struct setpay_receipt_sums *sums = &chain->sums;
@@ -508,15 +431,21 @@ static void check_end(struct setpay_audit *audit, const struct looked_at *p,
     check_sums(audit, p, sums, authorisations);
     if (sums->authorised_minor == 0 && steps > 0)
         setpay_audit_find(audit, p->xid_text, "it has steps and was never authorised");
+    /* What the gateway has given up by itself the merchant may still have to ask for. */
+    if (chain->not_asked > open_releases(authorisations))
+        setpay_audit_find(audit, p->xid_text,
+                          "%zu of its reversals %s asked for by no request that is kept",
+                          chain->not_asked - open_releases(authorisations),
+                          chain->not_asked - open_releases(authorisations) == 1 ? "is" : "are");
 }
 
-static void check_receipts(struct setpay_audit *audit, const struct looked_at *p,
-                           const json_t *json)
+static void check_receipts(struct setpay_audit *audit, const struct setpay_audit_row *p,
+                           const json_t *json, struct setpay_audit_asked_list *asked)
 {
     size_t index;
     const json_t *row;
     const json_t *receipts = json_object_get(json, "receipts");
-    struct chain chain = {.steps = json_object_get(json, "steps")};
+    struct chain chain = {.steps = json_object_get(json, "steps"), .asked = asked};
     audit->steps += json_array_size(chain.steps);
     if (json_array_size(receipts) == 0 && json_array_size(chain.steps) == 0 &&
         setpay_digest_is_zero(&p->last_receipt))
@@ -545,13 +474,16 @@ static void check_receipts(struct setpay_audit *audit, const struct looked_at *p
 
 enum setpay_error setpay_audit_payment(struct setpay_audit *audit, const json_t *payment)
 {
-    struct looked_at p = {.xid_text = NULL};
+    struct setpay_audit_row p = {.xid_text = NULL};
     audit->payments++;
     if (!read_row(payment, &p)) {
         setpay_audit_find(audit, p.xid_text, "its row can't be read");
         return SETPAY_OK;
     }
-    check_requests(audit, &p, payment);
-    check_receipts(audit, &p, payment);
+    struct setpay_audit_asked_list asked = {.all = NULL};
+    SETPAY_TRY(setpay_audit_requests(audit, &p, payment, &asked));
+    check_steps_asked(audit, &p, json_object_get(payment, "steps"), &asked);
+    check_receipts(audit, &p, payment, &asked);
+    free(asked.all);
     return SETPAY_OK;
 }

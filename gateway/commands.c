@@ -508,7 +508,7 @@ const struct setpay_control_command setpay_gateway_commands[] = {
     {"issuer.cutoff", on_issuer_cutoff, "ends the period of an issuer, or of all: issuer"},
     {"settle", on_settle, "settle what is cleared: date"},
     {"settlement.list", on_settlement_list, "of a day: day, brand, merchant_id, after"},
-    {"clearing.items", on_clearing_items, "what was presented: settlement, sales, after"},
+    {"clearing.items", on_clearing_items, "what was presented: settlement, sales, unsold, after"},
     {"dispute.import", on_dispute_import, "an issuer's file: content, acquirer, issuer"},
     {"dispute.list", on_dispute_list, "outcome, brand, merchant_id, settlement, after"},
     {"dispute.show", on_dispute_show, "one dispute: id"},

@@ -261,8 +261,8 @@ static const struct setpay_operator_command commands[] = {
      verify_flags,
      setpay_books_print_verified,
      "[--from NUMBER:HASH]",
-     "recompute the ledger and compare; exit status 1 where something is found; --from: only what "
-     "came behind that entry"},
+     "recompute the ledger and compare; exit status 1 where something is found; --from: of the "
+     "entries\n      only those behind that one"},
     {{"ledger", "balances"},
      "ledger.balances",
      NULL,

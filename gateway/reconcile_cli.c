@@ -65,8 +65,9 @@ enum setpay_error setpay_books_read_clearing(const char *path, struct setpay_cle
 
 /* ------------------------------------------------------------------ the ledger's side */
 
-/* Page by page, so that the whole is in memory once and not twice. */
-static enum setpay_error fetch(struct setpay_operator_asker *asker, bool sales,
+/* Page by page, so that the whole is in memory once and not twice. which: those that the command
+ * gives when asked by that name; NULL: presentments. */
+static enum setpay_error fetch(struct setpay_operator_asker *asker, const char *which,
                                struct setpay_clearing_compare *r, struct setpay_problem *problem)
 {
     json_int_t after = 0;
@@ -74,9 +75,10 @@ static enum setpay_error fetch(struct setpay_operator_asker *asker, bool sales,
         json_t *page = NULL;
         size_t index;
         const json_t *one;
-        SETPAY_TRY(setpay_operator_ask(asker, "clearing.items",
-                                       json_pack("{s:I, s:b}", "after", after, "sales", (int)sales),
-                                       &page, problem));
+        json_t *args = json_pack("{s:I}", "after", after);
+        if (which != NULL)
+            json_object_set_new(args, which, json_true());
+        SETPAY_TRY(setpay_operator_ask(asker, "clearing.items", args, &page, problem));
         const json_t *list = json_object_get(page, "items");
         size_t room = r->item_count + json_array_size(list) + 1;
         struct setpay_clearing_item *items = realloc(r->items, room * sizeof *items);
@@ -101,42 +103,66 @@ enum setpay_error setpay_books_fetch_items(struct setpay_operator_asker *asker,
                                            struct setpay_clearing_compare *compare,
                                            struct setpay_problem *problem)
 {
-    SETPAY_TRY(fetch(asker, false, compare, problem));
-    return fetch(asker, true, compare, problem);
+    SETPAY_TRY(fetch(asker, NULL, compare, problem));
+    SETPAY_TRY(fetch(asker, "sales", compare, problem));
+    return fetch(asker, "unsold", compare, problem);
 }
 
 /* ------------------------------------------------------------------ the result */
 
+struct found {
+    json_t *differences, *elsewhere;
+};
+
 static void on_difference(void *arg, enum setpay_difference difference, const char *id, size_t line,
                           const char *words)
 {
-    json_array_append_new(arg, json_pack("{s:s, s:s, s:o, s:s}", "difference",
-                                         setpay_difference_name(difference), "id", id, "line",
-                                         line != 0 ? json_integer((json_int_t)line) : json_null(),
-                                         "words", words));
+    const struct found *found = arg;
+    json_array_append_new(found->differences,
+                          json_pack("{s:s, s:s, s:o, s:s}", "difference",
+                                    setpay_difference_name(difference), "id", id, "line",
+                                    line != 0 ? json_integer((json_int_t)line) : json_null(),
+                                    "words", words));
+}
+
+static void on_elsewhere(void *arg, const struct setpay_clearing_item *item, const char *first,
+                         const char *last)
+{
+    const struct found *found = arg;
+    char id[SETPAY_ID_TEXT_SIZE], amount[SETPAY_MONEY_TEXT_SIZE];
+    json_array_append_new(found->elsewhere,
+                          json_pack("{s:s, s:s, s:s, s:s, s:I, s:s, s:s, s:s}", "id",
+                                    setpay_id_format(&item->step, id), "brand", item->brand,
+                                    "merchant_id", item->merchant_id, "amount_text",
+                                    setpay_money_format(&item->amount, amount), "amount",
+                                    (json_int_t)item->amount.minor, "currency",
+                                    item->amount.currency, "from", first, "to", last));
 }
 
 static enum setpay_error compare(struct setpay_clearing_compare *r, json_t **result,
                                  size_t *differences)
 {
-    json_t *list = json_array();
+    struct found found = {json_array(), json_array()};
     json_t *counts = json_object();
-    enum setpay_error error = setpay_clearing_compare_run(r, on_difference, list, differences);
+    r->elsewhere_cb = on_elsewhere;
+    enum setpay_error error = setpay_clearing_compare_run(r, on_difference, &found, differences);
     for (int d = 1; d < SETPAY_DIFFERENCES; d++)
         json_object_set_new(counts, setpay_difference_name((enum setpay_difference)d),
                             json_integer((json_int_t)r->found[d]));
     if (error == SETPAY_OK) {
         const char *first, *last;
         (void)setpay_clearing_compare_days(r, &first, &last);
-        *result = json_pack("{s:b, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:O, s:O}", "ok",
-                            (int)(*differences == 0), "issuer", r->file->issuer, "from",
-                            r->file->from, "to", r->file->to, "compared_from", first, "compared_to",
-                            last, "outside", (json_int_t)r->outside, "rows",
-                            (json_int_t)r->looked_at, "matched", (json_int_t)r->matched, "found",
-                            (json_int_t)*differences, "counts", counts, "differences", list);
+        *result =
+            json_pack("{s:b, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:O, s:O, s:O}", "ok",
+                      (int)(*differences == 0), "issuer", r->file->issuer, "from", r->file->from,
+                      "to", r->file->to, "compared_from", first, "compared_to", last, "outside",
+                      (json_int_t)r->outside, "rows", (json_int_t)r->looked_at, "matched",
+                      (json_int_t)r->matched, "found", (json_int_t)*differences, "counts", counts,
+                      "differences", found.differences, "elsewhere", found.elsewhere);
         error = *result != NULL ? SETPAY_OK : SETPAY_E_NOMEM;
     }
-    json_decref(list);
+    json_decref(found.differences);
+    json_decref(found.elsewhere);
     json_decref(counts);
     return error;
 }
@@ -222,6 +248,17 @@ void setpay_books_print_reconciled(const json_t *result)
         if (line != 0)
             printf(" (line %lld)", (long long)line);
         printf(": %s\n", setpay_operator_text(one, "words"));
+    }
+    json_array_foreach(json_object_get(result, "elsewhere"), index, one)
+    {
+        printf("Not in this file: %s, %s of %s %s, presented before it begins; look in the file of "
+               "%s",
+               setpay_operator_text(one, "id"), setpay_operator_text(one, "amount_text"),
+               setpay_operator_text(one, "brand"), setpay_operator_text(one, "merchant_id"),
+               setpay_operator_text(one, "from"));
+        if (strcmp(setpay_operator_text(one, "from"), setpay_operator_text(one, "to")) != 0)
+            printf(" to %s", setpay_operator_text(one, "to"));
+        puts(".");
     }
     json_int_t outside = json_integer_value(json_object_get(result, "outside"));
     if (strcmp(setpay_operator_text(result, "from"),

@@ -144,18 +144,20 @@ enum setpay_error setpay_gateway_clearing_items(struct setpay_db *db, const json
                                                 const struct setpay_vault *vault, json_t **result,
                                                 struct setpay_problem *problem)
 {
-    static const char *const names[] = {"settlement", "sales", "after", NULL};
+    static const char *const names[] = {"settlement", "sales", "unsold", "after", NULL};
     int64_t settlement = 0, after = 0;
-    bool sales = false;
+    bool sales = false, unsold = false;
     (void)vault;
     SETPAY_TRY(setpay_json_args_check(args, names, problem));
     SETPAY_TRY(setpay_json_arg_int(args, "settlement", false, 1, INT64_MAX, &settlement, problem));
     SETPAY_TRY(setpay_json_arg_bool(args, "sales", false, &sales, problem));
+    SETPAY_TRY(setpay_json_arg_bool(args, "unsold", false, &unsold, problem));
     SETPAY_TRY(setpay_json_arg_int(args, "after", false, 0, INT64_MAX, &after, problem));
     struct page page = {.list = json_array()};
     enum setpay_error error =
-        sales ? setpay_clearing_sales_each(db, after, ITEMS_PAGE, add_item, &page)
-              : setpay_clearing_items_each(db, settlement, after, ITEMS_PAGE, add_item, &page);
+        sales    ? setpay_clearing_sales_each(db, after, ITEMS_PAGE, add_item, &page)
+        : unsold ? setpay_clearing_unsold_each(db, after, ITEMS_PAGE, add_item, &page)
+                 : setpay_clearing_items_each(db, settlement, after, ITEMS_PAGE, add_item, &page);
     if (error != SETPAY_OK) {
         json_decref(page.list);
         return error;

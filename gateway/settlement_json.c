@@ -58,15 +58,16 @@ json_t *setpay_clearing_item_json(const struct setpay_clearing_item *i)
 {
     char step[SETPAY_ID_TEXT_SIZE], xid[SETPAY_ID_TEXT_SIZE];
     return json_pack(
-        "{s:I, s:s, s:s, s:s, s:s, s:b, s:b, s:I, s:s, s:I, s:i, s:I, s:b, s:s, s:s, s:I, s:I, "
-        "s:I}",
+        "{s:I, s:s, s:s, s:s, s:s, s:b, s:b, s:b, s:I, s:s, s:I, s:i, s:I, s:b, s:s, s:s, s:I, s:I,"
+        " s:I}",
         "id", (json_int_t)i->id, "step", setpay_id_format(&i->step, step), "xid",
         setpay_id_format(&i->xid, xid), "brand", i->brand, "merchant_id", i->merchant_id, "credits",
-        (int)i->credits, "sale", (int)i->sale, "amount", (json_int_t)i->amount.minor, "currency",
-        i->amount.currency, "fee", (json_int_t)i->fee_minor, "batch", (int)i->batch, "settlement",
-        (json_int_t)i->settlement, "acknowledged", (int)i->acknowledged, "response_code",
-        i->response_code, "issuer", i->issuer, "presented_ms", (json_int_t)i->presented_ms,
-        "acknowledged_ms", (json_int_t)i->acknowledged_ms, "undone_ms", (json_int_t)i->undone_ms);
+        (int)i->credits, "sale", (int)i->sale, "unsold", (int)i->unsold, "amount",
+        (json_int_t)i->amount.minor, "currency", i->amount.currency, "fee",
+        (json_int_t)i->fee_minor, "batch", (int)i->batch, "settlement", (json_int_t)i->settlement,
+        "acknowledged", (int)i->acknowledged, "response_code", i->response_code, "issuer",
+        i->issuer, "presented_ms", (json_int_t)i->presented_ms, "acknowledged_ms",
+        (json_int_t)i->acknowledged_ms, "undone_ms", (json_int_t)i->undone_ms);
 }
 
 json_t *setpay_dispute_json(const struct setpay_gateway_dispute *d)
@@ -174,6 +175,7 @@ enum setpay_error setpay_clearing_item_from_json(const json_t *json,
     i.batch = (uint32_t)batch;
     i.credits = json_is_true(json_object_get(json, "credits"));
     i.sale = json_is_true(json_object_get(json, "sale"));
+    i.unsold = json_is_true(json_object_get(json, "unsold"));
     i.acknowledged = json_is_true(json_object_get(json, "acknowledged"));
     *item = i;
     return SETPAY_OK;

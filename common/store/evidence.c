@@ -38,21 +38,23 @@ enum setpay_error setpay_evidence_each(struct setpay_db *db, int64_t owner,
 {
     struct setpay_db_rows *rows;
     enum setpay_error error = SETPAY_OK;
-    SETPAY_TRY(setpay_db_select(db, &rows,
-                                "SELECT type, content, signature, der, created_ms FROM evidence"
-                                " JOIN evidence_certificate ON thumbprint = signer"
-                                " WHERE owner = $1 ORDER BY number",
-                                SETPAY_DB_INT(owner)));
+    SETPAY_TRY(
+        setpay_db_select(db, &rows,
+                         "SELECT type, content, signature, der, created_ms, signer FROM evidence"
+                         " JOIN evidence_certificate ON thumbprint = signer"
+                         " WHERE owner = $1 ORDER BY number",
+                         SETPAY_DB_INT(owner)));
     while (error == SETPAY_OK && setpay_db_next(rows)) {
         char type[TYPE_SIZE];
         setpay_db_get_text(rows, 0, type, sizeof type);
-        const struct setpay_evidence evidence = {
+        struct setpay_evidence evidence = {
             .type = type,
             .content = setpay_db_get_view(rows, 1),
             .signature = setpay_db_get_view(rows, 2),
             .certificate = setpay_db_get_view(rows, 3),
             .created_ms = setpay_db_get_int(rows, 4),
         };
+        setpay_db_get_digest(rows, 5, &evidence.signer);
         error = each(arg, &evidence);
     }
     enum setpay_error end = setpay_db_end(rows);

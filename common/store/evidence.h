@@ -43,6 +43,7 @@ struct setpay_evidence {
     struct setpay_view content;
     struct setpay_view signature;   /* empty: PReq, whose signature stands in the content */
     struct setpay_view certificate; /* DER */
+    struct setpay_digest signer;    /* its thumbprint */
     setpay_time_ms created_ms;
 };
 

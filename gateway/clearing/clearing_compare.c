@@ -1,11 +1,14 @@
 /*
  * Rows of the file are looked up among the items by id; what of the items no row has named is
- * missing where the file's days must have held it: presented after their beginning, and answered
- * before their end. What was under way at either edge may stand in the file before or behind.
+ * missing where the file must have held it: answered on the days that are compared, and presented
+ * when the file had begun. So each item is asked for by the file of the day of its answer. What was
+ * presented before that file begins may stand in an earlier one, where the issuer's answer was late
+ * or lost: it is told, with the days whose file must hold it.
  *
  * A sale is booked by the issuer at once, and may be undone: whatever came of it here, what the
  * file's rows of one sale come to is compared. One whose outcome nobody knew was reversed, and is
- * no step of ours: sale and reversal are nothing then.
+ * no step of ours: sale and reversal are nothing then, and a reversal alone is of a sale in a file
+ * before. What is given back is held to a sale that there was: in its currency, and no more of it.
  *
  * Of a file of many days only some may be compared. A row of another day is not judged; but it says
  * what the issuer has, so that what it names is not missing, and what it gives back of a sale is
@@ -28,7 +31,8 @@
 struct unknown {
     const struct setpay_clearing_row *row;
     size_t line;
-    bool outside; /* of the days that are compared */
+    bool outside;                           /* of the days that are compared */
+    const struct setpay_clearing_item *ask; /* that we asked for and reversed; NULL: no such one */
 };
 
 struct run {
@@ -163,22 +167,75 @@ static void look_at_refused(struct run *run, const struct setpay_clearing_row *r
         run->c->matched++;
 }
 
+/* Whether so much of a sale of ours was given back. */
+static bool counts_as_back(const struct setpay_clearing_row *row,
+                           const struct setpay_clearing_item *item)
+{
+    return item->sale && strcmp(row->result, "00") == 0 &&
+           strcmp(row->amount.currency, item->amount.currency) == 0;
+}
+
+/* A sale's reversal that names an item: it must be one. How much was given back is seen in the
+ * end. */
+static void look_at_reversal(struct run *run, const struct setpay_clearing_row *row, size_t line,
+                             size_t at)
+{
+    const struct setpay_clearing_item *item = &run->c->items[at];
+    char theirs[SETPAY_MONEY_TEXT_SIZE], ours[SETPAY_MONEY_TEXT_SIZE];
+    bool booked = strcmp(row->result, "00") == 0; /* else nothing was given back */
+    size_t before = run->differences;
+    (void)setpay_money_format(&row->amount, theirs);
+    (void)setpay_money_format(&item->amount, ours);
+    run->reversed[at] += counts_as_back(row, item) ? row->amount.minor : 0;
+    if (booked && strcmp(row->amount.currency, item->amount.currency) != 0)
+        find(run, SETPAY_DIFFERENCE_CURRENCY, row->presentment, line,
+             "the issuer has given back %s of a sale, the ledger %s %s", theirs,
+             done(item->credits), ours);
+    else if (booked && !item->sale)
+        find(run, SETPAY_DIFFERENCE_AMOUNT, row->presentment, line,
+             "the issuer has given back %s as of a sale (sale-reversal), by the ledger %s are %s "
+             "(%s)",
+             theirs, ours, done(item->credits), setpay_clearing_kind_name(kind_of(item)));
+    else if (booked && !same_xid(row, item))
+        find(run, SETPAY_DIFFERENCE_AMOUNT, row->presentment, line,
+             "the issuer has given back %s of another payment (xid) than the ledger", theirs);
+    if (run->differences == before)
+        run->c->matched++;
+}
+
+/* The step that a row is of; NULL where it is none of ours. */
+static struct setpay_clearing_item *find_step(const struct run *run,
+                                              const struct setpay_clearing_row *row)
+{
+    struct setpay_clearing_item *item = find_item(run->c, row->presentment);
+    return item == NULL || item->unsold ? NULL : item;
+}
+
+static void add_unknown(struct run *run, const struct setpay_clearing_row *row, size_t line,
+                        bool outside)
+{
+    const struct setpay_clearing_item *ask = find_item(run->c, row->presentment);
+    if (ask != NULL && run->c->issuer != NULL && strcmp(run->c->issuer, ask->issuer) != 0)
+        ask = NULL;
+    run->unknown[run->unknown_count++] = (struct unknown){row, line, outside, ask};
+}
+
 /* Of a day that is not compared. */
 static void look_past_row(struct run *run, const struct setpay_clearing_row *row, size_t line)
 {
     bool booked = strcmp(row->result, "00") == 0;
-    const struct setpay_clearing_item *item = find_item(run->c, row->presentment);
+    const struct setpay_clearing_item *item = find_step(run, row);
     bool sale = row->kind == SETPAY_CLEARING_SALE,
          back = row->kind == SETPAY_CLEARING_SALE_REVERSAL;
     run->c->outside++;
     if (item == NULL) {
         if (booked && (sale || back))
-            run->unknown[run->unknown_count++] = (struct unknown){row, line, true};
+            add_unknown(run, row, line, true);
         return;
     }
     size_t at = (size_t)(item - run->c->items);
     if (back)
-        run->reversed[at] += booked ? row->amount.minor : 0;
+        run->reversed[at] += counts_as_back(row, item) ? row->amount.minor : 0;
     else if (run->lines[at] == 0)
         run->lines[at] = line;
 }
@@ -187,13 +244,13 @@ static void look_at_row(struct run *run, const struct setpay_clearing_row *row, 
 {
     char amount[SETPAY_MONEY_TEXT_SIZE];
     bool booked = strcmp(row->result, "00") == 0;
-    struct setpay_clearing_item *item = find_item(run->c, row->presentment);
+    struct setpay_clearing_item *item = find_step(run, row);
     (void)setpay_money_format(&row->amount, amount);
     run->c->looked_at++;
     if (item == NULL && (row->kind == SETPAY_CLEARING_SALE ||
                          row->kind == SETPAY_CLEARING_SALE_REVERSAL || !booked)) {
         if (booked) /* what a sale comes to is seen in the end */
-            run->unknown[run->unknown_count++] = (struct unknown){row, line, false};
+            add_unknown(run, row, line, false);
         else
             run->c->matched++; /* on neither side */
         return;
@@ -207,8 +264,7 @@ static void look_at_row(struct run *run, const struct setpay_clearing_row *row, 
     size_t at = (size_t)(item - run->c->items);
     run->inside[at] = true;
     if (row->kind == SETPAY_CLEARING_SALE_REVERSAL) {
-        run->reversed[at] += booked ? row->amount.minor : 0;
-        run->c->matched++;
+        look_at_reversal(run, row, line, at);
         return;
     }
     if (run->lines[at] != 0) {
@@ -230,35 +286,95 @@ static int by_presentment(const void *a, const void *b)
 {
     const struct unknown *one = a, *other = b;
     int order = strcmp(one->row->presentment, other->row->presentment);
+    if (order == 0)
+        order = strcmp(one->row->amount.currency, other->row->amount.currency);
     return order != 0 ? order : one->line < other->line ? -1 : 1;
 }
 
+/* What rows of one sale in one currency come to. */
+struct sold {
+    const struct unknown *first;
+    struct setpay_money left;       /* charged, less what was given back */
+    size_t inside;                  /* rows of the days that are compared */
+    bool charged;                   /* by one of these */
+    const struct unknown *back;     /* of these, the first that gives back; or NULL */
+    const struct unknown *mixed_up; /* of these, one of another xid than we asked for; or NULL */
+};
+
+static void add_to_sold(struct sold *sold, const struct unknown *unknown)
+{
+    const struct setpay_clearing_row *row = unknown->row;
+    bool is_sale = row->kind == SETPAY_CLEARING_SALE;
+    sold->left.minor += is_sale ? row->amount.minor : -row->amount.minor;
+    if (unknown->outside)
+        return;
+    sold->inside++;
+    sold->charged = sold->charged || is_sale;
+    if (!is_sale && sold->back == NULL)
+        sold->back = unknown;
+    if (unknown->ask != NULL && !same_xid(row, unknown->ask))
+        sold->mixed_up = unknown;
+}
+
+/* More was given back than the file has charged: it must be of a sale that we reversed, and that is
+ * in a file before. */
+static void look_at_given_back(struct run *run, const struct sold *sold)
+{
+    const struct setpay_clearing_item *ask = sold->first->ask;
+    const char *id = sold->first->row->presentment;
+    char theirs[SETPAY_MONEY_TEXT_SIZE], ours[SETPAY_MONEY_TEXT_SIZE];
+    struct setpay_money back = sold->left;
+    back.minor = -back.minor;
+    (void)setpay_money_format(&back, theirs);
+    if (ask == NULL) {
+        find(run, SETPAY_DIFFERENCE_EXTRA, id, sold->back->line,
+             "the issuer has given back %s of a sale that the ledger does not know", theirs);
+        return;
+    }
+    (void)setpay_money_format(&ask->amount, ours);
+    if (strcmp(back.currency, ask->amount.currency) != 0)
+        find(run, SETPAY_DIFFERENCE_CURRENCY, id, sold->back->line,
+             "the issuer has given back %s of a sale, of which %s were asked for", theirs, ours);
+    else if (back.minor > ask->amount.minor)
+        find(run, SETPAY_DIFFERENCE_AMOUNT, id, sold->back->line,
+             "the issuer has given back %s of a sale, of which %s were asked for", theirs, ours);
+    else
+        run->c->matched += sold->inside;
+}
+
 /* Sales that are no steps of ours must have been reversed whole. */
+static void look_at_sold(struct run *run, struct sold *sold)
+{
+    const char *id = sold->first->row->presentment;
+    char amount[SETPAY_MONEY_TEXT_SIZE];
+    if (sold->mixed_up != NULL) {
+        find(run, SETPAY_DIFFERENCE_AMOUNT, id, sold->mixed_up->line,
+             "the issuer has a sale of another payment (xid) than was asked for");
+        sold->inside = 0;
+    }
+    if (sold->charged && sold->left.minor > 0)
+        find(run, SETPAY_DIFFERENCE_EXTRA, id, sold->first->line,
+             "the issuer has charged %s in a sale, and the ledger has no such step",
+             setpay_money_format(&sold->left, amount));
+    else if (sold->back != NULL && sold->left.minor < 0)
+        look_at_given_back(run, sold);
+    else /* undone: nothing is left of it; or a sale of a day before */
+        run->c->matched += sold->inside;
+}
+
 static void look_at_unknown(struct run *run)
 {
     qsort(run->unknown, run->unknown_count, sizeof *run->unknown, by_presentment);
     for (size_t i = 0, end; i < run->unknown_count; i = end) {
         const struct setpay_clearing_row *first = run->unknown[i].row;
-        struct setpay_money left = {.minor = 0};
-        char amount[SETPAY_MONEY_TEXT_SIZE];
-        bool sold = false;
-        size_t inside = 0;
+        struct sold sold = {.first = &run->unknown[i]};
+        memcpy(sold.left.currency, first->amount.currency, sizeof sold.left.currency);
         for (end = i; end < run->unknown_count &&
-                      strcmp(run->unknown[end].row->presentment, first->presentment) == 0;
-             end++) {
-            const struct setpay_clearing_row *row = run->unknown[end].row;
-            inside += run->unknown[end].outside ? 0 : 1;
-            sold = sold || (row->kind == SETPAY_CLEARING_SALE && !run->unknown[end].outside);
-            left.minor +=
-                row->kind == SETPAY_CLEARING_SALE ? row->amount.minor : -row->amount.minor;
-        }
-        memcpy(left.currency, first->amount.currency, sizeof left.currency);
-        if (sold && left.minor != 0)
-            find(run, SETPAY_DIFFERENCE_EXTRA, first->presentment, run->unknown[i].line,
-                 "the issuer has charged %s in a sale, and the ledger has no such step",
-                 setpay_money_format(&left, amount));
-        else /* undone: nothing is left of it; or a sale of a day before */
-            run->c->matched += inside;
+                      strcmp(run->unknown[end].row->presentment, first->presentment) == 0 &&
+                      strcmp(run->unknown[end].row->amount.currency, first->amount.currency) == 0;
+             end++)
+            add_to_sold(&sold, &run->unknown[end]);
+        look_at_sold(run, &sold);
     }
 }
 
@@ -281,6 +397,19 @@ static void look_at_sale(struct run *run, size_t at)
 
 /* ------------------------------------------------------------------ what no row has named */
 
+/* It is in a file of before this one, or nowhere. */
+static void look_elsewhere(struct run *run, const struct setpay_clearing_item *item)
+{
+    struct setpay_date day = setpay_date_of_ms(item->presented_ms);
+    char first[SETPAY_DATE_TEXT_SIZE], last[SETPAY_DATE_TEXT_SIZE];
+    (void)setpay_date_format(&day, first);
+    day = setpay_date_of_ms(start_of(run->c->file->from) - 1);
+    (void)setpay_date_format(&day, last);
+    run->c->elsewhere++;
+    if (run->c->elsewhere_cb != NULL)
+        run->c->elsewhere_cb(run->arg, item, first, last);
+}
+
 static void look_at_item(struct run *run, const struct setpay_clearing_item *item)
 {
     char amount[SETPAY_MONEY_TEXT_SIZE], id[SETPAY_ID_TEXT_SIZE];
@@ -298,8 +427,12 @@ static void look_at_item(struct run *run, const struct setpay_clearing_item *ite
                  amount, item->merchant_id, (long long)hours, setpay_noun(hours, "hour", "hours"));
         return;
     }
-    if (setpay_presentment_is_taken(item->response_code) && item->presented_ms >= run->from_ms &&
-        item->acknowledged_ms < run->to_ms)
+    if (!setpay_presentment_is_taken(item->response_code) || item->acknowledged_ms < run->from_ms ||
+        item->acknowledged_ms >= run->to_ms)
+        return;
+    if (item->presented_ms < start_of(run->c->file->from))
+        look_elsewhere(run, item);
+    else
         find(run, SETPAY_DIFFERENCE_MISSING, id, 0,
              "%s of %s %s are not in the file, though the issuer took them with response code %s",
              amount, item->brand, item->merchant_id, item->response_code);
@@ -317,7 +450,7 @@ static void look_at_all(struct run *run)
     look_at_unknown(run);
     for (size_t i = 0; i < run->c->item_count; i++) {
         const struct setpay_clearing_item *item = &run->c->items[i];
-        if (run->c->issuer != NULL && strcmp(run->c->issuer, item->issuer) != 0)
+        if (item->unsold || (run->c->issuer != NULL && strcmp(run->c->issuer, item->issuer) != 0))
             continue;
         if (item->sale)
             look_at_sale(run, i);
@@ -347,7 +480,7 @@ enum setpay_error setpay_clearing_compare_run(struct setpay_clearing_compare *c,
     run.reversed = calloc(c->item_count + 1, sizeof *run.reversed);
     run.unknown = calloc(c->file->row_count + 1, sizeof *run.unknown);
     memset(c->found, 0, sizeof c->found);
-    c->looked_at = c->matched = c->outside = 0;
+    c->looked_at = c->matched = c->outside = c->elsewhere = 0;
     bool there =
         run.inside != NULL && run.lines != NULL && run.reversed != NULL && run.unknown != NULL;
     if (there) {

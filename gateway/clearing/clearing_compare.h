@@ -17,7 +17,8 @@
 enum setpay_difference {
     SETPAY_DIFFERENCE_MISSING = 1, /* the issuer has taken it, and it is not booked in the file */
     SETPAY_DIFFERENCE_EXTRA,       /* booked, and not ours, or the issuer had refused it */
-    SETPAY_DIFFERENCE_AMOUNT,      /* other amount, another kind, or of another xid */
+    SETPAY_DIFFERENCE_AMOUNT,      /* other amount, another kind, or of another xid; also of what is
+                                      given back of a sale */
     SETPAY_DIFFERENCE_CURRENCY,
     SETPAY_DIFFERENCE_DUPLICATE, /* in the file before */
     SETPAY_DIFFERENCE_LATE,      /* booked long after it was presented; or not at all, so far */
@@ -28,17 +29,25 @@ const char *setpay_difference_name(enum setpay_difference difference);
 
 #define SETPAY_CLEARING_LATE_MS SETPAY_DAY_MS
 
+/* An item that was answered on the days that are compared, and presented before the file begins: it
+ * is not in this file. A file of the issuer's of the days from first to last must hold it. */
+typedef void setpay_elsewhere_cb(void *arg, const struct setpay_clearing_item *item,
+                                 const char *first, const char *last);
+
 struct setpay_clearing_compare {
     const struct setpay_clearing_file *file;
-    const char *acquirer;               /* whose rows are looked at */
-    struct setpay_clearing_item *items; /* all that were ever presented or sold; sorted in place */
+    const char *acquirer; /* whose rows are looked at */
+    /* All that were ever presented, sold, or asked for as a sale and reversed; sorted in place. */
+    struct setpay_clearing_item *items;
     size_t item_count;
     const char *issuer; /* whose file it is, by its section of the configuration; NULL: of all */
     int64_t late_ms;
     const char *from; /* only the file's days from this one on are compared; NULL: all */
     const char *to;   /* and up to this one */
+    setpay_elsewhere_cb *elsewhere_cb; /* NULL: nobody asks */
     /* What came of it. */
-    size_t outside; /* rows of the acquirer, of other days */
+    size_t outside;   /* rows of the acquirer, of other days */
+    size_t elsewhere; /* items that an earlier file must hold: no differences */
     size_t found[SETPAY_DIFFERENCES];
     size_t looked_at; /* rows of the acquirer that were compared */
     size_t matched;   /* of those, which agree in everything */
@@ -50,7 +59,8 @@ typedef void setpay_difference_cb(void *arg, enum setpay_difference difference, 
  * is none. */
 bool setpay_clearing_compare_days(const struct setpay_clearing_compare *compare, const char **first,
                                   const char **last);
-/* Pure but for the order of items; there is a day to compare. differences: how many there are.
+/* Pure but for the order of items; there is a day to compare. arg is also what elsewhere_cb gets.
+ * differences: how many there are.
  * SETPAY_E_NOMEM. */
 enum setpay_error setpay_clearing_compare_run(struct setpay_clearing_compare *compare,
                                               setpay_difference_cb *found, void *arg,

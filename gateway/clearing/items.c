@@ -1,5 +1,6 @@
 /*
- * The rows of presentments, and of sales without one, with what they are of.
+ * The rows of presentments, and of sales without one, with what they are of; and sales that came to
+ * nothing.
  */
 #include "gateway/clearing/items.h"
 
@@ -13,7 +14,7 @@
 #define PRESENTED                                                                                  \
     "SELECT presentment.id," COLUMNS " settlement_id, acknowledged, response_code,"                \
     " CASE WHEN " IS_SALE " THEN step.created_ms ELSE presentment.created_ms END,"                 \
-    " acknowledged_ms, 0 FROM presentment JOIN step ON step.id = presentment.step_id" TABLES       \
+    " acknowledged_ms, 0, 0 FROM presentment JOIN step ON step.id = presentment.step_id" TABLES    \
     " WHERE presentment.id > $1"
 #define KIND_CREDIT 2 /* of a step (gateway/payment/step.h) */
 
@@ -39,6 +40,7 @@ static void read_item(struct setpay_db_rows *rows, struct setpay_clearing_item *
     i.presented_ms = setpay_db_get_int(rows, c++);
     i.acknowledged_ms = setpay_db_get_int(rows, c++);
     i.undone_ms = setpay_db_get_int(rows, c++);
+    i.unsold = setpay_db_get_bool(rows, c++);
     *item = i;
 }
 
@@ -77,9 +79,24 @@ enum setpay_error setpay_clearing_sales_each(struct setpay_db *db, int64_t after
         db, &rows,
         "SELECT step.id," COLUMNS " 0, 1, '00', step.created_ms, step.created_ms,"
         " COALESCE((SELECT MAX(other.created_ms) FROM step AS other WHERE other.payment_id ="
-        " step.payment_id AND other.of_id = step.id AND other.kind = 3), 0)"
+        " step.payment_id AND other.of_id = step.id AND other.kind = 3), 0), 0"
         " FROM step" TABLES " WHERE step.id > $1 AND " IS_SALE " AND NOT EXISTS"
         " (SELECT 1 FROM presentment WHERE step_id = step.id) ORDER BY step.id LIMIT $2",
+        SETPAY_DB_INT(after), SETPAY_DB_INT(limit)));
+    return walk(rows, each, arg);
+}
+
+enum setpay_error setpay_clearing_unsold_each(struct setpay_db *db, int64_t after, int64_t limit,
+                                              setpay_clearing_item_fn *each, void *arg)
+{
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(setpay_db_select(
+        db, &rows,
+        "SELECT payment.id, sale_id, xid, brand, merchant_id, 1, 1, amount_minor, currency, 0, 0,"
+        " issuer, 0, 1, '', created_ms, updated_ms, 0, 1 FROM payment WHERE payment.id > $1"
+        " AND sale_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM step WHERE token = sale_id)"
+        " AND EXISTS (SELECT 1 FROM reversal WHERE payment_id = payment.id)"
+        " ORDER BY payment.id LIMIT $2",
         SETPAY_DB_INT(after), SETPAY_DB_INT(limit)));
     return walk(rows, each, arg);
 }

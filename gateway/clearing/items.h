@@ -17,13 +17,15 @@
 #include <stdint.h>
 
 struct setpay_clearing_item {
-    int64_t id;            /* of the presentment; of a sale that has none, of the step */
+    int64_t id;            /* of the presentment; of a sale that has none, of the step; of one that
+                              came to nothing, of the payment */
     struct setpay_id step; /* what issuers know it by */
     struct setpay_id xid;
     char brand[SETPAY_WIRE_BRAND_MAX + 1];
     char merchant_id[SETPAY_WIRE_PARTY_MAX + 1];
     bool credits; /* the cardholder gets it back */
     bool sale;    /* it was presented with its authorisation */
+    bool unsold;  /* a sale that came to nothing: there is no step of that id */
     struct setpay_money amount;
     int64_t fee_minor;
     uint32_t batch;
@@ -48,5 +50,10 @@ enum setpay_error setpay_clearing_items_each(struct setpay_db *db, int64_t settl
 enum setpay_error setpay_clearing_sales_each(struct setpay_db *db, int64_t after, int64_t limit,
                                              setpay_clearing_item_fn *each,
                                              void *arg) SETPAY_MUST_CHECK;
+
+/* Sales that are no step, since nobody knew their outcome, and were reversed. */
+enum setpay_error setpay_clearing_unsold_each(struct setpay_db *db, int64_t after, int64_t limit,
+                                              setpay_clearing_item_fn *each,
+                                              void *arg) SETPAY_MUST_CHECK;
 
 #endif

@@ -137,12 +137,14 @@ struct setpay_ledger_mark {
 /* What is wrong, in words: which entry, what was found, what was expected. */
 typedef void setpay_ledger_finding_cb(void *arg, const char *words);
 
-/* Recomputes every entry behind from (NULL: from the beginning, and all around them), and
- * compares: numbers without a gap, hashes and links, sums of nothing, the head, each entry with the
- * event that it names; from the beginning also each event with its entry, settlements with their
- * items, what payments have been captured and credited, and the balances. The walk goes on after a
- * finding. findings is their number, reached where the look ended. SETPAY_E_NOT_FOUND: there is no
- * entry with from's number and hash. */
+/* Recomputes every entry behind from (NULL: from the beginning), and compares: numbers without a
+ * gap, hashes and links, sums of nothing, the head, each entry with the event that it names. Then,
+ * wherever it began, what stands around them: each event with its entry, settlements with their
+ * items, what payments have been captured and credited, and the balances with all postings. What is
+ * not seen behind a mark: entries and postings up to it that were changed so that sums hold, and
+ * costs of a step that are not those of its entry up to it. The walk goes on after a finding.
+ * findings is their number, reached where the look ended. SETPAY_E_NOT_FOUND: there is no entry
+ * with from's number and hash. */
 enum setpay_error setpay_ledger_verify(struct setpay_db *db, const struct setpay_ledger_mark *from,
                                        setpay_ledger_finding_cb *found, void *arg,
                                        struct setpay_ledger_mark *reached,

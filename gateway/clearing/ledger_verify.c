@@ -2,7 +2,9 @@
  * Looking through the ledger: everything is computed again from the rows and compared.
  *
  * Entries and postings are walked side by side, both in the order of their numbers, so that a
- * posting of no entry shows as well as an entry without its postings. Whoever can write to the
+ * posting of no entry shows as well as an entry without its postings. A look from a mark on leaves
+ * out the entries before it, with what only they are compared with; all that stands around them is
+ * computed again in any case. Whoever can write to the
  * database could make a chain anew; against that stand the receipts, which the gateway signed, and
  * a mark (number and hash of the last entry) that was written down elsewhere.
  */
@@ -303,8 +305,8 @@ enum setpay_error setpay_ledger_verify(struct setpay_db *db, const struct setpay
     }
     SETPAY_TRY(check_entries(&look));
     SETPAY_TRY(check_head(&look));
-    if (from == NULL)
-        SETPAY_TRY(check_rest(&look));
+    /* Also behind a mark: what stands around the entries may be changed wherever these end. */
+    SETPAY_TRY(check_rest(&look));
     *reached = look.at;
     *findings = look.findings;
     return SETPAY_OK;

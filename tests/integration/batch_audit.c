@@ -10,6 +10,7 @@
 #include "common/crypto/base64.h"
 #include "common/net/batch_file.h"
 #include "common/net/evidence_json.h"
+#include "gateway/clearing/zone.h"
 #include "gateway/issuer/clearing_file.h"
 #include "tests/support/test_market.h"
 
@@ -570,14 +571,20 @@ static void names_what_stands_in_two_files(void **state)
 
 /* ------------------------------------------------------------------ of the clearing file */
 
+static struct setpay_clearing_row *row_of_kind(struct setpay_clearing_file *file,
+                                               enum setpay_clearing_kind kind)
+{
+    for (size_t i = 0; i < file->row_count; i++)
+        if (file->rows[i].kind == kind)
+            return &file->rows[i];
+    fail_msg("no %s is booked", setpay_clearing_kind_name(kind));
+    abort(); /* which the line above does not come back from */
+}
+
 /* A row that is ours, booked, and a capture of the merchant's. */
 static struct setpay_clearing_row *row_of(struct setpay_clearing_file *file)
 {
-    for (size_t i = 0; i < file->row_count; i++)
-        if (file->rows[i].kind == SETPAY_CLEARING_CAPTURE)
-            return &file->rows[i];
-    fail_msg("no capture is booked");
-    abort(); /* which the line above does not come back from */
+    return row_of_kind(file, SETPAY_CLEARING_CAPTURE);
 }
 
 static void row_amount(struct setpay_clearing_file *f)
@@ -619,6 +626,48 @@ static void row_refused(struct setpay_clearing_file *f)
     memcpy(row_of(f)->result, "51", 3);
 }
 
+/* The one that undid the sale that was undone. */
+static struct setpay_clearing_row *undoing_of(struct setpay_clearing_file *file)
+{
+    return row_of_kind(file, SETPAY_CLEARING_SALE_REVERSAL);
+}
+static void undoing_amount(struct setpay_clearing_file *f)
+{
+    undoing_of(f)->amount.minor++;
+}
+static void undoing_currency(struct setpay_clearing_file *f)
+{
+    memcpy(undoing_of(f)->amount.currency, "JPY", 4);
+}
+static void undoing_xid(struct setpay_clearing_file *f)
+{
+    memcpy(undoing_of(f)->xid, OTHER_ID, sizeof OTHER_ID);
+}
+static void undoing_id(struct setpay_clearing_file *f)
+{
+    memcpy(undoing_of(f)->presentment, OTHER_ID, sizeof OTHER_ID);
+}
+static void undoing_capture(struct setpay_clearing_file *f)
+{
+    struct setpay_clearing_row row = *row_of(f);
+    row.kind = SETPAY_CLEARING_SALE_REVERSAL;
+    assert_int_equal(setpay_clearing_file_add(f, &row), SETPAY_OK);
+}
+/* The other sale, which stands. */
+static void undoing_another(struct setpay_clearing_file *f)
+{
+    char undone[33];
+    memcpy(undone, undoing_of(f)->presentment, sizeof undone);
+    for (size_t i = 0; i < f->row_count; i++)
+        if (f->rows[i].kind == SETPAY_CLEARING_SALE &&
+            strcmp(f->rows[i].presentment, undone) != 0) {
+            memcpy(undoing_of(f)->presentment, f->rows[i].presentment, sizeof undone);
+            memcpy(undoing_of(f)->xid, f->rows[i].xid, sizeof f->rows[i].xid);
+            return;
+        }
+    fail_msg("every sale was undone");
+}
+
 static const struct {
     const char *name;
     void (*edit)(struct setpay_clearing_file *file);
@@ -633,6 +682,23 @@ static const struct {
     {"xid", row_xid, {": amount: the issuer has charged", ": xid: the issuer has it of another"}},
     {"acquirer", row_acquirer, {": missing: ", "are not in the file"}},
     {"result", row_refused, {": missing: the issuer has refused", "answered 00 before"}},
+    {"undone, amount",
+     undoing_amount,
+     {"more than was undone", "the merchant has 12.50 EUR (undone"}},
+    {"undone, currency",
+     undoing_currency,
+     {": currency: the issuer has given back 1250 JPY of a sale, the ledger",
+      ": currency: the issuer has given back 1250 JPY of a sale, by "}},
+    {"undone, xid",
+     undoing_xid,
+     {": amount: the issuer has given back", ": xid: the issuer has it of another"}},
+    {"undone, id", undoing_id, {": extra: the issuer has given back", "does not know"}},
+    {"undone, a capture",
+     undoing_capture,
+     {"as of a sale (sale-reversal)", ": undone: the issuer"}},
+    {"undone, another",
+     undoing_another,
+     {"of a sale, more than was undone", ": undone: the issuer has given back"}},
 };
 
 static void save_rows(const char *name, void (*edit)(struct setpay_clearing_file *file))
@@ -675,7 +741,24 @@ static void names_every_edit_of_the_issuers(void **state)
                   sizeof rows / sizeof *rows + 1);
 }
 
-/* ------------------------------------------------------------------ of the gateway's books */
+/* ------------------------------------------------------------------ two days */
+
+static char day_before[16];
+
+/* The file of a day that has none of our rows, or of the first capture alone. */
+static void day_of_nothing(struct setpay_clearing_file *f)
+{
+    f->row_count = 0;
+    (void)snprintf(f->from, sizeof f->from, "%.10s", day_before);
+    (void)snprintf(f->to, sizeof f->to, "%.10s", day_before);
+}
+static void day_of_one(struct setpay_clearing_file *f)
+{
+    f->rows[0] = *row_of(f);
+    day_of_nothing(f);
+    f->row_count = 1;
+    (void)snprintf(f->rows[0].date, sizeof f->rows[0].date, "%.10s", day_before);
+}
 
 static void edit_gateway(const char *sql)
 {
@@ -688,6 +771,49 @@ static void edit_gateway(const char *sql)
         fail_msg("%s: %s", sql, words);
     assert_int_equal(sqlite3_close(db), SQLITE_OK);
 }
+
+/* Presented the day before the file begins, and answered on a day of it: the file of that day must
+ * have it, and where both are here, one of them. */
+static void names_what_is_in_neither_of_two_days(void **state)
+{
+    char shop[TEST_PATH_SIZE], one[TEST_PATH_SIZE], other[TEST_PATH_SIZE], words[96], sql[256];
+    size_t size = 0;
+    struct setpay_clearing_file file;
+    struct setpay_problem problem;
+    struct setpay_date date = {1970, 1, 1};
+    (void)state;
+    char *text = test_read_file(market.gateway->folder, "clearing.csv", &size);
+    assert_int_equal(setpay_clearing_file_parse(setpay_view_of(text, size), &file, &problem),
+                     SETPAY_OK);
+    assert_int_equal(setpay_date_parse(file.from, &date), SETPAY_OK);
+    date = setpay_date_add_days(&date, -1);
+    (void)setpay_date_format(&date, day_before);
+    (void)snprintf(sql, sizeof sql,
+                   "UPDATE presentment SET created_ms = %lld WHERE step_id ="
+                   " (SELECT id FROM step WHERE token = x'%s')",
+                   (long long)setpay_date_start_ms(&date), row_of(&file)->presentment);
+    edit_gateway(sql);
+    save_rows("day.csv", row_removed);
+    (void)test_path(market.gateway->folder, "shop.json", shop);
+    (void)test_path(market.gateway->folder, "day.csv", one);
+    (void)test_path(market.gateway->folder, "before.csv", other);
+    (void)snprintf(words, sizeof words, "look in the file of %s.", day_before);
+    expect("one day", GATEWAY("reconcile", one), 0, words);
+    expect("one day", 0, 0, " 0 differences");
+    expect("one day", GATEWAY("audit", "--clearing", one), 0,
+           "1 item is not in it and must be in a file of days before it, which is not here");
+    save_rows("before.csv", day_of_nothing);
+    expect("two days", GATEWAY("audit", "--clearing", one, "--clearing", other), 1, ": missing: ");
+    (void)snprintf(words, sizeof words, "are in no file from %s on, though", day_before);
+    expect("two days", 1, 1, words);
+    save_rows("before.csv", day_of_one);
+    expect("two days", GATEWAY("audit", "--merchant", shop, "--clearing", one, "--clearing", other),
+           0, "before.csv, of issuersim: 1 item, 1 agrees, 0 findings");
+    setpay_clearing_file_clear(&file);
+    free(text);
+}
+
+/* ------------------------------------------------------------------ of the gateway's books */
 
 /* What the gateway itself has changed, its own signature tells; and what the merchant never had. */
 static void names_edits_of_the_gateways(void **state)
@@ -733,6 +859,7 @@ int main(void)
         cmocka_unit_test(names_every_edit_of_the_merchants),
         cmocka_unit_test(names_what_stands_in_two_files),
         cmocka_unit_test(names_every_edit_of_the_issuers),
+        cmocka_unit_test(names_what_is_in_neither_of_two_days),
         cmocka_unit_test(names_edits_of_the_gateways),
     };
     alarm(LIMIT_S);

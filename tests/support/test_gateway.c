@@ -304,6 +304,29 @@ void test_gateway_wait_acknowledged(struct test_gateway *g)
     test_daemon_wait_number(&g->daemon, "SELECT count(*) FROM reversal WHERE acknowledged = 0", 0);
 }
 
+void test_gateway_expect_audited(struct test_gateway *g, const char *words)
+{
+    char path[TEST_PATH_SIZE];
+    const char *all[] = {"--config", test_path(g->folder, "gateway.conf", path), "audit", NULL};
+    char *printed = NULL;
+    int status = test_run_to_end("setpay-gateway", all, &printed);
+    if (status != (words == NULL ? 0 : 1) ||
+        strstr(printed, words == NULL ? ": 0 findings" : words) == NULL) {
+        (void)fprintf(stderr, "audit: exit status %d, expected '%s' in:\n%s", status,
+                      words == NULL ? ": 0 findings" : words, printed);
+        abort();
+    }
+    free(printed);
+}
+
+void test_gateway_expect_edit_found(struct test_gateway *g, const char *sql, const char *undo,
+                                    const char *words)
+{
+    test_daemon_execute(&g->daemon, sql);
+    test_gateway_expect_audited(g, words);
+    test_daemon_execute(&g->daemon, undo);
+}
+
 /* ------------------------------------------------------------------ what is kept */
 
 char *test_gateway_dump(struct test_gateway *g)

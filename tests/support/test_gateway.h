@@ -84,6 +84,11 @@ size_t test_gateway_issuer_count(struct test_gateway *gateway, const char *what)
 size_t test_gateway_books(struct test_gateway *gateway, const struct setpay_id *xid, int64_t *held);
 /* The issuer hears of a reversal behind the merchant's answer: waits until none is open. */
 void test_gateway_wait_acknowledged(struct test_gateway *gateway);
+/* setpay-gateway audit finds that; NULL: nothing. */
+void test_gateway_expect_audited(struct test_gateway *gateway, const char *words);
+/* The same after SQL, which is taken back by undo. */
+void test_gateway_expect_edit_found(struct test_gateway *gateway, const char *sql, const char *undo,
+                                    const char *words);
 
 /* All rows of all tables as text, in the order of their keys (owned; free). */
 char *test_gateway_dump(struct test_gateway *gateway);

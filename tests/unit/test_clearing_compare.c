@@ -36,6 +36,8 @@ static size_t row_count, item_count;
 static char words_of[16][400];
 static enum setpay_difference kinds[16];
 static size_t lines_of[16], found_count, matched, looked_at, outside;
+static char elsewhere[64]; /* the days of the last one */
+static size_t elsewhere_count;
 static const char *file_to = "2026-11-26", *days_from, *days_to; /* NULL: all */
 
 /* On both sides alike; the edits follow. */
@@ -71,6 +73,13 @@ static void on_difference(void *arg, enum setpay_difference difference, const ch
     found_count++;
 }
 
+static void on_elsewhere(void *arg, const struct setpay_clearing_item *item, const char *first,
+                         const char *last)
+{
+    (void)arg;
+    (void)snprintf(elsewhere, sizeof elsewhere, "%lld: %s to %s", (long long)item->id, first, last);
+}
+
 static size_t reconcile_for(const char *issuer)
 {
     struct setpay_clearing_file file = {
@@ -82,15 +91,19 @@ static size_t reconcile_for(const char *issuer)
                                         .issuer = issuer,
                                         .late_ms = SETPAY_HOUR_MS,
                                         .from = days_from,
-                                        .to = days_to};
+                                        .to = days_to,
+                                        .elsewhere_cb = on_elsewhere};
     size_t differences = 0;
     (void)snprintf(file.to, sizeof file.to, "%s", file_to);
     found_count = 0;
+    elsewhere[0] = '\0';
     assert_int_equal(setpay_clearing_compare_run(&c, on_difference, NULL, &differences), SETPAY_OK);
     assert_int_equal(differences, found_count);
     matched = c.matched;
     looked_at = c.looked_at;
     outside = c.outside;
+    elsewhere_count = c.elsewhere;
+    assert_int_equal(elsewhere_count != 0, elsewhere[0] != '\0');
     return differences;
 }
 
@@ -133,8 +146,10 @@ static void names_what_is_missing(void **state)
     items[4].presented_ms = FROM;
     items[4].acknowledged_ms = TO - 1;
     assert_int_equal(reconcile_for(NULL), 1);
+    assert_int_equal(elsewhere_count, 0);
     items[4].presented_ms = FROM - 1;
     assert_int_equal(reconcile_for(NULL), 0);
+    assert_string_equal(elsewhere, "5: 2026-11-25 to 2026-11-25");
     items[4].presented_ms = FROM;
     items[4].acknowledged_ms = TO;
     assert_int_equal(reconcile_for(NULL), 0);
@@ -278,9 +293,99 @@ static void sales_that_came_to_nothing_are_none(void **state)
     give_back(7, 500);
     assert_int_equal(reconcile_for(NULL), 0);
     assert_int_equal(matched, 8);
-    row_count = 5;
-    give_back(8, 500); /* of a sale in the file of the day before */
+}
+
+/* A sale that was asked for, reversed, and is no step. */
+static struct setpay_clearing_item *unsold(uint8_t id, int64_t minor)
+{
+    both(id, SETPAY_CLEARING_SALE, minor);
+    row_count--;
+    items[item_count - 1].unsold = true;
+    return &items[item_count - 1];
+}
+
+/* A reversal alone is of a sale in the file of the day before, if there was one. */
+static void what_is_given_back_was_sold(void **state)
+{
+    (void)state;
+    give_back(8, 500);
+    expect_one(SETPAY_DIFFERENCE_EXTRA,
+               "has given back 5.00 EUR of a sale that the ledger does not know");
+    assert_int_equal(lines_of[0], 7);
+    assert_int_equal(matched, 5);
+    struct setpay_clearing_item *item = unsold(8, 500);
     assert_int_equal(reconcile_for(NULL), 0);
+    assert_int_equal(matched, 6);
+    assert_int_equal(reconcile_for("sim"), 0);
+    assert_int_equal(reconcile_for("another"), 1); /* asked another issuer */
+    row_count--;                                   /* nothing is owed of it */
+    assert_int_equal(reconcile_for(NULL), 0);
+    row_count++;
+    rows[5].amount.minor = 501;
+    expect_one(SETPAY_DIFFERENCE_AMOUNT, "given back 5.01 EUR of a sale, of which 5.00 EUR were");
+    rows[5].amount.minor = 500;
+    strcpy(rows[5].amount.currency, "USD");
+    expect_one(SETPAY_DIFFERENCE_CURRENCY, "given back 5.00 USD of a sale, of which 5.00 EUR");
+    strcpy(rows[5].amount.currency, "EUR");
+    rows[5].xid[0] = 'f';
+    expect_one(SETPAY_DIFFERENCE_AMOUNT, "a sale of another payment (xid) than was asked for");
+    assert_int_equal(matched, 5);
+    rows[5].xid[0] = '\0'; /* the issuer was not told */
+    assert_int_equal(reconcile_for(NULL), 0);
+    strcpy(rows[5].result, "25"); /* nothing was given back */
+    item->amount.minor = 1;
+    assert_int_equal(reconcile_for(NULL), 0);
+    strcpy(rows[5].result, "00");
+    file_to = "2026-11-28"; /* and on a day that is not compared it is not judged */
+    strcpy(rows[5].date, "2026-11-28");
+    days_to = "2026-11-26";
+    assert_int_equal(reconcile_for(NULL), 0);
+}
+
+/* Amounts of two currencies are not added up. */
+static void another_currency_undoes_no_sale(void **state)
+{
+    (void)state;
+    rows[row_count++] = row_of(7, SETPAY_CLEARING_SALE, 90000);
+    give_back(7, 90000);
+    strcpy(rows[6].amount.currency, "JPY");
+    assert_int_equal(reconcile_for(NULL), 2);
+    assert_string_equal(words_of[0], "the issuer has charged 900.00 EUR in a sale, and the ledger "
+                                     "has no such step");
+    assert_int_equal(lines_of[0], 7);
+    assert_string_equal(words_of[1], "the issuer has given back 90000 JPY of a sale that the "
+                                     "ledger does not know");
+    assert_int_equal(lines_of[1], 8);
+    row_count = 5;
+    both(6, SETPAY_CLEARING_SALE, 900);
+    items[5].undone_ms = TO - 1;
+    give_back(6, 900);
+    strcpy(rows[6].amount.currency, "JPY");
+    expect_one(SETPAY_DIFFERENCE_CURRENCY, "given back 900 JPY of a sale, the ledger charged 9.00");
+    items[5].undone_ms = FROM; /* so that it is still owed */
+    assert_int_equal(reconcile_for(NULL), 2);
+    assert_int_equal(kinds[1], SETPAY_DIFFERENCE_LATE);
+}
+
+static void what_is_undone_is_a_sale(void **state)
+{
+    (void)state;
+    give_back(1, 101);
+    expect_one(SETPAY_DIFFERENCE_AMOUNT, "given back 1.01 EUR as of a sale (sale-reversal), by the "
+                                         "ledger 1.01 EUR are charged (capture)");
+    assert_int_equal(lines_of[0], 7);
+    assert_int_equal(matched, 5);
+    strcpy(rows[5].result, "25"); /* nothing was given back */
+    assert_int_equal(reconcile_for(NULL), 0);
+    row_count = 5;
+    both(6, SETPAY_CLEARING_SALE, 900);
+    items[5].undone_ms = TO - 1;
+    give_back(6, 900);
+    assert_int_equal(reconcile_for(NULL), 0);
+    assert_int_equal(matched, 7);
+    rows[6].xid[0] = 'f';
+    expect_one(SETPAY_DIFFERENCE_AMOUNT, "given back 9.00 EUR of another payment (xid)");
+    assert_int_equal(matched, 6);
 }
 
 /* A file of three days, a presentment of each: 1 and 2 of the first, 3 of the second, 4 and 5 of
@@ -358,6 +463,42 @@ static void misses_what_is_of_those_days(void **state)
     days_from = days_to = "2026-11-26";
     expect_one(SETPAY_DIFFERENCE_LATE, "neither in the file nor answered");
     days_from = days_to = "2026-11-28";
+    assert_int_equal(reconcile_for(NULL), 0);
+}
+
+/* Presented on the 26th, answered on the 27th, and in neither file: that of the 27th says that
+ * another must have it, and one of both days misses it, whichever of them are compared. */
+static void misses_what_was_answered_a_day_later(void **state)
+{
+    struct setpay_clearing_item *item = &items[4];
+    (void)state;
+    row_count--;
+    item->acknowledged_ms = TO;
+    assert_int_equal(reconcile_for(NULL), 0); /* of the 26th */
+    assert_int_equal(elsewhere_count, 0);
+    item->presented_ms -= SETPAY_DAY_MS; /* and so is the file of the 27th to it */
+    item->acknowledged_ms -= SETPAY_DAY_MS;
+    assert_int_equal(reconcile_for(NULL), 0);
+    assert_int_equal(elsewhere_count, 1);
+    assert_string_equal(elsewhere, "5: 2026-11-25 to 2026-11-25");
+    item->presented_ms -= 2 * SETPAY_DAY_MS;
+    assert_int_equal(reconcile_for(NULL), 0);
+    assert_string_equal(elsewhere, "5: 2026-11-23 to 2026-11-25");
+    strcpy(item->response_code, "13"); /* refused: in no file */
+    assert_int_equal(reconcile_for(NULL), 0);
+    assert_int_equal(elsewhere_count, 0);
+    strcpy(item->response_code, "00");
+    item->acknowledged_ms = FROM - 1; /* asked for by the file of that day */
+    assert_int_equal(reconcile_for(NULL), 0);
+    assert_int_equal(elsewhere_count, 0);
+    item->presented_ms = FROM;
+    item->acknowledged_ms = TO;
+    file_to = "2026-11-27";
+    expect_one(SETPAY_DIFFERENCE_MISSING, "1.05 EUR of visa shop are not in the file");
+    days_from = "2026-11-27";
+    expect_one(SETPAY_DIFFERENCE_MISSING, "1.05 EUR of visa shop are not in the file");
+    days_from = NULL;
+    days_to = "2026-11-26"; /* it may be of the day that is not compared */
     assert_int_equal(reconcile_for(NULL), 0);
 }
 
@@ -450,8 +591,12 @@ int main(void)
         WITH_ITEMS(names_what_is_late),
         WITH_ITEMS(compares_sales),
         WITH_ITEMS(sales_that_came_to_nothing_are_none),
+        WITH_ITEMS(what_is_given_back_was_sold),
+        WITH_ITEMS(another_currency_undoes_no_sale),
+        WITH_ITEMS(what_is_undone_is_a_sale),
         WITH_ITEMS(looks_at_some_days),
         WITH_ITEMS(misses_what_is_of_those_days),
+        WITH_ITEMS(misses_what_was_answered_a_day_later),
         WITH_ITEMS(sales_may_end_on_another_day),
         WITH_ITEMS(days_of_no_file_are_none),
         WITH_ITEMS(names_all_of_them),

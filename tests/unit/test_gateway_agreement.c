@@ -1041,6 +1041,24 @@ static void a_cancellation_stands_after_a_kill(void **state)
     }
 }
 
+/* What merchants have asked for is kept with the agreement, and an audit misses what is not. */
+static void every_request_is_audited(void **state)
+{
+    /* Payments whose time was moved by hand above: their receipts say so. */
+    static const char *const moved = ": 4 findings";
+    (void)state;
+    test_gateway_expect_audited(gateway, moved);
+    test_gateway_expect_edit_found(gateway,
+                                   "UPDATE evidence SET owner = -owner WHERE type = 'AuthCanReq'",
+                                   "UPDATE evidence SET owner = -owner WHERE owner < 0",
+                                   "the merchant's request to end the agreement is not kept");
+    test_gateway_expect_edit_found(gateway,
+                                   "UPDATE evidence SET owner = -owner WHERE type = 'AuthRevReq'",
+                                   "UPDATE evidence SET owner = -owner WHERE owner < 0",
+                                   "asked for by no request that is kept");
+    test_gateway_expect_audited(gateway, moved);
+}
+
 static int open_all(void **state)
 {
     (void)state;
@@ -1091,6 +1109,7 @@ int main(void)
         cmocka_unit_test(stops_where_the_certificate_is_revoked),
         cmocka_unit_test(stands_after_a_kill),
         cmocka_unit_test(a_cancellation_stands_after_a_kill),
+        cmocka_unit_test(every_request_is_audited),
     };
     alarm(240);
     if (setpay_secret_system_init() != SETPAY_OK)

@@ -327,6 +327,17 @@ static void a_clock_that_jumps_ends_nothing(void **state)
     test_paid_clear(&paid);
 }
 
+/* What the gateway gave up by itself nobody has asked for yet. */
+static void what_was_given_up_is_audited(void **state)
+{
+    (void)state;
+    test_gateway_expect_audited(gateway, NULL);
+    test_gateway_expect_edit_found(gateway,
+                                   "UPDATE evidence SET owner = -owner WHERE type = 'AuthRevReq'",
+                                   "UPDATE evidence SET owner = -owner WHERE owner < 0",
+                                   "asked for by no request that is kept");
+}
+
 static int open_all(void **state)
 {
     (void)state;
@@ -356,6 +367,7 @@ int main(void)
         cmocka_unit_test(advises_after_an_outage),
         cmocka_unit_test(waits_for_a_clock_that_was_set),
         cmocka_unit_test(a_clock_that_jumps_ends_nothing),
+        cmocka_unit_test(what_was_given_up_is_audited),
     };
     alarm(240);
     if (setpay_secret_system_init() != SETPAY_OK)

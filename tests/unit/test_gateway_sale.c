@@ -6,6 +6,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/secret.h"
+#include "gateway/issuer/clearing_file.h"
 #include "gateway/payment/sale.h"
 #include "tests/support/test_asking.h"
 #include "tests/support/test_gateway.h"
@@ -319,6 +320,78 @@ static void ends_once_whatever_the_issuer_does(void **state)
     expect_ledger_holds();
 }
 
+/* The issuer's file with what was sold in a file of the day before: without its sales; or, with
+ * other_id, the same of a sale that we never asked for. */
+static void save_clearing(const char *name, bool without_sales, const char *other_id)
+{
+    char path[TEST_PATH_SIZE];
+    const char *words[] = {"--config", test_path(gateway->folder, "issuer.conf", path), "clearing",
+                           NULL};
+    char *text = NULL;
+    struct setpay_clearing_file file;
+    struct setpay_problem problem;
+    struct setpay_buffer bytes;
+    size_t kept = 0;
+    test_run_program("setpay-issuersim", words, &text);
+    assert_int_equal(setpay_clearing_file_parse(setpay_view_string(text), &file, &problem),
+                     SETPAY_OK);
+    for (size_t i = 0; i < file.row_count; i++) {
+        struct setpay_clearing_row *row = &file.rows[i];
+        char sql[160];
+        (void)snprintf(sql, sizeof sql, "SELECT COUNT(*) FROM step WHERE token = x'%s'",
+                       row->presentment);
+        bool is_step = test_gateway_number(gateway, sql) != 0;
+        if (without_sales && !is_step && row->kind == SETPAY_CLEARING_SALE)
+            continue;
+        if (other_id != NULL && !is_step && row->kind == SETPAY_CLEARING_SALE_REVERSAL)
+            (void)snprintf(row->presentment, sizeof row->presentment, "%s", other_id);
+        file.rows[kept++] = *row;
+    }
+    file.row_count = kept;
+    setpay_buffer_init(&bytes, SETPAY_CLEARING_FILE_MAX);
+    assert_int_equal(setpay_clearing_file_build(&file, &bytes), SETPAY_OK);
+    test_write_file(gateway->folder, name, setpay_buffer_view(&bytes));
+    setpay_buffer_clear(&bytes);
+    setpay_clearing_file_clear(&file);
+    free(text);
+}
+
+static void expect_reconciled(const char *name, int status, const char *words)
+{
+    char config[TEST_PATH_SIZE], path[TEST_PATH_SIZE];
+    const char *all[] = {"--config", test_path(gateway->folder, "gateway.conf", config),
+                         "reconcile", test_path(gateway->folder, name, path), NULL};
+    char *printed = NULL;
+    int found = test_run_to_end("setpay-gateway", all, &printed);
+    if (found != status || strstr(printed, words) == NULL)
+        fail_msg("exit status %d, expected %d and '%s' in:\n%s", found, status, words, printed);
+    free(printed);
+}
+
+/* What was sold and taken back, and is no step here, is known when the issuer's file has the second
+ * alone; what was never asked for is not. */
+static void what_came_to_nothing_is_reconciled(void **state)
+{
+    struct test_paid paid;
+    (void)state;
+    script("silent", 1);
+    sell(&paid, holder, 4100, false);
+    assert_int_equal(paid.auth.outcome, SETPAY_AUTH_DECLINED);
+    test_gateway_wait_acknowledged(gateway);
+    test_daemon_wait_readiness(&gateway->daemon, 200);
+    json_t *unsold =
+        test_gateway_control(gateway, "clearing.items", json_pack("{s:b}", "unsold", 1));
+    assert_true(json_array_size(json_object_get(unsold, "items")) > 0);
+    json_decref(unsold);
+    save_clearing("whole.csv", false, NULL);
+    expect_reconciled("whole.csv", 0, " 0 differences");
+    save_clearing("back.csv", true, NULL);
+    expect_reconciled("back.csv", 0, " 0 differences");
+    save_clearing("other.csv", true, "0123456789abcdef0123456789abcdef");
+    expect_reconciled("other.csv", 1, "of a sale that the ledger does not know");
+    test_paid_clear(&paid);
+}
+
 static void restart(void)
 {
     test_gateway_start(gateway, NULL);
@@ -540,6 +613,17 @@ static void a_closed_batch_takes_no_sale(void **state)
     test_folder_remove(&folder);
 }
 
+/* A sale is captured by the request that authorised it. */
+static void what_was_sold_is_audited(void **state)
+{
+    (void)state;
+    test_gateway_expect_audited(gateway, NULL);
+    test_gateway_expect_edit_found(gateway,
+                                   "UPDATE evidence SET owner = -owner WHERE type = 'CapRevReq'",
+                                   "UPDATE evidence SET owner = -owner WHERE owner < 0",
+                                   "no request of the merchant's for it is kept");
+}
+
 static int open_all(void **state)
 {
     (void)state;
@@ -576,8 +660,10 @@ int main(void)
         cmocka_unit_test(is_kept_again_in_its_time),
         cmocka_unit_test(a_closed_batch_takes_no_sale),
         cmocka_unit_test(ends_once_whatever_the_issuer_does),
+        cmocka_unit_test(what_came_to_nothing_is_reconciled),
         cmocka_unit_test(sells_across_a_kill),
         cmocka_unit_test(undoes_across_a_kill),
+        cmocka_unit_test(what_was_sold_is_audited),
     };
     alarm(240);
     if (setpay_secret_system_init() != SETPAY_OK)

@@ -451,6 +451,36 @@ static const struct {
      "not in the ledger: step 99999999999999999999999999999999"},
 };
 
+/* Whether a look behind the last entry finds it: it is of what stands around the entries. */
+static bool is_around(const char *words)
+{
+    return strncmp(words, "entr", 4) != 0;
+}
+
+/* From a mark on, too: what stands around the entries is looked at wherever a look begins. What is
+ * of an entry up to the mark is not. */
+static void what_is_around_is_found_from_a_mark_on(void **state)
+{
+    (void)state;
+    size_t around = 0;
+    for (size_t i = 0; i < sizeof edits / sizeof *edits; i++) {
+        if (edits[i].undo == NULL)
+            continue;
+        struct verified v = look(NULL);
+        struct setpay_ledger_mark mark = v.reached;
+        edit(edits[i].sql);
+        v = look(&mark);
+        if (is_around(edits[i].words) &&
+            (v.findings == 0 || strncmp(v.first, edits[i].words, strlen(edits[i].words)) != 0))
+            fail_msg("%s: %zu findings, first '%s', expected '%s'", edits[i].sql, v.findings,
+                     v.first, edits[i].words);
+        around += is_around(edits[i].words) ? 1 : 0;
+        edit(edits[i].undo);
+        assert_int_equal(look(&mark).findings, 0);
+    }
+    assert_int_equal(around, 7);
+}
+
 static void every_edit_is_found_and_named(void **state)
 {
     (void)state;
@@ -529,6 +559,8 @@ int main(void)
         cmocka_unit_test(what_is_undone_leaves_nothing),
         cmocka_unit_test_setup_teardown(a_good_one_verifies, open_ledger, close_ledger),
         cmocka_unit_test_setup_teardown(an_event_is_posted_once, open_ledger, close_ledger),
+        cmocka_unit_test_setup_teardown(what_is_around_is_found_from_a_mark_on, open_ledger,
+                                        close_ledger),
         cmocka_unit_test_setup_teardown(every_edit_is_found_and_named, open_ledger, close_ledger),
         cmocka_unit_test(verify_knows_what_comes_back),
     };

@@ -399,6 +399,45 @@ static void every_edit_is_found_and_named(void **state)
                   edit_count + forgery_count);
 }
 
+/* From the last entry on, of which nothing is behind. */
+struct from_mark {
+    struct setpay_ledger_mark mark;
+    size_t findings;
+    char first[400];
+};
+
+static void on_first(void *arg, const char *words)
+{
+    struct from_mark *from = arg;
+    if (from->first[0] == '\0')
+        (void)snprintf(from->first, sizeof from->first, "%s", words);
+}
+
+static enum setpay_error verify_from(struct setpay_db *db, void *arg)
+{
+    struct from_mark *from = arg;
+    const struct setpay_ledger_mark mark = from->mark;
+    from->first[0] = '\0';
+    return setpay_ledger_verify(db, mark.number == 0 ? NULL : &mark, on_first, from, &from->mark,
+                                &from->findings);
+}
+
+static void what_is_settled_is_looked_at_from_a_mark_on(void **state)
+{
+    struct from_mark from = {.findings = 9};
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        test_day_operate(verify_from, &from);
+        assert_int_equal(from.findings, 0);
+        assert_int_not_equal(from.mark.number, 0);
+    }
+    test_day_edit("UPDATE presentment SET settlement_id = 0 WHERE id = 1");
+    test_day_operate(verify_from, &from);
+    assert_int_not_equal(from.findings, 0);
+    assert_non_null(strstr(from.first, "its items come to 500 (1)"));
+    test_day_edit("UPDATE presentment SET settlement_id = 1 WHERE id = 1");
+}
+
 /* ------------------------------------------------------------------ reports */
 
 struct reported {
@@ -535,6 +574,8 @@ int main(void)
         BOOKS(days_are_of_the_merchants_zone),
         BOOKS(a_zone_that_is_gone_stops_it),
         BOOKS(many_merchants_take_several_operations),
+        cmocka_unit_test_setup_teardown(what_is_settled_is_looked_at_from_a_mark_on, open_settled,
+                                        test_day_close),
         cmocka_unit_test_setup_teardown(every_edit_is_found_and_named, open_settled,
                                         test_day_close),
         BOOKS(reports_what_was_settled),

@@ -285,6 +285,7 @@ GATEWAY_CLEARING := \
 	gateway/clearing/items.c \
 	gateway/clearing/ledger.c \
 	gateway/clearing/ledger_verify.c \
+	gateway/clearing/payment_verify.c \
 	gateway/clearing/presentment.c \
 	gateway/clearing/reconciler.c \
 	gateway/clearing/reconciliation.c \
@@ -720,6 +721,7 @@ UNIT_TESTS := \
 	test_gateway_issuers \
 	test_gateway_life \
 	test_gateway_pipeline \
+	test_gateway_rows \
 	test_gateway_sale \
 	test_gateway_state \
 	test_gateway_steps \

@@ -49,6 +49,8 @@ setpay_look_expect_fn setpay_look_expect_cleared;
 enum setpay_error setpay_look_disputes(struct setpay_look *look) SETPAY_MUST_CHECK;
 enum setpay_error setpay_look_reserve(struct setpay_look *look) SETPAY_MUST_CHECK;
 enum setpay_error setpay_look_incoming(struct setpay_look *look) SETPAY_MUST_CHECK;
+/* payment_verify.c: what no entry is of. Reversals, each held to its payment and its receipt. */
+enum setpay_error setpay_look_reversals(struct setpay_look *look) SETPAY_MUST_CHECK;
 
 /* Whether both have the same postings. */
 bool setpay_ledger_same_postings(const struct setpay_ledger_entry *a,

@@ -276,6 +276,7 @@ GATEWAY_NETWORK := \
 GATEWAY_CLEARING := \
 	gateway/clearing/adjustment.c \
 	gateway/clearing/batch.c \
+	gateway/clearing/dates_verify.c \
 	gateway/clearing/dispute.c \
 	gateway/clearing/dispute_verify.c \
 	gateway/clearing/fees.c \

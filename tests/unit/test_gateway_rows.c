@@ -190,6 +190,24 @@ static void a_reversal_is_told(void **state)
     EXPECT_FOUND(edits);
 }
 
+/* ------------------------------------------------------------------ its times */
+
+static void what_was_done_has_its_time(void **state)
+{
+    static const struct edit edits[] = {
+        {"UPDATE step SET created_ms = created_ms + 8640000000 WHERE id = 1", "is of another time"},
+        {"UPDATE batch SET closed_ms = closed_ms - 8640000000",
+         "closed before the newest of its steps was done: batch visa shop, number 1, closed"},
+        {"UPDATE batch SET closed_ms = closed_ms - 8640000000;"
+         "UPDATE presentment SET created_ms = created_ms - 8640000000",
+         "closed before the newest of its steps was done: batch visa shop, number 1, closed"},
+        {"UPDATE presentment SET acknowledged_ms = acknowledged_ms + 1 WHERE sent_count = 0",
+         "answered at another time than its sale: presentment "},
+    };
+    (void)state;
+    EXPECT_FOUND(edits);
+}
+
 /* ------------------------------------------------------------------ all of it */
 
 static int open_all(void **state)
@@ -222,6 +240,7 @@ int main(void)
         cmocka_unit_test(a_reversal_is_missed),
         cmocka_unit_test(a_reversal_is_of_its_payment),
         cmocka_unit_test(a_reversal_is_told),
+        cmocka_unit_test(what_was_done_has_its_time),
     };
     alarm(120);
     if (setpay_secret_system_init() != SETPAY_OK)

@@ -53,6 +53,8 @@ enum setpay_error setpay_look_incoming(struct setpay_look *look) SETPAY_MUST_CHE
 enum setpay_error setpay_look_dates(struct setpay_look *look) SETPAY_MUST_CHECK;
 /* payment_verify.c: what no entry is of. Reversals, each held to its payment and its receipt. */
 enum setpay_error setpay_look_reversals(struct setpay_look *look) SETPAY_MUST_CHECK;
+/* state_verify.c: payments, each held to its amounts, and to its receipts as they were signed. */
+enum setpay_error setpay_look_states(struct setpay_look *look) SETPAY_MUST_CHECK;
 
 /* Whether both have the same postings. */
 bool setpay_ledger_same_postings(const struct setpay_ledger_entry *a,

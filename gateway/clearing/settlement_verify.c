@@ -478,6 +478,7 @@ enum setpay_error setpay_clearing_verify(struct setpay_db *db, setpay_clearing_f
     SETPAY_TRY(check_steps(&look));
     SETPAY_TRY(check_accounts(&look));
     SETPAY_TRY(setpay_look_dates(&look));
+    SETPAY_TRY(setpay_look_states(&look));
     SETPAY_TRY(setpay_look_reversals(&look));
     *findings = look.findings;
     return SETPAY_OK;

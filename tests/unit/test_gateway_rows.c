@@ -71,21 +71,78 @@ static void give_back(void)
     test_paid_clear(&lost);
 }
 
-/* Row 5: a hold that has ended. */
+static struct test_paid agree_to(const struct setpay_terms *terms, int64_t minor, int64_t first)
+{
+    struct test_paid paid;
+    test_paid_prepare(&paid, gateway, shop, holder, SETPAY_INTENT_AUTHORISE, minor, false);
+    paid.purchase->oi.terms = paid.purchase->pi.terms = *terms;
+    test_purchase_sign(paid.purchase);
+    paid.purchase->auth.amount.minor = first;
+    setpay_buffer_clear(&paid.request);
+    test_purchase_auth_req(paid.purchase, &paid.request);
+    test_paid_ask(&paid);
+    assert_int_equal(paid.auth.outcome, SETPAY_AUTH_APPROVED);
+    return paid;
+}
+
+/* Row 5 and others: holds that have ended. */
 static void let_end(void)
 {
     struct test_paid ended = pay(SETPAY_INTENT_AUTHORISE, holder, 900);
+    int64_t held =
+        test_gateway_number(gateway, "SELECT COUNT(*) FROM payment WHERE " SETPAY_PAYMENT_IS_HELD);
     control("testing.clock", json_pack("{s:I}", "offset_ms", (json_int_t)8 * SETPAY_DAY_MS));
-    test_daemon_wait_number(&gateway->daemon, "SELECT COUNT(*) FROM reversal", 5);
+    test_daemon_wait_number(&gateway->daemon, "SELECT COUNT(*) FROM reversal", 4 + held);
     control("testing.clock", json_pack("{s:i}", "offset_ms", 0));
     test_gateway_wait_acknowledged(gateway);
     test_paid_clear(&ended);
+}
+
+/* Monthly payments that the cardholder ends; and three instalments, of which one is taken. */
+static void agree(void)
+{
+    struct test_paid monthly, parts;
+    struct setpay_buffer content, message, answer;
+    setpay_time_ms end_ms = setpay_clock_now_ms() + 90 * SETPAY_DAY_MS;
+    const struct setpay_terms recurring = {SETPAY_TERMS_RECURRING, 12, 30, 1500, end_ms};
+    const struct setpay_terms instalments = {SETPAY_TERMS_INSTALMENT, 3, 30, 1000, end_ms};
+    monthly = agree_to(&recurring, 1500, 1500);
+    parts = agree_to(&instalments, 3000, 1000);
+    const struct test_purchase *p = monthly.purchase;
+    struct setpay_cancellation word = {.xid = p->auth.xid,
+                                       .cardholder = holder->party->thumbprint,
+                                       .gateway_sign = p->parties.gateway_sign->thumbprint,
+                                       .pomd = p->pomd,
+                                       .date_ms = setpay_clock_now_ms()};
+    struct setpay_auth_can_req request = {.xid = p->auth.xid};
+    memcpy(word.brand, p->auth.brand, sizeof word.brand);
+    memcpy(word.merchant_id, p->auth.merchant_id, sizeof word.merchant_id);
+    test_purchase_renew(monthly.purchase, setpay_clock_now_ms());
+    request.header = p->auth.header;
+    memcpy(request.brand, p->auth.brand, sizeof request.brand);
+    memcpy(request.merchant_id, p->auth.merchant_id, sizeof request.merchant_id);
+    assert_int_equal(
+        setpay_cancellation_sign(&word, holder->party->signing_key, &request.cancellation),
+        SETPAY_OK);
+    setpay_buffer_init(&content, SETPAY_LIMIT_CONTENT_BYTES);
+    assert_int_equal(setpay_auth_can_req_build(&request, &content), SETPAY_OK);
+    test_merchant_message(SETPAY_MESSAGE_AUTH_CAN_REQ, gateway->shop[0].sign,
+                          setpay_buffer_view(&content), &message);
+    test_line_ask(shop, setpay_buffer_view(&message), &answer);
+    setpay_buffer_clear(&content);
+    setpay_buffer_clear(&message);
+    setpay_buffer_clear(&answer);
+    assert_int_equal(
+        test_gateway_number(gateway, "SELECT COUNT(*) FROM payment WHERE cancelled_ms <> 0"), 1);
+    test_paid_clear(&monthly);
+    test_paid_clear(&parts);
 }
 
 static void trade(void **state)
 {
     (void)state;
     give_back();
+    agree();
     struct test_paid declined = pay(SETPAY_INTENT_AUTHORISE, poor, 700);
     struct test_paid voided = pay(SETPAY_INTENT_VOID, holder, 750);
     struct test_paid sold = pay(SETPAY_INTENT_SALE, holder, 2500);
@@ -190,6 +247,101 @@ static void a_reversal_is_told(void **state)
     EXPECT_FOUND(edits);
 }
 
+/* ------------------------------------------------------------------ payments */
+
+static void a_payment_is_what_its_amounts_say(void **state)
+{
+    static const char amounts[] = "its amounts are not those of its state: payment";
+    static const char terms[] = "signed for more or less than its terms come to: payment";
+    static const struct edit edits[] = {
+        {"UPDATE payment SET state = 3 WHERE state = 6", amounts},
+        {"UPDATE payment SET state = 2 WHERE state = 6", amounts},
+        {"UPDATE payment SET state = 2 WHERE state = 5", amounts},
+        {"UPDATE payment SET state = 6 WHERE state = 5", amounts},
+        {"UPDATE payment SET state = 5 WHERE state = 3", amounts},
+        {"UPDATE payment SET state = 9 WHERE state = 4", amounts},
+        {"UPDATE payment SET cap_token = NULL WHERE state = 6", amounts},
+        {"UPDATE payment SET amount_minor = 1 WHERE state = 6", amounts},
+        {"UPDATE payment SET signed_minor = 300000 WHERE terms_kind = 3", terms},
+        {"UPDATE payment SET signed_minor = 999 WHERE terms_kind = 3", terms},
+        {"UPDATE payment SET signed_minor = 1501 WHERE terms_kind = 4", terms},
+        {"UPDATE payment SET signed_minor = 1 WHERE terms_kind = 1 AND state = 6", terms},
+    };
+    (void)state;
+    EXPECT_FOUND(edits);
+}
+
+static void a_payment_ends_at_its_time(void **state)
+{
+    static const char hold[] = "its hold ends on no day behind its authorisation: payment";
+    static const char released[] = "released something else than was given up last: payment";
+    static const struct edit edits[] = {
+        {"UPDATE payment SET hold_expiry_ms = 0 WHERE state = 6", hold},
+        {"UPDATE payment SET hold_expiry_ms = hold_expiry_ms + 1 WHERE state = 6", hold},
+        {"UPDATE payment SET hold_expiry_ms = hold_expiry_ms + 8640000000 WHERE state = 6", hold},
+        {"UPDATE payment SET hold_expiry_ms = hold_expiry_ms - 8640000000 WHERE state = 6", hold},
+        {"UPDATE payment SET hold_expiry_ms = 1 WHERE state = 3", hold},
+        {"UPDATE payment SET hold_expiry_ms = hold_expiry_ms - 8640000000 WHERE state = 6",
+         "captured behind the end of its hold: payment"},
+        {"UPDATE payment SET released_minor = 0 WHERE state = 5 AND sale_id IS NULL", released},
+        {"UPDATE payment SET released_minor = 1 WHERE state = 5 AND sale_id IS NOT NULL", released},
+        {"UPDATE payment SET release_open = 1 WHERE state = 6", released},
+        {"UPDATE payment SET cancelled_ms = cancelled_ms + 1 WHERE cancelled_ms <> 0",
+         "cancelled at a time of which there is no receipt: payment"},
+        {"UPDATE payment SET cancelled_ms = 5 WHERE terms_kind = 3",
+         "cancelled at a time of which there is no receipt: payment"},
+        {"UPDATE payment SET cancelled_ms = 0 WHERE cancelled_ms <> 0",
+         "there is a receipt that it was cancelled: payment"},
+        {"DELETE FROM evidence WHERE type = 'AuthCanReq'",
+         "cancelled, and the request is not kept: payment"},
+    };
+    (void)state;
+    EXPECT_FOUND(edits);
+}
+
+static void a_sale_is_what_it_captured(void **state)
+{
+    static const char sale[] = "taken and never sent, and of no sale; or the other way round:";
+    static const struct edit edits[] = {
+        {"UPDATE payment SET sale_id = zeroblob(16) WHERE sale_id IS NOT NULL AND state = 6",
+         "a sale, and not the capture of it: payment"},
+        {"UPDATE payment SET sale_id = (SELECT token FROM step WHERE payment_id <> payment.id)"
+         " WHERE sale_id IS NOT NULL AND state = 6",
+         "a sale, and not the capture of it: payment"},
+        {"UPDATE payment SET sale_id = NULL WHERE state = 6",
+         "no sale, and booked in a period: payment"},
+        {"UPDATE payment SET sale_id = NULL, period = 0 WHERE state = 6", sale},
+        {"UPDATE payment SET period = 0 WHERE sale_id IS NOT NULL AND state = 6", sale},
+        {"UPDATE payment SET period = 1 WHERE sale_id IS NULL AND state = 6",
+         "no sale, and booked in a period: payment"},
+        {"UPDATE presentment SET sent_count = 0", sale},
+        {"UPDATE presentment SET sent_count = 1", sale},
+    };
+    (void)state;
+    EXPECT_FOUND(edits);
+}
+
+static void a_receipt_is_what_was_signed(void **state)
+{
+    static const char sealed[] = "what its wallet would be given is empty, or another receipt";
+    static const char codes[] = "its payment has another action or approval code";
+    static const struct edit edits[] = {
+        {"UPDATE receipt SET sealed = x''", sealed},
+        {"UPDATE receipt SET sealed = x'' WHERE payment_id = 1 AND number = 2", sealed},
+        {"UPDATE receipt SET sealed = (SELECT sealed FROM receipt WHERE kind = 5) WHERE kind = 1",
+         sealed},
+        {"UPDATE receipt SET created_ms = created_ms + 1 WHERE kind = 5",
+         "its row is of another time"},
+        {"UPDATE receipt SET signed = x'00' WHERE kind = 5", "it can't be read"},
+        {"UPDATE payment SET approval_code = '' WHERE state = 6", codes},
+        {"UPDATE payment SET approval_code = 'XXXXXX' WHERE state = 5", codes},
+        {"UPDATE payment SET action_code = '00' WHERE state = 3", codes},
+        {"UPDATE payment SET action_code = '05' WHERE state = 5", codes},
+    };
+    (void)state;
+    EXPECT_FOUND(edits);
+}
+
 /* ------------------------------------------------------------------ its times */
 
 static void what_was_done_has_its_time(void **state)
@@ -240,6 +392,10 @@ int main(void)
         cmocka_unit_test(a_reversal_is_missed),
         cmocka_unit_test(a_reversal_is_of_its_payment),
         cmocka_unit_test(a_reversal_is_told),
+        cmocka_unit_test(a_payment_is_what_its_amounts_say),
+        cmocka_unit_test(a_payment_ends_at_its_time),
+        cmocka_unit_test(a_sale_is_what_it_captured),
+        cmocka_unit_test(a_receipt_is_what_was_signed),
         cmocka_unit_test(what_was_done_has_its_time),
     };
     alarm(120);

@@ -276,6 +276,7 @@ GATEWAY_NETWORK := \
 GATEWAY_CLEARING := \
 	gateway/clearing/adjustment.c \
 	gateway/clearing/batch.c \
+	gateway/clearing/dates_verify.c \
 	gateway/clearing/dispute.c \
 	gateway/clearing/dispute_verify.c \
 	gateway/clearing/fees.c \
@@ -285,6 +286,7 @@ GATEWAY_CLEARING := \
 	gateway/clearing/items.c \
 	gateway/clearing/ledger.c \
 	gateway/clearing/ledger_verify.c \
+	gateway/clearing/payment_verify.c \
 	gateway/clearing/presentment.c \
 	gateway/clearing/reconciler.c \
 	gateway/clearing/reconciliation.c \
@@ -292,6 +294,7 @@ GATEWAY_CLEARING := \
 	gateway/clearing/reserve_verify.c \
 	gateway/clearing/settlement.c \
 	gateway/clearing/settlement_verify.c \
+	gateway/clearing/state_verify.c \
 	gateway/clearing/suspense.c \
 	gateway/clearing/zone.c
 
@@ -722,6 +725,7 @@ UNIT_TESTS := \
 	test_gateway_issuers \
 	test_gateway_life \
 	test_gateway_pipeline \
+	test_gateway_rows \
 	test_gateway_sale \
 	test_gateway_state \
 	test_gateway_steps \

@@ -125,6 +125,19 @@ out:
     return error;
 }
 
+enum setpay_error setpay_receipt_read(struct setpay_view bytes, struct setpay_receipt *receipt)
+{
+    struct opened opened = {0};
+    struct setpay_receipt parsed;
+    enum setpay_error error = open_signed(bytes, &opened);
+    if (error == SETPAY_OK)
+        error = setpay_receipt_parse(opened.content, &parsed);
+    if (error == SETPAY_OK)
+        *receipt = parsed;
+    setpay_arena_free(opened.arena);
+    return error;
+}
+
 enum setpay_error setpay_receipt_hash(struct setpay_view bytes, struct setpay_digest *hash)
 {
     return setpay_hash_one("rcpt", bytes, hash);

@@ -33,6 +33,10 @@ enum setpay_error setpay_receipt_verify(struct setpay_view bytes,
 /* The signer that signed bytes claim, to find the certificate by. Errors of messages.h. */
 enum setpay_error setpay_receipt_signer(struct setpay_view bytes,
                                         struct setpay_digest *signer) SETPAY_MUST_CHECK;
+/* What it says, whoever signed it: for who compares rows, and verifies elsewhere. SETPAY_E_RECEIPT
+ * and errors of parsing. */
+enum setpay_error setpay_receipt_read(struct setpay_view bytes,
+                                      struct setpay_receipt *receipt) SETPAY_MUST_CHECK;
 /* H("rcpt", signed bytes): what the next receipt names as previous. */
 enum setpay_error setpay_receipt_hash(struct setpay_view bytes,
                                       struct setpay_digest *hash) SETPAY_MUST_CHECK;

@@ -23,6 +23,7 @@ static enum setpay_error expect(struct setpay_db *db, const struct setpay_id *ev
     memcpy(entry->brand, dispute.brand, sizeof entry->brand);
     memcpy(entry->merchant_id, dispute.merchant_id, sizeof entry->merchant_id);
     memcpy(entry->currency, dispute.amount.currency, sizeof entry->currency);
+    entry->time_ms = opens ? dispute.opened_ms : dispute.closed_ms;
     setpay_gateway_dispute_post(kind, dispute.amount.minor, entry);
     return opens ? setpay_gateway_dispute_token(&dispute, &expected->token)
                  : setpay_gateway_dispute_closing(&dispute, &expected->token);

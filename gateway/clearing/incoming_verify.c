@@ -37,6 +37,7 @@ enum setpay_error setpay_look_expect_payment(struct setpay_db *db, const struct 
     SETPAY_TRY(setpay_db_end(rows));
     memcpy(entry->merchant_id, payment.issuer, sizeof entry->merchant_id);
     memcpy(entry->currency, payment.amount.currency, sizeof entry->currency);
+    entry->time_ms = payment.created_ms;
     setpay_incoming_post(payment.amount.minor, payment.matched_minor, entry);
     return setpay_incoming_token(&payment, &expected->token);
 }
@@ -80,6 +81,7 @@ enum setpay_error setpay_look_expect_cleared(struct setpay_db *db, const struct 
                              SETPAY_DB_ID(event)));
     read_clearing(rows, &c);
     SETPAY_TRY(setpay_db_end(rows));
+    entry->time_ms = c.created_ms;
     memcpy(entry->brand, c.brand, sizeof entry->brand);
     memcpy(entry->merchant_id, c.merchant_id, sizeof entry->merchant_id);
     memcpy(entry->currency, c.currency, sizeof entry->currency);

@@ -84,6 +84,7 @@ static void check_sum(struct setpay_look *look, const struct setpay_ledger_entry
 /* What the step that the entry names would post. */
 struct step_row {
     int64_t kind, amount_minor;
+    setpay_time_ms created_ms;
     struct setpay_charges charges;
     char brand[SETPAY_WIRE_BRAND_MAX + 1];
     char merchant_id[SETPAY_WIRE_PARTY_MAX + 1];
@@ -96,7 +97,7 @@ static enum setpay_error read_step(struct setpay_db *db, const struct setpay_id 
     struct setpay_db_rows *rows;
     SETPAY_TRY(setpay_db_one(db, &rows,
                              "SELECT kind, step.amount_minor, interchange_minor, fee_minor, brand,"
-                             " merchant_id, currency FROM step"
+                             " merchant_id, currency, step.created_ms FROM step"
                              " JOIN payment ON payment.id = step.payment_id WHERE token = $1",
                              SETPAY_DB_ID(token)));
     step->kind = setpay_db_get_int(rows, 0);
@@ -106,6 +107,7 @@ static enum setpay_error read_step(struct setpay_db *db, const struct setpay_id 
     setpay_db_get_text(rows, 4, step->brand, sizeof step->brand);
     setpay_db_get_text(rows, 5, step->merchant_id, sizeof step->merchant_id);
     setpay_db_get_text(rows, 6, step->currency, sizeof step->currency);
+    step->created_ms = setpay_db_get_int(rows, 7);
     return setpay_db_end(rows);
 }
 
@@ -145,6 +147,9 @@ static enum setpay_error check_step(struct setpay_look *look,
     else if (!setpay_ledger_same_postings(entry, &expected))
         setpay_look_find(look, "entry %lld: step %s would be posted with other amounts",
                          (long long)entry->number, token);
+    else if (step.created_ms != entry->time_ms)
+        setpay_look_find(look, "entry %lld: step %s is of another time", (long long)entry->number,
+                         token);
     return SETPAY_OK;
 }
 

@@ -27,7 +27,7 @@ enum setpay_error setpay_look_each_row(struct setpay_look *look, const char *sql
                                        const char *words) SETPAY_MUST_CHECK;
 /* What an entry should be, by what its event names. */
 struct setpay_look_expected {
-    struct setpay_ledger_entry entry; /* brand, merchant, currency and postings */
+    struct setpay_ledger_entry entry; /* time, brand, merchant, currency and postings */
     struct setpay_id token;           /* computed of what it names */
 };
 /* SETPAY_E_NOT_FOUND: there is nothing of that event. One for each kind of entry that is not of a
@@ -49,6 +49,12 @@ setpay_look_expect_fn setpay_look_expect_cleared;
 enum setpay_error setpay_look_disputes(struct setpay_look *look) SETPAY_MUST_CHECK;
 enum setpay_error setpay_look_reserve(struct setpay_look *look) SETPAY_MUST_CHECK;
 enum setpay_error setpay_look_incoming(struct setpay_look *look) SETPAY_MUST_CHECK;
+/* dates_verify.c: when batches were closed and presentments answered. */
+enum setpay_error setpay_look_dates(struct setpay_look *look) SETPAY_MUST_CHECK;
+/* payment_verify.c: what no entry is of. Reversals, each held to its payment and its receipt. */
+enum setpay_error setpay_look_reversals(struct setpay_look *look) SETPAY_MUST_CHECK;
+/* state_verify.c: payments, each held to its amounts, and to its receipts as they were signed. */
+enum setpay_error setpay_look_states(struct setpay_look *look) SETPAY_MUST_CHECK;
 
 /* Whether both have the same postings. */
 bool setpay_ledger_same_postings(const struct setpay_ledger_entry *a,

@@ -19,16 +19,20 @@ static enum setpay_error expect(struct setpay_db *db, const struct setpay_id *ev
     SETPAY_TRY(setpay_db_one(
         db, &rows,
         "SELECT reserve.brand, reserve.merchant_id, reserve.currency, reserve.amount_minor,"
-        " settlement.token, due_day FROM reserve JOIN settlement ON settlement.id = settlement_id"
-        " WHERE ($1 = 0 AND reserve.token = $2) OR ($3 = 1 AND release = $4)",
-        SETPAY_DB_BOOL(releases), SETPAY_DB_ID(event), SETPAY_DB_BOOL(releases),
-        SETPAY_DB_ID(event)));
+        " settlement.token, due_day, CASE $1 WHEN 0 THEN settlement.created_ms ELSE"
+        " COALESCE((SELECT releasing.created_ms FROM settlement AS releasing"
+        " WHERE releasing.id = released_by), 0) END FROM reserve JOIN settlement ON settlement.id "
+        "= settlement_id"
+        " WHERE ($2 = 0 AND reserve.token = $3) OR ($4 = 1 AND release = $5)",
+        SETPAY_DB_BOOL(releases), SETPAY_DB_BOOL(releases), SETPAY_DB_ID(event),
+        SETPAY_DB_BOOL(releases), SETPAY_DB_ID(event)));
     setpay_db_get_text(rows, 0, entry->brand, sizeof entry->brand);
     setpay_db_get_text(rows, 1, entry->merchant_id, sizeof entry->merchant_id);
     setpay_db_get_text(rows, 2, entry->currency, sizeof entry->currency);
     int64_t amount_minor = setpay_db_get_int(rows, 3);
     setpay_db_get_id(rows, 4, &settlement);
     setpay_db_get_text(rows, 5, due_day, sizeof due_day);
+    entry->time_ms = setpay_db_get_int(rows, 6);
     SETPAY_TRY(setpay_db_end(rows));
     if (releases) {
         setpay_reserve_release_post(amount_minor, entry);

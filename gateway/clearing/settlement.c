@@ -54,6 +54,10 @@ enum setpay_error setpay_settlement_token(const struct setpay_settlement *settle
     setpay_hash_add(&state, setpay_view_string(settlement->merchant_id));
     setpay_hash_add(&state, setpay_view_string(settlement->currency));
     setpay_hash_add(&state, setpay_view_string(settlement->day));
+    if (!settlement->is_of_before) {
+        setpay_hash_add_u64(&state, (uint64_t)settlement->cut_off_ms);
+        setpay_hash_add_u64(&state, (uint64_t)settlement->created_ms);
+    }
     return setpay_ledger_end_event(&state, token);
 }
 
@@ -106,6 +110,7 @@ void setpay_settlement_read(struct setpay_db_rows *rows, struct setpay_settlemen
     s.reserve_days = setpay_db_get_int(rows, c++);
     s.held_minor = setpay_db_get_int(rows, c++);
     s.released_minor = setpay_db_get_int(rows, c++);
+    s.is_of_before = setpay_db_get_bool(rows, c++);
     *settlement = s;
 }
 

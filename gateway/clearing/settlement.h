@@ -70,6 +70,15 @@
     "ALTER TABLE presentment ADD COLUMN write_off BLOB;"                                           \
     "UPDATE presentment SET write_off = x'' WHERE response_code = 'WO';"
 
+/* Of a later step of the gateway's schema: settlements up to this row have tokens of merchant,
+ * currency and day alone. */
+#define SETPAY_SETTLEMENT_TIMES_SCHEMA                                                             \
+    "CREATE TABLE settlement_rule (id INTEGER PRIMARY KEY, last_before INTEGER NOT NULL);"         \
+    "INSERT INTO settlement_rule SELECT 1, COALESCE(MAX(id), 0) FROM settlement;"
+/* SQL: a row of settlement is one of these. */
+#define SETPAY_SETTLEMENT_IS_OF_BEFORE                                                             \
+    "settlement.id <= (SELECT last_before FROM settlement_rule WHERE settlement_rule.id = 1)"
+
 /* What items come to. All of one merchant and currency. */
 struct setpay_settlement_sums {
     int64_t capture_count, capture_minor; /* taken by the issuer; gross */
@@ -97,6 +106,7 @@ struct setpay_settlement {
     int64_t payout_minor;     /* 0 or above */
     int64_t carried_out_minor;
     setpay_time_ms created_ms;
+    bool is_of_before; /* read with the row: its token is of merchant, currency and day alone */
 };
 
 /* ------------------------------------------------------------------ pure */
@@ -107,7 +117,7 @@ int64_t setpay_settlement_net(const struct setpay_settlement_sums *sums);
 /* Sets what is held back, payout and what is carried out. */
 void setpay_settlement_close(struct setpay_settlement *settlement);
 /* The event of the entry by which a settlement is paid out, and its token: computed from merchant,
- * currency and day. SETPAY_E_CRYPTO. */
+ * currency, day, cut-off and the time at which it is made. SETPAY_E_CRYPTO. */
 enum setpay_error setpay_settlement_token(const struct setpay_settlement *settlement,
                                           struct setpay_id *token) SETPAY_MUST_CHECK;
 /* suspense.c: what a write-off of that step's presentment is known by: nothing that was told with
@@ -154,7 +164,7 @@ enum setpay_error setpay_settle(struct setpay_db *db, struct setpay_settling *se
     " credit_count, credit_minor, fee_minor, refused_count, refused_minor, carried_in_minor,"      \
     " payout_minor, carried_out_minor, created_ms, disputed_count, disputed_minor,"                \
     " returned_count, returned_minor, cleared_count, cleared_minor, reserve_ppm, reserve_days,"    \
-    " held_minor, released_minor"
+    " held_minor, released_minor, " SETPAY_SETTLEMENT_IS_OF_BEFORE
 void setpay_settlement_read(struct setpay_db_rows *rows, struct setpay_settlement *settlement);
 
 /* Of a day, in the order of their making. */

@@ -28,7 +28,8 @@ static enum setpay_error read_settlement(struct setpay_db *db, const struct setp
     struct setpay_db_rows *rows;
     struct setpay_settlement settlement = {0};
     SETPAY_TRY(setpay_db_one(db, &rows,
-                             "SELECT brand, merchant_id, currency, day, payout_minor"
+                             "SELECT brand, merchant_id, currency, day, payout_minor, cut_off_ms,"
+                             " created_ms, " SETPAY_SETTLEMENT_IS_OF_BEFORE
                              " FROM settlement WHERE token = $1",
                              SETPAY_DB_ID(event)));
     setpay_db_get_text(rows, 0, settlement.brand, sizeof settlement.brand);
@@ -36,7 +37,11 @@ static enum setpay_error read_settlement(struct setpay_db *db, const struct setp
     setpay_db_get_text(rows, 2, settlement.currency, sizeof settlement.currency);
     setpay_db_get_text(rows, 3, settlement.day, sizeof settlement.day);
     settlement.payout_minor = setpay_db_get_int(rows, 4);
+    settlement.cut_off_ms = setpay_db_get_int(rows, 5);
+    settlement.created_ms = setpay_db_get_int(rows, 6);
+    settlement.is_of_before = setpay_db_get_bool(rows, 7);
     SETPAY_TRY(setpay_db_end(rows));
+    expected->entry.time_ms = settlement.created_ms;
     memcpy(expected->entry.brand, settlement.brand, sizeof settlement.brand);
     memcpy(expected->entry.merchant_id, settlement.merchant_id, sizeof settlement.merchant_id);
     memcpy(expected->entry.currency, settlement.currency, sizeof settlement.currency);
@@ -51,7 +56,9 @@ static enum setpay_error read_suspended(struct setpay_db *db, const struct setpa
     struct setpay_id step;
     SETPAY_TRY(setpay_db_one(db, &rows,
                              "SELECT payment.brand, payment.merchant_id, payment.currency,"
-                             " step.token, " TO_MERCHANT ", presentment.write_off" ITEM_TABLES
+                             " step.token, " TO_MERCHANT ", presentment.write_off,"
+                             " COALESCE((SELECT settlement.created_ms FROM settlement"
+                             " WHERE settlement.id = presentment.settlement_id), 0)" ITEM_TABLES
                              " WHERE presentment.suspense = $1",
                              SETPAY_DB_ID(event)));
     setpay_db_get_text(rows, 0, expected->entry.brand, sizeof expected->entry.brand);
@@ -59,6 +66,7 @@ static enum setpay_error read_suspended(struct setpay_db *db, const struct setpa
     setpay_db_get_text(rows, 2, expected->entry.currency, sizeof expected->entry.currency);
     setpay_db_get_id(rows, 3, &step);
     setpay_suspense_post(setpay_db_get_int(rows, 4), &expected->entry);
+    expected->entry.time_ms = setpay_db_get_int(rows, 6);
     enum setpay_error error =
         setpay_suspense_token(&step, setpay_db_get_view(rows, 5), &expected->token);
     enum setpay_error end = setpay_db_end(rows);
@@ -110,6 +118,8 @@ enum setpay_error setpay_settlement_verify_entry(struct setpay_look *look,
     else if (!setpay_ledger_same_postings(entry, &expected.entry))
         setpay_look_find(look, "entry %lld: the %s %s would be posted with other amounts", number,
                          what, token);
+    else if (expected.entry.time_ms != entry->time_ms)
+        setpay_look_find(look, "entry %lld: the %s %s is of another time", number, what, token);
     return SETPAY_OK;
 }
 
@@ -211,6 +221,25 @@ static enum setpay_error compare_adjusted(struct walk *walk, const struct setpay
     return SETPAY_OK;
 }
 
+/* The merchant's zone and cut-off may be others now than then: but a day ends nowhere earlier or
+ * later than this. */
+#define DAY_ENDS_FIRST_MS (-16 * SETPAY_HOUR_MS) /* from its beginning in UTC */
+#define DAY_ENDS_LAST_MS (40 * SETPAY_HOUR_MS)
+
+static void check_times(struct walk *walk, const struct setpay_settlement *s,
+                        const struct setpay_date *day)
+{
+    char what[160];
+    setpay_time_ms begin_ms = 0;
+    if (setpay_zone_cut_off("UTC", day, 0, &begin_ms) != SETPAY_OK ||
+        s->cut_off_ms < begin_ms + DAY_ENDS_FIRST_MS || s->cut_off_ms > begin_ms + DAY_ENDS_LAST_MS)
+        setpay_look_find(walk->look, "%s: its cut-off (%lld) is not of its day", describe(s, what),
+                         (long long)s->cut_off_ms);
+    if (s->created_ms < s->cut_off_ms)
+        setpay_look_find(walk->look, "%s was made (%lld) before its day had ended (%lld)",
+                         describe(s, what), (long long)s->created_ms, (long long)s->cut_off_ms);
+}
+
 static enum setpay_error check_settlement(struct walk *walk, const struct setpay_settlement *s)
 {
     char what[160];
@@ -219,10 +248,12 @@ static enum setpay_error check_settlement(struct walk *walk, const struct setpay
     struct setpay_date day;
     SETPAY_TRY(setpay_settlement_token(s, &token));
     if (!setpay_id_equal(&token, &s->token))
-        setpay_look_find(walk->look, "%s: its token is of another merchant, currency or day",
+        setpay_look_find(walk->look, "%s: its token is of another merchant, currency, day or time",
                          describe(s, what));
     if (setpay_date_parse(s->day, &day) != SETPAY_OK)
         setpay_look_find(walk->look, "%s: its day is no date", describe(s, what));
+    else
+        check_times(walk, s, &day);
     SETPAY_TRY(add_up(walk->look->db, s->id, &sums));
     compare(walk, s, &sums);
     SETPAY_TRY(compare_adjusted(walk, s));
@@ -446,6 +477,9 @@ enum setpay_error setpay_clearing_verify(struct setpay_db *db, setpay_clearing_f
     SETPAY_TRY(check_presentments(&look));
     SETPAY_TRY(check_steps(&look));
     SETPAY_TRY(check_accounts(&look));
+    SETPAY_TRY(setpay_look_dates(&look));
+    SETPAY_TRY(setpay_look_states(&look));
+    SETPAY_TRY(setpay_look_reversals(&look));
     *findings = look.findings;
     return SETPAY_OK;
 }

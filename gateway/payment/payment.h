@@ -25,6 +25,13 @@
 
 extern const struct setpay_store_schema setpay_gateway_schema;
 
+/* Of a later step of the gateway's schema: how many rows of reversal it has, so that one that is
+ * lost shows. */
+#define SETPAY_PAYMENT_REVERSALS_SCHEMA                                                            \
+    "ALTER TABLE payment ADD COLUMN reversal_count INTEGER NOT NULL DEFAULT 0;"                    \
+    "UPDATE payment SET reversal_count ="                                                          \
+    " (SELECT COUNT(*) FROM reversal WHERE reversal.payment_id = payment.id);"
+
 /* SQL: something is held and not captured (the states approved and captured). */
 #define SETPAY_PAYMENT_IS_HELD                                                                     \
     "state IN (2, 6) AND approved_minor - reversed_minor - captured_minor > 0"

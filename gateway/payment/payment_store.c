@@ -100,6 +100,7 @@ static const struct setpay_store_migration steps[] = {
     {12, "UPDATE evidence SET number = owner * 1000000 + number, owner ="
          " (SELECT first_id FROM payment WHERE payment.id = evidence.owner)"
          " WHERE owner IN (SELECT id FROM payment WHERE first_id IS NOT NULL);"},
+    {13, SETPAY_PAYMENT_REVERSALS_SCHEMA SETPAY_SETTLEMENT_TIMES_SCHEMA},
     {0, NULL},
 };
 
@@ -461,6 +462,10 @@ enum setpay_error setpay_gateway_reversal_insert(struct setpay_db *db,
         SETPAY_DB_INT(reversal->amount_minor), SETPAY_DB_INT(reversal->remaining_minor),
         SETPAY_DB_INT(reversal->created_ms), SETPAY_DB_BOOL(reversal->advice),
         SETPAY_DB_INT(reversal->period)));
+    /* Its version is the decision's, and the operation has moved it on. */
+    SETPAY_TRY(setpay_db_run(db,
+                             "UPDATE payment SET reversal_count = reversal_count + 1 WHERE id = $1",
+                             SETPAY_DB_INT(reversal->payment_id)));
     SETPAY_TRY(setpay_db_one(db, &rows, "SELECT MAX(id) FROM reversal WHERE payment_id = $1",
                              SETPAY_DB_INT(reversal->payment_id)));
     int64_t id = setpay_db_get_int(rows, 0);

@@ -103,6 +103,11 @@ static enum setpay_error find_payment(struct setpay_db *db, struct test_day_item
     (void)snprintf(payment.merchant_id, sizeof payment.merchant_id, "%s", item->merchant_id);
     (void)snprintf(payment.amount.currency, sizeof payment.amount.currency, "%s", item->currency);
     payment.amount.minor = payment.approved_minor = SETPAY_MONEY_MAX_MINOR;
+    payment.signed_minor = SETPAY_MONEY_MAX_MINOR;
+    payment.terms.kind = SETPAY_TERMS_SINGLE;
+    payment.hold_expiry_ms = INT64_C(1) << 50;
+    payment.has_cap_token = true;
+    SETPAY_TRY(setpay_id_random(&payment.cap_token));
     SETPAY_TRY(setpay_id_random(&payment.xid));
     SETPAY_TRY(setpay_id_random(&payment.rrpid));
     SETPAY_TRY(setpay_digest_random(&payment.pimd));

@@ -339,6 +339,19 @@ char *test_gateway_dump_issuer(struct test_gateway *g)
     return test_daemon_dump(&g->issuer);
 }
 
+void test_gateway_expect_sound(struct test_gateway *g)
+{
+    static const char *const commands[] = {"ledger.verify", "audit.clearing"};
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        json_t *result = test_gateway_control(g, commands[i], json_object());
+        bool is_sound = json_is_true(json_object_get(result, "ok"));
+        if (!is_sound)
+            (void)json_dumpf(result, stderr, JSON_COMPACT);
+        NEED(is_sound);
+        json_decref(result);
+    }
+}
+
 int64_t test_gateway_number(struct test_gateway *g, const char *sql)
 {
     return test_daemon_number(&g->daemon, sql);

@@ -94,6 +94,8 @@ void test_gateway_expect_edit_found(struct test_gateway *gateway, const char *sq
 char *test_gateway_dump(struct test_gateway *gateway);
 /* The same of the issuer simulator's. */
 char *test_gateway_dump_issuer(struct test_gateway *gateway);
+/* Ledger and clearing: an audit's look at the database finds nothing. */
+void test_gateway_expect_sound(struct test_gateway *gateway);
 /* A number out of the database: one row, one column. */
 int64_t test_gateway_number(struct test_gateway *gateway, const char *sql);
 /* True where database, journal or shared memory hold these bytes; or the log too. */

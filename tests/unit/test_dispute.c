@@ -564,7 +564,8 @@ static void a_sale_is_disputed_before_it_is_presented(void **state)
     struct setpay_id sale = test_day_add("shop", "EUR", SETPAY_STEP_CAPTURE, 100, 0, 0, NULL);
     (void)state;
     assert_int_equal(import_at(DAY_26, file_of(1, &sale, 60, "EUR", OPEN)), SETPAY_E_NOT_FOUND);
-    test_day_edit("UPDATE payment SET sale_id = (SELECT token FROM step)");
+    test_day_edit("UPDATE payment SET sale_id = (SELECT token FROM step),"
+                  " approved_minor = captured_minor");
     assert_int_equal(import_at(DAY_26, file_of(1, &sale, 60, "EUR", OPEN)), SETPAY_OK);
     assert_int_equal(test_day_settle(NOON, NULL), 1); /* held back before it is due */
     assert_int_equal(test_day_settled.made[0].carried_out_minor, -60);

@@ -185,8 +185,8 @@ static void suspense_of_a_payment_goes_to_the_issuer_or_back(void **state)
         test_paying_clear(&item.event, SETPAY_ACCOUNT_ISSUER_RECEIVABLE, 1, "EUR", NOON),
         SETPAY_E_MONEY_NEGATIVE);
     assert_non_null(strstr(test_paying_cleared.problem.text, "the issuer sim owes only 0.00 EUR"));
-    test_day_edit("UPDATE presentment SET acknowledged = 1, response_code = '00'"
-                  " WHERE acknowledged = 0");
+    test_day_edit("UPDATE presentment SET acknowledged = 1, response_code = '00',"
+                  " acknowledged_ms = created_ms + 50 WHERE acknowledged = 0");
     assert_int_equal(
         test_paying_clear(&item.event, SETPAY_ACCOUNT_ISSUER_RECEIVABLE, 40, "EUR", NOON),
         SETPAY_E_MONEY_NEGATIVE);

@@ -255,8 +255,8 @@ static enum setpay_error write_step(struct setpay_db *db, void *arg)
         db,
         "INSERT INTO step (token, payment_id, kind, of_id, amount_minor, interchange_minor,"
         " fee_minor, batch_id, undone, credited_minor, created_ms)"
-        " VALUES ($1, 1, 1, 0, 100, 3, 5, 1, 0, 0, 1000)",
-        SETPAY_DB_ID(&entry.event)));
+        " VALUES ($1, 1, 1, 0, 100, 3, 5, 1, 0, 0, $2)",
+        SETPAY_DB_ID(&entry.event), SETPAY_DB_INT(entry.time_ms)));
     return setpay_ledger_append(db, &entry);
 }
 
@@ -426,6 +426,9 @@ static const struct {
      "entry 4: step 04040404040404040404040404040404 would be posted"},
     {"UPDATE step SET kind = 3 WHERE id = 4", "UPDATE step SET kind = 1",
      "entry 4: step 04040404040404040404040404040404 is of another kind"},
+    {"UPDATE step SET created_ms = 1004 WHERE id = 4",
+     "UPDATE step SET created_ms = 1003 WHERE id = 4",
+     "entry 4: step 04040404040404040404040404040404 is of another time"},
     {"UPDATE payment SET currency = 'USD'", "UPDATE payment SET currency = 'EUR'",
      "entry 1: step 01010101010101010101010101010101 is of another kind, merchant or currency"},
     {"UPDATE payment SET captured_minor = 999", "UPDATE payment SET captured_minor = 1000",

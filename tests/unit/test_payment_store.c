@@ -301,6 +301,63 @@ static void test_evidence_of_before_is_the_first_ones(void **state)
     assert_int_equal(setpay_store_submit_wait(fixture->store, look_old, NULL), SETPAY_OK);
 }
 
+/* ------------------------------------------------------------------ reversals of before */
+
+#define STEPS_BEFORE_COUNTS 12 /* schema steps, before a payment counted its reversals */
+
+static enum setpay_error write_reversals(struct setpay_db *db, void *arg)
+{
+    struct setpay_payment *payments = arg;
+    for (int i = 0; i < 2; i++)
+        SETPAY_TRY(setpay_payment_insert(db, &payments[i]));
+    for (int i = 0; i < 3; i++)
+        SETPAY_TRY(setpay_db_run(
+            db,
+            "INSERT INTO reversal (payment_id, partial, amount_minor, remaining_minor,"
+            " acknowledged, response_code, sent_count, created_ms, acknowledged_ms)"
+            " VALUES ($1, 0, 1, 0, 0, '', 0, 1, 0)",
+            SETPAY_DB_INT(payments[0].id)));
+    return SETPAY_OK;
+}
+
+static enum setpay_error look_counts(struct setpay_db *db, void *arg)
+{
+    struct setpay_db_rows *rows;
+    struct setpay_gateway_reversal one = {.payment_id = 2, .amount_minor = 1};
+    char text[64];
+    (void)arg;
+    SETPAY_TRY(setpay_gateway_reversal_insert(db, &one));
+    SETPAY_TRY(setpay_db_one(db, &rows,
+                             "SELECT group_concat(id || ':' || reversal_count, ' ') FROM"
+                             " (SELECT id, reversal_count FROM payment ORDER BY id)"));
+    setpay_db_get_text(rows, 0, text, sizeof text);
+    assert_string_equal(text, "1:3 2:1");
+    return setpay_db_end(rows);
+}
+
+static void test_reversals_of_before_are_counted(void **state)
+{
+    struct fixture *fixture = *state;
+    struct setpay_store_migration steps[STEPS_BEFORE_COUNTS + 1] = {{0, NULL}};
+    struct setpay_problem problem = {{0}};
+    struct setpay_payment payments[2] = {payment_of(1, 1, 1), payment_of(2, 2, 2)};
+    char url[160];
+    memcpy(steps, setpay_gateway_schema.steps, STEPS_BEFORE_COUNTS * sizeof *steps);
+    const struct setpay_store_schema old = {.name = setpay_gateway_schema.name,
+                                            .steps = steps,
+                                            .erasable = setpay_gateway_schema.erasable};
+    (void)snprintf(url, sizeof url, "sqlite:%s/counts.db", fixture->folder.path);
+    struct setpay_store_options options = {.url = url, .schema = &old};
+    setpay_store_close(fixture->store);
+    assert_int_equal(setpay_store_open(&options, &fixture->store, &problem), SETPAY_OK);
+    assert_int_equal(setpay_store_submit_wait(fixture->store, write_reversals, payments),
+                     SETPAY_OK);
+    setpay_store_close(fixture->store);
+    options.schema = &setpay_gateway_schema;
+    assert_int_equal(setpay_store_open(&options, &fixture->store, &problem), SETPAY_OK);
+    assert_int_equal(setpay_store_submit_wait(fixture->store, look_counts, NULL), SETPAY_OK);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -311,6 +368,7 @@ int main(void)
         TEST(test_a_purge_leaves_cards_that_a_reversal_needs),
         TEST(test_a_purge_leaves_cards_of_what_is_held),
         TEST(test_evidence_of_before_is_the_first_ones),
+        TEST(test_reversals_of_before_are_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

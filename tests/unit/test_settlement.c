@@ -14,6 +14,7 @@
 #include "gateway/payment/payment.h"
 #include "gateway/payment/step.h"
 #include "tests/support/test_day.h"
+#include "tests/support/test_store.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -147,8 +148,8 @@ static void waits_for_answers(void **state)
     assert_int_equal(test_day_settled.made[0].payout_minor, 990);
     assert_int_equal(test_day_settled.waiting_count, 1);
     /* Its answer comes after the day was settled: it is for the next day. */
-    test_day_edit(
-        "UPDATE presentment SET acknowledged = 1, response_code = '00' WHERE acknowledged = 0");
+    test_day_edit("UPDATE presentment SET acknowledged = 1, response_code = '00', acknowledged_ms ="
+                  " created_ms + 50 WHERE acknowledged = 0");
     assert_int_equal(test_day_settle(NOON, "2026-11-25"), 0);
     assert_int_equal(test_day_settled.later_count, 1);
     assert_int_equal(test_day_settle(NOON, "2026-11-24"), 0);
@@ -315,6 +316,31 @@ static const struct {
     {"UPDATE settlement SET token = zeroblob(16) WHERE id = 2", "there is no settlement"},
     {"UPDATE settlement SET cut_off_ms = 1 WHERE id = 1",
      "settled for a day before its batch was closed: presentment 1"},
+    {"UPDATE settlement SET cut_off_ms = cut_off_ms + 864000000 WHERE id = 1", "is not of its day"},
+    {"UPDATE settlement SET cut_off_ms = cut_off_ms - 864000000 WHERE id = 1", "is not of its day"},
+    {"UPDATE settlement SET cut_off_ms = cut_off_ms + 3600000 WHERE id = 1",
+     "its token is of another merchant, currency, day or time"},
+    {"UPDATE settlement SET created_ms = 0 WHERE id = 1", "was made (0) before its day had ended"},
+    {"UPDATE settlement SET created_ms = created_ms + 1 WHERE id = 1",
+     "its token is of another merchant, currency, day or time"},
+    {"UPDATE settlement SET created_ms = created_ms + 1 WHERE id = 1",
+     "the presentment in suspense "},
+    {"UPDATE settlement_rule SET last_before = 1",
+     "its token is of another merchant, currency, day or time"},
+    {"UPDATE step SET created_ms = created_ms + 8640000000 WHERE id = 1", "is of another time"},
+    {"UPDATE batch SET closed_ms = closed_ms - 8640000000 WHERE id = 7",
+     "presented at another time than its batch was closed: presentment 7"},
+    {"UPDATE batch SET closed_ms = 0 WHERE id = 7", "neither open nor closed: batch visa shop"},
+    {"UPDATE presentment SET created_ms = created_ms + 1 WHERE id = 7",
+     "presented at another time than its batch was closed: presentment 7"},
+    {"UPDATE presentment SET acknowledged_ms = 1 WHERE id = 7",
+     "answered at no time, or at a time and not answered: presentment 7"},
+    {"UPDATE presentment SET acknowledged_ms = 0 WHERE id = 1",
+     "answered at no time, or at a time and not answered: presentment 1"},
+    {"UPDATE presentment SET acknowledged_ms = created_ms - 8640000 WHERE id = 1",
+     "answered before it was presented: presentment 1"},
+    {"UPDATE presentment SET acknowledged_ms = acknowledged_ms + 8640000000 WHERE id = 1",
+     "answered after it was settled: presentment 1"},
     {"DELETE FROM settlement WHERE id = 2", "there is no settlement"},
     {"DELETE FROM settlement WHERE id = 1", "carries in -28, expected 0"},
     {"INSERT INTO settlement SELECT 9, zeroblob(16), brand, merchant_id, 'JPY', day, cut_off_ms, 0,"
@@ -353,6 +379,11 @@ static const struct {
     {"UPDATE ledger_posting SET account = 6 WHERE account = 5", "its hash is not"},
 };
 
+/* Somebody who dates a settlement anew would have to make its token and its entry anew. */
+#define AN_HOUR_LATER                                                                              \
+    "UPDATE ledger_entry SET time_ms = time_ms + 3600000 WHERE kind IN (5, 6);"                    \
+    "UPDATE settlement SET created_ms = created_ms + 3600000"
+
 /* Edits that somebody makes who then computes all hashes and balances anew. */
 static const struct {
     const char *sql, *words;
@@ -367,6 +398,10 @@ static const struct {
     {"UPDATE ledger_entry SET currency = 'USD' WHERE kind = 6",
      "is of another merchant, currency or step"},
     {"UPDATE ledger_entry SET kind = 99 WHERE kind = 5", "there is no kind 99"},
+    {AN_HOUR_LATER, "its token is of another merchant, currency, day or time"},
+    {"UPDATE ledger_entry SET time_ms = time_ms + 3600000 WHERE kind = 5", "is of another time"},
+    {"UPDATE ledger_entry SET time_ms = time_ms + 3600000 WHERE kind = 6", "is of another time"},
+    {"UPDATE ledger_entry SET time_ms = time_ms + 3600000 WHERE kind = 1", "is of another time"},
     {"UPDATE ledger_entry SET kind = 7 WHERE kind = 5", "there is no dispute "},
     {"UPDATE ledger_entry SET event = zeroblob(16) WHERE kind = 6",
      "there is no presentment in suspense 00000000000000000000000000000000"},
@@ -436,6 +471,62 @@ static void what_is_settled_is_looked_at_from_a_mark_on(void **state)
     assert_int_not_equal(from.findings, 0);
     assert_non_null(strstr(from.first, "its items come to 500 (1)"));
     test_day_edit("UPDATE presentment SET settlement_id = 1 WHERE id = 1");
+}
+
+/* ------------------------------------------------------------------ of before */
+
+#define STEPS_BEFORE_TIMES 12 /* schema steps, before tokens of settlements had their times */
+
+static enum setpay_error settle_as_before(struct setpay_db *db, void *arg)
+{
+    struct setpay_settlement s = {.brand = "visa",
+                                  .merchant_id = "shop",
+                                  .currency = "EUR",
+                                  .day = "2026-11-25",
+                                  .is_of_before = true};
+    (void)arg;
+    SETPAY_TRY(setpay_settlement_token(&s, &s.token));
+    return setpay_db_run(
+        db,
+        "INSERT INTO settlement (token, brand, merchant_id, currency, day, cut_off_ms,"
+        " capture_count, capture_minor, credit_count, credit_minor, fee_minor, refused_count,"
+        " refused_minor, carried_in_minor, payout_minor, carried_out_minor, created_ms)"
+        " VALUES ($1, 'visa', 'shop', 'EUR', '2026-11-25', $2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, $3)",
+        SETPAY_DB_ID(&s.token), SETPAY_DB_INT(DAY_26), SETPAY_DB_INT(NOON));
+}
+
+/* A database of before: its settlements keep their tokens, those that are made now have their
+ * times in them. */
+static void a_settlement_of_before_keeps_its_token(void **state)
+{
+    struct setpay_store_migration steps[STEPS_BEFORE_TIMES + 1] = {{0, NULL}};
+    struct setpay_problem problem;
+    struct setpay_store *empty = test_day_store;
+    struct test_folder folder;
+    (void)state;
+    test_folder_make(&folder);
+    memcpy(steps, setpay_gateway_schema.steps, STEPS_BEFORE_TIMES * sizeof *steps);
+    const struct setpay_store_schema old = {.name = setpay_gateway_schema.name,
+                                            .steps = steps,
+                                            .erasable = setpay_gateway_schema.erasable};
+    struct setpay_store_options options = {.url = folder.url, .schema = &old};
+    assert_int_equal(setpay_store_open(&options, &test_day_store, &problem), SETPAY_OK);
+    test_day_operate(settle_as_before, NULL);
+    setpay_store_close(test_day_store);
+    options.schema = &setpay_gateway_schema;
+    assert_int_equal(setpay_store_open(&options, &test_day_store, &problem), SETPAY_OK);
+    test_day_merchant("shop", "UTC", "24:00");
+    assert_int_equal(test_day_verify().findings, 0);
+    test_day_capture("EUR", 1000, 10, DAY_26 + 1);
+    assert_int_equal(test_day_settle(NOON + SETPAY_DAY_MS, NULL), 1);
+    assert_int_equal(test_day_verify().findings, 0);
+    test_day_expect_found("UPDATE settlement SET cut_off_ms = 1 WHERE id = 1", "is not of its day",
+                          false);
+    test_day_expect_found("UPDATE settlement SET cut_off_ms = cut_off_ms + 1 WHERE id = 2",
+                          "currency, day or time", false);
+    setpay_store_close(test_day_store);
+    test_folder_remove(&folder);
+    test_day_store = empty;
 }
 
 /* ------------------------------------------------------------------ reports */
@@ -578,6 +669,7 @@ int main(void)
                                         test_day_close),
         cmocka_unit_test_setup_teardown(every_edit_is_found_and_named, open_settled,
                                         test_day_close),
+        BOOKS(a_settlement_of_before_keeps_its_token),
         BOOKS(reports_what_was_settled),
         cmocka_unit_test(an_empty_day_is_no_camt),
     };

@@ -275,6 +275,67 @@ static void what_is_nothing_to_its_merchant_and_owed(void **state)
     test_day_expect_found("UPDATE suspense_clearing SET account = 1", "not in the ledger", false);
 }
 
+static enum setpay_error find_capture(struct setpay_db *db, void *arg)
+{
+    struct setpay_gateway_step *step = arg;
+    return setpay_gateway_step_find(db, &step->token, step);
+}
+
+/* What the cardholder was not charged of the newest step. */
+static int64_t uncharged(uint8_t token)
+{
+    struct setpay_gateway_step step;
+    memset(step.token.bytes, token, sizeof step.token.bytes);
+    test_day_operate(find_capture, &step);
+    return step.uncharged_minor;
+}
+
+/* What was refused can be credited only so far as it was cleared to the merchant (rule G8). */
+static void what_was_refused_was_not_charged(void **state)
+{
+    (void)state;
+    (void)test_day_add("shop", "EUR", SETPAY_STEP_CAPTURE, 700, 0, 0, NULL);
+    (void)test_day_add("shop", "EUR", SETPAY_STEP_CAPTURE, 800, 0, DAY_26 - 9, NULL);
+    test_day_capture("EUR", 900, 0, DAY_26 - 8);
+    struct setpay_id refused =
+        test_day_add("shop", "EUR", SETPAY_STEP_CAPTURE, 600, 0, DAY_26 + 1, "25");
+    for (uint8_t token = 1; token <= 3; token++)
+        assert_int_equal(uncharged(token), 0);
+    assert_int_equal(uncharged(refused.bytes[0]), 600); /* before it is settled */
+    struct setpay_id item = test_paying_refused(SETPAY_STEP_CAPTURE, 5000, 10, 65, "25");
+    assert_int_equal(uncharged(77), 5000);
+    test_paying_move(&item, SETPAY_ACCOUNT_MERCHANT_PAYABLE, 1000); /* and 13 of the fee */
+    assert_int_equal(uncharged(77), 3987);
+    test_paying_move(&item, SETPAY_ACCOUNT_ISSUER_RECEIVABLE, 2000);
+    assert_int_equal(uncharged(77), 3987);
+    test_paying_move(&item, SETPAY_ACCOUNT_MERCHANT_PAYABLE, 0);
+    assert_int_equal(uncharged(77), 5000 - 1013 - 1960);
+    /* As it was cleared before there were shares: they are computed. */
+    test_day_edit("ALTER TABLE suspense_clearing RENAME COLUMN fee_minor TO kept;"
+                  "ALTER TABLE suspense_clearing ADD COLUMN fee_minor INTEGER");
+    assert_int_equal(uncharged(77), 5000 - 1013 - 1960);
+    test_day_edit("ALTER TABLE suspense_clearing DROP COLUMN fee_minor;"
+                  "ALTER TABLE suspense_clearing RENAME COLUMN kept TO fee_minor");
+}
+
+static void what_was_written_off_was_not_charged(void **state)
+{
+    (void)state;
+    struct setpay_id item = test_paying_refused(SETPAY_STEP_CAPTURE, 5000, 10, 65, "WO");
+    assert_int_equal(uncharged(77), 5000);
+    test_paying_move(&item, SETPAY_ACCOUNT_MERCHANT_PAYABLE, 0);
+    assert_int_equal(uncharged(77), 5000);
+}
+
+static void a_fee_that_took_all_was_charged_after_all(void **state)
+{
+    (void)state;
+    struct setpay_id item = test_paying_refused(SETPAY_STEP_CAPTURE, 5, 1, 5, "25");
+    assert_int_equal(uncharged(77), 5);
+    test_paying_move(&item, SETPAY_ACCOUNT_MERCHANT_PAYABLE, 0);
+    assert_int_equal(uncharged(77), 0);
+}
+
 /* What was refused, and was right after all, is paid with the merchant's next settlement. */
 static void suspense_of_a_presentment_goes_to_the_merchant_or_the_issuer(void **state)
 {
@@ -479,6 +540,9 @@ int main(void)
         BOOKS(part_of_it_was_right),
         BOOKS(written_off_and_paid_all_the_same),
         BOOKS(written_off_and_owed_by_nobody),
+        BOOKS(what_was_refused_was_not_charged),
+        BOOKS(what_was_written_off_was_not_charged),
+        BOOKS(a_fee_that_took_all_was_charged_after_all),
         BOOKS(what_is_nothing_to_its_merchant),
         BOOKS(what_is_nothing_to_its_merchant_and_owed),
         BOOKS(a_credit_that_was_written_off),

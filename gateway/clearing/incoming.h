@@ -108,6 +108,9 @@ enum setpay_error setpay_incoming_keep(struct setpay_db *db, struct setpay_incom
 
 /* ------------------------------------------------------------------ suspense */
 
+/* SQL: an amount, so that a row that was edited to the edge of a number does not end a sum. */
+#define SETPAY_SUSPENSE_BOUND(amount) "MAX(MIN(" amount ", 10000000000000000), -10000000000000000)"
+
 struct setpay_suspense_item {
     struct setpay_id event;
     bool is_payment;     /* else a presentment that was refused */

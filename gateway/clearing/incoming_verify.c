@@ -9,12 +9,6 @@
 
 #include <string.h>
 
-/* A row that was edited may say anything, with which nothing can be computed. */
-static bool is_amount(int64_t minor)
-{
-    return minor >= -SETPAY_MONEY_MAX_MINOR && minor <= SETPAY_MONEY_MAX_MINOR;
-}
-
 /* ------------------------------------------------------------------ entries */
 
 enum setpay_error setpay_look_expect_payment(struct setpay_db *db, const struct setpay_id *event,
@@ -37,7 +31,9 @@ enum setpay_error setpay_look_expect_payment(struct setpay_db *db, const struct 
     SETPAY_TRY(setpay_db_end(rows));
     memcpy(entry->merchant_id, payment.issuer, sizeof entry->merchant_id);
     memcpy(entry->currency, payment.amount.currency, sizeof entry->currency);
-    setpay_incoming_post(payment.amount.minor, payment.matched_minor, entry);
+    if (setpay_look_is_amount(payment.amount.minor) &&
+        setpay_look_is_amount(payment.matched_minor)) /* else it would not be posted at all */
+        setpay_incoming_post(payment.amount.minor, payment.matched_minor, entry);
     return setpay_incoming_token(&payment, &expected->token);
 }
 
@@ -83,8 +79,9 @@ enum setpay_error setpay_look_expect_cleared(struct setpay_db *db, const struct 
     memcpy(entry->brand, c.brand, sizeof entry->brand);
     memcpy(entry->merchant_id, c.merchant_id, sizeof entry->merchant_id);
     memcpy(entry->currency, c.currency, sizeof entry->currency);
-    if (is_amount(c.amount_minor) && is_amount(c.interchange_minor) && is_amount(c.fee_minor) &&
-        is_amount(c.loss_minor)) /* else it would not be posted at all */
+    if (setpay_look_is_amount(c.amount_minor) && setpay_look_is_amount(c.interchange_minor) &&
+        setpay_look_is_amount(c.fee_minor) &&
+        setpay_look_is_amount(c.loss_minor)) /* else it would not be posted at all */
         setpay_suspense_clearing_post(&c, entry);
     return setpay_suspense_clearing_token(&c, &expected->token);
 }
@@ -164,11 +161,14 @@ static enum setpay_error check_clearings(struct setpay_look *look)
     enum setpay_error error = SETPAY_OK;
     SETPAY_TRY(setpay_db_select(
         look->db, &rows,
-        "SELECT item, SUM(amount_minor), COUNT(*), MAX(number), MAX(brand), MAX(merchant_id),"
-        " MAX(currency), MIN(brand || ' ' || merchant_id || ' ' || currency) ="
-        " MAX(brand || ' ' || merchant_id || ' ' || currency), MIN(account), MAX(account),"
-        " MIN(amount_minor) < 0 AND MAX(amount_minor) > 0 FROM suspense_clearing GROUP BY item"
-        " ORDER BY item"));
+        "SELECT item, SUM(" SETPAY_SUSPENSE_BOUND(
+            "amount_minor") "), COUNT(*), MAX(number), MAX(brand), MAX(merchant_id),"
+                            " MAX(currency), MIN(brand || ' ' || merchant_id || ' ' || currency) ="
+                            " MAX(brand || ' ' || merchant_id || ' ' || currency), MIN(account), "
+                            "MAX(account),"
+                            " MIN(amount_minor) < 0 AND MAX(amount_minor) > 0 FROM "
+                            "suspense_clearing GROUP BY item"
+                            " ORDER BY item"));
     while (error == SETPAY_OK && setpay_db_next(rows)) {
         struct cleared cleared;
         read_cleared(rows, &cleared);
@@ -205,9 +205,9 @@ static enum setpay_error check_part(struct parts *parts, const struct setpay_sus
         setpay_look_find(parts->look, "clearing %lld: its token is of another content", id);
     const struct setpay_suspense_item *item = &parts->item;
     /* What does not fit is beyond nothing, or a step with other amounts: found elsewhere. */
-    if (!parts->known || !is_amount(c->amount_minor) || !is_amount(item->cleared_minor) ||
-        !is_amount(item->amount_minor) || !is_amount(item->interchange_minor) ||
-        !is_amount(item->fee_minor))
+    if (!parts->known || !setpay_look_is_amount(c->amount_minor) ||
+        !setpay_look_is_amount(item->cleared_minor) || !setpay_look_is_amount(item->amount_minor) ||
+        !setpay_look_is_amount(item->interchange_minor) || !setpay_look_is_amount(item->fee_minor))
         return SETPAY_OK;
     setpay_suspense_share(&parts->item, &expected);
     if (!c->is_of_before &&
@@ -307,7 +307,9 @@ enum setpay_error setpay_look_incoming(struct setpay_look *look)
         " OR (interchange_minor IS NULL) <> (fee_minor IS NULL)"
         " OR (interchange_minor IS NULL) <> (loss_minor IS NULL) ORDER BY id",
         "without a share behind one that has it:"));
-    SETPAY_TRY(check_parts(look));
     SETPAY_TRY(check_write_offs(look));
+    if (!setpay_look_adds_up(look, SETPAY_LOOK_STEPS | SETPAY_LOOK_PAID))
+        return SETPAY_OK; /* what is in suspense can't be told */
+    SETPAY_TRY(check_parts(look));
     return check_clearings(look);
 }

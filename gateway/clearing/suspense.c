@@ -51,22 +51,32 @@ void setpay_suspense_post(int64_t amount_minor, struct setpay_ledger_entry *entr
 #define ITEMS                                                                                      \
     "SELECT event, is_payment, brand, merchant_id, currency, amount_minor, what, since_ms,"        \
     " is_written_off, interchange_minor, fee_minor,"                                               \
-    " COALESCE((SELECT SUM(c.amount_minor) FROM suspense_clearing c WHERE c.item = event), 0)"     \
-    " AS cleared_minor, (SELECT COUNT(*) FROM suspense_clearing c WHERE c.item = event)"           \
-    " FROM (SELECT suspense AS event, 0 AS is_payment, payment.brand AS brand,"                    \
-    " payment.merchant_id AS merchant_id, payment.currency AS currency,"                           \
-    " CASE WHEN kind = 1 THEN step.amount_minor - step.fee_minor"                                  \
-    " ELSE step.fee_minor - step.amount_minor END AS amount_minor, lower(hex(step.token)) AS "     \
-    "what,"                                                                                        \
-    " settlement.created_ms AS since_ms, response_code = '" SETPAY_PRESENTMENT_WRITTEN_OFF         \
-    "' AS is_written_off, CASE WHEN kind = 1 THEN step.interchange_minor"                          \
-    " ELSE -step.interchange_minor END AS interchange_minor,"                                      \
-    " CASE WHEN kind = 1 THEN step.fee_minor ELSE -step.fee_minor END AS fee_minor"                \
-    " FROM presentment JOIN step ON step.id = presentment.step_id"                                 \
-    " JOIN payment ON payment.id = step.payment_id"                                                \
-    " JOIN settlement ON settlement.id = presentment.settlement_id WHERE suspense > x''"           \
-    " UNION ALL SELECT token, 1, '', issuer, currency, amount_minor - matched_minor, reference,"   \
-    " created_ms, 0, 0, 0 FROM issuer_payment WHERE amount_minor > matched_minor) AS item"
+    " COALESCE((SELECT SUM(" SETPAY_SUSPENSE_BOUND(                                                \
+        "c.amount_minor") ")"                                                                      \
+                          " FROM suspense_clearing c WHERE c.item = event), 0)"                    \
+                          " AS cleared_minor, (SELECT COUNT(*) FROM suspense_clearing c WHERE "    \
+                          "c.item = event)"                                                        \
+                          " FROM (SELECT suspense AS event, 0 AS is_payment, payment.brand AS "    \
+                          "brand,"                                                                 \
+                          " payment.merchant_id AS merchant_id, payment.currency AS currency,"     \
+                          " CASE WHEN kind = 1 THEN step.amount_minor - step.fee_minor"            \
+                          " ELSE step.fee_minor - step.amount_minor END AS amount_minor, "         \
+                          "lower(hex(step.token)) AS "                                             \
+                          "what,"                                                                  \
+                          " settlement.created_ms AS since_ms, response_code = "                   \
+                          "'" SETPAY_PRESENTMENT_WRITTEN_OFF                                       \
+                          "' AS is_written_off, CASE WHEN kind = 1 THEN step.interchange_minor"    \
+                          " ELSE -step.interchange_minor END AS interchange_minor,"                \
+                          " CASE WHEN kind = 1 THEN step.fee_minor ELSE -step.fee_minor END AS "   \
+                          "fee_minor"                                                              \
+                          " FROM presentment JOIN step ON step.id = presentment.step_id"           \
+                          " JOIN payment ON payment.id = step.payment_id"                          \
+                          " JOIN settlement ON settlement.id = presentment.settlement_id WHERE "   \
+                          "suspense > x''"                                                         \
+                          " UNION ALL SELECT token, 1, '', issuer, currency, amount_minor - "      \
+                          "matched_minor, reference,"                                              \
+                          " created_ms, 0, 0, 0 FROM issuer_payment WHERE amount_minor > "         \
+                          "matched_minor) AS item"
 
 static void read_item(struct setpay_db_rows *rows, struct setpay_suspense_item *item)
 {

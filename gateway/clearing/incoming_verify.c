@@ -86,6 +86,31 @@ enum setpay_error setpay_look_expect_cleared(struct setpay_db *db, const struct 
     return setpay_suspense_clearing_token(&c, &expected->token);
 }
 
+enum setpay_error setpay_look_expect_write_off(struct setpay_db *db, const struct setpay_id *event,
+                                               struct setpay_look_expected *expected)
+{
+    char reason[SETPAY_WRITE_OFF_REASON_SIZE];
+    struct setpay_ledger_entry *entry = &expected->entry;
+    struct setpay_db_rows *rows;
+    struct setpay_id step;
+    SETPAY_TRY(setpay_db_one(
+        db, &rows,
+        "SELECT brand, merchant_id, currency, step.token, step.amount_minor, acknowledged_ms,"
+        " reason FROM presentment JOIN step ON step.id = step_id"
+        " JOIN payment ON payment.id = step.payment_id WHERE write_off = $1 AND write_off > x''",
+        SETPAY_DB_ID(event)));
+    setpay_db_get_text(rows, 0, entry->brand, sizeof entry->brand);
+    setpay_db_get_text(rows, 1, entry->merchant_id, sizeof entry->merchant_id);
+    setpay_db_get_text(rows, 2, entry->currency, sizeof entry->currency);
+    setpay_db_get_id(rows, 3, &step);
+    int64_t amount_minor = setpay_db_get_int(rows, 4), at_ms = setpay_db_get_int(rows, 5);
+    setpay_db_get_text(rows, 6, reason, sizeof reason);
+    SETPAY_TRY(setpay_db_end(rows));
+    if (setpay_look_is_amount(amount_minor)) /* else it would not be posted at all */
+        setpay_write_off_post(amount_minor, entry);
+    return setpay_write_off_token(&step, at_ms, reason, &expected->token);
+}
+
 /* ------------------------------------------------------------------ rows */
 
 #define PAYMENT_WORDS "issuer || ' ' || reference"
@@ -279,6 +304,12 @@ static enum setpay_error check_write_offs(struct setpay_look *look)
                                     " WHERE (" WRITTEN_OFF ") <> (write_off IS NOT NULL)"
                                     " OR (reason <> '' AND write_off IS NULL) ORDER BY id",
                                     "written off by nobody, or not written off: presentment"));
+    SETPAY_TRY(setpay_look_each_row(
+        look,
+        "SELECT '' || id FROM presentment WHERE write_off > x'' AND NOT EXISTS"
+        " (SELECT 1 FROM ledger_entry WHERE event = write_off AND kind = 14) AND NOT EXISTS"
+        " (SELECT 1 FROM ledger_before WHERE event = write_off) ORDER BY id",
+        "not in the ledger: the write-off of presentment"));
     return check_told(look);
 }
 

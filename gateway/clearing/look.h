@@ -67,6 +67,7 @@ setpay_look_expect_fn setpay_look_expect_release;
 /* incoming_verify.c */
 setpay_look_expect_fn setpay_look_expect_payment;
 setpay_look_expect_fn setpay_look_expect_cleared;
+setpay_look_expect_fn setpay_look_expect_write_off;
 
 /* The rows beside the ledger, each with its entry and what it did; from the beginning. */
 enum setpay_error setpay_look_disputes(struct setpay_look *look) SETPAY_MUST_CHECK;

@@ -87,6 +87,7 @@ static const struct {
     [SETPAY_LEDGER_ISSUER_PAYMENT] = {"issuer's payment", "content", setpay_look_expect_payment},
     [SETPAY_LEDGER_SUSPENSE_CLEARED] = {"clearing of suspense", "content",
                                         setpay_look_expect_cleared},
+    [SETPAY_LEDGER_WRITE_OFF] = {"write-off", "content", setpay_look_expect_write_off},
 };
 
 enum setpay_error setpay_settlement_verify_entry(struct setpay_look *look,

@@ -27,6 +27,42 @@ enum setpay_error setpay_write_off_token(const struct setpay_id *step, setpay_ti
     return setpay_ledger_end_event(&state, token);
 }
 
+void setpay_write_off_post(int64_t amount_minor, struct setpay_ledger_entry *entry)
+{
+    entry->kind = SETPAY_LEDGER_WRITE_OFF;
+    entry->posting_count = 0;
+    setpay_ledger_add(entry, SETPAY_ACCOUNT_ISSUER_RECEIVABLE, -amount_minor);
+    setpay_ledger_add(entry, SETPAY_ACCOUNT_ISSUER_RECEIVABLE, amount_minor);
+}
+
+enum setpay_error setpay_write_off(struct setpay_db *db, int64_t presentment, setpay_time_ms at_ms,
+                                   const char *reason)
+{
+    struct setpay_ledger_entry entry = {.time_ms = at_ms};
+    struct setpay_db_rows *rows;
+    struct setpay_id step;
+    SETPAY_TRY(setpay_db_one(db, &rows,
+                             "SELECT step.token, step.amount_minor, brand, merchant_id, currency"
+                             " FROM presentment JOIN step ON step.id = step_id"
+                             " JOIN payment ON payment.id = step.payment_id"
+                             " WHERE presentment.id = $1",
+                             SETPAY_DB_INT(presentment)));
+    setpay_db_get_id(rows, 0, &step);
+    setpay_write_off_post(setpay_db_get_int(rows, 1), &entry);
+    setpay_db_get_text(rows, 2, entry.brand, sizeof entry.brand);
+    setpay_db_get_text(rows, 3, entry.merchant_id, sizeof entry.merchant_id);
+    setpay_db_get_text(rows, 4, entry.currency, sizeof entry.currency);
+    SETPAY_TRY(setpay_db_end(rows));
+    SETPAY_TRY(setpay_write_off_token(&step, at_ms, reason, &entry.event));
+    SETPAY_TRY(setpay_db_run(db,
+                             "UPDATE presentment SET acknowledged = 1, response_code = $1,"
+                             " acknowledged_ms = $2, reason = $3, write_off = $4 WHERE id = $5",
+                             SETPAY_DB_TEXT(SETPAY_PRESENTMENT_WRITTEN_OFF), SETPAY_DB_INT(at_ms),
+                             SETPAY_DB_TEXT(reason), SETPAY_DB_ID(&entry.event),
+                             SETPAY_DB_INT(presentment)));
+    return setpay_ledger_append(db, &entry);
+}
+
 enum setpay_error setpay_suspense_token(const struct setpay_id *step, struct setpay_view write_off,
                                         struct setpay_id *token)
 {

@@ -100,6 +100,7 @@ static const struct setpay_store_migration steps[] = {
     {12, "UPDATE evidence SET number = owner * 1000000 + number, owner ="
          " (SELECT first_id FROM payment WHERE payment.id = evidence.owner)"
          " WHERE owner IN (SELECT id FROM payment WHERE first_id IS NOT NULL);"},
+    {13, SETPAY_LEDGER_BEFORE_SCHEMA},
     {0, NULL},
 };
 

@@ -525,6 +525,35 @@ static void every_edit_of_a_write_off_is_found_and_named(void **state)
     print_message("# tally: edits to settled books that were found = %zu\n", count);
 }
 
+/* The same before it is settled: the ledger has it from the moment on. */
+static const struct edit unsettled_edits[] = {
+    {"UPDATE presentment SET reason = 'nobody knows'", "the write-off"},
+    {"UPDATE presentment SET acknowledged_ms = acknowledged_ms + 1", "written off at another time"},
+    {"UPDATE presentment SET write_off = zeroblob(16)", "there is no write-off"},
+    {"UPDATE presentment SET write_off = zeroblob(16)",
+     "not in the ledger: the write-off of presentment 1"},
+    {"UPDATE presentment SET write_off = x'', reason = 'x'", "there is no write-off"},
+    {"UPDATE presentment SET response_code = '25', write_off = NULL, reason = ''",
+     "there is no write-off"},
+    {"DELETE FROM presentment", "there is no write-off"},
+    {"UPDATE step SET amount_minor = 4999", "would be posted with other amounts"},
+    {"INSERT INTO ledger_before SELECT write_off FROM presentment;"
+     "UPDATE presentment SET reason = 'x'",
+     "the write-off"},
+};
+
+static void every_edit_of_a_write_off_is_found_before_it_is_settled(void **state)
+{
+    size_t count = sizeof unsettled_edits / sizeof *unsettled_edits;
+    (void)state;
+    test_paying_give_up(5000, 10, 65);
+    assert_int_equal(test_day_verify().findings, 0);
+    assert_int_equal(test_day_balance(SETPAY_ACCOUNT_ISSUER_RECEIVABLE, "EUR"), 4990);
+    for (size_t i = 0; i < count; i++)
+        test_day_expect_found(unsettled_edits[i].sql, unsettled_edits[i].words, false);
+    print_message("# tally: edits to settled books that were found = %zu\n", count);
+}
+
 #define BOOKS(test) cmocka_unit_test_setup_teardown(test, test_day_open, test_day_close)
 #define OWING(test) cmocka_unit_test_setup_teardown(test, test_paying_open, test_day_close)
 
@@ -543,6 +572,7 @@ int main(void)
         BOOKS(what_was_refused_was_not_charged),
         BOOKS(what_was_written_off_was_not_charged),
         BOOKS(a_fee_that_took_all_was_charged_after_all),
+        BOOKS(every_edit_of_a_write_off_is_found_before_it_is_settled),
         BOOKS(what_is_nothing_to_its_merchant),
         BOOKS(what_is_nothing_to_its_merchant_and_owed),
         BOOKS(a_credit_that_was_written_off),

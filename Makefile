@@ -286,6 +286,7 @@ GATEWAY_CLEARING := \
 	gateway/clearing/items.c \
 	gateway/clearing/ledger.c \
 	gateway/clearing/ledger_verify.c \
+	gateway/clearing/look_amounts.c \
 	gateway/clearing/payment_verify.c \
 	gateway/clearing/presentment.c \
 	gateway/clearing/reconciler.c \
@@ -743,6 +744,7 @@ UNIT_TESTS := \
 	test_line \
 	test_line_answers \
 	test_log \
+	test_look_amounts \
 	test_loop \
 	test_memory \
 	test_merchant_agreement \

@@ -12,8 +12,8 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/net/control_json.h"
+#include "gateway/clearing/incoming.h"
 #include "gateway/clearing/presentment.h"
-#include "gateway/clearing/settlement.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -186,8 +186,6 @@ enum setpay_error setpay_gateway_presentment_write_off(struct setpay_db *db, con
     static const char *const names[] = {"presentment", "reason", NULL};
     const char *reason = NULL;
     struct presentment one;
-    struct setpay_id token;
-    setpay_time_ms now_ms = setpay_clock_now_ms();
     int64_t id = 0;
     SETPAY_TRY(setpay_json_args_check(args, names, problem));
     SETPAY_TRY(setpay_json_arg_int(args, "presentment", true, 1, INT64_MAX, &id, problem));
@@ -201,12 +199,7 @@ enum setpay_error setpay_gateway_presentment_write_off(struct setpay_db *db, con
         return setpay_problem_set(problem, error, "there is no presentment %lld", (long long)id);
     SETPAY_TRY(error);
     SETPAY_TRY(check_stuck(&one, problem));
-    SETPAY_TRY(setpay_write_off_token(&one.token, now_ms, reason, &token));
-    SETPAY_TRY(setpay_db_run(db,
-                             "UPDATE presentment SET acknowledged = 1, response_code = $1,"
-                             " acknowledged_ms = $2, reason = $3, write_off = $4 WHERE id = $5",
-                             SETPAY_DB_TEXT(SETPAY_PRESENTMENT_WRITTEN_OFF), SETPAY_DB_INT(now_ms),
-                             SETPAY_DB_TEXT(reason), SETPAY_DB_ID(&token), SETPAY_DB_INT(id)));
+    SETPAY_TRY(setpay_write_off(db, id, setpay_clock_now_ms(), reason));
     SETPAY_TRY(find(db, vault, id, &one));
     *result = to_json(&one);
     return *result != NULL && json_object_set_new(*result, "reason", json_string(reason)) == 0

@@ -81,6 +81,8 @@ enum setpay_error setpay_given_back_verify(struct setpay_look *look)
 {
     struct walk walk = {.look = look};
     struct setpay_db_rows *rows;
+    if (!setpay_look_adds_up(look, SETPAY_LOOK_STEPS))
+        return SETPAY_OK;
     SETPAY_TRY(read_rule(look->db, &walk.last_before));
     /* Kinds of steps: 2 credit, 4 credit reversal (gateway/payment/step.h). */
     SETPAY_TRY(setpay_db_select(

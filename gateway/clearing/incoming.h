@@ -108,6 +108,9 @@ enum setpay_error setpay_incoming_keep(struct setpay_db *db, struct setpay_incom
 
 /* ------------------------------------------------------------------ suspense */
 
+/* SQL: an amount, so that a row that was edited to the edge of a number does not end a sum. */
+#define SETPAY_SUSPENSE_BOUND(amount) "MAX(MIN(" amount ", 10000000000000000), -10000000000000000)"
+
 struct setpay_suspense_item {
     struct setpay_id event;
     bool is_payment;     /* else a presentment that was refused */
@@ -174,6 +177,21 @@ enum setpay_error setpay_suspense_clear(struct setpay_db *db,
                                         struct setpay_suspense_clearing *clearing,
                                         const struct setpay_money *asked,
                                         struct setpay_problem *problem) SETPAY_MUST_CHECK;
+/* Pure: the postings of a write-off of a step of amount_minor: the claim on the issuer out of its
+ * account and in again. Nothing changes hands; but the entry holds when and why it was written off,
+ * from the moment on. */
+void setpay_write_off_post(int64_t amount_minor, struct setpay_ledger_entry *entry);
+/* In an operation: the presentment is given up, with its entry. SETPAY_E_NOT_FOUND. */
+enum setpay_error setpay_write_off(struct setpay_db *db, int64_t presentment, setpay_time_ms at_ms,
+                                   const char *reason) SETPAY_MUST_CHECK;
+
+/* What the cardholder was not charged of a capture of amount_minor: nothing where its issuer has
+ * taken it, or has not answered; all of it where that has refused it, less what was cleared to the
+ * merchant, since the charge was right then; all of it where it was written off, whoever bears it.
+ */
+enum setpay_error setpay_suspense_uncharged(struct setpay_db *db, int64_t step_id,
+                                            int64_t amount_minor,
+                                            int64_t *uncharged_minor) SETPAY_MUST_CHECK;
 /* SETPAY_E_NOT_FOUND; what is left of it may be nothing. */
 enum setpay_error setpay_suspense_find(struct setpay_db *db, const struct setpay_id *event,
                                        struct setpay_suspense_item *item) SETPAY_MUST_CHECK;

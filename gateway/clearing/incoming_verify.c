@@ -9,12 +9,6 @@
 
 #include <string.h>
 
-/* A row that was edited may say anything, with which nothing can be computed. */
-static bool is_amount(int64_t minor)
-{
-    return minor >= -SETPAY_MONEY_MAX_MINOR && minor <= SETPAY_MONEY_MAX_MINOR;
-}
-
 /* ------------------------------------------------------------------ entries */
 
 enum setpay_error setpay_look_expect_payment(struct setpay_db *db, const struct setpay_id *event,
@@ -38,7 +32,9 @@ enum setpay_error setpay_look_expect_payment(struct setpay_db *db, const struct 
     memcpy(entry->merchant_id, payment.issuer, sizeof entry->merchant_id);
     memcpy(entry->currency, payment.amount.currency, sizeof entry->currency);
     entry->time_ms = payment.created_ms;
-    setpay_incoming_post(payment.amount.minor, payment.matched_minor, entry);
+    if (setpay_look_is_amount(payment.amount.minor) &&
+        setpay_look_is_amount(payment.matched_minor)) /* else it would not be posted at all */
+        setpay_incoming_post(payment.amount.minor, payment.matched_minor, entry);
     return setpay_incoming_token(&payment, &expected->token);
 }
 
@@ -85,10 +81,36 @@ enum setpay_error setpay_look_expect_cleared(struct setpay_db *db, const struct 
     memcpy(entry->brand, c.brand, sizeof entry->brand);
     memcpy(entry->merchant_id, c.merchant_id, sizeof entry->merchant_id);
     memcpy(entry->currency, c.currency, sizeof entry->currency);
-    if (is_amount(c.amount_minor) && is_amount(c.interchange_minor) && is_amount(c.fee_minor) &&
-        is_amount(c.loss_minor)) /* else it would not be posted at all */
+    if (setpay_look_is_amount(c.amount_minor) && setpay_look_is_amount(c.interchange_minor) &&
+        setpay_look_is_amount(c.fee_minor) &&
+        setpay_look_is_amount(c.loss_minor)) /* else it would not be posted at all */
         setpay_suspense_clearing_post(&c, entry);
     return setpay_suspense_clearing_token(&c, &expected->token);
+}
+
+enum setpay_error setpay_look_expect_write_off(struct setpay_db *db, const struct setpay_id *event,
+                                               struct setpay_look_expected *expected)
+{
+    char reason[SETPAY_WRITE_OFF_REASON_SIZE];
+    struct setpay_ledger_entry *entry = &expected->entry;
+    struct setpay_db_rows *rows;
+    struct setpay_id step;
+    SETPAY_TRY(setpay_db_one(
+        db, &rows,
+        "SELECT brand, merchant_id, currency, step.token, step.amount_minor, acknowledged_ms,"
+        " reason FROM presentment JOIN step ON step.id = step_id"
+        " JOIN payment ON payment.id = step.payment_id WHERE write_off = $1 AND write_off > x''",
+        SETPAY_DB_ID(event)));
+    setpay_db_get_text(rows, 0, entry->brand, sizeof entry->brand);
+    setpay_db_get_text(rows, 1, entry->merchant_id, sizeof entry->merchant_id);
+    setpay_db_get_text(rows, 2, entry->currency, sizeof entry->currency);
+    setpay_db_get_id(rows, 3, &step);
+    int64_t amount_minor = setpay_db_get_int(rows, 4), at_ms = setpay_db_get_int(rows, 5);
+    setpay_db_get_text(rows, 6, reason, sizeof reason);
+    SETPAY_TRY(setpay_db_end(rows));
+    if (setpay_look_is_amount(amount_minor)) /* else it would not be posted at all */
+        setpay_write_off_post(amount_minor, entry);
+    return setpay_write_off_token(&step, at_ms, reason, &expected->token);
 }
 
 /* ------------------------------------------------------------------ rows */
@@ -166,11 +188,14 @@ static enum setpay_error check_clearings(struct setpay_look *look)
     enum setpay_error error = SETPAY_OK;
     SETPAY_TRY(setpay_db_select(
         look->db, &rows,
-        "SELECT item, SUM(amount_minor), COUNT(*), MAX(number), MAX(brand), MAX(merchant_id),"
-        " MAX(currency), MIN(brand || ' ' || merchant_id || ' ' || currency) ="
-        " MAX(brand || ' ' || merchant_id || ' ' || currency), MIN(account), MAX(account),"
-        " MIN(amount_minor) < 0 AND MAX(amount_minor) > 0 FROM suspense_clearing GROUP BY item"
-        " ORDER BY item"));
+        "SELECT item, SUM(" SETPAY_SUSPENSE_BOUND(
+            "amount_minor") "), COUNT(*), MAX(number), MAX(brand), MAX(merchant_id),"
+                            " MAX(currency), MIN(brand || ' ' || merchant_id || ' ' || currency) ="
+                            " MAX(brand || ' ' || merchant_id || ' ' || currency), MIN(account), "
+                            "MAX(account),"
+                            " MIN(amount_minor) < 0 AND MAX(amount_minor) > 0 FROM "
+                            "suspense_clearing GROUP BY item"
+                            " ORDER BY item"));
     while (error == SETPAY_OK && setpay_db_next(rows)) {
         struct cleared cleared;
         read_cleared(rows, &cleared);
@@ -207,9 +232,9 @@ static enum setpay_error check_part(struct parts *parts, const struct setpay_sus
         setpay_look_find(parts->look, "clearing %lld: its token is of another content", id);
     const struct setpay_suspense_item *item = &parts->item;
     /* What does not fit is beyond nothing, or a step with other amounts: found elsewhere. */
-    if (!parts->known || !is_amount(c->amount_minor) || !is_amount(item->cleared_minor) ||
-        !is_amount(item->amount_minor) || !is_amount(item->interchange_minor) ||
-        !is_amount(item->fee_minor))
+    if (!parts->known || !setpay_look_is_amount(c->amount_minor) ||
+        !setpay_look_is_amount(item->cleared_minor) || !setpay_look_is_amount(item->amount_minor) ||
+        !setpay_look_is_amount(item->interchange_minor) || !setpay_look_is_amount(item->fee_minor))
         return SETPAY_OK;
     setpay_suspense_share(&parts->item, &expected);
     if (!c->is_of_before &&
@@ -281,6 +306,12 @@ static enum setpay_error check_write_offs(struct setpay_look *look)
                                     " WHERE (" WRITTEN_OFF ") <> (write_off IS NOT NULL)"
                                     " OR (reason <> '' AND write_off IS NULL) ORDER BY id",
                                     "written off by nobody, or not written off: presentment"));
+    SETPAY_TRY(setpay_look_each_row(
+        look,
+        "SELECT '' || id FROM presentment WHERE write_off > x'' AND NOT EXISTS"
+        " (SELECT 1 FROM ledger_entry WHERE event = write_off AND kind = 14) AND NOT EXISTS"
+        " (SELECT 1 FROM ledger_before WHERE event = write_off) ORDER BY id",
+        "not in the ledger: the write-off of presentment"));
     return check_told(look);
 }
 
@@ -309,7 +340,9 @@ enum setpay_error setpay_look_incoming(struct setpay_look *look)
         " OR (interchange_minor IS NULL) <> (fee_minor IS NULL)"
         " OR (interchange_minor IS NULL) <> (loss_minor IS NULL) ORDER BY id",
         "without a share behind one that has it:"));
-    SETPAY_TRY(check_parts(look));
     SETPAY_TRY(check_write_offs(look));
+    if (!setpay_look_adds_up(look, SETPAY_LOOK_STEPS | SETPAY_LOOK_PAID))
+        return SETPAY_OK; /* what is in suspense can't be told */
+    SETPAY_TRY(check_parts(look));
     return check_clearings(look);
 }

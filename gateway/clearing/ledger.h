@@ -39,6 +39,17 @@
     "CREATE TABLE ledger_head (id INTEGER PRIMARY KEY, number INTEGER NOT NULL,"                   \
     " hash BLOB NOT NULL);"
 
+/* Of a later step of the gateway's schema: events of before it that have no entry, though those of
+ * now have one: write-offs (by presentment.write_off), and clearings of suspense of which a fee
+ * took all. */
+#define SETPAY_LEDGER_BEFORE_SCHEMA                                                                \
+    "CREATE TABLE ledger_before (event BLOB PRIMARY KEY);"                                         \
+    "CREATE UNIQUE INDEX presentment_write_off ON presentment (write_off)"                         \
+    " WHERE write_off > x'';"                                                                      \
+    "INSERT INTO ledger_before SELECT write_off FROM presentment WHERE write_off > x'';"           \
+    "INSERT INTO ledger_before SELECT token FROM suspense_clearing WHERE amount_minor = 0"         \
+    " AND account = 2 AND COALESCE(loss_minor, 0) = 0;"
+
 /* Stored; never reuse a number. */
 enum setpay_account {
     SETPAY_ACCOUNT_ISSUER_RECEIVABLE = 1, /* what issuers owe us, less their interchange */
@@ -70,7 +81,8 @@ enum setpay_ledger_kind {
     SETPAY_LEDGER_RESERVE_RELEASE = 11,
     SETPAY_LEDGER_ISSUER_PAYMENT = 12, /* an issuer has paid (incoming.h); of no merchant */
     SETPAY_LEDGER_SUSPENSE_CLEARED = 13,
-    SETPAY_LEDGER_LAST = SETPAY_LEDGER_SUSPENSE_CLEARED
+    SETPAY_LEDGER_WRITE_OFF = 14, /* a presentment is given up; moves nothing (incoming.h) */
+    SETPAY_LEDGER_LAST = SETPAY_LEDGER_WRITE_OFF
 };
 /* "capture reversal"; NULL for a number that is none. */
 const char *setpay_ledger_kind_name(enum setpay_ledger_kind kind);

@@ -20,7 +20,6 @@
 #include <string.h>
 
 #define WORDS_SIZE 320
-#define PAYOUT_MAX_MINOR (1000000 * SETPAY_MONEY_MAX_MINOR) /* of a day: many payments */
 
 void setpay_look_find(struct setpay_look *look, const char *format, ...)
 {
@@ -63,7 +62,7 @@ static void check_sum(struct setpay_look *look, const struct setpay_ledger_entry
 {
     bool is_of_many =
         entry->kind == SETPAY_LEDGER_SETTLEMENT || entry->kind >= SETPAY_LEDGER_RESERVE;
-    int64_t limit = is_of_many ? PAYOUT_MAX_MINOR : SETPAY_MONEY_MAX_MINOR;
+    int64_t limit = is_of_many ? SETPAY_LOOK_DAY_MAX_MINOR : SETPAY_MONEY_MAX_MINOR;
     int64_t sum = 0;
     for (size_t i = 0; i < entry->posting_count; i++) {
         const struct setpay_posting *posting = &entry->postings[i];
@@ -137,8 +136,11 @@ static enum setpay_error check_step(struct setpay_look *look,
         return SETPAY_OK;
     }
     SETPAY_TRY(error);
-    setpay_ledger_post((enum setpay_ledger_kind)step.kind, step.amount_minor, &step.charges,
-                       &expected);
+    if (setpay_look_is_amount(step.amount_minor) &&
+        setpay_look_is_amount(step.charges.interchange_minor) &&
+        setpay_look_is_amount(step.charges.fee_minor)) /* else it would not be posted at all */
+        setpay_ledger_post((enum setpay_ledger_kind)step.kind, step.amount_minor, &step.charges,
+                           &expected);
     if (step.kind != (int64_t)entry->kind || strcmp(step.brand, entry->brand) != 0 ||
         strcmp(step.merchant_id, entry->merchant_id) != 0 ||
         strcmp(step.currency, entry->currency) != 0)
@@ -241,11 +243,43 @@ enum setpay_error setpay_look_each_row(struct setpay_look *look, const char *sql
     struct setpay_db_rows *rows;
     SETPAY_TRY(setpay_db_select(look->db, &rows, sql));
     while (setpay_db_next(rows)) {
-        char what[160];
+        char what[240];
         setpay_db_get_text(rows, 0, what, sizeof what);
         setpay_look_find(look, "%s %s", words, what);
     }
     return setpay_db_end(rows);
+}
+
+/* What payments come to, by their steps. */
+static enum setpay_error check_payments(struct setpay_look *look)
+{
+    if (!setpay_look_adds_up(look, SETPAY_LOOK_STEPS))
+        return SETPAY_OK;
+    return setpay_look_each_row(
+        look,
+        "SELECT 'payment ' || payment.id || ', captured ' || captured_minor || ', credited ' ||"
+        " credited_minor FROM payment WHERE captured_minor <>"
+        " (SELECT COALESCE(SUM(CASE kind WHEN 1 THEN amount_minor WHEN 3 THEN -amount_minor"
+        " ELSE 0 END), 0) FROM step WHERE payment_id = payment.id) OR credited_minor <>"
+        " (SELECT COALESCE(SUM(CASE kind WHEN 2 THEN amount_minor WHEN 4 THEN -amount_minor"
+        " ELSE 0 END), 0) FROM step WHERE payment_id = payment.id) ORDER BY payment.id",
+        "its steps add up to something else:");
+}
+
+static enum setpay_error check_balances(struct setpay_look *look)
+{
+    if (!setpay_look_adds_up(look, SETPAY_LOOK_POSTINGS | SETPAY_LOOK_BALANCES))
+        return SETPAY_OK;
+    return setpay_look_each_row(
+        look,
+        "SELECT 'account ' || account || ', ' || brand || ' ' || merchant_id || ', ' || currency ||"
+        " ': ' || SUM(kept) || ', expected ' || SUM(posted) FROM"
+        " (SELECT account, brand, merchant_id, currency, amount_minor AS kept, 0 AS posted"
+        " FROM ledger_balance UNION ALL"
+        " SELECT account, brand, merchant_id, currency, 0, amount_minor FROM ledger_posting"
+        " JOIN ledger_entry ON number = entry)"
+        " GROUP BY account, brand, merchant_id, currency HAVING SUM(kept) <> SUM(posted)",
+        "a balance is not the sum of its postings:");
 }
 
 static enum setpay_error check_rest(struct setpay_look *look)
@@ -260,30 +294,13 @@ static enum setpay_error check_rest(struct setpay_look *look)
                              " WHERE NOT EXISTS (SELECT 1 FROM ledger_entry WHERE number = entry)"
                              " ORDER BY entry, line",
                              "a posting of no entry:"));
-    SETPAY_TRY(setpay_look_each_row(
-        look,
-        "SELECT 'payment ' || payment.id || ', captured ' || captured_minor || ', credited ' ||"
-        " credited_minor FROM payment WHERE captured_minor <>"
-        " (SELECT COALESCE(SUM(CASE kind WHEN 1 THEN amount_minor WHEN 3 THEN -amount_minor"
-        " ELSE 0 END), 0) FROM step WHERE payment_id = payment.id) OR credited_minor <>"
-        " (SELECT COALESCE(SUM(CASE kind WHEN 2 THEN amount_minor WHEN 4 THEN -amount_minor"
-        " ELSE 0 END), 0) FROM step WHERE payment_id = payment.id) ORDER BY payment.id",
-        "its steps add up to something else:"));
+    SETPAY_TRY(check_payments(look));
     SETPAY_TRY(setpay_given_back_verify(look));
     SETPAY_TRY(setpay_settlement_verify(look));
     SETPAY_TRY(setpay_look_disputes(look));
     SETPAY_TRY(setpay_look_reserve(look));
     SETPAY_TRY(setpay_look_incoming(look));
-    return setpay_look_each_row(
-        look,
-        "SELECT 'account ' || account || ', ' || brand || ' ' || merchant_id || ', ' || currency ||"
-        " ': ' || SUM(kept) || ', expected ' || SUM(posted) FROM"
-        " (SELECT account, brand, merchant_id, currency, amount_minor AS kept, 0 AS posted"
-        " FROM ledger_balance UNION ALL"
-        " SELECT account, brand, merchant_id, currency, 0, amount_minor FROM ledger_posting"
-        " JOIN ledger_entry ON number = entry)"
-        " GROUP BY account, brand, merchant_id, currency HAVING SUM(kept) <> SUM(posted)",
-        "a balance is not the sum of its postings:");
+    return check_balances(look);
 }
 
 static enum setpay_error find_mark(struct setpay_db *db, const struct setpay_ledger_mark *mark)
@@ -308,6 +325,8 @@ enum setpay_error setpay_ledger_verify(struct setpay_db *db, const struct setpay
         SETPAY_TRY(find_mark(db, from));
         look.at = *from;
     }
+    if (from == NULL)
+        SETPAY_TRY(setpay_look_amounts(&look));
     SETPAY_TRY(check_entries(&look));
     SETPAY_TRY(check_head(&look));
     /* Also behind a mark: what stands around the entries may be changed wherever these end. */

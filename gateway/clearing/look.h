@@ -18,7 +18,30 @@ struct setpay_look {
     void *arg;
     struct setpay_ledger_mark at; /* the last entry that was seen */
     size_t findings;
+    unsigned off; /* tables with an amount that is none: they can't be added up */
 };
+
+/* The tables whose amounts are added up. */
+enum setpay_look_table {
+    SETPAY_LOOK_STEPS = 1 << 0,
+    SETPAY_LOOK_PAYMENTS = 1 << 1,
+    SETPAY_LOOK_SETTLEMENTS = 1 << 2,
+    SETPAY_LOOK_ADJUSTMENTS = 1 << 3,
+    SETPAY_LOOK_DISPUTES = 1 << 4,
+    SETPAY_LOOK_RESERVE = 1 << 5,
+    SETPAY_LOOK_PAID = 1 << 6, /* by issuers */
+    SETPAY_LOOK_CLEARINGS = 1 << 7,
+    SETPAY_LOOK_POSTINGS = 1 << 8,
+    SETPAY_LOOK_BALANCES = 1 << 9,
+};
+/* What a day, or an account, can't come to: the sum of many payments. */
+#define SETPAY_LOOK_DAY_MAX_MINOR (1000000 * SETPAY_MONEY_MAX_MINOR)
+/* look_amounts.c: finds each row with an amount that is none, and notes its table. First of all. */
+enum setpay_error setpay_look_amounts(struct setpay_look *look) SETPAY_MUST_CHECK;
+/* Whether the amounts of these tables can be added up. */
+bool setpay_look_adds_up(const struct setpay_look *look, unsigned of);
+/* Within the limit of a day, so that it can be negated, and added to a few others. */
+bool setpay_look_is_amount(int64_t minor);
 
 /* One finding, in words. */
 void setpay_look_find(struct setpay_look *look, const char *format, ...) SETPAY_PRINTF(2, 3);
@@ -44,6 +67,7 @@ setpay_look_expect_fn setpay_look_expect_release;
 /* incoming_verify.c */
 setpay_look_expect_fn setpay_look_expect_payment;
 setpay_look_expect_fn setpay_look_expect_cleared;
+setpay_look_expect_fn setpay_look_expect_write_off;
 
 /* The rows beside the ledger, each with its entry and what it did; from the beginning. */
 enum setpay_error setpay_look_disputes(struct setpay_look *look) SETPAY_MUST_CHECK;

@@ -27,6 +27,42 @@ enum setpay_error setpay_write_off_token(const struct setpay_id *step, setpay_ti
     return setpay_ledger_end_event(&state, token);
 }
 
+void setpay_write_off_post(int64_t amount_minor, struct setpay_ledger_entry *entry)
+{
+    entry->kind = SETPAY_LEDGER_WRITE_OFF;
+    entry->posting_count = 0;
+    setpay_ledger_add(entry, SETPAY_ACCOUNT_ISSUER_RECEIVABLE, -amount_minor);
+    setpay_ledger_add(entry, SETPAY_ACCOUNT_ISSUER_RECEIVABLE, amount_minor);
+}
+
+enum setpay_error setpay_write_off(struct setpay_db *db, int64_t presentment, setpay_time_ms at_ms,
+                                   const char *reason)
+{
+    struct setpay_ledger_entry entry = {.time_ms = at_ms};
+    struct setpay_db_rows *rows;
+    struct setpay_id step;
+    SETPAY_TRY(setpay_db_one(db, &rows,
+                             "SELECT step.token, step.amount_minor, brand, merchant_id, currency"
+                             " FROM presentment JOIN step ON step.id = step_id"
+                             " JOIN payment ON payment.id = step.payment_id"
+                             " WHERE presentment.id = $1",
+                             SETPAY_DB_INT(presentment)));
+    setpay_db_get_id(rows, 0, &step);
+    setpay_write_off_post(setpay_db_get_int(rows, 1), &entry);
+    setpay_db_get_text(rows, 2, entry.brand, sizeof entry.brand);
+    setpay_db_get_text(rows, 3, entry.merchant_id, sizeof entry.merchant_id);
+    setpay_db_get_text(rows, 4, entry.currency, sizeof entry.currency);
+    SETPAY_TRY(setpay_db_end(rows));
+    SETPAY_TRY(setpay_write_off_token(&step, at_ms, reason, &entry.event));
+    SETPAY_TRY(setpay_db_run(db,
+                             "UPDATE presentment SET acknowledged = 1, response_code = $1,"
+                             " acknowledged_ms = $2, reason = $3, write_off = $4 WHERE id = $5",
+                             SETPAY_DB_TEXT(SETPAY_PRESENTMENT_WRITTEN_OFF), SETPAY_DB_INT(at_ms),
+                             SETPAY_DB_TEXT(reason), SETPAY_DB_ID(&entry.event),
+                             SETPAY_DB_INT(presentment)));
+    return setpay_ledger_append(db, &entry);
+}
+
 enum setpay_error setpay_suspense_token(const struct setpay_id *step, struct setpay_view write_off,
                                         struct setpay_id *token)
 {
@@ -51,22 +87,32 @@ void setpay_suspense_post(int64_t amount_minor, struct setpay_ledger_entry *entr
 #define ITEMS                                                                                      \
     "SELECT event, is_payment, brand, merchant_id, currency, amount_minor, what, since_ms,"        \
     " is_written_off, interchange_minor, fee_minor,"                                               \
-    " COALESCE((SELECT SUM(c.amount_minor) FROM suspense_clearing c WHERE c.item = event), 0)"     \
-    " AS cleared_minor, (SELECT COUNT(*) FROM suspense_clearing c WHERE c.item = event)"           \
-    " FROM (SELECT suspense AS event, 0 AS is_payment, payment.brand AS brand,"                    \
-    " payment.merchant_id AS merchant_id, payment.currency AS currency,"                           \
-    " CASE WHEN kind = 1 THEN step.amount_minor - step.fee_minor"                                  \
-    " ELSE step.fee_minor - step.amount_minor END AS amount_minor, lower(hex(step.token)) AS "     \
-    "what,"                                                                                        \
-    " settlement.created_ms AS since_ms, response_code = '" SETPAY_PRESENTMENT_WRITTEN_OFF         \
-    "' AS is_written_off, CASE WHEN kind = 1 THEN step.interchange_minor"                          \
-    " ELSE -step.interchange_minor END AS interchange_minor,"                                      \
-    " CASE WHEN kind = 1 THEN step.fee_minor ELSE -step.fee_minor END AS fee_minor"                \
-    " FROM presentment JOIN step ON step.id = presentment.step_id"                                 \
-    " JOIN payment ON payment.id = step.payment_id"                                                \
-    " JOIN settlement ON settlement.id = presentment.settlement_id WHERE suspense > x''"           \
-    " UNION ALL SELECT token, 1, '', issuer, currency, amount_minor - matched_minor, reference,"   \
-    " created_ms, 0, 0, 0 FROM issuer_payment WHERE amount_minor > matched_minor) AS item"
+    " COALESCE((SELECT SUM(" SETPAY_SUSPENSE_BOUND(                                                \
+        "c.amount_minor") ")"                                                                      \
+                          " FROM suspense_clearing c WHERE c.item = event), 0)"                    \
+                          " AS cleared_minor, (SELECT COUNT(*) FROM suspense_clearing c WHERE "    \
+                          "c.item = event)"                                                        \
+                          " FROM (SELECT suspense AS event, 0 AS is_payment, payment.brand AS "    \
+                          "brand,"                                                                 \
+                          " payment.merchant_id AS merchant_id, payment.currency AS currency,"     \
+                          " CASE WHEN kind = 1 THEN step.amount_minor - step.fee_minor"            \
+                          " ELSE step.fee_minor - step.amount_minor END AS amount_minor, "         \
+                          "lower(hex(step.token)) AS "                                             \
+                          "what,"                                                                  \
+                          " settlement.created_ms AS since_ms, response_code = "                   \
+                          "'" SETPAY_PRESENTMENT_WRITTEN_OFF                                       \
+                          "' AS is_written_off, CASE WHEN kind = 1 THEN step.interchange_minor"    \
+                          " ELSE -step.interchange_minor END AS interchange_minor,"                \
+                          " CASE WHEN kind = 1 THEN step.fee_minor ELSE -step.fee_minor END AS "   \
+                          "fee_minor"                                                              \
+                          " FROM presentment JOIN step ON step.id = presentment.step_id"           \
+                          " JOIN payment ON payment.id = step.payment_id"                          \
+                          " JOIN settlement ON settlement.id = presentment.settlement_id WHERE "   \
+                          "suspense > x''"                                                         \
+                          " UNION ALL SELECT token, 1, '', issuer, currency, amount_minor - "      \
+                          "matched_minor, reference,"                                              \
+                          " created_ms, 0, 0, 0 FROM issuer_payment WHERE amount_minor > "         \
+                          "matched_minor) AS item"
 
 static void read_item(struct setpay_db_rows *rows, struct setpay_suspense_item *item)
 {
@@ -303,4 +349,65 @@ enum setpay_error setpay_suspense_clear(struct setpay_db *db,
     SETPAY_TRY(setpay_suspense_clearing_token(clearing, &clearing->token));
     SETPAY_TRY(insert(db, clearing));
     return book(db, clearing);
+}
+
+/* ------------------------------------------------------------------ what nobody was charged */
+
+/* What was cleared of an item to its merchant, gross. What was cleared before there were shares has
+ * the one that it would have had. */
+static enum setpay_error charged_after_all(struct setpay_db *db,
+                                           const struct setpay_suspense_item *item,
+                                           int64_t *charged_minor)
+{
+    struct setpay_suspense_item before = *item; /* with what the parts before have cleared of it */
+    struct setpay_db_rows *rows;
+    int64_t charged = 0;
+    before.cleared_minor = 0;
+    SETPAY_TRY(setpay_db_select(db, &rows,
+                                "SELECT amount_minor, account, fee_minor FROM suspense_clearing"
+                                " WHERE item = $1 ORDER BY number",
+                                SETPAY_DB_ID(&item->event)));
+    while (setpay_db_next(rows)) {
+        struct setpay_suspense_clearing c = {.amount_minor = setpay_db_get_int(rows, 0)};
+        c.account = (enum setpay_account)setpay_db_get_int(rows, 1);
+        setpay_suspense_share(&before, &c);
+        if (!setpay_db_is_null(rows, 2))
+            c.fee_minor = setpay_db_get_int(rows, 2);
+        if (c.account == SETPAY_ACCOUNT_MERCHANT_PAYABLE)
+            charged += c.amount_minor + c.fee_minor;
+        before.cleared_minor += c.amount_minor;
+    }
+    SETPAY_TRY(setpay_db_end(rows));
+    *charged_minor = charged;
+    return SETPAY_OK;
+}
+
+enum setpay_error setpay_suspense_uncharged(struct setpay_db *db, int64_t step_id,
+                                            int64_t amount_minor, int64_t *uncharged_minor)
+{
+    struct setpay_suspense_item item;
+    struct setpay_db_rows *rows;
+    struct setpay_id event;
+    char code[3];
+    int64_t charged = 0;
+    enum setpay_error error =
+        setpay_db_one(db, &rows,
+                      "SELECT response_code, suspense FROM presentment WHERE step_id = $1"
+                      " AND acknowledged = 1 AND response_code NOT IN ('00', '94')",
+                      SETPAY_DB_INT(step_id));
+    *uncharged_minor = 0;
+    if (error == SETPAY_E_NOT_FOUND)
+        return SETPAY_OK;
+    SETPAY_TRY(error);
+    setpay_db_get_text(rows, 0, code, sizeof code);
+    bool is_settled = !setpay_db_is_null(rows, 1);
+    if (is_settled)
+        setpay_db_get_id(rows, 1, &event);
+    SETPAY_TRY(setpay_db_end(rows));
+    if (is_settled && strcmp(code, SETPAY_PRESENTMENT_WRITTEN_OFF) != 0) {
+        SETPAY_TRY(setpay_suspense_find(db, &event, &item));
+        SETPAY_TRY(charged_after_all(db, &item, &charged));
+    }
+    *uncharged_minor = amount_minor - charged;
+    return SETPAY_OK;
 }

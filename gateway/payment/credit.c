@@ -4,7 +4,8 @@
  *
  * A credit need not wait until its capture is cleared: both then go to the issuer with the same
  * batch. It is of one capture, so that nothing is given back that was never taken; and what is in
- * dispute at the issuer, or was given back by one, is not there to be credited once more.
+ * dispute at the issuer, or was given back by one, is not there to be credited once more. Nor is
+ * what the issuer has refused to charge: the cardholder would be given what was never taken.
  */
 #include "gateway/payment/step.h"
 
@@ -33,8 +34,12 @@ static enum setpay_error credit(const struct setpay_step *asked,
         return SETPAY_E_TOKEN; /* rule G9 */
     if (of->undone)
         return SETPAY_E_STATE;
+    /* rule G8 */
+    if (of->uncharged_minor >= of->amount_minor)
+        return SETPAY_E_STATE;
+    int64_t charged_minor = of->amount_minor - of->uncharged_minor;
     if (asked->amount.minor <= 0 ||
-        asked->amount.minor > of->amount_minor - of->credited_minor - of->disputed_minor)
+        asked->amount.minor > charged_minor - of->credited_minor - of->disputed_minor)
         return SETPAY_E_AMOUNT_LIMIT; /* rule G8 */
     SETPAY_TRY(setpay_payment_state_next(payment->state, SETPAY_PAYMENT_CREDIT, &next));
     payment->state = next;

@@ -57,6 +57,7 @@ struct setpay_gateway_step {
     /* Read with the row; not the step's own. */
     bool batch_open;
     int64_t given_back_minor; /* of a capture: interchange, by the credits in credited_minor */
+    int64_t uncharged_minor;  /* of a capture: what its issuer has not charged (incoming.h) */
 };
 
 /* SETPAY_E_NOT_FOUND. */
@@ -80,10 +81,11 @@ setpay_gateway_step_apply(struct setpay_db *db,
  * Rules G8, G9 and the table. payment is the one of asked->xid and of the merchant who asks; of the
  * step that asked->of names (NULL with a capture, or where there is none).
  * SETPAY_E_TOKEN (rule G9: not this payment's CapToken, or no such step of it),
- * SETPAY_E_AMOUNT_LIMIT (rule G8: another currency, more than is left, what is disputed counting as
- * credited, or not the whole of what is undone), SETPAY_E_HOLD_OVER (rule G8; and where the receipt
- * of a release was not asked for yet), SETPAY_E_CLEARED (to be undone, but its batch is closed),
- * SETPAY_E_STATE (undone already, or what is credited or disputed can't be undone).
+ * SETPAY_E_AMOUNT_LIMIT (rule G8: another currency, more than is left, what is disputed or was not
+ * charged counting as credited, or not the whole of what is undone), SETPAY_E_HOLD_OVER (rule G8;
+ * and where the receipt of a release was not asked for yet), SETPAY_E_CLEARED (to be undone, but
+ * its batch is closed), SETPAY_E_STATE (undone already, or what is credited or disputed can't be
+ * undone; rule G8: to be credited, and nobody was charged).
  */
 enum setpay_error setpay_step_decide(enum setpay_step_kind kind, const struct setpay_step *asked,
                                      const struct setpay_payment *payment,

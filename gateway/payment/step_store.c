@@ -3,6 +3,8 @@
  */
 #include "gateway/payment/step.h"
 
+#include "gateway/clearing/incoming.h"
+
 enum setpay_error setpay_gateway_step_find(struct setpay_db *db, const struct setpay_id *token,
                                            struct setpay_gateway_step *step)
 {
@@ -32,6 +34,9 @@ enum setpay_error setpay_gateway_step_find(struct setpay_db *db, const struct se
     found.batch_open = setpay_db_get_bool(rows, 12);
     found.given_back_minor = setpay_db_get_int(rows, 13);
     SETPAY_TRY(setpay_db_end(rows));
+    if (found.kind == SETPAY_STEP_CAPTURE && !found.batch_open)
+        SETPAY_TRY(
+            setpay_suspense_uncharged(db, found.id, found.amount_minor, &found.uncharged_minor));
     *step = found;
     return SETPAY_OK;
 }

@@ -47,9 +47,11 @@ const char *test_life_op_name(enum test_life_op op)
         [TEST_LIFE_HOLD_END] = "the hold's end",
         [TEST_LIFE_CLOSE] = "batch close",
         [TEST_LIFE_PRESENT] = "presentment",
+        [TEST_LIFE_REFUSE] = "presentment that the issuer refuses",
         [TEST_LIFE_LOSE_CARD] = "the card is lost",
         [TEST_LIFE_WRITE_OFF] = "write-off",
         [TEST_LIFE_SETTLE] = "settlement",
+        [TEST_LIFE_PAY_ALL_THE_SAME] = "clearing of suspense to the merchant",
         [TEST_LIFE_DISPUTE] = "dispute of a part",
         [TEST_LIFE_DISPUTE_LOST] = "dispute closed for the cardholder",
         [TEST_LIFE_DISPUTE_WON] = "dispute closed for the merchant",
@@ -60,10 +62,16 @@ const char *test_life_op_name(enum test_life_op op)
 const char *test_life_batch_name(enum test_life_batch batch)
 {
     static const char *const names[] = {
-        [TEST_LIFE_NO_BATCH] = "no batch",   [TEST_LIFE_OPEN] = "open",
-        [TEST_LIFE_CLOSED] = "closed",       [TEST_LIFE_UNSENDABLE] = "closed, can't be presented",
-        [TEST_LIFE_PRESENTED] = "presented", [TEST_LIFE_WRITTEN_OFF] = "written off",
+        [TEST_LIFE_NO_BATCH] = "no batch",
+        [TEST_LIFE_OPEN] = "open",
+        [TEST_LIFE_CLOSED] = "closed",
+        [TEST_LIFE_UNSENDABLE] = "closed, can't be presented",
+        [TEST_LIFE_PRESENTED] = "presented",
+        [TEST_LIFE_REFUSED] = "refused",
+        [TEST_LIFE_WRITTEN_OFF] = "written off",
         [TEST_LIFE_SETTLED] = "settled",
+        [TEST_LIFE_IN_SUSPENSE] = "in suspense",
+        [TEST_LIFE_PAID] = "refused, and paid all the same",
     };
     return names[batch];
 }
@@ -85,9 +93,9 @@ static int64_t creditable(const struct test_life *life)
     if (life->capture_count == 0)
         return 0;
     const struct setpay_gateway_step *capture = &life->captures[life->capture_count - 1];
-    return capture->undone
-               ? 0
-               : capture->amount_minor - capture->credited_minor - capture->disputed_minor;
+    int64_t left = capture->amount_minor - capture->credited_minor - capture->disputed_minor -
+                   capture->uncharged_minor;
+    return capture->undone || left < 0 ? 0 : left;
 }
 
 /* What the merchant would ask for to have a receipt that is waiting. */
@@ -430,6 +438,13 @@ static bool is_in_batch(const struct test_life *life)
     return life->capture_count > 0 && !life->captures[life->capture_count - 1].undone;
 }
 
+/* Its issuer has charged nothing of it. */
+static void set_uncharged(struct test_life *life)
+{
+    struct setpay_gateway_step *capture = newest_capture(life);
+    capture->uncharged_minor = capture->amount_minor;
+}
+
 static enum setpay_error clear_batch(struct test_life *life, enum test_life_op op)
 {
     enum test_life_batch at = life->batch;
@@ -450,6 +465,12 @@ static enum setpay_error clear_batch(struct test_life *life, enum test_life_op o
             return SETPAY_E_INTERNAL;
         life->batch = TEST_LIFE_PRESENTED;
         return SETPAY_OK;
+    case TEST_LIFE_REFUSE: /* a sale was taken when it was made */
+        if (!sendable)
+            return SETPAY_E_INTERNAL;
+        life->batch = TEST_LIFE_REFUSED;
+        set_uncharged(life);
+        return SETPAY_OK;
     case TEST_LIFE_LOSE_CARD:
         if (at != TEST_LIFE_CLOSED || answered)
             return SETPAY_E_INTERNAL;
@@ -461,11 +482,19 @@ static enum setpay_error clear_batch(struct test_life *life, enum test_life_op o
             return SETPAY_E_NOT_FOUND;
         SETPAY_TRY(setpay_presentment_check_write_off(answered, sendable));
         life->batch = TEST_LIFE_WRITTEN_OFF;
+        set_uncharged(life);
+        return SETPAY_OK;
+    case TEST_LIFE_PAY_ALL_THE_SAME:
+        if (at != TEST_LIFE_IN_SUSPENSE || life->card_gone) /* that one was written off */
+            return SETPAY_E_INTERNAL;
+        life->batch = TEST_LIFE_PAID;
+        newest_capture(life)->uncharged_minor = 0;
         return SETPAY_OK;
     default: /* settlement.c: of closed batches what is answered and not settled */
-        if (!answered || at == TEST_LIFE_SETTLED)
+        if (!answered || at >= TEST_LIFE_SETTLED)
             return SETPAY_E_INTERNAL;
-        life->batch = TEST_LIFE_SETTLED;
+        life->batch =
+            newest_capture(life)->uncharged_minor > 0 ? TEST_LIFE_IN_SUSPENSE : TEST_LIFE_SETTLED;
         return SETPAY_OK;
     }
 }
@@ -541,9 +570,11 @@ static enum setpay_error act(struct test_life *life, enum test_life_op op)
         return hold_end(life);
     case TEST_LIFE_CLOSE:
     case TEST_LIFE_PRESENT:
+    case TEST_LIFE_REFUSE:
     case TEST_LIFE_LOSE_CARD:
     case TEST_LIFE_WRITE_OFF:
     case TEST_LIFE_SETTLE:
+    case TEST_LIFE_PAY_ALL_THE_SAME:
         return clear_batch(life, op);
     case TEST_LIFE_DISPUTE:
     case TEST_LIFE_DISPUTE_LOST:
@@ -635,5 +666,13 @@ const struct test_life_situation test_life_situations[] = {
               TEST_LIFE_PRESENT, TEST_LIFE_SETTLE),
     SITUATION("captured, settled, in dispute", TEST_LIFE_AUTHORISE, TEST_LIFE_CAPTURE_LAST,
               TEST_LIFE_CLOSE, TEST_LIFE_PRESENT, TEST_LIFE_SETTLE, TEST_LIFE_DISPUTE),
+    SITUATION("captured, refused by its issuer", TEST_LIFE_AUTHORISE, TEST_LIFE_CAPTURE_LAST,
+              TEST_LIFE_CLOSE, TEST_LIFE_REFUSE),
+    SITUATION("captured, credited in part, refused by its issuer", TEST_LIFE_AUTHORISE,
+              TEST_LIFE_CAPTURE_LAST, TEST_LIFE_CREDIT_PART, TEST_LIFE_CLOSE, TEST_LIFE_REFUSE),
+    SITUATION("captured, refused, in suspense", TEST_LIFE_AUTHORISE, TEST_LIFE_CAPTURE_LAST,
+              TEST_LIFE_CLOSE, TEST_LIFE_REFUSE, TEST_LIFE_SETTLE),
+    SITUATION("captured, refused, paid all the same", TEST_LIFE_AUTHORISE, TEST_LIFE_CAPTURE_LAST,
+              TEST_LIFE_CLOSE, TEST_LIFE_REFUSE, TEST_LIFE_SETTLE, TEST_LIFE_PAY_ALL_THE_SAME),
 };
 const size_t test_life_situation_count = sizeof test_life_situations / sizeof *test_life_situations;

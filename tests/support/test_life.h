@@ -37,15 +37,17 @@ enum test_life_op {
     TEST_LIFE_CREDIT_MORE, /* a unit more */
     TEST_LIFE_UNCREDIT,    /* of the newest credit */
     TEST_LIFE_REVERSE_PART,
-    TEST_LIFE_REVERSE_WHOLE, /* all that is held; or what the gateway has given up */
-    TEST_LIFE_REVERSE_MORE,  /* a unit more */
-    TEST_LIFE_HOLD_END,      /* the gateway's */
-    TEST_LIFE_CLOSE,         /* the merchant's batch, both sides counting the same */
-    TEST_LIFE_PRESENT,       /* the issuer takes what was closed */
-    TEST_LIFE_LOSE_CARD,     /* the vault: what was closed can't be presented any more */
-    TEST_LIFE_WRITE_OFF,     /* the operator's, of what was closed */
-    TEST_LIFE_SETTLE,        /* the operator's */
-    TEST_LIFE_DISPUTE,       /* a part, in the issuer's file */
+    TEST_LIFE_REVERSE_WHOLE,    /* all that is held; or what the gateway has given up */
+    TEST_LIFE_REVERSE_MORE,     /* a unit more */
+    TEST_LIFE_HOLD_END,         /* the gateway's */
+    TEST_LIFE_CLOSE,            /* the merchant's batch, both sides counting the same */
+    TEST_LIFE_PRESENT,          /* the issuer takes what was closed */
+    TEST_LIFE_REFUSE,           /* or it refuses that */
+    TEST_LIFE_LOSE_CARD,        /* the vault: what was closed can't be presented any more */
+    TEST_LIFE_WRITE_OFF,        /* the operator's, of what was closed */
+    TEST_LIFE_SETTLE,           /* the operator's */
+    TEST_LIFE_PAY_ALL_THE_SAME, /* the operator's, of what was refused: to the merchant */
+    TEST_LIFE_DISPUTE,          /* a part, in the issuer's file */
     TEST_LIFE_DISPUTE_LOST,
     TEST_LIFE_DISPUTE_WON,
     TEST_LIFE_OPS
@@ -61,8 +63,11 @@ enum test_life_batch {
     TEST_LIFE_CLOSED,
     TEST_LIFE_UNSENDABLE, /* and its card is gone */
     TEST_LIFE_PRESENTED,
+    TEST_LIFE_REFUSED,
     TEST_LIFE_WRITTEN_OFF,
     TEST_LIFE_SETTLED,
+    TEST_LIFE_IN_SUSPENSE, /* settled, and nobody was charged */
+    TEST_LIFE_PAID,        /* refused, and cleared to the merchant */
 };
 const char *test_life_batch_name(enum test_life_batch batch);
 

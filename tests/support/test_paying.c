@@ -112,23 +112,17 @@ int test_paying_open(void **state)
 static enum setpay_error give_up(struct setpay_db *db, void *arg)
 {
     const char *reason = arg;
-    struct setpay_id step, token;
     struct setpay_db_rows *rows;
     SETPAY_TRY(setpay_db_one(db, &rows,
-                             "SELECT token, acknowledged_ms FROM presentment"
-                             " JOIN step ON step.id = step_id WHERE response_code = 'WO'"));
-    setpay_db_get_id(rows, 0, &step);
-    setpay_time_ms at_ms = setpay_db_get_int(rows, 1);
+                             "SELECT id, acknowledged_ms FROM presentment"
+                             " WHERE response_code = 'WO'"));
+    int64_t id = setpay_db_get_int(rows, 0), at_ms = setpay_db_get_int(rows, 1);
     SETPAY_TRY(setpay_db_end(rows));
-    SETPAY_TRY(setpay_write_off_token(&step, at_ms, reason, &token));
-    return setpay_db_run(db,
-                         "UPDATE presentment SET reason = $1, write_off = $2"
-                         " WHERE response_code = 'WO'",
-                         SETPAY_DB_TEXT(reason), SETPAY_DB_ID(&token));
+    return setpay_write_off(db, id, at_ms, reason);
 }
 
-struct setpay_id test_paying_refused(enum setpay_step_kind kind, int64_t amount,
-                                     int64_t interchange, int64_t fee, const char *code)
+static void refuse(enum setpay_step_kind kind, int64_t amount, int64_t interchange, int64_t fee,
+                   const char *code)
 {
     struct test_day_item item = {.merchant_id = "shop",
                                  .currency = "EUR",
@@ -144,6 +138,17 @@ struct setpay_id test_paying_refused(enum setpay_step_kind kind, int64_t amount,
     test_day_edit("UPDATE payment SET issuer = 'sim'");
     if (strcmp(code, SETPAY_PRESENTMENT_WRITTEN_OFF) == 0)
         test_day_operate(give_up, reason);
+}
+
+void test_paying_give_up(int64_t amount, int64_t interchange, int64_t fee)
+{
+    refuse(SETPAY_STEP_CAPTURE, amount, interchange, fee, SETPAY_PRESENTMENT_WRITTEN_OFF);
+}
+
+struct setpay_id test_paying_refused(enum setpay_step_kind kind, int64_t amount,
+                                     int64_t interchange, int64_t fee, const char *code)
+{
+    refuse(kind, amount, interchange, fee, code);
     test_day_settle(NOON, NULL);
     struct test_paying_items found = test_paying_items();
     assert_int_equal(found.count, 1);

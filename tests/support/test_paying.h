@@ -54,6 +54,8 @@ int test_paying_open(void **state);
  * we have given up), and that is settled: its item in suspense. */
 struct setpay_id test_paying_refused(enum setpay_step_kind kind, int64_t amount,
                                      int64_t interchange, int64_t fee, const char *code);
+/* On an empty day: a capture that we have given up, and that is not settled yet. */
+void test_paying_give_up(int64_t amount, int64_t interchange, int64_t fee);
 /* Clears so much of it, which must be done. */
 void test_paying_move(const struct setpay_id *item, enum setpay_account account, int64_t minor);
 /* The merchant is paid what it is due, and the issuer pays so much (NULL: nothing), which is

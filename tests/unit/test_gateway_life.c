@@ -51,7 +51,7 @@ static size_t lived_count;
 static int disputes;
 static char *printed;
 static size_t tried_legal, tried_refused;
-static bool is_long;
+static bool is_long, issuer_stopped;
 static unsigned seed;
 
 /* ------------------------------------------------------------------ the payment */
@@ -293,6 +293,21 @@ static void lose_card(const struct lived *l)
     test_daemon_execute(&gateway->daemon, sql);
 }
 
+/* Of the newest capture, which is in suspense. */
+static void pay_all_the_same(const struct lived *l)
+{
+    char step[SETPAY_ID_TEXT_SIZE], sql[240];
+    size_t bytes;
+    (void)snprintf(sql, sizeof sql,
+                   "SELECT lower(hex(suspense)) FROM presentment JOIN step ON step.id = step_id"
+                   " WHERE token = x'%s'",
+                   setpay_id_format(newest(l, l->captures, l->capture_count), step));
+    char *item = (char *)test_daemon_bytes(&gateway->daemon, sql, &bytes);
+    assert_int_equal(RUN("suspense", "clear", item, "--to", "merchant", "--reason", "it was right"),
+                     0);
+    free(item);
+}
+
 /* ------------------------------------------------------------------ one step at the gateway */
 
 /* "" where it was done; error and rule where it was refused. */
@@ -334,6 +349,9 @@ static const char *ask_for(struct lived *l, enum test_life_op op)
     case TEST_LIFE_LOSE_CARD:
         lose_card(l);
         return "";
+    case TEST_LIFE_PAY_ALL_THE_SAME:
+        pay_all_the_same(l);
+        return "";
     default:
         return "?"; /* what happens to many at once */
     }
@@ -341,8 +359,8 @@ static const char *ask_for(struct lived *l, enum test_life_op op)
 
 /* What happens to many at once; in this order, where several wait for one. */
 static const enum test_life_op together[] = {
-    TEST_LIFE_CLOSE,       TEST_LIFE_PRESENT, TEST_LIFE_DISPUTE,  TEST_LIFE_DISPUTE_LOST,
-    TEST_LIFE_DISPUTE_WON, TEST_LIFE_SETTLE,  TEST_LIFE_HOLD_END,
+    TEST_LIFE_CLOSE,        TEST_LIFE_REFUSE,      TEST_LIFE_PRESENT, TEST_LIFE_DISPUTE,
+    TEST_LIFE_DISPUTE_LOST, TEST_LIFE_DISPUTE_WON, TEST_LIFE_SETTLE,  TEST_LIFE_HOLD_END,
 };
 #define TOGETHER (sizeof together / sizeof *together)
 
@@ -494,12 +512,29 @@ static void move_clock(int64_t days)
 /* The issuer has answered all that it can be asked. */
 static void wait_presented(void)
 {
-    test_gateway_start_issuer(gateway);
+    if (issuer_stopped)
+        test_gateway_start_issuer(gateway);
+    issuer_stopped = false;
     test_daemon_wait_number(&gateway->daemon,
                             "SELECT COUNT(*) FROM presentment JOIN step ON step.id = step_id"
                             " JOIN kept_card ON kept_card.payment_id = step.payment_id"
                             " WHERE acknowledged = 0",
                             0);
+}
+
+/* It knows of none of these: as an issuer that has lost what it approved. */
+static void let_issuer_forget(const struct lived *from, size_t count)
+{
+    assert_true(issuer_stopped);
+    for (size_t i = 0; i < count; i++) {
+        char xid[SETPAY_ID_TEXT_SIZE], sql[160];
+        if (!waits_for(&from[i], TEST_LIFE_REFUSE))
+            continue;
+        (void)snprintf(sql, sizeof sql,
+                       "UPDATE card_authorisation SET approved_minor = 0 WHERE lower(xid) = '%s'",
+                       setpay_id_format(&from[i].paid.purchase->auth.xid, xid));
+        test_daemon_execute(&gateway->issuer, sql);
+    }
 }
 
 static void settle(void)
@@ -557,7 +592,12 @@ static void happens(struct lived *from, size_t count, enum test_life_op op)
     switch (op) {
     case TEST_LIFE_CLOSE:
         test_gateway_stop_issuer(gateway); /* it takes nothing yet */
+        issuer_stopped = true;
         test_paid_close_batch(&any->paid);
+        break;
+    case TEST_LIFE_REFUSE:
+        let_issuer_forget(from, count);
+        wait_presented(); /* what waits to be taken is taken with it */
         break;
     case TEST_LIFE_PRESENT:
         wait_presented();

@@ -418,6 +418,41 @@ static void what_is_disputed_is_not_given_back_again(void **state)
                      SETPAY_OK);
 }
 
+/* rule G8: what was not charged can't be credited, nor so much of it as nobody has paid after all
+ */
+static void what_was_not_charged_is_not_given_back(void **state)
+{
+    static const struct {
+        int64_t uncharged, asked;
+        enum setpay_error error;
+    } cases[] = {
+        {0, 70, SETPAY_OK},  {0, 71, SETPAY_E_AMOUNT_LIMIT},  {100, 1, SETPAY_E_STATE},
+        {60, 10, SETPAY_OK}, {60, 11, SETPAY_E_AMOUNT_LIMIT}, {80, 1, SETPAY_E_AMOUNT_LIMIT},
+    };
+    const struct setpay_fees fees = {.count = 0};
+    const struct setpay_payment payment = {.id = 1,
+                                           .state = SETPAY_PAYMENT_CAPTURED,
+                                           .approved_minor = 100,
+                                           .captured_minor = 100,
+                                           .credited_minor = 30,
+                                           .amount = {.minor = 100, .currency = "EUR"}};
+    struct setpay_gateway_step capture = {.id = 5,
+                                          .payment_id = 1,
+                                          .kind = SETPAY_STEP_CAPTURE,
+                                          .amount_minor = 100,
+                                          .credited_minor = 30};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct setpay_step asked = {.amount = {.minor = cases[i].asked, .currency = "EUR"}};
+        struct setpay_step_decision decision;
+        capture.uncharged_minor = cases[i].uncharged;
+        print_message("# case %zu\n", i);
+        assert_int_equal(
+            setpay_step_decide(SETPAY_STEP_CREDIT, &asked, &payment, &capture, &fees, 1, &decision),
+            cases[i].error);
+    }
+}
+
 /* ------------------------------------------------------------------ many, twice, at once */
 
 /* Of such an answer no merchant is ever told that its request is too old: it would make a new one.
@@ -1045,6 +1080,7 @@ int main(void)
         cmocka_unit_test(a_step_serves_its_own_payment),
         cmocka_unit_test(captures_while_it_is_held),
         cmocka_unit_test(what_is_disputed_is_not_given_back_again),
+        cmocka_unit_test(what_was_not_charged_is_not_given_back),
         cmocka_unit_test(does_many_in_one_request),
         cmocka_unit_test(refuses_whole_requests),
         cmocka_unit_test(is_for_the_merchant_of_the_token_alone),

@@ -275,6 +275,67 @@ static void what_is_nothing_to_its_merchant_and_owed(void **state)
     test_day_expect_found("UPDATE suspense_clearing SET account = 1", "not in the ledger", false);
 }
 
+static enum setpay_error find_capture(struct setpay_db *db, void *arg)
+{
+    struct setpay_gateway_step *step = arg;
+    return setpay_gateway_step_find(db, &step->token, step);
+}
+
+/* What the cardholder was not charged of the newest step. */
+static int64_t uncharged(uint8_t token)
+{
+    struct setpay_gateway_step step;
+    memset(step.token.bytes, token, sizeof step.token.bytes);
+    test_day_operate(find_capture, &step);
+    return step.uncharged_minor;
+}
+
+/* What was refused can be credited only so far as it was cleared to the merchant (rule G8). */
+static void what_was_refused_was_not_charged(void **state)
+{
+    (void)state;
+    (void)test_day_add("shop", "EUR", SETPAY_STEP_CAPTURE, 700, 0, 0, NULL);
+    (void)test_day_add("shop", "EUR", SETPAY_STEP_CAPTURE, 800, 0, DAY_26 - 9, NULL);
+    test_day_capture("EUR", 900, 0, DAY_26 - 8);
+    struct setpay_id refused =
+        test_day_add("shop", "EUR", SETPAY_STEP_CAPTURE, 600, 0, DAY_26 + 1, "25");
+    for (uint8_t token = 1; token <= 3; token++)
+        assert_int_equal(uncharged(token), 0);
+    assert_int_equal(uncharged(refused.bytes[0]), 600); /* before it is settled */
+    struct setpay_id item = test_paying_refused(SETPAY_STEP_CAPTURE, 5000, 10, 65, "25");
+    assert_int_equal(uncharged(77), 5000);
+    test_paying_move(&item, SETPAY_ACCOUNT_MERCHANT_PAYABLE, 1000); /* and 13 of the fee */
+    assert_int_equal(uncharged(77), 3987);
+    test_paying_move(&item, SETPAY_ACCOUNT_ISSUER_RECEIVABLE, 2000);
+    assert_int_equal(uncharged(77), 3987);
+    test_paying_move(&item, SETPAY_ACCOUNT_MERCHANT_PAYABLE, 0);
+    assert_int_equal(uncharged(77), 5000 - 1013 - 1960);
+    /* As it was cleared before there were shares: they are computed. */
+    test_day_edit("ALTER TABLE suspense_clearing RENAME COLUMN fee_minor TO kept;"
+                  "ALTER TABLE suspense_clearing ADD COLUMN fee_minor INTEGER");
+    assert_int_equal(uncharged(77), 5000 - 1013 - 1960);
+    test_day_edit("ALTER TABLE suspense_clearing DROP COLUMN fee_minor;"
+                  "ALTER TABLE suspense_clearing RENAME COLUMN kept TO fee_minor");
+}
+
+static void what_was_written_off_was_not_charged(void **state)
+{
+    (void)state;
+    struct setpay_id item = test_paying_refused(SETPAY_STEP_CAPTURE, 5000, 10, 65, "WO");
+    assert_int_equal(uncharged(77), 5000);
+    test_paying_move(&item, SETPAY_ACCOUNT_MERCHANT_PAYABLE, 0);
+    assert_int_equal(uncharged(77), 5000);
+}
+
+static void a_fee_that_took_all_was_charged_after_all(void **state)
+{
+    (void)state;
+    struct setpay_id item = test_paying_refused(SETPAY_STEP_CAPTURE, 5, 1, 5, "25");
+    assert_int_equal(uncharged(77), 5);
+    test_paying_move(&item, SETPAY_ACCOUNT_MERCHANT_PAYABLE, 0);
+    assert_int_equal(uncharged(77), 0);
+}
+
 /* What was refused, and was right after all, is paid with the merchant's next settlement. */
 static void suspense_of_a_presentment_goes_to_the_merchant_or_the_issuer(void **state)
 {
@@ -464,6 +525,35 @@ static void every_edit_of_a_write_off_is_found_and_named(void **state)
     print_message("# tally: edits to settled books that were found = %zu\n", count);
 }
 
+/* The same before it is settled: the ledger has it from the moment on. */
+static const struct edit unsettled_edits[] = {
+    {"UPDATE presentment SET reason = 'nobody knows'", "the write-off"},
+    {"UPDATE presentment SET acknowledged_ms = acknowledged_ms + 1", "written off at another time"},
+    {"UPDATE presentment SET write_off = zeroblob(16)", "there is no write-off"},
+    {"UPDATE presentment SET write_off = zeroblob(16)",
+     "not in the ledger: the write-off of presentment 1"},
+    {"UPDATE presentment SET write_off = x'', reason = 'x'", "there is no write-off"},
+    {"UPDATE presentment SET response_code = '25', write_off = NULL, reason = ''",
+     "there is no write-off"},
+    {"DELETE FROM presentment", "there is no write-off"},
+    {"UPDATE step SET amount_minor = 4999", "would be posted with other amounts"},
+    {"INSERT INTO ledger_before SELECT write_off FROM presentment;"
+     "UPDATE presentment SET reason = 'x'",
+     "the write-off"},
+};
+
+static void every_edit_of_a_write_off_is_found_before_it_is_settled(void **state)
+{
+    size_t count = sizeof unsettled_edits / sizeof *unsettled_edits;
+    (void)state;
+    test_paying_give_up(5000, 10, 65);
+    assert_int_equal(test_day_verify().findings, 0);
+    assert_int_equal(test_day_balance(SETPAY_ACCOUNT_ISSUER_RECEIVABLE, "EUR"), 4990);
+    for (size_t i = 0; i < count; i++)
+        test_day_expect_found(unsettled_edits[i].sql, unsettled_edits[i].words, false);
+    print_message("# tally: edits to settled books that were found = %zu\n", count);
+}
+
 #define BOOKS(test) cmocka_unit_test_setup_teardown(test, test_day_open, test_day_close)
 #define OWING(test) cmocka_unit_test_setup_teardown(test, test_paying_open, test_day_close)
 
@@ -479,6 +569,10 @@ int main(void)
         BOOKS(part_of_it_was_right),
         BOOKS(written_off_and_paid_all_the_same),
         BOOKS(written_off_and_owed_by_nobody),
+        BOOKS(what_was_refused_was_not_charged),
+        BOOKS(what_was_written_off_was_not_charged),
+        BOOKS(a_fee_that_took_all_was_charged_after_all),
+        BOOKS(every_edit_of_a_write_off_is_found_before_it_is_settled),
         BOOKS(what_is_nothing_to_its_merchant),
         BOOKS(what_is_nothing_to_its_merchant_and_owed),
         BOOKS(a_credit_that_was_written_off),

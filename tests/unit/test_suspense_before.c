@@ -143,18 +143,18 @@ static void what_was_written_off_before_is_not_owed(void **state)
     assert_int_equal(owed_by_sim(), 0);
 }
 
-/* A database of the step before: what was written off then is known as such, and what it says
- * verifies. */
-static void a_database_of_before_is_moved(void **state)
+/* A database with rows of before the schema's step is moved; what is found in it then. */
+static struct test_day_findings moved(unsigned step, const char *rows)
 {
-    struct setpay_store_migration before[16];
+    static struct setpay_store_migration before[32];
     struct setpay_store *store;
     struct setpay_problem problem;
     struct test_folder folder;
     struct test_day_findings found = {.findings = 0};
     size_t count = 0;
-    (void)state;
-    for (; setpay_gateway_schema.steps[count].number < 11; count++)
+    char copy[800];
+    char *rest = NULL;
+    for (; setpay_gateway_schema.steps[count].number < step; count++)
         before[count] = setpay_gateway_schema.steps[count];
     before[count] = (struct setpay_store_migration){0, NULL};
     struct setpay_store_schema schema = setpay_gateway_schema;
@@ -162,17 +162,42 @@ static void a_database_of_before_is_moved(void **state)
     test_folder_make(&folder);
     struct setpay_store_options options = {.url = folder.url, .schema = &schema};
     assert_int_equal(setpay_store_open(&options, &store, &problem), SETPAY_OK);
-    char sql[] = "INSERT INTO presentment (step_id, batch_id, acknowledged, response_code,"
-                 " sent_count, created_ms, acknowledged_ms, reason)"
-                 " VALUES (1, 1, 1, 'WO', 0, 1, 2, 'lost')";
-    assert_int_equal(setpay_store_submit_wait(store, test_day_run_sql, sql), SETPAY_OK);
+    (void)snprintf(copy, sizeof copy, "%s", rows);
+    for (char *one = strtok_r(copy, ";", &rest); one != NULL; one = strtok_r(NULL, ";", &rest))
+        assert_int_equal(setpay_store_submit_wait(store, test_day_run_sql, one), SETPAY_OK);
     setpay_store_close(store);
     options.schema = &setpay_gateway_schema;
     assert_int_equal(setpay_store_open(&options, &store, &problem), SETPAY_OK);
     assert_int_equal(setpay_store_submit_wait(store, test_day_verify_in, &found), SETPAY_OK);
-    assert_null(strstr(found.all, "written off by nobody"));
     setpay_store_close(store);
     test_folder_remove(&folder);
+    return found;
+}
+
+/* What was written off then is known as such, and what it says verifies. */
+static void a_database_of_before_is_moved(void **state)
+{
+    (void)state;
+    const struct test_day_findings found =
+        moved(11, "INSERT INTO presentment (step_id, batch_id, acknowledged, response_code,"
+                  " sent_count, created_ms, acknowledged_ms, reason)"
+                  " VALUES (1, 1, 1, 'WO', 0, 1, 2, 'lost')");
+    assert_null(strstr(found.all, "written off by nobody"));
+    assert_null(strstr(found.all, "not in the ledger: the write-off"));
+}
+
+/* What had no entry then needs none. */
+static void what_had_no_entry_needs_none(void **state)
+{
+    (void)state;
+    const struct test_day_findings found =
+        moved(14, "INSERT INTO presentment (step_id, batch_id, acknowledged, response_code,"
+                  " sent_count, created_ms, acknowledged_ms, reason, write_off)"
+                  " VALUES (1, 1, 1, 'WO', 0, 1, 2, 'lost', x'0102030405060708090a0b0c0d0e0f10');"
+                  "INSERT INTO presentment (step_id, batch_id, acknowledged, response_code,"
+                  " sent_count, created_ms, acknowledged_ms, reason, write_off)"
+                  " VALUES (2, 1, 1, 'WO', 0, 1, 2, 'lost', x'')");
+    assert_null(strstr(found.all, "not in the ledger: the write-off"));
 }
 
 #define BOOKS(test) cmocka_unit_test_setup_teardown(test, test_day_open, test_day_close)
@@ -186,6 +211,7 @@ int main(void)
         BOOKS(a_credit_that_was_cleared_before_is_owed),
         BOOKS(what_was_written_off_before_is_not_owed),
         cmocka_unit_test(a_database_of_before_is_moved),
+        cmocka_unit_test(what_had_no_entry_needs_none),
     };
     setpay_log_set_level(SETPAY_LOG_ERROR);
     return cmocka_run_group_tests(tests, NULL, NULL);

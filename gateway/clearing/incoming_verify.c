@@ -110,6 +110,7 @@ enum setpay_error setpay_look_expect_write_off(struct setpay_db *db, const struc
     SETPAY_TRY(setpay_db_end(rows));
     if (setpay_look_is_amount(amount_minor)) /* else it would not be posted at all */
         setpay_write_off_post(amount_minor, entry);
+    entry->time_ms = at_ms;
     return setpay_write_off_token(&step, at_ms, reason, &expected->token);
 }
 

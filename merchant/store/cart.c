@@ -189,6 +189,28 @@ enum setpay_error setpay_cart_keep(struct setpay_db *db, const struct setpay_dig
     return SETPAY_OK;
 }
 
+enum setpay_error setpay_cart_set_form(struct setpay_db *db, const struct setpay_cart *cart,
+                                       const struct setpay_digest *form)
+{
+    return setpay_db_run(db, "UPDATE cart SET order_form = $1 WHERE seq = $2",
+                         SETPAY_DB_DIGEST(form), SETPAY_DB_INT(cart->seq));
+}
+
+enum setpay_error setpay_cart_has_form(struct setpay_db *db, const struct setpay_cart *cart,
+                                       const struct setpay_digest *form, bool *has)
+{
+    struct setpay_db_rows *rows;
+    struct setpay_digest kept;
+    SETPAY_TRY(setpay_db_one(db, &rows, "SELECT order_form FROM cart WHERE seq = $1",
+                             SETPAY_DB_INT(cart->seq)));
+    *has = form != NULL && !setpay_db_is_null(rows, 0);
+    if (*has) {
+        setpay_db_get_digest(rows, 0, &kept);
+        *has = setpay_digest_equal(&kept, form);
+    }
+    return setpay_db_end(rows);
+}
+
 #define OLD "(SELECT seq FROM cart WHERE changed_ms < $1 ORDER BY changed_ms, seq LIMIT $2)"
 
 enum setpay_error setpay_cart_purge(struct setpay_db *db, setpay_time_ms now_ms, int64_t room)

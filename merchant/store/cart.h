@@ -57,6 +57,9 @@ struct setpay_cart {
     "CREATE TABLE cart_total (carts INTEGER NOT NULL);"                                            \
     "INSERT INTO cart_total SELECT COUNT(*) FROM cart;"
 
+/* SQL for a later migration. order_form: of the form that has made the order of order_token. */
+#define SETPAY_CART_FORM_SCHEMA "ALTER TABLE cart ADD COLUMN order_form BLOB;"
+
 /* Who makes a cart, and how many they may have. */
 struct setpay_cart_maker {
     const struct setpay_digest *client; /* NULL: unknown */
@@ -71,6 +74,13 @@ enum setpay_error setpay_cart_find(struct setpay_db *db, const struct setpay_dig
 enum setpay_error setpay_cart_keep(struct setpay_db *db, const struct setpay_digest *id,
                                    const struct setpay_cart_maker *maker, struct setpay_cart *cart,
                                    setpay_time_ms now_ms) SETPAY_MUST_CHECK;
+/* The order of its token was made by this form: by the digest of the value that the form had alone;
+ * NULL: it had none. Whether it was this one. Of a cart that is kept. */
+enum setpay_error setpay_cart_set_form(struct setpay_db *db, const struct setpay_cart *cart,
+                                       const struct setpay_digest *form) SETPAY_MUST_CHECK;
+enum setpay_error setpay_cart_has_form(struct setpay_db *db, const struct setpay_cart *cart,
+                                       const struct setpay_digest *form,
+                                       bool *has) SETPAY_MUST_CHECK;
 /* Those that nobody has changed for SETPAY_CART_KEPT_MS go, up to room of them. */
 enum setpay_error setpay_cart_purge(struct setpay_db *db, setpay_time_ms now_ms,
                                     int64_t room) SETPAY_MUST_CHECK;

@@ -168,6 +168,24 @@ ok "who follows an order waits" kill -0 "$waiting"
 merchant order cancel "$(api GET /orders | jq -r '.orders[0].order_id')" >/dev/null
 ok "until it has changed" wait_gone "$waiting"
 ok "and is told" grep -q '^event: change' "$tmp/page"
+# ------------------------------------------------------------------ a cookie that somebody has planted
+# shellcheck disable=SC2034 # of shopper.bash
+jar=$tmp/jar-planted
+planted() { curl -sS -m 20 -o "$tmp/$1" -D "$tmp/head" -w '%{http_code}' -b "cart=$planted" "${@:2}"; }
+put JG-STRAW 1 >/dev/null
+planted=$(awk '$6 == "cart" { print $7 }' "$jar")
+planted seen "$shop/checkout" >/dev/null
+from_page() { sed -n "s/.*name=\"$1\" value=\"\([^\"]*\)\".*/\1/p" "$tmp/seen" | head -n 1; }
+fields=()
+for field in form once goods seen; do fields+=(-d "$field=$(from_page "$field")"); done
+where=$(order)
+ok "who was planted a cookie orders" test "${where#/orders/}" != "$where"
+address=(-d name=Ada -d 'street=Weg 1' -d postal_code=10115 -d city=Berlin -d country=DE -d shipping_method=parcel)
+is "who has planted it sends the checkout" "$(planted page "${fields[@]}" "${address[@]}" "$shop/checkout")" 303
+is "and is not led to the order" "$(leads_to)" /cart
+is "nor without the form's own value" "$(planted page "${fields[0]}" "${fields[1]}" "${address[@]}" "$shop/checkout") $(leads_to)" \
+    "303 /cart"
+
 # ------------------------------------------------------------------ too much of it
 ok "limits are small" restart_with merchant "shop_orders_visitor = 2" "shop_orders_address = 3" "shop_carts_address = 4" \
     "shop_streams = 4" "shop_streams_address = 2"

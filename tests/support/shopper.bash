@@ -30,7 +30,7 @@ order() {
     local fields=() field form seen
     visit /checkout >/dev/null
     form=$(value_of form) seen=$(value_of seen)
-    for field in "form=$form" "seen=$seen" "name=Ada" "street=Weg 1" "postal_code=10115" "city=Berlin" "country=DE" \
+    for field in "form=$form" "seen=$seen" "once=$(value_of once)" "goods=$(value_of goods)" "name=Ada" "street=Weg 1" "postal_code=10115" "city=Berlin" "country=DE" \
         "shipping_method=parcel"; do
         case " $* " in *" ${field%%=*}="*) ;; *) fields+=(--data-urlencode "$field") ;; esac
     done

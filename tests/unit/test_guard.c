@@ -20,6 +20,7 @@
 static const struct setpay_store_migration steps[] = {
     {1, SETPAY_ORDER_SCHEMA SETPAY_ORDER_TERMS_SCHEMA SETPAY_CART_SCHEMA SETPAY_CART_TOTAL_SCHEMA
             SETPAY_GUARD_SCHEMA},
+    {2, SETPAY_CART_FORM_SCHEMA},
     {0, NULL},
 };
 static const struct setpay_store_schema schema = {.name = "merchant", .steps = steps};
@@ -64,6 +65,33 @@ static void who_asks_is_whom_the_nearest_proxy_saw(void **state)
             (rows[i].address != NULL && strcmp(address, rows[i].address) != 0))
             fail_msg("%s, %s: %s '%s'", rows[i].remote, rows[i].forwarded, setpay_error_name(error),
                      address);
+    }
+}
+
+static void https_is_what_a_believed_proxy_says(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *remote, *forwarded;
+        bool https;
+    } rows[] = {
+        {"127.0.0.1", "https", true},
+        {"::1", "HTTPS", true},
+        {"127.0.0.1", "http, https", true},
+        {"127.0.0.1", "https, http", false},
+        {"127.0.0.1", "http", false},
+        {"127.0.0.1", NULL, false},
+        {"127.0.0.1", "", false},
+        {"127.0.0.1", "httpss", false},
+        {"192.0.2.1", "https", false}, /* anybody may write so */
+        {"", "https", false},
+    };
+    struct setpay_networks proxies;
+    struct setpay_problem problem;
+    assert_int_equal(setpay_networks_parse("127.0.0.0/8, ::1/128", &proxies, &problem), SETPAY_OK);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (setpay_guard_says_https(&proxies, rows[i].remote, rows[i].forwarded) != rows[i].https)
+            fail_msg("%s, %s", rows[i].remote, rows[i].forwarded);
     }
 }
 
@@ -311,6 +339,55 @@ static void whose_carts_are_too_many_loses_the_oldest(void **state)
 }
 
 /* The table is full: whoever comes takes the place of the cart that was left longest. */
+static enum setpay_error make_old_cart(struct setpay_db *db, void *arg)
+{
+    struct doing *d = arg;
+    return setpay_db_run(db,
+                         "INSERT INTO cart (id, country, region, shipping_method, order_token,"
+                         " changed_ms) VALUES ($1, 'DE', '', '', 'token', 1)",
+                         SETPAY_DB_DIGEST(&d->visitor));
+}
+
+static enum setpay_error look_at_form(struct setpay_db *db, void *arg)
+{
+    struct doing *d = arg;
+    struct setpay_cart cart;
+    const struct setpay_digest first = someone(1);
+    const struct setpay_digest other = someone(2);
+    bool has = true;
+    SETPAY_TRY(setpay_cart_find(db, &d->visitor, &cart));
+    assert_string_equal(cart.order_token, "token");
+    SETPAY_TRY(setpay_cart_has_form(db, &cart, &first, &has));
+    assert_false(has);
+    SETPAY_TRY(setpay_cart_has_form(db, &cart, NULL, &has));
+    assert_false(has);
+    SETPAY_TRY(setpay_cart_set_form(db, &cart, &first));
+    SETPAY_TRY(setpay_cart_has_form(db, &cart, &first, &has));
+    assert_true(has);
+    SETPAY_TRY(setpay_cart_has_form(db, &cart, &other, &has));
+    assert_false(has);
+    SETPAY_TRY(setpay_cart_set_form(db, &cart, NULL));
+    return setpay_cart_has_form(db, &cart, NULL, &has);
+}
+
+static void carts_of_before_are_taken_over(void **state)
+{
+    (void)state;
+    const struct setpay_store_migration old_steps[] = {steps[0], {0, NULL}};
+    const struct setpay_store_schema old = {.name = "merchant", .steps = old_steps};
+    struct setpay_problem problem;
+    struct doing d = {.visitor = someone(9)};
+    test_folder_make(&d.folder);
+    struct setpay_store_options options = {.url = d.folder.url, .schema = &old};
+    assert_int_equal(setpay_store_open(&options, &d.store, &problem), SETPAY_OK);
+    assert_int_equal(submit(&d, make_old_cart), SETPAY_OK);
+    setpay_store_close(d.store);
+    options.schema = &schema;
+    assert_int_equal(setpay_store_open(&options, &d.store, &problem), SETPAY_OK);
+    assert_int_equal(submit(&d, look_at_form), SETPAY_OK);
+    close_store(&d);
+}
+
 static void a_full_table_has_room_for_who_comes(void **state)
 {
     (void)state;
@@ -338,10 +415,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_asks_is_whom_the_nearest_proxy_saw),
+        cmocka_unit_test(https_is_what_a_believed_proxy_says),
         cmocka_unit_test(streams_have_an_end),
         cmocka_unit_test(unpaid_orders_have_an_end),
         cmocka_unit_test(without_limits_there_is_none),
         cmocka_unit_test(whose_carts_are_too_many_loses_the_oldest),
+        cmocka_unit_test(carts_of_before_are_taken_over),
         cmocka_unit_test(a_full_table_has_room_for_who_comes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

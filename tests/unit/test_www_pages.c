@@ -35,6 +35,7 @@ static struct setpay_www *www;
 static uint16_t www_port;
 static sem_t done;
 static struct setpay_www_options options;
+static struct setpay_guard *guard;
 
 /* ------------------------------------------------------------------ the shop */
 
@@ -80,6 +81,11 @@ static void open_shop(const char *country)
     memset(&options, 0, sizeof options);
     options.settings.country = country;
     options.settings.currency = "EUR";
+    struct setpay_guard_options limits = setpay_guard_defaults;
+    struct setpay_problem problem;
+    assert_int_equal(setpay_networks_parse("127.0.0.0/8", &limits.proxies, &problem), SETPAY_OK);
+    assert_int_equal(setpay_guard_new(&limits, &guard), SETPAY_OK);
+    options.guard = guard;
     test_api_open(&test, 0);
     make("/products", CUP);
     make("/shipping-methods", PARCEL);
@@ -92,6 +98,7 @@ static void close_shop(void)
 {
     assert_int_equal(setpay_loop_post(test.loop, stop, NULL), SETPAY_OK);
     sem_wait(&done);
+    setpay_guard_free(guard);
     test_api_close(&test);
 }
 
@@ -101,6 +108,8 @@ struct shopper {
     char cookie[128]; /* "cart=…" */
     char form[128];
     char once[128];
+    char goods[128];
+    char seen[128];
     const char *headers; /* more of them; NULL: none */
 };
 
@@ -147,6 +156,8 @@ static int see(struct shopper *shopper, const char *path)
     int status = visit(shopper, "GET", path, "");
     read_value("form", shopper->form, sizeof shopper->form);
     read_value("once", shopper->once, sizeof shopper->once);
+    read_value("goods", shopper->goods, sizeof shopper->goods);
+    read_value("seen", shopper->seen, sizeof shopper->seen);
     return status;
 }
 
@@ -169,6 +180,109 @@ static void put_cups(struct shopper *shopper, const char *quantity)
     (void)snprintf(fields, sizeof fields, "sku=CUP&quantity=%s", quantity);
     assert_int_equal(post(shopper, "/cart/add", fields), 303);
     assert_string_equal(header("Location"), "/cart?said=added");
+}
+
+/* Sends the checkout's form, as it was seen. Where it leads; "" where nothing was ordered. */
+static const char *order(struct shopper *shopper)
+{
+    char fields[1024];
+    (void)snprintf(fields, sizeof fields, ADDRESS "&once=%s&goods=%s&seen=%s", shopper->once,
+                   shopper->goods, shopper->seen);
+    post(shopper, "/checkout", fields);
+    return header("Location");
+}
+
+/* ------------------------------------------------------------------ whose order it is */
+
+static void a_planted_cookie_does_not_lead_to_the_order(void **state)
+{
+    (void)state;
+    char made[128];
+    open_shop("DE");
+    struct shopper eve = {.headers = NULL};
+    struct shopper ada = {.headers = NULL};
+    assert_int_equal(see(&eve, "/products/cup"), 200);
+    memcpy(ada.cookie, eve.cookie, sizeof ada.cookie);
+    put_cups(&ada, "2");
+    /* Whoever has the cookie may see the checkout, which is nobody else's page. */
+    assert_int_equal(see(&eve, "/checkout"), 200);
+    assert_int_equal(see(&ada, "/checkout"), 200);
+    assert_string_not_equal(ada.once, eve.once);
+    assert_int_equal(strlen(ada.once), 22);
+    (void)snprintf(made, sizeof made, "%s", order(&ada));
+    assert_int_equal(strncmp(made, "/orders/", 8), 0);
+    assert_string_equal(order(&eve), "/cart");
+    eve.once[0] = '\0';
+    assert_string_equal(order(&eve), "/cart");
+    /* Who has pressed twice is led to it, also when something is in the cart again. */
+    const struct shopper back = ada;
+    assert_string_equal(order(&ada), made);
+    put_cups(&ada, "1");
+    ada = back;
+    assert_string_equal(order(&ada), made);
+    assert_int_equal(test_api_sql(&test, "SELECT COUNT(*) FROM orders"), 1);
+    /* Only the digest of it is kept. */
+    assert_int_equal(test_api_sql(&test, "SELECT LENGTH(order_form) FROM cart"), 32);
+    close_shop();
+}
+
+static void what_was_not_seen_is_not_ordered(void **state)
+{
+    (void)state;
+    open_shop("DE");
+    struct shopper ada = {.headers = NULL};
+    make("/products", "{\"slug\":\"mug\",\"name\":\"Mug\",\"status\":\"published\",\"variants\":["
+                      "{\"sku\":\"MUG\",\"prices\":{\"EUR\":900}}]}");
+    put_cups(&ada, "1");
+    assert_int_equal(see(&ada, "/checkout"), 200);
+    struct shopper eve = ada;
+    assert_int_equal(post(&eve, "/cart/change", "remove=CUP"), 303);
+    assert_int_equal(post(&eve, "/cart/add", "sku=MUG&quantity=1"), 303);
+    assert_string_equal(order(&ada), "");
+    assert_int_equal(reply.status, 409);
+    assert_true(says("What is in the cart has changed."));
+    assert_int_equal(test_api_sql(&test, "SELECT COUNT(*) FROM orders"), 0);
+    ada.goods[0] = '\0';
+    assert_string_equal(order(&ada), "");
+    assert_int_equal(reply.status, 409);
+    assert_int_equal(see(&ada, "/checkout"), 200);
+    assert_int_equal(strncmp(order(&ada), "/orders/", 8), 0);
+    close_shop();
+}
+
+static void a_proxy_says_that_it_speaks_https(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *headers;
+        bool secure;
+    } rows[] = {
+        {"", false},
+        {"X-Forwarded-Proto: http\r\n", false},
+        {"X-Forwarded-Proto: https\r\n", true},
+        {"X-Forwarded-Proto: HTTPS\r\n", true},
+        {"X-Forwarded-Proto: http, https\r\n", true},
+        {"X-Forwarded-Proto: https, http\r\n", false},
+        {"X-Forwarded-Proto: https\r\nX-Forwarded-Proto: http\r\n", false},
+        {"X-Forwarded-Proto: httpsx\r\n", false},
+    };
+    open_shop("DE");
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct shopper ada = {.headers = rows[i].headers};
+        assert_int_equal(see(&ada, "/products/cup"), 200);
+        bool named = strncmp(ada.cookie, "__Host-cart=", 12) == 0;
+        if (named != rows[i].secure || (strstr(header("Set-Cookie"), "; Secure") != NULL) != named)
+            fail_msg("%s: %s", rows[i].headers, header("Set-Cookie"));
+        assert_string_equal(header("Strict-Transport-Security"), named ? "max-age=63072000" : "");
+        put_cups(&ada, "1");
+    }
+    /* What somebody has planted in the clear is not the cart of who comes over TLS. */
+    struct shopper ada = {.headers = ""};
+    put_cups(&ada, "1");
+    ada.headers = "X-Forwarded-Proto: https\r\n";
+    assert_int_equal(see(&ada, "/cart"), 200);
+    assert_true(says("It is empty"));
+    close_shop();
 }
 
 /* ------------------------------------------------------------------ where it goes */
@@ -224,6 +338,9 @@ static void the_shops_own_country_is_chosen_at_first(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_planted_cookie_does_not_lead_to_the_order),
+        cmocka_unit_test(what_was_not_seen_is_not_ordered),
+        cmocka_unit_test(a_proxy_says_that_it_speaks_https),
         cmocka_unit_test(the_cart_asks_where_it_goes_where_that_is_unknown),
         cmocka_unit_test(the_shops_own_country_is_chosen_at_first),
     };

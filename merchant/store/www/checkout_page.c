@@ -2,9 +2,15 @@
  * GET /checkout, POST /checkout
  *
  * The form carries the total that the shopper has seen. It is never taken for a price: where what
- * is reckoned now is another sum, nothing is ordered, and the page says so and asks again.
+ * is reckoned now is another sum, nothing is ordered, and the page says so and asks again. So it is
+ * where something else is in the cart than it has seen.
+ *
+ * It also carries a value that no other form has. Who presses the button twice is led to the order
+ * by it; who only holds the cart's cookie, which others may have planted, is not: whoever is told
+ * an order's address sees the order.
  */
 #include "common/base/log.h"
+#include "common/crypto/hash.h"
 #include "merchant/store/order_tell.h"
 #include "merchant/store/quote.h"
 #include "merchant/store/ship_to.h"
@@ -15,13 +21,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define GOODS_SIZE SETPAY_BASE64URL_SIZE(32)
+
 struct checkout {
     struct setpay_www *www;
     struct setpay_visit visit;
     struct setpay_ship_to address;
     char way[SETPAY_SHOP_ID_SIZE];
     int64_t seen_minor; /* the total that was seen; -1: none */
-    bool looks;         /* a POST that only wants to see the sum */
+    bool has_once;      /* the form's own value was sent */
+    struct setpay_digest once;
+    char goods[GOODS_SIZE]; /* what was in the cart that was seen */
+    bool looks;             /* a POST that only wants to see the sum */
     struct setpay_order order;
     struct setpay_json_fault fault;
     struct setpay_quote_short shortage;
@@ -91,6 +102,34 @@ static enum setpay_error add_lines(struct checkout *checkout, bool *whole)
     return SETPAY_OK;
 }
 
+/* A short name of what is in the cart. */
+static enum setpay_error name_goods(const struct setpay_cart *cart, char goods[GOODS_SIZE])
+{
+    struct setpay_hash hash;
+    struct setpay_digest digest;
+    setpay_hash_init(&hash, "shop.goods");
+    for (size_t i = 0; i < cart->line_count; i++) {
+        setpay_hash_add(&hash, setpay_view_string(cart->lines[i].sku));
+        setpay_hash_add_u64(&hash, (uint64_t)cart->lines[i].quantity);
+    }
+    SETPAY_TRY(setpay_hash_final(&hash, &digest));
+    setpay_base64url_encode(SETPAY_VIEW_ARRAY(digest.bytes), goods);
+    return SETPAY_OK;
+}
+
+static enum setpay_error add_hidden(const struct setpay_cart *cart, json_t *values, bool *whole)
+{
+    struct setpay_id id;
+    char once[SETPAY_BASE64URL_SIZE(16)];
+    char goods[GOODS_SIZE];
+    SETPAY_TRY(setpay_id_random(&id));
+    SETPAY_TRY(name_goods(cart, goods));
+    setpay_base64url_encode(setpay_id_view(&id), once);
+    setpay_shop_set(values, "once", json_string(once), whole);
+    setpay_shop_set(values, "goods", json_string(goods), whole);
+    return SETPAY_OK;
+}
+
 static enum setpay_error read_page(struct setpay_db *db, void *arg)
 {
     struct checkout *checkout = arg;
@@ -110,6 +149,7 @@ static enum setpay_error read_page(struct setpay_db *db, void *arg)
     SETPAY_TRY(setpay_bill_countries(db, settings, checkout->bill.country, &countries));
     setpay_shop_set(checkout->values, "countries", countries, &whole);
     setpay_bill_json(&checkout->bill, checkout->values, &whole);
+    SETPAY_TRY(add_hidden(cart, checkout->values, &whole));
     add_form(checkout, &whole);
     SETPAY_TRY(add_lines(checkout, &whole));
     return whole ? SETPAY_OK : SETPAY_E_NOMEM;
@@ -156,6 +196,16 @@ static enum setpay_error read_line(const struct setpay_form *form, const char *n
         return SETPAY_OK;
     return setpay_json_fault_set(fault, name, "Please make it shorter: at most %zu characters.",
                                  size - 1);
+}
+
+/* What the form had from us besides. */
+static enum setpay_error read_hidden(const struct setpay_form *form, struct checkout *checkout)
+{
+    const char *once = setpay_form_get(form, "once");
+    if (setpay_form_copy(form, "goods", checkout->goods, sizeof checkout->goods) != SETPAY_OK)
+        checkout->goods[0] = '\0';
+    checkout->has_once = once[0] != '\0';
+    return setpay_hash_one("shop.once", setpay_view_string(once), &checkout->once);
 }
 
 /* What is written in the form, and whether an address can be made of it. */
@@ -230,6 +280,17 @@ static enum setpay_error check_way(struct setpay_db *db, struct checkout *checko
     return error;
 }
 
+static enum setpay_error check_goods(struct checkout *checkout)
+{
+    char goods[GOODS_SIZE];
+    SETPAY_TRY(name_goods(&checkout->cart, goods));
+    if (strcmp(goods, checkout->goods) == 0)
+        return SETPAY_OK;
+    checkout->note = "What is in the cart has changed. Nothing has been ordered yet: please look at"
+                     " it again.";
+    return SETPAY_E_CONFLICT;
+}
+
 static enum setpay_error make_order(struct setpay_db *db, struct checkout *checkout,
                                     setpay_time_ms now_ms)
 {
@@ -263,20 +324,28 @@ static enum setpay_error run_order(struct setpay_db *db, struct setpay_write *wr
     struct setpay_cart *cart = &checkout->cart;
     setpay_time_ms now_ms = setpay_clock_now_ms();
     SETPAY_TRY(setpay_cart_find(db, &write->visit.cart_id, cart));
-    if (cart->line_count == 0) {
+    bool made = false;
+    const struct setpay_digest *once = checkout->has_once ? &checkout->once : NULL;
+    if (cart->order_token[0] != '\0')
+        SETPAY_TRY(setpay_cart_has_form(db, cart, once, &made));
+    if (made) {
         /* The button was pressed twice: the order is there. */
-        checkout->is_empty = cart->order_token[0] == '\0';
         memcpy(checkout->order.token, cart->order_token, sizeof checkout->order.token);
         return SETPAY_OK;
     }
+    checkout->is_empty = cart->line_count == 0;
+    if (checkout->is_empty)
+        return SETPAY_OK;
     memcpy(cart->country, checkout->address.country, sizeof cart->country);
     memcpy(cart->region, checkout->address.region, sizeof cart->region);
     memcpy(cart->shipping_method, checkout->way, sizeof cart->shipping_method);
+    SETPAY_TRY(check_goods(checkout));
     SETPAY_TRY(check_way(db, checkout));
     SETPAY_TRY(make_order(db, checkout, now_ms));
     cart->line_count = 0;
     memcpy(cart->order_token, checkout->order.token, sizeof cart->order_token);
-    return setpay_visit_keep_cart(db, write->www, &write->visit, cart, now_ms);
+    SETPAY_TRY(setpay_visit_keep_cart(db, write->www, &write->visit, cart, now_ms));
+    return setpay_cart_set_form(db, cart, once);
 }
 
 static void answer_order(struct setpay_write *write, enum setpay_error error)
@@ -297,8 +366,9 @@ static void answer_order(struct setpay_write *write, enum setpay_error error)
         setpay_visit_go_to(write->www, write->request, &write->visit, "/cart?said=taken");
     } else if (error == SETPAY_E_CONFLICT) {
         memset(&checkout->fault, 0, sizeof checkout->fault);
-        checkout->note = "The total has changed. Nothing has been ordered yet: please look at it"
-                         " again.";
+        if (checkout->note == NULL)
+            checkout->note = "The total has changed. Nothing has been ordered yet: please look at"
+                             " it again.";
         show(checkout, write->request, 409);
     } else if (error == SETPAY_E_INVALID || error == SETPAY_E_NOT_FOUND) {
         if (checkout->fault.words[0] == '\0' || error == SETPAY_E_NOT_FOUND)
@@ -329,7 +399,9 @@ void setpay_www_on_order_make(struct setpay_http_request *request, void *arg)
     }
     checkout->www = arg;
     checkout->visit = write->visit;
-    error = read_form(&write->form, checkout);
+    error = read_hidden(&write->form, checkout);
+    if (error == SETPAY_OK)
+        error = read_form(&write->form, checkout);
     if (error == SETPAY_OK && !checkout->looks)
         error = setpay_order_name(&checkout->order);
     if (error == SETPAY_OK && !checkout->looks) {

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 const struct setpay_guard_options setpay_guard_defaults = {
     .orders_client = 60,
@@ -144,6 +145,25 @@ enum setpay_error setpay_guard_client(const struct setpay_guard *guard,
     setpay_hash_add(&hash, setpay_id_view(&guard->key));
     setpay_hash_add(&hash, setpay_view_string(address));
     return setpay_hash_final(&hash, client);
+}
+
+bool setpay_guard_says_https(const struct setpay_networks *proxies, const char *remote,
+                             const char *forwarded)
+{
+    union address read;
+    char last[SETPAY_GUARD_ADDRESS_SIZE];
+    if (forwarded == NULL || !read_address(remote, &read) ||
+        !setpay_networks_have(proxies, &read.any))
+        return false;
+    last_of(forwarded, last);
+    return strcasecmp(last, "https") == 0;
+}
+
+bool setpay_guard_is_https(const struct setpay_guard *guard,
+                           const struct setpay_http_request *request)
+{
+    return setpay_guard_says_https(&guard->options.proxies, setpay_http_request_remote(request),
+                                   setpay_http_request_header_last(request, "X-Forwarded-Proto"));
 }
 
 /* ------------------------------------------------------------------ orders */

@@ -58,6 +58,13 @@ int64_t setpay_guard_carts(const struct setpay_guard *guard);
 enum setpay_error setpay_guard_client(const struct setpay_guard *guard,
                                       const struct setpay_http_request *request,
                                       struct setpay_digest *client) SETPAY_MUST_CHECK;
+/* Whether the browser asks over TLS: a proxy that is believed says so, by the last word of
+ * X-Forwarded-Proto. */
+bool setpay_guard_is_https(const struct setpay_guard *guard,
+                           const struct setpay_http_request *request);
+/* The same of remote, and of what was forwarded (NULL: nothing). Pure. */
+bool setpay_guard_says_https(const struct setpay_networks *proxies, const char *remote,
+                             const char *forwarded);
 /* The address that counts, as text: remote, or where that is a proxy that is believed, the last of
  * forwarded (NULL: it says nothing). Pure. SETPAY_E_NOT_FOUND: unknown. */
 #define SETPAY_GUARD_ADDRESS_SIZE 64

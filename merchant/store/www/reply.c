@@ -4,6 +4,7 @@
 #include "merchant/store/www/www_internal.h"
 
 #include "common/base/log.h"
+#include "merchant/store/www/guard.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -76,13 +77,22 @@ char *setpay_www_render(const struct setpay_www *www, enum setpay_www_page page,
     return render(www, page, title, SETPAY_VIEW_EMPTY, values);
 }
 
+bool setpay_www_is_secure(const struct setpay_www *www, const struct setpay_http_request *request)
+{
+    return www->options.tls != NULL || setpay_guard_is_https(www->guard, request);
+}
+
 void setpay_www_reply(struct setpay_www *www, struct setpay_http_request *request,
                       const struct setpay_www_answer *answer)
 {
-    const struct setpay_http_header headers[] = {
-        {"Cache-Control", answer->is_private ? "no-store" : "no-cache"},
-        {answer->cookie != NULL ? "Set-Cookie" : NULL, answer->cookie},
-        {NULL, NULL}};
+    struct setpay_http_header headers[4] = {
+        {"Cache-Control", answer->is_private ? "no-store" : "no-cache"}};
+    size_t count = 1;
+    if (answer->cookie != NULL)
+        headers[count++] = (struct setpay_http_header){"Set-Cookie", answer->cookie};
+    /* With TLS of its own, the server says it in every answer (www.c). */
+    if (www->options.tls == NULL && setpay_www_is_secure(www, request))
+        headers[count++] = (struct setpay_http_header){SETPAY_WWW_STAY_SECURE};
     char *html = render(www, answer->page, answer->title, answer->qr, answer->values);
     if (html != NULL)
         setpay_http_reply(request, answer->status, HTML, headers, setpay_view_string(html));

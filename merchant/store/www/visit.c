@@ -19,16 +19,17 @@
 #define COOKIE_PLAIN "cart"
 #define COOKIE_LIFE_S (SETPAY_CART_KEPT_MS / 1000)
 
-static const char *cookie_name(const struct setpay_www *www)
+/* Of a visit whose browser has, or has not, come over TLS: to us, or to a proxy before us. */
+static const char *cookie_name(bool secure)
 {
-    return www->options.tls != NULL ? COOKIE_TLS : COOKIE_PLAIN;
+    return secure ? COOKIE_TLS : COOKIE_PLAIN;
 }
 
 /* The value of the cookie, where it is an id. */
-static bool read_cookie(const struct setpay_www *www, const struct setpay_http_request *request,
-                        char *id, uint8_t *bytes)
+static bool read_cookie(const struct setpay_http_request *request, bool secure, char *id,
+                        uint8_t *bytes)
 {
-    const char *name = cookie_name(www);
+    const char *name = cookie_name(secure);
     const char *at = setpay_http_request_header(request, "Cookie");
     size_t size = strlen(name);
     while (at != NULL && *at != '\0') {
@@ -52,7 +53,8 @@ enum setpay_error setpay_visit_begin(const struct setpay_www *www,
     struct setpay_id id;
     struct setpay_digest csrf;
     memset(visit, 0, sizeof *visit);
-    visit->is_new = !read_cookie(www, request, visit->id, id.bytes);
+    bool secure = setpay_www_is_secure(www, request);
+    visit->is_new = !read_cookie(request, secure, visit->id, id.bytes);
     if (visit->is_new) {
         SETPAY_TRY(setpay_id_random(&id));
         setpay_base64url_encode(setpay_id_view(&id), visit->id);
@@ -65,8 +67,8 @@ enum setpay_error setpay_visit_begin(const struct setpay_www *www,
     SETPAY_TRY(setpay_hash_one("shop.form", setpay_id_view(&id), &csrf));
     setpay_base64url_encode(SETPAY_VIEW_ARRAY(csrf.bytes), visit->csrf);
     (void)snprintf(visit->cookie, sizeof visit->cookie,
-                   "%s=%s; Path=/; HttpOnly; SameSite=Lax; Max-Age=%lld%s", cookie_name(www),
-                   visit->id, (long long)COOKIE_LIFE_S, www->options.tls != NULL ? "; Secure" : "");
+                   "%s=%s; Path=/; HttpOnly; SameSite=Lax; Max-Age=%lld%s", cookie_name(secure),
+                   visit->id, (long long)COOKIE_LIFE_S, secure ? "; Secure" : "");
     return SETPAY_OK;
 }
 

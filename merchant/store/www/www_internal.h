@@ -81,6 +81,11 @@ void setpay_www_reply_error(struct setpay_www *www, struct setpay_http_request *
 /* The page of an error that the server itself answers (http_server.h); arg is the www. */
 char *setpay_www_error_page(int status, void *arg);
 
+/* Whether the browser has come over TLS: to us, or to a proxy before us that is believed. */
+bool setpay_www_is_secure(const struct setpay_www *www, const struct setpay_http_request *request);
+/* What it is then told: not to come in the clear again. */
+#define SETPAY_WWW_STAY_SECURE "Strict-Transport-Security", "max-age=63072000"
+
 /* ---- static.c */
 
 /* The name with its hash under which a file is linked: "shop.0a1b2c3d4e5f.css"; NULL where there is

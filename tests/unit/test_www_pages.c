@@ -285,6 +285,39 @@ static void a_proxy_says_that_it_speaks_https(void **state)
     close_shop();
 }
 
+/* ------------------------------------------------------------------ search engines */
+
+static void search_engines_see_what_is_sold_and_no_more(void **state)
+{
+    (void)state;
+    open_shop("DE");
+    struct shopper ada = {.headers = NULL};
+    char made[128];
+    make("/categories", "{\"slug\":\"kitchen\",\"name\":\"Kitchen\"}");
+    put_cups(&ada, "1");
+    static const char *const shown[] = {"/", "/search?sort=newest", "/categories/kitchen",
+                                        "/products/cup"};
+    for (size_t i = 0; i < sizeof shown / sizeof *shown; i++) {
+        assert_int_equal(see(&ada, shown[i]), 200);
+        if (says("noindex"))
+            fail_msg("%s is hidden", shown[i]);
+    }
+    assert_int_equal(see(&ada, "/cart"), 200);
+    assert_true(says("<meta name=\"robots\" content=\"noindex\">"));
+    assert_int_equal(see(&ada, "/checkout"), 200);
+    assert_true(says("<meta name=\"robots\" content=\"noindex\">"));
+    (void)snprintf(made, sizeof made, "%s", order(&ada));
+    assert_int_equal(see(&ada, made), 200);
+    assert_true(says("<meta name=\"robots\" content=\"noindex\">"));
+    assert_int_equal(see(&ada, "/nowhere"), 404);
+    assert_true(says("<meta name=\"robots\" content=\"noindex\">"));
+    assert_int_equal(see(&ada, "/robots.txt"), 200);
+    assert_string_equal(header("Content-Type"), "text/plain; charset=utf-8");
+    assert_string_equal(
+        reply.body, "User-agent: *\nDisallow: /cart\nDisallow: /checkout\nDisallow: /orders/\n");
+    close_shop();
+}
+
 /* ------------------------------------------------------------------ where it goes */
 
 /* country: of the configuration; chosen: what the page has chosen at first, "" for nothing. */
@@ -341,6 +374,7 @@ int main(void)
         cmocka_unit_test(a_planted_cookie_does_not_lead_to_the_order),
         cmocka_unit_test(what_was_not_seen_is_not_ordered),
         cmocka_unit_test(a_proxy_says_that_it_speaks_https),
+        cmocka_unit_test(search_engines_see_what_is_sold_and_no_more),
         cmocka_unit_test(the_cart_asks_where_it_goes_where_that_is_unknown),
         cmocka_unit_test(the_shops_own_country_is_chosen_at_first),
     };

@@ -23,11 +23,20 @@ static void fill(json_t *values, const char *name, json_t *value, bool *whole)
         json_decref(value);
 }
 
-static enum setpay_error complete(const struct setpay_www *www, const char *title, json_t *values)
+/* Whether search engines are to leave it out: what is one shopper's own, and errors. */
+static bool is_hidden(enum setpay_www_page page)
+{
+    return page == SETPAY_WWW_CART || page == SETPAY_WWW_CHECKOUT || page == SETPAY_WWW_ORDER ||
+           page == SETPAY_WWW_ERROR;
+}
+
+static enum setpay_error complete(const struct setpay_www *www, enum setpay_www_page page,
+                                  const char *title, json_t *values)
 {
     bool whole = values != NULL;
     if (!whole)
         return SETPAY_E_NOMEM;
+    fill(values, "hidden", json_boolean(is_hidden(page)), &whole);
     fill(values, "title", json_string(title), &whole);
     fill(values, "shop", json_string(www->options.shop), &whole);
     fill(values, "css", json_string(setpay_www_static_name("shop.css")), &whole);
@@ -53,7 +62,7 @@ static char *render(const struct setpay_www *www, enum setpay_www_page page, con
     char script[160];
     char *text = NULL;
     setpay_buffer_init(&html, SETPAY_PAGE_BYTES);
-    enum setpay_error error = complete(www, title, values);
+    enum setpay_error error = complete(www, page, title, values);
     if (error == SETPAY_OK)
         error = add_script(&made, script, sizeof script);
     if (error == SETPAY_OK && qr.size > 0)

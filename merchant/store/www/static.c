@@ -83,3 +83,17 @@ void setpay_www_on_static(struct setpay_http_request *request, void *arg)
     }
     setpay_www_reply_error(arg, request, 404, NULL);
 }
+
+/* What is one shopper's own. The pages say so themselves, too (layout_head.html). */
+void setpay_www_on_robots(struct setpay_http_request *request, void *arg)
+{
+    static const char words[] = "User-agent: *\n"
+                                "Disallow: /cart\n"
+                                "Disallow: /checkout\n"
+                                "Disallow: /orders/\n";
+    static const struct setpay_http_header headers[] = {{"Cache-Control", "public, max-age=3600"},
+                                                        {NULL, NULL}};
+    (void)arg;
+    setpay_http_reply(request, 200, "text/plain; charset=utf-8", headers,
+                      setpay_view_string(words));
+}

@@ -34,6 +34,7 @@ static const struct setpay_http_route routes[] = {
     {SETPAY_HTTP_GET, "/orders/{token}", setpay_www_on_order},
     {SETPAY_HTTP_GET, "/orders/{token}/events", setpay_www_on_order_events},
     {SETPAY_HTTP_GET, "/static/{file...}", setpay_www_on_static},
+    {SETPAY_HTTP_GET, "/robots.txt", setpay_www_on_robots},
     {0},
 };
 

@@ -10,6 +10,7 @@
  *     GET  /orders/{token}            what is paid, and by which link
  *     GET  /orders/{token}/events     tells once, as a server-sent event, that it has changed
  *     GET  /static/{file...}          styles and script, under names that change with their content
+ *     GET  /robots.txt                what search engines are to leave alone
  */
 #ifndef SETPAY_MERCHANT_WWW_WWW_H
 #define SETPAY_MERCHANT_WWW_WWW_H

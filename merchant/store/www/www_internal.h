@@ -93,6 +93,7 @@ bool setpay_www_is_secure(const struct setpay_www *www, const struct setpay_http
 const char *setpay_www_static_name(const char *file);
 enum setpay_error setpay_www_static_init(void) SETPAY_MUST_CHECK;
 setpay_http_handler_fn setpay_www_on_static;
+setpay_http_handler_fn setpay_www_on_robots;
 
 /* ---- money and time as pages show them; NULL without memory */
 

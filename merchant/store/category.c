@@ -110,6 +110,51 @@ static enum setpay_error list_below(struct setpay_db *db, int64_t parent_seq, in
     return error == SETPAY_OK ? ended : error;
 }
 
+/* Ends rows of slug and name. */
+static enum setpay_error read_names(struct setpay_db_rows *rows, json_t **list)
+{
+    bool whole = true;
+    json_t *made = json_array();
+    while (setpay_db_next(rows)) {
+        struct category category;
+        setpay_db_get_text(rows, 0, category.slug, sizeof category.slug);
+        setpay_db_get_text(rows, 1, category.name, sizeof category.name);
+        setpay_shop_append(
+            made, json_pack("{s:s, s:s}", "slug", category.slug, "name", category.name), &whole);
+    }
+    enum setpay_error error = setpay_db_end(rows);
+    if (error == SETPAY_OK && (made == NULL || !whole))
+        error = SETPAY_E_NOMEM;
+    if (error == SETPAY_OK)
+        *list = made;
+    else
+        json_decref(made);
+    return error;
+}
+
+enum setpay_error setpay_category_path(struct setpay_db *db, int64_t seq, json_t **list)
+{
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(setpay_db_select(db, &rows,
+                                "WITH RECURSIVE above (seq, level) AS ("
+                                " SELECT seq, 1 FROM category WHERE seq = $1"
+                                " UNION ALL SELECT c.parent_seq, a.level + 1 FROM category c"
+                                " JOIN above a ON c.seq = a.seq WHERE a.level < $2)"
+                                " SELECT c.slug, c.name FROM above a JOIN category c"
+                                " ON c.seq = a.seq ORDER BY a.level DESC",
+                                SETPAY_DB_INT(seq), SETPAY_DB_INT(SETPAY_CATEGORY_DEPTH_MAX)));
+    return read_names(rows, list);
+}
+
+enum setpay_error setpay_category_below(struct setpay_db *db, int64_t seq, json_t **list)
+{
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(setpay_db_select(
+        db, &rows, "SELECT slug, name FROM category WHERE parent_seq = $1 ORDER BY position, seq",
+        SETPAY_DB_INT(seq)));
+    return read_names(rows, list);
+}
+
 enum setpay_error setpay_category_list(struct setpay_db *db, const struct setpay_shop_ask *ask,
                                        struct setpay_shop_answer *answer)
 {

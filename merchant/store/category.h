@@ -15,6 +15,17 @@
 enum setpay_error setpay_category_seq(struct setpay_db *db, const char *slug,
                                       int64_t *seq) SETPAY_MUST_CHECK;
 
+/* A list for SQL: the rows of the category that the placeholder names, and of all below it. */
+#define SETPAY_CATEGORY_WITH_BELOW(seq)                                                            \
+    "(WITH RECURSIVE below (seq) AS (SELECT seq FROM category WHERE seq = " seq " UNION"           \
+    "  SELECT c.seq FROM category c JOIN below b ON c.parent_seq = b.seq) SELECT seq FROM below)"
+/* [{"slug","name"}], owned: those above the category, from the top, and itself last; those right
+ * below it, in their order. */
+enum setpay_error setpay_category_path(struct setpay_db *db, int64_t seq,
+                                       json_t **list) SETPAY_MUST_CHECK;
+enum setpay_error setpay_category_below(struct setpay_db *db, int64_t seq,
+                                        json_t **list) SETPAY_MUST_CHECK;
+
 setpay_shop_fn setpay_category_list;
 setpay_shop_fn setpay_category_show;
 setpay_shop_fn setpay_category_add;

@@ -29,15 +29,15 @@ static const char *const sort_names[SORTS] = {"newest", "name", "price", "-price
 #define FILTERS                                                                                    \
     " ($1 = -1 OR p.status = $1)"                                                                  \
     " AND ($3 = 0 OR p.seq IN (SELECT product_seq FROM product_category WHERE category_seq IN"     \
-    "  (WITH RECURSIVE below (seq) AS (SELECT seq FROM category WHERE seq = $3 UNION"              \
-    "   SELECT c.seq FROM category c JOIN below b ON c.parent_seq = b.seq)"                        \
-    "   SELECT seq FROM below)))"                                                                  \
-    " AND EXISTS (SELECT 1 FROM variant v WHERE v.product_seq = p.seq"                             \
-    "  AND ($5 = 0 OR v.tracked = 0 OR v.on_hand > v.reserved)"                                    \
-    "  AND ($6 = '' OR EXISTS (SELECT 1 FROM variant_option o WHERE o.variant_seq = v.seq"         \
-    "   AND o.name = $6 AND o.value = $7))"                                                        \
-    "  AND ($8 = 0 OR EXISTS (SELECT 1 FROM price r WHERE r.variant_seq = v.seq"                   \
-    "   AND r.currency = $4 AND r.amount_minor BETWEEN $9 AND $10)))"
+    "  " SETPAY_CATEGORY_WITH_BELOW(                                                               \
+        "$3") "))"                                                                                 \
+              " AND EXISTS (SELECT 1 FROM variant v WHERE v.product_seq = p.seq"                   \
+              "  AND ($5 = 0 OR v.tracked = 0 OR v.on_hand > v.reserved)"                          \
+              "  AND ($6 = '' OR EXISTS (SELECT 1 FROM variant_option o WHERE o.variant_seq = "    \
+              "v.seq"                                                                              \
+              "   AND o.name = $6 AND o.value = $7))"                                              \
+              "  AND ($8 = 0 OR EXISTS (SELECT 1 FROM price r WHERE r.variant_seq = v.seq"         \
+              "   AND r.currency = $4 AND r.amount_minor BETWEEN $9 AND $10)))"
 
 #define SEARCHED " AND ($2 = '' OR p.seq IN (SELECT h.row FROM " SETPAY_SEARCH_HITS("$2") " h))"
 

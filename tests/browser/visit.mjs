@@ -22,6 +22,17 @@ async function buy(browser, label, options) {
     return (await page.locator(".goods li").count()) > 0;
   });
   await look(visit, "category");
+  await step(`${label}: a category below another is reached, and left again`, async () => {
+    await page.goto(`${shop}/categories/kitchen`);
+    await page.getByRole("navigation", { name: "Categories below" }).getByRole("link", { name: "Tableware" }).click();
+    await page.getByRole("link", { name: "Plate" }).waitFor();
+    await page.getByRole("navigation", { name: "Where you are" }).getByRole("link", { name: "Kitchen" }).click();
+    await page.getByLabel("Kind").selectOption("diameter:22 cm");
+    await page.getByRole("button", { name: "Apply" }).click();
+    await page.waitForURL("**option=diameter**");
+    return (await page.locator(".goods li").count()) === 1;
+  });
+  await look(visit, "category-below");
   await step(`${label}: a product`, async () => {
     await page.goto(`${shop}/products/teapot`);
     await page.getByText("Includes 19 % VAT, plus shipping.").waitFor();

@@ -17,6 +17,11 @@ shop=$(get .store_url)
 is "the front page" "$(status "$shop/")" 200
 ok "says the shop's name" grep -q "The Sandbox Shop" "$tmp/page"
 ok "with a policy" has '^content-security-policy: default-src .none'
+is "a category" "$(status "$shop/categories/kitchen")" 200
+ok "leads to the one below it" grep -q 'href="/categories/tableware"' "$tmp/page"
+ok "and has what is below" grep -q 'href="/products/plate"' "$tmp/page"
+is "the one below" "$(status "$shop/categories/tableware")" 200
+ok "leads back" grep -q 'href="/categories/kitchen">Kitchen</a> / Tableware' "$tmp/page"
 new_order 1250 EUR "Two candles"
 page=$shop/orders/${uri##*/}
 is "an order's page" "$(status "$page")" 200

@@ -318,6 +318,44 @@ static void search_engines_see_what_is_sold_and_no_more(void **state)
     close_shop();
 }
 
+/* ------------------------------------------------------------------ categories */
+
+static void categories_below_lead_down_and_up(void **state)
+{
+    (void)state;
+    open_shop("DE");
+    struct shopper ada = {.headers = NULL};
+    make("/categories", "{\"slug\":\"home\",\"name\":\"Home & garden\"}");
+    make("/categories", "{\"slug\":\"kitchen\",\"name\":\"Kitchen\",\"parent\":\"home\"}");
+    make("/categories", "{\"slug\":\"mugs\",\"name\":\"Mugs\",\"parent\":\"kitchen\"}");
+    make("/categories", "{\"slug\":\"paper\",\"name\":\"Paper\"}");
+    make("/products", "{\"slug\":\"mug\",\"name\":\"Mug\",\"status\":\"published\","
+                      "\"categories\":[\"mugs\"],\"variants\":[{\"sku\":\"MUG\",\"prices\":"
+                      "{\"EUR\":900},\"options\":{\"colour\":\"slate\"}}]}");
+    assert_int_equal(see(&ada, "/categories/home"), 200);
+    assert_true(says("<a href=\"/categories/home\" aria-current=\"true\">"));
+    assert_true(says("<li><a href=\"/categories/kitchen\">Kitchen</a></li>"));
+    assert_false(says("/categories/mugs")); /* two steps down */
+    /* The list holds what is two steps below, and so does the choice of kinds. */
+    assert_true(says("href=\"/products/mug\""));
+    assert_true(says("<option value=\"colour:slate\">colour: slate</option>"));
+    assert_int_equal(see(&ada, "/categories/home?option=colour:slate"), 200);
+    assert_true(says("href=\"/products/mug\""));
+    assert_int_equal(see(&ada, "/categories/mugs"), 200);
+    assert_true(
+        says("<a href=\"/\">Cups</a> / <a href=\"/categories/home\">Home &amp; garden</a> / "
+             "<a href=\"/categories/kitchen\">Kitchen</a> / Mugs</nav>"));
+    assert_true(says("<a href=\"/categories/home\" aria-current=\"true\">"));
+    assert_false(says("class=\"below\""));
+    assert_int_equal(see(&ada, "/products/mug"), 200);
+    assert_true(says("<a href=\"/categories/kitchen\">Kitchen</a> / "
+                     "<a href=\"/categories/mugs\">Mugs</a> / Mug</nav>"));
+    assert_int_equal(see(&ada, "/categories/paper"), 200);
+    assert_false(says("colour: slate"));
+    assert_false(says("/products/mug"));
+    close_shop();
+}
+
 /* ------------------------------------------------------------------ where it goes */
 
 /* country: of the configuration; chosen: what the page has chosen at first, "" for nothing. */
@@ -375,6 +413,7 @@ int main(void)
         cmocka_unit_test(what_was_not_seen_is_not_ordered),
         cmocka_unit_test(a_proxy_says_that_it_speaks_https),
         cmocka_unit_test(search_engines_see_what_is_sold_and_no_more),
+        cmocka_unit_test(categories_below_lead_down_and_up),
         cmocka_unit_test(the_cart_asks_where_it_goes_where_that_is_unknown),
         cmocka_unit_test(the_shops_own_country_is_chosen_at_first),
     };

@@ -122,7 +122,8 @@ static enum setpay_error add_options(struct setpay_db *db, struct listing *listi
         "SELECT DISTINCT o.name, o.value FROM variant_option o JOIN variant v ON v.seq ="
         " o.variant_seq JOIN product p ON p.seq = v.product_seq WHERE p.status = $1 AND ($2 = 0 OR"
         " EXISTS (SELECT 1 FROM product_category c WHERE c.product_seq = p.seq AND"
-        " c.category_seq = $2)) ORDER BY o.name, o.value LIMIT $3",
+        " c.category_seq IN " SETPAY_CATEGORY_WITH_BELOW(
+            "$2") ")) ORDER BY o.name, o.value LIMIT $3",
         SETPAY_DB_INT(SETPAY_PRODUCT_PUBLISHED), SETPAY_DB_INT(category),
         SETPAY_DB_INT(OPTIONS_MAX)));
     while (setpay_db_next(rows)) {
@@ -187,10 +188,29 @@ static enum setpay_error name_category(struct setpay_db *db, struct listing *lis
     SETPAY_TRY(setpay_db_one(db, &rows, "SELECT name FROM category WHERE slug = $1",
                              SETPAY_DB_TEXT(listing->category)));
     setpay_db_get_text(rows, 0, listing->title, sizeof listing->title);
-    setpay_shop_set(listing->values, "category", json_string(listing->category), whole);
     setpay_shop_set(listing->values, "base", json_sprintf("/categories/%s", listing->category),
                     whole);
     return setpay_db_end(rows);
+}
+
+/* What stands above it, to go back to, and right below it, to go on. */
+static enum setpay_error add_kin(struct setpay_db *db, struct listing *listing, bool *whole)
+{
+    json_t *path = NULL;
+    json_t *below = NULL;
+    int64_t seq = 0;
+    if (listing->category == NULL)
+        return SETPAY_OK;
+    SETPAY_TRY(setpay_category_seq(db, listing->category, &seq));
+    SETPAY_TRY(setpay_category_path(db, seq, &path));
+    /* Of the header's, the one at the top is where one is. */
+    setpay_shop_set(listing->values, "category",
+                    json_incref(json_object_get(json_array_get(path, 0), "slug")), whole);
+    (void)json_array_remove(path, json_array_size(path) - 1);
+    setpay_shop_set(listing->values, "above", path, whole);
+    SETPAY_TRY(setpay_category_below(db, seq, &below));
+    setpay_shop_set(listing->values, "below", below, whole);
+    return SETPAY_OK;
 }
 
 static enum setpay_error read_listing(struct setpay_db *db, void *arg)
@@ -198,6 +218,7 @@ static enum setpay_error read_listing(struct setpay_db *db, void *arg)
     struct listing *listing = arg;
     bool whole = listing->values != NULL;
     SETPAY_TRY(name_category(db, listing, &whole));
+    SETPAY_TRY(add_kin(db, listing, &whole));
     SETPAY_TRY(setpay_visit_frame(db, &listing->visit, &listing->cart, listing->values));
     SETPAY_TRY(add_products(db, listing, &whole));
     SETPAY_TRY(add_options(db, listing, &whole));

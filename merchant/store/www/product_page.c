@@ -1,6 +1,7 @@
 /*
  * GET /products/{slug}, GET /pictures/{picture}
  */
+#include "merchant/store/category.h"
 #include "merchant/store/picture.h"
 #include "merchant/store/product.h"
 #include "merchant/store/tax.h"
@@ -111,6 +112,27 @@ static json_t *paragraphs(const char *text, bool *whole)
     return list;
 }
 
+/* The way to it: by the first of its categories. */
+static enum setpay_error add_path(struct setpay_db *db, struct showing *showing, bool *whole)
+{
+    struct setpay_db_rows *rows;
+    json_t *path = NULL;
+    enum setpay_error error =
+        setpay_db_one(db, &rows,
+                      "SELECT c.seq FROM product_category l JOIN category c ON c.seq ="
+                      " l.category_seq WHERE l.product_seq = $1 ORDER BY c.position, c.seq LIMIT 1",
+                      SETPAY_DB_INT(showing->product.seq));
+    if (error == SETPAY_OK) {
+        int64_t seq = setpay_db_get_int(rows, 0);
+        SETPAY_TRY(setpay_db_end(rows));
+        SETPAY_TRY(setpay_category_path(db, seq, &path));
+    } else if (error != SETPAY_E_NOT_FOUND) {
+        return error;
+    }
+    setpay_shop_set(showing->values, "above", path != NULL ? path : json_array(), whole);
+    return SETPAY_OK;
+}
+
 static enum setpay_error read_showing(struct setpay_db *db, void *arg)
 {
     struct showing *showing = arg;
@@ -122,6 +144,7 @@ static enum setpay_error read_showing(struct setpay_db *db, void *arg)
         return SETPAY_E_NOT_FOUND;
     SETPAY_TRY(setpay_visit_frame(db, &showing->visit, &showing->cart, showing->values));
     SETPAY_TRY(add_tax_words(db, showing, &whole));
+    SETPAY_TRY(add_path(db, showing, &whole));
     SETPAY_TRY(setpay_product_json(db, &showing->product, &product));
     setpay_shop_set(showing->values, "name", json_string(showing->product.name), &whole);
     setpay_shop_set(showing->values, "description",

@@ -356,6 +356,31 @@ static void categories_below_lead_down_and_up(void **state)
     close_shop();
 }
 
+/* ------------------------------------------------------------------ the receipt */
+
+static void the_receipt_says_which_tax_is_in_it(void **state)
+{
+    (void)state;
+    open_shop("DE");
+    struct shopper ada = {.headers = NULL};
+    char made[128];
+    put_cups(&ada, "2");
+    assert_int_equal(see(&ada, "/checkout"), 200);
+    assert_true(says("<th scope=\"row\">of which VAT 19 %</th><td>3.65 EUR</td>"));
+    (void)snprintf(made, sizeof made, "%s", order(&ada));
+    /* That of the order, whatever the rate is later. */
+    test_api_sql(&test, "UPDATE tax_rate SET rate_ppm = 200000");
+    assert_int_equal(see(&ada, made), 200);
+    assert_true(says("<strong>22.90 EUR</strong>"));
+    assert_true(says("<th scope=\"row\" colspan=\"3\">of which VAT 19 %</th><td>3.65 EUR</td>"));
+    /* An order that names no tax has none. */
+    make("/orders", "{\"description\":\"A cup\",\"amount\":900,\"currency\":\"EUR\"}");
+    (void)snprintf(made, sizeof made, "/orders%s", strrchr(test_api_text(&test, "pay_uri"), '/'));
+    assert_int_equal(see(&ada, made), 200);
+    assert_false(says("of which"));
+    close_shop();
+}
+
 /* ------------------------------------------------------------------ where it goes */
 
 /* country: of the configuration; chosen: what the page has chosen at first, "" for nothing. */
@@ -414,6 +439,7 @@ int main(void)
         cmocka_unit_test(a_proxy_says_that_it_speaks_https),
         cmocka_unit_test(search_engines_see_what_is_sold_and_no_more),
         cmocka_unit_test(categories_below_lead_down_and_up),
+        cmocka_unit_test(the_receipt_says_which_tax_is_in_it),
         cmocka_unit_test(the_cart_asks_where_it_goes_where_that_is_unknown),
         cmocka_unit_test(the_shops_own_country_is_chosen_at_first),
     };

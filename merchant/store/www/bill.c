@@ -158,9 +158,9 @@ static json_t *row(const char *name, int64_t minor, const char *currency)
                      minor > 0 ? setpay_www_money_json(minor, currency) : json_string("free"));
 }
 
-static void add_tax_notes(const struct setpay_bill *bill, json_t *values, bool *whole)
+void setpay_bill_tax_notes(const struct setpay_order *order, json_t *values, bool *whole)
 {
-    const struct setpay_quote *quote = bill->order.quote;
+    const struct setpay_quote *quote = order->quote;
     json_t *notes = json_array();
     for (size_t i = 0; quote != NULL && i < quote->tax_count; i++) {
         const struct setpay_tax_rate *rate = &quote->taxes[i].rate;
@@ -174,7 +174,7 @@ static void add_tax_notes(const struct setpay_bill *bill, json_t *values, bool *
         if (rate->rate_ppm % 10000 == 0)
             (void)snprintf(name, sizeof name, "of which %s %lld %%", rate->name,
                            (long long)(rate->rate_ppm / 10000));
-        setpay_shop_append(notes, row(name, quote->taxes[i].tax_minor, bill->order.amount.currency),
+        setpay_shop_append(notes, row(name, quote->taxes[i].tax_minor, order->amount.currency),
                            whole);
     }
     setpay_shop_set(values, "tax_notes", notes, whole);
@@ -217,7 +217,7 @@ void setpay_bill_json(const struct setpay_bill *bill, json_t *values, bool *whol
                     whole);
     setpay_shop_set(values, "total_minor", json_integer(order->amount.minor), whole);
     setpay_shop_set(values, "bill_fault", json_string(bill->fault.words), whole);
-    add_tax_notes(bill, values, whole);
+    setpay_bill_tax_notes(order, values, whole);
     add_ways_json(bill, values, whole);
 }
 

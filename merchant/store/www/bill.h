@@ -42,6 +42,9 @@ enum setpay_error setpay_bill_make(struct setpay_db *db,
                                    const struct setpay_cart *cart,
                                    struct setpay_bill *bill) SETPAY_MUST_CHECK;
 void setpay_bill_clear(struct setpay_bill *bill);
+/* The taxes that are in the prices of an order that is priced, into values: "tax_notes",
+ * [{"name","amount"}], "of which VAT 19 %". */
+void setpay_bill_tax_notes(const struct setpay_order *order, json_t *values, bool *whole);
 /* Sums for pages, into values: "sums", "total", "tax_notes", "ways", "fault". */
 void setpay_bill_json(const struct setpay_bill *bill, json_t *values, bool *whole);
 /* The countries that the store sends to, by name: [{"code","name","chosen"}], first of all

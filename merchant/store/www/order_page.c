@@ -4,6 +4,7 @@
  * or whose order it is.
  */
 #include "common/base/log.h"
+#include "merchant/store/www/bill.h"
 #include "merchant/store/www/order_words.h"
 #include "merchant/store/www/qr.h"
 #include "merchant/store/www/stream.h"
@@ -78,6 +79,7 @@ static enum setpay_error add_values(struct look *look)
     setpay_shop_set(values, "items", items_json(view), &whole);
     setpay_shop_set(values, "total",
                     setpay_www_money_json(order->amount.minor, order->amount.currency), &whole);
+    setpay_bill_tax_notes(order, values, &whole);
     setpay_shop_set(values, "created", setpay_www_time_json(order->created_ms), &whole);
     setpay_shop_set(values, "expires", setpay_www_time_json(order->expires_ms), &whole);
     setpay_shop_set(values, "shipments", setpay_order_shipments(view), &whole);

@@ -249,12 +249,15 @@ static enum setpay_error read_good(struct setpay_db_rows *rows, struct setpay_go
 {
     setpay_db_get_text(rows, 0, good->slug, sizeof good->slug);
     setpay_db_get_text(rows, 1, good->name, sizeof good->name);
-    good->price_minor = setpay_db_get_int(rows, 3);
+    good->has_price = !setpay_db_is_null(rows, 3);
+    good->price_minor = good->has_price ? setpay_db_get_int(rows, 3) : 0;
     good->tracked = setpay_db_get_bool(rows, 4);
     good->available = setpay_db_get_int(rows, 5);
     if (!good->tracked)
         good->available = SETPAY_CART_QUANTITY_MAX;
-    good->has_picture = !setpay_db_is_null(rows, 6);
+    int64_t status = setpay_db_get_int(rows, 8);
+    good->is_published = status == SETPAY_PRODUCT_PUBLISHED;
+    good->has_picture = status != SETPAY_PRODUCT_DRAFT && !setpay_db_is_null(rows, 6);
     if (good->has_picture) {
         setpay_db_get_digest(rows, 6, &good->picture);
         setpay_db_get_text(rows, 7, good->alt, sizeof good->alt);
@@ -270,12 +273,12 @@ enum setpay_error setpay_good_find(struct setpay_db *db, const char *sku, const 
     SETPAY_TRY(setpay_db_one(
         db, &rows,
         "SELECT p.slug, p.name, v.options, r.amount_minor, v.tracked, v.on_hand - v.reserved,"
-        " i.digest, i.alt FROM variant v JOIN product p ON p.seq = v.product_seq"
-        " JOIN price r ON r.variant_seq = v.seq AND r.currency = $1"
+        " i.digest, i.alt, p.status FROM variant v JOIN product p ON p.seq = v.product_seq"
+        " LEFT JOIN price r ON r.variant_seq = v.seq AND r.currency = $1"
         " LEFT JOIN product_picture i ON i.product_seq = p.seq AND i.position ="
         "  (SELECT MIN(o.position) FROM product_picture o WHERE o.product_seq = p.seq)"
-        " WHERE v.sku = $2 AND p.status = $3",
-        SETPAY_DB_TEXT(currency), SETPAY_DB_TEXT(sku), SETPAY_DB_INT(SETPAY_PRODUCT_PUBLISHED)));
+        " WHERE v.sku = $2",
+        SETPAY_DB_TEXT(currency), SETPAY_DB_TEXT(sku)));
     enum setpay_error error = read_good(rows, good);
     enum setpay_error ended = setpay_db_end(rows);
     return ended != SETPAY_OK ? ended : error;

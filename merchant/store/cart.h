@@ -93,19 +93,21 @@ int64_t setpay_cart_pieces(const struct setpay_cart *cart);
 enum setpay_error setpay_cart_set(struct setpay_cart *cart, const char *sku,
                                   int64_t quantity) SETPAY_MUST_CHECK;
 
-/* What a SKU stands for, where it is sold in the currency. */
+/* What a SKU stands for, sold or not. */
 struct setpay_good {
     char slug[SETPAY_SHOP_ID_SIZE];
     char name[SETPAY_LIMIT_NAME_BYTES + 1];
     char options[SETPAY_LIMIT_NAME_BYTES + 1]; /* "moss green, large" */
+    bool is_published;                         /* otherwise it is not sold, any more or yet */
+    bool has_price;                            /* in the currency that was asked for */
     int64_t price_minor;
     bool tracked;
     int64_t available; /* SETPAY_CART_QUANTITY_MAX where it is not tracked */
-    bool has_picture;
+    bool has_picture;  /* not of a draft: that is its owner's own */
     struct setpay_digest picture;
     char alt[257];
 };
-/* SETPAY_E_NOT_FOUND: it is not sold. */
+/* SETPAY_E_NOT_FOUND: there is no such SKU. */
 enum setpay_error setpay_good_find(struct setpay_db *db, const char *sku, const char *currency,
                                    struct setpay_good *good) SETPAY_MUST_CHECK;
 

@@ -143,6 +143,9 @@ ok "as one in which nothing runs" grep -qi "^content-security-policy: default-sr
 ok "a product is taken back" merchant product set bowl --status draft
 is "and its page" "$(visit /products/bowl)" 404
 is "and its picture" "$(visit "/pictures/$picture")" 404
+ok "one that was sold is kept for who has it in the cart" merchant product set bowl --status archived
+is "without a page" "$(visit /products/bowl)" 404
+is "but with a picture" "$(visit "/pictures/$picture")" 200
 head -c 70000 /dev/zero | tr '\0' a >"$tmp/big"
 is "a form that is too long" "$(visit /cart/add --data-binary "@$tmp/big")" 413
 head -c 20000 "$tmp/big" >"$tmp/long"

@@ -75,6 +75,12 @@ static void make(const char *path, const char *body)
         fail_msg("%s: %d %s", path, reply.status, reply.body);
 }
 
+static void change(const char *path, const char *body)
+{
+    if (test_api_edit(&test, "PATCH", path, "*", body, &reply) != 200)
+        fail_msg("%s: %d %s", path, reply.status, reply.body);
+}
+
 /* A shop that sells cups and sends them to Austria and Germany. */
 static void open_shop(const char *country)
 {
@@ -381,6 +387,69 @@ static void the_receipt_says_which_tax_is_in_it(void **state)
     close_shop();
 }
 
+/* ------------------------------------------------------------------ what can't be ordered */
+
+static void what_is_not_sold_any_more_is_named(void **state)
+{
+    (void)state;
+    static const char *const away[] = {"archived", "draft"};
+    for (size_t i = 0; i < 2; i++) {
+        char body[64];
+        struct shopper ada = {.headers = NULL};
+        open_shop("DE");
+        put_cups(&ada, "2");
+        (void)snprintf(body, sizeof body, "{\"status\":\"%s\"}", away[i]);
+        change("/products/cup", body);
+        assert_int_equal(see(&ada, "/cart"), 200);
+        assert_true(says("Not sold any more: please take it out."));
+        assert_true(says("\nCup\n")); /* without a link: it has no page */
+        assert_false(says("/products/cup"));
+        assert_false(says("0.00 EUR"));
+        assert_false(says("Sold out"));
+        assert_true(says("Something in the cart is not sold any more."));
+        assert_false(says("href=\"/checkout\""));
+        assert_int_equal(see(&ada, "/checkout"), 200);
+        assert_true(says("Something in the cart is not sold any more."));
+        assert_false(says("Order, and go to the payment"));
+        assert_true(says("Reckon the total again"));
+        assert_int_equal(post(&ada, "/cart/add", "sku=CUP&quantity=1"), 303);
+        assert_string_equal(header("Location"), "/cart?said=unknown");
+        close_shop();
+    }
+}
+
+/* The cart says these words, and the checkout them and no button that orders. */
+static void assert_no_order(struct shopper *shopper, const char *words)
+{
+    assert_int_equal(see(shopper, "/cart"), 200);
+    if (!says(words))
+        fail_msg("expected %s", words);
+    assert_false(says("not sold any more"));
+    assert_false(says("href=\"/checkout\""));
+    assert_int_equal(see(shopper, "/checkout"), 200);
+    assert_true(says(words));
+    assert_false(says("Order, and go to the payment"));
+}
+
+static void what_costs_nothing_or_too_much_is_said(void **state)
+{
+    (void)state;
+    struct shopper ada = {.headers = NULL};
+    open_shop("DE");
+    change("/shipping-methods/parcel", "{\"zones\":[{\"countries\":[\"DE\"],\"currency\":\"EUR\","
+                                       "\"by\":\"weight\",\"steps\":[{\"amount\":0}]}]}");
+    put_cups(&ada, "2");
+    test_api_sql(&test, "UPDATE price SET amount_minor = 0");
+    assert_no_order(&ada, "What is in the cart costs nothing");
+    test_api_sql(&test, "UPDATE price SET amount_minor = 999999999999");
+    assert_no_order(&ada, "That is too much for one order.");
+    test_api_sql(&test, "UPDATE price SET amount_minor = 499999999999");
+    assert_int_equal(see(&ada, "/checkout"), 200);
+    assert_true(says("9999999999.98 EUR"));
+    assert_true(says("Order, and go to the payment"));
+    close_shop();
+}
+
 /* ------------------------------------------------------------------ where it goes */
 
 /* country: of the configuration; chosen: what the page has chosen at first, "" for nothing. */
@@ -440,6 +509,8 @@ int main(void)
         cmocka_unit_test(search_engines_see_what_is_sold_and_no_more),
         cmocka_unit_test(categories_below_lead_down_and_up),
         cmocka_unit_test(the_receipt_says_which_tax_is_in_it),
+        cmocka_unit_test(what_is_not_sold_any_more_is_named),
+        cmocka_unit_test(what_costs_nothing_or_too_much_is_said),
         cmocka_unit_test(the_cart_asks_where_it_goes_where_that_is_unknown),
         cmocka_unit_test(the_shops_own_country_is_chosen_at_first),
     };

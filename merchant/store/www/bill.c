@@ -117,6 +117,30 @@ static enum setpay_error add_ways(struct setpay_db *db, const struct setpay_shop
     return error;
 }
 
+/* Why it has no price. */
+static enum setpay_error say_why(struct setpay_db *db, const struct setpay_shop_settings *settings,
+                                 const struct setpay_cart *cart, struct setpay_bill *bill)
+{
+    bool costs = false;
+    bool sold = true;
+    for (size_t i = 0; i < cart->line_count; i++) {
+        struct setpay_good good;
+        enum setpay_error error =
+            setpay_good_find(db, cart->lines[i].sku, settings->currency, &good);
+        if (error != SETPAY_OK && error != SETPAY_E_NOT_FOUND)
+            return error;
+        sold = sold && error == SETPAY_OK && good.is_published && good.has_price;
+        costs = costs || good.price_minor > 0;
+    }
+    (void)setpay_json_fault_set(
+        &bill->fault, "items", "%s",
+        !sold    ? "Something in the cart is not sold any more. Please take it out."
+        : !costs ? "What is in the cart costs nothing, and nothing can't be paid. Please put"
+                   " something in that has a price."
+                 : "That is too much for one order. Please make two orders of it.");
+    return SETPAY_OK;
+}
+
 enum setpay_error setpay_bill_make(struct setpay_db *db,
                                    const struct setpay_shop_settings *settings,
                                    const struct setpay_cart *cart, struct setpay_bill *bill)
@@ -138,10 +162,8 @@ enum setpay_error setpay_bill_make(struct setpay_db *db,
         (void)setpay_json_fault_set(&bill->fault, "country",
                                     "There is no way of shipping so much to this country.");
     else if (error == SETPAY_E_INVALID)
-        (void)setpay_json_fault_set(&bill->fault, "items",
-                                    "Something in the cart is not sold any more. Please take it"
-                                    " out.");
-    return error == SETPAY_E_INVALID ? SETPAY_OK : error;
+        error = say_why(db, settings, cart, bill);
+    return error;
 }
 
 void setpay_bill_clear(struct setpay_bill *bill)

@@ -30,23 +30,25 @@ static json_t *line_json(const struct setpay_cart_line *line, const struct setpa
                          const char *currency)
 {
     char digest[SETPAY_DIGEST_TEXT_SIZE];
-    bool is_short = good->available < line->quantity;
+    bool is_sold = good->is_published && good->has_price;
+    bool is_short = !is_sold || good->available < line->quantity;
     return json_pack(
         "{s:s, s:s, s:s, s:s, s:I, s:I, s:o, s:o, s:o, s:s, s:b, s:o}", "sku", line->sku, "slug",
-        good->slug, "name", good->name, "options", good->options, "quantity",
-        (json_int_t)line->quantity, "most",
+        good->is_published ? good->slug : "", "name", good->name, "options", good->options,
+        "quantity", (json_int_t)line->quantity, "most",
         (json_int_t)(good->tracked && good->available < SETPAY_CART_QUANTITY_MAX
                          ? (good->available > 0 ? good->available : 1)
                          : SETPAY_CART_QUANTITY_MAX),
-        "unit", setpay_www_money_json(good->price_minor, currency), "sum",
-        sum_json(good->price_minor * line->quantity, currency), "picture",
+        "unit", is_sold ? setpay_www_money_json(good->price_minor, currency) : json_null(), "sum",
+        is_sold ? sum_json(good->price_minor * line->quantity, currency) : json_null(), "picture",
         good->has_picture ? setpay_goods_picture(setpay_digest_format(&good->picture, digest))
                           : json_null(),
         "alt", good->alt, "short", (int)is_short, "stock",
-        is_short ? (good->available > 0 ? json_sprintf("Only %lld left: please take fewer.",
-                                                       (long long)good->available)
-                                        : json_string("Sold out: please take it out."))
-                 : json_null());
+        !is_sold   ? json_string("Not sold any more: please take it out.")
+        : is_short ? (good->available > 0 ? json_sprintf("Only %lld left: please take fewer.",
+                                                         (long long)good->available)
+                                          : json_string("Sold out: please take it out."))
+                   : json_null());
 }
 
 static enum setpay_error add_lines(struct setpay_db *db, struct look *look, bool *whole)
@@ -59,12 +61,10 @@ static enum setpay_error add_lines(struct setpay_db *db, struct look *look, bool
         const struct setpay_cart_line *line = &look->cart.lines[i];
         struct setpay_good good;
         enum setpay_error error = setpay_good_find(db, line->sku, currency, &good);
-        if (error == SETPAY_E_NOT_FOUND) {
+        if (error == SETPAY_E_NOT_FOUND)
             (void)snprintf(good.name, sizeof good.name, "%s", line->sku);
-            memset(&good.slug, 0, sizeof good.slug);
-        } else {
+        else
             SETPAY_TRY(error);
-        }
         can_order = can_order && good.available >= line->quantity;
         setpay_shop_append(lines, line_json(line, &good, currency), whole);
     }
@@ -169,11 +169,12 @@ static enum setpay_error put(struct setpay_db *db, const struct setpay_write *wr
         return setpay_cart_set(cart, sku, 0);
     enum setpay_error error =
         setpay_good_find(db, sku, write->www->options.settings.currency, &good);
-    if (error == SETPAY_E_NOT_FOUND) {
+    if (error != SETPAY_OK && error != SETPAY_E_NOT_FOUND)
+        return error;
+    if (error == SETPAY_E_NOT_FOUND || !good.is_published || !good.has_price) {
         *said = "unknown";
         return SETPAY_OK;
     }
-    SETPAY_TRY(error);
     if (quantity > SETPAY_CART_QUANTITY_MAX)
         quantity = SETPAY_CART_QUANTITY_MAX;
     if (quantity > good.available) {

@@ -184,7 +184,7 @@ struct picture {
     struct setpay_buffer bytes;
 };
 
-/* Only what a published product shows: a draft's pictures are the owner's own. */
+/* Only what a product shows that is published or was: a draft's pictures are the owner's own. */
 static enum setpay_error read_picture(struct setpay_db *db, void *arg)
 {
     struct picture *picture = arg;
@@ -194,8 +194,8 @@ static enum setpay_error read_picture(struct setpay_db *db, void *arg)
         return SETPAY_E_NOT_FOUND;
     SETPAY_TRY(setpay_db_one(db, &rows,
                              "SELECT 1 FROM product_picture i JOIN product p ON p.seq ="
-                             " i.product_seq WHERE i.digest = $1 AND p.status = $2 LIMIT 1",
-                             SETPAY_DB_DIGEST(&digest), SETPAY_DB_INT(SETPAY_PRODUCT_PUBLISHED)));
+                             " i.product_seq WHERE i.digest = $1 AND p.status <> $2 LIMIT 1",
+                             SETPAY_DB_DIGEST(&digest), SETPAY_DB_INT(SETPAY_PRODUCT_DRAFT)));
     SETPAY_TRY(setpay_db_end(rows));
     return setpay_picture_find(db, picture->digest, &picture->type, &picture->bytes);
 }

@@ -362,6 +362,31 @@ static void categories_below_lead_down_and_up(void **state)
     close_shop();
 }
 
+static void a_price_that_is_none_is_said(void **state)
+{
+    (void)state;
+    static const char *const none[] = {"min=abc",      "max=abc",
+                                       "min=1&max=-1", "min=9.001",
+                                       "max=1.000,00", "min=99999999999999999999999999999"};
+    static const char *const some[] = {"min=8", "min=8.99&max=9,01", "min=&max=", "max=9.0"};
+    char path[96];
+    struct shopper ada = {.headers = NULL};
+    open_shop("DE");
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
+        (void)snprintf(path, sizeof path, "/search?%s", none[i]);
+        assert_int_equal(see(&ada, path), 200);
+        if (!says("A price is a number, like 12.50.") || says("/products/cup"))
+            fail_msg("%s is taken", none[i]);
+    }
+    for (size_t i = 0; i < sizeof some / sizeof *some; i++) {
+        (void)snprintf(path, sizeof path, "/search?%s", some[i]);
+        assert_int_equal(see(&ada, path), 200);
+        if (says("A price is a number") || !says("/products/cup"))
+            fail_msg("%s is not taken", some[i]);
+    }
+    close_shop();
+}
+
 /* ------------------------------------------------------------------ the receipt */
 
 static void the_receipt_says_which_tax_is_in_it(void **state)
@@ -508,6 +533,7 @@ int main(void)
         cmocka_unit_test(a_proxy_says_that_it_speaks_https),
         cmocka_unit_test(search_engines_see_what_is_sold_and_no_more),
         cmocka_unit_test(categories_below_lead_down_and_up),
+        cmocka_unit_test(a_price_that_is_none_is_said),
         cmocka_unit_test(the_receipt_says_which_tax_is_in_it),
         cmocka_unit_test(what_is_not_sold_any_more_is_named),
         cmocka_unit_test(what_costs_nothing_or_too_much_is_said),

@@ -2,6 +2,7 @@
  * Lists of products: the front page, a category, what a search finds. All three ask the same
  * question of the catalogue (product_list.c), with what the address says.
  */
+#include "common/base/money.h"
 #include "merchant/store/category.h"
 #include "merchant/store/product.h"
 #include "merchant/store/www/goods.h"
@@ -46,6 +47,26 @@ static int64_t read_price(const struct listing *listing, const char *name)
     return setpay_money_parse(text, &money) == SETPAY_OK ? money.minor : -1;
 }
 
+/* As one is written in the currency. */
+static const char *price_like(const char *currency)
+{
+    static const char *const likes[] = {"1250", "12.5", "12.50", "12.500"};
+    const struct setpay_currency *known = setpay_currency_by_code(currency);
+    return known != NULL && known->exponent < 4 ? likes[known->exponent] : "12";
+}
+
+/* Whether what is asked of prices are some. */
+static bool has_prices(const struct listing *listing)
+{
+    static const char *const names[] = {"min", "max"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const char *value = setpay_http_request_query(listing->request, names[i]);
+        if (value != NULL && value[0] != '\0' && read_price(listing, names[i]) < 0)
+            return false;
+    }
+    return true;
+}
+
 /* ------------------------------------------------------------------ the question */
 
 static json_t *question(const struct listing *listing)
@@ -83,8 +104,13 @@ static enum setpay_error add_products(struct setpay_db *db, struct listing *list
     json_t *goods = json_array();
     size_t index;
     const json_t *product;
-    enum setpay_error error =
-        body == NULL ? SETPAY_E_NOMEM : setpay_product_list(db, &ask, &answer);
+    enum setpay_error error = body == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
+    if (error == SETPAY_OK && !has_prices(listing))
+        error = setpay_json_fault_set(&answer.fault, "price",
+                                      "A price is a number, like %s. Please write it so.",
+                                      price_like(ask.settings->currency));
+    if (error == SETPAY_OK)
+        error = setpay_product_list(db, &ask, &answer);
     json_array_foreach(json_object_get(answer.json, "products"), index, product)
     {
         setpay_shop_append(goods, setpay_goods_row(product, ask.settings->currency), whole);
@@ -95,11 +121,14 @@ static enum setpay_error add_products(struct setpay_db *db, struct listing *list
                     whole);
     if (error == SETPAY_E_INVALID || error == SETPAY_E_TOO_BIG) {
         bool is_word = strcmp(answer.fault.field, "q") == 0;
+        bool is_price = strcmp(answer.fault.field, "price") == 0;
         setpay_shop_set(listing->values, "fault",
-                        json_string(is_word ? "There is no word in it to search for."
-                                            : "The shop does not know what this address asks for."),
+                        json_string(is_price  ? answer.fault.words
+                                    : is_word ? "There is no word in it to search for."
+                                              : "The shop does not know what this address asks"
+                                                " for."),
                         whole);
-        listing->status = is_word ? 200 : 400;
+        listing->status = is_word || is_price ? 200 : 400;
         error = SETPAY_OK;
     }
     setpay_shop_answer_clear(&answer);

@@ -97,21 +97,6 @@ static void add_pictures(struct showing *showing, const json_t *product, bool *w
     setpay_shop_set(showing->values, "pictures", list, whole);
 }
 
-/* A blank line ends one; where a line ends inside it is the browser's to say. */
-static json_t *paragraphs(const char *text, bool *whole)
-{
-    json_t *list = json_array();
-    while (*text != '\0') {
-        const char *end = strstr(text, "\n\n");
-        size_t size = end == NULL ? strlen(text) : (size_t)(end - text);
-        if (size > 0)
-            setpay_shop_append(list, json_stringn(text, size), whole);
-        text += size;
-        text += strspn(text, "\n");
-    }
-    return list;
-}
-
 /* The way to it: by the first of its categories. */
 static enum setpay_error add_path(struct setpay_db *db, struct showing *showing, bool *whole)
 {
@@ -148,7 +133,7 @@ static enum setpay_error read_showing(struct setpay_db *db, void *arg)
     SETPAY_TRY(setpay_product_json(db, &showing->product, &product));
     setpay_shop_set(showing->values, "name", json_string(showing->product.name), &whole);
     setpay_shop_set(showing->values, "description",
-                    paragraphs(showing->product.description, &whole), &whole);
+                    setpay_www_paragraphs(showing->product.description, &whole), &whole);
     setpay_shop_set(showing->values, "slug", json_string(showing->product.slug), &whole);
     setpay_shop_set(showing->values, "quantity_max", json_integer(SETPAY_CART_QUANTITY_MAX),
                     &whole);

@@ -80,6 +80,7 @@ EMBEDDED := \
 	merchant/store/www/static/icon.svg \
 	merchant/store/www/static/shop.css \
 	merchant/store/www/static/shop.js \
+	merchant/store/www/templates/about.html \
 	merchant/store/www/templates/cart.html \
 	merchant/store/www/templates/checkout.html \
 	merchant/store/www/templates/error.html \
@@ -506,6 +507,7 @@ MERCHANT_STORE := \
 	merchant/store/webhook/webhook.c \
 	merchant/store/webhook/webhook_action.c \
 	merchant/store/webhook/webhook_request.c \
+	merchant/store/www/about_page.c \
 	merchant/store/www/bill.c \
 	merchant/store/www/cart_page.c \
 	merchant/store/www/checkout_page.c \
@@ -524,6 +526,7 @@ MERCHANT_STORE := \
 	merchant/store/www/static.c \
 	merchant/store/www/stream.c \
 	merchant/store/www/template.c \
+	merchant/store/www/texts.c \
 	merchant/store/www/visit.c \
 	merchant/store/www/write.c \
 	merchant/store/www/www.c \
@@ -534,6 +537,7 @@ MERCHANTD := \
 	merchant/options.c \
 	merchant/check.c \
 	merchant/setup.c \
+	merchant/shop_texts.c \
 	merchant/shop_tls.c
 
 MERCHANT_CLI := \
@@ -662,6 +666,10 @@ SCRIPTS := tests/sandbox/setpay-sandbox tests/sandbox/setpay-sandbox-demo
 # A shop to try things with: programs find it beside them, in build/share as when installed.
 SHOP_SEED := \
 	merchant/store/seed/catalogue.json \
+	merchant/store/seed/contact.txt \
+	merchant/store/seed/privacy.txt \
+	merchant/store/seed/returns.txt \
+	merchant/store/seed/terms.txt \
 	merchant/store/seed/apron.svg \
 	merchant/store/seed/beeswax-candle.svg \
 	merchant/store/seed/black-tea.svg \

@@ -20,6 +20,7 @@
 #include "merchant/payment/step.h"
 #include "merchant/setup.h"
 #include "merchant/shop_commands.h"
+#include "merchant/shop_texts.h"
 #include "merchant/shop_tls.h"
 #include "merchant/store/admin/admin.h"
 #include "merchant/store/admin/owner.h"
@@ -79,6 +80,7 @@ struct merchantd {
     struct setpay_networks webhook_networks;
     struct setpay_sender *sender; /* of webhooks */
     struct setpay_guard *guard;   /* of the shop's pages */
+    struct setpay_texts *texts;   /* of the shop about itself */
     struct setpay_tls *shop_tls;  /* NULL: the pages are plain HTTP */
     bool owner_tls;               /* the owner's pages are not on loopback */
     struct setpay_timer *purge_timer;
@@ -308,6 +310,7 @@ static enum setpay_error on_start(struct setpay_service *service, struct setpay_
     SETPAY_TRY(load_guard(service, daemon, problem));
     SETPAY_TRY(setpay_shop_tls_load(service->config, &daemon->shop_tls, problem));
     SETPAY_TRY(setpay_merchant_owner_needs_tls(service->config, &daemon->owner_tls, problem));
+    SETPAY_TRY(setpay_shop_texts_load(service->config, &daemon->texts, problem));
     SETPAY_TRY(setpay_merchant_load(service, &daemon->merchant, &daemon->upkeep, problem));
     /* Rule M7: a crash may have come between an outcome and its checkpoint. */
     SETPAY_TRY(setpay_store_checkpoint_truncate_wait(service->store));
@@ -335,6 +338,7 @@ static enum setpay_error on_reload(struct setpay_service *service, struct setpay
 {
     struct merchantd *daemon = service->user;
     SETPAY_TRY(setpay_upkeep_reload(daemon->upkeep, problem));
+    SETPAY_TRY(setpay_shop_texts_load(service->config, &daemon->texts, problem));
     return setpay_shop_tls_load(service->config, &daemon->shop_tls, problem);
 }
 
@@ -358,6 +362,7 @@ static void on_stop(struct setpay_service *service)
     setpay_merchant_clear(&daemon->merchant);
     setpay_tls_free(daemon->shop_tls);
     setpay_guard_free(daemon->guard);
+    setpay_texts_free(daemon->texts);
     free(daemon);
     service->user = NULL;
 }
@@ -391,6 +396,7 @@ static enum setpay_error start_www(struct worker *worker, struct merchantd *daem
         .public_host = daemon->merchant.public_host,
         .tls = daemon->shop_tls,
         .guard = daemon->guard,
+        .texts = daemon->texts,
     };
     int fd = setpay_worker_take_listener(worker->daemon_worker, "shop");
     if (fd < 0)

@@ -33,6 +33,11 @@ async function buy(browser, label, options) {
     return (await page.locator(".goods li").count()) === 1;
   });
   await look(visit, "category-below");
+  await step(`${label}: the shop says who it is`, async () => {
+    await page.getByRole("navigation", { name: "About the shop" }).getByRole("link", { name: "Contact" }).click();
+    await page.getByText("Nobody stands behind it").waitFor();
+  });
+  await look(visit, "about");
   await step(`${label}: a product`, async () => {
     await page.goto(`${shop}/products/teapot`);
     await page.getByText("Includes 19 % VAT, plus shipping.").waitFor();

@@ -57,11 +57,30 @@ is "nor does it take orders" "$(status -X POST -H "Authorization: Bearer $token"
 api_root=$(get .merchant_api_url)
 is "and the private side has no pages" "$(status "${api_root%/api/v1}/")" 404
 
+# What the shop says of itself, out of files that are read again on SIGHUP.
+is "whom to ask" "$(status "$shop/about/contact")" 200
+ok "is the sandbox's text" grep -q "Nobody stands behind it" "$tmp/page"
+is "as are returns, terms and privacy" "$(status "$shop/about/returns") $(status "$shop/about/terms") $(status "$shop/about/privacy")" \
+    "200 200 200"
+texts=$sandbox/merchant/shop
+printf 'Another text.  \r\n\r\nOf two <paragraphs>.\r\n' >"$texts/terms.txt"
+kill -HUP "$(cat "$sandbox/run/merchant.pid")"
+is_new() { [ "$(status "$shop/about/terms")" = 200 ] && grep -q '<p>Another text.</p>' "$tmp/page"; }
+ok "an edited one is taken over" wait_for 5 is_new
+ok "in paragraphs, as text" grep -q '^<p>Of two &lt;paragraphs&gt;.</p>' "$tmp/page"
+head -c 70000 /dev/zero | tr '\0' a >"$texts/terms.txt"
+kill -HUP "$(cat "$sandbox/run/merchant.pid")"
+not_taken() { grep -q 'shop_terms: ' "$sandbox/log/merchant.log"; }
+ok "one that is too long is not, and the log says so" wait_for 5 not_taken
+ok "the one before stays" is_new
+rm "$texts/terms.txt"
+
 # Over TLS.
 certificate() { # certificate NAME: a key and a certificate for localhost
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$tmp/$1.key" -out "$tmp/$1.pem" \
         -days 2 -subj "/CN=$1" -addext subjectAltName=DNS:localhost 2>/dev/null && chmod 600 "$tmp/$1.key"
 }
+printf 'Our terms.\n' >"$texts/terms.txt"
 certificate first && certificate second
 cp "$tmp/first.key" "$tmp/shop.key" && cp "$tmp/first.pem" "$tmp/shop.pem" && chmod 600 "$tmp/shop.key"
 https=https://localhost:${shop##*:}
@@ -88,6 +107,14 @@ refused() { # refused WORDS OPTION...: the daemon does not start
         --database "sqlite:$tmp/x.db" --log "$tmp/x.log" "$@" >"$tmp/said" 2>&1 && return 1
     grep -q -- "$words" "$tmp/said" || { cat "$tmp/said"; return 1; }
 }
+printf 'a\001b' >"$tmp/none.txt"
+ok "a text that is none is refused" refused "shop_privacy: .*none.txt: expected words in plain text, in UTF-8" \
+    --shop_privacy "$tmp/none.txt"
+printf ' \n\n' >"$tmp/none.txt"
+ok "so is an empty one" refused "shop_privacy: .*none.txt: expected words" --shop_privacy "$tmp/none.txt"
+printf '\377\376' >"$tmp/none.txt"
+ok "and what is no UTF-8" refused "shop_privacy: .*none.txt: expected words" --shop_privacy "$tmp/none.txt"
+ok "and a file that is not there" refused "shop_privacy" --shop_privacy "$tmp/nowhere.txt"
 ok "another key's certificate is refused" refused "do not belong together" --shop_tls_key "$tmp/first.key" \
     --shop_tls_cert "$tmp/second.pem"
 printf 'no certificate\n' >"$tmp/none.pem"

@@ -6,6 +6,7 @@
 #include "common/net/listen.h"
 #include "common/net/loop.h"
 #include "merchant/store/www/guard.h"
+#include "merchant/store/www/texts.h"
 #include "merchant/store/www/www.h"
 #include "tests/support/test_store_api.h"
 
@@ -475,6 +476,61 @@ static void what_costs_nothing_or_too_much_is_said(void **state)
     close_shop();
 }
 
+/* ------------------------------------------------------------------ what the shop says of itself
+ */
+
+static void the_owners_texts_are_pages_that_others_lead_to(void **state)
+{
+    (void)state;
+    struct setpay_texts *texts = NULL;
+    struct shopper ada = {.headers = NULL};
+    char made[128];
+    assert_int_equal(setpay_texts_new(&texts), SETPAY_OK);
+    char *const words[SETPAY_TEXTS] = {
+        [SETPAY_TEXT_CONTACT] = strdup("Cups & <Co>\nA Street 1\n\n\n<script>1</script>{{shop}}"),
+        [SETPAY_TEXT_TERMS] = strdup("None.")};
+    setpay_texts_set(texts, words);
+    open_shop("DE");
+    assert_int_equal(see(&ada, "/"), 200);
+    assert_false(says("/about/"));
+    assert_int_equal(see(&ada, "/about/contact"), 404);
+    assert_int_equal(setpay_loop_post(test.loop, stop, NULL), SETPAY_OK);
+    sem_wait(&done);
+    options.texts = texts;
+    assert_int_equal(setpay_loop_post(test.loop, start, NULL), SETPAY_OK);
+    sem_wait(&done);
+    assert_int_equal(see(&ada, "/about/contact"), 200);
+    assert_true(says("<h1>Contact</h1>"));
+    assert_true(says("<p>Cups &amp; &lt;Co&gt;\nA Street 1</p>"));
+    assert_true(says("<p>&lt;script&gt;1&lt;/script&gt;{{shop}}</p>"));
+    assert_false(says("noindex"));
+    assert_string_equal(header("Set-Cookie"), "");
+    assert_int_equal(see(&ada, "/about/terms"), 200);
+    static const char *const none[] = {"/about/privacy", "/about/returns",   "/about/",
+                                       "/about/Terms",   "/about/contact/x", "/about/..%2fcontact"};
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
+        if (see(&ada, none[i]) != 404)
+            fail_msg("%s: %d", none[i], reply.status);
+        assert_true(says("<a href=\"/about/contact\">Contact</a>")); /* the foot of every page */
+        assert_false(says("/about/privacy"));
+    }
+    put_cups(&ada, "1");
+    assert_int_equal(see(&ada, "/checkout"), 200);
+    assert_true(says("Before you order: <a href=\"/about/contact\">Contact</a>"
+                     " <a href=\"/about/terms\">Terms</a>"));
+    (void)snprintf(made, sizeof made, "%s", order(&ada));
+    assert_int_equal(see(&ada, made), 200);
+    assert_true(says("Questions, or something to send back? <a href=\"/about/contact\">"));
+    /* The owner takes one away, and writes another. */
+    char *const later[SETPAY_TEXTS] = {[SETPAY_TEXT_RETURNS] = strdup("Within a month.")};
+    setpay_texts_set(texts, later);
+    assert_int_equal(see(&ada, "/about/contact"), 404);
+    assert_int_equal(see(&ada, "/about/returns"), 200);
+    assert_true(says("<p>Within a month.</p>"));
+    close_shop();
+    setpay_texts_free(texts);
+}
+
 /* ------------------------------------------------------------------ where it goes */
 
 /* country: of the configuration; chosen: what the page has chosen at first, "" for nothing. */
@@ -537,6 +593,7 @@ int main(void)
         cmocka_unit_test(the_receipt_says_which_tax_is_in_it),
         cmocka_unit_test(what_is_not_sold_any_more_is_named),
         cmocka_unit_test(what_costs_nothing_or_too_much_is_said),
+        cmocka_unit_test(the_owners_texts_are_pages_that_others_lead_to),
         cmocka_unit_test(the_cart_asks_where_it_goes_where_that_is_unknown),
         cmocka_unit_test(the_shops_own_country_is_chosen_at_first),
     };

@@ -33,6 +33,9 @@ static const uint8_t sums[] = {
 static const uint8_t order[] = {
 #include "merchant/store/www/templates/order.html.inc"
 };
+static const uint8_t about[] = {
+#include "merchant/store/www/templates/about.html.inc"
+};
 static const uint8_t error[] = {
 #include "merchant/store/www/templates/error.html.inc"
 };
@@ -48,6 +51,7 @@ const struct setpay_template_source setpay_www_sources[] = {
     {"goods", {goods, sizeof goods}},
     {"sums", {sums, sizeof sums}},
     {"order", {order, sizeof order}},
+    {"about", {about, sizeof about}},
     {"error", {error, sizeof error}},
     {NULL, {NULL, 0}},
 };
@@ -56,7 +60,7 @@ static const char *const names[SETPAY_WWW_PAGES] = {
     [SETPAY_WWW_FRONT] = "front",       [SETPAY_WWW_LIST] = "list",
     [SETPAY_WWW_PRODUCT] = "product",   [SETPAY_WWW_CART] = "cart",
     [SETPAY_WWW_CHECKOUT] = "checkout", [SETPAY_WWW_ORDER] = "order",
-    [SETPAY_WWW_ERROR] = "error",
+    [SETPAY_WWW_ABOUT] = "about",       [SETPAY_WWW_ERROR] = "error",
 };
 
 const char *setpay_www_page_name(enum setpay_www_page page)

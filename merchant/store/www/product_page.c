@@ -97,19 +97,25 @@ static void add_pictures(struct showing *showing, const json_t *product, bool *w
     setpay_shop_set(showing->values, "pictures", list, whole);
 }
 
-/* A blank line ends one; where a line ends inside it is the browser's to say. */
-static json_t *paragraphs(const char *text, bool *whole)
+/* The way to it: by the first of its categories. */
+static enum setpay_error add_path(struct setpay_db *db, struct showing *showing, bool *whole)
 {
-    json_t *list = json_array();
-    while (*text != '\0') {
-        const char *end = strstr(text, "\n\n");
-        size_t size = end == NULL ? strlen(text) : (size_t)(end - text);
-        if (size > 0)
-            setpay_shop_append(list, json_stringn(text, size), whole);
-        text += size;
-        text += strspn(text, "\n");
+    struct setpay_db_rows *rows;
+    json_t *path = NULL;
+    enum setpay_error error =
+        setpay_db_one(db, &rows,
+                      "SELECT c.seq FROM product_category l JOIN category c ON c.seq ="
+                      " l.category_seq WHERE l.product_seq = $1 ORDER BY c.position, c.seq LIMIT 1",
+                      SETPAY_DB_INT(showing->product.seq));
+    if (error == SETPAY_OK) {
+        int64_t seq = setpay_db_get_int(rows, 0);
+        SETPAY_TRY(setpay_db_end(rows));
+        SETPAY_TRY(setpay_category_path(db, seq, &path));
+    } else if (error != SETPAY_E_NOT_FOUND) {
+        return error;
     }
-    return list;
+    setpay_shop_set(showing->values, "above", path != NULL ? path : json_array(), whole);
+    return SETPAY_OK;
 }
 
 /* The way to it: by the first of its categories. */
@@ -148,7 +154,7 @@ static enum setpay_error read_showing(struct setpay_db *db, void *arg)
     SETPAY_TRY(setpay_product_json(db, &showing->product, &product));
     setpay_shop_set(showing->values, "name", json_string(showing->product.name), &whole);
     setpay_shop_set(showing->values, "description",
-                    paragraphs(showing->product.description, &whole), &whole);
+                    setpay_www_paragraphs(showing->product.description, &whole), &whole);
     setpay_shop_set(showing->values, "slug", json_string(showing->product.slug), &whole);
     setpay_shop_set(showing->values, "quantity_max", json_integer(SETPAY_CART_QUANTITY_MAX),
                     &whole);

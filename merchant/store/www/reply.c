@@ -5,6 +5,7 @@
 
 #include "common/base/log.h"
 #include "merchant/store/www/guard.h"
+#include "merchant/store/www/texts.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,6 +42,7 @@ static enum setpay_error complete(const struct setpay_www *www, enum setpay_www_
     fill(values, "shop", json_string(www->options.shop), &whole);
     fill(values, "css", json_string(setpay_www_static_name("shop.css")), &whole);
     fill(values, "icon", json_string(setpay_www_static_name("icon.svg")), &whole);
+    fill(values, "about", setpay_texts_list(www->options.texts), &whole);
     fill(values, "q", json_string(""), &whole);
     return whole ? SETPAY_OK : SETPAY_E_NOMEM;
 }
@@ -137,6 +139,21 @@ json_t *setpay_www_time_json(setpay_time_ms time_ms)
 {
     char text[SETPAY_TIME_TEXT_SIZE];
     return json_sprintf("%.10s %.5s UTC", setpay_time_format(time_ms, text), text + 11);
+}
+
+/* Where a line ends inside one is the browser's to say. */
+json_t *setpay_www_paragraphs(const char *text, bool *whole)
+{
+    json_t *list = json_array();
+    while (*text != '\0') {
+        const char *end = strstr(text, "\n\n");
+        size_t size = end == NULL ? strlen(text) : (size_t)(end - text);
+        if (size > 0)
+            setpay_shop_append(list, json_stringn(text, size), whole);
+        text += size;
+        text += strspn(text, "\n");
+    }
+    return list;
 }
 
 static const char *words_for(int status)

@@ -33,6 +33,7 @@ static const struct setpay_http_route routes[] = {
     {SETPAY_HTTP_POST, "/checkout", setpay_www_on_order_make},
     {SETPAY_HTTP_GET, "/orders/{token}", setpay_www_on_order},
     {SETPAY_HTTP_GET, "/orders/{token}/events", setpay_www_on_order_events},
+    {SETPAY_HTTP_GET, "/about/{name}", setpay_www_on_about},
     {SETPAY_HTTP_GET, "/static/{file...}", setpay_www_on_static},
     {SETPAY_HTTP_GET, "/robots.txt", setpay_www_on_robots},
     {0},

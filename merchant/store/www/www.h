@@ -9,6 +9,7 @@
  *     GET  /checkout                  POST /checkout: makes the order
  *     GET  /orders/{token}            what is paid, and by which link
  *     GET  /orders/{token}/events     tells once, as a server-sent event, that it has changed
+ *     GET  /about/{name}              what the owner says of the shop
  *     GET  /static/{file...}          styles and script, under names that change with their content
  *     GET  /robots.txt                what search engines are to leave alone
  */
@@ -23,6 +24,7 @@
 #include "merchant/store/shop.h"
 
 struct setpay_guard;
+struct setpay_texts;
 struct setpay_tls;
 struct setpay_www;
 
@@ -37,6 +39,7 @@ struct setpay_www_options {
     int64_t request_deadline_ms;            /* for tests; 0: 10 s */
     size_t max_connections;                 /* for tests; 0: 1024 */
     struct setpay_guard *guard;             /* of all workers, outlives them; NULL: its own */
+    struct setpay_texts *texts;             /* likewise; NULL: none */
 };
 
 /* Loop's thread, all of it. SETPAY_E_NOMEM, errors of the store; SETPAY_E_INVALID for a template

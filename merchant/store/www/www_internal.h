@@ -21,6 +21,7 @@ enum setpay_www_page {
     SETPAY_WWW_CART,
     SETPAY_WWW_CHECKOUT,
     SETPAY_WWW_ORDER,
+    SETPAY_WWW_ABOUT,
     SETPAY_WWW_ERROR,
     SETPAY_WWW_PAGES
 };
@@ -100,8 +101,13 @@ setpay_http_handler_fn setpay_www_on_robots;
 json_t *setpay_www_money_json(int64_t minor, const char *currency);
 json_t *setpay_www_time_json(setpay_time_ms time_ms); /* "2026-11-26 15:00 UTC" */
 
-/* ---- list_page.c, product_page.c, cart_page.c, checkout_page.c, order_page.c, stream.c */
+/* A text of several: a blank line ends one. Owned; NULL, or *whole false, without memory. */
+json_t *setpay_www_paragraphs(const char *text, bool *whole);
 
+/* ---- list_page.c, product_page.c, cart_page.c, checkout_page.c, order_page.c, stream.c,
+ * about_page.c */
+
+setpay_http_handler_fn setpay_www_on_about;
 setpay_http_handler_fn setpay_www_on_front;
 setpay_http_handler_fn setpay_www_on_category;
 setpay_http_handler_fn setpay_www_on_search;

@@ -174,6 +174,13 @@ enum setpay_error setpay_suspense_clear(struct setpay_db *db,
                                         struct setpay_suspense_clearing *clearing,
                                         const struct setpay_money *asked,
                                         struct setpay_problem *problem) SETPAY_MUST_CHECK;
+/* What the cardholder was not charged of a capture of amount_minor: nothing where its issuer has
+ * taken it, or has not answered; all of it where that has refused it, less what was cleared to the
+ * merchant, since the charge was right then; all of it where it was written off, whoever bears it.
+ */
+enum setpay_error setpay_suspense_uncharged(struct setpay_db *db, int64_t step_id,
+                                            int64_t amount_minor,
+                                            int64_t *uncharged_minor) SETPAY_MUST_CHECK;
 /* SETPAY_E_NOT_FOUND; what is left of it may be nothing. */
 enum setpay_error setpay_suspense_find(struct setpay_db *db, const struct setpay_id *event,
                                        struct setpay_suspense_item *item) SETPAY_MUST_CHECK;

@@ -304,3 +304,64 @@ enum setpay_error setpay_suspense_clear(struct setpay_db *db,
     SETPAY_TRY(insert(db, clearing));
     return book(db, clearing);
 }
+
+/* ------------------------------------------------------------------ what nobody was charged */
+
+/* What was cleared of an item to its merchant, gross. What was cleared before there were shares has
+ * the one that it would have had. */
+static enum setpay_error charged_after_all(struct setpay_db *db,
+                                           const struct setpay_suspense_item *item,
+                                           int64_t *charged_minor)
+{
+    struct setpay_suspense_item before = *item; /* with what the parts before have cleared of it */
+    struct setpay_db_rows *rows;
+    int64_t charged = 0;
+    before.cleared_minor = 0;
+    SETPAY_TRY(setpay_db_select(db, &rows,
+                                "SELECT amount_minor, account, fee_minor FROM suspense_clearing"
+                                " WHERE item = $1 ORDER BY number",
+                                SETPAY_DB_ID(&item->event)));
+    while (setpay_db_next(rows)) {
+        struct setpay_suspense_clearing c = {.amount_minor = setpay_db_get_int(rows, 0)};
+        c.account = (enum setpay_account)setpay_db_get_int(rows, 1);
+        setpay_suspense_share(&before, &c);
+        if (!setpay_db_is_null(rows, 2))
+            c.fee_minor = setpay_db_get_int(rows, 2);
+        if (c.account == SETPAY_ACCOUNT_MERCHANT_PAYABLE)
+            charged += c.amount_minor + c.fee_minor;
+        before.cleared_minor += c.amount_minor;
+    }
+    SETPAY_TRY(setpay_db_end(rows));
+    *charged_minor = charged;
+    return SETPAY_OK;
+}
+
+enum setpay_error setpay_suspense_uncharged(struct setpay_db *db, int64_t step_id,
+                                            int64_t amount_minor, int64_t *uncharged_minor)
+{
+    struct setpay_suspense_item item;
+    struct setpay_db_rows *rows;
+    struct setpay_id event;
+    char code[3];
+    int64_t charged = 0;
+    enum setpay_error error =
+        setpay_db_one(db, &rows,
+                      "SELECT response_code, suspense FROM presentment WHERE step_id = $1"
+                      " AND acknowledged = 1 AND response_code NOT IN ('00', '94')",
+                      SETPAY_DB_INT(step_id));
+    *uncharged_minor = 0;
+    if (error == SETPAY_E_NOT_FOUND)
+        return SETPAY_OK;
+    SETPAY_TRY(error);
+    setpay_db_get_text(rows, 0, code, sizeof code);
+    bool is_settled = !setpay_db_is_null(rows, 1);
+    if (is_settled)
+        setpay_db_get_id(rows, 1, &event);
+    SETPAY_TRY(setpay_db_end(rows));
+    if (is_settled && strcmp(code, SETPAY_PRESENTMENT_WRITTEN_OFF) != 0) {
+        SETPAY_TRY(setpay_suspense_find(db, &event, &item));
+        SETPAY_TRY(charged_after_all(db, &item, &charged));
+    }
+    *uncharged_minor = amount_minor - charged;
+    return SETPAY_OK;
+}

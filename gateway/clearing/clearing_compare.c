@@ -126,12 +126,18 @@ static void compare(struct run *run, const struct setpay_clearing_row *row, size
     bool credits = setpay_clearing_kind_credits(row->kind);
     size_t before = run->differences;
     int64_t after_ms = start_of(row->date) - item->presented_ms;
+    bool is_refused = item->acknowledged && !setpay_presentment_is_taken(item->response_code);
+    /* What was refused and cleared to the merchant: so much the issuer is to have booked, whenever
+     * it did. */
+    struct setpay_money expected = item->amount;
+    if (is_refused && item->charged_minor > 0)
+        expected.minor = item->charged_minor;
     (void)setpay_money_format(&row->amount, theirs);
-    (void)setpay_money_format(&item->amount, ours);
+    (void)setpay_money_format(&expected, ours);
     if (strcmp(row->amount.currency, item->amount.currency) != 0)
         find(run, SETPAY_DIFFERENCE_CURRENCY, id, line, "the issuer has %s %s, the ledger %s",
              done(credits), theirs, ours);
-    else if (row->amount.minor != item->amount.minor || row->kind != kind_of(item))
+    else if (row->amount.minor != expected.minor || row->kind != kind_of(item))
         find(run, SETPAY_DIFFERENCE_AMOUNT, id, line,
              "the issuer has %s %s (%s), by the ledger %s are %s (%s)", done(credits), theirs,
              setpay_clearing_kind_name(row->kind), ours, done(item->credits),
@@ -140,11 +146,11 @@ static void compare(struct run *run, const struct setpay_clearing_row *row, size
         find(run, SETPAY_DIFFERENCE_AMOUNT, id, line,
              "the issuer has %s %s to another payment (xid) than the ledger", done(credits),
              theirs);
-    if (item->acknowledged && !setpay_presentment_is_taken(item->response_code))
+    if (is_refused && item->charged_minor == 0)
         find(run, SETPAY_DIFFERENCE_EXTRA, id, line,
              "the issuer refused it with response code %s, and has %s %s all the same",
              item->response_code, done(credits), theirs);
-    if (after_ms > run->c->late_ms)
+    if (!is_refused && after_ms > run->c->late_ms)
         find(run, SETPAY_DIFFERENCE_LATE, id, line,
              "booked on %s, %lld %s or more after it was presented first", row->date,
              (long long)(after_ms / SETPAY_HOUR_MS),

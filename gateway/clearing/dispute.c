@@ -8,6 +8,7 @@
 
 #include "common/crypto/hash.h"
 #include "gateway/clearing/adjustment.h"
+#include "gateway/clearing/incoming.h"
 #include "gateway/clearing/settlement.h"
 
 #include <stdarg.h>
@@ -105,8 +106,8 @@ enum setpay_error setpay_gateway_dispute_decide(const struct setpay_dispute_row 
     /* What the merchant has won already holds nothing back. */
     if (row->outcome != SETPAY_DISPUTE_MERCHANT && row->amount.minor > left.minor) /* rule G8 */
         return refuse(row, SETPAY_E_AMOUNT_LIMIT, problem,
-                      "left: only %s of the charge are left, the rest was given back or is in "
-                      "dispute",
+                      "left: only %s of the charge are left, the rest was given back, is in "
+                      "dispute or was refused",
                       setpay_money_format(&left, text));
     *action = row->outcome == SETPAY_DISPUTE_OPEN ? SETPAY_DISPUTE_OPENS
                                                   : SETPAY_DISPUTE_OPENS_AND_CLOSES;
@@ -267,6 +268,23 @@ static enum setpay_error find_known(struct setpay_db *db, const char *issuer, in
     return end_dispute(rows, dispute);
 }
 
+/* What was refused was charged after all where an operator has cleared it to the merchant, since
+ * its issuer owes us so much then: so much of it can be disputed. */
+static enum setpay_error find_charged(struct setpay_db *db, const char *code,
+                                      struct setpay_gateway_charge *charge)
+{
+    int64_t uncharged_minor = 0;
+    charge->is_taken = setpay_presentment_is_taken(code);
+    if (charge->is_taken || code[0] == '\0') /* that is not answered yet */
+        return SETPAY_OK;
+    SETPAY_TRY(
+        setpay_suspense_uncharged(db, charge->step_id, charge->amount.minor, &uncharged_minor));
+    charge->is_taken = uncharged_minor < charge->amount.minor;
+    charge->left_minor =
+        charge->left_minor > uncharged_minor ? charge->left_minor - uncharged_minor : 0;
+    return SETPAY_OK;
+}
+
 /* A capture by its token. A sale was taken with its authorisation, before it is presented. */
 static enum setpay_error find_charge(struct setpay_db *db, const char *presentment,
                                      struct setpay_gateway_charge *charge)
@@ -295,7 +313,7 @@ static enum setpay_error find_charge(struct setpay_db *db, const char *presentme
     setpay_db_get_text(rows, 6, c.issuer, sizeof c.issuer);
     setpay_db_get_text(rows, 7, code, sizeof code);
     SETPAY_TRY(setpay_db_end(rows));
-    c.is_taken = setpay_presentment_is_taken(code);
+    SETPAY_TRY(find_charged(db, code, &c));
     *charge = c;
     return SETPAY_OK;
 }

@@ -75,8 +75,8 @@ struct setpay_gateway_charge {
     int64_t payment_id;
     struct setpay_id xid;
     struct setpay_money amount; /* captured */
-    int64_t left_minor;         /* neither credited nor disputed; 0 where it was undone */
-    bool is_taken;              /* its issuer has booked it */
+    int64_t left_minor; /* charged, and neither credited nor disputed; 0 where it was undone */
+    bool is_taken; /* its issuer has booked it; or refused it, and it was cleared to the merchant */
     char issuer[SETPAY_NETWORK_NAME_SIZE];
 };
 

@@ -29,9 +29,10 @@ struct setpay_clearing_item {
     struct setpay_money amount;
     int64_t fee_minor;
     uint32_t batch;
-    int64_t settlement;                    /* 0: not settled yet */
-    bool acknowledged;                     /* its issuer has answered */
-    char response_code[3];                 /* what it said */
+    int64_t settlement;    /* 0: not settled yet */
+    bool acknowledged;     /* its issuer has answered */
+    char response_code[3]; /* what it said */
+    int64_t charged_minor; /* of what it refused: so much was cleared to the merchant after all */
     char issuer[SETPAY_NETWORK_NAME_SIZE]; /* by its section of the configuration */
     setpay_time_ms presented_ms; /* the first time: when its batch was closed, or it was sold */
     setpay_time_ms acknowledged_ms;

@@ -196,6 +196,30 @@ static void compares_refusals(void **state)
     assert_int_equal(reconcile_for(NULL), 0);
 }
 
+/* What was refused, and was cleared to the merchant since it was charged all the same: so much is
+ * in the file, whenever that was. */
+static void what_was_refused_and_cleared_agrees(void **state)
+{
+    (void)state;
+    strcpy(items[4].response_code, "13");
+    items[4].charged_minor = 105;
+    items[4].presented_ms = FROM - 2 * SETPAY_HOUR_MS;
+    assert_int_equal(reconcile_for(NULL), 0);
+    assert_int_equal(matched, 5);
+    items[4].charged_minor = 40;
+    expect_one(SETPAY_DIFFERENCE_AMOUNT, "charged 1.05 EUR (capture), by the ledger 0.40 EUR are");
+    rows[4].amount.minor = 40;
+    assert_int_equal(reconcile_for(NULL), 0);
+    items[4].charged_minor = 0;
+    assert_int_equal(reconcile_for(NULL), 2);
+    strcpy(items[2].response_code, "13"); /* a credit */
+    items[2].charged_minor = 103;
+    assert_int_equal(reconcile_for(NULL), 2);
+    row_count = 3; /* nor is it missed: the issuer says when it charges it */
+    items[3].acknowledged_ms = TO;
+    assert_int_equal(reconcile_for(NULL), 0);
+}
+
 static void passes_over_other_acquirers(void **state)
 {
     (void)state;
@@ -584,6 +608,7 @@ int main(void)
         WITH_ITEMS(looks_at_one_issuers),
         WITH_ITEMS(names_what_is_extra),
         WITH_ITEMS(compares_refusals),
+        WITH_ITEMS(what_was_refused_and_cleared_agrees),
         WITH_ITEMS(passes_over_other_acquirers),
         WITH_ITEMS(names_other_amounts),
         WITH_ITEMS(names_other_currencies),

@@ -8,8 +8,10 @@
 #include "common/crypto/hash.h"
 #include "gateway/clearing/adjustment.h"
 #include "gateway/clearing/dispute.h"
+#include "gateway/clearing/items.h"
 #include "gateway/issuer/dispute_file.h"
 #include "tests/support/test_day.h"
+#include "tests/support/test_paying.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -523,6 +525,77 @@ static void a_row_that_does_not_fit_refuses_the_file(void **state)
     assert_int_equal(importing.import.passed_over, 1);
 }
 
+static enum setpay_error take_charged(void *arg, const struct setpay_clearing_item *item)
+{
+    *(int64_t *)arg = item->charged_minor;
+    return SETPAY_OK;
+}
+
+static enum setpay_error read_charged(struct setpay_db *db, void *arg)
+{
+    return setpay_clearing_items_each(db, 0, 0, 1, take_charged, arg);
+}
+
+/* What reconcile takes as charged after all, of the only item. */
+static int64_t charged(void)
+{
+    int64_t minor = -1;
+    test_day_operate(read_charged, &minor);
+    return minor;
+}
+
+/* An issuer that has refused a capture, and has charged it all the same: so much as was cleared to
+ * the merchant can be disputed, with its share of the fee, and no more. */
+static void what_was_refused_and_cleared_is_disputed(void **state)
+{
+    struct setpay_id charge;
+    (void)state;
+    struct setpay_id item = test_paying_refused(SETPAY_STEP_CAPTURE, 5000, 10, 65, "25");
+    assert_int_equal(setpay_id_parse(test_paying_items().item.what, &charge), SETPAY_OK);
+    assert_int_equal(import_at(NOON, file_of(1, &charge, 1, "EUR", OPEN)), SETPAY_E_NOT_FOUND);
+    assert_non_null(strstr(importing.problem.text, "unknown: the issuer has not taken"));
+    assert_int_equal(charged(), 0);
+    test_paying_move(&item, SETPAY_ACCOUNT_MERCHANT_PAYABLE, 2000);
+    assert_int_equal(charged(), 2026);
+    assert_int_equal(import_at(NOON, file_of(1, &charge, 2027, "EUR", OPEN)),
+                     SETPAY_E_AMOUNT_LIMIT);
+    assert_non_null(strstr(importing.problem.text, "left: only 20.26 EUR"));
+    assert_int_equal(import_at(NOON, file_of(1, &charge, 2026, "EUR", OPEN)), SETPAY_OK);
+    assert_int_equal(import_at(NOON, file_of(2, &charge, 1, "EUR", OPEN)), SETPAY_E_AMOUNT_LIMIT);
+    test_paying_move(&item, SETPAY_ACCOUNT_MERCHANT_PAYABLE, 935);
+    assert_int_equal(charged(), 2974);
+    assert_int_equal(import_at(NOON, file_of(2, &charge, 949, "EUR", OPEN)), SETPAY_E_AMOUNT_LIMIT);
+    assert_int_equal(import_at(NOON, file_of(2, &charge, 948, "EUR", LOST)), SETPAY_OK);
+    /* What nobody was charged stays out of it. */
+    test_paying_move(&item, SETPAY_ACCOUNT_ISSUER_RECEIVABLE, 0);
+    assert_int_equal(charged(), 2974);
+    assert_int_equal(import_at(NOON, file_of(3, &charge, 1, "EUR", OPEN)), SETPAY_E_AMOUNT_LIMIT);
+    assert_int_equal(import_at(NOON, file_of(1, &charge, 2026, "EUR", WON)), SETPAY_OK);
+    assert_int_equal(import_at(NOON, file_of(3, &charge, 1, "EUR", OPEN)), SETPAY_OK);
+}
+
+/* What was written off its issuer has never seen. */
+static void what_was_written_off_is_not_disputed(void **state)
+{
+    struct setpay_id charge;
+    (void)state;
+    struct setpay_id item = test_paying_refused(SETPAY_STEP_CAPTURE, 5000, 10, 65, "WO");
+    assert_int_equal(setpay_id_parse(test_paying_items().item.what, &charge), SETPAY_OK);
+    test_paying_move(&item, SETPAY_ACCOUNT_MERCHANT_PAYABLE, 0);
+    assert_int_equal(charged(), 0);
+    assert_int_equal(import_at(NOON, file_of(1, &charge, 1, "EUR", OPEN)), SETPAY_E_NOT_FOUND);
+}
+
+/* A credit is cleared the other way. */
+static void what_was_refused_of_a_credit_is_given_back_after_all(void **state)
+{
+    (void)state;
+    struct setpay_id item = test_paying_refused(SETPAY_STEP_CREDIT, 700, 0, 0, "13");
+    assert_int_equal(charged(), 0);
+    test_paying_move(&item, SETPAY_ACCOUNT_MERCHANT_PAYABLE, 0);
+    assert_int_equal(charged(), 700);
+}
+
 /* A row that can't be taken stands in the way of all others, unless the operator leaves it out: by
  * a number that is in the file, and ours. */
 static void a_row_is_left_out(void **state)
@@ -740,6 +813,9 @@ int main(void)
         BOOKS(what_is_read_after_the_cut_off_is_of_the_next_day),
         BOOKS(credits_and_disputes_share_the_capture),
         BOOKS(a_row_that_does_not_fit_refuses_the_file),
+        BOOKS(what_was_refused_and_cleared_is_disputed),
+        BOOKS(what_was_written_off_is_not_disputed),
+        BOOKS(what_was_refused_of_a_credit_is_given_back_after_all),
         BOOKS(a_row_is_left_out),
         BOOKS(a_sale_is_disputed_before_it_is_presented),
         BOOKS(a_dispute_is_known_by_issuer_and_number),

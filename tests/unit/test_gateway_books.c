@@ -309,6 +309,33 @@ static void compares_the_last_day(void)
     assert_null(strstr(printed, "Not compared"));
 }
 
+/* The issuer has charged after all what it had refused: once that is cleared to the merchant, both
+ * agree. */
+static void what_was_cleared_to_the_merchant_agrees(void)
+{
+    char item[SETPAY_ID_TEXT_SIZE];
+    test_gateway_stop_issuer(till.gateway);
+    edit("issuer.db", "UPDATE card_presentment SET result = '00' WHERE currency = 'USD'");
+    test_gateway_start_issuer(till.gateway);
+    save_clearing("charged.csv");
+    assert_int_equal(reconcile("charged.csv"), 1);
+    expect_printed("and has charged 7.00 USD all the same");
+    assert_int_equal(RUN("--json", "suspense", "list"), 0);
+    json_t *list = json_loads(printed, 0, NULL);
+    (void)snprintf(item, sizeof item, "%s",
+                   json_string_value(
+                       json_object_get(json_array_get(json_object_get(list, "items"), 0), "id")));
+    json_decref(list);
+    assert_int_equal(
+        RUN("suspense", "clear", item, "--to", "merchant", "--reason", "charged after all"), 0);
+    assert_int_equal(reconcile("charged.csv"), 0);
+    expect_printed(": 7 agree with the ledger, 0 differences");
+    test_gateway_stop_issuer(till.gateway);
+    edit("issuer.db", "UPDATE card_presentment SET result = '13' WHERE currency = 'USD'");
+    test_gateway_start_issuer(till.gateway);
+    json_decref(test_gateway_issuer(till.gateway, "status", NULL)); /* it has started */
+}
+
 static void reconciles_with_the_issuer(void **state)
 {
     char path[TEST_PATH_SIZE];
@@ -325,6 +352,7 @@ static void reconciles_with_the_issuer(void **state)
     assert_null(strstr(printed, "Not compared"));
     assert_int_equal(reconcile("no-such-file"), 2);
     assert_int_equal(RUN("reconcile"), 2);
+    what_was_cleared_to_the_merchant_agrees();
     test_gateway_stop_issuer(till.gateway);
     edit("issuer.db",
          "UPDATE card_presentment SET amount_minor = 2499 WHERE currency = 'EUR'"

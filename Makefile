@@ -290,6 +290,7 @@ GATEWAY_CLEARING := \
 	gateway/clearing/presentment.c \
 	gateway/clearing/reconciler.c \
 	gateway/clearing/reconciliation.c \
+	gateway/clearing/reconciliation_verify.c \
 	gateway/clearing/reserve.c \
 	gateway/clearing/reserve_verify.c \
 	gateway/clearing/settlement.c \

@@ -720,6 +720,7 @@ UNIT_TESTS := \
 	test_gateway_crash \
 	test_gateway_disputes \
 	test_gateway_flow \
+	test_gateway_full \
 	test_gateway_holds \
 	test_gateway_issuers \
 	test_gateway_life \

@@ -753,6 +753,7 @@ UNIT_TESTS := \
 	test_merchant_payment \
 	test_merchant_payment_store \
 	test_merchant_steps \
+	test_merchant_words \
 	test_metrics \
 	test_money \
 	test_multipart \

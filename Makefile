@@ -292,6 +292,7 @@ GATEWAY_CLEARING := \
 	gateway/clearing/presentment.c \
 	gateway/clearing/reconciler.c \
 	gateway/clearing/reconciliation.c \
+	gateway/clearing/reconciliation_verify.c \
 	gateway/clearing/reserve.c \
 	gateway/clearing/reserve_verify.c \
 	gateway/clearing/settlement.c \
@@ -730,6 +731,7 @@ UNIT_TESTS := \
 	test_gateway_crash \
 	test_gateway_disputes \
 	test_gateway_flow \
+	test_gateway_full \
 	test_gateway_holds \
 	test_gateway_issuers \
 	test_gateway_life \
@@ -763,6 +765,7 @@ UNIT_TESTS := \
 	test_merchant_payment \
 	test_merchant_payment_store \
 	test_merchant_steps \
+	test_merchant_words \
 	test_metrics \
 	test_money \
 	test_multipart \

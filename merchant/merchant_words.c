@@ -23,13 +23,15 @@ static void print_safely(const char *text)
         putchar((unsigned char)*text < 0x20 || *text == 0x7f ? ' ' : *text);
 }
 
-/* The member's minor units in the object's currency, in words. */
+/* The member's minor units in the object's currency, in words. A sum of many payments may be above
+ * what one of them can be. */
 static const char *money_of(const json_t *object, const char *member, const char *currency,
                             char *out)
 {
-    struct setpay_money money;
-    if (setpay_money_make(int_of(object, member), currency, &money) != SETPAY_OK)
+    struct setpay_money money = {.minor = int_of(object, member)};
+    if (setpay_currency_by_code(currency) == NULL)
         return "-";
+    (void)snprintf(money.currency, sizeof money.currency, "%s", currency);
     return setpay_money_format(&money, out);
 }
 

@@ -77,6 +77,8 @@ enum setpay_error setpay_look_incoming(struct setpay_look *look) SETPAY_MUST_CHE
 enum setpay_error setpay_look_dates(struct setpay_look *look) SETPAY_MUST_CHECK;
 /* payment_verify.c: what no entry is of. Reversals, each held to its payment and its receipt. */
 enum setpay_error setpay_look_reversals(struct setpay_look *look) SETPAY_MUST_CHECK;
+/* reconciliation_verify.c: what went to each issuer in each period, and what it has answered. */
+enum setpay_error setpay_look_reconciliations(struct setpay_look *look) SETPAY_MUST_CHECK;
 /* state_verify.c: payments, each held to its amounts, and to its receipts as they were signed. */
 enum setpay_error setpay_look_states(struct setpay_look *look) SETPAY_MUST_CHECK;
 

@@ -22,7 +22,8 @@
 #include <string.h>
 
 #define RETRY_MS 250
-#define LOOK_AGAIN_MS 5000 /* for rows of which a full mailbox kept us from hearing */
+#define RETRY_FAILED_MS 1000 /* disk or memory is full: somebody must make room */
+#define LOOK_AGAIN_MS 5000   /* for rows of which a full mailbox kept us from hearing */
 #define AT_ONCE 512
 
 static struct setpay_metric unsendable_total = {
@@ -40,6 +41,7 @@ struct setpay_gateway_presentments {
     int64_t handed_in;          /* rows up to this id are with the network, or can't be */
     int64_t first_end;          /* up to here they may have been sent in an earlier life */
     size_t count;               /* with the network */
+    struct presented *unkept;   /* of these, answered: kept once the store takes it */
     bool stopped;
 };
 
@@ -49,7 +51,7 @@ struct presented {
     int64_t id;
     char response_code[3];
     int64_t sent_count;
-    struct setpay_timer *timer;
+    struct presented *next_unkept;
 };
 
 static void look(void *arg);
@@ -64,7 +66,6 @@ enum setpay_error setpay_presentment_check_write_off(bool answered, bool sendabl
 static void end(struct presented *presented)
 {
     struct setpay_gateway_presentments *owner = presented->owner;
-    setpay_timer_free(presented->timer);
     free(presented);
     owner->count--;
     if (!owner->stopped)
@@ -83,9 +84,29 @@ static enum setpay_error write_answer(struct setpay_db *db, void *arg)
                          SETPAY_DB_INT(presented->id));
 }
 
+static bool may_pass(enum setpay_error error);
+
+/* The issuer has answered, and won't be asked again: the look submits it once more. */
+static void keep_later(struct presented *presented, enum setpay_error error)
+{
+    struct setpay_gateway_presentments *owner = presented->owner;
+    int64_t again_ms = error == SETPAY_E_BUSY ? RETRY_MS : RETRY_FAILED_MS;
+    if (error != SETPAY_E_BUSY && owner->unkept == NULL) /* once for all that wait */
+        setpay_log_error(error, "presentment.kept_later",
+                         setpay_field_int("presentment", presented->id),
+                         setpay_field_int("again_in_ms", again_ms));
+    presented->next_unkept = owner->unkept;
+    owner->unkept = presented;
+    setpay_timer_start(owner->timer, again_ms);
+}
+
 static void on_answer_kept(void *arg, enum setpay_error error)
 {
     struct presented *presented = arg;
+    if (may_pass(error) && !presented->owner->stopped) {
+        keep_later(presented, error);
+        return;
+    }
     if (error != SETPAY_OK) /* the row stays open, and is handed in again at the next start */
         setpay_log_error(error, "presentment.not_marked",
                          setpay_field_int("presentment", presented->id));
@@ -100,21 +121,24 @@ static void on_answer_kept(void *arg, enum setpay_error error)
     end(presented);
 }
 
-static void submit_answer(void *arg)
+static void submit_answer(struct presented *presented)
 {
-    struct presented *presented = arg;
     struct setpay_gateway_presentments *owner = presented->owner;
     enum setpay_error error = setpay_store_submit(owner->gateway->store, write_answer,
                                                   on_answer_kept, presented, &owner->executor);
-    if (error == SETPAY_OK)
-        return;
-    if (error == SETPAY_E_BUSY &&
-        (presented->timer != NULL ||
-         setpay_timer_new(owner->loop, submit_answer, presented, &presented->timer) == SETPAY_OK)) {
-        setpay_timer_start(presented->timer, RETRY_MS);
-        return;
+    if (error != SETPAY_OK)
+        on_answer_kept(presented, error);
+}
+
+static void submit_unkept(struct setpay_gateway_presentments *presentments)
+{
+    struct presented *presented = presentments->unkept;
+    presentments->unkept = NULL;
+    while (presented != NULL) {
+        struct presented *next = presented->next_unkept;
+        submit_answer(presented);
+        presented = next;
     }
-    on_answer_kept(presented, error);
 }
 
 static void on_acknowledged(void *arg, const struct setpay_network_acknowledgement *ack)
@@ -255,11 +279,12 @@ static void look(void *arg)
     enum setpay_error error = SETPAY_OK;
     if (presentments->stopped)
         return;
+    submit_unkept(presentments);
     while (error == SETPAY_OK && presentments->count < AT_ONCE)
         error = next(presentments);
-    setpay_timer_start(presentments->timer, error == SETPAY_OK || error == SETPAY_E_NOT_FOUND
-                                                ? LOOK_AGAIN_MS
-                                                : RETRY_MS);
+    bool again =
+        (error != SETPAY_OK && error != SETPAY_E_NOT_FOUND) || presentments->unkept != NULL;
+    setpay_timer_start(presentments->timer, again ? RETRY_MS : LOOK_AGAIN_MS);
 }
 
 /* ------------------------------------------------------------------ its life */
@@ -317,6 +342,11 @@ void setpay_gateway_presentments_free(struct setpay_gateway_presentments *presen
 {
     if (presentments == NULL)
         return;
+    while (presentments->unkept != NULL) {
+        struct presented *presented = presentments->unkept;
+        presentments->unkept = presented->next_unkept;
+        free(presented);
+    }
     setpay_timer_free(presentments->timer);
     setpay_reader_free(presentments->reader);
     free(presentments);

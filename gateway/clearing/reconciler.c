@@ -37,6 +37,7 @@ struct setpay_gateway_reconciler {
     int64_t first_end; /* up to here they may have been sent in an earlier life */
     bool running;      /* a round's operation is with the store */
     bool stopped;
+    struct asked *unkept; /* answered: kept once the store takes it */
     char issuers[SETPAY_NETWORK_ROUTES_MAX][SETPAY_NETWORK_NAME_SIZE];
     size_t issuer_count;
     /* of the round */
@@ -49,6 +50,7 @@ struct asked {
     struct setpay_gateway_reconciler *owner;
     struct setpay_reconciliation row;
     int64_t sent_count;
+    struct asked *next_unkept;
 };
 
 /* ------------------------------------------------------------------ pure */
@@ -98,10 +100,32 @@ static void log_totals(enum setpay_log_level level, const char *event,
                setpay_field_int("their_net", setpay_network_totals_net(&row->theirs)));
 }
 
+static bool may_pass(enum setpay_error error)
+{
+    return error == SETPAY_E_BUSY || error == SETPAY_E_NOMEM || error == SETPAY_E_IO ||
+           error == SETPAY_E_STORE || error == SETPAY_E_STORE_FULL || error == SETPAY_E_DRAINING;
+}
+
+/* The issuer has answered, and won't be asked again: the next round submits it once more. */
+static void keep_later(struct asked *asked, enum setpay_error error)
+{
+    struct setpay_gateway_reconciler *owner = asked->owner;
+    if (error != SETPAY_E_BUSY && owner->unkept == NULL) /* once for all that wait */
+        setpay_log_error(error, "reconciliation.kept_later",
+                         setpay_field_text("issuer", asked->row.issuer),
+                         setpay_field_int("again_in_ms", ROUND_MS));
+    asked->next_unkept = owner->unkept;
+    owner->unkept = asked;
+}
+
 static void on_answer_kept(void *arg, enum setpay_error error)
 {
     struct asked *asked = arg;
     const struct setpay_reconciliation *row = &asked->row;
+    if (may_pass(error) && !asked->owner->stopped) {
+        keep_later(asked, error);
+        return;
+    }
     if (error != SETPAY_OK) { /* the row stays open, and is handed in again at the next start */
         setpay_log_error(error, "reconciliation.not_marked",
                          setpay_field_text("issuer", row->issuer));
@@ -118,10 +142,29 @@ static void on_answer_kept(void *arg, enum setpay_error error)
     free(asked);
 }
 
+static void submit_answer(struct asked *asked)
+{
+    struct setpay_gateway_reconciler *owner = asked->owner;
+    enum setpay_error error = setpay_store_submit(owner->gateway->store, write_answer,
+                                                  on_answer_kept, asked, &owner->executor);
+    if (error != SETPAY_OK)
+        on_answer_kept(asked, error);
+}
+
+static void submit_unkept(struct setpay_gateway_reconciler *reconciler)
+{
+    struct asked *asked = reconciler->unkept;
+    reconciler->unkept = NULL;
+    while (asked != NULL) {
+        struct asked *next = asked->next_unkept;
+        submit_answer(asked);
+        asked = next;
+    }
+}
+
 static void on_acknowledged(void *arg, const struct setpay_network_acknowledgement *ack)
 {
     struct asked *asked = arg;
-    struct setpay_gateway_reconciler *owner = asked->owner;
     if (!ack->acknowledged) {
         free(asked);
         return;
@@ -134,10 +177,7 @@ static void on_acknowledged(void *arg, const struct setpay_network_acknowledgeme
                                           : SETPAY_RECONCILIATION_OUT_OF_BALANCE;
     asked->row.answered_ms = setpay_clock_now_ms();
     asked->sent_count = ack->sent_count;
-    enum setpay_error error = setpay_store_submit(owner->gateway->store, write_answer,
-                                                  on_answer_kept, asked, &owner->executor);
-    if (error != SETPAY_OK)
-        on_answer_kept(asked, error);
+    submit_answer(asked);
 }
 
 /* ------------------------------------------------------------------ handing in */
@@ -249,6 +289,7 @@ static void begin_round(void *arg)
     struct setpay_gateway_reconciler *reconciler = arg;
     if (reconciler->stopped || reconciler->running)
         return;
+    submit_unkept(reconciler);
     reconciler->running = true;
     reconciler->cut_count = 0;
     enum setpay_error error = setpay_store_read(reconciler->reader, read_due, reconciler);
@@ -337,6 +378,11 @@ void setpay_gateway_reconciler_free(struct setpay_gateway_reconciler *reconciler
 {
     if (reconciler == NULL)
         return;
+    while (reconciler->unkept != NULL) {
+        struct asked *asked = reconciler->unkept;
+        reconciler->unkept = asked->next_unkept;
+        free(asked);
+    }
     setpay_timer_free(reconciler->timer);
     setpay_reader_free(reconciler->reader);
     free(reconciler);

@@ -5,8 +5,6 @@
 
 #include <string.h>
 
-#define CURRENCIES_MAX 200 /* more than there are */
-
 const char *setpay_reconciliation_result_name(enum setpay_reconciliation_result result)
 {
     static const char *const names[] = {"open", "in balance", "out of balance", "refused"};
@@ -199,19 +197,18 @@ static enum setpay_error insert_what_is_lost(struct setpay_db *db, const struct 
         SETPAY_DB_TEXT(row->issuer), SETPAY_DB_INT(row->period), SETPAY_DB_INT(row->cut_ms));
 }
 
-static enum setpay_error total_period(struct setpay_db *db, const struct period_row *row)
+enum setpay_error setpay_reconciliation_sums(
+    struct setpay_db *db, const char *issuer, int64_t period,
+    struct setpay_reconciliation_sum sums[SETPAY_RECONCILIATION_CURRENCIES_MAX], size_t *count)
 {
-    struct {
-        char currency[4];
-        struct setpay_network_totals totals;
-    } found[CURRENCIES_MAX];
     struct setpay_db_rows *rows;
-    size_t count = 0;
-    SETPAY_TRY(setpay_db_select(db, &rows, TOTALS_SQL, SETPAY_DB_TEXT(row->issuer),
-                                SETPAY_DB_INT(row->period)));
-    while (setpay_db_next(rows) && count < CURRENCIES_MAX) {
-        setpay_db_get_text(rows, 0, found[count].currency, sizeof found[count].currency);
-        found[count].totals = (struct setpay_network_totals){
+    *count = 0;
+    SETPAY_TRY(
+        setpay_db_select(db, &rows, TOTALS_SQL, SETPAY_DB_TEXT(issuer), SETPAY_DB_INT(period)));
+    while (setpay_db_next(rows) && *count < SETPAY_RECONCILIATION_CURRENCIES_MAX) {
+        struct setpay_reconciliation_sum *found = &sums[(*count)++];
+        setpay_db_get_text(rows, 0, found->currency, sizeof found->currency);
+        found->totals = (struct setpay_network_totals){
             .credit_count = setpay_db_get_int(rows, 1),
             .credit_minor = setpay_db_get_int(rows, 2),
             .debit_count = setpay_db_get_int(rows, 3),
@@ -219,9 +216,15 @@ static enum setpay_error total_period(struct setpay_db *db, const struct period_
             .debit_reversal_count = setpay_db_get_int(rows, 5),
             .debit_reversal_minor = setpay_db_get_int(rows, 6),
         };
-        count++;
     }
-    SETPAY_TRY(setpay_db_end(rows));
+    return setpay_db_end(rows);
+}
+
+static enum setpay_error total_period(struct setpay_db *db, const struct period_row *row)
+{
+    struct setpay_reconciliation_sum found[SETPAY_RECONCILIATION_CURRENCIES_MAX];
+    size_t count = 0;
+    SETPAY_TRY(setpay_reconciliation_sums(db, row->issuer, row->period, found, &count));
     for (size_t i = 0; i < count; i++)
         SETPAY_TRY(insert_totals(db, row, found[i].currency, &found[i].totals));
     SETPAY_TRY(insert_what_is_lost(db, row));

@@ -114,6 +114,17 @@ enum setpay_error setpay_reconciliation_is_due(struct setpay_db *db, const char 
  * was with its issuer. The others wait. */
 enum setpay_error setpay_reconciliation_total(struct setpay_db *db) SETPAY_MUST_CHECK;
 
+/* What a period comes to in each currency, in the order of these. */
+struct setpay_reconciliation_sum {
+    char currency[4];
+    struct setpay_network_totals totals;
+};
+#define SETPAY_RECONCILIATION_CURRENCIES_MAX 200 /* more than there are */
+enum setpay_error setpay_reconciliation_sums(
+    struct setpay_db *db, const char *issuer, int64_t period,
+    struct setpay_reconciliation_sum sums[SETPAY_RECONCILIATION_CURRENCIES_MAX],
+    size_t *count) SETPAY_MUST_CHECK;
+
 /* The first open one behind after_id. SETPAY_E_NOT_FOUND. */
 enum setpay_error setpay_reconciliation_next(struct setpay_db *db, int64_t after_id,
                                              struct setpay_reconciliation *found) SETPAY_MUST_CHECK;

@@ -20,7 +20,8 @@
 #include <string.h>
 
 #define RETRY_MS 250
-#define LOOK_AGAIN_MS 5000 /* for rows of which a full mailbox kept us from hearing */
+#define RETRY_FAILED_MS 1000 /* disk or memory is full: somebody must make room */
+#define LOOK_AGAIN_MS 5000   /* for rows of which a full mailbox kept us from hearing */
 #define BATCH 256
 #define BUCKETS 1024
 
@@ -35,6 +36,7 @@ struct setpay_gateway_reversals {
     int64_t handed_in;          /* rows up to this id are with the network, or behind one that is */
     bool first;                 /* what is read now may have been sent in an earlier life */
     bool stopped;
+    struct under_way *unkept;           /* of these, answered: kept once the store takes it */
     struct under_way *buckets[BUCKETS]; /* what the network has, by payment */
 };
 
@@ -46,7 +48,7 @@ struct under_way {
     char response_code[3];
     int64_t sent_count;
     struct under_way *next; /* in its bucket */
-    struct setpay_timer *timer;
+    struct under_way *next_unkept;
 };
 
 enum setpay_error setpay_acceptor_fill(const struct setpay_gateway_merchant *merchant,
@@ -59,7 +61,7 @@ enum setpay_error setpay_acceptor_fill(const struct setpay_gateway_merchant *mer
 
 /* ------------------------------------------------------------------ acknowledged */
 
-static void submit_acknowledgement(void *arg);
+static bool may_pass(enum setpay_error error);
 static void hand_in_next(struct setpay_gateway_reversals *reversals, int64_t payment_id);
 
 static struct under_way **bucket_of(struct setpay_gateway_reversals *reversals, int64_t payment_id)
@@ -82,7 +84,6 @@ static void end(struct under_way *reversal)
         at = &(*at)->next;
     if (*at != NULL)
         *at = reversal->next;
-    setpay_timer_free(reversal->timer);
     free(reversal);
 }
 
@@ -93,11 +94,29 @@ static enum setpay_error write_acknowledgement(struct setpay_db *db, void *arg)
                                                reversal->sent_count, setpay_clock_now_ms());
 }
 
+/* The issuer has answered, and won't be asked again: the look submits it once more. Until then
+ * what else there is of its payment waits behind it. */
+static void keep_later(struct under_way *reversal, enum setpay_error error)
+{
+    struct setpay_gateway_reversals *owner = reversal->owner;
+    int64_t again_ms = error == SETPAY_E_BUSY ? RETRY_MS : RETRY_FAILED_MS;
+    if (error != SETPAY_E_BUSY && owner->unkept == NULL) /* once for all that wait */
+        setpay_log_error(error, "reversal.kept_later", setpay_field_int("reversal", reversal->id),
+                         setpay_field_int("again_in_ms", again_ms));
+    reversal->next_unkept = owner->unkept;
+    owner->unkept = reversal;
+    setpay_timer_start(owner->timer, again_ms);
+}
+
 static void on_acknowledgement_kept(void *arg, enum setpay_error error)
 {
     struct under_way *reversal = arg;
     struct setpay_gateway_reversals *owner = reversal->owner;
     int64_t payment_id = reversal->payment_id;
+    if (may_pass(error) && !owner->stopped) {
+        keep_later(reversal, error);
+        return;
+    }
     if (error != SETPAY_OK) {
         /* The row stays open, and is handed in again at the next start. */
         setpay_log_error(error, "reversal.not_marked", setpay_field_int("reversal", reversal->id));
@@ -112,22 +131,25 @@ static void on_acknowledgement_kept(void *arg, enum setpay_error error)
         hand_in_next(owner, payment_id);
 }
 
-static void submit_acknowledgement(void *arg)
+static void submit_acknowledgement(struct under_way *reversal)
 {
-    struct under_way *reversal = arg;
     struct setpay_gateway_reversals *owner = reversal->owner;
     enum setpay_error error =
         setpay_store_submit(owner->gateway->store, write_acknowledgement, on_acknowledgement_kept,
                             reversal, &owner->executor);
-    if (error == SETPAY_OK)
-        return;
-    if (error == SETPAY_E_BUSY &&
-        (reversal->timer != NULL || setpay_timer_new(owner->loop, submit_acknowledgement, reversal,
-                                                     &reversal->timer) == SETPAY_OK)) {
-        setpay_timer_start(reversal->timer, RETRY_MS);
-        return;
+    if (error != SETPAY_OK)
+        on_acknowledgement_kept(reversal, error);
+}
+
+static void submit_unkept(struct setpay_gateway_reversals *reversals)
+{
+    struct under_way *reversal = reversals->unkept;
+    reversals->unkept = NULL;
+    while (reversal != NULL) {
+        struct under_way *next = reversal->next_unkept;
+        submit_acknowledgement(reversal);
+        reversal = next;
     }
-    end(reversal); /* the row stays open, and is handed in again at the next start */
 }
 
 static void on_acknowledged(void *arg, const struct setpay_network_acknowledgement *ack)
@@ -317,10 +339,12 @@ static void look(void *arg)
     bool more = false;
     if (reversals->stopped)
         return;
+    submit_unkept(reversals);
     enum setpay_error error = hand_in_batch(reversals, &more);
     if (error == SETPAY_OK && !more)
         reversals->first = false;
-    setpay_timer_start(reversals->timer, error != SETPAY_OK ? RETRY_MS : more ? 0 : LOOK_AGAIN_MS);
+    bool again = error != SETPAY_OK || reversals->unkept != NULL;
+    setpay_timer_start(reversals->timer, again ? RETRY_MS : more ? 0 : LOOK_AGAIN_MS);
 }
 
 void setpay_gateway_reversals_wake(struct setpay_gateway_reversals *reversals)
@@ -364,6 +388,11 @@ void setpay_gateway_reversals_free(struct setpay_gateway_reversals *reversals)
 {
     if (reversals == NULL)
         return;
+    while (reversals->unkept != NULL) {
+        struct under_way *reversal = reversals->unkept;
+        reversals->unkept = reversal->next_unkept;
+        end(reversal);
+    }
     setpay_timer_free(reversals->timer);
     setpay_reader_free(reversals->reader);
     free(reversals);

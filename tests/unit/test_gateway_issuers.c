@@ -517,6 +517,7 @@ static int open_all(void **state)
 static int close_all(void **state)
 {
     (void)state;
+    test_gateway_expect_sound(gateway);
     test_line_free(shop);
     test_cardholder_free(holder);
     test_cardholder_free(of_second);

@@ -149,6 +149,9 @@ static void trade(void **state)
     test_paid_close_batch(&sold);
     test_daemon_wait_number(&gateway->daemon,
                             "SELECT COUNT(*) FROM presentment WHERE acknowledged = 0", 0);
+    control("issuer.cutoff", json_object());
+    test_daemon_wait_number(&gateway->daemon,
+                            "SELECT COUNT(*) FROM reconciliation WHERE result = 1", 1);
     let_end();
     test_paid_clear(&declined);
     test_paid_clear(&voided);
@@ -342,6 +345,62 @@ static void a_receipt_is_what_was_signed(void **state)
     EXPECT_FOUND(edits);
 }
 
+/* ------------------------------------------------------------------ reconciliations */
+
+static void a_period_is_what_was_sent_in_it(void **state)
+{
+    static const char sums[] = "sim, period 1, EUR: its totals say ";
+    static const char answer[] = "what its issuer answered comes to another result: sim, period 1";
+    static const char when[] = "answered at no time, or at a time and not answered: sim, period 1";
+    static const struct edit edits[] = {
+        {"DELETE FROM reconciliation", "never compared with its issuer: sim, period 1, EUR"},
+        {"DELETE FROM reconciliation; UPDATE reconciliation_cut SET totalled = 0;"
+         "UPDATE reconciliation_cut SET period = 9 WHERE period = 1",
+         "the period before it was never ended: sim, period 9"},
+        {"DELETE FROM reconciliation_cut", "compared, and its period was not ended"},
+        {"DELETE FROM reconciliation_cut; DELETE FROM reconciliation",
+         "something was sent to an issuer that the gateway never had: sim, period 1"},
+        {"DELETE FROM reconciliation_cut WHERE period = 0",
+         "the period before it was never ended: sim, period 1"},
+        {"DELETE FROM reconciliation WHERE period = 1;"
+         "UPDATE reconciliation_cut SET period = 2 WHERE period = 1",
+         "something was sent in a period that was never ended: sim, period 1"},
+        {"UPDATE reconciliation_cut SET cut_ms = cut_ms + 1 WHERE period = 1",
+         "compared, and its period was not ended and added up at that time: sim, period 1, EUR"},
+        {"UPDATE reconciliation_cut SET totalled = 0 WHERE period = 1",
+         "compared, and its period was not ended and added up at that time: sim, period 1, EUR"},
+        {"UPDATE reconciliation SET debit_minor = debit_minor + 1", sums},
+        {"UPDATE reconciliation SET debit_minor = debit_minor + 1,"
+         " their_debit_minor = their_debit_minor + 1",
+         sums},
+        {"UPDATE reconciliation SET credit_count = 7, their_credit_count = 7", sums},
+        {"UPDATE reconciliation SET debit_reversal_count = 1, their_debit_reversal_count = 1",
+         sums},
+        {"UPDATE reconciliation SET credit_reversal_minor = 1, their_credit_reversal_minor = 1",
+         sums},
+        {"UPDATE reconciliation SET currency = 'USD'",
+         "compared, and nothing was sent of it: sim, period 1, USD"},
+        {"UPDATE reconciliation SET their_debit_minor = their_debit_minor + 1", answer},
+        {"UPDATE reconciliation SET their_credit_count = their_credit_count - 1", answer},
+        {"UPDATE reconciliation SET result = 2", answer},
+        {"UPDATE reconciliation SET result = 3", answer},
+        {"UPDATE reconciliation SET result = 0, response_code = '', answered_ms = 0, sent_count = "
+         "0",
+         answer},
+        {"UPDATE reconciliation SET result = 0", when},
+        {"UPDATE reconciliation SET response_code = ''", when},
+        {"UPDATE reconciliation SET response_code = '95'", answer},
+        {"UPDATE reconciliation SET answered_ms = 0", when},
+        {"UPDATE payment SET issuer = 'another' WHERE sale_id IS NOT NULL AND state = 6", sums},
+        {"UPDATE payment SET period = 7 WHERE sale_id IS NOT NULL AND state = 6",
+         "something was sent in a period that has not begun: sim, period 7"},
+        {"UPDATE presentment SET period = 2 WHERE period = 1", sums},
+        {"UPDATE reversal SET period = 2 WHERE id = 3", sums},
+    };
+    (void)state;
+    EXPECT_FOUND(edits);
+}
+
 /* ------------------------------------------------------------------ its times */
 
 static void what_was_done_has_its_time(void **state)
@@ -396,6 +455,7 @@ int main(void)
         cmocka_unit_test(a_payment_ends_at_its_time),
         cmocka_unit_test(a_sale_is_what_it_captured),
         cmocka_unit_test(a_receipt_is_what_was_signed),
+        cmocka_unit_test(a_period_is_what_was_sent_in_it),
         cmocka_unit_test(what_was_done_has_its_time),
     };
     alarm(120);

@@ -196,8 +196,13 @@ static void what_had_no_entry_needs_none(void **state)
                   " VALUES (1, 1, 1, 'WO', 0, 1, 2, 'lost', x'0102030405060708090a0b0c0d0e0f10');"
                   "INSERT INTO presentment (step_id, batch_id, acknowledged, response_code,"
                   " sent_count, created_ms, acknowledged_ms, reason, write_off)"
-                  " VALUES (2, 1, 1, 'WO', 0, 1, 2, 'lost', x'')");
+                  " VALUES (2, 1, 1, 'WO', 0, 1, 2, 'lost', x'');"
+                  "INSERT INTO suspense_clearing (token, item, number, brand, merchant_id,"
+                  " currency, amount_minor, account, reason, created_ms, interchange_minor,"
+                  " fee_minor, loss_minor) VALUES (x'1102030405060708090a0b0c0d0e0f10',"
+                  " zeroblob(16), 1, 'visa', 'shop', 'EUR', 0, 2, 'so', 1, 1, 5, 0)");
     assert_null(strstr(found.all, "not in the ledger: the write-off"));
+    assert_null(strstr(found.all, "not in the ledger: clearing"));
 }
 
 #define BOOKS(test) cmocka_unit_test_setup_teardown(test, test_day_open, test_day_close)

@@ -101,6 +101,7 @@ static const struct setpay_store_migration steps[] = {
          " (SELECT first_id FROM payment WHERE payment.id = evidence.owner)"
          " WHERE owner IN (SELECT id FROM payment WHERE first_id IS NOT NULL);"},
     {13, SETPAY_LEDGER_BEFORE_SCHEMA},
+    {14, SETPAY_GATEWAY_DISPUTE_OPEN_SCHEMA},
     {0, NULL},
 };
 

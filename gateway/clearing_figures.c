@@ -4,8 +4,8 @@
  * Of what grows with the gateway's age little is walked through: balances are kept by the ledger,
  * one row for each merchant and currency; of presentments only those are looked at that are not
  * answered or not settled, by their indices (the + keeps one from being taken that finds nearly
- * all); of settlements the newest; but all that ever went to suspense. However much there is, no
- * more than a hundredth of the thread's time goes into it.
+ * all); of disputes those that are open; of settlements the newest; but all that ever went to
+ * suspense. However much there is, no more than a hundredth of the thread's time goes into it.
  */
 #include "gateway/clearing_figures.h"
 
@@ -13,6 +13,7 @@
 #include "common/base/log.h"
 #include "common/base/money.h"
 #include "common/net/metrics.h"
+#include "gateway/clearing/dispute.h"
 #include "gateway/clearing/incoming.h"
 #include "gateway/clearing/ledger.h"
 #include "gateway/commands.h"
@@ -125,8 +126,7 @@ enum setpay_error setpay_clearing_figures_read(struct setpay_db *db,
                            " +acknowledged = 1 AND response_code NOT IN ('00', '94')",
                            &read.refused));
     SETPAY_TRY(setpay_suspense_each(db, NULL, count_item, &read.suspense_items));
-    SETPAY_TRY(
-        read_number(db, "SELECT COUNT(*) FROM dispute WHERE closed_ms = 0", &read.disputes_open));
+    SETPAY_TRY(read_number(db, SETPAY_GATEWAY_DISPUTES_OPEN, &read.disputes_open));
     SETPAY_TRY(read_number(db,
                            "SELECT cut_off_ms FROM settlement ORDER BY day DESC, id DESC LIMIT 1",
                            &read.settled_ms));

@@ -160,7 +160,8 @@ bool setpay_suspense_is_open(const struct setpay_suspense_item *item);
  * the item. Those of all parts come to exactly what it is in whole. */
 void setpay_suspense_share(const struct setpay_suspense_item *item,
                            struct setpay_suspense_clearing *clearing);
-/* Pure: the postings; none where nothing moves. */
+/* Pure: the postings. Where a fee takes all, what the merchant is owed and its fee are two of its
+ * account, so that such a clearing has an entry too. */
 void setpay_suspense_clearing_post(const struct setpay_suspense_clearing *clearing,
                                    struct setpay_ledger_entry *entry);
 /* Pure: how much is cleared of an item, with its sign; asked_minor 0: all that is left. With words:

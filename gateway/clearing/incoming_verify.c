@@ -331,8 +331,9 @@ enum setpay_error setpay_look_incoming(struct setpay_look *look)
     SETPAY_TRY(setpay_look_each_row(
         look,
         "SELECT " CLEARING_WORDS " FROM suspense_clearing"
-        " WHERE (amount_minor <> 0 OR account <> 2 OR loss_minor <> 0) AND NOT EXISTS"
-        " (SELECT 1 FROM ledger_entry WHERE event = token AND kind = 13) ORDER BY id",
+        " WHERE NOT EXISTS (SELECT 1 FROM ledger_entry WHERE event = token AND kind = 13)"
+        " AND NOT EXISTS (SELECT 1 FROM ledger_before WHERE event = token AND amount_minor = 0)"
+        " ORDER BY id",
         "not in the ledger:"));
     SETPAY_TRY(setpay_look_each_row(
         look,

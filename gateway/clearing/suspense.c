@@ -229,6 +229,11 @@ void setpay_suspense_clearing_post(const struct setpay_suspense_clearing *c,
     setpay_ledger_add(entry, SETPAY_ACCOUNT_SUSPENSE, c->amount_minor);
     if (!of_issuer)
         setpay_ledger_add(entry, c->account, -c->amount_minor);
+    if (!of_issuer && c->amount_minor == 0 && c->loss_minor == 0) {
+        /* A fee takes all of it: the merchant is owed it, and owes the fee. */
+        setpay_ledger_add(entry, c->account, -c->fee_minor);
+        setpay_ledger_add(entry, c->account, c->fee_minor);
+    }
     if (!of_issuer && c->loss_minor == 0)
         return;
     setpay_ledger_add(entry, SETPAY_ACCOUNT_ISSUER_RECEIVABLE, -claimed);
@@ -311,8 +316,7 @@ static enum setpay_error book(struct setpay_db *db, const struct setpay_suspense
     memcpy(entry.merchant_id, c->merchant_id, sizeof entry.merchant_id);
     memcpy(entry.currency, c->currency, sizeof entry.currency);
     setpay_suspense_clearing_post(c, &entry);
-    if (entry.posting_count > 0) /* a fee may have taken all of a capture */
-        SETPAY_TRY(setpay_ledger_append(db, &entry));
+    SETPAY_TRY(setpay_ledger_append(db, &entry));
     if (c->account != SETPAY_ACCOUNT_MERCHANT_PAYABLE || c->amount_minor == 0)
         return SETPAY_OK;
     memcpy(adjustment.brand, c->brand, sizeof adjustment.brand);

@@ -102,6 +102,7 @@ static const struct setpay_store_migration steps[] = {
          " WHERE owner IN (SELECT id FROM payment WHERE first_id IS NOT NULL);"},
     {13, SETPAY_PAYMENT_REVERSALS_SCHEMA SETPAY_SETTLEMENT_TIMES_SCHEMA},
     {14, SETPAY_LEDGER_BEFORE_SCHEMA},
+    {15, SETPAY_GATEWAY_DISPUTE_OPEN_SCHEMA},
     {0, NULL},
 };
 

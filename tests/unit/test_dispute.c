@@ -795,6 +795,32 @@ static void every_edit_is_found_and_named(void **state)
                   edit_count + forgery_count);
 }
 
+static enum setpay_error read_plan(struct setpay_db *db, void *arg)
+{
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(setpay_db_one(db, &rows, "EXPLAIN QUERY PLAN " SETPAY_GATEWAY_DISPUTES_OPEN));
+    setpay_db_get_text(rows, 3, arg, 200);
+    return setpay_db_end(rows);
+}
+
+/* The figure costs as many as are open, however many there were. */
+static void open_ones_are_counted_by_their_index(void **state)
+{
+    char plan[200];
+    (void)state;
+    test_day_operate(read_plan, plan);
+    print_message("# %s\n", plan);
+    assert_non_null(strstr(plan, "USING COVERING INDEX dispute_open"));
+    test_day_edit("INSERT INTO dispute (token, issuer, number, step_id, amount_minor, reason,"
+                  " opened, closed, outcome, opened_file, opened_ms, closed_ms)"
+                  " VALUES (x'01', 'sim', 1, 1, 1, '', '', '', 0, x'', 1, 0),"
+                  " (x'02', 'sim', 2, 1, 1, '', '', '', 1, x'', 1, 2)");
+    assert_int_equal(test_day_ask(SETPAY_GATEWAY_DISPUTES_OPEN), 1);
+    test_day_edit("UPDATE dispute SET closed_ms = 1");
+    assert_int_equal(test_day_ask(SETPAY_GATEWAY_DISPUTES_OPEN), 0);
+    test_day_edit("DELETE FROM dispute");
+}
+
 #define BOOKS(test) cmocka_unit_test_setup_teardown(test, test_day_open, test_day_close)
 
 int main(void)
@@ -820,6 +846,7 @@ int main(void)
         BOOKS(a_sale_is_disputed_before_it_is_presented),
         BOOKS(a_dispute_is_known_by_issuer_and_number),
         BOOKS(a_dispute_moves_its_payment_on),
+        BOOKS(open_ones_are_counted_by_their_index),
         cmocka_unit_test_setup_teardown(every_edit_is_found_and_named, open_disputed,
                                         test_day_close),
     };

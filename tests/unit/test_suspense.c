@@ -270,9 +270,20 @@ static void what_is_nothing_to_its_merchant_and_owed(void **state)
     assert_int_equal(test_day_ask("SELECT COUNT(*) FROM adjustment"), 0);
     test_paying_finish("0.04");
     test_paying_expect_left(1, -5, 0, 4);
+    assert_int_equal(test_day_balance(SETPAY_ACCOUNT_MERCHANT_PAYABLE, "EUR"), 0);
     test_day_expect_found("UPDATE suspense_clearing SET reason = 'x'",
                           "its token is of another content", false);
-    test_day_expect_found("UPDATE suspense_clearing SET account = 1", "not in the ledger", false);
+    test_day_expect_found("UPDATE suspense_clearing SET account = 1", "currency or content", false);
+    test_day_expect_found("DELETE FROM suspense_clearing", "there is no clearing of suspense",
+                          false);
+    test_day_expect_found("UPDATE suspense_clearing SET token = zeroblob(16)",
+                          "not in the ledger: clearing 1", false);
+    test_day_expect_found("UPDATE ledger_posting SET amount_minor = 2 * amount_minor WHERE entry ="
+                          " (SELECT number FROM ledger_entry WHERE kind = 13)",
+                          "would be posted with other amounts", true);
+    test_day_expect_found("INSERT INTO ledger_before SELECT token FROM suspense_clearing;"
+                          "DELETE FROM suspense_clearing",
+                          "there is no clearing of suspense", false);
 }
 
 static enum setpay_error find_capture(struct setpay_db *db, void *arg)

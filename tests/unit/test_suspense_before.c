@@ -196,8 +196,26 @@ static void what_had_no_entry_needs_none(void **state)
                   " VALUES (1, 1, 1, 'WO', 0, 1, 2, 'lost', x'0102030405060708090a0b0c0d0e0f10');"
                   "INSERT INTO presentment (step_id, batch_id, acknowledged, response_code,"
                   " sent_count, created_ms, acknowledged_ms, reason, write_off)"
-                  " VALUES (2, 1, 1, 'WO', 0, 1, 2, 'lost', x'')");
+                  " VALUES (2, 1, 1, 'WO', 0, 1, 2, 'lost', x'');"
+                  "INSERT INTO suspense_clearing (token, item, number, brand, merchant_id,"
+                  " currency, amount_minor, account, reason, created_ms, interchange_minor,"
+                  " fee_minor, loss_minor) VALUES (x'1102030405060708090a0b0c0d0e0f10',"
+                  " zeroblob(16), 1, 'visa', 'shop', 'EUR', 0, 2, 'so', 1, 1, 5, 0)");
     assert_null(strstr(found.all, "not in the ledger: the write-off"));
+    assert_null(strstr(found.all, "not in the ledger: clearing"));
+}
+
+/* Open and closed disputes of then stay. */
+static void disputes_of_before_are_kept(void **state)
+{
+    (void)state;
+    const struct test_day_findings found =
+        moved(14, "INSERT INTO dispute (token, issuer, number, step_id, amount_minor, reason,"
+                  " opened, closed, outcome, opened_file, opened_ms, closed_ms)"
+                  " VALUES (x'01', 'sim', 7, 1, 1, '', '', '', 0, x'', 1, 0),"
+                  " (x'02', 'sim', 8, 1, 1, '', '', '', 1, x'', 1, 2)");
+    assert_non_null(strstr(found.all, "not in the ledger: dispute 1, sim 7"));
+    assert_non_null(strstr(found.all, "not in the ledger: dispute 2, sim 8"));
 }
 
 #define BOOKS(test) cmocka_unit_test_setup_teardown(test, test_day_open, test_day_close)
@@ -212,6 +230,7 @@ int main(void)
         BOOKS(what_was_written_off_before_is_not_owed),
         cmocka_unit_test(a_database_of_before_is_moved),
         cmocka_unit_test(what_had_no_entry_needs_none),
+        cmocka_unit_test(disputes_of_before_are_kept),
     };
     setpay_log_set_level(SETPAY_LOG_ERROR);
     return cmocka_run_group_tests(tests, NULL, NULL);

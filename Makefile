@@ -862,7 +862,10 @@ TEST_SUPPORT := \
 	tests/support/test_till.c \
 	tests/support/test_town.c \
 	tests/support/test_trade_books.c \
+	tests/support/test_trade_disputes.c \
+	tests/support/test_trade_fees.c \
 	tests/support/test_trade_plan.c \
+	tests/support/test_trade_sale.c \
 	tests/support/test_wallet.c \
 	tests/support/test_world.c \
 	tests/vectors/envelopes.c

@@ -135,6 +135,11 @@ ok 'the wallet stores what was bought' says 'wallet    stores "The Book of Tea":
 ok 'the shop stores what was sold' says 'merchant  stores "The Book of Tea": yes'
 ok 'the shop does not store the card' says 'merchant  stores "4242424242424242": no'
 ok 'the gateway does not store what was sold' says 'gateway   stores "The Book of Tea": no'
+ledger_says() { grep -Eq "^$1 .* $2 EUR (debit|credit)\$" "$tmp/tutorial"; }
+ok 'the issuer owes what was captured, less interchange' ledger_says 'issuer receivable' 12.48
+ok 'which it keeps' ledger_says interchange 0.02
+ok 'the shop has its amount coming, less its fee' ledger_says 'merchant payable' 12.29
+ok 'which the gateway has' ledger_says fees 0.21
 ok 'the card without funds is declined' says 'exit status 3: declined by the issuer'
 
 # ------------------------------------------------------------------ all others, with its sandbox

@@ -92,10 +92,16 @@ fi
 ports=$(cat "$sandbox/ports")
 before=$(wallet --json list)
 ok "down" down
+# What people add to a configuration, and what they change where it says that it is written anew.
+printf '\n%s\n' '[fees visa.USD]' 'interchange = 1 %' >>"$sandbox/gateway.conf"
+sed -i 's/^merchant = 0.9 %/merchant = 0.8 %/; s/^auth_timeout = .*/auth_timeout = 9s/' "$sandbox/gateway.conf"
+cp "$sandbox/gateway.conf" "$tmp/gateway.mine"
 stopped() { ! "$bin/setpay-sandbox" status --dir "$sandbox" >/dev/null; }
 ok "nothing runs" stopped
 ok "up again" up
 is "on the same ports" "$(cat "$sandbox/ports")" "$ports"
+sed -i 's/^auth_timeout = .*/auth_timeout = 3s/' "$tmp/gateway.mine"
+ok "what was added to a configuration is kept, and all above is written anew" diff "$tmp/gateway.mine" "$sandbox/gateway.conf"
 is "with everything still there" "$(wallet --json list)" "$before"
 is "also at the gateway" "$(gateway --json payment show "$first_xid" | jq -r .status)" approved
 is "and unlocked" "$(wallet --json status | jq -r .locked)" false
@@ -168,7 +174,13 @@ ok "what was shipped in two parts is captured, and a part given back" \
     grep -q '^Captured 49.90 EUR, refunded 7.50 EUR' "$tmp/demo"
 ok "the batch is closed by both" grep -q '^visa batch 1: closed' "$tmp/demo"
 ok "the gateway shows what is in it" grep -Eq '^  [0-9TZ:.-]+  credit +7\.50 EUR ' "$tmp/demo"
-ok "the shop is paid what is left" grep -Eq '^[0-9-]+ visa +sandbox-shop .* 42\.40 EUR +0\.00 EUR$' "$tmp/demo"
+# Of 34.90 and 15.00 the fee is 0.31 and 0.14, and 0.10 each; the interchange 0.07 and 0.03, and 0.02 of
+# it come back with 7.50.
+ok "the shop is paid what is left, less its fees" \
+    grep -Eq '^[0-9-]+ visa +sandbox-shop .* 0\.65 EUR +41\.75 EUR +0\.00 EUR$' "$tmp/demo"
+ok "and what they are is said" grep -q 'The shop pays 0.9 % + 0.10 EUR of each capture, issuers keep 0.2 %' "$tmp/demo"
+ok "the ledger has the fees" grep -Eq '^fees .* 0\.65 EUR credit$' "$tmp/demo"
+ok "and the interchange" grep -Eq '^interchange .* 0\.08 EUR debit$' "$tmp/demo"
 ok "the issuer's file and the ledger are one" grep -q ': 3 agree with the ledger, 0 differences' "$tmp/demo"
 ok "the audit finds nothing" grep -q ': 0 findings' "$tmp/demo"
 page=$(grep -x "$tmp/setpay-demo\.......\.html" "$tmp/demo")

@@ -18,6 +18,7 @@
 #define READY_LIMIT_MS 120000
 #define OUTPUT_MAX (4 * 1024 * 1024)
 #define HOUR_MS 3600000LL
+#define LINES_SHOWN 20
 
 static const char *const programs[TEST_DAEMONS] = {"setpay-walletd", "setpay-merchantd",
                                                    "setpay-gatewayd", "setpay-issuersim"};
@@ -184,13 +185,31 @@ static void add_merchant(struct test_town *town, struct test_townsman *man)
     introduce_merchant(town, man);
 }
 
-/* Its card is the one that approves; its admin port is to stay. */
-static void add_wallet(struct test_town *town, struct test_townsman *man)
+/* In place of those that a sandbox has, which are the last in its gateway's configuration. */
+static void set_fees(const struct test_town *town, const char *fees)
+{
+    char path[192], text[16384];
+    (void)snprintf(path, sizeof path, "%s/gateway.conf", town->sandbox.dir);
+    FILE *file = fopen(path, "re");
+    size_t size = file == NULL ? 0 : fread(text, 1, sizeof text - 1, file);
+    text[size] = '\0';
+    char *end = strstr(text, "\n[fees ");
+    if (file == NULL || fclose(file) != 0 || end == NULL)
+        test_bail_out("%s has no fees", path);
+    *end = '\0';
+    file = fopen(path, "we");
+    if (file == NULL || fprintf(file, "%s\n%s", text, fees) < 0 || fclose(file) != 0)
+        test_bail_out("%s can't be written", path);
+}
+
+/* Its card is one that approves; its admin port is to stay. */
+static void add_wallet(struct test_town *town, struct test_townsman *man, const char *brand)
 {
     struct test_sandbox_change changes[1];
     char from[192], to[200];
-    man->pid =
-        test_sandbox_add_wallet(&town->sandbox, man->name, "visa", "4242424242424242", "3012");
+    man->pid = test_sandbox_add_wallet(
+        &town->sandbox, man->name, brand,
+        strcmp(brand, "visa") == 0 ? "4242424242424242" : "5555555555554444", "3012");
     end(man, SIGTERM);
     man->admin_port = test_sandbox_free_port();
     change(&changes[0], "admin_address = 127.0.0.1:0", "");
@@ -228,11 +247,30 @@ static void wait_a_while(struct test_town *town, int ms)
         ;
 }
 
-static void kill_one(struct test_town *town)
+static struct test_townsman *draw_man(struct test_town *town)
 {
-    struct test_townsman *man = &town->men[random_next(&town->state) % TEST_TOWN_DAEMONS];
+    uint64_t one = random_next(&town->state);
+    switch (random_next(&town->state) % 8) {
+    case 0:
+    case 1:
+        return town->spares_wallets ? town->gateway : town->wallets[one % TEST_TOWN_WALLETS];
+    case 2:
+    case 3:
+    case 4:
+        return town->merchants[one % TEST_TOWN_MERCHANTS];
+    case 5:
+        return town->issuer;
+    default:
+        return town->gateway;
+    }
+}
+
+void test_town_kill(struct test_town *town, struct test_townsman *man)
+{
     end(man, SIGKILL);
+    pthread_mutex_lock(&town->mutex);
     man->killed++;
+    pthread_mutex_unlock(&town->mutex);
     start(town, man);
     wait_ready(town, man);
 }
@@ -251,7 +289,7 @@ static void *kill_at_random(void *arg)
         if (town->kills) {
             town->busy = true;
             pthread_mutex_unlock(&town->mutex);
-            kill_one(town);
+            test_town_kill(town, draw_man(town));
             pthread_mutex_lock(&town->mutex);
             town->busy = false;
             pthread_cond_broadcast(&town->told);
@@ -260,9 +298,11 @@ static void *kill_at_random(void *arg)
     return NULL;
 }
 
-void test_town_killing_begins(struct test_town *town, uint64_t seed, int pause_ms)
+void test_town_killing_begins(struct test_town *town, uint64_t seed, int pause_ms,
+                              bool spares_wallets)
 {
     pthread_mutex_lock(&town->mutex);
+    town->spares_wallets = spares_wallets;
     town->state = seed;
     town->pause_ms = pause_ms;
     town->kills = true;
@@ -280,6 +320,27 @@ void test_town_killing_ends(struct test_town *town)
     pthread_mutex_unlock(&town->mutex);
     for (size_t i = 0; i < TEST_TOWN_DAEMONS; i++)
         wait_ready(town, &town->men[i]);
+}
+
+unsigned test_town_killed(struct test_town *town)
+{
+    unsigned killed = 0;
+    pthread_mutex_lock(&town->mutex);
+    for (size_t i = 0; i < TEST_TOWN_DAEMONS; i++)
+        killed += town->men[i].killed;
+    pthread_mutex_unlock(&town->mutex);
+    return killed;
+}
+
+void test_town_stop(struct test_townsman *man)
+{
+    end(man, SIGTERM);
+}
+
+void test_town_start(struct test_town *town, struct test_townsman *man)
+{
+    start(town, man);
+    wait_ready(town, man);
 }
 
 /* ------------------------------------------------------------------ up and down */
@@ -314,7 +375,7 @@ static void fill(struct test_town *town)
         (struct test_store){.port = sandbox->api_port, .token = town->merchants[0]->token};
 }
 
-void test_town_up(struct test_town *town, const char *const lines[TEST_DAEMONS])
+void test_town_up(struct test_town *town, const struct test_town_plan *plan)
 {
     struct test_sandbox made;
     const char *build = getenv("BUILD");
@@ -326,13 +387,14 @@ void test_town_up(struct test_town *town, const char *const lines[TEST_DAEMONS])
         test_bail_out("%s is not there", path);
     test_sandbox_make(&made, bin);
     free(bin);
-    test_sandbox_copy(&town->sandbox, &made, lines);
+    test_sandbox_copy(&town->sandbox, &made, plan->lines);
+    set_fees(town, plan->fees);
     test_sandbox_down(&made, true);
     fill(town);
     for (size_t i = 1; i < TEST_TOWN_MERCHANTS; i++)
         add_merchant(town, town->merchants[i]);
     for (size_t i = 1; i < TEST_TOWN_WALLETS; i++) {
-        add_wallet(town, town->wallets[i]);
+        add_wallet(town, town->wallets[i], plan->brand_of(i));
         end(town->wallets[i], SIGTERM);
     }
     for (size_t i = 0; i < TEST_TOWN_MERCHANTS; i++)
@@ -407,4 +469,37 @@ int test_town_program(const struct test_town *town, const char *program,
     else
         free(text);
     return status;
+}
+
+void test_town_tool(const struct test_town *town, const char *what, const char *program,
+                    const struct test_townsman *of, const char *const *words,
+                    test_town_report_fn *report)
+{
+    char *output = NULL;
+    int status = test_town_program(town, program, of, words, &output);
+    if (status != 0) {
+        printf("# exit status %d\n", status);
+        int lines = 0;
+        for (char *line = strtok(output, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+            if (lines++ < LINES_SHOWN)
+                printf("# %s\n", line);
+        }
+    }
+    report(status == 0, what, "the operator's tool found something");
+    free(output);
+}
+
+bool test_town_print(const struct test_town *town, const char *program,
+                     const struct test_townsman *of, const char *const *words, const char *name,
+                     char path[192])
+{
+    char *output = NULL;
+    int status = test_town_program(town, program, of, words, &output);
+    (void)snprintf(path, 192, "%s/%s", town->sandbox.dir, name);
+    FILE *file = fopen(path, "we");
+    bool good = file != NULL && fputs(output, file) >= 0;
+    if (file != NULL && fclose(file) != 0)
+        good = false;
+    free(output);
+    return good && status == 0;
 }

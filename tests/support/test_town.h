@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 #define TEST_TOWN_MERCHANTS 3
-#define TEST_TOWN_WALLETS 3
+#define TEST_TOWN_WALLETS 8
 #define TEST_TOWN_DAEMONS (TEST_TOWN_MERCHANTS + TEST_TOWN_WALLETS + 2)
 
 struct test_townsman {
@@ -45,16 +45,35 @@ struct test_town {
     bool kills, busy;
     uint64_t state; /* of its generator */
     int pause_ms;
+    bool spares_wallets;
 };
 
-/* All of them, started and ready; lines: in front of the configuration of each daemon of a kind. */
-void test_town_up(struct test_town *town, const char *const lines[TEST_DAEMONS]);
+/* What one town has that others may not. */
+struct test_town_plan {
+    const char *const *lines; /* in front of the configuration of each daemon of a kind */
+    const char *fees; /* the gateway's [fees BRAND.CURRENCY] sections, in place of the sandbox's */
+    /* Of the default card of each wallet but the first: "visa" or "mastercard". */
+    const char *(*brand_of)(size_t wallet);
+};
+
+/* All of them, started and ready. */
+void test_town_up(struct test_town *town, const struct test_town_plan *plan);
 void test_town_down(struct test_town *town, bool remove);
 
 /* Kills one by one at random (SIGKILL), about every pause_ms, and starts each again at once; until
- * it is told to stop, when all are ready again. */
-void test_town_killing_begins(struct test_town *town, uint64_t seed, int pause_ms);
+ * it is told to stop, when all are ready again. Of eight, two are wallets, three merchants, two the
+ * gateway and one the issuer; where wallets are spared, the gateway is killed instead. */
+void test_town_killing_begins(struct test_town *town, uint64_t seed, int pause_ms,
+                              bool spares_wallets);
 void test_town_killing_ends(struct test_town *town);
+/* One, which is ready again when it returns; while nobody else is killed. */
+void test_town_kill(struct test_town *town, struct test_townsman *man);
+/* How many were, since the town is there. */
+unsigned test_town_killed(struct test_town *town);
+
+/* In good order; and again, ready. Nobody is killed meanwhile. */
+void test_town_stop(struct test_townsman *man);
+void test_town_start(struct test_town *town, struct test_townsman *man);
 
 /* All stop in good order, and start again with their clocks so many hours after the first; the CA's
  * revocation lists are of that hour. */
@@ -64,5 +83,14 @@ void test_town_hour(struct test_town *town, int hour);
  * the configuration of that daemon. words ends with NULL; output: owned by the caller, or NULL. */
 int test_town_program(const struct test_town *town, const char *program,
                       const struct test_townsman *of, const char *const *words, char **output);
+typedef void test_town_report_fn(bool is_ok, const char *what, const char *words);
+/* The same, which is to end with 0; what it has said is shown where it does not. */
+void test_town_tool(const struct test_town *town, const char *what, const char *program,
+                    const struct test_townsman *of, const char *const *words,
+                    test_town_report_fn *report);
+/* What a program prints, as a file of the town's; false unless it ends with 0. */
+bool test_town_print(const struct test_town *town, const char *program,
+                     const struct test_townsman *of, const char *const *words, const char *name,
+                     char path[192]);
 
 #endif

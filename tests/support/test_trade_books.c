@@ -6,6 +6,7 @@
 #include "tests/support/test_trade_books.h"
 
 #include "tests/support/test_sandbox_internal.h"
+#include "tests/support/test_trade_disputes.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -14,10 +15,11 @@
 
 #define WAIT_MS 120000 /* never reached unless something is lost */
 #define BAD_SHOWN 10
-#define LINES_SHOWN 20
+#define SETTLE_KILLED_MS 150 /* the program takes less on an idle machine */
 
 /* An end of a hold is not put off; what was not answered is asked for again soon. */
 static const char gateway_lines[] = "clock_settle = 0s\n";
+static const char *const settle_words[] = {"settle", NULL};
 const char *const test_trade_lines[TEST_DAEMONS] = {NULL, NULL, gateway_lines, NULL};
 
 /* ------------------------------------------------------------------ batches */
@@ -43,7 +45,7 @@ static bool are_closed(const struct test_townsman *merchant, char *words, size_t
 }
 
 /* What was in the batches has been presented to the issuer, and taken. */
-static void all_presented(const struct test_town *town, test_trade_report_fn *report)
+static void all_presented(const struct test_town *town, test_town_report_fn *report)
 {
     char what[96], words[64];
     int64_t until_ms = test_now_ms() + WAIT_MS, open;
@@ -62,7 +64,7 @@ static void all_presented(const struct test_town *town, test_trade_report_fn *re
     report(open == 0, what, words);
 }
 
-void test_trade_close_batches(const struct test_town *town, test_trade_report_fn *report)
+void test_trade_close_batches(const struct test_town *town, test_town_report_fn *report)
 {
     char key[64], what[128], words[256];
     for (size_t i = 0; i < TEST_TOWN_MERCHANTS; i++) {
@@ -85,6 +87,7 @@ void test_trade_close_batches(const struct test_town *town, test_trade_report_fn
 
 struct sums {
     int64_t captured, credited, held;
+    int64_t interchange, fee; /* where these are known */
 };
 
 struct books {
@@ -96,13 +99,14 @@ static bool differ(const char *who, const struct sums *got, const struct sums *w
                    size_t size)
 {
     if (got->captured == want->captured && got->credited == want->credited &&
-        got->held == want->held)
+        got->held == want->held && got->interchange == want->interchange && got->fee == want->fee)
         return false;
     (void)snprintf(words, size,
                    "%s: captured %" PRId64 ", given back %" PRId64 ", held %" PRId64
-                   ", and not %" PRId64 ", %" PRId64 ", %" PRId64,
-                   who, got->captured, got->credited, got->held, want->captured, want->credited,
-                   want->held);
+                   ", interchange %" PRId64 ", fee %" PRId64 ", and not %" PRId64 ", %" PRId64
+                   ", %" PRId64 ", %" PRId64 ", %" PRId64,
+                   who, got->captured, got->credited, got->held, got->interchange, got->fee,
+                   want->captured, want->credited, want->held, want->interchange, want->fee);
     return true;
 }
 
@@ -114,12 +118,27 @@ static int64_t sum_of(sqlite3 *database, const char *column, const char *table, 
     return test_database_number(database, query, xid);
 }
 
+static int64_t sum_of_steps(sqlite3 *gateway, const char *which, const char *column,
+                            const char *xid)
+{
+    char query[256];
+    (void)snprintf(query, sizeof query,
+                   "SELECT coalesce(sum(%s), 0) FROM step JOIN payment ON payment.id = payment_id"
+                   " WHERE xid = unhex_xid(?1) AND undone = 0 AND %s",
+                   column, which);
+    return test_database_number(gateway, query, xid);
+}
+
 static void add_gateway(const struct books *books, const char *xid, struct sums *sums)
 {
     sums->captured += sum_of(books->gateway, "captured_minor", "payment", xid);
     sums->credited += sum_of(books->gateway, "credited_minor", "payment", xid);
     sums->held +=
         sum_of(books->gateway, "approved_minor - reversed_minor - captured_minor", "payment", xid);
+    /* Of the captures (1) and credits (2) that stand. */
+    sums->fee += sum_of_steps(books->gateway, "step.kind = 1", "step.fee_minor", xid);
+    sums->interchange += sum_of_steps(books->gateway, "step.kind = 1", "interchange_minor", xid) -
+                         sum_of_steps(books->gateway, "step.kind = 2", "interchange_minor", xid);
 }
 
 /* What is charged in the end: a sale without an answer is booked and reversed, a thing of which
@@ -157,6 +176,10 @@ static bool sale_agrees(const struct books *books, const struct test_trade_sale 
                         size_t size)
 {
     const struct sums want = {.captured = sale->plan.captured, .credited = sale->plan.credited};
+    const struct sums booked = {.captured = want.captured,
+                                .credited = want.credited,
+                                .interchange = sale->plan.interchange,
+                                .fee = sale->plan.fee};
     const struct sums charged = {.captured = want.captured - want.credited};
     struct sums store = {0}, gateway = {0}, issuer = {0}, wallet = {0};
     char path[128];
@@ -178,7 +201,7 @@ static bool sale_agrees(const struct books *books, const struct test_trade_sale 
     json_decref(order);
     (void)snprintf(words, size, "store: status %d, or the wallet does not answer", status);
     return status == 200 && good && !differ("store", &store, &want, words, size) &&
-           !differ("gateway", &gateway, &want, words, size) &&
+           !differ("gateway", &gateway, &booked, words, size) &&
            !differ("issuer", &issuer, &charged, words, size) &&
            !differ("wallet", &wallet, &want, words, size);
 }
@@ -213,7 +236,7 @@ static bool agrees_at_last(const struct test_town *town, const struct test_trade
 }
 
 static void sales_agree(const struct test_town *town, const struct test_trade_sale *sales,
-                        uint64_t count, test_trade_report_fn *report)
+                        uint64_t count, test_town_report_fn *report)
 {
     char words[256], plan[512], all[64];
     uint64_t bad = 0;
@@ -230,43 +253,6 @@ static void sales_agree(const struct test_town *town, const struct test_trade_sa
     report(bad == 0, "store, gateway, issuer and wallet agree on each sale with the plan", all);
 }
 
-/* ------------------------------------------------------------------ the operators' tools */
-
-/* Ends with 0; what it has said is shown where it does not. */
-static void tool(const struct test_town *town, const char *what, const char *program,
-                 const struct test_townsman *of, const char *const *words,
-                 test_trade_report_fn *report)
-{
-    char *output = NULL;
-    int status = test_town_program(town, program, of, words, &output);
-    if (status != 0) {
-        printf("# exit status %d\n", status);
-        int lines = 0;
-        for (char *line = strtok(output, "\n"); line != NULL; line = strtok(NULL, "\n")) {
-            if (lines++ < LINES_SHOWN)
-                printf("# %s\n", line);
-        }
-    }
-    report(status == 0, what, "the operator's tool found something");
-    free(output);
-}
-
-/* What a program prints, as a file of the town's. */
-static bool print_to_file(const struct test_town *town, const char *program,
-                          const struct test_townsman *of, const char *const *words,
-                          const char *name, char path[192])
-{
-    char *output = NULL;
-    int status = test_town_program(town, program, of, words, &output);
-    (void)snprintf(path, 192, "%s/%s", town->sandbox.dir, name);
-    FILE *file = fopen(path, "we");
-    bool good = file != NULL && fputs(output, file) >= 0;
-    if (file != NULL && fclose(file) != 0)
-        good = false;
-    free(output);
-    return good && status == 0;
-}
-
 /* ------------------------------------------------------------------ money */
 
 /* What a merchant has coming to it of a currency, by the plan, and by all settlements. */
@@ -278,7 +264,55 @@ static void add_planned(const struct test_trade_sale *sales, uint64_t count, siz
             continue;
         sums->captured += sales[i].plan.captured;
         sums->credited += sales[i].plan.credited;
+        sums->fee += sales[i].plan.fee;
     }
+}
+
+/* What accounts of the ledger hold of a brand, merchant and currency: 1 issuer receivable, 3
+ * interchange, 4 fees (gateway/clearing/ledger.h). */
+static bool account_is(sqlite3 *gateway, int account, const struct test_trade *of, const char *id,
+                       int64_t want, char *words, size_t size)
+{
+    char query[320];
+    (void)snprintf(query, sizeof query,
+                   "SELECT coalesce(sum(amount_minor), 0) FROM ledger_balance WHERE merchant_id ="
+                   " ?1 AND account = %d AND brand = '%s' AND currency = '%s'",
+                   account, of->brand, test_trade_currencies[of->currency]);
+    int64_t got = test_database_number(gateway, query, id);
+    (void)snprintf(words, size, "%s, %s, %s: account %d holds %" PRId64 ", not %" PRId64, id,
+                   of->brand, test_trade_currencies[of->currency], account, got, want);
+    return got == want;
+}
+
+/* Each brand, merchant and currency of which there is a sale. */
+static bool ledger_agrees(const struct test_town *town, const struct test_trade_sale *sales,
+                          uint64_t count, char *words, size_t size)
+{
+    sqlite3 *gateway = test_sandbox_database(&town->sandbox, "gateway");
+    bool good = gateway != NULL;
+    for (uint64_t first = 0; good && first < count; first++) {
+        const struct test_trade *of = &sales[first].plan;
+        const char *id = town->merchants[of->merchant]->id;
+        struct sums want = {0};
+        bool seen = false;
+        for (uint64_t i = 0; i < count; i++) {
+            const struct test_trade *plan = &sales[i].plan;
+            if (plan->merchant != of->merchant || plan->currency != of->currency ||
+                strcmp(plan->brand, of->brand) != 0)
+                continue;
+            seen = seen || i < first;
+            want.captured += plan->captured;
+            want.credited += plan->credited;
+            want.interchange += plan->interchange;
+            want.fee += plan->fee;
+        }
+        good = seen || (account_is(gateway, 1, of, id,
+                                   want.captured - want.credited - want.interchange, words, size) &&
+                        account_is(gateway, 3, of, id, want.interchange, words, size) &&
+                        account_is(gateway, 4, of, id, -want.fee, words, size));
+    }
+    sqlite3_close(gateway);
+    return good;
 }
 
 static int64_t settled(sqlite3 *gateway, const char *sum, const char *merchant,
@@ -304,14 +338,16 @@ static bool is_settled(const struct test_town *town, const struct test_trade_sal
         struct sums want = {0};
         add_planned(sales, count, merchant, currency, &want);
         struct sums got = {.captured = settled(gateway, "capture_minor", id, code),
-                           .credited = settled(gateway, "credit_minor", id, code)};
-        /* Fees are none, and no presentment was refused; carried over is 0 or what is owed. */
+                           .credited = settled(gateway, "credit_minor", id, code),
+                           .fee = settled(gateway, "fee_minor", id, code)};
+        /* No presentment was refused; carried over is 0 or what is owed. */
+        int64_t net = want.captured - want.credited - want.fee;
         int64_t paid =
             settled(gateway, "payout_minor + carried_out_minor - carried_in_minor", id, code);
         good = !differ("settled", &got, &want, words, size);
-        if (good && paid != want.captured - want.credited) {
+        if (good && paid != net) {
             (void)snprintf(words, size, "%s, %s: paid out and owed %" PRId64 ", not %" PRId64, id,
-                           code, paid, want.captured - want.credited);
+                           code, paid, net);
             good = false;
         }
     }
@@ -319,17 +355,78 @@ static bool is_settled(const struct test_town *town, const struct test_trade_sal
     return good;
 }
 
-static void settle(const struct test_town *town, const struct test_trade_sale *sales,
-                   uint64_t count, test_trade_report_fn *report)
+void test_trade_settle(const struct test_town *town, const atomic_bool *goes_on,
+                       test_town_report_fn *report)
+{
+    char words[64];
+    unsigned tries = 0, failed = 0;
+    do {
+        failed += test_town_program(town, "setpay-gateway", town->gateway, settle_words, NULL) != 0;
+        tries++;
+        test_pause_ms(20);
+    } while (*goes_on);
+    (void)snprintf(words, sizeof words, "%u of %u failed", failed, tries);
+    report(failed == 0, "setpay-gateway settle, again and again while trade goes on", words);
+}
+
+/* It dies before what it settles is kept, and behind that, before it says so. */
+void test_trade_settle_killed(struct test_town *town, test_town_report_fn *report)
+{
+    static const char *const points[] = {"store.write", "store.commit", "store.committed"};
+    unsigned killed = 0;
+    for (size_t i = 0; i < sizeof points / sizeof points[0]; i++) {
+        enum setpay_error armed =
+            test_sandbox_admin(&town->sandbox, TEST_GATEWAY, "testing.crash",
+                               json_pack("{s:s, s:i}", "point", points[i], "count", 1), NULL);
+        /* Not by the program, which would do it in the database where it finds no gateway. */
+        enum setpay_error settled =
+            test_sandbox_admin(&town->sandbox, TEST_GATEWAY, "settle", NULL, NULL);
+        killed += armed == SETPAY_OK && settled != SETPAY_OK;
+        test_town_kill(town, town->gateway); /* what is left of it */
+    }
+    char words[64];
+    (void)snprintf(words, sizeof words, "%u times", killed);
+    report(killed == sizeof points / sizeof points[0],
+           "the gateway is killed while it settles, at each point", words);
+    test_town_tool(town, "setpay-gateway settle, after the gateway was killed in it",
+                   "setpay-gateway", town->gateway, settle_words, report);
+}
+
+/* With the gateway stopped the program settles in the database itself, and is killed; each time a
+ * little later. */
+static void settle_and_kill(struct test_town *town)
+{
+    char program[600], config[192], output[192], after[16];
+    unsigned killed = 0;
+    (void)snprintf(program, sizeof program, "%s/setpay-gateway", town->sandbox.bin);
+    (void)snprintf(config, sizeof config, "%s/gateway.conf", town->sandbox.dir);
+    (void)snprintf(output, sizeof output, "%s/settle.out", town->sandbox.dir);
+    test_town_stop(town->gateway);
+    for (int ms = 5; ms < SETTLE_KILLED_MS; ms += ms / 3 + 1) {
+        (void)snprintf(after, sizeof after, "0.%03d", ms);
+        const char *words[] = {"timeout",  "--signal=KILL", after,    program,
+                               "--config", config,          "settle", NULL};
+        killed += test_sandbox_run_program(output, words) != 0;
+    }
+    test_town_start(town, town->gateway);
+    printf("# tally: settlements killed = %u\n", killed);
+}
+
+static void settle(struct test_town *town, const struct test_trade_sale *sales, uint64_t count,
+                   test_town_report_fn *report)
 {
     char words[256] = "the database can't be read";
-    const char *const settle[] = {"settle", NULL};
-    tool(town, "setpay-gateway settle", "setpay-gateway", town->gateway, settle, report);
+    settle_and_kill(town);
+    test_town_tool(town, "setpay-gateway settle", "setpay-gateway", town->gateway, settle_words,
+                   report);
     bool good = is_settled(town, sales, count, words, sizeof words);
-    report(good, "each merchant is paid, in each currency, what the plan says", words);
-    tool(town, "settle again", "setpay-gateway", town->gateway, settle, report);
+    report(good, "each merchant is paid, in each currency, what the plan says, less fees", words);
+    test_town_tool(town, "settle again", "setpay-gateway", town->gateway, settle_words, report);
     good = is_settled(town, sales, count, words, sizeof words);
     report(good, "which pays nobody twice", words);
+    good = ledger_agrees(town, sales, count, words, sizeof words);
+    report(good, "the ledger's fees, interchange and what issuers owe are those of the plan",
+           words);
 }
 
 /* The reports of every day that was settled, in the eyes of a program that gets their path behind
@@ -340,7 +437,7 @@ static bool are_valid(const struct test_town *town, const char *format, const ch
     char path[192], output[192], day[16];
     const char *check[8] = {NULL};
     size_t used = 0;
-    while (program[used] != NULL && used < 6) {
+    while (used < 6 && program[used] != NULL) {
         check[used] = program[used];
         used++;
     }
@@ -355,7 +452,7 @@ static bool are_valid(const struct test_town *town, const char *format, const ch
     while (good && sqlite3_step(days) == SQLITE_ROW) {
         (void)snprintf(day, sizeof day, "%s", (const char *)sqlite3_column_text(days, 0));
         const char *print[] = {"report", "settlement", "--date", day, "--format", format, NULL};
-        good = print_to_file(town, "setpay-gateway", town->gateway, print, format, path);
+        good = test_town_print(town, "setpay-gateway", town->gateway, print, format, path);
         *status = good ? test_sandbox_run_program(output, check) : 1;
         good = *status == 0;
         (void)snprintf(words, size, "%s of %s: see %s", format, day, output);
@@ -366,7 +463,7 @@ static bool are_valid(const struct test_town *town, const char *format, const ch
     return good && seen > 0;
 }
 
-static void reports_are_valid(const struct test_town *town, test_trade_report_fn *report)
+static void reports_are_valid(const struct test_town *town, test_town_report_fn *report)
 {
     static const char *const formats[] = {"camt.053", "camt.054"};
     static const char official[] = "ISO's own schema accepts the camt.054 of each day";
@@ -386,105 +483,36 @@ static void reports_are_valid(const struct test_town *town, test_trade_report_fn
     report(good || status == 77, what, words);
 }
 
-static void reconcile(const struct test_town *town, test_trade_report_fn *report)
+static void reconcile(const struct test_town *town, test_town_report_fn *report)
 {
     char path[192];
-    report(print_to_file(town, "setpay-issuersim", town->issuer, (const char *[]){"clearing", NULL},
-                         "clearing.csv", path),
+    report(test_town_print(town, "setpay-issuersim", town->issuer,
+                           (const char *[]){"clearing", NULL}, "clearing.csv", path),
            "the issuer writes its clearing file", path);
-    tool(town, "setpay-gateway reconcile: the issuer's file and the ledger are one",
-         "setpay-gateway", town->gateway, (const char *[]){"reconcile", path, NULL}, report);
-}
-
-/* ------------------------------------------------------------------ disputes */
-
-#define DISPUTES 6
-
-/* Charges that the issuer has taken, and of which nothing was given back, by their ids. */
-static size_t find_charges(const struct test_town *town, char ids[DISPUTES][40])
-{
-    sqlite3 *gateway = test_sandbox_database(&town->sandbox, "gateway");
-    sqlite3_stmt *rows = NULL;
-    size_t count = 0;
-    if (sqlite3_prepare_v2(gateway,
-                           "SELECT lower(hex(token)) FROM step JOIN presentment ON step_id ="
-                           " step.id WHERE kind = 1 AND credited_minor = 0 AND response_code ="
-                           " '00' AND settlement_id <> 0 ORDER BY token",
-                           -1, &rows, NULL) == SQLITE_OK)
-        while (count < DISPUTES && sqlite3_step(rows) == SQLITE_ROW)
-            (void)snprintf(ids[count++], 40, "%s", (const char *)sqlite3_column_text(rows, 0));
-    sqlite3_finalize(rows);
-    sqlite3_close(gateway);
-    return count;
-}
-
-static void import_disputes(const struct test_town *town, const char *what, const char *name,
-                            test_trade_report_fn *report)
-{
-    char path[192];
-    report(print_to_file(town, "setpay-issuersim", town->issuer, (const char *[]){"disputes", NULL},
-                         name, path),
-           "the issuer writes its file of disputes", path);
-    tool(town, what, "setpay-gateway", town->gateway,
-         (const char *[]){"dispute", "import", path, NULL}, report);
-}
-
-/* Some charges are disputed, and settled so; then a third of them is lost, a third won, a third
- * stays open. */
-static void dispute(struct test_town *town, test_trade_report_fn *report)
-{
-    char ids[DISPUTES][40], number[16], words[128];
-    size_t count = find_charges(town, ids);
-    bool good = count == DISPUTES;
-    for (size_t i = 0; good && i < count; i++)
-        good =
-            test_town_program(
-                town, "setpay-issuersim", town->issuer,
-                (const char *[]){"dispute", "open", ids[i], "--reason", "fraud", NULL}, NULL) == 0;
-    (void)snprintf(words, sizeof words, "%zu charges", count);
-    report(good, "cardholders dispute charges", words);
-    import_disputes(town, "setpay-gateway dispute import: what is disputed is held back",
-                    "opened.csv", report);
-    test_town_hour(town, town->hour + 24);
-    tool(town, "setpay-gateway settle: the day after", "setpay-gateway", town->gateway,
-         (const char *[]){"settle", NULL}, report);
-    for (size_t i = 0; good && i < DISPUTES / 3 * 2; i++) {
-        (void)snprintf(number, sizeof number, "%zu", i + 1);
-        good = test_town_program(town, "setpay-issuersim", town->issuer,
-                                 (const char *[]){"dispute", "close", number, "--outcome",
-                                                  i % 2 == 0 ? "cardholder" : "merchant", NULL},
-                                 NULL) == 0;
-    }
-    report(good, "the issuer decides on some of them", words);
-    import_disputes(town, "setpay-gateway dispute import: they are closed", "closed.csv", report);
-    sqlite3 *gateway = test_sandbox_database(&town->sandbox, "gateway");
-    int64_t open = test_database_number(
-        gateway, "SELECT coalesce(sum(amount_minor), 0) FROM dispute WHERE outcome = 0", NULL);
-    int64_t held = test_database_number(
-        gateway, "SELECT coalesce(-sum(amount_minor), 0) FROM ledger_balance WHERE account = 7",
-        NULL);
-    sqlite3_close(gateway);
-    (void)snprintf(words, sizeof words, "%" PRId64 " are open, %" PRId64 " are held", open, held);
-    report(open > 0 && open == held, "what is open is held, to the last unit", words);
+    test_town_tool(town, "setpay-gateway reconcile: the issuer's file and the ledger are one",
+                   "setpay-gateway", town->gateway, (const char *[]){"reconcile", path, NULL},
+                   report);
 }
 
 /* ------------------------------------------------------------------ all of it */
 
 void test_trade_books_agree(struct test_town *town, const struct test_trade_sale *sales,
-                            uint64_t count, test_trade_report_fn *report)
+                            uint64_t count, test_town_report_fn *report)
 {
     sales_agree(town, sales, count, report);
     test_town_hour(town, town->hour + 24); /* a day is settled once it has ended */
-    tool(town, "setpay-gateway issuer cutoff: both sides' totals are in balance", "setpay-gateway",
-         town->gateway, (const char *[]){"issuer", "cutoff", NULL}, report);
+    test_town_tool(town, "setpay-gateway issuer cutoff: both sides' totals are in balance",
+                   "setpay-gateway", town->gateway, (const char *[]){"issuer", "cutoff", NULL},
+                   report);
     settle(town, sales, count, report);
-    dispute(town, report);
+    test_trade_dispute(town, report);
     reports_are_valid(town, report);
     reconcile(town, report);
-    tool(town, "setpay-issuersim check: the accounts are those of their rows", "setpay-issuersim",
-         town->issuer, (const char *[]){"check", NULL}, report);
-    tool(town, "setpay-gateway ledger verify: every entry is that of its event", "setpay-gateway",
-         town->gateway, (const char *[]){"ledger", "verify", NULL}, report);
-    tool(town, "setpay-gateway audit: signatures, receipts and books prove each other",
-         "setpay-gateway", town->gateway, (const char *[]){"audit", NULL}, report);
+    test_town_tool(town, "setpay-issuersim check: the accounts are those of their rows",
+                   "setpay-issuersim", town->issuer, (const char *[]){"check", NULL}, report);
+    test_town_tool(town, "setpay-gateway ledger verify: every entry is that of its event",
+                   "setpay-gateway", town->gateway, (const char *[]){"ledger", "verify", NULL},
+                   report);
+    test_town_tool(town, "setpay-gateway audit: signatures, receipts and books prove each other",
+                   "setpay-gateway", town->gateway, (const char *[]){"audit", NULL}, report);
 }

@@ -7,28 +7,24 @@
 #define SETPAY_TEST_TRADE_BOOKS_H
 
 #include "tests/support/test_town.h"
-#include "tests/support/test_trade_plan.h"
+#include "tests/support/test_trade_sale.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
-
-struct test_trade_sale {
-    struct test_trade plan;
-    char order_id[64];
-    char uri[256];
-    bool is_put_off; /* its payment of the day */
-    char words[256]; /* what went another way; "" while nothing did */
-};
-
-typedef void test_trade_report_fn(bool is_ok, const char *what, const char *words);
 
 /* What the daemons of a town for trade are configured with. */
 extern const char *const test_trade_lines[TEST_DAEMONS];
 
-/* Every merchant closes its batches: both sides' totals agree. */
-void test_trade_close_batches(const struct test_town *town, test_trade_report_fn *report);
+/* Every merchant closes its batches: both sides' totals agree. Daemons may be killed meanwhile. */
+void test_trade_close_batches(const struct test_town *town, test_town_report_fn *report);
+/* The last day that has ended, again and again while trade goes on. */
+void test_trade_settle(const struct test_town *town, const atomic_bool *goes_on,
+                       test_town_report_fn *report);
+/* The same once, after the gateway was killed in the midst of it. */
+void test_trade_settle_killed(struct test_town *town, test_town_report_fn *report);
 /* Everything else, on the day after; all must be ready, and nobody trading. */
 void test_trade_books_agree(struct test_town *town, const struct test_trade_sale *sales,
-                            uint64_t count, test_trade_report_fn *report);
+                            uint64_t count, test_town_report_fn *report);
 
 #endif

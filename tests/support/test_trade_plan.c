@@ -4,6 +4,8 @@
  */
 #include "tests/support/test_trade_plan.h"
 
+#include "tests/support/test_trade_fees.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,7 +14,8 @@
 
 const char *const test_trade_currencies[TEST_TRADE_CURRENCIES] = {"EUR", "JPY", "KWD"};
 const int test_trade_days[TEST_DAYS] = {0, 1, 9}; /* a hold ends after seven */
-const char *const test_trade_acts[] = {"capture", "refund", "void"};
+const char *const test_trade_acts[] = {"capture", "refund",    "void",    "undo",
+                                       "undo",    "authorise", "captures"};
 
 struct draw {
     uint64_t state;
@@ -58,29 +61,136 @@ static int64_t draw_amount(struct draw *draw)
 /* ------------------------------------------------------------------ what is asked for afterwards
  */
 
+/* Of which credits can be made, the oldest first, and of which it is known what they cost. */
+struct capture {
+    int64_t minor, credited;
+    struct test_trade_charges charges;
+    int64_t given; /* interchange that came back with credits */
+    bool is_undone;
+};
+
+struct credit {
+    size_t of;
+    enum test_trade_day day;
+    int64_t minor, given;
+    bool is_undone;
+};
+
 struct sums {
     int64_t held, captured, credited;
+    struct capture captures[TEST_TRADE_CAPTURES];
+    struct credit credits[TEST_TRADE_CREDITS];
+    size_t capture_count, credit_count;
 };
+
+static bool is_full(const struct test_trade *trade, const struct sums *sums)
+{
+    return trade->step_count == TEST_TRADE_STEPS || sums->capture_count == TEST_TRADE_CAPTURES ||
+           sums->credit_count + sums->capture_count > TEST_TRADE_CREDITS;
+}
+
+static void take(const struct test_trade *trade, struct sums *sums, int64_t minor)
+{
+    sums->captured += minor;
+    sums->captures[sums->capture_count++] =
+        (struct capture){.minor = minor,
+                         .charges = test_trade_charges_of(
+                             trade->brand, test_trade_currencies[trade->currency], minor)};
+}
+
+static void give_back(struct sums *sums, enum test_trade_day day, int64_t minor)
+{
+    sums->credited += minor;
+    for (size_t i = 0; i < sums->capture_count && minor > 0; i++) {
+        struct capture *of = &sums->captures[i];
+        int64_t left = of->is_undone ? 0 : of->minor - of->credited;
+        int64_t part = left < minor ? left : minor;
+        if (part == 0)
+            continue;
+        int64_t given = test_trade_given_back(of->charges.interchange, of->minor, of->credited,
+                                              of->given, part);
+        sums->credits[sums->credit_count++] =
+            (struct credit){.of = i, .day = day, .minor = part, .given = given};
+        of->credited += part;
+        of->given += given;
+        minor -= part;
+    }
+}
+
+static void append(struct test_trade *trade, const struct sums *sums, struct test_trade_step step)
+{
+    step.captured = sums->captured;
+    step.credited = sums->credited;
+    trade->steps[trade->step_count++] = step;
+}
 
 static void add(struct test_trade *trade, struct sums *sums, enum test_trade_act act,
                 enum test_trade_day day, int64_t minor)
 {
-    if (trade->step_count == TEST_TRADE_STEPS)
+    if (is_full(trade, sums))
         return;
     int64_t left = act == TEST_TRADE_REFUND ? sums->captured - sums->credited : sums->held;
     int64_t moved = minor == 0 ? left : minor;
     bool is_refused = left == 0 || moved > left;
+    if (!is_refused && act == TEST_TRADE_REFUND)
+        give_back(sums, day, moved);
+    else if (!is_refused)
+        sums->held -= moved;
+    if (!is_refused && act != TEST_TRADE_REFUND && act != TEST_TRADE_VOID)
+        take(trade, sums, moved);
+    append(
+        trade, sums,
+        (struct test_trade_step){.act = act, .day = day, .minor = minor, .is_refused = is_refused});
+}
+
+/* The batch is open: it is of the same day. What is undone of a sale the issuer holds no more. */
+static void undo_capture(struct test_trade *trade, struct sums *sums, size_t of,
+                         enum test_trade_day day)
+{
+    struct capture *capture = &sums->captures[of];
+    if (is_full(trade, sums))
+        return;
+    bool is_refused = capture->is_undone || capture->credited > 0;
     if (!is_refused) {
-        sums->held -= act == TEST_TRADE_REFUND ? 0 : moved;
-        sums->captured += act == TEST_TRADE_CAPTURE ? moved : 0;
-        sums->credited += act == TEST_TRADE_REFUND ? moved : 0;
+        capture->is_undone = true;
+        sums->captured -= capture->minor;
+        if (strcmp(trade->capture, "manual") == 0)
+            sums->held += capture->minor;
     }
-    trade->steps[trade->step_count++] = (struct test_trade_step){.act = act,
-                                                                 .day = day,
-                                                                 .minor = minor,
-                                                                 .is_refused = is_refused,
-                                                                 .captured = sums->captured,
-                                                                 .credited = sums->credited};
+    append(trade, sums,
+           (struct test_trade_step){
+               .act = TEST_TRADE_UNDO_CAPTURE, .day = day, .of = of, .is_refused = is_refused});
+}
+
+static void undo_credit(struct test_trade *trade, struct sums *sums, size_t of,
+                        enum test_trade_day day)
+{
+    struct credit *credit = &sums->credits[of];
+    if (is_full(trade, sums))
+        return;
+    bool is_refused = credit->is_undone;
+    if (!is_refused) {
+        credit->is_undone = true;
+        sums->credited -= credit->minor;
+        sums->captures[credit->of].credited -= credit->minor;
+        sums->captures[credit->of].given -= credit->given;
+    }
+    append(trade, sums,
+           (struct test_trade_step){
+               .act = TEST_TRADE_UNDO_REFUND, .day = day, .of = of, .is_refused = is_refused});
+}
+
+static void add_up(struct test_trade *trade, const struct sums *sums)
+{
+    trade->captured = sums->captured;
+    trade->credited = sums->credited;
+    for (size_t i = 0; i < sums->capture_count; i++) {
+        const struct capture *capture = &sums->captures[i];
+        if (capture->is_undone)
+            continue;
+        trade->interchange += capture->charges.interchange - capture->given;
+        trade->fee += capture->charges.fee;
+    }
 }
 
 /* A part of the amount, at most all of it; now and then all that there is, said without a number.
@@ -92,22 +202,40 @@ static int64_t draw_part(struct draw *draw, int64_t left)
     return left < 2 ? left : 1 + (int64_t)draw_below(draw, (uint64_t)left);
 }
 
+static enum test_trade_day last_day(const struct test_trade *trade)
+{
+    return trade->step_count == 0 ? TEST_DAY_SALE : trade->steps[trade->step_count - 1].day;
+}
+
+/* Less than what is held: with the last of it the order ends. */
+static void draw_void_of_part(struct draw *draw, struct test_trade *trade, struct sums *sums,
+                              enum test_trade_day day)
+{
+    if (sums->held < 2 || !draw_in_100(draw, 15))
+        return;
+    if (draw_in_100(draw, 30))
+        add(trade, sums, TEST_TRADE_VOID, day, sums->held + 1);
+    add(trade, sums, TEST_TRADE_VOID, day,
+        1 + (int64_t)draw_below(draw, (uint64_t)(sums->held - 1)));
+}
+
 static void draw_captures(struct draw *draw, struct test_trade *trade, struct sums *sums)
 {
     size_t parts = draw_below(draw, 4); /* shipments */
     for (size_t i = 0; i < parts && sums->held > 0; i++) {
         enum test_trade_day day = draw_in_100(draw, 70) ? TEST_DAY_SALE : TEST_DAY_NEXT;
-        if (i > 0 && trade->steps[trade->step_count - 1].day > day)
-            day = trade->steps[trade->step_count - 1].day;
+        if (last_day(trade) > day)
+            day = last_day(trade);
         if (draw_in_100(draw, 15)) /* rule G8: one unit too many */
             add(trade, sums, TEST_TRADE_CAPTURE, day, sums->held + 1);
-        add(trade, sums, TEST_TRADE_CAPTURE, day, draw_part(draw, sums->held));
+        bool is_first = day == TEST_DAY_NEXT && last_day(trade) == TEST_DAY_SALE;
+        add(trade, sums,
+            is_first && draw_in_100(draw, 40) ? TEST_TRADE_TOGETHER : TEST_TRADE_CAPTURE, day,
+            draw_part(draw, sums->held));
+        if (draw_in_100(draw, 15))
+            undo_capture(trade, sums, sums->capture_count - 1, day);
+        draw_void_of_part(draw, trade, sums, day);
     }
-}
-
-static enum test_trade_day last_day(const struct test_trade *trade)
-{
-    return trade->step_count == 0 ? TEST_DAY_SALE : trade->steps[trade->step_count - 1].day;
 }
 
 static void draw_refunds(struct draw *draw, struct test_trade *trade, struct sums *sums)
@@ -120,7 +248,14 @@ static void draw_refunds(struct draw *draw, struct test_trade *trade, struct sum
             day = TEST_DAY_NEXT;
         if (draw_in_100(draw, 15))
             add(trade, sums, TEST_TRADE_REFUND, day, left + 1);
+        size_t before = sums->credit_count;
         add(trade, sums, TEST_TRADE_REFUND, day, draw_part(draw, left));
+        size_t made = sums->credit_count - before;
+        if (made > 0 && draw_in_100(draw, 25)) /* of one that went over several captures, one */
+            undo_credit(trade, sums, before + draw_below(draw, made), day);
+        size_t of = made > 0 ? sums->credits[before].of : 0;
+        if (made > 0 && sums->captures[of].credited > 0 && draw_in_100(draw, 20))
+            undo_capture(trade, sums, of, day); /* some of it is given back */
     }
 }
 
@@ -137,9 +272,43 @@ static void draw_end(struct draw *draw, struct test_trade *trade, struct sums *s
             draw_part(draw, sums->captured - sums->credited));
 }
 
+static void draw_single(struct draw *draw, struct test_trade *trade, struct sums *sums)
+{
+    if (strcmp(trade->capture, "immediate") == 0) {
+        take(trade, sums, trade->minor);
+        if (draw_in_100(draw, 10))
+            undo_capture(trade, sums, 0, TEST_DAY_SALE);
+    } else {
+        sums->held = trade->minor;
+        draw_captures(draw, trade, sums);
+    }
+    draw_refunds(draw, trade, sums);
+    draw_end(draw, trade, sums);
+}
+
 /* ------------------------------------------------------------------ more than one payment */
 
-static void draw_terms(struct draw *draw, struct test_trade *trade)
+/* A part at first, and more of it when the store asks; not always all. */
+static void draw_split(struct draw *draw, struct test_trade *trade, struct sums *sums)
+{
+    trade->terms = TEST_TRADE_SPLIT;
+    trade->capture = "immediate";
+    if (trade->minor < 2)
+        trade->minor = 2;
+    trade->first = 1 + (int64_t)draw_below(draw, (uint64_t)(trade->minor - 1));
+    sums->held = trade->minor - trade->first; /* what may still be asked for */
+    take(trade, sums, trade->first);
+    size_t parts = 1 + draw_below(draw, 3);
+    for (size_t i = 0; i < parts && sums->held > 0; i++) {
+        enum test_trade_day day = draw_in_100(draw, 50) && i == 0 ? TEST_DAY_SALE : TEST_DAY_NEXT;
+        if (draw_in_100(draw, 25)) /* rule G8 */
+            add(trade, sums, TEST_TRADE_AUTHORISE, day, sums->held + 1);
+        add(trade, sums, TEST_TRADE_AUTHORISE, day, draw_part(draw, sums->held));
+    }
+    draw_refunds(draw, trade, sums);
+}
+
+static void draw_terms(struct draw *draw, struct test_trade *trade, struct sums *sums)
 {
     trade->terms = draw_in_100(draw, 50) ? TEST_TRADE_INSTALMENT : TEST_TRADE_RECURRING;
     trade->capture = "immediate";
@@ -158,18 +327,29 @@ static void draw_terms(struct draw *draw, struct test_trade *trade)
     }
     if (trade->is_cancelled)
         trade->taken[TEST_DAY_LATE] = trade->taken[TEST_DAY_NEXT];
-    trade->captured = trade->taken[TEST_DAY_LATE];
+    for (int day = 0; day < TEST_DAYS; day++) {
+        if (trade->taken[day] > sums->captured)
+            take(trade, sums, trade->taken[day] - sums->captured);
+    }
 }
 
 /* ------------------------------------------------------------------ a sale */
+
+const char *test_trade_brand(size_t wallet)
+{
+    return wallet % 2 == 0 ? "visa" : "mastercard";
+}
 
 static void draw_card(struct draw *draw, struct test_trade *trade)
 {
     static const char *const cards[] = {NULL, "approve-mastercard", "duplicate-answer"};
     static const char *const declining[] = {"do-not-honour", "over-limit", "yen-only"};
+    trade->brand = test_trade_brand(trade->wallet);
     if (trade->wallet > 0)
         return; /* these have one card */
     trade->card = cards[draw_below(draw, 3)];
+    if (trade->card == cards[1])
+        trade->brand = "mastercard";
     size_t which = draw_below(draw, 3);
     if (draw_in_100(draw, 15) && strcmp(test_trade_currencies[trade->currency], "JPY") != 0) {
         trade->card = declining[which];
@@ -190,22 +370,18 @@ void test_trade_plan(uint64_t seed, uint64_t number, size_t merchants, size_t wa
     draw_card(&draw, trade);
     if (trade->is_declined)
         return;
-    if (draw_in_100(&draw, 12)) {
-        draw_terms(&draw, trade);
-        return;
-    }
-    struct sums sums = {.held = trade->minor};
-    if (strcmp(trade->capture, "immediate") == 0)
-        sums = (struct sums){.captured = trade->minor};
+    struct sums sums = {0};
+    uint64_t kind = draw_below(&draw, 100);
+    if (kind < 12)
+        draw_terms(&draw, trade, &sums);
+    else if (kind < 20)
+        draw_split(&draw, trade, &sums);
     else
-        draw_captures(&draw, trade, &sums);
-    draw_refunds(&draw, trade, &sums);
-    draw_end(&draw, trade, &sums);
-    trade->captured = sums.captured;
-    trade->credited = sums.credited;
+        draw_single(&draw, trade, &sums);
+    add_up(trade, &sums);
 }
 
-static const char *const terms_words[] = {"", ", in instalments", ", again and again"};
+static const char *const terms_words[] = {"", ", in instalments", ", again and again", ", split"};
 
 void test_trade_describe(const struct test_trade *trade, char *words, size_t size)
 {
@@ -221,7 +397,11 @@ void test_trade_describe(const struct test_trade *trade, char *words, size_t siz
         const struct test_trade_step *step = &trade->steps[i];
         used += snprintf(words + used, size - (size_t)used, "; day %d %s ",
                          test_trade_days[step->day], test_trade_acts[step->act]);
-        if ((size_t)used < size && step->minor > 0)
+        if ((size_t)used < size &&
+            (step->act == TEST_TRADE_UNDO_CAPTURE || step->act == TEST_TRADE_UNDO_REFUND))
+            used += snprintf(words + used, size - (size_t)used, "of %s %zu",
+                             step->act == TEST_TRADE_UNDO_CAPTURE ? "capture" : "refund", step->of);
+        else if ((size_t)used < size && step->minor > 0)
             used += snprintf(words + used, size - (size_t)used, "%" PRId64, step->minor);
         else if ((size_t)used < size)
             used += snprintf(words + used, size - (size_t)used, "all");

@@ -10,7 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define TEST_TRADE_STEPS 12
+#define TEST_TRADE_STEPS 20
+#define TEST_TRADE_CAPTURES 24 /* most that the steps of a sale make */
+#define TEST_TRADE_CREDITS 48
 #define TEST_TRADE_CURRENCIES 3
 
 /* One without minor units, one with two digits of them, one with three. */
@@ -21,17 +23,32 @@ enum test_trade_day { TEST_DAY_SALE, TEST_DAY_NEXT, TEST_DAY_LATE, TEST_DAYS };
 extern const int test_trade_days[TEST_DAYS];
 
 /* What the shopper agrees to with the one signature. Three payments, a day between two of them at
- * least, which the merchant takes by itself: one on each of the days. */
-enum test_trade_terms { TEST_TRADE_SINGLE, TEST_TRADE_INSTALMENT, TEST_TRADE_RECURRING };
+ * least, which the merchant takes by itself: one on each of the days. Of a split the store asks for
+ * each part. */
+enum test_trade_terms {
+    TEST_TRADE_SINGLE,
+    TEST_TRADE_INSTALMENT,
+    TEST_TRADE_RECURRING,
+    TEST_TRADE_SPLIT
+};
 #define TEST_TRADE_PAYMENTS 3
 
-enum test_trade_act { TEST_TRADE_CAPTURE, TEST_TRADE_REFUND, TEST_TRADE_VOID };
+enum test_trade_act {
+    TEST_TRADE_CAPTURE,
+    TEST_TRADE_REFUND,
+    TEST_TRADE_VOID,
+    TEST_TRADE_UNDO_CAPTURE,
+    TEST_TRADE_UNDO_REFUND,
+    TEST_TRADE_AUTHORISE, /* a part of a split, captured at once */
+    TEST_TRADE_TOGETHER   /* a capture, with those of other orders in one request; first of a day */
+};
 extern const char *const test_trade_acts[]; /* as the API's paths name them */
 
 struct test_trade_step {
     enum test_trade_act act;
     enum test_trade_day day;
     int64_t minor; /* 0: said without an amount, so all that there is */
+    size_t of;     /* which of the order's captures or refunds is undone, from 0 */
     bool is_refused;
     /* After it, by the signed receipts. */
     int64_t captured, credited;
@@ -41,7 +58,9 @@ struct test_trade {
     uint64_t number;
     size_t merchant, wallet, currency;
     const char *card; /* of the first wallet, whose cards differ; NULL: the default */
+    const char *brand;
     int64_t minor;
+    int64_t first;       /* of a split: what is paid first */
     const char *capture; /* "immediate" or "manual" */
     bool is_declined;
     enum test_trade_terms terms;
@@ -52,8 +71,11 @@ struct test_trade {
     size_t step_count;
     /* In the end. What was neither captured nor given up is reversed with the end of its hold. */
     int64_t captured, credited;
+    int64_t interchange, fee; /* what issuers keep of it, and what the merchant pays for it */
 };
 
+/* The brand of a wallet's default card. */
+const char *test_trade_brand(size_t wallet);
 void test_trade_plan(uint64_t seed, uint64_t number, size_t merchants, size_t wallets,
                      struct test_trade *trade);
 /* "JPY 1200 at 2, manual: capture 700, refund 1 (refused), …" */

@@ -80,7 +80,8 @@ enum setpay_error setpay_merchant_networks(const struct setpay_config *config, c
     struct setpay_problem why = {{0}};
     enum setpay_error error =
         setpay_networks_parse(setpay_config_text(config, "", key), networks, &why);
-    return error == SETPAY_OK ? SETPAY_OK : setpay_problem_set(problem, error, "%s: %s", key, why.text);
+    return error == SETPAY_OK ? SETPAY_OK
+                              : setpay_problem_set(problem, error, "%s: %s", key, why.text);
 }
 
 /* What the owner types must not cross a network in the clear. */
@@ -101,6 +102,14 @@ enum setpay_error setpay_merchant_owner_needs_tls(const struct setpay_config *co
                                   " it, so that passwords are not sent in the clear",
                                   text);
     return SETPAY_OK;
+}
+
+bool setpay_merchant_api_is_exposed(const struct setpay_config *config)
+{
+    const char *text = setpay_config_text(config, "", "api_listen");
+    struct setpay_address address;
+    return text != NULL && setpay_address_parse(text, &address, NULL) == SETPAY_OK &&
+           setpay_address_is_exposed((const struct sockaddr *)&address.storage);
 }
 
 /* ------------------------------------------------------------------ all of it */

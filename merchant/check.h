@@ -23,5 +23,8 @@ enum setpay_error setpay_merchant_networks(const struct setpay_config *config, c
  * SETPAY_E_CONFIG where there is no certificate for that, with words. */
 enum setpay_error setpay_merchant_owner_needs_tls(const struct setpay_config *config, bool *needs,
                                                   struct setpay_problem *problem) SETPAY_MUST_CHECK;
+/* Whether the API is served, in the clear as ever, where others than an own network may come by or
+ * listen. */
+bool setpay_merchant_api_is_exposed(const struct setpay_config *config);
 
 #endif

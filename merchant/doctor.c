@@ -1,9 +1,11 @@
 /*
  * The merchant's peers: its gateway, with the handshake on both sides that a payment needs, for
- * every brand; and the authority, whose clock ours is compared with.
+ * every brand; the authority, whose clock ours is compared with; and where the store's own programs
+ * are to call.
  */
 #include "merchant/doctor.h"
 
+#include "merchant/check.h"
 #include "merchant/payment/merchant.h"
 
 #include <stdio.h>
@@ -53,6 +55,17 @@ static bool prepare_gateway(struct setpay_doctor *doctor, const char *brand,
     return true;
 }
 
+static void look_at_api(struct setpay_doctor *doctor)
+{
+    if (setpay_merchant_api_is_exposed(doctor->config))
+        setpay_doctor_say(doctor, SETPAY_FINDING_WARN, SETPAY_CHECK_PORTS,
+                          setpay_config_text(doctor->config, "", "api_listen"),
+                          "give api_listen an address on loopback or in a private network, and put "
+                          "a TLS proxy before it where stores call from elsewhere",
+                          "the API is plain HTTP, and neither on loopback nor in a private "
+                          "network: tokens and delivery addresses can be read on the way");
+}
+
 void setpay_merchant_doctor_peers(struct setpay_doctor *doctor, const char *url)
 {
     static const char gateway_todo[] =
@@ -63,6 +76,7 @@ void setpay_merchant_doctor_peers(struct setpay_doctor *doctor, const char *url)
     struct setpay_probe probes[SETPAY_MERCHANT_BRANDS_MAX + 1];
     struct setpay_doctor_authority authority = {0};
     size_t count = 0, brand_count = setpay_doctor_brands(doctor->config, brands);
+    look_at_api(doctor);
     for (size_t i = 0; i < brand_count && count < SETPAY_MERCHANT_BRANDS_MAX; i++) {
         if (prepare_gateway(doctor, brands[i], &made[count], &probes[count]))
             count++;

@@ -319,12 +319,21 @@ static enum setpay_error on_start(struct setpay_service *service, struct setpay_
     return SETPAY_OK;
 }
 
+/* There may be a TLS proxy before it, and a firewall: that is the operator's to know. */
+static void warn_of_api(const struct setpay_config *config)
+{
+    if (setpay_merchant_api_is_exposed(config))
+        setpay_log(SETPAY_LOG_WARN, "api.exposed",
+                   setpay_field_text("address", setpay_config_text(config, "", "api_listen")));
+}
+
 static enum setpay_error on_ready(struct setpay_service *service, struct setpay_problem *problem)
 {
     struct merchantd *daemon = service->user;
     struct setpay_loop *loop = setpay_daemon_loop(service->daemon);
     (void)problem;
     daemon->executor = setpay_loop_executor(loop);
+    warn_of_api(service->config);
     SETPAY_TRY(setpay_upkeep_start(daemon->upkeep));
     SETPAY_TRY(start_sender(service, daemon));
     SETPAY_TRY(setpay_timer_new(loop, on_purge_time, daemon, &daemon->purge_timer));

@@ -119,6 +119,19 @@ ok "another key's certificate is refused" refused "do not belong together" --sho
     --shop_tls_cert "$tmp/second.pem"
 printf 'no certificate\n' >"$tmp/none.pem"
 ok "and what is none" refused "shop_tls_cert: .*none.pem: expected" --shop_tls_cert "$tmp/none.pem"
+# The API in the clear where others may come by: it starts, and says so, and so does the doctor.
+sed -e "s,^api_listen = .*,api_listen = 0.0.0.0:0,; s,^\(listen\|shop_listen\|owner_listen\|admin_address\) = .*,\1 = 127.0.0.1:0," \
+    -e "s,^testing = .*,testing = no,; s,^admin_socket = .*,admin_socket = $tmp/y.sock,; s,^log = .*,log = $tmp/y.log," \
+    -e "s,^database = .*,database = sqlite:$tmp/y.db," "$sandbox/merchant.conf" >"$sandbox/exposed.conf"
+"$bin/setpay-merchantd" --config "$sandbox/exposed.conf" 2>"$tmp/said" &
+exposed=$!
+ok "an API on all addresses is warned of" wait_for 20 grep -q 'level=warn event=api.exposed address=0.0.0.0:0' "$tmp/y.log"
+kill "$exposed"
+wait "$exposed"
+"$bin/setpay-merchant" --config "$sandbox/exposed.conf" --json doctor >"$tmp/findings"
+ok "and the doctor finds it" jq -e 'any(.checks[]; .name == "ports" and .level == "warn" and .about == "0.0.0.0:0" and
+    (.words | test("plain HTTP")) and (.what_to_do | test("TLS proxy")))' "$tmp/findings"
+is "on loopback nobody says so" "$(grep -c api.exposed "$sandbox/log/merchant.log")" 0
 for url in shop.example ftp://shop.example https:// https://shop.example/ https://shop.example/kiosk "https://a b" \
     https://shop.example:x 'https://shop.example?a' 'https://[::1' https://shop.example:; do
     ok "the pages are not at '$url'" refused "shop_url: found '.*expected https://HOST" --shop_url "$url"

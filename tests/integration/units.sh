@@ -35,6 +35,9 @@ for party in ca merchant gateway; do
     "$bin/$daemon" --config "$tmp/$party.conf" --check-config >"$tmp/said" 2>&1
     ok "$daemon: every key of the example is known" grep -qE 'well-formed$|: key "[a-z_]*".*: (/etc|/var/lib)/setpay[^:]*: No such file' "$tmp/said"
 done
+for key in $("$bin/setpay-merchantd" --help | grep -oE '^ *--(shop|owner)_[a-z_]+' | tr -d ' -'); do
+    ok "the merchant's example shows $key" grep -q "^#$key = " "$etc/merchant.conf"
+done
 is 'the configurations of an operator are left alone' "$(echo kept >"$etc/ca.conf"; install_all >/dev/null; cat "$etc/ca.conf")" kept
 "$bin/setpay-walletd" --config "$root/usr/share/doc/setpay/examples/wallet.conf" --check-config --socket s --admin_socket a >"$tmp/said" 2>&1
 ok 'the wallet'\''s example needs only the root' grep -q 'key "root".*No such file' "$tmp/said"

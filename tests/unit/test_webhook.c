@@ -100,6 +100,25 @@ static void test_only_addresses_of_the_public_internet_are_public(void **state)
     assert_false(setpay_address_is_public(&unix_socket));
 }
 
+static void test_who_listens_off_private_networks_is_exposed(void **state)
+{
+    (void)state;
+    static const char *const exposed[] = {
+        "0.0.0.0",     "::",      "93.184.216.34", "172.32.0.1", "192.169.0.1",
+        "100.128.0.1", "2600::1", "11.0.0.1",      "::2",        "::ffff:0.0.0.0"};
+    static const char *const own[] = {
+        "127.0.0.1", "127.9.9.9",     "::1",         "10.255.0.1", "172.31.0.1",     "fd00::1",
+        "fe80::1",   "192.168.255.1", "169.254.1.1", "100.64.0.1", "::ffff:10.0.0.1"};
+    for (size_t i = 0; i < sizeof exposed / sizeof *exposed; i++) {
+        if (!setpay_address_is_exposed(address_of(exposed[i])))
+            fail_msg("%s is exposed", exposed[i]);
+    }
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
+        if (setpay_address_is_exposed(address_of(own[i])))
+            fail_msg("%s is not exposed", own[i]);
+    }
+}
+
 static void test_the_operators_networks_hold_what_they_say(void **state)
 {
     (void)state;
@@ -394,6 +413,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_only_addresses_of_the_public_internet_are_public),
+        cmocka_unit_test(test_who_listens_off_private_networks_is_exposed),
         cmocka_unit_test(test_the_operators_networks_hold_what_they_say),
         cmocka_unit_test(test_only_what_is_ours_is_called_without_tls),
         cmocka_unit_test(test_the_signature_is_that_of_standard_webhooks),

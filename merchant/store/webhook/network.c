@@ -32,6 +32,14 @@ static const struct range special_v6[] = {
     {"2001::", 23}, {"2001:db8::", 32}, {"2002::", 16}, {"2620:4f:8000::", 48}, {"3fff::", 20},
 };
 
+/* Of an own machine or network: loopback, RFC 1918, link-local, what carriers share (RFC 6598, also
+ * used by VPNs), unique local addresses. */
+static const struct range own_v4[] = {
+    {"10.0.0.0", 8},     {"100.64.0.0", 10}, {"127.0.0.0", 8},
+    {"169.254.0.0", 16}, {"172.16.0.0", 12}, {"192.168.0.0", 16},
+};
+static const struct range own_v6[] = {{"::1", 128}, {"fc00::", 7}, {"fe80::", 10}};
+
 static bool starts_alike(const uint8_t *a, const uint8_t *b, unsigned bits)
 {
     unsigned whole = bits / 8;
@@ -159,6 +167,15 @@ bool setpay_address_is_public(const struct sockaddr *address)
         return !is_in(bytes, special_v4, sizeof special_v4 / sizeof *special_v4);
     return (bytes[0] & 0xe0) == 0x20 &&
            !is_in(bytes, special_v6, sizeof special_v6 / sizeof *special_v6);
+}
+
+bool setpay_address_is_exposed(const struct sockaddr *address)
+{
+    uint8_t bytes[16];
+    if (!read_address(address, bytes))
+        return false;
+    return is_v4_inside(bytes) ? !is_in(bytes, own_v4, sizeof own_v4 / sizeof *own_v4)
+                               : !is_in(bytes, own_v6, sizeof own_v6 / sizeof *own_v6);
 }
 
 bool setpay_address_is_permitted(const struct setpay_networks *own, bool is_tls,

@@ -35,6 +35,9 @@ bool setpay_networks_have(const struct setpay_networks *networks, const struct s
 /* Whether it is one of the public internet: neither private, loopback, link-local, multicast,
  * reserved, for documentation, nor one that carries an IPv4 address inside. */
 bool setpay_address_is_public(const struct sockaddr *address);
+/* Whether who listens there may be reached from outside: neither loopback nor of a private network,
+ * or all addresses of the machine (0.0.0.0, ::). */
+bool setpay_address_is_exposed(const struct sockaddr *address);
 /* Whether a webhook may be sent there: to the operator's own networks, and with TLS to the public
  * internet. Without TLS nobody knows who reads along. */
 bool setpay_address_is_permitted(const struct setpay_networks *own, bool is_tls,

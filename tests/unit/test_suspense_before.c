@@ -210,7 +210,7 @@ static void disputes_of_before_are_kept(void **state)
 {
     (void)state;
     const struct test_day_findings found =
-        moved(14, "INSERT INTO dispute (token, issuer, number, step_id, amount_minor, reason,"
+        moved(15, "INSERT INTO dispute (token, issuer, number, step_id, amount_minor, reason,"
                   " opened, closed, outcome, opened_file, opened_ms, closed_ms)"
                   " VALUES (x'01', 'sim', 7, 1, 1, '', '', '', 0, x'', 1, 0),"
                   " (x'02', 'sim', 8, 1, 1, '', '', '', 1, x'', 1, 2)");

@@ -118,27 +118,6 @@ static enum setpay_error add_path(struct setpay_db *db, struct showing *showing,
     return SETPAY_OK;
 }
 
-/* The way to it: by the first of its categories. */
-static enum setpay_error add_path(struct setpay_db *db, struct showing *showing, bool *whole)
-{
-    struct setpay_db_rows *rows;
-    json_t *path = NULL;
-    enum setpay_error error =
-        setpay_db_one(db, &rows,
-                      "SELECT c.seq FROM product_category l JOIN category c ON c.seq ="
-                      " l.category_seq WHERE l.product_seq = $1 ORDER BY c.position, c.seq LIMIT 1",
-                      SETPAY_DB_INT(showing->product.seq));
-    if (error == SETPAY_OK) {
-        int64_t seq = setpay_db_get_int(rows, 0);
-        SETPAY_TRY(setpay_db_end(rows));
-        SETPAY_TRY(setpay_category_path(db, seq, &path));
-    } else if (error != SETPAY_E_NOT_FOUND) {
-        return error;
-    }
-    setpay_shop_set(showing->values, "above", path != NULL ? path : json_array(), whole);
-    return SETPAY_OK;
-}
-
 static enum setpay_error read_showing(struct setpay_db *db, void *arg)
 {
     struct showing *showing = arg;

@@ -292,8 +292,6 @@ static void a_proxy_says_that_it_speaks_https(void **state)
     close_shop();
 }
 
-/* ------------------------------------------------------------------ search engines */
-
 static void search_engines_see_what_is_sold_and_no_more(void **state)
 {
     (void)state;
@@ -324,8 +322,6 @@ static void search_engines_see_what_is_sold_and_no_more(void **state)
         reply.body, "User-agent: *\nDisallow: /cart\nDisallow: /checkout\nDisallow: /orders/\n");
     close_shop();
 }
-
-/* ------------------------------------------------------------------ categories */
 
 static void categories_below_lead_down_and_up(void **state)
 {
@@ -387,8 +383,6 @@ static void a_price_that_is_none_is_said(void **state)
     }
     close_shop();
 }
-
-/* ------------------------------------------------------------------ the receipt */
 
 static void the_receipt_says_which_tax_is_in_it(void **state)
 {

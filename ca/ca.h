@@ -241,4 +241,16 @@ enum setpay_error setpay_ca_log_verify(struct setpay_ca *ca,
                                        struct setpay_ca_log_head *head,
                                        struct setpay_problem *problem) SETPAY_MUST_CHECK;
 
+/* The same a part at a time, between which the log may grow: who holds the CA's one thread lets
+ * others have it meanwhile. witness is copied. */
+struct setpay_ca_log_check;
+enum setpay_error setpay_ca_log_check_new(struct setpay_ca *ca,
+                                          const struct setpay_ca_log_head *witness,
+                                          struct setpay_ca_log_check **check) SETPAY_MUST_CHECK;
+/* *unfinished: call it again. After an error there is nothing more to be had. */
+enum setpay_error setpay_ca_log_check_step(struct setpay_ca_log_check *check, bool *unfinished,
+                                           struct setpay_ca_log_head *head,
+                                           struct setpay_problem *problem) SETPAY_MUST_CHECK;
+void setpay_ca_log_check_free(struct setpay_ca_log_check *check);
+
 #endif

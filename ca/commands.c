@@ -499,17 +499,36 @@ static enum setpay_error parse_witness(struct setpay_ca_command *command,
     return SETPAY_OK;
 }
 
-enum setpay_error setpay_ca_command_log_verify(struct setpay_ca_command *command)
+static void free_check(void *arg)
+{
+    setpay_ca_log_check_free(arg);
+}
+
+static enum setpay_error begin_verify(struct setpay_ca_command *command)
 {
     struct setpay_ca_log_head witness = {0};
-    struct setpay_ca_log_head head;
-    char hash[SETPAY_DIGEST_TEXT_SIZE];
+    struct setpay_ca_log_check *check;
     bool witnessed = command->options->witness != NULL;
 
     if (witnessed)
         SETPAY_TRY(parse_witness(command, &witness));
+    SETPAY_TRY(setpay_ca_log_check_new(command->ca, witnessed ? &witness : NULL, &check));
+    command->state = check;
+    command->state_free_cb = free_check;
+    return SETPAY_OK;
+}
+
+enum setpay_error setpay_ca_command_log_verify(struct setpay_ca_command *command)
+{
+    struct setpay_ca_log_head head;
+    char hash[SETPAY_DIGEST_TEXT_SIZE];
+
+    if (command->state == NULL)
+        SETPAY_TRY(begin_verify(command));
     SETPAY_TRY(
-        setpay_ca_log_verify(command->ca, witnessed ? &witness : NULL, &head, command->problem));
+        setpay_ca_log_check_step(command->state, &command->unfinished, &head, command->problem));
+    if (command->unfinished)
+        return SETPAY_OK;
     (void)setpay_digest_format(&head.hash, hash);
     put(command, "entries", json_integer((json_int_t)head.count));
     put(command, "head", json_sprintf("%" PRIu64 ":%s", head.count, hash));

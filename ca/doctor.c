@@ -172,20 +172,24 @@ static enum setpay_error check_root(const struct visit *visit)
     return SETPAY_OK;
 }
 
-static void check_log(const struct visit *visit)
+bool setpay_ca_doctor_log(struct setpay_ca_log_check *check, struct setpay_doctor *doctor)
 {
     struct setpay_ca_log_head head = {0};
     struct setpay_problem problem = {""};
-    enum setpay_error error = setpay_ca_log_verify(visit->ca, NULL, &head, &problem);
+    bool unfinished = false;
+    enum setpay_error error = setpay_ca_log_check_step(check, &unfinished, &head, &problem);
 
-    setpay_doctor_say(visit->doctor, error == SETPAY_OK ? SETPAY_FINDING_OK : SETPAY_FINDING_FAIL,
-                      LOG, LOG,
+    if (error == SETPAY_OK && unfinished)
+        return true;
+    setpay_doctor_say(doctor, error == SETPAY_OK ? SETPAY_FINDING_OK : SETPAY_FINDING_FAIL, LOG,
+                      LOG,
                       "issue nothing more; compare with the newest backup and the witnesses that "
                       "were written down",
                       "%s",
                       error == SETPAY_OK ? "every entry, link and signature, and the head, hold"
                       : problem.text[0] != '\0' ? problem.text
                                                 : setpay_error_text(error));
+    return false;
 }
 
 enum setpay_error setpay_ca_doctor(struct setpay_ca *ca, struct setpay_doctor *doctor)
@@ -196,7 +200,5 @@ enum setpay_error setpay_ca_doctor(struct setpay_ca *ca, struct setpay_doctor *d
     SETPAY_TRY(setpay_ca_registry_authorities(ca->registry, NULL, visit_key, &visit));
     SETPAY_TRY(check_root(&visit));
     SETPAY_TRY(setpay_ca_registry_certificates(ca->registry, NULL, visit_end, &visit));
-    SETPAY_TRY(setpay_ca_registry_crls(ca->registry, NULL, visit_crl, &visit));
-    check_log(&visit);
-    return SETPAY_OK;
+    return setpay_ca_registry_crls(ca->registry, NULL, visit_crl, &visit);
 }

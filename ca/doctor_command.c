@@ -33,19 +33,61 @@ static const struct setpay_party_certificate certificates[] = {
 
 /* ---- the folder, where the CA is open ---- */
 
-/* Prints nothing: the whole result is printed by who asked. */
+struct looking {
+    struct setpay_doctor doctor;
+    struct setpay_ca_log_check *check;
+};
+
+static void looking_free(void *arg)
+{
+    struct looking *looking = arg;
+
+    setpay_ca_log_check_free(looking->check);
+    setpay_doctor_clear(&looking->doctor);
+    free(looking);
+}
+
+static enum setpay_error begin_looking(struct setpay_ca_command *command)
+{
+    struct looking *looking = calloc(1, sizeof *looking);
+
+    if (looking == NULL)
+        return SETPAY_E_NOMEM;
+    command->state = looking;
+    command->state_free_cb = looking_free;
+    SETPAY_TRY(setpay_doctor_init(&looking->doctor, NULL));
+    looking->doctor.now_ms = command->now;
+    SETPAY_TRY(setpay_ca_log_check_new(command->ca, NULL, &looking->check));
+    return setpay_ca_doctor(command->ca, &looking->doctor);
+}
+
+/* Prints nothing: the whole result is printed by who asked. The log takes long, and is looked at a
+ * part at a time. */
 enum setpay_error setpay_ca_command_doctor(struct setpay_ca_command *command)
 {
-    struct setpay_doctor doctor;
-    enum setpay_error error = setpay_doctor_init(&doctor, NULL);
+    bool begins = command->state == NULL;
+    enum setpay_error error = begins ? begin_looking(command) : SETPAY_OK;
+    struct looking *looking = command->state;
 
-    if (error != SETPAY_OK)
+    if (error == SETPAY_OK)
+        command->unfinished = begins || setpay_ca_doctor_log(looking->check, &looking->doctor);
+    if (looking == NULL || command->unfinished)
         return error;
-    doctor.now_ms = command->now;
-    error = setpay_ca_doctor(command->ca, &doctor);
-    (void)json_object_set(command->result, "checks", doctor.checks);
-    (void)json_object_set_new(command->result, "newest_ms", json_integer(doctor.newest_ms));
-    setpay_doctor_clear(&doctor);
+    (void)json_object_set(command->result, "checks", looking->doctor.checks);
+    (void)json_object_set_new(command->result, "newest_ms",
+                              json_integer(looking->doctor.newest_ms));
+    return error;
+}
+
+static enum setpay_error look(struct setpay_ca_command *command)
+{
+    enum setpay_error error;
+
+    do {
+        command->unfinished = false;
+        error = setpay_ca_command_doctor(command);
+    } while (error == SETPAY_OK && command->unfinished);
+    setpay_ca_command_end(command);
     return error;
 }
 
@@ -80,7 +122,7 @@ static void look_at_folder(const struct setpay_ca_command_row *row,
             setpay_doctor_say(doctor, SETPAY_FINDING_FAIL, "keys", "",
                               "give the CA's own passphrase in a file of mode 0600", "%s",
                               command->problem->text);
-        error = setpay_ca_command_doctor(command);
+        error = look(command);
     }
     setpay_ca_close(command->ca);
     command->ca = NULL;

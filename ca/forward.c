@@ -63,6 +63,14 @@ static bool takes_file(const struct setpay_ca_command_row *row)
     return row->run == setpay_ca_command_enrolment_import || row->run == setpay_ca_command_backup;
 }
 
+/* The commands that take as long as there are cards: those that ask an authority at work give it
+ * back after every part. */
+static bool takes_long(const struct setpay_ca_command_row *row)
+{
+    return takes_file(row) || row->run == setpay_ca_command_doctor ||
+           row->run == setpay_ca_command_log_verify;
+}
+
 static json_t *pack(const struct setpay_ca_command_row *row,
                     const struct setpay_ca_options *options)
 {
@@ -103,7 +111,7 @@ enum setpay_error setpay_ca_forward(const struct setpay_ca_command_row *row,
                                   path);
     if (error == SETPAY_OK)
         error = setpay_control_client_call(client, "ca.run", pack(row, command->options),
-                                           takes_file(row) ? 0 : TIMEOUT_MS, /* what it takes */
+                                           takes_long(row) ? 0 : TIMEOUT_MS, /* what it takes */
                                            NULL, NULL, &reply, command->problem);
     setpay_control_client_close(client);
     if (error == SETPAY_OK && json_is_object(json_object_get(reply, "result"))) {

@@ -143,7 +143,7 @@ enum setpay_error setpay_ca_log_each(struct setpay_ca *ca, setpay_ca_log_cb *eac
 {
     struct each given = {.callback = each, .arg = arg};
 
-    return setpay_ca_registry_entries(ca->registry, give_entry, &given);
+    return setpay_ca_registry_entries(ca->registry, INT64_MIN, INT64_MAX, give_entry, &given);
 }
 
 /* ---- verifying ---- */
@@ -151,43 +151,56 @@ enum setpay_error setpay_ca_log_each(struct setpay_ca *ca, setpay_ca_log_cb *eac
 /* The last thing that the log says about a serial of an authority: looked up when the registry's
  * tables are compared with it. */
 struct claim {
-    const char *kind; /* "certificate", "revocation", "crl" */
+    const char *kind; /* "certificate", "revocation", "crl"; NULL: none yet */
     char authority[SETPAY_CA_AUTHORITY_SIZE];
     char serial[SETPAY_CA_SERIAL_SIZE];
     char parent[SETPAY_CA_SERIAL_SIZE]; /* "": the entry names none */
     struct setpay_digest object;
     setpay_time_ms time;
     uint64_t number;
-    bool met; /* the table has it too */
+    bool met;    /* the table has it too */
+    size_t next; /* the index, and one more, of the next whose serial falls into the same slot */
 };
 
 /* An authority's public key, by which its entries are verified. */
 struct verifier {
     char name[SETPAY_CA_AUTHORITY_SIZE];
     struct setpay_public_key *key;
+    struct claim crl; /* only the newest list is kept */
 };
+
+/* A signature takes 0.1 ms: a part of a log takes as long as an enrolment does. */
+#define PART_ENTRIES 1000
 
 struct walk {
     struct setpay_ca *ca;
     const struct setpay_ca_log_head *witness;
     bool witnessed;
     struct setpay_ca_log_head last;
+    int64_t seen; /* entries of this part */
     struct verifier verifiers[SETPAY_CA_AUTHORITIES_MAX];
     size_t verifier_count;
     struct claim *claims;
     size_t claim_count;
     size_t claim_room;
-    size_t cursor;
+    size_t *slots; /* claim_room of them: the index, and one more, of the first claim; 0: none */
     enum setpay_error error; /* of a callback that can't return one */
     struct setpay_problem *problem;
 };
 
-static const struct setpay_public_key *find_key(const struct walk *walk, const char *authority)
+static struct verifier *find_verifier(struct walk *walk, const char *authority)
 {
     for (size_t at = 0; at < walk->verifier_count; at++)
         if (strcmp(walk->verifiers[at].name, authority) == 0)
-            return walk->verifiers[at].key;
+            return &walk->verifiers[at];
     return NULL;
+}
+
+static const struct setpay_public_key *find_key(struct walk *walk, const char *authority)
+{
+    const struct verifier *found = find_verifier(walk, authority);
+
+    return found == NULL ? NULL : found->key;
 }
 
 /* An authority is believed because the one above it signed its certificate. The root is itself what
@@ -200,6 +213,8 @@ static enum setpay_error add_verifier(void *arg, const struct setpay_ca_authorit
     const struct setpay_public_key *issuer = find_key(walk, row->issuer);
     enum setpay_error error;
 
+    if (find_verifier(walk, row->name) != NULL)
+        return SETPAY_OK; /* of an earlier part */
     if (walk->verifier_count == SETPAY_CA_AUTHORITIES_MAX)
         return SETPAY_E_TOO_BIG;
     error = setpay_ca_authority_load(walk->ca, row->name, false, &authority, walk->problem);
@@ -221,8 +236,8 @@ static enum setpay_error add_verifier(void *arg, const struct setpay_ca_authorit
     return error;
 }
 
-static bool verifies(const struct walk *walk, const char *authority,
-                     const struct setpay_digest *digest, struct setpay_view signature)
+static bool verifies(struct walk *walk, const char *authority, const struct setpay_digest *digest,
+                     struct setpay_view signature)
 {
     const struct setpay_public_key *key = find_key(walk, authority);
 
@@ -237,42 +252,75 @@ static const char *kind_of(const char *action)
     return strcmp(action, "crl") == 0 ? "crl" : "certificate";
 }
 
-static enum setpay_error add_claim(struct walk *walk, const struct setpay_ca_log_entry *entry)
+/* FNV-1a. Serials are random, and the CA's own. */
+static size_t *slot_of(const struct walk *walk, const char *serial)
 {
-    const char *kind = kind_of(entry->action);
-    struct claim *claim = NULL;
+    uint64_t hash = 0xcbf29ce484222325;
 
-    if (strcmp(entry->action, "restore") == 0)
-        return SETPAY_OK; /* about the log itself: no table has it */
+    for (const char *at = serial; *at != '\0'; at++)
+        hash = (hash ^ (uint8_t)*at) * 0x100000001b3;
+    return &walk->slots[hash & (walk->claim_room - 1)];
+}
 
-    if (strcmp(kind, "crl") == 0) /* only the newest is kept */
-        for (size_t at = 0; at < walk->claim_count && claim == NULL; at++)
-            if (strcmp(walk->claims[at].kind, kind) == 0 &&
-                strcmp(walk->claims[at].authority, entry->authority) == 0)
-                claim = &walk->claims[at];
-    if (claim == NULL) {
-        if (walk->claim_count == walk->claim_room) {
-            size_t room = walk->claim_room == 0 ? 64 : 2 * walk->claim_room;
-            struct claim *grown = realloc(walk->claims, room * sizeof *grown);
+static void link_claim(struct walk *walk, size_t at)
+{
+    size_t *slot = slot_of(walk, walk->claims[at].serial);
 
-            if (grown == NULL)
-                return SETPAY_E_NOMEM;
-            walk->claims = grown;
-            walk->claim_room = room;
-        }
-        claim = &walk->claims[walk->claim_count++];
+    walk->claims[at].next = *slot;
+    *slot = at + 1;
+}
+
+/* Twice the room, a power of two; with other slots. */
+static enum setpay_error grow_claims(struct walk *walk)
+{
+    size_t room = walk->claim_room == 0 ? 64 : 2 * walk->claim_room;
+    size_t *slots = calloc(room, sizeof *slots);
+    struct claim *grown = slots == NULL ? NULL : realloc(walk->claims, room * sizeof *grown);
+
+    if (grown == NULL) {
+        free(slots);
+        return SETPAY_E_NOMEM;
     }
+    free(walk->slots);
+    walk->slots = slots;
+    walk->claims = grown;
+    walk->claim_room = room;
+    for (size_t at = 0; at < walk->claim_count; at++)
+        link_claim(walk, at);
+    return SETPAY_OK;
+}
+
+static void fill_claim(struct claim *claim, const char *kind,
+                       const struct setpay_ca_log_entry *entry)
+{
+    const char *parent = strstr(entry->subject, SETPAY_CA_LOG_RENEWS);
+
     memset(claim, 0, sizeof *claim);
     claim->kind = kind;
     memcpy(claim->authority, entry->authority, strnlen(entry->authority, 47));
     memcpy(claim->serial, entry->serial, strnlen(entry->serial, SETPAY_CA_SERIAL_SIZE - 1));
-    const char *parent = strstr(entry->subject, SETPAY_CA_LOG_RENEWS);
     if (parent != NULL)
         (void)snprintf(claim->parent, sizeof claim->parent, "%.*s", SETPAY_CA_SERIAL_SIZE - 1,
                        parent + strlen(SETPAY_CA_LOG_RENEWS));
     claim->object = entry->object;
     claim->time = entry->time;
     claim->number = entry->number;
+}
+
+static enum setpay_error add_claim(struct walk *walk, const struct setpay_ca_log_entry *entry)
+{
+    const char *kind = kind_of(entry->action);
+
+    if (strcmp(entry->action, "restore") == 0)
+        return SETPAY_OK; /* about the log itself: no table has it */
+    if (strcmp(kind, "crl") == 0) {
+        fill_claim(&find_verifier(walk, entry->authority)->crl, kind, entry);
+        return SETPAY_OK;
+    }
+    if (walk->claim_count == walk->claim_room)
+        SETPAY_TRY(grow_claims(walk));
+    fill_claim(&walk->claims[walk->claim_count], kind, entry);
+    link_claim(walk, walk->claim_count++);
     return SETPAY_OK;
 }
 
@@ -282,6 +330,7 @@ static enum setpay_error walk_entry(void *arg, const struct setpay_ca_log_entry 
     struct walk *walk = arg;
     struct setpay_digest digest;
 
+    walk->seen++;
     if (entry->number != walk->last.count + 1)
         return setpay_problem_set(
             walk->problem, SETPAY_E_CA_LOG, "the log: entry %llu is missing, %llu follows %llu",
@@ -336,33 +385,42 @@ static enum setpay_error check_head(struct walk *walk)
     return SETPAY_OK;
 }
 
+/* The log's word on a row of a table, where it is this one. */
+static bool is_of(const struct claim *claim, const char *kind, const char *authority,
+                  const char *serial, const char *parent, const struct setpay_digest *digest,
+                  setpay_time_ms time)
+{
+    return claim->kind != NULL && strcmp(claim->kind, kind) == 0 &&
+           strcmp(claim->serial, serial) == 0 && strcmp(claim->authority, authority) == 0 &&
+           setpay_digest_equal(&claim->object, digest) && (time == 0 || claim->time == time) &&
+           (claim->parent[0] == '\0' || strcmp(claim->parent, parent) == 0);
+}
+
 /* Finds the log's word on one row of a table and marks it as met. */
 static void meet(struct walk *walk, const char *kind, const char *authority, const char *serial,
                  const char *parent, struct setpay_view der, setpay_time_ms time)
 {
     struct setpay_digest digest;
+    struct verifier *verifier = find_verifier(walk, authority);
+    struct claim *claim = NULL;
 
     if (walk->error != SETPAY_OK)
         return;
     walk->error = setpay_sha256(der, &digest);
     if (walk->error != SETPAY_OK)
         return;
-    for (size_t step = 0; step < walk->claim_count; step++) {
-        size_t at = (walk->cursor + step) % walk->claim_count;
-        struct claim *claim = &walk->claims[at];
-
-        if (strcmp(claim->kind, kind) == 0 && strcmp(claim->serial, serial) == 0 &&
-            strcmp(claim->authority, authority) == 0 &&
-            setpay_digest_equal(&claim->object, &digest) && (time == 0 || claim->time == time) &&
-            (claim->parent[0] == '\0' || strcmp(claim->parent, parent) == 0)) {
-            claim->met = true;
-            walk->cursor = at; /* tables and log are in the same order, nearly */
-            return;
-        }
-    }
-    walk->error = setpay_problem_set(walk->problem, SETPAY_E_CA_LOG,
-                                     "the log tells of no %s %s by %s as the database holds it",
-                                     kind, serial, authority);
+    if (strcmp(kind, "crl") == 0)
+        claim = verifier == NULL ? NULL : &verifier->crl;
+    else if (walk->claim_count > 0 && *slot_of(walk, serial) != 0)
+        claim = &walk->claims[*slot_of(walk, serial) - 1];
+    while (claim != NULL && !is_of(claim, kind, authority, serial, parent, &digest, time))
+        claim = claim->next == 0 ? NULL : &walk->claims[claim->next - 1];
+    if (claim != NULL)
+        claim->met = true;
+    else
+        walk->error = setpay_problem_set(walk->problem, SETPAY_E_CA_LOG,
+                                         "the log tells of no %s %s by %s as the database holds it",
+                                         kind, serial, authority);
 }
 
 static void meet_certificate(void *arg, const struct setpay_ca_record *record)
@@ -384,6 +442,16 @@ static void meet_crl(void *arg, const char *authority, uint64_t number, setpay_t
     meet(arg, "crl", authority, serial, "", der, 0);
 }
 
+static enum setpay_error check_met(const struct walk *walk, const struct claim *claim)
+{
+    if (claim->kind == NULL || claim->met)
+        return SETPAY_OK;
+    return setpay_problem_set(walk->problem, SETPAY_E_CA_LOG,
+                              "entry %llu of the log tells of a %s %s that the database does not "
+                              "hold",
+                              (unsigned long long)claim->number, claim->kind, claim->serial);
+}
+
 /* The tables hold nothing that the log does not tell of, and all that it does. */
 static enum setpay_error compare_tables(struct walk *walk)
 {
@@ -392,13 +460,80 @@ static enum setpay_error compare_tables(struct walk *walk)
     SETPAY_TRY(setpay_ca_registry_crls(walk->ca->registry, NULL, meet_crl, walk));
     SETPAY_TRY(walk->error);
     for (size_t at = 0; at < walk->claim_count; at++)
-        if (!walk->claims[at].met)
-            return setpay_problem_set(walk->problem, SETPAY_E_CA_LOG,
-                                      "entry %llu of the log tells of a %s %s that the database "
-                                      "does not hold",
-                                      (unsigned long long)walk->claims[at].number,
-                                      walk->claims[at].kind, walk->claims[at].serial);
+        SETPAY_TRY(check_met(walk, &walk->claims[at]));
+    for (size_t at = 0; at < walk->verifier_count; at++)
+        SETPAY_TRY(check_met(walk, &walk->verifiers[at].crl));
     return SETPAY_OK;
+}
+
+/* ---- a part at a time ---- */
+
+struct setpay_ca_log_check {
+    struct walk walk;
+    struct setpay_ca_log_head witness;
+};
+
+enum setpay_error setpay_ca_log_check_new(struct setpay_ca *ca,
+                                          const struct setpay_ca_log_head *witness,
+                                          struct setpay_ca_log_check **check)
+{
+    struct setpay_ca_log_check *made = calloc(1, sizeof *made);
+
+    if (made == NULL)
+        return SETPAY_E_NOMEM;
+    made->walk.ca = ca;
+    if (witness != NULL) {
+        made->witness = *witness;
+        made->walk.witness = &made->witness;
+    }
+    *check = made;
+    return SETPAY_OK;
+}
+
+void setpay_ca_log_check_free(struct setpay_ca_log_check *check)
+{
+    if (check == NULL)
+        return;
+    for (size_t at = 0; at < check->walk.verifier_count; at++)
+        setpay_public_key_free(check->walk.verifiers[at].key);
+    free(check->walk.claims);
+    free(check->walk.slots);
+    free(check);
+}
+
+/* Entries until the part is full, or the log's end. The tables are compared behind that end, in the
+ * same part: they tell what the log does at one moment alone. */
+static enum setpay_error walk_part(struct walk *walk, bool *unfinished)
+{
+    int64_t from = walk->last.count == 0 ? INT64_MIN : (int64_t)walk->last.count + 1;
+
+    walk->seen = 0;
+    /* There may be new ones since the part before. */
+    SETPAY_TRY(setpay_ca_registry_authorities(walk->ca->registry, NULL, add_verifier, walk));
+    SETPAY_TRY(
+        setpay_ca_registry_entries(walk->ca->registry, from, PART_ENTRIES, walk_entry, walk));
+    *unfinished = walk->seen == PART_ENTRIES;
+    if (*unfinished)
+        return SETPAY_OK;
+    SETPAY_TRY(check_head(walk));
+    return compare_tables(walk);
+}
+
+enum setpay_error setpay_ca_log_check_step(struct setpay_ca_log_check *check, bool *unfinished,
+                                           struct setpay_ca_log_head *head,
+                                           struct setpay_problem *problem)
+{
+    struct walk *walk = &check->walk;
+
+    walk->problem = problem;
+    enum setpay_error error = walk_part(walk, unfinished);
+    if (error == SETPAY_OK)
+        *head = walk->last;
+    if (error == SETPAY_E_STORE) /* a column that no longer fits: changed by hand */
+        error = setpay_problem_set(problem, SETPAY_E_CA_LOG,
+                                   "the log: what follows entry %llu can't be read",
+                                   (unsigned long long)walk->last.count);
+    return error;
 }
 
 enum setpay_error setpay_ca_log_verify(struct setpay_ca *ca,
@@ -406,30 +541,13 @@ enum setpay_error setpay_ca_log_verify(struct setpay_ca *ca,
                                        struct setpay_ca_log_head *head,
                                        struct setpay_problem *problem)
 {
-    struct walk *walk = calloc(1, sizeof *walk);
-    enum setpay_error error;
+    struct setpay_ca_log_check *check;
+    bool unfinished = true;
+    enum setpay_error error = SETPAY_OK;
 
-    if (walk == NULL)
-        return SETPAY_E_NOMEM;
-    walk->ca = ca;
-    walk->witness = witness;
-    walk->problem = problem;
-    error = setpay_ca_registry_authorities(ca->registry, NULL, add_verifier, walk);
-    if (error == SETPAY_OK)
-        error = setpay_ca_registry_entries(ca->registry, walk_entry, walk);
-    if (error == SETPAY_OK)
-        error = check_head(walk);
-    if (error == SETPAY_OK)
-        error = compare_tables(walk);
-    if (error == SETPAY_OK)
-        *head = walk->last;
-    if (error == SETPAY_E_STORE) /* a column that no longer fits: changed by hand */
-        error = setpay_problem_set(problem, SETPAY_E_CA_LOG,
-                                   "the log: what follows entry %llu can't be read",
-                                   (unsigned long long)walk->last.count);
-    for (size_t at = 0; at < walk->verifier_count; at++)
-        setpay_public_key_free(walk->verifiers[at].key);
-    free(walk->claims);
-    free(walk);
+    SETPAY_TRY(setpay_ca_log_check_new(ca, witness, &check));
+    while (error == SETPAY_OK && unfinished)
+        error = setpay_ca_log_check_step(check, &unfinished, head, problem);
+    setpay_ca_log_check_free(check);
     return error;
 }

@@ -440,6 +440,8 @@ enum setpay_error setpay_ca_registry_crls(struct setpay_ca_registry *registry, c
 /* ---- the log ---- */
 
 struct entries {
+    int64_t from;
+    int64_t limit;
     setpay_ca_entry_row_cb *each;
     void *arg;
 };
@@ -451,9 +453,12 @@ static enum setpay_error read_entries(struct setpay_db *db, void *arg)
     enum setpay_error error = SETPAY_OK;
     enum setpay_error ended;
 
-    SETPAY_TRY(setpay_db_select(db, &rows,
-                                "SELECT place, at, action, authority, serial, subject, object,"
-                                " previous, hash, signature FROM log ORDER BY place"));
+    SETPAY_TRY(
+        setpay_db_select(db, &rows,
+                         "SELECT place, at, action, authority, serial, subject, object,"
+                         " previous, hash, signature FROM log WHERE place >= $1 ORDER BY place"
+                         " LIMIT $2",
+                         SETPAY_DB_INT(wanted->from), SETPAY_DB_INT(wanted->limit)));
     while (error == SETPAY_OK && setpay_db_next(rows)) {
         char action[16];
         char authority[SETPAY_CA_AUTHORITY_SIZE];
@@ -477,10 +482,10 @@ static enum setpay_error read_entries(struct setpay_db *db, void *arg)
     return error != SETPAY_OK ? error : ended;
 }
 
-enum setpay_error setpay_ca_registry_entries(struct setpay_ca_registry *registry,
-                                             setpay_ca_entry_row_cb *each, void *arg)
+enum setpay_error setpay_ca_registry_entries(struct setpay_ca_registry *registry, int64_t from,
+                                             int64_t limit, setpay_ca_entry_row_cb *each, void *arg)
 {
-    struct entries wanted = {.each = each, .arg = arg};
+    struct entries wanted = {.from = from, .limit = limit, .each = each, .arg = arg};
 
     return setpay_store_read(registry->reader, read_entries, &wanted);
 }

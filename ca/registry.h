@@ -91,11 +91,12 @@ enum setpay_error setpay_ca_registry_of_enrolment(struct setpay_ca_registry *reg
 enum setpay_error setpay_ca_registry_crls(struct setpay_ca_registry *registry, const char *brand,
                                           setpay_ca_crl_cb *each, void *arg) SETPAY_MUST_CHECK;
 
-/* The log's rows; signature is over the entry's hash, by entry->authority's key. */
+/* The log's rows from a number on (INT64_MIN: from wherever there are any), at most so many, in
+ * order; signature is over the entry's hash, by entry->authority's key. */
 typedef enum setpay_error setpay_ca_entry_row_cb(void *arg, const struct setpay_ca_log_entry *entry,
                                                  struct setpay_view signature);
-enum setpay_error setpay_ca_registry_entries(struct setpay_ca_registry *registry,
-                                             setpay_ca_entry_row_cb *each,
+enum setpay_error setpay_ca_registry_entries(struct setpay_ca_registry *registry, int64_t from,
+                                             int64_t limit, setpay_ca_entry_row_cb *each,
                                              void *arg) SETPAY_MUST_CHECK;
 struct setpay_ca_head_row {
     struct setpay_ca_log_head head;

@@ -4,6 +4,8 @@
  * clock decides about ends.
  */
 #include "ca/ca.h"
+#include "ca/forward.h"
+#include "ca/state.h"
 #include "common/crypto/hash.h"
 #include "common/crypto/keyfile.h"
 #include "common/pki/certificate.h"
@@ -32,6 +34,7 @@
 static char folder[64];
 static struct setpay_ca *ca;
 static struct setpay_problem problem;
+static json_t *forwarded_args; /* outlive the command that they ask for */
 
 static void ok(enum setpay_error error)
 {
@@ -428,6 +431,103 @@ static void test_crls(void **state)
     assert_int_equal(setpay_ca_make_crls(ca, "amex", NOW, &problem), SETPAY_E_NOT_FOUND);
 }
 
+static void revoke_one(const struct setpay_ca_issued *issued, setpay_time_ms now)
+{
+    const struct setpay_ca_revoking revoking = {.serial = issued->serial,
+                                                .reason = "keyCompromise"};
+    size_t revoked = 0;
+
+    ok(setpay_ca_revoke(ca, &revoking, now, &revoked, &problem));
+    assert_int_equal(revoked, 1);
+}
+
+/* By entries that are about the log itself, so that no table has them. */
+static void lengthen_log(int count)
+{
+    struct setpay_ca_authority root = {0};
+    struct setpay_ca_change change;
+
+    ok(setpay_ca_authority_load(ca, "root", true, &root, &problem));
+    ok(setpay_ca_change_begin(ca->registry, &change));
+    for (int at = 0; at < count; at++)
+        ok(setpay_ca_log_append(&change, &root, "restore", "1", "as of a test",
+                                setpay_view_string(""), NOW));
+    ok(setpay_ca_log_commit(ca, &change, &root));
+    setpay_ca_change_clear(&change);
+    setpay_ca_authority_clear(&root);
+}
+
+static struct setpay_ca_forwarded *begin(const char *words)
+{
+    struct setpay_ca_forwarded *command = NULL;
+    json_t *args = json_pack("{s:s, s:s}", "words", words, "folder", folder);
+
+    ok(setpay_ca_forwarded_new(ca, args, &command, &problem));
+    forwarded_args = args;
+    return command;
+}
+
+/* The parts that are left; the result is the caller's. */
+static json_t *finish(struct setpay_ca_forwarded *command, size_t *parts)
+{
+    json_t *reply = NULL;
+    bool unfinished = true;
+
+    while (unfinished) {
+        ok(setpay_ca_forwarded_run(command, &unfinished, &reply));
+        (*parts)++;
+    }
+    setpay_ca_forwarded_free(command);
+    json_decref(forwarded_args);
+    return reply;
+}
+
+/* The daemon's way: who asks for a revocation while a long log is verified has it between two
+ * parts, and the parts that follow see it. */
+static void test_a_long_log_leaves_others_their_turn(void **state)
+{
+    static const char *const ways[] = {"log verify", "doctor"};
+    EVP_PKEY *key = new_key();
+    struct setpay_secret csr = plain_request(key);
+    struct setpay_ca_issued issued;
+    json_t *reply = NULL;
+    bool unfinished = false;
+    size_t parts = 0;
+
+    (void)state;
+    ok(issue("merchant-sign", "shop-1", NULL, setpay_secret_view(&csr), NOW, &issued));
+    lengthen_log(2100);
+    for (size_t way = 0; way < sizeof ways / sizeof *ways; way++) {
+        struct setpay_ca_forwarded *command = begin(ways[way]);
+
+        ok(setpay_ca_forwarded_run(command, &unfinished, &reply));
+        assert_true(unfinished);
+        if (way == 0) {
+            revoke_one(&issued, NOW + 1000);
+            ok(setpay_ca_brand_add(ca, "mastercard", false, NOW + 1000, &problem));
+        } else {
+            ok(setpay_ca_make_crls(ca, NULL, NOW + 1001, &problem));
+        }
+        parts = 1;
+        reply = finish(command, &parts);
+        assert_true(parts >= 3);
+        const json_t *result = json_object_get(reply, "result");
+        if (way == 0)
+            assert_int_equal(json_integer_value(json_object_get(result, "entries")), log_count());
+        else
+            assert_non_null(
+                strstr(json_string_value(json_object_get(
+                           json_array_get(json_object_get(result, "checks"),
+                                          json_array_size(json_object_get(result, "checks")) - 1),
+                           "words")),
+                       "every entry, link and signature"));
+        json_decref(reply);
+    }
+    setpay_ca_issued_clear(&issued);
+    setpay_secret_clear(&csr);
+    EVP_PKEY_free(key);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -439,6 +539,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_renew, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_doors, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_crls, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_long_log_leaves_others_their_turn, set_up,
+                                        tear_down),
     };
 
     if (setpay_secret_system_init() != SETPAY_OK)

@@ -193,7 +193,22 @@ static enum setpay_error find_by_xid(struct setpay_db *db, const struct setpay_i
     return count == 1 ? setpay_payment_load(db, id, payment) : SETPAY_E_NOT_FOUND;
 }
 
-/* The payment that xid, brand and merchant_id name. */
+/* The payment of a step: what an issuer knows a presentment by, and differences and suspense name.
+ * SETPAY_E_NOT_FOUND. */
+static enum setpay_error find_by_step(struct setpay_db *db, const struct setpay_id *token,
+                                      struct setpay_payment *payment)
+{
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(setpay_db_one(db, &rows,
+                             "SELECT COALESCE(first_id, payment.id) FROM step"
+                             " JOIN payment ON payment.id = step.payment_id WHERE token = $1",
+                             SETPAY_DB_ID(token)));
+    int64_t id = setpay_db_get_int(rows, 0);
+    SETPAY_TRY(setpay_db_end(rows));
+    return setpay_payment_load(db, id, payment);
+}
+
+/* The payment that xid, brand and merchant_id name; or by one of its steps. */
 static enum setpay_error find_payment(struct setpay_db *db, const json_t *args,
                                       struct setpay_payment *payment,
                                       struct setpay_problem *problem)
@@ -215,6 +230,8 @@ static enum setpay_error find_payment(struct setpay_db *db, const json_t *args,
         return setpay_problem_set(problem, error,
                                   "several merchants have used the xid %s: name brand and merchant",
                                   text);
+    if (error == SETPAY_E_NOT_FOUND)
+        error = find_by_step(db, &xid, payment);
     if (error == SETPAY_E_NOT_FOUND)
         return setpay_problem_set(problem, error, "there is no payment %s: see payment list", text);
     return error;
@@ -494,7 +511,8 @@ const struct setpay_control_command setpay_gateway_commands[] = {
     {"merchant.disable", on_merchant_disable, "brand, id"},
     {"payment.list", on_payment_list, "payments, newest first: state, limit, before"},
     {"payment.show", on_payment_show,
-     "one payment: xid, and brand and merchant_id where several used it"},
+     "one payment: xid (or the id of one of its steps), and brand and merchant_id where several "
+     "used it"},
     {"payment.evidence", on_payment_evidence, "what was signed for it: xid, brand, merchant_id"},
     {"batch.list", on_batch_list, "batches, newest first: brand, merchant_id, open, limit, before"},
     {"batch.show", on_batch_show, "one batch with its items: brand, merchant_id, batch"},

@@ -64,6 +64,22 @@ static enum setpay_error check(const struct setpay_config *config, struct setpay
     return error;
 }
 
+/* The one payment of the flags has no line: the flag is what is wrong. */
+static void name_flag(struct setpay_problem *problem)
+{
+    static const char *const names[] = {"issuer", "amount", "currency", "date", "reference"};
+    static const char line[] = "line 2: ";
+    const struct setpay_problem told = *problem;
+    if (strncmp(told.text, line, sizeof line - 1) != 0)
+        return;
+    const char *words = told.text + sizeof line - 1;
+    bool is_of_flag = false;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        is_of_flag = is_of_flag || (strncmp(words, names[i], strlen(names[i])) == 0 &&
+                                    words[strlen(names[i])] == ':');
+    (void)snprintf(problem->text, sizeof problem->text, "%s%s", is_of_flag ? "--" : "", words);
+}
+
 enum setpay_error setpay_books_issuer_paid(struct setpay_operator_asker *asker,
                                            const struct setpay_config *config, const json_t *args,
                                            json_t **result, struct setpay_problem *problem)
@@ -79,8 +95,11 @@ enum setpay_error setpay_books_issuer_paid(struct setpay_operator_asker *asker,
         error = asked != NULL ? SETPAY_OK : SETPAY_E_NOMEM;
     }
     setpay_buffer_clear(&bytes);
-    return error != SETPAY_OK ? error
-                              : setpay_operator_ask(asker, "issuer.paid", asked, result, problem);
+    if (error == SETPAY_OK)
+        error = setpay_operator_ask(asker, "issuer.paid", asked, result, problem);
+    if (error != SETPAY_OK && json_object_get(args, "file") == NULL)
+        name_flag(problem);
+    return error;
 }
 
 void setpay_gateway_print_paid(const json_t *result)

@@ -6,6 +6,7 @@
 
 #include "common/crypto/hash.h"
 #include "gateway/clearing/presentment.h"
+#include "gateway/clearing/zone.h"
 #include "gateway/issuer/clearing_file.h"
 #include "gateway/issuer/clearing_lines.h"
 
@@ -310,6 +311,22 @@ static enum setpay_error owed_before(struct setpay_db *db, const struct setpay_i
     return setpay_incoming_owed(db, payment->issuer, payment->amount.currency, owed_minor);
 }
 
+/* A year that was mistyped could never be taken back. Somewhere it is tomorrow already. */
+static enum setpay_error check_day(const struct setpay_incoming *payment, setpay_time_ms now_ms,
+                                   struct setpay_problem *problem)
+{
+    char last[SETPAY_DATE_TEXT_SIZE];
+    const struct setpay_date today = setpay_date_of_ms(now_ms);
+    const struct setpay_date tomorrow = setpay_date_add_days(&today, 1);
+    (void)setpay_date_format(&tomorrow, last);
+    if (strcmp(payment->day, last) <= 0)
+        return SETPAY_OK;
+    return setpay_problem_set(problem, SETPAY_E_INVALID,
+                              "line %zu: date: found \"%s\", expected a day up to %s; nothing was "
+                              "booked",
+                              payment->line, payment->day, last);
+}
+
 enum setpay_error setpay_incoming_keep(struct setpay_db *db, struct setpay_incoming_list *list,
                                        setpay_time_ms now_ms, struct setpay_problem *problem)
 {
@@ -319,6 +336,7 @@ enum setpay_error setpay_incoming_keep(struct setpay_db *db, struct setpay_incom
         SETPAY_TRY(look_for(db, payment, problem));
         if (payment->known)
             continue;
+        SETPAY_TRY(check_day(payment, now_ms, problem));
         SETPAY_TRY(owed_before(db, list, i, &owed_minor));
         payment->created_ms = now_ms;
         payment->matched_minor = setpay_incoming_match(payment->amount.minor, owed_minor);

@@ -51,6 +51,25 @@ static int run(const char *const *words)
 }
 #define RUN(...) run((const char *const[]){__VA_ARGS__, NULL})
 
+/* What it says on standard error; then the words of the command. */
+static void expect_refused(const char *says, const char *const *words)
+{
+    char text[1000];
+    FILE *file = tmpfile();
+    int saved = dup(STDERR_FILENO);
+    assert_true(file != NULL && saved >= 0 && dup2(fileno(file), STDERR_FILENO) >= 0);
+    int status = run(words);
+    assert_true(dup2(saved, STDERR_FILENO) >= 0);
+    assert_int_equal(close(saved), 0);
+    rewind(file);
+    text[fread(text, 1, sizeof text - 1, file)] = '\0';
+    assert_int_equal(fclose(file), 0);
+    assert_int_not_equal(status, 0);
+    if (strstr(text, says) == NULL)
+        fail_msg("expected '%s' in:\n%s", says, text);
+}
+#define EXPECT_REFUSED(says, ...) expect_refused(says, (const char *const[]){__VA_ARGS__, NULL})
+
 static void expect_printed(const char *words)
 {
     if (strstr(printed, words) == NULL)
@@ -407,32 +426,42 @@ static void incoming_money_is_booked_once(void **state)
     char path[TEST_PATH_SIZE];
     (void)state;
     assert_int_equal(RUN("issuer", "paid", "--issuer", "sim", "--amount", "100.00", "--currency",
-                         "EUR", "--date", "2026-11-26", "--reference", "MT940/1"),
+                         "EUR", "--date", "2024-11-26", "--reference", "MT940/1"),
                      0);
     expect_printed("sim, MT940/1: 100.00 EUR\n");
     assert_int_equal(RUN("issuer", "paid", "--issuer", "sim", "--amount", "100.00", "--currency",
-                         "EUR", "--date", "2026-11-26", "--reference", "MT940/1"),
+                         "EUR", "--date", "2024-11-26", "--reference", "MT940/1"),
                      0);
     expect_printed(", booked before");
     assert_int_equal(RUN("issuer", "paid", "--issuer", "sim", "--amount", "100.01", "--currency",
-                         "EUR", "--date", "2026-11-26", "--reference", "MT940/1"),
+                         "EUR", "--date", "2024-11-26", "--reference", "MT940/1"),
                      1);
     assert_int_equal(RUN("issuer", "paid", "--issuer", "another", "--amount", "1", "--currency",
-                         "EUR", "--date", "2026-11-26", "--reference", "x"),
+                         "EUR", "--date", "2024-11-26", "--reference", "x"),
                      2);
     assert_int_equal(RUN("issuer", "paid", "--issuer", "sim"), 2);
+    /* Said of the flag, and not of a line that nobody has written. */
+    EXPECT_REFUSED("setpay-gateway: --issuer: found \"another\"", "issuer", "paid", "--issuer",
+                   "another", "--amount", "1", "--currency", "EUR", "--date", "2024-11-26",
+                   "--reference", "x");
+    EXPECT_REFUSED("setpay-gateway: --date: found \"2062-11-28\", expected a day up to ", "issuer",
+                   "paid", "--issuer", "sim", "--amount", "1", "--currency", "EUR", "--date",
+                   "2062-11-28", "--reference", "x");
+    EXPECT_REFUSED("setpay-gateway: --reference: sim has paid with MT940/1 before", "issuer",
+                   "paid", "--issuer", "sim", "--amount", "1", "--currency", "EUR", "--date",
+                   "2024-11-26", "--reference", "MT940/1");
     /* All of a list or none: its second line contradicts what is booked. */
     test_write_file(till.gateway->folder, "paid.csv",
                     setpay_view_string("issuer,amount,currency,date,reference\n"
-                                       "sim,1.00,EUR,2026-11-27,MT940/2\n"
-                                       "sim,2.00,EUR,2026-11-27,MT940/1\n"));
+                                       "sim,1.00,EUR,2024-11-27,MT940/2\n"
+                                       "sim,2.00,EUR,2024-11-27,MT940/1\n"));
     (void)test_path(till.gateway->folder, "paid.csv", path);
     assert_int_equal(RUN("issuer", "paid", "--file", path), 1);
     assert_int_equal(number("SELECT COUNT(*) FROM issuer_payment"), 1);
     test_write_file(till.gateway->folder, "paid.csv",
                     setpay_view_string("issuer,amount,currency,date,reference\n"
-                                       "sim,29.28,EUR,2026-11-27,MT940/2\n"
-                                       "sim,5.00,EUR,2026-11-27,MT940/3\n"));
+                                       "sim,29.28,EUR,2024-11-27,MT940/2\n"
+                                       "sim,5.00,EUR,2024-11-27,MT940/3\n"));
     assert_int_equal(RUN("issuer", "paid", "--file", path), 0);
     expect_printed("MT940/3: 5.00 EUR; of it 5.00 EUR in suspense");
     assert_int_equal(number("SELECT SUM(matched_minor) FROM issuer_payment"), OWED);

@@ -130,6 +130,17 @@ static void expect_no_other(const struct setpay_auth_res *right)
     setpay_buffer_clear(&bytes);
 }
 
+/* An operator has the id of a presentment, and asks whose it is. */
+static void expect_shown_by_step(const struct test_paid *paid)
+{
+    char step[SETPAY_ID_TEXT_SIZE], xid[SETPAY_ID_TEXT_SIZE];
+    (void)setpay_id_format(&paid->auth.capture.id, step);
+    (void)setpay_id_format(&paid->purchase->auth.xid, xid);
+    json_t *shown = test_gateway_control(gateway, "payment.show", json_pack("{s:s}", "xid", step));
+    assert_string_equal(json_string_value(json_object_get(shown, "xid")), xid);
+    json_decref(shown);
+}
+
 static void captures_at_once(void **state)
 {
     struct test_paid paid;
@@ -147,6 +158,7 @@ static void captures_at_once(void **state)
     assert_int_equal(held, 0);
     assert_int_equal(charged(&paid), 1250);
     assert_int_equal(test_gateway_number(gateway, "SELECT COUNT(*) FROM ledger_entry"), 1);
+    expect_shown_by_step(&paid);
     assert_int_equal(test_paid_step(&paid, CAP, &paid.auth.cap_token, 1, NULL), 16); /* rule G8 */
     assert_int_equal(test_paid_reverse(&paid, 1, &held), 16);
     expect_ledger_holds();

@@ -128,7 +128,11 @@ static void a_payment_goes_against_what_is_owed(void **state)
     assert_int_equal(test_paying_last.matched, 799); /* to the last unit */
     assert_int_equal(test_paying_last.suspense, 0);
     assert_int_equal(test_paying_items().count, 0);
-    assert_int_equal(test_paying_paid(NAMES "sim,0.01,EUR,2026-11-28,R3\n"), SETPAY_OK);
+    /* Where it is tomorrow already, and nowhere later. */
+    assert_int_equal(test_paying_paid(NAMES "sim,0.01,EUR,2026-11-28,R3\n"), SETPAY_E_INVALID);
+    assert_non_null(strstr(test_paying_last.problem.text,
+                           "line 2: date: found \"2026-11-28\", expected a day up to 2026-11-27"));
+    assert_int_equal(test_paying_paid(NAMES "sim,0.01,EUR,2026-11-27,R3\n"), SETPAY_OK);
     assert_int_equal(test_paying_last.matched, 0);
     assert_int_equal(test_paying_last.suspense, 1);
     assert_int_equal(test_paying_sim(SETPAY_ACCOUNT_SUSPENSE), -1);

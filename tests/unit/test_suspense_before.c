@@ -143,6 +143,25 @@ static void what_was_written_off_before_is_not_owed(void **state)
     assert_int_equal(owed_by_sim(), 0);
 }
 
+/* A capture that the issuer sim has taken. */
+static enum setpay_error write_taken(struct setpay_db *db, void *arg)
+{
+    struct setpay_payment payment = {.state = SETPAY_PAYMENT_CAPTURED, .number = 1};
+    (void)arg;
+    strcpy(payment.issuer, "sim");
+    strcpy(payment.amount.currency, "EUR");
+    SETPAY_TRY(setpay_payment_insert(db, &payment));
+    SETPAY_TRY(setpay_db_run(
+        db,
+        "INSERT INTO step (id, token, payment_id, kind, of_id, amount_minor, interchange_minor,"
+        " fee_minor, batch_id, undone, credited_minor, created_ms)"
+        " VALUES (2, zeroblob(16), $1, 1, 0, 700, 7, 0, 1, 0, 0, 1)",
+        SETPAY_DB_INT(payment.id)));
+    return setpay_db_run(db, "INSERT INTO presentment (step_id, batch_id, acknowledged,"
+                             " response_code, sent_count, created_ms, acknowledged_ms)"
+                             " VALUES (2, 1, 1, '94', 1, 1, 2)");
+}
+
 /* A database of the step before: what was written off then is known as such, and what it says
  * verifies. */
 static void a_database_of_before_is_moved(void **state)
@@ -166,11 +185,21 @@ static void a_database_of_before_is_moved(void **state)
                  " sent_count, created_ms, acknowledged_ms, reason)"
                  " VALUES (1, 1, 1, 'WO', 0, 1, 2, 'lost')";
     assert_int_equal(setpay_store_submit_wait(store, test_day_run_sql, sql), SETPAY_OK);
+    assert_int_equal(setpay_store_submit_wait(store, write_taken, NULL), SETPAY_OK);
     setpay_store_close(store);
     options.schema = &setpay_gateway_schema;
     assert_int_equal(setpay_store_open(&options, &store, &problem), SETPAY_OK);
     assert_int_equal(setpay_store_submit_wait(store, test_day_verify_in, &found), SETPAY_OK);
     assert_null(strstr(found.all, "written off by nobody"));
+    /* What was taken then is owed: it is kept now, and not added up. */
+    int64_t owed = -1;
+    assert_null(strstr(found.all, "what an issuer has taken is kept as something else"));
+    assert_int_equal(setpay_store_submit_wait(store, ask_owed, &owed), SETPAY_OK);
+    assert_int_equal(owed, 700 - 7);
+    char more[] = "UPDATE issuer_taken SET minor = minor + 1";
+    assert_int_equal(setpay_store_submit_wait(store, test_day_run_sql, more), SETPAY_OK);
+    assert_int_equal(setpay_store_submit_wait(store, ask_owed, &owed), SETPAY_OK);
+    assert_int_equal(owed, 700 - 6);
     setpay_store_close(store);
     test_folder_remove(&folder);
 }

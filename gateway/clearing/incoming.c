@@ -150,19 +150,16 @@ void setpay_incoming_post(int64_t amount_minor, int64_t matched_minor,
         (struct setpay_posting){SETPAY_ACCOUNT_SUSPENSE, matched_minor - amount_minor};
 }
 
-/* What the database adds up. Of what an issuer has refused, and was right after all, the merchant
- * has it less its fee, and we claim it less interchange. Of what was written off the issuer has
- * never heard. */
+/* What the database keeps of what was taken, and adds up of all else. Of what an issuer has
+ * refused, and was right after all, the merchant has it less its fee, and we claim it less
+ * interchange. Of what was written off the issuer has never heard. */
 static enum setpay_error owed_by_rows(struct setpay_db *db, const char *issuer,
                                       const char *currency, int64_t *minor)
 {
     struct setpay_db_rows *rows;
     SETPAY_TRY(setpay_db_one(
         db, &rows,
-        "SELECT COALESCE((SELECT SUM(CASE step.kind WHEN 1 THEN step.amount_minor -"
-        " interchange_minor ELSE interchange_minor - step.amount_minor END) FROM presentment"
-        " JOIN step ON step.id = presentment.step_id JOIN payment ON payment.id = step.payment_id"
-        " WHERE response_code IN ('00', '94') AND payment.issuer = $1 AND currency = $2), 0)"
+        "SELECT COALESCE((SELECT minor FROM issuer_taken WHERE issuer = $1 AND currency = $2), 0)"
         " - COALESCE((SELECT SUM(dispute.amount_minor) FROM dispute"
         " JOIN step ON step.id = dispute.step_id JOIN payment ON payment.id = step.payment_id"
         " WHERE outcome = 1 AND payment.issuer = $1 AND currency = $2), 0)"

@@ -55,6 +55,38 @@
     "ALTER TABLE suspense_clearing ADD COLUMN fee_minor INTEGER;"                                  \
     "ALTER TABLE suspense_clearing ADD COLUMN loss_minor INTEGER;"
 
+/* Of a later step of the gateway's schema: what each issuer has taken, less interchange, so that
+ * what it owes is known without a look at every presentment that ever was. The database keeps it,
+ * whoever writes an answer; an audit adds it up again. */
+#define SETPAY_INCOMING_IS_TAKEN(row) row "response_code IN ('00', '94')"
+#define SETPAY_INCOMING_TAKEN_MINOR                                                                \
+    "CASE step.kind WHEN 1 THEN step.amount_minor - interchange_minor"                             \
+    " ELSE interchange_minor - step.amount_minor END"
+#define SETPAY_INCOMING_TAKE(sign)                                                                 \
+    " BEGIN INSERT INTO issuer_taken SELECT payment.issuer, currency, " sign                       \
+    " * (" SETPAY_INCOMING_TAKEN_MINOR ") FROM step JOIN payment ON payment.id = step.payment_id"  \
+    " WHERE step.id = NEW.step_id ON CONFLICT (issuer, currency)"                                  \
+    " DO UPDATE SET minor = minor + excluded.minor; END;"
+#define SETPAY_INCOMING_TAKEN_SCHEMA                                                               \
+    "CREATE TABLE issuer_taken (issuer TEXT NOT NULL, currency TEXT NOT NULL,"                     \
+    " minor INTEGER NOT NULL, PRIMARY KEY (issuer, currency));"                                    \
+    "INSERT INTO issuer_taken SELECT payment.issuer, currency, SUM(" SETPAY_INCOMING_TAKEN_MINOR   \
+    ") FROM presentment JOIN step ON step.id = step_id"                                            \
+    " JOIN payment ON payment.id = step.payment_id WHERE " SETPAY_INCOMING_IS_TAKEN(               \
+        "") " GROUP BY payment.issuer, currency;"                                                  \
+            "CREATE TRIGGER presentment_taken_at_once AFTER INSERT ON presentment"                 \
+            " WHEN " SETPAY_INCOMING_IS_TAKEN("NEW.") SETPAY_INCOMING_TAKE(                        \
+                "1") "CREATE TRIGGER presentment_taken AFTER UPDATE OF response_code ON "          \
+                     "presentment"                                                                 \
+                     " WHEN " SETPAY_INCOMING_IS_TAKEN(                                            \
+                         "NEW.") " AND NOT " SETPAY_INCOMING_IS_TAKEN("OLD.")                      \
+                         SETPAY_INCOMING_TAKE(                                                     \
+                             "1") "CREATE TRIGGER presentment_untaken AFTER UPDATE OF "            \
+                                  "response_code ON presentment"                                   \
+                                  " WHEN NOT " SETPAY_INCOMING_IS_TAKEN(                           \
+                                      "NEW.") " AND " SETPAY_INCOMING_IS_TAKEN("OLD.")             \
+                                      SETPAY_INCOMING_TAKE("-1")
+
 #define SETPAY_INCOMING_REFERENCE_SIZE 65
 #define SETPAY_INCOMING_DAY_SIZE 11
 #define SETPAY_INCOMING_FILE_MAX (4U * 1024 * 1024)

@@ -3,6 +3,7 @@
  * is added up again from sales, presentments and reversals, and what its issuer answered leads to
  * the result that is kept.
  */
+#include "gateway/clearing/incoming.h"
 #include "gateway/clearing/look.h"
 #include "gateway/clearing/reconciliation.h"
 
@@ -142,6 +143,22 @@ static enum setpay_error check_rows(struct setpay_look *look)
         "compared, and nothing was sent of it:");
 }
 
+/* ------------------------------------------------------------------ what was taken */
+
+static enum setpay_error check_taken(struct setpay_look *look)
+{
+    return setpay_look_each_row(
+        look,
+        "SELECT issuer || ', ' || currency || ': ' || SUM(kept) || ', expected ' || SUM(expected)"
+        " FROM (SELECT issuer, currency, minor AS kept, 0 AS expected FROM issuer_taken"
+        " UNION ALL SELECT payment.issuer, currency, 0, " SETPAY_INCOMING_TAKEN_MINOR
+        " FROM presentment JOIN step ON step.id = step_id"
+        " JOIN payment ON payment.id = step.payment_id WHERE " SETPAY_INCOMING_IS_TAKEN(
+            "") ")"
+                " GROUP BY issuer, currency HAVING TOTAL(kept) <> TOTAL(expected)",
+        "what an issuer has taken is kept as something else:");
+}
+
 /* ------------------------------------------------------------------ what was answered */
 
 /* Results: 0 open, 1 in balance, 2 out of balance, 3 refused (network/reconcile.c). */
@@ -194,5 +211,6 @@ enum setpay_error setpay_look_reconciliations(struct setpay_look *look)
         error = end;
     SETPAY_TRY(error);
     SETPAY_TRY(check_rows(look));
+    SETPAY_TRY(check_taken(look));
     return check_answers(look);
 }

@@ -100,7 +100,8 @@ static const struct setpay_store_migration steps[] = {
     {12, "UPDATE evidence SET number = owner * 1000000 + number, owner ="
          " (SELECT first_id FROM payment WHERE payment.id = evidence.owner)"
          " WHERE owner IN (SELECT id FROM payment WHERE first_id IS NOT NULL);"},
-    {13, SETPAY_PAYMENT_REVERSALS_SCHEMA SETPAY_SETTLEMENT_TIMES_SCHEMA},
+    {13,
+     SETPAY_PAYMENT_REVERSALS_SCHEMA SETPAY_SETTLEMENT_TIMES_SCHEMA SETPAY_INCOMING_TAKEN_SCHEMA},
     {14, SETPAY_LEDGER_BEFORE_SCHEMA},
     {15, SETPAY_GATEWAY_DISPUTE_OPEN_SCHEMA},
     {0, NULL},

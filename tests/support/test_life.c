@@ -529,7 +529,7 @@ static enum setpay_error dispute(struct test_life *life, enum test_life_op op)
     charge.amount.minor = capture != NULL ? capture->amount_minor : 0;
     charge.left_minor = creditable(life);
     charge.is_taken = life->payment.is_sale || life->batch == TEST_LIFE_PRESENTED ||
-                      life->batch == TEST_LIFE_SETTLED;
+                      life->batch == TEST_LIFE_SETTLED || life->batch == TEST_LIFE_PAID;
     SETPAY_TRY(
         setpay_gateway_dispute_decide(&row, BEGIN_DAY, NULL, capture != NULL ? &charge : NULL,
                                       life->disputes ? &life->dispute : NULL, &action, &problem));

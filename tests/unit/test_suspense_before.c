@@ -143,8 +143,30 @@ static void what_was_written_off_before_is_not_owed(void **state)
     assert_int_equal(owed_by_sim(), 0);
 }
 
-/* A database with rows of before the schema's step is moved; what is found in it then. */
-static struct test_day_findings moved(unsigned step, const char *rows)
+/* A capture that the issuer sim has taken. */
+static enum setpay_error write_taken(struct setpay_db *db, void *arg)
+{
+    struct setpay_payment payment = {.state = SETPAY_PAYMENT_CAPTURED, .number = 1};
+    (void)arg;
+    strcpy(payment.issuer, "sim");
+    strcpy(payment.amount.currency, "EUR");
+    SETPAY_TRY(setpay_payment_insert(db, &payment));
+    SETPAY_TRY(setpay_db_run(
+        db,
+        "INSERT INTO step (id, token, payment_id, kind, of_id, amount_minor, interchange_minor,"
+        " fee_minor, batch_id, undone, credited_minor, created_ms)"
+        " VALUES (2, zeroblob(16), $1, 1, 0, 700, 7, 0, 1, 0, 0, 1)",
+        SETPAY_DB_INT(payment.id)));
+    return setpay_db_run(db, "INSERT INTO presentment (step_id, batch_id, acknowledged,"
+                             " response_code, sent_count, created_ms, acknowledged_ms)"
+                             " VALUES (2, 1, 1, '94', 1, 1, 2)");
+}
+
+/* A database with rows of before the schema's step is moved; what is found in it then. write:
+ * writes more of them; check: looks at what became of it; each may be NULL. */
+static struct test_day_findings moved_with(unsigned step, const char *rows,
+                                           setpay_store_operation_fn *write,
+                                           void (*check)(struct setpay_store *store))
 {
     static struct setpay_store_migration before[32];
     struct setpay_store *store;
@@ -165,13 +187,42 @@ static struct test_day_findings moved(unsigned step, const char *rows)
     (void)snprintf(copy, sizeof copy, "%s", rows);
     for (char *one = strtok_r(copy, ";", &rest); one != NULL; one = strtok_r(NULL, ";", &rest))
         assert_int_equal(setpay_store_submit_wait(store, test_day_run_sql, one), SETPAY_OK);
+    if (write != NULL)
+        assert_int_equal(setpay_store_submit_wait(store, write, NULL), SETPAY_OK);
     setpay_store_close(store);
     options.schema = &setpay_gateway_schema;
     assert_int_equal(setpay_store_open(&options, &store, &problem), SETPAY_OK);
     assert_int_equal(setpay_store_submit_wait(store, test_day_verify_in, &found), SETPAY_OK);
+    if (check != NULL)
+        check(store);
     setpay_store_close(store);
     test_folder_remove(&folder);
     return found;
+}
+
+static struct test_day_findings moved(unsigned step, const char *rows)
+{
+    return moved_with(step, rows, NULL, NULL);
+}
+
+/* It is kept now, and not added up. */
+static void is_owed(struct setpay_store *store)
+{
+    int64_t owed = -1;
+    assert_int_equal(setpay_store_submit_wait(store, ask_owed, &owed), SETPAY_OK);
+    assert_int_equal(owed, 700 - 7);
+    char more[] = "UPDATE issuer_taken SET minor = minor + 1";
+    assert_int_equal(setpay_store_submit_wait(store, test_day_run_sql, more), SETPAY_OK);
+    assert_int_equal(setpay_store_submit_wait(store, ask_owed, &owed), SETPAY_OK);
+    assert_int_equal(owed, 700 - 6);
+}
+
+/* What was taken then is owed. */
+static void what_was_taken_before_is_owed(void **state)
+{
+    (void)state;
+    const struct test_day_findings found = moved_with(13, "", write_taken, is_owed);
+    assert_null(strstr(found.all, "what an issuer has taken is kept as something else"));
 }
 
 /* What was written off then is known as such, and what it says verifies. */
@@ -229,6 +280,7 @@ int main(void)
         BOOKS(a_credit_that_was_cleared_before_is_owed),
         BOOKS(what_was_written_off_before_is_not_owed),
         cmocka_unit_test(a_database_of_before_is_moved),
+        cmocka_unit_test(what_was_taken_before_is_owed),
         cmocka_unit_test(what_had_no_entry_needs_none),
         cmocka_unit_test(disputes_of_before_are_kept),
     };

@@ -198,7 +198,8 @@ enum setpay_error setpay_part_insert(struct setpay_db *db, const char *order_id,
  * or have been given up or paid back unsent before. */
 enum setpay_error setpay_parts_count_gone(struct setpay_db *db, const char *order_id,
                                           const char *sku, int64_t *pieces) SETPAY_MUST_CHECK;
-/* Whether its hold has ended before all of it was sent: nothing pays for the rest. */
+/* Whether its hold, or its agreement, has ended before all of it was sent: nothing pays for the
+ * rest, and nothing was captured ahead for it. */
 bool setpay_order_rest_is_over(const struct setpay_order_view *view);
 /* Pieces of it that can be sent now. */
 int64_t setpay_order_to_send(const struct setpay_order_view *view);

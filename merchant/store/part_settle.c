@@ -1,7 +1,9 @@
 /*
  * What follows from a part when the gateway has answered: the event of a shipment, and pieces that
- * are back in stock. And what follows where a hold has ended before all was sent: nobody voids that
- * order, so that the pieces which nothing pays for any more are given up here.
+ * are back in stock. And what follows where a hold, or an agreement, has ended before all was sent:
+ * nobody voids that order, so that the pieces which nothing pays for any more are given up here.
+ * What was captured ahead of the shipments may still be sent for: of each line so many pieces are
+ * kept as that would pay, and given up later, where it has paid for others.
  */
 #include "merchant/store/part.h"
 
@@ -120,17 +122,48 @@ static enum setpay_error undo(struct setpay_db *db, const struct setpay_order *o
 
 /* ------------------------------------------------------------------ a hold that has ended */
 
-/* What was captured ahead of the shipments may still be sent for; and another authorisation may
- * follow where the shopper has agreed to more. */
-bool setpay_order_rest_is_over(const struct setpay_order_view *view)
+/* No more than was captured will ever pay for it: nothing is held of what was approved, and no
+ * other authorisation may follow, as it might where the shopper has agreed to more. */
+static bool nothing_follows(const struct setpay_order_view *view)
 {
     const struct setpay_payment_view *payment =
         setpay_order_standing(view->payments, view->payment_count);
     bool more_may_follow = view->has_agreement && view->agreement.end == SETPAY_ENDED_NOT;
     return view->order.capture == SETPAY_CAPTURE_ON_SHIPMENT && payment != NULL &&
-           !more_may_follow && payment->released_minor > 0 &&
-           payment->approved.minor - payment->released_minor <= payment->captured_minor &&
-           payment->captured_minor <= setpay_parts_shipped_minor(view->parts);
+           !more_may_follow && payment->approved.minor > 0 &&
+           payment->captured_minor < view->order.amount.minor &&
+           payment->approved.minor - payment->released_minor <= payment->captured_minor;
+}
+
+static int64_t captured_of(const struct setpay_order_view *view)
+{
+    return setpay_order_standing(view->payments, view->payment_count)->captured_minor;
+}
+
+bool setpay_order_rest_is_over(const struct setpay_order_view *view)
+{
+    return nothing_follows(view) && captured_of(view) <= setpay_parts_shipped_minor(view->parts);
+}
+
+/* Of an order that nothing follows, the pieces of a line that may still be sent for what was
+ * captured ahead of the shipments, were they the next. */
+static int64_t paid_ahead(const struct setpay_order_view *view, size_t position)
+{
+    struct setpay_part_line *line = &view->parts->lines[position];
+    const int64_t shipped = line->shipped;
+    int64_t least = 0, most = setpay_part_sendable(line);
+    if (setpay_order_rest_is_over(view))
+        return 0;
+    while (least < most) { /* more pieces never cost less */
+        int64_t middle = least + (most - least + 1) / 2;
+        line->shipped = shipped + middle;
+        if (setpay_parts_shipped_minor(view->parts) <= captured_of(view))
+            least = middle;
+        else
+            most = middle - 1;
+    }
+    line->shipped = shipped;
+    return least;
 }
 
 /* Whatever was given up before is none of it: looked at again, there is nothing left. */
@@ -140,7 +173,7 @@ static enum setpay_error give_up_counts(struct setpay_db *db, const struct setpa
     struct setpay_part part = {
         .kind = SETPAY_PART_GIVEN_UP, .restock = true, .created_ms = now_ms, .counts = counts};
     for (size_t i = 0; i < view->parts->line_count; i++) {
-        int64_t left = unsent_left(view->parts, NULL, i);
+        int64_t left = unsent_left(view->parts, NULL, i) - paid_ahead(view, i);
         if (left > 0)
             counts[part.count++] = (struct setpay_part_count){.position = i, .quantity = left};
     }
@@ -153,7 +186,7 @@ static enum setpay_error give_up_counts(struct setpay_db *db, const struct setpa
 static enum setpay_error give_up_rest(struct setpay_db *db, const struct setpay_order_view *view,
                                       setpay_time_ms now_ms)
 {
-    if (!setpay_order_rest_is_over(view))
+    if (!nothing_follows(view))
         return SETPAY_OK;
     struct setpay_part_count *counts = calloc(SETPAY_LIMIT_OFFER_ITEMS, sizeof *counts);
     if (counts == NULL)
@@ -168,10 +201,10 @@ static enum setpay_error give_up_rest(struct setpay_db *db, const struct setpay_
 int64_t setpay_order_to_send(const struct setpay_order_view *view)
 {
     int64_t pieces = 0;
-    bool may_ship =
-        setpay_order_may_ship(view->order.end, view->status) && !setpay_order_rest_is_over(view);
+    bool is_over = nothing_follows(view);
+    bool may_ship = setpay_order_may_ship(view->order.end, view->status);
     for (size_t i = 0; may_ship && i < view->parts->line_count; i++)
-        pieces += setpay_part_sendable(&view->parts->lines[i]);
+        pieces += is_over ? paid_ahead(view, i) : setpay_part_sendable(&view->parts->lines[i]);
     return pieces;
 }
 

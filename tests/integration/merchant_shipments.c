@@ -386,6 +386,67 @@ static void test_the_rest_is_over_with_the_time_of_its_agreement(void **state)
     test_sale_clear(&sale);
 }
 
+/* The first part of a split was captured whole, and the rest is never asked for: with the agreement
+ * the pieces are back that were not sent, though no hold has ended. */
+static void test_the_rest_is_over_with_a_part_that_was_captured_whole(void **state)
+{
+    static const struct test_end first = {SETPAY_MESSAGE_P_RES, SETPAY_STATUS_AUTHORISED,
+                                          SETPAY_RECEIPT_AUTHORISATION, 1, 535};
+    struct setpay_buffer message, answer;
+    struct test_sale sale;
+    char body[512];
+    (void)state;
+    int64_t cups = on_hand("CUP"), spoons = on_hand("SPOON");
+    (void)snprintf(body, sizeof body, ORDER, "on_shipment");
+    (void)snprintf(body + strlen(body) - 1, sizeof body - strlen(body),
+                   ",\"terms\":{\"kind\":\"split\",\"first\":535}}");
+    struct test_order order = test_merchantd_order_of(market.merchant, body);
+    test_sale_again(&market, &order, market.holder, &sale);
+    test_purchase_sign(sale.purchase);
+    test_purchase_preq(sale.purchase, &message);
+    test_channel_ask(test_market_channel(&market), setpay_buffer_view(&message), &answer);
+    test_sale_expect(&market, &sale, setpay_buffer_view(&answer), &first);
+    setpay_buffer_clear(&message);
+    setpay_buffer_clear(&answer);
+    done(&sale, "shipments", LINES(1, 1), "captured");
+    assert_int_equal(on_hand("CUP"), cups - 3);
+    json_t *ended = NULL;
+    assert_int_equal(post(&sale, "end-agreement", "{}", &ended) / 100, 2);
+    json_decref(ended);
+    assert_int_equal(on_hand("CUP"), cups - 1);
+    assert_int_equal(on_hand("SPOON"), spoons);
+    refused(&sale, "shipments", "{}", 409, "amount", "lines");
+    ended = NULL;
+    (void)post(&sale, "end-agreement", "{}", &ended); /* again */
+    json_decref(ended);
+    assert_int_equal(on_hand("CUP"), cups - 1);
+    test_sale_clear(&sale);
+}
+
+/* More was captured than was sent when the hold ended: so many pieces as that pays for may still be
+ * sent, the others are back. */
+static void test_what_was_captured_ahead_is_sent_after_the_hold(void **state)
+{
+    struct test_sale sale;
+    (void)state;
+    int64_t cups = on_hand("CUP"), spoons = on_hand("SPOON");
+    pay("on_shipment", &sale);
+    done(&sale, "shipments", LINES(1, 1), "partially_captured"); /* 535 */
+    done(&sale, "capture", "{\"amount\":400}", "partially_captured");
+    end_hold(&sale);
+    assert_int_equal(on_hand("CUP"), cups - 2); /* a second one would cost 330 */
+    assert_int_equal(on_hand("SPOON"), spoons - 1);
+    done(&sale, "shipments", LINES(1, 1), "captured");
+    assert_int_equal(on_hand("CUP"), cups - 2);
+    assert_int_equal(on_hand("SPOON"), spoons - 1); /* 55, and 70 are left */
+    done(&sale, "shipments", LINES(2, 1), "captured");
+    refused(&sale, "shipments", LINES(1, 1), 409, "order-state", "");
+    assert_int_equal(on_hand("CUP"), cups - 2);
+    assert_int_equal(on_hand("SPOON"), spoons - 1);
+    assert_int_equal(booked(&sale, "captured_minor"), 935);
+    test_sale_clear(&sale);
+}
+
 /* What the shop has said to be on its way is not on the shelf, whatever becomes of the money. */
 static void test_what_was_sent_is_not_back_with_a_void(void **state)
 {
@@ -508,6 +569,8 @@ int main(void)
         cmocka_unit_test(test_the_rest_is_over_with_its_hold),
         cmocka_unit_test(test_the_rest_is_over_with_its_agreement),
         cmocka_unit_test(test_the_rest_is_over_with_the_time_of_its_agreement),
+        cmocka_unit_test(test_the_rest_is_over_with_a_part_that_was_captured_whole),
+        cmocka_unit_test(test_what_was_captured_ahead_is_sent_after_the_hold),
         cmocka_unit_test(test_what_was_sent_is_not_back_with_a_void),
         cmocka_unit_test(test_lines_are_given_back),
         cmocka_unit_test(test_lines_are_given_back_no_further_than_the_money_goes),

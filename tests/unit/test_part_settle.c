@@ -327,6 +327,52 @@ static void what_was_not_sent_when_the_hold_ended_is_back_once(void **state)
     test_acts_close(&test);
 }
 
+/* More was captured than was sent: what it still pays for stays the order's until it is sent, and
+ * all else is back with the hold's end, once. */
+static void what_was_captured_ahead_may_still_be_sent(void **state)
+{
+    (void)state;
+    struct settling s;
+    open_shipped(&s);
+    s.payment.captured_minor = 1800 + 1500; /* one more, and not two */
+    hold_ends(&s);
+    settles_at(&s, 7);
+    assert_int_equal(test_acts_sql(&test, "SELECT taken FROM reservation"), 3);
+    s.part.first_step = s.part.last_step = 0;
+    insert_of(&s, SETPAY_PART_SHIPMENT, 1, 0, false);
+    settles_at(&s, 7); /* that one is sent, and 600 pay for nothing */
+    assert_int_equal(test_acts_sql(&test, "SELECT taken FROM reservation"), 3);
+    test_acts_close(&test);
+    /* Nothing to spare: as if nothing was captured ahead. */
+    open_shipped(&s);
+    s.payment.captured_minor = 1800 + 899;
+    hold_ends(&s);
+    settles_at(&s, 8);
+    test_acts_close(&test);
+    /* All of it was captured ahead. */
+    open_shipped(&s);
+    s.payment.captured_minor = 4500;
+    hold_ends(&s);
+    settles_at(&s, 5);
+    test_acts_close(&test);
+}
+
+/* Of a split the first part was captured whole, so that nothing was released when it ended. */
+static void what_no_further_part_pays_for_is_back_once(void **state)
+{
+    (void)state;
+    struct settling s;
+    open_shipped(&s);
+    s.payment.approved.minor = s.payment.captured_minor;
+    s.has_agreement = true;
+    s.agreement_end = SETPAY_ENDED_NOT;
+    settles_at(&s, 5);
+    s.agreement_end = SETPAY_ENDED_BY_STORE;
+    settles_at(&s, 8);
+    assert_int_equal(test_acts_sql(&test, "SELECT COUNT(*) FROM order_part WHERE kind = 3"), 1);
+    test_acts_close(&test);
+}
+
 /* A shipment is at the gateway when the hold ends: its pieces are back once it is refused. */
 static void what_is_refused_after_the_end_is_back_too(void **state)
 {
@@ -352,9 +398,6 @@ static void what_may_still_be_sent_stays(void **state)
     s.payment.released_minor = 2600; /* a part alone */
     settles_at(&s, 5);
     hold_ends(&s);
-    s.payment.captured_minor += 100; /* ahead of what was sent */
-    settles_at(&s, 5);
-    s.payment.captured_minor -= 100;
     s.has_agreement = true;
     settles_at(&s, 5);
     s.agreement_end = SETPAY_ENDED_BY_STORE;
@@ -454,7 +497,8 @@ static void what_is_to_be_sent_is_paid_or_held(void **state)
         {SETPAY_CAPTURE_ON_SHIPMENT, 0, SETPAY_ORDER_STATUS_PARTIALLY_CAPTURED, 400, 0, 3},
         {SETPAY_CAPTURE_ON_SHIPMENT, 0, SETPAY_ORDER_STATUS_PARTIALLY_CAPTURED, 400, 100, 3},
         {SETPAY_CAPTURE_ON_SHIPMENT, 0, SETPAY_ORDER_STATUS_CAPTURED, 400, 600, 0},
-        {SETPAY_CAPTURE_ON_SHIPMENT, 0, SETPAY_ORDER_STATUS_CAPTURED, 500, 500, 3},
+        {SETPAY_CAPTURE_ON_SHIPMENT, 0, SETPAY_ORDER_STATUS_CAPTURED, 500, 500, 0},
+        {SETPAY_CAPTURE_ON_SHIPMENT, 0, SETPAY_ORDER_STATUS_CAPTURED, 800, 200, 1},
         {SETPAY_CAPTURE_ON_SHIPMENT, 0, SETPAY_ORDER_STATUS_CAPTURED, 1000, 0, 3},
         {SETPAY_CAPTURE_IMMEDIATE, 0, SETPAY_ORDER_STATUS_CAPTURED, 1000, 0, 3},
         {SETPAY_CAPTURE_MANUAL, 0, SETPAY_ORDER_STATUS_CAPTURED, 400, 600, 3},
@@ -468,7 +512,7 @@ static void what_is_to_be_sent_is_paid_or_held(void **state)
                                               .captured_minor = rows[i].captured,
                                               .released_minor = rows[i].released};
         const struct setpay_order_view view = {
-            .order = {.capture = rows[i].capture, .end = rows[i].end},
+            .order = {.amount = {1000, "EUR"}, .capture = rows[i].capture, .end = rows[i].end},
             .payments = &payment,
             .payment_count = 1,
             .parts = &parts,
@@ -490,6 +534,8 @@ int main(void)
         cmocka_unit_test(what_is_given_up_is_back_when_it_is_released),
         cmocka_unit_test(what_is_given_up_and_paid_back_is_back_once),
         cmocka_unit_test(what_was_not_sent_when_the_hold_ended_is_back_once),
+        cmocka_unit_test(what_was_captured_ahead_may_still_be_sent),
+        cmocka_unit_test(what_no_further_part_pays_for_is_back_once),
         cmocka_unit_test(what_is_refused_after_the_end_is_back_too),
         cmocka_unit_test(what_may_still_be_sent_stays),
         cmocka_unit_test(what_was_sent_is_not_back_with_the_order),

@@ -50,6 +50,7 @@ static enum setpay_error read_facts(struct setpay_db *db, void *arg)
                                 &work->stand_in);
 }
 
+/* Rules A6, G6, G7: nobody was asked, so that outcome and advice stand before anybody hears. */
 static enum setpay_error write_stand_in(struct setpay_db *db, void *arg)
 {
     struct setpay_gateway_work *work = arg;

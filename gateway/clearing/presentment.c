@@ -51,7 +51,7 @@ struct setpay_gateway_presentments {
     struct setpay_reader *reader;
     struct setpay_timer *timer; /* to the next look */
     int64_t handed_in;          /* rows up to this id are with the network, or wait, or can't be */
-    TAILQ_HEAD(, waiting) waiting;
+    TAILQ_HEAD(waiting_list, waiting) waiting;
     int64_t first_end; /* up to here they may have been sent in an earlier life */
     size_t count;      /* with the network */
     bool stopped;

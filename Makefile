@@ -307,7 +307,9 @@ GATEWAY_PAYMENT := \
 	gateway/payment/auth_can.c \
 	gateway/payment/auth_flow.c \
 	gateway/payment/auth_further.c \
+	gateway/payment/auth_keep.c \
 	gateway/payment/auth_rev.c \
+	gateway/payment/auth_stand_in.c \
 	gateway/payment/batch_admin.c \
 	gateway/payment/capture.c \
 	gateway/payment/credit.c \
@@ -320,13 +322,16 @@ GATEWAY_PAYMENT := \
 	gateway/payment/pcert.c \
 	gateway/payment/recover.c \
 	gateway/payment/reversal.c \
+	gateway/payment/reversal_store.c \
 	gateway/payment/sale.c \
+	gateway/payment/stand_in.c \
 	gateway/payment/step_keep.c \
 	gateway/payment/step_store.c \
 	gateway/payment/steps.c \
 	gateway/payment/vault.c
 
 GATEWAYD := \
+	gateway/advice_commands.c \
 	gateway/agreement_view.c \
 	gateway/audit_commands.c \
 	gateway/audit_steps.c \
@@ -738,6 +743,8 @@ UNIT_TESTS := \
 	test_gateway_pipeline \
 	test_gateway_rows \
 	test_gateway_sale \
+	test_gateway_stand_in \
+	test_gateway_stand_in_crash \
 	test_gateway_state \
 	test_gateway_steps \
 	test_guard \
@@ -784,6 +791,7 @@ UNIT_TESTS := \
 	test_sign \
 	test_settlement \
 	test_signed \
+	test_stand_in \
 	test_stock \
 	test_stock_level \
 	test_store \
@@ -857,6 +865,7 @@ TEST_SUPPORT := \
 	tests/support/test_settings.c \
 	tests/support/test_shop.c \
 	tests/support/test_shopper.c \
+	tests/support/test_stand_in.c \
 	tests/support/test_store.c \
 	tests/support/test_store_api.c \
 	tests/support/test_till.c \

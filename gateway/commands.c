@@ -258,6 +258,8 @@ static enum setpay_error payment_show(struct setpay_db *db, const json_t *args,
     set_card(db, &payment, vault, object);
     enum setpay_error error = set_receipts(db, payment.id, object);
     if (error == SETPAY_OK)
+        error = setpay_gateway_show_stand_in(db, payment.id, object);
+    if (error == SETPAY_OK)
         error = set_reversals(db, payment.id, object);
     if (error == SETPAY_OK)
         error = setpay_gateway_show_agreement(db, &payment, object);
@@ -334,6 +336,7 @@ static const struct setpay_gateway_command table[] = {
     {"batch.list", setpay_gateway_batch_list, false},
     {"batch.show", setpay_gateway_batch_show, false},
     {"batch.close", setpay_gateway_batch_close, true},
+    {"advice.list", setpay_gateway_advice_list, false},
     {"presentment.list", setpay_gateway_presentment_list, false},
     {"presentment.write_off", setpay_gateway_presentment_write_off, true},
     {"ledger.verify", setpay_gateway_ledger_verify, false},
@@ -480,6 +483,7 @@ HANDLER(on_payment_evidence, "payment.evidence")
 HANDLER(on_batch_list, "batch.list")
 HANDLER(on_batch_show, "batch.show")
 HANDLER(on_batch_close, "batch.close")
+HANDLER(on_advice_list, "advice.list")
 HANDLER(on_presentment_list, "presentment.list")
 HANDLER(on_presentment_write_off, "presentment.write_off")
 HANDLER(on_ledger_verify, "ledger.verify")
@@ -517,6 +521,9 @@ const struct setpay_control_command setpay_gateway_commands[] = {
     {"batch.list", on_batch_list, "batches, newest first: brand, merchant_id, open, limit, before"},
     {"batch.show", on_batch_show, "one batch with its items: brand, merchant_id, batch"},
     {"batch.close", on_batch_close, "closes it in its merchant's place: brand, merchant_id, batch"},
+    {"advice.list", on_advice_list,
+     "what was approved in an issuer's stead and is not answered, or refused: refused, limit, "
+     "after"},
     {"presentment.list", on_presentment_list, "what issuers owe an answer: stuck, limit, after"},
     {"presentment.write_off", on_presentment_write_off,
      "gives up what can't be sent: presentment, reason"},

@@ -72,6 +72,11 @@ setpay_gateway_command_fn setpay_gateway_ledger_balances;
 setpay_gateway_command_fn setpay_gateway_batch_list;
 setpay_gateway_command_fn setpay_gateway_batch_show;
 setpay_gateway_command_fn setpay_gateway_batch_close;
+/* advice_commands.c */
+setpay_gateway_command_fn setpay_gateway_advice_list;
+/* Of a payment that was approved in its issuer's stead: sets "stand_in" in its view. */
+enum setpay_error setpay_gateway_show_stand_in(struct setpay_db *db, int64_t payment_id,
+                                               json_t *object) SETPAY_MUST_CHECK;
 /* presentment_commands.c */
 setpay_gateway_command_fn setpay_gateway_presentment_list;
 /* How many issuers have not answered: those that wait, and those whose card is gone. No card is

@@ -24,6 +24,7 @@ static bool prepare(struct setpay_doctor *doctor, const struct setpay_secret *pa
 {
     char section[SETPAY_GATEWAY_SECTION_SIZE];
     struct setpay_problem problem = {{0}};
+    struct setpay_stand_in stand_in;
     if (snprintf(section, sizeof section, "issuer %s", name) >= (int)sizeof section)
         return false;
     if (setpay_gateway_issuer_tls(doctor->config, section, passphrase, &issuer->tls, &problem) !=
@@ -32,6 +33,9 @@ static bool prepare(struct setpay_doctor *doctor, const struct setpay_secret *pa
                           "mend that key of the configuration", "%s", problem.text);
         return false;
     }
+    if (setpay_gateway_issuer_stand_in(doctor->config, section, &stand_in, &problem) != SETPAY_OK)
+        setpay_doctor_say(doctor, SETPAY_FINDING_FAIL, SETPAY_CHECK_CONFIGURATION, section,
+                          "mend that key of the configuration", "%s", problem.text);
     (void)snprintf(issuer->who, sizeof issuer->who, "the issuer %s", name);
     *probe = (struct setpay_probe){.context = issuer->tls};
     if (issuer->tls != NULL)
@@ -45,7 +49,9 @@ void setpay_gateway_doctor_peers(struct setpay_doctor *doctor, const char *url)
 {
     static const char issuer_todo[] =
         "see the issuer's address and the network between, and ask its operator; authorisations "
-        "are answered busy until the line is back, reversals are kept";
+        "are answered busy until the line is back (small ones not, where stand_in is set), "
+        "reversals "
+        "are kept";
     struct issuer issuers[SETPAY_NETWORK_ROUTES_MAX] = {0};
     struct setpay_probe probes[SETPAY_NETWORK_ROUTES_MAX + 1];
     struct setpay_doctor_authority authority = {0};

@@ -28,6 +28,12 @@ static const struct setpay_flag batch_show_flags[] = {
     {"batch", SETPAY_FLAG_NUMBER, "batch"},
     {0},
 };
+static const struct setpay_flag advice_list_flags[] = {
+    {"refused", SETPAY_FLAG_SWITCH, "refused"},
+    {"limit", SETPAY_FLAG_NUMBER, "limit"},
+    {"after", SETPAY_FLAG_NUMBER, "after"},
+    {0},
+};
 static const struct setpay_flag presentment_list_flags[] = {
     {"stuck", SETPAY_FLAG_SWITCH, "stuck"},
     {"limit", SETPAY_FLAG_NUMBER, "limit"},
@@ -241,6 +247,13 @@ static const struct setpay_operator_command commands[] = {
      setpay_gateway_print_batch,
      "--brand B --merchant-id ID --batch N",
      "close a batch in its merchant's place; its items go to the issuers"},
+    {{"advice", "list"},
+     "advice.list",
+     NULL,
+     advice_list_flags,
+     setpay_gateway_print_advices,
+     "[--refused] [--limit N] [--after N]",
+     "what was approved in an issuer's stead and it has not answered; --refused: or has refused"},
     {{"presentment", "list"},
      "presentment.list",
      NULL,

@@ -87,8 +87,15 @@ void setpay_gateway_print_payment(const json_t *payment)
     const json_t *entry;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
         printf("%-14s %s\n", rows[i].title, setpay_operator_text(payment, rows[i].member));
+    const json_t *stand_in = json_object_get(payment, "stand_in");
     if (json_is_true(json_object_get(payment, "sale")))
-        printf("%-14s booked by the issuer at once\n", "sale");
+        printf("%-14s %s\n", "sale",
+               stand_in != NULL ? "captured at once" : "booked by the issuer at once");
+    if (stand_in != NULL)
+        printf("%-14s approved in the issuer's stead; advice %lld %s%s\n", "stand-in",
+               (long long)json_integer_value(json_object_get(stand_in, "advice")),
+               setpay_operator_text(stand_in, "status"),
+               json_is_true(json_object_get(stand_in, "acknowledged")) ? " by the issuer" : "");
     printf("%-14s %lld approved, %lld reversed, %lld captured, %lld credited (minor units)\n",
            "amounts", (long long)json_integer_value(json_object_get(payment, "approved")),
            (long long)json_integer_value(json_object_get(payment, "reversed")),
@@ -217,12 +224,17 @@ static void print_issuer(const json_t *issuer)
     const json_t *row;
     json_int_t reversals = json_integer_value(json_object_get(issuer, "reversals_open"));
     json_int_t presentments = json_integer_value(json_object_get(issuer, "presentments_open"));
+    json_int_t advices = json_integer_value(json_object_get(issuer, "advices_open"));
+    json_int_t refused = json_integer_value(json_object_get(issuer, "advices_refused"));
     printf("%s: %s; %lld %s and %lld %s without an answer; period %lld since %s\n",
            setpay_operator_text(issuer, "issuer"), setpay_operator_text(issuer, "line"),
            (long long)reversals, setpay_noun(reversals, "reversal", "reversals"),
            (long long)presentments, setpay_noun(presentments, "presentment", "presentments"),
            (long long)json_integer_value(json_object_get(issuer, "period")),
            setpay_operator_text(issuer, "since"));
+    if (advices > 0 || refused > 0)
+        printf("  approved in its stead: %lld without an answer, %lld refused\n",
+               (long long)advices, (long long)refused);
     json_int_t waiting = json_integer_value(json_object_get(issuer, "periods_waiting"));
     if (waiting > 0)
         printf("  %lld %s ended and %s last answers\n", (long long)waiting,
@@ -274,6 +286,26 @@ void setpay_gateway_print_presentment(const json_t *one)
            setpay_operator_text(one, "brand"),
            (long long)json_integer_value(json_object_get(one, "batch")),
            setpay_operator_text(one, "status"));
+}
+
+void setpay_gateway_print_advices(const json_t *result)
+{
+    const json_t *list = json_object_get(result, "advices");
+    size_t index;
+    const json_t *advice;
+    if (json_array_size(list) == 0)
+        puts("There are none.");
+    json_array_foreach(list, index, advice)
+    {
+        printf("%lld: %s of %s for %s, %s: %s\n",
+               (long long)json_integer_value(json_object_get(advice, "advice")),
+               setpay_operator_text(advice, "amount_text"), setpay_operator_text(advice, "xid"),
+               setpay_operator_text(advice, "merchant_id"), setpay_operator_text(advice, "issuer"),
+               setpay_operator_text(advice, "status"));
+    }
+    json_int_t after = json_integer_value(json_object_get(result, "after"));
+    if (after != 0)
+        printf("There may be more: --after %lld\n", (long long)after);
 }
 
 void setpay_gateway_print_presentments(const json_t *result)

@@ -106,6 +106,7 @@ static enum setpay_error on_start(struct setpay_service *service, struct setpay_
     SETPAY_TRY(setpay_gatewayd_start_network(service, &keeping->daemon, problem));
     setpay_service_add_check(
         service, &(struct setpay_ready_check){"issuer_line", check_line, &keeping->daemon});
+    SETPAY_TRY(setpay_gateway_register_stand_in_metrics());
     SETPAY_TRY(setpay_gateway_register_hold_metrics());
     SETPAY_TRY(setpay_gateway_register_reconciler_metrics());
     SETPAY_TRY(setpay_gateway_register_dispute_metrics());

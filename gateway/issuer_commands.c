@@ -64,8 +64,14 @@ static enum setpay_error count(struct setpay_db *db, const char *sql, const char
 
 static enum setpay_error describe(struct setpay_db *db, const char *issuer, json_t *object)
 {
-    int64_t reversals, presentments, period, since_ms, waiting;
+    int64_t advices, refused, reversals, presentments, period, since_ms, waiting;
     char since[SETPAY_TIME_TEXT_SIZE];
+    SETPAY_TRY(count(db, "SELECT COUNT(*) FROM stand_in WHERE issuer = $1 AND acknowledged = 0",
+                     issuer, &advices));
+    SETPAY_TRY(count(db,
+                     "SELECT COUNT(*) FROM stand_in WHERE issuer = $1 AND acknowledged = 1"
+                     " AND response_code NOT IN ('00', '94')",
+                     issuer, &refused));
     SETPAY_TRY(count(db,
                      "SELECT COUNT(*) FROM reversal JOIN payment ON payment.id = payment_id"
                      " WHERE acknowledged = 0 AND issuer = $1",
@@ -84,6 +90,8 @@ static enum setpay_error describe(struct setpay_db *db, const char *issuer, json
     json_t *list = json_array();
     json_object_set_new(object, "issuer", json_string(issuer));
     json_object_set_new(object, "line", json_string("the daemon does not run"));
+    json_object_set_new(object, "advices_open", json_integer(advices));
+    json_object_set_new(object, "advices_refused", json_integer(refused));
     json_object_set_new(object, "reversals_open", json_integer(reversals));
     json_object_set_new(object, "presentments_open", json_integer(presentments));
     json_object_set_new(object, "period", json_integer(period));

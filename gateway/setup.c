@@ -186,6 +186,45 @@ static enum setpay_error load_issuers(const struct setpay_loader *loader,
     return SETPAY_OK;
 }
 
+enum setpay_error setpay_gateway_issuer_stand_in(const struct setpay_config *config,
+                                                 const char *section, struct setpay_stand_in *made,
+                                                 struct setpay_problem *problem)
+{
+    made->count = 0;
+    if (!setpay_config_is_set(config, section, "stand_in"))
+        return !setpay_config_is_set(config, section, "stand_in_total")
+                   ? SETPAY_OK
+                   : setpay_problem_set(problem, SETPAY_E_CONFIG,
+                                        "[%s] stand_in_total is given, but stand_in is not",
+                                        section);
+    if (!setpay_config_is_set(config, section, "stand_in_total"))
+        return setpay_problem_set(problem, SETPAY_E_CONFIG,
+                                  "[%s] stand_in_total is missing: with stand_in it must be given "
+                                  "how much may be unanswered at the issuer",
+                                  section);
+    made->after_ms = setpay_config_int(config, section, "stand_in_after");
+    snprintf(made->issuer, sizeof made->issuer, "%s", section + strlen("issuer "));
+    return setpay_stand_in_parse(section, setpay_config_text(config, section, "stand_in"),
+                                 setpay_config_text(config, section, "stand_in_total"), made,
+                                 problem);
+}
+
+/* As load_issuers found them. */
+static enum setpay_error load_stand_ins(const struct setpay_config *config,
+                                        struct setpay_gateway *gateway,
+                                        struct setpay_problem *problem)
+{
+    size_t count = setpay_config_instance_count(config, "issuer *");
+    for (size_t i = 0; i < count; i++) {
+        char section[SETPAY_GATEWAY_SECTION_SIZE];
+        struct setpay_stand_in *made = &gateway->stand_ins[gateway->stand_in_count];
+        SETPAY_TRY(issuer_section(config, i, section, problem));
+        SETPAY_TRY(setpay_gateway_issuer_stand_in(config, section, made, problem));
+        gateway->stand_in_count += made->count > 0 ? 1 : 0;
+    }
+    return SETPAY_OK;
+}
+
 /* All that needs neither files nor other machines. */
 static enum setpay_error load_values(const struct setpay_config *config,
                                      struct setpay_gatewayd *daemon, struct setpay_problem *problem)
@@ -232,6 +271,8 @@ enum setpay_error setpay_gatewayd_load(struct setpay_service *service,
     if (error == SETPAY_OK)
         error = load_issuers(&loader, daemon->issuer_tls);
     setpay_loader_clear(&loader);
+    if (error == SETPAY_OK)
+        error = load_stand_ins(config, gateway, problem);
     if (error == SETPAY_OK)
         error = setpay_vault_open(setpay_config_text(config, "", "vault_key"), &gateway->vault,
                                   problem);
@@ -344,6 +385,8 @@ enum setpay_error setpay_gatewayd_start_network(struct setpay_service *service,
         setpay_gateway_reversals_new(&daemon->gateway, daemon->network_loop, &daemon->reversals));
     SETPAY_TRY(setpay_gateway_presentments_new(&daemon->gateway, daemon->network_loop,
                                                &daemon->presentments));
+    setpay_gateway_reversals_tell(daemon->reversals, setpay_gateway_presentments_advised,
+                                  daemon->presentments);
     SETPAY_TRY(setpay_gateway_holds_new(&daemon->gateway, daemon->network_loop, daemon->reversals,
                                         daemon->clock_settle_ms, &daemon->holds));
     SETPAY_TRY(setpay_gateway_reconciler_new(&daemon->gateway, daemon->network_loop,

@@ -15,6 +15,7 @@
 #include "gateway/payment/gateway.h"
 #include "gateway/payment/holds.h"
 #include "gateway/payment/reversal.h"
+#include "gateway/payment/stand_in.h"
 
 #include <openssl/types.h>
 #include <pthread.h>
@@ -56,6 +57,13 @@ enum setpay_error setpay_gateway_issuer_tls(const struct setpay_config *config, 
  * and asks nobody but the resolver for issuers without TLS. SETPAY_E_CONFIG with words. */
 enum setpay_error setpay_gateway_check(const struct setpay_config *config,
                                        struct setpay_problem *problem) SETPAY_MUST_CHECK;
+
+/* What may be approved in the stead of the issuer of that section; made->count is 0 where nothing
+ * may. SETPAY_E_CONFIG with words. */
+enum setpay_error setpay_gateway_issuer_stand_in(const struct setpay_config *config,
+                                                 const char *section, struct setpay_stand_in *made,
+                                                 struct setpay_problem *problem) SETPAY_MUST_CHECK;
+
 /* Loads keys and certificates of every [brand], opens the vault, makes the TLS contexts. */
 enum setpay_error setpay_gatewayd_load(struct setpay_service *service,
                                        struct setpay_gatewayd *daemon,

@@ -192,8 +192,9 @@ bool setpay_batch_agrees(const struct setpay_batch_total *a, size_t a_count,
 /* ------------------------------------------------------------------ its end */
 
 /* What a sale captured was presented with it (0200): the issuer has taken it. It counts in the
- * period of the sale, not here. */
-#define IS_SALE "payment.sale_id IS NOT NULL AND payment.sale_id = step.token"
+ * period of the sale, not here. One that was approved in the issuer's stead has none. */
+#define IS_SALE                                                                                    \
+    "payment.sale_id IS NOT NULL AND payment.period > 0 AND payment.sale_id = step.token"
 
 enum setpay_error setpay_batch_close(struct setpay_db *db, const struct setpay_batch *batch,
                                      setpay_time_ms now_ms)

@@ -299,7 +299,8 @@ static enum setpay_error find_charge(struct setpay_db *db, const char *presentme
         "SELECT step.id, step.payment_id, payment.xid, step.amount_minor, payment.currency,"
         " CASE WHEN undone <> 0 THEN 0 ELSE"
         " step.amount_minor - step.credited_minor - step.disputed_minor END, payment.issuer,"
-        " COALESCE(response_code, CASE WHEN payment.sale_id = step.token THEN '00' ELSE '' END)"
+        " COALESCE(response_code, CASE WHEN payment.sale_id = step.token AND payment.period > 0"
+        " THEN '00' ELSE '' END)"
         " FROM step JOIN payment ON payment.id = step.payment_id"
         " LEFT JOIN presentment ON presentment.step_id = step.id"
         " WHERE step.token = $1 AND step.kind = 1",

@@ -9,8 +9,10 @@
 
 #include <stdlib.h>
 
-/* A sale's capture bears the sale's id. */
-#define IS_SALE "(payment.sale_id IS NOT NULL AND payment.sale_id = step.token)"
+/* A sale's capture bears the sale's id. One that was approved in the issuer's stead is presented
+ * as any other capture. */
+#define IS_SALE                                                                                    \
+    "(payment.sale_id IS NOT NULL AND payment.period > 0 AND payment.sale_id = step.token)"
 #define COLUMNS                                                                                    \
     " step.token, payment.xid, payment.brand, payment.merchant_id, kind, " IS_SALE                 \
     ", step.amount_minor, payment.currency, fee_minor, batch.number, payment.issuer,"

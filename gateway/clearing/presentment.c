@@ -6,6 +6,9 @@
  * restart all open rows are handed in again, marked as repeats. An issuer knows each by its id, so
  * that nothing is presented twice however often it is sent.
  *
+ * What was approved in an issuer's stead is presented once that has answered the advice of it:
+ * until then it knows of nothing that could be captured.
+ *
  * At most AT_ONCE are with the network, whose frames lie in secret memory: reversals, which give
  * cardholders their money back, must find room beside them.
  */
@@ -16,10 +19,12 @@
 #include "gateway/clearing/settlement.h"
 #include "gateway/payment/payment.h"
 #include "gateway/payment/reversal.h"
+#include "gateway/payment/stand_in.h"
 #include "gateway/payment/step.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 
 #define RETRY_MS 250
 #define RETRY_FAILED_MS 1000 /* disk or memory is full: somebody must make room */
@@ -32,16 +37,25 @@ static struct setpay_metric unsendable_total = {
     .type = SETPAY_METRIC_COUNTER,
 };
 
+/* One that waits for the answer to its payment's advice, or was let go by it. */
+struct waiting {
+    TAILQ_ENTRY(waiting) in_list;
+    int64_t id;
+    int64_t payment_id;
+    bool let_go;
+};
+
 struct setpay_gateway_presentments {
     struct setpay_gateway *gateway;
     struct setpay_loop *loop;
     struct setpay_executor executor;
     struct setpay_reader *reader;
     struct setpay_timer *timer; /* to the next look */
-    int64_t handed_in;          /* rows up to this id are with the network, or can't be */
-    int64_t first_end;          /* up to here they may have been sent in an earlier life */
-    size_t count;               /* with the network */
-    struct presented *unkept;   /* of these, answered: kept once the store takes it */
+    int64_t handed_in;          /* rows up to this id are with the network, or wait, or can't be */
+    TAILQ_HEAD(waiting_list, waiting) waiting;
+    int64_t first_end;        /* up to here they may have been sent in an earlier life */
+    size_t count;             /* with the network */
+    struct presented *unkept; /* of these, answered: kept once the store takes it */
     bool stopped;
 };
 
@@ -163,6 +177,7 @@ struct one_row {
     enum setpay_step_kind kind;
     int64_t amount_minor;
     int64_t period;
+    bool waits; /* for the answer to its payment's advice */
     struct setpay_payment payment;
     struct setpay_gateway_merchant merchant;
     struct setpay_kept_card card;
@@ -171,18 +186,20 @@ struct one_row {
 static enum setpay_error read_row(struct setpay_db *db, struct one_row *row)
 {
     struct setpay_db_rows *rows;
-    SETPAY_TRY(setpay_db_one(db, &rows,
-                             "SELECT presentment.id, token, payment_id, kind, amount_minor,"
-                             " presentment.period FROM presentment JOIN step ON step.id = step_id"
-                             " WHERE acknowledged = 0 AND presentment.id > $1"
-                             " ORDER BY presentment.id LIMIT 1",
-                             SETPAY_DB_INT(row->after)));
+    SETPAY_TRY(setpay_db_one(
+        db, &rows,
+        "SELECT presentment.id, token, payment_id, kind, amount_minor,"
+        " presentment.period, " SETPAY_STAND_IN_IS_OPEN("step.payment_id") /* it waits */
+        " FROM presentment JOIN step ON step.id = step_id WHERE acknowledged = 0"
+        " AND presentment.id > $1 ORDER BY presentment.id LIMIT 1",
+        SETPAY_DB_INT(row->after)));
     row->id = setpay_db_get_int(rows, 0);
     setpay_db_get_id(rows, 1, &row->token);
     row->payment_id = setpay_db_get_int(rows, 2);
     row->kind = (enum setpay_step_kind)setpay_db_get_int(rows, 3);
     row->amount_minor = setpay_db_get_int(rows, 4);
     row->period = setpay_db_get_int(rows, 5);
+    row->waits = setpay_db_get_int(rows, 6) != 0;
     return setpay_db_end(rows);
 }
 
@@ -191,6 +208,8 @@ static enum setpay_error read_next(struct setpay_db *db, void *arg)
 {
     struct one_row *row = arg;
     SETPAY_TRY(read_row(db, row));
+    if (row->waits)
+        return SETPAY_OK;
     SETPAY_TRY(setpay_payment_load(db, row->payment_id, &row->payment));
     SETPAY_TRY(setpay_gateway_merchant_find(db, row->payment.brand, row->payment.merchant_id,
                                             &row->merchant));
@@ -212,7 +231,7 @@ static enum setpay_error fill(const struct setpay_gateway_presentments *presentm
     request->xid = payment->xid;
     request->pomd = payment->pomd;
     request->id = row->token;
-    request->of_sale = payment->is_sale;
+    request->by = setpay_payment_approved_by(payment);
     request->period = row->period;
     request->repeated = row->id <= presentments->first_end;
     SETPAY_TRY(setpay_acceptor_fill(&row->merchant, &request->acceptor));
@@ -250,18 +269,33 @@ static bool may_pass(enum setpay_error error)
            error == SETPAY_E_STORE || error == SETPAY_E_STORE_FULL || error == SETPAY_E_DRAINING;
 }
 
-/* Reads and hands in one row. SETPAY_E_NOT_FOUND where there is none; SETPAY_OK also where it can't
- * be handed in, ever. */
-static enum setpay_error next(struct setpay_gateway_presentments *presentments)
+static enum setpay_error let_wait(struct setpay_gateway_presentments *presentments,
+                                  const struct one_row *row)
 {
-    struct one_row row = {.after = presentments->handed_in};
+    struct waiting *one = calloc(1, sizeof *one);
+    if (one == NULL)
+        return SETPAY_E_NOMEM;
+    one->id = row->id;
+    one->payment_id = row->payment_id;
+    TAILQ_INSERT_TAIL(&presentments->waiting, one, in_list);
+    return SETPAY_OK;
+}
+
+/* Reads and hands in the first open row behind after, and says which it was (0: there is none).
+ * only: that one, and no other. SETPAY_OK also where it can't be handed in, ever. */
+static enum setpay_error take_row(struct setpay_gateway_presentments *presentments, int64_t after,
+                                  int64_t only, int64_t *id)
+{
+    struct one_row row = {.after = after};
     setpay_kept_card_init(&row.card);
     enum setpay_error error = setpay_store_read(presentments->reader, read_next, &row);
-    if (error == SETPAY_OK)
-        error = hand_in(presentments, &row);
+    *id = row.id;
+    bool other = row.id == 0 ? error == SETPAY_E_NOT_FOUND : only != 0 && row.id != only;
+    if (error == SETPAY_OK && !other)
+        error = row.waits ? let_wait(presentments, &row) : hand_in(presentments, &row);
     setpay_kept_card_clear(&row.card);
-    if (error == SETPAY_E_NOT_FOUND && row.id == 0)
-        return error;
+    if (other)
+        return SETPAY_OK;
     if (error != SETPAY_OK)
         setpay_log_error(error, "presentment.not_handed_in",
                          setpay_field_int("presentment", row.id));
@@ -269,17 +303,44 @@ static enum setpay_error next(struct setpay_gateway_presentments *presentments)
         return error;
     if (error != SETPAY_OK)
         setpay_metric_add(&unsendable_total, 0, 0, 1);
-    presentments->handed_in = row.id;
+    return SETPAY_OK;
+}
+
+/* The next one. SETPAY_E_NOT_FOUND where there is none. */
+static enum setpay_error next(struct setpay_gateway_presentments *presentments)
+{
+    int64_t id = 0;
+    SETPAY_TRY(take_row(presentments, presentments->handed_in, 0, &id));
+    if (id == 0)
+        return SETPAY_E_NOT_FOUND;
+    presentments->handed_in = id;
+    return SETPAY_OK;
+}
+
+/* Those that were let go. One that still waits is in the list again, at its end. */
+static enum setpay_error take_let_go(struct setpay_gateway_presentments *presentments)
+{
+    struct waiting *one = TAILQ_FIRST(&presentments->waiting);
+    while (one != NULL && presentments->count < AT_ONCE) {
+        struct waiting *behind = TAILQ_NEXT(one, in_list);
+        if (one->let_go) {
+            int64_t id = 0;
+            SETPAY_TRY(take_row(presentments, one->id - 1, one->id, &id));
+            TAILQ_REMOVE(&presentments->waiting, one, in_list);
+            free(one);
+        }
+        one = behind;
+    }
     return SETPAY_OK;
 }
 
 static void look(void *arg)
 {
     struct setpay_gateway_presentments *presentments = arg;
-    enum setpay_error error = SETPAY_OK;
     if (presentments->stopped)
         return;
     submit_unkept(presentments);
+    enum setpay_error error = take_let_go(presentments);
     while (error == SETPAY_OK && presentments->count < AT_ONCE)
         error = next(presentments);
     bool again =
@@ -288,6 +349,20 @@ static void look(void *arg)
 }
 
 /* ------------------------------------------------------------------ its life */
+
+void setpay_gateway_presentments_advised(void *arg, int64_t payment_id)
+{
+    struct setpay_gateway_presentments *presentments = arg;
+    struct waiting *one;
+    bool any = false;
+    TAILQ_FOREACH(one, &presentments->waiting, in_list)
+    {
+        if (one->payment_id == payment_id)
+            any = one->let_go = true;
+    }
+    if (any && !presentments->stopped)
+        setpay_timer_start(presentments->timer, 0);
+}
 
 void setpay_gateway_presentments_wake(struct setpay_gateway_presentments *presentments)
 {
@@ -316,6 +391,7 @@ enum setpay_error setpay_gateway_presentments_new(struct setpay_gateway *gateway
     made->gateway = gateway;
     made->loop = loop;
     made->executor = setpay_loop_executor(loop);
+    TAILQ_INIT(&made->waiting);
     enum setpay_error error = setpay_metric_register(&unsendable_total);
     if (error == SETPAY_OK)
         error = setpay_reader_new(gateway->store, &made->reader);
@@ -346,6 +422,11 @@ void setpay_gateway_presentments_free(struct setpay_gateway_presentments *presen
         struct presented *presented = presentments->unkept;
         presentments->unkept = presented->next_unkept;
         free(presented);
+    }
+    struct waiting *one;
+    while ((one = TAILQ_FIRST(&presentments->waiting)) != NULL) {
+        TAILQ_REMOVE(&presentments->waiting, one, in_list);
+        free(one);
     }
     setpay_timer_free(presentments->timer);
     setpay_reader_free(presentments->reader);

@@ -217,7 +217,9 @@ enum setpay_error setpay_account_authorise(struct setpay_db *db,
         memcpy(answer->response_code, "05", sizeof("05"));
         answer->approved_minor = 0;
     }
-    if (answer->approved_minor > 0)
+    if (answer->approved_minor > 0 && ask->approval_code[0] != '\0')
+        memcpy(answer->approval_code, ask->approval_code, sizeof(answer->approval_code));
+    else if (answer->approved_minor > 0)
         approval_code_make(id, answer->approval_code);
     const char *state = authorised > 0 ? (ask->sale ? "cleared" : "held")
                         : reversed     ? "reversed"

@@ -43,11 +43,12 @@ struct setpay_account_ask {
     char acceptor[16];
     char xid[33];
     char pomd[65];
-    bool sale;            /* booked at once, not held */
-    char presentment[33]; /* of a sale: its id, or "" (the xid is taken) */
-    int64_t period;       /* of a sale: in which it counts (settled.h) */
-    bool advice;          /* approved elsewhere: told, not asked */
-    int64_t hold_ms;      /* how long it is held */
+    bool sale;             /* booked at once, not held */
+    char presentment[33];  /* of a sale: its id, or "" (the xid is taken) */
+    int64_t period;        /* of a sale: in which it counts (settled.h) */
+    bool advice;           /* approved elsewhere: told, not asked */
+    char approval_code[7]; /* of an advice, as it was given there; "" where it does not say */
+    int64_t hold_ms;       /* how long it is held */
     struct setpay_issuer_stored stored;
     setpay_time_ms now;
 };

@@ -116,7 +116,7 @@ static void on_authorisation_booked(void *arg, enum setpay_error error)
         return;
     }
     setpay_log(
-        SETPAY_LOG_INFO, "issuer.authorisation",
+        SETPAY_LOG_INFO, "issuer.authorisation", setpay_field_text("mti", exchange->request.mti),
         setpay_field_text("account", exchange->ask.card == NULL ? "" : exchange->ask.card->name),
         setpay_field_money("amount", &exchange->ask.amount),
         setpay_field_int("stan", exchange->ask.key.stan),
@@ -155,9 +155,14 @@ void setpay_issuer_on_authorisation(struct setpay_issuer_connection *connection,
         return;
     }
     struct setpay_script_fault fault;
-    setpay_script_next(&server->script, request->mti, ask.card, &fault);
+    /* A card's own ways are for what it is asked: of an advice it has happened. */
+    setpay_script_next(&server->script, request->mti, ask.advice ? NULL : ask.card, &fault);
     if (fault.behaviour == SETPAY_CARD_DROP_BEFORE) {
         connection->closing = true;
+        return;
+    }
+    if (ask.advice && fault.refuse_code[0] != '\0') {
+        setpay_issuer_reply(connection, request, fault.refuse_code);
         return;
     }
     struct setpay_issuer_exchange *exchange = exchange_new(connection, request);

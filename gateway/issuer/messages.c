@@ -164,6 +164,9 @@ enum setpay_error setpay_issuer_read_authorisation(const struct setpay_iso_messa
     got.advice = memcmp(request->mti, "012", 3) == 0;
     if (got.sale)
         SETPAY_TRY(read_presentment_id(request, got.presentment));
+    if (got.advice && setpay_iso_has(request, SETPAY_ISO_APPROVAL_CODE))
+        SETPAY_TRY(setpay_iso_get_text(request, SETPAY_ISO_APPROVAL_CODE, got.approval_code,
+                                       sizeof(got.approval_code)));
     SETPAY_TRY(read_period(request, &got.period));
     SETPAY_TRY(setpay_issuer_read_stored(request, &got.stored));
     SETPAY_TRY(judge_card(request, &got));
@@ -187,7 +190,8 @@ static enum setpay_error read_original(const struct setpay_iso_message *request,
     struct setpay_view original = setpay_iso_view(request, SETPAY_ISO_ORIGINAL);
     struct setpay_account_key got = {.stan = 0};
     if (original.size != 42 ||
-        (memcmp(original.data, "0100", 4) != 0 && memcmp(original.data, "0200", 4) != 0))
+        (memcmp(original.data, "0100", 4) != 0 && memcmp(original.data, "0200", 4) != 0 &&
+         memcmp(original.data, "0120", 4) != 0))
         return SETPAY_E_FIELD;
     got.stan = (uint32_t)digits_read(original, 4, 6);
     memcpy(got.sent, original.data + 10, 10);

@@ -34,6 +34,7 @@ static const struct {
     {"down_ms", AT(down_ms)},
     FAULTS(),
     FAULTS(_sales),
+    FAULTS(_stand_ins),
     FAULTS(_presentments),
     FAULTS(_reversals),
     FAULTS(_advices),
@@ -150,7 +151,10 @@ void setpay_script_next(struct setpay_script *script, const char *mti,
         if (!is_of(mti, "042") || !take_fault(script, &script->advices, fault))
             take_fault(script, &script->reversals, fault);
     } else {
-        if (!is_of(mti, "020") || !take_fault(script, &script->sales, fault))
+        bool narrower = is_of(mti, "020")   ? take_fault(script, &script->sales, fault)
+                        : is_of(mti, "012") ? take_fault(script, &script->stand_ins, fault)
+                                            : false;
+        if (!narrower)
             take_fault(script, &script->authorisations, fault);
     }
 }

@@ -15,7 +15,7 @@
 
 /* The next so many messages of a kind are … */
 struct setpay_script_faults {
-    int64_t refuse;       /* answered with refuse_code; of an authorisation that is booked */
+    int64_t refuse;       /* answered with refuse_code; of an 0100 or 0200 that is booked */
     int64_t silent;       /* booked, not answered */
     int64_t late;         /* booked, answered after late_ms */
     int64_t duplicate;    /* booked, answered twice */
@@ -44,6 +44,7 @@ struct setpay_script {
     /* Of two kinds that fit, the narrower comes first. */
     SETPAY_SCRIPT_FAULTS(authorisations, );            /* 0100, 0120, 0200 */
     SETPAY_SCRIPT_FAULTS(sales, _sales);               /* 0200 */
+    SETPAY_SCRIPT_FAULTS(stand_ins, _stand_ins);       /* 0120 */
     SETPAY_SCRIPT_FAULTS(presentments, _presentments); /* 0220 */
     SETPAY_SCRIPT_FAULTS(reversals, _reversals);       /* 0400, 0420 */
     SETPAY_SCRIPT_FAULTS(advices, _advices);           /* 0420 */

@@ -184,6 +184,9 @@ enum setpay_error setpay_iso_element(const struct setpay_iso_message *message, u
 #define SETPAY_ISO_ELEMENT_PRESENTMENT 93
 #define SETPAY_ISO_ELEMENT_PERIOD 94
 
+/* Field 39 */
+#define SETPAY_ISO_APPROVED "00"
+
 /* Field 66 */
 #define SETPAY_ISO_IN_BALANCE 1
 #define SETPAY_ISO_OUT_OF_BALANCE 2

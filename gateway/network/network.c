@@ -51,6 +51,11 @@ static struct setpay_metric presentments_metric = {
     .help = "Presentments with the network that no issuer has answered yet.",
     .type = SETPAY_METRIC_GAUGE,
 };
+static struct setpay_metric advices_metric = {
+    .name = "setpay_network_advices_open",
+    .help = "Advices of authorisations in an issuer's stead that it has not answered yet.",
+    .type = SETPAY_METRIC_GAUGE,
+};
 static struct setpay_metric answer_metric = {
     .name = "setpay_network_answer_seconds",
     .help = "From sending an authorisation to the issuer's answer.",
@@ -69,11 +74,19 @@ void setpay_network_count_line_up(struct setpay_network *network, int change)
     setpay_metric_add(&lines_metric, 0, 0, change);
 }
 
-void setpay_network_count_open(struct setpay_network *network, bool presents, int change)
+void setpay_network_count_open(const struct setpay_pending *request, int change)
 {
-    atomic_fetch_add(presents ? &network->presentments_open : &network->reversals_open,
+    struct setpay_network *network = request->network;
+    if (request->reconciles)
+        return;
+    atomic_fetch_add(request->advises    ? &network->advices_open
+                     : request->presents ? &network->presentments_open
+                                         : &network->reversals_open,
                      (uint_fast64_t)(int64_t)change);
-    setpay_metric_add(presents ? &presentments_metric : &reversals_metric, 0, 0, change);
+    setpay_metric_add(request->advises    ? &advices_metric
+                      : request->presents ? &presentments_metric
+                                          : &reversals_metric,
+                      0, 0, change);
 }
 
 void setpay_network_observe_answer(int64_t microseconds)
@@ -89,6 +102,7 @@ static enum setpay_error metrics_register(void)
     SETPAY_TRY(setpay_metric_register(&lines_metric));
     SETPAY_TRY(setpay_metric_register(&reversals_metric));
     SETPAY_TRY(setpay_metric_register(&presentments_metric));
+    SETPAY_TRY(setpay_metric_register(&advices_metric));
     return setpay_metric_register(&answer_metric);
 }
 
@@ -148,6 +162,7 @@ static void on_line_event(void *arg, enum setpay_line_event event)
         break;
     case SETPAY_LINE_LOST:
         SETPAY_NETWORK_COUNT(network, connections_lost);
+        atomic_store(&route->down_since_ms, setpay_clock_monotonic_ms());
         atomic_store(&route->is_up, false);
         setpay_network_count_line_up(network, -1);
         route_lost(route);
@@ -170,8 +185,9 @@ static void on_line_message(void *arg, const struct setpay_iso_message *message)
     struct setpay_route *route = arg;
     if (strcmp(message->mti, "0110") == 0 || strcmp(message->mti, "0210") == 0)
         setpay_authorise_on_answer(route, message);
-    else if (strcmp(message->mti, "0410") == 0 || strcmp(message->mti, "0430") == 0 ||
-             strcmp(message->mti, "0230") == 0 || strcmp(message->mti, "0510") == 0)
+    else if (strcmp(message->mti, "0130") == 0 || strcmp(message->mti, "0410") == 0 ||
+             strcmp(message->mti, "0430") == 0 || strcmp(message->mti, "0230") == 0 ||
+             strcmp(message->mti, "0510") == 0)
         setpay_reverse_on_answer(route, message);
     else
         setpay_log(SETPAY_LOG_WARN, "network.not_taken", setpay_field_text("line", route->name),
@@ -214,6 +230,15 @@ bool setpay_network_may_reach(struct setpay_network *network, const struct setpa
     return route == NULL || atomic_load(&route->is_up);
 }
 
+int64_t setpay_network_down_ms(struct setpay_network *network, const struct setpay_secret *pan)
+{
+    struct setpay_route *route = setpay_pending_find_route(network, setpay_secret_view(pan));
+    if (route == NULL || atomic_load(&route->is_up))
+        return 0;
+    int64_t down_ms = setpay_clock_monotonic_ms() - atomic_load(&route->down_since_ms);
+    return down_ms > 0 ? down_ms : 1; /* since just now */
+}
+
 void setpay_network_figures(const struct setpay_network *network,
                             struct setpay_network_figures *figures)
 {
@@ -222,6 +247,7 @@ void setpay_network_figures(const struct setpay_network *network,
     figures->lines_up = atomic_load(&network->lines_up);
     figures->reversals_open = atomic_load(&network->reversals_open);
     figures->presentments_open = atomic_load(&network->presentments_open);
+    figures->advices_open = atomic_load(&network->advices_open);
 #define SETPAY_NETWORK_ROW(name)                                                                   \
     figures->name = atomic_load(&network->events[SETPAY_NETWORK_EVENT_##name]);
     SETPAY_NETWORK_EVENTS(SETPAY_NETWORK_ROW)
@@ -276,6 +302,7 @@ static enum setpay_error route_init(struct setpay_network *network, struct setpa
     struct setpay_address address;
     TAILQ_INIT(&route->due);
     route->network = network;
+    atomic_store(&route->down_since_ms, setpay_clock_monotonic_ms());
     snprintf(route->name, sizeof(route->name), "%s", from->name);
     if (from->tls_name != NULL)
         snprintf(route->tls_name, sizeof(route->tls_name), "%s", from->tls_name);

@@ -1,6 +1,7 @@
 /*
  * The gateway's side of the card network: one thread owns the lines to the issuers, their sign-on,
- * the trace numbers under way and the reversals and presentments that are still to be acknowledged.
+ * the trace numbers under way and the advices, reversals and presentments that are still to be
+ * acknowledged.
  * Workers hand in requests from any thread and get each answer as one job on an executor of theirs.
  *
  * What always holds: a callback comes exactly once for each request that was taken. An answer is
@@ -106,6 +107,9 @@ void setpay_network_each_route(struct setpay_network *network, setpay_network_ro
  * no line takes the number, since waiting would not help. Any thread. */
 bool setpay_network_may_reach(struct setpay_network *network, const struct setpay_secret *pan);
 
+/* For how long it has been so, by the monotonic clock; 0 where may_reach is true. Any thread. */
+int64_t setpay_network_down_ms(struct setpay_network *network, const struct setpay_secret *pan);
+
 /* Figures since the start; any thread. */
 struct setpay_network_figures {
     uint64_t lines, lines_up;
@@ -114,6 +118,7 @@ struct setpay_network_figures {
     uint64_t answers_unmatched;
     uint64_t reversals_open, reversals_sent, reversals_repeated, reversals_acknowledged;
     uint64_t presentments_open, presentments_sent, presentments_repeated, presentments_answered;
+    uint64_t advices_open, advices_sent, advices_repeated, advices_answered;
     uint64_t reconciliations_sent, reconciliations_repeated, reconciliations_answered;
     uint64_t sign_ons, sign_offs, sign_ons_refused, echoes, connections_lost, connections_failed,
         malformed;
@@ -193,6 +198,7 @@ struct setpay_network_authorisation {
     bool is_sale;                      /* books at once: 0200, answered by 0210 */
     struct setpay_id sale_id;          /* of the presentment that a sale is as well */
     int64_t period;                    /* of the issuer's reconciliation, with a sale */
+    char approval_code[7];             /* of an advice: the gateway's own; else "" */
     struct setpay_network_acceptor acceptor;
     struct setpay_id xid;
     struct setpay_digest pomd;
@@ -209,6 +215,13 @@ enum setpay_error setpay_network_authorise(struct setpay_network *network,
                                            setpay_network_answer_cb *done,
                                            void *arg) SETPAY_MUST_CHECK;
 
+/* What approved the payment that a later message is about: the type in field 90. */
+enum setpay_network_original {
+    SETPAY_NETWORK_BY_ISSUER = 0, /* 0100 */
+    SETPAY_NETWORK_BY_SALE,       /* 0200 */
+    SETPAY_NETWORK_BY_STAND_IN,   /* 0120 */
+};
+
 struct setpay_network_reversal {
     struct setpay_network_trace original; /* of the authorisation */
     struct setpay_secret pan;
@@ -220,8 +233,8 @@ struct setpay_network_reversal {
     struct setpay_network_acceptor acceptor;
     struct setpay_id xid;
     struct setpay_digest pomd;
-    bool of_sale;   /* the original is an 0200 */
-    int64_t period; /* of the issuer's reconciliation, with that; else 0 */
+    enum setpay_network_original by;
+    int64_t period; /* of the issuer's reconciliation, of a sale; else 0 */
     bool advises;   /* of what has ended by itself: 0420, answered by 0430 */
     bool repeated;  /* may have been sent in an earlier life: starts as 0401 or 0421 */
 };
@@ -239,9 +252,9 @@ struct setpay_network_presentment {
     struct setpay_id xid;
     struct setpay_digest pomd;
     struct setpay_id id; /* names it to the issuer: one of the same id is the same presentment */
-    bool of_sale;        /* the original is an 0200: a credit of a sale */
-    int64_t period;      /* of the issuer's reconciliation */
-    bool repeated;       /* may have been sent in an earlier life: starts as 0221 */
+    enum setpay_network_original by;
+    int64_t period; /* of the issuer's reconciliation */
+    bool repeated;  /* may have been sent in an earlier life: starts as 0221 */
 };
 void setpay_network_presentment_clear(struct setpay_network_presentment *presentment);
 
@@ -256,7 +269,7 @@ struct setpay_network_reconciliation {
 
 struct setpay_network_acknowledgement {
     bool acknowledged;     /* false: stopped, by request or because the network is going */
-    char response_code[3]; /* of the 0410, 0430, 0230 or 0510 */
+    char response_code[3]; /* of the 0130, 0410, 0430, 0230 or 0510 */
     bool has_totals;       /* of an 0510: the issuer's own, and whether it finds both the same */
     bool in_balance;
     struct setpay_network_totals totals;
@@ -282,6 +295,15 @@ enum setpay_error setpay_network_present(struct setpay_network *network,
                                          const struct setpay_executor *reply,
                                          setpay_network_acknowledged_cb *done,
                                          void *arg) SETPAY_MUST_CHECK;
+/* The same for what the gateway has approved in the issuer's stead: 0120, and 0121 again and again,
+ * until a 0130 decides, by the codes of a presentment. The trace is the advice's own, so that its
+ * repeats in a later life are the same advice; repeated: it may have been sent in an earlier one.
+ */
+enum setpay_error setpay_network_advise(struct setpay_network *network,
+                                        struct setpay_network_authorisation *advice, bool repeated,
+                                        const struct setpay_executor *reply,
+                                        setpay_network_acknowledged_cb *done,
+                                        void *arg) SETPAY_MUST_CHECK;
 /* The same for a reconciliation: 0500, and 0501 again and again, until a 0510 gives the issuer's
  * totals (00 in balance, 95 not), or refuses for good; 91 and 96 count as no answer.
  * SETPAY_E_NOT_FOUND where there is no such route. */

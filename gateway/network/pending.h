@@ -30,7 +30,8 @@ struct setpay_pending {
     struct event *timer;
     struct setpay_executor reply;
     void *arg;
-    bool is_reversal; /* or a presentment, or a reconciliation: repeated until acknowledged */
+    bool is_reversal; /* or one of these three: repeated until acknowledged */
+    bool advises;     /* of an authorisation */
     bool presents;
     bool reconciles;
     char answer_mti[5]; /* what answers it */
@@ -42,14 +43,14 @@ struct setpay_pending {
     int64_t sent_us; /* monotonic */
     setpay_network_answer_cb *answered_cb;
     struct setpay_network_answer answer;
-    /* reversal, presentment */
+    /* reversal, presentment, advice */
     TAILQ_ENTRY(setpay_pending) in_due;
     LIST_ENTRY(setpay_pending) in_reversals;
     uint64_t handle;
     bool is_in_flight;
     int64_t repeat_ms;
     uint32_t sent_count;
-    bool repeated; /* the frame says 0401, 0421, 0221 or 0501 */
+    bool repeated; /* the frame says 0121, 0401, 0421, 0221 or 0501 */
     setpay_network_acknowledged_cb *acknowledged_cb;
     struct setpay_network_acknowledgement ack;
 };
@@ -61,8 +62,9 @@ struct setpay_route {
     struct setpay_network *network;
     struct setpay_line *line;
     TAILQ_HEAD(setpay_due_list, setpay_pending) due;
-    unsigned in_flight_count; /* reversals, presentments, reconciliations */
-    atomic_bool is_up;        /* the line is signed on; for other threads */
+    unsigned in_flight_count;          /* reversals, presentments, reconciliations, advices */
+    atomic_bool is_up;                 /* the line is signed on; for other threads, as the next */
+    atomic_int_fast64_t down_since_ms; /* monotonic; where it is not up */
 };
 
 /* What is counted: in the network's figures, and for all networks in /metrics. */
@@ -79,6 +81,9 @@ struct setpay_route {
     ROW(presentments_sent)                                                                         \
     ROW(presentments_repeated)                                                                     \
     ROW(presentments_answered)                                                                     \
+    ROW(advices_sent)                                                                              \
+    ROW(advices_repeated)                                                                          \
+    ROW(advices_answered)                                                                          \
     ROW(reconciliations_sent)                                                                      \
     ROW(reconciliations_repeated)                                                                  \
     ROW(reconciliations_answered)                                                                  \
@@ -109,7 +114,7 @@ struct setpay_network {
     struct setpay_pending_list table[SETPAY_NETWORK_BUCKETS];
     struct setpay_pending_list reversals;
     atomic_uint authorisation_count; /* taken, not ended */
-    atomic_uint reversal_count;      /* and presentments */
+    atomic_uint reversal_count;      /* and presentments, and advices */
     atomic_uint_fast64_t next_handle;
     atomic_bool draining;
     pthread_mutex_t stan_lock;
@@ -118,6 +123,7 @@ struct setpay_network {
     atomic_uint_fast64_t lines_up;
     atomic_uint_fast64_t reversals_open;
     atomic_uint_fast64_t presentments_open;
+    atomic_uint_fast64_t advices_open;
     /* signing off */
     size_t signing_off;
     struct event *sign_off_timer;
@@ -134,7 +140,8 @@ struct setpay_network {
 void setpay_network_count(struct setpay_network *network, enum setpay_network_event event);
 /* One more (1) or less (-1). */
 void setpay_network_count_line_up(struct setpay_network *network, int change);
-void setpay_network_count_open(struct setpay_network *network, bool presents, int change);
+/* Of request's kind; reconciliations are not counted. */
+void setpay_network_count_open(const struct setpay_pending *request, int change);
 /* From sending to the answer. */
 void setpay_network_observe_answer(int64_t microseconds);
 

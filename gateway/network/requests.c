@@ -1,6 +1,6 @@
 /*
- * Builds 0100, 0200, 0220, 0400, 0420 and 0800, and reads 0110 and 0210. Nothing here has state or
- * does I/O.
+ * Builds 0100, 0120, 0200, 0220, 0400, 0420 and 0800, and reads 0110 and 0210. Nothing here has
+ * state or does I/O.
  *
  * What always holds: every value is checked by the codec's table before it goes into a message;
  * card data is copied only from secret to secret. Local time (fields 12, 13) is UTC as field 7 is,
@@ -231,7 +231,10 @@ static enum setpay_error fill_authorisation(struct setpay_iso_message *message,
                                             const struct setpay_network_authorisation *request)
 {
     char rrn[SETPAY_NETWORK_RRN_SIZE];
-    SETPAY_TRY(setpay_iso_set_mti(message, request->is_sale ? "0200" : "0100"));
+    bool advises = request->approval_code[0] != '\0';
+    if (advises && request->is_sale)
+        return SETPAY_E_FIELD; /* nothing was booked at the issuer */
+    SETPAY_TRY(setpay_iso_set_mti(message, advises ? "0120" : request->is_sale ? "0200" : "0100"));
     SETPAY_TRY(setpay_iso_set(message, SETPAY_ISO_PAN, setpay_secret_view(&request->pan)));
     SETPAY_TRY(
         setpay_iso_set_text(message, SETPAY_ISO_PROCESSING_CODE, SETPAY_ISO_PROCESSING_PURCHASE));
@@ -247,6 +250,10 @@ static enum setpay_error fill_authorisation(struct setpay_iso_message *message,
                                                : SETPAY_ISO_CONDITION_ECOMMERCE));
     setpay_network_trace_rrn(&request->trace, rrn);
     SETPAY_TRY(setpay_iso_set_text(message, SETPAY_ISO_RRN, rrn));
+    if (advises) {
+        SETPAY_TRY(setpay_iso_set_text(message, SETPAY_ISO_APPROVAL_CODE, request->approval_code));
+        SETPAY_TRY(setpay_iso_set_text(message, SETPAY_ISO_RESPONSE_CODE, SETPAY_ISO_APPROVED));
+    }
     SETPAY_TRY(set_additional(message, request));
     return set_evidence(message, &request->xid, &request->pomd);
 }
@@ -254,9 +261,10 @@ static enum setpay_error fill_authorisation(struct setpay_iso_message *message,
 /* What a later message says of the authorisation that it is about: fields 37, 38 and 90. */
 static enum setpay_error set_original(struct setpay_iso_message *message,
                                       const struct setpay_request_sender *sender,
-                                      const struct setpay_network_trace *original, bool of_sale,
-                                      const char *approval_code)
+                                      const struct setpay_network_trace *original,
+                                      enum setpay_network_original by, const char *approval_code)
 {
+    static const char *const types[] = {"0100", "0200", "0120"}; /* by the enum */
     char text[64];
     struct trace_text at;
     setpay_network_trace_rrn(original, text);
@@ -264,7 +272,7 @@ static enum setpay_error set_original(struct setpay_iso_message *message,
     if (approval_code[0] != '\0')
         SETPAY_TRY(setpay_iso_set_text(message, SETPAY_ISO_APPROVAL_CODE, approval_code));
     trace_format(original, &at);
-    snprintf(text, sizeof(text), "%s%06" PRIu32 "%s%011" PRIu64 "%011d", of_sale ? "0200" : "0100",
+    snprintf(text, sizeof(text), "%s%06" PRIu32 "%s%011" PRIu64 "%011d", types[by],
              original->stan % 1000000, at.transmission,
              (uint64_t)strtoull(sender->acquirer_id, NULL, 10), 0);
     return setpay_iso_set_text(message, SETPAY_ISO_ORIGINAL, text);
@@ -286,9 +294,10 @@ static enum setpay_error fill_reversal(struct setpay_iso_message *message,
     SETPAY_TRY(set_parties(message, sender, &reversal->acceptor));
     SETPAY_TRY(setpay_iso_set_text(message, SETPAY_ISO_ENTRY_MODE, "010"));
     SETPAY_TRY(setpay_iso_set_text(message, SETPAY_ISO_CONDITION, "59"));
-    SETPAY_TRY(set_original(message, sender, &reversal->original, reversal->of_sale,
-                            reversal->approval_code));
-    SETPAY_TRY(set_booking(message, NULL, reversal->of_sale ? reversal->period : 0));
+    SETPAY_TRY(
+        set_original(message, sender, &reversal->original, reversal->by, reversal->approval_code));
+    SETPAY_TRY(
+        set_booking(message, NULL, reversal->by == SETPAY_NETWORK_BY_SALE ? reversal->period : 0));
     if (reversal->partial) {
         if (reversal->remaining_minor <= 0 || reversal->remaining_minor >= reversal->amount.minor)
             return SETPAY_E_FIELD;
@@ -315,7 +324,7 @@ static enum setpay_error fill_presentment(struct setpay_iso_message *message,
     SETPAY_TRY(set_parties(message, sender, &presentment->acceptor));
     SETPAY_TRY(setpay_iso_set_text(message, SETPAY_ISO_ENTRY_MODE, "010"));
     SETPAY_TRY(setpay_iso_set_text(message, SETPAY_ISO_CONDITION, "59"));
-    SETPAY_TRY(set_original(message, sender, &presentment->original, presentment->of_sale,
+    SETPAY_TRY(set_original(message, sender, &presentment->original, presentment->by,
                             presentment->approval_code));
     SETPAY_TRY(set_booking(message, &presentment->id, presentment->period));
     return set_evidence(message, &presentment->xid, &presentment->pomd);

@@ -21,6 +21,7 @@ struct setpay_request_sender {
 
 /* Each builds one frame into *frame, which must be empty. SETPAY_E_FIELD for a value that the
  * message can't carry, SETPAY_E_NOMEM. The request's secrets stay where they are. */
+/* 0100, 0200, or 0120 where it has an approval code. */
 enum setpay_error
 setpay_request_build_authorisation(const struct setpay_request_sender *sender,
                                    const struct setpay_network_authorisation *request,
@@ -42,7 +43,7 @@ setpay_request_build_reconciliation(const struct setpay_request_sender *sender,
                                     const struct setpay_network_trace *trace,
                                     const struct setpay_network_reconciliation *reconciliation,
                                     struct setpay_secret *frame) SETPAY_MUST_CHECK;
-/* Turns the frame of an 0400, 0420, 0220 or 0500 into that of its repeat: 0401, … */
+/* Turns the frame of an 0120, 0400, 0420, 0220 or 0500 into that of its repeat: 0401, … */
 void setpay_request_mark_repeat(struct setpay_secret *frame);
 /* 0800 with field 70 = code. */
 enum setpay_error setpay_request_build_management(const struct setpay_network_trace *trace,

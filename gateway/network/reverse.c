@@ -1,7 +1,7 @@
 /*
- * Reversals, presentments and reconciliations: sent as 0400, 0420, 0220 or 0500, and again as 0401,
- * 0421, 0221 or 0501, until an answer takes them or they are stopped. They differ in their messages
- * and in what an answer means.
+ * Reversals, advices, presentments and reconciliations: sent as 0400, 0420, 0120, 0220 or 0500, and
+ * again as 0401, 0421, 0121, 0221 or 0501, until an answer takes them or they are stopped. They
+ * differ in their messages and in what an answer means.
  *
  * What always holds: each is due (in its route's queue), in flight (sent, its timer runs) or
  * gone; at most SETPAY_NETWORK_REVERSALS_AT_ONCE of a route are in flight. When a line is lost, all
@@ -43,8 +43,7 @@ static void reversal_end(struct setpay_pending *request, const char *response_co
     request->ack.acknowledged = response_code != NULL;
     if (response_code != NULL)
         memcpy(request->ack.response_code, response_code, sizeof(request->ack.response_code));
-    if (!request->reconciles)
-        setpay_network_count_open(request->network, request->presents, -1);
+    setpay_network_count_open(request, -1);
     setpay_pending_end(request);
 }
 
@@ -55,6 +54,10 @@ static void count_sent(const struct setpay_pending *request)
         SETPAY_NETWORK_COUNT(network, reconciliations_sent);
         if (request->repeated)
             SETPAY_NETWORK_COUNT(network, reconciliations_repeated);
+    } else if (request->advises) {
+        SETPAY_NETWORK_COUNT(network, advices_sent);
+        if (request->repeated)
+            SETPAY_NETWORK_COUNT(network, advices_repeated);
     } else if (request->presents) {
         SETPAY_NETWORK_COUNT(network, presentments_sent);
         if (request->repeated)
@@ -112,8 +115,7 @@ static void reversal_start(void *arg)
     request->timer = evtimer_new(network->base, setpay_pending_on_timer, request);
     LIST_INSERT_HEAD(&network->reversals, request, in_reversals);
     TAILQ_INSERT_TAIL(&request->route->due, request, in_due);
-    if (!request->reconciles)
-        setpay_network_count_open(network, request->presents, 1);
+    setpay_network_count_open(request, 1);
     if (request->timer == NULL || atomic_load(&network->draining)) {
         reversal_end(request, NULL);
         return;
@@ -123,10 +125,10 @@ static void reversal_start(void *arg)
 }
 
 /* Of a reversal: 00, reversed; 21, 25, the issuer has nothing of the kind; all else is no
- * acknowledgement. Of a presentment: all but the codes by which an issuer says "not now". */
+ * acknowledgement. Of the others: all but the codes by which an issuer says "not now". */
 static bool acknowledges(const struct setpay_pending *request, const char *response_code)
 {
-    if (request->presents || request->reconciles)
+    if (request->presents || request->reconciles || request->advises)
         return strcmp(response_code, "30") != 0 && strcmp(response_code, "91") != 0 &&
                strcmp(response_code, "96") != 0;
     return strcmp(response_code, "00") == 0 || strcmp(response_code, "21") == 0 ||
@@ -167,6 +169,7 @@ void setpay_reverse_on_answer(struct setpay_route *route, const struct setpay_is
         !acknowledges(request, code)) {
         setpay_log(SETPAY_LOG_WARN,
                    request->reconciles ? "network.reconciliation_refused"
+                   : request->advises  ? "network.advice_refused"
                    : request->presents ? "network.presentment_refused"
                                        : "network.reversal_refused",
                    setpay_field_text("line", route->name),
@@ -176,6 +179,8 @@ void setpay_reverse_on_answer(struct setpay_route *route, const struct setpay_is
     }
     if (request->reconciles)
         SETPAY_NETWORK_COUNT(network, reconciliations_answered);
+    else if (request->advises)
+        SETPAY_NETWORK_COUNT(network, advices_answered);
     else if (request->presents)
         SETPAY_NETWORK_COUNT(network, presentments_answered);
     else
@@ -276,6 +281,28 @@ enum setpay_error setpay_network_present(struct setpay_network *network,
         setpay_request_build_presentment(&network->sender, &made->trace, presentment, &made->frame);
     SETPAY_TRY(setpay_reverse_hand_over(made, built, reply, done, arg));
     setpay_network_presentment_clear(presentment);
+    return SETPAY_OK;
+}
+
+enum setpay_error setpay_network_advise(struct setpay_network *network,
+                                        struct setpay_network_authorisation *advice, bool repeated,
+                                        const struct setpay_executor *reply,
+                                        setpay_network_acknowledged_cb *done, void *arg)
+{
+    struct setpay_route *route =
+        setpay_pending_find_route(network, setpay_secret_view(&advice->pan));
+    if (route == NULL)
+        return SETPAY_E_NOT_FOUND;
+    struct setpay_pending *made =
+        pending_new(network, route, "0130", &advice->trace, &advice->amount, repeated);
+    if (made == NULL)
+        return SETPAY_E_NOMEM;
+    made->advises = true;
+    made->trace = advice->trace;
+    enum setpay_error built =
+        setpay_request_build_authorisation(&network->sender, advice, &made->frame);
+    SETPAY_TRY(setpay_reverse_hand_over(made, built, reply, done, arg));
+    setpay_network_authorisation_clear(advice);
     return SETPAY_OK;
 }
 

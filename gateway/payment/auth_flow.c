@@ -7,6 +7,7 @@
  *       authorise:  book: one operation (G6, G7) -> network -> decide, receipt, answer:
  *                   one operation -> reply
  *       sale:       the same, with what it captures in that operation (sale.c)
+ *       and while the issuer's line is down: what may be decided in its stead (auth_stand_in.c)
  *
  * A crash before the first commit leaves nothing. Between the two commits the row says "asking";
  * the next start declines and reverses it. After the second the answer is kept.
@@ -15,8 +16,6 @@
 #include "common/base/log.h"
 #include "common/base/testing.h"
 #include "common/net/metrics.h"
-#include "common/store/answers.h"
-#include "common/store/evidence.h"
 #include "common/wire/checks.h"
 #include "gateway/clearing/reconciliation.h"
 #include "gateway/payment/agreement.h"
@@ -74,71 +73,6 @@ static enum setpay_error read_snapshot(struct setpay_db *db, void *arg)
 
 /* ------------------------------------------------------------------ the outcome */
 
-static enum setpay_error keep_card(struct setpay_gateway_work *work)
-{
-    const struct setpay_gateway *gateway = work->worker->gateway;
-    const struct setpay_pi *pi = &work->instruction.pi;
-    const struct setpay_id *xid = &work->auth.xid;
-    SETPAY_TRY(setpay_vault_pan_digest(gateway->vault, &pi->pan, &work->payment.pan_digest));
-    SETPAY_TRY(setpay_vault_seal(gateway->vault, SETPAY_VAULT_PAN, xid, &pi->pan, &work->card.pan));
-    SETPAY_TRY(setpay_vault_seal(gateway->vault, SETPAY_VAULT_EXPIRY, xid, &pi->expiry,
-                                 &work->card.expiry));
-    SETPAY_TRY(setpay_vault_seal(gateway->vault, SETPAY_VAULT_BACK_KEY, xid, &pi->back_key,
-                                 &work->card.back_key));
-    work->card.until_ms = work->now_ms + gateway->keep_card_ms;
-    return SETPAY_OK;
-}
-
-static enum setpay_receipt_kind kind_of(const struct setpay_payment *payment)
-{
-    switch (payment->state) {
-    case SETPAY_PAYMENT_APPROVED:
-        return SETPAY_RECEIPT_AUTHORISATION;
-    case SETPAY_PAYMENT_VOIDED:
-        return SETPAY_RECEIPT_VOID;
-    default:
-        return SETPAY_RECEIPT_DECLINE;
-    }
-}
-
-/* A sale that was approved: what it captures is made, kept and told with its authorisation. */
-static bool captures(const struct setpay_gateway_work *work)
-{
-    return work->payment.is_sale && work->payment.state == SETPAY_PAYMENT_APPROVED;
-}
-
-/* Receipts and AuthRes for what work->payment now says. On error the payment is as before, so that
- * it can be tried again. */
-static enum setpay_error make_answer(struct setpay_gateway_work *work)
-{
-    struct setpay_payment *payment = &work->payment;
-    const struct setpay_digest previous = payment->last_receipt;
-    int64_t amount =
-        payment->state == SETPAY_PAYMENT_APPROVED ? payment->approved_minor : payment->amount.minor;
-    SETPAY_TRY(setpay_payment_make_receipt(work->sign, payment, kind_of(payment), amount,
-                                           &work->instruction.pi.back_key, payment->updated_ms,
-                                           &work->receipt));
-    struct setpay_step_done capture;
-    enum setpay_error error = captures(work) ? setpay_sale_make(work, &capture) : SETPAY_OK;
-    if (error == SETPAY_OK)
-        error = setpay_auth_answer(work->worker->gateway, work->sign, payment, &work->auth.thumbs,
-                                   &work->receipt.sealed, captures(work) ? &capture : NULL,
-                                   payment->updated_ms, &work->answer);
-    if (error != SETPAY_OK)
-        payment->last_receipt = previous;
-    return error;
-}
-
-static enum setpay_error write_answer(struct setpay_db *db, struct setpay_gateway_work *work)
-{
-    const struct setpay_payment *payment = &work->payment;
-    SETPAY_TRY(setpay_payment_add_receipt(db, payment->id, &work->receipt.sealed,
-                                          setpay_buffer_view(&work->receipt.signed_bytes),
-                                          payment->updated_ms));
-    return setpay_answers_keep_for_good(db, &payment->asked_by, &payment->rrpid,
-                                        &payment->request_hash, setpay_buffer_view(&work->answer));
-}
-
 static void log_outcome(const struct setpay_gateway_work *work)
 {
     const struct setpay_payment *payment = &work->payment;
@@ -158,7 +92,7 @@ static void log_outcome(const struct setpay_gateway_work *work)
         setpay_auth_further_count(outcome == 0   ? SETPAY_FURTHER_APPROVED
                                   : outcome == 3 ? SETPAY_FURTHER_UNANSWERED
                                                  : SETPAY_FURTHER_DECLINED);
-    if (!captures(work))
+    if (!setpay_auth_captures(work))
         return;
     setpay_gateway_count_sale();
     struct setpay_money captured = payment->amount;
@@ -185,7 +119,7 @@ static void keep_again(struct setpay_gateway_work *work, enum setpay_error error
     setpay_gateway_later(work, error == SETPAY_E_BUSY ? RETRY_MS : RETRY_FAILED_MS, keep_outcome);
 }
 
-static void end_decided(struct setpay_gateway_work *work)
+void setpay_auth_flow_end(struct setpay_gateway_work *work)
 {
     log_outcome(work);
     if (work->has_reversal)
@@ -220,7 +154,7 @@ static void on_outcome_kept(void *arg, enum setpay_error error)
 {
     struct setpay_gateway_work *work = arg;
     if (error == SETPAY_OK) {
-        end_decided(work);
+        setpay_auth_flow_end(work);
         return;
     }
     if (error == SETPAY_E_CONFLICT && work->payment.first_id != 0) {
@@ -229,7 +163,7 @@ static void on_outcome_kept(void *arg, enum setpay_error error)
         if (error == SETPAY_OK)
             error = SETPAY_E_BUSY;
     }
-    if (error == SETPAY_E_CONFLICT && captures(work))
+    if (error == SETPAY_E_CONFLICT && setpay_auth_captures(work))
         make_again(work);
     else
         keep_again(work, error);
@@ -254,8 +188,8 @@ static enum setpay_error write_outcome(struct setpay_db *db, void *arg)
 {
     struct setpay_gateway_work *work = arg;
     struct setpay_payment payment = work->payment;
-    if (captures(work)) { /* the receipts in their order */
-        SETPAY_TRY(write_answer(db, work));
+    if (setpay_auth_captures(work)) { /* the receipts in their order */
+        SETPAY_TRY(setpay_auth_write_answer(db, work));
         SETPAY_TRY(setpay_sale_keep(db, work));
         return keep_agreed_card(db, work);
     }
@@ -265,14 +199,14 @@ static enum setpay_error write_outcome(struct setpay_db *db, void *arg)
         SETPAY_TRY(setpay_gateway_reversal_insert(db, &reversal));
     }
     SETPAY_TRY(keep_agreed_card(db, work));
-    return write_answer(db, work);
+    return setpay_auth_write_answer(db, work);
 }
 
 static void keep_outcome(struct setpay_gateway_work *work)
 {
     enum setpay_error error = SETPAY_OK;
     if (work->answer.size == 0)
-        error = make_answer(work);
+        error = setpay_auth_make_answer(work);
     if (error == SETPAY_OK)
         error = setpay_store_submit(work->worker->gateway->store, write_outcome, on_outcome_kept,
                                     work, &work->worker->executor);
@@ -388,11 +322,7 @@ static void on_booked(void *arg, enum setpay_error error)
     struct setpay_gateway_work *work = arg;
     if ((error == SETPAY_E_PI_USED || error == SETPAY_E_CONFLICT) &&
         work->again++ < SETPAY_LIMIT_DECIDE_AGAIN) {
-        /* Somebody was faster: perhaps the same request. */
-        if (work->auth.has_auth_token)
-            setpay_auth_further(work);
-        else
-            look_and_decide(work);
+        setpay_auth_flow_again(work); /* somebody was faster: perhaps the same request */
         return;
     }
     if (error != SETPAY_OK) {
@@ -408,41 +338,15 @@ static void on_booked(void *arg, enum setpay_error error)
     }
 }
 
-/* What merchant and cardholder have signed: with it a stranger believes that they asked for this.
- */
-static enum setpay_error keep_evidence(struct setpay_db *db, const struct setpay_gateway_work *work)
-{
-    const struct setpay_payment *payment = &work->payment;
-    SETPAY_TRY(setpay_evidence_keep_certificate(db, work->cardholder));
-    /* Our own too: its file goes when it ends, and receipts are verified long after. */
-    SETPAY_TRY(setpay_evidence_keep_certificate(db, work->sign->identity.certificate));
-    return setpay_evidence_keep(db, setpay_payment_first(payment), &work->message, work->merchant,
-                                payment->created_ms);
-}
-
-/* Rule A6: the request's identifier is still free, or the outcome could not be kept under it. */
-static enum setpay_error check_unanswered(struct setpay_db *db,
-                                          const struct setpay_gateway_work *work)
-{
-    struct setpay_buffer answer;
-    setpay_buffer_init(&answer, SETPAY_LIMIT_MESSAGE_BYTES);
-    enum setpay_error error =
-        setpay_answers_find(db, &work->message.signer, &work->rrpid, &work->request_hash, &answer);
-    setpay_buffer_clear(&answer);
-    if (error == SETPAY_E_NOT_FOUND)
-        return SETPAY_OK;
-    return error == SETPAY_OK ? SETPAY_E_PI_USED : error; /* its own: look again, and send it */
-}
-
 /* Rules G6, G7: the row stands before anybody is asked. */
 static enum setpay_error write_booking(struct setpay_db *db, void *arg)
 {
     struct setpay_gateway_work *work = arg;
-    SETPAY_TRY(check_unanswered(db, work));
+    SETPAY_TRY(setpay_auth_check_unanswered(db, work));
     if (work->payment.is_sale)
         SETPAY_TRY(setpay_reconciliation_period(db, work->payment.issuer, &work->payment.period));
     SETPAY_TRY(setpay_payment_insert(db, &work->payment));
-    SETPAY_TRY(keep_evidence(db, work));
+    SETPAY_TRY(setpay_auth_keep_evidence(db, work));
     return work->payment.first_id != 0 ? SETPAY_OK /* it is there */
                                        : setpay_kept_card_insert(db, work->payment.id, &work->card);
 }
@@ -452,7 +356,7 @@ enum setpay_error setpay_auth_flow_book(struct setpay_gateway_work *work)
     struct setpay_gateway *gateway = work->worker->gateway;
     struct setpay_network_trace trace;
     if (!setpay_network_may_reach(gateway->network, &work->instruction.pi.pan))
-        return SETPAY_E_BUSY; /* nothing is kept, so the same request may come again */
+        return setpay_auth_stand_in(work);
     setpay_network_route_name(gateway->network, &work->instruction.pi.pan, work->payment.issuer);
     if (work->payment.is_sale)
         SETPAY_TRY(setpay_id_random(&work->payment.sale_id));
@@ -460,7 +364,7 @@ enum setpay_error setpay_auth_flow_book(struct setpay_gateway_work *work)
     work->payment.stan = trace.stan;
     work->payment.trace_ms = trace.time;
     if (work->payment.first_id == 0)
-        SETPAY_TRY(keep_card(work));
+        SETPAY_TRY(setpay_auth_keep_card(work));
     return setpay_store_submit(gateway->store, write_booking, on_booked, work,
                                &work->worker->executor);
 }
@@ -471,8 +375,8 @@ static enum setpay_error write_void(struct setpay_db *db, void *arg)
 {
     struct setpay_gateway_work *work = arg;
     SETPAY_TRY(setpay_payment_insert(db, &work->payment));
-    SETPAY_TRY(keep_evidence(db, work));
-    return write_answer(db, work);
+    SETPAY_TRY(setpay_auth_keep_evidence(db, work));
+    return setpay_auth_write_answer(db, work);
 }
 
 static void on_void_kept(void *arg, enum setpay_error error)
@@ -483,14 +387,14 @@ static void on_void_kept(void *arg, enum setpay_error error)
     else if (error != SETPAY_OK)
         setpay_gateway_refuse(work, error);
     else
-        end_decided(work);
+        setpay_auth_flow_end(work);
 }
 
 static enum setpay_error book_void(struct setpay_gateway_work *work)
 {
     SETPAY_TRY(setpay_vault_pan_digest(work->worker->gateway->vault, &work->instruction.pi.pan,
                                        &work->payment.pan_digest));
-    SETPAY_TRY(make_answer(work));
+    SETPAY_TRY(setpay_auth_make_answer(work));
     return setpay_store_submit(work->worker->gateway->store, write_void, on_void_kept, work,
                                &work->worker->executor);
 }
@@ -624,6 +528,14 @@ static void look_and_decide(struct setpay_gateway_work *work)
         setpay_gateway_refuse(work, error);
 }
 
+void setpay_auth_flow_again(struct setpay_gateway_work *work)
+{
+    if (work->auth.has_auth_token)
+        setpay_auth_further(work);
+    else
+        look_and_decide(work);
+}
+
 enum setpay_error setpay_gateway_register_auth_metrics(void)
 {
     return setpay_metric_register(&authorisations_total);
@@ -637,8 +549,5 @@ void setpay_gateway_on_auth_req(struct setpay_gateway_work *work)
         return;
     }
     work->xid = work->auth.xid;
-    if (work->auth.has_auth_token)
-        setpay_auth_further(work);
-    else
-        look_and_decide(work);
+    setpay_auth_flow_again(work);
 }

@@ -21,6 +21,7 @@
 #include "gateway/payment/gateway.h"
 #include "gateway/payment/payment.h"
 #include "gateway/payment/reversal.h"
+#include "gateway/payment/stand_in.h"
 
 #include <sys/queue.h>
 
@@ -80,9 +81,10 @@ struct setpay_gateway_work {
     struct setpay_gateway_sale *sale;        /* owned; NULL but for a sale that was approved */
     struct setpay_gateway_reversal reversal;
     bool has_reversal;
-    bool has_news;                        /* of a cancellation: it was not booked before */
-    struct setpay_agreement_taken taken;  /* of an agreement, before this authorisation */
-    struct setpay_network_trace original; /* its first authorisation's; of no STAN: this is it */
+    struct setpay_stand_in_facts stand_in; /* of what is decided in the issuer's stead */
+    bool has_news;                         /* of a cancellation: it was not booked before */
+    struct setpay_agreement_taken taken;   /* of an agreement, before this authorisation */
+    struct setpay_network_trace original;  /* its first authorisation's; of no STAN: this is it */
     struct setpay_buffer answer;
     unsigned again; /* times that it was decided anew */
 
@@ -156,6 +158,7 @@ void setpay_gateway_batch_work_free(struct setpay_gateway_batch_work *work);
 /* At the start, so that a figure is there before its first event. May be called again. */
 enum setpay_error setpay_gateway_register_auth_metrics(void) SETPAY_MUST_CHECK;
 enum setpay_error setpay_gateway_register_further_metrics(void) SETPAY_MUST_CHECK;
+enum setpay_error setpay_gateway_register_stand_in_metrics(void) SETPAY_MUST_CHECK;
 enum setpay_error setpay_gateway_register_step_metrics(void) SETPAY_MUST_CHECK;
 /* A capture that came with its authorisation. */
 void setpay_gateway_count_sale(void);

@@ -14,6 +14,7 @@
 #include "gateway/clearing/fees.h"
 #include "gateway/network/network.h"
 #include "gateway/network/prefixes.h"
+#include "gateway/payment/stand_in.h"
 #include "gateway/payment/vault.h"
 
 #include <stddef.h>
@@ -35,6 +36,8 @@ struct setpay_gateway {
     struct setpay_vault *vault;
     struct setpay_network *network;
     struct setpay_fees fees;
+    struct setpay_stand_in stand_ins[SETPAY_NETWORK_ROUTES_MAX]; /* of the issuers that have one */
+    size_t stand_in_count;
     int64_t hold_ms;            /* how long an authorisation is good */
     int64_t keep_card_ms;       /* how long PAN and back key are kept */
     int64_t agreement_ms;       /* how far ahead the end of an agreement may lie */

@@ -118,7 +118,9 @@ struct setpay_payment {
     /* A sale is captured with its authorisation: the issuer books it at once. */
     bool is_sale;
     struct setpay_id sale_id; /* of that capture, known to the issuer before there is one */
-    int64_t period;           /* of the issuer's reconciliation, in which it books; 0: no sale */
+    int64_t period;           /* of the issuer's reconciliation, in which it books; 0: it does not:
+                               * no sale, or one that was approved in its stead */
+    bool stands_in;           /* approved in the issuer's stead: it knows of it by an advice */
     /* What the gateway has given up by itself: the newest time. */
     int64_t released_minor; /* 0: never */
     bool release_open;      /* its receipt has not been handed out yet */
@@ -128,6 +130,8 @@ struct setpay_payment {
     bool goes_on; /* not stored: with this outcome another authorisation may follow */
 };
 
+/* By what the issuer knows of it. */
+enum setpay_network_original setpay_payment_approved_by(const struct setpay_payment *payment);
 /* The row of the instruction's first authorisation: evidence of all of them is kept under it. */
 int64_t setpay_payment_first(const struct setpay_payment *payment);
 /* The instruction's first authorisation. Both SETPAY_E_NOT_FOUND. */
@@ -211,7 +215,8 @@ enum setpay_error setpay_gateway_reversal_each_open(struct setpay_db *db, int64_
                                                     setpay_gateway_reversal_each_fn *each,
                                                     void *arg) SETPAY_MUST_CHECK;
 
-/* The oldest of one payment's that is open. SETPAY_E_NOT_FOUND. */
+/* The oldest of one payment's that is open. None is while an advice of the payment is unanswered.
+ * SETPAY_E_NOT_FOUND. */
 enum setpay_error
 setpay_gateway_reversal_first_open(struct setpay_db *db, int64_t payment_id,
                                    struct setpay_gateway_reversal *reversal) SETPAY_MUST_CHECK;

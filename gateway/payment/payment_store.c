@@ -23,6 +23,7 @@
 #include "gateway/clearing/settlement.h"
 #include "gateway/payment/agreement.h"
 #include "gateway/payment/payment.h"
+#include "gateway/payment/stand_in.h"
 #include "gateway/payment/step.h"
 
 #include <string.h>
@@ -104,6 +105,7 @@ static const struct setpay_store_migration steps[] = {
      SETPAY_PAYMENT_REVERSALS_SCHEMA SETPAY_SETTLEMENT_TIMES_SCHEMA SETPAY_INCOMING_TAKEN_SCHEMA},
     {14, SETPAY_LEDGER_BEFORE_SCHEMA},
     {15, SETPAY_GATEWAY_DISPUTE_OPEN_SCHEMA},
+    {16, SETPAY_STAND_IN_SCHEMA},
     {0, NULL},
 };
 
@@ -129,7 +131,8 @@ const struct setpay_store_schema setpay_gateway_schema = {
     " issuer, sale_id, period, released_minor, release_open,"                                      \
     " (SELECT COUNT(*) FROM payment f WHERE f.release_open = 1 AND"                                \
     " (f.id = COALESCE(payment.first_id, payment.id) OR"                                           \
-    " f.first_id = COALESCE(payment.first_id, payment.id)))"
+    " f.first_id = COALESCE(payment.first_id, payment.id))),"                                      \
+    " (SELECT COUNT(*) FROM stand_in WHERE stand_in.payment_id = payment.id)"
 
 static void read_payment(struct setpay_db_rows *rows, struct setpay_payment *payment)
 {
@@ -198,6 +201,7 @@ static void read_payment(struct setpay_db_rows *rows, struct setpay_payment *pay
     p.released_minor = setpay_db_get_int(rows, c++);
     p.release_open = setpay_db_get_bool(rows, c++);
     p.release_owed = setpay_db_get_int(rows, c++) > 0;
+    p.stands_in = setpay_db_get_int(rows, c++) > 0;
     *payment = p;
 }
 
@@ -450,98 +454,6 @@ enum setpay_error setpay_payment_find_receipt(struct setpay_db *db, int64_t paym
     return error != SETPAY_OK ? error : end;
 }
 
-/* ------------------------------------------------------------------ reversals */
-
-enum setpay_error setpay_gateway_reversal_insert(struct setpay_db *db,
-                                                 struct setpay_gateway_reversal *reversal)
-{
-    struct setpay_db_rows *rows;
-    SETPAY_TRY(setpay_db_run(
-        db,
-        "INSERT INTO reversal (payment_id, partial, amount_minor, remaining_minor, acknowledged,"
-        " response_code, sent_count, created_ms, acknowledged_ms, advice, period)"
-        " VALUES ($1, $2, $3, $4, 0, '', 0, $5, 0, $6, $7)",
-        SETPAY_DB_INT(reversal->payment_id), SETPAY_DB_BOOL(reversal->partial),
-        SETPAY_DB_INT(reversal->amount_minor), SETPAY_DB_INT(reversal->remaining_minor),
-        SETPAY_DB_INT(reversal->created_ms), SETPAY_DB_BOOL(reversal->advice),
-        SETPAY_DB_INT(reversal->period)));
-    /* Its version is the decision's, and the operation has moved it on. */
-    SETPAY_TRY(setpay_db_run(db,
-                             "UPDATE payment SET reversal_count = reversal_count + 1 WHERE id = $1",
-                             SETPAY_DB_INT(reversal->payment_id)));
-    SETPAY_TRY(setpay_db_one(db, &rows, "SELECT MAX(id) FROM reversal WHERE payment_id = $1",
-                             SETPAY_DB_INT(reversal->payment_id)));
-    int64_t id = setpay_db_get_int(rows, 0);
-    SETPAY_TRY(setpay_db_end(rows));
-    reversal->id = id;
-    return SETPAY_OK;
-}
-
-enum setpay_error setpay_gateway_reversal_acknowledge(struct setpay_db *db, int64_t id,
-                                                      const char *response_code, int64_t sent_count,
-                                                      setpay_time_ms now_ms)
-{
-    return setpay_db_run(db,
-                         "UPDATE reversal SET acknowledged = 1, response_code = $1,"
-                         " sent_count = sent_count + $2, acknowledged_ms = $3"
-                         " WHERE id = $4 AND acknowledged = 0",
-                         SETPAY_DB_TEXT(response_code), SETPAY_DB_INT(sent_count),
-                         SETPAY_DB_INT(now_ms), SETPAY_DB_INT(id));
-}
-
-#define REVERSAL_COLUMNS                                                                           \
-    "id, payment_id, partial, amount_minor, remaining_minor, sent_count, created_ms, advice, "     \
-    "period"
-
-static void read_reversal(struct setpay_db_rows *rows, struct setpay_gateway_reversal *reversal)
-{
-    *reversal = (struct setpay_gateway_reversal){
-        .id = setpay_db_get_int(rows, 0),
-        .payment_id = setpay_db_get_int(rows, 1),
-        .partial = setpay_db_get_bool(rows, 2),
-        .amount_minor = setpay_db_get_int(rows, 3),
-        .remaining_minor = setpay_db_get_int(rows, 4),
-        .sent_count = setpay_db_get_int(rows, 5),
-        .created_ms = setpay_db_get_int(rows, 6),
-        .advice = setpay_db_get_bool(rows, 7),
-        .period = setpay_db_get_int(rows, 8),
-    };
-}
-
-enum setpay_error setpay_gateway_reversal_first_open(struct setpay_db *db, int64_t payment_id,
-                                                     struct setpay_gateway_reversal *reversal)
-{
-    struct setpay_db_rows *rows;
-    struct setpay_gateway_reversal found;
-    SETPAY_TRY(setpay_db_one(db, &rows,
-                             "SELECT " REVERSAL_COLUMNS " FROM reversal"
-                             " WHERE payment_id = $1 AND acknowledged = 0 ORDER BY id LIMIT 1",
-                             SETPAY_DB_INT(payment_id)));
-    read_reversal(rows, &found);
-    SETPAY_TRY(setpay_db_end(rows));
-    *reversal = found;
-    return SETPAY_OK;
-}
-
-enum setpay_error setpay_gateway_reversal_each_open(struct setpay_db *db, int64_t after_id,
-                                                    setpay_gateway_reversal_each_fn *each,
-                                                    void *arg)
-{
-    struct setpay_db_rows *rows;
-    enum setpay_error error = SETPAY_OK;
-    SETPAY_TRY(setpay_db_select(db, &rows,
-                                "SELECT " REVERSAL_COLUMNS
-                                " FROM reversal WHERE acknowledged = 0 AND id > $1 ORDER BY id",
-                                SETPAY_DB_INT(after_id)));
-    while (error == SETPAY_OK && setpay_db_next(rows)) {
-        struct setpay_gateway_reversal reversal;
-        read_reversal(rows, &reversal);
-        error = each(arg, &reversal);
-    }
-    enum setpay_error end = setpay_db_end(rows);
-    return error != SETPAY_OK ? error : end;
-}
-
 /* ------------------------------------------------------------------ kept cards (rule G10) */
 
 void setpay_kept_card_init(struct setpay_kept_card *card)
@@ -607,6 +519,8 @@ enum setpay_error setpay_kept_card_purge(struct setpay_db *db, setpay_time_ms no
                              " (SELECT 1 FROM payment p WHERE"
                              " COALESCE(p.first_id, p.id) = kept_card.payment_id AND (p.state = $2 "
                              "OR " SETPAY_PAYMENT_IS_HELD "))"
+                             /* Nor what the issuer is still to be advised of. */
+                             " AND NOT " SETPAY_STAND_IN_IS_OPEN("kept_card.payment_id")
                              /* Nor what is still to be presented, or has not been taken yet. */
                              " AND NOT EXISTS (SELECT 1 FROM step JOIN payment p ON"
                              " p.id = step.payment_id LEFT JOIN presentment ON step_id = step.id"

@@ -1,6 +1,7 @@
 /*
- * Reversals until they are acknowledged (rule G7), across restarts: rows of the table reversal,
- * handed to the network one after the other, and marked when the issuer has answered.
+ * Reversals until they are acknowledged (rule G7), and advices of what was approved in an issuer's
+ * stead until they are answered, across restarts: rows of the tables reversal and stand_in, handed
+ * to the network one after the other, and marked when the issuer has answered.
  */
 #ifndef SETPAY_GATEWAY_PAYMENT_REVERSAL_H
 #define SETPAY_GATEWAY_PAYMENT_REVERSAL_H
@@ -20,6 +21,11 @@ setpay_gateway_reversals_new(struct setpay_gateway *gateway, struct setpay_loop 
 void setpay_gateway_reversals_stop(struct setpay_gateway_reversals *reversals);
 /* On that thread or after its end, and after the network has been freed. NULL-safe. */
 void setpay_gateway_reversals_free(struct setpay_gateway_reversals *reversals);
+/* On that thread, before it runs: told whenever the issuer has answered a payment's advice, so that
+ * what waited for that may go. */
+typedef void setpay_gateway_advised_fn(void *arg, int64_t payment_id);
+void setpay_gateway_reversals_tell(struct setpay_gateway_reversals *reversals,
+                                   setpay_gateway_advised_fn *advised, void *arg);
 /* Any thread: there may be new rows. */
 void setpay_gateway_reversals_wake(struct setpay_gateway_reversals *reversals);
 /* Before the network and workers start: declines every payment that a crash left asking, books its

@@ -77,6 +77,15 @@ enum setpay_error setpay_sale_keep(struct setpay_db *db, const struct setpay_gat
     return setpay_gateway_step_keep(db, &sale->decision, batch.id, &sale->receipt, NULL);
 }
 
+enum setpay_error setpay_sale_keep_first(struct setpay_db *db, struct setpay_gateway_work *work)
+{
+    struct setpay_step_decision *decision = &work->sale->decision;
+    decision->payment.id = work->payment.id;
+    decision->payment.version = work->payment.version;
+    decision->step.payment_id = work->payment.id;
+    return setpay_sale_keep(db, work);
+}
+
 void setpay_gateway_sale_free(struct setpay_gateway_sale *sale)
 {
     if (sale == NULL)

@@ -30,5 +30,8 @@ enum setpay_error setpay_sale_make(struct setpay_gateway_work *work,
  * meanwhile: to be made again. */
 enum setpay_error setpay_sale_keep(struct setpay_db *db,
                                    const struct setpay_gateway_work *work) SETPAY_MUST_CHECK;
+/* The same where the payment's row was made in this operation, and so after the decision. */
+enum setpay_error setpay_sale_keep_first(struct setpay_db *db,
+                                         struct setpay_gateway_work *work) SETPAY_MUST_CHECK;
 
 #endif

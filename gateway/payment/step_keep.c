@@ -40,7 +40,8 @@ static enum setpay_error reverse_sale(struct setpay_db *db, const struct setpay_
         .amount_minor = payment->released_minor,
         .created_ms = payment->updated_ms,
     };
-    SETPAY_TRY(setpay_reconciliation_period(db, payment->issuer, &reversal.period));
+    if (payment->period != 0) /* approved in its stead it is not in its books */
+        SETPAY_TRY(setpay_reconciliation_period(db, payment->issuer, &reversal.period));
     return setpay_gateway_reversal_insert(db, &reversal);
 }
 

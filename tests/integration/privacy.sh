@@ -148,7 +148,8 @@ issuer_line=$(free_port) gateway_line=$(free_port) shop_line=$(free_port)
 ok "relay: gateway to issuer, plain" relay plain "$issuer_line" "$(config_of issuer listen)"
 ok "relay: merchant to gateway" relay merchant-gateway "$gateway_line" "$(config_of gateway listen)"
 ok "relay: wallet to merchant" relay wallet-merchant "$shop_line" "$(config_of merchant listen)"
-sed -i "s/^address = .*/address = 127.0.0.1:$issuer_line/" "$sandbox/gateway.conf"
+sed -i "s/^address = .*/address = 127.0.0.1:$issuer_line\nstand_in = 900000.00 EUR\nstand_in_total = 900000.00 EUR\nstand_in_after = 0s/" \
+    "$sandbox/gateway.conf"
 ok "the gateway asks through it" restart_with gateway "auth_timeout = 2s"
 ok "the merchant asks and is asked through them" restart_with merchant \
     "gateway = 127.0.0.1:$gateway_line" "public_host = localhost:$shop_line"
@@ -188,6 +189,18 @@ ok "and the capture" api POST "/orders/$order_id/undo" "{\"id\": \"$capture_id\"
 ok "and voided, for which the gateway opens what it kept" api POST "/orders/$order_id/void" '{}'
 ok "until that is done" wait_for 20 reaches voided
 voided_order=$order_id
+# While the issuer is away the gateway decides in its stead, and tells it later by what it kept: not the security code.
+issuer_is() { "$bin/setpay-issuersim" --config "$sandbox/issuer.conf" script "down=$1"; }
+line_is() { [ "$(gateway --json issuer list | jq -r '.issuers[0].line')" = "$1" ]; }
+is_stood_in() { reaches authorised && [ "$(sql gateway 'SELECT count(*) FROM stand_in')" = 1 ]; }
+advised() { [ "$(sql gateway "SELECT count(*) FROM stand_in WHERE response_code = '00'")" = 1 ]; }
+ok "the issuer goes away" issuer_is 1
+ok "which the gateway sees" wait_for 20 line_is down
+marked_order
+ok "a marked purchase meanwhile" pay
+ok "is approved in its stead" is_stood_in
+ok "the issuer is back" issuer_is 0
+ok "and is advised of it" wait_for 30 advised
 # What is agreed to beyond one payment: the second is asked for without the wallet, by what the gateway kept; and the
 # shopper's word that it is over goes from hand to hand.
 marked_order '{"terms": {"kind": "split", "first": 1000}}'

@@ -324,12 +324,15 @@ static void each_kind_has_faults_of_its_own(void **state)
         {"0200", SETPAY_CARD_LATE},       {"0100", SETPAY_CARD_APPROVE},
         {"0220", SETPAY_CARD_DUPLICATE},  {"0221", SETPAY_CARD_APPROVE},
         {"0421", SETPAY_CARD_DROP_AFTER}, {"0420", SETPAY_CARD_DROP_BEFORE},
-        {"0400", SETPAY_CARD_APPROVE},
+        {"0400", SETPAY_CARD_APPROVE},    {"0120", SETPAY_CARD_SILENT},
+        {"0121", SETPAY_CARD_DROP_AFTER}, {"0120", SETPAY_CARD_APPROVE},
     };
     struct setpay_script script;
     (void)state;
     setpay_script_init(&script, 1);
     script.silent_sales = 1;
+    script.silent_stand_ins = 1;
+    script.close_after_stand_ins = 1;
     script.late = 2;
     script.duplicate_presentments = 1;
     script.close_after_advices = 1;

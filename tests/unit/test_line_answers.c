@@ -210,7 +210,8 @@ static void reverse(bool advises, bool of_sale)
 {
     struct setpay_network_reversal request = {.original = {.stan = 17, .time = 1700000000000},
                                               .amount = {1250, "EUR"},
-                                              .of_sale = of_sale,
+                                              .by = of_sale ? SETPAY_NETWORK_BY_SALE
+                                                            : SETPAY_NETWORK_BY_ISSUER,
                                               .period = of_sale ? 4 : 0,
                                               .advises = advises};
     assert_int_equal(setpay_network_acceptor_set(&request.acceptor, "shop", "A Shop", 5999),
@@ -363,6 +364,65 @@ static void presentments(void **state)
     taken_once(&right, &f.acknowledged);
 }
 
+/* An authorisation in the issuer's stead: 0120 with the gateway's own code, of which the repeat, in
+ * this life or a later one, is the same message; 30, 91 and 96 are no answer, any other is. */
+static void advices(void **state)
+{
+    static const struct {
+        bool repeated;
+        const char *mti, *code;
+    } cases[] = {{false, "0120", "00"}, {true, "0121", "94"}, {false, "0120", "05"}};
+    const struct setpay_network_trace trace = {.stan = 4711, .time = 1700000000000};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct setpay_network_authorisation advice = {.trace = trace,
+                                                      .amount = {1250, "EUR"},
+                                                      .approval_code = "S04711",
+                                                      .ecommerce_indicator = "05"};
+        assert_int_equal(setpay_network_acceptor_set(&advice.acceptor, "shop", "A Shop", 5999),
+                         SETPAY_OK);
+        secret_set(&advice.pan, "4242424242424242");
+        secret_set(&advice.expiry, "3012");
+        assert_int_equal(setpay_network_advise(f.network, &advice, cases[i].repeated, &f.executor,
+                                               on_acknowledged, NULL),
+                         SETPAY_OK);
+        assert_int_equal(advice.pan.size, 0);
+        wait_request("0120");
+        if (cases[i].repeated)
+            assert_string_equal(f.request.mti, "0121");
+        assert_true(field_is(SETPAY_ISO_STAN, "004711"));
+        assert_true(field_is(SETPAY_ISO_TRANSMISSION_TIME, "1114221320"));
+        assert_true(field_is(SETPAY_ISO_RRN, "331822004711"));
+        assert_true(field_is(SETPAY_ISO_APPROVAL_CODE, "S04711"));
+        assert_true(field_is(SETPAY_ISO_RESPONSE_CODE, "00"));
+        assert_true(element_is(SETPAY_ISO_ELEMENT_ECOMMERCE, "05"));
+        assert_true(element_is(SETPAY_ISO_ELEMENT_SECURITY_CODE, ""));
+        dropped(&(struct told){.mti = "0110", .code = "00"});
+        dropped(&(struct told){.mti = "0230", .code = "00"});
+        dropped(&(struct told){.mti = "0130", .code = "00", .currency = "840"});
+        dropped(&(struct told){.mti = "0130", .code = "00", .rrn = "000000000000"});
+        int repeats = f.repeats;
+        RUN_UNTIL(f.repeats > repeats); /* none of it has ended it */
+        int heard = f.acknowledged;
+        tell(&(struct told){.mti = "0130", .code = "91"});
+        repeats = f.repeats;
+        RUN_UNTIL(f.repeats > repeats); /* nor has "not now" */
+        assert_int_equal(f.acknowledged, heard);
+        taken_once(&(struct told){.mti = "0130", .code = cases[i].code}, &f.acknowledged);
+        assert_string_equal(f.ack.response_code, cases[i].code);
+    }
+    struct setpay_network_authorisation sale = {
+        .trace = trace, .amount = {1, "EUR"}, .approval_code = "S04711", .is_sale = true};
+    assert_int_equal(setpay_network_acceptor_set(&sale.acceptor, "shop", "A Shop", 5999),
+                     SETPAY_OK);
+    secret_set(&sale.pan, "4242424242424242");
+    secret_set(&sale.expiry, "3012");
+    assert_int_equal(
+        setpay_network_advise(f.network, &sale, false, &f.executor, on_acknowledged, NULL),
+        SETPAY_E_FIELD); /* nothing was booked */
+    setpay_network_authorisation_clear(&sale);
+}
+
 static void expect_reconciliation_frame(void)
 {
     assert_true(field_is(SETPAY_ISO_SETTLEMENT_DATE, "1114"));
@@ -491,6 +551,7 @@ int main(void)
         cmocka_unit_test(authorisations_and_sales),
         cmocka_unit_test(reversals_and_advices),
         cmocka_unit_test(presentments),
+        cmocka_unit_test(advices),
         cmocka_unit_test(reconciliations),
         cmocka_unit_test(signs_off),
     };

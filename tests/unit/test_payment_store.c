@@ -4,6 +4,7 @@
  */
 #include "common/store/answers.h"
 #include "gateway/payment/payment.h"
+#include "gateway/payment/stand_in.h"
 #include "tests/support/test_store.h"
 
 #include <stdio.h>
@@ -241,6 +242,56 @@ static void test_a_purge_leaves_cards_of_what_is_held(void **state)
     assert_int_equal(purge.deleted, 1);
 }
 
+static enum setpay_error advise(struct setpay_db *db, void *arg)
+{
+    struct purge *purge = arg;
+    SETPAY_TRY(
+        setpay_stand_in_insert(db, purge->payment.id, "sim", &purge->payment.amount, NOW_MS));
+    purge->payment.state = SETPAY_PAYMENT_REVERSED;
+    SETPAY_TRY(setpay_payment_update(db, &purge->payment));
+    purge->reversal.payment_id = purge->payment.id;
+    return setpay_gateway_reversal_insert(db, &purge->reversal);
+}
+
+static enum setpay_error find_reversal(struct setpay_db *db, void *arg)
+{
+    struct purge *purge = arg;
+    return setpay_gateway_reversal_first_open(db, purge->payment.id, &purge->reversal);
+}
+
+static enum setpay_error answer_advice(struct setpay_db *db, void *arg)
+{
+    struct setpay_stand_in_row row;
+    (void)arg;
+    SETPAY_TRY(setpay_stand_in_next_open(db, 0, &row));
+    return setpay_stand_in_answer(db, row.id, "00", 1, NOW_MS);
+}
+
+/* rule G10: without the card its issuer could not be advised of what was approved in its stead; and
+ * of nothing else before that. */
+static void test_an_advice_comes_first_and_keeps_its_card(void **state)
+{
+    struct fixture *fixture = *state;
+    struct setpay_store *store = fixture->store;
+    struct purge purge = {.payment = payment_of(1, 1, 1)};
+    assert_int_equal(setpay_store_submit_wait(store, insert_card, &purge), SETPAY_OK);
+    assert_int_equal(setpay_store_submit_wait(store, advise, &purge), SETPAY_OK);
+    assert_int_equal(setpay_store_submit_wait(store, find_reversal, &purge), SETPAY_E_NOT_FOUND);
+    assert_int_equal(setpay_store_submit_wait(store, answer_advice, NULL), SETPAY_OK);
+    assert_int_equal(setpay_store_submit_wait(store, answer_advice, NULL), SETPAY_E_NOT_FOUND);
+    assert_int_equal(setpay_store_submit_wait(store, find_reversal, &purge), SETPAY_OK);
+    assert_int_equal(setpay_store_submit_wait(store, acknowledge, &purge), SETPAY_OK);
+    assert_int_equal(setpay_store_submit_wait(store, run_purge, &purge), SETPAY_OK);
+    assert_int_equal(purge.deleted, 1);
+
+    struct purge alone = {.payment = payment_of(2, 2, 2)};
+    assert_int_equal(setpay_store_submit_wait(store, insert_card, &alone), SETPAY_OK);
+    assert_int_equal(setpay_store_submit_wait(store, advise, &alone), SETPAY_OK);
+    assert_int_equal(setpay_store_submit_wait(store, acknowledge, &alone), SETPAY_OK);
+    assert_int_equal(setpay_store_submit_wait(store, run_purge, &alone), SETPAY_OK);
+    assert_int_equal(alone.deleted, 0);
+}
+
 /* ------------------------------------------------------------------ evidence of before */
 
 #define STEPS_BEFORE 11 /* schema steps, before evidence was kept under the first authorisation */
@@ -358,6 +409,52 @@ static void test_reversals_of_before_are_counted(void **state)
     assert_int_equal(setpay_store_submit_wait(fixture->store, look_counts, NULL), SETPAY_OK);
 }
 
+/* ------------------------------------------------------------------ payments of before */
+
+#define STEPS_OF_ISSUERS 15 /* schema steps, before anything was approved in an issuer's stead */
+
+static enum setpay_error look_issuers_own(struct setpay_db *db, void *arg)
+{
+    struct setpay_payment *before = arg, loaded;
+    struct setpay_stand_in_facts facts = {.amount = before->amount};
+    SETPAY_TRY(setpay_payment_load(db, before->id, &loaded));
+    assert_false(loaded.stands_in);
+    SETPAY_TRY(setpay_stand_in_read(db, "sim", &before->pan_digest, &facts));
+    assert_int_equal(facts.open_count, 0);
+    assert_false(facts.is_refused);
+    SETPAY_TRY(setpay_stand_in_insert(db, before->id, "sim", &before->amount, NOW_MS));
+    SETPAY_TRY(setpay_payment_load(db, before->id, &loaded));
+    assert_true(loaded.stands_in);
+    SETPAY_TRY(setpay_stand_in_read(db, "sim", &before->pan_digest, &facts));
+    assert_int_equal(facts.open_minor, before->amount.minor);
+    SETPAY_TRY(setpay_stand_in_read(db, "another", &before->pan_digest, &facts));
+    assert_int_equal(facts.open_minor, 0);
+    return SETPAY_OK;
+}
+
+static void test_what_was_before_is_the_issuers_own(void **state)
+{
+    struct fixture *fixture = *state;
+    struct setpay_store_migration steps[STEPS_OF_ISSUERS + 1] = {{0, NULL}};
+    struct setpay_problem problem = {{0}};
+    struct setpay_payment payment = payment_of(1, 1, 1);
+    char url[160];
+    memcpy(steps, setpay_gateway_schema.steps, STEPS_OF_ISSUERS * sizeof *steps);
+    const struct setpay_store_schema old = {.name = setpay_gateway_schema.name,
+                                            .steps = steps,
+                                            .erasable = setpay_gateway_schema.erasable};
+    (void)snprintf(url, sizeof url, "sqlite:%s/issuers.db", fixture->folder.path);
+    struct setpay_store_options options = {.url = url, .schema = &old};
+    setpay_store_close(fixture->store);
+    assert_int_equal(setpay_store_open(&options, &fixture->store, &problem), SETPAY_OK);
+    assert_int_equal(setpay_store_submit_wait(fixture->store, insert, &payment), SETPAY_OK);
+    setpay_store_close(fixture->store);
+    options.schema = &setpay_gateway_schema;
+    assert_int_equal(setpay_store_open(&options, &fixture->store, &problem), SETPAY_OK);
+    assert_int_equal(setpay_store_submit_wait(fixture->store, look_issuers_own, &payment),
+                     SETPAY_OK);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -367,8 +464,10 @@ int main(void)
         TEST(test_a_decision_on_an_old_state_is_not_written),
         TEST(test_a_purge_leaves_cards_that_a_reversal_needs),
         TEST(test_a_purge_leaves_cards_of_what_is_held),
+        TEST(test_an_advice_comes_first_and_keeps_its_card),
         TEST(test_evidence_of_before_is_the_first_ones),
         TEST(test_reversals_of_before_are_counted),
+        TEST(test_what_was_before_is_the_issuers_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

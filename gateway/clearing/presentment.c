@@ -353,10 +353,9 @@ static void look(void *arg)
 void setpay_gateway_presentments_advised(void *arg, int64_t payment_id)
 {
     struct setpay_gateway_presentments *presentments = arg;
-    struct waiting *one;
+    struct waiting *one = TAILQ_FIRST(&presentments->waiting);
     bool any = false;
-    TAILQ_FOREACH(one, &presentments->waiting, in_list)
-    {
+    for (; one != NULL; one = TAILQ_NEXT(one, in_list)) {
         if (one->payment_id == payment_id)
             any = one->let_go = true;
     }

@@ -91,11 +91,12 @@ static enum setpay_error write_sale(struct setpay_db *db, const struct setpay_me
     return error;
 }
 
-/* What the shopper has agreed to beyond this payment begins with it. */
+/* What the shopper has agreed to beyond this payment begins with it; before its state is written,
+ * so that the event of that tells of it. */
 static enum setpay_error write_agreement(struct setpay_db *db,
-                                         const struct setpay_merchant_drive *drive,
-                                         const struct setpay_merchant_purchase *purchase)
+                                         const struct setpay_merchant_drive *drive)
 {
+    const struct setpay_merchant_purchase *purchase = &drive->booked;
     struct setpay_merchant_agreement agreement;
     struct setpay_order_terms terms;
     bool begins = drive->ask.kind == SETPAY_ASK_AUTHORISE &&
@@ -107,7 +108,8 @@ static enum setpay_error write_agreement(struct setpay_db *db,
     SETPAY_TRY(setpay_order_find_terms(db, purchase->order_id, &terms));
     setpay_merchant_agreement_begin(purchase, terms.schedule, &drive->auth_res,
                                     purchase->updated_ms, &agreement);
-    return setpay_merchant_agreement_insert(db, &agreement);
+    enum setpay_error error = setpay_merchant_agreement_insert(db, &agreement);
+    return error == SETPAY_E_DUPLICATE ? SETPAY_E_CONFLICT : error; /* it is booked already */
 }
 
 static enum setpay_error write_outcome(struct setpay_db *db, void *arg)
@@ -117,13 +119,13 @@ static enum setpay_error write_outcome(struct setpay_db *db, void *arg)
     const struct setpay_sealed_receipt *receipt = drive->ask.kind == SETPAY_ASK_REVERSE
                                                       ? &drive->auth_rev_res.receipt
                                                       : &drive->auth_res.receipt;
+    SETPAY_TRY(write_agreement(db, drive));
     SETPAY_TRY(write_state(db, drive, &purchase));
     SETPAY_TRY(setpay_merchant_receipt_add(db, purchase.id, receipt, purchase.updated_ms));
     SETPAY_TRY(write_sale(db, drive, &purchase));
     SETPAY_TRY(
         setpay_evidence_keep(db, purchase.id, &drive->answer, drive->signer, purchase.updated_ms));
     SETPAY_TRY(setpay_merchant_instruction_delete(db, purchase.id)); /* rule M7 */
-    SETPAY_TRY(write_agreement(db, drive, &purchase));
     return setpay_merchant_due_keep(db, &purchase, purchase.updated_ms);
 }
 

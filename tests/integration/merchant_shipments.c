@@ -386,6 +386,17 @@ static void test_the_rest_is_over_with_the_time_of_its_agreement(void **state)
     test_sale_clear(&sale);
 }
 
+/* The event of the first payment tells of the agreement that began with it. */
+static void expect_agreement_in_event(const struct test_sale *sale)
+{
+    char sql[300];
+    (void)snprintf(sql, sizeof sql,
+                   "SELECT COUNT(*) FROM event WHERE type = 'order.authorised' AND order_id = '%s'"
+                   " AND json_extract(body, '$.data.agreement.status') = 'active'",
+                   sale->order.id);
+    assert_int_equal(test_daemon_number(&market.merchant->daemon, sql), 1);
+}
+
 /* The first part of a split was captured whole, and the rest is never asked for: with the agreement
  * the pieces are back that were not sent, though no hold has ended. */
 static void test_the_rest_is_over_with_a_part_that_was_captured_whole(void **state)
@@ -408,6 +419,7 @@ static void test_the_rest_is_over_with_a_part_that_was_captured_whole(void **sta
     test_sale_expect(&market, &sale, setpay_buffer_view(&answer), &first);
     setpay_buffer_clear(&message);
     setpay_buffer_clear(&answer);
+    expect_agreement_in_event(&sale);
     done(&sale, "shipments", LINES(1, 1), "captured");
     assert_int_equal(on_hand("CUP"), cups - 3);
     json_t *ended = NULL;

@@ -81,7 +81,7 @@ enum setpay_error setpay_ca_command_doctor(struct setpay_ca_command *command)
 
 static enum setpay_error look(struct setpay_ca_command *command)
 {
-    enum setpay_error error;
+    enum setpay_error error = SETPAY_OK;
 
     do {
         command->unfinished = false;

@@ -497,12 +497,12 @@ static enum setpay_error remove_stale(const struct setpay_control_options *optio
 enum setpay_error setpay_control_check_path(const char *key, const char *path,
                                             struct setpay_problem *problem)
 {
-    const struct sockaddr_un address = {.sun_family = AF_UNIX};
-    if (path[0] != '\0' && strlen(path) < sizeof address.sun_path)
+    const size_t room = sizeof((struct sockaddr_un *)NULL)->sun_path;
+    if (path[0] != '\0' && strlen(path) < room)
         return SETPAY_OK;
     return setpay_problem_set(problem, SETPAY_E_CONFIG,
                               "%s: found a path of %zu bytes (%.40s...), expected 1 to %zu", key,
-                              strlen(path), path, sizeof address.sun_path - 1);
+                              strlen(path), path, room - 1);
 }
 
 static enum setpay_error open_socket(struct setpay_control_server *server,

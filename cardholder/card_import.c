@@ -70,7 +70,7 @@ enum setpay_error setpay_wallet_verify_card(struct setpay_wallet *wallet,
         setpay_trust_verify(wallet->trust, leaf, views, count, SETPAY_PROFILE_CARDHOLDER_SIGN, NULL,
                             setpay_clock_now_ms(), certificate);
     if (error == SETPAY_E_CRL_MISSING) { /* of a CA that is known since a moment ago */
-        setpay_wallet_load_crls(wallet);
+        setpay_service_load_crls(wallet->service, wallet->trust);
         error =
             setpay_trust_verify(wallet->trust, leaf, views, count, SETPAY_PROFILE_CARDHOLDER_SIGN,
                                 NULL, setpay_clock_now_ms(), certificate);

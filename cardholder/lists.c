@@ -49,18 +49,6 @@ static size_t give_sources(void *arg, struct setpay_lists_source *sources)
     return lists->count;
 }
 
-void setpay_wallet_load_crls(struct setpay_wallet *wallet)
-{
-    const char *folder = setpay_config_text(wallet->service->config, "", "crls");
-    struct setpay_crl_load load;
-    if (folder == NULL)
-        return;
-    enum setpay_error error =
-        setpay_trust_load_folder(wallet->trust, folder, setpay_clock_now_ms(), &load);
-    if (error != SETPAY_OK)
-        setpay_log_error(error, "trust.folder", setpay_field_text("path", folder));
-}
-
 static void on_fetched(void *arg)
 {
     struct setpay_wallet_lists *lists = arg;

@@ -379,8 +379,6 @@ struct setpay_wallet {
 };
 
 bool setpay_wallet_is_locked(const struct setpay_wallet *wallet);
-/* Reads the folder of revocation lists now: a list is taken only once its CA is known. */
-void setpay_wallet_load_crls(struct setpay_wallet *wallet);
 /* A leaf of one's own from its stored DER. */
 enum setpay_error
 setpay_wallet_parse_certificate(const struct setpay_buffer *der,

@@ -82,21 +82,21 @@ void setpay_service_add_check(struct setpay_service *service,
 
 /* ------------------------------------------------------------------ trust */
 
-static void load_crls(struct setpay_service *service)
+void setpay_service_load_crls(const struct setpay_service *service, struct setpay_trust *trust)
 {
     const char *folder = setpay_config_text(service->config, "", "crls");
+    struct setpay_crl_load load;
     if (folder == NULL)
         return;
-    struct setpay_crl_load load;
-    enum setpay_error error =
-        setpay_trust_load_folder(service->trust, folder, setpay_clock_now_ms(), &load);
+    enum setpay_error error = setpay_trust_load_folder(trust, folder, setpay_clock_now_ms(), &load);
     if (error != SETPAY_OK)
         setpay_log_error(error, "trust.folder", setpay_field_text("path", folder));
 }
 
 static void on_crl_time(void *arg)
 {
-    load_crls(arg);
+    struct setpay_service *service = arg;
+    setpay_service_load_crls(service, service->trust);
 }
 
 /* ------------------------------------------------------------------ the daemon's callbacks */
@@ -194,7 +194,7 @@ static enum setpay_error on_start(void *context, struct setpay_daemon *daemon,
         if (service->spec->saves_trust)
             SETPAY_TRY(
                 setpay_saved_trust_load(service->store, service->trust, setpay_clock_now_ms()));
-        load_crls(service);
+        setpay_service_load_crls(service, service->trust);
         setpay_service_add_check(service,
                                  &(struct setpay_ready_check){"crls", check_crls, service});
     }
@@ -273,7 +273,7 @@ static enum setpay_error on_reload(void *context, struct setpay_daemon *daemon,
     (void)daemon;
     struct setpay_service *service = context;
     if (service->trust != NULL)
-        load_crls(service);
+        setpay_service_load_crls(service, service->trust);
     SETPAY_TRY(reload_config(service, problem));
     return service->spec->on_reload_cb != NULL ? service->spec->on_reload_cb(service, problem)
                                                : SETPAY_OK;

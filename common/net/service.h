@@ -97,6 +97,9 @@ int setpay_service_main(const struct setpay_service_spec *spec, int argc, char *
 
 /* A condition of /readyz: the committer of a store works. arg is the store. */
 enum setpay_error setpay_service_check_store(void *store, struct setpay_problem *why);
+/* Reads the folder of revocation lists now, where one is configured: a list is taken only once its
+ * CA is known. What goes wrong is in the log. */
+void setpay_service_load_crls(const struct setpay_service *service, struct setpay_trust *trust);
 /* One more condition of /readyz besides the store's and the revocation lists'; in on_start_cb. */
 void setpay_service_add_check(struct setpay_service *service,
                               const struct setpay_ready_check *check);

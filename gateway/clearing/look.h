@@ -33,6 +33,8 @@ enum setpay_look_table {
     SETPAY_LOOK_CLEARINGS = 1 << 7,
     SETPAY_LOOK_POSTINGS = 1 << 8,
     SETPAY_LOOK_BALANCES = 1 << 9,
+    SETPAY_LOOK_REVERSALS = 1 << 10,
+    SETPAY_LOOK_TAKEN = 1 << 11, /* by issuers */
 };
 /* What a day, or an account, can't come to: the sum of many payments. */
 #define SETPAY_LOOK_DAY_MAX_MINOR (1000000 * SETPAY_MONEY_MAX_MINOR)

@@ -69,6 +69,16 @@ static const struct {
      "'account ' || account || ', ' || brand || ' ' || merchant_id || ', ' || currency",
      SETPAY_LOOK_DAY_MAX_MINOR,
      {"amount_minor"}},
+    {SETPAY_LOOK_REVERSALS,
+     "reversal",
+     "'reversal ' || id",
+     SETPAY_MONEY_MAX_MINOR,
+     {"amount_minor", "remaining_minor"}},
+    {SETPAY_LOOK_TAKEN,
+     "issuer_taken",
+     "issuer || ', ' || currency",
+     SETPAY_LOOK_DAY_MAX_MINOR,
+     {"minor"}},
 };
 
 bool setpay_look_is_amount(int64_t minor)

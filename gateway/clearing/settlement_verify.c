@@ -55,13 +55,14 @@ static enum setpay_error read_suspended(struct setpay_db *db, const struct setpa
 {
     struct setpay_db_rows *rows;
     struct setpay_id step;
-    SETPAY_TRY(setpay_db_one(db, &rows,
-                             "SELECT payment.brand, payment.merchant_id, payment.currency,"
-                             " step.token, kind, step.amount_minor, fee_minor, presentment.write_off,"
-                             " COALESCE((SELECT settlement.created_ms FROM settlement"
-                             " WHERE settlement.id = presentment.settlement_id), 0)" ITEM_TABLES
-                             " WHERE presentment.suspense = $1",
-                             SETPAY_DB_ID(event)));
+    SETPAY_TRY(
+        setpay_db_one(db, &rows,
+                      "SELECT payment.brand, payment.merchant_id, payment.currency,"
+                      " step.token, kind, step.amount_minor, fee_minor, presentment.write_off,"
+                      " COALESCE((SELECT settlement.created_ms FROM settlement"
+                      " WHERE settlement.id = presentment.settlement_id), 0)" ITEM_TABLES
+                      " WHERE presentment.suspense = $1",
+                      SETPAY_DB_ID(event)));
     setpay_db_get_text(rows, 0, expected->entry.brand, sizeof expected->entry.brand);
     setpay_db_get_text(rows, 1, expected->entry.merchant_id, sizeof expected->entry.merchant_id);
     setpay_db_get_text(rows, 2, expected->entry.currency, sizeof expected->entry.currency);

@@ -638,7 +638,7 @@ static void a_sale_is_disputed_before_it_is_presented(void **state)
     (void)state;
     assert_int_equal(import_at(DAY_26, file_of(1, &sale, 60, "EUR", OPEN)), SETPAY_E_NOT_FOUND);
     test_day_edit("UPDATE payment SET sale_id = (SELECT token FROM step),"
-                  " approved_minor = captured_minor");
+                  " approved_minor = captured_minor, period = 1");
     assert_int_equal(import_at(DAY_26, file_of(1, &sale, 60, "EUR", OPEN)), SETPAY_OK);
     assert_int_equal(test_day_settle(NOON, NULL), 1); /* held back before it is due */
     assert_int_equal(test_day_settled.made[0].carried_out_minor, -60);

@@ -363,7 +363,7 @@ static void a_period_is_what_was_sent_in_it(void **state)
         {"DELETE FROM reconciliation_cut WHERE period = 0",
          "the period before it was never ended: sim, period 1"},
         {"DELETE FROM reconciliation WHERE period = 1;"
-         "UPDATE reconciliation_cut SET period = 2 WHERE period = 1",
+         "UPDATE reconciliation_cut SET period = 8 WHERE period = 1",
          "something was sent in a period that was never ended: sim, period 1"},
         {"UPDATE reconciliation_cut SET cut_ms = cut_ms + 1 WHERE period = 1",
          "compared, and its period was not ended and added up at that time: sim, period 1, EUR"},

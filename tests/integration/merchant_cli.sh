@@ -174,9 +174,10 @@ ok "a tax rate is made" says '^standard\.NL +BTW 21 %, in the prices$' \
     merchant tax add --country NL --name BTW --percent 21
 ok "and deleted" says "^'standard\.NL' is deleted" merchant tax remove standard.NL
 cat >"$tmp/good.csv" <<'CSV'
-slug,name,status,categories,sku,option:size,price:EUR,price:JPY,on_hand,picture,picture_alt
-scarf,"A ""long"" scarf, red",published,textiles,SC-S,S,"19.90",3000,5,dot.svg,A dot
-scarf,,,,SC-L,L,21.90,3300,,,
+slug,name,status,categories,sku,option:size,price:EUR,price:JPY,on_hand,low_at,picture,picture_alt
+scarf,"A ""long"" scarf, red",published,textiles,SC-S,S,"19.90",3000,5,2,dot.svg,A dot
+scarf,,,,SC-L,L,21.90,3300,,,,
+scarf,,,,SC-M,M,20.90,3200,4,,,
 CSV
 printf '<svg xmlns="http://www.w3.org/2000/svg"></svg>' >"$tmp/dot.svg"
 ok "a file is imported" says '^Imported: 1 product, 0 categories' merchant product import "$tmp/good.csv"
@@ -194,7 +195,10 @@ is "and gone" "$(grep -c '^picture' "$tmp/said")" 0
 printf 'GIF89a' >"$tmp/dot.gif"
 ok "a picture of another kind" refuses 2 "dot.gif'; expected a name" merchant picture add hat --picture "$tmp/dot.gif" --alt a
 csv() { printf '%b' "$1" >"$tmp/bad.csv"; merchant product import "$tmp/bad.csv"; }
+^variant +SC-M +4 left  20\.90 EUR, 3200 JPY  size M$
 ok "a column that is none" refuses 2 "bad.csv, line 1: unknown column 'skuu'" csv 'slug,skuu\n'
+ok "also how many are few" says '^low +2 or fewer$' merchant stock show SC-S
+ok "or else as for any" says '^low +5 or fewer$' merchant stock show SC-M
 ok "a row that is too short" refuses 2 "bad.csv, line 3: found 1 field; expected 2" csv 'slug,sku\n\na\n'
 ok "a price with too many decimals" refuses 2 "line 2: price:EUR: found '1.234'" csv 'slug,price:EUR\na,1.234\n'
 ok "a quote that stays open" refuses 2 "line 2: a quote is opened" csv 'slug,sku\na,"b\n'
@@ -207,6 +211,10 @@ ok "what is not there can't be deleted" refuses 1 "there is no product 'none'" m
 
 # An order of it holds the stock, through a crash; paid, it is sold; voided, it is back.
 printf '{"items":[{"sku":"HAT-1","quantity":2}]}' >"$tmp/hats"
+ok "how many are few that is no number" refuses 2 "line 2: low_at: found 'few'" csv 'slug,on_hand,low_at\na,5,few\n'
+ok "or of what is not counted" refuses 2 "line 2: low_at: found '3' without on_hand" csv 'slug,on_hand,low_at\na,,3\n'
+ok "or fewer than none" refuses 2 "products\[0\].variants\[0\].stock.low_at" \
+    csv 'slug,name,sku,price:EUR,on_hand,low_at\na,A,A-1,1,5,-1\n'
 merchant --json order create --file "$tmp/hats" >"$tmp/hat.json"
 hats=$(jq -r .order_id "$tmp/hat.json")
 is "an order of the catalogue has its price" "$(jq -c '[.amount, .taxes[0].tax]' "$tmp/hat.json")" '[1000,160]'

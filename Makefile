@@ -462,6 +462,7 @@ MERCHANT_STORE := \
 	merchant/store/api/webhooks.c \
 	merchant/store/batch_json.c \
 	merchant/store/cart.c \
+	merchant/store/currency.c \
 	merchant/store/category.c \
 	merchant/store/event.c \
 	merchant/store/name.c \

@@ -11,6 +11,7 @@
 #include "merchant/agreement_commands.h"
 #include "merchant/batch_export.h"
 #include "merchant/owner_commands.h"
+#include "merchant/setup.h"
 #include "merchant/payment/payment_store.h"
 #include "merchant/payment/port.h"
 #include "merchant/shop_commands.h"
@@ -501,12 +502,6 @@ const struct setpay_merchant_command *setpay_merchant_command_find(const char *n
             return &commands[i];
     }
     return setpay_merchant_shop_command_find(name);
-}
-
-struct setpay_shop_settings setpay_merchant_shop_settings(const struct setpay_config *config)
-{
-    return (struct setpay_shop_settings){.country = setpay_config_text(config, "", "country"),
-                                         .currency = setpay_config_text(config, "", "currency")};
 }
 
 struct setpay_merchant_context setpay_merchant_context_of(const struct setpay_service *service,

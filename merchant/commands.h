@@ -41,8 +41,6 @@ struct setpay_merchant_command {
 
 /* NULL where there is none by that name. */
 const struct setpay_merchant_command *setpay_merchant_command_find(const char *name);
-/* Country and currency of the configuration, whose texts they are. */
-struct setpay_shop_settings setpay_merchant_shop_settings(const struct setpay_config *config);
 /* The context of a service (its configuration has public_host and id). */
 struct setpay_merchant_context setpay_merchant_context_of(const struct setpay_service *service,
                                                           bool daemon_runs);

@@ -5,7 +5,6 @@
 
 #include "common/net/est_client.h"
 #include "common/net/loader.h"
-#include "merchant/store/shop.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -111,7 +110,21 @@ static enum setpay_error check_shop(const struct setpay_config *config,
         return setpay_problem_set(problem, SETPAY_E_CONFIG,
                                   "currency: found '%.20s', expected one of ISO 4217, like EUR",
                                   currency);
-    return SETPAY_OK;
+    struct setpay_shop_currencies sold;
+    return setpay_shop_currencies_parse(setpay_config_text(config, "", "currencies"), currency,
+                                        &sold, problem);
+}
+
+struct setpay_shop_settings setpay_merchant_shop_settings(const struct setpay_config *config)
+{
+    struct setpay_shop_settings settings = {.country = setpay_config_text(config, "", "country"),
+                                            .currency = setpay_config_text(config, "", "currency")};
+    struct setpay_problem problem;
+    /* A list that does not hold is refused at the start, by check_shop. */
+    if (setpay_shop_currencies_parse(setpay_config_text(config, "", "currencies"),
+                                     settings.currency, &settings.sold, &problem) != SETPAY_OK)
+        settings.sold.count = 0;
+    return settings;
 }
 
 static enum setpay_error load_texts(const struct setpay_config *config,

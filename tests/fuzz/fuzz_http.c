@@ -103,7 +103,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
                                                    .store = store,
                                                    .port = &port,
                                                    .public_host = "shop.example",
-                                                   .shop = {"DE", "EUR"}};
+                                                   .shop = {.country = "DE", .currency = "EUR"}};
     FUZZ_CHECK(setpay_api_new(&api_options, &api) == SETPAY_OK);
     FUZZ_CHECK(setpay_api_listen(api, fuzz_listen(socket_path)) == SETPAY_OK);
     return 0;

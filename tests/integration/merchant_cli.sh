@@ -162,6 +162,16 @@ ok "with a product and its variants" says '^slug +cup$
 ok "a product is made" says '^status +draft$
 ^variant +HAT-1 +3 left  5\.00 EUR' merchant product add --slug hat --name Hat --sku HAT-1 --amount '5 EUR' --on-hand 3
 ok "and put on sale" says '^status +published$' merchant product set hat --status published
+ok "it gets prices in other currencies" says '^variant +HAT-1 +3 left  5\.00 EUR, 800 JPY, 6\.00 USD' \
+    merchant price set HAT-1 --price '800 JPY' --price '6 USD'
+ok "which are changed, and taken away" says '^variant +HAT-1 +3 left  5\.00 EUR, 850 JPY' \
+    merchant price set HAT-1 --price '850 JPY' --without USD
+ok "but not all of them" refuses 2 "no price at all" merchant price set HAT-1 --without EUR --without JPY
+ok "nor twice" refuses 2 "--price: JPY is given twice" merchant price set HAT-1 --price '1 JPY' --price '2 JPY'
+ok "nor to what is no amount" refuses 2 "--price: found '8.5 JPY'" merchant price set HAT-1 --price '8.5 JPY'
+ok "nor of a currency that is none" refuses 2 "--without: found 'XYZ'" merchant price set HAT-1 --without XYZ
+ok "nor to nothing" refuses 2 "found no price" merchant price set HAT-1
+ok "nor of what is not there" refuses 1 "there is no SKU 'HAT-9'" merchant price set HAT-9 --price '1 EUR'
 ok "its stock is told with the log" says '^HAT-1 +2 +0 +2  Hat$
 ^low +5 or fewer$
 ^log .* -1  then 2 +lost$
@@ -185,7 +195,10 @@ ok "once more too" says '^Imported: 1 product' merchant product import "$tmp/goo
 ok "and is what it says" says '^name +A "long" scarf, red$
 ^variant +SC-S +5 left  19\.90 EUR, 3000 JPY  size S$
 ^variant +SC-L +not counted  21\.90 EUR, 3300 JPY  size L$
+^variant +SC-M +4 left  20\.90 EUR, 3200 JPY  size M$
 ^picture .* A dot$' merchant product show scarf
+ok "also how many are few" says '^low +2 or fewer$' merchant stock show SC-S
+ok "or else as for any" says '^low +5 or fewer$' merchant stock show SC-M
 ok "a picture is added" says '^picture .* Another dot$' merchant picture add hat --picture "$tmp/dot.svg" --alt 'Another dot'
 dot=$(awk '$1 == "picture" { print $2 }' "$tmp/said")
 ok "and described anew" says '^picture .* A third dot$' merchant picture set hat --picture "$dot" --alt 'A third dot'
@@ -195,12 +208,13 @@ is "and gone" "$(grep -c '^picture' "$tmp/said")" 0
 printf 'GIF89a' >"$tmp/dot.gif"
 ok "a picture of another kind" refuses 2 "dot.gif'; expected a name" merchant picture add hat --picture "$tmp/dot.gif" --alt a
 csv() { printf '%b' "$1" >"$tmp/bad.csv"; merchant product import "$tmp/bad.csv"; }
-^variant +SC-M +4 left  20\.90 EUR, 3200 JPY  size M$
 ok "a column that is none" refuses 2 "bad.csv, line 1: unknown column 'skuu'" csv 'slug,skuu\n'
-ok "also how many are few" says '^low +2 or fewer$' merchant stock show SC-S
-ok "or else as for any" says '^low +5 or fewer$' merchant stock show SC-M
 ok "a row that is too short" refuses 2 "bad.csv, line 3: found 1 field; expected 2" csv 'slug,sku\n\na\n'
 ok "a price with too many decimals" refuses 2 "line 2: price:EUR: found '1.234'" csv 'slug,price:EUR\na,1.234\n'
+ok "how many are few that is no number" refuses 2 "line 2: low_at: found 'few'" csv 'slug,on_hand,low_at\na,5,few\n'
+ok "or of what is not counted" refuses 2 "line 2: low_at: found '3' without on_hand" csv 'slug,on_hand,low_at\na,,3\n'
+ok "or fewer than none" refuses 2 "products\[0\].variants\[0\].stock.low_at" \
+    csv 'slug,name,sku,price:EUR,on_hand,low_at\na,A,A-1,1,5,-1\n'
 ok "a quote that stays open" refuses 2 "line 2: a quote is opened" csv 'slug,sku\na,"b\n'
 ok "a file that is not there" refuses 2 "none.json: No such file" merchant product import "$tmp/none.json"
 printf '{"products":[{"slug":"a","name":"A","variants":[]}]}' >"$tmp/bad.json"
@@ -211,10 +225,6 @@ ok "what is not there can't be deleted" refuses 1 "there is no product 'none'" m
 
 # An order of it holds the stock, through a crash; paid, it is sold; voided, it is back.
 printf '{"items":[{"sku":"HAT-1","quantity":2}]}' >"$tmp/hats"
-ok "how many are few that is no number" refuses 2 "line 2: low_at: found 'few'" csv 'slug,on_hand,low_at\na,5,few\n'
-ok "or of what is not counted" refuses 2 "line 2: low_at: found '3' without on_hand" csv 'slug,on_hand,low_at\na,,3\n'
-ok "or fewer than none" refuses 2 "products\[0\].variants\[0\].stock.low_at" \
-    csv 'slug,name,sku,price:EUR,on_hand,low_at\na,A,A-1,1,5,-1\n'
 merchant --json order create --file "$tmp/hats" >"$tmp/hat.json"
 hats=$(jq -r .order_id "$tmp/hat.json")
 is "an order of the catalogue has its price" "$(jq -c '[.amount, .taxes[0].tax]' "$tmp/hat.json")" '[1000,160]'

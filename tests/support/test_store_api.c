@@ -240,7 +240,7 @@ void test_api_start(struct test_api *test)
                                            .store = test->store,
                                            .port = &test_api_port,
                                            .public_host = "localhost:7443",
-                                           .shop = {"DE", "EUR"},
+                                           .shop = {.country = "DE", .currency = "EUR"},
                                            .wait_ms = test->wait_ms};
     assert_int_equal(setpay_api_new(&api, &test->api), SETPAY_OK);
     assert_int_equal(setpay_address_parse("127.0.0.1:0", &address, &problem), SETPAY_OK);

@@ -44,7 +44,7 @@ static void start(void *arg)
                                                .port = &test_api_port,
                                                .shop = "Kerzen & <Co>",
                                                .public_host = "localhost:7443",
-                                               .settings = {"DE", "EUR"},
+                                               .settings = {.country = "DE", .currency = "EUR"},
                                                .request_deadline_ms = DEADLINE_MS,
                                                .max_connections = CONNECTIONS};
     (void)arg;

@@ -506,6 +506,7 @@ MERCHANT_STORE := \
 	merchant/store/www/cart_page.c \
 	merchant/store/www/checkout_page.c \
 	merchant/store/www/country.c \
+	merchant/store/www/currency_page.c \
 	merchant/store/www/form.c \
 	merchant/store/www/goods.c \
 	merchant/store/www/guard.c \
@@ -885,6 +886,7 @@ LONG_TESTS := \
 	tests/integration/salts.sh \
 	tests/integration/sandbox.sh \
 	tests/integration/shop_attack.sh \
+	tests/integration/shop_currency.sh \
 	tests/integration/shop_rush.sh \
 	tests/peers/peers.sh \
 	tests/peers/store.sh

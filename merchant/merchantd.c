@@ -63,6 +63,7 @@ static const struct setpay_store_migration steps[] = {
     {12, SETPAY_PART_SETTLED_SCHEMA SETPAY_EVENT_TO_SEND_SCHEMA SETPAY_CART_TOTAL_SCHEMA
              SETPAY_GUARD_SCHEMA},
     {13, SETPAY_STOCK_LEVEL_SCHEMA},
+    {14, SETPAY_CART_CURRENCY_SCHEMA},
     {0, NULL},
 };
 /* rule M7: sealed instructions alone are ever erased */

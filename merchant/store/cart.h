@@ -27,6 +27,7 @@ struct setpay_cart {
     char region[SETPAY_TAX_REGION_BYTES + 1];
     char shipping_method[SETPAY_SHOP_ID_SIZE];
     char order_token[SETPAY_ORDER_TOKEN_SIZE]; /* of the order made of it last; "": none */
+    char currency[4];                          /* in which prices are shown; "": nothing was said */
     struct setpay_cart_line lines[SETPAY_CART_LINES_MAX];
     size_t line_count;
 };
@@ -57,6 +58,9 @@ struct setpay_cart {
     "CREATE TABLE cart_total (carts INTEGER NOT NULL);"                                            \
     "INSERT INTO cart_total SELECT COUNT(*) FROM cart;"
 
+/* SQL for a later one. */
+#define SETPAY_CART_CURRENCY_SCHEMA "ALTER TABLE cart ADD COLUMN currency TEXT NOT NULL DEFAULT '';"
+
 /* Who makes a cart, and how many they may have. */
 struct setpay_cart_maker {
     const struct setpay_digest *client; /* NULL: unknown */
@@ -83,11 +87,12 @@ int64_t setpay_cart_pieces(const struct setpay_cart *cart);
 enum setpay_error setpay_cart_set(struct setpay_cart *cart, const char *sku,
                                   int64_t quantity) SETPAY_MUST_CHECK;
 
-/* What a SKU stands for, where it is sold in the currency. */
+/* What a SKU stands for. */
 struct setpay_good {
     char slug[SETPAY_SHOP_ID_SIZE];
     char name[SETPAY_LIMIT_NAME_BYTES + 1];
     char options[SETPAY_LIMIT_NAME_BYTES + 1]; /* "moss green, large" */
+    bool has_price;                            /* in the currency that was asked for */
     int64_t price_minor;
     bool tracked;
     int64_t available; /* SETPAY_CART_QUANTITY_MAX where it is not tracked */
@@ -95,7 +100,7 @@ struct setpay_good {
     struct setpay_digest picture;
     char alt[257];
 };
-/* SETPAY_E_NOT_FOUND: it is not sold. */
+/* SETPAY_E_NOT_FOUND: it is not sold, in any currency. */
 enum setpay_error setpay_good_find(struct setpay_db *db, const char *sku, const char *currency,
                                    struct setpay_good *good) SETPAY_MUST_CHECK;
 

@@ -44,7 +44,8 @@ enum setpay_error setpay_bill_make(struct setpay_db *db,
 void setpay_bill_clear(struct setpay_bill *bill);
 /* Sums for pages, into values: "sums", "total", "tax_notes", "ways", "fault". */
 void setpay_bill_json(const struct setpay_bill *bill, json_t *values, bool *whole);
-/* The countries that the store sends to, by name: [{"code","name","chosen"}]. Inside a read. */
+/* The countries that the store sends to for prices in the currency, and the chosen one, by name:
+ * [{"code","name","chosen"}]. Inside a read. */
 enum setpay_error setpay_bill_countries(struct setpay_db *db,
                                         const struct setpay_shop_settings *settings,
                                         const char *chosen, json_t **list) SETPAY_MUST_CHECK;

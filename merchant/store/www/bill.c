@@ -43,6 +43,7 @@ enum setpay_error setpay_bill_order(const struct setpay_cart *cart,
 
 /* ------------------------------------------------------------------ where it may go */
 
+/* country NULL: any. */
 static bool zone_has(const json_t *zone, const char *country, const char *currency)
 {
     size_t index;
@@ -53,7 +54,8 @@ static bool zone_has(const json_t *zone, const char *country, const char *curren
     json_array_foreach(json_object_get(zone, "countries"), index, value)
     {
         const char *text = json_string_value(value);
-        if (text != NULL && (strcmp(text, country) == 0 || strcmp(text, "*") == 0))
+        if (text != NULL &&
+            (country == NULL || strcmp(text, country) == 0 || strcmp(text, "*") == 0))
             return true;
     }
     return false;
@@ -74,6 +76,17 @@ static bool is_shipped_to(const json_t *methods, const char *country, const char
         }
     }
     return json_array_size(methods) == 0;
+}
+
+/* For prices in any currency that shoppers may choose. */
+static bool is_ever_shipped_to(const json_t *methods, const char *country,
+                               const struct setpay_shop_settings *settings)
+{
+    const struct setpay_shop_currencies *sold = &settings->sold;
+    bool is = is_shipped_to(methods, country, settings->currency);
+    for (size_t i = 0; i < sold->count && !is; i++)
+        is = is_shipped_to(methods, country, sold->codes[i]);
+    return is;
 }
 
 /* ------------------------------------------------------------------ pricing */
@@ -129,9 +142,8 @@ static enum setpay_error list_methods(struct setpay_db *db,
     return error;
 }
 
-static bool is_shipped_to(const json_t *methods, const char *country, const char *currency);
-
-/* A country that the store does not send to is none: the shopper chooses one. */
+/* A country that the store does not send to, in whatever currency, is none: the shopper chooses
+ * one. Where it does in another currency than theirs, they may choose that instead. */
 static enum setpay_error add_ways(struct setpay_db *db, const struct setpay_shop_settings *settings,
                                   const struct setpay_cart *cart, struct setpay_bill *bill)
 {
@@ -141,7 +153,7 @@ static enum setpay_error add_ways(struct setpay_db *db, const struct setpay_shop
     enum setpay_error error = list_methods(db, settings, &answer);
     const json_t *methods = json_object_get(answer.json, "shipping_methods");
     bill->ships = json_array_size(methods) > 0;
-    if (bill->country[0] != '\0' && !is_shipped_to(methods, bill->country, settings->currency))
+    if (bill->country[0] != '\0' && !is_ever_shipped_to(methods, bill->country, settings))
         bill->country[0] = '\0';
     json_array_foreach(methods, index, method)
     {
@@ -154,34 +166,43 @@ static enum setpay_error add_ways(struct setpay_db *db, const struct setpay_shop
 
 /* ------------------------------------------------------------------ why it can't be ordered */
 
-/* There is no way for it: of shipping so much, or of shipping there at all for these prices. */
-static enum setpay_error say_nowhere(struct setpay_db *db,
-                                     const struct setpay_shop_settings *settings,
-                                     struct setpay_bill *bill)
+/* It is not said where it goes, or there is no way for it: of shipping so much, or of shipping
+ * there at all for these prices. */
+static enum setpay_error say_where(struct setpay_db *db,
+                                   const struct setpay_shop_settings *settings,
+                                   struct setpay_bill *bill)
 {
     struct setpay_shop_answer answer = {.json = NULL};
     const struct setpay_shop_currencies *sold = &settings->sold;
+    const char *country = bill->country[0] != '\0' ? bill->country : NULL;
     char others[SETPAY_SHOP_CURRENCIES_MAX * 5 + 1] = "";
     SETPAY_TRY(list_methods(db, settings, &answer));
     const json_t *methods = json_object_get(answer.json, "shipping_methods");
-    bool there = sold->count < 2 || is_shipped_to(methods, bill->country, settings->currency);
+    bool there = is_shipped_to(methods, country, settings->currency);
     for (size_t i = 0; i < sold->count; i++) {
         size_t used = strlen(others);
-        if (is_shipped_to(methods, bill->country, sold->codes[i]))
+        if (is_shipped_to(methods, country, sold->codes[i]))
             (void)snprintf(others + used, sizeof others - used, "%s%s", used > 0 ? ", " : "",
                            sold->codes[i]);
     }
     setpay_shop_answer_clear(&answer);
+    bool others_do = others[0] != '\0';
     if (there)
-        (void)setpay_json_fault_set(&bill->fault, "country",
-                                    "There is no way of shipping so much to this country.");
-    else
+        (void)setpay_json_fault_set(&bill->fault, "country", "%s",
+                                    country == NULL
+                                        ? "Choose where it goes."
+                                        : "There is no way of shipping so much to this country.");
+    else if (country != NULL)
         (void)setpay_json_fault_set(&bill->fault, "country",
                                     "Nothing is sent to this country for prices in %s%s%s. Please"
                                     " choose another country%s.",
-                                    settings->currency,
-                                    others[0] != '\0' ? ", but for those in " : "", others,
-                                    others[0] != '\0' ? " or currency" : "");
+                                    settings->currency, others_do ? ", but for those in " : "",
+                                    others, others_do ? " or currency" : "");
+    else
+        (void)setpay_json_fault_set(&bill->fault, "country",
+                                    "Nothing is sent anywhere for prices in %s%s%s.%s",
+                                    settings->currency, others_do ? ", but for those in " : "",
+                                    others, others_do ? " Please choose another currency." : "");
     return SETPAY_OK;
 }
 
@@ -231,10 +252,8 @@ enum setpay_error setpay_bill_make(struct setpay_db *db,
     enum setpay_error error = price(db, settings, cart, bill, way, &bill->order, &bill->fault);
     if (error == SETPAY_OK)
         bill->line_count = cart->line_count;
-    if (error == SETPAY_OK && bill->country[0] == '\0')
-        (void)setpay_json_fault_set(&bill->fault, "country", "Choose where it goes.");
-    else if (error == SETPAY_OK && nowhere)
-        error = say_nowhere(db, settings, bill);
+    if (error == SETPAY_OK && (bill->country[0] == '\0' || nowhere))
+        error = say_where(db, settings, bill);
     else if (error == SETPAY_E_INVALID)
         error = say_why(db, settings, cart, bill);
     return error;

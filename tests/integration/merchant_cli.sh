@@ -156,7 +156,7 @@ is "the sandbox has a shop" "$(merchant --json product list --limit 100 | jq '.p
 ok "which is shown" says '^SLUG +STATUS +VARIANTS +NAME +PRICE$
 ^teapot +published +2  Teapot +49\.90 EUR' merchant product list --search tea --in-stock --limit 50
 ok "with a product and its variants" says '^slug +cup$
-^category +kitchen$
+^category +tableware$
 ^variant +CP-CHALK +0 left .*colour chalk$
 ^picture +[0-9a-f]{64}  image/svg' merchant product show cup
 ok "a product is made" says '^status +draft$

@@ -474,6 +474,7 @@ MERCHANT_STORE := \
 	merchant/store/api/webhooks.c \
 	merchant/store/batch_json.c \
 	merchant/store/cart.c \
+	merchant/store/currency.c \
 	merchant/store/category.c \
 	merchant/store/event.c \
 	merchant/store/name.c \
@@ -518,6 +519,7 @@ MERCHANT_STORE := \
 	merchant/store/www/cart_page.c \
 	merchant/store/www/checkout_page.c \
 	merchant/store/www/country.c \
+	merchant/store/www/currency_page.c \
 	merchant/store/www/form.c \
 	merchant/store/www/goods.c \
 	merchant/store/www/guard.c \
@@ -916,6 +918,7 @@ LONG_TESTS := \
 	tests/integration/salts.sh \
 	tests/integration/sandbox.sh \
 	tests/integration/shop_attack.sh \
+	tests/integration/shop_currency.sh \
 	tests/integration/shop_rush.sh \
 	tests/peers/peers.sh \
 	tests/peers/store.sh

@@ -110,9 +110,9 @@ static enum setpay_error read_row(struct csv *csv, size_t *count)
 
 static bool is_column(const char *name)
 {
-    static const char *const names[] = {"slug",       "name",    "description", "status",
-                                        "tax_class",  "sku",     "weight_g",    "on_hand",
-                                        "categories", "picture", "picture_alt"};
+    static const char *const names[] = {"slug",      "name",       "description", "status",
+                                        "tax_class", "sku",        "weight_g",    "on_hand",
+                                        "low_at",    "categories", "picture",     "picture_alt"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (strcmp(name, names[i]) == 0)
             return true;
@@ -130,8 +130,8 @@ static enum setpay_error read_columns(struct csv *csv)
         if (!is_column(csv->fields[i]))
             return REFUSE(csv,
                           "unknown column '%.40s'; expected slug, name, description, status,"
-                          " tax_class, categories, sku, weight_g, on_hand, picture, picture_alt,"
-                          " option:NAME or price:CURRENCY",
+                          " tax_class, categories, sku, weight_g, on_hand, low_at, picture,"
+                          " picture_alt, option:NAME or price:CURRENCY",
                           csv->fields[i]);
         for (size_t k = 0; k < i; k++) {
             if (strcmp(csv->fields[i], csv->fields[k]) == 0)
@@ -211,10 +211,16 @@ static enum setpay_error fill_variant(struct csv *csv, json_t *variant)
         else if (strncmp(column, "option:", 7) == 0)
             SETPAY_TRY(set(csv, options, column + 7, json_string(csv->fields[i])));
     }
-    if (field_of(csv, "on_hand")[0] == '\0')
+    if (field_of(csv, "on_hand")[0] == '\0') {
+        /* It would have the variant counted, and there be none. */
+        if (field_of(csv, "low_at")[0] != '\0')
+            return REFUSE(csv, "low_at: found '%.40s' without on_hand; expected both, or neither",
+                          field_of(csv, "low_at"));
         return SETPAY_OK;
+    }
     json_t *stock = json_object();
     SETPAY_TRY(set(csv, variant, "stock", stock));
+    SETPAY_TRY(set_number(csv, stock, "low_at"));
     return set_number(csv, stock, "on_hand");
 }
 

@@ -4,7 +4,7 @@
  * JSON: what the import takes, where a picture is {"file","alt"} with the name of a file beside it.
  * CSV (RFC 4180, UTF-8, the first line names the columns): a row is a variant; rows with the same
  * slug are one product, whose own columns count in its first row. Columns: slug, name, description,
- * status, tax_class, categories (slugs with ';' between), sku, weight_g, on_hand, picture,
+ * status, tax_class, categories (slugs with ';' between), sku, weight_g, on_hand, low_at, picture,
  * picture_alt, option:NAME, price:CURRENCY ("12.50").
  */
 #ifndef SETPAY_MERCHANT_CATALOGUE_FILE_H

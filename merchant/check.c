@@ -68,6 +68,9 @@ static enum setpay_error check_shop(const struct setpay_config *config,
         return setpay_problem_set(problem, SETPAY_E_CONFIG,
                                   "currency: found '%.20s', expected one of ISO 4217, like EUR",
                                   currency);
+    struct setpay_shop_currencies sold;
+    SETPAY_TRY(setpay_shop_currencies_parse(setpay_config_text(config, "", "currencies"), currency,
+                                            &sold, problem));
     return check_shop_url(config, problem);
 }
 

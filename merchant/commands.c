@@ -13,6 +13,7 @@
 #include "merchant/owner_commands.h"
 #include "merchant/payment/payment_store.h"
 #include "merchant/payment/port.h"
+#include "merchant/setup.h"
 #include "merchant/shop_commands.h"
 #include "merchant/step_commands.h"
 #include "merchant/store/order_action.h"
@@ -501,12 +502,6 @@ const struct setpay_merchant_command *setpay_merchant_command_find(const char *n
             return &commands[i];
     }
     return setpay_merchant_shop_command_find(name);
-}
-
-struct setpay_shop_settings setpay_merchant_shop_settings(const struct setpay_config *config)
-{
-    return (struct setpay_shop_settings){.country = setpay_config_text(config, "", "country"),
-                                         .currency = setpay_config_text(config, "", "currency")};
 }
 
 struct setpay_order_links setpay_merchant_order_links(const struct setpay_config *config)

@@ -42,9 +42,7 @@ struct setpay_merchant_command {
 
 /* NULL where there is none by that name. */
 const struct setpay_merchant_command *setpay_merchant_command_find(const char *name);
-/* Country and currency of the configuration, whose texts they are. */
-struct setpay_shop_settings setpay_merchant_shop_settings(const struct setpay_config *config);
-/* What pay links and pages of orders begin with, likewise. */
+/* What pay links and pages of orders begin with: texts of the configuration. */
 struct setpay_order_links setpay_merchant_order_links(const struct setpay_config *config);
 /* The context of a service (its configuration has public_host and id). */
 struct setpay_merchant_context setpay_merchant_context_of(const struct setpay_service *service,

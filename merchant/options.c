@@ -20,6 +20,9 @@ const struct setpay_option setpay_merchant_options[] = {
      "two capital letters (ISO 3166): whose taxes count where an order names no country"},
     {"", "currency", SETPAY_OPTION_TEXT, "EUR", 0, 0, false, false, NULL,
      "of orders of the catalogue that name none (ISO 4217)"},
+    {"", "currencies", SETPAY_OPTION_TEXT, NULL, 0, 0, false, false, NULL,
+     "that shoppers may choose among on the shop's pages, by commas: EUR, USD, JPY; currency is one"
+     " of them; unset: currency alone"},
     {"", "api_listen", SETPAY_OPTION_ADDRESS, NULL, 0, 0, false, false, NULL,
      "where the store's own programs call the JSON API (plain HTTP: a private address)"},
     {"", "shop_listen", SETPAY_OPTION_ADDRESS, NULL, 0, 0, false, false, NULL,

@@ -97,6 +97,18 @@ static enum setpay_error copy_text(const struct setpay_config *config, const cha
     return SETPAY_OK;
 }
 
+struct setpay_shop_settings setpay_merchant_shop_settings(const struct setpay_config *config)
+{
+    struct setpay_shop_settings settings = {.country = setpay_config_text(config, "", "country"),
+                                            .currency = setpay_config_text(config, "", "currency")};
+    struct setpay_problem problem;
+    /* A list that does not hold is refused at the start, by check_shop. */
+    if (setpay_shop_currencies_parse(setpay_config_text(config, "", "currencies"),
+                                     settings.currency, &settings.sold, &problem) != SETPAY_OK)
+        settings.sold.count = 0;
+    return settings;
+}
+
 enum setpay_error setpay_merchant_load_texts(const struct setpay_config *config,
                                              struct setpay_merchant *merchant,
                                              struct setpay_problem *problem)

@@ -9,6 +9,7 @@
 #include "common/net/service.h"
 #include "common/net/upkeep.h"
 #include "merchant/payment/merchant.h"
+#include "merchant/store/shop.h"
 
 extern const struct setpay_party setpay_merchant_party; /* which certificates it has */
 
@@ -24,5 +25,7 @@ enum setpay_error setpay_merchant_load(struct setpay_service *service,
                                        struct setpay_upkeep **upkeep,
                                        struct setpay_problem *problem) SETPAY_MUST_CHECK;
 void setpay_merchant_clear(struct setpay_merchant *merchant);
+/* Country and currencies of the configuration, whose texts they are. */
+struct setpay_shop_settings setpay_merchant_shop_settings(const struct setpay_config *config);
 
 #endif

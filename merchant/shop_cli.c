@@ -3,6 +3,7 @@
  */
 #include "merchant/shop_cli.h"
 
+#include "common/base/money.h"
 #include "merchant/catalogue_file.h"
 
 #include <stdio.h>
@@ -21,8 +22,12 @@ const struct setpay_flag setpay_merchant_product_flags[] = {
     {"description", SETPAY_FLAG_TEXT, "description"}, {"status", SETPAY_FLAG_TEXT, "status"},
     {"category", SETPAY_FLAG_TEXT, "category"}, {"tax-class", SETPAY_FLAG_TEXT, "tax_class"},
     {"sku", SETPAY_FLAG_TEXT, "sku"},           {"amount", SETPAY_FLAG_MONEY, NULL},
+    {"price", SETPAY_FLAG_TEXTS, "price"},
     {"on-hand", SETPAY_FLAG_NUMBER, "on_hand"}, {"weight", SETPAY_FLAG_NUMBER, "weight_g"},
     {"file", SETPAY_FLAG_FILE, NULL},           {0},
+};
+const struct setpay_flag setpay_merchant_price_flags[] = {
+    {"price", SETPAY_FLAG_TEXTS, "price"}, {"without", SETPAY_FLAG_TEXTS, "without"}, {0},
 };
 const struct setpay_flag setpay_merchant_picture_flags[] = {
     {"picture", SETPAY_FLAG_TEXT, "file"}, {"alt", SETPAY_FLAG_TEXT, "alt"}, {0},
@@ -103,8 +108,75 @@ static json_t *take(json_t *args, const char *name)
     return value;
 }
 
-/* --sku, --amount, --on-hand and --weight are the one variant of a simple product. */
-static enum setpay_error shape_variant(json_t *args)
+/* One of prices; value NULL: no memory. */
+static enum setpay_error put_price(json_t *prices, const char *flag, const char *currency,
+                                   json_t *value, struct setpay_problem *problem)
+{
+    if (json_object_get(prices, currency) != NULL) {
+        json_decref(value);
+        return setpay_problem_set(problem, SETPAY_E_USAGE, "--%s: %s is given twice", flag,
+                                  currency);
+    }
+    return json_object_set_new(prices, currency, value) == 0 ? SETPAY_OK : SETPAY_E_NOMEM;
+}
+
+/* Each --price is an amount with its currency, each --without a currency that has none from now on:
+ * out of args, into prices. */
+static enum setpay_error take_prices(json_t *args, json_t *prices, struct setpay_problem *problem)
+{
+    json_t *given = take(args, "price");
+    json_t *without = take(args, "without");
+    size_t index;
+    const json_t *text;
+    enum setpay_error error = SETPAY_OK;
+    json_array_foreach(given, index, text)
+    {
+        struct setpay_money money;
+        const char *words = json_string_value(text);
+        if (error != SETPAY_OK)
+            break;
+        error =
+            setpay_money_parse(words, &money) != SETPAY_OK
+                ? setpay_problem_set(problem, SETPAY_E_USAGE,
+                                     "--price: found '%.40s'; expected an amount with its"
+                                     " currency, like \"12.50 EUR\" or \"1250 JPY\"",
+                                     words)
+                : put_price(prices, "price", money.currency, json_integer(money.minor), problem);
+    }
+    json_array_foreach(without, index, text)
+    {
+        const char *code = json_string_value(text);
+        if (error != SETPAY_OK)
+            break;
+        error = setpay_currency_by_code(code) == NULL
+                    ? setpay_problem_set(problem, SETPAY_E_USAGE,
+                                         "--without: found '%.40s'; expected a currency of ISO"
+                                         " 4217, like EUR",
+                                         code)
+                    : put_price(prices, "without", code, json_null(), problem);
+    }
+    json_decref(given);
+    json_decref(without);
+    return error;
+}
+
+static enum setpay_error shape_prices(json_t *args, struct setpay_problem *problem)
+{
+    json_t *prices = json_object();
+    enum setpay_error error = take_prices(args, prices, problem);
+    if (error == SETPAY_OK && json_object_size(prices) == 0)
+        error =
+            setpay_problem_set(problem, SETPAY_E_USAGE,
+                               "found no price; expected --price \"12.50 EUR\" or --without EUR,"
+                               " or several of them");
+    if (error == SETPAY_OK && json_object_set(args, "prices", prices) != 0)
+        error = SETPAY_E_NOMEM;
+    json_decref(prices);
+    return error;
+}
+
+/* --sku, --amount, --price, --on-hand and --weight are the one variant of a simple product. */
+static enum setpay_error shape_variant(json_t *args, struct setpay_problem *problem)
 {
     json_t *sku = take(args, "sku");
     json_t *amount = take(args, "amount");
@@ -126,6 +198,7 @@ static enum setpay_error shape_variant(json_t *args)
     if (json_object_set(variant, "prices", prices) != 0 ||
         json_object_set_new(args, "variants", json_pack("[O]", variant)) != 0)
         whole = false;
+    enum setpay_error error = whole ? take_prices(args, prices, problem) : SETPAY_E_NOMEM;
     json_decref(sku);
     json_decref(amount);
     json_decref(currency);
@@ -133,18 +206,19 @@ static enum setpay_error shape_variant(json_t *args)
     json_decref(weight);
     json_decref(variant);
     json_decref(prices);
-    return whole ? SETPAY_OK : SETPAY_E_NOMEM;
+    return error;
 }
 
-static enum setpay_error shape_product(json_t *args)
+static enum setpay_error shape_product(json_t *args, struct setpay_problem *problem)
 {
     json_t *category = take(args, "category");
     if (category != NULL &&
         json_object_set_new(args, "categories", json_pack("[o]", category)) != 0)
         return SETPAY_E_NOMEM;
-    if (json_object_get(args, "sku") == NULL && json_object_get(args, "amount") == NULL)
+    if (json_object_get(args, "sku") == NULL && json_object_get(args, "amount") == NULL &&
+        json_object_get(args, "price") == NULL)
         return SETPAY_OK;
-    return shape_variant(args);
+    return shape_variant(args, problem);
 }
 
 /* The file's content in place of its name. */
@@ -166,7 +240,9 @@ enum setpay_error setpay_merchant_shop_shape(const char *name, json_t *args,
     if (strcmp(name, "product.import") == 0)
         return shape_import(args, problem);
     if (strcmp(name, "product.add") == 0 || strcmp(name, "product.set") == 0)
-        return shape_product(args);
+        return shape_product(args, problem);
+    if (strcmp(name, "price.set") == 0)
+        return shape_prices(args, problem);
     if (strcmp(name, "picture.add") == 0)
         return setpay_catalogue_picture_load("", args, problem);
     if (strcmp(name, "stock.adjust") == 0)

@@ -8,6 +8,7 @@
 
 extern const struct setpay_flag setpay_merchant_product_list_flags[];
 extern const struct setpay_flag setpay_merchant_product_flags[];
+extern const struct setpay_flag setpay_merchant_price_flags[];
 extern const struct setpay_flag setpay_merchant_picture_flags[];
 extern const struct setpay_flag setpay_merchant_picture_set_flags[];
 extern const struct setpay_flag setpay_merchant_picture_remove_flags[];
@@ -50,7 +51,8 @@ enum setpay_error setpay_merchant_shop_shape(const char *name, json_t *args,
      "PRODUCT", "a product (by its slug or id), its variants and pictures"},                       \
     {{"product", "add"}, "product.add", NULL, setpay_merchant_product_flags,                       \
      setpay_merchant_words_product,                                                                \
-     "--slug SLUG --sku SKU --amount \"12.50 EUR\" [--on-hand N] [--weight GRAMS] "                \
+     "--slug SLUG --sku SKU --amount \"12.50 EUR\" [--price \"13.90 USD\"]... [--on-hand N]"          \
+     " [--weight GRAMS] "                                                                          \
      SETPAY_MERCHANT_PRODUCT_USAGE " | --file FILE|-",                                             \
      "make a product; FILE holds the JSON that POST /products takes"},                             \
     {{"product", "set"}, "product.set", "id", setpay_merchant_product_flags,                       \
@@ -61,6 +63,9 @@ enum setpay_error setpay_merchant_shop_shape(const char *name, json_t *args,
      "PRODUCT", "delete a product (archiving it keeps it)"},                                       \
     {{"product", "import"}, "product.import", "file", NULL, setpay_merchant_words_imported,        \
      "FILE.json|FILE.csv", "a catalogue out of a file, all of it or nothing"},                     \
+    {{"price", "set"}, "price.set", "id", setpay_merchant_price_flags,                             \
+     setpay_merchant_words_product, "SKU [--price \"12.50 EUR\"]... [--without CUR]...",           \
+     "say what a variant costs in some currencies; its other prices stay"},                        \
     {{"picture", "add"}, "picture.add", "id", setpay_merchant_picture_flags,                       \
      setpay_merchant_words_product, "PRODUCT --picture FILE --alt TEXT",                           \
      "one more picture of a product: SVG, PNG, JPEG or WebP"},                                     \

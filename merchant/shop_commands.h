@@ -20,6 +20,7 @@
     ROW("variant.add", variant_add, "one more variant: id, and its members")                       \
     ROW("variant.set", variant_set, "change a variant: id, sub (its SKU), and what changes")       \
     ROW("variant.remove", variant_remove, "delete a variant: id, sub (its SKU)")                   \
+    ROW("price.set", price_set, "some prices of a variant: id (the SKU), prices")                  \
     ROW("picture.list", picture_list, "the pictures of a product: id")                             \
     ROW("picture.add", picture_add, "one more picture: id, type, alt, data (base64)")              \
     ROW("picture.set", picture_set, "change one: id, sub (its digest), alt or position")           \

@@ -27,6 +27,7 @@ struct setpay_cart {
     char region[SETPAY_TAX_REGION_BYTES + 1];
     char shipping_method[SETPAY_SHOP_ID_SIZE];
     char order_token[SETPAY_ORDER_TOKEN_SIZE]; /* of the order made of it last; "": none */
+    char currency[4];                          /* in which prices are shown; "": nothing was said */
     struct setpay_cart_line lines[SETPAY_CART_LINES_MAX];
     size_t line_count;
 };
@@ -59,6 +60,9 @@ struct setpay_cart {
 
 /* SQL for a later migration. order_form: of the form that has made the order of order_token. */
 #define SETPAY_CART_FORM_SCHEMA "ALTER TABLE cart ADD COLUMN order_form BLOB;"
+
+/* And for one behind it. */
+#define SETPAY_CART_CURRENCY_SCHEMA "ALTER TABLE cart ADD COLUMN currency TEXT NOT NULL DEFAULT '';"
 
 /* Who makes a cart, and how many they may have. */
 struct setpay_cart_maker {

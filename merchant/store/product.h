@@ -87,5 +87,8 @@ setpay_shop_fn setpay_variant_list;
 setpay_shop_fn setpay_variant_add;
 setpay_shop_fn setpay_variant_set;
 setpay_shop_fn setpay_variant_remove;
+/* On one variant; id: the SKU. Body {"prices"}, of which each is an amount, or null for none in
+ * that currency any more; prices in other currencies stay. Answers with the product. */
+setpay_shop_fn setpay_price_set;
 
 #endif

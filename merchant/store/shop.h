@@ -12,6 +12,7 @@
 #include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/store/db.h"
+#include "merchant/store/currency.h"
 #include "merchant/store/order_request.h"
 
 #include <jansson.h>
@@ -31,6 +32,7 @@
 struct setpay_shop_settings {
     const char *country;  /* "DE": whose taxes count where an order names no country; "": none */
     const char *currency; /* "EUR": of orders and lists that name none */
+    struct setpay_shop_currencies sold; /* of the pages, currency among them; none: it alone */
 };
 
 struct setpay_shop_ask {

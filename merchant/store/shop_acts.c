@@ -24,6 +24,7 @@ static const struct setpay_shop_act acts[] = {
     {"variant.add", true, setpay_variant_add},
     {"variant.set", true, setpay_variant_set},
     {"variant.remove", true, setpay_variant_remove},
+    {"price.set", true, setpay_price_set},
     {"picture.list", false, setpay_picture_list},
     {"picture.add", true, setpay_picture_add},
     {"picture.set", true, setpay_picture_set},

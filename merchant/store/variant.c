@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CURRENCIES_MAX 16
+#define CURRENCIES_MAX SETPAY_SHOP_CURRENCIES_MAX
 /* Positions of variants that a replacement has not come to yet. */
 #define OLD_POSITIONS 1000000
 
@@ -493,5 +493,55 @@ enum setpay_error setpay_variant_remove(struct setpay_db *db, const struct setpa
                                   "%s is the only variant; archive or delete the product instead",
                                   variant.sku);
     SETPAY_TRY(remove_row(db, &variant, answer));
+    return changed(db, ask, &product, answer);
+}
+
+/* What is to be of the prices that there are: *prices, owned. */
+static enum setpay_error merge_prices(struct setpay_db *db, int64_t variant_seq,
+                                      const json_t *changes, json_t **prices)
+{
+    const char *currency;
+    json_t *value;
+    SETPAY_TRY(prices_json(db, variant_seq, prices));
+    json_object_foreach((json_t *)(uintptr_t)changes, currency, value)
+    {
+        if (json_is_null(value))
+            (void)json_object_del(*prices, currency);
+        else if (json_object_set(*prices, currency, value) != 0)
+            return SETPAY_E_NOMEM;
+    }
+    return SETPAY_OK;
+}
+
+enum setpay_error setpay_price_set(struct setpay_db *db, const struct setpay_shop_ask *ask,
+                                   struct setpay_shop_answer *answer)
+{
+    static const char *const changeable[] = {"prices", NULL};
+    struct setpay_product product = {.seq = 0};
+    struct variant variant = {.seq = 0};
+    json_t *prices = NULL;
+    const json_t *changes = json_object_get(ask->body, "prices");
+    SETPAY_TRY(setpay_json_members_check(ask->body, changeable, "", &answer->fault));
+    enum setpay_error error = find(db, ask->id, &variant);
+    if (error == SETPAY_E_NOT_FOUND)
+        return setpay_shop_refuse(answer, error, "id", "there is no SKU '%.70s'", ask->id);
+    SETPAY_TRY(error);
+    SETPAY_TRY(setpay_product_find_seq(db, variant.product_seq, &product));
+    SETPAY_TRY(setpay_shop_check_version(ask, product.version, answer));
+    if (!json_is_object(changes) || json_object_size(changes) == 0)
+        return check_prices(changes, "", &answer->fault);
+    error = merge_prices(db, variant.seq, changes, &prices);
+    if (error == SETPAY_OK && json_object_size(prices) == 0)
+        error = setpay_shop_refuse(answer, SETPAY_E_INVALID, "prices",
+                                   "%s would have no price at all; expected one in another"
+                                   " currency, or the product archived",
+                                   variant.sku);
+    if (error == SETPAY_OK)
+        error = check_prices(prices, "", &answer->fault);
+    variant.prices = prices;
+    if (error == SETPAY_OK)
+        error = put_prices(db, &variant);
+    json_decref(prices);
+    SETPAY_TRY(error);
     return changed(db, ask, &product, answer);
 }

@@ -14,6 +14,8 @@ ok "npm brings the libraries" npm_libraries "$build/browser"
 has_libraries || done_testing
 ok "the sandbox comes up" up
 [ -f "$state" ] || done_testing
+ok "some things have no price in dollars" eval '
+    for sku in WB-OLIVE WB-NATUR PL-27; do merchant price set "$sku" --without USD || exit 1; done'
 rm -rf "$scripts/pictures"
 script visit "$sandbox" "$(cd "$bin" && pwd)" "$scripts/pictures"
 

@@ -205,7 +205,8 @@ async function goods(visit) {
     await page.getByLabel("Name", { exact: true }).fill("Vase");
     await page.getByLabel("Short name").fill(slug);
     await page.getByLabel("SKU", { exact: true }).fill(sku);
-    await page.getByLabel("Price", { exact: true }).fill("24.90");
+    await page.getByLabel("Price in EUR").fill("24.90");
+    await page.getByLabel("Price in JPY").fill("3900");
     await page.getByLabel("In stock").fill("4");
     await look(visit, "owner-product-new");
     await page.getByRole("button", { name: "Add as a draft" }).click();
@@ -216,12 +217,16 @@ async function goods(visit) {
     const add = page.locator("details").filter({ hasText: "Add a variant" });
     await add.getByLabel("SKU").fill(`${sku}-L`);
     await add.getByLabel("Options").fill("size: large");
-    await add.getByLabel("Price").fill("39.90");
+    await add.getByLabel("Price in EUR").fill("39.90");
     await add.getByRole("button", { name: "Add" }).click();
     await page.getByRole("link", { name: `${sku}-L` }).waitFor();
-    await page.getByLabel(`New price of ${sku} in EUR`, { exact: true }).fill("25.90");
+    const price = (code) => page.getByLabel(`Price of ${sku} in ${code}`, { exact: true });
+    await price("EUR").fill("25.90");
+    await price("USD").fill("27.90");
     await page.keyboard.press("Enter");
-    await page.getByText("25.90 EUR").first().waitFor();
+    await page.getByText("The product is changed.").waitFor();
+    const all = await Promise.all(["EUR", "USD", "JPY"].map((code) => price(code).inputValue()));
+    if (all.join(" ") !== "25.90 27.90 3900") return all.join(" ");
     await page.getByLabel("Status", { exact: true }).selectOption("published");
     await page.getByLabel("Description").fill("Of stoneware.\n\nBy hand.");
     await page.getByRole("button", { name: "Save" }).click();
@@ -229,7 +234,7 @@ async function goods(visit) {
   });
   await look(visit, "owner-product");
   await step(`${label}: a price that is none is told`, async () => {
-    const price = page.getByLabel(`New price of ${sku} in EUR`, { exact: true });
+    const price = page.getByLabel(`Price of ${sku} in EUR`, { exact: true });
     await price.fill("free");
     await price.press("Enter");
     await page.getByRole("alert").filter({ hasText: "free" }).waitFor();

@@ -1,6 +1,6 @@
 // A shopper's visit: search, cart, checkout, payment by the wallet, receipt; without JavaScript, and by keyboard; and
 // the pages of what is not there. See lib.mjs.
-import { desk, end, expected, fill, look, open, phone, picture, put, shop, step, visits, wallet } from "./lib.mjs";
+import { desk, end, expected, fill, look, open, order, phone, picture, put, shop, step, visits, wallet } from "./lib.mjs";
 
 async function buy(browser, label, options) {
   const visit = await open(browser, label, shop, options);
@@ -91,6 +91,71 @@ async function buy(browser, label, options) {
   await end(visit);
 }
 
+// Prices in another currency: chosen at the top of a page, kept, and what is paid.
+async function inYen(browser, label, options) {
+  const visit = await open(browser, label, shop, options);
+  const { page } = visit;
+  const choose = async (code) => {
+    await page.getByLabel("Prices in").selectOption(code);
+    await page.locator(`#money option[selected][value=${code}]`).waitFor({ state: "attached" });
+  };
+  await step(`${label}: another currency is chosen where one is`, async () => {
+    await page.goto(`${shop}/categories/kitchen?sort=price`);
+    await choose("JPY");
+    await page.getByText("5200 JPY").first().waitFor();
+    return page.url().endsWith("/categories/kitchen?sort=price");
+  });
+  await look(visit, "category-yen");
+  await step(`${label}: a product of it goes into the cart`, async () => {
+    await page.goto(`${shop}/products/jug`);
+    await page.getByText("5200 JPY").first().waitFor();
+    await page.getByRole("button", { name: "Put into the cart" }).click();
+    await page.getByRole("cell", { name: "9000 JPY" }).waitFor();
+  });
+  await look(visit, "cart-yen");
+  await step(`${label}: the cart has other prices in another one`, async () => {
+    await choose("USD");
+    await page.getByRole("cell", { name: "60.80 USD" }).waitFor();
+    await choose("JPY");
+    await page.getByRole("cell", { name: "9000 JPY" }).waitFor();
+  });
+  await step(`${label}: the order is made, and paid`, async () => {
+    const link = await order(page);
+    await page.getByRole("heading", { name: "Pay 9000 JPY" }).waitFor();
+    const paid = await wallet("pay", link, "--yes");
+    await page.getByText("is held on your card").first().waitFor();
+    return paid.status === "authorised" && paid.currency === "JPY";
+  });
+  await look(visit, "paid-yen");
+  await step(`${label}: what is not sold in a currency says so`, async () => {
+    await page.goto(`${shop}/products/wool-blanket`);
+    await choose("EUR");
+    await page.getByRole("button", { name: "Put into the cart" }).click();
+    await page.getByText("It is in your cart.").waitFor();
+    await put(page, "jug");
+    await choose("USD");
+    await page.getByText("Not sold in USD: take it out").waitFor();
+    return (await page.getByRole("link", { name: "To the checkout" }).count()) === 0;
+  });
+  await look(visit, "cart-not-sold");
+  await step(`${label}: its page too`, async () => {
+    await page.getByRole("link", { name: "Wool blanket" }).click();
+    await page.getByText("Not sold in USD, but in EUR, JPY").waitFor();
+  });
+  await look(visit, "product-not-sold");
+  await step(`${label}: and the list`, async () => {
+    await page.goto(`${shop}/categories/textiles`);
+    await page.getByText("Not sold in USD").waitFor();
+  });
+  await look(visit, "category-not-sold");
+  await step(`${label}: one of its variants alone can't be chosen`, async () => {
+    await page.goto(`${shop}/products/plate`);
+    return page.getByLabel("27 cm").isDisabled();
+  });
+  await look(visit, "product-partly-sold");
+  await end(visit);
+}
+
 // What is empty, sold out, or not there.
 async function astray(browser, label, options) {
   const visit = await open(browser, label, shop, options);
@@ -134,6 +199,11 @@ async function withoutScript(browser) {
   await step(`${label}: from a product to the payment`, async () => {
     await page.goto(`${shop}/products/black-tea`);
     await page.getByRole("button", { name: "Put into the cart" }).click();
+    await page.getByLabel("Prices in").selectOption("USD");
+    await page.getByRole("button", { name: "Show", exact: true }).click();
+    await page.getByText("8.90 USD").first().waitFor();
+    await page.getByLabel("Prices in").selectOption("EUR");
+    await page.getByRole("button", { name: "Show", exact: true }).click();
     await page.getByLabel("Sent to").selectOption("AT");
     await page.getByRole("button", { name: "Reckon again" }).click();
     await page.getByText("The cart was changed.").waitFor();
@@ -181,6 +251,8 @@ async function byKeyboard(browser) {
 await visits(
   (browser) => buy(browser, "desktop", desk),
   (browser) => buy(browser, "phone", phone),
+  (browser) => inYen(browser, "desktop", desk),
+  (browser) => inYen(browser, "phone", phone),
   (browser) => astray(browser, "desktop", desk),
   (browser) => astray(browser, "phone", phone),
   withoutScript,

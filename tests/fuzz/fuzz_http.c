@@ -62,9 +62,10 @@ static const struct setpay_store_migration steps[] = {
     {1,
      SETPAY_ORDER_SCHEMA SETPAY_ORDER_TERMS_SCHEMA SETPAY_CATALOGUE_SCHEMA SETPAY_STOCK_LEVEL_SCHEMA
          SETPAY_PART_SCHEMA SETPAY_PART_SETTLED_SCHEMA SETPAY_CART_SCHEMA SETPAY_CART_TOTAL_SCHEMA
-             SETPAY_CART_FORM_SCHEMA SETPAY_GUARD_SCHEMA SETPAY_SHIP_TO_SCHEMA SETPAY_TOKEN_SCHEMA
-                 SETPAY_TOKEN_SCOPE_SCHEMA SETPAY_IDEMPOTENCY_SCHEMA SETPAY_EVENT_SCHEMA
-                     SETPAY_EVENT_TO_SEND_SCHEMA SETPAY_WEBHOOK_SCHEMA SETPAY_DELIVERY_SCHEMA},
+             SETPAY_CART_FORM_SCHEMA SETPAY_CART_CURRENCY_SCHEMA SETPAY_GUARD_SCHEMA
+                 SETPAY_SHIP_TO_SCHEMA SETPAY_TOKEN_SCHEMA SETPAY_TOKEN_SCOPE_SCHEMA
+                     SETPAY_IDEMPOTENCY_SCHEMA SETPAY_EVENT_SCHEMA SETPAY_EVENT_TO_SEND_SCHEMA
+                         SETPAY_WEBHOOK_SCHEMA SETPAY_DELIVERY_SCHEMA},
     {0}};
 static const struct setpay_store_schema schema = {.name = "merchant", .steps = steps};
 
@@ -103,7 +104,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
                                                    .store = store,
                                                    .port = &port,
                                                    .links = {"shop.example", NULL},
-                                                   .shop = {"DE", "EUR"}};
+                                                   .shop = {.country = "DE", .currency = "EUR"}};
     FUZZ_CHECK(setpay_api_new(&api_options, &api) == SETPAY_OK);
     FUZZ_CHECK(setpay_api_listen(api, fuzz_listen(socket_path)) == SETPAY_OK);
     return 0;

@@ -222,6 +222,8 @@ for program in $daemons; do
             unfit "$program" "$line" "${line%% =*}"
         done
         unfit "$program" 'shop_url = https://shop.example' 'but no shop_listen'
+        unfit "$program" 'currencies = EUR, euro' "currencies: found 'euro'"
+        unfit "$program" 'currencies = USD, JPY' 'currencies: ' 'without EUR'
         ;;
     setpay-gatewayd)
         for line in 'pan_prefixes = abc' 'cutoff_time = noon' 'keep_card_days = 1' "id = $long" 'ca_url = nonsense' \

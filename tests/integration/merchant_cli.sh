@@ -156,12 +156,22 @@ is "the sandbox has a shop" "$(merchant --json product list --limit 100 | jq '.p
 ok "which is shown" says '^SLUG +STATUS +VARIANTS +NAME +PRICE$
 ^teapot +published +2  Teapot +49\.90 EUR' merchant product list --search tea --in-stock --limit 50
 ok "with a product and its variants" says '^slug +cup$
-^category +kitchen$
+^category +tableware$
 ^variant +CP-CHALK +0 left .*colour chalk$
 ^picture +[0-9a-f]{64}  image/svg' merchant product show cup
 ok "a product is made" says '^status +draft$
 ^variant +HAT-1 +3 left  5\.00 EUR' merchant product add --slug hat --name Hat --sku HAT-1 --amount '5 EUR' --on-hand 3
 ok "and put on sale" says '^status +published$' merchant product set hat --status published
+ok "it gets prices in other currencies" says '^variant +HAT-1 +3 left  5\.00 EUR, 800 JPY, 6\.00 USD' \
+    merchant price set HAT-1 --price '800 JPY' --price '6 USD'
+ok "which are changed, and taken away" says '^variant +HAT-1 +3 left  5\.00 EUR, 850 JPY' \
+    merchant price set HAT-1 --price '850 JPY' --without USD
+ok "but not all of them" refuses 2 "no price at all" merchant price set HAT-1 --without EUR --without JPY
+ok "nor twice" refuses 2 "--price: JPY is given twice" merchant price set HAT-1 --price '1 JPY' --price '2 JPY'
+ok "nor to what is no amount" refuses 2 "--price: found '8.5 JPY'" merchant price set HAT-1 --price '8.5 JPY'
+ok "nor of a currency that is none" refuses 2 "--without: found 'XYZ'" merchant price set HAT-1 --without XYZ
+ok "nor to nothing" refuses 2 "found no price" merchant price set HAT-1
+ok "nor of what is not there" refuses 1 "there is no SKU 'HAT-9'" merchant price set HAT-9 --price '1 EUR'
 ok "its stock is told with the log" says '^HAT-1 +2 +0 +2  Hat$
 ^low +5 or fewer$
 ^log .* -1  then 2 +lost$
@@ -174,9 +184,10 @@ ok "a tax rate is made" says '^standard\.NL +BTW 21 %, in the prices$' \
     merchant tax add --country NL --name BTW --percent 21
 ok "and deleted" says "^'standard\.NL' is deleted" merchant tax remove standard.NL
 cat >"$tmp/good.csv" <<'CSV'
-slug,name,status,categories,sku,option:size,price:EUR,price:JPY,on_hand,picture,picture_alt
-scarf,"A ""long"" scarf, red",published,textiles,SC-S,S,"19.90",3000,5,dot.svg,A dot
-scarf,,,,SC-L,L,21.90,3300,,,
+slug,name,status,categories,sku,option:size,price:EUR,price:JPY,on_hand,low_at,picture,picture_alt
+scarf,"A ""long"" scarf, red",published,textiles,SC-S,S,"19.90",3000,5,2,dot.svg,A dot
+scarf,,,,SC-L,L,21.90,3300,,,,
+scarf,,,,SC-M,M,20.90,3200,4,,,
 CSV
 printf '<svg xmlns="http://www.w3.org/2000/svg"></svg>' >"$tmp/dot.svg"
 ok "a file is imported" says '^Imported: 1 product, 0 categories' merchant product import "$tmp/good.csv"
@@ -184,7 +195,10 @@ ok "once more too" says '^Imported: 1 product' merchant product import "$tmp/goo
 ok "and is what it says" says '^name +A "long" scarf, red$
 ^variant +SC-S +5 left  19\.90 EUR, 3000 JPY  size S$
 ^variant +SC-L +not counted  21\.90 EUR, 3300 JPY  size L$
+^variant +SC-M +4 left  20\.90 EUR, 3200 JPY  size M$
 ^picture .* A dot$' merchant product show scarf
+ok "also how many are few" says '^low +2 or fewer$' merchant stock show SC-S
+ok "or else as for any" says '^low +5 or fewer$' merchant stock show SC-M
 ok "a picture is added" says '^picture .* Another dot$' merchant picture add hat --picture "$tmp/dot.svg" --alt 'Another dot'
 dot=$(awk '$1 == "picture" { print $2 }' "$tmp/said")
 ok "and described anew" says '^picture .* A third dot$' merchant picture set hat --picture "$dot" --alt 'A third dot'
@@ -197,6 +211,10 @@ csv() { printf '%b' "$1" >"$tmp/bad.csv"; merchant product import "$tmp/bad.csv"
 ok "a column that is none" refuses 2 "bad.csv, line 1: unknown column 'skuu'" csv 'slug,skuu\n'
 ok "a row that is too short" refuses 2 "bad.csv, line 3: found 1 field; expected 2" csv 'slug,sku\n\na\n'
 ok "a price with too many decimals" refuses 2 "line 2: price:EUR: found '1.234'" csv 'slug,price:EUR\na,1.234\n'
+ok "how many are few that is no number" refuses 2 "line 2: low_at: found 'few'" csv 'slug,on_hand,low_at\na,5,few\n'
+ok "or of what is not counted" refuses 2 "line 2: low_at: found '3' without on_hand" csv 'slug,on_hand,low_at\na,,3\n'
+ok "or fewer than none" refuses 2 "products\[0\].variants\[0\].stock.low_at" \
+    csv 'slug,name,sku,price:EUR,on_hand,low_at\na,A,A-1,1,5,-1\n'
 ok "a quote that stays open" refuses 2 "line 2: a quote is opened" csv 'slug,sku\na,"b\n'
 ok "a file that is not there" refuses 2 "none.json: No such file" merchant product import "$tmp/none.json"
 printf '{"products":[{"slug":"a","name":"A","variants":[]}]}' >"$tmp/bad.json"

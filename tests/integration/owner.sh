@@ -135,13 +135,25 @@ is "an open order is ended" "$(send "/orders/$order_id" "/orders/$order_id/cance
 ok "and is" order_is cancelled
 
 # ---------------------------------------------------------------- goods and stock
-is "a product is added" "$(send /products /products -d slug=odd -d 'name=<i>Odd' -d sku=ODD-1 -d price=12.50 -d currency=EUR -d on_hand=4)" 303
+is "a product is added" "$(send /products /products -d slug=odd -d 'name=<i>Odd' -d sku=ODD-1 -d price_EUR=12.50 -d price_USD= -d price_JPY=2000 -d on_hand=4)" 303
 is "and published" "$(send /products/odd /products/odd/edit -d version=1 -d status=published -d name=Odd -d 'description=a%0D%0Ab')" 303
 is "by whom has seen how it is now" "$(send /products/odd /products/odd/edit -d version=1 -d name=Late)" 409
-is "a price that is none" "$(send /products/odd /products/odd/price -d sku=ODD-1 -d price=free -d currency=EUR)" 409
-is "another price" "$(send /products/odd /products/odd/price -d sku=ODD-1 -d price=13.00 -d currency=EUR)" 303
-is "is what it costs" "$(api GET /products/odd | jq -r '.variants[0].prices.EUR')" 1300
-is "the same short name again" "$(send /products /products -d slug=odd -d name=Odd -d sku=ODD-2 -d price=1 -d currency=EUR)" 409
+is "a price that is none" "$(send /products/odd /products/odd/price -d sku=ODD-1 -d price_EUR=free)" 409
+is "one of smaller units than there are" "$(send /products/odd /products/odd/price -d sku=ODD-1 -d price_JPY=12.50)" 409
+ok "says how one is written" says "found &#39;12.50&#39; in &#39;JPY&#39;; expected one like 1250"
+is "one in a currency that is none" "$(send /products/odd /products/odd/price -d sku=ODD-1 -d price_XYZ=1)" 409
+is "none at all" "$(send /products/odd /products/odd/price -d sku=ODD-1 -d price_EUR= -d price_JPY=)" 409
+prices() { api GET /products/odd | jq -c '.variants[0].prices'; }
+is "other prices" "$(send /products/odd /products/odd/price -d sku=ODD-1 -d price_EUR=13,00 -d price_USD=15)" 303
+is "are what it costs, and the third stays" "$(prices)" '{"EUR":1300,"JPY":2000,"USD":1500}'
+see /products/odd >/dev/null
+ok "the page has a field for each" says 'name="price_JPY" value="2000" aria-label="Price of ODD-1 in JPY"'
+version=$(field version)
+is "one is taken away" "$(send /products/odd /products/odd/price -d "version=$version" -d sku=ODD-1 -d price_EUR=13 -d price_USD= -d price_JPY=2000)" 303
+is "and gone" "$(prices)" '{"EUR":1300,"JPY":2000}'
+is "by whom has seen what there is now" "$(send /products/odd /products/odd/price -d "version=$version" -d sku=ODD-1 -d price_EUR=99)" 409
+is "otherwise nothing is changed" "$(prices)" '{"EUR":1300,"JPY":2000}'
+is "the same short name again" "$(send /products /products -d slug=odd -d name=Odd -d sku=ODD-2 -d price_EUR=1)" 409
 is "stock is adjusted" "$(send /stock/ODD-1 /stock/ODD-1 -d how=change -d number=-3 --data-urlencode "reason=broken'; DROP TABLE owner")" 303
 is "so" "$(api GET /stock/ODD-1 | jq .on_hand)" 1
 see /stock/ODD-1 >/dev/null

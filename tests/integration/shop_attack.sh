@@ -53,6 +53,14 @@ for code in "$sql_code" "$html_code"; do
         visit /cart >/dev/null
         clean || bad+=("cart $field")
     done
+    for field in currency back; do
+        visit /currency -d "form=$form" -d currency=EUR --data-urlencode "back=/" --data-urlencode "x$field=$code" >/dev/null
+        clean || bad+=("currency x$field")
+    done
+    visit /currency -d "form=$form" --data-urlencode "currency=$code" >/dev/null
+    clean || bad+=("currency")
+    visit /currency -d "form=$form" -d currency=EUR --data-urlencode "back=$code" >/dev/null
+    [ "$(leads_to)" = / ] || bad+=("back: $(leads_to)")
 done
 is "fields with code are text" "${bad[*]:-}" ""
 is "and nothing of the database has gone" "$(tables)" "$tables"
@@ -86,6 +94,47 @@ rm -f "$tmp/jar2"
 curl -sS -c "$tmp/jar2" -o /dev/null -D "$tmp/head" "$shop/products/jug"
 ok "the cookie is not for scripts, nor for other sites" grep -qi '^set-cookie: cart=.*HttpOnly; SameSite=Lax' "$tmp/head"
 is "a cart's id that one makes up is empty" "$(curl -sS -b cart=AAAAAAAAAAAAAAAAAAAAAA "$shop/cart" | grep -c 'class="count"')" 0
+
+# ------------------------------------------------------------------ a currency of one's own
+# Of equal figures: 90.00 EUR and 9000 JPY.
+ok "two totals have the same figures" merchant price set JG-STRAW --price "85.10 EUR" --price "5200 JPY"
+currency() { # currency CODE [BACK]: the status, and where it leads
+    echo "$(visit /currency -d "form=$form" --data-urlencode "currency=$1" --data-urlencode "back=${2-/cart}") $(leads_to)"
+}
+before=$(rows)
+form=$(form_of /cart)
+visit /checkout >/dev/null
+is "a total was seen" "$(value_of seen)" "90.00 EUR"
+is "another currency is chosen elsewhere" "$(currency JPY)" "303 /cart"
+is "a cart in JPY is not paid for what was seen in EUR" "$(order "seen=90.00 EUR")" ""
+ok "but said" grep -q "The total has changed" "$tmp/page"
+is "nor for figures alone" "$(order seen=9000)$(order seen=90.00)$(order "seen=9000 EUR")$(order "seen=9000.00 JPY")" ""
+is "nor in a currency that the form names" "$(order "seen=90.00 EUR" currency=EUR)$(order "seen=90.00 EUR" seen_currency=EUR)" ""
+is "and no order was made of it" "$(rows)" "$before"
+is "the currency of a form that adds is nobody's" "$(visit /cart/add -d "form=$form" -d sku=JG-STRAW -d quantity=1 -d currency=EUR) \
+$(visit /cart/change -d "form=$form" -d currency=EUR) $(visit /checkout >/dev/null; value_of seen)" "303 303 14200 JPY"
+where=$(order currency=EUR)
+is "what is charged is the catalogue's" "$(sql merchant "SELECT amount_minor || currency FROM orders WHERE token = '${where##*/}'")" 14200JPY
+form=$(form_of /cart)
+bad=()
+for code in GBP KWD XYZ eur "EUR " "" "EUR,USD" EURO; do
+    [ "$(currency "$code")" = "400 " ] || bad+=("$code")
+done
+is "a currency that the shop does not sell in is refused" "${bad[*]:-}" ""
+visit /cart >/dev/null
+is "and the old one stays" "$(sed -n 's/.*value="\([A-Z]*\)" selected="">[A-Z]*<.*/\1/p' "$tmp/page" | head -n 1)" JPY
+is "no choice without the token" "$(visit /currency -d currency=EUR)" 403
+is "nor from another site" "$(visit /currency -d "form=$form" -d currency=EUR -H 'Sec-Fetch-Site: cross-site')" 403
+is "nor by an address" "$(visit '/currency?currency=EUR')" 405
+bad=()
+for back in //evil.example https://evil.example/ 'javascript:alert(1)' '/\evil.example' $'/a\r\nSet-Cookie: cart=x' $'/\t/evil.example' \
+    evil.example '' "/$(head -c 5000 /dev/zero | tr '\0' a)"; do
+    [ "$(currency EUR "$back")" = "303 /" ] || bad+=("$back")
+    grep -qi '^set-cookie: cart=x' "$tmp/head" && bad+=("header of $back")
+done
+is "it leads to pages of the shop, and nowhere else" "${bad[*]:-}" ""
+ok "the price is as it was" merchant price set JG-STRAW --price "32.90 EUR"
+put JG-STRAW 1 >/dev/null
 
 # ------------------------------------------------------------------ prices and quantities of one's own
 price=$(sql merchant "SELECT amount_minor FROM price p JOIN variant v ON v.seq = p.variant_seq WHERE v.sku = 'JG-STRAW'

@@ -28,7 +28,7 @@ static const struct setpay_store_migration steps[] = {
     {0}};
 const struct setpay_store_schema test_acts_schema = {.name = "merchant", .steps = steps};
 
-static const struct setpay_shop_settings settings = {"DE", "EUR"};
+static const struct setpay_shop_settings settings = {.country = "DE", .currency = "EUR"};
 
 void test_acts_open(struct test_acts *test)
 {

@@ -42,9 +42,10 @@ static const struct setpay_store_migration steps[] = {
     {1,
      SETPAY_ORDER_SCHEMA SETPAY_ORDER_TERMS_SCHEMA SETPAY_CATALOGUE_SCHEMA SETPAY_STOCK_LEVEL_SCHEMA
          SETPAY_PART_SCHEMA SETPAY_PART_SETTLED_SCHEMA SETPAY_CART_SCHEMA SETPAY_CART_TOTAL_SCHEMA
-             SETPAY_CART_FORM_SCHEMA SETPAY_GUARD_SCHEMA SETPAY_SHIP_TO_SCHEMA SETPAY_TOKEN_SCHEMA
-                 SETPAY_TOKEN_SCOPE_SCHEMA SETPAY_IDEMPOTENCY_SCHEMA SETPAY_EVENT_SCHEMA
-                     SETPAY_EVENT_TO_SEND_SCHEMA SETPAY_WEBHOOK_SCHEMA SETPAY_DELIVERY_SCHEMA
+             SETPAY_CART_FORM_SCHEMA SETPAY_CART_CURRENCY_SCHEMA SETPAY_GUARD_SCHEMA
+                 SETPAY_SHIP_TO_SCHEMA SETPAY_TOKEN_SCHEMA SETPAY_TOKEN_SCOPE_SCHEMA
+                     SETPAY_IDEMPOTENCY_SCHEMA SETPAY_EVENT_SCHEMA SETPAY_EVENT_TO_SEND_SCHEMA
+                         SETPAY_WEBHOOK_SCHEMA SETPAY_DELIVERY_SCHEMA
      "CREATE TABLE fake (id INTEGER PRIMARY KEY, xid BLOB NOT NULL UNIQUE, order_id TEXT NOT NULL,"
      " state INTEGER NOT NULL, version INTEGER NOT NULL);"},
     {0}};
@@ -240,7 +241,7 @@ void test_api_start(struct test_api *test)
                                            .store = test->store,
                                            .port = &test_api_port,
                                            .links = {"localhost:7443", test->shop_url},
-                                           .shop = {"DE", "EUR"},
+                                           .shop = {.country = "DE", .currency = "EUR"},
                                            .wait_ms = test->wait_ms};
     assert_int_equal(setpay_api_new(&api, &test->api), SETPAY_OK);
     assert_int_equal(setpay_address_parse("127.0.0.1:0", &address, &problem), SETPAY_OK);

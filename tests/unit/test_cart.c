@@ -45,6 +45,47 @@ static void test_a_cart_holds_so_many_of_each_and_no_more(void **state)
     assert_int_equal(cart.line_count, SETPAY_CART_LINES_MAX);
 }
 
+/* ------------------------------------------------------------------ currencies */
+
+static void test_the_currencies_of_a_shop_are_a_list_with_its_own(void **state)
+{
+    (void)state;
+    struct setpay_shop_currencies sold = {.count = 0};
+    struct setpay_problem problem;
+    assert_int_equal(setpay_shop_currencies_parse("USD, EUR ,JPY,\tKWD", "EUR", &sold, &problem),
+                     SETPAY_OK);
+    assert_int_equal(sold.count, 4);
+    assert_string_equal(sold.codes[0], "USD");
+    assert_string_equal(setpay_shop_currencies_find(&sold, "KWD"), "KWD");
+    assert_null(setpay_shop_currencies_find(&sold, "GBP"));
+    assert_null(setpay_shop_currencies_find(&sold, ""));
+    static const struct {
+        const char *text;
+        const char *words;
+    } wrong[] = {
+        {"EUR, XYZ", "found 'XYZ'"},
+        {"EUR USD", "found 'EUR USD'"},
+        {"eur", "found 'eur'"},
+        {"EUR,", "found ''"},
+        {",EUR", "found ''"},
+        {"EURO", "found 'EURO'"},
+        {"EUR,USD,EUR", "EUR stands there twice"},
+        {"USD,JPY", "without EUR"},
+        {"AED,AFN,ALL,AMD,AOA,BMD,ARS,AUD,AWG,AZN,BAM,BBD,BDT,BRL,BHD,BIF,EUR", "at most 16"},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        memset(&problem, 0, sizeof problem);
+        if (setpay_shop_currencies_parse(wrong[i].text, "EUR", &sold, &problem) !=
+                SETPAY_E_CONFIG ||
+            strstr(problem.text, wrong[i].words) == NULL)
+            fail_msg("%s: %s", wrong[i].text, problem.text);
+    }
+    assert_int_equal(sold.count, 4); /* untouched */
+    assert_int_equal(setpay_shop_currencies_parse(NULL, "JPY", &sold, &problem), SETPAY_OK);
+    assert_int_equal(sold.count, 1);
+    assert_string_equal(sold.codes[0], "JPY");
+}
+
 /* ------------------------------------------------------------------ forms */
 
 static enum setpay_error parse(const char *text, struct setpay_form *form)
@@ -135,6 +176,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_cart_holds_so_many_of_each_and_no_more),
+        cmocka_unit_test(test_the_currencies_of_a_shop_are_a_list_with_its_own),
         cmocka_unit_test(test_a_form_is_read_as_browsers_write_it),
         cmocka_unit_test(test_what_is_no_form_is_refused),
         cmocka_unit_test(test_a_qr_code_is_one_element_without_the_text),

@@ -160,6 +160,57 @@ static void variants_come_and_go_but_never_the_last_nor_what_is_reserved(void **
     test_acts_close(&test);
 }
 
+#define PRICES                                                                                     \
+    "SELECT group_concat(currency || amount_minor, ' ') = '%s' FROM (SELECT * FROM price"          \
+    " r JOIN variant v ON v.seq = r.variant_seq WHERE v.sku = '%s' ORDER BY currency)"
+
+static void assert_prices(const char *sku, const char *prices)
+{
+    char sql[400];
+    (void)snprintf(sql, sizeof sql, PRICES, prices, sku);
+    if (test_acts_sql(&test, sql) != 1)
+        fail_msg("%s has other prices than %s", sku, prices);
+}
+
+static void a_price_is_set_and_the_others_stay(void **state)
+{
+    (void)state;
+    test_acts_open(&test);
+    assert_int_equal(test_act(&test, "product.add", NULL, NULL, CUP), SETPAY_OK);
+    assert_int_equal(
+        test_act_at(&test, 1, "price.set", "CUP-S", NULL, "{\"prices\":{\"USD\":1100}}"),
+        SETPAY_OK);
+    assert_prices("CUP-S", "EUR900 JPY1500 USD1100");
+    assert_prices("CUP-L", "EUR1200");
+    /* It is a change of the product. */
+    assert_int_equal(test_act_at(&test, 1, "price.set", "CUP-S", NULL, "{\"prices\":{\"USD\":1}}"),
+                     SETPAY_E_CONFLICT);
+    assert_int_equal(test_act_at(&test, 2, "price.set", "CUP-S", NULL,
+                                 "{\"prices\":{\"EUR\":null,\"JPY\":1600,\"KWD\":0,\"GBP\":null}}"),
+                     SETPAY_OK);
+    assert_prices("CUP-S", "JPY1600 KWD0 USD1100");
+    static const struct {
+        const char *field;
+        const char *body;
+    } wrong[] = {
+        {"prices", "{}"},
+        {"prices", "{\"prices\":{}}"},
+        {"prices", "{\"prices\":1200}"},
+        {"prices", "{\"prices\":{\"JPY\":null,\"KWD\":null,\"USD\":null}}"},
+        {"prices.XX", "{\"prices\":{\"XX\":1}}"},
+        {"prices.EUR", "{\"prices\":{\"EUR\":-1}}"},
+        {"prices.EUR", "{\"prices\":{\"EUR\":\"1\"}}"},
+        {"price", "{\"prices\":{\"EUR\":1},\"price\":1}"},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        test_act_refuses(&test, SETPAY_E_INVALID, wrong[i].field, "price.set", "CUP-S", NULL,
+                         wrong[i].body);
+    test_act_refuses(&test, SETPAY_E_NOT_FOUND, "id", "price.set", "NONE", NULL,
+                     "{\"prices\":{\"EUR\":1}}");
+    assert_prices("CUP-S", "JPY1600 KWD0 USD1100");
+    test_acts_close(&test);
+}
+
 /* ------------------------------------------------------------------ categories */
 
 static void categories_are_a_tree(void **state)
@@ -576,6 +627,7 @@ int main(void)
         cmocka_unit_test(a_product_is_made_shown_changed_and_deleted),
         cmocka_unit_test(each_wrong_member_is_named_and_nothing_is_kept),
         cmocka_unit_test(variants_come_and_go_but_never_the_last_nor_what_is_reserved),
+        cmocka_unit_test(a_price_is_set_and_the_others_stay),
         cmocka_unit_test(categories_are_a_tree),
         cmocka_unit_test(products_are_found_by_words_filters_and_sorted),
         cmocka_unit_test(questions_that_are_none_are_refused),

@@ -17,12 +17,15 @@
 
 #include <cmocka.h>
 
+#define BEFORE                                                                                     \
+    {                                                                                              \
+        1, SETPAY_ORDER_SCHEMA SETPAY_ORDER_TERMS_SCHEMA SETPAY_CART_SCHEMA                        \
+               SETPAY_CART_TOTAL_SCHEMA SETPAY_GUARD_SCHEMA                                        \
+    }
+static const struct setpay_store_migration steps_before[] = {BEFORE, {0, NULL}};
+static const struct setpay_store_schema schema_before = {.name = "merchant", .steps = steps_before};
 static const struct setpay_store_migration steps[] = {
-    {1, SETPAY_ORDER_SCHEMA SETPAY_ORDER_TERMS_SCHEMA SETPAY_CART_SCHEMA SETPAY_CART_TOTAL_SCHEMA
-            SETPAY_GUARD_SCHEMA},
-    {2, SETPAY_CART_FORM_SCHEMA},
-    {0, NULL},
-};
+    BEFORE, {2, SETPAY_CART_FORM_SCHEMA}, {3, SETPAY_CART_CURRENCY_SCHEMA}, {0, NULL}};
 static const struct setpay_store_schema schema = {.name = "merchant", .steps = steps};
 
 /* ------------------------------------------------------------------ addresses */
@@ -411,6 +414,48 @@ static void a_full_table_has_room_for_who_comes(void **state)
     close_store(&d);
 }
 
+static enum setpay_error choose_yen(struct setpay_db *db, void *arg)
+{
+    struct doing *d = arg;
+    struct setpay_cart cart;
+    SETPAY_TRY(setpay_cart_find(db, &d->visitor, &cart));
+    if (cart.currency[0] != '\0' || setpay_cart_quantity(&cart, "CUP") != 2)
+        return SETPAY_E_STATE;
+    memcpy(cart.currency, "JPY", sizeof cart.currency);
+    SETPAY_TRY(setpay_cart_keep(db, &d->visitor, &d->maker, &cart, d->now_ms));
+    SETPAY_TRY(setpay_cart_find(db, &d->visitor, &cart));
+    return strcmp(cart.currency, "JPY") == 0 && setpay_cart_quantity(&cart, "CUP") == 2
+               ? SETPAY_OK
+               : SETPAY_E_STATE;
+}
+
+/* A database of the step before is taken over: its carts are in no currency of their own. */
+static void carts_of_before_have_no_currency_yet(void **state)
+{
+    (void)state;
+    struct doing d = {.now_ms = 1000, .visitor = {.bytes = {1}}};
+    struct setpay_problem problem;
+    test_folder_make(&d.folder);
+    struct setpay_store_options options = {.url = d.folder.url, .schema = &schema_before};
+    assert_int_equal(setpay_store_open(&options, &d.store, &problem), SETPAY_OK);
+    change(&d, "INSERT INTO cart (seq, id, country, region, shipping_method, order_token,"
+               " changed_ms) VALUES (1, x'01"
+               "00000000000000000000000000000000000000000000000000000000000000', 'DE', '',"
+               " 'parcel', '', 1000)");
+    change(&d, "INSERT INTO cart_line (cart_seq, position, sku, quantity) VALUES (1, 0, 'CUP', 2)");
+    change(&d, "UPDATE cart_total SET carts = 1");
+    setpay_store_close(d.store);
+    options.schema = &schema;
+    assert_int_equal(setpay_store_open(&options, &d.store, &problem), SETPAY_OK);
+    assert_int_equal(submit(&d, choose_yen), SETPAY_OK);
+    assert_int_equal(number(&d, "SELECT COUNT(*) FROM cart"), 1);
+    d.visitor = someone(2); /* and one that is made now */
+    assert_int_equal(submit(&d, keep_cart), SETPAY_OK);
+    assert_int_equal(number(&d, "SELECT COUNT(*) FROM cart WHERE currency = ''"), 1);
+    setpay_store_close(d.store);
+    test_folder_remove(&d.folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -422,6 +467,7 @@ int main(void)
         cmocka_unit_test(whose_carts_are_too_many_loses_the_oldest),
         cmocka_unit_test(carts_of_before_are_taken_over),
         cmocka_unit_test(a_full_table_has_room_for_who_comes),
+        cmocka_unit_test(carts_of_before_have_no_currency_yet),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -31,6 +31,7 @@
 static struct test_api test;
 static struct test_api_reply reply;
 static struct setpay_www *www;
+static struct setpay_shop_currencies sold; /* of the next shop that is opened */
 static uint16_t www_port;
 static sem_t done;
 
@@ -39,14 +40,15 @@ static void start(void *arg)
     struct setpay_address address;
     struct setpay_problem problem;
     struct setpay_listeners listeners = {0};
-    const struct setpay_www_options options = {.loop = test.loop,
-                                               .store = test.store,
-                                               .port = &test_api_port,
-                                               .shop = "Kerzen & <Co>",
-                                               .public_host = "localhost:7443",
-                                               .settings = {"DE", "EUR"},
-                                               .request_deadline_ms = DEADLINE_MS,
-                                               .max_connections = CONNECTIONS};
+    const struct setpay_www_options options = {
+        .loop = test.loop,
+        .store = test.store,
+        .port = &test_api_port,
+        .shop = "Kerzen & <Co>",
+        .public_host = "localhost:7443",
+        .settings = {.country = "DE", .currency = "EUR", .sold = sold},
+        .request_deadline_ms = DEADLINE_MS,
+        .max_connections = CONNECTIONS};
     (void)arg;
     assert_int_equal(setpay_www_new(&options, &www), SETPAY_OK);
     assert_int_equal(setpay_address_parse("127.0.0.1:0", &address, &problem), SETPAY_OK);
@@ -261,6 +263,88 @@ static void test_a_file_is_kept_for_long_under_its_hash(void **state)
     close_shop();
 }
 
+/* ------------------------------------------------------------------ currencies */
+
+/* A form of the page that was seen last, with its cookie and token; the status. */
+static int choose(const char *cookie, const char *fields)
+{
+    struct test_api shop = test;
+    char body[256], request[1024], token[64] = "";
+    const char *at = strstr(reply.body, "name=\"form\" value=\"");
+    if (at != NULL)
+        (void)sscanf(at, "name=\"form\" value=\"%63[A-Za-z0-9_-]", token);
+    shop.port = www_port;
+    (void)snprintf(body, sizeof body, "form=%s&%s", token, fields);
+    (void)snprintf(request, sizeof request,
+                   "POST /currency HTTP/1.1\r\nHost: a\r\nConnection: close\r\n%s"
+                   "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: %zu\r\n"
+                   "\r\n%s",
+                   cookie, strlen(body), body);
+    test_api_send(&shop, request, &reply);
+    return reply.status;
+}
+
+static void add_product(const char *key, const char *slug, const char *prices)
+{
+    char body[256];
+    (void)snprintf(body, sizeof body,
+                   "{\"slug\":\"%s\",\"name\":\"%s\",\"status\":\"published\",\"variants\":[{"
+                   "\"sku\":\"%s\",\"prices\":%s}]}",
+                   slug, slug, slug, prices);
+    assert_int_equal(test_api_post(&test, "/products", key, body, &reply), 201);
+}
+
+static void assert_shows(const char *path, const char *cookie, const char *words, bool shows)
+{
+    assert_int_equal(ask("GET", path, cookie), 200);
+    assert_page();
+    if ((strstr(reply.body, words) != NULL) != shows)
+        fail_msg("%s %s: %s", path, shows ? "lacks" : "has", words);
+}
+
+static void test_a_shopper_chooses_among_the_shops_currencies(void **state)
+{
+    (void)state;
+    static const char chooser[] = "<select id=\"money\"";
+    char cookie[128];
+    sold = (struct setpay_shop_currencies){.codes = {"EUR", "JPY", "KWD"}, .count = 3};
+    open_shop();
+    assert_shows("/", "", chooser, false); /* nothing is sold yet */
+    add_product("k1", "cup", "{\"EUR\":1250,\"JPY\":1900,\"KWD\":4250}");
+    add_product("k2", "tin", "{\"EUR\":990}");
+    assert_shows("/", "", "12.50 EUR", true);
+    assert_non_null(strstr(reply.body, chooser));
+    (void)snprintf(cookie, sizeof cookie, "Cookie: %.*s\r\n",
+                   (int)strcspn(header("Set-Cookie"), ";"), header("Set-Cookie"));
+    assert_string_equal(header("Cache-Control"), "no-store");
+    assert_int_equal(choose(cookie, "currency=JPY&back=%2Fproducts%2Fcup"), 303);
+    assert_string_equal(header("Location"), "/products/cup");
+    assert_shows("/products/cup", cookie, "1900 JPY", true);
+    assert_shows("/", cookie, "EUR</span>", false);
+    assert_shows("/", cookie, "Not sold in JPY", true);
+    assert_shows("/products/tin", cookie, "Not sold in JPY, but in EUR:", true);
+    assert_shows("/search?min=1900&max=1900", cookie, "/products/cup", true);
+    /* It is his alone; and what the shop does not sell in is nobody's. */
+    assert_shows("/", "", "12.50 EUR", true);
+    assert_int_equal(choose("", "currency=JPY&back=%2F"), 403);
+    assert_shows("/", cookie, "1900 JPY", true);
+    assert_int_equal(choose(cookie, "currency=USD&back=%2F"), 400);
+    assert_shows("/cart", cookie, "option value=\"JPY\" selected", true);
+    assert_int_equal(choose(cookie, "currency=KWD&back=%2F%2Fevil.example"), 303);
+    assert_string_equal(header("Location"), "/");
+    assert_shows("/products/cup", cookie, "4.250 KWD", true);
+    close_shop();
+    memset(&sold, 0, sizeof sold);
+    open_shop();
+    add_product("k1", "cup", "{\"EUR\":1250,\"JPY\":1900}");
+    add_product("k2", "tin", "{\"JPY\":990}");
+    assert_shows("/", cookie, "12.50 EUR", true);
+    assert_null(strstr(reply.body, chooser));
+    assert_null(strstr(reply.body, "Not sold"));
+    assert_string_equal(header("Set-Cookie"), "");
+    close_shop();
+}
+
 /* ------------------------------------------------------------------ limits */
 
 static int connected(void)
@@ -319,6 +403,7 @@ int main(void)
         cmocka_unit_test(test_an_orders_page_says_what_is_paid_and_no_more),
         cmocka_unit_test(test_what_is_not_there_is_a_page_of_the_shop),
         cmocka_unit_test(test_a_file_is_kept_for_long_under_its_hash),
+        cmocka_unit_test(test_a_shopper_chooses_among_the_shops_currencies),
         cmocka_unit_test(test_a_slow_client_is_cut_and_too_many_wait),
         cmocka_unit_test(test_what_is_too_long_is_refused),
     };

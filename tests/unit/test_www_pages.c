@@ -83,13 +83,17 @@ static void change(const char *path, const char *body)
 }
 
 /* A shop that sells cups and sends them to Austria and Germany. */
-static void open_shop(const char *country)
+/* currencies: "EUR, USD"; NULL: one. */
+static void open_shop_in(const char *country, const char *currencies)
 {
     memset(&options, 0, sizeof options);
     options.settings.country = country;
     options.settings.currency = "EUR";
     struct setpay_guard_options limits = setpay_guard_defaults;
     struct setpay_problem problem;
+    assert_int_equal(
+        setpay_shop_currencies_parse(currencies, "EUR", &options.settings.sold, &problem),
+        SETPAY_OK);
     assert_int_equal(setpay_networks_parse("127.0.0.0/8", &limits.proxies, &problem), SETPAY_OK);
     assert_int_equal(setpay_guard_new(&limits, &guard), SETPAY_OK);
     options.guard = guard;
@@ -99,6 +103,11 @@ static void open_shop(const char *country)
     make("/tax-rates", VAT);
     assert_int_equal(setpay_loop_post(test.loop, start, NULL), SETPAY_OK);
     sem_wait(&done);
+}
+
+static void open_shop(const char *country)
+{
+    open_shop_in(country, NULL);
 }
 
 static void close_shop(void)
@@ -575,6 +584,54 @@ static void the_shops_own_country_is_chosen_at_first(void **state)
     close_shop();
 }
 
+static void choose(struct shopper *shopper, const char *currency)
+{
+    char fields[64];
+    (void)snprintf(fields, sizeof fields, "currency=%s&back=/cart", currency);
+    assert_int_equal(post(shopper, "/currency", fields), 303);
+    assert_int_equal(see(shopper, "/cart"), 200);
+}
+
+/* A country to which nothing is sent in this currency alone stays chosen: another currency helps.
+ */
+static void where_it_goes_depends_on_the_currency(void **state)
+{
+    (void)state;
+    struct shopper ada = {.headers = NULL};
+    open_shop_in("FR", "EUR, USD, JPY");
+    make("/shipping-methods",
+         "{\"slug\":\"air\",\"name\":\"Air\",\"zones\":[{\"countries\":[\"FR\",\"AT\"],"
+         "\"currency\":\"USD\",\"by\":\"weight\",\"steps\":[{\"amount\":700}]}]}");
+    make("/products", "{\"slug\":\"mug\",\"name\":\"Mug\",\"status\":\"published\",\"variants\":["
+                      "{\"sku\":\"MUG\",\"prices\":{\"EUR\":900,\"USD\":1000,\"JPY\":1500}}]}");
+    assert_int_equal(see(&ada, "/products/mug"), 200);
+    assert_int_equal(post(&ada, "/cart/add", "sku=MUG&quantity=1"), 303);
+    assert_int_equal(see(&ada, "/cart"), 200);
+    assert_true(says("<option value=\"FR\" selected=\"\">"));
+    assert_true(
+        says("Nothing is sent to this country for prices in EUR, but for those in USD. Please"
+             " choose another country or currency."));
+    assert_false(says("Choose"));
+    assert_false(says("href=\"/checkout\""));
+    assert_int_equal(see(&ada, "/checkout"), 200);
+    assert_true(says("Nothing is sent to this country for prices in EUR, but for those in USD."));
+    assert_false(says("Order, and go to the payment"));
+    choose(&ada, "USD");
+    assert_true(says("17.00 USD"));
+    assert_true(says("href=\"/checkout\""));
+    /* Where nothing is sent at all for prices in it, there is no country to choose. */
+    assert_int_equal(post(&ada, "/cart/change", "country=IT"), 303);
+    choose(&ada, "JPY");
+    assert_true(says("<option value=\"\" selected=\"\">Choose…</option>"));
+    assert_true(says("Nothing is sent anywhere for prices in JPY, but for those in EUR, USD. Please"
+                     " choose another currency."));
+    assert_false(says("href=\"/checkout\""));
+    choose(&ada, "EUR");
+    assert_true(says("Choose where it goes."));
+    assert_false(says("Nothing is sent"));
+    close_shop();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -590,6 +647,7 @@ int main(void)
         cmocka_unit_test(the_owners_texts_are_pages_that_others_lead_to),
         cmocka_unit_test(the_cart_asks_where_it_goes_where_that_is_unknown),
         cmocka_unit_test(the_shops_own_country_is_chosen_at_first),
+        cmocka_unit_test(where_it_goes_depends_on_the_currency),
     };
     (void)sem_init(&done, 0, 0);
     if (setpay_secret_system_init() != SETPAY_OK)

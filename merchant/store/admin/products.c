@@ -48,26 +48,85 @@ static json_t *options_json(const json_t *options)
     return json_string(words);
 }
 
-static json_t *variant_json(const json_t *variant)
+/* "12.50", without its currency; "": there is none. */
+static json_t *amount_json(const json_t *price, const char *currency)
 {
+    struct setpay_money money;
+    char text[SETPAY_MONEY_TEXT_SIZE];
+    if (price == NULL ||
+        setpay_money_make(json_integer_value(price), currency, &money) != SETPAY_OK)
+        return json_string("");
+    text[0] = '\0';
+    (void)setpay_money_format(&money, text);
+    text[strcspn(text, " ")] = '\0';
+    return json_string(text);
+}
+
+/* A field for each currency that the shop sells in, and for others in which there is a price. */
+static json_t *fields_json(const struct setpay_shop_settings *settings, const char *sku,
+                           const json_t *prices)
+{
+    const struct setpay_shop_currencies *sold = &settings->sold;
+    json_t *list = json_array();
+    bool whole = list != NULL;
+    const char *currency;
+    json_t *price;
+    for (size_t i = 0; i < sold->count; i++)
+        setpay_shop_append(
+            list,
+            json_pack("{s:s, s:s, s:o}", "of", sku, "code", sold->codes[i], "amount",
+                      amount_json(json_object_get(prices, sold->codes[i]), sold->codes[i])),
+            &whole);
+    json_object_foreach((json_t *)(uintptr_t)prices, currency, price)
+    {
+        if (setpay_shop_currencies_find(sold, currency) == NULL)
+            setpay_shop_append(list,
+                               json_pack("{s:s, s:s, s:o}", "of", sku, "code", currency, "amount",
+                                         amount_json(price, currency)),
+                               &whole);
+    }
+    if (whole)
+        return list;
+    json_decref(list);
+    return NULL;
+}
+
+/* Of a variant that is to be: the one field is required where there is no other. */
+static json_t *new_fields_json(const struct setpay_shop_settings *settings)
+{
+    const struct setpay_shop_currencies *sold = &settings->sold;
+    json_t *list = json_array();
+    for (size_t i = 0; i < sold->count && list != NULL; i++) {
+        if (json_array_append_new(list, json_pack("{s:s, s:b}", "code", sold->codes[i], "required",
+                                                  sold->count == 1)) != 0) {
+            json_decref(list);
+            list = NULL;
+        }
+    }
+    return list;
+}
+
+static json_t *variant_json(const struct setpay_shop_settings *settings, const json_t *variant)
+{
+    const char *sku = json_string_value(json_object_get(variant, "sku"));
     const json_t *stock = json_object_get(variant, "stock");
     const json_t *available = json_object_get(stock, "available");
-    return json_pack("{s:O, s:o, s:o, s:O, s:o}", "sku", json_object_get(variant, "sku"), "options",
-                     options_json(json_object_get(variant, "options")), "prices",
-                     prices_json(json_object_get(variant, "prices")), "weight",
+    return json_pack("{s:s, s:o, s:o, s:O, s:o}", "sku", sku, "options",
+                     options_json(json_object_get(variant, "options")), "fields",
+                     fields_json(settings, sku, json_object_get(variant, "prices")), "weight",
                      json_object_get(variant, "weight_g"), "available",
                      json_is_integer(available)
                          ? json_sprintf("%lld", (long long)json_integer_value(available))
                          : json_string("not counted"));
 }
 
-static json_t *variants_json(const json_t *product)
+static json_t *variants_json(const struct setpay_shop_settings *settings, const json_t *product)
 {
     json_t *list = json_array();
     size_t index;
     const json_t *variant;
     json_array_foreach(json_object_get(product, "variants"), index, variant)(void)
-        json_array_append_new(list, variant_json(variant));
+        json_array_append_new(list, variant_json(settings, variant));
     return list;
 }
 
@@ -141,10 +200,10 @@ static void reply_products(struct setpay_admin *admin, struct setpay_http_reques
             json_array_append_new(rows, product_json(product));
         const char *next = json_string_value(json_object_get(look.answer.json, "next_cursor"));
         setpay_admin_reply(admin, request, visit, status, SETPAY_ADMIN_PRODUCTS, "Goods", NULL,
-                           json_pack("{s:o, s:s, s:s, s:s, s:s}", "products", rows, "q",
+                           json_pack("{s:o, s:s, s:s, s:s, s:o}", "products", rows, "q",
                                      q != NULL ? q : "", "next", next != NULL ? next : "", "wrong",
-                                     wrong != NULL ? wrong : "", "currency",
-                                     admin->options.settings.currency));
+                                     wrong != NULL ? wrong : "", "fields",
+                                     new_fields_json(&admin->options.settings)));
     }
     setpay_shop_answer_clear(&look.answer);
     json_decref(look.body);
@@ -195,17 +254,18 @@ void setpay_admin_reply_product(struct setpay_admin *admin, struct setpay_http_r
         const json_t *description = json_object_get(product, "description");
         setpay_admin_reply(
             admin, request, visit, status, SETPAY_ADMIN_PRODUCT, name, NULL,
-            json_pack("{s:O, s:s, s:s, s:s, s:s, s:O, s:o, s:o, s:I, s:b, s:b, s:b, s:s, s:s, s:s}",
-                      "slug", json_object_get(product, "slug"), "name", name, "status", state,
-                      "look", setpay_admin_status_look(state), "description",
-                      json_is_string(description) ? json_string_value(description) : "",
-                      "tax_class", json_object_get(product, "tax_class"), "variants",
-                      variants_json(product), "pictures", pictures_json(product), "version",
-                      (json_int_t)look.answer.version, "is_draft", strcmp(state, "draft") == 0,
-                      "is_published", strcmp(state, "published") == 0, "is_archived",
-                      strcmp(state, "archived") == 0, "currency", admin->options.settings.currency,
-                      "wrong", wrong != NULL ? wrong : "", "done",
-                      done != NULL && wrong == NULL ? "The product is changed." : ""));
+            json_pack(
+                "{s:O, s:s, s:s, s:s, s:s, s:O, s:o, s:o, s:I, s:b, s:b, s:b, s:o, s:s, s:s}",
+                "slug", json_object_get(product, "slug"), "name", name, "status", state, "look",
+                setpay_admin_status_look(state), "description",
+                json_is_string(description) ? json_string_value(description) : "", "tax_class",
+                json_object_get(product, "tax_class"), "variants",
+                variants_json(&admin->options.settings, product), "pictures",
+                pictures_json(product), "version", (json_int_t)look.answer.version, "is_draft",
+                strcmp(state, "draft") == 0, "is_published", strcmp(state, "published") == 0,
+                "is_archived", strcmp(state, "archived") == 0, "fields",
+                new_fields_json(&admin->options.settings), "wrong", wrong != NULL ? wrong : "",
+                "done", done != NULL && wrong == NULL ? "The product is changed." : ""));
     }
     setpay_shop_answer_clear(&look.answer);
     json_decref(look.body);
@@ -223,7 +283,7 @@ void setpay_admin_on_product(struct setpay_http_request *request, void *arg)
 
 struct change {
     const char *act;
-    char sub[SETPAY_SHOP_ID_SIZE];
+    char sku[SETPAY_SHOP_ID_SIZE]; /* of what it is about; "": the product */
     int64_t version;
 };
 
@@ -231,8 +291,7 @@ static enum setpay_error run(struct setpay_db *db, struct setpay_admin_task *tas
 {
     const struct change *change = task->data;
     struct setpay_shop_answer answer = {.json = NULL};
-    const struct setpay_shop_ask ask = {.id = task->id,
-                                        .sub = change->sub,
+    const struct setpay_shop_ask ask = {.id = change->sku[0] != '\0' ? change->sku : task->id,
                                         .body = task->body,
                                         .version = change->version,
                                         .now_ms = task->now_ms,
@@ -268,25 +327,51 @@ static void changed(struct setpay_admin_task *task, enum setpay_error error)
     }
 }
 
-/* A price of the form: "12.50" in its currency. */
-static enum setpay_error read_price(struct setpay_admin_task *task, json_t *variant)
+#define PRICE "price_" /* and the currency: a field of a form */
+
+/* One price of the form: "12.50" in its currency; "" is none, which is said as null where a price
+ * that is there is to go. */
+static enum setpay_error read_price(struct setpay_admin_task *task, const char *name,
+                                    const char *value, bool takes_away, json_t *prices)
 {
     char text[64];
-    const char *price = setpay_form_get(&task->form, "price");
-    const char *currency = setpay_form_get(&task->form, "currency");
     struct setpay_money money;
-    if (price[0] == '\0')
+    const char *currency = name + strlen(PRICE);
+    if (value[0] == '\0' && !takes_away)
         return SETPAY_OK;
-    (void)snprintf(text, sizeof text, "%.24s %.3s", price, currency);
-    if (setpay_money_parse(text, &money) != SETPAY_OK)
-        return setpay_json_fault_set(&task->fault, "price",
-                                     "found '%.24s' in '%.3s'; expected one like 12.50, and the"
-                                     " three letters of a currency",
-                                     price, currency);
-    return json_object_set_new(variant, "prices",
-                               json_pack("{s:I}", money.currency, (json_int_t)money.minor)) == 0
+    (void)snprintf(text, sizeof text, "%.24s %.3s", value[0] != '\0' ? value : "0", currency);
+    for (char *comma = strchr(text, ','); comma != NULL; comma = strchr(comma, ','))
+        *comma = '.';
+    if (strlen(currency) != 3 || setpay_money_parse(text, &money) != SETPAY_OK) {
+        const struct setpay_currency *known = setpay_currency_by_code(currency);
+        return setpay_json_fault_set(
+            &task->fault, "price", "found '%.24s' in '%.3s'; expected one like %s", value, currency,
+            known == NULL          ? "12.50, in a currency that there is"
+            : known->exponent == 0 ? "1250"
+            : known->exponent == 3 ? "12.500"
+                                   : "12.50");
+    }
+    return json_object_set_new(prices, money.currency,
+                               value[0] != '\0' ? json_integer(money.minor) : json_null()) == 0
                ? SETPAY_OK
                : SETPAY_E_NOMEM;
+}
+
+/* Those that the form names, one field for each currency. */
+static enum setpay_error read_prices(struct setpay_admin_task *task, bool takes_away,
+                                     json_t *variant)
+{
+    json_t *prices = json_object();
+    enum setpay_error error = SETPAY_OK;
+    for (size_t i = 0; i < task->form.count && error == SETPAY_OK; i++) {
+        const char *name = task->form.fields[i].name;
+        if (strncmp(name, PRICE, strlen(PRICE)) == 0)
+            error = read_price(task, name, task->form.fields[i].value, takes_away, prices);
+    }
+    if (error == SETPAY_OK && json_object_set(variant, "prices", prices) != 0)
+        error = SETPAY_E_NOMEM;
+    json_decref(prices);
+    return error;
 }
 
 /* A whole number of the form into a member; "": none. */
@@ -335,7 +420,7 @@ static enum setpay_error read_options(struct setpay_admin_task *task, json_t *va
 static enum setpay_error read_variant(struct setpay_admin_task *task, json_t *variant)
 {
     set_text(variant, "sku", setpay_form_get(&task->form, "sku"));
-    SETPAY_TRY(read_price(task, variant));
+    SETPAY_TRY(read_prices(task, false, variant));
     SETPAY_TRY(read_options(task, variant));
     SETPAY_TRY(read_number(task, "weight", variant, "weight_g"));
     json_t *stock = json_object();
@@ -375,6 +460,7 @@ static enum setpay_error read_edit(struct setpay_admin_task *task, struct change
 static enum setpay_error read_change(struct setpay_admin_task *task, const char *act,
                                      struct change *change)
 {
+    const char *version = setpay_form_get(&task->form, "version");
     change->version = SETPAY_SHOP_ANY_VERSION;
     if (strcmp(act, "new") == 0) {
         change->act = "product.add";
@@ -389,10 +475,12 @@ static enum setpay_error read_change(struct setpay_admin_task *task, const char 
         return read_variant(task, task->body);
     }
     if (strcmp(act, "price") == 0) {
-        change->act = "variant.set";
-        (void)snprintf(change->sub, sizeof change->sub, "%.64s",
+        change->act = "price.set";
+        (void)snprintf(change->sku, sizeof change->sku, "%.64s",
                        setpay_form_get(&task->form, "sku"));
-        return read_price(task, task->body);
+        if (version[0] != '\0')
+            change->version = strtoll(version, NULL, 10);
+        return read_prices(task, true, task->body);
     }
     return SETPAY_E_NOT_FOUND;
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 struct look {
+    const struct setpay_www *www;
     struct setpay_visit visit;
     struct setpay_cart cart;
     json_t *values;
@@ -15,13 +16,13 @@ struct look {
 static enum setpay_error read_frame(struct setpay_db *db, void *arg)
 {
     struct look *look = arg;
-    return setpay_visit_frame(db, &look->visit, &look->cart, look->values);
+    return setpay_visit_frame(db, look->www, &look->visit, &look->cart, look->values);
 }
 
 void setpay_www_on_about(struct setpay_http_request *request, void *arg)
 {
     struct setpay_www *www = arg;
-    struct look look = {.values = json_object()};
+    struct look look = {.www = www, .values = json_object()};
     enum setpay_text text = SETPAY_TEXT_CONTACT;
     char *words = NULL;
     bool whole = look.values != NULL;

@@ -41,6 +41,54 @@ enum setpay_error setpay_bill_order(const struct setpay_cart *cart,
     return error;
 }
 
+/* ------------------------------------------------------------------ where it may go */
+
+/* country NULL: any. */
+static bool zone_has(const json_t *zone, const char *country, const char *currency)
+{
+    size_t index;
+    const json_t *value;
+    const char *own = json_string_value(json_object_get(zone, "currency"));
+    if (own == NULL || strcmp(own, currency) != 0)
+        return false;
+    json_array_foreach(json_object_get(zone, "countries"), index, value)
+    {
+        const char *text = json_string_value(value);
+        if (text != NULL &&
+            (country == NULL || strcmp(text, country) == 0 || strcmp(text, "*") == 0))
+            return true;
+    }
+    return false;
+}
+
+static bool is_shipped_to(const json_t *methods, const char *country, const char *currency)
+{
+    size_t index;
+    size_t at;
+    const json_t *method;
+    const json_t *zone;
+    json_array_foreach(methods, index, method)
+    {
+        json_array_foreach(json_object_get(method, "zones"), at, zone)
+        {
+            if (zone_has(zone, country, currency))
+                return true;
+        }
+    }
+    return json_array_size(methods) == 0;
+}
+
+/* For prices in any currency that shoppers may choose. */
+static bool is_ever_shipped_to(const json_t *methods, const char *country,
+                               const struct setpay_shop_settings *settings)
+{
+    const struct setpay_shop_currencies *sold = &settings->sold;
+    bool is = is_shipped_to(methods, country, settings->currency);
+    for (size_t i = 0; i < sold->count && !is; i++)
+        is = is_shipped_to(methods, country, sold->codes[i]);
+    return is;
+}
+
 /* ------------------------------------------------------------------ pricing */
 
 /* The cart's order by this way, priced. Faults are told as SETPAY_E_INVALID. */
@@ -94,9 +142,8 @@ static enum setpay_error list_methods(struct setpay_db *db,
     return error;
 }
 
-static bool is_shipped_to(const json_t *methods, const char *country, const char *currency);
-
-/* A country that the store does not send to is none: the shopper chooses one. */
+/* A country that the store does not send to, in whatever currency, is none: the shopper chooses
+ * one. Where it does in another currency than theirs, they may choose that instead. */
 static enum setpay_error add_ways(struct setpay_db *db, const struct setpay_shop_settings *settings,
                                   const struct setpay_cart *cart, struct setpay_bill *bill)
 {
@@ -106,7 +153,7 @@ static enum setpay_error add_ways(struct setpay_db *db, const struct setpay_shop
     enum setpay_error error = list_methods(db, settings, &answer);
     const json_t *methods = json_object_get(answer.json, "shipping_methods");
     bill->ships = json_array_size(methods) > 0;
-    if (bill->country[0] != '\0' && !is_shipped_to(methods, bill->country, settings->currency))
+    if (bill->country[0] != '\0' && !is_ever_shipped_to(methods, bill->country, settings))
         bill->country[0] = '\0';
     json_array_foreach(methods, index, method)
     {
@@ -117,27 +164,76 @@ static enum setpay_error add_ways(struct setpay_db *db, const struct setpay_shop
     return error;
 }
 
-/* Why it has no price. */
+/* ------------------------------------------------------------------ why it can't be ordered */
+
+/* It is not said where it goes, or there is no way for it: of shipping so much, or of shipping
+ * there at all for these prices. */
+static enum setpay_error say_where(struct setpay_db *db,
+                                   const struct setpay_shop_settings *settings,
+                                   struct setpay_bill *bill)
+{
+    struct setpay_shop_answer answer = {.json = NULL};
+    const struct setpay_shop_currencies *sold = &settings->sold;
+    const char *country = bill->country[0] != '\0' ? bill->country : NULL;
+    char others[SETPAY_SHOP_CURRENCIES_MAX * 5 + 1] = "";
+    SETPAY_TRY(list_methods(db, settings, &answer));
+    const json_t *methods = json_object_get(answer.json, "shipping_methods");
+    bool there = is_shipped_to(methods, country, settings->currency);
+    for (size_t i = 0; i < sold->count; i++) {
+        size_t used = strlen(others);
+        if (is_shipped_to(methods, country, sold->codes[i]))
+            (void)snprintf(others + used, sizeof others - used, "%s%s", used > 0 ? ", " : "",
+                           sold->codes[i]);
+    }
+    setpay_shop_answer_clear(&answer);
+    bool others_do = others[0] != '\0';
+    if (there)
+        (void)setpay_json_fault_set(&bill->fault, "country", "%s",
+                                    country == NULL
+                                        ? "Choose where it goes."
+                                        : "There is no way of shipping so much to this country.");
+    else if (country != NULL)
+        (void)setpay_json_fault_set(&bill->fault, "country",
+                                    "Nothing is sent to this country for prices in %s%s%s. Please"
+                                    " choose another country%s.",
+                                    settings->currency, others_do ? ", but for those in " : "",
+                                    others, others_do ? " or currency" : "");
+    else
+        (void)setpay_json_fault_set(&bill->fault, "country",
+                                    "Nothing is sent anywhere for prices in %s%s%s.%s",
+                                    settings->currency, others_do ? ", but for those in " : "",
+                                    others, others_do ? " Please choose another currency." : "");
+    return SETPAY_OK;
+}
+
+/* It has no price: something is not sold any more, or not in this currency, or the sum is none. */
 static enum setpay_error say_why(struct setpay_db *db, const struct setpay_shop_settings *settings,
                                  const struct setpay_cart *cart, struct setpay_bill *bill)
 {
-    bool costs = false;
-    bool sold = true;
+    bool gone = false, unsold = false, costs = false;
     for (size_t i = 0; i < cart->line_count; i++) {
         struct setpay_good good;
         enum setpay_error error =
             setpay_good_find(db, cart->lines[i].sku, settings->currency, &good);
         if (error != SETPAY_OK && error != SETPAY_E_NOT_FOUND)
             return error;
-        sold = sold && error == SETPAY_OK && good.is_published && good.has_price;
+        bool is_sold = error == SETPAY_OK && good.is_published;
+        gone = gone || !is_sold;
+        unsold = unsold || (is_sold && !good.has_price);
         costs = costs || good.price_minor > 0;
     }
-    (void)setpay_json_fault_set(
-        &bill->fault, "items", "%s",
-        !sold    ? "Something in the cart is not sold any more. Please take it out."
-        : !costs ? "What is in the cart costs nothing, and nothing can't be paid. Please put"
-                   " something in that has a price."
-                 : "That is too much for one order. Please make two orders of it.");
+    if (unsold && !gone)
+        (void)setpay_json_fault_set(&bill->fault, "items",
+                                    "Not everything in the cart is sold in %s. Please take it out,"
+                                    " or choose another currency.",
+                                    settings->currency);
+    else
+        (void)setpay_json_fault_set(
+            &bill->fault, "items", "%s",
+            gone     ? "Something in the cart is not sold any more. Please take it out."
+            : !costs ? "What is in the cart costs nothing, and nothing can't be paid. Please put"
+                       " something in that has a price."
+                     : "That is too much for one order. Please make two orders of it.");
     return SETPAY_OK;
 }
 
@@ -156,11 +252,8 @@ enum setpay_error setpay_bill_make(struct setpay_db *db,
     enum setpay_error error = price(db, settings, cart, bill, way, &bill->order, &bill->fault);
     if (error == SETPAY_OK)
         bill->line_count = cart->line_count;
-    if (error == SETPAY_OK && bill->country[0] == '\0')
-        (void)setpay_json_fault_set(&bill->fault, "country", "Choose where it goes.");
-    else if (error == SETPAY_OK && nowhere)
-        (void)setpay_json_fault_set(&bill->fault, "country",
-                                    "There is no way of shipping so much to this country.");
+    if (error == SETPAY_OK && (bill->country[0] == '\0' || nowhere))
+        error = say_where(db, settings, bill);
     else if (error == SETPAY_E_INVALID)
         error = say_why(db, settings, cart, bill);
     return error;
@@ -237,45 +330,9 @@ void setpay_bill_json(const struct setpay_bill *bill, json_t *values, bool *whol
                         ? setpay_www_money_json(order->amount.minor, order->amount.currency)
                         : json_null(),
                     whole);
-    setpay_shop_set(values, "total_minor", json_integer(order->amount.minor), whole);
     setpay_shop_set(values, "bill_fault", json_string(bill->fault.words), whole);
     setpay_bill_tax_notes(order, values, whole);
     add_ways_json(bill, values, whole);
-}
-
-/* ------------------------------------------------------------------ countries */
-
-static bool zone_has(const json_t *zone, const char *country, const char *currency)
-{
-    size_t index;
-    const json_t *value;
-    const char *own = json_string_value(json_object_get(zone, "currency"));
-    if (own == NULL || strcmp(own, currency) != 0)
-        return false;
-    json_array_foreach(json_object_get(zone, "countries"), index, value)
-    {
-        const char *text = json_string_value(value);
-        if (text != NULL && (strcmp(text, country) == 0 || strcmp(text, "*") == 0))
-            return true;
-    }
-    return false;
-}
-
-static bool is_shipped_to(const json_t *methods, const char *country, const char *currency)
-{
-    size_t index;
-    size_t at;
-    const json_t *method;
-    const json_t *zone;
-    json_array_foreach(methods, index, method)
-    {
-        json_array_foreach(json_object_get(method, "zones"), at, zone)
-        {
-            if (zone_has(zone, country, currency))
-                return true;
-        }
-    }
-    return json_array_size(methods) == 0;
 }
 
 enum setpay_error setpay_bill_countries(struct setpay_db *db,
@@ -293,11 +350,11 @@ enum setpay_error setpay_bill_countries(struct setpay_db *db,
             made, json_pack("{s:s, s:s, s:b}", "code", "", "name", "Choose…", "chosen", 1), &whole);
     for (size_t i = 0; error == SETPAY_OK && i < setpay_country_count; i++) {
         const struct setpay_country *country = &setpay_countries[i];
-        if (is_shipped_to(methods, country->code, settings->currency))
+        bool is_chosen = strcmp(country->code, chosen) == 0;
+        if (is_chosen || is_shipped_to(methods, country->code, settings->currency))
             setpay_shop_append(made,
                                json_pack("{s:s, s:s, s:b}", "code", country->code, "name",
-                                         country->name, "chosen",
-                                         (int)(strcmp(country->code, chosen) == 0)),
+                                         country->name, "chosen", (int)is_chosen),
                                &whole);
     }
     setpay_shop_answer_clear(&answer);

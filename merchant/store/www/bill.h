@@ -47,8 +47,9 @@ void setpay_bill_clear(struct setpay_bill *bill);
 void setpay_bill_tax_notes(const struct setpay_order *order, json_t *values, bool *whole);
 /* Sums for pages, into values: "sums", "total", "tax_notes", "ways", "fault". */
 void setpay_bill_json(const struct setpay_bill *bill, json_t *values, bool *whole);
-/* The countries that the store sends to, by name: [{"code","name","chosen"}], first of all
- * "Choose…" (code "") where chosen is "". Inside a read. */
+/* The countries that the store sends to for prices in the currency, and the chosen one, by name:
+ * [{"code","name","chosen"}], first of all "Choose…" (code "") where chosen is "". Inside a read.
+ */
 enum setpay_error setpay_bill_countries(struct setpay_db *db,
                                         const struct setpay_shop_settings *settings,
                                         const char *chosen, json_t **list) SETPAY_MUST_CHECK;

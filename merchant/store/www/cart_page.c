@@ -15,6 +15,7 @@ struct look {
     struct setpay_www *www;
     struct setpay_visit visit;
     struct setpay_cart cart;
+    struct setpay_shop_settings settings; /* in the shopper's currency */
     struct setpay_bill bill;
     json_t *values;
 };
@@ -26,34 +27,40 @@ static json_t *sum_json(int64_t minor, const char *currency)
     return sum != NULL ? sum : json_null();
 }
 
+/* Why it can't be ordered so; NULL: it can. */
+static json_t *wrong_json(const struct setpay_cart_line *line, const struct setpay_good *good,
+                          const char *currency)
+{
+    if (!good->is_published)
+        return json_string("Not sold any more: please take it out.");
+    if (!good->has_price)
+        return json_sprintf("Not sold in %s: take it out, or choose another currency.", currency);
+    if (good->available < 1)
+        return json_string("Sold out: please take it out.");
+    if (good->available < line->quantity)
+        return json_sprintf("Only %lld left: please take fewer.", (long long)good->available);
+    return NULL;
+}
+
 static json_t *line_json(const struct setpay_cart_line *line, const struct setpay_good *good,
-                         const char *currency)
+                         json_t *wrong, const char *currency)
 {
     char digest[SETPAY_DIGEST_TEXT_SIZE];
     bool is_sold = good->is_published && good->has_price;
-    bool is_short = !is_sold || good->available < line->quantity;
     return json_pack(
-        "{s:s, s:s, s:s, s:s, s:I, s:I, s:o, s:o, s:o, s:s, s:b, s:o}", "sku", line->sku, "slug",
+        "{s:s, s:s, s:s, s:s, s:I, s:o, s:o, s:o, s:s, s:o}", "sku", line->sku, "slug",
         good->is_published ? good->slug : "", "name", good->name, "options", good->options,
-        "quantity", (json_int_t)line->quantity, "most",
-        (json_int_t)(good->tracked && good->available < SETPAY_CART_QUANTITY_MAX
-                         ? (good->available > 0 ? good->available : 1)
-                         : SETPAY_CART_QUANTITY_MAX),
-        "unit", is_sold ? setpay_www_money_json(good->price_minor, currency) : json_null(), "sum",
+        "quantity", (json_int_t)line->quantity, "unit",
+        is_sold ? setpay_www_money_json(good->price_minor, currency) : json_null(), "sum",
         is_sold ? sum_json(good->price_minor * line->quantity, currency) : json_null(), "picture",
         good->has_picture ? setpay_goods_picture(setpay_digest_format(&good->picture, digest))
                           : json_null(),
-        "alt", good->alt, "short", (int)is_short, "stock",
-        !is_sold   ? json_string("Not sold any more: please take it out.")
-        : is_short ? (good->available > 0 ? json_sprintf("Only %lld left: please take fewer.",
-                                                         (long long)good->available)
-                                          : json_string("Sold out: please take it out."))
-                   : json_null());
+        "alt", good->alt, "wrong", wrong != NULL ? wrong : json_null());
 }
 
 static enum setpay_error add_lines(struct setpay_db *db, struct look *look, bool *whole)
 {
-    const char *currency = look->www->options.settings.currency;
+    const char *currency = look->settings.currency;
     bool can_order = look->cart.line_count > 0;
     json_t *lines = json_array();
     setpay_shop_set(look->values, "lines", lines, whole);
@@ -65,8 +72,9 @@ static enum setpay_error add_lines(struct setpay_db *db, struct look *look, bool
             (void)snprintf(good.name, sizeof good.name, "%s", line->sku);
         else
             SETPAY_TRY(error);
-        can_order = can_order && good.available >= line->quantity;
-        setpay_shop_append(lines, line_json(line, &good, currency), whole);
+        json_t *wrong = wrong_json(line, &good, currency);
+        can_order = can_order && wrong == NULL;
+        setpay_shop_append(lines, line_json(line, &good, wrong, currency), whole);
     }
     setpay_shop_set(look->values, "can_order",
                     json_boolean(can_order && look->bill.fault.words[0] == '\0'), whole);
@@ -78,8 +86,10 @@ static enum setpay_error read_cart(struct setpay_db *db, void *arg)
     struct look *look = arg;
     json_t *countries = NULL;
     bool whole = look->values != NULL;
-    const struct setpay_shop_settings *settings = &look->www->options.settings;
-    SETPAY_TRY(setpay_visit_frame(db, &look->visit, &look->cart, look->values));
+    const struct setpay_shop_settings *settings = &look->settings;
+    SETPAY_TRY(setpay_visit_frame(db, look->www, &look->visit, &look->cart, look->values));
+    look->settings = setpay_visit_settings(look->www, &look->cart);
+    setpay_shop_set(look->values, "here", json_string("/cart"), &whole);
     SETPAY_TRY(setpay_bill_make(db, settings, &look->cart, &look->bill));
     SETPAY_TRY(add_lines(db, look, &whole));
     SETPAY_TRY(setpay_bill_countries(db, settings, look->bill.country, &countries));
@@ -99,6 +109,7 @@ static const struct {
     {"full", "The cart can hold no more different things."},
     {"quantity", "A quantity is a whole number from 0 to 999. Nothing was changed."},
     {"unknown", "That is not sold here any more. Your cart is as it was."},
+    {"unsold", "That is not sold in the currency that you have chosen. Your cart is as it was."},
     {"taken", "Somebody was faster: not everything in your cart is left. Nothing was ordered, and"
               " nothing is to be paid."},
 };
@@ -167,12 +178,12 @@ static enum setpay_error put(struct setpay_db *db, const struct setpay_write *wr
     int64_t had = setpay_cart_quantity(cart, sku);
     if (quantity == 0)
         return setpay_cart_set(cart, sku, 0);
-    enum setpay_error error =
-        setpay_good_find(db, sku, write->www->options.settings.currency, &good);
+    const struct setpay_shop_settings settings = setpay_visit_settings(write->www, cart);
+    enum setpay_error error = setpay_good_find(db, sku, settings.currency, &good);
     if (error != SETPAY_OK && error != SETPAY_E_NOT_FOUND)
         return error;
     if (error == SETPAY_E_NOT_FOUND || !good.is_published || !good.has_price) {
-        *said = "unknown";
+        *said = error == SETPAY_OK && good.is_published ? "unsold" : "unknown";
         return SETPAY_OK;
     }
     if (quantity > SETPAY_CART_QUANTITY_MAX)

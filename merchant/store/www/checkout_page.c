@@ -1,15 +1,17 @@
 /*
  * GET /checkout, POST /checkout
  *
- * The form carries the total that the shopper has seen. It is never taken for a price: where what
- * is reckoned now is another sum, nothing is ordered, and the page says so and asks again. So it is
- * where something else is in the cart than it has seen.
+ * The form carries the total that the shopper has seen, with its currency. It is never taken for a
+ * price: where what is reckoned now is another sum, or one in another currency (which was chosen on
+ * another page meanwhile), nothing is ordered, and the page says so and asks again. So it is where
+ * something else is in the cart than it has seen.
  *
  * It also carries a value that no other form has. Who presses the button twice is led to the order
  * by it; who only holds the cart's cookie, which others may have planted, is not: whoever is told
  * an order's address sees the order.
  */
 #include "common/base/log.h"
+#include "common/base/money.h"
 #include "common/crypto/hash.h"
 #include "merchant/store/order_tell.h"
 #include "merchant/store/quote.h"
@@ -28,8 +30,8 @@ struct checkout {
     struct setpay_visit visit;
     struct setpay_ship_to address;
     char way[SETPAY_SHOP_ID_SIZE];
-    int64_t seen_minor; /* the total that was seen; -1: none */
-    bool has_once;      /* the form's own value was sent */
+    char seen[SETPAY_MONEY_TEXT_SIZE]; /* the total that was seen; "": none */
+    bool has_once;                     /* the form's own value was sent */
     struct setpay_digest once;
     char goods[GOODS_SIZE]; /* what was in the cart that was seen */
     bool looks;             /* a POST that only wants to see the sum */
@@ -133,20 +135,20 @@ static enum setpay_error add_hidden(const struct setpay_cart *cart, json_t *valu
 static enum setpay_error read_page(struct setpay_db *db, void *arg)
 {
     struct checkout *checkout = arg;
-    const struct setpay_shop_settings *settings = &checkout->www->options.settings;
     struct setpay_cart *cart = &checkout->cart;
     json_t *countries = NULL;
     bool whole = checkout->values != NULL;
-    SETPAY_TRY(setpay_visit_frame(db, &checkout->visit, cart, checkout->values));
+    SETPAY_TRY(setpay_visit_frame(db, checkout->www, &checkout->visit, cart, checkout->values));
+    const struct setpay_shop_settings settings = setpay_visit_settings(checkout->www, cart);
     if (checkout->address.country[0] != '\0') {
         memcpy(cart->country, checkout->address.country, sizeof cart->country);
         memcpy(cart->region, checkout->address.region, sizeof cart->region);
     }
     if (checkout->way[0] != '\0')
         memcpy(cart->shipping_method, checkout->way, sizeof cart->shipping_method);
-    SETPAY_TRY(setpay_bill_make(db, settings, cart, &checkout->bill));
+    SETPAY_TRY(setpay_bill_make(db, &settings, cart, &checkout->bill));
     memcpy(checkout->address.country, checkout->bill.country, sizeof checkout->address.country);
-    SETPAY_TRY(setpay_bill_countries(db, settings, checkout->bill.country, &countries));
+    SETPAY_TRY(setpay_bill_countries(db, &settings, checkout->bill.country, &countries));
     setpay_shop_set(checkout->values, "countries", countries, &whole);
     setpay_bill_json(&checkout->bill, checkout->values, &whole);
     SETPAY_TRY(add_hidden(cart, checkout->values, &whole));
@@ -239,10 +241,8 @@ static enum setpay_error read_form(const struct setpay_form *form, struct checko
         if (*c >= 'a' && *c <= 'z')
             *c = (char)(*c - 'a' + 'A');
     }
-    const char *seen = setpay_form_get(form, "seen");
-    size_t digits = strspn(seen, "0123456789");
-    checkout->seen_minor =
-        digits > 0 && digits < 16 && seen[digits] == '\0' ? strtoll(seen, NULL, 10) : -1;
+    if (setpay_form_copy(form, "seen", checkout->seen, sizeof checkout->seen) != SETPAY_OK)
+        checkout->seen[0] = '\0';
     checkout->looks = setpay_form_get(form, "look")[0] != '\0';
     if (!setpay_shop_is_slug(checkout->way))
         checkout->way[0] = '\0';
@@ -263,8 +263,9 @@ static enum setpay_error read_form(const struct setpay_form *form, struct checko
 static enum setpay_error check_way(struct setpay_db *db, struct checkout *checkout)
 {
     struct setpay_bill bill = {.line_count = 0};
-    enum setpay_error error =
-        setpay_bill_make(db, &checkout->www->options.settings, &checkout->cart, &bill);
+    const struct setpay_shop_settings settings =
+        setpay_visit_settings(checkout->www, &checkout->cart);
+    enum setpay_error error = setpay_bill_make(db, &settings, &checkout->cart, &bill);
     bool needed = bill.ships;
     bool found = false;
     for (size_t i = 0; i < bill.way_count; i++)
@@ -295,17 +296,20 @@ static enum setpay_error make_order(struct setpay_db *db, struct checkout *check
                                     setpay_time_ms now_ms)
 {
     const struct setpay_www_options *options = &checkout->www->options;
+    const struct setpay_shop_settings settings =
+        setpay_visit_settings(checkout->www, &checkout->cart);
     struct setpay_order *order = &checkout->order;
     struct setpay_order named = *order;
+    char total[SETPAY_MONEY_TEXT_SIZE];
     memset(order, 0, sizeof *order);
-    SETPAY_TRY(setpay_bill_order(&checkout->cart, &options->settings, checkout->address.country,
+    SETPAY_TRY(setpay_bill_order(&checkout->cart, &settings, checkout->address.country,
                                  checkout->address.region, checkout->way, now_ms, order,
                                  &checkout->fault));
     memcpy(order->order_id, named.order_id, sizeof order->order_id);
     memcpy(order->token, named.token, sizeof order->token);
-    SETPAY_TRY(setpay_quote_make(db, &options->settings, order, now_ms, &checkout->fault,
-                                 &checkout->shortage));
-    if (order->amount.minor != checkout->seen_minor)
+    SETPAY_TRY(
+        setpay_quote_make(db, &settings, order, now_ms, &checkout->fault, &checkout->shortage));
+    if (strcmp(setpay_money_format(&order->amount, total), checkout->seen) != 0)
         return SETPAY_E_CONFLICT; /* and what was reserved is free again */
     const struct setpay_visit *visit = &checkout->visit;
     enum setpay_error error =

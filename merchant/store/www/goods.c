@@ -46,6 +46,30 @@ void setpay_goods_available(const json_t *variant, bool *tracked, int64_t *avail
                           : SETPAY_CART_QUANTITY_MAX;
 }
 
+static bool has_price_in(const json_t *product, const char *currency)
+{
+    size_t index;
+    const json_t *variant;
+    json_array_foreach(json_object_get(product, "variants"), index, variant)
+    {
+        if (json_object_get(json_object_get(variant, "prices"), currency) != NULL)
+            return true;
+    }
+    return false;
+}
+
+void setpay_goods_sold_in(const json_t *product, const struct setpay_shop_currencies *currencies,
+                          char *words, size_t size)
+{
+    size_t used = 0;
+    words[0] = '\0';
+    for (size_t i = 0; i < currencies->count; i++) {
+        const char *code = currencies->codes[i];
+        if (has_price_in(product, code) && used + 2 + strlen(code) < size)
+            used += (size_t)snprintf(words + used, size - used, "%s%s", used > 0 ? ", " : "", code);
+    }
+}
+
 /* The lowest price of its variants, whether others cost more, and whether any is there. */
 static void look_over(const json_t *product, const char *currency, int64_t *lowest, bool *differs,
                       bool *gone)

@@ -14,6 +14,9 @@ json_t *setpay_goods_row(const json_t *product, const char *currency);
 json_t *setpay_goods_picture(const char *digest);
 /* "moss green, large" out of a variant's options. */
 json_t *setpay_goods_options(const json_t *options);
+/* "JPY, EUR": in which of the currencies a variant of the product has a price; "": in none. */
+void setpay_goods_sold_in(const json_t *product, const struct setpay_shop_currencies *currencies,
+                          char *words, size_t size);
 /* How many there are: "In stock", "Only 3 left", "Sold out". */
 json_t *setpay_goods_stock(int64_t available, bool tracked);
 /* {"tracked","available"} of a variant's JSON. */

@@ -6,6 +6,7 @@
 #include "merchant/store/category.h"
 #include "merchant/store/product.h"
 #include "merchant/store/www/goods.h"
+#include "merchant/store/www/html.h"
 #include "merchant/store/www/visit.h"
 
 #include <stdio.h>
@@ -20,8 +21,10 @@ struct listing {
     struct setpay_http_request *request;
     struct setpay_visit visit;
     struct setpay_cart cart;
-    const char *category; /* slug, or NULL */
+    struct setpay_shop_settings settings; /* in the shopper's currency */
+    const char *category;                 /* slug, or NULL */
     bool searches;
+    bool is_front;
     json_t *values;
     int status;
     char title[SETPAY_LIMIT_NAME_BYTES + 1];
@@ -33,7 +36,7 @@ static const char *asked(const struct listing *listing, const char *name)
     return value != NULL && strlen(value) <= TEXT_MAX ? value : "";
 }
 
-/* "12.50" of the shop's currency; -1 where it is none. */
+/* "12.50" of the currency; -1 where it is none. */
 static int64_t read_price(const struct listing *listing, const char *name)
 {
     struct setpay_money money;
@@ -41,7 +44,7 @@ static int64_t read_price(const struct listing *listing, const char *name)
     const char *value = asked(listing, name);
     if (value[0] == '\0' || strlen(value) > 20)
         return -1;
-    (void)snprintf(text, sizeof text, "%.20s %.3s", value, listing->www->options.settings.currency);
+    (void)snprintf(text, sizeof text, "%.20s %.3s", value, listing->settings.currency);
     for (char *comma = strchr(text, ','); comma != NULL; comma = strchr(comma, ','))
         *comma = '.';
     return setpay_money_parse(text, &money) == SETPAY_OK ? money.minor : -1;
@@ -76,7 +79,7 @@ static json_t *question(const struct listing *listing)
     int64_t high = read_price(listing, "max");
     bool whole = true;
     json_t *body = json_pack("{s:s, s:s, s:i}", "status", "published", "currency",
-                             listing->www->options.settings.currency, "limit", PAGE_SIZE);
+                             listing->settings.currency, "limit", PAGE_SIZE);
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         if (asked(listing, texts[i])[0] != '\0')
             setpay_shop_set(body, texts[i], json_string(asked(listing, texts[i])), &whole);
@@ -100,7 +103,7 @@ static enum setpay_error add_products(struct setpay_db *db, struct listing *list
     struct setpay_shop_ask ask = {.body = body,
                                   .version = SETPAY_SHOP_ANY_VERSION,
                                   .now_ms = setpay_clock_now_ms(),
-                                  .settings = &listing->www->options.settings};
+                                  .settings = &listing->settings};
     json_t *goods = json_array();
     size_t index;
     const json_t *product;
@@ -111,6 +114,13 @@ static enum setpay_error add_products(struct setpay_db *db, struct listing *list
                                       price_like(ask.settings->currency));
     if (error == SETPAY_OK)
         error = setpay_product_list(db, &ask, &answer);
+    if (error == SETPAY_E_INVALID && listing->settings.sold.count > 1 &&
+        strcmp(answer.fault.field, "cursor") == 0) {
+        /* Another currency was chosen on another page meanwhile: from the start. */
+        (void)json_object_del(body, "cursor");
+        setpay_shop_answer_clear(&answer);
+        error = setpay_product_list(db, &ask, &answer);
+    }
     json_array_foreach(json_object_get(answer.json, "products"), index, product)
     {
         setpay_shop_append(goods, setpay_goods_row(product, ask.settings->currency), whole);
@@ -198,14 +208,39 @@ static void add_asked(struct listing *listing, bool *whole)
     static const char *const names[] = {"q", "option", "sort", "min", "max", "stock"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         setpay_shop_set(listing->values, names[i], json_string(asked(listing, names[i])), whole);
-    setpay_shop_set(listing->values, "currency",
-                    json_string(listing->www->options.settings.currency), whole);
     setpay_shop_set(listing->values, "later", json_boolean(asked(listing, "cursor")[0] != '\0'),
                     whole);
     setpay_shop_set(listing->values, "searches", json_boolean(listing->searches), whole);
 }
 
 /* ------------------------------------------------------------------ the page */
+
+/* Where another currency leads: to the same question, from its first page, but for the prices that
+ * were named in this one. */
+static enum setpay_error add_here(struct listing *listing, bool *whole)
+{
+    static const char *const names[] = {"q", "option", "sort", "stock"};
+    const char *base = json_string_value(json_object_get(listing->values, "base"));
+    struct setpay_buffer here;
+    char mark = '?';
+    setpay_buffer_init(&here, SETPAY_WWW_PATH_MAX);
+    enum setpay_error error =
+        setpay_buffer_append(&here, setpay_view_string(listing->is_front ? "/" : base));
+    for (size_t i = 0; i < sizeof names / sizeof *names && error == SETPAY_OK; i++) {
+        const char *value = asked(listing, names[i]);
+        if (value[0] == '\0' || listing->is_front)
+            continue;
+        error = setpay_buffer_append_format(&here, "%c%s=", mark, names[i]);
+        if (error == SETPAY_OK)
+            error = setpay_html_escape(SETPAY_HTML_URL_PART, setpay_view_string(value), &here);
+        mark = '&';
+    }
+    if (error == SETPAY_OK)
+        setpay_shop_set(listing->values, "here", json_stringn((const char *)here.data, here.size),
+                        whole);
+    setpay_buffer_clear(&here);
+    return error;
+}
 
 static enum setpay_error name_category(struct setpay_db *db, struct listing *listing, bool *whole)
 {
@@ -248,11 +283,14 @@ static enum setpay_error read_listing(struct setpay_db *db, void *arg)
     bool whole = listing->values != NULL;
     SETPAY_TRY(name_category(db, listing, &whole));
     SETPAY_TRY(add_kin(db, listing, &whole));
-    SETPAY_TRY(setpay_visit_frame(db, &listing->visit, &listing->cart, listing->values));
+    SETPAY_TRY(
+        setpay_visit_frame(db, listing->www, &listing->visit, &listing->cart, listing->values));
+    listing->settings = setpay_visit_settings(listing->www, &listing->cart);
     SETPAY_TRY(add_products(db, listing, &whole));
     SETPAY_TRY(add_options(db, listing, &whole));
     add_sorts(listing, &whole);
     add_asked(listing, &whole);
+    SETPAY_TRY(add_here(listing, &whole));
     return whole ? SETPAY_OK : SETPAY_E_NOMEM;
 }
 
@@ -268,14 +306,19 @@ static void show(struct listing *listing, enum setpay_www_page page)
         setpay_visit_fail(listing->www, listing->request, error);
         return;
     }
-    /* A list has no form that changes something, so it needs no cookie. */
-    setpay_www_reply_page(listing->www, listing->request, listing->status, page, listing->title,
-                          false, listing->values);
+    /* A list has no form that changes something, and needs no cookie, but where there are several
+     * currencies to choose from. */
+    if (listing->settings.sold.count > 1)
+        setpay_visit_reply(listing->www, listing->request, &listing->visit, listing->status, page,
+                           listing->title, listing->values);
+    else
+        setpay_www_reply_page(listing->www, listing->request, listing->status, page, listing->title,
+                              false, listing->values);
 }
 
 void setpay_www_on_front(struct setpay_http_request *request, void *arg)
 {
-    struct listing listing = {.www = arg, .request = request, .title = "Welcome"};
+    struct listing listing = {.www = arg, .request = request, .is_front = true, .title = "Welcome"};
     show(&listing, SETPAY_WWW_FRONT);
 }
 

@@ -25,7 +25,7 @@ static enum setpay_error read_order(struct setpay_db *db, void *arg)
 {
     struct look *look = arg;
     SETPAY_TRY(setpay_www_find_order(db, look->www, look->token, &look->view));
-    return setpay_visit_frame(db, &look->visit, &look->cart, look->values);
+    return setpay_visit_frame(db, look->www, &look->visit, &look->cart, look->values);
 }
 
 static json_t *items_json(const struct setpay_order_view *view)

@@ -17,6 +17,7 @@ struct showing {
     const char *sku; /* that is chosen; NULL: the first one */
     struct setpay_visit visit;
     struct setpay_cart cart;
+    struct setpay_shop_settings settings; /* in the shopper's currency */
     struct setpay_product product;
     json_t *values;
 };
@@ -25,7 +26,7 @@ struct showing {
 static enum setpay_error add_tax_words(struct setpay_db *db, struct showing *showing, bool *whole)
 {
     struct setpay_tax_rate rate = {.rate_ppm = 0};
-    const char *country = showing->www->options.settings.country;
+    const char *country = showing->settings.country;
     json_t *words = NULL;
     enum setpay_error error =
         country[0] == '\0' ? SETPAY_E_NOT_FOUND
@@ -44,9 +45,17 @@ static enum setpay_error add_tax_words(struct setpay_db *db, struct showing *sho
     return SETPAY_OK;
 }
 
+/* A variant that has no price in the currency: it is shown, and can't be chosen. */
+static json_t *unsold_json(const json_t *variant, const char *currency)
+{
+    return json_pack("{s:O, s:o, s:s, s:o, s:b, s:b}", "sku", json_object_get(variant, "sku"),
+                     "options", setpay_goods_options(json_object_get(variant, "options")), "price",
+                     "", "stock", json_sprintf("Not sold in %s", currency), "chosen", 0, "gone", 1);
+}
+
 static void add_variants(struct showing *showing, const json_t *product, bool *whole)
 {
-    const char *currency = showing->www->options.settings.currency;
+    const char *currency = showing->settings.currency;
     json_t *list = json_array();
     json_t *first = NULL;
     bool any = false;
@@ -58,8 +67,11 @@ static void add_variants(struct showing *showing, const json_t *product, bool *w
         const json_t *price = json_object_get(json_object_get(variant, "prices"), currency);
         bool tracked;
         int64_t available;
-        if (price == NULL)
+        if (price == NULL) {
+            if (showing->settings.sold.count > 1)
+                setpay_shop_append(list, unsold_json(variant, currency), whole);
             continue;
+        }
         setpay_goods_available(variant, &tracked, &available);
         bool chosen = showing->sku != NULL ? strcmp(sku, showing->sku) == 0 : !any && available > 0;
         any = any || available > 0;
@@ -77,6 +89,10 @@ static void add_variants(struct showing *showing, const json_t *product, bool *w
                     whole);
     setpay_shop_set(showing->values, "several", json_boolean(several), whole);
     setpay_shop_set(showing->values, "can_buy", json_boolean(any), whole);
+    char elsewhere[SETPAY_SHOP_CURRENCIES_MAX * 5 + 1];
+    setpay_goods_sold_in(product, &showing->settings.sold, elsewhere, sizeof elsewhere);
+    setpay_shop_set(showing->values, "elsewhere", json_string(first == NULL ? elsewhere : ""),
+                    whole);
     setpay_shop_set(showing->values, "variants", list, whole);
 }
 
@@ -127,13 +143,17 @@ static enum setpay_error read_showing(struct setpay_db *db, void *arg)
     if (showing->product.status != SETPAY_PRODUCT_PUBLISHED ||
         strcmp(showing->product.slug, showing->slug) != 0)
         return SETPAY_E_NOT_FOUND;
-    SETPAY_TRY(setpay_visit_frame(db, &showing->visit, &showing->cart, showing->values));
+    SETPAY_TRY(
+        setpay_visit_frame(db, showing->www, &showing->visit, &showing->cart, showing->values));
+    showing->settings = setpay_visit_settings(showing->www, &showing->cart);
     SETPAY_TRY(add_tax_words(db, showing, &whole));
     SETPAY_TRY(add_path(db, showing, &whole));
     SETPAY_TRY(setpay_product_json(db, &showing->product, &product));
     setpay_shop_set(showing->values, "name", json_string(showing->product.name), &whole);
     setpay_shop_set(showing->values, "description",
                     setpay_www_paragraphs(showing->product.description, &whole), &whole);
+    setpay_shop_set(showing->values, "here", json_sprintf("/products/%s", showing->product.slug),
+                    &whole);
     setpay_shop_set(showing->values, "slug", json_string(showing->product.slug), &whole);
     setpay_shop_set(showing->values, "quantity_max", json_integer(SETPAY_CART_QUANTITY_MAX),
                     &whole);

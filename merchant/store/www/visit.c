@@ -164,15 +164,42 @@ static enum setpay_error has_products(struct setpay_db *db, bool *has)
     return setpay_db_end(rows);
 }
 
-enum setpay_error setpay_visit_frame(struct setpay_db *db, const struct setpay_visit *visit,
-                                     struct setpay_cart *cart, json_t *values)
+struct setpay_shop_settings setpay_visit_settings(const struct setpay_www *www,
+                                                  const struct setpay_cart *cart)
+{
+    struct setpay_shop_settings settings = www->options.settings;
+    const char *chosen = setpay_shop_currencies_find(&www->options.settings.sold, cart->currency);
+    if (chosen != NULL)
+        settings.currency = chosen;
+    return settings;
+}
+
+/* The currency that prices are in, and a list of all where there is a choice. */
+static void add_currencies(const struct setpay_shop_settings *settings, json_t *values, bool *whole)
+{
+    const struct setpay_shop_currencies *sold = &settings->sold;
+    json_t *list = json_array();
+    for (size_t i = 0; sold->count > 1 && i < sold->count; i++)
+        setpay_shop_append(list,
+                           json_pack("{s:s, s:b}", "code", sold->codes[i], "chosen",
+                                     (int)(strcmp(sold->codes[i], settings->currency) == 0)),
+                           whole);
+    setpay_shop_set(values, "currencies", list, whole);
+    setpay_shop_set(values, "currency", json_string(settings->currency), whole);
+}
+
+enum setpay_error setpay_visit_frame(struct setpay_db *db, const struct setpay_www *www,
+                                     const struct setpay_visit *visit, struct setpay_cart *cart,
+                                     json_t *values)
 {
     bool has = false;
     bool whole = true;
     SETPAY_TRY(has_products(db, &has));
     SETPAY_TRY(setpay_cart_find(db, &visit->cart_id, cart));
     SETPAY_TRY(add_categories(db, values));
+    const struct setpay_shop_settings settings = setpay_visit_settings(www, cart);
     int64_t pieces = setpay_cart_pieces(cart);
+    add_currencies(&settings, values, &whole);
     setpay_shop_set(values, "has_catalogue", json_boolean(has), &whole);
     setpay_shop_set(values, "cart_count", pieces > 0 ? json_integer(pieces) : json_null(), &whole);
     setpay_shop_set(values, "form", json_string(visit->csrf), &whole);

@@ -40,9 +40,15 @@ bool setpay_visit_read_form(struct setpay_www *www, struct setpay_http_request *
                             const struct setpay_visit *visit, struct setpay_form *form);
 
 /* Inside a read: what every page shows around its content, into values: categories, how many pieces
- * are in the cart, and the token of forms. cart is filled. */
-enum setpay_error setpay_visit_frame(struct setpay_db *db, const struct setpay_visit *visit,
-                                     struct setpay_cart *cart, json_t *values) SETPAY_MUST_CHECK;
+ * are in the cart, the currency, those that there are to choose from where there are several, and
+ * the token of forms. A page on which one is chosen says in "here" where that leads. cart is
+ * filled. */
+enum setpay_error setpay_visit_frame(struct setpay_db *db, const struct setpay_www *www,
+                                     const struct setpay_visit *visit, struct setpay_cart *cart,
+                                     json_t *values) SETPAY_MUST_CHECK;
+/* The shop's, with the currency that the shopper has chosen, where the shop sells in it. */
+struct setpay_shop_settings setpay_visit_settings(const struct setpay_www *www,
+                                                  const struct setpay_cart *cart);
 
 /* Ends the request with a page, which sets the cookie where it is new. values is taken. */
 void setpay_visit_reply(struct setpay_www *www, struct setpay_http_request *request,

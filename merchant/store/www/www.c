@@ -29,6 +29,7 @@ static const struct setpay_http_route routes[] = {
     {SETPAY_HTTP_GET, "/cart", setpay_www_on_cart},
     {SETPAY_HTTP_POST, "/cart/add", setpay_www_on_cart_add},
     {SETPAY_HTTP_POST, "/cart/change", setpay_www_on_cart_change},
+    {SETPAY_HTTP_POST, "/currency", setpay_www_on_currency},
     {SETPAY_HTTP_GET, "/checkout", setpay_www_on_checkout},
     {SETPAY_HTTP_POST, "/checkout", setpay_www_on_order_make},
     {SETPAY_HTTP_GET, "/orders/{token}", setpay_www_on_order},

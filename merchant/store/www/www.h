@@ -6,6 +6,7 @@
  *     GET  /categories/{slug}         products of a category;  GET /search?q=: by words
  *     GET  /products/{slug}           one product;             GET /pictures/{digest}
  *     GET  /cart                      POST /cart/add, /cart/change
+ *     POST /currency                  in which prices are shown from now on
  *     GET  /checkout                  POST /checkout: makes the order
  *     GET  /orders/{token}            what is paid, and by which link
  *     GET  /orders/{token}/events     tells once, as a server-sent event, that it has changed
@@ -34,7 +35,7 @@ struct setpay_www_options {
     const struct setpay_payment_port *port; /* the texts outlive the pages */
     const char *shop;                       /* its name */
     const char *public_host;                /* HOST[:PORT] of pay links */
-    struct setpay_shop_settings settings;   /* country and currency */
+    struct setpay_shop_settings settings;   /* country and currencies */
     struct setpay_tls *tls;                 /* NULL: plain HTTP, behind a proxy or on loopback */
     int64_t request_deadline_ms;            /* for tests; 0: 10 s */
     size_t max_connections;                 /* for tests; 0: 1024 */

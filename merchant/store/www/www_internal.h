@@ -72,6 +72,7 @@ void setpay_www_reply(struct setpay_www *www, struct setpay_http_request *reques
  * gets what every page has: shop, css. */
 char *setpay_www_render(const struct setpay_www *www, enum setpay_www_page page, const char *title,
                         json_t *values);
+#define SETPAY_WWW_PATH_MAX 4096 /* of a path with its query that a page of ours is under */
 /* Ends the request. values is taken (NULL: no memory). private: kept nowhere. */
 void setpay_www_reply_page(struct setpay_www *www, struct setpay_http_request *request, int status,
                            enum setpay_www_page page, const char *title, bool is_private,
@@ -104,8 +105,8 @@ json_t *setpay_www_time_json(setpay_time_ms time_ms); /* "2026-11-26 15:00 UTC" 
 /* A text of several: a blank line ends one. Owned; NULL, or *whole false, without memory. */
 json_t *setpay_www_paragraphs(const char *text, bool *whole);
 
-/* ---- list_page.c, product_page.c, cart_page.c, checkout_page.c, order_page.c, stream.c,
- * about_page.c */
+/* ---- list_page.c, product_page.c, cart_page.c, currency_page.c, checkout_page.c, order_page.c,
+ * stream.c, about_page.c */
 
 setpay_http_handler_fn setpay_www_on_about;
 setpay_http_handler_fn setpay_www_on_front;
@@ -116,6 +117,7 @@ setpay_http_handler_fn setpay_www_on_picture;
 setpay_http_handler_fn setpay_www_on_cart;
 setpay_http_handler_fn setpay_www_on_cart_add;
 setpay_http_handler_fn setpay_www_on_cart_change;
+setpay_http_handler_fn setpay_www_on_currency;
 setpay_http_handler_fn setpay_www_on_checkout;
 setpay_http_handler_fn setpay_www_on_order_make;
 setpay_http_handler_fn setpay_www_on_order;

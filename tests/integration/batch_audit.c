@@ -743,21 +743,14 @@ static void names_every_edit_of_the_issuers(void **state)
 
 /* ------------------------------------------------------------------ two days */
 
-static char day_before[16];
+static char day_after[SETPAY_DATE_TEXT_SIZE];
 
-/* The file of a day that has none of our rows, or of the first capture alone. */
+/* The file of the day after, which has none of our rows. */
 static void day_of_nothing(struct setpay_clearing_file *f)
 {
     f->row_count = 0;
-    (void)snprintf(f->from, sizeof f->from, "%.10s", day_before);
-    (void)snprintf(f->to, sizeof f->to, "%.10s", day_before);
-}
-static void day_of_one(struct setpay_clearing_file *f)
-{
-    f->rows[0] = *row_of(f);
-    day_of_nothing(f);
-    f->row_count = 1;
-    (void)snprintf(f->rows[0].date, sizeof f->rows[0].date, "%.10s", day_before);
+    memcpy(f->from, day_after, sizeof f->from);
+    memcpy(f->to, day_after, sizeof f->to);
 }
 
 static void edit_gateway(const char *sql)
@@ -772,43 +765,48 @@ static void edit_gateway(const char *sql)
     assert_int_equal(sqlite3_close(db), SQLITE_OK);
 }
 
-/* Presented the day before the file begins, and answered on a day of it: the file of that day must
- * have it, and where both are here, one of them. */
+/* Presented the day before a file begins, and answered on the day of it: the file of that day must
+ * have it, and where both are here, one of them. When it was presented its batch says (ledger
+ * verify), so that the answer is moved, and the file is that of the day after. */
 static void names_what_is_in_neither_of_two_days(void **state)
 {
-    char shop[TEST_PATH_SIZE], one[TEST_PATH_SIZE], other[TEST_PATH_SIZE], words[96], sql[256];
+    char shop[TEST_PATH_SIZE], whole[TEST_PATH_SIZE], lacks[TEST_PATH_SIZE], after[TEST_PATH_SIZE];
+    char words[96], sql[256];
     size_t size = 0;
     struct setpay_clearing_file file;
     struct setpay_problem problem;
-    struct setpay_date date = {1970, 1, 1};
+    struct setpay_date day = {1970, 1, 1};
     (void)state;
     char *text = test_read_file(market.gateway->folder, "clearing.csv", &size);
     assert_int_equal(setpay_clearing_file_parse(setpay_view_of(text, size), &file, &problem),
                      SETPAY_OK);
-    assert_int_equal(setpay_date_parse(file.from, &date), SETPAY_OK);
-    date = setpay_date_add_days(&date, -1);
-    (void)setpay_date_format(&date, day_before);
+    assert_int_equal(setpay_date_parse(file.to, &day), SETPAY_OK);
+    struct setpay_date next = setpay_date_add_days(&day, 1);
+    (void)setpay_date_format(&next, day_after);
     (void)snprintf(sql, sizeof sql,
-                   "UPDATE presentment SET created_ms = %lld WHERE step_id ="
+                   "UPDATE presentment SET acknowledged_ms = %lld WHERE step_id ="
                    " (SELECT id FROM step WHERE token = x'%s')",
-                   (long long)setpay_date_start_ms(&date), row_of(&file)->presentment);
+                   (long long)setpay_date_start_ms(&next), row_of(&file)->presentment);
     edit_gateway(sql);
-    save_rows("day.csv", row_removed);
+    save_rows("lacks.csv", row_removed);
+    save_rows("after.csv", day_of_nothing);
     (void)test_path(market.gateway->folder, "shop.json", shop);
-    (void)test_path(market.gateway->folder, "day.csv", one);
-    (void)test_path(market.gateway->folder, "before.csv", other);
-    (void)snprintf(words, sizeof words, "look in the file of %s.", day_before);
-    expect("one day", GATEWAY("reconcile", one), 0, words);
+    (void)test_path(market.gateway->folder, "clearing.csv", whole);
+    (void)test_path(market.gateway->folder, "lacks.csv", lacks);
+    (void)test_path(market.gateway->folder, "after.csv", after);
+    (void)snprintf(words, sizeof words, "look in the file of %s.", file.to);
+    expect("one day", GATEWAY("reconcile", after), 0, words);
     expect("one day", 0, 0, " 0 differences");
-    expect("one day", GATEWAY("audit", "--clearing", one), 0,
+    expect("one day", GATEWAY("audit", "--clearing", after), 0,
            "1 item is not in it and must be in a file of days before it, which is not here");
-    save_rows("before.csv", day_of_nothing);
-    expect("two days", GATEWAY("audit", "--clearing", one, "--clearing", other), 1, ": missing: ");
-    (void)snprintf(words, sizeof words, "are in no file from %s on, though", day_before);
-    expect("two days", 1, 1, words);
-    save_rows("before.csv", day_of_one);
-    expect("two days", GATEWAY("audit", "--merchant", shop, "--clearing", one, "--clearing", other),
-           0, "before.csv, of issuersim: 1 item, 1 agrees, 0 findings");
+    int status = GATEWAY("audit", "--clearing", after, "--clearing", lacks);
+    expect("two days", status, 1, ": missing: ");
+    (void)snprintf(words, sizeof words, "are in no file from %s on, though", file.to);
+    expect("two days", status, 1, words);
+    expect("two days", status, 1, ": 1 finding; ");
+    status = GATEWAY("audit", "--merchant", shop, "--clearing", after, "--clearing", whole);
+    expect("two days", status, 0, "clearing.csv, of issuersim: 7 items, 7 agree, 0 findings");
+    expect("two days", status, 0, ": 0 findings; ");
     setpay_clearing_file_clear(&file);
     free(text);
 }

@@ -189,6 +189,16 @@ static void long_ago(struct agreed *a, int64_t ms)
     a->expected.sums.last_authorised_ms -= ms;
 }
 
+/* The first authorisation's hold was over long ago, in the gateway's books. */
+static void end_first_hold(const struct agreed *a)
+{
+    char xid[SETPAY_ID_TEXT_SIZE], sql[128];
+    (void)snprintf(sql, sizeof sql,
+                   "UPDATE payment SET hold_expiry_ms = 1 WHERE xid = x'%s' AND number = 1",
+                   setpay_id_format(&a->purchase->auth.xid, xid));
+    test_daemon_execute(&gateway->daemon, sql);
+}
+
 /* ------------------------------------------------------------------ within the terms */
 
 /* rule G6: to the last unit, and not one more */
@@ -547,10 +557,8 @@ static void what_was_given_up_comes_first(void **state)
     const struct setpay_auth_res second = a.auth;
     struct setpay_id taken =
         capture(&a, &second.cap_token, 200, SETPAY_MESSAGE_CAP_REQ, SETPAY_RECEIPT_CAPTURE);
+    end_first_hold(&a);
     (void)setpay_id_format(&a.purchase->auth.xid, xid);
-    (void)snprintf(sql, sizeof sql,
-                   "UPDATE payment SET hold_expiry_ms = 1 WHERE xid = x'%s' AND number = 1", xid);
-    test_daemon_execute(&gateway->daemon, sql);
     (void)snprintf(sql, sizeof sql, "SELECT SUM(release_open) FROM payment WHERE xid = x'%s'", xid);
     test_daemon_wait_number(&gateway->daemon, sql, 1);
     refused(&a, 100, "RELEASE_OWED G9");
@@ -657,6 +665,9 @@ static void a_decline_may_be_tried_again(void **state)
     test_daemon_execute(&gateway->daemon, "UPDATE payment SET action_code = '46' WHERE id ="
                                           " (SELECT MAX(id) FROM payment)");
     refused(&a, 300, "AGREEMENT_OVER G6"); /* never means never */
+    /* its receipt says what the issuer said */
+    test_daemon_execute(&gateway->daemon, "UPDATE payment SET action_code = '57' WHERE id ="
+                                          " (SELECT MAX(id) FROM payment)");
     end(&a);
 }
 
@@ -893,10 +904,8 @@ static void the_end_of_a_hold_waits_for_it(void **state)
     const struct setpay_auth_res first = a.auth;
     issuer_takes(2500);
     send_further(&a, 100, &message);
+    end_first_hold(&a);
     (void)setpay_id_format(&a.purchase->auth.xid, xid);
-    (void)snprintf(sql, sizeof sql,
-                   "UPDATE payment SET hold_expiry_ms = 1 WHERE xid = x'%s' AND number = 1", xid);
-    test_daemon_execute(&gateway->daemon, sql);
     receive_further(&a);
     assert_int_equal(a.auth.outcome, SETPAY_AUTH_APPROVED);
     take_receipt(&a, &a.auth.receipt, SETPAY_RECEIPT_AUTHORISATION);
@@ -1041,13 +1050,42 @@ static void a_cancellation_stands_after_a_kill(void **state)
     }
 }
 
+static size_t lines_with(const char *text, const char *words)
+{
+    size_t count = 0;
+    for (const char *at = text; (at = strstr(at, words)) != NULL; at++)
+        count++;
+    return count;
+}
+
+/* What the tests above have moved by hand can't be put right again, since receipts that were signed
+ * meanwhile say otherwise: an audit names it, and nothing else. */
+static void expect_what_was_moved(void)
+{
+    static const struct {
+        const char *words;
+        size_t count;
+    } moved[] = {
+        {" does not fit: interval\n", 4},                                 /* long_ago */
+        {"its hold ends on no day behind its authorisation: payment", 2}, /* end_first_hold */
+        {": 6 findings; ", 1},
+    };
+    char path[TEST_PATH_SIZE];
+    const char *all[] = {"--config", test_path(gateway->folder, "gateway.conf", path), "audit",
+                         NULL};
+    char *printed = NULL;
+    assert_int_equal(test_run_to_end("setpay-gateway", all, &printed), 1);
+    for (size_t i = 0; i < sizeof moved / sizeof *moved; i++)
+        if (lines_with(printed, moved[i].words) != moved[i].count)
+            fail_msg("expected %zu times '%s' in:\n%s", moved[i].count, moved[i].words, printed);
+    free(printed);
+}
+
 /* What merchants have asked for is kept with the agreement, and an audit misses what is not. */
 static void every_request_is_audited(void **state)
 {
-    /* Payments whose time was moved by hand above: their receipts say so. */
-    static const char *const moved = ": 4 findings";
     (void)state;
-    test_gateway_expect_audited(gateway, moved);
+    expect_what_was_moved();
     test_gateway_expect_edit_found(gateway,
                                    "UPDATE evidence SET owner = -owner WHERE type = 'AuthCanReq'",
                                    "UPDATE evidence SET owner = -owner WHERE owner < 0",
@@ -1056,7 +1094,7 @@ static void every_request_is_audited(void **state)
                                    "UPDATE evidence SET owner = -owner WHERE type = 'AuthRevReq'",
                                    "UPDATE evidence SET owner = -owner WHERE owner < 0",
                                    "asked for by no request that is kept");
-    test_gateway_expect_audited(gateway, moved);
+    expect_what_was_moved();
 }
 
 static int open_all(void **state)

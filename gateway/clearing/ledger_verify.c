@@ -325,8 +325,7 @@ enum setpay_error setpay_ledger_verify(struct setpay_db *db, const struct setpay
         SETPAY_TRY(find_mark(db, from));
         look.at = *from;
     }
-    if (from == NULL)
-        SETPAY_TRY(setpay_look_amounts(&look));
+    SETPAY_TRY(setpay_look_amounts(&look));
     SETPAY_TRY(check_entries(&look));
     SETPAY_TRY(check_head(&look));
     /* Also behind a mark: what stands around the entries may be changed wherever these end. */

@@ -55,6 +55,7 @@ struct setpay_gateway_reversals {
     int64_t advised;            /* so of advices */
     size_t advice_count;        /* with the network */
     bool first;                 /* what is read now may have been sent in an earlier life */
+    bool first_advices;         /* so of advices, of which not all may find room at once */
     bool stopped;
     struct under_way *unkept; /* of these, answered: kept once the store takes it */
     setpay_gateway_advised_fn *advised_cb;
@@ -338,8 +339,9 @@ static enum setpay_error send_advice(struct setpay_gateway_reversals *reversals,
     struct setpay_network_authorisation advice = {.is_sale = false};
     enum setpay_error error = fill_advice(reversals, row, &advice);
     if (error == SETPAY_OK)
-        error = setpay_network_advise(reversals->gateway->network, &advice, reversals->first,
-                                      &reversals->executor, on_acknowledged, state);
+        error =
+            setpay_network_advise(reversals->gateway->network, &advice, reversals->first_advices,
+                                  &reversals->executor, on_acknowledged, state);
     setpay_network_authorisation_clear(&advice);
     return error;
 }
@@ -441,8 +443,10 @@ static enum setpay_error hand_in_advices(struct setpay_gateway_reversals *revers
     while (reversals->advice_count < ADVICES_AT_ONCE) {
         struct next_advice next = {.after = reversals->advised};
         enum setpay_error error = setpay_store_read(reversals->reader, read_next_advice, &next);
-        if (error == SETPAY_E_NOT_FOUND)
+        if (error == SETPAY_E_NOT_FOUND) {
+            reversals->first_advices = false;
             return SETPAY_OK;
+        }
         SETPAY_TRY(error);
         error = hand_in_one(reversals, NULL, next.row.id, next.row.payment_id);
         if (error != SETPAY_OK)
@@ -480,7 +484,9 @@ static void hand_in_next(struct setpay_gateway_reversals *reversals, int64_t pay
     setpay_log_error(error, "reversal.not_handed_in",
                      setpay_field_int("reversal", next.reversal.id));
     /* The next look begins there again; what is under way is not handed in twice. */
-    if (may_pass(error) && next.reversal.id != 0 && next.reversal.id <= reversals->handed_in)
+    if (may_pass(error) && next.reversal.id == 0)
+        reversals->handed_in = 0; /* which one it is could not be read */
+    else if (may_pass(error) && next.reversal.id <= reversals->handed_in)
         reversals->handed_in = next.reversal.id - 1;
 }
 
@@ -518,7 +524,7 @@ enum setpay_error setpay_gateway_reversals_new(struct setpay_gateway *gateway,
     made->gateway = gateway;
     made->loop = loop;
     made->executor = setpay_loop_executor(loop);
-    made->first = true;
+    made->first = made->first_advices = true;
     enum setpay_error error = setpay_metric_register(&advices_total);
     if (error == SETPAY_OK)
         error = setpay_reader_new(gateway->store, &made->reader);

@@ -45,6 +45,17 @@ static enum setpay_error reverse_sale(struct setpay_db *db, const struct setpay_
     return setpay_gateway_reversal_insert(db, &reversal);
 }
 
+/* An issuer's answer to a presentment, and a write-off, leave the payment's version as it is. */
+static enum setpay_error check_charged(struct setpay_db *db,
+                                       const struct setpay_step_decision *decision)
+{
+    struct setpay_gateway_step capture;
+    if (decision->step.kind != SETPAY_STEP_CREDIT)
+        return SETPAY_OK;
+    SETPAY_TRY(setpay_gateway_step_find(db, &decision->of.token, &capture));
+    return capture.uncharged_minor == decision->of.uncharged_minor ? SETPAY_OK : SETPAY_E_CONFLICT;
+}
+
 enum setpay_error setpay_gateway_step_keep(struct setpay_db *db,
                                            const struct setpay_step_decision *decision,
                                            int64_t batch_id,
@@ -53,6 +64,7 @@ enum setpay_error setpay_gateway_step_keep(struct setpay_db *db,
 {
     struct setpay_step_decision kept = *decision;
     kept.step.batch_id = batch_id;
+    SETPAY_TRY(check_charged(db, decision));
     SETPAY_TRY(setpay_payment_update(db, &kept.payment));
     SETPAY_TRY(setpay_gateway_step_apply(db, &kept));
     SETPAY_TRY(post(db, &kept));

@@ -5,6 +5,40 @@
 
 #include "gateway/clearing/incoming.h"
 
+/* What was approved in an issuer's stead it may never charge: until it has taken that, nobody
+ * knows. */
+static enum setpay_error stands_in_unanswered(struct setpay_db *db,
+                                              const struct setpay_gateway_step *step, bool *is)
+{
+    struct setpay_db_rows *rows;
+    enum setpay_error error =
+        setpay_db_one(db, &rows,
+                      "SELECT 1 FROM stand_in WHERE stand_in.payment_id = $1 AND NOT EXISTS"
+                      " (SELECT 1 FROM presentment WHERE step_id = $2 AND acknowledged = 1)",
+                      SETPAY_DB_INT(step->payment_id), SETPAY_DB_INT(step->id));
+    *is = error == SETPAY_OK;
+    if (error == SETPAY_E_NOT_FOUND)
+        return SETPAY_OK;
+    SETPAY_TRY(error);
+    return setpay_db_end(rows);
+}
+
+static enum setpay_error read_uncharged(struct setpay_db *db,
+                                        const struct setpay_gateway_step *step,
+                                        int64_t *uncharged_minor)
+{
+    bool unanswered = false;
+    *uncharged_minor = 0;
+    if (step->kind != SETPAY_STEP_CAPTURE)
+        return SETPAY_OK;
+    SETPAY_TRY(stands_in_unanswered(db, step, &unanswered));
+    if (unanswered)
+        *uncharged_minor = step->amount_minor;
+    return unanswered || step->batch_open
+               ? SETPAY_OK
+               : setpay_suspense_uncharged(db, step->id, step->amount_minor, uncharged_minor);
+}
+
 enum setpay_error setpay_gateway_step_find(struct setpay_db *db, const struct setpay_id *token,
                                            struct setpay_gateway_step *step)
 {
@@ -34,9 +68,7 @@ enum setpay_error setpay_gateway_step_find(struct setpay_db *db, const struct se
     found.batch_open = setpay_db_get_bool(rows, 12);
     found.given_back_minor = setpay_db_get_int(rows, 13);
     SETPAY_TRY(setpay_db_end(rows));
-    if (found.kind == SETPAY_STEP_CAPTURE && !found.batch_open)
-        SETPAY_TRY(
-            setpay_suspense_uncharged(db, found.id, found.amount_minor, &found.uncharged_minor));
+    SETPAY_TRY(read_uncharged(db, &found, &found.uncharged_minor));
     *step = found;
     return SETPAY_OK;
 }

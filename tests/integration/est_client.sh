@@ -146,7 +146,8 @@ shop=$tmp/shop
 mkdir "$shop"
 sed -e 's/^id = .*/id = late-shop/' -e "s,$sandbox/merchant/,$shop/,; s,$sandbox/crls,$shop/crls," \
     -e "s,^database = .*,database = sqlite:$shop/shop.db,; s,^log = .*,log = $shop/shop.log," \
-    -e "s,^admin_socket = .*,admin_socket = $shop/shop.sock," -e '/^\[brand mastercard\]/,$d' \
+    -e "s,^admin_socket = .*,admin_socket = $shop/shop.sock," -e '/^shop_\(contact\|returns\|terms\|privacy\) = /d' \
+    -e '/^\[brand mastercard\]/,$d' \
     "$sandbox/merchant.conf" >"$shop/shop.conf"
 for key in listen api_listen shop_listen owner_listen admin_address public_host; do
     free=$((32000 + RANDOM % 500))

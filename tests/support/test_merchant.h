@@ -32,7 +32,7 @@ struct test_merchantd {
     char shop[TEST_ADDRESS_SIZE]; /* its pages */
     struct test_party *server;    /* TLS, to wallets */
     char *token;                  /* of the API */
-    unsigned requests;            /* made to the API */
+    _Atomic unsigned requests;    /* made to the API, by several threads in tests of races */
 };
 
 /* TEST_GATEWAY_MERCHANT of both brands. frames: where it is told that its gateway is; refresh: how

@@ -17,10 +17,11 @@
 #define ITEM_WORDS "'presentment ' || presentment.id || ', step ' || lower(hex(step.token))"
 #define ITEMS " FROM presentment JOIN step ON step.id = presentment.step_id"
 #define ANSWERED " AND presentment.acknowledged <> 0"
-/* What a sale captured was presented with it: its 0200 was all that was sent. */
+/* What a sale captured was presented with it: its 0200 was all that was sent. One that was approved
+ * in its issuer's stead (period 0) is presented as any capture. */
 #define IS_SALE                                                                                    \
     "(sent_count = 0 AND EXISTS (SELECT 1 FROM payment WHERE payment.id = step.payment_id"         \
-    " AND payment.sale_id = step.token))"
+    " AND payment.period > 0 AND payment.sale_id = step.token))"
 
 /* As setpay_look_each_row, with one number. */
 static enum setpay_error each_row(struct setpay_look *look, const char *sql, int64_t number,

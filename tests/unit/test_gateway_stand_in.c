@@ -429,6 +429,44 @@ static void settles_and_agrees(void **state)
     assert_int_equal(unsetenv("SETPAY_CLOCK"), 0);
 }
 
+/* Its advice was taken, and then its card was lost: its capture is given up as any other, at
+ * another time than the sale's. */
+static void is_written_off_as_any_capture(void **state)
+{
+    static const char up[] = "line=away from=\"signing on\" to=up";
+    struct test_paid paid;
+    char sql[120];
+    size_t before = test_gateway_log_count(test_away.gateway, up);
+    (void)state;
+    test_line_free(test_away.shop);
+    test_away.shop = NULL;
+    test_gateway_stop(test_away.gateway);
+    test_away_restart();
+    test_gateway_wait_log(test_away.gateway, up, before + 1);
+    test_away_go();
+    test_away_ask(&paid, test_away.of_away, SETPAY_INTENT_SALE, 650);
+    test_away_expect_stood_in(&paid);
+    test_away_come_back();
+    test_away_wait_settled();
+    test_away_expect_booked(&paid, 650);
+    (void)snprintf(sql, sizeof sql, "DELETE FROM kept_card WHERE payment_id = %lld",
+                   (long long)test_away_number(&paid, "payment.id"));
+    test_daemon_execute(&test_away.gateway->daemon, sql);
+    test_paid_close_batch(&paid);
+    int64_t stuck =
+        test_gateway_number(test_away.gateway, "SELECT id FROM presentment WHERE acknowledged = 0");
+    json_decref(test_gateway_control(
+        test_away.gateway, "presentment.write_off",
+        json_pack("{s:I, s:s}", "presentment", (json_int_t)stuck, "reason", "its card is gone")));
+    assert_int_equal(
+        test_gateway_number(test_away.gateway,
+                            "SELECT COUNT(*) FROM presentment JOIN step ON step.id = step_id"
+                            " WHERE response_code = 'WO' AND acknowledged_ms > step.created_ms"),
+        1);
+    test_away_expect_books_hold();
+    test_paid_clear(&paid);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -446,6 +484,7 @@ int main(void)
         cmocka_unit_test(totals_agree),
         cmocka_unit_test(tells_what_is_refused),
         cmocka_unit_test(settles_and_agrees),
+        cmocka_unit_test(is_written_off_as_any_capture),
     };
     alarm(240);
     if (setpay_secret_system_init() != SETPAY_OK)

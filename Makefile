@@ -297,6 +297,7 @@ GATEWAY_CLEARING := \
 	gateway/clearing/reserve_verify.c \
 	gateway/clearing/settlement.c \
 	gateway/clearing/settlement_verify.c \
+	gateway/clearing/stand_in_verify.c \
 	gateway/clearing/state_verify.c \
 	gateway/clearing/suspense.c \
 	gateway/clearing/zone.c

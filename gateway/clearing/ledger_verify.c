@@ -250,6 +250,19 @@ enum setpay_error setpay_look_each_row(struct setpay_look *look, const char *sql
     return setpay_db_end(rows);
 }
 
+enum setpay_error setpay_look_each_row_by(struct setpay_look *look, const char *sql, int64_t number,
+                                          const char *words)
+{
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(setpay_db_select(look->db, &rows, sql, SETPAY_DB_INT(number)));
+    while (setpay_db_next(rows)) {
+        char what[240];
+        setpay_db_get_text(rows, 0, what, sizeof what);
+        setpay_look_find(look, "%s %s", words, what);
+    }
+    return setpay_db_end(rows);
+}
+
 /* What payments come to, by their steps. */
 static enum setpay_error check_payments(struct setpay_look *look)
 {

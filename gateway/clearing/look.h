@@ -6,6 +6,7 @@
 #define SETPAY_GATEWAY_CLEARING_LOOK_H
 
 #include "common/base/error.h"
+#include "common/base/limits.h"
 #include "common/store/db.h"
 #include "gateway/clearing/ledger.h"
 
@@ -35,9 +36,13 @@ enum setpay_look_table {
     SETPAY_LOOK_BALANCES = 1 << 9,
     SETPAY_LOOK_REVERSALS = 1 << 10,
     SETPAY_LOOK_TAKEN = 1 << 11, /* by issuers */
+    SETPAY_LOOK_STAND_INS = 1 << 12,
 };
 /* What a day, or an account, can't come to: the sum of many payments. */
 #define SETPAY_LOOK_DAY_MAX_MINOR (1000000 * SETPAY_MONEY_MAX_MINOR)
+/* By how much one time may be before another that it should be behind: what a merchant's clock, and
+ * what the gateway's own, may be off. */
+#define SETPAY_LOOK_SLACK_MS (2 * SETPAY_LIMIT_DATE_TOLERANCE_MS)
 /* look_amounts.c: finds each row with an amount that is none, and notes its table. First of all. */
 enum setpay_error setpay_look_amounts(struct setpay_look *look) SETPAY_MUST_CHECK;
 /* Whether the amounts of these tables can be added up. */
@@ -50,6 +55,9 @@ void setpay_look_find(struct setpay_look *look, const char *format, ...) SETPAY_
 /* A query whose rows are each a finding: one text column, which stands behind words. */
 enum setpay_error setpay_look_each_row(struct setpay_look *look, const char *sql,
                                        const char *words) SETPAY_MUST_CHECK;
+/* The same with one number, $1. */
+enum setpay_error setpay_look_each_row_by(struct setpay_look *look, const char *sql, int64_t number,
+                                          const char *words) SETPAY_MUST_CHECK;
 /* What an entry should be, by what its event names. */
 struct setpay_look_expected {
     struct setpay_ledger_entry entry; /* time, brand, merchant, currency and postings */
@@ -83,6 +91,8 @@ enum setpay_error setpay_look_reversals(struct setpay_look *look) SETPAY_MUST_CH
 enum setpay_error setpay_look_reconciliations(struct setpay_look *look) SETPAY_MUST_CHECK;
 /* state_verify.c: payments, each held to its amounts, and to its receipts as they were signed. */
 enum setpay_error setpay_look_states(struct setpay_look *look) SETPAY_MUST_CHECK;
+/* stand_in_verify.c: what was approved in an issuer's stead, and the advice of it. */
+enum setpay_error setpay_look_stand_ins(struct setpay_look *look) SETPAY_MUST_CHECK;
 
 /* Whether both have the same postings. */
 bool setpay_ledger_same_postings(const struct setpay_ledger_entry *a,

@@ -79,6 +79,11 @@ static const struct {
      "issuer || ', ' || currency",
      SETPAY_LOOK_DAY_MAX_MINOR,
      {"minor"}},
+    {SETPAY_LOOK_STAND_INS,
+     "stand_in",
+     "'advice ' || id",
+     SETPAY_MONEY_MAX_MINOR,
+     {"amount_minor"}},
 };
 
 bool setpay_look_is_amount(int64_t minor)

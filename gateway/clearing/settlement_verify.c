@@ -508,6 +508,7 @@ enum setpay_error setpay_clearing_verify(struct setpay_db *db, setpay_clearing_f
     SETPAY_TRY(check_accounts(&look));
     SETPAY_TRY(setpay_look_dates(&look));
     SETPAY_TRY(setpay_look_states(&look));
+    SETPAY_TRY(setpay_look_stand_ins(&look));
     SETPAY_TRY(setpay_look_reversals(&look));
     SETPAY_TRY(setpay_look_reconciliations(&look));
     *findings = look.findings;

@@ -50,7 +50,7 @@ void test_away_expect_stood_in(const struct test_paid *paid);
 int64_t test_away_number(const struct test_paid *paid, const char *what);
 /* The issuer has it once, as it was told, and holds so much of it. */
 void test_away_expect_booked(const struct test_paid *paid, int64_t held);
-/* The ledger, and the issuer's books. */
+/* The ledger, the audit's look at what stands around it, and the issuer's books. */
 void test_away_expect_books_hold(void);
 
 #endif

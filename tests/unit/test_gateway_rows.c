@@ -153,6 +153,9 @@ static void trade(void **state)
     test_daemon_wait_number(&gateway->daemon,
                             "SELECT COUNT(*) FROM reconciliation WHERE result = 1", 1);
     let_end();
+    /* In a batch that is open, and a period of which nothing is added up yet. */
+    struct test_paid open = pay(SETPAY_INTENT_SALE, holder, 330);
+    test_paid_clear(&open);
     test_paid_clear(&declined);
     test_paid_clear(&voided);
     test_paid_clear(&sold);
@@ -315,6 +318,9 @@ static void a_sale_is_what_it_captured(void **state)
          "no sale, and booked in a period: payment"},
         {"UPDATE payment SET sale_id = NULL, period = 0 WHERE state = 6", sale},
         {"UPDATE payment SET period = 0 WHERE sale_id IS NOT NULL AND state = 6", sale},
+        {"UPDATE payment SET period = 0 WHERE approved_minor = 330",
+         "a sale that its issuer books in no period, and was not approved in its stead; or the "
+         "other way round: payment"},
         {"UPDATE payment SET period = 1 WHERE sale_id IS NULL AND state = 6",
          "no sale, and booked in a period: payment"},
         {"UPDATE presentment SET sent_count = 0", sale},

@@ -6,7 +6,9 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/secret.h"
+#include "gateway/payment/payment.h"
 #include "gateway/payment/payment_state.h"
+#include "tests/support/test_day.h"
 #include "tests/support/test_stand_in.h"
 
 #include <setjmp.h>
@@ -432,6 +434,144 @@ static void settles_and_agrees(void **state)
     assert_int_equal(unsetenv("SETPAY_CLOCK"), 0);
 }
 
+/* Its advice was taken, and then its card was lost: its capture is given up as any other, at
+ * another time than the sale's. */
+static void is_written_off_as_any_capture(void **state)
+{
+    static const char up[] = "line=away from=\"signing on\" to=up";
+    struct test_paid paid;
+    char sql[120];
+    size_t before = test_gateway_log_count(test_away.gateway, up);
+    (void)state;
+    test_line_free(test_away.shop);
+    test_away.shop = NULL;
+    test_gateway_stop(test_away.gateway);
+    test_away_restart();
+    test_gateway_wait_log(test_away.gateway, up, before + 1);
+    test_away_go();
+    test_away_ask(&paid, test_away.of_away, SETPAY_INTENT_SALE, 650);
+    test_away_expect_stood_in(&paid);
+    test_away_come_back();
+    test_away_wait_settled();
+    test_away_expect_booked(&paid, 650);
+    (void)snprintf(sql, sizeof sql, "DELETE FROM kept_card WHERE payment_id = %lld",
+                   (long long)test_away_number(&paid, "payment.id"));
+    test_daemon_execute(&test_away.gateway->daemon, sql);
+    test_paid_close_batch(&paid);
+    int64_t stuck =
+        test_gateway_number(test_away.gateway, "SELECT id FROM presentment WHERE acknowledged = 0");
+    json_decref(test_gateway_control(
+        test_away.gateway, "presentment.write_off",
+        json_pack("{s:I, s:s}", "presentment", (json_int_t)stuck, "reason", "its card is gone")));
+    assert_int_equal(
+        test_gateway_number(test_away.gateway,
+                            "SELECT COUNT(*) FROM presentment JOIN step ON step.id = step_id"
+                            " WHERE response_code = 'WO' AND acknowledged_ms > step.created_ms"),
+        1);
+    test_away_expect_books_hold();
+    test_paid_clear(&paid);
+}
+
+/* ------------------------------------------------------------------ what an audit sees */
+
+/* One that its issuer has not heard of stays. */
+static void an_audit_finds_nothing(void **state)
+{
+    struct setpay_problem problem;
+    struct test_paid paid;
+    char url[160];
+    (void)state;
+    test_away_go();
+    test_away_ask(&paid, test_away.of_away, SETPAY_INTENT_SALE, 120);
+    test_away_expect_stood_in(&paid);
+    test_paid_clear(&paid);
+    test_line_free(test_away.shop);
+    test_away.shop = NULL;
+    test_gateway_stop(test_away.gateway);
+    (void)snprintf(url, sizeof url, "sqlite:%s/gateway.db", test_away.gateway->folder);
+    const struct setpay_store_options options = {.url = url, .schema = &setpay_gateway_schema};
+    assert_int_equal(setpay_store_open(&options, &test_day_store, &problem), SETPAY_OK);
+    assert_int_equal(test_day_ask(TEST_AWAY_OPEN), 1);
+    assert_string_equal(test_day_verify().all, "");
+}
+
+static void an_audit_finds_what_was_moved(void **state)
+{
+    static const char sale[] = "a sale that its issuer books in no period, and was not approved in "
+                               "its stead; or the other way round: payment";
+    static const char code[] = "an approval code of the gateway's own, and not approved in its "
+                               "issuer's stead; or the other way round: payment";
+    static const char told[] =
+        "its issuer is told of something else than was approved in its stead: advice";
+    static const char when[] =
+        "approved in its issuer's stead at a time of which there is no receipt: advice";
+    static const char answer[] =
+        "answered without a word of its issuer, or the other way round: advice";
+    static const char order[] =
+        "its issuer has answered what is told behind it, and not this: advice";
+    static const struct {
+        const char *sql, *words;
+    } edits[] = {
+        {"DELETE FROM stand_in", sale},
+        {"DELETE FROM stand_in", code},
+        {"DELETE FROM stand_in WHERE payment_id IN (SELECT id FROM payment WHERE sale_id IS NULL)",
+         code},
+        {"DELETE FROM stand_in WHERE acknowledged = 0", sale},
+        {"UPDATE payment SET period = 1 WHERE sale_id IS NOT NULL AND period = 0", sale},
+        {"UPDATE payment SET stan = stan + 1 WHERE id IN (SELECT payment_id FROM stand_in)", code},
+        {"INSERT INTO stand_in SELECT 999, id, issuer, currency, approved_minor, 0, '', 0,"
+         " updated_ms, 0 FROM payment WHERE approved_minor > 0 AND issuer <> 'away' LIMIT 1",
+         code},
+        {"INSERT INTO stand_in SELECT 999, id, issuer, currency, approved_minor, 0, '', 0,"
+         " updated_ms, 0 FROM payment WHERE approved_minor = 0 LIMIT 1",
+         told},
+        {"UPDATE stand_in SET payment_id = 999999 WHERE acknowledged = 0",
+         "of a payment that is not there: advice"},
+        {"UPDATE stand_in SET amount_minor = amount_minor - 1 WHERE acknowledged = 0", told},
+        {"UPDATE stand_in SET amount_minor = 9223372036854775807",
+         "amount_minor of 9223372036854775807"},
+        {"UPDATE stand_in SET issuer = 'sim' WHERE acknowledged = 0", told},
+        {"UPDATE stand_in SET currency = 'USD' WHERE acknowledged = 0", told},
+        {"UPDATE stand_in SET created_ms = created_ms + 1 WHERE acknowledged = 0", when},
+        {"UPDATE stand_in SET acknowledged = 1 WHERE acknowledged = 0", answer},
+        {"UPDATE stand_in SET acknowledged = 1, response_code = '00' WHERE acknowledged = 0",
+         answer},
+        {"UPDATE stand_in SET acknowledged = 1, response_code = '00', acknowledged_ms ="
+         " created_ms WHERE acknowledged = 0",
+         answer},
+        {"UPDATE stand_in SET acknowledged = 1, response_code = '00', sent_count = 1"
+         " WHERE acknowledged = 0",
+         answer},
+        {"UPDATE stand_in SET acknowledged = 1, response_code = '96', sent_count = 1,"
+         " acknowledged_ms = created_ms WHERE acknowledged = 0",
+         answer},
+        {"UPDATE stand_in SET acknowledged = 2 WHERE acknowledged = 1", answer},
+        {"UPDATE stand_in SET acknowledged = 0 WHERE response_code = '05'", answer},
+        {"UPDATE stand_in SET response_code = '' WHERE response_code = '05'", answer},
+        {"UPDATE stand_in SET acknowledged_ms = 1 WHERE response_code = '05'",
+         "answered before it was approved: advice"},
+        {"UPDATE stand_in SET acknowledged = 0, response_code = '', sent_count = 0,"
+         " acknowledged_ms = 0 WHERE payment_id IN (SELECT payment_id FROM reversal)",
+         order},
+        {"UPDATE stand_in SET acknowledged = 0, response_code = '', sent_count = 0,"
+         " acknowledged_ms = 0 WHERE response_code = '05'",
+         order},
+        {"UPDATE stand_in SET acknowledged_ms = acknowledged_ms + 86400000"
+         " WHERE response_code = '05'",
+         order},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof edits / sizeof *edits; i++)
+        test_day_expect_found(edits[i].sql, edits[i].words, false);
+}
+
+static int close_all(void **state)
+{
+    if (test_day_store != NULL)
+        setpay_store_close(test_day_store);
+    return test_away_close(state);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -449,10 +589,13 @@ int main(void)
         cmocka_unit_test(totals_agree),
         cmocka_unit_test(tells_what_is_refused),
         cmocka_unit_test(settles_and_agrees),
+        cmocka_unit_test(is_written_off_as_any_capture),
+        cmocka_unit_test(an_audit_finds_nothing),
+        cmocka_unit_test(an_audit_finds_what_was_moved),
     };
     alarm(240);
     if (setpay_secret_system_init() != SETPAY_OK)
         return 1;
     setpay_log_set_level(SETPAY_LOG_ERROR);
-    return cmocka_run_group_tests(tests, test_away_open, test_away_close);
+    return cmocka_run_group_tests(tests, test_away_open, close_all);
 }

@@ -20,8 +20,8 @@
 #define MOST "9223372036854775807"
 
 static const char *const tables[] = {
-    "step",    "payment",        "settlement",        "adjustment",     "dispute",
-    "reserve", "issuer_payment", "suspense_clearing", "ledger_posting", "ledger_balance"};
+    "step",           "payment",           "settlement",     "adjustment",     "dispute", "reserve",
+    "issuer_payment", "suspense_clearing", "ledger_posting", "ledger_balance", "stand_in"};
 
 /* What nothing of the ledger is computed of. */
 static const char *const others[] = {"terms_each_minor"};
@@ -118,7 +118,7 @@ static void the_row_is_named(void **state)
                           "the head says 1 entry", false);
 }
 
-/* A row of each table: of the dispute only what is looked at. */
+/* A row of each table: of dispute and advice only what is looked at. */
 static int open_all(void **state)
 {
     test_day_open(state);
@@ -135,12 +135,15 @@ static int open_all(void **state)
                   " opened, closed, outcome, opened_file, opened_ms, closed_ms)"
                   " VALUES (1, zeroblob(16), 'sim', 1, 1, 100, 'fraud', '2026-11-26', '', 0,"
                   " zeroblob(32), 1, 0)");
+    test_day_edit("INSERT INTO stand_in (id, payment_id, issuer, currency, amount_minor,"
+                  " acknowledged, response_code, sent_count, created_ms, acknowledged_ms)"
+                  " VALUES (1, 1, 'sim', 'EUR', 10000, 0, '', 0, 1, 0)");
     return 0;
 }
 
 static int close_all(void **state)
 {
-    test_day_edit("DELETE FROM dispute");
+    test_day_edit("DELETE FROM dispute; DELETE FROM stand_in");
     return test_day_close(state);
 }
 

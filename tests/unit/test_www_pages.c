@@ -447,6 +447,26 @@ static void what_is_not_sold_any_more_is_named(void **state)
     }
 }
 
+/* Where there is no other currency to choose, what has no price is not sold any more. */
+static void what_has_no_price_is_not_sold_any_more(void **state)
+{
+    (void)state;
+    struct shopper ada = {.headers = NULL};
+    open_shop("DE");
+    put_cups(&ada, "2");
+    test_api_sql(&test, "UPDATE price SET currency = 'USD'");
+    assert_int_equal(see(&ada, "/cart"), 200);
+    assert_true(says("Not sold any more: please take it out."));
+    assert_true(says("Something in the cart is not sold any more."));
+    assert_false(says("currency"));
+    assert_int_equal(see(&ada, "/checkout"), 200);
+    assert_true(says("Something in the cart is not sold any more."));
+    assert_false(says("currency"));
+    assert_int_equal(post(&ada, "/cart/add", "sku=CUP&quantity=1"), 303);
+    assert_string_equal(header("Location"), "/cart?said=unknown");
+    close_shop();
+}
+
 /* The cart says these words, and the checkout them and no button that orders. */
 static void assert_no_order(struct shopper *shopper, const char *words)
 {
@@ -643,6 +663,7 @@ int main(void)
         cmocka_unit_test(a_price_that_is_none_is_said),
         cmocka_unit_test(the_receipt_says_which_tax_is_in_it),
         cmocka_unit_test(what_is_not_sold_any_more_is_named),
+        cmocka_unit_test(what_has_no_price_is_not_sold_any_more),
         cmocka_unit_test(what_costs_nothing_or_too_much_is_said),
         cmocka_unit_test(the_owners_texts_are_pages_that_others_lead_to),
         cmocka_unit_test(the_cart_asks_where_it_goes_where_that_is_unknown),

@@ -309,12 +309,20 @@ static void search_engines_see_what_is_sold_and_no_more(void **state)
     char made[128];
     make("/categories", "{\"slug\":\"kitchen\",\"name\":\"Kitchen\"}");
     put_cups(&ada, "1");
-    static const char *const shown[] = {"/", "/search?sort=newest", "/categories/kitchen",
-                                        "/products/cup"};
+    static const char *const shown[] = {"/", "/search", "/search?q=&sort=newest",
+                                        "/categories/kitchen", "/products/cup"};
     for (size_t i = 0; i < sizeof shown / sizeof *shown; i++) {
         assert_int_equal(see(&ada, shown[i]), 200);
         if (says("noindex"))
             fail_msg("%s is hidden", shown[i]);
+    }
+    /* Whoever makes a link says what is asked for. */
+    static const char *const asked[] = {"/search?q=spam", "/search?min=1", "/search?max=spam",
+                                        "/search?option=colour:spam", "/search?cursor=spam"};
+    for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
+        (void)see(&ada, asked[i]);
+        if (!says("<meta name=\"robots\" content=\"noindex\">"))
+            fail_msg("%s is shown", asked[i]);
     }
     assert_int_equal(see(&ada, "/cart"), 200);
     assert_true(says("<meta name=\"robots\" content=\"noindex\">"));

@@ -348,8 +348,9 @@ static enum setpay_error on_reload(struct setpay_service *service, struct setpay
 {
     struct merchantd *daemon = service->user;
     SETPAY_TRY(setpay_upkeep_reload(daemon->upkeep, problem));
-    SETPAY_TRY(setpay_shop_texts_load(service->config, &daemon->texts, problem));
-    return setpay_shop_tls_load(service->config, &daemon->shop_tls, problem);
+    /* First, so that no text keeps a certificate from being renewed. */
+    SETPAY_TRY(setpay_shop_tls_load(service->config, &daemon->shop_tls, problem));
+    return setpay_shop_texts_load(service->config, &daemon->texts, problem);
 }
 
 /* What is under way is sent again at the next start. */

@@ -134,7 +134,7 @@ static enum setpay_error count_captured(struct doing *doing, int64_t *minor)
 
 /* Whatever was captured by amount before counts first: the parts together take the order's total,
  * and nothing twice. */
-static enum setpay_error capture_shipped(struct doing *doing, bool rest_was_over)
+static enum setpay_error capture_shipped(struct doing *doing)
 {
     const struct setpay_order_view *view = &doing->result->view;
     int64_t captured = 0;
@@ -143,9 +143,15 @@ static enum setpay_error capture_shipped(struct doing *doing, bool rest_was_over
     SETPAY_TRY(count_captured(doing, &captured));
     int64_t minor = setpay_parts_shipped_minor(view->parts) - captured;
     if (minor <= 0)
-        return rest_was_over ? SETPAY_E_HOLD_OVER : SETPAY_OK; /* pieces that cost nothing */
+        return SETPAY_OK; /* captured ahead, or they cost nothing */
     doing->asked_minor = minor;
     return ask(doing, SETPAY_MERCHANT_STEP_CAPTURE, NULL, minor);
+}
+
+/* What was never sent is given up, all of it. */
+static bool rest_is_given_up(const struct setpay_order_view *view)
+{
+    return setpay_order_to_send(view) == 0 && !setpay_parts_are_sent(view->parts);
 }
 
 static enum setpay_error ship_counts(struct doing *doing, struct setpay_part_count *counts)
@@ -153,11 +159,14 @@ static enum setpay_error ship_counts(struct doing *doing, struct setpay_part_cou
     struct setpay_order_view *view = &doing->result->view;
     size_t count = 0;
     int64_t minor = 0;
-    bool rest_was_over = setpay_order_rest_is_over(view);
-    SETPAY_TRY(setpay_parts_take(view->parts, &view->order, SETPAY_PART_SHIPMENT,
-                                 doing->request->part, counts, &count, &minor,
-                                 &doing->result->fault));
-    SETPAY_TRY(capture_shipped(doing, rest_was_over));
+    enum setpay_error error = setpay_parts_take(view, SETPAY_PART_SHIPMENT, doing->request->part,
+                                                counts, &count, &minor, &doing->result->fault);
+    if ((error == SETPAY_E_AMOUNT_LIMIT || error == SETPAY_E_STATE) && rest_is_given_up(view)) {
+        doing->result->fault = (struct setpay_json_fault){.field = ""};
+        return SETPAY_E_HOLD_OVER;
+    }
+    SETPAY_TRY(error);
+    SETPAY_TRY(capture_shipped(doing));
     return keep_part(doing, SETPAY_PART_SHIPMENT, counts, count);
 }
 
@@ -178,9 +187,8 @@ static enum setpay_error refund_counts(struct doing *doing, struct setpay_part_c
     struct setpay_order_view *view = &doing->result->view;
     size_t count = 0;
     int64_t minor = 0;
-    SETPAY_TRY(setpay_parts_take(view->parts, &view->order, SETPAY_PART_REFUND,
-                                 doing->request->part, counts, &count, &minor,
-                                 &doing->result->fault));
+    SETPAY_TRY(setpay_parts_take(view, SETPAY_PART_REFUND, doing->request->part, counts, &count,
+                                 &minor, &doing->result->fault));
     doing->asked_minor = minor;
     if (minor > 0) /* what was free is given back for nothing */
         SETPAY_TRY(refund(doing, minor));

@@ -3,6 +3,8 @@
  */
 #include "merchant/store/part.h"
 
+#include "merchant/store/order_json.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -96,8 +98,9 @@ bool setpay_parts_are_sent(const struct setpay_parts *parts)
 /* ------------------------------------------------------------------ what is meant */
 
 struct taking {
-    struct setpay_parts *parts;
-    const struct setpay_order *order;
+    const struct setpay_order_view *view;
+    struct setpay_parts *parts;       /* the view's */
+    const struct setpay_order *order; /* likewise */
     enum setpay_part_kind kind;
     enum setpay_part_of of;
     bool paid_as_sent;
@@ -108,7 +111,7 @@ static int64_t left_of(const struct taking *taking, size_t position)
 {
     int64_t left =
         taking->kind == SETPAY_PART_SHIPMENT
-            ? setpay_part_sendable(&taking->parts->lines[position])
+            ? setpay_order_sendable(taking->view, position)
             : setpay_part_refundable(taking->parts, position, taking->paid_as_sent, taking->of);
     return left - taking->wanted[position];
 }
@@ -215,21 +218,22 @@ static int64_t apply(const struct taking *taking, struct setpay_part_count *coun
     return minor;
 }
 
-enum setpay_error setpay_parts_take(struct setpay_parts *parts, const struct setpay_order *order,
+enum setpay_error setpay_parts_take(const struct setpay_order_view *view,
                                     enum setpay_part_kind kind,
                                     const struct setpay_part_request *request,
                                     struct setpay_part_count *counts, size_t *count, int64_t *minor,
                                     struct setpay_json_fault *fault)
 {
-    struct taking taking = {.parts = parts,
-                            .order = order,
+    struct taking taking = {.view = view,
+                            .parts = view->parts,
+                            .order = &view->order,
                             .kind = kind,
                             .of = request->of,
-                            .paid_as_sent = order->capture == SETPAY_CAPTURE_ON_SHIPMENT};
+                            .paid_as_sent = view->order.capture == SETPAY_CAPTURE_ON_SHIPMENT};
     SETPAY_TRY(read_wants(&taking, request, fault));
     *count = 0;
     *minor = 0;
-    for (size_t i = 0; i < parts->line_count; i++) {
+    for (size_t i = 0; i < view->parts->line_count; i++) {
         struct setpay_part_count one = {.position = i, .quantity = taking.wanted[i]};
         if (one.quantity == 0)
             continue;

@@ -171,21 +171,21 @@ int64_t setpay_part_refundable(const struct setpay_parts *parts, size_t position
 /* Whether everything was shipped that will be. */
 bool setpay_parts_are_sent(const struct setpay_parts *parts);
 
+struct setpay_order_view;
+
 /*
- * Which pieces a request means, into counts (as many as there are lines), checked against what is
- * left; lines is then as it will be, *minor what a refund gives back. Nothing changes otherwise:
- * SETPAY_E_INVALID (no such line), SETPAY_E_AMOUNT_LIMIT (more than is left), each with the fault;
- * SETPAY_E_STATE: nothing is left at all.
+ * Which pieces of the view's order a request means, into counts (as many as there are lines),
+ * checked against what is left; lines is then as it will be, *minor what a refund gives back.
+ * Nothing changes otherwise: SETPAY_E_INVALID (no such line), SETPAY_E_AMOUNT_LIMIT (more than is
+ * left), each with the fault; SETPAY_E_STATE: nothing is left at all.
  */
-enum setpay_error setpay_parts_take(struct setpay_parts *parts, const struct setpay_order *order,
+enum setpay_error setpay_parts_take(const struct setpay_order_view *view,
                                     enum setpay_part_kind kind,
                                     const struct setpay_part_request *request,
                                     struct setpay_part_count *counts, size_t *count, int64_t *minor,
                                     struct setpay_json_fault *fault) SETPAY_MUST_CHECK;
 
 /* ------------------------------------------------------------------ kept */
-
-struct setpay_order_view;
 
 /* What is kept of the view's order, with its quote and steps, which the caller has found. Owned. */
 enum setpay_error setpay_parts_find(struct setpay_db *db, const struct setpay_order_view *view,
@@ -198,9 +198,9 @@ enum setpay_error setpay_part_insert(struct setpay_db *db, const char *order_id,
  * or have been given up or paid back unsent before. */
 enum setpay_error setpay_parts_count_gone(struct setpay_db *db, const char *order_id,
                                           const char *sku, int64_t *pieces) SETPAY_MUST_CHECK;
-/* Whether its hold, or its agreement, has ended before all of it was sent: nothing pays for the
- * rest, and nothing was captured ahead for it. */
-bool setpay_order_rest_is_over(const struct setpay_order_view *view);
+/* Pieces of a line that can still be sent: where nothing follows what was captured, so many as that
+ * pays for, were they the next; all others are given up. */
+int64_t setpay_order_sendable(const struct setpay_order_view *view, size_t position);
 /* Pieces of it that can be sent now. */
 int64_t setpay_order_to_send(const struct setpay_order_view *view);
 /* Inside an operation that may have brought answers: what follows from the parts of the view that

@@ -140,11 +140,6 @@ static int64_t captured_of(const struct setpay_order_view *view)
     return setpay_order_standing(view->payments, view->payment_count)->captured_minor;
 }
 
-bool setpay_order_rest_is_over(const struct setpay_order_view *view)
-{
-    return nothing_follows(view) && captured_of(view) <= setpay_parts_shipped_minor(view->parts);
-}
-
 /* Of an order that nothing follows, the pieces of a line that may still be sent for what was
  * captured ahead of the shipments, were they the next. */
 static int64_t paid_ahead(const struct setpay_order_view *view, size_t position)
@@ -152,8 +147,8 @@ static int64_t paid_ahead(const struct setpay_order_view *view, size_t position)
     struct setpay_part_line *line = &view->parts->lines[position];
     const int64_t shipped = line->shipped;
     int64_t least = 0, most = setpay_part_sendable(line);
-    if (setpay_order_rest_is_over(view))
-        return 0;
+    if (captured_of(view) <= setpay_parts_shipped_minor(view->parts))
+        return 0;          /* nor do those that cost nothing go on alone */
     while (least < most) { /* more pieces never cost less */
         int64_t middle = least + (most - least + 1) / 2;
         line->shipped = shipped + middle;
@@ -198,13 +193,21 @@ static enum setpay_error give_up_rest(struct setpay_db *db, const struct setpay_
 
 /* ------------------------------------------------------------------ all that there is to do */
 
+int64_t setpay_order_sendable(const struct setpay_order_view *view, size_t position)
+{
+    if (!nothing_follows(view))
+        return setpay_part_sendable(&view->parts->lines[position]);
+    int64_t ahead = paid_ahead(view, position);
+    int64_t left = unsent_left(view->parts, NULL, position);
+    return ahead < left ? ahead : left;
+}
+
 int64_t setpay_order_to_send(const struct setpay_order_view *view)
 {
     int64_t pieces = 0;
-    bool is_over = nothing_follows(view);
     bool may_ship = setpay_order_may_ship(view->order.end, view->status);
     for (size_t i = 0; may_ship && i < view->parts->line_count; i++)
-        pieces += is_over ? paid_ahead(view, i) : setpay_part_sendable(&view->parts->lines[i]);
+        pieces += setpay_order_sendable(view, i);
     return pieces;
 }
 

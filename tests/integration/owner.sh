@@ -141,6 +141,8 @@ is "by whom has seen how it is now" "$(send /products/odd /products/odd/edit -d 
 is "a price that is none" "$(send /products/odd /products/odd/price -d sku=ODD-1 -d price_EUR=free)" 409
 is "one of smaller units than there are" "$(send /products/odd /products/odd/price -d sku=ODD-1 -d price_JPY=12.50)" 409
 ok "says how one is written" says "found &#39;12.50&#39; in &#39;JPY&#39;; expected one like 1250"
+is "a comma that may stand for thousands" "$(send /products/odd /products/odd/price -d sku=ODD-1 -d price_KWD=1,250)" 409
+ok "says how one is written, too" says "found &#39;1,250&#39; in &#39;KWD&#39;; expected one like 12.500"
 is "one in a currency that is none" "$(send /products/odd /products/odd/price -d sku=ODD-1 -d price_XYZ=1)" 409
 is "none at all" "$(send /products/odd /products/odd/price -d sku=ODD-1 -d price_EUR= -d price_JPY=)" 409
 prices() { api GET /products/odd | jq -c '.variants[0].prices'; }

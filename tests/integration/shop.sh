@@ -92,8 +92,14 @@ is "not over TLS 1.2" "$(status --tls-max 1.2 --cacert "$tmp/first.pem" "$https/
 is "nor in the clear" "$(status "http://${https#https://}/" 2>/dev/null)" 000
 cp "$tmp/second.key" "$tmp/shop.key" && cp "$tmp/second.pem" "$tmp/shop.pem"
 kill -HUP "$(cat "$sandbox/run/merchant.pid")"
-renewed() { [ "$(status --cacert "$tmp/second.pem" "$https/" 2>/dev/null)" = 200 ]; }
-ok "a new certificate is taken over" wait_for 5 renewed
+renewed() { [ "$(status --cacert "$tmp/$1.pem" "$https/" 2>/dev/null)" = 200 ]; }
+ok "a new certificate is taken over" wait_for 5 renewed second
+rm "$texts/terms.txt"
+certificate third
+cp "$tmp/third.key" "$tmp/shop.key" && cp "$tmp/third.pem" "$tmp/shop.pem"
+kill -HUP "$(cat "$sandbox/run/merchant.pid")"
+ok "also where a text cannot be read" wait_for 5 renewed third
+printf 'Our terms.\n' >"$texts/terms.txt"
 sed -i 's/^country = DE/country = germany/' "$sandbox/merchant.conf"
 kill -HUP "$(cat "$sandbox/run/merchant.pid")"
 ok "a file that is wrong now is told, on SIGHUP too" wait_for 5 grep -q "event=daemon.reload_failed .*country: found" \

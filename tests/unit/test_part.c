@@ -2,6 +2,7 @@
  * Parts of an order: what pieces are worth, that all parts add up to the order whatever they are,
  * and what a request for lines means.
  */
+#include "merchant/store/order_json.h"
 #include "merchant/store/part.h"
 #include "tests/support/test_acts.h"
 
@@ -49,10 +50,11 @@ static enum setpay_error take(enum setpay_part_kind kind, const char *body)
     json_t *json = json_loads(body, 0, NULL);
     assert_non_null(json);
     memset(&fault, 0, sizeof fault);
+    const struct setpay_order_view view = {.order = order, .parts = &parts};
     enum setpay_error error = setpay_part_request_parse(json, kind, &request, &fault);
     json_decref(json);
     if (error == SETPAY_OK)
-        error = setpay_parts_take(&parts, &order, kind, &request, counts, &count, &minor, &fault);
+        error = setpay_parts_take(&view, kind, &request, counts, &count, &minor, &fault);
     return error;
 }
 

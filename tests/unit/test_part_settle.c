@@ -37,6 +37,7 @@ struct settling {
     struct setpay_payment_view payment; /* of state 0: none stands */
     enum setpay_agreement_end agreement_end;
     bool has_agreement;
+    int64_t offered; /* pieces that should be */
 };
 
 static void open_order(struct settling *s, enum setpay_part_kind kind, int64_t quantity,
@@ -72,17 +73,17 @@ static enum setpay_error insert(struct setpay_db *db, void *arg)
     return setpay_part_insert(db, s->order_id, &s->part);
 }
 
-static enum setpay_error settle(struct setpay_db *db, void *arg)
+/* The order as it stands, with the answers of the gateway. */
+static enum setpay_error find(struct setpay_db *db, const struct settling *s,
+                              struct setpay_order_view *view)
 {
-    struct settling *s = arg;
-    struct setpay_order_view view = {.payments = NULL};
-    SETPAY_TRY(setpay_order_find(db, s->order_id, &view.order));
-    view.steps = calloc(STEPS_MAX, sizeof *view.steps);
-    assert_non_null(view.steps);
-    for (view.step_count = 0; view.step_count < s->steps; view.step_count++) {
-        enum answer answer = s->answers[view.step_count];
-        view.steps[view.step_count].step =
-            (struct setpay_step_view){.number = (int64_t)view.step_count + 1,
+    SETPAY_TRY(setpay_order_find(db, s->order_id, &view->order));
+    view->steps = calloc(STEPS_MAX, sizeof *view->steps);
+    assert_non_null(view->steps);
+    for (view->step_count = 0; view->step_count < s->steps; view->step_count++) {
+        enum answer answer = s->answers[view->step_count];
+        view->steps[view->step_count].step =
+            (struct setpay_step_view){.number = (int64_t)view->step_count + 1,
                                       .kind = SETPAY_MERCHANT_STEP_CREDIT,
                                       .amount = {100, "EUR"},
                                       .asking = answer == ASKING,
@@ -90,14 +91,22 @@ static enum setpay_error settle(struct setpay_db *db, void *arg)
                                       .undone = answer == UNDONE};
     }
     if (s->payment.state != SETPAY_PURCHASE_NONE) {
-        view.payments = malloc(sizeof *view.payments);
-        assert_non_null(view.payments);
-        view.payments[0] = s->payment;
-        view.payment_count = 1;
+        view->payments = malloc(sizeof *view->payments);
+        assert_non_null(view->payments);
+        view->payments[0] = s->payment;
+        view->payment_count = 1;
     }
-    view.has_agreement = s->has_agreement;
-    view.agreement.end = s->agreement_end;
-    enum setpay_error error = setpay_parts_find(db, &view, &view.parts);
+    view->has_agreement = s->has_agreement;
+    view->agreement.end = s->agreement_end;
+    view->status = SETPAY_ORDER_STATUS_PARTIALLY_CAPTURED;
+    return setpay_parts_find(db, view, &view->parts);
+}
+
+static enum setpay_error settle(struct setpay_db *db, void *arg)
+{
+    const struct settling *s = arg;
+    struct setpay_order_view view = {.payments = NULL};
+    enum setpay_error error = find(db, s, &view);
     if (error == SETPAY_OK)
         error = setpay_parts_settle(db, &view, test.now_ms + 7);
     setpay_order_view_clear(&view);
@@ -357,6 +366,67 @@ static void what_was_captured_ahead_may_still_be_sent(void **state)
     test_acts_close(&test);
 }
 
+static enum setpay_error sell(struct setpay_db *db, void *arg)
+{
+    const struct settling *s = arg;
+    return setpay_stock_sell(db, s->order_id, test.now_ms);
+}
+
+/* Whether so many pieces are offered to be sent, and can be, and one more cannot. */
+static enum setpay_error offer(struct setpay_db *db, void *arg)
+{
+    const struct settling *s = arg;
+    struct setpay_order_view view = {.payments = NULL};
+    struct setpay_part_request request = {.count = 1, .wants = {{.quantity = s->offered + 1}}};
+    struct setpay_part_count counts[1];
+    struct setpay_json_fault fault = {.field = ""};
+    int64_t minor;
+    size_t count;
+    assert_int_equal(find(db, s, &view), SETPAY_OK);
+    assert_int_equal(setpay_order_sendable(&view, 0), s->offered);
+    assert_int_equal(setpay_order_to_send(&view), s->offered);
+    assert_int_equal(
+        setpay_parts_take(&view, SETPAY_PART_SHIPMENT, &request, counts, &count, &minor, &fault),
+        SETPAY_E_AMOUNT_LIMIT);
+    request.wants[0].quantity = s->offered;
+    if (s->offered > 0)
+        assert_int_equal(setpay_parts_take(&view, SETPAY_PART_SHIPMENT, &request, counts, &count,
+                                           &minor, &fault),
+                         SETPAY_OK);
+    setpay_order_view_clear(&view);
+    return SETPAY_OK;
+}
+
+static void offers(struct settling *s, int64_t pieces)
+{
+    s->offered = pieces;
+    assert_int_equal(setpay_store_submit_wait(test.store, offer, s), SETPAY_OK);
+}
+
+/* What is back in stock is not the order's to send, though nobody has sent it. */
+static void what_was_given_up_is_not_offered(void **state)
+{
+    (void)state;
+    static const int64_t captured[] = {1800, 2250}; /* two, and nothing or half a one more */
+    for (size_t i = 0; i < sizeof captured / sizeof *captured; i++) {
+        struct settling s;
+        open_order(&s, SETPAY_PART_SHIPMENT, 2, 0, 0);
+        assert_int_equal(setpay_store_submit_wait(test.store, sell, &s), SETPAY_OK);
+        offers(&s, 5);
+        s.payment = (struct setpay_payment_view){.state = SETPAY_PURCHASE_CAPTURED,
+                                                 .approved = {4500, "EUR"},
+                                                 .captured_minor = captured[i]};
+        offers(&s, 5);
+        hold_ends(&s);
+        settles_at(&s, 8);
+        offers(&s, 2);
+        insert_of(&s, SETPAY_PART_SHIPMENT, 2, 0, false);
+        settles_at(&s, 8);
+        offers(&s, 0);
+        test_acts_close(&test);
+    }
+}
+
 /* Of a split the first part was captured whole, so that nothing was released when it ended. */
 static void what_no_further_part_pays_for_is_back_once(void **state)
 {
@@ -535,6 +605,7 @@ int main(void)
         cmocka_unit_test(what_is_given_up_and_paid_back_is_back_once),
         cmocka_unit_test(what_was_not_sent_when_the_hold_ended_is_back_once),
         cmocka_unit_test(what_was_captured_ahead_may_still_be_sent),
+        cmocka_unit_test(what_was_given_up_is_not_offered),
         cmocka_unit_test(what_no_further_part_pays_for_is_back_once),
         cmocka_unit_test(what_is_refused_after_the_end_is_back_too),
         cmocka_unit_test(what_may_still_be_sent_stays),

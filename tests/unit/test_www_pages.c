@@ -309,12 +309,20 @@ static void search_engines_see_what_is_sold_and_no_more(void **state)
     char made[128];
     make("/categories", "{\"slug\":\"kitchen\",\"name\":\"Kitchen\"}");
     put_cups(&ada, "1");
-    static const char *const shown[] = {"/", "/search?sort=newest", "/categories/kitchen",
-                                        "/products/cup"};
+    static const char *const shown[] = {"/", "/search", "/search?q=&sort=newest",
+                                        "/categories/kitchen", "/products/cup"};
     for (size_t i = 0; i < sizeof shown / sizeof *shown; i++) {
         assert_int_equal(see(&ada, shown[i]), 200);
         if (says("noindex"))
             fail_msg("%s is hidden", shown[i]);
+    }
+    /* Whoever makes a link says what is asked for. */
+    static const char *const asked[] = {"/search?q=spam", "/search?min=1", "/search?max=spam",
+                                        "/search?option=colour:spam", "/search?cursor=spam"};
+    for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
+        (void)see(&ada, asked[i]);
+        if (!says("<meta name=\"robots\" content=\"noindex\">"))
+            fail_msg("%s is shown", asked[i]);
     }
     assert_int_equal(see(&ada, "/cart"), 200);
     assert_true(says("<meta name=\"robots\" content=\"noindex\">"));
@@ -445,6 +453,26 @@ static void what_is_not_sold_any_more_is_named(void **state)
         assert_string_equal(header("Location"), "/cart?said=unknown");
         close_shop();
     }
+}
+
+/* Where there is no other currency to choose, what has no price is not sold any more. */
+static void what_has_no_price_is_not_sold_any_more(void **state)
+{
+    (void)state;
+    struct shopper ada = {.headers = NULL};
+    open_shop("DE");
+    put_cups(&ada, "2");
+    test_api_sql(&test, "UPDATE price SET currency = 'USD'");
+    assert_int_equal(see(&ada, "/cart"), 200);
+    assert_true(says("Not sold any more: please take it out."));
+    assert_true(says("Something in the cart is not sold any more."));
+    assert_false(says("currency"));
+    assert_int_equal(see(&ada, "/checkout"), 200);
+    assert_true(says("Something in the cart is not sold any more."));
+    assert_false(says("currency"));
+    assert_int_equal(post(&ada, "/cart/add", "sku=CUP&quantity=1"), 303);
+    assert_string_equal(header("Location"), "/cart?said=unknown");
+    close_shop();
 }
 
 /* The cart says these words, and the checkout them and no button that orders. */
@@ -643,6 +671,7 @@ int main(void)
         cmocka_unit_test(a_price_that_is_none_is_said),
         cmocka_unit_test(the_receipt_says_which_tax_is_in_it),
         cmocka_unit_test(what_is_not_sold_any_more_is_named),
+        cmocka_unit_test(what_has_no_price_is_not_sold_any_more),
         cmocka_unit_test(what_costs_nothing_or_too_much_is_said),
         cmocka_unit_test(the_owners_texts_are_pages_that_others_lead_to),
         cmocka_unit_test(the_cart_asks_where_it_goes_where_that_is_unknown),

@@ -176,17 +176,16 @@ static enum setpay_error read_order(struct setpay_db *db, void *arg)
 
 /* ------------------------------------------------------------------ the page */
 
-static json_t *items_json(const struct look *look, bool may_ship, bool *sendable, bool *refundable)
+static json_t *items_json(const struct look *look, bool may_send, bool *refundable)
 {
     const struct setpay_order *order = &look->view.order;
     const struct setpay_parts *parts = look->view.parts;
     json_t *items = json_array();
     for (size_t i = 0; i < order->item_count && items != NULL; i++) {
         const struct setpay_item *item = &order->items[i];
-        int64_t send = may_ship ? setpay_part_sendable(&parts->lines[i]) : 0;
+        int64_t send = may_send ? setpay_order_sendable(&look->view, i) : 0;
         int64_t back = setpay_part_refundable(
             parts, i, order->capture == SETPAY_CAPTURE_ON_SHIPMENT, SETPAY_PART_OF_ANY);
-        *sendable = *sendable || send > 0;
         *refundable = *refundable || back > 0;
         json_t *row = json_pack(
             "{s:i, s:s, s:s, s:I, s:o, s:o, s:I, s:I, s:o, s:o}", "line", (int)i + 1, "name",
@@ -266,9 +265,9 @@ static json_t *values_of(struct look *look, const char *wrong, const char *done)
     const char *currency = order->amount.currency;
     int64_t back_minor = refundable_minor(look);
     bool may_ship = setpay_order_may_ship(order->end, look->view.status);
-    bool may_send = may_ship && !setpay_order_rest_is_over(&look->view);
-    bool sendable = false, refundable = false;
-    json_t *items = items_json(look, may_send, &sendable, &refundable);
+    bool may_send = setpay_order_to_send(&look->view) > 0;
+    bool refundable = false;
+    json_t *items = items_json(look, may_send, &refundable);
     bool repeats = order->item_count == 1 && strcmp(order->items[0].name, order->description) == 0;
     bool may_cancel = setpay_order_check_cancel(look->view.status) == SETPAY_OK &&
                       look->view.status != SETPAY_ORDER_STATUS_CANCELLED;
@@ -287,7 +286,7 @@ static json_t *values_of(struct look *look, const char *wrong, const char *done)
     (void)json_object_set_new(values, "seen",
                               json_sprintf("%zu.%zu.%d", look->view.step_count,
                                            look->view.parts->count, (int)order->end));
-    (void)json_object_set_new(values, "may_send", json_boolean(may_send && sendable));
+    (void)json_object_set_new(values, "may_send", json_boolean(may_send));
     (void)json_object_set_new(values, "may_capture",
                               json_boolean(look->capturable > 0 && may_ship));
     (void)json_object_set_new(values, "may_refund", json_boolean(back_minor > 0));

@@ -60,9 +60,10 @@ static json_t *row_json(const struct setpay_order_view *view)
 {
     const struct setpay_order *order = &view->order;
     const char *status = setpay_order_status_name(view->status);
-    json_t *what = order->item_count > 1 ? json_sprintf("%s and %zu more", order->items[0].name,
-                                                        order->item_count - 1)
-                                         : json_string(order->items[0].name);
+    const char *first = order->item_count > 0 ? order->items[0].name : order->description;
+    json_t *what = order->item_count > 1
+                       ? json_sprintf("%s and %zu more", first, order->item_count - 1)
+                       : json_string(first);
     return json_pack("{s:s, s:o, s:s, s:o, s:o, s:o}", "id", order->order_id, "status",
                      setpay_admin_status(status), "look", setpay_admin_status_look(status),
                      "amount", setpay_admin_money(order->amount.minor, order->amount.currency),

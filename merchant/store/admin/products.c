@@ -340,8 +340,11 @@ static enum setpay_error read_price(struct setpay_admin_task *task, const char *
     if (value[0] == '\0' && !takes_away)
         return SETPAY_OK;
     (void)snprintf(text, sizeof text, "%.24s %.3s", value[0] != '\0' ? value : "0", currency);
-    for (char *comma = strchr(text, ','); comma != NULL; comma = strchr(comma, ','))
-        *comma = '.';
+    /* Before three digits it may stand for thousands. */
+    for (char *comma = text; (comma = strchr(comma, ',')) != NULL; comma++) {
+        if (strspn(comma + 1, "0123456789") <= 2)
+            *comma = '.';
+    }
     if (strlen(currency) != 3 || setpay_money_parse(text, &money) != SETPAY_OK) {
         const struct setpay_currency *known = setpay_currency_by_code(currency);
         return setpay_json_fault_set(

@@ -59,7 +59,7 @@ static enum setpay_error add_order(struct look *look, const struct setpay_order_
     if (setpay_order_to_send(view) == 0)
         return SETPAY_OK;
     for (size_t i = 0; i < view->parts->line_count; i++)
-        quantities[i] = setpay_part_sendable(&view->parts->lines[i]);
+        quantities[i] = setpay_order_sendable(view, i);
     return append(look,
                   json_pack("{s:s, s:o, s:o, s:o, s:o}", "id", order->order_id, "what",
                             pieces_json(order, quantities), "where", where_json(view->ship_to),

@@ -6,6 +6,7 @@
 #include "merchant/store/quote.h"
 #include "merchant/store/shipping.h"
 #include "merchant/store/www/country.h"
+#include "merchant/store/www/goods.h"
 #include "merchant/store/www/www_internal.h"
 
 #include <stdio.h>
@@ -217,7 +218,8 @@ static enum setpay_error say_why(struct setpay_db *db, const struct setpay_shop_
             setpay_good_find(db, cart->lines[i].sku, settings->currency, &good);
         if (error != SETPAY_OK && error != SETPAY_E_NOT_FOUND)
             return error;
-        bool is_sold = error == SETPAY_OK && good.is_published;
+        bool is_sold = error == SETPAY_OK && good.is_published &&
+                       (good.has_price || setpay_goods_elsewhere(settings));
         gone = gone || !is_sold;
         unsold = unsold || (is_sold && !good.has_price);
         costs = costs || good.price_minor > 0;

@@ -29,12 +29,13 @@ static json_t *sum_json(int64_t minor, const char *currency)
 
 /* Why it can't be ordered so; NULL: it can. */
 static json_t *wrong_json(const struct setpay_cart_line *line, const struct setpay_good *good,
-                          const char *currency)
+                          const struct setpay_shop_settings *settings)
 {
-    if (!good->is_published)
+    if (!good->is_published || (!good->has_price && !setpay_goods_elsewhere(settings)))
         return json_string("Not sold any more: please take it out.");
     if (!good->has_price)
-        return json_sprintf("Not sold in %s: take it out, or choose another currency.", currency);
+        return json_sprintf("Not sold in %s: take it out, or choose another currency.",
+                            settings->currency);
     if (good->available < 1)
         return json_string("Sold out: please take it out.");
     if (good->available < line->quantity)
@@ -72,7 +73,7 @@ static enum setpay_error add_lines(struct setpay_db *db, struct look *look, bool
             (void)snprintf(good.name, sizeof good.name, "%s", line->sku);
         else
             SETPAY_TRY(error);
-        json_t *wrong = wrong_json(line, &good, currency);
+        json_t *wrong = wrong_json(line, &good, &look->settings);
         can_order = can_order && wrong == NULL;
         setpay_shop_append(lines, line_json(line, &good, wrong, currency), whole);
     }
@@ -183,7 +184,9 @@ static enum setpay_error put(struct setpay_db *db, const struct setpay_write *wr
     if (error != SETPAY_OK && error != SETPAY_E_NOT_FOUND)
         return error;
     if (error == SETPAY_E_NOT_FOUND || !good.is_published || !good.has_price) {
-        *said = error == SETPAY_OK && good.is_published ? "unsold" : "unknown";
+        bool elsewhere =
+            error == SETPAY_OK && good.is_published && setpay_goods_elsewhere(&settings);
+        *said = elsewhere ? "unsold" : "unknown";
         return SETPAY_OK;
     }
     if (quantity > SETPAY_CART_QUANTITY_MAX)

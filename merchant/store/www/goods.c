@@ -70,6 +70,11 @@ void setpay_goods_sold_in(const json_t *product, const struct setpay_shop_curren
     }
 }
 
+bool setpay_goods_elsewhere(const struct setpay_shop_settings *settings)
+{
+    return settings->sold.count > 1;
+}
+
 /* The lowest price of its variants, whether others cost more, and whether any is there. */
 static void look_over(const json_t *product, const char *currency, int64_t *lowest, bool *differs,
                       bool *gone)

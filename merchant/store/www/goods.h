@@ -17,6 +17,9 @@ json_t *setpay_goods_options(const json_t *options);
 /* "JPY, EUR": in which of the currencies a variant of the product has a price; "": in none. */
 void setpay_goods_sold_in(const json_t *product, const struct setpay_shop_currencies *currencies,
                           char *words, size_t size);
+/* Whether what has no price in the shopper's currency may have one in another that is sold in. If
+ * not, it is not sold any more. */
+bool setpay_goods_elsewhere(const struct setpay_shop_settings *settings);
 /* How many there are: "In stock", "Only 3 left", "Sold out". */
 json_t *setpay_goods_stock(int64_t available, bool tracked);
 /* {"tracked","available"} of a variant's JSON. */

@@ -202,6 +202,18 @@ static void add_sorts(struct listing *listing, bool *whole)
     setpay_shop_set(listing->values, "sorts", list, whole);
 }
 
+/* Whether the page shows what a link to it says, which may be anybody's words: search engines are
+ * to leave it out. */
+static bool shows_words(const struct listing *listing)
+{
+    static const char *const names[] = {"q", "min", "max", "option", "cursor"};
+    for (size_t i = 0; i < sizeof names / sizeof *names && listing->searches; i++) {
+        if (asked(listing, names[i])[0] != '\0')
+            return true;
+    }
+    return false;
+}
+
 /* What was asked for, to stand in the form again and in the link to the next page. */
 static void add_asked(struct listing *listing, bool *whole)
 {
@@ -210,6 +222,8 @@ static void add_asked(struct listing *listing, bool *whole)
         setpay_shop_set(listing->values, names[i], json_string(asked(listing, names[i])), whole);
     setpay_shop_set(listing->values, "later", json_boolean(asked(listing, "cursor")[0] != '\0'),
                     whole);
+    if (shows_words(listing))
+        setpay_shop_set(listing->values, "hidden", json_true(), whole);
     setpay_shop_set(listing->values, "searches", json_boolean(listing->searches), whole);
 }
 

@@ -68,7 +68,7 @@ static void add_variants(struct showing *showing, const json_t *product, bool *w
         bool tracked;
         int64_t available;
         if (price == NULL) {
-            if (showing->settings.sold.count > 1)
+            if (setpay_goods_elsewhere(&showing->settings))
                 setpay_shop_append(list, unsold_json(variant, currency), whole);
             continue;
         }

@@ -24,7 +24,8 @@ static void fill(json_t *values, const char *name, json_t *value, bool *whole)
         json_decref(value);
 }
 
-/* Whether search engines are to leave it out: what is one shopper's own, and errors. */
+/* Whether search engines are to leave it out: what is one shopper's own, and errors. Of searches
+ * list_page.c says so. */
 static bool is_hidden(enum setpay_www_page page)
 {
     return page == SETPAY_WWW_CART || page == SETPAY_WWW_CHECKOUT || page == SETPAY_WWW_ORDER ||

@@ -418,7 +418,8 @@ static void on_done(void *arg, enum setpay_error error)
             setpay_gateway_issuer_add_lines(call->daemon->gateway.network, call->result);
         log_done(call);
         setpay_control_reply(call->control, call->result);
-        if (call->command->run == setpay_gateway_batch_close)
+        if (call->command->run == setpay_gateway_batch_close ||
+            call->command->run == setpay_gateway_presentment_write_off)
             setpay_gateway_presentments_wake(call->daemon->presentments);
         if (call->command->run == setpay_gateway_issuer_cutoff ||
             call->command->run == setpay_gateway_presentment_write_off)

@@ -7,7 +7,8 @@
  * that nothing is presented twice however often it is sent.
  *
  * What was approved in an issuer's stead is presented once that has answered the advice of it:
- * until then it knows of nothing that could be captured.
+ * until then it knows of nothing that could be captured. And a credit once it has answered what it
+ * credits: where a line is lost, what was sent behind may be there before it, and be refused.
  *
  * At most AT_ONCE are with the network, whose frames lie in secret memory: reversals, which give
  * cardholders their money back, must find room beside them.
@@ -37,7 +38,7 @@ static struct setpay_metric unsendable_total = {
     .type = SETPAY_METRIC_COUNTER,
 };
 
-/* One that waits for the answer to its payment's advice, or was let go by it. */
+/* One that waits for an answer to what comes before it of its payment, or was let go by it. */
 struct waiting {
     TAILQ_ENTRY(waiting) in_list;
     int64_t id;
@@ -63,6 +64,7 @@ struct setpay_gateway_presentments {
 struct presented {
     struct setpay_gateway_presentments *owner;
     int64_t id;
+    int64_t payment_id;
     char response_code[3];
     int64_t sent_count;
     struct presented *next_unkept;
@@ -117,6 +119,8 @@ static void keep_later(struct presented *presented, enum setpay_error error)
 static void on_answer_kept(void *arg, enum setpay_error error)
 {
     struct presented *presented = arg;
+    struct setpay_gateway_presentments *owner = presented->owner;
+    int64_t payment_id = presented->payment_id;
     if (may_pass(error) && !presented->owner->stopped) {
         keep_later(presented, error);
         return;
@@ -133,6 +137,7 @@ static void on_answer_kept(void *arg, enum setpay_error error)
                    setpay_field_text("response", presented->response_code),
                    setpay_field_int("sent", presented->sent_count));
     end(presented);
+    setpay_gateway_presentments_advised(owner, payment_id);
 }
 
 static void submit_answer(struct presented *presented)
@@ -177,7 +182,7 @@ struct one_row {
     enum setpay_step_kind kind;
     int64_t amount_minor;
     int64_t period;
-    bool waits; /* for the answer to its payment's advice */
+    bool waits; /* for the answer to its payment's advice, or to the capture that it credits */
     struct setpay_payment payment;
     struct setpay_gateway_merchant merchant;
     struct setpay_kept_card card;
@@ -189,9 +194,12 @@ static enum setpay_error read_row(struct setpay_db *db, struct one_row *row)
     SETPAY_TRY(setpay_db_one(
         db, &rows,
         "SELECT presentment.id, token, payment_id, kind, amount_minor,"
-        " presentment.period, " SETPAY_STAND_IN_IS_OPEN("step.payment_id") /* it waits */
-        " FROM presentment JOIN step ON step.id = step_id WHERE acknowledged = 0"
-        " AND presentment.id > $1 ORDER BY presentment.id LIMIT 1",
+        " presentment.period, " SETPAY_STAND_IN_IS_OPEN(
+            "step.payment_id") " OR (kind = 2 AND EXISTS (SELECT 1 FROM presentment capture WHERE"
+                               " capture.step_id = step.of_id AND capture.acknowledged = 0))"
+                               " FROM presentment JOIN step ON step.id = step_id WHERE "
+                               "acknowledged = 0"
+                               " AND presentment.id > $1 ORDER BY presentment.id LIMIT 1",
         SETPAY_DB_INT(row->after)));
     row->id = setpay_db_get_int(rows, 0);
     setpay_db_get_id(rows, 1, &row->token);
@@ -250,6 +258,7 @@ static enum setpay_error hand_in(struct setpay_gateway_presentments *presentment
         return SETPAY_E_NOMEM;
     state->owner = presentments;
     state->id = row->id;
+    state->payment_id = row->payment_id;
     enum setpay_error error = fill(presentments, row, &request);
     if (error == SETPAY_OK)
         error = setpay_network_present(presentments->gateway->network, &request,
@@ -363,10 +372,20 @@ void setpay_gateway_presentments_advised(void *arg, int64_t payment_id)
         setpay_timer_start(presentments->timer, 0);
 }
 
+/* A person may have ended what others wait for. */
+static void look_at_all(void *arg)
+{
+    struct setpay_gateway_presentments *presentments = arg;
+    struct waiting *one = TAILQ_FIRST(&presentments->waiting);
+    for (; one != NULL; one = TAILQ_NEXT(one, in_list))
+        one->let_go = true;
+    look(presentments);
+}
+
 void setpay_gateway_presentments_wake(struct setpay_gateway_presentments *presentments)
 {
     /* Where the mailbox is full the timer's next look finds the row. */
-    enum setpay_error error = setpay_loop_post(presentments->loop, look, presentments);
+    enum setpay_error error = setpay_loop_post(presentments->loop, look_at_all, presentments);
     if (error != SETPAY_OK)
         setpay_log_error(error, "presentment.not_woken", setpay_field_text("area", "presentment"));
 }

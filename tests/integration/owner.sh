@@ -156,6 +156,16 @@ is "and gone" "$(prices)" '{"EUR":1300,"JPY":2000}'
 is "by whom has seen what there is now" "$(send /products/odd /products/odd/price -d "version=$version" -d sku=ODD-1 -d price_EUR=99)" 409
 is "otherwise nothing is changed" "$(prices)" '{"EUR":1300,"JPY":2000}'
 is "the same short name again" "$(send /products /products -d slug=odd -d name=Odd -d sku=ODD-2 -d price_EUR=1)" 409
+is "a variant without a price" "$(send /products/odd /products/odd/variant -d sku=ODD-2 -d 'options=size: <M>' -d on_hand=7 -d price_EUR= -d price_USD= -d price_JPY=)" 409
+ok "says what it wants" says "price: found none; expected one in at least one currency"
+ok "what was typed stays" says 'name="sku" maxlength="64" value="ODD-2" required'
+ok "as text" says 'value="size: &lt;M&gt;"'
+is "a product without a price" "$(send /products /products -d slug=odder -d name=Odder -d sku=ODDER-1 -d price_EUR= -d price_USD= -d price_JPY=)" 409
+ok "says the same" says "price: found none; expected one in at least one currency"
+is "with a price that is none" "$(send /products /products -d slug=odder -d name=Odder -d sku=ODDER-1 -d price_EUR=12,5x -d price_JPY=20)" 409
+ok "what was typed stays there" says 'value="Odder" required'
+ok "with the prices" eval 'says "value=\"12,5x\"" && says "value=\"20\""'
+is "the page itself has nothing in it" "$(see /products) $(grep -c 'Odder\|<details class="card" open' "$tmp/page")" "200 0"
 is "stock is adjusted" "$(send /stock/ODD-1 /stock/ODD-1 -d how=change -d number=-3 --data-urlencode "reason=broken'; DROP TABLE owner")" 303
 is "so" "$(api GET /stock/ODD-1 | jq .on_hand)" 1
 see /stock/ODD-1 >/dev/null

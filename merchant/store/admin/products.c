@@ -91,19 +91,41 @@ static json_t *fields_json(const struct setpay_shop_settings *settings, const ch
     return NULL;
 }
 
+#define PRICE "price_" /* and the currency: a field of a form */
+
+/* What was typed into a form that was refused, to stand there again; form NULL: nothing. */
+static const char *typed(const struct setpay_form *form, const char *name)
+{
+    return form != NULL ? setpay_form_get(form, name) : "";
+}
+
 /* Of a variant that is to be: the one field is required where there is no other. */
-static json_t *new_fields_json(const struct setpay_shop_settings *settings)
+static json_t *new_fields_json(const struct setpay_shop_settings *settings,
+                               const struct setpay_form *form)
 {
     const struct setpay_shop_currencies *sold = &settings->sold;
     json_t *list = json_array();
-    for (size_t i = 0; i < sold->count && list != NULL; i++) {
-        if (json_array_append_new(list, json_pack("{s:s, s:b}", "code", sold->codes[i], "required",
-                                                  sold->count == 1)) != 0) {
-            json_decref(list);
-            list = NULL;
-        }
+    bool whole = list != NULL;
+    for (size_t i = 0; i < sold->count; i++) {
+        char name[sizeof PRICE + 3];
+        (void)snprintf(name, sizeof name, PRICE "%.3s", sold->codes[i]);
+        setpay_shop_append(list,
+                           json_pack("{s:s, s:b, s:s}", "code", sold->codes[i], "required",
+                                     sold->count == 1, "amount", typed(form, name)),
+                           &whole);
     }
-    return list;
+    if (whole)
+        return list;
+    json_decref(list);
+    return NULL;
+}
+
+static json_t *typed_json(const struct setpay_form *form)
+{
+    return json_pack("{s:b, s:s, s:s, s:s, s:s, s:s, s:s}", "any", form != NULL, "name",
+                     typed(form, "name"), "slug", typed(form, "slug"), "sku", typed(form, "sku"),
+                     "options", typed(form, "options"), "on_hand", typed(form, "on_hand"), "weight",
+                     typed(form, "weight"));
 }
 
 static json_t *variant_json(const struct setpay_shop_settings *settings, const json_t *variant)
@@ -181,7 +203,8 @@ static void set_text(json_t *object, const char *name, const char *value)
 }
 
 static void reply_products(struct setpay_admin *admin, struct setpay_http_request *request,
-                           const struct setpay_admin_visit *visit, int status, const char *wrong)
+                           const struct setpay_admin_visit *visit, int status, const char *wrong,
+                           const struct setpay_form *form)
 {
     const char *q = setpay_http_request_query(request, "q");
     struct look look = {.admin = admin, .act = "product.list", .body = json_object()};
@@ -200,10 +223,11 @@ static void reply_products(struct setpay_admin *admin, struct setpay_http_reques
             json_array_append_new(rows, product_json(product));
         const char *next = json_string_value(json_object_get(look.answer.json, "next_cursor"));
         setpay_admin_reply(admin, request, visit, status, SETPAY_ADMIN_PRODUCTS, "Goods", NULL,
-                           json_pack("{s:o, s:s, s:s, s:s, s:o}", "products", rows, "q",
+                           json_pack("{s:o, s:s, s:s, s:s, s:o, s:o}", "products", rows, "q",
                                      q != NULL ? q : "", "next", next != NULL ? next : "", "wrong",
                                      wrong != NULL ? wrong : "", "fields",
-                                     new_fields_json(&admin->options.settings)));
+                                     new_fields_json(&admin->options.settings, form), "typed",
+                                     typed_json(form)));
     }
     setpay_shop_answer_clear(&look.answer);
     json_decref(look.body);
@@ -213,7 +237,7 @@ void setpay_admin_on_products(struct setpay_http_request *request, void *arg)
 {
     struct setpay_admin_visit visit;
     if (setpay_admin_visit_begin(arg, request, &visit))
-        reply_products(arg, request, &visit, 200, NULL);
+        reply_products(arg, request, &visit, 200, NULL, NULL);
 }
 
 /* Each with the places beside its own, null where there is none. NULL without memory. */
@@ -238,9 +262,10 @@ static json_t *pictures_json(const json_t *product)
     return list;
 }
 
-void setpay_admin_reply_product(struct setpay_admin *admin, struct setpay_http_request *request,
-                                const struct setpay_admin_visit *visit, const char *id, int status,
-                                const char *wrong)
+/* form: that of a variant which was refused; NULL: none. */
+static void reply_product(struct setpay_admin *admin, struct setpay_http_request *request,
+                          const struct setpay_admin_visit *visit, const char *id, int status,
+                          const char *wrong, const struct setpay_form *form)
 {
     struct look look = {.admin = admin, .act = "product.show", .id = id, .body = json_object()};
     enum setpay_error error = setpay_store_read(admin->reader, read_act, &look);
@@ -255,7 +280,7 @@ void setpay_admin_reply_product(struct setpay_admin *admin, struct setpay_http_r
         setpay_admin_reply(
             admin, request, visit, status, SETPAY_ADMIN_PRODUCT, name, NULL,
             json_pack(
-                "{s:O, s:s, s:s, s:s, s:s, s:O, s:o, s:o, s:I, s:b, s:b, s:b, s:o, s:s, s:s}",
+                "{s:O, s:s, s:s, s:s, s:s, s:O, s:o, s:o, s:I, s:b, s:b, s:b, s:o, s:o, s:s, s:s}",
                 "slug", json_object_get(product, "slug"), "name", name, "status", state, "look",
                 setpay_admin_status_look(state), "description",
                 json_is_string(description) ? json_string_value(description) : "", "tax_class",
@@ -264,11 +289,19 @@ void setpay_admin_reply_product(struct setpay_admin *admin, struct setpay_http_r
                 pictures_json(product), "version", (json_int_t)look.answer.version, "is_draft",
                 strcmp(state, "draft") == 0, "is_published", strcmp(state, "published") == 0,
                 "is_archived", strcmp(state, "archived") == 0, "fields",
-                new_fields_json(&admin->options.settings), "wrong", wrong != NULL ? wrong : "",
-                "done", done != NULL && wrong == NULL ? "The product is changed." : ""));
+                new_fields_json(&admin->options.settings, form), "typed", typed_json(form), "wrong",
+                wrong != NULL ? wrong : "", "done",
+                done != NULL && wrong == NULL ? "The product is changed." : ""));
     }
     setpay_shop_answer_clear(&look.answer);
     json_decref(look.body);
+}
+
+void setpay_admin_reply_product(struct setpay_admin *admin, struct setpay_http_request *request,
+                                const struct setpay_admin_visit *visit, const char *id, int status,
+                                const char *wrong)
+{
+    reply_product(admin, request, visit, id, status, wrong, NULL);
 }
 
 void setpay_admin_on_product(struct setpay_http_request *request, void *arg)
@@ -312,6 +345,9 @@ static void words_of(const struct setpay_admin_task *task, char *words, size_t s
 
 static void changed(struct setpay_admin_task *task, enum setpay_error error)
 {
+    const struct change *change = task->data;
+    bool is_variant =
+        change != NULL && change->act != NULL && strcmp(change->act, "variant.add") == 0;
     char path[SETPAY_SHOP_MADE_SIZE + 40], words[512];
     words_of(task, words, sizeof words);
     const char *id = task->id[0] != '\0' ? task->id : setpay_form_get(&task->form, "slug");
@@ -321,13 +357,12 @@ static void changed(struct setpay_admin_task *task, enum setpay_error error)
     } else if (!setpay_admin_is_refusal(error)) {
         setpay_admin_reply_failed(task->admin, task->request, error);
     } else if (task->id[0] != '\0') {
-        setpay_admin_reply_product(task->admin, task->request, &task->visit, task->id, 409, words);
+        reply_product(task->admin, task->request, &task->visit, task->id, 409, words,
+                      is_variant ? &task->form : NULL);
     } else {
-        reply_products(task->admin, task->request, &task->visit, 409, words);
+        reply_products(task->admin, task->request, &task->visit, 409, words, &task->form);
     }
 }
-
-#define PRICE "price_" /* and the currency: a field of a form */
 
 /* One price of the form: "12.50" in its currency; "" is none, which is said as null where a price
  * that is there is to go. */
@@ -371,6 +406,9 @@ static enum setpay_error read_prices(struct setpay_admin_task *task, bool takes_
         if (strncmp(name, PRICE, strlen(PRICE)) == 0)
             error = read_price(task, name, task->form.fields[i].value, takes_away, prices);
     }
+    if (error == SETPAY_OK && !takes_away && json_object_size(prices) == 0)
+        error = setpay_json_fault_set(&task->fault, "price",
+                                      "found none; expected one in at least one currency");
     if (error == SETPAY_OK && json_object_set(variant, "prices", prices) != 0)
         error = SETPAY_E_NOMEM;
     json_decref(prices);

@@ -936,6 +936,20 @@ static void presents_each_item_once(void **state)
     forget(&paid);
 }
 
+/* Alone, before the charge that it gives back, it would be refused. */
+static void a_credit_comes_behind_its_capture(void **state)
+{
+    struct paid paid;
+    (void)state;
+    pay(&paid, 1000);
+    struct setpay_id capture = step_done(CAP, &paid, &paid.auth.cap_token, 700, 300);
+    step_done(CRED, &paid, &capture, 100, 600);
+    script("refuse_presentments", 1); /* the capture: "not now" */
+    close_batch(&paid);
+    expect_presented();
+    forget(&paid);
+}
+
 /* The issuer away, the gateway killed: what was closed is presented when both are back, once. */
 static void presents_after_an_outage(void **state)
 {
@@ -1089,6 +1103,7 @@ int main(void)
         cmocka_unit_test(what_was_cleared_is_not_undone),
         cmocka_unit_test(shows_items_in_pages),
         cmocka_unit_test(presents_each_item_once),
+        cmocka_unit_test(a_credit_comes_behind_its_capture),
         cmocka_unit_test(presents_after_an_outage),
         cmocka_unit_test(what_cannot_be_sent_waits),
         cmocka_unit_test(stands_after_a_kill),

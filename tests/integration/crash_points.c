@@ -37,7 +37,8 @@
 
 #define SANDBOXES_MAX 16
 #define RECOVERY_LIMIT_MS 20000 /* seconds; more only because the machine may be loaded */
-#define MEASUREMENTS 3
+#define MEASUREMENTS                                                                               \
+    10 /* a commit of upkeep that falls into some of them is none of its scenario */
 #define PAIRS_LONG 100
 #define PAIRS_SHORT 10
 #define TRIES_MAX 20 /* of a point that every measurement has passed; commits that meet are one */

@@ -385,7 +385,7 @@ enum setpay_error setpay_gatewayd_start_network(struct setpay_service *service,
         setpay_gateway_reversals_new(&daemon->gateway, daemon->network_loop, &daemon->reversals));
     SETPAY_TRY(setpay_gateway_presentments_new(&daemon->gateway, daemon->network_loop,
                                                &daemon->presentments));
-    setpay_gateway_reversals_tell(daemon->reversals, setpay_gateway_presentments_advised,
+    setpay_gateway_reversals_tell(daemon->reversals, setpay_gateway_presentments_let_go,
                                   daemon->presentments);
     SETPAY_TRY(setpay_gateway_holds_new(&daemon->gateway, daemon->network_loop, daemon->reversals,
                                         daemon->clock_settle_ms, &daemon->holds));

@@ -137,7 +137,7 @@ static void on_answer_kept(void *arg, enum setpay_error error)
                    setpay_field_text("response", presented->response_code),
                    setpay_field_int("sent", presented->sent_count));
     end(presented);
-    setpay_gateway_presentments_advised(owner, payment_id);
+    setpay_gateway_presentments_let_go(owner, payment_id);
 }
 
 static void submit_answer(struct presented *presented)
@@ -359,7 +359,7 @@ static void look(void *arg)
 
 /* ------------------------------------------------------------------ its life */
 
-void setpay_gateway_presentments_advised(void *arg, int64_t payment_id)
+void setpay_gateway_presentments_let_go(void *arg, int64_t payment_id)
 {
     struct setpay_gateway_presentments *presentments = arg;
     struct waiting *one = TAILQ_FIRST(&presentments->waiting);

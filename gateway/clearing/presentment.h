@@ -31,7 +31,7 @@ void setpay_gateway_presentments_stop(struct setpay_gateway_presentments *presen
 void setpay_gateway_presentments_free(struct setpay_gateway_presentments *presentments);
 /* On that thread: the issuer has answered the advice or a presentment of a payment (arg: the
  * presentments); those of it that waited for that are handed in. */
-void setpay_gateway_presentments_advised(void *arg, int64_t payment_id);
+void setpay_gateway_presentments_let_go(void *arg, int64_t payment_id);
 /* Any thread: there may be new rows. */
 void setpay_gateway_presentments_wake(struct setpay_gateway_presentments *presentments);
 

@@ -6,7 +6,7 @@
 # the last time begin. Each test's own lines stand in LOGS/NAME.log.
 # A line "# tally: WHAT = N" says how much of something a test has gone through; a line "# failures
 # count as: WHAT" that each of its failures is one of those. The sums of all tests are printed as a
-# table before the end.
+# table before the end, and behind it, in a line each, what failed.
 # What the store's API answered on the way is kept in LOGS/api-answers (tests/support/test_answered.h).
 # LAST: a test that is run when all others have ended.
 # BUILD: the build folder.  TIMEOUT: seconds for one test (default 300).
@@ -17,7 +17,7 @@ export BUILD TIMEOUT CMOCKA_MESSAGE_OUTPUT=TAP
 logs=$BUILD/test-logs
 
 # One test, for which this script calls itself: what is to be said of it goes to standard output at
-# once, its numbers ("ok failed seconds") to NAME.result.
+# once, its numbers ("ok failed seconds status") to NAME.result.
 run_one() {
     test=$1 name=$(basename "$1")
     log=$logs/$name.log
@@ -66,7 +66,7 @@ run_one() {
     # Nobody else's lines come between.
     flock "$logs/lock" cat "$logs/$name.said"
     rm -f "$logs/$name.said"
-    echo "$ok $bad $seconds" >"$logs/$name.result"
+    echo "$ok $bad $seconds $status" >"$logs/$name.result"
 }
 
 if [ "${1:-}" = --one ]; then
@@ -85,7 +85,7 @@ twice=$(for test in "$@"; do basename "$test"; done | sort | uniq -d)
 # Longest first; what has not been run yet before all.
 for test in "$@"; do
     seconds=99999
-    [ ! -f "$logs/$(basename "$test").result" ] || read -r _ _ seconds <"$logs/$(basename "$test").result"
+    [ ! -f "$logs/$(basename "$test").result" ] || read -r _ _ seconds _ <"$logs/$(basename "$test").result"
     rm -f "$logs/$(basename "$test").result" "$logs/$(basename "$test").log"
     printf '%s\t%s\0' "${seconds:-99999}" "$test"
 done | sort -z -s -n -r -k 1,1 | sed -z 's/^[^\t]*\t//' | xargs -0 -r -n 1 -P "$TEST_JOBS" "$0" --one
@@ -114,5 +114,17 @@ awk -F ' = ' '
     }
     END { for (i = 1; i <= count; i++) printf "%-*s %9d\n", width, names[i], sum[names[i]] }' \
     "$logs/tally"
+# What failed stands once more where whoever reads only the end sees it.
+for test in "$@"; do
+    name=$(basename "$test")
+    ok=0 bad=1 status=
+    [ ! -f "$logs/$name.result" ] || read -r ok bad _ status <"$logs/$name.result"
+    [ "$bad" -ne 0 ] || continue
+    if grep -q '^not ok ' "$logs/$name.log" 2>/dev/null; then
+        sed -n "s/^not ok /failed: $name: /p" "$logs/$name.log" | cut -c 1-160 | head -n 5
+    else
+        echo "failed: $name: exit status ${status:-unknown}"
+    fi
+done
 printf '%d passed, %d failed\n' "$passed" "$failed"
 [ "$failed" -eq 0 ]

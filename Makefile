@@ -114,7 +114,8 @@ COMMON_BASE := \
 	common/base/noun.c \
 	common/base/secret.c \
 	common/base/terminal.c \
-	common/base/testing.c
+	common/base/testing.c \
+	common/base/zone.c
 
 COMMON_CRYPTO := \
 	common/crypto/base64.c \
@@ -299,8 +300,7 @@ GATEWAY_CLEARING := \
 	gateway/clearing/settlement_verify.c \
 	gateway/clearing/stand_in_verify.c \
 	gateway/clearing/state_verify.c \
-	gateway/clearing/suspense.c \
-	gateway/clearing/zone.c
+	gateway/clearing/suspense.c
 
 GATEWAY_PAYMENT := \
 	gateway/payment/agreement.c \

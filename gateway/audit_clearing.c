@@ -3,11 +3,11 @@
  * row against what merchants say in their files. So a row of which the ledger was changed to agree
  * is found all the same.
  */
+#include "common/base/zone.h"
 #include "gateway/audit_files.h"
 
 #include "gateway/books_cli.h"
 #include "gateway/clearing/settlement.h"
-#include "gateway/clearing/zone.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,12 +1,12 @@
 /*
  * setpay-gateway: the operator's program of the payment gateway.
  */
+#include "common/base/zone.h"
 #include "common/net/evidence_json.h"
 #include "common/net/operator.h"
 #include "common/net/operator_backup.h"
 #include "common/net/party_enrol.h"
 #include "gateway/books_cli.h"
-#include "gateway/clearing/zone.h"
 #include "gateway/commands.h"
 #include "gateway/doctor.h"
 #include "gateway/gateway_words.h"

@@ -1,7 +1,7 @@
 /*
  * main() of setpay-gatewayd.
  */
-#include "gateway/clearing/zone.h"
+#include "common/base/zone.h"
 #include "gateway/gatewayd.h"
 
 int main(int argc, char **argv)

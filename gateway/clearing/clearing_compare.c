@@ -17,8 +17,8 @@
 #include "gateway/clearing/clearing_compare.h"
 
 #include "common/base/noun.h"
+#include "common/base/zone.h"
 #include "gateway/clearing/settlement.h"
-#include "gateway/clearing/zone.h"
 
 #include <stdarg.h>
 #include <stdio.h>

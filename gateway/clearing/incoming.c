@@ -4,9 +4,9 @@
  */
 #include "gateway/clearing/incoming.h"
 
+#include "common/base/zone.h"
 #include "common/crypto/hash.h"
 #include "gateway/clearing/presentment.h"
-#include "gateway/clearing/zone.h"
 #include "gateway/issuer/clearing_file.h"
 #include "gateway/issuer/clearing_lines.h"
 

@@ -2,8 +2,8 @@
  * Settlements as CSV (RFC 4180), and their items as a clearing file.
  */
 #include "gateway/clearing/report.h"
+#include "common/base/zone.h"
 
-#include "gateway/clearing/zone.h"
 #include "gateway/issuer/clearing_file.h"
 
 #include <stdio.h>

@@ -11,9 +11,9 @@
 
 #include "common/base/error.h"
 #include "common/base/ids.h"
+#include "common/base/zone.h"
 #include "common/store/db.h"
 #include "gateway/clearing/settlement.h"
-#include "gateway/clearing/zone.h"
 
 #include <stdint.h>
 

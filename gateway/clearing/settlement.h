@@ -22,11 +22,11 @@
 #include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/ids.h"
+#include "common/base/zone.h"
 #include "common/store/db.h"
 #include "common/wire/messages.h"
 #include "gateway/clearing/adjustment.h"
 #include "gateway/clearing/ledger.h"
-#include "gateway/clearing/zone.h"
 
 #include <stdbool.h>
 #include <stddef.h>

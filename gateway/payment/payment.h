@@ -13,10 +13,10 @@
 #include "common/base/error.h"
 #include "common/base/ids.h"
 #include "common/base/money.h"
+#include "common/base/zone.h"
 #include "common/store/db.h"
 #include "common/store/store.h"
 #include "common/wire/messages.h"
-#include "gateway/clearing/zone.h"
 #include "gateway/network/network.h"
 #include "gateway/payment/payment_state.h"
 

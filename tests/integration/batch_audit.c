@@ -7,10 +7,10 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/secret.h"
+#include "common/base/zone.h"
 #include "common/crypto/base64.h"
 #include "common/net/batch_file.h"
 #include "common/net/evidence_json.h"
-#include "gateway/clearing/zone.h"
 #include "gateway/issuer/clearing_file.h"
 #include "tests/support/test_market.h"
 

@@ -2,7 +2,7 @@
  * Days and cut-offs in time zones: ordinary ones, those on which clocks are put forward or back,
  * zones whose day is another than ours, and many threads that ask for different zones at once.
  */
-#include "gateway/clearing/zone.h"
+#include "common/base/zone.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

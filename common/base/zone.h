@@ -5,8 +5,8 @@
  * The C library keeps one zone for the whole process. Here it is set, used and given back under one
  * lock, so that any thread may ask; everything else in a daemon works in UTC, and must.
  */
-#ifndef SETPAY_GATEWAY_CLEARING_ZONE_H
-#define SETPAY_GATEWAY_CLEARING_ZONE_H
+#ifndef SETPAY_BASE_ZONE_H
+#define SETPAY_BASE_ZONE_H
 
 #include "common/base/clock.h"
 #include "common/base/error.h"

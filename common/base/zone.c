@@ -9,7 +9,7 @@
  * The offset of a zone is asked for moments around the wanted one, and the wanted one is computed:
  * mktime() leaves open what it makes of a time that does not exist, or exists twice.
  */
-#include "gateway/clearing/zone.h"
+#include "common/base/zone.h"
 
 #include <pthread.h>
 #include <stdbool.h>

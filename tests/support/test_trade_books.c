@@ -494,6 +494,27 @@ static void reconcile(const struct test_town *town, test_town_report_fn *report)
                    report);
 }
 
+/* The issuer's clearing file is that of reconcile. */
+static void audit_merchants(const struct test_town *town, test_town_report_fn *report)
+{
+    char clearing[192], batches[192], name[32], what[160];
+    (void)snprintf(clearing, sizeof clearing, "%s/clearing.csv", town->sandbox.dir);
+    for (size_t i = 0; i < TEST_TOWN_MERCHANTS; i++) {
+        const struct test_townsman *merchant = town->merchants[i];
+        (void)snprintf(name, sizeof name, "%s.json", merchant->name);
+        (void)snprintf(what, sizeof what, "%s exports its batches", merchant->id);
+        report(test_town_print(town, "setpay-merchant", merchant,
+                               (const char *[]){"batch", "export", "--all", NULL}, name, batches),
+               what, batches);
+        (void)snprintf(what, sizeof what,
+                       "setpay-gateway audit: gateway, issuer's file and batches of %s are one",
+                       merchant->id);
+        test_town_tool(
+            town, what, "setpay-gateway", town->gateway,
+            (const char *[]){"audit", "--merchant", batches, "--clearing", clearing, NULL}, report);
+    }
+}
+
 /* ------------------------------------------------------------------ all of it */
 
 void test_trade_books_agree(struct test_town *town, const struct test_trade_sale *sales,
@@ -515,4 +536,5 @@ void test_trade_books_agree(struct test_town *town, const struct test_trade_sale
                    report);
     test_town_tool(town, "setpay-gateway audit: signatures, receipts and books prove each other",
                    "setpay-gateway", town->gateway, (const char *[]){"audit", NULL}, report);
+    audit_merchants(town, report);
 }

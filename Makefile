@@ -412,6 +412,7 @@ MERCHANT_PAYMENT := \
 	merchant/payment/authorise.c \
 	merchant/payment/authorisation.c \
 	merchant/payment/batch.c \
+	merchant/payment/batch_hour.c \
 	merchant/payment/batch_store.c \
 	merchant/payment/cancel.c \
 	merchant/payment/dispatch.c \

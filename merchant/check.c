@@ -136,14 +136,37 @@ static enum setpay_error pass_brand(const struct setpay_loader *loader, size_t i
     return SETPAY_OK;
 }
 
+enum setpay_error setpay_merchant_batch_hour(const struct setpay_config *config,
+                                             struct setpay_merchant_batch_hour *hour,
+                                             struct setpay_problem *problem)
+{
+    const char *at = setpay_config_text(config, "", "batch_close_at");
+    const char *zone = setpay_config_text(config, "", "batch_close_zone");
+    struct setpay_merchant_batch_hour made = {.minutes = -1};
+    if (setpay_zone_check(zone) != SETPAY_OK)
+        return setpay_problem_set(problem, SETPAY_E_CONFIG,
+                                  "batch_close_zone: found '%.60s', expected a time zone of this "
+                                  "machine, as Europe/Berlin",
+                                  zone);
+    memcpy(made.zone, zone, strlen(zone) + 1);
+    if (at != NULL && setpay_cut_off_parse(at, &made.minutes) != SETPAY_OK)
+        return setpay_problem_set(problem, SETPAY_E_CONFIG,
+                                  "batch_close_at: found '%.20s', expected HH:MM, 00:00 to 24:00",
+                                  at);
+    *hour = made;
+    return SETPAY_OK;
+}
+
 enum setpay_error setpay_merchant_check(const struct setpay_config *config,
                                         struct setpay_problem *problem)
 {
     struct setpay_loader loader = {.config = config, .problem = problem};
     struct setpay_networks networks;
     size_t count;
+    struct setpay_merchant_batch_hour hour;
     bool needs_tls;
     SETPAY_TRY(check_texts(config, problem));
+    SETPAY_TRY(setpay_merchant_batch_hour(config, &hour, problem));
     SETPAY_TRY(setpay_loader_brands(&loader, SETPAY_MERCHANT_BRANDS_MAX, &count, pass_brand, NULL));
     SETPAY_TRY(setpay_upkeep_check(config, problem));
     SETPAY_TRY(check_shop(config, problem));

@@ -6,6 +6,7 @@
 
 #include "common/base/config.h"
 #include "common/base/error.h"
+#include "merchant/payment/merchant.h"
 #include "merchant/store/webhook/network.h"
 
 #include <stdbool.h>
@@ -19,6 +20,10 @@ enum setpay_error setpay_merchant_check(const struct setpay_config *config,
 enum setpay_error setpay_merchant_networks(const struct setpay_config *config, const char *key,
                                            struct setpay_networks *networks,
                                            struct setpay_problem *problem) SETPAY_MUST_CHECK;
+/* When batches are closed each day, if they are. SETPAY_E_CONFIG with the key and words. */
+enum setpay_error setpay_merchant_batch_hour(const struct setpay_config *config,
+                                             struct setpay_merchant_batch_hour *hour,
+                                             struct setpay_problem *problem) SETPAY_MUST_CHECK;
 /* Whether owner_listen is off loopback, so that its pages are served over TLS alone.
  * SETPAY_E_CONFIG where there is no certificate for that, with words. */
 enum setpay_error setpay_merchant_owner_needs_tls(const struct setpay_config *config, bool *needs,

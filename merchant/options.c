@@ -3,6 +3,7 @@
  */
 #include "merchant/options.h"
 
+#include "common/base/zone.h"
 #include "common/net/options.h"
 
 /* clang-format off */
@@ -79,6 +80,11 @@ const struct setpay_option setpay_merchant_options[] = {
      "first wait before the gateway is asked again"},
     {"", "repeat_max", SETPAY_OPTION_DURATION, "2s", 10, 3600000, false, false, NULL,
      "longest such wait"},
+    {"", "batch_close_at", SETPAY_OPTION_TEXT, NULL, 0, 0, false, false, NULL,
+     "HH:MM at which each day the batches are closed that are open, so that the merchant is paid;"
+     " unset: only when they are told to be"},
+    {"", "batch_close_zone", SETPAY_OPTION_TEXT, SETPAY_ZONE_DEFAULT, 0, 0, false, false, NULL,
+     "the time zone of that hour: Europe/Berlin"},
     {"", "refresh_interval", SETPAY_OPTION_DURATION, "5m", 100, 86400000, false, false, NULL,
      "how often the gateway's current certificates are asked for"},
     {"", "webhook_networks", SETPAY_OPTION_TEXT, NULL, 0, 0, false, false, NULL,

@@ -5,6 +5,7 @@
 
 #include "common/net/est_client.h"
 #include "common/net/loader.h"
+#include "merchant/check.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -171,6 +172,7 @@ enum setpay_error setpay_merchant_load(struct setpay_service *service,
     merchant->worker_count = setpay_daemon_worker_count(service->daemon);
     load_times(service->config, merchant);
     SETPAY_TRY(setpay_merchant_load_texts(service->config, merchant, problem));
+    SETPAY_TRY(setpay_merchant_batch_hour(service->config, &merchant->batch_hour, problem));
     SETPAY_TRY(setpay_address_parse(setpay_config_text(service->config, "", "gateway"),
                                     &merchant->gateway, problem));
     enum setpay_error error = setpay_loader_init(&loader, service, problem);

@@ -270,8 +270,15 @@ setpay_merchant_batch_differs(struct setpay_db *db, const struct setpay_merchant
 
 /* ------------------------------------------------------------------ for the store */
 
-enum setpay_error setpay_merchant_batch_close(struct setpay_db *db, const char *brand,
-                                              struct setpay_id *names, size_t room, size_t *count)
+/* Which batches are to be closed. */
+struct which {
+    const char *brand;        /* "": any */
+    setpay_time_ms before_ms; /* opened before */
+    bool open_only;           /* not those that a person was told of already: they differ */
+};
+
+static enum setpay_error close_those(struct setpay_db *db, const struct which *which,
+                                     struct setpay_id *names, size_t room, size_t *count)
 {
     struct setpay_merchant_batch *open = calloc(room, sizeof *open);
     struct setpay_db_rows *rows;
@@ -281,9 +288,10 @@ enum setpay_error setpay_merchant_batch_close(struct setpay_db *db, const char *
     enum setpay_error error = setpay_db_select(
         db, &rows,
         "SELECT " BATCH_COLUMNS " FROM batch WHERE state <> $1 AND ($2 = '' OR brand = $2)"
-        " ORDER BY id LIMIT $3",
-        SETPAY_DB_INT(SETPAY_BATCH_STATE_CLOSED), SETPAY_DB_TEXT(brand != NULL ? brand : ""),
-        SETPAY_DB_INT((int64_t)room));
+        " AND opened_ms < $3 AND ($4 = 0 OR state = $5) ORDER BY id LIMIT $6",
+        SETPAY_DB_INT(SETPAY_BATCH_STATE_CLOSED), SETPAY_DB_TEXT(which->brand),
+        SETPAY_DB_INT(which->before_ms), SETPAY_DB_BOOL(which->open_only),
+        SETPAY_DB_INT(SETPAY_BATCH_STATE_OPEN), SETPAY_DB_INT((int64_t)room));
     if (error == SETPAY_OK) {
         while (found < room && setpay_db_next(rows))
             read_batch(rows, &open[found++]);
@@ -297,6 +305,21 @@ enum setpay_error setpay_merchant_batch_close(struct setpay_db *db, const char *
     *count = found;
     free(open);
     return error;
+}
+
+enum setpay_error setpay_merchant_batch_close(struct setpay_db *db, const char *brand,
+                                              struct setpay_id *names, size_t room, size_t *count)
+{
+    const struct which all = {.brand = brand != NULL ? brand : "", .before_ms = INT64_MAX};
+    return close_those(db, &all, names, room, count);
+}
+
+enum setpay_error setpay_merchant_batch_close_before(struct setpay_db *db, setpay_time_ms before_ms,
+                                                     size_t *count)
+{
+    struct setpay_id names[SETPAY_MERCHANT_BATCHES_AT_ONCE];
+    const struct which old = {.brand = "", .before_ms = before_ms, .open_only = true};
+    return close_those(db, &old, names, SETPAY_MERCHANT_BATCHES_AT_ONCE, count);
 }
 
 static enum setpay_error fill_differences(struct setpay_db *db, struct setpay_batch_view *view,

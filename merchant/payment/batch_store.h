@@ -103,4 +103,10 @@ enum setpay_error setpay_merchant_batch_close(struct setpay_db *db, const char *
                                               struct setpay_id *names, size_t room,
                                               size_t *count) SETPAY_MUST_CHECK;
 
+#define SETPAY_MERCHANT_BATCHES_AT_ONCE 64
+/* The same of those of all brands that are open since before before_ms; so many at a time. One
+ * whose totals were found to differ is left to whoever was told. */
+enum setpay_error setpay_merchant_batch_close_before(struct setpay_db *db, setpay_time_ms before_ms,
+                                                     size_t *count) SETPAY_MUST_CHECK;
+
 #endif

@@ -320,6 +320,8 @@ enum setpay_error setpay_merchant_worker_new(struct setpay_merchant *merchant,
         error = setpay_merchant_pcert_new(made, &made->pcert);
     if (error == SETPAY_OK && made->index == 0)
         error = setpay_merchant_batches_new(made, &made->batches);
+    if (error == SETPAY_OK && made->index == 0)
+        error = setpay_merchant_batch_hour_new(made, &made->closer);
     if (error == SETPAY_OK)
         error = setpay_merchant_dues_new(made, &made->dues);
     if (error == SETPAY_OK)
@@ -361,6 +363,7 @@ void setpay_merchant_worker_free(struct setpay_merchant_worker *worker)
     setpay_waiters_each(&worker->waiters, refuse_to_drain);
     setpay_timer_free(worker->start_timer);
     setpay_merchant_drives_free(worker);
+    setpay_merchant_batch_hour_free(worker->closer);
     setpay_merchant_batches_free(worker->batches);
     setpay_merchant_dues_free(worker->dues);
     for (size_t i = 0; i < SETPAY_MERCHANT_BRANDS_MAX; i++)

@@ -25,6 +25,7 @@ struct setpay_merchant_work;
 struct setpay_merchant_drive;
 struct setpay_merchant_pcert;
 struct setpay_merchant_batches;
+struct setpay_merchant_batch_closer;
 struct setpay_merchant_dues;
 
 struct setpay_merchant_worker {
@@ -39,8 +40,9 @@ struct setpay_merchant_worker {
     struct setpay_waiters waiters;        /* PReqs whose outcome is not known yet */
     struct setpay_merchant_drive *drives; /* purchases of this worker that wait for the gateway */
     struct setpay_merchant_pcert *pcert;  /* worker 0 only: asks for certificates */
-    struct setpay_merchant_batches *batches; /* worker 0 only: closes batches */
-    struct setpay_merchant_dues *dues;       /* what is due of the purchases that it drives */
+    struct setpay_merchant_batches *batches;     /* worker 0 only: closes batches */
+    struct setpay_merchant_batch_closer *closer; /* worker 0 only: when the day's hour has come */
+    struct setpay_merchant_dues *dues;           /* what is due of the purchases that it drives */
     struct setpay_timer *start_timer;
     bool draining;
 };
@@ -128,6 +130,13 @@ enum setpay_error
 setpay_merchant_batches_new(struct setpay_merchant_worker *worker,
                             struct setpay_merchant_batches **batches) SETPAY_MUST_CHECK;
 void setpay_merchant_batches_free(struct setpay_merchant_batches *batches);
+/* Wishes for the end of every batch that was opened before the last time of the merchant's batch
+ * hour, and looks for it again and again. On worker 0. *closer: NULL where there is no such hour.
+ */
+enum setpay_error
+setpay_merchant_batch_hour_new(struct setpay_merchant_worker *worker,
+                               struct setpay_merchant_batch_closer **closer) SETPAY_MUST_CHECK;
+void setpay_merchant_batch_hour_free(struct setpay_merchant_batch_closer *closer);
 /* Something may be to be closed. NULL-safe. */
 void setpay_merchant_batches_wake(struct setpay_merchant_batches *batches);
 

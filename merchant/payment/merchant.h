@@ -10,6 +10,7 @@
 #include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/limits.h"
+#include "common/base/zone.h"
 #include "common/net/keyring.h"
 #include "common/net/listen.h"
 #include "common/net/tls.h"
@@ -38,6 +39,12 @@ struct setpay_merchant_brand {
     _Atomic int64_t gateway_since_boot_ms;
 };
 
+/* When batches are closed without being asked: each day at so many minutes of the zone's. */
+struct setpay_merchant_batch_hour {
+    char zone[SETPAY_ZONE_MAX + 1];
+    int64_t minutes; /* below 0: only when somebody asks */
+};
+
 struct setpay_merchant {
     char id[SETPAY_WIRE_PARTY_MAX + 1];
     char name[SETPAY_LIMIT_NAME_BYTES + 1];
@@ -58,7 +65,8 @@ struct setpay_merchant {
     int64_t gateway_wait_ms; /* how long one try at the gateway may take */
     int64_t repeat_min_ms;   /* between tries, doubling */
     int64_t repeat_max_ms;
-    int64_t refresh_ms;    /* between PCertReqs */
+    int64_t refresh_ms; /* between PCertReqs */
+    struct setpay_merchant_batch_hour batch_hour;
     pthread_mutex_t lock;  /* over the gateway's certificates */
     atomic_bool erase_due; /* rule M7: an instruction was deleted since the last checkpoint */
 };

@@ -6,6 +6,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/secret.h"
+#include "common/base/zone.h"
 #include "common/wire/receipt.h"
 #include "merchant/store/api/idempotency.h"
 #include "tests/support/test_market.h"
@@ -894,6 +895,62 @@ static void test_batches_are_compared(void **state)
     test_sale_clear(&other);
 }
 
+/* A line of its configuration, which goes before those of the brands. */
+static void configure(const char *line)
+{
+    const struct test_daemon *daemon = &market.merchant->daemon;
+    struct setpay_buffer text;
+    char name[64];
+    size_t size = 0;
+    (void)snprintf(name, sizeof name, "%s.conf", daemon->name);
+    char *was = test_read_file(daemon->folder, name, &size);
+    assert_non_null(was);
+    setpay_buffer_init(&text, 64 * 1024);
+    assert_int_equal(setpay_buffer_append(&text, setpay_view_string(line)), SETPAY_OK);
+    assert_int_equal(setpay_buffer_append(&text, setpay_view_string("\n")), SETPAY_OK);
+    assert_int_equal(setpay_buffer_append(&text, setpay_view_of(was, size)), SETPAY_OK);
+    test_write_file(daemon->folder, name, setpay_buffer_view(&text));
+    setpay_buffer_clear(&text);
+    free(was);
+}
+
+/* The daemon did not run at its hour: it makes up for that, and leaves alone what was opened since,
+ * for which mastercard's batch stands here. */
+static void test_batches_are_closed_at_their_hour(void **state)
+{
+    struct test_daemon *daemon = &market.merchant->daemon;
+    struct test_sale sale;
+    char line[64], sql[256];
+    setpay_time_ms now_ms = setpay_clock_now_ms();
+    int64_t minutes = now_ms / 60000 % SETPAY_CUT_OFF_MAX;
+    int64_t hour = (minutes + SETPAY_CUT_OFF_MAX / 2) % SETPAY_CUT_OFF_MAX; /* half a day ago */
+    char text[SETPAY_CUT_OFF_TEXT_SIZE];
+    (void)state;
+    pay("manual", &sale);
+    done(&sale, "capture", "{}", "captured");
+    int64_t closed = test_daemon_number(daemon, "SELECT count(*) FROM batch WHERE state = 3");
+    test_daemon_stop(daemon);
+    (void)snprintf(line, sizeof line, "batch_close_at = %s", setpay_cut_off_format(hour, text));
+    configure(line);
+    (void)snprintf(sql, sizeof sql,
+                   "UPDATE batch SET state = 1, opened_ms = %lld WHERE state IN (1, 4)",
+                   (long long)(now_ms - INT64_C(13) * 3600000));
+    test_daemon_execute(daemon, sql);
+    (void)snprintf(sql, sizeof sql,
+                   "INSERT INTO batch (name, brand, number, state, opened_ms, closed_ms)"
+                   " SELECT randomblob(length(name)), 'mastercard', 99, 1, %lld, 0 FROM batch"
+                   " LIMIT 1",
+                   (long long)(now_ms - INT64_C(11) * 3600000));
+    test_daemon_execute(daemon, sql);
+    test_daemon_start(daemon, NULL);
+    test_daemon_wait_number(daemon, "SELECT count(*) FROM batch WHERE state = 3", closed + 1);
+    assert_int_equal(test_daemon_number(daemon, "SELECT state FROM batch WHERE brand = 'mastercard'"
+                                                " AND number = 99"),
+                     1);
+    test_daemon_execute(daemon, "DELETE FROM batch WHERE brand = 'mastercard' AND number = 99");
+    test_sale_clear(&sale);
+}
+
 /* ------------------------------------------------------------------ the world */
 
 static void test_the_ledger_holds(void **state)
@@ -939,6 +996,7 @@ int main(void)
         cmocka_unit_test(test_a_long_answer_is_kept),
         cmocka_unit_test(test_a_refund_meets_the_end_of_a_hold),
         cmocka_unit_test(test_a_part_meets_the_end_of_its_hold),
+        cmocka_unit_test(test_batches_are_closed_at_their_hour),
         cmocka_unit_test(test_batches_are_compared),
         cmocka_unit_test(test_the_ledger_holds),
     };

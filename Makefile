@@ -276,6 +276,7 @@ GATEWAY_NETWORK := \
 
 GATEWAY_CLEARING := \
 	gateway/clearing/adjustment.c \
+	gateway/clearing/advice_write_off.c \
 	gateway/clearing/batch.c \
 	gateway/clearing/dates_verify.c \
 	gateway/clearing/dispute.c \

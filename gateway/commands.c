@@ -337,6 +337,7 @@ static const struct setpay_gateway_command table[] = {
     {"batch.show", setpay_gateway_batch_show, false},
     {"batch.close", setpay_gateway_batch_close, true},
     {"advice.list", setpay_gateway_advice_list, false},
+    {"advice.write_off", setpay_gateway_advice_write_off, true},
     {"presentment.list", setpay_gateway_presentment_list, false},
     {"presentment.write_off", setpay_gateway_presentment_write_off, true},
     {"ledger.verify", setpay_gateway_ledger_verify, false},
@@ -404,6 +405,7 @@ static void log_done(const struct call *call)
         {setpay_gateway_issuer_paid, setpay_gateway_log_paid},
         {setpay_gateway_suspense_clear, setpay_gateway_log_cleared},
         {setpay_gateway_presentment_write_off, setpay_gateway_log_written_off},
+        {setpay_gateway_advice_write_off, setpay_gateway_log_advice_written_off},
     };
     for (size_t i = 0; i < sizeof logs / sizeof *logs; i++)
         if (call->command->run == logs[i].run)
@@ -419,6 +421,7 @@ static void on_done(void *arg, enum setpay_error error)
         log_done(call);
         setpay_control_reply(call->control, call->result);
         if (call->command->run == setpay_gateway_batch_close ||
+            call->command->run == setpay_gateway_advice_write_off ||
             call->command->run == setpay_gateway_presentment_write_off)
             setpay_gateway_presentments_wake(call->daemon->presentments);
         if (call->command->run == setpay_gateway_issuer_cutoff ||
@@ -485,6 +488,7 @@ HANDLER(on_batch_list, "batch.list")
 HANDLER(on_batch_show, "batch.show")
 HANDLER(on_batch_close, "batch.close")
 HANDLER(on_advice_list, "advice.list")
+HANDLER(on_advice_write_off, "advice.write_off")
 HANDLER(on_presentment_list, "presentment.list")
 HANDLER(on_presentment_write_off, "presentment.write_off")
 HANDLER(on_ledger_verify, "ledger.verify")
@@ -523,8 +527,9 @@ const struct setpay_control_command setpay_gateway_commands[] = {
     {"batch.show", on_batch_show, "one batch with its items: brand, merchant_id, batch"},
     {"batch.close", on_batch_close, "closes it in its merchant's place: brand, merchant_id, batch"},
     {"advice.list", on_advice_list,
-     "what was approved in an issuer's stead and is not answered, or refused: refused, limit, "
-     "after"},
+     "what was approved in an issuer's stead and is not answered, or refused: stuck, refused, "
+     "limit, after"},
+    {"advice.write_off", on_advice_write_off, "gives up what can't be sent: advice, reason"},
     {"presentment.list", on_presentment_list, "what issuers owe an answer: stuck, limit, after"},
     {"presentment.write_off", on_presentment_write_off,
      "gives up what can't be sent: presentment, reason"},

@@ -174,12 +174,14 @@ void setpay_stand_in_approval_code(uint32_t stan, char code[7])
 /* ------------------------------------------------------------------ the rows */
 
 /* Of a card that must not be used: picked up, unknown, lost, stolen, closed, expired, restricted,
- * suspected; or the refusal of an advice, whatever its code. Without a trace nobody was asked. */
+ * suspected; or the refusal of an advice, whatever its code. Without a trace nobody was asked; of
+ * an advice that was written off the issuer has said nothing. */
 #define SAYS_NEVER                                                                                 \
     "((stan <> 0 AND action_code IN ('04', '07', '14', '33', '34', '41', '42', '43', '46', '54', " \
     "'59', '62',"                                                                                  \
     " '78', 'R0', 'R1', 'R3')) OR EXISTS (SELECT 1 FROM stand_in WHERE stand_in.payment_id ="      \
-    " payment.id AND stand_in.acknowledged = 1 AND response_code NOT IN ('00', '94')))"
+    " payment.id AND stand_in.acknowledged = 1"                                                    \
+    " AND response_code NOT IN ('00', '94', '" SETPAY_STAND_IN_WRITTEN_OFF "')))"
 /* An issuer's own approval: not one in its stead that it has not taken. */
 #define SAYS_YES                                                                                   \
     "(approved_minor > 0 AND NOT EXISTS (SELECT 1 FROM stand_in WHERE stand_in.payment_id ="       \

@@ -33,6 +33,15 @@
     "CREATE UNIQUE INDEX stand_in_payment ON stand_in (payment_id);"                               \
     "CREATE INDEX stand_in_open ON stand_in (issuer, currency) WHERE acknowledged = 0;"
 
+/* Of a later step of the gateway's schema. reason, write_off: of one that the operator gave up, the
+ * second computed of what was told with it (clearing/advice_write_off.h). */
+#define SETPAY_STAND_IN_WRITE_OFF_SCHEMA                                                           \
+    "ALTER TABLE stand_in ADD COLUMN reason TEXT NOT NULL DEFAULT '';"                             \
+    "ALTER TABLE stand_in ADD COLUMN write_off BLOB;"                                              \
+    "CREATE UNIQUE INDEX stand_in_write_off ON stand_in (write_off);"
+/* In the place of its issuer's response code. */
+#define SETPAY_STAND_IN_WRITTEN_OFF "WO"
+
 /* SQL: of this payment (a column with its id) an advice is unanswered. Whatever else the issuer is
  * told of it waits until it has answered that. */
 #define SETPAY_STAND_IN_IS_OPEN(payment_id)                                                        \

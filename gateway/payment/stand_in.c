@@ -5,7 +5,9 @@
 #include "gateway/payment/stand_in.h"
 
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -108,6 +110,58 @@ enum setpay_error setpay_stand_in_parse(const char *section, const char *each, c
     }
     *made = in;
     return SETPAY_OK;
+}
+
+/* ------------------------------------------------------------------ of all issuers */
+
+struct setpay_stand_ins {
+    pthread_mutex_t lock;
+    struct setpay_stand_in all[SETPAY_NETWORK_ROUTES_MAX];
+    size_t count;
+};
+
+enum setpay_error setpay_stand_ins_new(struct setpay_stand_ins **stand_ins)
+{
+    struct setpay_stand_ins *made = calloc(1, sizeof *made);
+    if (made == NULL)
+        return SETPAY_E_NOMEM;
+    if (pthread_mutex_init(&made->lock, NULL) != 0) {
+        free(made);
+        return SETPAY_E_NOMEM;
+    }
+    *stand_ins = made;
+    return SETPAY_OK;
+}
+
+void setpay_stand_ins_free(struct setpay_stand_ins *stand_ins)
+{
+    if (stand_ins == NULL)
+        return;
+    (void)pthread_mutex_destroy(&stand_ins->lock);
+    free(stand_ins);
+}
+
+void setpay_stand_ins_set(struct setpay_stand_ins *stand_ins, const struct setpay_stand_in *all,
+                          size_t count)
+{
+    (void)pthread_mutex_lock(&stand_ins->lock);
+    memcpy(stand_ins->all, all, count * sizeof *all);
+    stand_ins->count = count;
+    (void)pthread_mutex_unlock(&stand_ins->lock);
+}
+
+void setpay_stand_ins_find(struct setpay_stand_ins *stand_ins, const char *issuer,
+                           struct setpay_stand_in *found)
+{
+    *found = (struct setpay_stand_in){.count = 0};
+    if (stand_ins == NULL)
+        return;
+    (void)pthread_mutex_lock(&stand_ins->lock);
+    for (size_t i = 0; i < stand_ins->count; i++) {
+        if (strcmp(stand_ins->all[i].issuer, issuer) == 0)
+            *found = stand_ins->all[i];
+    }
+    (void)pthread_mutex_unlock(&stand_ins->lock);
 }
 
 /* ------------------------------------------------------------------ the decision */

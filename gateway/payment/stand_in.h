@@ -65,6 +65,18 @@ enum setpay_error setpay_stand_in_parse(const char *section, const char *each, c
                                         struct setpay_stand_in *made,
                                         struct setpay_problem *problem) SETPAY_MUST_CHECK;
 
+/* Those of all issuers that have some: one set, and after a reload another. */
+struct setpay_stand_ins;
+enum setpay_error setpay_stand_ins_new(struct setpay_stand_ins **stand_ins) SETPAY_MUST_CHECK;
+void setpay_stand_ins_free(struct setpay_stand_ins *stand_ins); /* NULL-safe */
+/* Any thread: from now on these (copied), of no more issuers than SETPAY_NETWORK_ROUTES_MAX. */
+void setpay_stand_ins_set(struct setpay_stand_ins *stand_ins, const struct setpay_stand_in *all,
+                          size_t count);
+/* Any thread: a copy; its count is 0 where nothing may be approved, also where stand_ins is NULL.
+ */
+void setpay_stand_ins_find(struct setpay_stand_ins *stand_ins, const char *issuer,
+                           struct setpay_stand_in *found);
+
 struct setpay_stand_in_facts {
     int64_t down_ms; /* that the line has been down */
     struct setpay_money amount;

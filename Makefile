@@ -277,6 +277,7 @@ GATEWAY_NETWORK := \
 
 GATEWAY_CLEARING := \
 	gateway/clearing/adjustment.c \
+	gateway/clearing/advice_write_off.c \
 	gateway/clearing/batch.c \
 	gateway/clearing/dates_verify.c \
 	gateway/clearing/dispute.c \
@@ -747,6 +748,7 @@ UNIT_TESTS := \
 	test_gateway_pipeline \
 	test_gateway_rows \
 	test_gateway_sale \
+	test_gateway_share \
 	test_gateway_stand_in \
 	test_gateway_stand_in_crash \
 	test_gateway_state \

@@ -337,6 +337,7 @@ static const struct setpay_gateway_command table[] = {
     {"batch.show", setpay_gateway_batch_show, false},
     {"batch.close", setpay_gateway_batch_close, true},
     {"advice.list", setpay_gateway_advice_list, false},
+    {"advice.write_off", setpay_gateway_advice_write_off, true},
     {"presentment.list", setpay_gateway_presentment_list, false},
     {"presentment.write_off", setpay_gateway_presentment_write_off, true},
     {"ledger.verify", setpay_gateway_ledger_verify, false},
@@ -353,6 +354,7 @@ static const struct setpay_gateway_command table[] = {
     {"issuer.paid", setpay_gateway_issuer_paid, true},
     {"suspense.list", setpay_gateway_suspense_list, false},
     {"suspense.clear", setpay_gateway_suspense_clear, true},
+    {"suspense.cleared", setpay_gateway_suspense_cleared, false},
     {"audit.payments", setpay_gateway_audit_payments, false},
     {"audit.clearing", setpay_gateway_audit_clearing, false},
     {"audit.steps", setpay_gateway_audit_steps, false},
@@ -404,6 +406,7 @@ static void log_done(const struct call *call)
         {setpay_gateway_issuer_paid, setpay_gateway_log_paid},
         {setpay_gateway_suspense_clear, setpay_gateway_log_cleared},
         {setpay_gateway_presentment_write_off, setpay_gateway_log_written_off},
+        {setpay_gateway_advice_write_off, setpay_gateway_log_advice_written_off},
     };
     for (size_t i = 0; i < sizeof logs / sizeof *logs; i++)
         if (call->command->run == logs[i].run)
@@ -419,6 +422,7 @@ static void on_done(void *arg, enum setpay_error error)
         log_done(call);
         setpay_control_reply(call->control, call->result);
         if (call->command->run == setpay_gateway_batch_close ||
+            call->command->run == setpay_gateway_advice_write_off ||
             call->command->run == setpay_gateway_presentment_write_off)
             setpay_gateway_presentments_wake(call->daemon->presentments);
         if (call->command->run == setpay_gateway_issuer_cutoff ||
@@ -485,6 +489,7 @@ HANDLER(on_batch_list, "batch.list")
 HANDLER(on_batch_show, "batch.show")
 HANDLER(on_batch_close, "batch.close")
 HANDLER(on_advice_list, "advice.list")
+HANDLER(on_advice_write_off, "advice.write_off")
 HANDLER(on_presentment_list, "presentment.list")
 HANDLER(on_presentment_write_off, "presentment.write_off")
 HANDLER(on_ledger_verify, "ledger.verify")
@@ -501,6 +506,7 @@ HANDLER(on_dispute_evidence, "dispute.evidence")
 HANDLER(on_issuer_paid, "issuer.paid")
 HANDLER(on_suspense_list, "suspense.list")
 HANDLER(on_suspense_clear, "suspense.clear")
+HANDLER(on_suspense_cleared, "suspense.cleared")
 HANDLER(on_audit_payments, "audit.payments")
 HANDLER(on_audit_clearing, "audit.clearing")
 HANDLER(on_audit_steps, "audit.steps")
@@ -523,8 +529,9 @@ const struct setpay_control_command setpay_gateway_commands[] = {
     {"batch.show", on_batch_show, "one batch with its items: brand, merchant_id, batch"},
     {"batch.close", on_batch_close, "closes it in its merchant's place: brand, merchant_id, batch"},
     {"advice.list", on_advice_list,
-     "what was approved in an issuer's stead and is not answered, or refused: refused, limit, "
-     "after"},
+     "what was approved in an issuer's stead and is not answered, or refused: stuck, refused, "
+     "limit, after"},
+    {"advice.write_off", on_advice_write_off, "gives up what can't be sent: advice, reason"},
     {"presentment.list", on_presentment_list, "what issuers owe an answer: stuck, limit, after"},
     {"presentment.write_off", on_presentment_write_off,
      "gives up what can't be sent: presentment, reason"},
@@ -542,6 +549,8 @@ const struct setpay_control_command setpay_gateway_commands[] = {
     {"issuer.paid", on_issuer_paid, "what issuers paid, as CSV: content"},
     {"suspense.list", on_suspense_list, "what is left in suspense"},
     {"suspense.clear", on_suspense_clear, "to where it belongs: id, to, reason, amount, currency"},
+    {"suspense.cleared", on_suspense_cleared,
+     "what a merchant is told of with a settlement: settlement, after"},
     {"audit.payments", on_audit_payments, "payments with what was signed for them: after"},
     {"audit.clearing", on_audit_clearing, "presentments, steps and accounts against each other"},
     {"audit.steps", on_audit_steps, "what a merchant captured and credited: merchant_id, after"},

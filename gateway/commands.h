@@ -47,6 +47,7 @@ setpay_gateway_command_fn setpay_gateway_settle;
 void setpay_gateway_log_settled(const json_t *result);
 setpay_gateway_command_fn setpay_gateway_settlement_list;
 setpay_gateway_command_fn setpay_gateway_clearing_items;
+setpay_gateway_command_fn setpay_gateway_suspense_cleared;
 /* dispute_commands.c; log and figures of an import: after its commit. */
 setpay_gateway_command_fn setpay_gateway_import_disputes;
 void setpay_gateway_log_disputes(const json_t *result);
@@ -74,10 +75,17 @@ setpay_gateway_command_fn setpay_gateway_batch_show;
 setpay_gateway_command_fn setpay_gateway_batch_close;
 /* advice_commands.c */
 setpay_gateway_command_fn setpay_gateway_advice_list;
+setpay_gateway_command_fn setpay_gateway_advice_write_off;
+/* What that did, for the log: after its commit. */
+void setpay_gateway_log_advice_written_off(const json_t *result);
 /* Of a payment that was approved in its issuer's stead: sets "stand_in" in its view. */
 enum setpay_error setpay_gateway_show_stand_in(struct setpay_db *db, int64_t payment_id,
                                                json_t *object) SETPAY_MUST_CHECK;
 /* presentment_commands.c */
+/* Whether the boxes of a kept card can be opened: true also where there is no vault to try it with,
+ * or it fails for reasons of the moment. */
+bool setpay_gateway_card_opens(const struct setpay_vault *vault, const struct setpay_id *xid,
+                               struct setpay_view pan, struct setpay_view expiry);
 setpay_gateway_command_fn setpay_gateway_presentment_list;
 /* How many issuers have not answered: those that wait, and those whose card is gone. No card is
  * opened for it, as presentment.list does to find those that can't be opened. */

@@ -29,9 +29,15 @@ static const struct setpay_flag batch_show_flags[] = {
     {0},
 };
 static const struct setpay_flag advice_list_flags[] = {
+    {"stuck", SETPAY_FLAG_SWITCH, "stuck"},
     {"refused", SETPAY_FLAG_SWITCH, "refused"},
     {"limit", SETPAY_FLAG_NUMBER, "limit"},
     {"after", SETPAY_FLAG_NUMBER, "after"},
+    {0},
+};
+static const struct setpay_flag advice_off_flags[] = {
+    {"advice", SETPAY_FLAG_NUMBER, "advice"},
+    {"reason", SETPAY_FLAG_TEXT, "reason"},
     {0},
 };
 static const struct setpay_flag presentment_list_flags[] = {
@@ -252,8 +258,16 @@ static const struct setpay_operator_command commands[] = {
      NULL,
      advice_list_flags,
      setpay_gateway_print_advices,
-     "[--refused] [--limit N] [--after N]",
-     "what was approved in an issuer's stead and it has not answered; --refused: or has refused"},
+     "[--stuck | --refused] [--limit N] [--after N]",
+     "what was approved in an issuer's stead and it has not answered; --stuck: what can't be\n"
+     "      sent; --refused: what it has refused, or was written off"},
+    {{"advice", "write-off"},
+     "advice.write_off",
+     NULL,
+     advice_off_flags,
+     setpay_gateway_print_advice,
+     "--advice N --reason TEXT",
+     "give up one that can't be sent: it is as one that was refused, and counts no more"},
     {{"presentment", "list"},
      "presentment.list",
      NULL,

@@ -6,8 +6,10 @@
 
 #include "common/base/noun.h"
 #include "common/net/operator.h"
+#include "gateway/payment/stand_in.h"
 
 #include <stdio.h>
+#include <string.h>
 
 void setpay_gateway_print_merchant_line(const json_t *merchant)
 {
@@ -95,7 +97,10 @@ void setpay_gateway_print_payment(const json_t *payment)
         printf("%-14s approved in the issuer's stead; advice %lld %s%s\n", "stand-in",
                (long long)json_integer_value(json_object_get(stand_in, "advice")),
                setpay_operator_text(stand_in, "status"),
-               json_is_true(json_object_get(stand_in, "acknowledged")) ? " by the issuer" : "");
+               json_is_true(json_object_get(stand_in, "acknowledged")) &&
+                       !json_is_string(json_object_get(stand_in, "reason"))
+                   ? " by the issuer"
+                   : "");
     printf("%-14s %lld approved, %lld reversed, %lld captured, %lld credited (minor units)\n",
            "amounts", (long long)json_integer_value(json_object_get(payment, "approved")),
            (long long)json_integer_value(json_object_get(payment, "reversed")),
@@ -120,11 +125,14 @@ void setpay_gateway_print_payment(const json_t *payment)
     json_array_foreach(json_object_get(payment, "reversals"), index, entry)
     {
         json_int_t sent = json_integer_value(json_object_get(entry, "sent"));
+        bool off =
+            strcmp(setpay_operator_text(entry, "response_code"), SETPAY_STAND_IN_WRITTEN_OFF) == 0;
         printf("%-14s %lld, %s, sent %lld %s\n",
                json_is_true(json_object_get(entry, "advice")) ? "hold ended" : "reversal",
                (long long)json_integer_value(json_object_get(entry, "amount")),
-               json_is_true(json_object_get(entry, "acknowledged")) ? "acknowledged by the issuer"
-                                                                    : "not acknowledged yet",
+               off                                                    ? "given up with its advice"
+               : json_is_true(json_object_get(entry, "acknowledged")) ? "acknowledged by the issuer"
+                                                                      : "not acknowledged yet",
                (long long)sent, setpay_noun(sent, "time", "times"));
     }
 }
@@ -288,6 +296,15 @@ void setpay_gateway_print_presentment(const json_t *one)
            setpay_operator_text(one, "status"));
 }
 
+void setpay_gateway_print_advice(const json_t *advice)
+{
+    printf("%lld: %s of %s for %s, %s: %s\n",
+           (long long)json_integer_value(json_object_get(advice, "advice")),
+           setpay_operator_text(advice, "amount_text"), setpay_operator_text(advice, "xid"),
+           setpay_operator_text(advice, "merchant_id"), setpay_operator_text(advice, "issuer"),
+           setpay_operator_text(advice, "status"));
+}
+
 void setpay_gateway_print_advices(const json_t *result)
 {
     const json_t *list = json_object_get(result, "advices");
@@ -297,11 +314,7 @@ void setpay_gateway_print_advices(const json_t *result)
         puts("There are none.");
     json_array_foreach(list, index, advice)
     {
-        printf("%lld: %s of %s for %s, %s: %s\n",
-               (long long)json_integer_value(json_object_get(advice, "advice")),
-               setpay_operator_text(advice, "amount_text"), setpay_operator_text(advice, "xid"),
-               setpay_operator_text(advice, "merchant_id"), setpay_operator_text(advice, "issuer"),
-               setpay_operator_text(advice, "status"));
+        setpay_gateway_print_advice(advice);
     }
     json_int_t after = json_integer_value(json_object_get(result, "after"));
     if (after != 0)

@@ -13,6 +13,7 @@ void setpay_gateway_print_payment(const json_t *payment);
 void setpay_gateway_print_batches(const json_t *result);
 void setpay_gateway_print_batch(const json_t *result);
 void setpay_gateway_print_advices(const json_t *result);
+void setpay_gateway_print_advice(const json_t *result);
 void setpay_gateway_print_presentments(const json_t *result);
 void setpay_gateway_print_presentment(const json_t *result);
 void setpay_gateway_print_balances(const json_t *result);

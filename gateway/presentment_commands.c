@@ -44,13 +44,20 @@ struct presentment {
 };
 
 /* What is opened is only for the trial. */
-static bool opens(const struct setpay_vault *vault, enum setpay_vault_column column,
-                  const struct setpay_id *xid, struct setpay_view box)
+static bool opens_box(const struct setpay_vault *vault, enum setpay_vault_column column,
+                      const struct setpay_id *xid, struct setpay_view box)
 {
     struct setpay_secret plain = {0};
     enum setpay_error error = setpay_vault_open_box(vault, column, xid, box, &plain);
     setpay_secret_clear(&plain);
     return error != SETPAY_E_CRYPTO; /* any other is of the moment */
+}
+
+bool setpay_gateway_card_opens(const struct setpay_vault *vault, const struct setpay_id *xid,
+                               struct setpay_view pan, struct setpay_view expiry)
+{
+    return vault == NULL || (opens_box(vault, SETPAY_VAULT_PAN, xid, pan) &&
+                             opens_box(vault, SETPAY_VAULT_EXPIRY, xid, expiry));
 }
 
 static struct presentment read_row(struct setpay_db_rows *rows, const struct setpay_vault *vault)
@@ -72,9 +79,7 @@ static struct presentment read_row(struct setpay_db_rows *rows, const struct set
     struct setpay_view pan = setpay_db_get_view(rows, 14);
     struct setpay_view expiry = setpay_db_get_view(rows, 15);
     p.has_card = pan.size > 0;
-    p.opens = vault == NULL || p.answered || !p.has_card ||
-              (opens(vault, SETPAY_VAULT_PAN, &p.xid, pan) &&
-               opens(vault, SETPAY_VAULT_EXPIRY, &p.xid, expiry));
+    p.opens = p.answered || !p.has_card || setpay_gateway_card_opens(vault, &p.xid, pan, expiry);
     return p;
 }
 

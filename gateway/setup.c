@@ -209,18 +209,23 @@ enum setpay_error setpay_gateway_issuer_stand_in(const struct setpay_config *con
                                  problem);
 }
 
-/* As load_issuers found them. */
-static enum setpay_error load_stand_ins(const struct setpay_config *config,
-                                        struct setpay_gateway *gateway,
+struct stand_ins {
+    struct setpay_stand_in all[SETPAY_NETWORK_ROUTES_MAX];
+    size_t count;
+};
+
+/* Of a configuration that was checked. */
+static enum setpay_error load_stand_ins(const struct setpay_config *config, struct stand_ins *made,
                                         struct setpay_problem *problem)
 {
     size_t count = setpay_config_instance_count(config, "issuer *");
+    made->count = 0;
     for (size_t i = 0; i < count; i++) {
         char section[SETPAY_GATEWAY_SECTION_SIZE];
-        struct setpay_stand_in *made = &gateway->stand_ins[gateway->stand_in_count];
+        struct setpay_stand_in *one = &made->all[made->count];
         SETPAY_TRY(issuer_section(config, i, section, problem));
-        SETPAY_TRY(setpay_gateway_issuer_stand_in(config, section, made, problem));
-        gateway->stand_in_count += made->count > 0 ? 1 : 0;
+        SETPAY_TRY(setpay_gateway_issuer_stand_in(config, section, one, problem));
+        made->count += one->count > 0 ? 1 : 0;
     }
     return SETPAY_OK;
 }
@@ -262,6 +267,7 @@ enum setpay_error setpay_gatewayd_load(struct setpay_service *service,
 {
     const struct setpay_config *config = service->config;
     struct setpay_gateway *gateway = &daemon->gateway;
+    struct stand_ins stand_ins;
     struct setpay_loader loader;
     gateway->trust = service->trust;
     gateway->store = service->store;
@@ -272,7 +278,11 @@ enum setpay_error setpay_gatewayd_load(struct setpay_service *service,
         error = load_issuers(&loader, daemon->issuer_tls);
     setpay_loader_clear(&loader);
     if (error == SETPAY_OK)
-        error = load_stand_ins(config, gateway, problem);
+        error = load_stand_ins(config, &stand_ins, problem);
+    if (error == SETPAY_OK)
+        error = setpay_stand_ins_new(&gateway->stand_ins);
+    if (error == SETPAY_OK)
+        setpay_stand_ins_set(gateway->stand_ins, stand_ins.all, stand_ins.count);
     if (error == SETPAY_OK)
         error = setpay_vault_open(setpay_config_text(config, "", "vault_key"), &gateway->vault,
                                   problem);
@@ -329,8 +339,10 @@ static enum setpay_error check_issuer(const struct setpay_config *config, const 
     struct setpay_prefixes prefixes;
     struct setpay_address address;
     const char *text = setpay_config_text(config, section, "address");
+    struct setpay_stand_in stand_in;
     SETPAY_TRY(check_issuer_tls(config, section, problem));
     SETPAY_TRY(read_prefixes(config, section, &prefixes, problem));
+    SETPAY_TRY(setpay_gateway_issuer_stand_in(config, section, &stand_in, problem));
     if (setpay_config_bool(config, section, "tls"))
         return SETPAY_OK;
     SETPAY_TRY(setpay_address_parse(text, &address, problem));
@@ -397,7 +409,7 @@ enum setpay_error setpay_gatewayd_start_network(struct setpay_service *service,
     return SETPAY_OK;
 }
 
-/* ------------------------------------------------------------------ new keys for the lines */
+/* ------------------------------------------------------------------ SIGHUP */
 
 struct issuer_contexts {
     struct setpay_gatewayd *daemon;
@@ -430,6 +442,8 @@ enum setpay_error setpay_gatewayd_reload(struct setpay_service *service,
                                          struct setpay_problem *problem)
 {
     struct setpay_loader loader;
+    struct stand_ins stand_ins;
+    SETPAY_TRY(load_stand_ins(service->fresh, &stand_ins, problem));
     struct issuer_contexts *contexts = calloc(1, sizeof *contexts);
     if (contexts == NULL)
         return SETPAY_E_NOMEM;
@@ -447,6 +461,7 @@ enum setpay_error setpay_gatewayd_reload(struct setpay_service *service,
     error = setpay_upkeep_reload(daemon->upkeep, problem);
     if (error == SETPAY_OK) {
         setpay_loop_post_reserved(daemon->network_loop, take_contexts, contexts);
+        setpay_stand_ins_set(daemon->gateway.stand_ins, stand_ins.all, stand_ins.count);
         return SETPAY_OK;
     }
     setpay_loop_release(daemon->network_loop);
@@ -514,5 +529,6 @@ void setpay_gatewayd_clear(struct setpay_gatewayd *daemon)
     for (size_t i = 0; i < SETPAY_NETWORK_ROUTES_MAX; i++)
         SSL_CTX_free(daemon->issuer_tls[i]);
     setpay_vault_free(gateway->vault);
+    setpay_stand_ins_free(gateway->stand_ins);
     memset(daemon, 0, sizeof *daemon);
 }

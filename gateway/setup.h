@@ -72,8 +72,9 @@ enum setpay_error setpay_gatewayd_load(struct setpay_service *service,
 enum setpay_error setpay_gatewayd_start_network(struct setpay_service *service,
                                                 struct setpay_gatewayd *daemon,
                                                 struct setpay_problem *problem) SETPAY_MUST_CHECK;
-/* Reads the keys, certificates and CAs of all [issuer] lines and of all brands again: all are taken
- * over, or none. A line that is up goes on, and has the new ones when it connects again. */
+/* Reads the keys, certificates and CAs of all [issuer] lines and of all brands again, and takes the
+ * limits of standing in from service->fresh: all are taken over, or none. A line that is up goes
+ * on, and has the new keys when it connects again. */
 enum setpay_error setpay_gatewayd_reload(struct setpay_service *service,
                                          struct setpay_gatewayd *daemon,
                                          struct setpay_problem *problem) SETPAY_MUST_CHECK;

@@ -451,6 +451,36 @@ out:
     return error;
 }
 
+static bool same_value(const struct setpay_config_value *a, const struct setpay_config_value *b)
+{
+    static const struct setpay_config_value unset = {.text = NULL};
+    a = a != NULL ? a : &unset;
+    b = b != NULL ? b : &unset;
+    if (a->text == NULL || b->text == NULL)
+        return a->text == b->text && a->number == b->number && a->is_set == b->is_set;
+    return strcmp(a->text, b->text) == 0;
+}
+
+void setpay_config_each_pending(const struct setpay_config *running,
+                                const struct setpay_config *fresh, setpay_config_pending_fn *each,
+                                void *arg)
+{
+    for (size_t i = 0; i < fresh->value_count; i++) {
+        const struct setpay_config_value *value = &fresh->values[i];
+        const char *name = value->option->name;
+        if (!value->option->reloadable &&
+            !same_value(value, setpay_config_find(running, value->section, name)))
+            each(arg, value->section, name);
+    }
+    for (size_t i = 0; i < running->value_count; i++) {
+        const struct setpay_config_value *value = &running->values[i];
+        const char *name = value->option->name;
+        if (!value->option->reloadable && value->is_set &&
+            setpay_config_find(fresh, value->section, name) == NULL)
+            each(arg, value->section, name);
+    }
+}
+
 void setpay_config_free(struct setpay_config *config)
 {
     if (config == NULL)

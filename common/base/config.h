@@ -102,6 +102,12 @@ void setpay_config_visit_files(const struct setpay_config *config, setpay_config
 /* Whether the table has that key in that section: for code that serves several tables. */
 bool setpay_config_has_key(const struct setpay_config *config, const char *section,
                            const char *name);
+/* What fresh has otherwise than running, and a running program does not take over: each such key,
+ * also of a section that has come or gone (unset there). For SIGHUP: both are of one table. */
+typedef void setpay_config_pending_fn(void *arg, const char *section, const char *key);
+void setpay_config_each_pending(const struct setpay_config *running,
+                                const struct setpay_config *fresh, setpay_config_pending_fn *each,
+                                void *arg);
 void setpay_config_free(struct setpay_config *config);
 
 /* Values. section is "" or the section's name; for a repeated one its full name ("brand visa").

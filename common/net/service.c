@@ -252,8 +252,15 @@ static enum setpay_error on_ready(void *context, struct setpay_daemon *daemon,
     return setpay_admin_http_new(loop, fd, service->checks, service->check_count, &service->admin);
 }
 
-/* Takes the reloadable keys over, of which there is one. A file that is wrong now changes nothing.
- */
+static void log_pending(void *arg, const char *section, const char *key)
+{
+    (void)arg;
+    setpay_log(SETPAY_LOG_WARN, "config.not_taken", setpay_field_text("section", section),
+               setpay_field_text("key", key));
+}
+
+/* Hands the file as it is now to the daemon, and says what of it waits for a restart. One that is
+ * wrong changes nothing. */
 static enum setpay_error reload_config(struct setpay_service *service,
                                        struct setpay_problem *problem)
 {
@@ -261,8 +268,14 @@ static enum setpay_error reload_config(struct setpay_service *service,
     enum setpay_error error = load_config(service, &fresh, problem);
     if (error == SETPAY_OK)
         error = check_values(service->spec, fresh, problem);
-    if (error == SETPAY_OK)
+    if (error == SETPAY_OK) {
         setpay_log_set_level(level_of(setpay_config_text(fresh, "", "log_level")));
+        setpay_config_each_pending(service->config, fresh, log_pending, NULL);
+        service->fresh = fresh;
+        if (service->spec->on_reload_cb != NULL)
+            error = service->spec->on_reload_cb(service, problem);
+        service->fresh = NULL;
+    }
     setpay_config_free(fresh);
     return error;
 }
@@ -274,9 +287,7 @@ static enum setpay_error on_reload(void *context, struct setpay_daemon *daemon,
     struct setpay_service *service = context;
     if (service->trust != NULL)
         setpay_service_load_crls(service, service->trust);
-    SETPAY_TRY(reload_config(service, problem));
-    return service->spec->on_reload_cb != NULL ? service->spec->on_reload_cb(service, problem)
-                                               : SETPAY_OK;
+    return reload_config(service, problem);
 }
 
 static void on_drain(void *context, struct setpay_daemon *daemon)

@@ -56,7 +56,7 @@ struct setpay_service_spec {
     enum setpay_error (*on_ready_cb)(struct setpay_service *service,
                                      struct setpay_problem *problem);
     enum setpay_error (*on_reload_cb)(struct setpay_service *service,
-                                      struct setpay_problem *problem);
+                                      struct setpay_problem *problem); /* see fresh */
     void (*on_drain_cb)(struct setpay_service *service);
     void (*on_stop_cb)(struct setpay_service *service);
     void (*status_cb)(struct setpay_service *service, json_t *status);
@@ -71,7 +71,10 @@ struct setpay_service_spec {
 
 struct setpay_service {
     const struct setpay_service_spec *spec;
-    struct setpay_config *config;
+    struct setpay_config *config; /* as it was at the start */
+    /* In on_reload_cb: as it is now, and checked. Only values that the table has as reloadable may
+     * be taken from it. Else NULL. */
+    const struct setpay_config *fresh;
     struct setpay_daemon *daemon; /* from on_start_cb on */
     struct setpay_store *store;   /* from before on_start_cb until after on_stop_cb */
     struct setpay_trust *trust;   /* likewise; NULL unless needs_trust */

@@ -78,6 +78,8 @@ setpay_look_expect_fn setpay_look_expect_release;
 setpay_look_expect_fn setpay_look_expect_payment;
 setpay_look_expect_fn setpay_look_expect_cleared;
 setpay_look_expect_fn setpay_look_expect_write_off;
+/* stand_in_verify.c */
+setpay_look_expect_fn setpay_look_expect_advice_write_off;
 
 /* The rows beside the ledger, each with its entry and what it did; from the beginning. */
 enum setpay_error setpay_look_disputes(struct setpay_look *look) SETPAY_MUST_CHECK;
@@ -93,6 +95,8 @@ enum setpay_error setpay_look_reconciliations(struct setpay_look *look) SETPAY_M
 enum setpay_error setpay_look_states(struct setpay_look *look) SETPAY_MUST_CHECK;
 /* stand_in_verify.c: what was approved in an issuer's stead, and the advice of it. */
 enum setpay_error setpay_look_stand_ins(struct setpay_look *look) SETPAY_MUST_CHECK;
+/* Beside the ledger: the advices that were given up. */
+enum setpay_error setpay_look_advice_write_offs(struct setpay_look *look) SETPAY_MUST_CHECK;
 
 /* Whether both have the same postings. */
 bool setpay_ledger_same_postings(const struct setpay_ledger_entry *a,

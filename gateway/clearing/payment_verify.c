@@ -7,6 +7,7 @@
  * 4 reversal (common/wire/messages.h).
  */
 #include "gateway/clearing/look.h"
+#include "gateway/payment/stand_in.h"
 
 #define REVERSAL_WORDS "'reversal ' || reversal.id || ', payment ' || lower(hex(payment.xid))"
 #define REVERSALS " FROM reversal JOIN payment ON payment.id = reversal.payment_id WHERE "
@@ -68,8 +69,8 @@ static enum setpay_error check_amounts(struct setpay_look *look)
         "counts in no period of its issuer, or in one that it has no part in:");
 }
 
-/* A row is open until its issuer has said one of three things (network/reverse.c); and it was
- * booked with a receipt. */
+/* A row is open until its issuer has said one of three things (network/reverse.c), or where the
+ * advice was written off without which it means nothing; and it was booked with a receipt. */
 static enum setpay_error check_each(struct setpay_look *look)
 {
     SETPAY_TRY(
@@ -77,7 +78,11 @@ static enum setpay_error check_each(struct setpay_look *look)
                              "SELECT " REVERSAL_WORDS REVERSALS
                              "NOT (acknowledged = 0 AND response_code = '' AND acknowledged_ms = 0)"
                              " AND NOT (acknowledged = 1 AND response_code IN ('00', '21', '25')"
-                             " AND acknowledged_ms > 0 AND sent_count > 0)" IN_ORDER,
+                             " AND acknowledged_ms > 0 AND sent_count > 0)"
+                             " AND NOT (acknowledged = 1 AND sent_count = 0 AND acknowledged_ms > 0"
+                             " AND response_code = '" SETPAY_STAND_IN_WRITTEN_OFF "' AND EXISTS"
+                             " (SELECT 1 FROM stand_in WHERE stand_in.payment_id = payment.id AND"
+                             " stand_in.response_code = reversal.response_code))" IN_ORDER,
                              "acknowledged without a word of its issuer, or the other way round:"));
     SETPAY_TRY(setpay_look_each_row(
         look,

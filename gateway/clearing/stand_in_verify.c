@@ -3,9 +3,13 @@
  * payments those are is told by the approval code, which stands in a signed receipt, and of sales
  * by the period, which only what an issuer has booked has. So neither the row can go nor can
  * another come; and each is held to its payment, its receipt, and what its issuer was told behind
- * it.
+ * it. One that was written off is held to what was told with that, which the ledger has.
  */
+#include "gateway/clearing/advice_write_off.h"
 #include "gateway/clearing/look.h"
+#include "gateway/payment/stand_in.h"
+
+#include <string.h>
 
 #define STAND_IN_WORDS "'advice ' || stand_in.id || ', payment ' || lower(hex(payment.xid))"
 #define STAND_INS " FROM stand_in JOIN payment ON payment.id = stand_in.payment_id WHERE "
@@ -51,8 +55,9 @@ static enum setpay_error check_each(struct setpay_look *look)
         "approved in its issuer's stead at a time of which there is no receipt:");
 }
 
-/* A row is open until its issuer has said anything but "not now" (network/reverse.c). What else
- * the issuer is told of the payment waits for that; a write-off is nothing that it is told. */
+/* A row is open until its issuer has said anything but "not now" (network/reverse.c), or it was
+ * written off. What else the issuer is told of the payment waits for that; a write-off is nothing
+ * that it is told. */
 static enum setpay_error check_answers(struct setpay_look *look)
 {
     SETPAY_TRY(setpay_look_each_row(
@@ -60,8 +65,8 @@ static enum setpay_error check_answers(struct setpay_look *look)
         "SELECT " STAND_IN_WORDS STAND_INS
         "NOT (acknowledged = 0 AND response_code = '' AND sent_count = 0 AND acknowledged_ms = 0)"
         " AND NOT (acknowledged = 1 AND length(response_code) = 2"
-        " AND response_code NOT IN ('30', '91', '96') AND sent_count > 0"
-        " AND acknowledged_ms > 0)" IN_ORDER,
+        " AND response_code NOT IN ('30', '91', '96') AND acknowledged_ms > 0"
+        " AND (sent_count > 0) <> (response_code = '" SETPAY_STAND_IN_WRITTEN_OFF "'))" IN_ORDER,
         "answered without a word of its issuer, or the other way round:"));
     SETPAY_TRY(setpay_look_each_row_by(look,
                                        "SELECT " STAND_IN_WORDS STAND_INS "acknowledged <> 0"
@@ -84,4 +89,38 @@ enum setpay_error setpay_look_stand_ins(struct setpay_look *look)
     SETPAY_TRY(check_payments(look));
     SETPAY_TRY(check_each(look));
     return check_answers(look);
+}
+
+/* ------------------------------------------------------------------ given up */
+
+enum setpay_error setpay_look_expect_advice_write_off(struct setpay_db *db,
+                                                      const struct setpay_id *event,
+                                                      struct setpay_look_expected *expected)
+{
+    struct setpay_advice_write_off off;
+    struct setpay_ledger_entry *entry = &expected->entry;
+    SETPAY_TRY(setpay_advice_write_off_find(db, event, &off));
+    entry->time_ms = off.at_ms;
+    memcpy(entry->brand, off.brand, sizeof entry->brand);
+    memcpy(entry->merchant_id, off.merchant_id, sizeof entry->merchant_id);
+    memcpy(entry->currency, off.amount.currency, sizeof entry->currency);
+    if (setpay_look_is_amount(off.amount.minor)) /* else it would not be posted at all */
+        setpay_advice_write_off_post(off.amount.minor, entry);
+    return setpay_advice_write_off_token(&off, &expected->token);
+}
+
+/* What was told with each is held to its entry, which names it. */
+enum setpay_error setpay_look_advice_write_offs(struct setpay_look *look)
+{
+    SETPAY_TRY(setpay_look_each_row(look,
+                                    "SELECT 'advice ' || id FROM stand_in WHERE"
+                                    " (response_code = '" SETPAY_STAND_IN_WRITTEN_OFF
+                                    "') <> (write_off IS NOT NULL)"
+                                    " OR (reason <> '') <> (write_off IS NOT NULL) ORDER BY id",
+                                    "written off by nobody, or not written off:"));
+    return setpay_look_each_row(look,
+                                "SELECT 'advice ' || id FROM stand_in WHERE write_off IS NOT NULL"
+                                " AND NOT EXISTS (SELECT 1 FROM ledger_entry"
+                                " WHERE event = write_off AND kind = 15) ORDER BY id",
+                                "not in the ledger: the write-off of");
 }

@@ -32,16 +32,6 @@ static struct setpay_metric stand_ins_total = {
     .labels = {{"outcome", outcomes}},
 };
 
-static const struct setpay_stand_in *find_limits(const struct setpay_gateway *gateway,
-                                                 const char *issuer)
-{
-    for (size_t i = 0; i < gateway->stand_in_count; i++) {
-        if (strcmp(gateway->stand_ins[i].issuer, issuer) == 0)
-            return &gateway->stand_ins[i];
-    }
-    return NULL;
-}
-
 /* What the database knows, into work->stand_in; what else is decided on stands there. */
 static enum setpay_error read_facts(struct setpay_db *db, void *arg)
 {
@@ -55,12 +45,14 @@ static enum setpay_error write_stand_in(struct setpay_db *db, void *arg)
 {
     struct setpay_gateway_work *work = arg;
     struct setpay_payment *payment = &work->payment;
-    const struct setpay_stand_in *limits = find_limits(work->worker->gateway, work->payment.issuer);
+    struct setpay_stand_in limits;
     bool approved = payment->state == SETPAY_PAYMENT_APPROVED;
+    setpay_stand_ins_find(work->worker->gateway->stand_ins, payment->issuer, &limits);
     SETPAY_TRY(setpay_auth_check_unanswered(db, work));
     SETPAY_TRY(read_facts(db, work));
-    /* Another was faster, and the total is reached with this one; or its card was refused. */
-    if (approved && setpay_stand_in_decide(limits, &work->stand_in) != SETPAY_STAND_IN_APPROVED)
+    /* Another was faster, and the total is reached with this one; its card was refused; or the
+     * limits are others by now. */
+    if (approved && setpay_stand_in_decide(&limits, &work->stand_in) != SETPAY_STAND_IN_APPROVED)
         return SETPAY_E_CONFLICT;
     SETPAY_TRY(setpay_payment_insert(db, payment));
     SETPAY_TRY(setpay_auth_keep_evidence(db, work));
@@ -141,8 +133,9 @@ enum setpay_error setpay_auth_stand_in(struct setpay_gateway_work *work)
     const struct setpay_pi *pi = &work->instruction.pi;
     struct setpay_network_trace trace;
     setpay_network_route_name(gateway->network, &pi->pan, payment->issuer);
-    const struct setpay_stand_in *limits = find_limits(gateway, payment->issuer);
-    if (limits == NULL)
+    struct setpay_stand_in limits;
+    setpay_stand_ins_find(gateway->stand_ins, payment->issuer, &limits);
+    if (limits.count == 0)
         return SETPAY_E_BUSY;
     SETPAY_TRY(setpay_auth_keep_card(work));
     work->stand_in = (struct setpay_stand_in_facts){
@@ -152,7 +145,7 @@ enum setpay_error setpay_auth_stand_in(struct setpay_gateway_work *work)
         .is_expired = setpay_stand_in_is_expired(setpay_secret_view(&pi->expiry), work->now_ms),
     };
     SETPAY_TRY(setpay_store_read(work->worker->reader, read_facts, work));
-    enum setpay_stand_in_verdict verdict = setpay_stand_in_decide(limits, &work->stand_in);
+    enum setpay_stand_in_verdict verdict = setpay_stand_in_decide(&limits, &work->stand_in);
     if (verdict != SETPAY_STAND_IN_APPROVED && verdict != SETPAY_STAND_IN_EXPIRED)
         return leave(work, verdict);
     if (verdict == SETPAY_STAND_IN_APPROVED) {

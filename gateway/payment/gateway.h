@@ -1,7 +1,8 @@
 /*
  * What the gateway's workers share: who it is for each brand, and where its things are. Filled at
- * the start, read-only while workers run, but for the ring of its keys: that is another one after a
- * renewal, and each request works with the ring that it has taken.
+ * the start, read-only while workers run, but for the ring of its keys and the limits of standing
+ * in: these are others after a renewal or a reload. Each request works with the ring that it has
+ * taken, and decides by the limits of that moment.
  */
 #ifndef SETPAY_GATEWAY_PAYMENT_GATEWAY_H
 #define SETPAY_GATEWAY_PAYMENT_GATEWAY_H
@@ -36,11 +37,10 @@ struct setpay_gateway {
     struct setpay_vault *vault;
     struct setpay_network *network;
     struct setpay_fees fees;
-    struct setpay_stand_in stand_ins[SETPAY_NETWORK_ROUTES_MAX]; /* of the issuers that have one */
-    size_t stand_in_count;
-    int64_t hold_ms;            /* how long an authorisation is good */
-    int64_t keep_card_ms;       /* how long PAN and back key are kept */
-    int64_t agreement_ms;       /* how far ahead the end of an agreement may lie */
+    struct setpay_stand_ins *stand_ins; /* what may be approved in the stead of issuers */
+    int64_t hold_ms;                    /* how long an authorisation is good */
+    int64_t keep_card_ms;               /* how long PAN and back key are kept */
+    int64_t agreement_ms;               /* how far ahead the end of an agreement may lie */
     int64_t answer_wait_ms;     /* how long a repeat waits for the request that is under way */
     setpay_time_ms restored_ms; /* rule G12: what came before may be forgotten; 0: nothing is */
 };

@@ -106,6 +106,7 @@ static const struct setpay_store_migration steps[] = {
     {14, SETPAY_LEDGER_BEFORE_SCHEMA},
     {15, SETPAY_GATEWAY_DISPUTE_OPEN_SCHEMA},
     {16, SETPAY_STAND_IN_SCHEMA},
+    {17, SETPAY_STAND_IN_WRITE_OFF_SCHEMA},
     {0, NULL},
 };
 

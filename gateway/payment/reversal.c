@@ -42,6 +42,11 @@ static struct setpay_metric advices_total = {
     .type = SETPAY_METRIC_COUNTER,
     .labels = {{"result", results}},
 };
+static struct setpay_metric unsendable_total = {
+    .name = "setpay_gateway_advices_unsendable_total",
+    .help = "Advices since the start that can't be given to the network, however often.",
+    .type = SETPAY_METRIC_COUNTER,
+};
 
 struct under_way;
 
@@ -454,6 +459,8 @@ static enum setpay_error hand_in_advices(struct setpay_gateway_reversals *revers
                              setpay_field_int("advice", next.row.id));
         if (may_pass(error))
             return error;
+        if (error != SETPAY_OK)
+            setpay_metric_add(&unsendable_total, 0, 0, 1);
         reversals->advised = next.row.id;
     }
     return SETPAY_OK;
@@ -526,6 +533,8 @@ enum setpay_error setpay_gateway_reversals_new(struct setpay_gateway *gateway,
     made->executor = setpay_loop_executor(loop);
     made->first = made->first_advices = true;
     enum setpay_error error = setpay_metric_register(&advices_total);
+    if (error == SETPAY_OK)
+        error = setpay_metric_register(&unsendable_total);
     if (error == SETPAY_OK)
         error = setpay_reader_new(gateway->store, &made->reader);
     if (error == SETPAY_OK)

@@ -1,6 +1,7 @@
 /*
  * The rows of reversals. None is open while an advice of its payment is unanswered: its issuer
- * knows of nothing that could be reversed.
+ * knows of nothing that could be reversed. Nor will it ever, where that was written off: what is
+ * reversed then was given up with it, from the beginning.
  */
 #include "gateway/payment/payment.h"
 #include "gateway/payment/stand_in.h"
@@ -12,7 +13,9 @@ enum setpay_error setpay_gateway_reversal_insert(struct setpay_db *db,
         db, &reversal->id,
         "INSERT INTO reversal (payment_id, partial, amount_minor, remaining_minor, acknowledged,"
         " response_code, sent_count, created_ms, acknowledged_ms, advice, period)"
-        " VALUES ($1, $2, $3, $4, 0, '', 0, $5, 0, $6, $7) RETURNING id",
+        " SELECT $1, $2, $3, $4, COUNT(*), CASE COUNT(*) WHEN 0 THEN '' ELSE"
+        " '" SETPAY_STAND_IN_WRITTEN_OFF "' END, 0, $5, $5 * COUNT(*), $6, $7 FROM stand_in"
+        " WHERE payment_id = $1 AND response_code = '" SETPAY_STAND_IN_WRITTEN_OFF "' RETURNING id",
         SETPAY_DB_INT(reversal->payment_id), SETPAY_DB_BOOL(reversal->partial),
         SETPAY_DB_INT(reversal->amount_minor), SETPAY_DB_INT(reversal->remaining_minor),
         SETPAY_DB_INT(reversal->created_ms), SETPAY_DB_BOOL(reversal->advice),

@@ -5,7 +5,9 @@
 #include "gateway/payment/stand_in.h"
 
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -110,6 +112,58 @@ enum setpay_error setpay_stand_in_parse(const char *section, const char *each, c
     return SETPAY_OK;
 }
 
+/* ------------------------------------------------------------------ of all issuers */
+
+struct setpay_stand_ins {
+    pthread_mutex_t lock;
+    struct setpay_stand_in all[SETPAY_NETWORK_ROUTES_MAX];
+    size_t count;
+};
+
+enum setpay_error setpay_stand_ins_new(struct setpay_stand_ins **stand_ins)
+{
+    struct setpay_stand_ins *made = calloc(1, sizeof *made);
+    if (made == NULL)
+        return SETPAY_E_NOMEM;
+    if (pthread_mutex_init(&made->lock, NULL) != 0) {
+        free(made);
+        return SETPAY_E_NOMEM;
+    }
+    *stand_ins = made;
+    return SETPAY_OK;
+}
+
+void setpay_stand_ins_free(struct setpay_stand_ins *stand_ins)
+{
+    if (stand_ins == NULL)
+        return;
+    (void)pthread_mutex_destroy(&stand_ins->lock);
+    free(stand_ins);
+}
+
+void setpay_stand_ins_set(struct setpay_stand_ins *stand_ins, const struct setpay_stand_in *all,
+                          size_t count)
+{
+    (void)pthread_mutex_lock(&stand_ins->lock);
+    memcpy(stand_ins->all, all, count * sizeof *all);
+    stand_ins->count = count;
+    (void)pthread_mutex_unlock(&stand_ins->lock);
+}
+
+void setpay_stand_ins_find(struct setpay_stand_ins *stand_ins, const char *issuer,
+                           struct setpay_stand_in *found)
+{
+    *found = (struct setpay_stand_in){.count = 0};
+    if (stand_ins == NULL)
+        return;
+    (void)pthread_mutex_lock(&stand_ins->lock);
+    for (size_t i = 0; i < stand_ins->count; i++) {
+        if (strcmp(stand_ins->all[i].issuer, issuer) == 0)
+            *found = stand_ins->all[i];
+    }
+    (void)pthread_mutex_unlock(&stand_ins->lock);
+}
+
 /* ------------------------------------------------------------------ the decision */
 
 enum setpay_stand_in_verdict setpay_stand_in_decide(const struct setpay_stand_in *limits,
@@ -174,12 +228,14 @@ void setpay_stand_in_approval_code(uint32_t stan, char code[7])
 /* ------------------------------------------------------------------ the rows */
 
 /* Of a card that must not be used: picked up, unknown, lost, stolen, closed, expired, restricted,
- * suspected; or the refusal of an advice, whatever its code. Without a trace nobody was asked. */
+ * suspected; or the refusal of an advice, whatever its code. Without a trace nobody was asked; of
+ * an advice that was written off the issuer has said nothing. */
 #define SAYS_NEVER                                                                                 \
     "((stan <> 0 AND action_code IN ('04', '07', '14', '33', '34', '41', '42', '43', '46', '54', " \
     "'59', '62',"                                                                                  \
     " '78', 'R0', 'R1', 'R3')) OR EXISTS (SELECT 1 FROM stand_in WHERE stand_in.payment_id ="      \
-    " payment.id AND stand_in.acknowledged = 1 AND response_code NOT IN ('00', '94')))"
+    " payment.id AND stand_in.acknowledged = 1"                                                    \
+    " AND response_code NOT IN ('00', '94', '" SETPAY_STAND_IN_WRITTEN_OFF "')))"
 /* An issuer's own approval: not one in its stead that it has not taken. */
 #define SAYS_YES                                                                                   \
     "(approved_minor > 0 AND NOT EXISTS (SELECT 1 FROM stand_in WHERE stand_in.payment_id ="       \

@@ -33,6 +33,15 @@
     "CREATE UNIQUE INDEX stand_in_payment ON stand_in (payment_id);"                               \
     "CREATE INDEX stand_in_open ON stand_in (issuer, currency) WHERE acknowledged = 0;"
 
+/* Of a later step of the gateway's schema. reason, write_off: of one that the operator gave up, the
+ * second computed of what was told with it (clearing/advice_write_off.h). */
+#define SETPAY_STAND_IN_WRITE_OFF_SCHEMA                                                           \
+    "ALTER TABLE stand_in ADD COLUMN reason TEXT NOT NULL DEFAULT '';"                             \
+    "ALTER TABLE stand_in ADD COLUMN write_off BLOB;"                                              \
+    "CREATE UNIQUE INDEX stand_in_write_off ON stand_in (write_off);"
+/* In the place of its issuer's response code. */
+#define SETPAY_STAND_IN_WRITTEN_OFF "WO"
+
 /* SQL: of this payment (a column with its id) an advice is unanswered. Whatever else the issuer is
  * told of it waits until it has answered that. */
 #define SETPAY_STAND_IN_IS_OPEN(payment_id)                                                        \
@@ -55,6 +64,18 @@ struct setpay_stand_in {
 enum setpay_error setpay_stand_in_parse(const char *section, const char *each, const char *total,
                                         struct setpay_stand_in *made,
                                         struct setpay_problem *problem) SETPAY_MUST_CHECK;
+
+/* Those of all issuers that have some: one set, and after a reload another. */
+struct setpay_stand_ins;
+enum setpay_error setpay_stand_ins_new(struct setpay_stand_ins **stand_ins) SETPAY_MUST_CHECK;
+void setpay_stand_ins_free(struct setpay_stand_ins *stand_ins); /* NULL-safe */
+/* Any thread: from now on these (copied), of no more issuers than SETPAY_NETWORK_ROUTES_MAX. */
+void setpay_stand_ins_set(struct setpay_stand_ins *stand_ins, const struct setpay_stand_in *all,
+                          size_t count);
+/* Any thread: a copy; its count is 0 where nothing may be approved, also where stand_ins is NULL.
+ */
+void setpay_stand_ins_find(struct setpay_stand_ins *stand_ins, const char *issuer,
+                           struct setpay_stand_in *found);
 
 struct setpay_stand_in_facts {
     int64_t down_ms; /* that the line has been down */

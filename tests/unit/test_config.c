@@ -404,6 +404,47 @@ static void test_printed(void **state)
     free(reference);
 }
 
+static void add_pending(void *arg, const char *section, const char *key)
+{
+    char *list = arg;
+    size_t size = strlen(list);
+    (void)snprintf(list + size, 200 - size, "[%s]%s ", section, key);
+}
+
+/* What a reload leaves for the next start is named; what it takes over, and what is written in
+ * another way, is not. */
+static void test_pending(void **state)
+{
+    struct setpay_config *running = load("title = one\n[net]\nlisten = 127.0.0.1:0\nworkers = 3\n"
+                                         "[brand visa]\nbin = 4\nlimit = 10\n"
+                                         "[brand gone]\nbin = 5\n");
+    static const struct {
+        const char *text, *pending;
+    } cases[] = {
+        {"title = one\n[net]\nlisten = 127.0.0.1:0\nworkers = 3\n"
+         "[brand visa]\nbin = 4\n[brand gone]\nbin = 5\n",
+         ""},
+        {"title = two\n[net]\nlisten = 127.0.0.1:0\nworkers = 3\ntimeout = 1s\noffset = 0\n"
+         "[brand visa]\nbin = 4\n[brand gone]\nbin = 5\n",
+         ""},
+        {"testing = yes\ndata = other.db\n[net]\nlisten = 127.0.0.1:1\n"
+         "[brand visa]\nbin = 41\nlimit = 11\n[brand gone]\nbin = 5\n",
+         "[]testing []data [net]listen [net]workers [brand visa]bin [brand visa]limit "},
+        {"[net]\nlisten = 127.0.0.1:0\nworkers = 3\n[brand visa]\nbin = 4\n"
+         "[brand come]\nbin = 6\n",
+         "[brand come]bin [brand come]limit [brand gone]bin [brand gone]limit "},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char found[200] = "";
+        struct setpay_config *fresh = load(cases[i].text);
+        setpay_config_each_pending(running, fresh, add_pending, found);
+        assert_string_equal(found, cases[i].pending);
+        setpay_config_free(fresh);
+    }
+    setpay_config_free(running);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -411,7 +452,7 @@ int main(void)
         cmocka_unit_test(test_wrong_values), cmocka_unit_test(test_unknown_names),
         cmocka_unit_test(test_form),         cmocka_unit_test(test_no_file),
         cmocka_unit_test(test_flags),        cmocka_unit_test(test_flags_only),
-        cmocka_unit_test(test_printed),
+        cmocka_unit_test(test_printed),      cmocka_unit_test(test_pending),
     };
 
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

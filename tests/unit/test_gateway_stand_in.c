@@ -472,6 +472,119 @@ static void is_written_off_as_any_capture(void **state)
     test_paid_clear(&paid);
 }
 
+/* ------------------------------------------------------------------ what can't be told */
+
+static int64_t advice_of(const struct test_paid *paid)
+{
+    return test_away_number(paid, "stand_in.id");
+}
+
+/* By the operator's program: its exit status. */
+static int give_up(int64_t advice, const char *reason, const char *expected)
+{
+    char number[24], conf[TEST_PATH_SIZE], *printed = NULL;
+    const char *words[] = {"--config", test_path(test_away.gateway->folder, "gateway.conf", conf),
+                           "advice",   "write-off",
+                           "--advice", number,
+                           "--reason", reason,
+                           NULL};
+    (void)snprintf(number, sizeof number, "%lld", (long long)advice);
+    int status = test_run_to_end("setpay-gateway", words, &printed);
+    if (status == 0 && strstr(printed, expected) == NULL)
+        fail_msg("expected '%s' in:\n%s", expected, printed);
+    free(printed);
+    return status;
+}
+
+static void expect_listed(const char *which, size_t count, const char *status)
+{
+    json_t *list =
+        test_gateway_control(test_away.gateway, "advice.list", json_pack("{s:b}", which, 1));
+    const json_t *rows = json_object_get(list, "advices");
+    const json_t *last = json_array_get(rows, json_array_size(rows) - 1);
+    assert_int_equal(json_array_size(rows), count);
+    if (count > 0)
+        assert_string_equal(json_string_value(json_object_get(last, "status")), status);
+    json_decref(list);
+}
+
+static void lose_card(const struct test_paid *paid)
+{
+    char sql[120];
+    (void)snprintf(sql, sizeof sql, "DELETE FROM kept_card WHERE payment_id = %lld",
+                   (long long)test_away_number(paid, "payment.id"));
+    test_daemon_execute(&test_away.gateway->daemon, sql);
+}
+
+/* Two whose cards are lost while the issuer is away, one with what was reversed, one with what was
+ * captured behind it, and one whose card is there. */
+static void lose_two_of_three(struct test_paid *held, struct test_paid *sold,
+                              struct test_paid *kept)
+{
+    int64_t remaining;
+    test_away_go();
+    test_away_ask(held, test_away.of_away, SETPAY_INTENT_AUTHORISE, TEST_AWAY_LIMIT);
+    test_away_ask(sold, test_away.of_away, SETPAY_INTENT_SALE, TEST_AWAY_LIMIT - 100);
+    test_away_ask(kept, test_away.of_away, SETPAY_INTENT_AUTHORISE, 100);
+    assert_int_equal(test_paid_reverse(held, 700, &remaining), 0);
+    test_paid_close_batch(sold);
+    test_daemon_kill(&test_away.gateway->daemon);
+    lose_card(held);
+    lose_card(sold);
+    test_away_restart();
+    test_daemon_wait_figure(&test_away.gateway->daemon, "setpay_gateway_advices_unsendable_total",
+                            2);
+}
+
+/* It counts no more, and neither it nor what was reversed of it is ever sent. Its issuer has said
+ * nothing of the card, which is as good as before. */
+static void gives_up_what_cannot_be_told(void **state)
+{
+    struct test_paid held, sold, kept, next;
+    size_t reversals = test_daemon_log_count(&test_away.issuer, "mti=040");
+    (void)state;
+    lose_two_of_three(&held, &sold, &kept);
+    test_away_expect_busy(test_away.of_away, SETPAY_INTENT_AUTHORISE, TEST_AWAY_LIMIT);
+    expect_listed("stuck", 2, "stuck: its card is gone");
+    assert_int_equal(give_up(advice_of(&kept), "no", ""), 1);
+    assert_int_equal(give_up(999999, "no", ""), 1);
+    assert_int_equal(give_up(advice_of(&held), "", ""), 2);
+    assert_int_equal(test_gateway_number(test_away.gateway, TEST_AWAY_OPEN), 3);
+    assert_int_equal(give_up(advice_of(&held), "the vault was lost", "written off"), 0);
+    assert_int_equal(give_up(advice_of(&held), "no", ""), 1);
+    test_gateway_wait_log(test_away.gateway, "level=warn event=advice.written_off", 1);
+    assert_int_equal(test_away_number(&held, "acknowledged = 1 AND response_code = 'WO' AND reason"
+                                             " = 'the vault was lost' AND write_off IS NOT NULL"),
+                     1);
+    test_away_ask(&next, test_away.of_away, SETPAY_INTENT_AUTHORISE, TEST_AWAY_LIMIT);
+    test_away_expect_stood_in(&next);
+    assert_int_equal(give_up(advice_of(&sold), "the vault was lost", "written off"), 0);
+    expect_listed("stuck", 0, NULL);
+    expect_listed("refused", 3, "written off"); /* and one that was refused before */
+    test_away_come_back();
+    test_daemon_wait_number(&test_away.gateway->daemon, TEST_AWAY_OPEN, 0);
+    test_away_expect_booked(&kept, 100);
+    test_away_expect_booked(&next, TEST_AWAY_LIMIT);
+    /* What waited behind them is let go: the capture is stuck by itself. */
+    int64_t stuck =
+        test_gateway_number(test_away.gateway, "SELECT id FROM presentment WHERE acknowledged = 0");
+    test_daemon_wait_figure(&test_away.gateway->daemon,
+                            "setpay_gateway_presentments_unsendable_total", 1);
+    json_decref(test_gateway_control(
+        test_away.gateway, "presentment.write_off",
+        json_pack("{s:I, s:s}", "presentment", (json_int_t)stuck, "reason", "the vault was lost")));
+    test_away_wait_settled();
+    assert_int_equal(test_gateway_number(test_away.gateway, "SELECT COUNT(*) FROM reversal"
+                                                            " WHERE response_code = 'WO'"),
+                     1);
+    assert_int_equal(test_daemon_log_count(&test_away.issuer, "mti=040"), reversals);
+    test_away_expect_books_hold();
+    test_paid_clear(&held);
+    test_paid_clear(&sold);
+    test_paid_clear(&kept);
+    test_paid_clear(&next);
+}
+
 /* ------------------------------------------------------------------ what an audit sees */
 
 /* One that its issuer has not heard of stays. */
@@ -507,6 +620,7 @@ static void an_audit_finds_what_was_moved(void **state)
         "approved in its issuer's stead at a time of which there is no receipt: advice";
     static const char answer[] =
         "answered without a word of its issuer, or the other way round: advice";
+    static const char off[] = "is of another merchant, currency or content";
     static const char order[] =
         "its issuer has answered what is told behind it, and not this: advice";
     static const struct {
@@ -520,10 +634,11 @@ static void an_audit_finds_what_was_moved(void **state)
         {"UPDATE payment SET period = 1 WHERE sale_id IS NOT NULL AND period = 0", sale},
         {"UPDATE payment SET stan = stan + 1 WHERE id IN (SELECT payment_id FROM stand_in)", code},
         {"INSERT INTO stand_in SELECT 999, id, issuer, currency, approved_minor, 0, '', 0,"
-         " updated_ms, 0 FROM payment WHERE approved_minor > 0 AND issuer <> 'away' LIMIT 1",
+         " updated_ms, 0, '', NULL FROM payment WHERE approved_minor > 0 AND issuer <> 'away' "
+         "LIMIT 1",
          code},
         {"INSERT INTO stand_in SELECT 999, id, issuer, currency, approved_minor, 0, '', 0,"
-         " updated_ms, 0 FROM payment WHERE approved_minor = 0 LIMIT 1",
+         " updated_ms, 0, '', NULL FROM payment WHERE approved_minor = 0 LIMIT 1",
          told},
         {"UPDATE stand_in SET payment_id = 999999 WHERE acknowledged = 0",
          "of a payment that is not there: advice"},
@@ -559,6 +674,22 @@ static void an_audit_finds_what_was_moved(void **state)
         {"UPDATE stand_in SET acknowledged_ms = acknowledged_ms + 86400000"
          " WHERE response_code = '05'",
          order},
+        {"UPDATE stand_in SET reason = 'nobody knows' WHERE response_code = 'WO'", off},
+        {"UPDATE stand_in SET acknowledged_ms = acknowledged_ms + 1 WHERE response_code = 'WO'",
+         off},
+        {"UPDATE stand_in SET write_off = NULL WHERE response_code = 'WO'",
+         "written off by nobody, or not written off: advice"},
+        {"UPDATE stand_in SET response_code = '25', sent_count = 1, reason = '', write_off = NULL"
+         " WHERE response_code = 'WO'",
+         "there is no write-off of an advice"},
+        {"UPDATE stand_in SET write_off = zeroblob(16) WHERE id ="
+         " (SELECT MIN(id) FROM stand_in WHERE response_code = 'WO')",
+         "not in the ledger: the write-off of advice"},
+        {"UPDATE stand_in SET response_code = 'WO' WHERE response_code = '05'",
+         "written off by nobody, or not written off: advice"},
+        {"UPDATE stand_in SET sent_count = 1 WHERE response_code = 'WO'", answer},
+        {"UPDATE reversal SET response_code = 'WO', sent_count = 0 WHERE response_code = '00'",
+         "acknowledged without a word of its issuer, or the other way round: reversal"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof edits / sizeof *edits; i++)
@@ -590,6 +721,7 @@ int main(void)
         cmocka_unit_test(tells_what_is_refused),
         cmocka_unit_test(settles_and_agrees),
         cmocka_unit_test(is_written_off_as_any_capture),
+        cmocka_unit_test(gives_up_what_cannot_be_told),
         cmocka_unit_test(an_audit_finds_nothing),
         cmocka_unit_test(an_audit_finds_what_was_moved),
     };

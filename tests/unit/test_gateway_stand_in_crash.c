@@ -89,6 +89,61 @@ static void advises_once_across_a_kill(void **state)
     test_away_expect_books_hold();
 }
 
+/* Writes the configuration with other words in the place of its limits, and reloads it. */
+static void reload_with(const char *good, const char *limits)
+{
+    static const char before[] =
+        "stand_in = 25.00 EUR\nstand_in_total = 60.00 EUR\nstand_in_after = 0s\n";
+    char conf[8192];
+    const char *at = strstr(good, before);
+    assert_non_null(at);
+    assert_true(snprintf(conf, sizeof conf, "%.*s%s%s", (int)(at - good), good, limits,
+                         at + strlen(before)) < (int)sizeof conf);
+    test_write_file(test_away.gateway->folder, "gateway.conf", setpay_view_string(conf));
+    test_gateway_reload(test_away.gateway);
+}
+
+/* Limits are taken over while it serves and the line is down; what makes no sense changes nothing;
+ * what takes a restart is told so. */
+static void takes_new_limits_while_it_serves(void **state)
+{
+    size_t size;
+    struct test_paid paid;
+    char *good = test_read_file(test_away.gateway->folder, "gateway.conf", &size);
+    (void)state;
+    test_away_go();
+    test_away_expect_busy(test_away.of_away, SETPAY_INTENT_AUTHORISE, 3000);
+    reload_with(good, "stand_in = 30.00 EUR\nstand_in_total = 30.00 EUR\nstand_in_after = 0s\n");
+    test_away_ask(&paid, test_away.of_away, SETPAY_INTENT_AUTHORISE, 2900);
+    test_away_expect_stood_in(&paid);
+    test_away_expect_busy(test_away.of_away, SETPAY_INTENT_AUTHORISE, 101);
+    reload_with(good, "");
+    test_away_expect_busy(test_away.of_away, SETPAY_INTENT_AUTHORISE, 1);
+    reload_with(good, "stand_in = 70.00 EUR\nstand_in_total = 70.00 EUR\nstand_in_after = 1h\n");
+    test_away_expect_busy(test_away.of_away, SETPAY_INTENT_AUTHORISE, 1);
+    assert_int_equal(test_gateway_log_count(test_away.gateway, "event=daemon.reload_failed"), 0);
+    assert_int_equal(test_gateway_log_count(test_away.gateway, "event=config.not_taken"), 0);
+    reload_with(good, "stand_in = 70.00 EUR\nstand_in_total = 60.00 EUR\nstand_in_after = 0s\n");
+    test_gateway_wait_log(test_away.gateway, "event=daemon.reload_failed", 1);
+    test_away_expect_busy(test_away.of_away, SETPAY_INTENT_AUTHORISE, 1);
+    reload_with(good, "stand_in = 25.00 EUR\nstand_in_total = 60.00 EUR\nstand_in_after = 0s\n"
+                      "tls = no\ntls_name = x\n");
+    test_gateway_wait_log(test_away.gateway, "event=daemon.reload_failed", 2);
+    reload_with(good, "stand_in = 25.00 EUR\nstand_in_total = 60.00 EUR\nstand_in_after = 0s\n"
+                      "[issuer another]\naddress = 127.0.0.1:9\npan_prefixes = 41\n");
+    test_gateway_wait_log(test_away.gateway,
+                          "event=config.not_taken section=\"issuer another\" key=address", 1);
+    test_write_file(test_away.gateway->folder, "gateway.conf", setpay_view_string(good));
+    test_gateway_reload(test_away.gateway);
+    test_paid_clear(&paid);
+    test_away_ask(&paid, test_away.of_away, SETPAY_INTENT_AUTHORISE, 2500);
+    test_away_expect_stood_in(&paid);
+    test_away_come_back();
+    test_away_wait_settled();
+    test_paid_clear(&paid);
+    free(good);
+}
+
 /* With limits that make no sense it does not start. */
 static void refuses_bad_limits(void **state)
 {
@@ -124,6 +179,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(approves_once_across_a_kill),
         cmocka_unit_test(advises_once_across_a_kill),
+        cmocka_unit_test(takes_new_limits_while_it_serves),
         cmocka_unit_test(refuses_bad_limits),
     };
     alarm(240);

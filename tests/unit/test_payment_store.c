@@ -3,6 +3,7 @@
  * cards a purge must leave (rules G7, G10).
  */
 #include "common/store/answers.h"
+#include "gateway/clearing/advice_write_off.h"
 #include "gateway/payment/payment.h"
 #include "gateway/payment/stand_in.h"
 #include "tests/support/test_store.h"
@@ -292,6 +293,56 @@ static void test_an_advice_comes_first_and_keeps_its_card(void **state)
     assert_int_equal(alone.deleted, 0);
 }
 
+static enum setpay_error give_up(struct setpay_db *db, void *arg)
+{
+    struct purge *purge = arg;
+    struct setpay_stand_in_row row;
+    SETPAY_TRY(setpay_stand_in_next_open(db, 0, &row));
+    assert_int_equal(row.payment_id, purge->payment.id);
+    return setpay_advice_write_off(db, row.id, NOW_MS + 1, "its card is gone");
+}
+
+static enum setpay_error reverse_more(struct setpay_db *db, void *arg)
+{
+    struct purge *purge = arg;
+    struct setpay_gateway_reversal more = {
+        .payment_id = purge->payment.id, .amount_minor = 1, .created_ms = NOW_MS + 2};
+    return setpay_gateway_reversal_insert(db, &more);
+}
+
+static enum setpay_error look_given_up(struct setpay_db *db, void *arg)
+{
+    const struct purge *purge = arg;
+    struct setpay_stand_in_facts facts = {.amount = purge->payment.amount};
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(setpay_stand_in_read(db, "sim", &purge->payment.pan_digest, &facts));
+    assert_int_equal(facts.open_minor, 0);
+    assert_int_equal(facts.open_count, 0);
+    assert_false(facts.is_refused); /* its issuer has said nothing */
+    SETPAY_TRY(setpay_db_one(db, &rows,
+                             "SELECT COUNT(*), MIN(acknowledged_ms), MAX(acknowledged_ms)"
+                             " FROM reversal WHERE acknowledged = 1 AND response_code = 'WO'"
+                             " AND sent_count = 0"));
+    assert_int_equal(setpay_db_get_int(rows, 0), 2);
+    assert_int_equal(setpay_db_get_int(rows, 1), NOW_MS + 1);
+    assert_int_equal(setpay_db_get_int(rows, 2), NOW_MS + 2);
+    return setpay_db_end(rows);
+}
+
+/* What can't be told any more: neither is what was reversed behind it, then or later. */
+static void test_an_advice_that_is_given_up_counts_no_more(void **state)
+{
+    struct fixture *fixture = *state;
+    struct setpay_store *store = fixture->store;
+    struct purge purge = {.payment = payment_of(1, 1, 1)};
+    assert_int_equal(setpay_store_submit_wait(store, insert_card, &purge), SETPAY_OK);
+    assert_int_equal(setpay_store_submit_wait(store, advise, &purge), SETPAY_OK);
+    assert_int_equal(setpay_store_submit_wait(store, give_up, &purge), SETPAY_OK);
+    assert_int_equal(setpay_store_submit_wait(store, reverse_more, &purge), SETPAY_OK);
+    assert_int_equal(setpay_store_submit_wait(store, look_given_up, &purge), SETPAY_OK);
+    assert_int_equal(setpay_store_submit_wait(store, find_reversal, &purge), SETPAY_E_NOT_FOUND);
+}
+
 /* ------------------------------------------------------------------ evidence of before */
 
 #define STEPS_BEFORE 11 /* schema steps, before evidence was kept under the first authorisation */
@@ -465,6 +516,7 @@ int main(void)
         TEST(test_a_purge_leaves_cards_that_a_reversal_needs),
         TEST(test_a_purge_leaves_cards_of_what_is_held),
         TEST(test_an_advice_comes_first_and_keeps_its_card),
+        TEST(test_an_advice_that_is_given_up_counts_no_more),
         TEST(test_evidence_of_before_is_the_first_ones),
         TEST(test_reversals_of_before_are_counted),
         TEST(test_what_was_before_is_the_issuers_own),

@@ -7,6 +7,7 @@
 #include "common/base/log.h"
 #include "common/store/db.h"
 #include "common/store/store.h"
+#include "gateway/clearing/clearing_compare.h"
 #include "gateway/clearing/items.h"
 #include "gateway/clearing/ledger.h"
 #include "gateway/clearing/report.h"
@@ -24,6 +25,105 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* ------------------------------------------------------------------ around midnight */
+
+/* A sale that was asked for in the last moment of a day, and booked here in the first of the next.
+ */
+struct around_midnight {
+    bool presented; /* with its batch */
+    struct setpay_clearing_item item;
+    size_t count;
+};
+
+static enum setpay_error take_only(void *arg, const struct setpay_clearing_item *item)
+{
+    struct around_midnight *sale = arg;
+    sale->item = *item;
+    sale->count++;
+    return SETPAY_OK;
+}
+
+/* Nothing of it stays. */
+static enum setpay_error sell_around_midnight(struct setpay_db *db, void *arg)
+{
+    struct around_midnight *sale = arg;
+    SETPAY_TRY(setpay_db_run(db,
+                             "UPDATE payment SET period = 1, created_ms = $1, sale_id = (SELECT"
+                             " token FROM step WHERE step.payment_id = payment.id)",
+                             SETPAY_DB_INT(DAY_26 - 100)));
+    SETPAY_TRY(setpay_db_run(db, "UPDATE step SET created_ms = $1", SETPAY_DB_INT(DAY_26 + 100)));
+    SETPAY_TRY(setpay_db_run(db, "UPDATE presentment SET acknowledged_ms = $1, sent_count = 0",
+                             SETPAY_DB_INT(DAY_26 + 100)));
+    if (!sale->presented)
+        SETPAY_TRY(setpay_db_run(db, "DELETE FROM presentment"));
+    SETPAY_TRY(sale->presented ? setpay_clearing_items_each(db, 0, 0, 2, take_only, sale)
+                               : setpay_clearing_sales_each(db, 0, 2, take_only, sale));
+    return SETPAY_E_CONFLICT;
+}
+
+static void print_difference(void *arg, enum setpay_difference difference, const char *id,
+                             size_t line, const char *words)
+{
+    (void)arg;
+    (void)id;
+    print_message("%s, line %zu: %s\n", setpay_difference_name(difference), line, words);
+}
+
+/* What the file of those days says of it, where the issuer has booked it on that day (NULL: never).
+ */
+static size_t compare_days(struct around_midnight *sale, const char *from, const char *to,
+                           const char *booked, size_t *elsewhere)
+{
+    struct setpay_clearing_row row = {.acquirer = "4242",
+                                      .kind = SETPAY_CLEARING_SALE,
+                                      .amount = sale->item.amount,
+                                      .result = "00"};
+    struct setpay_clearing_file file = {.issuer = "bank", .rows = &row};
+    struct setpay_clearing_compare c = {.file = &file,
+                                        .acquirer = "4242",
+                                        .items = &sale->item,
+                                        .item_count = 1,
+                                        .late_ms = SETPAY_CLEARING_LATE_MS};
+    size_t differences = 0;
+    (void)snprintf(file.from, sizeof file.from, "%s", from);
+    (void)snprintf(file.to, sizeof file.to, "%s", to);
+    (void)setpay_id_format(&sale->item.step, row.presentment);
+    if (booked != NULL && strcmp(from, booked) <= 0 && strcmp(booked, to) <= 0) {
+        (void)snprintf(row.date, sizeof row.date, "%s", booked);
+        file.row_count = 1;
+    }
+    assert_int_equal(setpay_clearing_compare_run(&c, print_difference, NULL, &differences),
+                     SETPAY_OK);
+    assert_int_equal(c.matched, file.row_count);
+    *elsewhere = c.elsewhere;
+    return differences;
+}
+
+/* On whichever of the two days its issuer has booked it, neither day's file differs; and where it
+ * has not, the file of both does. */
+static void a_sale_around_midnight_differs_in_no_file(void **state)
+{
+    static const char *const days[] = {"2026-11-25", "2026-11-26"};
+    size_t elsewhere;
+    (void)state;
+    test_day_capture("EUR", 10000, 165, DAY_26 + 5000);
+    for (int presented = 0; presented < 2; presented++) {
+        struct around_midnight sale = {.presented = presented == 1};
+        assert_int_equal(setpay_store_submit_wait(test_day_store, sell_around_midnight, &sale),
+                         SETPAY_E_CONFLICT);
+        assert_int_equal(sale.count, 1);
+        assert_true(sale.item.sale);
+        for (size_t i = 0; i < 2; i++) {
+            assert_int_equal(compare_days(&sale, days[0], days[0], days[i], &elsewhere), 0);
+            assert_int_equal(elsewhere, 0);
+            assert_int_equal(compare_days(&sale, days[1], days[1], days[i], &elsewhere), 0);
+            assert_int_equal(elsewhere, i == 0 ? 1 : 0); /* in the file of the day before */
+            assert_int_equal(compare_days(&sale, days[0], days[1], days[i], &elsewhere), 0);
+        }
+        assert_int_equal(compare_days(&sale, days[0], days[1], NULL, &elsewhere), 1);
+    }
+}
 
 /* ------------------------------------------------------------------ what is settled */
 
@@ -532,12 +632,20 @@ static void a_settlement_of_before_keeps_its_token(void **state)
 /* ------------------------------------------------------------------ reports */
 
 struct reported {
+    const char *day; /* NULL: the 25th */
     struct setpay_settlement settlements[8];
     size_t settlement_count;
     struct setpay_clearing_item items[16];
     size_t item_count;
+    struct setpay_suspense_told cleared[8];
+    size_t cleared_count;
     struct setpay_buffer bytes;
 };
+
+static const char *day_of(const struct reported *r)
+{
+    return r->day != NULL ? r->day : "2026-11-25";
+}
 
 static enum setpay_error take_settlement(void *arg, const struct setpay_settlement *settlement)
 {
@@ -553,13 +661,23 @@ static enum setpay_error take_item(void *arg, const struct setpay_clearing_item 
     return SETPAY_OK;
 }
 
+static enum setpay_error take_cleared(void *arg, const struct setpay_suspense_told *told)
+{
+    struct reported *r = arg;
+    r->cleared[r->cleared_count++] = *told;
+    return SETPAY_OK;
+}
+
 static enum setpay_error read_reported(struct setpay_db *db, void *arg)
 {
     struct reported *r = arg;
-    const struct setpay_settlement_filter filter = {.day = "2026-11-25", .limit = 8};
+    const struct setpay_settlement_filter filter = {.day = day_of(r), .limit = 8};
     SETPAY_TRY(setpay_settlement_each(db, &filter, take_settlement, r));
-    for (size_t i = 0; i < r->settlement_count; i++)
-        SETPAY_TRY(setpay_clearing_items_each(db, r->settlements[i].id, 0, 16, take_item, r));
+    for (size_t i = 0; i < r->settlement_count; i++) {
+        int64_t id = r->settlements[i].id;
+        SETPAY_TRY(setpay_clearing_items_each(db, id, 0, 16, take_item, r));
+        SETPAY_TRY(setpay_suspense_told_each(db, id, 0, 8, take_cleared, r));
+    }
     return SETPAY_OK;
 }
 
@@ -570,12 +688,14 @@ static const char *make_report(struct reported *r,
     const struct setpay_report report = {
         .gateway_id = "gateway-1",
         .acquirer_id = "4242",
-        .day = "2026-11-25",
+        .day = day_of(r),
         .created_ms = NOON,
         .settlements = r->settlements,
         .settlement_count = r->settlement_count,
         .items = r->items,
         .item_count = r->item_count,
+        .cleared = r->cleared,
+        .cleared_count = r->cleared_count,
     };
     assert_int_equal(build(&report, &r->bytes), SETPAY_OK);
     assert_int_equal(setpay_buffer_append(&r->bytes, setpay_view_of("", 1)), SETPAY_OK);
@@ -637,6 +757,108 @@ static void reports_what_was_settled(void **state)
     setpay_buffer_clear(&r.bytes);
 }
 
+struct clear_call {
+    struct setpay_id step;
+    enum setpay_account account;
+    int64_t minor; /* 0: all that is left */
+    setpay_time_ms at_ms;
+    const char *reason;
+    struct setpay_suspense_clearing clearing;
+};
+
+/* Of the presentment of that step. */
+static enum setpay_error clear_refused(struct setpay_db *db, void *arg)
+{
+    struct clear_call *call = arg;
+    struct setpay_db_rows *rows;
+    struct setpay_money asked = {.minor = call->minor, .currency = "EUR"};
+    struct setpay_problem problem;
+    call->clearing =
+        (struct setpay_suspense_clearing){.account = call->account, .created_ms = call->at_ms};
+    (void)snprintf(call->clearing.reason, sizeof call->clearing.reason, "%s", call->reason);
+    SETPAY_TRY(setpay_db_one(db, &rows,
+                             "SELECT suspense FROM presentment JOIN step ON step.id = step_id"
+                             " WHERE token = $1",
+                             SETPAY_DB_ID(&call->step)));
+    setpay_db_get_id(rows, 0, &call->clearing.item);
+    SETPAY_TRY(setpay_db_end(rows));
+    return setpay_suspense_clear(db, &call->clearing, &asked, &problem);
+}
+
+static void clear_step(const struct setpay_id *step, enum setpay_account account, int64_t minor,
+                       setpay_time_ms at_ms, const char *reason)
+{
+    struct clear_call call = {
+        .step = *step, .account = account, .minor = minor, .at_ms = at_ms, .reason = reason};
+    test_day_operate(clear_refused, &call);
+}
+
+/* An entry with these words about this step: its text, from its amount on. */
+static void expect_told(const char *notification, const char *amount, const char *status,
+                        const struct setpay_id *step, const char *words)
+{
+    char id[SETPAY_ID_TEXT_SIZE];
+    const char *end = strstr(notification, words);
+    const char *begin = notification, *next;
+    if (end == NULL)
+        fail_msg("'%s' is not in\n%s", words, notification);
+    while ((next = strstr(begin + 1, "<Ntry>")) != NULL && next < end)
+        begin = next;
+    (void)setpay_id_format(step, id);
+    const char *parts[] = {amount, status, id};
+    for (size_t i = 0; i < 3; i++) {
+        const char *at = strstr(begin, parts[i]);
+        if (at == NULL || at > end)
+            fail_msg("'%s' is not before '%s' in\n%s", parts[i], words, begin);
+    }
+}
+
+/* What came of what was refused, and of which capture or credit, is in the merchant's notification:
+ * also what it is not paid, which is in no sum. Each once. */
+static void reports_what_was_cleared_of_which(void **state)
+{
+    static struct reported r;
+    (void)state;
+    struct setpay_id capture =
+        test_day_add("shop", "EUR", SETPAY_STEP_CAPTURE, 300, 3, DAY_26 - 4, "25");
+    struct setpay_id credit =
+        test_day_add("shop", "EUR", SETPAY_STEP_CREDIT, 200, 0, DAY_26 - 3, "25");
+    struct setpay_id lost =
+        test_day_add("shop", "EUR", SETPAY_STEP_CAPTURE, 70, 0, DAY_26 - 2, "25");
+    test_day_capture("EUR", 900, 0, DAY_26 - 1);
+    test_day_settle(NOON, NULL);
+    setpay_time_ms at_ms = NOON + 1;
+    clear_step(&capture, SETPAY_ACCOUNT_MERCHANT_PAYABLE, 100, at_ms, "its bank charged a part");
+    clear_step(&capture, SETPAY_ACCOUNT_ISSUER_RECEIVABLE, 0, at_ms + 1, "a hold that had ended");
+    clear_step(&credit, SETPAY_ACCOUNT_MERCHANT_PAYABLE, 0, at_ms + 2, "credited by hand");
+    clear_step(&lost, SETPAY_ACCOUNT_ISSUER_RECEIVABLE, 0, at_ms + 3, "no such card & no charge");
+    test_day_capture("EUR", 1000, 0, DAY_26 + SETPAY_DAY_MS - 1);
+    test_day_settle(NOON + SETPAY_DAY_MS, NULL);
+    test_day_capture("EUR", 1000, 0, DAY_26 + 2 * SETPAY_DAY_MS - 1);
+    test_day_settle(NOON + 2 * SETPAY_DAY_MS, NULL);
+    for (int i = 0; i < 3; i++) {
+        static const char *const days[] = {"2026-11-25", "2026-11-26", "2026-11-27"};
+        memset(&r, 0, sizeof r);
+        r.day = days[i];
+        setpay_buffer_init(&r.bytes, SETPAY_REPORT_MAX);
+        test_day_operate(read_reported, &r);
+        assert_int_equal(r.settlement_count, 1);
+        assert_int_equal(r.cleared_count, i == 1 ? 4 : 0);
+        const char *told = make_report(&r, setpay_report_camt_054);
+        if (i == 1) {
+            expect_told(told, "<Amt Ccy=\"EUR\">1.00</Amt>\n        <CdtDbtInd>CRDT", "BOOK",
+                        &capture, "Refused before, and charged after all: its bank charged a part");
+            expect_told(told, "<Amt Ccy=\"EUR\">1.97</Amt>", "INFO", &capture,
+                        "Refused, and charged to nobody; not paid: a hold that had ended");
+            expect_told(told, "<Amt Ccy=\"EUR\">2.00</Amt>\n        <CdtDbtInd>DBIT", "BOOK",
+                        &credit, "Refused before, and credited after all: credited by hand");
+            expect_told(told, "<Amt Ccy=\"EUR\">0.70</Amt>", "INFO", &lost,
+                        "not paid: no such card &amp; no charge");
+        }
+        setpay_buffer_clear(&r.bytes);
+    }
+}
+
 static void an_empty_day_is_no_camt(void **state)
 {
     struct setpay_buffer bytes;
@@ -654,6 +876,7 @@ static void an_empty_day_is_no_camt(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        BOOKS(a_sale_around_midnight_differs_in_no_file),
         BOOKS(settles_what_is_cleared_once),
         BOOKS(one_unit_and_nothing),
         BOOKS(each_currency_by_itself),
@@ -671,6 +894,7 @@ int main(void)
                                         test_day_close),
         BOOKS(a_settlement_of_before_keeps_its_token),
         BOOKS(reports_what_was_settled),
+        BOOKS(reports_what_was_cleared_of_which),
         cmocka_unit_test(an_empty_day_is_no_camt),
     };
     setpay_log_set_level(SETPAY_LOG_ERROR);

@@ -25,6 +25,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 /* ------------------------------------------------------------------ around midnight */
 
@@ -793,6 +795,28 @@ static void clear_step(const struct setpay_id *step, enum setpay_account account
     test_day_operate(clear_refused, &call);
 }
 
+/* By the schema of the part of camt.054 that is used. */
+static void validate(const struct reported *r)
+{
+    char path[] = "/tmp/setpay-test-camt-XXXXXX";
+    int fd = mkstemp(path), status = 0;
+    size_t size = r->bytes.size - 1; /* without the NUL behind it */
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, r->bytes.data, size), size);
+    assert_int_equal(close(fd), 0);
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        execlp("xmllint", "xmllint", "--noout", "--nonet", "--schema", "tests/schemas/camt.054.xsd",
+               path, (char *)NULL);
+        _exit(127);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    (void)unlink(path);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 /* An entry with these words about this step: its text, from its amount on. */
 static void expect_told(const char *notification, const char *amount, const char *status,
                         const struct setpay_id *step, const char *words)
@@ -845,6 +869,7 @@ static void reports_what_was_cleared_of_which(void **state)
         assert_int_equal(r.settlement_count, 1);
         assert_int_equal(r.cleared_count, i == 1 ? 4 : 0);
         const char *told = make_report(&r, setpay_report_camt_054);
+        validate(&r);
         if (i == 1) {
             expect_told(told, "<Amt Ccy=\"EUR\">1.00</Amt>\n        <CdtDbtInd>CRDT", "BOOK",
                         &capture, "Refused before, and charged after all: its bank charged a part");

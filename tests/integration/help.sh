@@ -231,6 +231,7 @@ for program in $daemons; do
             unfit "$program" "$line" "${line%% =*}"
         done
         unfit "$program" 'acquirer_id = bank' "acquirer's id"
+        unfit "$program" 'pan_prefixes = none' '[brand visa] pan_prefixes: '
         ;;
     setpay-issuersim)
         unfit "$program" 'name = a bank' 'name: '

@@ -330,6 +330,68 @@ static void one_away_is_not_everybodys(void **state)
     test_paid_clear(&theirs);
 }
 
+/* ------------------------------------------------------------------ cards that go elsewhere */
+
+/* Cards of the second issuer from now on: its own, or ("none") the other's. */
+static void move_prefix(const char *from, const char *to)
+{
+    char section[TEST_PATH_SIZE];
+    size_t size;
+    char *text = test_read_file(gateway->folder, "gateway.conf", &size);
+    assert_non_null(text);
+    (void)snprintf(section, sizeof section, "[issuer second]\naddress = %s\npan_prefixes = %s\n",
+                   second_address, from);
+    char *at = strstr(text, section);
+    assert_non_null(at);
+    assert_int_equal(strlen(from), strlen(to));
+    memcpy(at + strlen(section) - 1 - strlen(to), to, strlen(to));
+    test_line_free(shop);
+    shop = NULL;
+    test_gateway_stop(gateway);
+    test_write_file(gateway->folder, "gateway.conf", setpay_view_of(text, size));
+    free(text);
+    restart();
+}
+
+/* Its prefix has moved to another issuer; what was authorised stays the first one's: to capture,
+ * to credit, and to reverse. What is asked for from then on is the other's. */
+static void what_was_authorised_stays_with_its_issuer(void **state)
+{
+    struct test_paid captured, held, next;
+    struct setpay_step_done done;
+    int64_t remaining;
+    (void)state;
+    ask(&captured, of_second, SETPAY_INTENT_AUTHORISE, 810);
+    ask(&held, of_second, SETPAY_INTENT_AUTHORISE, 820);
+    assert_int_equal(test_paid_step(&captured, CAP, &captured.auth.cap_token, 810, &done), 0);
+    cut("second"); /* of what was before */
+    test_daemon_wait_number(&gateway->daemon, UNANSWERED, 0);
+    move_prefix("4000", "none");
+    test_gateway_wait_log(gateway, "line=second from=\"signing on\" to=up", 2);
+    captured.line = held.line = shop;
+    assert_int_equal(test_paid_step(&captured, CRED, &done.id, 10, NULL), 0);
+    test_paid_close_batch(&captured);
+    assert_int_equal(test_paid_reverse(&held, 820, &remaining), 0);
+    test_gateway_wait_acknowledged(gateway);
+    test_daemon_wait_number(&gateway->daemon,
+                            "SELECT COUNT(*) FROM presentment WHERE acknowledged = 0", 0);
+    assert_int_equal(test_gateway_number(gateway, "SELECT COUNT(*) FROM reversal"
+                                                  " JOIN payment ON payment.id = payment_id"
+                                                  " WHERE issuer = 'second' AND response_code ="
+                                                  " '00' AND reversal.amount_minor = 820"),
+                     1);
+    cut("second");
+    expect_totals("second", (const int64_t[]){1, 810, 1, 10, 0, 0});
+    ask(&next, of_second, SETPAY_INTENT_AUTHORISE, 830);
+    assert_int_equal(test_gateway_number(gateway, "SELECT COUNT(*) FROM payment WHERE issuer ="
+                                                  " 'sim' AND amount_minor = 830"),
+                     1);
+    move_prefix("none", "4000");
+    test_paid_clear(&captured);
+    test_paid_clear(&held);
+    test_paid_clear(&next);
+}
+
 /* ------------------------------------------------------------------ put back to before */
 
 static void operate(const char *command, const char *option)
@@ -538,6 +600,7 @@ int main(void)
         cmocka_unit_test(compares_once_across_a_kill),
         cmocka_unit_test(cuts_by_itself),
         cmocka_unit_test(one_away_is_not_everybodys),
+        cmocka_unit_test(what_was_authorised_stays_with_its_issuer),
         cmocka_unit_test(no_period_is_used_again_after_a_restore),
         cmocka_unit_test(every_period_that_a_restore_ends_is_compared),
         cmocka_unit_test(signs_off),

@@ -218,6 +218,7 @@ COMMON_NET := \
 	common/net/sealed.c \
 	common/net/service.c \
 	common/net/service_backup.c \
+	common/net/service_look.c \
 	common/net/stream.c \
 	common/net/tls.c \
 	common/net/upkeep.c

@@ -368,6 +368,20 @@ const struct setpay_gateway_command *setpay_gateway_command_find(const char *nam
     return NULL;
 }
 
+bool setpay_gateway_command_takes_long(const struct setpay_gateway_command *command)
+{
+    static setpay_gateway_command_fn *const all[] = {
+        setpay_gateway_presentment_list, /* tries every card until it has found so many */
+        setpay_gateway_ledger_verify,
+        setpay_gateway_ledger_balances,
+        setpay_gateway_audit_clearing,
+    };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (command->run == all[i])
+            return true;
+    return false;
+}
+
 /* ------------------------------------------------------------------ the administration socket */
 
 /* A call under way. Its JSON is this call's alone, so that the committer's thread may use it. */
@@ -456,6 +470,12 @@ static void serve(struct setpay_control_call *control, const json_t *args, void 
     call->command = setpay_gateway_command_find(name);
     call->daemon = daemon;
     call->args = json_deep_copy(args);
+    if (setpay_gateway_command_takes_long(call->command)) {
+        enum setpay_error started = setpay_service_look(service, control, run, on_done, call);
+        if (started != SETPAY_OK)
+            on_done(call, started);
+        return;
+    }
     if (!call->command->writes) {
         on_done(call, run_read(service, call));
         return;

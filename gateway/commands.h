@@ -27,6 +27,8 @@ struct setpay_gateway_command {
     bool writes;
 };
 const struct setpay_gateway_command *setpay_gateway_command_find(const char *name);
+/* Whether it reads whole tables: on a thread of its own, and without a limit of time. */
+bool setpay_gateway_command_takes_long(const struct setpay_gateway_command *command);
 
 /* What was signed for a payment, its instruction's first authorisation, as setpay-evidence(5) has
  * it. *result is a new object. */

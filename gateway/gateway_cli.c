@@ -444,6 +444,12 @@ static bool can_direct(const char *name)
     return setpay_gateway_command_find(name) != NULL;
 }
 
+static bool takes_long(const char *name)
+{
+    const struct setpay_gateway_command *command = setpay_gateway_command_find(name);
+    return command != NULL && setpay_gateway_command_takes_long(command);
+}
+
 static enum setpay_error run_direct(struct setpay_db *db, void *arg)
 {
     struct direct *direct = arg;
@@ -481,6 +487,7 @@ int main(int argc, char **argv)
         .command_count = sizeof commands / sizeof *commands,
         .wholes = wholes,
         .can_direct_cb = can_direct,
+        .takes_long_cb = takes_long,
         .direct_cb = do_directly,
         .doctor_cb = doctor,
         .local = "enrol",

@@ -552,7 +552,7 @@ const struct setpay_control_command setpay_gateway_commands[] = {
     {"ledger.balances", on_ledger_balances, "what every account holds"},
     {"issuer.list", on_issuer_list, "each issuer's line, what it owes an answer, reconciliations"},
     {"issuer.cutoff", on_issuer_cutoff, "ends the period of an issuer, or of all: issuer"},
-    {"settle", on_settle, "settle what is cleared: date"},
+    {"settle", on_settle, "settle what is cleared: date, force"},
     {"settlement.list", on_settlement_list, "of a day: day, brand, merchant_id, after"},
     {"clearing.items", on_clearing_items, "what was presented: settlement, sales, unsold, after"},
     {"dispute.import", on_dispute_import, "an issuer's file: content, acquirer, issuer"},

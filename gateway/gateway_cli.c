@@ -111,7 +111,8 @@ static const struct setpay_flag evidence_flags[] = {
     {"output", SETPAY_FLAG_TEXT, "output"},
     {0},
 };
-static const struct setpay_flag settle_flags[] = {{"date", SETPAY_FLAG_TEXT, "date"}, {0}};
+static const struct setpay_flag settle_flags[] = {
+    {"date", SETPAY_FLAG_TEXT, "date"}, {"force", SETPAY_FLAG_SWITCH, "force"}, {0}};
 static const struct setpay_flag report_flags[] = {
     {"date", SETPAY_FLAG_TEXT, "day"},
     {"brand", SETPAY_FLAG_TEXT, "brand"},
@@ -356,9 +357,11 @@ static const struct setpay_operator_command commands[] = {
      NULL,
      settle_flags,
      setpay_books_print_settled,
-     "[--date YYYY-MM-DD]",
+     "[--date YYYY-MM-DD] [--force]",
      "settle what is cleared up to the cut-off of each merchant's last day that has ended, or of\n"
-     "      --date; nothing is settled twice"},
+     "      --date; nothing is settled twice; --force: also by a clock that is more than seven "
+     "days\n"
+     "      ahead of all that is known"},
     {{"report", "settlement"},
      "report.settlement",
      NULL,

@@ -282,6 +282,25 @@ static void cuts_by_itself(void **state)
     }
 }
 
+/* A clock was ahead when a day was cut: the days up to that are cut all the same. */
+static void a_cut_of_the_future_stops_none(void **state)
+{
+    static const int ahead[] = {30, 2};
+    int64_t cuts = test_gateway_number(gateway, "SELECT COUNT(*) FROM reconciliation_cut");
+    (void)state;
+    for (size_t i = 0; i < sizeof ahead / sizeof *ahead; i++) {
+        json_decref(test_gateway_control(
+            gateway, "testing.clock",
+            json_pack("{s:I}", "offset_ms", (json_int_t)ahead[i] * SETPAY_DAY_MS)));
+        cuts += 2;
+        test_daemon_wait_number(&gateway->daemon, "SELECT COUNT(*) FROM reconciliation_cut", cuts);
+    }
+    test_line_free(shop);
+    shop = NULL;
+    test_gateway_stop(gateway);
+    restart();
+}
+
 /* ------------------------------------------------------------------ one issuer away */
 
 static void one_away_is_not_everybodys(void **state)
@@ -599,6 +618,7 @@ int main(void)
         cmocka_unit_test(asks_again_until_answered),
         cmocka_unit_test(compares_once_across_a_kill),
         cmocka_unit_test(cuts_by_itself),
+        cmocka_unit_test(a_cut_of_the_future_stops_none),
         cmocka_unit_test(one_away_is_not_everybodys),
         cmocka_unit_test(what_was_authorised_stays_with_its_issuer),
         cmocka_unit_test(no_period_is_used_again_after_a_restore),

@@ -136,6 +136,40 @@ static void a_long_look_keeps_nobody_waiting(void **state)
     assert_int_equal(RUN("ledger", "balances"), 0);
 }
 
+static void capture_and_present(int64_t minor)
+{
+    struct test_paid paid;
+    move_clock(0);
+    test_daemon_wait_readiness(&till.gateway->daemon, 200);
+    test_till_pay(&till, minor, "EUR", &paid);
+    (void)test_till_step(&till, SETPAY_MESSAGE_CAP_REQ, &paid, &paid.auth.cap_token, minor);
+    test_till_close(&till, &paid);
+    test_till_wait_presented(&till);
+    test_paid_free(&paid);
+}
+
+/* A clock that is far ahead, once: it settles nothing of days to come, unless a person says so. */
+static void a_clock_that_is_ahead_settles_nothing(void **state)
+{
+    int64_t settled = number("SELECT COUNT(*) FROM settlement");
+    (void)state;
+    capture_and_present(600);
+    move_clock(30 * SETPAY_DAY_MS);
+    assert_int_equal(RUN("settle"), 1);
+    assert_int_equal(RUN("settle", "--date", "2026-01-01"), 0); /* nothing would be */
+    assert_int_equal(number("SELECT COUNT(*) FROM settlement"), settled);
+    move_clock(2 * SETPAY_DAY_MS);
+    assert_int_equal(RUN("settle"), 0);
+    expect_printed("6.00");
+    assert_int_equal(number("SELECT COUNT(*) FROM settlement"), settled + 1);
+    capture_and_present(650);
+    move_clock(30 * SETPAY_DAY_MS);
+    assert_int_equal(RUN("settle"), 1);
+    assert_int_equal(RUN("settle", "--force"), 0);
+    expect_printed("6.50");
+    assert_int_equal(number("SELECT COUNT(*) FROM settlement"), settled + 2);
+}
+
 /* Two captures, of 700 and 300; of the second the card is lost. */
 static void capture_two(void)
 {
@@ -460,6 +494,7 @@ int main(void)
         cmocka_unit_test(a_credit_is_cleared_in_words_of_its_own),
         cmocka_unit_test(suspense_is_looked_through_and_cleared),
         cmocka_unit_test(a_long_look_keeps_nobody_waiting),
+        cmocka_unit_test(a_clock_that_is_ahead_settles_nothing),
     };
     alarm(120);
     if (setpay_secret_system_init() != SETPAY_OK)

@@ -106,6 +106,8 @@ static const struct setpay_store_migration steps[] = {
     {14, SETPAY_LEDGER_BEFORE_SCHEMA},
     {15, SETPAY_GATEWAY_DISPUTE_OPEN_SCHEMA},
     {16, SETPAY_STAND_IN_SCHEMA},
+    {17, ""},
+    {18, SETPAY_LEDGER_KEPT_SCHEMA},
     {0, NULL},
 };
 

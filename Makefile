@@ -296,6 +296,7 @@ GATEWAY_CLEARING := \
 	gateway/clearing/reconciliation_verify.c \
 	gateway/clearing/reserve.c \
 	gateway/clearing/reserve_verify.c \
+	gateway/clearing/reversal_write_off.c \
 	gateway/clearing/settlement.c \
 	gateway/clearing/settlement_verify.c \
 	gateway/clearing/stand_in_verify.c \
@@ -344,6 +345,7 @@ GATEWAYD := \
 	gateway/dispute_commands.c \
 	gateway/incoming_commands.c \
 	gateway/presentment_commands.c \
+	gateway/reversal_commands.c \
 	gateway/issuer_commands.c \
 	gateway/ledger_commands.c \
 	gateway/merchant_commands.c \

@@ -45,6 +45,17 @@ static const struct setpay_flag presentment_off_flags[] = {
     {"reason", SETPAY_FLAG_TEXT, "reason"},
     {0},
 };
+static const struct setpay_flag reversal_list_flags[] = {
+    {"stuck", SETPAY_FLAG_SWITCH, "stuck"},
+    {"limit", SETPAY_FLAG_NUMBER, "limit"},
+    {"after", SETPAY_FLAG_NUMBER, "after"},
+    {0},
+};
+static const struct setpay_flag reversal_off_flags[] = {
+    {"reversal", SETPAY_FLAG_NUMBER, "reversal"},
+    {"reason", SETPAY_FLAG_TEXT, "reason"},
+    {0},
+};
 static const struct setpay_flag verify_flags[] = {{"from", SETPAY_FLAG_TEXT, "from"}, {0}};
 
 static const struct setpay_flag merchant_flags[] = {
@@ -269,6 +280,20 @@ static const struct setpay_operator_command commands[] = {
      setpay_gateway_print_presentment,
      "--presentment N --reason TEXT",
      "give up one that can't be sent: it is settled to suspense, as one that was refused"},
+    {{"reversal", "list"},
+     "reversal.list",
+     NULL,
+     reversal_list_flags,
+     setpay_gateway_print_reversals,
+     "[--stuck] [--limit N] [--after N]",
+     "reversals that no issuer has acknowledged, the oldest first; --stuck: what can't be sent"},
+    {{"reversal", "write-off"},
+     "reversal.write_off",
+     NULL,
+     reversal_off_flags,
+     setpay_gateway_print_reversal,
+     "--reversal N --reason TEXT",
+     "give up one that can't be sent: its issuer does not hear of it, and its period can end"},
     {{"ledger", "verify"},
      "ledger.verify",
      NULL,
@@ -447,6 +472,20 @@ static bool can_direct(const char *name)
     return setpay_gateway_command_find(name) != NULL;
 }
 
+/* args, where the command needs them, with the issuers of the configuration. */
+static json_t *with_issuers(const struct setpay_config *config,
+                            const struct setpay_gateway_command *command, const json_t *args)
+{
+    json_t *all = json_deep_copy(args);
+    if (!setpay_gateway_command_needs_issuers(command))
+        return all;
+    json_t *issuers = json_array();
+    for (size_t i = 0; i < setpay_config_instance_count(config, "issuer *"); i++)
+        json_array_append_new(issuers, json_string(setpay_config_instance(config, "issuer *", i)));
+    json_object_set_new(all, "issuers", issuers);
+    return all;
+}
+
 static bool takes_long(const char *name)
 {
     const struct setpay_gateway_command *command = setpay_gateway_command_find(name);
@@ -466,15 +505,15 @@ static enum setpay_error do_directly(struct setpay_service *service, const char 
 {
     struct setpay_problem ignored;
     struct setpay_vault *vault = NULL;
-    struct direct direct = {.command = setpay_gateway_command_find(name),
-                            .args = args,
-                            .result = result,
-                            .problem = problem};
+    const struct setpay_gateway_command *command = setpay_gateway_command_find(name);
+    json_t *all = with_issuers(service->config, command, args);
+    struct direct direct = {.command = command, .args = all, .result = result, .problem = problem};
     if (setpay_vault_open(setpay_config_text(service->config, "", "vault_key"), &vault, &ignored) ==
         SETPAY_OK)
         direct.vault = vault;
     enum setpay_error error = setpay_store_submit_wait(service->store, run_direct, &direct);
     setpay_vault_free(vault);
+    json_decref(all);
     return error;
 }
 

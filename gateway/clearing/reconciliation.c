@@ -142,7 +142,8 @@ static enum setpay_error count_unanswered(struct setpay_db *db, const char *issu
 }
 
 /* Sales that were approved and not undone in the same period; presentments that were taken;
- * reversals of sales of an earlier period. A credit is undone before it is presented, or not. */
+ * reversals of sales of an earlier period. Of a reversal that was written off the issuer knows
+ * nothing. A credit is undone before it is presented, or not. */
 #define TOTALS_SQL                                                                                 \
     "SELECT currency, SUM(kind = 2), SUM(CASE kind WHEN 2 THEN minor ELSE 0 END), SUM(kind = 1),"  \
     " SUM(CASE kind WHEN 1 THEN minor ELSE 0 END), SUM(kind = 3),"                                 \
@@ -150,7 +151,7 @@ static enum setpay_error count_unanswered(struct setpay_db *db, const char *issu
     "SELECT currency, 1 AS kind, approved_minor AS minor FROM payment"                             \
     " WHERE sale_id IS NOT NULL AND issuer = $1 AND period = $2 AND approved_minor > 0"            \
     " AND NOT EXISTS (SELECT 1 FROM reversal WHERE reversal.payment_id = payment.id"               \
-    " AND reversal.period = payment.period)"                                                       \
+    " AND reversal.period = payment.period AND write_off IS NULL)"                                 \
     " UNION ALL "                                                                                  \
     "SELECT currency, kind, step.amount_minor FROM presentment JOIN step ON step.id = step_id"     \
     " JOIN payment ON payment.id = step.payment_id WHERE presentment.period = $2"                  \
@@ -158,7 +159,8 @@ static enum setpay_error count_unanswered(struct setpay_db *db, const char *issu
     " UNION ALL "                                                                                  \
     "SELECT currency, 3, reversal.amount_minor FROM reversal"                                      \
     " JOIN payment ON payment.id = reversal.payment_id WHERE reversal.period = $2"                 \
-    " AND payment.issuer = $1 AND payment.period <> $2 AND approved_minor > 0)"                    \
+    " AND payment.issuer = $1 AND payment.period <> $2 AND approved_minor > 0"                     \
+    " AND write_off IS NULL)"                                                                      \
     " GROUP BY currency ORDER BY currency"
 
 struct period_row {

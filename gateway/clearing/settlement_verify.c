@@ -96,6 +96,8 @@ static const struct {
     [SETPAY_LEDGER_SUSPENSE_CLEARED] = {"clearing of suspense", "content",
                                         setpay_look_expect_cleared},
     [SETPAY_LEDGER_WRITE_OFF] = {"write-off", "content", setpay_look_expect_write_off},
+    [SETPAY_LEDGER_REVERSAL_WRITE_OFF] = {"write-off of a reversal", "content",
+                                          setpay_look_expect_reversal_write_off},
 };
 
 enum setpay_error setpay_settlement_verify_entry(struct setpay_look *look,

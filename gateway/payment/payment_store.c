@@ -20,6 +20,7 @@
 #include "gateway/clearing/ledger.h"
 #include "gateway/clearing/reconciliation.h"
 #include "gateway/clearing/reserve.h"
+#include "gateway/clearing/reversal_write_off.h"
 #include "gateway/clearing/settlement.h"
 #include "gateway/payment/agreement.h"
 #include "gateway/payment/payment.h"
@@ -108,6 +109,7 @@ static const struct setpay_store_migration steps[] = {
     {16, SETPAY_STAND_IN_SCHEMA},
     {17, ""},
     {18, SETPAY_LEDGER_KEPT_SCHEMA},
+    {19, SETPAY_REVERSAL_WRITE_OFF_SCHEMA},
     {0, NULL},
 };
 

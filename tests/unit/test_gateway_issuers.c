@@ -411,6 +411,133 @@ static void what_was_authorised_stays_with_its_issuer(void **state)
     test_paid_clear(&next);
 }
 
+/* ------------------------------------------------------------------ what can't be sent */
+
+static char *printed; /* by the last program */
+
+static int run(const char *const *words)
+{
+    char path[TEST_PATH_SIZE];
+    const char *all[16] = {"--config", test_path(gateway->folder, "gateway.conf", path)};
+    for (size_t count = 2; *words != NULL; words++)
+        all[count++] = *words;
+    free(printed);
+    printed = NULL;
+    return test_run_to_end("setpay-gateway", all, &printed);
+}
+#define RUN(...) run((const char *const[]){__VA_ARGS__, NULL})
+
+static void expect_printed(const char *words)
+{
+    if (strstr(printed, words) == NULL)
+        fail_msg("expected '%s' in:\n%s", words, printed);
+}
+
+static void start_anew(void)
+{
+    test_line_free(shop);
+    shop = NULL;
+    test_gateway_stop(gateway);
+    restart();
+}
+
+/* A sale was undone in a later period, and before its issuer hears of it the card is lost. That
+ * period can end only once a person has given the reversal up: to the issuer the sale stands. */
+static void a_reversal_without_its_card_is_given_up(void **state)
+{
+    struct test_paid sold;
+    char id[24];
+    (void)state;
+    sell(&sold, holder, 910);
+    cut("sim");
+    expect_totals("sim", (const int64_t[]){1, 910, 0, 0, 0, 0});
+    int64_t rows = test_gateway_number(gateway, "SELECT COUNT(*) FROM reconciliation");
+    test_gateway_stop_issuer(gateway);
+    test_gateway_wait_log(gateway, "event=line.state line=sim from=up to=down", 1);
+    assert_int_equal(test_paid_step(&sold, CAP_REV, &sold.auth.capture.id, 910, NULL), 0);
+    (void)snprintf(id, sizeof id, "%lld",
+                   (long long)test_gateway_number(gateway, "SELECT MAX(id) FROM reversal"));
+    assert_int_equal(RUN("reversal", "list"), 0);
+    expect_printed("9.10 EUR");
+    expect_printed("waits for its issuer");
+    assert_int_equal(RUN("reversal", "write-off", "--reversal", id, "--reason", "no"), 1);
+    test_daemon_execute(&gateway->daemon, "DELETE FROM kept_card WHERE payment_id ="
+                                          " (SELECT MAX(id) FROM payment)");
+    start_anew();
+    test_gateway_start_issuer(gateway);
+    cut("sim");
+    assert_int_equal(RUN("reversal", "list", "--stuck"), 0);
+    expect_printed("stuck: its card is gone");
+    assert_int_equal(test_gateway_number(gateway, "SELECT COUNT(*) FROM reconciliation_cut"
+                                                  " WHERE totalled = 0"),
+                     1);
+    assert_int_equal(RUN("reversal", "write-off", "--reversal", id), 2);
+    assert_int_equal(RUN("reversal", "write-off", "--reversal", "99999", "--reason", "no"), 1);
+    assert_int_equal(RUN("reversal", "write-off", "--reversal", id, "--reason", "a lost vault"), 0);
+    expect_printed("written off");
+    assert_int_equal(RUN("reversal", "write-off", "--reversal", id, "--reason", "no"), 1);
+    test_gateway_wait_log(gateway, "event=reversal.written_off", 1);
+    /* Its period ends, with nothing to compare: neither side has undone anything. */
+    test_daemon_wait_number(&gateway->daemon, UNANSWERED, 0);
+    assert_int_equal(test_gateway_number(gateway, "SELECT COUNT(*) FROM reconciliation"), rows);
+    assert_int_equal(RUN("reversal", "list"), 0);
+    expect_printed("Issuers have acknowledged everything");
+    assert_int_equal(test_gateway_number(gateway, "SELECT COUNT(*) FROM ledger_entry"
+                                                  " WHERE kind = 16"),
+                     1);
+    test_gateway_expect_sound(gateway);
+    test_gateway_expect_edit_found(
+        gateway, "UPDATE reversal SET reason = 'a lost bill' WHERE reason = 'a lost vault'",
+        "UPDATE reversal SET reason = 'a lost vault' WHERE reason = 'a lost bill'",
+        "the write-off of a reversal");
+    test_gateway_expect_edit_found(
+        gateway, "UPDATE reversal SET response_code = '00', sent_count = 1 WHERE reason <> ''",
+        "UPDATE reversal SET response_code = 'WO', sent_count = 0 WHERE reason <> ''",
+        "written off by nobody, or not written off");
+    test_gateway_expect_edit_found(
+        gateway, "UPDATE reversal SET reason = '', write_off = NULL WHERE reason = 'a lost vault'",
+        "UPDATE reversal SET reason = 'a lost vault', write_off = (SELECT event FROM ledger_entry"
+        " WHERE kind = 16) WHERE response_code = 'WO'",
+        "acknowledged without a word of its issuer");
+    test_paid_clear(&sold);
+}
+
+/* What is of an issuer that the configuration has no more is seen, and goes once it is back. */
+static void what_is_of_no_issuer_is_stuck(void **state)
+{
+    struct test_paid captured;
+    size_t size;
+    (void)state;
+    ask(&captured, of_second, SETPAY_INTENT_AUTHORISE, 840);
+    assert_int_equal(test_paid_step(&captured, CAP, &captured.auth.cap_token, 840, NULL), 0);
+    test_daemon_stop(&second);
+    test_paid_close_batch(&captured);
+    char *text = test_read_file(gateway->folder, "gateway.conf", &size);
+    assert_non_null(text);
+    const char *section = strstr(text, "[issuer second]");
+    assert_non_null(section);
+    test_write_file(gateway->folder, "gateway.conf",
+                    setpay_view_of(text, (size_t)(section - text)));
+    start_anew();
+    assert_int_equal(RUN("presentment", "list", "--stuck"), 0);
+    expect_printed("8.40 EUR");
+    expect_printed("stuck: its issuer is not in the configuration");
+    test_line_free(shop);
+    shop = NULL;
+    test_gateway_stop(gateway);
+    assert_int_equal(RUN("presentment", "list", "--stuck"), 0); /* by the database alone, too */
+    expect_printed("stuck: its issuer is not in the configuration");
+    test_write_file(gateway->folder, "gateway.conf", setpay_view_of(text, size));
+    free(text);
+    restart();
+    assert_int_equal(RUN("presentment", "list", "--stuck"), 0);
+    expect_printed("Issuers have answered everything of that kind");
+    test_daemon_start(&second, NULL);
+    test_daemon_wait_number(&gateway->daemon,
+                            "SELECT COUNT(*) FROM presentment WHERE acknowledged = 0", 0);
+    test_paid_clear(&captured);
+}
+
 /* ------------------------------------------------------------------ put back to before */
 
 static void operate(const char *command, const char *option)
@@ -602,6 +729,7 @@ static int close_all(void **state)
     test_line_free(shop);
     test_cardholder_free(holder);
     test_cardholder_free(of_second);
+    free(printed);
     test_daemon_kill(&second);
     test_gateway_free(gateway);
     return 0;
@@ -621,6 +749,8 @@ int main(void)
         cmocka_unit_test(a_cut_of_the_future_stops_none),
         cmocka_unit_test(one_away_is_not_everybodys),
         cmocka_unit_test(what_was_authorised_stays_with_its_issuer),
+        cmocka_unit_test(a_reversal_without_its_card_is_given_up),
+        cmocka_unit_test(what_is_of_no_issuer_is_stuck),
         cmocka_unit_test(no_period_is_used_again_after_a_restore),
         cmocka_unit_test(every_period_that_a_restore_ends_is_compared),
         cmocka_unit_test(signs_off),

@@ -130,9 +130,9 @@ enum setpay_error setpay_look_reversal_write_offs(struct setpay_look *look)
                                     " '" SETPAY_REVERSAL_WRITTEN_OFF "')"
                                     " OR (reason <> '') <> (write_off IS NOT NULL) ORDER BY id",
                                     "written off by nobody, or not written off:"));
-    return setpay_look_each_row(look,
-                                "SELECT 'reversal ' || id FROM reversal WHERE write_off IS NOT NULL"
-                                " AND NOT EXISTS (SELECT 1 FROM ledger_entry"
-                                " WHERE event = write_off AND kind = 16) ORDER BY id",
-                                "not in the ledger: the write-off of");
+    return setpay_look_each_row_by(
+        look,
+        "SELECT 'reversal ' || id FROM reversal WHERE write_off IS NOT NULL AND NOT EXISTS"
+        " (SELECT 1 FROM ledger_entry WHERE event = write_off AND kind = $1) ORDER BY id",
+        SETPAY_LEDGER_REVERSAL_WRITE_OFF, "not in the ledger: the write-off of");
 }

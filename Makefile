@@ -219,6 +219,7 @@ COMMON_NET := \
 	common/net/sealed.c \
 	common/net/service.c \
 	common/net/service_backup.c \
+	common/net/service_look.c \
 	common/net/stream.c \
 	common/net/tls.c \
 	common/net/upkeep.c
@@ -297,6 +298,7 @@ GATEWAY_CLEARING := \
 	gateway/clearing/reconciliation_verify.c \
 	gateway/clearing/reserve.c \
 	gateway/clearing/reserve_verify.c \
+	gateway/clearing/reversal_write_off.c \
 	gateway/clearing/settlement.c \
 	gateway/clearing/settlement_verify.c \
 	gateway/clearing/stand_in_verify.c \
@@ -344,6 +346,7 @@ GATEWAYD := \
 	gateway/dispute_commands.c \
 	gateway/incoming_commands.c \
 	gateway/presentment_commands.c \
+	gateway/reversal_commands.c \
 	gateway/issuer_commands.c \
 	gateway/ledger_commands.c \
 	gateway/merchant_commands.c \

@@ -152,20 +152,22 @@ static enum setpay_error set_reversals(struct setpay_db *db, int64_t payment_id,
     SETPAY_TRY(setpay_db_select(
         db, &rows,
         "SELECT reversal.amount_minor, partial, acknowledged, sent_count,"
-        " reversal.response_code, advice FROM reversal JOIN payment ON payment.id ="
+        " reversal.response_code, advice, reason FROM reversal JOIN payment ON payment.id ="
         " payment_id WHERE COALESCE(first_id, payment.id) = $1"
         " ORDER BY reversal.id",
         SETPAY_DB_INT(payment_id)));
     while (setpay_db_next(rows)) {
-        char code[3];
+        char code[3], reason[SETPAY_WRITE_OFF_REASON_SIZE];
         setpay_db_get_text(rows, 4, code, sizeof code);
-        json_array_append_new(list,
-                              json_pack("{s:I, s:b, s:b, s:I, s:s, s:b}", "amount",
-                                        (json_int_t)setpay_db_get_int(rows, 0), "partial",
-                                        (int)setpay_db_get_int(rows, 1), "acknowledged",
-                                        (int)setpay_db_get_int(rows, 2), "sent",
-                                        (json_int_t)setpay_db_get_int(rows, 3), "response_code",
-                                        code, "advice", (int)setpay_db_get_int(rows, 5)));
+        setpay_db_get_text(rows, 6, reason, sizeof reason);
+        json_t *one = json_pack(
+            "{s:I, s:b, s:b, s:I, s:s, s:b}", "amount", (json_int_t)setpay_db_get_int(rows, 0),
+            "partial", (int)setpay_db_get_int(rows, 1), "acknowledged",
+            (int)setpay_db_get_int(rows, 2), "sent", (json_int_t)setpay_db_get_int(rows, 3),
+            "response_code", code, "advice", (int)setpay_db_get_int(rows, 5));
+        if (reason[0] != '\0')
+            json_object_set_new(one, "reason", json_string(reason));
+        json_array_append_new(list, one);
     }
     return setpay_db_end(rows);
 }
@@ -340,6 +342,8 @@ static const struct setpay_gateway_command table[] = {
     {"advice.write_off", setpay_gateway_advice_write_off, true},
     {"presentment.list", setpay_gateway_presentment_list, false},
     {"presentment.write_off", setpay_gateway_presentment_write_off, true},
+    {"reversal.list", setpay_gateway_reversal_list, false},
+    {"reversal.write_off", setpay_gateway_reversal_write_off, true},
     {"ledger.verify", setpay_gateway_ledger_verify, false},
     {"ledger.balances", setpay_gateway_ledger_balances, false},
     {"issuer.list", setpay_gateway_issuer_list, false},
@@ -368,6 +372,27 @@ const struct setpay_gateway_command *setpay_gateway_command_find(const char *nam
             return command;
     }
     return NULL;
+}
+
+bool setpay_gateway_command_needs_issuers(const struct setpay_gateway_command *command)
+{
+    return command->run == setpay_gateway_presentment_list ||
+           command->run == setpay_gateway_presentment_write_off ||
+           command->run == setpay_gateway_reversal_list ||
+           command->run == setpay_gateway_reversal_write_off;
+}
+
+bool setpay_gateway_command_takes_long(const struct setpay_gateway_command *command)
+{
+    static setpay_gateway_command_fn *const all[] = {
+        setpay_gateway_presentment_list, /* these try every card until they have found so many */
+        setpay_gateway_reversal_list,    setpay_gateway_ledger_verify,
+        setpay_gateway_ledger_balances,  setpay_gateway_audit_clearing,
+    };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (command->run == all[i])
+            return true;
+    return false;
 }
 
 /* ------------------------------------------------------------------ the administration socket */
@@ -407,6 +432,7 @@ static void log_done(const struct call *call)
         {setpay_gateway_suspense_clear, setpay_gateway_log_cleared},
         {setpay_gateway_presentment_write_off, setpay_gateway_log_written_off},
         {setpay_gateway_advice_write_off, setpay_gateway_log_advice_written_off},
+        {setpay_gateway_reversal_write_off, setpay_gateway_log_reversal_written_off},
     };
     for (size_t i = 0; i < sizeof logs / sizeof *logs; i++)
         if (call->command->run == logs[i].run)
@@ -426,6 +452,7 @@ static void on_done(void *arg, enum setpay_error error)
             call->command->run == setpay_gateway_presentment_write_off)
             setpay_gateway_presentments_wake(call->daemon->presentments);
         if (call->command->run == setpay_gateway_issuer_cutoff ||
+            call->command->run == setpay_gateway_reversal_write_off ||
             call->command->run == setpay_gateway_presentment_write_off)
             setpay_gateway_reconciler_wake(call->daemon->reconciler);
     } else {
@@ -446,6 +473,12 @@ static enum setpay_error run_read(struct setpay_service *service, struct call *c
     return error;
 }
 
+static void add_issuer(void *arg, const char *name, bool is_up)
+{
+    (void)is_up;
+    json_array_append_new(arg, json_string(name));
+}
+
 static void serve(struct setpay_control_call *control, const json_t *args, void *arg,
                   const char *name)
 {
@@ -460,6 +493,17 @@ static void serve(struct setpay_control_call *control, const json_t *args, void 
     call->command = setpay_gateway_command_find(name);
     call->daemon = daemon;
     call->args = json_deep_copy(args);
+    if (setpay_gateway_command_needs_issuers(call->command)) {
+        json_t *issuers = json_array();
+        setpay_network_each_route(daemon->gateway.network, add_issuer, issuers);
+        json_object_set_new(call->args, "issuers", issuers);
+    }
+    if (setpay_gateway_command_takes_long(call->command)) {
+        enum setpay_error started = setpay_service_look(service, control, run, on_done, call);
+        if (started != SETPAY_OK)
+            on_done(call, started);
+        return;
+    }
     if (!call->command->writes) {
         on_done(call, run_read(service, call));
         return;
@@ -492,6 +536,8 @@ HANDLER(on_advice_list, "advice.list")
 HANDLER(on_advice_write_off, "advice.write_off")
 HANDLER(on_presentment_list, "presentment.list")
 HANDLER(on_presentment_write_off, "presentment.write_off")
+HANDLER(on_reversal_list, "reversal.list")
+HANDLER(on_reversal_write_off, "reversal.write_off")
 HANDLER(on_ledger_verify, "ledger.verify")
 HANDLER(on_ledger_balances, "ledger.balances")
 HANDLER(on_issuer_list, "issuer.list")
@@ -535,11 +581,13 @@ const struct setpay_control_command setpay_gateway_commands[] = {
     {"presentment.list", on_presentment_list, "what issuers owe an answer: stuck, limit, after"},
     {"presentment.write_off", on_presentment_write_off,
      "gives up what can't be sent: presentment, reason"},
+    {"reversal.list", on_reversal_list, "what no issuer has acknowledged: stuck, limit, after"},
+    {"reversal.write_off", on_reversal_write_off, "gives up what can't be sent: reversal, reason"},
     {"ledger.verify", on_ledger_verify, "recompute the ledger: from (NUMBER:HASH, as it gave)"},
     {"ledger.balances", on_ledger_balances, "what every account holds"},
     {"issuer.list", on_issuer_list, "each issuer's line, what it owes an answer, reconciliations"},
     {"issuer.cutoff", on_issuer_cutoff, "ends the period of an issuer, or of all: issuer"},
-    {"settle", on_settle, "settle what is cleared: date"},
+    {"settle", on_settle, "settle what is cleared: date, force"},
     {"settlement.list", on_settlement_list, "of a day: day, brand, merchant_id, after"},
     {"clearing.items", on_clearing_items, "what was presented: settlement, sales, unsold, after"},
     {"dispute.import", on_dispute_import, "an issuer's file: content, acquirer, issuer"},

@@ -27,6 +27,11 @@ struct setpay_gateway_command {
     bool writes;
 };
 const struct setpay_gateway_command *setpay_gateway_command_find(const char *name);
+/* Whether its arguments are to have the member "issuers": the names of those that the configuration
+ * has, in an array. */
+bool setpay_gateway_command_needs_issuers(const struct setpay_gateway_command *command);
+/* Whether it reads whole tables: on a thread of its own, and without a limit of time. */
+bool setpay_gateway_command_takes_long(const struct setpay_gateway_command *command);
 
 /* What was signed for a payment, its instruction's first authorisation, as setpay-evidence(5) has
  * it. *result is a new object. */
@@ -73,6 +78,11 @@ setpay_gateway_command_fn setpay_gateway_ledger_balances;
 setpay_gateway_command_fn setpay_gateway_batch_list;
 setpay_gateway_command_fn setpay_gateway_batch_show;
 setpay_gateway_command_fn setpay_gateway_batch_close;
+/* reversal_commands.c */
+setpay_gateway_command_fn setpay_gateway_reversal_list;
+setpay_gateway_command_fn setpay_gateway_reversal_write_off;
+/* What that did, for the log: after its commit. */
+void setpay_gateway_log_reversal_written_off(const json_t *result);
 /* advice_commands.c */
 setpay_gateway_command_fn setpay_gateway_advice_list;
 setpay_gateway_command_fn setpay_gateway_advice_write_off;
@@ -86,6 +96,11 @@ enum setpay_error setpay_gateway_show_stand_in(struct setpay_db *db, int64_t pay
  * or it fails for reasons of the moment. */
 bool setpay_gateway_card_opens(const struct setpay_vault *vault, const struct setpay_id *xid,
                                struct setpay_view pan, struct setpay_view expiry);
+/* Whether that issuer is one of the member "issuers" of args, which who runs a command sets
+ * (below); true where there is none. */
+bool setpay_gateway_issuer_is_known(const json_t *args, const char *issuer);
+/* Why something can't be sent, for people; or that it waits. */
+const char *setpay_gateway_stuck_words(bool has_card, bool opens, bool has_issuer);
 setpay_gateway_command_fn setpay_gateway_presentment_list;
 /* How many issuers have not answered: those that wait, and those whose card is gone. No card is
  * opened for it, as presentment.list does to find those that can't be opened. */

@@ -6,11 +6,14 @@
 #include "gateway/doctor.h"
 
 #include "common/crypto/file.h"
+#include "gateway/clearing/fees.h"
 #include "gateway/network/network.h"
 #include "gateway/setup.h"
 
 #include <openssl/ssl.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #define PROBE_MS 3000
 
@@ -45,6 +48,53 @@ static bool prepare(struct setpay_doctor *doctor, const struct setpay_secret *pa
     return true;
 }
 
+/* Of any brand (NULL) or this one, in any currency (NULL) or this one, up to row end. */
+static bool has_row(const struct setpay_fees *fees, size_t end, const char *brand,
+                    const char *currency)
+{
+    for (size_t i = 0; i < end; i++) {
+        const struct setpay_fee_row *row = &fees->rows[i];
+        if ((brand == NULL || strcmp(row->brand, brand) == 0) &&
+            (currency == NULL || strcmp(row->currency, currency) == 0))
+            return true;
+    }
+    return false;
+}
+
+static void say_free(struct setpay_doctor *doctor, const char *brand, const char *currency)
+{
+    char section[SETPAY_GATEWAY_SECTION_SIZE];
+    (void)snprintf(section, sizeof section, "fees %s.%s", brand, currency);
+    setpay_doctor_say(doctor, SETPAY_FINDING_WARN, SETPAY_CHECK_CONFIGURATION, section,
+                      "add that section, with interchange and merchant (0 where nothing is due), "
+                      "and start the gateway again",
+                      "there is no section [%s]: captures of that kind cost nothing", section);
+}
+
+/* Captures of a brand and currency without a row cost nothing, which is seldom meant. The
+ * currencies are those that the table has for any brand. */
+static void look_at_fees(struct setpay_doctor *doctor)
+{
+    const char *brands[SETPAY_DOCTOR_BRANDS_MAX];
+    size_t brand_count = setpay_doctor_brands(doctor->config, brands);
+    struct setpay_fees *fees = calloc(1, sizeof *fees);
+    struct setpay_problem said = {{0}}; /* of the configuration */
+    bool loaded = fees != NULL && setpay_fees_load(doctor->config, fees, &said) == SETPAY_OK;
+    for (size_t b = 0; loaded && b < brand_count; b++) {
+        if (!has_row(fees, fees->count, brands[b], NULL)) {
+            say_free(doctor, brands[b], "CURRENCY");
+            continue;
+        }
+        for (size_t i = 0; i < fees->count; i++) {
+            const char *currency = fees->rows[i].currency;
+            if (!has_row(fees, i, NULL, currency) && /* the first of that currency */
+                !has_row(fees, fees->count, brands[b], currency))
+                say_free(doctor, brands[b], currency);
+        }
+    }
+    free(fees);
+}
+
 void setpay_gateway_doctor_peers(struct setpay_doctor *doctor, const char *url)
 {
     static const char issuer_todo[] =
@@ -58,6 +108,7 @@ void setpay_gateway_doctor_peers(struct setpay_doctor *doctor, const char *url)
     struct setpay_secret passphrase = {0};
     size_t count = 0, named = setpay_config_instance_count(doctor->config, "issuer *");
     const char *path = setpay_config_text(doctor->config, "", "key_passphrase_file");
+    look_at_fees(doctor);
     /* Without it keys don't open, which is said of them. */
     enum setpay_error error =
         path == NULL ? SETPAY_OK : setpay_file_read_secret(path, &passphrase, NULL);

@@ -51,6 +51,17 @@ static const struct setpay_flag presentment_off_flags[] = {
     {"reason", SETPAY_FLAG_TEXT, "reason"},
     {0},
 };
+static const struct setpay_flag reversal_list_flags[] = {
+    {"stuck", SETPAY_FLAG_SWITCH, "stuck"},
+    {"limit", SETPAY_FLAG_NUMBER, "limit"},
+    {"after", SETPAY_FLAG_NUMBER, "after"},
+    {0},
+};
+static const struct setpay_flag reversal_off_flags[] = {
+    {"reversal", SETPAY_FLAG_NUMBER, "reversal"},
+    {"reason", SETPAY_FLAG_TEXT, "reason"},
+    {0},
+};
 static const struct setpay_flag verify_flags[] = {{"from", SETPAY_FLAG_TEXT, "from"}, {0}};
 
 static const struct setpay_flag merchant_flags[] = {
@@ -117,7 +128,8 @@ static const struct setpay_flag evidence_flags[] = {
     {"output", SETPAY_FLAG_TEXT, "output"},
     {0},
 };
-static const struct setpay_flag settle_flags[] = {{"date", SETPAY_FLAG_TEXT, "date"}, {0}};
+static const struct setpay_flag settle_flags[] = {
+    {"date", SETPAY_FLAG_TEXT, "date"}, {"force", SETPAY_FLAG_SWITCH, "force"}, {0}};
 static const struct setpay_flag report_flags[] = {
     {"date", SETPAY_FLAG_TEXT, "day"},
     {"brand", SETPAY_FLAG_TEXT, "brand"},
@@ -282,6 +294,20 @@ static const struct setpay_operator_command commands[] = {
      setpay_gateway_print_presentment,
      "--presentment N --reason TEXT",
      "give up one that can't be sent: it is settled to suspense, as one that was refused"},
+    {{"reversal", "list"},
+     "reversal.list",
+     NULL,
+     reversal_list_flags,
+     setpay_gateway_print_reversals,
+     "[--stuck] [--limit N] [--after N]",
+     "reversals that no issuer has acknowledged, the oldest first; --stuck: what can't be sent"},
+    {{"reversal", "write-off"},
+     "reversal.write_off",
+     NULL,
+     reversal_off_flags,
+     setpay_gateway_print_reversal,
+     "--reversal N --reason TEXT",
+     "give up one that can't be sent: its issuer does not hear of it, and its period can end"},
     {{"ledger", "verify"},
      "ledger.verify",
      NULL,
@@ -370,9 +396,11 @@ static const struct setpay_operator_command commands[] = {
      NULL,
      settle_flags,
      setpay_books_print_settled,
-     "[--date YYYY-MM-DD]",
+     "[--date YYYY-MM-DD] [--force]",
      "settle what is cleared up to the cut-off of each merchant's last day that has ended, or of\n"
-     "      --date; nothing is settled twice"},
+     "      --date; nothing is settled twice; --force: also by a clock that is more than seven "
+     "days\n"
+     "      ahead of all that is known"},
     {{"report", "settlement"},
      "report.settlement",
      NULL,
@@ -458,6 +486,26 @@ static bool can_direct(const char *name)
     return setpay_gateway_command_find(name) != NULL;
 }
 
+/* args, where the command needs them, with the issuers of the configuration. */
+static json_t *with_issuers(const struct setpay_config *config,
+                            const struct setpay_gateway_command *command, const json_t *args)
+{
+    json_t *all = json_deep_copy(args);
+    if (!setpay_gateway_command_needs_issuers(command))
+        return all;
+    json_t *issuers = json_array();
+    for (size_t i = 0; i < setpay_config_instance_count(config, "issuer *"); i++)
+        json_array_append_new(issuers, json_string(setpay_config_instance(config, "issuer *", i)));
+    json_object_set_new(all, "issuers", issuers);
+    return all;
+}
+
+static bool takes_long(const char *name)
+{
+    const struct setpay_gateway_command *command = setpay_gateway_command_find(name);
+    return command != NULL && setpay_gateway_command_takes_long(command);
+}
+
 static enum setpay_error run_direct(struct setpay_db *db, void *arg)
 {
     struct direct *direct = arg;
@@ -471,15 +519,15 @@ static enum setpay_error do_directly(struct setpay_service *service, const char 
 {
     struct setpay_problem ignored;
     struct setpay_vault *vault = NULL;
-    struct direct direct = {.command = setpay_gateway_command_find(name),
-                            .args = args,
-                            .result = result,
-                            .problem = problem};
+    const struct setpay_gateway_command *command = setpay_gateway_command_find(name);
+    json_t *all = with_issuers(service->config, command, args);
+    struct direct direct = {.command = command, .args = all, .result = result, .problem = problem};
     if (setpay_vault_open(setpay_config_text(service->config, "", "vault_key"), &vault, &ignored) ==
         SETPAY_OK)
         direct.vault = vault;
     enum setpay_error error = setpay_store_submit_wait(service->store, run_direct, &direct);
     setpay_vault_free(vault);
+    json_decref(all);
     return error;
 }
 
@@ -495,6 +543,7 @@ int main(int argc, char **argv)
         .command_count = sizeof commands / sizeof *commands,
         .wholes = wholes,
         .can_direct_cb = can_direct,
+        .takes_long_cb = takes_long,
         .direct_cb = do_directly,
         .doctor_cb = doctor,
         .local = "enrol",

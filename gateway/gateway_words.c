@@ -131,6 +131,7 @@ void setpay_gateway_print_payment(const json_t *payment)
                json_is_true(json_object_get(entry, "advice")) ? "hold ended" : "reversal",
                (long long)json_integer_value(json_object_get(entry, "amount")),
                off                                                    ? "given up with its advice"
+               : json_is_string(json_object_get(entry, "reason"))     ? "written off"
                : json_is_true(json_object_get(entry, "acknowledged")) ? "acknowledged by the issuer"
                                                                       : "not acknowledged yet",
                (long long)sent, setpay_noun(sent, "time", "times"));
@@ -332,6 +333,31 @@ void setpay_gateway_print_presentments(const json_t *result)
     json_array_foreach(list, index, one)
     {
         setpay_gateway_print_presentment(one);
+    }
+    if (json_is_integer(after))
+        printf("There may be more: --after %lld\n", (long long)json_integer_value(after));
+}
+
+void setpay_gateway_print_reversal(const json_t *one)
+{
+    printf("%lld: %s of %s for %s, %s: %s\n",
+           (long long)json_integer_value(json_object_get(one, "reversal")),
+           setpay_operator_text(one, "amount_text"), setpay_operator_text(one, "xid"),
+           setpay_operator_text(one, "merchant_id"), setpay_operator_text(one, "issuer"),
+           setpay_operator_text(one, "status"));
+}
+
+void setpay_gateway_print_reversals(const json_t *result)
+{
+    const json_t *list = json_object_get(result, "reversals");
+    const json_t *after = json_object_get(result, "after");
+    size_t index;
+    const json_t *one;
+    if (json_array_size(list) == 0)
+        puts("Issuers have acknowledged everything of that kind.");
+    json_array_foreach(list, index, one)
+    {
+        setpay_gateway_print_reversal(one);
     }
     if (json_is_integer(after))
         printf("There may be more: --after %lld\n", (long long)json_integer_value(after));

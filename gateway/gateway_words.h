@@ -15,6 +15,8 @@ void setpay_gateway_print_batch(const json_t *result);
 void setpay_gateway_print_advices(const json_t *result);
 void setpay_gateway_print_advice(const json_t *result);
 void setpay_gateway_print_presentments(const json_t *result);
+void setpay_gateway_print_reversals(const json_t *result);
+void setpay_gateway_print_reversal(const json_t *result);
 void setpay_gateway_print_presentment(const json_t *result);
 void setpay_gateway_print_balances(const json_t *result);
 void setpay_gateway_print_issuers(const json_t *result);

@@ -82,8 +82,10 @@ static enum setpay_error describe(struct setpay_db *db, const char *issuer, json
                      " WHERE acknowledged = 0 AND issuer = $1",
                      issuer, &presentments));
     SETPAY_TRY(setpay_reconciliation_period(db, issuer, &period));
-    SETPAY_TRY(count(db, "SELECT MAX(cut_ms) FROM reconciliation_cut WHERE issuer = $1", issuer,
-                     &since_ms));
+    SETPAY_TRY(count(db,
+                     "SELECT MAX(cut_ms) FROM reconciliation_cut WHERE issuer = $1 AND period ="
+                     " (SELECT MAX(period) FROM reconciliation_cut WHERE issuer = $1)",
+                     issuer, &since_ms));
     SETPAY_TRY(count(db,
                      "SELECT COUNT(*) FROM reconciliation_cut WHERE issuer = $1 AND totalled = 0",
                      issuer, &waiting));

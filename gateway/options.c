@@ -68,7 +68,8 @@ const struct setpay_option setpay_gateway_options[] = {
     {"issuer *", "address", SETPAY_OPTION_ADDRESS, NULL, 0, 0, true, false, NULL,
      "HOST:PORT of an issuer, or of a network of issuers (loopback only without TLS)"},
     {"issuer *", "pan_prefixes", SETPAY_OPTION_TEXT, "*", 0, 0, false, false, NULL,
-     "leading digits of the card numbers that go there; the longest match wins"},
+     "leading digits of the card numbers that are authorised there; the longest match wins; none: no "
+     "more, but what was authorised there goes on there"},
     {"issuer *", "stand_in", SETPAY_OPTION_TEXT, NULL, 0, 0, false, true, NULL,
      "while its line is down, the largest purchase that the gateway approves in its stead, for each "
      "currency: 25.00 EUR, 30.00 USD; unset: none; what it does not take later is the gateway's loss"},

@@ -1,9 +1,10 @@
 /*
  * The operator's look at what issuers have not answered yet, and the end of what can't be sent.
  *
- * A presentment needs the card. Where that is gone from the vault, or is sealed under a key that
- * the gateway has not, nothing can be presented, however long it is tried, and the period in which
- * it counts stays open. It is written off by a person, with a reason: from then on it is as one
+ * A presentment needs the card, and goes to the issuer that authorised. Where the card is gone from
+ * the vault or sealed under a key that the gateway has not, or the configuration has no such issuer
+ * any more, nothing can be presented, however long it is tried, and the period in which it counts
+ * stays open. It is written off by a person, with a reason: from then on it is as one
  * that its issuer has refused, so that its merchant is not paid for it, and its settlement posts it
  * to suspense.
  */
@@ -40,6 +41,7 @@ struct presentment {
     int64_t batch;
     setpay_time_ms created_ms;
     bool answered, has_card, opens; /* opens: or there is no vault at hand to try it with */
+    bool has_issuer;
     char code[3];
 };
 
@@ -60,7 +62,28 @@ bool setpay_gateway_card_opens(const struct setpay_vault *vault, const struct se
                              opens_box(vault, SETPAY_VAULT_EXPIRY, xid, expiry));
 }
 
-static struct presentment read_row(struct setpay_db_rows *rows, const struct setpay_vault *vault)
+bool setpay_gateway_issuer_is_known(const json_t *args, const char *issuer)
+{
+    size_t index;
+    const json_t *name, *issuers = json_object_get(args, "issuers");
+    json_array_foreach(issuers, index, name)
+    {
+        if (strcmp(json_string_value(name), issuer) == 0)
+            return true;
+    }
+    return issuers == NULL || issuer[0] == '\0'; /* that: its card tells where it goes */
+}
+
+const char *setpay_gateway_stuck_words(bool has_card, bool opens, bool has_issuer)
+{
+    return !has_card     ? "stuck: its card is gone"
+           : !opens      ? "stuck: its card is sealed under another key"
+           : !has_issuer ? "stuck: its issuer is not in the configuration"
+                         : "waits for its issuer";
+}
+
+static struct presentment read_row(struct setpay_db_rows *rows, const struct setpay_vault *vault,
+                                   const json_t *args)
 {
     struct presentment p = {.id = setpay_db_get_int(rows, 0)};
     p.kind = setpay_db_get_int(rows, 1);
@@ -80,21 +103,20 @@ static struct presentment read_row(struct setpay_db_rows *rows, const struct set
     struct setpay_view expiry = setpay_db_get_view(rows, 15);
     p.has_card = pan.size > 0;
     p.opens = p.answered || !p.has_card || setpay_gateway_card_opens(vault, &p.xid, pan, expiry);
+    p.has_issuer = setpay_gateway_issuer_is_known(args, p.issuer);
     return p;
 }
 
 static bool is_stuck(const struct presentment *p)
 {
-    return !p->answered && (!p->has_card || !p->opens);
+    return !p->answered && !(p->has_card && p->opens && p->has_issuer);
 }
 
 static const char *status_of(const struct presentment *p)
 {
     if (p->answered)
         return strcmp(p->code, SETPAY_PRESENTMENT_WRITTEN_OFF) == 0 ? "written off" : "answered";
-    if (!is_stuck(p))
-        return "waits for its issuer";
-    return p->has_card ? "stuck: its card is sealed under another key" : "stuck: its card is gone";
+    return setpay_gateway_stuck_words(p->has_card, p->opens, p->has_issuer);
 }
 
 static json_t *to_json(const struct presentment *p)
@@ -116,7 +138,7 @@ enum setpay_error setpay_gateway_presentment_list(struct setpay_db *db, const js
                                                   const struct setpay_vault *vault, json_t **result,
                                                   struct setpay_problem *problem)
 {
-    static const char *const names[] = {"stuck", "limit", "after", NULL};
+    static const char *const names[] = {"stuck", "limit", "after", "issuers", NULL};
     bool stuck = false, whole = true;
     int64_t limit = LISTED, after = 0, last = 0;
     struct setpay_db_rows *rows;
@@ -131,7 +153,7 @@ enum setpay_error setpay_gateway_presentment_list(struct setpay_db *db, const js
                                 SETPAY_DB_INT(after)));
     json_t *list = json_array();
     while (json_array_size(list) < (size_t)limit && whole && setpay_db_next(rows)) {
-        struct presentment one = read_row(rows, vault);
+        struct presentment one = read_row(rows, vault, args);
         if (stuck && !is_stuck(&one))
             continue;
         last = one.id;
@@ -157,19 +179,19 @@ enum setpay_error setpay_gateway_presentments_count(struct setpay_db *db, int64_
     return setpay_db_end(rows);
 }
 
-static enum setpay_error find(struct setpay_db *db, const struct setpay_vault *vault, int64_t id,
-                              struct presentment *found)
+static enum setpay_error find(struct setpay_db *db, const struct setpay_vault *vault,
+                              const json_t *args, int64_t id, struct presentment *found)
 {
     struct setpay_db_rows *rows;
     SETPAY_TRY(setpay_db_one(db, &rows, "SELECT " COLUMNS TABLES " WHERE presentment.id = $1",
                              SETPAY_DB_INT(id)));
-    *found = read_row(rows, vault);
+    *found = read_row(rows, vault, args);
     return setpay_db_end(rows);
 }
 
 static enum setpay_error check_stuck(const struct presentment *p, struct setpay_problem *problem)
 {
-    if (setpay_presentment_check_write_off(p->answered, p->has_card && p->opens) == SETPAY_OK)
+    if (setpay_presentment_check_write_off(p->answered, !is_stuck(p)) == SETPAY_OK)
         return SETPAY_OK;
     if (p->answered)
         return setpay_problem_set(
@@ -188,7 +210,7 @@ enum setpay_error setpay_gateway_presentment_write_off(struct setpay_db *db, con
                                                        json_t **result,
                                                        struct setpay_problem *problem)
 {
-    static const char *const names[] = {"presentment", "reason", NULL};
+    static const char *const names[] = {"presentment", "reason", "issuers", NULL};
     const char *reason = NULL;
     struct presentment one;
     int64_t id = 0;
@@ -199,13 +221,13 @@ enum setpay_error setpay_gateway_presentment_write_off(struct setpay_db *db, con
         return setpay_problem_set(problem, SETPAY_E_INVALID,
                                   "reason: found %zu bytes, expected 1 to %d", strlen(reason),
                                   REASON_MAX);
-    enum setpay_error error = find(db, vault, id, &one);
+    enum setpay_error error = find(db, vault, args, id, &one);
     if (error == SETPAY_E_NOT_FOUND)
         return setpay_problem_set(problem, error, "there is no presentment %lld", (long long)id);
     SETPAY_TRY(error);
     SETPAY_TRY(check_stuck(&one, problem));
     SETPAY_TRY(setpay_write_off(db, id, setpay_clock_now_ms(), reason));
-    SETPAY_TRY(find(db, vault, id, &one));
+    SETPAY_TRY(find(db, vault, args, id, &one));
     *result = to_json(&one);
     return *result != NULL && json_object_set_new(*result, "reason", json_string(reason)) == 0
                ? SETPAY_OK

@@ -62,16 +62,36 @@ static json_t *settled_json(const struct setpay_settling *settling)
                      (json_int_t)settling->not_ended_count);
 }
 
+/* Behind it: where something would be settled, by a clock that can't be believed. */
+static enum setpay_error check_clock(const struct setpay_settling *settling, setpay_time_ms last_ms,
+                                     bool force, struct setpay_problem *problem)
+{
+    char last[SETPAY_TIME_TEXT_SIZE], now[SETPAY_TIME_TEXT_SIZE];
+    if (force || settling->made_count == 0 ||
+        setpay_settlement_check_clock(last_ms, settling->now_ms) == SETPAY_OK)
+        return SETPAY_OK;
+    return setpay_problem_set(
+        problem, SETPAY_E_STATE,
+        "nothing was settled: by this machine's clock it is %s, and the newest that is known here "
+        "is of %s, more than %d days before; where the clock is right, settle --force",
+        setpay_time_format(settling->now_ms, now), setpay_time_format(last_ms, last),
+        SETPAY_SETTLEMENT_QUIET_DAYS);
+}
+
 enum setpay_error setpay_gateway_settle(struct setpay_db *db, const json_t *args,
                                         const struct setpay_vault *vault, json_t **result,
                                         struct setpay_problem *problem)
 {
-    static const char *const names[] = {"date", NULL};
+    static const char *const names[] = {"date", "force", NULL};
     const char *text = NULL;
     struct setpay_date date = {0};
+    setpay_time_ms last_ms = 0;
+    bool force = false;
     (void)vault;
     SETPAY_TRY(setpay_json_args_check(args, names, problem));
     SETPAY_TRY(read_date(args, "date", false, &text, &date, problem));
+    SETPAY_TRY(setpay_json_arg_bool(args, "force", false, &force, problem));
+    SETPAY_TRY(setpay_settlement_last_kept(db, &last_ms));
     struct setpay_settling *settling = calloc(1, sizeof *settling);
     if (settling == NULL)
         return SETPAY_E_NOMEM;
@@ -79,6 +99,8 @@ enum setpay_error setpay_gateway_settle(struct setpay_db *db, const json_t *args
     settling->date = date;
     settling->now_ms = setpay_clock_now_ms();
     enum setpay_error error = setpay_settle(db, settling, problem);
+    if (error == SETPAY_OK)
+        error = check_clock(settling, last_ms, force, problem);
     if (error == SETPAY_OK) {
         *result = settled_json(settling);
         error = *result != NULL ? SETPAY_OK : SETPAY_E_NOMEM;

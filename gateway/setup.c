@@ -70,7 +70,12 @@ static enum setpay_error load_brand(const struct setpay_loader *loader, size_t i
     struct setpay_gateway *gateway = arg;
     struct setpay_gateway_brand *brand = &gateway->brands[index];
     snprintf(brand->name, sizeof brand->name, "%s", loader->brand);
-    return read_prefixes(loader->config, loader->section, &brand->prefixes, loader->problem);
+    SETPAY_TRY(read_prefixes(loader->config, loader->section, &brand->prefixes, loader->problem));
+    if (brand->prefixes.count > 0)
+        return SETPAY_OK;
+    return setpay_problem_set(loader->problem, SETPAY_E_CONFIG,
+                              "[%s] pan_prefixes: found none, expected digits: a brand has cards",
+                              loader->section);
 }
 
 /* The TLS context of a ring: the first time a new one, later the same with other certificates. */

@@ -1,5 +1,5 @@
 /*
- * Crash points.
+ * Crash points, and points at which a thread is held.
  *
  * What always holds: a program that never called setpay_testing_enable can't be armed, whatever its
  * environment says; and the process dies by SIGKILL, which no handler sees and which flushes no
@@ -26,6 +26,8 @@ static atomic_bool enabled;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static char armed_point[POINT_SIZE];
 static uint64_t armed_count;
+static char held_point[POINT_SIZE];
+static pthread_cond_t let_go = PTHREAD_COND_INITIALIZER;
 static struct setpay_testing_passes passed[SETPAY_TESTING_POINTS_MAX];
 static size_t passed_count;
 
@@ -49,6 +51,20 @@ enum setpay_error setpay_testing_arm(const char *point, uint64_t count)
     pthread_mutex_lock(&mutex);
     memcpy(armed_point, point, size + 1);
     armed_count = count;
+    pthread_mutex_unlock(&mutex);
+    return SETPAY_OK;
+}
+
+enum setpay_error setpay_testing_hold(const char *point)
+{
+    if (!setpay_testing_is_enabled())
+        return SETPAY_E_PERMISSION;
+    size_t size = strnlen(point, POINT_SIZE);
+    if (size >= POINT_SIZE)
+        return SETPAY_E_INVALID;
+    pthread_mutex_lock(&mutex);
+    memcpy(held_point, point, size + 1);
+    pthread_cond_broadcast(&let_go);
     pthread_mutex_unlock(&mutex);
     return SETPAY_OK;
 }
@@ -115,6 +131,8 @@ void setpay_testing_point(const char *name)
         for (;;)
             pause();
     }
+    while (strcmp(name, held_point) == 0)
+        pthread_cond_wait(&let_go, &mutex);
     pthread_mutex_unlock(&mutex);
 }
 

@@ -6,6 +6,8 @@
  * Passes are counted from enabling on, so that a test learns which points there are and how often
  * each is passed, and none has to be written down a second time.
  *
+ * A thread may also be held at a point, so that a test sees what others do meanwhile.
+ *
  * Points of the store: store.write (each operation, before its writes), store.commit (before
  * COMMIT), store.committed (after it, before anybody hears of it).
  */
@@ -30,6 +32,11 @@ enum setpay_error setpay_testing_arm(const char *point, uint64_t count) SETPAY_M
  * that a daemon which died can start again at the time of its test; unset variables do nothing. The
  * same errors; SETPAY_E_INVALID also for a SETPAY_CLOCK that is no number. */
 enum setpay_error setpay_testing_arm_from_environment(void) SETPAY_MUST_CHECK;
+
+/* Whoever passes point from now on stays there until setpay_testing_hold is called with another
+ * name or "" (nobody is held). SETPAY_E_PERMISSION, SETPAY_E_INVALID. Any thread that is not held.
+ */
+enum setpay_error setpay_testing_hold(const char *point) SETPAY_MUST_CHECK;
 
 /* Marks a place. Costs one relaxed load unless enabled. Any thread. */
 void setpay_testing_point(const char *name);

@@ -1,6 +1,6 @@
 /*
  * The commands that every daemon takes: help, status, doctor, log.level, testing.clock,
- * testing.crash, testing.points.
+ * testing.crash, testing.hold, testing.points.
  */
 #include "common/net/control_internal.h"
 
@@ -152,6 +152,29 @@ static void on_testing_crash(struct setpay_control_call *call, const json_t *arg
     setpay_control_reply(call, json_pack("{s:s, s:I}", "point", point, "count", (json_int_t)count));
 }
 
+static void on_testing_hold(struct setpay_control_call *call, const json_t *args, void *arg)
+{
+    static const char *const names[] = {"point", NULL};
+    struct setpay_problem problem = {{0}};
+    const char *point = NULL;
+    enum setpay_error error;
+
+    if (!is_testing(call, arg))
+        return;
+    error = setpay_json_args_check(args, names, &problem);
+    if (error == SETPAY_OK)
+        error = setpay_json_arg_text(args, "point", false, &point, &problem);
+    if (error == SETPAY_OK)
+        error = setpay_testing_hold(point == NULL ? "" : point);
+    if (error != SETPAY_OK) {
+        setpay_control_fail(call, error, problem.text[0] != '\0' ? problem.text : NULL);
+        return;
+    }
+    setpay_log(SETPAY_LOG_WARN, "testing.hold",
+               setpay_field_text("point", point == NULL ? "" : point));
+    setpay_control_reply(call, json_pack("{s:s?}", "point", point));
+}
+
 static void on_testing_points(struct setpay_control_call *call, const json_t *args, void *arg)
 {
     static const char *const names[] = {"reset", NULL};
@@ -183,6 +206,7 @@ const struct setpay_control_command setpay_control_builtin[] = {
     {"log.level", on_log_level, "level: the least level that is logged from now on"},
     {"testing.clock", on_testing_clock, "offset_ms: moves the clock from the true time"},
     {"testing.crash", on_testing_crash, "point, count: dies there the count-th time from now"},
+    {"testing.hold", on_testing_hold, "point: whoever passes it stays there; none: all are let go"},
     {"testing.points", on_testing_points, "how often each point was passed; reset: then from 0"},
     {NULL, NULL, NULL},
 };

@@ -59,8 +59,9 @@ enum setpay_error setpay_control_check_path(const char *key, const char *path,
                                             struct setpay_problem *problem) SETPAY_MUST_CHECK;
 /*
  * Binds and listens. Every server also takes: `help`, `status`, `doctor`, `log.level
- * {"level":"debug"}`, `testing.clock {"offset_ms":N}` and `testing.crash
- * {"point":"store.commit","count":N}`; the testing ones are refused with SETPAY_E_PERMISSION unless
+ * {"level":"debug"}`, `testing.clock {"offset_ms":N}`, `testing.crash
+ * {"point":"store.commit","count":N}`, `testing.hold {"point":"look.begun"}` and `testing.points`;
+ * the testing ones are refused with SETPAY_E_PERMISSION unless
  * options->testing. SETPAY_E_RUNNING where another process answers there (or may, without the
  * lock); SETPAY_E_CONFIG, SETPAY_E_IO, SETPAY_E_NOMEM; with words in problem (may be NULL).
  */

@@ -190,9 +190,13 @@ static enum setpay_error ask_database(struct setpay_operator_asker *asker, const
 enum setpay_error setpay_operator_ask(struct setpay_operator_asker *asker, const char *name,
                                       json_t *args, json_t **result, struct setpay_problem *problem)
 {
-    if (asker->client != NULL)
-        return setpay_control_client_call(asker->client, name, args, SETPAY_OPERATOR_TIMEOUT_MS,
-                                          NULL, NULL, result, problem);
+    const struct setpay_operator *op = asker->op;
+    if (asker->client != NULL) {
+        bool takes_long = op->takes_long_cb != NULL && op->takes_long_cb(name);
+        return setpay_control_client_call(asker->client, name, args,
+                                          takes_long ? 0 : SETPAY_OPERATOR_TIMEOUT_MS, NULL, NULL,
+                                          result, problem);
+    }
     enum setpay_error error = ask_database(asker, name, args, result, problem);
     json_decref(args);
     return error;

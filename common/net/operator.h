@@ -74,6 +74,9 @@ struct setpay_operator {
     size_t command_count;
     /* Whether the command can be done on a stopped daemon's database at all. */
     bool (*can_direct_cb)(const char *name);
+    /* Whether the running daemon may take as long as it needs for it: then the connection's end
+     * alone says that there will be no answer. May be NULL. */
+    bool (*takes_long_cb)(const char *name);
     /* Does it on the opened service; *result is a new object. */
     enum setpay_error (*direct_cb)(struct setpay_service *service, const char *name,
                                    const json_t *args, json_t **result,
@@ -96,7 +99,7 @@ struct setpay_operator {
                                   json_t **result, struct setpay_problem *problem);
 };
 
-#define SETPAY_OPERATOR_TIMEOUT_MS 30000
+#define SETPAY_OPERATOR_TIMEOUT_MS 30000 /* of all other commands */
 
 /* The whole of main(): returns the exit status. */
 int setpay_operator_main(const struct setpay_operator *op, int argc, char **argv);

@@ -93,6 +93,7 @@ struct setpay_service {
     size_t check_count;
     struct setpay_store *shown_store; /* whose figures are shown; on_start_cb may set its own */
     bool draining;
+    size_t look_count; /* under way */
 };
 
 /* The whole of main(): returns the exit status. */
@@ -119,6 +120,18 @@ enum setpay_error setpay_service_open_retired(const struct setpay_service_spec *
                                               struct setpay_service *service,
                                               struct setpay_problem *problem) SETPAY_MUST_CHECK;
 void setpay_service_close(struct setpay_service *service);
+
+/* ------------------------------------------------------------------ service_look.c */
+
+#define SETPAY_SERVICE_LOOKS_MAX 4 /* each holds the log of what is written meanwhile */
+
+/* For a command that reads long, on the main thread: runs read on a thread of its own, in one read
+ * transaction, and then done on the main thread, while call (borrowed) is under way; arg is given
+ * to both. done hears SETPAY_E_DRAINING where the daemon stops, or the call's client has gone.
+ * Errors start nothing: SETPAY_E_BUSY (so many are under way), SETPAY_E_NOMEM, … */
+enum setpay_error setpay_service_look(struct setpay_service *service,
+                                      struct setpay_control_call *call, setpay_store_read_fn *read,
+                                      setpay_store_done_fn *done, void *arg) SETPAY_MUST_CHECK;
 
 /* ------------------------------------------------------------------ service_backup.c */
 

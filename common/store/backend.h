@@ -10,6 +10,7 @@
 
 #include "common/base/error.h"
 #include "common/store/db.h"
+#include "common/store/store.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -60,6 +61,9 @@ struct setpay_store_backend {
      * readers; complete says whether that came about. */
     enum setpay_error (*checkpoint)(void *connection, bool truncate, int wait_ms, bool *complete);
     size_t (*log_pages)(const void *connection); /* in the log after the last commit */
+    /* From now on a statement ends with SETPAY_E_DRAINING soon after over(arg) says true, which is
+     * asked often, on the connection's thread; over NULL: no more. */
+    void (*watch)(void *connection, setpay_store_over_fn *over, void *arg);
     /* Lets go of cached pages. */
     void (*forget)(void *connection);
 

@@ -117,8 +117,9 @@ static enum setpay_error failed(struct setpay_db *db, const char *sql, enum setp
 {
     if (error == SETPAY_OK || error == SETPAY_E_DUPLICATE)
         return error;
-    setpay_log_error(error, "store.statement", setpay_field_text("sql", sql),
-                     setpay_field_text("message", db->backend->message(db->connection)));
+    if (error != SETPAY_E_DRAINING) /* that: who reads wanted no more of it */
+        setpay_log_error(error, "store.statement", setpay_field_text("sql", sql),
+                         setpay_field_text("message", db->backend->message(db->connection)));
     if (error != SETPAY_E_INTERNAL && db->failure == SETPAY_OK)
         db->failure = error;
     return error;

@@ -29,6 +29,7 @@
 #include <unistd.h>
 
 #define BUSY_WAIT_MS 5000 /* for somebody's sqlite3 shell; our own processes are kept out */
+#define WATCH_STEPS 10000 /* of SQLite's machine: within a millisecond or so */
 
 /* What every operation and read needs, prepared once. */
 enum fixed { BEGIN_READ, BEGIN_WRITE, COMMIT, ROLLBACK, SAVEPOINT, RELEASE, ROLLBACK_TO, FIXED };
@@ -49,6 +50,8 @@ struct connection {
     bool prepared_erasable; /* the statement that is being prepared reads of such a table */
     bool writer;
     int log_pages;
+    setpay_store_over_fn *over;
+    void *over_arg;
 };
 
 static enum setpay_error error_of(int code)
@@ -75,6 +78,8 @@ static enum setpay_error error_of(int code)
         return SETPAY_E_IO;
     case SQLITE_NOMEM:
         return SETPAY_E_NOMEM;
+    case SQLITE_INTERRUPT: /* by on_progress alone */
+        return SETPAY_E_DRAINING;
     case SQLITE_PERM:
     case SQLITE_AUTH:
         return SETPAY_E_PERMISSION;
@@ -86,7 +91,7 @@ static enum setpay_error error_of(int code)
     case SQLITE_TOOBIG:
     case SQLITE_READONLY:
         return SETPAY_E_INTERNAL;
-    default: /* BUSY, LOCKED, CORRUPT, NOTADB, INTERRUPT, … */
+    default: /* BUSY, LOCKED, CORRUPT, NOTADB, … */
         return SETPAY_E_STORE;
     }
 }
@@ -631,6 +636,21 @@ static enum setpay_error sqlite_check(void *self, struct setpay_problem *problem
     return error;
 }
 
+static int on_progress(void *self)
+{
+    struct connection *connection = self;
+    return connection->over(connection->over_arg) ? 1 : 0;
+}
+
+static void sqlite_watch(void *self, setpay_store_over_fn *over, void *arg)
+{
+    struct connection *connection = self;
+    connection->over = over;
+    connection->over_arg = arg;
+    sqlite3_progress_handler(connection->handle, over != NULL ? WATCH_STEPS : 0,
+                             over != NULL ? on_progress : NULL, connection);
+}
+
 const struct setpay_store_backend setpay_store_sqlite = {
     .scheme = "sqlite:",
     .create = sqlite_create,
@@ -655,6 +675,7 @@ const struct setpay_store_backend setpay_store_sqlite = {
     .message = sqlite_message,
     .checkpoint = sqlite_checkpoint,
     .log_pages = sqlite_log_pages,
+    .watch = sqlite_watch,
     .forget = sqlite_forget,
     .copy_begin = sqlite_copy_begin,
     .copy_step = sqlite_copy_step,

@@ -323,3 +323,13 @@ enum setpay_error setpay_store_read(struct setpay_reader *reader, setpay_store_r
         db->backend->forget(db->connection);
     return error;
 }
+
+enum setpay_error setpay_store_read_long(struct setpay_reader *reader, setpay_store_read_fn *read,
+                                         void *arg, setpay_store_over_fn *over, void *over_arg)
+{
+    struct setpay_db *db = reader->db;
+    db->backend->watch(db->connection, over, over_arg);
+    enum setpay_error error = setpay_store_read(reader, read, arg);
+    db->backend->watch(db->connection, NULL, NULL);
+    return error;
+}

@@ -125,6 +125,15 @@ typedef enum setpay_error setpay_store_read_fn(struct setpay_db *db, void *arg);
 enum setpay_error setpay_store_read(struct setpay_reader *reader, setpay_store_read_fn *read,
                                     void *arg) SETPAY_MUST_CHECK;
 
+/* Whether a long read is to end early; on its thread. */
+typedef bool setpay_store_over_fn(void *arg);
+/* The same for what takes as long as it takes, on a thread that has nothing else to do, while the
+ * store goes on: SETPAY_E_DRAINING soon after over(over_arg) has said true. What is written
+ * meanwhile stays in the log until it ends. */
+enum setpay_error setpay_store_read_long(struct setpay_reader *reader, setpay_store_read_fn *read,
+                                         void *arg, setpay_store_over_fn *over,
+                                         void *over_arg) SETPAY_MUST_CHECK;
+
 /* ------------------------------------------------------------------ copies */
 
 /*

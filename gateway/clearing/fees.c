@@ -154,6 +154,15 @@ static enum setpay_error load_fee(const struct setpay_config *config, const char
                               section, key, text, currency);
 }
 
+static bool is_brand(const struct setpay_config *config, const char *name)
+{
+    size_t count = setpay_config_instance_count(config, "brand *");
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(setpay_config_instance(config, "brand *", i), name) == 0)
+            return true;
+    return false;
+}
+
 static enum setpay_error load_row(const struct setpay_config *config, const char *name,
                                   struct setpay_fees *fees, struct setpay_problem *problem)
 {
@@ -167,6 +176,9 @@ static enum setpay_error load_row(const struct setpay_config *config, const char
                                   name);
     memcpy(row->brand, name, length);
     row->brand[length] = '\0';
+    if (!is_brand(config, row->brand)) /* or what is captured by the one that was meant is free */
+        return setpay_problem_set(problem, SETPAY_E_CONFIG,
+                                  "[fees %.60s]: there is no section [brand %s]", name, row->brand);
     memcpy(row->currency, dot + 1, sizeof row->currency);
     (void)snprintf(section, sizeof section, "fees %s", name);
     SETPAY_TRY(load_fee(config, section, "interchange", row->currency, &row->interchange, problem));

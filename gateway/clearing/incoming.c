@@ -6,9 +6,11 @@
 
 #include "common/base/zone.h"
 #include "common/crypto/hash.h"
+#include "gateway/clearing/dispute.h"
 #include "gateway/clearing/presentment.h"
 #include "gateway/issuer/clearing_file.h"
 #include "gateway/issuer/clearing_lines.h"
+#include "gateway/payment/step.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -162,18 +164,20 @@ static enum setpay_error owed_by_rows(struct setpay_db *db, const char *issuer,
         "SELECT COALESCE((SELECT minor FROM issuer_taken WHERE issuer = $1 AND currency = $2), 0)"
         " - COALESCE((SELECT SUM(dispute.amount_minor) FROM dispute"
         " JOIN step ON step.id = dispute.step_id JOIN payment ON payment.id = step.payment_id"
-        " WHERE outcome = 1 AND payment.issuer = $1 AND currency = $2), 0)"
+        " WHERE outcome = $3 AND payment.issuer = $1 AND currency = $2), 0)"
         " - COALESCE((SELECT SUM(matched_minor) FROM issuer_payment"
         " WHERE issuer = $1 AND currency = $2), 0)"
         " - COALESCE((SELECT SUM(amount_minor) FROM suspense_clearing"
-        " WHERE brand = '' AND account = 1 AND merchant_id = $1 AND currency = $2), 0)"
+        " WHERE brand = '' AND account = $4 AND merchant_id = $1 AND currency = $2), 0)"
         " + COALESCE((SELECT SUM(c.amount_minor - c.interchange_minor + c.fee_minor)"
         " FROM suspense_clearing c JOIN presentment ON suspense = c.item"
         " JOIN step ON step.id = presentment.step_id JOIN payment ON payment.id = step.payment_id"
-        " WHERE c.account = 2 AND c.interchange_minor IS NOT NULL"
+        " WHERE c.account = $5 AND c.interchange_minor IS NOT NULL"
         " AND response_code <> '" SETPAY_PRESENTMENT_WRITTEN_OFF "'"
         " AND payment.issuer = $1 AND payment.currency = $2), 0)",
-        SETPAY_DB_TEXT(issuer), SETPAY_DB_TEXT(currency)));
+        SETPAY_DB_TEXT(issuer), SETPAY_DB_TEXT(currency), SETPAY_DB_INT(SETPAY_DISPUTE_CARDHOLDER),
+        SETPAY_DB_INT(SETPAY_ACCOUNT_ISSUER_RECEIVABLE),
+        SETPAY_DB_INT(SETPAY_ACCOUNT_MERCHANT_PAYABLE)));
     int64_t owed = setpay_db_get_int(rows, 0);
     SETPAY_TRY(setpay_db_end(rows));
     *minor = owed;
@@ -190,17 +194,18 @@ static enum setpay_error owed_of_before(struct setpay_db *db, const char *issuer
     int64_t owed = 0;
     SETPAY_TRY(setpay_db_select(
         db, &rows,
-        "SELECT CASE kind WHEN 1 THEN step.amount_minor - step.fee_minor"
+        "SELECT CASE kind WHEN $1 THEN step.amount_minor - step.fee_minor"
         " ELSE step.fee_minor - step.amount_minor END,"
-        " CASE kind WHEN 1 THEN step.interchange_minor ELSE -step.interchange_minor END,"
-        " CASE kind WHEN 1 THEN step.fee_minor ELSE -step.fee_minor END,"
+        " CASE kind WHEN $1 THEN step.interchange_minor ELSE -step.interchange_minor END,"
+        " CASE kind WHEN $1 THEN step.fee_minor ELSE -step.fee_minor END,"
         " COALESCE((SELECT SUM(b.amount_minor) FROM suspense_clearing b"
         " WHERE b.item = c.item AND b.number < c.number), 0), c.amount_minor"
         " FROM suspense_clearing c JOIN presentment ON suspense = c.item"
         " JOIN step ON step.id = presentment.step_id JOIN payment ON payment.id = step.payment_id"
-        " WHERE c.account = 2 AND c.interchange_minor IS NULL"
+        " WHERE c.account = $2 AND c.interchange_minor IS NULL"
         " AND response_code <> '" SETPAY_PRESENTMENT_WRITTEN_OFF "'"
-        " AND payment.issuer = $1 AND payment.currency = $2",
+        " AND payment.issuer = $3 AND payment.currency = $4",
+        SETPAY_DB_INT(SETPAY_STEP_CAPTURE), SETPAY_DB_INT(SETPAY_ACCOUNT_MERCHANT_PAYABLE),
         SETPAY_DB_TEXT(issuer), SETPAY_DB_TEXT(currency)));
     while (error == SETPAY_OK && setpay_db_next(rows)) {
         const struct setpay_suspense_item item = {.amount_minor = setpay_db_get_int(rows, 0),

@@ -307,34 +307,34 @@ static enum setpay_error check_write_offs(struct setpay_look *look)
                                     " WHERE (" WRITTEN_OFF ") <> (write_off IS NOT NULL)"
                                     " OR (reason <> '' AND write_off IS NULL) ORDER BY id",
                                     "written off by nobody, or not written off: presentment"));
-    SETPAY_TRY(setpay_look_each_row(
+    SETPAY_TRY(setpay_look_each_row_by(
         look,
         "SELECT '' || id FROM presentment WHERE write_off > x'' AND NOT EXISTS"
-        " (SELECT 1 FROM ledger_entry WHERE event = write_off AND kind = 14) AND NOT EXISTS"
+        " (SELECT 1 FROM ledger_entry WHERE event = write_off AND kind = $1) AND NOT EXISTS"
         " (SELECT 1 FROM ledger_before WHERE event = write_off) ORDER BY id",
-        "not in the ledger: the write-off of presentment"));
+        SETPAY_LEDGER_WRITE_OFF, "not in the ledger: the write-off of presentment"));
     return check_told(look);
 }
 
 enum setpay_error setpay_look_incoming(struct setpay_look *look)
 {
-    SETPAY_TRY(setpay_look_each_row(
+    SETPAY_TRY(setpay_look_each_row_by(
         look,
         "SELECT " PAYMENT_WORDS " FROM issuer_payment WHERE NOT EXISTS"
-        " (SELECT 1 FROM ledger_entry WHERE event = token AND kind = 12) ORDER BY id",
-        "not in the ledger: what was paid by"));
+        " (SELECT 1 FROM ledger_entry WHERE event = token AND kind = $1) ORDER BY id",
+        SETPAY_LEDGER_ISSUER_PAYMENT, "not in the ledger: what was paid by"));
     SETPAY_TRY(
         setpay_look_each_row(look,
                              "SELECT " PAYMENT_WORDS " FROM issuer_payment WHERE amount_minor <= 0"
                              " OR matched_minor < 0 OR matched_minor > amount_minor ORDER BY id",
                              "matched beyond what was paid, or below nothing:"));
-    SETPAY_TRY(setpay_look_each_row(
+    SETPAY_TRY(setpay_look_each_row_by(
         look,
         "SELECT " CLEARING_WORDS " FROM suspense_clearing"
-        " WHERE NOT EXISTS (SELECT 1 FROM ledger_entry WHERE event = token AND kind = 13)"
+        " WHERE NOT EXISTS (SELECT 1 FROM ledger_entry WHERE event = token AND kind = $1)"
         " AND NOT EXISTS (SELECT 1 FROM ledger_before WHERE event = token AND amount_minor = 0)"
         " ORDER BY id",
-        "not in the ledger:"));
+        SETPAY_LEDGER_SUSPENSE_CLEARED, "not in the ledger:"));
     SETPAY_TRY(setpay_look_each_row(
         look,
         "SELECT " CLEARING_WORDS " FROM suspense_clearing WHERE interchange_minor IS NULL"

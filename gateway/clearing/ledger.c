@@ -45,6 +45,7 @@ const char *setpay_ledger_kind_name(enum setpay_ledger_kind kind)
         [SETPAY_LEDGER_SUSPENSE_CLEARED] = "suspense cleared",
         [SETPAY_LEDGER_WRITE_OFF] = "write-off",
         [SETPAY_LEDGER_ADVICE_WRITE_OFF] = "advice write-off",
+        [SETPAY_LEDGER_REVERSAL_WRITE_OFF] = "reversal write-off",
     };
     return (unsigned)kind <= SETPAY_LEDGER_LAST ? names[kind] : NULL;
 }

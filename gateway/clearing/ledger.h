@@ -4,7 +4,8 @@
  * An entry belongs to one event (a step of a payment, a payout, a refused presentment) and names it
  * by its token. Its postings add up to nothing, in one currency: debits are positive, credits
  * negative. An entry is written in the store operation that writes its event, or neither is.
- * Nothing is ever changed: what was wrong is posted again the other way round.
+ * Nothing is ever changed (the database refuses it): what was wrong is posted again the other way
+ * round.
  *
  * The hash of an entry is H("ledger", number, time, kind, event, brand, merchant id, currency,
  * account, amount, account, amount, …, hash of the entry before). It is made by the committer,
@@ -50,6 +51,18 @@
     "INSERT INTO ledger_before SELECT token FROM suspense_clearing WHERE amount_minor = 0"         \
     " AND account = 2 AND COALESCE(loss_minor, 0) = 0;"
 
+/* Of a later step: entries and postings are only ever added. Neither a slip of this program nor
+ * one of a person at the database changes one, unless these are taken away first; who does that on
+ * purpose is found by the hashes. */
+#define SETPAY_LEDGER_KEPT(table, change)                                                          \
+    "CREATE TRIGGER " table "_" change " BEFORE " change " ON " table                              \
+    " BEGIN SELECT RAISE(ABORT, 'the ledger is only ever added to'); END;"
+#define SETPAY_LEDGER_KEPT_SCHEMA                                                                  \
+    SETPAY_LEDGER_KEPT("ledger_entry", "update")                                                   \
+    SETPAY_LEDGER_KEPT("ledger_entry", "delete")                                                   \
+    SETPAY_LEDGER_KEPT("ledger_posting", "update")                                                 \
+    SETPAY_LEDGER_KEPT("ledger_posting", "delete")
+
 /* Stored; never reuse a number. */
 enum setpay_account {
     SETPAY_ACCOUNT_ISSUER_RECEIVABLE = 1, /* what issuers owe us, less their interchange */
@@ -83,7 +96,8 @@ enum setpay_ledger_kind {
     SETPAY_LEDGER_SUSPENSE_CLEARED = 13,
     SETPAY_LEDGER_WRITE_OFF = 14,        /* a presentment is given up; moves nothing (incoming.h) */
     SETPAY_LEDGER_ADVICE_WRITE_OFF = 15, /* so is an advice (advice_write_off.h) */
-    SETPAY_LEDGER_LAST = SETPAY_LEDGER_ADVICE_WRITE_OFF
+    SETPAY_LEDGER_REVERSAL_WRITE_OFF = 16, /* so is a reversal (reversal_write_off.h) */
+    SETPAY_LEDGER_LAST = SETPAY_LEDGER_REVERSAL_WRITE_OFF
 };
 /* "capture reversal"; NULL for a number that is none. */
 const char *setpay_ledger_kind_name(enum setpay_ledger_kind kind);

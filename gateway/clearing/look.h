@@ -81,6 +81,9 @@ setpay_look_expect_fn setpay_look_expect_write_off;
 /* stand_in_verify.c */
 setpay_look_expect_fn setpay_look_expect_advice_write_off;
 
+/* payment_verify.c */
+setpay_look_expect_fn setpay_look_expect_reversal_write_off;
+
 /* The rows beside the ledger, each with its entry and what it did; from the beginning. */
 enum setpay_error setpay_look_disputes(struct setpay_look *look) SETPAY_MUST_CHECK;
 enum setpay_error setpay_look_reserve(struct setpay_look *look) SETPAY_MUST_CHECK;
@@ -89,6 +92,8 @@ enum setpay_error setpay_look_incoming(struct setpay_look *look) SETPAY_MUST_CHE
 enum setpay_error setpay_look_dates(struct setpay_look *look) SETPAY_MUST_CHECK;
 /* payment_verify.c: what no entry is of. Reversals, each held to its payment and its receipt. */
 enum setpay_error setpay_look_reversals(struct setpay_look *look) SETPAY_MUST_CHECK;
+/* Beside the ledger: the reversals that were given up. */
+enum setpay_error setpay_look_reversal_write_offs(struct setpay_look *look) SETPAY_MUST_CHECK;
 /* reconciliation_verify.c: what went to each issuer in each period, and what it has answered. */
 enum setpay_error setpay_look_reconciliations(struct setpay_look *look) SETPAY_MUST_CHECK;
 /* state_verify.c: payments, each held to its amounts, and to its receipts as they were signed. */

@@ -290,6 +290,7 @@ static enum setpay_error fill(const struct setpay_gateway_presentments *presentm
 {
     const struct setpay_vault *vault = presentments->gateway->vault;
     const struct setpay_payment *payment = &row->payment;
+    memcpy(request->issuer, payment->issuer, sizeof request->issuer);
     request->original =
         (struct setpay_network_trace){.stan = payment->stan, .time = payment->trace_ms};
     request->amount = payment->amount;

@@ -258,11 +258,12 @@ static enum setpay_error write_round(struct setpay_db *db, void *arg)
 static enum setpay_error read_due(struct setpay_db *db, void *arg)
 {
     struct setpay_gateway_reconciler *reconciler = arg;
-    setpay_time_ms due_ms = setpay_reconciler_due(setpay_clock_now_ms(), reconciler->cut_minutes);
+    setpay_time_ms now_ms = setpay_clock_now_ms();
+    setpay_time_ms due_ms = setpay_reconciler_due(now_ms, reconciler->cut_minutes);
     reconciler->due = false;
     for (size_t i = 0; i < reconciler->issuer_count && !reconciler->due; i++)
-        SETPAY_TRY(
-            setpay_reconciliation_is_due(db, reconciler->issuers[i], due_ms, &reconciler->due));
+        SETPAY_TRY(setpay_reconciliation_is_due(db, reconciler->issuers[i], due_ms, now_ms,
+                                                &reconciler->due));
     return SETPAY_OK;
 }
 

@@ -82,6 +82,12 @@ enum setpay_error setpay_reconciliation_cut(struct setpay_db *db, const char *is
     return SETPAY_OK;
 }
 
+/* When the issuer's last period ended; 0: none has. One that has ended in the future was cut by a
+ * clock that was ahead, and must not keep the days up to then from being compared. */
+#define LAST_CUT(issuer, now_ms)                                                                   \
+    "COALESCE((SELECT MAX(cut_ms) FROM reconciliation_cut WHERE issuer = " issuer                  \
+    " AND cut_ms <= " now_ms "), 0)"
+
 enum setpay_error setpay_reconciliation_cut_daily(struct setpay_db *db, const char *issuer,
                                                   setpay_time_ms due_ms, setpay_time_ms now_ms,
                                                   bool *cut)
@@ -89,9 +95,8 @@ enum setpay_error setpay_reconciliation_cut_daily(struct setpay_db *db, const ch
     struct setpay_db_rows *rows;
     int64_t last_ms = 0, period;
     *cut = false;
-    SETPAY_TRY(setpay_db_one(
-        db, &rows, "SELECT COALESCE(MAX(cut_ms), 0) FROM reconciliation_cut WHERE issuer = $1",
-        SETPAY_DB_TEXT(issuer)));
+    SETPAY_TRY(setpay_db_one(db, &rows, "SELECT " LAST_CUT("$1", "$2"), SETPAY_DB_TEXT(issuer),
+                             SETPAY_DB_INT(now_ms)));
     SETPAY_TRY(one_number(rows, &last_ms));
     if (last_ms >= due_ms)
         return SETPAY_OK;
@@ -101,13 +106,15 @@ enum setpay_error setpay_reconciliation_cut_daily(struct setpay_db *db, const ch
 }
 
 enum setpay_error setpay_reconciliation_is_due(struct setpay_db *db, const char *issuer,
-                                               setpay_time_ms due_ms, bool *due)
+                                               setpay_time_ms due_ms, setpay_time_ms now_ms,
+                                               bool *due)
 {
     struct setpay_db_rows *rows;
     SETPAY_TRY(setpay_db_one(db, &rows,
-                             "SELECT COALESCE(MAX(cut_ms), 0), COALESCE(MIN(totalled), 0)"
-                             " FROM reconciliation_cut WHERE issuer = $1",
-                             SETPAY_DB_TEXT(issuer)));
+                             "SELECT " LAST_CUT("$1", "$2") ", COALESCE(MIN(totalled), 0)"
+                                                            " FROM reconciliation_cut"
+                                                            " WHERE issuer = $1",
+                             SETPAY_DB_TEXT(issuer), SETPAY_DB_INT(now_ms)));
     bool found = setpay_db_get_int(rows, 0) < due_ms || setpay_db_get_int(rows, 1) == 0;
     SETPAY_TRY(setpay_db_end(rows));
     *due = found;
@@ -135,7 +142,8 @@ static enum setpay_error count_unanswered(struct setpay_db *db, const char *issu
 }
 
 /* Sales that were approved and not undone in the same period; presentments that were taken;
- * reversals of sales of an earlier period. A credit is undone before it is presented, or not. */
+ * reversals of sales of an earlier period. Of a reversal that was written off the issuer knows
+ * nothing. A credit is undone before it is presented, or not. */
 #define TOTALS_SQL                                                                                 \
     "SELECT currency, SUM(kind = 2), SUM(CASE kind WHEN 2 THEN minor ELSE 0 END), SUM(kind = 1),"  \
     " SUM(CASE kind WHEN 1 THEN minor ELSE 0 END), SUM(kind = 3),"                                 \
@@ -143,7 +151,7 @@ static enum setpay_error count_unanswered(struct setpay_db *db, const char *issu
     "SELECT currency, 1 AS kind, approved_minor AS minor FROM payment"                             \
     " WHERE sale_id IS NOT NULL AND issuer = $1 AND period = $2 AND approved_minor > 0"            \
     " AND NOT EXISTS (SELECT 1 FROM reversal WHERE reversal.payment_id = payment.id"               \
-    " AND reversal.period = payment.period)"                                                       \
+    " AND reversal.period = payment.period AND write_off IS NULL)"                                 \
     " UNION ALL "                                                                                  \
     "SELECT currency, kind, step.amount_minor FROM presentment JOIN step ON step.id = step_id"     \
     " JOIN payment ON payment.id = step.payment_id WHERE presentment.period = $2"                  \
@@ -151,7 +159,8 @@ static enum setpay_error count_unanswered(struct setpay_db *db, const char *issu
     " UNION ALL "                                                                                  \
     "SELECT currency, 3, reversal.amount_minor FROM reversal"                                      \
     " JOIN payment ON payment.id = reversal.payment_id WHERE reversal.period = $2"                 \
-    " AND payment.issuer = $1 AND payment.period <> $2 AND approved_minor > 0)"                    \
+    " AND payment.issuer = $1 AND payment.period <> $2 AND approved_minor > 0"                     \
+    " AND write_off IS NULL)"                                                                      \
     " GROUP BY currency ORDER BY currency"
 
 struct period_row {

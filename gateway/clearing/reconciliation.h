@@ -101,14 +101,16 @@ enum setpay_error setpay_reconciliation_begin(struct setpay_db *db, const char *
 enum setpay_error setpay_reconciliation_cut(struct setpay_db *db, const char *issuer,
                                             setpay_time_ms now_ms,
                                             int64_t *period) SETPAY_MUST_CHECK;
-/* Ends it unless one ended at due_ms or later. *cut says whether it did. */
+/* Ends it unless one ended at due_ms or later, and not after now_ms: what a clock that was ahead
+ * has cut does not count. *cut says whether it did. */
 enum setpay_error setpay_reconciliation_cut_daily(struct setpay_db *db, const char *issuer,
                                                   setpay_time_ms due_ms, setpay_time_ms now_ms,
                                                   bool *cut) SETPAY_MUST_CHECK;
-/* Whether none of its periods ended at due_ms or later, or one that was cut is not added up:
- * whether there is anything to write. */
+/* Whether none of its periods ended at due_ms or later, up to now_ms, or one that was cut is not
+ * added up: whether there is anything to write. */
 enum setpay_error setpay_reconciliation_is_due(struct setpay_db *db, const char *issuer,
-                                               setpay_time_ms due_ms, bool *due) SETPAY_MUST_CHECK;
+                                               setpay_time_ms due_ms, setpay_time_ms now_ms,
+                                               bool *due) SETPAY_MUST_CHECK;
 /* Adds up every period that was cut and of which nothing is unanswered; each then has a row for
  * each of its currencies, open; one that a restore ended has one for each currency that there ever
  * was with its issuer. The others wait. */

@@ -45,6 +45,13 @@ void setpay_settlement_close(struct setpay_settlement *settlement)
     settlement->carried_out_minor = due < 0 ? due : 0;
 }
 
+enum setpay_error setpay_settlement_check_clock(setpay_time_ms last_ms, setpay_time_ms now_ms)
+{
+    return last_ms != 0 && now_ms - last_ms > SETPAY_SETTLEMENT_QUIET_DAYS * SETPAY_DAY_MS
+               ? SETPAY_E_STATE
+               : SETPAY_OK;
+}
+
 enum setpay_error setpay_settlement_token(const struct setpay_settlement *settlement,
                                           struct setpay_id *token)
 {
@@ -447,6 +454,22 @@ static enum setpay_error next_merchant(struct setpay_db *db,
     setpay_db_get_text(rows, 1, id, sizeof id);
     SETPAY_TRY(setpay_db_end(rows));
     return setpay_gateway_merchant_find(db, brand, id, merchant);
+}
+
+enum setpay_error setpay_settlement_last_kept(struct setpay_db *db, setpay_time_ms *last_ms)
+{
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(
+        setpay_db_one(db, &rows,
+                      "SELECT (SELECT time_ms FROM ledger_entry ORDER BY number DESC LIMIT 1),"
+                      " (SELECT created_ms FROM payment ORDER BY id DESC LIMIT 1),"
+                      " (SELECT created_ms FROM presentment ORDER BY id DESC LIMIT 1)"));
+    *last_ms = 0;
+    for (int i = 0; i < 3; i++) {
+        setpay_time_ms one_ms = setpay_db_is_null(rows, i) ? 0 : setpay_db_get_int(rows, i);
+        *last_ms = one_ms > *last_ms ? one_ms : *last_ms;
+    }
+    return setpay_db_end(rows);
 }
 
 enum setpay_error setpay_settle(struct setpay_db *db, struct setpay_settling *settling,

@@ -156,6 +156,17 @@ struct setpay_settling {
 enum setpay_error setpay_settle(struct setpay_db *db, struct setpay_settling *settling,
                                 struct setpay_problem *problem) SETPAY_MUST_CHECK;
 
+/* A settlement can't be taken back, and one of a day to come keeps every day up to that from being
+ * settled: a clock that is wrong must not make it. */
+#define SETPAY_SETTLEMENT_QUIET_DAYS 7
+/* Pure. last_ms: when something was kept last, 0: never. SETPAY_E_STATE where that is longer ago
+ * than a gateway is quiet. */
+enum setpay_error setpay_settlement_check_clock(setpay_time_ms last_ms,
+                                                setpay_time_ms now_ms) SETPAY_MUST_CHECK;
+/* The time of the newest entry, payment or presentment, by the order in which they were kept. */
+enum setpay_error setpay_settlement_last_kept(struct setpay_db *db,
+                                              setpay_time_ms *last_ms) SETPAY_MUST_CHECK;
+
 /* ------------------------------------------------------------------ looking */
 
 /* Of the rows of settlements, as setpay_settlement_read reads them. */

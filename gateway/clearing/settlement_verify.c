@@ -98,6 +98,8 @@ static const struct {
     [SETPAY_LEDGER_WRITE_OFF] = {"write-off", "content", setpay_look_expect_write_off},
     [SETPAY_LEDGER_ADVICE_WRITE_OFF] = {"write-off of an advice", "content",
                                         setpay_look_expect_advice_write_off},
+    [SETPAY_LEDGER_REVERSAL_WRITE_OFF] = {"write-off of a reversal", "content",
+                                          setpay_look_expect_reversal_write_off},
 };
 
 enum setpay_error setpay_settlement_verify_entry(struct setpay_look *look,

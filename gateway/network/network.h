@@ -199,6 +199,7 @@ struct setpay_network_authorisation {
     struct setpay_id sale_id;          /* of the presentment that a sale is as well */
     int64_t period;                    /* of the issuer's reconciliation, with a sale */
     char approval_code[7];             /* of an advice: the gateway's own; else "" */
+    char issuer[SETPAY_NETWORK_NAME_SIZE]; /* of an advice: as of a reversal */
     struct setpay_network_acceptor acceptor;
     struct setpay_id xid;
     struct setpay_digest pomd;
@@ -223,6 +224,9 @@ enum setpay_network_original {
 };
 
 struct setpay_network_reversal {
+    /* The route that the authorisation went by: card numbers may go elsewhere since then. "" (it
+     * was not kept yet): the one that the card number goes to now. */
+    char issuer[SETPAY_NETWORK_NAME_SIZE];
     struct setpay_network_trace original; /* of the authorisation */
     struct setpay_secret pan;
     struct setpay_secret expiry;
@@ -242,7 +246,8 @@ void setpay_network_reversal_clear(struct setpay_network_reversal *reversal);
 
 /* What was captured, or credited, of an authorisation. */
 struct setpay_network_presentment {
-    struct setpay_network_trace original; /* of the authorisation */
+    char issuer[SETPAY_NETWORK_NAME_SIZE]; /* as of a reversal */
+    struct setpay_network_trace original;  /* of the authorisation */
     struct setpay_secret pan;
     struct setpay_secret expiry;
     struct setpay_money amount; /* of this presentment */
@@ -281,8 +286,8 @@ typedef void setpay_network_acknowledged_cb(void *arg,
 
 /* Any thread. Sends 0400, and 0401 again and again, over line losses too, until a 0410 takes it
  * (39 = 00, 21 or 25; any other answer counts as none); or 0420, 0421 and 0430. Secrets are moved
- * in when the call succeeds. Same errors as setpay_network_authorise; SETPAY_E_NOT_FOUND where no
- * route takes the PAN. handle (may be NULL) is for setpay_network_reverse_stop. */
+ * in when the call succeeds. Same errors as setpay_network_authorise; SETPAY_E_NOT_FOUND where
+ * there is no route of its issuer. handle (may be NULL) is for setpay_network_reverse_stop. */
 enum setpay_error setpay_network_reverse(struct setpay_network *network,
                                          struct setpay_network_reversal *reversal,
                                          const struct setpay_executor *reply,

@@ -121,6 +121,22 @@ struct setpay_route *setpay_pending_find_route(struct setpay_network *network,
     return best;
 }
 
+struct setpay_route *setpay_pending_find_named(struct setpay_network *network, const char *name)
+{
+    for (size_t i = 0; i < network->route_count; i++) {
+        if (strcmp(network->routes[i].name, name) == 0)
+            return &network->routes[i];
+    }
+    return NULL;
+}
+
+struct setpay_route *setpay_pending_find_issuer(struct setpay_network *network, const char *issuer,
+                                                const struct setpay_secret *pan)
+{
+    return issuer[0] != '\0' ? setpay_pending_find_named(network, issuer)
+                             : setpay_pending_find_route(network, setpay_secret_view(pan));
+}
+
 /* Takes one of max places. */
 static bool place_take(atomic_uint *count, unsigned max)
 {

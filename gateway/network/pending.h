@@ -163,6 +163,12 @@ void setpay_pending_end(struct setpay_pending *request);
 /* Any thread: the route with the longest prefix of this PAN, or NULL. */
 struct setpay_route *setpay_pending_find_route(struct setpay_network *network,
                                                struct setpay_view pan);
+/* Any thread: the route of that name, or NULL. */
+struct setpay_route *setpay_pending_find_named(struct setpay_network *network, const char *name);
+/* Any thread: where what follows an authorisation goes: by the name of the route that it went by,
+ * or, where that is "", by its PAN. NULL where there is none. */
+struct setpay_route *setpay_pending_find_issuer(struct setpay_network *network, const char *issuer,
+                                                const struct setpay_secret *pan);
 /* Any thread: reserves the answer's place and posts start to the network's loop. On error the
  * request is freed and nothing taken. */
 enum setpay_error setpay_pending_hand_over(struct setpay_pending *request, atomic_uint *count,

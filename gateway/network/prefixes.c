@@ -4,6 +4,7 @@
  */
 #include "gateway/network/prefixes.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 static enum setpay_error prefix_refuse(const char *start, size_t size,
@@ -12,7 +13,7 @@ static enum setpay_error prefix_refuse(const char *start, size_t size,
     return setpay_problem_set(
         problem, SETPAY_E_CONFIG,
         "card number prefix \"%.*s\": expected 1 to %d digits, a range of two "
-        "that are equally long, or *",
+        "that are equally long, *, or none alone",
         (int)(size > 40 ? 40 : size), start, SETPAY_PREFIX_DIGITS_MAX);
 }
 
@@ -48,7 +49,8 @@ enum setpay_error setpay_prefixes_parse(const char *text, struct setpay_prefixes
                                         struct setpay_problem *problem)
 {
     struct setpay_prefixes read = {.count = 0};
-    for (const char *at = text;; at++) {
+    bool none = strcmp(text, "none") == 0;
+    for (const char *at = text; !none; at++) {
         at += strspn(at, " \t");
         size_t size = strcspn(at, ", \t");
         SETPAY_TRY(prefix_add(&read, at, size, problem));

@@ -23,8 +23,8 @@ struct setpay_prefixes {
     size_t count;
 };
 
-/* Reads "4,51-55,2221-2720" or "*"; blanks around the commas are taken. SETPAY_E_CONFIG with words.
- */
+/* Reads "4,51-55,2221-2720", "*", or "none" (of which the count is 0); blanks around the commas are
+ * taken. SETPAY_E_CONFIG with words. */
 enum setpay_error setpay_prefixes_parse(const char *text, struct setpay_prefixes *prefixes,
                                         struct setpay_problem *problem) SETPAY_MUST_CHECK;
 /* Digits of the longest prefix that this PAN begins with; -1 for none. */

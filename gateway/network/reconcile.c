@@ -9,15 +9,6 @@
 
 #include <string.h>
 
-static struct setpay_route *find_by_name(struct setpay_network *network, const char *name)
-{
-    for (size_t i = 0; i < network->route_count; i++) {
-        if (strcmp(network->routes[i].name, name) == 0)
-            return &network->routes[i];
-    }
-    return NULL;
-}
-
 bool setpay_reconcile_read(struct setpay_pending *request, const struct setpay_iso_message *message)
 {
     const struct setpay_currency *currency = setpay_currency_by_code(request->asked.currency);
@@ -45,7 +36,7 @@ enum setpay_error setpay_network_reconcile(
     struct setpay_network *network, const struct setpay_network_reconciliation *reconciliation,
     const struct setpay_executor *reply, setpay_network_acknowledged_cb *done, void *arg)
 {
-    struct setpay_route *route = find_by_name(network, reconciliation->issuer);
+    struct setpay_route *route = setpay_pending_find_named(network, reconciliation->issuer);
     if (route == NULL)
         return SETPAY_E_NOT_FOUND;
     struct setpay_pending *made =

@@ -245,7 +245,7 @@ enum setpay_error setpay_network_reverse(struct setpay_network *network,
                                          uint64_t *handle)
 {
     struct setpay_route *route =
-        setpay_pending_find_route(network, setpay_secret_view(&reversal->pan));
+        setpay_pending_find_issuer(network, reversal->issuer, &reversal->pan);
     if (route == NULL)
         return SETPAY_E_NOT_FOUND;
     struct setpay_pending *made =
@@ -269,7 +269,7 @@ enum setpay_error setpay_network_present(struct setpay_network *network,
                                          setpay_network_acknowledged_cb *done, void *arg)
 {
     struct setpay_route *route =
-        setpay_pending_find_route(network, setpay_secret_view(&presentment->pan));
+        setpay_pending_find_issuer(network, presentment->issuer, &presentment->pan);
     if (route == NULL)
         return SETPAY_E_NOT_FOUND;
     struct setpay_pending *made = pending_new(network, route, "0230", &presentment->original,
@@ -289,8 +289,7 @@ enum setpay_error setpay_network_advise(struct setpay_network *network,
                                         const struct setpay_executor *reply,
                                         setpay_network_acknowledged_cb *done, void *arg)
 {
-    struct setpay_route *route =
-        setpay_pending_find_route(network, setpay_secret_view(&advice->pan));
+    struct setpay_route *route = setpay_pending_find_issuer(network, advice->issuer, &advice->pan);
     if (route == NULL)
         return SETPAY_E_NOT_FOUND;
     struct setpay_pending *made =

@@ -20,6 +20,7 @@
 #include "gateway/clearing/ledger.h"
 #include "gateway/clearing/reconciliation.h"
 #include "gateway/clearing/reserve.h"
+#include "gateway/clearing/reversal_write_off.h"
 #include "gateway/clearing/settlement.h"
 #include "gateway/payment/agreement.h"
 #include "gateway/payment/payment.h"
@@ -107,6 +108,8 @@ static const struct setpay_store_migration steps[] = {
     {15, SETPAY_GATEWAY_DISPUTE_OPEN_SCHEMA},
     {16, SETPAY_STAND_IN_SCHEMA},
     {17, SETPAY_STAND_IN_WRITE_OFF_SCHEMA},
+    {18, SETPAY_LEDGER_KEPT_SCHEMA},
+    {19, SETPAY_REVERSAL_WRITE_OFF_SCHEMA},
     {0, NULL},
 };
 

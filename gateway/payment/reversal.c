@@ -287,6 +287,7 @@ static enum setpay_error fill(const struct setpay_gateway_reversals *reversals,
                               const struct one_row *row, struct setpay_network_reversal *request)
 {
     const struct setpay_payment *payment = &row->payment;
+    memcpy(request->issuer, payment->issuer, sizeof request->issuer);
     request->original =
         (struct setpay_network_trace){.stan = payment->stan, .time = payment->trace_ms};
     request->amount = payment->amount;
@@ -320,6 +321,7 @@ static enum setpay_error fill_advice(const struct setpay_gateway_reversals *reve
         .pomd = payment->pomd,
     };
     advice->amount.minor = payment->approved_minor;
+    memcpy(advice->issuer, payment->issuer, sizeof advice->issuer);
     memcpy(advice->approval_code, payment->approval_code, sizeof advice->approval_code);
     SETPAY_TRY(setpay_acceptor_fill(&row->merchant, &advice->acceptor));
     return open_card(reversals, row, &advice->pan, &advice->expiry);

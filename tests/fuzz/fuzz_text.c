@@ -92,7 +92,8 @@ static void check_prefixes(const char *text)
         FUZZ_CHECK(problem.text[0] != '\0');
         return;
     }
-    FUZZ_CHECK(prefixes.count >= 1 && prefixes.count <= SETPAY_PREFIXES_MAX);
+    FUZZ_CHECK((prefixes.count >= 1 || strcmp(text, "none") == 0) &&
+               prefixes.count <= SETPAY_PREFIXES_MAX);
     for (size_t i = 0; i < prefixes.count; i++) {
         const struct setpay_prefix *range = &prefixes.ranges[i];
         size_t digits = strlen(range->low);

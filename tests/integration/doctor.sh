@@ -203,6 +203,12 @@ ok "the doctor has changed no file of a stopped daemon" diff "$tmp/before" "$tmp
 sed "s/^listen = /listne = /" "$sandbox/gateway.conf" >"$tmp/wrong.conf"
 ok "a configuration that is wrong: file, line and key" bash -c "! '$bin/setpay-gateway' --config '$tmp/wrong.conf' doctor |
     tee /dev/stderr | grep -q 'FAIL  configuration  $tmp/wrong.conf:[0-9]*: .*listne' || exit 0; exit 1"
+{ sed '/^\[fees mastercard/,/^$/d' "$sandbox/gateway.conf"; printf '\n[fees visa.USD]\nmerchant = 1 %%\n'; } >"$sandbox/fees.conf"
+free_of() { "$bin/setpay-gateway" --config "$sandbox/fees.conf" --json doctor >"$tmp/fees"
+    jq -r '[.checks[] | select(.name == "configuration" and .level == "warn") | .about] | join(" ")' "$tmp/fees"; }
+is "gateway: a brand without any fees is named" "$(free_of)" "fees mastercard.CURRENCY"
+printf '\n[fees mastercard.EUR]\nmerchant = 1 %%\n' >>"$sandbox/fees.conf"
+is "and a currency without" "$(free_of)" "fees mastercard.USD"
 stopped=
 ok "it comes up again" up
 all_content " in the end"

@@ -231,6 +231,11 @@ for program in $daemons; do
             unfit "$program" "$line" "${line%% =*}"
         done
         unfit "$program" 'acquirer_id = bank' "acquirer's id"
+        unfit "$program" 'pan_prefixes = none' '[brand visa] pan_prefixes: '
+        { cat "$tmp/good"; printf '[fees vsia.EUR]\nmerchant = 1 %%\n'; } >"$tmp/bad"
+        run "$bin/$program" --config "$tmp/bad" --check-config
+        ok "$program --check-config: fees of a brand that there is not" holds '[ "$status" -eq 2 ]' '[ -z "$out" ]' \
+            '[[ $err == *"[fees vsia.EUR]: there is no section [brand vsia]"* ]]'
         ;;
     setpay-issuersim)
         unfit "$program" 'name = a bank' 'name: '

@@ -6,6 +6,7 @@
 #include "common/base/clock.h"
 #include "common/net/control_client.h"
 #include "common/net/listen.h"
+#include "tests/support/test_store.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -422,6 +423,8 @@ void test_daemon_execute(const struct test_daemon *d, const char *sql)
 {
     sqlite3 *db = open_database(d);
     NEED(sqlite3_exec(db, "PRAGMA query_only = OFF", NULL, NULL, NULL) == SQLITE_OK);
+    if (strstr(sql, "ledger_") != NULL)
+        NEED(sqlite3_exec(db, TEST_LEDGER_UNGUARD, NULL, NULL, NULL) == SQLITE_OK);
     NEED(sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK);
     NEED(sqlite3_close(db) == SQLITE_OK);
 }

@@ -38,9 +38,9 @@ enum setpay_error test_day_run_sql(struct setpay_db *db, void *arg)
 
 void test_day_edit(const char *sql)
 {
-    char copy[1024];
+    char copy[1280];
     char *rest = NULL;
-    (void)snprintf(copy, sizeof copy, "%s", sql);
+    (void)snprintf(copy, sizeof copy, TEST_LEDGER_UNGUARD "%s", sql);
     for (char *one = strtok_r(copy, ";", &rest); one != NULL; one = strtok_r(NULL, ";", &rest))
         test_day_operate(test_day_run_sql, one);
 }
@@ -351,6 +351,10 @@ enum setpay_error test_day_chain_anew(struct setpay_db *db, void *arg)
                 (enum setpay_account)setpay_db_get_int(rows, 0), setpay_db_get_int(rows, 1)};
         SETPAY_TRY(setpay_db_end(rows));
     }
+    char unguard[] = TEST_LEDGER_UNGUARD;
+    char *rest = NULL;
+    for (char *one = strtok_r(unguard, ";", &rest); one != NULL; one = strtok_r(NULL, ";", &rest))
+        SETPAY_TRY(test_day_run_sql(db, one));
     SETPAY_TRY(setpay_db_run(db, "DELETE FROM ledger_entry"));
     SETPAY_TRY(setpay_db_run(db, "DELETE FROM ledger_posting"));
     SETPAY_TRY(setpay_db_run(db, "DELETE FROM ledger_balance"));
@@ -370,9 +374,9 @@ struct trial {
 static enum setpay_error try_edit(struct setpay_db *db, void *arg)
 {
     struct trial *trial = arg;
-    char copy[1024];
+    char copy[1280];
     char *rest = NULL;
-    (void)snprintf(copy, sizeof copy, "%s", trial->sql);
+    (void)snprintf(copy, sizeof copy, TEST_LEDGER_UNGUARD "%s", trial->sql);
     for (char *one = strtok_r(copy, ";", &rest); one != NULL; one = strtok_r(NULL, ";", &rest))
         SETPAY_TRY(test_day_run_sql(db, one));
     if (trial->forges)

@@ -9,6 +9,13 @@
 
 #include <semaphore.h>
 
+/* SQL: takes away what keeps a gateway's ledger from being changed, as who edits it would. */
+#define TEST_LEDGER_UNGUARD                                                                        \
+    "DROP TRIGGER IF EXISTS ledger_entry_update;"                                                  \
+    "DROP TRIGGER IF EXISTS ledger_entry_delete;"                                                  \
+    "DROP TRIGGER IF EXISTS ledger_posting_update;"                                                \
+    "DROP TRIGGER IF EXISTS ledger_posting_delete;"
+
 struct test_folder {
     char path[64];
     char file[96]; /* the database */

@@ -429,6 +429,10 @@ static void testing_commands_need_testing(void **state)
     assert_int_equal(setpay_control_client_call(client, "testing.points", NULL, WAIT_MS, NULL, NULL,
                                                 &result, &problem),
                      SETPAY_E_PERMISSION);
+    assert_int_equal(setpay_control_client_call(client, "testing.hold",
+                                                json_pack("{s:s}", "point", "net.send"), WAIT_MS,
+                                                NULL, NULL, &result, &problem),
+                     SETPAY_E_PERMISSION);
     setpay_control_client_close(client);
 }
 

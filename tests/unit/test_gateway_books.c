@@ -10,6 +10,7 @@
 #include "common/base/secret.h"
 #include "common/net/control_client.h"
 #include "tests/support/test_gateway.h"
+#include "tests/support/test_store.h"
 #include "tests/support/test_till.h"
 
 #include <setjmp.h>
@@ -89,6 +90,7 @@ static void edit(const char *database, const char *sql)
     sqlite3 *db = NULL;
     assert_int_equal(sqlite3_open(test_path(till.gateway->folder, database, path), &db), SQLITE_OK);
     assert_int_equal(sqlite3_busy_timeout(db, TEST_WAIT_MS), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, TEST_LEDGER_UNGUARD, NULL, NULL, NULL), SQLITE_OK);
     if (sqlite3_exec(db, sql, NULL, NULL, &words) != SQLITE_OK)
         fail_msg("%s: %s", sql, words);
     assert_int_equal(sqlite3_close(db), SQLITE_OK);

@@ -282,6 +282,25 @@ static void cuts_by_itself(void **state)
     }
 }
 
+/* A clock was ahead when a day was cut: the days up to that are cut all the same. */
+static void a_cut_of_the_future_stops_none(void **state)
+{
+    static const int ahead[] = {30, 2};
+    int64_t cuts = test_gateway_number(gateway, "SELECT COUNT(*) FROM reconciliation_cut");
+    (void)state;
+    for (size_t i = 0; i < sizeof ahead / sizeof *ahead; i++) {
+        json_decref(test_gateway_control(
+            gateway, "testing.clock",
+            json_pack("{s:I}", "offset_ms", (json_int_t)ahead[i] * SETPAY_DAY_MS)));
+        cuts += 2;
+        test_daemon_wait_number(&gateway->daemon, "SELECT COUNT(*) FROM reconciliation_cut", cuts);
+    }
+    test_line_free(shop);
+    shop = NULL;
+    test_gateway_stop(gateway);
+    restart();
+}
+
 /* ------------------------------------------------------------------ one issuer away */
 
 static void one_away_is_not_everybodys(void **state)
@@ -328,6 +347,195 @@ static void one_away_is_not_everybodys(void **state)
     assert_int_equal(theirs.auth.outcome, SETPAY_AUTH_APPROVED);
     test_paid_clear(&ours);
     test_paid_clear(&theirs);
+}
+
+/* ------------------------------------------------------------------ cards that go elsewhere */
+
+/* Cards of the second issuer from now on: its own, or ("none") the other's. */
+static void move_prefix(const char *from, const char *to)
+{
+    char section[TEST_PATH_SIZE];
+    size_t size;
+    char *text = test_read_file(gateway->folder, "gateway.conf", &size);
+    assert_non_null(text);
+    (void)snprintf(section, sizeof section, "[issuer second]\naddress = %s\npan_prefixes = %s\n",
+                   second_address, from);
+    char *at = strstr(text, section);
+    assert_non_null(at);
+    assert_int_equal(strlen(from), strlen(to));
+    memcpy(at + strlen(section) - 1 - strlen(to), to, strlen(to));
+    test_line_free(shop);
+    shop = NULL;
+    test_gateway_stop(gateway);
+    test_write_file(gateway->folder, "gateway.conf", setpay_view_of(text, size));
+    free(text);
+    restart();
+}
+
+/* Its prefix has moved to another issuer; what was authorised stays the first one's: to capture,
+ * to credit, and to reverse. What is asked for from then on is the other's. */
+static void what_was_authorised_stays_with_its_issuer(void **state)
+{
+    struct test_paid captured, held, next;
+    struct setpay_step_done done;
+    int64_t remaining;
+    (void)state;
+    ask(&captured, of_second, SETPAY_INTENT_AUTHORISE, 810);
+    ask(&held, of_second, SETPAY_INTENT_AUTHORISE, 820);
+    assert_int_equal(test_paid_step(&captured, CAP, &captured.auth.cap_token, 810, &done), 0);
+    cut("second"); /* of what was before */
+    test_daemon_wait_number(&gateway->daemon, UNANSWERED, 0);
+    move_prefix("4000", "none");
+    test_gateway_wait_log(gateway, "line=second from=\"signing on\" to=up", 2);
+    captured.line = held.line = shop;
+    assert_int_equal(test_paid_step(&captured, CRED, &done.id, 10, NULL), 0);
+    test_paid_close_batch(&captured);
+    assert_int_equal(test_paid_reverse(&held, 820, &remaining), 0);
+    test_gateway_wait_acknowledged(gateway);
+    test_daemon_wait_number(&gateway->daemon,
+                            "SELECT COUNT(*) FROM presentment WHERE acknowledged = 0", 0);
+    assert_int_equal(test_gateway_number(gateway, "SELECT COUNT(*) FROM reversal"
+                                                  " JOIN payment ON payment.id = payment_id"
+                                                  " WHERE issuer = 'second' AND response_code ="
+                                                  " '00' AND reversal.amount_minor = 820"),
+                     1);
+    cut("second");
+    expect_totals("second", (const int64_t[]){1, 810, 1, 10, 0, 0});
+    ask(&next, of_second, SETPAY_INTENT_AUTHORISE, 830);
+    assert_int_equal(test_gateway_number(gateway, "SELECT COUNT(*) FROM payment WHERE issuer ="
+                                                  " 'sim' AND amount_minor = 830"),
+                     1);
+    move_prefix("none", "4000");
+    test_paid_clear(&captured);
+    test_paid_clear(&held);
+    test_paid_clear(&next);
+}
+
+/* ------------------------------------------------------------------ what can't be sent */
+
+static char *printed; /* by the last program */
+
+static int run(const char *const *words)
+{
+    char path[TEST_PATH_SIZE];
+    const char *all[16] = {"--config", test_path(gateway->folder, "gateway.conf", path)};
+    for (size_t count = 2; *words != NULL; words++)
+        all[count++] = *words;
+    free(printed);
+    printed = NULL;
+    return test_run_to_end("setpay-gateway", all, &printed);
+}
+#define RUN(...) run((const char *const[]){__VA_ARGS__, NULL})
+
+static void expect_printed(const char *words)
+{
+    if (strstr(printed, words) == NULL)
+        fail_msg("expected '%s' in:\n%s", words, printed);
+}
+
+static void start_anew(void)
+{
+    test_line_free(shop);
+    shop = NULL;
+    test_gateway_stop(gateway);
+    restart();
+}
+
+/* A sale was undone in a later period, and before its issuer hears of it the card is lost. That
+ * period can end only once a person has given the reversal up: to the issuer the sale stands. */
+static void a_reversal_without_its_card_is_given_up(void **state)
+{
+    struct test_paid sold;
+    char id[24];
+    (void)state;
+    sell(&sold, holder, 910);
+    cut("sim");
+    expect_totals("sim", (const int64_t[]){1, 910, 0, 0, 0, 0});
+    int64_t rows = test_gateway_number(gateway, "SELECT COUNT(*) FROM reconciliation");
+    test_gateway_stop_issuer(gateway);
+    test_gateway_wait_log(gateway, "event=line.state line=sim from=up to=down", 1);
+    assert_int_equal(test_paid_step(&sold, CAP_REV, &sold.auth.capture.id, 910, NULL), 0);
+    (void)snprintf(id, sizeof id, "%lld",
+                   (long long)test_gateway_number(gateway, "SELECT MAX(id) FROM reversal"));
+    assert_int_equal(RUN("reversal", "list"), 0);
+    expect_printed("9.10 EUR");
+    expect_printed("waits for its issuer");
+    assert_int_equal(RUN("reversal", "write-off", "--reversal", id, "--reason", "no"), 1);
+    test_daemon_execute(&gateway->daemon, "DELETE FROM kept_card WHERE payment_id ="
+                                          " (SELECT MAX(id) FROM payment)");
+    start_anew();
+    test_gateway_start_issuer(gateway);
+    cut("sim");
+    assert_int_equal(RUN("reversal", "list", "--stuck"), 0);
+    expect_printed("stuck: its card is gone");
+    assert_int_equal(test_gateway_number(gateway, "SELECT COUNT(*) FROM reconciliation_cut"
+                                                  " WHERE totalled = 0"),
+                     1);
+    assert_int_equal(RUN("reversal", "write-off", "--reversal", id), 2);
+    assert_int_equal(RUN("reversal", "write-off", "--reversal", "99999", "--reason", "no"), 1);
+    assert_int_equal(RUN("reversal", "write-off", "--reversal", id, "--reason", "a lost vault"), 0);
+    expect_printed("written off");
+    assert_int_equal(RUN("reversal", "write-off", "--reversal", id, "--reason", "no"), 1);
+    test_gateway_wait_log(gateway, "event=reversal.written_off", 1);
+    /* Its period ends, with nothing to compare: neither side has undone anything. */
+    test_daemon_wait_number(&gateway->daemon, UNANSWERED, 0);
+    assert_int_equal(test_gateway_number(gateway, "SELECT COUNT(*) FROM reconciliation"), rows);
+    assert_int_equal(RUN("reversal", "list"), 0);
+    expect_printed("Issuers have acknowledged everything");
+    assert_int_equal(test_gateway_number(gateway, "SELECT COUNT(*) FROM ledger_entry"
+                                                  " WHERE kind = 16"),
+                     1);
+    test_gateway_expect_sound(gateway);
+    test_gateway_expect_edit_found(
+        gateway, "UPDATE reversal SET reason = 'a lost bill' WHERE reason = 'a lost vault'",
+        "UPDATE reversal SET reason = 'a lost vault' WHERE reason = 'a lost bill'",
+        "the write-off of a reversal");
+    test_gateway_expect_edit_found(
+        gateway, "UPDATE reversal SET response_code = '00', sent_count = 1 WHERE reason <> ''",
+        "UPDATE reversal SET response_code = 'WO', sent_count = 0 WHERE reason <> ''",
+        "written off by nobody, or not written off");
+    test_gateway_expect_edit_found(
+        gateway, "UPDATE reversal SET reason = '', write_off = NULL WHERE reason = 'a lost vault'",
+        "UPDATE reversal SET reason = 'a lost vault', write_off = (SELECT event FROM ledger_entry"
+        " WHERE kind = 16) WHERE response_code = 'WO'",
+        "acknowledged without a word of its issuer");
+    test_paid_clear(&sold);
+}
+
+/* What is of an issuer that the configuration has no more is seen, and goes once it is back. */
+static void what_is_of_no_issuer_is_stuck(void **state)
+{
+    struct test_paid captured;
+    size_t size;
+    (void)state;
+    ask(&captured, of_second, SETPAY_INTENT_AUTHORISE, 840);
+    assert_int_equal(test_paid_step(&captured, CAP, &captured.auth.cap_token, 840, NULL), 0);
+    test_daemon_stop(&second);
+    test_paid_close_batch(&captured);
+    char *text = test_read_file(gateway->folder, "gateway.conf", &size);
+    assert_non_null(text);
+    const char *section = strstr(text, "[issuer second]");
+    assert_non_null(section);
+    test_write_file(gateway->folder, "gateway.conf",
+                    setpay_view_of(text, (size_t)(section - text)));
+    start_anew();
+    assert_int_equal(RUN("presentment", "list", "--stuck"), 0);
+    expect_printed("8.40 EUR");
+    expect_printed("stuck: its issuer is not in the configuration");
+    test_line_free(shop);
+    shop = NULL;
+    test_gateway_stop(gateway);
+    assert_int_equal(RUN("presentment", "list", "--stuck"), 0); /* by the database alone, too */
+    expect_printed("stuck: its issuer is not in the configuration");
+    test_write_file(gateway->folder, "gateway.conf", setpay_view_of(text, size));
+    free(text);
+    restart();
+    assert_int_equal(RUN("presentment", "list", "--stuck"), 0);
+    expect_printed("Issuers have answered everything of that kind");
+    test_daemon_start(&second, NULL);
+    test_daemon_wait_number(&gateway->daemon,
+                            "SELECT COUNT(*) FROM presentment WHERE acknowledged = 0", 0);
+    test_paid_clear(&captured);
 }
 
 /* ------------------------------------------------------------------ put back to before */
@@ -521,6 +729,7 @@ static int close_all(void **state)
     test_line_free(shop);
     test_cardholder_free(holder);
     test_cardholder_free(of_second);
+    free(printed);
     test_daemon_kill(&second);
     test_gateway_free(gateway);
     return 0;
@@ -537,7 +746,11 @@ int main(void)
         cmocka_unit_test(asks_again_until_answered),
         cmocka_unit_test(compares_once_across_a_kill),
         cmocka_unit_test(cuts_by_itself),
+        cmocka_unit_test(a_cut_of_the_future_stops_none),
         cmocka_unit_test(one_away_is_not_everybodys),
+        cmocka_unit_test(what_was_authorised_stays_with_its_issuer),
+        cmocka_unit_test(a_reversal_without_its_card_is_given_up),
+        cmocka_unit_test(what_is_of_no_issuer_is_stuck),
         cmocka_unit_test(no_period_is_used_again_after_a_restore),
         cmocka_unit_test(every_period_that_a_restore_ends_is_compared),
         cmocka_unit_test(signs_off),

@@ -14,6 +14,7 @@
 #include <stddef.h>
 
 #include <cmocka.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,6 +52,122 @@ static void expect_printed(const char *words)
 static int64_t number(const char *sql)
 {
     return test_gateway_number(till.gateway, sql);
+}
+
+/* The gateway's, from the true time on, which is the till's. */
+static void move_clock(int64_t offset_ms)
+{
+    json_decref(test_gateway_control(till.gateway, "testing.clock",
+                                     json_pack("{s:I}", "offset_ms", (json_int_t)offset_ms)));
+}
+
+/* A program on a thread of its own. */
+struct beside {
+    pthread_t thread;
+    const char *const *words;
+    int status;
+    char *printed;
+};
+
+static void *run_beside(void *arg)
+{
+    struct beside *beside = arg;
+    beside->status = test_run_to_end("setpay-gateway", beside->words, &beside->printed);
+    return NULL;
+}
+
+static void hold_looks(const char *point)
+{
+    json_decref(
+        test_gateway_control(till.gateway, "testing.hold",
+                             point == NULL ? json_object() : json_pack("{s:s}", "point", point)));
+}
+
+static void wait_looks(int64_t count)
+{
+    json_int_t found = -1;
+    while (found != count) {
+        json_t *result = test_gateway_control(till.gateway, "testing.points", json_object());
+        const json_t *points = json_object_get(result, "points");
+        found = json_integer_value(json_object_get(points, "look.begun"));
+        json_decref(result);
+        if (found != count)
+            (void)usleep(TEST_POLL_US);
+    }
+}
+
+/* A ledger may be long: while it is verified the daemon is ready, takes payments, and answers other
+ * commands; of such looks only so many go at a time. */
+static void a_long_look_keeps_nobody_waiting(void **state)
+{
+    char path[TEST_PATH_SIZE];
+    const char *verify[] = {"--config", test_path(till.gateway->folder, "gateway.conf", path),
+                            "ledger", "verify", NULL};
+    const char *list[] = {"--config", path, "presentment", "list", NULL};
+    struct beside beside[4] = {
+        {.words = verify}, {.words = list}, {.words = verify}, {.words = list}};
+    struct test_paid paid;
+    (void)state;
+    till.line = test_line_new(till.gateway, till.gateway->shop[0].tls, "visa");
+    assert_non_null(till.line);
+    move_clock(0);
+    json_decref(
+        test_gateway_control(till.gateway, "testing.points", json_pack("{s:b}", "reset", 1)));
+    hold_looks("look.begun");
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(pthread_create(&beside[i].thread, NULL, run_beside, &beside[i]), 0);
+        wait_looks((int64_t)i + 1);
+    }
+    assert_int_equal(test_gateway_readiness(till.gateway), 200);
+    test_till_pay(&till, 50, "EUR", &paid);
+    test_paid_free(&paid);
+    assert_int_equal(RUN("payment", "list", "--state", "approved"), 0);
+    expect_printed("0.50 EUR");
+    assert_int_equal(RUN("ledger", "balances"), 4); /* busy */
+    wait_looks(4);
+    hold_looks(NULL);
+    for (size_t i = 0; i < 4; i++) {
+        assert_int_equal(pthread_join(beside[i].thread, NULL), 0);
+        assert_int_equal(beside[i].status, 0);
+        assert_non_null(strstr(beside[i].printed,
+                               beside[i].words == list ? "Issuers have answered" : " 0 findings;"));
+        free(beside[i].printed);
+    }
+    assert_int_equal(RUN("ledger", "balances"), 0);
+}
+
+static void capture_and_present(int64_t minor)
+{
+    struct test_paid paid;
+    move_clock(0);
+    test_daemon_wait_readiness(&till.gateway->daemon, 200);
+    test_till_pay(&till, minor, "EUR", &paid);
+    (void)test_till_step(&till, SETPAY_MESSAGE_CAP_REQ, &paid, &paid.auth.cap_token, minor);
+    test_till_close(&till, &paid);
+    test_till_wait_presented(&till);
+    test_paid_free(&paid);
+}
+
+/* A clock that is far ahead, once: it settles nothing of days to come, unless a person says so. */
+static void a_clock_that_is_ahead_settles_nothing(void **state)
+{
+    int64_t settled = number("SELECT COUNT(*) FROM settlement");
+    (void)state;
+    capture_and_present(600);
+    move_clock(30 * SETPAY_DAY_MS);
+    assert_int_equal(RUN("settle"), 1);
+    assert_int_equal(RUN("settle", "--date", "2026-01-01"), 0); /* nothing would be */
+    assert_int_equal(number("SELECT COUNT(*) FROM settlement"), settled);
+    move_clock(2 * SETPAY_DAY_MS);
+    assert_int_equal(RUN("settle"), 0);
+    expect_printed("6.00");
+    assert_int_equal(number("SELECT COUNT(*) FROM settlement"), settled + 1);
+    capture_and_present(650);
+    move_clock(30 * SETPAY_DAY_MS);
+    assert_int_equal(RUN("settle"), 1);
+    assert_int_equal(RUN("settle", "--force"), 0);
+    expect_printed("6.50");
+    assert_int_equal(number("SELECT COUNT(*) FROM settlement"), settled + 2);
 }
 
 /* Two captures, of 700 and 300; of the second the card is lost. */
@@ -342,6 +459,8 @@ static void suspense_is_looked_through_and_cleared(void **state)
                         "UPDATE presentment SET reason = 'nobody knows' WHERE id = 2");
     assert_int_equal(RUN("ledger", "verify"), 1);
     expect_printed("presentment 2: written off at another time, or with other words");
+    test_daemon_execute(&till.gateway->daemon,
+                        "UPDATE presentment SET reason = 'the vault was lost' WHERE id = 2");
 }
 
 static int open_all(void **state)
@@ -374,6 +493,8 @@ int main(void)
         cmocka_unit_test(it_is_settled_to_suspense),
         cmocka_unit_test(a_credit_is_cleared_in_words_of_its_own),
         cmocka_unit_test(suspense_is_looked_through_and_cleared),
+        cmocka_unit_test(a_long_look_keeps_nobody_waiting),
+        cmocka_unit_test(a_clock_that_is_ahead_settles_nothing),
     };
     alarm(120);
     if (setpay_secret_system_init() != SETPAY_OK)

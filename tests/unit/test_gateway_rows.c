@@ -199,8 +199,9 @@ static void a_reversal_is_missed(void **state)
         {"UPDATE payment SET reversal_count = 0; DELETE FROM reversal WHERE id = 3",
          "reversed 640, expected 0"},
         {"INSERT INTO reversal SELECT 99, payment_id, partial, amount_minor, remaining_minor,"
-         " acknowledged, response_code, sent_count, created_ms, acknowledged_ms, advice, period"
-         " FROM reversal WHERE id = 4",
+         " acknowledged, response_code, sent_count, created_ms, acknowledged_ms, advice, period, "
+         "'',"
+         " NULL FROM reversal WHERE id = 4",
          ", number 1: 1 booked, found 2"},
         {"UPDATE reversal SET payment_id = 99 WHERE id = 1", "of a payment that is not there:"},
     };

@@ -347,9 +347,9 @@ static enum setpay_error run_sql(struct setpay_db *db, void *arg)
 
 static void edit(const char *sql)
 {
-    char copy[512];
+    char copy[768];
     char *rest = NULL;
-    (void)snprintf(copy, sizeof copy, "%s", sql);
+    (void)snprintf(copy, sizeof copy, TEST_LEDGER_UNGUARD "%s", sql);
     for (char *one = strtok_r(copy, ";", &rest); one != NULL; one = strtok_r(NULL, ";", &rest))
         assert_int_equal(setpay_store_submit_wait(store, run_sql, one), SETPAY_OK);
 }
@@ -382,6 +382,27 @@ static void an_event_is_posted_once(void **state)
     (void)state;
     assert_int_not_equal(setpay_store_submit_wait(store, write_step, &again), SETPAY_OK);
     assert_int_equal(look(NULL).findings, 0);
+}
+
+/* Not even by our own hand. */
+static void nothing_is_changed(void **state)
+{
+    static const char *const changes[] = {
+        "UPDATE ledger_entry SET time_ms = time_ms WHERE number = 4",
+        "DELETE FROM ledger_entry WHERE number = 10",
+        "DELETE FROM ledger_entry",
+        "UPDATE ledger_posting SET amount_minor = amount_minor WHERE entry = 4",
+        "DELETE FROM ledger_posting WHERE entry = 4",
+        "DELETE FROM ledger_posting",
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        char sql[128];
+        (void)snprintf(sql, sizeof sql, "%s", changes[i]);
+        assert_int_equal(setpay_store_submit_wait(store, run_sql, sql), SETPAY_E_INTERNAL);
+    }
+    assert_int_equal(look(NULL).findings, 0);
+    assert_int_equal(look(NULL).reached.number, 10);
 }
 
 /* Each edit, what undoes it, and the beginning of what is said first. */
@@ -562,6 +583,7 @@ int main(void)
         cmocka_unit_test(what_is_undone_leaves_nothing),
         cmocka_unit_test_setup_teardown(a_good_one_verifies, open_ledger, close_ledger),
         cmocka_unit_test_setup_teardown(an_event_is_posted_once, open_ledger, close_ledger),
+        cmocka_unit_test_setup_teardown(nothing_is_changed, open_ledger, close_ledger),
         cmocka_unit_test_setup_teardown(what_is_around_is_found_from_a_mark_on, open_ledger,
                                         close_ledger),
         cmocka_unit_test_setup_teardown(every_edit_is_found_and_named, open_ledger, close_ledger),

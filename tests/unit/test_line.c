@@ -98,12 +98,13 @@ static void open_network_with_a_dead_line(struct fixture *f)
     const struct setpay_network_route routes[] = {
         {.name = "sim", .prefixes = "4", .address = f->address},
         {.name = "dead", .prefixes = "5", .address = "127.0.0.1:1"},
+        {.name = "former", .prefixes = "none", .address = "127.0.0.1:1"},
     };
     struct setpay_network_config config;
     struct setpay_problem problem = {{0}};
     setpay_network_config_defaults(&config);
     config.routes = routes;
-    config.route_count = 2;
+    config.route_count = 3;
     config.acquirer_id = "123456";
     assert_int_equal(
         setpay_network_new(&config, setpay_loop_base(f->loop), &f->executor, &f->network, &problem),
@@ -671,6 +672,9 @@ static void a_dead_line_is_not_everybodys(void **state)
     assert_true(setpay_network_may_reach(f.network, &mine));
     assert_false(setpay_network_may_reach(f.network, &dead));
     assert_true(setpay_network_may_reach(f.network, &nobodys)); /* waiting would not help */
+    char name[SETPAY_NETWORK_NAME_SIZE];
+    setpay_network_route_name(f.network, &nobodys, name);
+    assert_string_equal(name, ""); /* not the one that takes none */
     setpay_secret_clear(&mine);
     setpay_secret_clear(&dead);
     setpay_secret_clear(&nobodys);
@@ -813,6 +817,8 @@ static void refuses_configurations(void **state)
         {"4", "192.0.2.1:8583", "1"},
         {"4,", "127.0.0.1:1", "1"},
         {"x", "127.0.0.1:1", "1"},
+        {"none,4", "127.0.0.1:1", "1"},
+        {"4,none", "127.0.0.1:1", "1"},
         {"55-51", "127.0.0.1:1", "1"},
         {"4-51", "127.0.0.1:1", "1"},
         {"4", "127.0.0.1", "1"},

@@ -402,6 +402,58 @@ static void draining_finishes_what_is_queued(void **state)
     assert_int_equal(test_item_count(fixture->store), 20); /* readers go on */
 }
 
+/* ------------------------------------------------------------------ long reads */
+
+struct counting {
+    int64_t count;
+    int asked; /* whether it is over */
+    int over_at;
+};
+
+static enum setpay_error count_items(struct setpay_db *db, void *arg)
+{
+    struct counting *counting = arg;
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(setpay_db_one(db, &rows, "SELECT COUNT(*) FROM item"));
+    counting->count = setpay_db_get_int(rows, 0);
+    return setpay_db_end(rows);
+}
+
+/* Without end. */
+static enum setpay_error count_on(struct setpay_db *db, void *arg)
+{
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(count_items(db, arg));
+    SETPAY_TRY(setpay_db_one(db, &rows,
+                             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)"
+                             " SELECT COUNT(*) FROM n"));
+    return setpay_db_end(rows);
+}
+
+static bool is_over(void *arg)
+{
+    struct counting *counting = arg;
+    return ++counting->asked >= counting->over_at;
+}
+
+/* It ends when it is told to, and its reader goes on reading. */
+static void a_long_read_can_be_ended(void **state)
+{
+    struct fixture *fixture = *state;
+    struct counting counting = {.over_at = 3};
+    struct setpay_reader *reader = NULL;
+    assert_success(setpay_reader_new(fixture->store, &reader));
+    assert_error(setpay_store_read_long(reader, count_on, &counting, is_over, &counting),
+                 SETPAY_E_DRAINING);
+    assert_int_equal(counting.asked, 3);
+    counting.count = -1;
+    assert_success(setpay_store_read(reader, count_items, &counting));
+    assert_int_equal(counting.count, 0);
+    assert_int_equal(counting.asked, 3); /* not asked any more */
+    assert_success(setpay_store_read_long(reader, count_items, &counting, is_over, &counting));
+    setpay_reader_free(reader);
+}
+
 static void kept_over_a_new_open(void **state)
 {
     struct fixture *fixture = *state;
@@ -427,6 +479,7 @@ int main(void)
         test(a_slow_watcher_is_told_to_read_again),
         test_small(notes_wait_for_a_full_mailbox),
         test(draining_finishes_what_is_queued),
+        test(a_long_read_can_be_ended),
         test(kept_over_a_new_open),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -230,29 +230,13 @@ static void look_at_rows(struct run *run)
 
 /* ------------------------------------------------------------------ the whole */
 
-static int by_step(const void *a, const void *b)
-{
-    const struct setpay_clearing_item *one = a, *other = b;
-    return memcmp(one->step.bytes, other->step.bytes, sizeof one->step.bytes);
-}
-
 /* Whose file it is, by our section: its rows tell. With one issuer it is of all. */
-static const char *issuer_of(struct run *run)
+static const char *issuer_of(struct run *run, char name[SETPAY_NETWORK_NAME_SIZE])
 {
-    const struct setpay_clearing_file *file = &run->file->clearing;
     if (setpay_config_instance_count(run->files->audit->config, "issuer *") < 2)
         return NULL;
-    if (run->compare.item_count > 0)
-        qsort(run->compare.items, run->compare.item_count, sizeof *run->compare.items, by_step);
-    for (size_t i = 0; i < file->row_count; i++) {
-        struct setpay_id id;
-        const struct setpay_clearing_item *item = NULL;
-        if (setpay_id_parse(file->rows[i].presentment, &id) == SETPAY_OK)
-            item = find_ledger(run, &id);
-        if (item != NULL)
-            return item->issuer;
-    }
-    return file->issuer;
+    return setpay_clearing_compare_find_issuer(&run->compare, name) ? name
+                                                                    : run->file->clearing.issuer;
 }
 
 enum setpay_error setpay_audit_clearing_file(struct setpay_audit_files *files,
@@ -261,7 +245,6 @@ enum setpay_error setpay_audit_clearing_file(struct setpay_audit_files *files,
 {
     struct run run = {.files = files, .file = file};
     char issuer[SETPAY_NETWORK_NAME_SIZE];
-    const char *of = NULL;
     size_t differences = 0;
     run.compare.file = &file->clearing;
     run.compare.acquirer = setpay_books_acquirer(files->audit->config);
@@ -269,11 +252,7 @@ enum setpay_error setpay_audit_clearing_file(struct setpay_audit_files *files,
     run.compare.elsewhere_cb = on_elsewhere;
     enum setpay_error error = setpay_books_fetch_items(files->asker, &run.compare, problem);
     if (error == SETPAY_OK)
-        of = issuer_of(&run);
-    if (of != NULL) { /* a copy: items move when they are compared */
-        (void)snprintf(issuer, sizeof issuer, "%s", of);
-        run.compare.issuer = issuer;
-    }
+        run.compare.issuer = issuer_of(&run, issuer);
     if (error == SETPAY_OK)
         error = setpay_clearing_compare_run(&run.compare, on_difference, &run, &differences);
     if (error == SETPAY_OK) {

@@ -152,13 +152,13 @@ static enum setpay_error compare(struct setpay_clearing_compare *r, json_t **res
     if (error == SETPAY_OK) {
         const char *first, *last;
         (void)setpay_clearing_compare_days(r, &first, &last);
-        *result =
-            json_pack("{s:b, s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:O, s:O, s:O}", "ok",
-                      (int)(*differences == 0), "issuer", r->file->issuer, "from", r->file->from,
-                      "to", r->file->to, "compared_from", first, "compared_to", last, "outside",
-                      (json_int_t)r->outside, "rows", (json_int_t)r->looked_at, "matched",
-                      (json_int_t)r->matched, "found", (json_int_t)*differences, "counts", counts,
-                      "differences", found.differences, "elsewhere", found.elsewhere);
+        *result = json_pack(
+            "{s:b, s:s, s:s?, s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:O, s:O, s:O}", "ok",
+            (int)(*differences == 0), "issuer", r->file->issuer, "section", r->issuer, "from",
+            r->file->from, "to", r->file->to, "compared_from", first, "compared_to", last,
+            "outside", (json_int_t)r->outside, "rows", (json_int_t)r->looked_at, "matched",
+            (json_int_t)r->matched, "found", (json_int_t)*differences, "counts", counts,
+            "differences", found.differences, "elsewhere", found.elsewhere);
         error = *result != NULL ? SETPAY_OK : SETPAY_E_NOMEM;
     }
     json_decref(found.differences);
@@ -181,6 +181,16 @@ enum setpay_error setpay_books_check_issuer(const struct setpay_config *config, 
         "--issuer: found '%.60s', expected one of the configuration's [issuer "
         "NAME] sections",
         name);
+}
+
+/* Whose file it is, where nobody says so: with one issuer it is of all; of several its rows tell.
+ */
+static void find_issuer(const struct setpay_config *config, struct setpay_clearing_compare *r,
+                        char name[SETPAY_NETWORK_NAME_SIZE])
+{
+    if (r->issuer == NULL && setpay_config_instance_count(config, "issuer *") > 1 &&
+        setpay_clearing_compare_find_issuer(r, name))
+        r->issuer = name;
 }
 
 /* A day of the calendar, or NULL. */
@@ -213,6 +223,7 @@ enum setpay_error setpay_books_reconcile(struct setpay_operator_asker *asker,
 {
     struct setpay_clearing_file file = {.rows = NULL};
     struct setpay_clearing_compare r = {.file = &file, .acquirer = setpay_books_acquirer(config)};
+    char issuer[SETPAY_NETWORK_NAME_SIZE];
     const char *path = NULL;
     int64_t late_hours = SETPAY_CLEARING_LATE_MS / SETPAY_HOUR_MS;
     size_t differences = 0;
@@ -229,8 +240,10 @@ enum setpay_error setpay_books_reconcile(struct setpay_operator_asker *asker,
         error = check_days(&r, problem);
     if (error == SETPAY_OK)
         error = setpay_books_fetch_items(asker, &r, problem);
-    if (error == SETPAY_OK)
+    if (error == SETPAY_OK) {
+        find_issuer(config, &r, issuer);
         error = compare(&r, result, &differences);
+    }
     setpay_clearing_file_clear(&file);
     free(r.items);
     return error != SETPAY_OK ? error
@@ -271,8 +284,10 @@ void setpay_books_print_reconciled(const json_t *result)
     json_int_t rows = json_integer_value(json_object_get(result, "rows"));
     json_int_t matched = json_integer_value(json_object_get(result, "matched"));
     json_int_t found = json_integer_value(json_object_get(result, "found"));
-    printf("%lld %s of %s, %s to %s: %lld %s with the ledger, %lld %s\n", (long long)rows,
+    const char *section = json_string_value(json_object_get(result, "section"));
+    printf("%lld %s of %s%s%s, %s to %s: %lld %s with the ledger, %lld %s\n", (long long)rows,
            setpay_noun(rows, "row", "rows"), setpay_operator_text(result, "issuer"),
+           section == NULL ? "" : ", as issuer ", section == NULL ? "" : section,
            setpay_operator_text(result, "compared_from"),
            setpay_operator_text(result, "compared_to"), (long long)matched,
            setpay_noun(matched, "agrees", "agree"), (long long)found,

@@ -10,6 +10,9 @@
  * no step of ours: sale and reversal are nothing then, and a reversal alone is of a sale in a file
  * before. What is given back is held to a sale that there was: in its currency, and no more of it.
  *
+ * In the file of one issuer a row of what was presented to another is of nothing of ours; that
+ * other's file must hold it all the same.
+ *
  * Of a file of many days only some may be compared. A row of another day is not judged; but it says
  * what the issuer has, so that what it names is not missing, and what it gives back of a sale is
  * not owed.
@@ -209,19 +212,40 @@ static void look_at_reversal(struct run *run, const struct setpay_clearing_row *
         run->c->matched++;
 }
 
-/* The step that a row is of; NULL where it is none of ours. */
+/* Whether another than the issuer of the file has it. Of what was presented before issuers were
+ * kept nobody knows. */
+static bool is_anothers(const struct run *run, const struct setpay_clearing_item *item)
+{
+    return run->c->issuer != NULL && item->issuer[0] != '\0' &&
+           strcmp(run->c->issuer, item->issuer) != 0;
+}
+
+/* The step that a row is of; NULL where it is none of ours, or none of this issuer's. */
 static struct setpay_clearing_item *find_step(const struct run *run,
                                               const struct setpay_clearing_row *row)
 {
     struct setpay_clearing_item *item = find_item(run->c, row->presentment);
-    return item == NULL || item->unsold ? NULL : item;
+    return item == NULL || item->unsold || is_anothers(run, item) ? NULL : item;
+}
+
+/* Why there is no step. */
+static const char *why_none(const struct run *run, const struct setpay_clearing_row *row,
+                            char words[WORDS_SIZE])
+{
+    const struct setpay_clearing_item *item = find_item(run->c, row->presentment);
+    if (item != NULL && is_anothers(run, item))
+        (void)snprintf(words, WORDS_SIZE, "by the ledger it was presented to the issuer %s",
+                       item->issuer);
+    else
+        (void)snprintf(words, WORDS_SIZE, "the ledger has no such step");
+    return words;
 }
 
 static void add_unknown(struct run *run, const struct setpay_clearing_row *row, size_t line,
                         bool outside)
 {
     const struct setpay_clearing_item *ask = find_item(run->c, row->presentment);
-    if (ask != NULL && run->c->issuer != NULL && strcmp(run->c->issuer, ask->issuer) != 0)
+    if (ask != NULL && (!ask->unsold || is_anothers(run, ask)))
         ask = NULL;
     run->unknown[run->unknown_count++] = (struct unknown){row, line, outside, ask};
 }
@@ -248,7 +272,7 @@ static void look_past_row(struct run *run, const struct setpay_clearing_row *row
 
 static void look_at_row(struct run *run, const struct setpay_clearing_row *row, size_t line)
 {
-    char amount[SETPAY_MONEY_TEXT_SIZE];
+    char amount[SETPAY_MONEY_TEXT_SIZE], why[WORDS_SIZE];
     bool booked = strcmp(row->result, "00") == 0;
     struct setpay_clearing_item *item = find_step(run, row);
     (void)setpay_money_format(&row->amount, amount);
@@ -262,9 +286,8 @@ static void look_at_row(struct run *run, const struct setpay_clearing_row *row, 
         return;
     }
     if (item == NULL) {
-        find(run, SETPAY_DIFFERENCE_EXTRA, row->presentment, line,
-             "the issuer has %s %s, and the ledger has no such step",
-             done(setpay_clearing_kind_credits(row->kind)), amount);
+        find(run, SETPAY_DIFFERENCE_EXTRA, row->presentment, line, "the issuer has %s %s, and %s",
+             done(setpay_clearing_kind_credits(row->kind)), amount, why_none(run, row, why));
         return;
     }
     size_t at = (size_t)(item - run->c->items);
@@ -352,7 +375,7 @@ static void look_at_given_back(struct run *run, const struct sold *sold)
 static void look_at_sold(struct run *run, struct sold *sold)
 {
     const char *id = sold->first->row->presentment;
-    char amount[SETPAY_MONEY_TEXT_SIZE];
+    char amount[SETPAY_MONEY_TEXT_SIZE], why[WORDS_SIZE];
     if (sold->mixed_up != NULL) {
         find(run, SETPAY_DIFFERENCE_AMOUNT, id, sold->mixed_up->line,
              "the issuer has a sale of another payment (xid) than was asked for");
@@ -360,8 +383,8 @@ static void look_at_sold(struct run *run, struct sold *sold)
     }
     if (sold->charged && sold->left.minor > 0)
         find(run, SETPAY_DIFFERENCE_EXTRA, id, sold->first->line,
-             "the issuer has charged %s in a sale, and the ledger has no such step",
-             setpay_money_format(&sold->left, amount));
+             "the issuer has charged %s in a sale, and %s",
+             setpay_money_format(&sold->left, amount), why_none(run, sold->first->row, why));
     else if (sold->back != NULL && sold->left.minor < 0)
         look_at_given_back(run, sold);
     else /* undone: nothing is left of it; or a sale of a day before */
@@ -456,13 +479,52 @@ static void look_at_all(struct run *run)
     look_at_unknown(run);
     for (size_t i = 0; i < run->c->item_count; i++) {
         const struct setpay_clearing_item *item = &run->c->items[i];
-        if (item->unsold || (run->c->issuer != NULL && strcmp(run->c->issuer, item->issuer) != 0))
+        bool is_of_file = run->c->issuer == NULL || strcmp(run->c->issuer, item->issuer) == 0;
+        if (item->unsold || !is_of_file)
             continue;
         if (item->sale)
             look_at_sale(run, i);
         if (run->lines[i] == 0)
             look_at_item(run, item);
     }
+}
+
+static void sort_items(struct setpay_clearing_compare *c)
+{
+    if (c->item_count > 0)
+        qsort(c->items, c->item_count, sizeof *c->items, by_step);
+}
+
+bool setpay_clearing_compare_find_issuer(struct setpay_clearing_compare *c,
+                                         char issuer[SETPAY_NETWORK_NAME_SIZE])
+{
+    struct {
+        const char *name;
+        size_t rows;
+    } named[SETPAY_NETWORK_ROUTES_MAX];
+    size_t count = 0, most = 0;
+    sort_items(c);
+    for (size_t i = 0; i < c->file->row_count; i++) {
+        const struct setpay_clearing_row *row = &c->file->rows[i];
+        const struct setpay_clearing_item *item = find_item(c, row->presentment);
+        size_t at = 0;
+        if (item == NULL || item->issuer[0] == '\0' || strcmp(row->acquirer, c->acquirer) != 0)
+            continue;
+        while (at < count && strcmp(named[at].name, item->issuer) != 0)
+            at++;
+        if (at == SETPAY_NETWORK_ROUTES_MAX)
+            continue;
+        if (at == count) {
+            named[count].name = item->issuer;
+            named[count++].rows = 0;
+        }
+        named[at].rows++;
+    }
+    for (size_t i = 1; i < count; i++)
+        most = named[i].rows > named[most].rows ? i : most;
+    if (count > 0)
+        (void)snprintf(issuer, SETPAY_NETWORK_NAME_SIZE, "%s", named[most].name);
+    return count > 0;
 }
 
 bool setpay_clearing_compare_days(const struct setpay_clearing_compare *c, const char **first,
@@ -490,8 +552,7 @@ enum setpay_error setpay_clearing_compare_run(struct setpay_clearing_compare *c,
     bool there =
         run.inside != NULL && run.lines != NULL && run.reversed != NULL && run.unknown != NULL;
     if (there) {
-        if (c->item_count > 0)
-            qsort(c->items, c->item_count, sizeof *c->items, by_step);
+        sort_items(c);
         look_at_all(&run);
         *differences = run.differences;
     }

@@ -16,7 +16,8 @@
 
 enum setpay_difference {
     SETPAY_DIFFERENCE_MISSING = 1, /* the issuer has taken it, and it is not booked in the file */
-    SETPAY_DIFFERENCE_EXTRA,       /* booked, and not ours, or the issuer had refused it */
+    SETPAY_DIFFERENCE_EXTRA,       /* booked, and not ours, or presented to another issuer, or the
+                                      issuer had refused it */
     SETPAY_DIFFERENCE_AMOUNT,      /* other amount, another kind, or of another xid; also of what is
                                       given back of a sale */
     SETPAY_DIFFERENCE_CURRENCY,
@@ -59,6 +60,11 @@ typedef void setpay_difference_cb(void *arg, enum setpay_difference difference, 
  * is none. */
 bool setpay_clearing_compare_days(const struct setpay_clearing_compare *compare, const char **first,
                                   const char **last);
+/* Whose file it is, by our section: the issuer of the items that most of its rows name; of several
+ * with as many, the one whose rows come first. Pure but for the order of items. False: no row names
+ * an item. */
+bool setpay_clearing_compare_find_issuer(struct setpay_clearing_compare *compare,
+                                         char issuer[SETPAY_NETWORK_NAME_SIZE]);
 /* Pure but for the order of items; there is a day to compare. arg is also what elsewhere_cb gets.
  * differences: how many there are.
  * SETPAY_E_NOMEM. */

@@ -166,7 +166,69 @@ static void looks_at_one_issuers(void **state)
     (void)state;
     row_count--;
     assert_int_equal(reconcile_for("sim"), 1);
-    assert_int_equal(reconcile_for("another"), 0);
+    assert_int_equal(kinds[0], SETPAY_DIFFERENCE_MISSING);
+    assert_int_equal(reconcile_for("another"), 4); /* none of which it was given, and none misses */
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(kinds[i], SETPAY_DIFFERENCE_EXTRA);
+}
+
+/* What was presented to another is booked by this one: of nothing of ours. It is missing where it
+ * should be, and no sale of another is undone. */
+static void names_what_is_anothers(void **state)
+{
+    (void)state;
+    both(6, SETPAY_CLEARING_SALE, 600);
+    strcpy(items[1].issuer, "other");
+    strcpy(items[5].issuer, "other");
+    assert_int_equal(reconcile_for("sim"), 2);
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(kinds[i], SETPAY_DIFFERENCE_EXTRA);
+        assert_non_null(strstr(words_of[i], "it was presented to the issuer other"));
+    }
+    assert_int_equal(lines_of[0], 3);
+    assert_int_equal(matched, 4);
+    row_count = 0;
+    assert_int_equal(reconcile_for("other"), 2);
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(kinds[i], SETPAY_DIFFERENCE_MISSING);
+    rows[row_count++] = row_of(6, SETPAY_CLEARING_SALE_REVERSAL, 600);
+    assert_int_equal(reconcile_for("sim"), 5 - 1 + 1);
+    assert_int_equal(kinds[0], SETPAY_DIFFERENCE_EXTRA);
+    assert_non_null(strstr(words_of[0], "of a sale that the ledger does not know"));
+    /* It has refused what nobody has presented to it: on neither side. */
+    rows[0] = row_of(2, SETPAY_CLEARING_CAPTURE, 102);
+    strcpy(rows[0].result, "25");
+    assert_int_equal(reconcile_for("sim"), 5 - 1);
+    assert_int_equal(matched, 1);
+}
+
+/* Presented before issuers were kept: whoever books it. */
+static void what_is_of_no_known_issuer_agrees(void **state)
+{
+    (void)state;
+    items[1].issuer[0] = '\0';
+    assert_int_equal(reconcile_for("sim"), 0);
+    assert_int_equal(matched, 5);
+}
+
+static void its_rows_tell_whose_file_it_is(void **state)
+{
+    char issuer[SETPAY_NETWORK_NAME_SIZE] = "";
+    struct setpay_clearing_file file = {.issuer = "bank", .rows = rows, .row_count = row_count};
+    struct setpay_clearing_compare c = {
+        .file = &file, .acquirer = "4242", .items = items, .item_count = item_count};
+    (void)state;
+    strcpy(items[0].issuer, "other"); /* also where the first is another's */
+    assert_true(setpay_clearing_compare_find_issuer(&c, issuer));
+    assert_string_equal(issuer, "sim");
+    file.row_count = 2;
+    assert_true(setpay_clearing_compare_find_issuer(&c, issuer));
+    assert_string_equal(issuer, "other");
+    strcpy(rows[0].acquirer, "1");
+    assert_true(setpay_clearing_compare_find_issuer(&c, issuer));
+    assert_string_equal(issuer, "sim");
+    file.row_count = 1;
+    assert_false(setpay_clearing_compare_find_issuer(&c, issuer));
 }
 
 static void names_what_is_extra(void **state)
@@ -341,8 +403,9 @@ static void what_is_given_back_was_sold(void **state)
     assert_int_equal(reconcile_for(NULL), 0);
     assert_int_equal(matched, 6);
     assert_int_equal(reconcile_for("sim"), 0);
-    assert_int_equal(reconcile_for("another"), 1); /* asked another issuer */
-    row_count--;                                   /* nothing is owed of it */
+    assert_int_equal(reconcile_for("another"), 6); /* all of it was another's */
+    assert_non_null(strstr(words_of[5], "of a sale that the ledger does not know"));
+    row_count--; /* nothing is owed of it */
     assert_int_equal(reconcile_for(NULL), 0);
     row_count++;
     rows[5].amount.minor = 501;
@@ -606,6 +669,9 @@ int main(void)
         WITH_ITEMS(what_agrees_has_no_difference),
         WITH_ITEMS(names_what_is_missing),
         WITH_ITEMS(looks_at_one_issuers),
+        WITH_ITEMS(names_what_is_anothers),
+        WITH_ITEMS(what_is_of_no_known_issuer_agrees),
+        WITH_ITEMS(its_rows_tell_whose_file_it_is),
         WITH_ITEMS(names_what_is_extra),
         WITH_ITEMS(compares_refusals),
         WITH_ITEMS(what_was_refused_and_cleared_agrees),

@@ -3,7 +3,8 @@
  * missing where the file must have held it: answered on the days that are compared, and presented
  * when the file had begun. So each item is asked for by the file of the day of its answer. What was
  * presented before that file begins may stand in an earlier one, where the issuer's answer was late
- * or lost: it is told, with the days whose file must hold it.
+ * or lost: it is told, with the days whose file must hold it. A sale is presented when it is asked
+ * for, and answered when it is booked here: in between its issuer books it, on a day of its own.
  *
  * A sale is booked by the issuer at once, and may be undone: whatever came of it here, what the
  * file's rows of one sale come to is compared. One whose outcome nobody knew was reversed, and is

@@ -9,8 +9,9 @@
 
 #include <stdlib.h>
 
-/* A sale's capture bears the sale's id. One that was approved in the issuer's stead is presented
- * as any other capture. */
+/* A sale's capture bears the sale's id. It was presented when it was asked for, and answered when
+ * it was booked: around midnight its issuer may have it in the file of either day. One that was
+ * approved in the issuer's stead is presented as any other capture. */
 #define IS_SALE                                                                                    \
     "(payment.sale_id IS NOT NULL AND payment.period > 0 AND payment.sale_id = step.token)"
 #define COLUMNS                                                                                    \
@@ -20,7 +21,7 @@
     " JOIN payment ON payment.id = step.payment_id JOIN batch ON batch.id = step.batch_id"
 #define PRESENTED                                                                                  \
     "SELECT presentment.id," COLUMNS " settlement_id, acknowledged, response_code,"                \
-    " CASE WHEN " IS_SALE " THEN step.created_ms ELSE presentment.created_ms END,"                 \
+    " CASE WHEN " IS_SALE " THEN payment.created_ms ELSE presentment.created_ms END,"              \
     " acknowledged_ms, 0, 0, step.id FROM presentment JOIN step ON step.id = "                     \
     "presentment.step_id" TABLES " WHERE presentment.id > $1"
 #define KIND_CREDIT 2 /* of a step (gateway/payment/step.h) */
@@ -101,7 +102,7 @@ enum setpay_error setpay_clearing_sales_each(struct setpay_db *db, int64_t after
     struct setpay_db_rows *rows;
     SETPAY_TRY(setpay_db_select(
         db, &rows,
-        "SELECT step.id," COLUMNS " 0, 1, '00', step.created_ms, step.created_ms,"
+        "SELECT step.id," COLUMNS " 0, 1, '00', payment.created_ms, step.created_ms,"
         " COALESCE((SELECT MAX(other.created_ms) FROM step AS other WHERE other.payment_id ="
         " step.payment_id AND other.of_id = step.id AND other.kind = 3), 0), 0, step.id"
         " FROM step" TABLES " WHERE step.id > $1 AND " IS_SALE " AND NOT EXISTS"

@@ -34,7 +34,8 @@ struct setpay_clearing_item {
     char response_code[3]; /* what it said */
     int64_t charged_minor; /* of what it refused: so much was cleared to the merchant after all */
     char issuer[SETPAY_NETWORK_NAME_SIZE]; /* by its section of the configuration */
-    setpay_time_ms presented_ms; /* the first time: when its batch was closed, or it was sold */
+    setpay_time_ms
+        presented_ms; /* the first time: when its batch was closed, or a sale asked for */
     setpay_time_ms acknowledged_ms;
     setpay_time_ms undone_ms; /* of a sale: when it was undone; 0: it was not */
 };

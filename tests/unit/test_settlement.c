@@ -7,6 +7,7 @@
 #include "common/base/log.h"
 #include "common/store/db.h"
 #include "common/store/store.h"
+#include "gateway/clearing/clearing_compare.h"
 #include "gateway/clearing/items.h"
 #include "gateway/clearing/ledger.h"
 #include "gateway/clearing/report.h"
@@ -24,6 +25,105 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* ------------------------------------------------------------------ around midnight */
+
+/* A sale that was asked for in the last moment of a day, and booked here in the first of the next.
+ */
+struct around_midnight {
+    bool presented; /* with its batch */
+    struct setpay_clearing_item item;
+    size_t count;
+};
+
+static enum setpay_error take_only(void *arg, const struct setpay_clearing_item *item)
+{
+    struct around_midnight *sale = arg;
+    sale->item = *item;
+    sale->count++;
+    return SETPAY_OK;
+}
+
+/* Nothing of it stays. */
+static enum setpay_error sell_around_midnight(struct setpay_db *db, void *arg)
+{
+    struct around_midnight *sale = arg;
+    SETPAY_TRY(setpay_db_run(db,
+                             "UPDATE payment SET period = 1, created_ms = $1, sale_id = (SELECT"
+                             " token FROM step WHERE step.payment_id = payment.id)",
+                             SETPAY_DB_INT(DAY_26 - 100)));
+    SETPAY_TRY(setpay_db_run(db, "UPDATE step SET created_ms = $1", SETPAY_DB_INT(DAY_26 + 100)));
+    SETPAY_TRY(setpay_db_run(db, "UPDATE presentment SET acknowledged_ms = $1, sent_count = 0",
+                             SETPAY_DB_INT(DAY_26 + 100)));
+    if (!sale->presented)
+        SETPAY_TRY(setpay_db_run(db, "DELETE FROM presentment"));
+    SETPAY_TRY(sale->presented ? setpay_clearing_items_each(db, 0, 0, 2, take_only, sale)
+                               : setpay_clearing_sales_each(db, 0, 2, take_only, sale));
+    return SETPAY_E_CONFLICT;
+}
+
+static void print_difference(void *arg, enum setpay_difference difference, const char *id,
+                             size_t line, const char *words)
+{
+    (void)arg;
+    (void)id;
+    print_message("%s, line %zu: %s\n", setpay_difference_name(difference), line, words);
+}
+
+/* What the file of those days says of it, where the issuer has booked it on that day (NULL: never).
+ */
+static size_t compare_days(struct around_midnight *sale, const char *from, const char *to,
+                           const char *booked, size_t *elsewhere)
+{
+    struct setpay_clearing_row row = {.acquirer = "4242",
+                                      .kind = SETPAY_CLEARING_SALE,
+                                      .amount = sale->item.amount,
+                                      .result = "00"};
+    struct setpay_clearing_file file = {.issuer = "bank", .rows = &row};
+    struct setpay_clearing_compare c = {.file = &file,
+                                        .acquirer = "4242",
+                                        .items = &sale->item,
+                                        .item_count = 1,
+                                        .late_ms = SETPAY_CLEARING_LATE_MS};
+    size_t differences = 0;
+    (void)snprintf(file.from, sizeof file.from, "%s", from);
+    (void)snprintf(file.to, sizeof file.to, "%s", to);
+    (void)setpay_id_format(&sale->item.step, row.presentment);
+    if (booked != NULL && strcmp(from, booked) <= 0 && strcmp(booked, to) <= 0) {
+        (void)snprintf(row.date, sizeof row.date, "%s", booked);
+        file.row_count = 1;
+    }
+    assert_int_equal(setpay_clearing_compare_run(&c, print_difference, NULL, &differences),
+                     SETPAY_OK);
+    assert_int_equal(c.matched, file.row_count);
+    *elsewhere = c.elsewhere;
+    return differences;
+}
+
+/* On whichever of the two days its issuer has booked it, neither day's file differs; and where it
+ * has not, the file of both does. */
+static void a_sale_around_midnight_differs_in_no_file(void **state)
+{
+    static const char *const days[] = {"2026-11-25", "2026-11-26"};
+    size_t elsewhere;
+    (void)state;
+    test_day_capture("EUR", 10000, 165, DAY_26 + 5000);
+    for (int presented = 0; presented < 2; presented++) {
+        struct around_midnight sale = {.presented = presented == 1};
+        assert_int_equal(setpay_store_submit_wait(test_day_store, sell_around_midnight, &sale),
+                         SETPAY_E_CONFLICT);
+        assert_int_equal(sale.count, 1);
+        assert_true(sale.item.sale);
+        for (size_t i = 0; i < 2; i++) {
+            assert_int_equal(compare_days(&sale, days[0], days[0], days[i], &elsewhere), 0);
+            assert_int_equal(elsewhere, 0);
+            assert_int_equal(compare_days(&sale, days[1], days[1], days[i], &elsewhere), 0);
+            assert_int_equal(elsewhere, i == 0 ? 1 : 0); /* in the file of the day before */
+            assert_int_equal(compare_days(&sale, days[0], days[1], days[i], &elsewhere), 0);
+        }
+        assert_int_equal(compare_days(&sale, days[0], days[1], NULL, &elsewhere), 1);
+    }
+}
 
 /* ------------------------------------------------------------------ what is settled */
 
@@ -654,6 +754,7 @@ static void an_empty_day_is_no_camt(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        BOOKS(a_sale_around_midnight_differs_in_no_file),
         BOOKS(settles_what_is_cleared_once),
         BOOKS(one_unit_and_nothing),
         BOOKS(each_currency_by_itself),

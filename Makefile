@@ -747,6 +747,7 @@ UNIT_TESTS := \
 	test_gateway_pipeline \
 	test_gateway_rows \
 	test_gateway_sale \
+	test_gateway_share \
 	test_gateway_stand_in \
 	test_gateway_stand_in_crash \
 	test_gateway_state \

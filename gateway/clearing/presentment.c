@@ -11,7 +11,10 @@
  * credits: where a line is lost, what was sent behind may be there before it, and be refused.
  *
  * At most AT_ONCE are with the network, whose frames lie in secret memory: reversals, which give
- * cardholders their money back, must find room beside them.
+ * cardholders their money back, must find room beside them. Each issuer has a share of these for
+ * itself, and its own place in the table, so that one that is away, with however many that wait for
+ * it, keeps nothing from the others. What is of no issuer of the configuration (a section was
+ * renamed) has one share together; its card tells where it goes.
  */
 #include "gateway/clearing/presentment.h"
 
@@ -23,6 +26,7 @@
 #include "gateway/payment/stand_in.h"
 #include "gateway/payment/step.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -31,6 +35,8 @@
 #define RETRY_FAILED_MS 1000 /* disk or memory is full: somebody must make room */
 #define LOOK_AGAIN_MS 5000   /* for rows of which a full mailbox kept us from hearing */
 #define AT_ONCE 512
+#define SEARCHED 256 /* rows for one of an issuer, in one read */
+#define SEARCHES 16  /* of these without any, in one turn of the loop */
 
 static struct setpay_metric unsendable_total = {
     .name = "setpay_gateway_presentments_unsendable_total",
@@ -41,9 +47,19 @@ static struct setpay_metric unsendable_total = {
 /* One that waits for an answer to what comes before it of its payment, or was let go by it. */
 struct waiting {
     TAILQ_ENTRY(waiting) in_list;
+    size_t issuer;
     int64_t id;
     int64_t payment_id;
     bool let_go;
+};
+
+/* What is of one issuer. */
+struct queue {
+    char name[SETPAY_NETWORK_NAME_SIZE]; /* "": of none that is configured */
+    int64_t handed_in; /* rows up to this id are with the network, or wait, or can't be, or are of
+                        * others */
+    size_t count;      /* with the network */
+    bool is_done;      /* behind handed_in there was none */
 };
 
 struct setpay_gateway_presentments {
@@ -51,11 +67,12 @@ struct setpay_gateway_presentments {
     struct setpay_loop *loop;
     struct setpay_executor executor;
     struct setpay_reader *reader;
-    struct setpay_timer *timer; /* to the next look */
-    int64_t handed_in;          /* rows up to this id are with the network, or wait, or can't be */
+    struct setpay_timer *timer;                         /* to the next look */
+    struct queue queues[SETPAY_NETWORK_ROUTES_MAX + 1]; /* the first: of no issuer */
+    size_t queue_count;
+    int64_t look_at_all_ms; /* by the monotonic clock: also at those that are done */
     TAILQ_HEAD(waiting_list, waiting) waiting;
     int64_t first_end;        /* up to here they may have been sent in an earlier life */
-    size_t count;             /* with the network */
     struct presented *unkept; /* of these, answered: kept once the store takes it */
     bool stopped;
 };
@@ -63,6 +80,7 @@ struct setpay_gateway_presentments {
 /* One presentment that the network has. */
 struct presented {
     struct setpay_gateway_presentments *owner;
+    size_t issuer;
     int64_t id;
     int64_t payment_id;
     char response_code[3];
@@ -82,8 +100,8 @@ enum setpay_error setpay_presentment_check_write_off(bool answered, bool sendabl
 static void end(struct presented *presented)
 {
     struct setpay_gateway_presentments *owner = presented->owner;
+    owner->queues[presented->issuer].count--;
     free(presented);
-    owner->count--;
     if (!owner->stopped)
         setpay_timer_start(owner->timer, 0);
 }
@@ -175,8 +193,11 @@ static void on_acknowledged(void *arg, const struct setpay_network_acknowledgeme
 /* ------------------------------------------------------------------ handing in */
 
 struct one_row {
-    int64_t after;
-    int64_t id; /* 0: there is none */
+    const struct setpay_gateway_presentments *owner;
+    size_t issuer; /* of the owner's queues */
+    int64_t after; /* it is behind this one; then, how far was looked */
+    bool more;     /* none was found, and there are others behind */
+    int64_t id;    /* 0: there is none */
     struct setpay_id token;
     int64_t payment_id;
     enum setpay_step_kind kind;
@@ -188,41 +209,80 @@ struct one_row {
     struct setpay_kept_card card;
 };
 
+static size_t queue_of(const struct setpay_gateway_presentments *presentments, const char *issuer)
+{
+    size_t i = presentments->queue_count - 1;
+    while (i > 0 && strcmp(presentments->queues[i].name, issuer) != 0)
+        i--;
+    return i;
+}
+
+/* The next open row of the issuer, among the next ones of all. */
+static enum setpay_error find_next(struct setpay_db *db, struct one_row *row)
+{
+    struct setpay_db_rows *rows;
+    int64_t seen = 0;
+    SETPAY_TRY(setpay_db_select(
+        db, &rows,
+        "SELECT presentment.id, payment.issuer FROM presentment JOIN step ON step.id = step_id"
+        " JOIN payment ON payment.id = step.payment_id WHERE acknowledged = 0"
+        " AND presentment.id > $1 ORDER BY presentment.id LIMIT $2",
+        SETPAY_DB_INT(row->after), SETPAY_DB_INT(SEARCHED)));
+    while (row->id == 0 && setpay_db_next(rows)) {
+        char issuer[SETPAY_NETWORK_NAME_SIZE];
+        setpay_db_get_text(rows, 1, issuer, sizeof issuer);
+        row->after = setpay_db_get_int(rows, 0);
+        row->id = queue_of(row->owner, issuer) == row->issuer ? row->after : 0;
+        seen++;
+    }
+    row->more = row->id == 0 && seen == SEARCHED;
+    return setpay_db_end(rows);
+}
+
 static enum setpay_error read_row(struct setpay_db *db, struct one_row *row)
 {
     struct setpay_db_rows *rows;
     SETPAY_TRY(setpay_db_one(
         db, &rows,
-        "SELECT presentment.id, token, payment_id, kind, amount_minor,"
-        " presentment.period, " SETPAY_STAND_IN_IS_OPEN(
+        "SELECT token, payment_id, kind, amount_minor, presentment.period"
+        ", " SETPAY_STAND_IN_IS_OPEN(
             "step.payment_id") " OR (kind = 2 AND EXISTS (SELECT 1 FROM presentment capture WHERE"
                                " capture.step_id = step.of_id AND capture.acknowledged = 0))"
-                               " FROM presentment JOIN step ON step.id = step_id WHERE "
-                               "acknowledged = 0"
-                               " AND presentment.id > $1 ORDER BY presentment.id LIMIT 1",
-        SETPAY_DB_INT(row->after)));
-    row->id = setpay_db_get_int(rows, 0);
-    setpay_db_get_id(rows, 1, &row->token);
-    row->payment_id = setpay_db_get_int(rows, 2);
-    row->kind = (enum setpay_step_kind)setpay_db_get_int(rows, 3);
-    row->amount_minor = setpay_db_get_int(rows, 4);
-    row->period = setpay_db_get_int(rows, 5);
-    row->waits = setpay_db_get_int(rows, 6) != 0;
+                               " FROM presentment JOIN step ON step.id = step_id"
+                               " WHERE acknowledged = 0 AND presentment.id = $1",
+        SETPAY_DB_INT(row->id)));
+    setpay_db_get_id(rows, 0, &row->token);
+    row->payment_id = setpay_db_get_int(rows, 1);
+    row->kind = (enum setpay_step_kind)setpay_db_get_int(rows, 2);
+    row->amount_minor = setpay_db_get_int(rows, 3);
+    row->period = setpay_db_get_int(rows, 4);
+    row->waits = setpay_db_get_int(rows, 5) != 0;
     return setpay_db_end(rows);
 }
 
-/* The next open row. SETPAY_E_NOT_FOUND: none. SETPAY_E_CARD_GONE: its card is not kept. */
-static enum setpay_error read_next(struct setpay_db *db, void *arg)
+/* The row row->id, where it is open still. SETPAY_E_CARD_GONE: its card is not kept. */
+static enum setpay_error read_this(struct setpay_db *db, void *arg)
 {
     struct one_row *row = arg;
-    SETPAY_TRY(read_row(db, row));
-    if (row->waits)
+    enum setpay_error error = read_row(db, row);
+    if (error == SETPAY_E_NOT_FOUND) { /* answered, or given up */
+        row->id = 0;
         return SETPAY_OK;
+    }
+    if (error != SETPAY_OK || row->waits)
+        return error;
     SETPAY_TRY(setpay_payment_load(db, row->payment_id, &row->payment));
     SETPAY_TRY(setpay_gateway_merchant_find(db, row->payment.brand, row->payment.merchant_id,
                                             &row->merchant));
-    enum setpay_error error = setpay_kept_card_find(db, row->payment_id, &row->card);
+    error = setpay_kept_card_find(db, row->payment_id, &row->card);
     return error == SETPAY_E_NOT_FOUND ? SETPAY_E_CARD_GONE : error;
+}
+
+static enum setpay_error read_next(struct setpay_db *db, void *arg)
+{
+    struct one_row *row = arg;
+    SETPAY_TRY(find_next(db, row));
+    return row->id == 0 ? SETPAY_OK : read_this(db, row);
 }
 
 static enum setpay_error fill(const struct setpay_gateway_presentments *presentments,
@@ -257,6 +317,7 @@ static enum setpay_error hand_in(struct setpay_gateway_presentments *presentment
     if (state == NULL)
         return SETPAY_E_NOMEM;
     state->owner = presentments;
+    state->issuer = row->issuer;
     state->id = row->id;
     state->payment_id = row->payment_id;
     enum setpay_error error = fill(presentments, row, &request);
@@ -264,7 +325,7 @@ static enum setpay_error hand_in(struct setpay_gateway_presentments *presentment
         error = setpay_network_present(presentments->gateway->network, &request,
                                        &presentments->executor, on_acknowledged, state);
     if (error == SETPAY_OK)
-        presentments->count++;
+        presentments->queues[row->issuer].count++;
     else
         free(state);
     setpay_network_presentment_clear(&request);
@@ -284,57 +345,48 @@ static enum setpay_error let_wait(struct setpay_gateway_presentments *presentmen
     struct waiting *one = calloc(1, sizeof *one);
     if (one == NULL)
         return SETPAY_E_NOMEM;
+    one->issuer = row->issuer;
     one->id = row->id;
     one->payment_id = row->payment_id;
     TAILQ_INSERT_TAIL(&presentments->waiting, one, in_list);
     return SETPAY_OK;
 }
 
-/* Reads and hands in the first open row behind after, and says which it was (0: there is none).
- * only: that one, and no other. SETPAY_OK also where it can't be handed in, ever. */
-static enum setpay_error take_row(struct setpay_gateway_presentments *presentments, int64_t after,
-                                  int64_t only, int64_t *id)
+/* Hands in the row that is read, if there is one. SETPAY_OK also where it can't be handed in, ever.
+ */
+static enum setpay_error take(struct setpay_gateway_presentments *presentments,
+                              setpay_store_read_fn *read, struct one_row *row)
 {
-    struct one_row row = {.after = after};
-    setpay_kept_card_init(&row.card);
-    enum setpay_error error = setpay_store_read(presentments->reader, read_next, &row);
-    *id = row.id;
-    bool other = row.id == 0 ? error == SETPAY_E_NOT_FOUND : only != 0 && row.id != only;
-    if (error == SETPAY_OK && !other)
-        error = row.waits ? let_wait(presentments, &row) : hand_in(presentments, &row);
-    setpay_kept_card_clear(&row.card);
-    if (other)
+    row->owner = presentments;
+    setpay_kept_card_init(&row->card);
+    enum setpay_error error = setpay_store_read(presentments->reader, read, row);
+    if (error == SETPAY_OK && row->id != 0)
+        error = row->waits ? let_wait(presentments, row) : hand_in(presentments, row);
+    setpay_kept_card_clear(&row->card);
+    if (error == SETPAY_OK)
         return SETPAY_OK;
-    if (error != SETPAY_OK)
-        setpay_log_error(error, "presentment.not_handed_in",
-                         setpay_field_int("presentment", row.id));
+    setpay_log_error(error, "presentment.not_handed_in", setpay_field_int("presentment", row->id));
     if (may_pass(error))
         return error;
-    if (error != SETPAY_OK)
-        setpay_metric_add(&unsendable_total, 0, 0, 1);
+    setpay_metric_add(&unsendable_total, 0, 0, 1);
     return SETPAY_OK;
 }
 
-/* The next one. SETPAY_E_NOT_FOUND where there is none. */
-static enum setpay_error next(struct setpay_gateway_presentments *presentments)
+/* Its share, also where all others are away. */
+static bool has_room(const struct setpay_gateway_presentments *presentments, size_t issuer)
 {
-    int64_t id = 0;
-    SETPAY_TRY(take_row(presentments, presentments->handed_in, 0, &id));
-    if (id == 0)
-        return SETPAY_E_NOT_FOUND;
-    presentments->handed_in = id;
-    return SETPAY_OK;
+    return presentments->queues[issuer].count < AT_ONCE / presentments->queue_count;
 }
 
 /* Those that were let go. One that still waits is in the list again, at its end. */
 static enum setpay_error take_let_go(struct setpay_gateway_presentments *presentments)
 {
     struct waiting *one = TAILQ_FIRST(&presentments->waiting);
-    while (one != NULL && presentments->count < AT_ONCE) {
+    while (one != NULL) {
         struct waiting *behind = TAILQ_NEXT(one, in_list);
-        if (one->let_go) {
-            int64_t id = 0;
-            SETPAY_TRY(take_row(presentments, one->id - 1, one->id, &id));
+        if (one->let_go && has_room(presentments, one->issuer)) {
+            struct one_row row = {.issuer = one->issuer, .id = one->id};
+            SETPAY_TRY(take(presentments, read_this, &row));
             TAILQ_REMOVE(&presentments->waiting, one, in_list);
             free(one);
         }
@@ -343,18 +395,42 @@ static enum setpay_error take_let_go(struct setpay_gateway_presentments *present
     return SETPAY_OK;
 }
 
+/* The next ones of an issuer, as many as it has room for; searches: how many more may find none. */
+static enum setpay_error take_next(struct setpay_gateway_presentments *presentments, size_t issuer,
+                                   size_t *searches)
+{
+    struct queue *queue = &presentments->queues[issuer];
+    while (!queue->is_done && has_room(presentments, issuer) && *searches > 0) {
+        struct one_row row = {.issuer = issuer, .after = queue->handed_in};
+        SETPAY_TRY(take(presentments, read_next, &row));
+        queue->handed_in = row.after;
+        queue->is_done = row.id == 0 && !row.more;
+        *searches -= row.more ? 1 : 0;
+    }
+    return SETPAY_OK;
+}
+
+static void begin_anew(struct setpay_gateway_presentments *presentments)
+{
+    for (size_t i = 0; i < presentments->queue_count; i++)
+        presentments->queues[i].is_done = false;
+    presentments->look_at_all_ms = setpay_clock_monotonic_ms() + LOOK_AGAIN_MS;
+}
+
 static void look(void *arg)
 {
     struct setpay_gateway_presentments *presentments = arg;
+    size_t searches = SEARCHES;
     if (presentments->stopped)
         return;
     submit_unkept(presentments);
+    if (setpay_clock_monotonic_ms() >= presentments->look_at_all_ms)
+        begin_anew(presentments);
     enum setpay_error error = take_let_go(presentments);
-    while (error == SETPAY_OK && presentments->count < AT_ONCE)
-        error = next(presentments);
-    bool again =
-        (error != SETPAY_OK && error != SETPAY_E_NOT_FOUND) || presentments->unkept != NULL;
-    setpay_timer_start(presentments->timer, again ? RETRY_MS : LOOK_AGAIN_MS);
+    for (size_t i = 0; error == SETPAY_OK && i < presentments->queue_count; i++)
+        error = take_next(presentments, i, &searches);
+    bool again = error != SETPAY_OK || presentments->unkept != NULL;
+    setpay_timer_start(presentments->timer, again ? RETRY_MS : searches == 0 ? 0 : LOOK_AGAIN_MS);
 }
 
 /* ------------------------------------------------------------------ its life */
@@ -379,6 +455,7 @@ static void look_at_all(void *arg)
     struct waiting *one = TAILQ_FIRST(&presentments->waiting);
     for (; one != NULL; one = TAILQ_NEXT(one, in_list))
         one->let_go = true;
+    begin_anew(presentments);
     look(presentments);
 }
 
@@ -388,6 +465,14 @@ void setpay_gateway_presentments_wake(struct setpay_gateway_presentments *presen
     enum setpay_error error = setpay_loop_post(presentments->loop, look_at_all, presentments);
     if (error != SETPAY_OK)
         setpay_log_error(error, "presentment.not_woken", setpay_field_text("area", "presentment"));
+}
+
+static void add_queue(void *arg, const char *name, bool is_up)
+{
+    struct setpay_gateway_presentments *presentments = arg;
+    struct queue *queue = &presentments->queues[presentments->queue_count++];
+    (void)is_up;
+    (void)snprintf(queue->name, sizeof queue->name, "%s", name);
 }
 
 static enum setpay_error read_last(struct setpay_db *db, void *arg)
@@ -410,6 +495,8 @@ enum setpay_error setpay_gateway_presentments_new(struct setpay_gateway *gateway
     made->loop = loop;
     made->executor = setpay_loop_executor(loop);
     TAILQ_INIT(&made->waiting);
+    made->queue_count = 1;
+    setpay_network_each_route(gateway->network, add_queue, made);
     enum setpay_error error = setpay_metric_register(&unsendable_total);
     if (error == SETPAY_OK)
         error = setpay_reader_new(gateway->store, &made->reader);

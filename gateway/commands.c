@@ -354,6 +354,7 @@ static const struct setpay_gateway_command table[] = {
     {"issuer.paid", setpay_gateway_issuer_paid, true},
     {"suspense.list", setpay_gateway_suspense_list, false},
     {"suspense.clear", setpay_gateway_suspense_clear, true},
+    {"suspense.cleared", setpay_gateway_suspense_cleared, false},
     {"audit.payments", setpay_gateway_audit_payments, false},
     {"audit.clearing", setpay_gateway_audit_clearing, false},
     {"audit.steps", setpay_gateway_audit_steps, false},
@@ -505,6 +506,7 @@ HANDLER(on_dispute_evidence, "dispute.evidence")
 HANDLER(on_issuer_paid, "issuer.paid")
 HANDLER(on_suspense_list, "suspense.list")
 HANDLER(on_suspense_clear, "suspense.clear")
+HANDLER(on_suspense_cleared, "suspense.cleared")
 HANDLER(on_audit_payments, "audit.payments")
 HANDLER(on_audit_clearing, "audit.clearing")
 HANDLER(on_audit_steps, "audit.steps")
@@ -547,6 +549,8 @@ const struct setpay_control_command setpay_gateway_commands[] = {
     {"issuer.paid", on_issuer_paid, "what issuers paid, as CSV: content"},
     {"suspense.list", on_suspense_list, "what is left in suspense"},
     {"suspense.clear", on_suspense_clear, "to where it belongs: id, to, reason, amount, currency"},
+    {"suspense.cleared", on_suspense_cleared,
+     "what a merchant is told of with a settlement: settlement, after"},
     {"audit.payments", on_audit_payments, "payments with what was signed for them: after"},
     {"audit.clearing", on_audit_clearing, "presentments, steps and accounts against each other"},
     {"audit.steps", on_audit_steps, "what a merchant captured and credited: merchant_id, after"},

@@ -47,6 +47,7 @@ setpay_gateway_command_fn setpay_gateway_settle;
 void setpay_gateway_log_settled(const json_t *result);
 setpay_gateway_command_fn setpay_gateway_settlement_list;
 setpay_gateway_command_fn setpay_gateway_clearing_items;
+setpay_gateway_command_fn setpay_gateway_suspense_cleared;
 /* dispute_commands.c; log and figures of an import: after its commit. */
 setpay_gateway_command_fn setpay_gateway_import_disputes;
 void setpay_gateway_log_disputes(const json_t *result);

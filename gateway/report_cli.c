@@ -35,6 +35,8 @@ struct fetched {
     size_t item_count;
     struct setpay_gateway_dispute *disputes;
     size_t dispute_count;
+    struct setpay_suspense_told *cleared;
+    size_t cleared_count;
 };
 
 /* ------------------------------------------------------------------ fetching */
@@ -119,6 +121,37 @@ static enum setpay_error fetch_disputes(struct setpay_operator_asker *asker,
     return error;
 }
 
+static enum setpay_error take_cleared(const json_t *list, struct fetched *fetched)
+{
+    size_t index;
+    const json_t *one;
+    size_t room = fetched->cleared_count + json_array_size(list) + 1;
+    struct setpay_suspense_told *cleared = realloc(fetched->cleared, room * sizeof *cleared);
+    if (cleared == NULL)
+        return SETPAY_E_NOMEM;
+    fetched->cleared = cleared;
+    json_array_foreach(list, index, one)
+    {
+        SETPAY_TRY(setpay_suspense_told_from_json(one, &fetched->cleared[fetched->cleared_count]));
+        fetched->cleared_count++;
+    }
+    return SETPAY_OK;
+}
+
+static enum setpay_error fetch_cleared(struct setpay_operator_asker *asker, int64_t settlement,
+                                       struct fetched *fetched, struct setpay_problem *problem)
+{
+    json_t *list = json_array();
+    json_t *asked = json_pack("{s:I}", "settlement", (json_int_t)settlement);
+    enum setpay_error error =
+        setpay_books_pages(asker, "suspense.cleared", asked, "cleared", list, problem);
+    if (error == SETPAY_OK)
+        error = take_cleared(list, fetched);
+    json_decref(asked);
+    json_decref(list);
+    return error;
+}
+
 static enum setpay_error fetch(struct setpay_operator_asker *asker, const json_t *asked,
                                bool with_items, struct fetched *fetched,
                                struct setpay_problem *problem)
@@ -133,6 +166,8 @@ static enum setpay_error fetch(struct setpay_operator_asker *asker, const json_t
         error = fetch_items(asker, fetched->settlements[i].id, fetched, problem);
         if (error == SETPAY_OK)
             error = fetch_disputes(asker, &fetched->settlements[i], fetched, problem);
+        if (error == SETPAY_OK)
+            error = fetch_cleared(asker, fetched->settlements[i].id, fetched, problem);
     }
     return error;
 }
@@ -154,6 +189,8 @@ static enum setpay_error build(const struct setpay_config *config, const struct 
         .item_count = fetched->item_count,
         .disputes = fetched->disputes,
         .dispute_count = fetched->dispute_count,
+        .cleared = fetched->cleared,
+        .cleared_count = fetched->cleared_count,
     };
     struct setpay_buffer bytes;
     setpay_buffer_init(&bytes, SETPAY_REPORT_MAX);
@@ -192,6 +229,7 @@ static enum setpay_error report(struct setpay_operator_asker *asker,
     free(fetched.settlements);
     free(fetched.items);
     free(fetched.disputes);
+    free(fetched.cleared);
     return error;
 }
 

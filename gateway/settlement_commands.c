@@ -165,3 +165,32 @@ enum setpay_error setpay_gateway_clearing_items(struct setpay_db *db, const json
     *result = end_page("items", &page, ITEMS_PAGE);
     return *result != NULL ? SETPAY_OK : SETPAY_E_NOMEM;
 }
+
+static enum setpay_error add_told(void *arg, const struct setpay_suspense_told *told)
+{
+    struct page *page = arg;
+    page->last = told->id;
+    return json_array_append_new(page->list, setpay_suspense_told_json(told)) == 0 ? SETPAY_OK
+                                                                                   : SETPAY_E_NOMEM;
+}
+
+enum setpay_error setpay_gateway_suspense_cleared(struct setpay_db *db, const json_t *args,
+                                                  const struct setpay_vault *vault, json_t **result,
+                                                  struct setpay_problem *problem)
+{
+    static const char *const names[] = {"settlement", "after", NULL};
+    int64_t settlement = 0, after = 0;
+    (void)vault;
+    SETPAY_TRY(setpay_json_args_check(args, names, problem));
+    SETPAY_TRY(setpay_json_arg_int(args, "settlement", true, 1, INT64_MAX, &settlement, problem));
+    SETPAY_TRY(setpay_json_arg_int(args, "after", false, 0, INT64_MAX, &after, problem));
+    struct page page = {.list = json_array()};
+    enum setpay_error error =
+        setpay_suspense_told_each(db, settlement, after, ITEMS_PAGE, add_told, &page);
+    if (error != SETPAY_OK) {
+        json_decref(page.list);
+        return error;
+    }
+    *result = end_page("cleared", &page, ITEMS_PAGE);
+    return *result != NULL ? SETPAY_OK : SETPAY_E_NOMEM;
+}

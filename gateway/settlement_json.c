@@ -88,6 +88,17 @@ json_t *setpay_dispute_json(const struct setpay_gateway_dispute *d)
         (json_int_t)d->opened_settlement, "returned_settlement", (json_int_t)d->closed_settlement);
 }
 
+json_t *setpay_suspense_told_json(const struct setpay_suspense_told *t)
+{
+    char token[SETPAY_ID_TEXT_SIZE], step[SETPAY_ID_TEXT_SIZE], xid[SETPAY_ID_TEXT_SIZE];
+    return json_pack("{s:I, s:s, s:s, s:s, s:b, s:b, s:I, s:s, s:s, s:I}", "id", (json_int_t)t->id,
+                     "clearing", setpay_id_format(&t->token, token), "step",
+                     setpay_id_format(&t->step, step), "xid", setpay_id_format(&t->xid, xid),
+                     "paid", (int)t->is_paid, "written_off", (int)t->is_written_off, "amount",
+                     (json_int_t)t->amount.minor, "currency", t->amount.currency, "reason",
+                     t->reason, "settlement", (json_int_t)t->settlement);
+}
+
 /* ------------------------------------------------------------------ and back */
 
 /* The text of a member into out; false where it is none, or does not fit. */
@@ -215,5 +226,22 @@ enum setpay_error setpay_dispute_from_json(const json_t *json,
         !take_int(json, "returned_settlement", &d.closed_settlement))
         return SETPAY_E_MALFORMED;
     *dispute = d;
+    return SETPAY_OK;
+}
+
+enum setpay_error setpay_suspense_told_from_json(const json_t *json,
+                                                 struct setpay_suspense_told *told)
+{
+    struct setpay_suspense_told t = {.id = 0};
+    if (!take_int(json, "id", &t.id) || !take_id(json, "clearing", &t.token) ||
+        !take_id(json, "step", &t.step) || !take_id(json, "xid", &t.xid) ||
+        !take_int(json, "amount", &t.amount.minor) ||
+        !take_text(json, "currency", t.amount.currency, sizeof t.amount.currency) ||
+        !take_text(json, "reason", t.reason, sizeof t.reason) ||
+        !take_int(json, "settlement", &t.settlement))
+        return SETPAY_E_MALFORMED;
+    t.is_paid = json_is_true(json_object_get(json, "paid"));
+    t.is_written_off = json_is_true(json_object_get(json, "written_off"));
+    *told = t;
     return SETPAY_OK;
 }

@@ -6,6 +6,7 @@
 
 #include "common/base/error.h"
 #include "gateway/clearing/dispute.h"
+#include "gateway/clearing/incoming.h"
 #include "gateway/clearing/items.h"
 #include "gateway/clearing/settlement.h"
 
@@ -15,6 +16,7 @@
 json_t *setpay_settlement_json(const struct setpay_settlement *settlement);
 json_t *setpay_clearing_item_json(const struct setpay_clearing_item *item);
 json_t *setpay_dispute_json(const struct setpay_gateway_dispute *dispute);
+json_t *setpay_suspense_told_json(const struct setpay_suspense_told *told);
 /* SETPAY_E_MALFORMED where a member is missing or of another kind. */
 enum setpay_error
 setpay_settlement_from_json(const json_t *json,
@@ -25,6 +27,9 @@ setpay_clearing_item_from_json(const json_t *json,
 enum setpay_error
 setpay_dispute_from_json(const json_t *json,
                          struct setpay_gateway_dispute *dispute) SETPAY_MUST_CHECK;
+enum setpay_error
+setpay_suspense_told_from_json(const json_t *json,
+                               struct setpay_suspense_told *told) SETPAY_MUST_CHECK;
 
 /* "-12.50 EUR": an amount that may be below 0, with its currency's digits. */
 const char *setpay_amount_text(int64_t minor, const char *currency, char *out);

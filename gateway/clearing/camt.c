@@ -10,6 +10,7 @@
 #include "gateway/clearing/report.h"
 
 #include "common/crypto/hash.h"
+#include "gateway/clearing/presentment.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -309,9 +310,13 @@ static void put_item(struct writer *w, const struct setpay_settlement *s,
     close_element(w, "TxDtls");
     close_element(w, "NtryDtls");
     if (!taken) {
-        (void)snprintf(words, sizeof words,
-                       "Refused by the issuer with response code %s: held in suspense",
-                       item->response_code);
+        if (strcmp(item->response_code, SETPAY_PRESENTMENT_WRITTEN_OFF) == 0)
+            (void)snprintf(words, sizeof words,
+                           "Could not be presented to the issuer: held in suspense");
+        else
+            (void)snprintf(words, sizeof words,
+                           "Refused by the issuer with response code %s: held in suspense",
+                           item->response_code);
         put_text(w, "AddtlNtryInf", words);
     }
     close_element(w, "Ntry");
@@ -357,11 +362,45 @@ static void put_disputes(struct writer *w, const struct setpay_report *report,
     }
 }
 
+/* What came of what an issuer had refused: booked where it moves something of the merchant's. */
+static void put_cleared(struct writer *w, const struct setpay_settlement *s,
+                        const struct setpay_suspense_told *c)
+{
+    char token[SETPAY_ID_TEXT_SIZE], step[SETPAY_ID_TEXT_SIZE], xid[SETPAY_ID_TEXT_SIZE];
+    char words[SETPAY_SUSPENSE_REASON_SIZE + 80];
+    /* By: never presented, of a credit, to the merchant. */
+    static const char *const what[2][2][2] = {
+        {{"Refused, and charged to nobody; not paid", "Refused before, and charged after all"},
+         {"Refused, and credited to nobody; not taken", "Refused before, and credited after all"}},
+        {{"Could not be presented; not paid", "Could not be presented, and is paid all the same"},
+         {"Could not be presented; not taken",
+          "Could not be presented, and is taken all the same"}},
+    };
+    bool credits = c->amount.minor < 0;
+    (void)snprintf(words, sizeof words, "%s: %s", what[c->is_written_off][credits][c->is_paid],
+                   c->reason);
+    open_element(w, "Ntry");
+    put_signed(w, c->amount.minor, c->amount.currency);
+    put_booking(w, s, c->is_paid ? "BOOK" : "INFO", setpay_id_format(&c->token, token),
+                c->is_paid ? "SUSPENSE-CLEARED" : "SUSPENSE-ENDED");
+    open_element(w, "NtryDtls");
+    open_element(w, "TxDtls");
+    open_element(w, "Refs");
+    put_text(w, "AcctSvcrRef", setpay_id_format(&c->step, step));
+    put_text(w, "EndToEndId", setpay_id_format(&c->xid, xid));
+    close_element(w, "Refs");
+    put_signed(w, c->amount.minor, c->amount.currency);
+    close_element(w, "TxDtls");
+    close_element(w, "NtryDtls");
+    put_text(w, "AddtlNtryInf", words);
+    close_element(w, "Ntry");
+}
+
 enum setpay_error setpay_report_camt_054(const struct setpay_report *report,
                                          struct setpay_buffer *bytes)
 {
     struct writer w = {.bytes = bytes};
-    size_t at = 0, dispute = 0;
+    size_t at = 0, dispute = 0, cleared = 0;
     SETPAY_TRY(begin(&w, report, "camt.054", "BkToCstmrDbtCdtNtfctn"));
     for (size_t i = 0; i < report->settlement_count; i++) {
         const struct setpay_settlement *s = &report->settlements[i];
@@ -370,6 +409,9 @@ enum setpay_error setpay_report_camt_054(const struct setpay_report *report,
         for (; at < report->item_count && report->items[at].settlement == s->id; at++)
             put_item(&w, s, &report->items[at]);
         put_disputes(&w, report, s, &dispute);
+        for (; cleared < report->cleared_count && report->cleared[cleared].settlement == s->id;
+             cleared++)
+            put_cleared(&w, s, &report->cleared[cleared]);
         close_element(&w, "Ntfctn");
     }
     return end(&w, "BkToCstmrDbtCdtNtfctn");

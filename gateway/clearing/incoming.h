@@ -210,6 +210,25 @@ enum setpay_error setpay_suspense_clear(struct setpay_db *db,
                                         struct setpay_suspense_clearing *clearing,
                                         const struct setpay_money *asked,
                                         struct setpay_problem *problem) SETPAY_MUST_CHECK;
+/* A clearing of a presentment, as its merchant is told of it. */
+struct setpay_suspense_told {
+    int64_t id;
+    struct setpay_id token; /* of the clearing */
+    struct setpay_id step, xid;
+    bool is_paid;               /* to the merchant; else to the issuer: it has booked nothing */
+    bool is_written_off;        /* it has never heard of it */
+    struct setpay_money amount; /* to the merchant, less its fee; below 0 of a credit */
+    char reason[SETPAY_SUSPENSE_REASON_SIZE];
+    int64_t settlement;
+};
+typedef enum setpay_error setpay_suspense_told_fn(void *arg,
+                                                  const struct setpay_suspense_told *told);
+/* Those that a settlement's merchant is told of with it, behind the clearing after, at most limit:
+ * what is part of it, and what was cleared to issuers up to its cut-off and behind that of the one
+ * before, and moved nothing of the merchant's. */
+enum setpay_error setpay_suspense_told_each(struct setpay_db *db, int64_t settlement, int64_t after,
+                                            int64_t limit, setpay_suspense_told_fn *each,
+                                            void *arg) SETPAY_MUST_CHECK;
 /* Pure: the postings of a write-off of a step of amount_minor: the claim on the issuer out of its
  * account and in again. Nothing changes hands; but the entry holds when and why it was written off,
  * from the moment on. */

@@ -9,6 +9,7 @@
 #include "common/base/clock.h"
 #include "common/base/error.h"
 #include "gateway/clearing/dispute.h"
+#include "gateway/clearing/incoming.h"
 #include "gateway/clearing/items.h"
 #include "gateway/clearing/settlement.h"
 
@@ -28,6 +29,9 @@ struct setpay_report {
     /* That were held back or given back by them, likewise. */
     const struct setpay_gateway_dispute *disputes;
     size_t dispute_count;
+    /* What came of what issuers had refused, likewise. */
+    const struct setpay_suspense_told *cleared;
+    size_t cleared_count;
 };
 
 #define SETPAY_REPORT_MAX ((size_t)1 << 30)
@@ -40,8 +44,8 @@ enum setpay_error setpay_report_csv(const struct setpay_report *report,
 enum setpay_error setpay_report_clearing(const struct setpay_report *report,
                                          struct setpay_buffer *bytes) SETPAY_MUST_CHECK;
 /* camt.c: camt.053.001.08, a statement of each merchant's account, from what was carried in to what
- * is carried out; and camt.054.001.08, a notification of each item and dispute. Either needs a
- * settlement: SETPAY_E_NOT_FOUND. */
+ * is carried out; and camt.054.001.08, a notification of each item, dispute and clearing. Either
+ * needs a settlement: SETPAY_E_NOT_FOUND. */
 enum setpay_error setpay_report_camt_053(const struct setpay_report *report,
                                          struct setpay_buffer *bytes) SETPAY_MUST_CHECK;
 enum setpay_error setpay_report_camt_054(const struct setpay_report *report,

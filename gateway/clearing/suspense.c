@@ -415,3 +415,44 @@ enum setpay_error setpay_suspense_uncharged(struct setpay_db *db, int64_t step_i
     *uncharged_minor = amount_minor - charged;
     return SETPAY_OK;
 }
+
+/* ------------------------------------------------------------------ what merchants are told */
+
+/* Accounts: 2 merchant payable. Adjustments: 3 cleared. */
+#define TOLD                                                                                       \
+    "SELECT c.id, c.token, c.account = 2, c.amount_minor, c.currency, c.reason, step.token,"       \
+    " payment.xid, response_code = '" SETPAY_PRESENTMENT_WRITTEN_OFF                               \
+    "' FROM settlement s JOIN suspense_clearing c ON c.brand = s.brand"                            \
+    " AND c.merchant_id = s.merchant_id AND c.currency = s.currency"                               \
+    " JOIN presentment ON presentment.suspense = c.item JOIN step ON step.id = step_id"            \
+    " JOIN payment ON payment.id = step.payment_id WHERE s.id = $1 AND c.id > $2"                  \
+    " AND CASE WHEN c.account = 2 AND c.amount_minor <> 0 THEN EXISTS (SELECT 1 FROM adjustment a" \
+    " WHERE a.settlement_id = s.id AND a.kind = 3 AND a.source_id = c.id)"                         \
+    " ELSE c.created_ms <= s.cut_off_ms AND c.created_ms > COALESCE((SELECT "                      \
+    "MAX(before.cut_off_ms)"                                                                       \
+    " FROM settlement before WHERE before.brand = s.brand AND before.merchant_id = s.merchant_id"  \
+    " AND before.currency = s.currency AND before.day < s.day), 0) END ORDER BY c.id LIMIT $3"
+
+enum setpay_error setpay_suspense_told_each(struct setpay_db *db, int64_t settlement, int64_t after,
+                                            int64_t limit, setpay_suspense_told_fn *each, void *arg)
+{
+    struct setpay_db_rows *rows;
+    enum setpay_error error = SETPAY_OK;
+    SETPAY_TRY(setpay_db_select(db, &rows, TOLD, SETPAY_DB_INT(settlement), SETPAY_DB_INT(after),
+                                SETPAY_DB_INT(limit)));
+    while (error == SETPAY_OK && setpay_db_next(rows)) {
+        struct setpay_suspense_told told = {.id = setpay_db_get_int(rows, 0),
+                                            .settlement = settlement};
+        setpay_db_get_id(rows, 1, &told.token);
+        told.is_paid = setpay_db_get_bool(rows, 2);
+        told.amount.minor = setpay_db_get_int(rows, 3);
+        setpay_db_get_text(rows, 4, told.amount.currency, sizeof told.amount.currency);
+        setpay_db_get_text(rows, 5, told.reason, sizeof told.reason);
+        setpay_db_get_id(rows, 6, &told.step);
+        setpay_db_get_id(rows, 7, &told.xid);
+        told.is_written_off = setpay_db_get_bool(rows, 8);
+        error = each(arg, &told);
+    }
+    enum setpay_error end = setpay_db_end(rows);
+    return error != SETPAY_OK ? error : end;
+}

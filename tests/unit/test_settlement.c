@@ -25,6 +25,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 /* ------------------------------------------------------------------ around midnight */
 
@@ -632,12 +634,20 @@ static void a_settlement_of_before_keeps_its_token(void **state)
 /* ------------------------------------------------------------------ reports */
 
 struct reported {
+    const char *day; /* NULL: the 25th */
     struct setpay_settlement settlements[8];
     size_t settlement_count;
     struct setpay_clearing_item items[16];
     size_t item_count;
+    struct setpay_suspense_told cleared[8];
+    size_t cleared_count;
     struct setpay_buffer bytes;
 };
+
+static const char *day_of(const struct reported *r)
+{
+    return r->day != NULL ? r->day : "2026-11-25";
+}
 
 static enum setpay_error take_settlement(void *arg, const struct setpay_settlement *settlement)
 {
@@ -653,13 +663,23 @@ static enum setpay_error take_item(void *arg, const struct setpay_clearing_item 
     return SETPAY_OK;
 }
 
+static enum setpay_error take_cleared(void *arg, const struct setpay_suspense_told *told)
+{
+    struct reported *r = arg;
+    r->cleared[r->cleared_count++] = *told;
+    return SETPAY_OK;
+}
+
 static enum setpay_error read_reported(struct setpay_db *db, void *arg)
 {
     struct reported *r = arg;
-    const struct setpay_settlement_filter filter = {.day = "2026-11-25", .limit = 8};
+    const struct setpay_settlement_filter filter = {.day = day_of(r), .limit = 8};
     SETPAY_TRY(setpay_settlement_each(db, &filter, take_settlement, r));
-    for (size_t i = 0; i < r->settlement_count; i++)
-        SETPAY_TRY(setpay_clearing_items_each(db, r->settlements[i].id, 0, 16, take_item, r));
+    for (size_t i = 0; i < r->settlement_count; i++) {
+        int64_t id = r->settlements[i].id;
+        SETPAY_TRY(setpay_clearing_items_each(db, id, 0, 16, take_item, r));
+        SETPAY_TRY(setpay_suspense_told_each(db, id, 0, 8, take_cleared, r));
+    }
     return SETPAY_OK;
 }
 
@@ -670,12 +690,14 @@ static const char *make_report(struct reported *r,
     const struct setpay_report report = {
         .gateway_id = "gateway-1",
         .acquirer_id = "4242",
-        .day = "2026-11-25",
+        .day = day_of(r),
         .created_ms = NOON,
         .settlements = r->settlements,
         .settlement_count = r->settlement_count,
         .items = r->items,
         .item_count = r->item_count,
+        .cleared = r->cleared,
+        .cleared_count = r->cleared_count,
     };
     assert_int_equal(build(&report, &r->bytes), SETPAY_OK);
     assert_int_equal(setpay_buffer_append(&r->bytes, setpay_view_of("", 1)), SETPAY_OK);
@@ -737,6 +759,131 @@ static void reports_what_was_settled(void **state)
     setpay_buffer_clear(&r.bytes);
 }
 
+struct clear_call {
+    struct setpay_id step;
+    enum setpay_account account;
+    int64_t minor; /* 0: all that is left */
+    setpay_time_ms at_ms;
+    const char *reason;
+    struct setpay_suspense_clearing clearing;
+};
+
+/* Of the presentment of that step. */
+static enum setpay_error clear_refused(struct setpay_db *db, void *arg)
+{
+    struct clear_call *call = arg;
+    struct setpay_db_rows *rows;
+    struct setpay_money asked = {.minor = call->minor, .currency = "EUR"};
+    struct setpay_problem problem;
+    call->clearing =
+        (struct setpay_suspense_clearing){.account = call->account, .created_ms = call->at_ms};
+    (void)snprintf(call->clearing.reason, sizeof call->clearing.reason, "%s", call->reason);
+    SETPAY_TRY(setpay_db_one(db, &rows,
+                             "SELECT suspense FROM presentment JOIN step ON step.id = step_id"
+                             " WHERE token = $1",
+                             SETPAY_DB_ID(&call->step)));
+    setpay_db_get_id(rows, 0, &call->clearing.item);
+    SETPAY_TRY(setpay_db_end(rows));
+    return setpay_suspense_clear(db, &call->clearing, &asked, &problem);
+}
+
+static void clear_step(const struct setpay_id *step, enum setpay_account account, int64_t minor,
+                       setpay_time_ms at_ms, const char *reason)
+{
+    struct clear_call call = {
+        .step = *step, .account = account, .minor = minor, .at_ms = at_ms, .reason = reason};
+    test_day_operate(clear_refused, &call);
+}
+
+/* By the schema of the part of camt.054 that is used. */
+static void validate(const struct reported *r)
+{
+    char path[] = "/tmp/setpay-test-camt-XXXXXX";
+    int fd = mkstemp(path), status = 0;
+    size_t size = r->bytes.size - 1; /* without the NUL behind it */
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, r->bytes.data, size), size);
+    assert_int_equal(close(fd), 0);
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        execlp("xmllint", "xmllint", "--noout", "--nonet", "--schema", "tests/schemas/camt.054.xsd",
+               path, (char *)NULL);
+        _exit(127);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    (void)unlink(path);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+/* An entry with these words about this step: its text, from its amount on. */
+static void expect_told(const char *notification, const char *amount, const char *status,
+                        const struct setpay_id *step, const char *words)
+{
+    char id[SETPAY_ID_TEXT_SIZE];
+    const char *end = strstr(notification, words);
+    const char *begin = notification, *next;
+    if (end == NULL)
+        fail_msg("'%s' is not in\n%s", words, notification);
+    while ((next = strstr(begin + 1, "<Ntry>")) != NULL && next < end)
+        begin = next;
+    (void)setpay_id_format(step, id);
+    const char *parts[] = {amount, status, id};
+    for (size_t i = 0; i < 3; i++) {
+        const char *at = strstr(begin, parts[i]);
+        if (at == NULL || at > end)
+            fail_msg("'%s' is not before '%s' in\n%s", parts[i], words, begin);
+    }
+}
+
+/* What came of what was refused, and of which capture or credit, is in the merchant's notification:
+ * also what it is not paid, which is in no sum. Each once. */
+static void reports_what_was_cleared_of_which(void **state)
+{
+    static struct reported r;
+    (void)state;
+    struct setpay_id capture =
+        test_day_add("shop", "EUR", SETPAY_STEP_CAPTURE, 300, 3, DAY_26 - 4, "25");
+    struct setpay_id credit =
+        test_day_add("shop", "EUR", SETPAY_STEP_CREDIT, 200, 0, DAY_26 - 3, "25");
+    struct setpay_id lost =
+        test_day_add("shop", "EUR", SETPAY_STEP_CAPTURE, 70, 0, DAY_26 - 2, "25");
+    test_day_capture("EUR", 900, 0, DAY_26 - 1);
+    test_day_settle(NOON, NULL);
+    setpay_time_ms at_ms = NOON + 1;
+    clear_step(&capture, SETPAY_ACCOUNT_MERCHANT_PAYABLE, 100, at_ms, "its bank charged a part");
+    clear_step(&capture, SETPAY_ACCOUNT_ISSUER_RECEIVABLE, 0, at_ms + 1, "a hold that had ended");
+    clear_step(&credit, SETPAY_ACCOUNT_MERCHANT_PAYABLE, 0, at_ms + 2, "credited by hand");
+    clear_step(&lost, SETPAY_ACCOUNT_ISSUER_RECEIVABLE, 0, at_ms + 3, "no such card & no charge");
+    test_day_capture("EUR", 1000, 0, DAY_26 + SETPAY_DAY_MS - 1);
+    test_day_settle(NOON + SETPAY_DAY_MS, NULL);
+    test_day_capture("EUR", 1000, 0, DAY_26 + 2 * SETPAY_DAY_MS - 1);
+    test_day_settle(NOON + 2 * SETPAY_DAY_MS, NULL);
+    for (int i = 0; i < 3; i++) {
+        static const char *const days[] = {"2026-11-25", "2026-11-26", "2026-11-27"};
+        memset(&r, 0, sizeof r);
+        r.day = days[i];
+        setpay_buffer_init(&r.bytes, SETPAY_REPORT_MAX);
+        test_day_operate(read_reported, &r);
+        assert_int_equal(r.settlement_count, 1);
+        assert_int_equal(r.cleared_count, i == 1 ? 4 : 0);
+        const char *told = make_report(&r, setpay_report_camt_054);
+        validate(&r);
+        if (i == 1) {
+            expect_told(told, "<Amt Ccy=\"EUR\">1.00</Amt>\n        <CdtDbtInd>CRDT", "BOOK",
+                        &capture, "Refused before, and charged after all: its bank charged a part");
+            expect_told(told, "<Amt Ccy=\"EUR\">1.97</Amt>", "INFO", &capture,
+                        "Refused, and charged to nobody; not paid: a hold that had ended");
+            expect_told(told, "<Amt Ccy=\"EUR\">2.00</Amt>\n        <CdtDbtInd>DBIT", "BOOK",
+                        &credit, "Refused before, and credited after all: credited by hand");
+            expect_told(told, "<Amt Ccy=\"EUR\">0.70</Amt>", "INFO", &lost,
+                        "not paid: no such card &amp; no charge");
+        }
+        setpay_buffer_clear(&r.bytes);
+    }
+}
+
 static void an_empty_day_is_no_camt(void **state)
 {
     struct setpay_buffer bytes;
@@ -772,6 +919,7 @@ int main(void)
                                         test_day_close),
         BOOKS(a_settlement_of_before_keeps_its_token),
         BOOKS(reports_what_was_settled),
+        BOOKS(reports_what_was_cleared_of_which),
         cmocka_unit_test(an_empty_day_is_no_camt),
     };
     setpay_log_set_level(SETPAY_LOG_ERROR);

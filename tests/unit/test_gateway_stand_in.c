@@ -426,10 +426,14 @@ static void settles_and_agrees(void **state)
         "reconcile", test_path(test_away.gateway->folder, "away.csv", path),
         "--issuer",  "away",
         NULL};
-    int status = test_run_to_end("setpay-gateway", compare, &printed);
-    if (status != 0)
-        fail_msg("%s", printed);
-    free(printed);
+    for (int told = 0; told < 2; told++) {
+        int status = test_run_to_end("setpay-gateway", compare, &printed);
+        if (status != 0 || strstr(printed, ", as issuer away, ") == NULL)
+            fail_msg("%s", printed);
+        free(printed);
+        printed = NULL;
+        compare[4] = NULL; /* its rows tell whose file it is */
+    }
     test_away_expect_books_hold();
     assert_int_equal(unsetenv("SETPAY_CLOCK"), 0);
 }

@@ -243,7 +243,9 @@ CA_CLI := \
 	ca/enrolment_commands.c \
 	ca/forward.c \
 	ca/issue.c \
+	ca/lists.c \
 	ca/log.c \
+	ca/log_claims.c \
 	ca/passphrase.c \
 	ca/records.c \
 	ca/registry.c \
@@ -254,6 +256,7 @@ CA_CLI := \
 CAD := \
 	ca/cad.c \
 	ca/cad_keys.c \
+	ca/cad_lists.c \
 	ca/est.c \
 	ca/est_server.c \
 	ca/registrar.c
@@ -712,6 +715,7 @@ UNIT_TESTS := \
 	test_books \
 	test_bytes \
 	test_ca \
+	test_ca_authorities \
 	test_cart \
 	test_catalogue \
 	test_chain \

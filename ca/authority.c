@@ -407,39 +407,57 @@ static void name_authority(struct setpay_ca_authority_row *row, const char *bran
     row->loopback = loopback;
 }
 
-/* Writes certificates/NAME.pem of every authority, and root.pem: copies of what the registry
- * holds. */
+/* Copies of what the registry holds. */
+struct publishing {
+    struct setpay_ca *ca;
+    enum setpay_error error; /* the first; what follows is written all the same */
+};
+
+/* certificates/NAME.pem, and root.pem. */
+static enum setpay_error write_authority(struct setpay_ca *ca,
+                                         const struct setpay_ca_authority_row *row,
+                                         struct setpay_buffer *pem)
+{
+    char path[SETPAY_CA_PATH_MAX];
+
+    SETPAY_TRY(setpay_ca_chain(ca, row->serial, pem, NULL));
+    SETPAY_TRY(setpay_ca_path(ca, "certificates", row->name, ".pem", path));
+    SETPAY_TRY(setpay_file_write(path, setpay_buffer_view(pem), 0644, true, NULL));
+    if (strcmp(row->kind, "root") != 0)
+        return SETPAY_OK;
+    SETPAY_TRY(setpay_ca_path(ca, "", "root.pem", "", path));
+    return setpay_file_write(path, setpay_buffer_view(pem), 0644, true, NULL);
+}
+
 static enum setpay_error publish_authority(void *arg, const struct setpay_ca_authority_row *row)
 {
-    struct setpay_ca *ca = arg;
+    struct publishing *publishing = arg;
     struct setpay_buffer pem = {0};
-    char path[SETPAY_CA_PATH_MAX];
-    enum setpay_error error;
 
     setpay_buffer_init(&pem, SETPAY_CA_PEM_MAX);
-    error = setpay_ca_chain(ca, row->serial, &pem, NULL);
-    if (error == SETPAY_OK)
-        error = setpay_ca_path(ca, "certificates", row->name, ".pem", path);
-    if (error == SETPAY_OK)
-        error = setpay_file_write(path, setpay_buffer_view(&pem), 0644, true, NULL);
-    if (error == SETPAY_OK && strcmp(row->kind, "root") == 0) {
-        error = setpay_ca_path(ca, "", "root.pem", "", path);
-        if (error == SETPAY_OK)
-            error = setpay_file_write(path, setpay_buffer_view(&pem), 0644, true, NULL);
-    }
+    enum setpay_error error = write_authority(publishing->ca, row, &pem);
+    if (publishing->error == SETPAY_OK)
+        publishing->error = error;
     setpay_buffer_clear(&pem);
-    return error;
+    return SETPAY_OK;
 }
 
 enum setpay_error setpay_ca_publish(struct setpay_ca *ca, struct setpay_problem *problem)
 {
+    struct publishing publishing = {.ca = ca, .error = SETPAY_OK};
     enum setpay_error error =
-        setpay_ca_registry_authorities(ca->registry, NULL, publish_authority, ca);
+        setpay_ca_registry_authorities(ca->registry, NULL, publish_authority, &publishing);
 
-    if (error != SETPAY_OK)
-        return setpay_problem_set(problem, error, "the certificates can't be written to %s",
-                                  ca->folder);
-    return setpay_ca_crl_publish(ca, problem);
+    if (error == SETPAY_OK)
+        error = publishing.error;
+    if (error == SETPAY_OK)
+        return setpay_ca_crl_publish(ca, problem);
+    /* A certificate that can't be written keeps no list from being. */
+    if (setpay_ca_crl_publish(ca, NULL) != SETPAY_OK)
+        return setpay_problem_set(
+            problem, error, "certificates and revocation lists can't be written to %s", ca->folder);
+    return setpay_problem_set(problem, error, "the certificates can't be written to %s",
+                              ca->folder);
 }
 
 /* ---- init ---- */
@@ -592,10 +610,11 @@ enum setpay_error setpay_ca_brand_add(struct setpay_ca *ca, const char *brand, b
     char name[SETPAY_CA_AUTHORITY_SIZE];
     struct setpay_ca_authority_row known;
     struct setpay_ca_authority root = {0};
-    struct setpay_ca_authority made[4] = {{{{0}, {0}, {0}, {0}, {0}, false, 0}, NULL, {{0}}, NULL}};
+    struct setpay_ca_authority made[4];
     struct setpay_ca_change change = {0};
     enum setpay_error error;
 
+    memset(made, 0, sizeof made);
     SETPAY_TRY(setpay_ca_check_brand(brand, problem));
     (void)snprintf(name, sizeof name, "%s.brand", brand);
     error = setpay_ca_registry_authority(ca->registry, name, &known);

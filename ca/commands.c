@@ -339,14 +339,19 @@ enum setpay_error setpay_ca_command_crl(struct setpay_ca_command *command)
 {
     const struct setpay_ca_options *options = command->options;
     struct crl_output output = {.command = command, .list = json_array()};
+    const struct setpay_ca_lists_wish wish = {.brand = options->brand, .now = command->now};
+    size_t made = 0;
 
     put(command, "crls", output.list);
     if (options->output != NULL && mkdir(options->output, 0755) != 0 && errno != EEXIST)
         return setpay_problem_set(command->problem, SETPAY_E_IO, "%s can't be made: %s",
                                   options->output, strerror(errno));
-    SETPAY_TRY(setpay_ca_make_crls(command->ca, options->brand, command->now, command->problem));
+    enum setpay_error error = setpay_ca_make_crls(command->ca, &wish, &made, command->problem);
+    if (error != SETPAY_OK && made == 0)
+        return error;
+    /* What could be made is told and copied, before it is said what could not. */
     SETPAY_TRY(setpay_ca_list_crls(command->ca, options->brand, say_crl, &output));
-    return output.error;
+    return error != SETPAY_OK ? error : output.error;
 }
 
 /* ---- looking ---- */

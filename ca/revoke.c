@@ -98,7 +98,8 @@ static enum setpay_error revoke_one(struct setpay_ca_change *change,
 {
     char subject[256];
 
-    (void)snprintf(subject, sizeof subject, "%s; reason=%s", target->subject, revocation->reason);
+    (void)snprintf(subject, sizeof subject, "%s" SETPAY_CA_LOG_REASON "%s", target->subject,
+                   revocation->reason);
     /* rule C3 */
     SETPAY_TRY(setpay_ca_log_append_of(change, issuer, "revoke", target->serial, subject,
                                        &target->object, revocation->time));

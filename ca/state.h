@@ -139,8 +139,11 @@ struct setpay_ca_lineage {
     const char *parent; /* "": of none */
     setpay_time_ms latest;
 };
-/* The serial behind this in the subject of an entry of the log is the parent's. */
+/* In the subject of an entry of the log, behind the certificate's own: the parent's serial; until
+ * when it may be renewed; the reason of a revocation. */
 #define SETPAY_CA_LOG_RENEWS "; renews="
+#define SETPAY_CA_LOG_LATEST "; latest="
+#define SETPAY_CA_LOG_REASON "; reason="
 
 /* Puts a certificate that is signed but has not left this function into a change: its key (rule
  * C2), the record, the entry of the log (rule C3). issued (may be NULL) is told about it, all but

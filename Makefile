@@ -242,6 +242,7 @@ CA_CLI := \
 	ca/enrolment.c \
 	ca/enrolment_commands.c \
 	ca/forward.c \
+	ca/found.c \
 	ca/issue.c \
 	ca/lists.c \
 	ca/log.c \
@@ -903,6 +904,7 @@ INTEGRATION_TESTS := \
 LONG_TESTS := \
 	tests/browser/browser.sh \
 	tests/integration/agreements.sh \
+	tests/integration/authority.sh \
 	tests/integration/backup.sh \
 	tests/integration/bench.sh \
 	tests/integration/ca.sh \

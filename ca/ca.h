@@ -13,7 +13,8 @@
  *     crl/AUTHORITY.crl              the newest CRL of each authority (PEM)
  *     crl/BRAND.crls.pem             all CRLs of a brand's chains in one file, the root's included
  *
- * AUTHORITY is "root", or "BRAND.brand", "BRAND.cca", "BRAND.mca", "BRAND.pca".
+ * AUTHORITY is "root", or "BRAND.brand", "BRAND.cca", "BRAND.mca", "BRAND.pca"; who comes after one
+ * of these has a number behind that, "BRAND.cca-2".
  *
  * What always holds: a certificate, revocation or CRL leaves these functions only after the entry
  * of the log that tells of it is committed (rule C3); a function that fails has changed nothing.
@@ -79,6 +80,28 @@ enum setpay_error setpay_ca_append_pem(struct setpay_buffer *pem, const char *la
 enum setpay_error setpay_ca_brand_add(struct setpay_ca *ca, const char *brand, bool loopback,
                                       setpay_time_ms now,
                                       struct setpay_problem *problem) SETPAY_MUST_CHECK;
+
+/* Who comes after an authority. */
+struct setpay_ca_successor {
+    char name[SETPAY_CA_AUTHORITY_SIZE];
+    char serial[SETPAY_CA_SERIAL_SIZE];
+    char former[SETPAY_CA_AUTHORITY_SIZE]; /* the one before */
+    char former_serial[SETPAY_CA_SERIAL_SIZE];
+    setpay_time_ms not_after;
+};
+/* name: BRAND.KIND. A new authority of that kind, with a key, a number and a first CRL of its own,
+ * under the brand's newest CA (a brand's CA: under the root). From now on it issues, and renewals
+ * of what the one before has issued are its own. The one before goes on making its list, and is
+ * revoked by who wants that. SETPAY_E_INVALID (name), SETPAY_E_STATE (the root), SETPAY_E_NOT_FOUND
+ * (brand), SETPAY_E_CERT_REVOKED or SETPAY_E_CERT_TIME (who is above it), SETPAY_E_TOO_BIG. */
+enum setpay_error setpay_ca_authority_renew(struct setpay_ca *ca, const char *name,
+                                            setpay_time_ms now, struct setpay_ca_successor *made,
+                                            struct setpay_problem *problem) SETPAY_MUST_CHECK;
+/* Whether another has come after the authority that issued the certificate of this thumbprint.
+ * SETPAY_E_NOT_FOUND. */
+enum setpay_error setpay_ca_is_succeeded(struct setpay_ca *ca,
+                                         const struct setpay_digest *thumbprint,
+                                         bool *succeeded) SETPAY_MUST_CHECK;
 
 /* Appends the certificates of the root and of all authorities (PEM), the root first. */
 enum setpay_error setpay_ca_append_authorities(struct setpay_ca *ca,
@@ -238,8 +261,8 @@ enum setpay_error setpay_ca_list_crls(struct setpay_ca *ca, const char *brand,
 struct setpay_ca_log_entry {
     uint64_t number; /* from 1 without gaps */
     setpay_time_ms time;
-    /* "init", "brand", "authority", "issue", "renew", "revoke", "crl", "restore" (serial: the
-     * backup's moment in ms; what came after it is not in this log) */
+    /* "init", "brand", "authority", "successor", "issue", "renew", "revoke", "crl", "restore"
+     * (serial: the backup's moment in ms; what came after it is not in this log) */
     const char *action;
     const char *authority; /* who acted, and signed */
     const char *serial;    /* of the certificate, or the CRL's number in decimal */

@@ -4,8 +4,7 @@
  * What always holds: numbers of an authority's CRLs only grow; a CRL's life is at most what its
  * kind permits (24 hours for an issuing CA, rule A3), counted from a thisUpdate that lies a few
  * minutes back; a revocation and the CRL that lists it are committed together (rule C3). A revoked
- * certificate stays listed for LISTED_AFTER_END_MS after its end, since a purchase may be asked
- * after when its certificate has ended, though not when it was revoked (rule M8).
+ * certificate stays listed for SETPAY_CA_LISTED_AFTER_END_MS after its end (rule M8).
  */
 #include "ca/state.h"
 
@@ -18,8 +17,6 @@
 #include <openssl/x509v3.h>
 #include <stdio.h>
 #include <string.h>
-
-#define LISTED_AFTER_END_MS (180 * SETPAY_DAY_MS)
 
 /* RFC 5280 section 5.3.1, but for those that undo or defer (certificateHold, removeFromCRL). */
 static const struct {
@@ -178,7 +175,8 @@ static void list_record(void *arg, const struct setpay_ca_record *record)
 {
     struct listing *listing = arg;
 
-    if (listing->error == SETPAY_OK && record->not_after + LISTED_AFTER_END_MS > listing->now)
+    if (listing->error == SETPAY_OK &&
+        record->not_after + SETPAY_CA_LISTED_AFTER_END_MS > listing->now)
         listing->error = add_revoked(listing->crl, record->serial, record->revoked, record->reason);
 }
 

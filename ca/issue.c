@@ -516,6 +516,18 @@ static enum setpay_error old_hosts(const GENERAL_NAMES *names, struct issue *iss
     return SETPAY_OK;
 }
 
+static enum setpay_error check_issuer_of(struct setpay_ca *ca, const char *name,
+                                         struct setpay_problem *problem)
+{
+    struct setpay_ca_authority authority = {0};
+    enum setpay_error error = setpay_ca_authority_load(ca, name, false, &authority, problem);
+
+    if (error == SETPAY_OK)
+        error = setpay_ca_check_standing(ca, &authority, problem);
+    setpay_ca_authority_clear(&authority);
+    return error;
+}
+
 static enum setpay_error decide_renewal(struct setpay_ca *ca, struct setpay_ca_change *change,
                                         const struct old *old, const struct setpay_csr *csr,
                                         int days, setpay_time_ms now,
@@ -544,8 +556,12 @@ static enum setpay_error decide_renewal(struct setpay_ca *ca, struct setpay_ca_c
         error = old_hosts(names, &issue);
     if (error == SETPAY_OK)
         error = check_key(ca, csr, problem);
-    if (error == SETPAY_OK)
-        error = setpay_ca_authority_load(ca, old->authority, true, issuer, problem);
+    if (error ==
+        SETPAY_OK) /* what its issuer's key has made may be anybody's, once it is revoked */
+        error = check_issuer_of(ca, old->authority, problem);
+    if (error == SETPAY_OK) /* by who issues now */
+        error = setpay_ca_authority_of(ca, issue.brand, setpay_ca_info(issue.profile->issuer)->name,
+                                       true, issuer, problem);
     if (error == SETPAY_OK)
         error = setpay_ca_check_standing(ca, issuer, problem);
     if (error == SETPAY_OK)

@@ -10,6 +10,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* One run over the authorities. */
 struct run {
@@ -59,12 +60,24 @@ static bool is_due(const struct setpay_ca_authority_row *row, setpay_time_ms now
            now >= row->this_update + (row->next_update - row->this_update) / 2;
 }
 
+bool setpay_ca_is_given_up(const struct setpay_ca *ca, const struct setpay_ca_authority_row *row,
+                           setpay_time_ms now)
+{
+    char path[SETPAY_CA_PATH_MAX];
+
+    if (row->not_after != 0 && row->not_after + SETPAY_CA_LISTED_AFTER_END_MS < now)
+        return true;
+    return row->revoked && setpay_ca_path(ca, "keys", row->name, ".key", path) == SETPAY_OK &&
+           access(path, F_OK) != 0;
+}
+
 static enum setpay_error visit(void *arg, const struct setpay_ca_authority_row *row)
 {
     struct run *run = arg;
     struct setpay_problem problem = {{0}};
 
-    if (run->wish->due && !is_due(row, run->wish->now))
+    if ((run->wish->due && !is_due(row, run->wish->now)) ||
+        setpay_ca_is_given_up(run->ca, row, run->wish->now))
         return SETPAY_OK;
     enum setpay_error error = make_list(run->ca, row->name, run->wish->now, &problem);
     if (error == SETPAY_OK)

@@ -132,6 +132,7 @@ struct setpay_reader *setpay_ca_registry_reader(struct setpay_ca_registry *regis
 
 struct authorities {
     const char *name;  /* one */
+    const char *kind;  /* or the newest of a kind in a brand */
     const char *brand; /* or those of a brand; "" for all */
     struct setpay_ca_authority_row *rows;
     size_t count;
@@ -169,8 +170,14 @@ static enum setpay_error read_one_authority(struct setpay_db *db, void *arg)
     struct authorities *wanted = arg;
     struct setpay_db_rows *rows;
 
-    SETPAY_TRY(setpay_db_one(db, &rows, AUTHORITY_COLUMNS "WHERE a.name = $1",
-                             SETPAY_DB_TEXT(wanted->name)));
+    if (wanted->name != NULL)
+        SETPAY_TRY(setpay_db_one(db, &rows, AUTHORITY_COLUMNS "WHERE a.name = $1",
+                                 SETPAY_DB_TEXT(wanted->name)));
+    else
+        SETPAY_TRY(setpay_db_one(db, &rows,
+                                 AUTHORITY_COLUMNS "WHERE a.brand = $1 AND a.kind = $2"
+                                                   " ORDER BY a.place DESC LIMIT 1",
+                                 SETPAY_DB_TEXT(wanted->brand), SETPAY_DB_TEXT(wanted->kind)));
     read_authority(rows, wanted->rows);
     return setpay_db_end(rows);
 }
@@ -180,6 +187,14 @@ enum setpay_error setpay_ca_registry_authority(struct setpay_ca_registry *regist
                                                struct setpay_ca_authority_row *row)
 {
     struct authorities wanted = {.name = name, .rows = row};
+
+    return setpay_store_read(registry->reader, read_one_authority, &wanted);
+}
+
+enum setpay_error setpay_ca_registry_newest(struct setpay_ca_registry *registry, const char *brand,
+                                            const char *kind, struct setpay_ca_authority_row *row)
+{
+    struct authorities wanted = {.brand = brand, .kind = kind, .rows = row};
 
     return setpay_store_read(registry->reader, read_one_authority, &wanted);
 }

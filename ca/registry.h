@@ -52,6 +52,10 @@ struct setpay_ca_authority_row {
 enum setpay_error
 setpay_ca_registry_authority(struct setpay_ca_registry *registry, const char *name,
                              struct setpay_ca_authority_row *row) SETPAY_MUST_CHECK;
+/* The newest of a kind in a brand. SETPAY_E_NOT_FOUND. */
+enum setpay_error setpay_ca_registry_newest(struct setpay_ca_registry *registry, const char *brand,
+                                            const char *kind,
+                                            struct setpay_ca_authority_row *row) SETPAY_MUST_CHECK;
 typedef enum setpay_error setpay_ca_authority_row_cb(void *arg,
                                                      const struct setpay_ca_authority_row *row);
 /* The root first, a brand's CA before its issuing CAs. brand NULL: all; the root is in every

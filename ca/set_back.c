@@ -183,6 +183,8 @@ static enum setpay_error take_authority(void *arg, const struct setpay_ca_author
     struct setting_back *setting = arg;
     struct setpay_ca_authority authority = {0};
     X509_CRL *crl = NULL;
+    if (setpay_ca_is_given_up(setting->ca, row, setting->restore->restored_ms))
+        return SETPAY_OK;
     enum setpay_error error =
         setpay_ca_authority_load(setting->ca, row->name, true, &authority, setting->problem);
     if (error == SETPAY_OK)

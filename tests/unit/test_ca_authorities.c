@@ -268,11 +268,236 @@ static void test_a_log_of_before(void **state)
                  " WHERE place = (SELECT max(place) FROM certificates)");
 }
 
+/* ---- who comes after an authority ---- */
+
+static struct setpay_ca_successor renew_authority(const char *name, setpay_time_ms now)
+{
+    struct setpay_ca_successor made;
+
+    ok(setpay_ca_authority_renew(ca, name, now, &made, &problem));
+    return made;
+}
+
+static void issue_merchant(const char *id, setpay_time_ms now, struct setpay_ca_issued *issued)
+{
+    const struct setpay_csr_wish wish = {0};
+    struct setpay_secret csr = {0};
+    EVP_PKEY *key = NULL;
+
+    ok(setpay_key_generate(&key));
+    ok(setpay_csr_build(key, &wish, &csr));
+    const struct setpay_ca_request request = {
+        .profile = "merchant-sign", .csr = setpay_secret_view(&csr), .brand = "visa", .id = id};
+    setpay_ca_issued_init(issued);
+    ok(setpay_ca_issue(ca, &request, now, issued, &problem));
+    EVP_PKEY_free(key);
+    setpay_secret_clear(&csr);
+}
+
+static enum setpay_error renew_merchant(const struct setpay_ca_issued *old, setpay_time_ms now,
+                                        struct setpay_ca_issued *issued)
+{
+    const struct setpay_csr_wish wish = {0};
+    struct setpay_secret csr = {0};
+    EVP_PKEY *key = NULL;
+
+    ok(setpay_key_generate(&key));
+    ok(setpay_csr_build(key, &wish, &csr));
+    setpay_ca_issued_init(issued);
+    enum setpay_error error = setpay_ca_renew(ca, setpay_buffer_view(&old->chain),
+                                              setpay_secret_view(&csr), 0, now, issued, &problem);
+    EVP_PKEY_free(key);
+    setpay_secret_clear(&csr);
+    return error;
+}
+
+static enum setpay_error revoke_it(const char *serial, const char *reason, bool descendants,
+                                   size_t *count)
+{
+    const struct setpay_ca_revoking revoking = {
+        .serial = serial, .reason = reason, .descendants = descendants};
+
+    return setpay_ca_revoke(ca, &revoking, NOW + SETPAY_HOUR_MS, count, &problem);
+}
+
+/* The next one issues and renews; a line of renewals across both is revoked on the lists of both.
+ */
+static void test_a_successor_issues(void **state)
+{
+    struct setpay_ca_issued first, second, third;
+    size_t count = 0;
+
+    (void)state;
+    issue_merchant("shop-1", NOW, &first);
+    assert_string_equal(first.authority, "visa.mca");
+    struct setpay_ca_successor made = renew_authority("visa.mca", NOW + 1000);
+    assert_string_equal(made.name, "visa.mca-2");
+    assert_string_equal(made.former, "visa.mca");
+    issue_merchant("shop-2", NOW + 2000, &second);
+    assert_string_equal(second.authority, "visa.mca-2");
+    ok(renew_merchant(&first, NOW + 2000, &third));
+    assert_string_equal(third.authority, "visa.mca-2");
+    const uint64_t old_list = list_number("visa.mca"), new_list = list_number("visa.mca-2");
+    ok(revoke_it(first.serial, "keyCompromise", true, &count));
+    assert_int_equal(count, 2);
+    assert_int_equal(list_number("visa.mca"), old_list + 1);
+    assert_int_equal(list_number("visa.mca-2"), new_list + 1);
+    made = renew_authority("visa.mca", NOW + 3000);
+    assert_string_equal(made.name, "visa.mca-3");
+    assert_string_equal(made.former, "visa.mca-2");
+    verify_log();
+    setpay_ca_issued_clear(&first);
+    setpay_ca_issued_clear(&second);
+    setpay_ca_issued_clear(&third);
+}
+
+/* Of one that is revoked nothing is renewed; the next one goes on. A brand's CA that is revoked
+ * must be replaced itself first. */
+static void test_after_a_revocation(void **state)
+{
+    struct setpay_ca_issued old, next;
+
+    (void)state;
+    issue_merchant("shop-1", NOW, &old);
+    const struct setpay_ca_successor made = renew_authority("visa.mca", NOW + 1000);
+    ok(revoke_it(made.former_serial, "cACompromise", false, NULL));
+    assert_int_equal(renew_merchant(&old, NOW + SETPAY_HOUR_MS, &next), SETPAY_E_CERT_REVOKED);
+    setpay_ca_issued_clear(&next);
+    issue_merchant("shop-1", NOW + SETPAY_HOUR_MS, &next);
+    assert_string_equal(next.authority, "visa.mca-2");
+    setpay_ca_issued_clear(&old);
+    setpay_ca_issued_clear(&next);
+
+    struct setpay_ca_authority brand = {0};
+    struct setpay_ca_successor other;
+    ok(setpay_ca_authority_load(ca, "visa.brand", false, &brand, &problem));
+    ok(revoke_it(brand.row.serial, "cACompromise", false, NULL));
+    setpay_ca_authority_clear(&brand);
+    assert_int_equal(
+        setpay_ca_authority_renew(ca, "visa.pca", NOW + SETPAY_HOUR_MS, &other, &problem),
+        SETPAY_E_CERT_REVOKED);
+    assert_non_null(strstr(problem.text, "authority renew visa.brand"));
+    (void)renew_authority("visa.brand", NOW + SETPAY_HOUR_MS);
+    other = renew_authority("visa.pca", NOW + SETPAY_HOUR_MS);
+    ok(setpay_ca_authority_load(ca, other.name, false, &brand, &problem));
+    assert_string_equal(brand.row.issuer, "visa.brand-2");
+    setpay_ca_authority_clear(&brand);
+    verify_log();
+}
+
+static void test_names_that_are_none(void **state)
+{
+    static const struct {
+        const char *name;
+        enum setpay_error error;
+    } rows[] = {
+        {"root", SETPAY_E_STATE},
+        {"visa", SETPAY_E_INVALID},
+        {"visa.", SETPAY_E_INVALID},
+        {".cca", SETPAY_E_INVALID},
+        {"visa.root", SETPAY_E_INVALID},
+        {"visa.cca-2", SETPAY_E_INVALID},
+        {"visa.cca.x", SETPAY_E_INVALID},
+        {"amex.cca", SETPAY_E_NOT_FOUND},
+        {"0123456789012345678901234567890123.cca", SETPAY_E_INVALID},
+    };
+    struct setpay_ca_successor made;
+
+    (void)state;
+    for (size_t at = 0; at < sizeof rows / sizeof *rows; at++)
+        assert_int_equal(setpay_ca_authority_renew(ca, rows[at].name, NOW, &made, &problem),
+                         rows[at].error);
+    verify_log();
+}
+
+/* Nobody outlives who is above him. */
+static void test_ends_with_its_issuer(void **state)
+{
+    struct setpay_ca_authority brand = {0};
+    const setpay_time_ms late = NOW + 10 * 366 * SETPAY_DAY_MS;
+
+    (void)state;
+    ok(setpay_ca_registry_authority(ca->registry, "visa.brand", &brand.row));
+    assert_int_equal(renew_authority("visa.cca", late).not_after, brand.row.not_after);
+    struct setpay_ca_successor made;
+    assert_int_equal(
+        setpay_ca_authority_renew(ca, "visa.cca", brand.row.not_after, &made, &problem),
+        SETPAY_E_CERT_TIME);
+}
+
+/* ---- a list that is full ---- */
+
+#define FULL_ROWS "9600"
+
+/* So many revoked certificates as the database would hold, behind the log's back. */
+static void fill_list(void)
+{
+    static const char certificates[] =
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < " FULL_ROWS ")"
+        " INSERT INTO certificates(place, serial, authority, brand, profile, subject, not_before,"
+        " not_after, der, thumbprint, request) SELECT 1000000 + i, printf('4%039x', i),"
+        " 'visa.mca', 'visa', 'merchant-sign', 'O=visa', 1000, 4102444800000, x'00',"
+        " randomblob(32), x'00' FROM n";
+    static const char revocations[] = "INSERT INTO revocations(place, serial, revoked_at, reason)"
+                                      " SELECT place, serial, 1795435200000, 'keyCompromise' FROM"
+                                      " certificates WHERE place > 1000000";
+    change_by_hand(certificates);
+    change_by_hand(revocations);
+}
+
+/* Parties take the largest list that is made, and what would not fit is refused before it is done,
+ * with words on what to do; the next authority begins a list of its own. */
+static void test_a_full_list(void **state)
+{
+    struct setpay_ca_issued issued[2], next;
+    struct setpay_ca_authority_row row;
+    size_t revoked = 0;
+
+    (void)state;
+    issue_merchant("shop-1", NOW, &issued[0]);
+    issue_merchant("shop-2", NOW, &issued[1]);
+    fill_list();
+    ok(revoke_it(issued[0].serial, "keyCompromise", false, &revoked));
+    assert_int_equal(revoked, 1);
+    ok(setpay_ca_registry_authority(ca->registry, "visa.mca", &row));
+    assert_in_range(row.crl_size, SETPAY_CA_LIST_WARN_BYTES, SETPAY_LIMIT_CRL_BYTES);
+    /* as many again as are sure to be too many */
+    static const char more[] =
+        "INSERT INTO revocations(place, serial, revoked_at, reason)"
+        " SELECT place, serial, 1795435200000, 'keyCompromise' FROM certificates"
+        " WHERE place > 2000000";
+    static const char rows[] =
+        "INSERT INTO certificates(place, serial, authority, brand, profile, subject, not_before,"
+        " not_after, der, thumbprint, request) SELECT place + 1000000, '5' || substr(serial, 2),"
+        " authority, brand, profile, subject, not_before, not_after, der, randomblob(32), request"
+        " FROM certificates WHERE place > 1000000 AND place <= 1000400";
+    change_by_hand(rows);
+    change_by_hand(more);
+    const uint64_t number = list_number("visa.mca");
+    assert_int_equal(revoke_it(issued[1].serial, "keyCompromise", false, NULL), SETPAY_E_TOO_BIG);
+    assert_non_null(strstr(problem.text, "authority renew visa.mca"));
+    assert_int_equal(list_number("visa.mca"), number);
+
+    (void)renew_authority("visa.mca", NOW + 1000);
+    issue_merchant("shop-3", NOW + 2000, &next);
+    ok(revoke_it(next.serial, "keyCompromise", false, NULL));
+    ok(setpay_ca_registry_authority(ca->registry, "visa.mca-2", &row));
+    assert_in_range(row.crl_size, 1, 1024);
+    setpay_ca_issued_clear(&issued[0]);
+    setpay_ca_issued_clear(&issued[1]);
+    setpay_ca_issued_clear(&next);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_until_when_a_card_may_be_renewed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_log_of_before, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_successor_issues, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_after_a_revocation, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_names_that_are_none, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_ends_with_its_issuer, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_full_list, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_one_bad_authority_stops_no_other_list, set_up,
                                         tear_down),
     };

@@ -244,8 +244,11 @@ CA_CLI := \
 	ca/enrolment.c \
 	ca/enrolment_commands.c \
 	ca/forward.c \
+	ca/found.c \
 	ca/issue.c \
+	ca/lists.c \
 	ca/log.c \
+	ca/log_claims.c \
 	ca/passphrase.c \
 	ca/records.c \
 	ca/registry.c \
@@ -256,6 +259,7 @@ CA_CLI := \
 CAD := \
 	ca/cad.c \
 	ca/cad_keys.c \
+	ca/cad_lists.c \
 	ca/est.c \
 	ca/est_server.c \
 	ca/registrar.c
@@ -717,6 +721,7 @@ UNIT_TESTS := \
 	test_books \
 	test_bytes \
 	test_ca \
+	test_ca_authorities \
 	test_cart \
 	test_catalogue \
 	test_chain \
@@ -905,6 +910,7 @@ INTEGRATION_TESTS := \
 LONG_TESTS := \
 	tests/browser/browser.sh \
 	tests/integration/agreements.sh \
+	tests/integration/authority.sh \
 	tests/integration/backup.sh \
 	tests/integration/bench.sh \
 	tests/integration/ca.sh \

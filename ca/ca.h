@@ -13,7 +13,8 @@
  *     crl/AUTHORITY.crl              the newest CRL of each authority (PEM)
  *     crl/BRAND.crls.pem             all CRLs of a brand's chains in one file, the root's included
  *
- * AUTHORITY is "root", or "BRAND.brand", "BRAND.cca", "BRAND.mca", "BRAND.pca".
+ * AUTHORITY is "root", or "BRAND.brand", "BRAND.cca", "BRAND.mca", "BRAND.pca"; who comes after one
+ * of these has a number behind that, "BRAND.cca-2".
  *
  * What always holds: a certificate, revocation or CRL leaves these functions only after the entry
  * of the log that tells of it is committed (rule C3); a function that fails has changed nothing.
@@ -35,10 +36,11 @@
 struct setpay_ca;
 struct setpay_store;
 
-#define SETPAY_CA_AUTHORITY_SIZE 48 /* "BRAND.brand" and a NUL */
-#define SETPAY_CA_SERIAL_SIZE 41    /* 20 bytes as hex and a NUL */
+#define SETPAY_CA_AUTHORITY_SIZE SETPAY_AUTHORITY_NAME_SIZE
+#define SETPAY_CA_SERIAL_SIZE 41 /* 20 bytes as hex and a NUL */
 #define SETPAY_CA_DNS_NAMES 8
 #define SETPAY_CA_PEM_MAX (64 * 1024)
+#define SETPAY_CA_LISTS_PEM_MAX (16 * 1024 * 1024) /* all CRLs in one text */
 #define SETPAY_CA_PASSPHRASE_MIN 8
 
 /* ---- a CA's folder ---- */
@@ -78,6 +80,28 @@ enum setpay_error setpay_ca_append_pem(struct setpay_buffer *pem, const char *la
 enum setpay_error setpay_ca_brand_add(struct setpay_ca *ca, const char *brand, bool loopback,
                                       setpay_time_ms now,
                                       struct setpay_problem *problem) SETPAY_MUST_CHECK;
+
+/* Who comes after an authority. */
+struct setpay_ca_successor {
+    char name[SETPAY_CA_AUTHORITY_SIZE];
+    char serial[SETPAY_CA_SERIAL_SIZE];
+    char former[SETPAY_CA_AUTHORITY_SIZE]; /* the one before */
+    char former_serial[SETPAY_CA_SERIAL_SIZE];
+    setpay_time_ms not_after;
+};
+/* name: BRAND.KIND. A new authority of that kind, with a key, a number and a first CRL of its own,
+ * under the brand's newest CA (a brand's CA: under the root). From now on it issues, and renewals
+ * of what the one before has issued are its own. The one before goes on making its list, and is
+ * revoked by who wants that. SETPAY_E_INVALID (name), SETPAY_E_STATE (the root), SETPAY_E_NOT_FOUND
+ * (brand), SETPAY_E_CERT_REVOKED or SETPAY_E_CERT_TIME (who is above it), SETPAY_E_TOO_BIG. */
+enum setpay_error setpay_ca_authority_renew(struct setpay_ca *ca, const char *name,
+                                            setpay_time_ms now, struct setpay_ca_successor *made,
+                                            struct setpay_problem *problem) SETPAY_MUST_CHECK;
+/* Whether another has come after the authority that issued the certificate of this thumbprint.
+ * SETPAY_E_NOT_FOUND. */
+enum setpay_error setpay_ca_is_succeeded(struct setpay_ca *ca,
+                                         const struct setpay_digest *thumbprint,
+                                         bool *succeeded) SETPAY_MUST_CHECK;
 
 /* Appends the certificates of the root and of all authorities (PEM), the root first. */
 enum setpay_error setpay_ca_append_authorities(struct setpay_ca *ca,
@@ -138,6 +162,7 @@ enum setpay_error setpay_ca_bundle(struct setpay_ca *ca, const char *party,
 struct setpay_ca_record {
     const char *serial;
     const char *authority; /* who issued it */
+    const char *brand;     /* "" for the root */
     const char *profile;   /* "root", "brand", "cca", "mca", "pca" or a leaf's profile */
     const char *subject;
     setpay_time_ms not_before;
@@ -146,6 +171,8 @@ struct setpay_ca_record {
     const char *reason;     /* "" where not revoked */
     const char *parent;     /* serial of the one whose holder had it; "": of none */
     setpay_time_ms latest;  /* until when it may be renewed; 0: not beyond its own end */
+    /* The entries of the log that tell of it and of its revocation (0: is not revoked). */
+    uint64_t place, revocation_place;
     struct setpay_view der;
 };
 typedef void setpay_ca_record_cb(void *arg, const struct setpay_ca_record *record);
@@ -193,9 +220,34 @@ enum setpay_error setpay_ca_descendants(struct setpay_ca *ca, const char *serial
                                         void *arg) SETPAY_MUST_CHECK;
 const char *setpay_ca_reasons(void); /* the names, separated by blanks */
 
-/* New CRLs of every authority (brand NULL), or of a brand's and the root. Numbers increase. */
-enum setpay_error setpay_ca_make_crls(struct setpay_ca *ca, const char *brand, setpay_time_ms now,
+/* Of which authorities new CRLs are made. */
+struct setpay_ca_lists_wish {
+    const char *brand; /* NULL: of all; otherwise of a brand's, and of the root */
+    bool due;          /* of those only whose newest has half of its life behind it (rule C3) */
+    setpay_time_ms now;
+    /* Told of each that could not be made; authority is "the files" where all were made and one
+     * could not be written. May be NULL. */
+    void (*failed_cb)(void *arg, const char *authority, enum setpay_error error, const char *why);
+    void *arg;
+};
+/* Makes them, each in a change of its own: where one can't be made, the others are. Numbers
+ * increase. *made (may be NULL): how many. After all were tried the first error, with words that
+ * name each authority. */
+enum setpay_error setpay_ca_make_crls(struct setpay_ca *ca, const struct setpay_ca_lists_wish *wish,
+                                      size_t *made,
                                       struct setpay_problem *problem) SETPAY_MUST_CHECK;
+/* How the newest CRL of an authority stands. */
+struct setpay_ca_list_state {
+    const char *authority;
+    const char *kind;           /* "root", "brand", "cca", "mca", "pca" */
+    setpay_time_ms next_update; /* 0: there is none */
+    size_t size;                /* of its DER */
+    /* By it certificates are judged now: not where the authority is revoked or has ended. */
+    bool is_needed;
+};
+typedef void setpay_ca_list_state_cb(void *arg, const struct setpay_ca_list_state *list);
+enum setpay_error setpay_ca_list_states(struct setpay_ca *ca, setpay_time_ms now,
+                                        setpay_ca_list_state_cb *each, void *arg) SETPAY_MUST_CHECK;
 /* The newest CRL of each authority (brand as above), in DER. */
 typedef void setpay_ca_crl_cb(void *arg, const char *authority, uint64_t number,
                               setpay_time_ms this_update, setpay_time_ms next_update,
@@ -209,13 +261,15 @@ enum setpay_error setpay_ca_list_crls(struct setpay_ca *ca, const char *brand,
 struct setpay_ca_log_entry {
     uint64_t number; /* from 1 without gaps */
     setpay_time_ms time;
-    /* "init", "brand", "authority", "issue", "renew", "revoke", "crl", "restore" (serial: the
-     * backup's moment in ms; what came after it is not in this log) */
+    /* "init", "brand", "authority", "successor", "issue", "renew", "revoke", "crl", "restore"
+     * (serial: the backup's moment in ms; what came after it is not in this log) */
     const char *action;
     const char *authority; /* who acted, and signed */
     const char *serial;    /* of the certificate, or the CRL's number in decimal */
-    const char *subject;   /* the certificate's; a revocation's reason follows after "; reason=",
-                              the serial by whose holder it was had after "; renews=" */
+    /* The certificate's. A revocation's reason follows behind "; reason="; behind a party's the
+     * serial by whose holder it was had, if any, after "; renews=", and until when it may be
+     * renewed after "; latest=" (entries of before have none). */
+    const char *subject;
     struct setpay_digest object;   /* SHA-256 of the certificate's or CRL's DER */
     struct setpay_digest previous; /* hash of the entry before; zeroes for the first */
     struct setpay_digest hash;     /* of all the above */

@@ -41,6 +41,14 @@ static void learn_lists(void *arg)
 
     if (error != SETPAY_OK)
         setpay_log_error(error, "trust.crl", setpay_field_text("authority", "all"));
+    setpay_cad_lists_look(cad);
+}
+
+/* On the registrar's thread, from time to time. */
+static void look(struct setpay_ca *ca, void *arg)
+{
+    setpay_cad_keys_look(ca, arg);
+    setpay_cad_lists_look(arg);
 }
 
 /* The authorities as they are now: a brand may have been added. The first time with the root. */
@@ -111,7 +119,6 @@ static enum setpay_error open_ca(struct setpay_service *service, struct setpay_c
 static enum setpay_error on_start(struct setpay_service *service, struct setpay_problem *problem)
 {
     struct setpay_cad *cad = calloc(1, sizeof *cad);
-    size_t renewed = 0;
 
     if (cad == NULL)
         return SETPAY_E_NOMEM;
@@ -124,19 +131,22 @@ static enum setpay_error on_start(struct setpay_service *service, struct setpay_
     cad->card_days = (int)setpay_config_int(service->config, "", "card_days");
     SETPAY_TRY(open_ca(service, cad, problem));
     /* A CA that was off for long has lists that are over; nobody could be judged by them. */
-    SETPAY_TRY(setpay_registrar_renew_lists(cad->ca, &renewed, problem));
+    (void)setpay_registrar_renew_lists(cad->ca);
     SETPAY_TRY(make_trust(cad, problem));
     SETPAY_TRY(load_secrets(service, cad, problem));
     SETPAY_TRY(setpay_cad_keys_measure(cad));
+    SETPAY_TRY(setpay_cad_lists_measure());
     service->shown_store = setpay_ca_store(cad->ca);
     setpay_service_add_check(service,
                              &(struct setpay_ready_check){"store", setpay_service_check_store,
                                                           setpay_ca_store(cad->ca)});
+    setpay_service_add_check(service,
+                             &(struct setpay_ready_check){"lists", setpay_cad_lists_check, cad});
     const struct setpay_registrar_options registrar = {
         .ca = cad->ca,
         .look_ms = service->testing ? LOOK_TESTING_MS : LOOK_MS,
         .lists_cb = learn_lists,
-        .look_cb = setpay_cad_keys_look,
+        .look_cb = look,
         .arg = cad,
     };
     return setpay_registrar_new(&registrar, &cad->registrar);

@@ -209,17 +209,30 @@ static void wait_on(struct setpay_cad *cad)
     cad->renew_not_before_ms = setpay_clock_monotonic_ms() + cad->renew_wait_ms;
 }
 
+/* Its time has come, or that of who issued it: whoever fetches lists must believe this server when
+ * that one is revoked. */
+static bool is_due(struct setpay_ca *ca, const struct setpay_cad *cad,
+                   const struct setpay_certificate *held)
+{
+    bool succeeded = false;
+
+    if (setpay_identity_is_due(held, setpay_config_int(cad->service->config, "", "renew_before"),
+                               setpay_clock_now_ms()))
+        return true;
+    return setpay_ca_is_succeeded(ca, setpay_certificate_thumbprint(held), &succeeded) ==
+               SETPAY_OK &&
+           succeeded;
+}
+
 void setpay_cad_keys_look(struct setpay_ca *ca, void *arg)
 {
     struct setpay_cad *cad = arg;
     struct setpay_problem problem = {{0}};
-    int64_t before_ms = setpay_config_int(cad->service->config, "", "renew_before");
 
     (void)pthread_mutex_lock(&cad->lock);
     struct setpay_certificate *held = setpay_certificate_ref(cad->server.certificate);
     (void)pthread_mutex_unlock(&cad->lock);
-    if (setpay_identity_is_due(held, before_ms, setpay_clock_now_ms()) &&
-        setpay_clock_monotonic_ms() >= cad->renew_not_before_ms) {
+    if (setpay_clock_monotonic_ms() >= cad->renew_not_before_ms && is_due(ca, cad, held)) {
         enum setpay_error error = renew(ca, cad, setpay_certificate_der(held), &problem);
         setpay_metric_add(&renewals_total, error == SETPAY_OK ? 0 : 1, 0, 1);
         if (error == SETPAY_OK) {

@@ -65,6 +65,7 @@ typedef enum setpay_error setpay_ca_command_fn(struct setpay_ca_command *command
 
 setpay_ca_command_fn setpay_ca_command_init;
 setpay_ca_command_fn setpay_ca_command_brand_add;
+setpay_ca_command_fn setpay_ca_command_authority_renew;
 setpay_ca_command_fn setpay_ca_command_issue;
 setpay_ca_command_fn setpay_ca_command_renew;
 setpay_ca_command_fn setpay_ca_command_revoke;

@@ -10,6 +10,10 @@ const struct setpay_ca_command_row setpay_ca_commands[] = {
      "make a root in the folder, which must be empty or absent"},
     {"brand add", setpay_ca_command_brand_add, true, true, 1, "ID [--loopback]",
      "make a brand CA and its CCA, MCA and PCA; --loopback: for sandboxes"},
+    {"authority renew", setpay_ca_command_authority_renew, true, true, 1, "BRAND.KIND",
+     "make who comes after an authority (brand, cca, mca, pca), and issues from now on; what the "
+     "one "
+     "before has issued stays good until that is revoked"},
     {"issue", setpay_ca_command_issue, true, true, 1,
      "PROFILE --csr FILE [--brand B] [--id ID] [--dns NAME]... [--days N] -o OUT.pem",
      "issue a certificate after a PKCS#10 request"},

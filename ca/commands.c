@@ -123,6 +123,29 @@ enum setpay_error setpay_ca_command_brand_add(struct setpay_ca_command *command)
     return SETPAY_OK;
 }
 
+enum setpay_error setpay_ca_command_authority_renew(struct setpay_ca_command *command)
+{
+    const struct setpay_ca_options *options = command->options;
+    struct setpay_ca_successor made = {.not_after = 0};
+    char until[SETPAY_TIME_TEXT_SIZE];
+
+    SETPAY_TRY(setpay_ca_command_need(command, options->arguments[0], "the authority's name"));
+    SETPAY_TRY(setpay_ca_authority_renew(command->ca, options->arguments[0], command->now, &made,
+                                         command->problem));
+    put(command, "authority", json_string(made.name));
+    put(command, "serial", json_string(made.serial));
+    put(command, "not_after", json_time(made.not_after));
+    put(command, "former", json_string(made.former));
+    put(command, "former_serial", json_string(made.former_serial));
+    if (!options->json)
+        fprintf(command->out,
+                "%s is made, until %s, and issues from now on in place of %s.\n"
+                "What %s has issued stays good. To end that too: revoke %s --reason REASON\n",
+                made.name, setpay_time_format(made.not_after, until), made.former, made.former,
+                made.former_serial);
+    return SETPAY_OK;
+}
+
 /* ---- issuing ---- */
 
 static enum setpay_error say_issued(struct setpay_ca_command *command,
@@ -339,14 +362,19 @@ enum setpay_error setpay_ca_command_crl(struct setpay_ca_command *command)
 {
     const struct setpay_ca_options *options = command->options;
     struct crl_output output = {.command = command, .list = json_array()};
+    const struct setpay_ca_lists_wish wish = {.brand = options->brand, .now = command->now};
+    size_t made = 0;
 
     put(command, "crls", output.list);
     if (options->output != NULL && mkdir(options->output, 0755) != 0 && errno != EEXIST)
         return setpay_problem_set(command->problem, SETPAY_E_IO, "%s can't be made: %s",
                                   options->output, strerror(errno));
-    SETPAY_TRY(setpay_ca_make_crls(command->ca, options->brand, command->now, command->problem));
+    enum setpay_error error = setpay_ca_make_crls(command->ca, &wish, &made, command->problem);
+    if (error != SETPAY_OK && made == 0)
+        return error;
+    /* What could be made is told and copied, before it is said what could not. */
     SETPAY_TRY(setpay_ca_list_crls(command->ca, options->brand, say_crl, &output));
-    return output.error;
+    return error != SETPAY_OK ? error : output.error;
 }
 
 /* ---- looking ---- */

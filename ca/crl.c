@@ -4,8 +4,7 @@
  * What always holds: numbers of an authority's CRLs only grow; a CRL's life is at most what its
  * kind permits (24 hours for an issuing CA, rule A3), counted from a thisUpdate that lies a few
  * minutes back; a revocation and the CRL that lists it are committed together (rule C3). A revoked
- * certificate stays listed for LISTED_AFTER_END_MS after its end, since a purchase may be asked
- * after when its certificate has ended, though not when it was revoked (rule M8).
+ * certificate stays listed for SETPAY_CA_LISTED_AFTER_END_MS after its end (rule M8).
  */
 #include "ca/state.h"
 
@@ -18,8 +17,6 @@
 #include <openssl/x509v3.h>
 #include <stdio.h>
 #include <string.h>
-
-#define LISTED_AFTER_END_MS (180 * SETPAY_DAY_MS)
 
 /* RFC 5280 section 5.3.1, but for those that undo or defer (certificateHold, removeFromCRL). */
 static const struct {
@@ -178,7 +175,8 @@ static void list_record(void *arg, const struct setpay_ca_record *record)
 {
     struct listing *listing = arg;
 
-    if (listing->error == SETPAY_OK && record->not_after + LISTED_AFTER_END_MS > listing->now)
+    if (listing->error == SETPAY_OK &&
+        record->not_after + SETPAY_CA_LISTED_AFTER_END_MS > listing->now)
         listing->error = add_revoked(listing->crl, record->serial, record->revoked, record->reason);
 }
 
@@ -281,120 +279,5 @@ enum setpay_error setpay_ca_crl_decide(struct setpay_ca *ca, struct setpay_ca_ch
         error = setpay_ca_change_set_crl(change, authority->row.name, number, this_update,
                                          next_update, setpay_buffer_view(&der));
     setpay_buffer_clear(&der);
-    return error;
-}
-
-/* ---- new CRLs of all ---- */
-
-struct renewal {
-    struct setpay_ca *ca;
-    struct setpay_ca_change *change;
-    struct setpay_ca_authority signer; /* of the head: the last that acted */
-    setpay_time_ms now;
-    struct setpay_problem *problem;
-};
-
-static enum setpay_error renew_crl(void *arg, const struct setpay_ca_authority_row *row)
-{
-    struct renewal *renewal = arg;
-
-    setpay_ca_authority_clear(&renewal->signer);
-    SETPAY_TRY(
-        setpay_ca_authority_load(renewal->ca, row->name, true, &renewal->signer, renewal->problem));
-    return setpay_ca_crl_decide(renewal->ca, renewal->change, &renewal->signer, NULL, 0,
-                                renewal->now);
-}
-
-enum setpay_error setpay_ca_make_crls(struct setpay_ca *ca, const char *brand, setpay_time_ms now,
-                                      struct setpay_problem *problem)
-{
-    struct setpay_ca_change change = {0};
-    struct setpay_ca_authority known = {0};
-    struct renewal renewal = {.ca = ca, .change = &change, .now = now, .problem = problem};
-    enum setpay_error error;
-
-    if (brand != NULL) {
-        SETPAY_TRY(setpay_ca_authority_of(ca, brand, "brand", false, &known, problem));
-        setpay_ca_authority_clear(&known);
-    }
-    error = setpay_ca_change_begin(ca->registry, &change);
-    if (error == SETPAY_OK)
-        error = setpay_ca_registry_authorities(ca->registry, brand, renew_crl, &renewal);
-    if (error == SETPAY_OK)
-        error = setpay_ca_log_commit(ca, &change, &renewal.signer);
-    if (error == SETPAY_OK)
-        error = setpay_ca_publish(ca, problem);
-    setpay_ca_authority_clear(&renewal.signer);
-    setpay_ca_change_clear(&change);
-    return error;
-}
-
-enum setpay_error setpay_ca_list_crls(struct setpay_ca *ca, const char *brand,
-                                      setpay_ca_crl_cb *each, void *arg)
-{
-    return setpay_ca_registry_crls(ca->registry, brand, each, arg);
-}
-
-/* ---- files ---- */
-
-/* CRLs as PEM, gathered into one buffer. */
-struct gathering {
-    struct setpay_ca *ca;
-    struct setpay_buffer pem;
-    bool single; /* written one by one into crl/AUTHORITY.crl as well */
-    enum setpay_error error;
-    struct setpay_problem *problem;
-};
-
-static void gather(void *arg, const char *authority, uint64_t number, setpay_time_ms this_update,
-                   setpay_time_ms next_update, struct setpay_view der)
-{
-    struct gathering *gathering = arg;
-    char path[SETPAY_CA_PATH_MAX];
-
-    (void)number;
-    (void)this_update;
-    (void)next_update;
-    if (gathering->error != SETPAY_OK)
-        return;
-    if (gathering->single)
-        setpay_buffer_reset(&gathering->pem);
-    gathering->error = setpay_ca_append_pem(&gathering->pem, "X509 CRL", der);
-    if (gathering->error == SETPAY_OK && gathering->single) {
-        gathering->error = setpay_ca_path(gathering->ca, "crl", authority, ".crl", path);
-        if (gathering->error == SETPAY_OK)
-            gathering->error = setpay_file_write(path, setpay_buffer_view(&gathering->pem), 0644,
-                                                 true, gathering->problem);
-    }
-}
-
-static enum setpay_error publish_brand(void *arg, const struct setpay_ca_authority_row *row)
-{
-    struct gathering *gathering = arg;
-    char path[SETPAY_CA_PATH_MAX];
-
-    if (strcmp(row->kind, "brand") != 0)
-        return SETPAY_OK;
-    setpay_buffer_reset(&gathering->pem);
-    SETPAY_TRY(setpay_ca_registry_crls(gathering->ca->registry, row->brand, gather, gathering));
-    SETPAY_TRY(gathering->error);
-    SETPAY_TRY(setpay_ca_path(gathering->ca, "crl", row->brand, ".crls.pem", path));
-    return setpay_file_write(path, setpay_buffer_view(&gathering->pem), 0644, true,
-                             gathering->problem);
-}
-
-enum setpay_error setpay_ca_crl_publish(struct setpay_ca *ca, struct setpay_problem *problem)
-{
-    struct gathering gathering = {.ca = ca, .single = true, .problem = problem};
-    enum setpay_error error;
-
-    setpay_buffer_init(&gathering.pem, 8 * SETPAY_LIMIT_CRL_BYTES);
-    error = setpay_ca_registry_crls(ca->registry, NULL, gather, &gathering);
-    if (error == SETPAY_OK)
-        error = gathering.error;
-    gathering.single = false;
-    if (error == SETPAY_OK)
-        error = setpay_ca_registry_authorities(ca->registry, NULL, publish_brand, &gathering);
-    setpay_buffer_clear(&gathering.pem);
     return error;
 }

@@ -45,7 +45,10 @@ static enum setpay_error visit_key(void *arg, const struct setpay_ca_authority_r
     struct stat state;
 
     SETPAY_TRY(setpay_ca_path(visit->ca, "keys", row->name, ".key", path));
-    if (lstat(path, &state) != 0) {
+    if (lstat(path, &state) != 0 && row->revoked) { /* destroyed, as may well be */
+        setpay_doctor_say(visit->doctor, SETPAY_FINDING_OK, KEYS, path, "",
+                          "%s: not there; %s is revoked", path, row->name);
+    } else if (lstat(path, &state) != 0) {
         setpay_doctor_say(visit->doctor, SETPAY_FINDING_FAIL, KEYS, path,
                           "restore it from the backup", "%s: the key is not there", path);
     } else if (!S_ISREG(state.st_mode) || (state.st_mode & 077) != 0) {
@@ -89,31 +92,77 @@ static enum setpay_error check_folder(const struct visit *visit)
 
 /* ---- certificates and lists ---- */
 
-static void visit_end(void *arg, const struct setpay_ca_record *record)
+static void visit_date(void *arg, const struct setpay_ca_record *record)
 {
     const struct visit *visit = arg;
-    setpay_time_ms now = visit->doctor->now_ms;
-    char until[SETPAY_TIME_TEXT_SIZE];
-    char what[SETPAY_CA_AUTHORITY_SIZE + 96];
-    bool over = record->not_after < now;
 
     setpay_doctor_add_date(visit->doctor, "the newest certificate", record->not_before);
-    if (setpay_ca_kind_by_name(record->profile) == SETPAY_CA_NONE)
+}
+
+/* What to do about an authority that ends, or is revoked, while nobody has come after it. */
+static void say_successor(const struct setpay_ca_authority_row *row, bool over,
+                          char todo[TODO_SIZE])
+{
+    if (strcmp(row->kind, "root") == 0)
+        (void)snprintf(todo, TODO_SIZE,
+                       "%s make another CA (setpay-ca init), and give its root.pem to every party",
+                       over ? "see the clock;" : "in time");
+    else
+        (void)snprintf(todo, TODO_SIZE, "%ssetpay-ca authority renew %s.%s",
+                       over ? "see the clock; " : "", row->brand, row->kind);
+}
+
+static enum setpay_error visit_end(void *arg, const struct setpay_ca_authority_row *row)
+{
+    const struct visit *visit = arg;
+    struct setpay_ca_authority_row newest;
+    setpay_time_ms now = visit->doctor->now_ms;
+    char until[SETPAY_TIME_TEXT_SIZE];
+    char what[SETPAY_CA_AUTHORITY_SIZE + SETPAY_CA_SERIAL_SIZE + 32];
+    char todo[TODO_SIZE];
+    bool over = row->not_after < now;
+
+    SETPAY_TRY(setpay_ca_registry_newest(visit->ca->registry, row->brand, row->kind, &newest));
+    bool succeeded = strcmp(newest.name, row->name) != 0;
+    bool fine = succeeded || (!row->revoked && row->not_after > now + SOON_MS);
+    /* A brand that is given up is no fault. */
+    enum setpay_finding level = fine           ? SETPAY_FINDING_OK
+                                : row->revoked ? SETPAY_FINDING_WARN
+                                               : SETPAY_FINDING_FAIL;
+    say_successor(row, over, todo);
+    (void)snprintf(what, sizeof what, "%s certificate %s", row->kind, row->serial);
+    (void)setpay_time_format(row->not_after, until);
+    setpay_doctor_say(visit->doctor, level, SETPAY_CHECK_CERTIFICATES, what, todo, "%s: %s%s%s%s%s",
+                      what,
+                      row->revoked ? "revoked"
+                      : over       ? "has expired at "
+                                   : "until ",
+                      row->revoked ? "" : until,
+                      succeeded      ? ", and "
+                      : row->revoked ? ", and nobody issues in its place"
+                                     : "",
+                      succeeded ? newest.name : "", succeeded ? " issues in its place" : "");
+    return SETPAY_OK;
+}
+
+/* A list has a size that it can't grow above. */
+static void check_room(const struct visit *visit, const char *what, const char *authority,
+                       size_t size)
+{
+    char todo[TODO_SIZE];
+    const char *dash =
+        strchr(strchr(authority, '.') == NULL ? authority : strchr(authority, '.'), '-');
+    int length = (int)(dash == NULL ? strlen(authority) : (size_t)(dash - authority));
+
+    if (size < SETPAY_CA_LIST_WARN_BYTES)
         return;
-    (void)snprintf(what, sizeof what, "%s certificate %s", record->profile, record->serial);
-    (void)setpay_time_format(record->not_after, until);
-    if (record->revoked != 0) {
-        setpay_doctor_say(visit->doctor, SETPAY_FINDING_OK, SETPAY_CHECK_CERTIFICATES, what, "",
-                          "%s: revoked", what);
-        return;
-    }
-    setpay_doctor_say(visit->doctor,
-                      record->not_after > now + SOON_MS ? SETPAY_FINDING_OK : SETPAY_FINDING_FAIL,
-                      SETPAY_CHECK_CERTIFICATES, what,
-                      over ? "see the clock; a CA that is over needs a successor, and all below "
-                             "it are issued anew"
-                           : "set up its successor now, while this one can still be used",
-                      "%s: %s %s", what, over ? "has expired at" : "until", until);
+    (void)snprintf(todo, sizeof todo,
+                   "setpay-ca authority renew %.*s: what is revoked of the next one stands on a "
+                   "list of its own",
+                   length, authority);
+    setpay_doctor_say(visit->doctor, SETPAY_FINDING_WARN, SETPAY_CHECK_CRLS, what, todo,
+                      "%s: %zu of the %d bytes that a list may have", what, size,
+                      SETPAY_LIMIT_CRL_BYTES);
 }
 
 static void visit_crl(void *arg, const char *authority, uint64_t number, setpay_time_ms this_update,
@@ -133,6 +182,7 @@ static void visit_crl(void *arg, const char *authority, uint64_t number, setpay_
         "and see the clock",
         "%s: number %llu, %zu bytes, %s %s", what, (unsigned long long)number, der.size,
         stale ? "stale: past its next update, which was due at" : "good until", until);
+    check_room(visit, what, authority, der.size);
 }
 
 /* ---- root and log ---- */
@@ -199,6 +249,7 @@ enum setpay_error setpay_ca_doctor(struct setpay_ca *ca, struct setpay_doctor *d
     SETPAY_TRY(check_folder(&visit));
     SETPAY_TRY(setpay_ca_registry_authorities(ca->registry, NULL, visit_key, &visit));
     SETPAY_TRY(check_root(&visit));
-    SETPAY_TRY(setpay_ca_registry_certificates(ca->registry, NULL, visit_end, &visit));
+    SETPAY_TRY(setpay_ca_registry_certificates(ca->registry, NULL, visit_date, &visit));
+    SETPAY_TRY(setpay_ca_registry_authorities(ca->registry, NULL, visit_end, &visit));
     return setpay_ca_registry_crls(ca->registry, NULL, visit_crl, &visit);
 }

@@ -219,7 +219,7 @@ static void reply_crls(struct setpay_http_request *request, struct setpay_est_wo
 {
     struct crl_answer answer = {.name = name, .error = SETPAY_OK};
 
-    setpay_buffer_init(&answer.bytes, 16 * 1024 * 1024);
+    setpay_buffer_init(&answer.bytes, SETPAY_CA_LISTS_PEM_MAX);
     enum setpay_error error = setpay_ca_list_crls(worker->reader, NULL, take_crl, &answer);
     if (error == SETPAY_OK)
         error = answer.error;

@@ -122,6 +122,23 @@ static setpay_time_ms time_of(const ASN1_TIME *time)
                                               : 0;
 }
 
+/* What the log says of it: the subject, and what is kept beside the certificate of a party. */
+#define TOLD_SIZE 320
+
+static void tell(const struct setpay_ca_issued *issued, const char *profile,
+                 const struct setpay_ca_lineage *lineage, char told[TOLD_SIZE])
+{
+    setpay_time_ms latest =
+        lineage->latest > issued->not_after ? lineage->latest : issued->not_after;
+    bool is_party = setpay_ca_kind_by_name(profile) == SETPAY_CA_NONE;
+    char until[SETPAY_TIME_TEXT_SIZE];
+
+    (void)snprintf(told, TOLD_SIZE, "%s%s%s%s%s", issued->subject,
+                   lineage->parent[0] == '\0' ? "" : SETPAY_CA_LOG_RENEWS, lineage->parent,
+                   is_party ? SETPAY_CA_LOG_LATEST : "",
+                   is_party ? setpay_time_format(latest, until) : "");
+}
+
 enum setpay_error setpay_ca_change_issue(struct setpay_ca_change *change,
                                          const struct setpay_ca_authority *signer,
                                          const char *action, const char *profile, const char *brand,
@@ -129,7 +146,7 @@ enum setpay_error setpay_ca_change_issue(struct setpay_ca_change *change,
                                          struct setpay_view request, setpay_time_ms now,
                                          struct setpay_ca_issued *issued)
 {
-    char told[sizeof issued->subject + sizeof SETPAY_CA_LOG_RENEWS + SETPAY_CA_SERIAL_SIZE];
+    char told[TOLD_SIZE];
     struct setpay_buffer der = {0};
     struct setpay_digest spki;
     struct setpay_ca_record record = {.profile = profile,
@@ -150,8 +167,7 @@ enum setpay_error setpay_ca_change_issue(struct setpay_ca_change *change,
         error = setpay_sha256(setpay_buffer_view(&der), &issued->thumbprint);
     if (error == SETPAY_OK)
         error = setpay_key_digest(X509_get0_pubkey(certificate), &spki);
-    (void)snprintf(told, sizeof told, "%s%s%s", issued->subject,
-                   lineage->parent[0] == '\0' ? "" : SETPAY_CA_LOG_RENEWS, lineage->parent);
+    tell(issued, profile, lineage, told);
     if (error == SETPAY_OK) /* rule C3 */
         error = setpay_ca_log_append(change, signer, action, issued->serial, told,
                                      setpay_buffer_view(&der), now);
@@ -500,6 +516,18 @@ static enum setpay_error old_hosts(const GENERAL_NAMES *names, struct issue *iss
     return SETPAY_OK;
 }
 
+static enum setpay_error check_issuer_of(struct setpay_ca *ca, const char *name,
+                                         struct setpay_problem *problem)
+{
+    struct setpay_ca_authority authority = {0};
+    enum setpay_error error = setpay_ca_authority_load(ca, name, false, &authority, problem);
+
+    if (error == SETPAY_OK)
+        error = setpay_ca_check_standing(ca, &authority, problem);
+    setpay_ca_authority_clear(&authority);
+    return error;
+}
+
 static enum setpay_error decide_renewal(struct setpay_ca *ca, struct setpay_ca_change *change,
                                         const struct old *old, const struct setpay_csr *csr,
                                         int days, setpay_time_ms now,
@@ -528,8 +556,12 @@ static enum setpay_error decide_renewal(struct setpay_ca *ca, struct setpay_ca_c
         error = old_hosts(names, &issue);
     if (error == SETPAY_OK)
         error = check_key(ca, csr, problem);
-    if (error == SETPAY_OK)
-        error = setpay_ca_authority_load(ca, old->authority, true, issuer, problem);
+    if (error ==
+        SETPAY_OK) /* what its issuer's key has made may be anybody's, once it is revoked */
+        error = check_issuer_of(ca, old->authority, problem);
+    if (error == SETPAY_OK) /* by who issues now */
+        error = setpay_ca_authority_of(ca, issue.brand, setpay_ca_info(issue.profile->issuer)->name,
+                                       true, issuer, problem);
     if (error == SETPAY_OK)
         error = setpay_ca_check_standing(ca, issuer, problem);
     if (error == SETPAY_OK)

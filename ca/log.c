@@ -11,6 +11,7 @@
  * the same two, or both deleted with everything else. That is what a witness is for: a head that
  * was written down elsewhere.
  */
+#include "ca/log_claims.h"
 #include "ca/state.h"
 
 #include "common/base/noun.h"
@@ -148,25 +149,10 @@ enum setpay_error setpay_ca_log_each(struct setpay_ca *ca, setpay_ca_log_cb *eac
 
 /* ---- verifying ---- */
 
-/* The last thing that the log says about a serial of an authority: looked up when the registry's
- * tables are compared with it. */
-struct claim {
-    const char *kind; /* "certificate", "revocation", "crl"; NULL: none yet */
-    char authority[SETPAY_CA_AUTHORITY_SIZE];
-    char serial[SETPAY_CA_SERIAL_SIZE];
-    char parent[SETPAY_CA_SERIAL_SIZE]; /* "": the entry names none */
-    struct setpay_digest object;
-    setpay_time_ms time;
-    uint64_t number;
-    bool met;    /* the table has it too */
-    size_t next; /* the index, and one more, of the next whose serial falls into the same slot */
-};
-
 /* An authority's public key, by which its entries are verified. */
 struct verifier {
     char name[SETPAY_CA_AUTHORITY_SIZE];
     struct setpay_public_key *key;
-    struct claim crl; /* only the newest list is kept */
 };
 
 /* A signature takes 0.1 ms: a part of a log takes as long as an enrolment does. The last part has
@@ -181,11 +167,7 @@ struct walk {
     int64_t seen; /* entries of this part */
     struct verifier verifiers[SETPAY_CA_AUTHORITIES_MAX];
     size_t verifier_count;
-    struct claim *claims;
-    size_t claim_count;
-    size_t claim_room;
-    size_t *slots; /* claim_room of them: the index, and one more, of the first claim; 0: none */
-    enum setpay_error error; /* of a callback that can't return one */
+    struct setpay_ca_claims *claims; /* what the entries tell of the tables */
     struct setpay_problem *problem;
 };
 
@@ -246,85 +228,6 @@ static bool verifies(struct walk *walk, const char *authority, const struct setp
            setpay_verify_bytes(key, setpay_digest_view(digest), signature) == SETPAY_OK;
 }
 
-static const char *kind_of(const char *action)
-{
-    if (strcmp(action, "revoke") == 0)
-        return "revocation";
-    return strcmp(action, "crl") == 0 ? "crl" : "certificate";
-}
-
-/* FNV-1a. Serials are random, and the CA's own. */
-static size_t *slot_of(const struct walk *walk, const char *serial)
-{
-    uint64_t hash = 0xcbf29ce484222325;
-
-    for (const char *at = serial; *at != '\0'; at++)
-        hash = (hash ^ (uint8_t)*at) * 0x100000001b3;
-    return &walk->slots[hash & (walk->claim_room - 1)];
-}
-
-static void link_claim(struct walk *walk, size_t at)
-{
-    size_t *slot = slot_of(walk, walk->claims[at].serial);
-
-    walk->claims[at].next = *slot;
-    *slot = at + 1;
-}
-
-/* Twice the room, a power of two; with other slots. */
-static enum setpay_error grow_claims(struct walk *walk)
-{
-    size_t room = walk->claim_room == 0 ? 64 : 2 * walk->claim_room;
-    size_t *slots = calloc(room, sizeof *slots);
-    struct claim *grown = slots == NULL ? NULL : realloc(walk->claims, room * sizeof *grown);
-
-    if (grown == NULL) {
-        free(slots);
-        return SETPAY_E_NOMEM;
-    }
-    free(walk->slots);
-    walk->slots = slots;
-    walk->claims = grown;
-    walk->claim_room = room;
-    for (size_t at = 0; at < walk->claim_count; at++)
-        link_claim(walk, at);
-    return SETPAY_OK;
-}
-
-static void fill_claim(struct claim *claim, const char *kind,
-                       const struct setpay_ca_log_entry *entry)
-{
-    const char *parent = strstr(entry->subject, SETPAY_CA_LOG_RENEWS);
-
-    memset(claim, 0, sizeof *claim);
-    claim->kind = kind;
-    memcpy(claim->authority, entry->authority, strnlen(entry->authority, 47));
-    memcpy(claim->serial, entry->serial, strnlen(entry->serial, SETPAY_CA_SERIAL_SIZE - 1));
-    if (parent != NULL)
-        (void)snprintf(claim->parent, sizeof claim->parent, "%.*s", SETPAY_CA_SERIAL_SIZE - 1,
-                       parent + strlen(SETPAY_CA_LOG_RENEWS));
-    claim->object = entry->object;
-    claim->time = entry->time;
-    claim->number = entry->number;
-}
-
-static enum setpay_error add_claim(struct walk *walk, const struct setpay_ca_log_entry *entry)
-{
-    const char *kind = kind_of(entry->action);
-
-    if (strcmp(entry->action, "restore") == 0)
-        return SETPAY_OK; /* about the log itself: no table has it */
-    if (strcmp(kind, "crl") == 0) {
-        fill_claim(&find_verifier(walk, entry->authority)->crl, kind, entry);
-        return SETPAY_OK;
-    }
-    if (walk->claim_count == walk->claim_room)
-        SETPAY_TRY(grow_claims(walk));
-    fill_claim(&walk->claims[walk->claim_count], kind, entry);
-    link_claim(walk, walk->claim_count++);
-    return SETPAY_OK;
-}
-
 static enum setpay_error walk_entry(void *arg, const struct setpay_ca_log_entry *entry,
                                     struct setpay_view signature)
 {
@@ -354,7 +257,7 @@ static enum setpay_error walk_entry(void *arg, const struct setpay_ca_log_entry 
     walk->last.hash = entry->hash;
     if (walk->witness != NULL && walk->witness->count == entry->number)
         walk->witnessed = setpay_digest_equal(&walk->witness->hash, &entry->hash);
-    return add_claim(walk, entry);
+    return setpay_ca_claims_add(walk->claims, entry);
 }
 
 static enum setpay_error check_head(struct walk *walk)
@@ -386,87 +289,6 @@ static enum setpay_error check_head(struct walk *walk)
     return SETPAY_OK;
 }
 
-/* The log's word on a row of a table, where it is this one. */
-static bool is_of(const struct claim *claim, const char *kind, const char *authority,
-                  const char *serial, const char *parent, const struct setpay_digest *digest,
-                  setpay_time_ms time)
-{
-    return claim->kind != NULL && strcmp(claim->kind, kind) == 0 &&
-           strcmp(claim->serial, serial) == 0 && strcmp(claim->authority, authority) == 0 &&
-           setpay_digest_equal(&claim->object, digest) && (time == 0 || claim->time == time) &&
-           (claim->parent[0] == '\0' || strcmp(claim->parent, parent) == 0);
-}
-
-/* Finds the log's word on one row of a table and marks it as met. */
-static void meet(struct walk *walk, const char *kind, const char *authority, const char *serial,
-                 const char *parent, struct setpay_view der, setpay_time_ms time)
-{
-    struct setpay_digest digest;
-    struct verifier *verifier = find_verifier(walk, authority);
-    struct claim *claim = NULL;
-
-    if (walk->error != SETPAY_OK)
-        return;
-    walk->error = setpay_sha256(der, &digest);
-    if (walk->error != SETPAY_OK)
-        return;
-    if (strcmp(kind, "crl") == 0)
-        claim = verifier == NULL ? NULL : &verifier->crl;
-    else if (walk->claim_count > 0 && *slot_of(walk, serial) != 0)
-        claim = &walk->claims[*slot_of(walk, serial) - 1];
-    while (claim != NULL && !is_of(claim, kind, authority, serial, parent, &digest, time))
-        claim = claim->next == 0 ? NULL : &walk->claims[claim->next - 1];
-    if (claim != NULL)
-        claim->met = true;
-    else
-        walk->error = setpay_problem_set(walk->problem, SETPAY_E_CA_LOG,
-                                         "the log tells of no %s %s by %s as the database holds it",
-                                         kind, serial, authority);
-}
-
-static void meet_certificate(void *arg, const struct setpay_ca_record *record)
-{
-    meet(arg, "certificate", record->authority, record->serial, record->parent, record->der, 0);
-    if (record->revoked != 0)
-        meet(arg, "revocation", record->authority, record->serial, "", record->der,
-             record->revoked);
-}
-
-static void meet_crl(void *arg, const char *authority, uint64_t number, setpay_time_ms this_update,
-                     setpay_time_ms next_update, struct setpay_view der)
-{
-    char serial[SETPAY_CA_SERIAL_SIZE];
-
-    (void)this_update;
-    (void)next_update;
-    (void)snprintf(serial, sizeof serial, "%llu", (unsigned long long)number);
-    meet(arg, "crl", authority, serial, "", der, 0);
-}
-
-static enum setpay_error check_met(const struct walk *walk, const struct claim *claim)
-{
-    if (claim->kind == NULL || claim->met)
-        return SETPAY_OK;
-    return setpay_problem_set(walk->problem, SETPAY_E_CA_LOG,
-                              "entry %llu of the log tells of a %s %s that the database does not "
-                              "hold",
-                              (unsigned long long)claim->number, claim->kind, claim->serial);
-}
-
-/* The tables hold nothing that the log does not tell of, and all that it does. */
-static enum setpay_error compare_tables(struct walk *walk)
-{
-    SETPAY_TRY(setpay_ca_registry_certificates(walk->ca->registry, NULL, meet_certificate, walk));
-    SETPAY_TRY(walk->error);
-    SETPAY_TRY(setpay_ca_registry_crls(walk->ca->registry, NULL, meet_crl, walk));
-    SETPAY_TRY(walk->error);
-    for (size_t at = 0; at < walk->claim_count; at++)
-        SETPAY_TRY(check_met(walk, &walk->claims[at]));
-    for (size_t at = 0; at < walk->verifier_count; at++)
-        SETPAY_TRY(check_met(walk, &walk->verifiers[at].crl));
-    return SETPAY_OK;
-}
-
 /* ---- a part at a time ---- */
 
 struct setpay_ca_log_check {
@@ -483,6 +305,11 @@ enum setpay_error setpay_ca_log_check_new(struct setpay_ca *ca,
     if (made == NULL)
         return SETPAY_E_NOMEM;
     made->walk.ca = ca;
+    enum setpay_error error = setpay_ca_claims_new(&made->walk.claims);
+    if (error != SETPAY_OK) {
+        free(made);
+        return error;
+    }
     if (witness != NULL) {
         made->witness = *witness;
         made->walk.witness = &made->witness;
@@ -497,13 +324,13 @@ void setpay_ca_log_check_free(struct setpay_ca_log_check *check)
         return;
     for (size_t at = 0; at < check->walk.verifier_count; at++)
         setpay_public_key_free(check->walk.verifiers[at].key);
-    free(check->walk.claims);
-    free(check->walk.slots);
+    setpay_ca_claims_free(check->walk.claims);
     free(check);
 }
 
-/* Entries until the part is full, or the log's end. The tables are compared behind that end, in the
- * same part: they tell what the log does at one moment alone. */
+/* Entries until the part is full, or the log's end, and the certificates that they tell of, each by
+ * itself. The tables are compared with the log behind that end, in the same part: they tell what it
+ * does at one moment alone. */
 static enum setpay_error walk_part(struct walk *walk, bool *unfinished)
 {
     int64_t from = walk->last.count == 0 ? INT64_MIN : (int64_t)walk->last.count + 1;
@@ -513,11 +340,13 @@ static enum setpay_error walk_part(struct walk *walk, bool *unfinished)
     SETPAY_TRY(setpay_ca_registry_authorities(walk->ca->registry, NULL, add_verifier, walk));
     SETPAY_TRY(
         setpay_ca_registry_entries(walk->ca->registry, from, PART_ENTRIES, walk_entry, walk));
+    SETPAY_TRY(
+        setpay_ca_claims_check_part(walk->ca, from, (int64_t)walk->last.count, walk->problem));
     *unfinished = walk->seen == PART_ENTRIES;
     if (*unfinished)
         return SETPAY_OK;
     SETPAY_TRY(check_head(walk));
-    return compare_tables(walk);
+    return setpay_ca_claims_compare(walk->claims, walk->ca, walk->problem);
 }
 
 enum setpay_error setpay_ca_log_check_step(struct setpay_ca_log_check *check, bool *unfinished,

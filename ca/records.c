@@ -125,6 +125,24 @@ enum setpay_error setpay_ca_by_thumbprint(struct setpay_ca *ca,
     return setpay_ca_registry_by_thumbprint(ca->registry, thumbprint, each, arg);
 }
 
+static void take_issuer(void *arg, const struct setpay_ca_record *record)
+{
+    (void)snprintf(arg, SETPAY_CA_AUTHORITY_SIZE, "%s", record->authority);
+}
+
+enum setpay_error setpay_ca_is_succeeded(struct setpay_ca *ca,
+                                         const struct setpay_digest *thumbprint, bool *succeeded)
+{
+    char name[SETPAY_CA_AUTHORITY_SIZE];
+    struct setpay_ca_authority_row issuer, newest;
+
+    SETPAY_TRY(setpay_ca_registry_by_thumbprint(ca->registry, thumbprint, take_issuer, name));
+    SETPAY_TRY(setpay_ca_registry_authority(ca->registry, name, &issuer));
+    SETPAY_TRY(setpay_ca_registry_newest(ca->registry, issuer.brand, issuer.kind, &newest));
+    *succeeded = strcmp(issuer.name, newest.name) != 0;
+    return SETPAY_OK;
+}
+
 struct setpay_store *setpay_ca_store(struct setpay_ca *ca)
 {
     return setpay_ca_registry_store(ca->registry);

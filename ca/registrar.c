@@ -6,6 +6,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/net/loop.h"
+#include "common/net/metrics.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -81,58 +82,48 @@ enum setpay_error setpay_registrar_post(struct setpay_registrar *registrar,
 
 /* ---- revocation lists ---- */
 
-struct due {
-    setpay_time_ms now;
-    size_t count;
+static const char *const results[] = {"made", "failed", NULL};
+static struct setpay_metric lists_total = {
+    .name = "setpay_ca_lists_total",
+    .help = "Revocation lists that were to be made, the ones before being due, by how it ended.",
+    .type = SETPAY_METRIC_COUNTER,
+    .labels = {{"result", results}},
 };
 
-static void look(void *arg, const char *authority, uint64_t number, setpay_time_ms this_update,
-                 setpay_time_ms next_update, struct setpay_view der)
+static void on_failed(void *arg, const char *authority, enum setpay_error error, const char *why)
 {
-    struct due *due = arg;
+    size_t *failed = arg;
 
-    (void)authority;
-    (void)number;
-    (void)der;
-    /* One from the future was made before the clock was set right: nobody believes it. */
-    if (due->now < this_update || due->now >= this_update + (next_update - this_update) / 2)
-        due->count++;
+    (*failed)++;
+    setpay_metric_add(&lists_total, 1, 0, 1);
+    setpay_log_error(error, "crl.failed", setpay_field_text("authority", authority),
+                     setpay_field_text("reason", why));
 }
 
-enum setpay_error setpay_registrar_renew_lists(struct setpay_ca *ca, size_t *renewed,
-                                               struct setpay_problem *problem)
-{
-    struct due due = {.now = setpay_clock_now_ms()};
-
-    *renewed = 0;
-    SETPAY_TRY(setpay_ca_list_crls(ca, NULL, look, &due));
-    if (due.count > 0)
-        SETPAY_TRY(setpay_ca_make_crls(ca, NULL, due.now, problem));
-    *renewed = due.count;
-    return SETPAY_OK;
-}
-
-static void renew_lists(struct setpay_registrar *registrar)
+size_t setpay_registrar_renew_lists(struct setpay_ca *ca)
 {
     struct setpay_problem problem = {{0}};
-    size_t renewed = 0;
-    enum setpay_error error =
-        setpay_registrar_renew_lists(registrar->options.ca, &renewed, &problem);
+    size_t made = 0, failed = 0;
+    const struct setpay_ca_lists_wish wish = {
+        .due = true, .now = setpay_clock_now_ms(), .failed_cb = on_failed, .arg = &failed};
+    enum setpay_error error = setpay_ca_make_crls(ca, &wish, &made, &problem);
 
-    if (error != SETPAY_OK)
-        setpay_log_error(error, "crl.failed", setpay_field_text("reason", problem.text));
-    if (error != SETPAY_OK || renewed == 0)
-        return;
-    setpay_log(SETPAY_LOG_INFO, "crl.renewed", setpay_field_int("due", (int64_t)renewed));
-    if (registrar->options.lists_cb != NULL)
-        registrar->options.lists_cb(registrar->options.arg);
+    if (error != SETPAY_OK && failed == 0) /* it did not come as far as to one */
+        on_failed(&failed, "all", error,
+                  problem.text[0] != '\0' ? problem.text : setpay_error_text(error));
+    setpay_metric_add(&lists_total, 0, 0, (int64_t)made);
+    if (made > 0)
+        setpay_log(SETPAY_LOG_INFO, "crl.renewed", setpay_field_int("made", (int64_t)made));
+    return made;
 }
 
 static void on_look(void *arg)
 {
     struct setpay_registrar *registrar = arg;
 
-    renew_lists(registrar);
+    if (setpay_registrar_renew_lists(registrar->options.ca) > 0 &&
+        registrar->options.lists_cb != NULL)
+        registrar->options.lists_cb(registrar->options.arg);
     if (registrar->options.look_cb != NULL)
         registrar->options.look_cb(registrar->options.ca, registrar->options.arg);
 }

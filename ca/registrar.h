@@ -30,11 +30,10 @@ enum setpay_error setpay_registrar_new(const struct setpay_registrar_options *op
 /* NULL-safe. Does what waits, then ends the thread; ca is the caller's again. */
 void setpay_registrar_free(struct setpay_registrar *registrar);
 
-/* rule C3: makes all lists anew where one of them is due: half of its life is over. A list is so
- * out long before the one before it ends. *renewed: how many were due. Errors of
- * setpay_ca_make_crls. */
-enum setpay_error setpay_registrar_renew_lists(struct setpay_ca *ca, size_t *renewed,
-                                               struct setpay_problem *problem) SETPAY_MUST_CHECK;
+/* rule C3: makes every list anew that is due: half of its life is over. A list is so out long
+ * before the one before it ends. One that can't be made is in the log, and tried again at the next
+ * look; the others are made. Returns how many were. */
+size_t setpay_registrar_renew_lists(struct setpay_ca *ca);
 
 /* A job stands in what asks for it, and must stay until done_cb was called. */
 struct setpay_registrar_job {

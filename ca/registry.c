@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TEXT_MAX 256
+#define TEXT_MAX 320 /* a subject, and what the log says behind it */
 
 struct setpay_ca_registry {
     struct setpay_store *store;
@@ -132,6 +132,7 @@ struct setpay_reader *setpay_ca_registry_reader(struct setpay_ca_registry *regis
 
 struct authorities {
     const char *name;  /* one */
+    const char *kind;  /* or the newest of a kind in a brand */
     const char *brand; /* or those of a brand; "" for all */
     struct setpay_ca_authority_row *rows;
     size_t count;
@@ -148,20 +149,35 @@ static void read_authority(struct setpay_db_rows *rows, struct setpay_ca_authori
     setpay_db_get_text(rows, 4, row->serial, sizeof row->serial);
     row->loopback = setpay_db_get_bool(rows, 5);
     row->crl_number = (uint64_t)setpay_db_get_int(rows, 6);
+    row->this_update = setpay_db_get_int(rows, 7);
+    row->next_update = setpay_db_get_int(rows, 8);
+    row->place = (uint64_t)setpay_db_get_int(rows, 9);
+    row->crl_size = (size_t)setpay_db_get_int(rows, 10);
+    row->not_after = setpay_db_get_int(rows, 11);
+    row->revoked = setpay_db_get_bool(rows, 12);
 }
 
 #define AUTHORITY_COLUMNS                                                                          \
     "SELECT a.name, a.issuer, a.kind, a.brand, a.serial, a.loopback,"                              \
-    " coalesce((SELECT c.crl_number FROM crls c WHERE c.authority = a.name), 0)"                   \
-    " FROM authorities a "
+    " coalesce(c.crl_number, 0), coalesce(c.this_update, 0), coalesce(c.next_update, 0),"          \
+    " a.place, coalesce(length(c.der), 0), coalesce(f.not_after, 0), r.serial IS NOT NULL"         \
+    " FROM authorities a LEFT JOIN crls c ON c.authority = a.name"                                 \
+    " LEFT JOIN certificates f ON f.serial = a.serial"                                             \
+    " LEFT JOIN revocations r ON r.serial = a.serial "
 
 static enum setpay_error read_one_authority(struct setpay_db *db, void *arg)
 {
     struct authorities *wanted = arg;
     struct setpay_db_rows *rows;
 
-    SETPAY_TRY(setpay_db_one(db, &rows, AUTHORITY_COLUMNS "WHERE a.name = $1",
-                             SETPAY_DB_TEXT(wanted->name)));
+    if (wanted->name != NULL)
+        SETPAY_TRY(setpay_db_one(db, &rows, AUTHORITY_COLUMNS "WHERE a.name = $1",
+                                 SETPAY_DB_TEXT(wanted->name)));
+    else
+        SETPAY_TRY(setpay_db_one(db, &rows,
+                                 AUTHORITY_COLUMNS "WHERE a.brand = $1 AND a.kind = $2"
+                                                   " ORDER BY a.place DESC LIMIT 1",
+                                 SETPAY_DB_TEXT(wanted->brand), SETPAY_DB_TEXT(wanted->kind)));
     read_authority(rows, wanted->rows);
     return setpay_db_end(rows);
 }
@@ -171,6 +187,14 @@ enum setpay_error setpay_ca_registry_authority(struct setpay_ca_registry *regist
                                                struct setpay_ca_authority_row *row)
 {
     struct authorities wanted = {.name = name, .rows = row};
+
+    return setpay_store_read(registry->reader, read_one_authority, &wanted);
+}
+
+enum setpay_error setpay_ca_registry_newest(struct setpay_ca_registry *registry, const char *brand,
+                                            const char *kind, struct setpay_ca_authority_row *row)
+{
+    struct authorities wanted = {.brand = brand, .kind = kind, .rows = row};
 
     return setpay_store_read(registry->reader, read_one_authority, &wanted);
 }
@@ -248,8 +272,8 @@ enum setpay_error setpay_ca_registry_key_seen(struct setpay_ca_registry *registr
 struct records {
     const char *sql;
     struct setpay_db_value value; /* of $1 */
-    bool has_since;
-    setpay_time_ms since; /* $2 */
+    bool has_second;
+    int64_t second; /* $2 */
     setpay_ca_record_cb *each;
     void *arg;
     size_t count;
@@ -260,14 +284,15 @@ static enum setpay_error read_records(struct setpay_db *db, void *arg)
     struct records *wanted = arg;
     struct setpay_db_rows *rows;
 
-    if (wanted->has_since)
+    if (wanted->has_second)
         SETPAY_TRY(
-            setpay_db_select(db, &rows, wanted->sql, wanted->value, SETPAY_DB_INT(wanted->since)));
+            setpay_db_select(db, &rows, wanted->sql, wanted->value, SETPAY_DB_INT(wanted->second)));
     else
         SETPAY_TRY(setpay_db_select(db, &rows, wanted->sql, wanted->value));
     while (setpay_db_next(rows)) {
         char serial[SETPAY_CA_SERIAL_SIZE];
         char authority[SETPAY_CA_AUTHORITY_SIZE];
+        char brand[SETPAY_BRAND_MAX + 1];
         char profile[32];
         char subject[TEXT_MAX];
         char reason[32];
@@ -275,6 +300,7 @@ static enum setpay_error read_records(struct setpay_db *db, void *arg)
         struct setpay_ca_record record = {
             .serial = serial,
             .authority = authority,
+            .brand = brand,
             .profile = profile,
             .subject = subject,
             .reason = reason,
@@ -292,6 +318,9 @@ static enum setpay_error read_records(struct setpay_db *db, void *arg)
         setpay_db_get_text(rows, 8, parent, sizeof parent);
         record.latest = setpay_db_get_int(rows, 9);
         record.der = setpay_db_get_view(rows, 10);
+        setpay_db_get_text(rows, 11, brand, sizeof brand);
+        record.place = (uint64_t)setpay_db_get_int(rows, 12);
+        record.revocation_place = (uint64_t)setpay_db_get_int(rows, 13);
         wanted->each(wanted->arg, &record);
         wanted->count++;
     }
@@ -300,7 +329,8 @@ static enum setpay_error read_records(struct setpay_db *db, void *arg)
 
 #define RECORD_COLUMNS                                                                             \
     "SELECT c.serial, c.authority, c.profile, c.subject, c.not_before, c.not_after,"               \
-    " coalesce(r.revoked_at, 0), coalesce(r.reason, ''), c.parent, c.latest, c.der"                \
+    " coalesce(r.revoked_at, 0), coalesce(r.reason, ''), c.parent, c.latest, c.der,"               \
+    " c.brand, c.place, coalesce(r.place, 0)"                                                      \
     " FROM certificates c LEFT JOIN revocations r ON r.serial = c.serial "
 
 enum setpay_error setpay_ca_registry_certificates(struct setpay_ca_registry *registry,
@@ -310,6 +340,22 @@ enum setpay_error setpay_ca_registry_certificates(struct setpay_ca_registry *reg
     struct records wanted = {
         .sql = RECORD_COLUMNS "WHERE $1 = '' OR c.brand = $1 ORDER BY c.place",
         .value = SETPAY_DB_TEXT(brand == NULL ? "" : brand),
+        .each = each,
+        .arg = arg,
+    };
+
+    return setpay_store_read(registry->reader, read_records, &wanted);
+}
+
+enum setpay_error setpay_ca_registry_certificates_between(struct setpay_ca_registry *registry,
+                                                          int64_t from, int64_t to,
+                                                          setpay_ca_record_cb *each, void *arg)
+{
+    struct records wanted = {
+        .sql = RECORD_COLUMNS "WHERE c.place >= $1 AND c.place <= $2 ORDER BY c.place",
+        .value = SETPAY_DB_INT(from),
+        .has_second = true,
+        .second = to,
         .each = each,
         .arg = arg,
     };
@@ -361,8 +407,8 @@ enum setpay_error setpay_ca_registry_descendants(struct setpay_ca_registry *regi
             " UNION SELECT n.serial FROM certificates n JOIN line ON n.parent = "
             "line.serial) " RECORD_COLUMNS "JOIN line ON line.serial = c.serial ORDER BY c.place",
         .value = SETPAY_DB_TEXT(serial),
-        .has_since = true,
-        .since = since,
+        .has_second = true,
+        .second = since,
         .each = each,
         .arg = arg,
     };

@@ -41,12 +41,21 @@ struct setpay_ca_authority_row {
     char brand[SETPAY_BRAND_MAX + 1];      /* "" for the root */
     char serial[SETPAY_CA_SERIAL_SIZE];
     bool loopback;
-    uint64_t crl_number; /* of the newest CRL; 0: none yet */
+    uint64_t place;                          /* the number of the log's entry that tells of it */
+    uint64_t crl_number;                     /* of the newest CRL; 0: none yet */
+    setpay_time_ms this_update, next_update; /* its times */
+    size_t crl_size;                         /* of its DER */
+    setpay_time_ms not_after;                /* of its certificate; 0: that is not there */
+    bool revoked;
 };
 /* SETPAY_E_NOT_FOUND. */
 enum setpay_error
 setpay_ca_registry_authority(struct setpay_ca_registry *registry, const char *name,
                              struct setpay_ca_authority_row *row) SETPAY_MUST_CHECK;
+/* The newest of a kind in a brand. SETPAY_E_NOT_FOUND. */
+enum setpay_error setpay_ca_registry_newest(struct setpay_ca_registry *registry, const char *brand,
+                                            const char *kind,
+                                            struct setpay_ca_authority_row *row) SETPAY_MUST_CHECK;
 typedef enum setpay_error setpay_ca_authority_row_cb(void *arg,
                                                      const struct setpay_ca_authority_row *row);
 /* The root first, a brand's CA before its issuing CAs. brand NULL: all; the root is in every
@@ -67,6 +76,11 @@ enum setpay_error setpay_ca_registry_key_seen(struct setpay_ca_registry *registr
 enum setpay_error setpay_ca_registry_certificates(struct setpay_ca_registry *registry,
                                                   const char *brand, setpay_ca_record_cb *each,
                                                   void *arg) SETPAY_MUST_CHECK;
+/* Those of which the log's entries from one number to another tell. */
+enum setpay_error setpay_ca_registry_certificates_between(struct setpay_ca_registry *registry,
+                                                          int64_t from, int64_t to,
+                                                          setpay_ca_record_cb *each,
+                                                          void *arg) SETPAY_MUST_CHECK;
 /* One, by serial or by thumbprint. SETPAY_E_NOT_FOUND. */
 enum setpay_error setpay_ca_registry_by_serial(struct setpay_ca_registry *registry,
                                                const char *serial, setpay_ca_record_cb *each,

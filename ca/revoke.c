@@ -85,9 +85,6 @@ static enum setpay_error find_targets(struct setpay_ca *ca,
         return setpay_problem_set(problem, SETPAY_E_EXISTS, "%s is revoked already%s",
                                   revoking->serial,
                                   revoking->descendants ? ", and so is what came of it" : "");
-    for (size_t at = 1; at < targets->count; at++) /* a renewal is by the same issuer */
-        if (strcmp(targets->list[at].authority, targets->list[0].authority) != 0)
-            return SETPAY_E_INTERNAL;
     return SETPAY_OK;
 }
 
@@ -98,7 +95,8 @@ static enum setpay_error revoke_one(struct setpay_ca_change *change,
 {
     char subject[256];
 
-    (void)snprintf(subject, sizeof subject, "%s; reason=%s", target->subject, revocation->reason);
+    (void)snprintf(subject, sizeof subject, "%s" SETPAY_CA_LOG_REASON "%s", target->subject,
+                   revocation->reason);
     /* rule C3 */
     SETPAY_TRY(setpay_ca_log_append_of(change, issuer, "revoke", target->serial, subject,
                                        &target->object, revocation->time));
@@ -106,29 +104,62 @@ static enum setpay_error revoke_one(struct setpay_ca_change *change,
                                            revocation->reason);
 }
 
+/* What one authority has issued of them, and its new CRL. first: the first of these; those of
+ * others are passed over. also has room for all. */
+static enum setpay_error apply_to(struct setpay_ca *ca, struct setpay_ca_change *change,
+                                  const struct setpay_ca_authority *issuer,
+                                  const struct targets *targets, size_t first,
+                                  struct setpay_ca_revocation *also, const char *reason,
+                                  setpay_time_ms now, struct setpay_problem *problem)
+{
+    size_t count = 0;
+
+    for (size_t at = first; at < targets->count; at++) {
+        if (strcmp(targets->list[at].authority, issuer->row.name) != 0)
+            continue;
+        also[count] = (struct setpay_ca_revocation){.time = now, .reason = reason};
+        memcpy(also[count].serial, targets->list[at].serial, sizeof also[count].serial);
+        SETPAY_TRY(revoke_one(change, issuer, &targets->list[at], &also[count]));
+        count++;
+    }
+    enum setpay_error error = setpay_ca_crl_decide(ca, change, issuer, also, count, now);
+    if (error == SETPAY_E_TOO_BIG)
+        error = setpay_problem_set(problem, error,
+                                   "the CRL of %s would grow above %d bytes: revoke %s itself, and "
+                                   "have another in its place (authority renew %s.%s)",
+                                   issuer->row.name, SETPAY_LIMIT_CRL_BYTES, issuer->row.name,
+                                   issuer->row.brand, issuer->row.kind);
+    return error;
+}
+
+static bool is_first_of_its_issuer(const struct targets *targets, size_t at)
+{
+    for (size_t before = 0; before < at; before++)
+        if (strcmp(targets->list[before].authority, targets->list[at].authority) == 0)
+            return false;
+    return true;
+}
+
+/* A line of renewals may go on under the authority that came after: one change for all of it. */
 static enum setpay_error apply(struct setpay_ca *ca, const struct targets *targets,
                                const char *reason, setpay_time_ms now,
                                struct setpay_problem *problem)
 {
     struct setpay_ca_revocation *also = calloc(targets->count, sizeof *also);
-    struct setpay_ca_authority issuer = {0};
+    struct setpay_ca_authority issuer = {0}; /* the last that acted signs the head */
     struct setpay_ca_change change = {0};
     enum setpay_error error = also == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
 
     if (error == SETPAY_OK)
-        error = setpay_ca_authority_load(ca, targets->list[0].authority, true, &issuer, problem);
-    if (error == SETPAY_OK)
         error = setpay_ca_change_begin(ca->registry, &change);
     for (size_t at = 0; at < targets->count && error == SETPAY_OK; at++) {
-        also[at] = (struct setpay_ca_revocation){.time = now, .reason = reason};
-        memcpy(also[at].serial, targets->list[at].serial, sizeof also[at].serial);
-        error = revoke_one(&change, &issuer, &targets->list[at], &also[at]);
+        if (!is_first_of_its_issuer(targets, at))
+            continue;
+        setpay_ca_authority_clear(&issuer);
+        error = setpay_ca_authority_load(ca, targets->list[at].authority, true, &issuer, problem);
+        if (error == SETPAY_OK)
+            error = apply_to(ca, &change, &issuer, targets, at, also, reason, now, problem);
     }
-    if (error == SETPAY_OK)
-        error = setpay_ca_crl_decide(ca, &change, &issuer, also, targets->count, now);
-    if (error == SETPAY_E_TOO_BIG)
-        error = setpay_problem_set(problem, error, "the CRL of %s would grow above %d bytes",
-                                   issuer.row.name, SETPAY_LIMIT_CRL_BYTES);
     if (error == SETPAY_OK)
         error = setpay_ca_log_commit(ca, &change, &issuer);
     if (error == SETPAY_OK)

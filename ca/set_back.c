@@ -122,7 +122,8 @@ static enum setpay_error revoke_known(struct setting_back *setting,
         error = known.error;
     if (error == SETPAY_OK && known.found && !known.revoked &&
         strcmp(known.authority, authority->row.name) == 0) {
-        (void)snprintf(subject, sizeof subject, "%s; reason=%s", known.subject, reason);
+        (void)snprintf(subject, sizeof subject, "%s" SETPAY_CA_LOG_REASON "%s", known.subject,
+                       reason);
         error = setpay_ca_log_append(&setting->change, authority, "revoke", serial, subject,
                                      setpay_buffer_view(&known.der), at);
         if (error == SETPAY_OK)
@@ -182,6 +183,8 @@ static enum setpay_error take_authority(void *arg, const struct setpay_ca_author
     struct setting_back *setting = arg;
     struct setpay_ca_authority authority = {0};
     X509_CRL *crl = NULL;
+    if (setpay_ca_is_given_up(setting->ca, row, setting->restore->restored_ms))
+        return SETPAY_OK;
     enum setpay_error error =
         setpay_ca_authority_load(setting->ca, row->name, true, &authority, setting->problem);
     if (error == SETPAY_OK)
@@ -224,7 +227,8 @@ enum setpay_error setpay_ca_set_back(struct setpay_ca *ca, const char *lists,
     if (error == SETPAY_OK) /* rule C4 */
         error = setpay_ca_log_commit(ca, &setting.change, &root);
     if (error == SETPAY_OK)
-        error = setpay_ca_make_crls(ca, NULL, restore->restored_ms, problem);
+        error = setpay_ca_make_crls(ca, &(struct setpay_ca_lists_wish){.now = restore->restored_ms},
+                                    NULL, problem);
     setpay_ca_change_clear(&setting.change);
     setpay_ca_authority_clear(&root);
     *revoked = setting.revoked;

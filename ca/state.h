@@ -15,6 +15,9 @@
 /* Root, and then brand by brand: more than this are refused. */
 #define SETPAY_CA_AUTHORITIES_MAX 256
 
+/* From this size on doctor says that a list is getting full. */
+#define SETPAY_CA_LIST_WARN_BYTES (SETPAY_LIMIT_CRL_BYTES / 10 * 7)
+
 /* Keys of issuing authorities that are kept decrypted. */
 #define SETPAY_CA_KEPT_KEYS 16
 
@@ -46,13 +49,18 @@ enum setpay_error setpay_ca_path(const struct setpay_ca *ca, const char *subfold
                                  const char *name, const char *suffix,
                                  char *path) SETPAY_MUST_CHECK;
 
+/* Opens or makes the database of a folder that is there already. Errors of setpay_store_open. */
+enum setpay_error setpay_ca_open_folder(const char *folder, bool retired, struct setpay_ca **ca,
+                                        struct setpay_problem *problem) SETPAY_MUST_CHECK;
+
 /* with_key: decrypts the authority's key; SETPAY_E_PASSPHRASE while the CA is locked.
  * SETPAY_E_NOT_FOUND where there is no such authority. */
 enum setpay_error setpay_ca_authority_load(struct setpay_ca *ca, const char *name, bool with_key,
                                            struct setpay_ca_authority *authority,
                                            struct setpay_problem *problem) SETPAY_MUST_CHECK;
 void setpay_ca_authority_clear(struct setpay_ca_authority *authority);
-/* brand is one, and known; role: "brand", "cca", "mca", "pca". */
+/* The one that issues now: the newest. brand is one, and known; role: "brand", "cca", "mca",
+ * "pca". */
 enum setpay_error setpay_ca_authority_of(struct setpay_ca *ca, const char *brand, const char *role,
                                          bool with_key, struct setpay_ca_authority *authority,
                                          struct setpay_problem *problem) SETPAY_MUST_CHECK;
@@ -139,8 +147,11 @@ struct setpay_ca_lineage {
     const char *parent; /* "": of none */
     setpay_time_ms latest;
 };
-/* The serial behind this in the subject of an entry of the log is the parent's. */
+/* In the subject of an entry of the log, behind the certificate's own: the parent's serial; until
+ * when it may be renewed; the reason of a revocation. */
 #define SETPAY_CA_LOG_RENEWS "; renews="
+#define SETPAY_CA_LOG_LATEST "; latest="
+#define SETPAY_CA_LOG_REASON "; reason="
 
 /* Puts a certificate that is signed but has not left this function into a change: its key (rule
  * C2), the record, the entry of the log (rule C3). issued (may be NULL) is told about it, all but
@@ -197,6 +208,13 @@ const char *setpay_ca_reason_name(int code);
  */
 enum setpay_error setpay_ca_revoked_serial(const X509_REVOKED *entry,
                                            char serial[SETPAY_CA_SERIAL_SIZE]) SETPAY_MUST_CHECK;
+/* How long after its end a certificate stays listed, and an authority makes lists: a purchase may
+ * be asked after when its certificate has ended, though not when it was revoked (rule M8). */
+#define SETPAY_CA_LISTED_AFTER_END_MS (180 * SETPAY_DAY_MS)
+/* Whether no list of an authority is made any more: it has ended so long ago, or is revoked and its
+ * key was destroyed. */
+bool setpay_ca_is_given_up(const struct setpay_ca *ca, const struct setpay_ca_authority_row *row,
+                           setpay_time_ms now);
 /* Writes the CRLs that the registry holds into folder/crl (after a commit). */
 enum setpay_error setpay_ca_crl_publish(struct setpay_ca *ca,
                                         struct setpay_problem *problem) SETPAY_MUST_CHECK;

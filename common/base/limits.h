@@ -11,9 +11,10 @@
 #define SETPAY_LIMIT_UNPACK_BYTES (512 * 1024) /* heap that one unpack may take */
 #define SETPAY_LIMIT_ENVELOPE_BYTES (4 * 1024)
 #define SETPAY_LIMIT_CERTIFICATE_BYTES (4 * 1024)
-#define SETPAY_LIMIT_CERTIFICATES 16 /* beside one message */
-#define SETPAY_LIMIT_CRL_BYTES (32 * 1024)
-#define SETPAY_LIMIT_CRLS 8
+#define SETPAY_LIMIT_CERTIFICATES 16        /* beside one message */
+#define SETPAY_LIMIT_CRL_BYTES (512 * 1024) /* some 9,800 revocations; in a file, or fetched */
+#define SETPAY_LIMIT_CRL_BESIDE_BYTES (32 * 1024) /* one beside a message */
+#define SETPAY_LIMIT_CRLS 16
 #define SETPAY_LIMIT_THUMBS 64
 #define SETPAY_LIMIT_OFFER_ITEMS 200
 #define SETPAY_LIMIT_RECEIPTS 64    /* of one purchase, in one answer */

@@ -197,7 +197,7 @@ static void learn_file(struct setpay_doctor *doctor, const char *path)
 {
     struct setpay_buffer bytes;
     X509_CRL *list = NULL;
-    setpay_buffer_init(&bytes, PEM_FILE_MAX);
+    setpay_buffer_init(&bytes, 2 * SETPAY_LIMIT_CRL_BYTES);
     if (setpay_file_read(path, &bytes, NULL) == SETPAY_OK && bytes.size > 0) {
         const unsigned char *at = bytes.data;
         BIO *bio = BIO_new_mem_buf(bytes.data, (int)bytes.size);

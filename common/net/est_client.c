@@ -17,8 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LISTS_BYTES_MAX ((size_t)4 * 1024 * 1024)
-#define CERTIFICATES_MAX 64
+#define LISTS_BYTES_MAX ((size_t)16 * 1024 * 1024)
+#define CERTIFICATES_MAX SETPAY_LIMIT_TRUST_CAS
 #define WORDS_SIZE 200
 #define PATH_SIZE 96
 

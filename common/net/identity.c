@@ -23,6 +23,7 @@
 
 #define CHAIN_MAX 4
 #define PEM_FILE_MAX (256 * 1024)
+#define LIST_FILE_MAX (2 * SETPAY_LIMIT_CRL_BYTES) /* PEM is a third longer than DER */
 
 void setpay_identity_clear(struct setpay_identity *identity)
 {
@@ -335,7 +336,7 @@ static void load_one(const char *folder, const char *name, struct folder_file *f
     struct setpay_buffer content;
     if (snprintf(path, sizeof path, "%s/%s", folder, name) >= (int)sizeof path)
         return;
-    setpay_buffer_init(&content, PEM_FILE_MAX);
+    setpay_buffer_init(&content, LIST_FILE_MAX);
     file->taken = 0;
     file->worst = SETPAY_OK;
     enum setpay_error error = setpay_file_read(path, &content, &problem);

@@ -36,35 +36,54 @@ struct setpay_lists {
 
 /* ------------------------------------------------------------------ what is held */
 
-static const struct setpay_crl_info *find(const struct setpay_crl_info *infos, size_t count,
-                                          const char *brand, enum setpay_ca_kind kind)
-{
-    const struct setpay_crl_info *found = NULL;
-    for (size_t i = 0; i < count; i++) {
-        /* Of two CAs of a kind, one older, the newer list is the one that goes on. */
-        if (infos[i].ca_kind == kind && strcmp(infos[i].brand, brand) == 0 &&
-            (found == NULL || infos[i].next_update_ms > found->next_update_ms))
-            found = &infos[i];
-    }
-    return found;
-}
-
 static const enum setpay_ca_kind needed[] = {SETPAY_CA_ROOT, SETPAY_CA_BRAND, SETPAY_CA_CARDHOLDER,
                                              SETPAY_CA_MERCHANT, SETPAY_CA_GATEWAY};
 #define NEEDED_COUNT (sizeof needed / sizeof *needed)
 
-/* The lists of a brand, in the order of needed; NULL: missing. */
-static enum setpay_error collect(struct setpay_trust *trust, const char *brand,
-                                 struct setpay_crl_info **infos,
-                                 const struct setpay_crl_info *lists[NEEDED_COUNT])
+/* The lists that are held of a brand and of the root. Of a kind there may be several CAs, one that
+ * came after the other. */
+struct lists_held {
+    const char *brand;
+    setpay_time_ms now_ms;
+    struct setpay_crl_info *infos;
+    size_t count;
+};
+
+static bool is_of(const struct lists_held *held, const struct setpay_crl_info *info,
+                  enum setpay_ca_kind kind)
 {
-    *infos = calloc(SETPAY_LIMIT_TRUST_CAS, sizeof **infos);
-    if (*infos == NULL)
+    return info->ca_kind == kind &&
+           strcmp(info->brand, kind == SETPAY_CA_ROOT ? "" : held->brand) == 0;
+}
+
+/* The one of a kind by which certificates are judged longest: of a CA that is good before that of
+ * one that is not. NULL: there is none. */
+static const struct setpay_crl_info *find(const struct lists_held *held, enum setpay_ca_kind kind)
+{
+    const struct setpay_crl_info *found = NULL;
+    for (size_t i = 0; i < held->count; i++) {
+        const struct setpay_crl_info *info = &held->infos[i];
+        if (!is_of(held, info, kind))
+            continue;
+        bool good = setpay_crl_is_needed(info, held->now_ms);
+        bool found_good = found != NULL && setpay_crl_is_needed(found, held->now_ms);
+        if (found == NULL || (good && !found_good) ||
+            (good == found_good && info->next_update_ms > found->next_update_ms))
+            found = info;
+    }
+    return found;
+}
+
+static enum setpay_error collect(struct setpay_trust *trust, const char *brand,
+                                 setpay_time_ms now_ms, struct lists_held *held)
+{
+    *held = (struct lists_held){.brand = brand, .now_ms = now_ms};
+    held->infos = calloc(SETPAY_LIMIT_TRUST_CAS, sizeof *held->infos);
+    if (held->infos == NULL)
         return SETPAY_E_NOMEM;
-    size_t count = setpay_trust_crls(trust, *infos, SETPAY_LIMIT_TRUST_CAS);
-    for (size_t i = 0; i < NEEDED_COUNT; i++)
-        lists[i] = find(*infos, count < SETPAY_LIMIT_TRUST_CAS ? count : SETPAY_LIMIT_TRUST_CAS,
-                        needed[i] == SETPAY_CA_ROOT ? "" : brand, needed[i]);
+    held->count = setpay_trust_crls(trust, held->infos, SETPAY_LIMIT_TRUST_CAS);
+    if (held->count > SETPAY_LIMIT_TRUST_CAS)
+        held->count = SETPAY_LIMIT_TRUST_CAS;
     return SETPAY_OK;
 }
 
@@ -72,16 +91,15 @@ static enum setpay_error check_one(const struct setpay_crl_info *list, enum setp
                                    const char *brand, setpay_time_ms now_ms,
                                    struct setpay_problem *why)
 {
-    char text[SETPAY_TIME_TEXT_SIZE];
-    const char *of = kind == SETPAY_CA_ROOT ? "" : brand;
-    const char *dot = of[0] == '\0' ? "" : ".";
-    const char *name = setpay_ca_info(kind)->name;
+    char name[SETPAY_AUTHORITY_NAME_SIZE], text[SETPAY_TIME_TEXT_SIZE];
+    setpay_ca_name(kind == SETPAY_CA_ROOT ? "" : brand, kind, list == NULL ? 1 : list->ca_number,
+                   name);
     if (list == NULL)
-        return setpay_problem_set(why, SETPAY_E_CRL_MISSING,
-                                  "the revocation list of %s%s%s is missing", of, dot, name);
+        return setpay_problem_set(why, SETPAY_E_CRL_MISSING, "the revocation list of %s is missing",
+                                  name);
     if (list->next_update_ms <= now_ms)
         return setpay_problem_set(why, SETPAY_E_CRL_STALE,
-                                  "the revocation list of %s%s%s was due at %s", of, dot, name,
+                                  "the revocation list of %s was due at %s", name,
                                   setpay_time_format(list->next_update_ms, text));
     return SETPAY_OK;
 }
@@ -89,12 +107,11 @@ static enum setpay_error check_one(const struct setpay_crl_info *list, enum setp
 enum setpay_error setpay_lists_check(struct setpay_trust *trust, const char *brand,
                                      setpay_time_ms now_ms, struct setpay_problem *why)
 {
-    struct setpay_crl_info *infos = NULL;
-    const struct setpay_crl_info *lists[NEEDED_COUNT] = {NULL};
-    enum setpay_error error = collect(trust, brand, &infos, lists);
+    struct lists_held held;
+    enum setpay_error error = collect(trust, brand, now_ms, &held);
     for (size_t i = 0; i < NEEDED_COUNT && error == SETPAY_OK; i++)
-        error = check_one(lists[i], needed[i], brand, now_ms, why);
-    free(infos);
+        error = check_one(find(&held, needed[i]), needed[i], brand, now_ms, why);
+    free(held.infos);
     return error;
 }
 
@@ -107,31 +124,43 @@ static bool is_late(const struct setpay_crl_info *list, bool early, setpay_time_
 
 static bool is_wanted(struct setpay_trust *trust, const char *brand, bool early)
 {
-    struct setpay_crl_info *infos = NULL;
-    const struct setpay_crl_info *lists[NEEDED_COUNT] = {NULL};
-    bool held = false, late = false;
-    if (collect(trust, brand, &infos, lists) != SETPAY_OK)
+    struct lists_held held;
+    bool of_brand = false, late = false;
+    if (collect(trust, brand, setpay_clock_now_ms(), &held) != SETPAY_OK)
         return false;
     for (size_t i = 0; i < NEEDED_COUNT; i++) {
-        held = held || (lists[i] != NULL && needed[i] != SETPAY_CA_ROOT);
-        late = late || (lists[i] == NULL ? early : is_late(lists[i], early, setpay_clock_now_ms()));
+        const struct setpay_crl_info *list = find(&held, needed[i]);
+        of_brand = of_brand || (list != NULL && needed[i] != SETPAY_CA_ROOT);
+        late = late || (list == NULL ? early : is_late(list, early, held.now_ms));
     }
-    free(infos);
-    return !held || late;
+    /* Those of CAs that another has come after, too: what they have issued is good. */
+    for (size_t i = 0; i < held.count && !late; i++) {
+        const struct setpay_crl_info *info = &held.infos[i];
+        late = (info->brand[0] == '\0' || strcmp(info->brand, brand) == 0) &&
+               setpay_crl_is_needed(info, held.now_ms) && is_late(info, early, held.now_ms);
+    }
+    free(held.infos);
+    return !of_brand || late || (early && setpay_trust_lacks_crl(trust, brand, held.now_ms));
 }
 
 setpay_time_ms setpay_lists_end_ms(struct setpay_trust *trust, const char *brand)
 {
-    struct setpay_crl_info *infos = NULL;
-    const struct setpay_crl_info *lists[NEEDED_COUNT] = {NULL};
+    struct lists_held held;
     setpay_time_ms end_ms = INT64_MAX;
-    if (collect(trust, brand, &infos, lists) != SETPAY_OK)
+    if (collect(trust, brand, setpay_clock_now_ms(), &held) != SETPAY_OK)
         return 0;
     for (size_t i = 0; i < NEEDED_COUNT; i++) {
-        setpay_time_ms next_ms = lists[i] == NULL ? 0 : lists[i]->next_update_ms;
+        const struct setpay_crl_info *list = find(&held, needed[i]);
+        setpay_time_ms next_ms = list == NULL ? 0 : list->next_update_ms;
         end_ms = next_ms < end_ms ? next_ms : end_ms;
     }
-    free(infos);
+    for (size_t i = 0; i < held.count; i++) {
+        const struct setpay_crl_info *info = &held.infos[i];
+        if (strcmp(info->brand, brand) == 0 && setpay_crl_is_needed(info, held.now_ms) &&
+            info->next_update_ms < end_ms)
+            end_ms = info->next_update_ms;
+    }
+    free(held.infos);
     return end_ms;
 }
 

@@ -17,12 +17,13 @@
 #include <stdint.h>
 
 /* Whether the lists by which certificates of a brand are judged (the root's, the brand's and its
- * three issuing CAs') are there and current at now_ms. SETPAY_E_CRL_MISSING or SETPAY_E_CRL_STALE,
- * with words. */
+ * three issuing CAs') are there and current at now_ms; where one CA of a kind has come after
+ * another, that of one of them. SETPAY_E_CRL_MISSING or SETPAY_E_CRL_STALE, with words. */
 enum setpay_error setpay_lists_check(struct setpay_trust *trust, const char *brand,
                                      setpay_time_ms now_ms,
                                      struct setpay_problem *why) SETPAY_MUST_CHECK;
-/* When the first of them ends; 0 where one is missing. */
+/* When the first of them ends, or that of a CA that another has come after, as long as that is
+ * good; 0 where one is missing. */
 setpay_time_ms setpay_lists_end_ms(struct setpay_trust *trust, const char *brand);
 
 /* An authority, and the brand for whose lists it is asked. */

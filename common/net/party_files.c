@@ -359,14 +359,12 @@ enum setpay_error setpay_party_files_replaced(const struct setpay_party_files *f
 
 /* ------------------------------------------------------------------ lists */
 
-static enum setpay_error write_one(const char *folder, const char *brand, enum setpay_ca_kind kind,
-                                   const char *suffix, struct setpay_view content,
-                                   struct setpay_problem *problem)
+static enum setpay_error write_one(const char *folder, const char *name, const char *suffix,
+                                   struct setpay_view content, struct setpay_problem *problem)
 {
     char path[SETPAY_PARTY_PATH_SIZE];
 
-    if (snprintf(path, sizeof path, "%s/%s%s%s%s", folder, brand, brand[0] == '\0' ? "" : ".",
-                 setpay_ca_info(kind)->name, suffix) >= (int)sizeof path)
+    if (snprintf(path, sizeof path, "%s/%s%s", folder, name, suffix) >= (int)sizeof path)
         return setpay_problem_set(problem, SETPAY_E_INVALID, "the folder's path is too long");
     return setpay_file_write(path, content, 0644, true, problem);
 }
@@ -380,15 +378,17 @@ static enum setpay_error write_cas(struct setpay_trust *trust, const char *folde
 
     for (size_t i = 0; i < count && error == SETPAY_OK; i++) {
         struct setpay_certificate *ca = NULL;
+        char name[SETPAY_AUTHORITY_NAME_SIZE];
         struct setpay_buffer text;
 
         setpay_buffer_init(&text, CHAIN_BYTES_MAX);
         error = setpay_trust_find_ca(trust, &thumbs[i], &ca);
         if (error == SETPAY_OK)
             error = append_pem(&text, PEM_STRING_X509, setpay_certificate_der(ca));
-        if (error == SETPAY_OK)
-            error = write_one(folder, setpay_certificate_brand(ca), setpay_certificate_ca_kind(ca),
-                              ".pem", setpay_buffer_view(&text), problem);
+        if (error == SETPAY_OK) {
+            setpay_certificate_ca_name(ca, name);
+            error = write_one(folder, name, ".pem", setpay_buffer_view(&text), problem);
+        }
         setpay_certificate_unref(ca);
         setpay_buffer_clear(&text);
     }
@@ -410,11 +410,13 @@ enum setpay_error setpay_party_write_lists(struct setpay_trust *trust, const cha
     setpay_buffer_init(&der, SETPAY_LIMIT_CRL_BYTES);
     enum setpay_error error = SETPAY_OK;
     for (size_t i = 0; i < held && i < LISTS_MAX && error == SETPAY_OK; i++) {
+        char name[SETPAY_AUTHORITY_NAME_SIZE];
+
         setpay_buffer_reset(&der);
         error = setpay_trust_crl_der(trust, &infos[i].thumbprint, &der);
+        setpay_ca_name(infos[i].brand, infos[i].ca_kind, infos[i].ca_number, name);
         if (error == SETPAY_OK)
-            error = write_one(folder, infos[i].brand, infos[i].ca_kind, ".crl",
-                              setpay_buffer_view(&der), problem);
+            error = write_one(folder, name, ".crl", setpay_buffer_view(&der), problem);
         if (error == SETPAY_OK)
             (*count)++;
     }

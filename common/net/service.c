@@ -48,12 +48,11 @@ static enum setpay_error check_held(struct setpay_trust *trust, setpay_time_ms n
     struct setpay_crl_info infos[SETPAY_LIMIT_TRUST_CAS];
     size_t count = setpay_trust_crls(trust, infos, SETPAY_LIMIT_TRUST_CAS);
     for (size_t i = 0; i < count && i < SETPAY_LIMIT_TRUST_CAS; i++) {
-        if (infos[i].next_update_ms < now_ms) {
-            char text[SETPAY_TIME_TEXT_SIZE];
+        if (infos[i].next_update_ms < now_ms && setpay_crl_is_needed(&infos[i], now_ms)) {
+            char name[SETPAY_AUTHORITY_NAME_SIZE], text[SETPAY_TIME_TEXT_SIZE];
+            setpay_ca_name(infos[i].brand, infos[i].ca_kind, infos[i].ca_number, name);
             return setpay_problem_set(why, SETPAY_E_CRL_STALE,
-                                      "the revocation list of %s%s%s was due at %s", infos[i].brand,
-                                      infos[i].brand[0] != '\0' ? "." : "",
-                                      setpay_ca_info(infos[i].ca_kind)->name,
+                                      "the revocation list of %s was due at %s", name,
                                       setpay_time_format(infos[i].next_update_ms, text));
         }
     }

@@ -367,6 +367,32 @@ setpay_time_ms setpay_certificate_not_after_ms(const struct setpay_certificate *
     return certificate->not_after_ms;
 }
 
+unsigned setpay_certificate_ca_number(const struct setpay_certificate *ca)
+{
+    const struct setpay_ca_info *kind = setpay_ca_info(ca->ca_kind);
+    size_t length = kind == NULL ? 0 : strlen(kind->name);
+    unsigned number = 0;
+
+    if (kind == NULL || kind->kind == SETPAY_CA_ROOT || strncmp(ca->id, kind->name, length) != 0 ||
+        ca->id[length] != '-' || ca->id[length + 1] == '0')
+        return 0;
+    for (const char *at = ca->id + length + 1; *at != '\0'; at++) {
+        if (*at < '0' || *at > '9' || number > SETPAY_CA_NUMBER_MAX / 10)
+            return 0;
+        number = 10 * number + (unsigned)(*at - '0');
+    }
+    return number;
+}
+
+void setpay_certificate_ca_name(const struct setpay_certificate *ca,
+                                char name[SETPAY_AUTHORITY_NAME_SIZE])
+{
+    const struct setpay_ca_info *kind = setpay_ca_info(ca->ca_kind);
+
+    setpay_ca_name(ca->brand, kind == NULL ? SETPAY_CA_NONE : kind->kind,
+                   setpay_certificate_ca_number(ca), name);
+}
+
 enum setpay_error setpay_certificate_account(const struct setpay_certificate *certificate,
                                              struct setpay_digest *account_id)
 {

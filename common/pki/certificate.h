@@ -54,6 +54,13 @@ X509 *setpay_certificate_x509(const struct setpay_certificate *certificate);
 setpay_time_ms setpay_certificate_not_before_ms(const struct setpay_certificate *certificate);
 setpay_time_ms setpay_certificate_not_after_ms(const struct setpay_certificate *certificate);
 
+/* Which of the CAs of its kind in its brand one is: the running number behind the kind in its CN
+ * ("cca-2"). 0 where the CN is of another form, or for a leaf or a root. */
+unsigned setpay_certificate_ca_number(const struct setpay_certificate *ca);
+/* Its name (role.h). */
+void setpay_certificate_ca_name(const struct setpay_certificate *ca,
+                                char name[SETPAY_AUTHORITY_NAME_SIZE]);
+
 /* A cardholder's blinded account id (rule G5). SETPAY_E_CERT_ROLE for any other certificate. */
 enum setpay_error setpay_certificate_account(const struct setpay_certificate *certificate,
                                              struct setpay_digest *account_id) SETPAY_MUST_CHECK;

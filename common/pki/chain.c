@@ -345,6 +345,18 @@ static enum setpay_error check_wish(const struct setpay_certificate *leaf,
     return SETPAY_OK;
 }
 
+/* Nobody makes lists of an authority that is revoked for long: that it is revoked is what counts,
+ * and not that its list is missing. */
+static enum setpay_error explain_listless(const struct setpay_snapshot *snapshot,
+                                          const struct setpay_certificate *leaf,
+                                          enum setpay_error error)
+{
+    const struct setpay_known_ca *issuer = NULL;
+    if (setpay_snapshot_issuer(snapshot, setpay_certificate_x509(leaf), &issuer) != SETPAY_OK)
+        return error;
+    return issuer->revoked ? SETPAY_E_CERT_REVOKED : error;
+}
+
 /* Verifies a parsed leaf. Takes the reference to leaf: hands it to the caller or drops it. */
 static enum setpay_error verify_leaf(struct setpay_trust *trust, struct setpay_certificate *leaf,
                                      const struct setpay_view *offered, size_t offered_count,
@@ -370,6 +382,8 @@ static enum setpay_error verify_leaf(struct setpay_trust *trust, struct setpay_c
     if (error == SETPAY_OK)
         narrow(&verdict, setpay_certificate_not_before_ms(leaf),
                setpay_certificate_not_after_ms(leaf));
+    if (error == SETPAY_E_CRL_MISSING || error == SETPAY_E_CRL_STALE)
+        error = explain_listless(snapshot, leaf, error);
     setpay_snapshot_unref(snapshot);
     if (error == SETPAY_E_CERT_MISSING)
         error = explain_missing(trust, setpay_certificate_x509(leaf), offered, offered_count);

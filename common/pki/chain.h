@@ -170,6 +170,9 @@ struct setpay_crl_info {
     enum setpay_ca_kind ca_kind;
     char brand[SETPAY_BRAND_MAX + 1]; /* "" for the root's */
     struct setpay_digest ca;          /* thumbprint of its CA's certificate */
+    unsigned ca_number;               /* of its kind in the brand; 0: not known */
+    setpay_time_ms ca_not_after_ms;
+    bool ca_revoked; /* it, or one above it, by the lists that are held */
     uint64_t number;
     setpay_time_ms this_update_ms;
     setpay_time_ms next_update_ms;
@@ -177,6 +180,11 @@ struct setpay_crl_info {
 
 /* Up to room entries, in no order; returns how many are held. For /readyz and Thumbs. */
 size_t setpay_trust_crls(struct setpay_trust *trust, struct setpay_crl_info *infos, size_t room);
+/* Whether a new one will be missed when this one ends: its CA neither has ended nor is revoked. */
+bool setpay_crl_is_needed(const struct setpay_crl_info *info, setpay_time_ms now_ms);
+/* Whether a CA of the brand is held without any list of its own, and neither has ended nor is
+ * revoked: one that has come after another is met so, beside a message. */
+bool setpay_trust_lacks_crl(struct setpay_trust *trust, const char *brand, setpay_time_ms now_ms);
 /* The DER of one, appended. SETPAY_E_NOT_FOUND, SETPAY_E_TOO_BIG. */
 enum setpay_error setpay_trust_crl_der(struct setpay_trust *trust,
                                        const struct setpay_digest *thumbprint,

@@ -11,6 +11,7 @@
 #include <openssl/err.h>
 #include <openssl/objects.h>
 #include <openssl/x509v3.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -165,6 +166,18 @@ static bool is_made_of(const char *text, const char *alphabet, size_t max)
 #define LOWER "abcdefghijklmnopqrstuvwxyz"
 #define UPPER "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #define DIGITS "0123456789"
+
+void setpay_ca_name(const char *brand, enum setpay_ca_kind kind, unsigned number,
+                    char name[SETPAY_AUTHORITY_NAME_SIZE])
+{
+    const struct setpay_ca_info *info = setpay_ca_info(kind);
+    char suffix[8] = "";
+
+    if (kind != SETPAY_CA_ROOT && number > 1 && number <= SETPAY_CA_NUMBER_MAX)
+        (void)snprintf(suffix, sizeof suffix, "-%u", number);
+    (void)snprintf(name, SETPAY_AUTHORITY_NAME_SIZE, "%.*s%s%.5s%s", SETPAY_BRAND_MAX, brand,
+                   brand[0] == '\0' ? "" : ".", info == NULL ? "" : info->name, suffix);
+}
 
 bool setpay_brand_is_valid(const char *brand)
 {

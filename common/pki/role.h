@@ -111,9 +111,16 @@ enum setpay_profile setpay_profile_by_name(const char *name);
 enum setpay_ca_kind setpay_ca_kind_by_name(const char *name);
 
 #define SETPAY_BRAND_MAX 32
+#define SETPAY_CA_NUMBER_MAX 9999 /* of one kind in one brand, one after the other */
 #define SETPAY_PARTY_ID_MAX                                                                        \
     64 /* 32 for merchants, gateways and CAs, 64 for a blinded account id                          \
         */
+
+/* An authority's name, in files and in words: "root", BRAND.KIND, and from the second of its kind
+ * in the brand on BRAND.KIND-NUMBER. number 0: not known, as 1. */
+#define SETPAY_AUTHORITY_NAME_SIZE 48
+void setpay_ca_name(const char *brand, enum setpay_ca_kind kind, unsigned number,
+                    char name[SETPAY_AUTHORITY_NAME_SIZE]);
 
 /* [a-z0-9-]{1,32} */
 bool setpay_brand_is_valid(const char *brand);

@@ -64,6 +64,20 @@ static struct setpay_snapshot *snapshot_copy(const struct setpay_snapshot *from)
     return made;
 }
 
+static void mark_revoked(struct setpay_snapshot *made)
+{
+    for (size_t i = 1; i < made->count; i++) { /* who is above stands before */
+        X509 *x509 = setpay_certificate_x509(made->cas[i].certificate);
+        const struct setpay_known_ca *issuer = NULL;
+        X509_REVOKED *entry = NULL;
+        made->cas[i].revoked =
+            setpay_snapshot_issuer(made, x509, &issuer) == SETPAY_OK &&
+            (issuer->revoked ||
+             (issuer->crl != NULL && X509_CRL_get0_by_serial(issuer->crl->list, &entry,
+                                                             X509_get0_serialNumber(x509)) != 0));
+    }
+}
+
 /* Makes OpenSSL's side of the snapshot and puts it in the place of the current one. Takes it. */
 static enum setpay_error snapshot_install(struct setpay_trust *trust, struct setpay_snapshot *made)
 {
@@ -81,6 +95,7 @@ static enum setpay_error snapshot_install(struct setpay_trust *trust, struct set
             X509_STORE_add_crl(made->store, made->cas[i].crl->list) != 1)
             goto out;
     }
+    mark_revoked(made);
     complete = true;
 out:
     if (!complete) {
@@ -449,12 +464,36 @@ size_t setpay_trust_crls(struct setpay_trust *trust, struct setpay_crl_info *inf
     for (size_t i = 0; i < snapshot->count; i++) {
         if (snapshot->cas[i].crl == NULL)
             continue;
-        if (count < room)
+        if (count < room) {
+            const struct setpay_certificate *ca = snapshot->cas[i].certificate;
             infos[count] = snapshot->cas[i].crl->info;
+            infos[count].ca_number = setpay_certificate_ca_number(ca);
+            infos[count].ca_not_after_ms = setpay_certificate_not_after_ms(ca);
+            infos[count].ca_revoked = snapshot->cas[i].revoked;
+        }
         count++;
     }
     setpay_snapshot_unref(snapshot);
     return count;
+}
+
+bool setpay_crl_is_needed(const struct setpay_crl_info *info, setpay_time_ms now_ms)
+{
+    return !info->ca_revoked && now_ms <= info->ca_not_after_ms;
+}
+
+bool setpay_trust_lacks_crl(struct setpay_trust *trust, const char *brand, setpay_time_ms now_ms)
+{
+    bool lacks = false;
+    struct setpay_snapshot *snapshot = setpay_snapshot_take(trust);
+    for (size_t i = 0; i < snapshot->count && !lacks; i++) {
+        const struct setpay_known_ca *ca = &snapshot->cas[i];
+        lacks = ca->crl == NULL && !ca->revoked &&
+                now_ms <= setpay_certificate_not_after_ms(ca->certificate) &&
+                strcmp(setpay_certificate_brand(ca->certificate), brand) == 0;
+    }
+    setpay_snapshot_unref(snapshot);
+    return lacks;
 }
 
 enum setpay_error setpay_trust_crl_der(struct setpay_trust *trust,

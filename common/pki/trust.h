@@ -38,6 +38,7 @@ enum setpay_kept_state { SETPAY_KEPT_NONE, SETPAY_KEPT_BEING_WRITTEN, SETPAY_KEP
 struct setpay_known_ca {
     struct setpay_certificate *certificate;
     struct setpay_crl *crl; /* NULL until one came */
+    bool revoked;           /* by a list that is held, of its issuer, or an authority above it is */
     struct setpay_kept_part
         part; /* of an issuing CA; the one thing in a snapshot that is set late */
 };

@@ -173,7 +173,7 @@ static enum setpay_error open_message(const Setpay__V1__Message *pb, struct setp
     SETPAY_TRY(take_beside(pb->n_certificates, pb->certificates, SETPAY_LIMIT_CERTIFICATES,
                            SETPAY_LIMIT_CERTIFICATE_BYTES, message->certificates));
     message->certificate_count = pb->n_certificates;
-    SETPAY_TRY(take_beside(pb->n_crls, pb->crls, SETPAY_LIMIT_CRLS, SETPAY_LIMIT_CRL_BYTES,
+    SETPAY_TRY(take_beside(pb->n_crls, pb->crls, SETPAY_LIMIT_CRLS, SETPAY_LIMIT_CRL_BESIDE_BYTES,
                            message->crls));
     message->crl_count = pb->n_crls;
     for (size_t i = 0; i < message->certificate_count; i++)
@@ -277,7 +277,7 @@ enum setpay_error setpay_message_build(const struct setpay_message_parts *parts,
                         SETPAY_LIMIT_CERTIFICATE_BYTES, certificates);
     if (error == SETPAY_OK)
         error = give_beside(parts->crls, parts->crl_count, SETPAY_LIMIT_CRLS,
-                            SETPAY_LIMIT_CRL_BYTES, crls);
+                            SETPAY_LIMIT_CRL_BESIDE_BYTES, crls);
     if (error == SETPAY_OK && signs && parts->signature != NULL)
         error = setpay_buffer_set(&signature, setpay_signature_view(parts->signature));
     else if (error == SETPAY_OK && signs)

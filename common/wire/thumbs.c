@@ -8,7 +8,11 @@
 
 #include "common/base/limits.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+#define FORM_BYTES 512    /* of a Message but for content and what stands beside: the signature */
+#define FORM_BYTES_EACH 8 /* tag and length */
 
 bool setpay_thumbs_has(const struct setpay_thumbs *thumbs, const struct setpay_digest *thumbprint)
 {
@@ -91,33 +95,70 @@ enum setpay_error setpay_beside_add_chain(struct setpay_beside *beside,
 }
 
 static enum setpay_error add_crl(struct setpay_beside *beside, struct setpay_trust *trust,
-                                 const struct setpay_digest *thumbprint)
+                                 const struct setpay_digest *thumbprint, size_t *room)
 {
-    if (beside->crl_count >= SETPAY_LIMIT_CRLS)
-        return SETPAY_E_TOO_BIG;
     struct setpay_buffer *der = &beside->crl_bytes[beside->crl_count];
-    setpay_buffer_init(der, SETPAY_LIMIT_CRL_BYTES);
+    setpay_buffer_init(der, *room < SETPAY_LIMIT_CRL_BESIDE_BYTES ? *room
+                                                                  : SETPAY_LIMIT_CRL_BESIDE_BYTES);
     enum setpay_error error = setpay_trust_crl_der(trust, thumbprint, der);
-    if (error == SETPAY_OK)
+    if (error == SETPAY_OK) {
         beside->crls[beside->crl_count++] = setpay_buffer_view(der);
-    else
+        *room -= der->size;
+    } else {
         setpay_buffer_clear(der);
-    /* Replaced by a newer one in between: the peer gets that the next time. */
-    return error == SETPAY_E_NOT_FOUND ? SETPAY_OK : error;
+    }
+    /* Replaced by a newer one in between: the peer gets that the next time. One that has no room
+     * is to be fetched. */
+    return error == SETPAY_E_NOT_FOUND || error == SETPAY_E_TOO_BIG ? SETPAY_OK : error;
+}
+
+/* Where there is no room for all, the ones without which nothing is believed come first, and of a
+ * kind the newest CA's. */
+static int rank(const struct setpay_crl_info *info)
+{
+    static const enum setpay_ca_kind order[] = {SETPAY_CA_ROOT, SETPAY_CA_BRAND, SETPAY_CA_GATEWAY,
+                                                SETPAY_CA_MERCHANT, SETPAY_CA_CARDHOLDER};
+    int at = 0;
+    while (at < (int)(sizeof order / sizeof *order) - 1 && order[at] != info->ca_kind)
+        at++;
+    return at;
+}
+
+static int compare(const void *a, const void *b)
+{
+    const struct setpay_crl_info *one = a, *other = b;
+    if (rank(one) != rank(other))
+        return rank(one) - rank(other);
+    return (one->ca_number < other->ca_number) - (one->ca_number > other->ca_number);
+}
+
+/* What a message has left for lists. */
+static size_t room_for_crls(const struct setpay_beside *beside, size_t content_size)
+{
+    size_t used = FORM_BYTES + content_size;
+    for (size_t i = 0; i < beside->certificate_count; i++)
+        used += FORM_BYTES_EACH + beside->certificates[i].size;
+    used += FORM_BYTES_EACH * SETPAY_LIMIT_CRLS;
+    return used < SETPAY_LIMIT_MESSAGE_BYTES ? SETPAY_LIMIT_MESSAGE_BYTES - used : 0;
 }
 
 enum setpay_error setpay_beside_add_crls(struct setpay_beside *beside,
                                          const struct setpay_thumbs *known,
-                                         struct setpay_trust *trust, const char *brand)
+                                         struct setpay_trust *trust, const char *brand,
+                                         setpay_time_ms now_ms, size_t content_size)
 {
+    size_t room = room_for_crls(beside, content_size);
     struct setpay_crl_info infos[SETPAY_LIMIT_TRUST_CAS];
     size_t count = setpay_trust_crls(trust, infos, SETPAY_LIMIT_TRUST_CAS);
+    size_t kept = 0;
     for (size_t i = 0; i < count && i < SETPAY_LIMIT_TRUST_CAS; i++) {
-        if (infos[i].brand[0] != '\0' && strcmp(infos[i].brand, brand) != 0)
-            continue;
-        if (known != NULL && setpay_thumbs_has(known, &infos[i].thumbprint))
-            continue;
-        SETPAY_TRY(add_crl(beside, trust, &infos[i].thumbprint));
+        if ((infos[i].brand[0] == '\0' || strcmp(infos[i].brand, brand) == 0) &&
+            setpay_crl_is_needed(&infos[i], now_ms) &&
+            (known == NULL || !setpay_thumbs_has(known, &infos[i].thumbprint)))
+            infos[kept++] = infos[i];
     }
+    qsort(infos, kept, sizeof *infos, compare);
+    for (size_t i = 0; i < kept && beside->crl_count < SETPAY_LIMIT_CRLS; i++)
+        SETPAY_TRY(add_crl(beside, trust, &infos[i].thumbprint, &room));
     return SETPAY_OK;
 }

@@ -42,10 +42,15 @@ enum setpay_error setpay_beside_add_chain(struct setpay_beside *beside,
                                           const struct setpay_thumbs *known,
                                           struct setpay_trust *trust,
                                           struct setpay_certificate *leaf) SETPAY_MUST_CHECK;
-/* Every CRL that trust holds of the root and of brand. */
+/* The CRLs that trust holds of the root and of brand, but for those of CAs that are revoked or have
+ * ended at now_ms, as far as a message with a content of that size and with the certificates that
+ * are there already has room: first the root's, the brand's, the gateways', then the
+ * merchants', then the cardholders', of a kind the newest CA's. A peer that lacks one of the rest
+ * fetches it, or learns of it by another message. */
 enum setpay_error setpay_beside_add_crls(struct setpay_beside *beside,
                                          const struct setpay_thumbs *known,
-                                         struct setpay_trust *trust,
-                                         const char *brand) SETPAY_MUST_CHECK;
+                                         struct setpay_trust *trust, const char *brand,
+                                         setpay_time_ms now_ms,
+                                         size_t content_size) SETPAY_MUST_CHECK;
 
 #endif

@@ -10,6 +10,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static enum setpay_error keep(struct setpay_db *db, void *arg)
 {
@@ -36,8 +37,8 @@ static void list_crls(const struct setpay_gateway_work *work, struct setpay_thum
     struct setpay_crl_info infos[SETPAY_LIMIT_TRUST_CAS];
     size_t count = setpay_trust_crls(work->worker->gateway->trust, infos, SETPAY_LIMIT_TRUST_CAS);
     for (size_t i = 0; i < count && i < SETPAY_LIMIT_TRUST_CAS; i++) {
-        if (infos[i].brand[0] == '\0' || setpay_view_equal(setpay_view_string(infos[i].brand),
-                                                           setpay_view_string(work->brand->name)))
+        if (setpay_crl_is_needed(&infos[i], work->now_ms) &&
+            (infos[i].brand[0] == '\0' || strcmp(infos[i].brand, work->brand->name) == 0))
             (void)setpay_thumbs_add(thumbs, &infos[i].thumbprint);
     }
 }
@@ -74,7 +75,8 @@ static enum setpay_error make_answer(struct setpay_gateway_work *work,
         setpay_beside_add_chain(beside, &request->thumbs, trust, sign->identity.certificate));
     SETPAY_TRY(
         setpay_beside_add_chain(beside, &request->thumbs, trust, encrypt->identity.certificate));
-    SETPAY_TRY(setpay_beside_add_crls(beside, &request->thumbs, trust, brand->name));
+    SETPAY_TRY(setpay_beside_add_crls(beside, &request->thumbs, trust, brand->name, work->now_ms,
+                                      content->size));
     const struct setpay_message_parts parts = {
         .type = SETPAY_MESSAGE_PCERT_RES,
         .content = setpay_buffer_view(content),

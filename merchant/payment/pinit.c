@@ -141,7 +141,8 @@ static enum setpay_error build_answer(struct setpay_merchant_work *work,
     if (error == SETPAY_OK)
         error = setpay_beside_add_chain(&beside, known, trust, gateway->encrypt);
     if (error == SETPAY_OK)
-        error = setpay_beside_add_crls(&beside, known, trust, work->brand->name);
+        error = setpay_beside_add_crls(&beside, known, trust, work->brand->name, work->now_ms,
+                                       work->offer.content.size);
     if (error == SETPAY_OK) {
         const struct setpay_message_parts parts = {
             .type = SETPAY_MESSAGE_PINIT_RES,

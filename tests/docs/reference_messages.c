@@ -287,7 +287,7 @@ static void print_frame(void)
         "| 4 | `crls` | bytes | repeated | up to %d of 1 to %d bytes |\n"
         "| 5 | `envelope` | bytes | in PReq; in AuthReq but for an auth_token | 1 to %d bytes |\n",
         SETPAY_LIMIT_MESSAGE_BYTES, SETPAY_LIMIT_CERTIFICATES, SETPAY_LIMIT_CERTIFICATE_BYTES,
-        SETPAY_LIMIT_CRLS, SETPAY_LIMIT_CRL_BYTES, SETPAY_LIMIT_ENVELOPE_BYTES);
+        SETPAY_LIMIT_CRLS, SETPAY_LIMIT_CRL_BESIDE_BYTES, SETPAY_LIMIT_ENVELOPE_BYTES);
     printf(
         "\n## Signed\n\n"
         "signature and signer are both there or both absent: absent in PInitReq and PReq, either "

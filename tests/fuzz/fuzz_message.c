@@ -26,7 +26,7 @@ static void check_limits(const struct setpay_message *message)
     for (size_t i = 0; i < message->certificate_count; i++)
         FUZZ_CHECK(message->certificates[i].size <= SETPAY_LIMIT_CERTIFICATE_BYTES);
     for (size_t i = 0; i < message->crl_count; i++)
-        FUZZ_CHECK(message->crls[i].size <= SETPAY_LIMIT_CRL_BYTES);
+        FUZZ_CHECK(message->crls[i].size <= SETPAY_LIMIT_CRL_BESIDE_BYTES);
     bool sealed = message->type == SETPAY_MESSAGE_P_REQ || message->type == SETPAY_MESSAGE_AUTH_REQ;
     FUZZ_CHECK(message->envelope.size <= (sealed ? SETPAY_LIMIT_ENVELOPE_BYTES : 0));
     bool open = message->type == SETPAY_MESSAGE_PINIT_REQ || message->type == SETPAY_MESSAGE_P_REQ;

@@ -190,6 +190,18 @@ tampered "a revocation taken back" "DELETE FROM revocations WHERE place = (SELEC
 tampered "a CRL set back" "UPDATE crls SET crl_number = 1 WHERE authority = 'visa.mca'"
 tampered "a renewal that is cut off from what it renews" "UPDATE certificates SET parent = '' WHERE parent <> ''"
 tampered "one that is hung on another" "UPDATE certificates SET parent = (SELECT serial FROM certificates ORDER BY place DESC LIMIT 1) WHERE place = (SELECT max(place) FROM certificates WHERE parent <> '')"
+tampered "a parent where there was none" "UPDATE certificates SET parent = (SELECT serial FROM certificates ORDER BY place LIMIT 1) WHERE place = (SELECT max(place) FROM certificates WHERE parent = '' AND profile = 'merchant-sign')"
+tampered "a certificate whose end was put off" "UPDATE certificates SET not_after = not_after + 86400000 WHERE place = (SELECT max(place) FROM certificates)"
+tampered "a revoked one that ended so long ago that no list names it" "UPDATE certificates SET not_after = 1000 WHERE serial = (SELECT serial FROM revocations ORDER BY place LIMIT 1)"
+tampered "one that begins later" "UPDATE certificates SET not_before = not_before + 1000 WHERE place = (SELECT max(place) FROM certificates)"
+tampered "one that may be renewed for longer" "UPDATE certificates SET latest = not_after + 1000 WHERE place = (SELECT max(place) FROM certificates)"
+tampered "another profile" "UPDATE certificates SET profile = 'root' WHERE place = (SELECT max(place) FROM certificates)"
+tampered "another brand" "UPDATE certificates SET brand = 'maestro' WHERE brand = 'visa'"
+tampered "a certificate that another entry tells of" "UPDATE certificates SET place = 1000000 WHERE place = (SELECT max(place) FROM certificates)"
+tampered "another reason of a revocation" "UPDATE revocations SET reason = 'superseded' WHERE reason = 'keyCompromise'"
+tampered "a list that seems to be good for longer" "UPDATE crls SET next_update = next_update + 86400000 WHERE authority = 'visa.cca'"
+tampered "an authority of another kind" "UPDATE authorities SET kind = 'mca' WHERE name = 'visa.cca'"
+tampered "an authority that seems to be newer" "UPDATE authorities SET place = 1000000 WHERE name = 'visa.cca'"
 tampered "another entry's signature" "UPDATE log SET signature = (SELECT signature FROM log WHERE place = 4) WHERE place = 3"
 # Two logs that went on from the same place, both signed by the same keys: the end of one does not
 # fit behind the middle of the other, though each entry and the head hold by themselves.

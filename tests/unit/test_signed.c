@@ -187,14 +187,14 @@ static void preq_without_envelope(Setpay__V1__Message *pb)
 }
 static void big_message(Setpay__V1__Message *pb)
 {
-    static ProtobufCBinaryData two[2] = {{SETPAY_LIMIT_CRL_BYTES, zeros},
-                                         {SETPAY_LIMIT_CRL_BYTES, zeros}};
+    static ProtobufCBinaryData two[2] = {{SETPAY_LIMIT_CRL_BESIDE_BYTES, zeros},
+                                         {SETPAY_LIMIT_CRL_BESIDE_BYTES, zeros}};
     pb->n_crls = 2;
     pb->crls = two;
 }
 static void big_crl(Setpay__V1__Message *pb)
 {
-    static ProtobufCBinaryData one = {SETPAY_LIMIT_CRL_BYTES + 1, zeros};
+    static ProtobufCBinaryData one = {SETPAY_LIMIT_CRL_BESIDE_BYTES + 1, zeros};
     pb->n_crls = 1;
     pb->crls = &one;
 }
@@ -515,13 +515,28 @@ static void test_what_the_peer_listed_is_left_out(void **state)
     assert_int_equal(setpay_beside_add_chain(&beside, NULL, trust, verified), SETPAY_OK);
     assert_int_equal(setpay_beside_add_chain(&beside, NULL, trust, verified), SETPAY_OK);
     assert_int_equal(beside.certificate_count, 3);
-    assert_int_equal(setpay_beside_add_crls(&beside, NULL, trust, "alpha"), SETPAY_OK);
+    assert_int_equal(setpay_beside_add_crls(&beside, NULL, trust, "alpha", TEST_PKI_NOW_MS, 0),
+                     SETPAY_OK);
     assert_int_equal(beside.crl_count, 5); /* root, brand CA, CCA, MCA, PCA */
+    setpay_beside_clear(&beside);
+    /* Room for a few alone: a message without the rest is better than none. */
+    setpay_beside_init(&beside);
+    assert_int_equal(setpay_beside_add_crls(&beside, NULL, trust, "alpha", TEST_PKI_NOW_MS,
+                                            SETPAY_LIMIT_MESSAGE_BYTES - 1400),
+                     SETPAY_OK);
+    assert_in_range(beside.crl_count, 1, 4);
+    setpay_beside_clear(&beside);
+    setpay_beside_init(&beside);
+    assert_int_equal(setpay_beside_add_crls(&beside, NULL, trust, "alpha", TEST_PKI_NOW_MS,
+                                            SETPAY_LIMIT_MESSAGE_BYTES),
+                     SETPAY_OK);
+    assert_int_equal(beside.crl_count, 0);
     setpay_beside_clear(&beside);
     setpay_thumbs_add_trust(&known, trust, false);
     assert_false(setpay_thumbs_has(&known, &merchant->thumbprint));
     assert_int_equal(setpay_beside_add_chain(&beside, &known, trust, verified), SETPAY_OK);
-    assert_int_equal(setpay_beside_add_crls(&beside, &known, trust, "alpha"), SETPAY_OK);
+    assert_int_equal(setpay_beside_add_crls(&beside, &known, trust, "alpha", TEST_PKI_NOW_MS, 0),
+                     SETPAY_OK);
     assert_int_equal(beside.certificate_count, 1);
     assert_int_equal(beside.crl_count, 0);
     setpay_beside_clear(&beside);

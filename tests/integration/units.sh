@@ -26,6 +26,9 @@ for party in ca merchant gateway; do
     stop=$(sed -n 's/^TimeoutStopSec=\([0-9]*\)s/\1/p' "$unit")
     drain=$("$bin/$daemon" --help | sed -n '/drain_timeout/,/default/s/.*default[: ]*\([0-9]*\)s.*/\1/p' | head -n 1)
     ok "$daemon: systemd waits longer than it drains" test "${stop:-0}" -gt $((${drain:-30} + 10))
+    # systemd gives up on what has died five times within ten seconds, and never tries again, unless told.
+    is "$daemon: it is started again, however often it has died" \
+        "$(sed -n '/^\[Unit\]/,/^\[Service\]/s/^StartLimitIntervalSec=//p' "$unit") $(sed -n 's/^RestartSec=//p' "$unit")" '0 5s'
     # Unconfigured: the first missing key, by file and name, exit status 2.
     "$bin/$daemon" --config "$etc/$party.conf" >"$tmp/said" 2>&1
     is "$daemon: unconfigured, it does not start" $? 2

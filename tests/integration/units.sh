@@ -45,6 +45,23 @@ is 'the configurations of an operator are left alone' "$(echo kept >"$etc/ca.con
 "$bin/setpay-walletd" --config "$root/usr/share/doc/setpay/examples/wallet.conf" --check-config --socket s --admin_socket a >"$tmp/said" 2>&1
 ok 'the wallet'\''s example needs only the root' grep -q 'key "root".*No such file' "$tmp/said"
 
+# Elsewhere than below /usr and /etc: what names files names them there.
+other=$tmp/other
+install_other() {
+    env -u MAKEFLAGS -u MAKELEVEL make -s --no-print-directory install BUILD="$build" DESTDIR="$other" PREFIX=/opt/pay SYSCONFDIR=/opt/conf
+}
+ok 'make install with a PREFIX and a SYSCONFDIR of its own' install_other
+elsewhere=$(find "$other" -type f \( -name '*.service' -o -name '*.conf' \) -exec grep -HE '/etc/setpay|/usr/bin/setpay' {} +)
+is 'no unit, folder or configuration names a place where nothing was put' "$elsewhere" ''
+ok 'the rules of alerts are where their page says' test -f "$other/opt/pay/share/doc/setpay/monitoring/setpay.rules.yml"
+for party in ca merchant gateway; do
+    read -r program _ config <<<"$(sed -n 's/^ExecStart=//p' "$other/opt/pay/lib/systemd/system/setpay-${party}d.service")"
+    ok "setpay-${party}d: what its unit starts is there" test -x "$other$program"
+    ok "setpay-${party}d: and its configuration, at $config" test -f "$other$config"
+    ok "setpay-${party}d: and the folder for its secrets is made beside that" \
+        grep -q "^d ${config%.conf} 0700 " "$other/opt/pay/lib/tmpfiles.d/setpay-$party.conf"
+done
+
 # What is installed is in one of Debian's packages, under the folders that theirs have.
 unpacked=$(find "$root" -type f -printf '%P\n' | sed -e 's|^usr/lib/systemd/system|lib/systemd/system|' \
     -e 's|^usr/share/doc/setpay/examples|usr/share/doc/setpay-wallet/examples|' \

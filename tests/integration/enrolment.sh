@@ -130,7 +130,9 @@ number=$(openssl crl -inform DER -in "$tmp/mca.crl" -noout -crlnumber)
 curl -sS --cacert "$folder/root.pem" "https://localhost:$port/crls" -o "$tmp/crls.pem"
 is "all revocation lists in one" "$(grep -c BEGIN "$tmp/crls.pem")" 9
 is "a list of nobody" "$(curl -s -o "$tmp/answer" -w '%{http_code}' --cacert "$folder/root.pem" "https://localhost:$port/crls/nobody.crl")" 404
-ok "TLS 1.2 is refused" sh -c "! curl -s --tls-max 1.2 --cacert '$folder/root.pem' '$est/merchant/cacerts' -o /dev/null"
+by_tls() { curl -s -o /dev/null -w '%{http_code} ' --tls-max "$1" --cacert "$folder/root.pem" "$est/merchant/cacerts"; echo $?; }
+is "TLS 1.3 is spoken" "$(by_tls 1.3)" '200 0'
+is "TLS 1.2 is refused: its handshake fails (curl's status 35)" "$(by_tls 1.2)" '000 35'
 is "two nonces differ" "$([ "$(nonce merchant)" != "$(nonce merchant)" ] && echo yes)" yes
 verify() { # NAME [OPTION...]: by openssl alone, with all revocation lists
     curl -sS --cacert "$folder/root.pem" "https://localhost:$port/crls" -o "$tmp/crls.pem"

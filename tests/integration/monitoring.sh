@@ -93,6 +93,14 @@ wallet --json pay "$uri" --yes >"$tmp/refused" 2>&1
 move_clock wallet 0 >/dev/null
 refused_for_date() { [ "$(figure merchant 'setpay_refusals_total{reason="date"}')" -gt "$before" ]; }
 ok "a wallet's clock that is off counts as a refusal for its date" wait_for 5 refused_for_date
+# A daemon that has committed nothing has no counter that falls when it dies; its start moves.
+started=$(figure ca process_start_time_seconds)
+ok 'a daemon says when it was started, within the last hour' \
+    jq -ne --argjson at "${started:-0}" 'now - $at > 0 and now - $at < 3600'
+is 'and says the same again' "$(figure ca process_start_time_seconds)" "$started"
+kill_daemon ca
+ok 'it is started again' up
+ok 'and says another time then' jq -ne --argjson at "$(figure ca process_start_time_seconds)" --argjson before "$started" '$at > $before'
 is 'the merchant is ready' "$(figure merchant setpay_ready)" 1
 kill_daemon issuer
 not_ready() { [ "$(figure gateway setpay_ready)" = 0 ] && [ "$(figure gateway setpay_network_lines_up)" = 0 ]; }

@@ -10,8 +10,10 @@
 #include "ca/enrolment.h"
 #include "ca/est.h"
 #include "common/base/log.h"
+#include "common/crypto/hash.h"
 #include "common/net/http_server.h"
 #include "common/net/metrics.h"
+#include "common/net/remote.h"
 #include "common/pki/csr.h"
 
 #include <openssl/objects.h>
@@ -353,6 +355,24 @@ static enum setpay_error read_work(struct work *work)
     return error == SETPAY_E_NOT_FOUND || error == SETPAY_E_INVALID ? SETPAY_E_ENROLMENT : error;
 }
 
+/* Whose the work is, so that strangers are no burden to those who have a certificate, nor one of
+ * them to the others. */
+static enum setpay_error choose_place(struct work *work)
+{
+    char client[SETPAY_REMOTE_SIZE];
+    const char *remote = setpay_http_request_remote(work->request);
+
+    if (work->peer.is_certified) {
+        work->job.place = SETPAY_PLACE_HOLDER;
+        work->job.who = work->peer.thumbprint;
+        return SETPAY_OK;
+    }
+    work->job.place = SETPAY_PLACE_STRANGER;
+    if (setpay_remote_client(remote, client) == SETPAY_OK)
+        remote = client;
+    return setpay_sha256(setpay_view_string(remote), &work->job.who);
+}
+
 static void begin(struct setpay_http_request *request, struct setpay_est_worker *worker, bool again)
 {
     const char *label = find_label(request);
@@ -375,12 +395,11 @@ static void begin(struct setpay_http_request *request, struct setpay_est_worker 
     work->request = request;
     work->label = label;
     work->again = again;
-    work->job = (struct setpay_registrar_job){.work_cb = on_work,
-                                              .done_cb = on_done,
-                                              .arg = work,
-                                              .from_outside = true,
-                                              .executor = worker->executor};
+    work->job = (struct setpay_registrar_job){
+        .work_cb = on_work, .done_cb = on_done, .arg = work, .executor = worker->executor};
     enum setpay_error error = read_work(work);
+    if (error == SETPAY_OK)
+        error = choose_place(work);
     if (error == SETPAY_OK) /* once it is taken, work is the registrar's */
         error = setpay_registrar_post(worker->cad->registrar, &work->job);
     if (error != SETPAY_OK) {

@@ -249,7 +249,7 @@ card_request other
 is "a cardholder's secret under the merchants' label" "$(enrol merchant other -u "$id:$secret") $(refused)" '400 CSR C2'
 is "nothing was issued" "$(count certificates)" "$before"
 is "the issuer's new secret for that card is good" "$(enrol cardholder other -u "$id:$secret")" 200
-# Twelve at once, each over a connection of its own: five are judged.
+# Twelve at once, each from an address of its own: five are judged.
 enrolment visa 4000000000000127 3012
 tail -n 1 "$tmp/issuer" >"$tmp/next"
 ca enrolment import "$tmp/next" >/dev/null
@@ -258,8 +258,8 @@ new_key many
 card_request many
 openssl base64 -in "$tmp/many.csr" >"$tmp/many.b64"
 crowd=()
-for _ in 1 2 3 4 5 6 7 8 9 10 11 12; do
-    curl -sS --cacert "$folder/root.pem" -o /dev/null -w '%{http_code}\n' -H 'Content-Type: application/pkcs10' \
+for last in 1 2 3 4 5 6 7 8 9 10 11 12; do
+    curl -sS -4 --interface "127.0.1.$last" --cacert "$folder/root.pem" -o /dev/null -w '%{http_code}\n' -H 'Content-Type: application/pkcs10' \
         --data-binary "@$tmp/many.b64" -u "$id:$wrong" "$est/cardholder/simpleenroll" >>"$tmp/crowd" &
     crowd+=("$!")
 done
@@ -386,6 +386,32 @@ cp "$tmp/answer" "$tmp/first"
 # shellcheck disable=SC2046
 is "the same renewal again" "$(renew cardholder card2 $(by card))" 200
 ok "gets the same certificate" cmp "$tmp/first" "$tmp/answer"
+# Wrong secrets from sixty addresses, until one has found no room; each takes its fifth of a second.
+new_key crowd
+request crowd 'O = visa' '' "challengePassword = $(nonce cardholder)" "$pan_oid = $pan" "$expiry_oid = 3012" "$secret_oid = $pan_secret"
+openssl base64 -in "$tmp/crowd.csr" >"$tmp/crowd.b64"
+strangers() { # NETWORK FROM TO: from these addresses at once; pids are added to crowd
+    local n
+    for n in $(seq "$2" "$3"); do
+        curl -sS -4 --interface "$1.$n" --cacert "$folder/root.pem" -o /dev/null -w '%{http_code}\n' -H 'Content-Type: application/pkcs10' \
+            --data-binary "@$tmp/crowd.b64" -u "NOBODYNOBODYN:$wrong" "$est/cardholder/simpleenroll" >>"$tmp/strangers" &
+        crowd+=("$!")
+    done
+}
+crowd=()
+: >"$tmp/strangers"
+strangers 127.0.2 1 60
+ok "strangers from many addresses have filled their places: one is told to come again" wait_for 20 grep -qx 503 "$tmp/strangers"
+# shellcheck disable=SC2046
+is "a renewal goes through meanwhile, and again, and again" "$(for _ in 1 2 3; do renew cardholder card2 $(by card); echo; done | tr '\n' ' ')" '200 200 200 '
+wait "${crowd[@]}"
+is "what was judged of them was refused" "$(sort -u "$tmp/strangers" | tr '\n' ' ')" '401 503 '
+crowd=()
+: >"$tmp/strangers"
+for _ in $(seq 16); do strangers 127.0.3 1 1; done
+ok "one address alone has a few places" wait_for 20 grep -qx 503 "$tmp/strangers"
+is "and leaves the others'" "$(enrol cardholder crowd -u "NOBODYNOBODYN:$wrong")" 401
+wait "${crowd[@]}"
 is "a merchant's signing certificate renews itself" "$(renewal merchant shop-sign shop-sign2 '')" 200
 is "a TLS certificate renews itself" "$(renewal merchant shop-tls-server shop-tls-server2 '')" 200
 is "with its host" "$(leaf shop-tls-server2 -ext subjectAltName | tail -n 1 | tr -d ' ')" 'DNS:localhost'

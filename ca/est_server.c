@@ -17,6 +17,7 @@
 #include "common/pki/csr.h"
 
 #include <openssl/objects.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -154,7 +155,7 @@ static void on_cacerts(struct setpay_http_request *request, void *arg)
     setpay_buffer_init(&answer, SETPAY_CA_PEM_MAX * 8);
     enum setpay_error error = setpay_ca_append_authorities(worker->reader, &pem);
     if (error == SETPAY_OK)
-        error = setpay_est_certs(setpay_buffer_view(&pem), &answer);
+        error = setpay_est_certs(setpay_buffer_view(&pem), SIZE_MAX, &answer);
     if (error == SETPAY_OK)
         setpay_http_reply(request, 200, SETPAY_EST_CACERTS_TYPE, base64_headers,
                           setpay_buffer_view(&answer));
@@ -314,8 +315,9 @@ static void on_done(void *arg)
     const char *remote = setpay_http_request_remote(work->request);
 
     setpay_buffer_init(&answer, 2 * SETPAY_CA_PEM_MAX);
+    /* RFC 7030, 4.2.3: only the certificate that was issued; those above it are in /cacerts. */
     if (work->error == SETPAY_OK)
-        work->error = setpay_est_certs(setpay_buffer_view(&work->issued.chain), &answer);
+        work->error = setpay_est_certs(setpay_buffer_view(&work->issued.chain), 1, &answer);
     setpay_metric_add(&requests_total, work->again, work->error != SETPAY_OK, 1);
     if (work->error == SETPAY_OK) {
         setpay_log(SETPAY_LOG_INFO, "est.issued", setpay_field_text("label", work->label),

@@ -116,6 +116,8 @@ ok "the daemon comes up" start
 # ------------------------------------------------------------------ what everybody may have
 curl -sS --cacert "$folder/root.pem" "$est/merchant/cacerts" | openssl base64 -d |
     openssl pkcs7 -inform DER -print_certs -noout >"$tmp/cacerts"
+curl -sS --cacert "$folder/root.pem" "$est/merchant/cacerts" | openssl base64 -d |
+    openssl pkcs7 -inform DER -print_certs -out "$tmp/cacerts.pem"
 is "cacerts: the root and every authority" "$(grep -c '^subject' "$tmp/cacerts")" 9
 is "the root comes first" "$(head -n 1 "$tmp/cacerts")" 'subject=O = Test root, OU = root-ca, CN = root-1'
 for label in cardholder merchant gateway; do
@@ -137,7 +139,7 @@ is "two nonces differ" "$([ "$(nonce merchant)" != "$(nonce merchant)" ] && echo
 verify() { # NAME [OPTION...]: by openssl alone, with all revocation lists
     curl -sS --cacert "$folder/root.pem" "https://localhost:$port/crls" -o "$tmp/crls.pem"
     openssl verify -x509_strict -crl_check_all -CAfile "$folder/root.pem" -CRLfile "$tmp/crls.pem" \
-        -untrusted "$tmp/$1.pem" "${@:2}" "$tmp/$1.pem"
+        -untrusted "$tmp/cacerts.pem" "${@:2}" "$tmp/$1.pem"
 }
 
 # ------------------------------------------------------------------ a cardholder (rule C1)
@@ -150,7 +152,8 @@ card_request() { # NAME [PAN [EXPIRY [NONCE]]]
 new_key card
 card_request card
 is "a card is enrolled" "$(enrol cardholder card -u "$id:$secret")" 200
-ok "openssl verifies its chain" verify card
+is "the answer holds that certificate and no other (RFC 7030, 4.2.3)" "$(grep -c BEGIN "$tmp/card.pem")" 1
+ok "openssl verifies its chain, with what cacerts has" verify card
 is "it names nobody: brand, role and the blinded account" "$(leaf card -subject | sed 's/CN = [0-9a-f]\{64\}$/CN = HMAC/')" \
     'subject=O = visa, OU = cardholder, CN = HMAC'
 expected=$(printf '\0\0\0\0\0\0\0\020%s\0\0\0\0\0\0\0\0043012' "$pan" |
@@ -379,6 +382,7 @@ renewal() {
     renew "$1" "$3" $(by "$2")
 }
 is "a cardholder renews" "$(renewal cardholder card card2 '')" 200
+is "the answer to a renewal, too, is that certificate alone" "$(grep -c BEGIN "$tmp/card2.pem")" 1
 ok "its chain is good" verify card2
 is "the blinded account stays" "$(leaf card2 -subject)" "$(leaf card -subject)"
 is "and so does its end" "$(leaf card2 -enddate)" "$(leaf card -enddate)"

@@ -2,8 +2,8 @@
 # shellcheck disable=SC2154
 # monitoring.sh: every metric, label and value of a label that an alert or the dashboard names is
 # what a sandbox's daemons serve; what is served is in the page of figures; the alerts that tell of
-# refusals and of a daemon that is not ready rise when that happens. With promtool also its own
-# checks of the rules. And the logs have only events and fields that the page of the log has.
+# refusals and of a daemon that is not ready rise when that happens. Promtool's own checks of
+# the rules. And the logs have only events and fields that the page of the log has.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 # shellcheck source=tests/support/tap.bash
@@ -129,18 +129,19 @@ done)
 is 'writes objects whose events and fields the page has' "$?$unknown" 0
 ok 'among them the decision' jq -ne 'first(inputs | select(.event == "auth.decided" and .level == "info")) | .xid and .amount' "$sandbox/log/gateway.log"
 
-if command -v promtool >/dev/null; then
-    ok 'promtool check rules' promtool check rules "$folder/setpay.rules.yml"
-    ok 'promtool test rules' promtool test rules "$folder/setpay.rules.test.yml"
-    ok 'promtool finds the metrics well-formed' bash -c "promtool check metrics <'$tmp/gateway.metrics'"
-    untested=$(sed -n 's/^ *- alert: //p' "$folder/setpay.rules.yml" | while read -r alert; do
-        grep -q "$alert" "$folder/setpay.rules.test.yml" || echo "$alert"
-    done)
-    is 'and each alert has been made to fire' "$untested" ''
+if promtool=$(tests/tool.sh find promtool 2>/dev/null); then
+    ok 'promtool check rules' "$promtool" check rules "$folder/setpay.rules.yml"
+    ok 'promtool test rules' "$promtool" test rules "$folder/setpay.rules.test.yml"
+    for daemon in wallet merchant gateway ca issuer; do
+        ok "promtool finds the metrics of the $daemon well-formed" bash -c '"$1" check metrics <"$2"' sh "$promtool" "$tmp/$daemon.metrics"
+    done
 else
-    for name in 'promtool check rules' 'promtool test rules' 'promtool finds the metrics well-formed' 'and each alert has been made to fire'; do
-        n=$((n + 1))
-        echo "ok $n - $name # SKIP promtool is not installed (Debian: prometheus)"
+    for name in 'promtool check rules' 'promtool test rules' 'promtool finds the metrics well-formed'; do
+        lacks "$name" promtool
     done
 fi
+untested=$(sed -n 's/^ *- alert: //p' "$folder/setpay.rules.yml" | while read -r alert; do
+    grep -q "$alert" "$folder/setpay.rules.test.yml" || echo "$alert"
+done)
+is 'each alert has been made to fire' "$untested" ''
 done_testing

@@ -78,8 +78,7 @@ check() { # NAME COMMAND...: where systemd is installed
     if command -v systemd-analyze >/dev/null; then
         ok "$@"
     else
-        n=$((n + 1))
-        echo "ok $n - $1 # SKIP systemd-analyze is not installed"
+        lacks "$1" systemd-analyze
     fi
 }
 # In a place where the programs are found: the check follows ExecStart.

@@ -492,6 +492,12 @@ enum setpay_error setpay_backup_make(const struct setpay_backup_job *job, json_t
         if (undone != SETPAY_OK)
             setpay_log_error(undone, "backup.unretire", setpay_field_text("path", job->path));
     }
+    if (error == SETPAY_OK) {
+        /* It is made, whether or not the database learns of it. */
+        enum setpay_error noted = setpay_store_note_backup(job->store, now_ms);
+        if (noted != SETPAY_OK)
+            setpay_log_error(noted, "backup.not_noted", setpay_field_text("path", job->path));
+    }
     setpay_log(error == SETPAY_OK ? SETPAY_LOG_INFO : SETPAY_LOG_ERROR, "backup.made",
                setpay_field_text("path", job->path),
                setpay_field_text("result", setpay_error_name(error)));

@@ -95,12 +95,20 @@ refused_for_date() { [ "$(figure merchant 'setpay_refusals_total{reason="date"}'
 ok "a wallet's clock that is off counts as a refusal for its date" wait_for 5 refused_for_date
 # A daemon that has committed nothing has no counter that falls when it dies; its start moves.
 started=$(figure ca process_start_time_seconds)
+for daemon in wallet merchant gateway ca; do
+    is "no backup was made of the $daemon's database" "$(figure "$daemon" setpay_backup_time_seconds)" 0
+done
+is 'a simulator has none' "$(figure issuer setpay_backup_time_seconds)" ''
+ok 'a backup of the authority, while it works' "$bin/setpay-ca" --dir "$sandbox/ca" backup "$tmp/ca.backup"
+backup=$(figure ca setpay_backup_time_seconds)
+ok 'counts from now' jq -ne --argjson at "${backup:-0}" 'now - $at > -1 and now - $at < 600'
 ok 'a daemon says when it was started, within the last hour' \
     jq -ne --argjson at "${started:-0}" 'now - $at > 0 and now - $at < 3600'
 is 'and says the same again' "$(figure ca process_start_time_seconds)" "$started"
 kill_daemon ca
 ok 'it is started again' up
 ok 'and says another time then' jq -ne --argjson at "$(figure ca process_start_time_seconds)" --argjson before "$started" '$at > $before'
+is 'it knows its backup still' "$(figure ca setpay_backup_time_seconds)" "$backup"
 is 'the merchant is ready' "$(figure merchant setpay_ready)" 1
 kill_daemon issuer
 not_ready() { [ "$(figure gateway setpay_ready)" = 0 ] && [ "$(figure gateway setpay_network_lines_up)" = 0 ]; }

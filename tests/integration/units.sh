@@ -91,6 +91,16 @@ takes() {
     said=$(systemd-analyze verify --man=no --recursive-errors=no "$1" 2>&1 | grep -F "${1##*/}")
     [ -z "$said" ] || { echo "$said"; return 1; }
 }
+# The example of a timer for backups, as its page has it.
+mkdir "$tmp/example"
+awk -v folder="$tmp/example" '/^```/ { inside = $0 == "```ini"; name = ""; next }
+    inside && sub(/^# \/etc\/systemd\/system\//, "") { name = folder "/" $0; next }
+    inside && name != "" { print >name }' docs/how-to/move-to-another-machine.md
+is 'the page of backups has a timer and its service' "$(ls "$tmp/example" | tr '\n' ' ')" \
+    'setpay-gateway-backup.service setpay-gateway-backup.timer '
+for unit in "$tmp"/example/*; do
+    check "systemd takes ${unit##*/}" takes "$unit"
+done
 for unit in "$tmp"/units/*.service; do
     check "systemd takes ${unit##*/}" takes "$unit"
     case $unit in *wallet*) continue ;; esac

@@ -214,6 +214,7 @@ COMMON_NET := \
 	common/net/party_issue.c \
 	common/net/probe.c \
 	common/net/refusals.c \
+	common/net/remote.c \
 	common/net/restore.c \
 	common/net/saved_trust.c \
 	common/net/sealed.c \
@@ -262,6 +263,7 @@ CAD := \
 	ca/cad_lists.c \
 	ca/est.c \
 	ca/est_server.c \
+	ca/places.c \
 	ca/registrar.c
 
 # ------------------------------------------------------------------ gateway
@@ -793,6 +795,7 @@ UNIT_TESTS := \
 	test_noun \
 	test_order \
 	test_payment_store \
+	test_places \
 	test_owner \
 	test_part \
 	test_part_settle \

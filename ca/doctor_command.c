@@ -122,6 +122,9 @@ static void look_at_folder(const struct setpay_ca_command_row *row,
             setpay_doctor_say(doctor, SETPAY_FINDING_FAIL, "keys", "",
                               "give the CA's own passphrase in a file of mode 0600", "%s",
                               command->problem->text);
+        struct setpay_store_health health;
+        setpay_store_health(setpay_ca_store(command->ca), 0, &health);
+        setpay_doctor_safety(doctor, &health.safety);
         error = look(command);
     }
     setpay_ca_close(command->ca);

@@ -46,7 +46,8 @@ static enum setpay_error encode(struct setpay_view der, struct setpay_buffer *te
 
 /* ---- answers ---- */
 
-enum setpay_error setpay_est_certs(struct setpay_view pem, struct setpay_buffer *answer)
+enum setpay_error setpay_est_certs(struct setpay_view pem, size_t most,
+                                   struct setpay_buffer *answer)
 {
     enum setpay_error error = SETPAY_E_CRYPTO;
     BIO *bio = BIO_new_mem_buf(pem.data, (int)pem.size);
@@ -58,7 +59,9 @@ enum setpay_error setpay_est_certs(struct setpay_view pem, struct setpay_buffer 
     if (bio == NULL || bag == NULL || PKCS7_set_type(bag, NID_pkcs7_signed) != 1 ||
         PKCS7_content_new(bag, NID_pkcs7_data) != 1 || PKCS7_set_detached(bag, 1) != 1)
         goto out;
-    while ((certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL) {
+    for (size_t count = 0;
+         count < most && (certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL;
+         count++) {
         int added = PKCS7_add_certificate(bag, certificate);
 
         X509_free(certificate);

@@ -16,9 +16,9 @@
 #define SETPAY_EST_CSRATTRS_TYPE "application/csrattrs"
 #define SETPAY_EST_REQUEST_TYPE "application/pkcs10"
 
-/* A PEM text of certificates as a "certs-only" CMS (RFC 5652 SignedData without signers), DER in
- * base64. Replaces what answer holds. */
-enum setpay_error setpay_est_certs(struct setpay_view pem,
+/* The first certificates of a PEM text, as many as most, as a "certs-only" CMS (RFC 5652 SignedData
+ * without signers), DER in base64. Replaces what answer holds. */
+enum setpay_error setpay_est_certs(struct setpay_view pem, size_t most,
                                    struct setpay_buffer *answer) SETPAY_MUST_CHECK;
 /* CsrAttrs: challengePassword with the nonce as its value, and the object identifiers of what a
  * request may hold besides; ends with NULL. DER in base64. */

@@ -10,11 +10,14 @@
 #include "ca/enrolment.h"
 #include "ca/est.h"
 #include "common/base/log.h"
+#include "common/crypto/hash.h"
 #include "common/net/http_server.h"
 #include "common/net/metrics.h"
+#include "common/net/remote.h"
 #include "common/pki/csr.h"
 
 #include <openssl/objects.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -152,7 +155,7 @@ static void on_cacerts(struct setpay_http_request *request, void *arg)
     setpay_buffer_init(&answer, SETPAY_CA_PEM_MAX * 8);
     enum setpay_error error = setpay_ca_append_authorities(worker->reader, &pem);
     if (error == SETPAY_OK)
-        error = setpay_est_certs(setpay_buffer_view(&pem), &answer);
+        error = setpay_est_certs(setpay_buffer_view(&pem), SIZE_MAX, &answer);
     if (error == SETPAY_OK)
         setpay_http_reply(request, 200, SETPAY_EST_CACERTS_TYPE, base64_headers,
                           setpay_buffer_view(&answer));
@@ -312,8 +315,9 @@ static void on_done(void *arg)
     const char *remote = setpay_http_request_remote(work->request);
 
     setpay_buffer_init(&answer, 2 * SETPAY_CA_PEM_MAX);
+    /* RFC 7030, 4.2.3: only the certificate that was issued; those above it are in /cacerts. */
     if (work->error == SETPAY_OK)
-        work->error = setpay_est_certs(setpay_buffer_view(&work->issued.chain), &answer);
+        work->error = setpay_est_certs(setpay_buffer_view(&work->issued.chain), 1, &answer);
     setpay_metric_add(&requests_total, work->again, work->error != SETPAY_OK, 1);
     if (work->error == SETPAY_OK) {
         setpay_log(SETPAY_LOG_INFO, "est.issued", setpay_field_text("label", work->label),
@@ -353,6 +357,24 @@ static enum setpay_error read_work(struct work *work)
     return error == SETPAY_E_NOT_FOUND || error == SETPAY_E_INVALID ? SETPAY_E_ENROLMENT : error;
 }
 
+/* Whose the work is, so that strangers are no burden to those who have a certificate, nor one of
+ * them to the others. */
+static enum setpay_error choose_place(struct work *work)
+{
+    char client[SETPAY_REMOTE_SIZE];
+    const char *remote = setpay_http_request_remote(work->request);
+
+    if (work->peer.is_certified) {
+        work->job.place = SETPAY_PLACE_HOLDER;
+        work->job.who = work->peer.thumbprint;
+        return SETPAY_OK;
+    }
+    work->job.place = SETPAY_PLACE_STRANGER;
+    if (setpay_remote_client(remote, client) == SETPAY_OK)
+        remote = client;
+    return setpay_sha256(setpay_view_string(remote), &work->job.who);
+}
+
 static void begin(struct setpay_http_request *request, struct setpay_est_worker *worker, bool again)
 {
     const char *label = find_label(request);
@@ -375,12 +397,11 @@ static void begin(struct setpay_http_request *request, struct setpay_est_worker 
     work->request = request;
     work->label = label;
     work->again = again;
-    work->job = (struct setpay_registrar_job){.work_cb = on_work,
-                                              .done_cb = on_done,
-                                              .arg = work,
-                                              .from_outside = true,
-                                              .executor = worker->executor};
+    work->job = (struct setpay_registrar_job){
+        .work_cb = on_work, .done_cb = on_done, .arg = work, .executor = worker->executor};
     enum setpay_error error = read_work(work);
+    if (error == SETPAY_OK)
+        error = choose_place(work);
     if (error == SETPAY_OK) /* once it is taken, work is the registrar's */
         error = setpay_registrar_post(worker->cad->registrar, &work->job);
     if (error != SETPAY_OK) {

@@ -9,13 +9,11 @@
 #include "common/net/metrics.h"
 
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 
-/* An enrolment takes some 0.2 s: who would wait longer than half a minute is told to come again. */
+/* An enrolment takes some 0.2 s: who would wait longer than half a minute is told to come again.
+ * Half of it is for those who ask from outside (places.h). */
 #define JOBS_MAX 128
-/* Of which strangers may take so many: a revocation waits for a few seconds at most. */
-#define JOBS_OUTSIDE_MAX 32
 
 struct setpay_registrar {
     struct setpay_registrar_options options;
@@ -23,7 +21,7 @@ struct setpay_registrar {
     struct setpay_timer *timer;
     pthread_t thread;
     bool runs;
-    atomic_uint outside; /* jobs of strangers that wait */
+    struct setpay_places *places; /* of those that wait */
 };
 
 static void *run(void *arg)
@@ -43,8 +41,7 @@ static void on_job(void *arg)
     struct setpay_registrar_job *job = arg;
     struct setpay_registrar *registrar = job->registrar;
 
-    if (job->from_outside)
-        atomic_fetch_sub(&registrar->outside, 1);
+    setpay_places_give_back(registrar->places, job->place, &job->who);
     job->again = false;
     job->work_cb(registrar->options.ca, job->arg);
     if (job->again)
@@ -56,27 +53,24 @@ enum setpay_error setpay_registrar_again(struct setpay_registrar_job *job)
 {
     SETPAY_TRY(setpay_loop_post(job->registrar->loop, on_job, job));
     job->again = true;
-    job->from_outside = false; /* it was counted */
+    job->place = SETPAY_PLACE_OPERATOR; /* it has given its own back */
     return SETPAY_OK;
 }
 
 enum setpay_error setpay_registrar_post(struct setpay_registrar *registrar,
                                         struct setpay_registrar_job *job)
 {
-    bool from_outside = job->from_outside; /* once it is posted, the job is the thread's */
     job->registrar = registrar;
-    if (from_outside && atomic_fetch_add(&registrar->outside, 1) >= JOBS_OUTSIDE_MAX) {
-        atomic_fetch_sub(&registrar->outside, 1);
+    if (!setpay_places_take(registrar->places, job->place, &job->who))
         return SETPAY_E_BUSY;
-    }
     enum setpay_error error = job->executor.reserve(job->executor.self);
     if (error == SETPAY_OK) {
         error = setpay_loop_post(registrar->loop, on_job, job);
         if (error != SETPAY_OK)
             job->executor.release(job->executor.self);
     }
-    if (error != SETPAY_OK && from_outside)
-        atomic_fetch_sub(&registrar->outside, 1);
+    if (error != SETPAY_OK) /* else the job is the thread's */
+        setpay_places_give_back(registrar->places, job->place, &job->who);
     return error;
 }
 
@@ -138,7 +132,9 @@ enum setpay_error setpay_registrar_new(const struct setpay_registrar_options *op
     if (made == NULL)
         return SETPAY_E_NOMEM;
     made->options = *options;
-    enum setpay_error error = setpay_loop_new(JOBS_MAX, &made->loop);
+    enum setpay_error error = setpay_places_new(&made->places);
+    if (error == SETPAY_OK)
+        error = setpay_loop_new(JOBS_MAX, &made->loop);
     if (error == SETPAY_OK)
         error = setpay_timer_new(made->loop, on_look, made, &made->timer);
     if (error == SETPAY_OK) {
@@ -164,5 +160,6 @@ void setpay_registrar_free(struct setpay_registrar *registrar)
     }
     setpay_timer_free(registrar->timer);
     setpay_loop_free(registrar->loop);
+    setpay_places_free(registrar->places);
     free(registrar);
 }

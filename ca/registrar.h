@@ -9,6 +9,7 @@
 #define SETPAY_CA_REGISTRAR_H
 
 #include "ca/ca.h"
+#include "ca/places.h"
 #include "common/base/executor.h"
 
 #include <stdbool.h>
@@ -40,7 +41,8 @@ struct setpay_registrar_job {
     void (*work_cb)(struct setpay_ca *ca, void *arg); /* on the registrar's thread */
     void (*done_cb)(void *arg);                       /* on the executor's */
     void *arg;
-    bool from_outside; /* of somebody on the network: such jobs leave room for the operator's */
+    enum setpay_place place;  /* whose it is: it waits at a place of theirs */
+    struct setpay_digest who; /* which of them; of an operator's job nothing */
     struct setpay_executor executor;
     struct setpay_registrar *registrar; /* its own, as the next */
     bool again;
@@ -48,7 +50,7 @@ struct setpay_registrar_job {
 /* From within work_cb: it is called once more, behind those that wait, before done_cb is.
  * SETPAY_E_BUSY, SETPAY_E_DRAINING: it is not. */
 enum setpay_error setpay_registrar_again(struct setpay_registrar_job *job) SETPAY_MUST_CHECK;
-/* Any thread. SETPAY_E_BUSY: too much waits; SETPAY_E_DRAINING. */
+/* Any thread. SETPAY_E_BUSY: too much waits, in all or of theirs; SETPAY_E_DRAINING. */
 enum setpay_error setpay_registrar_post(struct setpay_registrar *registrar,
                                         struct setpay_registrar_job *job) SETPAY_MUST_CHECK;
 

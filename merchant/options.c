@@ -90,7 +90,7 @@ const struct setpay_option setpay_merchant_options[] = {
     {"", "webhook_networks", SETPAY_OPTION_TEXT, NULL, 0, 0, false, false, NULL,
      "networks (10.1.2.0/24, ...) that webhooks may be sent to besides the public internet, also by"
      " plain http"},
-    {"", "webhook_ca_file", SETPAY_OPTION_FILE, NULL, 0, 0, false, false, NULL,
+    {"", "webhook_ca_file", SETPAY_OPTION_MACHINE_FILE, NULL, 0, 0, false, false, NULL,
      "authorities that receivers of webhooks are verified by (PEM); unset: the system's"},
     {"", "webhook_timeout", SETPAY_OPTION_DURATION, "15s", 100, 300000, false, false, NULL,
      "how long one try to send a webhook may take"},

@@ -9,7 +9,9 @@ set -euo pipefail
 build=(gcc libc6-dev pkg-config protobuf-c-compiler libprotobuf-c-dev libssl-dev libevent-dev
     libsqlite3-dev libjansson-dev libcurl4-openssl-dev libinih-dev libarchive-dev libqrencode-dev libgmime-3.0-dev jq curl openssl
     sqlite3 procps util-linux ca-certificates tzdata)
-test=(libcmocka-dev clang libclang-rt-14-dev faketime gdb libxml2-utils mandoc socat chromium)
+test=(libcmocka-dev clang libclang-rt-14-dev faketime gdb libxml2-utils mandoc socat systemd chromium)
+# Of packages that would start a service: unpacked, and not installed (tool.sh).
+test_tools=(nginx promtool)
 lint=(clang clang-tidy clang-format cppcheck)
 deb=(dpkg-dev debhelper fakeroot lintian)
 deb_test=(debootstrap systemd-container)
@@ -23,11 +25,13 @@ usage() {
 
 [ $# -gt 0 ] || usage
 wanted=()
+tools=()
 for set in "$@"; do
     case $set in
     build) wanted+=("${build[@]}") ;;
     test)
         wanted+=("${test[@]}")
+        tools+=("${test_tools[@]}")
         # A machine may have a node of its own, from elsewhere and newer than Debian's, which brings npm.
         command -v node >/dev/null || wanted+=(nodejs)
         command -v npm >/dev/null || wanted+=(npm)
@@ -42,7 +46,7 @@ for set in "$@"; do
 done
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
-    echo "deps.sh: this is not Debian; what its packages hold is needed: ${wanted[*]}" >&2
+    echo "deps.sh: this is not Debian; what its packages hold is needed: ${wanted[*]} ${tools[*]}" >&2
     exit 0
 fi
 
@@ -54,7 +58,11 @@ missing=()
 for package in $(printf '%s\n' "${wanted[@]}" | sort -u); do
     installed "$package" || missing+=("$package")
 done
-[ ${#missing[@]} -gt 0 ] || exit 0
+fetch_tools() { [ ${#tools[@]} -eq 0 ] || "$(dirname "$0")/tool.sh" fetch "${tools[@]}"; }
+[ ${#missing[@]} -gt 0 ] || {
+    fetch_tools
+    exit
+}
 
 if [ "$(id -u)" -eq 0 ]; then
     as_root=(env)
@@ -80,3 +88,4 @@ if ! "${apt[@]}" update >"$log" 2>&1 ||
     echo "deps.sh: apt-get failed (above); needed and missing: ${missing[*]}" >&2
     exit 1
 fi
+fetch_tools

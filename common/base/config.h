@@ -18,15 +18,16 @@
 
 enum setpay_option_type {
     SETPAY_OPTION_TEXT,
-    SETPAY_OPTION_PATH,        /* made absolute, relative to the file's folder */
-    SETPAY_OPTION_FILE,        /* as PATH: a file that is read */
-    SETPAY_OPTION_SECRET_FILE, /* as FILE: readable by its owner alone */
-    SETPAY_OPTION_FOLDER,      /* as PATH: a folder that is read */
-    SETPAY_OPTION_INT,         /* minimum .. maximum */
-    SETPAY_OPTION_BOOL,        /* yes or no */
-    SETPAY_OPTION_DURATION,    /* 250ms, 5s, 10m, 24h, 7d; held in ms; minimum .. maximum in ms */
-    SETPAY_OPTION_ADDRESS,     /* HOST:PORT, [v6]:PORT */
-    SETPAY_OPTION_CHOICE,      /* one of choices, separated by '|' */
+    SETPAY_OPTION_PATH,         /* made absolute, relative to the file's folder */
+    SETPAY_OPTION_FILE,         /* as PATH: a file that is read */
+    SETPAY_OPTION_SECRET_FILE,  /* as FILE: readable by its owner alone */
+    SETPAY_OPTION_MACHINE_FILE, /* as FILE: public, and the machine's own: it is in no backup */
+    SETPAY_OPTION_FOLDER,       /* as PATH: a folder that is read */
+    SETPAY_OPTION_INT,          /* minimum .. maximum */
+    SETPAY_OPTION_BOOL,         /* yes or no */
+    SETPAY_OPTION_DURATION,     /* 250ms, 5s, 10m, 24h, 7d; held in ms; minimum .. maximum in ms */
+    SETPAY_OPTION_ADDRESS,      /* HOST:PORT, [v6]:PORT */
+    SETPAY_OPTION_CHOICE,       /* one of choices, separated by '|' */
 };
 
 struct setpay_option {
@@ -66,14 +67,14 @@ int setpay_config_first_unknown(const struct setpay_option *options, int argc, c
 enum setpay_error setpay_config_refuse_word(const struct setpay_option *options, const char *word,
                                             const char *program,
                                             struct setpay_problem *problem) SETPAY_MUST_CHECK;
-/* Whether what the FILE, SECRET_FILE and FOLDER keys name is there, readable, and of the right kind
- * and mode. SETPAY_E_CONFIG, with key, section and path in problem. */
+/* Whether what the FILE, SECRET_FILE, MACHINE_FILE and FOLDER keys name is there, readable, and of
+ * the right kind and mode. SETPAY_E_CONFIG, with key, section and path in problem. */
 enum setpay_error setpay_config_check_files(const struct setpay_config *config,
                                             struct setpay_problem *problem) SETPAY_MUST_CHECK;
-/* Each file that a FILE or SECRET_FILE key names; section and key are the configuration's. Ends
- * with the first error. */
+/* Each file that a FILE, SECRET_FILE or MACHINE_FILE key names; section and key are the
+ * configuration's. Ends with the first error. */
 typedef enum setpay_error setpay_config_file_fn(void *arg, const char *section, const char *key,
-                                                bool secret, const char *path);
+                                                enum setpay_option_type type, const char *path);
 enum setpay_error setpay_config_each_file(const struct setpay_config *config,
                                           setpay_config_file_fn *each, void *arg) SETPAY_MUST_CHECK;
 /* Where such a key's file is; NULL for a section, key or file that there is not. */

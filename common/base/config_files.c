@@ -68,6 +68,7 @@ static bool judge(const struct setpay_config_value *value, struct setpay_config_
         return false;
     switch (value->option->type) {
     case SETPAY_OPTION_FILE:
+    case SETPAY_OPTION_MACHINE_FILE:
         judge_file(file, false);
         return true;
     case SETPAY_OPTION_SECRET_FILE:
@@ -105,14 +106,21 @@ enum setpay_error setpay_config_check_files(const struct setpay_config *config,
     return SETPAY_OK;
 }
 
+static bool is_file(const struct setpay_config_value *value)
+{
+    return value->option->type == SETPAY_OPTION_FILE ||
+           value->option->type == SETPAY_OPTION_SECRET_FILE ||
+           value->option->type == SETPAY_OPTION_MACHINE_FILE;
+}
+
 enum setpay_error setpay_config_each_file(const struct setpay_config *config,
                                           setpay_config_file_fn *each, void *arg)
 {
     for (size_t i = 0; i < config->value_count; i++) {
         const struct setpay_config_value *value = &config->values[i];
-        bool secret = value->option->type == SETPAY_OPTION_SECRET_FILE;
-        if (value->text != NULL && (secret || value->option->type == SETPAY_OPTION_FILE))
-            SETPAY_TRY(each(arg, value->section, value->option->name, secret, value->text));
+        if (value->text != NULL && is_file(value))
+            SETPAY_TRY(
+                each(arg, value->section, value->option->name, value->option->type, value->text));
     }
     return SETPAY_OK;
 }
@@ -122,9 +130,8 @@ const char *setpay_config_file_of(const struct setpay_config *config, const char
 {
     for (size_t i = 0; i < config->value_count; i++) {
         const struct setpay_config_value *value = &config->values[i];
-        if ((value->option->type == SETPAY_OPTION_SECRET_FILE ||
-             value->option->type == SETPAY_OPTION_FILE) &&
-            strcmp(value->section, section) == 0 && strcmp(value->option->name, key) == 0)
+        if (is_file(value) && strcmp(value->section, section) == 0 &&
+            strcmp(value->option->name, key) == 0)
             return value->text;
     }
     return NULL;

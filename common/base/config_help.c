@@ -19,6 +19,7 @@ static const char *type_word(const struct setpay_option *option)
     case SETPAY_OPTION_PATH:
     case SETPAY_OPTION_FILE:
     case SETPAY_OPTION_SECRET_FILE:
+    case SETPAY_OPTION_MACHINE_FILE:
     case SETPAY_OPTION_FOLDER:
         return "PATH";
     case SETPAY_OPTION_INT:

@@ -162,6 +162,7 @@ enum setpay_error setpay_config_value_parse(const struct setpay_option *option, 
     case SETPAY_OPTION_PATH:
     case SETPAY_OPTION_FILE:
     case SETPAY_OPTION_SECRET_FILE:
+    case SETPAY_OPTION_MACHINE_FILE:
     case SETPAY_OPTION_FOLDER:
         return *text != '\0' ? SETPAY_OK : SETPAY_E_CONFIG;
     case SETPAY_OPTION_INT:
@@ -181,7 +182,8 @@ enum setpay_error setpay_config_value_parse(const struct setpay_option *option, 
 bool setpay_config_is_path(enum setpay_option_type type)
 {
     return type == SETPAY_OPTION_PATH || type == SETPAY_OPTION_FILE ||
-           type == SETPAY_OPTION_SECRET_FILE || type == SETPAY_OPTION_FOLDER;
+           type == SETPAY_OPTION_SECRET_FILE || type == SETPAY_OPTION_MACHINE_FILE ||
+           type == SETPAY_OPTION_FOLDER;
 }
 
 bool setpay_config_has_text(enum setpay_option_type type)
@@ -214,6 +216,7 @@ const char *setpay_config_expected(const struct setpay_option *option, char *out
     case SETPAY_OPTION_PATH:
     case SETPAY_OPTION_FILE:
     case SETPAY_OPTION_SECRET_FILE:
+    case SETPAY_OPTION_MACHINE_FILE:
     case SETPAY_OPTION_FOLDER:
         (void)snprintf(out, size, "a path");
         break;

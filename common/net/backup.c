@@ -25,9 +25,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FILE_MAX (64 * 1024)
-#define CONFIGURATION_MAX (1024 * 1024)
-
 /* ------------------------------------------------------------------ what goes in */
 
 enum setpay_error setpay_backup_files_add(struct setpay_backup_files *files, const char *name,
@@ -56,8 +53,11 @@ struct gathering {
     struct setpay_backup_files *files;
 };
 
-static bool is_apart(const struct setpay_backup_party *party, const char *key)
+bool setpay_backup_is_apart(const struct setpay_backup_party *party, const char *key,
+                            enum setpay_option_type type)
 {
+    if (type == SETPAY_OPTION_MACHINE_FILE)
+        return true;
     for (const char *const *apart = party->apart; *apart != NULL; apart++) {
         if (strcmp(*apart, key) == 0)
             return true;
@@ -141,16 +141,18 @@ static enum setpay_error gather_earlier(struct gathering *gathering, const char 
     return error;
 }
 
-static enum setpay_error gather(void *arg, const char *section, const char *key, bool secret,
-                                const char *path)
+static enum setpay_error gather(void *arg, const char *section, const char *key,
+                                enum setpay_option_type type, const char *path)
 {
     struct gathering *gathering = arg;
-    if (is_apart(gathering->party, key))
-        return json_array_append_new(gathering->files->apart,
-                                     json_pack("{s:s, s:s}", "key", key, "path", path)) == 0
-                   ? SETPAY_OK
-                   : SETPAY_E_NOMEM;
-    SETPAY_TRY(add(gathering->files, section, key, "", secret, path));
+    if (setpay_backup_is_apart(gathering->party, key, type)) {
+        json_t *entry =
+            json_pack("{s:s, s:s, s:b}", "key", key, "path", path, "machine",
+                      (int)(type == SETPAY_OPTION_MACHINE_FILE)); /* NULL is refused below */
+        return json_array_append_new(gathering->files->apart, entry) == 0 ? SETPAY_OK
+                                                                          : SETPAY_E_NOMEM;
+    }
+    SETPAY_TRY(add(gathering->files, section, key, "", type == SETPAY_OPTION_SECRET_FILE, path));
     return gather_earlier(gathering, section, key, path);
 }
 
@@ -346,12 +348,12 @@ static enum setpay_error add_manifest(struct setpay_archive_writer *writer, cons
 }
 
 static enum setpay_error add_small(struct setpay_archive_writer *writer, const char *name,
-                                   const char *path, size_t max, bool secret, bool *is_bare_key,
+                                   const char *path, bool secret, bool *is_bare_key,
                                    struct setpay_problem *problem)
 {
     static const char bare[] = "-----BEGIN PRIVATE KEY-----";
     struct setpay_buffer content;
-    setpay_buffer_init(&content, max);
+    setpay_buffer_init(&content, SETPAY_BACKUP_FILE_MAX);
     enum setpay_error error = setpay_file_read(path, &content, problem);
     if (error == SETPAY_OK)
         error =
@@ -370,12 +372,10 @@ static enum setpay_error fill(const struct setpay_backup_job *job, json_t *manif
     bool bare_keys = false;
     SETPAY_TRY(add_manifest(writer, manifest));
     if (job->config_path != NULL)
-        SETPAY_TRY(add_small(writer, "configuration", job->config_path, CONFIGURATION_MAX, true,
-                             &bare_keys, problem));
+        SETPAY_TRY(add_small(writer, "configuration", job->config_path, true, &bare_keys, problem));
     for (size_t i = 0; i < job->files->count; i++) {
         const struct setpay_backup_file *file = &job->files->list[i];
-        SETPAY_TRY(
-            add_small(writer, file->name, file->path, FILE_MAX, file->secret, &bare_keys, problem));
+        SETPAY_TRY(add_small(writer, file->name, file->path, file->secret, &bare_keys, problem));
     }
     /* For the person who is told; in the archive the manifest stands already. */
     (void)json_object_set_new(manifest, "bare_keys", json_boolean(bare_keys));
@@ -491,6 +491,12 @@ enum setpay_error setpay_backup_make(const struct setpay_backup_job *job, json_t
         enum setpay_error undone = setpay_store_submit_wait(job->store, unretire, NULL);
         if (undone != SETPAY_OK)
             setpay_log_error(undone, "backup.unretire", setpay_field_text("path", job->path));
+    }
+    if (error == SETPAY_OK) {
+        /* It is made, whether or not the database learns of it. */
+        enum setpay_error noted = setpay_store_note_backup(job->store, now_ms);
+        if (noted != SETPAY_OK)
+            setpay_log_error(noted, "backup.not_noted", setpay_field_text("path", job->path));
     }
     setpay_log(error == SETPAY_OK ? SETPAY_LOG_INFO : SETPAY_LOG_ERROR, "backup.made",
                setpay_field_text("path", job->path),

@@ -6,7 +6,8 @@
  * each key and certificate that the configuration names, files/SECTION/KEY.DIGITS for those of the
  * earlier pairs that still sign (party_files.h), database, SHA256SUMS. A wallet's is sealed
  * (sealed.h). What a party's table names as apart is never in it: who finds a gateway's backup has
- * card data under a key that is elsewhere.
+ * card data under a key that is elsewhere. Nor is what each machine has of its own, as the
+ * authorities of the web: an older machine's would come back with it, and take the place of newer.
  *
  * What always holds: a backup has its name only once it is whole, checked and on the disk; a file
  * that is there is never touched.
@@ -23,6 +24,10 @@
 #include <jansson.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
+
+/* Of the configuration, and of each file beside the database; no daemon takes larger ones. */
+#define SETPAY_BACKUP_FILE_MAX ((size_t)1024 * 1024)
 
 /* What of a party goes into a backup, and what happens to it when it comes back. */
 struct setpay_backup_party {
@@ -53,12 +58,15 @@ struct setpay_backup_file {
 struct setpay_backup_files {
     struct setpay_backup_file *list;
     size_t count;
-    json_t *apart; /* what stays out: objects with key and path */
+    json_t *apart; /* what stays out: objects with key and path; machine: a machine has its own */
 };
 /* Zeroed memory is empty. Adds a copy of path. */
 enum setpay_error setpay_backup_files_add(struct setpay_backup_files *files, const char *name,
                                           const char *path, const char *section, const char *key,
                                           bool secret) SETPAY_MUST_CHECK;
+/* Whether the file of this key, which is of this type in the party's table, stays out. */
+bool setpay_backup_is_apart(const struct setpay_backup_party *party, const char *key,
+                            enum setpay_option_type type);
 /* All that a configuration names, which must outlive it; and what stands beside that for payments
  * that name an earlier certificate. */
 enum setpay_error

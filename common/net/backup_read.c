@@ -17,8 +17,6 @@
 #include <unistd.h>
 
 #define MANIFEST_MAX (256 * 1024)
-#define CONFIGURATION_MAX (1024 * 1024)
-#define FILE_MAX (64 * 1024)
 #define FILES_MAX 1024
 
 /* ------------------------------------------------------------------ the file */
@@ -139,7 +137,7 @@ static enum setpay_error take_file(struct setpay_archive_reader *reader,
     struct setpay_backup_taken *file = &files[contents->file_count++];
     memset(file, 0, sizeof *file);
     (void)snprintf(file->name, sizeof file->name, "%s", entry->name);
-    setpay_buffer_init(&file->content, FILE_MAX);
+    setpay_buffer_init(&file->content, SETPAY_BACKUP_FILE_MAX);
     return setpay_archive_read(reader, &file->content, problem);
 }
 
@@ -267,7 +265,7 @@ enum setpay_error setpay_backup_read(const struct setpay_backup_source *source,
     int fd = -1;
     SETPAY_TRY(open_file(source->path, &fd, problem));
     setpay_buffer_init(&head, SETPAY_SEALED_HEAD_MAX);
-    setpay_buffer_init(&contents->configuration, CONFIGURATION_MAX);
+    setpay_buffer_init(&contents->configuration, SETPAY_BACKUP_FILE_MAX);
     enum setpay_error error = read_head(fd, &head);
     if (error == SETPAY_OK && head.size > 0)
         error =

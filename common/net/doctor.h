@@ -44,6 +44,7 @@ enum setpay_finding {
 #define SETPAY_CHECK_PERMISSIONS "permissions"
 #define SETPAY_CHECK_DISK "disk"
 #define SETPAY_CHECK_DATABASE "database"
+#define SETPAY_CHECK_BACKUP "backup"
 #define SETPAY_CHECK_ROOT "root"
 #define SETPAY_CHECK_CERTIFICATES "certificates"
 #define SETPAY_CHECK_CRLS "crls"
@@ -125,8 +126,10 @@ void setpay_doctor_mode(struct setpay_doctor *doctor, const char *path);
 void setpay_doctor_disk(struct setpay_doctor *doctor);
 /* Room where this path is. */
 void setpay_doctor_room(struct setpay_doctor *doctor, const char *path, const char *what);
-/* What is in a daemon's memory: that its store still takes what it is given. */
+/* What is in a daemon's memory: that its store still takes what it is given; and its backups. */
 void setpay_doctor_store(struct setpay_doctor *doctor, struct setpay_store *store);
+/* How old the newest backup is, by what the database knows. */
+void setpay_doctor_safety(struct setpay_doctor *doctor, const struct setpay_store_safety *safety);
 
 /* ---- root, certificates, lists (doctor_trust.c) ---- */
 

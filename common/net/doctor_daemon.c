@@ -170,6 +170,20 @@ static bool is_retired(const struct setpay_store_options *options)
            retired_ms != 0;
 }
 
+static enum setpay_error read_safety(struct setpay_db *db, void *safety)
+{
+    return setpay_store_read_safety(db, safety);
+}
+
+/* Of one that an older program has left, nothing is known before it was opened by this one. */
+static void say_safety(struct setpay_doctor *doctor, const struct setpay_store_options *options)
+{
+    struct setpay_problem ignored = {{0}};
+    struct setpay_store_safety safety;
+    if (setpay_store_peek(options, read_safety, &safety, &ignored) == SETPAY_OK)
+        setpay_doctor_safety(doctor, &safety);
+}
+
 void setpay_doctor_database(struct setpay_doctor *doctor, const struct setpay_store_schema *schema,
                             setpay_store_read_fn *read, void *arg)
 {
@@ -199,6 +213,8 @@ void setpay_doctor_database(struct setpay_doctor *doctor, const struct setpay_st
         : error == SETPAY_E_CONFLICT
             ? "the database was not closed, as after a crash: the next start mends it"
             : problem.text);
+    if (error == SETPAY_OK)
+        say_safety(doctor, &options);
 }
 
 static void examine(struct setpay_doctor *doctor, const struct setpay_doctor_party *party,

@@ -16,6 +16,8 @@
 #define ROOM_MIN_BYTES (UINT64_C(16) * 1024 * 1024)
 #define ROOM_SOON_BYTES (2 * ROOM_MIN_BYTES)
 #define STUCK_AFTER_MS 5000
+/* The alert SetpayBackupOld has the same. */
+#define BACKUP_SOON_MS (2 * SETPAY_DAY_MS)
 
 /* ------------------------------------------------------------------ what the configuration names
  */
@@ -177,6 +179,29 @@ void setpay_doctor_disk(struct setpay_doctor *doctor)
         setpay_doctor_room(doctor, log, "the log");
 }
 
+void setpay_doctor_safety(struct setpay_doctor *doctor, const struct setpay_store_safety *safety)
+{
+    char todo[NAME_MAX], text[SETPAY_TIME_TEXT_SIZE], span[SETPAY_SPAN_TEXT_SIZE];
+    const char *daemon = doctor->daemon->name;
+    bool is_made = safety->backup_ms != 0;
+    int64_t age_ms = doctor->now_ms - (is_made ? safety->backup_ms : safety->begun_ms);
+    enum setpay_finding level = age_ms > BACKUP_SOON_MS ? SETPAY_FINDING_WARN : SETPAY_FINDING_OK;
+    /* Programs are named as their daemons, without the d. */
+    (void)snprintf(todo, sizeof todo,
+                   "make one, whether or not the daemon runs: %.*s backup FILE; better have a "
+                   "timer do it every day",
+                   (int)strlen(daemon) - 1, daemon);
+    if (is_made)
+        setpay_doctor_say(doctor, level, SETPAY_CHECK_BACKUP, "", todo,
+                          "the newest backup was made at %s, %s ago",
+                          setpay_time_format(safety->backup_ms, text),
+                          setpay_doctor_span(age_ms > 0 ? age_ms : 0, span));
+    else
+        setpay_doctor_say(doctor, level, SETPAY_CHECK_BACKUP, "", todo,
+                          "no backup was ever made of the database, which is %s old",
+                          setpay_doctor_span(age_ms > 0 ? age_ms : 0, span));
+}
+
 void setpay_doctor_store(struct setpay_doctor *doctor, struct setpay_store *store)
 {
     struct setpay_store_health health;
@@ -187,4 +212,5 @@ void setpay_doctor_store(struct setpay_doctor *doctor, struct setpay_store *stor
                       health.broken  ? "a commit failed: nothing more is taken"
                       : health.stuck ? "an operation has been waiting for long"
                                      : "the database takes what it is given");
+    setpay_doctor_safety(doctor, &health.safety);
 }

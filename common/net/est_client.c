@@ -147,6 +147,32 @@ static enum setpay_error take_authorities(struct setpay_est_task *task, struct s
                                        : error;
 }
 
+/* Behind a leaf that came alone. What is not known, or can't be read, is for the caller to judge.
+ */
+static enum setpay_error add_above(struct setpay_est_task *task)
+{
+    struct setpay_certificate *leaf = NULL;
+    struct setpay_certificate *cas[SETPAY_CHAIN_CAS] = {NULL};
+    size_t count = 0;
+    enum setpay_error error = SETPAY_OK;
+    if (task->certificate_count != 1 ||
+        setpay_certificate_parse(setpay_buffer_view(&task->certificates[0]), &leaf) != SETPAY_OK)
+        return SETPAY_OK;
+    if (setpay_trust_chain(task->trust, leaf, cas, &count) != SETPAY_OK)
+        count = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct setpay_buffer *next = &task->certificates[task->certificate_count];
+        if (error == SETPAY_OK) {
+            setpay_buffer_init(next, SETPAY_LIMIT_CERTIFICATE_BYTES);
+            error = setpay_buffer_set(next, setpay_certificate_der(cas[i]));
+            task->certificate_count++;
+        }
+        setpay_certificate_unref(cas[i]);
+    }
+    setpay_certificate_unref(leaf);
+    return error;
+}
+
 static enum setpay_error take_answer(struct setpay_est_task *task, struct setpay_view body)
 {
     switch (task->step) {
@@ -168,7 +194,7 @@ static enum setpay_error take_answer(struct setpay_est_task *task, struct setpay
         if (setpay_est_read_certificates(body, task->certificates, CERTIFICATES_MAX,
                                          &task->certificate_count) != SETPAY_OK)
             return say(task, SETPAY_E_MALFORMED, "its answer holds no certificates");
-        return SETPAY_OK;
+        return add_above(task);
     case STEP_DONE:
         break;
     }

@@ -4,7 +4,9 @@
  * A task goes in this order: CA certificates and revocation lists, over a connection that may not
  * have any list to be judged by and on which nothing is told; then, over a new connection that is
  * judged in full (rule A3, the profile of an authority's server, the host that was called), the
- * nonce, the request, the certificates. They are as they came: the caller verifies them.
+ * nonce, the request, the certificate. An authority answers with the leaf alone (RFC 7030, 4.2.3);
+ * those above it are put behind it out of its CA certificates. Where others came beside the leaf
+ * they stay as they came. Nothing of it is verified: the caller does.
  */
 #ifndef SETPAY_NET_EST_CLIENT_H
 #define SETPAY_NET_EST_CLIENT_H
@@ -34,8 +36,9 @@ struct setpay_est_result {
      * SETPAY_E_CLOSED: again later. CERT_*, CRL_*, HOST, TLS: who answers is not believed.
      * SETPAY_E_MALFORMED, and errors of build_cb. */
     enum setpay_error error;
-    const char *words;                      /* "" where the error says it all */
-    const struct setpay_view *certificates; /* DER, the leaf first; none where label was NULL */
+    const char *words; /* "" where the error says it all */
+    /* DER, the leaf first, then those above it but for the root; none where label was NULL. */
+    const struct setpay_view *certificates;
     size_t certificate_count;
 };
 

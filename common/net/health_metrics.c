@@ -66,6 +66,11 @@ static int64_t read_lost(void *arg)
     return (int64_t)health_of(arg).groups_lost;
 }
 
+static int64_t read_backup(void *arg)
+{
+    return health_of(arg).safety.backup_ms / 1000;
+}
+
 static int64_t read_disk_free(void *arg)
 {
     const struct setpay_health_sources *sources = arg;
@@ -133,6 +138,12 @@ static struct setpay_metric lost_metric = {
     .type = SETPAY_METRIC_COUNTER,
     .read_cb = read_lost,
 };
+static struct setpay_metric backup_metric = {
+    .name = "setpay_backup_time_seconds",
+    .help = "When the newest backup was made, in seconds since 1970; 0: never.",
+    .type = SETPAY_METRIC_GAUGE,
+    .read_cb = read_backup,
+};
 static struct setpay_metric disk_free_metric = {
     .name = "setpay_disk_free_bytes",
     .help = "Room that is left on the database's disk; 0 also where it can't be told.",
@@ -162,6 +173,7 @@ enum setpay_error setpay_health_metrics_register(const struct setpay_health_sour
         &queue_metric,   &wait_metric, &broken_metric, &operations_metric,
         &commits_metric, &busy_metric, &lost_metric};
     static struct setpay_metric *const of_all[] = {&ready_metric};
+    static struct setpay_metric *const of_backups[] = {&backup_metric};
     /* One daemon a process; metrics are static, and so is what they are read from. */
     static struct setpay_health_sources kept;
     kept = *sources;
@@ -170,5 +182,7 @@ enum setpay_error setpay_health_metrics_register(const struct setpay_health_sour
         SETPAY_TRY(register_all(of_disk, sizeof of_disk / sizeof of_disk[0], &kept));
     if (kept.store != NULL)
         SETPAY_TRY(register_all(of_store, sizeof of_store / sizeof of_store[0], &kept));
+    if (kept.store != NULL && kept.has_backup)
+        SETPAY_TRY(register_all(of_backups, 1, &kept));
     return SETPAY_OK;
 }

@@ -1,6 +1,6 @@
 /*
- * Figures that every daemon has besides its own: whether it is ready, how its committer fares, and
- * how much room its database's disk has.
+ * Figures that every daemon has besides its own: whether it is ready, how its committer fares, when
+ * it was backed up, and how much room its database's disk has.
  */
 #ifndef SETPAY_NET_HEALTH_METRICS_H
 #define SETPAY_NET_HEALTH_METRICS_H
@@ -17,6 +17,7 @@ struct setpay_health_sources {
     size_t check_count;
     const bool *is_draining;    /* then it is not ready; NULL: that is not told */
     struct setpay_store *store; /* NULL: this daemon has none, and none of its figures */
+    bool has_backup;            /* the store is one of which backups are made */
     const char *disk_path;      /* a file or folder there; NULL: no figures of a disk */
 };
 

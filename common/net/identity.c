@@ -41,6 +41,8 @@ static enum setpay_error each_pem_object(struct setpay_view pem, pem_object_fn *
 {
     if (pem.size > INT_MAX)
         return SETPAY_E_TOO_BIG;
+    if (pem.size == 0) /* of nothing OpenSSL makes no BIO, as if memory had run out */
+        return SETPAY_E_CERT_MALFORMED;
     BIO *bio = BIO_new_mem_buf(pem.data, (int)pem.size);
     if (bio == NULL)
         return SETPAY_E_NOMEM;
@@ -266,6 +268,12 @@ enum setpay_error setpay_trust_load(const char *root_path, struct setpay_trust *
     enum setpay_error error = setpay_file_read(root_path, &pem, problem);
     if (error != SETPAY_OK)
         goto out;
+    if (pem.size == 0) {
+        error =
+            setpay_problem_set(problem, SETPAY_E_CERT_MALFORMED,
+                               "%s: is empty, expected the one root certificate in PEM", root_path);
+        goto out;
+    }
     error = setpay_pem_certificates(setpay_buffer_view(&pem), &der, 1, &count);
     if (error == SETPAY_OK)
         error = setpay_trust_new(setpay_buffer_view(&der), trust);

@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 const int64_t setpay_metric_default_bounds[] = {
@@ -364,12 +365,47 @@ static int64_t open_descriptors(void)
     return count;
 }
 
+/* How long ago the process was started, in ms: field 22 of /proc/self/stat counts ticks since the
+ * machine's start. 0 where that can't be read. */
+static int64_t age_ms(void)
+{
+    char line[1024] = "";
+    unsigned long long ticks = 0;
+    struct timespec up;
+    FILE *file = fopen("/proc/self/stat", "re");
+
+    if (file == NULL)
+        return 0;
+    /* The name in parentheses may hold blanks. */
+    const char *at = fgets(line, sizeof(line), file) == NULL ? NULL : strrchr(line, ')');
+    fclose(file);
+    if (at == NULL || clock_gettime(CLOCK_BOOTTIME, &up) != 0 ||
+        sscanf(at + 1,
+               " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
+               &ticks) != 1)
+        return 0;
+    int64_t started_ms = (int64_t)(ticks * 1000 / (unsigned long long)sysconf(_SC_CLK_TCK));
+    return up.tv_sec * INT64_C(1000) + up.tv_nsec / 1000000 - started_ms;
+}
+
+/* Reckoned once, so that it changes with a new process and with nothing else: not with the clock.
+ * /proc/stat, which knows when the machine was started, is not there under ProcSubset=pid. */
+static int64_t start_ms;
+static void reckon_start(void)
+{
+    struct timespec now;
+    if (clock_gettime(CLOCK_REALTIME, &now) == 0)
+        start_ms = now.tv_sec * INT64_C(1000) + now.tv_nsec / 1000000 - age_ms();
+}
+
 static enum setpay_error write_process(struct setpay_buffer *out)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     struct rusage usage;
     int64_t cpu_us;
     char text[40];
 
+    (void)pthread_once(&once, reckon_start);
     getrusage(RUSAGE_SELF, &usage);
     cpu_us = (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * INT64_C(1000000) +
              usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
@@ -382,6 +418,9 @@ static enum setpay_error write_process(struct setpay_buffer *out)
     snprintf(text, sizeof(text), "%zu", setpay_secret_bytes_in_use());
     SETPAY_TRY(write_process_value(out, "process_secret_memory_bytes", "gauge",
                                    "Locked memory that keys and card data take now.", text));
+    SETPAY_TRY(write_process_value(out, "process_start_time_seconds", "gauge",
+                                   "When the process was started, in seconds since 1970.",
+                                   seconds_text(start_ms * 1000, text, sizeof(text))));
     snprintf(text, sizeof(text), "%" PRId64, open_descriptors());
     return write_process_value(out, "process_open_fds", "gauge", "Open file descriptors.", text);
 }

@@ -120,10 +120,25 @@ void setpay_operator_print_restore(const json_t *result)
     setpay_restore_print(stdout, result);
 }
 
+/* What the operator keeps, and what each machine has of its own. */
+static void print_apart(FILE *out, const json_t *list)
+{
+    size_t index, kept = 0;
+    const json_t *apart;
+    json_array_foreach(list, index, apart)
+    {
+        bool of_machine = json_is_true(json_object_get(apart, "machine"));
+        kept += of_machine ? 0 : 1;
+        (void)fprintf(out, "Not in it: %s (%s%s)\n", setpay_operator_text(apart, "path"),
+                      setpay_operator_text(apart, "key"),
+                      of_machine ? "; every machine has its own" : "");
+    }
+    if (kept > 0)
+        (void)fprintf(out, "%s\n", "Keep that as well, in another place.");
+}
+
 void setpay_backup_print(FILE *out, const json_t *result)
 {
-    size_t index;
-    const json_t *apart;
     bool verified = json_is_true(json_object_get(result, "verified"));
     size_t files = json_array_size(json_object_get(result, "files"));
     (void)fprintf(out, "%s %s: the %s as of %s%s\n",
@@ -136,13 +151,7 @@ void setpay_backup_print(FILE *out, const json_t *result)
     (void)fprintf(out, "%zu %s; the database\n", files,
                   setpay_noun((int64_t)files, "key, certificate or other file",
                               "keys, certificates and other files"));
-    json_array_foreach(json_object_get(result, "apart"), index, apart)
-    {
-        (void)fprintf(out, "Not in it: %s (%s)\n", setpay_operator_text(apart, "path"),
-                      setpay_operator_text(apart, "key"));
-    }
-    if (json_array_size(json_object_get(result, "apart")) > 0)
-        (void)fprintf(out, "%s\n", "Keep that as well, in another place.");
+    print_apart(out, json_object_get(result, "apart"));
     if (json_is_true(json_object_get(result, "bare_keys")))
         (void)fprintf(
             out, "%s\n",

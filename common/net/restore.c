@@ -258,16 +258,13 @@ static enum setpay_error place_file(struct restoring *restoring, const json_t *e
 }
 
 /* What stays out of backups and is not there. */
-static enum setpay_error note_apart(void *arg, const char *section, const char *key, bool secret,
-                                    const char *path)
+static enum setpay_error note_apart(void *arg, const char *section, const char *key,
+                                    enum setpay_option_type type, const char *path)
 {
     struct restoring *restoring = arg;
     (void)section;
-    (void)secret;
-    for (const char *const *apart = restoring->job->party->apart; *apart != NULL; apart++) {
-        if (strcmp(*apart, key) == 0 && access(path, F_OK) != 0)
-            note(restoring, "bring", path);
-    }
+    if (setpay_backup_is_apart(restoring->job->party, key, type) && access(path, F_OK) != 0)
+        note(restoring, "bring", path);
     return SETPAY_OK;
 }
 
@@ -420,7 +417,8 @@ void setpay_restore_print(FILE *out, const json_t *result)
     if (json_object_get(result, "bring") != NULL)
         (void)fprintf(
             out, "%s\n",
-            "What is to be brought is never in a backup: copy it from where you keep it.");
+            "What is to be brought is never in a backup: copy it from where you keep it, or name "
+            "another that this machine has.");
     if (json_object_get(result, "not_named") != NULL)
         (void)fprintf(out, "%s\n", "What was left out has no place in this configuration.");
     if (set_back != NULL)

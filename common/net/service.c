@@ -245,6 +245,7 @@ static enum setpay_error on_ready(void *context, struct setpay_daemon *daemon,
         .check_count = service->check_count,
         .is_draining = &service->draining,
         .store = service->shown_store,
+        .has_backup = true,
         .disk_path = setpay_store_place(service->shown_store),
     };
     SETPAY_TRY(setpay_health_metrics_register(&health));

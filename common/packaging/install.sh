@@ -10,10 +10,10 @@ share=$DESTDIR$PREFIX/share
 put() { # MODE SOURCE TARGET
     install -D -m "$1" "$2" "$DESTDIR$3"
 }
-# A unit, with the programs where they are now installed.
-put_unit() { # SOURCE FOLDER
-    put 644 "$1" "$2/${1##*/}"
-    [ "$PREFIX" = /usr ] || sed -i "s|/usr/bin/|$PREFIX/bin/|" "$DESTDIR$2/${1##*/}"
+# One that names programs, or files of the configuration: it names them where they now are.
+put_naming() { # SOURCE TARGET
+    put 644 "$1" "$2"
+    sed -i -e "s|/usr/bin/setpay|$PREFIX/bin/setpay|g" -e "s|/etc/setpay|$SYSCONFDIR/setpay|g" "$DESTDIR$2"
 }
 
 for program in $PROGRAMS; do
@@ -30,13 +30,14 @@ done
 put 644 cardholder/cli/setpay-wallet.desktop "$PREFIX/share/applications/setpay-wallet.desktop"
 
 for party in ca merchant gateway; do
-    put_unit "$party"/setpay-"$party"*d.service "$UNITDIR"
+    put_naming "$party/setpay-${party}d.service" "$UNITDIR/setpay-${party}d.service"
     put 644 "$party/sysusers.conf" "$PREFIX/lib/sysusers.d/setpay-$party.conf"
-    put 644 "$party/tmpfiles.conf" "$PREFIX/lib/tmpfiles.d/setpay-$party.conf"
+    put_naming "$party/tmpfiles.conf" "$PREFIX/lib/tmpfiles.d/setpay-$party.conf"
     [ -e "$DESTDIR$SYSCONFDIR/setpay/$party.conf" ] ||
-        put 644 "$party/$party.conf" "$SYSCONFDIR/setpay/$party.conf"
+        put_naming "$party/$party.conf" "$SYSCONFDIR/setpay/$party.conf"
 done
-put_unit cardholder/setpay-walletd.service "$PREFIX/lib/systemd/user"
+# %E there is a folder of the user's own.
+put_naming cardholder/setpay-walletd.service "$PREFIX/lib/systemd/user/setpay-walletd.service"
 put 644 cardholder/wallet.conf "$PREFIX/share/doc/setpay/examples/wallet.conf"
 
 # The pages, in their folders, so that the links between them hold; without those about the tree.

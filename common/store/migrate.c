@@ -126,11 +126,13 @@ enum setpay_error setpay_store_migrate(struct setpay_db *db,
         db->connection, "CREATE TABLE IF NOT EXISTS schema_version ("
                         "number INTEGER PRIMARY KEY, schema TEXT NOT NULL, hash BLOB NOT NULL,"
                         " applied_ms BIGINT NOT NULL);"
-                        "CREATE TABLE IF NOT EXISTS restoration (" /* these two: history.c */
+                        "CREATE TABLE IF NOT EXISTS restoration (" /* these three: history.c */
                         "number INTEGER PRIMARY KEY, backup_ms BIGINT NOT NULL,"
                         " restored_ms BIGINT NOT NULL, moved BIGINT NOT NULL);"
                         "CREATE TABLE IF NOT EXISTS retirement ("
-                        "id INTEGER PRIMARY KEY, retired_ms BIGINT NOT NULL)");
+                        "id INTEGER PRIMARY KEY, retired_ms BIGINT NOT NULL);"
+                        "CREATE TABLE IF NOT EXISTS last_backup ("
+                        "id INTEGER PRIMARY KEY, made_ms BIGINT NOT NULL)");
     if (error != SETPAY_OK)
         return setpay_problem_set(problem, error, "the database can't be written: %s",
                                   db->backend->message(db->connection));

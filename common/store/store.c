@@ -119,6 +119,9 @@ static enum setpay_error open_writer(struct setpay_store *store,
         return error;
     }
     SETPAY_TRY(setpay_store_migrate(store->writer, options->schema, problem));
+    setpay_db_start(store->writer);
+    SETPAY_TRY(setpay_db_finish(store->writer,
+                                setpay_store_read_safety(store->writer, &store->counters.safety)));
     if (!options->retired)
         SETPAY_TRY(check_retirement(store->writer, problem));
     bool complete = false; /* rule M7: at start; a foreign reader may hold it back */
@@ -176,6 +179,22 @@ out:
     if (error != SETPAY_OK && problem->text[0] == '\0')
         setpay_problem_set(problem, error, "database: %s", setpay_error_text(error));
     return error;
+}
+
+/* ------------------------------------------------------------------ its backups */
+
+static enum setpay_error add_backup(struct setpay_db *db, void *made_ms)
+{
+    return setpay_store_add_backup(db, *(const setpay_time_ms *)made_ms);
+}
+
+enum setpay_error setpay_store_note_backup(struct setpay_store *store, setpay_time_ms made_ms)
+{
+    SETPAY_TRY(setpay_store_submit_wait(store, add_backup, &made_ms));
+    pthread_mutex_lock(&store->mutex);
+    store->counters.safety.backup_ms = made_ms;
+    pthread_mutex_unlock(&store->mutex);
+    return SETPAY_OK;
 }
 
 /* ------------------------------------------------------------------ without opening */

@@ -185,6 +185,20 @@ enum setpay_error setpay_store_unretire(struct setpay_db *db) SETPAY_MUST_CHECK;
 enum setpay_error setpay_store_retired_ms(struct setpay_db *db,
                                           setpay_time_ms *retired_ms) SETPAY_MUST_CHECK;
 
+/* What would be lost with the disk: all since the newest backup. */
+struct setpay_store_safety {
+    setpay_time_ms begun_ms;  /* since when there is this database; 0: unknown */
+    setpay_time_ms backup_ms; /* when its newest backup was made; 0: never */
+};
+enum setpay_error setpay_store_read_safety(struct setpay_db *db,
+                                           struct setpay_store_safety *safety) SETPAY_MUST_CHECK;
+/* A backup of it is whole and on the disk; in place of what was known before. */
+enum setpay_error setpay_store_add_backup(struct setpay_db *db,
+                                          setpay_time_ms made_ms) SETPAY_MUST_CHECK;
+/* The same of an open store, whose health tells it from then on; waits for the commit. */
+enum setpay_error setpay_store_note_backup(struct setpay_store *store,
+                                           setpay_time_ms made_ms) SETPAY_MUST_CHECK;
+
 /* Runs read on a database that no process has open, for programs that look: nothing is locked,
  * brought up to date, or written, neither in it nor beside it. Who calls knows that it is closed.
  * With words in problem: SETPAY_E_NOT_FOUND (there is none yet), SETPAY_E_CONFLICT (a crash left a
@@ -224,6 +238,7 @@ struct setpay_store_health {
     size_t queue_depth;
     int64_t oldest_wait_ms;        /* of an operation that waits or runs; 0: none */
     setpay_time_ms last_commit_ms; /* 0: none yet */
+    struct setpay_store_safety safety;
     /* Since open */
     uint64_t operations;        /* committed */
     uint64_t operations_failed; /* refused or failed */

@@ -55,14 +55,10 @@ static void write_configuration(const struct bench_nginx *nginx, const char *fol
     BENCH_NEED(fclose(file) == 0);
 }
 
-/* Where it is; tests/bench/nginx.sh brings one where the machine has none. */
+/* Where it is. */
 static void find_program(char path[PATH_MAX])
 {
-    char command[PATH_MAX];
-    const char *build = getenv("BUILD");
-    (void)snprintf(command, sizeof command, "tests/bench/nginx.sh '%s/bench-nginx'",
-                   build == NULL ? "build" : build);
-    FILE *answer = popen(command, "re");
+    FILE *answer = popen("tests/tool.sh find nginx", "re");
     BENCH_NEED(answer != NULL);
     bool came = fgets(path, PATH_MAX, answer) != NULL;
     if (pclose(answer) != 0 || !came)

@@ -76,6 +76,7 @@ TEXT
 | `process_open_fds` | gauge | – | Open file descriptors. |
 | `process_resident_memory_bytes` | gauge | – | Memory that is resident. |
 | `process_secret_memory_bytes` | gauge | – | Locked memory that keys and card data take now. |
+| `process_start_time_seconds` | gauge | – | When the process was started, in seconds since 1970. |
 TEXT
     done <<'TABLE'
 Every_daemon -common/net/upkeep.c,common/net/refusals.c,common/net/lists.c common

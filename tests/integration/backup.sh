@@ -52,6 +52,11 @@ ok "the sandbox comes up" up
 [ -f "$state" ] || { tail -n 30 "$sandbox"/log/*; done_testing; }
 b=$tmp/backups
 mkdir "$b"
+# A bundle of a system's, which is as long as it is.
+for _ in $(seq 2000); do cat "$sandbox/ca/root.pem"; done >"$tmp/bundle.pem"
+ok "a bundle of authorities for webhooks, longer than what a backup takes" \
+    test "$(stat -c %s "$tmp/bundle.pem")" -gt $((1024 * 1024))
+ok "the merchant goes on with it" restart_with merchant "webhook_ca_file = $tmp/bundle.pem"
 
 # ------------------------------------------------------------------ while they take payments
 orders=()
@@ -108,6 +113,11 @@ mkdir "$tmp/tar.merchant"
 tar -xf "$b/merchant" -C "$tmp/tar.merchant"
 is "no sealed instruction is in the merchant's (rule M7)" \
     "$(sqlite3 "$tmp/tar.merchant/database" 'SELECT count(*) FROM instruction')" 0
+is "nor are the authorities that a machine has of its own" "$(tar -tf "$b/merchant" | grep -c webhook_ca)" 0
+is "which is said" "$(merchant --json backup --verify "$b/merchant" | jq -r '.apart[] | "\(.key) \(.path) \(.machine)"')" \
+    "webhook_ca_file $tmp/bundle.pem true"
+ok "in plain words" says "Not in it: $tmp/bundle.pem (webhook_ca_file; every machine has its own)" \
+    sh -c '"$@"; exit 1' sh "$bin/setpay-merchant" --config "$sandbox/merchant.conf" backup --verify "$b/merchant"
 in_tar() { tar -tf "$1" | grep -E '\.[0-9a-f]{16}$' | sed 's,.*/,,' | sort | tr '\n' ' '; }
 digits() { tr ' ' '\n' <<<"$signing" | sed -n "s,^$1/.*\.key\.,,p"; } # PARTY: of its earlier pair
 for party in gateway merchant; do
@@ -192,9 +202,11 @@ ok "a newer version's: refused" says "newer than this program" gateway restore "
     sha256sum $(jq -r '"manifest.json", "configuration", .files[].name' manifest.json) database >SHA256SUMS &&
     tar -cf "$tmp/older" $(sed 's/^[^ ]*  //' SHA256SUMS) SHA256SUMS)
 mkdir "$tmp/elsewhere"
-sed "s,$sandbox,$tmp/elsewhere,g" "$sandbox/merchant.conf" >"$tmp/elsewhere/merchant.conf"
+sed -e "s,$sandbox,$tmp/elsewhere,g" -e "1a webhook_ca_file = $tmp/none.pem" "$sandbox/merchant.conf" \
+    >"$tmp/elsewhere/merchant.conf"
 ok "one of before there were earlier pairs in backups: is whole" merchant backup --verify "$tmp/older"
-ok "and restored" "$bin/setpay-merchant" --config "$tmp/elsewhere/merchant.conf" restore "$tmp/older"
+"$bin/setpay-merchant" --config "$tmp/elsewhere/merchant.conf" --json restore "$tmp/older" >"$tmp/restored"
+is "and restored; it says what of its own this machine lacks" "$(jq -r '.bring[]' "$tmp/restored")" "$tmp/none.pem"
 is "without them" "$(earlier "$tmp/elsewhere") $(stat -c %a "$tmp/elsewhere/merchant/visa/sign.key")" " 600"
 ok "as moved, though it stayed in use: refused" says "--moved is for a final backup" gateway restore "$b/gateway" --force --moved
 is "the database is what it was" "$(sha256sum <"$sandbox/db/gateway.db")" "$db"

@@ -98,6 +98,25 @@ for party in merchant gateway; do
 done
 for party in wallet merchant gateway; do move_clock "$party" 0; done
 
+# ------------------------------------------------------------------ backups
+tells() { # PARTY LEVEL WORDS: of its backup
+    doctor "$1"
+    jq -e --arg level "$2" --arg words "$3" '[.checks[] | select(.name == "backup")] | length == 1 and
+        (.[0] | .level == $level and .ok == ($level != "fail") and (.words | test($words)) and
+            ($level == "ok" or (.what_to_do | test("setpay-[a-z]+ backup FILE"))))' "$tmp/findings"
+}
+for party in $parties; do ok "$party: a new database without a backup is no fault" tells "$party" ok "no backup was ever made"; done
+for party in wallet merchant gateway; do
+    move_clock "$party" 259200000
+    ok "$party: one of three days is" tells "$party" warn "no backup was ever made of the database, which is 3 days old"
+    move_clock "$party" 0
+done
+ok "a backup" "$bin/setpay-gateway" --config "$sandbox/gateway.conf" backup "$tmp/gateway.backup"
+ok "gateway: it is told, with its age" tells gateway ok "the newest backup was made at 2[-0-9T:.]+Z, [0-9]+ (seconds?|minutes?) ago"
+move_clock gateway 259200000
+ok "gateway: one that is too old" tells gateway warn "the newest backup was made at .*, 3 days ago"
+move_clock gateway 0
+
 # ------------------------------------------------------------------ peers
 kill "$(pid_of issuer)" && wait_gone "$(pid_of issuer)"
 ok "gateway: its issuer is down" finds gateway peers "peer down: the issuer sim at .*refused"
@@ -120,6 +139,8 @@ ls -lR --time-style=full-iso "$sandbox/db" "$sandbox/merchant" "$sandbox/gateway
 ok "merchant: that it does not run, and how it is started" finds merchant daemon "setpay-merchantd is not running"
 ok "wallet: the same without its configuration" bash -c "'$bin/setpay-wallet' --socket '$sandbox/run/wallet.sock' doctor |
     grep -q 'doctor --config FILE'"
+ok "gateway: its backup, where it is stopped" tells gateway ok "the newest backup was made at"
+ok "ca: that it has none, where it is stopped" tells ca ok "no backup was ever made"
 ok "ca: a folder alone needs no daemon" "$bin/setpay-ca" --dir "$sandbox/ca" doctor
 
 # Whom they would ask is stopped too; only the authority is started, for its clock.

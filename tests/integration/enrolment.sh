@@ -116,6 +116,8 @@ ok "the daemon comes up" start
 # ------------------------------------------------------------------ what everybody may have
 curl -sS --cacert "$folder/root.pem" "$est/merchant/cacerts" | openssl base64 -d |
     openssl pkcs7 -inform DER -print_certs -noout >"$tmp/cacerts"
+curl -sS --cacert "$folder/root.pem" "$est/merchant/cacerts" | openssl base64 -d |
+    openssl pkcs7 -inform DER -print_certs -out "$tmp/cacerts.pem"
 is "cacerts: the root and every authority" "$(grep -c '^subject' "$tmp/cacerts")" 9
 is "the root comes first" "$(head -n 1 "$tmp/cacerts")" 'subject=O = Test root, OU = root-ca, CN = root-1'
 for label in cardholder merchant gateway; do
@@ -130,12 +132,14 @@ number=$(openssl crl -inform DER -in "$tmp/mca.crl" -noout -crlnumber)
 curl -sS --cacert "$folder/root.pem" "https://localhost:$port/crls" -o "$tmp/crls.pem"
 is "all revocation lists in one" "$(grep -c BEGIN "$tmp/crls.pem")" 9
 is "a list of nobody" "$(curl -s -o "$tmp/answer" -w '%{http_code}' --cacert "$folder/root.pem" "https://localhost:$port/crls/nobody.crl")" 404
-ok "TLS 1.2 is refused" sh -c "! curl -s --tls-max 1.2 --cacert '$folder/root.pem' '$est/merchant/cacerts' -o /dev/null"
+by_tls() { curl -s -o /dev/null -w '%{http_code} ' --tls-max "$1" --cacert "$folder/root.pem" "$est/merchant/cacerts"; echo $?; }
+is "TLS 1.3 is spoken" "$(by_tls 1.3)" '200 0'
+is "TLS 1.2 is refused: its handshake fails (curl's status 35)" "$(by_tls 1.2)" '000 35'
 is "two nonces differ" "$([ "$(nonce merchant)" != "$(nonce merchant)" ] && echo yes)" yes
 verify() { # NAME [OPTION...]: by openssl alone, with all revocation lists
     curl -sS --cacert "$folder/root.pem" "https://localhost:$port/crls" -o "$tmp/crls.pem"
     openssl verify -x509_strict -crl_check_all -CAfile "$folder/root.pem" -CRLfile "$tmp/crls.pem" \
-        -untrusted "$tmp/$1.pem" "${@:2}" "$tmp/$1.pem"
+        -untrusted "$tmp/cacerts.pem" "${@:2}" "$tmp/$1.pem"
 }
 
 # ------------------------------------------------------------------ a cardholder (rule C1)
@@ -148,7 +152,8 @@ card_request() { # NAME [PAN [EXPIRY [NONCE]]]
 new_key card
 card_request card
 is "a card is enrolled" "$(enrol cardholder card -u "$id:$secret")" 200
-ok "openssl verifies its chain" verify card
+is "the answer holds that certificate and no other (RFC 7030, 4.2.3)" "$(grep -c BEGIN "$tmp/card.pem")" 1
+ok "openssl verifies its chain, with what cacerts has" verify card
 is "it names nobody: brand, role and the blinded account" "$(leaf card -subject | sed 's/CN = [0-9a-f]\{64\}$/CN = HMAC/')" \
     'subject=O = visa, OU = cardholder, CN = HMAC'
 expected=$(printf '\0\0\0\0\0\0\0\020%s\0\0\0\0\0\0\0\0043012' "$pan" |
@@ -247,7 +252,7 @@ card_request other
 is "a cardholder's secret under the merchants' label" "$(enrol merchant other -u "$id:$secret") $(refused)" '400 CSR C2'
 is "nothing was issued" "$(count certificates)" "$before"
 is "the issuer's new secret for that card is good" "$(enrol cardholder other -u "$id:$secret")" 200
-# Twelve at once, each over a connection of its own: five are judged.
+# Twelve at once, each from an address of its own: five are judged.
 enrolment visa 4000000000000127 3012
 tail -n 1 "$tmp/issuer" >"$tmp/next"
 ca enrolment import "$tmp/next" >/dev/null
@@ -256,8 +261,8 @@ new_key many
 card_request many
 openssl base64 -in "$tmp/many.csr" >"$tmp/many.b64"
 crowd=()
-for _ in 1 2 3 4 5 6 7 8 9 10 11 12; do
-    curl -sS --cacert "$folder/root.pem" -o /dev/null -w '%{http_code}\n' -H 'Content-Type: application/pkcs10' \
+for last in 1 2 3 4 5 6 7 8 9 10 11 12; do
+    curl -sS -4 --interface "127.0.1.$last" --cacert "$folder/root.pem" -o /dev/null -w '%{http_code}\n' -H 'Content-Type: application/pkcs10' \
         --data-binary "@$tmp/many.b64" -u "$id:$wrong" "$est/cardholder/simpleenroll" >>"$tmp/crowd" &
     crowd+=("$!")
 done
@@ -377,6 +382,7 @@ renewal() {
     renew "$1" "$3" $(by "$2")
 }
 is "a cardholder renews" "$(renewal cardholder card card2 '')" 200
+is "the answer to a renewal, too, is that certificate alone" "$(grep -c BEGIN "$tmp/card2.pem")" 1
 ok "its chain is good" verify card2
 is "the blinded account stays" "$(leaf card2 -subject)" "$(leaf card -subject)"
 is "and so does its end" "$(leaf card2 -enddate)" "$(leaf card -enddate)"
@@ -384,6 +390,32 @@ cp "$tmp/answer" "$tmp/first"
 # shellcheck disable=SC2046
 is "the same renewal again" "$(renew cardholder card2 $(by card))" 200
 ok "gets the same certificate" cmp "$tmp/first" "$tmp/answer"
+# Wrong secrets from sixty addresses, until one has found no room; each takes its fifth of a second.
+new_key crowd
+request crowd 'O = visa' '' "challengePassword = $(nonce cardholder)" "$pan_oid = $pan" "$expiry_oid = 3012" "$secret_oid = $pan_secret"
+openssl base64 -in "$tmp/crowd.csr" >"$tmp/crowd.b64"
+strangers() { # NETWORK FROM TO: from these addresses at once; pids are added to crowd
+    local n
+    for n in $(seq "$2" "$3"); do
+        curl -sS -4 --interface "$1.$n" --cacert "$folder/root.pem" -o /dev/null -w '%{http_code}\n' -H 'Content-Type: application/pkcs10' \
+            --data-binary "@$tmp/crowd.b64" -u "NOBODYNOBODYN:$wrong" "$est/cardholder/simpleenroll" >>"$tmp/strangers" &
+        crowd+=("$!")
+    done
+}
+crowd=()
+: >"$tmp/strangers"
+strangers 127.0.2 1 60
+ok "strangers from many addresses have filled their places: one is told to come again" wait_for 20 grep -qx 503 "$tmp/strangers"
+# shellcheck disable=SC2046
+is "a renewal goes through meanwhile, and again, and again" "$(for _ in 1 2 3; do renew cardholder card2 $(by card); echo; done | tr '\n' ' ')" '200 200 200 '
+wait "${crowd[@]}"
+is "what was judged of them was refused" "$(sort -u "$tmp/strangers" | tr '\n' ' ')" '401 503 '
+crowd=()
+: >"$tmp/strangers"
+for _ in $(seq 16); do strangers 127.0.3 1 1; done
+ok "one address alone has a few places" wait_for 20 grep -qx 503 "$tmp/strangers"
+is "and leaves the others'" "$(enrol cardholder crowd -u "NOBODYNOBODYN:$wrong")" 401
+wait "${crowd[@]}"
 is "a merchant's signing certificate renews itself" "$(renewal merchant shop-sign shop-sign2 '')" 200
 is "a TLS certificate renews itself" "$(renewal merchant shop-tls-server shop-tls-server2 '')" 200
 is "with its host" "$(leaf shop-tls-server2 -ext subjectAltName | tail -n 1 | tr -d ' ')" 'DNS:localhost'

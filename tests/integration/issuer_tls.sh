@@ -159,6 +159,12 @@ ok "the next connection shows the new certificate" wait_for 10 served 'CN *= *re
 cp first.pem acquirer.pem # as the rest of this test knows it
 stop
 unserve
+cp network.pem few.pem
+yes '# of the network' | head -c 100000 >>network.pem
+ok "a backup takes the network's CAs, however many they are" \
+    "$bin/setpay-gateway" --config gateway.conf backup "$PWD/gateway.backup"
+is "and has them" "$(tar -xOf gateway.backup files/issuer.network/tls_ca | cmp - network.pem && echo yes)" yes
+mv few.pem network.pem
 
 # ------------------------------------------------------------------ what is wrong is named
 wrong() { # NAME WORDS ADDRESS LINES...

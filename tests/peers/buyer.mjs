@@ -83,6 +83,16 @@ function certificatesOf(message) {
 }
 const fromBase64 = (body) => Buffer.from(body.toString('latin1'), 'base64');
 
+// Those above a leaf among an authority's, without the root.
+function chainOf(leaf, authorities) {
+  const chain = [];
+  for (let at = new X509Certificate(leaf); ; at = chain.at(-1)) {
+    const issuer = authorities.find((one) => at.checkIssued(one));
+    if (!issuer || issuer.checkIssued(issuer)) return chain.map((one) => one.raw);
+    chain.push(issuer);
+  }
+}
+
 // enrolment: { url, root, brand, id, secret, pan, expiry }. Gives the card: key, certificate, chain and secrets.
 export async function enrol({ url, root, brand, id, secret, pan, expiry }) {
   const est = `${url}/.well-known/est/cardholder`;
@@ -105,7 +115,14 @@ export async function enrol({ url, root, brand, id, secret, pan, expiry }) {
     body: certificateRequest(privateKey, nonce, card).toString('base64'),
   });
   same(answer.status, 200, `simpleenroll (${answer.body})`);
-  const [leaf, ...chain] = certificatesOf(fromBase64(answer.body));
+  const [leaf, ...others] = certificatesOf(fromBase64(answer.body));
+  same(others.length, 0, 'certificates beside the one that was issued');
+  const authorities = await send(`${est}/cacerts`, root);
+  same(authorities.status, 200, 'cacerts');
+  const chain = chainOf(
+    leaf,
+    certificatesOf(fromBase64(authorities.body)).map((one) => new X509Certificate(one)),
+  );
   const { publicKey, subject } = new X509Certificate(leaf);
   same(hex(publicKey.export({ type: 'spki', format: 'der' })), hex(spki(privateKey)), "the certificate's key");
   const cn = hex(account(card.pan, card.expiry, card.panSecret));

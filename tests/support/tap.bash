@@ -6,6 +6,7 @@
 #   wait_gone PID          until that process has ended
 #   free_port              a port that nobody listens on, and that no other test takes
 #   is_long                are all cases to be gone through (SETPAY_LONG=1), or a few of each kind?
+#   lacks NAME PROGRAM     what can't be tried without it: skipped, or with SETPAY_LONG=1 a failure
 #   done_testing           the plan; exit status 1 when something failed
 # shellcheck shell=bash
 build=${BUILD:-build}
@@ -41,6 +42,16 @@ is() {
 }
 
 is_long() { [ "${SETPAY_LONG:-}" = 1 ]; }
+
+lacks() {
+    n=$((n + 1))
+    if is_long; then
+        printf 'not ok %d - %s\n# there is no %s here: tests/deps.sh test brings it\n' "$n" "$1" "$2"
+        failures=$((failures + 1))
+    else
+        echo "ok $n - $1 # SKIP there is no $2 here"
+    fi
+}
 
 wait_for() {
     local deadline=$(($(date +%s%N) + $1 * 1000000000))

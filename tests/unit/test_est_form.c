@@ -100,7 +100,16 @@ static void certificates_come_in_order(void **state)
     assert_int_equal(PEM_write_bio_X509(pem, test_pki_ca(pki, "visa", SETPAY_CA_GATEWAY)->x509), 1);
     long size = BIO_get_mem_data(pem, &text);
     setpay_buffer_init(&answer, 64 * 1024);
-    assert_int_equal(setpay_est_certs(setpay_view_of(text, (size_t)size), &answer), SETPAY_OK);
+    assert_int_equal(setpay_est_certs(setpay_view_of(text, (size_t)size), 1, &answer), SETPAY_OK);
+    assert_int_equal(
+        setpay_est_read_certificates(setpay_buffer_view(&answer), certificates, 3, &count),
+        SETPAY_OK);
+    assert_int_equal(count, 1);
+    assert_true(
+        setpay_view_equal(setpay_buffer_view(&certificates[0]), setpay_buffer_view(&party->der)));
+    setpay_buffer_clear(&certificates[0]);
+    assert_int_equal(setpay_est_certs(setpay_view_of(text, (size_t)size), SIZE_MAX, &answer),
+                     SETPAY_OK);
     assert_int_equal(
         setpay_est_read_certificates(setpay_buffer_view(&answer), certificates, 1, &count),
         SETPAY_E_TOO_BIG);
@@ -116,7 +125,7 @@ static void certificates_come_in_order(void **state)
         assert_int_equal(
             setpay_est_read_certificates(setpay_view_of(answer.data, cut), certificates, 3, &count),
             SETPAY_E_MALFORMED);
-    assert_int_equal(setpay_est_certs(setpay_view_string("none"), &answer), SETPAY_OK);
+    assert_int_equal(setpay_est_certs(setpay_view_string("none"), 1, &answer), SETPAY_OK);
     assert_int_equal(
         setpay_est_read_certificates(setpay_buffer_view(&answer), certificates, 3, &count),
         SETPAY_E_MALFORMED);

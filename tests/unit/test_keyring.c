@@ -300,6 +300,24 @@ static void a_certificate_is_due_before_its_end(void **state)
     test_pki_free(pki);
 }
 
+/* As a copy that was cut off leaves it. */
+static void an_empty_file_is_told_as_such(void **state)
+{
+    struct fixture *f = *state;
+    struct setpay_problem problem;
+    struct setpay_trust *trust = NULL;
+    struct setpay_certificate *certificate = NULL;
+    assert_int_equal(
+        setpay_file_write(f->certificate, setpay_view_string(""), 0644, true, &problem), SETPAY_OK);
+    assert_int_equal(setpay_trust_load(f->certificate, &trust, &problem), SETPAY_E_CERT_MALFORMED);
+    assert_non_null(strstr(problem.text, "pair.pem: is empty, expected the one root certificate"));
+    assert_null(trust);
+    assert_int_equal(setpay_identity_read_certificate(f->certificate, &certificate, &problem),
+                     SETPAY_E_CERT_MALFORMED);
+    assert_non_null(strstr(problem.text, "expected 1 to 4 certificates in PEM"));
+    assert_null(certificate);
+}
+
 int main(void)
 {
 #define FILES(test) cmocka_unit_test_setup_teardown(test, make_files, remove_files)
@@ -311,6 +329,7 @@ int main(void)
         FILES(a_replaced_key_is_destroyed),
         FILES(a_second_name_of_the_pair_in_use_is_only_a_name),
         FILES(one_at_a_time_changes_the_files),
+        FILES(an_empty_file_is_told_as_such),
         cmocka_unit_test(a_certificate_is_due_before_its_end),
     };
     cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -210,6 +211,27 @@ static void threads_lose_no_count(void **state)
     assert_int_equal(setpay_metric_value(&shared, 0, 0), 40000);
 }
 
+static double start_of(const char *text)
+{
+    static const char name[] = "\nprocess_start_time_seconds ";
+    const char *at = strstr(text, name);
+    assert_non_null(at);
+    return strtod(at + sizeof name - 1, NULL);
+}
+
+static void the_start_is_a_time_that_stays(void **state)
+{
+    char *first = exposition();
+    double start = start_of(first);
+    double now = (double)time(NULL);
+    (void)state;
+    assert_true(start > now - 3600 && start <= now + 1);
+    free(first);
+    char *second = exposition();
+    assert_true(start_of(second) == start);
+    free(second);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -219,6 +241,7 @@ int main(void)
         cmocka_unit_test(every_line_is_well_formed),
         cmocka_unit_test(what_is_not_permitted_is_refused),
         cmocka_unit_test(threads_lose_no_count),
+        cmocka_unit_test(the_start_is_a_time_that_stays),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -241,6 +241,37 @@ static void knows_when_it_was_put_back(void **state)
     assert_int_equal(last_of(fixture->store).restored_ms, 40);
 }
 
+static struct setpay_store_safety safety_of(struct setpay_store *store)
+{
+    struct setpay_store_health health;
+    setpay_store_health(store, 0, &health);
+    return health.safety;
+}
+
+/* Also over a new start; a database that was put back knows the backup that it is from. */
+static void knows_its_newest_backup(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct setpay_store_options options = {.url = fixture->folder.url,
+                                                 .schema = &test_store_schema};
+    struct life life = {.restore = {30, 40}};
+    setpay_time_ms now_ms = setpay_clock_now_ms();
+    assert_int_equal(safety_of(fixture->store).backup_ms, 0);
+    assert_in_range(safety_of(fixture->store).begun_ms, 1, now_ms);
+    assert_success(setpay_store_note_backup(fixture->store, 10));
+    assert_success(setpay_store_note_backup(fixture->store, 20));
+    assert_int_equal(safety_of(fixture->store).backup_ms, 20);
+    setpay_store_close(fixture->store);
+    fixture->store = NULL;
+    assert_success(setpay_store_open(&options, &fixture->store, &fixture->problem));
+    assert_int_equal(safety_of(fixture->store).backup_ms, 20);
+    assert_success(setpay_store_submit_wait(fixture->store, restore, &life));
+    setpay_store_close(fixture->store);
+    fixture->store = NULL;
+    assert_success(setpay_store_open(&options, &fixture->store, &fixture->problem));
+    assert_int_equal(safety_of(fixture->store).backup_ms, 30);
+}
+
 static void takes_the_lock_of_what_is_not_there(void **state)
 {
     struct fixture *fixture = *state;
@@ -261,9 +292,13 @@ static void takes_the_lock_of_what_is_not_there(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        test(holds_one_moment),           test(does_not_hold_erasures_back),
-        test(ends_where_it_is_cancelled), test(retired_is_out_of_service),
-        test(knows_when_it_was_put_back), test(takes_the_lock_of_what_is_not_there),
+        test(holds_one_moment),
+        test(does_not_hold_erasures_back),
+        test(ends_where_it_is_cancelled),
+        test(retired_is_out_of_service),
+        test(knows_when_it_was_put_back),
+        test(knows_its_newest_backup),
+        test(takes_the_lock_of_what_is_not_there),
     };
     alarm(120);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,7 @@
 #include "merchant/store/www/guard.h"
 
 #include "common/crypto/hash.h"
+#include "common/net/remote.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -85,20 +86,6 @@ static bool read_address(const char *text, union address *address)
     return inet_pton(AF_INET6, text, &address->v6.sin6_addr) == 1;
 }
 
-/* One text for all addresses that are one visitor's. */
-static void write_address(const union address *address, char out[SETPAY_GUARD_ADDRESS_SIZE])
-{
-    struct in6_addr v6 = address->v6.sin6_addr;
-    if (address->any.sa_family == AF_INET) {
-        (void)inet_ntop(AF_INET, &address->v4.sin_addr, out, SETPAY_GUARD_ADDRESS_SIZE);
-    } else if (IN6_IS_ADDR_V4MAPPED(&v6)) {
-        (void)inet_ntop(AF_INET, &v6.s6_addr[12], out, SETPAY_GUARD_ADDRESS_SIZE);
-    } else {
-        memset(&v6.s6_addr[8], 0, 8);
-        (void)inet_ntop(AF_INET6, &v6, out, SETPAY_GUARD_ADDRESS_SIZE);
-    }
-}
-
 /* Each proxy adds whom it was asked by behind what it was told; only the last was seen by one that
  * is believed. Some write "[2001:db8::1]:4711" or "192.0.2.1:4711". */
 static void last_of(const char *forwarded, char out[SETPAY_GUARD_ADDRESS_SIZE])
@@ -121,15 +108,12 @@ enum setpay_error setpay_guard_address(const struct setpay_networks *proxies, co
     char last[SETPAY_GUARD_ADDRESS_SIZE];
     if (!read_address(remote, &read))
         return SETPAY_E_NOT_FOUND;
-    if (setpay_networks_have(proxies, &read.any)) {
-        if (forwarded == NULL)
-            return SETPAY_E_NOT_FOUND;
-        last_of(forwarded, last);
-        if (!read_address(last, &read))
-            return SETPAY_E_NOT_FOUND;
-    }
-    write_address(&read, address);
-    return SETPAY_OK;
+    if (!setpay_networks_have(proxies, &read.any))
+        return setpay_remote_client(remote, address);
+    if (forwarded == NULL)
+        return SETPAY_E_NOT_FOUND;
+    last_of(forwarded, last);
+    return setpay_remote_client(last, address);
 }
 
 enum setpay_error setpay_guard_client(const struct setpay_guard *guard,

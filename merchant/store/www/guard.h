@@ -17,6 +17,7 @@
 #include "common/base/error.h"
 #include "common/base/ids.h"
 #include "common/net/http_server.h"
+#include "common/net/remote.h"
 #include "common/store/db.h"
 #include "merchant/store/webhook/network.h"
 
@@ -67,7 +68,7 @@ bool setpay_guard_says_https(const struct setpay_networks *proxies, const char *
                              const char *forwarded);
 /* The address that counts, as text: remote, or where that is a proxy that is believed, the last of
  * forwarded (NULL: it says nothing). Pure. SETPAY_E_NOT_FOUND: unknown. */
-#define SETPAY_GUARD_ADDRESS_SIZE 64
+#define SETPAY_GUARD_ADDRESS_SIZE SETPAY_REMOTE_SIZE
 enum setpay_error setpay_guard_address(const struct setpay_networks *proxies, const char *remote,
                                        const char *forwarded,
                                        char address[SETPAY_GUARD_ADDRESS_SIZE]) SETPAY_MUST_CHECK;

@@ -884,6 +884,7 @@ TEST_SUPPORT := \
 
 # Each integration test is a script or program that prints TAP.
 INTEGRATION_TESTS := \
+	tests/docs/commands.sh \
 	tests/docs/man.sh \
 	tests/docs/pages.sh \
 	tests/integration/help.sh \

@@ -94,8 +94,8 @@ mapfile -t pages < <({ git ls-files -co --exclude-standard README.md 'docs/*.md'
     find README.md docs -name '*.md'; } | sort -u)
 manuals=(docs/man/*.[1-8])
 
-# What begins like a command in a block that is no sh block, nor has a reason. Lists of make's targets
-# are looked at below.
+# What begins like a command, also behind variables that are set for it, in a block that is no sh block,
+# nor has a reason.
 hidden_commands() {
     local page
     for page in "${pages[@]}"; do
@@ -105,7 +105,7 @@ hidden_commands() {
             /^ +```/ { print page ":" FNR ": an indented block is not run: begin it at the line'"'"'s start" }
             /^```/ { if (fence) fence = reason = 0; else fence = /^```sh$/ ? 1 : 2; next }
             fence == 2 && !reason &&
-                /^(\$ |sudo |apt|git |cd |export |curl |openssl |jq |sqlite3 |build\/bin\/|setpay-[a-z]+ )/ {
+                /^(\$ |([A-Z][A-Z_]*=[^ ]* +)*(sudo|apt|apt-get|git|make|cd|export|curl|openssl|jq|sqlite3|systemctl|sh|bash|node|(\.\/|build\/bin\/|tests\/)[^ ]+|setpay-[a-z]+)( |$))/ {
                 print page ":" FNR ": a command in a block that is not run: " $0
             }
             /./ && !fence { reason = 0 }' "$page"
@@ -118,14 +118,17 @@ is 'every block of commands is run, or says why it is not' "$(hidden_commands)" 
 
 make help >"$tmp/help"
 targets() {
-    sed -n '/^```/,/^```/p' "${pages[@]}" | sed -nE 's/^make ([a-z-]+).*/\1/p'
-    grep -ohE '`make [a-z-]+' "${pages[@]}" | sed 's/.* //'
+    sed -n '/^```/,/^```/p' "${pages[@]}" | sed -nE 's/^([A-Z_]+=[^ ]* +)*make ([a-z-]+).*/\2/p'
+    grep -ohE '`([A-Z_]+=[^ `]* +)*make [a-z-]+' "${pages[@]}" | sed 's/.* //'
 }
 for target in $(targets | sort -u); do
     grep -qE "^ *make $target( |$)" "$tmp/help" || grep -qE "^($target|check-%?)[^=]*:" Makefile tests/rules.mk ||
         echo "$target"
 done >"$tmp/unknown"
 is 'every target of make that a page names is there' "$(cat "$tmp/unknown")" ""
+grep -ohE '(^|`)([A-Z_]+=[^ `]* +)*make [^`#]*' "${pages[@]}" | grep -oE '[A-Z_]+=' | sort -u | tr -d = |
+    while read -r name; do grep -qwE "$name" Makefile tests/rules.mk || echo "$name"; done >"$tmp/unset"
+is 'and every variable that it takes' "$(cat "$tmp/unset")" ""
 
 # ------------------------------------------------------------------ the tutorial, and what is true after it
 run_page docs/tutorial.md "$tmp/clone"

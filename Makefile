@@ -996,6 +996,7 @@ BENCH := \
 	tests/bench/plot.c \
 	tests/bench/purchases.c \
 	tests/bench/report.c \
+	tests/bench/samples.c \
 	tests/bench/shop_load.c \
 	tests/bench/shopper.c \
 	tests/bench/usage.c \

@@ -5,6 +5,7 @@
 # in PATH. A block is left out only where the line before it says "not run by the test" and why:
 # "<!-- not run by the test: WHY -->" in Markdown, '.\" not run by the test: WHY' in a manual page.
 # A block of commands that is marked as no shell's, or not at all, fails.
+# ONLY='PAGE PAGE': of the pages behind the tutorial these alone (tests/newcomer.sh).
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 # shellcheck source=tests/support/tap.bash
@@ -149,8 +150,11 @@ ok 'the card without funds is declined' says 'exit status 3: declined by the iss
 sandbox=$(dirname "$(ls "$tmp"/t/*/ports)")
 ok 'the sandbox comes up again' "$bin/setpay-sandbox" up --dir "$sandbox"
 first="export PATH='$bin':\"\$PATH\" SETPAY_SANDBOX_DIR='$sandbox' SETPAY_WALLET_SOCKET='$sandbox/run/wallet.sock'"
+is_wanted() { # PAGE: the tutorial was there before
+    [ "$1" != docs/tutorial.md ] && case " ${ONLY:-$1} " in *" $1 "*) ;; *) false ;; esac
+}
 for page in "${pages[@]}" "${manuals[@]}"; do
-    [ "$page" != docs/tutorial.md ] || continue
+    is_wanted "$page" || continue
     folder=$tmp/pages/${page//\//-}
     mkdir "$folder"
     # A manual page is about a program with its configuration in the folder where it is called.
@@ -159,5 +163,9 @@ for page in "${pages[@]}" "${manuals[@]}"; do
     "$bin/setpay-sandbox" status --dir "$sandbox" >/dev/null 2>&1 ||
         "$bin/setpay-sandbox" up --dir "$sandbox" >"$tmp/up" 2>&1 || cat "$tmp/up"
     run_page "$page" "$folder" "$first"
+    case $page in */sell-from-your-own-store.md | */move-to-another-machine.md) cp "$tmp/output" "$tmp/${page##*/}" ;; esac
 done
+ok 'the store has ten lines' test "$(wc -l <"$tmp/pages/docs-how-to-sell-from-your-own-store.md/store.sh")" -eq 10
+ok 'and has sold, with the money taken' grep -qE '^ord_[0-9a-z]+ is paid: send it$' "$tmp/sell-from-your-own-store.md"
+ok 'what was backed up is there again' grep -qE '^restored: [1-9][0-9]* payments, and before [1-9][0-9]*$' "$tmp/move-to-another-machine.md"
 done_testing

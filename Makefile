@@ -898,6 +898,7 @@ TEST_SUPPORT := \
 
 # Each integration test is a script or program that prints TAP.
 INTEGRATION_TESTS := \
+	tests/docs/commands.sh \
 	tests/docs/man.sh \
 	tests/docs/pages.sh \
 	tests/integration/help.sh \
@@ -1010,6 +1011,7 @@ BENCH := \
 	tests/bench/plot.c \
 	tests/bench/purchases.c \
 	tests/bench/report.c \
+	tests/bench/samples.c \
 	tests/bench/shop_load.c \
 	tests/bench/shopper.c \
 	tests/bench/usage.c \

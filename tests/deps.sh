@@ -1,6 +1,7 @@
 #!/bin/bash
-# deps.sh build|test|lint|deb|deb-test|coverage|valgrind...: installs what is missing on Debian to
-# build, test, lint or package setpay, to count the lines that tests run, or to look for leaks.
+# deps.sh build|test|lint|deb|deb-test|newcomer|coverage|valgrind...: installs what is missing on Debian
+# to build, test, lint or package setpay, to make a Debian to try it in, to count the lines that tests
+# run, or to look for leaks.
 #
 # Asks the package manager only when something is missing, so that a machine that has everything
 # needs neither a network nor root. On other systems it says what is needed and lets the build go on.
@@ -15,11 +16,12 @@ test_tools=(nginx promtool)
 lint=(clang clang-tidy clang-format cppcheck)
 deb=(dpkg-dev debhelper fakeroot lintian)
 deb_test=(debootstrap systemd-container)
+newcomer=(debootstrap util-linux git)
 coverage=(gcovr)
 valgrind=(valgrind libc6-dbg socat)
 
 usage() {
-    echo "usage: deps.sh build|test|lint|deb|deb-test|coverage|valgrind..." >&2
+    echo "usage: deps.sh build|test|lint|deb|deb-test|newcomer|coverage|valgrind..." >&2
     exit 2
 }
 
@@ -39,6 +41,7 @@ for set in "$@"; do
     lint) wanted+=("${lint[@]}") ;;
     deb) wanted+=("${deb[@]}") ;;
     deb-test) wanted+=("${deb_test[@]}") ;;
+    newcomer) wanted+=("${newcomer[@]}") ;;
     coverage) wanted+=("${coverage[@]}") ;;
     valgrind) wanted+=("${valgrind[@]}") ;;
     *) usage ;;

@@ -57,6 +57,7 @@ help:
 	  install 'into PREFIX (DESTDIR honoured)' \
 	  deb 'Debian packages into $(BUILD)/deb' \
 	  deb-test 'the packages in a Debian of their own: install, pay, remove, purge (root, a network)' \
+	  newcomer-test 'README, tutorial, first store, backup in a bare Debian, from a clone (root, a network)' \
 	  clean 'remove $(BUILD)'
 
 deps:
@@ -319,6 +320,12 @@ deb:
 deb-test: deb
 	$(Q)tests/deps.sh deb-test
 	$(Q)BUILD='$(BUILD)' tests/package.sh
+
+# What is committed, as somebody who has just found it.
+.PHONY: newcomer-test
+newcomer-test:
+	$(Q)tests/deps.sh newcomer
+	$(Q)BUILD='$(BUILD)' tests/newcomer.sh
 
 # One test alone: make check-NAME
 check-%: $(BUILD)/tests/% build

@@ -330,6 +330,8 @@ static void print_help(const struct setpay_service_spec *spec)
            spec->summary);
     printf("  --config FILE     the configuration\n"
            "  --check-config    say what is wrong with it, and where; start nothing\n"
+           "  --print-reference\n"
+           "                    the table of all its keys, in Markdown\n"
            "  --help            this text\n"
            "  --version         the version\n\n"
            "Every key of the configuration is a flag too, and wins over the file:\n");

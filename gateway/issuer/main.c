@@ -258,6 +258,8 @@ static int print_help(void)
     setpay_script_print_names(stdout);
     puts("  --config FILE    the configuration\n"
          "  --check-config   say what is wrong with it, and where; start nothing\n"
+         "  --print-reference\n"
+         "                   the table of all its keys, in Markdown\n"
          "  --json           one JSON object instead of words\n"
          "  --help           this text\n"
          "  --version        the version\n\n"

@@ -127,7 +127,7 @@ static void plot_loads(const json_t *all, const char *dir)
 
 void bench_plot_all(const json_t *all, const char *dir)
 {
-    static const char *const kinds[] = {"public keys", "store", "kernel", "the rest"};
+    static const char *const kinds[] = {"public keys", "store", "kernel", "not attributed"};
     static const char *const keys[] = {"public_key_us", "store_us", "kernel_us", "rest_us"};
     struct plot where = {.title = "Where the CPU of a returning cardholder's purchase goes",
                          .unit = "microseconds",

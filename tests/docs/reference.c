@@ -13,6 +13,7 @@
 #include "common/base/log.h"
 #include "gateway/payment/payment_state.h"
 #include "merchant/payment/purchase_state.h"
+#include "merchant/store/api/problem.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -145,23 +146,49 @@ static void print_exit_statuses(void)
         printf("| %zu | %s |\n", i, texts[i]);
 }
 
+/* By status, so that a reader finds neighbours beside each other. */
+static void print_problems(void)
+{
+    static const char prefix[] = "urn:setpay:problem:";
+    puts("## Problems of the store's API\n");
+    setpay_reference_words(
+        "The `type` of an `application/problem+json` (RFC 9457), behind `urn:setpay:problem:`; "
+        "`merchant/store/api/problem.c` has the table, and [the API](api.md) which operation "
+        "answers "
+        "with which status. `about:blank` is what HTTP itself refuses: a path or method that is "
+        "not "
+        "there, a body that is too large.");
+    puts("\n| status | type | meaning |\n"
+         "| ---: | --- | --- |");
+    for (int status = 400; status < 600; status++) {
+        for (int i = 0; i < SETPAY_API_PROBLEMS; i++) {
+            const struct setpay_api_problem_info *info =
+                setpay_api_problem_info((enum setpay_api_problem)i);
+            if (info->status == status)
+                printf("| %d | `%s` | %s |\n", status, info->type + sizeof prefix - 1, info->title);
+        }
+    }
+}
+
 static void print_errors(void)
 {
     unsigned count;
     const struct setpay_error_info *table = setpay_error_table(&count);
 
-    puts("# Errors\n\nMade from `common/base/error_table.h` by `make reference`.\n");
+    puts("# Errors\n\nMade from the tables in the code by `make reference`.\n");
     setpay_reference_words(
         "Every refusal has one name. It stands in the log line, in answers on a control "
-        "socket and in the words of the command line programs; over the network only its "
-        "code goes.");
+        "socket and in the words of the command line programs; between the parties only its "
+        "code goes, and to a store one of the problems below.");
     puts("");
     print_exit_statuses();
     puts("");
     print_kinds();
     puts("");
     print_wire_codes();
-    puts("\n## All errors\n\n"
+    puts("");
+    print_problems();
+    puts("\n## All errors\n\nThe table is `common/base/error_table.h`.\n\n"
          "| name | number | kind | exit | code | log | rule | meaning |\n"
          "| --- | --- | --- | ---: | --- | --- | --- | --- |");
     for (unsigned i = 0; i < count; i++) {

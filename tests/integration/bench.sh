@@ -92,6 +92,12 @@ is "each with rate, latency, CPU of every process, and stages" \
              .stage_p50_ms.payment > 0) | not)] | length')" 0
 is "where the CPU of each daemon goes" "$(get '[.where[].daemon] | join(", ")')" \
     "merchantd, gatewayd, issuersim"
+# perf is no part of what is needed: where it can't look, that is said.
+ok "by samples too, in libraries and functions, or why there are none" \
+    jq -e 'if .samples == [] then .samples_missing | length > 0 else all(.samples[]; (.libraries | length) > 0 and
+        .samples > 0 and ([.libraries[].percent] | add | . > 99 and . < 101)) end' "$json"
+ok "the table says so" grep -qE '^(where samples find them|no samples of the daemons)' "$tmp/table"
+ok "what columns don't know is called so" grep -q 'not attributed' "$tmp/table"
 is "and of each stage" "$(get '.stages_us | keys_unsorted | join(", ")')" "order, offer, payment"
 ok "every purchase was authorised exactly once, and nothing else was" \
     jq -e '.audit | .authorised > 400 and .once == .authorised and .otherwise == 0' "$json"

@@ -5,6 +5,7 @@
 # in PATH. A block is left out only where the line before it says "not run by the test" and why:
 # "<!-- not run by the test: WHY -->" in Markdown, '.\" not run by the test: WHY' in a manual page.
 # A block of commands that is marked as no shell's, or not at all, fails.
+# ONLY='PAGE PAGE': of the pages behind the tutorial these alone (tests/newcomer.sh).
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
 # shellcheck source=tests/support/tap.bash
@@ -94,8 +95,8 @@ mapfile -t pages < <({ git ls-files -co --exclude-standard README.md 'docs/*.md'
     find README.md docs -name '*.md'; } | sort -u)
 manuals=(docs/man/*.[1-8])
 
-# What begins like a command in a block that is no sh block, nor has a reason. Lists of make's targets
-# are looked at below.
+# What begins like a command, also behind variables that are set for it, in a block that is no sh block,
+# nor has a reason.
 hidden_commands() {
     local page
     for page in "${pages[@]}"; do
@@ -105,7 +106,7 @@ hidden_commands() {
             /^ +```/ { print page ":" FNR ": an indented block is not run: begin it at the line'"'"'s start" }
             /^```/ { if (fence) fence = reason = 0; else fence = /^```sh$/ ? 1 : 2; next }
             fence == 2 && !reason &&
-                /^(\$ |sudo |apt|git |cd |export |curl |openssl |jq |sqlite3 |build\/bin\/|setpay-[a-z]+ )/ {
+                /^(\$ |([A-Z][A-Z_]*=[^ ]* +)*(sudo|apt|apt-get|git|make|cd|export|curl|openssl|jq|sqlite3|systemctl|sh|bash|node|(\.\/|build\/bin\/|tests\/)[^ ]+|setpay-[a-z]+)( |$))/ {
                 print page ":" FNR ": a command in a block that is not run: " $0
             }
             /./ && !fence { reason = 0 }' "$page"
@@ -118,14 +119,17 @@ is 'every block of commands is run, or says why it is not' "$(hidden_commands)" 
 
 make help >"$tmp/help"
 targets() {
-    sed -n '/^```/,/^```/p' "${pages[@]}" | sed -nE 's/^make ([a-z-]+).*/\1/p'
-    grep -ohE '`make [a-z-]+' "${pages[@]}" | sed 's/.* //'
+    sed -n '/^```/,/^```/p' "${pages[@]}" | sed -nE 's/^([A-Z_]+=[^ ]* +)*make ([a-z-]+).*/\2/p'
+    grep -ohE '`([A-Z_]+=[^ `]* +)*make [a-z-]+' "${pages[@]}" | sed 's/.* //'
 }
 for target in $(targets | sort -u); do
     grep -qE "^ *make $target( |$)" "$tmp/help" || grep -qE "^($target|check-%?)[^=]*:" Makefile tests/rules.mk ||
         echo "$target"
 done >"$tmp/unknown"
 is 'every target of make that a page names is there' "$(cat "$tmp/unknown")" ""
+grep -ohE '(^|`)([A-Z_]+=[^ `]* +)*make [^`#]*' "${pages[@]}" | grep -oE '[A-Z_]+=' | sort -u | tr -d = |
+    while read -r name; do grep -qwE "$name" Makefile tests/rules.mk || echo "$name"; done >"$tmp/unset"
+is 'and every variable that it takes' "$(cat "$tmp/unset")" ""
 
 # ------------------------------------------------------------------ the tutorial, and what is true after it
 run_page docs/tutorial.md "$tmp/clone"
@@ -146,8 +150,11 @@ ok 'the card without funds is declined' says 'exit status 3: declined by the iss
 sandbox=$(dirname "$(ls "$tmp"/t/*/ports)")
 ok 'the sandbox comes up again' "$bin/setpay-sandbox" up --dir "$sandbox"
 first="export PATH='$bin':\"\$PATH\" SETPAY_SANDBOX_DIR='$sandbox' SETPAY_WALLET_SOCKET='$sandbox/run/wallet.sock'"
+is_wanted() { # PAGE: the tutorial was there before
+    [ "$1" != docs/tutorial.md ] && case " ${ONLY:-$1} " in *" $1 "*) ;; *) false ;; esac
+}
 for page in "${pages[@]}" "${manuals[@]}"; do
-    [ "$page" != docs/tutorial.md ] || continue
+    is_wanted "$page" || continue
     folder=$tmp/pages/${page//\//-}
     mkdir "$folder"
     # A manual page is about a program with its configuration in the folder where it is called.
@@ -156,5 +163,9 @@ for page in "${pages[@]}" "${manuals[@]}"; do
     "$bin/setpay-sandbox" status --dir "$sandbox" >/dev/null 2>&1 ||
         "$bin/setpay-sandbox" up --dir "$sandbox" >"$tmp/up" 2>&1 || cat "$tmp/up"
     run_page "$page" "$folder" "$first"
+    case $page in */sell-from-your-own-store.md | */move-to-another-machine.md) cp "$tmp/output" "$tmp/${page##*/}" ;; esac
 done
+ok 'the store has ten lines' test "$(wc -l <"$tmp/pages/docs-how-to-sell-from-your-own-store.md/store.sh")" -eq 10
+ok 'and has sold, with the money taken' grep -qE '^ord_[0-9a-z]+ is paid: send it$' "$tmp/sell-from-your-own-store.md"
+ok 'what was backed up is there again' grep -qE '^restored: [1-9][0-9]* payments, and before [1-9][0-9]*$' "$tmp/move-to-another-machine.md"
 done_testing

@@ -1,7 +1,8 @@
 /*
- * GET /orders/{token}: what is paid, and by which link; later, what has become of it. Whoever has
- * the token has the pay link, and sees what a wallet would be offered: never the address, metadata,
- * or whose order it is.
+ * GET /orders/{token}: what is paid, and by which link; later, what has become of it: the receipt
+ * (brand, approval code, captures, refunds) and what was sent, with its tracking. Whoever has the
+ * token has the pay link, and sees all of it: never the address, metadata, an xid, or whose order
+ * it is (docs/privacy.md).
  */
 #include "common/base/log.h"
 #include "merchant/store/www/bill.h"

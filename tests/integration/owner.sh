@@ -341,6 +341,10 @@ is "the eleventh is not looked at" "$(sign_in "guess")" 429
 is "nor the right one" "$(sign_in "another long password")" 429
 is "nor another account from there" "$(status -b "$jar" -c "$jar" --data-urlencode "csrf=$(field csrf)" -d name=somebody \
     -d password=guess "$owner/signin")" 429
+ok "says what helps" says "setpay-merchant owner passwd"
+printf 'a third long password\n' >"$tmp/third"
+ok "another password" merchant owner passwd owner --password-file "$tmp/third"
+is "helps at once" "$(sign_in "a third long password")" 303
 
 refused() { # not on a network in the clear
     "$bin/setpay-merchantd" --config "$sandbox/merchant.conf" --listen 127.0.0.1:0 --api_listen 127.0.0.1:0 \

@@ -113,6 +113,10 @@ is "an amount too" "$(send "$page" "$page/refund" -d amount=0.01 -d currency=EUR
 is "but not one that is none" "$(send "$page" "$page/refund" -d amount=1e3 -d currency=EUR)" 409
 is "nor more than there is" "$(send "$page" "$page/refund" -d amount=99999.00 -d currency=EUR)" 409
 is "nor is a captured order voided" "$(send "$page" "$page/void")" 409
+sqlite3 -cmd '.timeout 5000' "$(get .databases.merchant)" "DELETE FROM event WHERE order_id = '$order_id'"
+see "$page" >/dev/null
+ok "what has happened stays when its events have gone" says "The order is created"
+ok "all of it" says "The order is partially refunded"
 is "an act that there is none of" "$(send "$page" "$page/steal")" 404
 api POST /orders "{\"items\":[{\"sku\":\"$sku\",\"quantity\":2}],\"country\":\"DE\"}" >"$tmp/made"
 order_id=$(jq -r .order_id "$tmp/made")

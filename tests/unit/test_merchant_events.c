@@ -198,10 +198,10 @@ static void test_time_that_runs_out_is_told_once_and_of_unpaid_orders_alone(void
     make_order("k3", old);
     test_api_purchase(&test, paid, 1, SETPAY_PURCHASE_AUTHORISED);
     char sql[160];
-    (void)snprintf(sql, sizeof sql, "UPDATE order_told SET status = -1 WHERE order_id = '%s'", old);
-    assert_int_equal(test_api_sql(&test, sql), 1);
     assert_int_equal(setpay_store_submit_wait(test.store, tell_expired, &now_ms), SETPAY_OK);
     assert_string_equal(types("/events?type=order.expired"), "");
+    (void)snprintf(sql, sizeof sql, "UPDATE order_told SET status = -1 WHERE order_id = '%s'", old);
+    assert_int_equal(test_api_sql(&test, sql), 1);
     for (int i = 0; i < 2; i++)
         assert_int_equal(setpay_store_submit_wait(test.store, tell_expired, &later_ms), SETPAY_OK);
     assert_string_equal(types("/events?type=order.expired"), "order.expired");
@@ -209,6 +209,45 @@ static void test_time_that_runs_out_is_told_once_and_of_unpaid_orders_alone(void
                                   "SELECT COUNT(*) FROM event e JOIN orders o ON o.order_id ="
                                   " e.order_id WHERE e.type = 'order.expired' AND o.seq = 1"),
                      1);
+    test_api_close(&test);
+}
+
+static void test_what_an_old_order_is_gets_known_and_nobody_is_told(void **state)
+{
+    (void)state;
+    char old[SETPAY_ORDER_ID_SIZE];
+    setpay_time_ms now_ms = setpay_clock_now_ms();
+    setpay_time_ms later_ms = now_ms + 40 * SETPAY_DAY_MS;
+    test_api_open(&test, 0);
+    make_order("k1", old);
+    assert_int_equal(test_api_sql(&test, "DELETE FROM event"), 1);
+    assert_int_equal(test_api_sql(&test, "UPDATE order_told SET status = -1, to_send = -1"), 1);
+    assert_int_equal(setpay_store_submit_wait(test.store, tell_expired, &now_ms), SETPAY_OK);
+    assert_int_equal(
+        test_api_sql(&test, "SELECT COUNT(*) FROM order_told WHERE status = 0 AND to_send = 0"), 1);
+    assert_int_equal(test_api_sql(&test, "SELECT COUNT(*) FROM event"), 0);
+    /* From then on it is an order like others. */
+    assert_int_equal(setpay_store_submit_wait(test.store, tell_expired, &later_ms), SETPAY_OK);
+    assert_string_equal(types("/events"), "order.expired");
+    test_api_close(&test);
+}
+
+static void test_what_became_of_an_order_stays_when_its_events_have_gone(void **state)
+{
+    (void)state;
+    char order[SETPAY_ORDER_ID_SIZE];
+    setpay_time_ms later_ms = setpay_clock_now_ms() + 40 * SETPAY_DAY_MS;
+    test_api_open(&test, 0);
+    make_order("k1", order);
+    assert_int_equal(setpay_store_submit_wait(test.store, tell_expired, &later_ms), SETPAY_OK);
+    assert_int_equal(test_api_sql(&test, "DELETE FROM event"), 2);
+    assert_int_equal(test_api_sql(&test, "SELECT COUNT(*) FROM order_history h JOIN orders o"
+                                         " ON o.order_id = h.order_id WHERE h.status = 'created'"
+                                         " AND h.at_ms = o.created_ms"),
+                     1);
+    assert_int_equal(
+        test_api_sql(&test, "SELECT COUNT(*) FROM order_history WHERE status = 'expired'"), 1);
+    assert_int_equal(test_api_sql(&test, "SELECT COUNT(*) FROM order_history"), 2);
     test_api_close(&test);
 }
 
@@ -518,6 +557,8 @@ int main(void)
         cmocka_unit_test(test_an_event_shows_the_order_as_it_was_and_no_link),
         cmocka_unit_test(test_a_reader_of_events_misses_none_and_sees_none_twice),
         cmocka_unit_test(test_time_that_runs_out_is_told_once_and_of_unpaid_orders_alone),
+        cmocka_unit_test(test_what_an_old_order_is_gets_known_and_nobody_is_told),
+        cmocka_unit_test(test_what_became_of_an_order_stays_when_its_events_have_gone),
         cmocka_unit_test(test_a_webhook_shows_its_secret_once),
         cmocka_unit_test(test_an_event_and_its_deliveries_are_one_operation),
         cmocka_unit_test(test_a_redelivery_that_fails_is_repeated_soon),

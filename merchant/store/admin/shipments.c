@@ -11,7 +11,7 @@
 #include <string.h>
 
 #define SHOWN 25
-#define LOOKED_AT_MAX 500 /* for one page; what is found is not always shown */
+#define LOOKED_AT_MAX 100 /* for one page; what is found is not always shown */
 
 struct look {
     const struct setpay_admin *admin;
@@ -82,9 +82,8 @@ static enum setpay_error next_to_send(struct setpay_db *db, int64_t after, int64
 {
     struct setpay_db_rows *rows;
     SETPAY_TRY(setpay_db_one(db, &rows,
-                             "SELECT o.seq, o.order_id FROM order_told t JOIN orders o"
-                             " ON o.order_id = t.order_id WHERE t.to_send <> 0 AND o.seq > $1"
-                             " ORDER BY o.seq LIMIT 1",
+                             "SELECT seq, order_id FROM order_told WHERE to_send <> 0"
+                             " AND seq > $1 ORDER BY seq LIMIT 1",
                              SETPAY_DB_INT(after)));
     *seq = setpay_db_get_int(rows, 0);
     setpay_db_get_text(rows, 1, order_id, SETPAY_ORDER_ID_SIZE);

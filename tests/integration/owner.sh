@@ -134,6 +134,42 @@ is "as where its hold has ended" "$(sqlite3 -cmd '.timeout 5000' "$(get .databas
 is "its page then" "$(see "$part")" 200
 is "has nothing to send" "$(grep -c "action=\"$part/ship\"" "$tmp/page")" 0
 ok "but what may come back" says "action=\"$part/refund\""
+
+# ---------------------------------------------------------------- where it goes
+# A shopper's own order, to another country than the shop's.
+shopper=$tmp/shopper shop=$(get .store_url)
+page_of() { status -b "$shopper" -c "$shopper" "$shop$1" >/dev/null; }
+hidden() { grep -o "name=\"$1\" value=\"[^\"]*" "$tmp/page" | head -1 | cut -d'"' -f4; }
+page_of /products/teapot
+is "a shopper fills a cart" "$(status -b "$shopper" -c "$shopper" -d "form=$(hidden form)" \
+    -d "sku=$(grep -o 'name="sku" value="[^"]*' "$tmp/page" | head -1 | cut -d'"' -f4)" -d quantity=1 "$shop/cart/add")" 303
+order_it() { # order_it OPTION...: the checkout's form, as the page has it now
+    status -b "$shopper" -c "$shopper" -d "form=$(hidden form)" -d "once=$(hidden once)" -d "goods=$(hidden goods)" \
+        --data-urlencode "seen=$(hidden seen)" -d 'name=Zoë Quill' -d 'street=Gasse 2' --data-urlencode 'extra=Stiege 3 <b>' \
+        -d postal_code=1010 -d city=Wien -d country=AT -d region= "$@" "$shop/checkout"
+}
+page_of /checkout
+order_it -d look=1 >/dev/null
+way=$(grep -o 'name="shipping_method" value="[^"]*' "$tmp/page" | head -1 | cut -d'"' -f4)
+order_it -d look=1 -d "shipping_method=$way" >/dev/null
+is "and orders" "$(order_it -d "shipping_method=$way")" 303
+order_id=$(sql merchant "SELECT order_id FROM order_ship_to WHERE name = 'Zoë Quill'")
+ok "the order is there" [ -n "$order_id" ]
+label='<span>Zoë Quill</span><span>Gasse 2</span><span>Stiege 3 &lt;b&gt;</span><span>1010 Wien</span><span>Austria</span>'
+see "/orders/$order_id" >/dev/null
+ok "its page has the whole address" says "$label"
+see "/?q=zo%C3%AB%20qu" >/dev/null
+ok "it is found by the name" says "/orders/$order_id"
+merchant order show "$order_id" >"$tmp/words"
+is "the order's words have it, line by line" "$(grep -A4 '^sent to' "$tmp/words" | cut -c16- | paste -sd/)" \
+    "Zoë Quill/Gasse 2/Stiege 3 <b>/1010 Wien/Austria"
+uri=$(api GET "/orders/$order_id" | jq -r .pay_uri)
+ok "it is paid" wallet --json pay "$uri" --yes
+see /shipments >/dev/null
+ok "what is to be sent says where to" says "$label"
+is "it is sent" "$(send "/orders/$order_id" "/orders/$order_id/ship" -d q1=1)" 303
+see '/shipments?sent=1' >/dev/null
+ok "and what was sent, where it went" says "$label"
 new_order 500 EUR "Nobody pays it"
 is "an open order is ended" "$(send "/orders/$order_id" "/orders/$order_id/cancel")" 303
 ok "and is" order_is cancelled

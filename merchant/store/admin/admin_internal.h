@@ -14,6 +14,7 @@
 #include "merchant/store/admin/owner.h"
 #include "merchant/store/order.h"
 #include "merchant/store/order_request.h"
+#include "merchant/store/ship_to.h"
 #include "merchant/store/www/form.h"
 #include "merchant/store/www/template.h"
 
@@ -108,6 +109,8 @@ setpay_http_handler_fn setpay_admin_on_static;
 /* "12.50 EUR"; "2026-11-26 15:00 UTC". NULL without memory. */
 json_t *setpay_admin_money(int64_t minor, const char *currency);
 json_t *setpay_admin_time(setpay_time_ms time_ms);
+/* The lines of the label, a list; without an address an empty one. NULL without memory. */
+json_t *setpay_admin_where(const struct setpay_ship_to *address);
 /* "partially captured"; and how a badge of it looks: "good", "bad", "wait" or "". */
 json_t *setpay_admin_status(const char *status);
 const char *setpay_admin_status_look(const char *status);

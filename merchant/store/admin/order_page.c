@@ -286,6 +286,7 @@ static json_t *values_of(struct look *look, const char *wrong, const char *done)
     (void)json_object_set_new(values, "seen",
                               json_sprintf("%zu.%zu.%d", look->view.step_count,
                                            look->view.parts->count, (int)order->end));
+    (void)json_object_set_new(values, "where", setpay_admin_where(look->view.ship_to));
     (void)json_object_set_new(values, "may_send", json_boolean(may_send));
     (void)json_object_set_new(values, "may_capture",
                               json_boolean(look->capturable > 0 && may_ship));

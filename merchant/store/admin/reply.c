@@ -194,6 +194,21 @@ json_t *setpay_admin_time(setpay_time_ms time_ms)
                : json_sprintf("%.10s %.5s UTC", setpay_time_format(time_ms, text), text + 11);
 }
 
+json_t *setpay_admin_where(const struct setpay_ship_to *address)
+{
+    struct setpay_ship_to_label label = {.count = 0};
+    bool whole = true;
+    json_t *lines = json_array();
+    if (address != NULL)
+        setpay_ship_to_label(address, &label);
+    for (size_t i = 0; i < label.count; i++)
+        setpay_shop_append(lines, json_string(label.lines[i]), &whole);
+    if (whole)
+        return lines;
+    json_decref(lines);
+    return NULL;
+}
+
 json_t *setpay_admin_status(const char *status)
 {
     char text[64];

@@ -5,7 +5,7 @@
 
 #include "merchant/store/quote.h"
 #include "merchant/store/shipping.h"
-#include "merchant/store/www/country.h"
+#include "merchant/store/country.h"
 #include "merchant/store/www/goods.h"
 #include "merchant/store/www/www_internal.h"
 

@@ -1,8 +1,8 @@
 /*
  * Countries by their codes of ISO 3166-1, with the names that people know them by.
  */
-#ifndef SETPAY_MERCHANT_WWW_COUNTRY_H
-#define SETPAY_MERCHANT_WWW_COUNTRY_H
+#ifndef SETPAY_MERCHANT_STORE_COUNTRY_H
+#define SETPAY_MERCHANT_STORE_COUNTRY_H
 
 #include <stddef.h>
 

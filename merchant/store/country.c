@@ -1,7 +1,7 @@
 /*
  * Countries.
  */
-#include "merchant/store/www/country.h"
+#include "merchant/store/country.h"
 
 #include <string.h>
 

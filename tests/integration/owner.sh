@@ -374,6 +374,43 @@ is "with its sessions" "$(see /)" 303
 ok "and comes again" merchant owner add owner --password-file "$tmp/new"
 is "with nothing of the password in the log" "$(grep -c "another long password\|$password" "$sandbox/log/merchant.log")" 0
 
+# ---------------------------------------------------------------- behind a proxy that speaks TLS
+# through PATH OPTION...: as a proxy hands on what a browser asks for; the cookie is told by hand, since curl keeps a
+# Secure one from plain HTTP.
+proxied='' from=203.0.113.9 proto=https
+through() {
+    local path=$1
+    shift
+    status -H 'Host: owner.example' -H "X-Forwarded-For: 198.51.100.1, $from" -H "X-Forwarded-Proto: $proto" \
+        -H "Cookie: $proxied" "$@" "$owner$path"
+}
+given() { sed -n 's/^set-cookie: \([^;]*\).*/\1/ip' "$tmp/head"; } # the cookie that was set
+through_signin() { # through_signin NAME PASSWORD [OPTION...]
+    local name=$1 password=$2
+    shift 2
+    proxied='' && through /signin >/dev/null && proxied=$(given)
+    through /signin -H 'Origin: https://owner.example' --data-urlencode "csrf=$(field csrf)" -d "name=$name" \
+        --data-urlencode "password=$password" "$@"
+}
+is "the sign-in page" "$(through /signin)" 200
+ok "gives a cookie for TLS and this host alone" has '^set-cookie: __Host-setpay_owner=.*; Secure'
+ok "and tells the browser to stay with TLS" has '^strict-transport-security: max-age='
+is "its form is taken" "$(through_signin owner "another long password")" 303
+proxied=$(given)
+is "and lets in" "$(through /)" 200
+token=$(field csrf)
+is "a form of a page in the clear is not" "$(through /signout -H 'Origin: http://owner.example' -d "csrf=$token")" 403
+is "nor one of a neighbour" "$(through /signout -H 'Origin: https://shop.example' -d "csrf=$token")" 403
+is "one of its own is" "$(through /signout -H 'Origin: https://owner.example' -d "csrf=$token")" 303
+for i in 1 2 3 4 5 6 7 8 9 10; do last=$(through_signin "nobody-$i" guess); done
+is "ten wrong guesses from one address" "$last" 403
+is "are the last" "$(through_signin nobody-11 guess)" 429
+from=203.0.113.10
+is "of that one, not of all behind the proxy" "$(through_signin owner "another long password")" 303
+proto=http
+is "a proxy that does not say how it was asked" "$(through_signin owner "another long password")" 303
+is "gets a plain cookie" "$(given | cut -d= -f1)" setpay_owner
+
 # ---------------------------------------------------------------- guessing
 for _ in 1 2 3 4 5 6 7 8 9 10; do last=$(sign_in "guess"); done
 is "ten wrong guesses are answered" "$last" 403
@@ -385,6 +422,12 @@ ok "says what helps" says "setpay-merchant owner passwd"
 printf 'a third long password\n' >"$tmp/third"
 ok "another password" merchant owner passwd owner --password-file "$tmp/third"
 is "helps at once" "$(sign_in "a third long password")" 303
+
+ok "a proxy is one that is named" restart_with merchant 'shop_proxies = 192.0.2.0/24'
+owner=$(get .admin_url)
+proto=https
+is "what another says" "$(through /signin)" 200
+ok "is not believed" has '^set-cookie: setpay_owner=.*SameSite=Strict.$'
 
 refused() { # not on a network in the clear
     "$bin/setpay-merchantd" --config "$sandbox/merchant.conf" --listen 127.0.0.1:0 --api_listen 127.0.0.1:0 \

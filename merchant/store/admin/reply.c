@@ -110,9 +110,12 @@ void setpay_admin_reply(struct setpay_admin *admin, struct setpay_http_request *
                         enum setpay_admin_page page, const char *title, const char *cookie,
                         json_t *values)
 {
-    const struct setpay_http_header headers[] = {{"Cache-Control", "no-store"},
-                                                 {cookie != NULL ? "Set-Cookie" : NULL, cookie},
-                                                 {NULL, NULL}};
+    struct setpay_http_header headers[4] = {{"Cache-Control", "no-store"}};
+    size_t count = 1;
+    if (admin->options.tls == NULL && setpay_admin_is_secure(admin, request))
+        headers[count++] = (struct setpay_http_header){SETPAY_ADMIN_STAY_SECURE};
+    if (cookie != NULL)
+        headers[count] = (struct setpay_http_header){"Set-Cookie", cookie};
     char *html = render(admin, visit, page, title, values);
     if (html != NULL)
         setpay_http_reply(request, status, HTML, headers, setpay_view_string(html));

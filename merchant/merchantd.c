@@ -67,7 +67,7 @@ static const struct setpay_store_migration steps[] = {
     {13, SETPAY_STOCK_LEVEL_SCHEMA},
     {14, SETPAY_CART_FORM_SCHEMA},
     {15, SETPAY_CART_CURRENCY_SCHEMA},
-    {16, SETPAY_EVENT_HISTORY_SCHEMA},
+    {16, SETPAY_EVENT_HISTORY_SCHEMA SETPAY_TOKEN_PAYMENTS_SCHEMA},
     {0, NULL},
 };
 /* rule M7: sealed instructions alone are ever erased */

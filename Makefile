@@ -486,6 +486,7 @@ MERCHANT_STORE := \
 	merchant/store/api/webhooks.c \
 	merchant/store/batch_json.c \
 	merchant/store/cart.c \
+	merchant/store/country.c \
 	merchant/store/currency.c \
 	merchant/store/category.c \
 	merchant/store/event.c \
@@ -530,7 +531,6 @@ MERCHANT_STORE := \
 	merchant/store/www/bill.c \
 	merchant/store/www/cart_page.c \
 	merchant/store/www/checkout_page.c \
-	merchant/store/www/country.c \
 	merchant/store/www/currency_page.c \
 	merchant/store/www/form.c \
 	merchant/store/www/goods.c \
@@ -807,6 +807,7 @@ UNIT_TESTS := \
 	test_secret \
 	test_sign \
 	test_settlement \
+	test_ship_to \
 	test_signed \
 	test_stand_in \
 	test_stock \

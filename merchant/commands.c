@@ -236,7 +236,7 @@ static enum setpay_error read_token(const json_t *args, setpay_time_ms now_ms,
         return setpay_problem_set(
             problem, SETPAY_E_USAGE,
             "scope: found '%s'; expected all, or of orders:read, orders:write,"
-            " refunds:write, batches:read, batches:write, products:read,"
+            " payments:write, refunds:write, batches:read, batches:write, products:read,"
             " products:write, events:read, webhooks:read, webhooks:write those"
             " that are needed, with commas between",
             wrong);

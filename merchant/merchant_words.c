@@ -162,6 +162,19 @@ static void print_parts(const json_t *order, const char *list)
     }
 }
 
+/* As on a label. */
+static void print_ship_to(const json_t *order)
+{
+    size_t index;
+    const json_t *line;
+    json_array_foreach(json_object_get(json_object_get(order, "ship_to"), "lines"), index, line)
+    {
+        printf("%-14s ", index == 0 ? "sent to" : "");
+        print_safely(json_string_value(line));
+        putchar('\n');
+    }
+}
+
 void setpay_merchant_words_order(const json_t *order)
 {
     char amount[SETPAY_MONEY_TEXT_SIZE];
@@ -179,6 +192,7 @@ void setpay_merchant_words_order(const json_t *order)
     printf("%-14s %s\n", "created", setpay_operator_text(order, "created"));
     printf("%-14s %s\n", "expires", setpay_operator_text(order, "expires"));
     print_items(order);
+    print_ship_to(order);
     json_object_foreach(json_object_get(order, "metadata"), key, value)
     {
         printf("%-14s ", "metadata");

@@ -67,6 +67,7 @@ static const struct setpay_store_migration steps[] = {
     {13, SETPAY_STOCK_LEVEL_SCHEMA},
     {14, SETPAY_CART_FORM_SCHEMA},
     {15, SETPAY_CART_CURRENCY_SCHEMA},
+    {16, SETPAY_EVENT_HISTORY_SCHEMA SETPAY_TOKEN_PAYMENTS_SCHEMA},
     {0, NULL},
 };
 /* rule M7: sealed instructions alone are ever erased */
@@ -79,11 +80,12 @@ struct merchantd {
     struct setpay_merchant merchant;
     struct setpay_upkeep *upkeep; /* of its keys, certificates and lists */
     struct setpay_networks webhook_networks;
-    struct setpay_sender *sender; /* of webhooks */
-    struct setpay_guard *guard;   /* of the shop's pages */
-    struct setpay_texts *texts;   /* of the shop about itself */
-    struct setpay_tls *shop_tls;  /* NULL: the pages are plain HTTP */
-    bool owner_tls;               /* the owner's pages are not on loopback */
+    struct setpay_networks proxies; /* before the shop's pages and the owner's */
+    struct setpay_sender *sender;   /* of webhooks */
+    struct setpay_guard *guard;     /* of the shop's pages */
+    struct setpay_texts *texts;     /* of the shop about itself */
+    struct setpay_tls *shop_tls;    /* NULL: the pages are plain HTTP */
+    bool owner_tls;                 /* the owner's pages are not on loopback */
     struct setpay_timer *purge_timer;
     struct setpay_timer *erase_timer;
     struct setpay_executor executor;
@@ -297,7 +299,8 @@ static enum setpay_error load_guard(struct setpay_service *service, struct merch
         .streams = (size_t)setpay_config_int(config, "", "shop_streams"),
         .streams_client = (size_t)setpay_config_int(config, "", "shop_streams_address"),
     };
-    SETPAY_TRY(setpay_merchant_networks(config, "shop_proxies", &options.proxies, problem));
+    SETPAY_TRY(setpay_merchant_networks(config, "shop_proxies", &daemon->proxies, problem));
+    options.proxies = daemon->proxies;
     return setpay_guard_new(&options, &daemon->guard);
 }
 
@@ -429,6 +432,7 @@ static enum setpay_error start_admin(struct worker *worker, struct merchantd *da
         .shop = daemon->merchant.name,
         .settings = setpay_merchant_shop_settings(worker->service->config),
         .tls = daemon->owner_tls ? daemon->shop_tls : NULL,
+        .proxies = daemon->proxies,
     };
     int fd = setpay_worker_take_listener(worker->daemon_worker, "owner");
     if (fd < 0)

@@ -36,8 +36,8 @@ const struct setpay_option setpay_merchant_options[] = {
     {"", "shop_tls_cert", SETPAY_OPTION_FILE, NULL, 0, 0, false, false, NULL,
      "its certificate, with those above it (PEM), by an authority that browsers know"},
     {"", "shop_proxies", SETPAY_OPTION_TEXT, "127.0.0.0/8, ::1/128", 0, 0, false, false, NULL,
-     "networks of the proxies before the shop's pages, whose X-Forwarded-For says who asks, and"
-     " whose X-Forwarded-Proto whether over TLS"},
+     "networks of the proxies before the shop's pages and the owner's, whose X-Forwarded-For says"
+     " who asks, and whose X-Forwarded-Proto whether over TLS"},
     {"", "shop_orders_address", SETPAY_OPTION_INT, "60", 0, 1000000, false, false, NULL,
      "orders by the shop's pages that one address may have unpaid at a time; 0: no limit"},
     {"", "shop_orders_visitor", SETPAY_OPTION_INT, "20", 0, 1000000, false, false, NULL,

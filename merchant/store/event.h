@@ -53,6 +53,28 @@
     "ALTER TABLE order_told ADD COLUMN to_send INTEGER NOT NULL DEFAULT -1;"                       \
     "CREATE INDEX order_told_to_send ON order_told (order_id) WHERE to_send <> 0;"
 
+/* SQL for a later migration. seq: the order's place, so that those of one status are found along an
+ * index. order_history: when an order had which status, kept as long as the order; of one that is
+ * older than this table, what its events still tell. */
+#define SETPAY_EVENT_HISTORY_SCHEMA                                                                \
+    "ALTER TABLE order_told ADD COLUMN seq INTEGER NOT NULL DEFAULT 0;"                            \
+    "UPDATE order_told SET seq = COALESCE((SELECT o.seq FROM orders o"                             \
+    " WHERE o.order_id = order_told.order_id), 0);"                                                \
+    "CREATE INDEX order_told_status ON order_told (status, seq);"                                  \
+    "DROP INDEX order_told_to_send;"                                                               \
+    "CREATE INDEX order_told_to_send ON order_told (seq) WHERE to_send <> 0;"                      \
+    "CREATE TABLE order_history ("                                                                 \
+    " seq INTEGER PRIMARY KEY,"                                                                    \
+    " order_id TEXT NOT NULL,"                                                                     \
+    " status TEXT NOT NULL," /* "created", or as an order's status is called */                    \
+    " at_ms INTEGER NOT NULL);"                                                                    \
+    "CREATE INDEX order_history_order ON order_history (order_id, seq);"                           \
+    "INSERT INTO order_history (order_id, status, at_ms)"                                          \
+    " SELECT order_id, 'created', created_ms FROM orders ORDER BY seq;"                            \
+    "INSERT INTO order_history (order_id, status, at_ms)"                                          \
+    " SELECT order_id, SUBSTR(type, 7), created_ms FROM event WHERE order_id IS NOT NULL"          \
+    " AND type LIKE 'order.%' AND type NOT IN ('order.created', 'order.shipped') ORDER BY seq;"
+
 /* The types that there are, with a sentence each; ends with a NULL name. Who adds a type adds a row
  * (event.c), and openapi.json says it too. */
 struct setpay_event_type {

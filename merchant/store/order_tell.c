@@ -64,10 +64,11 @@ static enum setpay_error write_told(struct setpay_db *db, const struct setpay_or
 {
     if (is_new)
         return setpay_db_run(db,
-                             "INSERT INTO order_told (order_id, status, expires_ms, to_send)"
-                             " VALUES ($1, $2, $3, $4)",
+                             "INSERT INTO order_told (order_id, status, expires_ms, to_send, seq)"
+                             " VALUES ($1, $2, $3, $4, $5)",
                              SETPAY_DB_TEXT(view->order.order_id), SETPAY_DB_INT(view->status),
-                             SETPAY_DB_INT(due_ms(view)), SETPAY_DB_INT(to_send));
+                             SETPAY_DB_INT(due_ms(view)), SETPAY_DB_INT(to_send),
+                             SETPAY_DB_INT(view->order.seq));
     return setpay_db_run(db,
                          "UPDATE order_told SET status = $1, expires_ms = $2, to_send = $3"
                          " WHERE order_id = $4",
@@ -79,14 +80,19 @@ static enum setpay_error add_event(struct setpay_db *db, const struct setpay_ord
                                    bool is_new, setpay_time_ms now_ms)
 {
     char type[SETPAY_EVENT_TYPE_SIZE];
+    const char *status = is_new ? "created" : setpay_order_status_name(view->status);
     json_t *data = setpay_order_event_json(view);
     if (data == NULL)
         return SETPAY_E_NOMEM;
-    (void)snprintf(type, sizeof type, "order.%s",
-                   is_new ? "created" : setpay_order_status_name(view->status));
+    (void)snprintf(type, sizeof type, "order.%s", status);
     enum setpay_error error = setpay_event_add(db, type, view->order.order_id, data, now_ms);
     json_decref(data);
-    return error;
+    if (error != SETPAY_OK)
+        return error;
+    /* Events go after a while; what became of an order can be read as long as it is there. */
+    return setpay_db_run(
+        db, "INSERT INTO order_history (order_id, status, at_ms) VALUES ($1, $2, $3)",
+        SETPAY_DB_TEXT(view->order.order_id), SETPAY_DB_TEXT(status), SETPAY_DB_INT(now_ms));
 }
 
 /* by_time: nobody has done anything to the order. */
@@ -122,26 +128,27 @@ enum setpay_error setpay_order_tell(struct setpay_db *db, const struct setpay_pa
 }
 
 /* The names first: a query must not be under way while rows change below it. */
-static enum setpay_error read_due(struct setpay_db *db, setpay_time_ms now_ms,
-                                  char names[EXPIRED_AT_ONCE][SETPAY_ORDER_ID_SIZE], size_t *count)
+static enum setpay_error read_names(struct setpay_db_rows *rows,
+                                    char names[EXPIRED_AT_ONCE][SETPAY_ORDER_ID_SIZE],
+                                    size_t *count)
 {
-    struct setpay_db_rows *rows;
-    SETPAY_TRY(setpay_db_select(db, &rows,
-                                "SELECT order_id FROM order_told WHERE expires_ms <= $1"
-                                " ORDER BY expires_ms LIMIT $2",
-                                SETPAY_DB_INT(now_ms), SETPAY_DB_INT(EXPIRED_AT_ONCE)));
+    *count = 0;
     while (*count < EXPIRED_AT_ONCE && setpay_db_next(rows))
         setpay_db_get_text(rows, 0, names[(*count)++], SETPAY_ORDER_ID_SIZE);
     return setpay_db_end(rows);
 }
 
-enum setpay_error setpay_order_tell_expired(struct setpay_db *db,
-                                            const struct setpay_payment_port *port,
-                                            setpay_time_ms now_ms, bool *more)
+static enum setpay_error tell_due(struct setpay_db *db, const struct setpay_payment_port *port,
+                                  setpay_time_ms now_ms, bool *more)
 {
     char names[EXPIRED_AT_ONCE][SETPAY_ORDER_ID_SIZE];
     size_t count = 0;
-    SETPAY_TRY(read_due(db, now_ms, names, &count));
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(setpay_db_select(db, &rows,
+                                "SELECT order_id FROM order_told WHERE expires_ms <= $1"
+                                " ORDER BY expires_ms LIMIT $2",
+                                SETPAY_DB_INT(now_ms), SETPAY_DB_INT(EXPIRED_AT_ONCE)));
+    SETPAY_TRY(read_names(rows, names, &count));
     for (size_t i = 0; i < count; i++) {
         SETPAY_TRY(tell(db, port, names[i], now_ms, true));
         /* It is looked at once, whatever was found. */
@@ -150,6 +157,32 @@ enum setpay_error setpay_order_tell_expired(struct setpay_db *db,
     }
     *more = count == EXPIRED_AT_ONCE;
     return SETPAY_OK;
+}
+
+/* Of those that are older than events: what they are is noted, so that lists find them by it. In no
+ * hurry. */
+static enum setpay_error note_unknown(struct setpay_db *db, const struct setpay_payment_port *port,
+                                      setpay_time_ms now_ms)
+{
+    char names[EXPIRED_AT_ONCE][SETPAY_ORDER_ID_SIZE];
+    size_t count = 0;
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(setpay_db_select(db, &rows,
+                                "SELECT order_id FROM order_told WHERE status = $1"
+                                " ORDER BY seq DESC LIMIT $2",
+                                SETPAY_DB_INT(TOLD_UNKNOWN), SETPAY_DB_INT(EXPIRED_AT_ONCE)));
+    SETPAY_TRY(read_names(rows, names, &count));
+    for (size_t i = 0; i < count; i++)
+        SETPAY_TRY(tell(db, port, names[i], now_ms, true));
+    return SETPAY_OK;
+}
+
+enum setpay_error setpay_order_tell_expired(struct setpay_db *db,
+                                            const struct setpay_payment_port *port,
+                                            setpay_time_ms now_ms, bool *more)
+{
+    SETPAY_TRY(tell_due(db, port, now_ms, more));
+    return *more ? SETPAY_OK : note_unknown(db, port, now_ms);
 }
 
 enum setpay_error setpay_order_tell_expire_all(struct setpay_db *db, setpay_time_ms now_ms)

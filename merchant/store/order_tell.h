@@ -23,7 +23,8 @@ enum setpay_error setpay_order_note(const char *order_id, struct setpay_id *note
 enum setpay_error setpay_order_tell(struct setpay_db *db, const struct setpay_payment_port *port,
                                     const char *order_id, setpay_time_ms now_ms) SETPAY_MUST_CHECK;
 
-/* Tells of a few orders whose time has run out. *more: there are others. */
+/* Tells of a few orders whose time has run out; *more: there are others. Where there are none,
+ * notes what has become of a few that are older than events, and tells nobody. */
 enum setpay_error setpay_order_tell_expired(struct setpay_db *db,
                                             const struct setpay_payment_port *port,
                                             setpay_time_ms now_ms, bool *more) SETPAY_MUST_CHECK;

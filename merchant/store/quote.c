@@ -7,6 +7,7 @@
 #include "merchant/store/quote.h"
 
 #include "common/base/money.h"
+#include "merchant/store/country.h"
 #include "merchant/store/product.h"
 #include "merchant/store/shipping.h"
 #include "merchant/store/stock.h"
@@ -150,6 +151,27 @@ static struct setpay_quote_tax *tax_line(struct setpay_quote *quote,
     return &quote->taxes[quote->tax_count++];
 }
 
+/* There is no rate: since there is no tax, or since it is not said where it goes. */
+static enum setpay_error check_region(struct pricing *pricing, const char *tax_class)
+{
+    const struct setpay_quote *quote = pricing->quote;
+    bool by_region = false;
+    SETPAY_TRY(setpay_tax_is_by_region(pricing->db, tax_class, quote->country, &by_region));
+    if (!by_region)
+        return SETPAY_OK;
+    if (quote->region[0] == '\0')
+        return setpay_json_fault_set(pricing->fault, "region",
+                                     "found nothing; expected a region of %s (ISO 3166-2), like"
+                                     " CA of US-CA: taxes there are by region",
+                                     quote->country);
+    if (!setpay_region_may_be(quote->country, quote->region))
+        return setpay_json_fault_set(pricing->fault, "region",
+                                     "found \"%s\"; expected a region of %s (ISO 3166-2), like"
+                                     " CA of US-CA: taxes there are by region",
+                                     quote->region, quote->country);
+    return SETPAY_OK;
+}
+
 /* Of the item at this index. */
 static enum setpay_error add_tax(struct pricing *pricing, const char *tax_class, size_t index)
 {
@@ -161,7 +183,7 @@ static enum setpay_error add_tax(struct pricing *pricing, const char *tax_class,
     enum setpay_error error =
         setpay_tax_find(pricing->db, tax_class, quote->country, quote->region, &rate);
     if (error == SETPAY_E_NOT_FOUND)
-        return SETPAY_OK;
+        return check_region(pricing, tax_class);
     SETPAY_TRY(error);
     struct setpay_quote_tax *line = tax_line(quote, &rate);
     if (line == NULL)

@@ -43,8 +43,9 @@ struct setpay_quote_short {
  * Inside the operation that makes the order, before it is inserted: items that have only a SKU and
  * a quantity get name and price; shipping and taxes that are added become items behind them; the
  * amount is their sum; and the stock is reserved. An order that names nothing of the catalogue
- * stays as it is. SETPAY_E_INVALID; SETPAY_E_NOT_FOUND: no such SKU is sold; SETPAY_E_STATE: there
- * is not enough of *shortage. Each with the fault, and nothing was written.
+ * stays as it is. SETPAY_E_INVALID, also (field "region") where the tax is by region and that is
+ * not said or none; SETPAY_E_NOT_FOUND: no such SKU is sold; SETPAY_E_STATE: there is not enough of
+ * *shortage. Each with the fault, and nothing was written.
  */
 enum setpay_error setpay_quote_make(struct setpay_db *db,
                                     const struct setpay_shop_settings *settings,

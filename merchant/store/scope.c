@@ -18,6 +18,7 @@ static const char *const names[SETPAY_SCOPES] = {
     [SETPAY_SCOPE_EVENTS_READ] = "events:read",
     [SETPAY_SCOPE_WEBHOOKS_READ] = "webhooks:read",
     [SETPAY_SCOPE_WEBHOOKS_WRITE] = "webhooks:write",
+    [SETPAY_SCOPE_PAYMENTS_WRITE] = "payments:write",
 };
 
 /* By the first segment of the path. */
@@ -27,7 +28,7 @@ static const struct {
     enum setpay_scope writes; /* the same where nothing can be written */
 } requests[] = {
     {"orders", SETPAY_SCOPE_ORDERS_READ, SETPAY_SCOPE_ORDERS_WRITE},
-    {"captures", SETPAY_SCOPE_ORDERS_READ, SETPAY_SCOPE_ORDERS_WRITE},
+    {"captures", SETPAY_SCOPE_ORDERS_READ, SETPAY_SCOPE_PAYMENTS_WRITE},
     {"batches", SETPAY_SCOPE_BATCHES_READ, SETPAY_SCOPE_BATCHES_WRITE},
     {"products", SETPAY_SCOPE_PRODUCTS_READ, SETPAY_SCOPE_PRODUCTS_WRITE},
     {"categories", SETPAY_SCOPE_PRODUCTS_READ, SETPAY_SCOPE_PRODUCTS_WRITE},
@@ -105,6 +106,18 @@ static bool ends_in(const char *path, const char *end)
     return size >= end_size && strcmp(path + size - end_size, end) == 0;
 }
 
+/* Who makes orders need not be who takes money for them, or gives it back. */
+static enum setpay_scope scope_of_order(const char *path)
+{
+    /* Of an order that is captured on shipment, what is sent is captured. */
+    if (ends_in(path, "/authorise") || ends_in(path, "/capture") || ends_in(path, "/shipments"))
+        return SETPAY_SCOPE_PAYMENTS_WRITE;
+    /* What gives money back, or takes back what was given. */
+    if (ends_in(path, "/refund") || ends_in(path, "/undo"))
+        return SETPAY_SCOPE_REFUNDS_WRITE;
+    return SETPAY_SCOPE_ORDERS_WRITE;
+}
+
 enum setpay_error setpay_scope_of_request(const char *method, const char *path,
                                           enum setpay_scope *scope)
 {
@@ -114,10 +127,8 @@ enum setpay_error setpay_scope_of_request(const char *method, const char *path,
         if (strlen(requests[i].segment) != size || memcmp(requests[i].segment, path + 1, size) != 0)
             continue;
         *scope = reads ? requests[i].reads : requests[i].writes;
-        /* What gives money back, or takes back what was given. */
-        if (*scope == SETPAY_SCOPE_ORDERS_WRITE &&
-            (ends_in(path, "/refund") || ends_in(path, "/undo")))
-            *scope = SETPAY_SCOPE_REFUNDS_WRITE;
+        if (*scope == SETPAY_SCOPE_ORDERS_WRITE)
+            *scope = scope_of_order(path);
         return SETPAY_OK;
     }
     return SETPAY_E_NOT_FOUND;

@@ -13,7 +13,7 @@
 /* The numbers are stored; never reuse one. */
 enum setpay_scope {
     SETPAY_SCOPE_ORDERS_READ = 0,
-    SETPAY_SCOPE_ORDERS_WRITE = 1, /* make, capture, void, cancel, ship */
+    SETPAY_SCOPE_ORDERS_WRITE = 1, /* make, void, cancel, end an agreement */
     SETPAY_SCOPE_REFUNDS_WRITE = 2,
     SETPAY_SCOPE_BATCHES_READ = 3,
     SETPAY_SCOPE_BATCHES_WRITE = 4,
@@ -22,6 +22,7 @@ enum setpay_scope {
     SETPAY_SCOPE_EVENTS_READ = 7,
     SETPAY_SCOPE_WEBHOOKS_READ = 8,
     SETPAY_SCOPE_WEBHOOKS_WRITE = 9,
+    SETPAY_SCOPE_PAYMENTS_WRITE = 10, /* take money: authorise under an agreement, capture, ship */
     SETPAY_SCOPES
 };
 

@@ -3,8 +3,10 @@
  */
 #include "merchant/store/ship_to.h"
 
+#include "merchant/store/country.h"
 #include "merchant/store/shop.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static enum setpay_error check_line(const char *text, const char *field, bool needed,
@@ -66,9 +68,82 @@ enum setpay_error setpay_ship_to_find(struct setpay_db *db, const char *order_id
     return setpay_db_end(rows);
 }
 
+/* ------------------------------------------------------------------ as on a label */
+
+/* How a country writes its towns: "10115 Berlin" where it is not said. Of the Universal Postal
+ * Union's addressing systems. */
+enum town_order {
+    CODE_FIRST,
+    CODE_LAST,  /* San Francisco CA 94103 */
+    CODE_BELOW, /* on a line of its own */
+};
+static const struct {
+    char country[3];
+    enum town_order order;
+} towns[] = {
+    {"AU", CODE_LAST}, {"CA", CODE_LAST}, {"GB", CODE_BELOW}, {"IE", CODE_BELOW},
+    {"ID", CODE_LAST}, {"IN", CODE_LAST}, {"KR", CODE_LAST},  {"NZ", CODE_LAST},
+    {"PR", CODE_LAST}, {"SA", CODE_LAST}, {"SG", CODE_LAST},  {"TH", CODE_LAST},
+    {"TW", CODE_LAST}, {"US", CODE_LAST}, {"ZA", CODE_BELOW},
+};
+
+static enum town_order order_of(const char *country)
+{
+    for (size_t i = 0; i < sizeof towns / sizeof *towns; i++) {
+        if (strcmp(towns[i].country, country) == 0)
+            return towns[i].order;
+    }
+    return CODE_FIRST;
+}
+
+/* One line of what there is of these words. */
+static void add_line(struct setpay_ship_to_label *label, const char *first, const char *second,
+                     const char *third)
+{
+    const char *const words[] = {first, second, third};
+    char *line = label->lines[label->count];
+    size_t used = 0;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (words[i][0] != '\0')
+            used += (size_t)snprintf(line + used, SETPAY_SHIP_TO_LINE_SIZE - used, "%s%s",
+                                     used > 0 ? " " : "", words[i]);
+    }
+    if (used > 0)
+        label->count++;
+}
+
+void setpay_ship_to_label(const struct setpay_ship_to *address, struct setpay_ship_to_label *label)
+{
+    enum town_order order = order_of(address->country);
+    label->count = 0;
+    add_line(label, address->name, "", "");
+    add_line(label, address->street, "", "");
+    add_line(label, address->extra, "", "");
+    if (order == CODE_FIRST)
+        add_line(label, address->postal_code, address->city, address->region);
+    else
+        add_line(label, address->city, address->region,
+                 order == CODE_LAST ? address->postal_code : "");
+    if (order == CODE_BELOW)
+        add_line(label, address->postal_code, "", "");
+    add_line(label, setpay_country_name(address->country), "", "");
+}
+
+/* ------------------------------------------------------------------ as JSON */
+
 json_t *setpay_ship_to_json(const struct setpay_ship_to *address)
 {
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "name", address->name, "street",
-                     address->street, "extra", address->extra, "postal_code", address->postal_code,
-                     "city", address->city, "region", address->region, "country", address->country);
+    struct setpay_ship_to_label label;
+    bool whole = true;
+    json_t *lines = json_array();
+    setpay_ship_to_label(address, &label);
+    for (size_t i = 0; i < label.count; i++)
+        setpay_shop_append(lines, json_string(label.lines[i]), &whole);
+    if (whole)
+        return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:o}", "name", address->name,
+                         "street", address->street, "extra", address->extra, "postal_code",
+                         address->postal_code, "city", address->city, "region", address->region,
+                         "country", address->country, "lines", lines);
+    json_decref(lines);
+    return NULL;
 }

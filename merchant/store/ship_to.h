@@ -22,6 +22,14 @@ struct setpay_ship_to {
     char country[3];
 };
 
+/* What stands on a label: at most so many lines, each above 0 bytes. */
+#define SETPAY_SHIP_TO_LINES 6
+#define SETPAY_SHIP_TO_LINE_SIZE (2 * SETPAY_SHIP_TO_BYTES + SETPAY_TAX_REGION_BYTES + 3)
+struct setpay_ship_to_label {
+    char lines[SETPAY_SHIP_TO_LINES][SETPAY_SHIP_TO_LINE_SIZE];
+    size_t count;
+};
+
 /* SQL for a migration of the merchant's database. */
 #define SETPAY_SHIP_TO_SCHEMA                                                                      \
     "CREATE TABLE order_ship_to ("                                                                 \
@@ -44,7 +52,10 @@ enum setpay_error setpay_ship_to_insert(struct setpay_db *db, const char *order_
 /* SETPAY_E_NOT_FOUND: the order has none. */
 enum setpay_error setpay_ship_to_find(struct setpay_db *db, const char *order_id,
                                       struct setpay_ship_to *address) SETPAY_MUST_CHECK;
-/* Owned; NULL where memory is out. */
+/* Pure: all of it as it is written on a parcel, the country by its name last. Every place that
+ * shows an address shows these lines. */
+void setpay_ship_to_label(const struct setpay_ship_to *address, struct setpay_ship_to_label *label);
+/* With the label's lines. Owned; NULL where memory is out. */
 json_t *setpay_ship_to_json(const struct setpay_ship_to *address);
 
 #endif

@@ -64,6 +64,21 @@ enum setpay_error setpay_tax_find(struct setpay_db *db, const char *tax_class, c
     return error;
 }
 
+enum setpay_error setpay_tax_is_by_region(struct setpay_db *db, const char *tax_class,
+                                          const char *country, bool *is)
+{
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(setpay_db_select(db, &rows,
+                                "SELECT 1 FROM tax_rate r WHERE r.country = $1 AND r.region <> ''"
+                                " AND ($2 = '' OR r.class = $2) AND NOT EXISTS (SELECT 1"
+                                " FROM tax_rate w WHERE w.class = r.class"
+                                " AND w.country = r.country AND w.region = '') LIMIT 1",
+                                SETPAY_DB_TEXT(country),
+                                SETPAY_DB_TEXT(tax_class != NULL ? tax_class : "")));
+    *is = setpay_db_next(rows);
+    return setpay_db_end(rows);
+}
+
 static void make_id(const struct row *row, char id[SETPAY_SHOP_MADE_SIZE])
 {
     (void)snprintf(id, SETPAY_SHOP_MADE_SIZE, "%s.%s%s%s", row->tax_class, row->country,
@@ -157,7 +172,15 @@ enum setpay_error setpay_tax_show(struct setpay_db *db, const struct setpay_shop
 
 /* ------------------------------------------------------------------ changing */
 
-static bool is_region(const char *text)
+void setpay_tax_region_upper(char *region)
+{
+    for (; *region != '\0'; region++) {
+        if (*region >= 'a' && *region <= 'z')
+            *region = (char)(*region - 'a' + 'A');
+    }
+}
+
+bool setpay_tax_is_region(const char *text)
 {
     size_t size = strlen(text);
     return size >= 1 && size <= SETPAY_TAX_REGION_BYTES &&
@@ -177,7 +200,7 @@ static enum setpay_error read_key(const json_t *body, struct row *row,
                                      row->country);
     SETPAY_TRY(setpay_shop_get_text(body, "region", "", false, sizeof row->region - 1, row->region,
                                     fault));
-    if (row->region[0] != '\0' && !is_region(row->region))
+    if (row->region[0] != '\0' && !setpay_tax_is_region(row->region))
         return setpay_json_fault_set(fault, "region",
                                      "found \"%s\"; expected what stands behind the hyphen in ISO"
                                      " 3166-2, like CA of US-CA",

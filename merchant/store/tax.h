@@ -30,6 +30,15 @@ enum setpay_error setpay_tax_find(struct setpay_db *db, const char *tax_class, c
                                   const char *region,
                                   struct setpay_tax_rate *rate) SETPAY_MUST_CHECK;
 
+/* 1 to 3 of A to Z and digits. Pure, and so the next. */
+bool setpay_tax_is_region(const char *text);
+/* As people type it, in capitals. */
+void setpay_tax_region_upper(char *region);
+/* Whether a class of goods, or (NULL) any class, has rates in the country by region alone: then it
+ * is not known what the tax is before the region is. */
+enum setpay_error setpay_tax_is_by_region(struct setpay_db *db, const char *tax_class,
+                                          const char *country, bool *is) SETPAY_MUST_CHECK;
+
 /* Acts; a rate's id is CLASS.COUNTRY or CLASS.COUNTRY.REGION. */
 setpay_shop_fn setpay_tax_list;
 setpay_shop_fn setpay_tax_show;

@@ -32,6 +32,11 @@
     "ALTER TABLE token ADD COLUMN expires_ms INTEGER NOT NULL DEFAULT 0;"                          \
     "ALTER TABLE token ADD COLUMN last_used_ms INTEGER NOT NULL DEFAULT 0;"
 
+/* And for one later still: who could make orders could take money for them, and still can. 2 and
+ * 1024 are orders:write and payments:write. */
+#define SETPAY_TOKEN_PAYMENTS_SCHEMA                                                               \
+    "UPDATE token SET scopes = scopes | 1024 WHERE scopes <> -1 AND (scopes & 2) <> 0;"
+
 #define SETPAY_TOKEN_LIFE_MIN_MS SETPAY_MINUTE_MS
 #define SETPAY_TOKEN_LIFE_MAX_MS (3650 * SETPAY_DAY_MS)
 /* When a token was used last is known this exactly: not every request writes. */

@@ -76,10 +76,13 @@ async function buy(browser, label, options) {
   await step(`${label}: the page says by itself that the bank has refused, and why`, async () => {
     const cards = (await wallet("card", "list")).cards;
     const poor = cards.find((card) => card.label === "no-funds");
+    await page.getByRole("link", { name: /^Pay with/ }).focus();
     const paid = await wallet("pay", link, "--yes", "--card", poor.id);
     await page.getByText("There is not enough money").first().waitFor();
     return paid.status === "declined";
   });
+  const focused = () => page.evaluate(() => document.activeElement.id);
+  await step(`${label}: whoever stood on the link to pay still does`, async () => (await focused()) === "pay-link");
   await look(visit, "declined");
   await step(`${label}: the page says by itself that it is paid`, async () => {
     const paid = await wallet("pay", link, "--yes");
@@ -88,6 +91,7 @@ async function buy(browser, label, options) {
   });
   await look(visit, "paid");
   await step(`${label}: and the link to pay is gone`, async () => (await page.locator("a[href^=setpay]").count()) === 0);
+  await step(`${label}: and the keyboard goes on from the order`, async () => (await focused()) === "order");
   await end(visit);
 }
 

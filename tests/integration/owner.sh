@@ -113,6 +113,10 @@ is "an amount too" "$(send "$page" "$page/refund" -d amount=0.01 -d currency=EUR
 is "but not one that is none" "$(send "$page" "$page/refund" -d amount=1e3 -d currency=EUR)" 409
 is "nor more than there is" "$(send "$page" "$page/refund" -d amount=99999.00 -d currency=EUR)" 409
 is "nor is a captured order voided" "$(send "$page" "$page/void")" 409
+sqlite3 -cmd '.timeout 5000' "$(get .databases.merchant)" "DELETE FROM event WHERE order_id = '$order_id'"
+see "$page" >/dev/null
+ok "what has happened stays when its events have gone" says "The order is created"
+ok "all of it" says "The order is partially refunded"
 is "an act that there is none of" "$(send "$page" "$page/steal")" 404
 api POST /orders "{\"items\":[{\"sku\":\"$sku\",\"quantity\":2}],\"country\":\"DE\"}" >"$tmp/made"
 order_id=$(jq -r .order_id "$tmp/made")
@@ -130,6 +134,42 @@ is "as where its hold has ended" "$(sqlite3 -cmd '.timeout 5000' "$(get .databas
 is "its page then" "$(see "$part")" 200
 is "has nothing to send" "$(grep -c "action=\"$part/ship\"" "$tmp/page")" 0
 ok "but what may come back" says "action=\"$part/refund\""
+
+# ---------------------------------------------------------------- where it goes
+# A shopper's own order, to another country than the shop's.
+shopper=$tmp/shopper shop=$(get .store_url)
+page_of() { status -b "$shopper" -c "$shopper" "$shop$1" >/dev/null; }
+hidden() { grep -o "name=\"$1\" value=\"[^\"]*" "$tmp/page" | head -1 | cut -d'"' -f4; }
+page_of /products/teapot
+is "a shopper fills a cart" "$(status -b "$shopper" -c "$shopper" -d "form=$(hidden form)" \
+    -d "sku=$(grep -o 'name="sku" value="[^"]*' "$tmp/page" | head -1 | cut -d'"' -f4)" -d quantity=1 "$shop/cart/add")" 303
+order_it() { # order_it OPTION...: the checkout's form, as the page has it now
+    status -b "$shopper" -c "$shopper" -d "form=$(hidden form)" -d "once=$(hidden once)" -d "goods=$(hidden goods)" \
+        --data-urlencode "seen=$(hidden seen)" -d 'name=Zoë Quill' -d 'street=Gasse 2' --data-urlencode 'extra=Stiege 3 <b>' \
+        -d postal_code=1010 -d city=Wien -d country=AT -d region= "$@" "$shop/checkout"
+}
+page_of /checkout
+order_it -d look=1 >/dev/null
+way=$(grep -o 'name="shipping_method" value="[^"]*' "$tmp/page" | head -1 | cut -d'"' -f4)
+order_it -d look=1 -d "shipping_method=$way" >/dev/null
+is "and orders" "$(order_it -d "shipping_method=$way")" 303
+order_id=$(sql merchant "SELECT order_id FROM order_ship_to WHERE name = 'Zoë Quill'")
+ok "the order is there" [ -n "$order_id" ]
+label='<span>Zoë Quill</span><span>Gasse 2</span><span>Stiege 3 &lt;b&gt;</span><span>1010 Wien</span><span>Austria</span>'
+see "/orders/$order_id" >/dev/null
+ok "its page has the whole address" says "$label"
+see "/?q=zo%C3%AB%20qu" >/dev/null
+ok "it is found by the name" says "/orders/$order_id"
+merchant order show "$order_id" >"$tmp/words"
+is "the order's words have it, line by line" "$(grep -A4 '^sent to' "$tmp/words" | cut -c16- | paste -sd/)" \
+    "Zoë Quill/Gasse 2/Stiege 3 <b>/1010 Wien/Austria"
+uri=$(api GET "/orders/$order_id" | jq -r .pay_uri)
+ok "it is paid" wallet --json pay "$uri" --yes
+see /shipments >/dev/null
+ok "what is to be sent says where to" says "$label"
+is "it is sent" "$(send "/orders/$order_id" "/orders/$order_id/ship" -d q1=1)" 303
+see '/shipments?sent=1' >/dev/null
+ok "and what was sent, where it went" says "$label"
 new_order 500 EUR "Nobody pays it"
 is "an open order is ended" "$(send "/orders/$order_id" "/orders/$order_id/cancel")" 303
 ok "and is" order_is cancelled
@@ -334,6 +374,43 @@ is "with its sessions" "$(see /)" 303
 ok "and comes again" merchant owner add owner --password-file "$tmp/new"
 is "with nothing of the password in the log" "$(grep -c "another long password\|$password" "$sandbox/log/merchant.log")" 0
 
+# ---------------------------------------------------------------- behind a proxy that speaks TLS
+# through PATH OPTION...: as a proxy hands on what a browser asks for; the cookie is told by hand, since curl keeps a
+# Secure one from plain HTTP.
+proxied='' from=203.0.113.9 proto=https
+through() {
+    local path=$1
+    shift
+    status -H 'Host: owner.example' -H "X-Forwarded-For: 198.51.100.1, $from" -H "X-Forwarded-Proto: $proto" \
+        -H "Cookie: $proxied" "$@" "$owner$path"
+}
+given() { sed -n 's/^set-cookie: \([^;]*\).*/\1/ip' "$tmp/head"; } # the cookie that was set
+through_signin() { # through_signin NAME PASSWORD [OPTION...]
+    local name=$1 password=$2
+    shift 2
+    proxied='' && through /signin >/dev/null && proxied=$(given)
+    through /signin -H 'Origin: https://owner.example' --data-urlencode "csrf=$(field csrf)" -d "name=$name" \
+        --data-urlencode "password=$password" "$@"
+}
+is "the sign-in page" "$(through /signin)" 200
+ok "gives a cookie for TLS and this host alone" has '^set-cookie: __Host-setpay_owner=.*; Secure'
+ok "and tells the browser to stay with TLS" has '^strict-transport-security: max-age='
+is "its form is taken" "$(through_signin owner "another long password")" 303
+proxied=$(given)
+is "and lets in" "$(through /)" 200
+token=$(field csrf)
+is "a form of a page in the clear is not" "$(through /signout -H 'Origin: http://owner.example' -d "csrf=$token")" 403
+is "nor one of a neighbour" "$(through /signout -H 'Origin: https://shop.example' -d "csrf=$token")" 403
+is "one of its own is" "$(through /signout -H 'Origin: https://owner.example' -d "csrf=$token")" 303
+for i in 1 2 3 4 5 6 7 8 9 10; do last=$(through_signin "nobody-$i" guess); done
+is "ten wrong guesses from one address" "$last" 403
+is "are the last" "$(through_signin nobody-11 guess)" 429
+from=203.0.113.10
+is "of that one, not of all behind the proxy" "$(through_signin owner "another long password")" 303
+proto=http
+is "a proxy that does not say how it was asked" "$(through_signin owner "another long password")" 303
+is "gets a plain cookie" "$(given | cut -d= -f1)" setpay_owner
+
 # ---------------------------------------------------------------- guessing
 for _ in 1 2 3 4 5 6 7 8 9 10; do last=$(sign_in "guess"); done
 is "ten wrong guesses are answered" "$last" 403
@@ -341,6 +418,16 @@ is "the eleventh is not looked at" "$(sign_in "guess")" 429
 is "nor the right one" "$(sign_in "another long password")" 429
 is "nor another account from there" "$(status -b "$jar" -c "$jar" --data-urlencode "csrf=$(field csrf)" -d name=somebody \
     -d password=guess "$owner/signin")" 429
+ok "says what helps" says "setpay-merchant owner passwd"
+printf 'a third long password\n' >"$tmp/third"
+ok "another password" merchant owner passwd owner --password-file "$tmp/third"
+is "helps at once" "$(sign_in "a third long password")" 303
+
+ok "a proxy is one that is named" restart_with merchant 'shop_proxies = 192.0.2.0/24'
+owner=$(get .admin_url)
+proto=https
+is "what another says" "$(through /signin)" 200
+ok "is not believed" has '^set-cookie: setpay_owner=.*SameSite=Strict.$'
 
 refused() { # not on a network in the clear
     "$bin/setpay-merchantd" --config "$sandbox/merchant.conf" --listen 127.0.0.1:0 --api_listen 127.0.0.1:0 \

@@ -1,8 +1,9 @@
 // store.mjs sells: a small store that knows the API, its OpenAPI document and the webhooks' library, with a real wallet
 // as its shopper. Every answer and every event is held to the document (description.mjs).
 //
-//   node selling.mjs SANDBOX BIN TOKEN FOLDER    TOKEN has orders:read, orders:write, products:read, events:read,
-//                                                webhooks:read, webhooks:write and refunds:write; FOLDER is the store's
+//   node selling.mjs SANDBOX BIN TOKEN FOLDER    TOKEN has orders:read, orders:write, payments:write, refunds:write,
+//                                                products:read, events:read, webhooks:read and webhooks:write; FOLDER is
+//                                                the store's
 import { Webhook } from 'standardwebhooks';
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';

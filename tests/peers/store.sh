@@ -14,7 +14,7 @@ has_libraries || done_testing
 ok "the sandbox comes up" up
 [ -f "$state" ] || done_testing
 
-scopes=orders:read,orders:write,refunds:write,products:read,events:read,webhooks:read,webhooks:write
+scopes=orders:read,orders:write,payments:write,refunds:write,products:read,events:read,webhooks:read,webhooks:write
 token=$(merchant --json token add --name store --scope $scopes | jq -r .token)
 script selling "$sandbox" "$(cd "$bin" && pwd)" "$token" "$tmp/store"
 

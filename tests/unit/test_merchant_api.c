@@ -474,6 +474,69 @@ static void test_pages_hold_each_order_once_the_youngest_first(void **state)
     test_api_close(&test);
 }
 
+/* The status is asked for of a page that shows one; *order is what it has, "" for nothing. */
+static void look_for(const char *status, char order[SETPAY_ORDER_ID_SIZE], bool *more)
+{
+    char path[64];
+    (void)snprintf(path, sizeof path, "/orders?limit=1&status=%s", status);
+    assert_int_equal(test_api_get(&test, path, &reply), 200);
+    const json_t *first = json_array_get(json_object_get(test.answer, "orders"), 0);
+    (void)snprintf(order, SETPAY_ORDER_ID_SIZE, "%s",
+                   first == NULL ? "" : json_string_value(json_object_get(first, "order_id")));
+    *more = json_is_true(json_object_get(test.answer, "has_more"));
+}
+
+static void test_a_status_is_found_behind_any_number_of_others(void **state)
+{
+    (void)state;
+    char paid[64], old[64], open[64], found[SETPAY_ORDER_ID_SIZE], sql[160];
+    bool more = false;
+    test_api_open(&test, 0);
+    make_order("k1", paid, sizeof paid);
+    make_order("k2", old, sizeof old);
+    test_api_purchase(&test, paid, 1, SETPAY_PURCHASE_AUTHORISED);
+    /* As from before there were events. */
+    (void)snprintf(sql, sizeof sql, "UPDATE order_told SET status = -1 WHERE order_id = '%s'", old);
+    assert_int_equal(test_api_sql(&test, sql), 1);
+    assert_int_equal(
+        test_api_sql(&test,
+                     "INSERT INTO orders (order_id, token, description, amount_minor, currency,"
+                     " capture, metadata, ended, created_ms, expires_ms, version, first_minor)"
+                     " WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n"
+                     " WHERE i < 3000) SELECT 'ord_' || i, 'tok_' || i, 'x', 100, 'EUR', 3, '{}',"
+                     " 1, 1, 1, 1, 100 FROM n"),
+        3000);
+    assert_int_equal(
+        test_api_sql(&test, "INSERT INTO order_told (order_id, status, expires_ms, to_send, seq)"
+                            " SELECT order_id, 9, 9223372036854775807, 0, seq FROM orders"
+                            " WHERE ended = 1"),
+        3000);
+    make_order("k3", open, sizeof open);
+    look_for("authorised", found, &more);
+    assert_string_equal(found, ""); /* the one of which nothing is known was looked at */
+    assert_true(more);
+    look_for("open", found, &more);
+    assert_string_equal(found, open);
+    assert_int_equal(test_api_sql(&test, "UPDATE order_told SET status = 0 WHERE status = -1"), 1);
+    look_for("authorised", found, &more);
+    assert_string_equal(found, paid);
+    assert_false(more);
+    look_for("cancelled", found, &more);
+    assert_string_equal(found, "ord_3000");
+    assert_true(more);
+    /* What time has ended is not listed as before, though nobody has told so yet. */
+    (void)snprintf(sql, sizeof sql, "UPDATE orders SET expires_ms = 1 WHERE order_id = '%s'", open);
+    assert_int_equal(test_api_sql(&test, sql), 1);
+    assert_int_equal(test_api_sql(&test, "UPDATE order_told SET expires_ms = 1 WHERE order_id ="
+                                         " (SELECT order_id FROM orders WHERE expires_ms = 1"
+                                         " AND ended = 0)"),
+                     1);
+    look_for("expired", found, &more);
+    assert_string_equal(found, open);
+    assert_false(more);
+    test_api_close(&test);
+}
+
 static void test_parameters_that_are_none_are_refused(void **state)
 {
     (void)state;
@@ -558,6 +621,7 @@ int main(void)
         cmocka_unit_test(test_a_stop_answers_what_waits),
         cmocka_unit_test(test_cancel_ends_what_is_open_and_gives_up_what_is_paid),
         cmocka_unit_test(test_pages_hold_each_order_once_the_youngest_first),
+        cmocka_unit_test(test_a_status_is_found_behind_any_number_of_others),
         cmocka_unit_test(test_parameters_that_are_none_are_refused),
         cmocka_unit_test(test_the_document_names_every_route_and_nothing_else),
     };

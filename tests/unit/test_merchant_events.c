@@ -198,10 +198,10 @@ static void test_time_that_runs_out_is_told_once_and_of_unpaid_orders_alone(void
     make_order("k3", old);
     test_api_purchase(&test, paid, 1, SETPAY_PURCHASE_AUTHORISED);
     char sql[160];
-    (void)snprintf(sql, sizeof sql, "UPDATE order_told SET status = -1 WHERE order_id = '%s'", old);
-    assert_int_equal(test_api_sql(&test, sql), 1);
     assert_int_equal(setpay_store_submit_wait(test.store, tell_expired, &now_ms), SETPAY_OK);
     assert_string_equal(types("/events?type=order.expired"), "");
+    (void)snprintf(sql, sizeof sql, "UPDATE order_told SET status = -1 WHERE order_id = '%s'", old);
+    assert_int_equal(test_api_sql(&test, sql), 1);
     for (int i = 0; i < 2; i++)
         assert_int_equal(setpay_store_submit_wait(test.store, tell_expired, &later_ms), SETPAY_OK);
     assert_string_equal(types("/events?type=order.expired"), "order.expired");
@@ -209,6 +209,45 @@ static void test_time_that_runs_out_is_told_once_and_of_unpaid_orders_alone(void
                                   "SELECT COUNT(*) FROM event e JOIN orders o ON o.order_id ="
                                   " e.order_id WHERE e.type = 'order.expired' AND o.seq = 1"),
                      1);
+    test_api_close(&test);
+}
+
+static void test_what_an_old_order_is_gets_known_and_nobody_is_told(void **state)
+{
+    (void)state;
+    char old[SETPAY_ORDER_ID_SIZE];
+    setpay_time_ms now_ms = setpay_clock_now_ms();
+    setpay_time_ms later_ms = now_ms + 40 * SETPAY_DAY_MS;
+    test_api_open(&test, 0);
+    make_order("k1", old);
+    assert_int_equal(test_api_sql(&test, "DELETE FROM event"), 1);
+    assert_int_equal(test_api_sql(&test, "UPDATE order_told SET status = -1, to_send = -1"), 1);
+    assert_int_equal(setpay_store_submit_wait(test.store, tell_expired, &now_ms), SETPAY_OK);
+    assert_int_equal(
+        test_api_sql(&test, "SELECT COUNT(*) FROM order_told WHERE status = 0 AND to_send = 0"), 1);
+    assert_int_equal(test_api_sql(&test, "SELECT COUNT(*) FROM event"), 0);
+    /* From then on it is an order like others. */
+    assert_int_equal(setpay_store_submit_wait(test.store, tell_expired, &later_ms), SETPAY_OK);
+    assert_string_equal(types("/events"), "order.expired");
+    test_api_close(&test);
+}
+
+static void test_what_became_of_an_order_stays_when_its_events_have_gone(void **state)
+{
+    (void)state;
+    char order[SETPAY_ORDER_ID_SIZE];
+    setpay_time_ms later_ms = setpay_clock_now_ms() + 40 * SETPAY_DAY_MS;
+    test_api_open(&test, 0);
+    make_order("k1", order);
+    assert_int_equal(setpay_store_submit_wait(test.store, tell_expired, &later_ms), SETPAY_OK);
+    assert_int_equal(test_api_sql(&test, "DELETE FROM event"), 2);
+    assert_int_equal(test_api_sql(&test, "SELECT COUNT(*) FROM order_history h JOIN orders o"
+                                         " ON o.order_id = h.order_id WHERE h.status = 'created'"
+                                         " AND h.at_ms = o.created_ms"),
+                     1);
+    assert_int_equal(
+        test_api_sql(&test, "SELECT COUNT(*) FROM order_history WHERE status = 'expired'"), 1);
+    assert_int_equal(test_api_sql(&test, "SELECT COUNT(*) FROM order_history"), 2);
     test_api_close(&test);
 }
 
@@ -437,6 +476,9 @@ static void test_a_request_beyond_its_tokens_scopes_is_refused_by_name(void **st
     } rows[] = {
         {"POST", "/orders", "orders:write"},
         {"POST", "/orders/ord_1/void", "orders:write"},
+        {"POST", "/orders/ord_1/capture", "payments:write"},
+        {"POST", "/orders/ord_1/authorise", "payments:write"},
+        {"POST", "/captures", "payments:write"},
         {"GET", "/events", "events:read"},
         {"GET", "/webhooks", "webhooks:read"},
         {"POST", "/webhooks", "webhooks:write"},
@@ -456,6 +498,97 @@ static void test_a_request_beyond_its_tokens_scopes_is_refused_by_name(void **st
     make_order("k2", order_id);
     assert_int_equal(test_api_get(&test, "/orders", &reply), 403); /* none holds another */
     test_api_close(&test);
+}
+
+/* ------------------------------------------------------------------ databases of before */
+
+#define BEFORE                                                                                     \
+    {                                                                                              \
+        1, SETPAY_ORDER_SCHEMA SETPAY_ORDER_TERMS_SCHEMA SETPAY_TOKEN_SCHEMA                       \
+               SETPAY_TOKEN_SCOPE_SCHEMA SETPAY_EVENT_SCHEMA SETPAY_EVENT_TO_SEND_SCHEMA           \
+    }
+static const struct setpay_store_migration steps_before[] = {BEFORE, {0, NULL}};
+static const struct setpay_store_migration steps_now[] = {
+    BEFORE, {2, SETPAY_EVENT_HISTORY_SCHEMA SETPAY_TOKEN_PAYMENTS_SCHEMA}, {0, NULL}};
+
+static enum setpay_error run_all(struct setpay_db *db, void *arg)
+{
+    for (const char *const *sql = arg; *sql != NULL; sql++)
+        SETPAY_TRY(setpay_db_run(db, *sql));
+    return SETPAY_OK;
+}
+
+struct counted {
+    const char *sql;
+    int64_t count;
+};
+
+static enum setpay_error count(struct setpay_db *db, void *arg)
+{
+    struct counted *counted = arg;
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(setpay_db_one(db, &rows, counted->sql));
+    counted->count = setpay_db_get_int(rows, 0);
+    return setpay_db_end(rows);
+}
+
+static void test_a_database_of_before_keeps_what_it_has(void **state)
+{
+    (void)state;
+#define ORDER(name)                                                                                \
+    "INSERT INTO orders (order_id, token, description, amount_minor, currency, capture, metadata," \
+    " ended, created_ms, expires_ms, version) VALUES ('" name "', '" name "', '', 1, 'EUR', 3,"    \
+    " '{}', 0, 5, 9, 1)"
+#define EVENT(type, at)                                                                            \
+    "INSERT INTO event (event_id, type, order_id, body, created_ms) VALUES ('" type "', '" type    \
+    "', 'b', '{}', " at ")"
+    static const char *const old[] = {
+        ORDER("a"),
+        ORDER("b"),
+        "INSERT INTO order_told (order_id, status, expires_ms, to_send)"
+        " SELECT order_id, 0, 9, 0 FROM orders ORDER BY seq DESC",
+        EVENT("order.created", "5"),
+        EVENT("order.partially_captured", "6"),
+        EVENT("order.shipped", "7"),
+        "INSERT INTO token VALUES ('all', x'01', 1, -1, 0, 0)",
+        "INSERT INTO token VALUES ('reads', x'02', 1, 1, 0, 0)",
+        "INSERT INTO token VALUES ('writes', x'03', 1, 7, 0, 0)",
+        NULL};
+    static struct counted now[] = {
+        {"SELECT COUNT(*) FROM order_told t JOIN orders o ON o.order_id = t.order_id"
+         " WHERE t.seq = o.seq",
+         2},
+        {"SELECT COUNT(*) FROM order_history WHERE status = 'created' AND at_ms = 5", 2},
+        {"SELECT COUNT(*) FROM order_history WHERE order_id = 'b' AND status ="
+         " 'partially_captured' AND at_ms = 6",
+         1},
+        {"SELECT COUNT(*) FROM order_history", 3},
+        {"SELECT scopes FROM token WHERE name = 'all'", SETPAY_SCOPES_ALL},
+        {"SELECT scopes FROM token WHERE name = 'reads'", 1 << SETPAY_SCOPE_ORDERS_READ},
+        {"SELECT scopes FROM token WHERE name = 'writes'",
+         1 << SETPAY_SCOPE_ORDERS_READ | 1 << SETPAY_SCOPE_ORDERS_WRITE |
+             1 << SETPAY_SCOPE_REFUNDS_WRITE | 1 << SETPAY_SCOPE_PAYMENTS_WRITE},
+    };
+    const struct setpay_store_schema before = {.name = "merchant", .steps = steps_before};
+    const struct setpay_store_schema schema = {.name = "merchant", .steps = steps_now};
+    struct test_folder folder;
+    struct setpay_store *store = NULL;
+    struct setpay_problem problem;
+    test_folder_make(&folder);
+    struct setpay_store_options options = {.url = folder.url, .schema = &before};
+    assert_int_equal(setpay_store_open(&options, &store, &problem), SETPAY_OK);
+    assert_int_equal(setpay_store_submit_wait(store, run_all, (void *)(uintptr_t)old), SETPAY_OK);
+    setpay_store_close(store);
+    options.schema = &schema;
+    assert_int_equal(setpay_store_open(&options, &store, &problem), SETPAY_OK);
+    for (size_t i = 0; i < sizeof now / sizeof *now; i++) {
+        struct counted counted = {.sql = now[i].sql};
+        assert_int_equal(setpay_store_submit_wait(store, count, &counted), SETPAY_OK);
+        if (counted.count != now[i].count)
+            fail_msg("%s: %lld", counted.sql, (long long)counted.count);
+    }
+    setpay_store_close(store);
+    test_folder_remove(&folder);
 }
 
 static void test_a_token_expires_and_is_known_to_be_used(void **state)
@@ -518,6 +651,8 @@ int main(void)
         cmocka_unit_test(test_an_event_shows_the_order_as_it_was_and_no_link),
         cmocka_unit_test(test_a_reader_of_events_misses_none_and_sees_none_twice),
         cmocka_unit_test(test_time_that_runs_out_is_told_once_and_of_unpaid_orders_alone),
+        cmocka_unit_test(test_what_an_old_order_is_gets_known_and_nobody_is_told),
+        cmocka_unit_test(test_what_became_of_an_order_stays_when_its_events_have_gone),
         cmocka_unit_test(test_a_webhook_shows_its_secret_once),
         cmocka_unit_test(test_an_event_and_its_deliveries_are_one_operation),
         cmocka_unit_test(test_a_redelivery_that_fails_is_repeated_soon),
@@ -525,6 +660,7 @@ int main(void)
         cmocka_unit_test(test_old_events_go_with_their_deliveries),
         cmocka_unit_test(test_a_request_beyond_its_tokens_scopes_is_refused_by_name),
         cmocka_unit_test(test_a_token_expires_and_is_known_to_be_used),
+        cmocka_unit_test(test_a_database_of_before_keeps_what_it_has),
         cmocka_unit_test(test_a_key_is_forgotten_when_its_day_is_over_and_not_before),
     };
     if (setpay_secret_system_init() != SETPAY_OK)

@@ -213,6 +213,29 @@ static void tries_have_an_end_and_begin_anew(void **state)
     }
 }
 
+static void lock_out(const char *name, const char *address)
+{
+    for (int i = 0; i < SETPAY_OWNER_TRIES; i++)
+        assert_int_equal(call_of(TRY, name, address, 0, 0, START_MS), SETPAY_OK);
+    assert_int_equal(call_of(TRY, name, address, 0, 0, START_MS), SETPAY_E_BUSY);
+}
+
+static void another_password_lets_in_who_was_locked_out(void **state)
+{
+    (void)state;
+    lock_out("ada", "192.0.2.1");
+    lock_out("ben", "192.0.2.2");
+    assert_int_equal(call_of(PASSWORD, "nobody", "second", 0, 0, START_MS), SETPAY_E_NOT_FOUND);
+    assert_int_equal(call_of(TRY, "ada", "192.0.2.9", 0, 0, START_MS), SETPAY_E_BUSY);
+    assert_int_equal(call_of(PASSWORD, "ada", "second", 0, 0, START_MS), SETPAY_OK);
+    /* By account and by address; the other account's tries count on. */
+    assert_int_equal(call_of(TRY, "ada", "192.0.2.1", 0, 0, START_MS), SETPAY_OK);
+    assert_int_equal(call_of(TRY, "ben", "192.0.2.3", 0, 0, START_MS), SETPAY_E_BUSY);
+    assert_int_equal(call_of(REMOVE, "ben", NULL, 0, 0, 0), SETPAY_OK);
+    assert_int_equal(call_of(ADD, "ben", "third", 0, 0, START_MS), SETPAY_OK);
+    assert_int_equal(call_of(TRY, "ben", "192.0.2.2", 0, 0, START_MS), SETPAY_OK);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_store, close_store)
@@ -222,6 +245,7 @@ int main(void)
         TEST(signing_in_ends_what_the_browser_had_and_nothing_else),
         TEST(another_password_ends_every_session_of_the_account),
         TEST(tries_have_an_end_and_begin_anew),
+        TEST(another_password_lets_in_who_was_locked_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

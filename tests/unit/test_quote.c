@@ -136,7 +136,8 @@ static void open_shop(void)
         "{\"tax_rates\":[{\"country\":\"DE\",\"name\":\"VAT\",\"rate_ppm\":190000},"
         "{\"class\":\"reduced\",\"country\":\"DE\",\"name\":\"VAT\",\"rate_ppm\":70000},"
         "{\"country\":\"US\",\"region\":\"CA\",\"name\":\"Sales tax\",\"rate_ppm\":72500,"
-        "\"included\":false}],"
+        "\"included\":false},"
+        "{\"country\":\"BR\",\"region\":\"SP\",\"name\":\"ICMS\",\"rate_ppm\":180000}],"
         "\"shipping_methods\":[{\"slug\":\"parcel\",\"name\":\"Parcel\",\"zones\":["
         "{\"countries\":[\"DE\",\"AT\"],\"currency\":\"EUR\",\"by\":\"weight\",\"steps\":["
         "{\"up_to\":1000,\"amount\":490},{\"up_to\":2000,\"amount\":690}]},"
@@ -245,6 +246,17 @@ static void what_can_not_be_sold_so_is_refused_and_reserves_nothing(void **state
         {SETPAY_E_INVALID, "items", "{\"items\":[{\"sku\":\"FREE\",\"quantity\":1}]}"},
         {SETPAY_E_INVALID, "items",
          "{\"items\":[{\"sku\":\"GEM\",\"quantity\":1}],\"country\":\"US\",\"region\":\"CA\"}"},
+        /* Where taxes are by region, nobody gets around them by naming none, or one that is none.
+         */
+        {SETPAY_E_INVALID, "region",
+         "{\"items\":[{\"sku\":\"CUP\",\"quantity\":1}],\"country\":\"US\"}"},
+        {SETPAY_E_INVALID, "region",
+         "{\"items\":[{\"sku\":\"CUP\",\"quantity\":1}],\"country\":\"US\",\"region\":\"ZZ\"}"},
+        {SETPAY_E_INVALID, "region", /* one whose regions are not known */
+         "{\"items\":[{\"sku\":\"CUP\",\"quantity\":1}],\"country\":\"BR\"}"},
+        {SETPAY_E_INVALID, "region",
+         "{\"items\":[{\"name\":\"Own\",\"quantity\":1,\"unit_amount\":300}],\"currency\":\"EUR\","
+         "\"country\":\"US\",\"shipping_method\":\"parcel\"}"},
         {SETPAY_E_INVALID, "shipping_method",
          "{\"items\":[{\"sku\":\"CUP\",\"quantity\":5}],\"shipping_method\":\"parcel\"}"},
         {SETPAY_E_INVALID, "shipping_method",

@@ -599,6 +599,67 @@ static void the_cart_asks_where_it_goes_where_that_is_unknown(void **state)
     assert_asks_where("US");
 }
 
+/* Sends the checkout's form with this address, as it was seen. Its status. */
+static int order_to(struct shopper *shopper, const char *address)
+{
+    char fields[1024];
+    (void)snprintf(fields, sizeof fields,
+                   "name=Ada&street=Weg+1&postal_code=1&city=Ort&shipping_method=ship&%s"
+                   "&once=%s&goods=%s&seen=%s",
+                   address, shopper->once, shopper->goods, shopper->seen);
+    return post(shopper, "/checkout", fields);
+}
+
+#define CHOOSE_STATE "Please choose the state: taxes there depend on it."
+
+static void where_taxes_are_by_region_it_is_asked_for(void **state)
+{
+    (void)state;
+    struct shopper ada = {.headers = NULL};
+    open_shop("DE");
+    make("/shipping-methods",
+         "{\"slug\":\"ship\",\"name\":\"Ship\",\"zones\":[{\"countries\":[\"US\",\"IT\"],"
+         "\"currency\":\"EUR\",\"by\":\"weight\",\"steps\":[{\"amount\":1000}]}]}");
+    make("/tax-rates", "{\"country\":\"US\",\"region\":\"CA\",\"name\":\"Sales tax\","
+                       "\"rate_ppm\":100000,\"included\":false}");
+    put_cups(&ada, "1");
+    assert_int_equal(see(&ada, "/cart"), 200);
+    assert_false(says("id=\"region\""));
+    assert_int_equal(post(&ada, "/cart/change", "country=US"), 303);
+    assert_int_equal(see(&ada, "/cart"), 200);
+    assert_true(says(CHOOSE_STATE));
+    assert_true(says("<option value=\"CA\">California</option>"));
+    assert_false(says("href=\"/checkout\""));
+    assert_false(says("9.00 EUR</td>")); /* no sum that is none */
+    /* What is no state of it is not taken. */
+    assert_int_equal(post(&ada, "/cart/change", "country=US&region=ZZ"), 303);
+    assert_int_equal(see(&ada, "/cart"), 200);
+    assert_true(says(CHOOSE_STATE));
+    assert_int_equal(post(&ada, "/cart/change", "country=US&region=ca"), 303);
+    assert_int_equal(see(&ada, "/cart"), 200);
+    assert_true(says("<option value=\"CA\" selected=\"\">California</option>"));
+    assert_true(says("Sales tax 10 %"));
+    assert_true(says("20.90 EUR"));
+    assert_true(says("href=\"/checkout\""));
+    /* The checkout has it from the cart, and orders nothing without. */
+    assert_int_equal(see(&ada, "/checkout"), 200);
+    assert_true(says("<option value=\"CA\" selected=\"\">California</option>"));
+    assert_int_equal(order_to(&ada, "country=US&region="), 422);
+    assert_true(says("id=\"wrong-region\">" CHOOSE_STATE));
+    assert_int_equal(order_to(&ada, "country=US&region=ZZ"), 422);
+    assert_true(says("id=\"wrong-region\">" CHOOSE_STATE));
+    assert_int_equal(test_api_sql(&test, "SELECT COUNT(*) FROM orders"), 0);
+    /* Another country asks for none, and keeps nothing of the one before. */
+    assert_int_equal(order_to(&ada, "country=IT&region=CA&look=1"), 200);
+    assert_true(says("name=\"region\" autocomplete=\"address-level1\" maxlength=\"3\" value=\"\""));
+    /* A state without a rate has no tax. */
+    assert_int_equal(order_to(&ada, "country=US&region=OR&look=1"), 200);
+    assert_true(says("19.00 EUR"));
+    assert_int_equal(see(&ada, "/checkout"), 200);
+    assert_true(says("20.90 EUR"));
+    close_shop();
+}
+
 static void the_shops_own_country_is_chosen_at_first(void **state)
 {
     (void)state;
@@ -675,6 +736,7 @@ int main(void)
         cmocka_unit_test(what_costs_nothing_or_too_much_is_said),
         cmocka_unit_test(the_owners_texts_are_pages_that_others_lead_to),
         cmocka_unit_test(the_cart_asks_where_it_goes_where_that_is_unknown),
+        cmocka_unit_test(where_taxes_are_by_region_it_is_asked_for),
         cmocka_unit_test(the_shops_own_country_is_chosen_at_first),
         cmocka_unit_test(where_it_goes_depends_on_the_currency),
     };

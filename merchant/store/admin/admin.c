@@ -62,7 +62,7 @@ const struct setpay_http_route *setpay_admin_routes(void)
 
 static const struct setpay_http_header plain_headers[] = {ALWAYS, {NULL, NULL}};
 static const struct setpay_http_header tls_headers[] = {
-    ALWAYS, {"Strict-Transport-Security", "max-age=63072000"}, {NULL, NULL}};
+    ALWAYS, {SETPAY_ADMIN_STAY_SECURE}, {NULL, NULL}};
 
 static pthread_once_t static_once = PTHREAD_ONCE_INIT;
 static enum setpay_error static_error;

@@ -17,6 +17,7 @@
 #include "common/store/store.h"
 #include "merchant/store/payment_port.h"
 #include "merchant/store/shop.h"
+#include "merchant/store/webhook/network.h"
 
 struct setpay_tls;
 struct setpay_admin;
@@ -27,7 +28,8 @@ struct setpay_admin_options {
     const struct setpay_payment_port *port; /* the texts outlive the pages */
     const char *shop;                       /* its name */
     struct setpay_shop_settings settings;
-    struct setpay_tls *tls; /* NULL: plain HTTP on loopback */
+    struct setpay_tls *tls;         /* NULL: plain HTTP on loopback */
+    struct setpay_networks proxies; /* before these pages, whose X-Forwarded-* is believed */
 };
 
 /* Loop's thread, all of it. SETPAY_E_NOMEM, errors of the store; SETPAY_E_INVALID for a template

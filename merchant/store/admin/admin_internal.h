@@ -14,7 +14,9 @@
 #include "merchant/store/admin/owner.h"
 #include "merchant/store/order.h"
 #include "merchant/store/order_request.h"
+#include "merchant/store/ship_to.h"
 #include "merchant/store/www/form.h"
+#include "merchant/store/www/guard.h"
 #include "merchant/store/www/template.h"
 
 #include <jansson.h>
@@ -63,7 +65,13 @@ struct setpay_admin_visit {
     char csrf[SETPAY_ADMIN_ID_SIZE];
     char name[SETPAY_OWNER_NAME_BYTES + 1]; /* who is signed in; "": nobody */
     bool stale;
+    bool secure; /* the browser has come over TLS: to us, or to a proxy before us */
+    char address[SETPAY_GUARD_ADDRESS_SIZE]; /* from where, also behind a proxy */
 };
+
+/* Whether the browser has come over TLS: to us, or to a proxy that is believed. */
+bool setpay_admin_is_secure(const struct setpay_admin *admin,
+                            const struct setpay_http_request *request);
 
 /* Reads the cookie; without one that is well-formed the visit has a fresh id, and *is_new. */
 enum setpay_error setpay_admin_visit_read(const struct setpay_http_request *request,
@@ -74,8 +82,7 @@ enum setpay_error setpay_admin_visit_read(const struct setpay_http_request *requ
 enum setpay_error setpay_admin_visit_renew(struct setpay_admin_visit *visit) SETPAY_MUST_CHECK;
 /* Set-Cookie for it, into out (SETPAY_ADMIN_COOKIE_SIZE). end: the browser is to forget it. */
 #define SETPAY_ADMIN_COOKIE_SIZE 192
-const char *setpay_admin_cookie(const struct setpay_admin *admin,
-                                const struct setpay_admin_visit *visit, bool end, char *out);
+const char *setpay_admin_cookie(const struct setpay_admin_visit *visit, bool end, char *out);
 /* Who is signed in; otherwise the request has been answered: false. */
 bool setpay_admin_visit_begin(struct setpay_admin *admin, struct setpay_http_request *request,
                               struct setpay_admin_visit *visit);
@@ -86,6 +93,9 @@ bool setpay_admin_form_read(struct setpay_admin *admin, struct setpay_http_reque
                             struct setpay_buffer *file);
 
 /* ---- pages.c and reply.c */
+
+/* What a browser is told that has come over TLS: not to come in the clear again. */
+#define SETPAY_ADMIN_STAY_SECURE "Strict-Transport-Security", "max-age=63072000"
 
 extern const struct setpay_template_source setpay_admin_sources[];
 const char *setpay_admin_page_name(enum setpay_admin_page page);
@@ -108,6 +118,8 @@ setpay_http_handler_fn setpay_admin_on_static;
 /* "12.50 EUR"; "2026-11-26 15:00 UTC". NULL without memory. */
 json_t *setpay_admin_money(int64_t minor, const char *currency);
 json_t *setpay_admin_time(setpay_time_ms time_ms);
+/* The lines of the label, a list; without an address an empty one. NULL without memory. */
+json_t *setpay_admin_where(const struct setpay_ship_to *address);
 /* "partially captured"; and how a badge of it looks: "good", "bad", "wait" or "". */
 json_t *setpay_admin_status(const char *status);
 const char *setpay_admin_status_look(const char *status);

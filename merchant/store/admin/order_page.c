@@ -49,25 +49,25 @@ static enum setpay_error add(struct look *look, setpay_time_ms at_ms, const char
 
 /* ------------------------------------------------------------------ the timeline */
 
-static enum setpay_error add_events(struct setpay_db *db, struct look *look)
+/* The statuses that it had, as long as the order is there (order_tell.c). */
+static enum setpay_error add_history(struct setpay_db *db, struct look *look)
 {
     struct setpay_db_rows *rows;
     enum setpay_error error = SETPAY_OK;
     SETPAY_TRY(setpay_db_select(db, &rows,
-                                "SELECT type, created_ms FROM event WHERE order_id = $1"
-                                " AND type <> 'order.shipped' ORDER BY seq LIMIT 200",
+                                "SELECT status, at_ms FROM order_history WHERE order_id = $1"
+                                " ORDER BY seq LIMIT 200",
                                 SETPAY_DB_TEXT(look->order_id)));
     while (error == SETPAY_OK && setpay_db_next(rows)) {
-        char type[40];
-        setpay_db_get_text(rows, 0, type, sizeof type);
-        const char *name = strchr(type, '.') != NULL ? strchr(type, '.') + 1 : type;
-        for (char *at = type; (at = strchr(at, '_')) != NULL;)
+        char status[40];
+        setpay_db_get_text(rows, 0, status, sizeof status);
+        for (char *at = status; (at = strchr(at, '_')) != NULL;)
             *at = ' ';
         error = add(look, setpay_db_get_int(rows, 1), "",
-                    strcmp(name, "paying") == 0 ? json_string("A payment was begun")
-                    : strcmp(name, "open") == 0
+                    strcmp(status, "paying") == 0 ? json_string("A payment was begun")
+                    : strcmp(status, "open") == 0
                         ? json_string("The payment came to nothing: it can be paid again")
-                        : json_sprintf("The order is %s", name),
+                        : json_sprintf("The order is %s", status),
                     json_string(""));
     }
     enum setpay_error ended = setpay_db_end(rows);
@@ -166,7 +166,7 @@ static enum setpay_error read_order(struct setpay_db *db, void *arg)
         setpay_order_standing(look->view.payments, look->view.payment_count);
     if (payment != NULL && payment->approved.minor > 0)
         SETPAY_TRY(look->admin->options.port->capturable(db, &payment->xid, &look->capturable));
-    SETPAY_TRY(add_events(db, look));
+    SETPAY_TRY(add_history(db, look));
     SETPAY_TRY(add_payments(look));
     SETPAY_TRY(add_steps(look));
     SETPAY_TRY(add_parts(look));
@@ -286,6 +286,7 @@ static json_t *values_of(struct look *look, const char *wrong, const char *done)
     (void)json_object_set_new(values, "seen",
                               json_sprintf("%zu.%zu.%d", look->view.step_count,
                                            look->view.parts->count, (int)order->end));
+    (void)json_object_set_new(values, "where", setpay_admin_where(look->view.ship_to));
     (void)json_object_set_new(values, "may_send", json_boolean(may_send));
     (void)json_object_set_new(values, "may_capture",
                               json_boolean(look->capturable > 0 && may_ship));

@@ -16,6 +16,22 @@ bool setpay_owner_name_is(const char *name)
     return size >= 1 && size <= SETPAY_OWNER_NAME_BYTES && strspn(name, permitted) == size;
 }
 
+/* ------------------------------------------------------------------ whose tries */
+
+#define WHO_SIZE (SETPAY_OWNER_NAME_BYTES + 16)
+
+static void who_is(char out[WHO_SIZE], const char *kind, const char *what)
+{
+    (void)snprintf(out, WHO_SIZE, "%s %.*s", kind, SETPAY_OWNER_NAME_BYTES, what);
+}
+
+static enum setpay_error forget_tries(struct setpay_db *db, const char *kind, const char *what)
+{
+    char who[WHO_SIZE];
+    who_is(who, kind, what);
+    return setpay_db_run(db, "DELETE FROM owner_try WHERE who = $1", SETPAY_DB_TEXT(who));
+}
+
 /* ------------------------------------------------------------------ accounts */
 
 enum setpay_error setpay_owner_add(struct setpay_db *db, const char *name, const char *password,
@@ -38,19 +54,28 @@ enum setpay_error setpay_owner_add(struct setpay_db *db, const char *name, const
     return error == SETPAY_E_DUPLICATE ? SETPAY_E_EXISTS : error;
 }
 
+/* What went before counts no longer. Which addresses the tries of the account came from is not
+ * kept, so those of all addresses go; those of other accounts stay. */
+static enum setpay_error begin_anew(struct setpay_db *db, const char *name)
+{
+    SETPAY_TRY(forget_tries(db, "account", name));
+    SETPAY_TRY(setpay_db_run(db, "DELETE FROM owner_try WHERE who LIKE 'address %'"));
+    return setpay_owner_session_end_all(db, name);
+}
+
 enum setpay_error setpay_owner_set_password(struct setpay_db *db, const char *name,
                                             const char *password, setpay_time_ms now_ms)
 {
     SETPAY_TRY(setpay_db_run(db, "UPDATE owner SET password = $1, changed_ms = $2 WHERE name = $3",
                              SETPAY_DB_TEXT(password), SETPAY_DB_INT(now_ms),
                              SETPAY_DB_TEXT(name)));
-    return setpay_db_changes(db) == 1 ? setpay_owner_session_end_all(db, name) : SETPAY_E_NOT_FOUND;
+    return setpay_db_changes(db) == 1 ? begin_anew(db, name) : SETPAY_E_NOT_FOUND;
 }
 
 enum setpay_error setpay_owner_remove(struct setpay_db *db, const char *name)
 {
     SETPAY_TRY(setpay_db_run(db, "DELETE FROM owner WHERE name = $1", SETPAY_DB_TEXT(name)));
-    return setpay_db_changes(db) == 1 ? setpay_owner_session_end_all(db, name) : SETPAY_E_NOT_FOUND;
+    return setpay_db_changes(db) == 1 ? begin_anew(db, name) : SETPAY_E_NOT_FOUND;
 }
 
 static json_t *time_json(setpay_time_ms time_ms)
@@ -105,8 +130,6 @@ enum setpay_error setpay_owner_find(struct setpay_db *db, const char *name,
 
 /* ------------------------------------------------------------------ tries */
 
-#define WHO_SIZE (SETPAY_OWNER_NAME_BYTES + 16)
-
 static enum setpay_error count_try(struct setpay_db *db, const char *who, setpay_time_ms now_ms,
                                    bool *too_many)
 {
@@ -131,11 +154,6 @@ static enum setpay_error count_try(struct setpay_db *db, const char *who, setpay
                          SETPAY_DB_INT(now_ms + SETPAY_OWNER_TRIES_MS));
 }
 
-static void who_is(char out[WHO_SIZE], const char *kind, const char *what)
-{
-    (void)snprintf(out, WHO_SIZE, "%s %.*s", kind, SETPAY_OWNER_NAME_BYTES, what);
-}
-
 enum setpay_error setpay_owner_try(struct setpay_db *db, const char *name, const char *address,
                                    setpay_time_ms now_ms)
 {
@@ -147,13 +165,6 @@ enum setpay_error setpay_owner_try(struct setpay_db *db, const char *name, const
     if (!too_many)
         SETPAY_TRY(count_try(db, who, now_ms, &too_many));
     return too_many ? SETPAY_E_BUSY : SETPAY_OK;
-}
-
-static enum setpay_error forget_tries(struct setpay_db *db, const char *kind, const char *what)
-{
-    char who[WHO_SIZE];
-    who_is(who, kind, what);
-    return setpay_db_run(db, "DELETE FROM owner_try WHERE who = $1", SETPAY_DB_TEXT(who));
 }
 
 /* ------------------------------------------------------------------ sessions */

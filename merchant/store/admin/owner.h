@@ -51,10 +51,12 @@ bool setpay_owner_name_is(const char *name);
 /* SETPAY_E_INVALID (name), SETPAY_E_EXISTS, SETPAY_E_TOO_BIG. */
 enum setpay_error setpay_owner_add(struct setpay_db *db, const char *name, const char *password,
                                    setpay_time_ms now_ms) SETPAY_MUST_CHECK;
-/* Another password; every session of it ends. SETPAY_E_NOT_FOUND. */
+/* Another password; every session of it ends, and who was locked out by too many tries may try
+ * again: the account, and every address. SETPAY_E_NOT_FOUND. */
 enum setpay_error setpay_owner_set_password(struct setpay_db *db, const char *name,
                                             const char *password,
                                             setpay_time_ms now_ms) SETPAY_MUST_CHECK;
+/* Likewise. */
 enum setpay_error setpay_owner_remove(struct setpay_db *db, const char *name) SETPAY_MUST_CHECK;
 /* [{"name","created","changed","signed_in","sessions"}]; owned. */
 enum setpay_error setpay_owner_list(struct setpay_db *db, setpay_time_ms now_ms,

@@ -110,9 +110,12 @@ void setpay_admin_reply(struct setpay_admin *admin, struct setpay_http_request *
                         enum setpay_admin_page page, const char *title, const char *cookie,
                         json_t *values)
 {
-    const struct setpay_http_header headers[] = {{"Cache-Control", "no-store"},
-                                                 {cookie != NULL ? "Set-Cookie" : NULL, cookie},
-                                                 {NULL, NULL}};
+    struct setpay_http_header headers[4] = {{"Cache-Control", "no-store"}};
+    size_t count = 1;
+    if (admin->options.tls == NULL && setpay_admin_is_secure(admin, request))
+        headers[count++] = (struct setpay_http_header){SETPAY_ADMIN_STAY_SECURE};
+    if (cookie != NULL)
+        headers[count] = (struct setpay_http_header){"Set-Cookie", cookie};
     char *html = render(admin, visit, page, title, values);
     if (html != NULL)
         setpay_http_reply(request, status, HTML, headers, setpay_view_string(html));
@@ -192,6 +195,21 @@ json_t *setpay_admin_time(setpay_time_ms time_ms)
     return time_ms == 0
                ? json_string("")
                : json_sprintf("%.10s %.5s UTC", setpay_time_format(time_ms, text), text + 11);
+}
+
+json_t *setpay_admin_where(const struct setpay_ship_to *address)
+{
+    struct setpay_ship_to_label label = {.count = 0};
+    bool whole = true;
+    json_t *lines = json_array();
+    if (address != NULL)
+        setpay_ship_to_label(address, &label);
+    for (size_t i = 0; i < label.count; i++)
+        setpay_shop_append(lines, json_string(label.lines[i]), &whole);
+    if (whole)
+        return lines;
+    json_decref(lines);
+    return NULL;
 }
 
 json_t *setpay_admin_status(const char *status)

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #define SHOWN 25
-#define LOOKED_AT_MAX 500 /* for one page; what is found is not always shown */
+#define LOOKED_AT_MAX 100 /* for one page; what is found is not always shown */
 
 struct look {
     const struct setpay_admin *admin;
@@ -38,13 +38,6 @@ static json_t *pieces_json(const struct setpay_order *order, const int64_t *quan
     return words;
 }
 
-static json_t *where_json(const struct setpay_ship_to *to)
-{
-    return to == NULL
-               ? json_string("")
-               : json_sprintf("%s, %s, %s %s", to->name, to->street, to->postal_code, to->city);
-}
-
 static enum setpay_error append(struct look *look, json_t *row)
 {
     return json_array_append_new(look->rows, row) == 0 ? SETPAY_OK : SETPAY_E_NOMEM;
@@ -60,11 +53,11 @@ static enum setpay_error add_order(struct look *look, const struct setpay_order_
         return SETPAY_OK;
     for (size_t i = 0; i < view->parts->line_count; i++)
         quantities[i] = setpay_order_sendable(view, i);
-    return append(look,
-                  json_pack("{s:s, s:o, s:o, s:o, s:o}", "id", order->order_id, "what",
-                            pieces_json(order, quantities), "where", where_json(view->ship_to),
-                            "at", setpay_admin_time(order->created_ms), "amount",
-                            setpay_admin_money(order->amount.minor, order->amount.currency)));
+    return append(look, json_pack("{s:s, s:o, s:o, s:o, s:o}", "id", order->order_id, "what",
+                                  pieces_json(order, quantities), "where",
+                                  setpay_admin_where(view->ship_to), "at",
+                                  setpay_admin_time(order->created_ms), "amount",
+                                  setpay_admin_money(order->amount.minor, order->amount.currency)));
 }
 
 static enum setpay_error look_at(struct setpay_db *db, struct look *look, const char *order_id)
@@ -82,9 +75,8 @@ static enum setpay_error next_to_send(struct setpay_db *db, int64_t after, int64
 {
     struct setpay_db_rows *rows;
     SETPAY_TRY(setpay_db_one(db, &rows,
-                             "SELECT o.seq, o.order_id FROM order_told t JOIN orders o"
-                             " ON o.order_id = t.order_id WHERE t.to_send <> 0 AND o.seq > $1"
-                             " ORDER BY o.seq LIMIT 1",
+                             "SELECT seq, order_id FROM order_told WHERE to_send <> 0"
+                             " AND seq > $1 ORDER BY seq LIMIT 1",
                              SETPAY_DB_INT(after)));
     *seq = setpay_db_get_int(rows, 0);
     setpay_db_get_text(rows, 1, order_id, SETPAY_ORDER_ID_SIZE);
@@ -122,13 +114,14 @@ static enum setpay_error add_part(struct look *look, const struct setpay_order_v
         if (part->counts[k].position < SETPAY_LIMIT_OFFER_ITEMS)
             quantities[part->counts[k].position] = part->counts[k].quantity;
     }
-    return append(
-        look, json_pack("{s:s, s:o, s:o, s:o, s:s, s:s, s:s, s:s, s:s}", "id", view->order.order_id,
-                        "what", pieces_json(&view->order, quantities), "where",
-                        where_json(view->ship_to), "at", setpay_admin_time(part->created_ms),
-                        "carrier", part->carrier, "tracking", part->tracking, "url",
-                        part->tracking_url, "status", strcmp(status, "done") == 0 ? "sent" : status,
-                        "look", setpay_admin_status_look(status)));
+    return append(look,
+                  json_pack("{s:s, s:o, s:o, s:o, s:s, s:s, s:s, s:s, s:s}", "id",
+                            view->order.order_id, "what", pieces_json(&view->order, quantities),
+                            "where", setpay_admin_where(view->ship_to), "at",
+                            setpay_admin_time(part->created_ms), "carrier", part->carrier,
+                            "tracking", part->tracking, "url", part->tracking_url, "status",
+                            strcmp(status, "done") == 0 ? "sent" : status, "look",
+                            setpay_admin_status_look(status)));
 }
 
 static enum setpay_error look_at_part(struct setpay_db *db, struct look *look, int64_t seq,

@@ -50,7 +50,7 @@ static void reply_form(struct setpay_admin *admin, struct setpay_http_request *r
 static void refuse(struct signin *signin, int status, const char *words)
 {
     setpay_log(SETPAY_LOG_WARN, "owner.refused",
-               setpay_field_text("remote", setpay_http_request_remote(signin->request)));
+               setpay_field_text("remote", signin->visit.address));
     reply_form(signin->admin, signin->request, &signin->visit, status, NULL, words);
     signin_free(signin);
 }
@@ -66,9 +66,8 @@ static void fail(struct signin *signin, enum setpay_error error)
 static enum setpay_error make_session(struct setpay_db *db, void *arg)
 {
     const struct signin *signin = arg;
-    return setpay_owner_sign_in(db, signin->name, signin->text,
-                                setpay_http_request_remote(signin->request), &signin->visit.session,
-                                &signin->old, signin->now_ms);
+    return setpay_owner_sign_in(db, signin->name, signin->text, signin->visit.address,
+                                &signin->visit.session, &signin->old, signin->now_ms);
 }
 
 static void on_session(void *arg, enum setpay_error error)
@@ -81,9 +80,9 @@ static void on_session(void *arg, enum setpay_error error)
         fail(signin, error);
     } else {
         setpay_log(SETPAY_LOG_INFO, "owner.signed_in", setpay_field_text("owner", signin->name),
-                   setpay_field_text("remote", setpay_http_request_remote(signin->request)));
+                   setpay_field_text("remote", signin->visit.address));
         setpay_admin_go_to(signin->request, "/",
-                           setpay_admin_cookie(signin->admin, &signin->visit, false, cookie));
+                           setpay_admin_cookie(&signin->visit, false, cookie));
         setpay_cleanse(cookie, sizeof cookie);
         signin_free(signin);
     }
@@ -111,8 +110,7 @@ static void on_password(void *arg, enum setpay_error error)
 static enum setpay_error count_try(struct setpay_db *db, void *arg)
 {
     struct signin *signin = arg;
-    SETPAY_TRY(setpay_owner_try(db, signin->name, setpay_http_request_remote(signin->request),
-                                signin->now_ms));
+    SETPAY_TRY(setpay_owner_try(db, signin->name, signin->visit.address, signin->now_ms));
     enum setpay_error error = setpay_owner_find(db, signin->name, signin->text);
     return error == SETPAY_E_NOT_FOUND ? SETPAY_OK : error;
 }
@@ -194,7 +192,7 @@ void setpay_admin_on_signin_page(struct setpay_http_request *request, void *arg)
         setpay_admin_reply_failed(admin, request, error);
     else
         reply_form(admin, request, &visit, 200,
-                   is_new ? setpay_admin_cookie(admin, &visit, false, cookie) : NULL, NULL);
+                   is_new ? setpay_admin_cookie(&visit, false, cookie) : NULL, NULL);
 }
 
 /* ------------------------------------------------------------------ out */
@@ -216,7 +214,7 @@ static void signed_out(struct setpay_admin_task *task, enum setpay_error error)
         setpay_admin_reply_failed(task->admin, task->request, error);
     else
         setpay_admin_go_to(task->request, "/signin",
-                           setpay_admin_cookie(task->admin, &task->visit, true, cookie));
+                           setpay_admin_cookie(&task->visit, true, cookie));
 }
 
 static void leave(struct setpay_http_request *request, void *arg,

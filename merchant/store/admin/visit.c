@@ -16,9 +16,29 @@
 #include <string.h>
 
 /* __Host-: a browser takes it only over TLS, and for this host alone. */
-static const char *cookie_name(const struct setpay_admin *admin)
+static const char *cookie_name(bool secure)
 {
-    return admin->options.tls != NULL ? "__Host-setpay_owner" : "setpay_owner";
+    return secure ? "__Host-setpay_owner" : "setpay_owner";
+}
+
+bool setpay_admin_is_secure(const struct setpay_admin *admin,
+                            const struct setpay_http_request *request)
+{
+    return admin->options.tls != NULL ||
+           setpay_guard_says_https(&admin->options.proxies, setpay_http_request_remote(request),
+                                   setpay_http_request_header_last(request, "X-Forwarded-Proto"));
+}
+
+/* Of a proxy that does not say whom it asks for, its own. */
+static void find_address(const struct setpay_admin *admin,
+                         const struct setpay_http_request *request,
+                         char address[SETPAY_GUARD_ADDRESS_SIZE])
+{
+    const char *remote = setpay_http_request_remote(request);
+    if (setpay_guard_address(&admin->options.proxies, remote,
+                             setpay_http_request_header_last(request, "X-Forwarded-For"),
+                             address) != SETPAY_OK)
+        (void)snprintf(address, SETPAY_GUARD_ADDRESS_SIZE, "%s", remote);
 }
 
 static enum setpay_error derive(struct setpay_admin_visit *visit)
@@ -63,18 +83,19 @@ enum setpay_error setpay_admin_visit_read(const struct setpay_http_request *requ
 {
     uint8_t bytes[32];
     memset(visit, 0, sizeof *visit);
-    *is_new = !find_cookie(setpay_http_request_header(request, "Cookie"), cookie_name(admin),
-                           visit->id) ||
+    visit->secure = setpay_admin_is_secure(admin, request);
+    find_address(admin, request, visit->address);
+    *is_new = !find_cookie(setpay_http_request_header(request, "Cookie"),
+                           cookie_name(visit->secure), visit->id) ||
               setpay_base64url_decode(visit->id, bytes, sizeof bytes) != SETPAY_OK;
     return *is_new ? setpay_admin_visit_renew(visit) : derive(visit);
 }
 
-const char *setpay_admin_cookie(const struct setpay_admin *admin,
-                                const struct setpay_admin_visit *visit, bool end, char *out)
+const char *setpay_admin_cookie(const struct setpay_admin_visit *visit, bool end, char *out)
 {
     (void)snprintf(out, SETPAY_ADMIN_COOKIE_SIZE, "%s=%s; Path=/; HttpOnly; SameSite=Strict%s%s",
-                   cookie_name(admin), end ? "" : visit->id, end ? "; Max-Age=0" : "",
-                   admin->options.tls != NULL ? "; Secure" : "");
+                   cookie_name(visit->secure), end ? "" : visit->id, end ? "; Max-Age=0" : "",
+                   visit->secure ? "; Secure" : "");
     return out;
 }
 
@@ -141,19 +162,22 @@ bool setpay_admin_visit_begin(struct setpay_admin *admin, struct setpay_http_req
 
 /* ------------------------------------------------------------------ forms */
 
-/* Browsers of today say where a form comes from; others say nothing. */
-static bool is_from_here(const struct setpay_admin *admin,
+/* Browsers of today say where a form comes from; others say nothing. Who has come over TLS comes by
+ * it again; otherwise there may be a proxy before us that does not say how it was asked. */
+static bool is_from_here(const struct setpay_admin_visit *visit,
                          const struct setpay_http_request *request)
 {
     const char *site = setpay_http_request_header(request, "Sec-Fetch-Site");
     const char *origin = setpay_http_request_header(request, "Origin");
     const char *host = setpay_http_request_header(request, "Host");
-    const char *scheme = admin->options.tls != NULL ? "https://" : "http://";
-    size_t length = strlen(scheme);
     if (site != NULL && strcmp(site, "same-origin") != 0)
         return false;
-    return origin == NULL || (host != NULL && strncmp(origin, scheme, length) == 0 &&
-                              strcmp(origin + length, host) == 0);
+    if (origin == NULL)
+        return true;
+    size_t length = strncmp(origin, "https://", 8) == 0                    ? 8
+                    : strncmp(origin, "http://", 7) == 0 && !visit->secure ? 7
+                                                                           : 0;
+    return host != NULL && length > 0 && strcmp(origin + length, host) == 0;
 }
 
 static bool has_token(const struct setpay_form *form, const struct setpay_admin_visit *visit)
@@ -180,11 +204,10 @@ bool setpay_admin_form_read(struct setpay_admin *admin, struct setpay_http_reque
         setpay_admin_reply_error(admin, request, error == SETPAY_E_TOO_BIG ? 413 : 400, NULL);
         return false;
     }
-    if (is_from_here(admin, request) && has_token(form, visit))
+    if (is_from_here(visit, request) && has_token(form, visit))
         return true;
     setpay_form_clear(form);
-    setpay_log(SETPAY_LOG_WARN, "owner.form",
-               setpay_field_text("remote", setpay_http_request_remote(request)));
+    setpay_log(SETPAY_LOG_WARN, "owner.form", setpay_field_text("remote", visit->address));
     setpay_admin_reply_error(admin, request, 403,
                              "This form is not from a page that you were given since you signed in;"
                              " nothing was changed. Go back, load the page anew, and try again.");

@@ -3,9 +3,9 @@
  */
 #include "merchant/store/www/bill.h"
 
+#include "merchant/store/country.h"
 #include "merchant/store/quote.h"
 #include "merchant/store/shipping.h"
-#include "merchant/store/www/country.h"
 #include "merchant/store/www/goods.h"
 #include "merchant/store/www/www_internal.h"
 
@@ -207,6 +207,18 @@ static enum setpay_error say_where(struct setpay_db *db,
     return SETPAY_OK;
 }
 
+/* The tax is not known before this. */
+static void say_which_region(struct setpay_bill *bill)
+{
+    size_t count;
+    (void)setpay_regions_of(bill->country, &count);
+    (void)setpay_json_fault_set(&bill->fault, "region", "%s",
+                                count > 0
+                                    ? "Please choose the state: taxes there depend on it."
+                                    : "Please give the state or region by its code: taxes there"
+                                      " depend on it.");
+}
+
 /* It has no price: something is not sold any more, or not in this currency, or the sum is none. */
 static enum setpay_error say_why(struct setpay_db *db, const struct setpay_shop_settings *settings,
                                  const struct setpay_cart *cart, struct setpay_bill *bill)
@@ -254,7 +266,13 @@ enum setpay_error setpay_bill_make(struct setpay_db *db,
     enum setpay_error error = price(db, settings, cart, bill, way, &bill->order, &bill->fault);
     if (error == SETPAY_OK)
         bill->line_count = cart->line_count;
-    if (error == SETPAY_OK && (bill->country[0] == '\0' || nowhere))
+    bool asks_region = error == SETPAY_E_INVALID && strcmp(bill->fault.field, "region") == 0;
+    if (asks_region && bill->country[0] != '\0') {
+        say_which_region(bill);
+        return SETPAY_OK;
+    }
+    if ((error == SETPAY_OK && nowhere) ||
+        (bill->country[0] == '\0' && (error == SETPAY_OK || asks_region)))
         error = say_where(db, settings, bill);
     else if (error == SETPAY_E_INVALID)
         error = say_why(db, settings, cart, bill);
@@ -335,6 +353,29 @@ void setpay_bill_json(const struct setpay_bill *bill, json_t *values, bool *whol
     setpay_shop_set(values, "bill_fault", json_string(bill->fault.words), whole);
     setpay_bill_tax_notes(order, values, whole);
     add_ways_json(bill, values, whole);
+}
+
+enum setpay_error setpay_bill_regions(struct setpay_db *db, const struct setpay_bill *bill,
+                                      json_t *values, bool *whole)
+{
+    size_t count;
+    bool by_region = false;
+    const struct setpay_region *regions = setpay_regions_of(bill->country, &count);
+    SETPAY_TRY(setpay_tax_is_by_region(db, NULL, bill->country, &by_region));
+    json_t *list = json_array();
+    if (count > 0)
+        setpay_shop_append(
+            list, json_pack("{s:s, s:s, s:b}", "code", "", "name", "Choose…", "chosen", 0), whole);
+    for (size_t i = 0; i < count; i++)
+        setpay_shop_append(list,
+                           json_pack("{s:s, s:s, s:b}", "code", regions[i].code, "name",
+                                     regions[i].name, "chosen",
+                                     (int)(strcmp(regions[i].code, bill->region) == 0)),
+                           whole);
+    setpay_shop_set(values, "regions", list, whole);
+    setpay_shop_set(values, "region", json_string(bill->region), whole);
+    setpay_shop_set(values, "asks_region", json_boolean(by_region), whole);
+    return SETPAY_OK;
 }
 
 enum setpay_error setpay_bill_countries(struct setpay_db *db,

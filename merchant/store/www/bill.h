@@ -47,6 +47,11 @@ void setpay_bill_clear(struct setpay_bill *bill);
 void setpay_bill_tax_notes(const struct setpay_order *order, json_t *values, bool *whole);
 /* Sums for pages, into values: "sums", "total", "tax_notes", "ways", "fault". */
 void setpay_bill_json(const struct setpay_bill *bill, json_t *values, bool *whole);
+/* Where in the country it goes, into values: "regions", [{"code","name","chosen"}], with "Choose…"
+ * first, where they are known; "region"; and "asks_region", whether the taxes depend on it. Inside
+ * a read. */
+enum setpay_error setpay_bill_regions(struct setpay_db *db, const struct setpay_bill *bill,
+                                      json_t *values, bool *whole) SETPAY_MUST_CHECK;
 /* The countries that the store sends to for prices in the currency, and the chosen one, by name:
  * [{"code","name","chosen"}], first of all "Choose…" (code "") where chosen is "". Inside a read.
  */

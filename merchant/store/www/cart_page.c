@@ -1,6 +1,8 @@
 /*
  * GET /cart, POST /cart/add, POST /cart/change
  */
+#include "merchant/store/country.h"
+#include "merchant/store/tax.h"
 #include "merchant/store/www/bill.h"
 #include "merchant/store/www/goods.h"
 #include "merchant/store/www/write.h"
@@ -95,6 +97,7 @@ static enum setpay_error read_cart(struct setpay_db *db, void *arg)
     SETPAY_TRY(add_lines(db, look, &whole));
     SETPAY_TRY(setpay_bill_countries(db, settings, look->bill.country, &countries));
     setpay_shop_set(look->values, "countries", countries, &whole);
+    SETPAY_TRY(setpay_bill_regions(db, &look->bill, look->values, &whole));
     setpay_bill_json(&look->bill, look->values, &whole);
     return whole ? SETPAY_OK : SETPAY_E_NOMEM;
 }
@@ -243,6 +246,19 @@ static enum setpay_error change_lines(struct setpay_db *db, struct setpay_write 
     return SETPAY_OK;
 }
 
+/* Where it goes within the country, as far as the form asks for it; what none can be is left out.
+ */
+static void read_region(const struct setpay_form *form, struct setpay_cart *cart)
+{
+    char region[sizeof cart->region];
+    if (setpay_form_copy(form, "region", region, sizeof region) != SETPAY_OK)
+        return;
+    setpay_tax_region_upper(region);
+    if (region[0] == '\0' ||
+        (setpay_tax_is_region(region) && setpay_region_may_be(cart->country, region)))
+        memcpy(cart->region, region, sizeof region);
+}
+
 static enum setpay_error run_change(struct setpay_db *db, struct setpay_write *write)
 {
     struct outcome *outcome = write->data;
@@ -254,9 +270,12 @@ static enum setpay_error run_change(struct setpay_db *db, struct setpay_write *w
     if (cart.seq == 0)
         return SETPAY_OK;
     if (setpay_shop_is_country(country)) {
-        if (strcmp(country, cart.country) != 0)
-            cart.region[0] = '\0';
+        bool moves = strcmp(country, cart.country) != 0;
         memcpy(cart.country, country, sizeof cart.country);
+        if (moves)
+            cart.region[0] = '\0'; /* what the form has is of the country before */
+        else
+            read_region(&write->form, &cart);
     }
     if (setpay_shop_is_slug(way))
         (void)snprintf(cart.shipping_method, sizeof cart.shipping_method, "%s", way);

@@ -13,6 +13,7 @@
 #include "common/base/log.h"
 #include "common/base/money.h"
 #include "common/crypto/hash.h"
+#include "merchant/store/country.h"
 #include "merchant/store/order_tell.h"
 #include "merchant/store/quote.h"
 #include "merchant/store/ship_to.h"
@@ -132,6 +133,16 @@ static enum setpay_error add_hidden(const struct setpay_cart *cart, json_t *valu
     return SETPAY_OK;
 }
 
+/* Another country was chosen: what stood for its region is of the one before. */
+static void drop_old_region(struct checkout *checkout, const struct setpay_cart *cart)
+{
+    struct setpay_ship_to *address = &checkout->address;
+    bool moves =
+        strcmp(address->country, cart->country) != 0 && strcmp(address->region, cart->region) == 0;
+    if (checkout->looks && (moves || !setpay_region_may_be(address->country, address->region)))
+        address->region[0] = '\0';
+}
+
 static enum setpay_error read_page(struct setpay_db *db, void *arg)
 {
     struct checkout *checkout = arg;
@@ -140,6 +151,7 @@ static enum setpay_error read_page(struct setpay_db *db, void *arg)
     bool whole = checkout->values != NULL;
     SETPAY_TRY(setpay_visit_frame(db, checkout->www, &checkout->visit, cart, checkout->values));
     const struct setpay_shop_settings settings = setpay_visit_settings(checkout->www, cart);
+    drop_old_region(checkout, cart);
     if (checkout->address.country[0] != '\0') {
         memcpy(cart->country, checkout->address.country, sizeof cart->country);
         memcpy(cart->region, checkout->address.region, sizeof cart->region);
@@ -148,6 +160,8 @@ static enum setpay_error read_page(struct setpay_db *db, void *arg)
         memcpy(cart->shipping_method, checkout->way, sizeof cart->shipping_method);
     SETPAY_TRY(setpay_bill_make(db, &settings, cart, &checkout->bill));
     memcpy(checkout->address.country, checkout->bill.country, sizeof checkout->address.country);
+    memcpy(checkout->address.region, checkout->bill.region, sizeof checkout->address.region);
+    SETPAY_TRY(setpay_bill_regions(db, &checkout->bill, checkout->values, &whole));
     SETPAY_TRY(setpay_bill_countries(db, &settings, checkout->bill.country, &countries));
     setpay_shop_set(checkout->values, "countries", countries, &whole);
     setpay_bill_json(&checkout->bill, checkout->values, &whole);
@@ -237,10 +251,7 @@ static enum setpay_error read_form(const struct setpay_form *form, struct checko
             checkout->fault = fault;
         error = error != SETPAY_OK ? error : one;
     }
-    for (char *c = address->region; *c != '\0'; c++) {
-        if (*c >= 'a' && *c <= 'z')
-            *c = (char)(*c - 'a' + 'A');
-    }
+    setpay_tax_region_upper(address->region);
     if (setpay_form_copy(form, "seen", checkout->seen, sizeof checkout->seen) != SETPAY_OK)
         checkout->seen[0] = '\0';
     checkout->looks = setpay_form_get(form, "look")[0] != '\0';

@@ -131,7 +131,8 @@ json_t *setpay_order_shipments(const struct setpay_order_view *view)
             !setpay_part_stands(view, part))
             continue; /* it is not sent before its capture is answered */
         setpay_shop_append(rows,
-                           json_pack("{s:o, s:o, s:s, s:s, s:s}", "when",
+                           json_pack("{s:i, s:o, s:o, s:s, s:s, s:s}", "number",
+                                     (int)json_array_size(rows) + 1, "when",
                                      setpay_www_time_json(part->settled_ms), "what",
                                      pieces_json(&view->order, part, ""), "carrier", part->carrier,
                                      "tracking", part->tracking, "url", part->tracking_url),

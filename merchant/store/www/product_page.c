@@ -28,9 +28,12 @@ static enum setpay_error add_tax_words(struct setpay_db *db, struct showing *sho
     struct setpay_tax_rate rate = {.rate_ppm = 0};
     const char *country = showing->settings.country;
     json_t *words = NULL;
+    bool by_region = false;
     enum setpay_error error =
         country[0] == '\0' ? SETPAY_E_NOT_FOUND
                            : setpay_tax_find(db, showing->product.tax_class, country, "", &rate);
+    if (error == SETPAY_E_NOT_FOUND)
+        SETPAY_TRY(setpay_tax_is_by_region(db, showing->product.tax_class, country, &by_region));
     if (error == SETPAY_OK)
         words =
             json_sprintf("%s %lld%s%.*lld %% %s, plus shipping.",
@@ -38,7 +41,8 @@ static enum setpay_error add_tax_words(struct setpay_db *db, struct showing *sho
                          rate.rate_ppm % 10000 != 0 ? "." : "", rate.rate_ppm % 10000 != 0 ? 2 : 0,
                          (long long)(rate.rate_ppm % 10000 / 100), rate.name);
     else if (error == SETPAY_E_NOT_FOUND)
-        words = json_string("Plus shipping.");
+        words =
+            json_string(by_region ? "Plus tax, by where it goes, and shipping." : "Plus shipping.");
     else
         return error;
     setpay_shop_set(showing->values, "tax_words", words, whole);

@@ -48,6 +48,12 @@ function say(words) {
 // that does is taken from the page itself, so that there is one way to show it.
 let source = null;
 
+// Who uses the keyboard stays where they were; where that has gone, they go on from the order's top.
+function focusAgain(order, id) {
+  const again = id ? document.getElementById(id) : null;
+  (again && order.contains(again) ? again : order).focus({ preventScroll: true });
+}
+
 async function refresh() {
   const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
   if (!answer.ok) return;
@@ -55,9 +61,11 @@ async function refresh() {
   const now = page.getElementById("order");
   const was = document.getElementById("order");
   if (!now || !was || now.dataset.seen === was.dataset.seen) return;
+  const held = was.contains(document.activeElement) ? document.activeElement : null;
   was.replaceWith(document.adoptNode(now));
-  say(document.getElementById("words")?.textContent ?? "");
   offerCopies();
+  if (held) focusAgain(now, held.id);
+  say(document.getElementById("words")?.textContent ?? "");
 }
 
 function follow() {

@@ -1,7 +1,7 @@
 /*
  * Countries.
  */
-#include "merchant/store/www/country.h"
+#include "merchant/store/country.h"
 
 #include <string.h>
 
@@ -248,4 +248,111 @@ const char *setpay_country_name(const char *code)
             return setpay_countries[i].name;
     }
     return code;
+}
+
+/* ------------------------------------------------------------------ regions */
+
+static const struct setpay_region regions[] = {
+    {"AU", "ACT", "Australian Capital Territory"},
+    {"AU", "NSW", "New South Wales"},
+    {"AU", "NT", "Northern Territory"},
+    {"AU", "QLD", "Queensland"},
+    {"AU", "SA", "South Australia"},
+    {"AU", "TAS", "Tasmania"},
+    {"AU", "VIC", "Victoria"},
+    {"AU", "WA", "Western Australia"},
+    {"CA", "AB", "Alberta"},
+    {"CA", "BC", "British Columbia"},
+    {"CA", "MB", "Manitoba"},
+    {"CA", "NB", "New Brunswick"},
+    {"CA", "NL", "Newfoundland and Labrador"},
+    {"CA", "NT", "Northwest Territories"},
+    {"CA", "NS", "Nova Scotia"},
+    {"CA", "NU", "Nunavut"},
+    {"CA", "ON", "Ontario"},
+    {"CA", "PE", "Prince Edward Island"},
+    {"CA", "QC", "Quebec"},
+    {"CA", "SK", "Saskatchewan"},
+    {"CA", "YT", "Yukon"},
+    {"US", "AL", "Alabama"},
+    {"US", "AK", "Alaska"},
+    {"US", "AS", "American Samoa"},
+    {"US", "AZ", "Arizona"},
+    {"US", "AR", "Arkansas"},
+    {"US", "CA", "California"},
+    {"US", "CO", "Colorado"},
+    {"US", "CT", "Connecticut"},
+    {"US", "DE", "Delaware"},
+    {"US", "DC", "District of Columbia"},
+    {"US", "FL", "Florida"},
+    {"US", "GA", "Georgia"},
+    {"US", "GU", "Guam"},
+    {"US", "HI", "Hawaii"},
+    {"US", "ID", "Idaho"},
+    {"US", "IL", "Illinois"},
+    {"US", "IN", "Indiana"},
+    {"US", "IA", "Iowa"},
+    {"US", "KS", "Kansas"},
+    {"US", "KY", "Kentucky"},
+    {"US", "LA", "Louisiana"},
+    {"US", "ME", "Maine"},
+    {"US", "MD", "Maryland"},
+    {"US", "MA", "Massachusetts"},
+    {"US", "MI", "Michigan"},
+    {"US", "MN", "Minnesota"},
+    {"US", "MS", "Mississippi"},
+    {"US", "MO", "Missouri"},
+    {"US", "MT", "Montana"},
+    {"US", "NE", "Nebraska"},
+    {"US", "NV", "Nevada"},
+    {"US", "NH", "New Hampshire"},
+    {"US", "NJ", "New Jersey"},
+    {"US", "NM", "New Mexico"},
+    {"US", "NY", "New York"},
+    {"US", "NC", "North Carolina"},
+    {"US", "ND", "North Dakota"},
+    {"US", "MP", "Northern Mariana Islands"},
+    {"US", "OH", "Ohio"},
+    {"US", "OK", "Oklahoma"},
+    {"US", "OR", "Oregon"},
+    {"US", "PA", "Pennsylvania"},
+    {"US", "PR", "Puerto Rico"},
+    {"US", "RI", "Rhode Island"},
+    {"US", "SC", "South Carolina"},
+    {"US", "SD", "South Dakota"},
+    {"US", "TN", "Tennessee"},
+    {"US", "TX", "Texas"},
+    {"US", "UM", "US Minor Outlying Islands"},
+    {"US", "UT", "Utah"},
+    {"US", "VT", "Vermont"},
+    {"US", "VI", "Virgin Islands"},
+    {"US", "VA", "Virginia"},
+    {"US", "WA", "Washington"},
+    {"US", "WV", "West Virginia"},
+    {"US", "WI", "Wisconsin"},
+    {"US", "WY", "Wyoming"},
+};
+
+const struct setpay_region *setpay_regions_of(const char *country, size_t *count)
+{
+    const struct setpay_region *first = NULL;
+    *count = 0;
+    for (size_t i = 0; i < sizeof regions / sizeof *regions; i++) {
+        if (strcmp(regions[i].country, country) != 0)
+            continue;
+        first = first != NULL ? first : &regions[i];
+        (*count)++;
+    }
+    return first;
+}
+
+bool setpay_region_may_be(const char *country, const char *region)
+{
+    size_t count;
+    const struct setpay_region *first = setpay_regions_of(country, &count);
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(first[i].code, region) == 0)
+            return true;
+    }
+    return count == 0;
 }

@@ -903,6 +903,7 @@ LONG_TESTS := \
 	tests/integration/bench.sh \
 	tests/integration/ca.sh \
 	tests/integration/card_renewal.sh \
+	tests/integration/clock_ahead.sh \
 	tests/integration/docs.sh \
 	tests/integration/doctor.sh \
 	tests/integration/drain.sh \

@@ -48,6 +48,7 @@
 #define PURGE_BATCH 1000
 #define OFFER_KEPT_MS SETPAY_DAY_MS /* after its expiry, to be able to say so */
 #define ERASE_PERIOD_MS 500         /* rule M7 grants five seconds */
+#define DOUBT_PERIOD_MS 1000
 
 static const struct setpay_store_migration steps[] = {
     {1, SETPAY_ANSWERS_SCHEMA SETPAY_ORDER_SCHEMA SETPAY_TOKEN_SCHEMA SETPAY_IDEMPOTENCY_SCHEMA
@@ -67,6 +68,7 @@ static const struct setpay_store_migration steps[] = {
     {13, SETPAY_STOCK_LEVEL_SCHEMA},
     {14, SETPAY_CART_FORM_SCHEMA},
     {15, SETPAY_CART_CURRENCY_SCHEMA},
+    {16, SETPAY_RESERVATION_UNTIL_SCHEMA},
     {0, NULL},
 };
 /* rule M7: sealed instructions alone are ever erased */
@@ -86,6 +88,7 @@ struct merchantd {
     bool owner_tls;               /* the owner's pages are not on loopback */
     struct setpay_timer *purge_timer;
     struct setpay_timer *erase_timer;
+    struct setpay_timer *doubt_timer;
     struct setpay_executor executor;
     bool erases; /* a checkpoint is under way */
 };
@@ -208,7 +211,8 @@ static const struct setpay_control_command commands[] = {
 static enum setpay_error purge(struct setpay_db *db, void *arg)
 {
     int64_t deleted = 0;
-    setpay_time_ms now_ms = setpay_clock_now_ms();
+    /* What is forgotten is gone: not by a clock of ours alone, which may be ahead. */
+    setpay_time_ms now_ms = setpay_clock_agreed_ms(setpay_clock_now_ms());
     (void)arg;
     SETPAY_TRY(setpay_answers_purge(db, now_ms, PURGE_BATCH, &deleted));
     SETPAY_TRY(setpay_stock_expire(db, now_ms, PURGE_BATCH, &deleted));
@@ -234,6 +238,16 @@ static void on_purge_time(void *arg)
         setpay_store_submit(daemon->merchant.store, purge, on_purged, daemon, &daemon->executor);
     if (error != SETPAY_OK)
         on_purged(daemon, error);
+}
+
+/* The gateway's answer says its time (pcert.c). */
+static void on_doubt_time(void *arg)
+{
+    struct merchantd *daemon = arg;
+    if (!setpay_clock_take_doubt())
+        return;
+    for (size_t i = 0; i < daemon->merchant.brand_count; i++)
+        atomic_store(&daemon->merchant.brands[i].gateway_wanted, true);
 }
 
 static void on_erased(void *arg, enum setpay_error error)
@@ -307,6 +321,7 @@ static enum setpay_error on_start(struct setpay_service *service, struct setpay_
     if (daemon == NULL)
         return SETPAY_E_NOMEM;
     service->user = daemon;
+    setpay_clock_need_second(true); /* the gateway's */
     SETPAY_TRY(load_webhooks(service, daemon, problem));
     SETPAY_TRY(load_guard(service, daemon, problem));
     SETPAY_TRY(setpay_shop_tls_load(service->config, &daemon->shop_tls, problem));
@@ -339,8 +354,10 @@ static enum setpay_error on_ready(struct setpay_service *service, struct setpay_
     SETPAY_TRY(start_sender(service, daemon));
     SETPAY_TRY(setpay_timer_new(loop, on_purge_time, daemon, &daemon->purge_timer));
     SETPAY_TRY(setpay_timer_new(loop, on_erase_time, daemon, &daemon->erase_timer));
+    SETPAY_TRY(setpay_timer_new(loop, on_doubt_time, daemon, &daemon->doubt_timer));
     setpay_timer_start_periodic(daemon->purge_timer, PURGE_PERIOD_MS);
     setpay_timer_start_periodic(daemon->erase_timer, ERASE_PERIOD_MS);
+    setpay_timer_start_periodic(daemon->doubt_timer, DOUBT_PERIOD_MS);
     return SETPAY_OK;
 }
 
@@ -369,6 +386,7 @@ static void on_stop(struct setpay_service *service)
     setpay_sender_free(daemon->sender);
     setpay_timer_free(daemon->purge_timer);
     setpay_timer_free(daemon->erase_timer);
+    setpay_timer_free(daemon->doubt_timer);
     setpay_upkeep_free(daemon->upkeep);
     setpay_merchant_clear(&daemon->merchant);
     setpay_tls_free(daemon->shop_tls);
@@ -510,6 +528,7 @@ static enum setpay_error set_back(struct setpay_db *db, void *arg)
 {
     const struct setpay_store_restore *restore = arg;
     SETPAY_TRY(setpay_order_tell_expire_all(db, restore->restored_ms));
+    SETPAY_TRY(setpay_stock_expire_all(db, restore->restored_ms));
     return setpay_order_expire_all(db, restore->restored_ms); /* rule M10 */
 }
 

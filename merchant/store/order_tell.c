@@ -141,6 +141,7 @@ enum setpay_error setpay_order_tell_expired(struct setpay_db *db,
 {
     char names[EXPIRED_AT_ONCE][SETPAY_ORDER_ID_SIZE];
     size_t count = 0;
+    now_ms = setpay_clock_agreed_ms(now_ms); /* whoever was told so is not told otherwise */
     SETPAY_TRY(read_due(db, now_ms, names, &count));
     for (size_t i = 0; i < count; i++) {
         SETPAY_TRY(tell(db, port, names[i], now_ms, true));

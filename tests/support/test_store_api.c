@@ -46,6 +46,7 @@ static const struct setpay_store_migration steps[] = {
                  SETPAY_SHIP_TO_SCHEMA SETPAY_TOKEN_SCHEMA SETPAY_TOKEN_SCOPE_SCHEMA
                      SETPAY_IDEMPOTENCY_SCHEMA SETPAY_EVENT_SCHEMA SETPAY_EVENT_TO_SEND_SCHEMA
                          SETPAY_WEBHOOK_SCHEMA SETPAY_DELIVERY_SCHEMA
+                             SETPAY_RESERVATION_UNTIL_SCHEMA
      "CREATE TABLE fake (id INTEGER PRIMARY KEY, xid BLOB NOT NULL UNIQUE, order_id TEXT NOT NULL,"
      " state INTEGER NOT NULL, version INTEGER NOT NULL);"},
     {0}};

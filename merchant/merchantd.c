@@ -310,6 +310,7 @@ static enum setpay_error load_guard(struct setpay_service *service, struct merch
         .carts_client = setpay_config_int(config, "", "shop_carts_address"),
         .streams = (size_t)setpay_config_int(config, "", "shop_streams"),
         .streams_client = (size_t)setpay_config_int(config, "", "shop_streams_address"),
+        .connections_client = (size_t)setpay_config_int(config, "", "shop_connections_address"),
     };
     SETPAY_TRY(setpay_merchant_networks(config, "shop_proxies", &options.proxies, problem));
     return setpay_guard_new(&options, &daemon->guard);

@@ -440,6 +440,7 @@ MERCHANT_STORE := \
 	merchant/commands.c \
 	merchant/shop_commands.c \
 	merchant/agreement_commands.c \
+	merchant/forget_commands.c \
 	merchant/owner_commands.c \
 	merchant/step_commands.c \
 	merchant/store/admin/admin.c \
@@ -497,6 +498,7 @@ MERCHANT_STORE := \
 	merchant/store/product_list.c \
 	merchant/store/quote.c \
 	merchant/store/scope.c \
+	merchant/store/forget.c \
 	merchant/store/ship_to.c \
 	merchant/store/shipping.c \
 	merchant/store/shop.c \
@@ -731,6 +733,7 @@ UNIT_TESTS := \
 	test_error \
 	test_evidence \
 	test_est_form \
+	test_forget \
 	test_frame \
 	test_gateway_agreement \
 	test_gateway_auth \

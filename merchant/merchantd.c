@@ -29,6 +29,7 @@
 #include "merchant/store/cart.h"
 #include "merchant/store/catalogue_schema.h"
 #include "merchant/store/event.h"
+#include "merchant/store/forget.h"
 #include "merchant/store/order.h"
 #include "merchant/store/order_tell.h"
 #include "merchant/store/part.h"
@@ -46,6 +47,7 @@
 
 #define PURGE_PERIOD_MS 60000
 #define PURGE_BATCH 1000
+#define FORGET_BATCH 64             /* whole orders are read for it */
 #define OFFER_KEPT_MS SETPAY_DAY_MS /* after its expiry, to be able to say so */
 #define ERASE_PERIOD_MS 500         /* rule M7 grants five seconds */
 #define DOUBT_PERIOD_MS 1000
@@ -68,7 +70,7 @@ static const struct setpay_store_migration steps[] = {
     {13, SETPAY_STOCK_LEVEL_SCHEMA},
     {14, SETPAY_CART_FORM_SCHEMA},
     {15, SETPAY_CART_CURRENCY_SCHEMA},
-    {16, SETPAY_RESERVATION_UNTIL_SCHEMA},
+    {16, SETPAY_RESERVATION_UNTIL_SCHEMA SETPAY_SHIP_TO_LOOK_SCHEMA},
     {0, NULL},
 };
 /* rule M7: sealed instructions alone are ever erased */
@@ -90,7 +92,8 @@ struct merchantd {
     struct setpay_timer *erase_timer;
     struct setpay_timer *doubt_timer;
     struct setpay_executor executor;
-    bool erases; /* a checkpoint is under way */
+    bool erases;             /* a checkpoint is under way */
+    int64_t address_kept_ms; /* of orders that are over; 0: for ever */
 };
 
 /* A worker's. */
@@ -210,10 +213,12 @@ static const struct setpay_control_command commands[] = {
 
 static enum setpay_error purge(struct setpay_db *db, void *arg)
 {
+    const struct merchantd *daemon = arg;
     int64_t deleted = 0;
     /* What is forgotten is gone: not by a clock of ours alone, which may be ahead. */
     setpay_time_ms now_ms = setpay_clock_agreed_ms(setpay_clock_now_ms());
-    (void)arg;
+    SETPAY_TRY(setpay_order_forget_due(db, &setpay_merchant_payment_port, daemon->address_kept_ms,
+                                       now_ms, FORGET_BATCH));
     SETPAY_TRY(setpay_answers_purge(db, now_ms, PURGE_BATCH, &deleted));
     SETPAY_TRY(setpay_stock_expire(db, now_ms, PURGE_BATCH, &deleted));
     SETPAY_TRY(setpay_owner_purge(db, now_ms));
@@ -226,9 +231,11 @@ static enum setpay_error purge(struct setpay_db *db, void *arg)
 
 static void on_purged(void *arg, enum setpay_error error)
 {
-    (void)arg;
+    struct merchantd *daemon = arg;
     if (error != SETPAY_OK)
         setpay_log_error(error, "purge.failed", setpay_field_text("area", "store"));
+    else /* what was deleted since is gone from the journal too */
+        atomic_store(&daemon->merchant.erase_due, true);
 }
 
 static void on_purge_time(void *arg)
@@ -328,6 +335,8 @@ static enum setpay_error on_start(struct setpay_service *service, struct setpay_
     SETPAY_TRY(setpay_shop_tls_load(service->config, &daemon->shop_tls, problem));
     SETPAY_TRY(setpay_merchant_owner_needs_tls(service->config, &daemon->owner_tls, problem));
     SETPAY_TRY(setpay_shop_texts_load(service->config, &daemon->texts, problem));
+    daemon->address_kept_ms =
+        setpay_config_int(service->config, "", "shop_address_kept") * SETPAY_DAY_MS;
     SETPAY_TRY(setpay_merchant_load(service, &daemon->merchant, &daemon->upkeep, problem));
     /* Rule M7: a crash may have come between an outcome and its checkpoint. */
     SETPAY_TRY(setpay_store_checkpoint_truncate_wait(service->store));

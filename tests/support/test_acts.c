@@ -5,6 +5,7 @@
 
 #include "merchant/store/catalogue_schema.h"
 #include "merchant/store/event.h"
+#include "merchant/store/forget.h"
 #include "merchant/store/part.h"
 #include "merchant/store/ship_to.h"
 #include "merchant/store/shop_acts.h"
@@ -26,7 +27,7 @@ static const struct setpay_store_migration steps[] = {
      SETPAY_ORDER_SCHEMA SETPAY_ORDER_TERMS_SCHEMA SETPAY_SHIP_TO_SCHEMA SETPAY_CATALOGUE_SCHEMA
          SETPAY_STOCK_LEVEL_SCHEMA SETPAY_PART_SCHEMA SETPAY_PART_SETTLED_SCHEMA SETPAY_EVENT_SCHEMA
              SETPAY_EVENT_TO_SEND_SCHEMA SETPAY_WEBHOOK_SCHEMA SETPAY_DELIVERY_SCHEMA
-                 SETPAY_RESERVATION_UNTIL_SCHEMA},
+                 SETPAY_RESERVATION_UNTIL_SCHEMA SETPAY_SHIP_TO_LOOK_SCHEMA},
     {0}};
 const struct setpay_store_schema test_acts_schema = {.name = "merchant", .steps = steps};
 

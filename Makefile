@@ -451,6 +451,7 @@ MERCHANT_STORE := \
 	merchant/commands.c \
 	merchant/shop_commands.c \
 	merchant/agreement_commands.c \
+	merchant/forget_commands.c \
 	merchant/owner_commands.c \
 	merchant/step_commands.c \
 	merchant/store/admin/admin.c \
@@ -509,6 +510,7 @@ MERCHANT_STORE := \
 	merchant/store/product_list.c \
 	merchant/store/quote.c \
 	merchant/store/scope.c \
+	merchant/store/forget.c \
 	merchant/store/ship_to.c \
 	merchant/store/shipping.c \
 	merchant/store/shop.c \
@@ -743,6 +745,7 @@ UNIT_TESTS := \
 	test_error \
 	test_evidence \
 	test_est_form \
+	test_forget \
 	test_frame \
 	test_gateway_agreement \
 	test_gateway_auth \
@@ -920,6 +923,7 @@ LONG_TESTS := \
 	tests/integration/bench.sh \
 	tests/integration/ca.sh \
 	tests/integration/card_renewal.sh \
+	tests/integration/clock_ahead.sh \
 	tests/integration/docs.sh \
 	tests/integration/doctor.sh \
 	tests/integration/drain.sh \

@@ -10,6 +10,7 @@
 #include "common/net/evidence_json.h"
 #include "merchant/agreement_commands.h"
 #include "merchant/batch_export.h"
+#include "merchant/forget_commands.h"
 #include "merchant/owner_commands.h"
 #include "merchant/payment/payment_store.h"
 #include "merchant/payment/port.h"
@@ -465,6 +466,7 @@ static const struct setpay_merchant_command commands[] = {
     {"agreement.list", false, setpay_merchant_command_agreement_list},
     {"order.void", true, order_void},
     {"order.cancel", true, order_cancel},
+    {"order.forget", true, setpay_merchant_command_forget},
     {"order.capture", true, setpay_merchant_command_capture},
     {"order.refund", true, setpay_merchant_command_refund},
     {"order.ship", true, setpay_merchant_command_ship},
@@ -588,6 +590,7 @@ HANDLER(setpay_merchant_on_order_list, "order.list")
 HANDLER(setpay_merchant_on_order_show, "order.show")
 HANDLER(setpay_merchant_on_order_void, "order.void")
 HANDLER(setpay_merchant_on_order_cancel, "order.cancel")
+HANDLER(setpay_merchant_on_order_forget, "order.forget")
 HANDLER(setpay_merchant_on_order_authorise, "order.authorise")
 HANDLER(setpay_merchant_on_order_end, "order.end")
 HANDLER(setpay_merchant_on_agreement_list, "agreement.list")

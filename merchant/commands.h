@@ -58,6 +58,7 @@ setpay_control_handler_fn setpay_merchant_on_order_list;
 setpay_control_handler_fn setpay_merchant_on_order_show;
 setpay_control_handler_fn setpay_merchant_on_order_void;
 setpay_control_handler_fn setpay_merchant_on_order_cancel;
+setpay_control_handler_fn setpay_merchant_on_order_forget;
 setpay_control_handler_fn setpay_merchant_on_order_capture;
 setpay_control_handler_fn setpay_merchant_on_order_authorise;
 setpay_control_handler_fn setpay_merchant_on_order_end;
@@ -98,6 +99,7 @@ setpay_control_handler_fn setpay_merchant_on_purchase_evidence;
     {"order.show", setpay_merchant_on_order_show, "an order with its payments: order_id"},         \
     {"order.void", setpay_merchant_on_order_void, "give what is held of an order back: order_id, amount, currency"},     \
     {"order.cancel", setpay_merchant_on_order_cancel, "end an order without a hold: order_id"},    \
+    {"order.forget", setpay_merchant_on_order_forget, "delete where it was sent to: order_id"},    \
     {"order.authorise", setpay_merchant_on_order_authorise,                                        \
      "another payment under an agreement: order_id, amount, currency"},                            \
     {"order.end", setpay_merchant_on_order_end, "ask for no more under it: order_id"},             \

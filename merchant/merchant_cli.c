@@ -10,6 +10,7 @@
 #include "merchant/capture_cli.h"
 #include "merchant/commands.h"
 #include "merchant/doctor.h"
+#include "merchant/forget_commands.h"
 #include "merchant/merchant_wait.h"
 #include "merchant/merchant_words.h"
 #include "merchant/merchantd.h"
@@ -154,6 +155,13 @@ static const struct setpay_operator_command commands[] = {
      setpay_merchant_words_order,
      "ORDER",
      "end an order that is not authorised"},
+    {{"order", "forget"},
+     "order.forget",
+     "order_id",
+     NULL,
+     setpay_merchant_words_forgotten,
+     "ORDER",
+     "delete the address that it was sent to, once it is over"},
     {{"order", "authorise"},
      "order.authorise",
      "order_id",

@@ -29,6 +29,7 @@
 #include "merchant/store/cart.h"
 #include "merchant/store/catalogue_schema.h"
 #include "merchant/store/event.h"
+#include "merchant/store/forget.h"
 #include "merchant/store/order.h"
 #include "merchant/store/order_tell.h"
 #include "merchant/store/part.h"
@@ -46,8 +47,10 @@
 
 #define PURGE_PERIOD_MS 60000
 #define PURGE_BATCH 1000
+#define FORGET_BATCH 64             /* whole orders are read for it */
 #define OFFER_KEPT_MS SETPAY_DAY_MS /* after its expiry, to be able to say so */
 #define ERASE_PERIOD_MS 500         /* rule M7 grants five seconds */
+#define DOUBT_PERIOD_MS 1000
 
 static const struct setpay_store_migration steps[] = {
     {1, SETPAY_ANSWERS_SCHEMA SETPAY_ORDER_SCHEMA SETPAY_TOKEN_SCHEMA SETPAY_IDEMPOTENCY_SCHEMA
@@ -68,6 +71,7 @@ static const struct setpay_store_migration steps[] = {
     {14, SETPAY_CART_FORM_SCHEMA},
     {15, SETPAY_CART_CURRENCY_SCHEMA},
     {16, SETPAY_EVENT_HISTORY_SCHEMA SETPAY_TOKEN_PAYMENTS_SCHEMA},
+    {17, SETPAY_RESERVATION_UNTIL_SCHEMA SETPAY_SHIP_TO_LOOK_SCHEMA},
     {0, NULL},
 };
 /* rule M7: sealed instructions alone are ever erased */
@@ -88,8 +92,10 @@ struct merchantd {
     bool owner_tls;                 /* the owner's pages are not on loopback */
     struct setpay_timer *purge_timer;
     struct setpay_timer *erase_timer;
+    struct setpay_timer *doubt_timer;
     struct setpay_executor executor;
-    bool erases; /* a checkpoint is under way */
+    bool erases;             /* a checkpoint is under way */
+    int64_t address_kept_ms; /* of orders that are over; 0: for ever */
 };
 
 /* A worker's. */
@@ -209,9 +215,12 @@ static const struct setpay_control_command commands[] = {
 
 static enum setpay_error purge(struct setpay_db *db, void *arg)
 {
+    const struct merchantd *daemon = arg;
     int64_t deleted = 0;
-    setpay_time_ms now_ms = setpay_clock_now_ms();
-    (void)arg;
+    /* What is forgotten is gone: not by a clock of ours alone, which may be ahead. */
+    setpay_time_ms now_ms = setpay_clock_agreed_ms(setpay_clock_now_ms());
+    SETPAY_TRY(setpay_order_forget_due(db, &setpay_merchant_payment_port, daemon->address_kept_ms,
+                                       now_ms, FORGET_BATCH));
     SETPAY_TRY(setpay_answers_purge(db, now_ms, PURGE_BATCH, &deleted));
     SETPAY_TRY(setpay_stock_expire(db, now_ms, PURGE_BATCH, &deleted));
     SETPAY_TRY(setpay_owner_purge(db, now_ms));
@@ -224,9 +233,11 @@ static enum setpay_error purge(struct setpay_db *db, void *arg)
 
 static void on_purged(void *arg, enum setpay_error error)
 {
-    (void)arg;
+    struct merchantd *daemon = arg;
     if (error != SETPAY_OK)
         setpay_log_error(error, "purge.failed", setpay_field_text("area", "store"));
+    else /* what was deleted since is gone from the journal too */
+        atomic_store(&daemon->merchant.erase_due, true);
 }
 
 static void on_purge_time(void *arg)
@@ -236,6 +247,16 @@ static void on_purge_time(void *arg)
         setpay_store_submit(daemon->merchant.store, purge, on_purged, daemon, &daemon->executor);
     if (error != SETPAY_OK)
         on_purged(daemon, error);
+}
+
+/* The gateway's answer says its time (pcert.c). */
+static void on_doubt_time(void *arg)
+{
+    struct merchantd *daemon = arg;
+    if (!setpay_clock_take_doubt())
+        return;
+    for (size_t i = 0; i < daemon->merchant.brand_count; i++)
+        atomic_store(&daemon->merchant.brands[i].gateway_wanted, true);
 }
 
 static void on_erased(void *arg, enum setpay_error error)
@@ -298,6 +319,7 @@ static enum setpay_error load_guard(struct setpay_service *service, struct merch
         .carts_client = setpay_config_int(config, "", "shop_carts_address"),
         .streams = (size_t)setpay_config_int(config, "", "shop_streams"),
         .streams_client = (size_t)setpay_config_int(config, "", "shop_streams_address"),
+        .connections_client = (size_t)setpay_config_int(config, "", "shop_connections_address"),
     };
     SETPAY_TRY(setpay_merchant_networks(config, "shop_proxies", &daemon->proxies, problem));
     options.proxies = daemon->proxies;
@@ -310,11 +332,14 @@ static enum setpay_error on_start(struct setpay_service *service, struct setpay_
     if (daemon == NULL)
         return SETPAY_E_NOMEM;
     service->user = daemon;
+    setpay_clock_need_second(true); /* the gateway's */
     SETPAY_TRY(load_webhooks(service, daemon, problem));
     SETPAY_TRY(load_guard(service, daemon, problem));
     SETPAY_TRY(setpay_shop_tls_load(service->config, &daemon->shop_tls, problem));
     SETPAY_TRY(setpay_merchant_owner_needs_tls(service->config, &daemon->owner_tls, problem));
     SETPAY_TRY(setpay_shop_texts_load(service->config, &daemon->texts, problem));
+    daemon->address_kept_ms =
+        setpay_config_int(service->config, "", "shop_address_kept") * SETPAY_DAY_MS;
     SETPAY_TRY(setpay_merchant_load(service, &daemon->merchant, &daemon->upkeep, problem));
     /* Rule M7: a crash may have come between an outcome and its checkpoint. */
     SETPAY_TRY(setpay_store_checkpoint_truncate_wait(service->store));
@@ -342,8 +367,10 @@ static enum setpay_error on_ready(struct setpay_service *service, struct setpay_
     SETPAY_TRY(start_sender(service, daemon));
     SETPAY_TRY(setpay_timer_new(loop, on_purge_time, daemon, &daemon->purge_timer));
     SETPAY_TRY(setpay_timer_new(loop, on_erase_time, daemon, &daemon->erase_timer));
+    SETPAY_TRY(setpay_timer_new(loop, on_doubt_time, daemon, &daemon->doubt_timer));
     setpay_timer_start_periodic(daemon->purge_timer, PURGE_PERIOD_MS);
     setpay_timer_start_periodic(daemon->erase_timer, ERASE_PERIOD_MS);
+    setpay_timer_start_periodic(daemon->doubt_timer, DOUBT_PERIOD_MS);
     return SETPAY_OK;
 }
 
@@ -372,6 +399,7 @@ static void on_stop(struct setpay_service *service)
     setpay_sender_free(daemon->sender);
     setpay_timer_free(daemon->purge_timer);
     setpay_timer_free(daemon->erase_timer);
+    setpay_timer_free(daemon->doubt_timer);
     setpay_upkeep_free(daemon->upkeep);
     setpay_merchant_clear(&daemon->merchant);
     setpay_tls_free(daemon->shop_tls);
@@ -514,6 +542,7 @@ static enum setpay_error set_back(struct setpay_db *db, void *arg)
 {
     const struct setpay_store_restore *restore = arg;
     SETPAY_TRY(setpay_order_tell_expire_all(db, restore->restored_ms));
+    SETPAY_TRY(setpay_stock_expire_all(db, restore->restored_ms));
     return setpay_order_expire_all(db, restore->restored_ms); /* rule M10 */
 }
 

@@ -48,6 +48,12 @@ const struct setpay_option setpay_merchant_options[] = {
      "pages that follow their order at a time; beyond, they look again by themselves"},
     {"", "shop_streams_address", SETPAY_OPTION_INT, "16", 0, 100000, false, false, NULL,
      "the same of one address, or of one visitor where that is unknown; 0: no limit"},
+    {"", "shop_connections_address", SETPAY_OPTION_INT, "256", 0, 100000, false, false, NULL,
+     "connections to the shop's pages that one address may have at a time, of the 1024 that each"
+     " worker takes; a proxy of shop_proxies may have all; 0: no limit"},
+    {"", "shop_address_kept", SETPAY_OPTION_INT, "180", 0, 36500, false, false, NULL,
+     "days that the address of an order is kept once nothing follows from it any more; 0: for"
+     " ever"},
     {"", "shop_contact", SETPAY_OPTION_FILE, NULL, 0, 0, false, false, NULL,
      "plain text: who sells, and how to reach them; the shop's page /about/contact"},
     {"", "shop_returns", SETPAY_OPTION_FILE, NULL, 0, 0, false, false, NULL,

@@ -1,5 +1,6 @@
 /*
- * The two clocks: wall time, which a test may move, and monotonic time, which nothing moves.
+ * The clocks: wall time, which a test may move, monotonic time, which nothing moves, and another
+ * party's, as it was heard.
  *
  * Always true: the wall clock here is the system's plus one offset that is 0 outside tests. The
  * kernel does not fail these clock_gettime calls for clocks that every Linux has.
@@ -10,7 +11,13 @@
 #include <stdio.h>
 #include <time.h>
 
+#define NEVER_HEARD INT64_MIN
+#define DOUBT_MS SETPAY_SECOND_MS /* less than that is how long an answer was on its way */
+
 static _Atomic int64_t test_offset_ms;
+static _Atomic int64_t second_since_boot_ms = NEVER_HEARD;
+static atomic_bool second_needed;
+static atomic_bool second_doubted;
 
 static int64_t read_clock_us(clockid_t clock)
 {
@@ -48,6 +55,35 @@ void setpay_clock_set_offset_ms(int64_t offset_ms)
 int64_t setpay_clock_offset_ms(void)
 {
     return atomic_load(&test_offset_ms);
+}
+
+void setpay_clock_need_second(bool needed)
+{
+    atomic_store(&second_since_boot_ms, NEVER_HEARD);
+    atomic_store(&second_needed, needed);
+}
+
+void setpay_clock_hear_ms(setpay_time_ms theirs_ms)
+{
+    atomic_store(&second_since_boot_ms, theirs_ms - setpay_clock_boot_ms());
+}
+
+setpay_time_ms setpay_clock_agreed_ms(setpay_time_ms now_ms)
+{
+    int64_t since_boot_ms = atomic_load(&second_since_boot_ms);
+    setpay_time_ms second_ms =
+        since_boot_ms == NEVER_HEARD ? 0 : setpay_clock_boot_ms() + since_boot_ms;
+
+    if (!atomic_load(&second_needed) || now_ms <= second_ms)
+        return now_ms;
+    if (now_ms - second_ms >= DOUBT_MS)
+        atomic_store(&second_doubted, true);
+    return second_ms;
+}
+
+bool setpay_clock_take_doubt(void)
+{
+    return atomic_exchange(&second_doubted, false);
 }
 
 const char *setpay_time_format(setpay_time_ms time_ms, char *out)

@@ -28,8 +28,10 @@
 #include <event2/http.h>
 #include <event2/http_struct.h>
 #include <event2/listener.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define LISTENERS_MAX 8
@@ -48,7 +50,10 @@ struct setpay_http_connection {
     enum phase phase;
     bool rewriting; /* on_output is changing the output */
     int fd;
-    int64_t began_us; /* of the request */
+    int64_t began_us;      /* of the request */
+    int64_t idle_since_us; /* in PHASE_IDLE */
+    struct in6_addr from;  /* IPv4 as ::ffff:0:0/96, of IPv6 the network alone */
+    bool exempt;           /* from the share of one address */
 };
 
 struct setpay_http_server {
@@ -93,6 +98,15 @@ static struct setpay_metric metric_cut = {
     .type = SETPAY_METRIC_COUNTER,
     .labels = {{"server", server_names}}};
 
+enum { CLOSED_CROWDED, CLOSED_IDLE };
+static const char *const closed_reasons[] = {"address", "idle", NULL};
+static struct setpay_metric metric_closed = {
+    .name = "setpay_http_closed_total",
+    .help = "Connections closed for the sake of others: their address had too many, or they were"
+            " idle for longest when all were taken.",
+    .type = SETPAY_METRIC_COUNTER,
+    .labels = {{"server", server_names}, {"reason", closed_reasons}}};
+
 static size_t name_index(const char *name)
 {
     size_t i = 0;
@@ -131,9 +145,13 @@ static void enter(struct setpay_http_connection *connection, enum phase phase)
 
     connection->phase = phase;
     switch (phase) {
-    case PHASE_IDLE:
-        start_timer(connection, options->idle_timeout_ms);
+    case PHASE_IDLE: {
+        connection->idle_since_us = setpay_clock_monotonic_us();
+        /* Others wait until one has gone. */
+        bool is_wanted = options->drops_idle && connection->server->is_paused;
+        start_timer(connection, is_wanted ? 0 : options->idle_timeout_ms);
         break;
+    }
     case PHASE_READING:
         connection->began_us = setpay_clock_monotonic_us();
         start_timer(connection, options->request_deadline_ms);
@@ -215,6 +233,66 @@ static bool reserve_fd(struct setpay_http_server *server, int fd)
     return true;
 }
 
+/* Whom it is from, for counting; all zeros where that is no internet address. */
+static void learn_origin(struct setpay_http_connection *connection)
+{
+    const struct setpay_http_server_options *options = &connection->server->options;
+    struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
+    socklen_t size = sizeof(address);
+    const struct sockaddr_in *v4 = (const void *)&address;
+    const struct sockaddr_in6 *v6 = (const void *)&address;
+
+    if (getpeername(connection->fd, (struct sockaddr *)&address, &size) != 0)
+        address.ss_family = AF_UNSPEC; /* it has gone */
+    if (address.ss_family == AF_INET) {
+        connection->from.s6_addr[10] = connection->from.s6_addr[11] = 0xff;
+        memcpy(&connection->from.s6_addr[12], &v4->sin_addr, sizeof(v4->sin_addr));
+    } else if (address.ss_family == AF_INET6) {
+        memcpy(&connection->from, &v6->sin6_addr, IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr) ? 16 : 8);
+    }
+    connection->exempt = address.ss_family == AF_UNSPEC || options->max_of_address == 0 ||
+                         (options->exempt_cb != NULL &&
+                          options->exempt_cb((const struct sockaddr *)&address, options->arg));
+}
+
+/* Whether its address has more connections than one may have. */
+static bool is_one_too_many(const struct setpay_http_connection *connection)
+{
+    const struct setpay_http_server *server = connection->server;
+    const struct setpay_http_connection *one = server->connections;
+    size_t count = 0;
+
+    for (; !connection->exempt && one != NULL; one = one->next)
+        count += one->evcon != NULL &&
+                 memcmp(&one->from, &connection->from, sizeof(connection->from)) == 0;
+    return count > server->options.max_of_address;
+}
+
+static void count_closed(struct setpay_http_connection *connection, size_t reason)
+{
+    setpay_metric_add(&metric_closed, connection->server->metric_label, reason, 1);
+    setpay_log(SETPAY_LOG_DEBUG, "http.closed",
+               setpay_field_text("server", connection->server->options.name),
+               setpay_field_text("reason", closed_reasons[reason]));
+}
+
+/* False: none is idle. */
+static bool close_longest_idle(struct setpay_http_server *server)
+{
+    struct setpay_http_connection *longest = NULL;
+
+    for (struct setpay_http_connection *one = server->connections; one != NULL; one = one->next) {
+        if (one->evcon != NULL && one->phase == PHASE_IDLE &&
+            (longest == NULL || one->idle_since_us < longest->idle_since_us))
+            longest = one;
+    }
+    if (longest == NULL)
+        return false;
+    count_closed(longest, CLOSED_IDLE);
+    evhttp_connection_free(longest->evcon);
+    return true;
+}
+
 /* Learns evhttp's object for this connection; see the head of this file. */
 static void adopt(struct setpay_http_connection *connection)
 {
@@ -228,6 +306,8 @@ static void adopt(struct setpay_http_connection *connection)
     evhttp_connection_set_closecb(connection->evcon, on_close, connection);
     if (reserve_fd(connection->server, connection->fd))
         connection->server->by_fd[connection->fd] = connection;
+    learn_origin(connection);
+    connection->idle_since_us = setpay_clock_monotonic_us();
     start_timer(connection, connection->server->options.request_deadline_ms);
 }
 
@@ -239,7 +319,10 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
     (void)what;
     if (connection->evcon == NULL) {
         adopt(connection);
-        if (connection->server->is_draining)
+        bool is_crowded = is_one_too_many(connection);
+        if (is_crowded)
+            count_closed(connection, CLOSED_CROWDED);
+        if (is_crowded || connection->server->is_draining)
             evhttp_connection_free(connection->evcon);
         return;
     }
@@ -373,7 +456,8 @@ static struct bufferevent *on_accept(struct event_base *base, void *arg)
     /* Adopted within this turn, before anything can be read. */
     event_active(connection->timer, EV_TIMEOUT, 0);
     connection = NULL;
-    if (server->connection_count >= server->options.max_connections) {
+    if (server->connection_count >= server->options.max_connections &&
+        !(server->options.drops_idle && close_longest_idle(server))) {
         server->is_paused = true;
         set_listening(server, false);
     }
@@ -536,6 +620,7 @@ static enum setpay_error configure(struct setpay_http_server *server)
     SETPAY_TRY(setpay_metric_register(&metric_requests));
     SETPAY_TRY(setpay_metric_register(&metric_seconds));
     SETPAY_TRY(setpay_metric_register(&metric_connections));
+    SETPAY_TRY(setpay_metric_register(&metric_closed));
     return setpay_metric_register(&metric_cut);
 }
 

@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 struct setpay_peer;
 struct setpay_tls;
@@ -61,6 +62,12 @@ struct setpay_http_server_options {
     int64_t request_deadline_ms; /* (10 s) from the first byte to the last; also for a handshake */
     int64_t idle_timeout_ms;     /* (60 s) between requests */
     int64_t send_deadline_ms;    /* (30 s) until the client has taken the whole answer */
+    /* How many connections one address (of IPv6: one /64) may have; more are closed at once. 0: as
+     * many as there are. exempt_cb may be NULL; arg is the handlers'. */
+    size_t max_of_address;
+    bool (*exempt_cb)(const struct sockaddr *address, void *arg);
+    /* Where all connections are taken, the one that has been idle for longest makes room. */
+    bool drops_idle;
     /* Headers that every answer has, those of the server's own errors too; NULL: none. Outlive the
      * server. A reply that names one of them has its own instead. */
     const struct setpay_http_header *headers;

@@ -60,6 +60,7 @@ static enum setpay_error find_certificates(struct ask *ask, const struct setpay_
 static void note_clock(struct setpay_merchant_brand *brand, setpay_time_ms date_ms)
 {
     atomic_store(&brand->gateway_since_boot_ms, date_ms - setpay_clock_boot_ms());
+    setpay_clock_hear_ms(date_ms);
 }
 
 /* A gateway that refuses our dates says its own beside (rule A5). Its word alone: good for advice.

@@ -144,6 +144,7 @@ static enum setpay_error tell_due(struct setpay_db *db, const struct setpay_paym
     char names[EXPIRED_AT_ONCE][SETPAY_ORDER_ID_SIZE];
     size_t count = 0;
     struct setpay_db_rows *rows;
+    now_ms = setpay_clock_agreed_ms(now_ms); /* whoever was told so is not told otherwise */
     SETPAY_TRY(setpay_db_select(db, &rows,
                                 "SELECT order_id FROM order_told WHERE expires_ms <= $1"
                                 " ORDER BY expires_ms LIMIT $2",

@@ -315,7 +315,8 @@ static enum setpay_error reserve(struct pricing *pricing, setpay_time_ms now_ms,
         return SETPAY_E_NOMEM;
     size_t count = gather_wants(pricing, wants);
     enum setpay_error error =
-        setpay_stock_reserve(pricing->db, pricing->order->order_id, wants, count, now_ms, &index);
+        setpay_stock_reserve(pricing->db, pricing->order->order_id, pricing->order->expires_ms,
+                             wants, count, now_ms, &index);
     if (error == SETPAY_E_STATE) {
         memcpy(shortage->sku, wants[index].sku, sizeof shortage->sku);
         shortage->left = wants[index].left > 0 ? wants[index].left : 0;

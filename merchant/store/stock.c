@@ -15,52 +15,57 @@
 
 /* ------------------------------------------------------------------ reserving */
 
-/* The first of which there is not enough, or count. */
-static enum setpay_error find_short(struct setpay_db *db, struct setpay_stock_want *wants,
-                                    size_t count, size_t *index)
+static enum setpay_error read_left(struct setpay_db *db, int64_t variant_seq, bool *tracked,
+                                   int64_t *left)
 {
-    for (*index = 0; *index < count; (*index)++) {
-        struct setpay_stock_want *want = &wants[*index];
-        struct setpay_db_rows *rows;
-        SETPAY_TRY(setpay_db_one(db, &rows,
-                                 "SELECT tracked, on_hand - reserved FROM variant WHERE seq = $1",
-                                 SETPAY_DB_INT(want->variant_seq)));
-        bool tracked = setpay_db_get_bool(rows, 0);
-        want->left = setpay_db_get_int(rows, 1);
-        SETPAY_TRY(setpay_db_end(rows));
-        if (tracked && want->left < want->quantity)
-            break;
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(setpay_db_one(db, &rows,
+                             "SELECT tracked, on_hand - reserved FROM variant WHERE seq = $1",
+                             SETPAY_DB_INT(variant_seq)));
+    *tracked = setpay_db_get_bool(rows, 0);
+    *left = setpay_db_get_int(rows, 1);
+    return setpay_db_end(rows);
+}
+
+/* Whether there is enough of it; what has expired by now need not have been swept yet. */
+static enum setpay_error look_for(struct setpay_db *db, struct setpay_stock_want *want,
+                                  setpay_time_ms now_ms, bool *enough)
+{
+    bool tracked = false;
+    SETPAY_TRY(read_left(db, want->variant_seq, &tracked, &want->left));
+    if (tracked && want->left < want->quantity) {
+        SETPAY_TRY(setpay_stock_make_room(db, want->variant_seq, want->quantity, now_ms));
+        SETPAY_TRY(read_left(db, want->variant_seq, &tracked, &want->left));
     }
+    *enough = !tracked || want->left >= want->quantity;
     return SETPAY_OK;
 }
 
 static enum setpay_error reserve(struct setpay_db *db, const char *order_id,
-                                 const struct setpay_stock_want *want)
+                                 setpay_time_ms until_ms, const struct setpay_stock_want *want)
 {
     SETPAY_TRY(setpay_db_run(db, "UPDATE variant SET reserved = reserved + $1 WHERE seq = $2",
                              SETPAY_DB_INT(want->quantity), SETPAY_DB_INT(want->variant_seq)));
     return setpay_db_run(db,
                          "INSERT INTO reservation (order_id, variant_seq, sku, quantity, state,"
-                         " taken) VALUES ($1, $2, $3, $4, $5, 0)",
+                         " taken, until_ms) VALUES ($1, $2, $3, $4, $5, 0, $6)",
                          SETPAY_DB_TEXT(order_id), SETPAY_DB_INT(want->variant_seq),
                          SETPAY_DB_TEXT(want->sku), SETPAY_DB_INT(want->quantity),
-                         SETPAY_DB_INT(SETPAY_RESERVATION_HELD));
+                         SETPAY_DB_INT(SETPAY_RESERVATION_HELD), SETPAY_DB_INT(until_ms));
 }
 
 enum setpay_error setpay_stock_reserve(struct setpay_db *db, const char *order_id,
-                                       struct setpay_stock_want *wants, size_t count,
-                                       setpay_time_ms now_ms, size_t *short_index)
+                                       setpay_time_ms until_ms, struct setpay_stock_want *wants,
+                                       size_t count, setpay_time_ms now_ms, size_t *short_index)
 {
-    int64_t released = 0;
-    SETPAY_TRY(find_short(db, wants, count, short_index));
-    if (*short_index < count) { /* what has expired by now need not have been swept yet */
-        SETPAY_TRY(setpay_stock_expire(db, now_ms, INT64_MAX, &released));
-        SETPAY_TRY(find_short(db, wants, count, short_index));
+    for (*short_index = 0; *short_index < count; (*short_index)++) {
+        bool enough = false;
+        SETPAY_TRY(look_for(db, &wants[*short_index], now_ms, &enough));
+        if (!enough)
+            return SETPAY_E_STATE;
     }
-    if (*short_index < count)
-        return SETPAY_E_STATE;
     for (size_t i = 0; i < count; i++)
-        SETPAY_TRY(reserve(db, order_id, &wants[i]));
+        SETPAY_TRY(reserve(db, order_id, until_ms, &wants[i]));
     setpay_testing_point("stock.reserved");
     return SETPAY_OK;
 }
@@ -284,26 +289,70 @@ enum setpay_error setpay_stock_take_back(struct setpay_db *db, const char *order
                 -(quantity < available ? quantity : available), reason, now_ms);
 }
 
+/* ------------------------------------------------------------------ what has expired */
+
+/* Of partial indexes, which hold nothing else; so the number stands in the statement. */
+#define HELD "r.state = 1"
+_Static_assert(SETPAY_RESERVATION_HELD == 1, "the state of HELD and of the indexes");
+#define EXPIRED                                                                                    \
+    "SELECT r.order_id FROM reservation r JOIN orders o ON o.order_id = r.order_id"                \
+    " WHERE " HELD " AND o.xid IS NULL AND r.until_ms <= $1"
+
+/* What the order of the one row holds is free; *found false: there is none. */
+static enum setpay_error release_found(struct setpay_db *db, enum setpay_error error,
+                                       struct setpay_db_rows *rows, setpay_time_ms now_ms,
+                                       bool *found)
+{
+    char order_id[SETPAY_ORDER_ID_SIZE];
+    *found = error == SETPAY_OK;
+    if (error == SETPAY_E_NOT_FOUND)
+        return SETPAY_OK;
+    SETPAY_TRY(error);
+    setpay_db_get_text(rows, 0, order_id, sizeof order_id);
+    SETPAY_TRY(setpay_db_end(rows));
+    return setpay_stock_release(db, order_id, now_ms);
+}
+
 enum setpay_error setpay_stock_expire(struct setpay_db *db, setpay_time_ms now_ms, int64_t room,
                                       int64_t *released)
 {
-    char order_id[SETPAY_ORDER_ID_SIZE];
-    struct setpay_db_rows *rows;
+    struct setpay_db_rows *rows = NULL;
+    const setpay_time_ms agreed_ms = setpay_clock_agreed_ms(now_ms);
     for (*released = 0; *released < room; (*released)++) {
-        enum setpay_error error =
-            setpay_db_one(db, &rows,
-                          "SELECT r.order_id FROM reservation r JOIN orders o"
-                          " ON o.order_id = r.order_id"
-                          " WHERE r.state = $1 AND o.xid IS NULL AND o.expires_ms <= $2 LIMIT 1",
-                          SETPAY_DB_INT(SETPAY_RESERVATION_HELD), SETPAY_DB_INT(now_ms));
-        if (error == SETPAY_E_NOT_FOUND)
-            return SETPAY_OK;
-        SETPAY_TRY(error);
-        setpay_db_get_text(rows, 0, order_id, sizeof order_id);
-        SETPAY_TRY(setpay_db_end(rows));
-        SETPAY_TRY(setpay_stock_release(db, order_id, now_ms));
+        bool found = false;
+        enum setpay_error error = setpay_db_one(db, &rows, EXPIRED " ORDER BY r.until_ms LIMIT 1",
+                                                SETPAY_DB_INT(agreed_ms));
+        SETPAY_TRY(release_found(db, error, rows, now_ms, &found));
+        if (!found)
+            break;
     }
     return SETPAY_OK;
+}
+
+enum setpay_error setpay_stock_make_room(struct setpay_db *db, int64_t variant_seq, int64_t wanted,
+                                         setpay_time_ms now_ms)
+{
+    struct setpay_db_rows *rows = NULL;
+    const setpay_time_ms agreed_ms = setpay_clock_agreed_ms(now_ms);
+    for (bool found = true; found;) {
+        bool tracked = false;
+        int64_t left = 0;
+        SETPAY_TRY(read_left(db, variant_seq, &tracked, &left));
+        if (left >= wanted)
+            break;
+        enum setpay_error error =
+            setpay_db_one(db, &rows, EXPIRED " AND r.variant_seq = $2 ORDER BY r.until_ms LIMIT 1",
+                          SETPAY_DB_INT(agreed_ms), SETPAY_DB_INT(variant_seq));
+        SETPAY_TRY(release_found(db, error, rows, now_ms, &found));
+    }
+    return SETPAY_OK;
+}
+
+enum setpay_error setpay_stock_expire_all(struct setpay_db *db, setpay_time_ms now_ms)
+{
+    return setpay_db_run(db,
+                         "UPDATE reservation SET until_ms = $1 WHERE state = 1 AND until_ms > $1",
+                         SETPAY_DB_INT(now_ms));
 }
 
 enum setpay_error setpay_stock_log(struct setpay_db *db, const char *sku, int64_t change,

@@ -19,6 +19,17 @@
 #define SETPAY_STOCK_MAX INT64_C(1000000000) /* pieces of one variant */
 #define SETPAY_STOCK_REASON_BYTES 128
 
+/* SQL for a migration of the merchant's database behind the catalogue's: a reservation says when
+ * its order's time is over, so that those of one variant are found without a look at all others'.
+ * state 1: held. */
+#define SETPAY_RESERVATION_UNTIL_SCHEMA                                                            \
+    "ALTER TABLE reservation ADD COLUMN until_ms INTEGER NOT NULL DEFAULT 0;"                      \
+    "UPDATE reservation SET until_ms = COALESCE((SELECT o.expires_ms FROM orders o"                \
+    " WHERE o.order_id = reservation.order_id), 0) WHERE state = 1;"                               \
+    "DROP INDEX reservation_state;"                                                                \
+    "CREATE INDEX reservation_of ON reservation (variant_seq, until_ms) WHERE state = 1;"          \
+    "CREATE INDEX reservation_until ON reservation (until_ms) WHERE state = 1;"
+
 /* Stored. */
 enum setpay_reservation_state {
     SETPAY_RESERVATION_HELD = 1,
@@ -34,12 +45,13 @@ struct setpay_stock_want {
     int64_t left; /* SETPAY_E_STATE: how much there is to be had */
 };
 
-/* Inside the operation that makes the order: all of it or nothing. SETPAY_E_STATE: *short_index is
- * the first of which there is not enough, with left; nothing was written. Reservations of orders
- * that have expired by now_ms are released before. */
+/* Inside the operation that makes the order: all of it or nothing. until_ms: when the order
+ * expires. SETPAY_E_STATE: *short_index is the first of which there is not enough, with left; the
+ * operation is to be given up. As many reservations of what is wanted as it needs, of orders that
+ * have expired by now_ms, are released before. */
 enum setpay_error setpay_stock_reserve(struct setpay_db *db, const char *order_id,
-                                       struct setpay_stock_want *wants, size_t count,
-                                       setpay_time_ms now_ms,
+                                       setpay_time_ms until_ms, struct setpay_stock_want *wants,
+                                       size_t count, setpay_time_ms now_ms,
                                        size_t *short_index) SETPAY_MUST_CHECK;
 /* Inside the operation that books a purchase of the order as authorised: what it holds is sold.
  * Once more changes nothing; an order that has reserved nothing is none of its business. */
@@ -59,9 +71,19 @@ enum setpay_error setpay_stock_return(struct setpay_db *db, const char *order_id
 enum setpay_error setpay_stock_take_back(struct setpay_db *db, const char *order_id,
                                          const char *sku, int64_t quantity, const char *reason,
                                          setpay_time_ms now_ms) SETPAY_MUST_CHECK;
-/* Releases what up to room orders hold that have expired, and that no purchase has taken. */
+/*
+ * Releases what up to room orders hold that have expired, and that no purchase has taken. Whoever
+ * could still pay such an order would then get what somebody else has bought: they have expired by
+ * a second clock, too (setpay_clock_agreed_ms), here and below.
+ */
 enum setpay_error setpay_stock_expire(struct setpay_db *db, setpay_time_ms now_ms, int64_t room,
                                       int64_t *released) SETPAY_MUST_CHECK;
+/* The same of what holds a variant, until so many pieces are free or none has expired. */
+enum setpay_error setpay_stock_make_room(struct setpay_db *db, int64_t variant_seq, int64_t wanted,
+                                         setpay_time_ms now_ms) SETPAY_MUST_CHECK;
+/* With setpay_order_expire_all: what is held is so no longer than that. */
+enum setpay_error setpay_stock_expire_all(struct setpay_db *db,
+                                          setpay_time_ms now_ms) SETPAY_MUST_CHECK;
 
 /* {"tracked","on_hand","reserved","available","low_at"} of a variant; available is null where it is
  * not tracked. NULL where memory is out. */

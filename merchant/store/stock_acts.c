@@ -207,8 +207,9 @@ enum setpay_error setpay_stock_adjust(struct setpay_db *db, const struct setpay_
     char reason[SETPAY_STOCK_REASON_BYTES + 1] = "";
     struct row row = {.seq = 0};
     bool by_hand = false;
-    int64_t released = 0;
-    SETPAY_TRY(setpay_stock_expire(db, ask->now_ms, INT64_MAX, &released));
+    SETPAY_TRY(find(db, ask, &row, answer));
+    /* However little may be there then: what has expired is not in the way. */
+    SETPAY_TRY(setpay_stock_make_room(db, row.seq, row.count.on_hand, ask->now_ms));
     SETPAY_TRY(find(db, ask, &row, answer));
     const struct setpay_stock_count before = row.count;
     struct setpay_stock_count *after = &row.count;

@@ -13,9 +13,11 @@
 #include "merchant/store/api/idempotency.h"
 #include "merchant/store/cart.h"
 #include "merchant/store/catalogue_schema.h"
+#include "merchant/store/forget.h"
 #include "merchant/store/order.h"
 #include "merchant/store/part.h"
 #include "merchant/store/ship_to.h"
+#include "merchant/store/stock.h"
 #include "merchant/store/stock_level.h"
 #include "merchant/store/token.h"
 #include "merchant/store/webhook/delivery.h"
@@ -65,7 +67,8 @@ static const struct setpay_store_migration steps[] = {
              SETPAY_CART_FORM_SCHEMA SETPAY_CART_CURRENCY_SCHEMA SETPAY_GUARD_SCHEMA
                  SETPAY_SHIP_TO_SCHEMA SETPAY_TOKEN_SCHEMA SETPAY_TOKEN_SCOPE_SCHEMA
                      SETPAY_IDEMPOTENCY_SCHEMA SETPAY_EVENT_SCHEMA SETPAY_EVENT_TO_SEND_SCHEMA
-                         SETPAY_EVENT_HISTORY_SCHEMA SETPAY_WEBHOOK_SCHEMA SETPAY_DELIVERY_SCHEMA},
+                         SETPAY_EVENT_HISTORY_SCHEMA SETPAY_WEBHOOK_SCHEMA SETPAY_DELIVERY_SCHEMA
+                             SETPAY_RESERVATION_UNTIL_SCHEMA SETPAY_SHIP_TO_LOOK_SCHEMA},
     {0}};
 static const struct setpay_store_schema schema = {.name = "merchant", .steps = steps};
 

@@ -47,6 +47,25 @@ ok "that something was given back" grep -q '^event: change' "$tmp/told"
 ok "which is all" wait_for 10 order_is refunded
 is "and then no more" "$(follows | wc -w)" 1
 
+# Nobody pays it: while somebody looks, its time ends.
+new_order 1250 EUR "Two candles"
+page=$shop/orders/${uri##*/}
+read -r seen following <<<"$(follows)"
+is "the page of another order follows it" "$following" yes
+ok "and has the link that pays it" grep -qF "href=\"$uri\"" "$tmp/page"
+curl -sS --max-time 20 "$page/events?seen=$seen" >"$tmp/told" &
+waiting=$!
+merchant_clock() { control "$(admin_socket merchant)" "{\"id\":1,\"command\":\"testing.clock\",\"args\":{\"offset_ms\":$1}}" >/dev/null; }
+in_an_hour=$(($(date -d "$(api GET "/orders/$order_id" | jq -r .expires)" +%s%3N) - $(date +%s%3N) + 1000))
+ok "its time is over" merchant_clock "$in_an_hour"
+ok "who waits there is told" wait "$waiting"
+ok "that it looks different" grep -q '^event: change' "$tmp/told"
+is "its page" "$(status "$page")" 200
+ok "says that it has expired" grep -q "No longer to be paid: its time is over. Nothing was taken." "$tmp/page"
+is "has no link that pays it, and no code" "$(grep -c 'setpay://\|<svg[^>]*class="qr"' "$tmp/page")" 0
+is "and follows nothing any more" "$(follows | wc -w)" 1
+merchant_clock 0
+
 # What is private is not there, and what is public is not on the private side.
 token=$(get .merchant_api_token)
 for path in /api/v1/orders "/api/v1/orders/$order_id" /api/v1/openapi.json /healthz /metrics "/orders/$order_id"; do

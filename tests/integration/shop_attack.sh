@@ -37,6 +37,23 @@ for code in "$sql_code" "$html_code" "' OR 1=1 --" '%00' "*" '"a" NEAR b' "$(hea
     done
 done
 is "addresses with code are looked up, or are not there" "${bad[*]:-}" ""
+# alone PATH FIELD=ANSWER...: $code in one field after the other; the status, and where it leads, is that, and neither
+# that page nor the cart has it as code.
+alone() {
+    local path=$1 field expected answer data
+    for expected in "${@:2}"; do
+        field=${expected%%=*} expected=${expected#*=} data=()
+        for good in "form=$form" sku=JG-STRAW quantity=1 currency=EUR back=/cart; do
+            [ "${good%%=*}" = "$field" ] || data+=(--data-urlencode "$good")
+        done
+        answer="$(visit "$path" "${data[@]}" --data-urlencode "$field=$code") $(leads_to)"
+        [ "${answer% }" = "$expected" ] || bad+=("$path $field: $answer")
+        clean || bad+=("$path $field")
+        grep -qi 'evil\|DROP' "$tmp/head" && bad+=("$path $field: header")
+        visit /cart >/dev/null
+        clean || bad+=("$path $field: cart")
+    done
+}
 put JG-STRAW 1 >/dev/null
 bad=()
 for code in "$sql_code" "$html_code"; do
@@ -49,18 +66,12 @@ for code in "$sql_code" "$html_code"; do
         form=$(form_of /cart)
         visit /cart/change -d "form=$form" --data-urlencode "$field=$code" >/dev/null
         clean || bad+=("$field")
-        visit /cart/add -d "form=$form" -d sku=JG-STRAW -d quantity=1 --data-urlencode "x$field=$code" >/dev/null
         visit /cart >/dev/null
         clean || bad+=("cart $field")
     done
-    for field in currency back; do
-        visit /currency -d "form=$form" -d currency=EUR --data-urlencode "back=/" --data-urlencode "x$field=$code" >/dev/null
-        clean || bad+=("currency x$field")
-    done
-    visit /currency -d "form=$form" --data-urlencode "currency=$code" >/dev/null
-    clean || bad+=("currency")
-    visit /currency -d "form=$form" -d currency=EUR --data-urlencode "back=$code" >/dev/null
-    [ "$(leads_to)" = / ] || bad+=("back: $(leads_to)")
+    # Each field that is read, alone; all others are right.
+    alone /cart/add form=403 sku="303 /cart?said=unknown" quantity="303 /cart?said=quantity"
+    alone /currency form=403 currency=400 back="303 /"
 done
 is "fields with code are text" "${bad[*]:-}" ""
 is "and nothing of the database has gone" "$(tables)" "$tables"
@@ -70,6 +81,13 @@ visit "$where" >/dev/null
 ok "which its page does not show" bash -c "! grep -q 'evil' '$tmp/page' && ! grep -q 'DROP' '$tmp/page'"
 order_id=$(sed -n 's/.*Order \(ord_[a-z0-9]*\).*/\1/p' "$tmp/page")
 is "and the owner sees as it is" "$(api GET "/orders/$order_id" | jq -r .ship_to.name)" "$html_code"
+is "while it may be paid its address is not forgotten" "$(merchant --json order forget "$order_id" | jq -r .error.name)" STATE
+ok "it is cancelled" merchant order cancel "$order_id"
+ok "then it is" merchant order forget "$order_id"
+is "the owner has the order, and no address" "$(api GET "/orders/$order_id" | jq -c '[.status, .ship_to]')" '["cancelled",null]'
+is "in the database neither" "$(sql merchant "SELECT COUNT(*) FROM order_ship_to WHERE order_id = '$order_id'")" 0
+is "there is none to forget again" "$(merchant --json order forget "$order_id" | jq -r .forgotten)" false
+is "nor of an order that is none" "$(merchant --json order forget ord_00000000000000000000 | jq -r .error.name)" NOT_FOUND
 
 # ------------------------------------------------------------------ forms from elsewhere
 form=$(form_of /products/jug)
@@ -318,5 +336,23 @@ ok "until there is none for anybody" wait_for 10 no_room 192.0.2.4
 api POST "/orders/$(api GET '/orders?limit=100' | jq -r --arg t "${first#/orders/}" '.orders[] | select(.pay_uri | endswith($t)).order_id')/capture" '{}' >/dev/null
 for follower in "${followers[@]}"; do wait_gone "$follower"; done
 ok "when it has changed they have gone, and there is room again" eval '! no_room 192.0.2.4'
+
+# ------------------------------------------------------------------ all connections for one
+ok "this address is no proxy, and may have three" restart_with merchant "shop_proxies = 192.0.2.1/32" \
+    "shop_connections_address = 3" "workers = 1"
+shop=$(get .store_url)
+address=${shop#http://}
+fds=()
+for _ in 1 2 3 4 5 6; do
+    exec {one}<>"/dev/tcp/${address%:*}/${address#*:}"
+    fds+=("$one")
+done
+closed=0
+for one in "${fds[@]:3}"; do timeout 5 cat <&"$one" >/dev/null && closed=$((closed + 1)); done
+is "of six that are opened and silent three are closed at once" "$closed" 3
+served() { printf 'GET /static/none HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n' >&"$1" && timeout 5 cat <&"$1" | grep -q '^HTTP/1.1 404'; }
+ok "the others are served" served "${fds[0]}"
+for one in "${fds[@]}"; do exec {one}<&-; done
+ok "and when they have gone, there is room" wait_for 5 eval '[ "$(visit /)" = 200 ]'
 is "the daemon has had no fault" "$(grep -c 'level=error' "$sandbox/log/merchant.log")" 0
 done_testing

@@ -18,6 +18,10 @@ scopes=orders:read,orders:write,payments:write,refunds:write,products:read,event
 token=$(merchant --json token add --name store --scope $scopes | jq -r .token)
 script selling "$sandbox" "$(cd "$bin" && pwd)" "$token" "$tmp/store"
 
+# Every operation, asked rightly and in each wrong way.
+narrow() { merchant --json token add --name "$1" --scope "$2" | jq -r .token; }
+script operations "$sandbox" "$(narrow reads orders:read)" "$(narrow events events:read)"
+
 # Of each payment what the gateway took and gave back, and what the store was told of it last.
 of() { # BASKET JQ
     grep '}$' "$tmp/store/events.jsonl" |

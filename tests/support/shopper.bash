@@ -4,6 +4,7 @@
 #   form_of PATH               a page's token of forms
 #   put SKU QUANTITY           into the cart
 #   order FIELD=VALUE...       to the checkout with an address, and those fields instead; prints where it leads
+#   checkout_form FIELD=VALUE...   the same, but the form is not sent: the array fields has NAME=VALUE of it
 #
 # jar names the cookies' file; each shopper has one.
 # shellcheck shell=bash disable=SC2154
@@ -26,15 +27,21 @@ put() {
     visit /cart/add -d "form=$form" -d "sku=$1" -d "quantity=$2" >/dev/null
     leads_to
 }
-order() {
-    local fields=() field form seen
+checkout_form() {
+    local field form seen
+    fields=()
     visit /checkout >/dev/null
     form=$(value_of form) seen=$(value_of seen)
     for field in "form=$form" "seen=$seen" "once=$(value_of once)" "goods=$(value_of goods)" "name=Ada" "street=Weg 1" "postal_code=10115" "city=Berlin" "country=DE" \
         "shipping_method=parcel"; do
-        case " $* " in *" ${field%%=*}="*) ;; *) fields+=(--data-urlencode "$field") ;; esac
+        case " $* " in *" ${field%%=*}="*) ;; *) fields+=("$field") ;; esac
     done
-    for field in "$@"; do fields+=(--data-urlencode "$field"); done
-    visit /checkout "${fields[@]}" >/dev/null
+    fields+=("$@")
+}
+order() {
+    local fields=() field data=()
+    checkout_form "$@"
+    for field in "${fields[@]}"; do data+=(--data-urlencode "$field"); done
+    visit /checkout "${data[@]}" >/dev/null
     leads_to
 }

@@ -5,9 +5,11 @@
 
 #include "merchant/store/catalogue_schema.h"
 #include "merchant/store/event.h"
+#include "merchant/store/forget.h"
 #include "merchant/store/part.h"
 #include "merchant/store/ship_to.h"
 #include "merchant/store/shop_acts.h"
+#include "merchant/store/stock.h"
 #include "merchant/store/stock_level.h"
 #include "merchant/store/webhook/delivery.h"
 #include "merchant/store/webhook/webhook.h"
@@ -21,10 +23,11 @@
 #include <cmocka.h>
 
 static const struct setpay_store_migration steps[] = {
-    {1, SETPAY_ORDER_SCHEMA SETPAY_ORDER_TERMS_SCHEMA SETPAY_SHIP_TO_SCHEMA SETPAY_CATALOGUE_SCHEMA
-            SETPAY_STOCK_LEVEL_SCHEMA SETPAY_PART_SCHEMA SETPAY_PART_SETTLED_SCHEMA
-                SETPAY_EVENT_SCHEMA SETPAY_EVENT_TO_SEND_SCHEMA SETPAY_EVENT_HISTORY_SCHEMA
-                    SETPAY_WEBHOOK_SCHEMA SETPAY_DELIVERY_SCHEMA},
+    {1,
+     SETPAY_ORDER_SCHEMA SETPAY_ORDER_TERMS_SCHEMA SETPAY_SHIP_TO_SCHEMA SETPAY_CATALOGUE_SCHEMA
+         SETPAY_STOCK_LEVEL_SCHEMA SETPAY_PART_SCHEMA SETPAY_PART_SETTLED_SCHEMA SETPAY_EVENT_SCHEMA
+             SETPAY_EVENT_TO_SEND_SCHEMA SETPAY_EVENT_HISTORY_SCHEMA SETPAY_WEBHOOK_SCHEMA
+                 SETPAY_DELIVERY_SCHEMA SETPAY_RESERVATION_UNTIL_SCHEMA SETPAY_SHIP_TO_LOOK_SCHEMA},
     {0}};
 const struct setpay_store_schema test_acts_schema = {.name = "merchant", .steps = steps};
 

@@ -9,6 +9,7 @@
 #include "merchant/store/api/idempotency.h"
 #include "merchant/store/cart.h"
 #include "merchant/store/catalogue_schema.h"
+#include "merchant/store/forget.h"
 #include "merchant/store/order.h"
 #include "merchant/store/order_tell.h"
 #include "merchant/store/part.h"
@@ -46,6 +47,7 @@ static const struct setpay_store_migration steps[] = {
                  SETPAY_SHIP_TO_SCHEMA SETPAY_TOKEN_SCHEMA SETPAY_TOKEN_SCOPE_SCHEMA
                      SETPAY_IDEMPOTENCY_SCHEMA SETPAY_EVENT_SCHEMA SETPAY_EVENT_TO_SEND_SCHEMA
                          SETPAY_EVENT_HISTORY_SCHEMA SETPAY_WEBHOOK_SCHEMA SETPAY_DELIVERY_SCHEMA
+                             SETPAY_RESERVATION_UNTIL_SCHEMA SETPAY_SHIP_TO_LOOK_SCHEMA
      "CREATE TABLE fake (id INTEGER PRIMARY KEY, xid BLOB NOT NULL UNIQUE, order_id TEXT NOT NULL,"
      " state INTEGER NOT NULL, version INTEGER NOT NULL);"},
     {0}};

@@ -52,11 +52,43 @@ static void test_offset(void **state)
     assert_true(setpay_clock_monotonic_us() / 1000 >= monotonic);
 }
 
+/* What can't be taken back is done when both clocks say that its time has come. */
+static void test_second_clock(void **state)
+{
+    setpay_time_ms now_ms = setpay_clock_now_ms();
+
+    (void)state;
+    setpay_clock_hear_ms(now_ms - SETPAY_DAY_MS);
+    assert_true(setpay_clock_agreed_ms(now_ms) == now_ms); /* nobody needs one here */
+    assert_false(setpay_clock_take_doubt());
+
+    setpay_clock_need_second(true);
+    assert_true(setpay_clock_agreed_ms(now_ms) == 0); /* what was heard before has no part in it */
+    assert_true(setpay_clock_take_doubt());
+    assert_false(setpay_clock_take_doubt());
+
+    setpay_clock_hear_ms(now_ms);
+    setpay_time_ms agreed_ms = setpay_clock_agreed_ms(now_ms + SETPAY_DAY_MS);
+    assert_true(agreed_ms >= now_ms && agreed_ms < now_ms + SETPAY_HOUR_MS);
+    assert_true(setpay_clock_take_doubt());
+    /* No earlier than our own, whatever the other says. */
+    setpay_clock_hear_ms(now_ms + SETPAY_DAY_MS);
+    assert_true(setpay_clock_agreed_ms(now_ms) == now_ms);
+    assert_false(setpay_clock_take_doubt());
+    /* It goes on by itself, and a test that moves our own does not move it. */
+    setpay_clock_hear_ms(now_ms);
+    setpay_clock_set_offset_ms(7 * SETPAY_DAY_MS);
+    assert_true(setpay_clock_agreed_ms(setpay_clock_now_ms()) < now_ms + SETPAY_HOUR_MS);
+    setpay_clock_set_offset_ms(0);
+    setpay_clock_need_second(false);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_format),
         cmocka_unit_test(test_offset),
+        cmocka_unit_test(test_second_clock),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,6 +35,8 @@ struct fixture {
     pthread_t thread;
     struct setpay_http_request *held; /* of GET /held */
     _Atomic int held_count;
+    struct setpay_http_request *waiting[4]; /* of GET /wait */
+    _Atomic int waiting_count;
     _Atomic int answered_gone;
     _Atomic int drained;
 };
@@ -74,7 +76,24 @@ static void on_held(struct setpay_http_request *request, void *arg)
     atomic_fetch_add(&f->held_count, 1);
 }
 
+/* Several that wait at a time. */
+static void on_wait(struct setpay_http_request *request, void *arg)
+{
+    struct fixture *f = arg;
+
+    f->waiting[atomic_fetch_add(&f->waiting_count, 1)] = request;
+}
+
+static void reply_waiting(void *arg)
+{
+    struct fixture *f = arg;
+
+    for (int i = atomic_exchange(&f->waiting_count, 0); i-- > 0;)
+        setpay_http_reply(f->waiting[i], 200, "text/plain", NULL, setpay_view_string("waited"));
+}
+
 static const struct setpay_http_route routes[] = {
+    {SETPAY_HTTP_GET, "/wait", on_wait},
     {SETPAY_HTTP_POST, "/echo", on_echo},
     {SETPAY_HTTP_GET, "/items/{id}", on_item},
     {SETPAY_HTTP_PATCH, "/items/{id}", on_item},
@@ -102,29 +121,50 @@ static void *run_loop(void *arg)
     return setpay_loop_run(arg) == SETPAY_OK ? NULL : arg;
 }
 
-static int setup(void **state)
+/* Whoever comes from 127.0.0.3 may have as many connections as there are. */
+static bool is_exempt(const struct sockaddr *address, void *arg)
+{
+    const struct sockaddr_in *v4 = (const void *)address;
+
+    assert_non_null(((struct fixture *)arg)->loop);
+    return v4->sin_addr.s_addr == htonl(INADDR_LOOPBACK + 2);
+}
+
+static int open_server(void **state, struct setpay_http_server_options options)
 {
     struct fixture *f = calloc(1, sizeof(*f));
 
     assert_non_null(f);
     assert_int_equal(setpay_loop_new(0, &f->loop), SETPAY_OK);
-    assert_int_equal(
-        setpay_http_server_new(&(struct setpay_http_server_options){.name = "other",
-                                                                    .loop = f->loop,
-                                                                    .routes = routes,
-                                                                    .arg = f,
-                                                                    .max_connections = 4,
-                                                                    .max_header_bytes = 2048,
-                                                                    .max_body_bytes = 4096,
-                                                                    .request_deadline_ms = 300,
-                                                                    .idle_timeout_ms = 1000,
-                                                                    .send_deadline_ms = 1000},
-                               &f->server),
-        SETPAY_OK);
+    options.name = "other";
+    options.loop = f->loop;
+    options.routes = routes;
+    options.arg = f;
+    options.max_connections = 4;
+    options.max_header_bytes = 2048;
+    options.max_body_bytes = 4096;
+    options.send_deadline_ms = 1000;
+    assert_int_equal(setpay_http_server_new(&options, &f->server), SETPAY_OK);
     assert_int_equal(setpay_http_server_listen(f->server, listen_on_loopback(&f->port)), SETPAY_OK);
     assert_int_equal(pthread_create(&f->thread, NULL, run_loop, f->loop), 0);
     *state = f;
     return 0;
+}
+
+static int setup(void **state)
+{
+    return open_server(state, (struct setpay_http_server_options){.request_deadline_ms = 300,
+                                                                  .idle_timeout_ms = 1000});
+}
+
+/* One that is open to everybody: 4 connections, of which an address may have 2. */
+static int setup_crowd(void **state)
+{
+    return open_server(state, (struct setpay_http_server_options){.request_deadline_ms = 30000,
+                                                                  .idle_timeout_ms = 30000,
+                                                                  .max_of_address = 2,
+                                                                  .exempt_cb = is_exempt,
+                                                                  .drops_idle = true});
 }
 
 static int teardown(void **state)
@@ -145,15 +185,24 @@ static int teardown(void **state)
     return 0;
 }
 
-static int dial(uint16_t port)
+/* From 127.0.0.HOST. */
+static int dial_from(uint8_t host, uint16_t port)
 {
     struct sockaddr_in address = {
         .sin_family = AF_INET, .sin_port = htons(port), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    struct sockaddr_in own = {.sin_family = AF_INET,
+                              .sin_addr = {htonl(INADDR_LOOPBACK - 1 + host)}};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     assert_true(fd >= 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&own, sizeof(own)), 0);
     assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
     return fd;
+}
+
+static int dial(uint16_t port)
+{
+    return dial_from(1, port);
 }
 
 static void say(int fd, const char *text, size_t size)
@@ -422,6 +471,117 @@ static void connections_beyond_the_maximum_wait(void **state)
         SAY(fds[i], "GET /items/1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
         hear(fds[i], answer, sizeof(answer), NULL);
         assert_has(answer, "GET 1 [-]");
+        close(fds[i]);
+    }
+}
+
+/* Asks, and stays. */
+static void assert_served(int fd)
+{
+    char answer[1024];
+
+    SAY(fd, "GET /items/1 HTTP/1.1\r\nHost: x\r\n\r\n");
+    hear(fd, answer, sizeof(answer), "GET 1 [-]");
+    assert_has(answer, "GET 1 [-]");
+}
+
+static void assert_closed(int fd)
+{
+    char answer[16];
+
+    assert_int_equal(hear(fd, answer, sizeof(answer), NULL), 0);
+    close(fd);
+}
+
+/* Where all are taken, the one that has asked for nothing for longest goes; no other does. */
+static void who_is_idle_for_longest_makes_room(void **state)
+{
+    struct fixture *f = *state;
+    int fds[5];
+
+    for (uint8_t i = 0; i < 3; i++) {
+        fds[i] = dial_from((uint8_t)(11 + i), f->port);
+        assert_served(fds[i]);
+    }
+    /* One place is kept free. The first has asked again before it is needed. */
+    assert_served(fds[0]);
+    for (uint8_t i = 3; i < 5; i++) {
+        fds[i] = dial_from((uint8_t)(11 + i), f->port);
+        assert_served(fds[i]);
+    }
+    assert_closed(fds[1]);
+    assert_closed(fds[2]);
+    for (int i = 0; i < 5; i += i == 0 ? 3 : 1) {
+        assert_served(fds[i]);
+        close(fds[i]);
+    }
+}
+
+/* One that is at work is never closed for another: the next one waits until one is idle. */
+static void who_is_at_work_makes_no_room(void **state)
+{
+    struct fixture *f = *state;
+    int fds[5];
+    char answer[1024];
+
+    for (uint8_t i = 0; i < 4; i++) {
+        fds[i] = dial_from((uint8_t)(11 + i), f->port);
+        SAY(fds[i], "GET /wait HTTP/1.1\r\nHost: x\r\n\r\n");
+        wait_for(&f->waiting_count, i + 1);
+    }
+    fds[4] = dial_from(15, f->port);
+    SAY(fds[4], "GET /items/5 HTTP/1.1\r\nHost: x\r\n\r\n");
+    post(f, reply_waiting);
+    for (int i = 0; i < 4; i++) {
+        hear(fds[i], answer, sizeof(answer), "waited");
+        assert_has(answer, "waited");
+        close(fds[i]);
+    }
+    hear(fds[4], answer, sizeof(answer), "GET 5 [-]");
+    assert_has(answer, "GET 5 [-]");
+    close(fds[4]);
+}
+
+static void one_address_has_its_share_and_no_more(void **state)
+{
+    struct fixture *f = *state;
+    int first = dial(f->port);
+    int second = dial(f->port);
+
+    assert_served(first);
+    assert_served(second);
+    assert_closed(dial(f->port));
+    /* Others are none the worse for it; and when one has gone, another may come. */
+    int other = dial_from(2, f->port);
+    assert_served(other);
+    assert_served(first);
+    close(first);
+    int third;
+    char answer[1024];
+    do {
+        third = dial(f->port);
+        (void)send(third, "GET /items/1 HTTP/1.1\r\nHost: x\r\n\r\n", 36, MSG_NOSIGNAL);
+        hear(third, answer, sizeof(answer), "GET 1 [-]");
+        if (answer[0] == '\0') /* the server has not seen yet that the first has gone */
+            close(third);
+    } while (answer[0] == '\0');
+    assert_has(answer, "GET 1 [-]");
+    close(third);
+    close(second);
+    close(other);
+}
+
+static void a_proxy_may_have_all(void **state)
+{
+    struct fixture *f = *state;
+    int fds[3];
+
+    for (int i = 0; i < 3; i++) {
+        fds[i] = dial_from(3, f->port);
+        assert_served(fds[i]);
+    }
+    for (int i = 0; i < 3; i++) {
+        assert_served(fds[i]);
         close(fds[i]);
     }
 }
@@ -1054,6 +1214,11 @@ int main(void)
         ON_SERVER(pipelined_requests_are_answered_in_order),
         ON_SERVER(what_cannot_be_parsed_may_come_second),
         ON_SERVER(connections_beyond_the_maximum_wait),
+        cmocka_unit_test_setup_teardown(who_is_idle_for_longest_makes_room, setup_crowd, teardown),
+        cmocka_unit_test_setup_teardown(who_is_at_work_makes_no_room, setup_crowd, teardown),
+        cmocka_unit_test_setup_teardown(one_address_has_its_share_and_no_more, setup_crowd,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_proxy_may_have_all, setup_crowd, teardown),
         ON_SERVER(the_client_may_leave_before_the_answer),
         ON_SERVER(draining_finishes_what_is_under_way),
         ON_SERVER(requests_outlive_their_server),

@@ -614,6 +614,33 @@ static enum setpay_error purge_keys(struct setpay_db *db, void *arg)
     return setpay_idempotency_purge(db, *(setpay_time_ms *)arg, 100);
 }
 
+/* Once its day is over by both clocks: our own may be ahead, and a refund would be given twice. */
+static void test_a_clock_that_is_ahead_forgets_no_key(void **state)
+{
+    (void)state;
+    char first[SETPAY_ORDER_ID_SIZE];
+    char again[SETPAY_ORDER_ID_SIZE];
+    char value[16];
+    setpay_time_ms ahead_ms;
+    test_api_open(&test, 0);
+    setpay_clock_need_second(true);
+    make_order("k1", first); /* the other was not heard yet: all is kept */
+    setpay_clock_hear_ms(setpay_clock_now_ms());
+    setpay_clock_set_offset_ms(2 * SETPAY_DAY_MS);
+    ahead_ms = setpay_clock_now_ms();
+    assert_int_equal(setpay_store_submit_wait(test.store, purge_keys, &ahead_ms), SETPAY_OK);
+    make_order("k1", again);
+    assert_string_equal(first, again);
+    assert_true(test_api_header(&reply, "Idempotent-Replayed", value, sizeof value));
+    assert_int_equal(test_api_post(&test, "/orders", "k1", "{\"amount\":1}", &reply), 422);
+    setpay_clock_hear_ms(ahead_ms);
+    make_order("k1", again);
+    assert_string_not_equal(first, again);
+    setpay_clock_need_second(false);
+    setpay_clock_set_offset_ms(0);
+    test_api_close(&test);
+}
+
 static void test_a_key_is_forgotten_when_its_day_is_over_and_not_before(void **state)
 {
     (void)state;
@@ -661,6 +688,7 @@ int main(void)
         cmocka_unit_test(test_a_request_beyond_its_tokens_scopes_is_refused_by_name),
         cmocka_unit_test(test_a_token_expires_and_is_known_to_be_used),
         cmocka_unit_test(test_a_database_of_before_keeps_what_it_has),
+        cmocka_unit_test(test_a_clock_that_is_ahead_forgets_no_key),
         cmocka_unit_test(test_a_key_is_forgotten_when_its_day_is_over_and_not_before),
     };
     if (setpay_secret_system_init() != SETPAY_OK)

@@ -89,6 +89,7 @@ static enum setpay_error do_it(struct setpay_db *db, void *arg)
     case SWEPT:
         return setpay_stock_expire(db, happens->now_ms, 1000, &released);
     case EXPIRED_ALL:
+        SETPAY_TRY(setpay_stock_expire_all(db, happens->now_ms));
         return setpay_order_expire_all(db, happens->now_ms);
     }
     return SETPAY_E_INTERNAL;
@@ -415,12 +416,64 @@ static void nothing_stays_reserved_or_sold_for_nobody_after_a_crash(void **state
     test_acts_close(&test);
 }
 
+/* Whoever is short of one thing has only that looked through, and no more of it set free than is
+ * wanted. */
+static void who_is_short_has_as_much_set_free_as_is_wanted(void **state)
+{
+    (void)state;
+    char id[SETPAY_ORDER_ID_SIZE];
+    open_shop(SHOP(3));
+    for (int i = 0; i < 3; i++)
+        order(ORDER("CUP", 1), id);
+    order(ORDER("TEA", 1), id);
+    test.now_ms += SETPAY_ORDER_LIFE_RESERVED_MS;
+    order(ORDER("CUP", 2), id);
+    assert_stock(3, 3);
+    assert_int_equal(test_acts_sql(&test, "SELECT COUNT(*) FROM reservation WHERE state = 3"), 2);
+    assert_int_equal(test_acts_sql(&test, "SELECT reserved FROM variant WHERE sku = 'TEA'"), 1);
+    refused(ORDER("CUP", 2), "CUP", 1);
+    /* The owner is told what can still be paid, and nothing of the others'. */
+    assert_int_equal(test_act(&test, "stock.adjust", "CUP", NULL,
+                              "{\"on_hand\":2,\"reason\":\"one is broken\"}"),
+                     SETPAY_OK);
+    assert_stock(2, 2);
+    assert_int_equal(test_acts_sql(&test, "SELECT reserved FROM variant WHERE sku = 'TEA'"), 1);
+    happen(SWEPT, id, test.now_ms);
+    assert_int_equal(test_acts_sql(&test, "SELECT reserved FROM variant WHERE sku = 'TEA'"), 0);
+    test_acts_close(&test);
+}
+
+/* What an order holds would be somebody else's, and it could be paid again once the clock is right.
+ */
+static void a_clock_that_is_ahead_sets_nothing_free(void **state)
+{
+    (void)state;
+    char id[SETPAY_ORDER_ID_SIZE];
+    open_shop(SHOP(3));
+    order(ORDER("CUP", 3), id);
+    setpay_clock_need_second(true);
+    test.now_ms += SETPAY_DAY_MS;
+    happen(SWEPT, id, test.now_ms); /* the other was never heard */
+    assert_stock(3, 3);
+    setpay_clock_hear_ms(setpay_clock_now_ms());
+    happen(SWEPT, id, test.now_ms);
+    refused(ORDER("CUP", 1), "CUP", 0);
+    assert_stock(3, 3);
+    setpay_clock_hear_ms(test.now_ms);
+    order(ORDER("CUP", 1), id);
+    assert_stock(3, 1);
+    setpay_clock_need_second(false);
+    test_acts_close(&test);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_order_reserves_and_what_is_not_there_is_not_sold),
         cmocka_unit_test(a_reservation_ends_with_its_order),
         cmocka_unit_test(what_is_authorised_is_sold_once_and_comes_back_when_voided),
+        cmocka_unit_test(who_is_short_has_as_much_set_free_as_is_wanted),
+        cmocka_unit_test(a_clock_that_is_ahead_sets_nothing_free),
         cmocka_unit_test(what_was_deleted_does_not_come_back),
         cmocka_unit_test(an_adjustment_has_a_reason_and_respects_what_is_reserved),
         cmocka_unit_test(the_last_piece_is_sold_once_however_many_want_it),

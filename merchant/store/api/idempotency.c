@@ -59,7 +59,7 @@ enum setpay_error setpay_idempotency_purge(struct setpay_db *db, setpay_time_ms 
     return setpay_db_run(db,
                          "DELETE FROM idempotency WHERE scope IN"
                          " (SELECT scope FROM idempotency WHERE until_ms <= $1 LIMIT $2)",
-                         SETPAY_DB_INT(now_ms), SETPAY_DB_INT(room));
+                         SETPAY_DB_INT(setpay_clock_agreed_ms(now_ms)), SETPAY_DB_INT(room));
 }
 
 enum setpay_error setpay_idempotency_find(struct setpay_db *db,
@@ -81,7 +81,7 @@ enum setpay_error setpay_idempotency_find(struct setpay_db *db,
     setpay_db_get_id(rows, 4, &row.owner);
     row.until_ms = setpay_db_get_int(rows, 5);
     SETPAY_TRY(setpay_db_end(rows));
-    if (row.until_ms <= now_ms)
+    if (row.until_ms <= setpay_clock_agreed_ms(now_ms))
         return SETPAY_E_NOT_FOUND;
     if (!setpay_digest_equal(&row.request_hash, &request->request_hash))
         return SETPAY_E_RRPID_REUSED;

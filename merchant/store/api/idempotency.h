@@ -10,6 +10,9 @@
  * by it) leaves in its mark what was asked for: when it is no longer under way, and has no answer,
  * the same request waits for that, and asks for nothing, in whatever run of the program and however
  * often.
+ *
+ * A key that is forgotten lets the same request move money twice. So the day has to be over by
+ * another party's clock too (setpay_clock_agreed_ms): one of ours that is ahead forgets nothing.
  */
 #ifndef SETPAY_MERCHANT_API_IDEMPOTENCY_H
 #define SETPAY_MERCHANT_API_IDEMPOTENCY_H
@@ -79,7 +82,7 @@ enum setpay_error setpay_idempotency_keep(struct setpay_db *db,
                                           const struct setpay_idempotency *request,
                                           const struct setpay_id *owner, setpay_time_ms now_ms,
                                           const struct setpay_api_answer *answer) SETPAY_MUST_CHECK;
-/* Forgets up to room whose time is over. */
+/* Forgets up to room whose time is over, by both clocks. */
 enum setpay_error setpay_idempotency_purge(struct setpay_db *db, setpay_time_ms now_ms,
                                            int64_t room) SETPAY_MUST_CHECK;
 /* Marks the request as under way for at most that long; or, where asked is not empty, as what has

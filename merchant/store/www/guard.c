@@ -20,6 +20,7 @@ const struct setpay_guard_options setpay_guard_defaults = {
     .carts_client = 500,
     .streams = 256,
     .streams_client = 16,
+    .connections_client = 256,
 };
 
 /* How many streams somebody has. */
@@ -65,6 +66,16 @@ void setpay_guard_free(struct setpay_guard *guard)
 int64_t setpay_guard_carts(const struct setpay_guard *guard)
 {
     return guard->options.carts_client;
+}
+
+size_t setpay_guard_connections(const struct setpay_guard *guard)
+{
+    return guard->options.connections_client;
+}
+
+bool setpay_guard_is_proxy(const struct setpay_guard *guard, const struct sockaddr *address)
+{
+    return setpay_networks_have(&guard->options.proxies, address);
 }
 
 /* ------------------------------------------------------------------ addresses */

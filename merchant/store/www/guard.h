@@ -1,6 +1,6 @@
 /*
  * How much one visitor of the shop's pages may have at a time: orders that nobody has paid, carts,
- * pages that follow an order. Whoever is beyond has to wait, and nobody else has to.
+ * pages that follow an order, connections. Whoever is beyond has to wait, and nobody else has to.
  *
  * Visitors are told apart by their cookie, which anybody can throw away, and by their address. An
  * address is known as a digest under a key that ends with the process: it can't be read back, and a
@@ -42,6 +42,7 @@ struct setpay_guard_options {
     int64_t carts_client;
     size_t streams; /* pages that follow an order, in all; 1 or more */
     size_t streams_client;
+    size_t connections_client; /* to one worker */
 };
 /* What there is without a configuration. */
 extern const struct setpay_guard_options setpay_guard_defaults;
@@ -54,6 +55,9 @@ enum setpay_error setpay_guard_new(const struct setpay_guard_options *options,
 /* NULL-safe. */
 void setpay_guard_free(struct setpay_guard *guard);
 int64_t setpay_guard_carts(const struct setpay_guard *guard);
+size_t setpay_guard_connections(const struct setpay_guard *guard);
+/* Whether that is one of the proxies that are believed, through which many come. */
+bool setpay_guard_is_proxy(const struct setpay_guard *guard, const struct sockaddr *address);
 
 /* Whose request it is. SETPAY_E_NOT_FOUND: unknown. SETPAY_E_CRYPTO. */
 enum setpay_error setpay_guard_client(const struct setpay_guard *guard,

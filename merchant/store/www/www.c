@@ -84,6 +84,12 @@ static enum setpay_error read_templates(struct setpay_www *www)
     return SETPAY_OK;
 }
 
+static bool is_proxy(const struct sockaddr *address, void *arg)
+{
+    const struct setpay_www *www = arg;
+    return setpay_guard_is_proxy(www->guard, address);
+}
+
 enum setpay_error setpay_www_new(const struct setpay_www_options *options, struct setpay_www **www)
 {
     struct setpay_www *made = calloc(1, sizeof *made);
@@ -91,7 +97,7 @@ enum setpay_error setpay_www_new(const struct setpay_www_options *options, struc
         return SETPAY_E_NOMEM;
     made->options = *options;
     made->executor = setpay_loop_executor(options->loop);
-    const struct setpay_http_server_options server = {
+    struct setpay_http_server_options server = {
         .name = "web",
         .loop = options->loop,
         .routes = routes,
@@ -104,6 +110,8 @@ enum setpay_error setpay_www_new(const struct setpay_www_options *options, struc
             options->request_deadline_ms != 0 ? options->request_deadline_ms : REQUEST_DEADLINE_MS,
         .idle_timeout_ms = IDLE_TIMEOUT_MS,
         .send_deadline_ms = SEND_DEADLINE_MS,
+        .exempt_cb = is_proxy,
+        .drops_idle = true,
         .headers = options->tls != NULL ? tls_headers : plain_headers,
         .error_page_cb = setpay_www_error_page,
     };
@@ -116,6 +124,8 @@ enum setpay_error setpay_www_new(const struct setpay_www_options *options, struc
     if (error == SETPAY_OK && options->guard == NULL)
         error = setpay_guard_new(&setpay_guard_defaults, &made->own_guard);
     made->guard = options->guard != NULL ? options->guard : made->own_guard;
+    if (error == SETPAY_OK)
+        server.max_of_address = setpay_guard_connections(made->guard);
     if (error == SETPAY_OK)
         error = setpay_streams_new(made, &made->streams);
     if (error == SETPAY_OK)

@@ -1,15 +1,59 @@
 // What makes the shop's pages more convenient. Each of them works without.
 
-// A list of choices that changes what is shown sends its form at once.
-for (const field of document.querySelectorAll("[data-submit]"))
-  field.addEventListener("change", () => field.form.requestSubmit());
-for (const part of document.querySelectorAll("[data-noscript]")) part.hidden = true;
+// A choice that changes a sum has it reckoned again in place: the page stays, and with it the focus,
+// since an arrow key chooses at each step on the way. What looks different is taken from the page
+// that the form's answer is, part by part.
+function reckonAt(form) {
+  const fields = form.dataset.reckon.split(" ").filter(Boolean); // to be sent; none: all
+  const byHand = form.querySelector("[data-noscript]");
+  let running = false;
+  let again = false;
 
-// At the checkout it only has the total reckoned again, and orders nothing.
-const look = document.querySelector("button[name=look]");
-for (const field of document.querySelectorAll("[data-look]"))
-  field.addEventListener("change", () => look?.form.requestSubmit(look));
-if (look) look.hidden = true;
+  function asked() {
+    const all = new URLSearchParams(new FormData(form));
+    all.set("look", "1"); // of the checkout: it orders nothing
+    return fields.length === 0 ? all : new URLSearchParams(fields.map((name) => [name, all.get(name) ?? ""]));
+  }
+  async function reckon() {
+    const answer = await fetch(form.action, { method: "POST", body: asked() });
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    if (!page.getElementById("sum")) throw new Error(`the answer ${answer.status} has no sum`);
+    for (const part of form.querySelectorAll("[data-part]")) renew(part, page.getElementById(part.id));
+    const total = form.querySelector(".total td");
+    say(total ? `Total ${total.textContent}` : document.getElementById("sum").textContent.trim());
+  }
+  // One after another, so that the last choice is the one that counts.
+  async function change(event) {
+    if (!event.target.matches("[data-reckons]")) return;
+    again = true;
+    if (running) return;
+    running = true;
+    try {
+      while (again) {
+        again = false;
+        await reckon();
+      }
+    } catch {
+      byHand.hidden = false;
+      say("The total could not be reckoned again. There is a button for it.");
+    } finally {
+      running = false;
+    }
+  }
+  byHand.hidden = true;
+  form.addEventListener("change", change);
+}
+
+// Another part in place of one, where it looks different; who was in it is there again.
+function renew(was, now) {
+  if (!now || (was.textContent === now.textContent && was.value === now.value)) return;
+  const places = (part) => [...part.querySelectorAll("a, button, input, select")];
+  const place = places(was).indexOf(document.activeElement);
+  was.replaceWith(document.adoptNode(now));
+  if (place >= 0) places(now)[Math.min(place, places(now).length - 1)]?.focus();
+}
+
+for (const form of document.querySelectorAll("form[data-reckon]")) reckonAt(form);
 
 // The price of the variant that is chosen.
 for (const choice of document.querySelectorAll("input[data-price]"))

@@ -196,9 +196,29 @@ static enum setpay_error read_wants(struct taking *taking,
                        ? want_sku(taking, sku, quantity, i, fault)
                        : want_line(taking, request->wants[i].position, quantity, i, fault));
     }
-    for (size_t i = 0; i < taking->parts->line_count && request->count == 0; i++)
-        taking->wanted[i] = left_of(taking, i);
+    if (request->count == 0 && taking->kind == SETPAY_PART_SHIPMENT)
+        (void)setpay_order_sendable_together(taking->view, taking->wanted);
+    else if (request->count == 0)
+        for (size_t i = 0; i < taking->parts->line_count; i++)
+            taking->wanted[i] = left_of(taking, i);
     return SETPAY_OK;
+}
+
+/* Each line alone may be paid for, and all of them together not. */
+static enum setpay_error check_paid(const struct taking *taking, struct setpay_json_fault *fault)
+{
+    char text[SETPAY_MONEY_TEXT_SIZE];
+    struct setpay_money more = taking->order->amount;
+    more.minor = taking->kind == SETPAY_PART_SHIPMENT
+                     ? setpay_order_unpaid_minor(taking->view, taking->wanted)
+                     : 0;
+    if (more.minor == 0)
+        return SETPAY_OK;
+    (void)setpay_json_fault_set(fault, "lines",
+                                "together these pieces cost %s more than was captured for them, and"
+                                " nothing more is held; expected fewer",
+                                setpay_money_format(&more, text));
+    return SETPAY_E_AMOUNT_LIMIT;
 }
 
 /* The pieces go; returns what those of a refund are worth. */
@@ -231,6 +251,7 @@ enum setpay_error setpay_parts_take(const struct setpay_order_view *view,
                             .of = request->of,
                             .paid_as_sent = view->order.capture == SETPAY_CAPTURE_ON_SHIPMENT};
     SETPAY_TRY(read_wants(&taking, request, fault));
+    SETPAY_TRY(check_paid(&taking, fault));
     *count = 0;
     *minor = 0;
     for (size_t i = 0; i < view->parts->line_count; i++) {

@@ -242,6 +242,36 @@ static void a_planted_cookie_does_not_lead_to_the_order(void **state)
     close_shop();
 }
 
+/* Who has planted it sees what is in the cart; of an address that is typed, nothing. */
+static void a_planted_cookie_shows_no_address(void **state)
+{
+    (void)state;
+    static const char *const typed[] = {"\"Ada\"", "Weg 1", "\"10115\"", "Berlin", "\"BE\""};
+    static const char *const pages[] = {"/cart", "/checkout", "/products/cup"};
+    char fields[1024];
+    open_shop("DE");
+    struct shopper ada = {.headers = NULL};
+    put_cups(&ada, "2");
+    struct shopper eve = ada;
+    assert_int_equal(see(&ada, "/checkout"), 200);
+    for (int i = 0; i < 2; i++) { /* a total that is not the one; and the order */
+        (void)snprintf(fields, sizeof fields, ADDRESS "&region=be&once=%s&goods=%s&seen=%s",
+                       ada.once, ada.goods, i == 0 ? "1.00 EUR" : ada.seen);
+        assert_int_equal(post(&ada, "/checkout", fields), i == 0 ? 409 : 303);
+        for (size_t k = 0; k < sizeof pages / sizeof *pages; k++) {
+            (void)see(&eve, pages[k]);
+            for (size_t n = 0; n < sizeof typed / sizeof *typed; n++) {
+                if (says(typed[n]))
+                    fail_msg("%s says %s", pages[k], typed[n]);
+            }
+        }
+    }
+    assert_int_equal(test_api_sql(&test, "SELECT COUNT(*) FROM order_ship_to WHERE region = 'BE'"),
+                     1);
+    assert_int_equal(test_api_sql(&test, "SELECT COUNT(*) FROM cart WHERE region <> ''"), 0);
+    close_shop();
+}
+
 static void what_was_not_seen_is_not_ordered(void **state)
 {
     (void)state;
@@ -664,6 +694,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_planted_cookie_does_not_lead_to_the_order),
+        cmocka_unit_test(a_planted_cookie_shows_no_address),
         cmocka_unit_test(what_was_not_seen_is_not_ordered),
         cmocka_unit_test(a_proxy_says_that_it_speaks_https),
         cmocka_unit_test(search_engines_see_what_is_sold_and_no_more),

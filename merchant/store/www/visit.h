@@ -3,6 +3,12 @@
  * of ours.
  *
  * The cookie holds 16 random bytes and nothing else; the database knows the digest of them alone.
+ * Over TLS its name begins with __Host-, so that no neighbour's host, and nobody in the clear, can
+ * plant one that is theirs too. It stays the same from the first page to the order and behind it:
+ * another one at the checkout would make forms of pages that stand open elsewhere void, and lose
+ * the cart where the answer that has it is lost; and it would hide nothing, since no address is
+ * kept with the cart, and no order is shown for the cookie (checkout_page.c).
+ *
  * A form is taken where all of this holds: the cookie was sent (SameSite=Lax: not with a form of
  * another site), the browser does not say that it comes from elsewhere (Sec-Fetch-Site, Origin),
  * and it carries the token, which is derived from the cookie's id and stands only in pages that

@@ -3,6 +3,7 @@
  */
 #include "merchant/store/part.h"
 
+#include "common/base/noun.h"
 #include "merchant/store/order_json.h"
 
 #include <stdio.h>
@@ -150,9 +151,9 @@ static enum setpay_error want_sku(struct taking *taking, const char *sku, int64_
                                      sku, taking->order->order_id);
     if (missing == 0)
         return SETPAY_OK;
-    (void)setpay_json_fault_set(fault, field, "%lld of %.64s are wanted, and %lld left to %s",
-                                (long long)quantity, sku, (long long)(quantity - missing),
-                                can_be(taking));
+    (void)setpay_json_fault_set(fault, field, "%lld of %.64s %s wanted, and %lld left to %s",
+                                (long long)quantity, sku, setpay_noun(quantity, "is", "are"),
+                                (long long)(quantity - missing), can_be(taking));
     return SETPAY_E_AMOUNT_LIMIT;
 }
 
@@ -179,9 +180,9 @@ static enum setpay_error want_line(struct taking *taking, size_t position, int64
     if (quantity <= left)
         return SETPAY_OK;
     (void)snprintf(field, sizeof field, "lines[%zu].quantity", index);
-    (void)setpay_json_fault_set(fault, field,
-                                "%lld of the line %zu are wanted, and %lld left to %s",
-                                (long long)quantity, position + 1, (long long)left, can_be(taking));
+    (void)setpay_json_fault_set(
+        fault, field, "%lld of the line %zu %s wanted, and %lld left to %s", (long long)quantity,
+        position + 1, setpay_noun(quantity, "is", "are"), (long long)left, can_be(taking));
     return SETPAY_E_AMOUNT_LIMIT;
 }
 

@@ -299,9 +299,10 @@ static enum setpay_error remove_row(struct setpay_db *db, const struct variant *
 {
     if (variant->reserved > 0)
         return setpay_shop_refuse(answer, SETPAY_E_STATE, "sku",
-                                  "%lld of %s are reserved by orders that can be paid; archive the"
+                                  "%lld of %s %s reserved by orders that can be paid; archive the"
                                   " product, or cancel the orders first",
-                                  (long long)variant->reserved, variant->sku);
+                                  (long long)variant->reserved, variant->sku,
+                                  setpay_noun(variant->reserved, "is", "are"));
     SETPAY_TRY(
         setpay_db_run(db, "DELETE FROM price WHERE variant_seq = $1", SETPAY_DB_INT(variant->seq)));
     SETPAY_TRY(setpay_db_run(db, "DELETE FROM variant_option WHERE variant_seq = $1",

@@ -4,6 +4,7 @@
 #include "merchant/store/www/visit.h"
 
 #include "common/base/log.h"
+#include "common/base/noun.h"
 #include "common/crypto/hash.h"
 #include "merchant/store/category.h"
 #include "merchant/store/product.h"
@@ -200,6 +201,7 @@ enum setpay_error setpay_visit_frame(struct setpay_db *db, const struct setpay_w
     const struct setpay_shop_settings settings = setpay_visit_settings(www, cart);
     int64_t pieces = setpay_cart_pieces(cart);
     add_currencies(&settings, values, &whole);
+    setpay_shop_set(values, "pieces", json_string(setpay_noun(pieces, "piece", "pieces")), &whole);
     setpay_shop_set(values, "has_catalogue", json_boolean(has), &whole);
     setpay_shop_set(values, "cart_count", pieces > 0 ? json_integer(pieces) : json_null(), &whole);
     setpay_shop_set(values, "form", json_string(visit->csrf), &whole);

@@ -409,9 +409,13 @@ static void categories_below_lead_down_and_up(void **state)
 static void a_price_that_is_none_is_said(void **state)
 {
     (void)state;
-    static const char *const none[] = {"min=abc",      "max=abc",
-                                       "min=1&max=-1", "min=9.001",
-                                       "max=1.000,00", "min=99999999999999999999999999999"};
+    static const char *const none[] = {"min=abc",
+                                       "max=abc",
+                                       "min=1&max=-1",
+                                       "min=9.001",
+                                       "min=1,250",
+                                       "max=1.000,00",
+                                       "min=99999999999999999999999999999"};
     static const char *const some[] = {"min=8", "min=8.99&max=9,01", "min=&max=", "max=9.0"};
     char path[96];
     struct shopper ada = {.headers = NULL};
@@ -419,13 +423,22 @@ static void a_price_that_is_none_is_said(void **state)
     for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
         (void)snprintf(path, sizeof path, "/search?%s", none[i]);
         assert_int_equal(see(&ada, path), 200);
-        if (!says("A price is a number, like 12.50.") || says("/products/cup"))
+        if (!says("A price can&#39;t be read: see beside it.") || !says("like 12.50</p>") ||
+            says("/products/cup"))
             fail_msg("%s is taken", none[i]);
     }
+    /* What was typed stays, the reason stands beside it, and the first has the focus. */
+    assert_int_equal(see(&ada, "/search?min=1,250&max=ten"), 200);
+    assert_true(
+        says("name=\"min\" inputmode=\"decimal\" maxlength=\"12\" value=\"1,250\""
+             " aria-invalid=\"true\" aria-describedby=\"wrong-min\" autofocus=\"\">"
+             "<p class=\"wrong\" id=\"wrong-min\">&#39;1,250&#39; can be read in two ways"));
+    assert_true(says("value=\"ten\" aria-invalid=\"true\" aria-describedby=\"wrong-max\">"
+                     "<p class=\"wrong\" id=\"wrong-max\">&#39;ten&#39; is no amount in EUR"));
     for (size_t i = 0; i < sizeof some / sizeof *some; i++) {
         (void)snprintf(path, sizeof path, "/search?%s", some[i]);
         assert_int_equal(see(&ada, path), 200);
-        if (says("A price is a number") || !says("/products/cup"))
+        if (says("be read") || says("aria-invalid") || !says("/products/cup"))
             fail_msg("%s is not taken", some[i]);
     }
     close_shop();

@@ -191,6 +191,10 @@ is "and counts once" "$(api GET /stock/ODD-1 | jq -c '[.on_hand, ([.log[] | sele
 is "it is as before" "$(send /stock/ODD-1 /stock/ODD-1 -d how=change -d number=-2 -d reason=lost)" 303
 is "not below nothing" "$(send /stock/ODD-1 /stock/ODD-1 -d how=change -d number=-3 -d reason=x)" 409
 is "not without a reason" "$(send /stock/ODD-1 /stock/ODD-1 -d how=count -d number=9)" 409
+ok "which is told beside its field" says 'aria-describedby="wrong-reason" autofocus=""><span class="wrong" id="wrong-reason">found nothing; expected why<'
+ok "what was typed stays" eval "says 'maxlength=\"12\" value=\"9\">' && says 'value=\"count\" checked=\"\">' && ! says 'value=\"change\" checked'"
+is "nor by what is no number" "$(send /stock/ODD-1 /stock/ODD-1 -d how=change -d number=few -d 'reason=a <b>')" 409
+ok "which stays too" eval "says 'value=\"few\" aria-invalid=\"true\" aria-describedby=\"wrong-number\"' && says 'value=\"a &lt;b&gt;\" required=\"\">'"
 see '/stock?low=1' >/dev/null
 ok "what is low is listed" says /stock/ODD-1
 few() { api GET /stock/ODD-1 | jq -c '[.tracked, .on_hand, .low_at]'; }
@@ -198,6 +202,7 @@ is "none is few" "$(send /stock/ODD-1 /stock/ODD-1 -d how=low -d number=0)" 303
 see '/stock?low=1' >/dev/null
 is "it is low no longer" "$(grep -c /stock/ODD-1 "$tmp/page")" 0
 is "fewer than none is not" "$(send /stock/ODD-1 /stock/ODD-1 -d how=low -d number=-1)" 409
+ok "which is told there" eval "says 'value=\"-1\" required=\"\" aria-invalid=\"true\" aria-describedby=\"wrong-low\"' && says 'maxlength=\"12\" value=\"\">'"
 is "it is counted no longer" "$(send /stock/ODD-1 /stock/ODD-1 -d how=uncounted -d number= -d reason=enough)" 303
 is "nor" "$(few)" '[false,1,0]'
 is "it is counted again" "$(send /stock/ODD-1 /stock/ODD-1 -d how=count -d number=1 -d reason=counted)" 303

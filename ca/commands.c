@@ -4,6 +4,7 @@
  */
 #include "ca/cli.h"
 
+#include "common/base/noun.h"
 #include "common/crypto/file.h"
 #include "common/pki/csr.h"
 
@@ -562,8 +563,7 @@ enum setpay_error setpay_ca_command_log_verify(struct setpay_ca_command *command
     put(command, "head", json_sprintf("%" PRIu64 ":%s", head.count, hash));
     if (!command->options->json)
         fprintf(command->out,
-                "The log holds: %" PRIu64 " entries. Its head, to be kept elsewhere:\n%" PRIu64
-                ":%s\n",
-                head.count, head.count, hash);
+                "The log holds: %" PRIu64 " %s. Its head, to be kept elsewhere:\n%" PRIu64 ":%s\n",
+                head.count, setpay_noun((int64_t)head.count, "entry", "entries"), head.count, hash);
     return SETPAY_OK;
 }

@@ -7,6 +7,8 @@
  */
 #include "gateway/audit_files.h"
 
+#include "common/base/noun.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -219,10 +221,12 @@ static void check_totals(struct run *run, const struct setpay_batch_part *part, 
             FIND(run, where, "totals", "there are two totals in %s", total->currency);
         else if (!same_total(total, &sum))
             FIND(run, where, "totals",
-                 "%s: the merchant counts %lu captures of %lld and %lu credits of %lld, its items "
+                 "%s: the merchant counts %lu %s of %lld and %lu %s of %lld, its items "
                  "come to %lu of %lld and %lu of %lld (in minor units)",
                  total->currency, (unsigned long)total->capture_count,
+                 setpay_noun(total->capture_count, "capture", "captures"),
                  (long long)total->capture_minor, (unsigned long)total->credit_count,
+                 setpay_noun(total->credit_count, "credit", "credits"),
                  (long long)total->credit_minor, (unsigned long)sum.capture_count,
                  (long long)sum.capture_minor, (unsigned long)sum.credit_count,
                  (long long)sum.credit_minor);

@@ -245,3 +245,87 @@ enum setpay_error setpay_money_parse(const char *text, struct setpay_money *mone
     }
     return setpay_money_make(minor, currency->code, money);
 }
+
+/* ------------------------------------------------------------------ as people type it */
+
+#define TYPED_SIZE SETPAY_MONEY_TEXT_SIZE
+
+/* Without the blanks around it, and without its currency, into out. */
+static enum setpay_error take_amount(const char *text, const char *currency, char out[TYPED_SIZE])
+{
+    text += strspn(text, " \t");
+    size_t size = strlen(text);
+    while (size > 0 && strchr(" \t", text[size - 1]) != NULL)
+        size--;
+    if (size == 0 || size >= TYPED_SIZE)
+        return SETPAY_E_INVALID;
+    memcpy(out, text, size);
+    out[size] = '\0';
+    char *blank = strchr(out, ' ');
+    if (blank == NULL)
+        return SETPAY_OK;
+    if (strcmp(blank + 1, currency) != 0)
+        return SETPAY_E_MONEY_CURRENCY;
+    *blank = '\0';
+    return SETPAY_OK;
+}
+
+/* One comma and no point, and three digits behind it. */
+static bool is_ambiguous(const char *amount)
+{
+    const char *comma = amount + count_digits(amount);
+    return comma > amount && *comma == ',' && count_digits(comma + 1) == 3 && comma[4] == '\0';
+}
+
+enum setpay_error setpay_money_parse_typed(const char *text, const char *currency,
+                                           struct setpay_money *money)
+{
+    char amount[TYPED_SIZE];
+    char plain[TYPED_SIZE + 4];
+    SETPAY_TRY(take_amount(text, currency, amount));
+    char *comma = strchr(amount, ',');
+    if (comma != NULL && count_digits(comma + 1) > 2)
+        return SETPAY_E_INVALID;
+    if (comma != NULL)
+        *comma = '.';
+    (void)snprintf(plain, sizeof plain, "%s %.3s", amount, currency);
+    return setpay_money_parse(plain, money);
+}
+
+/* How much of a text is shown: no part of a character. */
+static int shown(const char *text)
+{
+    size_t size = strnlen(text, TYPED_SIZE);
+    if (size == TYPED_SIZE)
+        do
+            size--;
+        while (size > 0 && ((unsigned char)text[size] & 0xc0) == 0x80);
+    return (int)size;
+}
+
+const char *setpay_money_typed_explain(const char *text, const char *currency, char *words,
+                                       size_t size)
+{
+    char amount[TYPED_SIZE];
+    const char *like = setpay_money_like(currency);
+    if (setpay_currency_by_code(currency) == NULL) {
+        (void)snprintf(words, size, "there is no currency '%.*s'", shown(currency), currency);
+    } else if (take_amount(text, currency, amount) == SETPAY_OK && is_ambiguous(amount)) {
+        int before = (int)count_digits(amount);
+        (void)snprintf(words, size, "'%s' can be read in two ways: write %.*s%s%s%s", amount,
+                       before, amount, amount + before + 1,
+                       strchr(like, '.') != NULL ? ", or a fraction behind a point, like " : "",
+                       strchr(like, '.') != NULL ? like : "");
+    } else {
+        (void)snprintf(words, size, "'%.*s' is no amount in %s: write one like %s", shown(text),
+                       text, currency, like);
+    }
+    return words;
+}
+
+const char *setpay_money_like(const char *currency)
+{
+    static const char *const likes[] = {"1250", "12.5", "12.50", "12.500"};
+    const struct setpay_currency *known = setpay_currency_by_code(currency);
+    return known != NULL && known->exponent < 4 ? likes[known->exponent] : "12.50";
+}

@@ -52,4 +52,21 @@ const char *setpay_money_format(const struct setpay_money *money, char *out);
 enum setpay_error setpay_money_parse(const char *text,
                                      struct setpay_money *money) SETPAY_MUST_CHECK;
 
+/*
+ * Reads what a person has typed into a field for amounts of that currency: "12.50", "12,5", " 12 ",
+ * "12.50 EUR". A point begins the fraction, as in all that setpay shows. So does a comma before one
+ * or two digits; before three it may stand for thousands, and is refused, in whatever currency:
+ * "1,250" is a thousand to one and one and a quarter to another. Two marks, a sign, another
+ * currency, nothing: refused, as setpay_money_parse does.
+ */
+enum setpay_error setpay_money_parse_typed(const char *text, const char *currency,
+                                           struct setpay_money *money) SETPAY_MUST_CHECK;
+/* Why such a text is refused, for who typed it, into words; returns words: "'abc' is no amount in
+ * EUR: write one like 12.50". UTF-8, where text is. */
+#define SETPAY_MONEY_WORDS_SIZE 160
+const char *setpay_money_typed_explain(const char *text, const char *currency, char *words,
+                                       size_t size);
+/* As one is written in the currency: "1250", "12.50", "12.500". Static. */
+const char *setpay_money_like(const char *currency);
+
 #endif

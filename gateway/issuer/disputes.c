@@ -5,6 +5,7 @@
  */
 #include "gateway/issuer/disputes.h"
 
+#include "common/base/noun.h"
 #include "gateway/issuer/balances.h"
 
 #include <inttypes.h>
@@ -117,11 +118,12 @@ static enum setpay_error give_back(struct setpay_db *db, struct setpay_dispute_e
     SETPAY_TRY(read_charge(rows, &charge));
     if (amount_minor > charge.left_minor)
         return setpay_problem_set(&end->problem, SETPAY_E_USAGE,
-                                  "only %" PRId64
-                                  " minor units are charged still, less than the %" PRId64
+                                  "only %" PRId64 " minor %s charged still, less than the %" PRId64
                                   " in dispute: the merchant has given back the rest; close "
                                   "it for the merchant",
-                                  charge.left_minor, amount_minor);
+                                  charge.left_minor,
+                                  setpay_noun(charge.left_minor, "unit is", "units are"),
+                                  amount_minor);
     SETPAY_TRY(setpay_db_run(db,
                              "UPDATE card_authorisation SET disputed_minor = disputed_minor + $1"
                              " WHERE id = $2",

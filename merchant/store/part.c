@@ -3,6 +3,7 @@
  */
 #include "merchant/store/part.h"
 
+#include "common/base/noun.h"
 #include "merchant/store/order_json.h"
 
 #include <stdio.h>
@@ -150,9 +151,9 @@ static enum setpay_error want_sku(struct taking *taking, const char *sku, int64_
                                      sku, taking->order->order_id);
     if (missing == 0)
         return SETPAY_OK;
-    (void)setpay_json_fault_set(fault, field, "%lld of %.64s are wanted, and %lld left to %s",
-                                (long long)quantity, sku, (long long)(quantity - missing),
-                                can_be(taking));
+    (void)setpay_json_fault_set(fault, field, "%lld of %.64s %s wanted, and %lld left to %s",
+                                (long long)quantity, sku, setpay_noun(quantity, "is", "are"),
+                                (long long)(quantity - missing), can_be(taking));
     return SETPAY_E_AMOUNT_LIMIT;
 }
 
@@ -179,9 +180,9 @@ static enum setpay_error want_line(struct taking *taking, size_t position, int64
     if (quantity <= left)
         return SETPAY_OK;
     (void)snprintf(field, sizeof field, "lines[%zu].quantity", index);
-    (void)setpay_json_fault_set(fault, field,
-                                "%lld of the line %zu are wanted, and %lld left to %s",
-                                (long long)quantity, position + 1, (long long)left, can_be(taking));
+    (void)setpay_json_fault_set(
+        fault, field, "%lld of the line %zu %s wanted, and %lld left to %s", (long long)quantity,
+        position + 1, setpay_noun(quantity, "is", "are"), (long long)left, can_be(taking));
     return SETPAY_E_AMOUNT_LIMIT;
 }
 
@@ -196,9 +197,29 @@ static enum setpay_error read_wants(struct taking *taking,
                        ? want_sku(taking, sku, quantity, i, fault)
                        : want_line(taking, request->wants[i].position, quantity, i, fault));
     }
-    for (size_t i = 0; i < taking->parts->line_count && request->count == 0; i++)
-        taking->wanted[i] = left_of(taking, i);
+    if (request->count == 0 && taking->kind == SETPAY_PART_SHIPMENT)
+        (void)setpay_order_sendable_together(taking->view, taking->wanted);
+    else if (request->count == 0)
+        for (size_t i = 0; i < taking->parts->line_count; i++)
+            taking->wanted[i] = left_of(taking, i);
     return SETPAY_OK;
+}
+
+/* Each line alone may be paid for, and all of them together not. */
+static enum setpay_error check_paid(const struct taking *taking, struct setpay_json_fault *fault)
+{
+    char text[SETPAY_MONEY_TEXT_SIZE];
+    struct setpay_money more = taking->order->amount;
+    more.minor = taking->kind == SETPAY_PART_SHIPMENT
+                     ? setpay_order_unpaid_minor(taking->view, taking->wanted)
+                     : 0;
+    if (more.minor == 0)
+        return SETPAY_OK;
+    (void)setpay_json_fault_set(fault, "lines",
+                                "together these pieces cost %s more than was captured for them, and"
+                                " nothing more is held; expected fewer",
+                                setpay_money_format(&more, text));
+    return SETPAY_E_AMOUNT_LIMIT;
 }
 
 /* The pieces go; returns what those of a refund are worth. */
@@ -231,6 +252,7 @@ enum setpay_error setpay_parts_take(const struct setpay_order_view *view,
                             .of = request->of,
                             .paid_as_sent = view->order.capture == SETPAY_CAPTURE_ON_SHIPMENT};
     SETPAY_TRY(read_wants(&taking, request, fault));
+    SETPAY_TRY(check_paid(&taking, fault));
     *count = 0;
     *minor = 0;
     for (size_t i = 0; i < view->parts->line_count; i++) {

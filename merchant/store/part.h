@@ -201,7 +201,14 @@ enum setpay_error setpay_parts_count_gone(struct setpay_db *db, const char *orde
 /* Pieces of a line that can still be sent: where nothing follows what was captured, so many as that
  * pays for, were they the next; all others are given up. */
 int64_t setpay_order_sendable(const struct setpay_order_view *view, size_t position);
-/* Pieces of it that can be sent now. */
+/* The pieces of each line that can be sent together, into as many as there are lines: where what
+ * was captured pays for either of two lines but not for both, the one that stands first has it.
+ * Their sum. */
+int64_t setpay_order_sendable_together(const struct setpay_order_view *view, int64_t *pieces);
+/* What pieces of the lines cost together beyond what was captured, where nothing follows that; else
+ * 0. In minor units. */
+int64_t setpay_order_unpaid_minor(const struct setpay_order_view *view, const int64_t *pieces);
+/* Pieces of it that can be sent together now. */
 int64_t setpay_order_to_send(const struct setpay_order_view *view);
 /* Inside an operation that may have brought answers: what follows from the parts of the view that
  * are answered now follows, once; and where the rest is over, what was not sent is given up. Errors

@@ -140,15 +140,18 @@ static int64_t captured_of(const struct setpay_order_view *view)
     return setpay_order_standing(view->payments, view->payment_count)->captured_minor;
 }
 
-/* Of an order that nothing follows, the pieces of a line that may still be sent for what was
- * captured ahead of the shipments, were they the next. */
-static int64_t paid_ahead(const struct setpay_order_view *view, size_t position)
+/* More was captured than was sent; where not, nor do those that cost nothing go on alone. */
+static bool is_captured_ahead(const struct setpay_order_view *view)
+{
+    return captured_of(view) > setpay_parts_shipped_minor(view->parts);
+}
+
+/* Of up to most more pieces of a line, those that what was captured pays for. */
+static int64_t affordable(const struct setpay_order_view *view, size_t position, int64_t most)
 {
     struct setpay_part_line *line = &view->parts->lines[position];
     const int64_t shipped = line->shipped;
-    int64_t least = 0, most = setpay_part_sendable(line);
-    if (captured_of(view) <= setpay_parts_shipped_minor(view->parts))
-        return 0;          /* nor do those that cost nothing go on alone */
+    int64_t least = 0;
     while (least < most) { /* more pieces never cost less */
         int64_t middle = least + (most - least + 1) / 2;
         line->shipped = shipped + middle;
@@ -159,6 +162,15 @@ static int64_t paid_ahead(const struct setpay_order_view *view, size_t position)
     }
     line->shipped = shipped;
     return least;
+}
+
+/* Of an order that nothing follows, the pieces of a line that may still be sent for what was
+ * captured ahead of the shipments, were they the next. */
+static int64_t paid_ahead(const struct setpay_order_view *view, size_t position)
+{
+    return is_captured_ahead(view)
+               ? affordable(view, position, setpay_part_sendable(&view->parts->lines[position]))
+               : 0;
 }
 
 /* Whatever was given up before is none of it: looked at again, there is nothing left. */
@@ -202,13 +214,44 @@ int64_t setpay_order_sendable(const struct setpay_order_view *view, size_t posit
     return ahead < left ? ahead : left;
 }
 
+int64_t setpay_order_sendable_together(const struct setpay_order_view *view, int64_t *pieces)
+{
+    struct setpay_part_line *lines = view->parts->lines;
+    const size_t count = view->parts->line_count;
+    const bool limited = nothing_follows(view);
+    int64_t sum = 0;
+    for (size_t i = 0; i < count; i++)
+        pieces[i] = setpay_order_sendable(view, i);
+    for (size_t i = 0; i < count; i++) {
+        if (limited)
+            pieces[i] = affordable(view, i, pieces[i]);
+        lines[i].shipped += pieces[i]; /* the lines behind it have what is left */
+        sum += pieces[i];
+    }
+    for (size_t i = 0; i < count; i++)
+        lines[i].shipped -= pieces[i];
+    return sum;
+}
+
+int64_t setpay_order_unpaid_minor(const struct setpay_order_view *view, const int64_t *pieces)
+{
+    struct setpay_part_line *lines = view->parts->lines;
+    if (!nothing_follows(view))
+        return 0;
+    for (size_t i = 0; i < view->parts->line_count; i++)
+        lines[i].shipped += pieces[i];
+    int64_t minor = setpay_parts_shipped_minor(view->parts) - captured_of(view);
+    for (size_t i = 0; i < view->parts->line_count; i++)
+        lines[i].shipped -= pieces[i];
+    return minor > 0 ? minor : 0;
+}
+
 int64_t setpay_order_to_send(const struct setpay_order_view *view)
 {
-    int64_t pieces = 0;
-    bool may_ship = setpay_order_may_ship(view->order.end, view->status);
-    for (size_t i = 0; may_ship && i < view->parts->line_count; i++)
-        pieces += setpay_order_sendable(view, i);
-    return pieces;
+    int64_t pieces[SETPAY_LIMIT_OFFER_ITEMS];
+    return setpay_order_may_ship(view->order.end, view->status)
+               ? setpay_order_sendable_together(view, pieces)
+               : 0;
 }
 
 enum setpay_error setpay_parts_settle(struct setpay_db *db, struct setpay_order_view *view,

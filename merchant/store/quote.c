@@ -7,6 +7,7 @@
 #include "merchant/store/quote.h"
 
 #include "common/base/money.h"
+#include "common/base/noun.h"
 #include "merchant/store/country.h"
 #include "merchant/store/product.h"
 #include "merchant/store/shipping.h"
@@ -321,9 +322,10 @@ static enum setpay_error reserve(struct pricing *pricing, setpay_time_ms now_ms,
         memcpy(shortage->sku, wants[index].sku, sizeof shortage->sku);
         shortage->left = wants[index].left > 0 ? wants[index].left : 0;
         (void)setpay_json_fault_set(pricing->fault, "items",
-                                    "%lld of %s are wanted, and %lld left; expected no more than"
+                                    "%lld of %s %s wanted, and %lld left; expected no more than"
                                     " that",
                                     (long long)wants[index].quantity, shortage->sku,
+                                    setpay_noun(wants[index].quantity, "is", "are"),
                                     (long long)shortage->left);
     }
     free(wants);

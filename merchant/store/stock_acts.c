@@ -3,6 +3,7 @@
  */
 #include "merchant/store/stock.h"
 
+#include "common/base/noun.h"
 #include "merchant/store/stock_level.h"
 
 #include <string.h>
@@ -216,9 +217,10 @@ enum setpay_error setpay_stock_adjust(struct setpay_db *db, const struct setpay_
     SETPAY_TRY(read_adjustment(ask->body, after, &by_hand, reason, &answer->fault));
     if (after->tracked && after->on_hand < row.reserved)
         return setpay_shop_refuse(answer, SETPAY_E_STATE, "on_hand",
-                                  "%lld of %s are reserved by orders that can be paid; expected at"
+                                  "%lld of %s %s reserved by orders that can be paid; expected at"
                                   " least as many there: cancel such orders first",
-                                  (long long)row.reserved, row.sku);
+                                  (long long)row.reserved, row.sku,
+                                  setpay_noun(row.reserved, "is", "are"));
     SETPAY_TRY(setpay_db_run(
         db, "UPDATE variant SET tracked = $1, on_hand = $2, low_at = $3 WHERE seq = $4",
         SETPAY_DB_BOOL(after->tracked), SETPAY_DB_INT(after->on_hand), SETPAY_DB_INT(after->low_at),

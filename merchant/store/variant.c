@@ -192,16 +192,15 @@ static enum setpay_error read_stock(const json_t *object, const char *prefix,
                                &variant->on_hand, fault);
 }
 
-/* What can be said of a variant that is there or is made. */
-static enum setpay_error read_members(const json_t *object, const char *prefix, bool is_new,
+/* What is said of a variant as a whole. */
+static enum setpay_error read_members(const json_t *object, const char *prefix,
                                       struct variant *variant, struct setpay_json_fault *fault)
 {
     variant->options = json_object_get(object, "options");
     variant->prices = json_object_get(object, "prices");
     if (variant->options != NULL)
         SETPAY_TRY(check_options(variant->options, prefix, fault));
-    if (variant->prices != NULL || is_new)
-        SETPAY_TRY(check_prices(variant->prices, prefix, fault));
+    SETPAY_TRY(check_prices(variant->prices, prefix, fault));
     return setpay_shop_get_int(object, "weight_g", prefix, false, 0, SETPAY_VARIANT_WEIGHT_MAX_G,
                                &variant->weight_g, fault);
 }
@@ -300,9 +299,10 @@ static enum setpay_error remove_row(struct setpay_db *db, const struct variant *
 {
     if (variant->reserved > 0)
         return setpay_shop_refuse(answer, SETPAY_E_STATE, "sku",
-                                  "%lld of %s are reserved by orders that can be paid; archive the"
+                                  "%lld of %s %s reserved by orders that can be paid; archive the"
                                   " product, or cancel the orders first",
-                                  (long long)variant->reserved, variant->sku);
+                                  (long long)variant->reserved, variant->sku,
+                                  setpay_noun(variant->reserved, "is", "are"));
     SETPAY_TRY(
         setpay_db_run(db, "DELETE FROM price WHERE variant_seq = $1", SETPAY_DB_INT(variant->seq)));
     SETPAY_TRY(setpay_db_run(db, "DELETE FROM variant_option WHERE variant_seq = $1",
@@ -367,7 +367,7 @@ static enum setpay_error put(struct setpay_db *db, const struct setpay_product *
     variant.tracked = is_new ? false : variant.tracked;
     struct variant stock = variant; /* of one that is there, it is only checked */
     SETPAY_TRY(read_stock(object, prefix, &stock, fault));
-    SETPAY_TRY(read_members(object, prefix, true, &variant, fault));
+    SETPAY_TRY(read_members(object, prefix, &variant, fault));
     if (!is_new)
         return update(db, &variant);
     variant.tracked = stock.tracked;
@@ -466,16 +466,98 @@ enum setpay_error setpay_variant_add(struct setpay_db *db, const struct setpay_s
     return changed(db, ask, &product, answer);
 }
 
+/* Changes what is there: members that are not named stay, null takes one away (RFC 7396). */
+static enum setpay_error merge(json_t *there, const json_t *changes)
+{
+    const char *name;
+    json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)changes, name, value)
+    {
+        if (json_is_null(value))
+            (void)json_object_del(there, name);
+        else if (json_object_set(there, name, value) != 0)
+            return SETPAY_E_NOMEM;
+    }
+    return SETPAY_OK;
+}
+
+/* What is to be of the prices that there are: *prices, owned, also with an error. */
+static enum setpay_error merge_prices(struct setpay_db *db, const struct variant *variant,
+                                      const json_t *changes, json_t **prices,
+                                      struct setpay_shop_answer *answer)
+{
+    if (!json_is_object(changes) || json_object_size(changes) == 0)
+        return check_prices(changes, "", &answer->fault);
+    SETPAY_TRY(prices_json(db, variant->seq, prices));
+    SETPAY_TRY(merge(*prices, changes));
+    if (json_object_size(*prices) == 0)
+        return setpay_shop_refuse(answer, SETPAY_E_INVALID, "prices",
+                                  "%s would have no price at all; expected one in another"
+                                  " currency, or the product archived",
+                                  variant->sku);
+    return check_prices(*prices, "", &answer->fault);
+}
+
+static enum setpay_error find_options(struct setpay_db *db, int64_t seq, json_t **options)
+{
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(
+        setpay_db_one(db, &rows, "SELECT options FROM variant WHERE seq = $1", SETPAY_DB_INT(seq)));
+    struct setpay_view text = setpay_db_get_view(rows, 0);
+    *options = json_loadb((const char *)text.data, text.size, 0, NULL);
+    enum setpay_error error = *options == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
+    enum setpay_error ended = setpay_db_end(rows);
+    return ended != SETPAY_OK ? ended : error;
+}
+
+/* Likewise; null for all of them takes all away. */
+static enum setpay_error merge_options(struct setpay_db *db, const struct variant *variant,
+                                       const json_t *changes, json_t **options,
+                                       struct setpay_shop_answer *answer)
+{
+    if (json_is_null(changes)) {
+        *options = json_object();
+        return *options == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
+    }
+    if (!json_is_object(changes))
+        return check_options(changes, "", &answer->fault);
+    SETPAY_TRY(find_options(db, variant->seq, options));
+    SETPAY_TRY(merge(*options, changes));
+    return check_options(*options, "", &answer->fault);
+}
+
+/* The members of the body, as they are to be. */
+static enum setpay_error set_members(struct setpay_db *db, const json_t *body,
+                                     struct variant *variant, json_t **prices, json_t **options,
+                                     struct setpay_shop_answer *answer)
+{
+    const json_t *price_changes = json_object_get(body, "prices");
+    const json_t *option_changes = json_object_get(body, "options");
+    if (price_changes != NULL)
+        SETPAY_TRY(merge_prices(db, variant, price_changes, prices, answer));
+    if (option_changes != NULL)
+        SETPAY_TRY(merge_options(db, variant, option_changes, options, answer));
+    variant->prices = *prices;
+    variant->options = *options;
+    SETPAY_TRY(setpay_shop_get_int(body, "weight_g", "", false, 0, SETPAY_VARIANT_WEIGHT_MAX_G,
+                                   &variant->weight_g, &answer->fault));
+    return update(db, variant);
+}
+
 enum setpay_error setpay_variant_set(struct setpay_db *db, const struct setpay_shop_ask *ask,
                                      struct setpay_shop_answer *answer)
 {
     static const char *const changeable[] = {"options", "weight_g", "prices", NULL};
     struct setpay_product product = {.seq = 0};
     struct variant variant = {.seq = 0};
+    json_t *prices = NULL;
+    json_t *options = NULL;
     SETPAY_TRY(setpay_json_members_check(ask->body, changeable, "", &answer->fault));
     SETPAY_TRY(find_asked(db, ask, &product, &variant, answer));
-    SETPAY_TRY(read_members(ask->body, "", false, &variant, &answer->fault));
-    SETPAY_TRY(update(db, &variant));
+    enum setpay_error error = set_members(db, ask->body, &variant, &prices, &options, answer);
+    json_decref(prices);
+    json_decref(options);
+    SETPAY_TRY(error);
     return changed(db, ask, &product, answer);
 }
 
@@ -496,23 +578,6 @@ enum setpay_error setpay_variant_remove(struct setpay_db *db, const struct setpa
     return changed(db, ask, &product, answer);
 }
 
-/* What is to be of the prices that there are: *prices, owned. */
-static enum setpay_error merge_prices(struct setpay_db *db, int64_t variant_seq,
-                                      const json_t *changes, json_t **prices)
-{
-    const char *currency;
-    json_t *value;
-    SETPAY_TRY(prices_json(db, variant_seq, prices));
-    json_object_foreach((json_t *)(uintptr_t)changes, currency, value)
-    {
-        if (json_is_null(value))
-            (void)json_object_del(*prices, currency);
-        else if (json_object_set(*prices, currency, value) != 0)
-            return SETPAY_E_NOMEM;
-    }
-    return SETPAY_OK;
-}
-
 enum setpay_error setpay_price_set(struct setpay_db *db, const struct setpay_shop_ask *ask,
                                    struct setpay_shop_answer *answer)
 {
@@ -528,16 +593,7 @@ enum setpay_error setpay_price_set(struct setpay_db *db, const struct setpay_sho
     SETPAY_TRY(error);
     SETPAY_TRY(setpay_product_find_seq(db, variant.product_seq, &product));
     SETPAY_TRY(setpay_shop_check_version(ask, product.version, answer));
-    if (!json_is_object(changes) || json_object_size(changes) == 0)
-        return check_prices(changes, "", &answer->fault);
-    error = merge_prices(db, variant.seq, changes, &prices);
-    if (error == SETPAY_OK && json_object_size(prices) == 0)
-        error = setpay_shop_refuse(answer, SETPAY_E_INVALID, "prices",
-                                   "%s would have no price at all; expected one in another"
-                                   " currency, or the product archived",
-                                   variant.sku);
-    if (error == SETPAY_OK)
-        error = check_prices(prices, "", &answer->fault);
+    error = merge_prices(db, &variant, changes, &prices, answer);
     variant.prices = prices;
     if (error == SETPAY_OK)
         error = put_prices(db, &variant);

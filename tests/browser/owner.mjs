@@ -237,10 +237,14 @@ async function goods(visit) {
   });
   await look(visit, "owner-product");
   await step(`${label}: a price that is none is told`, async () => {
-    const price = page.getByLabel(`Price of ${sku} in EUR`, { exact: true });
-    await price.fill("free");
-    await price.press("Enter");
+    const price = (code) => page.getByLabel(`Price of ${sku} in ${code}`, { exact: true });
+    await price("EUR").fill("26,50");
+    await price("USD").fill("free");
+    await price("USD").press("Enter");
     await page.getByRole("alert").filter({ hasText: "free" }).waitFor();
+    const focus = await page.evaluate(() => [document.activeElement.name, document.activeElement.value].join(" "));
+    if (focus !== "price_USD free") return `the focus is at ${focus}`;
+    return (await price("EUR").inputValue()) === "26,50";
   });
   expected(visit, 409);
   await look(visit, "owner-product-refused");

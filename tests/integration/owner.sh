@@ -111,6 +111,9 @@ is "one comes back" "$(send "$page" "$page/refund" -d by_line=1 -d q1=1 -d of=se
 ok "and is given back" wait_for 10 order_is partially_refunded
 is "an amount too" "$(send "$page" "$page/refund" -d amount=0.01 -d currency=EUR)" 303
 is "but not one that is none" "$(send "$page" "$page/refund" -d amount=1e3 -d currency=EUR)" 409
+is "nor one that can be read in two ways" "$(send "$page" "$page/refund" -d amount=1,250 -d currency=EUR)" 409
+ok "which is said" says 'amount: &#39;1,250&#39; can be read in two ways'
+is "as a comma before two digits can't" "$(send "$page" "$page/refund" -d amount=0,01 -d currency=EUR)" 303
 is "nor more than there is" "$(send "$page" "$page/refund" -d amount=99999.00 -d currency=EUR)" 409
 is "nor is a captured order voided" "$(send "$page" "$page/void")" 409
 sqlite3 -cmd '.timeout 5000' "$(get .databases.merchant)" "DELETE FROM event WHERE order_id = '$order_id'"
@@ -180,9 +183,16 @@ is "and published" "$(send /products/odd /products/odd/edit -d version=1 -d stat
 is "by whom has seen how it is now" "$(send /products/odd /products/odd/edit -d version=1 -d name=Late)" 409
 is "a price that is none" "$(send /products/odd /products/odd/price -d sku=ODD-1 -d price_EUR=free)" 409
 is "one of smaller units than there are" "$(send /products/odd /products/odd/price -d sku=ODD-1 -d price_JPY=12.50)" 409
-ok "says how one is written" says "found &#39;12.50&#39; in &#39;JPY&#39;; expected one like 1250"
+ok "says how one is written" says "&#39;12.50&#39; is no amount in JPY: write one like 1250"
+# a_field CURRENCY VALUE REST: of the row of ODD-1
+a_field() { says "name=\"price_$1\" value=\"$2\" aria-label=\"Price of ODD-1 in $1\" inputmode=\"decimal\" maxlength=\"24\"$3></label>"; }
+is "several at once" "$(send /products/odd /products/odd/price -d sku=ODD-1 -d price_EUR=1 -d price_USD=2,5x -d price_JPY=12.50)" 409
+ok "what was typed stays in the row" a_field EUR 1 ''
+ok "the first wrong one has the focus" a_field USD 2,5x ' aria-invalid="true" aria-describedby="wrong-ODD-1-USD" autofocus=""'
+ok "with the reason beside it" says '<p class="wrong" id="wrong-ODD-1-USD">&#39;2,5x&#39; is no amount in USD: write one like 12.50</p>'
+ok "so has the next" a_field JPY 12.50 ' aria-invalid="true" aria-describedby="wrong-ODD-1-JPY"'
 is "a comma that may stand for thousands" "$(send /products/odd /products/odd/price -d sku=ODD-1 -d price_KWD=1,250)" 409
-ok "says how one is written, too" says "found &#39;1,250&#39; in &#39;KWD&#39;; expected one like 12.500"
+ok "says how one is written, too" says "&#39;1,250&#39; can be read in two ways: write 1250, or a fraction behind a point, like 12.500"
 is "one in a currency that is none" "$(send /products/odd /products/odd/price -d sku=ODD-1 -d price_XYZ=1)" 409
 is "none at all" "$(send /products/odd /products/odd/price -d sku=ODD-1 -d price_EUR= -d price_JPY=)" 409
 prices() { api GET /products/odd | jq -c '.variants[0].prices'; }
@@ -193,7 +203,8 @@ ok "the page has a field for each" says 'name="price_JPY" value="2000" aria-labe
 version=$(field version)
 is "one is taken away" "$(send /products/odd /products/odd/price -d "version=$version" -d sku=ODD-1 -d price_EUR=13 -d price_USD= -d price_JPY=2000)" 303
 is "and gone" "$(prices)" '{"EUR":1300,"JPY":2000}'
-is "by whom has seen what there is now" "$(send /products/odd /products/odd/price -d "version=$version" -d sku=ODD-1 -d price_EUR=99)" 409
+is "by whom has seen what there is now" "$(send /products/odd /products/odd/price -d "version=$version" -d sku=ODD-1 -d price_EUR=99 -d price_USD=7)" 409
+ok "keeps what was typed" a_field USD 7 ''
 is "otherwise nothing is changed" "$(prices)" '{"EUR":1300,"JPY":2000}'
 is "the same short name again" "$(send /products /products -d slug=odd -d name=Odd -d sku=ODD-2 -d price_EUR=1)" 409
 is "a variant without a price" "$(send /products/odd /products/odd/variant -d sku=ODD-2 -d 'options=size: <M>' -d on_hand=7 -d price_EUR= -d price_USD= -d price_JPY=)" 409
@@ -205,6 +216,7 @@ ok "says the same" says "price: found none; expected one in at least one currenc
 is "with a price that is none" "$(send /products /products -d slug=odder -d name=Odder -d sku=ODDER-1 -d price_EUR=12,5x -d price_JPY=20)" 409
 ok "what was typed stays there" says 'value="Odder" required'
 ok "with the prices" eval 'says "value=\"12,5x\"" && says "value=\"20\""'
+ok "and the reason beside it" says 'aria-invalid="true" aria-describedby="wrong-price-EUR" autofocus=""><span class="wrong" id="wrong-price-EUR">&#39;12,5x&#39; is no'
 is "the page itself has nothing in it" "$(see /products) $(grep -c 'Odder\|<details class="card" open' "$tmp/page")" "200 0"
 is "stock is adjusted" "$(send /stock/ODD-1 /stock/ODD-1 -d how=change -d number=-3 --data-urlencode "reason=broken'; DROP TABLE owner")" 303
 is "so" "$(api GET /stock/ODD-1 | jq .on_hand)" 1
@@ -219,6 +231,10 @@ is "and counts once" "$(api GET /stock/ODD-1 | jq -c '[.on_hand, ([.log[] | sele
 is "it is as before" "$(send /stock/ODD-1 /stock/ODD-1 -d how=change -d number=-2 -d reason=lost)" 303
 is "not below nothing" "$(send /stock/ODD-1 /stock/ODD-1 -d how=change -d number=-3 -d reason=x)" 409
 is "not without a reason" "$(send /stock/ODD-1 /stock/ODD-1 -d how=count -d number=9)" 409
+ok "which is told beside its field" says 'aria-describedby="wrong-reason" autofocus=""><span class="wrong" id="wrong-reason">found nothing; expected why<'
+ok "what was typed stays" eval "says 'maxlength=\"12\" value=\"9\">' && says 'value=\"count\" checked=\"\">' && ! says 'value=\"change\" checked'"
+is "nor by what is no number" "$(send /stock/ODD-1 /stock/ODD-1 -d how=change -d number=few -d 'reason=a <b>')" 409
+ok "which stays too" eval "says 'value=\"few\" aria-invalid=\"true\" aria-describedby=\"wrong-number\"' && says 'value=\"a &lt;b&gt;\" required=\"\">'"
 see '/stock?low=1' >/dev/null
 ok "what is low is listed" says /stock/ODD-1
 few() { api GET /stock/ODD-1 | jq -c '[.tracked, .on_hand, .low_at]'; }
@@ -226,6 +242,7 @@ is "none is few" "$(send /stock/ODD-1 /stock/ODD-1 -d how=low -d number=0)" 303
 see '/stock?low=1' >/dev/null
 is "it is low no longer" "$(grep -c /stock/ODD-1 "$tmp/page")" 0
 is "fewer than none is not" "$(send /stock/ODD-1 /stock/ODD-1 -d how=low -d number=-1)" 409
+ok "which is told there" eval "says 'value=\"-1\" required=\"\" aria-invalid=\"true\" aria-describedby=\"wrong-low\"' && says 'maxlength=\"12\" value=\"\">'"
 is "it is counted no longer" "$(send /stock/ODD-1 /stock/ODD-1 -d how=uncounted -d number= -d reason=enough)" 303
 is "nor" "$(few)" '[false,1,0]'
 is "it is counted again" "$(send /stock/ODD-1 /stock/ODD-1 -d how=count -d number=1 -d reason=counted)" 303

@@ -153,6 +153,13 @@ await ok('the catalogue, its stock, shipping and taxes are as described', async 
   });
   await expect(200, null, 'GET', `/products/${name}/variants`);
   await expect(200, null, 'PATCH', `/products/${name}/variants/${sku}-L`, { body: { prices: { EUR: 1200 } }, match: '*' });
+  const merged = { body: { prices: { EUR: null, USD: 1300 }, options: { colour: 'moss' } }, match: '*' };
+  const { body: changed } = await expect(200, null, 'PATCH', `/products/${name}/variants/${sku}-L`, merged);
+  is(changed.variants[1].prices, { USD: 1300 }, 'prices');
+  is(changed.variants[1].options, { size: 'L', colour: 'moss' }, 'options');
+  const none = { body: { prices: { USD: null } }, match: '*' };
+  await expect(422, 'invalid-field', 'PATCH', `/products/${name}/variants/${sku}-L`, none);
+  await expect(200, null, 'PATCH', `/products/${name}/variants/${sku}-L`, { body: { prices: { EUR: 1200 } }, match: '*' });
   await expect(200, null, 'GET', `/products/${name}/pictures`);
   await expect(404, 'not-found', 'GET', `/products/${name}/pictures/7`);
 

@@ -172,6 +172,70 @@ static void assert_prices(const char *sku, const char *prices)
         fail_msg("%s has other prices than %s", sku, prices);
 }
 
+static void assert_options(const char *sku, const char *options)
+{
+    char sql[200];
+    (void)snprintf(sql, sizeof sql, "SELECT options = '%s' FROM variant WHERE sku = '%s'", options,
+                   sku);
+    if (test_acts_sql(&test, sql) != 1)
+        fail_msg("%s has other options than %s", sku, options);
+    (void)snprintf(sql, sizeof sql,
+                   "SELECT COUNT(*) FROM variant_option o JOIN variant v ON v.seq = o.variant_seq"
+                   " WHERE v.sku = '%s'",
+                   sku);
+    int64_t count = 0;
+    for (const char *at = options; (at = strchr(at, ':')) != NULL; at++)
+        count++;
+    assert_int_equal(test_acts_sql(&test, sql), count);
+}
+
+/* A change of a variant is one of what is there: RFC 7396. */
+static void what_a_variants_change_does_not_name_stays(void **state)
+{
+    (void)state;
+    test_acts_open(&test);
+    assert_int_equal(test_act(&test, "product.add", NULL, NULL, CUP), SETPAY_OK);
+    static const struct {
+        const char *body, *prices, *options;
+    } rows[] = {
+        {"{\"prices\":{\"USD\":1100}}", "EUR900 JPY1500 USD1100", "{\"size\":\"S\"}"},
+        {"{\"prices\":{\"EUR\":950,\"JPY\":null,\"GBP\":null}}", "EUR950 USD1100",
+         "{\"size\":\"S\"}"},
+        {"{\"options\":{\"colour\":\"moss\"}}", "EUR950 USD1100",
+         "{\"size\":\"S\",\"colour\":\"moss\"}"},
+        {"{\"options\":{\"size\":null},\"weight_g\":7}", "EUR950 USD1100", "{\"colour\":\"moss\"}"},
+        {"{\"options\":{}}", "EUR950 USD1100", "{\"colour\":\"moss\"}"},
+        {"{\"options\":null}", "EUR950 USD1100", "{}"},
+        {"{}", "EUR950 USD1100", "{}"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        assert_int_equal(test_act(&test, "variant.set", "cup", "CUP-S", rows[i].body), SETPAY_OK);
+        assert_prices("CUP-S", rows[i].prices);
+        assert_options("CUP-S", rows[i].options);
+    }
+    assert_int_equal(test_acts_sql(&test, "SELECT weight_g FROM variant WHERE sku = 'CUP-S'"), 7);
+    static const struct {
+        const char *field, *body;
+    } wrong[] = {
+        {"prices", "{\"prices\":{\"EUR\":null,\"USD\":null}}"},
+        {"prices", "{\"prices\":null}"},
+        {"prices", "{\"prices\":{}}"},
+        {"prices", "{\"prices\":[]}"},
+        {"prices.XX", "{\"prices\":{\"XX\":1}}"},
+        {"prices.EUR", "{\"prices\":{\"EUR\":\"1\"}}"},
+        {"options", "{\"prices\":{\"EUR\":1},\"options\":\"moss\"}"},
+        {"options.size", "{\"prices\":{\"EUR\":1},\"options\":{\"size\":1}}"},
+        {"weight_g", "{\"prices\":{\"EUR\":1},\"weight_g\":null}"},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        test_act_refuses(&test, SETPAY_E_INVALID, wrong[i].field, "variant.set", "cup", "CUP-S",
+                         wrong[i].body);
+    assert_prices("CUP-S", "EUR950 USD1100");
+    assert_prices("CUP-L", "EUR1200");
+    assert_options("CUP-L", "{\"size\":\"L\"}");
+    test_acts_close(&test);
+}
+
 static void a_price_is_set_and_the_others_stay(void **state)
 {
     (void)state;
@@ -627,6 +691,7 @@ int main(void)
         cmocka_unit_test(a_product_is_made_shown_changed_and_deleted),
         cmocka_unit_test(each_wrong_member_is_named_and_nothing_is_kept),
         cmocka_unit_test(variants_come_and_go_but_never_the_last_nor_what_is_reserved),
+        cmocka_unit_test(what_a_variants_change_does_not_name_stays),
         cmocka_unit_test(a_price_is_set_and_the_others_stay),
         cmocka_unit_test(categories_are_a_tree),
         cmocka_unit_test(products_are_found_by_words_filters_and_sorted),

@@ -228,6 +228,67 @@ static void test_parse_refuses(void **state)
     assert_int_equal(setpay_money_parse(NULL, &money), SETPAY_E_INVALID);
 }
 
+/* What people type is read in one way or refused; a comma before three digits is two. */
+static void test_typed(void **state)
+{
+    static const struct {
+        const char *text, *currency;
+        int64_t minor; /* -1: refused */
+        const char *words;
+    } rows[] = {
+        {"12.50", "EUR", 1250, ""},
+        {"12,50", "EUR", 1250, ""},
+        {"12,5", "EUR", 1250, ""},
+        {" 12 ", "EUR", 1200, ""},
+        {"12.50 EUR", "EUR", 1250, ""},
+        {"0", "EUR", 0, ""},
+        {"1250", "JPY", 1250, ""},
+        {"1.250", "KWD", 1250, ""},
+        {"1,25", "KWD", 1250, ""},
+        {"1,250", "KWD", -1,
+         "'1,250' can be read in two ways: write 1250, or a fraction behind a point, like 12.500"},
+        {" 1,250 KWD", "KWD", -1,
+         "'1,250' can be read in two ways: write 1250, or a fraction behind a point, like 12.500"},
+        {"1,250", "EUR", -1,
+         "'1,250' can be read in two ways: write 1250, or a fraction behind a point, like 12.50"},
+        {"1,250", "JPY", -1, "'1,250' can be read in two ways: write 1250"},
+        {"1,2500", "KWD", -1, "'1,2500' is no amount in KWD: write one like 12.500"},
+        {"1.000,00", "EUR", -1, "'1.000,00' is no amount in EUR: write one like 12.50"},
+        {"1,000.00", "EUR", -1, "'1,000.00' is no amount in EUR: write one like 12.50"},
+        {"1,000,000", "EUR", -1, "'1,000,000' is no amount in EUR: write one like 12.50"},
+        {"12.505", "EUR", -1, "'12.505' is no amount in EUR: write one like 12.50"},
+        {"12.5", "JPY", -1, "'12.5' is no amount in JPY: write one like 1250"},
+        {"12,", "EUR", -1, "'12,' is no amount in EUR: write one like 12.50"},
+        {"-1", "EUR", -1, "'-1' is no amount in EUR: write one like 12.50"},
+        {"12 USD", "EUR", -1, "'12 USD' is no amount in EUR: write one like 12.50"},
+        {"1 2", "EUR", -1, "'1 2' is no amount in EUR: write one like 12.50"},
+        {"", "EUR", -1, "'' is no amount in EUR: write one like 12.50"},
+        {"1", "XYZ", -1, "there is no currency 'XYZ'"},
+        {"\303\244\303\244\303\244\303\244\303\244\303\244\303\244\303\244\303\244\303\244"
+         "\303\244\303\244\303\244\303\244\303\244a\303\244",
+         "EUR", -1,
+         "'\303\244\303\244\303\244\303\244\303\244\303\244\303\244\303\244\303\244\303\244"
+         "\303\244\303\244\303\244\303\244\303\244a' is no amount in EUR: write one like"
+         " 12.50"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        char words[SETPAY_MONEY_WORDS_SIZE];
+        struct setpay_money money = untouched;
+        enum setpay_error error = setpay_money_parse_typed(rows[i].text, rows[i].currency, &money);
+        if ((error == SETPAY_OK) != (rows[i].minor >= 0) ||
+            (error == SETPAY_OK && money.minor != rows[i].minor))
+            fail_msg("%s %s: %d, %lld", rows[i].text, rows[i].currency, (int)error,
+                     (long long)money.minor);
+        if (error == SETPAY_OK)
+            continue;
+        assert_untouched(&money);
+        assert_string_equal(
+            setpay_money_typed_explain(rows[i].text, rows[i].currency, words, sizeof(words)),
+            rows[i].words);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -238,6 +299,7 @@ int main(void)
         cmocka_unit_test(test_broken_operands),
         cmocka_unit_test(test_text),
         cmocka_unit_test(test_parse_refuses),
+        cmocka_unit_test(test_typed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -594,6 +594,79 @@ static void what_is_to_be_sent_is_paid_or_held(void **state)
     }
 }
 
+/* What was captured ahead pays for either of two lines and not for both: what is offered together
+ * is taken, and what nobody paid for is not. */
+static void what_is_offered_together_can_be_sent_together(void **state)
+{
+    (void)state;
+    struct setpay_parts parts = {.line_count = 3};
+    struct setpay_payment_view payment = {.state = SETPAY_PURCHASE_CAPTURED,
+                                          .approved = {2100, "EUR"},
+                                          .captured_minor = 1000,
+                                          .released_minor = 1100};
+    const struct setpay_order_view view = {
+        .order = {.amount = {2100, "EUR"}, .capture = SETPAY_CAPTURE_ON_SHIPMENT},
+        .payments = &payment,
+        .payment_count = 1,
+        .parts = &parts,
+        .status = SETPAY_ORDER_STATUS_CAPTURED};
+    static const struct setpay_part_line lines[] = {{.quantity = 3, .unit_minor = 400},
+                                                    {.quantity = 1}, /* a present */
+                                                    {.quantity = 3, .unit_minor = 300}};
+    static const struct {
+        int64_t wanted[3];
+        int64_t unpaid_minor; /* 0: can be sent */
+    } rows[] = {
+        {{2, 1, 0}, 0}, {{0, 1, 3}, 0}, {{1, 0, 2}, 0}, {{2, 1, 1}, 100}, {{2, 0, 3}, 700},
+    };
+    int64_t pieces[3], minor;
+    struct setpay_part_count counts[3];
+    size_t count;
+    struct setpay_json_fault fault = {.field = ""};
+    memcpy(parts.lines, lines, sizeof lines);
+    assert_int_equal(setpay_order_sendable(&view, 0), 2);
+    assert_int_equal(setpay_order_sendable(&view, 1), 1);
+    assert_int_equal(setpay_order_sendable(&view, 2), 3);
+    assert_int_equal(setpay_order_sendable_together(&view, pieces), 3);
+    assert_memory_equal(pieces, rows[0].wanted, sizeof pieces);
+    assert_int_equal(setpay_order_to_send(&view), 3);
+    assert_memory_equal(parts.lines, lines, sizeof lines);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct setpay_part_request request = {.count = 0};
+        for (size_t k = 0; k < 3; k++) {
+            request.wants[request.count].position = k;
+            request.wants[request.count].quantity = rows[i].wanted[k];
+            request.count += rows[i].wanted[k] > 0 ? 1 : 0;
+        }
+        memcpy(parts.lines, lines, sizeof lines);
+        enum setpay_error error = setpay_parts_take(&view, SETPAY_PART_SHIPMENT, &request, counts,
+                                                    &count, &minor, &fault);
+        if (error != (rows[i].unpaid_minor == 0 ? SETPAY_OK : SETPAY_E_AMOUNT_LIMIT))
+            fail_msg("row %zu: %d", i, (int)error);
+        if (error != SETPAY_OK) {
+            assert_string_equal(fault.field, "lines");
+            assert_memory_equal(parts.lines, lines, sizeof lines);
+        }
+        memcpy(parts.lines, lines, sizeof lines);
+        assert_int_equal(setpay_order_unpaid_minor(&view, rows[i].wanted), rows[i].unpaid_minor);
+    }
+    assert_string_equal(fault.words, "together these pieces cost 7.00 EUR more than was captured"
+                                     " for them, and nothing more is held; expected fewer");
+    /* Who names no lines means so many as can be. */
+    const struct setpay_part_request all = {.count = 0};
+    assert_int_equal(
+        setpay_parts_take(&view, SETPAY_PART_SHIPMENT, &all, counts, &count, &minor, &fault),
+        SETPAY_OK);
+    assert_int_equal(count, 2);
+    assert_int_equal(counts[0].quantity, 2);
+    assert_int_equal(counts[1].position, 1);
+    /* Where something is held, nothing is limited. */
+    payment.released_minor = 0;
+    memcpy(parts.lines, lines, sizeof lines);
+    assert_int_equal(setpay_order_sendable_together(&view, pieces), 7);
+    assert_int_equal(setpay_order_unpaid_minor(&view, pieces), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -606,6 +679,7 @@ int main(void)
         cmocka_unit_test(what_was_not_sent_when_the_hold_ended_is_back_once),
         cmocka_unit_test(what_was_captured_ahead_may_still_be_sent),
         cmocka_unit_test(what_was_given_up_is_not_offered),
+        cmocka_unit_test(what_is_offered_together_can_be_sent_together),
         cmocka_unit_test(what_no_further_part_pays_for_is_back_once),
         cmocka_unit_test(what_is_refused_after_the_end_is_back_too),
         cmocka_unit_test(what_may_still_be_sent_stays),

@@ -140,14 +140,14 @@ static enum setpay_error read_lines(struct setpay_admin_task *task,
 static enum setpay_error read_amount(struct setpay_admin_task *task,
                                      struct setpay_step_request *request)
 {
-    char text[SETPAY_MONEY_TEXT_SIZE + 16];
     const char *amount = setpay_form_get(&task->form, "amount");
+    const char *currency = setpay_form_get(&task->form, "currency");
+    char words[SETPAY_MONEY_WORDS_SIZE];
     struct setpay_money money;
-    (void)snprintf(text, sizeof text, "%.24s%s%.3s", amount, strchr(amount, ' ') != NULL ? "" : " ",
-                   strchr(amount, ' ') != NULL ? "" : setpay_form_get(&task->form, "currency"));
-    if (setpay_money_parse(text, &money) != SETPAY_OK || money.minor < 1)
-        return setpay_json_fault_set(&task->fault, "amount",
-                                     "amount: found '%.24s'; expected one like 12.50", amount);
+    if (setpay_money_parse_typed(amount, currency, &money) != SETPAY_OK || money.minor < 1)
+        return setpay_json_fault_set(
+            &task->fault, "amount", "amount: %s",
+            setpay_money_typed_explain(amount, currency, words, sizeof words));
     request->has_amount = true;
     request->amount_minor = money.minor;
     memcpy(request->currency, money.currency, sizeof request->currency);

@@ -176,25 +176,30 @@ static enum setpay_error read_order(struct setpay_db *db, void *arg)
 
 /* ------------------------------------------------------------------ the page */
 
-static json_t *items_json(const struct look *look, bool may_send, bool *refundable)
+/* The lines, and into *refundable whether something may come back, into *choose whether more of
+ * some may be sent where less is of others. */
+static json_t *items_json(const struct look *look, bool may_send, bool *refundable, bool *choose)
 {
     const struct setpay_order *order = &look->view.order;
     const struct setpay_parts *parts = look->view.parts;
+    int64_t together[SETPAY_LIMIT_OFFER_ITEMS] = {0};
     json_t *items = json_array();
+    (void)setpay_order_sendable_together(&look->view, together);
     for (size_t i = 0; i < order->item_count && items != NULL; i++) {
         const struct setpay_item *item = &order->items[i];
         int64_t send = may_send ? setpay_order_sendable(&look->view, i) : 0;
         int64_t back = setpay_part_refundable(
             parts, i, order->capture == SETPAY_CAPTURE_ON_SHIPMENT, SETPAY_PART_OF_ANY);
         *refundable = *refundable || back > 0;
+        *choose = *choose || (send > 0 && together[i] < send);
         json_t *row = json_pack(
-            "{s:i, s:s, s:s, s:I, s:o, s:o, s:I, s:I, s:o, s:o}", "line", (int)i + 1, "name",
+            "{s:i, s:s, s:s, s:I, s:o, s:o, s:I, s:I, s:o, s:I, s:o}", "line", (int)i + 1, "name",
             item->name, "sku", item->sku, "quantity", (json_int_t)item->quantity, "unit",
             setpay_admin_money(item->unit_minor, order->amount.currency), "total",
             setpay_admin_money(item->total_minor, order->amount.currency), "shipped",
             (json_int_t)parts->lines[i].shipped, "refunded", (json_int_t)parts->lines[i].refunded,
-            "send", send > 0 ? json_integer(send) : json_null(), "back",
-            back > 0 ? json_integer(back) : json_null());
+            "send", send > 0 ? json_integer(send) : json_null(), "together",
+            (json_int_t)together[i], "back", back > 0 ? json_integer(back) : json_null());
         if (json_array_append_new(items, row) != 0) {
             json_decref(items);
             items = NULL;
@@ -266,8 +271,8 @@ static json_t *values_of(struct look *look, const char *wrong, const char *done)
     int64_t back_minor = refundable_minor(look);
     bool may_ship = setpay_order_may_ship(order->end, look->view.status);
     bool may_send = setpay_order_to_send(&look->view) > 0;
-    bool refundable = false;
-    json_t *items = items_json(look, may_send, &refundable);
+    bool refundable = false, choose = false;
+    json_t *items = items_json(look, may_send, &refundable, &choose);
     bool repeats = order->item_count == 1 && strcmp(order->items[0].name, order->description) == 0;
     bool may_cancel = setpay_order_check_cancel(look->view.status) == SETPAY_OK &&
                       look->view.status != SETPAY_ORDER_STATUS_CANCELLED;
@@ -288,6 +293,7 @@ static json_t *values_of(struct look *look, const char *wrong, const char *done)
                                            look->view.parts->count, (int)order->end));
     (void)json_object_set_new(values, "where", setpay_admin_where(look->view.ship_to));
     (void)json_object_set_new(values, "may_send", json_boolean(may_send));
+    (void)json_object_set_new(values, "choose", json_boolean(choose));
     (void)json_object_set_new(values, "may_capture",
                               json_boolean(look->capturable > 0 && may_ship));
     (void)json_object_set_new(values, "may_refund", json_boolean(back_minor > 0));

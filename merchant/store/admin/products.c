@@ -62,35 +62,6 @@ static json_t *amount_json(const json_t *price, const char *currency)
     return json_string(text);
 }
 
-/* A field for each currency that the shop sells in, and for others in which there is a price. */
-static json_t *fields_json(const struct setpay_shop_settings *settings, const char *sku,
-                           const json_t *prices)
-{
-    const struct setpay_shop_currencies *sold = &settings->sold;
-    json_t *list = json_array();
-    bool whole = list != NULL;
-    const char *currency;
-    json_t *price;
-    for (size_t i = 0; i < sold->count; i++)
-        setpay_shop_append(
-            list,
-            json_pack("{s:s, s:s, s:o}", "of", sku, "code", sold->codes[i], "amount",
-                      amount_json(json_object_get(prices, sold->codes[i]), sold->codes[i])),
-            &whole);
-    json_object_foreach((json_t *)(uintptr_t)prices, currency, price)
-    {
-        if (setpay_shop_currencies_find(sold, currency) == NULL)
-            setpay_shop_append(list,
-                               json_pack("{s:s, s:s, s:o}", "of", sku, "code", currency, "amount",
-                                         amount_json(price, currency)),
-                               &whole);
-    }
-    if (whole)
-        return list;
-    json_decref(list);
-    return NULL;
-}
-
 #define PRICE "price_" /* and the currency: a field of a form */
 
 /* What was typed into a form that was refused, to stand there again; form NULL: nothing. */
@@ -99,25 +70,74 @@ static const char *typed(const struct setpay_form *form, const char *name)
     return form != NULL ? setpay_form_get(form, name) : "";
 }
 
-/* Of a variant that is to be: the one field is required where there is no other. */
-static json_t *new_fields_json(const struct setpay_shop_settings *settings,
-                               const struct setpay_form *form)
+/* The prices of a form that was refused, told apart from what is kept. */
+struct refused {
+    const struct setpay_form *form; /* NULL: none was */
+    bool has_wrong;                 /* one before can't be read, and has the focus */
+};
+
+/* A field for the price in a currency: what is there, or what was typed and why it is none. *list
+ * is added to. */
+static void add_field(json_t *list, const char *sku, const char *currency, json_t *amount,
+                      struct refused *refused, bool *whole)
+{
+    char name[sizeof PRICE + 3], words[SETPAY_MONEY_WORDS_SIZE] = "";
+    struct setpay_money money;
+    (void)snprintf(name, sizeof name, PRICE "%.3s", currency);
+    const char *text = typed(refused->form, name);
+    if (text[0] != '\0' && setpay_money_parse_typed(text, currency, &money) != SETPAY_OK)
+        (void)setpay_money_typed_explain(text, currency, words, sizeof words);
+    bool wrong = words[0] != '\0';
+    json_t *json = json_pack("{s:s, s:s, s:s, s:b}", "of", sku, "code", currency, "wrong", words,
+                             "first_wrong", (int)(wrong && !refused->has_wrong));
+    setpay_shop_set(json, "amount", refused->form != NULL ? json_string(text) : json_incref(amount),
+                    whole);
+    refused->has_wrong = refused->has_wrong || wrong;
+    json_decref(amount);
+    setpay_shop_append(list, json, whole);
+}
+
+/* A field for each currency that the shop sells in, and for others in which there is a price. form:
+ * that of these prices which was refused; NULL: none. */
+static json_t *fields_json(const struct setpay_shop_settings *settings, const char *sku,
+                           const json_t *prices, const struct setpay_form *form)
 {
     const struct setpay_shop_currencies *sold = &settings->sold;
+    struct refused refused = {.form = form};
     json_t *list = json_array();
     bool whole = list != NULL;
-    for (size_t i = 0; i < sold->count; i++) {
-        char name[sizeof PRICE + 3];
-        (void)snprintf(name, sizeof name, PRICE "%.3s", sold->codes[i]);
-        setpay_shop_append(list,
-                           json_pack("{s:s, s:b, s:s}", "code", sold->codes[i], "required",
-                                     sold->count == 1, "amount", typed(form, name)),
-                           &whole);
+    const char *currency;
+    json_t *price;
+    for (size_t i = 0; i < sold->count; i++)
+        add_field(list, sku, sold->codes[i],
+                  amount_json(json_object_get(prices, sold->codes[i]), sold->codes[i]), &refused,
+                  &whole);
+    json_object_foreach((json_t *)(uintptr_t)prices, currency, price)
+    {
+        if (setpay_shop_currencies_find(sold, currency) == NULL)
+            add_field(list, sku, currency, amount_json(price, currency), &refused, &whole);
     }
     if (whole)
         return list;
     json_decref(list);
     return NULL;
+}
+
+/* Of a variant that is to be: the one field is required where there is no other. */
+static json_t *new_fields_json(const struct setpay_shop_settings *settings,
+                               const struct setpay_form *form)
+{
+    json_t *list = fields_json(settings, "", NULL, form);
+    size_t index;
+    json_t *field;
+    json_array_foreach(list, index, field)
+    {
+        if (json_object_set_new(field, "required", json_boolean(settings->sold.count == 1)) != 0) {
+            json_decref(list);
+            return NULL;
+        }
+    }
+    return list;
 }
 
 static json_t *typed_json(const struct setpay_form *form)
@@ -128,27 +148,31 @@ static json_t *typed_json(const struct setpay_form *form)
                      typed(form, "weight"));
 }
 
-static json_t *variant_json(const struct setpay_shop_settings *settings, const json_t *variant)
+/* prices: the form of a variant's prices that was refused; NULL: none. */
+static json_t *variant_json(const struct setpay_shop_settings *settings, const json_t *variant,
+                            const struct setpay_form *prices)
 {
     const char *sku = json_string_value(json_object_get(variant, "sku"));
     const json_t *stock = json_object_get(variant, "stock");
     const json_t *available = json_object_get(stock, "available");
-    return json_pack("{s:s, s:o, s:o, s:O, s:o}", "sku", sku, "options",
-                     options_json(json_object_get(variant, "options")), "fields",
-                     fields_json(settings, sku, json_object_get(variant, "prices")), "weight",
-                     json_object_get(variant, "weight_g"), "available",
-                     json_is_integer(available)
-                         ? json_sprintf("%lld", (long long)json_integer_value(available))
-                         : json_string("not counted"));
+    const bool is_refused = strcmp(typed(prices, "sku"), sku) == 0;
+    return json_pack(
+        "{s:s, s:o, s:o, s:O, s:o}", "sku", sku, "options",
+        options_json(json_object_get(variant, "options")), "fields",
+        fields_json(settings, sku, json_object_get(variant, "prices"), is_refused ? prices : NULL),
+        "weight", json_object_get(variant, "weight_g"), "available",
+        json_is_integer(available) ? json_sprintf("%lld", (long long)json_integer_value(available))
+                                   : json_string("not counted"));
 }
 
-static json_t *variants_json(const struct setpay_shop_settings *settings, const json_t *product)
+static json_t *variants_json(const struct setpay_shop_settings *settings, const json_t *product,
+                             const struct setpay_form *prices)
 {
     json_t *list = json_array();
     size_t index;
     const json_t *variant;
     json_array_foreach(json_object_get(product, "variants"), index, variant)(void)
-        json_array_append_new(list, variant_json(settings, variant));
+        json_array_append_new(list, variant_json(settings, variant, prices));
     return list;
 }
 
@@ -262,10 +286,11 @@ static json_t *pictures_json(const json_t *product)
     return list;
 }
 
-/* form: that of a variant which was refused; NULL: none. */
+/* form: that of a new variant which was refused, prices: that of a variant's prices; NULL: none. */
 static void reply_product(struct setpay_admin *admin, struct setpay_http_request *request,
                           const struct setpay_admin_visit *visit, const char *id, int status,
-                          const char *wrong, const struct setpay_form *form)
+                          const char *wrong, const struct setpay_form *form,
+                          const struct setpay_form *prices)
 {
     struct look look = {.admin = admin, .act = "product.show", .id = id, .body = json_object()};
     enum setpay_error error = setpay_store_read(admin->reader, read_act, &look);
@@ -285,7 +310,7 @@ static void reply_product(struct setpay_admin *admin, struct setpay_http_request
                 setpay_admin_status_look(state), "description",
                 json_is_string(description) ? json_string_value(description) : "", "tax_class",
                 json_object_get(product, "tax_class"), "variants",
-                variants_json(&admin->options.settings, product), "pictures",
+                variants_json(&admin->options.settings, product, prices), "pictures",
                 pictures_json(product), "version", (json_int_t)look.answer.version, "is_draft",
                 strcmp(state, "draft") == 0, "is_published", strcmp(state, "published") == 0,
                 "is_archived", strcmp(state, "archived") == 0, "fields",
@@ -301,7 +326,7 @@ void setpay_admin_reply_product(struct setpay_admin *admin, struct setpay_http_r
                                 const struct setpay_admin_visit *visit, const char *id, int status,
                                 const char *wrong)
 {
-    reply_product(admin, request, visit, id, status, wrong, NULL);
+    reply_product(admin, request, visit, id, status, wrong, NULL, NULL);
 }
 
 void setpay_admin_on_product(struct setpay_http_request *request, void *arg)
@@ -346,8 +371,7 @@ static void words_of(const struct setpay_admin_task *task, char *words, size_t s
 static void changed(struct setpay_admin_task *task, enum setpay_error error)
 {
     const struct change *change = task->data;
-    bool is_variant =
-        change != NULL && change->act != NULL && strcmp(change->act, "variant.add") == 0;
+    const char *act = change != NULL && change->act != NULL ? change->act : "";
     char path[SETPAY_SHOP_MADE_SIZE + 40], words[512];
     words_of(task, words, sizeof words);
     const char *id = task->id[0] != '\0' ? task->id : setpay_form_get(&task->form, "slug");
@@ -358,37 +382,27 @@ static void changed(struct setpay_admin_task *task, enum setpay_error error)
         setpay_admin_reply_failed(task->admin, task->request, error);
     } else if (task->id[0] != '\0') {
         reply_product(task->admin, task->request, &task->visit, task->id, 409, words,
-                      is_variant ? &task->form : NULL);
+                      strcmp(act, "variant.add") == 0 ? &task->form : NULL,
+                      strcmp(act, "price.set") == 0 ? &task->form : NULL);
     } else {
         reply_products(task->admin, task->request, &task->visit, 409, words, &task->form);
     }
 }
 
-/* One price of the form: "12.50" in its currency; "" is none, which is said as null where a price
- * that is there is to go. */
+/* One price of the form, in its currency; "" is none, which is said as null where a price that is
+ * there is to go. */
 static enum setpay_error read_price(struct setpay_admin_task *task, const char *name,
                                     const char *value, bool takes_away, json_t *prices)
 {
-    char text[64];
-    struct setpay_money money;
     const char *currency = name + strlen(PRICE);
+    char words[SETPAY_MONEY_WORDS_SIZE];
+    struct setpay_money money;
     if (value[0] == '\0' && !takes_away)
         return SETPAY_OK;
-    (void)snprintf(text, sizeof text, "%.24s %.3s", value[0] != '\0' ? value : "0", currency);
-    /* Before three digits it may stand for thousands. */
-    for (char *comma = text; (comma = strchr(comma, ',')) != NULL; comma++) {
-        if (strspn(comma + 1, "0123456789") <= 2)
-            *comma = '.';
-    }
-    if (strlen(currency) != 3 || setpay_money_parse(text, &money) != SETPAY_OK) {
-        const struct setpay_currency *known = setpay_currency_by_code(currency);
+    if (setpay_money_parse_typed(value[0] != '\0' ? value : "0", currency, &money) != SETPAY_OK)
         return setpay_json_fault_set(
-            &task->fault, "price", "found '%.24s' in '%.3s'; expected one like %s", value, currency,
-            known == NULL          ? "12.50, in a currency that there is"
-            : known->exponent == 0 ? "1250"
-            : known->exponent == 3 ? "12.500"
-                                   : "12.50");
-    }
+            &task->fault, "price", "%s",
+            setpay_money_typed_explain(value, currency, words, sizeof words));
     return json_object_set_new(prices, money.currency,
                                value[0] != '\0' ? json_integer(money.minor) : json_null()) == 0
                ? SETPAY_OK

@@ -51,8 +51,7 @@ static enum setpay_error add_order(struct look *look, const struct setpay_order_
     const struct setpay_order *order = &view->order;
     if (setpay_order_to_send(view) == 0)
         return SETPAY_OK;
-    for (size_t i = 0; i < view->parts->line_count; i++)
-        quantities[i] = setpay_order_sendable(view, i);
+    (void)setpay_order_sendable_together(view, quantities);
     return append(look, json_pack("{s:s, s:o, s:o, s:o, s:o}", "id", order->order_id, "what",
                                   pieces_json(order, quantities), "where",
                                   setpay_admin_where(view->ship_to), "at",

@@ -129,40 +129,6 @@ static json_t *log_json(const json_t *log)
     return list;
 }
 
-static void reply_one(struct setpay_admin *admin, struct setpay_http_request *request,
-                      const struct setpay_admin_visit *visit, const char *sku, int status,
-                      const char *wrong)
-{
-    struct look look = {.admin = admin, .id = sku};
-    enum setpay_error error = setpay_store_read(admin->reader, read_one, &look);
-    const json_t *stock = look.answer.json;
-    const char *done = setpay_http_request_query(request, "done");
-    if (error == SETPAY_OK)
-        setpay_admin_reply(admin, request, visit, status, SETPAY_ADMIN_STOCK_ONE, sku, NULL,
-                           json_pack("{s:s, s:O, s:O, s:O, s:O, s:b, s:o, s:o, s:s, s:s}", "sku",
-                                     sku, "name", json_object_get(stock, "name"), "on_hand",
-                                     json_object_get(stock, "on_hand"), "reserved",
-                                     json_object_get(stock, "reserved"), "low_at",
-                                     json_object_get(stock, "low_at"), "tracked",
-                                     (int)json_is_true(json_object_get(stock, "tracked")), "log",
-                                     log_json(json_object_get(stock, "log")), "seen",
-                                     json_sprintf("%lld", (long long)look.newest), "wrong",
-                                     wrong != NULL ? wrong : "", "done",
-                                     done != NULL && wrong == NULL ? "The stock is changed." : ""));
-    else if (error == SETPAY_E_NOT_FOUND)
-        setpay_admin_reply_error(admin, request, 404, look.answer.fault.words);
-    else
-        setpay_admin_reply_failed(admin, request, error);
-    setpay_shop_answer_clear(&look.answer);
-}
-
-void setpay_admin_on_stock_one(struct setpay_http_request *request, void *arg)
-{
-    struct setpay_admin_visit visit;
-    if (setpay_admin_visit_begin(arg, request, &visit))
-        reply_one(arg, request, &visit, setpay_http_request_param(request, "sku"), 200, NULL);
-}
-
 /* What the forms of the page change, by their "how". */
 enum how { BY_CHANGE, BY_COUNT, NOT_COUNTED, LOW_AT, HOWS };
 static const struct {
@@ -176,12 +142,89 @@ static const struct {
     [LOW_AT] = {"low", "low_at", false},
 };
 
-static size_t how_of(const struct setpay_admin_task *task)
+static size_t how_of(const struct setpay_form *form)
 {
     size_t how = 0;
-    while (how < HOWS && strcmp(setpay_form_get(&task->form, "how"), hows[how].name) != 0)
+    while (how < HOWS && strcmp(setpay_form_get(form, "how"), hows[how].name) != 0)
         how++;
     return how;
+}
+
+/* A form that was refused, and why. */
+struct refused {
+    const struct setpay_form *form;
+    const struct setpay_json_fault *fault;
+};
+
+/* What stands in the forms: what is so, or what was typed into one that was refused (NULL: none),
+ * with the reason beside its field. */
+static void add_forms(json_t *values, const json_t *low_at, const struct refused *refused,
+                      bool *whole)
+{
+    const size_t how = refused != NULL ? how_of(refused->form) : BY_CHANGE;
+    const char *number = refused != NULL ? setpay_form_get(refused->form, "number") : "";
+    const char *reason = refused != NULL ? setpay_form_get(refused->form, "reason") : "";
+    const char *field = refused != NULL ? refused->fault->field : "";
+    const char *words = refused != NULL ? refused->fault->words : "";
+    const bool of_reason = strcmp(field, "reason") == 0;
+    const bool of_number = field[0] != '\0' && !of_reason && strcmp(field, "how") != 0;
+    const bool low = how == LOW_AT;
+    setpay_shop_set(values, "to", json_boolean(how == BY_COUNT), whole);
+    setpay_shop_set(values, "free", json_boolean(how == NOT_COUNTED), whole);
+    setpay_shop_set(values, "by", json_boolean(how != BY_COUNT && how != NOT_COUNTED), whole);
+    setpay_shop_set(values, "number", json_string(low ? "" : number), whole);
+    setpay_shop_set(values, "reason_typed", json_string(reason), whole);
+    setpay_shop_set(values, "low_at",
+                    low ? json_string(number) : json_incref((json_t *)(uintptr_t)low_at), whole);
+    setpay_shop_set(values, "wrong_number", json_string(of_number && !low ? words : ""), whole);
+    setpay_shop_set(values, "wrong_low", json_string(of_number && low ? words : ""), whole);
+    setpay_shop_set(values, "wrong_reason", json_string(of_reason ? words : ""), whole);
+}
+
+/* NULL without memory. */
+static json_t *one_json(const struct look *look, const char *wrong, const char *done,
+                        const struct refused *refused)
+{
+    const json_t *stock = look->answer.json;
+    bool whole = true;
+    json_t *values = json_pack(
+        "{s:s, s:O, s:O, s:O, s:b, s:o, s:o, s:s, s:s}", "sku", look->id, "name",
+        json_object_get(stock, "name"), "on_hand", json_object_get(stock, "on_hand"), "reserved",
+        json_object_get(stock, "reserved"), "tracked",
+        (int)json_is_true(json_object_get(stock, "tracked")), "log",
+        log_json(json_object_get(stock, "log")), "seen",
+        json_sprintf("%lld", (long long)look->newest), "wrong", wrong != NULL ? wrong : "", "done",
+        done != NULL && wrong == NULL ? "The stock is changed." : "");
+    add_forms(values, json_object_get(stock, "low_at"), refused, &whole);
+    if (whole)
+        return values;
+    json_decref(values);
+    return NULL;
+}
+
+/* refused: a form of the page; NULL: none. */
+static void reply_one(struct setpay_admin *admin, struct setpay_http_request *request,
+                      const struct setpay_admin_visit *visit, const char *sku, int status,
+                      const char *wrong, const struct refused *refused)
+{
+    struct look look = {.admin = admin, .id = sku};
+    enum setpay_error error = setpay_store_read(admin->reader, read_one, &look);
+    const char *done = setpay_http_request_query(request, "done");
+    if (error == SETPAY_OK)
+        setpay_admin_reply(admin, request, visit, status, SETPAY_ADMIN_STOCK_ONE, sku, NULL,
+                           one_json(&look, wrong, done, refused));
+    else if (error == SETPAY_E_NOT_FOUND)
+        setpay_admin_reply_error(admin, request, 404, look.answer.fault.words);
+    else
+        setpay_admin_reply_failed(admin, request, error);
+    setpay_shop_answer_clear(&look.answer);
+}
+
+void setpay_admin_on_stock_one(struct setpay_http_request *request, void *arg)
+{
+    struct setpay_admin_visit visit;
+    if (setpay_admin_visit_begin(arg, request, &visit))
+        reply_one(arg, request, &visit, setpay_http_request_param(request, "sku"), 200, NULL, NULL);
 }
 
 static enum setpay_error check_seen(struct setpay_db *db, struct setpay_admin_task *task)
@@ -206,7 +249,7 @@ static enum setpay_error run(struct setpay_db *db, struct setpay_admin_task *tas
                                         .version = SETPAY_SHOP_ANY_VERSION,
                                         .now_ms = task->now_ms,
                                         .settings = &task->admin->options.settings};
-    if (hows[how_of(task)].is_logged)
+    if (hows[how_of(&task->form)].is_logged)
         SETPAY_TRY(check_seen(db, task));
     enum setpay_error error = setpay_stock_adjust(db, &ask, &answer);
     task->fault = answer.fault;
@@ -224,7 +267,8 @@ static void adjusted(struct setpay_admin_task *task, enum setpay_error error)
         (void)snprintf(path, sizeof path, "/stock/%s?done=1", task->id);
         setpay_admin_go_to(task->request, path, NULL);
     } else if (setpay_admin_is_refusal(error)) {
-        reply_one(task->admin, task->request, &task->visit, task->id, 409, words);
+        const struct refused refused = {.form = &task->form, .fault = &task->fault};
+        reply_one(task->admin, task->request, &task->visit, task->id, 409, words, &refused);
     } else {
         setpay_admin_reply_failed(task->admin, task->request, error);
     }
@@ -244,7 +288,7 @@ static enum setpay_error read_number(struct setpay_admin_task *task, const char 
 
 static enum setpay_error read_form(struct setpay_admin_task *task)
 {
-    size_t how = how_of(task);
+    size_t how = how_of(&task->form);
     const char *reason = setpay_form_get(&task->form, "reason");
     if (how == HOWS)
         return setpay_json_fault_set(&task->fault, "how", "found '%.20s'; expected one of the page",

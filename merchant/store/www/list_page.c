@@ -36,38 +36,34 @@ static const char *asked(const struct listing *listing, const char *name)
     return value != NULL && strlen(value) <= TEXT_MAX ? value : "";
 }
 
-/* "12.50" of the currency; -1 where it is none. */
+/* In minor units; -1 where it is none, or nothing is asked for. */
 static int64_t read_price(const struct listing *listing, const char *name)
 {
     struct setpay_money money;
-    char text[64];
-    const char *value = asked(listing, name);
-    if (value[0] == '\0' || strlen(value) > 20)
-        return -1;
-    (void)snprintf(text, sizeof text, "%.20s %.3s", value, listing->settings.currency);
-    for (char *comma = strchr(text, ','); comma != NULL; comma = strchr(comma, ','))
-        *comma = '.';
-    return setpay_money_parse(text, &money) == SETPAY_OK ? money.minor : -1;
+    return setpay_money_parse_typed(asked(listing, name), listing->settings.currency, &money) ==
+                   SETPAY_OK
+               ? money.minor
+               : -1;
 }
 
-/* As one is written in the currency. */
-static const char *price_like(const char *currency)
-{
-    static const char *const likes[] = {"1250", "12.5", "12.50", "12.500"};
-    const struct setpay_currency *known = setpay_currency_by_code(currency);
-    return known != NULL && known->exponent < 4 ? likes[known->exponent] : "12";
-}
-
-/* Whether what is asked of prices are some. */
-static bool has_prices(const struct listing *listing)
+/* Into the values, why what is asked of prices is none: "" where it is one. False: one is. */
+static bool check_prices(const struct listing *listing, bool *whole)
 {
     static const char *const names[] = {"min", "max"};
+    bool right = true;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char words[SETPAY_MONEY_WORDS_SIZE] = "", name[16];
         const char *value = setpay_http_request_query(listing->request, names[i]);
         if (value != NULL && value[0] != '\0' && read_price(listing, names[i]) < 0)
-            return false;
+            (void)setpay_money_typed_explain(value, listing->settings.currency, words,
+                                             sizeof words);
+        (void)snprintf(name, sizeof name, "wrong_%s", names[i]);
+        setpay_shop_set(listing->values, name, json_string(words), whole);
+        (void)snprintf(name, sizeof name, "first_%s", names[i]);
+        setpay_shop_set(listing->values, name, json_boolean(right && words[0] != '\0'), whole);
+        right = right && words[0] == '\0';
     }
-    return true;
+    return right;
 }
 
 /* ------------------------------------------------------------------ the question */
@@ -108,10 +104,9 @@ static enum setpay_error add_products(struct setpay_db *db, struct listing *list
     size_t index;
     const json_t *product;
     enum setpay_error error = body == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
-    if (error == SETPAY_OK && !has_prices(listing))
+    if (error == SETPAY_OK && !check_prices(listing, whole))
         error = setpay_json_fault_set(&answer.fault, "price",
-                                      "A price is a number, like %s. Please write it so.",
-                                      price_like(ask.settings->currency));
+                                      "A price can't be read: see there. Nothing was sought.");
     if (error == SETPAY_OK)
         error = setpay_product_list(db, &ask, &answer);
     if (error == SETPAY_E_INVALID && listing->settings.sold.count > 1 &&
@@ -138,6 +133,7 @@ static enum setpay_error add_products(struct setpay_db *db, struct listing *list
                                               : "The shop does not know what this address asks"
                                                 " for."),
                         whole);
+        setpay_shop_set(listing->values, "wrong_q", json_boolean(is_word), whole);
         listing->status = is_word || is_price ? 200 : 400;
         error = SETPAY_OK;
     }

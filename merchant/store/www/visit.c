@@ -4,6 +4,7 @@
 #include "merchant/store/www/visit.h"
 
 #include "common/base/log.h"
+#include "common/base/noun.h"
 #include "common/crypto/hash.h"
 #include "merchant/store/category.h"
 #include "merchant/store/product.h"
@@ -174,6 +175,16 @@ struct setpay_shop_settings setpay_visit_settings(const struct setpay_www *www,
     return settings;
 }
 
+enum setpay_error setpay_visit_choose(const struct setpay_www *www, const char *code,
+                                      struct setpay_cart *cart)
+{
+    const char *sold = setpay_shop_currencies_find(&www->options.settings.sold, code);
+    if (sold == NULL)
+        return SETPAY_E_INVALID;
+    memcpy(cart->currency, sold, sizeof cart->currency);
+    return SETPAY_OK;
+}
+
 /* The currency that prices are in, and a list of all where there is a choice. */
 static void add_currencies(const struct setpay_shop_settings *settings, json_t *values, bool *whole)
 {
@@ -200,6 +211,7 @@ enum setpay_error setpay_visit_frame(struct setpay_db *db, const struct setpay_w
     const struct setpay_shop_settings settings = setpay_visit_settings(www, cart);
     int64_t pieces = setpay_cart_pieces(cart);
     add_currencies(&settings, values, &whole);
+    setpay_shop_set(values, "pieces", json_string(setpay_noun(pieces, "piece", "pieces")), &whole);
     setpay_shop_set(values, "has_catalogue", json_boolean(has), &whole);
     setpay_shop_set(values, "cart_count", pieces > 0 ? json_integer(pieces) : json_null(), &whole);
     setpay_shop_set(values, "form", json_string(visit->csrf), &whole);

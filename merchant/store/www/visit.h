@@ -3,6 +3,12 @@
  * of ours.
  *
  * The cookie holds 16 random bytes and nothing else; the database knows the digest of them alone.
+ * Over TLS its name begins with __Host-, so that no neighbour's host, and nobody in the clear, can
+ * plant one that is theirs too. It stays the same from the first page to the order and behind it:
+ * another one at the checkout would make forms of pages that stand open elsewhere void, and lose
+ * the cart where the answer that has it is lost; and it would hide nothing, since no address is
+ * kept with the cart, and no order is shown for the cookie (checkout_page.c).
+ *
  * A form is taken where all of this holds: the cookie was sent (SameSite=Lax: not with a form of
  * another site), the browser does not say that it comes from elsewhere (Sec-Fetch-Site, Origin),
  * and it carries the token, which is derived from the cookie's id and stands only in pages that
@@ -49,6 +55,11 @@ enum setpay_error setpay_visit_frame(struct setpay_db *db, const struct setpay_w
 /* The shop's, with the currency that the shopper has chosen, where the shop sells in it. */
 struct setpay_shop_settings setpay_visit_settings(const struct setpay_www *www,
                                                   const struct setpay_cart *cart);
+/* The shopper's choice of a currency, into the cart. SETPAY_E_INVALID: the shop does not sell in
+ * it; SETPAY_VISIT_NO_CURRENCY are the words for that. */
+enum setpay_error setpay_visit_choose(const struct setpay_www *www, const char *code,
+                                      struct setpay_cart *cart) SETPAY_MUST_CHECK;
+#define SETPAY_VISIT_NO_CURRENCY "The shop does not sell in that currency. Nothing was changed."
 
 /* Ends the request with a page, which sets the cookie where it is new. values is taken. */
 void setpay_visit_reply(struct setpay_www *www, struct setpay_http_request *request,
@@ -57,6 +68,10 @@ void setpay_visit_reply(struct setpay_www *www, struct setpay_http_request *requ
 /* 303 to a path of ours. */
 void setpay_visit_go_to(struct setpay_www *www, struct setpay_http_request *request,
                         const struct setpay_visit *visit, const char *path);
+/* Ends the request with the page of the form's product ("product"), where it can't be put into the
+ * cart as it was sent; with what was typed, and why. */
+void setpay_www_reply_product(struct setpay_www *www, struct setpay_http_request *request,
+                              const struct setpay_visit *visit, const struct setpay_form *form);
 /* Ends the request with the page of an error of store or memory, logged. */
 void setpay_visit_fail(struct setpay_www *www, struct setpay_http_request *request,
                        enum setpay_error error);

@@ -7,33 +7,43 @@
 
 #include <string.h>
 
-static enum setpay_error check_line(const char *text, const char *field, bool needed,
-                                    const char *words, struct setpay_json_fault *fault)
+/* "": none. */
+static const char *wrong_line(const char *text, const char *needed)
 {
     if (text[0] == '\0')
-        return needed ? setpay_json_fault_set(fault, field, "%s", words) : SETPAY_OK;
-    if (!setpay_order_text_is_plain(setpay_view_string(text)))
-        return setpay_json_fault_set(fault, field, "Please write it in one line of plain text.");
-    return SETPAY_OK;
+        return needed;
+    return setpay_order_text_is_plain(setpay_view_string(text))
+               ? ""
+               : "Please write it in one line of plain text.";
 }
 
-enum setpay_error setpay_ship_to_check(const struct setpay_ship_to *address,
-                                       struct setpay_json_fault *fault)
+static const char *wrong_region(const char *region)
 {
-    SETPAY_TRY(
-        check_line(address->name, "name", true, "Please say to whom it is to be sent.", fault));
-    SETPAY_TRY(check_line(address->street, "street", true,
-                          "Please give the street and the number of the house.", fault));
-    SETPAY_TRY(check_line(address->extra, "extra", false, "", fault));
-    SETPAY_TRY(check_line(address->postal_code, "postal_code", true, "Please give the postal code.",
-                          fault));
-    SETPAY_TRY(check_line(address->city, "city", true, "Please give the town.", fault));
-    if (strspn(address->region, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") != strlen(address->region))
-        return setpay_json_fault_set(fault, "region",
-                                     "Please give it as a code of letters, like CA.");
-    if (!setpay_shop_is_country(address->country))
-        return setpay_json_fault_set(fault, "country", "Please choose a country.");
-    return SETPAY_OK;
+    return strspn(region, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") == strlen(region)
+               ? ""
+               : "Please give it as a code of letters, like CA.";
+}
+
+const char *setpay_ship_to_wrong(const struct setpay_ship_to *address, const char *field)
+{
+    const struct {
+        const char *field;
+        const char *words;
+    } rows[] = {
+        {"name", wrong_line(address->name, "Please say to whom it is to be sent.")},
+        {"street",
+         wrong_line(address->street, "Please give the street and the number of the house.")},
+        {"extra", wrong_line(address->extra, "")},
+        {"postal_code", wrong_line(address->postal_code, "Please give the postal code.")},
+        {"city", wrong_line(address->city, "Please give the town.")},
+        {"region", wrong_region(address->region)},
+        {"country", setpay_shop_is_country(address->country) ? "" : "Please choose a country."},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        if (field != NULL ? strcmp(rows[i].field, field) == 0 : rows[i].words[0] != '\0')
+            return rows[i].words;
+    }
+    return "";
 }
 
 enum setpay_error setpay_ship_to_insert(struct setpay_db *db, const char *order_id,

@@ -34,10 +34,9 @@ struct setpay_ship_to {
     " region TEXT NOT NULL,"                                                                       \
     " country TEXT NOT NULL);"
 
-/* Pure: each line as people write it, without blanks around it. SETPAY_E_INVALID with the fault,
- * whose field is the member's name. */
-enum setpay_error setpay_ship_to_check(const struct setpay_ship_to *address,
-                                       struct setpay_json_fault *fault) SETPAY_MUST_CHECK;
+/* Pure: what is wrong with a member of an address, whose lines have no blanks around them, in words
+ * for who typed it; "" for nothing. field NULL: with the first that is. Static. */
+const char *setpay_ship_to_wrong(const struct setpay_ship_to *address, const char *field);
 
 enum setpay_error setpay_ship_to_insert(struct setpay_db *db, const char *order_id,
                                         const struct setpay_ship_to *address) SETPAY_MUST_CHECK;

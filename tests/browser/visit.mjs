@@ -57,11 +57,13 @@ async function buy(browser, label, options) {
     await page.getByRole("cell", { name: "54.80 EUR" }).waitFor();
   });
   await step(`${label}: what is missing at the checkout is said`, async () => {
-    await page.getByRole("link", { name: "To the checkout" }).click();
+    await page.getByRole("button", { name: "To the checkout" }).click();
     await fill(page);
     await page.getByLabel("Town").fill(" ");
     await page.getByRole("button", { name: /^Order/ }).click();
     await page.getByText("Please give the town.").waitFor();
+    const focus = await page.evaluate("document.activeElement.id");
+    if (focus !== "city") return `the focus is at ${focus}`;
     return (await page.getByLabel("Street and number").inputValue()) === "Weg 1";
   });
   expected(visit, 422);
@@ -119,6 +121,20 @@ async function inYen(browser, label, options) {
     await choose("JPY");
     await page.getByRole("cell", { name: "9000 JPY" }).waitFor();
   });
+  await step(`${label}: with the quantities that were typed, also on the way to the checkout`, async () => {
+    await page.getByLabel("Quantity of Jug").fill("2");
+    await choose("USD");
+    if ((await page.getByLabel("Quantity of Jug").inputValue()) !== "2") return "the quantity of before";
+    await page.getByLabel("Quantity of Jug").fill("1");
+    await choose("JPY");
+    await page.getByLabel("Quantity of Jug").fill("2");
+    await page.getByRole("button", { name: "To the checkout" }).click();
+    await page.getByRole("row", { name: "2 × Jug" }).waitFor();
+    await page.goto(`${shop}/cart`);
+    await page.getByLabel("Quantity of Jug").fill("1");
+    await page.getByRole("button", { name: "Change quantities" }).click();
+    await page.getByRole("cell", { name: "9000 JPY" }).waitFor();
+  });
   await step(`${label}: the order is made, and paid`, async () => {
     const link = await order(page);
     await page.getByRole("heading", { name: "Pay 9000 JPY" }).waitFor();
@@ -135,7 +151,7 @@ async function inYen(browser, label, options) {
     await put(page, "jug");
     await choose("USD");
     await page.getByText("Not sold in USD: take it out").waitFor();
-    return (await page.getByRole("link", { name: "To the checkout" }).count()) === 0;
+    return (await page.getByRole("button", { name: "To the checkout" }).count()) === 0;
   });
   await look(visit, "cart-not-sold");
   await step(`${label}: its page too`, async () => {
@@ -183,6 +199,60 @@ async function astray(browser, label, options) {
     return (await page.getByLabel("Quantity of Lantern").inputValue()) === "4";
   });
   await look(visit, "cart-short");
+  // As of a browser that does not look at the fields itself.
+  const insist = (form) => page.locator(form).evaluate((one) => (one.noValidate = true));
+  const focus = () => page.evaluate(() => document.activeElement.name);
+  await step(`${label}: a quantity that is none is told beside its field`, async () => {
+    await page.getByLabel("Quantity of Lantern").fill("1000");
+    await insist("#cart");
+    await page.getByRole("button", { name: "Change quantities" }).click();
+    await page.getByText("A whole number from 0 to 999, please.").waitFor();
+    if ((await page.getByLabel("Quantity of Lantern").inputValue()) !== "1000") return "another quantity";
+    return (await focus()) === "quantity_LT-1" || (await focus());
+  });
+  expected(visit, 422);
+  await look(visit, "cart-wrong");
+  await step(`${label}: so it is on a product's page`, async () => {
+    await page.goto(`${shop}/products/teapot`);
+    await page.getByLabel("sand").check();
+    await page.getByLabel("Quantity").fill("0");
+    await insist("form[action='/cart/add']");
+    await page.getByRole("button", { name: "Put into the cart" }).click();
+    await page.getByText("A whole number from 1 to 999, please.").waitFor();
+    return (await page.getByLabel("sand").isChecked()) && (await focus()) === "quantity";
+  });
+  expected(visit, 422);
+  await look(visit, "product-wrong");
+  await step(`${label}: and where no variant is chosen`, async () => {
+    await page.goto(`${shop}/products/teapot?sku=none`);
+    await insist("form[action='/cart/add']");
+    await page.getByRole("button", { name: "Put into the cart" }).click();
+    await page.getByText("Please choose one.").waitFor();
+    return (await focus()) === "sku";
+  });
+  expected(visit, 422);
+  await look(visit, "product-unchosen");
+  await step(`${label}: a price that can be read in two ways is asked for again`, async () => {
+    await page.goto(`${shop}/categories/tea`);
+    await page.getByLabel("To (EUR)").fill("1,250");
+    await page.getByRole("button", { name: "Apply" }).click();
+    await page.getByText("can be read in two ways").waitFor();
+    if ((await page.getByLabel("To (EUR)").inputValue()) !== "1,250") return "another price";
+    return (await focus()) === "max";
+  });
+  await look(visit, "category-wrong");
+  await step(`${label}: all that is wrong with an address is told at once`, async () => {
+    await page.goto(`${shop}/checkout`);
+    await page.getByLabel("Name", { exact: true }).fill("Ada Lovelace");
+    await insist("form[action='/checkout']");
+    await page.getByRole("button", { name: /^Order/ }).click();
+    await page.getByText("Please give the town.").waitFor();
+    await page.getByText("Please give the postal code.").waitFor();
+    if ((await page.getByLabel("Name", { exact: true }).inputValue()) !== "Ada Lovelace") return "another name";
+    return (await focus()) === "street";
+  });
+  expected(visit, 422);
+  await look(visit, "checkout-wrong");
   await step(`${label}: an address that leads nowhere`, async () => {
     await page.goto(`${shop}/nowhere`);
     await page.getByText("There is nothing under this address.").waitFor();
@@ -199,15 +269,16 @@ async function withoutScript(browser) {
   await step(`${label}: from a product to the payment`, async () => {
     await page.goto(`${shop}/products/black-tea`);
     await page.getByRole("button", { name: "Put into the cart" }).click();
+    await page.getByLabel("Quantity of Black tea").fill("2");
     await page.getByLabel("Prices in").selectOption("USD");
     await page.getByRole("button", { name: "Show", exact: true }).click();
-    await page.getByText("8.90 USD").first().waitFor();
+    await page.getByText("17.80 USD").first().waitFor();
     await page.getByLabel("Prices in").selectOption("EUR");
     await page.getByRole("button", { name: "Show", exact: true }).click();
     await page.getByLabel("Sent to").selectOption("AT");
     await page.getByRole("button", { name: "Reckon again" }).click();
     await page.getByText("The cart was changed.").waitFor();
-    await page.getByRole("link", { name: "To the checkout" }).click();
+    await page.getByRole("button", { name: "To the checkout" }).click();
     await fill(page);
     await page.getByLabel("Country").selectOption("DE");
     await page.getByRole("button", { name: /^Order/ }).click();

@@ -487,7 +487,7 @@ static void what_is_not_sold_any_more_is_named(void **state)
         assert_false(says("0.00 EUR"));
         assert_false(says("Sold out"));
         assert_true(says("Something in the cart is not sold any more."));
-        assert_false(says("href=\"/checkout\""));
+        assert_false(says("name=\"checkout\""));
         assert_int_equal(see(&ada, "/checkout"), 200);
         assert_true(says("Something in the cart is not sold any more."));
         assert_false(says("Order, and go to the payment"));
@@ -525,7 +525,7 @@ static void assert_no_order(struct shopper *shopper, const char *words)
     if (!says(words))
         fail_msg("expected %s", words);
     assert_false(says("not sold any more"));
-    assert_false(says("href=\"/checkout\""));
+    assert_false(says("name=\"checkout\""));
     assert_int_equal(see(shopper, "/checkout"), 200);
     assert_true(says(words));
     assert_false(says("Order, and go to the payment"));
@@ -618,14 +618,14 @@ static void assert_asks_where(const char *country)
     assert_false(says("<option value=\"AT\" selected=\"\">"));
     assert_true(says("Choose where it goes."));
     assert_false(says("There is no way of shipping"));
-    assert_false(says("href=\"/checkout\""));
+    assert_false(says("name=\"checkout\""));
     /* The first of the list can be chosen like any other. */
     assert_int_equal(post(&ada, "/cart/change", "country=AT"), 303);
     assert_int_equal(see(&ada, "/cart"), 200);
     assert_true(says("<option value=\"AT\" selected=\"\">"));
     assert_false(says("Choose"));
     assert_true(says("22.90 EUR"));
-    assert_true(says("href=\"/checkout\""));
+    assert_true(says("name=\"checkout\""));
     /* A country that the shop does not send to is as none. */
     assert_int_equal(post(&ada, "/cart/change", "country=FR"), 303);
     assert_int_equal(see(&ada, "/cart"), 200);
@@ -651,7 +651,7 @@ static void the_shops_own_country_is_chosen_at_first(void **state)
     assert_int_equal(see(&ada, "/cart"), 200);
     assert_true(says("<option value=\"DE\" selected=\"\">"));
     assert_false(says("Choose"));
-    assert_true(says("href=\"/checkout\""));
+    assert_true(says("name=\"checkout\""));
     close_shop();
 }
 
@@ -683,23 +683,227 @@ static void where_it_goes_depends_on_the_currency(void **state)
         says("Nothing is sent to this country for prices in EUR, but for those in USD. Please"
              " choose another country or currency."));
     assert_false(says("Choose"));
-    assert_false(says("href=\"/checkout\""));
+    assert_false(says("name=\"checkout\""));
     assert_int_equal(see(&ada, "/checkout"), 200);
     assert_true(says("Nothing is sent to this country for prices in EUR, but for those in USD."));
     assert_false(says("Order, and go to the payment"));
     choose(&ada, "USD");
     assert_true(says("17.00 USD"));
-    assert_true(says("href=\"/checkout\""));
+    assert_true(says("name=\"checkout\""));
     /* Where nothing is sent at all for prices in it, there is no country to choose. */
     assert_int_equal(post(&ada, "/cart/change", "country=IT"), 303);
     choose(&ada, "JPY");
     assert_true(says("<option value=\"\" selected=\"\">Choose…</option>"));
     assert_true(says("Nothing is sent anywhere for prices in JPY, but for those in EUR, USD. Please"
                      " choose another currency."));
-    assert_false(says("href=\"/checkout\""));
+    assert_false(says("name=\"checkout\""));
     choose(&ada, "EUR");
     assert_true(says("Choose where it goes."));
     assert_false(says("Nothing is sent"));
+    close_shop();
+}
+
+/* ------------------------------------------------------------------ one form */
+
+/* Whichever button of the cart's page is pressed, what was typed into it is kept. */
+static void the_cart_keeps_what_was_typed(void **state)
+{
+    (void)state;
+    struct shopper ada = {.headers = NULL};
+    open_shop_in("DE", "EUR, USD");
+    make("/products", "{\"slug\":\"mug\",\"name\":\"Mug\",\"status\":\"published\",\"variants\":["
+                      "{\"sku\":\"MUG\",\"prices\":{\"EUR\":900,\"USD\":1000}}]}");
+    assert_int_equal(see(&ada, "/cart"), 200);
+    assert_false(says("form=\"cart\"")); /* nothing is in it */
+    put_cups(&ada, "1");
+    assert_int_equal(see(&ada, "/"), 200);
+    assert_true(says(">1<span class=\"unseen\"> piece</span>"));
+    assert_int_equal(post(&ada, "/cart/add", "sku=MUG&quantity=1"), 303);
+    assert_int_equal(see(&ada, "/"), 200);
+    assert_true(says(">2<span class=\"unseen\"> pieces</span>"));
+    assert_false(says("form=\"cart\""));
+    assert_int_equal(see(&ada, "/cart"), 200);
+    assert_true(says("<form id=\"cart\" method=\"post\" action=\"/cart/change\">"));
+    assert_true(says("<select id=\"money\" name=\"currency\" form=\"cart\" data-submit>"));
+    assert_true(says("<button class=\"quiet\" form=\"cart\" data-noscript>Show</button>"));
+    /* Another currency, though one of them is not sold in it. */
+    assert_int_equal(post(&ada, "/cart/change", "currency=USD&quantity_CUP=3&quantity_MUG=4"), 303);
+    assert_string_equal(header("Location"), "/cart?said=changed");
+    assert_int_equal(see(&ada, "/cart"), 200);
+    assert_true(says("<option value=\"USD\" selected=\"\">"));
+    assert_true(says("name=\"quantity_CUP\" value=\"3\""));
+    assert_true(says("name=\"quantity_MUG\" value=\"4\""));
+    assert_true(says("Not sold in USD"));
+    assert_int_equal(post(&ada, "/cart/change", "currency=CHF&quantity_CUP=5"), 400);
+    assert_int_equal(test_api_sql(&test, "SELECT SUM(quantity) FROM cart_line"), 7);
+    /* On the way to the checkout. */
+    assert_int_equal(
+        post(&ada, "/cart/change", "currency=EUR&quantity_CUP=2&quantity_MUG=0&checkout=1"), 303);
+    assert_string_equal(header("Location"), "/checkout");
+    assert_int_equal(see(&ada, "/checkout"), 200);
+    assert_true(says("<th scope=\"row\">2 × Cup</th><td>18.00 EUR</td>"));
+    /* But not past what has to be said. */
+    assert_int_equal(post(&ada, "/cart/change", "quantity_CUP=21&checkout=1"), 303);
+    assert_string_equal(header("Location"), "/cart?said=short");
+    close_shop();
+}
+
+static void a_quantity_that_is_none_is_told_beside_its_field(void **state)
+{
+    (void)state;
+    static const char *const none[] = {"-1", "1.5", "1000", "two"};
+    struct shopper ada = {.headers = NULL};
+    open_shop_in("DE", "EUR, USD");
+    make("/products", "{\"slug\":\"mug\",\"name\":\"Mug\",\"status\":\"published\",\"variants\":["
+                      "{\"sku\":\"MUG\",\"prices\":{\"EUR\":900}}]}");
+    put_cups(&ada, "1");
+    assert_int_equal(post(&ada, "/cart/add", "sku=MUG&quantity=1"), 303);
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
+        char fields[128], shown[256];
+        (void)snprintf(fields, sizeof fields,
+                       "country=AT&currency=USD&quantity_CUP=7&quantity_MUG=%s", none[i]);
+        assert_int_equal(post(&ada, "/cart/change", fields), 422);
+        (void)snprintf(shown, sizeof shown,
+                       "name=\"quantity_MUG\" value=\"%s\" min=\"0\" max=\"999\""
+                       " aria-invalid=\"true\" aria-describedby=\"wrong-MUG\" autofocus=\"\">",
+                       none[i]);
+        if (!says(shown))
+            fail_msg("%s: not %s", none[i], shown);
+        assert_true(says("<p class=\"wrong\" id=\"wrong-MUG\">A whole number from 0 to 999"));
+        assert_true(says("name=\"quantity_CUP\" value=\"7\" min=\"0\" max=\"999\">"));
+        assert_true(says("<option value=\"AT\" selected=\"\">"));
+        assert_true(says("role=\"alert\">A quantity is a whole number from 0 to 999."));
+        /* Nothing of it is kept. */
+        assert_int_equal(test_api_sql(&test, "SELECT SUM(quantity) FROM cart_line"), 2);
+        assert_int_equal(test_api_sql(&test, "SELECT COUNT(*) FROM cart WHERE currency = 'USD'"),
+                         0);
+    }
+    assert_int_equal(post(&ada, "/cart/change", "remove=MUG&quantity_MUG=x"), 303);
+    close_shop();
+}
+
+/* The reason for it stands beside the field of that id, which keeps this value. */
+static void assert_wrong(const char *start, const char *id, bool has_focus, const char *words)
+{
+    char field[400], reason[200];
+    const char *at = strstr(reply.body, start);
+    if (at == NULL)
+        fail_msg("no %s", start);
+    (void)snprintf(field, sizeof field, "%.*s", (int)strcspn(at, ">"), at);
+    (void)snprintf(reason, sizeof reason, " aria-invalid=\"true\" aria-describedby=\"%s\"", id);
+    if (strstr(field, reason) == NULL || (strstr(field, " autofocus=\"\"") != NULL) != has_focus)
+        fail_msg("%s: %s", id, field);
+    (void)snprintf(reason, sizeof reason, "<p class=\"wrong\" id=\"%s\">%s</p>", id, words);
+    if (!says(reason))
+        fail_msg("no %s", reason);
+}
+
+static size_t count_in_page(const char *text)
+{
+    size_t count = 0;
+    for (const char *at = reply.body; (at = strstr(at, text)) != NULL; at++)
+        count++;
+    return count;
+}
+
+/* All that is wrong with it at once, each beside its field, and the first has the focus. */
+static void a_wrong_address_is_told_beside_its_fields(void **state)
+{
+    (void)state;
+    char fields[1024];
+    struct shopper ada = {.headers = NULL};
+    open_shop("DE");
+    put_cups(&ada, "1");
+    assert_int_equal(see(&ada, "/checkout"), 200);
+    assert_false(says("autofocus"));
+    (void)snprintf(fields, sizeof fields,
+                   "name=Ada+%%3CL%%3E&street=+&extra=c/o+Eve&postal_code=&city=Linz&country=AT"
+                   "&region=a-b&shipping_method=parcel&once=%s&goods=%s&seen=%s",
+                   ada.once, ada.goods, ada.seen);
+    assert_int_equal(post(&ada, "/checkout", fields), 422);
+    assert_true(says("role=\"alert\">Something is missing or not right: see below."));
+    assert_wrong("<input id=\"street\"", "wrong-street", true,
+                 "Please give the street and the number of the house.");
+    assert_wrong("<input id=\"postal_code\"", "wrong-postal", false,
+                 "Please give the postal code.");
+    assert_wrong("<input id=\"region\"", "wrong-region", false,
+                 "Please give it as a code of letters, like CA.");
+    assert_int_equal(count_in_page("aria-invalid"), 3);
+    assert_int_equal(count_in_page("autofocus"), 1);
+    assert_true(says("value=\"Ada &lt;L&gt;\""));
+    assert_true(says("value=\"c/o Eve\""));
+    assert_true(says("value=\"Linz\""));
+    assert_true(says("value=\"A-B\""));
+    assert_true(says("<option value=\"AT\" selected=\"\">"));
+    /* No country at all. */
+    (void)snprintf(fields, sizeof fields,
+                   "name=Ada&street=Weg+1&postal_code=10115&city=Berlin&country="
+                   "&shipping_method=parcel&once=%s&goods=%s&seen=%s",
+                   ada.once, ada.goods, ada.seen);
+    assert_int_equal(post(&ada, "/checkout", fields), 422);
+    assert_wrong("<select id=\"country\"", "wrong-country", true, "Please choose a country.");
+    /* A way that there is none of. */
+    (void)snprintf(fields, sizeof fields,
+                   "name=Ada&street=Weg+1&postal_code=10115&city=Berlin&country=DE"
+                   "&shipping_method=pigeon&once=%s&goods=%s&seen=%s",
+                   ada.once, ada.goods, ada.seen);
+    assert_int_equal(post(&ada, "/checkout", fields), 422);
+    assert_true(says("<fieldset id=\"ways\" aria-describedby=\"wrong-way\">"));
+    assert_true(says("id=\"wrong-way\">Please choose how it is to be sent.</p>"));
+    assert_int_equal(count_in_page("autofocus"), 1);
+    /* One that is too long. */
+    char longest[140];
+    memset(longest, 'x', sizeof longest);
+    longest[sizeof longest - 1] = '\0';
+    (void)snprintf(fields, sizeof fields,
+                   "name=%s&street=&postal_code=10115&city=Berlin&country=DE"
+                   "&shipping_method=parcel&once=%s&goods=%s&seen=%s",
+                   longest, ada.once, ada.goods, ada.seen);
+    assert_int_equal(post(&ada, "/checkout", fields), 422);
+    assert_wrong("<input id=\"name\"", "wrong-name", true,
+                 "Please make it shorter: at most 120 characters.");
+    assert_wrong("<input id=\"street\"", "wrong-street", false,
+                 "Please give the street and the number of the house.");
+    /* Who only looks is told nothing. */
+    assert_int_equal(post(&ada, "/checkout", "name=&country=AT&look=1"), 200);
+    assert_false(says("aria-invalid"));
+    assert_int_equal(test_api_sql(&test, "SELECT COUNT(*) FROM orders"), 0);
+    close_shop();
+}
+
+static void what_can_not_go_into_the_cart_is_told_on_the_products_page(void **state)
+{
+    (void)state;
+    struct shopper ada = {.headers = NULL};
+    open_shop("DE");
+    make("/products",
+         "{\"slug\":\"mug\",\"name\":\"Mug\",\"status\":\"published\",\"variants\":["
+         "{\"sku\":\"MUG-0\",\"prices\":{\"EUR\":900},\"options\":{\"size\":\"S\"},"
+         "\"stock\":{\"on_hand\":0}},"
+         "{\"sku\":\"MUG-1\",\"prices\":{\"EUR\":900},\"options\":{\"size\":\"M\"}},"
+         "{\"sku\":\"MUG-2\",\"prices\":{\"EUR\":900},\"options\":{\"size\":\"L\"}}]}");
+    assert_int_equal(see(&ada, "/products/mug"), 200);
+    assert_true(says("name=\"product\" value=\"mug\""));
+    assert_false(says("autofocus"));
+    assert_int_equal(post(&ada, "/cart/add", "product=mug&sku=MUG-2&quantity=0"), 422);
+    assert_wrong("<input class=\"number\" id=\"quantity\"", "wrong-quantity", true,
+                 "A whole number from 1 to 999, please.");
+    assert_true(says("name=\"quantity\" value=\"0\""));
+    assert_true(says("value=\"MUG-2\" data-price=\"9.00 EUR\" required=\"\" checked=\"\">"));
+    assert_int_equal(post(&ada, "/cart/add", "product=mug&quantity=3"), 422);
+    assert_true(says("<fieldset id=\"choices\" aria-describedby=\"wrong-choice\">"));
+    assert_true(says("<p class=\"wrong\" id=\"wrong-choice\">Please choose one.</p>"));
+    assert_true(says("value=\"MUG-1\" data-price=\"9.00 EUR\" required=\"\" autofocus=\"\">"));
+    assert_int_equal(count_in_page("autofocus"), 1);
+    assert_true(says("name=\"quantity\" value=\"3\""));
+    assert_int_equal(post(&ada, "/cart/add", "product=none&sku=MUG-1&quantity=x"), 404);
+    assert_int_equal(post(&ada, "/cart/add", "product=mug&sku=MUG-1&quantity=3"), 303);
+    assert_int_equal(test_api_sql(&test, "SELECT SUM(quantity) FROM cart_line"), 3);
+    /* A search that has no word. */
+    assert_int_equal(see(&ada, "/search?q=%21"), 200);
+    assert_true(says("value=\"!\" placeholder=\"Search\" aria-invalid=\"true\""
+                     " aria-describedby=\"fault\" autofocus=\"\">"));
+    assert_true(says("id=\"fault\" role=\"alert\">There is no word in it to search for."));
     close_shop();
 }
 
@@ -721,6 +925,10 @@ int main(void)
         cmocka_unit_test(the_cart_asks_where_it_goes_where_that_is_unknown),
         cmocka_unit_test(the_shops_own_country_is_chosen_at_first),
         cmocka_unit_test(where_it_goes_depends_on_the_currency),
+        cmocka_unit_test(the_cart_keeps_what_was_typed),
+        cmocka_unit_test(a_quantity_that_is_none_is_told_beside_its_field),
+        cmocka_unit_test(a_wrong_address_is_told_beside_its_fields),
+        cmocka_unit_test(what_can_not_go_into_the_cart_is_told_on_the_products_page),
     };
     (void)sem_init(&done, 0, 0);
     if (setpay_secret_system_init() != SETPAY_OK)

@@ -25,6 +25,11 @@
 
 #define GOODS_SIZE SETPAY_BASE64URL_SIZE(32)
 
+/* Of the form, in the order in which they stand. */
+static const char *const fields[] = {"name", "street",  "extra",  "postal_code",
+                                     "city", "country", "region", "shipping_method"};
+#define FIELDS (sizeof fields / sizeof *fields)
+
 struct checkout {
     struct setpay_www *www;
     struct setpay_visit visit;
@@ -36,7 +41,8 @@ struct checkout {
     char goods[GOODS_SIZE]; /* what was in the cart that was seen */
     bool looks;             /* a POST that only wants to see the sum */
     struct setpay_order order;
-    struct setpay_json_fault fault;
+    struct setpay_json_fault fault; /* of the order, or of one field */
+    const char *wrong[FIELDS];      /* with the address that was typed; static. NULL, "": nothing */
     struct setpay_quote_short shortage;
     bool is_empty;
     bool too_many; /* of this visitor's orders are not paid */
@@ -59,34 +65,41 @@ static void free_checkout(void *data)
 
 /* ------------------------------------------------------------------ the page */
 
-static const struct {
-    const char *field; /* of faults */
-    const char *wrong; /* the page's value */
-} faults[] = {
-    {"name", "wrong_name"},       {"street", "wrong_street"},
-    {"extra", "wrong_extra"},     {"postal_code", "wrong_postal_code"},
-    {"city", "wrong_city"},       {"region", "wrong_region"},
-    {"country", "wrong_country"}, {"shipping_method", "wrong_way"},
-};
+/* Why a field can't stay so: "" where it can. */
+static const char *wrong_of(const struct checkout *checkout, size_t field)
+{
+    if (strcmp(checkout->fault.field, fields[field]) == 0)
+        return checkout->fault.words;
+    return checkout->wrong[field] != NULL ? checkout->wrong[field] : "";
+}
 
+/* What was typed, and of each field what is wrong with it; the first of them has the focus. */
 static void add_form(struct checkout *checkout, bool *whole)
 {
     const struct setpay_json_fault *fault = &checkout->fault;
+    json_t *wrong = json_object();
+    json_t *first = json_object();
     bool beside = false;
     setpay_shop_set(checkout->values, "a", setpay_ship_to_json(&checkout->address), whole);
-    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
-        bool here = fault->words[0] != '\0' && strcmp(fault->field, faults[i].field) == 0;
-        beside = beside || here;
-        setpay_shop_set(checkout->values, faults[i].wrong, json_string(here ? fault->words : ""),
-                        whole);
+    for (size_t i = 0; i < FIELDS; i++) {
+        const char *words = wrong_of(checkout, i);
+        setpay_shop_set(wrong, fields[i], json_string(words), whole);
+        setpay_shop_set(first, fields[i], json_boolean(words[0] != '\0' && !beside), whole);
+        beside = beside || words[0] != '\0';
     }
+    json_t *way = json_array_get(json_object_get(checkout->values, "ways"), 0);
+    if (way != NULL)
+        setpay_shop_set(way, "lead", json_incref(json_object_get(first, "shipping_method")), whole);
+    setpay_shop_set(checkout->values, "wrong", wrong, whole);
+    setpay_shop_set(checkout->values, "first", first, whole);
     setpay_shop_set(checkout->values, "alert",
                     json_string(beside ? "Something is missing or not right: see below."
                                 : fault->words[0] != '\0' ? fault->words
                                 : checkout->note != NULL  ? checkout->note
                                                           : ""),
                     whole);
-    setpay_shop_set(checkout->values, "is_wrong", json_boolean(fault->words[0] != '\0'), whole);
+    setpay_shop_set(checkout->values, "is_wrong", json_boolean(beside || fault->words[0] != '\0'),
+                    whole);
 }
 
 static enum setpay_error add_lines(struct checkout *checkout, bool *whole)
@@ -246,15 +259,14 @@ static enum setpay_error read_form(const struct setpay_form *form, struct checko
     checkout->looks = setpay_form_get(form, "look")[0] != '\0';
     if (!setpay_shop_is_slug(checkout->way))
         checkout->way[0] = '\0';
-    if (error != SETPAY_OK || checkout->looks) {
-        if (!setpay_shop_is_country(address->country))
-            address->country[0] = '\0';
-        return error;
-    }
-    error = setpay_ship_to_check(address, &checkout->fault);
     if (!setpay_shop_is_country(address->country))
         address->country[0] = '\0';
-    return error;
+    if (checkout->looks)
+        return error;
+    for (size_t i = 0; i < FIELDS; i++)
+        checkout->wrong[i] = setpay_ship_to_wrong(address, fields[i]);
+    return error == SETPAY_OK && setpay_ship_to_wrong(address, NULL)[0] != '\0' ? SETPAY_E_INVALID
+                                                                                : error;
 }
 
 /* ------------------------------------------------------------------ the order */

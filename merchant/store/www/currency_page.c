@@ -1,5 +1,6 @@
 /*
- * POST /currency: in which currency prices are shown from now on. It is kept with the cart.
+ * POST /currency: in which currency prices are shown from now on. It is kept with the cart, whose
+ * own page sends the choice with its quantities (cart_page.c).
  *
  * What it says is a choice among the shop's own, and never more: prices are looked up in the
  * catalogue whenever they are shown, and once more when the order is made.
@@ -26,14 +27,11 @@ static bool is_ours(const char *path)
 static enum setpay_error run(struct setpay_db *db, struct setpay_write *write)
 {
     struct setpay_cart cart;
-    const char *code = setpay_shop_currencies_find(&write->www->options.settings.sold,
-                                                   setpay_form_get(&write->form, "currency"));
-    if (code == NULL)
-        return SETPAY_E_INVALID;
     SETPAY_TRY(setpay_cart_find(db, &write->visit.cart_id, &cart));
-    if (strcmp(setpay_visit_settings(write->www, &cart).currency, code) == 0)
+    const char *was = setpay_visit_settings(write->www, &cart).currency;
+    SETPAY_TRY(setpay_visit_choose(write->www, setpay_form_get(&write->form, "currency"), &cart));
+    if (strcmp(setpay_visit_settings(write->www, &cart).currency, was) == 0)
         return SETPAY_OK;
-    memcpy(cart.currency, code, sizeof cart.currency);
     return setpay_visit_keep_cart(db, write->www, &write->visit, &cart, setpay_clock_now_ms());
 }
 
@@ -43,8 +41,7 @@ static void answer(struct setpay_write *write, enum setpay_error error)
     if (error == SETPAY_OK)
         setpay_visit_go_to(write->www, write->request, &write->visit, is_ours(back) ? back : "/");
     else if (error == SETPAY_E_INVALID)
-        setpay_www_reply_error(write->www, write->request, 400,
-                               "The shop does not sell in that currency. Nothing was changed.");
+        setpay_www_reply_error(write->www, write->request, 400, SETPAY_VISIT_NO_CURRENCY);
     else
         setpay_visit_fail(write->www, write->request, error);
 }

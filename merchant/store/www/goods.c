@@ -6,6 +6,7 @@
 #include "merchant/store/cart.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define FEW 5 /* fewer than this: the page says how many */
@@ -36,6 +37,14 @@ json_t *setpay_goods_stock(int64_t available, bool tracked)
         return json_string("In stock");
     return available > 0 ? json_sprintf("Only %lld left", (long long)available)
                          : json_string("Sold out");
+}
+
+int64_t setpay_goods_quantity(const char *text)
+{
+    size_t length = strlen(text);
+    if (length < 1 || length > 3 || strspn(text, "0123456789") != length)
+        return -1;
+    return strtol(text, NULL, 10);
 }
 
 void setpay_goods_available(const json_t *variant, bool *tracked, int64_t *available)

@@ -22,6 +22,9 @@ void setpay_goods_sold_in(const json_t *product, const struct setpay_shop_curren
 bool setpay_goods_elsewhere(const struct setpay_shop_settings *settings);
 /* How many there are: "In stock", "Only 3 left", "Sold out". */
 json_t *setpay_goods_stock(int64_t available, bool tracked);
+/* A quantity as it is typed, 0 to SETPAY_CART_QUANTITY_MAX in decimal digits; -1 for anything else.
+ */
+int64_t setpay_goods_quantity(const char *text);
 /* {"tracked","available"} of a variant's JSON. */
 void setpay_goods_available(const json_t *variant, bool *tracked, int64_t *available);
 

@@ -133,6 +133,7 @@ static enum setpay_error add_products(struct setpay_db *db, struct listing *list
                                               : "The shop does not know what this address asks"
                                                 " for."),
                         whole);
+        setpay_shop_set(listing->values, "wrong_q", json_boolean(is_word), whole);
         listing->status = is_word || is_price ? 200 : 400;
         error = SETPAY_OK;
     }

@@ -1,5 +1,6 @@
 /*
- * GET /products/{slug}, GET /pictures/{picture}
+ * GET /products/{slug}, GET /pictures/{picture}; and the page of a product again, where what was
+ * typed into its form can't be put into the cart.
  */
 #include "merchant/store/category.h"
 #include "merchant/store/picture.h"
@@ -14,7 +15,8 @@
 struct showing {
     struct setpay_www *www;
     const char *slug;
-    const char *sku; /* that is chosen; NULL: the first one */
+    const char *sku;                /* that is chosen; NULL: the first one */
+    const struct setpay_form *form; /* that was refused; NULL: none */
     struct setpay_visit visit;
     struct setpay_cart cart;
     struct setpay_shop_settings settings; /* in the shopper's currency */
@@ -96,6 +98,37 @@ static void add_variants(struct showing *showing, const json_t *product, bool *w
     setpay_shop_set(showing->values, "variants", list, whole);
 }
 
+/* The first that can be chosen has the focus. */
+static void lead_to_first(json_t *values, bool *whole)
+{
+    size_t index;
+    json_t *variant;
+    json_array_foreach(json_object_get(values, "variants"), index, variant)
+    {
+        if (json_is_false(json_object_get(variant, "gone"))) {
+            setpay_shop_set(variant, "lead", json_true(), whole);
+            return;
+        }
+    }
+}
+
+/* How many are put into the cart: one, or what was typed, with what is wrong with it. */
+static void add_typed(struct showing *showing, bool *whole)
+{
+    const bool several = json_is_true(json_object_get(showing->values, "several"));
+    const char *quantity = showing->form != NULL ? setpay_form_get(showing->form, "quantity") : "1";
+    const bool unchosen = showing->form != NULL && several && showing->sku[0] == '\0';
+    const bool wrong = setpay_goods_quantity(quantity) < 1;
+    setpay_shop_set(showing->values, "quantity", json_string(quantity), whole);
+    setpay_shop_set(showing->values, "wrong_quantity",
+                    json_string(wrong ? "A whole number from 1 to 999, please." : ""), whole);
+    setpay_shop_set(showing->values, "wrong_choice",
+                    json_string(unchosen ? "Please choose one." : ""), whole);
+    if (unchosen)
+        lead_to_first(showing->values, whole);
+    setpay_shop_set(showing->values, "first_quantity", json_boolean(wrong && !unchosen), whole);
+}
+
 static void add_pictures(struct showing *showing, const json_t *product, bool *whole)
 {
     json_t *list = json_array();
@@ -158,27 +191,47 @@ static enum setpay_error read_showing(struct setpay_db *db, void *arg)
     setpay_shop_set(showing->values, "quantity_max", json_integer(SETPAY_CART_QUANTITY_MAX),
                     &whole);
     add_variants(showing, product, &whole);
+    add_typed(showing, &whole);
     add_pictures(showing, product, &whole);
     json_decref(product);
     return whole ? SETPAY_OK : SETPAY_E_NOMEM;
+}
+
+/* Its visit has begun. */
+static void show(struct showing *showing, struct setpay_http_request *request, int status)
+{
+    showing->values = json_object();
+    enum setpay_error error = setpay_store_read(showing->www->reader, read_showing, showing);
+    if (error == SETPAY_OK) {
+        setpay_visit_reply(showing->www, request, &showing->visit, status, SETPAY_WWW_PRODUCT,
+                           showing->product.name, showing->values);
+        return;
+    }
+    json_decref(showing->values);
+    setpay_visit_fail(showing->www, request, error);
 }
 
 void setpay_www_on_product(struct setpay_http_request *request, void *arg)
 {
     struct showing showing = {.www = arg,
                               .slug = setpay_http_request_param(request, "slug"),
-                              .sku = setpay_http_request_query(request, "sku"),
-                              .values = json_object()};
+                              .sku = setpay_http_request_query(request, "sku")};
     enum setpay_error error = setpay_visit_begin(showing.www, request, &showing.visit);
     if (error == SETPAY_OK)
-        error = setpay_store_read(showing.www->reader, read_showing, &showing);
-    if (error == SETPAY_OK) {
-        setpay_visit_reply(showing.www, request, &showing.visit, 200, SETPAY_WWW_PRODUCT,
-                           showing.product.name, showing.values);
-        return;
-    }
-    json_decref(showing.values);
-    setpay_visit_fail(showing.www, request, error);
+        show(&showing, request, 200);
+    else
+        setpay_visit_fail(showing.www, request, error);
+}
+
+void setpay_www_reply_product(struct setpay_www *www, struct setpay_http_request *request,
+                              const struct setpay_visit *visit, const struct setpay_form *form)
+{
+    struct showing showing = {.www = www,
+                              .slug = setpay_form_get(form, "product"),
+                              .sku = setpay_form_get(form, "sku"),
+                              .form = form,
+                              .visit = *visit};
+    show(&showing, request, 422);
 }
 
 /* ------------------------------------------------------------------ pictures */

@@ -175,6 +175,16 @@ struct setpay_shop_settings setpay_visit_settings(const struct setpay_www *www,
     return settings;
 }
 
+enum setpay_error setpay_visit_choose(const struct setpay_www *www, const char *code,
+                                      struct setpay_cart *cart)
+{
+    const char *sold = setpay_shop_currencies_find(&www->options.settings.sold, code);
+    if (sold == NULL)
+        return SETPAY_E_INVALID;
+    memcpy(cart->currency, sold, sizeof cart->currency);
+    return SETPAY_OK;
+}
+
 /* The currency that prices are in, and a list of all where there is a choice. */
 static void add_currencies(const struct setpay_shop_settings *settings, json_t *values, bool *whole)
 {

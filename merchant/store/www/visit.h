@@ -55,6 +55,11 @@ enum setpay_error setpay_visit_frame(struct setpay_db *db, const struct setpay_w
 /* The shop's, with the currency that the shopper has chosen, where the shop sells in it. */
 struct setpay_shop_settings setpay_visit_settings(const struct setpay_www *www,
                                                   const struct setpay_cart *cart);
+/* The shopper's choice of a currency, into the cart. SETPAY_E_INVALID: the shop does not sell in
+ * it; SETPAY_VISIT_NO_CURRENCY are the words for that. */
+enum setpay_error setpay_visit_choose(const struct setpay_www *www, const char *code,
+                                      struct setpay_cart *cart) SETPAY_MUST_CHECK;
+#define SETPAY_VISIT_NO_CURRENCY "The shop does not sell in that currency. Nothing was changed."
 
 /* Ends the request with a page, which sets the cookie where it is new. values is taken. */
 void setpay_visit_reply(struct setpay_www *www, struct setpay_http_request *request,
@@ -63,6 +68,10 @@ void setpay_visit_reply(struct setpay_www *www, struct setpay_http_request *requ
 /* 303 to a path of ours. */
 void setpay_visit_go_to(struct setpay_www *www, struct setpay_http_request *request,
                         const struct setpay_visit *visit, const char *path);
+/* Ends the request with the page of the form's product ("product"), where it can't be put into the
+ * cart as it was sent; with what was typed, and why. */
+void setpay_www_reply_product(struct setpay_www *www, struct setpay_http_request *request,
+                              const struct setpay_visit *visit, const struct setpay_form *form);
 /* Ends the request with the page of an error of store or memory, logged. */
 void setpay_visit_fail(struct setpay_www *www, struct setpay_http_request *request,
                        enum setpay_error error);

@@ -189,6 +189,22 @@ static bool says(const char *words)
     return strstr(reply.body, words) != NULL;
 }
 
+/* The reason for it stands beside the field of that id, which keeps this value. */
+static void assert_wrong(const char *start, const char *id, bool has_focus, const char *words)
+{
+    char field[400], reason[300];
+    const char *at = strstr(reply.body, start);
+    if (at == NULL)
+        fail_msg("no %s", start);
+    (void)snprintf(field, sizeof field, "%.*s", (int)strcspn(at, ">"), at);
+    (void)snprintf(reason, sizeof reason, " aria-invalid=\"true\" aria-describedby=\"%s\"", id);
+    if (strstr(field, reason) == NULL || (strstr(field, " autofocus=\"\"") != NULL) != has_focus)
+        fail_msg("%s: %s", id, field);
+    (void)snprintf(reason, sizeof reason, "<p class=\"wrong\" id=\"%s\">%s</p>", id, words);
+    if (!says(reason))
+        fail_msg("no %s", reason);
+}
+
 static void put_cups(struct shopper *shopper, const char *quantity)
 {
     char fields[64];
@@ -423,18 +439,19 @@ static void a_price_that_is_none_is_said(void **state)
     for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
         (void)snprintf(path, sizeof path, "/search?%s", none[i]);
         assert_int_equal(see(&ada, path), 200);
-        if (!says("A price can&#39;t be read: see beside it.") || !says("like 12.50</p>") ||
+        if (!says("A price can&#39;t be read: see there.") || !says("like 12.50</p>") ||
             says("/products/cup"))
             fail_msg("%s is taken", none[i]);
     }
-    /* What was typed stays, the reason stands beside it, and the first has the focus. */
+    /* What was typed stays, the reason is its field's, and the first has the focus. */
     assert_int_equal(see(&ada, "/search?min=1,250&max=ten"), 200);
-    assert_true(
-        says("name=\"min\" inputmode=\"decimal\" maxlength=\"12\" value=\"1,250\""
-             " aria-invalid=\"true\" aria-describedby=\"wrong-min\" autofocus=\"\">"
-             "<p class=\"wrong\" id=\"wrong-min\">&#39;1,250&#39; can be read in two ways"));
-    assert_true(says("value=\"ten\" aria-invalid=\"true\" aria-describedby=\"wrong-max\">"
-                     "<p class=\"wrong\" id=\"wrong-max\">&#39;ten&#39; is no amount in EUR"));
+    assert_wrong("<input class=\"number\" id=\"min\"", "wrong-min", true,
+                 "From: &#39;1,250&#39; can be read in two ways: write 1250, or a fraction behind a"
+                 " point, like 12.50");
+    assert_wrong("<input class=\"number\" id=\"max\"", "wrong-max", false,
+                 "To: &#39;ten&#39; is no amount in EUR: write one like 12.50");
+    assert_true(says("value=\"1,250\""));
+    assert_true(says("value=\"ten\""));
     for (size_t i = 0; i < sizeof some / sizeof *some; i++) {
         (void)snprintf(path, sizeof path, "/search?%s", some[i]);
         assert_int_equal(see(&ada, path), 200);
@@ -780,22 +797,6 @@ static void a_quantity_that_is_none_is_told_beside_its_field(void **state)
     }
     assert_int_equal(post(&ada, "/cart/change", "remove=MUG&quantity_MUG=x"), 303);
     close_shop();
-}
-
-/* The reason for it stands beside the field of that id, which keeps this value. */
-static void assert_wrong(const char *start, const char *id, bool has_focus, const char *words)
-{
-    char field[400], reason[200];
-    const char *at = strstr(reply.body, start);
-    if (at == NULL)
-        fail_msg("no %s", start);
-    (void)snprintf(field, sizeof field, "%.*s", (int)strcspn(at, ">"), at);
-    (void)snprintf(reason, sizeof reason, " aria-invalid=\"true\" aria-describedby=\"%s\"", id);
-    if (strstr(field, reason) == NULL || (strstr(field, " autofocus=\"\"") != NULL) != has_focus)
-        fail_msg("%s: %s", id, field);
-    (void)snprintf(reason, sizeof reason, "<p class=\"wrong\" id=\"%s\">%s</p>", id, words);
-    if (!says(reason))
-        fail_msg("no %s", reason);
 }
 
 static size_t count_in_page(const char *text)

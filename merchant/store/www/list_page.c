@@ -106,7 +106,7 @@ static enum setpay_error add_products(struct setpay_db *db, struct listing *list
     enum setpay_error error = body == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
     if (error == SETPAY_OK && !check_prices(listing, whole))
         error = setpay_json_fault_set(&answer.fault, "price",
-                                      "A price can't be read: see beside it. Nothing was sought.");
+                                      "A price can't be read: see there. Nothing was sought.");
     if (error == SETPAY_OK)
         error = setpay_product_list(db, &ask, &answer);
     if (error == SETPAY_E_INVALID && listing->settings.sold.count > 1 &&

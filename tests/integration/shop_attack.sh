@@ -129,8 +129,14 @@ ok "but said" grep -q "The total has changed" "$tmp/page"
 is "nor for figures alone" "$(order seen=9000)$(order seen=90.00)$(order "seen=9000 EUR")$(order "seen=9000.00 JPY")" ""
 is "nor in a currency that the form names" "$(order "seen=90.00 EUR" currency=EUR)$(order "seen=90.00 EUR" seen_currency=EUR)" ""
 is "and no order was made of it" "$(rows)" "$before"
+seen() { visit /checkout >/dev/null; value_of seen; }
 is "the currency of a form that adds is nobody's" "$(visit /cart/add -d "form=$form" -d sku=JG-STRAW -d quantity=1 -d currency=EUR) \
-$(visit /cart/change -d "form=$form" -d currency=EUR) $(visit /checkout >/dev/null; value_of seen)" "303 303 14200 JPY"
+$(seen)" "303 14200 JPY"
+is "that of the cart's own form is a choice, and its prices are the catalogue's" \
+    "$(visit /cart/change -d "form=$form" -d currency=EUR) $(seen)" "303 175.10 EUR"
+is "among those that the shop sells in, or nothing is changed" \
+    "$(visit /cart/change -d "form=$form" -d currency=GBP -d quantity_JG-STRAW=9) $(seen)" "400 175.10 EUR"
+is "the other one is chosen again" "$(currency JPY)" "303 /cart"
 where=$(order currency=EUR)
 is "what is charged is the catalogue's" "$(sql merchant "SELECT amount_minor || currency FROM orders WHERE token = '${where##*/}'")" 14200JPY
 form=$(form_of /cart)

@@ -75,19 +75,20 @@ enum setpay_error setpay_cart_find(struct setpay_db *db, const struct setpay_dig
 {
     struct setpay_db_rows *rows;
     memset(cart, 0, sizeof *cart);
-    enum setpay_error error =
-        setpay_db_one(db, &rows,
-                      "SELECT seq, country, shipping_method, order_token, currency FROM cart"
-                      " WHERE id = $1",
-                      SETPAY_DB_DIGEST(id));
+    enum setpay_error error = setpay_db_one(
+        db, &rows,
+        "SELECT seq, country, region, shipping_method, order_token, currency FROM cart"
+        " WHERE id = $1",
+        SETPAY_DB_DIGEST(id));
     if (error == SETPAY_E_NOT_FOUND)
         return SETPAY_OK;
     SETPAY_TRY(error);
     cart->seq = setpay_db_get_int(rows, 0);
     setpay_db_get_text(rows, 1, cart->country, sizeof cart->country);
-    setpay_db_get_text(rows, 2, cart->shipping_method, sizeof cart->shipping_method);
-    setpay_db_get_text(rows, 3, cart->order_token, sizeof cart->order_token);
-    setpay_db_get_text(rows, 4, cart->currency, sizeof cart->currency);
+    setpay_db_get_text(rows, 2, cart->region, sizeof cart->region);
+    setpay_db_get_text(rows, 3, cart->shipping_method, sizeof cart->shipping_method);
+    setpay_db_get_text(rows, 4, cart->order_token, sizeof cart->order_token);
+    setpay_db_get_text(rows, 5, cart->currency, sizeof cart->currency);
     SETPAY_TRY(setpay_db_end(rows));
     return read_lines(db, cart);
 }
@@ -152,21 +153,21 @@ static enum setpay_error keep_row(struct setpay_db *db, const struct setpay_dige
     if (cart->seq != 0)
         return setpay_db_run(
             db,
-            "UPDATE cart SET country = $1, region = '', shipping_method = $2, order_token = $3,"
-            " changed_ms = $4, currency = $5 WHERE seq = $6",
-            SETPAY_DB_TEXT(cart->country), SETPAY_DB_TEXT(cart->shipping_method),
-            SETPAY_DB_TEXT(cart->order_token), SETPAY_DB_INT(now_ms),
-            SETPAY_DB_TEXT(cart->currency), SETPAY_DB_INT(cart->seq));
+            "UPDATE cart SET country = $1, region = $2, shipping_method = $3, order_token = $4,"
+            " changed_ms = $5, currency = $6 WHERE seq = $7",
+            SETPAY_DB_TEXT(cart->country), SETPAY_DB_TEXT(cart->region),
+            SETPAY_DB_TEXT(cart->shipping_method), SETPAY_DB_TEXT(cart->order_token),
+            SETPAY_DB_INT(now_ms), SETPAY_DB_TEXT(cart->currency), SETPAY_DB_INT(cart->seq));
     SETPAY_TRY(make_room_of(db, maker));
     SETPAY_TRY(make_room(db));
     SETPAY_TRY(add_to_total(db, 1));
     SETPAY_TRY(setpay_db_run(
         db,
         "INSERT INTO cart (id, country, region, shipping_method, order_token, changed_ms, client,"
-        " currency) VALUES ($1, $2, '', $3, $4, $5, $6, $7)",
-        SETPAY_DB_DIGEST(id), SETPAY_DB_TEXT(cart->country), SETPAY_DB_TEXT(cart->shipping_method),
-        SETPAY_DB_TEXT(cart->order_token), SETPAY_DB_INT(now_ms), SETPAY_DB_DIGEST(maker->client),
-        SETPAY_DB_TEXT(cart->currency)));
+        " currency) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        SETPAY_DB_DIGEST(id), SETPAY_DB_TEXT(cart->country), SETPAY_DB_TEXT(cart->region),
+        SETPAY_DB_TEXT(cart->shipping_method), SETPAY_DB_TEXT(cart->order_token),
+        SETPAY_DB_INT(now_ms), SETPAY_DB_DIGEST(maker->client), SETPAY_DB_TEXT(cart->currency)));
     SETPAY_TRY(
         setpay_db_one(db, &rows, "SELECT seq FROM cart WHERE id = $1", SETPAY_DB_DIGEST(id)));
     cart->seq = setpay_db_get_int(rows, 0);

@@ -1,7 +1,7 @@
 /*
  * What a shopper has put aside, before there is an order: SKUs and quantities, no prices (those are
- * of the moment in which one looks), nothing reserved, nobody's name or address. A cart is known by
- * the digest of a random id that only the shopper's browser holds.
+ * of the moment in which one looks), nothing reserved, nobody's name or address. A cart is known by the digest
+ * of a random id that only the shopper's browser holds.
  */
 #ifndef SETPAY_MERCHANT_STORE_CART_H
 #define SETPAY_MERCHANT_STORE_CART_H
@@ -22,9 +22,9 @@ struct setpay_cart_line {
 
 /* Zeroed memory is an empty one. */
 struct setpay_cart {
-    int64_t seq;                              /* 0: it is not kept yet */
-    char country[3];                          /* where it is to go; "": nothing was said */
-    char region[SETPAY_TAX_REGION_BYTES + 1]; /* of an address that is being typed; never kept */
+    int64_t seq;     /* 0: it is not kept yet */
+    char country[3]; /* where it is to go; "": nothing was said */
+    char region[SETPAY_TAX_REGION_BYTES + 1];
     char shipping_method[SETPAY_SHOP_ID_SIZE];
     char order_token[SETPAY_ORDER_TOKEN_SIZE]; /* of the order made of it last; "": none */
     char currency[4];                          /* in which prices are shown; "": nothing was said */

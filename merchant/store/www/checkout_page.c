@@ -370,6 +370,7 @@ static enum setpay_error run_order(struct setpay_db *db, struct setpay_write *wr
     SETPAY_TRY(check_way(db, checkout));
     SETPAY_TRY(make_order(db, checkout, now_ms));
     cart->line_count = 0;
+    cart->region[0] = '\0'; /* of the address, which is the order's alone */
     memcpy(cart->order_token, checkout->order.token, sizeof cart->order_token);
     SETPAY_TRY(setpay_visit_keep_cart(db, write->www, &write->visit, cart, now_ms));
     return setpay_cart_set_form(db, cart, once);

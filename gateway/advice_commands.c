@@ -2,8 +2,9 @@
  * The operator's look at what was approved in an issuer's stead: what that has not answered yet,
  * and what it has refused. Those are the gateway's own risk. And the end of what can't be sent.
  *
- * An advice needs the card. Where that is gone from the vault, or is sealed under a key that the
- * gateway has not, it is never answered, and counts for ever in what may be unanswered. It is
+ * An advice needs the card, and goes to the issuer in whose stead it was approved. Where the card
+ * is gone from the vault or sealed under a key that the gateway has not, or the configuration has no
+ * such issuer any more, it is never answered, and counts for ever in what may be unanswered. It is
  * written off by a person, with a reason, as a presentment is (presentment_commands.c).
  */
 #include "gateway/commands.h"
@@ -39,11 +40,13 @@ struct advice {
     char issuer[SETPAY_NETWORK_NAME_SIZE];
     setpay_time_ms created_ms;
     bool answered, has_card, opens; /* opens: or there is no vault at hand to try it with */
+    bool has_issuer;
     char code[3];
     char reason[SETPAY_WRITE_OFF_REASON_SIZE];
 };
 
-static struct advice read_row(struct setpay_db_rows *rows, const struct setpay_vault *vault)
+static struct advice read_row(struct setpay_db_rows *rows, const struct setpay_vault *vault,
+                              const json_t *args)
 {
     struct advice a = {.id = setpay_db_get_int(rows, 0)};
     setpay_db_get_id(rows, 1, &a.xid);
@@ -61,12 +64,13 @@ static struct advice read_row(struct setpay_db_rows *rows, const struct setpay_v
     struct setpay_view expiry = setpay_db_get_view(rows, 13);
     a.has_card = pan.size > 0;
     a.opens = a.answered || !a.has_card || setpay_gateway_card_opens(vault, &a.xid, pan, expiry);
+    a.has_issuer = setpay_gateway_issuer_is_known(args, a.issuer);
     return a;
 }
 
 static bool is_stuck(const struct advice *a)
 {
-    return !a->answered && (!a->has_card || !a->opens);
+    return !a->answered && !(a->has_card && a->opens && a->has_issuer);
 }
 
 static bool is_written_off(const char *code)
@@ -85,9 +89,9 @@ static const char *status_of(bool answered, const char *code)
 static json_t *to_json(const struct advice *a)
 {
     char hex[SETPAY_ID_TEXT_SIZE], created[SETPAY_TIME_TEXT_SIZE], text[SETPAY_MONEY_TEXT_SIZE];
-    const char *status = !is_stuck(a)  ? status_of(a->answered, a->code)
-                         : a->has_card ? "stuck: its card is sealed under another key"
-                                       : "stuck: its card is gone";
+    const char *status = is_stuck(a)
+                             ? setpay_gateway_stuck_words(a->has_card, a->opens, a->has_issuer)
+                             : status_of(a->answered, a->code);
     json_t *object = json_pack(
         "{s:I, s:s, s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:s, s:b, s:s}", "advice",
         (json_int_t)a->id, "xid", setpay_id_format(&a->xid, hex), "amount",
@@ -106,7 +110,7 @@ enum setpay_error setpay_gateway_advice_list(struct setpay_db *db, const json_t 
                                              const struct setpay_vault *vault, json_t **result,
                                              struct setpay_problem *problem)
 {
-    static const char *const names[] = {"stuck", "refused", "limit", "after", NULL};
+    static const char *const names[] = {"stuck", "refused", "limit", "after", "issuers", NULL};
     bool stuck = false, refused = false, whole = true;
     int64_t limit = LISTED, after = 0, last = 0;
     struct setpay_db_rows *rows;
@@ -126,7 +130,7 @@ enum setpay_error setpay_gateway_advice_list(struct setpay_db *db, const json_t 
                                 SETPAY_DB_INT(after), SETPAY_DB_BOOL(refused)));
     json_t *list = json_array();
     while (json_array_size(list) < (size_t)limit && whole && setpay_db_next(rows)) {
-        struct advice one = read_row(rows, vault);
+        struct advice one = read_row(rows, vault, args);
         if (stuck && !is_stuck(&one))
             continue;
         last = one.id;
@@ -167,19 +171,19 @@ enum setpay_error setpay_gateway_show_stand_in(struct setpay_db *db, int64_t pay
 
 /* ------------------------------------------------------------------ giving up */
 
-static enum setpay_error find(struct setpay_db *db, const struct setpay_vault *vault, int64_t id,
-                              struct advice *found)
+static enum setpay_error find(struct setpay_db *db, const struct setpay_vault *vault,
+                              const json_t *args, int64_t id, struct advice *found)
 {
     struct setpay_db_rows *rows;
     SETPAY_TRY(setpay_db_one(db, &rows, "SELECT " COLUMNS TABLES " WHERE stand_in.id = $1",
                              SETPAY_DB_INT(id)));
-    *found = read_row(rows, vault);
+    *found = read_row(rows, vault, args);
     return setpay_db_end(rows);
 }
 
 static enum setpay_error check_stuck(const struct advice *a, struct setpay_problem *problem)
 {
-    if (setpay_presentment_check_write_off(a->answered, a->has_card && a->opens) == SETPAY_OK)
+    if (setpay_presentment_check_write_off(a->answered, !is_stuck(a)) == SETPAY_OK)
         return SETPAY_OK;
     if (a->answered)
         return setpay_problem_set(
@@ -196,7 +200,7 @@ enum setpay_error setpay_gateway_advice_write_off(struct setpay_db *db, const js
                                                   const struct setpay_vault *vault, json_t **result,
                                                   struct setpay_problem *problem)
 {
-    static const char *const names[] = {"advice", "reason", NULL};
+    static const char *const names[] = {"advice", "reason", "issuers", NULL};
     const char *reason = NULL;
     struct advice one;
     int64_t id = 0;
@@ -207,13 +211,13 @@ enum setpay_error setpay_gateway_advice_write_off(struct setpay_db *db, const js
         return setpay_problem_set(problem, SETPAY_E_INVALID,
                                   "reason: found %zu bytes, expected 1 to %d", strlen(reason),
                                   REASON_MAX);
-    enum setpay_error error = find(db, vault, id, &one);
+    enum setpay_error error = find(db, vault, args, id, &one);
     if (error == SETPAY_E_NOT_FOUND)
         return setpay_problem_set(problem, error, "there is no advice %lld", (long long)id);
     SETPAY_TRY(error);
     SETPAY_TRY(check_stuck(&one, problem));
     SETPAY_TRY(setpay_advice_write_off(db, id, setpay_clock_now_ms(), reason));
-    SETPAY_TRY(find(db, vault, id, &one));
+    SETPAY_TRY(find(db, vault, args, id, &one));
     *result = to_json(&one);
     return *result != NULL ? SETPAY_OK : SETPAY_E_NOMEM;
 }

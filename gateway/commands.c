@@ -378,6 +378,8 @@ bool setpay_gateway_command_needs_issuers(const struct setpay_gateway_command *c
 {
     return command->run == setpay_gateway_presentment_list ||
            command->run == setpay_gateway_presentment_write_off ||
+           command->run == setpay_gateway_advice_list ||
+           command->run == setpay_gateway_advice_write_off ||
            command->run == setpay_gateway_reversal_list ||
            command->run == setpay_gateway_reversal_write_off;
 }
@@ -386,8 +388,9 @@ bool setpay_gateway_command_takes_long(const struct setpay_gateway_command *comm
 {
     static setpay_gateway_command_fn *const all[] = {
         setpay_gateway_presentment_list, /* these try every card until they have found so many */
-        setpay_gateway_reversal_list,    setpay_gateway_ledger_verify,
-        setpay_gateway_ledger_balances,  setpay_gateway_audit_clearing,
+        setpay_gateway_advice_list,      setpay_gateway_reversal_list,
+        setpay_gateway_ledger_verify,    setpay_gateway_ledger_balances,
+        setpay_gateway_audit_clearing,
     };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         if (command->run == all[i])

@@ -13,8 +13,9 @@
  * At most AT_ONCE are with the network, whose frames lie in secret memory: reversals, which give
  * cardholders their money back, must find room beside them. Each issuer has a share of these for
  * itself, and its own place in the table, so that one that is away, with however many that wait for
- * it, keeps nothing from the others. What is of no issuer of the configuration (a section was
- * renamed) has one share together; its card tells where it goes.
+ * it, keeps nothing from the others. What is of no issuer of the configuration has one share
+ * together: of a section that was renamed, which nobody takes until it is back; and rows of before
+ * issuers were kept with payments, whose card tells where they go.
  */
 #include "gateway/clearing/presentment.h"
 

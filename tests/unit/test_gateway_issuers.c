@@ -527,6 +527,13 @@ static void what_is_of_no_issuer_is_stuck(void **state)
     test_gateway_stop(gateway);
     assert_int_equal(RUN("presentment", "list", "--stuck"), 0); /* by the database alone, too */
     expect_printed("stuck: its issuer is not in the configuration");
+    test_daemon_execute(&gateway->daemon,
+                        "INSERT INTO stand_in (payment_id, issuer, currency, amount_minor,"
+                        " acknowledged, response_code, sent_count, created_ms, acknowledged_ms)"
+                        " SELECT MAX(id), 'second', 'EUR', 840, 0, '', 0, 1, 0 FROM payment");
+    assert_int_equal(RUN("advice", "list", "--stuck"), 0);
+    expect_printed("stuck: its issuer is not in the configuration");
+    test_daemon_execute(&gateway->daemon, "DELETE FROM stand_in WHERE created_ms = 1");
     test_write_file(gateway->folder, "gateway.conf", setpay_view_of(text, size));
     free(text);
     restart();

@@ -50,7 +50,7 @@
 #define FORGET_BATCH 64             /* whole orders are read for it */
 #define OFFER_KEPT_MS SETPAY_DAY_MS /* after its expiry, to be able to say so */
 #define ERASE_PERIOD_MS 500         /* rule M7 grants five seconds */
-#define DOUBT_PERIOD_MS 1000
+#define DOUBT_PERIOD_MS 2000
 
 static const struct setpay_store_migration steps[] = {
     {1, SETPAY_ANSWERS_SCHEMA SETPAY_ORDER_SCHEMA SETPAY_TOKEN_SCHEMA SETPAY_IDEMPOTENCY_SCHEMA

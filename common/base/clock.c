@@ -12,7 +12,9 @@
 #include <time.h>
 
 #define NEVER_HEARD INT64_MIN
-#define DOUBT_MS SETPAY_SECOND_MS /* less than that is how long an answer was on its way */
+/* Less than that is how long an answer was on its way, and how far apart clocks are that are right.
+ */
+#define DOUBT_MS (10 * SETPAY_SECOND_MS)
 
 static _Atomic int64_t test_offset_ms;
 static _Atomic int64_t second_since_boot_ms = NEVER_HEARD;
@@ -66,6 +68,7 @@ void setpay_clock_need_second(bool needed)
 void setpay_clock_hear_ms(setpay_time_ms theirs_ms)
 {
     atomic_store(&second_since_boot_ms, theirs_ms - setpay_clock_boot_ms());
+    atomic_store(&second_doubted, false);
 }
 
 setpay_time_ms setpay_clock_agreed_ms(setpay_time_ms now_ms)
@@ -76,7 +79,7 @@ setpay_time_ms setpay_clock_agreed_ms(setpay_time_ms now_ms)
 
     if (!atomic_load(&second_needed) || now_ms <= second_ms)
         return now_ms;
-    if (now_ms - second_ms >= DOUBT_MS)
+    if (since_boot_ms != NEVER_HEARD && now_ms - second_ms >= DOUBT_MS)
         atomic_store(&second_doubted, true);
     return second_ms;
 }

@@ -37,8 +37,9 @@ void setpay_clock_need_second(bool needed);
 void setpay_clock_hear_ms(setpay_time_ms theirs_ms);
 /* now_ms, or what the second clock says where that is earlier; 0 where it was never heard. */
 setpay_time_ms setpay_clock_agreed_ms(setpay_time_ms now_ms);
-/* True where that, since the last call, was earlier by a second or more than what was asked about:
- * the other party's clock is to be heard anew. */
+/* True where that was earlier by ten seconds or more than what was asked about, since the clock was
+ * heard and since the last call: it is to be heard anew. Before it is heard for the first time
+ * nobody need be told so. */
 bool setpay_clock_take_doubt(void);
 
 /* "2026-11-23T18:41:11.042Z" into out; returns out. */

@@ -481,7 +481,7 @@ static const struct {
     {"order", reorder, {": order: it stands behind", ": order: "}},
     {"batch number", number, {": batch: the gateway has signed it into batch 1", ": batch: by"}},
     {"brand", brand, {"signed by another than this gateway for mastercard", ": extra: "}},
-    {"total", total, {": totals: EUR: the merchant counts", "credits of 0,"}},
+    {"total", total, {": totals: EUR: the merchant counts", "1 credit of 0,"}},
     {"count", count, {": totals: EUR: the merchant counts 5 captures", "come to 4 of"}},
     {"no total", no_total, {": totals: there are items in EUR", "and no total"}},
     {"two totals", two_totals, {": totals: there are two totals in EUR", ""}},

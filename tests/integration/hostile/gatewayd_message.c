@@ -157,7 +157,7 @@ static void sizes_and_counts_have_limits(void **state)
     } rows[] = {
         {"17 certificates", 3, 200, 17, "TOO_BIG A1"},
         {"a certificate of 4097 bytes", 3, SETPAY_LIMIT_CERTIFICATE_BYTES + 1, 1, "TOO_BIG A1"},
-        {"9 lists", 4, 200, 9, "TOO_BIG A1"},
+        {"17 lists", 4, 200, SETPAY_LIMIT_CRLS + 1, "TOO_BIG A1"},
         {"400 lists", 4, 128, 400, "TOO_BIG A1"},
         {"an envelope of 4097 bytes", 5, SETPAY_LIMIT_ENVELOPE_BYTES + 1, 1, "TOO_BIG A1"},
         {"two envelopes", 5, 1000, 2, "NOT_CANONICAL A1"},

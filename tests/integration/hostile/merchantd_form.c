@@ -400,7 +400,7 @@ static void limits_hold(void **state)
         /* in their place behind the CA certificates; envelope and lists would have to come later */
         {"twenty certificates", 3, 200, 20, "TOO_BIG A1"},
         {"a certificate of five kilobytes", 3, 5000, 1, "TOO_BIG A1"},
-        {"nine lists", 4, 200, 9, "TOO_BIG A1"},
+        {"seventeen lists", 4, 200, SETPAY_LIMIT_CRLS + 1, "TOO_BIG A1"},
         {"a list of forty kilobytes", 4, 40000, 1, "TOO_BIG A1"},
         {"an envelope of five kilobytes", 5, 5000, 1, "TOO_BIG A1"},
     };

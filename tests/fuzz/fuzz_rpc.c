@@ -20,7 +20,8 @@
 #define COMMANDS_MAX 32
 
 static struct setpay_wallet wallet;
-static struct setpay_service service;
+static const struct setpay_service_spec spec = {.name = "setpay-walletd"};
+static struct setpay_service service = {.spec = &spec};
 static struct setpay_control_command commands[COMMANDS_MAX];
 static char socket_path[160];
 

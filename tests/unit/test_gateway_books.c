@@ -304,6 +304,7 @@ static void compares_the_last_day(void)
     assert_int_equal(RUN("--json", "reconcile", path), 1);
     json_t *whole = json_loads(printed, 0, NULL);
     assert_int_equal(json_integer_value(json_object_get(whole, "outside")), 0);
+    bool ends = strcmp(json_string_value(json_object_get(whole, "to")), booked) == 0;
     json_decref(whole);
     assert_int_equal(RUN("reconcile", path, "--from", booked), 1);
     expect_printed("Not compared: 2 rows of other days; the file is of ");
@@ -311,7 +312,8 @@ static void compares_the_last_day(void)
     assert_null(strstr(printed, "the issuer has 100.00 EUR again"));
     assert_int_equal(RUN("reconcile", path, "--to", booked), 1);
     expect_printed("the issuer has 100.00 EUR again");
-    assert_null(strstr(printed, "Not compared"));
+    if (ends) /* otherwise midnight came, and something was repeated after it */
+        assert_null(strstr(printed, "Not compared"));
 }
 
 /* The issuer has charged after all what it had refused: once that is cleared to the merchant, both

@@ -186,7 +186,7 @@ ok "it does when its capture is done" says '<strong>1 × Jug &lt;b&gt;</strong>'
 ok "with the carrier" says 'Post &amp; Co'
 ok "with the number as text" says '&quot;&gt;&lt;script&gt;x&lt;/script&gt;'
 ok "with the link, which tells the carrier nothing" says \
-    '<a href="https://track.example/?a=1&amp;b=2" rel="noreferrer noopener nofollow">'
+    ' href="https://track.example/?a=1&amp;b=2" rel="noreferrer noopener nofollow">'
 ok "and how much of the line is sent" says '1 of 3 sent'
 ok "the capture is for these pieces" says 'For 1 × Jug &lt;b&gt;'
 post capture '{"amount":100}' >/dev/null

@@ -42,6 +42,7 @@ const unasked = {
   'authoriseOrder 202': late,
   'closeBatches 202': late,
   'captureOrders 409': underWay,
+  'closeBatches 409': underWay,
   'endAgreement 409': underWay,
   'rotateWebhookSecret 409': underWay,
   'addPicture 409': 'a product has as many pictures as there may be (test_catalogue)',

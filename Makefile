@@ -284,7 +284,6 @@ GATEWAY_NETWORK := \
 
 GATEWAY_CLEARING := \
 	gateway/clearing/adjustment.c \
-	gateway/clearing/advice_write_off.c \
 	gateway/clearing/batch.c \
 	gateway/clearing/dates_verify.c \
 	gateway/clearing/dispute.c \
@@ -304,12 +303,13 @@ GATEWAY_CLEARING := \
 	gateway/clearing/reconciliation_verify.c \
 	gateway/clearing/reserve.c \
 	gateway/clearing/reserve_verify.c \
-	gateway/clearing/reversal_write_off.c \
 	gateway/clearing/settlement.c \
 	gateway/clearing/settlement_verify.c \
 	gateway/clearing/stand_in_verify.c \
 	gateway/clearing/state_verify.c \
-	gateway/clearing/suspense.c
+	gateway/clearing/suspense.c \
+	gateway/clearing/unsent.c \
+	gateway/clearing/unsent_verify.c
 
 GATEWAY_PAYMENT := \
 	gateway/payment/agreement.c \

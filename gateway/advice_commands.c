@@ -3,18 +3,18 @@
  * and what it has refused. Those are the gateway's own risk. And the end of what can't be sent.
  *
  * An advice needs the card, and goes to the issuer in whose stead it was approved. Where the card
- * is gone from the vault or sealed under a key that the gateway has not, or the configuration has no
- * such issuer any more, it is never answered, and counts for ever in what may be unanswered. It is
- * written off by a person, with a reason, as a presentment is (presentment_commands.c).
+ * is gone from the vault or sealed under a key that the gateway has not, or the configuration has
+ * no such issuer any more, it is never answered, and counts for ever in what may be unanswered. It
+ * is written off by a person, with a reason, as a presentment is (presentment_commands.c).
  */
 #include "gateway/commands.h"
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/net/control_json.h"
-#include "gateway/clearing/advice_write_off.h"
 #include "gateway/clearing/presentment.h"
 #include "gateway/clearing/settlement.h"
+#include "gateway/clearing/unsent.h"
 #include "gateway/payment/stand_in.h"
 
 #include <string.h>
@@ -216,7 +216,8 @@ enum setpay_error setpay_gateway_advice_write_off(struct setpay_db *db, const js
         return setpay_problem_set(problem, error, "there is no advice %lld", (long long)id);
     SETPAY_TRY(error);
     SETPAY_TRY(check_stuck(&one, problem));
-    SETPAY_TRY(setpay_advice_write_off(db, id, setpay_clock_now_ms(), reason));
+    SETPAY_TRY(
+        setpay_unsent_write_off(db, SETPAY_UNSENT_ADVICE, id, setpay_clock_now_ms(), reason));
     SETPAY_TRY(find(db, vault, args, id, &one));
     *result = to_json(&one);
     return *result != NULL ? SETPAY_OK : SETPAY_E_NOMEM;

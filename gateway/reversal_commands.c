@@ -12,7 +12,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/net/control_json.h"
-#include "gateway/clearing/reversal_write_off.h"
+#include "gateway/clearing/unsent.h"
 #include "gateway/payment/stand_in.h"
 
 #include <string.h>
@@ -184,7 +184,8 @@ enum setpay_error setpay_gateway_reversal_write_off(struct setpay_db *db, const 
         return setpay_problem_set(problem, error, "there is no reversal %lld", (long long)id);
     SETPAY_TRY(error);
     SETPAY_TRY(check_stuck(&one, problem));
-    SETPAY_TRY(setpay_reversal_write_off(db, id, setpay_clock_now_ms(), reason));
+    SETPAY_TRY(
+        setpay_unsent_write_off(db, SETPAY_UNSENT_REVERSAL, id, setpay_clock_now_ms(), reason));
     SETPAY_TRY(find(db, vault, args, id, &one));
     *result = to_json(&one);
     return *result != NULL ? SETPAY_OK : SETPAY_E_NOMEM;

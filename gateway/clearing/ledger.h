@@ -95,8 +95,8 @@ enum setpay_ledger_kind {
     SETPAY_LEDGER_ISSUER_PAYMENT = 12, /* an issuer has paid (incoming.h); of no merchant */
     SETPAY_LEDGER_SUSPENSE_CLEARED = 13,
     SETPAY_LEDGER_WRITE_OFF = 14,        /* a presentment is given up; moves nothing (incoming.h) */
-    SETPAY_LEDGER_ADVICE_WRITE_OFF = 15, /* so is an advice (advice_write_off.h) */
-    SETPAY_LEDGER_REVERSAL_WRITE_OFF = 16, /* so is a reversal (reversal_write_off.h) */
+    SETPAY_LEDGER_ADVICE_WRITE_OFF = 15, /* so is an advice (unsent.h) */
+    SETPAY_LEDGER_REVERSAL_WRITE_OFF = 16, /* so is a reversal (unsent.h) */
     SETPAY_LEDGER_LAST = SETPAY_LEDGER_REVERSAL_WRITE_OFF
 };
 /* "capture reversal"; NULL for a number that is none. */

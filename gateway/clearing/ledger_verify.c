@@ -313,8 +313,7 @@ static enum setpay_error check_rest(struct setpay_look *look)
     SETPAY_TRY(setpay_look_disputes(look));
     SETPAY_TRY(setpay_look_reserve(look));
     SETPAY_TRY(setpay_look_incoming(look));
-    SETPAY_TRY(setpay_look_advice_write_offs(look));
-    SETPAY_TRY(setpay_look_reversal_write_offs(look));
+    SETPAY_TRY(setpay_look_unsent(look));
     return check_balances(look);
 }
 

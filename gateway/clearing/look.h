@@ -78,10 +78,8 @@ setpay_look_expect_fn setpay_look_expect_release;
 setpay_look_expect_fn setpay_look_expect_payment;
 setpay_look_expect_fn setpay_look_expect_cleared;
 setpay_look_expect_fn setpay_look_expect_write_off;
-/* stand_in_verify.c */
+/* unsent_verify.c */
 setpay_look_expect_fn setpay_look_expect_advice_write_off;
-
-/* payment_verify.c */
 setpay_look_expect_fn setpay_look_expect_reversal_write_off;
 
 /* The rows beside the ledger, each with its entry and what it did; from the beginning. */
@@ -92,16 +90,14 @@ enum setpay_error setpay_look_incoming(struct setpay_look *look) SETPAY_MUST_CHE
 enum setpay_error setpay_look_dates(struct setpay_look *look) SETPAY_MUST_CHECK;
 /* payment_verify.c: what no entry is of. Reversals, each held to its payment and its receipt. */
 enum setpay_error setpay_look_reversals(struct setpay_look *look) SETPAY_MUST_CHECK;
-/* Beside the ledger: the reversals that were given up. */
-enum setpay_error setpay_look_reversal_write_offs(struct setpay_look *look) SETPAY_MUST_CHECK;
 /* reconciliation_verify.c: what went to each issuer in each period, and what it has answered. */
 enum setpay_error setpay_look_reconciliations(struct setpay_look *look) SETPAY_MUST_CHECK;
 /* state_verify.c: payments, each held to its amounts, and to its receipts as they were signed. */
 enum setpay_error setpay_look_states(struct setpay_look *look) SETPAY_MUST_CHECK;
 /* stand_in_verify.c: what was approved in an issuer's stead, and the advice of it. */
 enum setpay_error setpay_look_stand_ins(struct setpay_look *look) SETPAY_MUST_CHECK;
-/* Beside the ledger: the advices that were given up. */
-enum setpay_error setpay_look_advice_write_offs(struct setpay_look *look) SETPAY_MUST_CHECK;
+/* unsent_verify.c: beside the ledger, the advices and reversals that were given up. */
+enum setpay_error setpay_look_unsent(struct setpay_look *look) SETPAY_MUST_CHECK;
 
 /* Whether both have the same postings. */
 bool setpay_ledger_same_postings(const struct setpay_ledger_entry *a,

@@ -7,10 +7,7 @@
  * 4 reversal (common/wire/messages.h).
  */
 #include "gateway/clearing/look.h"
-#include "gateway/clearing/reversal_write_off.h"
 #include "gateway/payment/stand_in.h"
-
-#include <string.h>
 
 #define REVERSAL_WORDS "'reversal ' || reversal.id || ', payment ' || lower(hex(payment.xid))"
 #define REVERSALS " FROM reversal JOIN payment ON payment.id = reversal.payment_id WHERE "
@@ -107,38 +104,4 @@ enum setpay_error setpay_look_reversals(struct setpay_look *look)
     SETPAY_TRY(check_all(look));
     SETPAY_TRY(check_amounts(look));
     return check_each(look);
-}
-
-/* ------------------------------------------------------------------ given up */
-
-enum setpay_error setpay_look_expect_reversal_write_off(struct setpay_db *db,
-                                                        const struct setpay_id *event,
-                                                        struct setpay_look_expected *expected)
-{
-    struct setpay_reversal_write_off off;
-    struct setpay_ledger_entry *entry = &expected->entry;
-    SETPAY_TRY(setpay_reversal_write_off_find(db, event, &off));
-    entry->time_ms = off.at_ms;
-    memcpy(entry->brand, off.brand, sizeof entry->brand);
-    memcpy(entry->merchant_id, off.merchant_id, sizeof entry->merchant_id);
-    memcpy(entry->currency, off.amount.currency, sizeof entry->currency);
-    if (setpay_look_is_amount(off.amount.minor)) /* else it would not be posted at all */
-        setpay_reversal_write_off_post(off.amount.minor, entry);
-    return setpay_reversal_write_off_token(&off, &expected->token);
-}
-
-/* What was told with each is held to its entry, which names it. */
-enum setpay_error setpay_look_reversal_write_offs(struct setpay_look *look)
-{
-    SETPAY_TRY(setpay_look_each_row(look,
-                                    "SELECT 'reversal ' || id FROM reversal WHERE"
-                                    " (write_off IS NOT NULL AND response_code <>"
-                                    " '" SETPAY_REVERSAL_WRITTEN_OFF "')"
-                                    " OR (reason <> '') <> (write_off IS NOT NULL) ORDER BY id",
-                                    "written off by nobody, or not written off:"));
-    return setpay_look_each_row_by(
-        look,
-        "SELECT 'reversal ' || id FROM reversal WHERE write_off IS NOT NULL AND NOT EXISTS"
-        " (SELECT 1 FROM ledger_entry WHERE event = write_off AND kind = $1) ORDER BY id",
-        SETPAY_LEDGER_REVERSAL_WRITE_OFF, "not in the ledger: the write-off of");
 }

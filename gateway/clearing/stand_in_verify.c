@@ -5,7 +5,6 @@
  * another come; and each is held to its payment, its receipt, and what its issuer was told behind
  * it. One that was written off is held to what was told with that, which the ledger has.
  */
-#include "gateway/clearing/advice_write_off.h"
 #include "gateway/clearing/look.h"
 #include "gateway/payment/stand_in.h"
 
@@ -89,38 +88,4 @@ enum setpay_error setpay_look_stand_ins(struct setpay_look *look)
     SETPAY_TRY(check_payments(look));
     SETPAY_TRY(check_each(look));
     return check_answers(look);
-}
-
-/* ------------------------------------------------------------------ given up */
-
-enum setpay_error setpay_look_expect_advice_write_off(struct setpay_db *db,
-                                                      const struct setpay_id *event,
-                                                      struct setpay_look_expected *expected)
-{
-    struct setpay_advice_write_off off;
-    struct setpay_ledger_entry *entry = &expected->entry;
-    SETPAY_TRY(setpay_advice_write_off_find(db, event, &off));
-    entry->time_ms = off.at_ms;
-    memcpy(entry->brand, off.brand, sizeof entry->brand);
-    memcpy(entry->merchant_id, off.merchant_id, sizeof entry->merchant_id);
-    memcpy(entry->currency, off.amount.currency, sizeof entry->currency);
-    if (setpay_look_is_amount(off.amount.minor)) /* else it would not be posted at all */
-        setpay_advice_write_off_post(off.amount.minor, entry);
-    return setpay_advice_write_off_token(&off, &expected->token);
-}
-
-/* What was told with each is held to its entry, which names it. */
-enum setpay_error setpay_look_advice_write_offs(struct setpay_look *look)
-{
-    SETPAY_TRY(setpay_look_each_row(look,
-                                    "SELECT 'advice ' || id FROM stand_in WHERE"
-                                    " (response_code = '" SETPAY_STAND_IN_WRITTEN_OFF
-                                    "') <> (write_off IS NOT NULL)"
-                                    " OR (reason <> '') <> (write_off IS NOT NULL) ORDER BY id",
-                                    "written off by nobody, or not written off:"));
-    return setpay_look_each_row(look,
-                                "SELECT 'advice ' || id FROM stand_in WHERE write_off IS NOT NULL"
-                                " AND NOT EXISTS (SELECT 1 FROM ledger_entry"
-                                " WHERE event = write_off AND kind = 15) ORDER BY id",
-                                "not in the ledger: the write-off of");
 }

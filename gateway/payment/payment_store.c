@@ -20,7 +20,7 @@
 #include "gateway/clearing/ledger.h"
 #include "gateway/clearing/reconciliation.h"
 #include "gateway/clearing/reserve.h"
-#include "gateway/clearing/reversal_write_off.h"
+#include "gateway/clearing/unsent.h"
 #include "gateway/clearing/settlement.h"
 #include "gateway/payment/agreement.h"
 #include "gateway/payment/payment.h"

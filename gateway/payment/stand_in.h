@@ -34,7 +34,7 @@
     "CREATE INDEX stand_in_open ON stand_in (issuer, currency) WHERE acknowledged = 0;"
 
 /* Of a later step of the gateway's schema. reason, write_off: of one that the operator gave up, the
- * second computed of what was told with it (clearing/advice_write_off.h). */
+ * second computed of what was told with it (clearing/unsent.h). */
 #define SETPAY_STAND_IN_WRITE_OFF_SCHEMA                                                           \
     "ALTER TABLE stand_in ADD COLUMN reason TEXT NOT NULL DEFAULT '';"                             \
     "ALTER TABLE stand_in ADD COLUMN write_off BLOB;"                                              \

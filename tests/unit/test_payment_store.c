@@ -3,7 +3,7 @@
  * cards a purge must leave (rules G7, G10).
  */
 #include "common/store/answers.h"
-#include "gateway/clearing/advice_write_off.h"
+#include "gateway/clearing/unsent.h"
 #include "gateway/payment/payment.h"
 #include "gateway/payment/stand_in.h"
 #include "tests/support/test_store.h"
@@ -299,7 +299,8 @@ static enum setpay_error give_up(struct setpay_db *db, void *arg)
     struct setpay_stand_in_row row;
     SETPAY_TRY(setpay_stand_in_next_open(db, 0, &row));
     assert_int_equal(row.payment_id, purge->payment.id);
-    return setpay_advice_write_off(db, row.id, NOW_MS + 1, "its card is gone");
+    return setpay_unsent_write_off(db, SETPAY_UNSENT_ADVICE, row.id, NOW_MS + 1,
+                                   "its card is gone");
 }
 
 static enum setpay_error reverse_more(struct setpay_db *db, void *arg)

@@ -359,7 +359,8 @@ GATEWAYD := \
 	gateway/options.c \
 	gateway/settlement_commands.c \
 	gateway/settlement_json.c \
-	gateway/setup.c
+	gateway/setup.c \
+	gateway/stuck.c
 
 # What the operator's program makes of what the daemon tells.
 GATEWAY_BOOKS := \

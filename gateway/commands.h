@@ -92,15 +92,6 @@ void setpay_gateway_log_advice_written_off(const json_t *result);
 enum setpay_error setpay_gateway_show_stand_in(struct setpay_db *db, int64_t payment_id,
                                                json_t *object) SETPAY_MUST_CHECK;
 /* presentment_commands.c */
-/* Whether the boxes of a kept card can be opened: true also where there is no vault to try it with,
- * or it fails for reasons of the moment. */
-bool setpay_gateway_card_opens(const struct setpay_vault *vault, const struct setpay_id *xid,
-                               struct setpay_view pan, struct setpay_view expiry);
-/* Whether that issuer is one of the member "issuers" of args, which who runs a command sets
- * (below); true where there is none. */
-bool setpay_gateway_issuer_is_known(const json_t *args, const char *issuer);
-/* Why something can't be sent, for people; or that it waits. */
-const char *setpay_gateway_stuck_words(bool has_card, bool opens, bool has_issuer);
 setpay_gateway_command_fn setpay_gateway_presentment_list;
 /* How many issuers have not answered: those that wait, and those whose card is gone. No card is
  * opened for it, as presentment.list does to find those that can't be opened. */

@@ -16,12 +16,13 @@
 #include "gateway/clearing/incoming.h"
 #include "gateway/clearing/presentment.h"
 
+#include "gateway/stuck.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #define LISTED 50
 #define LISTED_MAX 500
-#define REASON_MAX (SETPAY_WRITE_OFF_REASON_SIZE - 1)
 
 #define COLUMNS                                                                                    \
     "presentment.id, kind, xid, token, step.amount_minor, currency, payment.brand,"                \
@@ -44,43 +45,6 @@ struct presentment {
     bool has_issuer;
     char code[3];
 };
-
-/* What is opened is only for the trial. */
-static bool opens_box(const struct setpay_vault *vault, enum setpay_vault_column column,
-                      const struct setpay_id *xid, struct setpay_view box)
-{
-    struct setpay_secret plain = {0};
-    enum setpay_error error = setpay_vault_open_box(vault, column, xid, box, &plain);
-    setpay_secret_clear(&plain);
-    return error != SETPAY_E_CRYPTO; /* any other is of the moment */
-}
-
-bool setpay_gateway_card_opens(const struct setpay_vault *vault, const struct setpay_id *xid,
-                               struct setpay_view pan, struct setpay_view expiry)
-{
-    return vault == NULL || (opens_box(vault, SETPAY_VAULT_PAN, xid, pan) &&
-                             opens_box(vault, SETPAY_VAULT_EXPIRY, xid, expiry));
-}
-
-bool setpay_gateway_issuer_is_known(const json_t *args, const char *issuer)
-{
-    size_t index;
-    const json_t *name, *issuers = json_object_get(args, "issuers");
-    json_array_foreach(issuers, index, name)
-    {
-        if (strcmp(json_string_value(name), issuer) == 0)
-            return true;
-    }
-    return issuers == NULL || issuer[0] == '\0'; /* that: its card tells where it goes */
-}
-
-const char *setpay_gateway_stuck_words(bool has_card, bool opens, bool has_issuer)
-{
-    return !has_card     ? "stuck: its card is gone"
-           : !opens      ? "stuck: its card is sealed under another key"
-           : !has_issuer ? "stuck: its issuer is not in the configuration"
-                         : "waits for its issuer";
-}
 
 static struct presentment read_row(struct setpay_db_rows *rows, const struct setpay_vault *vault,
                                    const json_t *args)
@@ -189,47 +153,30 @@ static enum setpay_error find(struct setpay_db *db, const struct setpay_vault *v
     return setpay_db_end(rows);
 }
 
-static enum setpay_error check_stuck(const struct presentment *p, struct setpay_problem *problem)
-{
-    if (setpay_presentment_check_write_off(p->answered, !is_stuck(p)) == SETPAY_OK)
-        return SETPAY_OK;
-    if (p->answered)
-        return setpay_problem_set(
-            problem, SETPAY_E_STATE, "presentment %lld is %s: expected one that can't be sent",
-            (long long)p->id,
-            strcmp(p->code, SETPAY_PRESENTMENT_WRITTEN_OFF) == 0 ? "written off already"
-                                                                 : "answered by its issuer");
-    return setpay_problem_set(problem, SETPAY_E_STATE,
-                              "presentment %lld waits for its issuer %s: expected one that can't "
-                              "be sent, see presentment list --stuck",
-                              (long long)p->id, p->issuer);
-}
-
 enum setpay_error setpay_gateway_presentment_write_off(struct setpay_db *db, const json_t *args,
                                                        const struct setpay_vault *vault,
                                                        json_t **result,
                                                        struct setpay_problem *problem)
 {
-    static const char *const names[] = {"presentment", "reason", "issuers", NULL};
-    const char *reason = NULL;
+    struct setpay_gateway_give_up give_up = {.what = "presentment"};
     struct presentment one;
-    int64_t id = 0;
-    SETPAY_TRY(setpay_json_args_check(args, names, problem));
-    SETPAY_TRY(setpay_json_arg_int(args, "presentment", true, 1, INT64_MAX, &id, problem));
-    SETPAY_TRY(setpay_json_arg_text(args, "reason", true, &reason, problem));
-    if (reason[0] == '\0' || strlen(reason) > REASON_MAX)
-        return setpay_problem_set(problem, SETPAY_E_INVALID,
-                                  "reason: found %zu bytes, expected 1 to %d", strlen(reason),
-                                  REASON_MAX);
-    enum setpay_error error = find(db, vault, args, id, &one);
+    SETPAY_TRY(setpay_gateway_give_up_read(args, &give_up, problem));
+    enum setpay_error error = find(db, vault, args, give_up.id, &one);
     if (error == SETPAY_E_NOT_FOUND)
-        return setpay_problem_set(problem, error, "there is no presentment %lld", (long long)id);
+        return setpay_problem_set(problem, error, "there is no presentment %lld",
+                                  (long long)give_up.id);
     SETPAY_TRY(error);
-    SETPAY_TRY(check_stuck(&one, problem));
-    SETPAY_TRY(setpay_write_off(db, id, setpay_clock_now_ms(), reason));
-    SETPAY_TRY(find(db, vault, args, id, &one));
+    const struct setpay_gateway_standing standing = {
+        .answered = one.answered,
+        .written_off = strcmp(one.code, SETPAY_PRESENTMENT_WRITTEN_OFF) == 0,
+        .stuck = is_stuck(&one),
+        .issuer = one.issuer};
+    SETPAY_TRY(setpay_gateway_give_up_check(&give_up, &standing, problem));
+    SETPAY_TRY(setpay_write_off(db, give_up.id, setpay_clock_now_ms(), give_up.reason));
+    SETPAY_TRY(find(db, vault, args, give_up.id, &one));
     *result = to_json(&one);
-    return *result != NULL && json_object_set_new(*result, "reason", json_string(reason)) == 0
+    return *result != NULL &&
+                   json_object_set_new(*result, "reason", json_string(give_up.reason)) == 0
                ? SETPAY_OK
                : SETPAY_E_NOMEM;
 }

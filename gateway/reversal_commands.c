@@ -14,12 +14,12 @@
 #include "common/net/control_json.h"
 #include "gateway/clearing/unsent.h"
 #include "gateway/payment/stand_in.h"
+#include "gateway/stuck.h"
 
 #include <string.h>
 
 #define LISTED 50
 #define LISTED_MAX 500
-#define REASON_MAX (SETPAY_WRITE_OFF_REASON_SIZE - 1)
 
 #define COLUMNS                                                                                    \
     "reversal.id, xid, reversal.amount_minor, currency, brand, merchant_id, issuer, advice,"       \
@@ -149,44 +149,26 @@ static enum setpay_error find(struct setpay_db *db, const struct setpay_vault *v
     return setpay_db_end(rows);
 }
 
-static enum setpay_error check_stuck(const struct reversal *r, struct setpay_problem *problem)
-{
-    if (is_stuck(r))
-        return SETPAY_OK;
-    if (r->answered)
-        return setpay_problem_set(
-            problem, SETPAY_E_STATE, "reversal %lld is %s: expected one that can't be sent",
-            (long long)r->id,
-            is_written_off(r) ? "written off already" : "acknowledged by its issuer");
-    return setpay_problem_set(problem, SETPAY_E_STATE,
-                              "reversal %lld waits for its issuer %s: expected one that can't be "
-                              "sent, see reversal list --stuck",
-                              (long long)r->id, r->issuer);
-}
-
 enum setpay_error setpay_gateway_reversal_write_off(struct setpay_db *db, const json_t *args,
                                                     const struct setpay_vault *vault,
                                                     json_t **result, struct setpay_problem *problem)
 {
-    static const char *const names[] = {"reversal", "reason", "issuers", NULL};
-    const char *reason = NULL;
+    struct setpay_gateway_give_up give_up = {.what = "reversal"};
     struct reversal one;
-    int64_t id = 0;
-    SETPAY_TRY(setpay_json_args_check(args, names, problem));
-    SETPAY_TRY(setpay_json_arg_int(args, "reversal", true, 1, INT64_MAX, &id, problem));
-    SETPAY_TRY(setpay_json_arg_text(args, "reason", true, &reason, problem));
-    if (reason[0] == '\0' || strlen(reason) > REASON_MAX)
-        return setpay_problem_set(problem, SETPAY_E_INVALID,
-                                  "reason: found %zu bytes, expected 1 to %d", strlen(reason),
-                                  REASON_MAX);
-    enum setpay_error error = find(db, vault, args, id, &one);
+    SETPAY_TRY(setpay_gateway_give_up_read(args, &give_up, problem));
+    enum setpay_error error = find(db, vault, args, give_up.id, &one);
     if (error == SETPAY_E_NOT_FOUND)
-        return setpay_problem_set(problem, error, "there is no reversal %lld", (long long)id);
+        return setpay_problem_set(problem, error, "there is no reversal %lld",
+                                  (long long)give_up.id);
     SETPAY_TRY(error);
-    SETPAY_TRY(check_stuck(&one, problem));
-    SETPAY_TRY(
-        setpay_unsent_write_off(db, SETPAY_UNSENT_REVERSAL, id, setpay_clock_now_ms(), reason));
-    SETPAY_TRY(find(db, vault, args, id, &one));
+    const struct setpay_gateway_standing standing = {.answered = one.answered,
+                                                     .written_off = is_written_off(&one),
+                                                     .stuck = is_stuck(&one),
+                                                     .issuer = one.issuer};
+    SETPAY_TRY(setpay_gateway_give_up_check(&give_up, &standing, problem));
+    SETPAY_TRY(setpay_unsent_write_off(db, SETPAY_UNSENT_REVERSAL, give_up.id,
+                                       setpay_clock_now_ms(), give_up.reason));
+    SETPAY_TRY(find(db, vault, args, give_up.id, &one));
     *result = to_json(&one);
     return *result != NULL ? SETPAY_OK : SETPAY_E_NOMEM;
 }

@@ -1,0 +1,81 @@
+/*
+ * Why something that waits for an issuer can't be sent, and whether a person may give it up.
+ */
+#include "gateway/stuck.h"
+
+#include "common/net/control_json.h"
+#include "gateway/clearing/presentment.h"
+
+#include <string.h>
+
+#define REASON_MAX (SETPAY_WRITE_OFF_REASON_SIZE - 1)
+
+/* What is opened is only for the trial. */
+static bool opens_box(const struct setpay_vault *vault, enum setpay_vault_column column,
+                      const struct setpay_id *xid, struct setpay_view box)
+{
+    struct setpay_secret plain = {0};
+    enum setpay_error error = setpay_vault_open_box(vault, column, xid, box, &plain);
+    setpay_secret_clear(&plain);
+    return error != SETPAY_E_CRYPTO; /* any other is of the moment */
+}
+
+bool setpay_gateway_card_opens(const struct setpay_vault *vault, const struct setpay_id *xid,
+                               struct setpay_view pan, struct setpay_view expiry)
+{
+    return vault == NULL || (opens_box(vault, SETPAY_VAULT_PAN, xid, pan) &&
+                             opens_box(vault, SETPAY_VAULT_EXPIRY, xid, expiry));
+}
+
+bool setpay_gateway_issuer_is_known(const json_t *args, const char *issuer)
+{
+    size_t index;
+    const json_t *name, *issuers = json_object_get(args, "issuers");
+    json_array_foreach(issuers, index, name)
+    {
+        if (strcmp(json_string_value(name), issuer) == 0)
+            return true;
+    }
+    return issuers == NULL || issuer[0] == '\0'; /* that: its card tells where it goes */
+}
+
+const char *setpay_gateway_stuck_words(bool has_card, bool opens, bool has_issuer)
+{
+    return !has_card     ? "stuck: its card is gone"
+           : !opens      ? "stuck: its card is sealed under another key"
+           : !has_issuer ? "stuck: its issuer is not in the configuration"
+                         : "waits for its issuer";
+}
+
+enum setpay_error setpay_gateway_give_up_read(const json_t *args,
+                                              struct setpay_gateway_give_up *give_up,
+                                              struct setpay_problem *problem)
+{
+    const char *const names[] = {give_up->what, "reason", "issuers", NULL};
+    SETPAY_TRY(setpay_json_args_check(args, names, problem));
+    SETPAY_TRY(setpay_json_arg_int(args, give_up->what, true, 1, INT64_MAX, &give_up->id, problem));
+    SETPAY_TRY(setpay_json_arg_text(args, "reason", true, &give_up->reason, problem));
+    if (give_up->reason[0] == '\0' || strlen(give_up->reason) > REASON_MAX)
+        return setpay_problem_set(problem, SETPAY_E_INVALID,
+                                  "reason: found %zu bytes, expected 1 to %d",
+                                  strlen(give_up->reason), REASON_MAX);
+    return SETPAY_OK;
+}
+
+enum setpay_error setpay_gateway_give_up_check(const struct setpay_gateway_give_up *give_up,
+                                               const struct setpay_gateway_standing *standing,
+                                               struct setpay_problem *problem)
+{
+    if (setpay_presentment_check_write_off(standing->answered, !standing->stuck) == SETPAY_OK)
+        return SETPAY_OK;
+    if (standing->answered)
+        return setpay_problem_set(
+            problem, SETPAY_E_STATE, "%s %lld is %s: expected one that can't be sent",
+            give_up->what, (long long)give_up->id,
+            standing->written_off ? "written off already" : "answered by its issuer");
+    return setpay_problem_set(problem, SETPAY_E_STATE,
+                              "%s %lld waits for its issuer %s: expected one that can't be sent, "
+                              "see %s list --stuck",
+                              give_up->what, (long long)give_up->id, standing->issuer,
+                              give_up->what);
+}

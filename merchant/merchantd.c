@@ -186,7 +186,8 @@ static void on_status(struct setpay_service *service, json_t *status)
     (void)json_object_set_new(status, "gateway", gateway_json(service->user));
 }
 
-/* The gateway's clock, by what it has said last. */
+/* The gateway's clock, by what it has said last. It may have been set since, so the gateway is
+ * asked again: who looks once more hears what is so now. */
 static void on_doctor(struct setpay_service *service, struct setpay_doctor *doctor)
 {
     struct merchantd *daemon = service->user;
@@ -197,10 +198,11 @@ static void on_doctor(struct setpay_service *service, struct setpay_doctor *doct
         int64_t since_boot_ms = atomic_load(&brand->gateway_since_boot_ms);
         if (since_boot_ms == INT64_MIN)
             continue;
-        (void)snprintf(called, sizeof called, "the gateway %s (%s)", merchant->gateway_id,
-                       brand->name);
+        (void)snprintf(called, sizeof called, "the gateway %s (%s), as it said last",
+                       merchant->gateway_id, brand->name);
         setpay_doctor_add_clock(doctor, called, since_boot_ms + setpay_clock_boot_ms(),
                                 setpay_clock_now_ms());
+        atomic_store(&brand->gateway_wanted, true);
     }
 }
 

@@ -114,14 +114,16 @@ awk -F ' = ' '
     }
     END { for (i = 1; i <= count; i++) printf "%-*s %9d\n", width, names[i], sum[names[i]] }' \
     "$logs/tally"
-# What failed stands once more where whoever reads only the end sees it.
+# What failed, and what it said, stands once more where whoever reads only the end sees it.
 for test in "$@"; do
     name=$(basename "$test")
     ok=0 bad=1 status=
     [ ! -f "$logs/$name.result" ] || read -r ok bad _ status <"$logs/$name.result"
     [ "$bad" -ne 0 ] || continue
     if grep -q '^not ok ' "$logs/$name.log" 2>/dev/null; then
-        sed -n "s/^not ok /failed: $name: /p" "$logs/$name.log" | cut -c 1-160 | head -n 5
+        awk -v name="$name" '/^not ok / { sub(/^not ok /, "failed: " name ": "); print; said = 6; next }
+            /^#/ && said-- > 0 { print "  " $0; next }
+            { said = 0 }' "$logs/$name.log" | cut -c 1-200 | head -n 24
     else
         echo "failed: $name: exit status ${status:-unknown}"
     fi

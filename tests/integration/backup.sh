@@ -185,10 +185,10 @@ for part in 3 50 90; do
     ok "cut off after $part %: refused" says "$tmp/cut: is " gateway restore "$tmp/cut" --force
 done
 cp "$b/gateway" "$tmp/changed"
-printf '\377' | dd of="$tmp/changed" bs=1 seek=$((size / 2)) conv=notrunc 2>/dev/null
+flip "$tmp/changed" $((size / 2))
 ok "a byte changed: refused, and it says of what" says "database in it is not what it was" gateway restore "$tmp/changed" --force
 cp "$b/wallet" "$tmp/changed"
-printf '\377' | dd of="$tmp/changed" bs=1 seek=$(($(stat -c %s "$b/wallet") / 2)) conv=notrunc 2>/dev/null
+flip "$tmp/changed" $(($(stat -c %s "$b/wallet") / 2))
 ok "a sealed one's: refused" says "was changed or cut off" wallet backup --verify "$tmp/changed" "${passphrase[@]}"
 echo another passphrase >"$tmp/wrong" && chmod 600 "$tmp/wrong"
 ok "another passphrase: refused" says "the passphrase does not open this backup" \

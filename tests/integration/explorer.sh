@@ -331,7 +331,7 @@ if command -v faketime >/dev/null; then
     says 0 "$page" "$order_id"
 fi
 openssl crl -in "$sandbox/crls/visa.pca.crl" -outform DER -out "$tmp/forged.crl"
-printf '\001' | dd of="$tmp/forged.crl" bs=1 seek=$(($(stat -c %s "$tmp/forged.crl") - 5)) conv=notrunc status=none
+flip "$tmp/forged.crl" $(($(stat -c %s "$tmp/forged.crl") - 5))
 ok "a list that its authority has not signed" give gateway "$tmp/forged.crl"
 says 5 "NOT hold" "$order_id"
 ok "is told" eval 'failed | grep -qE "Gateway : this does not hold: revocation list [0-9]+ in its table trust is its authority.s: its signature is not"'

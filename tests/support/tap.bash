@@ -5,6 +5,7 @@
 #   wait_for SECONDS COMMAND...  until it succeeds
 #   wait_gone PID          until that process has ended
 #   free_port              a port that nobody listens on, and that no other test takes
+#   flip FILE OFFSET       changes one bit of the byte there: whatever it is, it is another one after
 #   is_long                are all cases to be gone through (SETPAY_LONG=1), or a few of each kind?
 #   lacks NAME PROGRAM     what can't be tried without it: skipped, or with SETPAY_LONG=1 a failure
 #   done_testing           the plan; exit status 1 when something failed
@@ -39,6 +40,13 @@ is() {
         printf 'not ok %d - %s\n# got:      %s\n# expected: %s\n' "$n" "$1" "$2" "$3"
         failures=$((failures + 1))
     fi
+}
+
+flip() {
+    local byte
+    byte=$(od -An -tu1 -j "$2" -N 1 "$1") || return 1
+    # shellcheck disable=SC2059 # the byte is the format
+    printf "\\$(printf %03o $((byte ^ 1)))" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
 }
 
 is_long() { [ "${SETPAY_LONG:-}" = 1 ]; }

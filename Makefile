@@ -909,11 +909,8 @@ INTEGRATION_TESTS := \
 	tests/integration/help.sh \
 	tests/integration/issuer_tls.sh \
 	tests/integration/purchase.sh \
-	tests/integration/readiness.sh \
-	tests/integration/shop.sh \
 	tests/integration/units.sh \
-	tests/integration/wallet_cli.sh \
-	tests/integration/webhooks.sh
+	tests/integration/wallet_cli.sh
 
 # Whole stories, which need their minutes: for `make test`, and not for `make check`.
 LONG_TESTS := \
@@ -936,13 +933,16 @@ LONG_TESTS := \
 	tests/integration/owner.sh \
 	tests/integration/parts.sh \
 	tests/integration/privacy.sh \
+	tests/integration/readiness.sh \
 	tests/integration/recovery.sh \
 	tests/integration/renewal.sh \
 	tests/integration/salts.sh \
 	tests/integration/sandbox.sh \
+	tests/integration/shop.sh \
 	tests/integration/shop_attack.sh \
 	tests/integration/shop_currency.sh \
 	tests/integration/shop_rush.sh \
+	tests/integration/webhooks.sh \
 	tests/peers/peers.sh \
 	tests/peers/store.sh
 
@@ -961,40 +961,40 @@ INTEGRATION_PROGRAMS := \
 	hostile/gatewayd_replay \
 	hostile/gatewayd_twins \
 	hostile/merchantd_agreement \
-	hostile/merchantd_cancel \
 	hostile/merchantd_certificates \
-	hostile/merchantd_form \
-	hostile/merchantd_gateway \
 	hostile/merchantd_http \
 	hostile/merchantd_instruction \
 	hostile/merchantd_others \
-	hostile/merchantd_pcert \
 	hostile/merchantd_repeat \
-	hostile/merchantd_reverse \
-	hostile/merchantd_steps \
-	hostile/merchantd_truth \
 	hostile/merchantd_wallet \
 	hostile/walletd_agreement \
-	hostile/walletd_answer \
 	hostile/walletd_channel \
 	hostile/walletd_form \
 	hostile/walletd_insist \
 	hostile/walletd_offer \
 	hostile/walletd_others \
 	hostile/walletd_receipt \
-	hostile/walletd_refusal \
 	hostile/walletd_rules \
 	merchant_shipments \
-	merchant_steps \
 	net_floor \
 	store_floor \
 	wallet_steps
 
-# Those that walk through many cases, each with a target of its own besides: for `make test`, and not
-# for `make check`.
+# Those that walk through many cases, or wait for what takes its time: for `make test`, and not for
+# `make check`, which is to be done within two minutes.
 LONG_PROGRAMS := \
 	crash_points \
 	faults \
+	hostile/merchantd_cancel \
+	hostile/merchantd_form \
+	hostile/merchantd_gateway \
+	hostile/merchantd_pcert \
+	hostile/merchantd_reverse \
+	hostile/merchantd_steps \
+	hostile/merchantd_truth \
+	hostile/walletd_answer \
+	hostile/walletd_refusal \
+	merchant_steps \
 	races \
 	trade
 

@@ -559,6 +559,7 @@ MERCHANTD := \
 	merchant/merchantd.c \
 	merchant/options.c \
 	merchant/check.c \
+	merchant/purge.c \
 	merchant/setup.c \
 	merchant/shop_texts.c \
 	merchant/shop_tls.c
@@ -791,6 +792,7 @@ UNIT_TESTS := \
 	test_merchant_events \
 	test_merchant_payment \
 	test_merchant_payment_store \
+	test_merchant_purge \
 	test_merchant_steps \
 	test_merchant_words \
 	test_metrics \

@@ -18,6 +18,7 @@
 #include "merchant/payment/dispatch.h"
 #include "merchant/payment/port.h"
 #include "merchant/payment/step.h"
+#include "merchant/purge.h"
 #include "merchant/setup.h"
 #include "merchant/shop_commands.h"
 #include "merchant/shop_texts.h"
@@ -46,10 +47,7 @@
 #include <unistd.h>
 
 #define PURGE_PERIOD_MS 60000
-#define PURGE_BATCH 1000
-#define FORGET_BATCH 64             /* whole orders are read for it */
-#define OFFER_KEPT_MS SETPAY_DAY_MS /* after its expiry, to be able to say so */
-#define ERASE_PERIOD_MS 500         /* rule M7 grants five seconds */
+#define ERASE_PERIOD_MS 500 /* rule M7 grants five seconds */
 #define DOUBT_PERIOD_MS 2000
 
 static const struct setpay_store_migration steps[] = {
@@ -95,6 +93,8 @@ struct merchantd {
     struct setpay_timer *doubt_timer;
     struct setpay_executor executor;
     bool erases;             /* a checkpoint is under way */
+    bool purges;             /* a round is under way */
+    bool purge_again;        /* and there is more than it takes */
     int64_t address_kept_ms; /* of orders that are over; 0: for ever */
 };
 
@@ -217,38 +217,42 @@ static const struct setpay_control_command commands[] = {
 
 static enum setpay_error purge(struct setpay_db *db, void *arg)
 {
-    const struct merchantd *daemon = arg;
-    int64_t deleted = 0;
-    /* What is forgotten is gone: not by a clock of ours alone, which may be ahead. */
-    setpay_time_ms now_ms = setpay_clock_agreed_ms(setpay_clock_now_ms());
-    SETPAY_TRY(setpay_order_forget_due(db, &setpay_merchant_payment_port, daemon->address_kept_ms,
-                                       now_ms, FORGET_BATCH));
-    SETPAY_TRY(setpay_answers_purge(db, now_ms, PURGE_BATCH, &deleted));
-    SETPAY_TRY(setpay_stock_expire(db, now_ms, PURGE_BATCH, &deleted));
-    SETPAY_TRY(setpay_owner_purge(db, now_ms));
-    SETPAY_TRY(setpay_idempotency_purge(db, now_ms, PURGE_BATCH));
-    SETPAY_TRY(setpay_cart_purge(db, now_ms, PURGE_BATCH));
-    SETPAY_TRY(setpay_guard_purge(db, now_ms, PURGE_BATCH));
-    SETPAY_TRY(setpay_event_purge(db, now_ms - SETPAY_EVENT_KEPT_MS, PURGE_BATCH));
-    return setpay_merchant_offer_purge(db, now_ms - OFFER_KEPT_MS, PURGE_BATCH, &deleted);
+    struct merchantd *daemon = arg;
+    return setpay_merchant_purge(db, daemon->address_kept_ms, setpay_clock_now_ms(),
+                                 &daemon->purge_again);
 }
 
+static void start_purge(struct merchantd *daemon);
+
+/* A busy shop makes more than one batch a minute. */
 static void on_purged(void *arg, enum setpay_error error)
 {
     struct merchantd *daemon = arg;
-    if (error != SETPAY_OK)
+    daemon->purges = false;
+    if (error != SETPAY_OK) {
         setpay_log_error(error, "purge.failed", setpay_field_text("area", "store"));
+        return;
+    }
+    if (daemon->purge_again)
+        start_purge(daemon);
     else /* what was deleted since is gone from the journal too */
         atomic_store(&daemon->merchant.erase_due, true);
 }
 
-static void on_purge_time(void *arg)
+static void start_purge(struct merchantd *daemon)
 {
-    struct merchantd *daemon = arg;
+    if (daemon->purges)
+        return;
+    daemon->purges = true;
     enum setpay_error error =
         setpay_store_submit(daemon->merchant.store, purge, on_purged, daemon, &daemon->executor);
     if (error != SETPAY_OK)
         on_purged(daemon, error);
+}
+
+static void on_purge_time(void *arg)
+{
+    start_purge(arg);
 }
 
 /* The gateway's answer says its time (pcert.c). */

@@ -215,14 +215,16 @@ enum setpay_error setpay_cart_has_form(struct setpay_db *db, const struct setpay
 
 #define OLD "(SELECT seq FROM cart WHERE changed_ms < $1 ORDER BY changed_ms, seq LIMIT $2)"
 
-enum setpay_error setpay_cart_purge(struct setpay_db *db, setpay_time_ms now_ms, int64_t room)
+enum setpay_error setpay_cart_purge(struct setpay_db *db, setpay_time_ms now_ms, int64_t room,
+                                    int64_t *deleted)
 {
     setpay_time_ms before_ms = now_ms - SETPAY_CART_KEPT_MS;
     SETPAY_TRY(setpay_db_run(db, "DELETE FROM cart_line WHERE cart_seq IN " OLD,
                              SETPAY_DB_INT(before_ms), SETPAY_DB_INT(room)));
     SETPAY_TRY(setpay_db_run(db, "DELETE FROM cart WHERE seq IN " OLD, SETPAY_DB_INT(before_ms),
                              SETPAY_DB_INT(room)));
-    return add_to_total(db, -setpay_db_changes(db));
+    *deleted = setpay_db_changes(db);
+    return add_to_total(db, -*deleted);
 }
 
 /* ------------------------------------------------------------------ what is in it */

@@ -1,7 +1,7 @@
 /*
  * What a shopper has put aside, before there is an order: SKUs and quantities, no prices (those are
- * of the moment in which one looks), nothing reserved, nobody's name or address. A cart is known by the digest
- * of a random id that only the shopper's browser holds.
+ * of the moment in which one looks), nothing reserved, nobody's name or address. A cart is known by
+ * the digest of a random id that only the shopper's browser holds.
  */
 #ifndef SETPAY_MERCHANT_STORE_CART_H
 #define SETPAY_MERCHANT_STORE_CART_H
@@ -86,8 +86,8 @@ enum setpay_error setpay_cart_has_form(struct setpay_db *db, const struct setpay
                                        const struct setpay_digest *form,
                                        bool *has) SETPAY_MUST_CHECK;
 /* Those that nobody has changed for SETPAY_CART_KEPT_MS go, up to room of them. */
-enum setpay_error setpay_cart_purge(struct setpay_db *db, setpay_time_ms now_ms,
-                                    int64_t room) SETPAY_MUST_CHECK;
+enum setpay_error setpay_cart_purge(struct setpay_db *db, setpay_time_ms now_ms, int64_t room,
+                                    int64_t *deleted) SETPAY_MUST_CHECK;
 
 /* Pure. How many of it are in it. */
 int64_t setpay_cart_quantity(const struct setpay_cart *cart, const char *sku);

@@ -192,16 +192,21 @@ enum setpay_error setpay_event_find(struct setpay_db *db, const char *event_id, 
     return SETPAY_OK;
 }
 
-enum setpay_error setpay_event_purge(struct setpay_db *db, setpay_time_ms before_ms, int64_t room)
+enum setpay_error setpay_event_purge(struct setpay_db *db, setpay_time_ms before_ms, int64_t room,
+                                     int64_t *deleted)
 {
     SETPAY_TRY(setpay_db_run(db,
                              "DELETE FROM webhook_delivery WHERE seq IN (SELECT d.seq"
                              " FROM webhook_delivery d JOIN event e ON e.seq = d.event_seq"
                              " WHERE e.created_ms < $1 LIMIT $2)",
                              SETPAY_DB_INT(before_ms), SETPAY_DB_INT(room)));
-    return setpay_db_run(db,
-                         "DELETE FROM event WHERE seq IN (SELECT seq FROM event"
-                         " WHERE created_ms < $1 AND NOT EXISTS (SELECT 1 FROM webhook_delivery d"
-                         " WHERE d.event_seq = event.seq) ORDER BY seq LIMIT $2)",
-                         SETPAY_DB_INT(before_ms), SETPAY_DB_INT(room));
+    *deleted = setpay_db_changes(db);
+    SETPAY_TRY(
+        setpay_db_run(db,
+                      "DELETE FROM event WHERE seq IN (SELECT seq FROM event"
+                      " WHERE created_ms < $1 AND NOT EXISTS (SELECT 1 FROM webhook_delivery d"
+                      " WHERE d.event_seq = event.seq) ORDER BY seq LIMIT $2)",
+                      SETPAY_DB_INT(before_ms), SETPAY_DB_INT(room)));
+    *deleted += setpay_db_changes(db);
+    return SETPAY_OK;
 }

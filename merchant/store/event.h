@@ -117,8 +117,9 @@ enum setpay_error setpay_event_cursor_parse(const char *cursor,
 #define SETPAY_EVENT_CURSOR_SIZE SETPAY_BASE64URL_SIZE(8)
 void setpay_event_cursor_format(int64_t seq, char *out);
 
-/* Deletes up to room events that were made before before_ms. */
-enum setpay_error setpay_event_purge(struct setpay_db *db, setpay_time_ms before_ms,
-                                     int64_t room) SETPAY_MUST_CHECK;
+/* Deletes up to room events that were made before before_ms, and up to room of their deliveries;
+ * *deleted: of both. */
+enum setpay_error setpay_event_purge(struct setpay_db *db, setpay_time_ms before_ms, int64_t room,
+                                     int64_t *deleted) SETPAY_MUST_CHECK;
 
 #endif

@@ -96,15 +96,16 @@ static enum setpay_error look_at(struct setpay_db *db, const struct setpay_payme
 
 enum setpay_error setpay_order_forget_due(struct setpay_db *db,
                                           const struct setpay_payment_port *port, int64_t kept_ms,
-                                          setpay_time_ms now_ms, int64_t room)
+                                          setpay_time_ms now_ms, int64_t room, int64_t *looked)
 {
     char names[LOOK_AT_ONCE][SETPAY_ORDER_ID_SIZE];
     size_t count = LOOK_AT_ONCE;
     struct setpay_db_rows *rows;
+    *looked = 0;
     if (kept_ms == 0)
         return SETPAY_OK;
     /* The names first: a query must not be under way while rows change below it. */
-    for (int64_t looked = 0; count == LOOK_AT_ONCE && looked < room; looked += LOOK_AT_ONCE) {
+    for (; count == LOOK_AT_ONCE && *looked < room; *looked += (int64_t)count) {
         SETPAY_TRY(setpay_db_select(db, &rows,
                                     "SELECT order_id FROM order_ship_to WHERE look_ms <= $1"
                                     " ORDER BY look_ms LIMIT $2",

@@ -33,10 +33,11 @@ setpay_time_ms setpay_order_over_ms(const struct setpay_order_view *view);
 enum setpay_error setpay_order_forget(struct setpay_db *db, const struct setpay_payment_port *port,
                                       const char *order_id, setpay_time_ms now_ms,
                                       bool *had) SETPAY_MUST_CHECK;
-/* Looks at up to room of those whose look is due; those of orders that have been over for kept_ms
- * go. kept_ms 0: none. */
+/* Looks at up to room of those whose look is due (*looked says how many); those of orders that have
+ * been over for kept_ms go. kept_ms 0: none. */
 enum setpay_error setpay_order_forget_due(struct setpay_db *db,
                                           const struct setpay_payment_port *port, int64_t kept_ms,
-                                          setpay_time_ms now_ms, int64_t room) SETPAY_MUST_CHECK;
+                                          setpay_time_ms now_ms, int64_t room,
+                                          int64_t *looked) SETPAY_MUST_CHECK;
 
 #endif

@@ -128,6 +128,7 @@ struct forgetting {
     int64_t kept_ms;
     int64_t room;
     setpay_time_ms now_ms;
+    int64_t looked;
     bool had;
 };
 
@@ -136,7 +137,7 @@ static enum setpay_error do_forget(struct setpay_db *db, void *arg)
     struct forgetting *f = arg;
     if (f->order_id != NULL)
         return setpay_order_forget(db, &port, f->order_id, f->now_ms, &f->had);
-    return setpay_order_forget_due(db, &port, f->kept_ms, f->now_ms, f->room);
+    return setpay_order_forget_due(db, &port, f->kept_ms, f->now_ms, f->room, &f->looked);
 }
 
 static int64_t addresses(void)
@@ -168,6 +169,7 @@ static void an_address_goes_when_its_days_are_over(void **state)
     assert_int_equal(after(0, end_ms + 100 * SETPAY_DAY_MS), 70);
     struct forgetting some = {.kept_ms = KEPT_MS, .room = 32, .now_ms = end_ms + SETPAY_DAY_MS};
     assert_int_equal(setpay_store_submit_wait(test.store, do_forget, &some), SETPAY_OK);
+    assert_int_equal(some.looked, 32);
     assert_int_equal(addresses(), 38);
     assert_int_equal(after(KEPT_MS, end_ms + SETPAY_DAY_MS), 0);
     assert_int_equal(test_acts_sql(&test, "SELECT COUNT(*) FROM orders"), 70);

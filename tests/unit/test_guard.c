@@ -212,8 +212,9 @@ static enum setpay_error read_number(struct setpay_db *db, void *arg)
 static enum setpay_error purge(struct setpay_db *db, void *arg)
 {
     struct doing *d = arg;
-    SETPAY_TRY(setpay_cart_purge(db, d->now_ms, 1000));
-    return setpay_guard_purge(db, d->now_ms, 1000);
+    int64_t deleted;
+    SETPAY_TRY(setpay_cart_purge(db, d->now_ms, 1000, &deleted));
+    return setpay_guard_purge(db, d->now_ms, 1000, &deleted);
 }
 
 static enum setpay_error submit(struct doing *d, setpay_store_operation_fn *what)

@@ -420,7 +420,8 @@ static void test_attempts_are_booked_and_a_dead_webhook_is_switched_off(void **s
 
 static enum setpay_error purge(struct setpay_db *db, void *arg)
 {
-    return setpay_event_purge(db, *(setpay_time_ms *)arg, 100);
+    int64_t deleted;
+    return setpay_event_purge(db, *(setpay_time_ms *)arg, 100, &deleted);
 }
 
 static void test_old_events_go_with_their_deliveries(void **state)
@@ -611,7 +612,8 @@ static void test_a_token_expires_and_is_known_to_be_used(void **state)
 
 static enum setpay_error purge_keys(struct setpay_db *db, void *arg)
 {
-    return setpay_idempotency_purge(db, *(setpay_time_ms *)arg, 100);
+    int64_t deleted;
+    return setpay_idempotency_purge(db, *(setpay_time_ms *)arg, 100, &deleted);
 }
 
 /* Once its day is over by both clocks: our own may be ahead, and a refund would be given twice. */

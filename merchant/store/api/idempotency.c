@@ -8,8 +8,6 @@
 
 #include <string.h>
 
-#define FORGET_AT_ONCE 16
-
 void setpay_api_answer_init(struct setpay_api_answer *answer)
 {
     memset(answer, 0, sizeof *answer);
@@ -54,12 +52,14 @@ struct row {
 };
 
 enum setpay_error setpay_idempotency_purge(struct setpay_db *db, setpay_time_ms now_ms,
-                                           int64_t room)
+                                           int64_t room, int64_t *deleted)
 {
-    return setpay_db_run(db,
-                         "DELETE FROM idempotency WHERE scope IN"
-                         " (SELECT scope FROM idempotency WHERE until_ms <= $1 LIMIT $2)",
-                         SETPAY_DB_INT(setpay_clock_agreed_ms(now_ms)), SETPAY_DB_INT(room));
+    SETPAY_TRY(setpay_db_run(db,
+                             "DELETE FROM idempotency WHERE scope IN"
+                             " (SELECT scope FROM idempotency WHERE until_ms <= $1 LIMIT $2)",
+                             SETPAY_DB_INT(setpay_clock_agreed_ms(now_ms)), SETPAY_DB_INT(room)));
+    *deleted = setpay_db_changes(db);
+    return SETPAY_OK;
 }
 
 enum setpay_error setpay_idempotency_find(struct setpay_db *db,
@@ -69,7 +69,6 @@ enum setpay_error setpay_idempotency_find(struct setpay_db *db,
 {
     struct setpay_db_rows *rows;
     struct row row;
-    SETPAY_TRY(setpay_idempotency_purge(db, now_ms, FORGET_AT_ONCE));
     SETPAY_TRY(setpay_db_one(db, &rows,
                              "SELECT request_hash, status, body, location, owner, until_ms"
                              " FROM idempotency WHERE scope = $1",

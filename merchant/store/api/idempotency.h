@@ -84,7 +84,7 @@ enum setpay_error setpay_idempotency_keep(struct setpay_db *db,
                                           const struct setpay_api_answer *answer) SETPAY_MUST_CHECK;
 /* Forgets up to room whose time is over, by both clocks. */
 enum setpay_error setpay_idempotency_purge(struct setpay_db *db, setpay_time_ms now_ms,
-                                           int64_t room) SETPAY_MUST_CHECK;
+                                           int64_t room, int64_t *deleted) SETPAY_MUST_CHECK;
 /* Marks the request as under way for at most that long; or, where asked is not empty, as what has
  * asked for that, for as long as an answer is kept. */
 enum setpay_error setpay_idempotency_mark(struct setpay_db *db,

@@ -212,13 +212,16 @@ enum setpay_error setpay_guard_order(struct setpay_db *db, const struct setpay_g
         SETPAY_DB_TEXT(order_id), SETPAY_DB_DIGEST(visitor), SETPAY_DB_DIGEST(client));
 }
 
-enum setpay_error setpay_guard_purge(struct setpay_db *db, setpay_time_ms now_ms, int64_t room)
+enum setpay_error setpay_guard_purge(struct setpay_db *db, setpay_time_ms now_ms, int64_t room,
+                                     int64_t *deleted)
 {
-    return setpay_db_run(db,
-                         "DELETE FROM order_visitor WHERE order_id IN (SELECT m.order_id"
-                         " FROM order_visitor m JOIN orders o ON o.order_id = m.order_id"
-                         " WHERE NOT (" UNPAID "$1) LIMIT $2)",
-                         SETPAY_DB_INT(now_ms), SETPAY_DB_INT(room));
+    SETPAY_TRY(setpay_db_run(db,
+                             "DELETE FROM order_visitor WHERE order_id IN (SELECT m.order_id"
+                             " FROM order_visitor m JOIN orders o ON o.order_id = m.order_id"
+                             " WHERE NOT (" UNPAID "$1) LIMIT $2)",
+                             SETPAY_DB_INT(now_ms), SETPAY_DB_INT(room)));
+    *deleted = setpay_db_changes(db);
+    return SETPAY_OK;
 }
 
 /* ------------------------------------------------------------------ streams */

@@ -84,8 +84,8 @@ enum setpay_error setpay_guard_order(struct setpay_db *db, const struct setpay_g
                                      const struct setpay_digest *client,
                                      setpay_time_ms now_ms) SETPAY_MUST_CHECK;
 /* Forgets by whom those were made that are paid, ended or expired, up to room of them. */
-enum setpay_error setpay_guard_purge(struct setpay_db *db, setpay_time_ms now_ms,
-                                     int64_t room) SETPAY_MUST_CHECK;
+enum setpay_error setpay_guard_purge(struct setpay_db *db, setpay_time_ms now_ms, int64_t room,
+                                     int64_t *deleted) SETPAY_MUST_CHECK;
 
 /* One more page that follows an order; who may be NULL. False: there are too many. */
 bool setpay_guard_stream_begin(struct setpay_guard *guard, const struct setpay_digest *who);

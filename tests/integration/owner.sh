@@ -88,10 +88,13 @@ is "the page" "$(see "$page?done=ship")" 200
 ok "says so" says "The part is noted as sent."
 ok "with its tracking as text" says 'Post &lt;i&gt;, tracking RR &quot;1&quot; &lt;b&gt;, https://track.example/?a=1&amp;b'
 is "an address to follow it that would run" "$(send "$page" "$page/ship" -d q1=1 --data-urlencode 'tracking_url=javascript:x')" 409
+ok "which is told beside its field" says 'value="javascript:x" aria-invalid="true" aria-describedby="wrong-tracking-url" autofocus="">'
 ok "is refused in words" says "expected one that begins with https:// or http://"
-is "more than there is" "$(send "$page" "$page/ship" -d q1=3)" 409
+is "more than there is" "$(send "$page" "$page/ship" -d q1=3 --data-urlencode 'carrier=Boten & Co')" 409
+ok "what was typed stays" eval "says 'name=\"q1\" type=\"number\" min=\"0\" max=\"2\" value=\"3\"' && says 'maxlength=\"64\" value=\"Boten &amp; Co\">'"
 ok "is refused in words" says "3 of the line 1 are wanted, and 2 left to be shipped"
 is "no number" "$(send "$page" "$page/ship" -d q1=-1)" 409
+ok "and why beside it" says 'value="-1" aria-invalid="true" aria-describedby="wrong-send1" autofocus="">'
 is "a form that was sent before" "$(send "$page" "$page/ship" -d seen=0.0.0 -d q1=1)" 400
 is "or whose order has changed" "$(see "$page" >/dev/null; status -b "$jar" --data-urlencode "csrf=$(field csrf)" \
     -d seen=0.0.0 -d q1=1 "$owner$page/ship")" 409
@@ -107,10 +110,12 @@ see /shipments >/dev/null
 is "nothing of it is to be sent any more" "$(grep -c "/orders/$order_id" "$tmp/page")" 0
 is "what was not sent can't come back" "$(send "$page" "$page/refund" -d by_line=1 -d q1=1 -d of=unsent)" 409
 is "nor other pieces than there are" "$(send "$page" "$page/refund" -d by_line=1 -d q1=1 -d of=lost)" 409
+ok "what was typed stays there" says 'name="q1" type="number" min="0" max="3" value="1"> of 3'
 is "one comes back" "$(send "$page" "$page/refund" -d by_line=1 -d q1=1 -d of=sent -d restock=1)" 303
 ok "and is given back" wait_for 10 order_is partially_refunded
 is "an amount too" "$(send "$page" "$page/refund" -d amount=0.01 -d currency=EUR)" 303
 is "but not one that is none" "$(send "$page" "$page/refund" -d amount=1e3 -d currency=EUR)" 409
+ok "which stays, with the reason" says 'value="1e3" required="" aria-invalid="true" aria-describedby="wrong-back-amount" autofocus="">'
 is "nor one that can be read in two ways" "$(send "$page" "$page/refund" -d amount=1,250 -d currency=EUR)" 409
 ok "which is said" says 'amount: &#39;1,250&#39; can be read in two ways'
 is "as a comma before two digits can't" "$(send "$page" "$page/refund" -d amount=0,01 -d currency=EUR)" 303
@@ -207,6 +212,8 @@ is "by whom has seen what there is now" "$(send /products/odd /products/odd/pric
 ok "keeps what was typed" a_field USD 7 ''
 is "otherwise nothing is changed" "$(prices)" '{"EUR":1300,"JPY":2000}'
 is "the same short name again" "$(send /products /products -d slug=odd -d name=Odd -d sku=ODD-2 -d price_EUR=1)" 409
+is "a status that there is not" "$(send /products/odd /products/odd/edit -d name=Odd%20%26%20even -d status=gone -d 'description=long text' -d tax_class=)" 409
+ok "the product's form keeps what was typed" eval "says 'value=\"Odd &amp; even\" required=\"\">' && says '>long text</textarea>'"
 is "a variant without a price" "$(send /products/odd /products/odd/variant -d sku=ODD-2 -d 'options=size: <M>' -d on_hand=7 -d price_EUR= -d price_USD= -d price_JPY=)" 409
 ok "says what it wants" says "price: found none; expected one in at least one currency"
 ok "what was typed stays" says 'name="sku" maxlength="64" value="ODD-2" required'

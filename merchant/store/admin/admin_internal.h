@@ -187,9 +187,18 @@ setpay_http_handler_fn setpay_admin_on_stock_adjust;
 void setpay_admin_reply_product(struct setpay_admin *admin, struct setpay_http_request *request,
                                 const struct setpay_admin_visit *visit, const char *id, int status,
                                 const char *wrong);
-/* The page of an order, with what was wrong with what was asked for it (NULL: nothing). */
+/* A form of a page that was refused: what was typed stands there again, with the reason beside its
+ * field. */
+struct setpay_admin_refused {
+    const char *act; /* the last part of the address that it was sent to */
+    const struct setpay_form *form;
+    const struct setpay_json_fault *fault;
+};
+/* The page of an order, with what was wrong with what was asked for it (NULL: nothing), and with
+ * the form that asked (NULL: its fields are as if nobody had typed). */
 void setpay_admin_reply_order(struct setpay_admin *admin, struct setpay_http_request *request,
                               const struct setpay_admin_visit *visit, const char *order_id,
-                              int status, const char *wrong);
+                              int status, const char *wrong,
+                              const struct setpay_admin_refused *refused);
 
 #endif

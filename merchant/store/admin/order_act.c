@@ -100,9 +100,13 @@ static void done(struct setpay_admin_task *task, enum setpay_error error)
         (void)snprintf(path, sizeof path, "/orders/%s?done=%s", task->id, task->act);
         setpay_admin_go_to(task->request, path, NULL);
     } else if (setpay_admin_is_refusal(error)) {
+        const struct setpay_admin_refused refused = {
+            .act = task->act, .form = &task->form, .fault = &task->fault};
+        /* Of an order that has changed meanwhile nobody knows whether it is still wanted. */
         setpay_admin_reply_order(task->admin, task->request, &task->visit, task->id, 409,
                                  task->fault.words[0] != '\0' ? task->fault.words
-                                                              : "There is no such order.");
+                                                              : "There is no such order.",
+                                 error != SETPAY_E_CONFLICT && task->act != NULL ? &refused : NULL);
     } else {
         setpay_admin_reply_failed(task->admin, task->request, error);
     }

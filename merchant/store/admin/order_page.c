@@ -6,6 +6,7 @@
 #include "merchant/store/order_json.h"
 #include "merchant/store/part.h"
 #include "merchant/store/quote.h"
+#include "merchant/store/shop_acts.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +24,7 @@ struct happening {
 struct look {
     const struct setpay_admin *admin;
     const char *order_id;
+    const struct setpay_admin_refused *refused; /* NULL: no form of the page was */
     struct setpay_order_view view;
     int64_t capturable;
     struct happening happenings[HAPPENINGS_MAX];
@@ -174,6 +176,69 @@ static enum setpay_error read_order(struct setpay_db *db, void *arg)
     return SETPAY_OK;
 }
 
+/* ------------------------------------------------------------------ what was typed */
+
+/* The forms of the page, by the names that its template has for them. */
+static const struct form {
+    const char *name, *act;
+    const char *fields[3];
+    bool by_line; /* told apart from another one of the same act */
+} forms[] = {
+    {"ship", "ship", {"carrier", "tracking", "tracking_url"}, false},
+    {"take", "capture", {"amount"}, false},
+    {"lines", "refund", {"of", "restock"}, true},
+    {"give", "refund", {"amount"}, false},
+};
+#define FORMS (sizeof forms / sizeof *forms)
+enum { SHIP, TAKE, BACK };
+
+/* Whether it is the one that was refused. */
+static bool is_refused(const struct look *look, size_t form)
+{
+    return look->refused != NULL && strcmp(look->refused->act, forms[form].act) == 0 &&
+           forms[form].by_line == (setpay_form_get(look->refused->form, "by_line")[0] != '\0');
+}
+
+/* Why the field of a form is not taken; "": it is, or it is of another form. */
+static const char *wrong_with(const struct look *look, size_t form, const char *field)
+{
+    return is_refused(look, form) && strcmp(look->refused->fault->field, field) == 0
+               ? look->refused->fault->words
+               : "";
+}
+
+/* {"ship": {"carrier": …, "wrong_carrier": …}, …}: what stands in each. */
+static void add_forms(const struct look *look, const char *held, json_t *values, bool *whole)
+{
+    for (size_t i = 0; i < FORMS; i++) {
+        const struct setpay_form *typed = is_refused(look, i) ? look->refused->form : NULL;
+        json_t *form = json_object();
+        for (size_t k = 0; k < 3 && forms[i].fields[k] != NULL; k++) {
+            const char *field = forms[i].fields[k];
+            char wrong[32];
+            (void)snprintf(wrong, sizeof wrong, "wrong_%s", field);
+            setpay_shop_set(form, field,
+                            json_string(typed != NULL ? setpay_form_get(typed, field)
+                                        : i == TAKE   ? held
+                                                      : ""),
+                            whole);
+            setpay_shop_set(form, wrong, json_string(wrong_with(look, i, field)), whole);
+        }
+        const char *of = json_string_value(json_object_get(form, "of"));
+        setpay_shop_set(form, "unsent", json_boolean(of != NULL && strcmp(of, "unsent") == 0),
+                        whole);
+        setpay_shop_set(form, "sent", json_boolean(of != NULL && strcmp(of, "sent") == 0), whole);
+        setpay_shop_set(values, forms[i].name, form, whole);
+    }
+}
+
+/* How many of a line stand in a form: usual, or what was typed. */
+static json_t *pieces_json(const struct look *look, size_t form, const char *field, int64_t usual)
+{
+    return is_refused(look, form) ? json_string(setpay_form_get(look->refused->form, field))
+                                  : json_sprintf("%lld", (long long)usual);
+}
+
 /* ------------------------------------------------------------------ the page */
 
 /* The lines, and into *refundable whether something may come back, into *choose whether more of
@@ -187,19 +252,25 @@ static json_t *items_json(const struct look *look, bool may_send, bool *refundab
     (void)setpay_order_sendable_together(&look->view, together);
     for (size_t i = 0; i < order->item_count && items != NULL; i++) {
         const struct setpay_item *item = &order->items[i];
+        char field[8];
+        (void)snprintf(field, sizeof field, "q%zu", i + 1);
         int64_t send = may_send ? setpay_order_sendable(&look->view, i) : 0;
         int64_t back = setpay_part_refundable(
             parts, i, order->capture == SETPAY_CAPTURE_ON_SHIPMENT, SETPAY_PART_OF_ANY);
         *refundable = *refundable || back > 0;
         *choose = *choose || (send > 0 && together[i] < send);
         json_t *row = json_pack(
-            "{s:i, s:s, s:s, s:I, s:o, s:o, s:I, s:I, s:o, s:I, s:o}", "line", (int)i + 1, "name",
-            item->name, "sku", item->sku, "quantity", (json_int_t)item->quantity, "unit",
+            "{s:i, s:s, s:s, s:I, s:o, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:s, s:s}", "line",
+            (int)i + 1, "name", item->name, "sku", item->sku, "quantity",
+            (json_int_t)item->quantity, "unit",
             setpay_admin_money(item->unit_minor, order->amount.currency), "total",
             setpay_admin_money(item->total_minor, order->amount.currency), "shipped",
             (json_int_t)parts->lines[i].shipped, "refunded", (json_int_t)parts->lines[i].refunded,
-            "send", send > 0 ? json_integer(send) : json_null(), "together",
-            (json_int_t)together[i], "back", back > 0 ? json_integer(back) : json_null());
+            "send", send > 0 ? json_integer(send) : json_null(), "sending",
+            pieces_json(look, SHIP, field, together[i]), "back",
+            back > 0 ? json_integer(back) : json_null(), "giving",
+            pieces_json(look, BACK, field, 0), "wrong_send", wrong_with(look, SHIP, field),
+            "wrong_back", wrong_with(look, BACK, field));
         if (json_array_append_new(items, row) != 0) {
             json_decref(items);
             items = NULL;
@@ -307,7 +378,12 @@ static json_t *values_of(struct look *look, const char *wrong, const char *done)
     (void)json_object_set_new(values, "held", setpay_admin_money(look->capturable, currency));
     (void)json_object_set_new(values, "paid", setpay_admin_money(back_minor, currency));
     (void)json_object_set_new(values, "currency", json_string(currency));
-    return values;
+    bool whole = true;
+    add_forms(look, json_string_value(json_object_get(values, "held")), values, &whole);
+    if (whole)
+        return values;
+    json_decref(values);
+    return NULL;
 }
 
 /* The words for what was done, by the name that the address has. */
@@ -329,7 +405,8 @@ static const char *done_words(const char *done)
 
 void setpay_admin_reply_order(struct setpay_admin *admin, struct setpay_http_request *request,
                               const struct setpay_admin_visit *visit, const char *order_id,
-                              int status, const char *wrong)
+                              int status, const char *wrong,
+                              const struct setpay_admin_refused *refused)
 {
     char title[SETPAY_ORDER_ID_SIZE + 8];
     struct look *look = calloc(1, sizeof *look);
@@ -339,6 +416,7 @@ void setpay_admin_reply_order(struct setpay_admin *admin, struct setpay_http_req
     }
     look->admin = admin;
     look->order_id = order_id;
+    look->refused = refused;
     enum setpay_error error = strlen(order_id) < SETPAY_ORDER_ID_SIZE
                                   ? setpay_store_read(admin->reader, read_order, look)
                                   : SETPAY_E_NOT_FOUND;
@@ -362,5 +440,5 @@ void setpay_admin_on_order(struct setpay_http_request *request, void *arg)
     struct setpay_admin_visit visit;
     if (setpay_admin_visit_begin(arg, request, &visit))
         setpay_admin_reply_order(arg, request, &visit, setpay_http_request_param(request, "id"),
-                                 200, NULL);
+                                 200, NULL, NULL);
 }

@@ -286,37 +286,74 @@ static json_t *pictures_json(const json_t *product)
     return list;
 }
 
-/* form: that of a new variant which was refused, prices: that of a variant's prices; NULL: none. */
+/* What stands in the form of the product itself: what is kept, or what was typed (form; NULL:
+ * nothing was). *whole becomes false without memory. */
+static void add_product_fields(const json_t *product, const struct setpay_form *form,
+                               json_t *values, bool *whole)
+{
+    static const char *const fields[] = {"name", "description", "tax_class"};
+    const char *status = form != NULL ? setpay_form_get(form, "status")
+                                      : json_string_value(json_object_get(product, "status"));
+    json_t *edit = json_object();
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+        const char *kept = json_string_value(json_object_get(product, fields[i]));
+        const char *text = form != NULL ? setpay_form_get(form, fields[i]) : kept;
+        setpay_shop_set(edit, fields[i], json_string(text != NULL ? text : ""), whole);
+    }
+    setpay_shop_set(edit, "draft", json_boolean(strcmp(status, "draft") == 0), whole);
+    setpay_shop_set(edit, "published", json_boolean(strcmp(status, "published") == 0), whole);
+    setpay_shop_set(edit, "archived", json_boolean(strcmp(status, "archived") == 0), whole);
+    setpay_shop_set(values, "edit", edit, whole);
+}
+
+/* The form of the page that was refused, in its place; all NULL: none was. */
+struct product_forms {
+    const struct setpay_form *edit, *variant, *prices;
+};
+
+/* NULL without memory. */
+static json_t *page_json(const struct setpay_shop_settings *settings, const json_t *product,
+                         int64_t version, const struct product_forms *forms)
+{
+    const char *state = json_string_value(json_object_get(product, "status"));
+    bool whole = true;
+    json_t *values =
+        json_pack("{s:O, s:O, s:s, s:s, s:o, s:o, s:I, s:o, s:o}", "slug",
+                  json_object_get(product, "slug"), "name", json_object_get(product, "name"),
+                  "status", state, "look", setpay_admin_status_look(state), "variants",
+                  variants_json(settings, product, forms->prices), "pictures",
+                  pictures_json(product), "version", (json_int_t)version, "fields",
+                  new_fields_json(settings, forms->variant), "typed", typed_json(forms->variant));
+    add_product_fields(product, forms->edit, values, &whole);
+    if (whole)
+        return values;
+    json_decref(values);
+    return NULL;
+}
+
 static void reply_product(struct setpay_admin *admin, struct setpay_http_request *request,
                           const struct setpay_admin_visit *visit, const char *id, int status,
-                          const char *wrong, const struct setpay_form *form,
-                          const struct setpay_form *prices)
+                          const char *wrong, const struct product_forms *forms)
 {
     struct look look = {.admin = admin, .act = "product.show", .id = id, .body = json_object()};
     enum setpay_error error = setpay_store_read(admin->reader, read_act, &look);
     if (error != SETPAY_OK) {
         reply_wrong(admin, request, error, &look.answer.fault);
     } else {
-        const json_t *product = look.answer.json;
-        const char *state = json_string_value(json_object_get(product, "status"));
-        const char *name = json_string_value(json_object_get(product, "name"));
+        const char *name = json_string_value(json_object_get(look.answer.json, "name"));
         const char *done = setpay_http_request_query(request, "done");
-        const json_t *description = json_object_get(product, "description");
-        setpay_admin_reply(
-            admin, request, visit, status, SETPAY_ADMIN_PRODUCT, name, NULL,
-            json_pack(
-                "{s:O, s:s, s:s, s:s, s:s, s:O, s:o, s:o, s:I, s:b, s:b, s:b, s:o, s:o, s:s, s:s}",
-                "slug", json_object_get(product, "slug"), "name", name, "status", state, "look",
-                setpay_admin_status_look(state), "description",
-                json_is_string(description) ? json_string_value(description) : "", "tax_class",
-                json_object_get(product, "tax_class"), "variants",
-                variants_json(&admin->options.settings, product, prices), "pictures",
-                pictures_json(product), "version", (json_int_t)look.answer.version, "is_draft",
-                strcmp(state, "draft") == 0, "is_published", strcmp(state, "published") == 0,
-                "is_archived", strcmp(state, "archived") == 0, "fields",
-                new_fields_json(&admin->options.settings, form), "typed", typed_json(form), "wrong",
-                wrong != NULL ? wrong : "", "done",
-                done != NULL && wrong == NULL ? "The product is changed." : ""));
+        json_t *values =
+            page_json(&admin->options.settings, look.answer.json, look.answer.version, forms);
+        bool whole = true;
+        setpay_shop_set(values, "wrong", json_string(wrong != NULL ? wrong : ""), &whole);
+        setpay_shop_set(values, "done",
+                        json_string(done != NULL && wrong == NULL ? "The product is changed." : ""),
+                        &whole);
+        if (!whole) {
+            json_decref(values);
+            values = NULL;
+        }
+        setpay_admin_reply(admin, request, visit, status, SETPAY_ADMIN_PRODUCT, name, NULL, values);
     }
     setpay_shop_answer_clear(&look.answer);
     json_decref(look.body);
@@ -326,7 +363,7 @@ void setpay_admin_reply_product(struct setpay_admin *admin, struct setpay_http_r
                                 const struct setpay_admin_visit *visit, const char *id, int status,
                                 const char *wrong)
 {
-    reply_product(admin, request, visit, id, status, wrong, NULL, NULL);
+    reply_product(admin, request, visit, id, status, wrong, &(struct product_forms){NULL});
 }
 
 void setpay_admin_on_product(struct setpay_http_request *request, void *arg)
@@ -381,9 +418,12 @@ static void changed(struct setpay_admin_task *task, enum setpay_error error)
     } else if (!setpay_admin_is_refusal(error)) {
         setpay_admin_reply_failed(task->admin, task->request, error);
     } else if (task->id[0] != '\0') {
-        reply_product(task->admin, task->request, &task->visit, task->id, 409, words,
-                      strcmp(act, "variant.add") == 0 ? &task->form : NULL,
-                      strcmp(act, "price.set") == 0 ? &task->form : NULL);
+        const struct product_forms forms = {
+            .edit = strcmp(act, "product.set") == 0 ? &task->form : NULL,
+            .variant = strcmp(act, "variant.add") == 0 ? &task->form : NULL,
+            .prices = strcmp(act, "price.set") == 0 ? &task->form : NULL,
+        };
+        reply_product(task->admin, task->request, &task->visit, task->id, 409, words, &forms);
     } else {
         reply_products(task->admin, task->request, &task->visit, 409, words, &task->form);
     }

@@ -12,6 +12,7 @@
 #include "common/net/batch_file.h"
 #include "common/net/evidence_json.h"
 #include "gateway/issuer/clearing_file.h"
+#include "tests/support/test_limit.h"
 #include "tests/support/test_market.h"
 
 #include <setjmp.h>
@@ -860,7 +861,7 @@ int main(void)
         cmocka_unit_test(names_what_is_in_neither_of_two_days),
         cmocka_unit_test(names_edits_of_the_gateways),
     };
-    alarm(LIMIT_S);
+    test_alarm(LIMIT_S);
     if (setpay_secret_system_init() != SETPAY_OK)
         return 1;
     setpay_log_set_level(SETPAY_LOG_ERROR);

@@ -8,6 +8,7 @@
 #include "common/base/log.h"
 #include "common/base/secret.h"
 #include "merchant/store/payment_port.h"
+#include "tests/support/test_limit.h"
 #include "tests/support/test_market.h"
 
 #include <setjmp.h>
@@ -588,7 +589,7 @@ int main(void)
         cmocka_unit_test(test_lines_are_given_back_no_further_than_the_money_goes),
         cmocka_unit_test(test_a_part_whose_capture_is_undone_is_not_sent),
     };
-    alarm(LIMIT_S);
+    test_alarm(LIMIT_S);
     if (setpay_secret_system_init() != SETPAY_OK)
         return 1;
     setpay_log_set_level(SETPAY_LOG_ERROR);

@@ -9,6 +9,7 @@
 #include "common/base/zone.h"
 #include "common/wire/receipt.h"
 #include "merchant/store/api/idempotency.h"
+#include "tests/support/test_limit.h"
 #include "tests/support/test_market.h"
 
 #include <setjmp.h>
@@ -1000,7 +1001,7 @@ int main(void)
         cmocka_unit_test(test_batches_are_compared),
         cmocka_unit_test(test_the_ledger_holds),
     };
-    alarm(LIMIT_S);
+    test_alarm(LIMIT_S);
     if (setpay_secret_system_init() != SETPAY_OK)
         return 1;
     setpay_log_set_level(SETPAY_LOG_ERROR);

@@ -12,6 +12,7 @@
 #include "common/net/frame_client.h"
 #include "common/net/frame_server.h"
 #include "common/store/store.h"
+#include "tests/support/test_limit.h"
 #include "tests/support/test_pki.h"
 
 #include <event2/event.h>
@@ -633,7 +634,7 @@ static void stop_daemon(struct child child, int *status)
 
 int main(void)
 {
-    alarm(LIMIT_S);
+    test_alarm(LIMIT_S);
     need(mkdtemp(folder) != NULL, "mkdtemp");
     snprintf(database_url, sizeof database_url, "sqlite:%s/floor.db", folder);
     setpay_log_set_level(SETPAY_LOG_ERROR + 1);

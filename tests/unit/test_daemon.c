@@ -4,6 +4,7 @@
  */
 #include "common/net/daemon.h"
 #include "common/net/notify.h"
+#include "tests/support/test_limit.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -376,6 +377,6 @@ int main(void)
         cmocka_unit_test(failed_worker_ends_the_start),
         cmocka_unit_test(refusals_come_before_the_start),
     };
-    alarm(60);
+    test_alarm(60);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

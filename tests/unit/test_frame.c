@@ -6,6 +6,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "tests/support/test_limit.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -534,7 +535,7 @@ int main(void)
         cmocka_unit_test(requests_end_once),
         cmocka_unit_test(client_comes_back),
     };
-    alarm(60);
+    test_alarm(60);
     setpay_log_set_level(SETPAY_LOG_ERROR);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

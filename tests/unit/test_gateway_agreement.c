@@ -11,6 +11,7 @@
 #include "common/wire/receipt.h"
 #include "tests/support/test_asking.h"
 #include "tests/support/test_gateway.h"
+#include "tests/support/test_limit.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -1149,7 +1150,7 @@ int main(void)
         cmocka_unit_test(a_cancellation_stands_after_a_kill),
         cmocka_unit_test(every_request_is_audited),
     };
-    alarm(240);
+    test_alarm(240);
     if (setpay_secret_system_init() != SETPAY_OK)
         return 1;
     setpay_log_set_level(SETPAY_LOG_ERROR);

@@ -12,6 +12,7 @@
 #include "common/wire/messages.h"
 #include "gateway/payment/auth.h"
 #include "tests/support/test_gateway.h"
+#include "tests/support/test_limit.h"
 #include "tests/support/test_refusal.h"
 
 #include <setjmp.h>
@@ -491,7 +492,7 @@ int main(void)
         cmocka_unit_test(refuses_other_card),
         cmocka_unit_test(refuses_what_it_may_have_forgotten),
     };
-    alarm(240);
+    test_alarm(240);
     if (setpay_secret_system_init() != SETPAY_OK)
         return 1;
     setpay_log_set_level(SETPAY_LOG_ERROR);

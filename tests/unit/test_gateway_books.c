@@ -11,6 +11,7 @@
 #include "common/base/zone.h"
 #include "common/net/control_client.h"
 #include "tests/support/test_gateway.h"
+#include "tests/support/test_limit.h"
 #include "tests/support/test_store.h"
 #include "tests/support/test_till.h"
 
@@ -585,7 +586,7 @@ int main(void)
         cmocka_unit_test(reconciles_with_the_issuer),
         cmocka_unit_test(audits_and_names_every_edit),
     };
-    alarm(240);
+    test_alarm(240);
     /* Nothing is on standard input, from which a file may be read. */
     if (setpay_secret_system_init() != SETPAY_OK || freopen("/dev/null", "r", stdin) == NULL)
         return 1;

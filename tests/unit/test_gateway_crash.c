@@ -8,6 +8,7 @@
 #include "common/base/secret.h"
 #include "common/wire/messages.h"
 #include "tests/support/test_gateway.h"
+#include "tests/support/test_limit.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -288,7 +289,7 @@ int main(void)
         cmocka_unit_test(reverses_across_a_kill),
         cmocka_unit_test(drains),
     };
-    alarm(240);
+    test_alarm(240);
     if (setpay_secret_system_init() != SETPAY_OK)
         return 1;
     setpay_log_set_level(SETPAY_LOG_ERROR);

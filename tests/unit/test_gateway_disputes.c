@@ -10,6 +10,7 @@
 #include "common/base/secret.h"
 #include "common/net/control_client.h"
 #include "tests/support/test_gateway.h"
+#include "tests/support/test_limit.h"
 #include "tests/support/test_till.h"
 
 #include <setjmp.h>
@@ -591,7 +592,7 @@ int main(void)
         cmocka_unit_test(suspense_is_cleared),
         cmocka_unit_test(everything_adds_up_and_edits_do_not),
     };
-    alarm(240);
+    test_alarm(240);
     if (setpay_secret_system_init() != SETPAY_OK || freopen("/dev/null", "r", stdin) == NULL)
         return 1;
     setpay_log_set_level(SETPAY_LOG_ERROR);

@@ -13,6 +13,7 @@
 #include "common/wire/receipt.h"
 #include "tests/support/test_asking.h"
 #include "tests/support/test_gateway.h"
+#include "tests/support/test_limit.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -832,7 +833,7 @@ int main(void)
         cmocka_unit_test(keeps_no_secret),
         cmocka_unit_test(lists_payments_in_pages),
     };
-    alarm(240);
+    test_alarm(240);
     if (setpay_secret_system_init() != SETPAY_OK)
         return 1;
     setpay_log_set_level(SETPAY_LOG_ERROR);

@@ -7,6 +7,7 @@
 #include "common/base/log.h"
 #include "common/base/secret.h"
 #include "tests/support/test_gateway.h"
+#include "tests/support/test_limit.h"
 #include "tests/support/test_paid.h"
 
 #include <setjmp.h>
@@ -173,7 +174,7 @@ int main(void)
         cmocka_unit_test(what_was_answered_is_kept_when_there_is_room),
         cmocka_unit_test(what_was_not_kept_is_asked_for_again),
     };
-    alarm(120);
+    test_alarm(120);
     if (setpay_secret_system_init() != SETPAY_OK)
         return 1;
     setpay_log_set_level(SETPAY_LOG_ERROR);

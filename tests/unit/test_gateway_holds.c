@@ -9,6 +9,7 @@
 #include "gateway/payment/holds.h"
 #include "gateway/payment/step.h"
 #include "tests/support/test_gateway.h"
+#include "tests/support/test_limit.h"
 #include "tests/support/test_paid.h"
 
 #include <setjmp.h>
@@ -367,7 +368,7 @@ int main(void)
         cmocka_unit_test(a_clock_that_jumps_ends_nothing),
         cmocka_unit_test(what_was_given_up_is_audited),
     };
-    alarm(240);
+    test_alarm(240);
     if (setpay_secret_system_init() != SETPAY_OK)
         return 1;
     setpay_log_set_level(SETPAY_LOG_ERROR);

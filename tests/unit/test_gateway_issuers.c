@@ -8,6 +8,7 @@
 #include "common/base/secret.h"
 #include "gateway/clearing/reconciler.h"
 #include "tests/support/test_gateway.h"
+#include "tests/support/test_limit.h"
 #include "tests/support/test_paid.h"
 
 #include <setjmp.h>
@@ -762,7 +763,7 @@ int main(void)
         cmocka_unit_test(every_period_that_a_restore_ends_is_compared),
         cmocka_unit_test(signs_off),
     };
-    alarm(240);
+    test_alarm(240);
     if (setpay_secret_system_init() != SETPAY_OK)
         return 1;
     setpay_log_set_level(SETPAY_LOG_ERROR);

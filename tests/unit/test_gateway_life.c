@@ -15,6 +15,7 @@
 #include "tests/support/test_asking.h"
 #include "tests/support/test_gateway.h"
 #include "tests/support/test_life.h"
+#include "tests/support/test_limit.h"
 #include "tests/support/test_paid.h"
 
 #include <setjmp.h>
@@ -775,7 +776,7 @@ int main(void)
         cmocka_unit_test(holds_that_end),
         cmocka_unit_test(batches_settlements_and_disputes),
     };
-    alarm(240);
+    test_alarm(240);
     if (setpay_secret_system_init() != SETPAY_OK || freopen("/dev/null", "r", stdin) == NULL)
         return 1;
     setpay_log_set_level(SETPAY_LOG_ERROR);

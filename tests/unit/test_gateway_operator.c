@@ -7,6 +7,7 @@
 #include "common/base/log.h"
 #include "common/base/secret.h"
 #include "tests/support/test_gateway.h"
+#include "tests/support/test_limit.h"
 #include "tests/support/test_till.h"
 
 #include <setjmp.h>
@@ -496,7 +497,7 @@ int main(void)
         cmocka_unit_test(a_long_look_keeps_nobody_waiting),
         cmocka_unit_test(a_clock_that_is_ahead_settles_nothing),
     };
-    alarm(120);
+    test_alarm(120);
     if (setpay_secret_system_init() != SETPAY_OK)
         return 1;
     setpay_log_set_level(SETPAY_LOG_ERROR);

@@ -7,6 +7,7 @@
 #include "common/base/secret.h"
 #include "common/wire/messages.h"
 #include "tests/support/test_gateway.h"
+#include "tests/support/test_limit.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -115,7 +116,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_first_holds_back_nobody),
     };
-    alarm(120);
+    test_alarm(120);
     if (setpay_secret_system_init() != SETPAY_OK)
         return 1;
     setpay_log_set_level(SETPAY_LOG_ERROR);

@@ -11,6 +11,7 @@
 #include "tests/support/test_asking.h"
 #include "tests/support/test_day.h"
 #include "tests/support/test_gateway.h"
+#include "tests/support/test_limit.h"
 #include "tests/support/test_paid.h"
 
 #include <setjmp.h>
@@ -469,7 +470,7 @@ int main(void)
         cmocka_unit_test(a_period_is_what_was_sent_in_it),
         cmocka_unit_test(what_was_done_has_its_time),
     };
-    alarm(120);
+    test_alarm(120);
     if (setpay_secret_system_init() != SETPAY_OK)
         return 1;
     setpay_log_set_level(SETPAY_LOG_ERROR);

@@ -10,6 +10,7 @@
 #include "gateway/payment/sale.h"
 #include "tests/support/test_asking.h"
 #include "tests/support/test_gateway.h"
+#include "tests/support/test_limit.h"
 #include "tests/support/test_paid.h"
 #include "tests/support/test_store.h"
 
@@ -675,7 +676,7 @@ int main(void)
         cmocka_unit_test(undoes_across_a_kill),
         cmocka_unit_test(what_was_sold_is_audited),
     };
-    alarm(240);
+    test_alarm(240);
     if (setpay_secret_system_init() != SETPAY_OK)
         return 1;
     setpay_log_set_level(SETPAY_LOG_ERROR);

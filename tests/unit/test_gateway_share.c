@@ -5,6 +5,7 @@
  */
 #include "common/base/log.h"
 #include "common/base/secret.h"
+#include "tests/support/test_limit.h"
 #include "tests/support/test_stand_in.h"
 
 #include <setjmp.h>
@@ -86,7 +87,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_issuer_that_is_away_keeps_nothing_from_another),
     };
-    alarm(120);
+    test_alarm(120);
     if (setpay_secret_system_init() != SETPAY_OK)
         return 1;
     setpay_log_set_level(SETPAY_LOG_ERROR);

@@ -9,6 +9,7 @@
 #include "gateway/payment/payment.h"
 #include "gateway/payment/payment_state.h"
 #include "tests/support/test_day.h"
+#include "tests/support/test_limit.h"
 #include "tests/support/test_stand_in.h"
 
 #include <setjmp.h>
@@ -729,7 +730,7 @@ int main(void)
         cmocka_unit_test(an_audit_finds_nothing),
         cmocka_unit_test(an_audit_finds_what_was_moved),
     };
-    alarm(240);
+    test_alarm(240);
     if (setpay_secret_system_init() != SETPAY_OK)
         return 1;
     setpay_log_set_level(SETPAY_LOG_ERROR);

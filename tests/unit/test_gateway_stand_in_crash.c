@@ -6,6 +6,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/secret.h"
+#include "tests/support/test_limit.h"
 #include "tests/support/test_stand_in.h"
 
 #include <setjmp.h>
@@ -182,7 +183,7 @@ int main(void)
         cmocka_unit_test(takes_new_limits_while_it_serves),
         cmocka_unit_test(refuses_bad_limits),
     };
-    alarm(240);
+    test_alarm(240);
     if (setpay_secret_system_init() != SETPAY_OK)
         return 1;
     setpay_log_set_level(SETPAY_LOG_ERROR);

@@ -14,6 +14,7 @@
 #include "gateway/payment/step.h"
 #include "tests/support/test_asking.h"
 #include "tests/support/test_gateway.h"
+#include "tests/support/test_limit.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -1111,7 +1112,7 @@ int main(void)
         cmocka_unit_test(gives_back_what_was_kept),
         cmocka_unit_test(closes_a_batch_of_every_currency),
     };
-    alarm(240);
+    test_alarm(240);
     if (setpay_secret_system_init() != SETPAY_OK)
         return 1;
     setpay_log_set_level(SETPAY_LOG_ERROR);

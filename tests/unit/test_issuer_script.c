@@ -10,6 +10,7 @@
 #include "gateway/issuer/clearing_file.h"
 #include "gateway/issuer/script.h"
 #include "gateway/network/iso8583.h"
+#include "tests/support/test_limit.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -520,7 +521,7 @@ int main(void)
     };
     const char *build = getenv("BUILD");
     snprintf(program, sizeof(program), "%s/bin/setpay-issuersim", build == NULL ? "build" : build);
-    alarm(120);
+    test_alarm(120);
     if (setpay_secret_system_init() != SETPAY_OK)
         return 1;
     setpay_log_set_level(SETPAY_LOG_ERROR);

@@ -13,6 +13,7 @@
 #include "gateway/issuer/server.h"
 #include "gateway/network/network.h"
 #include "gateway/network/requests.h"
+#include "tests/support/test_limit.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -872,7 +873,7 @@ int main(void)
         cmocka_unit_test(refuses_configurations),
         cmocka_unit_test(a_dead_line_is_not_everybodys),
     };
-    alarm(120);
+    test_alarm(120);
     if (setpay_secret_system_init() != SETPAY_OK)
         return 1;
     setpay_log_set_level(SETPAY_LOG_ERROR);

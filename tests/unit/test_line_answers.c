@@ -12,6 +12,7 @@
 #include "gateway/network/network.h"
 #include "gateway/network/requests.h"
 #include "gateway/network/totals.h"
+#include "tests/support/test_limit.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -555,7 +556,7 @@ int main(void)
         cmocka_unit_test(reconciliations),
         cmocka_unit_test(signs_off),
     };
-    alarm(60);
+    test_alarm(60);
     if (setpay_secret_system_init() != SETPAY_OK)
         return 1;
     setpay_log_set_level(SETPAY_LOG_ERROR);

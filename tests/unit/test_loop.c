@@ -5,6 +5,7 @@
 #include "common/net/loop.h"
 
 #include "common/base/clock.h"
+#include "tests/support/test_limit.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -287,6 +288,6 @@ int main(void)
         cmocka_unit_test(timers_come_in_time),      cmocka_unit_test(addresses_are_read),
         cmocka_unit_test(listeners_share_one_port),
     };
-    alarm(60);
+    test_alarm(60);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,6 +2,7 @@
  * Copies of a store that is being written, and what a database says of its own life: put back, or
  * out of service.
  */
+#include "tests/support/test_limit.h"
 #include "tests/support/test_store.h"
 
 #include <pthread.h>
@@ -300,6 +301,6 @@ int main(void)
         test(knows_its_newest_backup),
         test(takes_the_lock_of_what_is_not_there),
     };
-    alarm(120);
+    test_alarm(120);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

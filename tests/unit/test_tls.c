@@ -6,6 +6,7 @@
 #include "common/net/frame_client.h"
 #include "common/net/frame_server.h"
 #include "common/net/stream.h"
+#include "tests/support/test_limit.h"
 #include "tests/support/test_pki.h"
 
 #include <setjmp.h>
@@ -517,7 +518,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(resumed_servers_are_judged, setup, teardown),
         cmocka_unit_test_setup_teardown(only_tls_1_3_is_spoken, setup, teardown),
     };
-    alarm(60);
+    test_alarm(60);
     setpay_log_set_level(SETPAY_LOG_ERROR);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,6 +5,7 @@
 #include "common/base/money.h"
 #include "gateway/payment/payment_state.h"
 #include "tests/support/test_gateway.h"
+#include "tests/support/test_limit.h"
 
 #include <poll.h>
 #include <stdio.h>
@@ -149,7 +150,7 @@ int main(void)
         cmocka_unit_test(its_identifier_is_held),
         cmocka_unit_test(a_drain_waits_for_its_outcome),
     };
-    alarm(60);
+    test_alarm(60);
     if (setpay_secret_system_init() != SETPAY_OK)
         return 1;
     return cmocka_run_group_tests(tests, set_up, tear_down);

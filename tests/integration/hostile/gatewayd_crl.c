@@ -11,6 +11,7 @@
 #include "common/base/secret.h"
 #include "tests/support/test_asking.h"
 #include "tests/support/test_lies.h"
+#include "tests/support/test_limit.h"
 #include "tests/support/test_refusal.h"
 
 #include <setjmp.h>
@@ -345,7 +346,7 @@ int main(void)
         cmocka_unit_test(a_stale_list_refuses),
         cmocka_unit_test(a_revoked_ca_has_no_cardholders),
     };
-    alarm(280);
+    test_alarm(280);
     if (setpay_secret_system_init() != SETPAY_OK)
         return 1;
     setpay_log_set_level(SETPAY_LOG_ERROR);

@@ -13,6 +13,7 @@
 #include "tests/support/test_asking.h"
 #include "tests/support/test_cancel.h"
 #include "tests/support/test_lies.h"
+#include "tests/support/test_limit.h"
 #include "tests/support/test_proto.h"
 #include "tests/support/test_refusal.h"
 
@@ -414,7 +415,7 @@ int main(void)
         cmocka_unit_test(a_signature_is_for_one_type),
         cmocka_unit_test(a_gateway_takes_requests_only),
     };
-    alarm(280);
+    test_alarm(280);
     if (setpay_secret_system_init() != SETPAY_OK)
         return 1;
     setpay_log_set_level(SETPAY_LOG_ERROR);

@@ -17,6 +17,7 @@
 #include "tests/support/test_asking.h"
 #include "tests/support/test_issuer.h"
 #include "tests/support/test_lies.h"
+#include "tests/support/test_limit.h"
 #include "tests/support/test_refusal.h"
 
 #include <setjmp.h>
@@ -586,7 +587,7 @@ int main(void)
         cmocka_unit_test(every_answer_has_its_outcome),
         cmocka_unit_test(nobody_asked),
     };
-    alarm(280);
+    test_alarm(280);
     if (setpay_secret_system_init() != SETPAY_OK)
         return 1;
     setpay_log_set_level(SETPAY_LOG_ERROR);

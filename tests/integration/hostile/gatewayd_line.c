@@ -13,6 +13,7 @@
 #include "tests/support/test_asking.h"
 #include "tests/support/test_issuer.h"
 #include "tests/support/test_lies.h"
+#include "tests/support/test_limit.h"
 #include "tests/support/test_refusal.h"
 
 #include <setjmp.h>
@@ -395,7 +396,7 @@ int main(void)
         cmocka_unit_test(a_flood_costs_nobody_a_payment),
         cmocka_unit_test(who_does_not_sign_on_is_not_asked),
     };
-    alarm(280);
+    test_alarm(280);
     if (setpay_secret_system_init() != SETPAY_OK)
         return 1;
     setpay_log_set_level(SETPAY_LOG_ERROR);

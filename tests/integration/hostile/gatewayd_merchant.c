@@ -11,6 +11,7 @@
 #include "common/base/log.h"
 #include "common/base/secret.h"
 #include "tests/support/test_lies.h"
+#include "tests/support/test_limit.h"
 #include "tests/support/test_refusal.h"
 #include "tests/vectors/envelopes.h"
 
@@ -350,7 +351,7 @@ int main(void)
         cmocka_unit_test(brands_are_not_mixed),
         cmocka_unit_test(the_truth_is_believed), /* and still is */
     };
-    alarm(280);
+    test_alarm(280);
     if (setpay_secret_system_init() != SETPAY_OK)
         return 1;
     setpay_log_set_level(SETPAY_LOG_ERROR);

@@ -8,6 +8,7 @@
 #include "common/base/log.h"
 #include "common/base/secret.h"
 #include "tests/support/test_lies.h"
+#include "tests/support/test_limit.h"
 #include "tests/support/test_proto.h"
 #include "tests/support/test_refusal.h"
 
@@ -260,7 +261,7 @@ int main(void)
         cmocka_unit_test(a_part_is_no_message),
         cmocka_unit_test(frames_do_not_lie_about_their_length),
     };
-    alarm(280);
+    test_alarm(280);
     if (setpay_secret_system_init() != SETPAY_OK)
         return 1;
     setpay_log_set_level(SETPAY_LOG_ERROR);

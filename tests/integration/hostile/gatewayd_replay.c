@@ -13,6 +13,7 @@
 #include "common/base/secret.h"
 #include "tests/support/test_asking.h"
 #include "tests/support/test_lies.h"
+#include "tests/support/test_limit.h"
 #include "tests/support/test_refusal.h"
 
 #include <setjmp.h>
@@ -556,7 +557,7 @@ int main(void)
         cmocka_unit_test(a_token_is_its_merchants),
         cmocka_unit_test(who_was_disabled_gets_nothing_new),
     };
-    alarm(280);
+    test_alarm(280);
     if (setpay_secret_system_init() != SETPAY_OK)
         return 1;
     setpay_log_set_level(SETPAY_LOG_ERROR);

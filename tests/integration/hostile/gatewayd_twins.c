@@ -13,6 +13,7 @@
 #include "common/crypto/hash.h"
 #include "tests/support/test_asking.h"
 #include "tests/support/test_lies.h"
+#include "tests/support/test_limit.h"
 #include "tests/support/test_proto.h"
 #include "tests/support/test_refusal.h"
 
@@ -369,7 +370,7 @@ int main(void)
         cmocka_unit_test(a_frames_number_is_used_once),
         cmocka_unit_test(certificates_are_for_who_asks),
     };
-    alarm(280);
+    test_alarm(280);
     if (setpay_secret_system_init() != SETPAY_OK)
         return 1;
     setpay_log_set_level(SETPAY_LOG_ERROR);

@@ -10,6 +10,7 @@
 #include "merchant/store/payment_port.h"
 #include "tests/support/test_false_answer.h"
 #include "tests/support/test_lied_sale.h"
+#include "tests/support/test_limit.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -246,7 +247,7 @@ int main(void)
         cmocka_unit_test(test_what_waits_does_not_leave_after_the_end),
         cmocka_unit_test(test_a_further_payment_of_more),
     };
-    alarm(LIMIT_S);
+    test_alarm(LIMIT_S);
     if (setpay_secret_system_init() != SETPAY_OK)
         return 1;
     setpay_log_set_level(SETPAY_LOG_ERROR);

@@ -12,6 +12,7 @@
 #include "tests/support/test_cancel.h"
 #include "tests/support/test_false_answer.h"
 #include "tests/support/test_lied_sale.h"
+#include "tests/support/test_limit.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -523,7 +524,7 @@ int main(void)
         cmocka_unit_test(test_errors_to_a_cancellation),
         cmocka_unit_test(test_nobody_else_cancels),
     };
-    alarm(LIMIT_S);
+    test_alarm(LIMIT_S);
     if (setpay_secret_system_init() != SETPAY_OK)
         return 1;
     setpay_log_set_level(SETPAY_LOG_ERROR);

@@ -9,6 +9,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/secret.h"
+#include "tests/support/test_limit.h"
 #include "tests/support/test_market.h"
 
 #include <setjmp.h>
@@ -280,7 +281,7 @@ int main(void)
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(test_missing_list);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(test_honest_after_all);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(test_stale_list);
-    alarm(LIMIT_S);
+    test_alarm(LIMIT_S);
     if (setpay_secret_system_init() != SETPAY_OK)
         return 1;
     setpay_log_set_level(SETPAY_LOG_ERROR);

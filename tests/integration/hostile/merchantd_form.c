@@ -10,6 +10,7 @@
 #include "common/base/secret.h"
 #include "tests/support/test_cancel.h"
 #include "tests/support/test_lied_sale.h"
+#include "tests/support/test_limit.h"
 #include "tests/support/test_proto.h"
 
 #include <setjmp.h>
@@ -523,7 +524,7 @@ int main(void)
         cmocka_unit_test(other_messages),
         cmocka_unit_test(honest_after_all),
     };
-    alarm(LIMIT_S);
+    test_alarm(LIMIT_S);
     if (setpay_secret_system_init() != SETPAY_OK)
         return 1;
     setpay_log_set_level(SETPAY_LOG_ERROR);

@@ -11,6 +11,7 @@
 #include "common/base/log.h"
 #include "common/base/secret.h"
 #include "tests/support/test_lied_sale.h"
+#include "tests/support/test_limit.h"
 #include "tests/support/test_proto.h"
 
 #include <setjmp.h>
@@ -557,7 +558,7 @@ int main(void)
                                              .initial_state = (void *)(uintptr_t)&manners[i]};
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(test_twice);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(test_combinations);
-    alarm(LIMIT_S);
+    test_alarm(LIMIT_S);
     if (setpay_secret_system_init() != SETPAY_OK)
         return 1;
     setpay_log_set_level(SETPAY_LOG_ERROR);

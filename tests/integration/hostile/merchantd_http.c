@@ -7,6 +7,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/secret.h"
+#include "tests/support/test_limit.h"
 #include "tests/support/test_market.h"
 
 #include <openssl/ssl.h>
@@ -413,7 +414,7 @@ int main(void)
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(test_other_transports);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(test_slow);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(test_honest_after_all);
-    alarm(LIMIT_S);
+    test_alarm(LIMIT_S);
     if (setpay_secret_system_init() != SETPAY_OK)
         return 1;
     setpay_log_set_level(SETPAY_LOG_ERROR);

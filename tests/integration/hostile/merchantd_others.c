@@ -11,6 +11,7 @@
 #include "common/base/log.h"
 #include "common/base/secret.h"
 #include "tests/support/test_lied_sale.h"
+#include "tests/support/test_limit.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -224,7 +225,7 @@ int main(void)
         cmocka_unit_test(a_link_is_for_one_merchant),
         cmocka_unit_test(an_auth_res_is_for_one_merchant),
     };
-    alarm(LIMIT_S);
+    test_alarm(LIMIT_S);
     if (setpay_secret_system_init() != SETPAY_OK)
         return 1;
     setpay_log_set_level(SETPAY_LOG_ERROR);

@@ -11,6 +11,7 @@
 #include "common/base/log.h"
 #include "common/base/secret.h"
 #include "tests/support/test_false_answer.h"
+#include "tests/support/test_limit.h"
 #include "tests/support/test_market.h"
 #include "tests/support/test_proto.h"
 
@@ -220,16 +221,13 @@ static void sign_answer(const struct pcert_lie *lie, const struct test_party *co
 static void tell(const struct test_question *q, const void *arg, struct setpay_buffer *answer)
 {
     static const uint32_t top[] = {0};
-    static const struct test_party *itself;
-    static const struct test_false_error error = {.code = SETPAY_WIRE_NOT_PERMITTED,
-                                                  .signer = &itself};
     const struct pcert_lie *lie = arg;
     const struct test_party *named[] = {gateway->sign[0], gateway->encrypt[0]};
+    const struct test_false_error error = {.code = SETPAY_WIRE_NOT_PERMITTED, .signer = &named[0]};
     struct setpay_message truth;
     struct setpay_pcert_res res;
     struct setpay_buffer content;
     if (q->brand != 0 || lie->lie == NOISE || lie->lie == AN_ERROR) {
-        itself = gateway->sign[0];
         if (q->brand != 0) /* about visa alone */
             must(setpay_buffer_set(answer, q->truth));
         else if (lie->lie == NOISE)
@@ -531,7 +529,7 @@ int main(void)
                                              .test_func = test_tls,
                                              .initial_state = (void *)(uintptr_t)&tls_lies[i]};
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(test_resumed);
-    alarm(LIMIT_S);
+    test_alarm(LIMIT_S);
     if (setpay_secret_system_init() != SETPAY_OK)
         return 1;
     setpay_log_set_level(SETPAY_LOG_ERROR);

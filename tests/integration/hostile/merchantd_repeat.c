@@ -9,6 +9,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/secret.h"
+#include "tests/support/test_limit.h"
 #include "tests/support/test_market.h"
 
 #include <setjmp.h>
@@ -544,7 +545,7 @@ int main(void)
         cmocka_unit_test(test_pinit),         cmocka_unit_test(test_too_many_offers),
         cmocka_unit_test(test_inquirers),     cmocka_unit_test(test_inquiry_ends),
     };
-    alarm(LIMIT_S);
+    test_alarm(LIMIT_S);
     if (setpay_secret_system_init() != SETPAY_OK)
         return 1;
     setpay_log_set_level(SETPAY_LOG_ERROR);

@@ -10,6 +10,7 @@
 #include "merchant/payment/payment_store.h"
 #include "tests/support/test_false_answer.h"
 #include "tests/support/test_lied_sale.h"
+#include "tests/support/test_limit.h"
 #include "tests/support/test_proto.h"
 
 #include <setjmp.h>
@@ -432,7 +433,7 @@ int main(void)
         cmocka_unit_test(test_other_amounts),
         cmocka_unit_test(test_the_last_part_while_a_capture_is_undecided),
     };
-    alarm(LIMIT_S);
+    test_alarm(LIMIT_S);
     if (setpay_secret_system_init() != SETPAY_OK)
         return 1;
     setpay_log_set_level(SETPAY_LOG_ERROR);

@@ -11,6 +11,7 @@
 #include "merchant/store/payment_port.h"
 #include "tests/support/test_false_answer.h"
 #include "tests/support/test_lied_sale.h"
+#include "tests/support/test_limit.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -581,7 +582,7 @@ int main(void)
         cmocka_unit_test(test_refused_for_now),
         cmocka_unit_test(test_false_batches),
     };
-    alarm(LIMIT_S);
+    test_alarm(LIMIT_S);
     if (setpay_secret_system_init() != SETPAY_OK)
         return 1;
     setpay_log_set_level(SETPAY_LOG_ERROR);

@@ -14,6 +14,7 @@
 #include "merchant/payment/payment_store.h"
 #include "tests/support/test_false_answer.h"
 #include "tests/support/test_lied_sale.h"
+#include "tests/support/test_limit.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -414,7 +415,7 @@ int main(void)
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(test_false_void);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(test_false_lapse);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(test_false_receipts);
-    alarm(LIMIT_S);
+    test_alarm(LIMIT_S);
     if (setpay_secret_system_init() != SETPAY_OK)
         return 1;
     setpay_log_set_level(SETPAY_LOG_ERROR);

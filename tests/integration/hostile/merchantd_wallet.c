@@ -12,6 +12,7 @@
 #include "common/base/secret.h"
 #include "common/crypto/dual.h"
 #include "common/crypto/hash.h"
+#include "tests/support/test_limit.h"
 #include "tests/support/test_market.h"
 
 #include <setjmp.h>
@@ -585,7 +586,7 @@ int main(void)
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(test_combinations);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(test_late_ones_are_voided);
     tests[count++] = (struct CMUnitTest)cmocka_unit_test(test_honest_after_all);
-    alarm(LIMIT_S);
+    test_alarm(LIMIT_S);
     if (setpay_secret_system_init() != SETPAY_OK)
         return 1;
     setpay_log_set_level(SETPAY_LOG_ERROR);

@@ -64,7 +64,8 @@ const struct setpay_option setpay_gateway_options[] = {
     {"fees *", "interchange", SETPAY_OPTION_TEXT, "0", 0, 0, false, false, NULL,
      "what issuers keep of a captured amount, for [fees BRAND.CURRENCY]: 0.25 % + 0.10"},
     {"fees *", "merchant", SETPAY_OPTION_TEXT, "0", 0, 0, false, false, NULL,
-     "what the merchant pays of a captured amount, in the same form"},
+     "what the merchant pays of a captured amount, in the same form; in [fees "
+     "BRAND.CURRENCY.MERCHANT] what this one pays"},
     {"issuer *", "address", SETPAY_OPTION_ADDRESS, NULL, 0, 0, true, false, NULL,
      "HOST:PORT of an issuer, or of a network of issuers (loopback only without TLS)"},
     {"issuer *", "pan_prefixes", SETPAY_OPTION_TEXT, "*", 0, 0, false, false, NULL,

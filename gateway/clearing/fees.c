@@ -38,17 +38,31 @@ int64_t setpay_fee_of(const struct setpay_fee *fee, int64_t amount_minor)
     return fee->fixed_minor > amount_minor - whole ? amount_minor : whole + fee->fixed_minor;
 }
 
-struct setpay_charges setpay_fees_of(const struct setpay_fees *fees, const char *brand,
-                                     const struct setpay_money *amount)
+/* merchant_id "": that of all merchants. NULL: there is none. */
+static const struct setpay_fee_row *find_row(const struct setpay_fees *fees, const char *brand,
+                                             const char *currency, const char *merchant_id)
 {
-    struct setpay_charges charges = {0, 0};
     for (size_t i = 0; i < fees->count; i++) {
         const struct setpay_fee_row *row = &fees->rows[i];
-        if (strcmp(row->brand, brand) != 0 || strcmp(row->currency, amount->currency) != 0)
-            continue;
-        charges.interchange_minor = setpay_fee_of(&row->interchange, amount->minor);
-        charges.fee_minor = setpay_fee_of(&row->merchant, amount->minor);
+        if (strcmp(row->brand, brand) == 0 && strcmp(row->currency, currency) == 0 &&
+            strcmp(row->merchant_id, merchant_id) == 0)
+            return row;
     }
+    return NULL;
+}
+
+struct setpay_charges setpay_fees_of(const struct setpay_fees *fees, const char *brand,
+                                     const char *merchant_id, const struct setpay_money *amount)
+{
+    struct setpay_charges charges = {0, 0};
+    const struct setpay_fee_row *all = find_row(fees, brand, amount->currency, "");
+    const struct setpay_fee_row *own = find_row(fees, brand, amount->currency, merchant_id);
+    if (all != NULL)
+        charges.interchange_minor = setpay_fee_of(&all->interchange, amount->minor);
+    if (own == NULL)
+        own = all;
+    if (own != NULL)
+        charges.fee_minor = setpay_fee_of(&own->merchant, amount->minor);
     return charges;
 }
 
@@ -163,27 +177,67 @@ static bool is_brand(const struct setpay_config *config, const char *name)
     return false;
 }
 
+/* "visa.EUR" or "visa.EUR.acme" into a row. */
+static bool read_name(const char *name, struct setpay_fee_row *row)
+{
+    const char *dot = strchr(name, '.');
+    size_t length = dot == NULL ? 0 : (size_t)(dot - name);
+    const char *merchant = dot == NULL ? NULL : strchr(dot + 1, '.');
+    *row = (struct setpay_fee_row){.brand = ""};
+    if (length == 0 || length >= sizeof row->brand || strlen(dot + 1) < 3 ||
+        (merchant != NULL ? merchant - dot != 4 : dot[4] != '\0'))
+        return false;
+    memcpy(row->brand, name, length);
+    memcpy(row->currency, dot + 1, 3);
+    if (merchant != NULL && (merchant[1] == '\0' || strchr(merchant + 1, '.') != NULL ||
+                             strlen(merchant + 1) >= sizeof row->merchant_id))
+        return false;
+    if (merchant != NULL)
+        memcpy(row->merchant_id, merchant + 1, strlen(merchant + 1));
+    return setpay_currency_by_code(row->currency) != NULL;
+}
+
 static enum setpay_error load_row(const struct setpay_config *config, const char *name,
                                   struct setpay_fees *fees, struct setpay_problem *problem)
 {
     struct setpay_fee_row *row = &fees->rows[fees->count];
-    char section[sizeof "fees " + sizeof row->brand + sizeof row->currency];
-    const char *dot = strchr(name, '.');
-    size_t length = dot == NULL ? 0 : (size_t)(dot - name);
-    if (length == 0 || length >= sizeof row->brand || setpay_currency_by_code(dot + 1) == NULL)
+    char section[sizeof "fees " + sizeof row->brand + sizeof row->currency +
+                 sizeof row->merchant_id];
+    if (!read_name(name, row))
         return setpay_problem_set(problem, SETPAY_E_CONFIG,
-                                  "[fees %.60s]: expected a brand and a currency: [fees visa.EUR]",
+                                  "[fees %.60s]: expected a brand and a currency, or these and a "
+                                  "merchant: [fees visa.EUR], [fees visa.EUR.acme]",
                                   name);
-    memcpy(row->brand, name, length);
-    row->brand[length] = '\0';
     if (!is_brand(config, row->brand)) /* or what is captured by the one that was meant is free */
         return setpay_problem_set(problem, SETPAY_E_CONFIG,
                                   "[fees %.60s]: there is no section [brand %s]", name, row->brand);
-    memcpy(row->currency, dot + 1, sizeof row->currency);
     (void)snprintf(section, sizeof section, "fees %s", name);
     SETPAY_TRY(load_fee(config, section, "interchange", row->currency, &row->interchange, problem));
     SETPAY_TRY(load_fee(config, section, "merchant", row->currency, &row->merchant, problem));
     fees->count++;
+    return SETPAY_OK;
+}
+
+/* What issuers keep does not go by the merchant, and stands with the row of all. */
+static enum setpay_error check_own(const struct setpay_fees *fees, struct setpay_problem *problem)
+{
+    for (size_t i = 0; i < fees->count; i++) {
+        const struct setpay_fee_row *row = &fees->rows[i];
+        if (row->merchant_id[0] == '\0')
+            continue;
+        if (row->interchange.share_ppm != 0 || row->interchange.fixed_minor != 0)
+            return setpay_problem_set(problem, SETPAY_E_CONFIG,
+                                      "[fees %s.%s.%s] interchange: issuers keep the same of every "
+                                      "merchant's captures; it belongs into [fees %s.%s]",
+                                      row->brand, row->currency, row->merchant_id, row->brand,
+                                      row->currency);
+        if (find_row(fees, row->brand, row->currency, "") == NULL)
+            return setpay_problem_set(problem, SETPAY_E_CONFIG,
+                                      "[fees %s.%s.%s]: there is no section [fees %s.%s] for all "
+                                      "other merchants, and for the interchange",
+                                      row->brand, row->currency, row->merchant_id, row->brand,
+                                      row->currency);
+    }
     return SETPAY_OK;
 }
 
@@ -194,9 +248,9 @@ enum setpay_error setpay_fees_load(const struct setpay_config *config, struct se
     fees->count = 0;
     if (count > SETPAY_FEE_ROWS_MAX)
         return setpay_problem_set(problem, SETPAY_E_CONFIG,
-                                  "found %zu [fees BRAND.CURRENCY] sections, at most %d are taken",
-                                  count, SETPAY_FEE_ROWS_MAX);
+                                  "found %zu [fees ...] sections, at most %d are taken", count,
+                                  SETPAY_FEE_ROWS_MAX);
     for (size_t i = 0; i < count; i++)
         SETPAY_TRY(load_row(config, setpay_config_instance(config, "fees *", i), fees, problem));
-    return SETPAY_OK;
+    return check_own(fees, problem);
 }

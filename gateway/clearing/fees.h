@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 #define SETPAY_FEE_SHARE_WHOLE 1000000 /* parts per million: 0.25 % is 2,500 */
-#define SETPAY_FEE_ROWS_MAX 256
+#define SETPAY_FEE_ROWS_MAX 1024
 
 struct setpay_fee {
     int64_t share_ppm;   /* 0 to SETPAY_FEE_SHARE_WHOLE */
@@ -26,11 +26,13 @@ struct setpay_fee {
 struct setpay_fee_row {
     char brand[SETPAY_WIRE_BRAND_MAX + 1];
     char currency[4];
-    struct setpay_fee interchange;
+    char merchant_id[SETPAY_WIRE_PARTY_MAX + 1]; /* "": of all that have no row of their own */
+    struct setpay_fee interchange;               /* of the row of all alone */
     struct setpay_fee merchant;
 };
 
-/* Of every brand and currency for which something is charged. */
+/* Of every brand and currency for which something is charged. A row of one merchant's has one of
+ * all merchants beside it. */
 struct setpay_fees {
     struct setpay_fee_row rows[SETPAY_FEE_ROWS_MAX];
     size_t count;
@@ -51,7 +53,7 @@ int64_t setpay_cost_of_part(int64_t cost_minor, int64_t part_minor, int64_t whol
 int64_t setpay_fee_of(const struct setpay_fee *fee, int64_t amount_minor);
 /* Zeros where no row names brand and currency. */
 struct setpay_charges setpay_fees_of(const struct setpay_fees *fees, const char *brand,
-                                     const struct setpay_money *amount);
+                                     const char *merchant_id, const struct setpay_money *amount);
 
 /* "2.5": a percentage with up to four digits behind the point, 0 to 100, in parts per million.
  * SETPAY_E_INVALID. And back, without zeros at its end. */
@@ -63,7 +65,8 @@ const char *setpay_share_format(int64_t share_ppm, char out[SETPAY_SHARE_TEXT_SI
  * or both. SETPAY_E_INVALID. */
 enum setpay_error setpay_fee_parse(const char *text, const char *currency,
                                    struct setpay_fee *fee) SETPAY_MUST_CHECK;
-/* The [fees BRAND.CURRENCY] sections. SETPAY_E_CONFIG, with what is wrong and where in problem. */
+/* The [fees BRAND.CURRENCY] and [fees BRAND.CURRENCY.MERCHANT] sections. SETPAY_E_CONFIG, with what
+ * is wrong and where in problem. */
 enum setpay_error setpay_fees_load(const struct setpay_config *config, struct setpay_fees *fees,
                                    struct setpay_problem *problem) SETPAY_MUST_CHECK;
 

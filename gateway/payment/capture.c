@@ -32,7 +32,8 @@ static enum setpay_error capture(const struct setpay_step *asked, const struct s
         return SETPAY_E_AMOUNT_LIMIT; /* rule G8 */
     payment->state = next;
     payment->captured_minor += asked->amount.minor;
-    decision->step.charges = setpay_fees_of(fees, payment->brand, &asked->amount);
+    decision->step.charges =
+        setpay_fees_of(fees, payment->brand, payment->merchant_id, &asked->amount);
     return SETPAY_OK;
 }
 

@@ -236,6 +236,23 @@ for program in $daemons; do
         run "$bin/$program" --config "$tmp/bad" --check-config
         ok "$program --check-config: fees of a brand that there is not" holds '[ "$status" -eq 2 ]' '[ -z "$out" ]' \
             '[[ $err == *"[fees vsia.EUR]: there is no section [brand vsia]"* ]]'
+        for name in visa visa. visa.XXY visa.EURO .EUR visa.EUR. visa.EUR.a.b; do
+            { cat "$tmp/good"; printf '[fees %s]\nmerchant = 1 %%\n' "$name"; } >"$tmp/bad"
+            run "$bin/$program" --config "$tmp/bad" --check-config
+            ok "$program --check-config: [fees $name]" holds '[ "$status" -eq 2 ]' \
+                '[[ $err == *": expected a brand and a currency, or these and a merchant: [fees visa.EUR], [fees visa.EUR.acme]"* ]]'
+        done
+        { cat "$tmp/good"; printf '[fees visa.EUR.acme]\nmerchant = 1 %%\n'; } >"$tmp/bad"
+        run "$bin/$program" --config "$tmp/bad" --check-config
+        ok "$program --check-config: a merchant's price and none of all" holds '[ "$status" -eq 2 ]' \
+            '[[ $err == *"[fees visa.EUR.acme]: there is no section [fees visa.EUR] for all other merchants"* ]]'
+        printf '[fees visa.EUR]\ninterchange = 0.2 %%\n' >>"$tmp/bad"
+        run "$bin/$program" --config "$tmp/bad" --check-config
+        ok "$program --check-config: a merchant's price" holds '[ "$status" -eq 0 ]'
+        sed -i 's/^merchant = 1 %$/&\ninterchange = 0.1 %/' "$tmp/bad"
+        run "$bin/$program" --config "$tmp/bad" --check-config
+        ok "$program --check-config: a merchant's interchange" holds '[ "$status" -eq 2 ]' \
+            '[[ $err == *"[fees visa.EUR.acme] interchange: issuers keep the same of every"* ]]'
         ;;
     setpay-issuersim)
         unfit "$program" 'name = a bank' 'name: '

@@ -102,6 +102,33 @@ static void reads_fees(void **state)
     assert_int_equal(setpay_fee_parse("0", "XXY", &fee), SETPAY_E_INVALID);
 }
 
+static void a_merchant_may_have_a_price_of_its_own(void **state)
+{
+    static const struct setpay_fees fees = {
+        .rows = {{"visa", "EUR", "acme", {0, 0}, {5000, 0}},
+                 {"visa", "EUR", "", {2000, 0}, {12000, 5}},
+                 {"visa", "USD", "", {3000, 0}, {20000, 0}}},
+        .count = 3,
+    };
+    static const struct {
+        const char *brand, *merchant, *currency;
+        int64_t interchange, fee;
+    } cases[] = {
+        {"visa", "acme", "EUR", 20, 50}, {"visa", "other", "EUR", 20, 125},
+        {"visa", "acm", "EUR", 20, 125}, {"visa", "acme", "USD", 30, 200},
+        {"visa", "acme", "JPY", 0, 0},   {"mastercard", "acme", "EUR", 0, 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct setpay_money amount;
+        assert_int_equal(setpay_money_make(10000, cases[i].currency, &amount), SETPAY_OK);
+        const struct setpay_charges charges =
+            setpay_fees_of(&fees, cases[i].brand, cases[i].merchant, &amount);
+        assert_int_equal(charges.interchange_minor, cases[i].interchange);
+        assert_int_equal(charges.fee_minor, cases[i].fee);
+    }
+}
+
 /* ------------------------------------------------------------------ what comes back */
 
 /* Credits all of it by parts of one size, the last of what is left; what came back in all. */
@@ -577,6 +604,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rounds_a_half_to_even),
         cmocka_unit_test(reads_fees),
+        cmocka_unit_test(a_merchant_may_have_a_price_of_its_own),
         cmocka_unit_test(all_of_it_comes_back_and_no_more),
         cmocka_unit_test(what_comes_back_is_rounded_over_all_credits),
         cmocka_unit_test(undone_credits_leave_no_remainder),

@@ -344,7 +344,13 @@ static void meet_crl(void *arg, const char *authority, uint64_t number, setpay_t
 
     X509_CRL_free(list);
     (void)snprintf(serial, sizeof serial, "%llu", (unsigned long long)number);
-    meet(visit, &(struct row){.kind = "crl", .authority = authority, .serial = serial, .der = der});
+    meet(visit, &(struct row){.kind = "crl",
+                              .authority = authority,
+                              .serial = serial,
+                              .reason = "",
+                              .parent = "",
+                              .latest = "",
+                              .der = der});
     if (visit->error == SETPAY_OK && !same)
         visit->error = setpay_problem_set(visit->problem, SETPAY_E_CA_LOG,
                                           "the database has other times of the list of %s than "

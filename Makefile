@@ -284,6 +284,8 @@ GATEWAY_NETWORK := \
 
 GATEWAY_CLEARING := \
 	gateway/clearing/adjustment.c \
+	gateway/clearing/ahead.c \
+	gateway/clearing/ahead_verify.c \
 	gateway/clearing/batch.c \
 	gateway/clearing/dates_verify.c \
 	gateway/clearing/dispute.c \

@@ -349,6 +349,7 @@ static const struct setpay_gateway_command table[] = {
     {"issuer.list", setpay_gateway_issuer_list, false},
     {"issuer.cutoff", setpay_gateway_issuer_cutoff, true},
     {"settle", setpay_gateway_settle, true},
+    {"settlement.step_over", setpay_gateway_settlement_step_over, true},
     {"settlement.list", setpay_gateway_settlement_list, false},
     {"clearing.items", setpay_gateway_clearing_items, false},
     {"dispute.import", setpay_gateway_import_disputes, true},
@@ -430,6 +431,7 @@ static void log_done(const struct call *call)
         void (*log)(const json_t *result);
     } logs[] = {
         {setpay_gateway_settle, setpay_gateway_log_settled},
+        {setpay_gateway_settlement_step_over, setpay_gateway_log_stepped_over},
         {setpay_gateway_import_disputes, setpay_gateway_log_disputes},
         {setpay_gateway_issuer_paid, setpay_gateway_log_paid},
         {setpay_gateway_suspense_clear, setpay_gateway_log_cleared},
@@ -546,6 +548,7 @@ HANDLER(on_ledger_balances, "ledger.balances")
 HANDLER(on_issuer_list, "issuer.list")
 HANDLER(on_issuer_cutoff, "issuer.cutoff")
 HANDLER(on_settle, "settle")
+HANDLER(on_settlement_step_over, "settlement.step_over")
 HANDLER(on_settlement_list, "settlement.list")
 HANDLER(on_clearing_items, "clearing.items")
 HANDLER(on_dispute_import, "dispute.import")
@@ -590,7 +593,10 @@ const struct setpay_control_command setpay_gateway_commands[] = {
     {"ledger.balances", on_ledger_balances, "what every account holds"},
     {"issuer.list", on_issuer_list, "each issuer's line, what it owes an answer, reconciliations"},
     {"issuer.cutoff", on_issuer_cutoff, "ends the period of an issuer, or of all: issuer"},
-    {"settle", on_settle, "settle what is cleared: date, force"},
+    {"settle", on_settle,
+     "settle what is cleared, of the next merchants: date, force, after_brand, after_merchant_id"},
+    {"settlement.step_over", on_settlement_step_over,
+     "let settlements of a day to come keep no day before from being settled: day, reason"},
     {"settlement.list", on_settlement_list, "of a day: day, brand, merchant_id, after"},
     {"clearing.items", on_clearing_items, "what was presented: settlement, sales, unsold, after"},
     {"dispute.import", on_dispute_import, "an issuer's file: content, acquirer, issuer"},

@@ -34,8 +34,8 @@ void setpay_books_print_reconciled(const json_t *result);
  * name. */
 enum setpay_error setpay_books_read_clearing(const char *path, struct setpay_clearing_file *file,
                                              struct setpay_problem *problem) SETPAY_MUST_CHECK;
-/* All that was ever presented or sold, behind compare's items, which the caller frees, also after
- * an error. */
+/* What compare's file is compared with (clearing_fetch.h), into its items, which the caller frees,
+ * also after an error. */
 enum setpay_error setpay_books_fetch_items(struct setpay_operator_asker *asker,
                                            struct setpay_clearing_compare *compare,
                                            struct setpay_problem *problem) SETPAY_MUST_CHECK;

@@ -352,6 +352,8 @@ static const struct setpay_gateway_command table[] = {
     {"settlement.step_over", setpay_gateway_settlement_step_over, true},
     {"settlement.list", setpay_gateway_settlement_list, false},
     {"clearing.items", setpay_gateway_clearing_items, false},
+    {"clearing.window", setpay_gateway_clearing_window, false},
+    {"clearing.named", setpay_gateway_clearing_named, false},
     {"dispute.import", setpay_gateway_import_disputes, true},
     {"dispute.list", setpay_gateway_dispute_list, false},
     {"dispute.show", setpay_gateway_dispute_show, false},
@@ -551,6 +553,8 @@ HANDLER(on_settle, "settle")
 HANDLER(on_settlement_step_over, "settlement.step_over")
 HANDLER(on_settlement_list, "settlement.list")
 HANDLER(on_clearing_items, "clearing.items")
+HANDLER(on_clearing_window, "clearing.window")
+HANDLER(on_clearing_named, "clearing.named")
 HANDLER(on_dispute_import, "dispute.import")
 HANDLER(on_dispute_list, "dispute.list")
 HANDLER(on_dispute_show, "dispute.show")
@@ -598,7 +602,11 @@ const struct setpay_control_command setpay_gateway_commands[] = {
     {"settlement.step_over", on_settlement_step_over,
      "let settlements of a day to come keep no day before from being settled: day, reason"},
     {"settlement.list", on_settlement_list, "of a day: day, brand, merchant_id, after"},
-    {"clearing.items", on_clearing_items, "what was presented: settlement, sales, unsold, after"},
+    {"clearing.items", on_clearing_items, "what was settled: settlement, after"},
+    {"clearing.window", on_clearing_window,
+     "what an issuer's file is compared with: part (open, sales, answered), from_ms, to_ms, "
+     "after_ms, after"},
+    {"clearing.named", on_clearing_named, "what issuers know by these names: names"},
     {"dispute.import", on_dispute_import, "an issuer's file: content, acquirer, issuer"},
     {"dispute.list", on_dispute_list, "outcome, brand, merchant_id, settlement, after"},
     {"dispute.show", on_dispute_show, "one dispute: id"},

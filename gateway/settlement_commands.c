@@ -254,25 +254,101 @@ enum setpay_error setpay_gateway_clearing_items(struct setpay_db *db, const json
                                                 const struct setpay_vault *vault, json_t **result,
                                                 struct setpay_problem *problem)
 {
-    static const char *const names[] = {"settlement", "sales", "unsold", "after", NULL};
+    static const char *const names[] = {"settlement", "after", NULL};
     int64_t settlement = 0, after = 0;
-    bool sales = false, unsold = false;
     (void)vault;
     SETPAY_TRY(setpay_json_args_check(args, names, problem));
-    SETPAY_TRY(setpay_json_arg_int(args, "settlement", false, 1, INT64_MAX, &settlement, problem));
-    SETPAY_TRY(setpay_json_arg_bool(args, "sales", false, &sales, problem));
-    SETPAY_TRY(setpay_json_arg_bool(args, "unsold", false, &unsold, problem));
+    SETPAY_TRY(setpay_json_arg_int(args, "settlement", true, 1, INT64_MAX, &settlement, problem));
     SETPAY_TRY(setpay_json_arg_int(args, "after", false, 0, INT64_MAX, &after, problem));
     struct page page = {.list = json_array()};
     enum setpay_error error =
-        sales    ? setpay_clearing_sales_each(db, after, ITEMS_PAGE, add_item, &page)
-        : unsold ? setpay_clearing_unsold_each(db, after, ITEMS_PAGE, add_item, &page)
-                 : setpay_clearing_items_each(db, settlement, after, ITEMS_PAGE, add_item, &page);
+        setpay_clearing_items_each(db, settlement, after, ITEMS_PAGE, add_item, &page);
     if (error != SETPAY_OK) {
         json_decref(page.list);
         return error;
     }
     *result = end_page("items", &page, ITEMS_PAGE);
+    return *result != NULL ? SETPAY_OK : SETPAY_E_NOMEM;
+}
+
+static enum setpay_error read_part(const json_t *args, enum setpay_clearing_part *part,
+                                   struct setpay_problem *problem)
+{
+    static const struct {
+        const char *name;
+        enum setpay_clearing_part part;
+    } parts[] = {{"open", SETPAY_CLEARING_OPEN},
+                 {"sales", SETPAY_CLEARING_SALES},
+                 {"answered", SETPAY_CLEARING_ANSWERED}};
+    const char *name = NULL;
+    SETPAY_TRY(setpay_json_arg_text(args, "part", true, &name, problem));
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        *part = parts[i].part;
+        if (strcmp(name, parts[i].name) == 0)
+            return SETPAY_OK;
+    }
+    return setpay_problem_set(problem, SETPAY_E_INVALID,
+                              "part: found '%.20s', expected open, sales or answered", name);
+}
+
+enum setpay_error setpay_gateway_clearing_window(struct setpay_db *db, const json_t *args,
+                                                 const struct setpay_vault *vault, json_t **result,
+                                                 struct setpay_problem *problem)
+{
+    static const char *const names[] = {"part", "from_ms", "to_ms", "after_ms", "after", NULL};
+    struct setpay_clearing_window window = {.limit = ITEMS_PAGE};
+    struct setpay_clearing_at next = {0, 0};
+    bool more = false;
+    (void)vault;
+    SETPAY_TRY(setpay_json_args_check(args, names, problem));
+    SETPAY_TRY(read_part(args, &window.part, problem));
+    SETPAY_TRY(setpay_json_arg_int(args, "from_ms", true, 0, INT64_MAX, &window.from_ms, problem));
+    SETPAY_TRY(setpay_json_arg_int(args, "to_ms", true, 0, INT64_MAX, &window.to_ms, problem));
+    SETPAY_TRY(
+        setpay_json_arg_int(args, "after_ms", false, 0, INT64_MAX, &window.after.ms, problem));
+    SETPAY_TRY(setpay_json_arg_int(args, "after", false, 0, INT64_MAX, &window.after.id, problem));
+    struct page page = {.list = json_array()};
+    enum setpay_error error =
+        setpay_clearing_window_each(db, &window, add_item, &page, &next, &more);
+    if (error != SETPAY_OK) {
+        json_decref(page.list);
+        return error;
+    }
+    *result = json_pack("{s:o, s:b, s:I, s:I}", "items", page.list, "more", (int)more,
+                        "next_after_ms", (json_int_t)next.ms, "next_after", (json_int_t)next.id);
+    return *result != NULL ? SETPAY_OK : SETPAY_E_NOMEM;
+}
+
+enum setpay_error setpay_gateway_clearing_named(struct setpay_db *db, const json_t *args,
+                                                const struct setpay_vault *vault, json_t **result,
+                                                struct setpay_problem *problem)
+{
+    static const char *const names[] = {"names", NULL};
+    const json_t *list = json_object_get(args, "names"), *one;
+    size_t index;
+    (void)vault;
+    SETPAY_TRY(setpay_json_args_check(args, names, problem));
+    if (!json_is_array(list) || json_array_size(list) > SETPAY_CLEARING_NAMES_MAX)
+        return setpay_problem_set(problem, SETPAY_E_INVALID,
+                                  "names: expected an array of up to %d ids of 32 hex digits",
+                                  SETPAY_CLEARING_NAMES_MAX);
+    struct page page = {.list = json_array()};
+    enum setpay_error error = SETPAY_OK;
+    json_array_foreach(list, index, one)
+    {
+        struct setpay_id name;
+        if (error == SETPAY_OK &&
+            (!json_is_string(one) || setpay_id_parse(json_string_value(one), &name) != SETPAY_OK))
+            error = setpay_problem_set(problem, SETPAY_E_INVALID,
+                                       "names: entry %zu is no id of 32 hex digits", index + 1);
+        if (error == SETPAY_OK)
+            error = setpay_clearing_item_named(db, &name, add_item, &page);
+    }
+    if (error != SETPAY_OK) {
+        json_decref(page.list);
+        return error;
+    }
+    *result = json_pack("{s:o}", "items", page.list);
     return *result != NULL ? SETPAY_OK : SETPAY_E_NOMEM;
 }
 

@@ -16,11 +16,13 @@
 #include <string.h>
 
 /* The items of a merchant that may be settled for a day, whose placeholders are those of brand,
- * merchant and its cut-off. Kinds of steps: 1 capture, 2 credit (gateway/payment/step.h). */
+ * merchant and its cut-off. The CROSS JOIN begins with its own batches, of which few are not
+ * settled: not with the items of all merchants. */
 #define ITEMS(brand, merchant, cut_off)                                                            \
-    " FROM batch JOIN presentment ON presentment.batch_id = batch.id"                              \
+    " FROM batch CROSS JOIN presentment"                                                           \
     " JOIN step ON step.id = presentment.step_id JOIN payment ON payment.id = step.payment_id"     \
-    " WHERE batch.brand = " brand " AND batch.merchant_id = " merchant " AND batch.open = 0"       \
+    " WHERE presentment.batch_id = batch.id"                                                       \
+    " AND batch.brand = " brand " AND batch.merchant_id = " merchant " AND batch.open = 0"         \
     " AND batch.settled = 0 AND batch.closed_ms <= " cut_off " AND presentment.settlement_id = 0"
 #define TAKEN "presentment.response_code IN ('00', '94')"
 

@@ -51,6 +51,12 @@ static enum setpay_error take_only(void *arg, const struct setpay_clearing_item 
 static enum setpay_error sell_around_midnight(struct setpay_db *db, void *arg)
 {
     struct around_midnight *sale = arg;
+    const struct setpay_clearing_window window = {.part = sale->presented ? SETPAY_CLEARING_ANSWERED
+                                                                          : SETPAY_CLEARING_SALES,
+                                                  .to_ms = INT64_MAX,
+                                                  .limit = 2};
+    struct setpay_clearing_at next;
+    bool more;
     SETPAY_TRY(setpay_db_run(db,
                              "UPDATE payment SET period = 1, created_ms = $1, sale_id = (SELECT"
                              " token FROM step WHERE step.payment_id = payment.id)",
@@ -60,8 +66,8 @@ static enum setpay_error sell_around_midnight(struct setpay_db *db, void *arg)
                              SETPAY_DB_INT(DAY_26 + 100)));
     if (!sale->presented)
         SETPAY_TRY(setpay_db_run(db, "DELETE FROM presentment"));
-    SETPAY_TRY(sale->presented ? setpay_clearing_items_each(db, 0, 0, 2, take_only, sale)
-                               : setpay_clearing_sales_each(db, 0, 2, take_only, sale));
+    SETPAY_TRY(setpay_clearing_window_each(db, &window, take_only, sale, &next, &more));
+    assert_false(more);
     return SETPAY_E_CONFLICT;
 }
 

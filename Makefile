@@ -284,6 +284,8 @@ GATEWAY_NETWORK := \
 
 GATEWAY_CLEARING := \
 	gateway/clearing/adjustment.c \
+	gateway/clearing/ahead.c \
+	gateway/clearing/ahead_verify.c \
 	gateway/clearing/batch.c \
 	gateway/clearing/dates_verify.c \
 	gateway/clearing/dispute.c \
@@ -366,7 +368,8 @@ GATEWAYD := \
 GATEWAY_BOOKS := \
 	gateway/clearing/camt.c \
 	gateway/clearing/clearing_compare.c \
-	gateway/clearing/report.c
+	gateway/clearing/report.c \
+	gateway/clearing_fetch.c
 
 GATEWAY_CLI := \
 	gateway/audit.c \
@@ -768,6 +771,7 @@ UNIT_TESTS := \
 	test_gateway_stand_in_crash \
 	test_gateway_state \
 	test_gateway_steps \
+	test_growth \
 	test_guard \
 	test_hash \
 	test_http \
@@ -876,6 +880,7 @@ TEST_SUPPORT := \
 	tests/support/test_opened.c \
 	tests/support/test_paying.c \
 	tests/support/test_pki.c \
+	tests/support/test_plans.c \
 	tests/support/test_proto.c \
 	tests/support/test_proxy.c \
 	tests/support/test_proxy_message.c \

@@ -7,6 +7,7 @@
 #include "gateway/settlement_json.h"
 
 #include <stdio.h>
+#include <string.h>
 
 enum setpay_error setpay_books_verdict(int64_t found, const char *what,
                                        struct setpay_problem *problem)
@@ -74,30 +75,52 @@ void setpay_books_print_verified(const json_t *result)
 
 /* ------------------------------------------------------------------ settle */
 
+/* What one merchant came to, with those before. */
+static void add_part(json_t *all, const json_t *part)
+{
+    static const char *const counts[] = {"waiting", "later", "not_ended"};
+    json_array_extend(json_object_get(all, "settlements"), json_object_get(part, "settlements"));
+    json_array_extend(json_object_get(all, "stopped"), json_object_get(part, "stopped"));
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+        json_object_set_new(all, counts[i],
+                            json_integer(json_integer_value(json_object_get(all, counts[i])) +
+                                         json_integer_value(json_object_get(part, counts[i]))));
+}
+
+/* One merchant after the other, each an operation of its own. What is settled stays so where it
+ * ends in between; the next time finds the rest. */
 enum setpay_error setpay_books_settle(struct setpay_operator_asker *asker,
                                       const struct setpay_config *config, const json_t *args,
                                       json_t **result, struct setpay_problem *problem)
 {
-    json_t *all = json_array();
+    json_t *asked = json_deep_copy(args);
+    json_t *all = json_pack("{s:[], s:[]}", "settlements", "stopped");
+    enum setpay_error error = all == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
     bool more = true;
     (void)config;
-    while (more) {
+    while (error == SETPAY_OK && more) {
         json_t *part = NULL;
-        enum setpay_error error =
-            setpay_operator_ask(asker, "settle", json_deep_copy(args), &part, problem);
-        if (error != SETPAY_OK) {
-            json_decref(all);
-            return error;
-        }
-        json_array_extend(all, json_object_get(part, "settlements"));
+        error = setpay_operator_ask(asker, "settle", json_deep_copy(asked), &part, problem);
+        if (error != SETPAY_OK)
+            break;
+        add_part(all, part);
         more = json_is_true(json_object_get(part, "more"));
-        json_object_set(part, "settlements", all);
-        json_object_del(part, "more");
-        json_decref(*result);
-        *result = part;
+        json_object_set(asked, "after_brand", json_object_get(part, "after_brand"));
+        json_object_set(asked, "after_merchant_id", json_object_get(part, "after_merchant_id"));
+        json_decref(part);
     }
-    json_decref(all);
-    return SETPAY_OK;
+    json_decref(asked);
+    if (error != SETPAY_OK && json_array_size(json_object_get(all, "settlements")) == 0) {
+        json_decref(all);
+        return error;
+    }
+    *result = all;
+    size_t stopped = json_array_size(json_object_get(all, "stopped"));
+    if (error == SETPAY_OK && stopped > 0)
+        error = setpay_problem_set(problem, SETPAY_E_STATE,
+                                   "%zu %s can't be settled before somebody has done something",
+                                   stopped, setpay_noun((int64_t)stopped, "merchant", "merchants"));
+    return error;
 }
 
 static void print_amount(const json_t *settlement, const char *member)
@@ -123,6 +146,32 @@ static void print_rest(const json_t *result, const char *member, const char *one
     json_int_t count = json_integer_value(json_object_get(result, member));
     if (count != 0)
         printf("%lld %s\n", (long long)count, setpay_noun(count, one, many));
+}
+
+static void print_stopped(const json_t *one)
+{
+    printf("%s %s", setpay_operator_text(one, "brand"), setpay_operator_text(one, "merchant_id"));
+    if (strcmp(setpay_operator_text(one, "why"), "zone") == 0) {
+        printf(" is not settled: there is no time zone '%s' on this machine (any more): see its "
+               "package tzdata, or merchant set --zone.\n",
+               setpay_operator_text(one, "zone"));
+        return;
+    }
+    json_int_t items = json_integer_value(json_object_get(one, "items"));
+    printf(" is not settled in %s: it is for %s already, a day that has not ended; %lld %s for it. "
+           "Look at the clock; where it is right now: settlement step-over --date %s --reason "
+           "TEXT.\n",
+           setpay_operator_text(one, "currency"), setpay_operator_text(one, "day"),
+           (long long)items, setpay_noun(items, "item waits", "items wait"),
+           setpay_operator_text(one, "day"));
+}
+
+void setpay_books_print_stepped_over(const json_t *result)
+{
+    json_int_t count = json_integer_value(json_object_get(result, "stepped_over"));
+    printf("%lld %s of %s: other days can be settled again.\n", (long long)count,
+           setpay_noun(count, "settlement was stepped over", "settlements were stepped over"),
+           setpay_operator_text(result, "day"));
 }
 
 void setpay_books_print_settled(const json_t *result)
@@ -153,6 +202,10 @@ void setpay_books_print_settled(const json_t *result)
         print_part(one, "held", "into the reserve");
         print_part(one, "released", "out of the reserve");
         puts("");
+    }
+    json_array_foreach(json_object_get(result, "stopped"), index, one)
+    {
+        print_stopped(one);
     }
     print_rest(result, "waiting", "item waits for its issuer's answer.",
                "items wait for their issuers' answers.");

@@ -17,11 +17,12 @@ typedef enum setpay_error setpay_books_whole_fn(struct setpay_operator_asker *as
                                                 const json_t *args, json_t **result,
                                                 struct setpay_problem *problem);
 
-/* books_cli.c: SETPAY_E_STATE, with the result, where something is found. */
+/* books_cli.c: SETPAY_E_STATE, with the result, where something is found, or can't be settled. */
 setpay_books_whole_fn setpay_books_verify;
 setpay_books_whole_fn setpay_books_settle;
 void setpay_books_print_verified(const json_t *result);
 void setpay_books_print_settled(const json_t *result);
+void setpay_books_print_stepped_over(const json_t *result);
 /* report_cli.c */
 setpay_books_whole_fn setpay_books_report_settlement;
 setpay_books_whole_fn setpay_books_report_clearing;
@@ -33,8 +34,8 @@ void setpay_books_print_reconciled(const json_t *result);
  * name. */
 enum setpay_error setpay_books_read_clearing(const char *path, struct setpay_clearing_file *file,
                                              struct setpay_problem *problem) SETPAY_MUST_CHECK;
-/* All that was ever presented or sold, behind compare's items, which the caller frees, also after
- * an error. */
+/* What compare's file is compared with (clearing_fetch.h), into its items, which the caller frees,
+ * also after an error. */
 enum setpay_error setpay_books_fetch_items(struct setpay_operator_asker *asker,
                                            struct setpay_clearing_compare *compare,
                                            struct setpay_problem *problem) SETPAY_MUST_CHECK;

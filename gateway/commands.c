@@ -349,8 +349,11 @@ static const struct setpay_gateway_command table[] = {
     {"issuer.list", setpay_gateway_issuer_list, false},
     {"issuer.cutoff", setpay_gateway_issuer_cutoff, true},
     {"settle", setpay_gateway_settle, true},
+    {"settlement.step_over", setpay_gateway_settlement_step_over, true},
     {"settlement.list", setpay_gateway_settlement_list, false},
     {"clearing.items", setpay_gateway_clearing_items, false},
+    {"clearing.window", setpay_gateway_clearing_window, false},
+    {"clearing.named", setpay_gateway_clearing_named, false},
     {"dispute.import", setpay_gateway_import_disputes, true},
     {"dispute.list", setpay_gateway_dispute_list, false},
     {"dispute.show", setpay_gateway_dispute_show, false},
@@ -430,6 +433,7 @@ static void log_done(const struct call *call)
         void (*log)(const json_t *result);
     } logs[] = {
         {setpay_gateway_settle, setpay_gateway_log_settled},
+        {setpay_gateway_settlement_step_over, setpay_gateway_log_stepped_over},
         {setpay_gateway_import_disputes, setpay_gateway_log_disputes},
         {setpay_gateway_issuer_paid, setpay_gateway_log_paid},
         {setpay_gateway_suspense_clear, setpay_gateway_log_cleared},
@@ -546,8 +550,11 @@ HANDLER(on_ledger_balances, "ledger.balances")
 HANDLER(on_issuer_list, "issuer.list")
 HANDLER(on_issuer_cutoff, "issuer.cutoff")
 HANDLER(on_settle, "settle")
+HANDLER(on_settlement_step_over, "settlement.step_over")
 HANDLER(on_settlement_list, "settlement.list")
 HANDLER(on_clearing_items, "clearing.items")
+HANDLER(on_clearing_window, "clearing.window")
+HANDLER(on_clearing_named, "clearing.named")
 HANDLER(on_dispute_import, "dispute.import")
 HANDLER(on_dispute_list, "dispute.list")
 HANDLER(on_dispute_show, "dispute.show")
@@ -590,9 +597,16 @@ const struct setpay_control_command setpay_gateway_commands[] = {
     {"ledger.balances", on_ledger_balances, "what every account holds"},
     {"issuer.list", on_issuer_list, "each issuer's line, what it owes an answer, reconciliations"},
     {"issuer.cutoff", on_issuer_cutoff, "ends the period of an issuer, or of all: issuer"},
-    {"settle", on_settle, "settle what is cleared: date, force"},
+    {"settle", on_settle,
+     "settle what is cleared, of the next merchants: date, force, after_brand, after_merchant_id"},
+    {"settlement.step_over", on_settlement_step_over,
+     "let settlements of a day to come keep no day before from being settled: day, reason"},
     {"settlement.list", on_settlement_list, "of a day: day, brand, merchant_id, after"},
-    {"clearing.items", on_clearing_items, "what was presented: settlement, sales, unsold, after"},
+    {"clearing.items", on_clearing_items, "what was settled: settlement, after"},
+    {"clearing.window", on_clearing_window,
+     "what an issuer's file is compared with: part (open, sales, answered), from_ms, to_ms, "
+     "after_ms, after"},
+    {"clearing.named", on_clearing_named, "what issuers know by these names: names"},
     {"dispute.import", on_dispute_import, "an issuer's file: content, acquirer, issuer"},
     {"dispute.list", on_dispute_list, "outcome, brand, merchant_id, settlement, after"},
     {"dispute.show", on_dispute_show, "one dispute: id"},

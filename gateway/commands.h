@@ -50,8 +50,12 @@ setpay_gateway_command_fn setpay_gateway_merchant_off;
 setpay_gateway_command_fn setpay_gateway_settle;
 /* What that did, for the log: after its commit. */
 void setpay_gateway_log_settled(const json_t *result);
+setpay_gateway_command_fn setpay_gateway_settlement_step_over;
+void setpay_gateway_log_stepped_over(const json_t *result);
 setpay_gateway_command_fn setpay_gateway_settlement_list;
 setpay_gateway_command_fn setpay_gateway_clearing_items;
+setpay_gateway_command_fn setpay_gateway_clearing_window;
+setpay_gateway_command_fn setpay_gateway_clearing_named;
 setpay_gateway_command_fn setpay_gateway_suspense_cleared;
 /* dispute_commands.c; log and figures of an import: after its commit. */
 setpay_gateway_command_fn setpay_gateway_import_disputes;

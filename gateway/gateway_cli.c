@@ -130,6 +130,8 @@ static const struct setpay_flag evidence_flags[] = {
 };
 static const struct setpay_flag settle_flags[] = {
     {"date", SETPAY_FLAG_TEXT, "date"}, {"force", SETPAY_FLAG_SWITCH, "force"}, {0}};
+static const struct setpay_flag step_over_flags[] = {
+    {"date", SETPAY_FLAG_TEXT, "day"}, {"reason", SETPAY_FLAG_TEXT, "reason"}, {0}};
 static const struct setpay_flag report_flags[] = {
     {"date", SETPAY_FLAG_TEXT, "day"},
     {"brand", SETPAY_FLAG_TEXT, "brand"},
@@ -401,6 +403,14 @@ static const struct setpay_operator_command commands[] = {
      "      --date; nothing is settled twice; --force: also by a clock that is more than seven "
      "days\n"
      "      ahead of all that is known"},
+    {{"settlement", "step-over"},
+     "settlement.step_over",
+     NULL,
+     step_over_flags,
+     setpay_books_print_stepped_over,
+     "--date YYYY-MM-DD --reason TEXT",
+     "what a clock that was ahead has settled for that day to come keeps no day before from being\n"
+     "      settled any more"},
     {{"report", "settlement"},
      "report.settlement",
      NULL,

@@ -5,13 +5,17 @@
 #include "gateway/gatewayd.h"
 
 #include "common/base/log.h"
+#include "common/base/noun.h"
+#include "common/net/doctor.h"
 #include "common/net/metrics.h"
 #include "common/store/answers.h"
+#include "gateway/clearing/ahead.h"
 #include "gateway/clearing_figures.h"
 #include "gateway/commands.h"
 #include "gateway/payment/dispatch.h"
 #include "gateway/setup.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #define PURGE_PERIOD_MS 60000
@@ -59,6 +63,36 @@ static struct setpay_metric reversals_open = {
     .type = SETPAY_METRIC_GAUGE,
     .read_cb = open_reversals,
 };
+
+/* ------------------------------------------------------------------ what it tells a doctor */
+
+static enum setpay_error read_ahead(struct setpay_db *db, void *arg)
+{
+    return setpay_settled_ahead(db, setpay_clock_now_ms(), arg);
+}
+
+/* By its books: settlements of days to come, which keep merchants from being paid. */
+static void on_doctor(struct setpay_service *service, struct setpay_doctor *doctor)
+{
+    struct setpay_settled_ahead ahead = {.count = 0};
+    struct setpay_reader *reader = NULL;
+    char todo[SETPAY_DOCTOR_NAME_SIZE];
+    enum setpay_error error = setpay_reader_new(service->store, &reader);
+    if (error == SETPAY_OK)
+        error = setpay_store_read(reader, read_ahead, &ahead);
+    setpay_reader_free(reader);
+    if (error != SETPAY_OK || ahead.count == 0)
+        return; /* what is wrong with the store is said of the store */
+    (void)snprintf(todo, sizeof todo,
+                   "look at the clock; where it is right now, setpay-gateway settlement step-over "
+                   "--date %s --reason TEXT: nothing is paid twice",
+                   ahead.day);
+    setpay_doctor_say(doctor, SETPAY_FINDING_WARN, SETPAY_CHECK_CLOCK, "", todo,
+                      "%lld %s of days that have not ended, up to %s: their merchants are settled "
+                      "for no day before",
+                      (long long)ahead.count,
+                      setpay_noun(ahead.count, "settlement is", "settlements are"), ahead.day);
+}
 
 /* ------------------------------------------------------------------ housekeeping */
 
@@ -201,6 +235,7 @@ const struct setpay_service_spec setpay_gatewayd_spec = {
     .on_start_cb = on_start,
     .on_ready_cb = on_ready,
     .on_reload_cb = on_reload,
+    .doctor_cb = on_doctor,
     .on_stop_cb = on_stop,
     .worker_init_cb = worker_init,
     .worker_drain_cb = worker_drain,

@@ -6,6 +6,7 @@
 #include "common/base/noun.h"
 #include "common/net/control_json.h"
 #include "gateway/clearing/clearing_compare.h"
+#include "gateway/clearing_fetch.h"
 #include "gateway/settlement_json.h"
 
 #include <errno.h>
@@ -65,47 +66,17 @@ enum setpay_error setpay_books_read_clearing(const char *path, struct setpay_cle
 
 /* ------------------------------------------------------------------ the ledger's side */
 
-/* Page by page, so that the whole is in memory once and not twice. which: those that the command
- * gives when asked by that name; NULL: presentments. */
-static enum setpay_error fetch(struct setpay_operator_asker *asker, const char *which,
-                               struct setpay_clearing_compare *r, struct setpay_problem *problem)
+static enum setpay_error ask(void *arg, const char *command, json_t *args, json_t **result,
+                             struct setpay_problem *problem)
 {
-    json_int_t after = 0;
-    do {
-        json_t *page = NULL;
-        size_t index;
-        const json_t *one;
-        json_t *args = json_pack("{s:I}", "after", after);
-        if (which != NULL)
-            json_object_set_new(args, which, json_true());
-        SETPAY_TRY(setpay_operator_ask(asker, "clearing.items", args, &page, problem));
-        const json_t *list = json_object_get(page, "items");
-        size_t room = r->item_count + json_array_size(list) + 1;
-        struct setpay_clearing_item *items = realloc(r->items, room * sizeof *items);
-        enum setpay_error error = items == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
-        if (items != NULL)
-            r->items = items;
-        json_array_foreach(list, index, one)
-        {
-            if (error == SETPAY_OK)
-                error = setpay_clearing_item_from_json(one, &r->items[r->item_count]);
-            if (error == SETPAY_OK)
-                r->item_count++;
-        }
-        after = json_integer_value(json_object_get(page, "next_after"));
-        json_decref(page);
-        SETPAY_TRY(error);
-    } while (after != 0);
-    return SETPAY_OK;
+    return setpay_operator_ask(arg, command, args, result, problem);
 }
 
 enum setpay_error setpay_books_fetch_items(struct setpay_operator_asker *asker,
                                            struct setpay_clearing_compare *compare,
                                            struct setpay_problem *problem)
 {
-    SETPAY_TRY(fetch(asker, NULL, compare, problem));
-    SETPAY_TRY(fetch(asker, "sales", compare, problem));
-    return fetch(asker, "unsold", compare, problem);
+    return setpay_clearing_fetch(ask, asker, compare, problem);
 }
 
 /* ------------------------------------------------------------------ the result */

@@ -28,6 +28,14 @@
     " acknowledged_ms INTEGER NOT NULL);"                                                          \
     "CREATE INDEX presentment_open ON presentment (acknowledged, id);"
 
+/* Of a later step of the gateway's schema. settled: it is closed, and none of its items is left to
+ * settle; so what was settled in the course of years is not looked at again. */
+#define SETPAY_BATCH_SETTLED_SCHEMA                                                                \
+    "ALTER TABLE batch ADD COLUMN settled INTEGER NOT NULL DEFAULT 0;"                             \
+    "UPDATE batch SET settled = 1 WHERE open = 0 AND NOT EXISTS (SELECT 1 FROM presentment"        \
+    " WHERE presentment.batch_id = batch.id AND presentment.settlement_id = 0);"                   \
+    "CREATE INDEX batch_unsettled ON batch (brand, merchant_id) WHERE settled = 0;"
+
 struct setpay_batch {
     int64_t id; /* 0: not stored yet */
     char brand[SETPAY_WIRE_BRAND_MAX + 1];

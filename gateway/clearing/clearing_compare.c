@@ -536,14 +536,22 @@ bool setpay_clearing_compare_days(const struct setpay_clearing_compare *c, const
     return strcmp(*first, *last) <= 0;
 }
 
+void setpay_clearing_compare_window(const struct setpay_clearing_compare *c,
+                                    setpay_time_ms *from_ms, setpay_time_ms *to_ms)
+{
+    const char *first, *last;
+    (void)setpay_clearing_compare_days(c, &first, &last);
+    *from_ms = start_of(first);
+    *to_ms = start_of(last) + SETPAY_DAY_MS;
+}
+
 enum setpay_error setpay_clearing_compare_run(struct setpay_clearing_compare *c,
                                               setpay_difference_cb *found, void *arg,
                                               size_t *differences)
 {
     struct run run = {.c = c, .found = found, .arg = arg};
     (void)setpay_clearing_compare_days(c, &run.first, &run.last);
-    run.from_ms = start_of(run.first);
-    run.to_ms = start_of(run.last) + SETPAY_DAY_MS;
+    setpay_clearing_compare_window(c, &run.from_ms, &run.to_ms);
     run.inside = calloc(c->item_count + 1, sizeof *run.inside);
     run.lines = calloc(c->item_count + 1, sizeof *run.lines);
     run.reversed = calloc(c->item_count + 1, sizeof *run.reversed);

@@ -38,7 +38,9 @@ typedef void setpay_elsewhere_cb(void *arg, const struct setpay_clearing_item *i
 struct setpay_clearing_compare {
     const struct setpay_clearing_file *file;
     const char *acquirer; /* whose rows are looked at */
-    /* All that were ever presented, sold, or asked for as a sale and reversed; sorted in place. */
+    /* Each once, sorted in place: what was presented and is not answered; what was answered,
+     * booked or undone on the days that are compared; and what the file's rows name, of whatever
+     * day. Any others change nothing. */
     struct setpay_clearing_item *items;
     size_t item_count;
     const char *issuer; /* whose file it is, by its section of the configuration; NULL: of all */
@@ -60,6 +62,9 @@ typedef void setpay_difference_cb(void *arg, enum setpay_difference difference, 
  * is none. */
 bool setpay_clearing_compare_days(const struct setpay_clearing_compare *compare, const char **first,
                                   const char **last);
+/* The first moment of these days, and the one behind them. */
+void setpay_clearing_compare_window(const struct setpay_clearing_compare *compare,
+                                    setpay_time_ms *from_ms, setpay_time_ms *to_ms);
 /* Whose file it is, by our section: the issuer of the items that most of its rows name; of several
  * with as many, the one whose rows come first. Pure but for the order of items. False: no row names
  * an item. */

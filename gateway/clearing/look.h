@@ -86,6 +86,8 @@ setpay_look_expect_fn setpay_look_expect_reversal_write_off;
 enum setpay_error setpay_look_disputes(struct setpay_look *look) SETPAY_MUST_CHECK;
 enum setpay_error setpay_look_reserve(struct setpay_look *look) SETPAY_MUST_CHECK;
 enum setpay_error setpay_look_incoming(struct setpay_look *look) SETPAY_MUST_CHECK;
+/* ahead_verify.c: days are settled in their order. */
+enum setpay_error setpay_look_ahead(struct setpay_look *look) SETPAY_MUST_CHECK;
 /* dates_verify.c: when batches were closed and presentments answered. */
 enum setpay_error setpay_look_dates(struct setpay_look *look) SETPAY_MUST_CHECK;
 /* payment_verify.c: what no entry is of. Reversals, each held to its payment and its receipt. */

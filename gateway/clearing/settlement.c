@@ -1,12 +1,14 @@
 /*
- * Settling: one merchant after the other, currency by currency, in one operation of the store,
- * which is done whole or not at all. Sums are made by the database, so that a day with a hundred
- * thousand items takes the committer no longer than a second or two; only refused items are walked
- * through.
+ * Settling: one merchant after the other, each in an operation of the store of its own, so that
+ * payments come in between; what one operation settles, currency by currency, is done whole or not
+ * at all. Sums are made by the database, so that a merchant's day with a hundred thousand items
+ * takes the committer no longer than a second or two; only refused items are walked through. Of
+ * merchants only batches are looked at that are not known to be settled, however many there were.
  */
 #include "gateway/clearing/settlement.h"
 
 #include "common/crypto/hash.h"
+#include "gateway/clearing/ahead.h"
 #include "gateway/clearing/reserve.h"
 #include "gateway/payment/payment.h"
 
@@ -14,12 +16,14 @@
 #include <string.h>
 
 /* The items of a merchant that may be settled for a day, whose placeholders are those of brand,
- * merchant and its cut-off. Kinds of steps: 1 capture, 2 credit (gateway/payment/step.h). */
+ * merchant and its cut-off. The CROSS JOIN begins with its own batches, of which few are not
+ * settled: not with the items of all merchants. */
 #define ITEMS(brand, merchant, cut_off)                                                            \
-    " FROM batch JOIN presentment ON presentment.batch_id = batch.id"                              \
+    " FROM batch CROSS JOIN presentment"                                                           \
     " JOIN step ON step.id = presentment.step_id JOIN payment ON payment.id = step.payment_id"     \
-    " WHERE batch.brand = " brand " AND batch.merchant_id = " merchant " AND batch.open = 0"       \
-    " AND batch.closed_ms <= " cut_off " AND presentment.settlement_id = 0"
+    " WHERE presentment.batch_id = batch.id"                                                       \
+    " AND batch.brand = " brand " AND batch.merchant_id = " merchant " AND batch.open = 0"         \
+    " AND batch.settled = 0 AND batch.closed_ms <= " cut_off " AND presentment.settlement_id = 0"
 #define TAKEN "presentment.response_code IN ('00', '94')"
 
 /* ------------------------------------------------------------------ pure */
@@ -171,28 +175,6 @@ static enum setpay_error insert(struct setpay_db *db, struct setpay_settlement *
         SETPAY_DB_INT(s->released_minor));
 }
 
-/* The newest of the same merchant and currency: what it carries over, and its day; "" where there
- * is none. */
-static enum setpay_error read_newest(struct setpay_db *db, const struct setpay_settlement *like,
-                                     char day[SETPAY_DATE_TEXT_SIZE], int64_t *carried_minor)
-{
-    struct setpay_db_rows *rows;
-    enum setpay_error error =
-        setpay_db_one(db, &rows,
-                      "SELECT day, carried_out_minor FROM settlement WHERE brand = $1"
-                      " AND merchant_id = $2 AND currency = $3 ORDER BY day DESC LIMIT 1",
-                      SETPAY_DB_TEXT(like->brand), SETPAY_DB_TEXT(like->merchant_id),
-                      SETPAY_DB_TEXT(like->currency));
-    day[0] = '\0';
-    *carried_minor = 0;
-    if (error == SETPAY_E_NOT_FOUND)
-        return SETPAY_OK;
-    SETPAY_TRY(error);
-    setpay_db_get_text(rows, 0, day, SETPAY_DATE_TEXT_SIZE);
-    *carried_minor = setpay_db_get_int(rows, 1);
-    return setpay_db_end(rows);
-}
-
 /* ------------------------------------------------------------------ refused items */
 
 /* A presentment that goes there. */
@@ -302,12 +284,22 @@ static enum setpay_error settle_one(struct setpay_db *db, struct setpay_settleme
 
 /* ------------------------------------------------------------------ one merchant */
 
-/* What is ready of a merchant, by currency, into made; a currency whose day is settled already is
- * counted as later. */
+/* One more of the merchant, in a currency of its own; NULL: there is no such number of them. */
+static struct setpay_settlement *add(struct setpay_settling *settling,
+                                     const struct setpay_settlement *like)
+{
+    if (settling->made_count == SETPAY_SETTLEMENTS_AT_ONCE)
+        return NULL;
+    settling->made[settling->made_count] = *like;
+    return &settling->made[settling->made_count++];
+}
+
+/* What is ready of a merchant, by currency, into made. */
 static enum setpay_error gather(struct setpay_db *db, const struct setpay_settlement *like,
                                 struct setpay_settling *settling)
 {
     struct setpay_db_rows *rows;
+    bool fits = true;
     SETPAY_TRY(setpay_db_select(
         db, &rows,
         "SELECT payment.currency, SUM(" TAKEN " AND kind = 1),"
@@ -322,13 +314,11 @@ static enum setpay_error gather(struct setpay_db *db, const struct setpay_settle
                               " GROUP BY payment.currency ORDER BY payment.currency",
         SETPAY_DB_TEXT(like->brand), SETPAY_DB_TEXT(like->merchant_id),
         SETPAY_DB_INT(like->cut_off_ms)));
-    while (setpay_db_next(rows)) {
-        if (settling->made_count == SETPAY_SETTLEMENTS_AT_ONCE) {
-            settling->more = true;
-            break;
-        }
-        struct setpay_settlement *made = &settling->made[settling->made_count++];
-        *made = *like;
+    while (fits && setpay_db_next(rows)) {
+        struct setpay_settlement *made = add(settling, like);
+        fits = made != NULL;
+        if (!fits)
+            continue;
         setpay_db_get_text(rows, 0, made->currency, sizeof made->currency);
         made->sums.capture_count = setpay_db_get_int(rows, 1);
         made->sums.capture_minor = setpay_db_get_int(rows, 2);
@@ -338,15 +328,17 @@ static enum setpay_error gather(struct setpay_db *db, const struct setpay_settle
         made->sums.refused_count = setpay_db_get_int(rows, 6);
         made->sums.refused_minor = setpay_db_get_int(rows, 7);
     }
-    return setpay_db_end(rows);
+    enum setpay_error end = setpay_db_end(rows);
+    return !fits ? SETPAY_E_TOO_BIG : end;
 }
 
 /* A currency in which there are no items, but something was adjusted, or is to be released. */
 static enum setpay_error gather_rest(struct setpay_db *db, const struct setpay_settlement *like,
-                                     size_t first, struct setpay_settling *settling)
+                                     struct setpay_settling *settling)
 {
     struct setpay_db_rows *rows;
     size_t with_items = settling->made_count;
+    bool fits = true;
     SETPAY_TRY(setpay_db_select(
         db, &rows,
         "SELECT currency FROM adjustment WHERE brand = $1 AND merchant_id = $2"
@@ -356,23 +348,19 @@ static enum setpay_error gather_rest(struct setpay_db *db, const struct setpay_s
         SETPAY_DB_TEXT(like->brand), SETPAY_DB_TEXT(like->merchant_id),
         SETPAY_DB_INT(like->cut_off_ms), SETPAY_DB_TEXT(like->brand),
         SETPAY_DB_TEXT(like->merchant_id), SETPAY_DB_TEXT(like->day)));
-    while (setpay_db_next(rows)) {
+    while (fits && setpay_db_next(rows)) {
         char currency[sizeof like->currency];
         bool known = false;
         setpay_db_get_text(rows, 0, currency, sizeof currency);
-        for (size_t i = first; i < with_items; i++)
+        for (size_t i = 0; i < with_items; i++)
             known = known || strcmp(settling->made[i].currency, currency) == 0;
-        if (known)
-            continue;
-        if (settling->made_count == SETPAY_SETTLEMENTS_AT_ONCE) {
-            settling->more = true;
-            break;
-        }
-        struct setpay_settlement *made = &settling->made[settling->made_count++];
-        *made = *like;
-        memcpy(made->currency, currency, sizeof made->currency);
+        struct setpay_settlement *made = known ? NULL : add(settling, like);
+        fits = known || made != NULL;
+        if (made != NULL)
+            memcpy(made->currency, currency, sizeof made->currency);
     }
-    return setpay_db_end(rows);
+    enum setpay_error end = setpay_db_end(rows);
+    return !fits ? SETPAY_E_TOO_BIG : end;
 }
 
 static enum setpay_error count_waiting(struct setpay_db *db, const struct setpay_settlement *like,
@@ -387,20 +375,38 @@ static enum setpay_error count_waiting(struct setpay_db *db, const struct setpay
     return setpay_db_end(rows);
 }
 
-/* Settles what was gathered from first on. A day that is settled stays as it is. */
-static enum setpay_error settle_gathered(struct setpay_db *db, size_t first,
-                                         struct setpay_settling *settling)
+/* Nothing of it can be settled. so_far: in that currency; NULL: its zone is not known. */
+static void stop(struct setpay_settling *settling, const struct setpay_settlement *one,
+                 const struct setpay_settled_so_far *so_far, const char *zone, int64_t items)
 {
-    size_t kept = first;
-    for (size_t i = first; i < settling->made_count; i++) {
+    struct setpay_settling_stopped *stopped = &settling->stopped[settling->stopped_count++];
+    *stopped = (struct setpay_settling_stopped){
+        .why = so_far == NULL ? SETPAY_SETTLING_NO_ZONE : SETPAY_SETTLING_AHEAD, .items = items};
+    memcpy(stopped->brand, one->brand, sizeof stopped->brand);
+    memcpy(stopped->merchant_id, one->merchant_id, sizeof stopped->merchant_id);
+    memcpy(stopped->currency, one->currency, sizeof stopped->currency);
+    if (so_far != NULL)
+        memcpy(stopped->day, so_far->day, sizeof stopped->day);
+    (void)snprintf(stopped->zone, sizeof stopped->zone, "%s", zone);
+}
+
+/* Settles what was gathered. A day that is settled stays as it is. */
+static enum setpay_error settle_gathered(struct setpay_db *db, struct setpay_settling *settling)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < settling->made_count; i++) {
         struct setpay_settlement *one = &settling->made[i];
-        char newest[SETPAY_DATE_TEXT_SIZE];
-        SETPAY_TRY(read_newest(db, one, newest, &one->carried_in_minor));
-        if (strcmp(newest, one->day) >= 0) {
+        struct setpay_settled_so_far so_far;
+        SETPAY_TRY(setpay_settled_so_far(db, one, &so_far));
+        one->carried_in_minor = so_far.carried_minor;
+        if (so_far.is_taken || strcmp(so_far.day, one->day) >= 0) {
             SETPAY_TRY(add_rest(db, one));
-            settling->later_count += one->sums.capture_count + one->sums.credit_count +
-                                     one->sums.refused_count +
-                                     setpay_adjustment_count(&one->adjusted);
+            int64_t items = one->sums.capture_count + one->sums.credit_count +
+                            one->sums.refused_count + setpay_adjustment_count(&one->adjusted);
+            if (so_far.cut_off_ms > settling->now_ms)
+                stop(settling, one, &so_far, "", items);
+            else
+                settling->later_count += items;
             continue;
         }
         SETPAY_TRY(settle_one(db, one));
@@ -410,50 +416,73 @@ static enum setpay_error settle_gathered(struct setpay_db *db, size_t first,
     return SETPAY_OK;
 }
 
+/* So that nobody looks into them again. */
+static enum setpay_error note_settled(struct setpay_db *db, const struct setpay_settlement *like)
+{
+    return setpay_db_run(
+        db,
+        "UPDATE batch SET settled = 1 WHERE brand = $1 AND merchant_id = $2 AND open = 0"
+        " AND settled = 0 AND closed_ms <= $3 AND NOT EXISTS (SELECT 1 FROM presentment"
+        " WHERE presentment.batch_id = batch.id AND presentment.settlement_id = 0)",
+        SETPAY_DB_TEXT(like->brand), SETPAY_DB_TEXT(like->merchant_id),
+        SETPAY_DB_INT(like->cut_off_ms));
+}
+
+/* SETPAY_E_INVALID: there is no such zone. */
+static enum setpay_error find_day(const struct setpay_gateway_merchant *merchant,
+                                  const struct setpay_settling *settling,
+                                  struct setpay_settlement *like)
+{
+    struct setpay_date day = settling->date;
+    if (!settling->has_date)
+        SETPAY_TRY(setpay_zone_last_day(merchant->zone, merchant->cut_off_minutes, settling->now_ms,
+                                        &day));
+    (void)setpay_date_format(&day, like->day);
+    return setpay_zone_cut_off(merchant->zone, &day, merchant->cut_off_minutes, &like->cut_off_ms);
+}
+
 static enum setpay_error settle_merchant(struct setpay_db *db,
                                          const struct setpay_gateway_merchant *merchant,
                                          struct setpay_settling *settling)
 {
     struct setpay_settlement like = {.created_ms = settling->now_ms};
-    struct setpay_date day = settling->date;
-    size_t first = settling->made_count;
-    if (!settling->has_date)
-        SETPAY_TRY(setpay_zone_last_day(merchant->zone, merchant->cut_off_minutes, settling->now_ms,
-                                        &day));
-    SETPAY_TRY(
-        setpay_zone_cut_off(merchant->zone, &day, merchant->cut_off_minutes, &like.cut_off_ms));
+    memcpy(like.brand, merchant->brand, sizeof like.brand);
+    memcpy(like.merchant_id, merchant->id, sizeof like.merchant_id);
+    like.reserve_ppm = merchant->reserve_ppm;
+    like.reserve_days = merchant->reserve_days;
+    enum setpay_error error = find_day(merchant, settling, &like);
+    if (error == SETPAY_E_INVALID) { /* that keeps nobody else from being settled */
+        stop(settling, &like, NULL, merchant->zone, 0);
+        return SETPAY_OK;
+    }
+    SETPAY_TRY(error);
     if (like.cut_off_ms > settling->now_ms) {
         settling->not_ended_count++;
         return SETPAY_OK;
     }
-    memcpy(like.brand, merchant->brand, sizeof like.brand);
-    memcpy(like.merchant_id, merchant->id, sizeof like.merchant_id);
-    (void)setpay_date_format(&day, like.day);
-    like.reserve_ppm = merchant->reserve_ppm;
-    like.reserve_days = merchant->reserve_days;
     SETPAY_TRY(gather(db, &like, settling));
-    if (!settling->more)
-        SETPAY_TRY(gather_rest(db, &like, first, settling));
+    SETPAY_TRY(gather_rest(db, &like, settling));
     SETPAY_TRY(count_waiting(db, &like, settling));
-    return settle_gathered(db, first, settling);
+    SETPAY_TRY(settle_gathered(db, settling));
+    return note_settled(db, &like);
 }
 
 /* ------------------------------------------------------------------ all of them */
 
-static enum setpay_error next_merchant(struct setpay_db *db,
+/* The one behind the last, who is the last from then on. SETPAY_E_NOT_FOUND: there is none. */
+static enum setpay_error next_merchant(struct setpay_db *db, struct setpay_settling *settling,
                                        struct setpay_gateway_merchant *merchant)
 {
     struct setpay_db_rows *rows;
-    char brand[sizeof merchant->brand], id[sizeof merchant->id];
     SETPAY_TRY(setpay_db_one(db, &rows,
-                             "SELECT brand, id FROM merchant WHERE brand > $1"
-                             " OR (brand = $2 AND id > $3) ORDER BY brand, id LIMIT 1",
-                             SETPAY_DB_TEXT(merchant->brand), SETPAY_DB_TEXT(merchant->brand),
-                             SETPAY_DB_TEXT(merchant->id)));
-    setpay_db_get_text(rows, 0, brand, sizeof brand);
-    setpay_db_get_text(rows, 1, id, sizeof id);
+                             "SELECT brand, id FROM merchant WHERE (brand, id) > ($1, $2)"
+                             " ORDER BY brand, id LIMIT 1",
+                             SETPAY_DB_TEXT(settling->brand),
+                             SETPAY_DB_TEXT(settling->merchant_id)));
+    setpay_db_get_text(rows, 0, settling->brand, sizeof settling->brand);
+    setpay_db_get_text(rows, 1, settling->merchant_id, sizeof settling->merchant_id);
     SETPAY_TRY(setpay_db_end(rows));
-    return setpay_gateway_merchant_find(db, brand, id, merchant);
+    return setpay_gateway_merchant_find(db, settling->brand, settling->merchant_id, merchant);
 }
 
 enum setpay_error setpay_settlement_last_kept(struct setpay_db *db, setpay_time_ms *last_ms)
@@ -472,27 +501,21 @@ enum setpay_error setpay_settlement_last_kept(struct setpay_db *db, setpay_time_
     return setpay_db_end(rows);
 }
 
-enum setpay_error setpay_settle(struct setpay_db *db, struct setpay_settling *settling,
-                                struct setpay_problem *problem)
+enum setpay_error setpay_settle(struct setpay_db *db, struct setpay_settling *settling)
 {
-    struct setpay_gateway_merchant merchant = {.enabled = false};
-    settling->made_count = 0;
-    settling->more = false;
+    struct setpay_gateway_merchant merchant;
+    settling->made_count = settling->stopped_count = 0;
     settling->waiting_count = settling->later_count = settling->not_ended_count = 0;
-    while (!settling->more) {
-        enum setpay_error error = next_merchant(db, &merchant);
-        if (error == SETPAY_E_NOT_FOUND)
-            break;
+    settling->more = true;
+    for (size_t looked = 0; looked < SETPAY_SETTLE_MERCHANTS && settling->made_count == 0 &&
+                            settling->stopped_count == 0;
+         looked++) {
+        enum setpay_error error = next_merchant(db, settling, &merchant);
+        settling->more = error != SETPAY_E_NOT_FOUND;
+        if (!settling->more)
+            return SETPAY_OK;
         SETPAY_TRY(error);
-        error = settle_merchant(db, &merchant, settling);
-        if (error == SETPAY_E_INVALID)
-            return setpay_problem_set(
-                problem, error,
-                "merchant %s of the brand %s: there is no time zone '%s' on "
-                "this machine (any more): see its package tzdata, or merchant "
-                "set --zone; nothing was settled",
-                merchant.id, merchant.brand, merchant.zone);
-        SETPAY_TRY(error);
+        SETPAY_TRY(settle_merchant(db, &merchant, settling));
     }
     return SETPAY_OK;
 }

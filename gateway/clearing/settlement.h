@@ -22,6 +22,7 @@
 #include "common/base/clock.h"
 #include "common/base/error.h"
 #include "common/base/ids.h"
+#include "common/base/limits.h"
 #include "common/base/zone.h"
 #include "common/store/db.h"
 #include "common/wire/messages.h"
@@ -135,29 +136,57 @@ void setpay_suspense_post(int64_t amount_minor, struct setpay_ledger_entry *entr
 
 /* ------------------------------------------------------------------ settling */
 
-/* Rows that one operation makes at most. */
-#define SETPAY_SETTLEMENTS_AT_ONCE 200
+/* What one operation looks at, and what it makes at most: it ends with the first merchant of whom
+ * there is something to tell, and a merchant has so many currencies. How long that takes is up to
+ * the items of that merchant's days alone, whose settlement is whole or not at all. */
+#define SETPAY_SETTLE_MERCHANTS 64
+#define SETPAY_SETTLEMENTS_AT_ONCE SETPAY_LIMIT_CURRENCIES
 
+/* Why nothing of a merchant, or of one of its currencies, can be settled before a person has done
+ * something. */
+enum setpay_settling_stop {
+    SETPAY_SETTLING_NO_ZONE, /* this machine does not know its time zone (any more) */
+    SETPAY_SETTLING_AHEAD,   /* settled already for a day to come (ahead.h) */
+};
+
+struct setpay_settling_stopped {
+    enum setpay_settling_stop why;
+    char brand[SETPAY_WIRE_BRAND_MAX + 1];
+    char merchant_id[SETPAY_WIRE_PARTY_MAX + 1];
+    char currency[4];                /* "": of all */
+    char zone[SETPAY_ZONE_MAX + 1];  /* that is not known */
+    char day[SETPAY_DATE_TEXT_SIZE]; /* that is to come */
+    int64_t items;                   /* that wait for it */
+};
+
+/* Zeroed memory begins with the first merchant. */
 struct setpay_settling {
     bool has_date; /* else each merchant's last day that has ended */
     struct setpay_date date;
     setpay_time_ms now_ms;
+    /* The merchant behind whom to go on; afterwards, how far it came. */
+    char brand[SETPAY_WIRE_BRAND_MAX + 1];
+    char merchant_id[SETPAY_WIRE_PARTY_MAX + 1];
     /* What came of it. */
     struct setpay_settlement made[SETPAY_SETTLEMENTS_AT_ONCE];
     size_t made_count;
-    bool more;               /* there is more to settle: another operation */
+    struct setpay_settling_stopped stopped[SETPAY_SETTLEMENTS_AT_ONCE];
+    size_t stopped_count;
+    bool more;               /* there may be merchants behind: another operation */
     int64_t waiting_count;   /* items whose issuer has not answered yet */
     int64_t later_count;     /* items that came too late for a day that is settled */
     int64_t not_ended_count; /* merchants whose day has not ended yet */
 };
 
-/* Inside an operation: settles what can be. Repeating it settles nothing twice. SETPAY_E_INVALID,
- * with words, where a merchant's zone is none. */
-enum setpay_error setpay_settle(struct setpay_db *db, struct setpay_settling *settling,
-                                struct setpay_problem *problem) SETPAY_MUST_CHECK;
+/* Inside an operation: settles what can be of the next merchants, up to the first of whom something
+ * was. What is done is done, whatever comes of the next operation; repeating it, from the first
+ * merchant too, settles nothing twice. SETPAY_E_TOO_BIG: a merchant of more currencies than there
+ * are. */
+enum setpay_error setpay_settle(struct setpay_db *db,
+                                struct setpay_settling *settling) SETPAY_MUST_CHECK;
 
 /* A settlement can't be taken back, and one of a day to come keeps every day up to that from being
- * settled: a clock that is wrong must not make it. */
+ * settled, until a person steps over it (ahead.h): a clock that is wrong must not make it. */
 #define SETPAY_SETTLEMENT_QUIET_DAYS 7
 /* Pure. last_ms: when something was kept last, 0: never. SETPAY_E_STATE where that is longer ago
  * than a gateway is quiet. */

@@ -282,7 +282,7 @@ static enum setpay_error check_settlements(struct setpay_look *look)
         return SETPAY_OK;
     SETPAY_TRY(setpay_db_select(look->db, &rows,
                                 "SELECT " SETPAY_SETTLEMENT_COLUMNS " FROM settlement"
-                                " ORDER BY brand, merchant_id, currency, day"));
+                                " ORDER BY brand, merchant_id, currency, id"));
     while (error == SETPAY_OK && setpay_db_next(rows)) {
         struct setpay_settlement settlement;
         setpay_settlement_read(rows, &settlement);
@@ -297,6 +297,7 @@ static enum setpay_error check_settlements(struct setpay_look *look)
 enum setpay_error setpay_settlement_verify(struct setpay_look *look)
 {
     SETPAY_TRY(check_settlements(look));
+    SETPAY_TRY(setpay_look_ahead(look));
     SETPAY_TRY(setpay_look_each_row(
         look,
         "SELECT '' || id FROM settlement WHERE payout_minor > 0 AND NOT EXISTS"
@@ -367,6 +368,12 @@ static enum setpay_error check_presentments(struct setpay_look *look)
         " OR presentment.batch_id <> step.batch_id OR batch.brand <> payment.brand"
         " OR batch.merchant_id <> payment.merchant_id ORDER BY presentment.id",
         "presented with a batch that is open, or not its own:"));
+    SETPAY_TRY(setpay_look_each_row(
+        look,
+        "SELECT 'batch ' || brand || ' ' || merchant_id || ', number ' || number FROM batch"
+        " WHERE settled <> 0 AND (open <> 0 OR EXISTS (SELECT 1 FROM presentment"
+        " WHERE batch_id = batch.id AND settlement_id = 0)) ORDER BY id",
+        "known to be settled, and is not:"));
     return setpay_look_each_row(
         look,
         "SELECT " ITEM_WORDS " FROM presentment JOIN step ON step.id = presentment.step_id"
@@ -457,9 +464,7 @@ static enum setpay_error check_payable(struct setpay_look *look)
         " ', expected ' || SUM(expected) FROM (SELECT brand, merchant_id, currency,"
         " -amount_minor AS owed, 0 AS expected FROM ledger_balance WHERE account = 2"
         " UNION ALL SELECT brand, merchant_id, currency, 0, carried_out_minor FROM settlement"
-        " WHERE day = (SELECT MAX(day) FROM settlement AS other WHERE other.brand ="
-        " settlement.brand AND other.merchant_id = settlement.merchant_id AND other.currency ="
-        " settlement.currency)"
+        " WHERE id IN (SELECT MAX(id) FROM settlement GROUP BY brand, merchant_id, currency)"
         " UNION ALL SELECT brand, merchant_id, currency, 0, amount_minor FROM adjustment"
         " WHERE settlement_id = 0"
         " UNION ALL SELECT brand, merchant_id, currency, 0, " TO_MERCHANT " FROM step"

@@ -13,10 +13,12 @@
 #include "common/net/saved_trust.h"
 #include "common/store/answers.h"
 #include "common/store/evidence.h"
+#include "gateway/clearing/ahead.h"
 #include "gateway/clearing/batch.h"
 #include "gateway/clearing/dispute.h"
 #include "gateway/clearing/given_back.h"
 #include "gateway/clearing/incoming.h"
+#include "gateway/clearing/items.h"
 #include "gateway/clearing/ledger.h"
 #include "gateway/clearing/reconciliation.h"
 #include "gateway/clearing/reserve.h"
@@ -110,6 +112,7 @@ static const struct setpay_store_migration steps[] = {
     {17, SETPAY_STAND_IN_WRITE_OFF_SCHEMA},
     {18, SETPAY_LEDGER_KEPT_SCHEMA},
     {19, SETPAY_REVERSAL_WRITE_OFF_SCHEMA},
+    {20, SETPAY_BATCH_SETTLED_SCHEMA SETPAY_AHEAD_SCHEMA SETPAY_CLEARING_WINDOW_SCHEMA},
     {0, NULL},
 };
 

@@ -240,21 +240,32 @@ void test_day_credit(const char *currency, int64_t amount, setpay_time_ms closed
 
 enum setpay_error test_day_run_settle(struct setpay_db *db, void *arg)
 {
-    struct test_day_settle_call *settle = arg;
-    settle->error = setpay_settle(db, &test_day_settled, &settle->problem);
-    return settle->error;
+    return setpay_settle(db, arg);
 }
 
+/* One merchant after the other. */
 size_t test_day_settle(setpay_time_ms now_ms, const char *date)
 {
-    struct test_day_settle_call settle = {.error = SETPAY_OK};
-    memset(&test_day_settled, 0, sizeof test_day_settled);
-    test_day_settled.now_ms = now_ms;
-    test_day_settled.has_date = date != NULL;
+    struct setpay_settling *part = calloc(1, sizeof *part);
+    struct setpay_settling *all = &test_day_settled;
+    memset(all, 0, sizeof *all);
+    assert_non_null(part);
+    part->now_ms = now_ms;
+    part->has_date = date != NULL;
     if (date != NULL)
-        assert_int_equal(setpay_date_parse(date, &test_day_settled.date), SETPAY_OK);
-    test_day_operate(test_day_run_settle, &settle);
-    return test_day_settled.made_count;
+        assert_int_equal(setpay_date_parse(date, &part->date), SETPAY_OK);
+    do {
+        test_day_operate(test_day_run_settle, part);
+        for (size_t i = 0; i < part->made_count; i++)
+            all->made[all->made_count++] = part->made[i];
+        for (size_t i = 0; i < part->stopped_count; i++)
+            all->stopped[all->stopped_count++] = part->stopped[i];
+        all->waiting_count += part->waiting_count;
+        all->later_count += part->later_count;
+        all->not_ended_count += part->not_ended_count;
+    } while (part->more);
+    free(part);
+    return all->made_count;
 }
 
 static void on_finding(void *arg, const char *words)

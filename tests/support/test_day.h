@@ -48,13 +48,9 @@ struct setpay_id test_day_add(const char *merchant_id, const char *currency,
 void test_day_capture(const char *currency, int64_t amount, int64_t fee, setpay_time_ms closed_ms);
 void test_day_credit(const char *currency, int64_t amount, setpay_time_ms closed_ms);
 
-struct test_day_settle_call {
-    enum setpay_error error;
-    struct setpay_problem problem;
-};
-/* An operation; test_day_settled says when and for which day. */
+/* An operation, of the next merchants; arg is a struct setpay_settling. */
 enum setpay_error test_day_run_settle(struct setpay_db *db, void *arg);
-/* date NULL: each merchant's last day that has ended. Returns how many were made. */
+/* All merchants. date NULL: each one's last day that has ended. Returns how many were made. */
 size_t test_day_settle(setpay_time_ms now_ms, const char *date);
 
 struct test_day_findings {

@@ -533,7 +533,11 @@ static enum setpay_error take_charged(void *arg, const struct setpay_clearing_it
 
 static enum setpay_error read_charged(struct setpay_db *db, void *arg)
 {
-    return setpay_clearing_items_each(db, 0, 0, 1, take_charged, arg);
+    const struct setpay_clearing_window window = {
+        .part = SETPAY_CLEARING_ANSWERED, .to_ms = INT64_MAX, .limit = 2};
+    struct setpay_clearing_at next;
+    bool more;
+    return setpay_clearing_window_each(db, &window, take_charged, arg, &next, &more);
 }
 
 /* What reconcile takes as charged after all, of the only item. */

@@ -6,6 +6,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/secret.h"
+#include "common/base/zone.h"
 #include "tests/support/test_gateway.h"
 #include "tests/support/test_limit.h"
 #include "tests/support/test_till.h"
@@ -169,6 +170,38 @@ static void a_clock_that_is_ahead_settles_nothing(void **state)
     assert_int_equal(RUN("settle", "--force"), 0);
     expect_printed("6.50");
     assert_int_equal(number("SELECT COUNT(*) FROM settlement"), settled + 2);
+}
+
+/* What a clock that was ahead has settled keeps all days before from being settled: that is named,
+ * and a person steps over it. */
+static void a_settled_day_to_come_is_stepped_over(void **state)
+{
+    char day[SETPAY_DATE_TEXT_SIZE];
+    struct setpay_date ahead = setpay_date_of_ms(setpay_clock_now_ms() + 29 * SETPAY_DAY_MS);
+    int64_t settled = number("SELECT COUNT(*) FROM settlement");
+    int64_t paid = number("SELECT SUM(payout_minor) FROM settlement");
+    (void)state;
+    (void)setpay_date_format(&ahead, day);
+    capture_and_present(725);
+    move_clock(3 * SETPAY_DAY_MS);
+    assert_int_equal(RUN("settle"), 1);
+    expect_printed("settlement step-over --date ");
+    expect_printed(day);
+    assert_int_equal(number("SELECT COUNT(*) FROM settlement"), settled);
+    (void)RUN("doctor");
+    expect_printed("1 settlement is of days that have not ended");
+    assert_int_equal(RUN("settlement", "step-over", "--date", "2026-01-01", "--reason", "why"), 1);
+    assert_int_equal(RUN("settlement", "step-over", "--date", day), 2);
+    assert_int_equal(RUN("settlement", "step-over", "--date", day, "--reason", "it was ahead"), 0);
+    expect_printed("1 settlement was stepped over");
+    (void)RUN("doctor");
+    assert_null(strstr(printed, "have not ended"));
+    assert_int_equal(RUN("settle"), 0);
+    assert_int_equal(RUN("settle"), 0);
+    assert_int_equal(number("SELECT COUNT(*) FROM settlement"), settled + 1);
+    assert_true(number("SELECT SUM(payout_minor) FROM settlement") < paid + 725);
+    assert_int_equal(RUN("audit"), 0);
+    move_clock(0);
 }
 
 /* Two captures, of 700 and 300; of the second the card is lost. */
@@ -496,6 +529,7 @@ int main(void)
         cmocka_unit_test(suspense_is_looked_through_and_cleared),
         cmocka_unit_test(a_long_look_keeps_nobody_waiting),
         cmocka_unit_test(a_clock_that_is_ahead_settles_nothing),
+        cmocka_unit_test(a_settled_day_to_come_is_stepped_over),
     };
     test_alarm(120);
     if (setpay_secret_system_init() != SETPAY_OK)

@@ -507,6 +507,58 @@ static void test_what_was_before_is_the_issuers_own(void **state)
                      SETPAY_OK);
 }
 
+/* ------------------------------------------------------------------ batches of before */
+
+#define STEPS_OF_BATCHES 19 /* schema steps, before a batch was known to be settled */
+
+/* Batch 1 is settled, of 2 an item waits, 3 is open; nothing is left in 4, all was undone. */
+static enum setpay_error write_batches(struct setpay_db *db, void *arg)
+{
+    (void)arg;
+    SETPAY_TRY(setpay_db_run(db, "INSERT INTO batch (brand, merchant_id, number, open, opened_ms,"
+                                 " closed_ms) VALUES ('visa', 'shop', 1, 0, 1, 2),"
+                                 " ('visa', 'shop', 2, 0, 2, 3), ('visa', 'shop', 3, 1, 3, 0),"
+                                 " ('visa', 'other', 1, 0, 2, 3)"));
+    return setpay_db_run(
+        db, "INSERT INTO presentment (step_id, batch_id, acknowledged, response_code, sent_count,"
+            " created_ms, acknowledged_ms, settlement_id) VALUES (1, 1, 1, '00', 1, 2, 3, 9),"
+            " (2, 2, 1, '00', 1, 3, 4, 9), (3, 2, 0, '', 1, 3, 0, 0)");
+}
+
+static enum setpay_error look_settled(struct setpay_db *db, void *arg)
+{
+    struct setpay_db_rows *rows;
+    char text[64];
+    (void)arg;
+    SETPAY_TRY(setpay_db_one(db, &rows,
+                             "SELECT group_concat(id || ':' || settled, ' ') FROM"
+                             " (SELECT id, settled FROM batch ORDER BY id)"));
+    setpay_db_get_text(rows, 0, text, sizeof text);
+    assert_string_equal(text, "1:1 2:0 3:0 4:1");
+    return setpay_db_end(rows);
+}
+
+static void test_batches_of_before_are_settled_or_not(void **state)
+{
+    struct fixture *fixture = *state;
+    struct setpay_store_migration steps[STEPS_OF_BATCHES + 1] = {{0, NULL}};
+    struct setpay_problem problem = {{0}};
+    char url[160];
+    memcpy(steps, setpay_gateway_schema.steps, STEPS_OF_BATCHES * sizeof *steps);
+    const struct setpay_store_schema old = {.name = setpay_gateway_schema.name,
+                                            .steps = steps,
+                                            .erasable = setpay_gateway_schema.erasable};
+    (void)snprintf(url, sizeof url, "sqlite:%s/batches.db", fixture->folder.path);
+    struct setpay_store_options options = {.url = url, .schema = &old};
+    setpay_store_close(fixture->store);
+    assert_int_equal(setpay_store_open(&options, &fixture->store, &problem), SETPAY_OK);
+    assert_int_equal(setpay_store_submit_wait(fixture->store, write_batches, NULL), SETPAY_OK);
+    setpay_store_close(fixture->store);
+    options.schema = &setpay_gateway_schema;
+    assert_int_equal(setpay_store_open(&options, &fixture->store, &problem), SETPAY_OK);
+    assert_int_equal(setpay_store_submit_wait(fixture->store, look_settled, NULL), SETPAY_OK);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -521,6 +573,7 @@ int main(void)
         TEST(test_evidence_of_before_is_the_first_ones),
         TEST(test_reversals_of_before_are_counted),
         TEST(test_what_was_before_is_the_issuers_own),
+        TEST(test_batches_of_before_are_settled_or_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,7 @@
 #include "common/base/log.h"
 #include "common/store/db.h"
 #include "common/store/store.h"
+#include "gateway/clearing/ahead.h"
 #include "gateway/clearing/clearing_compare.h"
 #include "gateway/clearing/items.h"
 #include "gateway/clearing/ledger.h"
@@ -50,6 +51,12 @@ static enum setpay_error take_only(void *arg, const struct setpay_clearing_item 
 static enum setpay_error sell_around_midnight(struct setpay_db *db, void *arg)
 {
     struct around_midnight *sale = arg;
+    const struct setpay_clearing_window window = {.part = sale->presented ? SETPAY_CLEARING_ANSWERED
+                                                                          : SETPAY_CLEARING_SALES,
+                                                  .to_ms = INT64_MAX,
+                                                  .limit = 2};
+    struct setpay_clearing_at next;
+    bool more;
     SETPAY_TRY(setpay_db_run(db,
                              "UPDATE payment SET period = 1, created_ms = $1, sale_id = (SELECT"
                              " token FROM step WHERE step.payment_id = payment.id)",
@@ -59,8 +66,8 @@ static enum setpay_error sell_around_midnight(struct setpay_db *db, void *arg)
                              SETPAY_DB_INT(DAY_26 + 100)));
     if (!sale->presented)
         SETPAY_TRY(setpay_db_run(db, "DELETE FROM presentment"));
-    SETPAY_TRY(sale->presented ? setpay_clearing_items_each(db, 0, 0, 2, take_only, sale)
-                               : setpay_clearing_sales_each(db, 0, 2, take_only, sale));
+    SETPAY_TRY(setpay_clearing_window_each(db, &window, take_only, sale, &next, &more));
+    assert_false(more);
     return SETPAY_E_CONFLICT;
 }
 
@@ -323,35 +330,39 @@ static void days_are_of_the_merchants_zone(void **state)
     assert_int_equal(test_day_settled.made[0].payout_minor, 8);
 }
 
-static void a_zone_that_is_gone_stops_it(void **state)
+/* Nobody else waits for it. */
+static void a_zone_that_is_gone_stops_its_merchant(void **state)
 {
-    struct test_day_settle_call settle = {.error = SETPAY_OK};
     (void)state;
+    test_day_capture("EUR", 7, 0, DAY_26 - 1);
     test_day_merchant("a-good-one", "UTC", "24:00");
+    test_day_merchant("the-last-one", "UTC", "24:00");
     test_day_add("a-good-one", "EUR", SETPAY_STEP_CAPTURE, 5, 0, DAY_26 - 1, "00");
+    test_day_add("the-last-one", "EUR", SETPAY_STEP_CAPTURE, 6, 0, DAY_26 - 1, "00");
     test_day_edit("UPDATE merchant SET zone = 'Atlantis/Port' WHERE id = 'shop'");
-    memset(&test_day_settled, 0, sizeof test_day_settled);
-    test_day_settled.now_ms = NOON;
-    assert_int_equal(setpay_store_submit_wait(test_day_store, test_day_run_settle, &settle),
-                     SETPAY_E_INVALID);
-    assert_non_null(strstr(settle.problem.text, "merchant shop of the brand visa"));
-    assert_non_null(strstr(settle.problem.text, "Atlantis/Port"));
-    assert_int_equal(test_day_ask("SELECT COUNT(*) FROM settlement"), 0);
+    assert_int_equal(test_day_settle(NOON, NULL), 2);
+    assert_string_equal(test_day_settled.made[1].merchant_id, "the-last-one");
+    assert_int_equal(test_day_settled.stopped_count, 1);
+    assert_int_equal(test_day_settled.stopped[0].why, SETPAY_SETTLING_NO_ZONE);
+    assert_string_equal(test_day_settled.stopped[0].merchant_id, "shop");
+    assert_string_equal(test_day_settled.stopped[0].zone, "Atlantis/Port");
     test_day_edit("UPDATE merchant SET zone = 'UTC'");
     assert_int_equal(test_day_settle(NOON, NULL), 1);
+    assert_int_equal(test_day_settled.stopped_count, 0);
 }
 
-/* More than one operation takes: the rest comes with the next. */
-static void many_merchants_take_several_operations(void **state)
+#define MANY (SETPAY_SETTLE_MERCHANTS + 7)
+
+static void add_merchants(void)
 {
     char id[16];
-    size_t made = 0, operations = 0;
-    (void)state;
-    for (int i = 0; i < SETPAY_SETTLEMENTS_AT_ONCE + 3; i++) {
+    for (int i = 0; i < MANY; i++) {
         (void)snprintf(id, sizeof id, "m%04d", i);
         test_day_merchant(id, "UTC", "24:00");
+        if (i % 2 == 1)
+            continue;
         struct test_day_item item = {.merchant_id = id,
-                                     .currency = "EUR",
+                                     .currency = i % 4 == 0 ? "EUR" : "JPY",
                                      .kind = SETPAY_STEP_CAPTURE,
                                      .amount = 100 + i,
                                      .closed_ms = DAY_26 - 1,
@@ -359,15 +370,180 @@ static void many_merchants_take_several_operations(void **state)
         memcpy(item.token.bytes, id, 5);
         test_day_operate(test_day_write_item, &item);
     }
+}
+
+/* No operation settles more than one merchant, or looks at more than so many; where it ends in
+ * between, the next look begins anew and settles the rest. */
+static void each_operation_is_one_merchants(void **state)
+{
+    struct setpay_settling *part = calloc(1, sizeof *part);
+    size_t made = 0, operations = 0;
+    int64_t due = 0;
+    (void)state;
+    assert_non_null(part);
+    add_merchants();
+    part->now_ms = NOON;
+    test_day_operate(test_day_run_settle, part);
+    assert_int_equal(part->made_count, 1);
+    assert_string_equal(part->merchant_id, "m0000");
+    test_day_operate(test_day_run_settle, part);
+    assert_int_equal(part->made_count, 1);
+    assert_string_equal(part->merchant_id, "m0002");
+    assert_int_equal(test_day_ask("SELECT COUNT(*) FROM settlement"), 2);
+    memset(part, 0, sizeof *part); /* whoever settled is gone */
+    part->now_ms = NOON;
     do {
-        made += test_day_settle(NOON, NULL);
+        test_day_operate(test_day_run_settle, part);
+        assert_true(part->made_count <= 1);
+        made += part->made_count;
         operations++;
-    } while (test_day_settled.more);
-    assert_int_equal(made, SETPAY_SETTLEMENTS_AT_ONCE + 3);
-    assert_int_equal(operations, 2);
-    assert_int_equal(test_day_ask("SELECT SUM(payout_minor) FROM settlement"),
-                     100 * (SETPAY_SETTLEMENTS_AT_ONCE + 3) +
-                         (SETPAY_SETTLEMENTS_AT_ONCE + 2) * (SETPAY_SETTLEMENTS_AT_ONCE + 3) / 2);
+    } while (part->more);
+    for (int i = 0; i < MANY; i += 2)
+        due += 100 + i;
+    assert_int_equal(made, (MANY + 1) / 2 - 2);
+    assert_int_equal(operations, made + 1);
+    assert_int_equal(test_day_ask("SELECT SUM(payout_minor) FROM settlement"), due);
+    memset(part, 0, sizeof *part); /* nothing is left: so many are looked at at a time */
+    part->now_ms = NOON;
+    test_day_operate(test_day_run_settle, part);
+    assert_int_equal(part->made_count, 0);
+    assert_true(part->more);
+    assert_string_equal(part->merchant_id, "m0063");
+    test_day_operate(test_day_run_settle, part);
+    assert_false(part->more);
+    free(part);
+}
+
+/* ------------------------------------------------------------------ a day to come */
+
+struct step_over {
+    const char *day;
+    setpay_time_ms now_ms;
+    int64_t count;
+    struct setpay_settled_ahead ahead;
+};
+
+static enum setpay_error step_over(struct setpay_db *db, void *arg)
+{
+    struct step_over *s = arg;
+    return setpay_settlement_step_over(db, s->day, s->now_ms, "the clock was ahead", &s->count);
+}
+
+static enum setpay_error look_ahead(struct setpay_db *db, void *arg)
+{
+    struct step_over *s = arg;
+    return setpay_settled_ahead(db, s->now_ms, &s->ahead);
+}
+
+#define AHEAD_DAYS 30
+
+/* The clock is so much ahead, settles, and is set right again. Of the two captures one is carried
+ * over: it has been given back by more. */
+static void settle_ahead(void)
+{
+    test_day_merchant("other", "UTC", "24:00");
+    test_day_capture("EUR", 1000, 10, DAY_26 - 1);
+    test_day_capture("JPY", 100, 0, DAY_26 - 1);
+    test_day_add("other", "EUR", SETPAY_STEP_CAPTURE, 5, 0, DAY_26 - 1, "00");
+    assert_int_equal(test_day_settle(NOON, NULL), 3);
+    test_day_capture("EUR", 300, 0, DAY_26 + 1);
+    test_day_credit("EUR", 350, DAY_26 + 2);
+    assert_int_equal(test_day_settle(NOON + AHEAD_DAYS * SETPAY_DAY_MS, NULL), 1);
+    assert_string_equal(test_day_settled.made[0].day, "2026-12-25");
+    assert_int_equal(test_day_settled.made[0].carried_out_minor, -50);
+}
+
+static void a_day_to_come_stops_until_it_is_stepped_over(void **state)
+{
+    struct step_over over = {.day = "2026-12-25", .now_ms = NOON + SETPAY_DAY_MS};
+    (void)state;
+    settle_ahead();
+    test_day_capture("EUR", 200, 0, DAY_26 + 3);
+    test_day_capture("JPY", 70, 0, DAY_26 + 3);
+    test_day_add("other", "EUR", SETPAY_STEP_CAPTURE, 6, 0, DAY_26 + 3, "00");
+    /* Its merchant and currency alone, and it is named. */
+    assert_int_equal(test_day_settle(over.now_ms, NULL), 2);
+    assert_int_equal(test_day_settled.stopped_count, 1);
+    assert_int_equal(test_day_settled.later_count, 0);
+    const struct setpay_settling_stopped *stopped = &test_day_settled.stopped[0];
+    assert_int_equal(stopped->why, SETPAY_SETTLING_AHEAD);
+    assert_string_equal(stopped->merchant_id, "shop");
+    assert_string_equal(stopped->currency, "EUR");
+    assert_string_equal(stopped->day, "2026-12-25");
+    assert_int_equal(stopped->items, 1);
+    test_day_operate(look_ahead, &over);
+    assert_int_equal(over.ahead.count, 1);
+    assert_string_equal(over.ahead.day, "2026-12-25");
+    /* What is over is no day to come, and neither is one for which nothing was settled. */
+    over.day = "2026-11-25";
+    assert_int_equal(setpay_store_submit_wait(test_day_store, step_over, &over),
+                     SETPAY_E_NOT_FOUND);
+    over.day = "2026-12-24";
+    assert_int_equal(setpay_store_submit_wait(test_day_store, step_over, &over),
+                     SETPAY_E_NOT_FOUND);
+    over.day = "2026-12-25";
+    test_day_operate(step_over, &over);
+    assert_int_equal(over.count, 1);
+    test_day_operate(step_over, &over);
+    assert_int_equal(over.count, 0); /* once */
+    test_day_operate(look_ahead, &over);
+    assert_int_equal(over.ahead.count, 0);
+    assert_string_equal(over.ahead.day, "");
+    /* What was carried over is carried on; nothing is paid twice. */
+    assert_int_equal(test_day_settle(over.now_ms, NULL), 1);
+    assert_string_equal(test_day_settled.made[0].day, "2026-11-26");
+    assert_int_equal(test_day_settled.made[0].carried_in_minor, -50);
+    assert_int_equal(test_day_settled.made[0].payout_minor, 150);
+    assert_int_equal(test_day_settle(over.now_ms, NULL), 0);
+    assert_int_equal(test_day_ask("SELECT SUM(payout_minor) FROM settlement WHERE currency = 'EUR'"
+                                  " AND merchant_id = 'shop'"),
+                     990 + 150);
+    assert_int_equal(test_day_verify().findings, 0);
+}
+
+/* Its day is settled, and comes no second time; the days behind it go on. */
+static void the_day_that_was_stepped_over_is_settled(void **state)
+{
+    struct step_over over = {.day = "2026-12-25", .now_ms = NOON + SETPAY_DAY_MS};
+    const setpay_time_ms its_day = DAY_26 + (AHEAD_DAYS - 1) * SETPAY_DAY_MS;
+    (void)state;
+    settle_ahead();
+    test_day_operate(step_over, &over);
+    test_day_capture("EUR", 60, 0, its_day - 1);
+    assert_int_equal(test_day_settle(its_day, NULL), 1);
+    assert_string_equal(test_day_settled.made[0].day, "2026-12-24");
+    assert_int_equal(test_day_settled.made[0].payout_minor, 10);
+    test_day_capture("EUR", 8, 0, its_day + 1);
+    assert_int_equal(test_day_settle(its_day + SETPAY_DAY_MS, NULL), 0);
+    assert_int_equal(test_day_settled.later_count, 1);
+    assert_int_equal(test_day_settled.stopped_count, 0);
+    assert_int_equal(test_day_settle(its_day + 2 * SETPAY_DAY_MS, NULL), 1);
+    assert_string_equal(test_day_settled.made[0].day, "2026-12-26");
+    assert_int_equal(test_day_settled.made[0].payout_minor, 8);
+}
+
+/* Who settles a day out of its order, and says that it was stepped over, or does not. */
+static void days_out_of_order_are_found(void **state)
+{
+    struct step_over over = {.day = "2026-12-25", .now_ms = NOON + SETPAY_DAY_MS};
+    (void)state;
+    settle_ahead();
+    test_day_operate(step_over, &over);
+    test_day_capture("EUR", 60, 0, DAY_26 + 3);
+    assert_int_equal(test_day_settle(over.now_ms, NULL), 1);
+    test_day_expect_found("DELETE FROM settlement_stepped_over",
+                          "settled though a day behind it was, which nobody had stepped over: "
+                          "settlement 5 (visa shop, EUR, 2026-11-26)",
+                          false);
+    test_day_expect_found("UPDATE settlement_stepped_over SET created_ms = created_ms + 1",
+                          "which nobody had stepped over: settlement 5", false);
+    test_day_expect_found("INSERT INTO settlement_stepped_over VALUES (99, 'none', 1)",
+                          "stepped over, and there is no such settlement of a day to come: "
+                          "settlement 99",
+                          false);
+    test_day_expect_found("INSERT INTO settlement_stepped_over SELECT 1, 'late', created_ms + 1"
+                          " FROM settlement WHERE id = 1",
+                          "no such settlement of a day to come: settlement 1", false);
 }
 
 /* ------------------------------------------------------------------ every edit is found */
@@ -472,6 +648,7 @@ static const struct {
     {"UPDATE batch SET closed_ms = closed_ms + 10 WHERE id = 5",
      "settled for a day before its batch was closed: presentment 5"},
     {"DELETE FROM batch WHERE id = 7", "in no batch of its merchant"},
+    {"UPDATE batch SET settled = 1 WHERE id = 7", "known to be settled, and is not: batch"},
     {"UPDATE step SET undone = 1 WHERE id = 7", "presented though it was undone"},
     {"UPDATE step SET credited_minor = 0 WHERE id = 1", "what was credited of it"},
     {"UPDATE step SET of_id = 2 WHERE id = 3", "what was credited of it"},
@@ -911,8 +1088,11 @@ int main(void)
         BOOKS(a_batch_at_the_cut_off_is_of_the_day),
         BOOKS(days_come_in_order),
         BOOKS(days_are_of_the_merchants_zone),
-        BOOKS(a_zone_that_is_gone_stops_it),
-        BOOKS(many_merchants_take_several_operations),
+        BOOKS(a_zone_that_is_gone_stops_its_merchant),
+        BOOKS(each_operation_is_one_merchants),
+        BOOKS(a_day_to_come_stops_until_it_is_stepped_over),
+        BOOKS(the_day_that_was_stepped_over_is_settled),
+        BOOKS(days_out_of_order_are_found),
         cmocka_unit_test_setup_teardown(what_is_settled_is_looked_at_from_a_mark_on, open_settled,
                                         test_day_close),
         cmocka_unit_test_setup_teardown(every_edit_is_found_and_named, open_settled,

@@ -3,6 +3,7 @@
  */
 #include "gateway/clearing/batch.h"
 
+#include "common/base/limits.h"
 #include "gateway/clearing/reconciliation.h"
 
 #include <stdio.h>
@@ -20,6 +21,7 @@ static enum setpay_error end_batch(struct setpay_db_rows *rows, const char *bran
     found.open = setpay_db_get_bool(rows, 2);
     found.opened_ms = setpay_db_get_int(rows, 3);
     found.closed_ms = setpay_db_get_int(rows, 4);
+    found.step_count = setpay_db_get_int(rows, 5);
     SETPAY_TRY(setpay_db_end(rows));
     *batch = found;
     return SETPAY_OK;
@@ -31,7 +33,7 @@ enum setpay_error setpay_batch_find(struct setpay_db *db, const char *brand,
 {
     struct setpay_db_rows *rows;
     SETPAY_TRY(setpay_db_one(db, &rows,
-                             "SELECT id, number, open, opened_ms, closed_ms FROM batch"
+                             "SELECT id, number, open, opened_ms, closed_ms, step_count FROM batch"
                              " WHERE brand = $1 AND merchant_id = $2 AND number = $3",
                              SETPAY_DB_TEXT(brand), SETPAY_DB_TEXT(merchant_id),
                              SETPAY_DB_INT(number)));
@@ -43,7 +45,7 @@ static enum setpay_error find_last(struct setpay_db *db, const char *brand, cons
 {
     struct setpay_db_rows *rows;
     SETPAY_TRY(setpay_db_one(db, &rows,
-                             "SELECT id, number, open, opened_ms, closed_ms FROM batch"
+                             "SELECT id, number, open, opened_ms, closed_ms, step_count FROM batch"
                              " WHERE brand = $1 AND merchant_id = $2"
                              " ORDER BY number DESC LIMIT 1",
                              SETPAY_DB_TEXT(brand), SETPAY_DB_TEXT(merchant_id)));
@@ -58,7 +60,7 @@ enum setpay_error setpay_batch_find_open(struct setpay_db *db, const char *brand
     enum setpay_error error = find_last(db, brand, merchant_id, &last);
     if (error != SETPAY_OK && error != SETPAY_E_NOT_FOUND)
         return error;
-    if (!last.open) {
+    if (!last.open || last.step_count >= SETPAY_LIMIT_BATCH_STEPS) {
         uint32_t number = last.number + 1;
         last = (struct setpay_batch){.number = number, .open = true, .opened_ms = now_ms};
         (void)snprintf(last.brand, sizeof last.brand, "%s", brand);
@@ -68,26 +70,27 @@ enum setpay_error setpay_batch_find_open(struct setpay_db *db, const char *brand
     return SETPAY_OK;
 }
 
-static enum setpay_error check_open(struct setpay_db *db, const struct setpay_batch *batch)
+/* More steps are in it. */
+static enum setpay_error count_steps(struct setpay_db *db, const struct setpay_batch *batch,
+                                     size_t steps)
 {
-    struct setpay_db_rows *rows;
-    SETPAY_TRY(
-        setpay_db_one(db, &rows, "SELECT open FROM batch WHERE id = $1", SETPAY_DB_INT(batch->id)));
-    bool open = setpay_db_get_bool(rows, 0);
-    SETPAY_TRY(setpay_db_end(rows));
-    return open ? SETPAY_OK : SETPAY_E_CONFLICT;
+    SETPAY_TRY(setpay_db_run(
+        db, "UPDATE batch SET step_count = step_count + $1 WHERE id = $2 AND open = 1",
+        SETPAY_DB_INT((int64_t)steps), SETPAY_DB_INT(batch->id)));
+    return setpay_db_changes(db) == 1 ? SETPAY_OK : SETPAY_E_CONFLICT;
 }
 
-enum setpay_error setpay_batch_use(struct setpay_db *db, struct setpay_batch *batch)
+enum setpay_error setpay_batch_use(struct setpay_db *db, struct setpay_batch *batch, size_t steps)
 {
     if (batch->id != 0)
-        return check_open(db, batch);
+        return count_steps(db, batch, steps);
     enum setpay_error error = setpay_db_insert(
         db, &batch->id,
-        "INSERT INTO batch (brand, merchant_id, number, open, opened_ms, closed_ms)"
-        " VALUES ($1, $2, $3, 1, $4, 0) RETURNING id",
+        "INSERT INTO batch (brand, merchant_id, number, open, opened_ms, closed_ms, step_count)"
+        " VALUES ($1, $2, $3, 1, $4, 0, $5) RETURNING id",
         SETPAY_DB_TEXT(batch->brand), SETPAY_DB_TEXT(batch->merchant_id),
-        SETPAY_DB_INT(batch->number), SETPAY_DB_INT(batch->opened_ms));
+        SETPAY_DB_INT(batch->number), SETPAY_DB_INT(batch->opened_ms),
+        SETPAY_DB_INT((int64_t)steps));
     return error == SETPAY_E_DUPLICATE ? SETPAY_E_CONFLICT : error;
 }
 

@@ -1,9 +1,11 @@
 /*
  * Settling: one merchant after the other, each in an operation of the store of its own, so that
  * payments come in between; what one operation settles, currency by currency, is done whole or not
- * at all. Sums are made by the database, so that a merchant's day with a hundred thousand items
- * takes the committer no longer than a second or two; only refused items are walked through. Of
- * merchants only batches are looked at that are not known to be settled, however many there were.
+ * at all. A settlement pays one sum for a day, so its items can't be split: what bounds an
+ * operation is what one merchant captures in a day. Sums are made by the database, so that a
+ * hundred thousand items take the committer a few seconds; only refused items are walked through.
+ * Of merchants only batches are looked at that are not known to be settled, however many there
+ * were.
  */
 #include "gateway/clearing/settlement.h"
 

@@ -5,6 +5,7 @@
 
 #include "common/base/limits.h"
 #include "gateway/clearing/reconciliation.h"
+#include "gateway/clearing/sql_names.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -96,8 +97,7 @@ enum setpay_error setpay_batch_use(struct setpay_db *db, struct setpay_batch *ba
 
 /* ------------------------------------------------------------------ what is in it */
 
-/* Kinds of steps: 1 capture, 2 credit (gateway/payment/step.h); reversals are not in a batch, they
- * take out of it. */
+/* Reversals are not in a batch, they take out of it. */
 enum setpay_error setpay_batch_totals(struct setpay_db *db, int64_t batch_id,
                                       struct setpay_batch_total *totals, size_t *count)
 {
@@ -106,10 +106,12 @@ enum setpay_error setpay_batch_totals(struct setpay_db *db, int64_t batch_id,
     size_t found = 0;
     SETPAY_TRY(setpay_db_select(
         db, &rows,
-        "SELECT currency, SUM(kind = 1), SUM(CASE kind WHEN 1 THEN step.amount_minor ELSE 0 END),"
-        " SUM(kind = 2), SUM(CASE kind WHEN 2 THEN step.amount_minor ELSE 0 END) FROM step"
+        "SELECT currency, SUM(kind = " SETPAY_SQL_CAPTURE
+        "), SUM(CASE kind WHEN " SETPAY_SQL_CAPTURE " THEN step.amount_minor ELSE 0 END),"
+        " SUM(kind = " SETPAY_SQL_CREDIT "), SUM(CASE kind WHEN " SETPAY_SQL_CREDIT
+        " THEN step.amount_minor ELSE 0 END) FROM step"
         " JOIN payment ON payment.id = step.payment_id"
-        " WHERE batch_id = $1 AND undone = 0 AND kind IN (1, 2) GROUP BY currency"
+        " WHERE batch_id = $1 AND undone = 0 AND kind IN " SETPAY_SQL_ITEMS " GROUP BY currency"
         " ORDER BY currency",
         SETPAY_DB_INT(batch_id)));
     while (setpay_db_next(rows)) {
@@ -166,7 +168,7 @@ enum setpay_error setpay_batch_items(struct setpay_db *db, int64_t batch_id,
         db, &rows,
         "SELECT kind, xid, token, step.amount_minor, currency, step.created_ms FROM step"
         " JOIN payment ON payment.id = step.payment_id"
-        " WHERE batch_id = $1 AND undone = 0 AND kind IN (1, 2) AND step.id > $2"
+        " WHERE batch_id = $1 AND undone = 0 AND kind IN " SETPAY_SQL_ITEMS " AND step.id > $2"
         " ORDER BY step.id LIMIT $3",
         SETPAY_DB_INT(batch_id), SETPAY_DB_INT(after_id),
         SETPAY_DB_INT(SETPAY_LIMIT_BATCH_ITEMS + 1)));
@@ -216,7 +218,8 @@ enum setpay_error setpay_batch_close(struct setpay_db *db, const struct setpay_b
         " CASE WHEN " IS_SALE " THEN step.created_ms ELSE 0 END,"
         " CASE WHEN " IS_SALE " THEN 0 ELSE " SETPAY_RECONCILIATION_PERIOD_OF(
             "payment.issuer") " END FROM step JOIN payment ON payment.id = step.payment_id"
-                              " WHERE batch_id = $2 AND undone = 0 AND kind IN (1, 2) ORDER BY "
+                              " WHERE batch_id = $2 AND undone = 0 AND kind IN " SETPAY_SQL_ITEMS
+                              " ORDER BY "
                               "step.id",
         SETPAY_DB_INT(now_ms), SETPAY_DB_INT(batch->id));
 }

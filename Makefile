@@ -819,6 +819,7 @@ UNIT_TESTS := \
 	test_settlement \
 	test_ship_to \
 	test_signed \
+	test_sql_names \
 	test_stand_in \
 	test_stock \
 	test_stock_level \

@@ -3,6 +3,7 @@
  * in pages, and what can be compared by the database itself. Signatures are verified by who asks
  * (audit.c), away from the daemon's threads. Card data is in a table that nothing here reads.
  */
+#include "gateway/clearing/sql_names.h"
 #include "gateway/commands.h"
 
 #include "common/net/control_json.h"
@@ -173,7 +174,8 @@ static enum setpay_error set_steps(struct setpay_db *db, int64_t payment_id, jso
     json_object_set_new(object, "steps", list);
     SETPAY_TRY(setpay_db_select(
         db, &rows,
-        "SELECT token, kind, step.amount_minor, CASE kind WHEN 1 THEN cap_token ELSE"
+        "SELECT token, kind, step.amount_minor, CASE kind WHEN " SETPAY_SQL_CAPTURE
+        " THEN cap_token ELSE"
         " (SELECT made.token FROM step made WHERE made.id = step.of_id) END,"
         " payment.sale_id IS NOT NULL AND payment.sale_id = step.token,"
         " " IS_ASKED_FOR(

@@ -2,6 +2,7 @@
  * audit.steps: what a merchant captured and credited, of all brands, page by page in the order in
  * which it was done. Amounts, ids and moments alone: no card is at hand here.
  */
+#include "gateway/clearing/sql_names.h"
 #include "gateway/commands.h"
 
 #include "common/net/control_json.h"
@@ -40,10 +41,10 @@ static enum setpay_error read_steps(struct setpay_db *db, const char *merchant_i
         " payment.currency, batch.number, batch.open, step.undone, step.created_ms,"
         " COALESCE((SELECT MAX(undoing.created_ms) FROM step AS undoing"
         "  WHERE undoing.payment_id = step.payment_id AND undoing.of_id = step.id"
-        "  AND undoing.kind IN (3, 4)), 0)" /* a capture is credited by others */
+        "  AND undoing.kind IN " SETPAY_SQL_REVERSALS "), 0)" /* a capture is credited by others */
         " FROM step JOIN payment ON payment.id = step.payment_id"
         " JOIN batch ON batch.id = step.batch_id"
-        " WHERE step.id > $1 AND payment.merchant_id = $2 AND step.kind IN (1, 2)"
+        " WHERE step.id > $1 AND payment.merchant_id = $2 AND step.kind IN " SETPAY_SQL_ITEMS
         " ORDER BY step.id LIMIT $3",
         SETPAY_DB_INT(after), SETPAY_DB_TEXT(merchant_id), SETPAY_DB_INT(STEPS_PAGE)));
     while (error == SETPAY_OK && setpay_db_next(rows))

@@ -2,10 +2,11 @@
  * Reading the figures, and showing them.
  *
  * Of what grows with the gateway's age little is walked through: balances are kept by the ledger,
- * one row for each merchant and currency; of presentments only those are looked at that are not
- * answered or not settled, by their indices (the + keeps one from being taken that finds nearly
- * all); of disputes those that are open; of settlements the newest; but all that ever went to
- * suspense. However much there is, no more than a hundredth of the thread's time goes into it.
+ * one row for each merchant and currency; of presentments, reversals and advices only those are
+ * looked at that are not answered or not settled, by their indices (the + keeps one from being
+ * taken that finds nearly all); of disputes those that are open; of settlements the newest; but all
+ * that ever went to suspense. However much there is, no more than a hundredth of the thread's time
+ * goes into it.
  */
 #include "gateway/clearing_figures.h"
 
@@ -27,10 +28,27 @@ static const char *const states[] = {"waiting", "stuck", "refused", NULL};
 static struct setpay_metric presentments = {
     .name = "setpay_gateway_presentments",
     .help =
-        "Presentments that wait for their issuer; that are stuck, since their card is gone; that "
-        "were refused or written off and are not settled yet.",
+        "Presentments that wait for their issuer; that are stuck, since their card is gone, or "
+        "their issuer from the configuration; that were refused or written off and are not settled "
+        "yet.",
     .type = SETPAY_METRIC_GAUGE,
     .labels = {{"state", states}},
+};
+static const char *const unsent_states[] = {"waiting", "stuck", NULL};
+static struct setpay_metric reversals = {
+    .name = "setpay_gateway_reversals",
+    .help =
+        "Reversals that no issuer has acknowledged: that wait for their issuer; that are stuck, "
+        "since their card is gone, or their issuer from the configuration.",
+    .type = SETPAY_METRIC_GAUGE,
+    .labels = {{"state", unsent_states}},
+};
+static struct setpay_metric advices = {
+    .name = "setpay_gateway_advices",
+    .help = "What was approved in an issuer's stead and it has not answered: that waits for it; "
+            "that is stuck, since its card is gone, or its issuer from the configuration.",
+    .type = SETPAY_METRIC_GAUGE,
+    .labels = {{"state", unsent_states}},
 };
 static struct setpay_metric suspense_items = {
     .name = "setpay_gateway_suspense_items",
@@ -84,6 +102,8 @@ enum setpay_error setpay_clearing_watch_register(void)
     for (size_t i = 0; (currency = setpay_currency_at(i)) != NULL; i++)
         currencies[i] = currency->code;
     SETPAY_TRY(setpay_metric_register(&presentments));
+    SETPAY_TRY(setpay_metric_register(&reversals));
+    SETPAY_TRY(setpay_metric_register(&advices));
     SETPAY_TRY(setpay_metric_register(&suspense_items));
     SETPAY_TRY(setpay_metric_register(&disputes_open));
     SETPAY_TRY(setpay_metric_register(&settled_until));
@@ -116,11 +136,14 @@ static enum setpay_error count_item(void *arg, const struct setpay_suspense_item
     return SETPAY_OK;
 }
 
-enum setpay_error setpay_clearing_figures_read(struct setpay_db *db,
+enum setpay_error setpay_clearing_figures_read(struct setpay_db *db, const json_t *args,
                                                struct setpay_clearing_figures *figures)
 {
-    struct setpay_clearing_figures read = {.waiting = 0};
-    SETPAY_TRY(setpay_gateway_presentments_count(db, &read.waiting, &read.stuck));
+    struct setpay_clearing_figures read = {.refused = 0};
+    SETPAY_TRY(
+        setpay_gateway_unsent_count(db, SETPAY_GATEWAY_PRESENTMENTS, args, &read.presentments));
+    SETPAY_TRY(setpay_gateway_unsent_count(db, SETPAY_GATEWAY_REVERSALS, args, &read.reversals));
+    SETPAY_TRY(setpay_gateway_unsent_count(db, SETPAY_GATEWAY_ADVICES, args, &read.advices));
     SETPAY_TRY(read_number(db,
                            "SELECT COUNT(*) FROM presentment WHERE settlement_id = 0 AND"
                            " +acknowledged = 1 AND response_code NOT IN ('00', '94')",
@@ -142,6 +165,7 @@ enum setpay_error setpay_clearing_figures_read(struct setpay_db *db,
 /* ------------------------------------------------------------------ again and again */
 
 struct setpay_clearing_watch {
+    struct setpay_network *network;
     struct setpay_reader *reader;
     struct setpay_timer *timer;
     struct setpay_clearing_figures figures;
@@ -186,20 +210,40 @@ static enum setpay_error read_balances(struct setpay_db *db, struct setpay_clear
     return setpay_db_end(rows);
 }
 
+static void add_issuer(void *arg, const char *name, bool is_up)
+{
+    (void)is_up;
+    json_array_append_new(arg, json_string(name));
+}
+
 static enum setpay_error read_all(struct setpay_db *db, void *arg)
 {
     struct setpay_clearing_watch *watch = arg;
-    SETPAY_TRY(setpay_clearing_figures_read(db, &watch->figures));
+    json_t *issuers = json_array();
+    setpay_network_each_route(watch->network, add_issuer, issuers);
+    json_t *args = json_pack("{s:o}", "issuers", issuers);
+    enum setpay_error error =
+        args == NULL ? SETPAY_E_NOMEM : setpay_clearing_figures_read(db, args, &watch->figures);
+    json_decref(args);
+    SETPAY_TRY(error);
     return read_balances(db, watch);
+}
+
+static void show_unsent(struct setpay_metric *metric,
+                        const struct setpay_gateway_unsent_count *count)
+{
+    setpay_metric_set(metric, 0, 0, count->waiting);
+    setpay_metric_set(metric, 1, 0, count->stuck);
 }
 
 static void show(const struct setpay_clearing_watch *watch)
 {
     const struct setpay_clearing_figures *figures = &watch->figures;
     int64_t age_ms = figures->oldest_ms == 0 ? 0 : setpay_clock_now_ms() - figures->oldest_ms;
-    setpay_metric_set(&presentments, 0, 0, figures->waiting);
-    setpay_metric_set(&presentments, 1, 0, figures->stuck);
+    show_unsent(&presentments, &figures->presentments);
     setpay_metric_set(&presentments, 2, 0, figures->refused);
+    show_unsent(&reversals, &figures->reversals);
+    show_unsent(&advices, &figures->advices);
     setpay_metric_set(&suspense_items, 0, 0, figures->suspense_items);
     setpay_metric_set(&disputes_open, 0, 0, figures->disputes_open);
     setpay_metric_set(&settled_until, 0, 0, figures->settled_ms / SETPAY_SECOND_MS);
@@ -228,12 +272,15 @@ static void look(void *arg)
                                          : SETPAY_CLEARING_FIGURES_MS);
 }
 
-enum setpay_error setpay_clearing_watch_new(struct setpay_store *store, struct setpay_loop *loop,
+enum setpay_error setpay_clearing_watch_new(struct setpay_store *store,
+                                            struct setpay_network *network,
+                                            struct setpay_loop *loop,
                                             struct setpay_clearing_watch **watch)
 {
     struct setpay_clearing_watch *made = calloc(1, sizeof *made);
     if (made == NULL)
         return SETPAY_E_NOMEM;
+    made->network = network;
     enum setpay_error error = setpay_reader_new(store, &made->reader);
     if (error == SETPAY_OK)
         error = setpay_timer_new(loop, look, made, &made->timer);

@@ -12,17 +12,18 @@
 #include "common/base/error.h"
 #include "common/net/loop.h"
 #include "common/store/store.h"
+#include "gateway/network/network.h"
+#include "gateway/stuck.h"
 
+#include <jansson.h>
 #include <stdint.h>
 
 /* How often it is read; more seldom where reading takes more than a hundredth of that. */
 #define SETPAY_CLEARING_FIGURES_MS 5000
 
 struct setpay_clearing_figures {
-    /* presentments */
-    int64_t waiting; /* for their issuer, or that could not be told yet */
-    int64_t stuck;   /* their card is gone; no card is opened to count them */
-    int64_t refused; /* by their issuer or written off, and not settled yet */
+    struct setpay_gateway_unsent_count presentments, reversals, advices;
+    int64_t refused; /* presentments: by their issuer or written off, and not settled yet */
     int64_t suspense_items;
     int64_t disputes_open;
     setpay_time_ms settled_ms; /* the cut-off of the newest day that is settled; 0: none is */
@@ -30,17 +31,20 @@ struct setpay_clearing_figures {
                                 * settled; 0: there is none */
 };
 
-/* Inside a read. */
+/* Inside a read. args: whose member "issuers" has those of the configuration (stuck.h); NULL: all
+ * are known. */
 enum setpay_error
-setpay_clearing_figures_read(struct setpay_db *db,
+setpay_clearing_figures_read(struct setpay_db *db, const json_t *args,
                              struct setpay_clearing_figures *figures) SETPAY_MUST_CHECK;
 
 struct setpay_clearing_watch;
 
 /* At the start, so that the figures are there before they are read first. */
 enum setpay_error setpay_clearing_watch_register(void) SETPAY_MUST_CHECK;
-/* Lives on loop's thread; reads at once, and then again and again. */
-enum setpay_error setpay_clearing_watch_new(struct setpay_store *store, struct setpay_loop *loop,
+/* Lives on loop's thread; reads at once, and then again and again. Borrows network. */
+enum setpay_error setpay_clearing_watch_new(struct setpay_store *store,
+                                            struct setpay_network *network,
+                                            struct setpay_loop *loop,
                                             struct setpay_clearing_watch **watch) SETPAY_MUST_CHECK;
 /* NULL-safe. */
 void setpay_clearing_watch_free(struct setpay_clearing_watch *watch);

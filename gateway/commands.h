@@ -97,10 +97,6 @@ enum setpay_error setpay_gateway_show_stand_in(struct setpay_db *db, int64_t pay
                                                json_t *object) SETPAY_MUST_CHECK;
 /* presentment_commands.c */
 setpay_gateway_command_fn setpay_gateway_presentment_list;
-/* How many issuers have not answered: those that wait, and those whose card is gone. No card is
- * opened for it, as presentment.list does to find those that can't be opened. */
-enum setpay_error setpay_gateway_presentments_count(struct setpay_db *db, int64_t *waiting,
-                                                    int64_t *stuck) SETPAY_MUST_CHECK;
 setpay_gateway_command_fn setpay_gateway_presentment_write_off;
 /* What that did, for the log: after its commit. */
 void setpay_gateway_log_written_off(const json_t *result);

@@ -157,7 +157,8 @@ static enum setpay_error on_ready(struct setpay_service *service, struct setpay_
     SETPAY_TRY(setpay_upkeep_start(keeping->daemon.upkeep));
     SETPAY_TRY(setpay_timer_new(loop, on_purge_time, keeping, &keeping->timer));
     setpay_timer_start_periodic(keeping->timer, PURGE_PERIOD_MS);
-    return setpay_clearing_watch_new(keeping->store, loop, &keeping->watch);
+    return setpay_clearing_watch_new(keeping->store, keeping->daemon.gateway.network, loop,
+                                     &keeping->watch);
 }
 
 static enum setpay_error on_reload(struct setpay_service *service, struct setpay_problem *problem)

@@ -130,19 +130,6 @@ enum setpay_error setpay_gateway_presentment_list(struct setpay_db *db, const js
     return error != SETPAY_OK ? error : *result != NULL && whole ? SETPAY_OK : SETPAY_E_NOMEM;
 }
 
-enum setpay_error setpay_gateway_presentments_count(struct setpay_db *db, int64_t *waiting,
-                                                    int64_t *stuck)
-{
-    struct setpay_db_rows *rows;
-    SETPAY_TRY(
-        setpay_db_one(db, &rows,
-                      "SELECT COUNT(*), COUNT(CASE WHEN kept_card.pan IS NULL THEN 1 END)" TABLES
-                      " WHERE presentment.acknowledged = 0"));
-    *waiting = setpay_db_get_int(rows, 0) - setpay_db_get_int(rows, 1);
-    *stuck = setpay_db_get_int(rows, 1);
-    return setpay_db_end(rows);
-}
-
 static enum setpay_error find(struct setpay_db *db, const struct setpay_vault *vault,
                               const json_t *args, int64_t id, struct presentment *found)
 {

@@ -5,6 +5,8 @@
 
 #include "common/net/control_json.h"
 #include "gateway/clearing/presentment.h"
+#include "gateway/network/network.h"
+#include "gateway/payment/stand_in.h"
 
 #include <string.h>
 
@@ -45,6 +47,47 @@ const char *setpay_gateway_stuck_words(bool has_card, bool opens, bool has_issue
            : !opens      ? "stuck: its card is sealed under another key"
            : !has_issuer ? "stuck: its issuer is not in the configuration"
                          : "waits for its issuer";
+}
+
+/* Of each issuer: how many there are, how many of them nothing but the sending is left to do for,
+ * and of how many of these the card is gone. */
+#define COUNTED(may_be_sent)                                                                       \
+    ", COUNT(*), SUM(CASE WHEN " may_be_sent " THEN 1 ELSE 0 END), SUM(CASE WHEN " may_be_sent     \
+    " AND kept_card.pan IS NULL THEN 1 ELSE 0 END)"
+#define OF_CARD                                                                                    \
+    " LEFT JOIN kept_card ON kept_card.payment_id = COALESCE(payment.first_id, payment.id)"
+static const char *const unsent[] = {
+    [SETPAY_GATEWAY_PRESENTMENTS] = "SELECT payment.issuer" COUNTED(
+        "1 = 1") " FROM presentment JOIN step ON step.id = step_id"
+                 " JOIN payment ON payment.id = step.payment_id" OF_CARD
+                 " WHERE presentment.acknowledged = 0 GROUP BY payment.issuer",
+    [SETPAY_GATEWAY_REVERSALS] = "SELECT payment.issuer" COUNTED("NOT " SETPAY_STAND_IN_IS_OPEN(
+        "payment.id")) " FROM reversal JOIN payment ON payment.id = reversal.payment_id" OF_CARD
+                       " WHERE reversal.acknowledged = 0 GROUP BY payment.issuer",
+    [SETPAY_GATEWAY_ADVICES] = "SELECT stand_in.issuer" COUNTED(
+        "1 = 1") " FROM stand_in LEFT JOIN kept_card"
+                 " ON kept_card.payment_id = stand_in.payment_id WHERE stand_in.acknowledged = 0"
+                 " GROUP BY stand_in.issuer",
+};
+
+enum setpay_error setpay_gateway_unsent_count(struct setpay_db *db, enum setpay_gateway_unsent kind,
+                                              const json_t *args,
+                                              struct setpay_gateway_unsent_count *count)
+{
+    struct setpay_gateway_unsent_count found = {0, 0};
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(setpay_db_select(db, &rows, unsent[kind]));
+    while (setpay_db_next(rows)) {
+        char issuer[SETPAY_NETWORK_NAME_SIZE];
+        setpay_db_get_text(rows, 0, issuer, sizeof issuer);
+        bool is_known = setpay_gateway_issuer_is_known(args, issuer);
+        int64_t stuck = setpay_db_get_int(rows, is_known ? 3 : 2);
+        found.stuck += stuck;
+        found.waiting += setpay_db_get_int(rows, 1) - stuck;
+    }
+    SETPAY_TRY(setpay_db_end(rows));
+    *count = found;
+    return SETPAY_OK;
 }
 
 enum setpay_error setpay_gateway_give_up_read(const json_t *args,

@@ -8,6 +8,7 @@
 #include "common/base/bytes.h"
 #include "common/base/error.h"
 #include "common/base/ids.h"
+#include "common/store/db.h"
 #include "gateway/payment/vault.h"
 
 #include <jansson.h>
@@ -23,6 +24,23 @@ bool setpay_gateway_card_opens(const struct setpay_vault *vault, const struct se
 bool setpay_gateway_issuer_is_known(const json_t *args, const char *issuer);
 /* Why something can't be sent, for people; or that it waits. */
 const char *setpay_gateway_stuck_words(bool has_card, bool opens, bool has_issuer);
+
+/* What waits for issuers, of one kind. */
+enum setpay_gateway_unsent {
+    SETPAY_GATEWAY_PRESENTMENTS,
+    SETPAY_GATEWAY_REVERSALS,
+    SETPAY_GATEWAY_ADVICES
+};
+struct setpay_gateway_unsent_count {
+    int64_t waiting; /* for their issuer, or behind the advice of their payment */
+    int64_t stuck;   /* their card is gone, or their issuer */
+};
+/* Inside a read. args as above; NULL: all issuers are known. No card is opened for it, as a list of
+ * them does to find those that can't be opened. Only what nobody has answered is looked at. */
+enum setpay_error
+setpay_gateway_unsent_count(struct setpay_db *db, enum setpay_gateway_unsent kind,
+                            const json_t *args,
+                            struct setpay_gateway_unsent_count *count) SETPAY_MUST_CHECK;
 
 /* Which one a person gives up, and why. */
 struct setpay_gateway_give_up {

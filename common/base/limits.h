@@ -17,12 +17,13 @@
 #define SETPAY_LIMIT_CRLS 16
 #define SETPAY_LIMIT_THUMBS 64
 #define SETPAY_LIMIT_OFFER_ITEMS 200
-#define SETPAY_LIMIT_RECEIPTS 64    /* of one purchase, in one answer */
-#define SETPAY_LIMIT_STEPS 16       /* captures, credits or their reversals in one request */
-#define SETPAY_LIMIT_CURRENCIES 192 /* of one batch: as many as there are, and some (money.c) */
-#define SETPAY_LIMIT_BATCH_ITEMS 64 /* in one answer */
-#define SETPAY_LIMIT_NAME_BYTES 128 /* merchant, item, gateway names */
-#define SETPAY_LIMIT_TOKEN_BYTES 64 /* order tokens in links, as text */
+#define SETPAY_LIMIT_RECEIPTS 64       /* of one purchase, in one answer */
+#define SETPAY_LIMIT_BATCH_STEPS 10000 /* of a batch; behind them the next one begins */
+#define SETPAY_LIMIT_STEPS 16          /* captures, credits or their reversals in one request */
+#define SETPAY_LIMIT_CURRENCIES 192    /* of one batch: as many as there are, and some (money.c) */
+#define SETPAY_LIMIT_BATCH_ITEMS 64    /* in one answer */
+#define SETPAY_LIMIT_NAME_BYTES 128    /* merchant, item, gateway names */
+#define SETPAY_LIMIT_TOKEN_BYTES 64    /* order tokens in links, as text */
 
 /* Time (rules A5, PI, CRLs) */
 #define SETPAY_LIMIT_DATE_TOLERANCE_MS (5 * 60 * 1000)

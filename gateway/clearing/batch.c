@@ -3,7 +3,9 @@
  */
 #include "gateway/clearing/batch.h"
 
+#include "common/base/limits.h"
 #include "gateway/clearing/reconciliation.h"
+#include "gateway/clearing/sql_names.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -20,6 +22,7 @@ static enum setpay_error end_batch(struct setpay_db_rows *rows, const char *bran
     found.open = setpay_db_get_bool(rows, 2);
     found.opened_ms = setpay_db_get_int(rows, 3);
     found.closed_ms = setpay_db_get_int(rows, 4);
+    found.step_count = setpay_db_get_int(rows, 5);
     SETPAY_TRY(setpay_db_end(rows));
     *batch = found;
     return SETPAY_OK;
@@ -31,7 +34,7 @@ enum setpay_error setpay_batch_find(struct setpay_db *db, const char *brand,
 {
     struct setpay_db_rows *rows;
     SETPAY_TRY(setpay_db_one(db, &rows,
-                             "SELECT id, number, open, opened_ms, closed_ms FROM batch"
+                             "SELECT id, number, open, opened_ms, closed_ms, step_count FROM batch"
                              " WHERE brand = $1 AND merchant_id = $2 AND number = $3",
                              SETPAY_DB_TEXT(brand), SETPAY_DB_TEXT(merchant_id),
                              SETPAY_DB_INT(number)));
@@ -43,7 +46,7 @@ static enum setpay_error find_last(struct setpay_db *db, const char *brand, cons
 {
     struct setpay_db_rows *rows;
     SETPAY_TRY(setpay_db_one(db, &rows,
-                             "SELECT id, number, open, opened_ms, closed_ms FROM batch"
+                             "SELECT id, number, open, opened_ms, closed_ms, step_count FROM batch"
                              " WHERE brand = $1 AND merchant_id = $2"
                              " ORDER BY number DESC LIMIT 1",
                              SETPAY_DB_TEXT(brand), SETPAY_DB_TEXT(merchant_id)));
@@ -58,7 +61,7 @@ enum setpay_error setpay_batch_find_open(struct setpay_db *db, const char *brand
     enum setpay_error error = find_last(db, brand, merchant_id, &last);
     if (error != SETPAY_OK && error != SETPAY_E_NOT_FOUND)
         return error;
-    if (!last.open) {
+    if (!last.open || last.step_count >= SETPAY_LIMIT_BATCH_STEPS) {
         uint32_t number = last.number + 1;
         last = (struct setpay_batch){.number = number, .open = true, .opened_ms = now_ms};
         (void)snprintf(last.brand, sizeof last.brand, "%s", brand);
@@ -68,33 +71,33 @@ enum setpay_error setpay_batch_find_open(struct setpay_db *db, const char *brand
     return SETPAY_OK;
 }
 
-static enum setpay_error check_open(struct setpay_db *db, const struct setpay_batch *batch)
+/* More steps are in it. */
+static enum setpay_error count_steps(struct setpay_db *db, const struct setpay_batch *batch,
+                                     size_t steps)
 {
-    struct setpay_db_rows *rows;
-    SETPAY_TRY(
-        setpay_db_one(db, &rows, "SELECT open FROM batch WHERE id = $1", SETPAY_DB_INT(batch->id)));
-    bool open = setpay_db_get_bool(rows, 0);
-    SETPAY_TRY(setpay_db_end(rows));
-    return open ? SETPAY_OK : SETPAY_E_CONFLICT;
+    SETPAY_TRY(setpay_db_run(
+        db, "UPDATE batch SET step_count = step_count + $1 WHERE id = $2 AND open = 1",
+        SETPAY_DB_INT((int64_t)steps), SETPAY_DB_INT(batch->id)));
+    return setpay_db_changes(db) == 1 ? SETPAY_OK : SETPAY_E_CONFLICT;
 }
 
-enum setpay_error setpay_batch_use(struct setpay_db *db, struct setpay_batch *batch)
+enum setpay_error setpay_batch_use(struct setpay_db *db, struct setpay_batch *batch, size_t steps)
 {
     if (batch->id != 0)
-        return check_open(db, batch);
+        return count_steps(db, batch, steps);
     enum setpay_error error = setpay_db_insert(
         db, &batch->id,
-        "INSERT INTO batch (brand, merchant_id, number, open, opened_ms, closed_ms)"
-        " VALUES ($1, $2, $3, 1, $4, 0) RETURNING id",
+        "INSERT INTO batch (brand, merchant_id, number, open, opened_ms, closed_ms, step_count)"
+        " VALUES ($1, $2, $3, 1, $4, 0, $5) RETURNING id",
         SETPAY_DB_TEXT(batch->brand), SETPAY_DB_TEXT(batch->merchant_id),
-        SETPAY_DB_INT(batch->number), SETPAY_DB_INT(batch->opened_ms));
+        SETPAY_DB_INT(batch->number), SETPAY_DB_INT(batch->opened_ms),
+        SETPAY_DB_INT((int64_t)steps));
     return error == SETPAY_E_DUPLICATE ? SETPAY_E_CONFLICT : error;
 }
 
 /* ------------------------------------------------------------------ what is in it */
 
-/* Kinds of steps: 1 capture, 2 credit (gateway/payment/step.h); reversals are not in a batch, they
- * take out of it. */
+/* Reversals are not in a batch, they take out of it. */
 enum setpay_error setpay_batch_totals(struct setpay_db *db, int64_t batch_id,
                                       struct setpay_batch_total *totals, size_t *count)
 {
@@ -103,10 +106,12 @@ enum setpay_error setpay_batch_totals(struct setpay_db *db, int64_t batch_id,
     size_t found = 0;
     SETPAY_TRY(setpay_db_select(
         db, &rows,
-        "SELECT currency, SUM(kind = 1), SUM(CASE kind WHEN 1 THEN step.amount_minor ELSE 0 END),"
-        " SUM(kind = 2), SUM(CASE kind WHEN 2 THEN step.amount_minor ELSE 0 END) FROM step"
+        "SELECT currency, SUM(kind = " SETPAY_SQL_CAPTURE
+        "), SUM(CASE kind WHEN " SETPAY_SQL_CAPTURE " THEN step.amount_minor ELSE 0 END),"
+        " SUM(kind = " SETPAY_SQL_CREDIT "), SUM(CASE kind WHEN " SETPAY_SQL_CREDIT
+        " THEN step.amount_minor ELSE 0 END) FROM step"
         " JOIN payment ON payment.id = step.payment_id"
-        " WHERE batch_id = $1 AND undone = 0 AND kind IN (1, 2) GROUP BY currency"
+        " WHERE batch_id = $1 AND undone = 0 AND kind IN " SETPAY_SQL_ITEMS " GROUP BY currency"
         " ORDER BY currency",
         SETPAY_DB_INT(batch_id)));
     while (setpay_db_next(rows)) {
@@ -163,7 +168,7 @@ enum setpay_error setpay_batch_items(struct setpay_db *db, int64_t batch_id,
         db, &rows,
         "SELECT kind, xid, token, step.amount_minor, currency, step.created_ms FROM step"
         " JOIN payment ON payment.id = step.payment_id"
-        " WHERE batch_id = $1 AND undone = 0 AND kind IN (1, 2) AND step.id > $2"
+        " WHERE batch_id = $1 AND undone = 0 AND kind IN " SETPAY_SQL_ITEMS " AND step.id > $2"
         " ORDER BY step.id LIMIT $3",
         SETPAY_DB_INT(batch_id), SETPAY_DB_INT(after_id),
         SETPAY_DB_INT(SETPAY_LIMIT_BATCH_ITEMS + 1)));
@@ -213,7 +218,8 @@ enum setpay_error setpay_batch_close(struct setpay_db *db, const struct setpay_b
         " CASE WHEN " IS_SALE " THEN step.created_ms ELSE 0 END,"
         " CASE WHEN " IS_SALE " THEN 0 ELSE " SETPAY_RECONCILIATION_PERIOD_OF(
             "payment.issuer") " END FROM step JOIN payment ON payment.id = step.payment_id"
-                              " WHERE batch_id = $2 AND undone = 0 AND kind IN (1, 2) ORDER BY "
+                              " WHERE batch_id = $2 AND undone = 0 AND kind IN " SETPAY_SQL_ITEMS
+                              " ORDER BY "
                               "step.id",
         SETPAY_DB_INT(now_ms), SETPAY_DB_INT(batch->id));
 }

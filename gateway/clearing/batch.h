@@ -1,6 +1,8 @@
 /*
- * A batch: what a merchant (brand, merchant id) captured and credited until it was closed. Each
- * merchant has at most one open batch; its number is one above the last one's.
+ * A batch: what a merchant (brand, merchant id) captured and credited until it was closed, or until
+ * there were so many steps in it that closing it would keep payments waiting: then the next one
+ * begins, and the merchant closes both. Steps go into the last one; its number is one above that of
+ * the one before.
  *
  * All functions with a db run inside a store operation or a read.
  */
@@ -29,8 +31,12 @@
     "CREATE INDEX presentment_open ON presentment (acknowledged, id);"
 
 /* Of a later step of the gateway's schema. settled: it is closed, and none of its items is left to
- * settle; so what was settled in the course of years is not looked at again. */
+ * settle; so what was settled in the course of years is not looked at again. step_count: of one
+ * that is open, how many steps have gone into it. */
 #define SETPAY_BATCH_SETTLED_SCHEMA                                                                \
+    "ALTER TABLE batch ADD COLUMN step_count INTEGER NOT NULL DEFAULT 0;"                          \
+    "UPDATE batch SET step_count = (SELECT COUNT(*) FROM step WHERE step.batch_id = batch.id)"     \
+    " WHERE open = 1;"                                                                             \
     "ALTER TABLE batch ADD COLUMN settled INTEGER NOT NULL DEFAULT 0;"                             \
     "UPDATE batch SET settled = 1 WHERE open = 0 AND NOT EXISTS (SELECT 1 FROM presentment"        \
     " WHERE presentment.batch_id = batch.id AND presentment.settlement_id = 0);"                   \
@@ -44,16 +50,19 @@ struct setpay_batch {
     bool open;
     setpay_time_ms opened_ms;
     setpay_time_ms closed_ms; /* 0: open */
+    int64_t step_count;       /* while it is open */
 };
 
-/* The batch into which a step goes now: the open one, or the next, which is not stored yet. */
+/* The batch into which a step goes now: the last one, where it is open and has room; else the next,
+ * which is not stored yet. */
 enum setpay_error setpay_batch_find_open(struct setpay_db *db, const char *brand,
                                          const char *merchant_id, setpay_time_ms now_ms,
                                          struct setpay_batch *batch) SETPAY_MUST_CHECK;
-/* Inside an operation: batch is what setpay_batch_find_open gave. Stores it where it is new; its id
- * is known then. SETPAY_E_CONFLICT where it was closed, or another took its number, in between. */
-enum setpay_error setpay_batch_use(struct setpay_db *db,
-                                   struct setpay_batch *batch) SETPAY_MUST_CHECK;
+/* Inside an operation: batch is what setpay_batch_find_open gave, and so many steps go into it,
+ * which may be a few more than there is room for. Stores it where it is new; its id is known then.
+ * SETPAY_E_CONFLICT where it was closed, or another took its number, in between. */
+enum setpay_error setpay_batch_use(struct setpay_db *db, struct setpay_batch *batch,
+                                   size_t steps) SETPAY_MUST_CHECK;
 
 /* By its number. SETPAY_E_NOT_FOUND. */
 enum setpay_error setpay_batch_find(struct setpay_db *db, const char *brand,

@@ -10,6 +10,7 @@
 #include "gateway/clearing/adjustment.h"
 #include "gateway/clearing/incoming.h"
 #include "gateway/clearing/settlement.h"
+#include "gateway/clearing/sql_names.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -212,7 +213,8 @@ enum setpay_error setpay_gateway_dispute_each(struct setpay_db *db,
                         " AND ($4 IS NULL OR payment.brand = $5)"
                         " AND ($6 IS NULL OR payment.merchant_id = $7)"
                         " AND ($8 = 0 OR EXISTS (SELECT 1 FROM adjustment WHERE settlement_id = $9"
-                        " AND kind IN (1, 2) AND source_id = dispute.id))"
+                        " AND kind IN (" SETPAY_SQL_ADJUSTMENT_DISPUTED
+                        ", " SETPAY_SQL_ADJUSTMENT_RETURNED ") AND source_id = dispute.id))"
                         " ORDER BY dispute.id LIMIT $10",
         SETPAY_DB_INT(filter->after), SETPAY_DB_INT(filter->outcome),
         SETPAY_DB_INT(filter->outcome), SETPAY_DB_TEXT(filter->brand),
@@ -303,7 +305,7 @@ static enum setpay_error find_charge(struct setpay_db *db, const char *presentme
         " THEN '00' ELSE '' END)"
         " FROM step JOIN payment ON payment.id = step.payment_id"
         " LEFT JOIN presentment ON presentment.step_id = step.id"
-        " WHERE step.token = $1 AND step.kind = 1",
+        " WHERE step.token = $1 AND step.kind = " SETPAY_SQL_CAPTURE,
         SETPAY_DB_ID(&token)));
     c.step_id = setpay_db_get_int(rows, 0);
     c.payment_id = setpay_db_get_int(rows, 1);

@@ -4,6 +4,7 @@
  */
 #include "gateway/clearing/dispute.h"
 #include "gateway/clearing/look.h"
+#include "gateway/clearing/sql_names.h"
 
 #include <string.h>
 
@@ -54,30 +55,36 @@ enum setpay_error setpay_look_expect_won(struct setpay_db *db, const struct setp
 
 static enum setpay_error check_disputes(struct setpay_look *look)
 {
+    SETPAY_TRY(setpay_look_each_row(look,
+                                    "SELECT " DISPUTE_WORDS " FROM dispute WHERE NOT EXISTS"
+                                    " (SELECT 1 FROM ledger_entry WHERE event = dispute.token"
+                                    " AND kind = " SETPAY_SQL_LEDGER_DISPUTE ") ORDER BY id",
+                                    "not in the ledger:"));
+    SETPAY_TRY(setpay_look_each_row(look,
+                                    "SELECT " DISPUTE_WORDS
+                                    " FROM dispute WHERE outcome <> " SETPAY_SQL_DISPUTE_OPEN
+                                    " AND NOT EXISTS"
+                                    " (SELECT 1 FROM ledger_entry WHERE event = closing"
+                                    " AND kind = CASE outcome WHEN " SETPAY_SQL_DISPUTE_CARDHOLDER
+                                    " THEN " SETPAY_SQL_LEDGER_DISPUTE_LOST
+                                    " ELSE " SETPAY_SQL_LEDGER_DISPUTE_WON " END) ORDER BY id",
+                                    "not in the ledger: the end of"));
     SETPAY_TRY(setpay_look_each_row(
         look,
-        "SELECT " DISPUTE_WORDS " FROM dispute WHERE NOT EXISTS"
-        " (SELECT 1 FROM ledger_entry WHERE event = dispute.token AND kind = 7) ORDER BY id",
-        "not in the ledger:"));
-    SETPAY_TRY(setpay_look_each_row(
-        look,
-        "SELECT " DISPUTE_WORDS " FROM dispute WHERE outcome <> 0 AND NOT EXISTS"
-        " (SELECT 1 FROM ledger_entry WHERE event = closing"
-        " AND kind = CASE outcome WHEN 1 THEN 8 ELSE 9 END) ORDER BY id",
-        "not in the ledger: the end of"));
-    SETPAY_TRY(setpay_look_each_row(
-        look,
-        "SELECT " DISPUTE_WORDS " FROM dispute WHERE outcome NOT IN (0, 1, 2)"
-        " OR (outcome = 0) <> (closing IS NULL) OR (outcome = 0) <> (closed = '')"
-        " OR (outcome = 0) <> (closed_ms = 0) OR (outcome = 0) <> (closed_file IS NULL)"
+        "SELECT " DISPUTE_WORDS " FROM dispute WHERE outcome NOT IN (" SETPAY_SQL_DISPUTE_OPEN
+        ", " SETPAY_SQL_DISPUTE_CARDHOLDER ", " SETPAY_SQL_DISPUTE_MERCHANT ")"
+        " OR (outcome = " SETPAY_SQL_DISPUTE_OPEN
+        ") <> (closing IS NULL) OR (outcome = " SETPAY_SQL_DISPUTE_OPEN ") <> (closed = '')"
+        " OR (outcome = " SETPAY_SQL_DISPUTE_OPEN
+        ") <> (closed_ms = 0) OR (outcome = " SETPAY_SQL_DISPUTE_OPEN ") <> (closed_file IS NULL)"
         " ORDER BY id",
         "neither open nor closed:"));
-    return setpay_look_each_row(look,
-                                "SELECT " DISPUTE_WORDS
-                                " FROM dispute WHERE amount_minor <= 0 OR NOT EXISTS"
-                                " (SELECT 1 FROM step WHERE step.id = step_id AND step.kind = 1"
-                                " AND step.amount_minor >= dispute.amount_minor) ORDER BY id",
-                                "of no capture, or of more than one:");
+    return setpay_look_each_row(
+        look,
+        "SELECT " DISPUTE_WORDS " FROM dispute WHERE amount_minor <= 0 OR NOT EXISTS"
+        " (SELECT 1 FROM step WHERE step.id = step_id AND step.kind = " SETPAY_SQL_CAPTURE
+        " AND step.amount_minor >= dispute.amount_minor) ORDER BY id",
+        "of no capture, or of more than one:");
 }
 
 /* What is left of captures (rule G8). */
@@ -88,7 +95,8 @@ static enum setpay_error check_steps(struct setpay_look *look)
             look,
             "SELECT lower(hex(token)) || ': ' || disputed_minor FROM step WHERE disputed_minor <>"
             " (SELECT COALESCE(SUM(amount_minor), 0) FROM dispute WHERE step_id = step.id"
-            " AND outcome IN (0, 1)) ORDER BY id",
+            " AND outcome IN (" SETPAY_SQL_DISPUTE_OPEN ", " SETPAY_SQL_DISPUTE_CARDHOLDER
+            ")) ORDER BY id",
             "what is disputed of it is not what its disputes come to: step"));
     return setpay_look_each_row(
         look,
@@ -105,9 +113,10 @@ static enum setpay_error check_steps(struct setpay_look *look)
     " JOIN step ON step.id = step_id JOIN payment ON payment.id = step.payment_id"                 \
     " UNION ALL SELECT closing, 2, dispute.id, brand, merchant_id, currency,"                      \
     " dispute.amount_minor, closed_ms FROM dispute JOIN step ON step.id = step_id"                 \
-    " JOIN payment ON payment.id = step.payment_id WHERE outcome = 2"                              \
+    " JOIN payment ON payment.id = step.payment_id WHERE outcome = " SETPAY_SQL_DISPUTE_MERCHANT   \
     " UNION ALL SELECT token, 3, id, brand, merchant_id, currency, amount_minor, created_ms"       \
-    " FROM suspense_clearing WHERE account = 2 AND amount_minor <> 0"
+    " FROM suspense_clearing WHERE account = " SETPAY_SQL_MERCHANT_PAYABLE                         \
+    " AND amount_minor <> 0"
 #define ADJUSTMENT_WORDS "'adjustment ' || adjustment.id || ', settlement ' || settlement_id"
 
 static enum setpay_error check_adjustments(struct setpay_look *look)

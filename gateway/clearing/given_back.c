@@ -5,6 +5,7 @@
 #include "gateway/clearing/given_back.h"
 
 #include "gateway/clearing/fees.h"
+#include "gateway/clearing/sql_names.h"
 
 #include <stdbool.h>
 
@@ -84,16 +85,18 @@ enum setpay_error setpay_given_back_verify(struct setpay_look *look)
     if (!setpay_look_adds_up(look, SETPAY_LOOK_STEPS))
         return SETPAY_OK;
     SETPAY_TRY(read_rule(look->db, &walk.last_before));
-    /* Kinds of steps: 2 credit, 4 credit reversal (gateway/payment/step.h). */
     SETPAY_TRY(setpay_db_select(
         look->db, &rows,
         "SELECT capture.id, capture.amount_minor, capture.interchange_minor, step.id,"
-        " step.kind = 4, step.amount_minor, step.interchange_minor, lower(hex(step.token)),"
+        " step.kind = " SETPAY_SQL_CREDIT_REVERSAL
+        ", step.amount_minor, step.interchange_minor, lower(hex(step.token)),"
         " COALESCE(undone.interchange_minor, 0) FROM step"
-        " LEFT JOIN step undone ON step.kind = 4 AND undone.id = step.of_id"
+        " LEFT JOIN step undone ON step.kind = " SETPAY_SQL_CREDIT_REVERSAL
+        " AND undone.id = step.of_id"
         " JOIN step capture ON capture.id ="
-        " CASE step.kind WHEN 2 THEN step.of_id ELSE undone.of_id END"
-        " WHERE step.kind IN (2, 4) ORDER BY capture.id, step.id"));
+        " CASE step.kind WHEN " SETPAY_SQL_CREDIT " THEN step.of_id ELSE undone.of_id END"
+        " WHERE step.kind IN (" SETPAY_SQL_CREDIT ", " SETPAY_SQL_CREDIT_REVERSAL
+        ") ORDER BY capture.id, step.id"));
     while (setpay_db_next(rows))
         read_row(rows, &walk);
     return setpay_db_end(rows);

@@ -29,6 +29,7 @@
 #include "common/store/db.h"
 #include "common/wire/messages.h"
 #include "gateway/clearing/ledger.h"
+#include "gateway/clearing/sql_names.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -60,7 +61,7 @@
  * whoever writes an answer; an audit adds it up again. */
 #define SETPAY_INCOMING_IS_TAKEN(row) row "response_code IN ('00', '94')"
 #define SETPAY_INCOMING_TAKEN_MINOR                                                                \
-    "CASE step.kind WHEN 1 THEN step.amount_minor - interchange_minor"                             \
+    "CASE step.kind WHEN " SETPAY_SQL_CAPTURE " THEN step.amount_minor - interchange_minor"        \
     " ELSE interchange_minor - step.amount_minor END"
 #define SETPAY_INCOMING_TAKE(sign)                                                                 \
     " BEGIN INSERT INTO issuer_taken SELECT payment.issuer, currency, " sign                       \

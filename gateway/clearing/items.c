@@ -7,6 +7,7 @@
 
 #include "gateway/clearing/incoming.h"
 #include "gateway/clearing/settlement.h"
+#include "gateway/clearing/sql_names.h"
 #include "gateway/payment/step.h"
 
 #include <stdlib.h>

@@ -22,6 +22,7 @@
 #include "common/store/db.h"
 #include "common/wire/messages.h"
 #include "gateway/clearing/fees.h"
+#include "gateway/clearing/sql_names.h"
 
 #include <stdint.h>
 
@@ -49,7 +50,7 @@
     " WHERE write_off > x'';"                                                                      \
     "INSERT INTO ledger_before SELECT write_off FROM presentment WHERE write_off > x'';"           \
     "INSERT INTO ledger_before SELECT token FROM suspense_clearing WHERE amount_minor = 0"         \
-    " AND account = 2 AND COALESCE(loss_minor, 0) = 0;"
+    " AND account = " SETPAY_SQL_MERCHANT_PAYABLE " AND COALESCE(loss_minor, 0) = 0;"
 
 /* Of a later step: entries and postings are only ever added. Neither a slip of this program nor
  * one of a person at the database changes one, unless these are taken away first; who does that on

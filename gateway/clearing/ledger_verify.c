@@ -14,6 +14,7 @@
 #include "gateway/clearing/given_back.h"
 #include "gateway/clearing/look.h"
 #include "gateway/clearing/settlement.h"
+#include "gateway/clearing/sql_names.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -272,9 +273,11 @@ static enum setpay_error check_payments(struct setpay_look *look)
         look,
         "SELECT 'payment ' || payment.id || ', captured ' || captured_minor || ', credited ' ||"
         " credited_minor FROM payment WHERE captured_minor <>"
-        " (SELECT COALESCE(SUM(CASE kind WHEN 1 THEN amount_minor WHEN 3 THEN -amount_minor"
+        " (SELECT COALESCE(SUM(CASE kind WHEN " SETPAY_SQL_CAPTURE
+        " THEN amount_minor WHEN " SETPAY_SQL_CAPTURE_REVERSAL " THEN -amount_minor"
         " ELSE 0 END), 0) FROM step WHERE payment_id = payment.id) OR credited_minor <>"
-        " (SELECT COALESCE(SUM(CASE kind WHEN 2 THEN amount_minor WHEN 4 THEN -amount_minor"
+        " (SELECT COALESCE(SUM(CASE kind WHEN " SETPAY_SQL_CREDIT
+        " THEN amount_minor WHEN " SETPAY_SQL_CREDIT_REVERSAL " THEN -amount_minor"
         " ELSE 0 END), 0) FROM step WHERE payment_id = payment.id) ORDER BY payment.id",
         "its steps add up to something else:");
 }

@@ -7,6 +7,7 @@
  * 4 reversal (common/wire/messages.h).
  */
 #include "gateway/clearing/look.h"
+#include "gateway/clearing/sql_names.h"
 #include "gateway/payment/stand_in.h"
 
 #define REVERSAL_WORDS "'reversal ' || reversal.id || ', payment ' || lower(hex(payment.xid))"
@@ -58,7 +59,7 @@ static enum setpay_error check_amounts(struct setpay_look *look)
                                         "leaves something else of its authorisation:"));
     SETPAY_TRY(setpay_look_each_row(
         look,
-        "SELECT " REVERSAL_WORDS REVERSALS "approved_minor = 0 AND (state <> 3"
+        "SELECT " REVERSAL_WORDS REVERSALS "approved_minor = 0 AND (state <> " SETPAY_SQL_DECLINED
         " OR reversal.amount_minor <> payment.amount_minor OR remaining_minor <> 0"
         " OR partial <> 0 OR advice <> 0 OR reversal.period <> payment.period)" IN_ORDER,
         "does not undo the authorisation that was not taken as it was asked for:"));

@@ -22,6 +22,7 @@
 #include "common/base/log.h"
 #include "common/net/metrics.h"
 #include "gateway/clearing/settlement.h"
+#include "gateway/clearing/sql_names.h"
 #include "gateway/payment/payment.h"
 #include "gateway/payment/reversal.h"
 #include "gateway/payment/stand_in.h"
@@ -247,7 +248,8 @@ static enum setpay_error read_row(struct setpay_db *db, struct one_row *row)
         db, &rows,
         "SELECT token, payment_id, kind, amount_minor, presentment.period"
         ", " SETPAY_STAND_IN_IS_OPEN(
-            "step.payment_id") " OR (kind = 2 AND EXISTS (SELECT 1 FROM presentment capture WHERE"
+            "step.payment_id") " OR (kind = " SETPAY_SQL_CREDIT
+                               " AND EXISTS (SELECT 1 FROM presentment capture WHERE"
                                " capture.step_id = step.of_id AND capture.acknowledged = 0))"
                                " FROM presentment JOIN step ON step.id = step_id"
                                " WHERE acknowledged = 0 AND presentment.id = $1",

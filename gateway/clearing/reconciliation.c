@@ -3,6 +3,8 @@
  */
 #include "gateway/clearing/reconciliation.h"
 
+#include "gateway/clearing/sql_names.h"
+
 #include <string.h>
 
 const char *setpay_reconciliation_result_name(enum setpay_reconciliation_result result)
@@ -131,7 +133,7 @@ static enum setpay_error count_unanswered(struct setpay_db *db, const char *issu
     SETPAY_TRY(setpay_db_one(
         db, &rows,
         "SELECT (SELECT COUNT(*) FROM payment WHERE sale_id IS NOT NULL AND issuer = $1"
-        " AND period = $2 AND state = 1)"
+        " AND period = $2 AND state = " SETPAY_SQL_ASKING ")"
         " + (SELECT COUNT(*) FROM presentment JOIN step ON step.id = step_id"
         " JOIN payment ON payment.id = step.payment_id WHERE presentment.period = $2"
         " AND payment.issuer = $1 AND acknowledged = 0)"
@@ -145,10 +147,12 @@ static enum setpay_error count_unanswered(struct setpay_db *db, const char *issu
  * reversals of sales of an earlier period. Of a reversal that was written off the issuer knows
  * nothing. A credit is undone before it is presented, or not. */
 #define TOTALS_SQL                                                                                 \
-    "SELECT currency, SUM(kind = 2), SUM(CASE kind WHEN 2 THEN minor ELSE 0 END), SUM(kind = 1),"  \
-    " SUM(CASE kind WHEN 1 THEN minor ELSE 0 END), SUM(kind = 3),"                                 \
-    " SUM(CASE kind WHEN 3 THEN minor ELSE 0 END) FROM ("                                          \
-    "SELECT currency, 1 AS kind, approved_minor AS minor FROM payment"                             \
+    "SELECT currency, SUM(kind = " SETPAY_SQL_CREDIT "), SUM(CASE kind WHEN " SETPAY_SQL_CREDIT    \
+    " THEN minor ELSE 0 END), SUM(kind = " SETPAY_SQL_CAPTURE "),"                                 \
+    " SUM(CASE kind WHEN " SETPAY_SQL_CAPTURE                                                      \
+    " THEN minor ELSE 0 END), SUM(kind = " SETPAY_SQL_CAPTURE_REVERSAL "),"                        \
+    " SUM(CASE kind WHEN " SETPAY_SQL_CAPTURE_REVERSAL " THEN minor ELSE 0 END) FROM ("            \
+    "SELECT currency, " SETPAY_SQL_CAPTURE " AS kind, approved_minor AS minor FROM payment"        \
     " WHERE sale_id IS NOT NULL AND issuer = $1 AND period = $2 AND approved_minor > 0"            \
     " AND NOT EXISTS (SELECT 1 FROM reversal WHERE reversal.payment_id = payment.id"               \
     " AND reversal.period = payment.period AND write_off IS NULL)"                                 \
@@ -157,7 +161,7 @@ static enum setpay_error count_unanswered(struct setpay_db *db, const char *issu
     " JOIN payment ON payment.id = step.payment_id WHERE presentment.period = $2"                  \
     " AND payment.issuer = $1 AND presentment.response_code IN ('00', '94')"                       \
     " UNION ALL "                                                                                  \
-    "SELECT currency, 3, reversal.amount_minor FROM reversal"                                      \
+    "SELECT currency, " SETPAY_SQL_CAPTURE_REVERSAL ", reversal.amount_minor FROM reversal"        \
     " JOIN payment ON payment.id = reversal.payment_id WHERE reversal.period = $2"                 \
     " AND payment.issuer = $1 AND payment.period <> $2 AND approved_minor > 0"                     \
     " AND write_off IS NULL)"                                                                      \
@@ -314,10 +318,11 @@ enum setpay_error setpay_reconciliation_next(struct setpay_db *db, int64_t after
 {
     struct setpay_db_rows *rows;
     struct setpay_reconciliation got;
-    SETPAY_TRY(setpay_db_one(
-        db, &rows,
-        "SELECT " COLUMNS " FROM reconciliation WHERE result = 0 AND id > $1 ORDER BY id LIMIT 1",
-        SETPAY_DB_INT(after_id)));
+    SETPAY_TRY(setpay_db_one(db, &rows,
+                             "SELECT " COLUMNS
+                             " FROM reconciliation WHERE result = " SETPAY_SQL_RECONCILIATION_OPEN
+                             " AND id > $1 ORDER BY id LIMIT 1",
+                             SETPAY_DB_INT(after_id)));
     read_row(rows, &got);
     SETPAY_TRY(setpay_db_end(rows));
     *found = got;
@@ -335,7 +340,8 @@ enum setpay_error setpay_reconciliation_answer(struct setpay_db *db,
         " sent_count = sent_count + $4, their_credit_count = $5, their_credit_minor = $6,"
         " their_credit_reversal_count = $7, their_credit_reversal_minor = $8,"
         " their_debit_count = $9, their_debit_minor = $10, their_debit_reversal_count = $11,"
-        " their_debit_reversal_minor = $12 WHERE id = $13 AND result = 0",
+        " their_debit_reversal_minor = $12 WHERE id = $13"
+        " AND result = " SETPAY_SQL_RECONCILIATION_OPEN,
         SETPAY_DB_INT(answered->result), SETPAY_DB_TEXT(answered->response_code),
         SETPAY_DB_INT(answered->answered_ms), SETPAY_DB_INT(sent_count),
         SETPAY_DB_INT(theirs->credit_count), SETPAY_DB_INT(theirs->credit_minor),

@@ -6,6 +6,7 @@
 #include "gateway/clearing/incoming.h"
 #include "gateway/clearing/look.h"
 #include "gateway/clearing/reconciliation.h"
+#include "gateway/clearing/sql_names.h"
 
 #include <string.h>
 
@@ -183,17 +184,24 @@ static enum setpay_error check_answers(struct setpay_look *look)
 {
     SETPAY_TRY(setpay_look_each_row(
         look,
-        "SELECT " ROW_WORDS " FROM reconciliation WHERE (result = 0) <> (answered_ms = 0)"
-        " OR (result <> 0) <> (sent_count > 0) OR (result = 0) <> (response_code = '')"
+        "SELECT " ROW_WORDS " FROM reconciliation WHERE (result = " SETPAY_SQL_RECONCILIATION_OPEN
+        ") <> (answered_ms = 0)"
+        " OR (result <> " SETPAY_SQL_RECONCILIATION_OPEN
+        ") <> (sent_count > 0) OR (result = " SETPAY_SQL_RECONCILIATION_OPEN
+        ") <> (response_code = '')"
         " ORDER BY id",
         "answered at no time, or at a time and not answered:"));
     return setpay_look_each_row(
         look,
-        "SELECT " ROW_WORDS " || ', ' || CASE result WHEN 0 THEN 'open' WHEN 1 THEN 'in balance'"
-        " WHEN 2 THEN 'out of balance' ELSE 'refused' END FROM reconciliation"
-        " WHERE NOT CASE result WHEN 0 THEN " THEY_SAY_NOTHING " WHEN 1 THEN " THEY_AGREE
-        " AND response_code = '00' WHEN 2 THEN (NOT " THEY_AGREE " AND response_code = '00')"
-        " OR response_code = '95' WHEN 3 THEN " THEY_SAY_NOTHING
+        "SELECT " ROW_WORDS " || ', ' || CASE result WHEN " SETPAY_SQL_RECONCILIATION_OPEN
+        " THEN 'open' WHEN " SETPAY_SQL_RECONCILIATION_IN_BALANCE " THEN 'in balance'"
+        " WHEN " SETPAY_SQL_RECONCILIATION_OUT_OF_BALANCE
+        " THEN 'out of balance' ELSE 'refused' END FROM reconciliation"
+        " WHERE NOT CASE result WHEN " SETPAY_SQL_RECONCILIATION_OPEN " THEN " THEY_SAY_NOTHING
+        " WHEN " SETPAY_SQL_RECONCILIATION_IN_BALANCE " THEN " THEY_AGREE
+        " AND response_code = '00' WHEN " SETPAY_SQL_RECONCILIATION_OUT_OF_BALANCE
+        " THEN (NOT " THEY_AGREE " AND response_code = '00')"
+        " OR response_code = '95' WHEN " SETPAY_SQL_RECONCILIATION_REFUSED " THEN " THEY_SAY_NOTHING
         " AND response_code NOT IN ('00', '95') ELSE 0 END ORDER BY id",
         "what its issuer answered comes to another result:");
 }

@@ -4,6 +4,7 @@
  */
 #include "gateway/clearing/look.h"
 #include "gateway/clearing/reserve.h"
+#include "gateway/clearing/sql_names.h"
 
 #include <string.h>
 
@@ -101,11 +102,11 @@ static enum setpay_error check_held(struct setpay_look *look)
         " (SELECT 1 FROM settlement WHERE settlement.id = settlement_id AND" SAME_MERCHANT
         ") ORDER BY reserve.id",
         "held back by no settlement of that merchant and currency:"));
-    return setpay_look_each_row(
-        look,
-        "SELECT " RESERVE_WORDS " FROM reserve WHERE NOT EXISTS"
-        " (SELECT 1 FROM ledger_entry WHERE event = reserve.token AND kind = 10) ORDER BY id",
-        "not in the ledger:");
+    return setpay_look_each_row(look,
+                                "SELECT " RESERVE_WORDS " FROM reserve WHERE NOT EXISTS"
+                                " (SELECT 1 FROM ledger_entry WHERE event = reserve.token"
+                                " AND kind = " SETPAY_SQL_LEDGER_RESERVE ") ORDER BY id",
+                                "not in the ledger:");
 }
 
 static enum setpay_error check_released(struct setpay_look *look)
@@ -130,12 +131,13 @@ static enum setpay_error check_released(struct setpay_look *look)
         " WHERE day >= due_day AND settlement.id > reserve.settlement_id AND" SAME_MERCHANT
         " AND (released_by = 0 OR settlement.id < released_by)) ORDER BY reserve.id",
         "not given back on its day:"));
-    return setpay_look_each_row(
-        look,
-        "SELECT " RESERVE_WORDS " FROM reserve WHERE (released_by <> 0) <> (release IS NOT NULL)"
-        " OR (released_by <> 0 AND NOT EXISTS"
-        " (SELECT 1 FROM ledger_entry WHERE event = release AND kind = 11)) ORDER BY id",
-        "not in the ledger: the release of");
+    return setpay_look_each_row(look,
+                                "SELECT " RESERVE_WORDS
+                                " FROM reserve WHERE (released_by <> 0) <> (release IS NOT NULL)"
+                                " OR (released_by <> 0 AND NOT EXISTS"
+                                " (SELECT 1 FROM ledger_entry WHERE event = release"
+                                " AND kind = " SETPAY_SQL_LEDGER_RESERVE_RELEASE ")) ORDER BY id",
+                                "not in the ledger: the release of");
 }
 
 enum setpay_error setpay_look_reserve(struct setpay_look *look)

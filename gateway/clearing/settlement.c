@@ -1,15 +1,18 @@
 /*
  * Settling: one merchant after the other, each in an operation of the store of its own, so that
  * payments come in between; what one operation settles, currency by currency, is done whole or not
- * at all. Sums are made by the database, so that a merchant's day with a hundred thousand items
- * takes the committer no longer than a second or two; only refused items are walked through. Of
- * merchants only batches are looked at that are not known to be settled, however many there were.
+ * at all. A settlement pays one sum for a day, so its items can't be split: what bounds an
+ * operation is what one merchant captures in a day. Sums are made by the database, so that a
+ * hundred thousand items take the committer a few seconds; only refused items are walked through.
+ * Of merchants only batches are looked at that are not known to be settled, however many there
+ * were.
  */
 #include "gateway/clearing/settlement.h"
 
 #include "common/crypto/hash.h"
 #include "gateway/clearing/ahead.h"
 #include "gateway/clearing/reserve.h"
+#include "gateway/clearing/sql_names.h"
 #include "gateway/payment/payment.h"
 
 #include <stdio.h>
@@ -207,7 +210,8 @@ static enum setpay_error next_refused(struct setpay_db *db,
     struct setpay_id step;
     SETPAY_TRY(setpay_db_one(
         db, &rows,
-        "SELECT presentment.id, step.token, CASE kind WHEN 1 THEN amount_minor - fee_minor"
+        "SELECT presentment.id, step.token, CASE kind WHEN " SETPAY_SQL_CAPTURE
+        " THEN amount_minor - fee_minor"
         " ELSE fee_minor - amount_minor END, presentment.write_off FROM presentment"
         " JOIN step ON step.id = presentment.step_id WHERE presentment.settlement_id = $1"
         " AND presentment.id > $2 AND NOT " TAKEN " ORDER BY presentment.id LIMIT 1",
@@ -302,13 +306,16 @@ static enum setpay_error gather(struct setpay_db *db, const struct setpay_settle
     bool fits = true;
     SETPAY_TRY(setpay_db_select(
         db, &rows,
-        "SELECT payment.currency, SUM(" TAKEN " AND kind = 1),"
-        " SUM(CASE WHEN " TAKEN " AND kind = 1 THEN step.amount_minor ELSE 0 END),"
-        " SUM(" TAKEN " AND kind = 2),"
-        " SUM(CASE WHEN " TAKEN " AND kind = 2 THEN step.amount_minor ELSE 0 END),"
-        " SUM(CASE WHEN " TAKEN " AND kind = 1 THEN fee_minor WHEN " TAKEN
+        "SELECT payment.currency, SUM(" TAKEN " AND kind = " SETPAY_SQL_CAPTURE "),"
+        " SUM(CASE WHEN " TAKEN " AND kind = " SETPAY_SQL_CAPTURE
+        " THEN step.amount_minor ELSE 0 END),"
+        " SUM(" TAKEN " AND kind = " SETPAY_SQL_CREDIT "),"
+        " SUM(CASE WHEN " TAKEN " AND kind = " SETPAY_SQL_CREDIT
+        " THEN step.amount_minor ELSE 0 END),"
+        " SUM(CASE WHEN " TAKEN " AND kind = " SETPAY_SQL_CAPTURE " THEN fee_minor WHEN " TAKEN
         " THEN -fee_minor ELSE 0 END), SUM(NOT " TAKEN "),"
-        " SUM(CASE WHEN " TAKEN " THEN 0 WHEN kind = 1 THEN step.amount_minor - fee_minor"
+        " SUM(CASE WHEN " TAKEN " THEN 0 WHEN kind = " SETPAY_SQL_CAPTURE
+        " THEN step.amount_minor - fee_minor"
         " ELSE fee_minor - step.amount_minor END)" ITEMS(
             "$1", "$2", "$3") " AND presentment.acknowledged = 1"
                               " GROUP BY payment.currency ORDER BY payment.currency",

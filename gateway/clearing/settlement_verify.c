@@ -5,6 +5,7 @@
  */
 #include "gateway/clearing/look.h"
 #include "gateway/clearing/settlement.h"
+#include "gateway/clearing/sql_names.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -17,7 +18,7 @@
     " JOIN payment ON payment.id = step.payment_id JOIN batch ON batch.id = presentment.batch_id"
 /* What a step is to its merchant. */
 #define TO_MERCHANT                                                                                \
-    "CASE WHEN kind IN (1, 4) THEN step.amount_minor - fee_minor"                                  \
+    "CASE WHEN kind IN " SETPAY_SQL_TO_MERCHANT " THEN step.amount_minor - fee_minor"              \
     " ELSE fee_minor - step.amount_minor END"
 
 /* ------------------------------------------------------------------ entries */
@@ -301,7 +302,8 @@ enum setpay_error setpay_settlement_verify(struct setpay_look *look)
     SETPAY_TRY(setpay_look_each_row(
         look,
         "SELECT '' || id FROM settlement WHERE payout_minor > 0 AND NOT EXISTS"
-        " (SELECT 1 FROM ledger_entry WHERE event = token AND kind = 5) ORDER BY id",
+        " (SELECT 1 FROM ledger_entry WHERE event = token AND kind = " SETPAY_SQL_LEDGER_SETTLEMENT
+        ") ORDER BY id",
         "not in the ledger: the payout of settlement"));
     SETPAY_TRY(setpay_look_each_row(
         look,
@@ -333,13 +335,14 @@ enum setpay_error setpay_settlement_verify(struct setpay_look *look)
         "SELECT " ITEM_WORDS ITEM_TABLES " WHERE (presentment.suspense IS NOT NULL) <>"
         " (presentment.settlement_id <> 0 AND NOT " TAKEN ") ORDER BY presentment.id",
         "in suspense and not refused, or refused, settled and not in suspense:"));
-    return setpay_look_each_row(
-        look,
-        "SELECT " ITEM_WORDS ITEM_TABLES " WHERE presentment.suspense IS NOT NULL"
-        " AND step.amount_minor <> fee_minor AND NOT EXISTS"
-        " (SELECT 1 FROM ledger_entry WHERE event = presentment.suspense AND kind = 6)"
-        " ORDER BY presentment.id",
-        "not in the ledger: the suspense of");
+    return setpay_look_each_row(look,
+                                "SELECT " ITEM_WORDS ITEM_TABLES
+                                " WHERE presentment.suspense IS NOT NULL"
+                                " AND step.amount_minor <> fee_minor AND NOT EXISTS"
+                                " (SELECT 1 FROM ledger_entry WHERE event = presentment.suspense "
+                                "AND kind = " SETPAY_SQL_LEDGER_SUSPENSE ")"
+                                " ORDER BY presentment.id",
+                                "not in the ledger: the suspense of");
 }
 
 /* ------------------------------------------------------------------ around them */
@@ -349,7 +352,7 @@ static enum setpay_error check_presentments(struct setpay_look *look)
     SETPAY_TRY(setpay_look_each_row(
         look,
         "SELECT lower(hex(token)) FROM step JOIN batch ON batch.id = batch_id"
-        " WHERE kind IN (1, 2) AND undone = 0 AND batch.open = 0 AND NOT EXISTS"
+        " WHERE kind IN " SETPAY_SQL_ITEMS " AND undone = 0 AND batch.open = 0 AND NOT EXISTS"
         " (SELECT 1 FROM presentment WHERE step_id = step.id) ORDER BY step.id",
         "cleared and not presented: step"));
     SETPAY_TRY(setpay_look_each_row(look,
@@ -360,7 +363,7 @@ static enum setpay_error check_presentments(struct setpay_look *look)
     SETPAY_TRY(setpay_look_each_row(
         look,
         "SELECT " ITEM_WORDS " FROM presentment JOIN step ON step.id = presentment.step_id"
-        " WHERE undone <> 0 OR kind NOT IN (1, 2) ORDER BY presentment.id",
+        " WHERE undone <> 0 OR kind NOT IN " SETPAY_SQL_ITEMS " ORDER BY presentment.id",
         "presented though it was undone, or undoes:"));
     SETPAY_TRY(setpay_look_each_row(
         look,
@@ -385,17 +388,18 @@ static enum setpay_error check_steps(struct setpay_look *look)
 {
     SETPAY_TRY(setpay_look_each_row(
         look,
-        "SELECT lower(hex(token)) FROM step WHERE kind IN (1, 2) AND undone <> EXISTS"
+        "SELECT lower(hex(token)) FROM step WHERE kind IN " SETPAY_SQL_ITEMS " AND undone <> EXISTS"
         " (SELECT 1 FROM step AS other WHERE other.payment_id = step.payment_id"
-        " AND other.of_id = step.id AND other.kind IN (3, 4)) ORDER BY id",
+        " AND other.of_id = step.id AND other.kind IN " SETPAY_SQL_REVERSALS ") ORDER BY id",
         "undone and no step undoes it, or the other way round: step"));
     if (setpay_look_adds_up(look, SETPAY_LOOK_STEPS))
         SETPAY_TRY(setpay_look_each_row(
             look,
-            "SELECT lower(hex(token)) FROM step WHERE kind = 1 AND credited_minor <>"
+            "SELECT lower(hex(token)) FROM step WHERE kind = " SETPAY_SQL_CAPTURE
+            " AND credited_minor <>"
             " (SELECT COALESCE(SUM(other.amount_minor), 0) FROM step AS other"
             " WHERE other.payment_id = step.payment_id AND other.of_id = step.id"
-            " AND other.kind = 2 AND other.undone = 0) ORDER BY id",
+            " AND other.kind = " SETPAY_SQL_CREDIT " AND other.undone = 0) ORDER BY id",
             "what was credited of it is not what its credits come to: step"));
     return setpay_look_each_row(
         look,
@@ -407,11 +411,11 @@ static enum setpay_error check_steps(struct setpay_look *look)
 }
 
 /* Each account as steps, settlements, disputes and payments leave it, without a look at any
- * posting. Accounts: 1 issuer receivable, 2 merchant payable, 3 interchange, 4 fees, 5 cash, 6
- * suspense, 7 disputes, 8 reserve, 9 losses. Outcomes of disputes: 0 open, 1 for the cardholder. */
+ * posting. */
 #define OF_STEPS(account, amount)                                                                  \
     " UNION ALL SELECT " account ", brand, merchant_id, currency, 0,"                              \
-    " CASE WHEN kind IN (1, 4) THEN " amount " ELSE -(" amount ") END FROM step"                   \
+    " CASE WHEN kind IN " SETPAY_SQL_TO_MERCHANT " THEN " amount " ELSE -(" amount                 \
+    ") END FROM step"                                                                              \
     " JOIN payment ON payment.id = payment_id"
 #define OF_SETTLEMENTS(account, amount)                                                            \
     " UNION ALL SELECT " account ", brand, merchant_id, currency, 0, " amount " FROM settlement"
@@ -425,32 +429,35 @@ static enum setpay_error check_steps(struct setpay_look *look)
 /* What was cleared, out of suspense and to where; a merchant's share is an adjustment. CLAIMED:
  * what was claimed from the issuer of it; UNCLAIMED: where it is claimed no more. */
 #define CLAIMED "(amount_minor - COALESCE(interchange_minor, 0) + COALESCE(fee_minor, 0))"
-#define UNCLAIMED " WHERE (account = 1 OR loss_minor <> 0)"
+#define UNCLAIMED " WHERE (account = " SETPAY_SQL_ISSUER_RECEIVABLE " OR loss_minor <> 0)"
 #define OF_CLEARED(account, amount, where)                                                         \
     " UNION ALL SELECT " account ", brand, merchant_id, currency, 0, " amount                      \
     " FROM suspense_clearing" where
 
 #define EXPECTED                                                                                   \
-    OF_STEPS("1", "step.amount_minor - interchange_minor")                                         \
-    OF_STEPS("2", "fee_minor - step.amount_minor")                                                 \
-    OF_STEPS("3", "interchange_minor")                                                             \
-    OF_STEPS("4", "-fee_minor")                                                                    \
-    OF_SETTLEMENTS("2", "payout_minor + refused_minor + held_minor - released_minor")              \
-    OF_SETTLEMENTS("5", "-payout_minor")                                                           \
-    OF_SETTLEMENTS("6", "-refused_minor")                                                          \
-    OF_SETTLEMENTS("8", "released_minor - held_minor")                                             \
-    OF_DISPUTES("7", "0")                                                                          \
-    OF_DISPUTES("1", "1")                                                                          \
-    OF_PAYMENTS("5", "amount_minor")                                                               \
-    OF_PAYMENTS("1", "-matched_minor")                                                             \
-    OF_PAYMENTS("6", "matched_minor - amount_minor")                                               \
-    OF_CLEARED("6", "amount_minor", "")                                                            \
-    OF_CLEARED("1", "-" CLAIMED, UNCLAIMED)                                                        \
-    OF_CLEARED("3", "-COALESCE(interchange_minor, 0)", UNCLAIMED)                                  \
-    OF_CLEARED("4", "COALESCE(fee_minor, 0)", " WHERE account = 1")                                \
-    OF_CLEARED("9", "loss_minor", " WHERE loss_minor <> 0")                                        \
-    OF_CLEARED("5", "-amount_minor", " WHERE account = 5")                                         \
-    " UNION ALL SELECT 2, brand, merchant_id, currency, 0, -amount_minor FROM adjustment"
+    OF_STEPS(SETPAY_SQL_ISSUER_RECEIVABLE, "step.amount_minor - interchange_minor")                \
+    OF_STEPS(SETPAY_SQL_MERCHANT_PAYABLE, "fee_minor - step.amount_minor")                         \
+    OF_STEPS(SETPAY_SQL_INTERCHANGE, "interchange_minor")                                          \
+    OF_STEPS(SETPAY_SQL_FEES, "-fee_minor")                                                        \
+    OF_SETTLEMENTS(SETPAY_SQL_MERCHANT_PAYABLE,                                                    \
+                   "payout_minor + refused_minor + held_minor - released_minor")                   \
+    OF_SETTLEMENTS(SETPAY_SQL_CASH, "-payout_minor")                                               \
+    OF_SETTLEMENTS(SETPAY_SQL_SUSPENSE, "-refused_minor")                                          \
+    OF_SETTLEMENTS(SETPAY_SQL_RESERVE, "released_minor - held_minor")                              \
+    OF_DISPUTES(SETPAY_SQL_DISPUTES, SETPAY_SQL_DISPUTE_OPEN)                                      \
+    OF_DISPUTES(SETPAY_SQL_ISSUER_RECEIVABLE, SETPAY_SQL_DISPUTE_CARDHOLDER)                       \
+    OF_PAYMENTS(SETPAY_SQL_CASH, "amount_minor")                                                   \
+    OF_PAYMENTS(SETPAY_SQL_ISSUER_RECEIVABLE, "-matched_minor")                                    \
+    OF_PAYMENTS(SETPAY_SQL_SUSPENSE, "matched_minor - amount_minor")                               \
+    OF_CLEARED(SETPAY_SQL_SUSPENSE, "amount_minor", "")                                            \
+    OF_CLEARED(SETPAY_SQL_ISSUER_RECEIVABLE, "-" CLAIMED, UNCLAIMED)                               \
+    OF_CLEARED(SETPAY_SQL_INTERCHANGE, "-COALESCE(interchange_minor, 0)", UNCLAIMED)               \
+    OF_CLEARED(SETPAY_SQL_FEES, "COALESCE(fee_minor, 0)",                                          \
+               " WHERE account = " SETPAY_SQL_ISSUER_RECEIVABLE)                                   \
+    OF_CLEARED(SETPAY_SQL_LOSSES, "loss_minor", " WHERE loss_minor <> 0")                          \
+    OF_CLEARED(SETPAY_SQL_CASH, "-amount_minor", " WHERE account = " SETPAY_SQL_CASH)              \
+    " UNION ALL SELECT " SETPAY_SQL_MERCHANT_PAYABLE                                               \
+    ", brand, merchant_id, currency, 0, -amount_minor FROM adjustment"
 
 /* So that rows that were edited to the edge of a number don't end the sum: it differs all the same.
  * No account of anybody has so much. */
@@ -462,7 +469,8 @@ static enum setpay_error check_payable(struct setpay_look *look)
         look,
         "SELECT brand || ' ' || merchant_id || ', ' || currency || ': ' || SUM(owed) ||"
         " ', expected ' || SUM(expected) FROM (SELECT brand, merchant_id, currency,"
-        " -amount_minor AS owed, 0 AS expected FROM ledger_balance WHERE account = 2"
+        " -amount_minor AS owed, 0 AS expected FROM ledger_balance WHERE"
+        " account = " SETPAY_SQL_MERCHANT_PAYABLE
         " UNION ALL SELECT brand, merchant_id, currency, 0, carried_out_minor FROM settlement"
         " WHERE id IN (SELECT MAX(id) FROM settlement GROUP BY brand, merchant_id, currency)"
         " UNION ALL SELECT brand, merchant_id, currency, 0, amount_minor FROM adjustment"

@@ -6,6 +6,7 @@
  * it. One that was written off is held to what was told with that, which the ledger has.
  */
 #include "gateway/clearing/look.h"
+#include "gateway/clearing/sql_names.h"
 #include "gateway/payment/stand_in.h"
 
 #include <string.h>
@@ -49,7 +50,7 @@ static enum setpay_error check_each(struct setpay_look *look)
     return setpay_look_each_row(
         look,
         "SELECT " STAND_IN_WORDS STAND_INS "NOT EXISTS (SELECT 1 FROM receipt"
-        " WHERE receipt.of_id = payment.id AND receipt.kind = 1"
+        " WHERE receipt.of_id = payment.id AND receipt.kind = " SETPAY_SQL_RECEIPT_AUTHORISATION
         " AND receipt.created_ms = stand_in.created_ms)" IN_ORDER,
         "approved in its issuer's stead at a time of which there is no receipt:");
 }

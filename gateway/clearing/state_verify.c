@@ -12,6 +12,8 @@
 #include "common/wire/receipt.h"
 #include "gateway/clearing/look.h"
 
+#include "gateway/clearing/sql_names.h"
+
 #include <string.h>
 
 #define PAYMENT_WORDS "lower(hex(payment.xid)) || ', number ' || payment.number"
@@ -26,13 +28,17 @@ static enum setpay_error check_amounts(struct setpay_look *look)
         look,
         "SELECT " PAYMENT_WORDS " || ', state ' || state || ', approved ' || approved_minor ||"
         " ', reversed ' || reversed_minor || ', captured ' || captured_minor FROM payment"
-        " WHERE NOT CASE WHEN state IN (1, 3, 4) THEN approved_minor = 0 AND reversed_minor = 0"
+        " WHERE NOT CASE WHEN state IN (" SETPAY_SQL_ASKING ", " SETPAY_SQL_DECLINED
+        ", " SETPAY_SQL_VOIDED ") THEN approved_minor = 0 AND reversed_minor = 0"
         " AND captured_minor = 0 AND credited_minor = 0 AND cap_token IS NULL"
-        " WHEN state = 2 THEN captured_minor = 0 AND reversed_minor < approved_minor"
-        " WHEN state = 5 THEN captured_minor = 0 AND reversed_minor = approved_minor"
-        " WHEN state = 6 THEN captured_minor + credited_minor > 0"
+        " WHEN state = " SETPAY_SQL_APPROVED
+        " THEN captured_minor = 0 AND reversed_minor < approved_minor"
+        " WHEN state = " SETPAY_SQL_REVERSED
+        " THEN captured_minor = 0 AND reversed_minor = approved_minor"
+        " WHEN state = " SETPAY_SQL_CAPTURED " THEN captured_minor + credited_minor > 0"
         " AND captured_minor + reversed_minor <= approved_minor ELSE 0 END"
-        " OR (state IN (2, 5, 6) AND (cap_token IS NULL OR approved_minor <= 0))"
+        " OR (state IN (" SETPAY_SQL_APPROVED ", " SETPAY_SQL_REVERSED ", " SETPAY_SQL_CAPTURED
+        ") AND (cap_token IS NULL OR approved_minor <= 0))"
         " OR reversed_minor < 0 OR captured_minor < 0 OR credited_minor < 0"
         " OR (captured_minor > 0 AND credited_minor > captured_minor)"
         " OR approved_minor > amount_minor ORDER BY payment.id",
@@ -42,9 +48,11 @@ static enum setpay_error check_amounts(struct setpay_look *look)
         "SELECT " PAYMENT_WORDS " || ': ' || payment.signed_minor FROM payment JOIN payment first"
         " ON first.id = COALESCE(payment.first_id, payment.id)"
         " WHERE payment.signed_minor <> first.signed_minor"
-        " OR (payment.terms_kind IN (1, 4) AND first.signed_minor <> first.amount_minor)"
-        " OR (payment.terms_kind <> 4 AND payment.signed_minor < payment.amount_minor)"
-        " OR (payment.terms_kind = 3 AND payment.signed_minor >"
+        " OR (payment.terms_kind IN (" SETPAY_SQL_TERMS_SINGLE ", " SETPAY_SQL_TERMS_RECURRING
+        ") AND first.signed_minor <> first.amount_minor)"
+        " OR (payment.terms_kind <> " SETPAY_SQL_TERMS_RECURRING
+        " AND payment.signed_minor < payment.amount_minor)"
+        " OR (payment.terms_kind = " SETPAY_SQL_TERMS_INSTALMENT " AND payment.signed_minor >"
         " payment.terms_each_minor * payment.terms_count) ORDER BY payment.id",
         "signed for more or less than its terms come to: payment");
 }
@@ -55,13 +63,14 @@ static enum setpay_error check_hold(struct setpay_look *look)
     SETPAY_TRY(setpay_look_each_row(
         look,
         OF("(hold_expiry_ms <> 0) <> (approved_minor > 0) OR EXISTS (SELECT 1 FROM receipt"
-           " WHERE of_id = payment.id AND kind = 1 AND (hold_expiry_ms <= receipt.created_ms"
+           " WHERE of_id = payment.id AND kind = " SETPAY_SQL_RECEIPT_AUTHORISATION
+           " AND (hold_expiry_ms <= receipt.created_ms"
            " OR hold_expiry_ms > receipt.created_ms + " HOLD_DAYS_MAX " * " DAY
            " OR (hold_expiry_ms - receipt.created_ms) % " DAY " <> 0))"),
         "its hold ends on no day behind its authorisation: payment"));
     SETPAY_TRY(setpay_look_each_row(look,
                                     OF("EXISTS (SELECT 1 FROM step WHERE step.payment_id ="
-                                       " payment.id AND step.kind = 1"
+                                       " payment.id AND step.kind = " SETPAY_SQL_CAPTURE
                                        " AND step.created_ms >= hold_expiry_ms)"),
                                     "captured behind the end of its hold: payment"));
     /* The newest reversal, where it was the gateway's own. */
@@ -80,12 +89,13 @@ static enum setpay_error check_cancellation(struct setpay_look *look)
     SETPAY_TRY(setpay_look_each_row(
         look,
         OF("cancelled_ms <> 0 AND NOT EXISTS (SELECT 1 FROM receipt WHERE of_id = payment.id"
-           " AND kind = 9 AND receipt.created_ms = cancelled_ms)"),
+           " AND kind = " SETPAY_SQL_RECEIPT_CANCELLATION
+           " AND receipt.created_ms = cancelled_ms)"),
         "cancelled at a time of which there is no receipt: payment"));
     SETPAY_TRY(setpay_look_each_row(
         look,
         OF("cancelled_ms = 0 AND EXISTS (SELECT 1 FROM receipt WHERE of_id = payment.id"
-           " AND kind = 9)"),
+           " AND kind = " SETPAY_SQL_RECEIPT_CANCELLATION ")"),
         "there is a receipt that it was cancelled: payment"));
     return setpay_look_each_row(
         look,
@@ -100,8 +110,8 @@ static enum setpay_error check_sales(struct setpay_look *look)
     SETPAY_TRY(setpay_look_each_row(
         look,
         OF("sale_id IS NOT NULL AND approved_minor > 0 AND NOT EXISTS (SELECT 1 FROM step"
-           " WHERE step.token = sale_id AND step.payment_id = payment.id AND step.kind = 1"
-           " AND step.amount_minor = approved_minor)"),
+           " WHERE step.token = sale_id AND step.payment_id = payment.id"
+           " AND step.kind = " SETPAY_SQL_CAPTURE " AND step.amount_minor = approved_minor)"),
         "a sale, and not the capture of it: payment"));
     SETPAY_TRY(setpay_look_each_row(look, OF("sale_id IS NULL AND payment.period <> 0"),
                                     "no sale, and booked in a period: payment"));

@@ -10,6 +10,7 @@
 #include "gateway/clearing/incoming.h"
 #include "gateway/clearing/presentment.h"
 #include "gateway/clearing/settlement.h"
+#include "gateway/clearing/sql_names.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -95,15 +96,18 @@ void setpay_suspense_post(int64_t amount_minor, struct setpay_ledger_entry *entr
                           " FROM (SELECT suspense AS event, 0 AS is_payment, payment.brand AS "    \
                           "brand,"                                                                 \
                           " payment.merchant_id AS merchant_id, payment.currency AS currency,"     \
-                          " CASE WHEN kind = 1 THEN step.amount_minor - step.fee_minor"            \
+                          " CASE WHEN kind = " SETPAY_SQL_CAPTURE                                  \
+                          " THEN step.amount_minor - step.fee_minor"                               \
                           " ELSE step.fee_minor - step.amount_minor END AS amount_minor, "         \
                           "lower(hex(step.token)) AS "                                             \
                           "what,"                                                                  \
                           " settlement.created_ms AS since_ms, response_code = "                   \
                           "'" SETPAY_PRESENTMENT_WRITTEN_OFF                                       \
-                          "' AS is_written_off, CASE WHEN kind = 1 THEN step.interchange_minor"    \
+                          "' AS is_written_off, CASE WHEN kind = " SETPAY_SQL_CAPTURE              \
+                          " THEN step.interchange_minor"                                           \
                           " ELSE -step.interchange_minor END AS interchange_minor,"                \
-                          " CASE WHEN kind = 1 THEN step.fee_minor ELSE -step.fee_minor END AS "   \
+                          " CASE WHEN kind = " SETPAY_SQL_CAPTURE                                  \
+                          " THEN step.fee_minor ELSE -step.fee_minor END AS "                      \
                           "fee_minor"                                                              \
                           " FROM presentment JOIN step ON step.id = presentment.step_id"           \
                           " JOIN payment ON payment.id = step.payment_id"                          \
@@ -418,16 +422,18 @@ enum setpay_error setpay_suspense_uncharged(struct setpay_db *db, int64_t step_i
 
 /* ------------------------------------------------------------------ what merchants are told */
 
-/* Accounts: 2 merchant payable. Adjustments: 3 cleared. */
 #define TOLD                                                                                       \
-    "SELECT c.id, c.token, c.account = 2, c.amount_minor, c.currency, c.reason, step.token,"       \
+    "SELECT c.id, c.token, c.account = " SETPAY_SQL_MERCHANT_PAYABLE                               \
+    ", c.amount_minor, c.currency, c.reason, step.token,"                                          \
     " payment.xid, response_code = '" SETPAY_PRESENTMENT_WRITTEN_OFF                               \
     "' FROM settlement s JOIN suspense_clearing c ON c.brand = s.brand"                            \
     " AND c.merchant_id = s.merchant_id AND c.currency = s.currency"                               \
     " JOIN presentment ON presentment.suspense = c.item JOIN step ON step.id = step_id"            \
     " JOIN payment ON payment.id = step.payment_id WHERE s.id = $1 AND c.id > $2"                  \
-    " AND CASE WHEN c.account = 2 AND c.amount_minor <> 0 THEN EXISTS (SELECT 1 FROM adjustment a" \
-    " WHERE a.settlement_id = s.id AND a.kind = 3 AND a.source_id = c.id)"                         \
+    " AND CASE WHEN c.account = " SETPAY_SQL_MERCHANT_PAYABLE                                      \
+    " AND c.amount_minor <> 0 THEN EXISTS (SELECT 1 FROM adjustment a"                             \
+    " WHERE a.settlement_id = s.id AND a.kind = " SETPAY_SQL_ADJUSTMENT_CLEARED                    \
+    " AND a.source_id = c.id)"                                                                     \
     " ELSE c.created_ms <= s.cut_off_ms AND c.created_ms > COALESCE((SELECT "                      \
     "MAX(before.cut_off_ms)"                                                                       \
     " FROM settlement before WHERE before.brand = s.brand AND before.merchant_id = s.merchant_id"  \

@@ -13,6 +13,7 @@
 #include "common/base/log.h"
 #include "common/base/testing.h"
 #include "common/net/metrics.h"
+#include "gateway/clearing/sql_names.h"
 #include "gateway/payment/auth.h"
 #include "gateway/payment/step.h"
 
@@ -86,7 +87,7 @@ enum setpay_error setpay_hold_end_decide(struct setpay_payment *payment, setpay_
 /* Nothing of the same instruction is at its issuer. The receipt of what that comes to leaves with
  * its answer: it must not stand behind one of what was given up, which the merchant has not got. */
 #define NONE_ASKS                                                                                  \
-    " NOT EXISTS (SELECT 1 FROM payment p WHERE p.state = 1 AND"                                   \
+    " NOT EXISTS (SELECT 1 FROM payment p WHERE p.state = " SETPAY_SQL_ASKING " AND"               \
     " COALESCE(p.first_id, p.id) = COALESCE(payment.first_id, payment.id))"
 
 static void look(void *arg);

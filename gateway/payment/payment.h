@@ -17,6 +17,7 @@
 #include "common/store/db.h"
 #include "common/store/store.h"
 #include "common/wire/messages.h"
+#include "gateway/clearing/sql_names.h"
 #include "gateway/network/network.h"
 #include "gateway/payment/payment_state.h"
 
@@ -32,9 +33,10 @@ extern const struct setpay_store_schema setpay_gateway_schema;
     "UPDATE payment SET reversal_count ="                                                          \
     " (SELECT COUNT(*) FROM reversal WHERE reversal.payment_id = payment.id);"
 
-/* SQL: something is held and not captured (the states approved and captured). */
+/* SQL: something is held and not captured. */
 #define SETPAY_PAYMENT_IS_HELD                                                                     \
-    "state IN (2, 6) AND approved_minor - reversed_minor - captured_minor > 0"
+    "state IN (" SETPAY_SQL_APPROVED ", " SETPAY_SQL_CAPTURED                                      \
+    ") AND approved_minor - reversed_minor - captured_minor > 0"
 
 /* A merchant is the pair (brand, merchant id). */
 struct setpay_gateway_merchant {

@@ -23,6 +23,7 @@
 #include "gateway/clearing/reconciliation.h"
 #include "gateway/clearing/reserve.h"
 #include "gateway/clearing/settlement.h"
+#include "gateway/clearing/sql_names.h"
 #include "gateway/clearing/unsent.h"
 #include "gateway/payment/agreement.h"
 #include "gateway/payment/payment.h"
@@ -518,23 +519,24 @@ enum setpay_error setpay_kept_card_keep(struct setpay_db *db, int64_t payment_id
 enum setpay_error setpay_kept_card_purge(struct setpay_db *db, setpay_time_ms now_ms,
                                          int64_t *deleted)
 {
-    SETPAY_TRY(setpay_db_run(db,
-                             "DELETE FROM kept_card WHERE until_ms <= $1 AND NOT EXISTS"
-                             " (SELECT 1 FROM reversal JOIN payment p ON p.id = reversal.payment_id"
-                             " WHERE COALESCE(p.first_id, p.id) = kept_card.payment_id"
-                             " AND acknowledged = 0) AND NOT EXISTS"
-                             " (SELECT 1 FROM payment p WHERE"
-                             " COALESCE(p.first_id, p.id) = kept_card.payment_id AND (p.state = $2 "
-                             "OR " SETPAY_PAYMENT_IS_HELD "))"
-                             /* Nor what the issuer is still to be advised of. */
-                             " AND NOT " SETPAY_STAND_IN_IS_OPEN("kept_card.payment_id")
-                             /* Nor what is still to be presented, or has not been taken yet. */
-                             " AND NOT EXISTS (SELECT 1 FROM step JOIN payment p ON"
-                             " p.id = step.payment_id LEFT JOIN presentment ON step_id = step.id"
-                             " WHERE (p.id = kept_card.payment_id"
-                             " OR p.first_id = kept_card.payment_id) AND step.kind IN (1, 2)"
-                             " AND undone = 0 AND COALESCE(acknowledged, 0) = 0)",
-                             SETPAY_DB_INT(now_ms), SETPAY_DB_INT(SETPAY_PAYMENT_ASKING)));
+    SETPAY_TRY(
+        setpay_db_run(db,
+                      "DELETE FROM kept_card WHERE until_ms <= $1 AND NOT EXISTS"
+                      " (SELECT 1 FROM reversal JOIN payment p ON p.id = reversal.payment_id"
+                      " WHERE COALESCE(p.first_id, p.id) = kept_card.payment_id"
+                      " AND acknowledged = 0) AND NOT EXISTS"
+                      " (SELECT 1 FROM payment p WHERE"
+                      " COALESCE(p.first_id, p.id) = kept_card.payment_id AND (p.state = $2 "
+                      "OR " SETPAY_PAYMENT_IS_HELD "))"
+                      /* Nor what the issuer is still to be advised of. */
+                      " AND NOT " SETPAY_STAND_IN_IS_OPEN("kept_card.payment_id")
+                      /* Nor what is still to be presented, or has not been taken yet. */
+                      " AND NOT EXISTS (SELECT 1 FROM step JOIN payment p ON"
+                      " p.id = step.payment_id LEFT JOIN presentment ON step_id = step.id"
+                      " WHERE (p.id = kept_card.payment_id"
+                      " OR p.first_id = kept_card.payment_id) AND step.kind IN " SETPAY_SQL_ITEMS
+                      " AND undone = 0 AND COALESCE(acknowledged, 0) = 0)",
+                      SETPAY_DB_INT(now_ms), SETPAY_DB_INT(SETPAY_PAYMENT_ASKING)));
     *deleted = setpay_db_changes(db);
     return SETPAY_OK;
 }

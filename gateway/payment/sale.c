@@ -73,7 +73,7 @@ enum setpay_error setpay_sale_keep(struct setpay_db *db, const struct setpay_gat
 {
     const struct setpay_gateway_sale *sale = work->sale;
     struct setpay_batch batch = sale->batch;
-    SETPAY_TRY(setpay_batch_use(db, &batch));
+    SETPAY_TRY(setpay_batch_use(db, &batch, 1));
     return setpay_gateway_step_keep(db, &sale->decision, batch.id, &sale->receipt, NULL);
 }
 

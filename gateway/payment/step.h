@@ -40,11 +40,6 @@ enum setpay_step_kind {
     SETPAY_STEP_CAPTURE_REVERSAL = 3,
     SETPAY_STEP_CREDIT_REVERSAL = 4,
 };
-/* The same in SQL. */
-#define SETPAY_SQL_CAPTURE "1"
-#define SETPAY_SQL_CREDIT "2"
-#define SETPAY_SQL_CAPTURE_REVERSAL "3"
-#define SETPAY_SQL_CREDIT_REVERSAL "4"
 
 struct setpay_gateway_step {
     int64_t id; /* 0: not stored yet */

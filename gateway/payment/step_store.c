@@ -4,6 +4,7 @@
 #include "gateway/payment/step.h"
 
 #include "gateway/clearing/incoming.h"
+#include "gateway/clearing/sql_names.h"
 
 /* What was approved in an issuer's stead it may never charge: until it has taken that, nobody
  * knows. */
@@ -50,7 +51,7 @@ enum setpay_error setpay_gateway_step_find(struct setpay_db *db, const struct se
         " batch_id, undone, credited_minor, disputed_minor, created_ms, batch.open,"
         " (SELECT COALESCE(SUM(credit.interchange_minor), 0) FROM step credit"
         " WHERE credit.payment_id = step.payment_id AND credit.of_id = step.id"
-        " AND credit.kind = 2 AND credit.undone = 0) FROM step"
+        " AND credit.kind = " SETPAY_SQL_CREDIT " AND credit.undone = 0) FROM step"
         " JOIN batch ON batch.id = step.batch_id WHERE token = $1",
         SETPAY_DB_ID(token)));
     found.id = setpay_db_get_int(rows, 0);

@@ -233,15 +233,16 @@ static enum setpay_error write_steps(struct setpay_db *db, void *arg)
     struct setpay_gateway_work *work = arg;
     struct setpay_gateway_steps *steps = work->steps;
     struct setpay_batch batch = steps->batch;
-    bool any = false;
+    size_t done = 0;
     SETPAY_TRY(setpay_payment_check_rrpid(db, &work->message.signer, &work->rrpid,
                                           &work->request_hash)); /* rule A6 */
+    for (size_t i = 0; i < steps->request.step_count; i++)
+        done += steps->list[i].error == SETPAY_OK ? 1 : 0;
+    if (done > 0)
+        SETPAY_TRY(setpay_batch_use(db, &batch, done));
     for (size_t i = 0; i < steps->request.step_count; i++) {
         if (steps->list[i].error != SETPAY_OK)
             continue;
-        if (!any)
-            SETPAY_TRY(setpay_batch_use(db, &batch));
-        any = true;
         const struct one_step *one = &steps->list[i];
         SETPAY_TRY(setpay_gateway_step_keep(db, &one->decision, batch.id, &one->receipt,
                                             one->releases ? &one->released : NULL));

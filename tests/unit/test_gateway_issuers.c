@@ -442,6 +442,9 @@ static void start_anew(void)
     restart();
 }
 
+#define REVERSALS(state) "setpay_gateway_reversals{state=\"" state "\"}"
+#define PRESENTMENTS_STUCK "setpay_gateway_presentments{state=\"stuck\"}"
+
 /* A sale was undone in a later period, and before its issuer hears of it the card is lost. That
  * period can end only once a person has given the reversal up: to the issuer the sale stands. */
 static void a_reversal_without_its_card_is_given_up(void **state)
@@ -461,6 +464,8 @@ static void a_reversal_without_its_card_is_given_up(void **state)
     assert_int_equal(RUN("reversal", "list"), 0);
     expect_printed("9.10 EUR");
     expect_printed("waits for its issuer");
+    test_daemon_wait_figure(&gateway->daemon, REVERSALS("waiting"), 1);
+    assert_int_equal(test_daemon_figure(&gateway->daemon, REVERSALS("stuck")), 0);
     assert_int_equal(RUN("reversal", "write-off", "--reversal", id, "--reason", "no"), 1);
     test_daemon_execute(&gateway->daemon, "DELETE FROM kept_card WHERE payment_id ="
                                           " (SELECT MAX(id) FROM payment)");
@@ -469,6 +474,8 @@ static void a_reversal_without_its_card_is_given_up(void **state)
     cut("sim");
     assert_int_equal(RUN("reversal", "list", "--stuck"), 0);
     expect_printed("stuck: its card is gone");
+    test_daemon_wait_figure(&gateway->daemon, REVERSALS("stuck"), 1);
+    assert_int_equal(test_daemon_figure(&gateway->daemon, REVERSALS("waiting")), 0);
     assert_int_equal(test_gateway_number(gateway, "SELECT COUNT(*) FROM reconciliation_cut"
                                                   " WHERE totalled = 0"),
                      1);
@@ -478,6 +485,7 @@ static void a_reversal_without_its_card_is_given_up(void **state)
     expect_printed("written off");
     assert_int_equal(RUN("reversal", "write-off", "--reversal", id, "--reason", "no"), 1);
     test_gateway_wait_log(gateway, "event=reversal.written_off", 1);
+    test_daemon_wait_figure(&gateway->daemon, REVERSALS("stuck"), 0);
     /* Its period ends, with nothing to compare: neither side has undone anything. */
     test_daemon_wait_number(&gateway->daemon, UNANSWERED, 0);
     assert_int_equal(test_gateway_number(gateway, "SELECT COUNT(*) FROM reconciliation"), rows);
@@ -523,6 +531,7 @@ static void what_is_of_no_issuer_is_stuck(void **state)
     assert_int_equal(RUN("presentment", "list", "--stuck"), 0);
     expect_printed("8.40 EUR");
     expect_printed("stuck: its issuer is not in the configuration");
+    test_daemon_wait_figure(&gateway->daemon, PRESENTMENTS_STUCK, 1);
     test_line_free(shop);
     shop = NULL;
     test_gateway_stop(gateway);
@@ -540,6 +549,7 @@ static void what_is_of_no_issuer_is_stuck(void **state)
     restart();
     assert_int_equal(RUN("presentment", "list", "--stuck"), 0);
     expect_printed("Issuers have answered everything of that kind");
+    assert_int_equal(test_daemon_figure(&gateway->daemon, PRESENTMENTS_STUCK), 0);
     test_daemon_start(&second, NULL);
     test_daemon_wait_number(&gateway->daemon,
                             "SELECT COUNT(*) FROM presentment WHERE acknowledged = 0", 0);

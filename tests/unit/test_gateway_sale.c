@@ -574,7 +574,7 @@ static enum setpay_error begin_late(struct setpay_db *db, void *arg)
     const struct setpay_fees fees = {.count = 0};
     SETPAY_TRY(setpay_sale_decide(&payment, &fees, 1000, &late->sale.decision));
     SETPAY_TRY(setpay_batch_find_open(db, "visa", "shop", 1000, &late->sale.batch));
-    return setpay_batch_use(db, &late->sale.batch);
+    return setpay_batch_use(db, &late->sale.batch, 1);
 }
 
 static enum setpay_error close_late(struct setpay_db *db, void *arg)

@@ -551,6 +551,11 @@ static void gives_up_what_cannot_be_told(void **state)
     lose_two_of_three(&held, &sold, &kept);
     test_away_expect_busy(test_away.of_away, SETPAY_INTENT_AUTHORISE, TEST_AWAY_LIMIT);
     expect_listed("stuck", 2, "stuck: its card is gone");
+    test_daemon_wait_figure(&test_away.gateway->daemon, "setpay_gateway_advices{state=\"stuck\"}",
+                            2);
+    assert_int_equal(
+        test_daemon_figure(&test_away.gateway->daemon, "setpay_gateway_advices{state=\"waiting\"}"),
+        1);
     assert_int_equal(give_up(advice_of(&kept), "no", ""), 1);
     assert_int_equal(give_up(999999, "no", ""), 1);
     assert_int_equal(give_up(advice_of(&held), "", ""), 2);
@@ -565,6 +570,8 @@ static void gives_up_what_cannot_be_told(void **state)
     test_away_expect_stood_in(&next);
     assert_int_equal(give_up(advice_of(&sold), "the vault was lost", "written off"), 0);
     expect_listed("stuck", 0, NULL);
+    test_daemon_wait_figure(&test_away.gateway->daemon, "setpay_gateway_advices{state=\"stuck\"}",
+                            0);
     expect_listed("refused", 3, "written off"); /* and one that was refused before */
     test_away_come_back();
     test_daemon_wait_number(&test_away.gateway->daemon, TEST_AWAY_OPEN, 0);

@@ -937,6 +937,41 @@ static void presents_each_item_once(void **state)
     forget(&paid);
 }
 
+/* Behind so many steps the next batch begins, so that closing one keeps nobody waiting. The full
+ * one is the merchant's to close as any, and what is in it can be undone until then. */
+static void a_full_batch_is_followed_by_the_next(void **state)
+{
+    struct paid paid;
+    struct setpay_batch_admin_res res;
+    char sql[80];
+    (void)state;
+    pay(&paid, 1000);
+    step_done(CAP, &paid, &paid.auth.cap_token, 400, 600);
+    uint32_t full = open_batch();
+    (void)snprintf(sql, sizeof sql, "UPDATE batch SET step_count = %d WHERE open = 1",
+                   SETPAY_LIMIT_BATCH_STEPS - 1);
+    test_daemon_execute(&gateway->daemon, sql);
+    struct setpay_id last = step_done(CAP, &paid, &paid.auth.cap_token, 300, 300);
+    assert_int_equal(open_batch(), full);
+    step_done(CAP, &paid, &paid.auth.cap_token, 100, 200);
+    assert_int_equal(open_batch(), full + 1);
+    assert_int_equal(test_gateway_number(gateway, "SELECT COUNT(*) FROM batch WHERE open = 1"), 2);
+    step_done(CAP_REV, &paid, &last, 300, 500);
+    struct setpay_batch_total total = query_total(&paid, full);
+    assert_int_equal(total.capture_minor, 400);
+    ask_batch(&paid, SETPAY_BATCH_CLOSE, full, &total, NULL, &res);
+    assert_true(res.agreed);
+    setpay_batch_admin_res_clear(&res);
+    assert_int_equal(test_gateway_number(gateway, "SELECT COUNT(*) FROM batch WHERE open = 1"), 1);
+    close_batch(&paid);
+    assert_int_equal(test_gateway_number(gateway, "SELECT MAX(batch.number) FROM presentment JOIN"
+                                                  " batch ON batch.id = presentment.batch_id"),
+                     full + 1);
+    expect_presented();
+    test_gateway_expect_sound(gateway);
+    forget(&paid);
+}
+
 /* Alone, before the charge that it gives back, it would be refused. */
 static void a_credit_comes_behind_its_capture(void **state)
 {
@@ -1104,6 +1139,7 @@ int main(void)
         cmocka_unit_test(what_was_cleared_is_not_undone),
         cmocka_unit_test(shows_items_in_pages),
         cmocka_unit_test(presents_each_item_once),
+        cmocka_unit_test(a_full_batch_is_followed_by_the_next),
         cmocka_unit_test(a_credit_comes_behind_its_capture),
         cmocka_unit_test(presents_after_an_outage),
         cmocka_unit_test(what_cannot_be_sent_waits),

@@ -38,7 +38,7 @@ struct test_town;
 struct test_town_killing {
     uint64_t seed;
     int pause_ms;    /* between two of them, about */
-    unsigned spared; /* TEST_SPARED of kinds: the gateway is killed in their place */
+    unsigned spared; /* TEST_SPARED of kinds: now the gateway is killed instead, and they later */
     /* Before each, with a number of chance; or NULL. */
     void (*before)(struct test_town *town, uint64_t chance);
 };
@@ -60,7 +60,8 @@ struct test_town {
     struct test_town_killing killing;
     uint64_t state; /* of its generator */
     enum test_daemon drawn[TEST_TOWN_DRAWN];
-    size_t left; /* of these */
+    size_t left;                 /* of these */
+    unsigned owed[TEST_DAEMONS]; /* kills of each kind that were spared */
 };
 
 /* What one town has that others may not. */

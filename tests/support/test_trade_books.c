@@ -147,7 +147,8 @@ static void add_gateway(const struct books *books, const char *xid, struct sums 
                          sum_of_steps(books->gateway, "step.kind = 2", "interchange_minor", xid);
     sums->refused += test_database_number(
         books->gateway,
-        "SELECT coalesce(sum(step.amount_minor), 0) FROM presentment JOIN step ON step.id = step_id"
+        "SELECT coalesce(sum(CASE step.kind WHEN 1 THEN step.amount_minor"
+        " ELSE -step.amount_minor END), 0) FROM presentment JOIN step ON step.id = step_id"
         " JOIN payment ON payment.id = payment_id WHERE xid = unhex_xid(?1)"
         " AND response_code NOT IN ('', '00', '94')",
         xid);
@@ -193,16 +194,18 @@ static bool sale_agrees(const struct books *books, const struct test_trade_sale 
                         size_t size)
 {
     const struct sums want = {.captured = sale->plan.captured, .credited = sale->plan.credited};
-    bool is_untaken = sale->plan.fate == TEST_TRADE_UNTAKEN;
+    enum test_trade_fate fate = sale->plan.fate;
+    bool stays_held = fate == TEST_TRADE_REFUSED || fate == TEST_TRADE_LOST;
     const struct sums booked = {.captured = want.captured,
                                 .credited = want.credited,
                                 .interchange = sale->plan.interchange,
                                 .fee = sale->plan.fee,
                                 .refused = sale->plan.refused,
-                                .stood_in = is_untaken || sale->plan.fate == TEST_TRADE_STOOD_IN};
+                                .stood_in =
+                                    fate == TEST_TRADE_UNTAKEN || fate == TEST_TRADE_STOOD_IN};
     /* What it has authorised, and is not presented, it holds until that ends by itself. */
     const struct sums charged = {.captured = want.captured - want.credited - sale->plan.refused,
-                                 .held = is_untaken ? 0 : sale->plan.refused};
+                                 .held = stays_held ? sale->plan.refused : 0};
     struct sums store = {0}, gateway = {0}, issuer = {0}, wallet = {0};
     char path[128];
     json_t *order = NULL;

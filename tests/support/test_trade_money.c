@@ -7,6 +7,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define PAGE 500
@@ -34,8 +35,8 @@ static struct settled planned(const struct test_trade_sale *sales, uint64_t coun
         const struct test_trade *plan = &sales[i].plan;
         if (plan->merchant != merchant || plan->currency != currency)
             continue;
-        sums.captured += plan->captured - plan->refused;
-        sums.credited += plan->credited;
+        sums.captured += plan->captured - (plan->refused > 0 ? plan->refused : 0);
+        sums.credited += plan->credited + (plan->refused < 0 ? plan->refused : 0);
         sums.fee += plan->fee - plan->refused_fee;
         sums.refused += plan->refused - plan->refused_fee;
     }
@@ -205,7 +206,7 @@ static bool clear_item(const struct test_town *town, const json_t *item, char *w
 {
     const char *id = json_string_value(json_object_get(item, "id"));
     const char *currency = json_string_value(json_object_get(item, "currency"));
-    json_int_t part = json_integer_value(json_object_get(item, "left")) / 3;
+    json_int_t part = llabs(json_integer_value(json_object_get(item, "left"))) / 3;
     if (id == NULL || currency == NULL)
         return false;
     if (!goes_to_issuer(currency))
@@ -218,8 +219,7 @@ static bool clear_item(const struct test_town *town, const json_t *item, char *w
                             "a third at first", "amount", part, "currency", currency),
                   words, size)) &&
            clear(town,
-                 json_pack("{s:s, s:s, s:s}", "id", id, "to", "issuer", "reason",
-                           "nobody was charged"),
+                 json_pack("{s:s, s:s, s:s}", "id", id, "to", "issuer", "reason", "nobody has it"),
                  words, size);
 }
 

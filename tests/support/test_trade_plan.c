@@ -193,7 +193,7 @@ static void undo_credit(struct test_trade *trade, struct sums *sums, size_t of,
 
 static bool is_charged(const struct test_trade *trade)
 {
-    return trade->fate < TEST_TRADE_UNTAKEN;
+    return trade->fate < TEST_TRADE_UNTAKEN || trade->fate == TEST_TRADE_UNCREDITED;
 }
 
 static void add_up(struct test_trade *trade, const struct sums *sums)
@@ -206,6 +206,10 @@ static void add_up(struct test_trade *trade, const struct sums *sums)
             continue;
         trade->interchange += capture->charges.interchange - capture->given;
         trade->fee += capture->charges.fee;
+        if (trade->fate == TEST_TRADE_UNCREDITED) {
+            trade->refused -= capture->credited;
+            trade->refused_interchange -= capture->given;
+        }
         if (is_charged(trade))
             continue;
         trade->refused += capture->minor;
@@ -358,6 +362,16 @@ static void draw_refused(struct draw *draw, struct test_trade *trade, struct sum
     draw_end(draw, trade, sums);
 }
 
+/* A sale, of which nothing is presented but what is given back. */
+static void draw_uncredited(struct draw *draw, struct test_trade *trade, struct sums *sums)
+{
+    trade->capture = "immediate";
+    take(trade, sums, trade->minor);
+    for (uint64_t parts = 1 + draw_below(draw, 2); parts > 0; parts--)
+        add(trade, sums, TEST_TRADE_REFUND, TEST_DAY_SALE,
+            draw_part(draw, sums->captured - sums->credited));
+}
+
 /* Nothing stays held that the gateway would have to give up at the issuer. */
 static void draw_lost(struct test_trade *trade, struct sums *sums)
 {
@@ -442,12 +456,19 @@ static void draw_card(struct draw *draw, struct test_trade *trade)
 static const struct {
     enum test_trade_fate fate;
     const char *card;
-} rare[] = {{TEST_TRADE_STOOD_IN, NULL},         {TEST_TRADE_STOOD_IN, NULL},
-            {TEST_TRADE_UNTAKEN, NULL},          {TEST_TRADE_REFUSED, NULL},
-            {TEST_TRADE_REFUSED, NULL},          {TEST_TRADE_LOST, NULL},
-            {TEST_TRADE_UNHEARD, "partial"},     {TEST_TRADE_UNHEARD, "no-answer"},
-            {TEST_TRADE_UNHEARD, "late-answer"}, {TEST_TRADE_DROPPED, "drop-before"},
-            {TEST_TRADE_DROPPED, "drop-after"},  {TEST_TRADE_TWICE, "duplicate-answer"}};
+} rare[] = {{TEST_TRADE_STOOD_IN, NULL},
+            {TEST_TRADE_STOOD_IN, NULL},
+            {TEST_TRADE_UNTAKEN, NULL},
+            {TEST_TRADE_REFUSED, NULL},
+            {TEST_TRADE_REFUSED, NULL},
+            {TEST_TRADE_UNCREDITED, NULL},
+            {TEST_TRADE_LOST, NULL},
+            {TEST_TRADE_UNHEARD, "partial"},
+            {TEST_TRADE_UNHEARD, "no-answer"},
+            {TEST_TRADE_UNHEARD, "late-answer"},
+            {TEST_TRADE_DROPPED, "drop-before"},
+            {TEST_TRADE_DROPPED, "drop-after"},
+            {TEST_TRADE_TWICE, "duplicate-answer"}};
 #define RARE (sizeof rare / sizeof rare[0])
 
 static void take_fate(struct draw *draw, struct test_trade *trade, enum test_trade_fate fate)
@@ -463,6 +484,9 @@ static void take_fate(struct draw *draw, struct test_trade *trade, enum test_tra
     }
     if (fate == TEST_TRADE_STOOD_IN || fate == TEST_TRADE_UNTAKEN)
         trade->minor = 1 + (int64_t)draw_below(draw, TEST_TRADE_STAND_IN);
+    bool waits = fate == TEST_TRADE_UNCREDITED || fate == TEST_TRADE_LOST;
+    if (waits && trade->minor <= TEST_TRADE_STAND_IN) /* what is stood in for has an advice first */
+        trade->minor += TEST_TRADE_STAND_IN;
     if (fate == TEST_TRADE_LOST) /* what is lost is cleared in both ways (test_trade_suspense.h) */
         trade->currency = block % 2;
 }
@@ -494,6 +518,9 @@ static void draw_steps(struct draw *draw, struct test_trade *trade, struct sums 
         return;
     case TEST_TRADE_REFUSED:
         draw_refused(draw, trade, sums);
+        return;
+    case TEST_TRADE_UNCREDITED:
+        draw_uncredited(draw, trade, sums);
         return;
     case TEST_TRADE_LOST:
         draw_lost(trade, sums);
@@ -540,6 +567,7 @@ static const char *const fate_words[] = {[TEST_TRADE_ORDINARY] = "",
                                          [TEST_TRADE_STOOD_IN] = ", stood in for",
                                          [TEST_TRADE_UNTAKEN] = ", stood in for and not taken",
                                          [TEST_TRADE_REFUSED] = ", refused",
+                                         [TEST_TRADE_UNCREDITED] = ", its credits refused",
                                          [TEST_TRADE_LOST] = ", its card lost"};
 
 void test_trade_describe(const struct test_trade *trade, char *words, size_t size)

@@ -43,7 +43,8 @@ enum test_trade_fate {
     TEST_TRADE_STOOD_IN, /* the gateway approves it in the issuer's stead, which takes it later */
     TEST_TRADE_UNTAKEN,  /* the same, and the issuer refuses that: so it charges nothing of it */
     TEST_TRADE_REFUSED,  /* it is authorised, and the issuer refuses what is captured of it */
-    TEST_TRADE_LOST      /* the gateway loses its card, and can't present what is captured */
+    TEST_TRADE_UNCREDITED, /* it is charged, and the issuer refuses what is given back of it */
+    TEST_TRADE_LOST        /* the gateway loses its card, and can't present what is captured */
 };
 
 /* The largest amount, in minor units, that the gateway may approve in the issuer's stead, also by
@@ -90,7 +91,8 @@ struct test_trade {
     /* In the end. What was neither captured nor given up is reversed with the end of its hold. */
     int64_t captured, credited;
     int64_t interchange, fee; /* what issuers keep of it, and what the merchant pays for it */
-    /* The same of what is captured and no issuer charges, as far as fate has it. */
+    /* The same of what is captured and no issuer charges, as far as fate has it; below 0 of what is
+     * credited and no issuer gives back. */
     int64_t refused, refused_interchange, refused_fee;
 };
 

@@ -11,6 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Kinds of steps: 1 capture, 2 credit (gateway/payment/step.h). */
+#define REFUSED(kind)                                                                              \
+    "SELECT count(*) FROM presentment JOIN step ON step.id = step_id WHERE kind = " kind           \
+    " AND response_code NOT IN ('', '00', '94', 'WO')"
 #define NOT_NOW " event=network.presentment_refused "
 
 static const struct {
@@ -33,8 +37,8 @@ static const struct {
      "SELECT count(*) FROM stand_in WHERE response_code NOT IN ('', '00', '94')"},
     {"presentments that were sent again", "gateway",
      "SELECT count(*) FROM presentment WHERE sent_count > 1"},
-    {"presentments that were refused", "gateway",
-     "SELECT count(*) FROM presentment WHERE response_code NOT IN ('', '00', '94', 'WO')"},
+    {"captures that were refused", "gateway", REFUSED("1")},
+    {"credits that were refused", "gateway", REFUSED("2")},
     {"presentments that were written off", "gateway",
      "SELECT count(*) FROM presentment WHERE response_code = 'WO'"},
     {"suspense cleared to issuers", "gateway",

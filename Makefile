@@ -903,8 +903,11 @@ TEST_SUPPORT := \
 	tests/support/test_trade_books.c \
 	tests/support/test_trade_disputes.c \
 	tests/support/test_trade_fees.c \
+	tests/support/test_trade_money.c \
 	tests/support/test_trade_plan.c \
 	tests/support/test_trade_sale.c \
+	tests/support/test_trade_seen.c \
+	tests/support/test_trade_trouble.c \
 	tests/support/test_wallet.c \
 	tests/support/test_world.c \
 	tests/vectors/envelopes.c

@@ -178,12 +178,22 @@ static int http(uint16_t port, const char *request, char *answer, size_t size)
     return (int)strtol(answer + 9, NULL, 10);
 }
 
+static bool says_yes(uint16_t port, const char *path)
+{
+    char request[128], answer[4096];
+    (void)snprintf(request, sizeof request,
+                   "GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n", path);
+    return http(port, request, answer, sizeof answer) == 200;
+}
+
 bool test_sandbox_is_ready(const struct test_sandbox *sandbox, enum test_daemon daemon)
 {
-    char answer[4096];
-    return http(sandbox->admin_ports[daemon],
-                "GET /readyz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n", answer,
-                sizeof answer) == 200;
+    return says_yes(sandbox->admin_ports[daemon], "/readyz");
+}
+
+bool test_sandbox_is_alive(const struct test_sandbox *sandbox, enum test_daemon daemon)
+{
+    return says_yes(sandbox->admin_ports[daemon], "/healthz");
 }
 
 int test_sandbox_api(const struct test_sandbox *sandbox, const char *method, const char *path,

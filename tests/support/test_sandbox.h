@@ -64,6 +64,8 @@ void test_sandbox_start(struct test_sandbox *sandbox, enum test_daemon daemon, c
 bool test_sandbox_has_ended(struct test_sandbox *sandbox, enum test_daemon daemon, int *status);
 /* Does /readyz say so? */
 bool test_sandbox_is_ready(const struct test_sandbox *sandbox, enum test_daemon daemon);
+/* Does /healthz? */
+bool test_sandbox_is_alive(const struct test_sandbox *sandbox, enum test_daemon daemon);
 /* SETPAY_OK also where it was not locked. */
 enum setpay_error test_sandbox_unlock(const struct test_sandbox *sandbox) SETPAY_MUST_CHECK;
 

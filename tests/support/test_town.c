@@ -19,6 +19,7 @@
 #define OUTPUT_MAX (4 * 1024 * 1024)
 #define HOUR_MS 3600000LL
 #define LINES_SHOWN 20
+#define OWED_MAX 3
 
 static const char *const programs[TEST_DAEMONS] = {"setpay-walletd", "setpay-merchantd",
                                                    "setpay-gatewayd", "setpay-issuersim"};
@@ -46,6 +47,8 @@ static bool is_ready(const struct test_town *town, const struct test_townsman *m
     seen.admin_ports[man->kind] = man->admin_port;
     if (man->kind == TEST_WALLET && !unlock(town, man))
         return false;
+    if (man->kind == TEST_GATEWAY && town->is_issuer_away)
+        return test_sandbox_is_alive(&seen, man->kind);
     return test_sandbox_is_ready(&seen, man->kind);
 }
 
@@ -184,20 +187,26 @@ static void add_merchant(struct test_town *town, struct test_townsman *man)
     introduce_merchant(town, man);
 }
 
-/* In place of those that a sandbox has, which are the last in its gateway's configuration. */
-static void set_fees(const struct test_town *town, const char *fees)
+/* The plan's lines of its issuer; and its fees in place of those that a sandbox has, which are the
+ * last in its gateway's configuration. */
+static void configure_gateway(const struct test_town *town, const struct test_town_plan *plan)
 {
+    static const char section[] = "[issuer sim]\n";
     char path[192], text[16384];
     (void)snprintf(path, sizeof path, "%s/gateway.conf", town->sandbox.dir);
     FILE *file = fopen(path, "re");
     size_t size = file == NULL ? 0 : fread(text, 1, sizeof text - 1, file);
     text[size] = '\0';
-    char *end = strstr(text, "\n[fees ");
-    if (file == NULL || fclose(file) != 0 || end == NULL)
-        test_bail_out("%s has no fees", path);
+    char *issuer = strstr(text, section), *end = strstr(text, "\n[fees ");
+    if (file == NULL || fclose(file) != 0 || issuer == NULL || end == NULL || end < issuer)
+        test_bail_out("%s has no issuer, or no fees", path);
+    issuer += sizeof section - 1;
     *end = '\0';
     file = fopen(path, "we");
-    if (file == NULL || fprintf(file, "%s\n%s", text, fees) < 0 || fclose(file) != 0)
+    if (file == NULL ||
+        fprintf(file, "%.*s%s%s\n%s", (int)(issuer - text), text, plan->issuer, issuer,
+                plan->fees) < 0 ||
+        fclose(file) != 0)
         test_bail_out("%s can't be written", path);
 }
 
@@ -246,18 +255,49 @@ static void wait_a_while(struct test_town *town, int ms)
         ;
 }
 
+/* What was spared when it was its turn, and is not now. */
+static bool take_owed(struct test_town *town, enum test_daemon *kind)
+{
+    for (int i = 0; i < TEST_DAEMONS; i++) {
+        if (town->owed[i] == 0 || town->killing.spared & TEST_SPARED(i))
+            continue;
+        town->owed[i]--;
+        *kind = (enum test_daemon)i;
+        return true;
+    }
+    return false;
+}
+
+/* Of eight in a row each kind has its share, in an order of chance. */
+static enum test_daemon draw_kind(struct test_town *town)
+{
+    static const enum test_daemon all[TEST_TOWN_DRAWN] = {
+        TEST_WALLET,   TEST_WALLET, TEST_MERCHANT, TEST_MERCHANT,
+        TEST_MERCHANT, TEST_ISSUER, TEST_GATEWAY,  TEST_GATEWAY};
+    enum test_daemon owed;
+    if (take_owed(town, &owed))
+        return owed;
+    if (town->left == 0) {
+        memcpy(town->drawn, all, sizeof all);
+        town->left = TEST_TOWN_DRAWN;
+    }
+    size_t at = random_next(&town->state) % town->left;
+    enum test_daemon kind = town->drawn[at];
+    town->drawn[at] = town->drawn[--town->left];
+    if ((town->killing.spared & TEST_SPARED(kind)) == 0)
+        return kind;
+    town->owed[kind] += town->owed[kind] < OWED_MAX;
+    return TEST_GATEWAY;
+}
+
 static struct test_townsman *draw_man(struct test_town *town)
 {
-    uint64_t one = random_next(&town->state);
-    switch (random_next(&town->state) % 8) {
-    case 0:
-    case 1:
-        return town->spares_wallets ? town->gateway : town->wallets[one % TEST_TOWN_WALLETS];
-    case 2:
-    case 3:
-    case 4:
-        return town->merchants[one % TEST_TOWN_MERCHANTS];
-    case 5:
+    switch (draw_kind(town)) {
+    case TEST_WALLET:
+        return town->wallets[random_next(&town->state) % TEST_TOWN_WALLETS];
+    case TEST_MERCHANT:
+        return town->merchants[random_next(&town->state) % TEST_TOWN_MERCHANTS];
+    case TEST_ISSUER:
         return town->issuer;
     default:
         return town->gateway;
@@ -283,12 +323,17 @@ static void *kill_at_random(void *arg)
     for (;;) {
         while (!town->kills)
             pthread_cond_wait(&town->told, &town->mutex);
-        uint64_t more = random_next(&town->state) % (uint64_t)(town->pause_ms + 1);
-        wait_a_while(town, town->pause_ms / 2 + (int)more);
+        int pause_ms = town->killing.pause_ms;
+        uint64_t more = random_next(&town->state) % (uint64_t)(pause_ms + 1);
+        wait_a_while(town, pause_ms / 2 + (int)more);
         if (town->kills) {
             town->busy = true;
+            struct test_townsman *man = draw_man(town);
+            uint64_t chance = random_next(&town->state);
             pthread_mutex_unlock(&town->mutex);
-            test_town_kill(town, draw_man(town));
+            if (town->killing.before != NULL)
+                town->killing.before(town, chance);
+            test_town_kill(town, man);
             pthread_mutex_lock(&town->mutex);
             town->busy = false;
             pthread_cond_broadcast(&town->told);
@@ -297,13 +342,11 @@ static void *kill_at_random(void *arg)
     return NULL;
 }
 
-void test_town_killing_begins(struct test_town *town, uint64_t seed, int pause_ms,
-                              bool spares_wallets)
+void test_town_killing_begins(struct test_town *town, const struct test_town_killing *killing)
 {
     pthread_mutex_lock(&town->mutex);
-    town->spares_wallets = spares_wallets;
-    town->state = seed;
-    town->pause_ms = pause_ms;
+    town->killing = *killing;
+    town->state = killing->seed;
     town->kills = true;
     pthread_cond_broadcast(&town->told);
     pthread_mutex_unlock(&town->mutex);
@@ -321,13 +364,21 @@ void test_town_killing_ends(struct test_town *town)
         wait_ready(town, &town->men[i]);
 }
 
-unsigned test_town_killed(struct test_town *town)
+unsigned test_town_killed_of(struct test_town *town, enum test_daemon kind)
 {
     unsigned killed = 0;
     pthread_mutex_lock(&town->mutex);
     for (size_t i = 0; i < TEST_TOWN_DAEMONS; i++)
-        killed += town->men[i].killed;
+        killed += town->men[i].kind == kind ? town->men[i].killed : 0;
     pthread_mutex_unlock(&town->mutex);
+    return killed;
+}
+
+unsigned test_town_killed(struct test_town *town)
+{
+    unsigned killed = 0;
+    for (int kind = 0; kind < TEST_DAEMONS; kind++)
+        killed += test_town_killed_of(town, (enum test_daemon)kind);
     return killed;
 }
 
@@ -387,7 +438,7 @@ void test_town_up(struct test_town *town, const struct test_town_plan *plan)
     test_sandbox_make(&made, bin);
     free(bin);
     test_sandbox_copy(&town->sandbox, &made, plan->lines);
-    set_fees(town, plan->fees);
+    configure_gateway(town, plan);
     test_sandbox_down(&made, true);
     fill(town);
     for (size_t i = 1; i < TEST_TOWN_MERCHANTS; i++)

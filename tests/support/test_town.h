@@ -31,26 +31,43 @@ struct test_townsman {
     unsigned killed; /* how often */
 };
 
+struct test_town;
+
+/* How daemons are killed. */
+#define TEST_SPARED(kind) (1U << (kind))
+struct test_town_killing {
+    uint64_t seed;
+    int pause_ms;    /* between two of them, about */
+    unsigned spared; /* TEST_SPARED of kinds: now the gateway is killed instead, and they later */
+    /* Before each, with a number of chance; or NULL. */
+    void (*before)(struct test_town *town, uint64_t chance);
+};
+#define TEST_TOWN_DRAWN 8
+
 struct test_town {
     struct test_sandbox sandbox;
     struct test_townsman men[TEST_TOWN_DAEMONS];
     struct test_townsman *merchants[TEST_TOWN_MERCHANTS];
     struct test_townsman *wallets[TEST_TOWN_WALLETS];
     struct test_townsman *gateway, *issuer;
-    int hour; /* of its clocks, since the first */
+    int hour;            /* of its clocks, since the first */
+    bool is_issuer_away; /* so that no gateway is ready; it does its work all the same */
     /* The killer's. */
     pthread_t thread;
     pthread_mutex_t mutex;
     pthread_cond_t told;
     bool kills, busy;
+    struct test_town_killing killing;
     uint64_t state; /* of its generator */
-    int pause_ms;
-    bool spares_wallets;
+    enum test_daemon drawn[TEST_TOWN_DRAWN];
+    size_t left;                 /* of these */
+    unsigned owed[TEST_DAEMONS]; /* kills of each kind that were spared */
 };
 
 /* What one town has that others may not. */
 struct test_town_plan {
     const char *const *lines; /* in front of the configuration of each daemon of a kind */
+    const char *issuer;       /* more of the gateway's section of its issuer */
     const char *fees; /* the gateway's [fees BRAND.CURRENCY] sections, in place of the sandbox's */
     /* Of the default card of each wallet but the first: "visa" or "mastercard". */
     const char *(*brand_of)(size_t wallet);
@@ -60,16 +77,16 @@ struct test_town_plan {
 void test_town_up(struct test_town *town, const struct test_town_plan *plan);
 void test_town_down(struct test_town *town, bool remove);
 
-/* Kills one by one at random (SIGKILL), about every pause_ms, and starts each again at once; until
- * it is told to stop, when all are ready again. Of eight, two are wallets, three merchants, two the
- * gateway and one the issuer; where wallets are spared, the gateway is killed instead. */
-void test_town_killing_begins(struct test_town *town, uint64_t seed, int pause_ms,
-                              bool spares_wallets);
+/* Kills one by one at random (SIGKILL), and starts each again at once; until it is told to stop,
+ * when all are ready again. Of eight, two are wallets, three merchants, two the gateway and one the
+ * issuer. */
+void test_town_killing_begins(struct test_town *town, const struct test_town_killing *killing);
 void test_town_killing_ends(struct test_town *town);
 /* One, which is ready again when it returns; while nobody else is killed. */
 void test_town_kill(struct test_town *town, struct test_townsman *man);
 /* How many were, since the town is there. */
 unsigned test_town_killed(struct test_town *town);
+unsigned test_town_killed_of(struct test_town *town, enum test_daemon kind);
 
 /* In good order; and again, ready. Nobody is killed meanwhile. */
 void test_town_stop(struct test_townsman *man);

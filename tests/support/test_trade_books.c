@@ -7,6 +7,8 @@
 
 #include "tests/support/test_sandbox_internal.h"
 #include "tests/support/test_trade_disputes.h"
+#include "tests/support/test_trade_money.h"
+#include "tests/support/test_trade_trouble.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -44,8 +46,7 @@ static bool are_closed(const struct test_townsman *merchant, char *words, size_t
     return status == 200 && open == 0;
 }
 
-/* What was in the batches has been presented to the issuer, and taken. */
-static void all_presented(const struct test_town *town, test_town_report_fn *report)
+void test_trade_all_presented(const struct test_town *town, test_town_report_fn *report)
 {
     char what[96], words[64];
     int64_t until_ms = test_now_ms() + WAIT_MS, open;
@@ -58,7 +59,7 @@ static void all_presented(const struct test_town *town, test_town_report_fn *rep
             break;
         test_pause_ms(50);
     }
-    (void)snprintf(what, sizeof what, "day %d: the issuer has taken all presentments",
+    (void)snprintf(what, sizeof what, "day %d: the issuer has decided on all presentments",
                    town->hour / 24);
     (void)snprintf(words, sizeof words, "%" PRId64 " are open", open);
     report(open == 0, what, words);
@@ -66,11 +67,13 @@ static void all_presented(const struct test_town *town, test_town_report_fn *rep
 
 void test_trade_close_batches(const struct test_town *town, test_town_report_fn *report)
 {
+    static unsigned closings; /* each is asked for anew */
     char key[64], what[128], words[256];
+    closings++;
     for (size_t i = 0; i < TEST_TOWN_MERCHANTS; i++) {
         const struct test_townsman *merchant = town->merchants[i];
         int64_t until_ms = test_now_ms() + WAIT_MS;
-        (void)snprintf(key, sizeof key, "close-%d", town->hour);
+        (void)snprintf(key, sizeof key, "close-%u", closings);
         int status = test_store_post(&merchant->store, "/batches/close", "{}", key, WAIT_MS, NULL);
         (void)snprintf(words, sizeof words, "status %d", status);
         bool good = status == 200 || status == 202;
@@ -80,14 +83,14 @@ void test_trade_close_batches(const struct test_town *town, test_town_report_fn 
                        town->hour / 24, merchant->name);
         report(good && words[0] == '\0', what, words);
     }
-    all_presented(town, report);
 }
 
 /* ------------------------------------------------------------------ sale by sale */
 
 struct sums {
     int64_t captured, credited, held;
-    int64_t interchange, fee; /* where these are known */
+    int64_t interchange, fee, refused; /* where these are known */
+    int64_t stood_in;                  /* how many advices, where it is known */
 };
 
 struct books {
@@ -99,14 +102,17 @@ static bool differ(const char *who, const struct sums *got, const struct sums *w
                    size_t size)
 {
     if (got->captured == want->captured && got->credited == want->credited &&
-        got->held == want->held && got->interchange == want->interchange && got->fee == want->fee)
+        got->held == want->held && got->interchange == want->interchange && got->fee == want->fee &&
+        got->refused == want->refused && got->stood_in >= want->stood_in)
         return false;
     (void)snprintf(words, size,
                    "%s: captured %" PRId64 ", given back %" PRId64 ", held %" PRId64
-                   ", interchange %" PRId64 ", fee %" PRId64 ", and not %" PRId64 ", %" PRId64
+                   ", interchange %" PRId64 ", fee %" PRId64 ", refused %" PRId64
+                   ", stood in %" PRId64 ", and not %" PRId64 ", %" PRId64 ", %" PRId64 ", %" PRId64
                    ", %" PRId64 ", %" PRId64 ", %" PRId64,
                    who, got->captured, got->credited, got->held, got->interchange, got->fee,
-                   want->captured, want->credited, want->held, want->interchange, want->fee);
+                   got->refused, got->stood_in, want->captured, want->credited, want->held,
+                   want->interchange, want->fee, want->refused, want->stood_in);
     return true;
 }
 
@@ -139,6 +145,18 @@ static void add_gateway(const struct books *books, const char *xid, struct sums 
     sums->fee += sum_of_steps(books->gateway, "step.kind = 1", "step.fee_minor", xid);
     sums->interchange += sum_of_steps(books->gateway, "step.kind = 1", "interchange_minor", xid) -
                          sum_of_steps(books->gateway, "step.kind = 2", "interchange_minor", xid);
+    sums->refused += test_database_number(
+        books->gateway,
+        "SELECT coalesce(sum(CASE step.kind WHEN 1 THEN step.amount_minor"
+        " ELSE -step.amount_minor END), 0) FROM presentment JOIN step ON step.id = step_id"
+        " JOIN payment ON payment.id = payment_id WHERE xid = unhex_xid(?1)"
+        " AND response_code NOT IN ('', '00', '94')",
+        xid);
+    sums->stood_in +=
+        test_database_number(books->gateway,
+                             "SELECT count(*) FROM stand_in JOIN payment ON payment.id = payment_id"
+                             " WHERE xid = unhex_xid(?1)",
+                             xid);
 }
 
 /* What is charged in the end: a sale without an answer is booked and reversed, a thing of which
@@ -176,11 +194,18 @@ static bool sale_agrees(const struct books *books, const struct test_trade_sale 
                         size_t size)
 {
     const struct sums want = {.captured = sale->plan.captured, .credited = sale->plan.credited};
+    enum test_trade_fate fate = sale->plan.fate;
+    bool stays_held = fate == TEST_TRADE_REFUSED || fate == TEST_TRADE_LOST;
     const struct sums booked = {.captured = want.captured,
                                 .credited = want.credited,
                                 .interchange = sale->plan.interchange,
-                                .fee = sale->plan.fee};
-    const struct sums charged = {.captured = want.captured - want.credited};
+                                .fee = sale->plan.fee,
+                                .refused = sale->plan.refused,
+                                .stood_in =
+                                    fate == TEST_TRADE_UNTAKEN || fate == TEST_TRADE_STOOD_IN};
+    /* What it has authorised, and is not presented, it holds until that ends by itself. */
+    const struct sums charged = {.captured = want.captured - want.credited - sale->plan.refused,
+                                 .held = stays_held ? sale->plan.refused : 0};
     struct sums store = {0}, gateway = {0}, issuer = {0}, wallet = {0};
     char path[128];
     json_t *order = NULL;
@@ -238,7 +263,7 @@ static bool agrees_at_last(const struct test_town *town, const struct test_trade
 static void sales_agree(const struct test_town *town, const struct test_trade_sale *sales,
                         uint64_t count, test_town_report_fn *report)
 {
-    char words[256], plan[512], all[64];
+    char words[512], plan[512], all[64];
     uint64_t bad = 0;
     int64_t until_ms = test_now_ms() + WAIT_MS; /* of all */
     for (uint64_t i = 0; i < count; i++) {
@@ -253,107 +278,7 @@ static void sales_agree(const struct test_town *town, const struct test_trade_sa
     report(bad == 0, "store, gateway, issuer and wallet agree on each sale with the plan", all);
 }
 
-/* ------------------------------------------------------------------ money */
-
-/* What a merchant has coming to it of a currency, by the plan, and by all settlements. */
-static void add_planned(const struct test_trade_sale *sales, uint64_t count, size_t merchant,
-                        size_t currency, struct sums *sums)
-{
-    for (uint64_t i = 0; i < count; i++) {
-        if (sales[i].plan.merchant != merchant || sales[i].plan.currency != currency)
-            continue;
-        sums->captured += sales[i].plan.captured;
-        sums->credited += sales[i].plan.credited;
-        sums->fee += sales[i].plan.fee;
-    }
-}
-
-/* What accounts of the ledger hold of a brand, merchant and currency: 1 issuer receivable, 3
- * interchange, 4 fees (gateway/clearing/ledger.h). */
-static bool account_is(sqlite3 *gateway, int account, const struct test_trade *of, const char *id,
-                       int64_t want, char *words, size_t size)
-{
-    char query[320];
-    (void)snprintf(query, sizeof query,
-                   "SELECT coalesce(sum(amount_minor), 0) FROM ledger_balance WHERE merchant_id ="
-                   " ?1 AND account = %d AND brand = '%s' AND currency = '%s'",
-                   account, of->brand, test_trade_currencies[of->currency]);
-    int64_t got = test_database_number(gateway, query, id);
-    (void)snprintf(words, size, "%s, %s, %s: account %d holds %" PRId64 ", not %" PRId64, id,
-                   of->brand, test_trade_currencies[of->currency], account, got, want);
-    return got == want;
-}
-
-/* Each brand, merchant and currency of which there is a sale. */
-static bool ledger_agrees(const struct test_town *town, const struct test_trade_sale *sales,
-                          uint64_t count, char *words, size_t size)
-{
-    sqlite3 *gateway = test_sandbox_database(&town->sandbox, "gateway");
-    bool good = gateway != NULL;
-    for (uint64_t first = 0; good && first < count; first++) {
-        const struct test_trade *of = &sales[first].plan;
-        const char *id = town->merchants[of->merchant]->id;
-        struct sums want = {0};
-        bool seen = false;
-        for (uint64_t i = 0; i < count; i++) {
-            const struct test_trade *plan = &sales[i].plan;
-            if (plan->merchant != of->merchant || plan->currency != of->currency ||
-                strcmp(plan->brand, of->brand) != 0)
-                continue;
-            seen = seen || i < first;
-            want.captured += plan->captured;
-            want.credited += plan->credited;
-            want.interchange += plan->interchange;
-            want.fee += plan->fee;
-        }
-        good = seen || (account_is(gateway, 1, of, id,
-                                   want.captured - want.credited - want.interchange, words, size) &&
-                        account_is(gateway, 3, of, id, want.interchange, words, size) &&
-                        account_is(gateway, 4, of, id, -want.fee, words, size));
-    }
-    sqlite3_close(gateway);
-    return good;
-}
-
-static int64_t settled(sqlite3 *gateway, const char *sum, const char *merchant,
-                       const char *currency)
-{
-    char query[320];
-    (void)snprintf(query, sizeof query,
-                   "SELECT coalesce(sum(%s), 0) FROM settlement WHERE merchant_id = ?1 AND "
-                   "currency = '%s'",
-                   sum, currency);
-    return test_database_number(gateway, query, merchant);
-}
-
-static bool is_settled(const struct test_town *town, const struct test_trade_sale *sales,
-                       uint64_t count, char *words, size_t size)
-{
-    sqlite3 *gateway = test_sandbox_database(&town->sandbox, "gateway");
-    bool good = gateway != NULL;
-    for (size_t i = 0; good && i < (size_t)TEST_TOWN_MERCHANTS * TEST_TRADE_CURRENCIES; i++) {
-        size_t merchant = i % TEST_TOWN_MERCHANTS, currency = i / TEST_TOWN_MERCHANTS;
-        const char *id = town->merchants[merchant]->id;
-        const char *code = test_trade_currencies[currency];
-        struct sums want = {0};
-        add_planned(sales, count, merchant, currency, &want);
-        struct sums got = {.captured = settled(gateway, "capture_minor", id, code),
-                           .credited = settled(gateway, "credit_minor", id, code),
-                           .fee = settled(gateway, "fee_minor", id, code)};
-        /* No presentment was refused; carried over is 0 or what is owed. */
-        int64_t net = want.captured - want.credited - want.fee;
-        int64_t paid =
-            settled(gateway, "payout_minor + carried_out_minor - carried_in_minor", id, code);
-        good = !differ("settled", &got, &want, words, size);
-        if (good && paid != net) {
-            (void)snprintf(words, size, "%s, %s: paid out and owed %" PRId64 ", not %" PRId64, id,
-                           code, paid, net);
-            good = false;
-        }
-    }
-    sqlite3_close(gateway);
-    return good;
-}
+/* ------------------------------------------------------------------ days that are settled */
 
 void test_trade_settle(const struct test_town *town, const atomic_bool *goes_on,
                        test_town_report_fn *report)
@@ -419,14 +344,30 @@ static void settle(struct test_town *town, const struct test_trade_sale *sales, 
     settle_and_kill(town);
     test_town_tool(town, "setpay-gateway settle", "setpay-gateway", town->gateway, settle_words,
                    report);
-    bool good = is_settled(town, sales, count, words, sizeof words);
+    bool good = test_trade_is_settled(town, sales, count, words, sizeof words);
     report(good, "each merchant is paid, in each currency, what the plan says, less fees", words);
     test_town_tool(town, "settle again", "setpay-gateway", town->gateway, settle_words, report);
-    good = is_settled(town, sales, count, words, sizeof words);
+    good = test_trade_is_settled(town, sales, count, words, sizeof words);
     report(good, "which pays nobody twice", words);
-    good = ledger_agrees(town, sales, count, words, sizeof words);
-    report(good, "the ledger's fees, interchange and what issuers owe are those of the plan",
+    good = test_trade_ledger_agrees(town, sales, count, false, words, sizeof words);
+    report(good,
+           "the ledger's fees, interchange, suspense and what issuers owe are those of the plan",
            words);
+}
+
+/* A person decides on what was refused or written off, which the day after is settled. */
+static void clear_and_dispute(struct test_town *town, const struct test_trade_sale *sales,
+                              uint64_t count, test_town_report_fn *report)
+{
+    char words[256];
+    bool good = test_trade_clear_suspense(town, words, sizeof words);
+    report(good, "what is in suspense is cleared", words);
+    good = test_trade_ledger_agrees(town, sales, count, true, words, sizeof words);
+    report(good, "of which fees, interchange, losses and what issuers owe are left as planned",
+           words);
+    test_trade_dispute(town, report);
+    good = test_trade_cleared_is_settled(town, sales, count, words, sizeof words);
+    report(good, "merchants are paid what was cleared to them", words);
 }
 
 /* The reports of every day that was settled, in the eyes of a program that gets their path behind
@@ -522,11 +463,9 @@ void test_trade_books_agree(struct test_town *town, const struct test_trade_sale
 {
     sales_agree(town, sales, count, report);
     test_town_hour(town, town->hour + 24); /* a day is settled once it has ended */
-    test_town_tool(town, "setpay-gateway issuer cutoff: both sides' totals are in balance",
-                   "setpay-gateway", town->gateway, (const char *[]){"issuer", "cutoff", NULL},
-                   report);
+    test_trade_right_totals(town, report);
     settle(town, sales, count, report);
-    test_trade_dispute(town, report);
+    clear_and_dispute(town, sales, count, report);
     reports_are_valid(town, report);
     reconcile(town, report);
     test_town_tool(town, "setpay-issuersim check: the accounts are those of their rows",

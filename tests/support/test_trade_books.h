@@ -18,6 +18,8 @@ extern const char *const test_trade_lines[TEST_DAEMONS];
 
 /* Every merchant closes its batches: both sides' totals agree. Daemons may be killed meanwhile. */
 void test_trade_close_batches(const struct test_town *town, test_town_report_fn *report);
+/* What was in them has been presented, and answered; or was written off. Likewise. */
+void test_trade_all_presented(const struct test_town *town, test_town_report_fn *report);
 /* The last day that has ended, again and again while trade goes on. */
 void test_trade_settle(const struct test_town *town, const atomic_bool *goes_on,
                        test_town_report_fn *report);

@@ -11,6 +11,10 @@
 #include <string.h>
 
 #define LARGEST 999999999999 /* rule G8 */
+#define BLOCK 60             /* so many sales have one of each that is rare among them */
+/* After an advice that its issuer has refused a card is not stood in for, until it has approved:
+ * that is one outage, of which an issuer has so many advices at most. */
+#define UNTAKEN_MAX 300
 
 const char *const test_trade_currencies[TEST_TRADE_CURRENCIES] = {"EUR", "JPY", "KWD"};
 const int test_trade_days[TEST_DAYS] = {0, 1, 9}; /* a hold ends after seven */
@@ -187,6 +191,11 @@ static void undo_credit(struct test_trade *trade, struct sums *sums, size_t of,
                .act = TEST_TRADE_UNDO_REFUND, .day = day, .of = of, .is_refused = is_refused});
 }
 
+static bool is_charged(const struct test_trade *trade)
+{
+    return trade->fate < TEST_TRADE_UNTAKEN || trade->fate == TEST_TRADE_UNCREDITED;
+}
+
 static void add_up(struct test_trade *trade, const struct sums *sums)
 {
     trade->captured = sums->captured;
@@ -197,6 +206,15 @@ static void add_up(struct test_trade *trade, const struct sums *sums)
             continue;
         trade->interchange += capture->charges.interchange - capture->given;
         trade->fee += capture->charges.fee;
+        if (trade->fate == TEST_TRADE_UNCREDITED) {
+            trade->refused -= capture->credited;
+            trade->refused_interchange -= capture->given;
+        }
+        if (is_charged(trade))
+            continue;
+        trade->refused += capture->minor;
+        trade->refused_interchange += capture->charges.interchange;
+        trade->refused_fee += capture->charges.fee;
     }
 }
 
@@ -245,6 +263,12 @@ static void draw_captures(struct draw *draw, struct test_trade *trade, struct su
     }
 }
 
+/* Then what is captured can't be credited before it is presented and answered. */
+static bool may_be_stood_in(const struct test_trade *trade)
+{
+    return trade->terms == TEST_TRADE_SINGLE && trade->minor <= TEST_TRADE_STAND_IN;
+}
+
 static void draw_refunds(struct draw *draw, struct test_trade *trade, struct sums *sums)
 {
     size_t parts = draw_below(draw, 3);
@@ -253,6 +277,8 @@ static void draw_refunds(struct draw *draw, struct test_trade *trade, struct sum
         enum test_trade_day day = last_day(trade);
         if (day == TEST_DAY_SALE && draw_in_100(draw, 50)) /* its batch is closed by then */
             day = TEST_DAY_NEXT;
+        if (may_be_stood_in(trade))
+            day = TEST_DAY_LATE;
         if (draw_in_100(draw, 15))
             add(trade, sums, TEST_TRADE_REFUND, day, left + 1);
         size_t before = sums->credit_count;
@@ -266,17 +292,32 @@ static void draw_refunds(struct draw *draw, struct test_trade *trade, struct sum
     }
 }
 
+/* Rule G8: what was not charged is not given back. */
+static void add_refused_refund(struct test_trade *trade, const struct sums *sums, int64_t minor)
+{
+    if (!is_full(trade, sums))
+        append(trade, sums,
+               (struct test_trade_step){.act = TEST_TRADE_REFUND,
+                                        .day = TEST_DAY_LATE,
+                                        .minor = minor,
+                                        .is_refused = true});
+}
+
 /* The end of a hold, and what is asked for behind it. */
 static void draw_end(struct draw *draw, struct test_trade *trade, struct sums *sums)
 {
-    if (sums->held > 0 && draw_in_100(draw, 40))
+    if (sums->held > 0 && last_day(trade) < TEST_DAY_LATE && draw_in_100(draw, 40))
         add(trade, sums, TEST_TRADE_VOID, last_day(trade), 0);
     sums->held = 0;
     if (draw_in_100(draw, 20))
         add(trade, sums, TEST_TRADE_CAPTURE, TEST_DAY_LATE, 1);
-    if (sums->captured > sums->credited && draw_in_100(draw, 20))
-        add(trade, sums, TEST_TRADE_REFUND, TEST_DAY_LATE,
-            draw_part(draw, sums->captured - sums->credited));
+    if (sums->captured == sums->credited || !draw_in_100(draw, is_charged(trade) ? 20 : 60))
+        return;
+    int64_t part = draw_part(draw, sums->captured - sums->credited);
+    if (is_charged(trade))
+        add(trade, sums, TEST_TRADE_REFUND, TEST_DAY_LATE, part);
+    else
+        add_refused_refund(trade, sums, part);
 }
 
 static void draw_single(struct draw *draw, struct test_trade *trade, struct sums *sums)
@@ -291,6 +332,52 @@ static void draw_single(struct draw *draw, struct test_trade *trade, struct sums
     }
     draw_refunds(draw, trade, sums);
     draw_end(draw, trade, sums);
+}
+
+/* ------------------------------------------------------------------ what no issuer charges */
+
+static void draw_untaken(struct draw *draw, struct test_trade *trade, struct sums *sums)
+{
+    sums->held = trade->minor;
+    if (strcmp(trade->capture, "manual") == 0) {
+        draw_captures(draw, trade, sums);
+    } else {
+        sums->held = 0;
+        take(trade, sums, trade->minor);
+    }
+    draw_end(draw, trade, sums);
+}
+
+/* All in the hour of its refusals, which ends with the batches that are closed in it. */
+static void draw_refused(struct draw *draw, struct test_trade *trade, struct sums *sums)
+{
+    trade->capture = "manual";
+    sums->held = trade->minor;
+    size_t parts = 1 + draw_below(draw, 3);
+    for (size_t i = 0; i < parts && sums->held > 0; i++) {
+        add(trade, sums, TEST_TRADE_CAPTURE, TEST_DAY_SALE, draw_part(draw, sums->held));
+        if (i > 0 && draw_in_100(draw, 20))
+            undo_capture(trade, sums, sums->capture_count - 1, TEST_DAY_SALE);
+    }
+    draw_end(draw, trade, sums);
+}
+
+/* A sale, of which nothing is presented but what is given back. */
+static void draw_uncredited(struct draw *draw, struct test_trade *trade, struct sums *sums)
+{
+    trade->capture = "immediate";
+    take(trade, sums, trade->minor);
+    for (uint64_t parts = 1 + draw_below(draw, 2); parts > 0; parts--)
+        add(trade, sums, TEST_TRADE_REFUND, TEST_DAY_SALE,
+            draw_part(draw, sums->captured - sums->credited));
+}
+
+/* Nothing stays held that the gateway would have to give up at the issuer. */
+static void draw_lost(struct test_trade *trade, struct sums *sums)
+{
+    trade->capture = "manual";
+    sums->held = trade->minor;
+    add(trade, sums, TEST_TRADE_CAPTURE, TEST_DAY_SALE, 0);
 }
 
 /* ------------------------------------------------------------------ more than one payment */
@@ -364,6 +451,95 @@ static void draw_card(struct draw *draw, struct test_trade *trade)
     }
 }
 
+/* Each of these once in a block, wherever the seed has it: the fate of a sale, and the card that it
+ * is paid with, where that brings it about. */
+static const struct {
+    enum test_trade_fate fate;
+    const char *card;
+} rare[] = {{TEST_TRADE_STOOD_IN, NULL},
+            {TEST_TRADE_STOOD_IN, NULL},
+            {TEST_TRADE_UNTAKEN, NULL},
+            {TEST_TRADE_REFUSED, NULL},
+            {TEST_TRADE_REFUSED, NULL},
+            {TEST_TRADE_UNCREDITED, NULL},
+            {TEST_TRADE_LOST, NULL},
+            {TEST_TRADE_UNHEARD, "partial"},
+            {TEST_TRADE_UNHEARD, "no-answer"},
+            {TEST_TRADE_UNHEARD, "late-answer"},
+            {TEST_TRADE_DROPPED, "drop-before"},
+            {TEST_TRADE_DROPPED, "drop-after"},
+            {TEST_TRADE_TWICE, "duplicate-answer"}};
+#define RARE (sizeof rare / sizeof rare[0])
+
+static void take_fate(struct draw *draw, struct test_trade *trade, enum test_trade_fate fate)
+{
+    uint64_t block = trade->number / BLOCK;
+    if (fate == TEST_TRADE_UNTAKEN && block >= UNTAKEN_MAX)
+        fate = TEST_TRADE_STOOD_IN;
+    trade->fate = fate;
+    if (trade->is_declined) {
+        trade->card = NULL;
+        trade->brand = test_trade_brand(trade->wallet);
+        trade->is_declined = false;
+    }
+    if (fate == TEST_TRADE_STOOD_IN || fate == TEST_TRADE_UNTAKEN)
+        trade->minor = 1 + (int64_t)draw_below(draw, TEST_TRADE_STAND_IN);
+    bool waits = fate == TEST_TRADE_UNCREDITED || fate == TEST_TRADE_LOST;
+    if (waits && trade->minor <= TEST_TRADE_STAND_IN) /* what is stood in for has an advice first */
+        trade->minor += TEST_TRADE_STAND_IN;
+    if (fate == TEST_TRADE_LOST) /* what is lost is cleared in both ways (test_trade_suspense.h) */
+        trade->currency = block % 2;
+}
+
+/* What is partly approved, or not answered in time, is reversed, and declined to the shopper. */
+static void draw_rare(struct draw *draw, uint64_t seed, struct test_trade *trade)
+{
+    struct draw block = {.state = seed + trade->number / BLOCK};
+    uint64_t which = (trade->number + draw_next(&block)) % BLOCK;
+    if (which < RARE && rare[which].card == NULL) {
+        take_fate(draw, trade, rare[which].fate);
+    } else if (which < RARE) {
+        trade->fate = rare[which].fate;
+        trade->wallet = 0; /* whose cards differ */
+        trade->card = rare[which].card;
+        trade->brand = test_trade_brand(0);
+        trade->is_declined = trade->fate != TEST_TRADE_TWICE;
+    }
+    if (trade->is_declined && trade->minor <= TEST_TRADE_STAND_IN)
+        trade->minor += TEST_TRADE_STAND_IN;
+}
+
+static void draw_steps(struct draw *draw, struct test_trade *trade, struct sums *sums)
+{
+    uint64_t kind = draw_below(draw, 100);
+    switch (trade->fate) {
+    case TEST_TRADE_UNTAKEN:
+        draw_untaken(draw, trade, sums);
+        return;
+    case TEST_TRADE_REFUSED:
+        draw_refused(draw, trade, sums);
+        return;
+    case TEST_TRADE_UNCREDITED:
+        draw_uncredited(draw, trade, sums);
+        return;
+    case TEST_TRADE_LOST:
+        draw_lost(trade, sums);
+        return;
+    case TEST_TRADE_TWICE:
+    case TEST_TRADE_STOOD_IN:
+        draw_single(draw, trade, sums);
+        return;
+    default:
+        break;
+    }
+    if (kind < 12)
+        draw_terms(draw, trade, sums);
+    else if (kind < 20)
+        draw_split(draw, trade, sums);
+    else
+        draw_single(draw, trade, sums);
+}
+
 void test_trade_plan(uint64_t seed, uint64_t number, size_t merchants, size_t wallets,
                      struct test_trade *trade)
 {
@@ -375,31 +551,35 @@ void test_trade_plan(uint64_t seed, uint64_t number, size_t merchants, size_t wa
                                  .minor = draw_amount(&draw),
                                  .capture = draw_in_100(&draw, 30) ? "immediate" : "manual"};
     draw_card(&draw, trade);
+    draw_rare(&draw, seed, trade);
     if (trade->is_declined)
         return;
     struct sums sums = {0};
-    uint64_t kind = draw_below(&draw, 100);
-    if (kind < 12)
-        draw_terms(&draw, trade, &sums);
-    else if (kind < 20)
-        draw_split(&draw, trade, &sums);
-    else
-        draw_single(&draw, trade, &sums);
+    draw_steps(&draw, trade, &sums);
     add_up(trade, &sums);
 }
 
 static const char *const terms_words[] = {"", ", in instalments", ", again and again", ", split"};
+static const char *const fate_words[] = {[TEST_TRADE_ORDINARY] = "",
+                                         [TEST_TRADE_UNHEARD] = "",
+                                         [TEST_TRADE_DROPPED] = "",
+                                         [TEST_TRADE_TWICE] = "",
+                                         [TEST_TRADE_STOOD_IN] = ", stood in for",
+                                         [TEST_TRADE_UNTAKEN] = ", stood in for and not taken",
+                                         [TEST_TRADE_REFUSED] = ", refused",
+                                         [TEST_TRADE_UNCREDITED] = ", its credits refused",
+                                         [TEST_TRADE_LOST] = ", its card lost"};
 
 void test_trade_describe(const struct test_trade *trade, char *words, size_t size)
 {
     int used = snprintf(words, size,
                         "sale %" PRIu64 ": %s %" PRId64 " at merchant %zu, wallet %zu"
-                        "%s%s, %s%s%s%s",
+                        "%s%s, %s%s%s%s%s",
                         trade->number, test_trade_currencies[trade->currency], trade->minor,
                         trade->merchant, trade->wallet, trade->card == NULL ? "" : ", ",
                         trade->card == NULL ? "" : trade->card, trade->capture,
-                        trade->is_declined ? ", declined" : "", terms_words[trade->terms],
-                        trade->is_cancelled ? ", cancelled" : "");
+                        trade->is_declined ? ", declined" : "", fate_words[trade->fate],
+                        terms_words[trade->terms], trade->is_cancelled ? ", cancelled" : "");
     for (size_t i = 0; i < trade->step_count && used > 0 && (size_t)used < size; i++) {
         const struct test_trade_step *step = &trade->steps[i];
         used += snprintf(words + used, size - (size_t)used, "; day %d %s ",

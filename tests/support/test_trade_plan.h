@@ -33,6 +33,24 @@ enum test_trade_terms {
 };
 #define TEST_TRADE_PAYMENTS 3
 
+/* What becomes of it at the issuer. Each but the first has its hour on the first day
+ * (test_trade_trouble.h). */
+enum test_trade_fate {
+    TEST_TRADE_ORDINARY,
+    TEST_TRADE_UNHEARD,  /* declined and reversed: the answer is late, or none, or of less */
+    TEST_TRADE_DROPPED,  /* declined and reversed: the line is lost, before or after it is booked */
+    TEST_TRADE_TWICE,    /* it is answered twice */
+    TEST_TRADE_STOOD_IN, /* the gateway approves it in the issuer's stead, which takes it later */
+    TEST_TRADE_UNTAKEN,  /* the same, and the issuer refuses that: so it charges nothing of it */
+    TEST_TRADE_REFUSED,  /* it is authorised, and the issuer refuses what is captured of it */
+    TEST_TRADE_UNCREDITED, /* it is charged, and the issuer refuses what is given back of it */
+    TEST_TRADE_LOST        /* the gateway loses its card, and can't present what is captured */
+};
+
+/* The largest amount, in minor units, that the gateway may approve in the issuer's stead, also by
+ * chance. Of a card that does not approve none is as small. */
+#define TEST_TRADE_STAND_IN 300
+
 enum test_trade_act {
     TEST_TRADE_CAPTURE,
     TEST_TRADE_REFUND,
@@ -63,6 +81,7 @@ struct test_trade {
     int64_t first;       /* of a split: what is paid first */
     const char *capture; /* "immediate" or "manual" */
     bool is_declined;
+    enum test_trade_fate fate;
     enum test_trade_terms terms;
     int64_t each;             /* unless single */
     bool is_cancelled;        /* by the shopper, on the second day */
@@ -72,6 +91,9 @@ struct test_trade {
     /* In the end. What was neither captured nor given up is reversed with the end of its hold. */
     int64_t captured, credited;
     int64_t interchange, fee; /* what issuers keep of it, and what the merchant pays for it */
+    /* The same of what is captured and no issuer charges, as far as fate has it; below 0 of what is
+     * credited and no issuer gives back. */
+    int64_t refused, refused_interchange, refused_fee;
 };
 
 /* The brand of a wallet's default card. */

@@ -294,8 +294,7 @@ static bool take_step(struct test_trade_sale *sale, size_t at)
     return expect(sale, step->captured, step->credited);
 }
 
-/* The purchase of which something was taken. */
-static bool find_xid(const struct test_trade_sale *sale, char xid[40])
+bool test_trade_find_xid(const struct test_trade_sale *sale, char xid[40])
 {
     char path[128];
     json_t *order = NULL;
@@ -323,7 +322,7 @@ static bool cancel(struct test_trade_sale *sale)
     char xid[40];
     do {
         json_t *agreement = NULL;
-        if (find_xid(sale, xid) &&
+        if (test_trade_find_xid(sale, xid) &&
             test_sandbox_call(socket, "agreement.cancel", json_pack("{s:s}", "xid", xid),
                               &agreement) == SETPAY_OK) {
             bool is_cancelled = json_is_string(json_object_get(agreement, "cancelled"));

@@ -27,5 +27,7 @@ void test_trade_sale_day(const struct test_town *town, enum test_trade_day day);
 void test_trade_go_on_together(struct test_trade_sale *sales, uint64_t sale_count);
 /* All that happens to it on that day; false where it went another way, which words says then. */
 bool test_trade_go_on(struct test_trade_sale *sale);
+/* The purchase of which something was taken; false where there is none. */
+bool test_trade_find_xid(const struct test_trade_sale *sale, char xid[40]);
 
 #endif

@@ -156,6 +156,7 @@ COMMON_WIRE := \
 
 COMMON_STORE := \
 	common/store/answers.c \
+	common/store/batch_evidence.c \
 	common/store/committer.c \
 	common/store/db.c \
 	common/store/history.c \

@@ -223,7 +223,7 @@ enum setpay_error setpay_gateway_batch_close(struct setpay_db *db, const json_t 
         return setpay_problem_set(problem, SETPAY_E_STATE, "batch %u of %s is closed since %s",
                                   (unsigned)batch.number, batch.merchant_id,
                                   setpay_time_format(batch.closed_ms, text));
-    SETPAY_TRY(setpay_batch_close(db, &batch, setpay_clock_now_ms()));
+    SETPAY_TRY(setpay_batch_close(db, &batch, false, setpay_clock_now_ms()));
     SETPAY_TRY(setpay_batch_find(db, batch.brand, batch.merchant_id, batch.number, &batch));
     return give(db, &batch, result);
 }

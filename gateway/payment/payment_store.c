@@ -12,6 +12,7 @@
  */
 #include "common/net/saved_trust.h"
 #include "common/store/answers.h"
+#include "common/store/batch_evidence.h"
 #include "common/store/evidence.h"
 #include "gateway/clearing/batch.h"
 #include "gateway/clearing/dispute.h"
@@ -20,8 +21,8 @@
 #include "gateway/clearing/ledger.h"
 #include "gateway/clearing/reconciliation.h"
 #include "gateway/clearing/reserve.h"
-#include "gateway/clearing/unsent.h"
 #include "gateway/clearing/settlement.h"
+#include "gateway/clearing/unsent.h"
 #include "gateway/payment/agreement.h"
 #include "gateway/payment/payment.h"
 #include "gateway/payment/stand_in.h"
@@ -110,6 +111,7 @@ static const struct setpay_store_migration steps[] = {
     {17, SETPAY_STAND_IN_WRITE_OFF_SCHEMA},
     {18, SETPAY_LEDGER_KEPT_SCHEMA},
     {19, SETPAY_REVERSAL_WRITE_OFF_SCHEMA},
+    {20, SETPAY_BATCH_EVIDENCE_SCHEMA SETPAY_BATCH_BY_MERCHANT_SCHEMA},
     {0, NULL},
 };
 

@@ -371,15 +371,19 @@ GATEWAY_BOOKS := \
 
 GATEWAY_CLI := \
 	gateway/audit.c \
+	gateway/audit_batch.c \
 	gateway/audit_clearing.c \
+	gateway/audit_close.c \
 	gateway/audit_files.c \
 	gateway/audit_merchant.c \
 	gateway/audit_payment.c \
 	gateway/audit_proof.c \
 	gateway/audit_requests.c \
+	gateway/audit_totals.c \
 	gateway/books_cli.c \
 	gateway/dispute_cli.c \
 	gateway/doctor.c \
+	gateway/evidence_cli.c \
 	gateway/gateway_words.c \
 	gateway/incoming_cli.c \
 	gateway/reconcile_cli.c \

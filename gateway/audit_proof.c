@@ -110,6 +110,27 @@ static const struct signer *find_signer(const struct setpay_audit_signers *signe
     return NULL;
 }
 
+bool setpay_audit_is_signed(struct setpay_audit_files *files, struct setpay_audit_file *file,
+                            const struct setpay_audit_signers *signers, const char *brand,
+                            const char *where, const struct setpay_message *message,
+                            const char *what)
+{
+    const struct signer *signer = find_signer(signers, &message->signer);
+    const char *kind = "signature";
+    if (signer == NULL)
+        setpay_audit_files_find(files, file, where, kind,
+                                "the certificate by which %s is signed is not in the file", what);
+    else if (!signer->is_ours || strcmp(setpay_certificate_brand(signer->certificate), brand) != 0)
+        setpay_audit_files_find(files, file, where, kind,
+                                "%s is signed by another than this gateway for %s", what, brand);
+    else if (setpay_message_verify(message, signer->certificate) != SETPAY_OK)
+        setpay_audit_files_find(files, file, where, kind,
+                                "%s is not signed by the gateway as it is", what);
+    else
+        return true;
+    return false;
+}
+
 /* ------------------------------------------------------------------ what was signed */
 
 /* One step, out of a signed answer. */
@@ -178,24 +199,6 @@ struct check {
 #define FIND(check, kind, ...)                                                                     \
     setpay_audit_files_find((check)->files, (check)->file, (check)->where, kind, __VA_ARGS__)
 
-/* By a key that was certified as this gateway's, for this brand. */
-static bool is_signed(const struct check *check, const struct setpay_message *message,
-                      const char *what)
-{
-    const struct signer *signer = find_signer(check->signers, &message->signer);
-    if (signer == NULL)
-        FIND(check, "signature", "the certificate by which %s is signed is not in the file", what);
-    else if (!signer->is_ours ||
-             strcmp(setpay_certificate_brand(signer->certificate), check->part->brand) != 0)
-        FIND(check, "signature", "%s is signed by another than this gateway for %s", what,
-             check->part->brand);
-    else if (setpay_message_verify(message, signer->certificate) != SETPAY_OK)
-        FIND(check, "signature", "%s is not signed by the gateway as it is", what);
-    else
-        return true;
-    return false;
-}
-
 static void compare(const struct check *check, const struct said *said)
 {
     const struct setpay_batch_line *line = check->line;
@@ -235,7 +238,8 @@ static bool open_proof(const struct check *check, const json_t *json, bool undoe
              (undoes || credits || proof.message.type != SETPAY_MESSAGE_AUTH_RES))
         FIND(check, "kind", "%s is a %s, expected %s", what,
              setpay_message_type_name(proof.message.type), setpay_message_type_name(type));
-    else if (is_signed(check, &proof.message, what)) {
+    else if (setpay_audit_is_signed(check->files, check->file, check->signers, check->part->brand,
+                                    check->where, &proof.message, what)) {
         good =
             read_said(&proof.message, &check->line->id, undoes, said, &found) == SETPAY_OK && found;
         if (!good)

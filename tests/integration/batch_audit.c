@@ -181,6 +181,8 @@ static void three_books_agree(void **state)
     save_clearing();
     expect("running", audit("shop.json", "clearing.csv"), 0, ": 0 findings; the last entry is ");
     assert_non_null(strstr(printed, "shop.json, of shop: 8 items, 8 agree, 0 findings"));
+    assert_non_null(strstr(printed, "shop.json: 1 closed batch with the totals that the gateway"));
+    assert_non_null(strstr(printed, "1 closed batch, 1 by a request of its merchant's"));
     assert_non_null(strstr(printed, "7 items, 7 agree, 0 findings")); /* the issuer's */
 
     assert_int_equal(MERCHANT("batch", "export", "1", "--brand", "visa"), 0);
@@ -418,48 +420,241 @@ static void close_it(json_t *f)
     set_text(batch_of(f, 0), "status", "closed");
 }
 
+/* That party's signature over content, in a proof. */
+static void sign(json_t *proof, enum setpay_message_type type, struct setpay_view content,
+                 const struct test_party *party)
+{
+    struct setpay_buffer bytes;
+    struct setpay_message message;
+    char signer[SETPAY_DIGEST_TEXT_SIZE];
+    const struct setpay_message_parts parts = {
+        .type = type, .content = content, .key = party->signing_key, .signer = &party->thumbprint};
+    setpay_buffer_init(&bytes, SETPAY_LIMIT_MESSAGE_BYTES);
+    assert_int_equal(setpay_message_build(&parts, &bytes), SETPAY_OK);
+    assert_int_equal(setpay_message_parse(setpay_buffer_view(&bytes), &message), SETPAY_OK);
+    assert_int_equal(setpay_evidence_json_set(proof, "content", message.content), SETPAY_OK);
+    assert_int_equal(setpay_evidence_json_set(proof, "signature", message.signature), SETPAY_OK);
+    set_text(proof, "type", setpay_message_type_name(type));
+    set_text(proof, "signer", setpay_digest_format(&party->thumbprint, signer));
+    setpay_message_clear(&message);
+    setpay_buffer_clear(&bytes);
+}
+
 /* Another's signature over the same words, with its certificate in the file. */
-static void sign_by(json_t *file, struct test_pki *pki, const char *gateway_id)
+static void sign_by(json_t *file, json_t *json, struct test_pki *pki, const char *gateway_id)
 {
     struct test_party *party =
         test_party_new(pki, "visa", SETPAY_PROFILE_GATEWAY_SIGN, gateway_id, NULL);
     struct setpay_batch_proof proof = {.message = {.is_signed = false}};
-    struct setpay_buffer bytes;
-    struct setpay_message message;
-    char signer[SETPAY_DIGEST_TEXT_SIZE];
-    json_t *item = capture_of(file), *der = json_object();
-    assert_int_equal(setpay_batch_proof_read(proof_of(item), &proof), SETPAY_OK);
-    const struct setpay_message_parts parts = {.type = SETPAY_MESSAGE_CAP_RES,
-                                               .content = proof.message.content,
-                                               .key = party->signing_key,
-                                               .signer = &party->thumbprint};
-    setpay_buffer_init(&bytes, SETPAY_LIMIT_MESSAGE_BYTES);
-    assert_int_equal(setpay_message_build(&parts, &bytes), SETPAY_OK);
-    assert_int_equal(setpay_message_parse(setpay_buffer_view(&bytes), &message), SETPAY_OK);
-    assert_int_equal(setpay_evidence_json_set(proof_of(item), "signature", message.signature),
-                     SETPAY_OK);
-    set_text(proof_of(item), "signer", setpay_digest_format(&party->thumbprint, signer));
+    json_t *der = json_object();
+    assert_int_equal(setpay_batch_proof_read(json, &proof), SETPAY_OK);
+    sign(json, proof.message.type, proof.message.content, party);
     assert_int_equal(setpay_evidence_json_set(der, "der", setpay_buffer_view(&party->der)),
                      SETPAY_OK);
     json_array_append(json_object_get(file, "certificates"), json_object_get(der, "der"));
     json_decref(der);
-    setpay_message_clear(&message);
     setpay_batch_proof_clear(&proof);
-    setpay_buffer_clear(&bytes);
     test_party_free(party);
 }
 
 static void another_gateway(json_t *file)
 {
-    sign_by(file, market.gateway->pki, "gateway-2");
+    sign_by(file, proof_of(capture_of(file)), market.gateway->pki, "gateway-2");
 }
 
 static void another_root(json_t *file)
 {
     static const char *const brands[] = {"visa", NULL};
     struct test_pki *pki = test_pki_new(setpay_clock_now_ms(), brands);
-    sign_by(file, pki, TEST_GATEWAY_ID);
+    sign_by(file, proof_of(capture_of(file)), pki, TEST_GATEWAY_ID);
     test_pki_free(pki);
+}
+
+/* ------------------------------------------------------------------ edits of how it was closed */
+
+static json_t *close_of(json_t *file)
+{
+    return proof_of(batch_of(file, 1));
+}
+static void total_currency(json_t *f)
+{
+    set_text(total_of(f), "currency", "USD");
+}
+/* By somebody who makes the file agree with itself. */
+static void remove_with_total(json_t *f)
+{
+    json_t *item = capture_of(f);
+    add_to(total_of(f), "capture_amount",
+           -(int)json_integer_value(json_object_get(item, "amount")));
+    add_to(total_of(f), "capture_count", -1);
+    remove_item(f);
+}
+static void close_signature(json_t *f)
+{
+    json_object_set(close_of(f), "signature",
+                    json_object_get(proof_of(capture_of(f)), "signature"));
+}
+static void close_content(json_t *f)
+{
+    json_object_set(close_of(f), "content", json_object_get(proof_of(capture_of(f)), "content"));
+}
+static void close_bad(json_t *f)
+{
+    set_text(close_of(f), "content", "*");
+}
+static void close_by_item(json_t *f)
+{
+    json_object_set(batch_of(f, 1), "proof", proof_of(capture_of(f)));
+}
+static void close_of_open(json_t *f)
+{
+    json_object_set(batch_of(f, 0), "proof", close_of(f));
+}
+static void close_left_out(json_t *f)
+{
+    json_object_del(batch_of(f, 1), "proof");
+    set_text(f, "answers_kept_since", "2026-01-01T00:00:00.000Z");
+}
+static void close_by_another(json_t *f)
+{
+    sign_by(f, close_of(f), market.gateway->pki, "gateway-2");
+}
+
+/* What the gateway itself could sign besides: with its own key, other words. */
+static void sign_other(json_t *proof, void (*edit)(struct setpay_batch_admin_res *answer))
+{
+    struct setpay_batch_proof read = {.message = {.is_signed = false}};
+    struct setpay_batch_admin_res answer;
+    struct setpay_buffer content;
+    assert_int_equal(setpay_batch_proof_read(proof, &read), SETPAY_OK);
+    assert_int_equal(setpay_batch_admin_res_parse(read.message.content, &answer), SETPAY_OK);
+    edit(&answer);
+    setpay_buffer_init(&content, SETPAY_LIMIT_CONTENT_BYTES);
+    assert_int_equal(setpay_batch_admin_res_build(&answer, &content), SETPAY_OK);
+    sign(proof, SETPAY_MESSAGE_BATCH_ADMIN_RES, setpay_buffer_view(&content),
+         market.gateway->sign[0]);
+    setpay_buffer_clear(&content);
+    setpay_batch_admin_res_clear(&answer);
+    setpay_batch_proof_clear(&read);
+}
+
+static void of_batch_2(struct setpay_batch_admin_res *answer)
+{
+    answer->batch = 2;
+}
+static void of_another(struct setpay_batch_admin_res *answer)
+{
+    (void)snprintf(answer->merchant_id, sizeof answer->merchant_id, "%s", TEST_GATEWAY_OTHER);
+}
+static void of_another_brand(struct setpay_batch_admin_res *answer)
+{
+    (void)snprintf(answer->brand, sizeof answer->brand, "mastercard");
+}
+static void with_more(struct setpay_batch_admin_res *answer)
+{
+    answer->totals[0].capture_minor++;
+}
+static void not_agreed(struct setpay_batch_admin_res *answer)
+{
+    answer->agreed = false;
+    answer->closed_ms = 0;
+}
+static void later(struct setpay_batch_admin_res *answer)
+{
+    answer->closed_ms++;
+}
+static void close_batch_2(json_t *f)
+{
+    sign_other(close_of(f), of_batch_2);
+}
+static void close_of_another(json_t *f)
+{
+    sign_other(close_of(f), of_another);
+}
+static void close_of_another_brand(json_t *f)
+{
+    sign_other(close_of(f), of_another_brand);
+}
+static void close_with_more(json_t *f)
+{
+    sign_other(close_of(f), with_more);
+}
+static void close_not_agreed(json_t *f)
+{
+    sign_other(close_of(f), not_agreed);
+}
+static void close_later(json_t *f)
+{
+    sign_other(close_of(f), later);
+}
+
+/* An answer with an item, as the gateway gives them where the two differ. */
+static struct setpay_batch_item shown;
+
+static void with_item(struct setpay_batch_admin_res *answer)
+{
+    not_agreed(answer);
+    answer->items = calloc(1, sizeof *answer->items);
+    assert_non_null(answer->items);
+    answer->items[0] = shown;
+    answer->item_count = 1;
+}
+
+/* item: of the file; NULL: shown is what is in it. */
+static void add_differed(json_t *f, json_t *item)
+{
+    json_t *list = json_array(), *answer = json_deep_copy(close_of(f));
+    if (item != NULL) {
+        memset(&shown, 0, sizeof shown);
+        shown.kind = SETPAY_BATCH_CAPTURE;
+        shown.amount.minor = json_integer_value(json_object_get(item, "amount"));
+        (void)snprintf(shown.amount.currency, sizeof shown.amount.currency, "EUR");
+        shown.date_ms = 1;
+        assert_int_equal(setpay_id_parse(json_string_value(json_object_get(item, "id")), &shown.id),
+                         SETPAY_OK);
+        assert_int_equal(
+            setpay_id_parse(json_string_value(json_object_get(item, "xid")), &shown.xid),
+            SETPAY_OK);
+    }
+    sign_other(answer, with_item);
+    json_array_append_new(list, answer);
+    json_object_set_new(batch_of(f, 1), "differed", list);
+}
+static void differed(json_t *f)
+{
+    add_differed(f, capture_of(f));
+}
+static void differed_unknown(json_t *f)
+{
+    differed(f);
+    shown.id.bytes[0] ^= 1;
+    add_differed(f, NULL);
+}
+static void differed_amount(json_t *f)
+{
+    differed(f);
+    shown.amount.minor++;
+    add_differed(f, NULL);
+}
+static void differed_payment(json_t *f)
+{
+    differed(f);
+    shown.xid.bytes[0] ^= 1;
+    add_differed(f, NULL);
+}
+static void differed_of_open(json_t *f)
+{
+    add_differed(f, json_array_get(json_object_get(batch_of(f, 0), "items"), 0));
+}
+static void differed_closes(json_t *f)
+{
+    json_object_set_new(batch_of(f, 1), "differed", json_pack("[O]", close_of(f)));
+}
+static void differed_changed(json_t *f)
+{
+    differed(f);
+    json_object_set(json_array_get(json_object_get(batch_of(f, 1), "differed"), 0), "signature",
+                    json_object_get(close_of(f), "signature"));
 }
 
 static const struct {
@@ -504,6 +699,79 @@ static const struct {
     {"batch twice", batch_twice, {"batch 1: duplicate: the batch stands", ""}},
     {"batch removed", no_batch, {": missing: by the gateway's books", ""}},
     {"closed", close_it, {"batch 2: status: the merchant has it as closed", ""}},
+    {"signed sum",
+     total,
+     {"credit of 300 (in minor units)", "credit of 0, the gateway has signed"}},
+    {"signed count", count, {"counts 5 captures of ", ", the gateway has signed 4 captures of "}},
+    {"signed currency",
+     total_currency,
+     {"EUR: the merchant counts 0 captures of 0 and 0 credits of 0, the gateway has signed 4",
+      ", the gateway has signed 0 captures of 0 and 0 credits of 0 (in"}},
+    {"row and total removed",
+     remove_with_total,
+     {": totals: EUR: the merchant counts 3 captures", ", the gateway has signed 4 captures"}},
+    {"no totals at all", no_total, {"and 0 credits of 0, the gateway has signed 4", ""}},
+    {"close, signature",
+     close_signature,
+     {"batch 1: signature: the answer that closes it is not signed by the gateway as it is", ""}},
+    {"close, content",
+     close_content,
+     {"batch 1: signature: the answer that closes it is not signed by the gateway as it is", ""}},
+    {"close, unreadable", close_bad, {"signature: the answer that closes it can't be read", ""}},
+    {"close, an item's answer",
+     close_by_item,
+     {": kind: the answer that closes it is a CapRes, expected BatchAdminRes", ""}},
+    {"close, of a batch that is open",
+     close_of_open,
+     {"batch 2: status: the merchant has it as not closed, beside an answer that closes it",
+      "batch 2: batch: the gateway has signed the answer that closes it for batch 1"}},
+    {"close, left out",
+     close_left_out,
+     {"batch 1: signature: there is no answer of the gateway's that closes it", ""}},
+    {"close, another gateway's",
+     close_by_another,
+     {"the answer that closes it is signed by another than this gateway for visa",
+      "is of the gateway gateway-2"}},
+    {"close, another brand",
+     brand,
+     {"the answer that closes it is signed by another than this gateway for mastercard", ""}},
+    {"close, another batch's",
+     close_batch_2,
+     {"batch 1: batch: the gateway has signed the answer that closes it for batch 2", ""}},
+    {"close, another number", number, {"signed the answer that closes it for batch 1", ""}},
+    {"close, another merchant's",
+     close_of_another,
+     {"batch 1: merchant: the gateway has signed the answer that closes it to " TEST_GATEWAY_OTHER,
+      " of visa, the file is of shop"}},
+    {"close, signed to another brand",
+     close_of_another_brand,
+     {"merchant: the gateway has signed the answer that closes it to shop of mastercard", ""}},
+    {"close, other totals",
+     close_with_more,
+     {": totals: EUR: the merchant counts 4 captures",
+      ": totals: EUR: the gateway has signed 4 captures"}},
+    {"close, not agreed",
+     close_not_agreed,
+     {": status: the merchant has it as closed, beside an answer that does not close it", ""}},
+    {"close, another moment",
+     close_later,
+     {": date: the gateway has signed that it was closed at ", ", its books have "}},
+    {"differed, unknown",
+     differed_unknown,
+     {": extra: the gateway has signed it as in the batch, its books have it not", ""}},
+    {"differed, amount", differed_amount, {": amount: the gateway has signed ", ", its books"}},
+    {"differed, payment",
+     differed_payment,
+     {": kind: the gateway has signed it as another than its books have", ""}},
+    {"differed, of another batch",
+     differed_of_open,
+     {": batch: the gateway has signed it into it, its books have batch 2", ""}},
+    {"differed, closes",
+     differed_closes,
+     {": status: an answer in which the two differed is one that closes it", ""}},
+    {"differed, changed",
+     differed_changed,
+     {"an answer in which the two differed is not signed by the gateway as it is", ""}},
 };
 
 /* Makes hashes fit what was edited. */
@@ -554,6 +822,73 @@ static void names_every_edit_of_the_merchants(void **state)
     json_decref(file);
     print_message("# tally: edits to a merchant's batches that an audit found = %zu\n",
                   sizeof edits / sizeof *edits + 1);
+}
+
+/* What is no edit: an honest answer in which the two differed; and a batch that was closed before
+ * the merchant kept answers, of which there is none, and which is said in words. */
+static void takes_what_holds(void **state)
+{
+    (void)state;
+    json_t *file = json_deep_copy(exported);
+    differed(file);
+    save_json("edited.json", file);
+    expect("differed", audit("edited.json", NULL), 0, "8 items, 8 agree, 0 findings");
+    json_object_del(batch_of(file, 1), "proof");
+    json_object_set(file, "answers_kept_since", json_object_get(file, "exported"));
+    save_json("edited.json", file);
+    expect("before", audit("edited.json", NULL), 0,
+           "edited.json: 1 closed batch without the gateway's signed totals: before such answers");
+    json_object_del(file, "answers_kept_since"); /* as older programs write it */
+    save_json("edited.json", file);
+    expect("older", audit("edited.json", NULL), 0, "8 items, 8 agree, 0 findings");
+    set_text(file, "answers_kept_since", "yesterday");
+    save_json("edited.json", file);
+    assert_int_equal(audit("edited.json", NULL), 2);
+    json_decref(file);
+}
+
+/* The gateway's side of it, for a stranger: what the merchant has signed to close the batch. */
+static void hands_out_the_request(void **state)
+{
+    char path[TEST_PATH_SIZE];
+    size_t size = 0;
+    struct setpay_secret content = {0};
+    struct setpay_batch_admin_req request;
+    (void)state;
+    expect("words",
+           GATEWAY("batch", "evidence", "--brand", "visa", "--merchant-id", "shop", "--batch", "1"),
+           0, "signed by the merchant: closed with these totals");
+    expect("open",
+           GATEWAY("batch", "evidence", "--brand", "visa", "--merchant-id", "shop", "--batch", "2"),
+           0, "It is open: its merchant has not asked to close it.");
+    (void)test_path(market.gateway->folder, "request.json", path);
+    expect("file",
+           GATEWAY("batch", "evidence", "--brand", "visa", "--merchant-id", "shop", "--batch", "1",
+                   "-o", path),
+           0, "1 message of shop, visa batch 1");
+    assert_int_equal(GATEWAY("batch", "evidence", "--brand", "visa", "--merchant-id", "shop",
+                             "--batch", "1", "-o", path),
+                     2); /* a file that is there is never touched */
+    assert_int_equal(
+        GATEWAY("batch", "evidence", "--brand", "visa", "--merchant-id", "shop", "--batch", "9"),
+        1);
+    char *text = test_read_file(market.gateway->folder, "request.json", &size);
+    json_t *file = json_loadb(text, size, 0, NULL);
+    const json_t *messages = json_object_get(file, "messages");
+    assert_int_equal(json_array_size(messages), 1);
+    const char *base64 = json_string_value(json_object_get(json_array_get(messages, 0), "content"));
+    assert_int_equal(
+        setpay_base64_decode(setpay_view_string(base64), SETPAY_LIMIT_CONTENT_BYTES, &content),
+        SETPAY_OK);
+    assert_int_equal(setpay_batch_admin_req_parse(setpay_secret_view(&content), &request),
+                     SETPAY_OK);
+    assert_int_equal(request.action, SETPAY_BATCH_CLOSE);
+    assert_string_equal(request.merchant_id, "shop");
+    assert_int_equal(request.totals[0].capture_count, 4);
+    setpay_batch_admin_req_clear(&request);
+    setpay_secret_clear(&content);
+    json_decref(file);
+    free(text);
 }
 
 /* Two files that hold the same would be paid twice. */
@@ -820,6 +1155,8 @@ static void names_edits_of_the_gateways(void **state)
     edit_gateway("UPDATE step SET amount_minor = amount_minor - 1 WHERE id = 1");
     expect("its own amount", audit("shop.json", "clearing.csv"), 1,
            "10.00 EUR, the gateway's books have 9.99 EUR");
+    expect("its own amount", 1, 1, "visa batch 1 of shop: EUR: its merchant has signed 4 captures");
+    expect("its own amount", 1, 1, "batch 1: totals: EUR: the gateway has signed 4 captures of");
     edit_gateway("UPDATE step SET amount_minor = amount_minor + 1, batch_id = 2 WHERE id = 1");
     expect("its own batch", audit("first.json", NULL), 1,
            ": batch: by the gateway's books it is in batch 2");
@@ -829,6 +1166,51 @@ static void names_edits_of_the_gateways(void **state)
     edit_gateway("UPDATE step SET undone = 0, token = x'" OTHER_ID "' WHERE id = 1");
     expect("its own id", audit("first.json", NULL), 1, ": extra: ");
     expect("its own id", 1, 1, ": missing: ");
+}
+
+/* And what closed its batches: the words are the findings of an audit without any file. */
+static void names_edits_of_what_closed_a_batch(void **state)
+{
+    static const struct {
+        const char *edit, *back, *words;
+    } closes[] = {
+        {"UPDATE batch SET closed_ms = closed_ms + 1 WHERE id = 1",
+         "UPDATE batch SET closed_ms = closed_ms - 1 WHERE id = 1",
+         ": date: the gateway has signed that it was closed at "},
+        {"UPDATE batch_evidence SET content = substr(content, 1, length(content) - 1) || x'01'",
+         NULL, "(number 1) "},
+        {"UPDATE batch_evidence SET signature = (SELECT signature FROM evidence WHERE type ="
+         " 'CapReq' LIMIT 1)",
+         NULL, "(number 1) is not signed by the merchant as it is"},
+        {"UPDATE batch_evidence SET signer = (SELECT cardholder FROM payment LIMIT 1)", NULL,
+         "(number 1) is not signed by the merchant as it is"},
+        {"UPDATE batch_evidence SET type = 'CapReq'", NULL, "(number 1) is of another type"},
+        {"UPDATE batch_evidence SET batch_id = 2", NULL, "(number 1) is of another batch"},
+        {"UPDATE batch_evidence SET agreed = 0", NULL,
+         "visa batch 1 of shop: the request by which its merchant has closed it is not kept"},
+        {"INSERT INTO batch_evidence SELECT batch_id, 2, agreed, type, content, signature, signer,"
+         " created_ms FROM batch_evidence",
+         NULL, "visa batch 1 of shop: 2 requests that close it are kept"},
+        {"DELETE FROM batch_evidence", NULL,
+         "visa batch 1 of shop: the request by which its merchant has closed it is not kept"},
+    };
+    (void)state;
+    edit_gateway("CREATE TABLE copied AS SELECT * FROM batch_evidence");
+    for (size_t i = 0; i < sizeof closes / sizeof *closes; i++) {
+        edit_gateway(closes[i].edit);
+        expect(closes[i].edit, audit("shop.json", NULL), 1, closes[i].words);
+        edit_gateway("DELETE FROM batch_evidence;"
+                     "INSERT INTO batch_evidence SELECT * FROM copied");
+        if (closes[i].back != NULL)
+            edit_gateway(closes[i].back);
+    }
+    /* One that was closed before requests were kept, or in the merchant's place. */
+    edit_gateway("DELETE FROM batch_evidence; UPDATE batch SET by_merchant = 0");
+    expect("before", audit("shop.json", NULL), 0,
+           "1 closed batch without: before requests were kept, or in the merchant's place");
+    edit_gateway("INSERT INTO batch_evidence SELECT * FROM copied; DROP TABLE copied;"
+                 "UPDATE batch SET by_merchant = 1 WHERE open = 0");
+    expect("restored", audit("shop.json", NULL), 0, "8 items, 8 agree, 0 findings");
 }
 
 /* ------------------------------------------------------------------ the world */
@@ -855,9 +1237,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(three_books_agree),
         cmocka_unit_test(names_every_edit_of_the_merchants),
+        cmocka_unit_test(takes_what_holds),
+        cmocka_unit_test(hands_out_the_request),
         cmocka_unit_test(names_what_stands_in_two_files),
         cmocka_unit_test(names_every_edit_of_the_issuers),
         cmocka_unit_test(names_what_is_in_neither_of_two_days),
+        cmocka_unit_test(names_edits_of_what_closed_a_batch),
         cmocka_unit_test(names_edits_of_the_gateways),
     };
     alarm(LIMIT_S);

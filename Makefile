@@ -854,6 +854,7 @@ TEST_SUPPORT := \
 	tests/support/test_agreement.c \
 	tests/support/test_answered.c \
 	tests/support/test_asking.c \
+	tests/support/test_audited.c \
 	tests/support/test_buyer.c \
 	tests/support/test_cancel.c \
 	tests/support/test_crash_walk.c \
@@ -948,6 +949,7 @@ LONG_TESTS := \
 	tests/integration/shop_attack.sh \
 	tests/integration/shop_currency.sh \
 	tests/integration/shop_rush.sh \
+	tests/peers/batches.sh \
 	tests/peers/peers.sh \
 	tests/peers/store.sh
 
@@ -957,6 +959,7 @@ LAST_TEST := tests/peers/answers.sh
 # And those that are C programs, made as unit tests are: tests/integration/NAME.c.
 INTEGRATION_PROGRAMS := \
 	batch_audit \
+	batch_close \
 	hostile/gatewayd_crl \
 	hostile/gatewayd_form \
 	hostile/gatewayd_issuer \

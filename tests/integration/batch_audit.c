@@ -8,18 +8,14 @@
 #include "common/base/log.h"
 #include "common/base/secret.h"
 #include "common/base/zone.h"
-#include "common/crypto/base64.h"
-#include "common/net/batch_file.h"
-#include "common/net/evidence_json.h"
 #include "gateway/issuer/clearing_file.h"
-#include "tests/support/test_market.h"
+#include "tests/support/test_audited.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 
 #include <cmocka.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,68 +25,37 @@
 #define OTHER_ID "0123456789abcdef0123456789abcdef"
 
 static struct test_market market;
-static char *printed;
+static struct test_audited books = {.market = &market};
 static json_t *exported; /* two batches: the second is open */
 
-/* ------------------------------------------------------------------ programs */
-
-static int run(const char *program, const char *configuration, const char *const *words)
-{
-    char path[TEST_PATH_SIZE];
-    const char *all[20] = {"--config", test_path(market.gateway->folder, configuration, path)};
-    size_t count = 2;
-    for (; *words != NULL; words++)
-        all[count++] = *words;
-    free(printed);
-    printed = NULL;
-    return test_run_to_end(program, all, &printed);
-}
-#define MERCHANT(...)                                                                              \
-    run("setpay-merchant", "merchant.conf", (const char *const[]){__VA_ARGS__, NULL})
-#define GATEWAY(...) run("setpay-gateway", "gateway.conf", (const char *const[]){__VA_ARGS__, NULL})
+#define MERCHANT(...) TEST_AUDITED_MERCHANT(&books, __VA_ARGS__)
+#define GATEWAY(...) TEST_AUDITED_GATEWAY(&books, __VA_ARGS__)
 
 static int audit(const char *merchant, const char *clearing)
 {
-    char one[TEST_PATH_SIZE], other[TEST_PATH_SIZE];
-    (void)test_path(market.gateway->folder, merchant, one);
-    if (clearing == NULL)
-        return GATEWAY("audit", "--merchant", one);
-    return GATEWAY("audit", "--merchant", one, "--clearing",
-                   test_path(market.gateway->folder, clearing, other));
+    return test_audited_files(&books, merchant, clearing);
 }
 
 static void expect(const char *what, int status, int expected_status, const char *words)
 {
-    if (status != expected_status || strstr(printed, words) == NULL)
-        fail_msg("%s: exit status %d, expected %d and '%s' in:\n%s", what, status, expected_status,
-                 words, printed);
+    test_audited_expect(&books, what, status, expected_status, words);
 }
 
 static void save(const char *name, const char *text)
 {
-    test_write_file(market.gateway->folder, name, setpay_view_string(text));
+    test_audited_save(&books, name, text);
 }
 
 /* ------------------------------------------------------------------ the day */
 
 static void post(const struct test_sale *sale, const char *what, const char *body)
 {
-    char path[160];
-    json_t *answer = NULL;
-    (void)snprintf(path, sizeof path, "/orders/%s/%s", sale->order.id, what);
-    assert_int_equal(test_merchantd_api(market.merchant, path, body, &answer), 200);
-    json_decref(answer);
+    test_audited_post(&books, sale, what, body);
 }
 
 static void sell(const char *capture)
 {
-    struct test_sale sale;
-    struct test_order order =
-        test_merchantd_order_to_capture(market.merchant, TEST_PRICE, "manual");
-    test_sale_again(&market, &order, market.holder, &sale);
-    test_sale_pay(&market, &sale);
-    post(&sale, "capture", capture);
-    test_sale_clear(&sale);
+    test_audited_sell(&books, capture);
 }
 
 static void undo(const struct test_sale *sale)
@@ -156,9 +121,10 @@ static void wait_presented(void)
 
 static void save_clearing(void)
 {
-    assert_int_equal(
-        run("setpay-issuersim", "issuer.conf", (const char *const[]){"clearing", NULL}), 0);
-    save("clearing.csv", printed);
+    assert_int_equal(test_audited_run(&books, "setpay-issuersim", "issuer.conf",
+                                      (const char *const[]){"clearing", NULL}),
+                     0);
+    save("clearing.csv", books.printed);
 }
 
 /* Everything that is done in a day, and the three agree on it: while all daemons run, and after. */
@@ -175,18 +141,16 @@ static void three_books_agree(void **state)
     wait_presented();
     sell("{\"amount\":7}");
     assert_int_equal(MERCHANT("batch", "export", "--all"), 0);
-    exported = json_loads(printed, JSON_REJECT_DUPLICATES, NULL);
+    exported = json_loads(books.printed, JSON_REJECT_DUPLICATES, NULL);
     assert_non_null(exported);
-    save("shop.json", printed);
+    save("shop.json", books.printed);
     save_clearing();
     expect("running", audit("shop.json", "clearing.csv"), 0, ": 0 findings; the last entry is ");
-    assert_non_null(strstr(printed, "shop.json, of shop: 8 items, 8 agree, 0 findings"));
-    assert_non_null(strstr(printed, "shop.json: 1 closed batch with the totals that the gateway"));
-    assert_non_null(strstr(printed, "1 closed batch, 1 by a request of its merchant's"));
-    assert_non_null(strstr(printed, "7 items, 7 agree, 0 findings")); /* the issuer's */
+    assert_non_null(strstr(books.printed, "shop.json, of shop: 8 items, 8 agree, 0 findings"));
+    assert_non_null(strstr(books.printed, "7 items, 7 agree, 0 findings")); /* the issuer's */
 
     assert_int_equal(MERCHANT("batch", "export", "1", "--brand", "visa"), 0);
-    save("first.json", printed);
+    save("first.json", books.printed);
     assert_int_equal(MERCHANT("batch", "export", "9"), 1);
     assert_int_equal(MERCHANT("batch", "export"), 2);
     assert_int_equal(MERCHANT("batch", "export", "1", "--all"), 2);
@@ -248,17 +212,6 @@ static json_t *undone_of(json_t *file)
     return json_array_get(items_of(file), at_of(file, "capture", "undone"));
 }
 
-static void set_text(json_t *object, const char *member, const char *text)
-{
-    assert_int_equal(json_object_set_new(object, member, json_string(text)), 0);
-}
-
-static void add_to(json_t *object, const char *member, int more)
-{
-    json_int_t value = json_integer_value(json_object_get(object, member));
-    assert_int_equal(json_object_set_new(object, member, json_integer(value + more)), 0);
-}
-
 static json_t *proof_of(json_t *item)
 {
     return json_object_get(item, "proof");
@@ -271,32 +224,32 @@ static json_t *total_of(json_t *file)
 
 static void amount(json_t *f)
 {
-    add_to(capture_of(f), "amount", 1);
-    add_to(total_of(f), "capture_amount", 1);
+    test_audited_add_to(capture_of(f), "amount", 1);
+    test_audited_add_to(total_of(f), "capture_amount", 1);
 }
 static void currency(json_t *f)
 {
-    set_text(capture_of(f), "currency", "USD");
+    test_audited_set_text(capture_of(f), "currency", "USD");
 }
 static void kind(json_t *f)
 {
-    set_text(other_of(f), "kind", "capture");
+    test_audited_set_text(other_of(f), "kind", "capture");
 }
 static void payment(json_t *f)
 {
-    set_text(capture_of(f), "xid", OTHER_ID);
+    test_audited_set_text(capture_of(f), "xid", OTHER_ID);
 }
 static void day(json_t *f)
 {
-    set_text(capture_of(f), "date", "2026-01-01T00:00:00.000Z");
+    test_audited_set_text(capture_of(f), "date", "2026-01-01T00:00:00.000Z");
 }
 static void moment(json_t *f)
 {
-    set_text(capture_of(f), "date", json_string_value(json_object_get(f, "exported")));
+    test_audited_set_text(capture_of(f), "date", json_string_value(json_object_get(f, "exported")));
 }
 static void id(json_t *f)
 {
-    set_text(capture_of(f), "id", OTHER_ID);
+    test_audited_set_text(capture_of(f), "id", OTHER_ID);
 }
 static void remove_item(json_t *f)
 {
@@ -321,19 +274,19 @@ static void reorder(json_t *f)
 }
 static void number(json_t *f)
 {
-    add_to(batch_of(f, 1), "batch", 6);
+    test_audited_add_to(batch_of(f, 1), "batch", 6);
 }
 static void brand(json_t *f)
 {
-    set_text(batch_of(f, 1), "brand", "mastercard");
+    test_audited_set_text(batch_of(f, 1), "brand", "mastercard");
 }
 static void total(json_t *f)
 {
-    add_to(total_of(f), "credit_amount", -300);
+    test_audited_add_to(total_of(f), "credit_amount", -300);
 }
 static void count(json_t *f)
 {
-    add_to(total_of(f), "capture_count", 1);
+    test_audited_add_to(total_of(f), "capture_count", 1);
 }
 static void no_total(json_t *f)
 {
@@ -345,11 +298,11 @@ static void two_totals(json_t *f)
 }
 static void hash(json_t *f)
 {
-    set_text(batch_of(f, 1), "hash", OTHER_ID OTHER_ID);
+    test_audited_set_text(batch_of(f, 1), "hash", OTHER_ID OTHER_ID);
 }
 static void merchant(json_t *f)
 {
-    set_text(f, "merchant_id", TEST_GATEWAY_OTHER);
+    test_audited_set_text(f, "merchant_id", TEST_GATEWAY_OTHER);
 }
 static void swap_signature(json_t *f)
 {
@@ -371,7 +324,7 @@ static void swap_kind(json_t *f)
 }
 static void retype(json_t *f)
 {
-    set_text(proof_of(capture_of(f)), "type", "AuthRes");
+    test_audited_set_text(proof_of(capture_of(f)), "type", "AuthRes");
 }
 static void no_proof(json_t *f)
 {
@@ -379,25 +332,25 @@ static void no_proof(json_t *f)
 }
 static void bad_proof(json_t *f)
 {
-    set_text(proof_of(capture_of(f)), "content", "*");
+    test_audited_set_text(proof_of(capture_of(f)), "content", "*");
 }
 static void say_undone(json_t *f)
 {
-    set_text(capture_of(f), "status", "undone");
+    test_audited_set_text(capture_of(f), "status", "undone");
 }
 static void prove_undone(json_t *f)
 {
     json_object_set(capture_of(f), "undone_proof", json_object_get(undone_of(f), "undone_proof"));
-    set_text(capture_of(f), "status", "undone");
+    test_audited_set_text(capture_of(f), "status", "undone");
 }
 static void say_done(json_t *f)
 {
-    set_text(undone_of(f), "status", "done");
+    test_audited_set_text(undone_of(f), "status", "done");
 }
 static void hide_undone(json_t *f)
 {
     json_object_del(undone_of(f), "undone_proof");
-    set_text(undone_of(f), "status", "done");
+    test_audited_set_text(undone_of(f), "status", "done");
 }
 static void no_certificates(json_t *f)
 {
@@ -417,244 +370,20 @@ static void no_batch(json_t *f)
 }
 static void close_it(json_t *f)
 {
-    set_text(batch_of(f, 0), "status", "closed");
-}
-
-/* That party's signature over content, in a proof. */
-static void sign(json_t *proof, enum setpay_message_type type, struct setpay_view content,
-                 const struct test_party *party)
-{
-    struct setpay_buffer bytes;
-    struct setpay_message message;
-    char signer[SETPAY_DIGEST_TEXT_SIZE];
-    const struct setpay_message_parts parts = {
-        .type = type, .content = content, .key = party->signing_key, .signer = &party->thumbprint};
-    setpay_buffer_init(&bytes, SETPAY_LIMIT_MESSAGE_BYTES);
-    assert_int_equal(setpay_message_build(&parts, &bytes), SETPAY_OK);
-    assert_int_equal(setpay_message_parse(setpay_buffer_view(&bytes), &message), SETPAY_OK);
-    assert_int_equal(setpay_evidence_json_set(proof, "content", message.content), SETPAY_OK);
-    assert_int_equal(setpay_evidence_json_set(proof, "signature", message.signature), SETPAY_OK);
-    set_text(proof, "type", setpay_message_type_name(type));
-    set_text(proof, "signer", setpay_digest_format(&party->thumbprint, signer));
-    setpay_message_clear(&message);
-    setpay_buffer_clear(&bytes);
-}
-
-/* Another's signature over the same words, with its certificate in the file. */
-static void sign_by(json_t *file, json_t *json, struct test_pki *pki, const char *gateway_id)
-{
-    struct test_party *party =
-        test_party_new(pki, "visa", SETPAY_PROFILE_GATEWAY_SIGN, gateway_id, NULL);
-    struct setpay_batch_proof proof = {.message = {.is_signed = false}};
-    json_t *der = json_object();
-    assert_int_equal(setpay_batch_proof_read(json, &proof), SETPAY_OK);
-    sign(json, proof.message.type, proof.message.content, party);
-    assert_int_equal(setpay_evidence_json_set(der, "der", setpay_buffer_view(&party->der)),
-                     SETPAY_OK);
-    json_array_append(json_object_get(file, "certificates"), json_object_get(der, "der"));
-    json_decref(der);
-    setpay_batch_proof_clear(&proof);
-    test_party_free(party);
+    test_audited_set_text(batch_of(f, 0), "status", "closed");
 }
 
 static void another_gateway(json_t *file)
 {
-    sign_by(file, proof_of(capture_of(file)), market.gateway->pki, "gateway-2");
+    test_audited_sign_by(file, proof_of(capture_of(file)), market.gateway->pki, "gateway-2");
 }
 
 static void another_root(json_t *file)
 {
     static const char *const brands[] = {"visa", NULL};
     struct test_pki *pki = test_pki_new(setpay_clock_now_ms(), brands);
-    sign_by(file, proof_of(capture_of(file)), pki, TEST_GATEWAY_ID);
+    test_audited_sign_by(file, proof_of(capture_of(file)), pki, TEST_GATEWAY_ID);
     test_pki_free(pki);
-}
-
-/* ------------------------------------------------------------------ edits of how it was closed */
-
-static json_t *close_of(json_t *file)
-{
-    return proof_of(batch_of(file, 1));
-}
-static void total_currency(json_t *f)
-{
-    set_text(total_of(f), "currency", "USD");
-}
-/* By somebody who makes the file agree with itself. */
-static void remove_with_total(json_t *f)
-{
-    json_t *item = capture_of(f);
-    add_to(total_of(f), "capture_amount",
-           -(int)json_integer_value(json_object_get(item, "amount")));
-    add_to(total_of(f), "capture_count", -1);
-    remove_item(f);
-}
-static void close_signature(json_t *f)
-{
-    json_object_set(close_of(f), "signature",
-                    json_object_get(proof_of(capture_of(f)), "signature"));
-}
-static void close_content(json_t *f)
-{
-    json_object_set(close_of(f), "content", json_object_get(proof_of(capture_of(f)), "content"));
-}
-static void close_bad(json_t *f)
-{
-    set_text(close_of(f), "content", "*");
-}
-static void close_by_item(json_t *f)
-{
-    json_object_set(batch_of(f, 1), "proof", proof_of(capture_of(f)));
-}
-static void close_of_open(json_t *f)
-{
-    json_object_set(batch_of(f, 0), "proof", close_of(f));
-}
-static void close_left_out(json_t *f)
-{
-    json_object_del(batch_of(f, 1), "proof");
-    set_text(f, "answers_kept_since", "2026-01-01T00:00:00.000Z");
-}
-static void close_by_another(json_t *f)
-{
-    sign_by(f, close_of(f), market.gateway->pki, "gateway-2");
-}
-
-/* What the gateway itself could sign besides: with its own key, other words. */
-static void sign_other(json_t *proof, void (*edit)(struct setpay_batch_admin_res *answer))
-{
-    struct setpay_batch_proof read = {.message = {.is_signed = false}};
-    struct setpay_batch_admin_res answer;
-    struct setpay_buffer content;
-    assert_int_equal(setpay_batch_proof_read(proof, &read), SETPAY_OK);
-    assert_int_equal(setpay_batch_admin_res_parse(read.message.content, &answer), SETPAY_OK);
-    edit(&answer);
-    setpay_buffer_init(&content, SETPAY_LIMIT_CONTENT_BYTES);
-    assert_int_equal(setpay_batch_admin_res_build(&answer, &content), SETPAY_OK);
-    sign(proof, SETPAY_MESSAGE_BATCH_ADMIN_RES, setpay_buffer_view(&content),
-         market.gateway->sign[0]);
-    setpay_buffer_clear(&content);
-    setpay_batch_admin_res_clear(&answer);
-    setpay_batch_proof_clear(&read);
-}
-
-static void of_batch_2(struct setpay_batch_admin_res *answer)
-{
-    answer->batch = 2;
-}
-static void of_another(struct setpay_batch_admin_res *answer)
-{
-    (void)snprintf(answer->merchant_id, sizeof answer->merchant_id, "%s", TEST_GATEWAY_OTHER);
-}
-static void of_another_brand(struct setpay_batch_admin_res *answer)
-{
-    (void)snprintf(answer->brand, sizeof answer->brand, "mastercard");
-}
-static void with_more(struct setpay_batch_admin_res *answer)
-{
-    answer->totals[0].capture_minor++;
-}
-static void not_agreed(struct setpay_batch_admin_res *answer)
-{
-    answer->agreed = false;
-    answer->closed_ms = 0;
-}
-static void later(struct setpay_batch_admin_res *answer)
-{
-    answer->closed_ms++;
-}
-static void close_batch_2(json_t *f)
-{
-    sign_other(close_of(f), of_batch_2);
-}
-static void close_of_another(json_t *f)
-{
-    sign_other(close_of(f), of_another);
-}
-static void close_of_another_brand(json_t *f)
-{
-    sign_other(close_of(f), of_another_brand);
-}
-static void close_with_more(json_t *f)
-{
-    sign_other(close_of(f), with_more);
-}
-static void close_not_agreed(json_t *f)
-{
-    sign_other(close_of(f), not_agreed);
-}
-static void close_later(json_t *f)
-{
-    sign_other(close_of(f), later);
-}
-
-/* An answer with an item, as the gateway gives them where the two differ. */
-static struct setpay_batch_item shown;
-
-static void with_item(struct setpay_batch_admin_res *answer)
-{
-    not_agreed(answer);
-    answer->items = calloc(1, sizeof *answer->items);
-    assert_non_null(answer->items);
-    answer->items[0] = shown;
-    answer->item_count = 1;
-}
-
-/* item: of the file; NULL: shown is what is in it. */
-static void add_differed(json_t *f, json_t *item)
-{
-    json_t *list = json_array(), *answer = json_deep_copy(close_of(f));
-    if (item != NULL) {
-        memset(&shown, 0, sizeof shown);
-        shown.kind = SETPAY_BATCH_CAPTURE;
-        shown.amount.minor = json_integer_value(json_object_get(item, "amount"));
-        (void)snprintf(shown.amount.currency, sizeof shown.amount.currency, "EUR");
-        shown.date_ms = 1;
-        assert_int_equal(setpay_id_parse(json_string_value(json_object_get(item, "id")), &shown.id),
-                         SETPAY_OK);
-        assert_int_equal(
-            setpay_id_parse(json_string_value(json_object_get(item, "xid")), &shown.xid),
-            SETPAY_OK);
-    }
-    sign_other(answer, with_item);
-    json_array_append_new(list, answer);
-    json_object_set_new(batch_of(f, 1), "differed", list);
-}
-static void differed(json_t *f)
-{
-    add_differed(f, capture_of(f));
-}
-static void differed_unknown(json_t *f)
-{
-    differed(f);
-    shown.id.bytes[0] ^= 1;
-    add_differed(f, NULL);
-}
-static void differed_amount(json_t *f)
-{
-    differed(f);
-    shown.amount.minor++;
-    add_differed(f, NULL);
-}
-static void differed_payment(json_t *f)
-{
-    differed(f);
-    shown.xid.bytes[0] ^= 1;
-    add_differed(f, NULL);
-}
-static void differed_of_open(json_t *f)
-{
-    add_differed(f, json_array_get(json_object_get(batch_of(f, 0), "items"), 0));
-}
-static void differed_closes(json_t *f)
-{
-    json_object_set_new(batch_of(f, 1), "differed", json_pack("[O]", close_of(f)));
-}
-static void differed_changed(json_t *f)
-{
-    differed(f);
-    json_object_set(json_array_get(json_object_get(batch_of(f, 1), "differed"), 0), "signature",
-                    json_object_get(close_of(f), "signature"));
 }
 
 static const struct {
@@ -699,103 +428,7 @@ static const struct {
     {"batch twice", batch_twice, {"batch 1: duplicate: the batch stands", ""}},
     {"batch removed", no_batch, {": missing: by the gateway's books", ""}},
     {"closed", close_it, {"batch 2: status: the merchant has it as closed", ""}},
-    {"signed sum",
-     total,
-     {"credit of 300 (in minor units)", "credit of 0, the gateway has signed"}},
-    {"signed count", count, {"counts 5 captures of ", ", the gateway has signed 4 captures of "}},
-    {"signed currency",
-     total_currency,
-     {"EUR: the merchant counts 0 captures of 0 and 0 credits of 0, the gateway has signed 4",
-      ", the gateway has signed 0 captures of 0 and 0 credits of 0 (in"}},
-    {"row and total removed",
-     remove_with_total,
-     {": totals: EUR: the merchant counts 3 captures", ", the gateway has signed 4 captures"}},
-    {"no totals at all", no_total, {"and 0 credits of 0, the gateway has signed 4", ""}},
-    {"close, signature",
-     close_signature,
-     {"batch 1: signature: the answer that closes it is not signed by the gateway as it is", ""}},
-    {"close, content",
-     close_content,
-     {"batch 1: signature: the answer that closes it is not signed by the gateway as it is", ""}},
-    {"close, unreadable", close_bad, {"signature: the answer that closes it can't be read", ""}},
-    {"close, an item's answer",
-     close_by_item,
-     {": kind: the answer that closes it is a CapRes, expected BatchAdminRes", ""}},
-    {"close, of a batch that is open",
-     close_of_open,
-     {"batch 2: status: the merchant has it as not closed, beside an answer that closes it",
-      "batch 2: batch: the gateway has signed the answer that closes it for batch 1"}},
-    {"close, left out",
-     close_left_out,
-     {"batch 1: signature: there is no answer of the gateway's that closes it", ""}},
-    {"close, another gateway's",
-     close_by_another,
-     {"the answer that closes it is signed by another than this gateway for visa",
-      "is of the gateway gateway-2"}},
-    {"close, another brand",
-     brand,
-     {"the answer that closes it is signed by another than this gateway for mastercard", ""}},
-    {"close, another batch's",
-     close_batch_2,
-     {"batch 1: batch: the gateway has signed the answer that closes it for batch 2", ""}},
-    {"close, another number", number, {"signed the answer that closes it for batch 1", ""}},
-    {"close, another merchant's",
-     close_of_another,
-     {"batch 1: merchant: the gateway has signed the answer that closes it to " TEST_GATEWAY_OTHER,
-      " of visa, the file is of shop"}},
-    {"close, signed to another brand",
-     close_of_another_brand,
-     {"merchant: the gateway has signed the answer that closes it to shop of mastercard", ""}},
-    {"close, other totals",
-     close_with_more,
-     {": totals: EUR: the merchant counts 4 captures",
-      ": totals: EUR: the gateway has signed 4 captures"}},
-    {"close, not agreed",
-     close_not_agreed,
-     {": status: the merchant has it as closed, beside an answer that does not close it", ""}},
-    {"close, another moment",
-     close_later,
-     {": date: the gateway has signed that it was closed at ", ", its books have "}},
-    {"differed, unknown",
-     differed_unknown,
-     {": extra: the gateway has signed it as in the batch, its books have it not", ""}},
-    {"differed, amount", differed_amount, {": amount: the gateway has signed ", ", its books"}},
-    {"differed, payment",
-     differed_payment,
-     {": kind: the gateway has signed it as another than its books have", ""}},
-    {"differed, of another batch",
-     differed_of_open,
-     {": batch: the gateway has signed it into it, its books have batch 2", ""}},
-    {"differed, closes",
-     differed_closes,
-     {": status: an answer in which the two differed is one that closes it", ""}},
-    {"differed, changed",
-     differed_changed,
-     {"an answer in which the two differed is not signed by the gateway as it is", ""}},
 };
-
-/* Makes hashes fit what was edited. */
-static void hash_again(json_t *file)
-{
-    size_t index;
-    json_t *batch;
-    json_array_foreach(json_object_get(file, "batches"), index, batch)
-    {
-        struct setpay_digest digest;
-        char text[SETPAY_DIGEST_TEXT_SIZE];
-        assert_int_equal(setpay_batch_json_hash(json_object_get(batch, "items"), &digest),
-                         SETPAY_OK);
-        set_text(batch, "hash", setpay_digest_format(&digest, text));
-    }
-}
-
-static void save_json(const char *name, const json_t *file)
-{
-    char *text = json_dumps(file, JSON_COMPACT);
-    assert_non_null(text);
-    save(name, text);
-    free(text);
-}
 
 static void names_every_edit_of_the_merchants(void **state)
 {
@@ -803,92 +436,25 @@ static void names_every_edit_of_the_merchants(void **state)
     for (size_t i = 0; i < sizeof edits / sizeof *edits; i++) {
         json_t *file = json_deep_copy(exported);
         edits[i].edit(file);
-        hash_again(file);
-        save_json("edited.json", file);
+        test_audited_hash_again(file);
+        test_audited_save_json(&books, "edited.json", file);
         int status = audit("edited.json", NULL);
         expect(edits[i].name, status, 1, edits[i].words[0]);
         expect(edits[i].name, status, 1, edits[i].words[1]);
-        assert_null(strstr(printed, ": hash: "));
+        assert_null(strstr(books.printed, ": hash: "));
         json_decref(file);
     }
     json_t *file = json_deep_copy(exported);
     hash(file);
-    save_json("edited.json", file);
+    test_audited_save_json(&books, "edited.json", file);
     expect("hash", audit("edited.json", NULL), 1, "batch 1: hash: it is not that of its items");
     amount(file);
-    set_text(file, "setpay_batch", "1");
-    save_json("edited.json", file);
+    test_audited_set_text(file, "setpay_batch", "1");
+    test_audited_save_json(&books, "edited.json", file);
     assert_int_equal(audit("edited.json", NULL), 2); /* no finding: the file is none */
     json_decref(file);
     print_message("# tally: edits to a merchant's batches that an audit found = %zu\n",
                   sizeof edits / sizeof *edits + 1);
-}
-
-/* What is no edit: an honest answer in which the two differed; and a batch that was closed before
- * the merchant kept answers, of which there is none, and which is said in words. */
-static void takes_what_holds(void **state)
-{
-    (void)state;
-    json_t *file = json_deep_copy(exported);
-    differed(file);
-    save_json("edited.json", file);
-    expect("differed", audit("edited.json", NULL), 0, "8 items, 8 agree, 0 findings");
-    json_object_del(batch_of(file, 1), "proof");
-    json_object_set(file, "answers_kept_since", json_object_get(file, "exported"));
-    save_json("edited.json", file);
-    expect("before", audit("edited.json", NULL), 0,
-           "edited.json: 1 closed batch without the gateway's signed totals: before such answers");
-    json_object_del(file, "answers_kept_since"); /* as older programs write it */
-    save_json("edited.json", file);
-    expect("older", audit("edited.json", NULL), 0, "8 items, 8 agree, 0 findings");
-    set_text(file, "answers_kept_since", "yesterday");
-    save_json("edited.json", file);
-    assert_int_equal(audit("edited.json", NULL), 2);
-    json_decref(file);
-}
-
-/* The gateway's side of it, for a stranger: what the merchant has signed to close the batch. */
-static void hands_out_the_request(void **state)
-{
-    char path[TEST_PATH_SIZE];
-    size_t size = 0;
-    struct setpay_secret content = {0};
-    struct setpay_batch_admin_req request;
-    (void)state;
-    expect("words",
-           GATEWAY("batch", "evidence", "--brand", "visa", "--merchant-id", "shop", "--batch", "1"),
-           0, "signed by the merchant: closed with these totals");
-    expect("open",
-           GATEWAY("batch", "evidence", "--brand", "visa", "--merchant-id", "shop", "--batch", "2"),
-           0, "It is open: its merchant has not asked to close it.");
-    (void)test_path(market.gateway->folder, "request.json", path);
-    expect("file",
-           GATEWAY("batch", "evidence", "--brand", "visa", "--merchant-id", "shop", "--batch", "1",
-                   "-o", path),
-           0, "1 message of shop, visa batch 1");
-    assert_int_equal(GATEWAY("batch", "evidence", "--brand", "visa", "--merchant-id", "shop",
-                             "--batch", "1", "-o", path),
-                     2); /* a file that is there is never touched */
-    assert_int_equal(
-        GATEWAY("batch", "evidence", "--brand", "visa", "--merchant-id", "shop", "--batch", "9"),
-        1);
-    char *text = test_read_file(market.gateway->folder, "request.json", &size);
-    json_t *file = json_loadb(text, size, 0, NULL);
-    const json_t *messages = json_object_get(file, "messages");
-    assert_int_equal(json_array_size(messages), 1);
-    const char *base64 = json_string_value(json_object_get(json_array_get(messages, 0), "content"));
-    assert_int_equal(
-        setpay_base64_decode(setpay_view_string(base64), SETPAY_LIMIT_CONTENT_BYTES, &content),
-        SETPAY_OK);
-    assert_int_equal(setpay_batch_admin_req_parse(setpay_secret_view(&content), &request),
-                     SETPAY_OK);
-    assert_int_equal(request.action, SETPAY_BATCH_CLOSE);
-    assert_string_equal(request.merchant_id, "shop");
-    assert_int_equal(request.totals[0].capture_count, 4);
-    setpay_batch_admin_req_clear(&request);
-    setpay_secret_clear(&content);
-    json_decref(file);
-    free(text);
 }
 
 /* Two files that hold the same would be paid twice. */
@@ -1090,14 +656,7 @@ static void day_of_nothing(struct setpay_clearing_file *f)
 
 static void edit_gateway(const char *sql)
 {
-    char path[TEST_PATH_SIZE];
-    char *words = NULL;
-    sqlite3 *db = NULL;
-    assert_int_equal(sqlite3_open(test_path(market.gateway->folder, "gateway.db", path), &db),
-                     SQLITE_OK);
-    if (sqlite3_exec(db, sql, NULL, NULL, &words) != SQLITE_OK)
-        fail_msg("%s: %s", sql, words);
-    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    test_audited_sql(&books, "gateway.db", sql);
 }
 
 /* Presented the day before a file begins, and answered on the day of it: the file of that day must
@@ -1168,51 +727,6 @@ static void names_edits_of_the_gateways(void **state)
     expect("its own id", 1, 1, ": missing: ");
 }
 
-/* And what closed its batches: the words are the findings of an audit without any file. */
-static void names_edits_of_what_closed_a_batch(void **state)
-{
-    static const struct {
-        const char *edit, *back, *words;
-    } closes[] = {
-        {"UPDATE batch SET closed_ms = closed_ms + 1 WHERE id = 1",
-         "UPDATE batch SET closed_ms = closed_ms - 1 WHERE id = 1",
-         ": date: the gateway has signed that it was closed at "},
-        {"UPDATE batch_evidence SET content = substr(content, 1, length(content) - 1) || x'01'",
-         NULL, "(number 1) "},
-        {"UPDATE batch_evidence SET signature = (SELECT signature FROM evidence WHERE type ="
-         " 'CapReq' LIMIT 1)",
-         NULL, "(number 1) is not signed by the merchant as it is"},
-        {"UPDATE batch_evidence SET signer = (SELECT cardholder FROM payment LIMIT 1)", NULL,
-         "(number 1) is not signed by the merchant as it is"},
-        {"UPDATE batch_evidence SET type = 'CapReq'", NULL, "(number 1) is of another type"},
-        {"UPDATE batch_evidence SET batch_id = 2", NULL, "(number 1) is of another batch"},
-        {"UPDATE batch_evidence SET agreed = 0", NULL,
-         "visa batch 1 of shop: the request by which its merchant has closed it is not kept"},
-        {"INSERT INTO batch_evidence SELECT batch_id, 2, agreed, type, content, signature, signer,"
-         " created_ms FROM batch_evidence",
-         NULL, "visa batch 1 of shop: 2 requests that close it are kept"},
-        {"DELETE FROM batch_evidence", NULL,
-         "visa batch 1 of shop: the request by which its merchant has closed it is not kept"},
-    };
-    (void)state;
-    edit_gateway("CREATE TABLE copied AS SELECT * FROM batch_evidence");
-    for (size_t i = 0; i < sizeof closes / sizeof *closes; i++) {
-        edit_gateway(closes[i].edit);
-        expect(closes[i].edit, audit("shop.json", NULL), 1, closes[i].words);
-        edit_gateway("DELETE FROM batch_evidence;"
-                     "INSERT INTO batch_evidence SELECT * FROM copied");
-        if (closes[i].back != NULL)
-            edit_gateway(closes[i].back);
-    }
-    /* One that was closed before requests were kept, or in the merchant's place. */
-    edit_gateway("DELETE FROM batch_evidence; UPDATE batch SET by_merchant = 0");
-    expect("before", audit("shop.json", NULL), 0,
-           "1 closed batch without: before requests were kept, or in the merchant's place");
-    edit_gateway("INSERT INTO batch_evidence SELECT * FROM copied; DROP TABLE copied;"
-                 "UPDATE batch SET by_merchant = 1 WHERE open = 0");
-    expect("restored", audit("shop.json", NULL), 0, "8 items, 8 agree, 0 findings");
-}
-
 /* ------------------------------------------------------------------ the world */
 
 static int open_world(void **state)
@@ -1228,7 +742,7 @@ static int close_world(void **state)
     test_gateway_start(market.gateway, NULL);
     test_market_close(&market);
     json_decref(exported);
-    free(printed);
+    free(books.printed);
     return 0;
 }
 
@@ -1237,12 +751,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(three_books_agree),
         cmocka_unit_test(names_every_edit_of_the_merchants),
-        cmocka_unit_test(takes_what_holds),
-        cmocka_unit_test(hands_out_the_request),
         cmocka_unit_test(names_what_stands_in_two_files),
         cmocka_unit_test(names_every_edit_of_the_issuers),
         cmocka_unit_test(names_what_is_in_neither_of_two_days),
-        cmocka_unit_test(names_edits_of_what_closed_a_batch),
         cmocka_unit_test(names_edits_of_the_gateways),
     };
     alarm(LIMIT_S);

@@ -174,6 +174,7 @@ COMMON_NET := \
 	common/net/backup.c \
 	common/net/backup_read.c \
 	common/net/batch_file.c \
+	common/net/batch_said.c \
 	common/net/control_builtin.c \
 	common/net/control_client.c \
 	common/net/control_json.c \
@@ -600,6 +601,7 @@ WALLET := \
 	cardholder/rule_store.c \
 	cardholder/vault.c \
 	cardholder/verify.c \
+	cardholder/verify_batch.c \
 	cardholder/verify_certificates.c \
 	cardholder/verify_words.c \
 	cardholder/wallet_store.c

@@ -149,6 +149,10 @@ static void three_books_agree(void **state)
     assert_non_null(strstr(books.printed, "shop.json, of shop: 8 items, 8 agree, 0 findings"));
     assert_non_null(strstr(books.printed, "7 items, 7 agree, 0 findings")); /* the issuer's */
 
+    /* Sales, refunds and what was undone: a stranger proves them too. */
+    expect("a stranger", test_audited_verify(&books, "shop.json", "crls/root.pem"), 0,
+           "The batches are good: of shop.");
+
     assert_int_equal(MERCHANT("batch", "export", "1", "--brand", "visa"), 0);
     save("first.json", books.printed);
     assert_int_equal(MERCHANT("batch", "export", "9"), 1);

@@ -2,7 +2,8 @@
  * How a batch was closed, as each side shows it to others: at first the two count differently, then
  * the same. What the merchant exports holds the gateway's signed answers of both, what the gateway
  * hands out the merchant's requests. Then each is edited by somebody who knows its form, and signed
- * anew by the gateway itself: the audit names every edit. The gateway is stopped meanwhile.
+ * anew by the gateway itself: the audit names every edit, and a stranger, who has the root alone,
+ * refuses all that no book is needed for. The gateway is stopped meanwhile.
  */
 #include "common/base/clock.h"
 #include "common/base/log.h"
@@ -45,6 +46,11 @@ static int audit_edited(const json_t *file)
 {
     test_audited_save_json(&books, "edited.json", file);
     return audit("edited.json");
+}
+
+static int verify(const char *file, const char *root)
+{
+    return test_audited_verify(&books, file, root);
 }
 
 /* ------------------------------------------------------------------ the day */
@@ -304,6 +310,7 @@ static void to_the_open_one(struct setpay_batch_admin_res *answer)
 static const struct {
     const char *name;
     void (*edit)(json_t *file);
+    bool of_books; /* it shows by the gateway's books alone */
     /* Or: what the gateway signs in place of the answer that closes it, or that differed. */
     void (*closes)(struct setpay_batch_admin_res *answer);
     void (*differs)(struct setpay_batch_admin_res *answer);
@@ -340,7 +347,7 @@ static const struct {
     {"beside one that is open", beside_one_that_is_open,
      .words = {"batch 2: status: the merchant has it as not closed, beside an answer that closes",
                "batch 2: batch: the gateway has signed the answer that closes it for batch 1"}},
-    {"left out", left_out,
+    {"left out", left_out, .of_books = true,
      .words = {"batch 1: signature: there is no answer of the gateway's that closes it"}},
     {"another gateway's", another_gateway,
      .words = {"the answer that closes it is signed by another than this gateway for visa",
@@ -363,7 +370,7 @@ static const struct {
                "books come to 2 captures of 2250"}},
     {"of nothing", .closes = to_nothing,
      .words = {"the gateway has signed 0 captures", "its books come to 2 captures of 2250"}},
-    {"another moment", .closes = to_later,
+    {"another moment", .of_books = true, .closes = to_later,
      .words = {": date: the gateway has signed that it was closed at ", ", its books have "}},
     {"differed, signature", differed_signature,
      .words = {"an answer in which the two differed is not signed by the gateway as it is"}},
@@ -371,17 +378,17 @@ static const struct {
      .words = {": status: an answer in which the two differed is one that closes it"}},
     {"differed, of another batch", differed_elsewhere,
      .words = {"batch 2: batch: the gateway has signed an answer in which the two differed for"}},
-    {"differed, amount", .differs = to_another_amount,
+    {"differed, amount", .of_books = true, .differs = to_another_amount,
      .words = {": amount: the gateway has signed ", ", its books have "}},
-    {"differed, currency", .differs = to_another_currency,
+    {"differed, currency", .of_books = true, .differs = to_another_currency,
      .words = {": amount: the gateway has signed ", " USD, its books have "}},
-    {"differed, item", .differs = to_another_item,
+    {"differed, item", .of_books = true, .differs = to_another_item,
      .words = {": extra: the gateway has signed it as in the batch, its books have it not"}},
-    {"differed, payment", .differs = to_another_payment,
+    {"differed, payment", .of_books = true, .differs = to_another_payment,
      .words = {": kind: the gateway has signed it as another than its books have"}},
-    {"differed, kind", .differs = to_a_credit,
+    {"differed, kind", .of_books = true, .differs = to_a_credit,
      .words = {": kind: the gateway has signed it as another than its books have"}},
-    {"differed, an item of another batch", .differs = to_the_open_one,
+    {"differed, an item of another batch", .of_books = true, .differs = to_the_open_one,
      .words = {": batch: the gateway has signed it into it, its books have batch 2"}},
     {"differed, another merchant's", .differs = to_another,
      .words = {": merchant: the gateway has signed an answer in which the two differed to "}},
@@ -405,6 +412,8 @@ static void names_every_edit(void **state)
         int status = audit_edited(file);
         for (size_t k = 0; k < 2; k++)
             expect(edits[i].name, status, 1, edits[i].words[k] == NULL ? "" : edits[i].words[k]);
+        int expected = edits[i].of_books ? 0 : 5;
+        expect(edits[i].name, verify("edited.json", "crls/root.pem"), expected, "");
         json_decref(file);
     }
     print_message("# tally: edits to how a batch was closed that an audit found = %zu\n",
@@ -425,6 +434,11 @@ static void takes_what_holds(void **state)
     sign_other(close_of(file), as_it_was);
     sign_other(differed_of(file), as_it_was);
     expect("signed again", audit_edited(file), 0, "3 items, 3 agree, 0 findings");
+    expect("a stranger", verify("edited.json", "crls/root.pem"), 0, "with these totals");
+    expect("a stranger", 0, 0, "2 captures of 22.50 EUR, 0 credits of 0.00 EUR");
+    expect("a stranger", 0, 0, "the two counted differently before: 2 signed answers");
+    expect("a stranger", 0, 0, "The batches are good: of shop.");
+    assert_int_equal(verify("edited.json", NULL), 2); /* there is no root in it */
     json_object_del(batch_of(file, 1), "proof");
     json_object_del(batch_of(file, 1), "differed");
     json_object_set(file, "answers_kept_since", json_object_get(file, "exported"));

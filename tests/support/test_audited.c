@@ -38,6 +38,20 @@ int test_audited_files(struct test_audited *books, const char *merchant, const c
                                 test_path(books->market->gateway->folder, clearing, other));
 }
 
+int test_audited_verify(struct test_audited *books, const char *file, const char *root)
+{
+    char path[TEST_PATH_SIZE], root_path[TEST_PATH_SIZE];
+    const char *folder = books->market->gateway->folder;
+    const char *words[] = {"verify", test_path(folder, file, path), NULL, NULL, NULL};
+    if (root != NULL) {
+        words[2] = "--root";
+        words[3] = test_path(folder, root, root_path);
+    }
+    free(books->printed);
+    books->printed = NULL;
+    return test_run_to_end("setpay-wallet", words, &books->printed);
+}
+
 void test_audited_expect(const struct test_audited *books, const char *what, int status,
                          int expected_status, const char *words)
 {

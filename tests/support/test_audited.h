@@ -26,6 +26,9 @@ int test_audited_run(struct test_audited *books, const char *program, const char
                      (const char *const[]){__VA_ARGS__, NULL})
 /* `audit` with files of the market's folder; clearing may be NULL. */
 int test_audited_files(struct test_audited *books, const char *merchant, const char *clearing);
+/* `setpay-wallet verify` of a file with a root (NULL: without), both of the market's folder: a
+ * stranger's check. */
+int test_audited_verify(struct test_audited *books, const char *file, const char *root);
 /* Fails the test, showing what was printed, where status or words are others. */
 void test_audited_expect(const struct test_audited *books, const char *what, int status,
                          int expected_status, const char *words);

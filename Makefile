@@ -156,6 +156,7 @@ COMMON_WIRE := \
 
 COMMON_STORE := \
 	common/store/answers.c \
+	common/store/batch_evidence.c \
 	common/store/committer.c \
 	common/store/db.c \
 	common/store/history.c \
@@ -173,6 +174,7 @@ COMMON_NET := \
 	common/net/backup.c \
 	common/net/backup_read.c \
 	common/net/batch_file.c \
+	common/net/batch_said.c \
 	common/net/control_builtin.c \
 	common/net/control_client.c \
 	common/net/control_json.c \
@@ -373,15 +375,19 @@ GATEWAY_BOOKS := \
 
 GATEWAY_CLI := \
 	gateway/audit.c \
+	gateway/audit_batch.c \
 	gateway/audit_clearing.c \
+	gateway/audit_close.c \
 	gateway/audit_files.c \
 	gateway/audit_merchant.c \
 	gateway/audit_payment.c \
 	gateway/audit_proof.c \
 	gateway/audit_requests.c \
+	gateway/audit_totals.c \
 	gateway/books_cli.c \
 	gateway/dispute_cli.c \
 	gateway/doctor.c \
+	gateway/evidence_cli.c \
 	gateway/gateway_words.c \
 	gateway/incoming_cli.c \
 	gateway/reconcile_cli.c \
@@ -599,6 +605,7 @@ WALLET := \
 	cardholder/rule_store.c \
 	cardholder/vault.c \
 	cardholder/verify.c \
+	cardholder/verify_batch.c \
 	cardholder/verify_certificates.c \
 	cardholder/verify_words.c \
 	cardholder/wallet_store.c
@@ -856,6 +863,7 @@ TEST_SUPPORT := \
 	tests/support/test_agreement.c \
 	tests/support/test_answered.c \
 	tests/support/test_asking.c \
+	tests/support/test_audited.c \
 	tests/support/test_buyer.c \
 	tests/support/test_cancel.c \
 	tests/support/test_crash_walk.c \
@@ -954,6 +962,7 @@ LONG_TESTS := \
 	tests/integration/shop_currency.sh \
 	tests/integration/shop_rush.sh \
 	tests/integration/webhooks.sh \
+	tests/peers/batches.sh \
 	tests/peers/peers.sh \
 	tests/peers/store.sh
 
@@ -963,6 +972,7 @@ LAST_TEST := tests/peers/answers.sh
 # And those that are C programs, made as unit tests are: tests/integration/NAME.c.
 INTEGRATION_PROGRAMS := \
 	batch_audit \
+	batch_close \
 	hostile/gatewayd_crl \
 	hostile/gatewayd_form \
 	hostile/gatewayd_issuer \

@@ -26,6 +26,7 @@ struct setpay_wallet_verdict {
     char failed[64];    /* what did not hold: "receipts[1]", "offer", "amount", …; or "" */
     struct setpay_id xid;
     char status[16];
+    char merchant_id[SETPAY_WIRE_PARTY_MAX + 1]; /* of a file of batches; else "" */
     char root_name[128];             /* subject of the root that all was checked under */
     struct setpay_digest root;       /* SHA-256 of it */
     bool root_known, root_was_given; /* the first: both above are set */
@@ -41,7 +42,17 @@ enum setpay_error setpay_wallet_verify(struct setpay_view text, struct setpay_vi
                                        struct setpay_wallet_verdict *verdict,
                                        struct setpay_problem *problem) SETPAY_MUST_CHECK;
 
-/* ---- between verify.c, verify_certificates.c and verify_words.c ---- */
+/* The same of a merchant's file of batches, setpay-batch(5): the gateway's signature of each item
+ * and of the totals with which each batch was closed, all of one gateway, and that the items come
+ * to these. root_der must be given: there is none in such a file. Errors as above; SETPAY_E_USAGE.
+ */
+enum setpay_error setpay_wallet_verify_batches(struct setpay_view text, struct setpay_view root_der,
+                                               struct setpay_wallet_verdict *verdict,
+                                               struct setpay_problem *problem) SETPAY_MUST_CHECK;
+/* Whether a text is a file of batches rather than a receipt, by the member that says so. */
+bool setpay_wallet_is_batches(struct setpay_view text);
+
+/* ---- between verify.c, verify_certificates.c, verify_batch.c and verify_words.c ---- */
 
 struct setpay_wallet_verifying {
     const json_t *file;
@@ -75,6 +86,9 @@ enum setpay_error setpay_wallet_verify_bytes(struct setpay_wallet_verifying *ver
 /* Rule A3: the root that all is checked under, and every CA of the file up to it, into trust. */
 enum setpay_error setpay_wallet_verify_certificates(struct setpay_wallet_verifying *verifying,
                                                     struct setpay_view root_der) SETPAY_MUST_CHECK;
+/* The verdict names the root of trust. */
+void setpay_wallet_verify_set_root(struct setpay_wallet_verifying *verifying,
+                                   const struct setpay_certificate *root, bool given);
 /* Rule A3: a leaf (empty: it is missing) as it was at that date. Whether it had been revoked by
  * then no file can show. */
 enum setpay_error

@@ -57,8 +57,8 @@ enum setpay_error setpay_wallet_verify_bytes(struct setpay_wallet_verifying *v, 
 
 /* ------------------------------------------------------------------ certificates (rule A3) */
 
-static void set_root(struct setpay_wallet_verifying *v, const struct setpay_certificate *root,
-                     bool given)
+void setpay_wallet_verify_set_root(struct setpay_wallet_verifying *v,
+                                   const struct setpay_certificate *root, bool given)
 {
     BIO *memory = BIO_new(BIO_s_mem());
     int size = 0;
@@ -139,7 +139,7 @@ static enum setpay_error take_root(struct setpay_wallet_verifying *v, const stru
     if (error != SETPAY_OK)
         return setpay_wallet_verify_fail_plainly(
             v, error, given.size > 0 ? "--root" : shown->names[shown->root]);
-    set_root(v, setpay_trust_root(v->trust), given.size > 0);
+    setpay_wallet_verify_set_root(v, setpay_trust_root(v->trust), given.size > 0);
     return SETPAY_OK;
 }
 

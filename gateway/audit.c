@@ -1,7 +1,7 @@
 /*
- * audit: payments page by page, then the ledger, then presentments and accounts, then the files of
- * others (audit_files.h). What is verified here takes no thread of the daemon, which gives out rows
- * only.
+ * audit: payments page by page, batches likewise, then the ledger, then presentments and accounts,
+ * then the files of others (audit_files.h). What is verified here takes no thread of the daemon,
+ * which gives out rows only.
  */
 #include "gateway/audit.h"
 
@@ -92,6 +92,30 @@ static enum setpay_error audit_payments(struct setpay_audit *audit,
     return SETPAY_OK;
 }
 
+static enum setpay_error audit_batches(struct setpay_audit *audit,
+                                       struct setpay_operator_asker *asker,
+                                       struct setpay_problem *problem)
+{
+    json_int_t after = 0;
+    do {
+        json_t *page = NULL;
+        size_t index;
+        const json_t *batch;
+        enum setpay_error error = SETPAY_OK;
+        SETPAY_TRY(setpay_operator_ask(asker, "audit.batches", json_pack("{s:I}", "after", after),
+                                       &page, problem));
+        json_array_foreach(json_object_get(page, "batches"), index, batch)
+        {
+            if (error == SETPAY_OK)
+                error = setpay_audit_batch(audit, batch);
+        }
+        after = json_integer_value(json_object_get(page, "next_after"));
+        json_decref(page);
+        SETPAY_TRY(error);
+    } while (after != 0);
+    return SETPAY_OK;
+}
+
 /* The findings of another look: its words, and the rest as a number. */
 static void take_findings(struct setpay_audit *audit, const json_t *result)
 {
@@ -124,13 +148,14 @@ static enum setpay_error audit_books(struct setpay_audit *audit,
 static enum setpay_error make_result(const struct setpay_audit *audit, const json_t *ledger,
                                      const struct setpay_audit_files *files, json_t **result)
 {
-    *result = json_pack("{s:b, s:I, s:I, s:I, s:I, s:s, s:o, s:I, s:O}", "ok",
-                        (int)(audit->found == 0), "payments", (json_int_t)audit->payments,
-                        "receipts", (json_int_t)audit->receipts, "steps", (json_int_t)audit->steps,
-                        "entries", json_integer_value(json_object_get(ledger, "entries")), "head",
-                        json_string_value(json_object_get(ledger, "head")), "files",
-                        setpay_audit_files_json(files), "found", (json_int_t)audit->found,
-                        "findings", audit->findings);
+    *result = json_pack(
+        "{s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:o, s:I, s:O}", "ok", (int)(audit->found == 0),
+        "payments", (json_int_t)audit->payments, "receipts", (json_int_t)audit->receipts, "steps",
+        (json_int_t)audit->steps, "closed_batches", (json_int_t)audit->closed, "signed_batches",
+        (json_int_t)audit->signed_closes, "entries",
+        json_integer_value(json_object_get(ledger, "entries")), "head",
+        json_string_value(json_object_get(ledger, "head")), "files", setpay_audit_files_json(files),
+        "found", (json_int_t)audit->found, "findings", audit->findings);
     return *result != NULL ? SETPAY_OK : SETPAY_E_NOMEM;
 }
 
@@ -147,6 +172,8 @@ enum setpay_error setpay_books_audit(struct setpay_operator_asker *asker,
         error = load_trust(&audit, problem);
     if (error == SETPAY_OK)
         error = audit_payments(&audit, asker, problem);
+    if (error == SETPAY_OK)
+        error = audit_batches(&audit, asker, problem);
     if (error == SETPAY_OK)
         error = audit_books(&audit, asker, &ledger, problem);
     if (error == SETPAY_OK)
@@ -167,6 +194,30 @@ static long long int_of(const json_t *object, const char *name)
     return (long long)json_integer_value(json_object_get(object, name));
 }
 
+static void print_closed(long long closed, long long by_request)
+{
+    if (closed == 0)
+        return;
+    printf("%lld closed %s, %lld by a request of its merchant's that is kept\n", closed,
+           setpay_noun(closed, "batch", "batches"), by_request);
+    if (by_request < closed)
+        printf("%lld closed %s without: before requests were kept, or in the merchant's place\n",
+               closed - by_request, setpay_noun(closed - by_request, "batch", "batches"));
+}
+
+/* Whose totals the gateway's signature proves, and of which there is none. */
+static void print_proven(const json_t *file)
+{
+    long long proven = int_of(file, "signed_batches"), others = int_of(file, "unsigned_batches");
+    if (proven != 0)
+        printf("%s: %lld closed %s with the totals that the gateway has signed\n",
+               setpay_operator_text(file, "file"), proven, setpay_noun(proven, "batch", "batches"));
+    if (others != 0)
+        printf("%s: %lld closed %s without the gateway's signed totals: before such answers were "
+               "kept\n",
+               setpay_operator_text(file, "file"), others, setpay_noun(others, "batch", "batches"));
+}
+
 void setpay_books_print_audited(const json_t *result)
 {
     size_t index;
@@ -182,12 +233,14 @@ void setpay_books_print_audited(const json_t *result)
                setpay_noun(int_of(file, "items"), "item", "items"), int_of(file, "agree"),
                setpay_noun(int_of(file, "agree"), "agrees", "agree"), int_of(file, "found"),
                setpay_noun(int_of(file, "found"), "finding", "findings"));
+        print_proven(file);
         if (int_of(file, "elsewhere") != 0)
             printf("%s: %lld %s in it and must be in a file of days before it, which is not "
                    "here\n",
                    setpay_operator_text(file, "file"), int_of(file, "elsewhere"),
                    setpay_noun(int_of(file, "elsewhere"), "item is not", "items are not"));
     }
+    print_closed(int_of(result, "closed_batches"), int_of(result, "signed_batches"));
     printf(
         "%lld %s, %lld %s, %lld %s, %lld ledger %s: %lld %s; the last entry is %s\n",
         int_of(result, "payments"), setpay_noun(int_of(result, "payments"), "payment", "payments"),

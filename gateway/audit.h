@@ -30,6 +30,7 @@ struct setpay_audit {
     json_t *findings; /* words */
     size_t found;
     size_t payments, receipts, steps; /* looked at */
+    size_t closed, signed_closes;     /* batches; of those, closed by a request that is kept */
     struct setpay_audit_believed believed[SETPAY_AUDIT_BELIEVED];
     size_t believed_count; /* ever; the oldest make room */
 };
@@ -43,5 +44,9 @@ void setpay_audit_find(struct setpay_audit *audit, const char *about, const char
 enum setpay_error setpay_audit_payment(struct setpay_audit *audit,
                                        const json_t *payment) SETPAY_MUST_CHECK;
 void setpay_audit_forget_believed(struct setpay_audit *audit);
+/* audit_batch.c: one batch as the command audit.batches gives it: what its merchant signed to close
+ * it, against the totals of the books. SETPAY_E_NOMEM. */
+enum setpay_error setpay_audit_batch(struct setpay_audit *audit,
+                                     const json_t *batch) SETPAY_MUST_CHECK;
 
 #endif

@@ -1,14 +1,16 @@
 /*
  * What an audit asks the gateway's database for: payments with everything that was signed for them,
- * in pages, and what can be compared by the database itself. Signatures are verified by who asks
- * (audit.c), away from the daemon's threads. Card data is in a table that nothing here reads.
+ * and batches with what closed them, in pages, and what can be compared by the database itself.
+ * Signatures are verified by who asks (audit.c), away from the daemon's threads. Card data is in a
+ * table that nothing here reads.
  */
 #include "gateway/clearing/sql_names.h"
 #include "gateway/commands.h"
 
 #include "common/net/control_json.h"
 #include "common/net/evidence_json.h"
-#include "common/store/evidence.h"
+#include "common/store/batch_evidence.h"
+#include "gateway/clearing/batch.h"
 #include "gateway/clearing/settlement.h"
 #include "gateway/payment/payment.h"
 
@@ -16,6 +18,8 @@
 
 #define PAYMENTS_PAGE 50
 #define RECEIPTS_PAGE 400 /* and requests, of all payments of a page; the last one comes whole */
+#define BATCHES_PAGE 100
+#define BATCH_REQUESTS_MAX 64 /* more than are ever kept of one */
 #define FINDINGS_MAX 100
 
 /* SQL: whether the request for what was made then must be kept. Those for steps are kept since the
@@ -281,6 +285,88 @@ enum setpay_error setpay_gateway_audit_payments(struct setpay_db *db, const json
     }
     *result = json_pack("{s:o, s:o, s:o}", "payments", payments, "authorities", authorities,
                         "next_after", next != 0 ? json_integer(next) : json_null());
+    return *result != NULL ? SETPAY_OK : SETPAY_E_NOMEM;
+}
+
+/* ------------------------------------------------------------------ batches */
+
+static enum setpay_error add_batch_request(void *arg, const struct setpay_batch_evidence *evidence)
+{
+    const struct requests *requests = arg;
+    SETPAY_TRY(add_request(arg, &evidence->message));
+    const json_t *list = requests->list;
+    return json_object_set_new(json_array_get(list, json_array_size(list) - 1), "agreed",
+                               json_boolean(evidence->agreed)) == 0
+               ? SETPAY_OK
+               : SETPAY_E_NOMEM;
+}
+
+static enum setpay_error set_totals(struct setpay_db *db, int64_t batch_id, json_t *object)
+{
+    struct setpay_batch_total totals[SETPAY_LIMIT_CURRENCIES];
+    size_t count = 0;
+    json_t *list = json_array();
+    json_object_set_new(object, "totals", list);
+    SETPAY_TRY(setpay_batch_totals(db, batch_id, totals, &count));
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(list,
+                              json_pack("{s:s, s:I, s:I, s:I, s:I}", "currency", totals[i].currency,
+                                        "capture_count", (json_int_t)totals[i].capture_count,
+                                        "capture_amount", (json_int_t)totals[i].capture_minor,
+                                        "credit_count", (json_int_t)totals[i].credit_count,
+                                        "credit_amount", (json_int_t)totals[i].credit_minor));
+    return SETPAY_OK;
+}
+
+/* The first batch behind after, with its totals as the books have them. */
+static enum setpay_error add_batch(struct setpay_db *db, int64_t after, json_t *list, int64_t *id,
+                                   size_t *count)
+{
+    struct setpay_db_rows *rows;
+    char brand[SETPAY_WIRE_BRAND_MAX + 1], merchant_id[SETPAY_WIRE_PARTY_MAX + 1];
+    struct requests requests = {json_array(), json_object()};
+    SETPAY_TRY(setpay_db_one(db, &rows,
+                             "SELECT id, brand, merchant_id, number, open, by_merchant FROM batch"
+                             " WHERE id > $1 ORDER BY id LIMIT 1",
+                             SETPAY_DB_INT(after)));
+    *id = setpay_db_get_int(rows, 0);
+    setpay_db_get_text(rows, 1, brand, sizeof brand);
+    setpay_db_get_text(rows, 2, merchant_id, sizeof merchant_id);
+    json_t *object =
+        json_pack("{s:s, s:s, s:I, s:b, s:b, s:o, s:o}", "brand", brand, "merchant_id", merchant_id,
+                  "batch", (json_int_t)setpay_db_get_int(rows, 3), "open",
+                  (int)setpay_db_get_bool(rows, 4), "by_merchant", (int)setpay_db_get_bool(rows, 5),
+                  "requests", requests.list, "certificates", requests.certificates);
+    SETPAY_TRY(setpay_db_end(rows));
+    if (object == NULL || json_array_append_new(list, object) != 0)
+        return SETPAY_E_NOMEM;
+    SETPAY_TRY(set_totals(db, *id, object));
+    SETPAY_TRY(
+        setpay_batch_evidence_each(db, *id, 0, BATCH_REQUESTS_MAX, add_batch_request, &requests));
+    *count += json_array_size(requests.list);
+    return SETPAY_OK;
+}
+
+enum setpay_error setpay_gateway_audit_batches(struct setpay_db *db, const json_t *args,
+                                               const struct setpay_vault *vault, json_t **result,
+                                               struct setpay_problem *problem)
+{
+    static const char *const names[] = {"after", NULL};
+    int64_t after = 0;
+    size_t requests = 0;
+    (void)vault;
+    SETPAY_TRY(setpay_json_args_check(args, names, problem));
+    SETPAY_TRY(setpay_json_arg_int(args, "after", false, 0, INT64_MAX, &after, problem));
+    json_t *list = json_array();
+    enum setpay_error error = SETPAY_OK;
+    for (size_t i = 0; i < BATCHES_PAGE && requests < RECEIPTS_PAGE && error == SETPAY_OK; i++)
+        error = add_batch(db, after, list, &after, &requests);
+    if (error != SETPAY_OK && error != SETPAY_E_NOT_FOUND) {
+        json_decref(list);
+        return error;
+    }
+    *result = json_pack("{s:o, s:o}", "batches", list, "next_after",
+                        error == SETPAY_OK ? json_integer(after) : json_null());
     return *result != NULL ? SETPAY_OK : SETPAY_E_NOMEM;
 }
 

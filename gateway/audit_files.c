@@ -178,12 +178,14 @@ json_t *setpay_audit_files_json(const struct setpay_audit_files *files)
     for (size_t i = 0; i < files->count; i++) {
         const struct setpay_audit_file *file = &files->files[i];
         json_array_append_new(
-            list, json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:O}", "file", file->path, "kind",
-                            file->is_clearing ? "clearing" : "merchant", "of",
-                            file->is_clearing ? file->clearing.issuer : file->batches.merchant_id,
-                            "items", (json_int_t)file->items, "agree", (json_int_t)file->agree,
-                            "found", (json_int_t)file->found, "elsewhere",
-                            (json_int_t)file->elsewhere, "counts", file->counts));
+            list,
+            json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:O}", "file", file->path,
+                      "kind", file->is_clearing ? "clearing" : "merchant", "of",
+                      file->is_clearing ? file->clearing.issuer : file->batches.merchant_id,
+                      "items", (json_int_t)file->items, "agree", (json_int_t)file->agree, "found",
+                      (json_int_t)file->found, "elsewhere", (json_int_t)file->elsewhere,
+                      "signed_batches", (json_int_t)file->signed_closes, "unsigned_batches",
+                      (json_int_t)file->unsigned_closes, "counts", file->counts));
     }
     return list;
 }

@@ -23,7 +23,9 @@ struct setpay_audit_file {
     size_t items, agree, found; /* looked at; of those, that nothing was found at; all findings */
     size_t elsewhere; /* of a clearing file: items that one of before it must hold, which is not
                          here */
-    json_t *counts;   /* owned: findings by kind */
+    size_t signed_closes, unsigned_closes; /* batches that are closed: by an answer that holds;
+                                              without one, where none need be kept */
+    json_t *counts;                        /* owned: findings by kind */
 };
 
 /* An item of a merchant's file: all of all files, sorted by id. */
@@ -50,7 +52,8 @@ void setpay_audit_files_clear(struct setpay_audit_files *files);
 /* Looks at all of them. Errors of asking, SETPAY_E_NOMEM; findings are no error. */
 enum setpay_error setpay_audit_files_compare(struct setpay_audit_files *files,
                                              struct setpay_problem *problem) SETPAY_MUST_CHECK;
-/* [{"file","of","items","agree","found","counts"}]; NULL without memory. */
+/* [{"file","of","items","agree","found","signed_batches","unsigned_batches","counts"}]; NULL
+ * without memory. */
 json_t *setpay_audit_files_json(const struct setpay_audit_files *files);
 
 /* One finding in a file, "FILE: WHERE: KIND: …"; where NULL: in all of it. */
@@ -79,6 +82,13 @@ enum setpay_error setpay_audit_signers_new(struct setpay_audit_files *files,
                                            struct setpay_audit_file *file,
                                            struct setpay_audit_signers **signers) SETPAY_MUST_CHECK;
 void setpay_audit_signers_free(struct setpay_audit_signers *signers);
+
+/* Whether it is signed by a key that was certified as this gateway's, for that brand; what: how it
+ * is named in the finding where it is not. */
+bool setpay_audit_is_signed(struct setpay_audit_files *files, struct setpay_audit_file *file,
+                            const struct setpay_audit_signers *signers, const char *brand,
+                            const char *where, const struct setpay_message *message,
+                            const char *what);
 
 /* Holds an item against its signed answers, and finds what is otherwise in them. */
 void setpay_audit_proof_check(struct setpay_audit_files *files, struct setpay_audit_file *file,

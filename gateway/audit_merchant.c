@@ -2,10 +2,12 @@
  * A merchant's file against the gateway's steps, both ways: each item is looked up among the steps
  * by its id; what of the steps no item has named is missing in the file, where the batch is in it.
  *
+ * How each batch was closed is looked at by itself (audit_close.c).
+ *
  * While a batch is open the merchant goes on: steps and undoings after the moment of the export are
  * not missed in it, as far as the two's clocks may be apart.
  */
-#include "gateway/audit_files.h"
+#include "gateway/audit_merchant.h"
 
 #include "common/base/noun.h"
 
@@ -13,33 +15,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CLOCK_TOLERANCE_MS SETPAY_LIMIT_DATE_TOLERANCE_MS
-
-/* A step of the merchant's, as audit.steps gives it. */
-struct step {
-    struct setpay_id id, xid;
-    char brand[SETPAY_WIRE_BRAND_MAX + 1];
-    enum setpay_batch_item_kind kind; /* the same numbers */
-    struct setpay_money amount;
-    uint32_t batch;
-    bool batch_open, undone, seen;
-    setpay_time_ms date_ms, undone_ms;
-};
-
-struct run {
-    struct setpay_audit_files *files;
-    struct setpay_audit_file *file;
-    struct setpay_audit_signers *signers;
-    struct step *steps; /* owned; sorted by id */
-    size_t count;
-};
+#define CLOCK_TOLERANCE_MS SETPAY_AUDIT_CLOCK_TOLERANCE_MS
 
 #define FIND(run, where, kind, ...)                                                                \
     setpay_audit_files_find((run)->files, (run)->file, where, kind, __VA_ARGS__)
 
 /* ------------------------------------------------------------------ the gateway's side */
 
-static bool read_step(const json_t *json, struct step *step)
+static bool read_step(const json_t *json, struct setpay_audit_step *step)
 {
     const char *id = json_string_value(json_object_get(json, "step"));
     const char *xid = json_string_value(json_object_get(json, "xid"));
@@ -59,20 +42,21 @@ static bool read_step(const json_t *json, struct step *step)
     step->undone = json_is_true(json_object_get(json, "undone"));
     step->date_ms = json_integer_value(json_object_get(json, "date_ms"));
     step->undone_ms = json_integer_value(json_object_get(json, "undone_ms"));
+    step->closed_ms = json_integer_value(json_object_get(json, "closed_ms"));
     return true;
 }
 
 static int by_id(const void *a, const void *b)
 {
-    const struct step *one = a, *other = b;
+    const struct setpay_audit_step *one = a, *other = b;
     return memcmp(one->id.bytes, other->id.bytes, sizeof one->id.bytes);
 }
 
-static enum setpay_error add_steps(struct run *run, const json_t *list)
+static enum setpay_error add_steps(struct setpay_audit_run *run, const json_t *list)
 {
     size_t index;
     const json_t *one;
-    struct step *grown =
+    struct setpay_audit_step *grown =
         realloc(run->steps, (run->count + json_array_size(list) + 1) * sizeof *grown);
     if (grown == NULL)
         return SETPAY_E_NOMEM;
@@ -85,7 +69,7 @@ static enum setpay_error add_steps(struct run *run, const json_t *list)
     return SETPAY_OK;
 }
 
-static enum setpay_error fetch(struct run *run, struct setpay_problem *problem)
+static enum setpay_error fetch(struct setpay_audit_run *run, struct setpay_problem *problem)
 {
     json_int_t after = 0;
     do {
@@ -103,16 +87,18 @@ static enum setpay_error fetch(struct run *run, struct setpay_problem *problem)
     return SETPAY_OK;
 }
 
-static struct step *find_step(const struct run *run, const struct setpay_batch_part *part,
-                              const struct setpay_batch_line *line)
+struct setpay_audit_step *setpay_audit_find_step(const struct setpay_audit_run *run,
+                                                 const char *brand, const struct setpay_id *id)
 {
-    struct step key = {.id = line->id};
-    struct step *step = bsearch(&key, run->steps, run->count, sizeof *run->steps, by_id);
-    return step != NULL && strcmp(step->brand, part->brand) == 0 ? step : NULL;
+    const struct setpay_audit_step key = {.id = *id};
+    struct setpay_audit_step *step =
+        bsearch(&key, run->steps, run->count, sizeof *run->steps, by_id);
+    return step != NULL && strcmp(step->brand, brand) == 0 ? step : NULL;
 }
 
 /* Whether the merchant could not know of it yet. */
-static bool is_later(const struct run *run, const struct step *step, setpay_time_ms when_ms)
+static bool is_later(const struct setpay_audit_run *run, const struct setpay_audit_step *step,
+                     setpay_time_ms when_ms)
 {
     char when[SETPAY_TIME_TEXT_SIZE];
     return step->batch_open && strcmp(setpay_time_format(when_ms + CLOCK_TOLERANCE_MS, when),
@@ -128,8 +114,8 @@ static bool is_near(const char *date, setpay_time_ms date_ms)
            strcmp(setpay_time_format(date_ms + CLOCK_TOLERANCE_MS, to), date) >= 0;
 }
 
-static void compare(struct run *run, const struct setpay_batch_part *part,
-                    const struct setpay_batch_line *line, const struct step *step,
+static void compare(struct setpay_audit_run *run, const struct setpay_batch_part *part,
+                    const struct setpay_batch_line *line, const struct setpay_audit_step *step,
                     const char *where)
 {
     char theirs[SETPAY_MONEY_TEXT_SIZE], ours[SETPAY_MONEY_TEXT_SIZE], at[SETPAY_TIME_TEXT_SIZE];
@@ -158,12 +144,13 @@ static void compare(struct run *run, const struct setpay_batch_part *part,
         FIND(run, where, "undone", "the merchant has it as done, the gateway's books as undone");
 }
 
-static void look_at_line(struct run *run, const struct setpay_batch_part *part, size_t at)
+static void look_at_line(struct setpay_audit_run *run, const struct setpay_batch_part *part,
+                         size_t at)
 {
     const struct setpay_batch_line *line = &part->lines[at];
     char where[SETPAY_AUDIT_WHERE_SIZE];
     size_t before = run->file->found;
-    struct step *step = find_step(run, part, line);
+    struct setpay_audit_step *step = setpay_audit_find_step(run, part->brand, &line->id);
     (void)setpay_audit_where(part, line, where);
     if (at > 0 && memcmp(part->lines[at - 1].id.bytes, line->id.bytes, sizeof line->id.bytes) > 0)
         FIND(run, where, "order", "it stands behind an item whose id is behind its own");
@@ -212,7 +199,8 @@ static bool same_total(const struct setpay_batch_total *a, const struct setpay_b
            a->credit_count == b->credit_count && a->credit_minor == b->credit_minor;
 }
 
-static void check_totals(struct run *run, const struct setpay_batch_part *part, const char *where)
+static void check_totals(struct setpay_audit_run *run, const struct setpay_batch_part *part,
+                         const char *where)
 {
     for (size_t i = 0; i < part->total_count; i++) {
         const struct setpay_batch_total *total = &part->totals[i];
@@ -241,7 +229,8 @@ static void check_totals(struct run *run, const struct setpay_batch_part *part, 
     }
 }
 
-static enum setpay_error look_at_part(struct run *run, const struct setpay_batch_part *part)
+static enum setpay_error look_at_part(struct setpay_audit_run *run,
+                                      const struct setpay_batch_part *part)
 {
     struct setpay_digest hash;
     char where[SETPAY_AUDIT_WHERE_SIZE];
@@ -256,6 +245,7 @@ static enum setpay_error look_at_part(struct run *run, const struct setpay_batch
     for (size_t i = 0; i < part->line_count; i++)
         look_at_line(run, part, i);
     check_totals(run, part, where);
+    setpay_audit_close_check(run, part);
     for (size_t i = 0; i < run->count; i++)
         open = open || (run->steps[i].batch_open && run->steps[i].batch == part->number &&
                         strcmp(run->steps[i].brand, part->brand) == 0);
@@ -268,7 +258,8 @@ static enum setpay_error look_at_part(struct run *run, const struct setpay_batch
 
 /* ------------------------------------------------------------------ what the file has not */
 
-static const struct setpay_batch_part *part_of(const struct run *run, const struct step *step)
+static const struct setpay_batch_part *part_of(const struct setpay_audit_run *run,
+                                               const struct setpay_audit_step *step)
 {
     for (size_t i = 0; i < run->file->batches.part_count; i++) {
         const struct setpay_batch_part *part = &run->file->batches.parts[i];
@@ -278,10 +269,10 @@ static const struct setpay_batch_part *part_of(const struct run *run, const stru
     return NULL;
 }
 
-static void look_at_rest(struct run *run)
+static void look_at_rest(struct setpay_audit_run *run)
 {
     for (size_t i = 0; i < run->count; i++) {
-        const struct step *step = &run->steps[i];
+        const struct setpay_audit_step *step = &run->steps[i];
         char where[SETPAY_AUDIT_WHERE_SIZE], id[SETPAY_ID_TEXT_SIZE], xid[SETPAY_ID_TEXT_SIZE];
         char amount[SETPAY_MONEY_TEXT_SIZE], at[SETPAY_TIME_TEXT_SIZE];
         if (step->seen || is_later(run, step, step->date_ms) ||
@@ -303,7 +294,7 @@ enum setpay_error setpay_audit_merchant_file(struct setpay_audit_files *files,
                                              struct setpay_audit_file *file,
                                              struct setpay_problem *problem)
 {
-    struct run run = {.files = files, .file = file};
+    struct setpay_audit_run run = {.files = files, .file = file};
     enum setpay_error error = fetch(&run, problem);
     if (error == SETPAY_OK)
         error = setpay_audit_signers_new(files, file, &run.signers);

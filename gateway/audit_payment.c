@@ -112,6 +112,19 @@ void setpay_audit_forget_believed(struct setpay_audit *audit)
     }
 }
 
+enum setpay_error setpay_audit_believe(struct setpay_audit *audit, struct setpay_view der,
+                                       enum setpay_profile profile, const char *brand,
+                                       struct setpay_certificate **certificate)
+{
+    *certificate = recall(audit, der, profile, brand);
+    if (*certificate != NULL)
+        return SETPAY_OK;
+    SETPAY_TRY(setpay_trust_verify_issued(audit->trust, der, NULL, 0, profile, brand, audit->now_ms,
+                                          certificate));
+    remember(audit, *certificate, profile, brand);
+    return SETPAY_OK;
+}
+
 /* Believes a certificate that was kept: of that thumbprint, issued for that profile and brand. NULL
  * with a finding where it does not hold. */
 static struct setpay_certificate *believe(struct setpay_audit *audit,
@@ -119,14 +132,8 @@ static struct setpay_certificate *believe(struct setpay_audit *audit,
                                           const char *whose, enum setpay_profile profile,
                                           const struct setpay_digest *thumbprint)
 {
-    struct setpay_certificate *certificate = recall(audit, der, profile, p->brand);
-    enum setpay_error error = SETPAY_OK;
-    if (certificate == NULL) {
-        error = setpay_trust_verify_issued(audit->trust, der, NULL, 0, profile, p->brand,
-                                           audit->now_ms, &certificate);
-        if (error == SETPAY_OK)
-            remember(audit, certificate, profile, p->brand);
-    }
+    struct setpay_certificate *certificate = NULL;
+    enum setpay_error error = setpay_audit_believe(audit, der, profile, p->brand, &certificate);
     if (error != SETPAY_OK) {
         setpay_audit_find(audit, p->xid_text, "the certificate of the %s is not good: %s", whose,
                           setpay_error_text(error));

@@ -28,6 +28,12 @@ int64_t setpay_audit_take_int(const json_t *json, const char *name);
 /* A member in base64; false where there is none, or it is none. bytes must be empty. */
 bool setpay_audit_take_bytes(const json_t *json, const char *name, size_t max,
                              struct setpay_secret *bytes);
+/* A certificate that was issued for that profile and brand, whatever came of it since. *certificate
+ * is a reference for the caller, untouched or NULL on error. Errors of setpay_trust_verify_issued.
+ */
+enum setpay_error setpay_audit_believe(struct setpay_audit *audit, struct setpay_view der,
+                                       enum setpay_profile profile, const char *brand,
+                                       struct setpay_certificate **certificate) SETPAY_MUST_CHECK;
 /* A kept certificate that is believed (a reference); NULL with a finding where it does not hold. */
 struct setpay_certificate *setpay_audit_kept(struct setpay_audit *audit,
                                              const struct setpay_audit_row *p, const json_t *json,

@@ -5,6 +5,8 @@
  */
 #include "gateway/audit_files.h"
 
+#include "common/net/batch_said.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -110,58 +112,25 @@ static const struct signer *find_signer(const struct setpay_audit_signers *signe
     return NULL;
 }
 
-/* ------------------------------------------------------------------ what was signed */
-
-/* One step, out of a signed answer. */
-struct said {
-    char brand[SETPAY_WIRE_BRAND_MAX + 1];
-    char merchant_id[SETPAY_WIRE_PARTY_MAX + 1];
-    struct setpay_id xid;
-    struct setpay_money amount;
-    uint32_t batch;
-    char date[SETPAY_TIME_TEXT_SIZE];
-};
-
-static void take_done(const struct setpay_step_done *done, const char *brand,
-                      const char *merchant_id, setpay_time_ms date_ms, struct said *said)
+bool setpay_audit_is_signed(struct setpay_audit_files *files, struct setpay_audit_file *file,
+                            const struct setpay_audit_signers *signers, const char *brand,
+                            const char *where, const struct setpay_message *message,
+                            const char *what)
 {
-    (void)snprintf(said->brand, sizeof said->brand, "%s", brand);
-    (void)snprintf(said->merchant_id, sizeof said->merchant_id, "%s", merchant_id);
-    said->xid = done->xid;
-    said->amount = done->amount;
-    said->batch = done->batch;
-    (void)setpay_time_format(date_ms, said->date);
-}
-
-/* Of the answer to a sale; false where it is of another step. */
-static enum setpay_error read_sale(struct setpay_view content, const struct setpay_id *id,
-                                   struct said *said, bool *found)
-{
-    struct setpay_auth_res answer;
-    SETPAY_TRY(setpay_auth_res_parse(content, &answer));
-    *found = answer.has_capture && setpay_id_equal(&answer.capture.id, id);
-    if (*found)
-        take_done(&answer.capture, answer.brand, answer.merchant_id, answer.header.date_ms, said);
-    return SETPAY_OK;
-}
-
-/* The step of that id; undoes: the one that undoes it. */
-static enum setpay_error read_said(const struct setpay_message *message, const struct setpay_id *id,
-                                   bool undoes, struct said *said, bool *found)
-{
-    struct setpay_step_res answer;
-    *found = false;
-    if (message->type == SETPAY_MESSAGE_AUTH_RES)
-        return read_sale(message->content, id, said, found);
-    SETPAY_TRY(setpay_step_res_parse(message->content, &answer));
-    for (size_t i = 0; i < answer.done_count && !*found; i++) {
-        const struct setpay_step_done *done = &answer.done[i];
-        *found = setpay_id_equal(undoes ? &done->of : &done->id, id);
-        if (*found)
-            take_done(done, answer.brand, answer.merchant_id, answer.header.date_ms, said);
-    }
-    setpay_step_res_clear(&answer);
-    return SETPAY_OK;
+    const struct signer *signer = find_signer(signers, &message->signer);
+    const char *kind = "signature";
+    if (signer == NULL)
+        setpay_audit_files_find(files, file, where, kind,
+                                "the certificate by which %s is signed is not in the file", what);
+    else if (!signer->is_ours || strcmp(setpay_certificate_brand(signer->certificate), brand) != 0)
+        setpay_audit_files_find(files, file, where, kind,
+                                "%s is signed by another than this gateway for %s", what, brand);
+    else if (setpay_message_verify(message, signer->certificate) != SETPAY_OK)
+        setpay_audit_files_find(files, file, where, kind,
+                                "%s is not signed by the gateway as it is", what);
+    else
+        return true;
+    return false;
 }
 
 /* ------------------------------------------------------------------ one item */
@@ -178,25 +147,7 @@ struct check {
 #define FIND(check, kind, ...)                                                                     \
     setpay_audit_files_find((check)->files, (check)->file, (check)->where, kind, __VA_ARGS__)
 
-/* By a key that was certified as this gateway's, for this brand. */
-static bool is_signed(const struct check *check, const struct setpay_message *message,
-                      const char *what)
-{
-    const struct signer *signer = find_signer(check->signers, &message->signer);
-    if (signer == NULL)
-        FIND(check, "signature", "the certificate by which %s is signed is not in the file", what);
-    else if (!signer->is_ours ||
-             strcmp(setpay_certificate_brand(signer->certificate), check->part->brand) != 0)
-        FIND(check, "signature", "%s is signed by another than this gateway for %s", what,
-             check->part->brand);
-    else if (setpay_message_verify(message, signer->certificate) != SETPAY_OK)
-        FIND(check, "signature", "%s is not signed by the gateway as it is", what);
-    else
-        return true;
-    return false;
-}
-
-static void compare(const struct check *check, const struct said *said)
+static void compare(const struct check *check, const struct setpay_batch_said *said)
 {
     const struct setpay_batch_line *line = check->line;
     char theirs[SETPAY_MONEY_TEXT_SIZE], ours[SETPAY_MONEY_TEXT_SIZE];
@@ -219,7 +170,7 @@ static void compare(const struct check *check, const struct said *said)
 
 /* An answer about the item, or about its undoing. false where it proves nothing. */
 static bool open_proof(const struct check *check, const json_t *json, bool undoes,
-                       struct said *said)
+                       struct setpay_batch_said *said)
 {
     const char *what = undoes ? "the answer that undoes it" : "its answer";
     bool credits = check->line->kind == SETPAY_BATCH_CREDIT, found = false;
@@ -235,9 +186,11 @@ static bool open_proof(const struct check *check, const json_t *json, bool undoe
              (undoes || credits || proof.message.type != SETPAY_MESSAGE_AUTH_RES))
         FIND(check, "kind", "%s is a %s, expected %s", what,
              setpay_message_type_name(proof.message.type), setpay_message_type_name(type));
-    else if (is_signed(check, &proof.message, what)) {
-        good =
-            read_said(&proof.message, &check->line->id, undoes, said, &found) == SETPAY_OK && found;
+    else if (setpay_audit_is_signed(check->files, check->file, check->signers, check->part->brand,
+                                    check->where, &proof.message, what)) {
+        good = setpay_batch_said_read(&proof.message, &check->line->id, undoes, said, &found) ==
+                   SETPAY_OK &&
+               found;
         if (!good)
             FIND(check, "signature", "%s is of another step", what);
     }
@@ -252,15 +205,16 @@ void setpay_audit_proof_check(struct setpay_audit_files *files, struct setpay_au
 {
     struct check check = {
         .files = files, .file = file, .signers = signers, .part = part, .line = line};
-    struct said said = {.batch = 0};
+    struct setpay_batch_said said = {.batch = 0};
     (void)setpay_audit_where(part, line, check.where);
     if (line->proof == NULL)
         FIND(&check, "signature", "there is no answer of the gateway's beside it");
     else if (open_proof(&check, line->proof, false, &said)) {
         compare(&check, &said);
-        if (strcmp(said.date, line->date) != 0)
+        char date[SETPAY_TIME_TEXT_SIZE];
+        if (strcmp(setpay_time_format(said.date_ms, date), line->date) != 0)
             FIND(&check, "date", "the merchant has %s, the gateway has signed it at %s", line->date,
-                 said.date);
+                 date);
     }
     if (line->undone && line->undone_proof == NULL)
         FIND(&check, "undone",

@@ -20,14 +20,15 @@ static json_t *step_json(struct setpay_db_rows *rows, int64_t *id)
     setpay_db_get_id(rows, 2, &xid);
     setpay_db_get_text(rows, 3, brand, sizeof brand);
     setpay_db_get_text(rows, 6, currency, sizeof currency);
-    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:s, s:I, s:b, s:b, s:I, s:I}", "step",
+    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:s, s:I, s:b, s:b, s:I, s:I, s:I}", "step",
                      setpay_id_format(&token, token_text), "xid", setpay_id_format(&xid, xid_text),
                      "brand", brand, "kind", (json_int_t)setpay_db_get_int(rows, 4), "amount",
                      (json_int_t)setpay_db_get_int(rows, 5), "currency", currency, "batch",
                      (json_int_t)setpay_db_get_int(rows, 7), "open",
                      (int)setpay_db_get_bool(rows, 8), "undone", (int)setpay_db_get_bool(rows, 9),
-                     "date_ms", (json_int_t)setpay_db_get_int(rows, 10), "undone_ms",
-                     (json_int_t)setpay_db_get_int(rows, 11));
+                     "date_ms", (json_int_t)setpay_db_get_int(rows, 10), "closed_ms",
+                     (json_int_t)setpay_db_get_int(rows, 11), "undone_ms",
+                     (json_int_t)setpay_db_get_int(rows, 12));
 }
 
 static enum setpay_error read_steps(struct setpay_db *db, const char *merchant_id, int64_t after,
@@ -39,6 +40,7 @@ static enum setpay_error read_steps(struct setpay_db *db, const char *merchant_i
         db, &rows,
         "SELECT step.id, step.token, payment.xid, payment.brand, step.kind, step.amount_minor,"
         " payment.currency, batch.number, batch.open, step.undone, step.created_ms,"
+        " batch.closed_ms,"
         " COALESCE((SELECT MAX(undoing.created_ms) FROM step AS undoing"
         "  WHERE undoing.payment_id = step.payment_id AND undoing.of_id = step.id"
         "  AND undoing.kind IN " SETPAY_SQL_REVERSALS "), 0)" /* a capture is credited by others */

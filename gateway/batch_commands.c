@@ -1,10 +1,12 @@
 /*
- * The operator's look at the batches: how each stands, and what is in it.
+ * The operator's look at the batches: how each stands, what is in it, and what was signed of it.
  */
 #include "gateway/commands.h"
 
 #include "common/base/clock.h"
 #include "common/net/control_json.h"
+#include "common/net/evidence_json.h"
+#include "common/store/batch_evidence.h"
 #include "gateway/clearing/batch.h"
 
 #include <stdlib.h>
@@ -209,6 +211,46 @@ enum setpay_error setpay_gateway_batch_show(struct setpay_db *db, const json_t *
     return give(db, &batch, result);
 }
 
+/* ------------------------------------------------------------------ evidence */
+
+/* More than are ever kept of one batch (payment/batch_admin.c). */
+#define EVIDENCE_MAX 64
+
+static enum setpay_error add_message(void *arg, const struct setpay_batch_evidence *evidence)
+{
+    json_t *file = arg;
+    const struct setpay_evidence *message = &evidence->message;
+    SETPAY_TRY(setpay_evidence_json_add(file, message->type, message->content, message->signature,
+                                        message->certificate));
+    const json_t *list = json_object_get(file, "messages");
+    return json_object_set_new(json_array_get(list, json_array_size(list) - 1), "agreed",
+                               json_boolean(evidence->agreed)) == 0
+               ? SETPAY_OK
+               : SETPAY_E_NOMEM;
+}
+
+enum setpay_error setpay_gateway_batch_evidence(struct setpay_db *db, const json_t *args,
+                                                const struct setpay_vault *vault, json_t **result,
+                                                struct setpay_problem *problem)
+{
+    struct setpay_batch batch;
+    (void)vault;
+    SETPAY_TRY(find_named(db, args, &batch, problem));
+    json_t *file = json_pack("{s:i, s:s, s:s, s:s, s:I, s:s, s:[]}", "setpay_evidence",
+                             SETPAY_EVIDENCE_VERSION, "party", "gateway", "brand", batch.brand,
+                             "merchant_id", batch.merchant_id, "batch", (json_int_t)batch.number,
+                             "status", batch.open ? "open" : "closed", "messages");
+    enum setpay_error error =
+        file == NULL ? SETPAY_E_NOMEM
+                     : setpay_batch_evidence_each(db, batch.id, 0, EVIDENCE_MAX, add_message, file);
+    if (error != SETPAY_OK) {
+        json_decref(file);
+        return error;
+    }
+    *result = file;
+    return SETPAY_OK;
+}
+
 /* ------------------------------------------------------------------ close */
 
 enum setpay_error setpay_gateway_batch_close(struct setpay_db *db, const json_t *args,
@@ -223,7 +265,7 @@ enum setpay_error setpay_gateway_batch_close(struct setpay_db *db, const json_t 
         return setpay_problem_set(problem, SETPAY_E_STATE, "batch %u of %s is closed since %s",
                                   (unsigned)batch.number, batch.merchant_id,
                                   setpay_time_format(batch.closed_ms, text));
-    SETPAY_TRY(setpay_batch_close(db, &batch, setpay_clock_now_ms()));
+    SETPAY_TRY(setpay_batch_close(db, &batch, false, setpay_clock_now_ms()));
     SETPAY_TRY(setpay_batch_find(db, batch.brand, batch.merchant_id, batch.number, &batch));
     return give(db, &batch, result);
 }

@@ -43,10 +43,12 @@ enum setpay_error setpay_books_fetch_items(struct setpay_operator_asker *asker,
 setpay_books_whole_fn setpay_books_audit;
 void setpay_books_print_audited(const json_t *result);
 
+/* evidence_cli.c: into a file that is not there yet, where one is named. */
+setpay_books_whole_fn setpay_books_dispute_evidence;
+setpay_books_whole_fn setpay_books_batch_evidence;
 /* dispute_cli.c */
 setpay_books_whole_fn setpay_books_import_disputes;
 setpay_books_whole_fn setpay_books_list_disputes;
-setpay_books_whole_fn setpay_books_dispute_evidence;
 /* incoming_cli.c */
 setpay_books_whole_fn setpay_books_issuer_paid;
 

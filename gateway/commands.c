@@ -337,6 +337,7 @@ static const struct setpay_gateway_command table[] = {
     {"payment.evidence", payment_evidence, false},
     {"batch.list", setpay_gateway_batch_list, false},
     {"batch.show", setpay_gateway_batch_show, false},
+    {"batch.evidence", setpay_gateway_batch_evidence, false},
     {"batch.close", setpay_gateway_batch_close, true},
     {"advice.list", setpay_gateway_advice_list, false},
     {"advice.write_off", setpay_gateway_advice_write_off, true},
@@ -365,6 +366,7 @@ static const struct setpay_gateway_command table[] = {
     {"audit.payments", setpay_gateway_audit_payments, false},
     {"audit.clearing", setpay_gateway_audit_clearing, false},
     {"audit.steps", setpay_gateway_audit_steps, false},
+    {"audit.batches", setpay_gateway_audit_batches, false},
     {NULL, NULL, false},
 };
 
@@ -538,6 +540,7 @@ HANDLER(on_payment_show, "payment.show")
 HANDLER(on_payment_evidence, "payment.evidence")
 HANDLER(on_batch_list, "batch.list")
 HANDLER(on_batch_show, "batch.show")
+HANDLER(on_batch_evidence, "batch.evidence")
 HANDLER(on_batch_close, "batch.close")
 HANDLER(on_advice_list, "advice.list")
 HANDLER(on_advice_write_off, "advice.write_off")
@@ -566,6 +569,7 @@ HANDLER(on_suspense_cleared, "suspense.cleared")
 HANDLER(on_audit_payments, "audit.payments")
 HANDLER(on_audit_clearing, "audit.clearing")
 HANDLER(on_audit_steps, "audit.steps")
+HANDLER(on_audit_batches, "audit.batches")
 
 const struct setpay_control_command setpay_gateway_commands[] = {
     SETPAY_SERVICE_BACKUP_COMMAND,
@@ -583,6 +587,8 @@ const struct setpay_control_command setpay_gateway_commands[] = {
     {"payment.evidence", on_payment_evidence, "what was signed for it: xid, brand, merchant_id"},
     {"batch.list", on_batch_list, "batches, newest first: brand, merchant_id, open, limit, before"},
     {"batch.show", on_batch_show, "one batch with its items: brand, merchant_id, batch"},
+    {"batch.evidence", on_batch_evidence,
+     "what its merchant signed to close it: brand, merchant_id, batch"},
     {"batch.close", on_batch_close, "closes it in its merchant's place: brand, merchant_id, batch"},
     {"advice.list", on_advice_list,
      "what was approved in an issuer's stead and is not answered, or refused: stuck, refused, "
@@ -618,6 +624,7 @@ const struct setpay_control_command setpay_gateway_commands[] = {
      "what a merchant is told of with a settlement: settlement, after"},
     {"audit.payments", on_audit_payments, "payments with what was signed for them: after"},
     {"audit.clearing", on_audit_clearing, "presentments, steps and accounts against each other"},
+    {"audit.batches", on_audit_batches, "batches with what closed them: after"},
     {"audit.steps", on_audit_steps, "what a merchant captured and credited: merchant_id, after"},
     {NULL, NULL, NULL},
 };

@@ -73,6 +73,7 @@ void setpay_gateway_log_cleared(const json_t *result);
 /* audit_commands.c */
 setpay_gateway_command_fn setpay_gateway_audit_payments;
 setpay_gateway_command_fn setpay_gateway_audit_clearing;
+setpay_gateway_command_fn setpay_gateway_audit_batches;
 /* audit_steps.c */
 setpay_gateway_command_fn setpay_gateway_audit_steps;
 /* ledger_commands.c */
@@ -81,6 +82,7 @@ setpay_gateway_command_fn setpay_gateway_ledger_balances;
 /* batch_commands.c */
 setpay_gateway_command_fn setpay_gateway_batch_list;
 setpay_gateway_command_fn setpay_gateway_batch_show;
+setpay_gateway_command_fn setpay_gateway_batch_evidence;
 setpay_gateway_command_fn setpay_gateway_batch_close;
 /* reversal_commands.c */
 setpay_gateway_command_fn setpay_gateway_reversal_list;

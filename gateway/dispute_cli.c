@@ -1,16 +1,13 @@
 /*
- * dispute: an issuer's file goes to the gateway as it is, which reads it; lists come in pages; what
- * was signed goes into a file of its own.
+ * dispute: an issuer's file goes to the gateway as it is, which reads it; lists come in pages.
  */
 #include "gateway/books_cli.h"
 
 #include "common/base/noun.h"
 #include "common/net/control_json.h"
-#include "common/net/evidence_json.h"
 #include "gateway/gateway_words.h"
 #include "gateway/issuer/dispute_file.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -135,63 +132,4 @@ void setpay_gateway_print_dispute(const json_t *result)
            json_integer_value(json_object_get(result, "settlement")) != 0
                ? "by a settlement"
                : "by the merchant's next settlement");
-}
-
-/* ------------------------------------------------------------------ evidence */
-
-/* A file that is there is never touched. */
-static enum setpay_error write_file(const char *path, const json_t *file,
-                                    struct setpay_problem *problem)
-{
-    FILE *stream = fopen(path, "wxe");
-    if (stream == NULL)
-        return setpay_problem_set(problem, SETPAY_E_USAGE, "%s: %s; expected a new file", path,
-                                  strerror(errno));
-    bool good = json_dumpf(file, stream, JSON_INDENT(2)) == 0 && fputc('\n', stream) != EOF;
-    good = fclose(stream) == 0 && good;
-    if (good)
-        return SETPAY_OK;
-    (void)remove(path);
-    return setpay_problem_set(problem, SETPAY_E_IO, "%s: can't be written", path);
-}
-
-enum setpay_error setpay_books_dispute_evidence(struct setpay_operator_asker *asker,
-                                                const struct setpay_config *config,
-                                                const json_t *args, json_t **result,
-                                                struct setpay_problem *problem)
-{
-    const char *path = NULL;
-    json_t *file = NULL;
-    (void)config;
-    SETPAY_TRY(setpay_json_arg_text(args, "output", false, &path, problem));
-    json_t *asked = json_deep_copy(args);
-    json_object_del(asked, "output");
-    SETPAY_TRY(setpay_operator_ask(asker, "dispute.evidence", asked, &file, problem));
-    if (path == NULL) {
-        *result = file;
-        return SETPAY_OK;
-    }
-    enum setpay_error error = write_file(path, file, problem);
-    if (error == SETPAY_OK) {
-        *result =
-            json_pack("{s:s, s:O, s:I, s:I}", "file", path, "xid", json_object_get(file, "xid"),
-                      "messages", (json_int_t)json_array_size(json_object_get(file, "messages")),
-                      "receipts", (json_int_t)json_array_size(json_object_get(file, "receipts")));
-        error = *result != NULL ? SETPAY_OK : SETPAY_E_NOMEM;
-    }
-    json_decref(file);
-    return error;
-}
-
-void setpay_gateway_print_evidence(const json_t *result)
-{
-    if (json_object_get(result, "file") == NULL) {
-        setpay_evidence_print(result);
-        return;
-    }
-    json_int_t messages = json_integer_value(json_object_get(result, "messages"));
-    json_int_t receipts = json_integer_value(json_object_get(result, "receipts"));
-    printf("%s: %lld %s and %lld %s of payment %s\n", setpay_operator_text(result, "file"),
-           (long long)messages, setpay_noun(messages, "message", "messages"), (long long)receipts,
-           setpay_noun(receipts, "receipt", "receipts"), setpay_operator_text(result, "xid"));
 }

@@ -128,6 +128,11 @@ static const struct setpay_flag evidence_flags[] = {
     {"output", SETPAY_FLAG_TEXT, "output"},
     {0},
 };
+static const struct setpay_flag batch_evidence_flags[] = {
+    {"brand", SETPAY_FLAG_TEXT, "brand"},   {"merchant-id", SETPAY_FLAG_TEXT, "merchant_id"},
+    {"batch", SETPAY_FLAG_NUMBER, "batch"}, {"o", SETPAY_FLAG_TEXT, "output"},
+    {"output", SETPAY_FLAG_TEXT, "output"}, {0},
+};
 static const struct setpay_flag settle_flags[] = {
     {"date", SETPAY_FLAG_TEXT, "date"}, {"force", SETPAY_FLAG_SWITCH, "force"}, {0}};
 static const struct setpay_flag step_over_flags[] = {
@@ -260,6 +265,13 @@ static const struct setpay_operator_command commands[] = {
      setpay_gateway_print_batch,
      "--brand B --merchant-id ID --batch N",
      "one batch with its items"},
+    {{"batch", "evidence"},
+     "batch.evidence",
+     NULL,
+     batch_evidence_flags,
+     setpay_gateway_print_batch_evidence,
+     "--brand B --merchant-id ID --batch N [-o FILE]",
+     "what its merchant has signed to close it; with -o or --json for a stranger to check"},
     {{"batch", "close"},
      "batch.close",
      NULL,
@@ -475,6 +487,7 @@ static const struct setpay_operator_whole wholes[] = {
     {"dispute.import", setpay_books_import_disputes},
     {"dispute.list", setpay_books_list_disputes},
     {"dispute.evidence", setpay_books_dispute_evidence},
+    {"batch.evidence", setpay_books_batch_evidence},
     {"issuer.paid", setpay_books_issuer_paid},
     {"reconcile", setpay_books_reconcile},
     {"audit", setpay_books_audit},

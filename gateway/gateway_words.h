@@ -26,6 +26,7 @@ void setpay_gateway_print_imported(const json_t *result);
 void setpay_gateway_print_disputes(const json_t *result);
 void setpay_gateway_print_dispute(const json_t *result);
 void setpay_gateway_print_evidence(const json_t *result);
+void setpay_gateway_print_batch_evidence(const json_t *result);
 /* incoming_cli.c */
 void setpay_gateway_print_paid(const json_t *result);
 void setpay_gateway_print_suspense(const json_t *result);

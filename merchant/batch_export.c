@@ -11,7 +11,7 @@
 #include "common/net/control_json.h"
 #include "common/net/evidence_json.h"
 #include "common/pki/certificate.h"
-#include "common/store/evidence.h"
+#include "common/store/batch_evidence.h"
 #include "common/wire/messages.h"
 #include "merchant/payment/batch_store.h"
 #include "merchant/store/batch_json.h"
@@ -19,6 +19,7 @@
 #include <string.h>
 
 #define ITEMS_PAGE 100
+#define ANSWERS_PAGE 40 /* of up to 32 KiB, in base64: what the socket takes */
 
 /* A row of step (payment/step.h). */
 struct item {
@@ -39,19 +40,31 @@ struct search {
     bool found;
 };
 
-static enum setpay_error set_proof(json_t *object, const char *member,
-                                   const struct setpay_evidence *evidence)
+static enum setpay_error make_proof(const struct setpay_evidence *evidence, json_t **proof)
 {
     struct setpay_digest signer;
     char text[SETPAY_DIGEST_TEXT_SIZE];
     SETPAY_TRY(setpay_sha256(evidence->certificate, &signer)); /* its thumbprint */
-    json_t *proof = json_pack("{s:s, s:s}", "type", evidence->type, "signer",
-                              setpay_digest_format(&signer, text));
-    enum setpay_error error = proof == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
+    json_t *made = json_pack("{s:s, s:s}", "type", evidence->type, "signer",
+                             setpay_digest_format(&signer, text));
+    enum setpay_error error = made == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
     if (error == SETPAY_OK)
-        error = setpay_evidence_json_set(proof, "content", evidence->content);
+        error = setpay_evidence_json_set(made, "content", evidence->content);
     if (error == SETPAY_OK)
-        error = setpay_evidence_json_set(proof, "signature", evidence->signature);
+        error = setpay_evidence_json_set(made, "signature", evidence->signature);
+    if (error != SETPAY_OK) {
+        json_decref(made);
+        return error;
+    }
+    *proof = made;
+    return SETPAY_OK;
+}
+
+static enum setpay_error set_proof(json_t *object, const char *member,
+                                   const struct setpay_evidence *evidence)
+{
+    json_t *proof = NULL;
+    enum setpay_error error = make_proof(evidence, &proof);
     if (error == SETPAY_OK && json_object_set(object, member, proof) != 0)
         error = SETPAY_E_NOMEM;
     json_decref(proof);
@@ -252,6 +265,87 @@ enum setpay_error setpay_merchant_command_batch_items(struct setpay_db *db,
     json_t *page = json_pack("{s:[], s:[], s:[]}", "items", "totals", "certificates");
     enum setpay_error error =
         page == NULL ? SETPAY_E_NOMEM : fill_page(db, brand, number, after, page);
+    if (error != SETPAY_OK) {
+        json_decref(page);
+        return error;
+    }
+    *result = page;
+    return SETPAY_OK;
+}
+
+/* ------------------------------------------------------------------ how it was closed */
+
+struct answers {
+    json_t *list;
+    int64_t last;
+};
+
+static enum setpay_error add_answer(void *arg, const struct setpay_batch_evidence *evidence)
+{
+    struct answers *answers = arg;
+    json_t *answer = NULL;
+    SETPAY_TRY(make_proof(&evidence->message, &answer));
+    answers->last = evidence->number;
+    if (json_object_set_new(answer, "agreed", json_boolean(evidence->agreed)) != 0 ||
+        json_array_append(answers->list, answer) != 0) {
+        json_decref(answer);
+        return SETPAY_E_NOMEM;
+    }
+    json_decref(answer);
+    return SETPAY_OK;
+}
+
+static enum setpay_error find_batch(struct setpay_db *db, const char *brand, int64_t number,
+                                    int64_t *id)
+{
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(setpay_db_one(db, &rows, "SELECT id FROM batch WHERE brand = $1 AND number = $2",
+                             SETPAY_DB_TEXT(brand), SETPAY_DB_INT(number)));
+    *id = setpay_db_get_int(rows, 0);
+    return setpay_db_end(rows);
+}
+
+/* Since when answers are kept: the moment of that step of the schema. */
+static enum setpay_error set_kept_since(struct setpay_db *db, json_t *page)
+{
+    struct setpay_db_rows *rows;
+    char text[SETPAY_TIME_TEXT_SIZE];
+    SETPAY_TRY(setpay_db_one(db, &rows, "SELECT applied_ms FROM schema_version WHERE number = $1",
+                             SETPAY_DB_INT(SETPAY_MERCHANT_BATCH_EVIDENCE_STEP)));
+    (void)setpay_time_format(setpay_db_get_int(rows, 0), text);
+    SETPAY_TRY(setpay_db_end(rows));
+    return json_object_set_new(page, "kept_since", json_string(text)) == 0 ? SETPAY_OK
+                                                                           : SETPAY_E_NOMEM;
+}
+
+static enum setpay_error fill_answers(struct setpay_db *db, int64_t batch_id, int64_t after,
+                                      json_t *page)
+{
+    struct answers answers = {.list = json_object_get(page, "answers")};
+    SETPAY_TRY(setpay_batch_evidence_each(db, batch_id, after, ANSWERS_PAGE, add_answer, &answers));
+    bool more = json_array_size(answers.list) == ANSWERS_PAGE;
+    if (json_object_set_new(page, "next_after", more ? json_integer(answers.last) : json_null()) !=
+        0)
+        return SETPAY_E_NOMEM;
+    return set_kept_since(db, page);
+}
+
+enum setpay_error setpay_merchant_command_batch_evidence(
+    struct setpay_db *db, const struct setpay_merchant_context *context, const json_t *args,
+    json_t **result, struct setpay_problem *problem)
+{
+    static const char *const names[] = {"batch", "brand", "after", NULL};
+    const char *brand = NULL;
+    int64_t number = 0, after = 0, batch_id = 0;
+    (void)context;
+    SETPAY_TRY(setpay_json_args_check(args, names, problem));
+    SETPAY_TRY(setpay_json_arg_int(args, "batch", true, 1, UINT32_MAX, &number, problem));
+    SETPAY_TRY(setpay_json_arg_text(args, "brand", true, &brand, problem));
+    SETPAY_TRY(setpay_json_arg_int(args, "after", false, 0, INT64_MAX, &after, problem));
+    SETPAY_TRY(find_batch(db, brand, number, &batch_id));
+    json_t *page = json_pack("{s:[]}", "answers");
+    enum setpay_error error =
+        page == NULL ? SETPAY_E_NOMEM : fill_answers(db, batch_id, after, page);
     if (error != SETPAY_OK) {
         json_decref(page);
         return error;

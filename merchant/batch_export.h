@@ -11,8 +11,12 @@
 
 /* {"items","next_after"}, and with the last of them "totals","certificates" */
 setpay_merchant_command_fn setpay_merchant_command_batch_items;
+/* What the gateway has signed when it was to be closed, page by page: {"answers","next_after",
+ * "kept_since"}; an answer is a proof with "agreed" beside it. Batches that were closed before
+ * kept_since have none. */
+setpay_merchant_command_fn setpay_merchant_command_batch_evidence;
 
-/* batch.export, from batch.list, batch.show and batch.items. */
+/* batch.export, from batch.list, batch.show, batch.items and batch.evidence. */
 enum setpay_error setpay_merchant_batch_export(struct setpay_operator_asker *asker,
                                                const struct setpay_config *config,
                                                const json_t *args, json_t **result,

@@ -20,6 +20,7 @@ struct export
     struct setpay_problem *problem;
     json_t *batches;
     json_t *certificates; /* a set: base64 to true */
+    json_t *kept_since;   /* a text; NULL until a batch was asked for */
 };
 
 /* ------------------------------------------------------------------ one batch */
@@ -80,25 +81,64 @@ static enum setpay_error fetch(struct export *export, const json_t *batch, json_
     return SETPAY_OK;
 }
 
+/* What the gateway has signed when it was to be closed: the answer that closes it becomes its
+ * proof, those of before, which differed, are put into a list. A batch that was still being closed
+ * when it was read stays so. */
+static enum setpay_error add_answers(struct export *export, json_t *batch)
+{
+    json_int_t after = 0;
+    bool closed = strcmp(json_string_value(json_object_get(batch, "status")), "closed") == 0;
+    do {
+        json_t *page = NULL, *answer;
+        size_t index;
+        int failed = 0;
+        SETPAY_TRY(setpay_operator_ask(export->asker, "batch.evidence",
+                                       json_pack("{s:O, s:O, s:I}", "batch",
+                                                 json_object_get(batch, "batch"), "brand",
+                                                 json_object_get(batch, "brand"), "after", after),
+                                       &page, export->problem));
+        json_array_foreach(json_object_get(page, "answers"), index, answer)
+        {
+            bool agreed = json_is_true(json_object_get(answer, "agreed"));
+            failed |= json_object_del(answer, "agreed");
+            if (!agreed && json_object_get(batch, "differed") == NULL)
+                failed |= json_object_set_new(batch, "differed", json_array());
+            if (!agreed)
+                failed |= json_array_append(json_object_get(batch, "differed"), answer);
+            else if (closed)
+                failed |= json_object_set(batch, "proof", answer);
+        }
+        json_decref(export->kept_since);
+        export->kept_since = json_incref(json_object_get(page, "kept_since"));
+        after = json_integer_value(json_object_get(page, "next_after"));
+        json_decref(page);
+        if (failed != 0)
+            return SETPAY_E_NOMEM;
+    } while (after != 0);
+    return SETPAY_OK;
+}
+
 /* batch, as batch.list has it, goes into the file. */
 static enum setpay_error add_batch(struct export *export, const json_t *batch)
 {
     struct setpay_digest hash;
     char text[SETPAY_DIGEST_TEXT_SIZE];
-    json_t *items = json_array(), *totals = NULL, *in_order = NULL;
+    json_t *items = json_array(), *totals = NULL, *in_order = NULL, *made = NULL;
     enum setpay_error error = items == NULL ? SETPAY_E_NOMEM : fetch(export, batch, items, &totals);
     if (error == SETPAY_OK && (in_order = sorted(items)) == NULL)
         error = SETPAY_E_NOMEM;
     if (error == SETPAY_OK)
         error = setpay_batch_json_hash(in_order, &hash);
-    if (error == SETPAY_OK &&
-        json_array_append_new(export->batches,
-                              json_pack("{s:O, s:O, s:O, s:O, s:O, s:s}", "brand",
-                                        json_object_get(batch, "brand"), "batch",
-                                        json_object_get(batch, "batch"), "status",
-                                        json_object_get(batch, "status"), "totals", totals, "items",
-                                        in_order, "hash", setpay_digest_format(&hash, text))) != 0)
+    if (error == SETPAY_OK) {
+        made = json_pack("{s:O, s:O, s:O, s:O, s:O, s:s}", "brand", json_object_get(batch, "brand"),
+                         "batch", json_object_get(batch, "batch"), "status",
+                         json_object_get(batch, "status"), "totals", totals, "items", in_order,
+                         "hash", setpay_digest_format(&hash, text));
+        error = made == NULL ? SETPAY_E_NOMEM : add_answers(export, made);
+    }
+    if (error == SETPAY_OK && json_array_append(export->batches, made) != 0)
         error = SETPAY_E_NOMEM;
+    json_decref(made);
     json_decref(items);
     json_decref(totals);
     json_decref(in_order);
@@ -190,6 +230,11 @@ enum setpay_error setpay_merchant_batch_export(struct setpay_operator_asker *ask
                       "certificates", certificate_list(export.certificates));
         error = *result != NULL ? SETPAY_OK : SETPAY_E_NOMEM;
     }
+    if (error == SETPAY_OK && export.kept_since != NULL)
+        error = json_object_set(*result, "answers_kept_since", export.kept_since) == 0
+                    ? SETPAY_OK
+                    : SETPAY_E_NOMEM;
+    json_decref(export.kept_since);
     json_decref(export.batches);
     json_decref(export.certificates);
     return error;

@@ -475,6 +475,7 @@ static const struct setpay_merchant_command commands[] = {
     {"batch.show", false, setpay_merchant_command_batch_show},
     {"batch.close", true, setpay_merchant_command_batch_close},
     {"batch.items", false, setpay_merchant_command_batch_items},
+    {"batch.evidence", false, setpay_merchant_command_batch_evidence},
     {"token.add", true, token_add},
     {"token.list", false, token_list},
     {"token.remove", true, token_remove},
@@ -602,6 +603,7 @@ HANDLER(setpay_merchant_on_batch_list, "batch.list")
 HANDLER(setpay_merchant_on_batch_show, "batch.show")
 HANDLER(setpay_merchant_on_batch_close, "batch.close")
 HANDLER(setpay_merchant_on_batch_items, "batch.items")
+HANDLER(setpay_merchant_on_batch_evidence, "batch.evidence")
 HANDLER(setpay_merchant_on_token_add, "token.add")
 HANDLER(setpay_merchant_on_token_list, "token.list")
 HANDLER(setpay_merchant_on_token_remove, "token.remove")

@@ -70,6 +70,7 @@ setpay_control_handler_fn setpay_merchant_on_batch_list;
 setpay_control_handler_fn setpay_merchant_on_batch_show;
 setpay_control_handler_fn setpay_merchant_on_batch_close;
 setpay_control_handler_fn setpay_merchant_on_batch_items;
+setpay_control_handler_fn setpay_merchant_on_batch_evidence;
 setpay_control_handler_fn setpay_merchant_on_token_add;
 setpay_control_handler_fn setpay_merchant_on_token_list;
 setpay_control_handler_fn setpay_merchant_on_token_remove;
@@ -115,6 +116,8 @@ setpay_control_handler_fn setpay_merchant_on_purchase_evidence;
     {"batch.close", setpay_merchant_on_batch_close, "close what is open: brand"},                  \
     {"batch.items", setpay_merchant_on_batch_items,                                                \
      "what was captured and credited in it, with proofs: batch, brand, after"},                    \
+    {"batch.evidence", setpay_merchant_on_batch_evidence,                                          \
+     "what the gateway signed when it was closed: batch, brand, after"},                           \
     {"token.add", setpay_merchant_on_token_add, "a new token of the API: name, scopes"},           \
     {"token.list", setpay_merchant_on_token_list, "the names of the API's tokens"},                \
     {"token.remove", setpay_merchant_on_token_remove, "take a token of the API away: name"},       \

@@ -9,6 +9,7 @@
 #include "common/net/metrics.h"
 #include "common/net/saved_trust.h"
 #include "common/store/answers.h"
+#include "common/store/batch_evidence.h"
 #include "common/store/evidence.h"
 #include "merchant/check.h"
 #include "merchant/commands.h"
@@ -70,6 +71,7 @@ static const struct setpay_store_migration steps[] = {
     {15, SETPAY_CART_CURRENCY_SCHEMA},
     {16, SETPAY_EVENT_HISTORY_SCHEMA SETPAY_TOKEN_PAYMENTS_SCHEMA},
     {17, SETPAY_RESERVATION_UNTIL_SCHEMA SETPAY_SHIP_TO_LOOK_SCHEMA},
+    {SETPAY_MERCHANT_BATCH_EVIDENCE_STEP, SETPAY_BATCH_EVIDENCE_SCHEMA},
     {0, NULL},
 };
 /* rule M7: sealed instructions alone are ever erased */

@@ -100,8 +100,9 @@ static const struct command_row commands[SETPAY_CLI_COMMANDS] = {
     [SETPAY_CLI_RECEIPT] = {"receipt", NULL, "XID", true, BIT(OPTION_EXPORT), 0,
                             "XID [--export FILE]",
                             "show a purchase's receipt, or write it with all evidence to FILE"},
-    [SETPAY_CLI_VERIFY] = {"verify", NULL, "FILE", true, BIT(OPTION_ROOT), 0, "FILE [--root F]",
-                           "check an exported receipt by itself, without any wallet"},
+    [SETPAY_CLI_VERIFY] =
+        {"verify", NULL, "FILE", true, BIT(OPTION_ROOT), 0, "FILE [--root F]",
+         "check an exported receipt, or a merchant's batches, by itself, without any wallet"},
     [SETPAY_CLI_AGREEMENT_LIST] = {"agreement", "list", NULL, false, 0, 0, "",
                                    "list what more than one payment was agreed to"},
     [SETPAY_CLI_AGREEMENT_SHOW] = {"agreement", "show", "XID", true, 0, 0, "XID",

@@ -1,10 +1,12 @@
 /*
- * verify: an exported receipt, checked without the wallet: no daemon, no network, no clock.
+ * verify: an exported receipt, or a merchant's exported batches, checked without the wallet: no
+ * daemon, no network, no clock.
  */
 #include "cardholder/cli/cli.h"
 #include "cardholder/cli/text.h"
 #include "cardholder/verify.h"
 #include "common/crypto/file.h"
+#include "common/net/batch_file.h"
 #include "common/net/identity.h"
 
 #include <stdlib.h>
@@ -23,6 +25,7 @@ static const struct {
     {"breach", "that the merchant has broken no word"},
     {"revocation", "whether a certificate had been revoked by then: its authority knows"},
     {"gateway_encryption_certificate", "whose encryption certificate the order names"},
+    {"complete", "whether the merchant has left a batch out"},
 };
 
 static const char *meaning_of(const char *name)
@@ -31,6 +34,8 @@ static const char *meaning_of(const char *name)
         if (strcmp(meanings[at].name, name) == 0)
             return meanings[at].words;
     }
+    if (strncmp(name, "batches[", 8) == 0)
+        return "that it is closed with these totals, and that no item was left out";
     return strncmp(name, "evidence[", 9) == 0 ? "who made this kept message" : "";
 }
 
@@ -105,7 +110,9 @@ static json_t *result_json(const struct setpay_wallet_verdict *verdict, bool ver
 
     if (result == NULL)
         return NULL;
-    if (verified) {
+    if (verified && verdict->merchant_id[0] != '\0') {
+        (void)json_object_set_new(result, "merchant_id", json_string(verdict->merchant_id));
+    } else if (verified) {
         (void)json_object_set_new(result, "xid", json_string(setpay_id_format(&verdict->xid, xid)));
         (void)json_object_set_new(result, "status", json_string(verdict->status));
     } else {
@@ -119,15 +126,36 @@ static json_t *result_json(const struct setpay_wallet_verdict *verdict, bool ver
     return result;
 }
 
+static void say_good(const struct setpay_wallet_verdict *verdict)
+{
+    char xid[SETPAY_ID_TEXT_SIZE];
+    if (verdict->merchant_id[0] != '\0')
+        (void)printf("The batches are good: of %s.\n", verdict->merchant_id);
+    else
+        (void)printf("The receipt is good: purchase %s, %s.\n",
+                     setpay_id_format(&verdict->xid, xid), verdict->status);
+}
+
+/* By what the file says that it is. */
+static enum setpay_error verify(struct setpay_view text, struct setpay_view root_der,
+                                struct setpay_wallet_verdict *verdict,
+                                struct setpay_problem *problem)
+{
+    if (setpay_wallet_is_batches(text))
+        return setpay_wallet_verify_batches(text, root_der, verdict, problem);
+    if (text.size > SETPAY_WALLET_EXPORT_MAX)
+        return SETPAY_E_EVIDENCE;
+    return setpay_wallet_verify(text, root_der, verdict, problem);
+}
+
 enum setpay_error setpay_cli_run_verify(struct setpay_cli *cli)
 {
     struct setpay_wallet_verdict verdict = {0};
     struct setpay_certificate *root = NULL;
     struct setpay_view root_der = {0};
     struct setpay_buffer text;
-    char xid[SETPAY_ID_TEXT_SIZE];
 
-    setpay_buffer_init(&text, SETPAY_WALLET_EXPORT_MAX);
+    setpay_buffer_init(&text, SETPAY_BATCH_FILE_MAX);
     enum setpay_error error = setpay_file_read(cli->options->argument, &text, &cli->problem);
     if (error == SETPAY_E_TOO_BIG)
         error = SETPAY_E_EVIDENCE;
@@ -136,13 +164,12 @@ enum setpay_error setpay_cli_run_verify(struct setpay_cli *cli)
     if (error == SETPAY_OK) {
         if (root != NULL)
             root_der = setpay_certificate_der(root);
-        error = setpay_wallet_verify(setpay_buffer_view(&text), root_der, &verdict, &cli->problem);
+        error = verify(setpay_buffer_view(&text), root_der, &verdict, &cli->problem);
         cli->result = result_json(&verdict, error == SETPAY_OK);
         if (!cli->options->json)
             view_lines(&verdict);
         if (!cli->options->json && error == SETPAY_OK)
-            (void)printf("The receipt is good: purchase %s, %s.\n",
-                         setpay_id_format(&verdict.xid, xid), verdict.status);
+            say_good(&verdict);
         if (verdict.root_known && !verdict.root_was_given) {
             (void)fflush(stdout);
             say_root(&verdict);

@@ -16,6 +16,7 @@
 
 #define PATH_SIZE 80
 #define DEPTH_MAX 16 /* of ours: 5 */
+#define DIFFERED_MAX 100000
 
 /* Where in the file a reader is. */
 struct reader {
@@ -194,6 +195,20 @@ static enum setpay_error read_lines(const struct reader *reader, const json_t *j
     return SETPAY_OK;
 }
 
+/* Answers in which the two differed; most batches have none. */
+static enum setpay_error read_differed(const struct reader *reader, const json_t *json,
+                                       struct setpay_batch_part *part)
+{
+    const json_t *list = json_object_get(json, "differed");
+    if (list != NULL && (!json_is_array(list) || json_array_size(list) > DIFFERED_MAX))
+        return refuse(reader, "differed", list, "an array of at most 100000 answers");
+    for (size_t i = 0; i < json_array_size(list); i++)
+        if (!json_is_object(json_array_get(list, i)))
+            return refuse(reader, "differed", json_array_get(list, i), "an array of objects");
+    part->differed = list;
+    return SETPAY_OK;
+}
+
 static bool is_status(const char *text)
 {
     return strcmp(text, "open") == 0 || strcmp(text, "closing") == 0 ||
@@ -219,6 +234,8 @@ static enum setpay_error read_part(const struct reader *reader, const json_t *js
     if (!json_is_string(hash) || json_string_length(hash) != 64 ||
         setpay_digest_parse(json_string_value(hash), &part->hash) != SETPAY_OK)
         return refuse(reader, "hash", hash, "64 hexadecimal digits");
+    SETPAY_TRY(take_proof(reader, json, "proof", &part->proof));
+    SETPAY_TRY(read_differed(reader, json, part));
     SETPAY_TRY(read_totals(reader, json, part));
     return read_lines(reader, json, part);
 }
@@ -249,6 +266,10 @@ static enum setpay_error read_head(const struct reader *reader, struct setpay_ba
     SETPAY_TRY(take_name(reader, file->json, "exported", is_date,
                          "a time like 2026-11-26T12:00:00.000Z", file->exported,
                          sizeof file->exported));
+    if (json_object_get(file->json, "answers_kept_since") != NULL)
+        SETPAY_TRY(take_name(reader, file->json, "answers_kept_since", is_date,
+                             "a time like 2026-11-26T12:00:00.000Z", file->kept_since,
+                             sizeof file->kept_since));
     if (!json_is_boolean(complete))
         return refuse(reader, "complete", complete, "true or false");
     file->complete = json_is_true(complete);
@@ -377,8 +398,8 @@ static enum setpay_error take_bytes(const json_t *text, size_t max, struct setpa
 static enum setpay_message_type type_of(const char *name)
 {
     static const enum setpay_message_type types[] = {
-        SETPAY_MESSAGE_AUTH_RES, SETPAY_MESSAGE_CAP_RES, SETPAY_MESSAGE_CAP_REV_RES,
-        SETPAY_MESSAGE_CRED_RES, SETPAY_MESSAGE_CRED_REV_RES};
+        SETPAY_MESSAGE_AUTH_RES, SETPAY_MESSAGE_CAP_RES,      SETPAY_MESSAGE_CAP_REV_RES,
+        SETPAY_MESSAGE_CRED_RES, SETPAY_MESSAGE_CRED_REV_RES, SETPAY_MESSAGE_BATCH_ADMIN_RES};
     for (size_t i = 0; name != NULL && i < sizeof types / sizeof *types; i++)
         if (strcmp(setpay_message_type_name(types[i]), name) == 0)
             return types[i];

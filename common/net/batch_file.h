@@ -1,6 +1,7 @@
 /*
  * A merchant's batches as a file, setpay-batch(5): what it has captured and credited in each, with
- * the gateway's signed answers, for the gateway's operator to hold against the gateway's books.
+ * the gateway's signed answers, and the one by which each was closed, for the gateway's operator to
+ * hold against the gateway's books.
  * Its writer is setpay-merchant, its reader setpay-gateway. Reading is pure; what is said in the
  * file is believed by nobody: only its form is checked here.
  */
@@ -46,13 +47,16 @@ struct setpay_batch_part {
     struct setpay_batch_line *lines; /* owned */
     size_t line_count;
     struct setpay_digest hash; /* as the file says */
+    const json_t *proof;       /* the answer that closes it, borrowed from the file; NULL: none */
+    const json_t *differed;    /* an array of answers in which the two differed; NULL: none */
 };
 
 struct setpay_batch_file {
     char merchant_id[SETPAY_WIRE_PARTY_MAX + 1];
     char exported[SETPAY_TIME_TEXT_SIZE];
-    bool complete;                   /* all batches that the merchant knows */
-    struct setpay_batch_part *parts; /* owned */
+    bool complete;                          /* all batches that the merchant knows */
+    char kept_since[SETPAY_TIME_TEXT_SIZE]; /* answers that close batches; "": not said */
+    struct setpay_batch_part *parts;        /* owned */
     size_t part_count;
     json_t *json; /* owned: what proofs are borrowed from */
 };

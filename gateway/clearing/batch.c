@@ -202,11 +202,13 @@ bool setpay_batch_agrees(const struct setpay_batch_total *a, size_t a_count,
     "payment.sale_id IS NOT NULL AND payment.period > 0 AND payment.sale_id = step.token"
 
 enum setpay_error setpay_batch_close(struct setpay_db *db, const struct setpay_batch *batch,
-                                     setpay_time_ms now_ms)
+                                     bool by_merchant, setpay_time_ms now_ms)
 {
     SETPAY_TRY(setpay_db_run(db,
-                             "UPDATE batch SET open = 0, closed_ms = $1 WHERE id = $2 AND open = 1",
-                             SETPAY_DB_INT(now_ms), SETPAY_DB_INT(batch->id)));
+                             "UPDATE batch SET open = 0, closed_ms = $1, by_merchant = $2"
+                             " WHERE id = $3 AND open = 1",
+                             SETPAY_DB_INT(now_ms), SETPAY_DB_BOOL(by_merchant),
+                             SETPAY_DB_INT(batch->id)));
     if (setpay_db_changes(db) != 1)
         return SETPAY_E_CONFLICT;
     return setpay_db_run(

@@ -29,6 +29,10 @@
     " response_code TEXT NOT NULL, sent_count INTEGER NOT NULL, created_ms INTEGER NOT NULL,"      \
     " acknowledged_ms INTEGER NOT NULL);"                                                          \
     "CREATE INDEX presentment_open ON presentment (acknowledged, id);"
+/* SQL for the migration behind SETPAY_BATCH_EVIDENCE_SCHEMA: by_merchant says that its merchant's
+ * own request has closed it, which must be kept. Of what was closed before nobody knows. */
+#define SETPAY_BATCH_BY_MERCHANT_SCHEMA                                                            \
+    "ALTER TABLE batch ADD COLUMN by_merchant INTEGER NOT NULL DEFAULT 0;"
 
 /* Of a later step of the gateway's schema. settled: it is closed, and none of its items is left to
  * settle; so what was settled in the course of years is not looked at again. step_count: of one
@@ -83,8 +87,9 @@ bool setpay_batch_agrees(const struct setpay_batch_total *a, size_t a_count,
                          const struct setpay_batch_total *b, size_t b_count);
 /* Inside an operation: nothing goes into it any more, and each item that is not undone has a
  * presentment to its issuer, once; but of what a sale captured, which was presented with it, one
- * that is answered. SETPAY_E_CONFLICT where it is not open. */
+ * that is answered. by_merchant: its request is kept in the same operation; else an operator does
+ * it in its place. SETPAY_E_CONFLICT where it is not open. */
 enum setpay_error setpay_batch_close(struct setpay_db *db, const struct setpay_batch *batch,
-                                     setpay_time_ms now_ms) SETPAY_MUST_CHECK;
+                                     bool by_merchant, setpay_time_ms now_ms) SETPAY_MUST_CHECK;
 
 #endif

@@ -6,9 +6,13 @@
  *
  * Where the totals differ nothing is closed: the merchant asks for the items, and finds the ones
  * that differ. A batch that was closed with the same totals is so again, by whatever request.
+ *
+ * The request that was agreed to is kept, and some of those that differed: what the merchant has
+ * signed that it counts. One that looks claims nothing, and is not.
  */
 #include "common/base/log.h"
 #include "common/store/answers.h"
+#include "common/store/batch_evidence.h"
 #include "common/wire/checks.h"
 #include "common/wire/thumbs.h"
 #include "gateway/clearing/batch.h"
@@ -16,6 +20,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+
+/* Of one batch: a merchant that asks for ever with other totals does not fill the database. */
+#define DIFFERING_KEPT_MAX 32
 
 struct setpay_gateway_batch_work {
     struct setpay_batch_admin_req request;
@@ -27,6 +34,7 @@ struct setpay_gateway_batch_work {
     struct setpay_batch_item items[SETPAY_LIMIT_BATCH_ITEMS];
     size_t item_count;
     bool more;
+    bool agreed; /* both sides count the same */
     bool closes; /* by this request */
 };
 
@@ -75,13 +83,13 @@ static enum setpay_error fill_lists(const struct setpay_gateway_batch_work *b,
     return SETPAY_OK;
 }
 
-static enum setpay_error make_answer(struct setpay_gateway_work *work, bool agreed)
+static enum setpay_error make_answer(struct setpay_gateway_work *work)
 {
     const struct setpay_gateway_batch_work *b = work->batch;
     struct setpay_batch_admin_res answer = {
         .header = setpay_gateway_answer_header(work),
         .batch = b->batch.number,
-        .agreed = agreed,
+        .agreed = b->agreed,
         .closed_ms = b->closes ? work->now_ms : b->batch.closed_ms,
     };
     struct setpay_buffer content;
@@ -112,6 +120,18 @@ static enum setpay_error check_again(struct setpay_db *db,
                                                                          : SETPAY_E_CONFLICT;
 }
 
+/* One to which was agreed is enough: the others are repeats of it. */
+static enum setpay_error keep_request(struct setpay_db *db, const struct setpay_gateway_work *work)
+{
+    const struct setpay_gateway_batch_work *b = work->batch;
+    int64_t kept = 0;
+    SETPAY_TRY(setpay_batch_evidence_count(db, b->batch.id, b->agreed, &kept));
+    if (kept >= (b->agreed ? 1 : DIFFERING_KEPT_MAX))
+        return SETPAY_OK;
+    return setpay_batch_evidence_keep(db, b->batch.id, b->agreed, &work->message, work->merchant,
+                                      work->now_ms);
+}
+
 static enum setpay_error write_answer(struct setpay_db *db, void *arg)
 {
     struct setpay_gateway_work *work = arg;
@@ -120,8 +140,10 @@ static enum setpay_error write_answer(struct setpay_db *db, void *arg)
                                           &work->request_hash)); /* rule A6 */
     if (b->closes) {
         SETPAY_TRY(check_again(db, b));
-        SETPAY_TRY(setpay_batch_close(db, &b->batch, work->now_ms));
+        SETPAY_TRY(setpay_batch_close(db, &b->batch, true, work->now_ms));
     }
+    if (b->request.action == SETPAY_BATCH_CLOSE)
+        SETPAY_TRY(keep_request(db, work));
     return setpay_answers_keep(db, &work->message.signer, &work->rrpid, &work->request_hash,
                                setpay_buffer_view(&work->answer), work->now_ms);
 }
@@ -159,16 +181,16 @@ static enum setpay_error decide(struct setpay_gateway_work *work)
         return b->found;
     if (request->action == SETPAY_BATCH_QUERY && b->items_found != SETPAY_OK)
         return b->items_found;
-    bool agreed =
+    b->agreed =
         request->action == SETPAY_BATCH_CLOSE &&
         setpay_batch_agrees(request->totals, request->total_count, b->totals, b->total_count);
-    b->closes = agreed && b->batch.open;
-    if (request->action == SETPAY_BATCH_CLOSE && !agreed)
+    b->closes = b->agreed && b->batch.open;
+    if (request->action == SETPAY_BATCH_CLOSE && !b->agreed)
         setpay_log(SETPAY_LOG_WARN, "batch.differs", setpay_field_text("brand", b->batch.brand),
                    setpay_field_text("merchant", b->batch.merchant_id),
                    setpay_field_int("batch", b->batch.number),
                    setpay_field_id("rrpid", &work->rrpid));
-    SETPAY_TRY(make_answer(work, agreed));
+    SETPAY_TRY(make_answer(work));
     return setpay_store_submit(work->worker->gateway->store, write_answer, on_kept, work,
                                &work->worker->executor);
 }

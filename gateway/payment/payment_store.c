@@ -12,6 +12,7 @@
  */
 #include "common/net/saved_trust.h"
 #include "common/store/answers.h"
+#include "common/store/batch_evidence.h"
 #include "common/store/evidence.h"
 #include "gateway/clearing/ahead.h"
 #include "gateway/clearing/batch.h"
@@ -114,6 +115,7 @@ static const struct setpay_store_migration steps[] = {
     {18, SETPAY_LEDGER_KEPT_SCHEMA},
     {19, SETPAY_REVERSAL_WRITE_OFF_SCHEMA},
     {20, SETPAY_BATCH_SETTLED_SCHEMA SETPAY_AHEAD_SCHEMA SETPAY_CLEARING_WINDOW_SCHEMA},
+    {21, SETPAY_BATCH_EVIDENCE_SCHEMA SETPAY_BATCH_BY_MERCHANT_SCHEMA},
     {0, NULL},
 };
 

@@ -8,12 +8,16 @@
  * (so a crash, or an answer that was lost, costs one more question), and one that is looked at is
  * not changed. What is to be closed is a row, and is taken up again after a restart.
  *
+ * The gateway's answers are kept with what comes of them: the one by which it is closed, or all in
+ * which it has signed other totals and these items.
+ *
  * While a step is with the gateway it may count in a batch and not yet here: then closing is tried
  * again for a while before anybody is told that the two differ.
  */
 #include "common/base/log.h"
 #include "common/base/testing.h"
 #include "common/net/metrics.h"
+#include "common/store/batch_evidence.h"
 #include "common/wire/checks.h"
 #include "common/wire/thumbs.h"
 #include "merchant/payment/batch_store.h"
@@ -34,6 +38,12 @@ static struct setpay_metric batches_total = {
     .labels = {{"result", results}},
 };
 
+/* An answer of the gateway's that was checked. */
+struct heard {
+    struct setpay_message message;     /* owned */
+    struct setpay_certificate *signer; /* a reference */
+};
+
 /* The closing of one batch. */
 struct closing {
     struct setpay_merchant_batches *batches;
@@ -51,13 +61,16 @@ struct closing {
     int64_t under_way; /* steps of the brand */
     struct setpay_asked asked;
     enum setpay_batch_action action;
+    struct heard *heard; /* owned: since it was asked to close it */
+    size_t heard_count;
     struct setpay_batch_item *theirs; /* owned: the gateway's items so far */
     size_t their_count;
     struct setpay_batch_item *ours; /* owned */
     size_t our_count;
     struct setpay_merchant_difference *differences; /* owned */
     size_t difference_count;
-    setpay_time_ms closed_ms;
+    setpay_time_ms closed_ms; /* as the gateway says */
+    setpay_time_ms kept_ms;
 };
 
 struct setpay_merchant_batches {
@@ -67,8 +80,20 @@ struct setpay_merchant_batches {
 
 static void close_next(struct closing *closing);
 
+static void forget_heard(struct closing *closing)
+{
+    for (size_t i = 0; i < closing->heard_count; i++) {
+        setpay_message_clear(&closing->heard[i].message);
+        setpay_certificate_unref(closing->heard[i].signer);
+    }
+    free(closing->heard);
+    closing->heard = NULL;
+    closing->heard_count = 0;
+}
+
 static void forget_items(struct closing *closing)
 {
+    forget_heard(closing);
     free(closing->theirs);
     free(closing->ours);
     free(closing->differences);
@@ -101,17 +126,29 @@ static void fail(struct closing *closing, enum setpay_error error)
 
 /* ------------------------------------------------------------------ how it ended */
 
+static enum setpay_error keep_heard(struct setpay_db *db, const struct closing *closing,
+                                    bool agreed)
+{
+    for (size_t i = 0; i < closing->heard_count; i++)
+        SETPAY_TRY(setpay_batch_evidence_keep(db, closing->batch.id, agreed,
+                                              &closing->heard[i].message, closing->heard[i].signer,
+                                              closing->kept_ms));
+    return SETPAY_OK;
+}
+
 static enum setpay_error write_closed(struct setpay_db *db, void *arg)
 {
     const struct closing *closing = arg;
-    return setpay_merchant_batch_closed(db, &closing->batch, closing->closed_ms);
+    SETPAY_TRY(setpay_merchant_batch_closed(db, &closing->batch, closing->closed_ms));
+    return keep_heard(db, closing, true);
 }
 
 static enum setpay_error write_differs(struct setpay_db *db, void *arg)
 {
     const struct closing *closing = arg;
-    return setpay_merchant_batch_differs(db, &closing->batch, closing->differences,
-                                         closing->difference_count);
+    SETPAY_TRY(setpay_merchant_batch_differs(db, &closing->batch, closing->differences,
+                                             closing->difference_count));
+    return keep_heard(db, closing, false);
 }
 
 static void on_kept(void *arg, enum setpay_error error)
@@ -141,6 +178,7 @@ static void on_kept(void *arg, enum setpay_error error)
 static void keep(struct closing *closing, setpay_store_operation_fn *operation)
 {
     struct setpay_merchant_worker *worker = closing->batches->worker;
+    closing->kept_ms = setpay_clock_now_ms();
     enum setpay_error error = setpay_store_submit(worker->merchant->store, operation, on_kept,
                                                   closing, &worker->executor);
     closing->stores = error == SETPAY_OK;
@@ -223,6 +261,21 @@ static enum setpay_error take_items(struct closing *closing,
     return SETPAY_OK;
 }
 
+/* Takes the message, and a reference to its signer; message is empty then. */
+static enum setpay_error take_heard(struct closing *closing, struct setpay_message *message,
+                                    struct setpay_certificate *signer)
+{
+    struct heard *grown =
+        realloc(closing->heard, (closing->heard_count + 1) * sizeof *closing->heard);
+    if (grown == NULL)
+        return SETPAY_E_NOMEM;
+    closing->heard = grown;
+    grown[closing->heard_count++] =
+        (struct heard){.message = *message, .signer = setpay_certificate_ref(signer)};
+    memset(message, 0, sizeof *message);
+    return SETPAY_OK;
+}
+
 static enum setpay_error ask(struct closing *closing, enum setpay_batch_action action);
 
 /* What follows from an answer that was checked. */
@@ -247,11 +300,29 @@ static enum setpay_error go_on(struct closing *closing, const struct setpay_batc
     return SETPAY_OK;
 }
 
-static enum setpay_error take_message(struct closing *closing, const struct setpay_message *message)
+/* An answer whose signer is known. */
+static enum setpay_error take_answer(struct closing *closing, struct setpay_message *message,
+                                     struct setpay_certificate *signer)
+{
+    struct setpay_batch_admin_res res;
+    SETPAY_TRY(setpay_batch_admin_res_parse(message->content, &res));
+    enum setpay_error error = setpay_answer_check(message, &res.header, &closing->asked);
+    if (error == SETPAY_OK)
+        error = check_answer(closing, &res);
+    if (error == SETPAY_OK)
+        error = take_heard(closing, message, signer);
+    if (error == SETPAY_OK) {
+        setpay_testing_point("batch.answered");
+        error = go_on(closing, &res);
+    }
+    setpay_batch_admin_res_clear(&res);
+    return error;
+}
+
+static enum setpay_error take_message(struct closing *closing, struct setpay_message *message)
 {
     struct setpay_merchant *merchant = closing->batches->worker->merchant;
     struct setpay_certificate *signer = NULL;
-    struct setpay_batch_admin_res res;
     if (message->type == SETPAY_MESSAGE_ERROR)
         atomic_store(&closing->brand->gateway_wanted, true); /* perhaps it has new certificates */
     if (message->type != SETPAY_MESSAGE_BATCH_ADMIN_RES)
@@ -259,16 +330,8 @@ static enum setpay_error take_message(struct closing *closing, const struct setp
                                                      : SETPAY_E_MESSAGE_TYPE;
     SETPAY_TRY(setpay_message_authenticate(message, merchant->trust, SETPAY_PROFILE_GATEWAY_SIGN,
                                            closing->brand->name, setpay_clock_now_ms(), &signer));
+    enum setpay_error error = take_answer(closing, message, signer);
     setpay_certificate_unref(signer);
-    SETPAY_TRY(setpay_batch_admin_res_parse(message->content, &res));
-    enum setpay_error error = setpay_answer_check(message, &res.header, &closing->asked);
-    if (error == SETPAY_OK)
-        error = check_answer(closing, &res);
-    if (error == SETPAY_OK) {
-        setpay_testing_point("batch.answered");
-        error = go_on(closing, &res);
-    }
-    setpay_batch_admin_res_clear(&res);
     return error;
 }
 

@@ -32,6 +32,10 @@
     " ours_minor INTEGER NOT NULL, theirs_minor INTEGER NOT NULL,"                                 \
     " PRIMARY KEY (batch_id, position));"
 
+/* The step of the merchant's schema that brings evidence of batches: of those that were closed
+ * before it there is none. */
+#define SETPAY_MERCHANT_BATCH_EVIDENCE_STEP 18
+
 /* How many items of a batch are compared one by one, and how many differences are kept. */
 #define SETPAY_MERCHANT_BATCH_ITEMS_MAX 100000
 #define SETPAY_MERCHANT_DIFFERENCES_MAX 1000

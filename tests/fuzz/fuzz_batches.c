@@ -44,6 +44,9 @@ static void check_part(const struct setpay_batch_file *file, size_t n)
         check_proof(line->proof);
         check_proof(line->undone_proof);
     }
+    check_proof(part->proof);
+    for (size_t i = 0; i < json_array_size(part->differed); i++)
+        check_proof(json_array_get(part->differed, i));
     const json_t *batch = json_array_get(json_object_get(file->json, "batches"), n);
     FUZZ_CHECK(setpay_batch_part_hash(part, &one) == SETPAY_OK);
     FUZZ_CHECK(setpay_batch_json_hash(json_object_get(batch, "items"), &other) == SETPAY_OK);

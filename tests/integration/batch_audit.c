@@ -8,19 +8,15 @@
 #include "common/base/log.h"
 #include "common/base/secret.h"
 #include "common/base/zone.h"
-#include "common/crypto/base64.h"
-#include "common/net/batch_file.h"
-#include "common/net/evidence_json.h"
 #include "gateway/issuer/clearing_file.h"
+#include "tests/support/test_audited.h"
 #include "tests/support/test_limit.h"
-#include "tests/support/test_market.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 
 #include <cmocka.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,68 +26,37 @@
 #define OTHER_ID "0123456789abcdef0123456789abcdef"
 
 static struct test_market market;
-static char *printed;
+static struct test_audited books = {.market = &market};
 static json_t *exported; /* two batches: the second is open */
 
-/* ------------------------------------------------------------------ programs */
-
-static int run(const char *program, const char *configuration, const char *const *words)
-{
-    char path[TEST_PATH_SIZE];
-    const char *all[20] = {"--config", test_path(market.gateway->folder, configuration, path)};
-    size_t count = 2;
-    for (; *words != NULL; words++)
-        all[count++] = *words;
-    free(printed);
-    printed = NULL;
-    return test_run_to_end(program, all, &printed);
-}
-#define MERCHANT(...)                                                                              \
-    run("setpay-merchant", "merchant.conf", (const char *const[]){__VA_ARGS__, NULL})
-#define GATEWAY(...) run("setpay-gateway", "gateway.conf", (const char *const[]){__VA_ARGS__, NULL})
+#define MERCHANT(...) TEST_AUDITED_MERCHANT(&books, __VA_ARGS__)
+#define GATEWAY(...) TEST_AUDITED_GATEWAY(&books, __VA_ARGS__)
 
 static int audit(const char *merchant, const char *clearing)
 {
-    char one[TEST_PATH_SIZE], other[TEST_PATH_SIZE];
-    (void)test_path(market.gateway->folder, merchant, one);
-    if (clearing == NULL)
-        return GATEWAY("audit", "--merchant", one);
-    return GATEWAY("audit", "--merchant", one, "--clearing",
-                   test_path(market.gateway->folder, clearing, other));
+    return test_audited_files(&books, merchant, clearing);
 }
 
 static void expect(const char *what, int status, int expected_status, const char *words)
 {
-    if (status != expected_status || strstr(printed, words) == NULL)
-        fail_msg("%s: exit status %d, expected %d and '%s' in:\n%s", what, status, expected_status,
-                 words, printed);
+    test_audited_expect(&books, what, status, expected_status, words);
 }
 
 static void save(const char *name, const char *text)
 {
-    test_write_file(market.gateway->folder, name, setpay_view_string(text));
+    test_audited_save(&books, name, text);
 }
 
 /* ------------------------------------------------------------------ the day */
 
 static void post(const struct test_sale *sale, const char *what, const char *body)
 {
-    char path[160];
-    json_t *answer = NULL;
-    (void)snprintf(path, sizeof path, "/orders/%s/%s", sale->order.id, what);
-    assert_int_equal(test_merchantd_api(market.merchant, path, body, &answer), 200);
-    json_decref(answer);
+    test_audited_post(&books, sale, what, body);
 }
 
 static void sell(const char *capture)
 {
-    struct test_sale sale;
-    struct test_order order =
-        test_merchantd_order_to_capture(market.merchant, TEST_PRICE, "manual");
-    test_sale_again(&market, &order, market.holder, &sale);
-    test_sale_pay(&market, &sale);
-    post(&sale, "capture", capture);
-    test_sale_clear(&sale);
+    test_audited_sell(&books, capture);
 }
 
 static void undo(const struct test_sale *sale)
@@ -157,9 +122,10 @@ static void wait_presented(void)
 
 static void save_clearing(void)
 {
-    assert_int_equal(
-        run("setpay-issuersim", "issuer.conf", (const char *const[]){"clearing", NULL}), 0);
-    save("clearing.csv", printed);
+    assert_int_equal(test_audited_run(&books, "setpay-issuersim", "issuer.conf",
+                                      (const char *const[]){"clearing", NULL}),
+                     0);
+    save("clearing.csv", books.printed);
 }
 
 /* Everything that is done in a day, and the three agree on it: while all daemons run, and after. */
@@ -176,16 +142,20 @@ static void three_books_agree(void **state)
     wait_presented();
     sell("{\"amount\":7}");
     assert_int_equal(MERCHANT("batch", "export", "--all"), 0);
-    exported = json_loads(printed, JSON_REJECT_DUPLICATES, NULL);
+    exported = json_loads(books.printed, JSON_REJECT_DUPLICATES, NULL);
     assert_non_null(exported);
-    save("shop.json", printed);
+    save("shop.json", books.printed);
     save_clearing();
     expect("running", audit("shop.json", "clearing.csv"), 0, ": 0 findings; the last entry is ");
-    assert_non_null(strstr(printed, "shop.json, of shop: 8 items, 8 agree, 0 findings"));
-    assert_non_null(strstr(printed, "7 items, 7 agree, 0 findings")); /* the issuer's */
+    assert_non_null(strstr(books.printed, "shop.json, of shop: 8 items, 8 agree, 0 findings"));
+    assert_non_null(strstr(books.printed, "7 items, 7 agree, 0 findings")); /* the issuer's */
+
+    /* Sales, refunds and what was undone: a stranger proves them too. */
+    expect("a stranger", test_audited_verify(&books, "shop.json", "crls/root.pem"), 0,
+           "The batches are good: of shop.");
 
     assert_int_equal(MERCHANT("batch", "export", "1", "--brand", "visa"), 0);
-    save("first.json", printed);
+    save("first.json", books.printed);
     assert_int_equal(MERCHANT("batch", "export", "9"), 1);
     assert_int_equal(MERCHANT("batch", "export"), 2);
     assert_int_equal(MERCHANT("batch", "export", "1", "--all"), 2);
@@ -247,17 +217,6 @@ static json_t *undone_of(json_t *file)
     return json_array_get(items_of(file), at_of(file, "capture", "undone"));
 }
 
-static void set_text(json_t *object, const char *member, const char *text)
-{
-    assert_int_equal(json_object_set_new(object, member, json_string(text)), 0);
-}
-
-static void add_to(json_t *object, const char *member, int more)
-{
-    json_int_t value = json_integer_value(json_object_get(object, member));
-    assert_int_equal(json_object_set_new(object, member, json_integer(value + more)), 0);
-}
-
 static json_t *proof_of(json_t *item)
 {
     return json_object_get(item, "proof");
@@ -270,32 +229,32 @@ static json_t *total_of(json_t *file)
 
 static void amount(json_t *f)
 {
-    add_to(capture_of(f), "amount", 1);
-    add_to(total_of(f), "capture_amount", 1);
+    test_audited_add_to(capture_of(f), "amount", 1);
+    test_audited_add_to(total_of(f), "capture_amount", 1);
 }
 static void currency(json_t *f)
 {
-    set_text(capture_of(f), "currency", "USD");
+    test_audited_set_text(capture_of(f), "currency", "USD");
 }
 static void kind(json_t *f)
 {
-    set_text(other_of(f), "kind", "capture");
+    test_audited_set_text(other_of(f), "kind", "capture");
 }
 static void payment(json_t *f)
 {
-    set_text(capture_of(f), "xid", OTHER_ID);
+    test_audited_set_text(capture_of(f), "xid", OTHER_ID);
 }
 static void day(json_t *f)
 {
-    set_text(capture_of(f), "date", "2026-01-01T00:00:00.000Z");
+    test_audited_set_text(capture_of(f), "date", "2026-01-01T00:00:00.000Z");
 }
 static void moment(json_t *f)
 {
-    set_text(capture_of(f), "date", json_string_value(json_object_get(f, "exported")));
+    test_audited_set_text(capture_of(f), "date", json_string_value(json_object_get(f, "exported")));
 }
 static void id(json_t *f)
 {
-    set_text(capture_of(f), "id", OTHER_ID);
+    test_audited_set_text(capture_of(f), "id", OTHER_ID);
 }
 static void remove_item(json_t *f)
 {
@@ -320,19 +279,19 @@ static void reorder(json_t *f)
 }
 static void number(json_t *f)
 {
-    add_to(batch_of(f, 1), "batch", 6);
+    test_audited_add_to(batch_of(f, 1), "batch", 6);
 }
 static void brand(json_t *f)
 {
-    set_text(batch_of(f, 1), "brand", "mastercard");
+    test_audited_set_text(batch_of(f, 1), "brand", "mastercard");
 }
 static void total(json_t *f)
 {
-    add_to(total_of(f), "credit_amount", -300);
+    test_audited_add_to(total_of(f), "credit_amount", -300);
 }
 static void count(json_t *f)
 {
-    add_to(total_of(f), "capture_count", 1);
+    test_audited_add_to(total_of(f), "capture_count", 1);
 }
 static void no_total(json_t *f)
 {
@@ -344,11 +303,11 @@ static void two_totals(json_t *f)
 }
 static void hash(json_t *f)
 {
-    set_text(batch_of(f, 1), "hash", OTHER_ID OTHER_ID);
+    test_audited_set_text(batch_of(f, 1), "hash", OTHER_ID OTHER_ID);
 }
 static void merchant(json_t *f)
 {
-    set_text(f, "merchant_id", TEST_GATEWAY_OTHER);
+    test_audited_set_text(f, "merchant_id", TEST_GATEWAY_OTHER);
 }
 static void swap_signature(json_t *f)
 {
@@ -370,7 +329,7 @@ static void swap_kind(json_t *f)
 }
 static void retype(json_t *f)
 {
-    set_text(proof_of(capture_of(f)), "type", "AuthRes");
+    test_audited_set_text(proof_of(capture_of(f)), "type", "AuthRes");
 }
 static void no_proof(json_t *f)
 {
@@ -378,25 +337,25 @@ static void no_proof(json_t *f)
 }
 static void bad_proof(json_t *f)
 {
-    set_text(proof_of(capture_of(f)), "content", "*");
+    test_audited_set_text(proof_of(capture_of(f)), "content", "*");
 }
 static void say_undone(json_t *f)
 {
-    set_text(capture_of(f), "status", "undone");
+    test_audited_set_text(capture_of(f), "status", "undone");
 }
 static void prove_undone(json_t *f)
 {
     json_object_set(capture_of(f), "undone_proof", json_object_get(undone_of(f), "undone_proof"));
-    set_text(capture_of(f), "status", "undone");
+    test_audited_set_text(capture_of(f), "status", "undone");
 }
 static void say_done(json_t *f)
 {
-    set_text(undone_of(f), "status", "done");
+    test_audited_set_text(undone_of(f), "status", "done");
 }
 static void hide_undone(json_t *f)
 {
     json_object_del(undone_of(f), "undone_proof");
-    set_text(undone_of(f), "status", "done");
+    test_audited_set_text(undone_of(f), "status", "done");
 }
 static void no_certificates(json_t *f)
 {
@@ -416,50 +375,19 @@ static void no_batch(json_t *f)
 }
 static void close_it(json_t *f)
 {
-    set_text(batch_of(f, 0), "status", "closed");
-}
-
-/* Another's signature over the same words, with its certificate in the file. */
-static void sign_by(json_t *file, struct test_pki *pki, const char *gateway_id)
-{
-    struct test_party *party =
-        test_party_new(pki, "visa", SETPAY_PROFILE_GATEWAY_SIGN, gateway_id, NULL);
-    struct setpay_batch_proof proof = {.message = {.is_signed = false}};
-    struct setpay_buffer bytes;
-    struct setpay_message message;
-    char signer[SETPAY_DIGEST_TEXT_SIZE];
-    json_t *item = capture_of(file), *der = json_object();
-    assert_int_equal(setpay_batch_proof_read(proof_of(item), &proof), SETPAY_OK);
-    const struct setpay_message_parts parts = {.type = SETPAY_MESSAGE_CAP_RES,
-                                               .content = proof.message.content,
-                                               .key = party->signing_key,
-                                               .signer = &party->thumbprint};
-    setpay_buffer_init(&bytes, SETPAY_LIMIT_MESSAGE_BYTES);
-    assert_int_equal(setpay_message_build(&parts, &bytes), SETPAY_OK);
-    assert_int_equal(setpay_message_parse(setpay_buffer_view(&bytes), &message), SETPAY_OK);
-    assert_int_equal(setpay_evidence_json_set(proof_of(item), "signature", message.signature),
-                     SETPAY_OK);
-    set_text(proof_of(item), "signer", setpay_digest_format(&party->thumbprint, signer));
-    assert_int_equal(setpay_evidence_json_set(der, "der", setpay_buffer_view(&party->der)),
-                     SETPAY_OK);
-    json_array_append(json_object_get(file, "certificates"), json_object_get(der, "der"));
-    json_decref(der);
-    setpay_message_clear(&message);
-    setpay_batch_proof_clear(&proof);
-    setpay_buffer_clear(&bytes);
-    test_party_free(party);
+    test_audited_set_text(batch_of(f, 0), "status", "closed");
 }
 
 static void another_gateway(json_t *file)
 {
-    sign_by(file, market.gateway->pki, "gateway-2");
+    test_audited_sign_by(file, proof_of(capture_of(file)), market.gateway->pki, "gateway-2");
 }
 
 static void another_root(json_t *file)
 {
     static const char *const brands[] = {"visa", NULL};
     struct test_pki *pki = test_pki_new(setpay_clock_now_ms(), brands);
-    sign_by(file, pki, TEST_GATEWAY_ID);
+    test_audited_sign_by(file, proof_of(capture_of(file)), pki, TEST_GATEWAY_ID);
     test_pki_free(pki);
 }
 
@@ -507,50 +435,27 @@ static const struct {
     {"closed", close_it, {"batch 2: status: the merchant has it as closed", ""}},
 };
 
-/* Makes hashes fit what was edited. */
-static void hash_again(json_t *file)
-{
-    size_t index;
-    json_t *batch;
-    json_array_foreach(json_object_get(file, "batches"), index, batch)
-    {
-        struct setpay_digest digest;
-        char text[SETPAY_DIGEST_TEXT_SIZE];
-        assert_int_equal(setpay_batch_json_hash(json_object_get(batch, "items"), &digest),
-                         SETPAY_OK);
-        set_text(batch, "hash", setpay_digest_format(&digest, text));
-    }
-}
-
-static void save_json(const char *name, const json_t *file)
-{
-    char *text = json_dumps(file, JSON_COMPACT);
-    assert_non_null(text);
-    save(name, text);
-    free(text);
-}
-
 static void names_every_edit_of_the_merchants(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof edits / sizeof *edits; i++) {
         json_t *file = json_deep_copy(exported);
         edits[i].edit(file);
-        hash_again(file);
-        save_json("edited.json", file);
+        test_audited_hash_again(file);
+        test_audited_save_json(&books, "edited.json", file);
         int status = audit("edited.json", NULL);
         expect(edits[i].name, status, 1, edits[i].words[0]);
         expect(edits[i].name, status, 1, edits[i].words[1]);
-        assert_null(strstr(printed, ": hash: "));
+        assert_null(strstr(books.printed, ": hash: "));
         json_decref(file);
     }
     json_t *file = json_deep_copy(exported);
     hash(file);
-    save_json("edited.json", file);
+    test_audited_save_json(&books, "edited.json", file);
     expect("hash", audit("edited.json", NULL), 1, "batch 1: hash: it is not that of its items");
     amount(file);
-    set_text(file, "setpay_batch", "1");
-    save_json("edited.json", file);
+    test_audited_set_text(file, "setpay_batch", "1");
+    test_audited_save_json(&books, "edited.json", file);
     assert_int_equal(audit("edited.json", NULL), 2); /* no finding: the file is none */
     json_decref(file);
     print_message("# tally: edits to a merchant's batches that an audit found = %zu\n",
@@ -756,14 +661,7 @@ static void day_of_nothing(struct setpay_clearing_file *f)
 
 static void edit_gateway(const char *sql)
 {
-    char path[TEST_PATH_SIZE];
-    char *words = NULL;
-    sqlite3 *db = NULL;
-    assert_int_equal(sqlite3_open(test_path(market.gateway->folder, "gateway.db", path), &db),
-                     SQLITE_OK);
-    if (sqlite3_exec(db, sql, NULL, NULL, &words) != SQLITE_OK)
-        fail_msg("%s: %s", sql, words);
-    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    test_audited_sql(&books, "gateway.db", sql);
 }
 
 /* Presented the day before a file begins, and answered on the day of it: the file of that day must
@@ -821,6 +719,8 @@ static void names_edits_of_the_gateways(void **state)
     edit_gateway("UPDATE step SET amount_minor = amount_minor - 1 WHERE id = 1");
     expect("its own amount", audit("shop.json", "clearing.csv"), 1,
            "10.00 EUR, the gateway's books have 9.99 EUR");
+    expect("its own amount", 1, 1, "visa batch 1 of shop: EUR: its merchant has signed 4 captures");
+    expect("its own amount", 1, 1, "batch 1: totals: EUR: the gateway has signed 4 captures of");
     edit_gateway("UPDATE step SET amount_minor = amount_minor + 1, batch_id = 2 WHERE id = 1");
     expect("its own batch", audit("first.json", NULL), 1,
            ": batch: by the gateway's books it is in batch 2");
@@ -847,7 +747,7 @@ static int close_world(void **state)
     test_gateway_start(market.gateway, NULL);
     test_market_close(&market);
     json_decref(exported);
-    free(printed);
+    free(books.printed);
     return 0;
 }
 

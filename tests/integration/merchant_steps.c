@@ -890,6 +890,16 @@ static void test_batches_are_compared(void **state)
     assert_int_equal(json_integer_value(json_object_get(difference, "gateway_amount")), 7);
     assert_string_equal(json_string_value(json_object_get(difference, "order_id")), sale.order.id);
     json_decref(answer);
+    /* What the gateway has signed of it: its totals, and its items. And what the merchant has. */
+    assert_int_equal(test_daemon_number(&market.merchant->daemon,
+                                        "SELECT COUNT(*) FROM batch_evidence WHERE agreed = 0"
+                                        " AND type = 'BatchAdminRes' AND batch_id ="
+                                        " (SELECT MAX(id) FROM batch)"),
+                     2);
+    assert_int_equal(test_gateway_number(market.gateway,
+                                         "SELECT COUNT(*) FROM batch_evidence JOIN batch ON"
+                                         " batch.id = batch_id WHERE open = 1 AND agreed = 0"),
+                     1);
     assert_int_equal(
         test_gateway_number(market.gateway, "SELECT count(*) FROM batch WHERE open = 1"), 1);
     test_sale_clear(&sale);

@@ -1,9 +1,10 @@
 /*
  * What others have signed: kept to the byte, in order, each owner's own, with the certificate it
  * verifies under, which is kept once; through a restart; and never what travels beside a message.
+ * Of batches likewise, and whether it was agreed.
  */
 #include "common/base/limits.h"
-#include "common/store/evidence.h"
+#include "common/store/batch_evidence.h"
 #include "common/store/store.h"
 #include "tests/support/test_messages.h"
 #include "tests/support/test_pki.h"
@@ -16,7 +17,8 @@
 
 #include <cmocka.h>
 
-static const struct setpay_store_migration steps[] = {{1, SETPAY_EVIDENCE_SCHEMA}, {0}};
+static const struct setpay_store_migration steps[] = {
+    {1, SETPAY_EVIDENCE_SCHEMA}, {2, SETPAY_BATCH_EVIDENCE_SCHEMA}, {0}};
 static const struct setpay_store_schema schema = {.name = "evidence", .steps = steps};
 
 #define SEEN_MAX 4
@@ -171,11 +173,120 @@ static void test_what_is_sealed_is_not_kept(void **state)
     test_folder_remove(&folder);
 }
 
+/* ------------------------------------------------------------------ of batches */
+
+struct batch_call {
+    int64_t batch_id, after, room;
+    bool agreed;
+    const char *content;
+    const struct test_party *signer;
+    /* Found. */
+    size_t count;
+    int64_t numbers[SEEN_MAX];
+    bool agreeds[SEEN_MAX];
+    char contents[SEEN_MAX][32];
+    int64_t agreed_count, differing_count;
+};
+
+static enum setpay_error keep_of_batch(struct setpay_db *db, void *arg)
+{
+    const struct batch_call *call = arg;
+    const struct setpay_message message = {.type = SETPAY_MESSAGE_BATCH_ADMIN_RES,
+                                           .is_signed = true,
+                                           .content = setpay_view_string(call->content),
+                                           .signature = setpay_view_string("12345678")};
+    return setpay_batch_evidence_keep(db, call->batch_id, call->agreed, &message,
+                                      call->signer->certificate, TEST_DATE_MS);
+}
+
+static enum setpay_error see_of_batch(void *arg, const struct setpay_batch_evidence *evidence)
+{
+    struct batch_call *call = arg;
+    const struct setpay_evidence *message = &evidence->message;
+    size_t at = call->count++;
+    assert_true(at < SEEN_MAX && message->content.size < sizeof call->contents[at]);
+    call->numbers[at] = evidence->number;
+    call->agreeds[at] = evidence->agreed;
+    memset(call->contents[at], 0, sizeof call->contents[at]);
+    memcpy(call->contents[at], message->content.data, message->content.size);
+    assert_string_equal(message->type, "BatchAdminRes");
+    assert_true(setpay_view_equal(message->signature, setpay_view_string("12345678")));
+    assert_true(
+        setpay_view_equal(message->certificate, setpay_certificate_der(call->signer->certificate)));
+    assert_true(setpay_digest_equal(&message->signer, &call->signer->thumbprint));
+    assert_int_equal(message->created_ms, TEST_DATE_MS);
+    return SETPAY_OK;
+}
+
+static enum setpay_error look_of_batch(struct setpay_db *db, void *arg)
+{
+    struct batch_call *call = arg;
+    call->count = 0;
+    SETPAY_TRY(setpay_batch_evidence_count(db, call->batch_id, true, &call->agreed_count));
+    SETPAY_TRY(setpay_batch_evidence_count(db, call->batch_id, false, &call->differing_count));
+    return setpay_batch_evidence_each(db, call->batch_id, call->after, call->room, see_of_batch,
+                                      call);
+}
+
+static void keep_word(struct setpay_store *store, struct batch_call *call, int64_t batch_id,
+                      bool agreed, const char *content)
+{
+    call->batch_id = batch_id;
+    call->agreed = agreed;
+    call->content = content;
+    assert_int_equal(setpay_store_submit_wait(store, keep_of_batch, call), SETPAY_OK);
+}
+
+static void test_what_was_signed_of_a_batch_is_kept_in_order(void **state)
+{
+    (void)state;
+    static const char *const brands[] = {"visa", NULL};
+    struct test_folder folder;
+    test_folder_make(&folder);
+    struct test_pki *pki = test_pki_new(TEST_PKI_NOW_MS, brands);
+    struct test_party *gateway =
+        test_party_new(pki, "visa", SETPAY_PROFILE_GATEWAY_SIGN, "gateway", NULL);
+    struct setpay_store *store = open_store(&folder);
+    struct batch_call call = {.signer = gateway, .room = SEEN_MAX};
+    keep_word(store, &call, 3, false, "other totals");
+    keep_word(store, &call, 4, true, "of another batch");
+    keep_word(store, &call, 3, false, "these items");
+    keep_word(store, &call, 3, true, "closed");
+    setpay_store_close(store);
+    store = open_store(&folder);
+
+    call.batch_id = 3;
+    assert_int_equal(setpay_store_submit_wait(store, look_of_batch, &call), SETPAY_OK);
+    assert_int_equal(call.count, 3);
+    assert_int_equal(call.agreed_count, 1);
+    assert_int_equal(call.differing_count, 2);
+    assert_string_equal(call.contents[0], "other totals");
+    assert_string_equal(call.contents[1], "these items");
+    assert_string_equal(call.contents[2], "closed");
+    assert_true(!call.agreeds[0] && !call.agreeds[1] && call.agreeds[2]);
+    assert_true(call.numbers[0] == 1 && call.numbers[1] == 2 && call.numbers[2] == 3);
+
+    call.after = 1; /* a page of one */
+    call.room = 1;
+    assert_int_equal(setpay_store_submit_wait(store, look_of_batch, &call), SETPAY_OK);
+    assert_int_equal(call.count, 1);
+    assert_string_equal(call.contents[0], "these items");
+    call.batch_id = 5;
+    call.after = 0;
+    assert_int_equal(setpay_store_submit_wait(store, look_of_batch, &call), SETPAY_OK);
+    assert_int_equal(call.count + (size_t)call.agreed_count + (size_t)call.differing_count, 0);
+    setpay_store_close(store);
+    test_party_free(gateway);
+    test_pki_free(pki);
+    test_folder_remove(&folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_messages_are_kept_to_the_byte_with_their_certificates),
         cmocka_unit_test(test_what_is_sealed_is_not_kept),
+        cmocka_unit_test(test_what_was_signed_of_a_batch_is_kept_in_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -580,7 +580,7 @@ static enum setpay_error begin_late(struct setpay_db *db, void *arg)
 static enum setpay_error close_late(struct setpay_db *db, void *arg)
 {
     struct late *late = arg;
-    return setpay_batch_close(db, &late->sale.batch, 1500);
+    return setpay_batch_close(db, &late->sale.batch, true, 1500);
 }
 
 static enum setpay_error keep_late(struct setpay_db *db, void *arg)

@@ -716,6 +716,20 @@ static struct setpay_batch_total query_total(const struct paid *paid, uint32_t b
     return total;
 }
 
+/* What is kept of a merchant's signed requests: the one that closed it, and those that differed. */
+static void expect_kept(uint32_t batch, int64_t agreed, int64_t differing)
+{
+    char sql[256];
+    for (int one = 0; one < 2; one++) {
+        (void)snprintf(sql, sizeof sql,
+                       "SELECT COUNT(*) FROM batch_evidence JOIN batch ON batch.id = batch_id"
+                       " WHERE batch.number = %u AND agreed = %d AND type = 'BatchAdminReq'"
+                       " AND length(signature) > 60 AND by_merchant = NOT open",
+                       (unsigned)batch, one);
+        assert_int_equal(test_gateway_number(gateway, sql), one == 1 ? agreed : differing);
+    }
+}
+
 static void closes_where_both_agree(void **state)
 {
     struct paid paid;
@@ -736,12 +750,14 @@ static void closes_where_both_agree(void **state)
 
     struct setpay_batch_total wrong = total;
     wrong.capture_minor++;
+    expect_kept(batch, 0, 0); /* who looks claims nothing */
     ask_batch(&paid, SETPAY_BATCH_CLOSE, batch, &wrong, NULL, &res);
     assert_false(res.agreed);
     assert_int_equal(res.closed_ms, 0);
     assert_int_equal(res.totals[0].capture_minor, total.capture_minor);
     setpay_batch_admin_res_clear(&res);
     assert_int_equal(open_batch(), batch);
+    expect_kept(batch, 0, 1);
 
     for (int again = 0; again < 2; again++) { /* closed once, and agreed to again */
         ask_batch(&paid, SETPAY_BATCH_CLOSE, batch, &total, NULL, &res);
@@ -750,6 +766,7 @@ static void closes_where_both_agree(void **state)
         setpay_batch_admin_res_clear(&res);
         assert_int_equal(test_gateway_number(gateway, "SELECT COUNT(*) FROM presentment"),
                          total.capture_count + total.credit_count);
+        expect_kept(batch, 1, 1);
     }
     step_refused(CAP_REV, &paid, &first, 400, "STATE"); /* some of it is given back */
     struct setpay_id later = step_done(CAP, &paid, &paid.auth.cap_token, 600, 0);
@@ -757,6 +774,31 @@ static void closes_where_both_agree(void **state)
     step_done(CRED, &paid, &first, 350, 600); /* of the closed one: into the next batch */
     step_done(CAP_REV, &paid, &later, 600, 600);
     expect_ledger_holds();
+    forget(&paid);
+}
+
+/* A merchant that asks for ever with other totals fills nothing; and it can still agree. */
+static void keeps_some_of_what_differs(void **state)
+{
+    struct paid paid;
+    struct setpay_batch_admin_res res;
+    (void)state;
+    pay(&paid, 500);
+    step_done(CAP, &paid, &paid.auth.cap_token, 500, 0);
+    uint32_t batch = open_batch();
+    struct setpay_batch_total total = query_total(&paid, batch);
+    for (int i = 1; i <= 34; i++) {
+        struct setpay_batch_total wrong = total;
+        wrong.capture_minor += i;
+        ask_batch(&paid, SETPAY_BATCH_CLOSE, batch, &wrong, NULL, &res);
+        assert_false(res.agreed);
+        setpay_batch_admin_res_clear(&res);
+    }
+    expect_kept(batch, 0, 32);
+    ask_batch(&paid, SETPAY_BATCH_CLOSE, batch, &total, NULL, &res);
+    assert_true(res.agreed);
+    setpay_batch_admin_res_clear(&res);
+    expect_kept(batch, 1, 32);
     forget(&paid);
 }
 
@@ -1146,6 +1188,7 @@ int main(void)
         cmocka_unit_test(stands_after_a_kill),
         cmocka_unit_test(posts_what_it_costs),
         cmocka_unit_test(gives_back_what_was_kept),
+        cmocka_unit_test(keeps_some_of_what_differs),
         cmocka_unit_test(closes_a_batch_of_every_currency),
     };
     test_alarm(240);

@@ -543,6 +543,12 @@ static void test_false_batches(void **state)
         test_daemon_wait_number(&market.merchant->daemon,
                                 "SELECT state FROM batch ORDER BY id DESC LIMIT 1",
                                 SETPAY_BATCH_STATE_CLOSED);
+        /* The truth alone is kept. */
+        assert_int_equal(test_daemon_number(&market.merchant->daemon,
+                                            "SELECT COUNT(*) * 10 + SUM(agreed)"
+                                            " FROM batch_evidence WHERE batch_id ="
+                                            " (SELECT MAX(id) FROM batch)"),
+                         11);
         test_sale_clear(&sale);
         market.lies++;
     }

@@ -1,0 +1,42 @@
+/*
+ * One merchant's file under audit, with the gateway's steps of that merchant beside it.
+ */
+#ifndef SETPAY_GATEWAY_AUDIT_MERCHANT_H
+#define SETPAY_GATEWAY_AUDIT_MERCHANT_H
+
+#include "common/base/limits.h"
+#include "gateway/audit_files.h"
+
+/* How far the clocks of merchant and gateway may be apart. */
+#define SETPAY_AUDIT_CLOCK_TOLERANCE_MS SETPAY_LIMIT_DATE_TOLERANCE_MS
+
+/* A step of the merchant's, as audit.steps gives it. */
+struct setpay_audit_step {
+    struct setpay_id id, xid;
+    char brand[SETPAY_WIRE_BRAND_MAX + 1];
+    enum setpay_batch_item_kind kind; /* the same numbers */
+    struct setpay_money amount;
+    uint32_t batch;
+    bool batch_open, undone, seen;
+    setpay_time_ms date_ms, undone_ms;
+    setpay_time_ms closed_ms; /* of its batch; 0: it is open */
+};
+
+struct setpay_audit_run {
+    struct setpay_audit_files *files;
+    struct setpay_audit_file *file;
+    struct setpay_audit_signers *signers;
+    struct setpay_audit_step *steps; /* owned; sorted by id */
+    size_t count;
+};
+
+/* NULL: the books have none of that brand. */
+struct setpay_audit_step *setpay_audit_find_step(const struct setpay_audit_run *run,
+                                                 const char *brand, const struct setpay_id *id);
+
+/* audit_close.c: holds a batch to the answers that the gateway signed when it was to be closed, and
+ * these to the gateway's books. */
+void setpay_audit_close_check(const struct setpay_audit_run *run,
+                              const struct setpay_batch_part *part);
+
+#endif

@@ -309,7 +309,8 @@ GATEWAY_CLEARING := \
 	gateway/clearing/state_verify.c \
 	gateway/clearing/suspense.c \
 	gateway/clearing/unsent.c \
-	gateway/clearing/unsent_verify.c
+	gateway/clearing/unsent_verify.c \
+	gateway/clearing/xml.c
 
 GATEWAY_PAYMENT := \
 	gateway/payment/agreement.c \

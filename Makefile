@@ -290,13 +290,19 @@ GATEWAY_CLEARING := \
 	gateway/clearing/dispute_verify.c \
 	gateway/clearing/fees.c \
 	gateway/clearing/incoming.c \
+	gateway/clearing/incoming_back.c \
 	gateway/clearing/incoming_verify.c \
 	gateway/clearing/given_back.c \
 	gateway/clearing/items.c \
 	gateway/clearing/ledger.c \
 	gateway/clearing/ledger_verify.c \
 	gateway/clearing/look_amounts.c \
+	gateway/clearing/pain.c \
+	gateway/clearing/payee.c \
 	gateway/clearing/payment_verify.c \
+	gateway/clearing/payout.c \
+	gateway/clearing/payout_state.c \
+	gateway/clearing/payout_verify.c \
 	gateway/clearing/presentment.c \
 	gateway/clearing/reconciler.c \
 	gateway/clearing/reconciliation.c \
@@ -358,6 +364,7 @@ GATEWAYD := \
 	gateway/ledger_commands.c \
 	gateway/merchant_commands.c \
 	gateway/options.c \
+	gateway/payout_commands.c \
 	gateway/settlement_commands.c \
 	gateway/settlement_json.c \
 	gateway/setup.c \
@@ -382,6 +389,7 @@ GATEWAY_CLI := \
 	gateway/doctor.c \
 	gateway/gateway_words.c \
 	gateway/incoming_cli.c \
+	gateway/payout_cli.c \
 	gateway/reconcile_cli.c \
 	gateway/report_cli.c
 
@@ -760,6 +768,7 @@ UNIT_TESTS := \
 	test_gateway_holds \
 	test_gateway_issuers \
 	test_gateway_life \
+	test_gateway_payouts \
 	test_gateway_pipeline \
 	test_gateway_rows \
 	test_gateway_sale \
@@ -772,6 +781,7 @@ UNIT_TESTS := \
 	test_hash \
 	test_http \
 	test_incoming \
+	test_incoming_back \
 	test_ids \
 	test_iso8583 \
 	test_issuer \
@@ -800,6 +810,7 @@ UNIT_TESTS := \
 	test_noun \
 	test_order \
 	test_payment_store \
+	test_payout \
 	test_places \
 	test_owner \
 	test_part \

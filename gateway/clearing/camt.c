@@ -104,6 +104,7 @@ static const struct {
     {"RESERVE", "MCRD", "CAJT", "DAJT"},
     {"RESERVE-RELEASED", "MCRD", "CAJT", "DAJT"},
     {"PAYOUT", "ICDT", "OTHR", "OTHR"},
+    {"PAYOUT-RETURNED", "ICDT", "RRTN", "RRTN"},
 };
 
 static void put_code(struct setpay_xml *w, const char *code, bool is_debit, const char *currency)
@@ -114,7 +115,7 @@ static void put_code(struct setpay_xml *w, const char *code, bool is_debit, cons
             continue;
         const char *sub = is_debit ? codes[i].debit : codes[i].credit;
         if (strcmp(code, "PAYOUT") == 0 && strcmp(currency, "EUR") == 0)
-            sub = "ESCT"; /* a SEPA credit transfer */
+            sub = "ESCT"; /* as the file for the bank asks for it (pain.c) */
         setpay_xml_open(w, "Domn");
         setpay_xml_text(w, "Cd", "PMNT");
         setpay_xml_open(w, "Fmly");
@@ -198,6 +199,7 @@ static void put_statement(struct setpay_xml *w, const struct setpay_report *repo
     put_sum(w, s, "DISPUTES", s->adjusted.disputed_count, -s->adjusted.disputed_minor);
     put_sum(w, s, "DISPUTES-RETURNED", s->adjusted.returned_count, s->adjusted.returned_minor);
     put_sum(w, s, "SUSPENSE-CLEARED", s->adjusted.cleared_count, s->adjusted.cleared_minor);
+    put_sum(w, s, "PAYOUT-RETURNED", s->adjusted.repaid_count, s->adjusted.repaid_minor);
     put_sum(w, s, "RESERVE-RELEASED", 0, s->released_minor);
     put_sum(w, s, "RESERVE", 0, -s->held_minor);
     put_sum(w, s, "PAYOUT", 0, -s->payout_minor);

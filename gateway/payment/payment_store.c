@@ -18,10 +18,11 @@
 #include "gateway/clearing/given_back.h"
 #include "gateway/clearing/incoming.h"
 #include "gateway/clearing/ledger.h"
+#include "gateway/clearing/payout.h"
 #include "gateway/clearing/reconciliation.h"
 #include "gateway/clearing/reserve.h"
-#include "gateway/clearing/unsent.h"
 #include "gateway/clearing/settlement.h"
+#include "gateway/clearing/unsent.h"
 #include "gateway/payment/agreement.h"
 #include "gateway/payment/payment.h"
 #include "gateway/payment/stand_in.h"
@@ -110,6 +111,7 @@ static const struct setpay_store_migration steps[] = {
     {17, SETPAY_STAND_IN_WRITE_OFF_SCHEMA},
     {18, SETPAY_LEDGER_KEPT_SCHEMA},
     {19, SETPAY_REVERSAL_WRITE_OFF_SCHEMA},
+    {20, SETPAY_PAYOUT_SCHEMA SETPAY_SETTLEMENT_REPAID_SCHEMA SETPAY_INCOMING_UNDONE_SCHEMA},
     {0, NULL},
 };
 

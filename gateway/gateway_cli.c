@@ -131,11 +131,9 @@ static const struct setpay_flag payout_files_flags[] = {
     {0},
 };
 static const struct setpay_flag payout_send_flags[] = {
-    {"currency", SETPAY_FLAG_TEXT, "currency"},
-    {"date", SETPAY_FLAG_TEXT, "date"},
-    {"o", SETPAY_FLAG_TEXT, "output"},
-    {"output", SETPAY_FLAG_TEXT, "output"},
-    {0},
+    {"currency", SETPAY_FLAG_TEXT, "currency"}, {"date", SETPAY_FLAG_TEXT, "date"},
+    {"force", SETPAY_FLAG_SWITCH, "force"},     {"o", SETPAY_FLAG_TEXT, "output"},
+    {"output", SETPAY_FLAG_TEXT, "output"},     {0},
 };
 static const struct setpay_flag payout_paid_flags[] = {
     {"reference", SETPAY_FLAG_TEXT, "reference"},
@@ -437,10 +435,11 @@ static const struct setpay_operator_command commands[] = {
      NULL,
      payout_send_flags,
      setpay_gateway_print_payout_file,
-     "--currency C [--date YYYY-MM-DD] [-o FILE]",
+     "--currency C [--date YYYY-MM-DD] [-o FILE] [--force]",
      "write what waits to a file for the bank (ISO 20022 pain.001), to be paid on that day "
      "(today);\n"
-     "      each payout is in one file only; who has no account in the configuration waits"},
+     "      each payout is in one file only; who has no account in the configuration waits;\n"
+     "      --force: also what may have been sent before the database was restored"},
     {{"payout", "files"},
      "payout.files",
      NULL,

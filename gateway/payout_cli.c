@@ -118,27 +118,23 @@ static enum setpay_error write_content(const char *path, json_t *result,
     return SETPAY_OK;
 }
 
+/* asked: currency, date and force, to which accounts come. */
 static enum setpay_error ask_send(struct setpay_operator_asker *asker,
-                                  const struct setpay_config *config, const char *currency,
-                                  const char *day, json_t *payees, json_t *missing, json_t **result,
-                                  struct setpay_problem *problem)
+                                  const struct setpay_config *config, json_t *asked,
+                                  json_t *missing, json_t **result, struct setpay_problem *problem)
 {
-    json_t *waiting = NULL, *payer = NULL;
+    json_t *waiting = NULL, *payer = NULL, *payees = json_array();
+    const char *currency = json_string_value(json_object_get(asked, "currency"));
+    json_object_set_new(asked, "payees", payees);
     SETPAY_TRY(find_payer(config, currency, &payer, problem));
-    enum setpay_error error = setpay_operator_ask(asker, "payout.waiting", NULL, &waiting, problem);
-    if (error == SETPAY_OK)
-        error = find_payees(config, currency, json_object_get(waiting, "waiting"), payees, missing,
-                            problem);
-    if (error == SETPAY_OK)
-        error = check_any(payees, missing, problem);
+    json_object_set_new(asked, "payer", payer);
+    SETPAY_TRY(setpay_operator_ask(asker, "payout.waiting", NULL, &waiting, problem));
+    enum setpay_error error = find_payees(config, currency, json_object_get(waiting, "waiting"),
+                                          payees, missing, problem);
     json_decref(waiting);
-    if (error == SETPAY_OK)
-        error = setpay_operator_ask(asker, "payout.send",
-                                    json_pack("{s:s, s:s, s:O, s:O}", "currency", currency, "date",
-                                              day, "payer", payer, "payees", payees),
-                                    result, problem);
-    json_decref(payer);
-    return error;
+    SETPAY_TRY(error);
+    SETPAY_TRY(check_any(payees, missing, problem));
+    return setpay_operator_ask(asker, "payout.send", json_deep_copy(asked), result, problem);
 }
 
 enum setpay_error setpay_books_payout_send(struct setpay_operator_asker *asker,
@@ -148,20 +144,20 @@ enum setpay_error setpay_books_payout_send(struct setpay_operator_asker *asker,
     char today[SETPAY_DATE_TEXT_SIZE];
     const struct setpay_date date = setpay_date_of_ms(setpay_clock_now_ms());
     const char *currency = NULL, *path = NULL;
-    const char *day = setpay_date_format(&date, today);
+    json_t *sent = NULL;
     SETPAY_TRY(setpay_json_arg_text(args, "currency", false, &currency, problem));
-    SETPAY_TRY(setpay_json_arg_text(args, "date", false, &day, problem));
     SETPAY_TRY(setpay_json_arg_text(args, "output", false, &path, problem));
     if (currency == NULL)
         return setpay_problem_set(problem, SETPAY_E_USAGE,
                                   "--currency is missing: expected that of the payouts, such as "
                                   "EUR; a file is of one");
     SETPAY_TRY(check_new(path, problem));
-    json_t *payees = json_array(), *missing = json_array();
-    json_t *sent = NULL;
-    enum setpay_error error =
-        ask_send(asker, config, currency, day, payees, missing, &sent, problem);
-    json_decref(payees);
+    json_t *missing = json_array(), *asked = json_deep_copy(args);
+    json_object_del(asked, "output");
+    if (json_object_get(asked, "date") == NULL)
+        json_object_set_new(asked, "date", json_string(setpay_date_format(&date, today)));
+    enum setpay_error error = ask_send(asker, config, asked, missing, &sent, problem);
+    json_decref(asked);
     if (error == SETPAY_OK) {
         json_object_set(sent, "missing", missing);
         *result = sent; /* also where the file can't be written: what was done is done */
@@ -223,6 +219,12 @@ void setpay_gateway_print_payout_file(const json_t *result)
                   json_is_string(path) ? "; written to " : "",
                   json_is_string(path) ? json_string_value(path) : "");
     print_missing(result, to);
+    json_int_t doubted = json_integer_value(json_object_get(result, "doubted"));
+    if (doubted != 0)
+        (void)fprintf(to,
+                      "%lld %s of days before the database was restored: see the bank's statement, "
+                      "then --force\n",
+                      (long long)doubted, setpay_noun(doubted, "payout is", "payouts are"));
     if (json_is_true(json_object_get(result, "more")))
         (void)fputs("There are more: another payout send writes them to another file.\n", to);
 }

@@ -6,6 +6,7 @@
 
 #include "common/base/log.h"
 #include "common/net/control_json.h"
+#include "common/store/store.h"
 #include "gateway/clearing/payout.h"
 #include "gateway/settlement_json.h"
 
@@ -210,14 +211,12 @@ enum setpay_error setpay_gateway_payout_files(struct setpay_db *db, const json_t
 /* ------------------------------------------------------------------ files */
 
 static enum setpay_error with_content(const struct setpay_payout_file *file,
-                                      const struct setpay_buffer *content, bool more,
-                                      json_t **result)
+                                      const struct setpay_buffer *content, json_t **result)
 {
     json_t *object = file_json(file);
     if (object == NULL ||
         json_object_set_new(object, "content",
-                            json_stringn((const char *)content->data, content->size)) != 0 ||
-        json_object_set_new(object, "more", json_boolean(more)) != 0) {
+                            json_stringn((const char *)content->data, content->size)) != 0) {
         json_decref(object);
         return SETPAY_E_NOMEM;
     }
@@ -241,7 +240,7 @@ enum setpay_error setpay_gateway_payout_file(struct setpay_db *db, const json_t 
     if (error == SETPAY_E_NOT_FOUND)
         error = setpay_problem_set(problem, error, "there is no such file: see payout files");
     if (error == SETPAY_OK)
-        error = with_content(&file, &content, false, result);
+        error = with_content(&file, &content, result);
     setpay_buffer_clear(&content);
     return error;
 }
@@ -317,11 +316,39 @@ static enum setpay_error check_day(const char *text, setpay_time_ms now_ms,
                               to);
 }
 
+/* Nothing was sent, and why not. */
+static enum setpay_error say_nothing(const struct setpay_payout_sending *sending,
+                                     struct setpay_problem *problem)
+{
+    char restored[SETPAY_TIME_TEXT_SIZE];
+    if (sending->doubted_count == 0)
+        return setpay_problem_set(problem, SETPAY_E_NOT_FOUND,
+                                  "no payout in %s waits to be sent: see payout list",
+                                  sending->currency);
+    return setpay_problem_set(
+        problem, SETPAY_E_STATE,
+        "nothing was sent: this database was restored from a backup on %s, and %lld of the "
+        "payouts that wait are of days before; what was sent of these after the backup is "
+        "forgotten, see the bank's statement, then payout send --force",
+        setpay_time_format(sending->restored_ms, restored), (long long)sending->doubted_count);
+}
+
+static enum setpay_error read_restored(struct setpay_db *db, const json_t *args,
+                                       setpay_time_ms *restored_ms, struct setpay_problem *problem)
+{
+    struct setpay_store_restore restore = {0, 0};
+    bool force = false;
+    SETPAY_TRY(setpay_json_arg_bool(args, "force", false, &force, problem));
+    SETPAY_TRY(setpay_store_last_restore(db, &restore));
+    *restored_ms = force ? 0 : restore.restored_ms;
+    return SETPAY_OK;
+}
+
 enum setpay_error setpay_gateway_payout_send(struct setpay_db *db, const json_t *args,
                                              const struct setpay_vault *vault, json_t **result,
                                              struct setpay_problem *problem)
 {
-    static const char *const names[] = {"currency", "date", "payer", "payees", NULL};
+    static const char *const names[] = {"currency", "date", "payer", "payees", "force", NULL};
     struct setpay_payout_sending sending = {.now_ms = setpay_clock_now_ms()};
     struct setpay_bank_account payer;
     struct setpay_payee *payees = NULL;
@@ -335,6 +362,7 @@ enum setpay_error setpay_gateway_payout_send(struct setpay_db *db, const json_t 
                                   "currency '%.20s': expected three letters of ISO 4217",
                                   sending.currency);
     SETPAY_TRY(check_day(sending.day, sending.now_ms, problem));
+    SETPAY_TRY(read_restored(db, args, &sending.restored_ms, problem));
     SETPAY_TRY(read_account(json_object_get(args, "payer"), &payer, problem));
     SETPAY_TRY(read_payees(args, &payees, &sending.payee_count, problem));
     sending.payees = payees;
@@ -342,10 +370,13 @@ enum setpay_error setpay_gateway_payout_send(struct setpay_db *db, const json_t 
     setpay_buffer_init(&bytes, SETPAY_PAYOUT_FILE_MAX);
     enum setpay_error error = setpay_payout_send(db, &sending, &bytes);
     if (error == SETPAY_E_NOT_FOUND)
-        error = setpay_problem_set(
-            problem, error, "no payout in %s waits to be sent: see payout list", sending.currency);
+        error = say_nothing(&sending, problem);
     if (error == SETPAY_OK)
-        error = with_content(&sending.file, &bytes, sending.more, result);
+        error = with_content(&sending.file, &bytes, result);
+    if (error == SETPAY_OK) {
+        json_object_set_new(*result, "more", json_boolean(sending.more));
+        json_object_set_new(*result, "doubted", json_integer(sending.doubted_count));
+    }
     setpay_buffer_clear(&bytes);
     free(payees);
     return error;

@@ -155,7 +155,7 @@ void setpay_payout_post(const struct setpay_payout *payout, enum setpay_ledger_k
     "payout.id, settlement_id, settlement.token, brand, merchant_id, settlement.currency,"         \
     " settlement.day, payout_minor, settlement.created_ms, state, file_id, payout_file.token,"     \
     " holder, iban, bic, sent_ms, sent, reference, paid_day, paid_ms, paid, return_reference,"     \
-    " return_day, return_code, return_reason, returned_ms, returned"
+    " return_day, return_code, return_reason, returned_ms, returned, cut_off_ms"
 #define PAYOUT_TABLES                                                                              \
     " FROM payout JOIN settlement ON settlement.id = settlement_id"                                \
     " LEFT JOIN payout_file ON payout_file.id = file_id"
@@ -195,6 +195,7 @@ static void read_payout(struct setpay_db_rows *rows, struct setpay_payout *payou
     setpay_db_get_text(rows, 24, p.returned.reason, sizeof p.returned.reason);
     p.returned.at_ms = setpay_db_get_int(rows, 25);
     get_id(rows, 26, &p.returned.event);
+    p.cut_off_ms = setpay_db_get_int(rows, 27);
     *payout = p;
 }
 
@@ -231,6 +232,13 @@ enum setpay_error setpay_payout_find_event(struct setpay_db *db, enum setpay_led
     return SETPAY_OK;
 }
 
+/* Of one file, or in one state, the rows are found by their index, and not among all that ever
+ * were. */
+#define EACH(where)                                                                                \
+    "SELECT " PAYOUT_COLUMNS PAYOUT_TABLES " WHERE " where " AND payout.id > $3"                   \
+    " AND ($4 IS NULL OR settlement.currency = $4) AND ($5 IS NULL OR brand = $5)"                 \
+    " AND ($6 IS NULL OR merchant_id = $6) ORDER BY payout.id LIMIT $7"
+
 enum setpay_error setpay_payout_each(struct setpay_db *db,
                                      const struct setpay_payout_filter *filter,
                                      setpay_payout_each_fn *each, void *arg)
@@ -239,11 +247,10 @@ enum setpay_error setpay_payout_each(struct setpay_db *db,
     enum setpay_error error = SETPAY_OK;
     SETPAY_TRY(setpay_db_select(
         db, &rows,
-        "SELECT " PAYOUT_COLUMNS PAYOUT_TABLES " WHERE payout.id > $1"
-        " AND ($2 = 0 OR state = $2) AND ($3 = 0 OR file_id = $3)"
-        " AND ($4 IS NULL OR settlement.currency = $4) AND ($5 IS NULL OR brand = $5)"
-        " AND ($6 IS NULL OR merchant_id = $6) ORDER BY payout.id LIMIT $7",
-        SETPAY_DB_INT(filter->after), SETPAY_DB_INT(filter->state), SETPAY_DB_INT(filter->file),
+        filter->file != 0    ? EACH("($1 = 0 OR state = $1) AND file_id = $2")
+        : filter->state != 0 ? EACH("state = $1 AND ($2 = 0 OR file_id = $2)")
+                             : EACH("($1 = 0 OR state = $1) AND ($2 = 0 OR file_id = $2)"),
+        SETPAY_DB_INT(filter->state), SETPAY_DB_INT(filter->file), SETPAY_DB_INT(filter->after),
         SETPAY_DB_TEXT(filter->currency), SETPAY_DB_TEXT(filter->brand),
         SETPAY_DB_TEXT(filter->merchant_id), SETPAY_DB_INT(filter->limit)));
     while (error == SETPAY_OK && setpay_db_next(rows)) {
@@ -369,6 +376,7 @@ struct gathered {
     struct setpay_payout *payouts;
     size_t count;
     bool more;
+    int64_t doubted;
 };
 
 static const struct setpay_payee *payee_of(const struct setpay_payout_sending *sending,
@@ -387,6 +395,10 @@ static enum setpay_error gather(void *arg, const struct setpay_payout *payout)
     const struct setpay_payee *payee = payee_of(gathered->sending, payout);
     if (payee == NULL)
         return SETPAY_OK;
+    if (payout->cut_off_ms <= gathered->sending->restored_ms) {
+        gathered->doubted++;
+        return SETPAY_OK;
+    }
     if (gathered->count == SETPAY_PAYOUTS_IN_FILE) {
         gathered->more = true;
         return SETPAY_OK;
@@ -452,6 +464,7 @@ enum setpay_error setpay_payout_send(struct setpay_db *db, struct setpay_payout_
         error =
             gathered.count == 0 ? SETPAY_E_NOT_FOUND : write_file(db, sending, &gathered, bytes);
     sending->more = gathered.more;
+    sending->doubted_count = gathered.doubted;
     free(gathered.payouts);
     return error;
 }

@@ -90,6 +90,7 @@ struct setpay_payout {
     char merchant_id[SETPAY_WIRE_PARTY_MAX + 1];
     char currency[4];
     char day[SETPAY_DATE_TEXT_SIZE]; /* that was settled */
+    setpay_time_ms cut_off_ms;
     int64_t amount_minor;
     setpay_time_ms made_ms;
     enum setpay_payout_state state;
@@ -164,9 +165,13 @@ struct setpay_payout_sending {
     const struct setpay_payee *payees;
     size_t payee_count;
     setpay_time_ms now_ms;
+    /* When the database was restored from a backup; 0: never. It may have forgotten what was sent
+     * of days that had ended by then, under this settlement or another. Such are left out. */
+    setpay_time_ms restored_ms;
     /* What came of it. */
     struct setpay_payout_file file;
-    bool more; /* there are more than one file holds: another operation */
+    bool more;             /* there are more than one file holds: another operation */
+    int64_t doubted_count; /* left out so */
 };
 /* Writes what is made, of that currency and to one of these payees, to a file: bytes, which is
  * replaced. SETPAY_E_NOT_FOUND: there is none. */

@@ -18,6 +18,7 @@
 #include <stddef.h>
 
 #include <cmocka.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,6 +90,19 @@ static void configure(const char *lines)
     assert_non_null(file);
     assert_true(fputs(lines, file) >= 0);
     assert_int_equal(fclose(file), 0);
+}
+
+static void edit(const char *sql)
+{
+    char path[TEST_PATH_SIZE];
+    char *words = NULL;
+    sqlite3 *db = NULL;
+    assert_int_equal(sqlite3_open(test_path(till.gateway->folder, "gateway.db", path), &db),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_busy_timeout(db, TEST_WAIT_MS), SQLITE_OK);
+    if (sqlite3_exec(db, sql, NULL, NULL, &words) != SQLITE_OK)
+        fail_msg("%s: %s", sql, words);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
 }
 
 static enum setpay_error ask(const char *command, json_t *args)
@@ -198,6 +212,13 @@ static void who_has_no_account_waits(void **state)
     assert_int_not_equal(access(path, F_OK), 0);
     assert_int_equal(number("SELECT COUNT(*) FROM payout WHERE state = 1"), 2);
     configure("[payee visa.shop]\nholder = Shop\niban = " SHOP_IBAN "\n");
+    /* Of a database that was restored, what was sent since its backup is forgotten. */
+    edit("INSERT INTO restoration (number, backup_ms, restored_ms, moved)"
+         " VALUES (1, 1, 4102444800000, 0)");
+    EXPECT_REFUSED("and 1 of the payouts that wait are of days before", 1, "payout", "send",
+                   "--currency", "EUR", "-o", path);
+    edit("DELETE FROM restoration");
+    assert_int_equal(number("SELECT COUNT(*) FROM payout WHERE state = 1"), 2);
     EXPECT_REFUSED("date '2020-01-01': expected a day from ", 2, "payout", "send", "--currency",
                    "EUR", "--date", "2020-01-01");
 }

@@ -182,8 +182,10 @@ static struct sent {
     enum setpay_error error;
     struct setpay_payout_file file;
     bool more;
+    int64_t doubted;
     struct setpay_buffer bytes;
 } sent;
+static setpay_time_ms restored_ms; /* the database */
 
 struct send_call {
     const char *currency;
@@ -200,10 +202,12 @@ static enum setpay_error run_send(struct setpay_db *db, void *arg)
                                             .payer = &payer,
                                             .payees = call->payees,
                                             .payee_count = call->payee_count,
-                                            .now_ms = call->now_ms};
+                                            .now_ms = call->now_ms,
+                                            .restored_ms = restored_ms};
     sent.error = setpay_payout_send(db, &sending, &sent.bytes);
     sent.file = sending.file;
     sent.more = sending.more;
+    sent.doubted = sending.doubted_count;
     return sent.error;
 }
 
@@ -477,6 +481,26 @@ static void what_came_back_is_less_by_what_is_owed(void **state)
     assert_int_equal(test_day_settled.made[0].payout_minor, 690);
 }
 
+/* A backup of before may have been sent from, and have forgotten it: of days that had ended by the
+ * restore. */
+static void what_may_have_been_sent_is_left_out(void **state)
+{
+    (void)state;
+    (void)settle_first();
+    restored_ms = DAY_26; /* the cut-off */
+    assert_int_equal(send_to(&shop, 1, "EUR", NOON), SETPAY_E_NOT_FOUND);
+    assert_int_equal(sent.doubted, 1);
+    test_day_capture("EUR", 500, 5, NOON);
+    assert_int_equal(test_day_settle(NOON + DAY(1), NULL), 1);
+    assert_int_equal(send_to(&shop, 1, "EUR", NOON + DAY(1)), SETPAY_OK);
+    assert_int_equal(sent.file.amount_minor, 495);
+    assert_int_equal(sent.doubted, 1);
+    restored_ms = DAY_26 - 1; /* that day had not ended */
+    assert_int_equal(send_to(&shop, 1, "EUR", NOON + DAY(1)), SETPAY_OK);
+    assert_int_equal(sent.file.amount_minor, 990);
+    restored_ms = 0;
+}
+
 static void a_file_has_a_thousand_at_most(void **state)
 {
     static struct setpay_payee payees[SETPAY_PAYOUTS_IN_FILE + 1];
@@ -686,6 +710,7 @@ int main(void)
         ON_A_DATABASE(the_bank_pays),
         ON_A_DATABASE(what_came_back_is_paid_again),
         ON_A_DATABASE(what_came_back_is_less_by_what_is_owed),
+        ON_A_DATABASE(what_may_have_been_sent_is_left_out),
         ON_A_DATABASE(a_file_has_a_thousand_at_most),
         ON_A_DATABASE(settlements_of_before_have_none),
         cmocka_unit_test_setup_teardown(every_edit_is_found_and_named, open_paid, test_day_close),

@@ -291,6 +291,7 @@ static void is_sent_once_through_kills(void **state)
     free(first);
     free(again);
     test_gateway_start(till.gateway, NULL);
+    test_daemon_wait_figure(&till.gateway->daemon, "setpay_gateway_payouts{state=\"sent\"}", 1);
     assert_int_equal(RUN("ledger", "verify"), 0);
 }
 
@@ -312,6 +313,8 @@ static void the_bank_pays_and_returns(void **state)
     EXPECT_REFUSED("was told as paid before, by B1", 1, "payout", "paid", payout, "--reference",
                    "B2", "--date", today);
     assert_int_equal(test_gateway_log_count(till.gateway, "event=payout.paid"), 1);
+    test_daemon_wait_figure(&till.gateway->daemon, "setpay_gateway_payouts{state=\"made\"}", 1);
+    test_daemon_wait_figure(&till.gateway->daemon, "setpay_gateway_payouts{state=\"sent\"}", 0);
     assert_int_equal(RUN("payout", "returned", payout, "--code", "AC04", "--reference", "B3",
                          "--date", today, "--reason", "the account is closed"),
                      0);

@@ -387,6 +387,7 @@ GATEWAY_CLI := \
 	gateway/books_cli.c \
 	gateway/dispute_cli.c \
 	gateway/doctor.c \
+	gateway/gateway_flags.c \
 	gateway/gateway_words.c \
 	gateway/incoming_cli.c \
 	gateway/payout_cli.c \

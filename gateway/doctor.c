@@ -5,6 +5,7 @@
  */
 #include "gateway/doctor.h"
 
+#include "common/base/noun.h"
 #include "common/crypto/file.h"
 #include "common/net/control_client.h"
 #include "gateway/clearing/fees.h"
@@ -152,14 +153,15 @@ static void say_missing(struct setpay_doctor *doctor, const json_t *one, const c
                         const char *section)
 {
     char text[SETPAY_MONEY_TEXT_SIZE];
+    json_int_t count = json_integer_value(json_object_get(one, "payouts"));
     setpay_doctor_say(
         doctor, SETPAY_FINDING_WARN, SETPAY_CHECK_CONFIGURATION, section,
         "add that section, with holder and iban, and have the payouts sent: payout send",
-        "%s missing: there is no section [%s], and %lld payouts of %s to %s wait", who, section,
-        (long long)json_integer_value(json_object_get(one, "payouts")),
+        "%s missing: there is no section [%s], and %lld %s of %s to %s %s", who, section,
+        (long long)count, setpay_noun(count, "payout", "payouts"),
         setpay_amount_text(json_integer_value(json_object_get(one, "amount")),
                            text_of(one, "currency"), text),
-        text_of(one, "merchant_id"));
+        text_of(one, "merchant_id"), setpay_noun(count, "waits", "wait"));
 }
 
 static void look_at_payout(struct setpay_doctor *doctor, const json_t *one)

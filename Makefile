@@ -294,13 +294,19 @@ GATEWAY_CLEARING := \
 	gateway/clearing/dispute_verify.c \
 	gateway/clearing/fees.c \
 	gateway/clearing/incoming.c \
+	gateway/clearing/incoming_back.c \
 	gateway/clearing/incoming_verify.c \
 	gateway/clearing/given_back.c \
 	gateway/clearing/items.c \
 	gateway/clearing/ledger.c \
 	gateway/clearing/ledger_verify.c \
 	gateway/clearing/look_amounts.c \
+	gateway/clearing/pain.c \
+	gateway/clearing/payee.c \
 	gateway/clearing/payment_verify.c \
+	gateway/clearing/payout.c \
+	gateway/clearing/payout_state.c \
+	gateway/clearing/payout_verify.c \
 	gateway/clearing/presentment.c \
 	gateway/clearing/reconciler.c \
 	gateway/clearing/reconciliation.c \
@@ -313,7 +319,8 @@ GATEWAY_CLEARING := \
 	gateway/clearing/state_verify.c \
 	gateway/clearing/suspense.c \
 	gateway/clearing/unsent.c \
-	gateway/clearing/unsent_verify.c
+	gateway/clearing/unsent_verify.c \
+	gateway/clearing/xml.c
 
 GATEWAY_PAYMENT := \
 	gateway/payment/agreement.c \
@@ -361,6 +368,7 @@ GATEWAYD := \
 	gateway/ledger_commands.c \
 	gateway/merchant_commands.c \
 	gateway/options.c \
+	gateway/payout_commands.c \
 	gateway/settlement_commands.c \
 	gateway/settlement_json.c \
 	gateway/setup.c \
@@ -388,8 +396,10 @@ GATEWAY_CLI := \
 	gateway/dispute_cli.c \
 	gateway/doctor.c \
 	gateway/evidence_cli.c \
+	gateway/gateway_flags.c \
 	gateway/gateway_words.c \
 	gateway/incoming_cli.c \
+	gateway/payout_cli.c \
 	gateway/reconcile_cli.c \
 	gateway/report_cli.c
 
@@ -770,6 +780,7 @@ UNIT_TESTS := \
 	test_gateway_holds \
 	test_gateway_issuers \
 	test_gateway_life \
+	test_gateway_payouts \
 	test_gateway_pipeline \
 	test_gateway_rows \
 	test_gateway_sale \
@@ -783,6 +794,7 @@ UNIT_TESTS := \
 	test_hash \
 	test_http \
 	test_incoming \
+	test_incoming_back \
 	test_ids \
 	test_iso8583 \
 	test_issuer \
@@ -812,6 +824,7 @@ UNIT_TESTS := \
 	test_noun \
 	test_order \
 	test_payment_store \
+	test_payout \
 	test_places \
 	test_owner \
 	test_part \

@@ -199,6 +199,7 @@ void setpay_books_print_settled(const json_t *result)
         print_part(one, "disputed", "in dispute");
         print_part(one, "returned", "back from disputes");
         print_part(one, "cleared", "out of suspense");
+        print_part(one, "repaid", "of payouts that were returned");
         print_part(one, "held", "into the reserve");
         print_part(one, "released", "out of the reserve");
         puts("");

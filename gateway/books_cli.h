@@ -51,6 +51,10 @@ setpay_books_whole_fn setpay_books_import_disputes;
 setpay_books_whole_fn setpay_books_list_disputes;
 /* incoming_cli.c */
 setpay_books_whole_fn setpay_books_issuer_paid;
+setpay_books_whole_fn setpay_books_issuer_paid_to;
+/* payout_cli.c */
+setpay_books_whole_fn setpay_books_payout_send;
+setpay_books_whole_fn setpay_books_payout_file;
 
 /* A whole file ("-": standard input) behind bytes, up to its max. expected: "a clearing file".
  * SETPAY_E_USAGE, SETPAY_E_TOO_BIG, SETPAY_E_IO, with its name. */

@@ -4,9 +4,9 @@
  * Of what grows with the gateway's age little is walked through: balances are kept by the ledger,
  * one row for each merchant and currency; of presentments, reversals and advices only those are
  * looked at that are not answered or not settled, by their indices (the + keeps one from being
- * taken that finds nearly all); of disputes those that are open; of settlements the newest; but all
- * that ever went to suspense. However much there is, no more than a hundredth of the thread's time
- * goes into it.
+ * taken that finds nearly all); of disputes those that are open; of payouts those that are on their
+ * way; of settlements the newest; but all that ever went to suspense. However much there is, no
+ * more than a hundredth of the thread's time goes into it.
  */
 #include "gateway/clearing_figures.h"
 
@@ -17,6 +17,7 @@
 #include "gateway/clearing/dispute.h"
 #include "gateway/clearing/incoming.h"
 #include "gateway/clearing/ledger.h"
+#include "gateway/clearing/sql_names.h"
 #include "gateway/commands.h"
 
 #include <stdlib.h>
@@ -71,6 +72,14 @@ static struct setpay_metric unsettled_age = {
             "does.",
     .type = SETPAY_METRIC_GAUGE,
 };
+static const char *const payout_states[] = {"made", "sent", NULL};
+static struct setpay_metric payouts = {
+    .name = "setpay_gateway_payouts",
+    .help = "Payouts that wait to be written to a file for the bank; and that were, and the bank "
+            "has said nothing of them yet.",
+    .type = SETPAY_METRIC_GAUGE,
+    .labels = {{"state", payout_states}},
+};
 /* In the order of balances[]. */
 static const char *const accounts[] = {"issuer_receivable", "merchant_payable", "suspense",
                                        "disputes",          "reserve",          NULL};
@@ -108,6 +117,7 @@ enum setpay_error setpay_clearing_watch_register(void)
     SETPAY_TRY(setpay_metric_register(&disputes_open));
     SETPAY_TRY(setpay_metric_register(&settled_until));
     SETPAY_TRY(setpay_metric_register(&unsettled_age));
+    SETPAY_TRY(setpay_metric_register(&payouts));
     return setpay_metric_register(&balance);
 }
 
@@ -158,6 +168,10 @@ enum setpay_error setpay_clearing_figures_read(struct setpay_db *db, const json_
                            " JOIN batch ON batch.id = presentment.batch_id WHERE settlement_id = 0"
                            " ORDER BY presentment.id LIMIT 1",
                            &read.oldest_ms));
+    SETPAY_TRY(read_number(db, "SELECT COUNT(*) FROM payout WHERE state = " SETPAY_SQL_PAYOUT_MADE,
+                           &read.payouts_made));
+    SETPAY_TRY(read_number(db, "SELECT COUNT(*) FROM payout WHERE state = " SETPAY_SQL_PAYOUT_SENT,
+                           &read.payouts_sent));
     *figures = read;
     return SETPAY_OK;
 }
@@ -248,6 +262,8 @@ static void show(const struct setpay_clearing_watch *watch)
     setpay_metric_set(&disputes_open, 0, 0, figures->disputes_open);
     setpay_metric_set(&settled_until, 0, 0, figures->settled_ms / SETPAY_SECOND_MS);
     setpay_metric_set(&unsettled_age, 0, 0, age_ms > 0 ? age_ms / SETPAY_SECOND_MS : 0);
+    setpay_metric_set(&payouts, 0, 0, figures->payouts_made);
+    setpay_metric_set(&payouts, 1, 0, figures->payouts_sent);
     for (size_t i = 0; i < ACCOUNTS; i++) {
         for (size_t k = 0; currencies[k] != NULL; k++) {
             if (watch->met[i][k])

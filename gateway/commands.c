@@ -360,6 +360,17 @@ static const struct setpay_gateway_command table[] = {
     {"dispute.show", setpay_gateway_dispute_show, false},
     {"dispute.evidence", setpay_gateway_dispute_evidence, false},
     {"issuer.paid", setpay_gateway_issuer_paid, true},
+    {"issuer.paid_to", setpay_gateway_issuer_paid_to, true},
+    {"issuer.undo", setpay_gateway_issuer_undo, true},
+    {"issuer.payments", setpay_gateway_issuer_payments, false},
+    {"payout.list", setpay_gateway_payout_list, false},
+    {"payout.show", setpay_gateway_payout_show, false},
+    {"payout.waiting", setpay_gateway_payout_waiting, false},
+    {"payout.files", setpay_gateway_payout_files, false},
+    {"payout.file", setpay_gateway_payout_file, false},
+    {"payout.send", setpay_gateway_payout_send, true},
+    {"payout.paid", setpay_gateway_payout_paid, true},
+    {"payout.returned", setpay_gateway_payout_returned, true},
     {"suspense.list", setpay_gateway_suspense_list, false},
     {"suspense.clear", setpay_gateway_suspense_clear, true},
     {"suspense.cleared", setpay_gateway_suspense_cleared, false},
@@ -438,6 +449,11 @@ static void log_done(const struct call *call)
         {setpay_gateway_settlement_step_over, setpay_gateway_log_stepped_over},
         {setpay_gateway_import_disputes, setpay_gateway_log_disputes},
         {setpay_gateway_issuer_paid, setpay_gateway_log_paid},
+        {setpay_gateway_issuer_paid_to, setpay_gateway_log_paid_to},
+        {setpay_gateway_issuer_undo, setpay_gateway_log_payment_undone},
+        {setpay_gateway_payout_send, setpay_gateway_log_payouts_sent},
+        {setpay_gateway_payout_paid, setpay_gateway_log_payouts_paid},
+        {setpay_gateway_payout_returned, setpay_gateway_log_payouts_returned},
         {setpay_gateway_suspense_clear, setpay_gateway_log_cleared},
         {setpay_gateway_presentment_write_off, setpay_gateway_log_written_off},
         {setpay_gateway_advice_write_off, setpay_gateway_log_advice_written_off},
@@ -563,6 +579,17 @@ HANDLER(on_dispute_list, "dispute.list")
 HANDLER(on_dispute_show, "dispute.show")
 HANDLER(on_dispute_evidence, "dispute.evidence")
 HANDLER(on_issuer_paid, "issuer.paid")
+HANDLER(on_issuer_paid_to, "issuer.paid_to")
+HANDLER(on_issuer_undo, "issuer.undo")
+HANDLER(on_issuer_payments, "issuer.payments")
+HANDLER(on_payout_list, "payout.list")
+HANDLER(on_payout_show, "payout.show")
+HANDLER(on_payout_waiting, "payout.waiting")
+HANDLER(on_payout_files, "payout.files")
+HANDLER(on_payout_file, "payout.file")
+HANDLER(on_payout_send, "payout.send")
+HANDLER(on_payout_paid, "payout.paid")
+HANDLER(on_payout_returned, "payout.returned")
 HANDLER(on_suspense_list, "suspense.list")
 HANDLER(on_suspense_clear, "suspense.clear")
 HANDLER(on_suspense_cleared, "suspense.cleared")
@@ -618,6 +645,20 @@ const struct setpay_control_command setpay_gateway_commands[] = {
     {"dispute.show", on_dispute_show, "one dispute: id"},
     {"dispute.evidence", on_dispute_evidence, "what was signed for the payment in dispute: id"},
     {"issuer.paid", on_issuer_paid, "what issuers paid, as CSV: content"},
+    {"issuer.paid_to", on_issuer_paid_to, "what we paid an issuer, as CSV of one: content"},
+    {"issuer.undo", on_issuer_undo,
+     "a payment that was booked by mistake: issuer, reference, reason"},
+    {"issuer.payments", on_issuer_payments, "what was paid, newest first: issuer, limit"},
+    {"payout.list", on_payout_list, "state, currency, brand, merchant_id, limit, after"},
+    {"payout.show", on_payout_show, "one payout: id"},
+    {"payout.waiting", on_payout_waiting, "what is made and not sent, by merchant and currency"},
+    {"payout.files", on_payout_files, "files for the bank, newest first: limit"},
+    {"payout.file", on_payout_file, "one file again, with its content: id"},
+    {"payout.send", on_payout_send,
+     "writes what waits to a file for the bank: currency, date, payer, payees, force"},
+    {"payout.paid", on_payout_paid, "the bank has paid it: id, reference, date"},
+    {"payout.returned", on_payout_returned,
+     "it came back, and is paid again: id, reference, date, code, reason"},
     {"suspense.list", on_suspense_list, "what is left in suspense"},
     {"suspense.clear", on_suspense_clear, "to where it belongs: id, to, reason, amount, currency"},
     {"suspense.cleared", on_suspense_cleared,

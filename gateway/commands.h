@@ -67,9 +67,26 @@ setpay_gateway_command_fn setpay_gateway_dispute_evidence;
 /* incoming_commands.c; the logs likewise. */
 setpay_gateway_command_fn setpay_gateway_issuer_paid;
 void setpay_gateway_log_paid(const json_t *result);
+setpay_gateway_command_fn setpay_gateway_issuer_paid_to;
+void setpay_gateway_log_paid_to(const json_t *result);
+setpay_gateway_command_fn setpay_gateway_issuer_undo;
+void setpay_gateway_log_payment_undone(const json_t *result);
+setpay_gateway_command_fn setpay_gateway_issuer_payments;
 setpay_gateway_command_fn setpay_gateway_suspense_list;
 setpay_gateway_command_fn setpay_gateway_suspense_clear;
 void setpay_gateway_log_cleared(const json_t *result);
+/* payout_commands.c; the logs likewise. */
+setpay_gateway_command_fn setpay_gateway_payout_list;
+setpay_gateway_command_fn setpay_gateway_payout_show;
+setpay_gateway_command_fn setpay_gateway_payout_waiting;
+setpay_gateway_command_fn setpay_gateway_payout_files;
+setpay_gateway_command_fn setpay_gateway_payout_file;
+setpay_gateway_command_fn setpay_gateway_payout_send;
+void setpay_gateway_log_payouts_sent(const json_t *result);
+setpay_gateway_command_fn setpay_gateway_payout_paid;
+void setpay_gateway_log_payouts_paid(const json_t *result);
+setpay_gateway_command_fn setpay_gateway_payout_returned;
+void setpay_gateway_log_payouts_returned(const json_t *result);
 /* audit_commands.c */
 setpay_gateway_command_fn setpay_gateway_audit_payments;
 setpay_gateway_command_fn setpay_gateway_audit_clearing;

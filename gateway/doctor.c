@@ -5,9 +5,14 @@
  */
 #include "gateway/doctor.h"
 
+#include "common/base/noun.h"
 #include "common/crypto/file.h"
+#include "common/net/control_client.h"
 #include "gateway/clearing/fees.h"
+#include "gateway/clearing/payout.h"
 #include "gateway/network/network.h"
+#include "gateway/payment/payment.h"
+#include "gateway/settlement_json.h"
 #include "gateway/setup.h"
 
 #include <openssl/ssl.h>
@@ -16,6 +21,8 @@
 #include <string.h>
 
 #define PROBE_MS 3000
+#define ASK_MS 5000
+#define WAITING_SAID 20 /* merchants without an account that are named one by one */
 
 struct issuer {
     SSL_CTX *tls;
@@ -95,6 +102,98 @@ static void look_at_fees(struct setpay_doctor *doctor)
     free(fees);
 }
 
+/* ------------------------------------------------------------------ payouts */
+
+static enum setpay_error add_waiting(void *arg, const struct setpay_payout_waiting *w)
+{
+    json_t *one = json_pack("{s:s, s:s, s:s, s:I, s:I}", "brand", w->brand, "merchant_id",
+                            w->merchant_id, "currency", w->currency, "payouts",
+                            (json_int_t)w->count, "amount", (json_int_t)w->amount_minor);
+    return json_array_append_new(arg, one) == 0 ? SETPAY_OK : SETPAY_E_NOMEM;
+}
+
+static enum setpay_error read_waiting(struct setpay_db *db, void *list)
+{
+    return setpay_payout_each_waiting(db, add_waiting, list);
+}
+
+/* What is made and not sent, from the daemon, or from the database of one that does not run. What
+ * keeps it from being read is said elsewhere. A new array. */
+static json_t *waiting_payouts(const struct setpay_doctor *doctor)
+{
+    struct setpay_problem ignored = {{0}};
+    struct setpay_control_client *client = NULL;
+    json_t *list = json_array(), *result = NULL;
+    const struct setpay_store_options options = {
+        .url = setpay_config_text(doctor->config, "", "database"),
+        .schema = &setpay_gateway_schema};
+    if (!doctor->runs) {
+        if (setpay_store_peek(&options, read_waiting, list, &ignored) != SETPAY_OK)
+            json_array_clear(list);
+        return list;
+    }
+    if (setpay_control_client_open(setpay_config_text(doctor->config, "", "admin_socket"),
+                                   doctor->daemon->name, NULL, &client, &ignored) == SETPAY_OK &&
+        setpay_control_client_call(client, "payout.waiting", NULL, ASK_MS, NULL, NULL, &result,
+                                   &ignored) == SETPAY_OK)
+        json_array_extend(list, json_object_get(result, "waiting"));
+    setpay_control_client_close(client);
+    json_decref(result);
+    return list;
+}
+
+static const char *text_of(const json_t *object, const char *member)
+{
+    const char *text = json_string_value(json_object_get(object, member));
+    return text != NULL ? text : "";
+}
+
+/* An account that nobody has configured keeps what waits from being paid. */
+static void say_missing(struct setpay_doctor *doctor, const json_t *one, const char *who,
+                        const char *section)
+{
+    char text[SETPAY_MONEY_TEXT_SIZE];
+    json_int_t count = json_integer_value(json_object_get(one, "payouts"));
+    setpay_doctor_say(
+        doctor, SETPAY_FINDING_WARN, SETPAY_CHECK_CONFIGURATION, section,
+        "add that section, with holder and iban, and have the payouts sent: payout send",
+        "%s missing: there is no section [%s], and %lld %s of %s to %s %s", who, section,
+        (long long)count, setpay_noun(count, "payout", "payouts"),
+        setpay_amount_text(json_integer_value(json_object_get(one, "amount")),
+                           text_of(one, "currency"), text),
+        text_of(one, "merchant_id"), setpay_noun(count, "waits", "wait"));
+}
+
+static void look_at_payout(struct setpay_doctor *doctor, const json_t *one)
+{
+    char section[SETPAY_GATEWAY_SECTION_SIZE];
+    struct setpay_bank_account account;
+    struct setpay_problem problem = {{0}}; /* what is wrong with a section is said of all */
+    const char *currency = text_of(one, "currency");
+    (void)snprintf(section, sizeof section, "payee %s.%s", text_of(one, "brand"),
+                   text_of(one, "merchant_id"));
+    if (setpay_payee_find(doctor->config, text_of(one, "brand"), text_of(one, "merchant_id"),
+                          &account, &problem) == SETPAY_E_NOT_FOUND)
+        say_missing(doctor, one, "payee", section);
+    (void)snprintf(section, sizeof section, "payer %s", currency);
+    if (setpay_payer_find(doctor->config, currency, &account, &problem) == SETPAY_E_NOT_FOUND)
+        say_missing(doctor, one, "payer", section);
+}
+
+static void look_at_payouts(struct setpay_doctor *doctor)
+{
+    struct setpay_problem problem = {{0}};
+    json_t *list = waiting_payouts(doctor);
+    if (setpay_payees_check(doctor->config, &problem) != SETPAY_OK)
+        setpay_doctor_say(doctor, SETPAY_FINDING_FAIL, SETPAY_CHECK_CONFIGURATION, "payee",
+                          "mend that key of the configuration", "%s", problem.text);
+    for (size_t i = 0; i < json_array_size(list) && i < WAITING_SAID; i++)
+        look_at_payout(doctor, json_array_get(list, i));
+    json_decref(list);
+}
+
+/* ------------------------------------------------------------------ all of it */
+
 void setpay_gateway_doctor_peers(struct setpay_doctor *doctor, const char *url)
 {
     static const char issuer_todo[] =
@@ -109,6 +208,7 @@ void setpay_gateway_doctor_peers(struct setpay_doctor *doctor, const char *url)
     size_t count = 0, named = setpay_config_instance_count(doctor->config, "issuer *");
     const char *path = setpay_config_text(doctor->config, "", "key_passphrase_file");
     look_at_fees(doctor);
+    look_at_payouts(doctor);
     /* Without it keys don't open, which is said of them. */
     enum setpay_error error =
         path == NULL ? SETPAY_OK : setpay_file_read_secret(path, &passphrase, NULL);

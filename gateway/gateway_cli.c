@@ -9,170 +9,11 @@
 #include "gateway/books_cli.h"
 #include "gateway/commands.h"
 #include "gateway/doctor.h"
+#include "gateway/gateway_flags.h"
 #include "gateway/gateway_words.h"
 #include "gateway/gatewayd.h"
 #include "gateway/payment/vault.h"
 #include "gateway/setup.h"
-
-/* ------------------------------------------------------------------ the commands */
-
-static const struct setpay_flag cutoff_flags[] = {{"issuer", SETPAY_FLAG_TEXT, "issuer"}, {0}};
-static const struct setpay_flag batch_list_flags[] = {
-    {"brand", SETPAY_FLAG_TEXT, "brand"},     {"merchant-id", SETPAY_FLAG_TEXT, "merchant_id"},
-    {"open", SETPAY_FLAG_SWITCH, "open"},     {"limit", SETPAY_FLAG_NUMBER, "limit"},
-    {"before", SETPAY_FLAG_NUMBER, "before"}, {0},
-};
-static const struct setpay_flag batch_show_flags[] = {
-    {"brand", SETPAY_FLAG_TEXT, "brand"},
-    {"merchant-id", SETPAY_FLAG_TEXT, "merchant_id"},
-    {"batch", SETPAY_FLAG_NUMBER, "batch"},
-    {0},
-};
-static const struct setpay_flag advice_list_flags[] = {
-    {"stuck", SETPAY_FLAG_SWITCH, "stuck"},
-    {"refused", SETPAY_FLAG_SWITCH, "refused"},
-    {"limit", SETPAY_FLAG_NUMBER, "limit"},
-    {"after", SETPAY_FLAG_NUMBER, "after"},
-    {0},
-};
-static const struct setpay_flag advice_off_flags[] = {
-    {"advice", SETPAY_FLAG_NUMBER, "advice"},
-    {"reason", SETPAY_FLAG_TEXT, "reason"},
-    {0},
-};
-static const struct setpay_flag presentment_list_flags[] = {
-    {"stuck", SETPAY_FLAG_SWITCH, "stuck"},
-    {"limit", SETPAY_FLAG_NUMBER, "limit"},
-    {"after", SETPAY_FLAG_NUMBER, "after"},
-    {0},
-};
-static const struct setpay_flag presentment_off_flags[] = {
-    {"presentment", SETPAY_FLAG_NUMBER, "presentment"},
-    {"reason", SETPAY_FLAG_TEXT, "reason"},
-    {0},
-};
-static const struct setpay_flag reversal_list_flags[] = {
-    {"stuck", SETPAY_FLAG_SWITCH, "stuck"},
-    {"limit", SETPAY_FLAG_NUMBER, "limit"},
-    {"after", SETPAY_FLAG_NUMBER, "after"},
-    {0},
-};
-static const struct setpay_flag reversal_off_flags[] = {
-    {"reversal", SETPAY_FLAG_NUMBER, "reversal"},
-    {"reason", SETPAY_FLAG_TEXT, "reason"},
-    {0},
-};
-static const struct setpay_flag verify_flags[] = {{"from", SETPAY_FLAG_TEXT, "from"}, {0}};
-
-static const struct setpay_flag merchant_flags[] = {
-    {"brand", SETPAY_FLAG_TEXT, "brand"},
-    {"id", SETPAY_FLAG_TEXT, "id"},
-    {0},
-};
-static const struct setpay_flag add_flags[] = {
-    {"brand", SETPAY_FLAG_TEXT, "brand"},
-    {"id", SETPAY_FLAG_TEXT, "id"},
-    {"name", SETPAY_FLAG_TEXT, "name"},
-    {"category", SETPAY_FLAG_NUMBER, "category"},
-    {"zone", SETPAY_FLAG_TEXT, "zone"},
-    {"cut-off", SETPAY_FLAG_TEXT, "cut_off"},
-    {"reserve-percent", SETPAY_FLAG_TEXT, "reserve_percent"},
-    {"reserve-days", SETPAY_FLAG_NUMBER, "reserve_days"},
-    {"if-absent", SETPAY_FLAG_SWITCH, "if_absent"},
-    {0},
-};
-static const struct setpay_flag set_flags[] = {
-    {"brand", SETPAY_FLAG_TEXT, "brand"},
-    {"id", SETPAY_FLAG_TEXT, "id"},
-    {"name", SETPAY_FLAG_TEXT, "name"},
-    {"category", SETPAY_FLAG_NUMBER, "category"},
-    {"zone", SETPAY_FLAG_TEXT, "zone"},
-    {"cut-off", SETPAY_FLAG_TEXT, "cut_off"},
-    {"reserve-percent", SETPAY_FLAG_TEXT, "reserve_percent"},
-    {"reserve-days", SETPAY_FLAG_NUMBER, "reserve_days"},
-    {0},
-};
-static const struct setpay_flag paid_flags[] = {
-    {"issuer", SETPAY_FLAG_TEXT, "issuer"},
-    {"amount", SETPAY_FLAG_TEXT, "amount"},
-    {"currency", SETPAY_FLAG_TEXT, "currency"},
-    {"date", SETPAY_FLAG_TEXT, "date"},
-    {"reference", SETPAY_FLAG_TEXT, "reference"},
-    {"file", SETPAY_FLAG_TEXT, "file"},
-    {0},
-};
-static const struct setpay_flag clear_flags[] = {
-    {"to", SETPAY_FLAG_TEXT, "to"},
-    {"reason", SETPAY_FLAG_TEXT, "reason"},
-    {"amount", SETPAY_FLAG_MONEY, NULL},
-    {0},
-};
-static const struct setpay_flag suspense_flags[] = {
-    {"limit", SETPAY_FLAG_NUMBER, "limit"},
-    {"after", SETPAY_FLAG_TEXT, "after"},
-    {0},
-};
-static const struct setpay_flag import_flags[] = {
-    {"issuer", SETPAY_FLAG_TEXT, "issuer"},
-    {"skip", SETPAY_FLAG_TEXTS, "skip"},
-    {0},
-};
-static const struct setpay_flag dispute_flags[] = {
-    {"outcome", SETPAY_FLAG_TEXT, "outcome"},
-    {"brand", SETPAY_FLAG_TEXT, "brand"},
-    {"merchant-id", SETPAY_FLAG_TEXT, "merchant_id"},
-    {0},
-};
-static const struct setpay_flag evidence_flags[] = {
-    {"o", SETPAY_FLAG_TEXT, "output"},
-    {"output", SETPAY_FLAG_TEXT, "output"},
-    {0},
-};
-static const struct setpay_flag batch_evidence_flags[] = {
-    {"brand", SETPAY_FLAG_TEXT, "brand"},   {"merchant-id", SETPAY_FLAG_TEXT, "merchant_id"},
-    {"batch", SETPAY_FLAG_NUMBER, "batch"}, {"o", SETPAY_FLAG_TEXT, "output"},
-    {"output", SETPAY_FLAG_TEXT, "output"}, {0},
-};
-static const struct setpay_flag settle_flags[] = {
-    {"date", SETPAY_FLAG_TEXT, "date"}, {"force", SETPAY_FLAG_SWITCH, "force"}, {0}};
-static const struct setpay_flag step_over_flags[] = {
-    {"date", SETPAY_FLAG_TEXT, "day"}, {"reason", SETPAY_FLAG_TEXT, "reason"}, {0}};
-static const struct setpay_flag report_flags[] = {
-    {"date", SETPAY_FLAG_TEXT, "day"},
-    {"brand", SETPAY_FLAG_TEXT, "brand"},
-    {"merchant-id", SETPAY_FLAG_TEXT, "merchant_id"},
-    {"format", SETPAY_FLAG_TEXT, "format"},
-    {0},
-};
-static const struct setpay_flag clearing_flags[] = {
-    {"date", SETPAY_FLAG_TEXT, "day"},
-    {"brand", SETPAY_FLAG_TEXT, "brand"},
-    {"merchant-id", SETPAY_FLAG_TEXT, "merchant_id"},
-    {0},
-};
-static const struct setpay_flag reconcile_flags[] = {
-    {"issuer", SETPAY_FLAG_TEXT, "issuer"},
-    {"late-hours", SETPAY_FLAG_NUMBER, "late_hours"},
-    {"from", SETPAY_FLAG_TEXT, "from"},
-    {"to", SETPAY_FLAG_TEXT, "to"},
-    {0},
-};
-static const struct setpay_flag audit_flags[] = {
-    {"clearing", SETPAY_FLAG_TEXTS, "clearing_files"},
-    {"merchant", SETPAY_FLAG_TEXTS, "merchant_files"},
-    {0},
-};
-static const struct setpay_flag list_flags[] = {
-    {"state", SETPAY_FLAG_TEXT, "state"},
-    {"limit", SETPAY_FLAG_NUMBER, "limit"},
-    {"before", SETPAY_FLAG_NUMBER, "before"},
-    {0},
-};
-static const struct setpay_flag show_flags[] = {
-    {"brand", SETPAY_FLAG_TEXT, "brand"},
-    {"merchant-id", SETPAY_FLAG_TEXT, "merchant_id"},
-    {0},
-};
 
 /* ------------------------------------------------------------------ enrolment */
 
@@ -190,11 +31,13 @@ static enum setpay_error doctor(const char *config_path, const json_t *args, jso
     return setpay_doctor_examine(&looked_at, config_path, args, result, problem);
 }
 
+/* ------------------------------------------------------------------ the commands */
+
 static const struct setpay_operator_command commands[] = {
     {{"merchant", "add"},
      "merchant.add",
      NULL,
-     add_flags,
+     setpay_gateway_add_flags,
      setpay_gateway_print_merchant_line,
      "--brand B --id ID --name NAME [--category NNNN] [--zone ZONE] [--cut-off HH:MM] "
      "[--reserve-percent N] [--reserve-days D] [--if-absent]",
@@ -204,7 +47,7 @@ static const struct setpay_operator_command commands[] = {
     {{"merchant", "set"},
      "merchant.set",
      NULL,
-     set_flags,
+     setpay_gateway_set_flags,
      setpay_gateway_print_merchant_line,
      "--brand B --id ID [--name NAME] [--category NNNN] [--zone ZONE] [--cut-off HH:MM] "
      "[--reserve-percent N] [--reserve-days D]",
@@ -219,70 +62,70 @@ static const struct setpay_operator_command commands[] = {
     {{"merchant", "enable"},
      "merchant.enable",
      NULL,
-     merchant_flags,
+     setpay_gateway_merchant_flags,
      setpay_gateway_print_merchant_line,
      "--brand B --id ID",
      "its requests are taken again"},
     {{"merchant", "disable"},
      "merchant.disable",
      NULL,
-     merchant_flags,
+     setpay_gateway_merchant_flags,
      setpay_gateway_print_merchant_line,
      "--brand B --id ID",
      "its requests are refused from now on"},
     {{"payment", "list"},
      "payment.list",
      NULL,
-     list_flags,
+     setpay_gateway_list_flags,
      setpay_gateway_print_payments,
      "[--state asking|approved|captured|declined|voided|reversed] [--limit N] [--before N]",
      "payments, the newest first; --before: the next page"},
     {{"payment", "show"},
      "payment.show",
      "xid",
-     show_flags,
+     setpay_gateway_show_flags,
      setpay_gateway_print_payment,
      "XID [--brand B] [--merchant-id ID]",
      "one payment with its receipts and reversals"},
     {{"payment", "evidence"},
      "payment.evidence",
      "xid",
-     show_flags,
+     setpay_gateway_show_flags,
      setpay_evidence_print,
      "XID [--brand B] [--merchant-id ID]",
      "what others have signed for it; with --json for a stranger to check"},
     {{"batch", "list"},
      "batch.list",
      NULL,
-     batch_list_flags,
+     setpay_gateway_batch_list_flags,
      setpay_gateway_print_batches,
      "[--brand B] [--merchant-id ID] [--open] [--limit N] [--before N]",
      "batches with their totals, the newest first; --open: those alone; --before: the next page"},
     {{"batch", "show"},
      "batch.show",
      NULL,
-     batch_show_flags,
+     setpay_gateway_batch_show_flags,
      setpay_gateway_print_batch,
      "--brand B --merchant-id ID --batch N",
      "one batch with its items"},
     {{"batch", "evidence"},
      "batch.evidence",
      NULL,
-     batch_evidence_flags,
+     setpay_gateway_batch_evidence_flags,
      setpay_gateway_print_batch_evidence,
      "--brand B --merchant-id ID --batch N [-o FILE]",
      "what its merchant has signed to close it; with -o or --json for a stranger to check"},
     {{"batch", "close"},
      "batch.close",
      NULL,
-     batch_show_flags,
+     setpay_gateway_batch_show_flags,
      setpay_gateway_print_batch,
      "--brand B --merchant-id ID --batch N",
      "close a batch in its merchant's place; its items go to the issuers"},
     {{"advice", "list"},
      "advice.list",
      NULL,
-     advice_list_flags,
+     setpay_gateway_advice_list_flags,
      setpay_gateway_print_advices,
      "[--stuck | --refused] [--limit N] [--after N]",
      "what was approved in an issuer's stead and it has not answered; --stuck: what can't be\n"
@@ -290,42 +133,42 @@ static const struct setpay_operator_command commands[] = {
     {{"advice", "write-off"},
      "advice.write_off",
      NULL,
-     advice_off_flags,
+     setpay_gateway_advice_off_flags,
      setpay_gateway_print_advice,
      "--advice N --reason TEXT",
      "give up one that can't be sent: it is as one that was refused, and counts no more"},
     {{"presentment", "list"},
      "presentment.list",
      NULL,
-     presentment_list_flags,
+     setpay_gateway_presentment_list_flags,
      setpay_gateway_print_presentments,
      "[--stuck] [--limit N] [--after N]",
      "what issuers have not answered, the oldest first; --stuck: what can't be sent"},
     {{"presentment", "write-off"},
      "presentment.write_off",
      NULL,
-     presentment_off_flags,
+     setpay_gateway_presentment_off_flags,
      setpay_gateway_print_presentment,
      "--presentment N --reason TEXT",
      "give up one that can't be sent: it is settled to suspense, as one that was refused"},
     {{"reversal", "list"},
      "reversal.list",
      NULL,
-     reversal_list_flags,
+     setpay_gateway_reversal_list_flags,
      setpay_gateway_print_reversals,
      "[--stuck] [--limit N] [--after N]",
      "reversals that no issuer has acknowledged, the oldest first; --stuck: what can't be sent"},
     {{"reversal", "write-off"},
      "reversal.write_off",
      NULL,
-     reversal_off_flags,
+     setpay_gateway_reversal_off_flags,
      setpay_gateway_print_reversal,
      "--reversal N --reason TEXT",
      "give up one that can't be sent: its issuer does not hear of it, and its period can end"},
     {{"ledger", "verify"},
      "ledger.verify",
      NULL,
-     verify_flags,
+     setpay_gateway_verify_flags,
      setpay_books_print_verified,
      "[--from NUMBER:HASH]",
      "recompute the ledger and compare; exit status 1 where something is found; --from: of the "
@@ -347,37 +190,113 @@ static const struct setpay_operator_command commands[] = {
     {{"issuer", "cutoff"},
      "issuer.cutoff",
      NULL,
-     cutoff_flags,
+     setpay_gateway_cutoff_flags,
      setpay_gateway_print_cut,
      "[--issuer NAME]",
      "end the period now, and compare totals with the issuer (all issuers)"},
     {{"issuer", "paid"},
      "issuer.paid",
      NULL,
-     paid_flags,
+     setpay_gateway_paid_flags,
      setpay_gateway_print_paid,
      "--issuer NAME --amount 12.50 --currency EUR --date YYYY-MM-DD --reference R | --file FILE",
      "book what an issuer has paid against what it owes, the rest to suspense; a reference is "
      "booked\n"
      "      once; FILE (-: standard input): a CSV of several, all of them or none"},
+    {{"issuer", "paid-to"},
+     "issuer.paid_to",
+     NULL,
+     setpay_gateway_paid_to_flags,
+     setpay_gateway_print_paid,
+     "--issuer NAME --amount 12.50 --currency EUR --date YYYY-MM-DD --reference R",
+     "book what was paid to an issuer that is owed more than it owes; no more than that"},
+    {{"issuer", "undo"},
+     "issuer.undo",
+     NULL,
+     setpay_gateway_undo_flags,
+     setpay_gateway_print_issuer_payments,
+     "--issuer NAME --reference R --reason WORDS",
+     "undo a payment that was booked by mistake, of an issuer or to one; its reference may be "
+     "booked\n"
+     "      again"},
+    {{"issuer", "payments"},
+     "issuer.payments",
+     NULL,
+     setpay_gateway_payments_flags,
+     setpay_gateway_print_issuer_payments,
+     "[--issuer NAME] [--limit N]",
+     "what issuers paid and were paid, the newest first"},
+    {{"payout", "list"},
+     "payout.list",
+     NULL,
+     setpay_gateway_payout_list_flags,
+     setpay_gateway_print_payouts,
+     "[--state made|sent|paid|returned] [--currency C] [--brand B] [--merchant-id ID] [--limit N] "
+     "[--after N]",
+     "what settlements have to pay, and how it stands, the oldest first"},
+    {{"payout", "show"},
+     "payout.show",
+     "id",
+     NULL,
+     setpay_gateway_print_payout,
+     "ID",
+     "one payout: to which account, in which file, and what the bank said"},
+    {{"payout", "send"},
+     "payout.send",
+     NULL,
+     setpay_gateway_payout_send_flags,
+     setpay_gateway_print_payout_file,
+     "--currency C [--date YYYY-MM-DD] [-o FILE] [--force]",
+     "write what waits to a file for the bank (ISO 20022 pain.001), to be paid on that day "
+     "(today);\n"
+     "      each payout is in one file only; who has no account in the configuration waits;\n"
+     "      --force: also what may have been sent before the database was restored"},
+    {{"payout", "files"},
+     "payout.files",
+     NULL,
+     setpay_gateway_payout_files_flags,
+     setpay_gateway_print_payout_files,
+     "[--limit N]",
+     "the files for the bank, the newest first"},
+    {{"payout", "file"},
+     "payout.file",
+     "id",
+     setpay_gateway_evidence_flags,
+     setpay_gateway_print_payout_file,
+     "ID [-o FILE]",
+     "the same file once more"},
+    {{"payout", "paid"},
+     "payout.paid",
+     "id",
+     setpay_gateway_payout_paid_flags,
+     setpay_gateway_print_payouts,
+     "ID --reference R --date YYYY-MM-DD",
+     "the bank has paid that payout, or all of that file of which nothing was told"},
+    {{"payout", "returned"},
+     "payout.returned",
+     "id",
+     setpay_gateway_payout_returned_flags,
+     setpay_gateway_print_payouts,
+     "ID --code AC04 --reference R --date YYYY-MM-DD [--reason WORDS]",
+     "it came back, or was refused: the merchant's next settlement pays it again"},
     {{"suspense", "list"},
      "suspense.list",
      NULL,
-     suspense_flags,
+     setpay_gateway_suspense_flags,
      setpay_gateway_print_suspense,
      "[--limit N] [--after ID]",
      "what is in suspense, the oldest first: refused by issuers, or paid by them and not owed"},
     {{"suspense", "clear"},
      "suspense.clear",
      "id",
-     clear_flags,
+     setpay_gateway_clear_flags,
      setpay_gateway_print_cleared,
      "ID --to merchant|issuer|cash --reason WORDS [--amount \"12.50 EUR\"]",
      "move it, or so much of it, to where it belongs"},
     {{"dispute", "import"},
      "dispute.import",
      "file",
-     import_flags,
+     setpay_gateway_import_flags,
      setpay_gateway_print_imported,
      "FILE [--issuer NAME] [--skip NUMBER]...",
      "an issuer's file of disputes (-: standard input), all of it or nothing; what is in dispute "
@@ -387,7 +306,7 @@ static const struct setpay_operator_command commands[] = {
     {{"dispute", "list"},
      "dispute.list",
      NULL,
-     dispute_flags,
+     setpay_gateway_dispute_flags,
      setpay_gateway_print_disputes,
      "[--outcome open|cardholder|merchant] [--brand B] [--merchant-id ID]",
      "disputes, and how they stand"},
@@ -401,14 +320,14 @@ static const struct setpay_operator_command commands[] = {
     {{"dispute", "evidence"},
      "dispute.evidence",
      "id",
-     evidence_flags,
+     setpay_gateway_evidence_flags,
      setpay_gateway_print_evidence,
      "ID [-o FILE]",
      "what merchant, cardholder and this gateway have signed for it, for a stranger to check"},
     {{"settle", NULL},
      "settle",
      NULL,
-     settle_flags,
+     setpay_gateway_settle_flags,
      setpay_books_print_settled,
      "[--date YYYY-MM-DD] [--force]",
      "settle what is cleared up to the cut-off of each merchant's last day that has ended, or of\n"
@@ -418,7 +337,7 @@ static const struct setpay_operator_command commands[] = {
     {{"settlement", "step-over"},
      "settlement.step_over",
      NULL,
-     step_over_flags,
+     setpay_gateway_step_over_flags,
      setpay_books_print_stepped_over,
      "--date YYYY-MM-DD --reason TEXT",
      "what a clock that was ahead has settled for that day to come keeps no day before from being\n"
@@ -426,21 +345,21 @@ static const struct setpay_operator_command commands[] = {
     {{"report", "settlement"},
      "report.settlement",
      NULL,
-     report_flags,
+     setpay_gateway_report_flags,
      setpay_books_print_report,
      "--date YYYY-MM-DD [--brand B] [--merchant-id ID] [--format csv|camt.053|camt.054]",
      "what was settled for a day, on standard output"},
     {{"report", "clearing"},
      "report.clearing",
      NULL,
-     clearing_flags,
+     setpay_gateway_clearing_flags,
      setpay_books_print_report,
      "--date YYYY-MM-DD [--brand B] [--merchant-id ID]",
      "the items of a day's settlements as a clearing file, on standard output"},
     {{"reconcile", NULL},
      "reconcile",
      "file",
-     reconcile_flags,
+     setpay_gateway_reconcile_flags,
      setpay_books_print_reconciled,
      "FILE [--issuer NAME] [--late-hours N] [--from YYYY-MM-DD] [--to YYYY-MM-DD]",
      "an issuer's clearing file (-: standard input) against the ledger; exit status 1 where they "
@@ -448,7 +367,7 @@ static const struct setpay_operator_command commands[] = {
     {{"audit", NULL},
      "audit",
      NULL,
-     audit_flags,
+     setpay_gateway_audit_flags,
      setpay_books_print_audited,
      "[--clearing FILE]... [--merchant FILE]...",
      "verify every signature that was kept, and add up all books; hold issuers' clearing files "
@@ -489,6 +408,9 @@ static const struct setpay_operator_whole wholes[] = {
     {"dispute.evidence", setpay_books_dispute_evidence},
     {"batch.evidence", setpay_books_batch_evidence},
     {"issuer.paid", setpay_books_issuer_paid},
+    {"issuer.paid_to", setpay_books_issuer_paid_to},
+    {"payout.send", setpay_books_payout_send},
+    {"payout.file", setpay_books_payout_file},
     {"reconcile", setpay_books_reconcile},
     {"audit", setpay_books_audit},
     {NULL, NULL},

@@ -29,7 +29,13 @@ void setpay_gateway_print_evidence(const json_t *result);
 void setpay_gateway_print_batch_evidence(const json_t *result);
 /* incoming_cli.c */
 void setpay_gateway_print_paid(const json_t *result);
+void setpay_gateway_print_issuer_payments(const json_t *result);
 void setpay_gateway_print_suspense(const json_t *result);
 void setpay_gateway_print_cleared(const json_t *result);
+/* payout_cli.c */
+void setpay_gateway_print_payout_file(const json_t *result);
+void setpay_gateway_print_payout_files(const json_t *result);
+void setpay_gateway_print_payouts(const json_t *result);
+void setpay_gateway_print_payout(const json_t *result);
 
 #endif

@@ -80,9 +80,9 @@ static void name_flag(struct setpay_problem *problem)
     (void)snprintf(problem->text, sizeof problem->text, "%s%s", is_of_flag ? "--" : "", words);
 }
 
-enum setpay_error setpay_books_issuer_paid(struct setpay_operator_asker *asker,
-                                           const struct setpay_config *config, const json_t *args,
-                                           json_t **result, struct setpay_problem *problem)
+static enum setpay_error tell(struct setpay_operator_asker *asker,
+                              const struct setpay_config *config, const char *command,
+                              const json_t *args, json_t **result, struct setpay_problem *problem)
 {
     struct setpay_buffer bytes;
     json_t *asked = NULL;
@@ -96,10 +96,54 @@ enum setpay_error setpay_books_issuer_paid(struct setpay_operator_asker *asker,
     }
     setpay_buffer_clear(&bytes);
     if (error == SETPAY_OK)
-        error = setpay_operator_ask(asker, "issuer.paid", asked, result, problem);
+        error = setpay_operator_ask(asker, command, asked, result, problem);
     if (error != SETPAY_OK && json_object_get(args, "file") == NULL)
         name_flag(problem);
     return error;
+}
+
+enum setpay_error setpay_books_issuer_paid(struct setpay_operator_asker *asker,
+                                           const struct setpay_config *config, const json_t *args,
+                                           json_t **result, struct setpay_problem *problem)
+{
+    return tell(asker, config, "issuer.paid", args, result, problem);
+}
+
+enum setpay_error setpay_books_issuer_paid_to(struct setpay_operator_asker *asker,
+                                              const struct setpay_config *config,
+                                              const json_t *args, json_t **result,
+                                              struct setpay_problem *problem)
+{
+    return tell(asker, config, "issuer.paid_to", args, result, problem);
+}
+
+/* "sim, R1: 12.50 EUR", or "… paid to it". */
+static void print_payment(const json_t *one)
+{
+    char text[SETPAY_MONEY_TEXT_SIZE];
+    const char *currency = setpay_operator_text(one, "currency");
+    int64_t minor = json_integer_value(json_object_get(one, "amount"));
+    printf("%s, %s: %s%s", setpay_operator_text(one, "issuer"),
+           setpay_operator_text(one, "reference"),
+           setpay_amount_text(minor < 0 ? -minor : minor, currency, text),
+           minor < 0 ? " paid to it" : "");
+}
+
+void setpay_gateway_print_issuer_payments(const json_t *result)
+{
+    size_t index;
+    const json_t *one;
+    if (json_array_size(json_object_get(result, "payments")) == 0)
+        puts("Nothing was paid.");
+    json_array_foreach(json_object_get(result, "payments"), index, one)
+    {
+        printf("%s  ", setpay_operator_text(one, "date"));
+        print_payment(one);
+        if (json_is_string(json_object_get(one, "undone")))
+            printf("; undone %s: %s", setpay_operator_text(one, "undone"),
+                   setpay_operator_text(one, "reason"));
+        puts("");
+    }
 }
 
 void setpay_gateway_print_paid(const json_t *result)
@@ -111,9 +155,9 @@ void setpay_gateway_print_paid(const json_t *result)
         char text[SETPAY_MONEY_TEXT_SIZE];
         const char *currency = setpay_operator_text(one, "currency");
         int64_t suspense = json_integer_value(json_object_get(one, "suspense"));
-        printf("%s, %s: %s%s", setpay_operator_text(one, "issuer"),
-               setpay_operator_text(one, "reference"), setpay_operator_text(one, "amount_text"),
-               json_is_true(json_object_get(one, "known")) ? ", booked before" : "");
+        print_payment(one);
+        if (json_is_true(json_object_get(one, "known")))
+            printf(", booked before");
         if (suspense != 0)
             printf("; of it %s in suspense", setpay_amount_text(suspense, currency, text));
         puts("");

@@ -11,18 +11,28 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LISTED 50
+#define LISTED_MAX 500
+
 /* ------------------------------------------------------------------ what issuers paid */
 
 static json_t *incoming_json(const struct setpay_incoming *p)
 {
     char token[SETPAY_ID_TEXT_SIZE], amount[SETPAY_MONEY_TEXT_SIZE];
+    char undone[SETPAY_TIME_TEXT_SIZE];
     int64_t suspense = p->amount.minor - p->matched_minor;
-    return json_pack("{s:s, s:s, s:s, s:I, s:s, s:s, s:s, s:I, s:I, s:b}", "payment",
-                     setpay_id_format(&p->token, token), "issuer", p->issuer, "reference",
-                     p->reference, "amount", (json_int_t)p->amount.minor, "currency",
-                     p->amount.currency, "amount_text", setpay_money_format(&p->amount, amount),
-                     "date", p->day, "matched", (json_int_t)p->matched_minor, "suspense",
-                     (json_int_t)suspense, "known", (int)p->known);
+    json_t *object = json_pack(
+        "{s:s, s:s, s:s, s:I, s:s, s:s, s:s, s:I, s:I, s:b}", "payment",
+        setpay_id_format(&p->token, token), "issuer", p->issuer, "reference", p->reference,
+        "amount", (json_int_t)p->amount.minor, "currency", p->amount.currency, "amount_text",
+        setpay_money_format(&p->amount, amount), "date", p->day, "matched",
+        (json_int_t)p->matched_minor, "suspense", (json_int_t)suspense, "known", (int)p->known);
+    if (object != NULL && p->undone_ms != 0) {
+        json_object_set_new(object, "undone",
+                            json_string(setpay_time_format(p->undone_ms, undone)));
+        json_object_set_new(object, "reason", json_string(p->undone_reason));
+    }
+    return object;
 }
 
 enum setpay_error setpay_gateway_issuer_paid(struct setpay_db *db, const json_t *args,
@@ -47,6 +57,107 @@ enum setpay_error setpay_gateway_issuer_paid(struct setpay_db *db, const json_t 
         return error;
     }
     *result = json_pack("{s:o}", "payments", payments);
+    return *result != NULL ? SETPAY_OK : SETPAY_E_NOMEM;
+}
+
+/* Issuer and reference, of a payment of its own. */
+static enum setpay_error read_name(const json_t *args, struct setpay_incoming *payment,
+                                   struct setpay_problem *problem)
+{
+    const char *issuer = NULL, *reference = NULL;
+    SETPAY_TRY(setpay_json_arg_text(args, "issuer", true, &issuer, problem));
+    SETPAY_TRY(setpay_json_arg_text(args, "reference", true, &reference, problem));
+    if (issuer[0] == '\0' || strlen(issuer) >= sizeof payment->issuer || reference[0] == '\0' ||
+        strlen(reference) >= sizeof payment->reference)
+        return setpay_problem_set(problem, SETPAY_E_INVALID,
+                                  "expected an issuer of 1 to %zu characters and a reference of 1 "
+                                  "to %zu",
+                                  sizeof payment->issuer - 1, sizeof payment->reference - 1);
+    memcpy(payment->issuer, issuer, strlen(issuer) + 1);
+    memcpy(payment->reference, reference, strlen(reference) + 1);
+    return SETPAY_OK;
+}
+
+/* One payment in the form in which issuers' are told, the other way. */
+enum setpay_error setpay_gateway_issuer_paid_to(struct setpay_db *db, const json_t *args,
+                                                const struct setpay_vault *vault, json_t **result,
+                                                struct setpay_problem *problem)
+{
+    static const char *const names[] = {"content", NULL};
+    struct setpay_incoming_list list;
+    const char *content = NULL;
+    (void)vault;
+    SETPAY_TRY(setpay_json_args_check(args, names, problem));
+    SETPAY_TRY(setpay_json_arg_text(args, "content", true, &content, problem));
+    SETPAY_TRY(setpay_incoming_parse(setpay_view_string(content), &list, problem));
+    enum setpay_error error = SETPAY_OK;
+    if (list.count != 1)
+        error = setpay_problem_set(problem, SETPAY_E_INVALID, "content: expected one payment");
+    if (error == SETPAY_OK)
+        error = setpay_incoming_pay(db, &list.rows[0], setpay_clock_now_ms(), problem);
+    if (error == SETPAY_OK) {
+        *result = json_pack("{s:[o]}", "payments", incoming_json(&list.rows[0]));
+        error = *result != NULL ? SETPAY_OK : SETPAY_E_NOMEM;
+    }
+    setpay_incoming_list_clear(&list);
+    return error;
+}
+
+static enum setpay_error read_reason(const json_t *args, char out[SETPAY_SUSPENSE_REASON_SIZE],
+                                     struct setpay_problem *problem)
+{
+    const char *reason = NULL;
+    SETPAY_TRY(setpay_json_arg_text(args, "reason", true, &reason, problem));
+    size_t size = strlen(reason);
+    bool printable = true;
+    for (size_t i = 0; i < size; i++)
+        printable = printable && (unsigned char)reason[i] >= ' ' && reason[i] != 0x7f;
+    if (size == 0 || size >= SETPAY_SUSPENSE_REASON_SIZE || !printable)
+        return setpay_problem_set(problem, SETPAY_E_INVALID,
+                                  "reason: expected words, of 1 to %d bytes on one line",
+                                  SETPAY_SUSPENSE_REASON_SIZE - 1);
+    memcpy(out, reason, size + 1);
+    return SETPAY_OK;
+}
+
+enum setpay_error setpay_gateway_issuer_undo(struct setpay_db *db, const json_t *args,
+                                             const struct setpay_vault *vault, json_t **result,
+                                             struct setpay_problem *problem)
+{
+    static const char *const names[] = {"issuer", "reference", "reason", NULL};
+    struct setpay_incoming payment = {.id = 0};
+    (void)vault;
+    SETPAY_TRY(setpay_json_args_check(args, names, problem));
+    SETPAY_TRY(read_name(args, &payment, problem));
+    SETPAY_TRY(read_reason(args, payment.undone_reason, problem));
+    SETPAY_TRY(setpay_incoming_undo(db, &payment, setpay_clock_now_ms(), problem));
+    *result = json_pack("{s:[o]}", "payments", incoming_json(&payment));
+    return *result != NULL ? SETPAY_OK : SETPAY_E_NOMEM;
+}
+
+static enum setpay_error add_payment(void *arg, const struct setpay_incoming *payment)
+{
+    return json_array_append_new(arg, incoming_json(payment)) == 0 ? SETPAY_OK : SETPAY_E_NOMEM;
+}
+
+enum setpay_error setpay_gateway_issuer_payments(struct setpay_db *db, const json_t *args,
+                                                 const struct setpay_vault *vault, json_t **result,
+                                                 struct setpay_problem *problem)
+{
+    static const char *const names[] = {"issuer", "limit", NULL};
+    const char *issuer = NULL;
+    int64_t limit = LISTED;
+    (void)vault;
+    SETPAY_TRY(setpay_json_args_check(args, names, problem));
+    SETPAY_TRY(setpay_json_arg_text(args, "issuer", false, &issuer, problem));
+    SETPAY_TRY(setpay_json_arg_int(args, "limit", false, 1, LISTED_MAX, &limit, problem));
+    json_t *list = json_array();
+    enum setpay_error error = setpay_incoming_each(db, issuer, limit, add_payment, list);
+    if (error != SETPAY_OK) {
+        json_decref(list);
+        return error;
+    }
+    *result = json_pack("{s:o}", "payments", list);
     return *result != NULL ? SETPAY_OK : SETPAY_E_NOMEM;
 }
 
@@ -77,10 +188,31 @@ void setpay_gateway_log_paid(const json_t *result)
     }
 }
 
-/* ------------------------------------------------------------------ suspense */
+void setpay_gateway_log_payment_undone(const json_t *result)
+{
+    const json_t *one = json_array_get(json_object_get(result, "payments"), 0);
+    struct setpay_money amount = money_of(one, "amount");
+    amount.minor = llabs(amount.minor);
+    setpay_log(SETPAY_LOG_INFO, "issuer.payment_undone",
+               setpay_field_text("issuer", json_string_value(json_object_get(one, "issuer"))),
+               setpay_field_text("reference", json_string_value(json_object_get(one, "reference"))),
+               setpay_field_money("amount", &amount));
+}
 
-#define LISTED 50
-#define LISTED_MAX 500
+void setpay_gateway_log_paid_to(const json_t *result)
+{
+    const json_t *one = json_array_get(json_object_get(result, "payments"), 0);
+    struct setpay_money amount = money_of(one, "amount");
+    amount.minor = llabs(amount.minor);
+    if (!json_is_true(json_object_get(one, "known")))
+        setpay_log(
+            SETPAY_LOG_INFO, "issuer.paid_to",
+            setpay_field_text("issuer", json_string_value(json_object_get(one, "issuer"))),
+            setpay_field_text("reference", json_string_value(json_object_get(one, "reference"))),
+            setpay_field_money("amount", &amount));
+}
+
+/* ------------------------------------------------------------------ suspense */
 
 static json_t *item_json(const struct setpay_suspense_item *item)
 {
@@ -164,10 +296,10 @@ static enum setpay_error read_clearing(const json_t *args,
                                        struct setpay_suspense_clearing *clearing,
                                        struct setpay_money *asked, struct setpay_problem *problem)
 {
-    const char *id = NULL, *to = NULL, *reason = NULL, *currency = "";
+    const char *id = NULL, *to = NULL, *currency = "";
     SETPAY_TRY(setpay_json_arg_text(args, "id", true, &id, problem));
     SETPAY_TRY(setpay_json_arg_text(args, "to", true, &to, problem));
-    SETPAY_TRY(setpay_json_arg_text(args, "reason", true, &reason, problem));
+    SETPAY_TRY(read_reason(args, clearing->reason, problem));
     SETPAY_TRY(setpay_json_arg_int(args, "amount", false, 1, SETPAY_MONEY_MAX_MINOR, &asked->minor,
                                    problem));
     SETPAY_TRY(setpay_json_arg_text(args, "currency", asked->minor != 0, &currency, problem));
@@ -180,18 +312,9 @@ static enum setpay_error read_clearing(const json_t *args,
     if ((int)clearing->account == 0)
         return setpay_problem_set(problem, SETPAY_E_INVALID,
                                   "to '%.40s': expected merchant, issuer or cash", to);
-    size_t size = strlen(reason);
-    bool printable = true;
-    for (size_t i = 0; i < size; i++)
-        printable = printable && (unsigned char)reason[i] >= ' ' && reason[i] != 0x7f;
-    if (size == 0 || size >= sizeof clearing->reason || !printable)
-        return setpay_problem_set(problem, SETPAY_E_INVALID,
-                                  "reason: expected words, of 1 to %zu bytes on one line",
-                                  sizeof clearing->reason - 1);
     if (strlen(currency) >= sizeof asked->currency)
         return setpay_problem_set(problem, SETPAY_E_MONEY_CURRENCY,
                                   "currency '%.40s': expected three letters", currency);
-    memcpy(clearing->reason, reason, size + 1);
     memcpy(asked->currency, currency, strlen(currency) + 1);
     return SETPAY_OK;
 }

@@ -39,10 +39,11 @@ json_t *setpay_settlement_json(const struct setpay_settlement *s)
         setpay_amount_text(s->payout_minor, s->currency, payout));
     const struct setpay_adjustment_sums *a = &s->adjusted;
     json_t *more = json_pack(
-        "{s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:I, s:I, s:I, s:I}", "disputes",
+        "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:I, s:I, s:I, s:I}", "disputes",
         (json_int_t)a->disputed_count, "disputed", (json_int_t)a->disputed_minor, "returns",
         (json_int_t)a->returned_count, "returned", (json_int_t)a->returned_minor, "clearings",
-        (json_int_t)a->cleared_count, "cleared", (json_int_t)a->cleared_minor, "reserve_percent",
+        (json_int_t)a->cleared_count, "cleared", (json_int_t)a->cleared_minor, "repayments",
+        (json_int_t)a->repaid_count, "repaid", (json_int_t)a->repaid_minor, "reserve_percent",
         setpay_share_format(s->reserve_ppm, percent), "reserve_ppm", (json_int_t)s->reserve_ppm,
         "reserve_days", (json_int_t)s->reserve_days, "held", (json_int_t)s->held_minor, "released",
         (json_int_t)s->released_minor);
@@ -137,7 +138,10 @@ static bool take_rest(const json_t *json, struct setpay_settlement *s)
            take_int(json, "cleared", &s->adjusted.cleared_minor) &&
            take_int(json, "reserve_ppm", &s->reserve_ppm) &&
            take_int(json, "reserve_days", &s->reserve_days) &&
-           take_int(json, "held", &s->held_minor) && take_int(json, "released", &s->released_minor);
+           take_int(json, "held", &s->held_minor) &&
+           take_int(json, "released", &s->released_minor) &&
+           take_int(json, "repayments", &s->adjusted.repaid_count) &&
+           take_int(json, "repaid", &s->adjusted.repaid_minor);
 }
 
 enum setpay_error setpay_settlement_from_json(const json_t *json,

@@ -6,6 +6,7 @@
 #include "common/base/log.h"
 #include "common/net/est_client.h"
 #include "common/net/loader.h"
+#include "gateway/clearing/payee.h"
 #include "gateway/network/tls.h"
 
 #include <openssl/ssl.h>
@@ -262,6 +263,7 @@ static enum setpay_error load_values(const struct setpay_config *config,
                                   id, SETPAY_WIRE_PARTY_MAX);
     snprintf(gateway->id, sizeof gateway->id, "%s", id);
     SETPAY_TRY(setpay_fees_load(config, &gateway->fees, problem));
+    SETPAY_TRY(setpay_payees_check(config, problem));
     return setpay_loader_brands(&loader, SETPAY_GATEWAY_BRANDS_MAX, &gateway->brand_count,
                                 load_brand, gateway);
 }
@@ -449,6 +451,7 @@ enum setpay_error setpay_gatewayd_reload(struct setpay_service *service,
     struct setpay_loader loader;
     struct stand_ins stand_ins;
     SETPAY_TRY(load_stand_ins(service->fresh, &stand_ins, problem));
+    SETPAY_TRY(setpay_payees_check(service->fresh, problem));
     struct issuer_contexts *contexts = calloc(1, sizeof *contexts);
     if (contexts == NULL)
         return SETPAY_E_NOMEM;

@@ -51,6 +51,6 @@
 #define SETPAY_LIMIT_HTTP_BODY_BYTES (256 * 1024)
 #define SETPAY_LIMIT_CONTROL_LINE_BYTES (8 * 1024 * 1024) /* a catalogue with its pictures */
 #define SETPAY_LIMIT_CONFIG_LINE_BYTES 4096               /* one line of a configuration file */
-#define SETPAY_LIMIT_CONFIG_SECTIONS 256                  /* instances of repeated sections in it */
+#define SETPAY_LIMIT_CONFIG_SECTIONS 4096 /* instances of repeated sections: a payee each */
 
 #endif

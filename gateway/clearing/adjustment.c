@@ -9,18 +9,19 @@ const char *setpay_adjustment_kind_name(enum setpay_adjustment_kind kind)
         [SETPAY_ADJUSTMENT_DISPUTED] = "disputed",
         [SETPAY_ADJUSTMENT_RETURNED] = "returned",
         [SETPAY_ADJUSTMENT_CLEARED] = "cleared",
+        [SETPAY_ADJUSTMENT_REPAID] = "repaid",
     };
     return (size_t)kind < sizeof names / sizeof *names ? names[kind] : NULL;
 }
 
 int64_t setpay_adjustment_net(const struct setpay_adjustment_sums *sums)
 {
-    return sums->returned_minor - sums->disputed_minor + sums->cleared_minor;
+    return sums->returned_minor - sums->disputed_minor + sums->cleared_minor + sums->repaid_minor;
 }
 
 int64_t setpay_adjustment_count(const struct setpay_adjustment_sums *sums)
 {
-    return sums->disputed_count + sums->returned_count + sums->cleared_count;
+    return sums->disputed_count + sums->returned_count + sums->cleared_count + sums->repaid_count;
 }
 
 enum setpay_error setpay_adjustment_insert(struct setpay_db *db, const struct setpay_adjustment *a)
@@ -52,6 +53,10 @@ static enum setpay_error end_sums(struct setpay_db_rows *rows, struct setpay_adj
         case SETPAY_ADJUSTMENT_CLEARED:
             s.cleared_count = count;
             s.cleared_minor = minor;
+            break;
+        case SETPAY_ADJUSTMENT_REPAID:
+            s.repaid_count = count;
+            s.repaid_minor = minor;
             break;
         }
     }

@@ -1,8 +1,8 @@
 /*
  * Adjustments: what is due to a merchant, or from it, beside the items of its batches: an amount in
- * dispute, which is held back; one that came back; what was cleared out of suspense. Each belongs
- * to the ledger entry that was written with it, and is part of one settlement: the first of a day
- * whose cut-off it was made before.
+ * dispute, which is held back; one that came back; what was cleared out of suspense; a payout that
+ * the bank has returned. Each belongs to the ledger entry that was written with it, and is part of
+ * one settlement: the first of a day whose cut-off it was made before.
  *
  * All functions with a db run inside a store operation or a read.
  */
@@ -18,7 +18,7 @@
 
 #include <stdint.h>
 
-/* token: the event of the entry. source_id: the row of the dispute, or of the clearing. */
+/* token: the event of the entry. source_id: the row of the dispute, clearing or payout. */
 #define SETPAY_ADJUSTMENT_SCHEMA                                                                   \
     "CREATE TABLE adjustment ("                                                                    \
     " id INTEGER PRIMARY KEY, token BLOB NOT NULL UNIQUE, kind INTEGER NOT NULL,"                  \
@@ -33,6 +33,7 @@ enum setpay_adjustment_kind {
     SETPAY_ADJUSTMENT_DISPUTED = 1, /* below 0 */
     SETPAY_ADJUSTMENT_RETURNED = 2, /* a dispute that was closed for the merchant */
     SETPAY_ADJUSTMENT_CLEARED = 3,  /* out of suspense; below 0 of a credit */
+    SETPAY_ADJUSTMENT_REPAID = 4,   /* a payout that was returned, to be paid again */
 };
 /* "disputed"; NULL for a number that is none. */
 const char *setpay_adjustment_kind_name(enum setpay_adjustment_kind kind);
@@ -55,6 +56,7 @@ struct setpay_adjustment_sums {
     int64_t disputed_count, disputed_minor; /* held back: 0 or above */
     int64_t returned_count, returned_minor;
     int64_t cleared_count, cleared_minor; /* may be below 0 */
+    int64_t repaid_count, repaid_minor;
 };
 /* Pure: how many, and what they come to for the merchant. */
 int64_t setpay_adjustment_count(const struct setpay_adjustment_sums *sums);

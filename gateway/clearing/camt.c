@@ -11,123 +11,16 @@
 
 #include "common/crypto/hash.h"
 #include "gateway/clearing/presentment.h"
+#include "gateway/clearing/xml.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define NAMESPACE "urn:iso:std:iso:20022:tech:xsd:"
-#define INDENT "  "
-#define TAG_SIZE 40
-
-/* Writes elements; the first error sticks. */
-struct writer {
-    struct setpay_buffer *bytes;
-    enum setpay_error error;
-    int depth;
-};
-
-/* ------------------------------------------------------------------ elements */
-
-static void put(struct writer *w, const char *text)
-{
-    if (w->error == SETPAY_OK)
-        w->error = setpay_buffer_append(w->bytes, setpay_view_string(text));
-}
-
-static void put_indent(struct writer *w)
-{
-    for (int i = 0; i < w->depth; i++)
-        put(w, INDENT);
-}
-
-/* What a text may not hold as it is; characters that XML can't hold at all become '?'. */
-static void put_escaped(struct writer *w, const char *text)
-{
-    for (; *text != '\0'; text++) {
-        char one[2] = {*text, '\0'};
-        unsigned char c = (unsigned char)*text;
-        put(w, c == '&'                                          ? "&amp;"
-               : c == '<'                                        ? "&lt;"
-               : c == '>'                                        ? "&gt;"
-               : c == '"'                                        ? "&quot;"
-               : c < 0x20 && c != '\t' && c != '\n' && c != '\r' ? "?"
-                                                                 : one);
-    }
-}
-
-static void open_element(struct writer *w, const char *tag)
-{
-    put_indent(w);
-    put(w, "<");
-    put(w, tag);
-    put(w, ">\n");
-    w->depth++;
-}
-
-static void close_element(struct writer *w, const char *tag)
-{
-    w->depth--;
-    put_indent(w);
-    put(w, "</");
-    put(w, tag);
-    put(w, ">\n");
-}
-
-static void put_text(struct writer *w, const char *tag, const char *text)
-{
-    put_indent(w);
-    put(w, "<");
-    put(w, tag);
-    put(w, ">");
-    put_escaped(w, text);
-    put(w, "</");
-    put(w, tag);
-    put(w, ">\n");
-}
-
-/* Nested elements around one text: "Tp/CdOrPrtry/Cd". */
-static void put_path(struct writer *w, const char *path, const char *text)
-{
-    char tag[TAG_SIZE];
-    size_t size = strcspn(path, "/");
-    (void)snprintf(tag, sizeof tag, "%.*s", (int)size, path);
-    if (path[size] == '\0') {
-        put_text(w, tag, text);
-        return;
-    }
-    open_element(w, tag);
-    put_path(w, path + size + 1, text);
-    close_element(w, tag);
-}
-
-static void put_number(struct writer *w, const char *tag, int64_t number)
-{
-    char text[24];
-    (void)snprintf(text, sizeof text, "%lld", (long long)number);
-    put_text(w, tag, text);
-}
-
-/* An amount has no sign: that stands in CdtDbtInd. */
-static void put_amount(struct writer *w, const char *tag, int64_t minor, const char *currency)
-{
-    char amount[SETPAY_REPORT_AMOUNT_SIZE];
-    put_indent(w);
-    put(w, "<");
-    put(w, tag);
-    put(w, " Ccy=\"");
-    put_escaped(w, currency);
-    put(w, "\">");
-    put(w, setpay_report_amount(minor < 0 ? -minor : minor, currency, amount));
-    put(w, "</");
-    put(w, tag);
-    put(w, ">\n");
-}
-
 /* minor below 0: a debit of the merchant's account. */
-static void put_signed(struct writer *w, int64_t minor, const char *currency)
+static void put_signed(struct setpay_xml *w, int64_t minor, const char *currency)
 {
-    put_amount(w, "Amt", minor, currency);
-    put_text(w, "CdtDbtInd", minor < 0 ? "DBIT" : "CRDT");
+    setpay_xml_amount(w, "Amt", minor, currency);
+    setpay_xml_text(w, "CdtDbtInd", minor < 0 ? "DBIT" : "CRDT");
 }
 
 /* ------------------------------------------------------------------ what both have */
@@ -148,107 +41,155 @@ static enum setpay_error message_id(const struct setpay_report *report, const ch
     return SETPAY_OK;
 }
 
-static enum setpay_error begin(struct writer *w, const struct setpay_report *report,
-                               const char *kind, const char *message)
+static enum setpay_error begin(struct setpay_xml *w, struct setpay_buffer *bytes,
+                               const struct setpay_report *report, const char *kind,
+                               const char *message)
 {
-    char id[36], created[SETPAY_TIME_TEXT_SIZE];
+    char id[36], created[SETPAY_TIME_TEXT_SIZE], name[20];
     if (report->settlement_count == 0)
         return SETPAY_E_NOT_FOUND;
     SETPAY_TRY(message_id(report, kind + strlen("camt."), id));
-    setpay_buffer_reset(w->bytes);
-    put(w, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Document xmlns=\"" NAMESPACE);
-    put(w, kind);
-    put(w, ".001.08\">\n");
-    w->depth = 1;
-    open_element(w, message);
-    open_element(w, "GrpHdr");
-    put_text(w, "MsgId", id);
-    put_text(w, "CreDtTm", setpay_time_format(report->created_ms, created));
-    close_element(w, "GrpHdr");
+    (void)snprintf(name, sizeof name, "%s.001.08", kind);
+    setpay_xml_begin(w, bytes, name);
+    setpay_xml_open(w, message);
+    setpay_xml_open(w, "GrpHdr");
+    setpay_xml_text(w, "MsgId", id);
+    setpay_xml_text(w, "CreDtTm", setpay_time_format(report->created_ms, created));
+    setpay_xml_close(w, "GrpHdr");
     return SETPAY_OK;
 }
 
-static enum setpay_error end(struct writer *w, const char *message)
+static enum setpay_error end(struct setpay_xml *w, const char *message)
 {
-    close_element(w, message);
-    put(w, "</Document>\n");
-    return w->error;
+    setpay_xml_close(w, message);
+    return setpay_xml_end(w);
 }
 
 /* Id, CreDtTm and the merchant's account. */
-static void put_head(struct writer *w, const struct setpay_report *report,
+static void put_head(struct setpay_xml *w, const struct setpay_report *report,
                      const struct setpay_settlement *s)
 {
     char text[SETPAY_ID_TEXT_SIZE], created[SETPAY_TIME_TEXT_SIZE];
-    put_text(w, "Id", setpay_id_format(&s->token, text));
-    put_text(w, "CreDtTm", setpay_time_format(s->created_ms, created));
-    open_element(w, "Acct");
-    open_element(w, "Id");
-    open_element(w, "Othr");
-    put_text(w, "Id", s->merchant_id);
-    put_path(w, "SchmeNm/Prtry", s->brand);
-    put_text(w, "Issr", report->gateway_id);
-    close_element(w, "Othr");
-    close_element(w, "Id");
-    put_text(w, "Ccy", s->currency);
-    close_element(w, "Acct");
+    setpay_xml_text(w, "Id", setpay_id_format(&s->token, text));
+    setpay_xml_text(w, "CreDtTm", setpay_time_format(s->created_ms, created));
+    setpay_xml_open(w, "Acct");
+    setpay_xml_open(w, "Id");
+    setpay_xml_open(w, "Othr");
+    setpay_xml_text(w, "Id", s->merchant_id);
+    setpay_xml_path(w, "SchmeNm/Prtry", s->brand);
+    setpay_xml_text(w, "Issr", report->gateway_id);
+    setpay_xml_close(w, "Othr");
+    setpay_xml_close(w, "Id");
+    setpay_xml_text(w, "Ccy", s->currency);
+    setpay_xml_close(w, "Acct");
 }
 
-/* From Sts to BkTxCd. */
-static void put_booking(struct writer *w, const struct setpay_settlement *s, const char *status,
-                        const char *reference, const char *code)
+/* Of every kind of entry, by the gateway's own code: family and sub-family in ISO's external code
+ * set of the domain PMNT. MCRD: a merchant's card transactions; ICDT: credit transfers that are
+ * sent. Where ISO tells credit from debit, the second is of a debit. */
+static const struct {
+    const char *code, *family, *credit, *debit;
+} codes[] = {
+    {"CAPTURE", "MCRD", "POSC", "POSC"},
+    {"CAPTURES", "MCRD", "POSC", "POSC"},
+    {"CREDIT", "MCRD", "CAJT", "DAJT"},
+    {"CREDITS", "MCRD", "CAJT", "DAJT"},
+    {"FEES", "MCRD", "FEES", "FEES"},
+    {"DISPUTE", "MCRD", "CAJT", "UPCT"},
+    {"DISPUTES", "MCRD", "CAJT", "UPCT"},
+    {"DISPUTE-RETURNED", "MCRD", "CAJT", "DAJT"},
+    {"DISPUTES-RETURNED", "MCRD", "CAJT", "DAJT"},
+    {"SUSPENSE-CLEARED", "MCRD", "CAJT", "DAJT"},
+    {"SUSPENSE-ENDED", "MCRD", "CAJT", "DAJT"},
+    {"RESERVE", "MCRD", "CAJT", "DAJT"},
+    {"RESERVE-RELEASED", "MCRD", "CAJT", "DAJT"},
+    {"PAYOUT", "ICDT", "OTHR", "OTHR"},
+    {"PAYOUT-RETURNED", "ICDT", "RRTN", "RRTN"},
+};
+
+static void put_code(struct setpay_xml *w, const char *code, bool is_debit, const char *currency)
 {
-    put_path(w, "Sts/Cd", status);
-    put_path(w, "BookgDt/Dt", s->day);
-    put_path(w, "ValDt/Dt", s->day);
-    put_text(w, "AcctSvcrRef", reference);
-    open_element(w, "BkTxCd");
-    open_element(w, "Prtry");
-    put_text(w, "Cd", code);
-    put_text(w, "Issr", "setpay");
-    close_element(w, "Prtry");
-    close_element(w, "BkTxCd");
+    setpay_xml_open(w, "BkTxCd");
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
+        if (strcmp(codes[i].code, code) != 0)
+            continue;
+        const char *sub = is_debit ? codes[i].debit : codes[i].credit;
+        if (strcmp(code, "PAYOUT") == 0 && strcmp(currency, "EUR") == 0)
+            sub = "ESCT"; /* as the file for the bank asks for it (pain.c) */
+        setpay_xml_open(w, "Domn");
+        setpay_xml_text(w, "Cd", "PMNT");
+        setpay_xml_open(w, "Fmly");
+        setpay_xml_text(w, "Cd", codes[i].family);
+        setpay_xml_text(w, "SubFmlyCd", sub);
+        setpay_xml_close(w, "Fmly");
+        setpay_xml_close(w, "Domn");
+    }
+    setpay_xml_open(w, "Prtry");
+    setpay_xml_text(w, "Cd", code);
+    setpay_xml_text(w, "Issr", "setpay");
+    setpay_xml_close(w, "Prtry");
+    setpay_xml_close(w, "BkTxCd");
+}
+
+/* An entry, from its amount to BkTxCd. minor below 0: a debit. of: what the entry is of; with the
+ * code it makes the reference, so that no two entries ever have the same. */
+static void put_booking(struct setpay_xml *w, const struct setpay_settlement *s, int64_t minor,
+                        const char *status, const struct setpay_id *of, const char *code)
+{
+    struct setpay_hash state;
+    struct setpay_id reference = {{0}};
+    char text[SETPAY_ID_TEXT_SIZE];
+    setpay_hash_init(&state, "entry");
+    setpay_hash_add(&state, setpay_id_view(of));
+    setpay_hash_add(&state, setpay_view_string(code));
+    enum setpay_error error = setpay_ledger_end_event(&state, &reference);
+    if (w->error == SETPAY_OK)
+        w->error = error;
+    put_signed(w, minor, s->currency);
+    setpay_xml_path(w, "Sts/Cd", status);
+    setpay_xml_path(w, "BookgDt/Dt", s->day);
+    setpay_xml_path(w, "ValDt/Dt", s->day);
+    setpay_xml_text(w, "AcctSvcrRef", setpay_id_format(&reference, text));
+    put_code(w, code, minor < 0, s->currency);
 }
 
 /* ------------------------------------------------------------------ camt.053 */
 
-static void put_balance(struct writer *w, const struct setpay_settlement *s, const char *code,
+static void put_balance(struct setpay_xml *w, const struct setpay_settlement *s, const char *code,
                         int64_t minor)
 {
-    open_element(w, "Bal");
-    put_path(w, "Tp/CdOrPrtry/Cd", code);
+    setpay_xml_open(w, "Bal");
+    setpay_xml_path(w, "Tp/CdOrPrtry/Cd", code);
     put_signed(w, minor, s->currency);
-    put_path(w, "Dt/Dt", s->day);
-    close_element(w, "Bal");
+    setpay_xml_path(w, "Dt/Dt", s->day);
+    setpay_xml_close(w, "Bal");
 }
 
 /* What of a settlement is one entry; nothing where the amount is 0. count 0: of no items. */
-static void put_sum(struct writer *w, const struct setpay_settlement *s, const char *code,
+static void put_sum(struct setpay_xml *w, const struct setpay_settlement *s, const char *code,
                     int64_t count, int64_t minor)
 {
-    char reference[SETPAY_ID_TEXT_SIZE];
     if (minor == 0)
         return;
-    open_element(w, "Ntry");
-    put_signed(w, minor, s->currency);
-    put_booking(w, s, "BOOK", setpay_id_format(&s->token, reference), code);
+    setpay_xml_open(w, "Ntry");
+    put_booking(w, s, minor, "BOOK", &s->token, code);
     if (count > 0) {
-        open_element(w, "NtryDtls");
-        open_element(w, "Btch");
-        put_number(w, "NbOfTxs", count);
-        put_amount(w, "TtlAmt", minor, s->currency);
-        put_text(w, "CdtDbtInd", minor < 0 ? "DBIT" : "CRDT");
-        close_element(w, "Btch");
-        close_element(w, "NtryDtls");
+        setpay_xml_open(w, "NtryDtls");
+        setpay_xml_open(w, "Btch");
+        setpay_xml_number(w, "NbOfTxs", count);
+        setpay_xml_amount(w, "TtlAmt", minor, s->currency);
+        setpay_xml_text(w, "CdtDbtInd", minor < 0 ? "DBIT" : "CRDT");
+        setpay_xml_close(w, "Btch");
+        setpay_xml_close(w, "NtryDtls");
     }
-    close_element(w, "Ntry");
+    setpay_xml_close(w, "Ntry");
 }
 
-static void put_statement(struct writer *w, const struct setpay_report *report,
+static void put_statement(struct setpay_xml *w, const struct setpay_report *report,
                           const struct setpay_settlement *s)
 {
     char words[160], amount[SETPAY_REPORT_AMOUNT_SIZE];
-    open_element(w, "Stmt");
+    setpay_xml_open(w, "Stmt");
     put_head(w, report, s);
     put_balance(w, s, "OPBD", s->carried_in_minor);
     put_balance(w, s, "CLBD", s->carried_out_minor);
@@ -258,6 +199,7 @@ static void put_statement(struct writer *w, const struct setpay_report *report,
     put_sum(w, s, "DISPUTES", s->adjusted.disputed_count, -s->adjusted.disputed_minor);
     put_sum(w, s, "DISPUTES-RETURNED", s->adjusted.returned_count, s->adjusted.returned_minor);
     put_sum(w, s, "SUSPENSE-CLEARED", s->adjusted.cleared_count, s->adjusted.cleared_minor);
+    put_sum(w, s, "PAYOUT-RETURNED", s->adjusted.repaid_count, s->adjusted.repaid_minor);
     put_sum(w, s, "RESERVE-RELEASED", 0, s->released_minor);
     put_sum(w, s, "RESERVE", 0, -s->held_minor);
     put_sum(w, s, "PAYOUT", 0, -s->payout_minor);
@@ -268,16 +210,16 @@ static void put_statement(struct writer *w, const struct setpay_report *report,
                        (long long)s->sums.refused_count,
                        setpay_report_amount(s->sums.refused_minor, s->currency, amount),
                        s->currency);
-        put_text(w, "AddtlStmtInf", words);
+        setpay_xml_text(w, "AddtlStmtInf", words);
     }
-    close_element(w, "Stmt");
+    setpay_xml_close(w, "Stmt");
 }
 
 enum setpay_error setpay_report_camt_053(const struct setpay_report *report,
                                          struct setpay_buffer *bytes)
 {
-    struct writer w = {.bytes = bytes};
-    SETPAY_TRY(begin(&w, report, "camt.053", "BkToCstmrStmt"));
+    struct setpay_xml w;
+    SETPAY_TRY(begin(&w, bytes, report, "camt.053", "BkToCstmrStmt"));
     for (size_t i = 0; i < report->settlement_count; i++)
         put_statement(&w, report, &report->settlements[i]);
     return end(&w, "BkToCstmrStmt");
@@ -285,30 +227,30 @@ enum setpay_error setpay_report_camt_053(const struct setpay_report *report,
 
 /* ------------------------------------------------------------------ camt.054 */
 
-static void put_item(struct writer *w, const struct setpay_settlement *s,
+static void put_item(struct setpay_xml *w, const struct setpay_settlement *s,
                      const struct setpay_clearing_item *item)
 {
     char step[SETPAY_ID_TEXT_SIZE], xid[SETPAY_ID_TEXT_SIZE], words[120];
     bool taken = setpay_presentment_is_taken(item->response_code);
     int64_t minor = item->credits ? -item->amount.minor : item->amount.minor;
     (void)setpay_id_format(&item->step, step);
-    open_element(w, "Ntry");
-    put_signed(w, minor, item->amount.currency);
-    put_booking(w, s, taken ? "BOOK" : "INFO", step, item->credits ? "CREDIT" : "CAPTURE");
-    open_element(w, "NtryDtls");
-    open_element(w, "TxDtls");
-    open_element(w, "Refs");
-    put_text(w, "AcctSvcrRef", step);
-    put_text(w, "EndToEndId", setpay_id_format(&item->xid, xid));
-    close_element(w, "Refs");
+    setpay_xml_open(w, "Ntry");
+    put_booking(w, s, minor, taken ? "BOOK" : "INFO", &item->step,
+                item->credits ? "CREDIT" : "CAPTURE");
+    setpay_xml_open(w, "NtryDtls");
+    setpay_xml_open(w, "TxDtls");
+    setpay_xml_open(w, "Refs");
+    setpay_xml_text(w, "AcctSvcrRef", step);
+    setpay_xml_text(w, "EndToEndId", setpay_id_format(&item->xid, xid));
+    setpay_xml_close(w, "Refs");
     put_signed(w, minor, item->amount.currency);
     if (item->fee_minor != 0) {
-        open_element(w, "Chrgs");
-        put_amount(w, "TtlChrgsAndTaxAmt", item->fee_minor, item->amount.currency);
-        close_element(w, "Chrgs");
+        setpay_xml_open(w, "Chrgs");
+        setpay_xml_amount(w, "TtlChrgsAndTaxAmt", item->fee_minor, item->amount.currency);
+        setpay_xml_close(w, "Chrgs");
     }
-    close_element(w, "TxDtls");
-    close_element(w, "NtryDtls");
+    setpay_xml_close(w, "TxDtls");
+    setpay_xml_close(w, "NtryDtls");
     if (!taken) {
         if (strcmp(item->response_code, SETPAY_PRESENTMENT_WRITTEN_OFF) == 0)
             (void)snprintf(words, sizeof words,
@@ -317,32 +259,30 @@ static void put_item(struct writer *w, const struct setpay_settlement *s,
             (void)snprintf(words, sizeof words,
                            "Refused by the issuer with response code %s: held in suspense",
                            item->response_code);
-        put_text(w, "AddtlNtryInf", words);
+        setpay_xml_text(w, "AddtlNtryInf", words);
     }
-    close_element(w, "Ntry");
+    setpay_xml_close(w, "Ntry");
 }
 
 /* One way of a dispute's amount, with the issuer's reason. */
-static void put_movement(struct writer *w, const struct setpay_settlement *s,
+static void put_movement(struct setpay_xml *w, const struct setpay_settlement *s,
                          const struct setpay_gateway_dispute *d, bool returns)
 {
-    char token[SETPAY_ID_TEXT_SIZE], step[SETPAY_ID_TEXT_SIZE], xid[SETPAY_ID_TEXT_SIZE];
+    char step[SETPAY_ID_TEXT_SIZE], xid[SETPAY_ID_TEXT_SIZE];
     int64_t minor = returns ? d->amount.minor : -d->amount.minor;
-    open_element(w, "Ntry");
+    setpay_xml_open(w, "Ntry");
+    put_booking(w, s, minor, "BOOK", &d->token, returns ? "DISPUTE-RETURNED" : "DISPUTE");
+    setpay_xml_open(w, "NtryDtls");
+    setpay_xml_open(w, "TxDtls");
+    setpay_xml_open(w, "Refs");
+    setpay_xml_text(w, "AcctSvcrRef", setpay_id_format(&d->step, step));
+    setpay_xml_text(w, "EndToEndId", setpay_id_format(&d->xid, xid));
+    setpay_xml_close(w, "Refs");
     put_signed(w, minor, d->amount.currency);
-    put_booking(w, s, "BOOK", setpay_id_format(&d->token, token),
-                returns ? "DISPUTE-RETURNED" : "DISPUTE");
-    open_element(w, "NtryDtls");
-    open_element(w, "TxDtls");
-    open_element(w, "Refs");
-    put_text(w, "AcctSvcrRef", setpay_id_format(&d->step, step));
-    put_text(w, "EndToEndId", setpay_id_format(&d->xid, xid));
-    close_element(w, "Refs");
-    put_signed(w, minor, d->amount.currency);
-    put_path(w, "RtrInf/Rsn/Prtry", d->reason);
-    close_element(w, "TxDtls");
-    close_element(w, "NtryDtls");
-    close_element(w, "Ntry");
+    setpay_xml_path(w, "RtrInf/Rsn/Prtry", d->reason);
+    setpay_xml_close(w, "TxDtls");
+    setpay_xml_close(w, "NtryDtls");
+    setpay_xml_close(w, "Ntry");
 }
 
 static bool is_of(const struct setpay_gateway_dispute *d, const struct setpay_settlement *s)
@@ -350,7 +290,7 @@ static bool is_of(const struct setpay_gateway_dispute *d, const struct setpay_se
     return d->opened_settlement == s->id || d->closed_settlement == s->id;
 }
 
-static void put_disputes(struct writer *w, const struct setpay_report *report,
+static void put_disputes(struct setpay_xml *w, const struct setpay_report *report,
                          const struct setpay_settlement *s, size_t *at)
 {
     for (; *at < report->dispute_count && is_of(&report->disputes[*at], s); (*at)++) {
@@ -363,10 +303,10 @@ static void put_disputes(struct writer *w, const struct setpay_report *report,
 }
 
 /* What came of what an issuer had refused: booked where it moves something of the merchant's. */
-static void put_cleared(struct writer *w, const struct setpay_settlement *s,
+static void put_cleared(struct setpay_xml *w, const struct setpay_settlement *s,
                         const struct setpay_suspense_told *c)
 {
-    char token[SETPAY_ID_TEXT_SIZE], step[SETPAY_ID_TEXT_SIZE], xid[SETPAY_ID_TEXT_SIZE];
+    char step[SETPAY_ID_TEXT_SIZE], xid[SETPAY_ID_TEXT_SIZE];
     char words[SETPAY_SUSPENSE_REASON_SIZE + 80];
     /* By: never presented, of a credit, to the merchant. */
     static const char *const what[2][2][2] = {
@@ -379,32 +319,31 @@ static void put_cleared(struct writer *w, const struct setpay_settlement *s,
     bool credits = c->amount.minor < 0;
     (void)snprintf(words, sizeof words, "%s: %s", what[c->is_written_off][credits][c->is_paid],
                    c->reason);
-    open_element(w, "Ntry");
-    put_signed(w, c->amount.minor, c->amount.currency);
-    put_booking(w, s, c->is_paid ? "BOOK" : "INFO", setpay_id_format(&c->token, token),
+    setpay_xml_open(w, "Ntry");
+    put_booking(w, s, c->amount.minor, c->is_paid ? "BOOK" : "INFO", &c->token,
                 c->is_paid ? "SUSPENSE-CLEARED" : "SUSPENSE-ENDED");
-    open_element(w, "NtryDtls");
-    open_element(w, "TxDtls");
-    open_element(w, "Refs");
-    put_text(w, "AcctSvcrRef", setpay_id_format(&c->step, step));
-    put_text(w, "EndToEndId", setpay_id_format(&c->xid, xid));
-    close_element(w, "Refs");
+    setpay_xml_open(w, "NtryDtls");
+    setpay_xml_open(w, "TxDtls");
+    setpay_xml_open(w, "Refs");
+    setpay_xml_text(w, "AcctSvcrRef", setpay_id_format(&c->step, step));
+    setpay_xml_text(w, "EndToEndId", setpay_id_format(&c->xid, xid));
+    setpay_xml_close(w, "Refs");
     put_signed(w, c->amount.minor, c->amount.currency);
-    close_element(w, "TxDtls");
-    close_element(w, "NtryDtls");
-    put_text(w, "AddtlNtryInf", words);
-    close_element(w, "Ntry");
+    setpay_xml_close(w, "TxDtls");
+    setpay_xml_close(w, "NtryDtls");
+    setpay_xml_text(w, "AddtlNtryInf", words);
+    setpay_xml_close(w, "Ntry");
 }
 
 enum setpay_error setpay_report_camt_054(const struct setpay_report *report,
                                          struct setpay_buffer *bytes)
 {
-    struct writer w = {.bytes = bytes};
+    struct setpay_xml w;
     size_t at = 0, dispute = 0, cleared = 0;
-    SETPAY_TRY(begin(&w, report, "camt.054", "BkToCstmrDbtCdtNtfctn"));
+    SETPAY_TRY(begin(&w, bytes, report, "camt.054", "BkToCstmrDbtCdtNtfctn"));
     for (size_t i = 0; i < report->settlement_count; i++) {
         const struct setpay_settlement *s = &report->settlements[i];
-        open_element(&w, "Ntfctn");
+        setpay_xml_open(&w, "Ntfctn");
         put_head(&w, report, s);
         for (; at < report->item_count && report->items[at].settlement == s->id; at++)
             put_item(&w, s, &report->items[at]);
@@ -412,7 +351,7 @@ enum setpay_error setpay_report_camt_054(const struct setpay_report *report,
         for (; cleared < report->cleared_count && report->cleared[cleared].settlement == s->id;
              cleared++)
             put_cleared(&w, s, &report->cleared[cleared]);
-        close_element(&w, "Ntfctn");
+        setpay_xml_close(&w, "Ntfctn");
     }
     return end(&w, "BkToCstmrDbtCdtNtfctn");
 }

@@ -106,7 +106,7 @@ static enum setpay_error check_steps(struct setpay_look *look)
 }
 
 /* Each movement of a merchant's money beside items, and what it is of. Kinds: 1 disputed,
- * 2 returned, 3 cleared. */
+ * 2 returned, 3 cleared, 4 repaid. */
 #define SOURCES                                                                                    \
     "SELECT dispute.token, 1 AS kind, dispute.id AS source_id, brand, merchant_id, currency,"      \
     " -dispute.amount_minor AS amount_minor, opened_ms AS made_ms FROM dispute"                    \
@@ -116,7 +116,10 @@ static enum setpay_error check_steps(struct setpay_look *look)
     " JOIN payment ON payment.id = step.payment_id WHERE outcome = " SETPAY_SQL_DISPUTE_MERCHANT   \
     " UNION ALL SELECT token, 3, id, brand, merchant_id, currency, amount_minor, created_ms"       \
     " FROM suspense_clearing WHERE account = " SETPAY_SQL_MERCHANT_PAYABLE                         \
-    " AND amount_minor <> 0"
+    " AND amount_minor <> 0"                                                                       \
+    " UNION ALL SELECT returned, " SETPAY_SQL_ADJUSTMENT_REPAID ", payout.id, brand, merchant_id," \
+    " currency, payout_minor, returned_ms FROM payout JOIN settlement ON settlement.id ="          \
+    " settlement_id WHERE returned IS NOT NULL"
 #define ADJUSTMENT_WORDS "'adjustment ' || adjustment.id || ', settlement ' || settlement_id"
 
 static enum setpay_error check_adjustments(struct setpay_look *look)
@@ -131,7 +134,7 @@ static enum setpay_error check_adjustments(struct setpay_look *look)
         " AND source.amount_minor = adjustment.amount_minor"
         " AND source.made_ms = adjustment.created_ms WHERE source.token IS NULL"
         " ORDER BY adjustment.id",
-        "of no dispute and no clearing, or not as that is:"));
+        "of no dispute and no clearing, and of no payout that came back, or not as that is:"));
     SETPAY_TRY(setpay_look_each_row(look,
                                     "SELECT kind || ' of ' || source_id FROM (" SOURCES
                                     ") AS source WHERE NOT EXISTS"

@@ -166,7 +166,7 @@ static enum setpay_error owed_by_rows(struct setpay_db *db, const char *issuer,
         " JOIN step ON step.id = dispute.step_id JOIN payment ON payment.id = step.payment_id"
         " WHERE outcome = $3 AND payment.issuer = $1 AND currency = $2), 0)"
         " - COALESCE((SELECT SUM(matched_minor) FROM issuer_payment"
-        " WHERE issuer = $1 AND currency = $2), 0)"
+        " WHERE issuer = $1 AND currency = $2 AND undone IS NULL), 0)"
         " - COALESCE((SELECT SUM(amount_minor) FROM suspense_clearing"
         " WHERE brand = '' AND account = $4 AND merchant_id = $1 AND currency = $2), 0)"
         " + COALESCE((SELECT SUM(c.amount_minor - c.interchange_minor + c.fee_minor)"
@@ -234,29 +234,41 @@ enum setpay_error setpay_incoming_owed(struct setpay_db *db, const char *issuer,
     return __builtin_add_overflow(owed, of_before, minor) ? SETPAY_E_MONEY_OVERFLOW : SETPAY_OK;
 }
 
-static enum setpay_error find(struct setpay_db *db, const struct setpay_incoming *like,
-                              struct setpay_incoming *payment)
+void setpay_incoming_read(struct setpay_db_rows *rows, struct setpay_incoming *payment)
 {
-    struct setpay_incoming p = *like;
-    struct setpay_db_rows *rows;
-    p.known = true;
-    SETPAY_TRY(setpay_db_one(db, &rows,
-                             "SELECT id, token, currency, amount_minor, day, matched_minor,"
-                             " created_ms FROM issuer_payment WHERE issuer = $1 AND reference = $2",
-                             SETPAY_DB_TEXT(like->issuer), SETPAY_DB_TEXT(like->reference)));
-    p.id = setpay_db_get_int(rows, 0);
+    struct setpay_incoming p = {.id = setpay_db_get_int(rows, 0), .known = true};
     setpay_db_get_id(rows, 1, &p.token);
-    setpay_db_get_text(rows, 2, p.amount.currency, sizeof p.amount.currency);
-    p.amount.minor = setpay_db_get_int(rows, 3);
-    setpay_db_get_text(rows, 4, p.day, sizeof p.day);
-    p.matched_minor = setpay_db_get_int(rows, 5);
-    p.created_ms = setpay_db_get_int(rows, 6);
-    SETPAY_TRY(setpay_db_end(rows));
+    setpay_db_get_text(rows, 2, p.issuer, sizeof p.issuer);
+    setpay_db_get_text(rows, 3, p.reference, sizeof p.reference);
+    setpay_db_get_text(rows, 4, p.amount.currency, sizeof p.amount.currency);
+    p.amount.minor = setpay_db_get_int(rows, 5);
+    setpay_db_get_text(rows, 6, p.day, sizeof p.day);
+    p.matched_minor = setpay_db_get_int(rows, 7);
+    p.created_ms = setpay_db_get_int(rows, 8);
+    if (!setpay_db_is_null(rows, 9))
+        setpay_db_get_id(rows, 9, &p.undone);
+    p.undone_ms = setpay_db_get_int(rows, 10);
+    setpay_db_get_text(rows, 11, p.undone_reason, sizeof p.undone_reason);
     *payment = p;
+}
+
+enum setpay_error setpay_incoming_find(struct setpay_db *db, struct setpay_incoming *payment)
+{
+    struct setpay_incoming found;
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(setpay_db_one(db, &rows,
+                             "SELECT " SETPAY_INCOMING_COLUMNS " FROM issuer_payment"
+                             " WHERE issuer = $1 AND reference = $2 AND undone IS NULL",
+                             SETPAY_DB_TEXT(payment->issuer), SETPAY_DB_TEXT(payment->reference)));
+    setpay_incoming_read(rows, &found);
+    SETPAY_TRY(setpay_db_end(rows));
+    found.line = payment->line;
+    *payment = found;
     return SETPAY_OK;
 }
 
-static enum setpay_error insert(struct setpay_db *db, const struct setpay_incoming *payment)
+enum setpay_error setpay_incoming_insert(struct setpay_db *db,
+                                         const struct setpay_incoming *payment)
 {
     struct setpay_ledger_entry entry = {.time_ms = payment->created_ms, .event = payment->token};
     memcpy(entry.merchant_id, payment->issuer, sizeof entry.merchant_id);
@@ -273,13 +285,21 @@ static enum setpay_error insert(struct setpay_db *db, const struct setpay_incomi
     return setpay_ledger_append(db, &entry);
 }
 
-/* Whether it is there already, as it is now. */
-static enum setpay_error look_for(struct setpay_db *db, struct setpay_incoming *payment,
-                                  struct setpay_problem *problem)
+/* Words about a payment begin with its line, where it has one. */
+static const char *line_words(const struct setpay_incoming *payment, char out[32])
 {
-    struct setpay_incoming there;
-    char text[SETPAY_MONEY_TEXT_SIZE];
-    enum setpay_error error = find(db, payment, &there);
+    out[0] = '\0';
+    if (payment->line != 0)
+        (void)snprintf(out, 32, "line %zu: ", payment->line);
+    return out;
+}
+
+enum setpay_error setpay_incoming_look_for(struct setpay_db *db, struct setpay_incoming *payment,
+                                           struct setpay_problem *problem)
+{
+    struct setpay_incoming there = *payment;
+    char line[32], text[SETPAY_MONEY_TEXT_SIZE];
+    enum setpay_error error = setpay_incoming_find(db, &there);
     payment->known = error == SETPAY_OK;
     if (error == SETPAY_E_NOT_FOUND)
         return SETPAY_OK;
@@ -289,11 +309,11 @@ static enum setpay_error look_for(struct setpay_db *db, struct setpay_incoming *
         *payment = there;
         return SETPAY_OK;
     }
-    return setpay_problem_set(
-        problem, SETPAY_E_EXISTS,
-        "line %zu: reference: %s has paid with %s before, %s on %s; nothing was booked",
-        payment->line, payment->issuer, payment->reference,
-        setpay_money_format(&there.amount, text), there.day);
+    return setpay_problem_set(problem, SETPAY_E_EXISTS,
+                              "%sreference: %s has %s with %s before, %s on %s; nothing was booked",
+                              line_words(payment, line), payment->issuer,
+                              there.amount.minor < 0 ? "been paid" : "paid", payment->reference,
+                              setpay_money_format(&there.amount, text), there.day);
 }
 
 /* What the issuer of a payment owes before it: as the payments above it in the list have left it,
@@ -314,19 +334,18 @@ static enum setpay_error owed_before(struct setpay_db *db, const struct setpay_i
 }
 
 /* A year that was mistyped could never be taken back. Somewhere it is tomorrow already. */
-static enum setpay_error check_day(const struct setpay_incoming *payment, setpay_time_ms now_ms,
-                                   struct setpay_problem *problem)
+enum setpay_error setpay_incoming_check_day(const struct setpay_incoming *payment,
+                                            setpay_time_ms now_ms, struct setpay_problem *problem)
 {
-    char last[SETPAY_DATE_TEXT_SIZE];
+    char last[SETPAY_DATE_TEXT_SIZE], line[32];
     const struct setpay_date today = setpay_date_of_ms(now_ms);
     const struct setpay_date tomorrow = setpay_date_add_days(&today, 1);
     (void)setpay_date_format(&tomorrow, last);
     if (strcmp(payment->day, last) <= 0)
         return SETPAY_OK;
     return setpay_problem_set(problem, SETPAY_E_INVALID,
-                              "line %zu: date: found \"%s\", expected a day up to %s; nothing was "
-                              "booked",
-                              payment->line, payment->day, last);
+                              "%sdate: found \"%s\", expected a day up to %s; nothing was booked",
+                              line_words(payment, line), payment->day, last);
 }
 
 enum setpay_error setpay_incoming_keep(struct setpay_db *db, struct setpay_incoming_list *list,
@@ -335,16 +354,16 @@ enum setpay_error setpay_incoming_keep(struct setpay_db *db, struct setpay_incom
     for (size_t i = 0; i < list->count; i++) {
         struct setpay_incoming *payment = &list->rows[i];
         int64_t owed_minor;
-        SETPAY_TRY(look_for(db, payment, problem));
+        SETPAY_TRY(setpay_incoming_look_for(db, payment, problem));
         if (payment->known)
             continue;
-        SETPAY_TRY(check_day(payment, now_ms, problem));
+        SETPAY_TRY(setpay_incoming_check_day(payment, now_ms, problem));
         SETPAY_TRY(owed_before(db, list, i, &owed_minor));
         payment->created_ms = now_ms;
         payment->matched_minor = setpay_incoming_match(payment->amount.minor, owed_minor);
         payment->left_minor = owed_minor - payment->matched_minor;
         SETPAY_TRY(setpay_incoming_token(payment, &payment->token));
-        SETPAY_TRY(insert(db, payment));
+        SETPAY_TRY(setpay_incoming_insert(db, payment));
     }
     return SETPAY_OK;
 }

@@ -5,6 +5,8 @@
  *
  *     paid        cash <- issuer receivable, suspense      (of the issuer: brand "", its name)
  *     cleared     suspense -> merchant payable, issuer receivable or cash
+ *     paid to it  issuer receivable <- cash (an amount below 0)
+ *     undone      a payment the other way round, out of suspense too
  *
  * A presentment that was refused went to suspense as what it would have been to its merchant; its
  * interchange and fee stayed where they were. What is cleared of it has its share of them: to the
@@ -14,7 +16,10 @@
  *
  * An issuer owes what it has taken, less its interchange and what was credited or lost in disputes;
  * what it has refused and was cleared to a merchant, less interchange; and less what it has paid. A
- * payment is known by issuer and reference.
+ * payment is known by issuer and reference. What it owes may be below nothing, where more was
+ * credited than captured: then we pay it, which is a payment of an amount below 0 and no more than
+ * that. A payment that was booked by mistake is undone, by an entry of its own; what has its issuer
+ * and reference then is another payment.
  *
  * All functions with a db run inside a store operation or a read.
  */
@@ -88,6 +93,17 @@
                                       "NEW.") " AND " SETPAY_INCOMING_IS_TAKEN("OLD.")             \
                                       SETPAY_INCOMING_TAKE("-1")
 
+/* Of a later step of the gateway's schema. undone: of a payment that was undone, the event of the
+ * entry. Of those with one reference, one is not undone. */
+#define SETPAY_INCOMING_UNDONE_SCHEMA                                                              \
+    "ALTER TABLE issuer_payment ADD COLUMN undone BLOB;"                                           \
+    "ALTER TABLE issuer_payment ADD COLUMN undone_ms INTEGER NOT NULL DEFAULT 0;"                  \
+    "ALTER TABLE issuer_payment ADD COLUMN undone_reason TEXT NOT NULL DEFAULT '';"                \
+    "DROP INDEX issuer_payment_reference;"                                                         \
+    "CREATE UNIQUE INDEX issuer_payment_reference ON issuer_payment (issuer, reference)"           \
+    " WHERE undone IS NULL;"                                                                       \
+    "CREATE UNIQUE INDEX issuer_payment_undone ON issuer_payment (undone);"
+
 #define SETPAY_INCOMING_REFERENCE_SIZE 65
 #define SETPAY_INCOMING_DAY_SIZE 11
 #define SETPAY_INCOMING_FILE_MAX (4U * 1024 * 1024)
@@ -101,13 +117,16 @@ struct setpay_incoming {
     struct setpay_id token;
     char issuer[SETPAY_WIRE_PARTY_MAX + 1]; /* its section of the configuration */
     char reference[SETPAY_INCOMING_REFERENCE_SIZE];
-    struct setpay_money amount;
+    struct setpay_money amount;         /* below 0: we have paid the issuer */
     char day[SETPAY_INCOMING_DAY_SIZE]; /* on which the bank booked it */
     int64_t matched_minor;              /* against what it owed; the rest is in suspense */
     setpay_time_ms created_ms;
-    size_t line;        /* of the list it came with */
-    bool known;         /* it was booked before */
-    int64_t left_minor; /* what the issuer owes behind it */
+    size_t line;              /* of the list it came with */
+    bool known;               /* it was booked before */
+    int64_t left_minor;       /* what the issuer owes behind it */
+    struct setpay_id undone;  /* the event of its undoing */
+    setpay_time_ms undone_ms; /* 0: it stands */
+    char undone_reason[SETPAY_SUSPENSE_REASON_SIZE];
 };
 
 struct setpay_incoming_list {
@@ -138,6 +157,49 @@ enum setpay_error setpay_incoming_owed(struct setpay_db *db, const char *issuer,
 enum setpay_error setpay_incoming_keep(struct setpay_db *db, struct setpay_incoming_list *list,
                                        setpay_time_ms now_ms,
                                        struct setpay_problem *problem) SETPAY_MUST_CHECK;
+
+/* incoming_back.c: in an operation: books what we have paid to an issuer; payment->amount is above
+ * 0 and becomes what it is in the books. Repeated, as setpay_incoming_keep does; the same errors,
+ * and SETPAY_E_MONEY_NEGATIVE with words where that issuer is not owed so much. */
+enum setpay_error setpay_incoming_pay(struct setpay_db *db, struct setpay_incoming *payment,
+                                      setpay_time_ms now_ms,
+                                      struct setpay_problem *problem) SETPAY_MUST_CHECK;
+/* incoming_back.c: in an operation: undoes the payment with payment's issuer and reference, for
+ * undone_reason, and fills it. SETPAY_E_NOT_FOUND (none stands), SETPAY_E_STATE (of what went to
+ * suspense something is cleared), with words. */
+enum setpay_error setpay_incoming_undo(struct setpay_db *db, struct setpay_incoming *payment,
+                                       setpay_time_ms now_ms,
+                                       struct setpay_problem *problem) SETPAY_MUST_CHECK;
+/* Computed of the payment and of all that was told with its undoing. */
+enum setpay_error setpay_incoming_undone_event(const struct setpay_incoming *payment,
+                                               struct setpay_id *event) SETPAY_MUST_CHECK;
+void setpay_incoming_undone_post(int64_t amount_minor, int64_t matched_minor,
+                                 struct setpay_ledger_entry *entry);
+typedef enum setpay_error setpay_incoming_fn(void *arg, const struct setpay_incoming *payment);
+/* Payments of an issuer (NULL: of all), the newest first, at most limit; those that were undone
+ * too. */
+enum setpay_error setpay_incoming_each(struct setpay_db *db, const char *issuer, int64_t limit,
+                                       setpay_incoming_fn *each, void *arg) SETPAY_MUST_CHECK;
+
+/* Of the files that book payments. */
+#define SETPAY_INCOMING_COLUMNS                                                                    \
+    "id, token, issuer, reference, currency, amount_minor, day, matched_minor, created_ms, "       \
+    "undone,"                                                                                      \
+    " undone_ms, undone_reason"
+void setpay_incoming_read(struct setpay_db_rows *rows, struct setpay_incoming *payment);
+/* The one with payment's issuer and reference that stands, into payment. SETPAY_E_NOT_FOUND. */
+enum setpay_error setpay_incoming_find(struct setpay_db *db,
+                                       struct setpay_incoming *payment) SETPAY_MUST_CHECK;
+enum setpay_error setpay_incoming_insert(struct setpay_db *db,
+                                         const struct setpay_incoming *payment) SETPAY_MUST_CHECK;
+/* A day to come is refused: SETPAY_E_INVALID. */
+enum setpay_error setpay_incoming_check_day(const struct setpay_incoming *payment,
+                                            setpay_time_ms now_ms,
+                                            struct setpay_problem *problem) SETPAY_MUST_CHECK;
+/* *payment->known: it stands already, and payment is as it stands. SETPAY_E_EXISTS with words: with
+ * another amount or day. */
+enum setpay_error setpay_incoming_look_for(struct setpay_db *db, struct setpay_incoming *payment,
+                                           struct setpay_problem *problem) SETPAY_MUST_CHECK;
 
 /* ------------------------------------------------------------------ suspense */
 

@@ -14,20 +14,14 @@
 enum setpay_error setpay_look_expect_payment(struct setpay_db *db, const struct setpay_id *event,
                                              struct setpay_look_expected *expected)
 {
-    struct setpay_incoming payment = {.id = 0};
+    struct setpay_incoming payment;
     struct setpay_ledger_entry *entry = &expected->entry;
     struct setpay_db_rows *rows;
     SETPAY_TRY(setpay_db_one(db, &rows,
-                             "SELECT issuer, reference, currency, amount_minor, day, matched_minor,"
-                             " created_ms FROM issuer_payment WHERE token = $1",
+                             "SELECT " SETPAY_INCOMING_COLUMNS " FROM issuer_payment"
+                             " WHERE token = $1",
                              SETPAY_DB_ID(event)));
-    setpay_db_get_text(rows, 0, payment.issuer, sizeof payment.issuer);
-    setpay_db_get_text(rows, 1, payment.reference, sizeof payment.reference);
-    setpay_db_get_text(rows, 2, payment.amount.currency, sizeof payment.amount.currency);
-    payment.amount.minor = setpay_db_get_int(rows, 3);
-    setpay_db_get_text(rows, 4, payment.day, sizeof payment.day);
-    payment.matched_minor = setpay_db_get_int(rows, 5);
-    payment.created_ms = setpay_db_get_int(rows, 6);
+    setpay_incoming_read(rows, &payment);
     SETPAY_TRY(setpay_db_end(rows));
     memcpy(entry->merchant_id, payment.issuer, sizeof entry->merchant_id);
     memcpy(entry->currency, payment.amount.currency, sizeof entry->currency);
@@ -36,6 +30,28 @@ enum setpay_error setpay_look_expect_payment(struct setpay_db *db, const struct 
         setpay_look_is_amount(payment.matched_minor)) /* else it would not be posted at all */
         setpay_incoming_post(payment.amount.minor, payment.matched_minor, entry);
     return setpay_incoming_token(&payment, &expected->token);
+}
+
+enum setpay_error setpay_look_expect_payment_undone(struct setpay_db *db,
+                                                    const struct setpay_id *event,
+                                                    struct setpay_look_expected *expected)
+{
+    struct setpay_incoming payment;
+    struct setpay_ledger_entry *entry = &expected->entry;
+    struct setpay_db_rows *rows;
+    SETPAY_TRY(setpay_db_one(db, &rows,
+                             "SELECT " SETPAY_INCOMING_COLUMNS " FROM issuer_payment"
+                             " WHERE undone = $1",
+                             SETPAY_DB_ID(event)));
+    setpay_incoming_read(rows, &payment);
+    SETPAY_TRY(setpay_db_end(rows));
+    memcpy(entry->merchant_id, payment.issuer, sizeof entry->merchant_id);
+    memcpy(entry->currency, payment.amount.currency, sizeof entry->currency);
+    entry->time_ms = payment.undone_ms;
+    if (setpay_look_is_amount(payment.amount.minor) &&
+        setpay_look_is_amount(payment.matched_minor)) /* else it would not be posted at all */
+        setpay_incoming_undone_post(payment.amount.minor, payment.matched_minor, entry);
+    return setpay_incoming_undone_event(&payment, &expected->token);
 }
 
 #define CLEARING_COLUMNS                                                                           \
@@ -323,11 +339,23 @@ enum setpay_error setpay_look_incoming(struct setpay_look *look)
         "SELECT " PAYMENT_WORDS " FROM issuer_payment WHERE NOT EXISTS"
         " (SELECT 1 FROM ledger_entry WHERE event = token AND kind = $1) ORDER BY id",
         SETPAY_LEDGER_ISSUER_PAYMENT, "not in the ledger: what was paid by"));
-    SETPAY_TRY(
-        setpay_look_each_row(look,
-                             "SELECT " PAYMENT_WORDS " FROM issuer_payment WHERE amount_minor <= 0"
-                             " OR matched_minor < 0 OR matched_minor > amount_minor ORDER BY id",
-                             "matched beyond what was paid, or below nothing:"));
+    SETPAY_TRY(setpay_look_each_row(look,
+                                    "SELECT " PAYMENT_WORDS
+                                    " FROM issuer_payment WHERE amount_minor = 0"
+                                    " OR (amount_minor > 0 AND matched_minor NOT BETWEEN 0 AND"
+                                    " amount_minor) OR (amount_minor < 0 AND matched_minor <>"
+                                    " amount_minor) ORDER BY id",
+                                    "matched beyond what was paid, or below nothing:"));
+    SETPAY_TRY(setpay_look_each_row_by(
+        look,
+        "SELECT " PAYMENT_WORDS " FROM issuer_payment WHERE undone IS NOT NULL AND NOT EXISTS"
+        " (SELECT 1 FROM ledger_entry WHERE event = undone AND kind = $1) ORDER BY id",
+        SETPAY_LEDGER_ISSUER_PAYMENT_UNDONE, "not in the ledger: the undoing of"));
+    SETPAY_TRY(setpay_look_each_row(look,
+                                    "SELECT " PAYMENT_WORDS
+                                    " FROM issuer_payment WHERE (undone IS NULL) <> (undone_ms = 0)"
+                                    " OR (undone IS NULL) <> (undone_reason = '') ORDER BY id",
+                                    "undone and not told, or told and not undone:"));
     SETPAY_TRY(setpay_look_each_row_by(
         look,
         "SELECT " CLEARING_WORDS " FROM suspense_clearing"

@@ -46,6 +46,10 @@ const char *setpay_ledger_kind_name(enum setpay_ledger_kind kind)
         [SETPAY_LEDGER_WRITE_OFF] = "write-off",
         [SETPAY_LEDGER_ADVICE_WRITE_OFF] = "advice write-off",
         [SETPAY_LEDGER_REVERSAL_WRITE_OFF] = "reversal write-off",
+        [SETPAY_LEDGER_PAYOUT_SENT] = "payout sent",
+        [SETPAY_LEDGER_PAYOUT_PAID] = "payout paid",
+        [SETPAY_LEDGER_PAYOUT_RETURNED] = "payout returned",
+        [SETPAY_LEDGER_ISSUER_PAYMENT_UNDONE] = "issuer payment undone",
     };
     return (unsigned)kind <= SETPAY_LEDGER_LAST ? names[kind] : NULL;
 }

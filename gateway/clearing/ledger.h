@@ -98,7 +98,11 @@ enum setpay_ledger_kind {
     SETPAY_LEDGER_WRITE_OFF = 14,        /* a presentment is given up; moves nothing (incoming.h) */
     SETPAY_LEDGER_ADVICE_WRITE_OFF = 15, /* so is an advice (unsent.h) */
     SETPAY_LEDGER_REVERSAL_WRITE_OFF = 16, /* so is a reversal (unsent.h) */
-    SETPAY_LEDGER_LAST = SETPAY_LEDGER_REVERSAL_WRITE_OFF
+    SETPAY_LEDGER_PAYOUT_SENT = 17, /* stands in a file for the bank; moves nothing (payout.h) */
+    SETPAY_LEDGER_PAYOUT_PAID = 18, /* by the bank's word; moves nothing: it left cash when made */
+    SETPAY_LEDGER_PAYOUT_RETURNED = 19,       /* back to merchant payable */
+    SETPAY_LEDGER_ISSUER_PAYMENT_UNDONE = 20, /* a payment the other way round (incoming.h) */
+    SETPAY_LEDGER_LAST = SETPAY_LEDGER_ISSUER_PAYMENT_UNDONE
 };
 /* "capture reversal"; NULL for a number that is none. */
 const char *setpay_ledger_kind_name(enum setpay_ledger_kind kind);

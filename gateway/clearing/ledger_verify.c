@@ -316,6 +316,7 @@ static enum setpay_error check_rest(struct setpay_look *look)
     SETPAY_TRY(setpay_look_disputes(look));
     SETPAY_TRY(setpay_look_reserve(look));
     SETPAY_TRY(setpay_look_incoming(look));
+    SETPAY_TRY(setpay_look_payouts(look));
     SETPAY_TRY(setpay_look_unsent(look));
     return check_balances(look);
 }

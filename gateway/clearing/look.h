@@ -37,6 +37,7 @@ enum setpay_look_table {
     SETPAY_LOOK_REVERSALS = 1 << 10,
     SETPAY_LOOK_TAKEN = 1 << 11, /* by issuers */
     SETPAY_LOOK_STAND_INS = 1 << 12,
+    SETPAY_LOOK_PAYOUT_FILES = 1 << 13,
 };
 /* What a day, or an account, can't come to: the sum of many payments. */
 #define SETPAY_LOOK_DAY_MAX_MINOR (1000000 * SETPAY_MONEY_MAX_MINOR)
@@ -78,6 +79,11 @@ setpay_look_expect_fn setpay_look_expect_release;
 setpay_look_expect_fn setpay_look_expect_payment;
 setpay_look_expect_fn setpay_look_expect_cleared;
 setpay_look_expect_fn setpay_look_expect_write_off;
+setpay_look_expect_fn setpay_look_expect_payment_undone;
+/* payout_verify.c */
+setpay_look_expect_fn setpay_look_expect_payout_sent;
+setpay_look_expect_fn setpay_look_expect_payout_paid;
+setpay_look_expect_fn setpay_look_expect_payout_returned;
 /* unsent_verify.c */
 setpay_look_expect_fn setpay_look_expect_advice_write_off;
 setpay_look_expect_fn setpay_look_expect_reversal_write_off;
@@ -88,6 +94,7 @@ enum setpay_error setpay_look_reserve(struct setpay_look *look) SETPAY_MUST_CHEC
 enum setpay_error setpay_look_incoming(struct setpay_look *look) SETPAY_MUST_CHECK;
 /* ahead_verify.c: days are settled in their order. */
 enum setpay_error setpay_look_ahead(struct setpay_look *look) SETPAY_MUST_CHECK;
+enum setpay_error setpay_look_payouts(struct setpay_look *look) SETPAY_MUST_CHECK;
 /* dates_verify.c: when batches were closed and presentments answered. */
 enum setpay_error setpay_look_dates(struct setpay_look *look) SETPAY_MUST_CHECK;
 /* payment_verify.c: what no entry is of. Reversals, each held to its payment and its receipt. */

@@ -37,11 +37,11 @@ static const struct {
      SETPAY_LOOK_DAY_MAX_MINOR,
      {"capture_minor", "credit_minor", "fee_minor", "refused_minor", "carried_in_minor",
       "payout_minor", "carried_out_minor", "disputed_minor", "returned_minor", "cleared_minor",
-      "held_minor", "released_minor", "reserve_ppm"}},
+      "held_minor", "released_minor", "reserve_ppm", "repaid_minor"}},
     {SETPAY_LOOK_ADJUSTMENTS,
      "adjustment",
      "'adjustment ' || id",
-     SETPAY_MONEY_MAX_MINOR,
+     SETPAY_LOOK_DAY_MAX_MINOR, /* a payout that came back is of a day */
      {"amount_minor"}},
     {SETPAY_LOOK_DISPUTES, "dispute", "'dispute ' || id", SETPAY_MONEY_MAX_MINOR, {"amount_minor"}},
     {SETPAY_LOOK_RESERVE,
@@ -83,6 +83,11 @@ static const struct {
      "stand_in",
      "'advice ' || id",
      SETPAY_MONEY_MAX_MINOR,
+     {"amount_minor"}},
+    {SETPAY_LOOK_PAYOUT_FILES,
+     "payout_file",
+     "'payout file ' || id",
+     SETPAY_LOOK_DAY_MAX_MINOR,
      {"amount_minor"}},
 };
 

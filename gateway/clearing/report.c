@@ -57,6 +57,7 @@ static enum setpay_error add_line(const struct setpay_settlement *s, struct setp
     SETPAY_TRY(add_counted(bytes, a->cleared_count, a->cleared_minor, s->currency));
     SETPAY_TRY(add_amount(bytes, s->held_minor, s->currency));
     SETPAY_TRY(add_amount(bytes, s->released_minor, s->currency));
+    SETPAY_TRY(add_counted(bytes, a->repaid_count, a->repaid_minor, s->currency));
     return setpay_buffer_append_format(bytes, "\r\n");
 }
 
@@ -66,7 +67,8 @@ enum setpay_error setpay_report_csv(const struct setpay_report *report, struct s
     SETPAY_TRY(setpay_buffer_append_format(
         bytes, "day,brand,merchant_id,currency,cut_off,settlement,captures,captured,credits,"
                "credited,fees,net,refused,refused_amount,carried_in,payout,carried_out,disputes,"
-               "disputed,returns,returned,clearings,cleared,held,released\r\n"));
+               "disputed,returns,returned,clearings,cleared,held,released,"
+               "repayments,repaid\r\n"));
     for (size_t i = 0; i < report->settlement_count; i++)
         SETPAY_TRY(add_line(&report->settlements[i], bytes));
     return SETPAY_OK;

@@ -11,6 +11,7 @@
 
 #include "common/crypto/hash.h"
 #include "gateway/clearing/ahead.h"
+#include "gateway/clearing/payout.h"
 #include "gateway/clearing/reserve.h"
 #include "gateway/clearing/sql_names.h"
 #include "gateway/payment/payment.h"
@@ -124,6 +125,8 @@ void setpay_settlement_read(struct setpay_db_rows *rows, struct setpay_settlemen
     s.reserve_days = setpay_db_get_int(rows, c++);
     s.held_minor = setpay_db_get_int(rows, c++);
     s.released_minor = setpay_db_get_int(rows, c++);
+    s.adjusted.repaid_count = setpay_db_get_int(rows, c++);
+    s.adjusted.repaid_minor = setpay_db_get_int(rows, c++);
     s.is_of_before = setpay_db_get_bool(rows, c++);
     *settlement = s;
 }
@@ -160,9 +163,10 @@ static enum setpay_error insert(struct setpay_db *db, struct setpay_settlement *
         " capture_count, capture_minor, credit_count, credit_minor, fee_minor, refused_count,"
         " refused_minor, carried_in_minor, payout_minor, carried_out_minor, created_ms,"
         " disputed_count, disputed_minor, returned_count, returned_minor, cleared_count,"
-        " cleared_minor, reserve_ppm, reserve_days, held_minor, released_minor)"
+        " cleared_minor, reserve_ppm, reserve_days, held_minor, released_minor, repaid_count,"
+        " repaid_minor)"
         " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,"
-        " $18, $19, $20, $21, $22, $23, $24, $25, $26, $27) RETURNING id",
+        " $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29) RETURNING id",
         SETPAY_DB_ID(&s->token), SETPAY_DB_TEXT(s->brand), SETPAY_DB_TEXT(s->merchant_id),
         SETPAY_DB_TEXT(s->currency), SETPAY_DB_TEXT(s->day), SETPAY_DB_INT(s->cut_off_ms),
         SETPAY_DB_INT(s->sums.capture_count), SETPAY_DB_INT(s->sums.capture_minor),
@@ -175,7 +179,8 @@ static enum setpay_error insert(struct setpay_db *db, struct setpay_settlement *
         SETPAY_DB_INT(s->adjusted.returned_minor), SETPAY_DB_INT(s->adjusted.cleared_count),
         SETPAY_DB_INT(s->adjusted.cleared_minor), SETPAY_DB_INT(s->reserve_ppm),
         SETPAY_DB_INT(s->reserve_days), SETPAY_DB_INT(s->held_minor),
-        SETPAY_DB_INT(s->released_minor));
+        SETPAY_DB_INT(s->released_minor), SETPAY_DB_INT(s->adjusted.repaid_count),
+        SETPAY_DB_INT(s->adjusted.repaid_minor));
 }
 
 /* ------------------------------------------------------------------ refused items */
@@ -283,7 +288,8 @@ static enum setpay_error settle_one(struct setpay_db *db, struct setpay_settleme
     SETPAY_TRY(suspend_refused(db, settlement));
     SETPAY_TRY(setpay_reserve_release(db, settlement));
     SETPAY_TRY(setpay_reserve_hold(db, settlement));
-    return pay_out(db, settlement);
+    SETPAY_TRY(pay_out(db, settlement));
+    return setpay_payout_make(db, settlement);
 }
 
 /* ------------------------------------------------------------------ one merchant */

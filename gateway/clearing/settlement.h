@@ -7,14 +7,14 @@
  * owe the merchant to the suspense account, until somebody has found out what is right.
  *
  *     net = captured - credited - fees
- *     due = carried in + net - disputed + returned + cleared + released
+ *     due = carried in + net - disputed + returned + cleared + repaid + released
  *     held = a share of what was captured (reserve.h), but no more than is due
  *     payout = due - held, where that is above 0; else nothing, and it is carried out
  *
- * What is disputed, returned and cleared are adjustments (adjustment.h). What is carried from day
- * to day is 0 or below: what the merchant owes us. The entries of the
- * ledger that a settlement makes have events of their own, computed from what they are of, so that
- * nothing can be posted twice.
+ * What is disputed, returned, cleared and repaid are adjustments (adjustment.h). What is carried
+ * from day to day is 0 or below: what the merchant owes us. The entries of the ledger that a
+ * settlement makes have events of their own, computed from what they are of, so that nothing can be
+ * posted twice.
  */
 #ifndef SETPAY_GATEWAY_CLEARING_SETTLEMENT_H
 #define SETPAY_GATEWAY_CLEARING_SETTLEMENT_H
@@ -79,6 +79,11 @@
 /* SQL: a row of settlement is one of these. */
 #define SETPAY_SETTLEMENT_IS_OF_BEFORE                                                             \
     "settlement.id <= (SELECT last_before FROM settlement_rule WHERE settlement_rule.id = 1)"
+
+/* Of a later step: payouts that came back, and are paid again with it. */
+#define SETPAY_SETTLEMENT_REPAID_SCHEMA                                                            \
+    "ALTER TABLE settlement ADD COLUMN repaid_count INTEGER NOT NULL DEFAULT 0;"                   \
+    "ALTER TABLE settlement ADD COLUMN repaid_minor INTEGER NOT NULL DEFAULT 0;"
 
 /* What items come to. All of one merchant and currency. */
 struct setpay_settlement_sums {
@@ -204,7 +209,7 @@ enum setpay_error setpay_settlement_last_kept(struct setpay_db *db,
     " credit_count, credit_minor, fee_minor, refused_count, refused_minor, carried_in_minor,"      \
     " payout_minor, carried_out_minor, created_ms, disputed_count, disputed_minor,"                \
     " returned_count, returned_minor, cleared_count, cleared_minor, reserve_ppm, reserve_days,"    \
-    " held_minor, released_minor, " SETPAY_SETTLEMENT_IS_OF_BEFORE
+    " held_minor, released_minor, repaid_count, repaid_minor, " SETPAY_SETTLEMENT_IS_OF_BEFORE
 void setpay_settlement_read(struct setpay_db_rows *rows, struct setpay_settlement *settlement);
 
 /* Of a day, in the order of their making. */

@@ -101,6 +101,14 @@ static const struct {
                                         setpay_look_expect_advice_write_off},
     [SETPAY_LEDGER_REVERSAL_WRITE_OFF] = {"write-off of a reversal", "content",
                                           setpay_look_expect_reversal_write_off},
+    [SETPAY_LEDGER_PAYOUT_SENT] = {"payout that was sent", "content",
+                                   setpay_look_expect_payout_sent},
+    [SETPAY_LEDGER_PAYOUT_PAID] = {"payout that was paid", "content",
+                                   setpay_look_expect_payout_paid},
+    [SETPAY_LEDGER_PAYOUT_RETURNED] = {"payout that was returned", "content",
+                                       setpay_look_expect_payout_returned},
+    [SETPAY_LEDGER_ISSUER_PAYMENT_UNDONE] = {"issuer's payment that was undone", "content",
+                                             setpay_look_expect_payment_undone},
 };
 
 enum setpay_error setpay_settlement_verify_entry(struct setpay_look *look,
@@ -222,14 +230,16 @@ static enum setpay_error compare_adjusted(struct walk *walk, const struct setpay
     if (memcmp(&sums, says, sizeof sums) != 0)
         setpay_look_find(
             walk->look,
-            "%s says %lld disputed (%lld), %lld returned (%lld), %lld cleared (%lld); its "
-            "adjustments come to %lld (%lld), %lld (%lld), %lld (%lld)",
+            "%s says %lld disputed (%lld), %lld returned (%lld), %lld cleared (%lld), %lld repaid "
+            "(%lld); its adjustments come to %lld (%lld), %lld (%lld), %lld (%lld), %lld (%lld)",
             describe(s, what), (long long)says->disputed_minor, (long long)says->disputed_count,
             (long long)says->returned_minor, (long long)says->returned_count,
             (long long)says->cleared_minor, (long long)says->cleared_count,
+            (long long)says->repaid_minor, (long long)says->repaid_count,
             (long long)sums.disputed_minor, (long long)sums.disputed_count,
             (long long)sums.returned_minor, (long long)sums.returned_count,
-            (long long)sums.cleared_minor, (long long)sums.cleared_count);
+            (long long)sums.cleared_minor, (long long)sums.cleared_count,
+            (long long)sums.repaid_minor, (long long)sums.repaid_count);
     return SETPAY_OK;
 }
 
@@ -425,7 +435,13 @@ static enum setpay_error check_steps(struct setpay_look *look)
     " FROM dispute JOIN step ON step.id = step_id JOIN payment ON payment.id = step.payment_id"    \
     " WHERE outcome = " outcome
 #define OF_PAYMENTS(account, amount)                                                               \
-    " UNION ALL SELECT " account ", '', issuer, currency, 0, " amount " FROM issuer_payment"
+    " UNION ALL SELECT " account ", '', issuer, currency, 0, " amount " FROM issuer_payment"       \
+    " WHERE undone IS NULL"
+/* A payout that was returned went out of cash, and came back. */
+#define OF_RETURNED                                                                                \
+    " UNION ALL SELECT " SETPAY_SQL_CASH                                                           \
+    ", brand, merchant_id, currency, 0, payout_minor FROM payout"                                  \
+    " JOIN settlement ON settlement.id = settlement_id WHERE returned IS NOT NULL"
 /* What was cleared, out of suspense and to where; a merchant's share is an adjustment. CLAIMED:
  * what was claimed from the issuer of it; UNCLAIMED: where it is claimed no more. */
 #define CLAIMED "(amount_minor - COALESCE(interchange_minor, 0) + COALESCE(fee_minor, 0))"
@@ -446,6 +462,7 @@ static enum setpay_error check_steps(struct setpay_look *look)
     OF_SETTLEMENTS(SETPAY_SQL_RESERVE, "released_minor - held_minor")                              \
     OF_DISPUTES(SETPAY_SQL_DISPUTES, SETPAY_SQL_DISPUTE_OPEN)                                      \
     OF_DISPUTES(SETPAY_SQL_ISSUER_RECEIVABLE, SETPAY_SQL_DISPUTE_CARDHOLDER)                       \
+    OF_RETURNED                                                                                    \
     OF_PAYMENTS(SETPAY_SQL_CASH, "amount_minor")                                                   \
     OF_PAYMENTS(SETPAY_SQL_ISSUER_RECEIVABLE, "-matched_minor")                                    \
     OF_PAYMENTS(SETPAY_SQL_SUSPENSE, "matched_minor - amount_minor")                               \

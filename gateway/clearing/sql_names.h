@@ -49,6 +49,11 @@
 #define SETPAY_SQL_ADJUSTMENT_DISPUTED "1"
 #define SETPAY_SQL_ADJUSTMENT_RETURNED "2"
 #define SETPAY_SQL_ADJUSTMENT_CLEARED "3"
+#define SETPAY_SQL_ADJUSTMENT_REPAID "4"
+
+/* enum setpay_payout_state */
+#define SETPAY_SQL_PAYOUT_MADE "1"
+#define SETPAY_SQL_PAYOUT_SENT "2"
 
 /* enum setpay_dispute_outcome */
 #define SETPAY_SQL_DISPUTE_OPEN "0"

@@ -115,7 +115,8 @@ void setpay_suspense_post(int64_t amount_minor, struct setpay_ledger_entry *entr
                           "suspense > x''"                                                         \
                           " UNION ALL SELECT token, 1, '', issuer, currency, amount_minor - "      \
                           "matched_minor, reference,"                                              \
-                          " created_ms, 0, 0, 0 FROM issuer_payment WHERE amount_minor > "         \
+                          " created_ms, 0, 0, 0 FROM issuer_payment WHERE undone IS NULL AND "     \
+                          "amount_minor > "                                                        \
                           "matched_minor) AS item"
 
 static void read_item(struct setpay_db_rows *rows, struct setpay_suspense_item *item)

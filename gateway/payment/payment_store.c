@@ -21,6 +21,7 @@
 #include "gateway/clearing/incoming.h"
 #include "gateway/clearing/items.h"
 #include "gateway/clearing/ledger.h"
+#include "gateway/clearing/payout.h"
 #include "gateway/clearing/reconciliation.h"
 #include "gateway/clearing/reserve.h"
 #include "gateway/clearing/settlement.h"
@@ -116,6 +117,7 @@ static const struct setpay_store_migration steps[] = {
     {19, SETPAY_REVERSAL_WRITE_OFF_SCHEMA},
     {20, SETPAY_BATCH_SETTLED_SCHEMA SETPAY_AHEAD_SCHEMA SETPAY_CLEARING_WINDOW_SCHEMA},
     {21, SETPAY_BATCH_EVIDENCE_SCHEMA SETPAY_BATCH_BY_MERCHANT_SCHEMA},
+    {22, SETPAY_PAYOUT_SCHEMA SETPAY_SETTLEMENT_REPAID_SCHEMA SETPAY_INCOMING_UNDONE_SCHEMA},
     {0, NULL},
 };
 

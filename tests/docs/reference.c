@@ -11,6 +11,7 @@
 #include "cardholder/purchase_state.h"
 #include "common/base/error.h"
 #include "common/base/log.h"
+#include "gateway/clearing/payout_state.h"
 #include "gateway/payment/payment_state.h"
 #include "merchant/payment/purchase_state.h"
 #include "merchant/store/api/problem.h"
@@ -233,6 +234,25 @@ static enum setpay_error gateway_next(int state, int event, int *next)
     return SETPAY_OK;
 }
 
+static const char *payout_state(int state)
+{
+    return setpay_payout_state_name((enum setpay_payout_state)state);
+}
+
+static const char *payout_event(int event)
+{
+    return setpay_payout_event_name((enum setpay_payout_event)event);
+}
+
+static enum setpay_error payout_next(int state, int event, int *next)
+{
+    enum setpay_payout_state found;
+    SETPAY_TRY(setpay_payout_state_next((enum setpay_payout_state)state,
+                                        (enum setpay_payout_event)event, &found));
+    *next = (int)found;
+    return SETPAY_OK;
+}
+
 static const char *merchant_state(int state)
 {
     return setpay_purchase_state_name((enum setpay_purchase_state)state);
@@ -344,6 +364,19 @@ static const struct party parties[] = {
         gateway_event,
         gateway_next,
     },
+    {
+        "Payout",
+        "gateway/clearing/payout_state.c",
+        "What a settlement has to pay to a merchant, at the gateway. `send` leads somewhere from "
+        "`made` alone: a payout is in one file for the bank and never in another. `pay` and "
+        "`return` are the bank's word, as the operator tells it; what was returned is paid again "
+        "by the next settlement, as another payout.",
+        SETPAY_PAYOUT_STATES,
+        SETPAY_PAYOUT_EVENTS,
+        payout_state,
+        payout_event,
+        payout_next,
+    },
 };
 
 static void print_party(const struct party *party)
@@ -377,7 +410,8 @@ static void print_states(void)
 {
     puts("# States\n\nMade from the tables in the code by `make reference`.\n");
     setpay_reference_words(
-        "What may follow what in one purchase, at each party. A row is a state, a column what "
+        "What may follow what in one purchase, at each party, and in a payout. A row is a state, a "
+        "column what "
         "happens; a cell is the next state, or the [error](errors.md) that refuses it. `none` "
         "is a purchase that has no record yet; *stays*: the same state, though amounts may "
         "change; – can't occur.");

@@ -354,7 +354,7 @@ static void a_settlement_is_less_by_disputes_and_reserve(void **state)
     assert_int_equal(number("SELECT payout_minor FROM settlement"), 17001 - FEES - 9000 - 1700);
     assert_int_equal(number("SELECT COUNT(*) FROM reserve"), 1);
     report(day, "csv");
-    expect_printed(",0.00,59.87,0.00,2,90.00,0,0.00,0,0.00,17.00,0.00\r\n");
+    expect_printed(",0.00,59.87,0.00,2,90.00,0,0.00,0,0.00,17.00,0.00,0,0.00\r\n");
     report(day, "camt.053");
     expect_printed("<Cd>DISPUTES</Cd>");
     expect_printed("<Cd>RESERVE</Cd>");

@@ -274,7 +274,7 @@ static const struct {
     {"DELETE FROM issuer_payment WHERE id = 1", "there is no issuer's payment"},
     {"DELETE FROM issuer_payment WHERE id = 2", "cleared out of suspense, and never in it"},
     {"INSERT INTO issuer_payment SELECT 9, zeroblob(16), issuer, 'R9', currency, 1, day, 1,"
-     " created_ms FROM issuer_payment WHERE id = 1",
+     " created_ms, NULL, 0, '' FROM issuer_payment WHERE id = 1",
      "not in the ledger: what was paid by sim R9"},
     {"UPDATE suspense_clearing SET amount_minor = 31 WHERE id = 3", "currency or content"},
     {"UPDATE suspense_clearing SET amount_minor = 101 WHERE id = 3", "beyond nothing"},

@@ -622,7 +622,8 @@ static const struct {
     {"DELETE FROM settlement WHERE id = 2", "there is no settlement"},
     {"DELETE FROM settlement WHERE id = 1", "carries in -28, expected 0"},
     {"INSERT INTO settlement SELECT 9, zeroblob(16), brand, merchant_id, 'JPY', day, cut_off_ms, 0,"
-     " 0, 0, 0, 0, 0, 0, 0, 5, 0, 1, 0, 0, 0, 0, 0, 0, 0, 180, 0, 0 FROM settlement WHERE id = 1",
+     " 0, 0, 0, 0, 0, 0, 0, 5, 0, 1, 0, 0, 0, 0, 0, 0, 0, 180, 0, 0, 0, 0 FROM settlement"
+     " WHERE id = 1",
      "its token is of another merchant"},
     {"UPDATE presentment SET settlement_id = 0 WHERE id = 1", "its items come to 500 (1)"},
     {"UPDATE presentment SET settlement_id = 2 WHERE id = 1", "its items come to 500 (1)"},
@@ -907,15 +908,15 @@ static void reports_what_was_settled(void **state)
     const char *csv = make_report(&r, setpay_report_csv);
     (void)snprintf(line, sizeof line,
                    "2026-11-25,visa,shop,EUR,2026-11-26T00:00:00.000Z,%s,1,100.00,0,0.00,1.65,"
-                   "98.35,1,2.97,0.00,98.35,0.00,0,0.00,0,0.00,0,0.00,0.00,0.00\r\n",
+                   "98.35,1,2.97,0.00,98.35,0.00,0,0.00,0,0.00,0,0.00,0.00,0.00,0,0.00\r\n",
                    setpay_id_format(&r.settlements[0].token, token));
     expect_in(csv, line);
-    (void)snprintf(line, sizeof line, "%s,1,1250,1,1250,20,-20,0,0,0,0,-20,0,0,0,0,0,0,0,0\r\n",
+    (void)snprintf(line, sizeof line, "%s,1,1250,1,1250,20,-20,0,0,0,0,-20,0,0,0,0,0,0,0,0,0,0\r\n",
                    setpay_id_format(&r.settlements[1].token, token));
     expect_in(csv, line);
     (void)snprintf(line, sizeof line,
                    "%s,1,1.250,0,0.000,0.000,1.250,0,0.000,0.000,1.250,0.000,"
-                   "0,0.000,0,0.000,0,0.000,0.000,0.000\r\n",
+                   "0,0.000,0,0.000,0,0.000,0.000,0.000,0,0.000\r\n",
                    setpay_id_format(&r.settlements[2].token, token));
     expect_in(csv, line);
 

@@ -7,6 +7,7 @@
 #include "gateway/clearing/adjustment.h"
 #include "gateway/clearing/dispute.h"
 #include "gateway/clearing/ledger.h"
+#include "gateway/clearing/payout_state.h"
 #include "gateway/clearing/reconciliation.h"
 #include "gateway/payment/payment_state.h"
 #include "gateway/payment/step.h"
@@ -55,6 +56,9 @@ static const struct {
     {SETPAY_SQL_ADJUSTMENT_DISPUTED, SETPAY_ADJUSTMENT_DISPUTED},
     {SETPAY_SQL_ADJUSTMENT_RETURNED, SETPAY_ADJUSTMENT_RETURNED},
     {SETPAY_SQL_ADJUSTMENT_CLEARED, SETPAY_ADJUSTMENT_CLEARED},
+    {SETPAY_SQL_ADJUSTMENT_REPAID, SETPAY_ADJUSTMENT_REPAID},
+    {SETPAY_SQL_PAYOUT_MADE, SETPAY_PAYOUT_MADE},
+    {SETPAY_SQL_PAYOUT_SENT, SETPAY_PAYOUT_SENT},
     {SETPAY_SQL_DISPUTE_OPEN, SETPAY_DISPUTE_OPEN},
     {SETPAY_SQL_DISPUTE_CARDHOLDER, SETPAY_DISPUTE_CARDHOLDER},
     {SETPAY_SQL_DISPUTE_MERCHANT, SETPAY_DISPUTE_MERCHANT},

@@ -1,0 +1,567 @@
+/*
+ * The operator's commands about payouts. To whom they go is not known here: who asks has it from
+ * the configuration, and gives the accounts with the command.
+ */
+#include "gateway/commands.h"
+
+#include "common/base/log.h"
+#include "common/net/control_json.h"
+#include "common/store/store.h"
+#include "gateway/clearing/payout.h"
+#include "gateway/settlement_json.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define LISTED 100
+#define LISTED_MAX 1000
+#define FILES_LISTED 50
+#define AHEAD_DAYS 31 /* how far a bank may be told to pay ahead */
+
+/* ------------------------------------------------------------------ as JSON */
+
+static void set_text(json_t *object, const char *name, const char *text)
+{
+    json_object_set_new(object, name, text[0] != '\0' ? json_string(text) : json_null());
+}
+
+static void set_time(json_t *object, const char *name, setpay_time_ms at_ms)
+{
+    char text[SETPAY_TIME_TEXT_SIZE];
+    set_text(object, name, at_ms != 0 ? setpay_time_format(at_ms, text) : "");
+}
+
+static json_t *payout_json(const struct setpay_payout *p)
+{
+    char token[SETPAY_ID_TEXT_SIZE], file[SETPAY_ID_TEXT_SIZE], text[SETPAY_MONEY_TEXT_SIZE];
+    json_t *object = json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:I, s:s, s:s}", "payout", setpay_id_format(&p->token, token),
+        "state", setpay_payout_state_name(p->state), "brand", p->brand, "merchant_id",
+        p->merchant_id, "day", p->day, "amount", (json_int_t)p->amount_minor, "currency",
+        p->currency, "amount_text", setpay_amount_text(p->amount_minor, p->currency, text));
+    if (object == NULL)
+        return NULL;
+    set_time(object, "made", p->made_ms);
+    set_text(object, "file", p->file != 0 ? setpay_id_format(&p->file_token, file) : "");
+    set_time(object, "sent", p->sent_ms);
+    set_text(object, "holder", p->account.holder);
+    set_text(object, "iban", p->account.iban);
+    set_text(object, "bic", p->account.bic);
+    set_time(object, "paid", p->paid.at_ms);
+    set_text(object, "reference", p->paid.reference);
+    set_text(object, "paid_date", p->paid.day);
+    set_time(object, "returned", p->returned.at_ms);
+    set_text(object, "return_code", p->returned.code);
+    set_text(object, "return_reason", p->returned.reason);
+    set_text(object, "return_reference", p->returned.reference);
+    set_text(object, "return_date", p->returned.day);
+    return object;
+}
+
+static json_t *file_json(const struct setpay_payout_file *f)
+{
+    char token[SETPAY_ID_TEXT_SIZE], created[SETPAY_TIME_TEXT_SIZE], text[SETPAY_MONEY_TEXT_SIZE];
+    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:s, s:s}", "file",
+                     setpay_id_format(&f->token, token), "currency", f->currency, "date", f->day,
+                     "payouts", (json_int_t)f->count, "amount", (json_int_t)f->amount_minor,
+                     "amount_text", setpay_amount_text(f->amount_minor, f->currency, text),
+                     "created", setpay_time_format(f->created_ms, created));
+}
+
+static enum setpay_error read_id(const json_t *args, struct setpay_id *id,
+                                 struct setpay_problem *problem)
+{
+    const char *text = NULL;
+    SETPAY_TRY(setpay_json_arg_text(args, "id", true, &text, problem));
+    if (setpay_id_parse(text, id) == SETPAY_OK)
+        return SETPAY_OK;
+    return setpay_problem_set(problem, SETPAY_E_INVALID, "id '%.60s': expected 32 hex digits",
+                              text);
+}
+
+/* ------------------------------------------------------------------ looking */
+
+struct page {
+    json_t *list;
+    int64_t last;
+    int64_t room;
+    bool more;
+};
+
+static enum setpay_error add_payout(void *arg, const struct setpay_payout *payout)
+{
+    struct page *page = arg;
+    if (page->room-- == 0) { /* one more than was asked for */
+        page->more = true;
+        return SETPAY_OK;
+    }
+    page->last = payout->id;
+    return json_array_append_new(page->list, payout_json(payout)) == 0 ? SETPAY_OK : SETPAY_E_NOMEM;
+}
+
+static enum setpay_error read_state(const json_t *args, int64_t *state,
+                                    struct setpay_problem *problem)
+{
+    const char *name = NULL;
+    SETPAY_TRY(setpay_json_arg_text(args, "state", false, &name, problem));
+    for (int i = SETPAY_PAYOUT_MADE; name != NULL && i < SETPAY_PAYOUT_STATES; i++)
+        if (strcmp(name, setpay_payout_state_name((enum setpay_payout_state)i)) == 0)
+            *state = i;
+    if (name != NULL && *state == 0)
+        return setpay_problem_set(problem, SETPAY_E_INVALID,
+                                  "state '%.40s': expected made, sent, paid or returned", name);
+    return SETPAY_OK;
+}
+
+enum setpay_error setpay_gateway_payout_list(struct setpay_db *db, const json_t *args,
+                                             const struct setpay_vault *vault, json_t **result,
+                                             struct setpay_problem *problem)
+{
+    static const char *const names[] = {"state", "currency", "brand", "merchant_id",
+                                        "limit", "after",    NULL};
+    struct setpay_payout_filter filter = {.limit = LISTED};
+    (void)vault;
+    SETPAY_TRY(setpay_json_args_check(args, names, problem));
+    SETPAY_TRY(read_state(args, &filter.state, problem));
+    SETPAY_TRY(setpay_json_arg_text(args, "currency", false, &filter.currency, problem));
+    SETPAY_TRY(setpay_json_arg_text(args, "brand", false, &filter.brand, problem));
+    SETPAY_TRY(setpay_json_arg_text(args, "merchant_id", false, &filter.merchant_id, problem));
+    SETPAY_TRY(setpay_json_arg_int(args, "limit", false, 1, LISTED_MAX, &filter.limit, problem));
+    SETPAY_TRY(setpay_json_arg_int(args, "after", false, 0, INT64_MAX, &filter.after, problem));
+    struct page page = {.list = json_array(), .room = filter.limit++};
+    enum setpay_error error = setpay_payout_each(db, &filter, add_payout, &page);
+    if (error != SETPAY_OK) {
+        json_decref(page.list);
+        return error;
+    }
+    *result = json_pack("{s:o, s:o}", "payouts", page.list, "next_after",
+                        page.more ? json_integer(page.last) : json_null());
+    return *result != NULL ? SETPAY_OK : SETPAY_E_NOMEM;
+}
+
+enum setpay_error setpay_gateway_payout_show(struct setpay_db *db, const json_t *args,
+                                             const struct setpay_vault *vault, json_t **result,
+                                             struct setpay_problem *problem)
+{
+    static const char *const names[] = {"id", NULL};
+    struct setpay_payout payout;
+    struct setpay_id id;
+    (void)vault;
+    SETPAY_TRY(setpay_json_args_check(args, names, problem));
+    SETPAY_TRY(read_id(args, &id, problem));
+    enum setpay_error error = setpay_payout_find(db, &id, &payout);
+    if (error == SETPAY_E_NOT_FOUND)
+        return setpay_problem_set(problem, error, "there is no such payout: see payout list");
+    SETPAY_TRY(error);
+    *result = payout_json(&payout);
+    return *result != NULL ? SETPAY_OK : SETPAY_E_NOMEM;
+}
+
+static enum setpay_error add_waiting(void *arg, const struct setpay_payout_waiting *w)
+{
+    char text[SETPAY_MONEY_TEXT_SIZE];
+    json_t *one = json_pack("{s:s, s:s, s:s, s:I, s:I, s:s}", "brand", w->brand, "merchant_id",
+                            w->merchant_id, "currency", w->currency, "payouts",
+                            (json_int_t)w->count, "amount", (json_int_t)w->amount_minor,
+                            "amount_text", setpay_amount_text(w->amount_minor, w->currency, text));
+    return json_array_append_new(arg, one) == 0 ? SETPAY_OK : SETPAY_E_NOMEM;
+}
+
+enum setpay_error setpay_gateway_payout_waiting(struct setpay_db *db, const json_t *args,
+                                                const struct setpay_vault *vault, json_t **result,
+                                                struct setpay_problem *problem)
+{
+    static const char *const names[] = {NULL};
+    (void)vault;
+    SETPAY_TRY(setpay_json_args_check(args, names, problem));
+    json_t *list = json_array();
+    enum setpay_error error = setpay_payout_each_waiting(db, add_waiting, list);
+    if (error != SETPAY_OK) {
+        json_decref(list);
+        return error;
+    }
+    *result = json_pack("{s:o}", "waiting", list);
+    return *result != NULL ? SETPAY_OK : SETPAY_E_NOMEM;
+}
+
+static enum setpay_error add_file(void *arg, const struct setpay_payout_file *file)
+{
+    return json_array_append_new(arg, file_json(file)) == 0 ? SETPAY_OK : SETPAY_E_NOMEM;
+}
+
+enum setpay_error setpay_gateway_payout_files(struct setpay_db *db, const json_t *args,
+                                              const struct setpay_vault *vault, json_t **result,
+                                              struct setpay_problem *problem)
+{
+    static const char *const names[] = {"limit", NULL};
+    int64_t limit = FILES_LISTED;
+    (void)vault;
+    SETPAY_TRY(setpay_json_args_check(args, names, problem));
+    SETPAY_TRY(setpay_json_arg_int(args, "limit", false, 1, LISTED_MAX, &limit, problem));
+    json_t *list = json_array();
+    enum setpay_error error = setpay_payout_each_file(db, limit, add_file, list);
+    if (error != SETPAY_OK) {
+        json_decref(list);
+        return error;
+    }
+    *result = json_pack("{s:o}", "files", list);
+    return *result != NULL ? SETPAY_OK : SETPAY_E_NOMEM;
+}
+
+/* ------------------------------------------------------------------ files */
+
+static enum setpay_error with_content(const struct setpay_payout_file *file,
+                                      const struct setpay_buffer *content, json_t **result)
+{
+    json_t *object = file_json(file);
+    if (object == NULL ||
+        json_object_set_new(object, "content",
+                            json_stringn((const char *)content->data, content->size)) != 0) {
+        json_decref(object);
+        return SETPAY_E_NOMEM;
+    }
+    *result = object;
+    return SETPAY_OK;
+}
+
+enum setpay_error setpay_gateway_payout_file(struct setpay_db *db, const json_t *args,
+                                             const struct setpay_vault *vault, json_t **result,
+                                             struct setpay_problem *problem)
+{
+    static const char *const names[] = {"id", NULL};
+    struct setpay_payout_file file;
+    struct setpay_buffer content;
+    struct setpay_id id;
+    (void)vault;
+    SETPAY_TRY(setpay_json_args_check(args, names, problem));
+    SETPAY_TRY(read_id(args, &id, problem));
+    setpay_buffer_init(&content, SETPAY_PAYOUT_FILE_MAX);
+    enum setpay_error error = setpay_payout_file_find(db, &id, &file, &content);
+    if (error == SETPAY_E_NOT_FOUND)
+        error = setpay_problem_set(problem, error, "there is no such file: see payout files");
+    if (error == SETPAY_OK)
+        error = with_content(&file, &content, result);
+    setpay_buffer_clear(&content);
+    return error;
+}
+
+/* An account as who asks has it from the configuration: checked there, and here again, since it is
+ * written to a file that moves money. */
+static enum setpay_error read_account(const json_t *from, struct setpay_bank_account *account,
+                                      struct setpay_problem *problem)
+{
+    struct setpay_bank_account made = {.bic = ""};
+    const char *holder = NULL, *iban = NULL, *bic = "";
+    SETPAY_TRY(setpay_json_arg_text(from, "holder", true, &holder, problem));
+    SETPAY_TRY(setpay_json_arg_text(from, "iban", true, &iban, problem));
+    SETPAY_TRY(setpay_json_arg_text(from, "bic", false, &bic, problem));
+    if (!setpay_holder_is_valid(holder) || setpay_iban_parse(iban, made.iban) != SETPAY_OK ||
+        (bic[0] != '\0' && !setpay_bic_is_valid(bic)))
+        return setpay_problem_set(problem, SETPAY_E_INVALID,
+                                  "an account's holder, iban or bic is not of its form");
+    memcpy(made.holder, holder, strlen(holder) + 1);
+    memcpy(made.bic, bic, strlen(bic) + 1);
+    *account = made;
+    return SETPAY_OK;
+}
+
+static enum setpay_error read_payee(const json_t *from, struct setpay_payee *payee,
+                                    struct setpay_problem *problem)
+{
+    const char *brand = NULL, *id = NULL;
+    SETPAY_TRY(setpay_json_arg_text(from, "brand", true, &brand, problem));
+    SETPAY_TRY(setpay_json_arg_text(from, "merchant_id", true, &id, problem));
+    if (strlen(brand) >= sizeof payee->brand || strlen(id) >= sizeof payee->merchant_id)
+        return setpay_problem_set(problem, SETPAY_E_INVALID, "payees: there is no such merchant");
+    memcpy(payee->brand, brand, strlen(brand) + 1);
+    memcpy(payee->merchant_id, id, strlen(id) + 1);
+    return read_account(from, &payee->account, problem);
+}
+
+/* *payees is owned. */
+static enum setpay_error read_payees(const json_t *args, struct setpay_payee **payees,
+                                     size_t *count, struct setpay_problem *problem)
+{
+    const json_t *list = json_object_get(args, "payees");
+    size_t size = json_array_size(list);
+    struct setpay_payee *made = calloc(size + 1, sizeof *made);
+    enum setpay_error error = made == NULL ? SETPAY_E_NOMEM : SETPAY_OK;
+    for (size_t i = 0; error == SETPAY_OK && i < size; i++)
+        error = read_payee(json_array_get(list, i), &made[i], problem);
+    if (error != SETPAY_OK) {
+        free(made);
+        return error;
+    }
+    *payees = made;
+    *count = size;
+    return SETPAY_OK;
+}
+
+/* A bank takes no day that is over, and none too far ahead; somewhere it is another day already. */
+static enum setpay_error check_day(const char *text, setpay_time_ms now_ms,
+                                   struct setpay_problem *problem)
+{
+    char from[SETPAY_DATE_TEXT_SIZE], to[SETPAY_DATE_TEXT_SIZE];
+    const struct setpay_date today = setpay_date_of_ms(now_ms);
+    const struct setpay_date first = setpay_date_add_days(&today, -1);
+    const struct setpay_date last = setpay_date_add_days(&today, AHEAD_DAYS);
+    struct setpay_date date;
+    (void)setpay_date_format(&first, from);
+    (void)setpay_date_format(&last, to);
+    if (setpay_date_parse(text, &date) == SETPAY_OK && strcmp(text, from) >= 0 &&
+        strcmp(text, to) <= 0)
+        return SETPAY_OK;
+    return setpay_problem_set(problem, SETPAY_E_INVALID,
+                              "date '%.40s': expected a day from %s to %s, YYYY-MM-DD", text, from,
+                              to);
+}
+
+/* Nothing was sent, and why not. */
+static enum setpay_error say_nothing(const struct setpay_payout_sending *sending,
+                                     struct setpay_problem *problem)
+{
+    char restored[SETPAY_TIME_TEXT_SIZE];
+    if (sending->doubted_count == 0)
+        return setpay_problem_set(problem, SETPAY_E_NOT_FOUND,
+                                  "no payout in %s waits to be sent: see payout list",
+                                  sending->currency);
+    return setpay_problem_set(
+        problem, SETPAY_E_STATE,
+        "nothing was sent: this database was restored from a backup on %s, and %lld of the "
+        "payouts that wait are of days before; what was sent of these after the backup is "
+        "forgotten, see the bank's statement, then payout send --force",
+        setpay_time_format(sending->restored_ms, restored), (long long)sending->doubted_count);
+}
+
+static enum setpay_error read_restored(struct setpay_db *db, const json_t *args,
+                                       setpay_time_ms *restored_ms, struct setpay_problem *problem)
+{
+    struct setpay_store_restore restore = {0, 0};
+    bool force = false;
+    SETPAY_TRY(setpay_json_arg_bool(args, "force", false, &force, problem));
+    SETPAY_TRY(setpay_store_last_restore(db, &restore));
+    *restored_ms = force ? 0 : restore.restored_ms;
+    return SETPAY_OK;
+}
+
+enum setpay_error setpay_gateway_payout_send(struct setpay_db *db, const json_t *args,
+                                             const struct setpay_vault *vault, json_t **result,
+                                             struct setpay_problem *problem)
+{
+    static const char *const names[] = {"currency", "date", "payer", "payees", "force", NULL};
+    struct setpay_payout_sending sending = {.now_ms = setpay_clock_now_ms()};
+    struct setpay_bank_account payer;
+    struct setpay_payee *payees = NULL;
+    struct setpay_buffer bytes;
+    (void)vault;
+    SETPAY_TRY(setpay_json_args_check(args, names, problem));
+    SETPAY_TRY(setpay_json_arg_text(args, "currency", true, &sending.currency, problem));
+    SETPAY_TRY(setpay_json_arg_text(args, "date", true, &sending.day, problem));
+    if (setpay_currency_by_code(sending.currency) == NULL)
+        return setpay_problem_set(problem, SETPAY_E_MONEY_CURRENCY,
+                                  "currency '%.20s': expected three letters of ISO 4217",
+                                  sending.currency);
+    SETPAY_TRY(check_day(sending.day, sending.now_ms, problem));
+    SETPAY_TRY(read_restored(db, args, &sending.restored_ms, problem));
+    SETPAY_TRY(read_account(json_object_get(args, "payer"), &payer, problem));
+    SETPAY_TRY(read_payees(args, &payees, &sending.payee_count, problem));
+    sending.payees = payees;
+    sending.payer = &payer;
+    setpay_buffer_init(&bytes, SETPAY_PAYOUT_FILE_MAX);
+    enum setpay_error error = setpay_payout_send(db, &sending, &bytes);
+    if (error == SETPAY_E_NOT_FOUND)
+        error = say_nothing(&sending, problem);
+    if (error == SETPAY_OK)
+        error = with_content(&sending.file, &bytes, result);
+    if (error == SETPAY_OK) {
+        json_object_set_new(*result, "more", json_boolean(sending.more));
+        json_object_set_new(*result, "doubted", json_integer(sending.doubted_count));
+    }
+    setpay_buffer_clear(&bytes);
+    free(payees);
+    return error;
+}
+
+void setpay_gateway_log_payouts_sent(const json_t *result)
+{
+    struct setpay_money amount = {.minor = json_integer_value(json_object_get(result, "amount"))};
+    const char *currency = json_string_value(json_object_get(result, "currency"));
+    struct setpay_id file = {{0}};
+    if (currency == NULL || strlen(currency) >= sizeof amount.currency ||
+        setpay_id_parse(json_string_value(json_object_get(result, "file")), &file) != SETPAY_OK)
+        return;
+    memcpy(amount.currency, currency, strlen(currency) + 1);
+    setpay_log(SETPAY_LOG_INFO, "payout.sent", setpay_field_id("file", &file),
+               setpay_field_int("payouts", json_integer_value(json_object_get(result, "payouts"))),
+               setpay_field_money("amount", &amount));
+}
+
+/* ------------------------------------------------------------------ the bank's word */
+
+static enum setpay_error take_text(const json_t *args, const char *name, bool required, char *out,
+                                   size_t size, struct setpay_problem *problem)
+{
+    const char *text = NULL;
+    SETPAY_TRY(setpay_json_arg_text(args, name, required, &text, problem));
+    if (text == NULL)
+        return SETPAY_OK;
+    if (strlen(text) >= size)
+        return setpay_problem_set(problem, SETPAY_E_INVALID, "%s: expected at most %zu bytes", name,
+                                  size - 1);
+    memcpy(out, text, strlen(text) + 1);
+    return SETPAY_OK;
+}
+
+static enum setpay_error read_word(const json_t *args, bool returns,
+                                   struct setpay_payout_word *word, struct setpay_problem *problem)
+{
+    struct setpay_payout_word w = {.at_ms = setpay_clock_now_ms()};
+    SETPAY_TRY(take_text(args, "reference", true, w.reference, sizeof w.reference, problem));
+    SETPAY_TRY(take_text(args, "date", true, w.day, sizeof w.day, problem));
+    if (returns) {
+        SETPAY_TRY(take_text(args, "code", true, w.code, sizeof w.code, problem));
+        SETPAY_TRY(take_text(args, "reason", false, w.reason, sizeof w.reason, problem));
+    }
+    SETPAY_TRY(setpay_payout_word_check(&w, returns, w.at_ms, problem));
+    *word = w;
+    return SETPAY_OK;
+}
+
+/* Of a file: those that are still as they were sent. */
+struct named {
+    struct setpay_payout *payouts; /* owned */
+    size_t count, room;
+};
+
+static enum setpay_error take_named(void *arg, const struct setpay_payout *payout)
+{
+    struct named *named = arg;
+    if (named->count == named->room)
+        return SETPAY_E_INTERNAL; /* no file has so many */
+    named->payouts[named->count++] = *payout;
+    return SETPAY_OK;
+}
+
+/* The payout with that id, or all of the file with that id that nothing was told of. */
+static enum setpay_error find_named(struct setpay_db *db, const struct setpay_id *id,
+                                    struct named *named, struct setpay_problem *problem)
+{
+    struct setpay_payout_file file;
+    enum setpay_error error = setpay_payout_find(db, id, &named->payouts[0]);
+    named->count = error == SETPAY_OK ? 1 : 0;
+    if (error != SETPAY_E_NOT_FOUND)
+        return error;
+    error = setpay_payout_file_find(db, id, &file, NULL);
+    if (error == SETPAY_E_NOT_FOUND)
+        return setpay_problem_set(problem, error,
+                                  "there is neither a payout nor a file of that id: see payout "
+                                  "list and payout files");
+    SETPAY_TRY(error);
+    const struct setpay_payout_filter filter = {
+        .state = SETPAY_PAYOUT_SENT, .file = file.id, .limit = INT64_MAX};
+    SETPAY_TRY(setpay_payout_each(db, &filter, take_named, named));
+    if (named->count > 0)
+        return SETPAY_OK;
+    return setpay_problem_set(problem, SETPAY_E_STATE,
+                              "of each payout in that file it was told what became of it");
+}
+
+static enum setpay_error tell(struct setpay_db *db, const json_t *args, bool returns,
+                              struct named *named, json_t *list, struct setpay_problem *problem)
+{
+    struct setpay_payout_word word;
+    struct setpay_id id;
+    SETPAY_TRY(read_id(args, &id, problem));
+    SETPAY_TRY(read_word(args, returns, &word, problem));
+    SETPAY_TRY(find_named(db, &id, named, problem));
+    for (size_t i = 0; i < named->count; i++) {
+        bool known = false;
+        SETPAY_TRY((returns ? setpay_payout_return : setpay_payout_pay)(db, &named->payouts[i],
+                                                                        &word, &known, problem));
+        json_t *one = payout_json(&named->payouts[i]);
+        json_object_set_new(one, "known", json_boolean(known));
+        if (json_array_append_new(list, one) != 0)
+            return SETPAY_E_NOMEM;
+    }
+    return SETPAY_OK;
+}
+
+static enum setpay_error tell_all(struct setpay_db *db, const json_t *args, bool returns,
+                                  json_t **result, struct setpay_problem *problem)
+{
+    struct named named = {.room = SETPAY_PAYOUTS_IN_FILE};
+    json_t *list = json_array();
+    named.payouts = calloc(named.room, sizeof *named.payouts);
+    enum setpay_error error = named.payouts == NULL || list == NULL
+                                  ? SETPAY_E_NOMEM
+                                  : tell(db, args, returns, &named, list, problem);
+    free(named.payouts);
+    if (error == SETPAY_OK) {
+        *result = json_pack("{s:O}", "payouts", list);
+        error = *result != NULL ? SETPAY_OK : SETPAY_E_NOMEM;
+    }
+    json_decref(list);
+    return error;
+}
+
+enum setpay_error setpay_gateway_payout_paid(struct setpay_db *db, const json_t *args,
+                                             const struct setpay_vault *vault, json_t **result,
+                                             struct setpay_problem *problem)
+{
+    static const char *const names[] = {"id", "reference", "date", NULL};
+    (void)vault;
+    SETPAY_TRY(setpay_json_args_check(args, names, problem));
+    return tell_all(db, args, false, result, problem);
+}
+
+enum setpay_error setpay_gateway_payout_returned(struct setpay_db *db, const json_t *args,
+                                                 const struct setpay_vault *vault, json_t **result,
+                                                 struct setpay_problem *problem)
+{
+    static const char *const names[] = {"id", "reference", "date", "code", "reason", NULL};
+    (void)vault;
+    SETPAY_TRY(setpay_json_args_check(args, names, problem));
+    return tell_all(db, args, true, result, problem);
+}
+
+static const char *text_of(const json_t *object, const char *name)
+{
+    const char *text = json_string_value(json_object_get(object, name));
+    return text != NULL ? text : "";
+}
+
+/* Whether it was told with this command; its id. */
+static bool is_told(const json_t *payout, struct setpay_id *id)
+{
+    return !json_is_true(json_object_get(payout, "known")) &&
+           setpay_id_parse(text_of(payout, "payout"), id) == SETPAY_OK;
+}
+
+void setpay_gateway_log_payouts_paid(const json_t *result)
+{
+    struct setpay_id id = {{0}};
+    size_t index;
+    const json_t *one;
+    json_array_foreach(json_object_get(result, "payouts"), index, one)
+    {
+        if (is_told(one, &id))
+            setpay_log(SETPAY_LOG_INFO, "payout.paid", setpay_field_id("payout", &id),
+                       setpay_field_text("merchant", text_of(one, "merchant_id")),
+                       setpay_field_text("reference", text_of(one, "reference")));
+    }
+}
+
+void setpay_gateway_log_payouts_returned(const json_t *result)
+{
+    struct setpay_id id = {{0}};
+    size_t index;
+    const json_t *one;
+    json_array_foreach(json_object_get(result, "payouts"), index, one)
+    {
+        if (is_told(one, &id))
+            setpay_log(SETPAY_LOG_WARN, "payout.returned", setpay_field_id("payout", &id),
+                       setpay_field_text("merchant", text_of(one, "merchant_id")),
+                       setpay_field_text("reference", text_of(one, "return_reference")),
+                       setpay_field_text("code", text_of(one, "return_code")));
+    }
+}

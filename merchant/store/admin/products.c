@@ -363,7 +363,7 @@ void setpay_admin_reply_product(struct setpay_admin *admin, struct setpay_http_r
                                 const struct setpay_admin_visit *visit, const char *id, int status,
                                 const char *wrong)
 {
-    reply_product(admin, request, visit, id, status, wrong, &(struct product_forms){NULL});
+    reply_product(admin, request, visit, id, status, wrong, &(struct product_forms){.edit = NULL});
 }
 
 void setpay_admin_on_product(struct setpay_http_request *request, void *arg)

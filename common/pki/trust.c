@@ -27,8 +27,9 @@ void setpay_snapshot_unref(struct setpay_snapshot *snapshot)
     if (snapshot == NULL ||
         atomic_fetch_sub_explicit(&snapshot->references, 1, memory_order_acq_rel) != 1)
         return;
-    /* First what OpenSSL counts, so that whoever counts down our own last reference frees the object:
-     * ThreadSanitizer does not see OpenSSL's counting, and took the other order for a race. */
+    /* First what OpenSSL counts, so that whoever counts down our own last reference frees the
+     * object: ThreadSanitizer does not see OpenSSL's counting, and took the other order for a race.
+     */
     X509_STORE_free(snapshot->store);
     sk_X509_free(snapshot->intermediates);
     for (size_t i = 0; i < snapshot->count; i++) {

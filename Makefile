@@ -368,6 +368,7 @@ GATEWAYD := \
 	gateway/ledger_commands.c \
 	gateway/merchant_commands.c \
 	gateway/options.c \
+	gateway/payment_commands.c \
 	gateway/payout_commands.c \
 	gateway/settlement_commands.c \
 	gateway/settlement_json.c \

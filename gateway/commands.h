@@ -96,6 +96,10 @@ setpay_gateway_command_fn setpay_gateway_audit_steps;
 /* ledger_commands.c */
 setpay_gateway_command_fn setpay_gateway_ledger_verify;
 setpay_gateway_command_fn setpay_gateway_ledger_balances;
+/* payment_commands.c */
+setpay_gateway_command_fn setpay_gateway_payment_list;
+setpay_gateway_command_fn setpay_gateway_payment_show;
+setpay_gateway_command_fn setpay_gateway_payment_evidence;
 /* batch_commands.c */
 setpay_gateway_command_fn setpay_gateway_batch_list;
 setpay_gateway_command_fn setpay_gateway_batch_show;

@@ -324,11 +324,11 @@ static enum setpay_error add_batch(struct setpay_db *db, int64_t after, json_t *
 {
     struct setpay_db_rows *rows;
     char brand[SETPAY_WIRE_BRAND_MAX + 1], merchant_id[SETPAY_WIRE_PARTY_MAX + 1];
-    struct requests requests = {json_array(), json_object()};
     SETPAY_TRY(setpay_db_one(db, &rows,
                              "SELECT id, brand, merchant_id, number, open, by_merchant FROM batch"
                              " WHERE id > $1 ORDER BY id LIMIT 1",
                              SETPAY_DB_INT(after)));
+    struct requests requests = {json_array(), json_object()};
     *id = setpay_db_get_int(rows, 0);
     setpay_db_get_text(rows, 1, brand, sizeof brand);
     setpay_db_get_text(rows, 2, merchant_id, sizeof merchant_id);
@@ -337,8 +337,9 @@ static enum setpay_error add_batch(struct setpay_db *db, int64_t after, json_t *
                   "batch", (json_int_t)setpay_db_get_int(rows, 3), "open",
                   (int)setpay_db_get_bool(rows, 4), "by_merchant", (int)setpay_db_get_bool(rows, 5),
                   "requests", requests.list, "certificates", requests.certificates);
+    bool kept = json_array_append_new(list, object) == 0; /* NULL: without memory */
     SETPAY_TRY(setpay_db_end(rows));
-    if (object == NULL || json_array_append_new(list, object) != 0)
+    if (!kept)
         return SETPAY_E_NOMEM;
     SETPAY_TRY(set_totals(db, *id, object));
     SETPAY_TRY(

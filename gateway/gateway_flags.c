@@ -128,11 +128,13 @@ const struct setpay_flag setpay_gateway_payout_send_flags[] = {
     {"output", SETPAY_FLAG_TEXT, "output"},     {0},
 };
 const struct setpay_flag setpay_gateway_payout_paid_flags[] = {
+    {"whole-file", SETPAY_FLAG_SWITCH, "whole_file"},
     {"reference", SETPAY_FLAG_TEXT, "reference"},
     {"date", SETPAY_FLAG_TEXT, "date"},
     {0},
 };
 const struct setpay_flag setpay_gateway_payout_returned_flags[] = {
+    {"whole-file", SETPAY_FLAG_SWITCH, "whole_file"},
     {"reference", SETPAY_FLAG_TEXT, "reference"},
     {"date", SETPAY_FLAG_TEXT, "date"},
     {"code", SETPAY_FLAG_TEXT, "code"},

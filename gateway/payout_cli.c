@@ -222,9 +222,9 @@ void setpay_gateway_print_payout_file(const json_t *result)
     json_int_t doubted = json_integer_value(json_object_get(result, "doubted"));
     if (doubted != 0)
         (void)fprintf(to,
-                      "%lld %s of days before the database was restored: see the bank's statement, "
-                      "then --force\n",
-                      (long long)doubted, setpay_noun(doubted, "payout is", "payouts are"));
+                      "%lld %s something of before the database was restored: see the bank's "
+                      "statement, then --force\n",
+                      (long long)doubted, setpay_noun(doubted, "payout holds", "payouts hold"));
     if (json_is_true(json_object_get(result, "more")))
         (void)fputs("There are more: another payout send writes them to another file.\n", to);
 }

@@ -224,6 +224,29 @@ static enum setpay_error with_content(const struct setpay_payout_file *file,
     return SETPAY_OK;
 }
 
+static enum setpay_error count_one(void *arg, const struct setpay_payout *payout)
+{
+    (void)payout;
+    (*(int64_t *)arg)++;
+    return SETPAY_OK;
+}
+
+/* What was returned is paid by another file. */
+static enum setpay_error check_returned(struct setpay_db *db, const struct setpay_payout_file *file,
+                                        struct setpay_problem *problem)
+{
+    const struct setpay_payout_filter filter = {
+        .state = SETPAY_PAYOUT_RETURNED, .file = file->id, .limit = INT64_MAX};
+    int64_t count = 0;
+    SETPAY_TRY(setpay_payout_each(db, &filter, count_one, &count));
+    return count == 0 ? SETPAY_OK
+                      : setpay_problem_set(
+                            problem, SETPAY_E_STATE,
+                            "%lld of its %lld payouts were returned, and are paid by other files: "
+                            "a bank must not have this one again",
+                            (long long)count, (long long)file->count);
+}
+
 enum setpay_error setpay_gateway_payout_file(struct setpay_db *db, const json_t *args,
                                              const struct setpay_vault *vault, json_t **result,
                                              struct setpay_problem *problem)
@@ -239,6 +262,8 @@ enum setpay_error setpay_gateway_payout_file(struct setpay_db *db, const json_t 
     enum setpay_error error = setpay_payout_file_find(db, &id, &file, &content);
     if (error == SETPAY_E_NOT_FOUND)
         error = setpay_problem_set(problem, error, "there is no such file: see payout files");
+    if (error == SETPAY_OK)
+        error = check_returned(db, &file, problem);
     if (error == SETPAY_OK)
         error = with_content(&file, &content, result);
     setpay_buffer_clear(&content);
@@ -328,7 +353,7 @@ static enum setpay_error say_nothing(const struct setpay_payout_sending *sending
     return setpay_problem_set(
         problem, SETPAY_E_STATE,
         "nothing was sent: this database was restored from a backup on %s, and %lld of the "
-        "payouts that wait are of days before; what was sent of these after the backup is "
+        "payouts that wait hold something of before; what was sent of it after the backup is "
         "forgotten, see the bank's statement, then payout send --force",
         setpay_time_format(sending->restored_ms, restored), (long long)sending->doubted_count);
 }
@@ -442,9 +467,11 @@ static enum setpay_error take_named(void *arg, const struct setpay_payout *payou
     return SETPAY_OK;
 }
 
-/* The payout with that id, or all of the file with that id that nothing was told of. */
+/* The payout with that id, or all of the file with that id that nothing was told of; of a file only
+ * where whole_file says so. */
 static enum setpay_error find_named(struct setpay_db *db, const struct setpay_id *id,
-                                    struct named *named, struct setpay_problem *problem)
+                                    bool whole_file, struct named *named,
+                                    struct setpay_problem *problem)
 {
     struct setpay_payout_file file;
     enum setpay_error error = setpay_payout_find(db, id, &named->payouts[0]);
@@ -457,6 +484,10 @@ static enum setpay_error find_named(struct setpay_db *db, const struct setpay_id
                                   "there is neither a payout nor a file of that id: see payout "
                                   "list and payout files");
     SETPAY_TRY(error);
+    if (!whole_file)
+        return setpay_problem_set(problem, SETPAY_E_STATE,
+                                  "that is a file of %lld payouts: --whole-file means all of them",
+                                  (long long)file.count);
     const struct setpay_payout_filter filter = {
         .state = SETPAY_PAYOUT_SENT, .file = file.id, .limit = INT64_MAX};
     SETPAY_TRY(setpay_payout_each(db, &filter, take_named, named));
@@ -471,9 +502,11 @@ static enum setpay_error tell(struct setpay_db *db, const json_t *args, bool ret
 {
     struct setpay_payout_word word;
     struct setpay_id id;
+    bool whole_file = false;
     SETPAY_TRY(read_id(args, &id, problem));
+    SETPAY_TRY(setpay_json_arg_bool(args, "whole_file", false, &whole_file, problem));
     SETPAY_TRY(read_word(args, returns, &word, problem));
-    SETPAY_TRY(find_named(db, &id, named, problem));
+    SETPAY_TRY(find_named(db, &id, whole_file, named, problem));
     for (size_t i = 0; i < named->count; i++) {
         bool known = false;
         SETPAY_TRY((returns ? setpay_payout_return : setpay_payout_pay)(db, &named->payouts[i],
@@ -508,7 +541,7 @@ enum setpay_error setpay_gateway_payout_paid(struct setpay_db *db, const json_t 
                                              const struct setpay_vault *vault, json_t **result,
                                              struct setpay_problem *problem)
 {
-    static const char *const names[] = {"id", "reference", "date", NULL};
+    static const char *const names[] = {"id", "whole_file", "reference", "date", NULL};
     (void)vault;
     SETPAY_TRY(setpay_json_args_check(args, names, problem));
     return tell_all(db, args, false, result, problem);
@@ -518,7 +551,8 @@ enum setpay_error setpay_gateway_payout_returned(struct setpay_db *db, const jso
                                                  const struct setpay_vault *vault, json_t **result,
                                                  struct setpay_problem *problem)
 {
-    static const char *const names[] = {"id", "reference", "date", "code", "reason", NULL};
+    static const char *const names[] = {"id",   "whole_file", "reference", "date",
+                                        "code", "reason",     NULL};
     (void)vault;
     SETPAY_TRY(setpay_json_args_check(args, names, problem));
     return tell_all(db, args, true, result, problem);

@@ -38,6 +38,8 @@ static void put_transfer(struct setpay_xml *w, const struct setpay_payout *p)
     char id[SETPAY_ID_TEXT_SIZE], words[141];
     (void)snprintf(words, sizeof words, "Settlement of %s, %s %s", p->day, p->brand,
                    p->merchant_id);
+    for (char *at = words; (at = strchr(at, '_')) != NULL;)
+        *at = '-'; /* an id may have it; what all banks take (payee.c) has not */
     setpay_xml_open(w, "CdtTrfTxInf");
     setpay_xml_path(w, "PmtId/EndToEndId", setpay_id_format(&p->token, id));
     setpay_xml_open(w, "Amt");

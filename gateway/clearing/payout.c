@@ -372,6 +372,7 @@ static enum setpay_error append(struct setpay_db *db, const struct setpay_payout
 
 /* Those that one file takes. */
 struct gathered {
+    struct setpay_db *db;
     const struct setpay_payout_sending *sending;
     struct setpay_payout *payouts;
     size_t count;
@@ -389,13 +390,37 @@ static const struct setpay_payee *payee_of(const struct setpay_payout_sending *s
     return NULL;
 }
 
+/* Whether something in it is of before the restore: it may have been in a settlement that is
+ * forgotten, and that was paid. The day says nothing of it: what a day has left out is part of the
+ * next one that is settled. */
+static enum setpay_error is_doubted(struct setpay_db *db, const struct setpay_payout *payout,
+                                    setpay_time_ms restored_ms, bool *doubted)
+{
+    struct setpay_db_rows *rows;
+    *doubted = false;
+    if (restored_ms == 0)
+        return SETPAY_OK;
+    SETPAY_TRY(setpay_db_one(
+        db, &rows,
+        "SELECT EXISTS (SELECT 1 FROM presentment JOIN step ON step.id = step_id"
+        " WHERE settlement_id = $1 AND step.created_ms <= $2)"
+        " OR EXISTS (SELECT 1 FROM adjustment WHERE settlement_id = $1 AND created_ms <= $2)"
+        " OR EXISTS (SELECT 1 FROM reserve JOIN settlement ON settlement.id = settlement_id"
+        " WHERE released_by = $1 AND settlement.created_ms <= $2)",
+        SETPAY_DB_INT(payout->settlement), SETPAY_DB_INT(restored_ms)));
+    *doubted = payout->made_ms <= restored_ms || setpay_db_get_bool(rows, 0);
+    return setpay_db_end(rows);
+}
+
 static enum setpay_error gather(void *arg, const struct setpay_payout *payout)
 {
     struct gathered *gathered = arg;
     const struct setpay_payee *payee = payee_of(gathered->sending, payout);
+    bool doubted = false;
     if (payee == NULL)
         return SETPAY_OK;
-    if (payout->cut_off_ms <= gathered->sending->restored_ms) {
+    SETPAY_TRY(is_doubted(gathered->db, payout, gathered->sending->restored_ms, &doubted));
+    if (doubted) {
         gathered->doubted++;
         return SETPAY_OK;
     }
@@ -455,7 +480,7 @@ enum setpay_error setpay_payout_send(struct setpay_db *db, struct setpay_payout_
 {
     const struct setpay_payout_filter filter = {
         .state = SETPAY_PAYOUT_MADE, .currency = sending->currency, .limit = INT64_MAX};
-    struct gathered gathered = {.sending = sending};
+    struct gathered gathered = {.db = db, .sending = sending};
     gathered.payouts = calloc(SETPAY_PAYOUTS_IN_FILE, sizeof *gathered.payouts);
     if (gathered.payouts == NULL)
         return SETPAY_E_NOMEM;

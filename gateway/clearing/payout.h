@@ -165,8 +165,9 @@ struct setpay_payout_sending {
     const struct setpay_payee *payees;
     size_t payee_count;
     setpay_time_ms now_ms;
-    /* When the database was restored from a backup; 0: never. It may have forgotten what was sent
-     * of days that had ended by then, under this settlement or another. Such are left out. */
+    /* When the database was restored from a backup; 0: never. It may have forgotten that what was
+     * captured or became due by then was sent, under this settlement or another. Such are left
+     * out. */
     setpay_time_ms restored_ms;
     /* What came of it. */
     struct setpay_payout_file file;

@@ -501,13 +501,13 @@ static enum setpay_error next_merchant(struct setpay_db *db, struct setpay_settl
 enum setpay_error setpay_settlement_last_kept(struct setpay_db *db, setpay_time_ms *last_ms)
 {
     struct setpay_db_rows *rows;
-    SETPAY_TRY(
-        setpay_db_one(db, &rows,
-                      "SELECT (SELECT time_ms FROM ledger_entry ORDER BY number DESC LIMIT 1),"
-                      " (SELECT created_ms FROM payment ORDER BY id DESC LIMIT 1),"
-                      " (SELECT created_ms FROM presentment ORDER BY id DESC LIMIT 1)"));
+    SETPAY_TRY(setpay_db_one(db, &rows,
+                             "SELECT (SELECT created_ms FROM payment ORDER BY id DESC LIMIT 1),"
+                             " (SELECT created_ms FROM step ORDER BY id DESC LIMIT 1),"
+                             " (SELECT created_ms FROM presentment ORDER BY id DESC LIMIT 1),"
+                             " (SELECT created_ms FROM settlement ORDER BY id DESC LIMIT 1)"));
     *last_ms = 0;
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 4; i++) {
         setpay_time_ms one_ms = setpay_db_is_null(rows, i) ? 0 : setpay_db_get_int(rows, i);
         *last_ms = one_ms > *last_ms ? one_ms : *last_ms;
     }

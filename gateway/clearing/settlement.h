@@ -197,7 +197,8 @@ enum setpay_error setpay_settle(struct setpay_db *db,
  * than a gateway is quiet. */
 enum setpay_error setpay_settlement_check_clock(setpay_time_ms last_ms,
                                                 setpay_time_ms now_ms) SETPAY_MUST_CHECK;
-/* The time of the newest entry, payment or presentment, by the order in which they were kept. */
+/* The time of the newest payment, step, presentment or settlement, by the order in which they were
+ * kept: not of what operators book, by whatever clock. */
 enum setpay_error setpay_settlement_last_kept(struct setpay_db *db,
                                               setpay_time_ms *last_ms) SETPAY_MUST_CHECK;
 

@@ -215,7 +215,7 @@ static void who_has_no_account_waits(void **state)
     /* Of a database that was restored, what was sent since its backup is forgotten. */
     edit("INSERT INTO restoration (number, backup_ms, restored_ms, moved)"
          " VALUES (1, 1, 4102444800000, 0)");
-    EXPECT_REFUSED("and 1 of the payouts that wait are of days before", 1, "payout", "send",
+    EXPECT_REFUSED("and 1 of the payouts that wait hold something of before", 1, "payout", "send",
                    "--currency", "EUR", "-o", path);
     edit("DELETE FROM restoration");
     assert_int_equal(number("SELECT COUNT(*) FROM payout WHERE state = 1"), 2);
@@ -299,8 +299,10 @@ static void is_sent_once_through_kills(void **state)
 
 static void the_bank_pays_and_returns(void **state)
 {
-    char path[TEST_PATH_SIZE], id[40];
+    char path[TEST_PATH_SIZE], id[40], first_file[40];
     (void)state;
+    assert_int_equal(RUN("--json", "payout", "show", payout), 0);
+    take(NULL, "file", first_file, sizeof first_file);
     EXPECT_REFUSED("reference", 2, "payout", "paid", payout, "--date", today);
     EXPECT_REFUSED("there is neither a payout nor a file", 1, "payout", "paid",
                    "00112233445566778899aabbccddeeff", "--reference", "B1", "--date", today);
@@ -324,6 +326,7 @@ static void the_bank_pays_and_returns(void **state)
     assert_int_equal(RUN("payout", "show", payout), 0);
     expect_printed("the account is closed");
     expect_printed(SHOP_IBAN);
+    EXPECT_REFUSED("were returned, and are paid by other files", 1, "payout", "file", first_file);
     wait_days(1);
     assert_int_equal(RUN("settle"), 0);
     expect_printed("98.35 EUR of payouts that were returned");
@@ -335,10 +338,14 @@ static void the_bank_pays_and_returns(void **state)
     assert_null(strstr(printed, "<Document"));
     struct setpay_date date = setpay_date_of_ms(setpay_clock_now_ms() + AHEAD_MS + SETPAY_DAY_MS);
     (void)setpay_date_format(&date, today);
-    /* All of a file. */
-    assert_int_equal(RUN("payout", "paid", id, "--reference", "B4", "--date", today), 0);
-    EXPECT_REFUSED("it was told what became of it", 1, "payout", "paid", id, "--reference", "B5",
-                   "--date", today);
+    /* All of a file, where that is what is meant. */
+    EXPECT_REFUSED("that is a file of 1 payouts: --whole-file", 1, "payout", "paid", id,
+                   "--reference", "B4", "--date", today);
+    assert_int_equal(
+        RUN("payout", "paid", id, "--whole-file", "--reference", "B4", "--date", today), 0);
+    EXPECT_REFUSED("it was told what became of it", 1, "payout", "paid", id, "--whole-file",
+                   "--reference", "B5", "--date", today);
+    assert_int_equal(RUN("payout", "file", id), 0);
     assert_int_equal(number("SELECT COUNT(*) FROM payout WHERE state = 3"), 1);
     assert_int_equal(RUN("ledger", "verify"), 0);
     assert_int_equal(RUN("audit"), 0);

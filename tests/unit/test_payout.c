@@ -481,24 +481,38 @@ static void what_came_back_is_less_by_what_is_owed(void **state)
     assert_int_equal(test_day_settled.made[0].payout_minor, 690);
 }
 
-/* A backup of before may have been sent from, and have forgotten it: of days that had ended by the
- * restore. */
+/* A backup of before may have been sent from, and have forgotten it: whatever holds something of
+ * before the restore, of whatever day it is by then. */
 static void what_may_have_been_sent_is_left_out(void **state)
 {
+    static const char captured[] = /* when its batch was closed */
+        "UPDATE step SET created_ms = (SELECT created_ms FROM presentment WHERE step_id = step.id)";
     (void)state;
     (void)settle_first();
+    test_day_edit(captured);
     restored_ms = DAY_26; /* the cut-off */
     assert_int_equal(send_to(&shop, 1, "EUR", NOON), SETPAY_E_NOT_FOUND);
     assert_int_equal(sent.doubted, 1);
+    restored_ms = DAY_26 - 5; /* its capture is of that moment */
+    assert_int_equal(send_to(&shop, 1, "EUR", NOON), SETPAY_E_NOT_FOUND);
     test_day_capture("EUR", 500, 5, NOON);
     assert_int_equal(test_day_settle(NOON + DAY(1), NULL), 1);
+    test_day_edit(captured);
     assert_int_equal(send_to(&shop, 1, "EUR", NOON + DAY(1)), SETPAY_OK);
     assert_int_equal(sent.file.amount_minor, 495);
     assert_int_equal(sent.doubted, 1);
-    restored_ms = DAY_26 - 1; /* that day had not ended */
-    assert_int_equal(send_to(&shop, 1, "EUR", NOON + DAY(1)), SETPAY_OK);
-    assert_int_equal(sent.file.amount_minor, 990);
+    /* What is left of before is part of a later day, and in doubt with it. */
+    test_day_capture("EUR", 700, 7, NOON + DAY(1));
+    assert_int_equal(test_day_settle(NOON + DAY(3), NULL), 1);
+    test_day_edit(captured);
+    restored_ms = NOON + DAY(1) + SETPAY_HOUR_MS;
+    assert_int_equal(send_to(&shop, 1, "EUR", NOON + DAY(3)), SETPAY_E_NOT_FOUND);
+    assert_int_equal(sent.doubted, 2);
+    restored_ms = DAY_26 - 6; /* before all of them */
+    assert_int_equal(send_to(&shop, 1, "EUR", NOON + DAY(3)), SETPAY_OK);
+    assert_int_equal(sent.file.amount_minor, 990 + 693);
     restored_ms = 0;
+    test_day_edit("UPDATE step SET created_ms = 1000"); /* as test_day.c writes them */
 }
 
 static void a_file_has_a_thousand_at_most(void **state)

@@ -419,7 +419,10 @@ static void changed(struct setpay_admin_task *task, enum setpay_error error)
         setpay_admin_reply_failed(task->admin, task->request, error);
     } else if (task->id[0] != '\0') {
         const struct product_forms forms = {
-            .edit = strcmp(act, "product.set") == 0 ? &task->form : NULL,
+            /* Of one that somebody else has changed, theirs is shown: saving again would undo it.
+             */
+            .edit =
+                strcmp(act, "product.set") == 0 && error != SETPAY_E_CONFLICT ? &task->form : NULL,
             .variant = strcmp(act, "variant.add") == 0 ? &task->form : NULL,
             .prices = strcmp(act, "price.set") == 0 ? &task->form : NULL,
         };

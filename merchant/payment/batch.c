@@ -29,6 +29,9 @@
 
 #define ANSWER_WAIT_MS 5000
 #define UNDER_WAY_TRIES 10
+/* Answers that one closing keeps: pages that are full, and what is said before them. A gateway that
+ * gives an item a page would have us keep gigabytes. */
+#define HEARD_MAX (SETPAY_MERCHANT_BATCH_ITEMS_MAX / SETPAY_LIMIT_BATCH_ITEMS + UNDER_WAY_TRIES + 2)
 
 static const char *const results[] = {"closed", "differs", NULL};
 static struct setpay_metric batches_total = {
@@ -265,6 +268,8 @@ static enum setpay_error take_items(struct closing *closing,
 static enum setpay_error take_heard(struct closing *closing, struct setpay_message *message,
                                     struct setpay_certificate *signer)
 {
+    if (closing->heard_count == HEARD_MAX)
+        return SETPAY_E_TOO_BIG;
     struct heard *grown =
         realloc(closing->heard, (closing->heard_count + 1) * sizeof *closing->heard);
     if (grown == NULL)

@@ -986,7 +986,16 @@ LAST_TEST := tests/peers/answers.sh
 # And those that are C programs, made as unit tests are: tests/integration/NAME.c.
 INTEGRATION_PROGRAMS := \
 	batch_audit \
+	net_floor \
+	store_floor \
+	wallet_steps
+
+# Those that walk through many cases, parties that lie among them, or wait for what takes its time: for
+# `make test`, and not for `make check`, which is to be done within two minutes.
+LONG_PROGRAMS := \
 	batch_close \
+	crash_points \
+	faults \
 	hostile/gatewayd_crl \
 	hostile/gatewayd_form \
 	hostile/gatewayd_issuer \
@@ -996,39 +1005,30 @@ INTEGRATION_PROGRAMS := \
 	hostile/gatewayd_replay \
 	hostile/gatewayd_twins \
 	hostile/merchantd_agreement \
+	hostile/merchantd_cancel \
 	hostile/merchantd_certificates \
+	hostile/merchantd_form \
+	hostile/merchantd_gateway \
 	hostile/merchantd_http \
 	hostile/merchantd_instruction \
 	hostile/merchantd_others \
+	hostile/merchantd_pcert \
 	hostile/merchantd_repeat \
+	hostile/merchantd_reverse \
+	hostile/merchantd_steps \
+	hostile/merchantd_truth \
 	hostile/merchantd_wallet \
 	hostile/walletd_agreement \
+	hostile/walletd_answer \
 	hostile/walletd_channel \
 	hostile/walletd_form \
 	hostile/walletd_insist \
 	hostile/walletd_offer \
 	hostile/walletd_others \
 	hostile/walletd_receipt \
+	hostile/walletd_refusal \
 	hostile/walletd_rules \
 	merchant_shipments \
-	net_floor \
-	store_floor \
-	wallet_steps
-
-# Those that walk through many cases, or wait for what takes its time: for `make test`, and not for
-# `make check`, which is to be done within two minutes.
-LONG_PROGRAMS := \
-	crash_points \
-	faults \
-	hostile/merchantd_cancel \
-	hostile/merchantd_form \
-	hostile/merchantd_gateway \
-	hostile/merchantd_pcert \
-	hostile/merchantd_reverse \
-	hostile/merchantd_steps \
-	hostile/merchantd_truth \
-	hostile/walletd_answer \
-	hostile/walletd_refusal \
 	merchant_steps \
 	races \
 	trade

@@ -67,47 +67,27 @@ static void learn_authorities(struct setpay_audit *audit, const json_t *list)
 
 /* ------------------------------------------------------------------ the parts */
 
-static enum setpay_error audit_payments(struct setpay_audit *audit,
-                                        struct setpay_operator_asker *asker,
-                                        struct setpay_problem *problem)
-{
-    json_int_t after = 0;
-    do {
-        json_t *page = NULL;
-        size_t index;
-        const json_t *payment;
-        enum setpay_error error = SETPAY_OK;
-        SETPAY_TRY(setpay_operator_ask(asker, "audit.payments", json_pack("{s:I}", "after", after),
-                                       &page, problem));
-        learn_authorities(audit, json_object_get(page, "authorities"));
-        json_array_foreach(json_object_get(page, "payments"), index, payment)
-        {
-            if (error == SETPAY_OK)
-                error = setpay_audit_payment(audit, payment);
-        }
-        after = json_integer_value(json_object_get(page, "next_after"));
-        json_decref(page);
-        SETPAY_TRY(error);
-    } while (after != 0);
-    return SETPAY_OK;
-}
+typedef enum setpay_error audit_one_fn(struct setpay_audit *audit, const json_t *one);
 
-static enum setpay_error audit_batches(struct setpay_audit *audit,
-                                       struct setpay_operator_asker *asker,
-                                       struct setpay_problem *problem)
+/* Each member of the list that a command gives page by page. */
+static enum setpay_error audit_pages(struct setpay_audit *audit,
+                                     struct setpay_operator_asker *asker, const char *command,
+                                     const char *list, audit_one_fn *each,
+                                     struct setpay_problem *problem)
 {
     json_int_t after = 0;
     do {
         json_t *page = NULL;
         size_t index;
-        const json_t *batch;
+        const json_t *one;
         enum setpay_error error = SETPAY_OK;
-        SETPAY_TRY(setpay_operator_ask(asker, "audit.batches", json_pack("{s:I}", "after", after),
-                                       &page, problem));
-        json_array_foreach(json_object_get(page, "batches"), index, batch)
+        SETPAY_TRY(setpay_operator_ask(asker, command, json_pack("{s:I}", "after", after), &page,
+                                       problem));
+        learn_authorities(audit, json_object_get(page, "authorities"));
+        json_array_foreach(json_object_get(page, list), index, one)
         {
             if (error == SETPAY_OK)
-                error = setpay_audit_batch(audit, batch);
+                error = each(audit, one);
         }
         after = json_integer_value(json_object_get(page, "next_after"));
         json_decref(page);
@@ -171,9 +151,10 @@ enum setpay_error setpay_books_audit(struct setpay_operator_asker *asker,
     if (error == SETPAY_OK)
         error = load_trust(&audit, problem);
     if (error == SETPAY_OK)
-        error = audit_payments(&audit, asker, problem);
+        error =
+            audit_pages(&audit, asker, "audit.payments", "payments", setpay_audit_payment, problem);
     if (error == SETPAY_OK)
-        error = audit_batches(&audit, asker, problem);
+        error = audit_pages(&audit, asker, "audit.batches", "batches", setpay_audit_batch, problem);
     if (error == SETPAY_OK)
         error = audit_books(&audit, asker, &ledger, problem);
     if (error == SETPAY_OK)

@@ -35,17 +35,24 @@ static json_t *incoming_json(const struct setpay_incoming *p)
     return object;
 }
 
+/* What issuers are told to have paid, or to have been paid. Clear the list behind SETPAY_OK. */
+static enum setpay_error read_content(const json_t *args, struct setpay_incoming_list *list,
+                                      struct setpay_problem *problem)
+{
+    static const char *const names[] = {"content", NULL};
+    const char *content = NULL;
+    SETPAY_TRY(setpay_json_args_check(args, names, problem));
+    SETPAY_TRY(setpay_json_arg_text(args, "content", true, &content, problem));
+    return setpay_incoming_parse(setpay_view_string(content), list, problem);
+}
+
 enum setpay_error setpay_gateway_issuer_paid(struct setpay_db *db, const json_t *args,
                                              const struct setpay_vault *vault, json_t **result,
                                              struct setpay_problem *problem)
 {
-    static const char *const names[] = {"content", NULL};
     struct setpay_incoming_list list;
-    const char *content = NULL;
     (void)vault;
-    SETPAY_TRY(setpay_json_args_check(args, names, problem));
-    SETPAY_TRY(setpay_json_arg_text(args, "content", true, &content, problem));
-    SETPAY_TRY(setpay_incoming_parse(setpay_view_string(content), &list, problem));
+    SETPAY_TRY(read_content(args, &list, problem));
     json_t *payments = json_array();
     enum setpay_error error = setpay_incoming_keep(db, &list, setpay_clock_now_ms(), problem);
     for (size_t i = 0; error == SETPAY_OK && i < list.count; i++)
@@ -83,13 +90,9 @@ enum setpay_error setpay_gateway_issuer_paid_to(struct setpay_db *db, const json
                                                 const struct setpay_vault *vault, json_t **result,
                                                 struct setpay_problem *problem)
 {
-    static const char *const names[] = {"content", NULL};
     struct setpay_incoming_list list;
-    const char *content = NULL;
     (void)vault;
-    SETPAY_TRY(setpay_json_args_check(args, names, problem));
-    SETPAY_TRY(setpay_json_arg_text(args, "content", true, &content, problem));
-    SETPAY_TRY(setpay_incoming_parse(setpay_view_string(content), &list, problem));
+    SETPAY_TRY(read_content(args, &list, problem));
     enum setpay_error error = SETPAY_OK;
     if (list.count != 1)
         error = setpay_problem_set(problem, SETPAY_E_INVALID, "content: expected one payment");

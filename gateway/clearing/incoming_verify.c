@@ -11,6 +11,24 @@
 
 /* ------------------------------------------------------------------ entries */
 
+/* The row that a statement finds, once it is read; and of its entry what both kinds share. */
+static enum setpay_error read_payment(struct setpay_db_rows *rows, struct setpay_incoming *payment,
+                                      struct setpay_ledger_entry *entry)
+{
+    setpay_incoming_read(rows, payment);
+    SETPAY_TRY(setpay_db_end(rows));
+    memcpy(entry->merchant_id, payment->issuer, sizeof entry->merchant_id);
+    memcpy(entry->currency, payment->amount.currency, sizeof entry->currency);
+    return SETPAY_OK;
+}
+
+/* Else it would not be posted at all. */
+static bool has_amounts(const struct setpay_incoming *payment)
+{
+    return setpay_look_is_amount(payment->amount.minor) &&
+           setpay_look_is_amount(payment->matched_minor);
+}
+
 enum setpay_error setpay_look_expect_payment(struct setpay_db *db, const struct setpay_id *event,
                                              struct setpay_look_expected *expected)
 {
@@ -21,13 +39,9 @@ enum setpay_error setpay_look_expect_payment(struct setpay_db *db, const struct 
                              "SELECT " SETPAY_INCOMING_COLUMNS " FROM issuer_payment"
                              " WHERE token = $1",
                              SETPAY_DB_ID(event)));
-    setpay_incoming_read(rows, &payment);
-    SETPAY_TRY(setpay_db_end(rows));
-    memcpy(entry->merchant_id, payment.issuer, sizeof entry->merchant_id);
-    memcpy(entry->currency, payment.amount.currency, sizeof entry->currency);
+    SETPAY_TRY(read_payment(rows, &payment, entry));
     entry->time_ms = payment.created_ms;
-    if (setpay_look_is_amount(payment.amount.minor) &&
-        setpay_look_is_amount(payment.matched_minor)) /* else it would not be posted at all */
+    if (has_amounts(&payment))
         setpay_incoming_post(payment.amount.minor, payment.matched_minor, entry);
     return setpay_incoming_token(&payment, &expected->token);
 }
@@ -43,13 +57,9 @@ enum setpay_error setpay_look_expect_payment_undone(struct setpay_db *db,
                              "SELECT " SETPAY_INCOMING_COLUMNS " FROM issuer_payment"
                              " WHERE undone = $1",
                              SETPAY_DB_ID(event)));
-    setpay_incoming_read(rows, &payment);
-    SETPAY_TRY(setpay_db_end(rows));
-    memcpy(entry->merchant_id, payment.issuer, sizeof entry->merchant_id);
-    memcpy(entry->currency, payment.amount.currency, sizeof entry->currency);
+    SETPAY_TRY(read_payment(rows, &payment, entry));
     entry->time_ms = payment.undone_ms;
-    if (setpay_look_is_amount(payment.amount.minor) &&
-        setpay_look_is_amount(payment.matched_minor)) /* else it would not be posted at all */
+    if (has_amounts(&payment))
         setpay_incoming_undone_post(payment.amount.minor, payment.matched_minor, entry);
     return setpay_incoming_undone_event(&payment, &expected->token);
 }

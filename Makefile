@@ -985,7 +985,6 @@ LAST_TEST := tests/peers/answers.sh
 
 # And those that are C programs, made as unit tests are: tests/integration/NAME.c.
 INTEGRATION_PROGRAMS := \
-	batch_audit \
 	net_floor \
 	store_floor \
 	wallet_steps
@@ -993,6 +992,7 @@ INTEGRATION_PROGRAMS := \
 # Those that walk through many cases, parties that lie among them, or wait for what takes its time: for
 # `make test`, and not for `make check`, which is to be done within two minutes.
 LONG_PROGRAMS := \
+	batch_audit \
 	batch_close \
 	crash_points \
 	faults \

@@ -39,6 +39,10 @@ run_one() {
     status=$?
     trap - INT TERM HUP
     seconds=$(($(date +%s) - started))
+    # Of this shell's children, the test and all that it waited for: "0m1.230s 0m0.120s".
+    times >"$logs/$name.said"
+    cpu=$(awk 'END { for (i = 1; i <= NF; i++) { split($i, part, /[ms]/); sum += part[1] * 60 + part[2] } printf "%.0f", sum }' \
+        "$logs/$name.said")
     for report in "$reports/$name.sanitizer".*; do
         [ -f "$report" ] || continue
         echo "not ok - a sanitiser has nothing to say: $report" >>"$log"
@@ -54,7 +58,7 @@ run_one() {
     fi
     skipped=$(grep -ci '^ok .*# skip' "$log")
     {
-        printf '%-44s %4d ok %3d failed  %3ds%s\n' "$name" "$ok" "$bad" "$seconds" \
+        printf '%-44s %4d ok %3d failed  %3ds, %ds of CPU%s\n' "$name" "$ok" "$bad" "$seconds" "$cpu" \
             "$([ "$skipped" -eq 0 ] || echo "  ($skipped skipped: see $log)")"
         if [ "$bad" -ne 0 ]; then
             case $status in 124) why="no end within $TIMEOUT s" ;; *) why="exit status $status" ;; esac

@@ -57,7 +57,9 @@ is "above --max nothing is signed, exit status" $? 6
 is "the order is still open" "$(order_status "$order_id")" open
 
 # ------------------------------------------------------------------ every test card
-# card label: currency, exit status, wallet status, action code, order status, open holds added
+# card label: currency, exit status, wallet status, action code, order status, open holds added. Without
+# SETPAY_LONG=1 one of each kind.
+kinds='^(approve +USD|yen-only +EUR|avs-mismatch|late-answer|drop-after) '
 while read -r label currency status word action order holds; do
     before=$(open_holds)
     new_order 1000 "$currency"
@@ -68,7 +70,7 @@ while read -r label currency status word action order holds; do
     is "$label: gateway" "$(gateway --json payment show "$(jq -r .xid "$tmp/card")" | jq -r '"\(.action_code)"')" "$action"
     holds_now() { [ "$(open_holds)" = "$1" ]; }
     ok "$label: holds at the issuer" wait_for 20 holds_now $((before + holds))
-done <<'CARDS'
+done < <(if is_long; then cat; else grep -E "$kinds"; fi <<'CARDS'
 approve             USD 0 authorised 00 authorised 1
 approve             JPY 0 authorised 00 authorised 1
 approve             KWD 0 authorised 00 authorised 1
@@ -93,6 +95,7 @@ late-answer         EUR 3 declined   91 declined   0
 drop-before         EUR 3 declined   91 declined   0
 drop-after          EUR 3 declined   91 declined   0
 CARDS
+)
 
 # A declined link may be paid with another card.
 new_order 1100 EUR

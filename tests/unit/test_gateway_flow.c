@@ -731,8 +731,6 @@ static void takes_tokens_only_from_their_merchant(void **state)
     test_purchase_free(q);
 }
 
-/* ------------------------------------------------------------------ what is kept (rule G10) */
-
 /* Four digits stand in numbers and random bytes by chance: one code alone proves nothing. Of a
  * gateway that keeps codes, all of these would be found. */
 static void keeps_no_code(const char *const *codes, size_t count)
@@ -742,6 +740,8 @@ static void keeps_no_code(const char *const *codes, size_t count)
         found += test_gateway_database_holds(gateway, setpay_view_string(codes[i]));
     assert_true(found < count);
 }
+
+/* ------------------------------------------------------------------ what is kept (rule G10) */
 
 static void keeps_no_secret(void **state)
 {

@@ -150,8 +150,7 @@ sed -e 's/^id = .*/id = late-shop/' -e "s,$sandbox/merchant/,$shop/,; s,$sandbox
     -e '/^\[brand mastercard\]/,$d' \
     "$sandbox/merchant.conf" >"$shop/shop.conf"
 for key in listen api_listen shop_listen owner_listen admin_address public_host; do
-    free=$((32000 + RANDOM % 500))
-    while (exec 3<>"/dev/tcp/127.0.0.1/$free") 2>/dev/null || grep -q ":$free" "$shop/shop.conf"; do free=$((free + 1)); done
+    free=$(free_port)
     case $key in
     public_host) free=$(sed -n 's/^listen = .*://p' "$shop/shop.conf"); sed -i "s/^$key = .*/$key = localhost:$free/" "$shop/shop.conf" ;;
     *) sed -i "s/^$key = .*/$key = 127.0.0.1:$free/" "$shop/shop.conf" ;;
@@ -265,7 +264,7 @@ merchant_url=$(get .merchant_url)
 ok "rule A3: a merchant's server is no authority" fails 5 CERT_ROLE enrol wrong "$secret" 4000000000006108 3012 "$merchant_url"
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj '/O=visa/OU=ca/CN=authority' -days 9 \
     -addext 'subjectAltName = DNS:localhost' -keyout "$tmp/false.key" -out "$tmp/false.pem" 2>/dev/null
-false_port=$((20000 + RANDOM % 10000))
+false_port=$(free_port)
 mkfifo "$tmp/nothing"
 exec 9<>"$tmp/nothing" # at the end of its input it would end too
 openssl s_server -accept "127.0.0.1:$false_port" -key "$tmp/false.key" -cert "$tmp/false.pem" -tls1_3 -quiet \

@@ -86,6 +86,11 @@ static bool takes_dropped(const struct test_trade_sale *sale)
     return sale->plan.fate == TEST_TRADE_DROPPED;
 }
 
+static bool takes_overtaken(const struct test_trade_sale *sale)
+{
+    return sale->plan.fate == TEST_TRADE_OVERTAKEN;
+}
+
 static bool takes_refused(const struct test_trade_sale *sale)
 {
     return sale->plan.fate >= TEST_TRADE_REFUSED;
@@ -243,6 +248,10 @@ static void hour_of_odd_answers(size_t lanes)
     run_lanes(2 * lanes < LANES_MAX ? 2 * lanes : LANES_MAX, takes_odd, sale_count);
     test_trade_odd_answers(&town, sales, sale_count, report);
     run_lanes(lanes, takes_dropped, sale_count);
+    test_trade_trouble_ends(&town);
+    test_trade_hold(&town);
+    run_lanes(LANES_MAX, takes_overtaken, sale_count);
+    test_trade_overtaken(&town, sales, sale_count, report);
     test_trade_trouble_ends(&town);
 }
 

@@ -466,6 +466,7 @@ static const struct {
             {TEST_TRADE_UNHEARD, "partial"},
             {TEST_TRADE_UNHEARD, "no-answer"},
             {TEST_TRADE_UNHEARD, "late-answer"},
+            {TEST_TRADE_OVERTAKEN, "approve"},
             {TEST_TRADE_DROPPED, "drop-before"},
             {TEST_TRADE_DROPPED, "drop-after"},
             {TEST_TRADE_TWICE, "duplicate-answer"}};
@@ -562,6 +563,7 @@ void test_trade_plan(uint64_t seed, uint64_t number, size_t merchants, size_t wa
 static const char *const terms_words[] = {"", ", in instalments", ", again and again", ", split"};
 static const char *const fate_words[] = {[TEST_TRADE_ORDINARY] = "",
                                          [TEST_TRADE_UNHEARD] = "",
+                                         [TEST_TRADE_OVERTAKEN] = ", overtaken",
                                          [TEST_TRADE_DROPPED] = "",
                                          [TEST_TRADE_TWICE] = "",
                                          [TEST_TRADE_STOOD_IN] = ", stood in for",

@@ -37,7 +37,8 @@ enum test_trade_terms {
  * (test_trade_trouble.h). */
 enum test_trade_fate {
     TEST_TRADE_ORDINARY,
-    TEST_TRADE_UNHEARD,  /* declined and reversed: the answer is late, or none, or of less */
+    TEST_TRADE_UNHEARD,   /* declined and reversed: the answer is late, or none, or of less */
+    TEST_TRADE_OVERTAKEN, /* declined and reversed, before the issuer books it */
     TEST_TRADE_DROPPED,  /* declined and reversed: the line is lost, before or after it is booked */
     TEST_TRADE_TWICE,    /* it is answered twice */
     TEST_TRADE_STOOD_IN, /* the gateway approves it in the issuer's stead, which takes it later */

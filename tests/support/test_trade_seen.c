@@ -15,6 +15,9 @@
 #define REFUSED(kind)                                                                              \
     "SELECT count(*) FROM presentment JOIN step ON step.id = step_id WHERE kind = " kind           \
     " AND response_code NOT IN ('', '00', '94', 'WO')"
+#define OVERTAKEN                                                                                  \
+    "SELECT count(*) FROM card_reversal r JOIN card_authorisation z ON z.acquirer = r.acquirer"    \
+    " AND z.stan = r.stan AND z.sent = r.sent WHERE r.matched = 0"
 #define NOT_NOW " event=network.presentment_refused "
 
 static const struct {
@@ -29,6 +32,7 @@ static const struct {
      " AND held_minor = 0"},
     {"reversals of what the issuer does not know", "issuer",
      "SELECT count(*) FROM card_reversal WHERE matched = 0"},
+    {"reversals that overtook their authorisations", "issuer", OVERTAKEN},
     {"reversals that were sent again", "gateway",
      "SELECT count(*) FROM reversal WHERE sent_count > 1"},
     {"holds that have ended", "gateway", "SELECT count(*) FROM reversal WHERE advice = 1"},
@@ -117,6 +121,14 @@ int64_t test_trade_unmatched(const struct test_town *town, const char *account)
     each_line(town, " event=network.unmatched ", count_unmatched, &seen);
     sqlite3_close(seen.issuer);
     return seen.count;
+}
+
+int64_t test_trade_overtakings(const struct test_town *town)
+{
+    sqlite3 *issuer = test_sandbox_database(&town->sandbox, "issuer");
+    int64_t count = test_database_number(issuer, OVERTAKEN, NULL);
+    sqlite3_close(issuer);
+    return count;
 }
 
 int64_t test_trade_not_now(const struct test_town *town)

@@ -12,6 +12,8 @@
 
 /* Answers to authorisations on an account of the issuer's that belonged to nothing. */
 int64_t test_trade_unmatched(const struct test_town *town, const char *account);
+/* Authorisations whose reversal the issuer had before it booked them. */
+int64_t test_trade_overtakings(const struct test_town *town);
 /* Presentments that the issuer could not take just then. */
 int64_t test_trade_not_now(const struct test_town *town);
 

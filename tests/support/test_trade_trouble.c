@@ -200,6 +200,27 @@ void test_trade_silence(const struct test_town *town)
     must_script(town, json_pack("{s:i}", "silent_reversals", 1));
 }
 
+/* Longer than the sandbox's auth_timeout. */
+#define HOLD_MS 4500
+
+void test_trade_hold(const struct test_town *town)
+{
+    must_script(town, json_pack("{s:i}", "hold_ms", HOLD_MS));
+}
+
+void test_trade_overtaken(const struct test_town *town, const struct test_trade_sale *sales,
+                          uint64_t count, test_town_report_fn *report)
+{
+    char words[96];
+    int64_t until_ms = test_now_ms() + WAIT_MS, all = 0, seen;
+    for (uint64_t i = 0; i < count; i++)
+        all += sales[i].plan.fate == TEST_TRADE_OVERTAKEN;
+    while ((seen = test_trade_overtakings(town)) < all && test_now_ms() < until_ms)
+        test_pause_ms(50);
+    (void)snprintf(words, sizeof words, "%" PRId64 " of %" PRId64 " were", seen, all);
+    report(seen == all, "reversals overtake what they undo", words);
+}
+
 static void wait_unmatched(const struct test_town *town, const char *account, int64_t all,
                            const char *what, test_town_report_fn *report)
 {

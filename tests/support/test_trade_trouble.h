@@ -42,9 +42,16 @@ void test_trade_write_off(const struct test_town *town, const struct test_trade_
 
 /* Of what is undone the next once is not answered. */
 void test_trade_silence(const struct test_town *town);
+/* Until test_trade_trouble_ends it books no authorisation before the gateway has given it up. */
+void test_trade_hold(const struct test_town *town);
 /* Answers that come too late for what is planned so, or twice, have come, and belong to nothing. */
 void test_trade_odd_answers(const struct test_town *town, const struct test_trade_sale *sales,
                             uint64_t count, test_town_report_fn *report);
+
+/* All that is planned so was reversed before it was booked, and has been booked since: as nothing.
+ */
+void test_trade_overtaken(const struct test_town *town, const struct test_trade_sale *sales,
+                          uint64_t count, test_town_report_fn *report);
 
 /* The day's totals are compared with the issuer's, which are wrong, and right in the end. */
 void test_trade_wrong_totals(const struct test_town *town, test_town_report_fn *report);

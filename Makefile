@@ -349,6 +349,7 @@ GATEWAY_PAYMENT := \
 	gateway/payment/step_keep.c \
 	gateway/payment/step_store.c \
 	gateway/payment/steps.c \
+	gateway/payment/store_forward.c \
 	gateway/payment/vault.c
 
 GATEWAYD := \

@@ -27,15 +27,14 @@
 #include "gateway/payment/reversal.h"
 #include "gateway/payment/stand_in.h"
 #include "gateway/payment/step.h"
+#include "gateway/payment/store_forward.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
 
-#define RETRY_MS 250
-#define RETRY_FAILED_MS 1000 /* disk or memory is full: somebody must make room */
-#define LOOK_AGAIN_MS 5000   /* for rows of which a full mailbox kept us from hearing */
+#define LOOK_AT_ALL_MS 5000 /* for rows of which a full mailbox kept us from hearing */
 #define AT_ONCE 512
 #define SEARCHED 256 /* rows for one of an issuer, in one read */
 #define SEARCHES 16  /* of these without any, in one turn of the loop */
@@ -65,29 +64,24 @@ struct queue {
 };
 
 struct setpay_gateway_presentments {
+    struct setpay_forward forward;
     struct setpay_gateway *gateway;
-    struct setpay_loop *loop;
-    struct setpay_executor executor;
-    struct setpay_reader *reader;
-    struct setpay_timer *timer;                         /* to the next look */
     struct queue queues[SETPAY_NETWORK_ROUTES_MAX + 1]; /* the first: of no issuer */
     size_t queue_count;
     int64_t look_at_all_ms; /* by the monotonic clock: also at those that are done */
     TAILQ_HEAD(waiting_list, waiting) waiting;
-    int64_t first_end;        /* up to here they may have been sent in an earlier life */
-    struct presented *unkept; /* of these, answered: kept once the store takes it */
-    bool stopped;
+    int64_t first_end; /* up to here they may have been sent in an earlier life */
 };
 
 /* One presentment that the network has. */
 struct presented {
+    struct setpay_forwarded forwarded; /* first */
     struct setpay_gateway_presentments *owner;
     size_t issuer;
     int64_t id;
     int64_t payment_id;
     char response_code[3];
     int64_t sent_count;
-    struct presented *next_unkept;
 };
 
 static void look(void *arg);
@@ -104,8 +98,8 @@ static void end(struct presented *presented)
     struct setpay_gateway_presentments *owner = presented->owner;
     owner->queues[presented->issuer].count--;
     free(presented);
-    if (!owner->stopped)
-        setpay_timer_start(owner->timer, 0);
+    if (!owner->forward.is_stopped)
+        setpay_timer_start(owner->forward.timer, 0);
 }
 
 static enum setpay_error write_answer(struct setpay_db *db, void *arg)
@@ -120,32 +114,21 @@ static enum setpay_error write_answer(struct setpay_db *db, void *arg)
                          SETPAY_DB_INT(presented->id));
 }
 
-static bool may_pass(enum setpay_error error);
-
-/* The issuer has answered, and won't be asked again: the look submits it once more. */
-static void keep_later(struct presented *presented, enum setpay_error error)
+static void on_kept_later(const struct setpay_forwarded *one, enum setpay_error error,
+                          int64_t again_ms)
 {
-    struct setpay_gateway_presentments *owner = presented->owner;
-    int64_t again_ms = error == SETPAY_E_BUSY ? RETRY_MS : RETRY_FAILED_MS;
-    if (error != SETPAY_E_BUSY && owner->unkept == NULL) /* once for all that wait */
-        setpay_log_error(error, "presentment.kept_later",
-                         setpay_field_int("presentment", presented->id),
-                         setpay_field_int("again_in_ms", again_ms));
-    presented->next_unkept = owner->unkept;
-    owner->unkept = presented;
-    setpay_timer_start(owner->timer, again_ms);
+    const struct presented *presented = (const struct presented *)one;
+    setpay_log_error(error, "presentment.kept_later",
+                     setpay_field_int("presentment", presented->id),
+                     setpay_field_int("again_in_ms", again_ms));
 }
 
-static void on_answer_kept(void *arg, enum setpay_error error)
+static void on_answer_kept(struct setpay_forwarded *one, enum setpay_error error)
 {
-    struct presented *presented = arg;
+    struct presented *presented = (struct presented *)one;
     struct setpay_gateway_presentments *owner = presented->owner;
     int64_t payment_id = presented->payment_id;
-    if (may_pass(error) && !presented->owner->stopped) {
-        keep_later(presented, error);
-        return;
-    }
-    if (error != SETPAY_OK) /* the row stays open, and is handed in again at the next start */
+    if (error != SETPAY_OK)
         setpay_log_error(error, "presentment.not_marked",
                          setpay_field_int("presentment", presented->id));
     else
@@ -160,25 +143,15 @@ static void on_answer_kept(void *arg, enum setpay_error error)
     setpay_gateway_presentments_let_go(owner, payment_id);
 }
 
-static void submit_answer(struct presented *presented)
+static void on_dropped(struct setpay_forwarded *one)
 {
-    struct setpay_gateway_presentments *owner = presented->owner;
-    enum setpay_error error = setpay_store_submit(owner->gateway->store, write_answer,
-                                                  on_answer_kept, presented, &owner->executor);
-    if (error != SETPAY_OK)
-        on_answer_kept(presented, error);
+    free(one);
 }
 
-static void submit_unkept(struct setpay_gateway_presentments *presentments)
-{
-    struct presented *presented = presentments->unkept;
-    presentments->unkept = NULL;
-    while (presented != NULL) {
-        struct presented *next = presented->next_unkept;
-        submit_answer(presented);
-        presented = next;
-    }
-}
+static const struct setpay_forward_way way = {.write_cb = write_answer,
+                                              .later_cb = on_kept_later,
+                                              .kept_cb = on_answer_kept,
+                                              .drop_cb = on_dropped};
 
 static void on_acknowledged(void *arg, const struct setpay_network_acknowledgement *ack)
 {
@@ -189,7 +162,7 @@ static void on_acknowledged(void *arg, const struct setpay_network_acknowledgeme
     }
     memcpy(presented->response_code, ack->response_code, sizeof presented->response_code);
     presented->sent_count = ack->sent_count;
-    submit_answer(presented);
+    setpay_forward_keep(&presented->forwarded);
 }
 
 /* ------------------------------------------------------------------ handing in */
@@ -320,6 +293,7 @@ static enum setpay_error hand_in(struct setpay_gateway_presentments *presentment
     struct presented *state = calloc(1, sizeof *state);
     if (state == NULL)
         return SETPAY_E_NOMEM;
+    state->forwarded.forward = &presentments->forward;
     state->owner = presentments;
     state->issuer = row->issuer;
     state->id = row->id;
@@ -327,20 +301,13 @@ static enum setpay_error hand_in(struct setpay_gateway_presentments *presentment
     enum setpay_error error = fill(presentments, row, &request);
     if (error == SETPAY_OK)
         error = setpay_network_present(presentments->gateway->network, &request,
-                                       &presentments->executor, on_acknowledged, state);
+                                       &presentments->forward.executor, on_acknowledged, state);
     if (error == SETPAY_OK)
         presentments->queues[row->issuer].count++;
     else
         free(state);
     setpay_network_presentment_clear(&request);
     return error;
-}
-
-/* Whether it may go well another time. What never will must not stand in the way of the others. */
-static bool may_pass(enum setpay_error error)
-{
-    return error == SETPAY_E_BUSY || error == SETPAY_E_NOMEM || error == SETPAY_E_IO ||
-           error == SETPAY_E_STORE || error == SETPAY_E_STORE_FULL || error == SETPAY_E_DRAINING;
 }
 
 static enum setpay_error let_wait(struct setpay_gateway_presentments *presentments,
@@ -363,14 +330,14 @@ static enum setpay_error take(struct setpay_gateway_presentments *presentments,
 {
     row->owner = presentments;
     setpay_kept_card_init(&row->card);
-    enum setpay_error error = setpay_store_read(presentments->reader, read, row);
+    enum setpay_error error = setpay_store_read(presentments->forward.reader, read, row);
     if (error == SETPAY_OK && row->id != 0)
         error = row->waits ? let_wait(presentments, row) : hand_in(presentments, row);
     setpay_kept_card_clear(&row->card);
     if (error == SETPAY_OK)
         return SETPAY_OK;
     setpay_log_error(error, "presentment.not_handed_in", setpay_field_int("presentment", row->id));
-    if (may_pass(error))
+    if (setpay_forward_may_pass(error))
         return error;
     setpay_metric_add(&unsendable_total, 0, 0, 1);
     return SETPAY_OK;
@@ -418,23 +385,22 @@ static void begin_anew(struct setpay_gateway_presentments *presentments)
 {
     for (size_t i = 0; i < presentments->queue_count; i++)
         presentments->queues[i].is_done = false;
-    presentments->look_at_all_ms = setpay_clock_monotonic_ms() + LOOK_AGAIN_MS;
+    presentments->look_at_all_ms = setpay_clock_monotonic_ms() + LOOK_AT_ALL_MS;
 }
 
 static void look(void *arg)
 {
     struct setpay_gateway_presentments *presentments = arg;
     size_t searches = SEARCHES;
-    if (presentments->stopped)
+    if (presentments->forward.is_stopped)
         return;
-    submit_unkept(presentments);
+    setpay_forward_keep_unkept(&presentments->forward);
     if (setpay_clock_monotonic_ms() >= presentments->look_at_all_ms)
         begin_anew(presentments);
     enum setpay_error error = take_let_go(presentments);
     for (size_t i = 0; error == SETPAY_OK && i < presentments->queue_count; i++)
         error = take_next(presentments, i, &searches);
-    bool again = error != SETPAY_OK || presentments->unkept != NULL;
-    setpay_timer_start(presentments->timer, again ? RETRY_MS : searches == 0 ? 0 : LOOK_AGAIN_MS);
+    setpay_forward_look_again(&presentments->forward, error, searches == 0);
 }
 
 /* ------------------------------------------------------------------ its life */
@@ -448,8 +414,8 @@ void setpay_gateway_presentments_let_go(void *arg, int64_t payment_id)
         if (one->payment_id == payment_id)
             any = one->let_go = true;
     }
-    if (any && !presentments->stopped)
-        setpay_timer_start(presentments->timer, 0);
+    if (any && !presentments->forward.is_stopped)
+        setpay_timer_start(presentments->forward.timer, 0);
 }
 
 /* A person may have ended what others wait for. */
@@ -466,7 +432,8 @@ static void look_at_all(void *arg)
 void setpay_gateway_presentments_wake(struct setpay_gateway_presentments *presentments)
 {
     /* Where the mailbox is full the timer's next look finds the row. */
-    enum setpay_error error = setpay_loop_post(presentments->loop, look_at_all, presentments);
+    enum setpay_error error =
+        setpay_loop_post(presentments->forward.loop, look_at_all, presentments);
     if (error != SETPAY_OK)
         setpay_log_error(error, "presentment.not_woken", setpay_field_text("area", "presentment"));
 }
@@ -496,48 +463,37 @@ enum setpay_error setpay_gateway_presentments_new(struct setpay_gateway *gateway
     if (made == NULL)
         return SETPAY_E_NOMEM;
     made->gateway = gateway;
-    made->loop = loop;
-    made->executor = setpay_loop_executor(loop);
     TAILQ_INIT(&made->waiting);
     made->queue_count = 1;
     setpay_network_each_route(gateway->network, add_queue, made);
     enum setpay_error error = setpay_metric_register(&unsendable_total);
     if (error == SETPAY_OK)
-        error = setpay_reader_new(gateway->store, &made->reader);
+        error = setpay_forward_open(&made->forward, &way, gateway->store, loop, look, made);
     if (error == SETPAY_OK)
-        error = setpay_store_read(made->reader, read_last, made);
-    if (error == SETPAY_OK)
-        error = setpay_timer_new(loop, look, made, &made->timer);
+        error = setpay_store_read(made->forward.reader, read_last, made);
     if (error != SETPAY_OK) {
         setpay_gateway_presentments_free(made);
         return error;
     }
-    setpay_timer_start(made->timer, 0);
+    setpay_timer_start(made->forward.timer, 0);
     *presentments = made;
     return SETPAY_OK;
 }
 
 void setpay_gateway_presentments_stop(struct setpay_gateway_presentments *presentments)
 {
-    presentments->stopped = true;
-    setpay_timer_stop(presentments->timer);
+    setpay_forward_stop(&presentments->forward);
 }
 
 void setpay_gateway_presentments_free(struct setpay_gateway_presentments *presentments)
 {
     if (presentments == NULL)
         return;
-    while (presentments->unkept != NULL) {
-        struct presented *presented = presentments->unkept;
-        presentments->unkept = presented->next_unkept;
-        free(presented);
-    }
     struct waiting *one;
     while ((one = TAILQ_FIRST(&presentments->waiting)) != NULL) {
         TAILQ_REMOVE(&presentments->waiting, one, in_list);
         free(one);
     }
-    setpay_timer_free(presentments->timer);
-    setpay_reader_free(presentments->reader);
+    setpay_forward_close(&presentments->forward);
     free(presentments);
 }

@@ -12,6 +12,7 @@
 #include "common/base/testing.h"
 #include "common/net/metrics.h"
 #include "gateway/clearing/reconciliation.h"
+#include "gateway/payment/store_forward.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -27,17 +28,12 @@ static struct setpay_metric reconciliations_total = {
 };
 
 struct setpay_gateway_reconciler {
+    struct setpay_forward forward; /* whose looks are rounds */
     struct setpay_gateway *gateway;
-    struct setpay_loop *loop;
-    struct setpay_executor executor;
-    struct setpay_reader *reader;
-    struct setpay_timer *timer; /* to the next round */
     int64_t cut_minutes;
     int64_t handed_in; /* rows up to this id are with the network, or can't be */
     int64_t first_end; /* up to here they may have been sent in an earlier life */
     bool running;      /* a round's operation is with the store */
-    bool stopped;
-    struct asked *unkept; /* answered: kept once the store takes it */
     char issuers[SETPAY_NETWORK_ROUTES_MAX][SETPAY_NETWORK_NAME_SIZE];
     size_t issuer_count;
     /* of the round */
@@ -47,10 +43,9 @@ struct setpay_gateway_reconciler {
 
 /* One that the network has. */
 struct asked {
-    struct setpay_gateway_reconciler *owner;
+    struct setpay_forwarded forwarded; /* first */
     struct setpay_reconciliation row;
     int64_t sent_count;
-    struct asked *next_unkept;
 };
 
 /* ------------------------------------------------------------------ pure */
@@ -100,33 +95,20 @@ static void log_totals(enum setpay_log_level level, const char *event,
                setpay_field_int("their_net", setpay_network_totals_net(&row->theirs)));
 }
 
-static bool may_pass(enum setpay_error error)
+static void on_kept_later(const struct setpay_forwarded *one, enum setpay_error error,
+                          int64_t again_ms)
 {
-    return error == SETPAY_E_BUSY || error == SETPAY_E_NOMEM || error == SETPAY_E_IO ||
-           error == SETPAY_E_STORE || error == SETPAY_E_STORE_FULL || error == SETPAY_E_DRAINING;
+    const struct asked *asked = (const struct asked *)one;
+    setpay_log_error(error, "reconciliation.kept_later",
+                     setpay_field_text("issuer", asked->row.issuer),
+                     setpay_field_int("again_in_ms", again_ms));
 }
 
-/* The issuer has answered, and won't be asked again: the next round submits it once more. */
-static void keep_later(struct asked *asked, enum setpay_error error)
+static void on_answer_kept(struct setpay_forwarded *one, enum setpay_error error)
 {
-    struct setpay_gateway_reconciler *owner = asked->owner;
-    if (error != SETPAY_E_BUSY && owner->unkept == NULL) /* once for all that wait */
-        setpay_log_error(error, "reconciliation.kept_later",
-                         setpay_field_text("issuer", asked->row.issuer),
-                         setpay_field_int("again_in_ms", ROUND_MS));
-    asked->next_unkept = owner->unkept;
-    owner->unkept = asked;
-}
-
-static void on_answer_kept(void *arg, enum setpay_error error)
-{
-    struct asked *asked = arg;
+    struct asked *asked = (struct asked *)one;
     const struct setpay_reconciliation *row = &asked->row;
-    if (may_pass(error) && !asked->owner->stopped) {
-        keep_later(asked, error);
-        return;
-    }
-    if (error != SETPAY_OK) { /* the row stays open, and is handed in again at the next start */
+    if (error != SETPAY_OK) {
         setpay_log_error(error, "reconciliation.not_marked",
                          setpay_field_text("issuer", row->issuer));
         free(asked);
@@ -142,25 +124,15 @@ static void on_answer_kept(void *arg, enum setpay_error error)
     free(asked);
 }
 
-static void submit_answer(struct asked *asked)
+static void on_dropped(struct setpay_forwarded *one)
 {
-    struct setpay_gateway_reconciler *owner = asked->owner;
-    enum setpay_error error = setpay_store_submit(owner->gateway->store, write_answer,
-                                                  on_answer_kept, asked, &owner->executor);
-    if (error != SETPAY_OK)
-        on_answer_kept(asked, error);
+    free(one);
 }
 
-static void submit_unkept(struct setpay_gateway_reconciler *reconciler)
-{
-    struct asked *asked = reconciler->unkept;
-    reconciler->unkept = NULL;
-    while (asked != NULL) {
-        struct asked *next = asked->next_unkept;
-        submit_answer(asked);
-        asked = next;
-    }
-}
+static const struct setpay_forward_way way = {.write_cb = write_answer,
+                                              .later_cb = on_kept_later,
+                                              .kept_cb = on_answer_kept,
+                                              .drop_cb = on_dropped};
 
 static void on_acknowledged(void *arg, const struct setpay_network_acknowledgement *ack)
 {
@@ -177,7 +149,7 @@ static void on_acknowledged(void *arg, const struct setpay_network_acknowledgeme
                                           : SETPAY_RECONCILIATION_OUT_OF_BALANCE;
     asked->row.answered_ms = setpay_clock_now_ms();
     asked->sent_count = ack->sent_count;
-    submit_answer(asked);
+    setpay_forward_keep(&asked->forwarded);
 }
 
 /* ------------------------------------------------------------------ handing in */
@@ -199,7 +171,7 @@ static enum setpay_error hand_in(struct setpay_gateway_reconciler *reconciler,
     struct asked *asked = calloc(1, sizeof *asked);
     if (asked == NULL)
         return SETPAY_E_NOMEM;
-    asked->owner = reconciler;
+    asked->forwarded.forward = &reconciler->forward;
     asked->row = *row;
     struct setpay_network_reconciliation request = {
         .issuer = asked->row.issuer,
@@ -209,8 +181,9 @@ static enum setpay_error hand_in(struct setpay_gateway_reconciler *reconciler,
         .repeated = row->id <= reconciler->first_end,
     };
     memcpy(request.currency, row->currency, sizeof request.currency);
-    enum setpay_error error = setpay_network_reconcile(
-        reconciler->gateway->network, &request, &reconciler->executor, on_acknowledged, asked);
+    enum setpay_error error =
+        setpay_network_reconcile(reconciler->gateway->network, &request,
+                                 &reconciler->forward.executor, on_acknowledged, asked);
     if (error != SETPAY_OK)
         free(asked);
     return error;
@@ -223,7 +196,7 @@ static void hand_in_all(struct setpay_gateway_reconciler *reconciler)
     enum setpay_error error = SETPAY_OK;
     while (error == SETPAY_OK) {
         struct next_row next = {.after = reconciler->handed_in};
-        error = setpay_store_read(reconciler->reader, read_next, &next);
+        error = setpay_store_read(reconciler->forward.reader, read_next, &next);
         if (error == SETPAY_E_NOT_FOUND)
             return; /* there is none */
         if (error == SETPAY_OK)
@@ -271,7 +244,7 @@ static void on_round_kept(void *arg, enum setpay_error error)
 {
     struct setpay_gateway_reconciler *reconciler = arg;
     reconciler->running = false;
-    if (reconciler->stopped)
+    if (reconciler->forward.is_stopped)
         return;
     if (error == SETPAY_OK) {
         setpay_testing_point("reconciliation.round");
@@ -282,24 +255,24 @@ static void on_round_kept(void *arg, enum setpay_error error)
     } else {
         setpay_log_error(error, "reconciliation.round", setpay_field_text("area", "reconciler"));
     }
-    setpay_timer_start(reconciler->timer, ROUND_MS);
+    setpay_timer_start(reconciler->forward.timer, ROUND_MS);
 }
 
 static void begin_round(void *arg)
 {
     struct setpay_gateway_reconciler *reconciler = arg;
-    if (reconciler->stopped || reconciler->running)
+    if (reconciler->forward.is_stopped || reconciler->running)
         return;
-    submit_unkept(reconciler);
+    setpay_forward_keep_unkept(&reconciler->forward);
     reconciler->running = true;
     reconciler->cut_count = 0;
-    enum setpay_error error = setpay_store_read(reconciler->reader, read_due, reconciler);
+    enum setpay_error error = setpay_store_read(reconciler->forward.reader, read_due, reconciler);
     if (error != SETPAY_OK || !reconciler->due) {
         on_round_kept(reconciler, error);
         return;
     }
     error = setpay_store_submit(reconciler->gateway->store, write_round, on_round_kept, reconciler,
-                                &reconciler->executor);
+                                &reconciler->forward.executor);
     if (error != SETPAY_OK)
         on_round_kept(reconciler, error);
 }
@@ -309,7 +282,7 @@ static void begin_round(void *arg)
 void setpay_gateway_reconciler_wake(struct setpay_gateway_reconciler *reconciler)
 {
     /* Where the mailbox is full the timer's next round finds the cut. */
-    enum setpay_error error = setpay_loop_post(reconciler->loop, begin_round, reconciler);
+    enum setpay_error error = setpay_loop_post(reconciler->forward.loop, begin_round, reconciler);
     if (error != SETPAY_OK)
         setpay_log_error(error, "reconciliation.not_woken",
                          setpay_field_text("area", "reconciler"));
@@ -349,43 +322,32 @@ enum setpay_error setpay_gateway_reconciler_new(struct setpay_gateway *gateway,
     if (made == NULL)
         return SETPAY_E_NOMEM;
     made->gateway = gateway;
-    made->loop = loop;
-    made->executor = setpay_loop_executor(loop);
     made->cut_minutes = cut_minutes;
     setpay_network_each_route(gateway->network, add_issuer, made);
     enum setpay_error error = setpay_store_submit_wait(gateway->store, begin_periods, made);
     if (error == SETPAY_OK)
-        error = setpay_reader_new(gateway->store, &made->reader);
+        error = setpay_forward_open(&made->forward, &way, gateway->store, loop, begin_round, made);
     if (error == SETPAY_OK)
-        error = setpay_store_read(made->reader, read_last, made);
-    if (error == SETPAY_OK)
-        error = setpay_timer_new(loop, begin_round, made, &made->timer);
+        error = setpay_store_read(made->forward.reader, read_last, made);
     if (error != SETPAY_OK) {
         setpay_gateway_reconciler_free(made);
         return error;
     }
-    setpay_timer_start(made->timer, 0);
+    setpay_timer_start(made->forward.timer, 0);
     *reconciler = made;
     return SETPAY_OK;
 }
 
 void setpay_gateway_reconciler_stop(struct setpay_gateway_reconciler *reconciler)
 {
-    reconciler->stopped = true;
-    setpay_timer_stop(reconciler->timer);
+    setpay_forward_stop(&reconciler->forward);
 }
 
 void setpay_gateway_reconciler_free(struct setpay_gateway_reconciler *reconciler)
 {
     if (reconciler == NULL)
         return;
-    while (reconciler->unkept != NULL) {
-        struct asked *asked = reconciler->unkept;
-        reconciler->unkept = asked->next_unkept;
-        free(asked);
-    }
-    setpay_timer_free(reconciler->timer);
-    setpay_reader_free(reconciler->reader);
+    setpay_forward_close(&reconciler->forward);
     free(reconciler);
 }
 

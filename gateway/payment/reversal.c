@@ -19,14 +19,12 @@
 #include "gateway/clearing/settlement.h"
 #include "gateway/payment/auth.h"
 #include "gateway/payment/stand_in.h"
+#include "gateway/payment/store_forward.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define RETRY_MS 250
-#define RETRY_FAILED_MS 1000 /* disk or memory is full: somebody must make room */
-#define LOOK_AGAIN_MS 5000   /* for rows of which a full mailbox kept us from hearing */
 #define BATCH 256
 #define BUCKETS 1024
 
@@ -51,18 +49,13 @@ static struct setpay_metric unsendable_total = {
 struct under_way;
 
 struct setpay_gateway_reversals {
+    struct setpay_forward forward;
     struct setpay_gateway *gateway;
-    struct setpay_loop *loop;
-    struct setpay_executor executor;
-    struct setpay_reader *reader;
-    struct setpay_timer *timer; /* to the next look */
-    int64_t handed_in;          /* rows up to this id are with the network, or behind one that is */
-    int64_t advised;            /* so of advices */
-    size_t advice_count;        /* with the network */
-    bool first;                 /* what is read now may have been sent in an earlier life */
-    bool first_advices;         /* so of advices, of which not all may find room at once */
-    bool stopped;
-    struct under_way *unkept; /* of these, answered: kept once the store takes it */
+    int64_t handed_in;   /* rows up to this id are with the network, or behind one that is */
+    int64_t advised;     /* so of advices */
+    size_t advice_count; /* with the network */
+    bool first;          /* what is read now may have been sent in an earlier life */
+    bool first_advices;  /* so of advices, of which not all may find room at once */
     setpay_gateway_advised_fn *advised_cb;
     void *advised_arg;
     struct under_way *buckets[BUCKETS]; /* what the network has, by payment */
@@ -70,6 +63,7 @@ struct setpay_gateway_reversals {
 
 /* One reversal, or advice, that the network has. */
 struct under_way {
+    struct setpay_forwarded forwarded; /* first */
     struct setpay_gateway_reversals *owner;
     bool is_advice;
     int64_t id; /* in its table */
@@ -77,7 +71,6 @@ struct under_way {
     char response_code[3];
     int64_t sent_count;
     struct under_way *next; /* in its bucket */
-    struct under_way *next_unkept;
 };
 
 enum setpay_error setpay_acceptor_fill(const struct setpay_gateway_merchant *merchant,
@@ -90,7 +83,6 @@ enum setpay_error setpay_acceptor_fill(const struct setpay_gateway_merchant *mer
 
 /* ------------------------------------------------------------------ acknowledged */
 
-static bool may_pass(enum setpay_error error);
 static void hand_in_next(struct setpay_gateway_reversals *reversals, int64_t payment_id);
 
 static struct under_way **bucket_of(struct setpay_gateway_reversals *reversals, int64_t payment_id)
@@ -128,18 +120,13 @@ static enum setpay_error write_acknowledgement(struct setpay_db *db, void *arg)
                                                reversal->sent_count, setpay_clock_now_ms());
 }
 
-/* The issuer has answered, and won't be asked again: the look submits it once more. Until then
- * what else there is of its payment waits behind it. */
-static void keep_later(struct under_way *reversal, enum setpay_error error)
+/* Until it is kept, what else there is of its payment waits behind it. */
+static void on_kept_later(const struct setpay_forwarded *one, enum setpay_error error,
+                          int64_t again_ms)
 {
-    struct setpay_gateway_reversals *owner = reversal->owner;
-    int64_t again_ms = error == SETPAY_E_BUSY ? RETRY_MS : RETRY_FAILED_MS;
-    if (error != SETPAY_E_BUSY && owner->unkept == NULL) /* once for all that wait */
-        setpay_log_error(error, "reversal.kept_later", setpay_field_int("reversal", reversal->id),
-                         setpay_field_int("again_in_ms", again_ms));
-    reversal->next_unkept = owner->unkept;
-    owner->unkept = reversal;
-    setpay_timer_start(owner->timer, again_ms);
+    const struct under_way *reversal = (const struct under_way *)one;
+    setpay_log_error(error, "reversal.kept_later", setpay_field_int("reversal", reversal->id),
+                     setpay_field_int("again_in_ms", again_ms));
 }
 
 /* What an issuer refuses stays what it was to merchant and cardholder: captured, it is presented,
@@ -162,18 +149,13 @@ static void log_answer(const struct under_way *reversal)
                setpay_field_int("sent", reversal->sent_count));
 }
 
-static void on_acknowledgement_kept(void *arg, enum setpay_error error)
+static void on_acknowledgement_kept(struct setpay_forwarded *one, enum setpay_error error)
 {
-    struct under_way *reversal = arg;
+    struct under_way *reversal = (struct under_way *)one;
     struct setpay_gateway_reversals *owner = reversal->owner;
     int64_t payment_id = reversal->payment_id;
     bool is_advice = reversal->is_advice;
-    if (may_pass(error) && !owner->stopped) {
-        keep_later(reversal, error);
-        return;
-    }
     if (error != SETPAY_OK) {
-        /* The row stays open, and is handed in again at the next start. */
         setpay_log_error(error, is_advice ? "advice.not_marked" : "reversal.not_marked",
                          setpay_field_int(is_advice ? "advice" : "reversal", reversal->id));
         end(reversal);
@@ -181,35 +163,24 @@ static void on_acknowledgement_kept(void *arg, enum setpay_error error)
     }
     log_answer(reversal);
     end(reversal);
-    if (owner->stopped)
+    if (owner->forward.is_stopped)
         return;
     hand_in_next(owner, payment_id);
     if (is_advice && owner->advised_cb != NULL)
         owner->advised_cb(owner->advised_arg, payment_id);
     if (is_advice && owner->advice_count == ADVICES_AT_ONCE - 1)
-        setpay_timer_start(owner->timer, 0); /* others may have waited for that place */
+        setpay_timer_start(owner->forward.timer, 0); /* others may have waited for that place */
 }
 
-static void submit_acknowledgement(struct under_way *reversal)
+static void on_dropped(struct setpay_forwarded *one)
 {
-    struct setpay_gateway_reversals *owner = reversal->owner;
-    enum setpay_error error =
-        setpay_store_submit(owner->gateway->store, write_acknowledgement, on_acknowledgement_kept,
-                            reversal, &owner->executor);
-    if (error != SETPAY_OK)
-        on_acknowledgement_kept(reversal, error);
+    end((struct under_way *)one);
 }
 
-static void submit_unkept(struct setpay_gateway_reversals *reversals)
-{
-    struct under_way *reversal = reversals->unkept;
-    reversals->unkept = NULL;
-    while (reversal != NULL) {
-        struct under_way *next = reversal->next_unkept;
-        submit_acknowledgement(reversal);
-        reversal = next;
-    }
-}
+static const struct setpay_forward_way way = {.write_cb = write_acknowledgement,
+                                              .later_cb = on_kept_later,
+                                              .kept_cb = on_acknowledgement_kept,
+                                              .drop_cb = on_dropped};
 
 static void on_acknowledged(void *arg, const struct setpay_network_acknowledgement *ack)
 {
@@ -222,7 +193,7 @@ static void on_acknowledged(void *arg, const struct setpay_network_acknowledgeme
         setpay_testing_point("advice.answered");
     memcpy(reversal->response_code, ack->response_code, sizeof reversal->response_code);
     reversal->sent_count = ack->sent_count;
-    submit_acknowledgement(reversal);
+    setpay_forward_keep(&reversal->forwarded);
 }
 
 /* ------------------------------------------------------------------ handing in */
@@ -334,8 +305,8 @@ static enum setpay_error send_reversal(struct setpay_gateway_reversals *reversal
     struct setpay_network_reversal request = {0};
     enum setpay_error error = fill(reversals, reversal, row, &request);
     if (error == SETPAY_OK)
-        error = setpay_network_reverse(reversals->gateway->network, &request, &reversals->executor,
-                                       on_acknowledged, state, NULL);
+        error = setpay_network_reverse(reversals->gateway->network, &request,
+                                       &reversals->forward.executor, on_acknowledged, state, NULL);
     setpay_network_reversal_clear(&request);
     return error;
 }
@@ -348,7 +319,7 @@ static enum setpay_error send_advice(struct setpay_gateway_reversals *reversals,
     if (error == SETPAY_OK)
         error =
             setpay_network_advise(reversals->gateway->network, &advice, reversals->first_advices,
-                                  &reversals->executor, on_acknowledged, state);
+                                  &reversals->forward.executor, on_acknowledged, state);
     setpay_network_authorisation_clear(&advice);
     return error;
 }
@@ -363,11 +334,12 @@ static enum setpay_error hand_in_one(struct setpay_gateway_reversals *reversals,
     if (state == NULL)
         return SETPAY_E_NOMEM;
     setpay_kept_card_init(&row.card);
+    state->forwarded.forward = &reversals->forward;
     state->owner = reversals;
     state->is_advice = reversal == NULL;
     state->id = id;
     state->payment_id = payment_id;
-    enum setpay_error error = setpay_store_read(reversals->reader, read_one, &row);
+    enum setpay_error error = setpay_store_read(reversals->forward.reader, read_one, &row);
     if (error == SETPAY_OK)
         error = state->is_advice ? send_advice(reversals, &row, state)
                                  : send_reversal(reversals, reversal, &row, state);
@@ -392,23 +364,6 @@ static enum setpay_error hand_in(struct setpay_gateway_reversals *reversals,
     return hand_in_one(reversals, reversal, reversal->id, reversal->payment_id);
 }
 
-/* Whether handing in may go well another time. What never will (no such card any more, no line for
- * it) must not stand in the way of the rows behind it. */
-static bool may_pass(enum setpay_error error)
-{
-    switch (error) {
-    case SETPAY_E_BUSY:
-    case SETPAY_E_NOMEM:
-    case SETPAY_E_IO:
-    case SETPAY_E_STORE:
-    case SETPAY_E_STORE_FULL:
-    case SETPAY_E_DRAINING:
-        return true;
-    default:
-        return false;
-    }
-}
-
 /* Hands in the next rows; *more where there may be others behind them. */
 static enum setpay_error hand_in_batch(struct setpay_gateway_reversals *reversals, bool *more)
 {
@@ -416,14 +371,14 @@ static enum setpay_error hand_in_batch(struct setpay_gateway_reversals *reversal
     if (open == NULL)
         return SETPAY_E_NOMEM;
     open->after = reversals->handed_in;
-    enum setpay_error error = setpay_store_read(reversals->reader, read_open, open);
+    enum setpay_error error = setpay_store_read(reversals->forward.reader, read_open, open);
     for (size_t i = 0; error == SETPAY_OK && i < open->count; i++) {
         if (!is_under_way(reversals, open->rows[i].payment_id))
             error = hand_in(reversals, &open->rows[i]);
         if (error != SETPAY_OK)
             setpay_log_error(error, "reversal.not_handed_in",
                              setpay_field_int("reversal", open->rows[i].id));
-        if (!may_pass(error)) {
+        if (!setpay_forward_may_pass(error)) {
             reversals->handed_in = open->rows[i].id;
             error = SETPAY_OK;
         }
@@ -449,7 +404,8 @@ static enum setpay_error hand_in_advices(struct setpay_gateway_reversals *revers
 {
     while (reversals->advice_count < ADVICES_AT_ONCE) {
         struct next_advice next = {.after = reversals->advised};
-        enum setpay_error error = setpay_store_read(reversals->reader, read_next_advice, &next);
+        enum setpay_error error =
+            setpay_store_read(reversals->forward.reader, read_next_advice, &next);
         if (error == SETPAY_E_NOT_FOUND) {
             reversals->first_advices = false;
             return SETPAY_OK;
@@ -459,7 +415,7 @@ static enum setpay_error hand_in_advices(struct setpay_gateway_reversals *revers
         if (error != SETPAY_OK)
             setpay_log_error(error, "advice.not_handed_in",
                              setpay_field_int("advice", next.row.id));
-        if (may_pass(error))
+        if (setpay_forward_may_pass(error))
             return error;
         if (error != SETPAY_OK)
             setpay_metric_add(&unsendable_total, 0, 0, 1);
@@ -483,7 +439,7 @@ static enum setpay_error read_next(struct setpay_db *db, void *arg)
 static void hand_in_next(struct setpay_gateway_reversals *reversals, int64_t payment_id)
 {
     struct next_open next = {.payment_id = payment_id};
-    enum setpay_error error = setpay_store_read(reversals->reader, read_next, &next);
+    enum setpay_error error = setpay_store_read(reversals->forward.reader, read_next, &next);
     if (error == SETPAY_E_NOT_FOUND)
         return;
     if (error == SETPAY_OK)
@@ -493,9 +449,9 @@ static void hand_in_next(struct setpay_gateway_reversals *reversals, int64_t pay
     setpay_log_error(error, "reversal.not_handed_in",
                      setpay_field_int("reversal", next.reversal.id));
     /* The next look begins there again; what is under way is not handed in twice. */
-    if (may_pass(error) && next.reversal.id == 0)
+    if (setpay_forward_may_pass(error) && next.reversal.id == 0)
         reversals->handed_in = 0; /* which one it is could not be read */
-    else if (may_pass(error) && next.reversal.id <= reversals->handed_in)
+    else if (setpay_forward_may_pass(error) && next.reversal.id <= reversals->handed_in)
         reversals->handed_in = next.reversal.id - 1;
 }
 
@@ -503,22 +459,21 @@ static void look(void *arg)
 {
     struct setpay_gateway_reversals *reversals = arg;
     bool more = false;
-    if (reversals->stopped)
+    if (reversals->forward.is_stopped)
         return;
-    submit_unkept(reversals);
+    setpay_forward_keep_unkept(&reversals->forward);
     enum setpay_error error = hand_in_advices(reversals);
     if (error == SETPAY_OK)
         error = hand_in_batch(reversals, &more);
     if (error == SETPAY_OK && !more)
         reversals->first = false;
-    bool again = error != SETPAY_OK || reversals->unkept != NULL;
-    setpay_timer_start(reversals->timer, again ? RETRY_MS : more ? 0 : LOOK_AGAIN_MS);
+    setpay_forward_look_again(&reversals->forward, error, more);
 }
 
 void setpay_gateway_reversals_wake(struct setpay_gateway_reversals *reversals)
 {
     /* Where the mailbox is full the timer's next look finds the row. */
-    enum setpay_error error = setpay_loop_post(reversals->loop, look, reversals);
+    enum setpay_error error = setpay_loop_post(reversals->forward.loop, look, reversals);
     if (error != SETPAY_OK)
         setpay_log_error(error, "reversal.not_woken", setpay_field_text("area", "reversal"));
 }
@@ -531,21 +486,17 @@ enum setpay_error setpay_gateway_reversals_new(struct setpay_gateway *gateway,
     if (made == NULL)
         return SETPAY_E_NOMEM;
     made->gateway = gateway;
-    made->loop = loop;
-    made->executor = setpay_loop_executor(loop);
     made->first = made->first_advices = true;
     enum setpay_error error = setpay_metric_register(&advices_total);
     if (error == SETPAY_OK)
         error = setpay_metric_register(&unsendable_total);
     if (error == SETPAY_OK)
-        error = setpay_reader_new(gateway->store, &made->reader);
-    if (error == SETPAY_OK)
-        error = setpay_timer_new(loop, look, made, &made->timer);
+        error = setpay_forward_open(&made->forward, &way, gateway->store, loop, look, made);
     if (error != SETPAY_OK) {
         setpay_gateway_reversals_free(made);
         return error;
     }
-    setpay_timer_start(made->timer, 0);
+    setpay_timer_start(made->forward.timer, 0);
     *reversals = made;
     return SETPAY_OK;
 }
@@ -559,20 +510,13 @@ void setpay_gateway_reversals_tell(struct setpay_gateway_reversals *reversals,
 
 void setpay_gateway_reversals_stop(struct setpay_gateway_reversals *reversals)
 {
-    reversals->stopped = true;
-    setpay_timer_stop(reversals->timer);
+    setpay_forward_stop(&reversals->forward);
 }
 
 void setpay_gateway_reversals_free(struct setpay_gateway_reversals *reversals)
 {
     if (reversals == NULL)
         return;
-    while (reversals->unkept != NULL) {
-        struct under_way *reversal = reversals->unkept;
-        reversals->unkept = reversal->next_unkept;
-        end(reversal);
-    }
-    setpay_timer_free(reversals->timer);
-    setpay_reader_free(reversals->reader);
+    setpay_forward_close(&reversals->forward);
     free(reversals);
 }

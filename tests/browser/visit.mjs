@@ -75,6 +75,17 @@ async function buy(browser, label, options) {
   });
   await look(visit, "order");
   const link = await page.getByRole("link", { name: /^Pay with/ }).getAttribute("href");
+  const focused = () => page.evaluate(() => document.activeElement.id);
+  await step(`${label}: while the bank is asked the keyboard waits at the order, and is led back to the link`, async () => {
+    const silent = (await wallet("card", "list")).cards.find((card) => card.label === "no-answer");
+    await page.getByRole("link", { name: /^Pay with/ }).focus();
+    const paying = wallet("pay", link, "--yes", "--card", silent.id);
+    await page.locator("#words").getByText("is being decided").waitFor();
+    const meanwhile = await focused();
+    await paying;
+    await page.getByText("Your bank has refused").first().waitFor();
+    return meanwhile === "order" && (await focused()) === "pay-link";
+  });
   await step(`${label}: the page says by itself that the bank has refused, and why`, async () => {
     const cards = (await wallet("card", "list")).cards;
     const poor = cards.find((card) => card.label === "no-funds");
@@ -83,7 +94,6 @@ async function buy(browser, label, options) {
     await page.getByText("There is not enough money").first().waitFor();
     return paid.status === "declined";
   });
-  const focused = () => page.evaluate(() => document.activeElement.id);
   await step(`${label}: whoever stood on the link to pay still does`, async () => (await focused()) === "pay-link");
   await look(visit, "declined");
   await step(`${label}: the page says by itself that it is paid`, async () => {

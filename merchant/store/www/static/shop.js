@@ -92,10 +92,15 @@ function say(words) {
 // that does is taken from the page itself, so that there is one way to show it.
 let source = null;
 
-// Who uses the keyboard stays where they were; where that has gone, they go on from the order's top.
+// Who uses the keyboard stays where they were; where that has gone, they go on from the order's top, and
+// from there where it comes back: a link to pay goes while the bank is asked, and comes where it refuses.
+let lost = "";
 function focusAgain(order, id) {
-  const again = id ? document.getElementById(id) : null;
-  (again && order.contains(again) ? again : order).focus({ preventScroll: true });
+  const wanted = id === order.id ? lost : id;
+  const again = wanted ? document.getElementById(wanted) : null;
+  const found = again && order.contains(again);
+  lost = found ? "" : wanted;
+  (found ? again : order).focus({ preventScroll: true });
 }
 
 async function refresh() {

@@ -949,6 +949,7 @@ INTEGRATION_TESTS := \
 # Whole stories, which need their minutes: for `make test`, and not for `make check`.
 LONG_TESTS := \
 	tests/browser/browser.sh \
+	tests/browser/browser_owner.sh \
 	tests/integration/agreements.sh \
 	tests/integration/authority.sh \
 	tests/integration/backup.sh \

@@ -173,7 +173,7 @@ wait "$payer"
 cancelled "with the gateway stopped"
 
 new_order 1620 EUR
-issuer script latency_ms=1500 >/dev/null
+issuer script latency_ms=2200 >/dev/null
 pay_in_background
 ok "the issuer is being asked" wait_for 5 asking
 cancel

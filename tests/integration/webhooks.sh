@@ -204,7 +204,7 @@ for daemon in merchant gateway; do # it has to be over by the gateway's clock to
     control "$(admin_socket "$daemon")" '{"id":1,"command":"testing.clock","args":{"offset_ms":120000}}' >/dev/null
 done
 expires() { types | grep -qx order.expired; }
-ok "expires, and that comes too" wait_for 12 expires
+ok "expires, and that comes too" wait_for 40 expires
 
 # ------------------------------------------------------------------ where it may go
 ok "the daemon is told of no network" restart_with merchant "webhook_networks = "

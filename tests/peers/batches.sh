@@ -9,8 +9,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 SETPAY_TREE=$(cd "$here/../.." && pwd)
 export SETPAY_TREE
 
-# With SETPAY_LONG=1 only.
-is_long || done_testing
+is_long || skip_all "with SETPAY_LONG=1 only"
 ok "npm brings the libraries" npm_libraries "$build/peers"
 has_libraries || done_testing
 ok "the sandbox comes up" up

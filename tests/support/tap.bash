@@ -49,6 +49,13 @@ flip() {
     printf "\\$(printf %03o $((byte ^ 1)))" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
 }
 
+# skip_all WHY: ends here; what was not run is counted as such.
+skip_all() {
+    n=$((n + 1))
+    echo "ok $n - the rest # SKIP $1"
+    done_testing
+}
+
 is_long() { [ "${SETPAY_LONG:-}" = 1 ]; }
 
 lacks() {

@@ -7,6 +7,7 @@
 #   free_port              a port that nobody listens on, and that no other test takes
 #   flip FILE OFFSET       changes one bit of the byte there: whatever it is, it is another one after
 #   is_long                are all cases to be gone through (SETPAY_LONG=1), or a few of each kind?
+#   skip_all WHY           ends here; what was not run is counted as skipped
 #   lacks NAME PROGRAM     what can't be tried without it: skipped, or with SETPAY_LONG=1 a failure
 #   done_testing           the plan; exit status 1 when something failed
 # shellcheck shell=bash

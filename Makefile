@@ -307,6 +307,7 @@ GATEWAY_CLEARING := \
 	gateway/clearing/payout.c \
 	gateway/clearing/payout_state.c \
 	gateway/clearing/payout_verify.c \
+	gateway/clearing/payout_word.c \
 	gateway/clearing/presentment.c \
 	gateway/clearing/reconciler.c \
 	gateway/clearing/reconciliation.c \
@@ -370,6 +371,8 @@ GATEWAYD := \
 	gateway/options.c \
 	gateway/payment_commands.c \
 	gateway/payout_commands.c \
+	gateway/payout_json.c \
+	gateway/payout_word_commands.c \
 	gateway/settlement_commands.c \
 	gateway/settlement_json.c \
 	gateway/setup.c \

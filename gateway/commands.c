@@ -61,6 +61,7 @@ static const struct setpay_gateway_command table[] = {
     {"payout.send", setpay_gateway_payout_send, true},
     {"payout.paid", setpay_gateway_payout_paid, true},
     {"payout.returned", setpay_gateway_payout_returned, true},
+    {"payout.undo", setpay_gateway_payout_undo, true},
     {"suspense.list", setpay_gateway_suspense_list, false},
     {"suspense.clear", setpay_gateway_suspense_clear, true},
     {"suspense.cleared", setpay_gateway_suspense_cleared, false},
@@ -144,6 +145,7 @@ static void log_done(const struct call *call)
         {setpay_gateway_payout_send, setpay_gateway_log_payouts_sent},
         {setpay_gateway_payout_paid, setpay_gateway_log_payouts_paid},
         {setpay_gateway_payout_returned, setpay_gateway_log_payouts_returned},
+        {setpay_gateway_payout_undo, setpay_gateway_log_payouts_undone},
         {setpay_gateway_suspense_clear, setpay_gateway_log_cleared},
         {setpay_gateway_presentment_write_off, setpay_gateway_log_written_off},
         {setpay_gateway_advice_write_off, setpay_gateway_log_advice_written_off},
@@ -280,6 +282,7 @@ HANDLER(on_payout_file, "payout.file")
 HANDLER(on_payout_send, "payout.send")
 HANDLER(on_payout_paid, "payout.paid")
 HANDLER(on_payout_returned, "payout.returned")
+HANDLER(on_payout_undo, "payout.undo")
 HANDLER(on_suspense_list, "suspense.list")
 HANDLER(on_suspense_clear, "suspense.clear")
 HANDLER(on_suspense_cleared, "suspense.cleared")
@@ -349,6 +352,8 @@ const struct setpay_control_command setpay_gateway_commands[] = {
     {"payout.paid", on_payout_paid, "the bank has paid it: id, reference, date"},
     {"payout.returned", on_payout_returned,
      "it came back, and is paid again: id, reference, date, code, reason"},
+    {"payout.undo", on_payout_undo,
+     "the bank has not said that, by that reference: id, reference, reason"},
     {"suspense.list", on_suspense_list, "what is left in suspense"},
     {"suspense.clear", on_suspense_clear, "to where it belongs: id, to, reason, amount, currency"},
     {"suspense.cleared", on_suspense_cleared,

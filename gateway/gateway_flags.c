@@ -141,6 +141,12 @@ const struct setpay_flag setpay_gateway_payout_returned_flags[] = {
     {"reason", SETPAY_FLAG_TEXT, "reason"},
     {0},
 };
+const struct setpay_flag setpay_gateway_payout_undo_flags[] = {
+    {"whole-file", SETPAY_FLAG_SWITCH, "whole_file"},
+    {"reference", SETPAY_FLAG_TEXT, "reference"},
+    {"reason", SETPAY_FLAG_TEXT, "reason"},
+    {0},
+};
 const struct setpay_flag setpay_gateway_clear_flags[] = {
     {"to", SETPAY_FLAG_TEXT, "to"},
     {"reason", SETPAY_FLAG_TEXT, "reason"},

@@ -272,6 +272,18 @@ void setpay_gateway_print_payouts(const json_t *result)
         printf("There are more: --after %lld\n", (long long)after);
 }
 
+static void print_undone(const json_t *list)
+{
+    size_t index;
+    const json_t *one;
+    json_array_foreach(list, index, one)
+    {
+        printf("%-10s %s, by %s of %s, was told by mistake: %s\n", "undone",
+               setpay_operator_text(one, "word"), setpay_operator_text(one, "reference"),
+               setpay_operator_text(one, "date"), setpay_operator_text(one, "undone_reason"));
+    }
+}
+
 void setpay_gateway_print_payout(const json_t *result)
 {
     static const struct {
@@ -299,4 +311,5 @@ void setpay_gateway_print_payout(const json_t *result)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (json_is_string(json_object_get(result, rows[i].member)))
             printf("%-10s %s\n", rows[i].title, setpay_operator_text(result, rows[i].member));
+    print_undone(json_object_get(result, "undone"));
 }

@@ -8,6 +8,7 @@
 #include "common/net/control_json.h"
 #include "common/store/store.h"
 #include "gateway/clearing/payout.h"
+#include "gateway/payout_json.h"
 #include "gateway/settlement_json.h"
 
 #include <stdlib.h>
@@ -17,67 +18,6 @@
 #define LISTED_MAX 1000
 #define FILES_LISTED 50
 #define AHEAD_DAYS 31 /* how far a bank may be told to pay ahead */
-
-/* ------------------------------------------------------------------ as JSON */
-
-static void set_text(json_t *object, const char *name, const char *text)
-{
-    json_object_set_new(object, name, text[0] != '\0' ? json_string(text) : json_null());
-}
-
-static void set_time(json_t *object, const char *name, setpay_time_ms at_ms)
-{
-    char text[SETPAY_TIME_TEXT_SIZE];
-    set_text(object, name, at_ms != 0 ? setpay_time_format(at_ms, text) : "");
-}
-
-static json_t *payout_json(const struct setpay_payout *p)
-{
-    char token[SETPAY_ID_TEXT_SIZE], file[SETPAY_ID_TEXT_SIZE], text[SETPAY_MONEY_TEXT_SIZE];
-    json_t *object = json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:I, s:s, s:s}", "payout", setpay_id_format(&p->token, token),
-        "state", setpay_payout_state_name(p->state), "brand", p->brand, "merchant_id",
-        p->merchant_id, "day", p->day, "amount", (json_int_t)p->amount_minor, "currency",
-        p->currency, "amount_text", setpay_amount_text(p->amount_minor, p->currency, text));
-    if (object == NULL)
-        return NULL;
-    set_time(object, "made", p->made_ms);
-    set_text(object, "file", p->file != 0 ? setpay_id_format(&p->file_token, file) : "");
-    set_time(object, "sent", p->sent_ms);
-    set_text(object, "holder", p->account.holder);
-    set_text(object, "iban", p->account.iban);
-    set_text(object, "bic", p->account.bic);
-    set_time(object, "paid", p->paid.at_ms);
-    set_text(object, "reference", p->paid.reference);
-    set_text(object, "paid_date", p->paid.day);
-    set_time(object, "returned", p->returned.at_ms);
-    set_text(object, "return_code", p->returned.code);
-    set_text(object, "return_reason", p->returned.reason);
-    set_text(object, "return_reference", p->returned.reference);
-    set_text(object, "return_date", p->returned.day);
-    return object;
-}
-
-static json_t *file_json(const struct setpay_payout_file *f)
-{
-    char token[SETPAY_ID_TEXT_SIZE], created[SETPAY_TIME_TEXT_SIZE], text[SETPAY_MONEY_TEXT_SIZE];
-    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:s, s:s}", "file",
-                     setpay_id_format(&f->token, token), "currency", f->currency, "date", f->day,
-                     "payouts", (json_int_t)f->count, "amount", (json_int_t)f->amount_minor,
-                     "amount_text", setpay_amount_text(f->amount_minor, f->currency, text),
-                     "created", setpay_time_format(f->created_ms, created));
-}
-
-static enum setpay_error read_id(const json_t *args, struct setpay_id *id,
-                                 struct setpay_problem *problem)
-{
-    const char *text = NULL;
-    SETPAY_TRY(setpay_json_arg_text(args, "id", true, &text, problem));
-    if (setpay_id_parse(text, id) == SETPAY_OK)
-        return SETPAY_OK;
-    return setpay_problem_set(problem, SETPAY_E_INVALID, "id '%.60s': expected 32 hex digits",
-                              text);
-}
 
 /* ------------------------------------------------------------------ looking */
 
@@ -96,7 +36,8 @@ static enum setpay_error add_payout(void *arg, const struct setpay_payout *payou
         return SETPAY_OK;
     }
     page->last = payout->id;
-    return json_array_append_new(page->list, payout_json(payout)) == 0 ? SETPAY_OK : SETPAY_E_NOMEM;
+    return json_array_append_new(page->list, setpay_payout_json(payout)) == 0 ? SETPAY_OK
+                                                                              : SETPAY_E_NOMEM;
 }
 
 static enum setpay_error read_state(const json_t *args, int64_t *state,
@@ -139,6 +80,12 @@ enum setpay_error setpay_gateway_payout_list(struct setpay_db *db, const json_t 
     return *result != NULL ? SETPAY_OK : SETPAY_E_NOMEM;
 }
 
+static enum setpay_error add_undone(void *arg, const struct setpay_payout_undone *undone)
+{
+    return json_array_append_new(arg, setpay_payout_undone_json(undone)) == 0 ? SETPAY_OK
+                                                                              : SETPAY_E_NOMEM;
+}
+
 enum setpay_error setpay_gateway_payout_show(struct setpay_db *db, const json_t *args,
                                              const struct setpay_vault *vault, json_t **result,
                                              struct setpay_problem *problem)
@@ -148,13 +95,19 @@ enum setpay_error setpay_gateway_payout_show(struct setpay_db *db, const json_t 
     struct setpay_id id;
     (void)vault;
     SETPAY_TRY(setpay_json_args_check(args, names, problem));
-    SETPAY_TRY(read_id(args, &id, problem));
+    SETPAY_TRY(setpay_payout_read_id(args, &id, problem));
     enum setpay_error error = setpay_payout_find(db, &id, &payout);
     if (error == SETPAY_E_NOT_FOUND)
         return setpay_problem_set(problem, error, "there is no such payout: see payout list");
     SETPAY_TRY(error);
-    *result = payout_json(&payout);
-    return *result != NULL ? SETPAY_OK : SETPAY_E_NOMEM;
+    json_t *undone = json_array();
+    error = setpay_payout_each_undone(db, payout.id, add_undone, undone);
+    if (error == SETPAY_OK && (*result = setpay_payout_json(&payout)) == NULL)
+        error = SETPAY_E_NOMEM;
+    if (error == SETPAY_OK)
+        json_object_set(*result, "undone", undone);
+    json_decref(undone);
+    return error;
 }
 
 static enum setpay_error add_waiting(void *arg, const struct setpay_payout_waiting *w)
@@ -186,7 +139,8 @@ enum setpay_error setpay_gateway_payout_waiting(struct setpay_db *db, const json
 
 static enum setpay_error add_file(void *arg, const struct setpay_payout_file *file)
 {
-    return json_array_append_new(arg, file_json(file)) == 0 ? SETPAY_OK : SETPAY_E_NOMEM;
+    return json_array_append_new(arg, setpay_payout_file_json(file)) == 0 ? SETPAY_OK
+                                                                          : SETPAY_E_NOMEM;
 }
 
 enum setpay_error setpay_gateway_payout_files(struct setpay_db *db, const json_t *args,
@@ -213,7 +167,7 @@ enum setpay_error setpay_gateway_payout_files(struct setpay_db *db, const json_t
 static enum setpay_error with_content(const struct setpay_payout_file *file,
                                       const struct setpay_buffer *content, json_t **result)
 {
-    json_t *object = file_json(file);
+    json_t *object = setpay_payout_file_json(file);
     if (object == NULL ||
         json_object_set_new(object, "content",
                             json_stringn((const char *)content->data, content->size)) != 0) {
@@ -257,7 +211,7 @@ enum setpay_error setpay_gateway_payout_file(struct setpay_db *db, const json_t 
     struct setpay_id id;
     (void)vault;
     SETPAY_TRY(setpay_json_args_check(args, names, problem));
-    SETPAY_TRY(read_id(args, &id, problem));
+    SETPAY_TRY(setpay_payout_read_id(args, &id, problem));
     setpay_buffer_init(&content, SETPAY_PAYOUT_FILE_MAX);
     enum setpay_error error = setpay_payout_file_find(db, &id, &file, &content);
     if (error == SETPAY_E_NOT_FOUND)
@@ -419,183 +373,4 @@ void setpay_gateway_log_payouts_sent(const json_t *result)
     setpay_log(SETPAY_LOG_INFO, "payout.sent", setpay_field_id("file", &file),
                setpay_field_int("payouts", json_integer_value(json_object_get(result, "payouts"))),
                setpay_field_money("amount", &amount));
-}
-
-/* ------------------------------------------------------------------ the bank's word */
-
-static enum setpay_error take_text(const json_t *args, const char *name, bool required, char *out,
-                                   size_t size, struct setpay_problem *problem)
-{
-    const char *text = NULL;
-    SETPAY_TRY(setpay_json_arg_text(args, name, required, &text, problem));
-    if (text == NULL)
-        return SETPAY_OK;
-    if (strlen(text) >= size)
-        return setpay_problem_set(problem, SETPAY_E_INVALID, "%s: expected at most %zu bytes", name,
-                                  size - 1);
-    memcpy(out, text, strlen(text) + 1);
-    return SETPAY_OK;
-}
-
-static enum setpay_error read_word(const json_t *args, bool returns,
-                                   struct setpay_payout_word *word, struct setpay_problem *problem)
-{
-    struct setpay_payout_word w = {.at_ms = setpay_clock_now_ms()};
-    SETPAY_TRY(take_text(args, "reference", true, w.reference, sizeof w.reference, problem));
-    SETPAY_TRY(take_text(args, "date", true, w.day, sizeof w.day, problem));
-    if (returns) {
-        SETPAY_TRY(take_text(args, "code", true, w.code, sizeof w.code, problem));
-        SETPAY_TRY(take_text(args, "reason", false, w.reason, sizeof w.reason, problem));
-    }
-    SETPAY_TRY(setpay_payout_word_check(&w, returns, w.at_ms, problem));
-    *word = w;
-    return SETPAY_OK;
-}
-
-/* Of a file: those that are still as they were sent. */
-struct named {
-    struct setpay_payout *payouts; /* owned */
-    size_t count, room;
-};
-
-static enum setpay_error take_named(void *arg, const struct setpay_payout *payout)
-{
-    struct named *named = arg;
-    if (named->count == named->room)
-        return SETPAY_E_INTERNAL; /* no file has so many */
-    named->payouts[named->count++] = *payout;
-    return SETPAY_OK;
-}
-
-/* The payout with that id, or all of the file with that id that nothing was told of; of a file only
- * where whole_file says so. */
-static enum setpay_error find_named(struct setpay_db *db, const struct setpay_id *id,
-                                    bool whole_file, struct named *named,
-                                    struct setpay_problem *problem)
-{
-    struct setpay_payout_file file;
-    enum setpay_error error = setpay_payout_find(db, id, &named->payouts[0]);
-    named->count = error == SETPAY_OK ? 1 : 0;
-    if (error != SETPAY_E_NOT_FOUND)
-        return error;
-    error = setpay_payout_file_find(db, id, &file, NULL);
-    if (error == SETPAY_E_NOT_FOUND)
-        return setpay_problem_set(problem, error,
-                                  "there is neither a payout nor a file of that id: see payout "
-                                  "list and payout files");
-    SETPAY_TRY(error);
-    if (!whole_file)
-        return setpay_problem_set(problem, SETPAY_E_STATE,
-                                  "that is a file of %lld payouts: --whole-file means all of them",
-                                  (long long)file.count);
-    const struct setpay_payout_filter filter = {
-        .state = SETPAY_PAYOUT_SENT, .file = file.id, .limit = INT64_MAX};
-    SETPAY_TRY(setpay_payout_each(db, &filter, take_named, named));
-    if (named->count > 0)
-        return SETPAY_OK;
-    return setpay_problem_set(problem, SETPAY_E_STATE,
-                              "of each payout in that file it was told what became of it");
-}
-
-static enum setpay_error tell(struct setpay_db *db, const json_t *args, bool returns,
-                              struct named *named, json_t *list, struct setpay_problem *problem)
-{
-    struct setpay_payout_word word;
-    struct setpay_id id;
-    bool whole_file = false;
-    SETPAY_TRY(read_id(args, &id, problem));
-    SETPAY_TRY(setpay_json_arg_bool(args, "whole_file", false, &whole_file, problem));
-    SETPAY_TRY(read_word(args, returns, &word, problem));
-    SETPAY_TRY(find_named(db, &id, whole_file, named, problem));
-    for (size_t i = 0; i < named->count; i++) {
-        bool known = false;
-        SETPAY_TRY((returns ? setpay_payout_return : setpay_payout_pay)(db, &named->payouts[i],
-                                                                        &word, &known, problem));
-        json_t *one = payout_json(&named->payouts[i]);
-        json_object_set_new(one, "known", json_boolean(known));
-        if (json_array_append_new(list, one) != 0)
-            return SETPAY_E_NOMEM;
-    }
-    return SETPAY_OK;
-}
-
-static enum setpay_error tell_all(struct setpay_db *db, const json_t *args, bool returns,
-                                  json_t **result, struct setpay_problem *problem)
-{
-    struct named named = {.room = SETPAY_PAYOUTS_IN_FILE};
-    json_t *list = json_array();
-    named.payouts = calloc(named.room, sizeof *named.payouts);
-    enum setpay_error error = named.payouts == NULL || list == NULL
-                                  ? SETPAY_E_NOMEM
-                                  : tell(db, args, returns, &named, list, problem);
-    free(named.payouts);
-    if (error == SETPAY_OK) {
-        *result = json_pack("{s:O}", "payouts", list);
-        error = *result != NULL ? SETPAY_OK : SETPAY_E_NOMEM;
-    }
-    json_decref(list);
-    return error;
-}
-
-enum setpay_error setpay_gateway_payout_paid(struct setpay_db *db, const json_t *args,
-                                             const struct setpay_vault *vault, json_t **result,
-                                             struct setpay_problem *problem)
-{
-    static const char *const names[] = {"id", "whole_file", "reference", "date", NULL};
-    (void)vault;
-    SETPAY_TRY(setpay_json_args_check(args, names, problem));
-    return tell_all(db, args, false, result, problem);
-}
-
-enum setpay_error setpay_gateway_payout_returned(struct setpay_db *db, const json_t *args,
-                                                 const struct setpay_vault *vault, json_t **result,
-                                                 struct setpay_problem *problem)
-{
-    static const char *const names[] = {"id",   "whole_file", "reference", "date",
-                                        "code", "reason",     NULL};
-    (void)vault;
-    SETPAY_TRY(setpay_json_args_check(args, names, problem));
-    return tell_all(db, args, true, result, problem);
-}
-
-static const char *text_of(const json_t *object, const char *name)
-{
-    const char *text = json_string_value(json_object_get(object, name));
-    return text != NULL ? text : "";
-}
-
-/* Whether it was told with this command; its id. */
-static bool is_told(const json_t *payout, struct setpay_id *id)
-{
-    return !json_is_true(json_object_get(payout, "known")) &&
-           setpay_id_parse(text_of(payout, "payout"), id) == SETPAY_OK;
-}
-
-void setpay_gateway_log_payouts_paid(const json_t *result)
-{
-    struct setpay_id id = {{0}};
-    size_t index;
-    const json_t *one;
-    json_array_foreach(json_object_get(result, "payouts"), index, one)
-    {
-        if (is_told(one, &id))
-            setpay_log(SETPAY_LOG_INFO, "payout.paid", setpay_field_id("payout", &id),
-                       setpay_field_text("merchant", text_of(one, "merchant_id")),
-                       setpay_field_text("reference", text_of(one, "reference")));
-    }
-}
-
-void setpay_gateway_log_payouts_returned(const json_t *result)
-{
-    struct setpay_id id = {{0}};
-    size_t index;
-    const json_t *one;
-    json_array_foreach(json_object_get(result, "payouts"), index, one)
-    {
-        if (is_told(one, &id))
-            setpay_log(SETPAY_LOG_WARN, "payout.returned", setpay_field_id("payout", &id),
-                       setpay_field_text("merchant", text_of(one, "merchant_id")),
-                       setpay_field_text("reference", text_of(one, "return_reference")),
-                       setpay_field_text("code", text_of(one, "return_code")));
-    }
 }

@@ -30,6 +30,8 @@ static const struct cell table[SETPAY_PAYOUT_STATES][SETPAY_PAYOUT_EVENTS] = {
             [SETPAY_PAYOUT_SEND] = NO(NOT_FOUND),
             [SETPAY_PAYOUT_PAY] = NO(NOT_FOUND),
             [SETPAY_PAYOUT_RETURN] = NO(NOT_FOUND),
+            [SETPAY_PAYOUT_UNDO_TO_SENT] = NO(NOT_FOUND),
+            [SETPAY_PAYOUT_UNDO_TO_PAID] = NO(NOT_FOUND),
         },
     [SETPAY_PAYOUT_MADE] =
         {
@@ -37,6 +39,8 @@ static const struct cell table[SETPAY_PAYOUT_STATES][SETPAY_PAYOUT_EVENTS] = {
             [SETPAY_PAYOUT_SEND] = TO(SENT),
             [SETPAY_PAYOUT_PAY] = NO(STATE), /* no bank has heard of it */
             [SETPAY_PAYOUT_RETURN] = NO(STATE),
+            [SETPAY_PAYOUT_UNDO_TO_SENT] = NO(STATE), /* nothing was told of it */
+            [SETPAY_PAYOUT_UNDO_TO_PAID] = NO(STATE),
         },
     [SETPAY_PAYOUT_SENT] =
         {
@@ -44,6 +48,8 @@ static const struct cell table[SETPAY_PAYOUT_STATES][SETPAY_PAYOUT_EVENTS] = {
             [SETPAY_PAYOUT_SEND] = NO(EXISTS), /* it stands in a file */
             [SETPAY_PAYOUT_PAY] = TO(PAID),
             [SETPAY_PAYOUT_RETURN] = TO(RETURNED),
+            [SETPAY_PAYOUT_UNDO_TO_SENT] = NO(STATE),
+            [SETPAY_PAYOUT_UNDO_TO_PAID] = NO(STATE),
         },
     [SETPAY_PAYOUT_PAID] =
         {
@@ -51,6 +57,8 @@ static const struct cell table[SETPAY_PAYOUT_STATES][SETPAY_PAYOUT_EVENTS] = {
             [SETPAY_PAYOUT_SEND] = NO(EXISTS),
             [SETPAY_PAYOUT_PAY] = NO(EXISTS),
             [SETPAY_PAYOUT_RETURN] = TO(RETURNED), /* the payee's bank may send it back later */
+            [SETPAY_PAYOUT_UNDO_TO_SENT] = TO(SENT),
+            [SETPAY_PAYOUT_UNDO_TO_PAID] = NO(STATE),
         },
     [SETPAY_PAYOUT_RETURNED] =
         {
@@ -58,6 +66,9 @@ static const struct cell table[SETPAY_PAYOUT_STATES][SETPAY_PAYOUT_EVENTS] = {
             [SETPAY_PAYOUT_SEND] = NO(EXISTS),
             [SETPAY_PAYOUT_PAY] = NO(STATE), /* it is paid as another by now */
             [SETPAY_PAYOUT_RETURN] = NO(EXISTS),
+            [SETPAY_PAYOUT_UNDO_TO_SENT] =
+                TO(SENT), /* as long as no settlement has paid it again */
+            [SETPAY_PAYOUT_UNDO_TO_PAID] = TO(PAID),
         },
 };
 
@@ -91,6 +102,8 @@ const char *setpay_payout_event_name(enum setpay_payout_event event)
         [SETPAY_PAYOUT_SEND] = "send",
         [SETPAY_PAYOUT_PAY] = "pay",
         [SETPAY_PAYOUT_RETURN] = "return",
+        [SETPAY_PAYOUT_UNDO_TO_SENT] = "undo: the only word",
+        [SETPAY_PAYOUT_UNDO_TO_PAID] = "undo: a return after paid",
     };
     return (unsigned)event < SETPAY_PAYOUT_EVENTS ? names[event] : "unknown";
 }

@@ -56,6 +56,20 @@ enum setpay_error setpay_look_expect_payout_returned(struct setpay_db *db,
     return setpay_payout_returned_event(&payout, &expected->token);
 }
 
+enum setpay_error setpay_look_expect_payout_undone(struct setpay_db *db,
+                                                   const struct setpay_id *event,
+                                                   struct setpay_look_expected *expected)
+{
+    struct setpay_payout payout;
+    struct setpay_payout_undone undone;
+    SETPAY_TRY(setpay_payout_undone_find(db, event, true, &undone));
+    SETPAY_TRY(setpay_payout_find_event(db, SETPAY_LEDGER_PAYOUT_UNDONE, event, &payout));
+    if (setpay_look_is_amount(payout.amount_minor))
+        setpay_payout_undone_post(&payout, undone.is_return, &expected->entry);
+    expected->entry.time_ms = undone.at_ms;
+    return setpay_payout_undone_event(&undone, &expected->token);
+}
+
 /* ------------------------------------------------------------------ payouts */
 
 #define PAYOUT_WORDS "'' || payout.id"
@@ -117,6 +131,33 @@ static enum setpay_error check_entries(struct setpay_look *look)
         SETPAY_LEDGER_PAYOUT_RETURNED, "not in the ledger: the return of payout");
 }
 
+/* A word that was undone was told: of a payout that is there, and both in the ledger. */
+#define UNDONE_WORDS "'' || payout_undone.id || ', of payout ' || payout_id"
+static enum setpay_error check_undone(struct setpay_look *look)
+{
+    SETPAY_TRY(setpay_look_each_row(
+        look,
+        "SELECT " UNDONE_WORDS " FROM payout_undone WHERE is_return NOT IN (0, 1)"
+        " OR NOT EXISTS (SELECT 1 FROM payout WHERE payout.id = payout_id) ORDER BY id",
+        "of no payout, or neither paid nor returned: the undone word"));
+    SETPAY_TRY(setpay_look_each_row_by(
+        look,
+        "SELECT " UNDONE_WORDS " FROM payout_undone WHERE is_return = 0 AND NOT EXISTS"
+        " (SELECT 1 FROM ledger_entry WHERE event = word AND kind = $1) ORDER BY id",
+        SETPAY_LEDGER_PAYOUT_PAID,
+        "not in the ledger: what the bank had paid, by the undone word"));
+    SETPAY_TRY(setpay_look_each_row_by(
+        look,
+        "SELECT " UNDONE_WORDS " FROM payout_undone WHERE is_return = 1 AND NOT EXISTS"
+        " (SELECT 1 FROM ledger_entry WHERE event = word AND kind = $1) ORDER BY id",
+        SETPAY_LEDGER_PAYOUT_RETURNED, "not in the ledger: the return, by the undone word"));
+    return setpay_look_each_row_by(
+        look,
+        "SELECT " UNDONE_WORDS " FROM payout_undone WHERE NOT EXISTS"
+        " (SELECT 1 FROM ledger_entry WHERE event = undone AND kind = $1) ORDER BY id",
+        SETPAY_LEDGER_PAYOUT_UNDONE, "not in the ledger: the undoing of the word");
+}
+
 /* ------------------------------------------------------------------ files */
 
 static enum setpay_error check_bytes(struct setpay_look *look)
@@ -166,5 +207,6 @@ enum setpay_error setpay_look_payouts(struct setpay_look *look)
     SETPAY_TRY(check_settled(look));
     SETPAY_TRY(check_states(look));
     SETPAY_TRY(check_entries(look));
+    SETPAY_TRY(check_undone(look));
     return check_files(look);
 }

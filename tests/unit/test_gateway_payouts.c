@@ -317,11 +317,35 @@ static void the_bank_pays_and_returns(void **state)
     assert_int_equal(test_gateway_log_count(till.gateway, "event=payout.paid"), 1);
     test_daemon_wait_figure(&till.gateway->daemon, "setpay_gateway_payouts{state=\"made\"}", 1);
     test_daemon_wait_figure(&till.gateway->daemon, "setpay_gateway_payouts{state=\"sent\"}", 0);
+    /* The wrong one was named: as a payout, and as a file; in the wrong words, and once too often.
+     */
+    EXPECT_REFUSED("and not by B2; nothing was undone", 1, "payout", "undo", payout, "--reference",
+                   "B2", "--reason", "the wrong id");
+    EXPECT_REFUSED("reason: expected words", 2, "payout", "undo", payout, "--reference", "B1",
+                   "--reason", "");
+    EXPECT_REFUSED("the last word was told by B2", 1, "payout", "undo", first_file, "--whole-file",
+                   "--reference", "B2", "--reason", "the wrong file");
+    assert_int_equal(RUN("payout", "undo", first_file, "--whole-file", "--reference", "B1",
+                         "--reason", "the wrong file"),
+                     0);
+    expect_printed(" sent ");
+    EXPECT_REFUSED("is sent: there is no word of the bank to undo", 1, "payout", "undo", payout,
+                   "--reference", "B1", "--reason", "the wrong file");
+    assert_int_equal(
+        RUN("payout", "returned", payout, "--code", "AC04", "--reference", "B1", "--date", today),
+        0);
+    assert_int_equal(
+        RUN("payout", "undo", payout, "--reference", "B1", "--reason", "another came back"), 0);
+    assert_int_equal(test_gateway_log_count(till.gateway, "event=payout.undone"), 2);
+    assert_int_equal(RUN("payout", "paid", payout, "--reference", "B1", "--date", today), 0);
+    assert_int_equal(RUN("payout", "show", payout), 0);
+    expect_printed("paid, by B1 of ");
+    expect_printed("was told by mistake: another came back");
     assert_int_equal(RUN("payout", "returned", payout, "--code", "AC04", "--reference", "B3",
                          "--date", today, "--reason", "the account is closed"),
                      0);
     expect_printed("returned");
-    assert_int_equal(test_gateway_log_count(till.gateway, "event=payout.returned"), 1);
+    assert_int_equal(test_gateway_log_count(till.gateway, "event=payout.returned"), 2);
     assert_int_equal(test_gateway_log_count(till.gateway, SHOP_IBAN), 0); /* in no line */
     assert_int_equal(RUN("payout", "show", payout), 0);
     expect_printed("the account is closed");
@@ -330,6 +354,8 @@ static void the_bank_pays_and_returns(void **state)
     wait_days(1);
     assert_int_equal(RUN("settle"), 0);
     expect_printed("98.35 EUR of payouts that were returned");
+    EXPECT_REFUSED("can't be undone: the settlement ", 1, "payout", "undo", payout, "--reference",
+                   "B3", "--reason", "too late");
     assert_int_equal(number("SELECT payout_minor FROM settlement ORDER BY id DESC LIMIT 1"), 9835);
     (void)test_path(till.gateway->folder, "second.xml", path);
     assert_int_equal(RUN("--json", "payout", "send", "--currency", "EUR", "-o", path), 0);

@@ -246,11 +246,13 @@ static const struct setpay_operator_command commands[] = {
      NULL,
      setpay_gateway_payout_send_flags,
      setpay_gateway_print_payout_file,
-     "--currency C [--date YYYY-MM-DD] [-o FILE] [--force]",
+     "--currency C [--date YYYY-MM-DD] [-o FILE] [--leave ID]... [--force]",
      "write what waits to a file for the bank (ISO 20022 pain.001), to be paid on that day "
      "(today);\n"
      "      each payout is in one file only; who has no account in the configuration waits;\n"
-     "      --force: also what may have been sent before the database was restored"},
+     "      --leave: that one waits; --force: also what may have been sent before the database "
+     "was\n"
+     "      restored"},
     {{"payout", "files"},
      "payout.files",
      NULL,
@@ -271,7 +273,8 @@ static const struct setpay_operator_command commands[] = {
      setpay_gateway_payout_paid_flags,
      setpay_gateway_print_payouts,
      "ID --reference R --date YYYY-MM-DD [--whole-file]",
-     "the bank has paid that payout; or all of that file of which nothing was told"},
+     "the bank has paid that payout; or all of that file of which nothing was told; also one that\n"
+     "      is made, where it may have been sent before the database was restored"},
     {{"payout", "returned"},
      "payout.returned",
      "id",

@@ -123,9 +123,13 @@ const struct setpay_flag setpay_gateway_payout_files_flags[] = {
     {0},
 };
 const struct setpay_flag setpay_gateway_payout_send_flags[] = {
-    {"currency", SETPAY_FLAG_TEXT, "currency"}, {"date", SETPAY_FLAG_TEXT, "date"},
-    {"force", SETPAY_FLAG_SWITCH, "force"},     {"o", SETPAY_FLAG_TEXT, "output"},
-    {"output", SETPAY_FLAG_TEXT, "output"},     {0},
+    {"currency", SETPAY_FLAG_TEXT, "currency"},
+    {"date", SETPAY_FLAG_TEXT, "date"},
+    {"force", SETPAY_FLAG_SWITCH, "force"},
+    {"leave", SETPAY_FLAG_TEXTS, "leave"},
+    {"o", SETPAY_FLAG_TEXT, "output"},
+    {"output", SETPAY_FLAG_TEXT, "output"},
+    {0},
 };
 const struct setpay_flag setpay_gateway_payout_paid_flags[] = {
     {"whole-file", SETPAY_FLAG_SWITCH, "whole_file"},

@@ -17,16 +17,35 @@
 #define LISTED 100
 #define LISTED_MAX 1000
 #define FILES_LISTED 50
+#define LEFT_MAX 1000
 #define AHEAD_DAYS 31 /* how far a bank may be told to pay ahead */
 
 /* ------------------------------------------------------------------ looking */
 
 struct page {
+    struct setpay_db *db;
+    setpay_time_ms restored_ms;
     json_t *list;
     int64_t last;
     int64_t room;
     bool more;
 };
+
+/* With whether it is in doubt: one that is made, in a database that was restored. */
+static enum setpay_error with_doubt(struct setpay_db *db, const struct setpay_payout *payout,
+                                    setpay_time_ms restored_ms, json_t **result)
+{
+    bool doubted = false;
+    if (payout->state == SETPAY_PAYOUT_MADE)
+        SETPAY_TRY(setpay_payout_is_doubted(db, payout, restored_ms, &doubted));
+    json_t *object = setpay_payout_json(payout);
+    if (object == NULL || json_object_set_new(object, "doubted", json_boolean(doubted)) != 0) {
+        json_decref(object);
+        return SETPAY_E_NOMEM;
+    }
+    *result = object;
+    return SETPAY_OK;
+}
 
 static enum setpay_error add_payout(void *arg, const struct setpay_payout *payout)
 {
@@ -35,9 +54,10 @@ static enum setpay_error add_payout(void *arg, const struct setpay_payout *payou
         page->more = true;
         return SETPAY_OK;
     }
+    json_t *one = NULL;
     page->last = payout->id;
-    return json_array_append_new(page->list, setpay_payout_json(payout)) == 0 ? SETPAY_OK
-                                                                              : SETPAY_E_NOMEM;
+    SETPAY_TRY(with_doubt(page->db, payout, page->restored_ms, &one));
+    return json_array_append_new(page->list, one) == 0 ? SETPAY_OK : SETPAY_E_NOMEM;
 }
 
 static enum setpay_error read_state(const json_t *args, int64_t *state,
@@ -61,6 +81,7 @@ enum setpay_error setpay_gateway_payout_list(struct setpay_db *db, const json_t 
     static const char *const names[] = {"state", "currency", "brand", "merchant_id",
                                         "limit", "after",    NULL};
     struct setpay_payout_filter filter = {.limit = LISTED};
+    struct setpay_store_restore restore;
     (void)vault;
     SETPAY_TRY(setpay_json_args_check(args, names, problem));
     SETPAY_TRY(read_state(args, &filter.state, problem));
@@ -69,7 +90,9 @@ enum setpay_error setpay_gateway_payout_list(struct setpay_db *db, const json_t 
     SETPAY_TRY(setpay_json_arg_text(args, "merchant_id", false, &filter.merchant_id, problem));
     SETPAY_TRY(setpay_json_arg_int(args, "limit", false, 1, LISTED_MAX, &filter.limit, problem));
     SETPAY_TRY(setpay_json_arg_int(args, "after", false, 0, INT64_MAX, &filter.after, problem));
-    struct page page = {.list = json_array(), .room = filter.limit++};
+    SETPAY_TRY(setpay_store_last_restore(db, &restore));
+    struct page page = {
+        .db = db, .restored_ms = restore.restored_ms, .list = json_array(), .room = filter.limit++};
     enum setpay_error error = setpay_payout_each(db, &filter, add_payout, &page);
     if (error != SETPAY_OK) {
         json_decref(page.list);
@@ -91,6 +114,7 @@ enum setpay_error setpay_gateway_payout_show(struct setpay_db *db, const json_t 
                                              struct setpay_problem *problem)
 {
     static const char *const names[] = {"id", NULL};
+    struct setpay_store_restore restore;
     struct setpay_payout payout;
     struct setpay_id id;
     (void)vault;
@@ -102,8 +126,10 @@ enum setpay_error setpay_gateway_payout_show(struct setpay_db *db, const json_t 
     SETPAY_TRY(error);
     json_t *undone = json_array();
     error = setpay_payout_each_undone(db, payout.id, add_undone, undone);
-    if (error == SETPAY_OK && (*result = setpay_payout_json(&payout)) == NULL)
-        error = SETPAY_E_NOMEM;
+    if (error == SETPAY_OK)
+        error = setpay_store_last_restore(db, &restore);
+    if (error == SETPAY_OK)
+        error = with_doubt(db, &payout, restore.restored_ms, result);
     if (error == SETPAY_OK)
         json_object_set(*result, "undone", undone);
     json_decref(undone);
@@ -300,6 +326,11 @@ static enum setpay_error say_nothing(const struct setpay_payout_sending *sending
                                      struct setpay_problem *problem)
 {
     char restored[SETPAY_TIME_TEXT_SIZE];
+    if (sending->doubted_count == 0 && sending->kept_count > 0)
+        return setpay_problem_set(problem, SETPAY_E_NOT_FOUND,
+                                  "nothing was sent: every payout in %s that waits is left out by "
+                                  "--leave",
+                                  sending->currency);
     if (sending->doubted_count == 0)
         return setpay_problem_set(problem, SETPAY_E_NOT_FOUND,
                                   "no payout in %s waits to be sent: see payout list",
@@ -308,8 +339,43 @@ static enum setpay_error say_nothing(const struct setpay_payout_sending *sending
         problem, SETPAY_E_STATE,
         "nothing was sent: this database was restored from a backup on %s, and %lld of the "
         "payouts that wait hold something of before; what was sent of it after the backup is "
-        "forgotten, see the bank's statement, then payout send --force",
+        "forgotten: tell what the bank's statement shows with payout paid, then payout send "
+        "--force, with --leave for each that is to wait",
         setpay_time_format(sending->restored_ms, restored), (long long)sending->doubted_count);
+}
+
+/* A payout that is not to be written must be one that would be: who mistypes an id pays twice.
+ * *left is owned. */
+static enum setpay_error read_left(struct setpay_db *db, const json_t *args,
+                                   struct setpay_payout_sending *sending, struct setpay_id **left,
+                                   struct setpay_problem *problem)
+{
+    const json_t *list = json_object_get(args, "leave"), *one;
+    size_t index;
+    if (list != NULL && (!json_is_array(list) || json_array_size(list) > LEFT_MAX))
+        return setpay_problem_set(problem, SETPAY_E_INVALID,
+                                  "leave: expected an array of up to %d ids", LEFT_MAX);
+    if ((*left = calloc(json_array_size(list) + 1, sizeof **left)) == NULL)
+        return SETPAY_E_NOMEM;
+    json_array_foreach(list, index, one)
+    {
+        const char *text = json_is_string(one) ? json_string_value(one) : "";
+        struct setpay_payout payout;
+        enum setpay_error error = setpay_id_parse(text, &(*left)[index]);
+        if (error == SETPAY_OK)
+            error = setpay_payout_find(db, &(*left)[index], &payout);
+        if (error == SETPAY_E_NOT_FOUND || error == SETPAY_E_INVALID ||
+            (error == SETPAY_OK && (payout.state != SETPAY_PAYOUT_MADE ||
+                                    strcmp(payout.currency, sending->currency) != 0)))
+            return setpay_problem_set(problem, SETPAY_E_INVALID,
+                                      "leave '%.60s': expected the id of a payout in %s that is "
+                                      "made; nothing was sent",
+                                      text, sending->currency);
+        SETPAY_TRY(error);
+    }
+    sending->left = *left;
+    sending->left_count = json_array_size(list);
+    return SETPAY_OK;
 }
 
 static enum setpay_error read_restored(struct setpay_db *db, const json_t *args,
@@ -327,10 +393,12 @@ enum setpay_error setpay_gateway_payout_send(struct setpay_db *db, const json_t 
                                              const struct setpay_vault *vault, json_t **result,
                                              struct setpay_problem *problem)
 {
-    static const char *const names[] = {"currency", "date", "payer", "payees", "force", NULL};
+    static const char *const names[] = {"currency", "date",  "payer", "payees",
+                                        "force",    "leave", NULL};
     struct setpay_payout_sending sending = {.now_ms = setpay_clock_now_ms()};
     struct setpay_bank_account payer;
     struct setpay_payee *payees = NULL;
+    struct setpay_id *left = NULL;
     struct setpay_buffer bytes;
     (void)vault;
     SETPAY_TRY(setpay_json_args_check(args, names, problem));
@@ -347,7 +415,9 @@ enum setpay_error setpay_gateway_payout_send(struct setpay_db *db, const json_t 
     sending.payees = payees;
     sending.payer = &payer;
     setpay_buffer_init(&bytes, SETPAY_PAYOUT_FILE_MAX);
-    enum setpay_error error = setpay_payout_send(db, &sending, &bytes);
+    enum setpay_error error = read_left(db, args, &sending, &left, problem);
+    if (error == SETPAY_OK)
+        error = setpay_payout_send(db, &sending, &bytes);
     if (error == SETPAY_E_NOT_FOUND)
         error = say_nothing(&sending, problem);
     if (error == SETPAY_OK)
@@ -355,9 +425,11 @@ enum setpay_error setpay_gateway_payout_send(struct setpay_db *db, const json_t 
     if (error == SETPAY_OK) {
         json_object_set_new(*result, "more", json_boolean(sending.more));
         json_object_set_new(*result, "doubted", json_integer(sending.doubted_count));
+        json_object_set_new(*result, "left", json_integer(sending.kept_count));
     }
     setpay_buffer_clear(&bytes);
     free(payees);
+    free(left);
     return error;
 }
 

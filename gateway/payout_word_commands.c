@@ -6,6 +6,7 @@
 
 #include "common/base/log.h"
 #include "common/net/control_json.h"
+#include "common/store/store.h"
 #include "gateway/clearing/payout.h"
 #include "gateway/payout_json.h"
 
@@ -129,7 +130,9 @@ static enum setpay_error tell_word(struct setpay_db *db, const json_t *args, boo
     static const struct setpay_payout_filter untold = {.state = SETPAY_PAYOUT_SENT};
     struct named *named = &telling->named;
     struct setpay_payout_word word;
+    struct setpay_store_restore restore;
     int64_t file = 0;
+    SETPAY_TRY(setpay_store_last_restore(db, &restore));
     SETPAY_TRY(read_word(args, returns, &word, problem));
     SETPAY_TRY(find_named(db, args, &untold, named, &file, problem));
     if (named->count == 0)
@@ -137,9 +140,11 @@ static enum setpay_error tell_word(struct setpay_db *db, const json_t *args, boo
                                   "of each payout in that file it was told what became of it");
     for (size_t i = 0; i < named->count; i++) {
         bool known = false;
-        SETPAY_TRY((returns ? setpay_payout_return : setpay_payout_pay)(db, &named->payouts[i],
-                                                                        &word, &known, problem));
-        json_t *one = setpay_payout_json(&named->payouts[i]);
+        struct setpay_payout *payout = &named->payouts[i];
+        SETPAY_TRY(
+            returns ? setpay_payout_return(db, payout, &word, &known, problem)
+                    : setpay_payout_pay(db, payout, &word, restore.restored_ms, &known, problem));
+        json_t *one = setpay_payout_json(payout);
         json_object_set_new(one, "known", json_boolean(known));
         SETPAY_TRY(add(telling, one));
     }

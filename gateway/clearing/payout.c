@@ -433,7 +433,7 @@ struct gathered {
     struct setpay_payout *payouts;
     size_t count;
     bool more;
-    int64_t doubted;
+    int64_t doubted, kept;
 };
 
 static const struct setpay_payee *payee_of(const struct setpay_payout_sending *sending,
@@ -446,11 +446,18 @@ static const struct setpay_payee *payee_of(const struct setpay_payout_sending *s
     return NULL;
 }
 
-/* Whether something in it is of before the restore: it may have been in a settlement that is
- * forgotten, and that was paid. The day says nothing of it: what a day has left out is part of the
- * next one that is settled. */
-static enum setpay_error is_doubted(struct setpay_db *db, const struct setpay_payout *payout,
-                                    setpay_time_ms restored_ms, bool *doubted)
+static bool is_left(const struct setpay_payout_sending *sending, const struct setpay_payout *payout)
+{
+    for (size_t i = 0; i < sending->left_count; i++)
+        if (setpay_id_equal(&sending->left[i], &payout->token))
+            return true;
+    return false;
+}
+
+/* It may have been in a settlement that is forgotten, and that was paid. The day says nothing of
+ * it: what a day has left out is part of the next one that is settled. */
+enum setpay_error setpay_payout_is_doubted(struct setpay_db *db, const struct setpay_payout *payout,
+                                           setpay_time_ms restored_ms, bool *doubted)
 {
     struct setpay_db_rows *rows;
     *doubted = false;
@@ -475,7 +482,12 @@ static enum setpay_error gather(void *arg, const struct setpay_payout *payout)
     bool doubted = false;
     if (payee == NULL)
         return SETPAY_OK;
-    SETPAY_TRY(is_doubted(gathered->db, payout, gathered->sending->restored_ms, &doubted));
+    if (is_left(gathered->sending, payout)) {
+        gathered->kept++;
+        return SETPAY_OK;
+    }
+    SETPAY_TRY(
+        setpay_payout_is_doubted(gathered->db, payout, gathered->sending->restored_ms, &doubted));
     if (doubted) {
         gathered->doubted++;
         return SETPAY_OK;
@@ -547,6 +559,7 @@ enum setpay_error setpay_payout_send(struct setpay_db *db, struct setpay_payout_
             gathered.count == 0 ? SETPAY_E_NOT_FOUND : write_file(db, sending, &gathered, bytes);
     sending->more = gathered.more;
     sending->doubted_count = gathered.doubted;
+    sending->kept_count = gathered.kept;
     free(gathered.payouts);
     return error;
 }

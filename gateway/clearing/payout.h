@@ -5,6 +5,10 @@
  *              ^        ^
  *              +--------+-> returned
  *
+ * A database that was restored from a backup has forgotten what was sent since: what is made may be
+ * with the bank. Such payouts are in doubt. They are sent only where that is asked for, and the
+ * bank's word that one was paid is taken of it though it stands in no file: made -> paid.
+ *
  * A payout is made in the operation of its settlement, which posts it out of cash. It is sent by
  * being written to a file for the bank (pain.c): payout, file and bytes are kept in one operation,
  * before anybody sees the file, so that a payout is in one file and no other, whatever crashes, and
@@ -202,21 +206,32 @@ struct setpay_payout_sending {
      * captured or became due by then was sent, under this settlement or another. Such are left
      * out. */
     setpay_time_ms restored_ms;
+    /* These are not written, whatever else is: the tokens of payouts. */
+    const struct setpay_id *left;
+    size_t left_count;
     /* What came of it. */
     struct setpay_payout_file file;
     bool more;             /* there are more than one file holds: another operation */
-    int64_t doubted_count; /* left out so */
+    int64_t doubted_count; /* left out since they are in doubt */
+    int64_t kept_count;    /* since they are in left */
 };
 /* Writes what is made, of that currency and to one of these payees, to a file: bytes, which is
  * replaced. SETPAY_E_NOT_FOUND: there is none. */
 enum setpay_error setpay_payout_send(struct setpay_db *db, struct setpay_payout_sending *sending,
                                      struct setpay_buffer *bytes) SETPAY_MUST_CHECK;
 
-/* The bank has paid it: reference and day of word. *known: that was told before with the same
- * words, and nothing is changed. SETPAY_E_EXISTS (told before with others), SETPAY_E_STATE, with
- * words. */
+/* Whether something in it is of before the database was restored (0: never), so that it may have
+ * been sent and forgotten. */
+enum setpay_error setpay_payout_is_doubted(struct setpay_db *db, const struct setpay_payout *payout,
+                                           setpay_time_ms restored_ms,
+                                           bool *doubted) SETPAY_MUST_CHECK;
+
+/* The bank has paid it: reference and day of word; of one that is not sent only where it is in
+ * doubt since restored_ms. *known: that was told before with the same words, and nothing is
+ * changed. SETPAY_E_EXISTS (told before with others), SETPAY_E_STATE, with words. */
 enum setpay_error setpay_payout_pay(struct setpay_db *db, struct setpay_payout *payout,
-                                    const struct setpay_payout_word *word, bool *known,
+                                    const struct setpay_payout_word *word,
+                                    setpay_time_ms restored_ms, bool *known,
                                     struct setpay_problem *problem) SETPAY_MUST_CHECK;
 /* It came back, or the bank has not paid it. The same. */
 enum setpay_error setpay_payout_return(struct setpay_db *db, struct setpay_payout *payout,

@@ -24,6 +24,11 @@ enum setpay_payout_event {
     /* payout undo: the last word was told by mistake. Which of them is up to what it leaves. */
     SETPAY_PAYOUT_UNDO_TO_SENT, /* no word was told before it */
     SETPAY_PAYOUT_UNDO_TO_PAID, /* it came back after it was paid: it did not */
+    /* payout paid of one that stands in no file that is known: the database was restored, and has
+     * forgotten it. Whether that may be is the caller's to have asked (setpay_payout_is_doubted).
+     */
+    SETPAY_PAYOUT_PAY_FORGOTTEN,
+    SETPAY_PAYOUT_UNDO_TO_MADE, /* that was told by mistake */
     SETPAY_PAYOUT_EVENTS
 };
 

@@ -73,6 +73,8 @@ enum setpay_error setpay_look_expect_payout_undone(struct setpay_db *db,
 /* ------------------------------------------------------------------ payouts */
 
 #define PAYOUT_WORDS "'' || payout.id"
+/* In no file that is known: where a restore has forgotten it. */
+#define IS_FORGOTTEN "EXISTS (SELECT 1 FROM restoration WHERE moved = 0)"
 /* What a row says of itself. */
 static enum setpay_error check_states(struct setpay_look *look)
 {
@@ -81,8 +83,10 @@ static enum setpay_error check_states(struct setpay_look *look)
         "SELECT " PAYOUT_WORDS " FROM payout WHERE NOT CASE state"
         " WHEN 1 THEN sent IS NULL AND paid IS NULL AND returned IS NULL"
         " WHEN 2 THEN sent IS NOT NULL AND paid IS NULL AND returned IS NULL"
-        " WHEN 3 THEN sent IS NOT NULL AND paid IS NOT NULL AND returned IS NULL"
-        " WHEN 4 THEN sent IS NOT NULL AND returned IS NOT NULL ELSE 0 END ORDER BY id",
+        " WHEN 3 THEN (sent IS NOT NULL OR " IS_FORGOTTEN ") AND paid IS NOT NULL"
+        " AND returned IS NULL"
+        " WHEN 4 THEN (sent IS NOT NULL OR (paid IS NOT NULL AND " IS_FORGOTTEN "))"
+        " AND returned IS NOT NULL ELSE 0 END ORDER BY id",
         "its state is not what was done with it: payout"));
     /* What is told with a step stands there once it is done, and not before. */
     return setpay_look_each_row(

@@ -26,7 +26,7 @@ static enum setpay_error decide(const struct setpay_payout *payout, enum setpay_
                                 struct setpay_problem *problem)
 {
     char id[SETPAY_ID_TEXT_SIZE];
-    const char *done = event == SETPAY_PAYOUT_PAY ? "paid" : "returned";
+    const char *done = event == SETPAY_PAYOUT_RETURN ? "returned" : "paid";
     enum setpay_error error = setpay_payout_state_next(payout->state, event, next);
     *known = error == SETPAY_E_EXISTS && same_word(told, word);
     if (error == SETPAY_OK || *known)
@@ -46,11 +46,16 @@ static enum setpay_error decide(const struct setpay_payout *payout, enum setpay_
 }
 
 enum setpay_error setpay_payout_pay(struct setpay_db *db, struct setpay_payout *payout,
-                                    const struct setpay_payout_word *word, bool *known,
+                                    const struct setpay_payout_word *word,
+                                    setpay_time_ms restored_ms, bool *known,
                                     struct setpay_problem *problem)
 {
     struct setpay_payout paid = *payout;
-    SETPAY_TRY(decide(payout, SETPAY_PAYOUT_PAY, &payout->paid, word, &paid.state, known, problem));
+    bool forgotten = false;
+    if (payout->state == SETPAY_PAYOUT_MADE)
+        SETPAY_TRY(setpay_payout_is_doubted(db, payout, restored_ms, &forgotten));
+    SETPAY_TRY(decide(payout, forgotten ? SETPAY_PAYOUT_PAY_FORGOTTEN : SETPAY_PAYOUT_PAY,
+                      &payout->paid, word, &paid.state, known, problem));
     if (*known)
         return SETPAY_OK;
     paid.paid = *word;
@@ -191,8 +196,12 @@ static enum setpay_error decide_undo(const struct setpay_payout *payout, const c
     const struct setpay_payout_word *word = last_word(payout);
     const char *state = setpay_payout_state_name(payout->state);
     bool was_paid = payout->state == SETPAY_PAYOUT_RETURNED && payout->paid.at_ms != 0;
-    enum setpay_error error = setpay_payout_state_next(
-        payout->state, was_paid ? SETPAY_PAYOUT_UNDO_TO_PAID : SETPAY_PAYOUT_UNDO_TO_SENT, next);
+    enum setpay_error error =
+        setpay_payout_state_next(payout->state,
+                                 was_paid            ? SETPAY_PAYOUT_UNDO_TO_PAID
+                                 : payout->file == 0 ? SETPAY_PAYOUT_UNDO_TO_MADE
+                                                     : SETPAY_PAYOUT_UNDO_TO_SENT,
+                                 next);
     (void)setpay_id_format(&payout->token, id);
     if (error != SETPAY_OK)
         return setpay_problem_set(

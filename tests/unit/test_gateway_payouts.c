@@ -217,6 +217,20 @@ static void who_has_no_account_waits(void **state)
          " VALUES (1, 1, 4102444800000, 0)");
     EXPECT_REFUSED("and 1 of the payouts that wait hold something of before", 1, "payout", "send",
                    "--currency", "EUR", "-o", path);
+    EXPECT_REFUSED("expected the id of a payout in EUR that is made; nothing was sent", 2, "payout",
+                   "send", "--currency", "EUR", "--force", "--leave",
+                   "00112233445566778899aabbccddeeff");
+    EXPECT_REFUSED("every payout in EUR that waits is left out by --leave", 1, "payout", "send",
+                   "--currency", "EUR", "--force", "--leave", payout);
+    assert_int_equal(RUN("payout", "list", "--currency", "EUR"), 0);
+    expect_printed("(may have been sent, see --force)");
+    assert_int_equal(RUN("payout", "paid", payout, "--reference", "B0", "--date", today), 0);
+    expect_printed(" paid ");
+    assert_int_equal(
+        RUN("payout", "undo", payout, "--reference", "B0", "--reason", "it was another"), 0);
+    expect_printed(" made ");
+    assert_int_equal(RUN("payout", "show", payout), 0);
+    expect_printed("in doubt ");
     edit("DELETE FROM restoration");
     assert_int_equal(number("SELECT COUNT(*) FROM payout WHERE state = 1"), 2);
     EXPECT_REFUSED("date '2020-01-01': expected a day from ", 2, "payout", "send", "--currency",
@@ -314,7 +328,7 @@ static void the_bank_pays_and_returns(void **state)
     expect_printed("(told before)");
     EXPECT_REFUSED("was told as paid before, by B1", 1, "payout", "paid", payout, "--reference",
                    "B2", "--date", today);
-    assert_int_equal(test_gateway_log_count(till.gateway, "event=payout.paid"), 1);
+    assert_int_equal(test_gateway_log_count(till.gateway, "event=payout.paid"), 2);
     test_daemon_wait_figure(&till.gateway->daemon, "setpay_gateway_payouts{state=\"made\"}", 1);
     test_daemon_wait_figure(&till.gateway->daemon, "setpay_gateway_payouts{state=\"sent\"}", 0);
     /* The wrong one was named: as a payout, and as a file; in the wrong words, and once too often.
@@ -336,7 +350,7 @@ static void the_bank_pays_and_returns(void **state)
         0);
     assert_int_equal(
         RUN("payout", "undo", payout, "--reference", "B1", "--reason", "another came back"), 0);
-    assert_int_equal(test_gateway_log_count(till.gateway, "event=payout.undone"), 2);
+    assert_int_equal(test_gateway_log_count(till.gateway, "event=payout.undone"), 3);
     assert_int_equal(RUN("payout", "paid", payout, "--reference", "B1", "--date", today), 0);
     assert_int_equal(RUN("payout", "show", payout), 0);
     expect_printed("paid, by B1 of ");

@@ -23,6 +23,7 @@
 #define DAY(n) ((n)*SETPAY_DAY_MS)
 #define IBAN "DE89370400440532013000"
 #define OTHER_IBAN "NL91ABNA0417164300"
+#define STATE "its state is not what was done with it: payout "
 
 /* ------------------------------------------------------------------ pure */
 
@@ -42,17 +43,23 @@ static const struct {
               {NONE, SETPAY_E_NOT_FOUND},
               {NONE, SETPAY_E_NOT_FOUND},
               {NONE, SETPAY_E_NOT_FOUND},
+              {NONE, SETPAY_E_NOT_FOUND},
+              {NONE, SETPAY_E_NOT_FOUND},
               {NONE, SETPAY_E_NOT_FOUND}},
     [MADE] = {{NONE, SETPAY_E_EXISTS},
               {SENT, SETPAY_OK},
               {NONE, SETPAY_E_STATE},
               {NONE, SETPAY_E_STATE},
               {NONE, SETPAY_E_STATE},
+              {NONE, SETPAY_E_STATE},
+              {PAID, SETPAY_OK},
               {NONE, SETPAY_E_STATE}},
     [SENT] = {{NONE, SETPAY_E_EXISTS},
               {NONE, SETPAY_E_EXISTS},
               {PAID, SETPAY_OK},
               {RETURNED, SETPAY_OK},
+              {NONE, SETPAY_E_STATE},
+              {NONE, SETPAY_E_STATE},
               {NONE, SETPAY_E_STATE},
               {NONE, SETPAY_E_STATE}},
     [PAID] = {{NONE, SETPAY_E_EXISTS},
@@ -60,13 +67,17 @@ static const struct {
               {NONE, SETPAY_E_EXISTS},
               {RETURNED, SETPAY_OK},
               {SENT, SETPAY_OK},
-              {NONE, SETPAY_E_STATE}},
+              {NONE, SETPAY_E_STATE},
+              {NONE, SETPAY_E_EXISTS},
+              {MADE, SETPAY_OK}},
     [RETURNED] = {{NONE, SETPAY_E_EXISTS},
                   {NONE, SETPAY_E_EXISTS},
                   {NONE, SETPAY_E_STATE},
                   {NONE, SETPAY_E_EXISTS},
                   {SENT, SETPAY_OK},
-                  {PAID, SETPAY_OK}},
+                  {PAID, SETPAY_OK},
+                  {NONE, SETPAY_E_STATE},
+                  {NONE, SETPAY_E_STATE}},
 };
 
 static void takes_the_permitted_ways_only(void **state)
@@ -192,10 +203,12 @@ static struct sent {
     enum setpay_error error;
     struct setpay_payout_file file;
     bool more;
-    int64_t doubted;
+    int64_t doubted, kept;
     struct setpay_buffer bytes;
 } sent;
 static setpay_time_ms restored_ms; /* the database */
+static struct setpay_id left[2];   /* that are not to be written */
+static size_t left_count;
 
 struct send_call {
     const char *currency;
@@ -213,11 +226,14 @@ static enum setpay_error run_send(struct setpay_db *db, void *arg)
                                             .payees = call->payees,
                                             .payee_count = call->payee_count,
                                             .now_ms = call->now_ms,
-                                            .restored_ms = restored_ms};
+                                            .restored_ms = restored_ms,
+                                            .left = left,
+                                            .left_count = left_count};
     sent.error = setpay_payout_send(db, &sending, &sent.bytes);
     sent.file = sending.file;
     sent.more = sending.more;
     sent.doubted = sending.doubted_count;
+    sent.kept = sending.kept_count;
     return sent.error;
 }
 
@@ -240,8 +256,10 @@ static enum setpay_error run_word(struct setpay_db *db, void *arg)
     struct word_call *call = arg;
     struct setpay_payout payout;
     SETPAY_TRY(setpay_payout_find(db, &call->token, &payout));
-    return (call->returns ? setpay_payout_return : setpay_payout_pay)(db, &payout, &call->word,
-                                                                      &call->known, &call->problem);
+    return call->returns
+               ? setpay_payout_return(db, &payout, &call->word, &call->known, &call->problem)
+               : setpay_payout_pay(db, &payout, &call->word, restored_ms, &call->known,
+                                   &call->problem);
 }
 
 static struct word_call told; /* the last */
@@ -609,6 +627,55 @@ static void what_may_have_been_sent_is_left_out(void **state)
     test_day_edit("UPDATE step SET created_ms = 1000"); /* as test_day.c writes them */
 }
 
+/* What the bank has paid of what is in doubt is told, and the rest sent; what is to wait waits. */
+static void what_was_sent_before_a_restore_is_told(void **state)
+{
+    struct setpay_id first = settle_first(), second;
+    (void)state;
+    test_day_merchant("other", "UTC", "24:00");
+    test_day_capture("EUR", 500, 5, NOON);
+    (void)test_day_add("other", "EUR", SETPAY_STEP_CAPTURE, 700, 0, NOON, "00");
+    assert_int_equal(test_day_settle(NOON + DAY(1), NULL), 2);
+    assert_int_equal(test_day_ask("SELECT COUNT(*) FROM payout WHERE state = 1"), 4);
+    second = test_day_settled.made[1].token;
+    /* Where nothing was restored, nothing is paid that was not sent. */
+    assert_int_equal(tell(&first, "R1", NULL, NOON + DAY(1)), SETPAY_E_STATE);
+    restored_ms = NOON + DAY(2);
+    test_day_edit("INSERT INTO restoration (number, backup_ms, restored_ms, moved)"
+                  " VALUES (1, 1, 1764331200000, 0)");
+    assert_int_equal(tell(&first, "R1", "AC04", NOON + DAY(2)), SETPAY_E_STATE);
+    assert_int_equal(tell(&first, "R1", NULL, NOON + DAY(2)), SETPAY_OK);
+    assert_int_equal(payout_of(&first).state, SETPAY_PAYOUT_PAID);
+    assert_int_equal(payout_of(&first).file, 0);
+    assert_int_equal(test_day_verify().findings, 0);
+    /* Told by mistake, it waits again; told again, it may come back later, as any. */
+    assert_int_equal(undo(&first, "R1", NOON + DAY(2) + 1), SETPAY_OK);
+    assert_int_equal(payout_of(&first).state, SETPAY_PAYOUT_MADE);
+    assert_int_equal(test_day_verify().findings, 0);
+    assert_int_equal(tell(&first, "R1", NULL, NOON + DAY(2) + 2), SETPAY_OK);
+    assert_int_equal(tell(&first, "R1", NULL, NOON + DAY(2) + 3), SETPAY_OK);
+    assert_true(told.known);
+    assert_int_equal(tell(&first, "R2", "AC04", NOON + DAY(2) + 4), SETPAY_OK);
+    assert_int_equal(test_day_verify().findings, 0);
+    assert_int_equal(undo(&first, "R2", NOON + DAY(2) + 5), SETPAY_OK);
+    assert_int_equal(payout_of(&first).state, SETPAY_PAYOUT_PAID);
+    /* All that is left is in doubt; one of it is to wait. */
+    assert_int_equal(send_to(&shop, 1, "EUR", NOON + DAY(2)), SETPAY_E_NOT_FOUND);
+    restored_ms = 0; /* --force */
+    left[0] = second;
+    left_count = 1;
+    assert_int_equal(send_to(&shop, 1, "EUR", NOON + DAY(2)), SETPAY_E_NOT_FOUND);
+    assert_int_equal(sent.kept, 1);
+    left_count = 0;
+    assert_int_equal(send_to(&shop, 1, "EUR", NOON + DAY(2)), SETPAY_OK);
+    assert_int_equal(sent.file.count, 1);
+    assert_int_equal(sent.file.amount_minor, 495);
+    assert_int_equal(test_day_verify().findings, 0);
+    /* Without a restore there is no such thing. */
+    test_day_expect_found("DELETE FROM restoration", STATE "1", false);
+    test_day_expect_found("UPDATE restoration SET moved = 1", STATE "1", false);
+}
+
 static void a_file_has_a_thousand_at_most(void **state)
 {
     static struct setpay_payee payees[SETPAY_PAYOUTS_IN_FILE + 1];
@@ -707,7 +774,6 @@ static int open_paid(void **state)
 
 #define CONTENT "of another merchant, currency or content"
 #define TOLD "told and not done, or done and not told: payout "
-#define STATE "its state is not what was done with it: payout "
 
 static const struct {
     const char *sql, *words;
@@ -848,6 +914,7 @@ int main(void)
         ON_A_DATABASE(a_word_is_undone),
         ON_A_DATABASE(a_return_is_undone_until_it_is_paid_again),
         ON_A_DATABASE(what_may_have_been_sent_is_left_out),
+        ON_A_DATABASE(what_was_sent_before_a_restore_is_told),
         ON_A_DATABASE(a_file_has_a_thousand_at_most),
         ON_A_DATABASE(settlements_of_before_have_none),
         cmocka_unit_test_setup_teardown(every_edit_is_found_and_named, open_paid, test_day_close),

@@ -348,7 +348,8 @@ const struct setpay_control_command setpay_gateway_commands[] = {
     {"payout.files", on_payout_files, "files for the bank, newest first: limit"},
     {"payout.file", on_payout_file, "one file again, with its content: id"},
     {"payout.send", on_payout_send,
-     "writes what waits to a file for the bank: currency, date, payer, payees, leave, force"},
+     "writes what waits to a file for the bank: currency, date, payer, payees, leave, force, "
+     "clock_is_right"},
     {"payout.paid", on_payout_paid, "the bank has paid it: id, reference, date"},
     {"payout.returned", on_payout_returned,
      "it came back, and is paid again: id, reference, date, code, reason"},

@@ -246,13 +246,15 @@ static const struct setpay_operator_command commands[] = {
      NULL,
      setpay_gateway_payout_send_flags,
      setpay_gateway_print_payout_file,
-     "--currency C [--date YYYY-MM-DD] [-o FILE] [--leave ID]... [--force]",
+     "--currency C [--date YYYY-MM-DD] [-o FILE] [--leave ID]... [--force] "
+     "[--clock-is-right]",
      "write what waits to a file for the bank (ISO 20022 pain.001), to be paid on that day "
      "(today);\n"
      "      each payout is in one file only; who has no account in the configuration waits;\n"
-     "      --leave: that one waits; --force: also what may have been sent before the database "
-     "was\n"
-     "      restored"},
+     "      --leave: that one waits; --force: also what may have been sent before a restore;\n"
+     "      --clock-is-right: also by a clock that is seven days ahead of all that is known, or a "
+     "day\n"
+     "      behind it"},
     {{"payout", "files"},
      "payout.files",
      NULL,

@@ -129,6 +129,7 @@ const struct setpay_flag setpay_gateway_payout_send_flags[] = {
     {"leave", SETPAY_FLAG_TEXTS, "leave"},
     {"o", SETPAY_FLAG_TEXT, "output"},
     {"output", SETPAY_FLAG_TEXT, "output"},
+    {"clock-is-right", SETPAY_FLAG_SWITCH, "clock_is_right"},
     {0},
 };
 const struct setpay_flag setpay_gateway_payout_paid_flags[] = {

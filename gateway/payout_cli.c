@@ -118,7 +118,7 @@ static enum setpay_error write_content(const char *path, json_t *result,
     return SETPAY_OK;
 }
 
-/* asked: currency, date, force and leave, to which accounts come. */
+/* asked: what was said, to which accounts come. */
 static enum setpay_error ask_send(struct setpay_operator_asker *asker,
                                   const struct setpay_config *config, json_t *asked,
                                   json_t *missing, json_t **result, struct setpay_problem *problem)

@@ -389,12 +389,31 @@ static enum setpay_error read_restored(struct setpay_db *db, const json_t *args,
     return SETPAY_OK;
 }
 
+/* Behind it: where something would be sent, by a clock that can't be believed. */
+static enum setpay_error check_clock(struct setpay_db *db, const json_t *args,
+                                     setpay_time_ms now_ms, struct setpay_problem *problem)
+{
+    char last[SETPAY_TIME_TEXT_SIZE], now[SETPAY_TIME_TEXT_SIZE];
+    setpay_time_ms last_ms = 0;
+    bool is_right = false;
+    SETPAY_TRY(setpay_json_arg_bool(args, "clock_is_right", false, &is_right, problem));
+    SETPAY_TRY(setpay_settlement_last_kept(db, &last_ms));
+    if (is_right || setpay_payout_check_clock(last_ms, now_ms) == SETPAY_OK)
+        return SETPAY_OK;
+    return setpay_problem_set(
+        problem, SETPAY_E_STATE,
+        "nothing was sent: by this machine's clock it is %s, and the newest that is known here is "
+        "of %s, %s; where the clock is right, payout send --clock-is-right",
+        setpay_time_format(now_ms, now), setpay_time_format(last_ms, last),
+        now_ms < last_ms ? "more than a day behind" : "more than seven days before");
+}
+
 enum setpay_error setpay_gateway_payout_send(struct setpay_db *db, const json_t *args,
                                              const struct setpay_vault *vault, json_t **result,
                                              struct setpay_problem *problem)
 {
-    static const char *const names[] = {"currency", "date",  "payer", "payees",
-                                        "force",    "leave", NULL};
+    static const char *const names[] = {"currency", "date",  "payer",          "payees",
+                                        "force",    "leave", "clock_is_right", NULL};
     struct setpay_payout_sending sending = {.now_ms = setpay_clock_now_ms()};
     struct setpay_bank_account payer;
     struct setpay_payee *payees = NULL;
@@ -418,6 +437,8 @@ enum setpay_error setpay_gateway_payout_send(struct setpay_db *db, const json_t 
     enum setpay_error error = read_left(db, args, &sending, &left, problem);
     if (error == SETPAY_OK)
         error = setpay_payout_send(db, &sending, &bytes);
+    if (error == SETPAY_OK)
+        error = check_clock(db, args, sending.now_ms, problem);
     if (error == SETPAY_E_NOT_FOUND)
         error = say_nothing(&sending, problem);
     if (error == SETPAY_OK)

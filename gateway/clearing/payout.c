@@ -69,6 +69,12 @@ enum setpay_error setpay_payout_word_check(const struct setpay_payout_word *word
     return SETPAY_OK;
 }
 
+enum setpay_error setpay_payout_check_clock(setpay_time_ms last_ms, setpay_time_ms now_ms)
+{
+    return last_ms - now_ms > SETPAY_DAY_MS ? SETPAY_E_STATE
+                                            : setpay_settlement_check_clock(last_ms, now_ms);
+}
+
 enum setpay_error setpay_payout_reason_check(const char *reason, struct setpay_problem *problem)
 {
     if (reason[0] != '\0' && strlen(reason) < SETPAY_PAYOUT_REASON_SIZE && is_one_line(reason))

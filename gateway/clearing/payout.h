@@ -149,6 +149,13 @@ enum setpay_error setpay_payout_word_check(const struct setpay_payout_word *word
                                            setpay_time_ms now_ms,
                                            struct setpay_problem *problem) SETPAY_MUST_CHECK;
 
+/* What is sent is paid, and a clock that is wrong must not send it: by one that is ahead a bank
+ * pays weeks late, and what is made by it is sent before its day. last_ms: when the newest was kept
+ * (setpay_settlement_last_kept). SETPAY_E_STATE where the clock is further ahead of that than a
+ * gateway is quiet, or more than a day behind it. */
+enum setpay_error setpay_payout_check_clock(setpay_time_ms last_ms,
+                                            setpay_time_ms now_ms) SETPAY_MUST_CHECK;
+
 /* Why a word is undone: words on one line, and not none. SETPAY_E_INVALID with words. */
 enum setpay_error setpay_payout_reason_check(const char *reason,
                                              struct setpay_problem *problem) SETPAY_MUST_CHECK;

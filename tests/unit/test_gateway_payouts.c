@@ -237,6 +237,42 @@ static void who_has_no_account_waits(void **state)
                    "EUR", "--date", "2020-01-01");
 }
 
+/* All that is kept, as if it was of so many days later: the clock is behind that, or ahead. */
+static void move_kept(int days)
+{
+    static const char *const tables[] = {"payment", "step", "presentment", "settlement"};
+    char sql[128];
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+        (void)snprintf(sql, sizeof sql, "UPDATE %s SET created_ms = created_ms + %lld", tables[i],
+                       (long long)days * SETPAY_DAY_MS);
+        edit(sql);
+    }
+}
+
+static void a_wrong_clock_sends_nothing(void **state)
+{
+    static const struct {
+        int days;
+        const char *says;
+    } cases[] = {{-9, "more than seven days before; where the clock is right"},
+                 {3, "more than a day behind; where the clock is right"}};
+    char path[TEST_PATH_SIZE];
+    (void)state;
+    (void)test_path(till.gateway->folder, "first.xml", path);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        move_kept(cases[i].days);
+        EXPECT_REFUSED(cases[i].says, 1, "payout", "send", "--currency", "EUR", "-o", path);
+        EXPECT_REFUSED(cases[i].says, 1, "payout", "send", "--currency", "EUR", "--force", "-o",
+                       path);
+        EXPECT_REFUSED("every payout in EUR that waits is left out", 1, "payout", "send",
+                       "--currency", "EUR", "--clock-is-right", "--leave", payout);
+        assert_int_not_equal(access(path, F_OK), 0);
+        assert_int_equal(number("SELECT COUNT(*) FROM payout_file"), 0);
+        assert_int_equal(number("SELECT COUNT(*) FROM payout WHERE state = 1"), 2);
+        move_kept(-cases[i].days);
+    }
+}
+
 /* ------------------------------------------------------------------ one file */
 
 static json_t *send_args(void)
@@ -372,7 +408,10 @@ static void the_bank_pays_and_returns(void **state)
                    "B3", "--reason", "too late");
     assert_int_equal(number("SELECT payout_minor FROM settlement ORDER BY id DESC LIMIT 1"), 9835);
     (void)test_path(till.gateway->folder, "second.xml", path);
-    assert_int_equal(RUN("--json", "payout", "send", "--currency", "EUR", "-o", path), 0);
+    move_kept(-9);
+    assert_int_equal(
+        RUN("--json", "payout", "send", "--currency", "EUR", "--clock-is-right", "-o", path), 0);
+    move_kept(9);
     take(NULL, "file", id, sizeof id);
     validate(path);
     assert_null(strstr(printed, "<Document"));
@@ -464,6 +503,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_day_is_settled),
         cmocka_unit_test(who_has_no_account_waits),
+        cmocka_unit_test(a_wrong_clock_sends_nothing),
         cmocka_unit_test(is_sent_once_through_kills),
         cmocka_unit_test(the_bank_pays_and_returns),
         cmocka_unit_test(issuers_payments_go_both_ways),

@@ -193,6 +193,25 @@ static void a_word_of_the_bank_is_checked(void **state)
     }
 }
 
+static void a_clock_that_is_wrong_sends_nothing(void **state)
+{
+    static const struct {
+        setpay_time_ms last_ms, now_ms;
+        enum setpay_error error;
+    } cases[] = {
+        {0, NOON, SETPAY_OK}, /* nothing was ever kept */
+        {NOON, NOON, SETPAY_OK},
+        {NOON, NOON + DAY(7), SETPAY_OK},
+        {NOON, NOON + DAY(7) + 1, SETPAY_E_STATE},
+        {NOON, NOON - DAY(1), SETPAY_OK},
+        {NOON, NOON - DAY(1) - 1, SETPAY_E_STATE},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_int_equal(setpay_payout_check_clock(cases[i].last_ms, cases[i].now_ms),
+                         cases[i].error);
+}
+
 /* ------------------------------------------------------------------ on a database */
 
 static const struct setpay_bank_account payer = {"Acquirer Ltd.", IBAN, "COBADEFFXXX"};
@@ -904,6 +923,7 @@ int main(void)
         cmocka_unit_test(an_iban_has_its_check_digits),
         cmocka_unit_test(bics_and_names_are_of_their_form),
         cmocka_unit_test(a_word_of_the_bank_is_checked),
+        cmocka_unit_test(a_clock_that_is_wrong_sends_nothing),
         ON_A_DATABASE(a_settlement_makes_its_payout),
         ON_A_DATABASE(a_payout_is_in_one_file),
         ON_A_DATABASE(what_is_not_committed_is_not_sent),

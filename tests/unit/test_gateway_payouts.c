@@ -298,6 +298,29 @@ static void validate(const char *path)
     assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+static int64_t age(const char *state)
+{
+    char name[80];
+    (void)snprintf(name, sizeof name, "setpay_gateway_payouts_age_seconds{state=\"%s\"}", state);
+    return test_daemon_figure(&till.gateway->daemon, name);
+}
+
+/* The one in JPY was made, and the one in EUR sent, since the daemon's clock was set: long ago,
+ * once the database says so. Read anew by the next start. */
+static void expect_aged(void)
+{
+    assert_true(age("made") < 3600);
+    assert_true(age("sent") < 3600);
+    edit("UPDATE settlement SET created_ms = created_ms - 864000000 WHERE currency = 'JPY';"
+         "UPDATE payout SET sent_ms = sent_ms - 1728000000 WHERE state = 2");
+    test_gateway_stop(till.gateway);
+    test_gateway_start(till.gateway, NULL);
+    assert_true(age("made") >= 864000 && age("made") < 864000 + 3600);
+    assert_true(age("sent") >= 1728000 && age("sent") < 1728000 + 3600);
+    edit("UPDATE settlement SET created_ms = created_ms + 864000000 WHERE currency = 'JPY';"
+         "UPDATE payout SET sent_ms = sent_ms + 1728000000 WHERE state = 2");
+}
+
 /* Killed before its commit nothing is sent, and behind it all is, though nobody had the answer. */
 static void is_sent_once_through_kills(void **state)
 {
@@ -342,6 +365,7 @@ static void is_sent_once_through_kills(void **state)
     free(again);
     test_gateway_start(till.gateway, NULL);
     test_daemon_wait_figure(&till.gateway->daemon, "setpay_gateway_payouts{state=\"sent\"}", 1);
+    expect_aged();
     assert_int_equal(RUN("ledger", "verify"), 0);
 }
 

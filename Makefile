@@ -307,6 +307,7 @@ GATEWAY_CLEARING := \
 	gateway/clearing/payout.c \
 	gateway/clearing/payout_state.c \
 	gateway/clearing/payout_verify.c \
+	gateway/clearing/payout_word.c \
 	gateway/clearing/presentment.c \
 	gateway/clearing/reconciler.c \
 	gateway/clearing/reconciliation.c \
@@ -371,6 +372,8 @@ GATEWAYD := \
 	gateway/options.c \
 	gateway/payment_commands.c \
 	gateway/payout_commands.c \
+	gateway/payout_json.c \
+	gateway/payout_word_commands.c \
 	gateway/settlement_commands.c \
 	gateway/settlement_json.c \
 	gateway/setup.c \
@@ -389,12 +392,14 @@ GATEWAY_CLI := \
 	gateway/audit_clearing.c \
 	gateway/audit_close.c \
 	gateway/audit_files.c \
+	gateway/audit_found.c \
 	gateway/audit_merchant.c \
 	gateway/audit_payment.c \
 	gateway/audit_proof.c \
 	gateway/audit_requests.c \
 	gateway/audit_totals.c \
 	gateway/books_cli.c \
+	gateway/cutoff_cli.c \
 	gateway/dispute_cli.c \
 	gateway/doctor.c \
 	gateway/evidence_cli.c \
@@ -746,6 +751,7 @@ SHOP_SEED := \
 UNIT_TESTS := \
 	test_agreement \
 	test_answers \
+	test_batch_file \
 	test_books \
 	test_bytes \
 	test_ca \
@@ -797,6 +803,7 @@ UNIT_TESTS := \
 	test_http \
 	test_incoming \
 	test_incoming_back \
+	test_idempotency \
 	test_ids \
 	test_iso8583 \
 	test_issuer \
@@ -853,6 +860,7 @@ UNIT_TESTS := \
 	test_store_erase \
 	test_suspense \
 	test_suspense_before \
+	test_suspense_told \
 	test_template \
 	test_tls \
 	test_under_way \

@@ -80,6 +80,14 @@ static struct setpay_metric payouts = {
     .type = SETPAY_METRIC_GAUGE,
     .labels = {{"state", payout_states}},
 };
+static struct setpay_metric payouts_age = {
+    .name = "setpay_gateway_payouts_age_seconds",
+    .help = "How long ago the payout was made that waits longest to be written to a file for the "
+            "bank; and the one sent of which the bank has said nothing for longest; 0: there is "
+            "none.",
+    .type = SETPAY_METRIC_GAUGE,
+    .labels = {{"state", payout_states}},
+};
 /* In the order of balances[]. */
 static const char *const accounts[] = {"issuer_receivable", "merchant_payable", "suspense",
                                        "disputes",          "reserve",          NULL};
@@ -118,6 +126,7 @@ enum setpay_error setpay_clearing_watch_register(void)
     SETPAY_TRY(setpay_metric_register(&settled_until));
     SETPAY_TRY(setpay_metric_register(&unsettled_age));
     SETPAY_TRY(setpay_metric_register(&payouts));
+    SETPAY_TRY(setpay_metric_register(&payouts_age));
     return setpay_metric_register(&balance);
 }
 
@@ -146,6 +155,21 @@ static enum setpay_error count_item(void *arg, const struct setpay_suspense_item
     return SETPAY_OK;
 }
 
+static enum setpay_error read_payouts(struct setpay_db *db, struct setpay_clearing_figures *read)
+{
+    SETPAY_TRY(read_number(db, "SELECT COUNT(*) FROM payout WHERE state = " SETPAY_SQL_PAYOUT_MADE,
+                           &read->payouts_made));
+    SETPAY_TRY(read_number(db, "SELECT COUNT(*) FROM payout WHERE state = " SETPAY_SQL_PAYOUT_SENT,
+                           &read->payouts_sent));
+    SETPAY_TRY(read_number(db,
+                           "SELECT COALESCE(MIN(created_ms), 0) FROM payout JOIN settlement ON"
+                           " settlement.id = settlement_id WHERE state = " SETPAY_SQL_PAYOUT_MADE,
+                           &read->oldest_made_ms));
+    return read_number(
+        db, "SELECT COALESCE(MIN(sent_ms), 0) FROM payout WHERE state = " SETPAY_SQL_PAYOUT_SENT,
+        &read->oldest_sent_ms);
+}
+
 enum setpay_error setpay_clearing_figures_read(struct setpay_db *db, const json_t *args,
                                                struct setpay_clearing_figures *figures)
 {
@@ -168,10 +192,7 @@ enum setpay_error setpay_clearing_figures_read(struct setpay_db *db, const json_
                            " JOIN batch ON batch.id = presentment.batch_id WHERE settlement_id = 0"
                            " ORDER BY presentment.id LIMIT 1",
                            &read.oldest_ms));
-    SETPAY_TRY(read_number(db, "SELECT COUNT(*) FROM payout WHERE state = " SETPAY_SQL_PAYOUT_MADE,
-                           &read.payouts_made));
-    SETPAY_TRY(read_number(db, "SELECT COUNT(*) FROM payout WHERE state = " SETPAY_SQL_PAYOUT_SENT,
-                           &read.payouts_sent));
+    SETPAY_TRY(read_payouts(db, &read));
     *figures = read;
     return SETPAY_OK;
 }
@@ -250,10 +271,16 @@ static void show_unsent(struct setpay_metric *metric,
     setpay_metric_set(metric, 1, 0, count->stuck);
 }
 
+/* Of what was at that time; 0: there is none. */
+static int64_t age_seconds(setpay_time_ms at_ms)
+{
+    int64_t age_ms = at_ms == 0 ? 0 : setpay_clock_now_ms() - at_ms;
+    return age_ms > 0 ? age_ms / SETPAY_SECOND_MS : 0;
+}
+
 static void show(const struct setpay_clearing_watch *watch)
 {
     const struct setpay_clearing_figures *figures = &watch->figures;
-    int64_t age_ms = figures->oldest_ms == 0 ? 0 : setpay_clock_now_ms() - figures->oldest_ms;
     show_unsent(&presentments, &figures->presentments);
     setpay_metric_set(&presentments, 2, 0, figures->refused);
     show_unsent(&reversals, &figures->reversals);
@@ -261,9 +288,11 @@ static void show(const struct setpay_clearing_watch *watch)
     setpay_metric_set(&suspense_items, 0, 0, figures->suspense_items);
     setpay_metric_set(&disputes_open, 0, 0, figures->disputes_open);
     setpay_metric_set(&settled_until, 0, 0, figures->settled_ms / SETPAY_SECOND_MS);
-    setpay_metric_set(&unsettled_age, 0, 0, age_ms > 0 ? age_ms / SETPAY_SECOND_MS : 0);
+    setpay_metric_set(&unsettled_age, 0, 0, age_seconds(figures->oldest_ms));
     setpay_metric_set(&payouts, 0, 0, figures->payouts_made);
     setpay_metric_set(&payouts, 1, 0, figures->payouts_sent);
+    setpay_metric_set(&payouts_age, 0, 0, age_seconds(figures->oldest_made_ms));
+    setpay_metric_set(&payouts_age, 1, 0, age_seconds(figures->oldest_sent_ms));
     for (size_t i = 0; i < ACCOUNTS; i++) {
         for (size_t k = 0; currencies[k] != NULL; k++) {
             if (watch->met[i][k])

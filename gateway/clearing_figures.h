@@ -27,6 +27,8 @@ struct setpay_clearing_figures {
     int64_t suspense_items;
     int64_t disputes_open;
     int64_t payouts_made, payouts_sent; /* that are so now */
+    /* When the oldest of them was made, and sent; 0: there is none. */
+    setpay_time_ms oldest_made_ms, oldest_sent_ms;
     setpay_time_ms settled_ms; /* the cut-off of the newest day that is settled; 0: none is */
     setpay_time_ms oldest_ms;  /* when the batch of the oldest item was closed that is not
                                 * settled; 0: there is none */

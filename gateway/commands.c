@@ -39,6 +39,7 @@ static const struct setpay_gateway_command table[] = {
     {"ledger.balances", setpay_gateway_ledger_balances, false},
     {"issuer.list", setpay_gateway_issuer_list, false},
     {"issuer.cutoff", setpay_gateway_issuer_cutoff, true},
+    {"issuer.period", setpay_gateway_issuer_period, false},
     {"settle", setpay_gateway_settle, true},
     {"settlement.step_over", setpay_gateway_settlement_step_over, true},
     {"settlement.list", setpay_gateway_settlement_list, false},
@@ -61,6 +62,7 @@ static const struct setpay_gateway_command table[] = {
     {"payout.send", setpay_gateway_payout_send, true},
     {"payout.paid", setpay_gateway_payout_paid, true},
     {"payout.returned", setpay_gateway_payout_returned, true},
+    {"payout.undo", setpay_gateway_payout_undo, true},
     {"suspense.list", setpay_gateway_suspense_list, false},
     {"suspense.clear", setpay_gateway_suspense_clear, true},
     {"suspense.cleared", setpay_gateway_suspense_cleared, false},
@@ -144,6 +146,7 @@ static void log_done(const struct call *call)
         {setpay_gateway_payout_send, setpay_gateway_log_payouts_sent},
         {setpay_gateway_payout_paid, setpay_gateway_log_payouts_paid},
         {setpay_gateway_payout_returned, setpay_gateway_log_payouts_returned},
+        {setpay_gateway_payout_undo, setpay_gateway_log_payouts_undone},
         {setpay_gateway_suspense_clear, setpay_gateway_log_cleared},
         {setpay_gateway_presentment_write_off, setpay_gateway_log_written_off},
         {setpay_gateway_advice_write_off, setpay_gateway_log_advice_written_off},
@@ -160,6 +163,8 @@ static void on_done(void *arg, enum setpay_error error)
     if (error == SETPAY_OK) {
         if (call->command->run == setpay_gateway_issuer_list)
             setpay_gateway_issuer_add_lines(call->daemon->gateway.network, call->result);
+        if (call->command->run == setpay_gateway_issuer_period)
+            setpay_gateway_issuer_set_running(call->result);
         log_done(call);
         setpay_control_reply(call->control, call->result);
         if (call->command->run == setpay_gateway_batch_close ||
@@ -258,6 +263,7 @@ HANDLER(on_ledger_verify, "ledger.verify")
 HANDLER(on_ledger_balances, "ledger.balances")
 HANDLER(on_issuer_list, "issuer.list")
 HANDLER(on_issuer_cutoff, "issuer.cutoff")
+HANDLER(on_issuer_period, "issuer.period")
 HANDLER(on_settle, "settle")
 HANDLER(on_settlement_step_over, "settlement.step_over")
 HANDLER(on_settlement_list, "settlement.list")
@@ -280,6 +286,7 @@ HANDLER(on_payout_file, "payout.file")
 HANDLER(on_payout_send, "payout.send")
 HANDLER(on_payout_paid, "payout.paid")
 HANDLER(on_payout_returned, "payout.returned")
+HANDLER(on_payout_undo, "payout.undo")
 HANDLER(on_suspense_list, "suspense.list")
 HANDLER(on_suspense_clear, "suspense.clear")
 HANDLER(on_suspense_cleared, "suspense.cleared")
@@ -320,6 +327,7 @@ const struct setpay_control_command setpay_gateway_commands[] = {
     {"ledger.balances", on_ledger_balances, "what every account holds"},
     {"issuer.list", on_issuer_list, "each issuer's line, what it owes an answer, reconciliations"},
     {"issuer.cutoff", on_issuer_cutoff, "ends the period of an issuer, or of all: issuer"},
+    {"issuer.period", on_issuer_period, "what came of one that has ended: issuer, period"},
     {"settle", on_settle,
      "settle what is cleared, of the next merchants: date, force, after_brand, after_merchant_id"},
     {"settlement.step_over", on_settlement_step_over,
@@ -327,7 +335,8 @@ const struct setpay_control_command setpay_gateway_commands[] = {
     {"settlement.list", on_settlement_list, "of a day: day, brand, merchant_id, after"},
     {"clearing.items", on_clearing_items, "what was settled: settlement, after"},
     {"clearing.window", on_clearing_window,
-     "what an issuer's file is compared with: part (open, sales, answered), from_ms, to_ms, "
+     "what an issuer's file is compared with: part (open, sales, answered, claimed), from_ms, "
+     "to_ms, "
      "after_ms, after"},
     {"clearing.named", on_clearing_named, "what issuers know by these names: names"},
     {"dispute.import", on_dispute_import, "an issuer's file: content, acquirer, issuer"},
@@ -345,10 +354,13 @@ const struct setpay_control_command setpay_gateway_commands[] = {
     {"payout.files", on_payout_files, "files for the bank, newest first: limit"},
     {"payout.file", on_payout_file, "one file again, with its content: id"},
     {"payout.send", on_payout_send,
-     "writes what waits to a file for the bank: currency, date, payer, payees, force"},
+     "writes what waits to a file for the bank: currency, date, payer, payees, leave, force, "
+     "clock_is_right"},
     {"payout.paid", on_payout_paid, "the bank has paid it: id, reference, date"},
     {"payout.returned", on_payout_returned,
      "it came back, and is paid again: id, reference, date, code, reason"},
+    {"payout.undo", on_payout_undo,
+     "the bank has not said that, by that reference: id, reference, reason"},
     {"suspense.list", on_suspense_list, "what is left in suspense"},
     {"suspense.clear", on_suspense_clear, "to where it belongs: id, to, reason, amount, currency"},
     {"suspense.cleared", on_suspense_cleared,

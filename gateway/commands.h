@@ -83,10 +83,13 @@ setpay_gateway_command_fn setpay_gateway_payout_files;
 setpay_gateway_command_fn setpay_gateway_payout_file;
 setpay_gateway_command_fn setpay_gateway_payout_send;
 void setpay_gateway_log_payouts_sent(const json_t *result);
+/* payout_word_commands.c */
 setpay_gateway_command_fn setpay_gateway_payout_paid;
 void setpay_gateway_log_payouts_paid(const json_t *result);
 setpay_gateway_command_fn setpay_gateway_payout_returned;
 void setpay_gateway_log_payouts_returned(const json_t *result);
+setpay_gateway_command_fn setpay_gateway_payout_undo;
+void setpay_gateway_log_payouts_undone(const json_t *result);
 /* audit_commands.c */
 setpay_gateway_command_fn setpay_gateway_audit_payments;
 setpay_gateway_command_fn setpay_gateway_audit_clearing;
@@ -126,6 +129,9 @@ void setpay_gateway_log_written_off(const json_t *result);
 /* issuer_commands.c: the same. */
 setpay_gateway_command_fn setpay_gateway_issuer_list;
 setpay_gateway_command_fn setpay_gateway_issuer_cutoff;
+setpay_gateway_command_fn setpay_gateway_issuer_period;
+/* Of its result: a daemon is there that asks the issuer. */
+void setpay_gateway_issuer_set_running(json_t *result);
 /* What only the running daemon knows, added to the result of issuer.list: each line's state. */
 void setpay_gateway_issuer_add_lines(struct setpay_network *network, json_t *result);
 

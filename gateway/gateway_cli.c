@@ -192,8 +192,10 @@ static const struct setpay_operator_command commands[] = {
      NULL,
      setpay_gateway_cutoff_flags,
      setpay_gateway_print_cut,
-     "[--issuer NAME]",
-     "end the period now, and compare totals with the issuer (all issuers)"},
+     "[--issuer NAME] [--wait SECONDS]",
+     "end the period now, and compare totals with the issuer (all issuers); --wait: for the "
+     "outcome,\n"
+     "      so long; exit status 1 where it is out of balance, 4 where it has not answered"},
     {{"issuer", "paid"},
      "issuer.paid",
      NULL,
@@ -246,11 +248,15 @@ static const struct setpay_operator_command commands[] = {
      NULL,
      setpay_gateway_payout_send_flags,
      setpay_gateway_print_payout_file,
-     "--currency C [--date YYYY-MM-DD] [-o FILE] [--force]",
+     "--currency C [--date YYYY-MM-DD] [-o FILE] [--leave ID]... [--force] "
+     "[--clock-is-right]",
      "write what waits to a file for the bank (ISO 20022 pain.001), to be paid on that day "
      "(today);\n"
      "      each payout is in one file only; who has no account in the configuration waits;\n"
-     "      --force: also what may have been sent before the database was restored"},
+     "      --leave: that one waits; --force: also what may have been sent before a restore;\n"
+     "      --clock-is-right: also by a clock that is seven days ahead of all that is known, or a "
+     "day\n"
+     "      behind it"},
     {{"payout", "files"},
      "payout.files",
      NULL,
@@ -271,7 +277,8 @@ static const struct setpay_operator_command commands[] = {
      setpay_gateway_payout_paid_flags,
      setpay_gateway_print_payouts,
      "ID --reference R --date YYYY-MM-DD [--whole-file]",
-     "the bank has paid that payout; or all of that file of which nothing was told"},
+     "the bank has paid that payout; or all of that file of which nothing was told; also one that\n"
+     "      is made, where it may have been sent before the database was restored"},
     {{"payout", "returned"},
      "payout.returned",
      "id",
@@ -279,6 +286,14 @@ static const struct setpay_operator_command commands[] = {
      setpay_gateway_print_payouts,
      "ID --code AC04 --reference R --date YYYY-MM-DD [--reason WORDS] [--whole-file]",
      "it came back, or was refused: the merchant's next settlement pays it again"},
+    {{"payout", "undo"},
+     "payout.undo",
+     "id",
+     setpay_gateway_payout_undo_flags,
+     setpay_gateway_print_payouts,
+     "ID --reference R --reason WORDS [--whole-file]",
+     "undo what was told by mistake, by that reference of the bank: it is as before, unless a\n"
+     "      settlement has paid it again"},
     {{"suspense", "list"},
      "suspense.list",
      NULL,
@@ -407,6 +422,7 @@ static const struct setpay_operator_whole wholes[] = {
     {"dispute.list", setpay_books_list_disputes},
     {"dispute.evidence", setpay_books_dispute_evidence},
     {"batch.evidence", setpay_books_batch_evidence},
+    {"issuer.cutoff", setpay_books_cutoff},
     {"issuer.paid", setpay_books_issuer_paid},
     {"issuer.paid_to", setpay_books_issuer_paid_to},
     {"payout.send", setpay_books_payout_send},

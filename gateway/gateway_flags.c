@@ -3,8 +3,11 @@
  */
 #include "gateway/gateway_flags.h"
 
-const struct setpay_flag setpay_gateway_cutoff_flags[] = {{"issuer", SETPAY_FLAG_TEXT, "issuer"},
-                                                          {0}};
+const struct setpay_flag setpay_gateway_cutoff_flags[] = {
+    {"issuer", SETPAY_FLAG_TEXT, "issuer"},
+    {"wait", SETPAY_FLAG_NUMBER, "wait"},
+    {0},
+};
 const struct setpay_flag setpay_gateway_batch_list_flags[] = {
     {"brand", SETPAY_FLAG_TEXT, "brand"},     {"merchant-id", SETPAY_FLAG_TEXT, "merchant_id"},
     {"open", SETPAY_FLAG_SWITCH, "open"},     {"limit", SETPAY_FLAG_NUMBER, "limit"},
@@ -123,9 +126,14 @@ const struct setpay_flag setpay_gateway_payout_files_flags[] = {
     {0},
 };
 const struct setpay_flag setpay_gateway_payout_send_flags[] = {
-    {"currency", SETPAY_FLAG_TEXT, "currency"}, {"date", SETPAY_FLAG_TEXT, "date"},
-    {"force", SETPAY_FLAG_SWITCH, "force"},     {"o", SETPAY_FLAG_TEXT, "output"},
-    {"output", SETPAY_FLAG_TEXT, "output"},     {0},
+    {"currency", SETPAY_FLAG_TEXT, "currency"},
+    {"date", SETPAY_FLAG_TEXT, "date"},
+    {"force", SETPAY_FLAG_SWITCH, "force"},
+    {"leave", SETPAY_FLAG_TEXTS, "leave"},
+    {"o", SETPAY_FLAG_TEXT, "output"},
+    {"output", SETPAY_FLAG_TEXT, "output"},
+    {"clock-is-right", SETPAY_FLAG_SWITCH, "clock_is_right"},
+    {0},
 };
 const struct setpay_flag setpay_gateway_payout_paid_flags[] = {
     {"whole-file", SETPAY_FLAG_SWITCH, "whole_file"},
@@ -138,6 +146,12 @@ const struct setpay_flag setpay_gateway_payout_returned_flags[] = {
     {"reference", SETPAY_FLAG_TEXT, "reference"},
     {"date", SETPAY_FLAG_TEXT, "date"},
     {"code", SETPAY_FLAG_TEXT, "code"},
+    {"reason", SETPAY_FLAG_TEXT, "reason"},
+    {0},
+};
+const struct setpay_flag setpay_gateway_payout_undo_flags[] = {
+    {"whole-file", SETPAY_FLAG_SWITCH, "whole_file"},
+    {"reference", SETPAY_FLAG_TEXT, "reference"},
     {"reason", SETPAY_FLAG_TEXT, "reason"},
     {0},
 };

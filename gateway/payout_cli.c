@@ -118,7 +118,7 @@ static enum setpay_error write_content(const char *path, json_t *result,
     return SETPAY_OK;
 }
 
-/* asked: currency, date and force, to which accounts come. */
+/* asked: what was said, to which accounts come. */
 static enum setpay_error ask_send(struct setpay_operator_asker *asker,
                                   const struct setpay_config *config, json_t *asked,
                                   json_t *missing, json_t **result, struct setpay_problem *problem)
@@ -223,8 +223,12 @@ void setpay_gateway_print_payout_file(const json_t *result)
     if (doubted != 0)
         (void)fprintf(to,
                       "%lld %s something of before the database was restored: see the bank's "
-                      "statement, then --force\n",
+                      "statement, tell payout paid, then --force\n",
                       (long long)doubted, setpay_noun(doubted, "payout holds", "payouts hold"));
+    json_int_t left = json_integer_value(json_object_get(result, "left"));
+    if (left != 0)
+        (void)fprintf(to, "%lld %s left out, as you said\n", (long long)left,
+                      setpay_noun(left, "payout is", "payouts are"));
     if (json_is_true(json_object_get(result, "more")))
         (void)fputs("There are more: another payout send writes them to another file.\n", to);
 }
@@ -265,11 +269,26 @@ void setpay_gateway_print_payouts(const json_t *result)
                setpay_operator_text(one, "day"), setpay_operator_text(one, "state"),
                setpay_operator_text(one, "amount_text"), setpay_operator_text(one, "brand"),
                setpay_operator_text(one, "merchant_id"),
-               json_is_true(json_object_get(one, "known")) ? "  (told before)" : "");
+               json_is_true(json_object_get(one, "known")) ? "  (told before)"
+               : json_is_true(json_object_get(one, "doubted"))
+                   ? "  (may have been sent, see --force)"
+                   : "");
     }
     json_int_t after = json_integer_value(json_object_get(result, "next_after"));
     if (after != 0)
         printf("There are more: --after %lld\n", (long long)after);
+}
+
+static void print_undone(const json_t *list)
+{
+    size_t index;
+    const json_t *one;
+    json_array_foreach(list, index, one)
+    {
+        printf("%-10s %s, by %s of %s, was told by mistake: %s\n", "undone",
+               setpay_operator_text(one, "word"), setpay_operator_text(one, "reference"),
+               setpay_operator_text(one, "date"), setpay_operator_text(one, "undone_reason"));
+    }
 }
 
 void setpay_gateway_print_payout(const json_t *result)
@@ -299,4 +318,8 @@ void setpay_gateway_print_payout(const json_t *result)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (json_is_string(json_object_get(result, rows[i].member)))
             printf("%-10s %s\n", rows[i].title, setpay_operator_text(result, rows[i].member));
+    if (json_is_true(json_object_get(result, "doubted")))
+        puts("in doubt   it holds something of before the database was restored, and may have been "
+             "sent");
+    print_undone(json_object_get(result, "undone"));
 }

@@ -8,6 +8,7 @@
 #include "common/net/control_json.h"
 #include "common/store/store.h"
 #include "gateway/clearing/payout.h"
+#include "gateway/payout_json.h"
 #include "gateway/settlement_json.h"
 
 #include <stdlib.h>
@@ -16,77 +17,35 @@
 #define LISTED 100
 #define LISTED_MAX 1000
 #define FILES_LISTED 50
+#define LEFT_MAX 1000
 #define AHEAD_DAYS 31 /* how far a bank may be told to pay ahead */
-
-/* ------------------------------------------------------------------ as JSON */
-
-static void set_text(json_t *object, const char *name, const char *text)
-{
-    json_object_set_new(object, name, text[0] != '\0' ? json_string(text) : json_null());
-}
-
-static void set_time(json_t *object, const char *name, setpay_time_ms at_ms)
-{
-    char text[SETPAY_TIME_TEXT_SIZE];
-    set_text(object, name, at_ms != 0 ? setpay_time_format(at_ms, text) : "");
-}
-
-static json_t *payout_json(const struct setpay_payout *p)
-{
-    char token[SETPAY_ID_TEXT_SIZE], file[SETPAY_ID_TEXT_SIZE], text[SETPAY_MONEY_TEXT_SIZE];
-    json_t *object = json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:I, s:s, s:s}", "payout", setpay_id_format(&p->token, token),
-        "state", setpay_payout_state_name(p->state), "brand", p->brand, "merchant_id",
-        p->merchant_id, "day", p->day, "amount", (json_int_t)p->amount_minor, "currency",
-        p->currency, "amount_text", setpay_amount_text(p->amount_minor, p->currency, text));
-    if (object == NULL)
-        return NULL;
-    set_time(object, "made", p->made_ms);
-    set_text(object, "file", p->file != 0 ? setpay_id_format(&p->file_token, file) : "");
-    set_time(object, "sent", p->sent_ms);
-    set_text(object, "holder", p->account.holder);
-    set_text(object, "iban", p->account.iban);
-    set_text(object, "bic", p->account.bic);
-    set_time(object, "paid", p->paid.at_ms);
-    set_text(object, "reference", p->paid.reference);
-    set_text(object, "paid_date", p->paid.day);
-    set_time(object, "returned", p->returned.at_ms);
-    set_text(object, "return_code", p->returned.code);
-    set_text(object, "return_reason", p->returned.reason);
-    set_text(object, "return_reference", p->returned.reference);
-    set_text(object, "return_date", p->returned.day);
-    return object;
-}
-
-static json_t *file_json(const struct setpay_payout_file *f)
-{
-    char token[SETPAY_ID_TEXT_SIZE], created[SETPAY_TIME_TEXT_SIZE], text[SETPAY_MONEY_TEXT_SIZE];
-    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:s, s:s}", "file",
-                     setpay_id_format(&f->token, token), "currency", f->currency, "date", f->day,
-                     "payouts", (json_int_t)f->count, "amount", (json_int_t)f->amount_minor,
-                     "amount_text", setpay_amount_text(f->amount_minor, f->currency, text),
-                     "created", setpay_time_format(f->created_ms, created));
-}
-
-static enum setpay_error read_id(const json_t *args, struct setpay_id *id,
-                                 struct setpay_problem *problem)
-{
-    const char *text = NULL;
-    SETPAY_TRY(setpay_json_arg_text(args, "id", true, &text, problem));
-    if (setpay_id_parse(text, id) == SETPAY_OK)
-        return SETPAY_OK;
-    return setpay_problem_set(problem, SETPAY_E_INVALID, "id '%.60s': expected 32 hex digits",
-                              text);
-}
 
 /* ------------------------------------------------------------------ looking */
 
 struct page {
+    struct setpay_db *db;
+    setpay_time_ms restored_ms;
     json_t *list;
     int64_t last;
     int64_t room;
     bool more;
 };
+
+/* With whether it is in doubt: one that is made, in a database that was restored. */
+static enum setpay_error with_doubt(struct setpay_db *db, const struct setpay_payout *payout,
+                                    setpay_time_ms restored_ms, json_t **result)
+{
+    bool doubted = false;
+    if (payout->state == SETPAY_PAYOUT_MADE)
+        SETPAY_TRY(setpay_payout_is_doubted(db, payout, restored_ms, &doubted));
+    json_t *object = setpay_payout_json(payout);
+    if (object == NULL || json_object_set_new(object, "doubted", json_boolean(doubted)) != 0) {
+        json_decref(object);
+        return SETPAY_E_NOMEM;
+    }
+    *result = object;
+    return SETPAY_OK;
+}
 
 static enum setpay_error add_payout(void *arg, const struct setpay_payout *payout)
 {
@@ -95,8 +54,10 @@ static enum setpay_error add_payout(void *arg, const struct setpay_payout *payou
         page->more = true;
         return SETPAY_OK;
     }
+    json_t *one = NULL;
     page->last = payout->id;
-    return json_array_append_new(page->list, payout_json(payout)) == 0 ? SETPAY_OK : SETPAY_E_NOMEM;
+    SETPAY_TRY(with_doubt(page->db, payout, page->restored_ms, &one));
+    return json_array_append_new(page->list, one) == 0 ? SETPAY_OK : SETPAY_E_NOMEM;
 }
 
 static enum setpay_error read_state(const json_t *args, int64_t *state,
@@ -120,6 +81,7 @@ enum setpay_error setpay_gateway_payout_list(struct setpay_db *db, const json_t 
     static const char *const names[] = {"state", "currency", "brand", "merchant_id",
                                         "limit", "after",    NULL};
     struct setpay_payout_filter filter = {.limit = LISTED};
+    struct setpay_store_restore restore;
     (void)vault;
     SETPAY_TRY(setpay_json_args_check(args, names, problem));
     SETPAY_TRY(read_state(args, &filter.state, problem));
@@ -128,7 +90,9 @@ enum setpay_error setpay_gateway_payout_list(struct setpay_db *db, const json_t 
     SETPAY_TRY(setpay_json_arg_text(args, "merchant_id", false, &filter.merchant_id, problem));
     SETPAY_TRY(setpay_json_arg_int(args, "limit", false, 1, LISTED_MAX, &filter.limit, problem));
     SETPAY_TRY(setpay_json_arg_int(args, "after", false, 0, INT64_MAX, &filter.after, problem));
-    struct page page = {.list = json_array(), .room = filter.limit++};
+    SETPAY_TRY(setpay_store_last_restore(db, &restore));
+    struct page page = {
+        .db = db, .restored_ms = restore.restored_ms, .list = json_array(), .room = filter.limit++};
     enum setpay_error error = setpay_payout_each(db, &filter, add_payout, &page);
     if (error != SETPAY_OK) {
         json_decref(page.list);
@@ -139,22 +103,37 @@ enum setpay_error setpay_gateway_payout_list(struct setpay_db *db, const json_t 
     return *result != NULL ? SETPAY_OK : SETPAY_E_NOMEM;
 }
 
+static enum setpay_error add_undone(void *arg, const struct setpay_payout_undone *undone)
+{
+    return json_array_append_new(arg, setpay_payout_undone_json(undone)) == 0 ? SETPAY_OK
+                                                                              : SETPAY_E_NOMEM;
+}
+
 enum setpay_error setpay_gateway_payout_show(struct setpay_db *db, const json_t *args,
                                              const struct setpay_vault *vault, json_t **result,
                                              struct setpay_problem *problem)
 {
     static const char *const names[] = {"id", NULL};
+    struct setpay_store_restore restore;
     struct setpay_payout payout;
     struct setpay_id id;
     (void)vault;
     SETPAY_TRY(setpay_json_args_check(args, names, problem));
-    SETPAY_TRY(read_id(args, &id, problem));
+    SETPAY_TRY(setpay_payout_read_id(args, &id, problem));
     enum setpay_error error = setpay_payout_find(db, &id, &payout);
     if (error == SETPAY_E_NOT_FOUND)
         return setpay_problem_set(problem, error, "there is no such payout: see payout list");
     SETPAY_TRY(error);
-    *result = payout_json(&payout);
-    return *result != NULL ? SETPAY_OK : SETPAY_E_NOMEM;
+    json_t *undone = json_array();
+    error = setpay_payout_each_undone(db, payout.id, add_undone, undone);
+    if (error == SETPAY_OK)
+        error = setpay_store_last_restore(db, &restore);
+    if (error == SETPAY_OK)
+        error = with_doubt(db, &payout, restore.restored_ms, result);
+    if (error == SETPAY_OK)
+        json_object_set(*result, "undone", undone);
+    json_decref(undone);
+    return error;
 }
 
 static enum setpay_error add_waiting(void *arg, const struct setpay_payout_waiting *w)
@@ -186,7 +165,8 @@ enum setpay_error setpay_gateway_payout_waiting(struct setpay_db *db, const json
 
 static enum setpay_error add_file(void *arg, const struct setpay_payout_file *file)
 {
-    return json_array_append_new(arg, file_json(file)) == 0 ? SETPAY_OK : SETPAY_E_NOMEM;
+    return json_array_append_new(arg, setpay_payout_file_json(file)) == 0 ? SETPAY_OK
+                                                                          : SETPAY_E_NOMEM;
 }
 
 enum setpay_error setpay_gateway_payout_files(struct setpay_db *db, const json_t *args,
@@ -213,7 +193,7 @@ enum setpay_error setpay_gateway_payout_files(struct setpay_db *db, const json_t
 static enum setpay_error with_content(const struct setpay_payout_file *file,
                                       const struct setpay_buffer *content, json_t **result)
 {
-    json_t *object = file_json(file);
+    json_t *object = setpay_payout_file_json(file);
     if (object == NULL ||
         json_object_set_new(object, "content",
                             json_stringn((const char *)content->data, content->size)) != 0) {
@@ -257,7 +237,7 @@ enum setpay_error setpay_gateway_payout_file(struct setpay_db *db, const json_t 
     struct setpay_id id;
     (void)vault;
     SETPAY_TRY(setpay_json_args_check(args, names, problem));
-    SETPAY_TRY(read_id(args, &id, problem));
+    SETPAY_TRY(setpay_payout_read_id(args, &id, problem));
     setpay_buffer_init(&content, SETPAY_PAYOUT_FILE_MAX);
     enum setpay_error error = setpay_payout_file_find(db, &id, &file, &content);
     if (error == SETPAY_E_NOT_FOUND)
@@ -346,6 +326,11 @@ static enum setpay_error say_nothing(const struct setpay_payout_sending *sending
                                      struct setpay_problem *problem)
 {
     char restored[SETPAY_TIME_TEXT_SIZE];
+    if (sending->doubted_count == 0 && sending->kept_count > 0)
+        return setpay_problem_set(problem, SETPAY_E_NOT_FOUND,
+                                  "nothing was sent: every payout in %s that waits is left out by "
+                                  "--leave",
+                                  sending->currency);
     if (sending->doubted_count == 0)
         return setpay_problem_set(problem, SETPAY_E_NOT_FOUND,
                                   "no payout in %s waits to be sent: see payout list",
@@ -354,8 +339,43 @@ static enum setpay_error say_nothing(const struct setpay_payout_sending *sending
         problem, SETPAY_E_STATE,
         "nothing was sent: this database was restored from a backup on %s, and %lld of the "
         "payouts that wait hold something of before; what was sent of it after the backup is "
-        "forgotten, see the bank's statement, then payout send --force",
+        "forgotten: tell what the bank's statement shows with payout paid, then payout send "
+        "--force, with --leave for each that is to wait",
         setpay_time_format(sending->restored_ms, restored), (long long)sending->doubted_count);
+}
+
+/* A payout that is not to be written must be one that would be: who mistypes an id pays twice.
+ * *left is owned. */
+static enum setpay_error read_left(struct setpay_db *db, const json_t *args,
+                                   struct setpay_payout_sending *sending, struct setpay_id **left,
+                                   struct setpay_problem *problem)
+{
+    const json_t *list = json_object_get(args, "leave"), *one;
+    size_t index;
+    if (list != NULL && (!json_is_array(list) || json_array_size(list) > LEFT_MAX))
+        return setpay_problem_set(problem, SETPAY_E_INVALID,
+                                  "leave: expected an array of up to %d ids", LEFT_MAX);
+    if ((*left = calloc(json_array_size(list) + 1, sizeof **left)) == NULL)
+        return SETPAY_E_NOMEM;
+    json_array_foreach(list, index, one)
+    {
+        const char *text = json_is_string(one) ? json_string_value(one) : "";
+        struct setpay_payout payout;
+        enum setpay_error error = setpay_id_parse(text, &(*left)[index]);
+        if (error == SETPAY_OK)
+            error = setpay_payout_find(db, &(*left)[index], &payout);
+        if (error == SETPAY_E_NOT_FOUND || error == SETPAY_E_INVALID ||
+            (error == SETPAY_OK && (payout.state != SETPAY_PAYOUT_MADE ||
+                                    strcmp(payout.currency, sending->currency) != 0)))
+            return setpay_problem_set(problem, SETPAY_E_INVALID,
+                                      "leave '%.60s': expected the id of a payout in %s that is "
+                                      "made; nothing was sent",
+                                      text, sending->currency);
+        SETPAY_TRY(error);
+    }
+    sending->left = *left;
+    sending->left_count = json_array_size(list);
+    return SETPAY_OK;
 }
 
 static enum setpay_error read_restored(struct setpay_db *db, const json_t *args,
@@ -369,14 +389,35 @@ static enum setpay_error read_restored(struct setpay_db *db, const json_t *args,
     return SETPAY_OK;
 }
 
+/* Behind it: where something would be sent, by a clock that can't be believed. */
+static enum setpay_error check_clock(struct setpay_db *db, const json_t *args,
+                                     setpay_time_ms now_ms, struct setpay_problem *problem)
+{
+    char last[SETPAY_TIME_TEXT_SIZE], now[SETPAY_TIME_TEXT_SIZE];
+    setpay_time_ms last_ms = 0;
+    bool is_right = false;
+    SETPAY_TRY(setpay_json_arg_bool(args, "clock_is_right", false, &is_right, problem));
+    SETPAY_TRY(setpay_settlement_last_kept(db, &last_ms));
+    if (is_right || setpay_payout_check_clock(last_ms, now_ms) == SETPAY_OK)
+        return SETPAY_OK;
+    return setpay_problem_set(
+        problem, SETPAY_E_STATE,
+        "nothing was sent: by this machine's clock it is %s, and the newest that is known here is "
+        "of %s, %s; where the clock is right, payout send --clock-is-right",
+        setpay_time_format(now_ms, now), setpay_time_format(last_ms, last),
+        now_ms < last_ms ? "more than a day behind" : "more than seven days before");
+}
+
 enum setpay_error setpay_gateway_payout_send(struct setpay_db *db, const json_t *args,
                                              const struct setpay_vault *vault, json_t **result,
                                              struct setpay_problem *problem)
 {
-    static const char *const names[] = {"currency", "date", "payer", "payees", "force", NULL};
+    static const char *const names[] = {"currency", "date",  "payer",          "payees",
+                                        "force",    "leave", "clock_is_right", NULL};
     struct setpay_payout_sending sending = {.now_ms = setpay_clock_now_ms()};
     struct setpay_bank_account payer;
     struct setpay_payee *payees = NULL;
+    struct setpay_id *left = NULL;
     struct setpay_buffer bytes;
     (void)vault;
     SETPAY_TRY(setpay_json_args_check(args, names, problem));
@@ -393,7 +434,11 @@ enum setpay_error setpay_gateway_payout_send(struct setpay_db *db, const json_t 
     sending.payees = payees;
     sending.payer = &payer;
     setpay_buffer_init(&bytes, SETPAY_PAYOUT_FILE_MAX);
-    enum setpay_error error = setpay_payout_send(db, &sending, &bytes);
+    enum setpay_error error = read_left(db, args, &sending, &left, problem);
+    if (error == SETPAY_OK)
+        error = setpay_payout_send(db, &sending, &bytes);
+    if (error == SETPAY_OK)
+        error = check_clock(db, args, sending.now_ms, problem);
     if (error == SETPAY_E_NOT_FOUND)
         error = say_nothing(&sending, problem);
     if (error == SETPAY_OK)
@@ -401,9 +446,11 @@ enum setpay_error setpay_gateway_payout_send(struct setpay_db *db, const json_t 
     if (error == SETPAY_OK) {
         json_object_set_new(*result, "more", json_boolean(sending.more));
         json_object_set_new(*result, "doubted", json_integer(sending.doubted_count));
+        json_object_set_new(*result, "left", json_integer(sending.kept_count));
     }
     setpay_buffer_clear(&bytes);
     free(payees);
+    free(left);
     return error;
 }
 
@@ -419,183 +466,4 @@ void setpay_gateway_log_payouts_sent(const json_t *result)
     setpay_log(SETPAY_LOG_INFO, "payout.sent", setpay_field_id("file", &file),
                setpay_field_int("payouts", json_integer_value(json_object_get(result, "payouts"))),
                setpay_field_money("amount", &amount));
-}
-
-/* ------------------------------------------------------------------ the bank's word */
-
-static enum setpay_error take_text(const json_t *args, const char *name, bool required, char *out,
-                                   size_t size, struct setpay_problem *problem)
-{
-    const char *text = NULL;
-    SETPAY_TRY(setpay_json_arg_text(args, name, required, &text, problem));
-    if (text == NULL)
-        return SETPAY_OK;
-    if (strlen(text) >= size)
-        return setpay_problem_set(problem, SETPAY_E_INVALID, "%s: expected at most %zu bytes", name,
-                                  size - 1);
-    memcpy(out, text, strlen(text) + 1);
-    return SETPAY_OK;
-}
-
-static enum setpay_error read_word(const json_t *args, bool returns,
-                                   struct setpay_payout_word *word, struct setpay_problem *problem)
-{
-    struct setpay_payout_word w = {.at_ms = setpay_clock_now_ms()};
-    SETPAY_TRY(take_text(args, "reference", true, w.reference, sizeof w.reference, problem));
-    SETPAY_TRY(take_text(args, "date", true, w.day, sizeof w.day, problem));
-    if (returns) {
-        SETPAY_TRY(take_text(args, "code", true, w.code, sizeof w.code, problem));
-        SETPAY_TRY(take_text(args, "reason", false, w.reason, sizeof w.reason, problem));
-    }
-    SETPAY_TRY(setpay_payout_word_check(&w, returns, w.at_ms, problem));
-    *word = w;
-    return SETPAY_OK;
-}
-
-/* Of a file: those that are still as they were sent. */
-struct named {
-    struct setpay_payout *payouts; /* owned */
-    size_t count, room;
-};
-
-static enum setpay_error take_named(void *arg, const struct setpay_payout *payout)
-{
-    struct named *named = arg;
-    if (named->count == named->room)
-        return SETPAY_E_INTERNAL; /* no file has so many */
-    named->payouts[named->count++] = *payout;
-    return SETPAY_OK;
-}
-
-/* The payout with that id, or all of the file with that id that nothing was told of; of a file only
- * where whole_file says so. */
-static enum setpay_error find_named(struct setpay_db *db, const struct setpay_id *id,
-                                    bool whole_file, struct named *named,
-                                    struct setpay_problem *problem)
-{
-    struct setpay_payout_file file;
-    enum setpay_error error = setpay_payout_find(db, id, &named->payouts[0]);
-    named->count = error == SETPAY_OK ? 1 : 0;
-    if (error != SETPAY_E_NOT_FOUND)
-        return error;
-    error = setpay_payout_file_find(db, id, &file, NULL);
-    if (error == SETPAY_E_NOT_FOUND)
-        return setpay_problem_set(problem, error,
-                                  "there is neither a payout nor a file of that id: see payout "
-                                  "list and payout files");
-    SETPAY_TRY(error);
-    if (!whole_file)
-        return setpay_problem_set(problem, SETPAY_E_STATE,
-                                  "that is a file of %lld payouts: --whole-file means all of them",
-                                  (long long)file.count);
-    const struct setpay_payout_filter filter = {
-        .state = SETPAY_PAYOUT_SENT, .file = file.id, .limit = INT64_MAX};
-    SETPAY_TRY(setpay_payout_each(db, &filter, take_named, named));
-    if (named->count > 0)
-        return SETPAY_OK;
-    return setpay_problem_set(problem, SETPAY_E_STATE,
-                              "of each payout in that file it was told what became of it");
-}
-
-static enum setpay_error tell(struct setpay_db *db, const json_t *args, bool returns,
-                              struct named *named, json_t *list, struct setpay_problem *problem)
-{
-    struct setpay_payout_word word;
-    struct setpay_id id;
-    bool whole_file = false;
-    SETPAY_TRY(read_id(args, &id, problem));
-    SETPAY_TRY(setpay_json_arg_bool(args, "whole_file", false, &whole_file, problem));
-    SETPAY_TRY(read_word(args, returns, &word, problem));
-    SETPAY_TRY(find_named(db, &id, whole_file, named, problem));
-    for (size_t i = 0; i < named->count; i++) {
-        bool known = false;
-        SETPAY_TRY((returns ? setpay_payout_return : setpay_payout_pay)(db, &named->payouts[i],
-                                                                        &word, &known, problem));
-        json_t *one = payout_json(&named->payouts[i]);
-        json_object_set_new(one, "known", json_boolean(known));
-        if (json_array_append_new(list, one) != 0)
-            return SETPAY_E_NOMEM;
-    }
-    return SETPAY_OK;
-}
-
-static enum setpay_error tell_all(struct setpay_db *db, const json_t *args, bool returns,
-                                  json_t **result, struct setpay_problem *problem)
-{
-    struct named named = {.room = SETPAY_PAYOUTS_IN_FILE};
-    json_t *list = json_array();
-    named.payouts = calloc(named.room, sizeof *named.payouts);
-    enum setpay_error error = named.payouts == NULL || list == NULL
-                                  ? SETPAY_E_NOMEM
-                                  : tell(db, args, returns, &named, list, problem);
-    free(named.payouts);
-    if (error == SETPAY_OK) {
-        *result = json_pack("{s:O}", "payouts", list);
-        error = *result != NULL ? SETPAY_OK : SETPAY_E_NOMEM;
-    }
-    json_decref(list);
-    return error;
-}
-
-enum setpay_error setpay_gateway_payout_paid(struct setpay_db *db, const json_t *args,
-                                             const struct setpay_vault *vault, json_t **result,
-                                             struct setpay_problem *problem)
-{
-    static const char *const names[] = {"id", "whole_file", "reference", "date", NULL};
-    (void)vault;
-    SETPAY_TRY(setpay_json_args_check(args, names, problem));
-    return tell_all(db, args, false, result, problem);
-}
-
-enum setpay_error setpay_gateway_payout_returned(struct setpay_db *db, const json_t *args,
-                                                 const struct setpay_vault *vault, json_t **result,
-                                                 struct setpay_problem *problem)
-{
-    static const char *const names[] = {"id",   "whole_file", "reference", "date",
-                                        "code", "reason",     NULL};
-    (void)vault;
-    SETPAY_TRY(setpay_json_args_check(args, names, problem));
-    return tell_all(db, args, true, result, problem);
-}
-
-static const char *text_of(const json_t *object, const char *name)
-{
-    const char *text = json_string_value(json_object_get(object, name));
-    return text != NULL ? text : "";
-}
-
-/* Whether it was told with this command; its id. */
-static bool is_told(const json_t *payout, struct setpay_id *id)
-{
-    return !json_is_true(json_object_get(payout, "known")) &&
-           setpay_id_parse(text_of(payout, "payout"), id) == SETPAY_OK;
-}
-
-void setpay_gateway_log_payouts_paid(const json_t *result)
-{
-    struct setpay_id id = {{0}};
-    size_t index;
-    const json_t *one;
-    json_array_foreach(json_object_get(result, "payouts"), index, one)
-    {
-        if (is_told(one, &id))
-            setpay_log(SETPAY_LOG_INFO, "payout.paid", setpay_field_id("payout", &id),
-                       setpay_field_text("merchant", text_of(one, "merchant_id")),
-                       setpay_field_text("reference", text_of(one, "reference")));
-    }
-}
-
-void setpay_gateway_log_payouts_returned(const json_t *result)
-{
-    struct setpay_id id = {{0}};
-    size_t index;
-    const json_t *one;
-    json_array_foreach(json_object_get(result, "payouts"), index, one)
-    {
-        if (is_told(one, &id))
-            setpay_log(SETPAY_LOG_WARN, "payout.returned", setpay_field_id("payout", &id),
-                       setpay_field_text("merchant", text_of(one, "merchant_id")),
-                       setpay_field_text("reference", text_of(one, "return_reference")),
-                       setpay_field_text("code", text_of(one, "return_code")));
-    }
 }

@@ -50,6 +50,7 @@ const char *setpay_ledger_kind_name(enum setpay_ledger_kind kind)
         [SETPAY_LEDGER_PAYOUT_PAID] = "payout paid",
         [SETPAY_LEDGER_PAYOUT_RETURNED] = "payout returned",
         [SETPAY_LEDGER_ISSUER_PAYMENT_UNDONE] = "issuer payment undone",
+        [SETPAY_LEDGER_PAYOUT_UNDONE] = "payout undone",
     };
     return (unsigned)kind <= SETPAY_LEDGER_LAST ? names[kind] : NULL;
 }

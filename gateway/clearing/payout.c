@@ -1,11 +1,10 @@
 /*
- * Making, sending, paying and returning payouts: one row each, one entry of the ledger for each
- * step, in the operation that does it.
+ * Making and sending payouts, and looking at them: one row each, one entry of the ledger for each
+ * step, in the operation that does it. What the bank says of one is in payout_word.c.
  */
 #include "gateway/clearing/payout.h"
 
 #include "common/crypto/hash.h"
-#include "gateway/clearing/adjustment.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,6 +67,21 @@ enum setpay_error setpay_payout_word_check(const struct setpay_payout_word *word
     if (!is_one_line(word->reason))
         return setpay_problem_set(problem, SETPAY_E_INVALID, "reason: expected words on one line");
     return SETPAY_OK;
+}
+
+enum setpay_error setpay_payout_check_clock(setpay_time_ms last_ms, setpay_time_ms now_ms)
+{
+    return last_ms - now_ms > SETPAY_DAY_MS ? SETPAY_E_STATE
+                                            : setpay_settlement_check_clock(last_ms, now_ms);
+}
+
+enum setpay_error setpay_payout_reason_check(const char *reason, struct setpay_problem *problem)
+{
+    if (reason[0] != '\0' && strlen(reason) < SETPAY_PAYOUT_REASON_SIZE && is_one_line(reason))
+        return SETPAY_OK;
+    return setpay_problem_set(problem, SETPAY_E_INVALID,
+                              "reason: expected words, of 1 to %d bytes on one line",
+                              SETPAY_PAYOUT_REASON_SIZE - 1);
 }
 
 enum setpay_error setpay_payout_file_token(const struct setpay_payout_file *file,
@@ -137,6 +151,17 @@ enum setpay_error setpay_payout_returned_event(const struct setpay_payout *payou
     return word_event("payout returned", payout, &payout->returned, event);
 }
 
+enum setpay_error setpay_payout_undone_event(const struct setpay_payout_undone *undone,
+                                             struct setpay_id *event)
+{
+    struct setpay_hash state;
+    setpay_hash_init(&state, "payout undone");
+    setpay_hash_add(&state, setpay_id_view(&undone->word.event)); /* computed of all of the word */
+    setpay_hash_add(&state, setpay_view_string(undone->reason));
+    setpay_hash_add_u64(&state, (uint64_t)undone->at_ms);
+    return setpay_ledger_end_event(&state, event);
+}
+
 void setpay_payout_post(const struct setpay_payout *payout, enum setpay_ledger_kind kind,
                         struct setpay_ledger_entry *entry)
 {
@@ -147,6 +172,16 @@ void setpay_payout_post(const struct setpay_payout *payout, enum setpay_ledger_k
                            kind == SETPAY_LEDGER_PAYOUT_RETURNED ? SETPAY_ACCOUNT_MERCHANT_PAYABLE
                                                                  : SETPAY_ACCOUNT_CASH,
                            payout->amount_minor, entry);
+}
+
+void setpay_payout_undone_post(const struct setpay_payout *payout, bool is_return,
+                               struct setpay_ledger_entry *entry)
+{
+    setpay_payout_post(
+        payout, is_return ? SETPAY_LEDGER_PAYOUT_RETURNED : SETPAY_LEDGER_PAYOUT_PAID, entry);
+    entry->kind = SETPAY_LEDGER_PAYOUT_UNDONE;
+    for (size_t i = 0; i < entry->posting_count; i++)
+        entry->postings[i].amount_minor = -entry->postings[i].amount_minor;
 }
 
 /* ------------------------------------------------------------------ rows */
@@ -213,19 +248,46 @@ enum setpay_error setpay_payout_find(struct setpay_db *db, const struct setpay_i
     return SETPAY_OK;
 }
 
+/* Of one whose word was undone since, as it was told. */
+static enum setpay_error find_undone(struct setpay_db *db, enum setpay_ledger_kind kind,
+                                     const struct setpay_id *event, struct setpay_payout *payout)
+{
+    struct setpay_db_rows *rows;
+    struct setpay_payout_undone undone;
+    struct setpay_payout found;
+    bool is_return = kind == SETPAY_LEDGER_PAYOUT_RETURNED;
+    SETPAY_TRY(setpay_payout_undone_find(db, event, kind == SETPAY_LEDGER_PAYOUT_UNDONE, &undone));
+    if (kind != SETPAY_LEDGER_PAYOUT_UNDONE && undone.is_return != is_return)
+        return SETPAY_E_NOT_FOUND;
+    SETPAY_TRY(setpay_db_one(db, &rows,
+                             "SELECT " PAYOUT_COLUMNS PAYOUT_TABLES " WHERE payout.id = $1",
+                             SETPAY_DB_INT(undone.payout)));
+    read_payout(rows, &found);
+    SETPAY_TRY(setpay_db_end(rows));
+    *(undone.is_return ? &found.returned : &found.paid) = undone.word;
+    *payout = found;
+    return SETPAY_OK;
+}
+
 enum setpay_error setpay_payout_find_event(struct setpay_db *db, enum setpay_ledger_kind kind,
                                            const struct setpay_id *event,
                                            struct setpay_payout *payout)
 {
     struct setpay_db_rows *rows;
     struct setpay_payout found;
-    SETPAY_TRY(setpay_db_one(db, &rows,
-                             kind == SETPAY_LEDGER_PAYOUT_SENT
-                                 ? "SELECT " PAYOUT_COLUMNS PAYOUT_TABLES " WHERE sent = $1"
-                             : kind == SETPAY_LEDGER_PAYOUT_PAID
-                                 ? "SELECT " PAYOUT_COLUMNS PAYOUT_TABLES " WHERE paid = $1"
-                                 : "SELECT " PAYOUT_COLUMNS PAYOUT_TABLES " WHERE returned = $1",
-                             SETPAY_DB_ID(event)));
+    if (kind == SETPAY_LEDGER_PAYOUT_UNDONE)
+        return find_undone(db, kind, event, payout);
+    enum setpay_error error =
+        setpay_db_one(db, &rows,
+                      kind == SETPAY_LEDGER_PAYOUT_SENT ? "SELECT " PAYOUT_COLUMNS PAYOUT_TABLES
+                                                          " WHERE sent = $1"
+                      : kind == SETPAY_LEDGER_PAYOUT_PAID
+                          ? "SELECT " PAYOUT_COLUMNS PAYOUT_TABLES " WHERE paid = $1"
+                          : "SELECT " PAYOUT_COLUMNS PAYOUT_TABLES " WHERE returned = $1",
+                      SETPAY_DB_ID(event));
+    if (error == SETPAY_E_NOT_FOUND && kind != SETPAY_LEDGER_PAYOUT_SENT)
+        return find_undone(db, kind, event, payout);
+    SETPAY_TRY(error);
     read_payout(rows, &found);
     SETPAY_TRY(setpay_db_end(rows));
     *payout = found;
@@ -361,9 +423,9 @@ enum setpay_error setpay_payout_make(struct setpay_db *db,
                          SETPAY_DB_INT(settlement->id), SETPAY_DB_INT(state));
 }
 
-static enum setpay_error append(struct setpay_db *db, const struct setpay_payout *payout,
-                                enum setpay_ledger_kind kind, const struct setpay_id *event,
-                                setpay_time_ms at_ms)
+enum setpay_error setpay_payout_append(struct setpay_db *db, const struct setpay_payout *payout,
+                                       enum setpay_ledger_kind kind, const struct setpay_id *event,
+                                       setpay_time_ms at_ms)
 {
     struct setpay_ledger_entry entry = {.time_ms = at_ms, .event = *event};
     setpay_payout_post(payout, kind, &entry);
@@ -377,7 +439,7 @@ struct gathered {
     struct setpay_payout *payouts;
     size_t count;
     bool more;
-    int64_t doubted;
+    int64_t doubted, kept;
 };
 
 static const struct setpay_payee *payee_of(const struct setpay_payout_sending *sending,
@@ -390,11 +452,18 @@ static const struct setpay_payee *payee_of(const struct setpay_payout_sending *s
     return NULL;
 }
 
-/* Whether something in it is of before the restore: it may have been in a settlement that is
- * forgotten, and that was paid. The day says nothing of it: what a day has left out is part of the
- * next one that is settled. */
-static enum setpay_error is_doubted(struct setpay_db *db, const struct setpay_payout *payout,
-                                    setpay_time_ms restored_ms, bool *doubted)
+static bool is_left(const struct setpay_payout_sending *sending, const struct setpay_payout *payout)
+{
+    for (size_t i = 0; i < sending->left_count; i++)
+        if (setpay_id_equal(&sending->left[i], &payout->token))
+            return true;
+    return false;
+}
+
+/* It may have been in a settlement that is forgotten, and that was paid. The day says nothing of
+ * it: what a day has left out is part of the next one that is settled. */
+enum setpay_error setpay_payout_is_doubted(struct setpay_db *db, const struct setpay_payout *payout,
+                                           setpay_time_ms restored_ms, bool *doubted)
 {
     struct setpay_db_rows *rows;
     *doubted = false;
@@ -419,7 +488,12 @@ static enum setpay_error gather(void *arg, const struct setpay_payout *payout)
     bool doubted = false;
     if (payee == NULL)
         return SETPAY_OK;
-    SETPAY_TRY(is_doubted(gathered->db, payout, gathered->sending->restored_ms, &doubted));
+    if (is_left(gathered->sending, payout)) {
+        gathered->kept++;
+        return SETPAY_OK;
+    }
+    SETPAY_TRY(
+        setpay_payout_is_doubted(gathered->db, payout, gathered->sending->restored_ms, &doubted));
     if (doubted) {
         gathered->doubted++;
         return SETPAY_OK;
@@ -441,7 +515,8 @@ static enum setpay_error send_one(struct setpay_db *db, struct setpay_payout *pa
                                   const struct setpay_payout_file *file)
 {
     SETPAY_TRY(setpay_payout_sent_event(payout, file, &payout->sent));
-    SETPAY_TRY(append(db, payout, SETPAY_LEDGER_PAYOUT_SENT, &payout->sent, payout->sent_ms));
+    SETPAY_TRY(setpay_payout_append(db, payout, SETPAY_LEDGER_PAYOUT_SENT, &payout->sent,
+                                    payout->sent_ms));
     SETPAY_TRY(setpay_db_run(db,
                              "UPDATE payout SET state = $1, file_id = $2, holder = $3, iban = $4,"
                              " bic = $5, sent_ms = $6, sent = $7 WHERE id = $8 AND file_id = 0",
@@ -490,106 +565,7 @@ enum setpay_error setpay_payout_send(struct setpay_db *db, struct setpay_payout_
             gathered.count == 0 ? SETPAY_E_NOT_FOUND : write_file(db, sending, &gathered, bytes);
     sending->more = gathered.more;
     sending->doubted_count = gathered.doubted;
+    sending->kept_count = gathered.kept;
     free(gathered.payouts);
     return error;
-}
-
-/* ------------------------------------------------------------------ the bank's word */
-
-static bool same_word(const struct setpay_payout_word *a, const struct setpay_payout_word *b)
-{
-    return strcmp(a->reference, b->reference) == 0 && strcmp(a->day, b->day) == 0 &&
-           strcmp(a->code, b->code) == 0 && strcmp(a->reason, b->reason) == 0;
-}
-
-/* Which state comes of it; *known where it was told before, in the same words. */
-static enum setpay_error decide(const struct setpay_payout *payout, enum setpay_payout_event event,
-                                const struct setpay_payout_word *told,
-                                const struct setpay_payout_word *word,
-                                enum setpay_payout_state *next, bool *known,
-                                struct setpay_problem *problem)
-{
-    char id[SETPAY_ID_TEXT_SIZE];
-    const char *done = event == SETPAY_PAYOUT_PAY ? "paid" : "returned";
-    enum setpay_error error = setpay_payout_state_next(payout->state, event, next);
-    *known = error == SETPAY_E_EXISTS && same_word(told, word);
-    if (error == SETPAY_OK || *known)
-        return SETPAY_OK;
-    (void)setpay_id_format(&payout->token, id);
-    if (error == SETPAY_E_EXISTS)
-        return setpay_problem_set(problem, error,
-                                  "payout %s was told as %s before, by %s of %s%s%s; nothing was "
-                                  "booked",
-                                  id, done, told->reference, told->day,
-                                  told->code[0] != '\0' ? ", " : "", told->code);
-    return setpay_problem_set(problem, error, "payout %s is %s and can't become %s%s", id,
-                              setpay_payout_state_name(payout->state), done,
-                              payout->state == SETPAY_PAYOUT_MADE
-                                  ? ": it stands in no file yet, see payout send"
-                                  : ": what came of it is another payout, see payout list");
-}
-
-enum setpay_error setpay_payout_pay(struct setpay_db *db, struct setpay_payout *payout,
-                                    const struct setpay_payout_word *word, bool *known,
-                                    struct setpay_problem *problem)
-{
-    struct setpay_payout paid = *payout;
-    SETPAY_TRY(decide(payout, SETPAY_PAYOUT_PAY, &payout->paid, word, &paid.state, known, problem));
-    if (*known)
-        return SETPAY_OK;
-    paid.paid = *word;
-    SETPAY_TRY(setpay_payout_paid_event(&paid, &paid.paid.event));
-    SETPAY_TRY(append(db, &paid, SETPAY_LEDGER_PAYOUT_PAID, &paid.paid.event, word->at_ms));
-    SETPAY_TRY(setpay_db_run(db,
-                             "UPDATE payout SET state = $1, paid = $2, reference = $3,"
-                             " paid_day = $4, paid_ms = $5 WHERE id = $6 AND state = $7",
-                             SETPAY_DB_INT(paid.state), SETPAY_DB_ID(&paid.paid.event),
-                             SETPAY_DB_TEXT(word->reference), SETPAY_DB_TEXT(word->day),
-                             SETPAY_DB_INT(word->at_ms), SETPAY_DB_INT(paid.id),
-                             SETPAY_DB_INT(payout->state)));
-    if (setpay_db_changes(db) != 1)
-        return SETPAY_E_INTERNAL;
-    *payout = paid;
-    return SETPAY_OK;
-}
-
-/* What the merchant's next settlement pays again. */
-static enum setpay_error adjust(struct setpay_db *db, const struct setpay_payout *payout)
-{
-    struct setpay_adjustment adjustment = {.token = payout->returned.event,
-                                           .kind = SETPAY_ADJUSTMENT_REPAID,
-                                           .source_id = payout->id,
-                                           .amount_minor = payout->amount_minor,
-                                           .created_ms = payout->returned.at_ms};
-    memcpy(adjustment.brand, payout->brand, sizeof adjustment.brand);
-    memcpy(adjustment.merchant_id, payout->merchant_id, sizeof adjustment.merchant_id);
-    memcpy(adjustment.currency, payout->currency, sizeof adjustment.currency);
-    return setpay_adjustment_insert(db, &adjustment);
-}
-
-enum setpay_error setpay_payout_return(struct setpay_db *db, struct setpay_payout *payout,
-                                       const struct setpay_payout_word *word, bool *known,
-                                       struct setpay_problem *problem)
-{
-    struct setpay_payout made = *payout;
-    SETPAY_TRY(
-        decide(payout, SETPAY_PAYOUT_RETURN, &payout->returned, word, &made.state, known, problem));
-    if (*known)
-        return SETPAY_OK;
-    made.returned = *word;
-    SETPAY_TRY(setpay_payout_returned_event(&made, &made.returned.event));
-    SETPAY_TRY(append(db, &made, SETPAY_LEDGER_PAYOUT_RETURNED, &made.returned.event, word->at_ms));
-    SETPAY_TRY(adjust(db, &made));
-    SETPAY_TRY(setpay_db_run(
-        db,
-        "UPDATE payout SET state = $1, returned = $2, return_reference = $3, return_day = $4,"
-        " return_code = $5, return_reason = $6, returned_ms = $7 WHERE id = $8 AND state = $9",
-        SETPAY_DB_INT(made.state), SETPAY_DB_ID(&made.returned.event),
-        SETPAY_DB_TEXT(word->reference), SETPAY_DB_TEXT(word->day), SETPAY_DB_TEXT(word->code),
-        SETPAY_DB_TEXT(word->reason), SETPAY_DB_INT(word->at_ms), SETPAY_DB_INT(made.id),
-        SETPAY_DB_INT(payout->state)));
-    if (setpay_db_changes(db) != 1)
-        return SETPAY_E_INTERNAL;
-    *payout = made;
-    return SETPAY_OK;
 }

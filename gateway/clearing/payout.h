@@ -1,9 +1,13 @@
 /*
  * Payouts: what a settlement has to pay to a merchant, on its way to the merchant's bank.
  *
- *     made -> sent -> paid
- *              |       |
- *              +-------+-> returned
+ *     made -> sent <-> paid
+ *              ^        ^
+ *              +--------+-> returned
+ *
+ * A database that was restored from a backup has forgotten what was sent since: what is made may be
+ * with the bank. Such payouts are in doubt. They are sent only where that is asked for, and the
+ * bank's word that one was paid is taken of it though it stands in no file: made -> paid.
  *
  * A payout is made in the operation of its settlement, which posts it out of cash. It is sent by
  * being written to a file for the bank (pain.c): payout, file and bytes are kept in one operation,
@@ -11,6 +15,10 @@
  * the file can be had again to the byte. What the bank says of it, paid or returned, is told by a
  * person. What is returned goes back from cash to merchant payable in that operation, as an
  * adjustment (adjustment.h), and the merchant's next settlement pays it again.
+ *
+ * A word that was told by mistake is undone (payout_word.c): the payout is as it was before it, and
+ * the word is kept beside it, with the reason. A return can be undone until a settlement has paid
+ * it again: from then on there are two payouts of that money, and one of them was paid.
  *
  * Each of these steps has an entry of the ledger, whose event is computed of all that was told with
  * it. Sent and paid move nothing: cash out, and in again. But the ledger is only ever added to: a
@@ -66,6 +74,16 @@
     "settlement.payout_minor > 0 AND settlement.id >"                                              \
     " (SELECT last_before FROM payout_rule WHERE payout_rule.id = 1)"
 
+/* Of a later step of the gateway's schema: words that were undone. word: the event of the entry
+ * with which it was told; undone: of the one with which it was undone. */
+#define SETPAY_PAYOUT_UNDONE_SCHEMA                                                                \
+    "CREATE TABLE payout_undone ("                                                                 \
+    " id INTEGER PRIMARY KEY, payout_id INTEGER NOT NULL, is_return INTEGER NOT NULL,"             \
+    " word BLOB NOT NULL UNIQUE, reference TEXT NOT NULL, day TEXT NOT NULL, code TEXT NOT NULL,"  \
+    " reason TEXT NOT NULL, told_ms INTEGER NOT NULL, undone BLOB NOT NULL UNIQUE,"                \
+    " undone_reason TEXT NOT NULL, undone_ms INTEGER NOT NULL);"                                   \
+    "CREATE INDEX payout_undone_by_payout ON payout_undone (payout_id, id);"
+
 #define SETPAY_PAYOUTS_IN_FILE 1000
 #define SETPAY_PAYOUT_FILE_MAX (3U * 1024 * 1024)
 #define SETPAY_PAYOUT_REFERENCE_SIZE 65
@@ -102,6 +120,16 @@ struct setpay_payout {
     struct setpay_payout_word paid, returned;
 };
 
+/* A word that was undone. */
+struct setpay_payout_undone {
+    int64_t payout; /* its row */
+    bool is_return;
+    struct setpay_payout_word word;
+    char reason[SETPAY_PAYOUT_REASON_SIZE]; /* why it was undone, in words */
+    setpay_time_ms at_ms;
+    struct setpay_id event; /* of the entry that undoes it */
+};
+
 struct setpay_payout_file {
     int64_t id;
     struct setpay_id token; /* the bank has it as MsgId */
@@ -121,6 +149,17 @@ enum setpay_error setpay_payout_word_check(const struct setpay_payout_word *word
                                            setpay_time_ms now_ms,
                                            struct setpay_problem *problem) SETPAY_MUST_CHECK;
 
+/* What is sent is paid, and a clock that is wrong must not send it: by one that is ahead a bank
+ * pays weeks late, and what is made by it is sent before its day. last_ms: when the newest was kept
+ * (setpay_settlement_last_kept). SETPAY_E_STATE where the clock is further ahead of that than a
+ * gateway is quiet, or more than a day behind it. */
+enum setpay_error setpay_payout_check_clock(setpay_time_ms last_ms,
+                                            setpay_time_ms now_ms) SETPAY_MUST_CHECK;
+
+/* Why a word is undone: words on one line, and not none. SETPAY_E_INVALID with words. */
+enum setpay_error setpay_payout_reason_check(const char *reason,
+                                             struct setpay_problem *problem) SETPAY_MUST_CHECK;
+
 /* The id of a file: computed of its currency, day and time and of what it pays. */
 enum setpay_error setpay_payout_file_token(const struct setpay_payout_file *file,
                                            const struct setpay_payout *payouts, size_t count,
@@ -135,9 +174,14 @@ enum setpay_error setpay_payout_paid_event(const struct setpay_payout *payout,
                                            struct setpay_id *event) SETPAY_MUST_CHECK;
 enum setpay_error setpay_payout_returned_event(const struct setpay_payout *payout,
                                                struct setpay_id *event) SETPAY_MUST_CHECK;
-/* Whose entry it is, kind and postings. */
+enum setpay_error setpay_payout_undone_event(const struct setpay_payout_undone *undone,
+                                             struct setpay_id *event) SETPAY_MUST_CHECK;
+/* Whose entry it is, kind and postings; not of a word that is undone. */
 void setpay_payout_post(const struct setpay_payout *payout, enum setpay_ledger_kind kind,
                         struct setpay_ledger_entry *entry);
+/* The same of a word that is undone: its own entry the other way round. */
+void setpay_payout_undone_post(const struct setpay_payout *payout, bool is_return,
+                               struct setpay_ledger_entry *entry);
 
 /* pain.c: pain.001.001.09, the order to the bank to pay these, all of file's currency and each with
  * its account. bytes is replaced. The same arguments give the same bytes. */
@@ -169,33 +213,64 @@ struct setpay_payout_sending {
      * captured or became due by then was sent, under this settlement or another. Such are left
      * out. */
     setpay_time_ms restored_ms;
+    /* These are not written, whatever else is: the tokens of payouts. */
+    const struct setpay_id *left;
+    size_t left_count;
     /* What came of it. */
     struct setpay_payout_file file;
     bool more;             /* there are more than one file holds: another operation */
-    int64_t doubted_count; /* left out so */
+    int64_t doubted_count; /* left out since they are in doubt */
+    int64_t kept_count;    /* since they are in left */
 };
 /* Writes what is made, of that currency and to one of these payees, to a file: bytes, which is
  * replaced. SETPAY_E_NOT_FOUND: there is none. */
 enum setpay_error setpay_payout_send(struct setpay_db *db, struct setpay_payout_sending *sending,
                                      struct setpay_buffer *bytes) SETPAY_MUST_CHECK;
 
-/* The bank has paid it: reference and day of word. *known: that was told before with the same
- * words, and nothing is changed. SETPAY_E_EXISTS (told before with others), SETPAY_E_STATE, with
- * words. */
+/* Whether something in it is of before the database was restored (0: never), so that it may have
+ * been sent and forgotten. */
+enum setpay_error setpay_payout_is_doubted(struct setpay_db *db, const struct setpay_payout *payout,
+                                           setpay_time_ms restored_ms,
+                                           bool *doubted) SETPAY_MUST_CHECK;
+
+/* The bank has paid it: reference and day of word; of one that is not sent only where it is in
+ * doubt since restored_ms. *known: that was told before with the same words, and nothing is
+ * changed. SETPAY_E_EXISTS (told before with others), SETPAY_E_STATE, with words. */
 enum setpay_error setpay_payout_pay(struct setpay_db *db, struct setpay_payout *payout,
-                                    const struct setpay_payout_word *word, bool *known,
+                                    const struct setpay_payout_word *word,
+                                    setpay_time_ms restored_ms, bool *known,
                                     struct setpay_problem *problem) SETPAY_MUST_CHECK;
 /* It came back, or the bank has not paid it. The same. */
 enum setpay_error setpay_payout_return(struct setpay_db *db, struct setpay_payout *payout,
                                        const struct setpay_payout_word *word, bool *known,
                                        struct setpay_problem *problem) SETPAY_MUST_CHECK;
 
+/* What is to be undone of a payout, and what came of it. */
+struct setpay_payout_undoing {
+    const char *reference; /* the bank's, by which the word was told that is to be undone */
+    const char *reason;    /* checked by the caller */
+    setpay_time_ms now_ms;
+    struct setpay_payout_undone undone;
+};
+/* The last word that was told of it is undone: *payout is as it was before. SETPAY_E_STATE with
+ * words: nothing was told of it, or not by that reference, or a settlement has paid it again, which
+ * is named. */
+enum setpay_error setpay_payout_undo(struct setpay_db *db, struct setpay_payout *payout,
+                                     struct setpay_payout_undoing *undoing,
+                                     struct setpay_problem *problem) SETPAY_MUST_CHECK;
+
+/* Inside of gateway/clearing: the entry of one of its steps. */
+enum setpay_error setpay_payout_append(struct setpay_db *db, const struct setpay_payout *payout,
+                                       enum setpay_ledger_kind kind, const struct setpay_id *event,
+                                       setpay_time_ms at_ms) SETPAY_MUST_CHECK;
+
 /* ------------------------------------------------------------------ looking */
 
 /* By the settlement's id. SETPAY_E_NOT_FOUND. */
 enum setpay_error setpay_payout_find(struct setpay_db *db, const struct setpay_id *token,
                                      struct setpay_payout *payout) SETPAY_MUST_CHECK;
-/* By the event of one of its entries. SETPAY_E_NOT_FOUND. */
+/* By the event of one of its entries, with the word that was told with that, though it was undone
+ * since. SETPAY_E_NOT_FOUND. */
 enum setpay_error setpay_payout_find_event(struct setpay_db *db, enum setpay_ledger_kind kind,
                                            const struct setpay_id *event,
                                            struct setpay_payout *payout) SETPAY_MUST_CHECK;
@@ -214,6 +289,18 @@ typedef enum setpay_error setpay_payout_each_fn(void *arg, const struct setpay_p
 enum setpay_error setpay_payout_each(struct setpay_db *db,
                                      const struct setpay_payout_filter *filter,
                                      setpay_payout_each_fn *each, void *arg) SETPAY_MUST_CHECK;
+
+/* A word that was undone, by the event of the entry that told it, or (by_undoing) of the one that
+ * undid it. SETPAY_E_NOT_FOUND. */
+enum setpay_error setpay_payout_undone_find(struct setpay_db *db, const struct setpay_id *event,
+                                            bool by_undoing,
+                                            struct setpay_payout_undone *undone) SETPAY_MUST_CHECK;
+typedef enum setpay_error setpay_payout_undone_fn(void *arg,
+                                                  const struct setpay_payout_undone *undone);
+/* Those of one payout, the oldest first. Ends with each's error. */
+enum setpay_error setpay_payout_each_undone(struct setpay_db *db, int64_t payout,
+                                            setpay_payout_undone_fn *each,
+                                            void *arg) SETPAY_MUST_CHECK;
 
 /* What is made and waits, by merchant and currency. */
 struct setpay_payout_waiting {

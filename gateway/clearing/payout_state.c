@@ -3,7 +3,8 @@
  *
  * A row is a state, a column an event; a cell is the next state or the error that refuses it. Every
  * cell is written out: one that is missing would be zero, which is no permitted cell. What keeps a
- * payout out of a second file is the column SEND: it leads somewhere from MADE alone.
+ * payout out of a second file is the column SEND: it leads somewhere from MADE alone. (After a
+ * restore that is not enough: what is MADE may have been sent, see payout.h.)
  */
 #include "gateway/clearing/payout_state.h"
 
@@ -30,6 +31,10 @@ static const struct cell table[SETPAY_PAYOUT_STATES][SETPAY_PAYOUT_EVENTS] = {
             [SETPAY_PAYOUT_SEND] = NO(NOT_FOUND),
             [SETPAY_PAYOUT_PAY] = NO(NOT_FOUND),
             [SETPAY_PAYOUT_RETURN] = NO(NOT_FOUND),
+            [SETPAY_PAYOUT_UNDO_TO_SENT] = NO(NOT_FOUND),
+            [SETPAY_PAYOUT_UNDO_TO_PAID] = NO(NOT_FOUND),
+            [SETPAY_PAYOUT_PAY_FORGOTTEN] = NO(NOT_FOUND),
+            [SETPAY_PAYOUT_UNDO_TO_MADE] = NO(NOT_FOUND),
         },
     [SETPAY_PAYOUT_MADE] =
         {
@@ -37,6 +42,10 @@ static const struct cell table[SETPAY_PAYOUT_STATES][SETPAY_PAYOUT_EVENTS] = {
             [SETPAY_PAYOUT_SEND] = TO(SENT),
             [SETPAY_PAYOUT_PAY] = NO(STATE), /* no bank has heard of it */
             [SETPAY_PAYOUT_RETURN] = NO(STATE),
+            [SETPAY_PAYOUT_UNDO_TO_SENT] = NO(STATE), /* nothing was told of it */
+            [SETPAY_PAYOUT_UNDO_TO_PAID] = NO(STATE),
+            [SETPAY_PAYOUT_PAY_FORGOTTEN] = TO(PAID),
+            [SETPAY_PAYOUT_UNDO_TO_MADE] = NO(STATE),
         },
     [SETPAY_PAYOUT_SENT] =
         {
@@ -44,6 +53,10 @@ static const struct cell table[SETPAY_PAYOUT_STATES][SETPAY_PAYOUT_EVENTS] = {
             [SETPAY_PAYOUT_SEND] = NO(EXISTS), /* it stands in a file */
             [SETPAY_PAYOUT_PAY] = TO(PAID),
             [SETPAY_PAYOUT_RETURN] = TO(RETURNED),
+            [SETPAY_PAYOUT_UNDO_TO_SENT] = NO(STATE),
+            [SETPAY_PAYOUT_UNDO_TO_PAID] = NO(STATE),
+            [SETPAY_PAYOUT_PAY_FORGOTTEN] = NO(STATE), /* its file is known */
+            [SETPAY_PAYOUT_UNDO_TO_MADE] = NO(STATE),
         },
     [SETPAY_PAYOUT_PAID] =
         {
@@ -51,6 +64,10 @@ static const struct cell table[SETPAY_PAYOUT_STATES][SETPAY_PAYOUT_EVENTS] = {
             [SETPAY_PAYOUT_SEND] = NO(EXISTS),
             [SETPAY_PAYOUT_PAY] = NO(EXISTS),
             [SETPAY_PAYOUT_RETURN] = TO(RETURNED), /* the payee's bank may send it back later */
+            [SETPAY_PAYOUT_UNDO_TO_SENT] = TO(SENT),
+            [SETPAY_PAYOUT_UNDO_TO_PAID] = NO(STATE),
+            [SETPAY_PAYOUT_PAY_FORGOTTEN] = NO(EXISTS),
+            [SETPAY_PAYOUT_UNDO_TO_MADE] = TO(MADE), /* in no file */
         },
     [SETPAY_PAYOUT_RETURNED] =
         {
@@ -58,6 +75,11 @@ static const struct cell table[SETPAY_PAYOUT_STATES][SETPAY_PAYOUT_EVENTS] = {
             [SETPAY_PAYOUT_SEND] = NO(EXISTS),
             [SETPAY_PAYOUT_PAY] = NO(STATE), /* it is paid as another by now */
             [SETPAY_PAYOUT_RETURN] = NO(EXISTS),
+            [SETPAY_PAYOUT_UNDO_TO_SENT] =
+                TO(SENT), /* as long as no settlement has paid it again */
+            [SETPAY_PAYOUT_UNDO_TO_PAID] = TO(PAID),
+            [SETPAY_PAYOUT_PAY_FORGOTTEN] = NO(STATE),
+            [SETPAY_PAYOUT_UNDO_TO_MADE] = NO(STATE),
         },
 };
 
@@ -91,6 +113,10 @@ const char *setpay_payout_event_name(enum setpay_payout_event event)
         [SETPAY_PAYOUT_SEND] = "send",
         [SETPAY_PAYOUT_PAY] = "pay",
         [SETPAY_PAYOUT_RETURN] = "return",
+        [SETPAY_PAYOUT_UNDO_TO_SENT] = "undo: the only word",
+        [SETPAY_PAYOUT_UNDO_TO_PAID] = "undo: a return after paid",
+        [SETPAY_PAYOUT_PAY_FORGOTTEN] = "pay: sent before a restore",
+        [SETPAY_PAYOUT_UNDO_TO_MADE] = "undo: that",
     };
     return (unsigned)event < SETPAY_PAYOUT_EVENTS ? names[event] : "unknown";
 }

@@ -12,7 +12,7 @@ enum setpay_payout_state {
     SETPAY_PAYOUT_MADE = 1,     /* by a settlement; stands in no file */
     SETPAY_PAYOUT_SENT = 2,     /* stands in one file for the bank, and never in another */
     SETPAY_PAYOUT_PAID = 3,     /* by the bank's word */
-    SETPAY_PAYOUT_RETURNED = 4, /* final: the next settlement pays it again, as another payout */
+    SETPAY_PAYOUT_RETURNED = 4, /* the next settlement pays it again, as another payout */
     SETPAY_PAYOUT_STATES
 };
 
@@ -21,6 +21,14 @@ enum setpay_payout_event {
     SETPAY_PAYOUT_SEND,   /* payout send: written to a file */
     SETPAY_PAYOUT_PAY,    /* payout paid: the bank has paid it */
     SETPAY_PAYOUT_RETURN, /* payout returned: the bank has not, or it has come back */
+    /* payout undo: the last word was told by mistake. Which of them is up to what it leaves. */
+    SETPAY_PAYOUT_UNDO_TO_SENT, /* no word was told before it */
+    SETPAY_PAYOUT_UNDO_TO_PAID, /* it came back after it was paid: it did not */
+    /* payout paid of one that stands in no file that is known: the database was restored, and has
+     * forgotten it. Whether that may be is the caller's to have asked (setpay_payout_is_doubted).
+     */
+    SETPAY_PAYOUT_PAY_FORGOTTEN,
+    SETPAY_PAYOUT_UNDO_TO_MADE, /* that was told by mistake */
     SETPAY_PAYOUT_EVENTS
 };
 

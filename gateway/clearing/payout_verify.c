@@ -56,9 +56,25 @@ enum setpay_error setpay_look_expect_payout_returned(struct setpay_db *db,
     return setpay_payout_returned_event(&payout, &expected->token);
 }
 
+enum setpay_error setpay_look_expect_payout_undone(struct setpay_db *db,
+                                                   const struct setpay_id *event,
+                                                   struct setpay_look_expected *expected)
+{
+    struct setpay_payout payout;
+    struct setpay_payout_undone undone;
+    SETPAY_TRY(setpay_payout_undone_find(db, event, true, &undone));
+    SETPAY_TRY(setpay_payout_find_event(db, SETPAY_LEDGER_PAYOUT_UNDONE, event, &payout));
+    if (setpay_look_is_amount(payout.amount_minor))
+        setpay_payout_undone_post(&payout, undone.is_return, &expected->entry);
+    expected->entry.time_ms = undone.at_ms;
+    return setpay_payout_undone_event(&undone, &expected->token);
+}
+
 /* ------------------------------------------------------------------ payouts */
 
 #define PAYOUT_WORDS "'' || payout.id"
+/* In no file that is known: where a restore has forgotten it. */
+#define IS_FORGOTTEN "EXISTS (SELECT 1 FROM restoration WHERE moved = 0)"
 /* What a row says of itself. */
 static enum setpay_error check_states(struct setpay_look *look)
 {
@@ -67,8 +83,10 @@ static enum setpay_error check_states(struct setpay_look *look)
         "SELECT " PAYOUT_WORDS " FROM payout WHERE NOT CASE state"
         " WHEN 1 THEN sent IS NULL AND paid IS NULL AND returned IS NULL"
         " WHEN 2 THEN sent IS NOT NULL AND paid IS NULL AND returned IS NULL"
-        " WHEN 3 THEN sent IS NOT NULL AND paid IS NOT NULL AND returned IS NULL"
-        " WHEN 4 THEN sent IS NOT NULL AND returned IS NOT NULL ELSE 0 END ORDER BY id",
+        " WHEN 3 THEN (sent IS NOT NULL OR " IS_FORGOTTEN ") AND paid IS NOT NULL"
+        " AND returned IS NULL"
+        " WHEN 4 THEN (sent IS NOT NULL OR (paid IS NOT NULL AND " IS_FORGOTTEN "))"
+        " AND returned IS NOT NULL ELSE 0 END ORDER BY id",
         "its state is not what was done with it: payout"));
     /* What is told with a step stands there once it is done, and not before. */
     return setpay_look_each_row(
@@ -115,6 +133,33 @@ static enum setpay_error check_entries(struct setpay_look *look)
         "SELECT " PAYOUT_WORDS " FROM payout WHERE returned IS NOT NULL AND NOT EXISTS"
         " (SELECT 1 FROM ledger_entry WHERE event = returned AND kind = $1) ORDER BY id",
         SETPAY_LEDGER_PAYOUT_RETURNED, "not in the ledger: the return of payout");
+}
+
+/* A word that was undone was told: of a payout that is there, and both in the ledger. */
+#define UNDONE_WORDS "'' || payout_undone.id || ', of payout ' || payout_id"
+static enum setpay_error check_undone(struct setpay_look *look)
+{
+    SETPAY_TRY(setpay_look_each_row(
+        look,
+        "SELECT " UNDONE_WORDS " FROM payout_undone WHERE is_return NOT IN (0, 1)"
+        " OR NOT EXISTS (SELECT 1 FROM payout WHERE payout.id = payout_id) ORDER BY id",
+        "of no payout, or neither paid nor returned: the undone word"));
+    SETPAY_TRY(setpay_look_each_row_by(
+        look,
+        "SELECT " UNDONE_WORDS " FROM payout_undone WHERE is_return = 0 AND NOT EXISTS"
+        " (SELECT 1 FROM ledger_entry WHERE event = word AND kind = $1) ORDER BY id",
+        SETPAY_LEDGER_PAYOUT_PAID,
+        "not in the ledger: what the bank had paid, by the undone word"));
+    SETPAY_TRY(setpay_look_each_row_by(
+        look,
+        "SELECT " UNDONE_WORDS " FROM payout_undone WHERE is_return = 1 AND NOT EXISTS"
+        " (SELECT 1 FROM ledger_entry WHERE event = word AND kind = $1) ORDER BY id",
+        SETPAY_LEDGER_PAYOUT_RETURNED, "not in the ledger: the return, by the undone word"));
+    return setpay_look_each_row_by(
+        look,
+        "SELECT " UNDONE_WORDS " FROM payout_undone WHERE NOT EXISTS"
+        " (SELECT 1 FROM ledger_entry WHERE event = undone AND kind = $1) ORDER BY id",
+        SETPAY_LEDGER_PAYOUT_UNDONE, "not in the ledger: the undoing of the word");
 }
 
 /* ------------------------------------------------------------------ files */
@@ -166,5 +211,6 @@ enum setpay_error setpay_look_payouts(struct setpay_look *look)
     SETPAY_TRY(check_settled(look));
     SETPAY_TRY(check_states(look));
     SETPAY_TRY(check_entries(look));
+    SETPAY_TRY(check_undone(look));
     return check_files(look);
 }

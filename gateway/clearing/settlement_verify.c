@@ -109,6 +109,8 @@ static const struct {
                                        setpay_look_expect_payout_returned},
     [SETPAY_LEDGER_ISSUER_PAYMENT_UNDONE] = {"issuer's payment that was undone", "content",
                                              setpay_look_expect_payment_undone},
+    [SETPAY_LEDGER_PAYOUT_UNDONE] = {"payout whose word was undone", "content",
+                                     setpay_look_expect_payout_undone},
 };
 
 enum setpay_error setpay_settlement_verify_entry(struct setpay_look *look,

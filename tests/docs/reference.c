@@ -370,7 +370,9 @@ static const struct party parties[] = {
         "What a settlement has to pay to a merchant, at the gateway. `send` leads somewhere from "
         "`made` alone: a payout is in one file for the bank and never in another. `pay` and "
         "`return` are the bank's word, as the operator tells it; what was returned is paid again "
-        "by the next settlement, as another payout.",
+        "by the next settlement, as another payout. What was told by mistake is undone, back to "
+        "what stood before that word; a return only until a settlement has paid it again. What is "
+        "`made` can be paid only where the database was restored, and may have forgotten its file.",
         SETPAY_PAYOUT_STATES,
         SETPAY_PAYOUT_EVENTS,
         payout_state,

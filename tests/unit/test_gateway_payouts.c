@@ -217,10 +217,60 @@ static void who_has_no_account_waits(void **state)
          " VALUES (1, 1, 4102444800000, 0)");
     EXPECT_REFUSED("and 1 of the payouts that wait hold something of before", 1, "payout", "send",
                    "--currency", "EUR", "-o", path);
+    EXPECT_REFUSED("expected the id of a payout in EUR that is made; nothing was sent", 2, "payout",
+                   "send", "--currency", "EUR", "--force", "--leave",
+                   "00112233445566778899aabbccddeeff");
+    EXPECT_REFUSED("every payout in EUR that waits is left out by --leave", 1, "payout", "send",
+                   "--currency", "EUR", "--force", "--leave", payout);
+    assert_int_equal(RUN("payout", "list", "--currency", "EUR"), 0);
+    expect_printed("(may have been sent, see --force)");
+    assert_int_equal(RUN("payout", "paid", payout, "--reference", "B0", "--date", today), 0);
+    expect_printed(" paid ");
+    assert_int_equal(
+        RUN("payout", "undo", payout, "--reference", "B0", "--reason", "it was another"), 0);
+    expect_printed(" made ");
+    assert_int_equal(RUN("payout", "show", payout), 0);
+    expect_printed("in doubt ");
     edit("DELETE FROM restoration");
     assert_int_equal(number("SELECT COUNT(*) FROM payout WHERE state = 1"), 2);
     EXPECT_REFUSED("date '2020-01-01': expected a day from ", 2, "payout", "send", "--currency",
                    "EUR", "--date", "2020-01-01");
+}
+
+/* All that is kept, as if it was of so many days later: the clock is behind that, or ahead. */
+static void move_kept(int days)
+{
+    static const char *const tables[] = {"payment", "step", "presentment", "settlement"};
+    char sql[128];
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+        (void)snprintf(sql, sizeof sql, "UPDATE %s SET created_ms = created_ms + %lld", tables[i],
+                       (long long)days * SETPAY_DAY_MS);
+        edit(sql);
+    }
+}
+
+static void a_wrong_clock_sends_nothing(void **state)
+{
+    static const struct {
+        int days;
+        const char *says;
+    } cases[] = {{-9, "more than seven days before; where the clock is right"},
+                 {3, "more than a day behind; where the clock is right"}};
+    char path[TEST_PATH_SIZE];
+    (void)state;
+    (void)test_path(till.gateway->folder, "first.xml", path);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        move_kept(cases[i].days);
+        EXPECT_REFUSED(cases[i].says, 1, "payout", "send", "--currency", "EUR", "-o", path);
+        EXPECT_REFUSED(cases[i].says, 1, "payout", "send", "--currency", "EUR", "--force", "-o",
+                       path);
+        EXPECT_REFUSED("every payout in EUR that waits is left out", 1, "payout", "send",
+                       "--currency", "EUR", "--clock-is-right", "--leave", payout);
+        assert_int_not_equal(access(path, F_OK), 0);
+        assert_int_equal(number("SELECT COUNT(*) FROM payout_file"), 0);
+        assert_int_equal(number("SELECT COUNT(*) FROM payout WHERE state = 1"), 2);
+        move_kept(-cases[i].days);
+    }
 }
 
 /* ------------------------------------------------------------------ one file */
@@ -246,6 +296,29 @@ static void validate(const char *path)
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static int64_t age(const char *state)
+{
+    char name[80];
+    (void)snprintf(name, sizeof name, "setpay_gateway_payouts_age_seconds{state=\"%s\"}", state);
+    return test_daemon_figure(&till.gateway->daemon, name);
+}
+
+/* The one in JPY was made, and the one in EUR sent, since the daemon's clock was set: long ago,
+ * once the database says so. Read anew by the next start. */
+static void expect_aged(void)
+{
+    assert_true(age("made") < 3600);
+    assert_true(age("sent") < 3600);
+    edit("UPDATE settlement SET created_ms = created_ms - 864000000 WHERE currency = 'JPY';"
+         "UPDATE payout SET sent_ms = sent_ms - 1728000000 WHERE state = 2");
+    test_gateway_stop(till.gateway);
+    test_gateway_start(till.gateway, NULL);
+    assert_true(age("made") >= 864000 && age("made") < 864000 + 3600);
+    assert_true(age("sent") >= 1728000 && age("sent") < 1728000 + 3600);
+    edit("UPDATE settlement SET created_ms = created_ms + 864000000 WHERE currency = 'JPY';"
+         "UPDATE payout SET sent_ms = sent_ms + 1728000000 WHERE state = 2");
 }
 
 /* Killed before its commit nothing is sent, and behind it all is, though nobody had the answer. */
@@ -292,6 +365,7 @@ static void is_sent_once_through_kills(void **state)
     free(again);
     test_gateway_start(till.gateway, NULL);
     test_daemon_wait_figure(&till.gateway->daemon, "setpay_gateway_payouts{state=\"sent\"}", 1);
+    expect_aged();
     assert_int_equal(RUN("ledger", "verify"), 0);
 }
 
@@ -314,14 +388,38 @@ static void the_bank_pays_and_returns(void **state)
     expect_printed("(told before)");
     EXPECT_REFUSED("was told as paid before, by B1", 1, "payout", "paid", payout, "--reference",
                    "B2", "--date", today);
-    assert_int_equal(test_gateway_log_count(till.gateway, "event=payout.paid"), 1);
+    assert_int_equal(test_gateway_log_count(till.gateway, "event=payout.paid"), 2);
     test_daemon_wait_figure(&till.gateway->daemon, "setpay_gateway_payouts{state=\"made\"}", 1);
     test_daemon_wait_figure(&till.gateway->daemon, "setpay_gateway_payouts{state=\"sent\"}", 0);
+    /* The wrong one was named: as a payout, and as a file; in the wrong words, and once too often.
+     */
+    EXPECT_REFUSED("and not by B2; nothing was undone", 1, "payout", "undo", payout, "--reference",
+                   "B2", "--reason", "the wrong id");
+    EXPECT_REFUSED("reason: expected words", 2, "payout", "undo", payout, "--reference", "B1",
+                   "--reason", "");
+    EXPECT_REFUSED("the last word was told by B2", 1, "payout", "undo", first_file, "--whole-file",
+                   "--reference", "B2", "--reason", "the wrong file");
+    assert_int_equal(RUN("payout", "undo", first_file, "--whole-file", "--reference", "B1",
+                         "--reason", "the wrong file"),
+                     0);
+    expect_printed(" sent ");
+    EXPECT_REFUSED("is sent: there is no word of the bank to undo", 1, "payout", "undo", payout,
+                   "--reference", "B1", "--reason", "the wrong file");
+    assert_int_equal(
+        RUN("payout", "returned", payout, "--code", "AC04", "--reference", "B1", "--date", today),
+        0);
+    assert_int_equal(
+        RUN("payout", "undo", payout, "--reference", "B1", "--reason", "another came back"), 0);
+    assert_int_equal(test_gateway_log_count(till.gateway, "event=payout.undone"), 3);
+    assert_int_equal(RUN("payout", "paid", payout, "--reference", "B1", "--date", today), 0);
+    assert_int_equal(RUN("payout", "show", payout), 0);
+    expect_printed("paid, by B1 of ");
+    expect_printed("was told by mistake: another came back");
     assert_int_equal(RUN("payout", "returned", payout, "--code", "AC04", "--reference", "B3",
                          "--date", today, "--reason", "the account is closed"),
                      0);
     expect_printed("returned");
-    assert_int_equal(test_gateway_log_count(till.gateway, "event=payout.returned"), 1);
+    assert_int_equal(test_gateway_log_count(till.gateway, "event=payout.returned"), 2);
     assert_int_equal(test_gateway_log_count(till.gateway, SHOP_IBAN), 0); /* in no line */
     assert_int_equal(RUN("payout", "show", payout), 0);
     expect_printed("the account is closed");
@@ -330,9 +428,14 @@ static void the_bank_pays_and_returns(void **state)
     wait_days(1);
     assert_int_equal(RUN("settle"), 0);
     expect_printed("98.35 EUR of payouts that were returned");
+    EXPECT_REFUSED("can't be undone: the settlement ", 1, "payout", "undo", payout, "--reference",
+                   "B3", "--reason", "too late");
     assert_int_equal(number("SELECT payout_minor FROM settlement ORDER BY id DESC LIMIT 1"), 9835);
     (void)test_path(till.gateway->folder, "second.xml", path);
-    assert_int_equal(RUN("--json", "payout", "send", "--currency", "EUR", "-o", path), 0);
+    move_kept(-9);
+    assert_int_equal(
+        RUN("--json", "payout", "send", "--currency", "EUR", "--clock-is-right", "-o", path), 0);
+    move_kept(9);
     take(NULL, "file", id, sizeof id);
     validate(path);
     assert_null(strstr(printed, "<Document"));
@@ -424,6 +527,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_day_is_settled),
         cmocka_unit_test(who_has_no_account_waits),
+        cmocka_unit_test(a_wrong_clock_sends_nothing),
         cmocka_unit_test(is_sent_once_through_kills),
         cmocka_unit_test(the_bank_pays_and_returns),
         cmocka_unit_test(issuers_payments_go_both_ways),

@@ -23,6 +23,7 @@
 #define DAY(n) ((n)*SETPAY_DAY_MS)
 #define IBAN "DE89370400440532013000"
 #define OTHER_IBAN "NL91ABNA0417164300"
+#define STATE "its state is not what was done with it: payout "
 
 /* ------------------------------------------------------------------ pure */
 
@@ -40,23 +41,43 @@ static const struct {
     [NONE] = {{MADE, SETPAY_OK},
               {NONE, SETPAY_E_NOT_FOUND},
               {NONE, SETPAY_E_NOT_FOUND},
+              {NONE, SETPAY_E_NOT_FOUND},
+              {NONE, SETPAY_E_NOT_FOUND},
+              {NONE, SETPAY_E_NOT_FOUND},
+              {NONE, SETPAY_E_NOT_FOUND},
               {NONE, SETPAY_E_NOT_FOUND}},
     [MADE] = {{NONE, SETPAY_E_EXISTS},
               {SENT, SETPAY_OK},
               {NONE, SETPAY_E_STATE},
+              {NONE, SETPAY_E_STATE},
+              {NONE, SETPAY_E_STATE},
+              {NONE, SETPAY_E_STATE},
+              {PAID, SETPAY_OK},
               {NONE, SETPAY_E_STATE}},
     [SENT] = {{NONE, SETPAY_E_EXISTS},
               {NONE, SETPAY_E_EXISTS},
               {PAID, SETPAY_OK},
-              {RETURNED, SETPAY_OK}},
+              {RETURNED, SETPAY_OK},
+              {NONE, SETPAY_E_STATE},
+              {NONE, SETPAY_E_STATE},
+              {NONE, SETPAY_E_STATE},
+              {NONE, SETPAY_E_STATE}},
     [PAID] = {{NONE, SETPAY_E_EXISTS},
               {NONE, SETPAY_E_EXISTS},
               {NONE, SETPAY_E_EXISTS},
-              {RETURNED, SETPAY_OK}},
+              {RETURNED, SETPAY_OK},
+              {SENT, SETPAY_OK},
+              {NONE, SETPAY_E_STATE},
+              {NONE, SETPAY_E_EXISTS},
+              {MADE, SETPAY_OK}},
     [RETURNED] = {{NONE, SETPAY_E_EXISTS},
                   {NONE, SETPAY_E_EXISTS},
                   {NONE, SETPAY_E_STATE},
-                  {NONE, SETPAY_E_EXISTS}},
+                  {NONE, SETPAY_E_EXISTS},
+                  {SENT, SETPAY_OK},
+                  {PAID, SETPAY_OK},
+                  {NONE, SETPAY_E_STATE},
+                  {NONE, SETPAY_E_STATE}},
 };
 
 static void takes_the_permitted_ways_only(void **state)
@@ -172,6 +193,25 @@ static void a_word_of_the_bank_is_checked(void **state)
     }
 }
 
+static void a_clock_that_is_wrong_sends_nothing(void **state)
+{
+    static const struct {
+        setpay_time_ms last_ms, now_ms;
+        enum setpay_error error;
+    } cases[] = {
+        {0, NOON, SETPAY_OK}, /* nothing was ever kept */
+        {NOON, NOON, SETPAY_OK},
+        {NOON, NOON + DAY(7), SETPAY_OK},
+        {NOON, NOON + DAY(7) + 1, SETPAY_E_STATE},
+        {NOON, NOON - DAY(1), SETPAY_OK},
+        {NOON, NOON - DAY(1) - 1, SETPAY_E_STATE},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_int_equal(setpay_payout_check_clock(cases[i].last_ms, cases[i].now_ms),
+                         cases[i].error);
+}
+
 /* ------------------------------------------------------------------ on a database */
 
 static const struct setpay_bank_account payer = {"Acquirer Ltd.", IBAN, "COBADEFFXXX"};
@@ -182,10 +222,12 @@ static struct sent {
     enum setpay_error error;
     struct setpay_payout_file file;
     bool more;
-    int64_t doubted;
+    int64_t doubted, kept;
     struct setpay_buffer bytes;
 } sent;
 static setpay_time_ms restored_ms; /* the database */
+static struct setpay_id left[2];   /* that are not to be written */
+static size_t left_count;
 
 struct send_call {
     const char *currency;
@@ -203,11 +245,14 @@ static enum setpay_error run_send(struct setpay_db *db, void *arg)
                                             .payees = call->payees,
                                             .payee_count = call->payee_count,
                                             .now_ms = call->now_ms,
-                                            .restored_ms = restored_ms};
+                                            .restored_ms = restored_ms,
+                                            .left = left,
+                                            .left_count = left_count};
     sent.error = setpay_payout_send(db, &sending, &sent.bytes);
     sent.file = sending.file;
     sent.more = sending.more;
     sent.doubted = sending.doubted_count;
+    sent.kept = sending.kept_count;
     return sent.error;
 }
 
@@ -230,8 +275,10 @@ static enum setpay_error run_word(struct setpay_db *db, void *arg)
     struct word_call *call = arg;
     struct setpay_payout payout;
     SETPAY_TRY(setpay_payout_find(db, &call->token, &payout));
-    return (call->returns ? setpay_payout_return : setpay_payout_pay)(db, &payout, &call->word,
-                                                                      &call->known, &call->problem);
+    return call->returns
+               ? setpay_payout_return(db, &payout, &call->word, &call->known, &call->problem)
+               : setpay_payout_pay(db, &payout, &call->word, restored_ms, &call->known,
+                                   &call->problem);
 }
 
 static struct word_call told; /* the last */
@@ -245,6 +292,30 @@ static enum setpay_error tell(const struct setpay_id *token, const char *referen
     (void)snprintf(told.word.code, sizeof told.word.code, "%s", code != NULL ? code : "");
     told.word.at_ms = at_ms;
     return setpay_store_submit_wait(test_day_store, run_word, &told);
+}
+
+struct undo_call {
+    struct setpay_id token;
+    struct setpay_payout_undoing undoing;
+    struct setpay_problem problem;
+};
+
+static enum setpay_error run_undo(struct setpay_db *db, void *arg)
+{
+    struct undo_call *call = arg;
+    struct setpay_payout payout;
+    SETPAY_TRY(setpay_payout_find(db, &call->token, &payout));
+    return setpay_payout_undo(db, &payout, &call->undoing, &call->problem);
+}
+
+static struct undo_call undone; /* the last */
+
+static enum setpay_error undo(const struct setpay_id *token, const char *reference,
+                              setpay_time_ms at_ms)
+{
+    undone = (struct undo_call){.token = *token,
+                                .undoing = {reference, "the wrong id", at_ms, {.payout = 0}}};
+    return setpay_store_submit_wait(test_day_store, run_undo, &undone);
 }
 
 struct reading {
@@ -481,6 +552,66 @@ static void what_came_back_is_less_by_what_is_owed(void **state)
     assert_int_equal(test_day_settled.made[0].payout_minor, 690);
 }
 
+/* A word that was told of the wrong one. */
+static void a_word_is_undone(void **state)
+{
+    struct setpay_id token = settle_first();
+    (void)state;
+    assert_int_equal(undo(&token, "R1", NOON), SETPAY_E_STATE); /* nothing was told */
+    assert_non_null(strstr(undone.problem.text, "is made: there is no word"));
+    assert_int_equal(send_to(&shop, 1, "EUR", NOON), SETPAY_OK);
+    assert_int_equal(undo(&token, "R1", NOON), SETPAY_E_STATE);
+    assert_int_equal(tell(&token, "R1", NULL, NOON + 1), SETPAY_OK);
+    assert_int_equal(undo(&token, "R2", NOON + 2), SETPAY_E_STATE);
+    assert_non_null(strstr(undone.problem.text, "told as paid by R1 of 2026-11-27, and not by R2"));
+    assert_int_equal(undo(&token, "R1", NOON + 2), SETPAY_OK);
+    const struct setpay_payout payout = payout_of(&token);
+    assert_int_equal(payout.state, SETPAY_PAYOUT_SENT);
+    assert_string_equal(payout.paid.reference, "");
+    assert_int_equal(payout.paid.at_ms, 0);
+    assert_int_equal(undo(&token, "R1", NOON + 3), SETPAY_E_STATE); /* once */
+    assert_int_equal(test_day_verify().findings, 0);
+    assert_int_equal(test_day_balance(SETPAY_ACCOUNT_CASH, "EUR"), -990);
+    /* It is in its file still, and in no other; and the right word may follow. */
+    assert_int_equal(send_to(&shop, 1, "EUR", NOON + 4), SETPAY_E_NOT_FOUND);
+    assert_int_equal(tell(&token, "R1", NULL, NOON + 5), SETPAY_OK);
+    assert_false(told.known);
+    assert_int_equal(test_day_ask("SELECT COUNT(*) FROM ledger_entry WHERE kind = 21"), 1);
+}
+
+/* What did not come back is not owed, and no settlement pays it again. */
+static void a_return_is_undone_until_it_is_paid_again(void **state)
+{
+    struct setpay_id token = settle_first();
+    char id[SETPAY_ID_TEXT_SIZE];
+    (void)state;
+    assert_int_equal(send_to(&shop, 1, "EUR", NOON), SETPAY_OK);
+    assert_int_equal(tell(&token, "R1", "AC04", NOON + 1), SETPAY_OK);
+    assert_int_equal(undo(&token, "R1", NOON + 2), SETPAY_OK);
+    assert_int_equal(payout_of(&token).state, SETPAY_PAYOUT_SENT);
+    assert_int_equal(test_day_balance(SETPAY_ACCOUNT_CASH, "EUR"), -990);
+    assert_int_equal(test_day_balance(SETPAY_ACCOUNT_MERCHANT_PAYABLE, "EUR"), 0);
+    assert_int_equal(test_day_verify().findings, 0);
+    assert_int_equal(test_day_settle(NOON + DAY(1), NULL), 0);
+    /* After it was paid it is paid again. */
+    assert_int_equal(tell(&token, "R2", NULL, NOON + DAY(1)), SETPAY_OK);
+    assert_int_equal(tell(&token, "R3", "AC04", NOON + DAY(1) + 1), SETPAY_OK);
+    assert_int_equal(undo(&token, "R2", NOON + DAY(1) + 2), SETPAY_E_STATE); /* not the last */
+    assert_int_equal(undo(&token, "R3", NOON + DAY(1) + 2), SETPAY_OK);
+    assert_int_equal(payout_of(&token).state, SETPAY_PAYOUT_PAID);
+    assert_string_equal(payout_of(&token).paid.reference, "R2");
+    assert_int_equal(test_day_verify().findings, 0);
+    /* Once a settlement has it, it is too late, and nothing is changed. */
+    assert_int_equal(tell(&token, "R4", "AC04", NOON + DAY(1) + 3), SETPAY_OK);
+    assert_int_equal(test_day_settle(NOON + DAY(2), NULL), 1);
+    assert_int_equal(undo(&token, "R4", NOON + DAY(2)), SETPAY_E_STATE);
+    assert_non_null(strstr(undone.problem.text, "of 2026-11-27 holds what came back"));
+    assert_non_null(
+        strstr(undone.problem.text, setpay_id_format(&test_day_settled.made[0].token, id)));
+    assert_int_equal(payout_of(&token).state, SETPAY_PAYOUT_RETURNED);
+    assert_int_equal(test_day_ask("SELECT COUNT(*) FROM payout_undone"), 2);
+}
+
 /* A backup of before may have been sent from, and have forgotten it: whatever holds something of
  * before the restore, of whatever day it is by then. */
 static void what_may_have_been_sent_is_left_out(void **state)
@@ -513,6 +644,55 @@ static void what_may_have_been_sent_is_left_out(void **state)
     assert_int_equal(sent.file.amount_minor, 990 + 693);
     restored_ms = 0;
     test_day_edit("UPDATE step SET created_ms = 1000"); /* as test_day.c writes them */
+}
+
+/* What the bank has paid of what is in doubt is told, and the rest sent; what is to wait waits. */
+static void what_was_sent_before_a_restore_is_told(void **state)
+{
+    struct setpay_id first = settle_first(), second;
+    (void)state;
+    test_day_merchant("other", "UTC", "24:00");
+    test_day_capture("EUR", 500, 5, NOON);
+    (void)test_day_add("other", "EUR", SETPAY_STEP_CAPTURE, 700, 0, NOON, "00");
+    assert_int_equal(test_day_settle(NOON + DAY(1), NULL), 2);
+    assert_int_equal(test_day_ask("SELECT COUNT(*) FROM payout WHERE state = 1"), 4);
+    second = test_day_settled.made[1].token;
+    /* Where nothing was restored, nothing is paid that was not sent. */
+    assert_int_equal(tell(&first, "R1", NULL, NOON + DAY(1)), SETPAY_E_STATE);
+    restored_ms = NOON + DAY(2);
+    test_day_edit("INSERT INTO restoration (number, backup_ms, restored_ms, moved)"
+                  " VALUES (1, 1, 1764331200000, 0)");
+    assert_int_equal(tell(&first, "R1", "AC04", NOON + DAY(2)), SETPAY_E_STATE);
+    assert_int_equal(tell(&first, "R1", NULL, NOON + DAY(2)), SETPAY_OK);
+    assert_int_equal(payout_of(&first).state, SETPAY_PAYOUT_PAID);
+    assert_int_equal(payout_of(&first).file, 0);
+    assert_int_equal(test_day_verify().findings, 0);
+    /* Told by mistake, it waits again; told again, it may come back later, as any. */
+    assert_int_equal(undo(&first, "R1", NOON + DAY(2) + 1), SETPAY_OK);
+    assert_int_equal(payout_of(&first).state, SETPAY_PAYOUT_MADE);
+    assert_int_equal(test_day_verify().findings, 0);
+    assert_int_equal(tell(&first, "R1", NULL, NOON + DAY(2) + 2), SETPAY_OK);
+    assert_int_equal(tell(&first, "R1", NULL, NOON + DAY(2) + 3), SETPAY_OK);
+    assert_true(told.known);
+    assert_int_equal(tell(&first, "R2", "AC04", NOON + DAY(2) + 4), SETPAY_OK);
+    assert_int_equal(test_day_verify().findings, 0);
+    assert_int_equal(undo(&first, "R2", NOON + DAY(2) + 5), SETPAY_OK);
+    assert_int_equal(payout_of(&first).state, SETPAY_PAYOUT_PAID);
+    /* All that is left is in doubt; one of it is to wait. */
+    assert_int_equal(send_to(&shop, 1, "EUR", NOON + DAY(2)), SETPAY_E_NOT_FOUND);
+    restored_ms = 0; /* --force */
+    left[0] = second;
+    left_count = 1;
+    assert_int_equal(send_to(&shop, 1, "EUR", NOON + DAY(2)), SETPAY_E_NOT_FOUND);
+    assert_int_equal(sent.kept, 1);
+    left_count = 0;
+    assert_int_equal(send_to(&shop, 1, "EUR", NOON + DAY(2)), SETPAY_OK);
+    assert_int_equal(sent.file.count, 1);
+    assert_int_equal(sent.file.amount_minor, 495);
+    assert_int_equal(test_day_verify().findings, 0);
+    /* Without a restore there is no such thing. */
+    test_day_expect_found("DELETE FROM restoration", STATE "1", false);
+    test_day_expect_found("UPDATE restoration SET moved = 1", STATE "1", false);
 }
 
 static void a_file_has_a_thousand_at_most(void **state)
@@ -588,18 +768,23 @@ static void settlements_of_before_have_none(void **state)
 
 /* ------------------------------------------------------------------ every edit is found */
 
-/* 1 was sent and paid, 2 is made, 3 was sent and returned, 4 is what became of it. */
+/* 1 was sent and paid, 2 is made, 3 was sent and returned, 4 is what became of it. Before, 1 was
+ * told as paid, and 3 as returned, by mistake. */
 static int open_paid(void **state)
 {
     struct setpay_id token;
     test_day_open(state);
     token = settle_first();
     assert_int_equal(send_to(&shop, 1, "EUR", NOON), SETPAY_OK);
+    assert_int_equal(tell(&token, "R0", NULL, NOON), SETPAY_OK);
+    assert_int_equal(undo(&token, "R0", NOON), SETPAY_OK);
     assert_int_equal(tell(&token, "R1", NULL, NOON + 1), SETPAY_OK);
     test_day_capture("EUR", 500, 5, NOON);
     assert_int_equal(test_day_settle(NOON + DAY(1), NULL), 1);
     token = test_day_settled.made[0].token;
     assert_int_equal(send_to(&shop, 1, "EUR", NOON + DAY(1)), SETPAY_OK);
+    assert_int_equal(tell(&token, "R9", "AC01", NOON + DAY(1)), SETPAY_OK);
+    assert_int_equal(undo(&token, "R9", NOON + DAY(1)), SETPAY_OK);
     assert_int_equal(tell(&token, "R2", "AC04", NOON + DAY(1)), SETPAY_OK);
     assert_int_equal(test_day_settle(NOON + DAY(2), NULL), 1);
     assert_int_equal(test_day_verify().findings, 0);
@@ -608,7 +793,6 @@ static int open_paid(void **state)
 
 #define CONTENT "of another merchant, currency or content"
 #define TOLD "told and not done, or done and not told: payout "
-#define STATE "its state is not what was done with it: payout "
 
 static const struct {
     const char *sql, *words;
@@ -675,6 +859,25 @@ static const struct {
      "its payouts come to something else: payout file 9: 1 of 1"},
     {"DELETE FROM adjustment", "nothing was adjusted for it: kind 4 of 3"},
     {"UPDATE adjustment SET amount_minor = 494", "of no dispute and no clearing, and of no payout"},
+    /* What was told by mistake, and its undoing. */
+    {"DELETE FROM payout_undone WHERE id = 1", "there is no payout that was paid"},
+    {"DELETE FROM payout_undone WHERE id = 2", "there is no payout that was returned"},
+    {"DELETE FROM payout_undone WHERE id = 1", "there is no payout whose word was undone"},
+    {"UPDATE payout_undone SET payout_id = 2 WHERE id = 1", CONTENT},
+    {"UPDATE payout_undone SET payout_id = 77 WHERE id = 1", "of no payout, or neither paid nor"},
+    {"UPDATE payout_undone SET is_return = 1 WHERE id = 1", "there is no payout that was paid"},
+    {"UPDATE payout_undone SET is_return = 0 WHERE id = 2", "not in the ledger: what the bank had"},
+    {"UPDATE payout_undone SET is_return = 1 WHERE id = 1", "not in the ledger: the return, by"},
+    {"UPDATE payout_undone SET word = zeroblob(16) WHERE id = 1", "there is no payout that was"},
+    {"UPDATE payout_undone SET reference = 'R8' WHERE id = 1", CONTENT},
+    {"UPDATE payout_undone SET day = '2026-11-26' WHERE id = 1", CONTENT},
+    {"UPDATE payout_undone SET code = 'AC04' WHERE id = 2", CONTENT},
+    {"UPDATE payout_undone SET reason = 'none' WHERE id = 2", CONTENT},
+    {"UPDATE payout_undone SET told_ms = told_ms + 1 WHERE id = 1", CONTENT},
+    {"UPDATE payout_undone SET undone = zeroblob(16) WHERE id = 1",
+     "not in the ledger: the undoing of the word 1, of payout 1"},
+    {"UPDATE payout_undone SET undone_reason = 'none' WHERE id = 1", CONTENT},
+    {"UPDATE payout_undone SET undone_ms = undone_ms + 1 WHERE id = 1", CONTENT},
     {"UPDATE settlement SET repaid_minor = 1 WHERE id = 4", "1 repaid (1)"},
     {"UPDATE settlement SET repaid_count = 0 WHERE id = 4", "495 repaid (0)"},
 };
@@ -691,6 +894,9 @@ static const struct {
     {"UPDATE ledger_entry SET time_ms = 1 WHERE kind = 18", "the payout that was paid"},
     {"UPDATE ledger_entry SET merchant_id = 'other' WHERE kind = 19", "of another merchant"},
     {"UPDATE ledger_entry SET kind = 18 WHERE kind = 17", "there is no payout that was paid"},
+    {"UPDATE ledger_posting SET amount_minor = -amount_minor WHERE entry IN"
+     " (SELECT number FROM ledger_entry WHERE kind = 21)",
+     "the payout whose word was undone"},
 };
 
 static void every_edit_is_found_and_named(void **state)
@@ -717,6 +923,7 @@ int main(void)
         cmocka_unit_test(an_iban_has_its_check_digits),
         cmocka_unit_test(bics_and_names_are_of_their_form),
         cmocka_unit_test(a_word_of_the_bank_is_checked),
+        cmocka_unit_test(a_clock_that_is_wrong_sends_nothing),
         ON_A_DATABASE(a_settlement_makes_its_payout),
         ON_A_DATABASE(a_payout_is_in_one_file),
         ON_A_DATABASE(what_is_not_committed_is_not_sent),
@@ -724,7 +931,10 @@ int main(void)
         ON_A_DATABASE(the_bank_pays),
         ON_A_DATABASE(what_came_back_is_paid_again),
         ON_A_DATABASE(what_came_back_is_less_by_what_is_owed),
+        ON_A_DATABASE(a_word_is_undone),
+        ON_A_DATABASE(a_return_is_undone_until_it_is_paid_again),
         ON_A_DATABASE(what_may_have_been_sent_is_left_out),
+        ON_A_DATABASE(what_was_sent_before_a_restore_is_told),
         ON_A_DATABASE(a_file_has_a_thousand_at_most),
         ON_A_DATABASE(settlements_of_before_have_none),
         cmocka_unit_test_setup_teardown(every_edit_is_found_and_named, open_paid, test_day_close),

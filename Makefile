@@ -145,11 +145,13 @@ COMMON_WIRE := \
 	common/wire/checks.c \
 	common/wire/gateway_messages.c \
 	common/wire/layout.c \
+	common/wire/lines.c \
 	common/wire/parts.c \
 	common/wire/purchase.c \
 	common/wire/purchase_messages.c \
 	common/wire/receipt.c \
 	common/wire/scan.c \
+	common/wire/settlement_file.c \
 	common/wire/signed.c \
 	common/wire/step_messages.c \
 	common/wire/thumbs.c
@@ -380,6 +382,7 @@ GATEWAY_BOOKS := \
 	gateway/clearing/camt.c \
 	gateway/clearing/clearing_compare.c \
 	gateway/clearing/report.c \
+	gateway/clearing/report_items.c \
 	gateway/clearing_fetch.c
 
 GATEWAY_CLI := \
@@ -407,7 +410,6 @@ GATEWAY_CLI := \
 # Of the issuers' files, what gateways read.
 GATEWAY_FILES := \
 	gateway/issuer/clearing_file.c \
-	gateway/issuer/clearing_lines.c \
 	gateway/issuer/dispute_file.c
 
 ISSUERSIM := \
@@ -418,7 +420,6 @@ ISSUERSIM := \
 	gateway/issuer/cards.c \
 	gateway/issuer/clearing.c \
 	gateway/issuer/clearing_file.c \
-	gateway/issuer/clearing_lines.c \
 	gateway/issuer/client.c \
 	gateway/issuer/commands.c \
 	gateway/issuer/disputes.c \
@@ -838,6 +839,7 @@ UNIT_TESTS := \
 	test_secret \
 	test_sign \
 	test_settlement \
+	test_settlement_file \
 	test_ship_to \
 	test_signed \
 	test_sql_names \
@@ -1086,6 +1088,7 @@ FUZZ_TARGETS := \
 	order \
 	receipt \
 	rpc \
+	settlements \
 	template \
 	text
 
@@ -1098,7 +1101,6 @@ FUZZ_PARTS := \
 	$(WALLETD) \
 	gateway/issuer/cards.c \
 	gateway/issuer/clearing_file.c \
-	gateway/issuer/clearing_lines.c \
 	gateway/issuer/dispute_file.c \
 	gateway/issuer/messages.c \
 	gateway/issuer/stored.c \

@@ -461,6 +461,8 @@ MERCHANT_PAYMENT := \
 	merchant/payment/preq.c \
 	merchant/payment/purchase_state.c \
 	merchant/payment/rules.c \
+	merchant/payment/settlement.c \
+	merchant/payment/settlement_store.c \
 	merchant/payment/step.c \
 	merchant/payment/step_apply.c \
 	merchant/payment/together.c \
@@ -475,6 +477,7 @@ MERCHANT_STORE := \
 	merchant/agreement_commands.c \
 	merchant/forget_commands.c \
 	merchant/owner_commands.c \
+	merchant/settlement_commands.c \
 	merchant/step_commands.c \
 	merchant/store/admin/admin.c \
 	merchant/store/admin/kdf.c \
@@ -504,6 +507,7 @@ MERCHANT_STORE := \
 	merchant/store/api/orders.c \
 	merchant/store/api/problem.c \
 	merchant/store/api/reply.c \
+	merchant/store/api/settlements.c \
 	merchant/store/api/shop.c \
 	merchant/store/api/steps.c \
 	merchant/store/api/webhooks.c \
@@ -532,6 +536,7 @@ MERCHANT_STORE := \
 	merchant/store/product_list.c \
 	merchant/store/quote.c \
 	merchant/store/scope.c \
+	merchant/store/settlement_json.c \
 	merchant/store/forget.c \
 	merchant/store/ship_to.c \
 	merchant/store/shipping.c \
@@ -594,6 +599,7 @@ MERCHANT_CLI := \
 	merchant/merchant_wait.c \
 	merchant/merchant_words.c \
 	merchant/owner_words.c \
+	merchant/settlement_cli.c \
 	merchant/shop_cli.c \
 	merchant/shop_words.c \
 	merchant/webhook_words.c
@@ -818,6 +824,7 @@ UNIT_TESTS := \
 	test_merchant_payment \
 	test_merchant_payment_store \
 	test_merchant_purge \
+	test_merchant_settlement \
 	test_merchant_steps \
 	test_merchant_words \
 	test_metrics \
@@ -973,6 +980,7 @@ LONG_TESTS := \
 	tests/integration/renewal.sh \
 	tests/integration/salts.sh \
 	tests/integration/sandbox.sh \
+	tests/integration/settlements.sh \
 	tests/integration/shop.sh \
 	tests/integration/shop_attack.sh \
 	tests/integration/shop_currency.sh \

@@ -15,6 +15,7 @@
 
 #define FORM "setpay-settlement"
 #define VERSION "1"
+#define BEGIN "header," FORM ","
 #define HEADER_FIELDS 9
 #define ROW_FIELDS 10
 
@@ -296,7 +297,7 @@ enum setpay_error setpay_settlement_report_build(struct setpay_settlement_report
     SETPAY_TRY(setpay_settlement_report_total(report));
     if (!payout_valid(t) || !adds_up(t))
         return SETPAY_E_INVALID;
-    SETPAY_TRY(setpay_buffer_append_format(out, "header," FORM "," VERSION ",%s,%s,%s,%s,%s,%s\n",
+    SETPAY_TRY(setpay_buffer_append_format(out, BEGIN VERSION ",%s,%s,%s,%s,%s,%s\n",
                                            report->gateway,
                                            setpay_id_format(&report->settlement, id), report->brand,
                                            report->merchant_id, report->day, report->currency));
@@ -349,15 +350,25 @@ static const struct {
     {"currency", 8, "three letters of ISO 4217"},
 };
 
+/* Other files of the gateway have lines that could not even be read as these. */
+static bool begins_so(struct setpay_view bytes)
+{
+    struct setpay_view begin = setpay_view_string(BEGIN);
+    return bytes.size > begin.size &&
+           setpay_view_equal(setpay_view_of(bytes.data, begin.size), begin);
+}
+
 static enum setpay_error parse_header(struct setpay_lines *reader,
                                       struct setpay_settlement_report *report)
 {
-    SETPAY_TRY(setpay_lines_next(reader));
-    if (!setpay_lines_is(reader, "header") || strcmp(reader->fields[1], FORM) != 0)
+    if (!begins_so(reader->bytes)) {
+        reader->number++;
         return setpay_lines_refuse(reader,
-                                   "found \"%s,%s\", expected \"header," FORM
-                                   "\": is it a merchant's file of settlements?",
-                                   reader->fields[0], reader->fields[1]);
+                                   "expected a line \"" BEGIN
+                                   "…\": is it what setpay-gateway report settlement --format items"
+                                   " writes?");
+    }
+    SETPAY_TRY(setpay_lines_next(reader));
     if (strcmp(reader->fields[2], VERSION) != 0)
         return setpay_lines_refuse_field(reader, 2, "version", VERSION);
     SETPAY_TRY(setpay_lines_check_count(reader, HEADER_FIELDS));

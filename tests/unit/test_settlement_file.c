@@ -178,8 +178,9 @@ static const struct {
     size_t rows;
     const char *words;
 } wrong[] = {
-    {"", 0, "line 1: found \"end,0\", expected \"header,setpay-settlement\""},
-    {"header,setpay-clearing,1,a,b,c\n", 0, "is it a merchant's file of settlements?"},
+    {"", 0, "line 1: expected a line \"header,setpay-settlement,"},
+    {"header,setpay-clearing,1,a,b,c\n", 0,
+     "is it what setpay-gateway report settlement --format items"},
     {"header,setpay-settlement,2,gw-1," ID ",visa,shop,2026-11-25,EUR\n", 0,
      "line 1: version: found \"2\", expected 1"},
     {"header,setpay-settlement,1,gw-1," ID ",visa,shop,2026-11-25\n", 0, "found 8 fields"},

@@ -102,6 +102,8 @@ static enum setpay_error add_steps(struct look *look)
             kind[0] = (char)(kind[0] - 'a' + 'A');
         json_t *detail = step->code != 0    ? json_sprintf("code %u", (unsigned)step->code)
                          : step->undone     ? json_string("undone")
+                         : step->is_settled ? json_sprintf("batch %u, settled on %s",
+                                                           (unsigned)step->batch, step->settled_day)
                          : step->batch != 0 ? json_sprintf("batch %u", (unsigned)step->batch)
                                             : json_string("");
         SETPAY_TRY(add(look, step->created_ms, setpay_step_status_name(step),

@@ -70,6 +70,9 @@ EMBEDDED := \
 	merchant/store/admin/templates/orders.html \
 	merchant/store/admin/templates/product.html \
 	merchant/store/admin/templates/products.html \
+	merchant/store/admin/templates/settlement.html \
+	merchant/store/admin/templates/settlement_differences.html \
+	merchant/store/admin/templates/settlements.html \
 	merchant/store/admin/templates/shipments.html \
 	merchant/store/admin/templates/signin.html \
 	merchant/store/admin/templates/stock.html \
@@ -491,6 +494,7 @@ MERCHANT_STORE := \
 	merchant/store/admin/pictures.c \
 	merchant/store/admin/products.c \
 	merchant/store/admin/reply.c \
+	merchant/store/admin/settlements.c \
 	merchant/store/admin/shipments.c \
 	merchant/store/admin/signin.c \
 	merchant/store/admin/stock_page.c \

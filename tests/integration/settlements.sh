@@ -105,6 +105,9 @@ is "the order says with which settlement" "$(api GET "/orders/$first" | jq -c '[
     "[\"$eur\",\"$day\"]"
 is "and so does the refund" "$(api GET "/orders/$second" | jq -r '.refunds[0].settled.settlement_id')" "$eur"
 
+"$bin/setpay-issuersim" cards --json | jq -r '.cards[].pan' >"$tmp/pans"
+is "neither a card nor an order stands in the file" "$(grep -cF -f "$tmp/pans" "$tmp/day.csv") $(grep -cF "$first" "$tmp/day.csv")" "0 0"
+
 # ------------------------------------------------------------------ by the API
 is "the API has the same" "$(api GET /settlements | jq -c '.settlements | map(.currency) | sort')" '["EUR","JPY"]'
 is "one by its id" "$(api GET "/settlements/$eur" | jq -c '[.day, .capture_count, .refund_count, .differences]')" "[\"$day\",2,1,[]]"
@@ -184,6 +187,31 @@ is "as JSON, a page at a time" "$(
         cursor=$(jq -r '.next_cursor // empty' "$tmp/page")
         [ -n "$cursor" ] || break
     done | tr '\n' ' ')" "amount amount+duplicate duplicate unknown payment+batch currency "
+
+# ------------------------------------------------------------------ the owner's pages
+owner=$(get .admin_url)
+page() { curl -sS -o "$tmp/page" -w '%{http_code}' -b "$tmp/jar" -c "$tmp/jar" "$@"; }
+shows() { local words; for words; do grep -qF -- "$words" "$tmp/page" || { echo "no '$words' in:"; cat "$tmp/page"; return 1; }; done; }
+is "nobody sees what was paid who has not signed in" "$(page "$owner/settlements"), $(page "$owner/settlements/$eur")" "303, 303"
+page "$owner/signin" >/dev/null
+is "the owner signs in" "$(page --data-urlencode "csrf=$(grep -o 'name="csrf" value="[^"]*' "$tmp/page" | head -1 | cut -d'"' -f4)" \
+    -d "name=$(get .admin_account)" --data-urlencode "password@$(get .admin_password_file)" "$owner/signin")" 303
+is "and sees the settlements" "$(page "$owner/settlements")" 200
+ok "with their sums, and how many rows differ" shows "<a href=\"/settlements/$eur\">" '47.50 EUR' 'all agree' \
+    '<span class="badge bad">5</span>' 'aria-current="page">Settlements</a>'
+is "one of them" "$(page "$owner/settlements/$eur")" 200
+ok "how it comes about, and its rows" shows '<dt>Gross</dt><dd>47.50 EUR</dd>' '<dt>Fees of captures</dt>' \
+    "<a href=\"/orders/$first\">" 'all agree'
+is "one that differs" "$(page "$owner/settlements/$one")" 200
+ok "what, and where it was first" shows '<span class="badge bad">amount, duplicate</span>' "<a href=\"/settlements/$eur\">another one</a>" \
+    '9.01 EUR' '9.00 EUR' "<a href=\"/orders/$third\">"
+is "what differs in all of them" "$(page "$owner/settlements?differs=1")" 200
+ok "is on one page" shows '<span class="badge bad">unknown</span>' '<span class="badge bad">currency</span>' "<a href=\"/settlements/$two\">"
+is "there is no other settlement" "$(page "$owner/settlements/77777777777777777777777777777777"), $(page "$owner/settlements/x")" "404, 404"
+is "nor page" "$(page "$owner/settlements?cursor=x"), $(page "$owner/settlements?differs=1&cursor=7"), $(page "$owner/settlements/$eur?cursor=-1")" \
+    "404, 404, 404"
+is "the order's page" "$(page "$owner/orders/$first")" 200
+ok "leads to the settlement that paid it" shows "<a class=\"small\" href=\"/settlements/$eur\">settled on $day</a>"
 
 # ------------------------------------------------------------------ disputes, and a daemon that is stopped
 ok "a cardholder disputes a charge" issuer dispute open "$(id_of_step "$first")" --reason fraud --amount '2.00 EUR'

@@ -92,6 +92,16 @@ static enum setpay_error add_payments(struct look *look)
     return SETPAY_OK;
 }
 
+/* A capture or refund that was paid leads to its settlement. */
+static enum setpay_error add_settled(json_t *happening, const struct setpay_step_view *step)
+{
+    char id[SETPAY_ID_TEXT_SIZE];
+    bool whole = json_object_set_new(happening, "settlement",
+                                     json_string(setpay_id_format(&step->settlement, id))) == 0 &&
+                 json_object_set_new(happening, "settled", json_string(step->settled_day)) == 0;
+    return whole ? SETPAY_OK : SETPAY_E_NOMEM;
+}
+
 static enum setpay_error add_steps(struct look *look)
 {
     for (size_t i = 0; i < look->view.step_count; i++) {
@@ -102,13 +112,14 @@ static enum setpay_error add_steps(struct look *look)
             kind[0] = (char)(kind[0] - 'a' + 'A');
         json_t *detail = step->code != 0    ? json_sprintf("code %u", (unsigned)step->code)
                          : step->undone     ? json_string("undone")
-                         : step->is_settled ? json_sprintf("batch %u, settled on %s",
-                                                           (unsigned)step->batch, step->settled_day)
                          : step->batch != 0 ? json_sprintf("batch %u", (unsigned)step->batch)
                                             : json_string("");
+        size_t place = look->count;
         SETPAY_TRY(add(look, step->created_ms, setpay_step_status_name(step),
                        json_sprintf("%s of %s", kind, setpay_money_format(&step->amount, amount)),
                        detail));
+        if (step->is_settled && place < look->count)
+            SETPAY_TRY(add_settled(look->happenings[place].json, step));
     }
     return SETPAY_OK;
 }

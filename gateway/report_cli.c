@@ -201,6 +201,9 @@ static enum setpay_error build(const struct setpay_config *config, const struct 
                                    "nothing was settled for %s, and a report in %s can't be empty; "
                                    "see settle --date %s",
                                    day, format->name, day);
+    if (error == SETPAY_E_INTERNAL)
+        error = setpay_problem_set(
+            problem, error, "a settlement for %s is not what its items come to; see audit", day);
     if (error == SETPAY_OK) {
         *result = json_pack("{s:s, s:s, s:I, s:s%}", "format", format->name, "day", day,
                             "settlements", (json_int_t)fetched->settlement_count, "content",
